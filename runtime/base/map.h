@@ -1,0 +1,22 @@
+/* A hash map from names to pointers or numbers. Keys are borrowed and must outlive it. The hash is keyed, so that a file cannot choose
+ * names that collide. */
+#ifndef KILN_BASE_MAP_H
+#define KILN_BASE_MAP_H
+
+#include "base/memory.h"
+
+struct map {
+    struct budget *budget;
+    struct map_slot *slots;
+    size_t capacity, count;
+    uint64_t key[2];
+};
+
+void map_init(struct map *m, struct budget *b);
+void map_release(struct map *m);
+/* The slot of a key, made with value NULL if it is new; NULL when memory ran out. */
+void **map_put(struct map *m, const char *key, struct report *r);
+void *map_get(const struct map *m, const char *key); /* NULL where there is none */
+bool map_has(const struct map *m, const char *key);
+
+#endif

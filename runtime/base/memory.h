@@ -1,0 +1,45 @@
+/* Memory: every allocation of the library is charged to a budget, so that a hostile file can only cost what its reader allowed. */
+#ifndef KILN_BASE_MEMORY_H
+#define KILN_BASE_MEMORY_H
+
+#include "base/status.h"
+
+struct budget {
+    size_t limit; /* bytes; 0 is no limit */
+    size_t used, peak;
+};
+
+/* 64-byte aligned. NULL, with a LIMIT or NO_MEMORY error in `r` (which may be NULL), when it cannot be had. */
+void *budget_alloc(struct budget *b, size_t bytes, struct report *r);
+void *budget_zalloc(struct budget *b, size_t count, size_t size, struct report *r); /* zeroed, count * size checked */
+void budget_free(struct budget *b, void *p);
+/* Makes room for `need` elements in *array, at least doubling. *array may be NULL with *capacity 0. */
+bool budget_grow(struct budget *b, void *array, size_t *capacity, size_t need, size_t size, struct report *r);
+
+/* Big, page-aligned, with huge pages where the system gives them. Freed with budget_free_pages and the same size. */
+void *budget_alloc_pages(struct budget *b, size_t bytes, struct report *r);
+void budget_free_pages(struct budget *b, void *p, size_t bytes);
+
+/* Many small things that end together. Zero-initialise with its budget set. */
+struct arena {
+    struct budget *budget;
+    struct arena_block *last;
+    size_t at, size; /* of the last block */
+};
+void *arena_alloc(struct arena *a, size_t bytes, struct report *r); /* zeroed, 64-byte aligned */
+void *arena_array(struct arena *a, size_t count, size_t size, struct report *r);
+char *arena_string(struct arena *a, const char *s, size_t length, struct report *r);
+char *arena_printf(struct arena *a, struct report *r, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void arena_release(struct arena *a);
+
+/* Sizes are int64 and checked: false where the result does not fit. */
+static inline bool add_size(int64_t a, int64_t b, int64_t *sum)
+{
+    return !__builtin_add_overflow(a, b, sum);
+}
+static inline bool mul_size(int64_t a, int64_t b, int64_t *product)
+{
+    return !__builtin_mul_overflow(a, b, product);
+}
+
+#endif

@@ -1,0 +1,298 @@
+#include "base/pool.h"
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How a job is shared out. `word` holds generation | count | next: `count` shares there are, `next` is the first that
+ * nobody has. A share is taken by compare-and-swap. Only who has taken a share reads the job, and the job stays until
+ * all shares are reported done: so what is read belongs to the share, however late the taker is.
+ *
+ * How threads wait. Both sides spin for a moment, then sleep. A worker announces that it sleeps, then looks at `word`
+ * once more; the caller writes `word`, then looks for sleepers: in the one order of all these (they are sequentially
+ * consistent) one of the two sees the other. The futex closes what is left: it does not sleep when its number has
+ * moved. The caller waits for `done` in the same way. */
+enum {
+    COUNT_BITS = 20,
+    MAX_SHARES = 1 << COUNT_BITS,
+    MAX_THREADS = 1024,
+    SPIN_NS = 40000,
+    LINE = 64 /* bytes that two CPUs cannot write at once without waiting for each other */
+};
+
+struct job {
+    void (*chunk)(void *context, int64_t k, int thread);
+    void *context;
+    int64_t chunks, chunks_per_share;
+};
+
+struct worker {
+    struct pool *pool;
+    pthread_t thread;
+    int number;
+};
+
+struct pool {
+    _Alignas(LINE) _Atomic uint64_t word;
+    _Alignas(LINE) _Atomic uint32_t done; /* shares; a futex */
+    _Atomic bool caller_sleeps;
+    _Alignas(LINE) _Atomic uint32_t jobs; /* moves with each; a futex */
+    _Atomic uint32_t sleepers;
+    _Atomic bool stop;
+    _Alignas(LINE) struct job job;
+    struct budget *budget;
+    long spin_ns;
+    int threads;
+    struct worker workers[];
+};
+
+static void futex_wait(_Atomic uint32_t *at, uint32_t while_it_is)
+{
+    syscall(SYS_futex, at, FUTEX_WAIT_PRIVATE, while_it_is, NULL, NULL, 0);
+}
+
+static void futex_wake(_Atomic uint32_t *at)
+{
+    syscall(SYS_futex, at, FUTEX_WAKE_PRIVATE, MAX_THREADS, NULL, NULL, 0);
+}
+
+static void pause_cpu(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static uint64_t shares_of(uint64_t word)
+{
+    return word >> COUNT_BITS & (MAX_SHARES - 1);
+}
+
+static uint64_t next_of(uint64_t word)
+{
+    return word & (MAX_SHARES - 1);
+}
+
+static bool has_work(struct pool *p)
+{
+    const uint64_t word = atomic_load(&p->word);
+
+    return next_of(word) < shares_of(word);
+}
+
+/* -- a share ----------------------------------------------------------------------------------------------------------
+ */
+
+static bool take(struct pool *p, int64_t *share)
+{
+    uint64_t word = atomic_load(&p->word);
+
+    while (next_of(word) < shares_of(word))
+        if (atomic_compare_exchange_weak(&p->word, &word, word + 1)) {
+            *share = (int64_t)next_of(word);
+            return true;
+        }
+    return false;
+}
+
+/* Takes shares as long as there are any; the number that it did. */
+static uint32_t work(struct pool *p, int thread)
+{
+    uint32_t did = 0;
+
+    for (int64_t share; take(p, &share); did++) {
+        const struct job *const job = &p->job;
+        const int64_t first = share * job->chunks_per_share;
+        const int64_t left = job->chunks - first;
+        const int64_t n = left < job->chunks_per_share ? left : job->chunks_per_share;
+
+        for (int64_t k = 0; k < n; k++)
+            job->chunk(job->context, first + k, thread);
+    }
+    return did;
+}
+
+/* -- workers ----------------------------------------------------------------------------------------------------------
+ */
+
+/* Waits until there is work; false when the pool ends. */
+static bool wait_for_work(struct pool *p)
+{
+    const int64_t end = p->spin_ns ? now_ns() + p->spin_ns : 0;
+
+    while (p->spin_ns && now_ns() < end)
+        for (int k = 0; k < 16; k++) {
+            if (has_work(p))
+                return true;
+            pause_cpu();
+        }
+    for (;;) {
+        const uint32_t seen = atomic_load(&p->jobs);
+
+        if (atomic_load(&p->stop))
+            return false;
+        atomic_fetch_add(&p->sleepers, 1);
+        if (!has_work(p))
+            futex_wait(&p->jobs, seen);
+        atomic_fetch_sub(&p->sleepers, 1);
+        if (has_work(p))
+            return true;
+    }
+}
+
+static void *worker_main(void *argument)
+{
+    const struct worker *const w = argument;
+    struct pool *const p = w->pool;
+
+    while (wait_for_work(p)) {
+        const uint32_t did = work(p, w->number);
+
+        if (!did)
+            continue;
+        atomic_fetch_add(&p->done, did);
+        if (atomic_load(&p->caller_sleeps))
+            futex_wake(&p->done);
+    }
+    return NULL;
+}
+
+static bool start(struct worker *w, const int *cpu)
+{
+    pthread_attr_t attributes;
+    bool started;
+
+    if (pthread_attr_init(&attributes) != 0)
+        return false;
+    if (cpu) {
+        cpu_set_t one;
+
+        CPU_ZERO(&one);
+        CPU_SET((size_t)*cpu, &one);
+        pthread_attr_setaffinity_np(&attributes, sizeof one, &one); /* only advice */
+    }
+    started = pthread_create(&w->thread, &attributes, worker_main, w) == 0;
+    pthread_attr_destroy(&attributes);
+    return started;
+}
+
+/* The CPUs that this process may use, the caller's own first; their number, at least 1. */
+static int usable_cpus(int cpus[MAX_THREADS])
+{
+    const int here = sched_getcpu();
+    cpu_set_t mask;
+    int n = 0;
+
+    if (sched_getaffinity(0, sizeof mask, &mask) != 0)
+        CPU_ZERO(&mask);
+    for (int k = 0; k < CPU_SETSIZE; k++) {
+        const int cpu = (k + (here > 0 ? here : 0)) % CPU_SETSIZE;
+
+        if (CPU_ISSET((size_t)cpu, &mask) && n < MAX_THREADS)
+            cpus[n++] = cpu;
+    }
+    return n ? n : 1;
+}
+
+struct pool *pool_new(int threads, struct budget *b, struct report *r)
+{
+    int cpus[MAX_THREADS], available = usable_cpus(cpus), wanted = threads ? threads : available;
+    sigset_t all, before;
+    struct pool *p;
+
+    if (wanted < 0 || wanted > MAX_THREADS) {
+        fail(r, KILN_BAD_ARGUMENT, NULL, "%d threads were asked for, 0 to %d can be had", threads, MAX_THREADS);
+        return NULL;
+    }
+    p = budget_zalloc(b, 1, sizeof *p + (size_t)wanted * sizeof *p->workers, r);
+    if (!p)
+        return NULL;
+    p->budget = b;
+    p->threads = 1;
+    p->spin_ns = wanted <= available ? SPIN_NS : 0; /* else who spins keeps the CPU from who works */
+    sigfillset(&all);                               /* signals belong to the program's own threads */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (p->threads < wanted) {
+        struct worker *const w = &p->workers[p->threads];
+
+        *w = (struct worker){ .pool = p, .number = p->threads };
+        if (!start(w, wanted <= available ? &cpus[p->threads] : NULL))
+            break;
+        p->threads++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return p;
+}
+
+void pool_free(struct pool *p)
+{
+    if (!p)
+        return;
+    atomic_store(&p->stop, true);
+    atomic_fetch_add(&p->jobs, 1);
+    futex_wake(&p->jobs);
+    for (int k = 1; k < p->threads; k++)
+        pthread_join(p->workers[k].thread, NULL);
+    budget_free(p->budget, p);
+}
+
+int pool_threads(const struct pool *p)
+{
+    return p ? p->threads : 1;
+}
+
+/* -- the caller -------------------------------------------------------------------------------------------------------
+ */
+
+static void wait_until_done(struct pool *p, uint32_t shares)
+{
+    const int64_t end = p->spin_ns && atomic_load(&p->done) != shares ? now_ns() + p->spin_ns : 0;
+    uint32_t seen;
+
+    while (atomic_load(&p->done) != shares && now_ns() < end)
+        for (int k = 0; k < 16 && atomic_load(&p->done) != shares; k++)
+            pause_cpu();
+    if (atomic_load(&p->done) == shares)
+        return;
+    atomic_store(&p->caller_sleeps, true);
+    while ((seen = atomic_load(&p->done)) != shares)
+        futex_wait(&p->done, seen);
+    atomic_store(&p->caller_sleeps, false);
+}
+
+void pool_run(struct pool *p, int64_t chunks, void (*chunk)(void *context, int64_t k, int thread), void *context)
+{
+    uint64_t shares, generation;
+
+    if (!p || p->threads == 1 || chunks <= 1) {
+        for (int64_t k = 0; k < chunks; k++)
+            chunk(context, k, 0);
+        return;
+    }
+    p->job = (struct job){ chunk, context, chunks, (chunks - 1) / (MAX_SHARES - 1) + 1 };
+    shares = (uint64_t)((chunks - 1) / p->job.chunks_per_share + 1);
+    generation = (atomic_load(&p->word) >> 2 * COUNT_BITS) + 1; /* may wrap */
+    atomic_store(&p->done, 0);
+    atomic_store(&p->word, generation << 2 * COUNT_BITS | shares << COUNT_BITS);
+    atomic_fetch_add(&p->jobs, 1);
+    if (atomic_load(&p->sleepers))
+        futex_wake(&p->jobs);
+    atomic_fetch_add(&p->done, work(p, 0));
+    wait_until_done(p, (uint32_t)shares);
+}

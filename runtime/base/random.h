@@ -1,0 +1,28 @@
+/* Random numbers that are counted, not drawn: an element depends on (seed, stream, its index) alone, so that neither
+ * threads nor an interrupted run change it. Philox4x32-10: Salmon et al., "Parallel random numbers: as easy as 1, 2,
+ * 3", SC 2011. */
+#ifndef KILN_BASE_RANDOM_H
+#define KILN_BASE_RANDOM_H
+
+#include <stdint.h>
+
+/* The generator itself: four words for a counter and a key. */
+void philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]);
+
+/* A stream for what `node` draws in `step`; the last ones are kept for the library itself. */
+enum { RANDOM_NODE_SHUFFLE = INT32_MAX, RANDOM_NODE_INIT = INT32_MAX - 1 };
+static inline uint64_t random_stream(int32_t node, uint64_t step)
+{
+    return (uint64_t)(uint32_t)node << 32 | (uint32_t)step;
+}
+
+/* Element k of `out` is number first + k of the stream; numbers below 2^56 are distinct. */
+void random_uniform(float *out, int64_t n, uint64_t seed, uint64_t stream, uint64_t first); /* [0, 1), 24 bits */
+void random_normal(float *out, int64_t n, uint64_t seed, uint64_t stream, uint64_t first);  /* mean 0, deviation 1 */
+/* The normal distribution cut at two deviations, as Keras' initialisers draw it. Its own deviation is
+ * 0.87962566103423978. */
+void random_truncated_normal(float *out, int64_t n, uint64_t seed, uint64_t stream, uint64_t first);
+/* Every order of 0 .. n-1 is equally likely. */
+void random_permutation(int64_t *out, int64_t n, uint64_t seed, uint64_t stream);
+
+#endif

@@ -1,0 +1,79 @@
+#include "base/status.h"
+#include <stdio.h>
+#include <string.h>
+
+const char *kiln_status_text(kiln_status status)
+{
+    switch (status) {
+#define TEXT(name, number, text)                                                                                       \
+    case name:                                                                                                         \
+        return text;
+        KILN_STATUSES(TEXT)
+#undef TEXT
+    }
+    return "unknown status";
+}
+
+/* Names come from files and errors go to terminals: control characters are written as \xNN. Bytes above 0x7e stay, they are UTF-8. */
+static void escape(char *out, size_t size, const char *in)
+{
+    size_t n = 0;
+
+    for (; *in && n + 5 < size; in++) {
+        const unsigned char c = (unsigned char)*in;
+
+        if (c < 0x20 || c == 0x7f)
+            n += (size_t)snprintf(out + n, size - n, "\\x%02x", c);
+        else
+            out[n++] = (char)c;
+    }
+    out[n] = 0;
+}
+
+static void say(struct report *r, kiln_status code, const char *where, const char *format, va_list args)
+{
+    char raw[sizeof r->error.message], message[sizeof r->error.message], place[sizeof r->error.where];
+
+    vsnprintf(raw, sizeof raw, format, args);
+    escape(message, sizeof message, raw);
+    escape(place, sizeof place, where ? where : "");
+    if (code != KILN_OK && r->error.count++ == 0) {
+        r->error.code = code;
+        memcpy(r->error.where, place, sizeof place);
+        memcpy(r->error.message, message, sizeof message);
+    }
+    if (r->notify)
+        r->notify(r->user, code, place, message);
+}
+
+bool fail_v(struct report *r, kiln_status code, const char *where, const char *format, va_list args)
+{
+    if (r)
+        say(r, code, where, format, args);
+    return false;
+}
+
+bool fail(struct report *r, kiln_status code, const char *where, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fail_v(r, code, where, format, args);
+    va_end(args);
+    return false;
+}
+
+void warn(struct report *r, const char *where, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    if (r)
+        say(r, KILN_OK, where, format, args);
+    va_end(args);
+}
+
+bool fail_no_memory(struct report *r, size_t bytes)
+{
+    return fail(r, KILN_NO_MEMORY, NULL, "%zu bytes of memory cannot be had", bytes);
+}

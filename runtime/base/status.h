@@ -1,0 +1,35 @@
+/* Why something failed, said once, where it was found.
+ *
+ * Every function that can fail for more than one reason takes a `struct report *`. The first error wins; later ones are counted and go
+ * to the diagnostic callback, so that a loader can tell of all unsupported operators at once. A failing function returns false or NULL;
+ * the status travels in the report. */
+#ifndef KILN_BASE_STATUS_H
+#define KILN_BASE_STATUS_H
+
+#include "kiln.h"
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct report {
+    kiln_error error;          /* the first one */
+    kiln_diagnostic_fn notify; /* every one, and every warning; may be NULL */
+    void *user;
+};
+
+/* Records an error; always false, to be returned. `where` is the place ("main/node[12] 'conv1' Conv-11"), NULL or "" for none. The
+ * message is one line: the subject quoted, what was got, what is needed. Control characters in arguments are escaped. */
+bool fail(struct report *r, kiln_status code, const char *where, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+bool fail_v(struct report *r, kiln_status code, const char *where, const char *format, va_list args);
+/* Tells the callback only; nothing fails. */
+void warn(struct report *r, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool fail_no_memory(struct report *r, size_t bytes);
+
+static inline bool failed(const struct report *r)
+{
+    return r->error.count > 0;
+}
+
+#endif

@@ -1,0 +1,19 @@
+/* Text that grows, charged to a budget. After a failure it takes nothing more, so that a writer need look only once, at the end. */
+#ifndef KILN_BASE_TEXT_H
+#define KILN_BASE_TEXT_H
+
+#include "base/memory.h"
+
+struct text {
+    struct budget *budget;
+    struct report *report;
+    char *data; /* always ends with NUL once anything was written; NULL before */
+    size_t length, capacity;
+    bool failed;
+};
+
+void text_add(struct text *t, const char *bytes, size_t length);
+void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_release(struct text *t);
+
+#endif

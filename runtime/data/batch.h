@@ -1,0 +1,53 @@
+/* Batches: samples in this epoch's order, in the shape and type that the model's inputs have.
+ *
+ * A sample is reshaped where the model wants the same with dimensions of 1 added or left out, or flat; an image is
+ * turned from [C,H,W] to [H,W,C] or back where only that makes it fit. Nothing else is guessed. Labels are given as
+ * class indices where the model wants integers, as one-hot rows where it wants floats, as numbers where it wants one
+ * float for each sample. */
+#ifndef KILN_DATA_BATCH_H
+#define KILN_DATA_BATCH_H
+
+#include "data/normalizer.h"
+
+enum turn { TURN_NONE, TURN_TO_LAST, TURN_TO_FIRST }; /* where the channels of an image go */
+enum target { TARGET_NONE, TARGET_INDEX, TARGET_NUMBER, TARGET_ONE_HOT, TARGET_VALUES };
+
+struct batch_options {
+    int64_t batch; /* samples at a time, at least 1; the last batch of an epoch is smaller where it does not come out
+                      even */
+    bool shuffle;
+    uint64_t seed;
+};
+
+struct batches {
+    const struct dataset *data;
+    const struct normalizer *normalizer; /* may be NULL */
+    struct batch_options options;
+    struct tensor x, y; /* a batch's types and shapes; all known */
+    enum turn turn;
+    enum target target;
+    int64_t features, channels; /* of a sample; channels where it is turned */
+    float *sample;              /* one, while it is turned or converted */
+    int64_t *order;             /* this epoch's; NULL without shuffling */
+    int64_t at;                 /* the next sample of the epoch */
+    struct budget *budget;
+};
+
+/* `x` and `y` are types of the model's inputs; their first dimension is ignored, others may be UNKNOWN and are then the
+ * data's. What they come to is in batches->x and ->y. The data set and the normaliser, which may be NULL, must outlive
+ * it; `y` may be NULL. */
+bool batches_init(struct batches *b, const struct dataset *data, const struct normalizer *normalizer,
+                  const struct tensor *x, const struct tensor *y, const struct batch_options *options,
+                  struct budget *budget, struct report *r);
+void batches_release(struct batches *b);
+/* The order depends on the seed and the epoch alone. */
+void batches_start(struct batches *b, uint64_t epoch);
+/* How many the next batch has, 0 at the end of the epoch. */
+int64_t batches_next_count(const struct batches *b);
+/* Writes the next batch to x and y, which have room for options.batch samples; y may be NULL. *count is 0 at the end of
+ * the epoch. */
+bool batches_next(struct batches *b, void *x, void *y, int64_t *count, struct report *r);
+/* Writes the `n` samples that `indices` names, in that order. */
+bool batches_fill(struct batches *b, const int64_t *indices, int64_t n, void *x, void *y, struct report *r);
+
+#endif

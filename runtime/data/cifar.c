@@ -1,0 +1,133 @@
+#include "data/cifar.h"
+#include "data/source.h"
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PIXELS = 3 * 32 * 32, MAX_FILES = 5, BLOCK = 256 };
+
+struct layout {
+    const char *folder; /* in the archive */
+    const char *train[MAX_FILES];
+    const char *test;
+    int labels; /* bytes before the pixels, the fine label last */
+    int coarse; /* classes of the label before it */
+};
+
+static const struct layout cifar10 = {
+    "cifar-10-batches-bin",
+    { "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin" },
+    "test_batch.bin",
+    1,
+    0,
+};
+static const struct layout cifar100 = { "cifar-100-binary", { "train.bin" }, "test.bin", 2, 20 };
+
+struct files {
+    const struct layout *layout;
+    int count, classes;
+    struct file_source file[MAX_FILES];
+    char path[MAX_FILES][PATH_MAX];
+};
+
+static bool open_one(struct file_source *f, char path[PATH_MAX], const struct layout *l, const char *directory,
+                     const char *name, struct report *r)
+{
+    if (snprintf(path, PATH_MAX, "%s/%s/%s", directory, l->folder, name) < PATH_MAX && file_source_open(f, path, NULL))
+        return true;
+    if (snprintf(path, PATH_MAX, "%s/%s", directory, name) >= PATH_MAX)
+        return fail(r, KILN_IO, NULL, "the name of the directory is longer than %d", PATH_MAX);
+    return file_source_open(f, path, r);
+}
+
+static bool open_all(struct files *f, const char *directory, bool test, struct report *r)
+{
+    const char *const *names = test ? &f->layout->test : f->layout->train;
+
+    for (int i = 0; i < (test ? 1 : MAX_FILES) && names[i]; i++) {
+        if (!open_one(&f->file[i], f->path[i], f->layout, directory, names[i], r))
+            return false;
+        f->count++;
+    }
+    return true;
+}
+
+static bool count_records(const struct files *f, int64_t *n, struct report *r)
+{
+    const int64_t record = f->layout->labels + PIXELS;
+
+    *n = 0;
+    for (int i = 0; i < f->count; i++) {
+        const int64_t size = f->file[i].size;
+
+        if (size == 0 || size % record)
+            return fail(r, KILN_BAD_DATA, f->path[i], "%lld bytes, must be a multiple of %lld, one record",
+                        (long long)size, (long long)record);
+        *n += size / record;
+    }
+    return true;
+}
+
+static bool take_record(const struct files *f, int file, const unsigned char *record, int64_t index, struct tensor *x,
+                        struct tensor *y, struct report *r)
+{
+    const int fine = record[f->layout->labels - 1], coarse = f->layout->coarse ? record[0] : 0;
+
+    if (fine >= f->classes || (f->layout->coarse && coarse >= f->layout->coarse))
+        return fail(r, KILN_BAD_DATA, f->path[file], "label %d of %d classes, coarse label %d of %d", fine, f->classes,
+                    coarse, f->layout->coarse);
+    ((int64_t *)y->data)[index] = fine;
+    memcpy((char *)x->data + index * PIXELS, record + f->layout->labels, PIXELS);
+    return true;
+}
+
+static bool read_all(struct files *f, unsigned char *block, struct tensor *x, struct tensor *y, struct report *r)
+{
+    const int64_t record = f->layout->labels + PIXELS;
+    int64_t index = 0;
+
+    for (int i = 0; i < f->count; i++)
+        while (f->file[i].source.left) {
+            const int64_t left = f->file[i].source.left / record, n = left < BLOCK ? left : BLOCK;
+
+            if (!source_read(&f->file[i].source, block, n * record, r))
+                return false;
+            for (int64_t k = 0; k < n; k++)
+                if (!take_record(f, i, block + k * record, index++, x, y, r))
+                    return false;
+        }
+    return true;
+}
+
+bool cifar_load(struct tensor *x, struct tensor *y, const char *directory, int classes, bool test, struct budget *b,
+                struct report *r)
+{
+    struct files *f = budget_zalloc(b, 1, sizeof *f, r);
+    unsigned char *block = budget_alloc(b, BLOCK * (PIXELS + 2), r);
+    int64_t n = 0;
+    bool ok = f && block;
+
+    *x = *y = (struct tensor){ 0 };
+    if (ok) {
+        f->layout = classes == 10 ? &cifar10 : &cifar100;
+        f->classes = classes;
+        ok = open_all(f, directory, test, r) && count_records(f, &n, r);
+    }
+    if (ok) {
+        tensor_shape(x, U8, 4, (const int64_t[]){ n, 3, 32, 32 });
+        tensor_shape(y, I64, 1, &n);
+        x->data = budget_alloc(b, (size_t)n * PIXELS, r);
+        y->data = budget_alloc(b, (size_t)n * sizeof(int64_t), r);
+        ok = x->data && y->data && read_all(f, block, x, y, r);
+    }
+    for (int i = 0; f && i < f->count; i++)
+        file_source_close(&f->file[i]);
+    budget_free(b, f);
+    budget_free(b, block);
+    if (!ok) {
+        budget_free(b, x->data);
+        budget_free(b, y->data);
+        *x = *y = (struct tensor){ 0 };
+    }
+    return ok;
+}

@@ -1,0 +1,13 @@
+/* CIFAR-10 and CIFAR-100, the "binary version" of https://www.cs.toronto.edu/~kriz/cifar.html: records of one label
+ * (CIFAR-100: a coarse and a fine one), then 32 x 32 pixels of red, of green, of blue. */
+#ifndef KILN_DATA_CIFAR_H
+#define KILN_DATA_CIFAR_H
+
+#include "tensor/tensor.h"
+
+/* x: uint8 [N,3,32,32]; y: int64 [N], fine labels. `classes` is 10 or 100. `directory` is where the files are, or where
+ * their archive was unpacked. Both are freed with budget_free, and NULL on failure. */
+bool cifar_load(struct tensor *x, struct tensor *y, const char *directory, int classes, bool test, struct budget *b,
+                struct report *r);
+
+#endif

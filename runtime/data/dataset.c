@@ -1,0 +1,447 @@
+#include "data/dataset.h"
+#include "data/cifar.h"
+#include "data/csv.h"
+#include "data/element.h"
+#include "data/idx.h"
+#include "data/npz.h"
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct spec {
+    char text[2 * PATH_MAX];  /* the name, and where the data are, cut apart */
+    const char *name, *where; /* where: NULL without */
+    bool part_named;
+    enum part part;
+    int64_t from, to; /* to: -1 without */
+};
+
+/* -- SPEC ------------------------------------------------------------------------------------------------------------
+ */
+
+/* Moves past a number, which may be left out: then *value stays. False where it does not fit. */
+static bool read_index(const char **p, int64_t *value)
+{
+    int64_t n = 0;
+
+    if (**p < '0' || **p > '9')
+        return true;
+    for (; **p >= '0' && **p <= '9'; ++*p)
+        if (!mul_size(n, 10, &n) || !add_size(n, **p - '0', &n))
+            return false;
+    *value = n;
+    return true;
+}
+
+/* Cuts "[from:to]" off the end. Anything else in brackets belongs to a path. */
+static bool cut_range(struct spec *s, struct report *r)
+{
+    const size_t n = strlen(s->text);
+    char *open = strrchr(s->text, '[');
+    const char *first, *second;
+
+    s->from = 0;
+    s->to = -1;
+    if (!n || !open || s->text[n - 1] != ']' || strspn(open + 1, "0123456789:") != strlen(open) - 2 ||
+        !strchr(open, ':') || strchr(open, ':') != strrchr(open, ':'))
+        return true;
+    first = open + 1;
+    second = strchr(open, ':') + 1;
+    if (!read_index(&first, &s->from) || !read_index(&second, &s->to) || (s->to >= 0 && s->to <= s->from))
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "range '%s' holds nothing, it must be [from:to] with from < to", open);
+    *open = 0;
+    return true;
+}
+
+static bool ends_with(char *text, const char *end)
+{
+    const size_t n = strlen(text), m = strlen(end);
+
+    if (n < m || strcmp(text + n - m, end) != 0)
+        return false;
+    text[n - m] = 0;
+    return true;
+}
+
+static bool read_spec(struct spec *s, const char *text, enum part part, struct report *r)
+{
+    const size_t n = strlen(text);
+    char *colon;
+
+    if (n >= sizeof s->text)
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "a data set of %zu characters, at most %zu", n, sizeof s->text - 1);
+    memcpy(s->text, text, n + 1);
+    if (!cut_range(s, r))
+        return false;
+    s->part = part;
+    s->part_named = ends_with(s->text, ":test");
+    if (s->part_named)
+        s->part = PART_TEST;
+    else if ((s->part_named = ends_with(s->text, ":train")))
+        s->part = PART_TRAIN;
+    s->name = s->text;
+    s->where = NULL;
+    colon = strchr(s->text, ':');
+    if (colon) {
+        *colon = 0;
+        s->where = colon + 1;
+    }
+    return true;
+}
+
+/* -- formats: each gives x [N, ...] and y as they are in the file ----------------------------------------------------
+ */
+
+static bool no_parts(const struct spec *s, struct report *r)
+{
+    return !s->part_named || s->part == PART_TRAIN ||
+           fail(r, KILN_BAD_ARGUMENT, NULL, "'%s' has no test part; a range of it can be taken: %s:...[from:to]",
+                s->name, s->name);
+}
+
+static bool load_idx_pair(struct dataset *d, const char *images, const char *labels, struct report *r)
+{
+    struct tensor *x = &d->x;
+
+    if (!idx_load(x, images, d->budget, r) || !idx_load(&d->y, labels, d->budget, r))
+        return false;
+    if (x->rank < 2)
+        return fail(r, KILN_BAD_DATA, images, "1 dimension, images have 2 or more");
+    if (d->y.rank != 1)
+        return fail(r, KILN_BAD_DATA, labels, "%d dimensions, labels have 1", d->y.rank);
+    if (x->rank == 3) { /* grey images: one channel */
+        x->dims[3] = x->dims[2];
+        x->dims[2] = x->dims[1];
+        x->dims[1] = 1;
+        x->rank = 4;
+    }
+    return true;
+}
+
+static bool load_fashion_mnist(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
+{
+    const char *directory = s->where ? s->where : "/usr/share/datasets/fashion-mnist";
+    const char *part = s->part == PART_TEST ? "t10k" : "train";
+    char images[PATH_MAX], labels[PATH_MAX];
+
+    (void)o;
+    for (int gz = 1; gz >= 0; gz--) {
+        const char *end = gz ? ".gz" : "";
+
+        if (snprintf(images, sizeof images, "%s/%s-images-idx3-ubyte%s", directory, part, end) >= PATH_MAX ||
+            snprintf(labels, sizeof labels, "%s/%s-labels-idx1-ubyte%s", directory, part, end) >= PATH_MAX)
+            return fail(r, KILN_BAD_ARGUMENT, NULL, "the name of the directory is longer than %d", PATH_MAX);
+        if (access(images, F_OK) == 0)
+            return load_idx_pair(d, images, labels, r);
+    }
+    return fail(r, KILN_IO, images, "is not there, nor with .gz%s",
+                s->where ? "" : "; on Debian it comes with the package dataset-fashion-mnist");
+}
+
+static bool load_idx(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
+{
+    char images[sizeof s->text];
+    const char *comma = strchr(s->where, ',');
+
+    (void)o;
+    if (!comma || strchr(comma + 1, ',') || comma == s->where || !comma[1])
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "'idx:%s' must name two files: idx:IMAGES,LABELS", s->where);
+    memcpy(images, s->where, (size_t)(comma - s->where));
+    images[comma - s->where] = 0;
+    return load_idx_pair(d, images, comma + 1, r);
+}
+
+static bool load_cifar10(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
+{
+    (void)o;
+    return cifar_load(&d->x, &d->y, s->where, 10, s->part == PART_TEST, d->budget, r);
+}
+
+static bool load_cifar100(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
+{
+    (void)o;
+    return cifar_load(&d->x, &d->y, s->where, 100, s->part == PART_TEST, d->budget, r);
+}
+
+static bool load_npz(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
+{
+    const char *x = s->part == PART_TEST ? "x_test" : "x_train", *y = s->part == PART_TEST ? "y_test" : "y_train";
+    struct npz *z;
+    bool ok = true;
+
+    (void)o;
+    if (!npz_open(&z, s->where, d->budget, r))
+        return false;
+    if (!npz_has(z, "x_train") && !npz_has(z, "x_test")) {
+        x = "x";
+        y = "y";
+        ok = no_parts(s, r);
+    }
+    ok = ok && npz_read(&d->x, z, x, r) && npz_read(&d->y, z, y, r);
+    npz_close(z);
+    return ok;
+}
+
+static bool load_csv(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
+{
+    return csv_load(&d->x, &d->y, s->where, o->values, d->budget, r);
+}
+
+static const struct format {
+    const char *name, *where; /* where: what must follow the name; NULL for nothing */
+    int classes;              /* 0: what the labels show */
+    bool parts;               /* has a part to test with, or finds out by itself */
+    bool (*load)(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r);
+} formats[] = {
+    { "fashion-mnist", NULL, 10, true, load_fashion_mnist },
+    { "idx", "IMAGES,LABELS", 0, false, load_idx },
+    { "cifar10", "DIR", 10, true, load_cifar10 },
+    { "cifar100", "DIR", 100, true, load_cifar100 },
+    { "npz", "FILE", 0, true, load_npz },
+    { "csv", "FILE", 0, false, load_csv },
+};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+static const struct format *find_format(const struct spec *s, struct report *r)
+{
+    for (int i = 0; i < FORMATS; i++) {
+        const struct format *f = &formats[i];
+
+        if (strcmp(f->name, s->name) != 0)
+            continue;
+        if (s->where ? *s->where == 0 : f->where != NULL) {
+            fail(r, KILN_BAD_ARGUMENT, NULL, "data set '%s' needs to know where: %s:%s", f->name, f->name,
+                 f->where ? f->where : "DIR");
+            return NULL;
+        }
+        return f->parts || no_parts(s, r) ? f : NULL;
+    }
+    fail(r, KILN_BAD_ARGUMENT, NULL, "data set '%s' is unknown: fashion-mnist, idx, cifar10, cifar100, npz or csv",
+         s->name);
+    return NULL;
+}
+
+/* -- what is to be predicted -----------------------------------------------------------------------------------------
+ */
+
+/* The class of a row that is 1 in one place and 0 elsewhere, or -1. */
+static int64_t hot(const double *row, int64_t n)
+{
+    int64_t at = -1;
+
+    for (int64_t k = 0; k < n; k++) {
+        if (row[k] == 1 && at < 0)
+            at = k;
+        else if (row[k] != 0)
+            return -1;
+    }
+    return at;
+}
+
+/* The label that the values of one sample stand for: an integer, or a one-hot row. False where they are neither. */
+static bool read_label(const struct tensor *y, int64_t sample, int64_t width, double *row, int64_t *label)
+{
+    element_get *const get = element_getter(y->dtype);
+
+    for (int64_t k = 0; k < width; k++)
+        row[k] = get(y->data, sample * width + k);
+    *label = width == 1 ? 0 : hot(row, width);
+    if (width > 1)
+        return *label >= 0;
+    if (!(fabs(row[0]) < 0x1p53) || row[0] != floor(row[0]))
+        return false;
+    *label = (int64_t)row[0];
+    return true;
+}
+
+/* int64 [N] in place of integers of any type or one-hot rows. *are is false, and nothing changed, where some are
+ * neither. */
+static bool take_labels(struct dataset *d, int64_t width, bool *are, struct report *r)
+{
+    struct tensor y;
+    double *row = budget_zalloc(d->budget, (size_t)width, sizeof *row, r);
+    int64_t *label;
+
+    tensor_shape(&y, I64, 1, &d->count);
+    label = budget_zalloc(d->budget, (size_t)d->count, sizeof *label, r);
+    *are = row && label;
+    for (int64_t i = 0; *are && i < d->count; i++)
+        *are = read_label(&d->y, i, width, row, &label[i]);
+    budget_free(d->budget, row);
+    if (!row || !label || !*are) {
+        budget_free(d->budget, label);
+        return row && label;
+    }
+    budget_free(d->budget, d->y.data);
+    y.data = label;
+    d->y = y;
+    return true;
+}
+
+static bool take_values(struct dataset *d, struct report *r)
+{
+    struct tensor y = d->y;
+
+    if (y.dtype == F32)
+        return true;
+    tensor_shape(&y, F32, d->y.rank, d->y.dims);
+    y.data = budget_zalloc(d->budget, (size_t)tensor_count(&y), sizeof(float), r);
+    if (!y.data)
+        return false;
+    elements_to_float(d->y.dtype, d->y.data, 0, tensor_count(&y), y.data);
+    budget_free(d->budget, d->y.data);
+    d->y = y;
+    return true;
+}
+
+static bool check_labels(struct dataset *d, int classes, const char *spec, struct report *r)
+{
+    const int64_t *label = d->y.data;
+    int64_t most = 0;
+
+    for (int64_t i = 0; i < d->count; i++) {
+        if (label[i] < 0 || (classes && label[i] >= classes) || label[i] >= INT_MAX)
+            return fail(r, KILN_BAD_DATA, spec, "label %lld of sample %lld, must be in [0, %d)", (long long)label[i],
+                        (long long)i, classes ? classes : INT_MAX);
+        if (label[i] > most)
+            most = label[i];
+    }
+    d->classes = classes ? classes : (int)most + 1;
+    return true;
+}
+
+/* Makes y labels, unless values are wanted or it holds fractions. */
+static bool settle_targets(struct dataset *d, int classes, const struct data_options *o, const char *spec,
+                           struct report *r)
+{
+    const int64_t width = dims_product(d->y.dims, 1, d->y.rank);
+    const int columns = width > 1 && width < INT_MAX ? (int)width : 0; /* one for each class, where rows are one-hot */
+    bool labels = false;
+
+    if (!element_getter(d->y.dtype) || width == 0)
+        return fail(r, KILN_BAD_DATA, spec, "what is to be predicted must be real numbers, it is %s",
+                    dtype_name(d->y.dtype));
+    if (!o->values && !take_labels(d, width, &labels, r))
+        return false;
+    if (labels)
+        return check_labels(d, o->classes ? o->classes : classes ? classes : columns, spec, r);
+    return take_values(d, r);
+}
+
+/* -- open ------------------------------------------------------------------------------------------------------------
+ */
+
+static bool check_shapes(struct dataset *d, const char *spec, struct report *r)
+{
+    char x[TYPE_TEXT], y[TYPE_TEXT];
+
+    if (d->x.rank < 1 || d->y.rank < 1 || d->x.dims[0] != d->y.dims[0])
+        return fail(r, KILN_BAD_DATA, spec,
+                    "samples are %s, what is to be predicted is %s: their number must be the same",
+                    tensor_text(&d->x, x), tensor_text(&d->y, y));
+    d->count = d->x.dims[0];
+    if (tensor_count(&d->x) == 0)
+        return fail(r, KILN_BAD_DATA, spec, "no data: samples are %s", tensor_text(&d->x, x));
+    return element_getter(d->x.dtype) ||
+           fail(r, KILN_BAD_DATA, spec, "samples are %s, must be real numbers", tensor_text(&d->x, x));
+}
+
+static bool select_range(struct dataset *d, const struct spec *s, const struct data_options *o, const char *spec,
+                         struct report *r)
+{
+    int64_t to = s->to < 0 ? d->count : s->to;
+
+    if (to > d->count || s->from >= to)
+        return fail(r, KILN_BAD_ARGUMENT, spec, "there are %lld samples, the range ends past them",
+                    (long long)d->count);
+    if (o->limit > 0 && to - s->from > o->limit)
+        to = s->from + o->limit;
+    *d = dataset_view(d, s->from, to);
+    return true;
+}
+
+bool dataset_open(struct dataset *out, const char *spec, enum part part, const struct data_options *options,
+                  struct budget *b, struct report *r)
+{
+    static const struct data_options defaults = { 0, 0, false };
+    const struct data_options *o = options ? options : &defaults;
+    struct dataset d = { .budget = b };
+    const struct format *f;
+    void *memory[2];
+    struct spec s;
+    bool ok;
+
+    *out = (struct dataset){ .budget = b };
+    if (o->limit < 0 || o->classes < 0)
+        return fail(r, KILN_BAD_ARGUMENT, spec, "a limit of %lld samples and %d classes, must not be negative",
+                    (long long)o->limit, o->classes);
+    f = read_spec(&s, spec, part, r) ? find_format(&s, r) : NULL;
+    if (!f)
+        return false;
+    ok = f->load(&d, &s, o, r) && check_shapes(&d, spec, r) && settle_targets(&d, f->classes, o, spec, r);
+    memory[0] = d.x.data;
+    memory[1] = d.y.data;
+    ok = ok && select_range(&d, &s, o, spec, r);
+    if (!ok) {
+        budget_free(b, memory[0]);
+        budget_free(b, memory[1]);
+        return false;
+    }
+    d.memory[0] = memory[0];
+    d.memory[1] = memory[1];
+    *out = d;
+    return true;
+}
+
+void dataset_release(struct dataset *d)
+{
+    for (int i = 0; i < 2; i++)
+        budget_free(d->budget, d->memory[i]);
+    *d = (struct dataset){ .budget = d->budget };
+}
+
+/* -- views -----------------------------------------------------------------------------------------------------------
+ */
+
+static void narrow_to(struct tensor *t, int64_t from, int64_t to)
+{
+    t->data = (char *)t->data + from * dims_product(t->dims, 1, t->rank) * element_bytes(t->dtype);
+    t->dims[0] = to - from;
+}
+
+struct dataset dataset_view(const struct dataset *d, int64_t from, int64_t to)
+{
+    struct dataset v = *d;
+
+    narrow_to(&v.x, from, to);
+    narrow_to(&v.y, from, to);
+    v.count = to - from;
+    v.memory[0] = v.memory[1] = NULL;
+    return v;
+}
+
+bool dataset_split(const struct dataset *d, double fraction, struct dataset *train, struct dataset *validation,
+                   struct report *r)
+{
+    int64_t at;
+
+    if (!(fraction > 0 && fraction < 1))
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "a validation split of %g, must be between 0 and 1", fraction);
+    at = (int64_t)floor((double)d->count * (1 - fraction));
+    if (at < 1 || at >= d->count)
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "a validation split of %g leaves one part of %lld samples empty",
+                    fraction, (long long)d->count);
+    *train = dataset_view(d, 0, at);
+    *validation = dataset_view(d, at, d->count);
+    return true;
+}
+
+struct tensor dataset_sample(const struct dataset *d)
+{
+    struct tensor sample;
+
+    tensor_shape(&sample, d->x.dtype, d->x.rank - 1, d->x.dims + 1);
+    return sample;
+}

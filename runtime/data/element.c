@@ -1,0 +1,139 @@
+#include "data/element.h"
+#include "tensor/half.h"
+#include <string.h>
+
+int element_bytes(enum dtype d)
+{
+    return d == STRING ? 0 : (int)dtype_size(d);
+}
+
+void swap_bytes(void *data, int64_t n, enum dtype d)
+{
+    const bool complex = dtype_traits[d].class == CLASS_COMPLEX;
+    const int width = complex ? element_bytes(d) / 2 : element_bytes(d);
+    unsigned char *p = data;
+
+    if (complex)
+        n *= 2;
+    for (int64_t i = 0; i < n && width > 1; i++, p += width)
+        for (int low = 0, high = width - 1; low < high; low++, high--) {
+            const unsigned char byte = p[low];
+
+            p[low] = p[high];
+            p[high] = byte;
+        }
+}
+
+/* -- get -------------------------------------------------------------------------------------------------------------
+ */
+
+#define INTEGERS(X)                                                                                                    \
+    X(BOOL, uint8_t)                                                                                                   \
+    X(U8, uint8_t)                                                                                                     \
+    X(I8, int8_t)                                                                                                      \
+    X(U16, uint16_t)                                                                                                   \
+    X(I16, int16_t)                                                                                                    \
+    X(U32, uint32_t)                                                                                                   \
+    X(I32, int32_t)                                                                                                    \
+    X(I64, int64_t)
+
+#define GET(code, type)                                                                                                \
+    static double get_##code(const void *data, int64_t i)                                                              \
+    {                                                                                                                  \
+        return (double)((const type *)data)[i];                                                                        \
+    }
+#define GET_INT(code, type)                                                                                            \
+    static int64_t get_int_##code(const void *data, int64_t i)                                                         \
+    {                                                                                                                  \
+        return (int64_t)((const type *)data)[i];                                                                       \
+    }
+INTEGERS(GET)
+INTEGERS(GET_INT)
+GET(U64, uint64_t)
+GET(F32, float)
+GET(F64, double)
+
+static double get_F16(const void *data, int64_t i)
+{
+    return (double)f16_to_f32(((const uint16_t *)data)[i]);
+}
+
+static double get_BF16(const void *data, int64_t i)
+{
+    return (double)bf16_to_f32(((const uint16_t *)data)[i]);
+}
+
+element_get *element_getter(enum dtype d)
+{
+#define ENTRY(code, type) [code] = get_##code,
+    static element_get *const getters[DTYPES] = {
+        INTEGERS(ENTRY)[U64] = get_U64, [F32] = get_F32, [F64] = get_F64, [F16] = get_F16, [BF16] = get_BF16
+    };
+#undef ENTRY
+    return getters[d];
+}
+
+element_get_int *element_int_getter(enum dtype d)
+{
+#define ENTRY(code, type) [code] = get_int_##code,
+    static element_get_int *const getters[DTYPES] = { INTEGERS(ENTRY) };
+#undef ENTRY
+    return getters[d];
+}
+
+void elements_to_float(enum dtype d, const void *data, int64_t from, int64_t n, float *out)
+{
+    element_get *const get = element_getter(d);
+
+    if (d == U8) { /* images */
+        const uint8_t *in = (const uint8_t *)data + from;
+
+        for (int64_t i = 0; i < n; i++)
+            out[i] = in[i];
+    } else if (d == F32) {
+        memcpy(out, (const float *)data + from, (size_t)n * sizeof *out);
+    } else {
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (float)get(data, from + i);
+    }
+}
+
+/* -- put -------------------------------------------------------------------------------------------------------------
+ */
+
+bool element_put_int(void *data, int64_t i, enum dtype d, int64_t value)
+{
+    switch (d) {
+#define PUT(code, type)                                                                                                \
+    case code:                                                                                                         \
+        ((type *)data)[i] = (type)value;                                                                               \
+        return code == BOOL ? value == 0 || value == 1 : (int64_t)(type)value == value;
+        INTEGERS(PUT)
+#undef PUT
+    case U64:
+        ((uint64_t *)data)[i] = (uint64_t)value;
+        return value >= 0;
+    default:
+        return element_put(data, i, d, (double)value);
+    }
+}
+
+bool element_put(void *data, int64_t i, enum dtype d, double value)
+{
+    switch (d) {
+    case F32:
+        ((float *)data)[i] = (float)value;
+        return true;
+    case F64:
+        ((double *)data)[i] = value;
+        return true;
+    case F16:
+        ((uint16_t *)data)[i] = f64_to_f16(value);
+        return true;
+    case BF16:
+        ((uint16_t *)data)[i] = f32_to_bf16((float)value);
+        return true;
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,11 @@
+/* IDX files, http://yann.lecun.com/exdb/mnist/: MNIST and its successors. Plain or gzipped, every element type, up to
+ * MAX_RANK dimensions. */
+#ifndef KILN_DATA_IDX_H
+#define KILN_DATA_IDX_H
+
+#include "tensor/tensor.h"
+
+/* out->data is freed with budget_free; it is NULL on failure. */
+bool idx_load(struct tensor *out, const char *path, struct budget *b, struct report *r);
+
+#endif

@@ -1,0 +1,31 @@
+/* What is done to samples before a model sees them. It is fitted to the training set, and applied to that and to every
+ * other. */
+#ifndef KILN_DATA_NORMALIZER_H
+#define KILN_DATA_NORMALIZER_H
+
+#include "data/dataset.h"
+
+enum normalization {
+    NORMALIZE_NONE,
+    NORMALIZE_UNIT,        /* x / 255 */
+    NORMALIZE_CENTER,      /* x - mean, the mean over the training set of each feature (pixel and channel) by itself */
+    NORMALIZE_STANDARDIZE, /* (x - mean) / deviation, both by feature; one that never varies is only centred */
+    NORMALIZATIONS
+};
+
+extern const char *const normalization_names[NORMALIZATIONS]; /* "none", "unit", "center", "standardize" */
+
+struct normalizer {
+    enum normalization kind;
+    int64_t features;
+    float *mean, *deviation; /* [features], NULL where the kind has none */
+    struct budget *budget;
+};
+
+bool normalizer_fit(struct normalizer *n, enum normalization kind, const struct dataset *train, struct budget *b,
+                    struct report *r);
+void normalizer_release(struct normalizer *n);
+/* Of one sample, in the order of the file. */
+void normalizer_apply(const struct normalizer *n, float *sample);
+
+#endif

@@ -1,0 +1,190 @@
+#include "grad/backward.h"
+
+/* -- what rules ask ---------------------------------------------------------------------------------------------------- */
+
+struct emitter *emitter_of(struct backward *b)
+{
+    return &b->e;
+}
+
+const struct node *node_of(struct backward *b)
+{
+    return b->node;
+}
+
+const void *attrs_of(struct backward *b)
+{
+    return b->node->attrs;
+}
+
+struct value *forward_in(struct backward *b, int k)
+{
+    return k >= 0 && k < b->node->inputs + b->node->captured ? b->node->in[k] : NULL;
+}
+
+struct value *forward_out(struct backward *b, int k)
+{
+    struct value *v = node_output(b->q->graph->nodes[b->node->id], k);
+
+    if (!v)
+        b->e.failed = true;
+    return v;
+}
+
+struct value *upstream(struct backward *b, int k)
+{
+    const struct value *v = k >= 0 && k < b->node->slots ? b->node->out[k] : NULL;
+
+    return v && (size_t)v->id < b->values ? b->gradient[v->id] : NULL;
+}
+
+bool wants(struct backward *b, int k)
+{
+    const struct value *v = forward_in(b, k);
+
+    return v && (size_t)v->id < b->values && b->needs[v->id];
+}
+
+const struct tensor *type_in(struct backward *b, int k)
+{
+    const struct value *v = forward_in(b, k);
+
+    return v ? &b->q->types[v->id] : NULL;
+}
+
+const struct tensor *type_out(struct backward *b, int k)
+{
+    const struct value *v = k >= 0 && k < b->node->slots ? b->node->out[k] : NULL;
+
+    return v && (size_t)v->id < b->values ? &b->q->types[v->id] : NULL;
+}
+
+void give(struct backward *b, int k, struct value *gradient)
+{
+    struct value **sum;
+
+    if (!gradient || !wants(b, k))
+        return;
+    sum = &b->gradient[forward_in(b, k)->id];
+    *sum = *sum ? emit(&b->e, "Add", "", 2, *sum, gradient) : gradient;
+}
+
+void give_unbroadcast(struct backward *b, int k, struct value *gradient)
+{
+    const struct tensor *in = type_in(b, k);
+    int64_t axes[MAX_RANK], dims[MAX_RANK] = { 0 };
+    int rank = 0, count = 0;
+
+    if (!gradient || !wants(b, k))
+        return;
+    for (int n = 0; n < b->node->inputs; n++)
+        if (b->node->in[n] && !broadcast(&rank, dims, type_in(b, n)))
+            backward_error(b, "its inputs do not broadcast");
+    if (b->e.failed)
+        return;
+    for (int d = 0; d < rank; d++) {
+        const int own = d - (rank - in->rank);
+
+        if (own < 0 || (in->dims[own] == 1 && dims[d] != 1))
+            axes[count++] = d;
+    }
+    if (count)
+        gradient = emit(&b->e, "ReduceSum", "keepdims=1", 2, gradient, emit_ints(&b->e, count, axes));
+    if (in->rank != rank)
+        gradient = emit(&b->e, "Reshape", "allowzero=1", 2, gradient, emit_ints(&b->e, in->rank, in->dims));
+    give(b, k, gradient);
+}
+
+bool backward_ok(struct backward *b)
+{
+    return !b->e.failed;
+}
+
+bool backward_error(struct backward *b, const char *format, ...)
+{
+    char where[WHERE_TEXT];
+    va_list args;
+
+    b->e.failed = true;
+    va_start(args, format);
+    fail_v(b->c->report, KILN_UNSUPPORTED, node_where(b->node, where), format, args);
+    va_end(args);
+    return false;
+}
+
+/* -- the walk ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_float(const struct backward *b, const struct value *v)
+{
+    const struct tensor *t = &b->q->types[v->id];
+
+    return t->kind == TENSOR && dtype_is_float(t->dtype);
+}
+
+static void find_needs(struct backward *b, size_t nodes)
+{
+    for (size_t k = 0; k < b->q->count; k++)
+        b->needs[b->q->wrt[k]->id] = true;
+    for (size_t k = 0; k < nodes; k++) {
+        const struct node *n = b->q->graph->nodes[k];
+        bool any = false;
+
+        for (int i = 0; i < n->inputs + n->captured; i++)
+            any |= n->in[i] && b->needs[n->in[i]->id];
+        for (int o = 0; o < n->slots && any; o++)
+            if (n->out[o] && is_float(b, n->out[o]))
+                b->needs[n->out[o]->id] = true;
+    }
+}
+
+bool op_differentiable(const struct op_def *def)
+{
+    return def->gradient;
+}
+
+static bool differentiate(struct backward *b, const struct node *n)
+{
+    bool flows = false, needed = false;
+
+    b->node = n;
+    for (int k = 0; k < n->slots; k++)
+        flows |= upstream(b, k) != NULL;
+    for (int k = 0; k < n->inputs + n->captured; k++)
+        needed |= wants(b, k);
+    if (!flows || !needed)
+        return true;
+    if (!n->def->gradient)
+        return backward_error(b, "has no gradient: %s", n->def->no_gradient ? n->def->no_gradient : "not differentiable");
+    if (n->def->gradient(b) && !b->e.failed)
+        return true;
+    return failed(b->c->report) ? false : backward_error(b, "its gradient cannot be made");
+}
+
+bool grad_build(const struct grad_request *q, const struct plan_context *c)
+{
+    const size_t nodes = q->graph->node_count;
+    struct backward b = { .q = q,
+                          .c = c,
+                          .e = { .graph = q->graph, .report = c->report },
+                          .scratch = { .budget = c->budget },
+                          .values = q->graph->value_count };
+    bool ok;
+
+    b.needs = arena_array(&b.scratch, b.values, sizeof *b.needs, c->report);
+    b.gradient = arena_array(&b.scratch, b.values, sizeof *b.gradient, c->report);
+    ok = b.needs && b.gradient;
+    if (ok)
+        find_needs(&b, nodes);
+    for (size_t k = 0; ok && k < q->seeds; k++) {
+        struct value **g = &b.gradient[q->seed[k]->id];
+
+        *g = *g ? emit(&b.e, "Add", "", 2, *g, q->seed_gradient[k]) : q->seed_gradient[k];
+        ok = *g;
+    }
+    for (size_t k = nodes; ok && k-- > 0;)
+        ok = differentiate(&b, q->graph->nodes[k]);
+    for (size_t k = 0; ok && k < q->count; k++)
+        q->gradient[k] = b.gradient[q->wrt[k]->id];
+    arena_release(&b.scratch);
+    return ok;
+}

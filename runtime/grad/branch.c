@@ -1,0 +1,88 @@
+/* Gradients through a subgraph that a node runs at most once (If): another subgraph, which computes the branch again and goes back through it. */
+#include "grad/backward.h"
+#include "ops/node.h"
+
+/* Types of what the branch sees outside are those of the node's captured inputs. */
+static struct program *branch_types(struct backward *b, const struct graph *g)
+{
+    struct tensor *tensors = arena_array(&b->scratch, g->value_count, sizeof *tensors, b->c->report);
+
+    if (!tensors)
+        return NULL;
+    for (size_t k = 0; k < g->value_count; k++)
+        tensors[k].rank = UNKNOWN;
+    for (size_t k = 0; k < g->capture_count; k++)
+        tensors[g->captures[k].inner->id] = b->q->types[g->captures[k].outer->id];
+    return plan_types(g, tensors, b->c);
+}
+
+/* A gradient for each wanted input: what the branch gives, or zeros where it does not read the input. */
+static bool branch_outputs(struct backward *b, struct graph *g, struct value *const *gradients, int count, const int *inputs)
+{
+    struct emitter e = { .graph = g, .report = b->c->report };
+
+    g->output_count = 0;
+    for (int k = 0; k < count; k++) {
+        const struct tensor *t = type_in(b, inputs[k]);
+        struct value *v = gradients[k];
+
+        if (!v)
+            v = emit(&e, "Expand", "", 2, emit_scalar(&e, t->dtype, 0), emit_ints(&e, t->rank, t->dims));
+        if (!v || !graph_add_output(g, v))
+            return false;
+    }
+    return true;
+}
+
+static bool branch_backward(struct backward *b, struct graph *g, const struct tensor *types, int count, const int *inputs)
+{
+    const size_t outputs = g->output_count;
+    struct arena *a = &b->scratch;
+    struct report *r = b->c->report;
+    struct value **seed = arena_array(a, outputs, sizeof *seed, r), **flow = arena_array(a, outputs, sizeof *flow, r);
+    struct value **wrt = arena_array(a, (size_t)count, sizeof *wrt, r), **got = arena_array(a, (size_t)count, sizeof *got, r);
+    struct value **gradients = arena_array(a, (size_t)count, sizeof *gradients, r);
+    int *place = arena_array(a, (size_t)count, sizeof *place, r);
+    struct grad_request q = { .graph = g, .types = types, .seed = seed, .seed_gradient = flow, .wrt = wrt, .gradient = got };
+
+    if (!seed || !flow || !wrt || !got || !gradients || !place)
+        return false;
+    for (size_t k = 0; k < outputs; k++)
+        if (upstream(b, (int)k)) {
+            seed[q.seeds] = g->outputs[k];
+            flow[q.seeds] = graph_capture(g, upstream(b, (int)k));
+            if (!flow[q.seeds++])
+                return false;
+        }
+    for (int k = 0; k < count; k++)
+        for (size_t c = 0; c < g->capture_count; c++)
+            if (g->captures[c].outer == forward_in(b, inputs[k])) {
+                wrt[q.count] = g->captures[c].inner;
+                place[q.count++] = k;
+            }
+    if (!grad_build(&q, b->c))
+        return false;
+    for (size_t k = 0; k < q.count; k++)
+        gradients[place[k]] = got[k];
+    return branch_outputs(b, g, gradients, count, inputs);
+}
+
+struct graph *gradient_graph(struct backward *b, int k, int count, const int *inputs)
+{
+    const struct graph *forward = b->node->graph_of[k];
+    struct graph *g = graph_clone(forward, b->e.graph->arena, b->c->report);
+    struct program *types = g ? branch_types(b, g) : NULL;
+    struct tensor *known = NULL;
+    bool ok = false;
+
+    /* what flows in is captured on the way: room for its types is not needed, rules ask for forward values only */
+    if (types)
+        known = types->types;
+    if (known)
+        ok = branch_backward(b, g, known, count, inputs);
+    program_free(types);
+    if (ok)
+        return g;
+    b->e.failed = true;
+    return NULL;
+}

@@ -1,0 +1,229 @@
+#include "graph/graph.h"
+#include <stdio.h>
+#include <string.h>
+
+const char *attr_type_name(enum attr_type type)
+{
+    static const char *const names[] = { "undefined", "float",  "int",     "string",        "tensor",
+                                         "graph",     "floats", "ints",    "strings",       "tensors",
+                                         "graphs",    "sparse", "sparses", "a type",        "types" };
+
+    return (size_t)type < sizeof names / sizeof *names ? names[type] : "of an unknown type";
+}
+
+struct graph *graph_new(struct arena *arena, struct graph *parent, const char *path, struct report *r)
+{
+    struct graph *g = arena_alloc(arena, sizeof *g, r);
+
+    if (!g)
+        return NULL;
+    g->arena = arena;
+    g->report = r;
+    g->parent = parent;
+    g->path = path;
+    g->opset = parent ? parent->opset : 0;
+    return g;
+}
+
+static void release_vectors(struct graph *g)
+{
+    struct budget *b = g->arena->budget;
+
+    budget_free(b, g->values);
+    budget_free(b, g->nodes);
+    budget_free(b, g->inputs);
+    budget_free(b, g->outputs);
+    budget_free(b, g->captures);
+    g->values = NULL;
+    g->nodes = NULL;
+    g->inputs = NULL;
+    g->outputs = NULL;
+    g->captures = NULL;
+    g->value_count = g->node_count = g->input_count = g->output_count = g->capture_count = 0;
+    g->value_capacity = g->node_capacity = g->input_capacity = g->output_capacity = g->capture_capacity = 0;
+}
+
+/* Subgraphs nest no deeper than the loader allows (model/scan.h), so this may recurse. */
+void graph_release(struct graph *g)
+{
+    if (!g)
+        return;
+    for (size_t k = 0; k < g->node_count; k++)
+        for (int s = 0; s < g->nodes[k]->graphs; s++)
+            if (g->nodes[k]->graph_of[s]->parent == g)
+                graph_release(g->nodes[k]->graph_of[s]);
+    release_vectors(g);
+}
+
+struct value *graph_value(struct graph *g, const char *name)
+{
+    struct value *v = arena_alloc(g->arena, sizeof *v, g->report);
+
+    if (!v || g->value_count >= INT32_MAX)
+        return NULL;
+    if (!name)
+        name = arena_printf(g->arena, g->report, "kiln.%llu", (unsigned long long)g->next_name++);
+    if (!name || !budget_grow(g->arena->budget, &g->values, &g->value_capacity, g->value_count + 1, sizeof *g->values,
+                              g->report))
+        return NULL;
+    v->name = name;
+    v->id = (int)g->value_count;
+    v->type.rank = UNKNOWN;
+    g->values[g->value_count++] = v;
+    return v;
+}
+
+static bool append(struct graph *g, struct value ***list, size_t *count, size_t *capacity, struct value *v)
+{
+    if (!budget_grow(g->arena->budget, list, capacity, *count + 1, sizeof **list, g->report))
+        return false;
+    (*list)[(*count)++] = v;
+    return true;
+}
+
+bool graph_add_input(struct graph *g, struct value *v)
+{
+    v->is_input = true;
+    return append(g, &g->inputs, &g->input_count, &g->input_capacity, v);
+}
+
+bool graph_add_output(struct graph *g, struct value *v)
+{
+    return append(g, &g->outputs, &g->output_count, &g->output_capacity, v);
+}
+
+struct value *graph_capture(struct graph *g, struct value *outer)
+{
+    struct value *inner;
+
+    for (size_t k = 0; k < g->capture_count; k++)
+        if (g->captures[k].outer == outer)
+            return g->captures[k].inner;
+    inner = graph_value(g, outer->name);
+    if (!inner || !budget_grow(g->arena->budget, &g->captures, &g->capture_capacity, g->capture_count + 1,
+                               sizeof *g->captures, g->report))
+        return NULL;
+    g->captures[g->capture_count++] = (struct capture){ outer, inner };
+    return inner;
+}
+
+struct node *graph_node(struct graph *g, int inputs, int slots)
+{
+    struct node *n = arena_alloc(g->arena, sizeof *n, g->report);
+
+    if (!n || inputs < 0 || slots < 0 || g->node_count >= INT32_MAX ||
+        !budget_grow(g->arena->budget, &g->nodes, &g->node_capacity, g->node_count + 1, sizeof *g->nodes, g->report))
+        return NULL;
+    n->in = arena_array(g->arena, (size_t)inputs, sizeof *n->in, g->report);
+    n->out = arena_array(g->arena, (size_t)slots, sizeof *n->out, g->report);
+    if (!n->in || !n->out)
+        return NULL;
+    n->name = "";
+    n->op_name = "";
+    n->graph = g;
+    n->index = -1;
+    n->id = (int)g->node_count;
+    n->inputs = inputs;
+    n->slots = slots;
+    g->nodes[g->node_count++] = n;
+    return n;
+}
+
+struct value *node_output(struct node *n, int k)
+{
+    if (k < 0 || k >= n->slots)
+        return NULL;
+    if (!n->out[k]) {
+        n->out[k] = graph_value(n->graph, NULL);
+        if (n->out[k])
+            n->out[k]->producer = n;
+    }
+    return n->out[k];
+}
+
+static struct value *copy_of(struct graph *g, const struct value *v)
+{
+    return v ? g->values[v->id] : NULL;
+}
+
+static bool clone_values(struct graph *g, const struct graph *from)
+{
+    for (size_t k = 0; k < from->value_count; k++) {
+        struct value *v = graph_value(g, from->values[k]->name);
+
+        if (!v)
+            return false;
+        *v = *from->values[k];
+    }
+    return true;
+}
+
+static bool clone_nodes(struct graph *g, const struct graph *from)
+{
+    for (size_t k = 0; k < from->node_count; k++) {
+        const struct node *old = from->nodes[k];
+        struct node *n = graph_node(g, old->inputs + old->captured, old->slots);
+        struct value **in, **out;
+
+        if (!n)
+            return false;
+        in = n->in;
+        out = n->out;
+        *n = *old;
+        n->in = in;
+        n->out = out;
+        n->graph = g;
+        for (int i = 0; i < old->inputs + old->captured; i++)
+            in[i] = copy_of(g, old->in[i]);
+        for (int i = 0; i < old->slots; i++) {
+            out[i] = copy_of(g, old->out[i]);
+            if (out[i])
+                out[i]->producer = n;
+        }
+    }
+    return true;
+}
+
+struct graph *graph_clone(const struct graph *from, struct arena *arena, struct report *r)
+{
+    struct graph *g = graph_new(arena, from->parent, from->path, r);
+    bool ok;
+
+    if (!g)
+        return NULL;
+    g->opset = from->opset;
+    g->next_name = from->next_name;
+    ok = clone_values(g, from) && clone_nodes(g, from);
+    for (size_t k = 0; ok && k < from->input_count; k++)
+        ok = graph_add_input(g, copy_of(g, from->inputs[k]));
+    for (size_t k = 0; ok && k < from->output_count; k++)
+        ok = graph_add_output(g, copy_of(g, from->outputs[k]));
+    if (ok && from->capture_count)
+        ok = budget_grow(arena->budget, &g->captures, &g->capture_capacity, from->capture_count, sizeof *g->captures, r);
+    for (size_t k = 0; ok && k < from->capture_count; k++)
+        g->captures[g->capture_count++] =
+            (struct capture){ from->captures[k].outer, copy_of(g, from->captures[k].inner) };
+    if (!ok) {
+        release_vectors(g);
+        return NULL;
+    }
+    return g;
+}
+
+struct value *graph_find(const struct graph *g, const char *name)
+{
+    for (size_t k = 0; k < g->value_count; k++)
+        if (strcmp(g->values[k]->name, name) == 0)
+            return g->values[k];
+    return NULL;
+}
+
+const char *node_where(const struct node *n, char buffer[WHERE_TEXT])
+{
+    if (n->index < 0)
+        snprintf(buffer, WHERE_TEXT, "%.60s/%.60s (made by kiln)", n->graph->path, n->op_name);
+    else
+        snprintf(buffer, WHERE_TEXT, "%.60s/node[%d] '%.60s' %.40s-%d", n->graph->path, n->index, n->name, n->op_name,
+                 n->since);
+    return buffer;
+}

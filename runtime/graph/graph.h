@@ -1,0 +1,139 @@
+/* The graph that is planned, differentiated and run: values and nodes, in topological order. It is derived from the file's messages, which
+ * stay untouched beside it (model/model.h); everything here lives in the graph's arena and points to names and weights of the model. */
+#ifndef KILN_GRAPH_GRAPH_H
+#define KILN_GRAPH_GRAPH_H
+
+#include "base/map.h"
+#include "tensor/tensor.h"
+
+struct op;     /* ops/op.h */
+struct op_def; /* ops/op.h */
+
+/* -- attributes ------------------------------------------------------------------------------------------------------ */
+
+enum attr_type { /* the numbers of AttributeProto.AttributeType */
+    ATTR_NONE,
+    ATTR_FLOAT,
+    ATTR_INT,
+    ATTR_STRING,
+    ATTR_TENSOR,
+    ATTR_GRAPH,
+    ATTR_FLOATS,
+    ATTR_INTS,
+    ATTR_STRINGS,
+    ATTR_TENSORS,
+    ATTR_GRAPHS,
+    ATTR_SPARSE_TENSOR,
+    ATTR_SPARSE_TENSORS,
+    ATTR_TYPE_PROTO,
+    ATTR_TYPE_PROTOS
+};
+
+struct bytes {
+    size_t length;
+    const char *data; /* not ended by NUL */
+};
+
+struct attr {
+    const char *name;
+    enum attr_type type;
+    float f;
+    int64_t i;
+    struct bytes s;
+    const struct tensor *tensor; /* TENSOR */
+    struct graph *graph;         /* GRAPH */
+    size_t count;                /* of the lists */
+    const float *floats;
+    const int64_t *ints;
+    const struct bytes *strings;
+    bool seen; /* was asked for while parsing: what nobody asks for is an error */
+};
+
+const char *attr_type_name(enum attr_type type);
+
+/* -- the graph ------------------------------------------------------------------------------------------------------- */
+
+struct value {
+    const char *name;
+    int id;                /* its place in graph->values */
+    struct node *producer; /* NULL: a graph input, an initializer, or captured from outside */
+    const struct tensor *initializer; /* NULL where there is none */
+    bool is_input;         /* with an initializer too: a default that the caller may override */
+    bool trains;           /* changes from step to step: never folded */
+    bool has_type;         /* `type` is what the file declares; dimensions may be UNKNOWN */
+    struct tensor type;
+    const char *const *dim_names; /* for each dimension its symbol or NULL; NULL where there are none */
+};
+
+struct node {
+    const struct op *op;
+    const struct op_def *def;
+    const char *op_name; /* of op, for messages */
+    int since;           /* of def */
+    const void *attrs; /* what parse made of the attributes: the operator's own struct */
+    const char *name;  /* "" where it has none */
+    struct graph *graph;
+    int index; /* its place in the file, for messages; -1: made by Kiln */
+    int id;    /* its place in graph->nodes */
+    /* Formal inputs, then what its subgraphs capture from outside, each once. NULL where an optional one is left out. */
+    int inputs, captured;
+    struct value **in;
+    /* The standard's outputs as far as the file writes them, then room for all others and for the hidden ones. NULL: not wanted. */
+    int outputs, slots;
+    struct value **out;
+    int graphs;
+    struct graph **graph_of; /* in the order in which parse asked for them */
+};
+
+/* A value from outside that a subgraph reads: an ordinary input of the node that owns the subgraph. */
+struct capture {
+    struct value *outer, *inner;
+};
+
+struct graph {
+    struct arena *arena;
+    struct report *report;
+    struct graph *parent; /* NULL: the main graph */
+    const char *path;     /* "main", "main/node[3]/then_branch" */
+    struct value **values;
+    size_t value_count, value_capacity;
+    struct node **nodes; /* in topological order */
+    size_t node_count, node_capacity;
+    struct value **inputs; /* formal, without those that have an initializer */
+    size_t input_count, input_capacity;
+    struct value **outputs;
+    size_t output_count, output_capacity;
+    struct capture *captures;
+    size_t capture_count, capture_capacity;
+    int opset;          /* of ai.onnx */
+    uint64_t next_name; /* for names that Kiln makes */
+};
+
+/* All of these return NULL, with an error in the report, when memory runs out. The vectors are charged to the arena's budget and are
+ * given back by graph_release; the arena by its owner. */
+struct graph *graph_new(struct arena *arena, struct graph *parent, const char *path, struct report *r);
+void graph_release(struct graph *g); /* the vectors of g and of all its subgraphs; not the arena */
+
+/* `name` is borrowed; NULL makes a fresh one, "kiln.17". */
+struct value *graph_value(struct graph *g, const char *name);
+bool graph_add_input(struct graph *g, struct value *v);
+bool graph_add_output(struct graph *g, struct value *v);
+/* The value inside `g` that stands for `outer`, made on first use. */
+struct value *graph_capture(struct graph *g, struct value *outer);
+/* A node with room for `inputs` and `slots` outputs, all NULL, at the end. The caller sets in[], out[] (and out[k]->producer), op, attrs. */
+struct node *graph_node(struct graph *g, int inputs, int slots);
+/* The node's k-th output, made when it is not there yet. */
+struct value *node_output(struct node *n, int k);
+
+/* A copy that can grow without changing the original: values and nodes are new and keep their ids, attributes, initializers and
+ * subgraphs are shared. It must be released before the original's arena. */
+struct graph *graph_clone(const struct graph *g, struct arena *arena, struct report *r);
+
+/* The first value of that name; NULL where there is none. Linear: for the few places that look a user's name up. */
+struct value *graph_find(const struct graph *g, const char *name);
+
+/* "main/node[12] 'conv1' Conv-11" into `buffer`, which is returned. */
+enum { WHERE_TEXT = 192 };
+const char *node_where(const struct node *n, char buffer[WHERE_TEXT]);
+
+#endif

@@ -1,0 +1,402 @@
+/* Products of ordinary matrices: which operand is which to the driver, vectors, batches, integers. */
+#include "kernels/gemm.h"
+#include "tensor/half.h"
+#include <string.h>
+
+enum { VECTOR_BLOCK = 256 };
+
+/* -- operands as the driver sees them --------------------------------------------------------------------------------
+ */
+
+struct operand {
+    const struct kernels *k;
+    const void *data;
+    int64_t lane, depth; /* strides */
+    enum dtype dtype;
+};
+
+static void pack_wide(const struct operand *o, const void *x, int64_t count, int64_t width, int64_t depth, float *panel)
+{
+    for (int64_t d = 0; d < depth; d++, panel += width) {
+        for (int64_t l = 0; l < count; l++) {
+            const uint16_t h = ((const uint16_t *)x)[l * o->lane + d * o->depth];
+
+            panel[l] = o->dtype == F16 ? f16_to_f32(h) : bf16_to_f32(h);
+        }
+        for (int64_t l = count; l < width; l++)
+            panel[l] = 0;
+    }
+}
+
+static void pack_operand(const void *context, void *local, int64_t first, int64_t count, int64_t width, int64_t from,
+                         int64_t depth, void *panel)
+{
+    const struct operand *o = context;
+    const int64_t at = first * o->lane + from * o->depth;
+    const void *const x = (const char *)o->data + at * (int64_t)dtype_size(o->dtype);
+
+    (void)local;
+    if (o->dtype == F32)
+        o->k->pack_4(x, o->lane, o->depth, count, width, depth, panel);
+    else if (o->dtype == F64)
+        o->k->pack_8(x, o->lane, o->depth, count, width, depth, panel);
+    else
+        pack_wide(o, x, count, width, depth, panel);
+}
+
+/* -- results ---------------------------------------------------------------------------------------------------------
+ */
+
+struct result {
+    const struct gemm *g;
+    void *c;
+    bool turned; /* the driver's rows are C's columns */
+};
+
+static double read(enum dtype dtype, const void *p, int64_t i)
+{
+    switch (dtype) {
+    case F64:
+        return ((const double *)p)[i];
+    case F32:
+        return (double)((const float *)p)[i];
+    case F16:
+        return (double)f16_to_f32(((const uint16_t *)p)[i]);
+    default:
+        return (double)bf16_to_f32(((const uint16_t *)p)[i]);
+    }
+}
+
+static void write(enum dtype dtype, void *p, int64_t i, double v)
+{
+    switch (dtype) {
+    case F64:
+        ((double *)p)[i] = v;
+        break;
+    case F32:
+        ((float *)p)[i] = (float)v;
+        break;
+    case F16:
+        ((uint16_t *)p)[i] = f32_to_f16((float)v);
+        break;
+    default:
+        ((uint16_t *)p)[i] = f32_to_bf16((float)v);
+    }
+}
+
+/* One element, where neither vectors nor types come easy: `sum` is the product's, the rest is in float for float. */
+static void finish(const struct gemm *g, void *c, int64_t i, int64_t j, double sum)
+{
+    const int64_t at = i * g->c_row + j * g->c_col;
+    double v = g->alpha * sum;
+
+    if (g->beta != 0)
+        v += g->beta * read(g->dtype, c, at);
+    if (g->row_bias)
+        v += read(g->dtype, g->row_bias, i);
+    if (g->column_bias)
+        v += read(g->dtype, g->column_bias, j);
+    write(g->dtype, c, at, g->relu && v < 0 ? 0 : v);
+}
+
+static void finish_float(const struct gemm *g, float *c, int64_t i, int64_t j, float sum)
+{
+    float *const to = c + i * g->c_row + j * g->c_col;
+    float v = (float)g->alpha * sum;
+
+    if (g->beta != 0)
+        v += (float)g->beta * *to;
+    if (g->row_bias)
+        v += ((const float *)g->row_bias)[i];
+    if (g->column_bias)
+        v += ((const float *)g->column_bias)[j];
+    *to = g->relu && v < 0 ? 0 : v;
+}
+
+static void store_result(const void *context, void *local, const struct gemm_tile *s)
+{
+    const struct result *r = context;
+    const struct gemm *g = r->g;
+
+    (void)local;
+    for (int64_t i = 0; i < s->rows; i++)
+        for (int64_t j = 0; j < s->columns; j++) {
+            const int64_t row = r->turned ? s->j0 + j : s->i0 + i, column = r->turned ? s->i0 + i : s->j0 + j;
+            const int64_t at = i * s->i_stride + j * s->j_stride;
+
+            if (g->dtype == F64)
+                finish(g, r->c, row, column, ((const double *)s->data)[at]);
+            else if (g->dtype == F32)
+                finish_float(g, r->c, row, column, ((const float *)s->data)[at]);
+            else
+                finish(g, r->c, row, column, (double)((const float *)s->data)[at]);
+        }
+}
+
+/* -- one product -----------------------------------------------------------------------------------------------------
+ */
+
+struct prepared {
+    struct operand a, b;
+    struct result result;
+    struct gemm_driver driver;
+    bool biased; /* bias and relu come in a pass of their own */
+};
+
+/* The longer side is the driver's A, whose panels need not be packed together. Pointers into *p: it must stay where it
+ * is. */
+static void prepare(const struct kernels *k, const struct gemm *g, const void *a, const void *b, void *c,
+                    struct prepared *p)
+{
+    const bool turned = g->n > g->m;
+    const bool half = g->dtype == F16 || g->dtype == BF16;
+    const struct operand left = { k, a, g->a_row, g->a_col, g->dtype }, right = { k, b, g->b_col, g->b_row, g->dtype };
+
+    p->a = turned ? right : left;
+    p->b = turned ? left : right;
+    p->result = (struct result){ g, c, turned };
+    p->biased = !half && (g->row_bias || g->column_bias || g->relu);
+    p->driver = (struct gemm_driver){
+        .wide_type = g->dtype == F64,
+        .m = turned ? g->n : g->m,
+        .n = turned ? g->m : g->n,
+        .k = g->k,
+        .pack_a = pack_operand,
+        .pack_b = pack_operand,
+        .a = &p->a,
+        .b = &p->b,
+        .whole_k = half,
+        .sliced = !half,
+        .wide_b = (turned ? g->c_row : g->c_col) == 1,
+        .store = half ? store_result : NULL,
+        .c = half ? (void *)&p->result : c,
+        .c_row = turned ? g->c_col : g->c_row,
+        .c_col = turned ? g->c_row : g->c_col,
+        .alpha = g->alpha,
+        .beta = g->beta,
+    };
+}
+
+/* What is added after a product, row by row in C's own order. */
+struct addition {
+    const struct kernels *k;
+    const struct gemm *g;
+    void *c;
+    int64_t each;
+};
+static void add_bias(void *context, int64_t chunk, int thread)
+{
+    const struct addition *p = context;
+    const struct gemm *g = p->g;
+    const int64_t to = (chunk + 1) * p->each < g->m ? (chunk + 1) * p->each : g->m;
+
+    (void)thread;
+    for (int64_t i = chunk * p->each; i < to; i++) {
+        if (g->dtype == F32 && g->c_col == 1) {
+            float *row = (float *)p->c + i * g->c_row;
+
+            if (g->row_bias)
+                p->k->add_s(row, ((const float *)g->row_bias)[i], row, g->n);
+            if (g->column_bias)
+                p->k->add(row, g->column_bias, row, g->n);
+            if (g->relu)
+                p->k->relu(row, row, g->n, 0, 0);
+            continue;
+        }
+        for (int64_t j = 0; j < g->n; j++) {
+            const int64_t at = i * g->c_row + j * g->c_col;
+            double v = read(g->dtype, p->c, at);
+
+            if (g->row_bias)
+                v += read(g->dtype, g->row_bias, i);
+            if (g->column_bias)
+                v += read(g->dtype, g->column_bias, j);
+            write(g->dtype, p->c, at, g->relu && v < 0 ? 0 : v);
+        }
+    }
+}
+
+/* -- a matrix and a vector -------------------------------------------------------------------------------------------
+ */
+
+/* y[i] = sum over d of matrix[i * row + d * depth] * x[d * x_step] for i < n: nothing is packed. */
+struct vector_product {
+    const struct kernels *k;
+    const struct gemm *g;
+    const float *matrix, *x;
+    float *c;
+    int64_t n, row, depth, x_step;
+    bool turned; /* y is a row of C */
+};
+
+static bool vector_product_of(const struct kernels *k, const struct gemm *g, const void *a, const void *b, void *c,
+                              struct vector_product *p)
+{
+    if (g->dtype != F32 || (g->m != 1 && g->n != 1))
+        return false;
+    if (g->n == 1)
+        *p = (struct vector_product){ k, g, a, b, c, g->m, g->a_row, g->a_col, g->b_row, false };
+    else
+        *p = (struct vector_product){ k, g, b, a, c, g->n, g->b_col, g->b_row, g->a_col, true };
+    return p->row == 1 || (p->depth == 1 && p->x_step == 1);
+}
+
+static void vector_block(void *context, int64_t chunk, int thread)
+{
+    const struct vector_product *p = context;
+    const int64_t from = chunk * VECTOR_BLOCK, n = p->n - from < VECTOR_BLOCK ? p->n - from : VECTOR_BLOCK;
+    float y[VECTOR_BLOCK];
+
+    (void)thread;
+    if (p->row == 1)
+        p->k->combine_rows(p->x, p->x_step, p->matrix + from, p->g->k, n, p->depth, y);
+    else
+        for (int64_t i = 0; i < n; i++)
+            y[i] = p->k->dot(p->matrix + (from + i) * p->row, p->x, p->g->k);
+    for (int64_t i = 0; i < n; i++)
+        finish_float(p->g, p->c, p->turned ? 0 : from + i, p->turned ? from + i : 0, y[i]);
+}
+
+/* -- integers --------------------------------------------------------------------------------------------------------
+ */
+
+/* Sums wrap around, whatever the sign; alpha and beta are truncated to integers. */
+#define INTEGER uint32_t
+#define ROW     integer_row_4
+#include "kernels/integer_row.h"
+#define INTEGER uint64_t
+#define ROW     integer_row_8
+#include "kernels/integer_row.h"
+
+struct integer_product {
+    const struct gemm *g;
+    const void *a, *b;
+    void *c;
+};
+static void integer_block(void *context, int64_t i, int thread)
+{
+    const struct integer_product *p = context;
+
+    (void)thread;
+    if (dtype_size(p->g->dtype) == 4)
+        integer_row_4(p->g, p->a, p->b, p->c, i);
+    else
+        integer_row_8(p->g, p->a, p->b, p->c, i);
+}
+
+/* -- all of them -----------------------------------------------------------------------------------------------------
+ */
+
+static bool is_integer(enum dtype dtype)
+{
+    return dtype_traits[dtype].class != CLASS_FLOAT;
+}
+
+static double work_of(const struct gemm *g)
+{
+    return 2. * (double)g->m * (double)g->n * (double)g->k;
+}
+
+static void product(const struct kernels *k, struct pool *pool, const struct gemm *g, const void *a, const void *b,
+                    void *c, void *scratch)
+{
+    struct pool *const helpers = work_of(g) < 2e6 ? NULL : pool;
+    struct integer_product integers = { g, a, b, c };
+    struct vector_product vector;
+    struct prepared p;
+
+    if (is_integer(g->dtype)) {
+        pool_run(helpers, g->m, integer_block, &integers);
+    } else if (vector_product_of(k, g, a, b, c, &vector)) {
+        pool_run(helpers, (vector.n + VECTOR_BLOCK - 1) / VECTOR_BLOCK, vector_block, &vector);
+    } else {
+        struct addition bias = { k, g, c, 1 + 16384 / (g->n + 1) };
+
+        prepare(k, g, a, b, c, &p);
+        gemm_drive(k, pool, &p.driver, scratch);
+        if (p.biased)
+            pool_run(helpers, (g->m + bias.each - 1) / bias.each, add_bias, &bias);
+    }
+}
+
+static int64_t batches_of(const struct gemm *g)
+{
+    int64_t n = 1;
+
+    for (int d = 0; d < g->batch_rank; d++)
+        n *= g->batch[d];
+    return n;
+}
+
+/* Many small products are shared out whole; few, or big ones, are each cut. */
+static bool by_batch(const struct gemm *g)
+{
+    return batches_of(g) > 1 && (work_of(g) < 2e6 || batches_of(g) >= 32);
+}
+
+size_t gemm_scratch(const struct kernels *k, const struct gemm *g, int threads)
+{
+    struct vector_product vector;
+    struct prepared p;
+    size_t each;
+
+    if (g->m == 0 || g->n == 0 || is_integer(g->dtype) || vector_product_of(k, g, NULL, NULL, NULL, &vector))
+        return 0;
+    prepare(k, g, NULL, NULL, NULL, &p);
+    if (!by_batch(g))
+        return gemm_driver_scratch(k, &p.driver, threads);
+    each = (gemm_driver_scratch(k, &p.driver, 1) + 63) / 64 * 64;
+    return each * (size_t)threads;
+}
+
+struct batch {
+    const struct kernels *k;
+    struct pool *pool;
+    const struct gemm *g;
+    char *scratch;
+    size_t scratch_each;
+    int64_t count, each;
+};
+
+static void batch_item(const struct batch *p, int64_t item, void *scratch)
+{
+    const struct gemm *g = p->g;
+    const int64_t size = (int64_t)dtype_size(g->dtype);
+    int64_t a = 0, b = 0, c = 0;
+
+    for (int d = g->batch_rank - 1; d >= 0; d--) {
+        const int64_t at = item % g->batch[d];
+
+        item /= g->batch[d];
+        a += at * g->a_batch[d];
+        b += at * g->b_batch[d];
+        c += at * g->c_batch[d];
+    }
+    product(p->k, p->pool, g, (const char *)g->a + a * size, (const char *)g->b + b * size, (char *)g->c + c * size,
+            scratch);
+}
+
+static void batch_items(void *context, int64_t chunk, int thread)
+{
+    const struct batch *p = context;
+
+    for (int64_t i = chunk * p->each; i < (chunk + 1) * p->each && i < p->count; i++)
+        batch_item(p, i, p->scratch + (size_t)thread * p->scratch_each);
+}
+
+void gemm(const struct kernels *k, struct pool *pool, const struct gemm *g, void *scratch)
+{
+    struct batch b = { k, pool, g, scratch, 0, batches_of(g), 1 };
+
+    if (g->m == 0 || g->n == 0)
+        return;
+    if (!by_batch(g)) {
+        for (int64_t i = 0; i < b.count; i++)
+            batch_item(&b, i, scratch);
+        return;
+    }
+    b.pool = NULL;
+    b.each = 1 + (int64_t)(5e5 / (work_of(g) + 1e3));
+    b.scratch_each = gemm_scratch(k, g, 1);
+    pool_run(work_of(g) * (double)b.count < 2e6 ? NULL : pool, (b.count + b.each - 1) / b.each, batch_items, &b);
+}

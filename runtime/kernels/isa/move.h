@@ -1,0 +1,60 @@
+/* Moving elements: panels of GEMM, runs of implicit GEMM, transposition. Plain C; the instruction-set files have their
+ * own where it pays. */
+#ifndef KILN_KERNELS_ISA_MOVE_H
+#define KILN_KERNELS_ISA_MOVE_H
+
+#include "kernels/isa/lanes.h"
+
+static void pack_8_loop(const double *x, int64_t lane_stride, int64_t depth_stride, int64_t count, int64_t width,
+                        int64_t depth, double *panel)
+{
+    for (int64_t d = 0; d < depth; d++, panel += width) {
+        const double *from = x + d * depth_stride;
+
+        for (int64_t l = 0; l < count; l++)
+            panel[l] = from[l * lane_stride];
+        for (int64_t l = count; l < width; l++)
+            panel[l] = 0;
+    }
+}
+static inline void pack_4_any(const float *x, int64_t lane_stride, int64_t depth_stride, int64_t count, int64_t width,
+                              int64_t depth, float *panel)
+{
+    for (int64_t d = 0; d < depth; d++, panel += width) {
+        const float *from = x + d * depth_stride;
+
+        for (int64_t l = 0; l < count; l++)
+            panel[l] = from[l * lane_stride];
+        for (int64_t l = count; l < width; l++)
+            panel[l] = 0;
+    }
+}
+#define ELEMENT    float
+#define SUM        float
+#define READ(e)    (e)
+#define WRITE(v)   (v)
+#define PACK_RUNS  pack_runs_4_any
+#define PACK_LANES pack_lanes_4_any
+#define STORE_RUNS store_runs_4_any
+#include "kernels/runs.h"
+
+static inline void transpose_4_any(const uint32_t *x, int64_t x_stride, uint32_t *y, int64_t y_stride, int64_t rows,
+                                   int64_t columns)
+{
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t c = 0; c < columns; c++)
+            y[c * y_stride + r] = x[r * x_stride + c];
+}
+static void transpose_8_loop(const uint64_t *x, int64_t x_stride, uint64_t *y, int64_t y_stride, int64_t rows,
+                             int64_t columns)
+{
+    enum { BLOCK = 8 };
+
+    for (int64_t r0 = 0; r0 < rows; r0 += BLOCK)
+        for (int64_t c0 = 0; c0 < columns; c0 += BLOCK)
+            for (int64_t c = c0; c < columns && c < c0 + BLOCK; c++)
+                for (int64_t r = r0; r < rows && r < r0 + BLOCK; r++)
+                    y[c * y_stride + r] = x[r * x_stride + c];
+}
+
+#endif

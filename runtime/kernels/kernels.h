@@ -1,0 +1,204 @@
+/* What this CPU does best: a table of function pointers.
+ *
+ * Plain C fills every entry and is the oracle of the others; a file per instruction set (isa/) overwrites what it does
+ * better. An entry is a loop over a range, on one thread: it sees raw pointers and sizes, never operators, graphs or
+ * dtypes, allocates nothing and cannot fail. What is bigger than a loop (gemm.h, conv.h, pooling.h, norm.h) takes the
+ * table and a pool, and cuts the work by its shape alone.
+ *
+ * Unless said, an output may be the same array as an input (not overlap it otherwise), and a size may be 0. Arithmetic
+ * is IEEE, never contracted; exp, log and the like are within 3 ulp of the exact value. */
+#ifndef KILN_KERNELS_KERNELS_H
+#define KILN_KERNELS_KERNELS_H
+
+#include "base/cpu.h"
+#include "base/pool.h"
+#include "tensor/dtype.h"
+
+/* y[i] = f(x[i]); `a` and `b` are parameters of f, as below. */
+typedef void unary_f32(const float *x, float *y, int64_t n, float a, float b);
+/* dx[i] = dy[i] * f'; `s` is what f' is written in: the input x or the output y of f, as below. */
+typedef void unary_grad_f32(const float *s, const float *dy, float *dx, int64_t n, float a, float b);
+typedef void binary_f32(const float *p, const float *q, float *y, int64_t n);
+
+/* name; the function. NaN comes out as NaN. */
+#define KERNELS_UNARY(X)                                                                                               \
+    X(affine)       /* a * x + b, rounded twice */                                                                     \
+    X(relu)         /* x < 0 ? 0 : x */                                                                                \
+    X(leaky_relu)   /* x < 0 ? a * x : x */                                                                            \
+    X(elu)          /* x < 0 ? a * (exp(x) - 1) : x */                                                                 \
+    X(selu)         /* x > 0 ? b * x : b * (a * exp(x) - a); b is the standard's gamma */                              \
+    X(sigmoid)      /* 1 / (1 + exp(-x)) */                                                                            \
+    X(hard_sigmoid) /* max(0, min(1, a * x + b)) */                                                                    \
+    X(tanh)                                                                                                            \
+    X(exp)                                                                                                             \
+    X(log)                                                                                                             \
+    X(softplus) /* log(1 + exp(x)) */                                                                                  \
+    X(erf)                                                                                                             \
+    X(gelu)      /* x / 2 * (1 + erf(x / sqrt(2))) */                                                                  \
+    X(gelu_tanh) /* x / 2 * (1 + tanh(sqrt(2 / pi) * (x + .044715 * x^3))) */                                          \
+    X(sqrt)                                                                                                            \
+    X(reciprocal)                                                                                                      \
+    X(neg)                                                                                                             \
+    X(square)                                                                                                          \
+    X(clip) /* min(b, max(a, x)) */
+
+/* name; what s is */
+#define KERNELS_UNARY_GRAD(X)                                                                                          \
+    X(relu_grad)         /* y (or x): s > 0 ? dy : 0 */                                                                \
+    X(leaky_relu_grad)   /* x */                                                                                       \
+    X(elu_grad)          /* x */                                                                                       \
+    X(selu_grad)         /* x */                                                                                       \
+    X(sigmoid_grad)      /* y */                                                                                       \
+    X(hard_sigmoid_grad) /* x */                                                                                       \
+    X(tanh_grad)         /* y */                                                                                       \
+    X(softplus_grad)     /* x */                                                                                       \
+    X(gelu_grad)         /* x */                                                                                       \
+    X(gelu_tanh_grad)    /* x */                                                                                       \
+    X(clip_grad)         /* x: a <= s <= b ? dy : 0 */
+
+/* vector with vector; vector with scalar is the name with _s after it, scalar with vector with _r (q - p, q / p) */
+#define KERNELS_BINARY(X) X(add) X(sub) X(mul) X(div) X(max) X(min)
+
+/* Lanes of a panel that lie `step` apart in memory: lane l of `mask` is at offset + l * step. */
+struct pack_run {
+    int64_t offset;
+    uint32_t mask;
+};
+
+/* Depth d of the panel is channel d / taps, tap t = d % taps: the lanes of runs[first[t] ... first[t + 1]), or, where
+ * first is NULL, of all `count` runs, moved by tap_offset[t] and channel * channel_stride. Other lanes are 0. */
+struct pack_runs {
+    const void *x;
+    const struct pack_run *runs;
+    const int32_t *first;
+    const int64_t *tap_offset;
+    int64_t count, taps, channel_stride, step, width;
+};
+
+/* A panel whose depths are up to 16 pixels of a row and whose lanes are taps: lane l at depth d is x[d * step +
+ * lane_offset[l]] where bit d + skip of masks[lane_tap[l]] is set, else 0. */
+struct pack_lanes {
+    const void *x;
+    const int64_t *lane_offset;
+    const int32_t *lane_tap;
+    const uint16_t *masks;
+    int skip;
+    int64_t step, count, width, depth;
+};
+
+/* Row r of the tile, tile[r * tile_stride + lane], goes to y[r * row_stride + offset + lane * step] for the lanes of
+ * each run. */
+struct store_runs {
+    void *y;
+    const struct pack_run *runs;
+    int64_t count, row_stride, step, tile_stride, width;
+    const void *bias; /* one for each row; NULL for none */
+    bool add, relu;   /* add to what is there; max(0, .) */
+};
+
+struct kernels {
+    enum cpu_level level;
+
+#define X(name) unary_f32 *name;
+    KERNELS_UNARY(X)
+#undef X
+#define X(name) unary_grad_f32 *name;
+    KERNELS_UNARY_GRAD(X)
+#undef X
+#define X(name) binary_f32 *name;
+    KERNELS_BINARY(X)
+#undef X
+    void (*add_s)(const float *p, float q, float *y, int64_t n); /* p + q */
+    void (*mul_s)(const float *p, float q, float *y, int64_t n); /* p * q */
+    void (*sub_r)(const float *p, float q, float *y, int64_t n); /* q - p */
+    void (*div_s)(const float *p, float q, float *y, int64_t n); /* p / q */
+    void (*div_r)(const float *p, float q, float *y, int64_t n); /* q / p */
+    void (*axpy)(float a, const float *x, float *y, int64_t n);  /* y += a * x, rounded twice */
+
+    /* Sums in a fixed tree: blocks of lanes, then pairs of blocks. The error grows with the logarithm of n. */
+    float (*sum)(const float *x, int64_t n);
+    float (*sum_squares)(const float *x, int64_t n);
+    float (*dot)(const float *p, const float *q, int64_t n);
+    float (*max_of)(const float *x, int64_t n); /* -inf for n 0; NaN where there is one */
+    float (*min_of)(const float *x, int64_t n);
+
+    /* y[c] += sum over r of x[r * stride + c], rows in blocks of 32 whose sums are then added in order. */
+    void (*sum_rows)(const float *x, int64_t rows, int64_t columns, int64_t stride, float *y);
+    /* y[c] = sum over r of w[r * w_step] * x[r * stride + c], in the order of r. */
+    void (*combine_rows)(const float *w, int64_t w_step, const float *x, int64_t rows, int64_t columns, int64_t stride,
+                         float *y);
+    /* y[r, c] = x[r, c] + bias[c]: a bias along rows, rows contiguous. With relu: max(0, .). */
+    void (*bias_columns)(const float *x, const float *bias, float *y, int64_t rows, int64_t columns, bool relu);
+    /* y[r, c] = x[r, c] + bias[r]: [channels, spatial] of one image. */
+    void (*bias_rows)(const float *x, const float *bias, float *y, int64_t rows, int64_t columns, bool relu);
+
+    /* Softmax of one row of n contiguous elements. log_softmax too; both subtract the maximum first. */
+    void (*softmax)(const float *x, float *y, int64_t n);
+    void (*log_softmax)(const float *x, float *y, int64_t n);
+    void (*softmax_grad)(const float *y, const float *dy, float *dx, int64_t n);     /* y * (dy - sum(y * dy)) */
+    void (*log_softmax_grad)(const float *y, const float *dy, float *dx, int64_t n); /* dy - exp(y) * sum(dy) */
+
+    /* y[c * y_stride + r] = x[r * x_stride + c]; y must not be x. */
+    void (*transpose_4)(const uint32_t *x, int64_t x_stride, uint32_t *y, int64_t y_stride, int64_t rows,
+                        int64_t columns);
+    void (*transpose_8)(const uint64_t *x, int64_t x_stride, uint64_t *y, int64_t y_stride, int64_t rows,
+                        int64_t columns);
+
+    /* Optimisers as Keras computes them, in its order of operations, in float. w, m and v are updated in place; g is
+     * only read. adam: m += (g - m) * (1 - beta1); v += (g * g - v) * (1 - beta2); w -= m * alpha / (sqrt(v) +
+     * epsilon), alpha = lr * sqrt(1 - beta2^t) / (1 - beta1^t), from the caller, t from 1. rmsprop: v = rho * v + (1 -
+     * rho) * g * g; step = lr * g / sqrt(v + epsilon); centered (mean not NULL): mean = rho * mean + (1 - rho) * g,
+     * sqrt(v - mean * mean + epsilon); with momentum (m not NULL): m = momentum * m + step; w -= m; else w -= step.
+     * sgd: m NULL: w -= lr * g; else m = momentum * m - lr * g; w += m, or with nesterov w += momentum * m - lr * g. */
+    void (*adam)(float *w, float *m, float *v, const float *g, int64_t n, float alpha, float one_minus_beta1,
+                 float one_minus_beta2, float epsilon);
+    void (*rmsprop)(float *w, float *v, float *mean, float *m, const float *g, int64_t n, float lr, float rho,
+                    float momentum, float epsilon);
+    void (*sgd)(float *w, float *m, const float *g, int64_t n, float lr, float momentum, bool nesterov);
+
+    /* -- for the other files of this folder -- */
+
+    /* GEMM panels. A panel is [depth][width]: `count` <= width lanes from x, the others 0. Lane l at depth d is
+     * x[l * lane_stride + d * depth_stride]. */
+    void (*pack_4)(const float *x, int64_t lane_stride, int64_t depth_stride, int64_t count, int64_t width,
+                   int64_t depth, float *panel);
+    void (*pack_8)(const double *x, int64_t lane_stride, int64_t depth_stride, int64_t count, int64_t width,
+                   int64_t depth, double *panel);
+    /* Implicit GEMM (conv.c): panels gathered from runs of elements, results scattered to such runs. */
+    void (*pack_runs_4)(const struct pack_runs *p, int64_t from, int64_t depth, float *panel);
+    void (*pack_lanes_4)(const struct pack_lanes *p, float *panel);
+    void (*store_runs_4)(const struct store_runs *s, const float *tile, int64_t rows);
+    /* Rows of a depthwise convolution: y[i] += w * x[i * step], and its sum of products. */
+    void (*row_axpy)(float w, const float *x, int64_t x_step, float *y, int64_t y_step, int64_t n);
+    float (*row_dot)(const float *x, int64_t x_step, const float *y, int64_t n);
+
+    /* Max pooling of one plane, window 2x2, stride 2, no pads: y[rows, columns] from x with rows of x_stride. */
+    void (*max_pool_2x2)(const float *x, int64_t x_stride, float *y, int64_t rows, int64_t columns);
+    /* And back: the first maximal element of each window gets dy, all others 0. */
+    void (*max_pool_2x2_grad)(const float *x, int64_t x_stride, const float *dy, float *dx, int64_t rows,
+                              int64_t columns);
+
+    /* Normalisation (norm.c). Along a row of one channel the parameters are scalars; across channels they are vectors.
+     * Sums are added to what is there. */
+    void (*moments)(const float *x, int64_t n, float mean, double *sum, double *squares); /* of x - mean */
+    void (*moments_columns)(const float *x, int64_t rows, int64_t columns, const float *mean, double *sum,
+                            double *squares);
+    void (*dot_centered)(const float *x, const float *g, int64_t n, float mean, double *sum_g, double *sum_gx);
+    void (*dot_centered_columns)(const float *x, const float *g, int64_t rows, int64_t columns, const float *mean,
+                                 double *sum_g, double *sum_gx);
+    void (*scale_shift)(const float *x, float *y, int64_t n, float mean, float scale,
+                        float shift); /* (x-mean)*scale+shift */
+    void (*scale_shift_columns)(const float *x, float *y, int64_t rows, int64_t columns, const float *mean,
+                                const float *scale, const float *shift);
+    void (*norm_back)(const float *x, const float *g, float *dx, int64_t n, float mean, float p, float q, float r);
+    void (*norm_back_columns)(const float *x, const float *g, float *dx, int64_t rows, int64_t columns,
+                              const float *mean, const float *p, const float *q,
+                              const float *r); /* p*g + q*(x-mean) + r */
+};
+
+/* The table for this CPU; made once, thread-safe, never fails. */
+const struct kernels *kernels_get(void);
+/* The table of one level, NULL where this CPU or this build has not got it. For tests. */
+const struct kernels *kernels_for(enum cpu_level level);
+
+#endif

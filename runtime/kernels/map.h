@@ -1,0 +1,33 @@
+/* The table's loops over whole arrays, cut into fixed chunks for a pool. */
+#ifndef KILN_KERNELS_MAP_H
+#define KILN_KERNELS_MAP_H
+
+#include "kernels/kernels.h"
+
+void map_unary(struct pool *pool, unary_f32 *f, const float *x, float *y, int64_t n, float a, float b);
+void map_unary_grad(struct pool *pool, unary_grad_f32 *f, const float *s, const float *dy, float *dx, int64_t n,
+                    float a, float b);
+void map_binary(struct pool *pool, binary_f32 *f, const float *p, const float *q, float *y, int64_t n);
+void map_scalar(struct pool *pool, void (*f)(const float *, float, float *, int64_t), const float *p, float q, float *y,
+                int64_t n);
+/* f over each of `rows` rows of n contiguous elements: softmax, log_softmax; the gradients. */
+void map_rows(struct pool *pool, void (*f)(const float *, float *, int64_t), const float *x, float *y, int64_t rows,
+              int64_t n);
+void map_rows_grad(struct pool *pool, binary_f32 *f, const float *y, const float *dy, float *dx, int64_t rows,
+                   int64_t n);
+/* The sum of all; chunks of fixed size, whose sums are added in pairs. */
+float map_sum(const struct kernels *k, struct pool *pool, const float *x, int64_t n);
+/* y[c] = sum over r of x[r, c], contiguous: the gradient of a bias. */
+void map_sum_rows(const struct kernels *k, struct pool *pool, const float *x, int64_t rows, int64_t columns, float *y);
+/* y[columns, rows] = x[rows, columns] for `batch` matrices one after the other; size is 4 or 8 bytes an element. */
+void map_transpose(const struct kernels *k, struct pool *pool, int64_t batch, int64_t rows, int64_t columns,
+                   size_t size, const void *x, void *y);
+/* The optimisers of the table in fixed chunks. */
+void map_adam(const struct kernels *k, struct pool *pool, float *w, float *m, float *v, const float *g, int64_t n,
+              float alpha, float one_minus_beta1, float one_minus_beta2, float epsilon);
+void map_rmsprop(const struct kernels *k, struct pool *pool, float *w, float *v, float *mean, float *m, const float *g,
+                 int64_t n, float lr, float rho, float momentum, float epsilon);
+void map_sgd(const struct kernels *k, struct pool *pool, float *w, float *m, const float *g, int64_t n, float lr,
+             float momentum, bool nesterov);
+
+#endif

@@ -1,0 +1,501 @@
+#include "kernels/reduce.h"
+#include "tensor/half.h"
+#include <math.h>
+#include <string.h>
+
+enum {
+    TILE = 256,       /* columns that are reduced together */
+    PIECE = 4096,     /* elements of a contiguous row, or */
+    PIECE_ROWS = 128, /* rows of a tile, between two looks at where we are */
+    SEGMENTS = 32,    /* at most, of one output's reduction */
+    ENOUGH = 16384,   /* elements that are worth a chunk of their own */
+    WIDE = 8,         /* bytes of an accumulator, whatever its type */
+};
+
+/* -- one type --------------------------------------------------------------------------------------------------------
+ */
+
+struct reducer {
+    size_t size; /* of an element */
+    void (*clear)(void *acc, int64_t n);
+    void (*row)(const struct kernels *k, const void *x, int64_t n, void *acc); /* one acc */
+    void (*columns)(const struct kernels *k, const void *x, int64_t rows, int64_t n, int64_t stride,
+                    void *acc); /* n accs */
+    void (*merge)(void *acc, const void *other, int64_t n);
+    void (*store)(const void *acc, int64_t n, int64_t count, bool mean, void *y);
+};
+
+#define SUM(a, b)           ((a) + (b))
+#define GREATER(a, b)       ((a) > (b) ? (a) : (b))
+#define GREATER_FLOAT(a, b) ((a) > (b) || (a) != (a) ? (a) : (b)) /* NaN wins */
+#define MEAN_FLOAT(a, n)    ((a) / (double)(n))
+
+#define REDUCE(f)     sum_f32_##f
+#define T             float
+#define ACC           double
+#define EMPTY         0
+#define COMBINE(a, b) SUM(a, b)
+#define MEAN(a, n)    MEAN_FLOAT(a, n)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     sum_f64_##f
+#define T             double
+#define ACC           double
+#define EMPTY         0
+#define COMBINE(a, b) SUM(a, b)
+#define MEAN(a, n)    MEAN_FLOAT(a, n)
+#include "kernels/reduce_body.h"
+
+/* Sums of integers are kept modulo 2^64, which is right modulo 2^32 too. A mean divides the wrapped sum, towards zero,
+ * as numpy does. */
+#define REDUCE(f)     sum_i32_##f
+#define T             int32_t
+#define ACC           uint64_t
+#define EMPTY         0
+#define COMBINE(a, b) SUM(a, b)
+#define MEAN(a, n)    ((n) ? (int64_t)(int32_t)(a) / (n) : 0)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     sum_i64_##f
+#define T             int64_t
+#define ACC           uint64_t
+#define EMPTY         0
+#define COMBINE(a, b) SUM(a, b)
+#define MEAN(a, n)    ((n) ? (int64_t)(a) / (n) : 0)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     sum_u32_##f
+#define T             uint32_t
+#define ACC           uint64_t
+#define EMPTY         0
+#define COMBINE(a, b) SUM(a, b)
+#define MEAN(a, n)    ((n) ? (uint64_t)(uint32_t)(a) / (uint64_t)(n) : 0)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     sum_u64_##f
+#define T             uint64_t
+#define ACC           uint64_t
+#define EMPTY         0
+#define COMBINE(a, b) SUM(a, b)
+#define MEAN(a, n)    ((n) ? (a) / (uint64_t)(n) : 0)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     max_f32_##f
+#define T             float
+#define ACC           float
+#define EMPTY         -INFINITY
+#define COMBINE(a, b) GREATER_FLOAT(a, b)
+#define MEAN(a, n)    (a)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     max_f64_##f
+#define T             double
+#define ACC           double
+#define EMPTY         -(double)INFINITY
+#define COMBINE(a, b) GREATER_FLOAT(a, b)
+#define MEAN(a, n)    (a)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     max_i8_##f
+#define T             int8_t
+#define ACC           int8_t
+#define EMPTY         INT8_MIN
+#define COMBINE(a, b) GREATER(a, b)
+#define MEAN(a, n)    (a)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     max_u8_##f
+#define T             uint8_t
+#define ACC           uint8_t
+#define EMPTY         0
+#define COMBINE(a, b) GREATER(a, b)
+#define MEAN(a, n)    (a)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     max_i32_##f
+#define T             int32_t
+#define ACC           int32_t
+#define EMPTY         INT32_MIN
+#define COMBINE(a, b) GREATER(a, b)
+#define MEAN(a, n)    (a)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     max_i64_##f
+#define T             int64_t
+#define ACC           int64_t
+#define EMPTY         INT64_MIN
+#define COMBINE(a, b) GREATER(a, b)
+#define MEAN(a, n)    (a)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     max_u32_##f
+#define T             uint32_t
+#define ACC           uint32_t
+#define EMPTY         0
+#define COMBINE(a, b) GREATER(a, b)
+#define MEAN(a, n)    (a)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     max_u64_##f
+#define T             uint64_t
+#define ACC           uint64_t
+#define EMPTY         0
+#define COMBINE(a, b) GREATER(a, b)
+#define MEAN(a, n)    (a)
+#include "kernels/reduce_body.h"
+
+/* -- float, by the table ---------------------------------------------------------------------------------------------
+ */
+
+static void fast_sum_row(const struct kernels *k, const void *x, int64_t n, void *acc)
+{
+    *(double *)acc += (double)k->sum(x, n);
+}
+
+static void fast_sum_columns(const struct kernels *k, const void *x, int64_t rows, int64_t n, int64_t stride, void *acc)
+{
+    float tile[TILE] = { 0 };
+    double *a = acc;
+
+    k->sum_rows(x, rows, n, stride, tile);
+    for (int64_t j = 0; j < n; j++)
+        a[j] += (double)tile[j];
+}
+
+static void fast_max_row(const struct kernels *k, const void *x, int64_t n, void *acc)
+{
+    const float most = k->max_of(x, n);
+
+    max_f32_merge(acc, &most, 1);
+}
+
+/* -- float16 and bfloat16, widened in blocks -------------------------------------------------------------------------
+ */
+
+#define HALF(name, dtype, float_row, float_columns, float_store, acc_type)                                             \
+    static void name##_row(const struct kernels *k, const void *values, int64_t n, void *acc)                          \
+    {                                                                                                                  \
+        half_row(k, dtype, float_row, values, n, acc);                                                                 \
+    }                                                                                                                  \
+    static void name##_columns(const struct kernels *k, const void *values, int64_t rows, int64_t n, int64_t stride,   \
+                               void *acc)                                                                              \
+    {                                                                                                                  \
+        half_columns(k, dtype, float_columns, values, rows, n, stride, acc);                                           \
+    }                                                                                                                  \
+    static void name##_store(const void *acc, int64_t n, int64_t count, bool mean, void *y)                            \
+    {                                                                                                                  \
+        half_store(dtype, float_store, sizeof(acc_type), acc, n, count, mean, y);                                      \
+    }
+
+static void half_row(const struct kernels *k, enum dtype dtype,
+                     void (*row)(const struct kernels *, const void *, int64_t, void *), const void *values, int64_t n,
+                     void *acc)
+{
+    const uint16_t *x = values;
+    float block[TILE];
+
+    for (int64_t i = 0; i < n; i += TILE) {
+        const int64_t m = n - i < TILE ? n - i : TILE;
+
+        widen(dtype, x + i, block, m);
+        row(k, block, m, acc);
+    }
+}
+
+static void half_columns(const struct kernels *k, enum dtype dtype,
+                         void (*columns)(const struct kernels *, const void *, int64_t, int64_t, int64_t, void *),
+                         const void *values, int64_t rows, int64_t n, int64_t stride, void *acc)
+{
+    const uint16_t *x = values;
+    float block[TILE];
+
+    for (int64_t r = 0; r < rows; r++) {
+        widen(dtype, x + r * stride, block, n);
+        columns(k, block, 1, n, n, acc);
+    }
+}
+
+static void half_store(enum dtype dtype, void (*store)(const void *, int64_t, int64_t, bool, void *), size_t wide,
+                       const void *acc, int64_t n, int64_t count, bool mean, void *y)
+{
+    float block[TILE];
+
+    for (int64_t i = 0; i < n; i += TILE) {
+        const int64_t m = n - i < TILE ? n - i : TILE;
+
+        store((const char *)acc + (size_t)i * wide, m, count, mean, block);
+        narrow(dtype, block, (uint16_t *)y + i, m);
+    }
+}
+
+HALF(sum_f16, F16, sum_f32_row, sum_f32_columns, sum_f32_store, double)
+HALF(sum_bf16, BF16, sum_f32_row, sum_f32_columns, sum_f32_store, double)
+HALF(max_f16, F16, max_f32_row, max_f32_columns, max_f32_store, float)
+HALF(max_bf16, BF16, max_f32_row, max_f32_columns, max_f32_store, float)
+
+#define ROW(size, name)                                                                                                \
+    {                                                                                                                  \
+        size, name##_clear, name##_row, name##_columns, name##_merge, name##_store                                     \
+    }
+
+static const struct reducer sums[DTYPES] = {
+    [F32] = { 4, sum_f32_clear, fast_sum_row, fast_sum_columns, sum_f32_merge, sum_f32_store },
+    [F64] = ROW(8, sum_f64),
+    [F16] = { 2, sum_f32_clear, sum_f16_row, sum_f16_columns, sum_f32_merge, sum_f16_store },
+    [BF16] = { 2, sum_f32_clear, sum_bf16_row, sum_bf16_columns, sum_f32_merge, sum_bf16_store },
+    [I32] = ROW(4, sum_i32),
+    [I64] = ROW(8, sum_i64),
+    [U32] = ROW(4, sum_u32),
+    [U64] = ROW(8, sum_u64),
+};
+
+static const struct reducer maxima[DTYPES] = {
+    [F32] = { 4, max_f32_clear, fast_max_row, max_f32_columns, max_f32_merge, max_f32_store },
+    [F64] = ROW(8, max_f64),
+    [F16] = { 2, max_f32_clear, max_f16_row, max_f16_columns, max_f32_merge, max_f16_store },
+    [BF16] = { 2, max_f32_clear, max_bf16_row, max_bf16_columns, max_f32_merge, max_bf16_store },
+    [I8] = ROW(1, max_i8),
+    [U8] = ROW(1, max_u8),
+    [BOOL] = ROW(1, max_u8),
+    [I32] = ROW(4, max_i32),
+    [I64] = ROW(8, max_i64),
+    [U32] = ROW(4, max_u32),
+    [U64] = ROW(8, max_u64),
+};
+
+static const struct reducer *reducer_of(enum reduction r, enum dtype dtype)
+{
+    return r == REDUCE_MAX ? &maxima[dtype] : &sums[dtype];
+}
+
+bool reduce_has(enum reduction r, enum dtype dtype)
+{
+    return reducer_of(r, dtype)->size > 0;
+}
+
+/* -- the shape -------------------------------------------------------------------------------------------------------
+ */
+
+/* From the last dimension to the first: the lists are built inside out and end with the innermost at index 0. */
+void reduce_shape_of(struct reduce_shape *s, const struct tensor *x, uint32_t axes)
+{
+    int64_t stride = 1;
+    int last = -1; /* kind of the neighbour: 0 kept, 1 reduced */
+
+    *s = (struct reduce_shape){ .outputs = 1, .count = 1 };
+    for (int d = x->rank - 1; d >= 0; d--) {
+        const int kind = axes >> d & 1;
+        int *list = kind ? &s->reduced : &s->kept;
+        int64_t *dims = kind ? s->reduced_dim : s->kept_dim;
+
+        *(kind ? &s->count : &s->outputs) *= x->dims[d];
+        if (x->dims[d] == 1)
+            continue;
+        if (kind == last) {
+            dims[*list - 1] *= x->dims[d];
+        } else {
+            if (last < 0)
+                s->columns = !kind;
+            dims[*list] = x->dims[d];
+            (kind ? s->reduced_stride : s->kept_stride)[(*list)++] = stride;
+            last = kind;
+        }
+        stride *= x->dims[d];
+    }
+    if (!s->columns && !s->reduced) {
+        s->reduced_dim[0] = s->reduced_stride[0] = 1;
+        s->reduced = 1;
+    }
+    if (s->columns && !s->reduced) {
+        s->reduced_dim[0] = 1;
+        s->reduced_stride[0] = 0;
+        s->reduced = 1;
+    }
+    s->inner = s->columns ? s->kept_dim[0] : s->reduced_dim[0];
+}
+
+/* The offset of the index-th combination of dims [from, count). */
+static int64_t offset_of(const int64_t *dims, const int64_t *strides, int from, int count, int64_t index)
+{
+    int64_t offset = 0;
+
+    for (int d = from; d < count && index; d++) {
+        offset += index % dims[d] * strides[d];
+        index /= dims[d];
+    }
+    return offset;
+}
+
+/* -- how it is cut ---------------------------------------------------------------------------------------------------
+ */
+
+struct cut { /* units are outputs, or tiles of them; each is reduced in `pieces`, which are dealt to `segments` */
+    int64_t tiles, units, width; /* width: accumulators of a unit */
+    int64_t inner_pieces, pieces, segments;
+    int64_t group; /* units of a chunk, where there is one segment */
+};
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+static struct cut cut_of(const struct reduce_shape *s)
+{
+    struct cut c = { .tiles = s->columns ? ceil_div(s->inner, TILE) : 1, .segments = 1, .group = 1 };
+    int64_t work;
+
+    c.width = !s->columns ? 1 : s->inner < TILE ? s->inner : TILE;
+    c.units = !s->outputs ? 0 : s->columns ? s->outputs / s->inner * c.tiles : s->outputs;
+    if (!s->count || !c.units)
+        return c;
+    c.inner_pieces = ceil_div(s->reduced_dim[0], s->columns ? PIECE_ROWS : PIECE);
+    c.pieces = s->count / s->reduced_dim[0] * c.inner_pieces;
+    work = s->count * c.width;
+    if (c.units < 8 && work >= 2 * ENOUGH && c.pieces > 1)
+        c.segments = c.pieces < SEGMENTS ? c.pieces : SEGMENTS;
+    else if (work < ENOUGH)
+        c.group = ceil_div(ENOUGH, work);
+    return c;
+}
+
+size_t reduce_scratch(const struct reduce_shape *s)
+{
+    const struct cut c = cut_of(s);
+
+    return c.segments > 1 ? (size_t)(c.units * c.segments * c.width) * WIDE : 0;
+}
+
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
+
+struct job {
+    const struct kernels *k;
+    const struct reduce_shape *s;
+    const struct reducer *r;
+    struct cut cut;
+    const char *x;
+    char *y, *partial;
+    bool mean;
+};
+
+static int64_t unit_columns(const struct job *j, int64_t unit)
+{
+    const int64_t first = unit % j->cut.tiles * TILE;
+
+    return !j->s->columns ? 1 : j->s->inner - first < TILE ? j->s->inner - first : TILE;
+}
+
+/* Where the unit's first input element is; its first output element is its number, tiles apart. */
+static int64_t unit_input(const struct job *j, int64_t unit)
+{
+    const struct reduce_shape *s = j->s;
+
+    if (!s->columns)
+        return offset_of(s->kept_dim, s->kept_stride, 0, s->kept, unit);
+    return unit % j->cut.tiles * TILE + offset_of(s->kept_dim, s->kept_stride, 1, s->kept, unit / j->cut.tiles);
+}
+
+static void reduce_pieces(const struct job *j, int64_t unit, int64_t from, int64_t to, void *acc)
+{
+    const struct reduce_shape *s = j->s;
+    const int64_t n = unit_columns(j, unit), first = unit_input(j, unit), step = s->columns ? PIECE_ROWS : PIECE;
+
+    j->r->clear(acc, n);
+    for (int64_t p = from; p < to; p++) {
+        const int64_t at = p % j->cut.inner_pieces * step;
+        const int64_t length = s->reduced_dim[0] - at < step ? s->reduced_dim[0] - at : step;
+        const int64_t offset = first + at * s->reduced_stride[0] +
+                               offset_of(s->reduced_dim, s->reduced_stride, 1, s->reduced, p / j->cut.inner_pieces);
+        const char *x = j->x + (size_t)offset * j->r->size;
+
+        if (s->columns)
+            j->r->columns(j->k, x, length, n, s->reduced_stride[0], acc);
+        else
+            j->r->row(j->k, x, length, acc);
+    }
+}
+
+static void store_unit(const struct job *j, int64_t unit, const void *acc)
+{
+    const int64_t at = j->s->columns ? unit / j->cut.tiles * j->s->inner + unit % j->cut.tiles * TILE : unit;
+
+    j->r->store(acc, unit_columns(j, unit), j->s->count, j->mean, j->y + (size_t)at * j->r->size);
+}
+
+static void whole_units(void *context, int64_t chunk, int thread)
+{
+    const struct job *j = context;
+    const int64_t from = chunk * j->cut.group;
+    const int64_t to = from + j->cut.group < j->cut.units ? from + j->cut.group : j->cut.units;
+    double acc[TILE];
+
+    (void)thread;
+    for (int64_t unit = from; unit < to; unit++) {
+        reduce_pieces(j, unit, 0, j->cut.pieces, acc);
+        store_unit(j, unit, acc);
+    }
+}
+
+static char *partial_of(const struct job *j, int64_t unit, int64_t segment)
+{
+    return j->partial + (size_t)((unit * j->cut.segments + segment) * j->cut.width) * WIDE;
+}
+
+static void one_segment(void *context, int64_t chunk, int thread)
+{
+    const struct job *j = context;
+    const int64_t unit = chunk / j->cut.segments, segment = chunk % j->cut.segments;
+    const int64_t most = ceil_div(j->cut.pieces, j->cut.segments);
+    const int64_t from = segment * most < j->cut.pieces ? segment * most : j->cut.pieces;
+    const int64_t to = from + most < j->cut.pieces ? from + most : j->cut.pieces;
+
+    (void)thread;
+    reduce_pieces(j, unit, from, to, partial_of(j, unit, segment));
+}
+
+void reduce(const struct kernels *k, struct pool *pool, const struct reduce_shape *s, enum reduction r,
+            enum dtype dtype, const void *x, void *y, void *scratch)
+{
+    struct job j = { k, s, reducer_of(r, dtype), cut_of(s), x, y, scratch, r == REDUCE_MEAN };
+
+    if (j.cut.segments == 1) {
+        pool_run(pool, ceil_div(j.cut.units, j.cut.group), whole_units, &j);
+        return;
+    }
+    pool_run(pool, j.cut.units * j.cut.segments, one_segment, &j);
+    for (int64_t unit = 0; unit < j.cut.units; unit++) {
+        for (int64_t segment = 1; segment < j.cut.segments; segment++)
+            j.r->merge(partial_of(&j, unit, 0), partial_of(&j, unit, segment), unit_columns(&j, unit));
+        store_unit(&j, unit, partial_of(&j, unit, 0));
+    }
+}
+
+/* -- the gradient of the maximum -------------------------------------------------------------------------------------
+ */
+
+struct max_grad_job {
+    const struct reduce_shape *s;
+    const void *x, *y, *dy;
+    void *dx;
+    int64_t group;
+};
+
+#define MAX_GRAD max_grad_f32
+#define T        float
+#include "kernels/reduce_max_grad_body.h"
+
+#define MAX_GRAD max_grad_f64
+#define T        double
+#include "kernels/reduce_max_grad_body.h"
+
+void reduce_max_grad(struct pool *pool, const struct reduce_shape *s, enum dtype dtype, const void *x, const void *y,
+                     const void *dy, void *dx)
+{
+    struct max_grad_job j = { s, x, y, dy, dx, 1 };
+
+    if (!s->count || !s->outputs)
+        return;
+    j.group = ceil_div(ENOUGH, s->count);
+    pool_run(pool, ceil_div(s->outputs, j.group), dtype == F64 ? max_grad_f64 : max_grad_f32, &j);
+}

@@ -1,0 +1,34 @@
+/* External data: tensors whose bytes lie in files beside the model (https://onnx.ai/onnx/repo-docs/ExternalData.html).
+ *
+ * A location never leaves the model's directory: it is opened component by component from that directory, and absolute
+ * paths, "..", backslashes, symbolic links, hard links and anything but regular files are refused. Keys other than
+ * location, offset, length, checksum are refused, as are duplicates; `basepath`, which onnx's tools write and ignore,
+ * is ignored. */
+#ifndef KILN_MODEL_EXTERNAL_H
+#define KILN_MODEL_EXTERNAL_H
+
+#include "base/memory.h"
+#include "onnx.pb-c.h"
+
+/* Zero-initialise for a model that has no directory. */
+struct external {
+    bool open;
+    int directory;                    /* that of the model's file */
+    struct external_checked *checked; /* files whose checksums held, so that none is read twice for it */
+    struct budget *budget;
+};
+
+bool external_open(struct external *e, const char *model_path, struct budget *b, struct report *r);
+void external_close(struct external *e);
+
+static inline bool external_is(const Onnx__TensorProto *t)
+{
+    return t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+}
+
+/* The bytes of a tensor of which external_is; NULL on failure, freed with budget_free. `size` is what its type and
+ * shape ask for. `where` is the place for messages. */
+void *external_load(struct external *e, const Onnx__TensorProto *t, int64_t size, const char *where, struct budget *b,
+                    struct report *r);
+
+#endif

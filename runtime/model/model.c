@@ -1,0 +1,112 @@
+#include "graph/text.h"
+#include "model/file.h"
+#include "model/model.h"
+#include "model/proto.h"
+#include <string.h>
+
+static struct model *model_new(const struct model_options *o, struct report *r)
+{
+    struct budget unlimited = { 0 }, *b = &unlimited;
+    struct model *m = budget_zalloc(b, 1, sizeof *m, r);
+
+    if (!m)
+        return NULL;
+    m->budget.limit = o ? o->memory : 0;
+    m->arena.budget = &m->budget;
+    return m;
+}
+
+void model_free(struct model *m)
+{
+    struct budget unlimited = { .used = SIZE_MAX };
+
+    if (!m)
+        return;
+    graph_release(m->graph);
+    message_free(m->proto, &m->budget);
+    external_close(&m->external);
+    arena_release(&m->arena);
+    budget_free(&unlimited, m); /* the model holds its own budget: its struct is not charged to it */
+}
+
+static bool read_into(struct model *m, const void *bytes, size_t size, const struct model_options *o, struct report *r)
+{
+    if (text_is_model(bytes, size))
+        m->proto = text_read_model(bytes, size, &m->budget, r);
+    else
+        m->proto = proto_unpack_model(bytes, size, o ? &o->limits : NULL, &m->budget, r);
+    return m->proto;
+}
+
+static bool set_path(struct model *m, const char *path, struct report *r)
+{
+    if (!path)
+        return true;
+    m->path = arena_string(&m->arena, path, strlen(path), r);
+    return m->path && external_open(&m->external, path, &m->budget, r);
+}
+
+struct model *model_read_bytes(const void *bytes, size_t size, const struct model_options *o, struct report *r)
+{
+    struct model *m = model_new(o, r);
+
+    if (m && read_into(m, bytes, size, o, r))
+        return m;
+    model_free(m);
+    return NULL;
+}
+
+struct model *model_read(const char *path, const struct model_options *o, struct report *r)
+{
+    struct model *m = model_new(o, r);
+    uint8_t *bytes = NULL;
+    size_t size;
+    bool ok;
+
+    if (!m)
+        return NULL;
+    ok = file_read(path, 0, &bytes, &size, &m->budget, r) && read_into(m, bytes, size, o, r) && set_path(m, path, r);
+    budget_free(&m->budget, bytes);
+    if (ok)
+        return m;
+    model_free(m);
+    return NULL;
+}
+
+struct model *model_of_proto(const Onnx__ModelProto *proto, const char *path, const struct model_options *o,
+                             struct report *r)
+{
+    struct model *m = model_new(o, r);
+
+    if (m && (m->proto = message_copy(proto, &m->budget, r)) && set_path(m, path, r))
+        return m;
+    model_free(m);
+    return NULL;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    const size_t n = strlen(s), e = strlen(end);
+
+    return n >= e && strcmp(s + n - e, end) == 0;
+}
+
+bool model_save(const struct model *m, const char *path, struct report *r)
+{
+    struct budget b = { .limit = m->budget.limit };
+    bool ok;
+
+    if (ends_with(path, ".onnxtxt")) {
+        struct text t = { .budget = &b, .report = r };
+
+        ok = text_write_model(&t, m->proto, NULL, NULL) && file_write(path, t.data, t.length, r);
+        text_release(&t);
+    } else {
+        uint8_t *bytes = NULL;
+        size_t size;
+
+        ok = proto_pack(m->proto, &bytes, &size, &b, r) && file_write(path, bytes, size, r);
+        budget_free(&b, bytes);
+    }
+    return ok;
+}

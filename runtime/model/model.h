@@ -1,0 +1,51 @@
+/* A model: the file's messages, which are the truth and are saved again, and the graph derived from them, which is run. Read-only once
+ * made; shared by sessions. */
+#ifndef KILN_MODEL_MODEL_H
+#define KILN_MODEL_MODEL_H
+
+#include "graph/graph.h"
+#include "model/external.h"
+#include "model/scan.h"
+#include "onnx.pb-c.h"
+
+struct model {
+    struct budget budget;
+    struct arena arena;
+    Onnx__ModelProto *proto;
+    struct graph *graph; /* NULL until model_build succeeds */
+    struct external external;
+    char *path; /* NULL: not from a file */
+};
+
+struct model_options {
+    struct scan_limits limits;
+    size_t memory; /* bytes that the model may take in all; 0 is no limit */
+};
+
+/* Reads the messages, text or binary; checks nothing but the wire format. Follow with model_build. NULL with errors in the report. */
+struct model *model_read(const char *path, const struct model_options *o, struct report *r);
+/* From memory: there is no directory, so external data is refused. */
+struct model *model_read_bytes(const void *bytes, size_t size, const struct model_options *o, struct report *r);
+/* A model made of messages; a copy is taken. `path` tells where external data lies; may be NULL. */
+struct model *model_of_proto(const Onnx__ModelProto *proto, const char *path, const struct model_options *o,
+                             struct report *r);
+void model_free(struct model *m);
+
+/* Verifies the messages and makes the graph. All errors are collected: every unsupported operator is told. */
+bool model_build(struct model *m, struct report *r);
+
+/* Packs and writes; text where the name ends in .onnxtxt. External data stays where it is, unless the target lies in another directory:
+ * then the bytes are written into the file. */
+bool model_save(const struct model *m, const char *path, struct report *r);
+
+/* -- tensors as messages ---------------------------------------------------------------------------------------------- */
+
+/* Checks a message and makes a tensor that points into it where it can, else into the arena. */
+bool tensor_of_proto(struct tensor *out, const Onnx__TensorProto *t, struct external *external, struct arena *arena,
+                     const char *where, struct report *r);
+/* Fills an empty message; data as raw_data (strings as string_data). */
+bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tensor *t, struct budget *b, struct report *r);
+/* Type and shape that a message declares; dimensions that are symbols or absent are UNKNOWN. */
+bool type_of_proto(struct tensor *out, const Onnx__TypeProto *t, const char *where, struct report *r);
+
+#endif

@@ -1,0 +1,50 @@
+#include "model/proto.h"
+
+void *proto_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,
+                   const struct scan_limits *limits, struct budget *b, struct report *r)
+{
+    struct scan_limits bounded = SCAN_LIMITS_INIT;
+    struct message_memory memory;
+    ProtobufCAllocator allocator = message_allocator(&memory, b, r);
+    const int errors = r->error.count;
+    void *message;
+
+    if (limits)
+        bounded = *limits;
+    if (b->limit) {
+        const size_t left = b->limit - b->used;
+
+        if (!left)
+            return fail(r, KILN_LIMIT, NULL, "nothing is left of the memory limit of %zu bytes", b->limit), NULL;
+        if (!bounded.memory || bounded.memory > left)
+            bounded.memory = left;
+    }
+    if (!scan_message(descriptor, bytes, size, &bounded, r))
+        return NULL;
+    message = protobuf_c_message_unpack(descriptor, &allocator, size, bytes);
+    if (!message && r->error.count == errors)
+        fail(r, KILN_BAD_MODEL, NULL, "the %zu bytes of a '%s' cannot be decoded", size, descriptor->short_name);
+    return message;
+}
+
+Onnx__ModelProto *proto_unpack_model(const uint8_t *bytes, size_t size, const struct scan_limits *limits,
+                                     struct budget *b, struct report *r)
+{
+    return proto_unpack(&onnx__model_proto__descriptor, bytes, size, limits, b, r);
+}
+
+bool proto_pack(const void *message, uint8_t **bytes, size_t *size, struct budget *b, struct report *r)
+{
+    const size_t need = protobuf_c_message_get_packed_size(message);
+
+    *bytes = NULL;
+    *size = 0;
+    if (need > INT32_MAX)
+        return fail(r, KILN_LIMIT, NULL, "the message needs %zu bytes, the most that protobuf can read is %d", need,
+                    INT32_MAX);
+    *bytes = budget_alloc(b, need, r);
+    if (!*bytes)
+        return false;
+    *size = protobuf_c_message_pack(message, *bytes);
+    return true;
+}

@@ -1,0 +1,308 @@
+#include "graph/message.h"
+#include "model/model.h"
+#include <string.h>
+
+/* -- from a message --------------------------------------------------------------------------------------------------- */
+
+static bool shape_of(struct tensor *out, const Onnx__TensorProto *t, const char *where, struct report *r)
+{
+    if (!dtype_valid(t->data_type))
+        return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has data type %d, which is unknown", t->name ? t->name : "",
+                    (int)t->data_type);
+    if (!dtype_size((enum dtype)t->data_type))
+        return fail(r, KILN_UNSUPPORTED, where, "tensor '%s' has type %s, which is not supported", t->name ? t->name : "",
+                    dtype_name((enum dtype)t->data_type));
+    if (t->n_dims > MAX_RANK)
+        return fail(r, KILN_LIMIT, where, "tensor '%s' has %zu dimensions, at most %d are supported", t->name ? t->name : "",
+                    t->n_dims, (int)MAX_RANK);
+    for (size_t k = 0; k < t->n_dims; k++)
+        if (t->dims[k] < 0)
+            return fail(r, KILN_BAD_MODEL, where, "dimension %zu of tensor '%s' is %lld, must be at least 0", k,
+                        t->name ? t->name : "", (long long)t->dims[k]);
+    if (!tensor_shape(out, (enum dtype)t->data_type, (int)t->n_dims, t->dims))
+        return fail(r, KILN_BAD_MODEL, where, "tensor '%s' would have more bytes than can be counted", t->name ? t->name : "");
+    return true;
+}
+
+static bool wrong_count(const Onnx__TensorProto *t, const char *field, size_t got, int64_t need, const char *where,
+                        struct report *r)
+{
+    return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has %zu values in %s, its shape needs %lld", t->name ? t->name : "", got,
+                field, (long long)need);
+}
+
+static bool strings_of(struct tensor *out, const Onnx__TensorProto *t, struct arena *arena, const char *where,
+                       struct report *r)
+{
+    const int64_t n = tensor_count(out);
+    struct string **s;
+
+    if (t->n_string_data != (size_t)n)
+        return wrong_count(t, "string_data", t->n_string_data, n, where, r);
+    s = arena_array(arena, (size_t)n, sizeof *s, r);
+    if (!s)
+        return false;
+    for (int64_t k = 0; k < n; k++) {
+        const ProtobufCBinaryData *from = &t->string_data[k];
+
+        if (!from->len)
+            continue;
+        s[k] = arena_alloc(arena, sizeof **s + from->len, r);
+        if (!s[k])
+            return false;
+        s[k]->length = from->len;
+        memcpy(s[k]->bytes, from->data, from->len);
+    }
+    out->data = s;
+    return true;
+}
+
+/* Small types travel as int32, one each (complex and float16 as the standard says). */
+static bool narrow_ints(struct tensor *out, const Onnx__TensorProto *t, struct arena *arena, struct report *r)
+{
+    const int64_t n = tensor_count(out);
+    void *data = arena_alloc(arena, (size_t)tensor_bytes(out), r);
+
+    if (!data)
+        return false;
+    for (int64_t k = 0; k < n; k++)
+        if (dtype_size(out->dtype) == 1)
+            ((uint8_t *)data)[k] = out->dtype == BOOL ? t->int32_data[k] != 0 : (uint8_t)t->int32_data[k];
+        else
+            ((uint16_t *)data)[k] = (uint16_t)t->int32_data[k];
+    out->data = data;
+    return true;
+}
+
+static bool typed_data(struct tensor *out, const Onnx__TensorProto *t, struct arena *arena, const char *where,
+                       struct report *r)
+{
+    const int64_t n = tensor_count(out);
+    const char *field;
+    size_t got;
+    void *data;
+    int64_t need = n;
+
+    switch (out->dtype) {
+    case F32:
+    case C64:
+        need = out->dtype == C64 ? 2 * n : n;
+        field = "float_data", got = t->n_float_data, data = t->float_data;
+        break;
+    case F64:
+    case C128:
+        need = out->dtype == C128 ? 2 * n : n;
+        field = "double_data", got = t->n_double_data, data = t->double_data;
+        break;
+    case I64:
+        field = "int64_data", got = t->n_int64_data, data = t->int64_data;
+        break;
+    case U64:
+    case U32:
+        field = "uint64_data", got = t->n_uint64_data, data = t->uint64_data;
+        break;
+    default:
+        field = "int32_data", got = t->n_int32_data, data = t->int32_data;
+        break;
+    }
+    if (got != (size_t)need)
+        return wrong_count(t, field, got, need, where, r);
+    if (out->dtype == U32) {
+        uint32_t *narrow = arena_alloc(arena, (size_t)tensor_bytes(out), r);
+
+        for (int64_t k = 0; narrow && k < n; k++)
+            narrow[k] = (uint32_t)t->uint64_data[k];
+        out->data = narrow;
+        return narrow;
+    }
+    if (dtype_size(out->dtype) < 4)
+        return narrow_ints(out, t, arena, r);
+    out->data = n ? data : arena_alloc(arena, 1, r);
+    return out->data;
+}
+
+static size_t typed_values(const Onnx__TensorProto *t)
+{
+    return t->n_float_data + t->n_int32_data + t->n_string_data + t->n_int64_data + t->n_double_data + t->n_uint64_data;
+}
+
+/* A bool is any byte but 0 in some files, and 1 in Kiln. */
+static bool clean_bools(struct tensor *out, struct arena *arena, struct report *r)
+{
+    const int64_t n = tensor_count(out);
+    const uint8_t *from = out->data;
+    uint8_t *data = NULL;
+
+    for (int64_t k = 0; k < n; k++) {
+        if (from[k] <= 1)
+            continue;
+        if (!data) {
+            data = arena_alloc(arena, (size_t)n, r);
+            if (!data)
+                return false;
+            memcpy(data, from, (size_t)n);
+            out->data = data;
+        }
+        data[k] = 1;
+    }
+    return true;
+}
+
+bool tensor_of_proto(struct tensor *out, const Onnx__TensorProto *t, struct external *external, struct arena *arena,
+                     const char *where, struct report *r)
+{
+    struct tensor made;
+    int64_t bytes;
+
+    if (!shape_of(&made, t, where, r))
+        return false;
+    bytes = tensor_bytes(&made);
+    if (t->segment)
+        return fail(r, KILN_UNSUPPORTED, where, "tensor '%s' is stored in segments", t->name ? t->name : "");
+    if (external_is(t)) {
+        void *loaded;
+
+        if (t->has_raw_data || typed_values(t))
+            return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has data here and in another file", t->name ? t->name : "");
+        if (made.dtype == STRING)
+            return fail(r, KILN_BAD_MODEL, where, "tensor '%s' holds strings in another file", t->name ? t->name : "");
+        loaded = external_load(external, t, bytes, where, arena->budget, r);
+        if (!loaded)
+            return false;
+        made.data = arena_alloc(arena, (size_t)bytes, r);
+        if (made.data && bytes)
+            memcpy(made.data, loaded, (size_t)bytes);
+        budget_free(arena->budget, loaded);
+    } else if (t->has_raw_data) {
+        if (typed_values(t))
+            return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has both raw and typed data", t->name ? t->name : "");
+        if (made.dtype == STRING)
+            return fail(r, KILN_BAD_MODEL, where, "tensor '%s' holds strings as raw data", t->name ? t->name : "");
+        if (t->raw_data.len != (size_t)bytes)
+            return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has %zu bytes of raw data, its shape needs %lld",
+                        t->name ? t->name : "", t->raw_data.len, (long long)bytes);
+        made.data = bytes ? t->raw_data.data : arena_alloc(arena, 1, r);
+    } else if (made.dtype == STRING) {
+        if (!strings_of(&made, t, arena, where, r))
+            return false;
+    } else if (!typed_data(&made, t, arena, where, r)) {
+        return false;
+    }
+    if (!made.data || (made.dtype == BOOL && !clean_bools(&made, arena, r)))
+        return false;
+    *out = made;
+    return true;
+}
+
+/* -- to a message ----------------------------------------------------------------------------------------------------- */
+
+static bool strings_to(Onnx__TensorProto *out, const struct tensor *t, struct budget *b, struct report *r)
+{
+    const int64_t n = tensor_count(t);
+    struct string *const *s = t->data;
+
+    out->string_data = budget_zalloc(b, (size_t)n, sizeof *out->string_data, r);
+    if (!out->string_data)
+        return false;
+    out->n_string_data = (size_t)n;
+    for (int64_t k = 0; k < n; k++)
+        if (!message_bytes(&out->string_data[k], s[k] ? s[k]->bytes : "", s[k] ? s[k]->length : 0, b, r))
+            return false;
+    return true;
+}
+
+bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tensor *t, struct budget *b, struct report *r)
+{
+    out->dims = budget_zalloc(b, (size_t)t->rank, sizeof *out->dims, r);
+    if (!out->dims)
+        return false;
+    out->n_dims = (size_t)t->rank;
+    if (t->rank)
+        memcpy(out->dims, t->dims, (size_t)t->rank * sizeof *out->dims);
+    out->has_data_type = true;
+    out->data_type = (int32_t)t->dtype;
+    if (name && !(out->name = message_string(name, strlen(name), b, r)))
+        return false;
+    if (t->dtype == STRING)
+        return strings_to(out, t, b, r);
+    out->has_raw_data = true;
+    return message_bytes(&out->raw_data, t->data, (size_t)tensor_bytes(t), b, r);
+}
+
+/* -- declared types --------------------------------------------------------------------------------------------------- */
+
+static bool element_type(struct tensor *out, bool has, int32_t elem, const char *where, struct report *r)
+{
+    if (!has || elem == 0) {
+        out->dtype = UNDEFINED;
+        return true;
+    }
+    if (!dtype_valid(elem))
+        return fail(r, KILN_BAD_MODEL, where, "element type %d is unknown", (int)elem);
+    out->dtype = (enum dtype)elem;
+    return true;
+}
+
+static bool tensor_type(struct tensor *out, const Onnx__TypeProto__Tensor *t, const char *where, struct report *r)
+{
+    if (!element_type(out, t->has_elem_type, t->elem_type, where, r))
+        return false;
+    out->rank = UNKNOWN;
+    if (!t->shape)
+        return true;
+    if (t->shape->n_dim > MAX_RANK)
+        return fail(r, KILN_LIMIT, where, "%zu dimensions are declared, at most %d are supported", t->shape->n_dim,
+                    (int)MAX_RANK);
+    out->rank = (int)t->shape->n_dim;
+    for (int k = 0; k < out->rank; k++) {
+        const Onnx__TensorShapeProto__Dimension *d = t->shape->dim[k];
+        const bool given = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+
+        out->dims[k] = given && d->dim_value >= 0 ? d->dim_value : UNKNOWN; /* -1 is what some exporters write for "any" */
+    }
+    return true;
+}
+
+static bool held_type(struct tensor *out, const Onnx__TypeProto *t, enum kind *held, const char *where, struct report *r);
+
+bool type_of_proto(struct tensor *out, const Onnx__TypeProto *t, const char *where, struct report *r)
+{
+    *out = (struct tensor){ .rank = UNKNOWN };
+    switch (t->value_case) {
+    case ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE:
+        return tensor_type(out, t->tensor_type, where, r);
+    case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
+        out->kind = SEQUENCE;
+        return held_type(out, t->sequence_type->elem_type, &out->element_kind, where, r);
+    case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE:
+        out->kind = OPTIONAL;
+        return held_type(out, t->optional_type->elem_type, &out->element_kind, where, r);
+    case ONNX__TYPE_PROTO__VALUE_SPARSE_TENSOR_TYPE:
+        out->kind = SPARSE;
+        return element_type(out, t->sparse_tensor_type->has_elem_type, t->sparse_tensor_type->elem_type, where, r);
+    case ONNX__TYPE_PROTO__VALUE_MAP_TYPE:
+        out->kind = MAP;
+        return true;
+    default:
+        return true;
+    }
+}
+
+/* What a sequence or an optional holds: tensors, or an optional's sequence of tensors. */
+static bool held_type(struct tensor *out, const Onnx__TypeProto *t, enum kind *held, const char *where, struct report *r)
+{
+    if (!t)
+        return fail(r, KILN_BAD_MODEL, where, "a sequence or an optional does not say what it holds");
+    if (t->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
+        *held = TENSOR;
+        return element_type(out, t->tensor_type->has_elem_type, t->tensor_type->elem_type, where, r);
+    }
+    if (t->value_case == ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE && out->kind == OPTIONAL && t->sequence_type->elem_type &&
+        t->sequence_type->elem_type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
+        const Onnx__TypeProto__Tensor *e = t->sequence_type->elem_type->tensor_type;
+
+        *held = SEQUENCE;
+        return element_type(out, e->has_elem_type, e->elem_type, where, r);
+    }
+    return fail(r, KILN_UNSUPPORTED, where, "a sequence or an optional of anything but tensors");
+}

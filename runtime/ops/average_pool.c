@@ -1,0 +1,161 @@
+/* AveragePool, https://onnx.ai/onnx/operators/onnx__AveragePool.html
+ *
+ *   Y[n, c, p] = sum over t of X[n, c, p * stride + t * dilation - pad] / count(p)
+ *
+ * count(p) is how many elements of X the window sees, or, with count_include_pad, of X and its pads; what ceil_mode lets hang over the end is
+ * never counted. The gradient spreads dL/dY / count(p) over the window; it needs the shape of X alone. */
+#include "ops/pooling.h"
+
+struct grad_attrs {
+    struct pooling_attrs pooling;
+    struct tensor x;
+};
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+static bool parse(struct parse *p, struct pooling_attrs *a, unsigned form)
+{
+    a->count_include_pad = attr_int(p, "count_include_pad", 0) != 0;
+    return window_parse(p, &a->window, WINDOW_KERNEL | form);
+}
+
+static bool parse_19(struct parse *p, void *attrs)
+{
+    return parse(p, attrs, WINDOW_CEIL | WINDOW_DILATIONS);
+}
+
+static bool parse_10(struct parse *p, void *attrs)
+{
+    return parse(p, attrs, WINDOW_CEIL);
+}
+
+static bool parse_7(struct parse *p, void *attrs)
+{
+    return parse(p, attrs, 0);
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+static bool infer(struct infer *i)
+{
+    struct pool_shape s;
+
+    return pooling_shape(i, infer_attrs(i), typed_in(i, 0), &s) && pooling_out(i, 0, typed_in(i, 0)->dtype, &s);
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+static bool run(struct step *s)
+{
+    const struct tensor *x = s->in[0];
+    struct pool_shape shape;
+
+    if (!pooling_shape(NULL, s->attrs, x, &shape))
+        return step_error(s, "the shapes do not fit");
+    average_pool(s->k, s->pool, &shape, x->dtype, x->data, s->out[0]->data);
+    return true;
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+static bool grad_infer(struct infer *i)
+{
+    const struct grad_attrs *a = infer_attrs(i);
+
+    return set_out(i, 0, a->x.dtype, a->x.rank, a->x.dims);
+}
+
+static bool grad_run(struct step *s)
+{
+    const struct grad_attrs *a = s->attrs;
+    struct pool_shape shape;
+
+    if (!pooling_shape(NULL, &a->pooling, &a->x, &shape))
+        return step_error(s, "the shapes do not fit");
+    average_pool_grad(s->k, s->pool, &shape, a->x.dtype, s->in[0]->data, s->out[0]->data);
+    return true;
+}
+
+static const struct op op_grad = {
+    .name = "AveragePoolGrad",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T dY -> T dX",
+              .types = "T: floats bf16",
+              .attrs_size = sizeof(struct grad_attrs),
+              .infer = grad_infer,
+              .run = grad_run,
+              .no_gradient = "second derivatives are not supported" },
+            { 0 },
+        },
+};
+
+static bool gradient(struct backward *b)
+{
+    const struct pooling_attrs *forward = attrs_of(b);
+    struct grad_attrs *a = emit_alloc(emitter_of(b), sizeof *a);
+    struct value *d, *dy = upstream(b, 0);
+
+    if (!a)
+        return false;
+    a->pooling = *forward;
+    a->x = *type_in(b, 0);
+    a->x.data = NULL;
+    emit_private(emitter_of(b), &op_grad, a, 1, &d, NULL, 1, &dy);
+    give(b, 0, d);
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+#define CASES_7                                                                                                        \
+    { "f64[2,3,6,4]", "kernel_shape=[2,2] strides=[2,2]", "f64[2,3,3,2]", 1 },                                         \
+        { "f32[1,2,7,7]", "kernel_shape=[3,2] strides=[2,1] pads=[1,0,1,1]", "f32[1,2,4,7]", 1 },                      \
+        { "f64[1,2,5,5]", "kernel_shape=[3,3] pads=[2,1,0,2] count_include_pad=1", "f64[1,2,5,6]", 1 },                \
+        { "f64[2,2,7]", "kernel_shape=[3]", "f64[2,2,5]", 1 },                                                         \
+        { "f64[1,1,4,3,4]", "kernel_shape=[2,2,2] strides=[2,1,2]", "f64[1,1,2,2,2]", 1 },                             \
+        { "f64[1,2,5,6]", "kernel_shape=[2,2] auto_pad='SAME_UPPER' strides=[2,2]", "f64[1,2,3,3]", 1 },               \
+        { "f64[1,2,5,6]", "kernel_shape=[2,2] auto_pad='SAME_LOWER'", "f64[1,2,5,6]", 1 },                             \
+        { "f32[1,2,5,6]", "kernel_shape=[2,3] auto_pad='VALID'", "f32[1,2,4,4]", 1 },                                  \
+        { "f32[0,2,5,6]", "kernel_shape=[2,2]", "f32[0,2,4,5]", 0 },                                                   \
+        { "f16[1,2,6,6]", "kernel_shape=[3,3] strides=[3,3]", "f16[1,2,2,2]", 0 }
+#define CASES_10                                                                                                       \
+    { "f64[1,2,6,8]", "kernel_shape=[3,3] strides=[2,2] ceil_mode=1", "f64[1,2,3,4]", 1 },                             \
+        { "f64[1,1,6,6]", "kernel_shape=[3,3] strides=[2,2] pads=[1,1,0,0] ceil_mode=1 count_include_pad=1",           \
+          "f64[1,1,3,3]", 1 }
+#define CASES_19                                                                                                       \
+    { "f64[1,2,7,8]", "kernel_shape=[3,2] dilations=[2,3]", "f64[1,2,3,5]", 1 },                                       \
+        { "f64[1,1,5,5]", "kernel_shape=[2,2] dilations=[2,2] pads=[1,1,1,1] count_include_pad=1", "f64[1,1,5,5]", 1 }
+
+static const struct op_case cases_7[] = { CASES_7, { 0 } };
+static const struct op_case cases_10[] = { CASES_7, CASES_10, { 0 } };
+static const struct op_case cases_19[] = { CASES_7, CASES_10, CASES_19, { 0 } };
+static const struct op_case cases_22[] = {
+    CASES_7,
+    CASES_10,
+    CASES_19,
+    { "bf16[1,2,6,6]", "kernel_shape=[3,3] strides=[3,3]", "bf16[1,2,2,2]", 0 },
+    { 0 },
+};
+
+#define ROW(version, type_list, parser, case_list)                                                                     \
+    {                                                                                                                  \
+        .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct pooling_attrs),   \
+        .parse = parser, .infer = infer, .run = run, .gradient = gradient, .cases = case_list                          \
+    }
+
+const struct op op_average_pool = {
+    .name = "AveragePool",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(22, "T: floats bf16", parse_19, cases_22),
+            ROW(19, "T: floats", parse_19, cases_19),
+            ROW(11, "T: floats", parse_10, cases_10),
+            ROW(10, "T: floats", parse_10, cases_10),
+            ROW(7, "T: floats", parse_7, cases_7),
+            { 0 },
+        },
+};

@@ -1,0 +1,118 @@
+/* Concat, https://onnx.ai/onnx/operators/onnx__Concat.html
+ *
+ * The inputs one after the other along `axis`; all other dimensions are equal. The gradient is split again.
+ */
+#include "ops/move.h"
+#include <stdio.h>
+#include <string.h>
+
+struct concat {
+    int64_t axis;
+};
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+static bool parse(struct parse *p, void *attrs)
+{
+    struct concat *a = attrs;
+
+    if (!attr_given(p, "axis"))
+        return parse_error(p, "attribute 'axis' is missing");
+    a->axis = attr_int(p, "axis", 0);
+    return true;
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+static bool infer(struct infer *i)
+{
+    const struct concat *a = infer_attrs(i);
+    const struct tensor *first = typed_in(i, 0);
+    const int axis = wrap_axis(a->axis, first->rank);
+    int64_t dims[MAX_RANK];
+
+    if (axis < 0)
+        return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)a->axis, -first->rank, first->rank - 1);
+    memcpy(dims, first->dims, (size_t)first->rank * sizeof *dims);
+    for (int k = 1; k < infer_inputs(i); k++) {
+        const struct tensor *x = typed_in(i, k);
+
+        if (x->rank != first->rank)
+            return infer_error(i, "input %d has %d dimensions, must have %d as input 0", k, x->rank, first->rank);
+        for (int d = 0; d < x->rank; d++)
+            if (d != axis && x->dims[d] != dims[d])
+                return infer_error(i, "dimension %d of input %d is %lld, must be %lld as in input 0", d, k,
+                                   (long long)x->dims[d], (long long)dims[d]);
+        if (!add_size(dims[axis], x->dims[axis], &dims[axis]))
+            return infer_error(i, "dimension %d of the output would have more values than can be counted", axis);
+    }
+    return set_out(i, 0, first->dtype, first->rank, dims);
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+static bool run(struct step *s)
+{
+    const struct concat *a = s->attrs;
+    const struct tensor *y = s->out[0];
+    const int axis = wrap_axis(a->axis, y->rank);
+    const int64_t inner = dims_product(y->dims, axis + 1, y->rank);
+    int64_t at = 0;
+
+    for (int k = 0; k < s->node->inputs; k++) {
+        const struct tensor *x = s->in[k];
+
+        move_box(s->k, s->pool, dtype_size(y->dtype), y->rank, x->dims, x->dims, 0, x->data, y->dims, at * inner, y->data);
+        at += x->dims[axis];
+    }
+    return true;
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+static bool gradient(struct backward *b)
+{
+    const struct concat *a = attrs_of(b);
+    const int inputs = node_of(b)->inputs, axis = wrap_axis(a->axis, type_in(b, 0)->rank);
+    struct emitter *e = emitter_of(b);
+    int64_t *sizes = emit_alloc(e, (size_t)inputs * sizeof *sizes);
+    struct value **parts = emit_alloc(e, (size_t)inputs * sizeof(struct value *));
+    char text[32];
+
+    if (!sizes || !parts)
+        return backward_ok(b);
+    for (int k = 0; k < inputs; k++)
+        sizes[k] = type_in(b, k)->dims[axis];
+    snprintf(text, sizeof text, "axis=%d", axis);
+    if (inputs == 1)
+        parts[0] = upstream(b, 0);
+    else
+        emit_many(e, "Split", text, inputs, parts, 2, (struct value *[]){ upstream(b, 0), emit_ints(e, inputs, sizes) });
+    for (int k = 0; k < inputs; k++)
+        if (wants(b, k))
+            give(b, k, parts[k]);
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+#define CASES                                                                                                          \
+    { "f32[2,3] f32[2,1] f32[2,2]", "axis=1", "f32[2,6]", 7 }, { "f64[2,3,4] f64[1,3,4]", "axis=0", "f64[3,3,4]", 3 }, \
+        { "i8[3,5]", "axis=1", "i8[3,5]", 0 }, { "str[1] str[2]", "axis=0", "str[3]", 0 },                             \
+        { "f32[2,0] f32[2,3]", "axis=1", "f32[2,3]", 0 }, { "c128[2,1,2] c128[2,3,2]", "axis=1", "c128[2,4,2]", 0 }
+
+static const struct op_case cases[] = { CASES, { 0 } };
+static const struct op_case cases_11[] = { CASES, { "f32[2,3,4] f32[2,3,1]", "axis=-1", "f32[2,3,5]", 3 }, { 0 } };
+
+#define ROW(version, t, tests)                                                                                         \
+    {                                                                                                                  \
+        .since = version, .signature = "T inputs... -> T concat_result", .types = "T: " t,                             \
+        .attrs_size = sizeof(struct concat), .parse = parse, .infer = infer, .run = run, .gradient = gradient,         \
+        .cases = tests                                                                                                 \
+    }
+
+const struct op op_concat = {
+    .name = "Concat",
+    .domain = "",
+    .defs = (const struct op_def[]){ ROW(13, "all bf16", cases_11), ROW(11, "all", cases_11), ROW(4, "all", cases), { 0 } },
+};

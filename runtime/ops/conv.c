@@ -1,0 +1,172 @@
+/* Conv, https://onnx.ai/onnx/operators/onnx__Conv.html
+ *
+ *   Y[n, o, p] = B[o] + sum over c, t of W[o, c, t] * X[n, g(o) + c, p * stride + t * dilation - pad]
+ *
+ * g(o) is the first channel of o's group. With G = dL/dY, dX is the transposed convolution of G with W, dW the correlation of X with G, and
+ * dB the sum of G over batch and space. One private node: all three read G, and dB costs next to nothing then. */
+#include "ops/conv.h"
+
+enum { X, W, B };                /* inputs */
+enum { GRAD_Y, GRAD_X, GRAD_W }; /* inputs of the gradient */
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+static bool parse(struct parse *p, void *attrs)
+{
+    return conv_parse(p, attrs);
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+static bool shape_of(struct infer *i, const struct conv_attrs *a, const struct tensor *x, const struct tensor *w,
+                     struct conv_shape *s)
+{
+    struct window window;
+
+    if (!window_read(i, &a->window, x, w->dims + 2, &window) || !window_slide(i, &a->window, &window))
+        return false;
+    *s = conv_shape_of(&window, x->dims[0], x->dims[1], w->dims[0], a->group);
+    return true;
+}
+
+static bool infer(struct infer *i)
+{
+    const struct conv_attrs *a = infer_attrs(i);
+    const struct tensor *x = typed_in(i, X);
+    int64_t dims[MAX_RANK], channels;
+    struct conv_shape s;
+
+    if (!conv_check(i, a, false, &channels) || !shape_of(i, a, x, typed_in(i, W), &s))
+        return false;
+    dims[0] = x->dims[0];
+    dims[1] = channels;
+    for (int d = 0; d < s.rank; d++)
+        dims[2 + d] = s.out[d];
+    if (!set_out(i, 0, x->dtype, x->rank, dims))
+        return false;
+    need_scratch(i, conv_forward_scratch(kernels_get(), &s, x->dtype, infer_threads(i)));
+    return true;
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+static bool run(struct step *s)
+{
+    const struct tensor *x = s->in[X], *w = s->in[W];
+    struct conv_shape shape;
+
+    if (!shape_of(NULL, s->attrs, x, w, &shape))
+        return step_error(s, "the shapes do not fit");
+    conv_forward(s->k, s->pool, &shape, x->dtype, x->data, w->data, s->in[B] ? s->in[B]->data : NULL, false,
+                 s->out[0]->data, s->scratch);
+    return true;
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+static bool grad_infer(struct infer *i)
+{
+    const struct tensor *x = typed_in(i, GRAD_X), *w = typed_in(i, GRAD_W);
+    size_t dx = 0, dw = 0;
+    struct conv_shape s;
+
+    if (!shape_of(i, infer_attrs(i), x, w, &s) || !set_out(i, X, x->dtype, x->rank, x->dims) ||
+        !set_out(i, W, w->dtype, w->rank, w->dims) || !set_out(i, B, w->dtype, 1, w->dims))
+        return false;
+    if (typed_out(i, X))
+        dx = conv_dx_scratch(kernels_get(), &s, x->dtype, infer_threads(i));
+    if (typed_out(i, W))
+        dw = conv_dw_scratch(kernels_get(), &s, x->dtype, infer_threads(i));
+    need_scratch(i, dx > dw ? dx : dw);
+    return true;
+}
+
+static bool grad_run(struct step *s)
+{
+    const struct tensor *x = s->in[GRAD_X], *w = s->in[GRAD_W], *dy = s->in[GRAD_Y];
+    struct conv_shape shape;
+
+    if (!shape_of(NULL, s->attrs, x, w, &shape))
+        return step_error(s, "the shapes do not fit");
+    if (s->out[B])
+        conv_db(s->k, s->pool, x->dtype, dy->dims[0], dy->dims[1], dims_product(dy->dims, 2, dy->rank), dy->data,
+                s->out[B]->data);
+    if (s->out[W])
+        conv_dw(s->k, s->pool, &shape, x->dtype, x->data, dy->data, s->out[W]->data, s->scratch);
+    if (s->out[X])
+        conv_dx(s->k, s->pool, &shape, x->dtype, dy->data, w->data, NULL, s->out[X]->data, s->scratch);
+    return true;
+}
+
+static const struct op op_grad = {
+    .name = "ConvGrad",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T dY, T X, T W -> T dX?, T dW?, T dB?",
+              .types = "T: floats bf16",
+              .attrs_size = sizeof(struct conv_attrs),
+              .infer = grad_infer,
+              .run = grad_run,
+              .no_gradient = "second derivatives are not supported" },
+            { 0 },
+        },
+};
+
+static bool gradient(struct backward *b)
+{
+    struct value *const in[] = { upstream(b, 0), forward_in(b, X), forward_in(b, W) };
+    const bool want[] = { wants(b, X), wants(b, W), type_in(b, B) && wants(b, B) };
+    struct value *d[3];
+
+    emit_private(emitter_of(b), &op_grad, attrs_of(b), 3, d, want, 3, in);
+    for (int k = X; k <= B; k++)
+        if (want[k])
+            give(b, k, d[k]);
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+enum { ALL = 1 << X | 1 << W | 1 << B };
+
+#define CASES                                                                                                          \
+    { "f64[2,3,6,5] f64[4,3,3,3] f64[4]", "pads=[1,1,1,1]", "f64[2,4,6,5]", ALL },                                     \
+        { "f32[1,3,9,7] f32[8,3,3,2] f32[8]", "strides=[2,1]", "f32[1,8,4,6]", ALL },                                  \
+        { "f64[2,4,5,5] f64[6,2,3,3]", "group=2 strides=[2,2] pads=[0,1,1,0]", "f64[2,6,2,2]", 1 << X | 1 << W },      \
+        { "f64[2,3,7] f64[3,1,3]", "group=3 dilations=[2]", "f64[2,3,3]", 1 << X | 1 << W },                           \
+        { "f64[1,2,4,5,3] f64[3,2,2,3,2] f64[3]", "pads=[0,1,0,1,0,0]", "f64[1,3,4,3,2]", ALL },                       \
+        { "f64[1,2,5,6] f64[2,2,2,4]", "auto_pad='SAME_UPPER' strides=[2,3]", "f64[1,2,3,2]", 1 << X | 1 << W },       \
+        { "f64[1,2,5,6] f64[2,2,2,4]", "auto_pad='SAME_LOWER' kernel_shape=[2,4]", "f64[1,2,5,6]", 1 << X | 1 << W },  \
+        { "f32[2,2,5,6] f32[3,2,2,4] f32[3]", "auto_pad='VALID'", "f32[2,3,4,3]", ALL },                               \
+        { "f32[0,3,6,5] f32[4,3,3,3] f32[4]", "", "f32[0,4,4,3]", 0 },                                                 \
+        { "f32[2,0,6,5] f32[4,0,3,3] f32[4]", "", "f32[2,4,4,3]", 0 },                                                 \
+        { "f32[1,16,12,12] f32[32,16,1,1]", "", "f32[1,32,12,12]", 1 << X | 1 << W },                                  \
+        { "f16[2,3,6,5] f16[4,3,3,3] f16[4]", "pads=[1,1,1,1]", "f16[2,4,6,5]", 0 }
+
+static const struct op_case cases[] = { CASES, { 0 } };
+static const struct op_case newest[] = {
+    CASES,
+    { "bf16[2,3,6,5] bf16[4,3,3,3] bf16[4]", "pads=[1,1,1,1]", "bf16[2,4,6,5]", 0 },
+    { 0 },
+};
+
+#define ROW(version, type_list, case_list)                                                                             \
+    {                                                                                                                  \
+        .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
+        .attrs_size = sizeof(struct conv_attrs), .parse = parse, .infer = infer, .run = run, .gradient = gradient,     \
+        .cases = case_list                                                                                             \
+    }
+
+const struct op op_conv = {
+    .name = "Conv",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(22, "T: floats bf16", newest),
+            ROW(11, "T: floats", cases),
+            ROW(1, "T: floats", cases),
+            { 0 },
+        },
+};

@@ -1,0 +1,51 @@
+#include "ops/conv.h"
+
+bool conv_parse(struct parse *p, struct conv_attrs *a)
+{
+    a->group = attr_int(p, "group", 1);
+    if (a->group < 1)
+        return parse_error(p, "group is %lld, must be at least 1", (long long)a->group);
+    return window_parse(p, &a->window, WINDOW_DILATIONS);
+}
+
+bool conv_check(struct infer *i, const struct conv_attrs *a, bool transposed, int64_t *out_channels)
+{
+    const struct tensor *x = typed_in(i, 0), *w = typed_in(i, 1), *b = typed_in(i, 2);
+
+    if (x->rank < 3)
+        return infer_error(i, "'X' has %d dimensions, must have at least 3", x->rank);
+    if (w->rank != x->rank)
+        return infer_error(i, "'W' has %d dimensions, must have those of 'X', %d", w->rank, x->rank);
+    if (transposed ? w->dims[0] != x->dims[1] : x->dims[1] / a->group != w->dims[1] || x->dims[1] % a->group)
+        return infer_error(i, "'X' has %lld channels, must have the weight's %lld%s%lld", (long long)x->dims[1],
+                           (long long)w->dims[!transposed], transposed ? " with group " : " times group ",
+                           (long long)a->group);
+    if ((transposed ? x->dims[1] : w->dims[0]) % a->group)
+        return infer_error(i, "group is %lld, must divide dimension 0 of 'W', %lld", (long long)a->group,
+                           (long long)w->dims[0]);
+    *out_channels = w->dims[0];
+    if (transposed && !mul_size(w->dims[1], a->group, out_channels))
+        return infer_error(i, "dimension 1 of 'W' times group overflows");
+    if (b && (b->rank != 1 || b->dims[0] != *out_channels))
+        return infer_error(i, "'B' must have shape [%lld], one value for each output channel", (long long)*out_channels);
+    return true;
+}
+
+struct conv_shape conv_shape_of(const struct window *w, int64_t batch, int64_t in_channels, int64_t out_channels, int64_t groups)
+{
+    struct conv_shape s = { .batch = batch,
+                            .groups = groups,
+                            .in_channels = in_channels,
+                            .out_channels = out_channels,
+                            .rank = w->rank };
+
+    for (int d = 0; d < w->rank; d++) {
+        s.in[d] = w->in[d];
+        s.out[d] = w->out[d];
+        s.kernel[d] = w->kernel[d];
+        s.strides[d] = w->strides[d];
+        s.dilations[d] = w->dilations[d];
+        s.pads_begin[d] = w->pads_begin[d];
+    }
+    return s;
+}

@@ -1,0 +1,97 @@
+/* Div, https://onnx.ai/onnx/operators/onnx__Div.html
+ *
+ *   C = A / B        dA = dC / B, dB = -dC * C / B, summed over what was broadcast
+ *
+ * Integers are truncated towards zero; the smallest one divided by -1 wraps around, and a division by zero is an error. */
+#include "ops/elementwise.h"
+#include <string.h>
+
+enum { A, B };
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+static void div_f32(const struct span *s)
+{
+    const float *const a = s->x[A], *const b = s->x[B];
+
+    if (s->step[A] && s->step[B])
+        s->k->div(a, b, s->y, s->n);
+    else if (s->step[A])
+        s->k->div_s(a, *b, s->y, s->n);
+    else
+        s->k->div_r(b, *a, s->y, s->n);
+}
+
+/* The smallest integer by -1 would overflow. A divisor of zero never gets here. */
+#define SIGNED_INT ((T)1 / (T)2 == 0 && (T)-1 < (T)1)
+#define EXPR(a, b) SIGNED_INT && (b) == (T)-1 ? (W)0 - (W)(a) : (W)((a) / (b))
+#define LOOP_F32   div_f32
+#include "ops/binary_types.h"
+
+static bool has_zero(const struct tensor *t)
+{
+    static const char zero[8];
+    const size_t size = dtype_size(t->dtype);
+    const int64_t n = tensor_count(t);
+
+    for (int64_t k = 0; k < n; k++)
+        if (memcmp((const char *)t->data + (size_t)k * size, zero, size) == 0)
+            return true;
+    return false;
+}
+
+static bool run(struct step *s)
+{
+    if (!dtype_is_float(s->in[A]->dtype) && s->out[0] && tensor_count(s->out[0]) && has_zero(s->in[B]))
+        return step_error(s, "'B' holds a 0, by which integers cannot be divided");
+    return binary_run(s, loops);
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+static bool gradient(struct backward *b)
+{
+    struct emitter *e = emitter_of(b);
+    struct value *da = emit(e, "Div", "", 2, upstream(b, 0), forward_in(b, B));
+
+    give_unbroadcast(b, A, da);
+    if (wants(b, B))
+        give_unbroadcast(b, B, emit(e, "Neg", "", 1, emit(e, "Mul", "", 2, da, forward_out(b, 0))));
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+static const struct op_case cases[] = {
+    { "f32[2,3,4] f32[2,3,4]+", "", "f32[2,3,4]", 3 },
+    { "f64[5,7] f64[7]+", "", "f64[5,7]", 3 },
+    { "f64[3,1,5] f64[4,1]+", "", "f64[3,4,5]", 3 },
+    { "f32[2,3,4,5] f32[3,1,1]+", "", "f32[2,3,4,5]", 3 },
+    { "f32[] f32[3,5]+", "", "f32[3,5]", 3 },
+    { "f16[3,5] f16[3,1]+", "", "f16[3,5]", 0 },
+    { "bf16[600] bf16[1]+", "", "bf16[600]", 0 },
+    { "i8[7] i8[7]+", "", "i8[7]", 0 },
+    { "u16[2,3] u16[2,1]+", "", "u16[2,3]", 0 },
+    { "i64[2,3] i64[]+", "", "i64[2,3]", 0 },
+    { "f32[0,3] f32[1,3]+", "", "f32[0,3]", 0 },
+    { "f32[] f32[]+", "", "f32[]", 3 },
+    { 0 },
+};
+
+#define ROW(version, list)                                                                                             \
+    {                                                                                                                  \
+        .since = version, .signature = "T A, T B -> T C", .types = list, .infer = binary_infer, .run = run,            \
+        .gradient = gradient, .flags = OP_UNBROADCAST, .cases = cases                                                  \
+    }
+
+const struct op op_div = {
+    .name = "Div",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(14, "T: floats bf16 ints uints"),
+            ROW(13, "T: floats bf16 i32 i64 u32 u64"),
+            ROW(7, "T: floats i32 i64 u32 u64"),
+            { 0 },
+        },
+};

@@ -1,0 +1,315 @@
+#include "ops/elementwise.h"
+#include "ops/convert.h"
+#include <string.h>
+
+enum { BLOCK = 256 }; /* elements converted at a time, on the stack */
+
+/* -- shapes ---------------------------------------------------------------------------------------------------------- */
+
+/* What is left of the shapes: dims[0] is the innermost. The steps are in elements; that of the innermost dimension is 0 or 1. */
+struct spread {
+    int rank; /* at least 1 */
+    int64_t dims[MAX_RANK], step[MAX_RANK][OPERANDS], total;
+};
+
+/* The step of x along dimension d of y, as far as x has it; *dense is the product of x's dimensions that were passed. */
+static int64_t step_along(const struct tensor *x, const struct tensor *y, int d, int64_t *dense)
+{
+    const int axis = d - (y->rank - x->rank);
+    const int64_t dim = axis < 0 ? 1 : x->dims[axis], step = *dense;
+
+    *dense *= dim;
+    return dim == 1 ? 0 : step;
+}
+
+/* Dimensions of 1 are dropped; one that goes on where the one inside it ends, in every operand, is merged with it. */
+static void collapse(struct spread *s, const struct tensor *y, int inputs, const struct tensor *const *x)
+{
+    int64_t dense[OPERANDS] = { 1, 1, 1, 1 };
+
+    s->rank = 0;
+    s->total = 1;
+    for (int d = y->rank - 1; d >= 0; d--) {
+        int64_t step[OPERANDS] = { 0 };
+        bool merges = s->rank > 0;
+
+        for (int k = 0; k < inputs; k++)
+            step[k] = step_along(x[k], y, d, &dense[k]);
+        if (y->dims[d] == 1)
+            continue;
+        s->total *= y->dims[d];
+        for (int k = 0; k < inputs && merges; k++)
+            merges = step[k] == s->step[s->rank - 1][k] * s->dims[s->rank - 1];
+        if (merges) {
+            s->dims[s->rank - 1] *= y->dims[d];
+            continue;
+        }
+        s->dims[s->rank] = y->dims[d];
+        for (int k = 0; k < OPERANDS; k++)
+            s->step[s->rank][k] = step[k];
+        s->rank++;
+    }
+    if (!s->rank) { /* a single element */
+        s->rank = 1;
+        s->dims[0] = 1;
+        for (int k = 0; k < OPERANDS; k++)
+            s->step[0][k] = 1;
+    }
+}
+
+/* -- running --------------------------------------------------------------------------------------------------------- */
+
+struct job {
+    const struct elementwise *e;
+    struct spread spread;
+    struct span span; /* whole: where operands and output begin */
+    int inputs;
+    size_t size[OPERANDS], y_size;
+    convert_loop *into[OPERANDS], *from; /* NULL: the loop takes what is stored */
+    bool converts;
+    int64_t chunk;
+};
+
+/* A run whose types are not those of the loop, in blocks. */
+static void run_converted(const struct job *j, const struct span *whole)
+{
+    uint64_t x[OPERANDS][BLOCK], y[BLOCK];
+
+    for (int64_t at = 0; at < whole->n; at += BLOCK) {
+        struct span s = *whole;
+
+        s.n = whole->n - at < BLOCK ? whole->n - at : BLOCK;
+        for (int k = 0; k < j->inputs; k++) {
+            s.x[k] = (const char *)whole->x[k] + (size_t)(at * whole->step[k]) * j->size[k];
+            if (j->into[k]) {
+                j->into[k](s.x[k], x[k], whole->step[k] ? s.n : 1);
+                s.x[k] = x[k];
+            }
+        }
+        s.y = j->from ? (void *)y : (char *)whole->y + (size_t)at * j->y_size;
+        j->e->loop(&s);
+        if (j->from)
+            j->from(y, (char *)whole->y + (size_t)at * j->y_size, s.n);
+    }
+}
+
+/* A run that no operand varies in (one that is still to come made the output larger) is computed once: loops need not expect it. */
+static void run(const struct job *j, struct span *s)
+{
+    const int64_t n = s->n;
+    bool constant = n > 1;
+
+    for (int k = 0; k < j->inputs; k++)
+        constant &= !s->step[k];
+    if (constant)
+        s->n = 1;
+    if (j->converts)
+        run_converted(j, s);
+    else
+        j->e->loop(s);
+    for (int64_t k = 1; k < n && constant; k++)
+        memcpy((char *)s->y + (size_t)k * j->y_size, s->y, j->y_size);
+    s->n = n;
+}
+
+static void run_chunk(void *context, int64_t index, int thread)
+{
+    const struct job *j = context;
+    const struct spread *sp = &j->spread;
+    int64_t at = index * j->chunk, rest = at, i[MAX_RANK], offset[OPERANDS] = { 0 };
+    const int64_t end = sp->total - at < j->chunk ? sp->total : at + j->chunk;
+
+    (void)thread;
+    for (int d = 0; d < sp->rank; d++) {
+        i[d] = rest % sp->dims[d];
+        rest /= sp->dims[d];
+        for (int k = 0; k < j->inputs; k++)
+            offset[k] += i[d] * sp->step[d][k];
+    }
+    while (at < end) {
+        struct span s = j->span;
+
+        s.n = sp->dims[0] - i[0] < end - at ? sp->dims[0] - i[0] : end - at;
+        s.y = (char *)j->span.y + (size_t)at * j->y_size;
+        for (int k = 0; k < j->inputs; k++) {
+            s.x[k] = (const char *)j->span.x[k] + (size_t)offset[k] * j->size[k];
+            s.step[k] = sp->step[0][k];
+        }
+        run(j, &s);
+        at += s.n;
+        i[0] += s.n;
+        for (int k = 0; k < j->inputs; k++)
+            offset[k] += s.n * sp->step[0][k];
+        for (int d = 0; d + 1 < sp->rank && i[d] == sp->dims[d]; d++) {
+            i[d] = 0;
+            i[d + 1]++;
+            for (int k = 0; k < j->inputs; k++)
+                offset[k] += sp->step[d + 1][k] - sp->dims[d] * sp->step[d][k];
+        }
+    }
+}
+
+static convert_loop *conversion(enum dtype from, enum dtype to)
+{
+    return from == to ? NULL : convert_between(from, to);
+}
+
+bool elementwise(struct step *s, const struct elementwise *e, struct tensor *y, int inputs, const struct tensor *const *x)
+{
+    struct job j = { .e = e, .inputs = inputs, .span = e->span, .chunk = e->chunk ? e->chunk : CHUNK_CHEAP };
+
+    if (!y || tensor_count(y) == 0)
+        return true;
+    collapse(&j.spread, y, inputs, x);
+    for (int k = 0; k < inputs; k++) {
+        const enum dtype as = e->x_as[k] ? e->x_as[k] : dtype_compute(x[k]->dtype);
+
+        j.span.x[k] = x[k]->data;
+        j.size[k] = dtype_size(x[k]->dtype);
+        j.into[k] = conversion(x[k]->dtype, as);
+        j.converts |= j.into[k] != NULL;
+    }
+    j.span.y = y->data;
+    j.y_size = dtype_size(y->dtype);
+    j.from = conversion(e->y_as ? e->y_as : dtype_compute(y->dtype), y->dtype);
+    j.converts |= j.from != NULL;
+    j.span.k = s->k;
+    pool_run(s->pool, (j.spread.total - 1) / j.chunk + 1, run_chunk, &j);
+    return true;
+}
+
+static void unary_kernel(const struct span *s)
+{
+    s->kernel.unary(s->x[0], s->y, s->n, s->numbers.alpha, s->numbers.beta);
+}
+
+static void unary_grad_kernel(const struct span *s)
+{
+    s->kernel.grad(s->x[1], s->x[0], s->y, s->n, s->numbers.alpha, s->numbers.beta);
+}
+
+bool unary_run(struct step *s, unary_f32 *kernel, elementwise_loop *const loops[DTYPES], struct numbers numbers)
+{
+    const enum dtype as = dtype_compute(s->in[0]->dtype);
+    const bool by_kernel = as == F32 && kernel;
+    const struct elementwise e = { .loop = by_kernel ? unary_kernel : loops[as],
+                                   .chunk = by_kernel ? CHUNK_KERNEL : CHUNK_LIBM,
+                                   .span = { .numbers = numbers, .attrs = s->attrs, .kernel.unary = kernel } };
+
+    return elementwise(s, &e, s->out[0], 1, s->in);
+}
+
+bool unary_grad_run(struct step *s, unary_grad_f32 *kernel, elementwise_loop *const loops[DTYPES], struct numbers numbers)
+{
+    const enum dtype as = dtype_compute(s->in[0]->dtype);
+    const bool by_kernel = as == F32 && kernel;
+    const struct elementwise e = { .loop = by_kernel ? unary_grad_kernel : loops[as],
+                                   .chunk = by_kernel ? CHUNK_KERNEL : CHUNK_LIBM,
+                                   .span = { .numbers = numbers, .attrs = s->attrs, .kernel.grad = kernel } };
+
+    return elementwise(s, &e, s->out[0], 2, s->in);
+}
+
+bool binary_run(struct step *s, elementwise_loop *const loops[DTYPES])
+{
+    const struct elementwise e = { .loop = loops[dtype_compute(s->in[0]->dtype)] };
+
+    return elementwise(s, &e, s->out[0], 2, s->in);
+}
+
+bool copy_run(struct step *s)
+{
+    if (s->out[0] && s->out[0]->data != s->in[0]->data && tensor_bytes(s->in[0]) > 0)
+        memmove(s->out[0]->data, s->in[0]->data, (size_t)tensor_bytes(s->in[0]));
+    return true;
+}
+
+bool variadic_run(struct step *s, elementwise_loop *const loops[DTYPES])
+{
+    const struct elementwise e = { .loop = loops[dtype_compute(s->in[0]->dtype)] };
+    const int inputs = s->node->inputs;
+    bool ok;
+
+    if (inputs == 1)
+        return copy_run(s);
+    ok = elementwise(s, &e, s->out[0], 2, s->in);
+    for (int k = 2; k < inputs && ok; k++) {
+        const struct tensor *const pair[] = { s->out[0], s->in[k] };
+
+        ok = elementwise(s, &e, s->out[0], 2, pair);
+    }
+    return ok;
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+bool unary_infer(struct infer *i)
+{
+    const struct tensor *x = typed_in(i, 0);
+    char got[TYPE_TEXT], need[TYPE_TEXT];
+
+    for (int k = 1; k < infer_inputs(i); k++)
+        if (typed_in(i, k) && !same_shape(typed_in(i, k), x))
+            return infer_error(i, "input %d is %s, must have the shape of %s", k, tensor_text(typed_in(i, k), got),
+                               tensor_text(x, need));
+    may_reuse(i, 0, 0);
+    return set_out(i, 0, x->dtype, x->rank, x->dims);
+}
+
+bool broadcast_infer(struct infer *i, int first, enum dtype dtype)
+{
+    int64_t dims[MAX_RANK];
+    int rank = 0;
+
+    for (int k = first; k < infer_inputs(i); k++) {
+        char text[TYPE_TEXT], other[TYPE_TEXT];
+        struct tensor before = { .dtype = dtype, .rank = rank };
+
+        for (int d = 0; d < rank; d++)
+            before.dims[d] = dims[d];
+        if (typed_in(i, k) && !broadcast(&rank, dims, typed_in(i, k)))
+            return infer_error(i, "input %d, %s, does not broadcast with the inputs before it, %s: dimensions must agree or be 1", k,
+                               tensor_text(typed_in(i, k), text), tensor_text(&before, other));
+    }
+    return set_out(i, 0, dtype, rank, dims);
+}
+
+/* The output may take the memory of an input that is as big. Not with more than two: the first pair is written before the third is read. */
+bool binary_infer(struct infer *i)
+{
+    if (!broadcast_infer(i, 0, typed_in(i, 0)->dtype))
+        return false;
+    for (int k = 0; k < infer_inputs(i) && infer_inputs(i) == 2; k++)
+        if (typed_out(i, 0) && same_type(typed_in(i, k), typed_out(i, 0)))
+            may_reuse(i, 0, k);
+    return true;
+}
+
+bool variadic_infer(struct infer *i)
+{
+    if (infer_inputs(i) == 1)
+        view_of(i, 0, 0);
+    return binary_infer(i);
+}
+
+bool compare_infer(struct infer *i)
+{
+    return broadcast_infer(i, 0, BOOL);
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+bool zero_gradient(struct backward *b)
+{
+    return backward_ok(b);
+}
+
+bool unary_gradient(struct backward *b, const struct op *grad, struct value *saved)
+{
+    struct value *const in[] = { upstream(b, 0), saved };
+    struct value *dx = NULL;
+
+    if (wants(b, 0) && emit_private(emitter_of(b), grad, attrs_of(b), 1, &dx, NULL, 2, in))
+        give(b, 0, dx);
+    return backward_ok(b);
+}

@@ -1,0 +1,254 @@
+/* Gather, https://onnx.ai/onnx/operators/onnx__Gather.html
+ *
+ *   y[before, i, behind] = data[before, indices[i], behind]           `axis` of data replaced by the shape of indices
+ *
+ * Indices below 0 count from the end; one out of range is an error while running. The gradient adds each slice of dY to the slice of dX that
+ * it came from, in the order of the indices.
+ */
+#include "ops/move.h"
+#include "tensor/half.h"
+#include <string.h>
+
+enum { DATA, INDICES };
+
+/* What one chunk moves or adds at least, in bytes. */
+enum { CHUNK = 1 << 16 };
+
+struct gather {
+    int64_t axis;
+};
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+static bool parse(struct parse *p, void *attrs)
+{
+    struct gather *a = attrs;
+
+    a->axis = attr_int(p, "axis", 0);
+    return true;
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+static bool infer(struct infer *i)
+{
+    const struct gather *a = infer_attrs(i);
+    const struct tensor *x = typed_in(i, DATA), *indices = typed_in(i, INDICES);
+    const int axis = wrap_axis(a->axis, x->rank);
+    int64_t dims[2 * MAX_RANK];
+    int rank = 0;
+
+    if (axis < 0)
+        return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)a->axis, -x->rank, x->rank - 1);
+    for (int d = 0; d < axis; d++)
+        dims[rank++] = x->dims[d];
+    for (int d = 0; d < indices->rank; d++)
+        dims[rank++] = indices->dims[d];
+    for (int d = axis + 1; d < x->rank; d++)
+        dims[rank++] = x->dims[d];
+    return set_out(i, 0, x->dtype, rank, dims);
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+struct job {
+    int64_t before, n, count, behind; /* data is [before, n, behind], the other side [before, count, behind] */
+    const struct tensor *indices;
+    const char *from;
+    char *to;
+    size_t slice; /* bytes of behind */
+    int64_t per_chunk;
+};
+
+/* Index k made positive, or -1 where it is out of range. */
+static int64_t index_at(const struct tensor *t, int64_t k, int64_t n)
+{
+    const int64_t at = t->dtype == I64 ? ((const int64_t *)t->data)[k] : ((const int32_t *)t->data)[k];
+
+    return at < -n || at >= n ? -1 : at < 0 ? at + n : at;
+}
+
+static bool check_indices(struct step *s, const struct tensor *t, int64_t n)
+{
+    for (int64_t k = 0; k < tensor_count(t); k++)
+        if (index_at(t, k, n) < 0)
+            return step_error(s, "indices[%lld] is %lld, must be in [%lld, %lld]", (long long)k,
+                              (long long)(t->dtype == I64 ? ((const int64_t *)t->data)[k] : ((const int32_t *)t->data)[k]),
+                              (long long)-n, (long long)(n - 1));
+    return true;
+}
+
+static struct job job_of(const struct tensor *x, const struct tensor *indices, int axis)
+{
+    return (struct job){ .before = dims_product(x->dims, 0, axis),
+                         .n = x->dims[axis],
+                         .count = tensor_count(indices),
+                         .behind = dims_product(x->dims, axis + 1, x->rank),
+                         .indices = indices };
+}
+
+static void gather_chunk(void *context, int64_t chunk, int thread)
+{
+    const struct job *j = context;
+    const int64_t items = j->before * j->count, slice = (int64_t)j->slice;
+    const int64_t end = items - chunk * j->per_chunk < j->per_chunk ? items : (chunk + 1) * j->per_chunk;
+
+    (void)thread;
+    for (int64_t item = chunk * j->per_chunk; item < end; item++) {
+        const int64_t at = item / j->count * j->n + index_at(j->indices, item % j->count, j->n);
+
+        memcpy(j->to + item * slice, j->from + at * slice, j->slice);
+    }
+}
+
+static bool run(struct step *s)
+{
+    const struct gather *a = s->attrs;
+    const struct tensor *x = s->in[DATA];
+    struct job j = job_of(x, s->in[INDICES], wrap_axis(a->axis, x->rank));
+
+    if (!check_indices(s, j.indices, j.n))
+        return false;
+    if (!tensor_count(s->out[0]))
+        return true;
+    j.from = x->data;
+    j.to = s->out[0]->data;
+    j.slice = (size_t)j.behind * dtype_size(x->dtype);
+    j.per_chunk = CHUNK / (int64_t)j.slice + 1;
+    pool_run(s->pool, (j.before * j.count + j.per_chunk - 1) / j.per_chunk, gather_chunk, &j);
+    return true;
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+struct gather_grad {
+    int axis, rank;
+    int64_t dims[MAX_RANK]; /* of data */
+};
+
+static bool grad_infer(struct infer *i)
+{
+    const struct gather_grad *a = infer_attrs(i);
+    const enum dtype dtype = typed_in(i, 0)->dtype;
+
+    if (dtype_traits[dtype].storage) /* summed in float, rounded once */
+        need_scratch(i, (size_t)dims_product(a->dims, 0, a->rank) * sizeof(float));
+    return set_out(i, 0, dtype, a->rank, a->dims);
+}
+
+enum { LANES = 256 }; /* elements of `behind` that a chunk adds for all indices: a chunk alone writes to them, so the order is fixed */
+
+#define ADD_SLICES(type, read)                                                                                         \
+    for (int64_t k = 0; k < j->count; k++) {                                                                           \
+        type *to = (type *)j->to + (before * j->n + index_at(j->indices, k, j->n)) * j->behind + first;                \
+        const int64_t from = (before * j->count + k) * j->behind + first;                                              \
+                                                                                                                       \
+        for (int64_t i = 0; i < lanes; i++)                                                                            \
+            to[i] += (read);                                                                                           \
+    }
+
+static void scatter_chunk(const struct job *j, int64_t chunk, enum dtype dtype)
+{
+    const int64_t per_slice = (j->behind + LANES - 1) / LANES, before = chunk / per_slice;
+    const int64_t first = chunk % per_slice * LANES, lanes = j->behind - first < LANES ? j->behind - first : LANES;
+
+    switch (dtype) {
+    case F32:
+        ADD_SLICES(float, ((const float *)j->from)[from + i]);
+        break;
+    case F64:
+        ADD_SLICES(double, ((const double *)j->from)[from + i]);
+        break;
+    case F16:
+        ADD_SLICES(float, f16_to_f32(((const uint16_t *)j->from)[from + i]));
+        break;
+    default:
+        ADD_SLICES(float, bf16_to_f32(((const uint16_t *)j->from)[from + i]));
+    }
+}
+
+struct scatter {
+    struct job job;
+    enum dtype dtype;
+};
+
+static void scatter(void *context, int64_t chunk, int thread)
+{
+    const struct scatter *c = context;
+
+    (void)thread;
+    scatter_chunk(&c->job, chunk, c->dtype);
+}
+
+static bool grad_run(struct step *s)
+{
+    const struct gather_grad *a = s->attrs;
+    const struct tensor *dy = s->in[0], *dx = s->out[0];
+    struct scatter c = { job_of(dx, s->in[1], a->axis), dy->dtype };
+    const bool widened = dtype_traits[dy->dtype].storage;
+    const int64_t zero = 0;
+
+    if (!check_indices(s, c.job.indices, c.job.n))
+        return false;
+    c.job.from = dy->data;
+    c.job.to = widened ? s->scratch : dx->data;
+    move_fill(s->pool, widened ? sizeof(float) : dtype_size(dx->dtype), &zero, tensor_count(dx), c.job.to);
+    if (tensor_count(dy))
+        pool_run(s->pool, c.job.before * ((c.job.behind + LANES - 1) / LANES), scatter, &c);
+    if (widened)
+        narrow(dx->dtype, s->scratch, dx->data, tensor_count(dx));
+    return true;
+}
+
+static const struct op gather_grad = {
+    .name = "GatherGrad",
+    .domain = "kiln",
+    .defs = (const struct op_def[]){ { .since = 1,
+                                       .signature = "T dY, Tind indices -> T dX",
+                                       .types = "T: floats bf16; Tind: i32 i64",
+                                       .attrs_size = sizeof(struct gather_grad),
+                                       .infer = grad_infer,
+                                       .run = grad_run,
+                                       .no_gradient = "second derivatives are not taken" },
+                                     { 0 } },
+};
+
+static bool gradient(struct backward *b)
+{
+    const struct gather *a = attrs_of(b);
+    const struct tensor *x = type_in(b, DATA);
+    struct gather_grad *grad;
+    struct value *dx;
+
+    if (!wants(b, DATA) || !(grad = emit_alloc(emitter_of(b), sizeof *grad)))
+        return backward_ok(b);
+    grad->axis = wrap_axis(a->axis, x->rank);
+    grad->rank = x->rank;
+    memcpy(grad->dims, x->dims, sizeof x->dims);
+    emit_private(emitter_of(b), &gather_grad, grad, 1, &dx, NULL, 2, (struct value *[]){ upstream(b, 0), forward_in(b, INDICES) });
+    give(b, DATA, dx);
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+#define CASES                                                                                                          \
+    { "f32[5,4] i64[3]{4,0,4}", "", "f32[3,4]", 1 }, { "f64[2,5,3] i32[2,2]{0,3,3,1}", "axis=1", "f64[2,2,2,3]", 1 },  \
+        { "str[3] i64[]{2}", "", "str[]", 0 }, { "f32[2,3] i64[1]{2}", "axis=-1", "f32[2,1]", 1 },                     \
+        { "f32[2,3] i64[0]", "", "f32[0,3]", 0 }, { "c128[3,2] i32[2]{1,1}", "", "c128[2,2]", 0 }
+
+static const struct op_case cases_1[] = { CASES, { 0 } };
+static const struct op_case cases_11[] = { CASES, { "f32[5,300] i64[4]{-1,0,-5,4}", "", "f32[4,300]", 1 }, { 0 } };
+
+#define ROW(version, t, tests)                                                                                         \
+    {                                                                                                                  \
+        .since = version, .signature = "T data, Tind indices -> T output", .types = "T: " t "; Tind: i32 i64",          \
+        .attrs_size = sizeof(struct gather), .parse = parse, .infer = infer, .run = run, .gradient = gradient,         \
+        .cases = tests                                                                                                 \
+    }
+
+const struct op op_gather = {
+    .name = "Gather",
+    .domain = "",
+    .defs = (const struct op_def[]){ ROW(13, "all bf16", cases_11), ROW(11, "all", cases_11), ROW(1, "all", cases_1), { 0 } },
+};

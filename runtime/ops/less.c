@@ -1,0 +1,54 @@
+/* Less, https://onnx.ai/onnx/operators/onnx__Less.html
+ *
+ *   C = A < B, broadcast        constant in pieces: its gradient is zero */
+#include "ops/elementwise.h"
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+#define RESULT     uint8_t
+#define EXPR(a, b) (a) < (b)
+#include "ops/binary_types.h"
+
+static bool run(struct step *s)
+{
+    return binary_run(s, loops);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+static const struct op_case cases[] = {
+    { "f32[2,3,4] f32[2,3,4]", "", "bool[2,3,4]", 0 },
+    { "f64[3,1,5] f64[4,1]", "", "bool[3,4,5]", 0 },
+    { "f16[600] f16[1]", "", "bool[600]", 0 },
+    { "bf16[3,5] bf16[3,1]", "", "bool[3,5]", 0 },
+    { "i8[7] i8[7]", "", "bool[7]", 0 },
+    { "u16[2,3] u16[2,1]", "", "bool[2,3]", 0 },
+    { "i64[2,3] i64[]", "", "bool[2,3]", 0 },
+    { "u64[3]{18446744073709551615,1,9223372036854775808} u64[3]{2,3,4}", "", "bool[3]", 0 },
+    { "f32[0,3] f32[1,3]", "", "bool[0,3]", 0 },
+    { 0 },
+};
+
+static const struct op_case cases_7[] = {
+    { "f32[2,3,4] f32[2,3,4]", "", "bool[2,3,4]", 0 },
+    { "f16[3,1,5] f16[4,1]", "", "bool[3,4,5]", 0 },
+    { 0 },
+};
+
+#define ROW(version, list, tests)                                                                                      \
+    {                                                                                                                  \
+        .since = version, .signature = "T A, T B -> T1 C", .types = list "; T1: bool", .infer = compare_infer,         \
+        .run = run, .gradient = zero_gradient, .flags = OP_UNBROADCAST, .cases = tests                                 \
+    }
+
+const struct op op_less = {
+    .name = "Less",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(13, "T: floats bf16 ints uints", cases),
+            ROW(9, "T: floats ints uints", NULL),
+            ROW(7, "T: floats", cases_7),
+            { 0 },
+        },
+};

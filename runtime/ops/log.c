@@ -1,0 +1,58 @@
+/* Log, https://onnx.ai/onnx/operators/onnx__Log.html
+ *
+ *   y = ln(x)        dx = dy / x
+ */
+#include "ops/elementwise.h"
+#include <math.h>
+
+/* -- run ------------------------------------------------------------------------------------------------------------ */
+
+#define EXPR(x) log(x)
+#include "ops/unary_types.h"
+#undef EXPR
+
+static bool run(struct step *s)
+{
+    return unary_run(s, s->k->log, loops, (struct numbers){ 0 });
+}
+
+/* -- differentiate -------------------------------------------------------------------------------------------------- */
+
+static bool gradient(struct backward *b)
+{
+    struct emitter *e = emitter_of(b);
+
+    if (wants(b, 0))
+        give(b, 0, emit(e, "Div", "", 2, upstream(b, 0), forward_in(b, 0)));
+    return backward_ok(b);
+}
+
+/* -- test ----------------------------------------------------------------------------------------------------------- */
+
+static const struct op_case cases[] = {
+    { "f32[2,3,4]+", "", "f32[2,3,4]", 1 },
+    { "f64[5,7]+", "", "f64[5,7]", 1 },
+    { "f16[3,5]+", "", "f16[3,5]", 0 },
+    { "bf16[600]+", "", "bf16[600]", 0 },
+    { "f32[]+", "", "f32[]", 1 },
+    { "f32[0,3]", "", "f32[0,3]", 0 },
+    { "f64[1000]+", "", "f64[1000]", 0 },
+    { "f32[40001]+", "", "f32[40001]", 0 },
+    { 0 },
+};
+
+#define ROW(version, list) \
+    { \
+        .since = version, .signature = "T input -> T output", .types = list, .infer = unary_infer, .run = run, .gradient = gradient, .cases = cases \
+    }
+
+const struct op op_log = {
+    .name = "Log",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(13, "T: floats bf16"),
+            ROW(6, "T: floats"),
+            { 0 },
+        },
+};

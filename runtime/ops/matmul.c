@@ -1,0 +1,353 @@
+/* MatMul, https://onnx.ai/onnx/operators/onnx__MatMul.html; numpy.matmul
+ *
+ *   Y[..., m, n] = sum over k of A[..., m, k] B[..., k, n]
+ *
+ * A vector is a row on the left and a column on the right, and its 1 leaves the result; the leading dimensions broadcast. With G = dL/dY
+ *   dA = G B^T    dB = A^T G     both summed over the leading dimensions that were broadcast,
+ * by strides: nothing is transposed in memory. */
+#include "kernels/gemm.h"
+#include "ops/op.h"
+#include <string.h>
+
+enum { A, B };                        /* inputs */
+enum { GRAD_Y, GRAD_A, GRAD_B };      /* inputs of the gradient */
+enum { BATCH_RANK = MAX_RANK };       /* of the leading dimensions */
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+struct product { /* the two operands as matrices with leading dimensions */
+    int64_t m, n, k;
+    int64_t a_row, a_col, b_row, b_col;
+    int rank; /* of the leading dimensions */
+    int64_t batch[BATCH_RANK], a_batch[BATCH_RANK], b_batch[BATCH_RANK];
+    bool row_given, column_given; /* is m, is n a dimension of Y? */
+};
+
+/* Strides of one operand's leading dimensions, 0 where it is broadcast. */
+static void batch_strides(const struct tensor *t, int rank, int64_t matrix, int64_t *strides)
+{
+    const int own = t->rank > 2 ? t->rank - 2 : 0;
+
+    for (int d = rank - 1, k = own - 1; d >= 0; d--, k--) {
+        strides[d] = k < 0 || t->dims[k] == 1 ? 0 : matrix;
+        if (k >= 0)
+            matrix *= t->dims[k];
+    }
+}
+
+/* False where the shapes do not fit together: tells in *why what does not. */
+static bool product_of(const struct tensor *a, const struct tensor *b, struct product *p, const char **why)
+{
+    struct tensor lead = { .dtype = a->dtype };
+    int64_t b_k;
+
+    *p = (struct product){ .row_given = a->rank > 1, .column_given = b->rank > 1 };
+    *why = "the operands of a product must have at least 1 dimension";
+    if (a->rank < 1 || b->rank < 1)
+        return false;
+    p->m = a->rank > 1 ? a->dims[a->rank - 2] : 1;
+    p->k = a->dims[a->rank - 1];
+    b_k = b->dims[b->rank > 1 ? b->rank - 2 : 0];
+    p->n = b->rank > 1 ? b->dims[b->rank - 1] : 1;
+    *why = "the last dimension of 'A' must be the last but one of 'B'";
+    if (p->k != b_k)
+        return false;
+    p->a_row = p->k;
+    p->a_col = p->b_col = 1;
+    p->b_row = p->n;
+    *why = "the leading dimensions of 'A' and 'B' do not broadcast";
+    for (int side = A; side <= B; side++) {
+        const struct tensor *t = side == A ? a : b;
+
+        lead.rank = t->rank > 2 ? t->rank - 2 : 0;
+        for (int d = 0; d < lead.rank; d++)
+            lead.dims[d] = t->dims[d];
+        if (!broadcast(&p->rank, p->batch, &lead))
+            return false;
+    }
+    batch_strides(a, p->rank, p->m * p->k, p->a_batch);
+    batch_strides(b, p->rank, p->k * p->n, p->b_batch);
+    return true;
+}
+
+/* One B for all: the leading dimensions and the rows of A are one long matrix, where A lies dense. */
+static bool one_matrix(const struct product *p)
+{
+    int64_t dense = p->m * p->k;
+
+    for (int d = p->rank - 1; d >= 0; d--) {
+        if (p->b_batch[d] || (p->batch[d] != 1 && p->a_batch[d] != dense))
+            return false;
+        dense *= p->batch[d];
+    }
+    return true;
+}
+
+static struct gemm forward_gemm(const struct product *p, enum dtype dtype)
+{
+    struct gemm g = { .dtype = dtype, .m = p->m, .n = p->n, .k = p->k, .alpha = 1 };
+    int64_t c = p->m * p->n;
+
+    g.a_row = p->a_row;
+    g.a_col = p->a_col;
+    g.b_row = p->b_row;
+    g.b_col = p->b_col;
+    g.c_row = p->n;
+    g.c_col = 1;
+    if (one_matrix(p)) {
+        g.m *= dims_product(p->batch, 0, p->rank);
+        return g;
+    }
+    g.batch_rank = p->rank;
+    for (int d = p->rank - 1; d >= 0; d--) {
+        g.batch[d] = p->batch[d];
+        g.a_batch[d] = p->a_batch[d];
+        g.b_batch[d] = p->b_batch[d];
+        g.c_batch[d] = c;
+        c *= p->batch[d];
+    }
+    return g;
+}
+
+static bool infer(struct infer *i)
+{
+    int64_t dims[MAX_RANK];
+    const char *why;
+    struct product p;
+    struct gemm g;
+    int rank;
+
+    if (!product_of(typed_in(i, A), typed_in(i, B), &p, &why)) {
+        char a[TYPE_TEXT], b[TYPE_TEXT];
+
+        return infer_error(i, "'A' is %s and 'B' is %s: %s", tensor_text(typed_in(i, A), a), tensor_text(typed_in(i, B), b), why);
+    }
+    for (rank = 0; rank < p.rank; rank++)
+        dims[rank] = p.batch[rank];
+    if (p.row_given)
+        dims[rank++] = p.m;
+    if (p.column_given)
+        dims[rank++] = p.n;
+    if (!set_out(i, 0, typed_in(i, A)->dtype, rank, dims))
+        return false;
+    g = forward_gemm(&p, typed_in(i, A)->dtype);
+    need_scratch(i, gemm_scratch(kernels_get(), &g, infer_threads(i)));
+    return true;
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+static bool run(struct step *s)
+{
+    const char *why;
+    struct product p;
+    struct gemm g;
+
+    if (!product_of(s->in[A], s->in[B], &p, &why))
+        return step_error(s, "%s", why);
+    g = forward_gemm(&p, s->in[A]->dtype);
+    g.a = s->in[A]->data;
+    g.b = s->in[B]->data;
+    g.c = s->out[0]->data;
+    gemm(s->k, s->pool, &g, s->scratch);
+    return true;
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+/* dA as the product of G [m, n] and B^T [n, k], dB as that of A^T [k, m] and G: the gradient of side `side`, for all leading dimensions. */
+static struct gemm grad_gemm(const struct product *p, enum dtype dtype, int side)
+{
+    struct gemm g = { .dtype = dtype, .alpha = 1, .batch_rank = p->rank, .c_col = 1 };
+    int64_t dy = p->m * p->n;
+
+    g.m = side == A ? p->m : p->k;
+    g.n = side == A ? p->k : p->n;
+    g.k = side == A ? p->n : p->m;
+    g.c_row = g.n;
+    g.a_row = side == A ? p->n : p->a_col;
+    g.a_col = side == A ? 1 : p->a_row;
+    g.b_row = side == A ? p->b_col : p->n;
+    g.b_col = side == A ? p->b_row : 1;
+    for (int d = p->rank - 1; d >= 0; d--) {
+        g.batch[d] = p->batch[d];
+        g.a_batch[d] = side == A ? dy : p->a_batch[d];
+        g.b_batch[d] = side == A ? p->b_batch[d] : dy;
+        g.c_batch[d] = side == A ? p->a_batch[d] : p->b_batch[d];
+        dy *= p->batch[d];
+    }
+    if (one_matrix(p)) {
+        const int64_t times = dims_product(p->batch, 0, p->rank);
+
+        g.batch_rank = 0;
+        if (side == A)
+            g.m *= times;
+        else
+            g.k *= times;
+    }
+    return g;
+}
+
+/* Dimensions along which the operand was broadcast leave the batch: their products are added one after the other. */
+struct summed {
+    int count, dim[BATCH_RANK];
+    int64_t times;
+};
+
+static struct gemm leave_summed(const struct gemm *g, struct summed *sum)
+{
+    struct gemm one = *g;
+
+    *sum = (struct summed){ .times = 1 };
+    one.batch_rank = 0;
+    for (int d = 0; d < g->batch_rank; d++) {
+        if (!g->c_batch[d] && g->batch[d] != 1) {
+            sum->times *= g->batch[d];
+            sum->dim[sum->count++] = d;
+            continue;
+        }
+        one.batch[one.batch_rank] = g->batch[d];
+        one.a_batch[one.batch_rank] = g->a_batch[d];
+        one.b_batch[one.batch_rank] = g->b_batch[d];
+        one.c_batch[one.batch_rank++] = g->c_batch[d];
+    }
+    return one;
+}
+
+static bool grad_infer(struct infer *i)
+{
+    size_t scratch = 0;
+    const char *why;
+    struct product p;
+
+    if (!product_of(typed_in(i, GRAD_A), typed_in(i, GRAD_B), &p, &why))
+        return infer_error(i, "%s", why);
+    for (int side = A; side <= B; side++) {
+        const struct tensor *t = typed_in(i, side == A ? GRAD_A : GRAD_B);
+        const struct gemm g = grad_gemm(&p, t->dtype, side);
+        struct summed sum;
+        const struct gemm one = leave_summed(&g, &sum);
+        const size_t need = gemm_scratch(kernels_get(), &one, infer_threads(i));
+
+        if (!set_out(i, side, t->dtype, t->rank, t->dims))
+            return false;
+        if (typed_out(i, side) && need > scratch)
+            scratch = need;
+    }
+    need_scratch(i, scratch);
+    return true;
+}
+
+static void accumulate(struct step *s, const struct gemm *g, const struct tensor *out)
+{
+    const size_t size = dtype_size(g->dtype);
+    struct summed sum;
+    struct gemm one = leave_summed(g, &sum);
+
+    for (int64_t t = 0; t < sum.times; t++) {
+        int64_t rest = t, a = 0, b = 0;
+
+        for (int k = sum.count - 1; k >= 0; k--) {
+            const int d = sum.dim[k];
+
+            a += rest % g->batch[d] * g->a_batch[d];
+            b += rest % g->batch[d] * g->b_batch[d];
+            rest /= g->batch[d];
+        }
+        one.a = (const char *)g->a + (size_t)a * size;
+        one.b = (const char *)g->b + (size_t)b * size;
+        one.beta = t > 0;
+        gemm(s->k, s->pool, &one, s->scratch);
+    }
+    if (!sum.times) /* a leading dimension of size 0: nothing is summed */
+        memset(out->data, 0, (size_t)tensor_bytes(out));
+}
+
+static bool grad_run(struct step *s)
+{
+    const void *const dy = s->in[GRAD_Y]->data;
+    const char *why;
+    struct product p;
+
+    if (!product_of(s->in[GRAD_A], s->in[GRAD_B], &p, &why))
+        return step_error(s, "%s", why);
+    for (int side = A; side <= B; side++) {
+        struct gemm g = grad_gemm(&p, s->in[GRAD_A]->dtype, side);
+
+        if (!s->out[side])
+            continue;
+        g.a = side == A ? dy : s->in[GRAD_A]->data;
+        g.b = side == A ? s->in[GRAD_B]->data : dy;
+        g.c = s->out[side]->data;
+        accumulate(s, &g, s->out[side]);
+    }
+    return true;
+}
+
+static const struct op op_grad = {
+    .name = "MatMulGrad",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T dY, T A, T B -> T dA?, T dB?",
+              .types = "T: floats bf16",
+              .infer = grad_infer,
+              .run = grad_run,
+              .no_gradient = "second derivatives are not supported" },
+            { 0 },
+        },
+};
+
+static bool gradient(struct backward *b)
+{
+    struct value *const in[] = { upstream(b, 0), forward_in(b, A), forward_in(b, B) };
+    const bool want[] = { wants(b, A), wants(b, B) };
+    struct value *d[2];
+
+    emit_private(emitter_of(b), &op_grad, NULL, 2, d, want, 3, in);
+    give(b, A, d[A]);
+    give(b, B, d[B]);
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+static const struct op_case cases[] = {
+    { "f64[3,4] f64[4,5]", "", "f64[3,5]", 1 << A | 1 << B },
+    { "f32[33,17] f32[17,50]", "", "f32[33,50]", 1 << A | 1 << B },
+    { "f32[2,3,4] f32[4,5]", "", "f32[2,3,5]", 1 << A | 1 << B },       /* one B for all */
+    { "f64[3,4] f64[2,4,5]", "", "f64[2,3,5]", 1 << A | 1 << B },       /* one A for all */
+    { "f64[2,1,3,4] f64[5,4,2]", "", "f64[2,5,3,2]", 1 << A | 1 << B }, /* both broadcast */
+    { "f64[4] f64[4]", "", "f64[]", 1 << A | 1 << B },
+    { "f64[4] f64[2,4,3]", "", "f64[2,3]", 1 << A | 1 << B },
+    { "f64[2,3,4] f64[4]", "", "f64[2,3]", 1 << A | 1 << B },
+    { "f32[2,0] f32[0,3]", "", "f32[2,3]", 0 }, /* an empty sum is 0 */
+    { "f32[0,3] f32[3,2]", "", "f32[0,2]", 0 },
+    { "f32[0,2,3] f32[3,2]", "", "f32[0,2,2]", 1 << B },
+    { "i32[3,4] i32[4,5]", "", "i32[3,5]", 0 },
+    { "i64[2,3,4] i64[4,5]", "", "i64[2,3,5]", 0 },
+    { "u32[3,4] u32[4,5]", "", "u32[3,5]", 0 },
+    { "u64[4] u64[4,5]", "", "u64[5]", 0 },
+    { "f16[3,4] f16[4,5]", "", "f16[3,5]", 0 },
+    { "bf16[3,4] bf16[4,5]", "", "bf16[3,5]", 0 },
+    { 0 },
+};
+
+#define ROW(version, type_list)                                                                                        \
+    {                                                                                                                  \
+        .since = version, .signature = "T A, T B -> T Y", .types = type_list, .infer = infer, .run = run,              \
+        .gradient = gradient, .cases = cases                                                                           \
+    }
+
+const struct op op_matmul = {
+    .name = "MatMul",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(13, "T: floats bf16 i32 i64 u32 u64"),
+            ROW(9, "T: floats i32 i64 u32 u64"),
+            ROW(1, "T: floats"),
+            { 0 },
+        },
+};

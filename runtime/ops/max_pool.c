@@ -1,0 +1,198 @@
+/* MaxPool, https://onnx.ai/onnx/operators/onnx__MaxPool.html
+ *
+ *   Y[n, c, p] = max over t of X[n, c, p * stride + t * dilation - pad], padding left out
+ *
+ * Of equal elements the first in row-major order wins. The gradient gives all of dL/dY to the winner, which it finds again in X: X is
+ * mostly kept anyway (for the activation before), and indices would be twice its size. The gradient of Indices is zero by definition. */
+#include "ops/pooling.h"
+
+enum { Y, INDICES };     /* outputs */
+enum { GRAD_Y, GRAD_X }; /* inputs of the gradient */
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+static bool parse(struct parse *p, struct pooling_attrs *a, unsigned form)
+{
+    const int64_t order = attr_int(p, "storage_order", 0);
+
+    if (order != 0 && order != 1)
+        return parse_error(p, "storage_order is %lld, must be 0 or 1", (long long)order);
+    a->column_major = order;
+    return window_parse(p, &a->window, WINDOW_KERNEL | form);
+}
+
+static bool parse_1(struct parse *p, void *attrs)
+{
+    struct pooling_attrs *a = attrs;
+
+    return window_parse(p, &a->window, WINDOW_KERNEL);
+}
+
+static bool parse_8(struct parse *p, void *attrs)
+{
+    return parse(p, attrs, 0);
+}
+
+static bool parse_10(struct parse *p, void *attrs)
+{
+    return parse(p, attrs, WINDOW_DILATIONS | WINDOW_CEIL);
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+static bool infer(struct infer *i)
+{
+    const struct tensor *x = typed_in(i, 0);
+    struct pool_shape s;
+
+    if (!pooling_shape(i, infer_attrs(i), x, &s) || !pooling_out(i, Y, x->dtype, &s))
+        return false;
+    if (infer_outputs(i) > INDICES && !pooling_out(i, INDICES, I64, &s))
+        return false;
+    if (!typed_out(i, Y)) /* indices alone */
+        need_scratch(i, (size_t)tensor_count(typed_out(i, INDICES)) * dtype_size(x->dtype));
+    return true;
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+static bool run_pool(struct step *s, int64_t *indices)
+{
+    const struct tensor *x = s->in[0];
+    struct pool_shape shape;
+
+    if (!pooling_shape(NULL, s->attrs, x, &shape))
+        return step_error(s, "the shapes do not fit");
+    max_pool(s->k, s->pool, &shape, x->dtype, x->data, s->out[Y] ? s->out[Y]->data : s->scratch, indices);
+    return true;
+}
+
+static bool run(struct step *s)
+{
+    return run_pool(s, s->out[INDICES] ? s->out[INDICES]->data : NULL);
+}
+
+/* Before 8 there were no indices: out[] has one slot. */
+static bool run_1(struct step *s)
+{
+    return run_pool(s, NULL);
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+static bool grad_infer(struct infer *i)
+{
+    const struct tensor *x = typed_in(i, GRAD_X);
+
+    return set_out(i, 0, x->dtype, x->rank, x->dims);
+}
+
+static bool grad_run(struct step *s)
+{
+    const struct tensor *x = s->in[GRAD_X];
+    struct pool_shape shape;
+
+    if (!pooling_shape(NULL, s->attrs, x, &shape))
+        return step_error(s, "the shapes do not fit");
+    max_pool_grad(s->k, s->pool, &shape, x->dtype, x->data, s->in[GRAD_Y]->data, s->out[0]->data);
+    return true;
+}
+
+static const struct op op_grad = {
+    .name = "MaxPoolGrad",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T dY, T X -> T dX",
+              .types = "T: floats bf16",
+              .attrs_size = sizeof(struct pooling_attrs),
+              .infer = grad_infer,
+              .run = grad_run,
+              .no_gradient = "second derivatives are not supported" },
+            { 0 },
+        },
+};
+
+static bool gradient(struct backward *b)
+{
+    struct value *d;
+
+    if (!upstream(b, Y))
+        return true;
+    emit_private(emitter_of(b), &op_grad, attrs_of(b), 1, &d, NULL, 2,
+                 (struct value *[]){ upstream(b, Y), forward_in(b, 0) });
+    give(b, 0, d);
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+#define CASES_1                                                                                                        \
+    { "f64[2,3,6,4]~", "kernel_shape=[2,2] strides=[2,2]", "f64[2,3,3,2]", 1 },                                        \
+        { "f32[1,2,7,7]~", "kernel_shape=[3,2] strides=[2,1] pads=[1,0,1,1]", "f32[1,2,4,7]", 1 },                     \
+        { "f64[2,2,7]~", "kernel_shape=[3]", "f64[2,2,5]", 1 },                                                        \
+        { "f64[1,1,4,3,4]~", "kernel_shape=[2,2,2] strides=[2,1,2]", "f64[1,1,2,2,2]", 1 },                            \
+        { "f64[1,2,5,6]~", "kernel_shape=[2,2] auto_pad='SAME_UPPER' strides=[2,2]", "f64[1,2,3,3]", 1 },              \
+        { "f64[1,2,5,6]~", "kernel_shape=[2,2] auto_pad='SAME_LOWER'", "f64[1,2,5,6]", 1 },                            \
+        { "f32[1,2,5,6]~", "kernel_shape=[2,3] auto_pad='VALID'", "f32[1,2,4,4]", 1 },                                 \
+        { "f32[0,2,5,6]", "kernel_shape=[2,2]", "f32[0,2,4,5]", 0 },                                                   \
+        { "f16[1,2,6,6]", "kernel_shape=[3,3] strides=[3,3]", "f16[1,2,2,2]", 0 }
+#define CASES_8                                                                                                        \
+    { "f32[1,2,5,6]~", "kernel_shape=[2,2]", "f32[1,2,4,5] i64[1,2,4,5]", 1 },                                         \
+        { "f64[1,2,5,6]~", "kernel_shape=[2,2] storage_order=1", "f64[1,2,4,5] i64[1,2,4,5]", 1 }
+#define CASES_10                                                                                                       \
+    { "f64[1,2,7,8]~", "kernel_shape=[3,2] dilations=[2,3]", "f64[1,2,3,5]", 1 },                                      \
+        { "f64[1,2,6,8]~", "kernel_shape=[3,3] strides=[2,2] ceil_mode=1", "f64[1,2,3,4]", 1 },                        \
+        { "f32[1,1,5,2]~", "kernel_shape=[1,1] strides=[2,2] pads=[0,0,0,0] ceil_mode=1", "f32[1,1,3,1]", 1 }
+
+static const struct op_case cases_1[] = { CASES_1, { 0 } };
+static const struct op_case cases_8[] = { CASES_1, CASES_8, { 0 } };
+static const struct op_case cases_10[] = { CASES_1, CASES_8, CASES_10, { 0 } };
+static const struct op_case cases_12[] = {
+    CASES_1,
+    CASES_8,
+    CASES_10,
+    { "i8[1,2,6,6]", "kernel_shape=[2,2]", "i8[1,2,5,5] i64[1,2,5,5]", 0 },
+    { "u8[1,2,6,6]", "kernel_shape=[3,3] pads=[1,1,1,1]", "u8[1,2,6,6]", 0 },
+    { 0 },
+};
+static const struct op_case cases_22[] = {
+    CASES_1,
+    CASES_8,
+    CASES_10,
+    { "i8[1,2,6,6]", "kernel_shape=[2,2]", "i8[1,2,5,5] i64[1,2,5,5]", 0 },
+    { "u8[1,2,6,6]", "kernel_shape=[3,3] pads=[1,1,1,1]", "u8[1,2,6,6]", 0 },
+    { "bf16[1,2,6,6]", "kernel_shape=[2,2] strides=[2,2]", "bf16[1,2,3,3]", 0 },
+    { 0 },
+};
+
+#define ROW(version, type_list, parser, case_list)                                                                     \
+    {                                                                                                                  \
+        .since = version, .signature = "T X -> T Y, I Indices?", .types = type_list "; I: i64",                        \
+        .attrs_size = sizeof(struct pooling_attrs), .parse = parser, .infer = infer, .run = run,                       \
+        .gradient = gradient, .cases = case_list                                                                       \
+    }
+
+const struct op op_max_pool = {
+    .name = "MaxPool",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(22, "T: floats bf16 i8 u8", parse_10, cases_22),
+            ROW(12, "T: floats i8 u8", parse_10, cases_12),
+            ROW(11, "T: floats", parse_10, cases_10),
+            ROW(10, "T: floats", parse_10, cases_10),
+            ROW(8, "T: floats", parse_8, cases_8),
+            { .since = 1,
+              .signature = "T X -> T Y",
+              .types = "T: floats",
+              .attrs_size = sizeof(struct pooling_attrs),
+              .parse = parse_1,
+              .infer = infer,
+              .run = run_1,
+              .gradient = gradient,
+              .cases = cases_1 },
+            { 0 },
+        },
+};

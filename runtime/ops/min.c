@@ -1,0 +1,96 @@
+/* Min, https://onnx.ai/onnx/operators/onnx__Min.html
+ *
+ *   min = the least of all inputs, element by element, broadcast; NaN where one is NaN
+ *
+ * The gradient goes to the inputs that are the least; where several are, each gets the same part of it. */
+#include "ops/elementwise.h"
+#include <stdio.h>
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+#define EXPR(a, b) (a) < (b) || (a) != (a) ? (a) : (b)
+#define LOOP shared_f32
+#define T    float
+#include "ops/binary_body.h"
+
+static void min_f32(const struct span *s)
+{
+    if (s->step[0] && s->step[1])
+        s->k->min(s->x[0], s->x[1], s->y, s->n);
+    else
+        shared_f32(s);
+}
+
+#define LOOP_F32 min_f32
+#include "ops/binary_types.h"
+
+static bool run(struct step *s)
+{
+    return variadic_run(s, loops);
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+/* With m[k] = 1 where input k is the least: dx[k] = dy * m[k] / sum(m). */
+static bool gradient(struct backward *b)
+{
+    const int inputs = node_of(b)->inputs;
+    struct emitter *e = emitter_of(b);
+    struct value *share = upstream(b, 0), *ties = NULL, **mask;
+    char to[16];
+
+    if (inputs == 1) {
+        give(b, 0, share);
+        return backward_ok(b);
+    }
+    mask = emit_alloc(e, (size_t)inputs * sizeof *mask);
+    if (!mask)
+        return backward_ok(b);
+    snprintf(to, sizeof to, "to=%d", (int)type_out(b, 0)->dtype);
+    for (int k = 0; k < inputs; k++)
+        mask[k] = emit(e, "Cast", to, 1, emit(e, "Equal", "", 2, forward_in(b, k), forward_out(b, 0)));
+    if (emit_many(e, "Sum", "", 1, &ties, inputs, mask))
+        share = emit(e, "Div", "", 2, share, ties);
+    for (int k = 0; k < inputs; k++)
+        if (wants(b, k))
+            give_unbroadcast(b, k, emit(e, "Mul", "", 2, share, mask[k]));
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+static const struct op_case cases[] = {
+    { "f32[2,3,4]~ f32[2,3,4]~", "", "f32[2,3,4]", 3 },
+    { "f64[5,7]~ f64[7]~", "", "f64[5,7]", 3 },
+    { "f64[3,1,5]~ f64[4,1]~ f64[5]~", "", "f64[3,4,5]", 7 },
+    { "f64[1] f64[1] f64[6]~", "", "f64[6]", 0 },
+    { "f64[5,7]~", "", "f64[5,7]", 1 },
+    { "f32[3,5]~ f32[]", "", "f32[3,5]", 0 },
+    { "f16[3,5] f16[3,1] f16[5]", "", "f16[3,5]", 0 },
+    { "bf16[600] bf16[1]", "", "bf16[600]", 0 },
+    { "i8[7] i8[7]", "", "i8[7]", 0 },
+    { "u16[2,3] u16[2,1]", "", "u16[2,3]", 0 },
+    { "i64[2,3] i64[]", "", "i64[2,3]", 0 },
+    { "u64[3]{18446744073709551615,1,9223372036854775808} u64[3]{2,3,4}", "", "u64[3]", 0 },
+    { "f32[0,3] f32[1,3]", "", "f32[0,3]", 0 },
+    { 0 },
+};
+
+#define ROW(version, list)                                                                                             \
+    {                                                                                                                  \
+        .since = version, .signature = "T data_0... -> T min", .types = list, .infer = variadic_infer, .run = run,      \
+        .gradient = gradient, .flags = OP_UNBROADCAST, .cases = cases                                                  \
+    }
+
+const struct op op_min = {
+    .name = "Min",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(13, "T: floats bf16 ints uints"),
+            ROW(12, "T: floats ints uints"),
+            ROW(8, "T: floats"),
+            ROW(6, "T: floats"),
+            { 0 },
+        },
+};

@@ -1,0 +1,63 @@
+/* Neg, https://onnx.ai/onnx/operators/onnx__Neg.html
+ *
+ *   y = -x        dx = -dy
+ *
+ * The smallest integer stays what it is. */
+#include "ops/elementwise.h"
+
+/* -- run ------------------------------------------------------------------------------------------------------------ */
+
+#define EXPR(x) 0 - (W)(x)
+#define WITH_INTS
+#include "ops/unary_types.h"
+#undef EXPR
+
+static bool run(struct step *s)
+{
+    return unary_run(s, s->k->neg, loops, (struct numbers){ 0 });
+}
+
+/* -- differentiate -------------------------------------------------------------------------------------------------- */
+
+static bool gradient(struct backward *b)
+{
+    struct emitter *e = emitter_of(b);
+
+    if (wants(b, 0))
+        give(b, 0, emit(e, "Neg", "", 1, upstream(b, 0)));
+    return backward_ok(b);
+}
+
+/* -- test ----------------------------------------------------------------------------------------------------------- */
+
+static const struct op_case cases[] = {
+    { "f32[2,3,4]", "", "f32[2,3,4]", 1 },
+    { "f64[5,7]", "", "f64[5,7]", 1 },
+    { "f16[3,5]", "", "f16[3,5]", 0 },
+    { "bf16[600]", "", "bf16[600]", 0 },
+    { "f32[]", "", "f32[]", 1 },
+    { "f32[0,3]", "", "f32[0,3]", 0 },
+    { "f64[1000]", "", "f64[1000]", 0 },
+    { "f32[40001]", "", "f32[40001]", 0 },
+    { "i8[7]", "", "i8[7]", 0 },
+    { "i16[7]", "", "i16[7]", 0 },
+    { "i32[7]", "", "i32[7]", 0 },
+    { "i64[7]", "", "i64[7]", 0 },
+    { 0 },
+};
+
+#define ROW(version, list) \
+    { \
+        .since = version, .signature = "T X -> T Y", .types = list, .infer = unary_infer, .run = run, .gradient = gradient, .cases = cases \
+    }
+
+const struct op op_neg = {
+    .name = "Neg",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(13, "T: floats bf16 ints"),
+            ROW(6, "T: floats ints"),
+            { 0 },
+        },
+};

@@ -1,0 +1,181 @@
+#include "ops/node.h"
+#include "ops/parse.h"
+#include "ops/signature.h"
+#include <string.h>
+
+const struct op *op_find(const char *domain, const char *name)
+{
+    if (strcmp(domain, "ai.onnx") == 0)
+        domain = "";
+    for (int k = 0; op_registry[k]; k++)
+        if (strcmp(op_registry[k]->name, name) == 0 && strcmp(op_registry[k]->domain, domain) == 0)
+            return op_registry[k];
+    return NULL;
+}
+
+const struct op_def *op_def_for(const struct op *op, int opset)
+{
+    for (const struct op_def *d = op->defs; d->since; d++)
+        if (d->since <= opset)
+            return d;
+    return NULL;
+}
+
+static bool check_inputs(const struct node *n, const struct node_spec *spec, const struct signature *s, struct report *r)
+{
+    char where[WHERE_TEXT];
+    int given = spec->inputs;
+
+    while (given && !spec->in[given - 1])
+        given--;
+    if (!signature_in(s, given - 1) && given)
+        return fail(r, KILN_BAD_MODEL, node_where(n, where), "%d inputs, must have at most %d", given, s->inputs);
+    for (int k = 0; k < s->inputs; k++) {
+        const struct formal *f = &s->in[k];
+
+        if ((k >= given || !spec->in[k]) && !f->optional && !f->any)
+            return fail(r, KILN_BAD_MODEL, node_where(n, where), "input %d, '%.*s', is missing", k, f->name_length, f->name);
+    }
+    for (int k = s->inputs; k < given; k++)
+        if (!spec->in[k])
+            return fail(r, KILN_BAD_MODEL, node_where(n, where), "input %d is left out among inputs of '%.*s'", k,
+                        signature_in(s, k)->name_length, signature_in(s, k)->name);
+    return true;
+}
+
+static bool check_outputs(const struct node *n, const struct node_spec *spec, const struct signature *s, struct report *r)
+{
+    char where[WHERE_TEXT];
+
+    if (spec->outputs && !signature_out(s, spec->outputs - 1))
+        return fail(r, KILN_BAD_MODEL, node_where(n, where), "%d outputs, must have at most %d", spec->outputs, s->outputs);
+    return true;
+}
+
+/* What the node's subgraphs read from outside becomes inputs of the node, each once, after the formal ones. */
+static bool add_captures(struct node *n, struct report *r)
+{
+    struct value **in;
+    size_t most = 0;
+
+    for (int s = 0; s < n->graphs; s++)
+        most += n->graph_of[s]->capture_count;
+    if (!most)
+        return true;
+    in = arena_array(n->graph->arena, (size_t)n->inputs + most, sizeof *in, r);
+    if (!in)
+        return false;
+    if (n->inputs)
+        memcpy(in, n->in, (size_t)n->inputs * sizeof *in);
+    n->in = in;
+    for (int s = 0; s < n->graphs; s++)
+        for (size_t c = 0; c < n->graph_of[s]->capture_count; c++) {
+            struct value *outer = n->graph_of[s]->captures[c].outer;
+            int k = n->inputs;
+
+            while (k < n->inputs + n->captured && in[k] != outer)
+                k++;
+            if (k == n->inputs + n->captured) {
+                in[k] = outer;
+                n->captured++;
+            }
+        }
+    return true;
+}
+
+static bool parse(struct node *n, const struct node_spec *spec, struct report *r)
+{
+    struct parse p = { .node = n, .attrs = spec->attrs, .attr_count = spec->attr_count, .opset = spec->opset, .report = r };
+    void *attrs = arena_alloc(n->graph->arena, n->def->attrs_size, r);
+    const int before = r->error.count;
+
+    if (!attrs)
+        return false;
+    n->attrs = attrs;
+    if (n->def->parse && !n->def->parse(&p, attrs))
+        p.failed = true;
+    for (size_t k = 0; k < spec->attr_count && !p.failed; k++)
+        if (!spec->attrs[k].seen)
+            parse_error(&p, "attribute '%s' is unknown to this operator", spec->attrs[k].name);
+    if (p.failed && r->error.count == before) {
+        char where[WHERE_TEXT];
+
+        fail(r, KILN_BAD_MODEL, node_where(n, where), "the attributes are not valid");
+    }
+    if (p.failed)
+        return false;
+    n->graph_of = arena_array(n->graph->arena, (size_t)n->graphs, sizeof *n->graph_of, r);
+    if (!n->graph_of)
+        return false;
+    for (int s = 0; s < n->graphs; s++)
+        n->graph_of[s] = p.graphs[s];
+    return add_captures(n, r);
+}
+
+struct node *node_make(struct graph *g, const struct node_spec *spec, struct report *r)
+{
+    struct signature s;
+    struct node *n;
+    int inputs, slots;
+
+    if (!signature_read(&s, spec->def)) {
+        fail(r, KILN_UNSUPPORTED, NULL, "the signature of operator '%s' is malformed", spec->op->name);
+        return NULL;
+    }
+    inputs = s.inputs && s.in[s.inputs - 1].variadic ? s.inputs - 1 : s.inputs;
+    slots = s.outputs && s.out[s.outputs - 1].variadic ? s.outputs - 1 : s.outputs;
+    n = graph_node(g, inputs > spec->inputs ? inputs : spec->inputs,
+                   (slots > spec->outputs ? slots : spec->outputs) + spec->def->hidden);
+    if (!n)
+        return NULL;
+    n->op = spec->op;
+    n->def = spec->def;
+    n->op_name = spec->op->name;
+    n->since = spec->def->since;
+    n->name = spec->name ? spec->name : "";
+    n->index = spec->index;
+    n->outputs = spec->outputs;
+    if (!check_inputs(n, spec, &s, r) || !check_outputs(n, spec, &s, r))
+        return NULL;
+    for (int k = 0; k < spec->inputs; k++)
+        n->in[k] = spec->in[k];
+    while (n->inputs > inputs && !n->in[n->inputs - 1])
+        n->inputs--;
+    for (int k = 0; k < spec->outputs; k++) {
+        n->out[k] = spec->out[k];
+        if (n->out[k])
+            n->out[k]->producer = n;
+    }
+    if (spec->parsed)
+        n->attrs = spec->parsed;
+    else if (!parse(n, spec, r))
+        return NULL;
+    return n;
+}
+
+bool node_check_types(const struct node *n, const struct tensor *const *in, struct report *r)
+{
+    const struct tensor *bound[MAX_VARS] = { 0 };
+    char where[WHERE_TEXT], type[TYPE_TEXT], other[TYPE_TEXT], set[TYPE_SET_TEXT];
+    struct signature s;
+
+    if (!signature_read(&s, n->def))
+        return fail(r, KILN_UNSUPPORTED, NULL, "the signature of operator '%s' is malformed", n->op_name);
+    for (int k = 0; k < n->inputs; k++) {
+        const struct formal *f = signature_in(&s, k);
+
+        if (!in[k] || !f) /* without a formal: an attribute's, made by parse */
+            continue;
+        if (!type_set_has(&s.var[f->var].set, in[k]))
+            return fail(r, KILN_BAD_MODEL, node_where(n, where), "input %d, '%.*s', is %s, must be %s", k,
+                        f->name_length, f->name, tensor_text(in[k], type), type_set_text(&s.var[f->var].set, set));
+        if (f->any)
+            continue;
+        if (bound[f->var] && (bound[f->var]->dtype != in[k]->dtype || bound[f->var]->kind != in[k]->kind))
+            return fail(r, KILN_BAD_MODEL, node_where(n, where),
+                        "input %d, '%.*s', is %s, must have the element type of %s", k, f->name_length, f->name,
+                        tensor_text(in[k], type), tensor_text(bound[f->var], other));
+        bound[f->var] = in[k];
+    }
+    return true;
+}

@@ -1,0 +1,19 @@
+/* What MaxPool and AveragePool share: attributes, shapes, and the gradient's output. */
+#ifndef KILN_OPS_POOLING_H
+#define KILN_OPS_POOLING_H
+
+#include "kernels/pooling.h"
+#include "ops/window.h"
+
+struct pooling_attrs {
+    struct window_attrs window;
+    bool column_major;      /* MaxPool: storage_order 1 */
+    bool count_include_pad; /* AveragePool */
+};
+
+/* The shape for the kernel. `i` is NULL while running. */
+bool pooling_shape(struct infer *i, const struct pooling_attrs *a, const struct tensor *x, struct pool_shape *s);
+/* Sets output k, which has the shape of the pooled X. */
+bool pooling_out(struct infer *i, int k, enum dtype dtype, const struct pool_shape *s);
+
+#endif

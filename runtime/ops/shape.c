@@ -1,0 +1,91 @@
+/* Shape, https://onnx.ai/onnx/operators/onnx__Shape.html
+ *
+ * The dimensions of the input from `start` to before `end`, known when planning. They do not depend on its elements: no gradient flows.
+ */
+#include "ops/op.h"
+#include <string.h>
+
+struct shape {
+    int64_t start, end;
+};
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+static bool parse_15(struct parse *p, void *attrs)
+{
+    struct shape *a = attrs;
+
+    a->start = attr_int(p, "start", 0);
+    a->end = attr_int(p, "end", INT64_MAX);
+    return true;
+}
+
+static bool parse_1(struct parse *p, void *attrs)
+{
+    struct shape *a = attrs;
+
+    (void)p;
+    a->end = INT64_MAX;
+    return true;
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+static int clamp(int64_t axis, int rank)
+{
+    if (axis < 0)
+        axis = axis < -rank ? 0 : axis + rank;
+    return axis > rank ? rank : (int)axis;
+}
+
+static bool infer(struct infer *i)
+{
+    const struct shape *a = infer_attrs(i);
+    const struct tensor *x = typed_in(i, 0);
+    const int start = clamp(a->start, x->rank), end = clamp(a->end, x->rank);
+    const int64_t count = end > start ? end - start : 0;
+    int64_t *dims;
+
+    if (!set_out(i, 0, I64, 1, &count))
+        return false;
+    dims = known_out(i, 0);
+    if (!dims)
+        return !typed_out(i, 0);
+    if (count)
+        memcpy(dims, x->dims + start, (size_t)count * sizeof *dims);
+    return true;
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+static bool gradient(struct backward *b)
+{
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+#define CASES { "f32[2,3,4]", "", "i64[3]", 0 }, { "str[0]", "", "i64[1]", 0 }, { "bool[]", "", "i64[0]", 0 }
+
+static const struct op_case cases_1[] = { CASES, { 0 } };
+static const struct op_case cases_15[] = {
+    CASES,
+    { "f64[2,3,4,5]", "start=1 end=-1", "i64[2]", 0 },
+    { "f32[2,3,4]", "start=-9 end=9", "i64[3]", 0 },
+    { "f32[2,3,4]", "start=2 end=1", "i64[0]", 0 },
+    { 0 },
+};
+
+#define ROW(version, t, parser, tests)                                                                                 \
+    {                                                                                                                  \
+        .since = version, .signature = "T data -> T1 shape", .types = "T: " t "; T1: i64",                              \
+        .attrs_size = sizeof(struct shape), .parse = parser, .infer = infer, .gradient = gradient, .cases = tests      \
+    }
+#define ROW_15(version) ROW(version, "all bf16", parse_15, cases_15)
+
+const struct op op_shape = {
+    .name = "Shape",
+    .domain = "",
+    .defs = (const struct op_def[]){ ROW_15(25), ROW_15(24), ROW_15(23), ROW_15(21), ROW_15(19), ROW_15(15),
+                                     ROW(13, "all bf16", parse_1, cases_1), ROW(1, "all", parse_1, cases_1), { 0 } },
+};

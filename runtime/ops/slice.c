@@ -1,0 +1,270 @@
+/* Slice, https://onnx.ai/onnx/operators/onnx__Slice.html
+ *
+ * Along each of `axes` the elements starts, starts + steps, ... before ends. Indices below 0 count from the end, then both are clamped to
+ * what is there: [0, n] going forward; [0, n - 1] and [-1, n - 1] going back. The gradient goes back to where the elements came from, with
+ * zeros between: Pad where all steps are 1.
+ */
+#include "ops/move.h"
+#include <string.h>
+
+enum { DATA, STARTS, ENDS, AXES, STEPS };
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+static bool parse_1(struct parse *p, void *attrs)
+{
+    (void)attrs;
+    if (!attr_given(p, "starts") || !attr_given(p, "ends"))
+        return parse_error(p, "attribute '%s' is missing", attr_given(p, "starts") ? "ends" : "starts");
+    return ints_input(p, STARTS, "starts") && ints_input(p, ENDS, "ends") && ints_input(p, AXES, "axes");
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+/* What is taken, for every dimension. */
+struct box {
+    int rank;
+    int64_t from[MAX_RANK]; /* dimensions of the input */
+    int64_t start[MAX_RANK], step[MAX_RANK], dims[MAX_RANK];
+};
+
+static int64_t clamp(int64_t at, int64_t n, int64_t low, int64_t high)
+{
+    if (at < 0)
+        at = at < -n ? -1 : at + n;
+    return at < low ? low : at > high ? high : at;
+}
+
+static void box_axis(struct box *b, int d, int64_t start, int64_t end, int64_t step)
+{
+    const int64_t n = b->from[d], back = step < 0;
+    uint64_t distance, stride;
+
+    b->dims[d] = 0;
+    b->step[d] = step;
+    b->start[d] = 0;
+    if (!n)
+        return;
+    start = clamp(start, n, 0, n - back);
+    end = clamp(end, n, -back, n - back);
+    if (back ? end >= start : start >= end)
+        return;
+    distance = (uint64_t)(back ? start - end : end - start);
+    stride = back ? -(uint64_t)step : (uint64_t)step;
+    b->start[d] = start;
+    b->dims[d] = (int64_t)((distance - 1) / stride) + 1;
+    if (b->dims[d] == 1)
+        b->step[d] = 1; /* however long: nobody takes it */
+}
+
+/* NULL, or what is wrong; the inputs' content must be known. */
+static const char *box_of(struct box *b, const struct tensor *x, const struct ints *starts, const struct ints *ends,
+                          const struct ints *axes, const struct ints *steps)
+{
+    uint32_t seen = 0;
+
+    b->rank = x->rank;
+    for (int d = 0; d < x->rank; d++) {
+        b->from[d] = b->dims[d] = x->dims[d];
+        b->start[d] = 0;
+        b->step[d] = 1;
+    }
+    if (starts->count != ends->count || (axes && axes->count != starts->count) || (steps && steps->count != starts->count))
+        return "'starts', 'ends', 'axes' and 'steps' must have the same length";
+    if (starts->count > x->rank)
+        return "'starts' has more values than 'data' has dimensions";
+    for (int k = 0; k < starts->count; k++) {
+        const int d = axes ? wrap_axis(axes->v[k], x->rank) : k;
+
+        if (d < 0)
+            return "'axes' holds an axis that 'data' does not have";
+        if (seen >> d & 1)
+            return "'axes' names an axis twice";
+        if (steps && !steps->v[k])
+            return "'steps' holds 0";
+        seen |= 1u << d;
+        box_axis(b, d, starts->v[k], ends->v[k], steps ? steps->v[k] : 1);
+    }
+    return NULL;
+}
+
+static bool infer(struct infer *i)
+{
+    const struct tensor *x = typed_in(i, DATA);
+    struct ints starts, ends, axes, steps;
+    const char *wrong;
+    struct box b;
+
+    if (!ints_in(i, STARTS, &starts) || !ints_in(i, ENDS, &ends) || !ints_in(i, AXES, &axes) || !ints_in(i, STEPS, &steps))
+        return false;
+    wrong = box_of(&b, x, &starts, &ends, typed_in(i, AXES) ? &axes : NULL, typed_in(i, STEPS) ? &steps : NULL);
+    if (wrong)
+        return infer_error(i, "%s", wrong);
+    return set_out(i, 0, x->dtype, b.rank, b.dims);
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+/* The box of inputs that infer has checked. */
+static void box_known(struct box *b, const struct tensor *const *in)
+{
+    struct ints starts, ends, axes, steps;
+
+    ints_of(in[STARTS], &starts);
+    ints_of(in[ENDS], &ends);
+    ints_of(in[AXES], &axes);
+    ints_of(in[STEPS], &steps);
+    box_of(b, in[DATA], &starts, &ends, in[AXES] ? &axes : NULL, in[STEPS] ? &steps : NULL);
+}
+
+/* Strides of the box inside the whole, and where it starts. */
+static int64_t inside(const struct box *b, int64_t *strides)
+{
+    int64_t at = 0;
+
+    move_strides(b->rank, b->from, strides);
+    for (int d = 0; d < b->rank; d++) {
+        at += b->start[d] * strides[d];
+        strides[d] *= b->step[d];
+    }
+    return at;
+}
+
+static bool run(struct step *s)
+{
+    const size_t size = dtype_size(s->in[DATA]->dtype);
+    const struct tensor *in[STEPS + 1] = { 0 };
+    struct move m = { .size = size };
+    struct box b;
+    int64_t at;
+
+    if (!tensor_count(s->out[0]))
+        return true;
+    memcpy(in, s->in, (size_t)(s->node->inputs < STEPS + 1 ? s->node->inputs : STEPS + 1) * sizeof *in);
+    box_known(&b, in);
+    m.rank = b.rank;
+    memcpy(m.dims, b.dims, sizeof b.dims);
+    at = inside(&b, m.in);
+    move_strides(b.rank, b.dims, m.out);
+    move_run(s->k, s->pool, &m, (const char *)in[DATA]->data + at * (int64_t)size, s->out[0]->data);
+    return true;
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+static bool grad_infer(struct infer *i)
+{
+    const struct box *b = infer_attrs(i);
+
+    return set_out(i, 0, typed_in(i, 0)->dtype, b->rank, b->from);
+}
+
+static bool grad_run(struct step *s)
+{
+    static const char zero[16];
+    const size_t size = dtype_size(s->in[0]->dtype);
+    const struct box *b = s->attrs;
+    struct move m = { .size = size, .rank = b->rank };
+    int64_t at;
+
+    move_fill(s->pool, size, zero, tensor_count(s->out[0]), s->out[0]->data);
+    if (!tensor_count(s->in[0]))
+        return true;
+    memcpy(m.dims, b->dims, sizeof b->dims);
+    move_strides(b->rank, b->dims, m.in);
+    at = inside(b, m.out);
+    move_run(s->k, s->pool, &m, s->in[0]->data, (char *)s->out[0]->data + at * (int64_t)size);
+    return true;
+}
+
+static const struct op slice_grad = {
+    .name = "SliceGrad",
+    .domain = "kiln",
+    .defs = (const struct op_def[]){ { .since = 1,
+                                       .signature = "T dY -> T dX",
+                                       .types = "T: floats bf16",
+                                       .attrs_size = sizeof(struct box),
+                                       .infer = grad_infer,
+                                       .run = grad_run,
+                                       .no_gradient = "second derivatives are not taken" },
+                                     { 0 } },
+};
+
+static struct value *emit_pad(struct emitter *e, const struct box *b, struct value *g)
+{
+    int64_t pads[2 * MAX_RANK];
+
+    for (int d = 0; d < b->rank; d++) {
+        pads[d] = b->start[d];
+        pads[b->rank + d] = b->from[d] - b->start[d] - b->dims[d];
+    }
+    return emit(e, "Pad", "", 2, g, emit_ints(e, 2 * b->rank, pads));
+}
+
+static bool gradient(struct backward *b)
+{
+    const struct tensor *in[STEPS + 1];
+    struct emitter *e = emitter_of(b);
+    struct value *g = upstream(b, 0);
+    struct box *box;
+    bool dense = true;
+
+    if (!wants(b, DATA))
+        return backward_ok(b);
+    for (int k = DATA; k <= STEPS; k++) {
+        in[k] = type_in(b, k);
+        if (k != DATA && in[k] && !in[k]->data && tensor_count(in[k]))
+            return backward_error(b, "what is sliced is only known while running");
+    }
+    box = emit_alloc(e, sizeof *box);
+    if (!box)
+        return backward_ok(b);
+    box_known(box, in);
+    for (int d = 0; d < box->rank; d++)
+        dense = dense && box->step[d] == 1;
+    if (dense)
+        g = emit_pad(e, box, g);
+    else
+        emit_private(e, &slice_grad, box, 1, &g, NULL, 1, (struct value *[]){ g });
+    give(b, DATA, g);
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+static const struct op_case cases_1[] = {
+    { "f32[4,5]", "starts=[1,0] ends=[3,-1] axes=[0,1]", "f32[2,4]", 1 },
+    { "f64[4,5]", "starts=[-2] ends=[1000] axes=[1]", "f64[4,2]", 1 },
+    { "str[4,5]", "starts=[1,2] ends=[2,3]", "str[1,1]", 0 },
+    { "f32[4]", "starts=[3] ends=[1]", "f32[0]", 0 },
+    { 0 },
+};
+static const struct op_case cases_10[] = {
+    { "f32[4,5] i64[2]{1,0} i64[2]{3,-1}", "", "f32[2,4]", 1 },
+    { "f64[4,5] i64[2]{3,-1} i64[2]{-100,0} i64[2]{0,-1} i64[2]{-1,-2}", "", "f64[4,2]", 1 },
+    { "f32[7,3] i32[1]{0} i32[1]{100} i32[1]{0} i32[1]{3}", "", "f32[3,3]", 1 },
+    { "f32[6,2,9] i64[1]{1} i64[1]{9223372036854775807} i64[1]{2} i64[1]{2}", "", "f32[6,2,4]", 1 },
+    { "f16[4,6] i64[1]{5} i64[1]{-9223372036854775807} i64[1]{1} i64[1]{-1}", "", "f16[4,6]", 0 },
+    { "str[4] i64[1]{2} i64[1]{4}", "", "str[2]", 0 },
+    { "c128[5,5] i64[1]{4} i64[1]{0} i64[1]{-2} i64[1]{-3}", "", "c128[2,5]", 0 },
+    { "f32[4] i64[1]{3} i64[1]{1}", "", "f32[0]", 0 },
+    { "f32[0,3] i64[1]{1} i64[1]{3} i64[1]{1}", "", "f32[0,2]", 0 },
+    { "u8[] i64[0] i64[0]", "", "u8[]", 0 },
+    { 0 },
+};
+
+#define ROW(version, t, ...)                                                                                           \
+    {                                                                                                                  \
+        .since = version, .types = "T: " t, .infer = infer, .run = run, .gradient = gradient, __VA_ARGS__              \
+    }
+#define ROW_10(version, t)                                                                                             \
+    ROW(version, t "; Tind: i32 i64", .signature = "T data, Tind starts, Tind ends, Tind axes?, Tind steps? -> T output", \
+        .cases = cases_10)
+
+const struct op op_slice = {
+    .name = "Slice",
+    .domain = "",
+    .defs = (const struct op_def[]){ ROW_10(13, "all bf16"), ROW_10(11, "all"), ROW_10(10, "all"),
+                                     ROW(1, "all", .signature = "T data -> T output", .parse = parse_1, .cases = cases_1),
+                                     { 0 } },
+};

@@ -1,0 +1,107 @@
+/* Tile, https://onnx.ai/onnx/operators/onnx__Tile.html
+ *
+ * Repeats the whole input repeats[k] times along dimension k. The gradient is the sum over the repetitions.
+ */
+#include "ops/move.h"
+
+enum { INPUT, REPEATS };
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+static bool infer(struct infer *i)
+{
+    const struct tensor *x = typed_in(i, INPUT);
+    int64_t dims[MAX_RANK];
+    struct ints repeats;
+
+    if (!ints_in(i, REPEATS, &repeats))
+        return false;
+    if (repeats.count != x->rank)
+        return infer_error(i, "'repeats' has %d values, must have %d, one for each dimension of 'input'", repeats.count, x->rank);
+    for (int d = 0; d < x->rank; d++) {
+        if (repeats.v[d] < 0)
+            return infer_error(i, "repeats[%d] is %lld, must be at least 0", d, (long long)repeats.v[d]);
+        if (!mul_size(x->dims[d], repeats.v[d], &dims[d]))
+            return infer_error(i, "dimension %d of the output would have more values than can be counted", d);
+    }
+    return set_out(i, 0, x->dtype, x->rank, dims);
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+static bool run(struct step *s)
+{
+    const struct tensor *x = s->in[INPUT], *y = s->out[0];
+    struct move m = { .size = dtype_size(x->dtype), .rank = 2 * x->rank };
+    int64_t in[MAX_RANK], out[MAX_RANK];
+
+    if (!tensor_count(y))
+        return true;
+    move_strides(x->rank, x->dims, in);
+    move_strides(y->rank, y->dims, out);
+    for (int d = 0; d < x->rank; d++) {
+        m.dims[2 * d] = y->dims[d] / x->dims[d];
+        m.out[2 * d] = out[d] * x->dims[d];
+        m.dims[2 * d + 1] = x->dims[d];
+        m.in[2 * d + 1] = in[d];
+        m.out[2 * d + 1] = out[d];
+    }
+    move_run(s->k, s->pool, &m, x->data, y->data);
+    return true;
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+/* One dimension after the other: [before, repeats, size and what is behind] is summed over its middle. */
+static bool gradient(struct backward *b)
+{
+    const struct tensor *x = type_in(b, INPUT), *y = type_out(b, 0);
+    struct emitter *e = emitter_of(b);
+    struct value *g = upstream(b, 0);
+    const int64_t middle = 1;
+    int64_t before = 1;
+
+    if (!wants(b, INPUT))
+        return backward_ok(b);
+    if (!tensor_count(x)) {
+        give(b, INPUT, emit_zeros(e, x->dtype, x->rank, x->dims));
+        return backward_ok(b);
+    }
+    for (int d = 0; d < x->rank; d++) {
+        const int64_t repeats = y->dims[d] / x->dims[d];
+        const int64_t split[] = { before, repeats, x->dims[d] * dims_product(y->dims, d + 1, y->rank) };
+
+        if (repeats != 1) {
+            g = emit(e, "Reshape", "allowzero=1", 2, g, emit_ints(e, 3, split));
+            g = emit(e, "ReduceSum", "keepdims=0", 2, g, emit_ints(e, 1, &middle));
+        }
+        before *= x->dims[d];
+    }
+    give(b, INPUT, emit(e, "Reshape", "allowzero=1", 2, g, emit_ints(e, x->rank, x->dims)));
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+static const struct op_case cases[] = {
+    { "f32[2,3] i64[2]{2,3}", "", "f32[4,9]", 1 },
+    { "f64[2,3,2] i64[3]{1,2,3}", "", "f64[2,6,6]", 1 },
+    { "str[2] i64[1]{3}", "", "str[6]", 0 },
+    { "i8[1,7] i64[2]{5,1}", "", "i8[5,7]", 0 },
+    { "f32[2,3] i64[2]{0,1}", "", "f32[0,3]", 0 },
+    { "f32[0,3] i64[2]{2,2}", "", "f32[0,6]", 0 },
+    { "c64[] i64[0]", "", "c64[]", 0 },
+    { 0 },
+};
+
+#define ROW(version, t)                                                                                                \
+    {                                                                                                                  \
+        .since = version, .signature = "T input, T1 repeats -> T output", .types = "T: " t "; T1: i64", .infer = infer, \
+        .run = run, .gradient = gradient, .cases = cases                                                               \
+    }
+
+const struct op op_tile = {
+    .name = "Tile",
+    .domain = "",
+    .defs = (const struct op_def[]){ ROW(13, "all bf16"), ROW(6, "all"), { 0 } },
+};

@@ -1,0 +1,64 @@
+#include "plan/planner.h"
+
+/* Folding must not make a model bigger than its reader bargained for: a value that is much larger than what it is made of, and large, is
+ * computed while running. */
+enum { FOLD_BYTES = 1 << 20, FOLD_GROWTH = 4 };
+
+static bool may_fold(const struct infer *i)
+{
+    int64_t in = 0, out = 0;
+
+    if (!i->node->def->run || i->node->graphs || i->node->def->flags & (OP_RANDOM | OP_RUN_ONLY))
+        return false;
+    for (int k = 0; k < i->node->inputs; k++)
+        if (i->in[k]) {
+            if (i->in[k]->kind != TENSOR || !i->in[k]->data)
+                return false;
+            in += tensor_bytes(i->in[k]);
+        }
+    for (int k = 0; k < i->node->slots; k++)
+        if (i->out[k]) {
+            if (!tensor_known(i->out[k]) || i->carries[k] >= 0)
+                return false;
+            if (!i->known[k] && i->links[k].updates)
+                return false;
+            out += tensor_bytes(i->out[k]);
+        }
+    return out <= FOLD_BYTES || out <= FOLD_GROWTH * in;
+}
+
+bool fold_node(struct infer *i)
+{
+    struct planner *p = i->planner;
+    struct heap heap = { .budget = p->c->budget };
+    struct step s = { .node = i->node,
+                      .attrs = i->node->attrs,
+                      .in = i->in,
+                      .out = i->out,
+                      .k = p->c->kernels,
+                      .heap = &heap,
+                      .report = p->c->report };
+    bool ok = true;
+
+    if (!may_fold(i))
+        return false;
+    for (int k = 0; k < i->node->slots && ok; k++) {
+        struct tensor *t = i->out[k];
+
+        if (!t || i->known[k])
+            continue;
+        /* strings belong to a heap that ends with the run */
+        ok = t->dtype != STRING && (t->data = arena_alloc(&p->program->arena, (size_t)tensor_bytes(t), p->c->report));
+    }
+    if (ok && i->scratch)
+        ok = (s.scratch = arena_alloc(&p->scratch, (size_t)i->scratch, p->c->report));
+    if (ok)
+        ok = i->node->def->run(&s);
+    heap_reset(&heap);
+    if (failed(p->c->report))
+        i->failed = true;
+    for (int k = 0; k < i->node->slots && !ok; k++)
+        if (i->out[k] && !i->known[k])
+            i->out[k]->data = NULL;
+    return ok;
+}

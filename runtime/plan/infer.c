@@ -1,0 +1,202 @@
+#include "plan/planner.h"
+#include <string.h>
+
+bool infer_begin(struct infer *i, struct planner *p, const struct node *n)
+{
+    const size_t inputs = (size_t)(n->inputs + n->captured), slots = (size_t)n->slots;
+    struct report *r = p->c->report;
+
+    *i = (struct infer){ .planner = p, .node = n };
+    i->in = arena_array(&p->scratch, inputs, sizeof *i->in, r);
+    i->out = arena_array(&p->scratch, slots, sizeof *i->out, r);
+    i->known = arena_array(&p->scratch, slots, sizeof *i->known, r);
+    i->links = arena_array(&p->scratch, slots, sizeof *i->links, r);
+    i->carries = arena_array(&p->scratch, slots, sizeof *i->carries, r);
+    if (!i->in || !i->out || !i->known || !i->links || !i->carries)
+        return false;
+    for (size_t k = 0; k < inputs; k++)
+        i->in[k] = n->in[k] ? &p->program->types[n->in[k]->id] : NULL;
+    for (size_t k = 0; k < slots; k++) {
+        i->out[k] = n->out[k] && p->readers[n->out[k]->id] ? &p->program->types[n->out[k]->id] : NULL;
+        i->links[k].id = i->carries[k] = -1;
+    }
+    return true;
+}
+
+const void *infer_attrs(const struct infer *i)
+{
+    return i->node->attrs;
+}
+
+int infer_inputs(const struct infer *i)
+{
+    return i->node->inputs;
+}
+
+int infer_outputs(const struct infer *i)
+{
+    return i->node->slots - i->node->def->hidden;
+}
+
+int infer_threads(const struct infer *i)
+{
+    return i->planner->c->threads;
+}
+
+const struct tensor *typed_in(const struct infer *i, int k)
+{
+    return k >= 0 && k < i->node->inputs ? i->in[k] : NULL;
+}
+
+struct tensor *typed_out(struct infer *i, int k)
+{
+    return k >= 0 && k < i->node->slots ? i->out[k] : NULL;
+}
+
+bool infer_error(struct infer *i, const char *format, ...)
+{
+    char where[WHERE_TEXT];
+    va_list args;
+
+    i->failed = true;
+    va_start(args, format);
+    fail_v(i->planner->c->report, KILN_BAD_MODEL, node_where(i->node, where), format, args);
+    va_end(args);
+    return false;
+}
+
+bool set_out(struct infer *i, int k, enum dtype dtype, int rank, const int64_t *dims)
+{
+    struct tensor *t = typed_out(i, k);
+
+    if (!t || tensor_shape(t, dtype, rank, dims))
+        return true;
+    if (rank > MAX_RANK)
+        return infer_error(i, "output %d would have %d dimensions, at most %d are supported", k, rank, (int)MAX_RANK);
+    return infer_error(i, "output %d would have more bytes than can be counted", k);
+}
+
+bool known_in(struct infer *i, int k)
+{
+    const struct tensor *t = typed_in(i, k);
+
+    if (!t)
+        return false;
+    if (t->data || tensor_count(t) == 0)
+        return true;
+    i->planner->wanted[i->node->in[k]->id] = true;
+    i->waits = true;
+    return false;
+}
+
+bool ints_in(struct infer *i, int k, struct ints *out)
+{
+    const struct tensor *t = typed_in(i, k);
+
+    out->count = 0;
+    if (!t)
+        return true;
+    if (t->rank > 1 || (t->dtype != I64 && t->dtype != I32))
+        return infer_error(i, "input %d has rank %d and type %s, must be a vector of int64", k, t->rank, dtype_name(t->dtype));
+    if (tensor_count(t) > (int64_t)(sizeof out->v / sizeof *out->v))
+        return infer_error(i, "input %d has %lld values, at most %zu are supported", k, (long long)tensor_count(t),
+                           sizeof out->v / sizeof *out->v);
+    if (!known_in(i, k))
+        return false;
+    out->count = (int)tensor_count(t);
+    for (int n = 0; n < out->count; n++)
+        out->v[n] = t->dtype == I64 ? ((const int64_t *)t->data)[n] : ((const int32_t *)t->data)[n];
+    return true;
+}
+
+void *known_out(struct infer *i, int k)
+{
+    struct tensor *t = typed_out(i, k);
+    int64_t bytes;
+
+    if (!t)
+        return NULL;
+    bytes = tensor_bytes(t);
+    t->data = bytes < 0 ? NULL : arena_alloc(&i->planner->program->arena, (size_t)bytes, i->planner->c->report);
+    if (!t->data)
+        i->failed = true;
+    i->known[k] = true;
+    return t->data;
+}
+
+void need_scratch(struct infer *i, size_t bytes)
+{
+    if (bytes > INT64_MAX / 4)
+        infer_error(i, "%zu bytes of working memory are more than can be addressed", bytes);
+    else
+        i->scratch = (int64_t)bytes;
+}
+
+static void link_out(struct infer *i, int out, int in, struct link link)
+{
+    if (out < 0 || out >= i->node->slots || !i->out[out] || in < 0 || in >= i->node->inputs || !i->in[in])
+        return;
+    link.id = i->node->in[in]->id;
+    if (i->links[out].id < 0 || link.view || link.updates)
+        i->links[out] = link;
+}
+
+void may_reuse(struct infer *i, int out, int in)
+{
+    link_out(i, out, in, (struct link){ 0 });
+}
+
+void view_of(struct infer *i, int out, int in)
+{
+    link_out(i, out, in, (struct link){ .view = true });
+}
+
+void updates(struct infer *i, int out, int in)
+{
+    link_out(i, out, in, (struct link){ .updates = true });
+    if (typed_out(i, out))
+        i->carries[out] = in;
+}
+
+void carry(struct infer *i, int out, int in)
+{
+    if (typed_out(i, out) && typed_in(i, in))
+        i->carries[out] = in;
+}
+
+/* Subgraphs nest no deeper than the loader allows, so this may recurse (through plan_types, infer, infer_graph). */
+bool infer_graph(struct infer *i, int g, const struct tensor *inputs, struct tensor *outputs)
+{
+    const struct graph *sub = i->node->graph_of[g];
+    struct planner *p = i->planner;
+    struct tensor *tensors = arena_array(&p->scratch, sub->value_count, sizeof *tensors, p->c->report);
+    struct program *types;
+
+    if (!tensors) {
+        i->failed = true;
+        return false;
+    }
+    for (size_t k = 0; k < sub->value_count; k++)
+        tensors[k].rank = UNKNOWN;
+    for (size_t k = 0; k < sub->input_count; k++)
+        tensors[sub->inputs[k]->id] = inputs[k];
+    for (size_t k = 0; k < sub->capture_count; k++)
+        tensors[sub->captures[k].inner->id] = p->program->types[sub->captures[k].outer->id];
+    types = plan_types(sub, tensors, p->c);
+    if (!types) {
+        i->failed = true;
+        return false;
+    }
+    for (size_t k = 0; k < sub->output_count; k++) {
+        const struct value *v = sub->outputs[k];
+
+        outputs[k] = types->types[v->id];
+        outputs[k].data = NULL;
+        if (outputs[k].kind == TENSOR && outputs[k].dtype == UNDEFINED && v->has_type) {
+            outputs[k] = v->type;
+            outputs[k].rank = UNKNOWN;
+        }
+    }
+    program_free(types);
+    return true;
+}

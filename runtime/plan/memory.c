@@ -1,0 +1,237 @@
+#include "plan/planner.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Buffers whose lifetimes do not touch share memory. A buffer is what a value and all its views occupy; the working memory of a step is a
+ * buffer that lives for that step only. Biggest first, each at the lowest offset that is free during its life. */
+
+enum { FOREVER = INT32_MAX, ALIGNMENT = 64 };
+
+struct buffer {
+    int64_t bytes, at;
+    int first, last; /* steps */
+    int root;        /* the value it belongs to; -1: the working memory of step `first` */
+};
+
+struct lifetimes {
+    int *root;  /* by value id: whose memory it is in; itself where it has its own */
+    int *first; /* by root */
+    int *last;  /* by root: the last step that reads it */
+};
+
+static int64_t aligned(int64_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static void read_at(const struct planner *p, struct lifetimes *l, int id, int step)
+{
+    const int root = l->root[id];
+
+    (void)p;
+    if (l->last[root] < step)
+        l->last[root] = step;
+}
+
+/* Views have the root of what they look at. Steps stand in order, and a view's source is settled before it; but a folded or idle node is
+ * no step, so this goes by nodes. */
+static void find_roots(const struct planner *p, struct lifetimes *l)
+{
+    const struct graph *g = p->graph;
+
+    for (size_t k = 0; k < g->value_count; k++)
+        l->root[k] = (int)k;
+    for (size_t k = 0; k < g->node_count; k++)
+        for (int o = 0; o < g->nodes[k]->slots; o++) {
+            const struct value *v = g->nodes[k]->out[o];
+
+            if (v && p->program->places[v->id].kind == PLACE_VIEW)
+                l->root[v->id] = l->root[p->reuse[v->id].id];
+        }
+}
+
+static void find_lifetimes(const struct planner *p, struct lifetimes *l)
+{
+    const struct program *q = p->program;
+    const struct graph *g = p->graph;
+
+    for (size_t s = 0; s < q->step_count; s++) {
+        const struct node *n = q->steps[s].node;
+
+        for (int k = 0; k < n->inputs + n->captured; k++)
+            if (n->in[k])
+                read_at(p, l, n->in[k]->id, (int)s);
+        for (int k = 0; k < n->slots; k++)
+            if (q->steps[s].read[k]) {
+                l->first[l->root[n->out[k]->id]] = l->root[n->out[k]->id] == n->out[k]->id
+                                                       ? (int)s
+                                                       : l->first[l->root[n->out[k]->id]];
+                read_at(p, l, n->out[k]->id, (int)s);
+            }
+    }
+    /* what the caller reads, what is carried over, and what a later segment needs lives to the end */
+    for (size_t k = 0; k < g->output_count; k++)
+        read_at(p, l, g->outputs[k]->id, FOREVER);
+    for (size_t k = 0; k < q->carry_count; k++)
+        read_at(p, l, q->carries[k].out, FOREVER);
+    for (size_t k = 0; k < q->wanted_count; k++)
+        read_at(p, l, q->wanted[k], FOREVER);
+    for (size_t k = 0; k < g->node_count && !q->complete; k++)
+        for (int i = 0; p->needed[k] && !q->done[k] && i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
+            if (g->nodes[k]->in[i])
+                read_at(p, l, g->nodes[k]->in[i]->id, FOREVER);
+}
+
+/* Is `in` the only way in which step `s` looks at its memory? */
+static bool only_reader(const struct lifetimes *l, const struct node *n, int in)
+{
+    for (int k = 0; k < n->inputs + n->captured; k++)
+        if (n->in[k] && n->in[k]->id != in && l->root[n->in[k]->id] == l->root[in])
+            return false;
+    return true;
+}
+
+/* An output takes the memory of an input that dies with this step. */
+static void reuse_inputs(struct planner *p, struct lifetimes *l)
+{
+    struct program *q = p->program;
+
+    for (size_t s = 0; s < q->step_count; s++) {
+        const struct node *n = q->steps[s].node;
+
+        for (int k = 0; k < n->slots; k++) {
+            const int out = q->steps[s].read[k] ? n->out[k]->id : -1;
+            const int in = out < 0 ? -1 : p->reuse[out].id;
+            const int root = in < 0 ? -1 : l->root[in];
+            bool taken = false;
+
+            if (root < 0 || q->places[out].kind != PLACE_ARENA || q->places[root].kind != PLACE_ARENA ||
+                l->last[root] != (int)s || aligned(tensor_bytes(&q->types[root])) < aligned(tensor_bytes(&q->types[out])) ||
+                !only_reader(l, n, in))
+                continue;
+            for (int o = 0; o < n->slots; o++) /* by another output of this step */
+                taken |= o != k && q->steps[s].read[o] && l->root[n->out[o]->id] == root;
+            if (taken)
+                continue;
+            l->last[root] = l->last[out];
+            for (size_t v = 0; v < p->graph->value_count; v++) /* views of the output follow it */
+                if (l->root[v] == out)
+                    l->root[v] = root;
+        }
+    }
+}
+
+static int bigger_first(const void *a, const void *b)
+{
+    const struct buffer *x = *(const struct buffer *const *)a, *y = *(const struct buffer *const *)b;
+
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
+    return x->first != y->first ? (x->first > y->first) - (x->first < y->first) : (x->root > y->root) - (x->root < y->root);
+}
+
+static int lower_first(const void *a, const void *b)
+{
+    const struct buffer *x = *(const struct buffer *const *)a, *y = *(const struct buffer *const *)b;
+
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* `placed` is kept in the order of offsets, so that the first gap found is the lowest. */
+static bool place_buffers(struct buffer **order, size_t count, struct buffer **placed, int64_t *total)
+{
+    size_t n = 0;
+
+    for (size_t k = 0; k < count; k++) {
+        struct buffer *b = order[k];
+        size_t at;
+
+        b->at = 0;
+        for (size_t j = 0; j < n; j++) {
+            const struct buffer *o = placed[j];
+
+            if (o->last < b->first || o->first > b->last)
+                continue;
+            if (o->at >= b->at && o->at - b->at >= b->bytes)
+                break;
+            if (o->at + o->bytes > b->at)
+                b->at = o->at + o->bytes;
+        }
+        if (b->at > INT64_MAX / 2 - b->bytes)
+            return false;
+        for (at = n; at > 0 && lower_first(&b, &placed[at - 1]) < 0; at--)
+            placed[at] = placed[at - 1];
+        placed[at] = b;
+        n++;
+        if (b->at + b->bytes > *total)
+            *total = b->at + b->bytes;
+    }
+    return true;
+}
+
+static size_t collect(struct planner *p, const struct lifetimes *l, struct buffer *buffers)
+{
+    struct program *q = p->program;
+    size_t n = 0;
+
+    for (size_t k = 0; k < q->defined_count; k++) {
+        const int id = q->defined[k];
+
+        if (q->places[id].kind == PLACE_ARENA && l->root[id] == id)
+            buffers[n++] = (struct buffer){ aligned(tensor_bytes(&q->types[id])), 0, l->first[id], l->last[id], id };
+    }
+    for (size_t s = 0; s < q->step_count; s++)
+        if (p->scratch_of[s])
+            buffers[n++] = (struct buffer){ aligned(p->scratch_of[s]), 0, (int)s, (int)s, -1 };
+    return n;
+}
+
+static void assign(struct planner *p, const struct lifetimes *l, const struct buffer *buffers, size_t count)
+{
+    struct program *q = p->program;
+
+    for (size_t k = 0; k < count; k++)
+        if (buffers[k].root < 0)
+            q->steps[buffers[k].first].scratch = buffers[k].at;
+        else
+            q->places[buffers[k].root].at = buffers[k].at;
+    for (size_t k = 0; k < q->defined_count; k++) {
+        struct place *place = &q->places[q->defined[k]];
+        const int root = l->root[q->defined[k]];
+
+        if (place->kind == PLACE_VIEW && q->places[root].kind != PLACE_ARENA && q->types[root].data)
+            q->types[q->defined[k]].data = q->types[root].data;
+        if ((place->kind == PLACE_ARENA || place->kind == PLACE_VIEW) && q->places[root].kind == PLACE_ARENA)
+            *place = (struct place){ .kind = PLACE_ARENA, .root = root, .at = q->places[root].at };
+        else
+            place->root = root;
+    }
+}
+
+bool place_values(struct planner *p)
+{
+    const size_t values = p->graph->value_count, most = values + p->program->step_count;
+    struct report *r = p->c->report;
+    struct lifetimes l = { arena_array(&p->scratch, values, sizeof(int), r), arena_array(&p->scratch, values, sizeof(int), r),
+                           arena_array(&p->scratch, values, sizeof(int), r) };
+    struct buffer *buffers = arena_array(&p->scratch, most, sizeof *buffers, r);
+    struct buffer **order = arena_array(&p->scratch, most, sizeof *order, r);
+    struct buffer **placed = arena_array(&p->scratch, most, sizeof *placed, r);
+    size_t count;
+
+    if (!l.root || !l.first || !l.last || !buffers || !order || !placed)
+        return false;
+    for (size_t k = 0; k < values; k++)
+        l.last[k] = -1;
+    find_roots(p, &l);
+    find_lifetimes(p, &l);
+    reuse_inputs(p, &l);
+    count = collect(p, &l, buffers);
+    for (size_t k = 0; k < count; k++)
+        order[k] = &buffers[k];
+    qsort(order, count, sizeof *order, bigger_first);
+    if (!place_buffers(order, count, placed, &p->program->arena_bytes))
+        return fail(r, KILN_LIMIT, p->graph->path, "the values of one step need more bytes than can be counted");
+    assign(p, &l, buffers, count);
+    return true;
+}

@@ -1,0 +1,335 @@
+#include "ops/node.h"
+#include "plan/planner.h"
+#include <string.h>
+
+/* -- what is needed --------------------------------------------------------------------------------------------------- */
+
+/* A node is needed when an output of it is read by a needed node or by the caller. Counts the readers of each value on the way. Nodes
+ * stand in topological order, so one walk back is enough. */
+static void find_needed(struct planner *p)
+{
+    const struct graph *g = p->graph;
+
+    for (size_t k = 0; k < g->output_count; k++)
+        p->readers[g->outputs[k]->id]++;
+    for (size_t k = g->node_count; k-- > 0;) {
+        const struct node *n = g->nodes[k];
+
+        if (p->program->done[k])
+            continue;
+        for (int o = 0; o < n->slots; o++)
+            if (n->out[o] && p->readers[n->out[o]->id])
+                p->needed[k] = true;
+        if (p->needed[k])
+            for (int i = 0; i < n->inputs + n->captured; i++)
+                if (n->in[i])
+                    p->readers[n->in[i]->id]++;
+    }
+}
+
+/* -- what is known at the start --------------------------------------------------------------------------------------- */
+
+static bool copy_content(struct planner *p, struct tensor *t, const struct tensor *from)
+{
+    const int64_t bytes = tensor_bytes(from);
+
+    if (from->kind != TENSOR || bytes < 0 || !from->data)
+        return true;
+    t->data = arena_alloc(&p->program->arena, (size_t)bytes, p->c->report);
+    if (t->data && bytes)
+        memcpy(t->data, from->data, (size_t)bytes);
+    return t->data;
+}
+
+static bool start_value(struct planner *p, const struct value *v, const struct tensor *given, bool content)
+{
+    struct tensor *t = &p->program->types[v->id];
+    struct place *place = &p->program->places[v->id];
+
+    t->rank = UNKNOWN;
+    if (v->initializer && !v->trains && !v->is_input) {
+        *t = *v->initializer;
+        place->kind = PLACE_CONSTANT;
+        return true;
+    }
+    if (given->kind == TENSOR && given->rank < 0 && given->dtype == UNDEFINED)
+        return true;
+    *t = *given;
+    t->data = NULL;
+    p->provided[v->id] = true;
+    place->kind = PLACE_OUTSIDE;
+    return !content || copy_content(p, t, given);
+}
+
+static bool start(struct planner *p, const struct program *before, const struct tensor *tensors, const bool *content)
+{
+    const struct graph *g = p->graph;
+
+    for (size_t k = 0; k < g->value_count; k++)
+        if (!start_value(p, g->values[k], &tensors[k], content && content[k]))
+            return false;
+    if (!before)
+        return true;
+    memcpy(p->program->done, before->done, g->node_count);
+    for (size_t k = 0; k < g->value_count; k++) /* what was known then is known now */
+        if (before->types[k].data && before->places[k].kind == PLACE_CONSTANT && !p->program->types[k].data) {
+            p->program->types[k] = before->types[k];
+            if (!copy_content(p, &p->program->types[k], &before->types[k]))
+                return false;
+            p->program->places[k].kind = PLACE_CONSTANT;
+        }
+    for (size_t k = 0; k < before->wanted_count; k++) {
+        const int id = before->wanted[k];
+
+        if (!p->program->types[id].data && !copy_content(p, &p->program->types[id], &tensors[id]))
+            return false;
+    }
+    return true;
+}
+
+/* -- node by node ----------------------------------------------------------------------------------------------------- */
+
+static bool ready(const struct planner *p, const struct node *n)
+{
+    for (int k = 0; k < n->inputs + n->captured; k++) {
+        const struct tensor *t = n->in[k] ? &p->program->types[n->in[k]->id] : NULL;
+
+        if (t && (t->kind == TENSOR ? t->dtype == UNDEFINED || !tensor_known(t) : t->dtype == UNDEFINED))
+            return false;
+        if (t && p->program->places[n->in[k]->id].kind == PLACE_NONE && !t->data)
+            return false;
+    }
+    return true;
+}
+
+static bool add_step(struct planner *p, const struct infer *i)
+{
+    struct program *q = p->program;
+    struct program_step *s = &q->steps[q->step_count];
+
+    s->node = i->node;
+    s->scratch = -1;
+    s->read = arena_array(&q->arena, (size_t)i->node->slots, sizeof *s->read, p->c->report);
+    if (!s->read)
+        return false;
+    for (int k = 0; k < i->node->slots; k++)
+        s->read[k] = i->out[k];
+    p->scratch_of[q->step_count] = i->scratch;
+    q->step_count++;
+    return true;
+}
+
+static bool add_carry(struct planner *p, const struct infer *i, int out)
+{
+    const struct value *from = i->node->out[out], *to = i->node->in[i->carries[out]];
+    struct program *q = p->program;
+    char where[WHERE_TEXT];
+
+    if (!same_type(&q->types[from->id], &q->types[to->id]))
+        return fail(p->c->report, KILN_BAD_MODEL, node_where(i->node, where),
+                    "output %d and the input whose next value it is differ in type", out);
+    if (!i->links[out].updates)
+        q->carries[q->carry_count++] = (struct carry){ from->id, to->id };
+    return true;
+}
+
+/* Gives the outputs of a node that has answered their places: known, a view, in the arena, or told by running. */
+static bool settle(struct planner *p, struct infer *i)
+{
+    struct program *q = p->program;
+    bool idle = true; /* nothing is left to run */
+
+    for (int k = 0; k < i->node->slots; k++) { /* views of what is known are known */
+        const struct tensor *in = i->out[k] && i->links[k].view ? &q->types[i->links[k].id] : NULL;
+
+        if (in && in->data && !i->known[k]) {
+            i->out[k]->data = in->data;
+            i->known[k] = true;
+        }
+    }
+    for (int k = 0; k < i->node->slots; k++)
+        if (i->out[k] && !i->known[k])
+            idle = false;
+    if (!idle && !p->types_only && fold_node(i))
+        idle = true;
+    if (i->failed)
+        return false;
+    for (int k = 0; k < i->node->slots; k++) {
+        const int id = i->out[k] ? i->node->out[k]->id : -1;
+
+        if (id < 0)
+            continue;
+        p->reuse[id] = i->links[k];
+        q->places[id].kind = i->out[k]->data                                    ? PLACE_CONSTANT
+                             : i->links[k].id >= 0 && i->links[k].view           ? PLACE_VIEW
+                             : i->links[k].updates                               ? PLACE_VIEW
+                             : i->out[k]->kind == TENSOR && tensor_known(i->out[k]) ? PLACE_ARENA
+                                                                                  : PLACE_RUN;
+        if (i->carries[k] >= 0 && !add_carry(p, i, k))
+            return false;
+    }
+    return idle || add_step(p, i);
+}
+
+static bool plan_node(struct planner *p, const struct node *n)
+{
+    struct infer i;
+    const int errors = p->c->report->error.count;
+    char where[WHERE_TEXT];
+
+    if (!infer_begin(&i, p, n) || !node_check_types(n, i.in, p->c->report))
+        return false;
+    for (int k = 0; k < n->slots; k++)
+        if (i.out[k])
+            *i.out[k] = (struct tensor){ .rank = UNKNOWN };
+    if (!n->def->infer(&i) || i.failed) {
+        const bool waits = i.waits && !i.failed && p->c->report->error.count == errors;
+
+        for (int k = 0; k < n->slots; k++)
+            if (i.out[k])
+                *i.out[k] = (struct tensor){ .rank = UNKNOWN };
+        if (waits)
+            return true;
+        if (p->c->report->error.count == errors)
+            fail(p->c->report, KILN_BAD_MODEL, node_where(n, where), "the shapes of its inputs do not fit");
+        return false;
+    }
+    if (!settle(p, &i))
+        return false;
+    p->program->done[n->id] = true;
+    return true;
+}
+
+/* -- the whole -------------------------------------------------------------------------------------------------------- */
+
+static bool allocate(struct planner *p)
+{
+    const size_t values = p->graph->value_count, nodes = p->graph->node_count;
+    struct program *q = p->program;
+    struct report *r = p->c->report;
+    size_t outputs = 0;
+
+    for (size_t k = 0; k < nodes; k++)
+        outputs += (size_t)p->graph->nodes[k]->slots;
+    q->types = arena_array(&q->arena, values, sizeof *q->types, r);
+    q->places = arena_array(&q->arena, values, sizeof *q->places, r);
+    q->done = arena_array(&q->arena, nodes, sizeof *q->done, r);
+    q->defined = arena_array(&q->arena, values, sizeof *q->defined, r);
+    q->steps = arena_array(&q->arena, nodes, sizeof *q->steps, r);
+    q->requirements = arena_array(&q->arena, values, sizeof *q->requirements, r);
+    q->carries = arena_array(&q->arena, outputs, sizeof *q->carries, r);
+    q->wanted = arena_array(&q->arena, values, sizeof *q->wanted, r);
+    p->needed = arena_array(&p->scratch, nodes, sizeof *p->needed, r);
+    p->readers = arena_array(&p->scratch, values, sizeof *p->readers, r);
+    p->reuse = arena_array(&p->scratch, values, sizeof *p->reuse, r);
+    p->provided = arena_array(&p->scratch, values, sizeof *p->provided, r);
+    p->wanted = arena_array(&p->scratch, values, sizeof *p->wanted, r);
+    p->scratch_of = arena_array(&p->scratch, nodes, sizeof *p->scratch_of, r);
+    for (size_t k = 0; p->reuse && k < values; k++)
+        p->reuse[k].id = -1;
+    return q->types && q->places && q->done && q->defined && q->steps && q->requirements && q->carries && q->wanted &&
+           p->needed && p->readers && p->reuse && p->provided && p->wanted && p->scratch_of;
+}
+
+/* What was taken for granted: the type of everything that comes from outside and is read here, and the content that was looked at. */
+static void note_requirements(struct planner *p)
+{
+    struct program *q = p->program;
+
+    for (size_t k = 0; k < p->graph->value_count; k++) {
+        if (p->provided[k] && p->readers[k])
+            q->requirements[q->requirement_count++] = (struct requirement){ (int)k, q->types[k] };
+        if (p->wanted[k] && !q->types[k].data)
+            q->wanted[q->wanted_count++] = (int)k;
+        if (p->readers[k] && q->places[k].kind != PLACE_NONE && q->places[k].kind != PLACE_OUTSIDE)
+            q->defined[q->defined_count++] = (int)k;
+    }
+}
+
+static bool plan_nodes(struct planner *p)
+{
+    struct program *q = p->program;
+
+    q->complete = true;
+    for (size_t k = 0; k < p->graph->node_count; k++) {
+        const struct node *n = p->graph->nodes[k];
+
+        if (!p->needed[k])
+            continue;
+        if (ready(p, n) && !plan_node(p, n))
+            return false;
+        if (!q->done[k])
+            q->complete = false;
+    }
+    return true;
+}
+
+static struct program *plan(const struct graph *g, const struct program *before, const struct tensor *tensors,
+                            const bool *content, const struct plan_context *c, bool types_only)
+{
+    struct planner p = { .c = c, .graph = g, .scratch = { .budget = c->budget }, .types_only = types_only };
+    struct program *q = budget_zalloc(c->budget, 1, sizeof *q, c->report);
+    bool ok;
+
+    if (!q)
+        return NULL;
+    q->arena.budget = c->budget;
+    q->graph = g;
+    p.program = q;
+    ok = allocate(&p) && start(&p, before, tensors, content);
+    if (ok) {
+        find_needed(&p);
+        ok = plan_nodes(&p);
+    }
+    if (ok)
+        note_requirements(&p);
+    if (ok && !types_only)
+        ok = place_values(&p);
+    if (ok && !types_only && !q->complete && !q->step_count && !q->wanted_count)
+        ok = fail(c->report, KILN_BAD_MODEL, g->path, "a shape depends on itself: nothing can be run first");
+    arena_release(&p.scratch);
+    if (ok)
+        return q;
+    program_free(q);
+    return NULL;
+}
+
+struct program *plan_program(const struct graph *g, const struct program *before, const struct tensor *tensors,
+                             const bool *content, const struct plan_context *c)
+{
+    return plan(g, before, tensors, content, c, false);
+}
+
+struct program *plan_types(const struct graph *g, const struct tensor *tensors, const struct plan_context *c)
+{
+    return plan(g, NULL, tensors, NULL, c, true);
+}
+
+void program_free(struct program *p)
+{
+    struct budget *b;
+
+    if (!p)
+        return;
+    b = p->arena.budget;
+    arena_release(&p->arena);
+    budget_free(b, p);
+}
+
+bool program_fits(const struct program *p, const struct tensor *tensors)
+{
+    for (size_t k = 0; k < p->requirement_count; k++) {
+        const struct requirement *q = &p->requirements[k];
+        const struct tensor *t = &tensors[q->id];
+
+        if (q->type.kind != t->kind || q->type.dtype != t->dtype)
+            return false;
+        if (t->kind != TENSOR)
+            continue;
+        if (!same_shape(&q->type, t))
+            return false;
+        if (q->type.data && (!t->data || memcmp(q->type.data, t->data, (size_t)tensor_bytes(t)) != 0))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,81 @@
+/* A program: a graph planned for concrete shapes. Immutable once made; a frame (run/frame.h) gives it memory and runs it.
+ *
+ * Where only running can tell a size or a value that planning needs, a program ends early: it is a segment, and the next one is planned
+ * from what has been run by then. A program remembers what it took for granted (`requirements`), so that it can be used again. */
+#ifndef KILN_PLAN_PROGRAM_H
+#define KILN_PLAN_PROGRAM_H
+
+#include "graph/graph.h"
+
+struct kernels; /* kernels/kernels.h */
+
+enum place_kind {
+    PLACE_NONE,     /* not of this segment */
+    PLACE_OUTSIDE,  /* an input, a captured value, a state, or made by an earlier segment: the frame knows where */
+    PLACE_CONSTANT, /* at types[id].data */
+    PLACE_ARENA,    /* at `at` bytes into the program's arena */
+    PLACE_VIEW,     /* the memory of value `root`, which the frame knows */
+    PLACE_RUN,      /* the operator allocates it while running */
+};
+
+struct place {
+    enum place_kind kind;
+    int root;
+    int64_t at;
+};
+
+struct program_step {
+    const struct node *node;
+    int64_t scratch; /* bytes into the arena */
+    bool *read;      /* for each output slot: does anybody read it? */
+};
+
+struct requirement {
+    int id;
+    struct tensor type; /* data: the content that was taken for granted, or NULL */
+};
+
+struct carry {
+    int out, in; /* value ids */
+};
+
+struct program {
+    struct arena arena;
+    const struct graph *graph;
+    struct tensor *types;  /* by value id; rank UNKNOWN where this segment does not know */
+    struct place *places;  /* by value id */
+    bool *done;            /* by node id: run by this segment or an earlier one, or folded away */
+    int *defined;          /* ids of the values that this segment gives a place */
+    size_t defined_count;
+    struct program_step *steps;
+    size_t step_count;
+    struct requirement *requirements;
+    size_t requirement_count;
+    struct carry *carries;
+    size_t carry_count;
+    int *wanted; /* values whose content the next segment needs */
+    size_t wanted_count;
+    int64_t arena_bytes;
+    bool complete;
+};
+
+struct plan_context {
+    const struct kernels *kernels;
+    int threads;
+    struct budget *budget;
+    struct report *report;
+};
+
+/* Plans the segment after `before` (NULL: the first). `tensors`, by value id, holds the types of all that the caller provides: inputs,
+ * captured values, initializers that are inputs or train, and whatever earlier segments have made; of the values in `before->wanted` and of
+ * values with `content` set (may be NULL) the data is read too. NULL with an error in the report. */
+struct program *plan_program(const struct graph *g, const struct program *before, const struct tensor *tensors,
+                             const bool *content, const struct plan_context *c);
+void program_free(struct program *p);
+bool program_fits(const struct program *p, const struct tensor *tensors);
+
+/* Types of all values for given types of inputs, as far as planning can tell them, without placing anything: types[id] by value id, rank
+ * UNKNOWN where it cannot. What the backward pass is built from. The result is freed with program_free. */
+struct program *plan_types(const struct graph *g, const struct tensor *tensors, const struct plan_context *c);
+
+#endif

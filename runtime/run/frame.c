@@ -1,0 +1,386 @@
+#include "run/frame.h"
+#include "run/profile.h"
+#include <string.h>
+
+/* Programs kept for one graph: shapes met before need no planning. Past that number the one not used for longest goes. */
+enum { MAX_BOUND = 32 };
+
+struct late_view { /* a view of memory that is only known while running */
+    struct tensor *out;
+    const struct tensor *root;
+};
+
+struct bound_step {
+    struct step step;
+    bool (*run)(struct step *s); /* NULL: only views */
+    struct late_view *views;
+    int view_count;
+};
+
+/* A program with memory. */
+struct bound {
+    struct program *program;
+    struct bound *before; /* the segment before it; NULL for a first one */
+    struct bound *next;   /* of all of the frame's */
+    char *memory;
+    struct bound_step *steps;
+    size_t step_count;
+    uint64_t used;
+    bool dead;
+};
+
+struct frame {
+    struct engine *engine;
+    const struct graph *graph;
+    struct arena arena;
+    struct tensor *tensors; /* by value id */
+    struct frame **children; /* by node id and subgraph */
+    struct heap heap;
+    struct bound *bounds;
+    struct bound *entered; /* whose places the tensors have, if it is the only segment */
+    struct bound *first, *last; /* of the latest run */
+    size_t bound_count;
+    uint64_t clock;
+};
+
+enum { CHILDREN = 2 }; /* subgraphs that a node may have: then and else */
+
+struct frame *frame_new(struct engine *e, const struct graph *g, struct report *r)
+{
+    struct frame *f = budget_zalloc(e->budget, 1, sizeof *f, r);
+
+    if (!f)
+        return NULL;
+    f->engine = e;
+    f->graph = g;
+    f->arena.budget = f->heap.budget = e->budget;
+    f->tensors = arena_array(&f->arena, g->value_count, sizeof *f->tensors, r);
+    f->children = arena_array(&f->arena, g->node_count, CHILDREN * sizeof *f->children, r);
+    if (!f->tensors || !f->children) {
+        frame_free(f);
+        return NULL;
+    }
+    for (size_t k = 0; k < g->value_count; k++) {
+        const struct value *v = g->values[k];
+
+        f->tensors[k].rank = UNKNOWN;
+        if (v->initializer)
+            f->tensors[k] = *v->initializer;
+    }
+    return f;
+}
+
+static void bound_free(struct frame *f, struct bound *b)
+{
+    struct budget *budget = f->engine->budget;
+
+    budget_free_pages(budget, b->memory, (size_t)b->program->arena_bytes);
+    program_free(b->program); /* its arena holds b's arrays too */
+    budget_free(budget, b);
+    f->bound_count--;
+}
+
+/* Frames nest no deeper than subgraphs, which the loader bounds. */
+void frame_free(struct frame *f)
+{
+    if (!f)
+        return;
+    while (f->bounds) {
+        struct bound *b = f->bounds;
+
+        f->bounds = b->next;
+        bound_free(f, b);
+    }
+    for (size_t k = 0; f->children && k < CHILDREN * f->graph->node_count; k++)
+        frame_free(f->children[k]);
+    heap_reset(&f->heap);
+    arena_release(&f->arena);
+    budget_free(f->engine->budget, f);
+}
+
+void frame_set(struct frame *f, const struct value *v, const struct tensor *t)
+{
+    f->tensors[v->id] = *t;
+}
+
+const struct tensor *frame_get(const struct frame *f, const struct value *v)
+{
+    return &f->tensors[v->id];
+}
+
+const struct program *frame_program(const struct frame *f)
+{
+    return f->first ? f->first->program : NULL;
+}
+
+/* -- binding ---------------------------------------------------------------------------------------------------------- */
+
+/* Marks and frees the segments that hang on dead ones, then the dead. */
+static void sweep(struct frame *f)
+{
+    bool more = true;
+
+    while (more) {
+        more = false;
+        for (struct bound *b = f->bounds; b; b = b->next)
+            if (!b->dead && b->before && b->before->dead)
+                more = b->dead = true;
+    }
+    for (struct bound **at = &f->bounds; *at;) {
+        struct bound *b = *at;
+
+        if (!b->dead) {
+            at = &b->next;
+            continue;
+        }
+        *at = b->next;
+        bound_free(f, b);
+    }
+}
+
+/* Between runs nothing points into a bound program, so any may go. */
+static void evict(struct frame *f)
+{
+    f->first = f->last = NULL;
+    while (f->bound_count > MAX_BOUND) {
+        struct bound *oldest = NULL;
+
+        for (struct bound *b = f->bounds; b; b = b->next)
+            if (!b->before && (!oldest || b->used < oldest->used))
+                oldest = b;
+        oldest->dead = true;
+        f->entered = NULL;
+        sweep(f);
+    }
+}
+
+static bool bind_step(struct frame *f, struct bound *b, struct bound_step *to, const struct program_step *from,
+                      struct report *r)
+{
+    const struct node *n = from->node;
+    struct arena *arena = &b->program->arena;
+    const struct tensor **in = arena_array(arena, (size_t)(n->inputs + n->captured), sizeof *in, r);
+    struct tensor **out = arena_array(arena, (size_t)n->slots, sizeof *out, r);
+
+    to->views = arena_array(arena, (size_t)n->slots, sizeof *to->views, r);
+    if (!in || !out || !to->views)
+        return false;
+    for (int k = 0; k < n->inputs + n->captured; k++)
+        in[k] = n->in[k] ? &f->tensors[n->in[k]->id] : NULL;
+    for (int k = 0; k < n->slots; k++) {
+        if (!from->read[k])
+            continue;
+        out[k] = &f->tensors[n->out[k]->id];
+        if (b->program->places[n->out[k]->id].kind == PLACE_VIEW)
+            to->views[to->view_count++] = (struct late_view){ out[k], &f->tensors[b->program->places[n->out[k]->id].root] };
+    }
+    to->run = n->def->run;
+    to->step = (struct step){ .node = n,
+                              .attrs = n->attrs,
+                              .in = in,
+                              .out = out,
+                              .scratch = from->scratch < 0 ? NULL : b->memory + from->scratch,
+                              .k = f->engine->kernels,
+                              .pool = f->engine->pool,
+                              .seed = f->engine->seed,
+                              .heap = &f->heap,
+                              .frame = f };
+    return true;
+}
+
+static struct bound *bind(struct frame *f, struct program *p, struct bound *before, struct report *r)
+{
+    struct bound *b = budget_zalloc(f->engine->budget, 1, sizeof *b, r);
+
+    if (b)
+        b->program = p;
+    if (b)
+        b->steps = arena_array(&p->arena, p->step_count, sizeof *b->steps, r);
+    if (!b || !b->steps || !(b->memory = budget_alloc_pages(f->engine->budget, (size_t)p->arena_bytes, r))) {
+        program_free(p);
+        budget_free(f->engine->budget, b);
+        return NULL;
+    }
+    b->before = before;
+    b->next = f->bounds;
+    f->bounds = b;
+    f->bound_count++;
+    for (size_t k = 0; k < p->step_count; k++) {
+        struct bound_step *s = &b->steps[b->step_count];
+
+        if (!bind_step(f, b, s, &p->steps[k], r)) {
+            b->dead = true;
+            sweep(f);
+            return NULL;
+        }
+        if (s->run || s->view_count)
+            b->step_count++;
+        else
+            memset(s, 0, sizeof *s);
+    }
+    return b;
+}
+
+static struct bound *find_or_plan(struct frame *f, struct bound *before, struct report *r)
+{
+    const struct plan_context c = { .kernels = f->engine->kernels,
+                                    .threads = pool_threads(f->engine->pool),
+                                    .budget = f->engine->budget,
+                                    .report = r };
+    struct program *p;
+
+    for (struct bound *b = f->bounds; b; b = b->next)
+        if (b->before == before && program_fits(b->program, f->tensors))
+            return b;
+    p = plan_program(f->graph, before ? before->program : NULL, f->tensors, NULL, &c);
+    return p ? bind(f, p, before, r) : NULL;
+}
+
+/* -- running ---------------------------------------------------------------------------------------------------------- */
+
+/* Gives each value that the segment defines its type and, where that is known already, its memory. */
+static void enter(struct frame *f, struct bound *b)
+{
+    const struct program *p = b->program;
+
+    if (f->entered == b)
+        return;
+    for (size_t k = 0; k < p->defined_count; k++) {
+        const int id = p->defined[k];
+
+        f->tensors[id] = p->types[id];
+        if (p->places[id].kind == PLACE_ARENA)
+            f->tensors[id].data = b->memory + p->places[id].at;
+    }
+    f->entered = p->complete && !b->before ? b : NULL;
+}
+
+static bool execute(struct frame *f, struct bound *b, struct report *r)
+{
+    enter(f, b);
+    for (size_t k = 0; k < b->step_count; k++) {
+        struct bound_step *s = &b->steps[k];
+        const int errors = r->error.count;
+        uint64_t start;
+
+        for (int v = 0; v < s->view_count; v++)
+            s->views[v].out->data = s->views[v].root->data;
+        if (!s->run)
+            continue;
+        s->step.report = r;
+        s->step.number = f->engine->number;
+        s->step.seed = f->engine->seed;
+        start = profile_start(f->engine->profile);
+        if (!s->run(&s->step)) {
+            if (r->error.count == errors)
+                step_error(&s->step, "failed");
+            return false;
+        }
+        profile_stop(f->engine->profile, s->step.node, start);
+    }
+    return true;
+}
+
+/* Values of earlier runs must not be taken for this run's. */
+static void forget(struct frame *f)
+{
+    for (struct bound *b = f->last; b; b = b->before)
+        if (f->entered != b)
+            for (size_t k = 0; k < b->program->defined_count; k++)
+                f->tensors[b->program->defined[k]] = (struct tensor){ .rank = UNKNOWN };
+}
+
+static struct bound *start(struct frame *f, struct report *r)
+{
+    struct bound *b;
+
+    forget(f);
+    heap_reset(&f->heap);
+    if (f->bound_count > MAX_BOUND)
+        evict(f);
+    b = find_or_plan(f, NULL, r);
+    f->first = f->last = b;
+    if (b)
+        b->used = ++f->clock;
+    return b;
+}
+
+const struct program *frame_plan(struct frame *f, struct report *r)
+{
+    const struct bound *b = start(f, r);
+
+    return b ? b->program : NULL;
+}
+
+bool frame_run(struct frame *f, struct report *r)
+{
+    struct bound *b = start(f, r);
+
+    while (b) {
+        f->last = b;
+        if (!execute(f, b, r))
+            return false;
+        if (b->program->complete)
+            return true;
+        b = find_or_plan(f, b, r);
+    }
+    return false;
+}
+
+void frame_commit(struct frame *f)
+{
+    for (const struct bound *b = f->last; b; b = b->before)
+        for (size_t k = 0; k < b->program->carry_count; k++) {
+            const struct carry *c = &b->program->carries[k];
+            const int64_t bytes = tensor_bytes(&f->tensors[c->in]);
+
+            if (bytes > 0 && f->tensors[c->out].data != f->tensors[c->in].data)
+                memcpy(f->tensors[c->in].data, f->tensors[c->out].data, (size_t)bytes);
+        }
+}
+
+/* -- what operators call ---------------------------------------------------------------------------------------------- */
+
+bool step_error(struct step *s, const char *format, ...)
+{
+    char where[WHERE_TEXT];
+    va_list args;
+
+    va_start(args, format);
+    fail_v(s->report, KILN_RUN_FAILED, node_where(s->node, where), format, args);
+    va_end(args);
+    return false;
+}
+
+bool step_alloc(struct step *s, int out, enum dtype dtype, int rank, const int64_t *dims)
+{
+    struct tensor *t = s->out[out];
+
+    if (!t)
+        return true;
+    if (!tensor_shape(t, dtype, rank, dims))
+        return step_error(s, "output %d would have more bytes than can be counted", out);
+    t->data = heap_alloc(s->heap, (size_t)tensor_bytes(t), s->report);
+    return t->data;
+}
+
+bool step_call(struct step *s, int g, const struct tensor *const *inputs, struct tensor *outputs)
+{
+    const struct graph *sub = s->node->graph_of[g];
+    struct frame *f = s->frame, **child;
+
+    if (!f || g >= CHILDREN)
+        return step_error(s, "a subgraph cannot be run here");
+    child = &f->children[CHILDREN * s->node->id + g];
+    if (!*child && !(*child = frame_new(f->engine, sub, s->report)))
+        return false;
+    for (size_t k = 0; k < sub->input_count; k++)
+        frame_set(*child, sub->inputs[k], inputs[k]);
+    for (size_t k = 0; k < sub->capture_count; k++)
+        frame_set(*child, sub->captures[k].inner, &f->tensors[sub->captures[k].outer->id]);
+    if (!frame_run(*child, s->report))
+        return false;
+    for (size_t k = 0; k < sub->output_count; k++)
+        outputs[k] = *frame_get(*child, sub->outputs[k]);
+    return true;
+}

@@ -1,0 +1,40 @@
+/* A frame runs one graph: it holds a tensor for each value, the programs that were planned for the shapes met so far, and their memory.
+ * A subgraph has a frame of its own, kept between calls. A frame belongs to one thread. */
+#ifndef KILN_RUN_FRAME_H
+#define KILN_RUN_FRAME_H
+
+#include "ops/op.h"
+#include "plan/program.h"
+
+struct profile; /* run/profile.h */
+
+/* What all frames of a session share. */
+struct engine {
+    const struct kernels *kernels;
+    struct pool *pool;
+    struct budget *budget;
+    struct profile *profile; /* NULL: none is taken */
+    uint64_t seed, number;   /* of random numbers (op.h) */
+};
+
+struct frame;
+
+struct frame *frame_new(struct engine *e, const struct graph *g, struct report *r);
+void frame_free(struct frame *f);
+
+/* Gives a value from outside: an input, a captured value, or an initializer that may be overridden or that trains. Only the data pointer
+ * is kept; it must stay until the run is over, or, for state, until it is set again. */
+void frame_set(struct frame *f, const struct value *v, const struct tensor *t);
+/* What is known of a value now: after a run, of the graph's outputs. Memory belongs to the frame, until the next run. */
+const struct tensor *frame_get(const struct frame *f, const struct value *v);
+
+/* Plans what is not planned yet, and runs. Every input must have been set. */
+bool frame_run(struct frame *f, struct report *r);
+/* Takes staged next values (running statistics) over into the memory of what they replace. After a whole step, never before. */
+void frame_commit(struct frame *f);
+/* The program that the first segment ran last; NULL before the first run. */
+const struct program *frame_program(const struct frame *f);
+/* Plans for the types set now, without running: for those who only look. */
+const struct program *frame_plan(struct frame *f, struct report *r);
+
+#endif

@@ -1,0 +1,33 @@
+/* A session runs a graph on tensors from outside: it checks them against what the graph declares, and owns threads, memory and plans. */
+#ifndef KILN_RUN_SESSION_H
+#define KILN_RUN_SESSION_H
+
+#include "run/frame.h"
+
+struct session_options {
+    int threads;   /* 0: one for each CPU */
+    size_t memory; /* bytes for plans, activations and what running makes; 0 is no limit */
+    uint64_t seed; /* of random operators */
+};
+
+struct session {
+    struct budget budget;
+    struct engine engine;
+    const struct graph *graph;
+    struct frame *frame;
+    bool *given; /* by value id */
+};
+
+/* The graph must outlive the session. NULL with an error. */
+struct session *session_new(const struct graph *g, const struct session_options *o, struct report *r);
+void session_free(struct session *s);
+
+/* Is `t` what input `v` declares? Symbolic dimensions are checked against each other when running. */
+bool session_check(const struct value *v, const struct tensor *t, struct report *r);
+/* The data must stay until the run is over. An initializer that is also an input may be set too. */
+bool session_set(struct session *s, const struct value *v, const struct tensor *t, struct report *r);
+bool session_run(struct session *s, struct report *r);
+/* Output k; its memory belongs to the session, until the next run. */
+const struct tensor *session_output(const struct session *s, size_t k);
+
+#endif

@@ -1,0 +1,53 @@
+#include "tensor/dtype.h"
+#include <string.h>
+
+const struct dtype_traits dtype_traits[DTYPES] = {
+    [UNDEFINED] = { "undefined", "none", 0, 0, CLASS_NONE, false },
+    [F32] = { "float", "f32", 4, 32, CLASS_FLOAT, false },
+    [U8] = { "uint8", "u8", 1, 8, CLASS_UINT, false },
+    [I8] = { "int8", "i8", 1, 8, CLASS_INT, false },
+    [U16] = { "uint16", "u16", 2, 16, CLASS_UINT, false },
+    [I16] = { "int16", "i16", 2, 16, CLASS_INT, false },
+    [I32] = { "int32", "i32", 4, 32, CLASS_INT, false },
+    [I64] = { "int64", "i64", 8, 64, CLASS_INT, false },
+    [STRING] = { "string", "str", sizeof(void *), 0, CLASS_STRING, false },
+    [BOOL] = { "bool", "bool", 1, 8, CLASS_BOOL, false },
+    [F16] = { "float16", "f16", 2, 16, CLASS_FLOAT, true },
+    [F64] = { "double", "f64", 8, 64, CLASS_FLOAT, false },
+    [U32] = { "uint32", "u32", 4, 32, CLASS_UINT, false },
+    [U64] = { "uint64", "u64", 8, 64, CLASS_UINT, false },
+    [C64] = { "complex64", "c64", 8, 64, CLASS_COMPLEX, false },
+    [C128] = { "complex128", "c128", 16, 128, CLASS_COMPLEX, false },
+    [BF16] = { "bfloat16", "bf16", 2, 16, CLASS_FLOAT, true },
+    [F8E4M3FN] = { "float8e4m3fn", "f8e4m3fn", 0, 8, CLASS_FLOAT, false },
+    [F8E4M3FNUZ] = { "float8e4m3fnuz", "f8e4m3fnuz", 0, 8, CLASS_FLOAT, false },
+    [F8E5M2] = { "float8e5m2", "f8e5m2", 0, 8, CLASS_FLOAT, false },
+    [F8E5M2FNUZ] = { "float8e5m2fnuz", "f8e5m2fnuz", 0, 8, CLASS_FLOAT, false },
+    [U4] = { "uint4", "u4", 0, 4, CLASS_UINT, false },
+    [I4] = { "int4", "i4", 0, 4, CLASS_INT, false },
+    [F4E2M1] = { "float4e2m1", "f4e2m1", 0, 4, CLASS_FLOAT, false },
+    [F8E8M0] = { "float8e8m0", "f8e8m0", 0, 8, CLASS_FLOAT, false },
+    [U2] = { "uint2", "u2", 0, 2, CLASS_UINT, false },
+    [I2] = { "int2", "i2", 0, 2, CLASS_INT, false },
+};
+
+static bool is(const char *text, const char *s, size_t length)
+{
+    return strlen(text) == length && memcmp(text, s, length) == 0;
+}
+
+enum dtype dtype_of_code(const char *code, size_t length)
+{
+    for (int d = UNDEFINED + 1; d < DTYPES; d++)
+        if (is(dtype_traits[d].code, code, length))
+            return (enum dtype)d;
+    return UNDEFINED;
+}
+
+enum dtype dtype_of_name(const char *name, size_t length)
+{
+    for (int d = UNDEFINED + 1; d < DTYPES; d++)
+        if (is(dtype_traits[d].name, name, length))
+            return (enum dtype)d;
+    return UNDEFINED;
+}

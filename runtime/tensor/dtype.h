@@ -1,0 +1,77 @@
+/* The element types, one table of traits. Numbers are those of TensorProto.DataType. */
+#ifndef KILN_TENSOR_DTYPE_H
+#define KILN_TENSOR_DTYPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum dtype {
+    UNDEFINED = 0,
+    F32 = 1,
+    U8 = 2,
+    I8 = 3,
+    U16 = 4,
+    I16 = 5,
+    I32 = 6,
+    I64 = 7,
+    STRING = 8,
+    BOOL = 9,
+    F16 = 10,
+    F64 = 11,
+    U32 = 12,
+    U64 = 13,
+    C64 = 14,
+    C128 = 15,
+    BF16 = 16,
+    F8E4M3FN = 17,
+    F8E4M3FNUZ = 18,
+    F8E5M2 = 19,
+    F8E5M2FNUZ = 20,
+    U4 = 21,
+    I4 = 22,
+    F4E2M1 = 23,
+    F8E8M0 = 24,
+    U2 = 25,
+    I2 = 26,
+    DTYPES
+};
+
+enum dtype_class { CLASS_NONE, CLASS_FLOAT, CLASS_INT, CLASS_UINT, CLASS_BOOL, CLASS_STRING, CLASS_COMPLEX };
+
+struct dtype_traits {
+    const char *name; /* the standard's: "float", "int64" */
+    const char *code; /* ours: "f32", "i64" */
+    uint8_t size;     /* bytes of an element in memory; 0 for types that Kiln does not compute with yet */
+    uint8_t bits;     /* bits of an element in a file */
+    enum dtype_class class;
+    bool storage; /* widened to float to compute with: float16, bfloat16 */
+};
+
+extern const struct dtype_traits dtype_traits[DTYPES];
+
+static inline bool dtype_valid(int64_t d)
+{
+    return d > 0 && d < DTYPES;
+}
+static inline size_t dtype_size(enum dtype d)
+{
+    return dtype_traits[d].size;
+}
+static inline const char *dtype_name(enum dtype d)
+{
+    return dtype_valid(d) ? dtype_traits[d].name : "undefined";
+}
+static inline bool dtype_is_float(enum dtype d)
+{
+    return dtype_traits[d].class == CLASS_FLOAT;
+}
+/* The type that sums and statistics of `d` are kept in: double for double, float for the other floats, else `d`. */
+static inline enum dtype dtype_compute(enum dtype d)
+{
+    return dtype_traits[d].storage ? F32 : d;
+}
+enum dtype dtype_of_code(const char *code, size_t length); /* "f32" -> F32; UNDEFINED where there is none */
+enum dtype dtype_of_name(const char *name, size_t length); /* "float" -> F32 */
+
+#endif

@@ -1,0 +1,92 @@
+/* A value: a dense tensor, nearly always; its memory belongs to somebody else. */
+#ifndef KILN_TENSOR_TENSOR_H
+#define KILN_TENSOR_TENSOR_H
+
+#include "base/memory.h"
+#include "tensor/dtype.h"
+
+enum { MAX_RANK = 16, UNKNOWN = -1 }; /* more dimensions are refused, by name of the limit */
+
+enum kind { TENSOR, SEQUENCE, OPTIONAL, SPARSE, MAP, KINDS };
+
+/* While planning, `data` is NULL but for a value that is known already, and a dimension (or the rank) is UNKNOWN where only running will
+ * tell. A sequence or an optional has the dtype of its elements, rank UNKNOWN, and a `struct sequence` or `struct optional` at `data`. */
+struct tensor {
+    enum kind kind;
+    enum kind element_kind; /* of a sequence or an optional: what it holds */
+    enum dtype dtype;
+    int rank;
+    int64_t dims[MAX_RANK];
+    void *data;
+};
+
+struct sequence { /* lives on a heap (tensor/heap.h), immutable once made */
+    int64_t count;
+    struct tensor items[];
+};
+
+struct optional {
+    bool present;
+    struct tensor value;
+};
+
+/* An element of a string tensor is a pointer to one of these: operators that only move values see 8 bytes. Immutable; owned by the
+ * model or by the heap of the run that made it. A NULL pointer is the empty string. */
+struct string {
+    size_t length;
+    char bytes[]; /* no NUL is promised */
+};
+
+static inline int64_t tensor_count(const struct tensor *t) /* elements; UNKNOWN where a dimension is; overflow was checked at the door */
+{
+    int64_t n = 1;
+
+    if (t->rank < 0)
+        return UNKNOWN;
+    for (int d = 0; d < t->rank; d++) {
+        if (t->dims[d] < 0)
+            return UNKNOWN;
+        n *= t->dims[d];
+    }
+    return n;
+}
+static inline int64_t tensor_bytes(const struct tensor *t)
+{
+    const int64_t n = tensor_count(t);
+
+    return n < 0 ? UNKNOWN : n * (int64_t)dtype_size(t->dtype);
+}
+static inline bool tensor_known(const struct tensor *t) /* are all dimensions known? */
+{
+    return t->kind == TENSOR && tensor_count(t) >= 0;
+}
+
+/* Sets dtype and shape, data NULL. False where an element count or a byte count overflows int64, a dimension is below UNKNOWN, or the
+ * rank is above MAX_RANK. */
+bool tensor_shape(struct tensor *t, enum dtype dtype, int rank, const int64_t *dims);
+bool same_shape(const struct tensor *a, const struct tensor *b);
+bool same_type(const struct tensor *a, const struct tensor *b); /* kind, dtype and shape */
+/* "float[2,3]", "seq(float[?])" into `buffer`, which is returned. */
+enum { TYPE_TEXT = 256 };
+const char *tensor_text(const struct tensor *t, char buffer[TYPE_TEXT]);
+
+/* The shape of two or more shapes broadcast together (https://onnx.ai/onnx/repo-docs/Broadcasting.html): widens *rank and dims by `t`.
+ * False where they do not fit. Start with rank 0. */
+bool broadcast(int *rank, int64_t dims[MAX_RANK], const struct tensor *t);
+
+/* `axis` in [-rank, rank) made positive, or -1. */
+static inline int wrap_axis(int64_t axis, int rank)
+{
+    return axis < -rank || axis >= rank ? -1 : (int)(axis < 0 ? axis + rank : axis);
+}
+/* The product of dims[from..to). */
+static inline int64_t dims_product(const int64_t *dims, int from, int to)
+{
+    int64_t n = 1;
+
+    for (int d = from; d < to; d++)
+        n *= dims[d];
+    return n;
+}
+
+#endif

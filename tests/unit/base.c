@@ -1,0 +1,352 @@
+#include "base/cpu.h"
+#include "base/map.h"
+#include "base/text.h"
+#include "unit.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -- status ----------------------------------------------------------------------------------------------------------
+ */
+
+struct heard {
+    int count;
+    kiln_status code;
+    char where[64], message[512];
+};
+
+static void hear(void *user, kiln_status code, const char *where, const char *message)
+{
+    struct heard *h = user;
+
+    h->count++;
+    h->code = code;
+    snprintf(h->where, sizeof h->where, "%s", where);
+    snprintf(h->message, sizeof h->message, "%s", message);
+}
+
+START_TEST(first_error_wins_and_all_are_heard)
+{
+    struct heard heard = { 0 };
+    struct report r = { .notify = hear, .user = &heard };
+
+    ck_assert(!failed(&r));
+    warn(&r, "node", "odd, but not wrong");
+    ck_assert(!failed(&r));
+    ck_assert_int_eq(heard.code, KILN_OK);
+    ck_assert(!fail(&r, KILN_BAD_MODEL, "main/node[1]", "first %d", 1));
+    ck_assert(!fail(&r, KILN_IO, NULL, "second"));
+    ck_assert(failed(&r));
+    ck_assert_int_eq(r.error.code, KILN_BAD_MODEL);
+    ck_assert_int_eq(r.error.count, 2);
+    ck_assert_str_eq(r.error.where, "main/node[1]");
+    ck_assert_str_eq(r.error.message, "first 1");
+    ck_assert_int_eq(heard.count, 3);
+    ck_assert_str_eq(heard.where, "");
+    ck_assert_str_eq(heard.message, "second");
+    ck_assert(!fail(NULL, KILN_IO, NULL, "nobody listens"));
+}
+END_TEST
+
+START_TEST(control_characters_are_escaped)
+{
+    struct report r = { 0 };
+
+    fail(&r, KILN_BAD_MODEL, "a\nb", "name '%s'", "\x1b[31m\x7f\xc3\xa9\t");
+    ck_assert_str_eq(r.error.where, "a\\x0ab");
+    ck_assert_str_eq(r.error.message, "name '\\x1b[31m\\x7f\xc3\xa9\\x09'");
+}
+END_TEST
+
+START_TEST(long_messages_are_cut)
+{
+    struct report r = { 0 };
+    char name[2000];
+
+    memset(name, '\n', sizeof name - 1); /* each becomes four characters */
+    name[sizeof name - 1] = 0;
+    fail(&r, KILN_BAD_MODEL, name, "%s", name);
+    ck_assert_uint_lt(strlen(r.error.message), sizeof r.error.message);
+    ck_assert_uint_gt(strlen(r.error.message), sizeof r.error.message - 16);
+    ck_assert_uint_lt(strlen(r.error.where), sizeof r.error.where);
+    ck_assert_ptr_null(strchr(r.error.message, '\n'));
+}
+END_TEST
+
+START_TEST(every_status_has_words)
+{
+#define CHECK(name, number, words) ck_assert_str_eq(kiln_status_text(name), words);
+    KILN_STATUSES(CHECK)
+#undef CHECK
+    ck_assert_str_eq(kiln_status_text((kiln_status)77), "unknown status");
+}
+END_TEST
+
+/* -- memory ----------------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(budget_counts_and_limits)
+{
+    struct budget b = { .limit = 10000 };
+    struct report r = { 0 };
+    void *p = budget_alloc(&b, 4000, &r), *q;
+
+    ck_assert_ptr_nonnull(p);
+    ck_assert_uint_eq((uintptr_t)p % 64, 0);
+    ck_assert_uint_ge(b.used, 4000);
+    ck_assert_ptr_null(budget_alloc(&b, 8000, &r));
+    ck_assert_int_eq(r.error.code, KILN_LIMIT);
+    q = budget_alloc(&b, 4000, NULL);
+    ck_assert_ptr_nonnull(q);
+    ck_assert_uint_eq(b.used, b.peak);
+    budget_free(&b, p);
+    budget_free(&b, q);
+    budget_free(&b, NULL);
+    ck_assert_uint_eq(b.used, 0);
+    ck_assert_uint_ge(b.peak, 8000);
+}
+END_TEST
+
+START_TEST(budget_refuses_what_overflows)
+{
+    struct budget b = { 0 };
+    struct report r = { 0 };
+    size_t capacity = 0;
+    int *array = NULL;
+
+    ck_assert_ptr_null(budget_alloc(&b, SIZE_MAX, &r));
+    ck_assert_ptr_null(budget_alloc(&b, SIZE_MAX - 64, &r));
+    ck_assert_ptr_null(budget_alloc_pages(&b, SIZE_MAX, &r));
+    ck_assert_ptr_null(budget_zalloc(&b, SIZE_MAX / 2, 3, &r));
+    ck_assert(!budget_grow(&b, &array, &capacity, SIZE_MAX, sizeof *array, &r));
+    ck_assert_ptr_null(array);
+    ck_assert_int_eq(r.error.count, 5);
+    ck_assert_uint_eq(b.used, 0);
+    ck_assert(!add_size(INT64_MAX, 1, &(int64_t){ 0 }));
+    ck_assert(!mul_size(INT64_MAX / 2 + 1, 2, &(int64_t){ 0 }));
+}
+END_TEST
+
+START_TEST(budget_grow_keeps_what_is_there)
+{
+    struct budget b = { 0 };
+    size_t capacity = 0;
+    int *array = NULL;
+
+    for (int k = 0; k < 1000; k++) {
+        ck_assert(budget_grow(&b, &array, &capacity, (size_t)k + 1, sizeof *array, NULL));
+        ck_assert_int_eq(array[k], 0);
+        array[k] = k;
+    }
+    for (int k = 0; k < 1000; k++)
+        ck_assert_int_eq(array[k], k);
+    budget_free(&b, array);
+    ck_assert_uint_eq(b.used, 0);
+}
+END_TEST
+
+START_TEST(pages_are_charged)
+{
+    struct budget b = { .limit = 1 << 20 };
+    char *p = budget_alloc_pages(&b, 100000, NULL);
+
+    ck_assert_ptr_nonnull(p);
+    p[0] = p[99999] = 1;
+    ck_assert_uint_eq(b.used, 100000);
+    ck_assert_ptr_null(budget_alloc_pages(&b, 1 << 20, NULL));
+    budget_free_pages(&b, p, 100000);
+    p = budget_alloc_pages(&b, 0, NULL);
+    ck_assert_ptr_nonnull(p);
+    budget_free_pages(&b, p, 0);
+    ck_assert_uint_eq(b.used, 0);
+}
+END_TEST
+
+START_TEST(arena_gives_zeroed_aligned_memory)
+{
+    static const char zero[5000];
+    struct budget b = { 0 };
+    struct arena a = { .budget = &b };
+
+    for (size_t k = 0; k < 200; k++) {
+        char *p = arena_alloc(&a, k * 25, NULL);
+
+        ck_assert_ptr_nonnull(p);
+        ck_assert_uint_eq((uintptr_t)p % 64, 0);
+        ck_assert_mem_eq(p, zero, k * 25);
+        memset(p, 0xff, k * 25);
+    }
+    ck_assert_str_eq(arena_printf(&a, NULL, "%s-%d", "conv", 11), "conv-11");
+    ck_assert_str_eq(arena_string(&a, "truncate", 5, NULL), "trunc");
+    ck_assert_str_eq(arena_string(&a, NULL, 0, NULL), "");
+    ck_assert_ptr_null(arena_array(&a, SIZE_MAX / 2, 3, NULL));
+    ck_assert_ptr_null(arena_alloc(&a, SIZE_MAX, NULL));
+    ck_assert_ptr_null(arena_string(&a, "", SIZE_MAX, NULL));
+    arena_release(&a);
+    ck_assert_uint_eq(b.used, 0);
+}
+END_TEST
+
+START_TEST(arena_passes_on_the_limit)
+{
+    struct budget b = { .limit = 100000 };
+    struct arena a = { .budget = &b };
+    struct report r = { 0 };
+    int n = 0;
+
+    while (arena_alloc(&a, 1000, &r))
+        n++;
+    ck_assert_int_gt(n, 50);
+    ck_assert_int_lt(n, 100);
+    ck_assert_int_eq(r.error.code, KILN_LIMIT);
+    arena_release(&a);
+    ck_assert_uint_eq(b.used, 0);
+}
+END_TEST
+
+/* -- map and text -----------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(map_holds_many_names)
+{
+    enum { NAMES = 100000, LENGTH = 24 };
+    struct budget b = { 0 };
+    char(*names)[LENGTH] = calloc(NAMES, LENGTH);
+    struct map m;
+
+    ck_assert_ptr_nonnull(names);
+    map_init(&m, &b);
+    ck_assert_ptr_null(map_get(&m, "nothing"));
+    ck_assert(!map_has(&m, "nothing"));
+    for (int k = 0; k < NAMES; k++) {
+        void **slot;
+
+        snprintf(names[k], LENGTH, "%d/weight_%d", k % 7, k);
+        slot = map_put(&m, names[k], NULL);
+        ck_assert_ptr_nonnull(slot);
+        ck_assert_ptr_null(*slot);
+        *slot = names[k];
+    }
+    ck_assert_uint_eq(m.count, NAMES);
+    for (int k = 0; k < NAMES; k++) {
+        char copy[LENGTH];
+
+        memcpy(copy, names[k], LENGTH); /* found by what it says, not by where it is */
+        ck_assert_ptr_eq(map_get(&m, copy), names[k]);
+    }
+    ck_assert(!map_has(&m, "7/weight_7"));
+    ck_assert_ptr_eq(*map_put(&m, "3/weight_3", NULL), names[3]);
+    ck_assert_uint_eq(m.count, NAMES);
+    map_release(&m);
+    ck_assert_uint_eq(b.used, 0);
+    free(names);
+}
+END_TEST
+
+START_TEST(map_tells_apart_names_that_share_a_slot)
+{
+    struct budget b = { 0 };
+    struct map m;
+
+    map_init(&m, &b);
+    memset(m.key, 0, sizeof m.key);              /* so that which names collide is the same in every run */
+    for (int letter = 0; letter < 8; letter++) { /* 8 in 16 slots: some share one */
+        static const char *const names[8] = { "a", "b", "c", "d", "e", "f", "g", "" };
+        void **slot = map_put(&m, names[letter], NULL);
+
+        ck_assert_ptr_nonnull(slot);
+        *slot = &m;
+        ck_assert_uint_eq(m.count, (size_t)letter + 1);
+        for (int other = 0; other < 8; other++)
+            ck_assert_int_eq(map_has(&m, names[other]), other <= letter);
+    }
+    map_release(&m);
+}
+END_TEST
+
+START_TEST(map_tells_when_memory_is_out)
+{
+    struct budget b = { .limit = 100 };
+    struct report r = { 0 };
+    struct map m;
+
+    map_init(&m, &b);
+    ck_assert_ptr_null(map_put(&m, "name", &r));
+    ck_assert_int_eq(r.error.code, KILN_LIMIT);
+    ck_assert(!map_has(&m, "name"));
+    map_release(&m);
+}
+END_TEST
+
+START_TEST(text_grows)
+{
+    struct budget b = { 0 };
+    struct text t = { .budget = &b };
+    size_t length = 0;
+
+    for (int k = 0; k < 2000; k++) {
+        char expected[16];
+
+        text_printf(&t, "%d,", k);
+        length += (size_t)snprintf(expected, sizeof expected, "%d,", k);
+        ck_assert_uint_eq(t.length, length);
+        ck_assert_str_eq(t.data + length - strlen(expected), expected);
+    }
+    text_add(&t, "\0x", 2);
+    ck_assert_uint_eq(t.length, length + 2);
+    ck_assert_int_eq(t.data[t.length], 0);
+    text_release(&t);
+    ck_assert_uint_eq(b.used, 0);
+}
+END_TEST
+
+START_TEST(text_stays_failed)
+{
+    struct budget b = { .limit = 1000 };
+    struct report r = { 0 };
+    struct text t = { .budget = &b, .report = &r };
+    size_t length;
+
+    while (!t.failed)
+        text_printf(&t, "%0100d", 0);
+    length = t.length;
+    ck_assert_int_eq(r.error.code, KILN_LIMIT);
+    text_add(&t, "", 0);
+    text_add(&t, "x", 1);
+    ck_assert_uint_eq(t.length, length);
+    ck_assert_int_eq(r.error.count, 1);
+    text_release(&t);
+}
+END_TEST
+
+START_TEST(cpu_levels_have_names)
+{
+    ck_assert_int_le(cpu_level(), CPU_AVX512);
+    ck_assert_str_eq(cpu_level_name(CPU_BASE), "base");
+    ck_assert_str_eq(cpu_level_name(CPU_AVX2), "avx2");
+    ck_assert_str_eq(cpu_level_name(CPU_AVX512), "avx512");
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("base");
+
+    add_test(s, first_error_wins_and_all_are_heard);
+    add_test(s, control_characters_are_escaped);
+    add_test(s, long_messages_are_cut);
+    add_test(s, every_status_has_words);
+    add_test(s, budget_counts_and_limits);
+    add_test(s, budget_refuses_what_overflows);
+    add_test(s, budget_grow_keeps_what_is_there);
+    add_test(s, pages_are_charged);
+    add_test(s, arena_gives_zeroed_aligned_memory);
+    add_test(s, arena_passes_on_the_limit);
+    add_test(s, map_holds_many_names);
+    add_test(s, map_tells_apart_names_that_share_a_slot);
+    add_test(s, map_tells_when_memory_is_out);
+    add_test(s, text_grows);
+    add_test(s, text_stays_failed);
+    add_test(s, cpu_levels_have_names);
+    return s;
+}

@@ -1,0 +1,824 @@
+/* The file formats of data/, on files made here in the real binary formats. */
+#include "data/cifar.h"
+#include "data/csv.h"
+#include "data/idx.h"
+#include "data/npz.h"
+#include "scratch.h"
+#include "unit.h"
+#include <locale.h>
+#include <zlib.h>
+
+static struct tensor t;
+
+static void drop(struct tensor *x)
+{
+    budget_free(&budget, x->data);
+    x->data = NULL;
+}
+
+/* -- npy ------------------------------------------------------------------------------------------------------------- */
+
+enum { ROOM = 65536 };
+
+static unsigned char file[ROOM];
+
+/* A .npy file of the version, the dictionary padded as numpy does; how long it is. */
+static size_t make_npy(int version, const char *dictionary, const void *data, size_t bytes)
+{
+    const size_t start = version == 1 ? 10 : 12, text = strlen(dictionary), total = (start + text + 1 + 63) / 64 * 64;
+
+    memcpy(file, "\x93NUMPY", 6);
+    file[6] = (unsigned char)version;
+    file[7] = 0;
+    file[8] = (unsigned char)(total - start);
+    file[9] = (unsigned char)((total - start) >> 8);
+    file[10] = file[11] = 0;
+    memcpy(file + start, dictionary, text);
+    memset(file + start + text, ' ', total - start - text);
+    file[total - 1] = '\n';
+    memcpy(file + total, data, bytes);
+    return total + bytes;
+}
+
+static bool decode(const void *bytes, size_t size)
+{
+    struct memory_source m;
+
+    memory_source(&m, "a.npy", bytes, size);
+    return npy_read(&t, &m.source, &budget, &report);
+}
+
+START_TEST(npy_reads_every_type_in_both_byte_orders)
+{
+    static const struct {
+        const char *code;
+        enum dtype dtype;
+        int size, part;      /* a complex number swaps its parts */
+        unsigned char one[16]; /* 1, little-endian */
+    } types[] = {
+        { "b1", BOOL, 1, 1, { 1 } },
+        { "i1", I8, 1, 1, { 1 } },
+        { "u1", U8, 1, 1, { 1 } },
+        { "i2", I16, 2, 2, { 1 } },
+        { "u2", U16, 2, 2, { 1 } },
+        { "i4", I32, 4, 4, { 1 } },
+        { "u4", U32, 4, 4, { 1 } },
+        { "i8", I64, 8, 8, { 1 } },
+        { "u8", U64, 8, 8, { 1 } },
+        { "f2", F16, 2, 2, { 0, 0x3c } },
+        { "f4", F32, 4, 4, { 0, 0, 0x80, 0x3f } },
+        { "f8", F64, 8, 8, { 0, 0, 0, 0, 0, 0, 0xf0, 0x3f } },
+        { "c8", C64, 8, 4, { 0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0 } },
+        { "c16", C128, 16, 8, { 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0xc0 } },
+    };
+    char text[128];
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        for (int big = 0; big < 2; big++) {
+            const int size = types[i].size, part = types[i].part;
+            unsigned char data[48];
+
+            for (int k = 0; k < 3 * size; k++)
+                data[k] = types[i].one[big ? k % size / part * part + part - 1 - k % part : k % size];
+            snprintf(text, sizeof text, "{'descr': '%c%s', 'fortran_order': False, 'shape': (3,), }",
+                     size == 1 ? '|' : big ? '>' : '<', types[i].code);
+            expect_ok(decode(file, make_npy(1 + (int)i % 3, text, data, 3 * (size_t)size)));
+            ck_assert_int_eq(t.dtype, types[i].dtype);
+            ck_assert(t.rank == 1 && t.dims[0] == 3);
+            for (int k = 0; k < 3; k++)
+                ck_assert_mem_eq((char *)t.data + k * size, types[i].one, (size_t)size);
+            drop(&t);
+        }
+}
+END_TEST
+
+START_TEST(npy_turns_fortran_order)
+{
+    /* a[i,j,k] = 100 i + 10 j + k with shape (2,3,2), the first axis running fastest */
+    static const int16_t column_major[] = { 0, 100, 10, 110, 20, 120, 1, 101, 11, 111, 21, 121 };
+    const int16_t *v;
+
+    expect_ok(decode(file, make_npy(1, "{'descr': '<i2', 'fortran_order': True, 'shape': (2, 3, 2), }", column_major,
+                                    sizeof column_major)));
+    v = t.data;
+    for (int i = 0; i < 12; i++)
+        ck_assert_int_eq(v[i], 100 * (i / 6) + 10 * (i / 2 % 3) + i % 2);
+    drop(&t);
+}
+END_TEST
+
+START_TEST(npy_reads_what_is_allowed)
+{
+    expect_ok(decode(file, make_npy(1, "{\"shape\":(), \"fortran_order\":True, \"descr\":\"<i4\"}", "\1\0\0\0", 4)));
+    ck_assert(t.rank == 0 && *(int32_t *)t.data == 1);
+    drop(&t);
+    expect_ok(decode(file, make_npy(2, "{'descr': '<f4', 'fortran_order': True, 'shape': (0L, 7), }", "", 0)));
+    ck_assert(t.rank == 2 && t.dims[0] == 0 && t.dims[1] == 7 && t.data);
+    drop(&t);
+    expect_ok(decode(file, make_npy(3, "{'descr': '|b1', 'fortran_order': False, 'shape': (4,)}", "\0\2\377\1", 4)));
+    ck_assert_mem_eq(t.data, "\0\1\1\1", 4);
+    drop(&t);
+}
+END_TEST
+
+START_TEST(npy_refuses_what_is_wrong)
+{
+    static const struct {
+        const char *dictionary;
+        size_t bytes;
+        kiln_status code;
+        const char *message;
+    } wrong[] = {
+        { "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", 8, KILN_UNSUPPORTED, "pickled" },
+        { "{'descr': '<V2', 'fortran_order': False, 'shape': (1,), }", 2, KILN_UNSUPPORTED, "bfloat16" },
+        { "{'descr': 'bfloat16', 'fortran_order': False, 'shape': (1,), }", 2, KILN_UNSUPPORTED, "bfloat16" },
+        { "{'descr': '<U3', 'fortran_order': False, 'shape': (1,), }", 12, KILN_UNSUPPORTED, "'<U3'" },
+        { "{'descr': '<f16', 'fortran_order': False, 'shape': (1,), }", 16, KILN_UNSUPPORTED, "'<f16'" },
+        { "{'descr': '|f4', 'fortran_order': False, 'shape': (1,), }", 4, KILN_UNSUPPORTED, "'|f4'" },
+        { "{'descr': '', 'fortran_order': False, 'shape': (1,), }", 4, KILN_UNSUPPORTED, "''" },
+        { "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", 4, KILN_UNSUPPORTED, "structured" },
+        { "{'descr': '<f4', 'fortran_order': 0, 'shape': (1,), }", 4, KILN_BAD_DATA, "fortran_order" },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", 4, KILN_BAD_DATA, "dimension 0" },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': 1, }", 4, KILN_BAD_DATA, "tuple" },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (1 2), }", 4, KILN_BAD_DATA, "tuple" },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999999999999,), }", 4, KILN_BAD_DATA, "63 bits" },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296, 4), }", 4, KILN_BAD_DATA, "63 bits" },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4294967296, 4294967296), }", 0, KILN_BAD_DATA, "63 bits" },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }", 4, KILN_BAD_DATA, "4000000000000" },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1), }", 4, KILN_LIMIT, "16" },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", 3, KILN_BAD_DATA, "3 bytes of data" },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", 5, KILN_BAD_DATA, "5 bytes of data" },
+        { "{'descr': '<f4', 'fortran_order': False, }", 4, KILN_BAD_DATA, "'shape' is missing" },
+        { "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", 4, KILN_BAD_DATA, "'descr'" },
+        { "{'descr': '<f4', 'order': False, 'shape': (1,)}", 4, KILN_BAD_DATA, "'order'" },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} 1", 4, KILN_BAD_DATA, "follows" },
+        { "{'descr': '<f4' 'fortran_order': False, 'shape': (1,)}", 4, KILN_BAD_DATA, "','" },
+        { "{'descr", 4, KILN_BAD_DATA, "does not end" },
+        { "{descr: '<f4'}", 4, KILN_BAD_DATA, "quoted" },
+        { "", 4, KILN_BAD_DATA, "dictionary" },
+    };
+    static const unsigned char data[32] = { 0 };
+    size_t size;
+
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ck_assert(!decode(file, make_npy(1, wrong[i].dictionary, data, wrong[i].bytes)));
+        ck_assert_ptr_null(t.data);
+        expect_error(wrong[i].code, wrong[i].message);
+    }
+    size = make_npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", data, 4);
+    file[6] = 4;
+    ck_assert(!decode(file, size));
+    expect_error(KILN_UNSUPPORTED, "version 4.0");
+    file[6] = 2;
+    ck_assert(!decode(file, size)); /* the dictionary's first bytes are now part of its length */
+    expect_error(KILN_LIMIT, "header of");
+    file[0] = 'x';
+    ck_assert(!decode(file, size));
+    expect_error(KILN_BAD_DATA, "not a .npy");
+}
+END_TEST
+
+START_TEST(npy_truncated_or_flipped)
+{
+    static const float data[] = { 1, 2, 3, 4, 5, 6 };
+    const size_t size =
+        make_npy(1, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", data, sizeof data);
+
+    for (size_t n = 0; n < size; n++) {
+        unsigned char *cut = malloc(n ? n : 1); /* so that a sanitizer sees a byte too far */
+
+        memcpy(cut, file, n);
+        ck_assert_msg(!decode(cut, n), "%zu bytes were enough", n);
+        ck_assert(failed(&report));
+        report = (struct report){ 0 };
+        free(cut);
+    }
+    budget.limit = 1 << 20;
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        file[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        ck_assert(decode(file, size) != failed(&report));
+        report = (struct report){ 0 };
+        drop(&t);
+        file[bit / 8] ^= (unsigned char)(1 << bit % 8);
+    }
+}
+END_TEST
+
+START_TEST(npy_written_is_what_numpy_writes)
+{
+    /* numpy.save of numpy.array([[1, 2, 3]], '<i2') */
+    static const char head[] = "\x93NUMPY\1\0v\0{'descr': '<i2', 'fortran_order': False, 'shape': (1, 3), }";
+    static const int16_t data[] = { 1, 2, 3 };
+    struct tensor in = { .dtype = I16, .rank = 2, .dims = { 1, 3 } };
+    struct text out = { .budget = &budget, .report = &report };
+    int16_t copy[3];
+
+    memcpy(copy, data, sizeof copy);
+    in.data = copy;
+    expect_ok(npy_write(&in, "a.npy", &out, &report));
+    ck_assert_uint_eq(out.length, 128 + sizeof data);
+    ck_assert_mem_eq(out.data, head, sizeof head - 1);
+    for (size_t i = sizeof head - 1; i < 127; i++)
+        ck_assert_int_eq(out.data[i], ' ');
+    ck_assert_int_eq(out.data[127], '\n');
+    ck_assert_mem_eq(out.data + 128, data, sizeof data);
+    text_release(&out);
+
+    in.dtype = BF16;
+    ck_assert(!npy_write(&in, "a.npy", &out, &report));
+    expect_error(KILN_UNSUPPORTED, "bfloat16");
+    text_release(&out);
+}
+END_TEST
+
+START_TEST(npy_written_is_read_again)
+{
+    static const enum dtype types[] = { BOOL, I8, U8, I16, U16, I32, U32, I64, U64, F16, F32, F64, C64, C128 };
+    unsigned char data[16 * 6];
+
+    memset(data, 1, sizeof data);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        for (int rank = 0; rank <= 3; rank++) {
+            struct tensor in = { .dtype = types[i], .rank = rank, .dims = { rank == 1 ? 6 : 3, 2, 1 }, .data = data };
+
+            expect_ok(npy_save(&in, "a.npy", &budget, &report));
+            expect_ok(npy_load(&t, "a.npy", &budget, &report));
+            ck_assert(same_type(&in, &t));
+            ck_assert_mem_eq(t.data, data, (size_t)tensor_bytes(&t));
+            drop(&t);
+        }
+    ck_assert(!npy_load(&t, "absent.npy", &budget, &report));
+    expect_error(KILN_IO, "No such file");
+    ck_assert(!npy_load(&t, ".", &budget, &report));
+    expect_error(KILN_IO, "not a regular file");
+    ck_assert_int_eq(mkfifo("fifo", 0600), 0);
+    ck_assert(!npy_load(&t, "fifo", &budget, &report));
+    expect_error(KILN_IO, "not a regular file");
+}
+END_TEST
+
+/* -- npz ------------------------------------------------------------------------------------------------------------- */
+
+struct zip {
+    unsigned char bytes[ROOM];
+    size_t size, directory, central; /* central: bytes of the directory so far, kept apart until the end */
+    unsigned char entries[4096];
+    unsigned count;
+};
+
+static void put(unsigned char *to, size_t *at, uint64_t value, int width)
+{
+    for (int i = 0; i < width; i++)
+        to[(*at)++] = (unsigned char)(value >> 8 * i);
+}
+
+/* Adds a member; zip64 puts the sizes into extra fields. `claim` is the uncompressed size told, 0 for the true one. */
+static void zip_add(struct zip *z, const char *name, const void *data, size_t bytes, bool deflated, bool zip64,
+                    uint64_t claim)
+{
+    const uint64_t local = z->size, told = claim ? claim : bytes;
+    const uint32_t crc = (uint32_t)crc32(crc32(0, NULL, 0), data, (uInt)bytes);
+    unsigned char packed[ROOM];
+    z_stream s = { 0 };
+    size_t n = bytes, length = strlen(name);
+
+    memcpy(packed, data, bytes);
+    if (deflated) {
+        union {
+            const void *in;
+            Bytef *next;
+        } input = { data };
+
+        ck_assert_int_eq(deflateInit2(&s, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY), Z_OK);
+        s.next_in = input.next;
+        s.avail_in = (uInt)bytes;
+        s.next_out = packed;
+        s.avail_out = sizeof packed;
+        ck_assert_int_eq(deflate(&s, Z_FINISH), Z_STREAM_END);
+        n = s.total_out;
+        deflateEnd(&s);
+    }
+    for (int central = 0; central < 2; central++) {
+        unsigned char *to = central ? z->entries : z->bytes;
+        size_t *at = central ? &z->central : &z->size;
+
+        put(to, at, central ? 0x02014b50 : 0x04034b50, 4);
+        if (central)
+            put(to, at, 45, 2);
+        put(to, at, 45, 2);
+        put(to, at, 0, 2);
+        put(to, at, deflated ? 8 : 0, 2);
+        put(to, at, 0, 4); /* time */
+        put(to, at, crc, 4);
+        put(to, at, zip64 ? 0xffffffff : n, 4);
+        put(to, at, zip64 ? 0xffffffff : told, 4);
+        put(to, at, length, 2);
+        put(to, at, zip64 ? 20 : 0, 2);
+        if (central) {
+            put(to, at, 0, 6); /* comment, disk, attributes */
+            put(to, at, 0, 4);
+            put(to, at, local, 4);
+        }
+        memcpy(to + *at, name, length);
+        *at += length;
+        if (zip64) {
+            put(to, at, 1, 2);
+            put(to, at, 16, 2);
+            put(to, at, told, 8);
+            put(to, at, n, 8);
+        }
+    }
+    memcpy(z->bytes + z->size, packed, n);
+    z->size += n;
+    z->count++;
+}
+
+static void zip_end(struct zip *z, bool zip64, const char *path)
+{
+    size_t end;
+
+    z->directory = z->size;
+    memcpy(z->bytes + z->size, z->entries, z->central);
+    z->size += z->central;
+    end = z->size;
+    if (zip64) {
+        put(z->bytes, &z->size, 0x06064b50, 4);
+        put(z->bytes, &z->size, 44, 8);
+        put(z->bytes, &z->size, 45 | 45 << 16, 4);
+        put(z->bytes, &z->size, 0, 8);
+        put(z->bytes, &z->size, z->count, 8);
+        put(z->bytes, &z->size, z->count, 8);
+        put(z->bytes, &z->size, z->central, 8);
+        put(z->bytes, &z->size, z->directory, 8);
+        put(z->bytes, &z->size, 0x07064b50, 4);
+        put(z->bytes, &z->size, 0, 4);
+        put(z->bytes, &z->size, end, 8);
+        put(z->bytes, &z->size, 1, 4);
+    }
+    put(z->bytes, &z->size, 0x06054b50, 4);
+    put(z->bytes, &z->size, 0, 4);
+    put(z->bytes, &z->size, zip64 ? 0xffff : z->count, 2);
+    put(z->bytes, &z->size, zip64 ? 0xffff : z->count, 2);
+    put(z->bytes, &z->size, zip64 ? 0xffffffff : z->central, 4);
+    put(z->bytes, &z->size, zip64 ? 0xffffffff : z->directory, 4);
+    put(z->bytes, &z->size, 3, 2);
+    memcpy(z->bytes + z->size, "end", 3);
+    z->size += 3;
+    put_file(path, z->bytes, z->size);
+}
+
+static struct zip zip;
+static float values[200];
+
+static size_t make_values(void)
+{
+    for (int i = 0; i < 200; i++)
+        values[i] = (float)(i / 7);
+    return make_npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (20, 10), }", values, sizeof values);
+}
+
+static bool load(const char *path, const char *name)
+{
+    struct npz *z;
+    const bool ok = npz_open(&z, path, &budget, &report) && npz_read(&t, z, name, &report);
+
+    npz_close(z);
+    return ok;
+}
+
+START_TEST(npz_stored_deflated_and_zip64)
+{
+    const size_t size = make_values();
+    char names[64];
+    struct npz *z;
+
+    for (int kind = 0; kind < 4; kind++) {
+        memset(&zip, 0, sizeof zip);
+        zip_add(&zip, "x.npy", file, size, kind & 1, kind & 2, 0);
+        zip_add(&zip, "../../etc/y.npy", file, size, kind & 1, false, 0); /* a name, no path */
+        zip_end(&zip, kind & 2, "a.npz");
+        expect_ok(npz_open(&z, "a.npz", &budget, &report));
+        ck_assert(npz_has(z, "x") && npz_has(z, "../../etc/y") && !npz_has(z, "y"));
+        npz_names(z, names, sizeof names);
+        ck_assert_str_eq(names, "x, ../../etc/y");
+        expect_ok(npz_read(&t, z, "x", &report));
+        ck_assert(t.dtype == F32 && t.rank == 2 && t.dims[0] == 20 && t.dims[1] == 10);
+        ck_assert_mem_eq(t.data, values, sizeof values);
+        drop(&t);
+        ck_assert(!npz_read(&t, z, "w", &report));
+        expect_error(KILN_BAD_DATA, "'w' is needed, there are: x, ../../etc/y");
+        npz_close(z);
+    }
+}
+END_TEST
+
+START_TEST(npz_truncated_or_flipped)
+{
+    const size_t size = make_values();
+
+    memset(&zip, 0, sizeof zip);
+    zip_add(&zip, "x.npy", file, size, true, true, 0);
+    zip_end(&zip, true, "a.npz");
+    for (size_t n = 0; n < zip.size; n++) {
+        put_file("cut.npz", zip.bytes, n);
+        ck_assert_msg(!load("cut.npz", "x"), "%zu bytes were enough", n);
+        ck_assert(failed(&report));
+        report = (struct report){ 0 };
+    }
+    budget.limit = 1 << 20;
+    for (size_t bit = 0; bit < 8 * zip.size; bit++) {
+        zip.bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        put_file("flip.npz", zip.bytes, zip.size);
+        if (load("flip.npz", "x")) /* a bit that nothing hangs on: a time, a version */
+            ck_assert_mem_eq(t.data, values, sizeof values);
+        else
+            ck_assert(failed(&report));
+        report = (struct report){ 0 };
+        drop(&t);
+        zip.bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+    }
+}
+END_TEST
+
+START_TEST(npz_bombs_are_refused_before_they_go_off)
+{
+    const size_t size = make_values();
+
+    memset(&zip, 0, sizeof zip);
+    zip_add(&zip, "x.npy", file, size, true, true, (uint64_t)1 << 50); /* more than deflate can do */
+    zip_end(&zip, false, "bomb.npz");
+    ck_assert(!load("bomb.npz", "x"));
+    expect_error(KILN_BAD_DATA, "claims more bytes");
+
+    memset(&zip, 0, sizeof zip);
+    memset(file + 128, 0, sizeof file - 128); /* 65 KB of zeros in some hundred bytes: true, but not to be paid */
+    make_npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (16352,), }", "", 0);
+    zip_add(&zip, "x.npy", file, sizeof file, true, false, 0);
+    zip_end(&zip, false, "big.npz");
+    expect_ok(load("big.npz", "x"));
+    drop(&t);
+    budget.limit = budget.peak - 1000; /* room for the archive, not for the array as well */
+    ck_assert(!load("big.npz", "x"));
+    expect_error(KILN_LIMIT, "memory limit");
+    budget.limit = 0;
+
+    memset(&zip, 0, sizeof zip); /* the header says less than the member holds, and the other way round */
+    zip_add(&zip, "x.npy", file, 65000, true, false, 65536);
+    zip_end(&zip, false, "short.npz");
+    ck_assert(!load("short.npz", "x"));
+    expect_error(KILN_BAD_DATA, "damaged");
+    memset(&zip, 0, sizeof zip);
+    make_npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (1000,), }", "", 0);
+    zip_add(&zip, "x.npy", file, 60000, true, false, 4128);
+    zip_end(&zip, false, "long.npz");
+    ck_assert(!load("long.npz", "x"));
+    expect_error(KILN_BAD_DATA, "damaged");
+}
+END_TEST
+
+START_TEST(npz_refuses_what_is_wrong)
+{
+    const size_t size = make_values();
+    struct zip good;
+
+    memset(&zip, 0, sizeof zip);
+    zip_add(&zip, "x.npy", file, size, false, false, 0);
+    zip_end(&zip, false, "a.npz");
+    good = zip;
+    zip.bytes[6] = zip.bytes[zip.directory + 8] = 1;
+    put_file("a.npz", zip.bytes, zip.size);
+    ck_assert(!load("a.npz", "x"));
+    expect_error(KILN_UNSUPPORTED, "encrypted");
+    zip = good;
+    zip.bytes[8] = zip.bytes[zip.directory + 10] = 12;
+    put_file("a.npz", zip.bytes, zip.size);
+    ck_assert(!load("a.npz", "x"));
+    expect_error(KILN_UNSUPPORTED, "method 12");
+    zip = good;
+    zip.bytes[200] ^= 1; /* a value */
+    put_file("a.npz", zip.bytes, zip.size);
+    ck_assert(!load("a.npz", "x"));
+    expect_error(KILN_BAD_DATA, "check sum");
+    put_file("a.npz", "\x1f\x8b\x08\0\0\0\0\0\0\3 this is gzip, not zip", 30);
+    ck_assert(!load("a.npz", "x"));
+    expect_error(KILN_BAD_DATA, "no directory");
+
+    memset(&zip, 0, sizeof zip);
+    zip_add(&zip, "x.npy", file, size, false, false, 0);
+    zip_add(&zip, "x.npy", file, size, false, false, 0);
+    zip_end(&zip, false, "a.npz");
+    ck_assert(!load("a.npz", "x"));
+    expect_error(KILN_BAD_DATA, "one array 'x'");
+}
+END_TEST
+
+/* -- idx ------------------------------------------------------------------------------------------------------------- */
+
+static const unsigned char idx[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
+
+static void put_gz(const char *path, const void *bytes, unsigned size)
+{
+    gzFile g = gzopen(path, "wb");
+
+    ck_assert_ptr_nonnull(g);
+    ck_assert_int_eq(gzwrite(g, bytes, size), (int)size);
+    ck_assert_int_eq(gzclose(g), Z_OK);
+}
+
+static size_t get_file(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    const size_t n = fread(file, 1, sizeof file, f);
+
+    fclose(f);
+    return n;
+}
+
+START_TEST(idx_plain_and_gzipped)
+{
+    static const unsigned char shorts[] = { 0, 0, 0x0B, 1, 0, 0, 0, 2, 1, 2, 0xff, 0xfe };
+
+    put_file("plain", idx, sizeof idx);
+    put_gz("a.gz", idx, sizeof idx);
+    for (int gz = 0; gz < 2; gz++) {
+        expect_ok(idx_load(&t, gz ? "a.gz" : "plain", &budget, &report));
+        ck_assert(t.dtype == U8 && t.rank == 3 && t.dims[0] == 2 && t.dims[1] == 2 && t.dims[2] == 3);
+        ck_assert_mem_eq(t.data, idx + 16, 12);
+        drop(&t);
+    }
+    put_file("shorts", shorts, sizeof shorts);
+    expect_ok(idx_load(&t, "shorts", &budget, &report));
+    ck_assert(t.dtype == I16 && ((int16_t *)t.data)[0] == 258 && ((int16_t *)t.data)[1] == -2);
+    drop(&t);
+}
+END_TEST
+
+START_TEST(idx_truncated_or_longer)
+{
+    size_t size;
+
+    for (size_t n = 0; n < sizeof idx; n++) {
+        put_file("cut", idx, n);
+        ck_assert_msg(!idx_load(&t, "cut", &budget, &report), "%zu bytes were enough", n);
+        expect_error(KILN_BAD_DATA, "");
+        put_gz("cut.gz", idx, (unsigned)n);
+        ck_assert_msg(!idx_load(&t, "cut.gz", &budget, &report), "%zu packed bytes were enough", n);
+        expect_error(KILN_BAD_DATA, "");
+    }
+    put_gz("whole.gz", idx, sizeof idx);
+    size = get_file("whole.gz");
+    for (size_t n = 0; n < size; n++) {
+        put_file("cut.gz", file, n);
+        ck_assert_msg(!idx_load(&t, "cut.gz", &budget, &report), "%zu bytes of gzip were enough", n);
+        expect_error(KILN_BAD_DATA, "");
+    }
+    file[size - 8] ^= 1; /* the check sum */
+    put_file("bad.gz", file, size);
+    ck_assert(!idx_load(&t, "bad.gz", &budget, &report));
+    expect_error(KILN_BAD_DATA, "");
+    memcpy(file, idx, sizeof idx);
+    file[sizeof idx] = 0;
+    put_file("long", file, sizeof idx + 1);
+    ck_assert(!idx_load(&t, "long", &budget, &report));
+    expect_error(KILN_BAD_DATA, "longer than its header");
+}
+END_TEST
+
+START_TEST(idx_header_lies)
+{
+    unsigned char lie[sizeof idx];
+
+    memcpy(lie, idx, sizeof idx);
+    lie[4] = 0x7f; /* 2 billion images */
+    put_file("lie", lie, sizeof lie);
+    ck_assert(!idx_load(&t, "lie", &budget, &report));
+    expect_error(KILN_BAD_DATA, "promises uint8[2130706434,2,3]");
+    put_gz("lie.gz", lie, sizeof lie);
+    ck_assert(!idx_load(&t, "lie.gz", &budget, &report));
+    expect_error(KILN_BAD_DATA, "holds at most");
+    memset(lie + 4, 0xff, 12); /* wraps 64 bits */
+    put_file("lie", lie, sizeof lie);
+    ck_assert(!idx_load(&t, "lie", &budget, &report));
+    expect_error(KILN_BAD_DATA, "promises");
+    ck_assert_uint_lt(budget.peak, 1000);
+    for (int at = 0; at < 4; at++) {
+        memcpy(lie, idx, sizeof idx);
+        lie[at] = 99;
+        put_file("lie", lie, sizeof lie);
+        ck_assert(!idx_load(&t, "lie", &budget, &report));
+        expect_error(KILN_BAD_DATA, "not an IDX file");
+    }
+}
+END_TEST
+
+/* -- cifar ----------------------------------------------------------------------------------------------------------- */
+
+/* `n` records whose pixels and labels tell their place. */
+static void put_cifar(const char *path, int n, int labels, int first)
+{
+    FILE *f = fopen(path, "wb");
+
+    ck_assert_ptr_nonnull(f);
+    for (int i = first; i < first + n; i++) {
+        if (labels == 2)
+            fputc(i % 20, f);
+        fputc(i % 10, f);
+        for (int k = 0; k < 3072; k++)
+            fputc((i + k / 1024 * 50 + k % 1024) & 0xff, f);
+    }
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+static void check_cifar(const struct tensor *x, const struct tensor *y, int n)
+{
+    const unsigned char *pixel = x->data;
+    const int64_t *label = y->data;
+
+    ck_assert(x->dtype == U8 && x->rank == 4 && x->dims[0] == n && x->dims[1] == 3 && x->dims[2] == 32 && x->dims[3] == 32);
+    ck_assert(y->dtype == I64 && y->rank == 1 && y->dims[0] == n);
+    for (int i = 0; i < n; i++) {
+        ck_assert_int_eq(label[i], i % 10);
+        for (int k = 0; k < 3072; k++)
+            ck_assert_int_eq(*pixel++, (i + k / 1024 * 50 + k % 1024) & 0xff);
+    }
+}
+
+START_TEST(cifar_both_sets_and_parts)
+{
+    struct tensor y;
+    char path[64];
+
+    for (int i = 1; i <= 5; i++) {
+        snprintf(path, sizeof path, "data_batch_%d.bin", i);
+        put_cifar(path, 300, 1, 300 * (i - 1));
+    }
+    put_cifar("test_batch.bin", 7, 1, 0);
+    expect_ok(cifar_load(&t, &y, ".", 10, false, &budget, &report));
+    check_cifar(&t, &y, 1500);
+    drop(&t), drop(&y);
+    expect_ok(cifar_load(&t, &y, ".", 10, true, &budget, &report));
+    check_cifar(&t, &y, 7);
+    drop(&t), drop(&y);
+
+    ck_assert_int_eq(mkdir("cifar-100-binary", 0700), 0);
+    put_cifar("cifar-100-binary/train.bin", 20, 2, 0);
+    put_cifar("cifar-100-binary/test.bin", 3, 2, 0);
+    expect_ok(cifar_load(&t, &y, ".", 100, false, &budget, &report));
+    check_cifar(&t, &y, 20);
+    drop(&t), drop(&y);
+    expect_ok(cifar_load(&t, &y, "cifar-100-binary", 100, true, &budget, &report));
+    check_cifar(&t, &y, 3);
+    drop(&t), drop(&y);
+}
+END_TEST
+
+START_TEST(cifar_refuses_what_is_wrong)
+{
+    struct tensor y;
+    size_t size;
+
+    put_cifar("test_batch.bin", 2, 1, 0);
+    size = get_file("test_batch.bin");
+    ck_assert(!cifar_load(&t, &y, ".", 10, false, &budget, &report));
+    expect_error(KILN_IO, "No such file");
+    file[3073] = 10;
+    put_file("test_batch.bin", file, size);
+    ck_assert(!cifar_load(&t, &y, ".", 10, true, &budget, &report));
+    expect_error(KILN_BAD_DATA, "label 10 of 10");
+    put_cifar("test.bin", 2, 2, 0);
+    size = get_file("test.bin");
+    file[3074] = 20; /* the coarse label */
+    put_file("test.bin", file, size);
+    ck_assert(!cifar_load(&t, &y, ".", 100, true, &budget, &report));
+    expect_error(KILN_BAD_DATA, "coarse label 20 of 20");
+    for (size_t n = 0; n < size; n += n < 3070 || n > 3080 ? 61 : 1)
+        if (n != 3074) {
+            put_file("test.bin", file, n);
+            ck_assert(!cifar_load(&t, &y, ".", 100, true, &budget, &report));
+            expect_error(KILN_BAD_DATA, "multiple of 3074");
+        }
+}
+END_TEST
+
+/* -- csv ------------------------------------------------------------------------------------------------------------- */
+
+static struct tensor targets;
+
+static bool parse(const char *text, bool values_wanted)
+{
+    return csv_parse(&t, &targets, "a.csv", text, strlen(text), values_wanted, &budget, &report);
+}
+
+START_TEST(csv_with_and_without_header)
+{
+    static const char *const texts[] = {
+        "1,2.5,0\n-3e1,+.5,1\n",
+        "1,2.5,0\r\n-3e1,+.5,1\r\n\r\n",
+        "\xef\xbb\xbfwidth,\"height, in cm\",class\n1 , 2.5,\"0\"\n\t-30.000,0.5e0,1.0",
+        "a,b,3\n1,2.5,0\n-30,.5,1",
+    };
+    const float *x;
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        expect_ok(parse(texts[i], false));
+        ck_assert(t.dtype == F32 && t.rank == 2 && t.dims[0] == 2 && t.dims[1] == 2);
+        ck_assert(targets.dtype == I64 && targets.rank == 1 && targets.dims[0] == 2);
+        x = t.data;
+        ck_assert(x[0] == 1 && x[1] == 2.5f && x[2] == -30 && x[3] == .5f);
+        ck_assert(((int64_t *)targets.data)[0] == 0 && ((int64_t *)targets.data)[1] == 1);
+        drop(&t), drop(&targets);
+    }
+    expect_ok(parse("1,2.5\n2,-.25", true));
+    ck_assert(targets.dtype == F32 && ((float *)targets.data)[0] == 2.5f && ((float *)targets.data)[1] == -.25f);
+    drop(&t), drop(&targets);
+}
+END_TEST
+
+START_TEST(csv_does_not_look_at_the_locale)
+{
+    static const char *const german[] = { "de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "nl_NL.UTF-8", "de_DE" };
+
+    for (size_t i = 0; i < sizeof german / sizeof *german; i++)
+        if (setlocale(LC_ALL, german[i]))
+            break;
+    expect_ok(parse("1.5,1\n2.25,2\n", false));
+    ck_assert(((float *)t.data)[0] == 1.5f && ((float *)t.data)[1] == 2.25f);
+    drop(&t), drop(&targets);
+}
+END_TEST
+
+START_TEST(csv_refuses_what_is_wrong)
+{
+    static const struct {
+        const char *text, *message;
+    } wrong[] = {
+        { "", "no data" },
+        { " \n\n", "no data" },
+        { "a,b\n", "a header, but no data" },
+        { "1\n2\n", "1 column" },
+        { "a,b\n1,2\n3\n", "line 3: 1 fields, the first line has 2" },
+        { "1,2\n1,2,3\n", "line 2: 3 fields" },
+        { "1,2\n\n1,2\n", "line 2: 1 fields" },
+        { "a,b\n1,2\nx,2\n", "line 3: 'x' is not a number" },
+        { "1,2\n,2\n", "line 2: '' is not a number" },
+        { "1,2\n1;5,2\n", "'1;5'" },
+        { "1,2\nnan,2\n", "'nan'" },
+        { "1,2\n0x10,2\n", "'0x10'" },
+        { "1,2\n1e,2\n", "'1e'" },
+        { "1,2\n1e99,2\n", "more than a float" },
+        { "1,2\n-,2\n", "'-'" },
+        { "1,2\n.,2\n", "'.'" },
+        { "1,2\n1,2.5\n", "line 2: label 2.5, must be an integer" },
+        { "1,2\n1,\"2\n", "does not end" },
+        { "1,2\n1,\"2\"3\n", "follows a quoted" },
+    };
+    const size_t huge = 10 << 20;
+    char *text = malloc(huge);
+
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ck_assert_msg(!parse(wrong[i].text, false), "'%s' was taken", wrong[i].text);
+        expect_error(KILN_BAD_DATA, wrong[i].message);
+    }
+    memset(text, '1', huge);
+    memcpy(text, "1,2\n3,", 6);
+    put_file("huge.csv", text, huge);
+    ck_assert(!csv_load(&t, &targets, "huge.csv", false, &budget, &report));
+    expect_error(KILN_BAD_DATA, "line 2: a field of 10485754 bytes");
+    memset(text, ',', huge / 2); /* wide, then long: their product would be 10^13 fields */
+    memset(text + huge / 2, '\n', huge / 2);
+    text[huge - 1] = '1';
+    put_file("huge.csv", text, huge);
+    ck_assert(!csv_load(&t, &targets, "huge.csv", false, &budget, &report));
+    expect_error(KILN_BAD_DATA, "line 2: 1 fields");
+    free(text);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("data");
+    TCase *c = tcase_create("formats");
+
+    tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
+    tcase_add_test(c, npy_reads_every_type_in_both_byte_orders);
+    tcase_add_test(c, npy_turns_fortran_order);
+    tcase_add_test(c, npy_reads_what_is_allowed);
+    tcase_add_test(c, npy_refuses_what_is_wrong);
+    tcase_add_test(c, npy_truncated_or_flipped);
+    tcase_add_test(c, npy_written_is_what_numpy_writes);
+    tcase_add_test(c, npy_written_is_read_again);
+    tcase_add_test(c, npz_stored_deflated_and_zip64);
+    tcase_add_test(c, npz_truncated_or_flipped);
+    tcase_add_test(c, npz_bombs_are_refused_before_they_go_off);
+    tcase_add_test(c, npz_refuses_what_is_wrong);
+    tcase_add_test(c, idx_plain_and_gzipped);
+    tcase_add_test(c, idx_truncated_or_longer);
+    tcase_add_test(c, idx_header_lies);
+    tcase_add_test(c, cifar_both_sets_and_parts);
+    tcase_add_test(c, cifar_refuses_what_is_wrong);
+    tcase_add_test(c, csv_with_and_without_header);
+    tcase_add_test(c, csv_does_not_look_at_the_locale);
+    tcase_add_test(c, csv_refuses_what_is_wrong);
+    suite_add_tcase(s, c);
+    return s;
+}

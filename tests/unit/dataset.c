@@ -1,0 +1,623 @@
+/* Data sets by name, their parts and ranges, normalisation, batches. */
+#include "data/batch.h"
+#include "data/npy.h"
+#include "scratch.h"
+#include "unit.h"
+#include <math.h>
+#include <zlib.h>
+
+static struct dataset d;
+static const struct data_options none;
+
+static bool open_set(const char *spec, enum part part, const struct data_options *o)
+{
+    return dataset_open(&d, spec, part, o, &budget, &report);
+}
+
+/* `n` images of h x w whose pixel k is (i + 3 k) % 256, labels i % 10. */
+static void put_idx(const char *images, const char *labels, int n, int h, int w, bool gz)
+{
+    unsigned char *x = malloc((size_t)(16 + n * h * w)), *y = malloc((size_t)n + 8);
+    gzFile f;
+
+    memcpy(x, (unsigned char[]){ 0, 0, 8, 3, 0, 0, (unsigned char)(n >> 8), (unsigned char)n, 0, 0, 0, (unsigned char)h, 0, 0,
+                                 0, (unsigned char)w },
+           16);
+    memcpy(y, (unsigned char[]){ 0, 0, 8, 1, 0, 0, (unsigned char)(n >> 8), (unsigned char)n }, 8);
+    for (int i = 0; i < n; i++) {
+        y[8 + i] = (unsigned char)(i % 10);
+        for (int k = 0; k < h * w; k++)
+            x[16 + i * h * w + k] = (unsigned char)(i + 3 * k);
+    }
+    for (int part = 0; part < 2; part++) {
+        const size_t size = part ? 8 + (size_t)n : 16 + (size_t)(n * h * w);
+
+        f = gzopen(part ? labels : images, gz ? "wb" : "wbT");
+        ck_assert_int_eq(gzwrite(f, part ? y : x, (unsigned)size), (int)size);
+        ck_assert_int_eq(gzclose(f), Z_OK);
+    }
+    free(x);
+    free(y);
+}
+
+/* An archive of two stored arrays, made by hand: npz.c's own test has the rest of the format. */
+static void put_npz(const char *path, const char *const names[], const struct tensor *const arrays[], int n)
+{
+    struct text out = { .budget = &budget, .report = &report }, directory = out;
+
+    for (int i = 0; i < n; i++) {
+        struct text npy = { .budget = &budget, .report = &report };
+        unsigned char local[30] = { 'P', 'K', 3, 4 }, central[46] = { 'P', 'K', 1, 2 };
+        union {
+            char *text;
+            const Bytef *bytes;
+        } data;
+        char name[32];
+        uint32_t word[3], at = (uint32_t)out.length;
+        uint16_t length = (uint16_t)snprintf(name, sizeof name, "%s.npy", names[i]);
+
+        expect_ok(npy_write(arrays[i], names[i], &npy, &report));
+        data.text = npy.data;
+        word[0] = (uint32_t)crc32(crc32(0, NULL, 0), data.bytes, (uInt)npy.length);
+        word[1] = word[2] = (uint32_t)npy.length;
+        memcpy(local + 14, word, 12);
+        memcpy(central + 16, word, 12);
+        memcpy(local + 26, &length, 2);
+        memcpy(central + 28, &length, 2);
+        memcpy(central + 42, &at, 4);
+        text_add(&out, (char *)local, 30);
+        text_add(&out, name, length);
+        text_add(&out, npy.data, npy.length);
+        text_add(&directory, (char *)central, 46);
+        text_add(&directory, name, length);
+        text_release(&npy);
+    }
+    {
+        unsigned char end[22] = { 'P', 'K', 5, 6 };
+        const uint32_t place[2] = { (uint32_t)directory.length, (uint32_t)out.length };
+
+        end[8] = end[10] = (unsigned char)n;
+        memcpy(end + 12, place, 8);
+        text_add(&out, directory.data, directory.length);
+        text_add(&out, (char *)end, 22);
+    }
+    put_file(path, out.data, out.length);
+    text_release(&out);
+    text_release(&directory);
+}
+
+static struct tensor array(enum dtype dtype, int rank, const int64_t *dims, void *data)
+{
+    struct tensor t;
+
+    ck_assert(tensor_shape(&t, dtype, rank, dims));
+    t.data = data;
+    return t;
+}
+#define SHAPE(...) (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / 8), (const int64_t[]){ __VA_ARGS__ }
+
+static void put_xy(const struct tensor *x, const struct tensor *y)
+{
+    put_npz("a.npz", (const char *const[]){ "x", "y" }, (const struct tensor *const[]){ x, y }, 2);
+}
+
+/* -- SPEC ------------------------------------------------------------------------------------------------------------ */
+
+START_TEST(parts_and_ranges)
+{
+    static const struct {
+        const char *spec;
+        enum part part;
+        int64_t limit, first, count;
+    } sets[] = {
+        { "fashion-mnist:fm", PART_TRAIN, 0, 0, 300 },
+        { "fashion-mnist:fm", PART_TEST, 0, 0, 20 },
+        { "fashion-mnist:fm:test", PART_TRAIN, 0, 0, 20 },
+        { "fashion-mnist:fm:train", PART_TEST, 0, 0, 300 },
+        { "fashion-mnist:fm[100:200]", PART_TRAIN, 0, 100, 100 },
+        { "fashion-mnist:fm:test[15:]", PART_TRAIN, 0, 15, 5 },
+        { "fashion-mnist:fm[:7]", PART_TRAIN, 0, 0, 7 },
+        { "fashion-mnist:fm[:]", PART_TRAIN, 0, 0, 300 },
+        { "fashion-mnist:fm[100:200]", PART_TRAIN, 30, 100, 30 },
+        { "fashion-mnist:fm", PART_TRAIN, 500, 0, 300 },
+        { "idx:fm/t10k-images-idx3-ubyte,fm/t10k-labels-idx1-ubyte[3:4]", PART_TEST, 0, 3, 1 },
+    };
+
+    ck_assert_int_eq(mkdir("fm", 0700), 0);
+    put_idx("fm/train-images-idx3-ubyte.gz", "fm/train-labels-idx1-ubyte.gz", 300, 5, 4, true);
+    put_idx("fm/t10k-images-idx3-ubyte", "fm/t10k-labels-idx1-ubyte", 20, 5, 4, false);
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        expect_ok(open_set(sets[i].spec, sets[i].part, &(struct data_options){ .limit = sets[i].limit }));
+        ck_assert_int_eq(d.count, sets[i].count);
+        ck_assert(d.x.dtype == U8 && d.x.rank == 4 && d.x.dims[0] == d.count && d.x.dims[1] == 1 && d.x.dims[2] == 5 &&
+                  d.x.dims[3] == 4);
+        for (int64_t k = 0; k < d.count; k++) {
+            ck_assert_int_eq(((uint8_t *)d.x.data)[20 * k], (sets[i].first + k) % 256);
+            ck_assert_int_eq(((int64_t *)d.y.data)[k], (sets[i].first + k) % 10);
+        }
+        dataset_release(&d);
+    }
+}
+END_TEST
+
+START_TEST(specs_that_are_wrong)
+{
+    static const struct {
+        const char *spec;
+        kiln_status code;
+        const char *message;
+    } wrong[] = {
+        { "", KILN_BAD_ARGUMENT, "'' is unknown" },
+        { "mnist", KILN_BAD_ARGUMENT, "'mnist' is unknown" },
+        { "csv", KILN_BAD_ARGUMENT, "csv:FILE" },
+        { "csv:", KILN_BAD_ARGUMENT, "csv:FILE" },
+        { "cifar10:test", KILN_BAD_ARGUMENT, "cifar10:DIR" },
+        { "idx:a", KILN_BAD_ARGUMENT, "IMAGES,LABELS" },
+        { "idx:a,b,c", KILN_BAD_ARGUMENT, "IMAGES,LABELS" },
+        { "idx:a,", KILN_BAD_ARGUMENT, "IMAGES,LABELS" },
+        { "csv:a.csv:test", KILN_BAD_ARGUMENT, "no test part" },
+        { "csv:a.csv[2:9]", KILN_BAD_ARGUMENT, "there are 3 samples" },
+        { "csv:a.csv[3:]", KILN_BAD_ARGUMENT, "there are 3 samples" },
+        { "csv:a.csv[2:2]", KILN_BAD_ARGUMENT, "holds nothing" },
+        { "csv:a.csv[0:99999999999999999999]", KILN_BAD_ARGUMENT, "holds nothing" },
+        { "csv:a.csv[1]", KILN_IO, "a.csv[1]" },
+        { "csv:absent", KILN_IO, "absent" },
+        { "npz:a.csv", KILN_BAD_DATA, "ZIP" },
+        { "fashion-mnist:absent", KILN_IO, "is not there" },
+        { "cifar100:absent", KILN_IO, "No such file" },
+    };
+    char line[1024];
+
+    put_file("a.csv", "1,0\n2,1\n3,2\n", 12);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ck_assert_msg(!open_set(wrong[i].spec, PART_TRAIN, NULL), "'%s' was taken", wrong[i].spec);
+        ck_assert_ptr_null(d.x.data);
+        snprintf(line, sizeof line, "%s: %s", report.error.where, report.error.message);
+        memcpy(report.error.message, line, sizeof report.error.message - 1); /* a path may be in the place */
+        expect_error(wrong[i].code, wrong[i].message);
+    }
+    expect_ok(open_set("csv:a.csv[1:]", PART_TEST, NULL));
+    ck_assert(d.count == 2 && d.classes == 3 && ((int64_t *)d.y.data)[0] == 1);
+    dataset_release(&d);
+}
+END_TEST
+
+START_TEST(debian_fashion_mnist)
+{
+    if (access("/usr/share/datasets/fashion-mnist", F_OK))
+        return;
+    expect_ok(open_set("fashion-mnist:test[1000:2000]", PART_TRAIN, NULL));
+    ck_assert(d.count == 1000 && d.classes == 10 && d.x.dims[1] == 1 && d.x.dims[2] == 28 && d.x.dims[3] == 28);
+    dataset_release(&d);
+}
+END_TEST
+
+/* -- what is to be predicted ----------------------------------------------------------------------------------------- */
+
+START_TEST(labels_of_every_form)
+{
+    float x[3] = { 1, 2, 3 };
+    uint8_t bytes[3] = { 2, 0, 1 };
+    int32_t column[3] = { 2, 0, 1 };
+    double whole[3] = { 2, 0, 1 };
+    float hot[12] = { 0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0 };
+    const struct tensor samples = array(F32, SHAPE(3, 1), x);
+    const struct tensor forms[] = { array(U8, SHAPE(3), bytes), array(I32, SHAPE(3, 1), column), array(F64, SHAPE(3), whole),
+                                    array(F32, SHAPE(3, 4), hot) };
+
+    for (int i = 0; i < 4; i++) {
+        put_xy(&samples, &forms[i]);
+        expect_ok(open_set("npz:a.npz", PART_TEST, NULL));
+        ck_assert(d.y.dtype == I64 && d.y.rank == 1 && d.y.dims[0] == 3 && dataset_has_labels(&d));
+        ck_assert_int_eq(d.classes, i == 3 ? 4 : 3);
+        for (int k = 0; k < 3; k++)
+            ck_assert_int_eq(((int64_t *)d.y.data)[k], bytes[k]);
+        dataset_release(&d);
+        expect_ok(open_set("npz:a.npz", PART_TEST, &(struct data_options){ .values = true }));
+        ck_assert(d.y.dtype == F32 && d.y.rank == forms[i].rank && !dataset_has_labels(&d));
+        if (i < 3)
+            ck_assert(((float *)d.y.data)[0] == 2);
+        dataset_release(&d);
+    }
+    hot[1] = .5f; /* fractions: values, without being asked */
+    put_xy(&samples, &forms[3]);
+    expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
+    ck_assert(d.y.dtype == F32 && d.y.rank == 2 && !dataset_has_labels(&d) && ((float *)d.y.data)[1] == .5f);
+    dataset_release(&d);
+}
+END_TEST
+
+START_TEST(data_that_are_wrong)
+{
+    float x[4] = { 1, 2, 3, 4 };
+    int64_t y[4] = { 0, 1, -1, 2 };
+    struct tensor samples = array(F32, SHAPE(4, 1), x), labels = array(I64, SHAPE(4), y);
+
+    put_xy(&samples, &labels);
+    ck_assert(!open_set("npz:a.npz", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_DATA, "label -1 of sample 2");
+    y[2] = 5;
+    put_xy(&samples, &labels);
+    ck_assert(!open_set("npz:a.npz", PART_TRAIN, &(struct data_options){ .classes = 5 }));
+    expect_error(KILN_BAD_DATA, "label 5 of sample 2, must be in [0, 5)");
+    expect_ok(open_set("npz:a.npz", PART_TRAIN, &(struct data_options){ .classes = 6 }));
+    dataset_release(&d);
+    y[2] = (int64_t)1 << 40;
+    put_xy(&samples, &labels);
+    ck_assert(!open_set("npz:a.npz", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_DATA, "of sample 2");
+    labels.dims[0] = 3;
+    put_xy(&samples, &labels);
+    ck_assert(!open_set("npz:a.npz", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_DATA, "float[4,1], what is to be predicted is int64[3]");
+    samples.dims[0] = labels.dims[0] = 0;
+    put_xy(&samples, &labels);
+    ck_assert(!open_set("npz:a.npz", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_DATA, "no data");
+    samples = array(C64, SHAPE(2, 1), x);
+    labels.dims[0] = 2;
+    put_xy(&samples, &labels);
+    ck_assert(!open_set("npz:a.npz", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_DATA, "must be real");
+    ck_assert(!open_set("npz:a.npz:test", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_ARGUMENT, "no test part");
+}
+END_TEST
+
+START_TEST(npz_with_parts)
+{
+    float x[4] = { 1, 2, 3, 4 };
+    int64_t y[4] = { 0, 1, 0, 1 };
+    const struct tensor samples = array(F32, SHAPE(3, 1), x), labels = array(I64, SHAPE(3), y),
+                        more = array(F32, SHAPE(1, 1), x + 3), label = array(I64, SHAPE(1), y + 3);
+
+    put_npz("k.npz", (const char *const[]){ "x_train", "y_train", "x_test", "y_test" },
+            (const struct tensor *const[]){ &samples, &labels, &more, &label }, 4);
+    expect_ok(open_set("npz:k.npz", PART_TRAIN, NULL));
+    ck_assert_int_eq(d.count, 3);
+    dataset_release(&d);
+    expect_ok(open_set("npz:k.npz:test", PART_TRAIN, NULL));
+    ck_assert(d.count == 1 && *(float *)d.x.data == 4);
+    dataset_release(&d);
+}
+END_TEST
+
+/* -- split and normalise --------------------------------------------------------------------------------------------- */
+
+START_TEST(split_as_keras_does)
+{
+    struct dataset train, validation;
+
+    put_idx("i", "l", 105, 2, 3, false);
+    expect_ok(open_set("idx:i,l", PART_TRAIN, NULL));
+    expect_ok(dataset_split(&d, .2, &train, &validation, &report));
+    ck_assert_int_eq(train.count, 84);
+    ck_assert_int_eq(validation.count, 21);
+    ck_assert(train.x.data == d.x.data && validation.x.data == (char *)d.x.data + 84 * 6);
+    ck_assert_int_eq(((int64_t *)validation.y.data)[0], 4);
+    ck_assert(!dataset_split(&d, 0, &train, &validation, &report));
+    expect_error(KILN_BAD_ARGUMENT, "between 0 and 1");
+    ck_assert(!dataset_split(&d, NAN, &train, &validation, &report));
+    expect_error(KILN_BAD_ARGUMENT, "between 0 and 1");
+    ck_assert(!dataset_split(&d, .999, &train, &validation, &report));
+    expect_error(KILN_BAD_ARGUMENT, "empty");
+    dataset_release(&train); /* views own nothing */
+    dataset_release(&d);
+}
+END_TEST
+
+START_TEST(normalisers_have_the_statistics_of_their_training_set)
+{
+    /* column 0: mean 4, variance (9 + 4 + 0 + 25) / 4; column 1 never varies */
+    const float first[] = { 6, 6 / 255.f, 2, 2 / (float)sqrt(9.5) }, second[] = { 10, 10 / 255.f, 3, 3 };
+    float x[8] = { 1, 7, 2, 7, 4, 7, 9, 7 }, sample[2];
+    int64_t y[4] = { 0, 1, 0, 1 };
+    const struct tensor samples = array(F32, SHAPE(4, 2), x), labels = array(I64, SHAPE(4), y);
+    struct normalizer n;
+
+    put_xy(&samples, &labels);
+    expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
+    for (int kind = 0; kind < NORMALIZATIONS; kind++) {
+        expect_ok(normalizer_fit(&n, (enum normalization)kind, &d, &budget, &report));
+        sample[0] = 6;
+        sample[1] = 10;
+        normalizer_apply(&n, sample);
+        ck_assert(sample[0] == first[kind] && sample[1] == second[kind]);
+        normalizer_release(&n);
+    }
+    dataset_release(&d);
+}
+END_TEST
+
+/* -- batches --------------------------------------------------------------------------------------------------------- */
+
+static struct batches b;
+
+static bool start(const struct tensor *x, const struct tensor *y, int64_t batch, bool shuffle)
+{
+    return batches_init(&b, &d, NULL, x, y, &(struct batch_options){ batch, shuffle, 1 }, &budget, &report);
+}
+
+START_TEST(every_epoch_gives_each_sample_once)
+{
+    const struct tensor x = array(F32, SHAPE(UNKNOWN, 6), NULL), y = array(I64, SHAPE(UNKNOWN), NULL);
+    float bx[6 * 8];
+    int64_t by[8], count, order[2][2][105];
+
+    put_idx("i", "l", 105, 2, 3, false);
+    expect_ok(open_set("idx:i,l", PART_TRAIN, NULL));
+    for (int shuffle = 0; shuffle < 2; shuffle++) {
+        expect_ok(start(&x, &y, 8, shuffle));
+        for (uint64_t epoch = 0; epoch < 2; epoch++) {
+            int n = 0, seen[105] = { 0 };
+
+            batches_start(&b, epoch);
+            for (;;) {
+                const int64_t told = batches_next_count(&b);
+
+                expect_ok(batches_next(&b, bx, by, &count, &report));
+                ck_assert_int_eq(count, told);
+                if (!count)
+                    break;
+                ck_assert_int_eq(count, n < 104 ? 8 : 1);
+                for (int64_t i = 0; i < count; i++) {
+                    const int k = (int)bx[6 * i];
+
+                    ck_assert(k >= 0 && k < 105 && by[i] == k % 10 && bx[6 * i + 5] == (float)(k + 15));
+                    seen[k]++;
+                    order[shuffle][epoch][n++] = k;
+                }
+            }
+            ck_assert_int_eq(n, 105);
+            for (int k = 0; k < 105; k++)
+                ck_assert_int_eq(seen[k], 1);
+        }
+        batches_release(&b);
+    }
+    for (int k = 0; k < 105; k++)
+        ck_assert_int_eq(order[0][1][k], k);
+    ck_assert(memcmp(order[1][0], order[0][0], sizeof order[0][0]) != 0);
+    ck_assert(memcmp(order[1][0], order[1][1], sizeof order[0][0]) != 0);
+    dataset_release(&d);
+}
+END_TEST
+
+/* One sample [2,2,3] with the values 0 .. 11, as channels first. */
+START_TEST(samples_take_the_shape_of_the_input)
+{
+    static const float first[12] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+    static const float last[12] = { 0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11 };
+    static const float back[12] = { 0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11 };
+    const struct {
+        struct tensor input;
+        const float *values;
+        int rank;
+        int64_t dims[4];
+    } ways[] = {
+        { array(F32, SHAPE(1, 2, 2, 3), NULL), first, 4, { 1, 2, 2, 3 } },
+        { array(F32, SHAPE(UNKNOWN, 2, 3, 2), NULL), last, 4, { 1, 2, 3, 2 } },
+        { array(F32, SHAPE(UNKNOWN, UNKNOWN, 3, 2), NULL), last, 4, { 1, 2, 3, 2 } },
+        { array(F32, SHAPE(5, 3, 2, 2), NULL), back, 4, { 1, 3, 2, 2 } },
+        { array(F32, SHAPE(UNKNOWN, 12), NULL), first, 2, { 1, 12 } },
+        { array(F32, SHAPE(UNKNOWN, UNKNOWN), NULL), first, 2, { 1, 12 } },
+        { array(F32, SHAPE(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN), NULL), first, 4, { 1, 2, 2, 3 } },
+        { array(F32, SHAPE(UNKNOWN, 2, 1, 2, 3), NULL), first, 5, { 1, 2, 1, 2 } },
+        { { .dtype = F32, .rank = UNKNOWN }, first, 4, { 1, 2, 2, 3 } },
+    };
+    float x[12];
+    int64_t y[1] = { 0 }, count;
+    const struct tensor labels = array(I64, SHAPE(1), y);
+    struct tensor samples;
+    float out[12];
+
+    memcpy(x, first, sizeof x);
+    samples = array(F32, SHAPE(1, 2, 2, 3), x);
+    put_xy(&samples, &labels);
+    expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        expect_ok(start(&ways[i].input, NULL, 1, false));
+        ck_assert_int_eq(b.x.rank, ways[i].rank);
+        for (int k = 0; k < ways[i].rank && k < 4; k++)
+            ck_assert_int_eq(b.x.dims[k], ways[i].dims[k]);
+        expect_ok(batches_next(&b, out, NULL, &count, &report));
+        ck_assert_mem_eq(out, ways[i].values, sizeof out);
+        batches_release(&b);
+    }
+    {
+        const struct tensor wrong[] = { array(F32, SHAPE(UNKNOWN, 4, 3), NULL), array(F32, SHAPE(UNKNOWN, 11), NULL),
+                                        array(F32, SHAPE(UNKNOWN, 3, 4, 1), NULL), array(F32, SHAPE(1), NULL),
+                                        array(F32, SHAPE(UNKNOWN, 6, UNKNOWN), NULL) };
+
+        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+            ck_assert(!start(&wrong[i], NULL, 1, false));
+            expect_error(KILN_BAD_DATA, "a sample is float[2,2,3]");
+        }
+    }
+    dataset_release(&d);
+}
+END_TEST
+
+START_TEST(grey_images_take_a_channel_or_none)
+{
+    const struct tensor inputs[] = { array(F32, SHAPE(UNKNOWN, 5, 4), NULL), array(F32, SHAPE(UNKNOWN, 1, 5, 4), NULL),
+                                     array(F32, SHAPE(UNKNOWN, 5, 4, 1), NULL), array(F32, SHAPE(UNKNOWN, 20), NULL),
+                                     array(F64, SHAPE(UNKNOWN, 5, 4, 1), NULL), array(U8, SHAPE(UNKNOWN, 5, 4), NULL),
+                                     array(I32, SHAPE(UNKNOWN, 5, 4, 1), NULL) };
+    const struct tensor swapped = array(F32, SHAPE(UNKNOWN, 4, 5), NULL);
+    char out[20 * 8];
+    int64_t count;
+
+    put_idx("i", "l", 3, 5, 4, false);
+    expect_ok(open_set("idx:i,l", PART_TRAIN, NULL));
+    for (int i = 0; i < 7; i++) {
+        expect_ok(start(&inputs[i], NULL, 1, false));
+        expect_ok(batches_next(&b, out, NULL, &count, &report));
+        expect_ok(batches_next(&b, out, NULL, &count, &report));
+        for (int k = 0; k < 20; k++) {
+            const void *at = out + k * (int)dtype_size(inputs[i].dtype);
+
+            ck_assert_int_eq(1 + 3 * k, inputs[i].dtype == F32   ? (int)*(const float *)at
+                                        : inputs[i].dtype == F64 ? (int)*(const double *)at
+                                        : inputs[i].dtype == U8  ? *(const uint8_t *)at
+                                                                 : *(const int32_t *)at);
+        }
+        batches_release(&b);
+    }
+    ck_assert(!start(&swapped, NULL, 1, false));
+    expect_error(KILN_BAD_DATA, "a sample is uint8[1,5,4]");
+    dataset_release(&d);
+}
+END_TEST
+
+START_TEST(types_that_do_not_fit_are_refused)
+{
+    int64_t tokens[4] = { 1, -2, (int64_t)1 << 40, 4 }, y[2] = { 0, 1 }, out[4], count;
+    struct tensor samples = array(I64, SHAPE(2, 2), tokens), labels = array(I64, SHAPE(2), y);
+    struct tensor input = array(I64, SHAPE(UNKNOWN, 2), NULL);
+    struct normalizer n;
+
+    put_xy(&samples, &labels);
+    expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
+    expect_ok(start(&input, NULL, 2, false));
+    expect_ok(batches_next(&b, out, NULL, &count, &report));
+    ck_assert_mem_eq(out, tokens, sizeof tokens);
+    batches_release(&b);
+    input.dtype = I32;
+    expect_ok(start(&input, NULL, 2, false));
+    ck_assert(!batches_next(&b, out, NULL, &count, &report));
+    expect_error(KILN_BAD_DATA, "sample 1 holds 1099511627776, the model's input is int32");
+    batches_release(&b);
+    expect_ok(normalizer_fit(&n, NORMALIZE_UNIT, &d, &budget, &report));
+    ck_assert(!batches_init(&b, &d, &n, &input, NULL, &(struct batch_options){ 1, false, 0 }, &budget, &report));
+    expect_error(KILN_BAD_DATA, "normalised int64 cannot be given to an input of int32");
+    dataset_release(&d);
+
+    samples = array(I64, SHAPE(1, 4), tokens); /* a validation set with other features than the training set */
+    labels = array(I64, SHAPE(1), y);
+    put_xy(&samples, &labels);
+    expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
+    input = array(F32, SHAPE(UNKNOWN, 4), NULL);
+    ck_assert(!batches_init(&b, &d, &n, &input, NULL, &(struct batch_options){ 1, false, 0 }, &budget, &report));
+    expect_error(KILN_BAD_DATA, "4 features, those of the training set have 2");
+    ck_assert(!start(&input, NULL, 0, false));
+    expect_error(KILN_BAD_ARGUMENT, "a batch of 0");
+    normalizer_release(&n);
+    dataset_release(&d);
+}
+END_TEST
+
+START_TEST(targets_take_the_form_of_the_input)
+{
+    const struct tensor x = array(F32, SHAPE(UNKNOWN, UNKNOWN), NULL);
+    struct tensor y;
+    float pixels[6], out[12], pair[4] = { .5f, -1, 2, 3 };
+    int64_t count, index[3];
+    int32_t index32[3];
+
+    put_file("a.csv", "1,0\n2,2\n3,1\n", 12);
+    expect_ok(open_set("csv:a.csv", PART_TRAIN, NULL));
+    y = array(I64, SHAPE(UNKNOWN, 1), NULL);
+    expect_ok(start(&x, &y, 3, false));
+    expect_ok(batches_next(&b, pixels, index, &count, &report));
+    ck_assert(index[0] == 0 && index[1] == 2 && index[2] == 1);
+    batches_release(&b);
+    y = array(I32, SHAPE(UNKNOWN), NULL);
+    expect_ok(start(&x, &y, 3, false));
+    expect_ok(batches_next(&b, pixels, index32, &count, &report));
+    ck_assert(index32[0] == 0 && index32[1] == 2 && index32[2] == 1);
+    batches_release(&b);
+    y = array(F32, SHAPE(UNKNOWN, 4), NULL);
+    expect_ok(start(&x, &y, 3, false));
+    expect_ok(batches_next(&b, pixels, out, &count, &report));
+    ck_assert_mem_eq(out, ((const float[]){ 1, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0 }), sizeof out);
+    batches_release(&b);
+    y = array(F32, SHAPE(UNKNOWN, UNKNOWN), NULL);
+    expect_ok(start(&x, &y, 3, false));
+    ck_assert(b.y.dims[0] == 3 && b.y.dims[1] == 3);
+    batches_release(&b);
+    y = array(F32, SHAPE(UNKNOWN, 1), NULL);
+    expect_ok(start(&x, &y, 3, false));
+    expect_ok(batches_next(&b, pixels, out, &count, &report));
+    ck_assert(out[0] == 0 && out[1] == 2 && out[2] == 1);
+    batches_release(&b);
+    y = array(F32, SHAPE(UNKNOWN, 2), NULL); /* three classes */
+    ck_assert(!start(&x, &y, 3, false));
+    expect_error(KILN_BAD_DATA, "int64[3] with 3 classes, the model needs float[?,2]");
+    dataset_release(&d);
+
+    {
+        const struct tensor samples = array(F32, SHAPE(2, 3), pixels), numbers = array(F32, SHAPE(2, 2), pair);
+
+        put_xy(&samples, &numbers);
+    }
+    expect_ok(open_set("npz:a.npz", PART_TRAIN, &none));
+    expect_ok(start(&x, &y, 2, false));
+    expect_ok(batches_next(&b, pixels, out, &count, &report));
+    ck_assert_mem_eq(out, pair, sizeof pair);
+    batches_release(&b);
+    y = array(I64, SHAPE(UNKNOWN), NULL);
+    ck_assert(!start(&x, &y, 2, false));
+    expect_error(KILN_BAD_DATA, "float[2,2]");
+    dataset_release(&d);
+}
+END_TEST
+
+START_TEST(normalised_in_the_order_of_the_file)
+{
+    float x[16], out[8];
+    int64_t y[2] = { 0, 1 }, count;
+    const struct tensor input = array(F32, SHAPE(UNKNOWN, 2, 2, 2), NULL), labels = array(I64, SHAPE(2), y),
+                        turned = array(F64, SHAPE(UNKNOWN, 2, 1, 4), NULL);
+    struct tensor samples = array(F32, SHAPE(2, 2, 2, 2), x);
+    struct normalizer n;
+    double wide[8];
+
+    for (int i = 0; i < 16; i++)
+        x[i] = (float)(i * i);
+    put_xy(&samples, &labels);
+    expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
+    expect_ok(normalizer_fit(&n, NORMALIZE_CENTER, &d, &budget, &report));
+    expect_ok(batches_init(&b, &d, &n, &input, NULL, &(struct batch_options){ 1, false, 0 }, &budget, &report));
+    expect_ok(batches_next(&b, out, NULL, &count, &report));
+    for (int k = 0; k < 8; k++) /* two samples: each is half their difference from the mean */
+        ck_assert(out[k] == (x[k] - x[k + 8]) / 2);
+    batches_release(&b);
+    dataset_release(&d);
+
+    samples = array(F32, SHAPE(2, 4, 2, 1), x); /* [C,H,W] = [4,2,1] to [H,W,C] = [2,1,4], as double */
+    put_xy(&samples, &labels);
+    expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
+    expect_ok(batches_init(&b, &d, &n, &turned, NULL, &(struct batch_options){ 1, false, 0 }, &budget, &report));
+    expect_ok(batches_next(&b, wide, NULL, &count, &report));
+    for (int h = 0; h < 2; h++)
+        for (int c = 0; c < 4; c++)
+            ck_assert(wide[h * 4 + c] == (double)(x[c * 2 + h] - x[c * 2 + h + 8]) / 2);
+    batches_release(&b);
+    dataset_release(&d);
+    normalizer_release(&n);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("dataset");
+    TCase *c = tcase_create("dataset");
+
+    tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
+    tcase_add_test(c, parts_and_ranges);
+    tcase_add_test(c, specs_that_are_wrong);
+    tcase_add_test(c, debian_fashion_mnist);
+    tcase_add_test(c, labels_of_every_form);
+    tcase_add_test(c, data_that_are_wrong);
+    tcase_add_test(c, npz_with_parts);
+    tcase_add_test(c, split_as_keras_does);
+    tcase_add_test(c, normalisers_have_the_statistics_of_their_training_set);
+    tcase_add_test(c, every_epoch_gives_each_sample_once);
+    tcase_add_test(c, samples_take_the_shape_of_the_input);
+    tcase_add_test(c, grey_images_take_a_channel_or_none);
+    tcase_add_test(c, types_that_do_not_fit_are_refused);
+    tcase_add_test(c, targets_take_the_form_of_the_input);
+    tcase_add_test(c, normalised_in_the_order_of_the_file);
+    suite_add_tcase(s, c);
+    return s;
+}

@@ -1,0 +1,187 @@
+#include "base/random.h"
+#include "base/mt19937.h"
+#include "unit.h"
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { N = 100000 };
+
+static float numbers[N];
+
+/* Known answers, from the authors' Random123. */
+START_TEST(philox_gives_the_published_words)
+{
+    static const struct {
+        uint32_t counter[4], key[2], out[4];
+    } known[] = {
+        { { 0, 0, 0, 0 }, { 0, 0 }, { 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8 } },
+        { { 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff },
+          { 0xffffffff, 0xffffffff },
+          { 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd } },
+        { { 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344 },
+          { 0xa4093822, 0x299f31d0 },
+          { 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1 } },
+    };
+    uint32_t out[4];
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        philox(out, known[i].counter, known[i].key);
+        ck_assert_mem_eq(out, known[i].out, sizeof out);
+    }
+}
+END_TEST
+
+START_TEST(uniform_is_made_of_philox)
+{
+    const uint64_t seed = 0x123456789abcdef0, stream = random_stream(7, 9), first = 0x3fffffffd; /* carries past 32 bits */
+    const uint32_t key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) };
+    uint32_t word[4];
+    float out[77];
+
+    random_uniform(out, 77, seed, stream, first);
+    for (uint64_t k = first; k < first + 77; k++) {
+        philox(word, (const uint32_t[]){ (uint32_t)(k / 4), (uint32_t)(k / 4 >> 32), 9, 7 }, key);
+        ck_assert(out[k - first] == (float)(word[k % 4] >> 8) / 16777216.f);
+    }
+}
+END_TEST
+
+START_TEST(an_element_does_not_depend_on_where_one_starts)
+{
+    void (*const draw[])(float *, int64_t, uint64_t, uint64_t, uint64_t) = { random_uniform, random_normal,
+                                                                             random_truncated_normal };
+    float whole[200], part[200];
+
+    for (int f = 0; f < 3; f++) {
+        draw[f](whole, 200, 1, 2, 0);
+        for (uint64_t first = 0; first < 70; first++) {
+            draw[f](part, 130, 1, 2, first);
+            ck_assert_mem_eq(part, whole + first, 130 * sizeof *part);
+        }
+        draw[f](part, 200, 1, 3, 0);
+        ck_assert(memcmp(part, whole, sizeof part) != 0);
+        draw[f](part, 200, 2, 2, 0);
+        ck_assert(memcmp(part, whole, sizeof part) != 0);
+    }
+}
+END_TEST
+
+static void moments(double *mean, double *deviation, double *most)
+{
+    double sum = 0, squares = 0;
+
+    *most = 0;
+    for (int i = 0; i < N; i++) {
+        sum += (double)numbers[i];
+        squares += (double)numbers[i] * (double)numbers[i];
+        *most = fmax(*most, fabs((double)numbers[i]));
+    }
+    *mean = sum / N;
+    *deviation = sqrt(squares / N - *mean * *mean);
+}
+
+START_TEST(distributions_have_their_moments)
+{
+    double mean, deviation, most;
+
+    random_uniform(numbers, N, 3, 0, 0);
+    moments(&mean, &deviation, &most);
+    ck_assert_double_eq_tol(mean, .5, .004);
+    ck_assert_double_eq_tol(deviation, sqrt(1 / 12.), .002);
+    ck_assert(most < 1);
+    random_normal(numbers, N, 3, 0, 0);
+    moments(&mean, &deviation, &most);
+    ck_assert_double_eq_tol(mean, 0, .015);
+    ck_assert_double_eq_tol(deviation, 1, .01);
+    ck_assert(most > 3.5 && most < 7);
+    random_truncated_normal(numbers, N, 3, 0, 0);
+    moments(&mean, &deviation, &most);
+    ck_assert_double_eq_tol(mean, 0, .015);
+    ck_assert_double_eq_tol(deviation, .87962566103423978, .008);
+    ck_assert(most > 1.99 && most <= 2);
+}
+END_TEST
+
+START_TEST(a_permutation_has_each_number_once)
+{
+    static int64_t order[10007], again[10007];
+    static bool seen[10007];
+    int fixed = 0;
+
+    random_permutation(order, 10007, 5, 6);
+    for (int i = 0; i < 10007; i++) {
+        ck_assert(order[i] >= 0 && order[i] < 10007 && !seen[order[i]]);
+        seen[order[i]] = true;
+        fixed += order[i] == i;
+    }
+    ck_assert_int_lt(fixed, 12); /* one is expected */
+    random_permutation(again, 10007, 5, 6);
+    ck_assert_mem_eq(order, again, sizeof order);
+    random_permutation(again, 10007, 5, 7);
+    ck_assert(memcmp(order, again, sizeof order) != 0);
+    random_permutation(again, 10007, 4, 6);
+    ck_assert(memcmp(order, again, sizeof order) != 0);
+    again[0] = again[1] = -1;
+    random_permutation(again, 0, 1, 1);
+    ck_assert_int_eq(again[0], -1);
+    random_permutation(again, 1, 1, 1);
+    ck_assert_int_eq(again[0], 0);
+    ck_assert_int_eq(again[1], -1);
+}
+END_TEST
+
+START_TEST(every_order_is_equally_likely)
+{
+    int seen[64] = { 0 }, orders = 0;
+    int64_t p[4];
+    double chi = 0;
+
+    for (uint64_t epoch = 0; epoch < 24000; epoch++) {
+        random_permutation(p, 4, 11, epoch);
+        seen[p[0] * 16 + p[1] * 4 + p[2]]++;
+    }
+    for (int i = 0; i < 64; i++)
+        if (seen[i]) {
+            chi += (seen[i] - 1000) * (seen[i] - 1000) / 1000.;
+            orders++;
+        }
+    ck_assert_int_eq(orders, 24);
+    ck_assert(chi < 50); /* 23 degrees of freedom: one in a thousand is above */
+}
+END_TEST
+
+/* numpy.random.RandomState(seed).rand(n), numpy 2 */
+START_TEST(mersenne_twister_draws_as_numpy)
+{
+    static const double first[] = { 0.3745401188473625, 0.9507143064099162, 0.7319939418114051, 0.5986584841970366 };
+    struct mt m;
+
+    mt_seed(&m, 42);
+    for (int i = 0; i < 4; i++)
+        ck_assert(mt_double(&m) == first[i]);
+    mt_seed(&m, 0);
+    for (int i = 0; i < 699; i++)
+        mt_double(&m);
+    ck_assert(mt_double(&m) == 0.8427768626848423);
+    mt_seed(&m, 4294967295u);
+    ck_assert(mt_double(&m) == 0.0976320289940138);
+    ck_assert(mt_double(&m) == 0.9123828453026218);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("random");
+    TCase *t = tcase_create("random");
+
+    tcase_add_test(t, philox_gives_the_published_words);
+    tcase_add_test(t, uniform_is_made_of_philox);
+    tcase_add_test(t, an_element_does_not_depend_on_where_one_starts);
+    tcase_add_test(t, distributions_have_their_moments);
+    tcase_add_test(t, a_permutation_has_each_number_once);
+    tcase_add_test(t, every_order_is_equally_likely);
+    tcase_add_test(t, mersenne_twister_draws_as_numpy);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,23 @@
+/* A suite of unit tests: a file defines suite(), main.c runs it and prints TAP. Each test runs in a process of its own.
+ */
+#ifndef KILN_TESTS_UNIT_H
+#define KILN_TESTS_UNIT_H
+
+#include <check.h>
+#undef fail /* a macro of Check's, and a function of ours */
+
+Suite *suite(void);
+
+/* A test is a case of its own, named as it is. `add_tests` runs it n times, with _i from 0 to n-1. */
+#define add_test(s, test)     add_tests(s, test, 1)
+#define add_tests(s, test, n) suite_add_tcase(s, test_case(#test, test, n))
+
+static inline TCase *test_case(const char *name, const TTest *test, int n)
+{
+    TCase *c = tcase_create(name);
+
+    tcase_add_loop_test(c, test, 0, n);
+    return c;
+}
+
+#endif

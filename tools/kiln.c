@@ -1,0 +1,52 @@
+#include "tools.h"
+#include <stdio.h>
+#include <string.h>
+
+static const struct verb *const verbs[] = { &verb_test };
+
+int tell_error(const char *file, const kiln_error *e)
+{
+    fprintf(stderr, "kiln: %s%s%s%s%s\n", file ? file : "", file ? ": " : "", e->where, *e->where ? ": " : "", e->message);
+    if (e->count > 1)
+        fprintf(stderr, "kiln: %s%sand %d more\n", file ? file : "", file ? ": " : "", e->count - 1);
+    return -(int)e->code;
+}
+
+void tell_diagnostic(void *user, kiln_status code, const char *where, const char *message)
+{
+    const char *file = user;
+
+    fprintf(stderr, "kiln: %s%s%s%s%s%s\n", code == KILN_OK ? "warning: " : "", file ? file : "", file ? ": " : "", where,
+            *where ? ": " : "", message);
+}
+
+static void usage(FILE *to)
+{
+    fprintf(to, "Usage: kiln VERB [OPTION...]\n"
+                "Load an ONNX model, run it, train it, write it back.\n\n");
+    for (size_t k = 0; k < sizeof verbs / sizeof *verbs; k++)
+        fprintf(to, "  %-9s %s\n", verbs[k]->name, verbs[k]->summary);
+    fprintf(to, "\n`kiln VERB --help` tells the options of a verb.\n");
+}
+
+int main(int argc, char **argv)
+{
+    char name[64];
+
+    if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+        printf("kiln %s\n", kiln_version());
+        return 0;
+    }
+    if (argc < 2 || strcmp(argv[1], "--help") == 0) {
+        usage(argc < 2 ? stderr : stdout);
+        return argc < 2 ? EXIT_USAGE : 0;
+    }
+    for (size_t k = 0; k < sizeof verbs / sizeof *verbs; k++)
+        if (strcmp(verbs[k]->name, argv[1]) == 0) {
+            snprintf(name, sizeof name, "kiln %s", verbs[k]->name);
+            argv[1] = name;
+            return verbs[k]->run(argc - 1, argv + 1);
+        }
+    fprintf(stderr, "kiln: '%s' is no verb; `kiln --help` lists them\n", argv[1]);
+    return EXIT_USAGE;
+}

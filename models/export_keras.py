@@ -56,6 +56,7 @@ def train(network, model):
 
 
 def export(name):
+    keras.utils.clear_session()  # the names in the file count from 1 again
     keras.utils.set_random_seed(SEED)
     network, folder = NETWORKS[name], HERE / name.split(".")[0]
     model = network.build()
@@ -72,5 +73,6 @@ def export(name):
     print(f"{folder.name}/keras.onnx: {(folder / 'keras.onnx').stat().st_size} bytes")
 
 
-for name in sys.argv[1:] or VARIANTS:
-    export(name)
+if __name__ == "__main__":
+    for variant in sys.argv[1:] or VARIANTS:
+        export(variant)

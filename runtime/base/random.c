@@ -47,8 +47,7 @@ static void make_blocks(struct blocks *b, uint64_t seed, uint64_t stream, uint64
     encrypt(b, (uint32_t)seed, (uint32_t)(seed >> 32));
 }
 
-/* -- uniform and normal: number k is word k % 4 of block k / 4 -------------------------------------------------------
- */
+/* -- uniform and normal: number k is word k % 4 of block k / 4 ----------------------------------------------------- */
 
 static void to_uniform(const struct blocks *b, float out[NUMBERS])
 {
@@ -100,8 +99,7 @@ void random_normal(float *out, int64_t n, uint64_t seed, uint64_t stream, uint64
     generate(out, n, seed, stream, first, to_normal);
 }
 
-/* -- truncated normal: number k has blocks of its own ----------------------------------------------------------------
- */
+/* -- truncated normal: number k has blocks of its own -------------------------------------------------------------- */
 
 enum { ATTEMPTS = 256 }; /* in the counter's top byte; four draws each, of which one in 22 falls outside */
 
@@ -131,8 +129,7 @@ void random_truncated_normal(float *out, int64_t n, uint64_t seed, uint64_t stre
         out[i] = truncated(seed, stream, first + (uint64_t)i);
 }
 
-/* -- permutation -----------------------------------------------------------------------------------------------------
- */
+/* -- permutation --------------------------------------------------------------------------------------------------- */
 
 struct draws {
     struct blocks b;

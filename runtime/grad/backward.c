@@ -71,26 +71,25 @@ void give(struct backward *b, int k, struct value *gradient)
 
 void give_unbroadcast(struct backward *b, int k, struct value *gradient)
 {
-    const struct tensor *in = type_in(b, k);
-    int64_t axes[MAX_RANK], dims[MAX_RANK] = { 0 };
-    int rank = 0, count = 0;
+    const struct tensor *in = type_in(b, k), *out = type_out(b, 0);
+    int64_t axes[MAX_RANK];
+    int count = 0;
 
     if (!gradient || !wants(b, k))
         return;
-    for (int n = 0; n < b->node->inputs; n++)
-        if (b->node->in[n] && !broadcast(&rank, dims, type_in(b, n)))
-            backward_error(b, "its inputs do not broadcast");
-    if (b->e.failed)
+    if (!out) {
+        backward_error(b, "its first output is not computed");
         return;
-    for (int d = 0; d < rank; d++) {
-        const int own = d - (rank - in->rank);
+    }
+    for (int d = 0; d < out->rank; d++) {
+        const int own = d - (out->rank - in->rank);
 
-        if (own < 0 || (in->dims[own] == 1 && dims[d] != 1))
+        if (own < 0 || (in->dims[own] == 1 && out->dims[d] != 1))
             axes[count++] = d;
     }
     if (count)
         gradient = emit(&b->e, "ReduceSum", "keepdims=1", 2, gradient, emit_ints(&b->e, count, axes));
-    if (in->rank != rank)
+    if (in->rank != out->rank)
         gradient = emit(&b->e, "Reshape", "allowzero=1", 2, gradient, emit_ints(&b->e, in->rank, in->dims));
     give(b, k, gradient);
 }

@@ -1,8 +1,7 @@
 #include "graph/message.h"
 #include <string.h>
 
-/* -- memory ----------------------------------------------------------------------------------------------------------
- */
+/* -- memory -------------------------------------------------------------------------------------------------------- */
 
 static void *allocate(void *data, size_t bytes)
 {
@@ -115,8 +114,7 @@ bool message_utf8(const char *bytes, size_t length)
     return true;
 }
 
-/* -- fields by their descriptors
- * --------------------------------------------------------------------------------------- */
+/* -- fields by their descriptors ----------------------------------------------------------------------------------- */
 
 static size_t value_size(ProtobufCType type)
 {
@@ -177,8 +175,7 @@ static size_t values(const ProtobufCMessage *message, const ProtobufCFieldDescri
     return *(const protobuf_c_boolean *)quantifier != 0;
 }
 
-/* -- equality
- * ---------------------------------------------------------------------------------------------------------- */
+/* -- equality ------------------------------------------------------------------------------------------------------ */
 
 static bool equal_bytes(size_t n, const void *a, size_t m, const void *b)
 {
@@ -236,8 +233,7 @@ bool message_equal(const void *a, const void *b)
     return true;
 }
 
-/* -- copies
- * ------------------------------------------------------------------------------------------------------------ */
+/* -- copies -------------------------------------------------------------------------------------------------------- */
 
 /* Writes one value. On failure `to` is as empty as it was: NULL, or no bytes. */
 static bool copy_value(ProtobufCType type, void *to, const void *from, struct budget *b, struct report *r)

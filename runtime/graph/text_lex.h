@@ -48,8 +48,7 @@ bool number_float(struct reader *r, const struct number *n, float *value);
 bool number_double(struct reader *r, const struct number *n, double *value);
 bool read_int(struct reader *r, int64_t *value);
 
-/* -- text_value.c, text_read.c ---------------------------------------------------------------------------------------
- */
+/* -- text_value.c, text_read.c ------------------------------------------------------------------------------------- */
 
 /* The numbers of TensorProto.DataType and of AttributeProto.AttributeType, and their names; 0 and NULL where there is
  * none. */

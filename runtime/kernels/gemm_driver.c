@@ -32,12 +32,6 @@ struct configuration {
 static struct configuration configurations[CPU_AVX512 + 1];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-#if defined(__x86_64__)
-void bli_cntx_init_skx(cntx_t *context);
-void bli_cntx_init_haswell(cntx_t *context);
-#endif
-void bli_cntx_init_generic(cntx_t *context);
-
 static struct micro_kernel micro_kernel_of(cntx_t *context, num_t type)
 {
     void *const function =

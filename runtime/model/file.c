@@ -27,8 +27,7 @@ static const char *kind_of(mode_t mode)
                                             : "no regular file";
 }
 
-/* -- reading ----------------------------------------------------------------------------------------------------------
- */
+/* -- reading ------------------------------------------------------------------------------------------------------- */
 
 bool file_read_at(int fd, const char *name, void *bytes, size_t size, int64_t offset, struct report *r)
 {
@@ -89,8 +88,7 @@ bool file_read(const char *path, size_t most, uint8_t **bytes, size_t *size, str
     return ok;
 }
 
-/* -- writing ----------------------------------------------------------------------------------------------------------
- */
+/* -- writing ------------------------------------------------------------------------------------------------------- */
 
 /* A file on its way. While it is written it has no name, or a temporary one in the directory where it is to be. */
 struct writing {

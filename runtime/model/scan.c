@@ -25,8 +25,7 @@ struct scan {
     struct report *report;
 };
 
-/* -- where ------------------------------------------------------------------------------------------------------------
- */
+/* -- where --------------------------------------------------------------------------------------------------------- */
 
 enum { WHERE = sizeof((kiln_error *)0)->where };
 
@@ -76,8 +75,7 @@ static bool refuse(const struct scan *s, kiln_status code, const char *format, .
     return false;
 }
 
-/* -- budgets ----------------------------------------------------------------------------------------------------------
- */
+/* -- budgets ------------------------------------------------------------------------------------------------------- */
 
 /* What an allocation of base/memory.h is charged. */
 static bool charge(struct scan *s, size_t count, size_t size)
@@ -148,8 +146,7 @@ static bool end(struct scan *s)
     return true;
 }
 
-/* -- wire types -------------------------------------------------------------------------------------------------------
- */
+/* -- wire types ---------------------------------------------------------------------------------------------------- */
 
 static bool read_varint(struct scan *s, const uint8_t *end_of, uint64_t *value, const char *what)
 {
@@ -174,6 +171,7 @@ static bool read_length(struct scan *s, size_t *length)
     const uint8_t *end_of = s->stack[s->depth - 1].end;
     uint64_t value;
 
+    *length = 0;
     if (!read_varint(s, end_of, &value, "a length"))
         return false;
     if (value > (uint64_t)(end_of - s->at))
@@ -221,8 +219,7 @@ static const char *wire_name(unsigned wire)
     return wire < sizeof names / sizeof *names ? names[wire] : "unknown";
 }
 
-/* -- values -----------------------------------------------------------------------------------------------------------
- */
+/* -- values -------------------------------------------------------------------------------------------------------- */
 
 /* An int32 may be written by its 32 bits, or, if negative, by 64. More would be cut off, and mean something else. */
 static bool read_integer(struct scan *s, const uint8_t *end_of, ProtobufCType type)

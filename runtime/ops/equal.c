@@ -60,6 +60,13 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
+static const struct op_case cases_11[] = {
+    { "f64[3,1,5] f64[4,1]", "", "bool[3,4,5]", 0 },
+    { "i8[7] i8[7]", "", "bool[7]", 0 },
+    { "bool[2,3] bool[3]", "", "bool[2,3]", 0 },
+    { 0 },
+};
+
 static const struct op_case cases_7[] = {
     { "i64[2,3]{1,2,3,2,2,2} i64[]{2}", "", "bool[2,3]", 0 },
     { "bool[2,3]{1,0,0,1,1,0} bool[3]{1,0,1}", "", "bool[2,3]", 0 },
@@ -78,8 +85,8 @@ const struct op op_equal = {
     .defs =
         (const struct op_def[]){
             ROW(19, "T: floats bf16 ints uints bool str", cases),
-            ROW(13, "T: floats bf16 ints uints bool", NULL),
-            ROW(11, "T: floats ints uints bool", NULL),
+            ROW(13, "T: floats bf16 ints uints bool", cases_11),
+            ROW(11, "T: floats ints uints bool", cases_11),
             ROW(7, "T: i32 i64 bool", cases_7),
             { 0 },
         },

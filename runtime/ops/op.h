@@ -153,7 +153,7 @@ const struct tensor *type_in(struct backward *b, int k);  /* NULL where left out
 const struct tensor *type_out(struct backward *b, int k); /* of the standard's outputs that the forward pass writes */
 /* Adds to what input k has already been given. The gradient must have input k's shape and dtype. Does nothing where k is not wanted. */
 void give(struct backward *b, int k, struct value *gradient);
-/* Sums the broadcast axes away first: for operators that broadcast. */
+/* Sums the broadcast axes away first: for a gradient of the first output's shape, to which input k was broadcast. */
 void give_unbroadcast(struct backward *b, int k, struct value *gradient);
 /* A graph that does what subgraph g of the node does and goes back through it: its outputs are the gradients of the node's inputs
  * inputs[0..count), captured ones; what flows in is captured. For emit_graphs. NULL on an error. */

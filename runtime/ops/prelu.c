@@ -122,6 +122,12 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
+static const struct op_case cases_9[] = {
+    { "f64[5,7]~ f64[7]", "", "f64[5,7]", 3 },
+    { "i32[2,3] i32[3]", "", "i32[2,3]", 0 },
+    { 0 },
+};
+
 static const struct op_case cases_7[] = {
     { "f32[2,3,4]~ f32[3,1]", "", "f32[2,3,4]", 3 },
     { 0 },
@@ -139,7 +145,7 @@ const struct op op_prelu = {
     .defs =
         (const struct op_def[]){
             ROW(16, "T: floats bf16 i32 i64 u32 u64", cases),
-            ROW(9, "T: floats i32 i64 u32 u64", NULL),
+            ROW(9, "T: floats i32 i64 u32 u64", cases_9),
             ROW(7, "T: floats", cases_7),
             { 0 },
         },

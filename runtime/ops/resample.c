@@ -223,7 +223,8 @@ void resample_run(struct step *s, const struct resample *r, const void *from, vo
     if (direct(r->dtype) && r->count)
         return;
     if (direct(r->dtype)) {
-        memcpy(to, from, (size_t)dims_product(dims, 0, r->rank) * dtype_size(r->dtype));
+        if (dims_product(dims, 0, r->rank))
+            memcpy(to, from, (size_t)dims_product(dims, 0, r->rank) * dtype_size(r->dtype));
         return;
     }
     if (class == CLASS_INT || class == CLASS_UINT)

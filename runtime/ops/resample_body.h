@@ -14,10 +14,11 @@ static void NAME(forward)(const struct pass *j, int64_t first, int64_t end)
             to[i] = 0;
         for (int64_t k = p * t->width; k < (p + 1) * t->width; k++) {
             const real weight = (real)t->weight[k];
-            const real *x = from + t->index[k] * inner;
+            const real *x;
 
             if (t->index[k] < 0)
                 continue;
+            x = from + t->index[k] * inner;
             for (int64_t i = 0; i < inner; i++)
                 to[i] += weight * x[i];
         }

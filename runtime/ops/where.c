@@ -84,14 +84,31 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
-#define ROW(version, list)                                                                                             \
+/* For rows of fewer types. */
+static const struct op_case cases_old[] = {
+    { "bool[2,3,4] f32[2,3,4] f32[2,3,4]", "", "f32[2,3,4]", 6 },
+    { "bool[3,1,5] f64[4,1] f64[5]", "", "f64[3,4,5]", 6 },
+    { "bool[] f64[4,1] f64[5]", "", "f64[4,5]", 6 },
+    { "bool[4,5] f64[] f64[1]", "", "f64[4,5]", 6 },
+    { "bool[3,5] f16[3,1] f16[]", "", "f16[3,5]", 0 },
+    { "bool[7] i8[7] i8[7]", "", "i8[7]", 0 },
+    { "bool[2,3] u64[2,1] u64[]", "", "u64[2,3]", 0 },
+    { "bool[2,3] bool[2,1] bool[3]", "", "bool[2,3]", 0 },
+    { "bool[2,3] str[2,1] str[3]", "", "str[2,3]", 0 },
+    { "bool[2,3] c64[2,1] c64[3]", "", "c64[2,3]", 0 },
+    { "bool[2,3] c128[2,1] c128[2,3]", "", "c128[2,3]", 0 },
+    { "bool[0,3] f32[1,3] f32[]", "", "f32[0,3]", 0 },
+    { 0 },
+};
+
+#define ROW(version, list, tests)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "B condition, T X, T Y -> T output", .types = "B: bool; " list, .infer = infer, \
-        .run = run, .gradient = gradient, .flags = OP_UNBROADCAST, .cases = cases                                      \
+        .run = run, .gradient = gradient, .flags = OP_UNBROADCAST, .cases = tests                                      \
     }
 
 const struct op op_where = {
     .name = "Where",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(16, "T: all bf16"), ROW(9, "T: all"), { 0 } },
+    .defs = (const struct op_def[]){ ROW(16, "T: all bf16", cases), ROW(9, "T: all", cases_old), { 0 } },
 };

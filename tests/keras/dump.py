@@ -108,7 +108,7 @@ def near_kink(model, x):
         else:
             continue
         count = np.sum(active)
-        if count < 1_300_000 and distance.min() < (2e-6 if count < 600_000 else 1e-6):
+        if count < 800_000 and distance.min() < (2e-6 if count < 600_000 else 1e-6):
             return True
     return False
 

@@ -20,8 +20,9 @@ static void put_idx(const char *images, const char *labels, int n, int h, int w,
     unsigned char *x = malloc((size_t)(16 + n * h * w)), *y = malloc((size_t)n + 8);
     gzFile f;
 
-    memcpy(x, (unsigned char[]){ 0, 0, 8, 3, 0, 0, (unsigned char)(n >> 8), (unsigned char)n, 0, 0, 0, (unsigned char)h, 0, 0,
-                                 0, (unsigned char)w },
+    memcpy(x,
+           (unsigned char[]){ 0, 0, 8, 3, 0, 0, (unsigned char)(n >> 8), (unsigned char)n, 0, 0, 0, (unsigned char)h, 0,
+                              0, 0, (unsigned char)w },
            16);
     memcpy(y, (unsigned char[]){ 0, 0, 8, 1, 0, 0, (unsigned char)(n >> 8), (unsigned char)n }, 8);
     for (int i = 0; i < n; i++) {
@@ -94,14 +95,18 @@ static struct tensor array(enum dtype dtype, int rank, const int64_t *dims, void
     t.data = data;
     return t;
 }
-#define SHAPE(...) (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / 8), (const int64_t[]){ __VA_ARGS__ }
+#define SHAPE(...)                                                                                                     \
+    (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / 8), (const int64_t[])                                                   \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
 
 static void put_xy(const struct tensor *x, const struct tensor *y)
 {
     put_npz("a.npz", (const char *const[]){ "x", "y" }, (const struct tensor *const[]){ x, y }, 2);
 }
 
-/* -- SPEC ------------------------------------------------------------------------------------------------------------ */
+/* -- SPEC ---------------------------------------------------------------------------------------------------------- */
 
 START_TEST(parts_and_ranges)
 {
@@ -192,7 +197,7 @@ START_TEST(debian_fashion_mnist)
 }
 END_TEST
 
-/* -- what is to be predicted ----------------------------------------------------------------------------------------- */
+/* -- what is to be predicted --------------------------------------------------------------------------------------- */
 
 START_TEST(labels_of_every_form)
 {
@@ -202,8 +207,8 @@ START_TEST(labels_of_every_form)
     double whole[3] = { 2, 0, 1 };
     float hot[12] = { 0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0 };
     const struct tensor samples = array(F32, SHAPE(3, 1), x);
-    const struct tensor forms[] = { array(U8, SHAPE(3), bytes), array(I32, SHAPE(3, 1), column), array(F64, SHAPE(3), whole),
-                                    array(F32, SHAPE(3, 4), hot) };
+    const struct tensor forms[] = { array(U8, SHAPE(3), bytes), array(I32, SHAPE(3, 1), column),
+                                    array(F64, SHAPE(3), whole), array(F32, SHAPE(3, 4), hot) };
 
     for (int i = 0; i < 4; i++) {
         put_xy(&samples, &forms[i]);
@@ -282,7 +287,7 @@ START_TEST(npz_with_parts)
 }
 END_TEST
 
-/* -- split and normalise --------------------------------------------------------------------------------------------- */
+/* -- split and normalise ------------------------------------------------------------------------------------------- */
 
 START_TEST(split_as_keras_does)
 {
@@ -329,7 +334,7 @@ START_TEST(normalisers_have_the_statistics_of_their_training_set)
 }
 END_TEST
 
-/* -- batches --------------------------------------------------------------------------------------------------------- */
+/* -- batches ------------------------------------------------------------------------------------------------------- */
 
 static struct batches b;
 
@@ -439,10 +444,12 @@ END_TEST
 
 START_TEST(grey_images_take_a_channel_or_none)
 {
-    const struct tensor inputs[] = { array(F32, SHAPE(UNKNOWN, 5, 4), NULL), array(F32, SHAPE(UNKNOWN, 1, 5, 4), NULL),
-                                     array(F32, SHAPE(UNKNOWN, 5, 4, 1), NULL), array(F32, SHAPE(UNKNOWN, 20), NULL),
-                                     array(F64, SHAPE(UNKNOWN, 5, 4, 1), NULL), array(U8, SHAPE(UNKNOWN, 5, 4), NULL),
-                                     array(I32, SHAPE(UNKNOWN, 5, 4, 1), NULL) };
+    const struct tensor inputs[] = {
+        array(F32, SHAPE(UNKNOWN, 5, 4), NULL),    array(F32, SHAPE(UNKNOWN, 1, 5, 4), NULL),
+        array(F32, SHAPE(UNKNOWN, 5, 4, 1), NULL), array(F32, SHAPE(UNKNOWN, 20), NULL),
+        array(F64, SHAPE(UNKNOWN, 5, 4, 1), NULL), array(U8, SHAPE(UNKNOWN, 5, 4), NULL),
+        array(I32, SHAPE(UNKNOWN, 5, 4, 1), NULL)
+    };
     const struct tensor swapped = array(F32, SHAPE(UNKNOWN, 4, 5), NULL);
     char out[20 * 8];
     int64_t count;
@@ -598,6 +605,53 @@ START_TEST(normalised_in_the_order_of_the_file)
 }
 END_TEST
 
+/* As much memory as the whole takes, then less and less: each allocation fails once, and nothing is kept. */
+START_TEST(memory_may_run_out_anywhere)
+{
+    const char *const specs[] = { "npz:a.npz", "csv:a.csv", "idx:i,l", "cifar10:.:test" };
+    const struct tensor x = array(F32, SHAPE(UNKNOWN, UNKNOWN), NULL), y = array(I64, SHAPE(UNKNOWN), NULL);
+    float pixels[60] = { 0 };
+    uint8_t label[20] = { 0 }, record[3073] = { 1 };
+    const struct tensor samples = array(F32, SHAPE(20, 3), pixels), labels = array(U8, SHAPE(20), label);
+    struct normalizer n;
+
+    put_xy(&samples, &labels);
+    put_file("a.csv", "1,0\n2,1\n3,2\n", 12);
+    put_file("test_batch.bin", record, sizeof record);
+    put_idx("i", "l", 20, 2, 3, false);
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        int failures = 0;
+        bool ok = true;
+
+        budget.limit = 0;
+        budget.peak = 0;
+        for (size_t limit = SIZE_MAX; limit > 64; limit = budget.limit - 64) {
+            budget.limit = limit == SIZE_MAX ? 0 : limit;
+            ok = open_set(specs[i], PART_TRAIN, NULL);
+            if (ok) {
+                ok = normalizer_fit(&n, NORMALIZE_STANDARDIZE, &d, &budget, &report);
+                if (ok) {
+                    ok = batches_init(&b, &d, &n, &x, &y, &(struct batch_options){ 4, true, 0 }, &budget, &report);
+                    if (ok)
+                        batches_release(&b);
+                }
+                normalizer_release(&n);
+                dataset_release(&d);
+            }
+            ck_assert(ok != failed(&report));
+            ck_assert_uint_eq(budget.used, 0);
+            if (!ok)
+                expect_error(KILN_LIMIT, "memory limit");
+            failures += !ok;
+            if (!budget.limit)
+                budget.limit = budget.peak;
+        }
+        ck_assert(!ok);
+        ck_assert_int_gt(failures, 5);
+    }
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("dataset");
@@ -618,6 +672,7 @@ Suite *suite(void)
     tcase_add_test(c, types_that_do_not_fit_are_refused);
     tcase_add_test(c, targets_take_the_form_of_the_input);
     tcase_add_test(c, normalised_in_the_order_of_the_file);
+    tcase_add_test(c, memory_may_run_out_anywhere);
     suite_add_tcase(s, c);
     return s;
 }

@@ -34,7 +34,8 @@ END_TEST
 
 START_TEST(uniform_is_made_of_philox)
 {
-    const uint64_t seed = 0x123456789abcdef0, stream = random_stream(7, 9), first = 0x3fffffffd; /* carries past 32 bits */
+    const uint64_t seed = 0x123456789abcdef0, stream = random_stream(7, 9),
+                   first = 0x3fffffffd; /* carries past 32 bits */
     const uint32_t key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) };
     uint32_t word[4];
     float out[77];

@@ -11,12 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char scratch[] = "/tmp/kiln-XXXXXX";
+static char scratch[32];
 static struct budget budget;
 static struct report report;
 
 static void enter_scratch(void)
 {
+    strcpy(scratch, "/tmp/kiln-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(scratch));
     ck_assert_int_eq(chdir(scratch), 0);
 }
@@ -43,10 +44,11 @@ static void leave_scratch(void)
 {
     empty_directory(scratch);
     rmdir(scratch);
+    budget.limit = budget.peak = 0;
     ck_assert_uint_eq(budget.used, 0); /* whatever went wrong, all is given back */
 }
 
-static void put_file(const char *name, const void *bytes, size_t size)
+__attribute__((unused)) static void put_file(const char *name, const void *bytes, size_t size)
 {
     FILE *f = fopen(name, "wb");
 
@@ -59,9 +61,8 @@ static void put_file(const char *name, const void *bytes, size_t size)
 static void expect_error(kiln_status code, const char *part)
 {
     ck_assert_msg(failed(&report), "nothing failed, expected '%s'", part);
-    ck_assert_msg(report.error.code == code && strstr(report.error.message, part),
-                  "'%s: %s' (%d), expected '%s' (%d)", report.error.where, report.error.message, report.error.code, part,
-                  code);
+    ck_assert_msg(report.error.code == code && strstr(report.error.message, part), "'%s: %s' (%d), expected '%s' (%d)",
+                  report.error.where, report.error.message, report.error.code, part, code);
     report = (struct report){ 0 };
 }
 

@@ -1,0 +1,41 @@
+/* The parts of the textual syntax that text_write.c puts together: names, types, numbers, tensors. Inside graph/ only.
+ * Nothing fails before the end: struct text remembers. The locale is C while these are called. */
+#ifndef KILN_GRAPH_TEXT_PUT_H
+#define KILN_GRAPH_TEXT_PUT_H
+
+#include "base/text.h"
+#include "onnx.pb-c.h"
+
+/* A kind of field that the syntax has no place for, and how many of them were met. */
+struct left_out {
+    const char *what;
+    int64_t count;
+};
+
+struct writer {
+    struct text *text;
+    int64_t most; /* values of a tensor; 0: all */
+    int indent;
+    struct left_out left_out[32];
+};
+
+void put(struct writer *w, const char *s);
+void new_line(struct writer *w);
+void leave_out(struct writer *w, const char *what, size_t count);
+void leave_out_unknown(struct writer *w, const ProtobufCMessage *m);
+
+bool is_identifier(const char *s, size_t length);
+void put_quoted(struct writer *w, const void *bytes, size_t length);
+void put_word(struct writer *w, const char *s); /* where only an operator, an attribute or a dimension can stand */
+void put_name(struct writer *w, const char *s); /* where a type, or nan, would be read as such */
+void put_names(struct writer *w, char *const *names, size_t n);
+void put_entries(struct writer *w, Onnx__StringStringEntryProto *const *entries, size_t n);
+
+void put_inner_type(struct writer *w, const Onnx__TypeProto *type); /* which may be NULL */
+void put_value_info(struct writer *w, const Onnx__ValueInfoProto *v);
+void put_value_infos(struct writer *w, Onnx__ValueInfoProto *const *v, size_t n);
+
+void put_float(struct writer *w, float value);
+void put_tensor(struct writer *w, const Onnx__TensorProto *t);
+
+#endif

@@ -1,0 +1,129 @@
+#include "kernels/conv_direct.h"
+#include "kernels/conv_grid.h"
+#include <string.h>
+
+struct direct {
+    const struct kernels *k;
+    struct grid g;                  /* forward */
+    int64_t channels, out_channels; /* of a group */
+    int64_t in_channels;            /* of all */
+    int64_t all_out;
+    const void *x, *w, *bias;
+    const void *dy;
+    void *result;
+    bool relu;
+};
+
+/* A row of y and a row of x that a tap connects: pixels [from, to) of y's row at `y`, the first of them sees x[x]. */
+struct meeting {
+    int64_t from, to, x, y;
+};
+static bool meet(const struct grid *g, const struct grid_walk *w, const int64_t *t, struct meeting *m)
+{
+    const struct grid_dim *row = &g->dim[g->rank - 1];
+
+    if (!grid_sees_row(g, w, t))
+        return false;
+    grid_clip(g, w, t[g->rank - 1], row->pixels, &m->from, &m->to);
+    m->x = grid_source(g, w);
+    for (int d = 0; d < g->rank; d++)
+        m->x += t[d] * g->dim[d].base_step * g->dim[d].source_stride;
+    m->x += m->from * row->step;
+    m->y = grid_target(g, w) + m->from;
+    return m->from < m->to;
+}
+
+static void axpy_f64(const struct kernels *k, double w, const double *x, int64_t x_step, double *y, int64_t y_step,
+                     int64_t n)
+{
+    (void)k;
+    for (int64_t i = 0; i < n; i++)
+        y[i * y_step] += w * x[i * x_step];
+}
+static double dot_f64(const struct kernels *k, const double *x, int64_t x_step, const double *y, int64_t n)
+{
+    double s = 0;
+
+    (void)k;
+    for (int64_t i = 0; i < n; i++)
+        s += x[i * x_step] * y[i];
+    return s;
+}
+static void axpy_f32(const struct kernels *k, float w, const float *x, int64_t x_step, float *y, int64_t y_step,
+                     int64_t n)
+{
+    k->row_axpy(w, x, x_step, y, y_step, n);
+}
+static float dot_f32(const struct kernels *k, const float *x, int64_t x_step, const float *y, int64_t n)
+{
+    return k->row_dot(x, x_step, y, n);
+}
+
+#define REAL    float
+#define AXPY    axpy_f32
+#define DOT     dot_f32
+#define FORWARD forward_f32
+#define DX      dx_f32
+#define DW      dw_f32
+#include "kernels/conv_planes.h"
+#define REAL    double
+#define AXPY    axpy_f64
+#define DOT     dot_f64
+#define FORWARD forward_f64
+#define DX      dx_f64
+#define DW      dw_f64
+#include "kernels/conv_planes.h"
+
+bool conv_is_direct(const struct conv_shape *s, enum dtype dtype)
+{
+    const int64_t channels = s->in_channels / s->groups, out_channels = s->out_channels / s->groups;
+
+    return (dtype == F32 || dtype == F64) && s->groups > 1 && channels <= 8 && out_channels <= 8 &&
+           channels * out_channels <= 16;
+}
+
+static struct direct direct_of(const struct kernels *k, const struct conv_shape *s)
+{
+    return (struct direct){ .k = k,
+                            .g = grid_forward(s),
+                            .channels = s->in_channels / s->groups,
+                            .out_channels = s->out_channels / s->groups,
+                            .in_channels = s->in_channels,
+                            .all_out = s->out_channels };
+}
+
+void conv_direct_forward(const struct kernels *k, struct pool *pool, const struct conv_shape *s, enum dtype dtype,
+                         const void *x, const void *w, const void *bias, bool relu, void *y)
+{
+    struct direct p = direct_of(k, s);
+
+    p.x = x;
+    p.w = w;
+    p.bias = bias;
+    p.relu = relu;
+    p.result = y;
+    pool_run(pool, s->batch * s->out_channels, dtype == F32 ? forward_f32 : forward_f64, &p);
+}
+
+void conv_direct_dx(const struct kernels *k, struct pool *pool, const struct conv_shape *s, enum dtype dtype,
+                    const void *dy, const void *w, const void *bias, void *dx)
+{
+    struct direct p = direct_of(k, s);
+
+    p.dy = dy;
+    p.w = w;
+    p.bias = bias;
+    p.result = dx;
+    pool_run(pool, s->batch * s->in_channels, dtype == F32 ? dx_f32 : dx_f64, &p);
+}
+
+void conv_direct_dw(const struct kernels *k, struct pool *pool, const struct conv_shape *s, enum dtype dtype,
+                    const void *x, const void *dy, void *dw)
+{
+    struct direct p = direct_of(k, s);
+
+    p.x = x;
+    p.dy = dy;
+    p.result = dw;
+    pool_run(pool, s->out_channels * p.channels, dtype == F32 ? dw_f32 : dw_f64, &p);
+}

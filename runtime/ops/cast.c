@@ -1,0 +1,225 @@
+/* Cast, https://onnx.ai/onnx/operators/onnx__Cast.html
+ *
+ *   output = input as another type        dinput = doutput, as the type of the input
+ *
+ * Numbers: convert.h. Text: cast_text.h; text that is no number of the type is an error. `saturate` and `round_mode` are about 8-bit
+ * floating-point types alone, which Kiln does not compute with. To an integer or a bool the output is constant in pieces: no gradient comes
+ * back from there. */
+#include "ops/cast_text.h"
+#include "ops/convert.h"
+#include "ops/elementwise.h"
+#include <stdio.h>
+
+struct cast {
+    enum dtype to;
+};
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+static bool parse_6(struct parse *p, void *attrs)
+{
+    struct cast *a = attrs;
+    const int64_t to = attr_int(p, "to", UNDEFINED);
+
+    if (!attr_given(p, "to"))
+        return parse_error(p, "attribute 'to' is missing");
+    if (!dtype_valid(to) || to == C64 || to == C128)
+        return parse_error(p, "attribute 'to' is %lld, must be a type of number, bool or string", (long long)to);
+    if (dtype_size((enum dtype)to) == 0)
+        return parse_unsupported(p, "attribute 'to' is %lld, %s: Kiln does not compute with it", (long long)to,
+                                 dtype_name((enum dtype)to));
+    a->to = (enum dtype)to;
+    if ((to == STRING && parse_opset(p) < 9) || (to == BF16 && parse_opset(p) < 13))
+        return parse_error(p, "attribute 'to' is %lld, %s, which needs opset %d, and the model's is %d", (long long)to,
+                           dtype_name(a->to), to == STRING ? 9 : 13, parse_opset(p));
+    return true;
+}
+
+static bool parse_19(struct parse *p, void *attrs)
+{
+    const int64_t saturate = attr_int(p, "saturate", 1);
+
+    if (saturate != 0 && saturate != 1)
+        return parse_error(p, "attribute 'saturate' is %lld, must be 0 or 1", (long long)saturate);
+    return parse_6(p, attrs);
+}
+
+static bool parse_24(struct parse *p, void *attrs)
+{
+    static const char *const modes[] = { "up", "down", "nearest", NULL };
+
+    attr_choice(p, "round_mode", modes, 0);
+    return parse_19(p, attrs);
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+static bool infer(struct infer *i)
+{
+    const struct cast *a = infer_attrs(i);
+    const struct tensor *x = typed_in(i, 0);
+
+    if (x->dtype == a->to)
+        view_of(i, 0, 0);
+    else if (dtype_size(x->dtype) == dtype_size(a->to))
+        may_reuse(i, 0, 0);
+    return set_out(i, 0, a->to, x->rank, x->dims);
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+static bool to_text(struct step *s)
+{
+    const struct tensor *x = s->in[0];
+    const int64_t n = tensor_count(x);
+    struct string **y = s->out[0]->data;
+
+    for (int64_t k = 0; k < n; k++) {
+        char text[NUMBER_TEXT];
+        const size_t length = number_write(text, x->dtype, x->data, k);
+
+        y[k] = heap_string(s->heap, text, length, s->report);
+        if (!y[k])
+            return false;
+    }
+    return true;
+}
+
+static bool from_text(struct step *s)
+{
+    const struct cast *a = s->attrs;
+    const struct string *const *x = s->in[0]->data;
+    const int64_t n = tensor_count(s->in[0]);
+
+    for (int64_t k = 0; k < n; k++) {
+        const size_t length = x[k] ? x[k]->length : 0;
+        const char *text = x[k] ? x[k]->bytes : "";
+
+        if (!number_read(text, length, a->to, s->out[0]->data, k))
+            return step_error(s, "'%.*s%s', element %lld of 'input', cannot be read as %s", length < 40 ? (int)length : 40, text,
+                              length > 40 ? "..." : "", (long long)k, dtype_name(a->to));
+    }
+    return true;
+}
+
+static void convert(const struct span *s)
+{
+    convert_loop *const *loop = s->attrs;
+
+    (*loop)(s->x[0], s->y, s->n);
+}
+
+static bool run(struct step *s)
+{
+    const struct cast *a = s->attrs;
+    const enum dtype from = s->in[0]->dtype;
+    convert_loop *loop;
+
+    if (!s->out[0])
+        return true;
+    if (from == a->to)
+        return copy_run(s);
+    if (a->to == STRING)
+        return to_text(s);
+    if (from == STRING)
+        return from_text(s);
+    loop = convert_between(from, a->to);
+    return elementwise(s, &(struct elementwise){ .loop = convert, .x_as = { from }, .y_as = a->to, .span.attrs = &loop },
+                       s->out[0], 1, s->in);
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+static bool gradient(struct backward *b)
+{
+    char to[16];
+
+    snprintf(to, sizeof to, "to=%d", (int)type_in(b, 0)->dtype);
+    if (wants(b, 0) && upstream(b, 0))
+        give(b, 0, emit(emitter_of(b), "Cast", to, 1, upstream(b, 0)));
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+static const struct op_case cases_6[] = {
+    { "f64[2,3]", "to=11", "f64[2,3]", 1 },
+    { "f64[2,3]", "to=1", "f32[2,3]", 0 },
+    { "f32[2,3]", "to=11", "f64[2,3]", 1 },
+    { "f32[40001]", "to=10", "f16[40001]", 0 },
+    { "f16[2,3]", "to=1", "f32[2,3]", 0 },
+    { "f64[300]", "to=10", "f16[300]", 0 },
+    { "f32[5]{-1e30,1e30,300.7,-1.5,0.4}", "to=2", "u8[5]", 0 },
+    { "f32[5]{-1e30,1e30,300.7,-1.5,0.4}", "to=3", "i8[5]", 0 },
+    { "f32[5]{-1e30,1e30,300.7,-1.5,0.4}", "to=4", "u16[5]", 0 },
+    { "f32[5]{-1e30,1e30,300.7,-1.5,0.4}", "to=5", "i16[5]", 0 },
+    { "f32[5]{-1e30,1e30,300.7,-1.5,0.4}", "to=6", "i32[5]", 0 },
+    { "f32[5]{-1e30,1e30,300.7,-1.5,0.4}", "to=7", "i64[5]", 0 },
+    { "f64[5]{-1e30,1e30,300.7,-1.5,0.4}", "to=12", "u32[5]", 0 },
+    { "f64[5]{-1e30,1e30,300.7,-1.5,0.4}", "to=13", "u64[5]", 0 },
+    { "f16[3]{0,-1,0.5}", "to=9", "bool[3]", 0 },
+    { "i8[7]", "to=1", "f32[7]", 0 },
+    { "i16[7]", "to=4", "u16[7]", 0 },
+    { "i32[7]", "to=3", "i8[7]", 0 },
+    { "i64[7]", "to=6", "i32[7]", 0 },
+    { "u8[7]", "to=11", "f64[7]", 0 },
+    { "u16[7]", "to=7", "i64[7]", 0 },
+    { "u32[7]", "to=10", "f16[7]", 0 },
+    { "u64[7]", "to=1", "f32[7]", 0 },
+    { "bool[7]", "to=1", "f32[7]", 0 },
+    { "i32[0,3]", "to=1", "f32[0,3]", 0 },
+    { 0 },
+};
+
+static const struct op_case cases_9[] = {
+    { "f32[2,3]", "to=8", "str[2,3]", 0 },
+    { "i32[2,3]", "to=8", "str[2,3]", 0 },
+    { "bool[2,3]", "to=8", "str[2,3]", 0 },
+    { "f64[]", "to=8", "str[]", 0 },
+    { 0 },
+};
+
+static const struct op_case cases_13[] = {
+    { "f32[600]", "to=16", "bf16[600]", 0 },
+    { "bf16[600]", "to=1", "f32[600]", 0 },
+    { "bf16[600]", "to=10", "f16[600]", 0 },
+    { "i64[7]", "to=16", "bf16[7]", 0 },
+    { 0 },
+};
+
+static const struct op_case cases_19[] = {
+    { "f32[2,3]", "to=1 saturate=0", "f32[2,3]", 1 },
+    { "f64[2,3]", "to=10 saturate=1", "f16[2,3]", 0 },
+    { 0 },
+};
+
+static const struct op_case cases_25[] = {
+    { "f32[2,3]", "to=1 saturate=0 round_mode='down'", "f32[2,3]", 1 },
+    { "f64[2,3]", "to=11 saturate=1 round_mode='nearest'", "f64[2,3]", 1 },
+    { 0 },
+};
+
+#define ROW(version, list, reader, tests)                                                                              \
+    {                                                                                                                  \
+        .since = version, .signature = "T1 input -> T2 output", .types = "T1: " list "; T2: " list,                    \
+        .attrs_size = sizeof(struct cast), .parse = reader, .infer = infer, .run = run, .gradient = gradient,          \
+        .cases = tests                                                                                                 \
+    }
+#define NUMBERS "floats ints uints bool"
+
+const struct op op_cast = {
+    .name = "Cast",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(25, NUMBERS " bf16 str", parse_24, cases_25),
+            ROW(24, NUMBERS " bf16 str", parse_24, cases_25),
+            ROW(23, NUMBERS " bf16 str", parse_19, cases_19),
+            ROW(21, NUMBERS " bf16 str", parse_19, cases_19),
+            ROW(19, NUMBERS " bf16 str", parse_19, cases_19),
+            ROW(13, NUMBERS " bf16 str", parse_6, cases_13),
+            ROW(9, NUMBERS " str", parse_6, cases_9),
+            ROW(6, NUMBERS, parse_6, cases_6),
+            { 0 },
+        },
+};

@@ -1,0 +1,151 @@
+/* Constant, https://onnx.ai/onnx/operators/onnx__Constant.html
+ *
+ * The value of its attribute; known when planning. It depends on nothing: no gradient flows.
+ */
+#include "ops/op.h"
+#include <string.h>
+
+struct constant {
+    struct tensor value; /* data belongs to the model */
+};
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+/* A copy of `count` elements, a scalar where count is below 0. */
+static bool hold(struct parse *p, struct constant *a, enum dtype dtype, int64_t count, const void *data)
+{
+    if (!tensor_shape(&a->value, dtype, count < 0 ? 0 : 1, &count))
+        return parse_error(p, "the value has more elements than can be counted");
+    a->value.data = parse_alloc(p, (size_t)tensor_bytes(&a->value));
+    if (a->value.data && tensor_bytes(&a->value))
+        memcpy(a->value.data, data, (size_t)tensor_bytes(&a->value));
+    return a->value.data;
+}
+
+static bool hold_strings(struct parse *p, struct constant *a, int64_t count, const struct bytes *strings)
+{
+    struct string **to;
+
+    if (!tensor_shape(&a->value, STRING, count < 0 ? 0 : 1, &count))
+        return parse_error(p, "the value has more elements than can be counted");
+    to = a->value.data = parse_alloc(p, (size_t)tensor_bytes(&a->value));
+    for (int64_t k = 0; to && k < tensor_count(&a->value); k++) {
+        to[k] = parse_alloc(p, sizeof **to + strings[k].length);
+        if (!to[k])
+            return false;
+        to[k]->length = strings[k].length;
+        if (strings[k].length)
+            memcpy(to[k]->bytes, strings[k].data, strings[k].length);
+    }
+    return to;
+}
+
+static bool hold_tensor(struct parse *p, struct constant *a, const struct attr *from)
+{
+    if ((from->type != ATTR_TENSOR && from->type != ATTR_SPARSE_TENSOR) || !from->tensor || from->tensor->kind != TENSOR)
+        return parse_unsupported(p, "attribute '%s' is %s, must be a tensor", from->name, attr_type_name(from->type));
+    if (!dtype_size(from->tensor->dtype))
+        return parse_unsupported(p, "attribute '%s' has type %s, which is not supported", from->name,
+                                 dtype_name(from->tensor->dtype));
+    a->value = *from->tensor;
+    return true;
+}
+
+static bool read_value(struct parse *p, struct constant *a, const struct attr *from)
+{
+    switch (from->type) {
+    case ATTR_FLOAT:
+        return hold(p, a, F32, -1, &from->f);
+    case ATTR_INT:
+        return hold(p, a, I64, -1, &from->i);
+    case ATTR_STRING:
+        return hold_strings(p, a, -1, &from->s);
+    case ATTR_FLOATS:
+        return hold(p, a, F32, (int64_t)from->count, from->floats);
+    case ATTR_INTS:
+        return hold(p, a, I64, (int64_t)from->count, from->ints);
+    case ATTR_STRINGS:
+        return hold_strings(p, a, (int64_t)from->count, from->strings);
+    default:
+        return hold_tensor(p, a, from);
+    }
+}
+
+struct form {
+    const char *name;
+    enum attr_type type;
+    int since;
+};
+
+static const struct form forms[] = {
+    { "value", ATTR_TENSOR, 1 },          { "sparse_value", ATTR_SPARSE_TENSOR, 11 }, { "value_float", ATTR_FLOAT, 12 },
+    { "value_floats", ATTR_FLOATS, 12 },  { "value_int", ATTR_INT, 12 },              { "value_ints", ATTR_INTS, 12 },
+    { "value_string", ATTR_STRING, 12 },  { "value_strings", ATTR_STRINGS, 12 },
+};
+
+static bool parse(struct parse *p, void *attrs)
+{
+    const struct attr *found = NULL;
+
+    for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
+        const struct attr *a = parse_opset(p) < forms[k].since ? NULL : attr_any(p, forms[k].name);
+
+        if (!a)
+            continue;
+        if (found)
+            return parse_error(p, "both '%s' and '%s' are given, must be one of them", found->name, a->name);
+        if (a->type != forms[k].type && !(a->type == ATTR_INTS && !a->count)) /* an empty list does not tell its type */
+            return parse_error(p, "attribute '%s' is %s, must be %s", a->name, attr_type_name(a->type),
+                               attr_type_name(forms[k].type));
+        found = a;
+    }
+    return found ? read_value(p, attrs, found) : parse_error(p, "attribute 'value' is missing");
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+static bool infer(struct infer *i)
+{
+    const struct constant *a = infer_attrs(i);
+    void *to;
+
+    if (!set_out(i, 0, a->value.dtype, a->value.rank, a->value.dims))
+        return false;
+    to = known_out(i, 0);
+    if (!to)
+        return !typed_out(i, 0);
+    if (tensor_bytes(&a->value))
+        memcpy(to, a->value.data, (size_t)tensor_bytes(&a->value));
+    return true;
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+static bool gradient(struct backward *b)
+{
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+static const struct op_case cases[] = {
+    { "", "value_float=1.5", "f32[]", 0 },       { "", "value_floats=[1.5,-2.0,3.25]", "f32[3]", 0 },
+    { "", "value_int=-7", "i64[]", 0 },          { "", "value_ints=[1,2]", "i64[2]", 0 },
+    { "", "value_string='kiln'", "str[]", 0 },   { 0 },
+};
+static const struct op_case no_cases[] = { { 0 } }; /* a tensor cannot be written as text */
+
+#define ROW(version, t, tests)                                                                                         \
+    {                                                                                                                  \
+        .since = version, .signature = "-> T output", .types = "T: " t, .attrs_size = sizeof(struct constant),         \
+        .parse = parse, .infer = infer, .gradient = gradient, .cases = tests                                           \
+    }
+
+const struct op op_constant = {
+    .name = "Constant",
+    .domain = "",
+    .defs = (const struct op_def[]){ ROW(25, "all bf16", cases), ROW(24, "all bf16", cases), ROW(23, "all bf16", cases),
+                                     ROW(21, "all bf16", cases), ROW(19, "all bf16", cases), ROW(13, "all bf16", cases),
+                                     ROW(12, "all", cases), ROW(11, "all", no_cases), ROW(9, "all", no_cases),
+                                     ROW(1, "floats", no_cases), { 0 } },
+};

@@ -1,0 +1,316 @@
+/* Dropout, https://onnx.ai/onnx/operators/onnx__Dropout.html; Srivastava et al., JMLR 15, 2014
+ *
+ *   training    mask = u >= ratio, u uniform in [0, 1)      output = mask ? data / (1 - ratio) : 0      ddata = mask ? dy / (1 - ratio) : 0
+ *   inference   mask = 1 everywhere                         output = data                               ddata = dy
+ *
+ * It trains where the input training_mode says so (since opset 12), or where a trainer does. With `seed` a model that trains by itself draws as
+ * the reference does, numpy.random.RandomState(seed), the same in every run; a trainer draws anew in every step, from the seed given here or
+ * from its own. */
+#include "base/mt19937.h"
+#include "base/random.h"
+#include "ops/convert.h"
+#include "ops/elementwise.h"
+
+enum { DATA, RATIO, TRAINING_MODE };
+enum { OUTPUT, MASK };
+
+struct dropout {
+    float ratio;     /* where the input is left out */
+    bool train;      /* whatever training_mode says */
+    bool float_mask; /* the mask has the type of data: opset 7 */
+    bool seeded;
+    int64_t seed;
+};
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+static bool parse_12(struct parse *p, void *attrs)
+{
+    struct dropout *a = attrs;
+
+    a->ratio = .5f;
+    a->seeded = attr_given(p, "seed");
+    a->seed = attr_int(p, "seed", 0);
+    return true;
+}
+
+static bool parse_10(struct parse *p, void *attrs)
+{
+    struct dropout *a = attrs;
+
+    a->ratio = attr_float(p, "ratio", .5f);
+    if (!(a->ratio >= 0 && a->ratio < 1))
+        return parse_error(p, "attribute 'ratio' is %g, must be at least 0 and below 1", (double)a->ratio);
+    return true;
+}
+
+static bool parse_7(struct parse *p, void *attrs)
+{
+    struct dropout *a = attrs;
+
+    a->float_mask = true;
+    return parse_10(p, attrs);
+}
+
+static void train(void *attrs)
+{
+    struct dropout *a = attrs;
+
+    a->train = true;
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+static bool check_scalar(struct infer *i, int k, const char *name)
+{
+    char text[TYPE_TEXT];
+
+    return !typed_in(i, k) || tensor_count(typed_in(i, k)) == 1 ||
+           infer_error(i, "'%s' is %s, must be a scalar", name, tensor_text(typed_in(i, k), text));
+}
+
+static bool infer(struct infer *i)
+{
+    const struct dropout *a = infer_attrs(i);
+    const struct tensor *x = typed_in(i, DATA), *mode = typed_in(i, TRAINING_MODE);
+
+    if (!check_scalar(i, RATIO, "ratio") || !check_scalar(i, TRAINING_MODE, "training_mode"))
+        return false;
+    if (!a->train && mode && !known_in(i, TRAINING_MODE))
+        return false;
+    if (!a->train && !(mode && *(const uint8_t *)mode->data)) {
+        view_of(i, OUTPUT, DATA);
+    } else {
+        may_reuse(i, OUTPUT, DATA);
+        need_scratch(i, (size_t)tensor_count(x));
+    }
+    return set_out(i, OUTPUT, x->dtype, x->rank, x->dims) &&
+           set_out(i, MASK, a->float_mask ? x->dtype : BOOL, x->rank, x->dims);
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+static double number_of(const struct tensor *t, double fallback)
+{
+    double v = fallback;
+
+    if (t)
+        convert_between(t->dtype, F64)(t->data, &v, 1);
+    return v;
+}
+
+/* What is dropped: 0 in inference. */
+static bool ratio_of(struct step *s, const struct dropout *a, const struct tensor *ratio, const struct tensor *mode, double *value)
+{
+    *value = 0;
+    if (!a->train && !(mode && *(const uint8_t *)mode->data))
+        return true;
+    *value = number_of(ratio, (double)a->ratio);
+    return (*value >= 0 && *value < 1) || step_error(s, "'ratio' is %g, must be at least 0 and below 1", *value);
+}
+
+struct draw {
+    uint8_t *mask;
+    double ratio;
+    int64_t count;
+    uint64_t seed, stream;
+};
+
+static void draw_chunk(void *context, int64_t index, int thread)
+{
+    enum { BLOCK = 256 };
+    const struct draw *d = context;
+    const int64_t first = index * CHUNK_KERNEL, end = d->count - first < CHUNK_KERNEL ? d->count : first + CHUNK_KERNEL;
+    float u[BLOCK];
+
+    (void)thread;
+    for (int64_t at = first; at < end; at += BLOCK) {
+        const int64_t n = end - at < BLOCK ? end - at : BLOCK;
+
+        random_uniform(u, n, d->seed, d->stream, (uint64_t)at);
+        for (int64_t k = 0; k < n; k++)
+            d->mask[at + k] = (double)u[k] >= d->ratio;
+    }
+}
+
+static void draw_mask(struct step *s, const struct dropout *a, uint8_t *mask, int64_t count, double ratio)
+{
+    struct draw d = { mask, ratio, count, a->seeded ? (uint64_t)a->seed : s->seed, random_stream(s->node->id, s->number) };
+
+    if (a->seeded && !a->train) {
+        struct mt mt;
+
+        mt_seed(&mt, (uint32_t)a->seed);
+        for (int64_t k = 0; k < count; k++)
+            mask[k] = mt_double(&mt) >= ratio;
+    } else if (count) {
+        pool_run(s->pool, (count - 1) / CHUNK_KERNEL + 1, draw_chunk, &d);
+    }
+}
+
+#define EXPR(mask, x, scale) (mask) ? (x) * (scale) : 0
+#define LOOP                 loop_f32
+#define A                    uint8_t
+#define T                    float
+#include "ops/ternary_body.h"
+#define LOOP                 loop_f64
+#define A                    uint8_t
+#define T                    double
+#include "ops/ternary_body.h"
+
+/* y = mask ? x / (1 - ratio) : 0, forward and backward. */
+static bool apply(struct step *s, const struct tensor *mask, const struct tensor *x, double ratio, struct tensor *y)
+{
+    const bool wide = x->dtype == F64;
+    const enum dtype as = wide ? F64 : F32;
+    const struct elementwise e = { .loop = wide ? loop_f64 : loop_f32, .x_as = { BOOL, as, as } };
+    double scale = 1 / (1 - ratio);
+    const struct tensor factor = { .dtype = F64, .data = &scale };
+
+    return elementwise(s, &e, y, 3, (const struct tensor *const[]){ mask, x, &factor });
+}
+
+static void fill_mask(const struct tensor *mask, const uint8_t *from, int64_t count)
+{
+    static const uint8_t one = 1;
+    convert_loop *const loop = convert_between(BOOL, mask->dtype);
+    const size_t size = dtype_size(mask->dtype);
+
+    if (from && count)
+        loop(from, mask->data, count);
+    for (int64_t k = 0; k < count && !from; k++)
+        loop(&one, (char *)mask->data + (size_t)k * size, 1);
+}
+
+static bool run(struct step *s)
+{
+    const struct dropout *a = s->attrs;
+    const int64_t count = tensor_count(s->in[DATA]);
+    struct tensor kept = *s->in[DATA];
+    double ratio;
+
+    if (!ratio_of(s, a, s->in[RATIO], s->in[TRAINING_MODE], &ratio))
+        return false;
+    if (ratio == 0) {
+        if (s->out[MASK])
+            fill_mask(s->out[MASK], NULL, count);
+        return copy_run(s);
+    }
+    kept.dtype = BOOL;
+    kept.data = s->out[MASK] && !a->float_mask ? s->out[MASK]->data : s->scratch;
+    draw_mask(s, a, kept.data, count, ratio);
+    if (s->out[MASK] && a->float_mask)
+        fill_mask(s->out[MASK], kept.data, count);
+    return apply(s, &kept, s->in[DATA], ratio, s->out[OUTPUT]);
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+static bool run_grad(struct step *s)
+{
+    double ratio;
+
+    return ratio_of(s, s->attrs, s->in[2], s->in[3], &ratio) && apply(s, s->in[1], s->in[0], ratio, s->out[0]);
+}
+
+static bool infer_grad(struct infer *i)
+{
+    const struct tensor *dy = typed_in(i, 0);
+
+    may_reuse(i, 0, 0);
+    return set_out(i, 0, dy->dtype, dy->rank, dy->dims);
+}
+
+static const struct op dropout_grad = {
+    .name = "DropoutGrad",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T dy, T1 mask, T2 ratio?, T3 training_mode? -> T ddata",
+              .types = "T: floats bf16; T1: floats bf16 bool; T2: floats bf16; T3: bool",
+              .attrs_size = sizeof(struct dropout),
+              .infer = infer_grad,
+              .run = run_grad,
+              .no_gradient = "is a gradient itself" },
+            { 0 },
+        },
+};
+
+static bool gradient(struct backward *b)
+{
+    const struct dropout *a = attrs_of(b);
+    const struct tensor *mode = type_in(b, TRAINING_MODE);
+    struct value *dx = NULL;
+
+    if (!wants(b, DATA) || !upstream(b, OUTPUT))
+        return backward_ok(b);
+    if (!a->train && (!mode || (mode->data && !*(const uint8_t *)mode->data))) {
+        give(b, DATA, upstream(b, OUTPUT));
+    } else {
+        struct value *const in[] = { upstream(b, OUTPUT), forward_out(b, MASK), forward_in(b, RATIO),
+                                     forward_in(b, TRAINING_MODE) };
+
+        if (emit_private(emitter_of(b), &dropout_grad, a, 1, &dx, NULL, 4, in))
+            give(b, DATA, dx);
+    }
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+static const struct op_case cases[] = {
+    { "f32[2,3,4]", "", "f32[2,3,4]", 1 },
+    { "f64[5,7]", "", "f64[5,7] bool[5,7]", 1 },
+    { "f64[5,7] f64[]{0.3}", "seed=7", "f64[5,7] bool[5,7]", 1 },
+    { "f64[5,7] f64[]{0.3} bool[]{1}", "seed=7", "f64[5,7] bool[5,7]", 1 },
+    { "f64[5,7] f32[]{0.3} bool[]{1}", "seed=7", "f64[5,7]", 1 },
+    { "f64[5,7] f64[]{0} bool[]{1}", "", "f64[5,7] bool[5,7]", 1 },
+    { "f64[5,7] - bool[]{0}", "", "f64[5,7] bool[5,7]", 1 },
+    { "f32[5,7] - bool[]{1}", "seed=1", "f32[5,7]", 0 },
+    { "f16[600] f16[]{0.25} bool[]{1}", "seed=1", "f16[600] bool[600]", 0 },
+    { "bf16[600] f32[]{0.25} bool[]{1}", "seed=1", "bf16[600]", 0 },
+    { "f32[0,3] f32[]{0.25} bool[]{1}", "", "f32[0,3] bool[0,3]", 0 },
+    { 0 },
+};
+
+static const struct op_case cases_12[] = {
+    { "f32[2,3,4]", "", "f32[2,3,4]", 1 },
+    { "f64[5,7] f64[]{0.3} bool[]{1}", "seed=7", "f64[5,7] bool[5,7]", 1 },
+    { "f64[5,7] - bool[]{0}", "", "f64[5,7] bool[5,7]", 1 },
+    { 0 },
+};
+
+static const struct op_case cases_10[] = {
+    { "f32[2,3,4]", "ratio=0.3", "f32[2,3,4] bool[2,3,4]", 1 },
+    { "f64[5,7]", "", "f64[5,7]", 1 },
+    { 0 },
+};
+
+static const struct op_case cases_7[] = {
+    { "f32[2,3,4]", "ratio=0.3", "f32[2,3,4] f32[2,3,4]", 1 },
+    { "f16[5,7]", "", "f16[5,7] f16[5,7]", 0 },
+    { 0 },
+};
+
+#define ROW(version, io, list, reader, tests)                                                                          \
+    {                                                                                                                  \
+        .since = version, .signature = io, .types = list, .attrs_size = sizeof(struct dropout), .parse = reader,       \
+        .infer = infer, .run = run, .gradient = gradient, .train = train, .training_outputs = 1, .flags = OP_RANDOM,   \
+        .cases = tests                                                                                                 \
+    }
+#define IO_12 "T data, T1 ratio?, T2 training_mode? -> T output, T2 mask?"
+
+const struct op op_dropout = {
+    .name = "Dropout",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(22, IO_12, "T: floats bf16; T1: floats bf16; T2: bool", parse_12, cases),
+            ROW(13, IO_12, "T: floats bf16; T1: floats; T2: bool", parse_12, cases_12),
+            ROW(12, IO_12, "T: floats; T1: floats; T2: bool", parse_12, cases_12),
+            ROW(10, "T data -> T output, T1 mask?", "T: floats; T1: bool", parse_10, cases_10),
+            ROW(7, "T data -> T output, T mask?", "T: floats", parse_7, cases_7),
+            { 0 },
+        },
+};

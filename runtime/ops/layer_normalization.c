@@ -1,0 +1,355 @@
+/* LayerNormalization, https://onnx.ai/onnx/operators/onnx__LayerNormalization.html; Ba, Kiros and Hinton, arXiv:1607.06450
+ *
+ *   xhat = (x - mean) * invstd          mean and invstd = 1 / sqrt(var + epsilon) over the dimensions from `axis` on
+ *   Y = xhat * Scale + B                Scale and B broadcast to X
+ *
+ * It is computed in float, or in double where X is double; stash_type is but the type of the outputs Mean and InvStdDev. With g = dL/dY * Scale
+ * and n values a row, dx = invstd * (g - sum g / n - xhat * sum(g * xhat) / n).
+ *
+ * The kernel knows a Scale with one value for each normalised element. Any other is multiplied by standard nodes in the gradient. */
+#include "kernels/norm.h"
+#include "ops/compute.h"
+#include "ops/move.h"
+#include "ops/op.h"
+#include <string.h>
+
+enum { X, SCALE, BIAS };                                  /* inputs */
+enum { Y, MEAN, INVSTD, KEPT_MEAN, KEPT_INVSTD, OUTPUTS }; /* outputs; the last two are hidden and have the type of computation */
+enum { GRAD_Y, GRAD_X, GRAD_SCALE, GRAD_MEAN, GRAD_INVSTD }; /* inputs of the gradient; Scale may be left out, as 1 */
+
+struct layer_norm_attrs {
+    int64_t axis;
+    float epsilon;
+    enum dtype stash;
+};
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+static bool parse(struct parse *p, void *attrs)
+{
+    struct layer_norm_attrs *a = attrs;
+    const int64_t stash = attr_int(p, "stash_type", F32);
+
+    a->axis = attr_int(p, "axis", -1);
+    a->epsilon = attr_float(p, "epsilon", 1e-5f);
+    if (stash != F32 && stash != BF16)
+        return parse_error(p, "stash_type is %lld, must be %d (float) or %d (bfloat16)", (long long)stash, F32, BF16);
+    if (!(a->epsilon >= 0))
+        return parse_error(p, "epsilon is %g, must be at least 0", (double)a->epsilon);
+    a->stash = (enum dtype)stash;
+    return true;
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+struct rows {
+    int axis;
+    int64_t rows, n;
+    enum dtype compute;
+};
+
+static struct rows rows_of(const struct layer_norm_attrs *a, const struct tensor *x)
+{
+    const int axis = wrap_axis(a->axis, x->rank);
+
+    return (struct rows){ axis, dims_product(x->dims, 0, axis), dims_product(x->dims, axis, x->rank), dtype_compute(x->dtype) };
+}
+
+/* Does t vary with the normalised dimensions alone, as the kernel wants it, apart from being broadcast among them? */
+static bool is_row(const struct tensor *t, const struct tensor *x, int axis)
+{
+    for (int d = 0; d < t->rank - (x->rank - axis); d++)
+        if (t->dims[d] != 1)
+            return false;
+    return true;
+}
+
+static bool is_whole_row(const struct tensor *t, const struct rows *r)
+{
+    return tensor_count(t) == r->n;
+}
+
+static bool check_broadcast(struct infer *i, int k)
+{
+    const struct tensor *x = typed_in(i, X), *t = typed_in(i, k);
+    bool fits = !t || t->rank <= x->rank;
+
+    for (int d = 0; t && fits && d < t->rank; d++)
+        fits = t->dims[d] == 1 || t->dims[d] == x->dims[x->rank - t->rank + d];
+    return fits || infer_error(i, "'%s' does not broadcast to 'X'", k == SCALE ? "Scale" : "B");
+}
+
+/* Scale or B: as it is stored, as a row for the kernel, or, where it varies from row to row, as large as X. */
+static size_t operand_bytes(const struct tensor *t, const struct tensor *x, const struct rows *r)
+{
+    const int64_t most = r->n > tensor_count(x) ? r->n : tensor_count(x);
+
+    if (!t || (is_row(t, x, r->axis) && is_whole_row(t, r)))
+        return compute_bytes(t, r->compute);
+    return compute_bytes(t, r->compute) +
+           aligned((size_t)(is_row(t, x, r->axis) ? r->n : most) * dtype_size(r->compute));
+}
+
+static bool infer(struct infer *i)
+{
+    const struct layer_norm_attrs *a = infer_attrs(i);
+    const struct tensor *x = typed_in(i, X);
+    int64_t dims[MAX_RANK];
+    struct rows r;
+    size_t ones;
+
+    if (wrap_axis(a->axis, x->rank) < 0)
+        return infer_error(i, "axis is %lld, must be in [%d, %d)", (long long)a->axis, -x->rank, x->rank);
+    if (!check_broadcast(i, SCALE) || !check_broadcast(i, BIAS))
+        return false;
+    r = rows_of(a, x);
+    for (int d = 0; d < x->rank; d++)
+        dims[d] = d < r.axis ? x->dims[d] : 1;
+    if (!set_out(i, Y, x->dtype, x->rank, x->dims))
+        return false;
+    for (int k = MEAN; k < OUTPUTS; k++)
+        if (!set_out(i, k, k < KEPT_MEAN ? a->stash : r.compute, x->rank, dims))
+            return false;
+    ones = aligned((size_t)r.n * dtype_size(r.compute));
+    need_scratch(i, compute_bytes(x, r.compute) + aligned((size_t)tensor_count(x) * dtype_size(r.compute)) + ones +
+                        2 * aligned((size_t)r.rows * dtype_size(r.compute)) + operand_bytes(typed_in(i, SCALE), x, &r) +
+                        operand_bytes(typed_in(i, BIAS), x, &r));
+    return true;
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+/* t broadcast to the last dimensions of x, from `axis` on. */
+static const void *spread(struct step *s, const struct tensor *t, const void *values, int axis, enum dtype compute, char **scratch)
+{
+    const struct tensor *x = s->in[X];
+    struct move m = { .size = dtype_size(compute), .rank = x->rank - axis };
+    void *to = *scratch;
+    int64_t stride = 1;
+
+    move_strides(m.rank, x->dims + axis, m.out);
+    for (int d = m.rank - 1, k = t->rank - 1; d >= 0; d--, k--) {
+        m.dims[d] = x->dims[axis + d];
+        m.in[d] = k < 0 || t->dims[k] == 1 ? 0 : stride;
+        stride *= k < 0 ? 1 : t->dims[k];
+    }
+    *scratch += aligned((size_t)dims_product(x->dims, axis, x->rank) * dtype_size(compute));
+    move_run(s->k, s->pool, &m, values, to);
+    return to;
+}
+
+static const void *operand(struct step *s, int k, const struct rows *r, char **scratch)
+{
+    const struct tensor *t = s->in[k];
+    const void *values = compute_in(t, r->compute, scratch);
+
+    if (!t || (is_row(t, s->in[X], r->axis) && is_whole_row(t, r)))
+        return values;
+    return spread(s, t, values, is_row(t, s->in[X], r->axis) ? r->axis : 0, r->compute, scratch);
+}
+
+static const void *ones_of(const struct rows *r, char *to)
+{
+    for (int64_t k = 0; k < r->n; k++)
+        if (r->compute == F64)
+            ((double *)(void *)to)[k] = 1;
+        else
+            ((float *)(void *)to)[k] = 1;
+    return to;
+}
+
+static void scale_rows(enum dtype compute, const void *scale, const void *bias, void *y, int64_t n)
+{
+    for (int64_t k = 0; k < n; k++)
+        if (compute == F64)
+            ((double *)y)[k] = ((double *)y)[k] * ((const double *)scale)[k] + (bias ? ((const double *)bias)[k] : 0);
+        else
+            ((float *)y)[k] = ((float *)y)[k] * ((const float *)scale)[k] + (bias ? ((const float *)bias)[k] : 0);
+}
+
+static bool run(struct step *s)
+{
+    const struct layer_norm_attrs *a = s->attrs;
+    const struct tensor *x = s->in[X];
+    const struct rows r = rows_of(a, x);
+    const size_t statistic = aligned((size_t)r.rows * dtype_size(r.compute));
+    char *scratch = s->scratch;
+    void *mean = s->out[KEPT_MEAN] ? s->out[KEPT_MEAN]->data : scratch;
+    void *invstd = s->out[KEPT_INVSTD] ? s->out[KEPT_INVSTD]->data : scratch + statistic;
+    const void *values, *scale, *bias;
+    void *y;
+
+    scratch += 2 * statistic;
+    values = compute_in(x, r.compute, &scratch);
+    y = s->out[Y] && s->out[Y]->dtype == r.compute ? s->out[Y]->data : scratch;
+    scratch += aligned((size_t)tensor_count(x) * dtype_size(r.compute));
+    if (is_row(s->in[SCALE], x, r.axis) && (!s->in[BIAS] || is_row(s->in[BIAS], x, r.axis))) {
+        scale = operand(s, SCALE, &r, &scratch);
+        bias = operand(s, BIAS, &r, &scratch);
+        layer_norm(s->k, s->pool, r.compute, r.rows, r.n, values, scale, bias, (double)a->epsilon, y, mean, invstd);
+    } else {
+        scale = spread(s, s->in[SCALE], compute_in(s->in[SCALE], r.compute, &scratch), 0, r.compute, &scratch);
+        bias = s->in[BIAS] ? spread(s, s->in[BIAS], compute_in(s->in[BIAS], r.compute, &scratch), 0, r.compute, &scratch) : NULL;
+        layer_norm(s->k, s->pool, r.compute, r.rows, r.n, values, ones_of(&r, scratch), NULL, (double)a->epsilon, y, mean,
+                   invstd);
+        scale_rows(r.compute, scale, bias, y, tensor_count(x));
+    }
+    compute_store(s->out[Y], r.compute, y);
+    if (s->out[MEAN])
+        convert_floats(r.compute, mean, a->stash, s->out[MEAN]->data, r.rows);
+    if (s->out[INVSTD])
+        convert_floats(r.compute, invstd, a->stash, s->out[INVSTD]->data, r.rows);
+    return true;
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+static bool grad_infer(struct infer *i)
+{
+    const struct tensor *x = typed_in(i, GRAD_X), *scale = typed_in(i, GRAD_SCALE);
+    const struct rows r = rows_of(infer_attrs(i), x);
+    const size_t row = aligned((size_t)r.n * dtype_size(r.compute));
+    size_t bytes = compute_bytes(x, r.compute) * 3 + row * 3 + layer_norm_grad_scratch(r.compute, r.rows, r.n);
+
+    need_scratch(i, bytes + compute_bytes(scale, r.compute));
+    may_reuse(i, 0, GRAD_Y);
+    if (!set_out(i, 0, x->dtype, x->rank, x->dims))
+        return false;
+    return !scale || (set_out(i, 1, x->dtype, 1, &r.n) && set_out(i, 2, x->dtype, 1, &r.n));
+}
+
+static bool grad_run(struct step *s)
+{
+    const struct tensor *x = s->in[GRAD_X];
+    const struct rows r = rows_of(s->attrs, x);
+    const size_t row = aligned((size_t)r.n * dtype_size(r.compute));
+    char *scratch = s->scratch;
+    const void *dy = compute_in(s->in[GRAD_Y], r.compute, &scratch), *values = compute_in(x, r.compute, &scratch);
+    const void *scale = compute_in(s->in[GRAD_SCALE], r.compute, &scratch);
+    void *dx = compute_out(s->out[0], r.compute, &scratch);
+    void *dscale = compute_out(s->out[1], r.compute, &scratch), *dbias = compute_out(s->out[2], r.compute, &scratch);
+
+    if (!scale) {
+        scale = ones_of(&r, scratch);
+        scratch += row;
+    }
+    layer_norm_grad(s->k, s->pool, r.compute, r.rows, r.n, dy, values, scale, s->in[GRAD_MEAN]->data, s->in[GRAD_INVSTD]->data, dx,
+                    dscale, dbias, scratch);
+    compute_store(s->out[0], r.compute, dx);
+    compute_store(s->out[1], r.compute, dscale);
+    compute_store(s->out[2], r.compute, dbias);
+    return true;
+}
+
+static const struct op op_grad = {
+    .name = "LayerNormalizationGrad",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T dY, T X, T scale?, S mean, S invstd -> T dX?, T dscale?, T dB?",
+              .types = "T: floats bf16; S: f32 f64",
+              .attrs_size = sizeof(struct layer_norm_attrs),
+              .infer = grad_infer,
+              .run = grad_run,
+              .no_gradient = "second derivatives are not supported" },
+            { 0 },
+        },
+};
+
+static bool has_whole_rows(struct backward *b)
+{
+    const struct tensor *x = type_in(b, X), *scale = type_in(b, SCALE), *bias = type_in(b, BIAS);
+    const struct rows r = rows_of(attrs_of(b), x);
+
+    return is_row(scale, x, r.axis) && is_whole_row(scale, &r) && (!bias || (is_row(bias, x, r.axis) && is_whole_row(bias, &r)));
+}
+
+static struct value *reshaped(struct emitter *e, struct value *v, const struct tensor *like)
+{
+    return v ? emit(e, "Reshape", NULL, 2, v, emit_ints(e, like->rank, like->dims)) : NULL;
+}
+
+/* Scale and B of any shape: dX from dY * Scale, dScale from dY * xhat, dB from dY, the broadcast dimensions summed away. */
+static bool general_gradient(struct backward *b, struct value *const *in)
+{
+    struct emitter *e = emitter_of(b);
+    const struct tensor *x = type_in(b, X);
+    struct value *g = emit(e, "Mul", NULL, 2, in[GRAD_Y], forward_in(b, SCALE)), *d, *xhat, *mean, *invstd;
+    const bool want[] = { true };
+
+    emit_private(e, &op_grad, attrs_of(b), 1, &d, want, 5, (struct value *[]){ g, in[GRAD_X], NULL, in[GRAD_MEAN], in[GRAD_INVSTD] });
+    give(b, X, d);
+    if (wants(b, SCALE)) {
+        const char *to = x->dtype == F16 ? "to=10" : "to=16";
+        const bool half = dtype_compute(x->dtype) != x->dtype;
+
+        mean = half ? emit(e, "Cast", to, 1, in[GRAD_MEAN]) : in[GRAD_MEAN];
+        invstd = half ? emit(e, "Cast", to, 1, in[GRAD_INVSTD]) : in[GRAD_INVSTD];
+        xhat = emit(e, "Mul", NULL, 2, emit(e, "Sub", NULL, 2, in[GRAD_X], mean), invstd);
+        give_unbroadcast(b, SCALE, emit(e, "Mul", NULL, 2, in[GRAD_Y], xhat));
+    }
+    if (type_in(b, BIAS) && wants(b, BIAS))
+        give_unbroadcast(b, BIAS, in[GRAD_Y]);
+    return backward_ok(b);
+}
+
+static bool gradient(struct backward *b)
+{
+    struct value *d[3], *in[GRAD_INVSTD + 1];
+    const bool want[] = { wants(b, X), wants(b, SCALE), type_in(b, BIAS) && wants(b, BIAS) };
+
+    if (!upstream(b, Y))
+        return true;
+    in[GRAD_Y] = upstream(b, Y);
+    in[GRAD_X] = forward_in(b, X);
+    in[GRAD_SCALE] = forward_in(b, SCALE);
+    in[GRAD_MEAN] = forward_out(b, KEPT_MEAN);
+    in[GRAD_INVSTD] = forward_out(b, KEPT_INVSTD);
+    if (!has_whole_rows(b))
+        return general_gradient(b, in);
+    emit_private(emitter_of(b), &op_grad, attrs_of(b), 3, d, want, GRAD_INVSTD + 1, in);
+    give(b, X, d[X]);
+    if (want[SCALE])
+        give(b, SCALE, reshaped(emitter_of(b), d[SCALE], type_in(b, SCALE)));
+    if (want[BIAS])
+        give(b, BIAS, reshaped(emitter_of(b), d[BIAS], type_in(b, BIAS)));
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+enum { ALL = 1 << X | 1 << SCALE | 1 << BIAS };
+
+static const struct op_case cases[] = {
+    { "f64[3,4,5] f64[5] f64[5]", "", "f64[3,4,5]", ALL },
+    { "f64[3,4,5] f64[4,5]", "axis=1 epsilon=1e-3", "f64[3,4,5]", 1 << X | 1 << SCALE },
+    { "f64[3,4,5] f64[1,4,5] f64[4,5]", "axis=-2", "f64[3,4,5] f32[3,1,1] f32[3,1,1]", ALL },
+    { "f64[3,4,5] f64[5] f64[4,1]", "axis=1", "f64[3,4,5]", ALL },      /* broadcast within a row */
+    { "f64[3,4,5] f64[3,1,1] f64[]", "axis=1", "f64[3,4,5]", ALL },     /* a scale for each row */
+    { "f64[4,5] f64[4,5]", "axis=0", "f64[4,5]", 1 << X | 1 << SCALE },
+    { "f32[7,33] f32[33] f32[33]", "", "f32[7,33] f32[7,1] f32[7,1]", ALL },
+    { "f32[0,5] f32[5] f32[5]", "", "f32[0,5]", 0 },
+    { "f16[3,5] f16[5] f16[5]", "stash_type=1", "f16[3,5] f32[3,1] f32[3,1]", 0 },
+    { "bf16[3,5] bf16[5]", "stash_type=16", "bf16[3,5] bf16[3,1] bf16[3,1]", 0 },
+    { 0 },
+};
+
+const struct op op_layer_normalization = {
+    .name = "LayerNormalization",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            { .since = 17,
+              .signature = "T X, T Scale, T B? -> T Y, U Mean?, U InvStdDev?",
+              .types = "T: floats bf16; U: f32 bf16",
+              .attrs_size = sizeof(struct layer_norm_attrs),
+              .parse = parse,
+              .infer = infer,
+              .run = run,
+              .gradient = gradient,
+              .hidden = 2,
+              .cases = cases },
+            { 0 },
+        },
+};

@@ -1,0 +1,301 @@
+/* Pow, https://onnx.ai/onnx/operators/onnx__Pow.html
+ *
+ *   Z = X ^ Y, broadcast, of the type of X
+ *   dX = dZ * Y * X^(Y-1), 0 where Y is 0        dY = dZ * Z * ln X, 0 where X is not positive
+ *
+ * both summed over what was broadcast. Integers to integers wrap around, and a negative exponent is an error, as in numpy. Where only one
+ * of the two is an integer, or one is a double, it is computed in double; a result that is no longer an integer is truncated, and one that
+ * does not fit saturates. */
+#include "ops/elementwise.h"
+#include <math.h>
+
+enum { X, Y };
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+static bool infer(struct infer *i)
+{
+    const struct tensor *x = typed_in(i, X);
+
+    if (!broadcast_infer(i, 0, x->dtype))
+        return false;
+    if (typed_out(i, 0) && same_type(x, typed_out(i, 0)))
+        may_reuse(i, 0, X);
+    return true;
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+#define EXPR(x, y) powf(x, y)
+#define LOOP       any_f32
+#define T          float
+#include "ops/binary_body.h"
+#undef EXPR
+#define EXPR(x, y) pow(x, y)
+#define LOOP       any_f64
+#define T          double
+#include "ops/binary_body.h"
+#undef EXPR
+
+/* Exponents that models are full of, as products. */
+#define EXPR(x) (x) * (x) * (x)
+#define LOOP    cube_f32
+#define T       float
+#include "ops/unary_body.h"
+#undef EXPR
+#define EXPR(x) (x) == -INFINITY ? INFINITY : sqrtf((x) + 0) /* the root of -0 is 0, not -0 */
+#define LOOP    root_f32
+#define T       float
+#include "ops/unary_body.h"
+#undef EXPR
+#define EXPR(x) (x) * (x)
+#define LOOP    square_f64
+#define T       double
+#include "ops/unary_body.h"
+#undef EXPR
+
+static void pow_f32(const struct span *s)
+{
+    const float y = *(const float *)s->x[Y];
+
+    if (s->step[Y] || !s->step[X])
+        any_f32(s);
+    else if (y == 2)
+        s->k->square(s->x[X], s->y, s->n, 0, 0);
+    else if (y == -1)
+        s->k->reciprocal(s->x[X], s->y, s->n, 0, 0);
+    else if (y == 3)
+        cube_f32(s);
+    else if (y == .5f)
+        root_f32(s);
+    else
+        any_f32(s);
+}
+
+static void pow_f64(const struct span *s)
+{
+    if (s->step[X] && !s->step[Y] && *(const double *)s->x[Y] == 2)
+        square_f64(s);
+    else
+        any_f64(s);
+}
+
+/* By squares; wraps around. */
+static uint64_t pow_int(uint64_t x, uint64_t y)
+{
+    uint64_t z = 1;
+
+    for (; y; y >>= 1) {
+        if (y & 1)
+            z *= x;
+        x *= x;
+    }
+    return z;
+}
+
+#define EXPR(x, y) pow_int(x, y)
+#define LOOP       any_int
+#define T          uint64_t
+#include "ops/binary_body.h"
+#undef EXPR
+
+/* The type to compute in: the low bits of a 64-bit power are those of a narrower one. */
+static enum dtype compute_type(enum dtype x, enum dtype y)
+{
+    if (!dtype_is_float(x) && !dtype_is_float(y))
+        return U64;
+    return dtype_compute(x) == F32 && dtype_compute(y) == F32 ? F32 : F64;
+}
+
+/* Exponents may be of any integer type: each is looked at as an int64. */
+static bool has_negative(struct step *s, const struct tensor *y)
+{
+    const enum dtype_class class = dtype_traits[y->dtype].class;
+    const size_t size = dtype_size(y->dtype);
+    const int64_t n = class == CLASS_INT ? tensor_count(y) : 0;
+
+    for (int64_t k = 0; k < n; k++)
+        if (((const int8_t *)y->data)[(size_t)(k + 1) * size - 1] < 0) /* the byte with the sign */
+            return step_error(s, "'Y' holds a negative exponent, to which integers cannot be raised"), true;
+    return false;
+}
+
+static bool run(struct step *s)
+{
+    const enum dtype as = compute_type(s->in[X]->dtype, s->in[Y]->dtype);
+    const struct elementwise e = { .loop = as == F32   ? pow_f32
+                                           : as == F64 ? pow_f64
+                                                       : any_int,
+                                   .x_as = { as, as },
+                                   .y_as = as,
+                                   .chunk = CHUNK_LIBM };
+
+    if (as == U64 && s->out[0] && tensor_count(s->out[0]) && has_negative(s, s->in[Y]))
+        return false;
+    return elementwise(s, &e, s->out[0], 2, s->in);
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+/* dX before it is summed, from dZ, X, Y */
+#define EXPR(dz, x, y) (y) == 0 ? 0 : (y) == 2 ? (dz) * 2 * (x) : (dz) * (y) * powf(x, (y) - 1)
+#define LOOP           dx_f32
+#define A              float
+#define T              float
+#include "ops/ternary_body.h"
+#undef EXPR
+#define EXPR(dz, x, y) (y) == 0 ? 0 : (y) == 2 ? (dz) * 2 * (x) : (dz) * (y) * pow(x, (y) - 1)
+#define LOOP           dx_f64
+#define A              double
+#define T              double
+#include "ops/ternary_body.h"
+#undef EXPR
+
+/* dY before it is summed, from dZ, X, Z */
+#define EXPR(dz, x, z) (x) > 0 ? (dz) * (z) * logf(x) : 0
+#define LOOP           dy_f32
+#define A              float
+#define T              float
+#include "ops/ternary_body.h"
+#undef EXPR
+#define EXPR(dz, x, z) (x) > 0 ? (dz) * (z) * log(x) : 0
+#define LOOP           dy_f64
+#define A              double
+#define T              double
+#include "ops/ternary_body.h"
+
+static bool run_grad(struct step *s, elementwise_loop *f32, elementwise_loop *f64, enum dtype exponent)
+{
+    const enum dtype as = compute_type(s->in[0]->dtype, exponent);
+    const struct elementwise e = {
+        .loop = as == F32 ? f32 : f64, .x_as = { as, as, as }, .y_as = as, .chunk = CHUNK_LIBM
+    };
+
+    return elementwise(s, &e, s->out[0], 3, s->in);
+}
+
+static bool run_dx(struct step *s)
+{
+    return run_grad(s, dx_f32, dx_f64, s->in[2]->dtype);
+}
+
+static bool run_dy(struct step *s)
+{
+    return run_grad(s, dy_f32, dy_f64, s->in[3]->dtype);
+}
+
+static bool infer_dx(struct infer *i)
+{
+    return broadcast_infer(i, 0, typed_in(i, 0)->dtype);
+}
+
+static bool infer_dy(struct infer *i)
+{
+    return broadcast_infer(i, 0, typed_in(i, 3)->dtype);
+}
+
+static const struct op pow_grad_x = {
+    .name = "PowGradX",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T dZ, T X, T1 Y -> T dX",
+              .types = "T: floats bf16; T1: floats bf16 ints uints",
+              .infer = infer_dx,
+              .run = run_dx,
+              .no_gradient = "is a gradient itself" },
+            { 0 },
+        },
+};
+
+static const struct op pow_grad_y = {
+    .name = "PowGradY",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T dZ, T X, T Z, T1 Y -> T1 dY",
+              .types = "T: floats bf16; T1: floats bf16",
+              .infer = infer_dy,
+              .run = run_dy,
+              .no_gradient = "is a gradient itself" },
+            { 0 },
+        },
+};
+
+static bool gradient(struct backward *b)
+{
+    struct value *d = NULL;
+
+    if (wants(b, X)) {
+        struct value *const in[] = { upstream(b, 0), forward_in(b, X), forward_in(b, Y) };
+
+        if (emit_private(emitter_of(b), &pow_grad_x, NULL, 1, &d, NULL, 3, in))
+            give_unbroadcast(b, X, d);
+    }
+    if (wants(b, Y)) {
+        struct value *const in[] = { upstream(b, 0), forward_in(b, X), forward_out(b, 0), forward_in(b, Y) };
+
+        if (emit_private(emitter_of(b), &pow_grad_y, NULL, 1, &d, NULL, 4, in))
+            give_unbroadcast(b, Y, d);
+    }
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+static const struct op_case cases[] = {
+    { "f32[2,3,4]+ f32[2,3,4]", "", "f32[2,3,4]", 3 },
+    { "f64[5,7]+ f64[7]", "", "f64[5,7]", 3 },
+    { "f64[3,1,5]+ f64[4,1]", "", "f64[3,4,5]", 3 },
+    { "f32[3,5] f32[]{2}", "", "f32[3,5]", 1 },
+    { "f64[3,5] f64[1]{2}", "", "f64[3,5]", 1 },
+    { "f64[3,5] f64[1]{0}", "", "f64[3,5]", 1 },
+    { "f32[3,5] f32[]{3}", "", "f32[3,5]", 1 },
+    { "f32[3,5]+ f32[]{0.5}", "", "f32[3,5]", 1 },
+    { "f32[3,5]+ f32[]{-1}", "", "f32[3,5]", 1 },
+    { "f64[3,5] i64[5]{0,1,2,3,4}", "", "f64[3,5]", 1 },
+    { "f32[4]+ u8[4]{0,1,2,3}", "", "f32[4]", 1 },
+    { "f32[4]+ f64[4]", "", "f32[4]", 3 },
+    { "f64[4]+ f32[4]", "", "f64[4]", 1 },
+    { "f16[3,5]+ f16[3,1]", "", "f16[3,5]", 0 },
+    { "bf16[600]+ i32[1]{2}", "", "bf16[600]", 0 },
+    { "i32[5]{-3,2,46341,0,7} i32[5]{3,31,2,0,1}", "", "i32[5]", 0 },
+    { "i64[5]{-3,2,5,0,7} u64[5]{3,63,2,0,1}", "", "i64[5]", 0 },
+    { "i64[3]{-3,2,5} f32[3]{3,0.5,-1}", "", "i64[3]", 0 },
+    { "f32[0,3] f32[1,3]", "", "f32[0,3]", 0 },
+    { 0 },
+};
+
+static const struct op_case cases_12[] = {
+    { "f32[2,3,4]+ f32[2,3,4]", "", "f32[2,3,4]", 3 },
+    { "f64[3,5] i64[5]{0,1,2,3,4}", "", "f64[3,5]", 1 },
+    { "i64[5]{-3,2,5,0,7} u64[5]{3,63,2,0,1}", "", "i64[5]", 0 },
+    { 0 },
+};
+
+static const struct op_case cases_7[] = {
+    { "f32[2,3,4]+ f32[2,3,4]", "", "f32[2,3,4]", 3 },
+    { "f64[5,7]+ f64[7]", "", "f64[5,7]", 3 },
+    { 0 },
+};
+
+#define ROW(version, io, list, tests)                                                                                  \
+    {                                                                                                                  \
+        .since = version, .signature = io, .types = list, .infer = infer, .run = run, .gradient = gradient,            \
+        .flags = OP_UNBROADCAST, .cases = tests                                                                        \
+    }
+
+const struct op op_pow = {
+    .name = "Pow",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(15, "T X, T1 Y -> T Z", "T: floats bf16 i32 i64; T1: floats bf16 ints uints", cases),
+            ROW(13, "T X, T1 Y -> T Z", "T: floats bf16 i32 i64; T1: floats ints uints", cases_12),
+            ROW(12, "T X, T1 Y -> T Z", "T: floats i32 i64; T1: floats ints uints", cases_12),
+            ROW(7, "T X, T Y -> T Z", "T: floats", cases_7),
+            { 0 },
+        },
+};

@@ -1,0 +1,205 @@
+#include "ops/reduce.h"
+#include "ops/compute.h"
+#include "ops/view.h"
+#include <string.h>
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+bool reduce_parse(struct parse *p, void *attrs)
+{
+    struct reduce_attrs *a = attrs;
+
+    a->keepdims = attr_int(p, "keepdims", 1) != 0;
+    a->noop = attr_int(p, "noop_with_empty_axes", 0) != 0;
+    return true;
+}
+
+bool reduce_parse_before(struct parse *p, void *attrs)
+{
+    struct reduce_attrs *a = attrs;
+
+    a->keepdims = attr_int(p, "keepdims", 1) != 0;
+    return ints_input(p, REDUCE_AXES, "axes");
+}
+
+bool reduce_parse_global(struct parse *p, void *attrs)
+{
+    struct reduce_attrs *a = attrs;
+
+    (void)p;
+    a->keepdims = a->spatial = true;
+    return true;
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+static uint32_t all_axes(int rank)
+{
+    return (uint32_t)(((uint64_t)1 << rank) - 1);
+}
+
+static uint32_t default_axes(const struct reduce_attrs *a, int rank)
+{
+    if (a->spatial)
+        return rank > 2 ? all_axes(rank) & ~(uint32_t)3 : 0;
+    return a->noop ? 0 : all_axes(rank);
+}
+
+/* The axes that are known to be right. */
+static uint32_t axes_of(const struct reduce_attrs *a, const struct tensor *axes, int rank)
+{
+    uint32_t mask = 0;
+
+    if (a->spatial || !axes || !tensor_count(axes))
+        return default_axes(a, rank);
+    for (int64_t k = 0; k < tensor_count(axes); k++)
+        mask |= (uint32_t)1 << wrap_axis(((const int64_t *)axes->data)[k], rank);
+    return mask;
+}
+
+bool reduce_infer(struct infer *i)
+{
+    const struct reduce_attrs *a = infer_attrs(i);
+    const struct tensor *x = typed_in(i, REDUCE_DATA);
+    struct ints axes = { .count = 0 };
+    int64_t dims[MAX_RANK];
+    struct reduce_shape s;
+    uint32_t mask = 0;
+    int rank = 0;
+
+    if (a->spatial && x->rank < 2)
+        return infer_error(i, "'X' has %d dimensions, must have at least 2", x->rank);
+    if (!a->spatial && (!ints_in(i, REDUCE_AXES, &axes) || !axes_mask(i, &axes, x->rank, &mask)))
+        return false;
+    if (!axes.count)
+        mask = default_axes(a, x->rank);
+    for (int d = 0; d < x->rank; d++)
+        if (!(mask >> d & 1) || a->keepdims)
+            dims[rank++] = mask >> d & 1 ? 1 : x->dims[d];
+    if (!set_out(i, 0, x->dtype, rank, dims))
+        return false;
+    if (!mask) {
+        view_of(i, 0, REDUCE_DATA);
+        return true;
+    }
+    reduce_shape_of(&s, x, mask);
+    need_scratch(i, reduce_scratch(&s));
+    return true;
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+bool reduce_run(struct step *s, enum reduction r)
+{
+    const struct reduce_attrs *a = s->attrs;
+    const struct tensor *x = s->in[REDUCE_DATA];
+    const uint32_t mask = axes_of(a, a->spatial ? NULL : s->in[REDUCE_AXES], x->rank);
+    struct reduce_shape shape;
+
+    if (!mask)
+        return true;
+    reduce_shape_of(&shape, x, mask);
+    reduce(s->k, s->pool, &shape, r, x->dtype, x->data, s->out[0]->data, s->scratch);
+    return true;
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+static uint32_t backward_axes(struct backward *b)
+{
+    const struct reduce_attrs *a = attrs_of(b);
+
+    return axes_of(a, a->spatial ? NULL : type_in(b, REDUCE_AXES), type_in(b, REDUCE_DATA)->rank);
+}
+
+bool reduce_gradient(struct backward *b, bool mean)
+{
+    const struct reduce_attrs *a = attrs_of(b);
+    const struct tensor *x = type_in(b, REDUCE_DATA);
+    const uint32_t mask = backward_axes(b);
+    struct emitter *e = emitter_of(b);
+    struct value *g = upstream(b, 0);
+    int64_t kept[MAX_RANK], count = 1;
+
+    if (!mask) {
+        give(b, REDUCE_DATA, g);
+        return backward_ok(b);
+    }
+    for (int d = 0; d < x->rank; d++) {
+        kept[d] = mask >> d & 1 ? 1 : x->dims[d];
+        count *= mask >> d & 1 ? x->dims[d] : 1;
+    }
+    if (mean && count > 1)
+        g = emit(e, "Mul", NULL, 2, g, emit_scalar(e, x->dtype, 1 / (double)count));
+    if (!a->keepdims)
+        g = emit(e, "Reshape", NULL, 2, g, emit_ints(e, x->rank, kept));
+    if (count != 1)
+        g = emit(e, "Expand", NULL, 2, g, emit_ints(e, x->rank, x->dims));
+    give(b, REDUCE_DATA, g);
+    return backward_ok(b);
+}
+
+/* -- the gradient of the maximum ------------------------------------------------------------------------------------- */
+
+enum { GRAD_Y, GRAD_X, GRAD_MAX };
+
+static bool max_grad_infer(struct infer *i)
+{
+    const struct tensor *x = typed_in(i, GRAD_X);
+    const enum dtype compute = dtype_compute(x->dtype);
+
+    need_scratch(i, compute_bytes(x, compute) * 2 + compute_bytes(typed_in(i, GRAD_Y), compute) * 2);
+    return set_out(i, 0, x->dtype, x->rank, x->dims);
+}
+
+static bool max_grad_run(struct step *s)
+{
+    const uint32_t *mask = s->attrs;
+    const struct tensor *x = s->in[GRAD_X];
+    const enum dtype compute = dtype_compute(x->dtype);
+    char *scratch = s->scratch;
+    const void *values = compute_in(x, compute, &scratch);
+    const void *y = compute_in(s->in[GRAD_MAX], compute, &scratch);
+    const void *dy = compute_in(s->in[GRAD_Y], compute, &scratch);
+    void *dx = compute_out(s->out[0], compute, &scratch);
+    struct reduce_shape shape;
+
+    reduce_shape_of(&shape, x, *mask);
+    reduce_max_grad(s->pool, &shape, compute, values, y, dy, dx);
+    compute_store(s->out[0], compute, dx);
+    return true;
+}
+
+static const struct op op_max_grad = {
+    .name = "ReduceMaxGrad",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T dY, T X, T Y -> T dX",
+              .types = "T: floats bf16",
+              .attrs_size = sizeof(uint32_t),
+              .infer = max_grad_infer,
+              .run = max_grad_run,
+              .no_gradient = "second derivatives are not supported" },
+            { 0 },
+        },
+};
+
+bool reduce_max_gradient(struct backward *b)
+{
+    uint32_t *mask = emit_alloc(emitter_of(b), sizeof *mask);
+    struct value *d;
+
+    if (!mask)
+        return false;
+    *mask = backward_axes(b);
+    if (!*mask) {
+        give(b, REDUCE_DATA, upstream(b, 0));
+        return backward_ok(b);
+    }
+    emit_private(emitter_of(b), &op_max_grad, mask, 1, &d, NULL, 3,
+                 (struct value *[]){ upstream(b, 0), forward_in(b, REDUCE_DATA), forward_out(b, 0) });
+    give(b, REDUCE_DATA, d);
+    return backward_ok(b);
+}

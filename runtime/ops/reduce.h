@@ -1,0 +1,29 @@
+/* What the reductions share: axes, shapes, running, and the gradients of sum, mean and maximum. */
+#ifndef KILN_OPS_REDUCE_H
+#define KILN_OPS_REDUCE_H
+
+#include "kernels/reduce.h"
+#include "ops/op.h"
+
+enum { REDUCE_DATA, REDUCE_AXES }; /* inputs */
+
+struct reduce_attrs {
+    bool keepdims;
+    bool noop;    /* no axes: reduces nothing, instead of everything */
+    bool spatial; /* global pooling: all axes but batch and channel, which stay */
+};
+
+/* The canonical form has axes as an input. */
+bool reduce_parse(struct parse *p, void *attrs);        /* axes are an input, noop_with_empty_axes */
+bool reduce_parse_before(struct parse *p, void *attrs); /* axes are an attribute */
+bool reduce_parse_global(struct parse *p, void *attrs); /* GlobalAveragePool, GlobalMaxPool: no attributes */
+
+bool reduce_infer(struct infer *i);
+bool reduce_run(struct step *s, enum reduction r);
+
+/* dL/dY spread over what was summed; over its count for a mean. */
+bool reduce_gradient(struct backward *b, bool mean);
+/* A maximum's goes to the elements that equal it, split evenly where several do. */
+bool reduce_max_gradient(struct backward *b);
+
+#endif

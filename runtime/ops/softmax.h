@@ -1,0 +1,44 @@
+/* What Softmax and LogSoftmax share. Before opset 13 the input was a matrix, cut in two at `axis`, whose rows were normalised. */
+#ifndef KILN_OPS_SOFTMAX_H
+#define KILN_OPS_SOFTMAX_H
+
+#include "kernels/softmax.h"
+#include "ops/op.h"
+
+struct softmax_attrs {
+    int64_t axis;
+    bool matrix; /* all dimensions from `axis` on, not that one alone */
+};
+
+bool softmax_parse(struct parse *p, void *attrs);
+bool softmax_parse_before(struct parse *p, void *attrs);
+bool softmax_infer(struct infer *i);
+bool softmax_run(struct step *s, bool log_of);
+
+/* The operator behind the gradients: inputs dY and Y. */
+bool softmax_gradient(struct backward *b, const struct op *grad);
+bool softmax_grad_infer(struct infer *i);
+bool softmax_grad_run(struct step *s, bool log_of);
+
+#define SOFTMAX_GRAD_ROW(runner)                                                                                       \
+    {                                                                                                                  \
+        .since = 1, .signature = "T dY, T Y -> T dX", .types = "T: floats bf16",                                       \
+        .attrs_size = sizeof(struct softmax_attrs), .infer = softmax_grad_infer, .run = runner,                        \
+        .no_gradient = "second derivatives are not supported"                                                          \
+    }
+
+/* dX of a LogSoftmax along `axis` with output Y: what a loss adds whose log-probabilities are used beside it. */
+struct value *emit_log_softmax_grad(struct emitter *e, int64_t axis, struct value *dy, struct value *y);
+
+#define SOFTMAX_CASES_BEFORE                                                                                           \
+    { "f64[3,4]", "", "f64[3,4]", 1 }, { "f64[2,3,4]", "", "f64[2,3,4]", 1 }, { "f64[2,3,4]", "axis=0", "f64[2,3,4]", 1 }, \
+        { "f32[2,3,4]", "axis=2", "f32[2,3,4]", 1 }, { "f32[0,3]", "", "f32[0,3]", 0 },                                \
+        { "f16[2,3,4]", "", "f16[2,3,4]", 0 }
+#define SOFTMAX_CASES                                                                                                  \
+    { "f64[3,4]", "", "f64[3,4]", 1 }, { "f64[2,3,4]", "axis=0", "f64[2,3,4]", 1 },                                    \
+        { "f64[2,20,3]", "axis=1", "f64[2,20,3]", 1 }, { "f32[2,3,40]", "axis=-2", "f32[2,3,40]", 1 },                 \
+        { "f32[33,10]", "", "f32[33,10]", 1 }, { "f64[]", "", "f64[]", 1 }, { "f32[3,0]", "", "f32[3,0]", 0 },         \
+        { "f32[3,0]", "axis=0", "f32[3,0]", 0 }, { "f16[2,3,4]", "", "f16[2,3,4]", 0 },                                \
+        { "bf16[2,3,4]", "axis=1", "bf16[2,3,4]", 0 }
+
+#endif

@@ -1,0 +1,94 @@
+#include "ops/softmax.h"
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+bool softmax_parse(struct parse *p, void *attrs)
+{
+    struct softmax_attrs *a = attrs;
+
+    a->axis = attr_int(p, "axis", -1);
+    return true;
+}
+
+bool softmax_parse_before(struct parse *p, void *attrs)
+{
+    struct softmax_attrs *a = attrs;
+
+    a->axis = attr_int(p, "axis", 1);
+    a->matrix = true;
+    return true;
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+/* A scalar is a vector of one. The axis may be the rank in the old form: rows of one element, as the standard's words then allowed. */
+static bool shape_of(const struct softmax_attrs *a, const struct tensor *x, struct softmax_shape *s)
+{
+    const int rank = x->rank ? x->rank : 1;
+    const int axis = a->matrix && a->axis == rank ? rank : wrap_axis(a->axis, rank);
+
+    if (axis < 0)
+        return false;
+    *s = (struct softmax_shape){ 1, 1, 1 };
+    for (int d = 0; d < x->rank; d++)
+        *(d < axis ? &s->outer : d == axis || a->matrix ? &s->n : &s->inner) *= x->dims[d];
+    return true;
+}
+
+static bool infer_like(struct infer *i, int from)
+{
+    const struct softmax_attrs *a = infer_attrs(i);
+    const struct tensor *x = typed_in(i, from);
+    struct softmax_shape s;
+
+    if (!shape_of(a, x, &s))
+        return infer_error(i, "axis is %lld, must be in [%d, %d)", (long long)a->axis, -(x->rank ? x->rank : 1),
+                           x->rank ? x->rank : 1);
+    may_reuse(i, 0, from);
+    need_scratch(i, softmax_scratch(&s, x->dtype, infer_threads(i)));
+    return set_out(i, 0, x->dtype, x->rank, x->dims);
+}
+
+bool softmax_infer(struct infer *i)
+{
+    return infer_like(i, 0);
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+bool softmax_run(struct step *s, bool log_of)
+{
+    struct softmax_shape shape;
+
+    if (shape_of(s->attrs, s->in[0], &shape))
+        softmax(s->k, s->pool, &shape, s->in[0]->dtype, log_of, s->in[0]->data, s->out[0]->data, s->scratch);
+    return true;
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+enum { GRAD_Y, GRAD_OUT };
+
+bool softmax_grad_infer(struct infer *i)
+{
+    return infer_like(i, GRAD_Y);
+}
+
+bool softmax_grad_run(struct step *s, bool log_of)
+{
+    const struct tensor *dy = s->in[GRAD_Y];
+    struct softmax_shape shape;
+
+    if (shape_of(s->attrs, dy, &shape))
+        softmax_grad(s->k, s->pool, &shape, dy->dtype, log_of, s->in[GRAD_OUT]->data, dy->data, s->out[0]->data, s->scratch);
+    return true;
+}
+
+bool softmax_gradient(struct backward *b, const struct op *grad)
+{
+    struct value *d;
+
+    emit_private(emitter_of(b), grad, attrs_of(b), 1, &d, NULL, 2, (struct value *[]){ upstream(b, 0), forward_out(b, 0) });
+    give(b, 0, d);
+    return backward_ok(b);
+}

@@ -1,0 +1,214 @@
+#include "train/optimizer.h"
+#include "train/options.h"
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* -- options ----------------------------------------------------------------------------------------------------------- */
+
+#define NUMBER(field, from, to) { #field, false, from, to, true, offsetof(struct optimizer, field) }
+#define BELOW(field, from, to)  { #field, false, from, to, false, offsetof(struct optimizer, field) }
+#define FLAG(field)             { #field, true, 0, 1, true, offsetof(struct optimizer, field) }
+
+static const struct option sgd_options[] = { NUMBER(learning_rate, 0, 1e30), NUMBER(momentum, 0, 1), FLAG(nesterov), { 0 } };
+static const struct option adam_options[] = { NUMBER(learning_rate, 0, 1e30), BELOW(beta_1, 0, 1), BELOW(beta_2, 0, 1),
+                                              NUMBER(epsilon, 0, 1e30), { 0 } };
+static const struct option rmsprop_options[] = { NUMBER(learning_rate, 0, 1e30), NUMBER(rho, 0, 1), NUMBER(momentum, 0, 1),
+                                                 NUMBER(epsilon, 0, 1e30), FLAG(centered), { 0 } };
+
+static const struct kind {
+    const char *name;
+    const struct option *options;
+    struct optimizer defaults;
+} kinds[] = {
+    [OPTIMIZER_SGD] = { "sgd", sgd_options, { .kind = OPTIMIZER_SGD, .learning_rate = .01f } },
+    [OPTIMIZER_ADAM] = { "adam",
+                         adam_options,
+                         { .kind = OPTIMIZER_ADAM, .learning_rate = .001f, .beta_1 = .9f, .beta_2 = .999f, .epsilon = 1e-7f } },
+    [OPTIMIZER_RMSPROP] = { "rmsprop",
+                            rmsprop_options,
+                            { .kind = OPTIMIZER_RMSPROP, .learning_rate = .001f, .rho = .9f, .epsilon = 1e-7f } },
+};
+
+static void name_slots(struct optimizer *o)
+{
+    switch (o->kind) {
+    case OPTIMIZER_SGD:
+        if (o->momentum > 0)
+            o->slot_names[o->slots++] = "momentum";
+        break;
+    case OPTIMIZER_ADAM:
+        o->slot_names[o->slots++] = "momentum";
+        o->slot_names[o->slots++] = "velocity";
+        break;
+    case OPTIMIZER_RMSPROP:
+        o->slot_names[o->slots++] = "velocity";
+        if (o->centered)
+            o->slot_names[o->slots++] = "average";
+        if (o->momentum > 0)
+            o->slot_names[o->slots++] = "momentum";
+        break;
+    }
+}
+
+bool optimizer_parse(struct optimizer *out, const char *spec, struct report *r)
+{
+    const size_t n = option_name_length(spec);
+    char what[80];
+
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        if (strlen(kinds[k].name) != n || strncmp(kinds[k].name, spec, n) != 0)
+            continue;
+        *out = kinds[k].defaults;
+        snprintf(what, sizeof what, "optimizer '%s'", kinds[k].name);
+        if (!options_read(out, spec, kinds[k].options, what, r))
+            return false;
+        name_slots(out);
+        return true;
+    }
+    return fail(r, KILN_BAD_ARGUMENT, NULL, "optimizer '%.*s' is unknown, must be sgd, adam or rmsprop", (int)(n > 60 ? 60 : n),
+                spec);
+}
+
+const char *optimizer_name(const struct optimizer *o)
+{
+    return kinds[o->kind].name;
+}
+
+/* -- arithmetic ---------------------------------------------------------------------------------------------------------- */
+
+/* Adam's correction is taken in float, as Keras does: in double it would differ by 2e-5 at the first step, for 1 - .999f. */
+float optimizer_rate(const struct optimizer *o, float learning_rate, int64_t step)
+{
+    const float t = (float)step;
+
+    if (o->kind != OPTIMIZER_ADAM)
+        return learning_rate;
+    return learning_rate * sqrtf(1 - powf(o->beta_2, t)) / (1 - powf(o->beta_1, t));
+}
+
+void optimizer_apply(const struct optimizer *o, const struct kernels *k, float rate, float *w, float *const *slots,
+                     const float *g, int64_t n)
+{
+    switch (o->kind) {
+    case OPTIMIZER_SGD:
+        k->sgd(w, o->slots ? slots[0] : NULL, g, n, rate, o->momentum, o->nesterov);
+        break;
+    case OPTIMIZER_ADAM:
+        k->adam(w, slots[0], slots[1], g, n, rate, 1 - o->beta_1, 1 - o->beta_2, o->epsilon);
+        break;
+    case OPTIMIZER_RMSPROP:
+        k->rmsprop(w, slots[0], o->centered ? slots[1] : NULL, o->momentum > 0 ? slots[o->slots - 1] : NULL, g, n, rate, o->rho,
+                   o->momentum, o->epsilon);
+        break;
+    }
+}
+
+/* -- the node ---------------------------------------------------------------------------------------------------------- */
+
+enum { RATE, LOSS, FIRST }; /* inputs; from FIRST on those of the parameters, one after the other */
+enum { CHUNK = 8192 };      /* elements of a piece of work */
+
+static int group(const struct optimizer *o) /* inputs of a parameter: itself, its gradient, its slots */
+{
+    return 2 + o->slots;
+}
+
+static bool infer(struct infer *i)
+{
+    const struct optimizer *o = infer_attrs(i);
+    int out = 0;
+
+    for (int p = FIRST; p < infer_inputs(i); p += group(o)) {
+        if (!same_type(typed_in(i, p), typed_in(i, p + 1)))
+            return infer_error(i, "a gradient differs from its parameter in type");
+        for (int k = 0; k < group(o); k++) {
+            if (k == 1) /* the gradient is only read */
+                continue;
+            if (!set_out(i, out, F32, typed_in(i, p)->rank, typed_in(i, p)->dims))
+                return false;
+            updates(i, out++, p + k);
+        }
+    }
+    return true;
+}
+
+static int64_t chunks_of(const struct tensor *t)
+{
+    return (tensor_count(t) + CHUNK - 1) / CHUNK;
+}
+
+static void run_chunk(void *context, int64_t chunk, int thread)
+{
+    const struct step *s = context;
+    const struct optimizer *o = s->attrs;
+    const float rate = *(const float *)s->in[RATE]->data;
+    float *slots[MAX_SLOTS];
+    int64_t from, n;
+    int p = FIRST;
+
+    (void)thread;
+    for (; chunk >= chunks_of(s->in[p]); p += group(o))
+        chunk -= chunks_of(s->in[p]);
+    from = chunk * CHUNK;
+    n = tensor_count(s->in[p]) - from;
+    for (int k = 0; k < o->slots; k++)
+        slots[k] = (float *)s->in[p + 2 + k]->data + from;
+    optimizer_apply(o, s->k, rate, (float *)s->in[p]->data + from, slots, (const float *)s->in[p + 1]->data + from,
+                    n < CHUNK ? n : CHUNK);
+}
+
+static bool run(struct step *s)
+{
+    const struct optimizer *o = s->attrs;
+    const float loss = *(const float *)s->in[LOSS]->data;
+    int64_t chunks = 0;
+
+    if (!isfinite(loss))
+        return step_error(s, "the loss is %s: nothing was changed; a lower learning rate may help",
+                          isnan(loss) ? "not a number" : "infinite");
+    for (int p = FIRST; p < s->node->inputs; p += group(o))
+        chunks += chunks_of(s->in[p]);
+    pool_run(s->pool, chunks, run_chunk, s);
+    return true;
+}
+
+/* An update changes what it reads, so it is never folded and never tried in the walk over the registry. */
+#define ROW                                                                                                            \
+    {                                                                                                                  \
+        .since = 1, .signature = "T rate, T loss, T state*... -> T next*...", .types = "T: f32",                       \
+        .attrs_size = sizeof(struct optimizer), .infer = infer, .run = run, .no_gradient = "changes the state",        \
+        .flags = OP_RUN_ONLY                                                                                           \
+    }
+
+static const struct op ops[] = {
+    [OPTIMIZER_SGD] = { "Sgd", "kiln", (const struct op_def[]){ ROW, { 0 } } },
+    [OPTIMIZER_ADAM] = { "Adam", "kiln", (const struct op_def[]){ ROW, { 0 } } },
+    [OPTIMIZER_RMSPROP] = { "RmsProp", "kiln", (const struct op_def[]){ ROW, { 0 } } },
+};
+
+bool optimizer_emit(struct emitter *e, const struct optimizer *o, struct value *rate, struct value *loss, size_t parameters,
+                    struct value *const *parameter, struct value *const *gradient, struct value *const *slots)
+{
+    const size_t inputs = FIRST + parameters * (size_t)group(o), outputs = parameters * (size_t)(1 + o->slots);
+    struct value **in = emit_alloc(e, inputs * sizeof *in), **out = emit_alloc(e, outputs * sizeof *out);
+    size_t at = FIRST;
+
+    if (e->failed)
+        return false;
+    in[RATE] = rate;
+    in[LOSS] = loss;
+    for (size_t p = 0; p < parameters; p++) {
+        in[at++] = parameter[p];
+        in[at++] = gradient[p];
+        for (int k = 0; k < o->slots; k++)
+            in[at++] = slots[p * (size_t)o->slots + (size_t)k];
+    }
+    if (!emit_private(e, &ops[o->kind], o, (int)outputs, out, NULL, (int)inputs, in))
+        return false;
+    for (size_t k = 0; k < outputs; k++)
+        if (!graph_add_output(e->graph, out[k]))
+            return false;
+    return true;
+}

@@ -1,0 +1,47 @@
+/* Optimisers, computed as Keras computes them, in float (https://keras.io/api/optimizers/):
+ *
+ *   sgd      w -= lr g;  with momentum m = mu m - lr g, w += m;  nesterov w += mu m - lr g
+ *   adam     m += (g - m)(1 - b1), v += (g g - v)(1 - b2), w -= m lr sqrt(1 - b2^t) / (1 - b1^t) / (sqrt(v) + epsilon)
+ *   rmsprop  v = rho v + (1 - rho) g g, d = lr g / sqrt(v [- average^2] + epsilon), w -= d;  with momentum m = mu m + d, w -= m
+ *
+ * One node of the training graph updates all parameters and slots in place. It is the last one, and refuses to run where the loss is not
+ * finite: so a step happens whole or not at all. */
+#ifndef KILN_TRAIN_OPTIMIZER_H
+#define KILN_TRAIN_OPTIMIZER_H
+
+#include "kernels/kernels.h"
+#include "ops/op.h"
+
+enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_RMSPROP };
+
+enum { MAX_SLOTS = 3 };
+
+struct optimizer {
+    enum optimizer_kind kind;
+    float learning_rate;
+    float momentum;
+    bool nesterov;
+    float beta_1, beta_2;
+    float rho;
+    bool centered;
+    float epsilon;
+    int slots; /* for each parameter */
+    const char *slot_names[MAX_SLOTS]; /* "momentum", "velocity", "average" */
+};
+
+/* "adam", "sgd:learning_rate=0.1,momentum=0.9"; Keras' defaults. */
+bool optimizer_parse(struct optimizer *out, const char *spec, struct report *r);
+const char *optimizer_name(const struct optimizer *o);
+
+/* What changes from step to step: the learning rate, for Adam with its correction. Steps count from 1. */
+float optimizer_rate(const struct optimizer *o, float learning_rate, int64_t step);
+/* One update of n elements; slots[k] as in slot_names. */
+void optimizer_apply(const struct optimizer *o, const struct kernels *k, float rate, float *w, float *const *slots,
+                     const float *g, int64_t n);
+
+/* The node: appends it to the graph. `rate` and `loss` are scalars; for each parameter its value, its gradient and its slots. The
+ * outputs (parameter, slots, in this order) become outputs of the graph. */
+bool optimizer_emit(struct emitter *e, const struct optimizer *o, struct value *rate, struct value *loss, size_t parameters,
+                    struct value *const *parameter, struct value *const *gradient, struct value *const *slots);
+
+#endif

@@ -1,0 +1,269 @@
+#include "case.h"
+#include "base/random.h"
+#include "kernels/kernels.h"
+#include "ops/node.h"
+#include "tensor/half.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -- elements ---------------------------------------------------------------------------------------------------------- */
+
+double case_value(const struct tensor *t, int64_t k)
+{
+    switch (t->dtype) {
+    case F32:
+        return (double)((const float *)t->data)[k];
+    case F64:
+        return ((const double *)t->data)[k];
+    case F16:
+        return (double)f16_to_f32(((const uint16_t *)t->data)[k]);
+    case BF16:
+        return (double)bf16_to_f32(((const uint16_t *)t->data)[k]);
+    case I64:
+    case U64:
+        return (double)((const int64_t *)t->data)[k];
+    case I32:
+        return ((const int32_t *)t->data)[k];
+    case U32:
+        return ((const uint32_t *)t->data)[k];
+    case I16:
+        return ((const int16_t *)t->data)[k];
+    case U16:
+        return ((const uint16_t *)t->data)[k];
+    case I8:
+        return ((const int8_t *)t->data)[k];
+    case U8:
+    case BOOL:
+        return ((const uint8_t *)t->data)[k];
+    default:
+        return 0;
+    }
+}
+
+void case_set(const struct tensor *t, int64_t k, double x)
+{
+    switch (t->dtype) {
+    case F32:
+        ((float *)t->data)[k] = (float)x;
+        break;
+    case F64:
+        ((double *)t->data)[k] = x;
+        break;
+    case F16:
+        ((uint16_t *)t->data)[k] = f64_to_f16(x);
+        break;
+    case BF16:
+        ((uint16_t *)t->data)[k] = f32_to_bf16((float)x);
+        break;
+    case I64:
+    case U64:
+        ((int64_t *)t->data)[k] = (int64_t)x;
+        break;
+    case I32:
+    case U32:
+        ((int32_t *)t->data)[k] = (int32_t)(int64_t)x;
+        break;
+    case I16:
+    case U16:
+        ((int16_t *)t->data)[k] = (int16_t)x;
+        break;
+    case I8:
+    case U8:
+        ((int8_t *)t->data)[k] = (int8_t)x;
+        break;
+    case BOOL:
+        ((uint8_t *)t->data)[k] = x > 0;
+        break;
+    case C64:
+        ((float *)t->data)[2 * k] = (float)x;
+        break;
+    case C128:
+        ((double *)t->data)[2 * k] = x;
+        break;
+    default: /* the empty string */
+        break;
+    }
+}
+
+/* Small numbers, so that integers hold them too. '~': all different and far apart, in a mixed order; '+': positive. */
+static void draw(const struct case_tensor *c, uint64_t stream)
+{
+    const int64_t n = tensor_count(&c->t);
+    const bool whole = !dtype_is_float(c->t.dtype);
+
+    for (int64_t k = 0; k < n; k++) {
+        float u;
+        double x;
+
+        random_uniform(&u, 1, 7, stream, (uint64_t)k);
+        if (c->draw == '~')
+            x = ((double)((k * 7919 + 3) % (n | 1)) - (double)(n | 1) / 2) * 0.37 + 0.05;
+        else if (c->draw == '+')
+            x = 0.2 + 1.6 * (double)u;
+        else
+            x = 2.4 * (double)u - 1.2;
+        if (whole)
+            x = c->draw == '+' ? 1 + floor(3 * (double)u) : dtype_traits[c->t.dtype].class == CLASS_INT ? round(2 * x) : floor(3 * (double)u);
+        case_set(&c->t, k, x);
+    }
+}
+
+/* -- reading a case ---------------------------------------------------------------------------------------------------- */
+
+/* "f32[2,3]+{...}" or "-"; moves *at past it. */
+static bool read_tensor(struct case_graph *c, struct case_tensor *out, const char **at)
+{
+    const char *s = *at + strspn(*at, " ");
+    const size_t n = strcspn(s, "[");
+    int64_t dims[MAX_RANK];
+    int rank = 0;
+
+    *out = (struct case_tensor){ .t = { .rank = UNKNOWN } };
+    if (*s == '-') {
+        *at = s + 1;
+        return true;
+    }
+    out->t.dtype = dtype_of_code(s, n);
+    if (out->t.dtype == UNDEFINED || s[n] != '[')
+        return false;
+    for (s += n + 1; *s && *s != ']'; s += *s == ',') {
+        char *end;
+
+        if (rank == MAX_RANK)
+            return false;
+        dims[rank++] = strtoll(s, &end, 10);
+        if (end == s)
+            return false;
+        s = end;
+    }
+    if (*s++ != ']' || !tensor_shape(&out->t, out->t.dtype, rank, dims))
+        return false;
+    out->t.data = arena_alloc(&c->arena, (size_t)tensor_bytes(&out->t), &c->report);
+    if (*s == '+' || *s == '~')
+        out->draw = *s++;
+    if (*s == '{') {
+        out->given = true;
+        s++;
+        for (int64_t k = 0; k < tensor_count(&out->t); k++) {
+            char *end;
+
+            case_set(&out->t, k, strtod(s, &end));
+            if (end == s)
+                return false;
+            s = end + (*end == ',');
+        }
+        if (*s++ != '}')
+            return false;
+    }
+    *at = s;
+    return out->t.data != NULL;
+}
+
+static bool retype(struct case_graph *c, struct tensor *t, enum dtype dtype)
+{
+    struct tensor from = *t;
+
+    if (t->rank < 0 || t->dtype == dtype)
+        return true;
+    t->dtype = dtype;
+    t->data = from.data ? arena_alloc(&c->arena, (size_t)tensor_bytes(t), &c->report) : NULL;
+    for (int64_t k = 0; t->data && k < tensor_count(t); k++)
+        case_set(t, k, case_value(&from, k));
+    return !from.data || t->data;
+}
+
+static enum dtype varied(const struct signature *s, const struct formal *f, enum dtype own, const struct case_variant *v)
+{
+    if (f && v->dtype != UNDEFINED && f->var == v->var)
+        return v->dtype;
+    if (f && v->all_f64 && own == F32 && s->var[f->var].set.tensor >> F64 & 1)
+        return F64;
+    return own;
+}
+
+static bool read_case(struct case_graph *c, const struct signature *s, const struct op_case *oc, const struct case_variant *v)
+{
+    const char *at = oc->inputs;
+    struct case_tensor out;
+
+    for (at += strspn(at, " "); *at; at += strspn(at, " "), c->inputs++) {
+        struct case_tensor *t = &c->in[c->inputs];
+
+        if (c->inputs == MAX_CASE || !read_tensor(c, t, &at) ||
+            !retype(c, &t->t, varied(s, signature_in(s, c->inputs), t->t.dtype, v)))
+            return fail(&c->report, KILN_BAD_ARGUMENT, NULL, "inputs '%s' are malformed", oc->inputs);
+        if (t->t.rank >= 0 && !t->given)
+            draw(t, (uint64_t)c->inputs);
+    }
+    for (at = oc->outputs + strspn(oc->outputs, " "); *at; at += strspn(at, " "), c->outputs++) {
+        if (c->outputs == MAX_CASE || !read_tensor(c, &out, &at))
+            return fail(&c->report, KILN_BAD_ARGUMENT, NULL, "outputs '%s' are malformed", oc->outputs);
+        c->expected[c->outputs] = out.t;
+        c->expected[c->outputs].data = NULL;
+        if (out.t.rank >= 0)
+            c->expected[c->outputs].dtype = varied(s, signature_out(s, c->outputs), out.t.dtype, v);
+    }
+    return true;
+}
+
+/* -- making the graph -------------------------------------------------------------------------------------------------- */
+
+static bool make_graph(struct case_graph *c, const struct op *op, const struct op_def *def, const struct op_case *oc,
+                       const struct case_variant *v)
+{
+    struct node_spec spec = { .op = op, .def = def, .name = "case", .index = 0, .opset = def->since,
+                              .in = c->in_value, .inputs = c->inputs, .out = c->out_value, .outputs = c->outputs };
+
+    c->graph = graph_new(&c->arena, NULL, "case", &c->report);
+    if (!c->graph || !attrs_of_text(oc->attrs, &c->arena, &spec.attrs, &spec.attr_count, &c->report))
+        return false;
+    for (int k = 0; k < c->inputs; k++) {
+        if (c->in[k].t.rank < 0)
+            continue;
+        c->in_value[k] = graph_value(c->graph, NULL);
+        if (c->in[k].given && !v->run_time)
+            c->in_value[k]->initializer = &c->in[k].t;
+        else
+            graph_add_input(c->graph, c->in_value[k]);
+    }
+    for (int k = 0; k < c->outputs; k++)
+        if (c->expected[k].rank >= 0) {
+            c->out_value[k] = graph_value(c->graph, NULL);
+            graph_add_output(c->graph, c->out_value[k]);
+        }
+    c->node = node_make(c->graph, &spec, &c->report);
+    return c->node;
+}
+
+bool case_make(struct case_graph *c, const struct op *op, const struct op_def *def, const struct op_case *oc,
+               const struct case_variant *v)
+{
+    struct signature s;
+
+    memset(c, 0, sizeof *c);
+    c->arena.budget = &c->budget;
+    if (!signature_read(&s, def))
+        return fail(&c->report, KILN_BAD_ARGUMENT, NULL, "the signature is malformed");
+    c->engine = (struct engine){ .kernels = kernels_get(), .budget = &c->budget, .seed = 5, .number = 3 };
+    if (v->threads > 1)
+        c->engine.pool = pool_new(v->threads, &c->budget, &c->report);
+    return read_case(c, &s, oc, v) && make_graph(c, op, def, oc, v);
+}
+
+void case_release(struct case_graph *c)
+{
+    graph_release(c->graph);
+    pool_free(c->engine.pool);
+    arena_release(&c->arena);
+}
+
+struct frame *case_frame(struct case_graph *c, const struct graph *g)
+{
+    struct frame *f = frame_new(&c->engine, g, &c->report);
+
+    for (int k = 0; f && k < c->inputs; k++)
+        if (c->in_value[k] && !c->in_value[k]->initializer)
+            frame_set(f, g->values[c->in_value[k]->id], &c->in[k].t);
+    return f;
+}

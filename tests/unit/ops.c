@@ -1,0 +1,337 @@
+/* The registry walk: every operator, every row, every case it brings. Inferred against actual shapes, every type that the row allows,
+ * values known while planning and values that only come while running, one thread and three, gradients against central differences. */
+#include "case.h"
+#include "grad/grad.h"
+#include "kernels/kernels.h"
+#include "unit.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static int op_count(void)
+{
+    int n = 0;
+
+    while (op_registry[n])
+        n++;
+    return n;
+}
+
+static char label[512];
+
+static void name_it(const struct op *op, const struct op_def *def, const struct op_case *oc, const char *what)
+{
+    snprintf(label, sizeof label, "%s-%d (%s; %s): %s", op->name, def->since, oc->inputs, oc->attrs, what);
+}
+
+#define require(condition, ...)                                                                                        \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            char why[512];                                                                                             \
+            snprintf(why, sizeof why, __VA_ARGS__);                                                                    \
+            ck_abort_msg("%s: %s", label, why);                                                                        \
+        }                                                                                                              \
+    } while (0)
+
+/* Runs a variant, checks types and shapes. */
+static void check_run(const struct op *op, const struct op_def *def, const struct op_case *oc,
+                      const struct case_variant *v, struct case_graph *c, struct frame **frame)
+{
+    char got[TYPE_TEXT], need[TYPE_TEXT];
+
+    require(case_make(c, op, def, oc, v), "%s: %s", c->report.error.where, c->report.error.message);
+    *frame = case_frame(c, c->graph);
+    require(*frame && frame_run(*frame, &c->report), "%s: %s", c->report.error.where, c->report.error.message);
+    for (int k = 0; k < c->outputs; k++) {
+        const struct tensor *t = c->out_value[k] ? frame_get(*frame, c->out_value[k]) : NULL;
+
+        if (t)
+            require(same_type(t, &c->expected[k]), "output %d is %s, must be %s", k, tensor_text(t, got),
+                    tensor_text(&c->expected[k], need));
+    }
+}
+
+static void end_run(struct case_graph *c, struct frame *f)
+{
+    frame_free(f);
+    case_release(c);
+    require(c->budget.used == 0, "%zu bytes are not given back", c->budget.used);
+}
+
+/* -- values known early and late, threads -------------------------------------------------------------------------------- */
+
+static void check_same_bytes(const struct op *op, const struct op_def *def, const struct op_case *oc, const struct case_variant *v)
+{
+    const struct case_variant plain = { 0 };
+    struct case_graph a, b;
+    struct frame *fa, *fb;
+
+    check_run(op, def, oc, &plain, &a, &fa);
+    check_run(op, def, oc, v, &b, &fb);
+    for (int k = 0; k < a.outputs; k++) {
+        const struct tensor *x = a.out_value[k] ? frame_get(fa, a.out_value[k]) : NULL;
+        const struct tensor *y = x ? frame_get(fb, b.out_value[k]) : NULL;
+
+        if (x && x->kind == TENSOR && x->dtype != STRING && tensor_bytes(x))
+            require(memcmp(x->data, y->data, (size_t)tensor_bytes(x)) == 0, "output %d differs", k);
+    }
+    end_run(&a, fa);
+    end_run(&b, fb);
+}
+
+/* -- types ---------------------------------------------------------------------------------------------------------------- */
+
+static double tolerance(enum dtype d)
+{
+    return d == F16 ? 2e-2 : d == BF16 ? 1e-1 : 2e-4;
+}
+
+/* Floats of all widths agree, as far as the narrowest goes. */
+static void check_close(const struct case_graph *a, const struct frame *fa, const struct case_graph *b, const struct frame *fb,
+                        enum dtype narrow)
+{
+    for (int k = 0; k < a->outputs; k++) {
+        const struct tensor *x = a->out_value[k] ? frame_get(fa, a->out_value[k]) : NULL;
+        const struct tensor *y = x ? frame_get(fb, b->out_value[k]) : NULL;
+
+        if (!x || !dtype_is_float(x->dtype) || !dtype_is_float(y->dtype))
+            continue;
+        for (int64_t i = 0; i < tensor_count(x); i++) {
+            const double p = case_value(x, i), q = case_value(y, i);
+
+            require((isnan(p) && isnan(q)) || p == q || fabs(p - q) <= tolerance(narrow) * (1 + fabs(p)),
+                    "output %d[%lld] is %g in %s, %g before", k, (long long)i, q, dtype_name(narrow), p);
+        }
+    }
+}
+
+static void check_type(const struct op *op, const struct op_def *def, const struct op_case *oc, int var, enum dtype d)
+{
+    const struct case_variant plain = { 0 }, v = { .var = var, .dtype = d };
+    struct case_graph a, b;
+    struct frame *fa, *fb;
+    char what[64];
+
+    snprintf(what, sizeof what, "type variable %d as %s", var, dtype_name(d));
+    name_it(op, def, oc, what);
+    check_run(op, def, oc, &plain, &a, &fa);
+    check_run(op, def, oc, &v, &b, &fb);
+    if (dtype_is_float(d) && !(def->flags & OP_RANDOM))
+        check_close(&a, fa, &b, fb, d);
+    end_run(&a, fa);
+    end_run(&b, fb);
+}
+
+/* Each variable takes every type it may, in the first case that has an input of it. */
+static void check_types(const struct op *op, const struct op_def *def)
+{
+    struct signature s;
+    bool seen[MAX_VARS] = { 0 };
+
+    name_it(op, def, def->cases, "signature");
+    require(signature_read(&s, def), "'%s', '%s' is malformed", def->signature, def->types);
+    for (const struct op_case *oc = def->cases; oc->inputs; oc++)
+        for (int k = 0, n = 0; oc->inputs[n]; k++) {
+            const struct formal *f = signature_in(&s, k);
+            const size_t length = strcspn(oc->inputs + n, " ");
+
+            if (f && oc->inputs[n] != '-' && !seen[f->var] && !strchr(oc->inputs, '{') && is_for(op, def, oc)) {
+                seen[f->var] = true;
+                for (int d = 1; d < DTYPES; d++)
+                    if (s.var[f->var].set.tensor >> d & 1)
+                        check_type(op, def, oc, f->var, (enum dtype)d);
+            }
+            n += (int)length;
+            n += (int)strspn(oc->inputs + n, " ");
+        }
+}
+
+/* -- gradients ------------------------------------------------------------------------------------------------------------ */
+
+enum { PROBES = 24 };
+
+/* The scalar that is differentiated: the sum of all float outputs, each element weighted. */
+static double weight(int output, int64_t k)
+{
+    return sin(1.7 * (double)k + output + 0.3);
+}
+
+static double weighted_sum(struct case_graph *c)
+{
+    struct frame *f = case_frame(c, c->graph);
+    double sum = 0;
+
+    require(f && frame_run(f, &c->report), "%s: %s", c->report.error.where, c->report.error.message);
+    for (int o = 0; o < c->outputs; o++) {
+        const struct tensor *t = c->out_value[o] ? frame_get(f, c->out_value[o]) : NULL;
+
+        for (int64_t k = 0; t && dtype_is_float(t->dtype) && k < tensor_count(t); k++)
+            sum += weight(o, k) * case_value(t, k);
+    }
+    frame_free(f);
+    return sum;
+}
+
+struct differentiated {
+    struct graph *graph;
+    struct program *types;
+    struct value *wrt[MAX_CASE], *gradient[MAX_CASE];
+    struct tensor upstream[MAX_CASE];
+    int of[MAX_CASE]; /* the input */
+    size_t count;
+};
+
+static void make_gradients(struct case_graph *c, const struct op_case *oc, struct differentiated *d)
+{
+    const struct plan_context pc = { kernels_get(), 1, &c->budget, &c->report };
+    struct tensor *tensors = budget_zalloc(&c->budget, c->graph->value_count, sizeof *tensors, NULL);
+    struct value *seed[MAX_CASE], *flow[MAX_CASE];
+    struct grad_request q = { .seed = seed, .seed_gradient = flow, .wrt = d->wrt, .gradient = d->gradient };
+
+    for (size_t k = 0; k < c->graph->value_count; k++)
+        tensors[k].rank = UNKNOWN;
+    for (int k = 0; k < c->inputs; k++)
+        if (c->in_value[k])
+            tensors[c->in_value[k]->id] = c->in[k].t;
+    d->types = plan_types(c->graph, tensors, &pc);
+    require(d->types, "%s: %s", c->report.error.where, c->report.error.message);
+    d->graph = graph_clone(c->graph, &c->arena, &c->report);
+    for (int o = 0; o < c->outputs; o++) {
+        const struct tensor *t = c->out_value[o] ? &d->types->types[c->out_value[o]->id] : NULL;
+
+        if (!t || !dtype_is_float(t->dtype))
+            continue;
+        d->upstream[q.seeds] = *t;
+        d->upstream[q.seeds].data = arena_alloc(&c->arena, (size_t)tensor_bytes(t), &c->report);
+        for (int64_t k = 0; k < tensor_count(t); k++)
+            case_set(&d->upstream[q.seeds], k, weight(o, k));
+        seed[q.seeds] = d->graph->values[c->out_value[o]->id];
+        flow[q.seeds] = graph_value(d->graph, NULL);
+        flow[q.seeds]->initializer = &d->upstream[q.seeds];
+        q.seeds++;
+    }
+    for (int k = 0; k < c->inputs; k++)
+        if (oc->differentiate >> k & 1) {
+            d->of[q.count] = k;
+            d->wrt[q.count++] = d->graph->values[c->in_value[k]->id];
+        }
+    q.graph = d->graph;
+    q.types = d->types->types;
+    d->count = q.count;
+    require(grad_build(&q, &pc), "%s: %s", c->report.error.where, c->report.error.message);
+    d->graph->output_count = 0;
+    for (size_t k = 0; k < d->count; k++)
+        require(d->gradient[k] && graph_add_output(d->graph, d->gradient[k]), "no gradient flows to input %d", d->of[k]);
+    budget_free(&c->budget, tensors);
+}
+
+static void compare_gradient(struct case_graph *c, const struct tensor *g, int input)
+{
+    const struct tensor *x = &c->in[input].t;
+    const bool doubles = x->dtype == F64;
+    const double h = doubles ? 1e-5 : 1e-2, within = doubles ? 2e-6 : 3e-2;
+    const int64_t n = tensor_count(x), stride = n > PROBES ? n / PROBES + 1 : 1;
+
+    require(same_type(g, x), "the gradient of input %d has another type than the input", input);
+    for (int64_t k = 0; k < n; k += stride) {
+        const double was = case_value(x, k);
+        double up, down, slope;
+
+        case_set(x, k, was + h);
+        up = weighted_sum(c);
+        case_set(x, k, was - h);
+        down = weighted_sum(c);
+        case_set(x, k, was);
+        slope = (up - down) / (2 * h);
+        require(fabs(slope - case_value(g, k)) <= within * (1 + fabs(slope)),
+                "gradient of input %d[%lld] is %.9g, the central difference %.9g", input, (long long)k, case_value(g, k), slope);
+    }
+}
+
+static void check_gradient(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    const struct case_variant v = { .all_f64 = true };
+    struct differentiated d = { 0 };
+    struct case_graph c;
+    struct frame *f;
+
+    name_it(op, def, oc, "gradient");
+    require(case_make(&c, op, def, oc, &v), "%s: %s", c.report.error.where, c.report.error.message);
+    make_gradients(&c, oc, &d);
+    f = case_frame(&c, d.graph);
+    require(f && frame_run(f, &c.report), "%s: %s", c.report.error.where, c.report.error.message);
+    for (size_t k = 0; k < d.count; k++)
+        compare_gradient(&c, frame_get(f, d.gradient[k]), d.of[k]);
+    frame_free(f);
+    program_free(d.types);
+    graph_release(d.graph);
+    end_run(&c, NULL);
+}
+
+/* Rows share cases; one of a type that an older row does not have yet is not for that row. */
+static bool is_for(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    const struct case_variant plain = { 0 };
+    struct case_graph c;
+    struct signature s;
+    bool fits = true;
+
+    name_it(op, def, oc, "reading the case");
+    require(signature_read(&s, def), "'%s', '%s' is malformed", def->signature, def->types);
+    if (case_make(&c, op, def, oc, &plain))
+        for (int k = 0; k < c.inputs; k++)
+            if (c.in_value[k] && !type_set_has(&s.var[signature_in(&s, k)->var].set, &c.in[k].t))
+                fits = false;
+    case_release(&c);
+    return fits;
+}
+
+/* -- the walk ------------------------------------------------------------------------------------------------------------- */
+
+START_TEST(every_operator_keeps_its_word)
+{
+    const struct op *op = op_registry[_i];
+    const struct case_variant late = { .run_time = true }, threads = { .threads = 3 };
+    int cases;
+
+    for (const struct op_def *def = op->defs; def->since; def++) {
+        snprintf(label, sizeof label, "%s-%d", op->name, def->since);
+        require(def->infer && (def->gradient || def->no_gradient), "has no infer, or neither gradient nor a reason");
+        require(def->cases, "has no cases");
+        cases = 0;
+        for (const struct op_case *oc = def->cases; oc->inputs; oc++) {
+            if (!is_for(op, def, oc))
+                continue;
+            cases++;
+            name_it(op, def, oc, "values at run time");
+            check_same_bytes(op, def, oc, &late);
+            name_it(op, def, oc, "three threads");
+            check_same_bytes(op, def, oc, &threads);
+            if (oc->differentiate)
+                check_gradient(op, def, oc);
+        }
+        require(cases, "has no case of its types");
+        check_types(op, def);
+    }
+}
+END_TEST
+
+START_TEST(rows_stand_newest_first)
+{
+    const struct op *op = op_registry[_i];
+
+    for (const struct op_def *def = op->defs; def->since; def++)
+        ck_assert_msg(!def[1].since || def[1].since < def->since, "%s: row %d stands before row %d", op->name, def->since,
+                      def[1].since);
+    ck_assert_ptr_eq(op_find(op->domain, op->name), op);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("ops");
+
+    add_tests(s, rows_stand_newest_first, op_count());
+    add_tests(s, every_operator_keeps_its_word, op_count());
+    return s;
+}

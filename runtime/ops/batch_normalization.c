@@ -250,20 +250,28 @@ static bool grad_infer(struct infer *i)
     return true;
 }
 
-/* dmean and dvar of a frozen layer, from dscale and dbias. */
-#define STATISTICS_GRAD(name, T)                                                                                       \
-    static void name(int64_t channels, const void *scales, const void *invstds, void *dbias, void *dscale)             \
-    {                                                                                                                  \
-        const T *scale = scales, *invstd = invstds;                                                                    \
-        T *dmean = dbias, *dvar = dscale;                                                                              \
-                                                                                                                       \
-        for (int64_t c = 0; c < channels; c++) {                                                                       \
-            dmean[c] *= -scale[c] * invstd[c];                                                                         \
-            dvar[c] *= scale[c] * invstd[c] * invstd[c] / -2;                                                          \
-        }                                                                                                              \
+/* dmean and dvar of a frozen layer, made of dbias and dscale in their place. */
+static void statistics_grad_f32(int64_t channels, const void *scales, const void *invstds, void *dbias, void *dscale)
+{
+    const float *scale = scales, *invstd = invstds;
+    float *dmean = dbias, *dvar = dscale;
+
+    for (int64_t c = 0; c < channels; c++) {
+        dmean[c] *= -scale[c] * invstd[c];
+        dvar[c] *= -scale[c] * invstd[c] * invstd[c] / 2;
     }
-STATISTICS_GRAD(statistics_grad_f32, float)
-STATISTICS_GRAD(statistics_grad_f64, double)
+}
+
+static void statistics_grad_f64(int64_t channels, const void *scales, const void *invstds, void *dbias, void *dscale)
+{
+    const double *scale = scales, *invstd = invstds;
+    double *dmean = dbias, *dvar = dscale;
+
+    for (int64_t c = 0; c < channels; c++) {
+        dmean[c] *= -scale[c] * invstd[c];
+        dvar[c] *= -scale[c] * invstd[c] * invstd[c] / 2;
+    }
+}
 
 static bool grad_run(struct step *s)
 {

@@ -148,23 +148,29 @@ static const void *operand(struct step *s, int k, const struct rows *r, char **s
     return spread(s, t, values, is_row(t, s->in[X], r->axis) ? r->axis : 0, r->compute, scratch);
 }
 
-static const void *ones_of(const struct rows *r, char *to)
+static const void *ones_of(struct step *s, const struct rows *r, char *to)
 {
-    for (int64_t k = 0; k < r->n; k++)
-        if (r->compute == F64)
-            ((double *)(void *)to)[k] = 1;
-        else
-            ((float *)(void *)to)[k] = 1;
+    const double wide = 1;
+    const float narrow = 1;
+
+    move_fill(s->pool, dtype_size(r->compute), r->compute == F64 ? (const void *)&wide : &narrow, r->n, to);
     return to;
 }
 
-static void scale_rows(enum dtype compute, const void *scale, const void *bias, void *y, int64_t n)
+/* y = y * scale + bias, all as large as y. */
+static void scale_all(struct step *s, enum dtype compute, const void *scale, const void *bias, void *result, int64_t n)
 {
+    const double *p = scale, *q = bias;
+    double *y = result;
+
+    if (compute == F32) {
+        s->k->mul(result, scale, result, n);
+        if (bias)
+            s->k->add(result, bias, result, n);
+        return;
+    }
     for (int64_t k = 0; k < n; k++)
-        if (compute == F64)
-            ((double *)y)[k] = ((double *)y)[k] * ((const double *)scale)[k] + (bias ? ((const double *)bias)[k] : 0);
-        else
-            ((float *)y)[k] = ((float *)y)[k] * ((const float *)scale)[k] + (bias ? ((const float *)bias)[k] : 0);
+        y[k] = y[k] * p[k] + (bias ? q[k] : 0);
 }
 
 static bool run(struct step *s)
@@ -190,9 +196,9 @@ static bool run(struct step *s)
     } else {
         scale = spread(s, s->in[SCALE], compute_in(s->in[SCALE], r.compute, &scratch), 0, r.compute, &scratch);
         bias = s->in[BIAS] ? spread(s, s->in[BIAS], compute_in(s->in[BIAS], r.compute, &scratch), 0, r.compute, &scratch) : NULL;
-        layer_norm(s->k, s->pool, r.compute, r.rows, r.n, values, ones_of(&r, scratch), NULL, (double)a->epsilon, y, mean,
+        layer_norm(s->k, s->pool, r.compute, r.rows, r.n, values, ones_of(s, &r, scratch), NULL, (double)a->epsilon, y, mean,
                    invstd);
-        scale_rows(r.compute, scale, bias, y, tensor_count(x));
+        scale_all(s, r.compute, scale, bias, y, tensor_count(x));
     }
     compute_store(s->out[Y], r.compute, y);
     if (s->out[MEAN])
@@ -230,7 +236,7 @@ static bool grad_run(struct step *s)
     void *dscale = compute_out(s->out[1], r.compute, &scratch), *dbias = compute_out(s->out[2], r.compute, &scratch);
 
     if (!scale) {
-        scale = ones_of(&r, scratch);
+        scale = ones_of(s, &r, scratch);
         scratch += row;
     }
     layer_norm_grad(s->k, s->pool, r.compute, r.rows, r.n, dy, values, scale, s->in[GRAD_MEAN]->data, s->in[GRAD_INVSTD]->data, dx,
@@ -257,6 +263,45 @@ static const struct op op_grad = {
         },
 };
 
+static struct value *cast_to(struct emitter *e, struct value *v, enum dtype from, enum dtype to)
+{
+    const char *const attrs = to == F64 ? "to=11" : to == F16 ? "to=10" : to == BF16 ? "to=16" : "to=1";
+
+    return from == to ? v : emit(e, "Cast", attrs, 1, v);
+}
+
+/* x - mean, and xhat, in the type of X. */
+static struct value *centred(struct emitter *e, const struct tensor *x, struct value *const *in)
+{
+    return emit(e, "Sub", NULL, 2, in[GRAD_X], cast_to(e, in[GRAD_MEAN], dtype_compute(x->dtype), x->dtype));
+}
+
+/* What comes back through the outputs Mean, dMean / n for each element of the row, and InvStdDev, -dInvStdDev * invstd^3 * (x - mean) / n. */
+static void statistics_gradient(struct backward *b, struct value *const *in)
+{
+    struct emitter *e = emitter_of(b);
+    const struct layer_norm_attrs *a = attrs_of(b);
+    const struct tensor *x = type_in(b, X);
+    const struct rows r = rows_of(a, x);
+
+    for (int k = MEAN; k <= INVSTD; k++) {
+        struct value *g = upstream(b, k), *invstd;
+
+        if (!g)
+            continue;
+        g = cast_to(e, g, a->stash, x->dtype);
+        g = emit(e, "Mul", NULL, 2, g, emit_scalar(e, x->dtype, (k == MEAN ? 1 : -1) / (double)r.n));
+        if (k == MEAN) {
+            give(b, X, emit(e, "Expand", NULL, 2, g, emit_ints(e, x->rank, x->dims)));
+            continue;
+        }
+        invstd = cast_to(e, in[GRAD_INVSTD], r.compute, x->dtype);
+        for (int power = 0; power < 3; power++)
+            g = emit(e, "Mul", NULL, 2, g, invstd);
+        give(b, X, emit(e, "Mul", NULL, 2, centred(e, x, in), g));
+    }
+}
+
 static bool has_whole_rows(struct backward *b)
 {
     const struct tensor *x = type_in(b, X), *scale = type_in(b, SCALE), *bias = type_in(b, BIAS);
@@ -275,19 +320,16 @@ static bool general_gradient(struct backward *b, struct value *const *in)
 {
     struct emitter *e = emitter_of(b);
     const struct tensor *x = type_in(b, X);
-    struct value *g = emit(e, "Mul", NULL, 2, in[GRAD_Y], forward_in(b, SCALE)), *d, *xhat, *mean, *invstd;
+    struct value *g = emit(e, "Mul", NULL, 2, in[GRAD_Y], forward_in(b, SCALE)), *d;
     const bool want[] = { true };
 
     emit_private(e, &op_grad, attrs_of(b), 1, &d, want, 5, (struct value *[]){ g, in[GRAD_X], NULL, in[GRAD_MEAN], in[GRAD_INVSTD] });
     give(b, X, d);
     if (wants(b, SCALE)) {
-        const char *to = x->dtype == F16 ? "to=10" : "to=16";
-        const bool half = dtype_compute(x->dtype) != x->dtype;
+        struct value *invstd = cast_to(e, in[GRAD_INVSTD], dtype_compute(x->dtype), x->dtype);
 
-        mean = half ? emit(e, "Cast", to, 1, in[GRAD_MEAN]) : in[GRAD_MEAN];
-        invstd = half ? emit(e, "Cast", to, 1, in[GRAD_INVSTD]) : in[GRAD_INVSTD];
-        xhat = emit(e, "Mul", NULL, 2, emit(e, "Sub", NULL, 2, in[GRAD_X], mean), invstd);
-        give_unbroadcast(b, SCALE, emit(e, "Mul", NULL, 2, in[GRAD_Y], xhat));
+        g = emit(e, "Mul", NULL, 2, centred(e, x, in), invstd);
+        give_unbroadcast(b, SCALE, emit(e, "Mul", NULL, 2, in[GRAD_Y], g));
     }
     if (type_in(b, BIAS) && wants(b, BIAS))
         give_unbroadcast(b, BIAS, in[GRAD_Y]);
@@ -299,13 +341,15 @@ static bool gradient(struct backward *b)
     struct value *d[3], *in[GRAD_INVSTD + 1];
     const bool want[] = { wants(b, X), wants(b, SCALE), type_in(b, BIAS) && wants(b, BIAS) };
 
-    if (!upstream(b, Y))
-        return true;
     in[GRAD_Y] = upstream(b, Y);
     in[GRAD_X] = forward_in(b, X);
     in[GRAD_SCALE] = forward_in(b, SCALE);
     in[GRAD_MEAN] = forward_out(b, KEPT_MEAN);
     in[GRAD_INVSTD] = forward_out(b, KEPT_INVSTD);
+    if (wants(b, X))
+        statistics_gradient(b, in);
+    if (!in[GRAD_Y])
+        return backward_ok(b);
     if (!has_whole_rows(b))
         return general_gradient(b, in);
     emit_private(emitter_of(b), &op_grad, attrs_of(b), 3, d, want, GRAD_INVSTD + 1, in);

@@ -22,13 +22,13 @@ static const struct kind {
     const struct option *options;
     struct optimizer defaults;
 } kinds[] = {
-    [OPTIMIZER_SGD] = { "sgd", sgd_options, { .kind = OPTIMIZER_SGD, .learning_rate = .01f } },
+    [OPTIMIZER_SGD] = { "sgd", sgd_options, { .kind = OPTIMIZER_SGD, .learning_rate = .01 } },
     [OPTIMIZER_ADAM] = { "adam",
                          adam_options,
-                         { .kind = OPTIMIZER_ADAM, .learning_rate = .001f, .beta_1 = .9f, .beta_2 = .999f, .epsilon = 1e-7f } },
+                         { .kind = OPTIMIZER_ADAM, .learning_rate = .001, .beta_1 = .9, .beta_2 = .999, .epsilon = 1e-7 } },
     [OPTIMIZER_RMSPROP] = { "rmsprop",
                             rmsprop_options,
-                            { .kind = OPTIMIZER_RMSPROP, .learning_rate = .001f, .rho = .9f, .epsilon = 1e-7f } },
+                            { .kind = OPTIMIZER_RMSPROP, .learning_rate = .001, .rho = .9, .epsilon = 1e-7 } },
 };
 
 static void name_slots(struct optimizer *o)
@@ -78,14 +78,15 @@ const char *optimizer_name(const struct optimizer *o)
 
 /* -- arithmetic ---------------------------------------------------------------------------------------------------------- */
 
-/* Adam's correction is taken in float, as Keras does: in double it would differ by 2e-5 at the first step, for 1 - .999f. */
+/* Powers are taken in float, as Keras takes them: in double the rate would differ by 2e-5 at the first step, for 1 - .999f. 1 - beta is
+ * taken in double and then rounded, as Python does. */
 float optimizer_rate(const struct optimizer *o, float learning_rate, int64_t step)
 {
     const float t = (float)step;
 
     if (o->kind != OPTIMIZER_ADAM)
         return learning_rate;
-    return learning_rate * sqrtf(1 - powf(o->beta_2, t)) / (1 - powf(o->beta_1, t));
+    return learning_rate * sqrtf(1 - powf((float)o->beta_2, t)) / (1 - powf((float)o->beta_1, t));
 }
 
 void optimizer_apply(const struct optimizer *o, const struct kernels *k, float rate, float *w, float *const *slots,
@@ -93,14 +94,14 @@ void optimizer_apply(const struct optimizer *o, const struct kernels *k, float r
 {
     switch (o->kind) {
     case OPTIMIZER_SGD:
-        k->sgd(w, o->slots ? slots[0] : NULL, g, n, rate, o->momentum, o->nesterov);
+        k->sgd(w, o->slots ? slots[0] : NULL, g, n, rate, (float)o->momentum, o->nesterov);
         break;
     case OPTIMIZER_ADAM:
-        k->adam(w, slots[0], slots[1], g, n, rate, 1 - o->beta_1, 1 - o->beta_2, o->epsilon);
+        k->adam(w, slots[0], slots[1], g, n, rate, (float)(1 - o->beta_1), (float)(1 - o->beta_2), (float)o->epsilon);
         break;
     case OPTIMIZER_RMSPROP:
-        k->rmsprop(w, slots[0], o->centered ? slots[1] : NULL, o->momentum > 0 ? slots[o->slots - 1] : NULL, g, n, rate, o->rho,
-                   o->momentum, o->epsilon);
+        k->rmsprop(w, slots[0], o->centered ? slots[1] : NULL, o->momentum > 0 ? slots[o->slots - 1] : NULL, g, n, rate,
+                   (float)o->rho, (float)o->momentum, (float)o->epsilon);
         break;
     }
 }
@@ -177,7 +178,7 @@ static bool run(struct step *s)
 /* An update changes what it reads, so it is never folded and never tried in the walk over the registry. */
 #define ROW                                                                                                            \
     {                                                                                                                  \
-        .since = 1, .signature = "T rate, T loss, T state*... -> T next*...", .types = "T: f32",                       \
+        .since = 1, .signature = "T rate, T loss, T state* -> T next*", .types = "T: f32",                       \
         .attrs_size = sizeof(struct optimizer), .infer = infer, .run = run, .no_gradient = "changes the state",        \
         .flags = OP_RUN_ONLY                                                                                           \
     }

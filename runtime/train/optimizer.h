@@ -18,13 +18,13 @@ enum { MAX_SLOTS = 3 };
 
 struct optimizer {
     enum optimizer_kind kind;
-    float learning_rate;
-    float momentum;
+    double learning_rate;
+    double momentum;
     bool nesterov;
-    float beta_1, beta_2;
-    float rho;
+    double beta_1, beta_2;
+    double rho;
     bool centered;
-    float epsilon;
+    double epsilon;
     int slots; /* for each parameter */
     const char *slot_names[MAX_SLOTS]; /* "momentum", "velocity", "average" */
 };

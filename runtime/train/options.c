@@ -37,7 +37,7 @@ static bool store(void *to, const struct option *o, double value, const char *wh
     if (!(value >= o->low) || !(o->closed ? value <= o->high : value < o->high))
         return fail(r, KILN_BAD_ARGUMENT, NULL, "%s: '%s' is %g, must be at least %g and %s %g", what, o->key, value, o->low,
                     o->closed ? "at most" : "below", o->high);
-    *(float *)((char *)to + o->offset) = (float)value;
+    *(double *)((char *)to + o->offset) = value;
     return true;
 }
 

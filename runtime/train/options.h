@@ -9,7 +9,7 @@ struct option {
     bool flag;         /* 0 or 1, else any number */
     double low, high;  /* bounds of a number: low <= value < high, or <= where `closed` */
     bool closed;
-    size_t offset;     /* into the struct that is filled: of a float, or of a bool */
+    size_t offset;     /* into the struct that is filled: of a double, or of a bool */
 };
 
 /* The length of the name in `spec`. */

@@ -79,6 +79,24 @@ static void check_same_bytes(const struct op *op, const struct op_def *def, cons
     end_run(&b, fb);
 }
 
+/* Rows share cases; one of a type that an older row does not have yet is not for that row. */
+static bool is_for(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    const struct case_variant plain = { 0 };
+    struct case_graph c;
+    struct signature s;
+    bool fits = true;
+
+    name_it(op, def, oc, "reading the case");
+    require(signature_read(&s, def), "'%s', '%s' is malformed", def->signature, def->types);
+    if (case_make(&c, op, def, oc, &plain))
+        for (int k = 0; k < c.inputs; k++)
+            if (c.in_value[k] && !type_set_has(&s.var[signature_in(&s, k)->var].set, &c.in[k].t))
+                fits = false;
+    case_release(&c);
+    return fits;
+}
+
 /* -- types ---------------------------------------------------------------------------------------------------------------- */
 
 static double tolerance(enum dtype d)
@@ -266,24 +284,6 @@ static void check_gradient(const struct op *op, const struct op_def *def, const 
     program_free(d.types);
     graph_release(d.graph);
     end_run(&c, NULL);
-}
-
-/* Rows share cases; one of a type that an older row does not have yet is not for that row. */
-static bool is_for(const struct op *op, const struct op_def *def, const struct op_case *oc)
-{
-    const struct case_variant plain = { 0 };
-    struct case_graph c;
-    struct signature s;
-    bool fits = true;
-
-    name_it(op, def, oc, "reading the case");
-    require(signature_read(&s, def), "'%s', '%s' is malformed", def->signature, def->types);
-    if (case_make(&c, op, def, oc, &plain))
-        for (int k = 0; k < c.inputs; k++)
-            if (c.in_value[k] && !type_set_has(&s.var[signature_in(&s, k)->var].set, &c.in[k].t))
-                fits = false;
-    case_release(&c);
-    return fits;
 }
 
 /* -- the walk ------------------------------------------------------------------------------------------------------------- */

@@ -154,7 +154,7 @@ START_TEST(errors_say_where)
     refused("g () => () { \"\xff\" = A () }", "1:17", "not valid UTF-8");
     refused("g () => () <float[N] w = {1}> {}", "1:25", "dimension 0 of a tensor with values is no number");
     refused("g () => () <float[] w = {1}> {}", "1:24", "[] is any rank");
-    refused("g () => () <seq(float) w = {1}> {}", "1:28", "need the type of a tensor");
+    refused("g () => () <seq(float) w = {1}> {}", "1:27", "need the type of a tensor");
     refused("g () => () <int8[1] w = {3000000000}> {}", "1:36", "out of the range of int8");
     refused("g () => () <uint64[1] w = {-1}> {}", "1:30", "out of the range");
     refused("g () => () <int64[3] w = {1, ...}> {}", "1:30", "'...' stands for values that were left out");

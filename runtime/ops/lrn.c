@@ -1,0 +1,221 @@
+/* LRN, https://onnx.ai/onnx/operators/onnx__LRN.html
+ *
+ *   y[c] = x[c] * s[c]^-beta      s[c] = bias + alpha / size * sum of x[j]^2, j from c - floor((size - 1) / 2) to c + ceil((size - 1) / 2)
+ *
+ * across channels (axis 1), at one place each. With p[j] = dy[j] * x[j] * s[j]^(-beta - 1), the gradient is
+ *   dx[c] = dy[c] * s[c]^-beta - 2 * alpha * beta / size * x[c] * sum of p[j] over all j whose window holds c.
+ * It computes s again rather than keep it. Powers are exp(-beta * log s): within some 1e-6 in float. */
+#include "ops/compute.h"
+#include "ops/op.h"
+#include <math.h>
+
+enum { GRAD_Y, GRAD_X }; /* inputs of the gradient */
+enum { TILE = 256 };     /* places that are computed together */
+
+struct lrn {
+    float alpha, beta, bias;
+    int64_t size;
+};
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+static bool parse(struct parse *p, void *attrs)
+{
+    struct lrn *a = attrs;
+
+    a->alpha = attr_float(p, "alpha", 1e-4f);
+    a->beta = attr_float(p, "beta", .75f);
+    a->bias = attr_float(p, "bias", 1);
+    if (!attr_given(p, "size"))
+        return parse_error(p, "attribute 'size' is missing");
+    a->size = attr_int(p, "size", 1);
+    return a->size > 0 || parse_error(p, "size is %lld, must be at least 1", (long long)a->size);
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+struct places { /* x [batch, channels, spatial] */
+    int64_t batch, channels, spatial, tiles;
+    int64_t before, after; /* channels of a window beside its own */
+};
+
+static struct places places_of(const struct lrn *a, const struct tensor *x)
+{
+    struct places p = { .batch = x->dims[0], .channels = x->dims[1], .spatial = dims_product(x->dims, 2, x->rank) };
+
+    p.tiles = p.spatial / TILE + (p.spatial % TILE != 0);
+    p.before = (a->size - 1) / 2;
+    p.after = a->size - 1 - p.before;
+    return p;
+}
+
+/* Scratch of a thread: s^-beta and, for the gradient, p of all channels of a tile. */
+static size_t slice_of(const struct places *p, enum dtype compute, int arrays)
+{
+    return (size_t)arrays * aligned((size_t)(p->channels * TILE) * dtype_size(compute));
+}
+
+static bool infer_like(struct infer *i, const struct tensor *x, int inputs, int arrays)
+{
+    const enum dtype compute = dtype_compute(x->dtype);
+    struct places p;
+    size_t bytes;
+
+    if (x->rank < 2)
+        return infer_error(i, "'X' has %d dimensions, must have at least 2", x->rank);
+    p = places_of(infer_attrs(i), x);
+    bytes = (size_t)infer_threads(i) * slice_of(&p, compute, arrays);
+    need_scratch(i, bytes + (size_t)(inputs + 1) * compute_bytes(x, compute));
+    return set_out(i, 0, x->dtype, x->rank, x->dims);
+}
+
+static bool infer(struct infer *i)
+{
+    return infer_like(i, typed_in(i, 0), 1, 1);
+}
+
+static bool grad_infer(struct infer *i)
+{
+    return infer_like(i, typed_in(i, GRAD_X), 2, 2);
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+struct job {
+    const struct lrn *a;
+    const struct kernels *k;
+    struct places p;
+    const void *x, *dy;
+    void *to;
+    char *scratch;
+    size_t slice;
+};
+
+/* power[i] = s^exponent of n places of one channel. */
+static void power_f32(const struct job *j, const float *x, int64_t c, int64_t n, float exponent, float *power)
+{
+    const int64_t from = c > j->p.before ? c - j->p.before : 0;
+    const int64_t to = j->p.channels - 1 - c > j->p.after ? c + j->p.after : j->p.channels - 1;
+    const float *at = x + from * j->p.spatial;
+
+    j->k->square(at, power, n, 0, 0);
+    for (int64_t w = from + 1; w <= to; w++) {
+        at += j->p.spatial;
+        for (int64_t i = 0; i < n; i++)
+            power[i] += at[i] * at[i];
+    }
+    j->k->affine(power, power, n, j->a->alpha / (float)j->a->size, j->a->bias);
+    j->k->log(power, power, n, 0, 0);
+    j->k->affine(power, power, n, exponent, 0);
+    j->k->exp(power, power, n, 0, 0);
+}
+
+static void power_f64(const struct job *j, const double *x, int64_t c, int64_t n, double exponent, double *power)
+{
+    const int64_t from = c > j->p.before ? c - j->p.before : 0;
+    const int64_t to = j->p.channels - 1 - c > j->p.after ? c + j->p.after : j->p.channels - 1;
+
+    for (int64_t i = 0; i < n; i++) {
+        double sum = 0;
+
+        for (int64_t w = from; w <= to; w++)
+            sum += x[w * j->p.spatial + i] * x[w * j->p.spatial + i];
+        power[i] = pow((double)j->a->bias + (double)j->a->alpha / (double)j->a->size * sum, exponent);
+    }
+}
+
+#define LRN(f)   f##_f32
+#define T        float
+#include "ops/lrn_body.h"
+
+#define LRN(f)   f##_f64
+#define T        double
+#include "ops/lrn_body.h"
+
+static void run_tiles(struct step *s, struct job *j, void (*tile)(void *, int64_t, int))
+{
+    pool_run(s->pool, j->p.channels ? j->p.batch * j->p.tiles : 0, tile, j);
+}
+
+static bool run(struct step *s)
+{
+    const struct tensor *x = s->in[0];
+    const enum dtype compute = dtype_compute(x->dtype);
+    struct job j = { .a = s->attrs, .k = s->k, .p = places_of(s->attrs, x) };
+    char *scratch = s->scratch;
+
+    j.slice = slice_of(&j.p, compute, 1);
+    j.x = compute_in(x, compute, &scratch);
+    j.to = compute_out(s->out[0], compute, &scratch);
+    j.scratch = scratch;
+    run_tiles(s, &j, compute == F64 ? forward_f64 : forward_f32);
+    compute_store(s->out[0], compute, j.to);
+    return true;
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+static bool grad_run(struct step *s)
+{
+    const struct tensor *x = s->in[GRAD_X];
+    const enum dtype compute = dtype_compute(x->dtype);
+    struct job j = { .a = s->attrs, .k = s->k, .p = places_of(s->attrs, x) };
+    char *scratch = s->scratch;
+
+    j.slice = slice_of(&j.p, compute, 2);
+    j.x = compute_in(x, compute, &scratch);
+    j.dy = compute_in(s->in[GRAD_Y], compute, &scratch);
+    j.to = compute_out(s->out[0], compute, &scratch);
+    j.scratch = scratch;
+    run_tiles(s, &j, compute == F64 ? backward_f64 : backward_f32);
+    compute_store(s->out[0], compute, j.to);
+    return true;
+}
+
+static const struct op op_grad = {
+    .name = "LRNGrad",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T dY, T X -> T dX",
+              .types = "T: floats bf16",
+              .attrs_size = sizeof(struct lrn),
+              .infer = grad_infer,
+              .run = grad_run,
+              .no_gradient = "second derivatives are not supported" },
+            { 0 },
+        },
+};
+
+static bool gradient(struct backward *b)
+{
+    struct value *d;
+
+    emit_private(emitter_of(b), &op_grad, attrs_of(b), 1, &d, NULL, 2, (struct value *[]){ upstream(b, 0), forward_in(b, 0) });
+    give(b, 0, d);
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+#define CASES                                                                                                          \
+    { "f64[2,5,3,2]", "size=3 alpha=.9", "f64[2,5,3,2]", 1 },                                                          \
+        { "f64[2,4,3]", "size=2 alpha=.5 beta=.6 bias=2.0", "f64[2,4,3]", 1 },                                         \
+        { "f32[1,3,20,20]", "size=5", "f32[1,3,20,20]", 1 }, { "f64[2,3,2]", "size=9 alpha=.3", "f64[2,3,2]", 1 },     \
+        { "f32[2,0,3]", "size=3", "f32[2,0,3]", 0 }, { "f16[2,5,3]", "size=3", "f16[2,5,3]", 0 }
+
+static const struct op_case cases[] = { CASES, { 0 } };
+static const struct op_case newest[] = { CASES, { "bf16[2,5,3]", "size=4", "bf16[2,5,3]", 0 }, { 0 } };
+
+#define ROW(version, type_list, case_list)                                                                             \
+    {                                                                                                                  \
+        .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct lrn),             \
+        .parse = parse, .infer = infer, .run = run, .gradient = gradient, .cases = case_list                           \
+    }
+
+const struct op op_lrn = {
+    .name = "LRN",
+    .domain = "",
+    .defs = (const struct op_def[]){ ROW(13, "T: floats bf16", newest), ROW(1, "T: floats", cases), { 0 } },
+};

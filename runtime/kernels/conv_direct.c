@@ -14,25 +14,6 @@ struct direct {
     bool relu;
 };
 
-/* A row of y and a row of x that a tap connects: pixels [from, to) of y's row at `y`, the first of them sees x[x]. */
-struct meeting {
-    int64_t from, to, x, y;
-};
-static bool meet(const struct grid *g, const struct grid_walk *w, const int64_t *t, struct meeting *m)
-{
-    const struct grid_dim *row = &g->dim[g->rank - 1];
-
-    if (!grid_sees_row(g, w, t))
-        return false;
-    grid_clip(g, w, t[g->rank - 1], row->pixels, &m->from, &m->to);
-    m->x = grid_source(g, w);
-    for (int d = 0; d < g->rank; d++)
-        m->x += t[d] * g->dim[d].base_step * g->dim[d].source_stride;
-    m->x += m->from * row->step;
-    m->y = grid_target(g, w) + m->from;
-    return m->from < m->to;
-}
-
 static void axpy_f64(const struct kernels *k, double w, const double *x, int64_t x_step, double *y, int64_t y_step,
                      int64_t n)
 {

@@ -192,6 +192,20 @@ bool grid_is_inside(const struct grid *g, const struct grid_walk *w, int64_t cou
     return true;
 }
 
+bool grid_meet(const struct grid *g, const struct grid_walk *w, const int64_t *t, struct grid_meeting *m)
+{
+    const struct grid_dim *row = &g->dim[g->rank - 1];
+
+    if (!grid_sees_row(g, w, t))
+        return false;
+    grid_clip(g, w, t[g->rank - 1], row->pixels, &m->from, &m->to);
+    m->source = grid_source(g, w) + m->from * row->step * row->source_stride;
+    for (int d = 0; d < g->rank; d++)
+        m->source += t[d] * g->dim[d].base_step * g->dim[d].source_stride;
+    m->target = grid_target(g, w) + m->from * row->target_stride;
+    return m->from < m->to;
+}
+
 bool grid_next_tap(const struct grid *g, int64_t *t)
 {
     for (int d = g->rank - 1; d >= 0; d--) {

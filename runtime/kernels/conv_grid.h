@@ -44,6 +44,12 @@ bool grid_sees_row(const struct grid *g, const struct grid_walk *w, const int64_
 void grid_clip(const struct grid *g, const struct grid_walk *w, int64_t t, int64_t count, int64_t *from, int64_t *to);
 /* Do all taps see something for `count` pixels from the walk's place on? */
 bool grid_is_inside(const struct grid *g, const struct grid_walk *w, int64_t count);
+/* The row of pixels at `w` (its start) and the row of the source that tap `t` sees: pixels [from, to) see something,
+ * the first of them source[source]; it is target[target]. False where there are none. */
+struct grid_meeting {
+    int64_t from, to, source, target;
+};
+bool grid_meet(const struct grid *g, const struct grid_walk *w, const int64_t *t, struct grid_meeting *m);
 /* The next tap in row-major order; false after the last. Start with all 0. */
 bool grid_next_tap(const struct grid *g, int64_t *t);
 

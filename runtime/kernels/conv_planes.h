@@ -21,11 +21,11 @@ static void FORWARD(void *context, int64_t plane, int thread)
                 (const REAL *)p->x + image * g->source_image + (group * p->channels + c) * g->source_channel;
             const REAL *w = (const REAL *)p->w + (out * p->channels + c) * g->taps;
             int64_t t[MAX_RANK] = { 0 };
-            struct meeting m;
+            struct grid_meeting m;
 
             do {
-                if (meet(g, &row, t, &m))
-                    AXPY(p->k, *w, x + m.x, g->dim[g->rank - 1].step, y + m.y, 1, m.to - m.from);
+                if (grid_meet(g, &row, t, &m))
+                    AXPY(p->k, *w, x + m.source, g->dim[g->rank - 1].step, y + m.target, 1, m.to - m.from);
                 w++;
             } while (grid_next_tap(g, t));
         }
@@ -55,11 +55,11 @@ static void DX(void *context, int64_t plane, int thread)
             const struct grid_walk row = grid_walk_at(g, pixel);
             const REAL *w = (const REAL *)p->w + (o * p->channels + in % p->channels) * g->taps;
             int64_t t[MAX_RANK] = { 0 };
-            struct meeting m;
+            struct grid_meeting m;
 
             do {
-                if (meet(g, &row, t, &m))
-                    AXPY(p->k, *w, dy + m.y, 1, dx + m.x, g->dim[g->rank - 1].step, m.to - m.from);
+                if (grid_meet(g, &row, t, &m))
+                    AXPY(p->k, *w, dy + m.target, 1, dx + m.source, g->dim[g->rank - 1].step, m.to - m.from);
                 w++;
             } while (grid_next_tap(g, t));
         }
@@ -88,10 +88,10 @@ static void DW(void *context, int64_t pair, int thread)
 
             for (int64_t pixel = 0; pixel < g->pixels; pixel += in_row) {
                 const struct grid_walk row = grid_walk_at(g, pixel);
-                struct meeting m;
+                struct grid_meeting m;
 
-                if (meet(g, &row, t, &m))
-                    s += (double)DOT(p->k, x + m.x, g->dim[g->rank - 1].step, dy + m.y, m.to - m.from);
+                if (grid_meet(g, &row, t, &m))
+                    s += (double)DOT(p->k, x + m.source, g->dim[g->rank - 1].step, dy + m.target, m.to - m.from);
             }
         }
         *dw++ = (REAL)s;

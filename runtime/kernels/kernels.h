@@ -170,6 +170,8 @@ struct kernels {
     void (*store_runs_4)(const struct store_runs *s, const float *tile, int64_t rows);
     /* Rows of a depthwise convolution: y[i] += w * x[i * step], and its sum of products. */
     void (*row_axpy)(float w, const float *x, int64_t x_step, float *y, int64_t y_step, int64_t n);
+    void (*row_max)(const float *x, int64_t x_step, float *y,
+                    int64_t n); /* y[i] = the larger of y[i] and x[i * x_step] */
     float (*row_dot)(const float *x, int64_t x_step, const float *y, int64_t n);
 
     /* Max pooling of one plane, window 2x2, stride 2, no pads: y[rows, columns] from x with rows of x_stride. */

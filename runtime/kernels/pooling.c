@@ -1,4 +1,5 @@
 #include "kernels/pooling.h"
+#include "kernels/conv_grid.h"
 #include "tensor/half.h"
 #include <math.h>
 #include <string.h>
@@ -119,6 +120,7 @@ static int64_t index_of(const struct pooling *p, int64_t plane, int64_t at)
 #define WRITE(v)  (v)
 #define LOWEST    (-INFINITY)
 #define SUFFIX(f) f##_f32
+#define ROWS      /* averages are taken by rows */
 #define WITH_GRADIENT
 #include "kernels/pooling_planes.h"
 #define ELEMENT   double
@@ -189,6 +191,72 @@ static void plane_2x2_grad(void *context, int64_t plane, int thread)
                             s->out[0], s->out[1]);
 }
 
+/* -- float, row by row: where no indices are asked for
+ * ----------------------------------------------------------------- */
+
+static struct grid grid_of(const struct pool_shape *s)
+{
+    struct conv_shape c = { .batch = s->planes, .groups = 1, .in_channels = 1, .out_channels = 1, .rank = s->rank };
+
+    memcpy(c.in, s->in, sizeof c.in);
+    memcpy(c.out, s->out, sizeof c.out);
+    memcpy(c.kernel, s->kernel, sizeof c.kernel);
+    memcpy(c.strides, s->strides, sizeof c.strides);
+    memcpy(c.dilations, s->dilations, sizeof c.dilations);
+    memcpy(c.pads_begin, s->pads_begin, sizeof c.pads_begin);
+    return grid_forward(&c);
+}
+
+/* Every tap's row into the row of y: by the larger one, or by the sum. */
+static void rows_of_plane(const struct pooling *p, const struct grid *g, int64_t plane, bool sum)
+{
+    const int64_t in_row = g->dim[g->rank - 1].pixels;
+    const float *const x = p->x;
+    float *const y = p->y;
+
+    for (int64_t pixel = plane * g->pixels; pixel < (plane + 1) * g->pixels; pixel += in_row) {
+        const struct grid_walk row = grid_walk_at(g, pixel);
+        int64_t t[MAX_RANK] = { 0 };
+        struct grid_meeting m;
+
+        for (int64_t i = 0; i < in_row; i++)
+            y[pixel + i] = sum ? 0 : -INFINITY;
+        do {
+            if (!grid_meet(g, &row, t, &m))
+                continue;
+            if (sum)
+                p->k->row_axpy(1, x + m.source, g->dim[g->rank - 1].step, y + m.target, 1, m.to - m.from);
+            else
+                p->k->row_max(x + m.source, g->dim[g->rank - 1].step, y + m.target, m.to - m.from);
+        } while (grid_next_tap(g, t));
+    }
+}
+static void plane_max_rows(void *context, int64_t plane, int thread)
+{
+    const struct pooling *p = context;
+    const struct grid g = grid_of(p->s);
+
+    (void)thread;
+    rows_of_plane(p, &g, plane, false);
+}
+static void plane_average_rows(void *context, int64_t plane, int thread)
+{
+    const struct pooling *p = context;
+    const struct grid g = grid_of(p->s);
+    float *const y = (float *)p->y + plane * p->out;
+    int64_t u[MAX_RANK] = { 0 };
+
+    (void)thread;
+    rows_of_plane(p, &g, plane, true);
+    for (int64_t i = 0; i < p->out; i++) {
+        struct window w;
+
+        window_at(p->s, u, &w);
+        y[i] /= (float)(p->s->count_include_pad ? w.counted : window_size(p->s, &w));
+        next_output(p->s, u);
+    }
+}
+
 /* -- all of them -----------------------------------------------------------------------------------------------------
  */
 
@@ -252,8 +320,8 @@ void max_pool(const struct kernels *k, struct pool *pool, const struct pool_shap
         f = max_u8;
         break;
     default:
-        if (!indices && is_2x2(s, dtype))
-            f = plane_2x2;
+        if (!indices)
+            f = is_2x2(s, dtype) ? plane_2x2 : plane_max_rows;
     }
     run_planes(pool, &p, f);
 }
@@ -286,7 +354,7 @@ void average_pool(const struct kernels *k, struct pool *pool, const struct pool_
                    dtype == F64    ? average_f64
                    : dtype == F16  ? average_f16
                    : dtype == BF16 ? average_bf16
-                                   : average_f32);
+                                   : plane_average_rows);
 }
 
 void average_pool_grad(const struct kernels *k, struct pool *pool, const struct pool_shape *s, enum dtype dtype,

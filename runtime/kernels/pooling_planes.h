@@ -63,6 +63,7 @@ static void SUFFIX(max_grad)(void *context, int64_t plane, int thread)
     } while (next_output(p->s, u));
 }
 
+#ifndef ROWS
 static void SUFFIX(average)(void *context, int64_t plane, int thread)
 {
     const struct pooling *p = context;
@@ -85,6 +86,7 @@ static void SUFFIX(average)(void *context, int64_t plane, int thread)
         ((ELEMENT *)p->y)[out++] = WRITE(sum / (SUM)(p->s->count_include_pad ? w.counted : window_size(p->s, &w)));
     } while (next_output(p->s, u));
 }
+#endif
 
 static void SUFFIX(average_grad)(void *context, int64_t plane, int thread)
 {
@@ -114,6 +116,7 @@ static void SUFFIX(average_grad)(void *context, int64_t plane, int thread)
         while (next_step(p->s, &w, &i));
     } while (next_output(p->s, u));
 }
+#undef ROWS
 #undef WITH_GRADIENT
 #undef SUM
 #undef WRITE

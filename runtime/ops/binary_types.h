@@ -1,6 +1,5 @@
-/* The loops of a binary operator for every type of number, in the table `loops`. Needs EXPR(a, b), as in binary_body.h; further
- *   LOOP_F32  a loop for float that exists already
- *   RESULT    the type of y, where it is not that of the operands
+/* The loops of a binary operator for every type of number, in the table `loops`. Needs EXPR(a, b), as in binary_body.h;
+ * further LOOP_F32  a loop for float that exists already RESULT    the type of y, where it is not that of the operands
  *   ONLY_REAL no integers */
 #ifndef LOOP_F32
 #define LOOP_F32 loop_f32

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <strings.h>
 
-/* -- writing --------------------------------------------------------------------------------------------------------- */
+/* -- writing -------------------------------------------------------------------------------------------------------- */
 
 enum { DIGITS = 17 }; /* of a double, at most */
 
-/* The digits of v > 0 rounded to `count` of them, and the power of ten of the first. Whatever the locale's decimal point is, it is no
- * digit. */
+/* The digits of v > 0 rounded to `count` of them, and the power of ten of the first. Whatever the locale's decimal
+ * point is, it is no digit. */
 static int digits_of(double v, int count, char digits[DIGITS])
 {
     char text[NUMBER_TEXT];
@@ -102,7 +102,7 @@ size_t number_write(char text[NUMBER_TEXT], enum dtype dtype, const void *array,
     }
 }
 
-/* -- reading --------------------------------------------------------------------------------------------------------- */
+/* -- reading -------------------------------------------------------------------------------------------------------- */
 
 enum { LONGEST = 400 }; /* a number with more digits is none */
 

@@ -74,7 +74,8 @@ typedef uint64_t stored_u64, computed_u64;
 #define KIND_u64  INTEGER
 #define KIND_bool 0
 
-/* The bounds of an integer type, and the first power of two past it: the one that a floating-point type holds exactly. */
+/* The bounds of an integer type, and the first power of two past it: the one that a floating-point type holds exactly.
+ */
 #define LEAST(t)  PASTE(LEAST_, t)
 #define MOST(t)   PASTE(MOST_, t)
 #define PAST(t)   PASTE(PAST_, t)
@@ -175,8 +176,9 @@ static void copy_2(const void *x, void *y, int64_t n)
 convert_loop *convert_between(enum dtype from, enum dtype to)
 {
     static convert_loop *const *const table[DTYPES] = {
-        [F16] = from_f16, [BF16] = from_bf16, [F32] = from_f32, [F64] = from_f64, [I8] = from_i8,   [I16] = from_i16, [I32] = from_i32,
-        [I64] = from_i64, [U8] = from_u8,     [U16] = from_u16, [U32] = from_u32, [U64] = from_u64, [BOOL] = from_bool,
+        [F16] = from_f16, [BF16] = from_bf16, [F32] = from_f32,   [F64] = from_f64, [I8] = from_i8,
+        [I16] = from_i16, [I32] = from_i32,   [I64] = from_i64,   [U8] = from_u8,   [U16] = from_u16,
+        [U32] = from_u32, [U64] = from_u64,   [BOOL] = from_bool,
     };
 
     if (!dtype_valid(from) || !dtype_valid(to) || !table[from])

@@ -1,8 +1,8 @@
 /* Numbers of one type into another, as Cast does.
  *
- * To bool: is it not zero (NaN is not). From bool: 0 or 1. Integers into integers keep the low bits. Into a floating-point type: rounded
- * once, to nearest even; too large is infinity. A floating-point number into an integer is truncated; the standard leaves open what comes of
- * one that does not fit: here it saturates, and NaN is 0. */
+ * To bool: is it not zero (NaN is not). From bool: 0 or 1. Integers into integers keep the low bits. Into a
+ * floating-point type: rounded once, to nearest even; too large is infinity. A floating-point number into an integer is
+ * truncated; the standard leaves open what comes of one that does not fit: here it saturates, and NaN is 0. */
 #ifndef KILN_OPS_CONVERT_H
 #define KILN_OPS_CONVERT_H
 
@@ -10,7 +10,8 @@
 
 typedef void convert_loop(const void *x, void *y, int64_t n);
 
-/* The loop for two types, the same one twice included; NULL for strings, complex numbers and what Kiln does not compute with. */
+/* The loop for two types, the same one twice included; NULL for strings, complex numbers and what Kiln does not compute
+ * with. */
 convert_loop *convert_between(enum dtype from, enum dtype to);
 
 #endif

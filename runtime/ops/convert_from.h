@@ -27,9 +27,9 @@
 #include "ops/convert_pair.h"
 
 static convert_loop *const ROW(FROM)[DTYPES] = {
-    [F16] = NAME(FROM, f16), [BF16] = NAME(FROM, bf16), [F32] = NAME(FROM, f32), [F64] = NAME(FROM, f64),
-    [I8] = NAME(FROM, i8),   [I16] = NAME(FROM, i16),   [I32] = NAME(FROM, i32), [I64] = NAME(FROM, i64),
-    [U8] = NAME(FROM, u8),   [U16] = NAME(FROM, u16),   [U32] = NAME(FROM, u32), [U64] = NAME(FROM, u64),
+    [F16] = NAME(FROM, f16),  [BF16] = NAME(FROM, bf16), [F32] = NAME(FROM, f32), [F64] = NAME(FROM, f64),
+    [I8] = NAME(FROM, i8),    [I16] = NAME(FROM, i16),   [I32] = NAME(FROM, i32), [I64] = NAME(FROM, i64),
+    [U8] = NAME(FROM, u8),    [U16] = NAME(FROM, u16),   [U32] = NAME(FROM, u32), [U64] = NAME(FROM, u64),
     [BOOL] = NAME(FROM, bool)
 };
 #undef FROM

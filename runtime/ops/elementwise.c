@@ -4,15 +4,17 @@
 
 enum { BLOCK = 256 }; /* elements converted at a time, on the stack */
 
-/* -- shapes ---------------------------------------------------------------------------------------------------------- */
+/* -- shapes --------------------------------------------------------------------------------------------------------- */
 
-/* What is left of the shapes: dims[0] is the innermost. The steps are in elements; that of the innermost dimension is 0 or 1. */
+/* What is left of the shapes: dims[0] is the innermost. The steps are in elements; that of the innermost dimension is 0
+ * or 1. */
 struct spread {
     int rank; /* at least 1 */
     int64_t dims[MAX_RANK], step[MAX_RANK][OPERANDS], total;
 };
 
-/* The step of x along dimension d of y, as far as x has it; *dense is the product of x's dimensions that were passed. */
+/* The step of x along dimension d of y, as far as x has it; *dense is the product of x's dimensions that were passed.
+ */
 static int64_t step_along(const struct tensor *x, const struct tensor *y, int d, int64_t *dense)
 {
     const int axis = d - (y->rank - x->rank);
@@ -57,7 +59,7 @@ static void collapse(struct spread *s, const struct tensor *y, int inputs, const
     }
 }
 
-/* -- running --------------------------------------------------------------------------------------------------------- */
+/* -- running -------------------------------------------------------------------------------------------------------- */
 
 struct job {
     const struct elementwise *e;
@@ -93,7 +95,8 @@ static void run_converted(const struct job *j, const struct span *whole)
     }
 }
 
-/* A run that no operand varies in (one that is still to come made the output larger) is computed once: loops need not expect it. */
+/* A run that no operand varies in (one that is still to come made the output larger) is computed once: loops need not
+ * expect it. */
 static void run(const struct job *j, struct span *s)
 {
     const int64_t n = s->n;
@@ -154,7 +157,8 @@ static convert_loop *conversion(enum dtype from, enum dtype to)
     return from == to ? NULL : convert_between(from, to);
 }
 
-bool elementwise(struct step *s, const struct elementwise *e, struct tensor *y, int inputs, const struct tensor *const *x)
+bool elementwise(struct step *s, const struct elementwise *e, struct tensor *y, int inputs,
+                 const struct tensor *const *x)
 {
     struct job j = { .e = e, .inputs = inputs, .span = e->span, .chunk = e->chunk ? e->chunk : CHUNK_CHEAP };
 
@@ -199,7 +203,8 @@ bool unary_run(struct step *s, unary_f32 *kernel, elementwise_loop *const loops[
     return elementwise(s, &e, s->out[0], 1, s->in);
 }
 
-bool unary_grad_run(struct step *s, unary_grad_f32 *kernel, elementwise_loop *const loops[DTYPES], struct numbers numbers)
+bool unary_grad_run(struct step *s, unary_grad_f32 *kernel, elementwise_loop *const loops[DTYPES],
+                    struct numbers numbers)
 {
     const enum dtype as = dtype_compute(s->in[0]->dtype);
     const bool by_kernel = as == F32 && kernel;
@@ -241,7 +246,7 @@ bool variadic_run(struct step *s, elementwise_loop *const loops[DTYPES])
     return ok;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ----------------------------------------------------------------------------------------------------------- */
 
 bool unary_infer(struct infer *i)
 {
@@ -268,13 +273,15 @@ bool broadcast_infer(struct infer *i, int first, enum dtype dtype)
         for (int d = 0; d < rank; d++)
             before.dims[d] = dims[d];
         if (typed_in(i, k) && !broadcast(&rank, dims, typed_in(i, k)))
-            return infer_error(i, "input %d, %s, does not broadcast with the inputs before it, %s: dimensions must agree or be 1", k,
-                               tensor_text(typed_in(i, k), text), tensor_text(&before, other));
+            return infer_error(
+                i, "input %d, %s, does not broadcast with the inputs before it, %s: dimensions must agree or be 1", k,
+                tensor_text(typed_in(i, k), text), tensor_text(&before, other));
     }
     return set_out(i, 0, dtype, rank, dims);
 }
 
-/* The output may take the memory of an input that is as big. Not with more than two: the first pair is written before the third is read. */
+/* The output may take the memory of an input that is as big. Not with more than two: the first pair is written before
+ * the third is read. */
 bool binary_infer(struct infer *i)
 {
     if (!broadcast_infer(i, 0, typed_in(i, 0)->dtype))
@@ -297,7 +304,7 @@ bool compare_infer(struct infer *i)
     return broadcast_infer(i, 0, BOOL);
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate -------------------------------------------------------------------------------------------------- */
 
 bool zero_gradient(struct backward *b)
 {

@@ -1,9 +1,10 @@
 /* Operators that compute each element of their output from one element of each input, broadcast
  * (https://onnx.ai/onnx/repo-docs/Broadcasting.html).
  *
- * An operator supplies loops over a run of elements: one for each type it computes in, made by including a body (unary_body.h,
- * binary_body.h, ternary_body.h) with its expression, or an entry of the kernel table. Here shapes are collapsed into as few strided
- * dimensions as they need, cut into chunks of fixed size for the pool, and float16 and bfloat16 widened in blocks. */
+ * An operator supplies loops over a run of elements: one for each type it computes in, made by including a body
+ * (unary_body.h, binary_body.h, ternary_body.h) with its expression, or an entry of the kernel table. Here shapes are
+ * collapsed into as few strided dimensions as they need, cut into chunks of fixed size for the pool, and float16 and
+ * bfloat16 widened in blocks. */
 #ifndef KILN_OPS_ELEMENTWISE_H
 #define KILN_OPS_ELEMENTWISE_H
 
@@ -42,31 +43,38 @@ typedef void elementwise_loop(const struct span *s);
 
 struct elementwise {
     elementwise_loop *loop;
-    /* What the loop reads and writes; other types are converted in blocks. UNDEFINED: what is stored, but float for the halves. */
+    /* What the loop reads and writes; other types are converted in blocks. UNDEFINED: what is stored, but float for the
+     * halves. */
     enum dtype x_as[OPERANDS], y_as;
-    int64_t chunk; /* elements of a piece of work; 0 for loops about as fast as memory */
+    int64_t chunk;    /* elements of a piece of work; 0 for loops about as fast as memory */
     struct span span; /* what the loop sees of it: numbers, attrs, kernel */
 };
 enum { CHUNK_CHEAP = 32768, CHUNK_KERNEL = 16384, CHUNK_LIBM = 4096 };
 
 /* y = loop(x...): does nothing where y is NULL (nobody reads it) or empty. Always true. */
-bool elementwise(struct step *s, const struct elementwise *e, struct tensor *y, int inputs, const struct tensor *const *x);
+bool elementwise(struct step *s, const struct elementwise *e, struct tensor *y, int inputs,
+                 const struct tensor *const *x);
 
-/* -- plan: for .infer -------------------------------------------------------------------------------------------------- */
+/* -- plan: for .infer
+ * -------------------------------------------------------------------------------------------------- */
 
-bool unary_infer(struct infer *i);   /* the output has the type of input 0, and every input its shape; may take its memory */
-bool binary_infer(struct infer *i);  /* all inputs broadcast; the output has the dtype of input 0 */
+bool unary_infer(
+    struct infer *i); /* the output has the type of input 0, and every input its shape; may take its memory */
+bool binary_infer(struct infer *i);   /* all inputs broadcast; the output has the dtype of input 0 */
 bool variadic_infer(struct infer *i); /* the same; one input alone is a view */
-bool compare_infer(struct infer *i); /* all inputs broadcast; the output is bool */
+bool compare_infer(struct infer *i);  /* all inputs broadcast; the output is bool */
 /* All inputs from `first` on broadcast into output 0, whose dtype is given. */
 bool broadcast_infer(struct infer *i, int first, enum dtype dtype);
 
-/* -- run --------------------------------------------------------------------------------------------------------------- */
+/* -- run
+ * --------------------------------------------------------------------------------------------------------------- */
 
 /* out[0] = f(in[0]): floats by the kernel (NULL: by loops), other types by loops[dtype]. */
 bool unary_run(struct step *s, unary_f32 *kernel, elementwise_loop *const loops[DTYPES], struct numbers numbers);
-/* out[0] = gradient of f, from in[0], the gradient of its output, and in[1], its input or output: as the operator saved it. */
-bool unary_grad_run(struct step *s, unary_grad_f32 *kernel, elementwise_loop *const loops[DTYPES], struct numbers numbers);
+/* out[0] = gradient of f, from in[0], the gradient of its output, and in[1], its input or output: as the operator saved
+ * it. */
+bool unary_grad_run(struct step *s, unary_grad_f32 *kernel, elementwise_loop *const loops[DTYPES],
+                    struct numbers numbers);
 /* out[0] = f(in[0], in[1]). */
 bool binary_run(struct step *s, elementwise_loop *const loops[DTYPES]);
 /* out[0] = f(f(in[0], in[1]), in[2])...; a single input as it is. */
@@ -74,7 +82,8 @@ bool variadic_run(struct step *s, elementwise_loop *const loops[DTYPES]);
 /* out[0] = in[0], where it is not a view of it already. */
 bool copy_run(struct step *s);
 
-/* -- differentiate ----------------------------------------------------------------------------------------------------- */
+/* -- differentiate
+ * ----------------------------------------------------------------------------------------------------- */
 
 bool zero_gradient(struct backward *b); /* for outputs that are constant in pieces, and those no gradient flows to */
 /* dL/d(input 0) by a private node with inputs (gradient of the output, saved) and the attributes of this one. */

@@ -1,7 +1,8 @@
 /* Gelu, https://onnx.ai/onnx/operators/onnx__Gelu.html; Hendrycks and Gimpel, arXiv:1606.08415
  *
  *   none   y = x * P(x)               P(x) = (1 + erf(x / sqrt(2))) / 2
- *   tanh   y = x * S(x)               S(x) = (1 + tanh(u)) / 2 = 1 / (1 + exp(-2 u)), u = sqrt(2 / pi) * (x + 0.044715 * x^3)
+ *   tanh   y = x * S(x)               S(x) = (1 + tanh(u)) / 2 = 1 / (1 + exp(-2 u)), u = sqrt(2 / pi) * (x + 0.044715
+ * * x^3)
  *
  *   none   dx = dy * (P(x) + x * exp(-x^2 / 2) / sqrt(2 pi))
  *   tanh   dx = dy * (S(x) + 2 * x * S(x) * (1 - S(x)) * u')
@@ -15,7 +16,7 @@ struct gelu {
     int approximate;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ----------------------------------------------------------------------------------------------------------- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -26,11 +27,11 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run ------------------------------------------------------------------------------------------------------------ */
 
 #define CUBIC      0.044715
 #define ROOT_2_PI  (M_2_SQRTPI * M_SQRT1_2) /* sqrt(2 / pi) */
-#define NORMAL(x)  (0.5 * erfc(-(x) * M_SQRT1_2))
+#define NORMAL(x)  (0.5 * erfc(-(x)*M_SQRT1_2))
 #define SMOOTH(x)  (1 / (1 + exp(-2 * ROOT_2_PI * ((x) + CUBIC * (x) * (x) * (x)))))
 #define SLOPE(x)   (ROOT_2_PI * (1 + 3 * CUBIC * (x) * (x)))
 #define DENSITY(x) (0.5 * ROOT_2_PI * exp(-0.5 * (x) * (x)))
@@ -52,18 +53,19 @@ static bool run(struct step *s)
     static elementwise_loop *const loops[][DTYPES] = { [NONE] = { [F64] = none_f64 }, [TANH] = { [F64] = tanh_f64 } };
     const struct gelu *a = s->attrs;
 
-    return unary_run(s, a->approximate == TANH ? s->k->gelu_tanh : s->k->gelu, loops[a->approximate], (struct numbers){ 0 });
+    return unary_run(s, a->approximate == TANH ? s->k->gelu_tanh : s->k->gelu, loops[a->approximate],
+                     (struct numbers){ 0 });
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate -------------------------------------------------------------------------------------------------- */
 
-#define EXPR(dy, x) (dy) * (NORMAL(x) + (x) * DENSITY(x))
+#define EXPR(dy, x) (dy) * (NORMAL(x) + (x)*DENSITY(x))
 #define LOOP        none_grad_f64
 #define T           double
 #include "ops/binary_body.h"
 #undef EXPR
 
-#define EXPR(dy, x) (dy) * (SMOOTH(x) + 2 * (x) * SMOOTH(x) * (1 - SMOOTH(x)) * SLOPE(x))
+#define EXPR(dy, x) (dy) * (SMOOTH(x) + 2 * (x)*SMOOTH(x) * (1 - SMOOTH(x)) * SLOPE(x))
 #define LOOP        tanh_grad_f64
 #define T           double
 #include "ops/binary_body.h"
@@ -71,8 +73,9 @@ static bool run(struct step *s)
 
 static bool run_grad(struct step *s)
 {
-    static elementwise_loop *const loops[][DTYPES] = { [NONE] = { [F64] = none_grad_f64 },
-                                                       [TANH] = { [F64] = tanh_grad_f64 } };
+    static elementwise_loop *const loops[][DTYPES] = {
+        [NONE] = { [F64] = none_grad_f64 }, [TANH] = { [F64] = tanh_grad_f64 }
+    };
     const struct gelu *a = s->attrs;
 
     return unary_grad_run(s, a->approximate == TANH ? s->k->gelu_tanh_grad : s->k->gelu_grad, loops[a->approximate],
@@ -90,7 +93,7 @@ static bool gradient(struct backward *b)
     return unary_gradient(b, &gelu_grad, forward_in(b, 0));
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ----------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]", "", "f32[2,3,4]", 1 },

@@ -5,6 +5,7 @@
  * across channels (axis 1), at one place each. With p[j] = dy[j] * x[j] * s[j]^(-beta - 1), the gradient is
  *   dx[c] = dy[c] * s[c]^-beta - 2 * alpha * beta / size * x[c] * sum of p[j] over all j whose window holds c.
  * It computes s again rather than keep it. Powers are exp(-beta * log s): within some 1e-6 in float. */
+#include "kernels/kernels.h"
 #include "ops/compute.h"
 #include "ops/op.h"
 #include <math.h>

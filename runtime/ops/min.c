@@ -6,11 +6,11 @@
 #include "ops/elementwise.h"
 #include <stdio.h>
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run ------------------------------------------------------------------------------------------------------------ */
 
 #define EXPR(a, b) (a) < (b) || (a) != (a) ? (a) : (b)
-#define LOOP shared_f32
-#define T    float
+#define LOOP       shared_f32
+#define T          float
 #include "ops/binary_body.h"
 
 static void min_f32(const struct span *s)
@@ -29,7 +29,7 @@ static bool run(struct step *s)
     return variadic_run(s, loops);
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate -------------------------------------------------------------------------------------------------- */
 
 /* With m[k] = 1 where input k is the least: dx[k] = dy * m[k] / sum(m). */
 static bool gradient(struct backward *b)
@@ -57,7 +57,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ----------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]~ f32[2,3,4]~", "", "f32[2,3,4]", 3 },
@@ -76,23 +76,10 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
-/* For rows of fewer types. */
-static const struct op_case cases_old[] = {
-    { "f32[2,3,4]~ f32[2,3,4]~", "", "f32[2,3,4]", 3 },
-    { "f64[5,7]~ f64[7]~", "", "f64[5,7]", 3 },
-    { "f64[3,1,5] f64[4,1] f64[5]", "", "f64[3,4,5]", 7 },
-    { "f64[1] f64[1] f64[6]~", "", "f64[6]", 0 },
-    { "f64[5,7]~", "", "f64[5,7]", 1 },
-    { "f32[3,5]~ f32[]", "", "f32[3,5]", 0 },
-    { "f16[3,5] f16[3,1] f16[5]", "", "f16[3,5]", 0 },
-    { "f32[0,3] f32[1,3]", "", "f32[0,3]", 0 },
-    { 0 },
-};
-
-#define ROW(version, list, tests)                                                                                             \
+#define ROW(version, list)                                                                                             \
     {                                                                                                                  \
-        .since = version, .signature = "T data_0... -> T min", .types = list, .infer = variadic_infer, .run = run,      \
-        .gradient = gradient, .flags = OP_UNBROADCAST, .cases = tests                                                  \
+        .since = version, .signature = "T data_0... -> T min", .types = list, .infer = variadic_infer, .run = run,     \
+        .gradient = gradient, .flags = OP_UNBROADCAST, .cases = cases                                                  \
     }
 
 const struct op op_min = {
@@ -100,10 +87,10 @@ const struct op op_min = {
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ROW(13, "T: floats bf16 ints uints", cases),
-            ROW(12, "T: floats ints uints", cases_old),
-            ROW(8, "T: floats", cases_old),
-            ROW(6, "T: floats", cases_old),
+            ROW(13, "T: floats bf16 ints uints"),
+            ROW(12, "T: floats ints uints"),
+            ROW(8, "T: floats"),
+            ROW(6, "T: floats"),
             { 0 },
         },
 };

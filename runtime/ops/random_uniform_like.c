@@ -1,9 +1,11 @@
 /* RandomUniformLike, https://onnx.ai/onnx/operators/onnx__RandomUniformLike.html
  *
- *   output = low + (high - low) * u, u uniform in [0, 1), in the shape of the input        it does not depend on the input: gradient zero
+ *   output = low + (high - low) * u, u uniform in [0, 1), in the shape of the input        it does not depend on the
+ * input: gradient zero
  *
- * With `seed` it draws as the reference does, numpy.random.RandomState(seed), the same in every run, and rounds where that rounds: u, the
- * product and the sum, to the type of the output. Without, it draws from the session's seed, anew in every step. */
+ * With `seed` it draws as the reference does, numpy.random.RandomState(seed), the same in every run, and rounds where
+ * that rounds: u, the product and the sum, to the type of the output. Without, it draws from the session's seed, anew
+ * in every step. */
 #include "base/mt19937.h"
 #include "base/random.h"
 #include "ops/convert.h"
@@ -17,7 +19,7 @@ struct uniform {
     uint32_t seed;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ----------------------------------------------------------------------------------------------------------- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -40,7 +42,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ----------------------------------------------------------------------------------------------------------- */
 
 static bool infer(struct infer *i)
 {
@@ -49,12 +51,13 @@ static bool infer(struct infer *i)
     const enum dtype dtype = a->dtype ? a->dtype : x->dtype;
 
     if (!dtype_is_float(dtype))
-        return infer_error(i, "'input' is of type %s and attribute 'dtype' is missing: the output must be a floating-point type",
-                           dtype_name(dtype));
+        return infer_error(
+            i, "'input' is of type %s and attribute 'dtype' is missing: the output must be a floating-point type",
+            dtype_name(dtype));
     return set_out(i, 0, dtype, x->rank, x->dims);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run ------------------------------------------------------------------------------------------------------------ */
 
 enum { BLOCK = 256 };
 
@@ -127,10 +130,10 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ----------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = {
-    { "f32[2,3,4]", "seed=1.0", "f32[2,3,4]", 1 },
+    { "f32[2,3,4]", "dtype=1 seed=1.0", "f32[2,3,4]", 0 },
     { "f64[5,7]", "seed=42.0 low=-2.0 high=3.0", "f64[5,7]", 0 },
     { "f64[5,7]", "", "f64[5,7]", 0 },
     { "f16[600]", "low=-1.0", "f16[600]", 0 },
@@ -142,7 +145,8 @@ static const struct op_case cases[] = {
 };
 
 static const struct op_case cases_22[] = {
-    { "bf16[5,7]", "seed=42.0 low=-2.0 high=3.0", "bf16[5,7]", 0 },
+    { "bf16[5,7]", "dtype=16 seed=42.0 low=-2.0 high=3.0", "bf16[5,7]", 0 },
+    { "bf16[6]", "", "bf16[6]", 0 },
     { "u8[600]", "dtype=16", "bf16[600]", 0 },
     { "c64[6]", "dtype=1", "f32[6]", 0 },
     { 0 },

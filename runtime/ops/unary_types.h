@@ -1,5 +1,5 @@
-/* The loops of a unary operator in the table `loops`: for double, as float has a kernel, and, where WITH_INTS or WITH_UINTS is defined,
- * for integers. Needs EXPR(x), as in unary_body.h. */
+/* The loops of a unary operator in the table `loops`: for double, as float has a kernel, and, where WITH_INTS or
+ * WITH_UINTS is defined, for integers. Needs EXPR(x), as in unary_body.h. */
 #define LOOP loop_f64
 #define T    double
 #include "ops/unary_body.h"

@@ -71,13 +71,17 @@ static bool start(struct planner *p, const struct program *before, const struct 
     if (!before)
         return true;
     memcpy(p->program->done, before->done, g->node_count);
-    for (size_t k = 0; k < g->value_count; k++) /* what was known then is known now */
-        if (before->types[k].data && before->places[k].kind == PLACE_CONSTANT && !p->program->types[k].data) {
-            p->program->types[k] = before->types[k];
-            if (!copy_content(p, &p->program->types[k], &before->types[k]))
-                return false;
+    for (size_t k = 0; k < g->value_count; k++) { /* what was known then is known now */
+        struct tensor *t = &p->program->types[k];
+
+        if (!before->types[k].data || t->data)
+            continue;
+        *t = before->types[k];
+        if (!copy_content(p, t, &before->types[k]))
+            return false;
+        if (before->places[k].kind == PLACE_CONSTANT)
             p->program->places[k].kind = PLACE_CONSTANT;
-        }
+    }
     for (size_t k = 0; k < before->wanted_count; k++) {
         const int id = before->wanted[k];
 

@@ -242,6 +242,7 @@ static struct bound *find_or_plan(struct frame *f, struct bound *before, struct 
 static void enter(struct frame *f, struct bound *b)
 {
     const struct program *p = b->program;
+    bool told = true; /* nothing whose size each run finds anew */
 
     if (f->entered == b)
         return;
@@ -251,8 +252,9 @@ static void enter(struct frame *f, struct bound *b)
         f->tensors[id] = p->types[id];
         if (p->places[id].kind == PLACE_ARENA)
             f->tensors[id].data = b->memory + p->places[id].at;
+        told &= p->places[id].kind != PLACE_RUN;
     }
-    f->entered = p->complete && !b->before ? b : NULL;
+    f->entered = p->complete && !b->before && told ? b : NULL;
 }
 
 static bool execute(struct frame *f, struct bound *b, struct report *r)

@@ -17,7 +17,7 @@ static const struct option adam_options[] = { NUMBER(learning_rate, 0, 1e30), BE
 static const struct option rmsprop_options[] = { NUMBER(learning_rate, 0, 1e30), NUMBER(rho, 0, 1), NUMBER(momentum, 0, 1),
                                                  NUMBER(epsilon, 0, 1e30), FLAG(centered), { 0 } };
 
-static const struct kind {
+static const struct row {
     const char *name;
     const struct option *options;
     struct optimizer defaults;

@@ -36,6 +36,21 @@ static inline float larger(float a, float b)
 {
     return beats(b, a) ? b : a;
 }
+static void row_max_loop(const float *x, int64_t x_step, float *y, int64_t n)
+{
+    if (x_step == 1) {
+        INDEPENDENT
+        for (int64_t i = 0; i < n; i++)
+            y[i] = larger(y[i], x[i]);
+    } else if (x_step == 2) {
+        INDEPENDENT
+        for (int64_t i = 0; i < n; i++)
+            y[i] = larger(y[i], x[2 * i]);
+    } else {
+        for (int64_t i = 0; i < n; i++)
+            y[i] = larger(y[i], x[i * x_step]);
+    }
+}
 static void max_pool_2x2_loop(const float *x, int64_t x_stride, float *y, int64_t rows, int64_t columns)
 {
     for (int64_t r = 0; r < rows; r++) {

@@ -1,0 +1,133 @@
+/* If, https://onnx.ai/onnx/operators/onnx__If.html
+ *
+ * Runs one of two subgraphs and gives its outputs. Where the condition is known when planning only that branch is looked at; else a shape in
+ * which the branches differ is told by running. The gradient is an If of the same condition over the branches' gradients, for what they
+ * capture.
+ */
+#include "ops/value.h"
+
+struct branches {
+    const struct graph *of[2]; /* then, else: as in graph_of */
+};
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+static bool parse(struct parse *p, void *attrs)
+{
+    static const char *const names[] = { "then_branch", "else_branch" };
+    struct branches *a = attrs;
+
+    for (int k = 0; k < 2; k++) {
+        const struct graph *g;
+
+        if (attr_graph(p, names[k]) < 0)
+            return false;
+        g = a->of[k] = attr_any(p, names[k])->graph;
+        if (g->input_count)
+            return parse_error(p, "%s has %zu inputs, must have none", names[k], g->input_count);
+        if (g->output_count > MAX_PASSED)
+            return parse_unsupported(p, "%s has %zu outputs, at most %d are supported", names[k], g->output_count,
+                                     (int)MAX_PASSED);
+        if (g->output_count != (size_t)outputs_written(p))
+            return parse_error(p, "%s has %zu outputs, must have %d as the node", names[k], g->output_count,
+                               outputs_written(p));
+    }
+    return true;
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+/* The branch that a condition chooses. */
+static int chosen(const struct tensor *condition)
+{
+    return *(const uint8_t *)condition->data ? 0 : 1;
+}
+
+static bool infer(struct infer *i)
+{
+    const struct branches *a = infer_attrs(i);
+    const struct tensor *condition = typed_in(i, 0);
+    const size_t count = a->of[0]->output_count;
+    struct tensor types[count + 1], other[count + 1];
+
+    if (tensor_count(condition) != 1)
+        return infer_error(i, "'cond' has %lld values, must have 1", (long long)tensor_count(condition));
+    if (!infer_graph(i, condition->data ? chosen(condition) : 0, NULL, types))
+        return false;
+    if (!condition->data && !infer_graph(i, 1, NULL, other))
+        return false;
+    for (size_t k = 0; k < count; k++) {
+        struct tensor *out = typed_out(i, (int)k);
+        char text[2][TYPE_TEXT];
+
+        types[k].data = NULL;
+        if (!condition->data && !join_types(&types[k], &other[k]))
+            return infer_error(i, "output %zu is %s in then_branch and %s in else_branch", k, tensor_text(&types[k], text[0]),
+                               tensor_text(&other[k], text[1]));
+        if (out)
+            *out = types[k];
+    }
+    need_scratch(i, count * sizeof(struct tensor));
+    return true;
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+/* Strings and sequences are shared with the branch: their memory is the branch's until it runs again, which is when this node does. */
+static bool run(struct step *s)
+{
+    const int branch = chosen(s->in[0]);
+    struct tensor *outputs = s->scratch;
+
+    if (!step_call(s, branch, NULL, outputs))
+        return false;
+    for (int k = 0; k < s->node->slots; k++)
+        if (!pass_value(s, k, &outputs[k]))
+            return false;
+    return true;
+}
+
+/* -- differentiate --------------------------------------------------------------------------------------------------- */
+
+static bool gradient(struct backward *b)
+{
+    static const char *const names[] = { "then_branch", "else_branch" };
+    const struct node *n = node_of(b);
+    struct emitter *e = emitter_of(b);
+    int *inputs = emit_alloc(e, (size_t)n->captured * sizeof *inputs), count = 0;
+    struct value **dx = emit_alloc(e, (size_t)n->captured * sizeof(struct value *));
+    struct graph *branches[2];
+
+    if (!inputs || !dx)
+        return backward_ok(b);
+    for (int k = n->inputs; k < n->inputs + n->captured; k++)
+        if (wants(b, k))
+            inputs[count++] = k;
+    for (int k = 0; k < 2; k++)
+        if (!(branches[k] = gradient_graph(b, k, count, inputs)))
+            return false;
+    emit_graphs(e, "If", 2, names, branches, count, dx, 1, (struct value *[]){ forward_in(b, 0) });
+    for (int k = 0; k < count; k++)
+        give(b, inputs[k], dx[k]);
+    return backward_ok(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as text: see tests/ */
+
+#define ROW(version, t)                                                                                                \
+    {                                                                                                                  \
+        .since = version, .signature = "B cond -> V outputs*", .types = "B: bool; V: " t,                              \
+        .attrs_size = sizeof(struct branches), .parse = parse, .infer = infer, .run = run, .gradient = gradient,       \
+        .flags = OP_RUN_ONLY, .cases = cases                                                                           \
+    }
+#define ALL_KINDS "all bf16 seq(all bf16) opt(all bf16) optseq(all bf16)"
+
+const struct op op_if = {
+    .name = "If",
+    .domain = "",
+    .defs = (const struct op_def[]){ ROW(25, ALL_KINDS), ROW(24, ALL_KINDS), ROW(23, ALL_KINDS), ROW(21, ALL_KINDS),
+                                     ROW(19, ALL_KINDS), ROW(16, ALL_KINDS), ROW(13, "all seq(all)"), ROW(11, "all"),
+                                     ROW(1, "all"), { 0 } },
+};

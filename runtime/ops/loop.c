@@ -1,0 +1,362 @@
+/* Loop, https://onnx.ai/onnx/operators/onnx__Loop.html
+ *
+ * Runs its body with the number of the iteration, a condition and the carried values until M iterations are done or the condition is false
+ * (a condition that the node does not take is not looked at). The body gives the next condition, the next carried values, and scan outputs,
+ * which are put one behind the other along a new first axis.
+ *
+ * Carried values whose types the body keeps have their final memory from planning; where one of them changes, running tells all shapes.
+ */
+#include "ops/value.h"
+#include <string.h>
+
+enum { M, CONDITION, CARRIED }; /* inputs; the body's are the iteration, the condition, then the carried ones */
+
+struct loop {
+    const struct graph *body;
+    int carried, scans;
+};
+
+/* -- read ------------------------------------------------------------------------------------------------------------ */
+
+static bool parse(struct parse *p, void *attrs)
+{
+    const int inputs = parse_node(p)->inputs;
+    struct loop *a = attrs;
+
+    if (attr_graph(p, "body") < 0)
+        return false;
+    a->body = attr_any(p, "body")->graph;
+    a->carried = inputs > CARRIED ? inputs - CARRIED : 0;
+    if (a->body->input_count > MAX_PASSED || a->body->output_count > MAX_PASSED)
+        return parse_unsupported(p, "body has %zu inputs and %zu outputs, at most %d are supported", a->body->input_count,
+                                 a->body->output_count, (int)MAX_PASSED);
+    if (a->body->input_count != (size_t)(CARRIED + a->carried))
+        return parse_error(p, "body has %zu inputs, must have %d: iteration, condition and %d carried values",
+                           a->body->input_count, CARRIED + a->carried, a->carried);
+    if (a->body->output_count < (size_t)(1 + a->carried))
+        return parse_error(p, "body has %zu outputs, must have at least %d: condition and %d carried values",
+                           a->body->output_count, 1 + a->carried, a->carried);
+    a->scans = (int)a->body->output_count - 1 - a->carried;
+    return outputs_written(p) <= a->carried + a->scans ||
+           parse_error(p, "%d outputs, must have at most %d, which body gives", outputs_written(p), a->carried + a->scans);
+}
+
+/* -- plan ------------------------------------------------------------------------------------------------------------ */
+
+/* Most bodies take the iteration and the condition as scalars, some as vectors of one. */
+static struct tensor scalar_for(const struct loop *a, int k)
+{
+    const struct value *v = a->body->inputs[k];
+
+    return (struct tensor){ .dtype = k == M ? I64 : BOOL, .rank = v->has_type && v->type.rank == 1, .dims = { 1 } };
+}
+
+/* Does the body give carried value k as it takes it? */
+static bool kept(const struct tensor *before, const struct tensor *after)
+{
+    return before->kind != TENSOR ? same_type(before, after) : same_type(before, after) && tensor_known(after);
+}
+
+static bool infer_carried(struct infer *i, const struct loop *a, const struct tensor *before, const struct tensor *after,
+                          bool fixed)
+{
+    for (int k = 0; k < a->carried; k++) {
+        struct tensor *out = typed_out(i, k), type = before[k];
+        char text[2][TYPE_TEXT];
+
+        if (before[k].kind == OPTIONAL && after[k].kind != OPTIONAL) /* none until the body makes one */
+            type = after[k];
+        else if (!join_types(&type, &after[k]))
+            return infer_error(i, "carried value %d is %s, the body makes it %s", k, tensor_text(&before[k], text[0]),
+                               tensor_text(&after[k], text[1]));
+        if (!fixed)
+            type.rank = UNKNOWN;
+        if (out)
+            *out = type;
+        if (out)
+            out->data = NULL;
+    }
+    return true;
+}
+
+static bool infer_scans(struct infer *i, const struct loop *a, const struct tensor *each, bool fixed)
+{
+    for (int k = 0; k < a->scans; k++) {
+        struct tensor *out = typed_out(i, a->carried + k);
+
+        if (each[k].kind != TENSOR)
+            return infer_error(i, "scan output %d is not a tensor", k);
+        if (each[k].rank == MAX_RANK)
+            return infer_error(i, "scan output %d would have %d dimensions, at most %d are supported", k, MAX_RANK + 1,
+                               (int)MAX_RANK);
+        if (!out)
+            continue;
+        *out = (struct tensor){ .dtype = each[k].dtype, .rank = UNKNOWN };
+        if (!fixed || each[k].rank < 0)
+            continue;
+        out->rank = each[k].rank + 1;
+        out->dims[0] = UNKNOWN;
+        memcpy(out->dims + 1, each[k].dims, (size_t)each[k].rank * sizeof *out->dims);
+    }
+    return true;
+}
+
+struct scan {
+    struct tensor each; /* rank UNKNOWN before the first one */
+    char *data;
+    int64_t bytes, capacity;
+};
+
+/* What run needs beside the values themselves. */
+struct work {
+    const struct tensor **in;
+    struct tensor *values, *next, *outputs;
+    struct scan *scans;
+};
+
+static size_t work_of(const struct loop *a, char *scratch, struct work *w)
+{
+    const size_t inputs = a->body->input_count, outputs = a->body->output_count;
+    size_t at = 0;
+
+#define PART(field, count)                                                                                             \
+    if (scratch)                                                                                                       \
+        w->field = (void *)(scratch + at);                                                                             \
+    at += (count) * sizeof *w->field
+    PART(in, inputs);
+    PART(values, inputs);
+    PART(next, inputs);
+    PART(outputs, outputs);
+    PART(scans, (size_t)a->scans);
+#undef PART
+    return at;
+}
+
+static bool infer(struct infer *i)
+{
+    const struct loop *a = infer_attrs(i);
+    struct tensor before[CARRIED + a->carried], after[1 + a->carried + a->scans];
+    struct work w;
+    bool fixed = true;
+
+    for (int k = M; k <= CONDITION; k++) {
+        const struct tensor *t = typed_in(i, k);
+
+        if (t && tensor_count(t) != 1)
+            return infer_error(i, "'%s' has %lld values, must have 1", k == M ? "M" : "cond", (long long)tensor_count(t));
+        before[k] = scalar_for(a, k);
+    }
+    for (int k = 0; k < a->carried; k++) {
+        before[CARRIED + k] = *typed_in(i, CARRIED + k);
+        before[CARRIED + k].data = NULL;
+    }
+    if (!infer_graph(i, 0, before, after))
+        return false;
+    if (after[0].kind != TENSOR || (after[0].dtype != BOOL && after[0].dtype != UNDEFINED))
+        return infer_error(i, "the condition that the body gives is not a bool");
+    for (int k = 0; k < a->carried; k++)
+        fixed = fixed && kept(&before[CARRIED + k], &after[1 + k]);
+    need_scratch(i, work_of(a, NULL, &w));
+    return infer_carried(i, a, before + CARRIED, after + 1, fixed) && infer_scans(i, a, after + 1 + a->carried, fixed);
+}
+
+/* -- run ------------------------------------------------------------------------------------------------------------- */
+
+/* Appends one element of a scan output. Room at least doubles, so that all copying together is linear. */
+static bool append(struct step *s, struct heap *heap, struct scan *scan, int k, const struct tensor *from)
+{
+    const int64_t bytes = tensor_bytes(from);
+    char text[2][TYPE_TEXT];
+    int64_t need, most;
+
+    if (from->kind != TENSOR || bytes < 0 || (scan->each.rank >= 0 && !same_type(&scan->each, from)))
+        return step_error(s, "scan output %d is %s, must be %s as before", k, tensor_text(from, text[0]),
+                          tensor_text(&scan->each, text[1]));
+    if (!add_size(scan->bytes, bytes, &need) || need > INT64_MAX / 2)
+        return step_error(s, "scan output %d has more bytes than can be counted", k);
+    scan->each = *from;
+    if (need > scan->capacity) {
+        most = need > 2 * scan->capacity ? need : 2 * scan->capacity;
+        char *data = heap_alloc(heap, (size_t)most, s->report);
+
+        if (!data)
+            return false;
+        if (scan->bytes)
+            memcpy(data, scan->data, (size_t)scan->bytes);
+        heap_free(heap, scan->data);
+        scan->data = data;
+        scan->capacity = most;
+    }
+    if (bytes)
+        memcpy(scan->data + scan->bytes, from->data, (size_t)bytes);
+    scan->bytes = need;
+    return true;
+}
+
+static bool append_all(struct step *s, const struct loop *a, struct heap *heap, struct work *w)
+{
+    for (int k = 0; k < a->scans; k++) {
+        const struct tensor *from = &w->outputs[1 + a->carried + k];
+        struct tensor copy;
+
+        if (a->carried + k >= s->node->slots || !s->out[a->carried + k])
+            continue;
+        if (from->dtype == STRING) { /* the body's strings end with its next run */
+            if (!heap_copy(s->heap, &copy, from, s->report))
+                return false;
+            from = &copy;
+        }
+        if (!append(s, heap, &w->scans[k], k, from))
+            return false;
+    }
+    return true;
+}
+
+/* Without an iteration the shape is what the body declares, 0 for what it leaves open. */
+static struct tensor declared(const struct loop *a, int k)
+{
+    const struct value *v = a->body->outputs[1 + a->carried + k];
+    struct tensor each = v->type;
+
+    if (!v->has_type || each.rank < 0)
+        each.rank = 0;
+    for (int d = 0; d < each.rank; d++)
+        if (each.dims[d] < 0)
+            each.dims[d] = 0;
+    return each;
+}
+
+static bool finish_scan(struct step *s, const struct loop *a, int k, const struct scan *scan, int64_t iterations)
+{
+    const int out = a->carried + k;
+    struct tensor each = scan->each;
+    int64_t dims[MAX_RANK] = { iterations };
+
+    if (out >= s->node->slots || !s->out[out])
+        return true;
+    if (!iterations) {
+        const struct tensor planned = *s->out[out];
+
+        each = declared(a, k);
+        if (planned.dtype != UNDEFINED)
+            each.dtype = planned.dtype;
+        for (int d = 1; d < planned.rank && planned.rank == each.rank + 1; d++)
+            each.dims[d - 1] = planned.dims[d] < 0 ? 0 : planned.dims[d];
+        if (each.dtype == UNDEFINED)
+            return step_error(s, "scan output %d has no type: there was no iteration, and the body does not say", k);
+    }
+    if (each.rank >= MAX_RANK)
+        return step_error(s, "scan output %d would have %d dimensions, at most %d are supported", k, each.rank + 1,
+                          (int)MAX_RANK);
+    memcpy(dims + 1, each.dims, (size_t)each.rank * sizeof *dims);
+    if (!step_alloc(s, out, each.dtype, each.rank + 1, dims))
+        return false;
+    if (scan->bytes)
+        memcpy(s->out[out]->data, scan->data, (size_t)scan->bytes);
+    return true;
+}
+
+/* What is no number must outlive the body and the copies of this run: it moves to the heap of the outer graph. */
+static bool finish_carried(struct step *s, int k, const struct tensor *value)
+{
+    struct tensor copy;
+
+    if (k >= s->node->slots || !s->out[k])
+        return true;
+    if (value->kind == TENSOR && value->dtype != STRING)
+        return pass_value(s, k, value);
+    return heap_copy(s->heap, &copy, value, s->report) && pass_value(s, k, &copy);
+}
+
+struct control {
+    int64_t most, done;
+    bool looks, goes; /* is there a condition to look at? is it true? */
+};
+
+/* One iteration. The next carried values are copied out of the body before the last ones are let go: one may be the other. */
+static bool iterate(struct step *s, const struct loop *a, struct work *w, struct heap *heaps, struct control *c)
+{
+    struct heap *next = &heaps[1 - c->done % 2];
+    struct tensor *swap;
+    uint8_t goes = c->goes;
+
+    w->values[M] = scalar_for(a, M);
+    w->values[M].data = &c->done;
+    w->values[CONDITION] = scalar_for(a, CONDITION);
+    w->values[CONDITION].data = &goes;
+    for (size_t k = 0; k < a->body->input_count; k++)
+        w->in[k] = &w->values[k];
+    if (!step_call(s, 0, w->in, w->outputs))
+        return false;
+    if (w->outputs[0].dtype != BOOL || tensor_count(&w->outputs[0]) != 1)
+        return step_error(s, "the condition that the body gives is not one bool");
+    c->goes = *(const uint8_t *)w->outputs[0].data || !c->looks;
+    for (int k = 0; k < a->carried; k++)
+        if (!heap_copy(next, &w->next[CARRIED + k], &w->outputs[1 + k], s->report))
+            return false;
+    if (!append_all(s, a, &heaps[2], w))
+        return false;
+    heap_reset(&heaps[c->done % 2]);
+    swap = w->values;
+    w->values = w->next;
+    w->next = swap;
+    c->done++;
+    return true;
+}
+
+static bool run_all(struct step *s, const struct loop *a, struct heap *heaps)
+{
+    const struct tensor *most = s->in[M], *condition = s->in[CONDITION];
+    struct control c = { .most = most ? *(const int64_t *)most->data : INT64_MAX,
+                         .looks = condition,
+                         .goes = !condition || *(const uint8_t *)condition->data };
+    struct work w;
+
+    work_of(a, s->scratch, &w);
+    for (int k = 0; k < a->carried; k++)
+        w.values[CARRIED + k] = *s->in[CARRIED + k];
+    for (int k = 0; k < a->scans; k++)
+        w.scans[k] = (struct scan){ .each.rank = UNKNOWN };
+    while (c.goes && c.done < c.most)
+        if (!iterate(s, a, &w, heaps, &c))
+            return false;
+    for (int k = 0; k < a->carried; k++)
+        if (!finish_carried(s, k, &w.values[CARRIED + k]))
+            return false;
+    for (int k = 0; k < a->scans; k++)
+        if (!finish_scan(s, a, k, &w.scans[k], c.done))
+            return false;
+    return true;
+}
+
+static bool run(struct step *s)
+{
+    /* the carried values of even and of odd iterations, and the scan outputs */
+    struct heap heaps[3] = { { .budget = s->heap->budget }, { .budget = s->heap->budget }, { .budget = s->heap->budget } };
+    const bool ok = run_all(s, s->attrs, heaps);
+
+    for (int k = 0; k < 3; k++)
+        heap_reset(&heaps[k]);
+    return ok;
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------ */
+
+static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as text: see tests/ */
+
+#define ROW(version, t)                                                                                                \
+    {                                                                                                                  \
+        .since = version, .signature = "I M?, B cond?, V v_initial* -> V v_final_and_scan_outputs*",                   \
+        .types = "I: i64; B: bool; V: " t, .attrs_size = sizeof(struct loop), .parse = parse, .infer = infer,          \
+        .run = run, .no_gradient = "going back through iterations is not supported yet", .flags = OP_RUN_ONLY,         \
+        .cases = cases                                                                                                 \
+    }
+#define ALL_KINDS "all bf16 seq(all bf16) opt(all bf16) optseq(all bf16)"
+
+const struct op op_loop = {
+    .name = "Loop",
+    .domain = "",
+    .defs = (const struct op_def[]){ ROW(25, ALL_KINDS), ROW(24, ALL_KINDS), ROW(23, ALL_KINDS), ROW(21, ALL_KINDS),
+                                     ROW(19, ALL_KINDS), ROW(16, ALL_KINDS), ROW(13, "all seq(all)"), ROW(11, "all"),
+                                     ROW(1, "all"), { 0 } },
+};

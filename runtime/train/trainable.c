@@ -1,0 +1,295 @@
+#include "train/trainable.h"
+#include "ops/op.h"
+#include <fnmatch.h>
+#include <string.h>
+
+/* Where nodes read what may learn. */
+static const struct place {
+    const char *op;
+    int input;
+    enum role role;
+    const char *what;
+    bool on_the_way; /* only a constant that is no scalar: Mul and Add do other things, too */
+} places[] = {
+    { "Conv", 1, ROLE_TRAINABLE, "weight", false },
+    { "Conv", 2, ROLE_TRAINABLE, "bias", false },
+    { "ConvTranspose", 1, ROLE_TRAINABLE, "weight", false },
+    { "ConvTranspose", 2, ROLE_TRAINABLE, "bias", false },
+    { "Gemm", 0, ROLE_TRAINABLE, "weight", false },
+    { "Gemm", 1, ROLE_TRAINABLE, "weight", false },
+    { "Gemm", 2, ROLE_TRAINABLE, "bias", false },
+    { "MatMul", 0, ROLE_TRAINABLE, "weight", false },
+    { "MatMul", 1, ROLE_TRAINABLE, "weight", false },
+    { "LSTM", 1, ROLE_TRAINABLE, "weight", false },
+    { "LSTM", 2, ROLE_TRAINABLE, "recurrent weight", false },
+    { "LSTM", 3, ROLE_TRAINABLE, "bias", false },
+    { "LSTM", 7, ROLE_TRAINABLE, "peephole weight", false },
+    { "GRU", 1, ROLE_TRAINABLE, "weight", false },
+    { "GRU", 2, ROLE_TRAINABLE, "recurrent weight", false },
+    { "GRU", 3, ROLE_TRAINABLE, "bias", false },
+    { "RNN", 1, ROLE_TRAINABLE, "weight", false },
+    { "RNN", 2, ROLE_TRAINABLE, "recurrent weight", false },
+    { "RNN", 3, ROLE_TRAINABLE, "bias", false },
+    { "BatchNormalization", 1, ROLE_TRAINABLE, "scale", false },
+    { "BatchNormalization", 2, ROLE_TRAINABLE, "bias", false },
+    { "BatchNormalization", 3, ROLE_STATISTIC, "running mean", false },
+    { "BatchNormalization", 4, ROLE_STATISTIC, "running variance", false },
+    { "InstanceNormalization", 1, ROLE_TRAINABLE, "scale", false },
+    { "InstanceNormalization", 2, ROLE_TRAINABLE, "bias", false },
+    { "GroupNormalization", 1, ROLE_TRAINABLE, "scale", false },
+    { "GroupNormalization", 2, ROLE_TRAINABLE, "bias", false },
+    { "LayerNormalization", 1, ROLE_TRAINABLE, "scale", false },
+    { "LayerNormalization", 2, ROLE_TRAINABLE, "bias", false },
+    { "RMSNormalization", 1, ROLE_TRAINABLE, "scale", false },
+    { "PRelu", 1, ROLE_TRAINABLE, "slope", false },
+    { "Gather", 0, ROLE_TRAINABLE, "table", false },
+    { "Mul", 0, ROLE_TRAINABLE, "factor", true },
+    { "Mul", 1, ROLE_TRAINABLE, "factor", true },
+    { "Add", 0, ROLE_TRAINABLE, "summand", true },
+    { "Add", 1, ROLE_TRAINABLE, "summand", true },
+};
+
+const char *role_name(enum role role)
+{
+    static const char *const names[] = { "trainable", "statistic", "frozen", "constant" };
+
+    return names[role];
+}
+
+struct search {
+    const struct model *model;
+    struct parameters *out;
+    struct arena *arena;
+    struct report *report;
+    size_t room;
+    struct parameter **of; /* by value id of the main graph */
+};
+
+/* -- constants ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_one_of(const char *name, const char *const *list)
+{
+    for (; *list; list++)
+        if (strcmp(name, *list) == 0)
+            return true;
+    return false;
+}
+
+/* The value of the main graph that `v`, of graph `g`, is: looked at from inside subgraphs, and through nodes that only change shapes. */
+static const struct value *root_of(const struct graph *g, const struct value *v)
+{
+    static const char *const shapes[] = { "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Flatten", NULL };
+
+    for (;;) {
+        const struct value *outer = NULL;
+
+        if (v->producer && is_one_of(v->producer->op_name, shapes) && v->producer->in[0]) {
+            v = v->producer->in[0];
+            continue;
+        }
+        for (size_t k = 0; !v->producer && k < g->capture_count; k++)
+            if (g->captures[k].inner == v)
+                outer = g->captures[k].outer;
+        if (!outer)
+            return g->parent ? NULL : v;
+        v = outer;
+        g = g->parent;
+    }
+}
+
+/* The message behind a Constant node of the main graph; NULL inside functions, where several calls share it. */
+static const Onnx__AttributeProto *constant_attribute(const struct model *m, const struct value *v)
+{
+    const struct node *n = v->producer;
+    const Onnx__NodeProto *p;
+
+    if (!n || strcmp(n->op_name, "Constant") != 0 || n->index < 0 || (size_t)n->index >= m->proto->graph->n_node)
+        return NULL;
+    p = m->proto->graph->node[n->index];
+    if (p->n_output != 1 || strcmp(p->output[0], v->name) != 0 || p->n_attribute != 1)
+        return NULL;
+    return p->attribute[0];
+}
+
+static bool constant_of(struct search *s, const struct value *v, struct tensor *out)
+{
+    const Onnx__AttributeProto *a;
+    struct external none = { 0 };
+
+    if (v->initializer) {
+        *out = *v->initializer;
+        return true;
+    }
+    a = constant_attribute(s->model, v);
+    if (a && a->t && strcmp(a->name, "value") == 0 && !external_is(a->t)) {
+        struct report quiet = { 0 };
+
+        return tensor_of_proto(out, a->t, &none, s->arena, v->name, &quiet);
+    }
+    if (a && a->n_floats && strcmp(a->name, "value_floats") == 0) {
+        *out = (struct tensor){ .dtype = F32, .rank = 1, .dims = { (int64_t)a->n_floats }, .data = a->floats };
+        return true;
+    }
+    return false;
+}
+
+/* -- the way of the activations ------------------------------------------------------------------------------------------ */
+
+/* Which values depend on what the caller gives; sizes do not count. */
+static bool *activations(struct search *s, const struct graph *g, const bool *outside)
+{
+    static const char *const sizes[] = { "Shape", "Size", NULL };
+    bool *active = arena_array(s->arena, g->value_count, sizeof *active, s->report);
+
+    if (!active)
+        return NULL;
+    for (size_t k = 0; k < g->input_count; k++)
+        active[g->inputs[k]->id] = true;
+    for (size_t k = 0; k < g->capture_count; k++)
+        active[g->captures[k].inner->id] = outside[g->captures[k].outer->id];
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+        bool any = false;
+
+        for (int i = 0; i < n->inputs + n->captured; i++)
+            any |= n->in[i] && active[n->in[i]->id];
+        for (int o = 0; o < n->slots && any && !is_one_of(n->op_name, sizes); o++)
+            if (n->out[o])
+                active[n->out[o]->id] = true;
+    }
+    return active;
+}
+
+static bool is_dense(const struct value *v)
+{
+    static const char *const linear[] = { "MatMul", "Gemm", "Conv", NULL };
+
+    return v && v->producer && is_one_of(v->producer->op_name, linear);
+}
+
+/* Why a constant stays as it is; NULL where it trains. */
+static const char *reason_against(const struct place *p, const struct node *n, const struct tensor *t)
+{
+    const struct value *other = p->on_the_way ? n->in[1 - p->input] : NULL;
+
+    if (p->role == ROLE_STATISTIC)
+        return t->dtype == F32 ? NULL : "is not float";
+    if (t->dtype != F32)
+        return "only float is trained";
+    if (p->on_the_way && tensor_count(t) == 1 && !(t->rank && is_dense(other)))
+        return "a scalar";
+    return tensor_count(t) ? NULL : "has no elements";
+}
+
+/* -- collecting ---------------------------------------------------------------------------------------------------------- */
+
+static struct parameter *add(struct search *s, const struct value *v, const struct tensor *t)
+{
+    struct parameter *p = &s->out->at[s->out->count++];
+
+    *p = (struct parameter){ .value = v, .initial = *t, .role = ROLE_CONSTANT, .why = "no place where something is learned" };
+    s->of[v->id] = p;
+    return p;
+}
+
+static bool note(struct search *s, const struct place *place, const struct node *n, const struct value *v,
+                 const struct tensor *t)
+{
+    struct parameter *p = s->of[v->id];
+    const char *against = reason_against(place, n, t);
+
+    if (!p)
+        p = add(s, v, t);
+    if (against) {
+        if (p->role == ROLE_CONSTANT && !p->reader)
+            p->why = against;
+        return true;
+    }
+    p->readers++;
+    if (p->reader)
+        return true;
+    p->reader = n;
+    p->role = place->role;
+    p->why = arena_printf(s->arena, s->report, "%s of %s", place->what, n->op_name);
+    return p->why;
+}
+
+/* Subgraphs nest no deeper than the loader allows, so this may recurse. */
+static bool visit(struct search *s, const struct graph *g, const bool *outside)
+{
+    const bool *active = activations(s, g, outside);
+
+    if (!active)
+        return false;
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+        bool reached = false;
+
+        for (int i = 0; i < n->inputs; i++)
+            reached |= n->in[i] && active[n->in[i]->id];
+        for (size_t p = 0; reached && p < sizeof places / sizeof *places; p++) {
+            const struct value *v = places[p].input < n->inputs ? n->in[places[p].input] : NULL;
+            struct tensor t;
+
+            if (strcmp(places[p].op, n->op_name) != 0 || !v || active[v->id] || *n->op->domain)
+                continue;
+            v = root_of(g, v);
+            if (v && constant_of(s, v, &t) && dtype_is_float(t.dtype) && !note(s, &places[p], n, v, &t))
+                return false;
+        }
+        for (int i = 0; i < n->graphs; i++)
+            if (!visit(s, n->graph_of[i], active))
+                return false;
+    }
+    return true;
+}
+
+static bool freeze_matching(struct search *s, const char *pattern)
+{
+    bool any = false;
+
+    for (size_t k = 0; k < s->out->count; k++) {
+        struct parameter *p = &s->out->at[k];
+
+        if ((p->role != ROLE_TRAINABLE && p->role != ROLE_FROZEN) || fnmatch(pattern, p->value->name, 0) != 0)
+            continue;
+        any = true;
+        p->role = ROLE_FROZEN;
+        p->why = arena_printf(s->arena, s->report, "frozen by '%s'", pattern);
+        if (!p->why)
+            return false;
+    }
+    return any || fail(s->report, KILN_BAD_ARGUMENT, NULL, "'%s' names no trainable parameter, nothing can be frozen", pattern);
+}
+
+bool parameters_find(struct parameters *out, const struct model *m, size_t freezes, const char *const *freeze,
+                     struct arena *arena, struct report *r)
+{
+    const struct graph *g = m->graph;
+    struct search s = { .model = m, .out = out, .arena = arena, .report = r };
+    bool ok;
+
+    out->count = 0;
+    out->at = arena_array(arena, g->value_count, sizeof *out->at, r);
+    s.of = arena_array(arena, g->value_count, sizeof *s.of, r);
+    ok = out->at && s.of && visit(&s, g, NULL);
+    for (size_t k = 0; ok && k < g->value_count; k++) {
+        const struct value *v = g->values[k];
+
+        if (!s.of[k] && v->initializer && dtype_is_float(v->initializer->dtype))
+            add(&s, v, v->initializer);
+    }
+    for (size_t k = 0; ok && k < freezes; k++)
+        ok = freeze_matching(&s, freeze[k]);
+    return ok;
+}
+
+int64_t parameters_elements(const struct parameters *p, enum role role)
+{
+    int64_t n = 0;
+
+    for (size_t k = 0; k < p->count; k++)
+        if (p->at[k].role == role)
+            n += tensor_count(&p->at[k].initial);
+    return n;
+}

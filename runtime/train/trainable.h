@@ -1,0 +1,41 @@
+/* What of a model can learn, and why: the list behind `kiln inspect` and --freeze.
+ *
+ * By default: float weights and biases of Conv, ConvTranspose, Gemm, MatMul, recurrent and normalisation nodes, tables of Gather, and
+ * constants of Mul and Add on the way of the activations, whether initializers or Constant nodes, also where a chain of Transpose,
+ * Reshape, Squeeze, Unsqueeze or Identity stands between. Never scalars, but for the bias of a single unit. Running means and variances
+ * are statistics: BatchNormalization itself changes them. */
+#ifndef KILN_TRAIN_TRAINABLE_H
+#define KILN_TRAIN_TRAINABLE_H
+
+#include "model/model.h"
+
+enum role {
+    ROLE_TRAINABLE,
+    ROLE_STATISTIC, /* a running mean or variance */
+    ROLE_FROZEN,    /* would be trainable, but for --freeze */
+    ROLE_CONSTANT   /* a float initializer that is none of these */
+};
+
+struct parameter {
+    const struct value *value; /* of the model's graph: an initializer, or what a Constant node makes */
+    struct tensor initial;     /* points into the model */
+    enum role role;
+    const char *why;           /* "weight of Conv", "frozen by 'bn*'", "a scalar" */
+    const struct node *reader; /* the first node that reads it so; NULL where role is CONSTANT and nothing reads it */
+    int readers;               /* how many places read it so: above 1 it is shared, or an exporter merged equal ones */
+};
+
+struct parameters {
+    struct parameter *at;
+    size_t count;
+};
+
+/* In the order of the nodes that read them, those without a reader last. `freeze` are shell patterns of names (fnmatch); one that matches
+ * no trainable parameter is an error. Memory is the arena's. */
+bool parameters_find(struct parameters *out, const struct model *m, size_t freezes, const char *const *freeze,
+                     struct arena *arena, struct report *r);
+/* How many elements all parameters of a role have. */
+int64_t parameters_elements(const struct parameters *p, enum role role);
+const char *role_name(enum role role); /* "trainable", ... */
+
+#endif

@@ -1,0 +1,540 @@
+/* Files: read whole, written whole or not at all; external data, which stays in the model's directory. */
+#include "model/file.h"
+#include "model/external.h"
+#include "model/sha1.h"
+#include "scratch.h"
+#include "unit.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+/* -- the system, as the library sees it here ----- */
+
+static int calls, fails_at; /* the call that fails, counted from 1; 0: none */
+static bool in_pieces;      /* three bytes at a time, and every other call is interrupted */
+static bool no_unnamed;     /* the file system has no files without a name */
+
+static bool goes_wrong(void)
+{
+    calls++;
+    if (in_pieces && calls % 2)
+        errno = EINTR;
+    else if (calls == fails_at)
+        errno = EIO;
+    else
+        return false;
+    return true;
+}
+
+#if defined(_FILE_OFFSET_BITS) && _FILE_OFFSET_BITS == 64 /* the C library's names end in 64 then */
+#define __real_openat __real_openat64
+#define __wrap_openat __wrap_openat64
+#define __real_pread  __real_pread64
+#define __wrap_pread  __wrap_pread64
+#endif
+
+int __real_openat(int directory, const char *path, int flags, ...);
+int __wrap_openat(int directory, const char *path, int flags, ...);
+int __wrap_openat(int directory, const char *path, int flags, ...)
+{
+    if ((flags & O_TMPFILE) == O_TMPFILE && no_unnamed) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    if (!in_pieces && goes_wrong())
+        return -1;
+    return __real_openat(directory, path, flags, 0666);
+}
+
+ssize_t __real_write(int fd, const void *bytes, size_t size);
+ssize_t __wrap_write(int fd, const void *bytes, size_t size);
+ssize_t __wrap_write(int fd, const void *bytes, size_t size)
+{
+    if (fd <= 2) /* not the library's: that of the tests themselves */
+        return __real_write(fd, bytes, size);
+    return goes_wrong() ? -1 : __real_write(fd, bytes, in_pieces && size > 3 ? 3 : size);
+}
+
+ssize_t __real_pread(int fd, void *bytes, size_t size, off_t offset);
+ssize_t __wrap_pread(int fd, void *bytes, size_t size, off_t offset);
+ssize_t __wrap_pread(int fd, void *bytes, size_t size, off_t offset)
+{
+    return goes_wrong() ? -1 : __real_pread(fd, bytes, in_pieces && size > 3 ? 3 : size, offset);
+}
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    return goes_wrong() ? -1 : __real_fsync(fd);
+}
+
+int __real_renameat(int from, const char *old, int to, const char *new);
+int __wrap_renameat(int from, const char *old, int to, const char *new);
+int __wrap_renameat(int from, const char *old, int to, const char *new)
+{
+    return !in_pieces && goes_wrong() ? -1 : __real_renameat(from, old, to, new);
+}
+
+int __real_linkat(int from, const char *old, int to, const char *new, int flags);
+int __wrap_linkat(int from, const char *old, int to, const char *new, int flags);
+int __wrap_linkat(int from, const char *old, int to, const char *new, int flags)
+{
+    return !in_pieces && goes_wrong() ? -1 : __real_linkat(from, old, to, new, flags);
+}
+
+/* -- reading ------------------------------------------------------------------------------------------------------- */
+
+static void unreadable(const char *path, size_t most, kiln_status code, const char *part)
+{
+    uint8_t *bytes = (uint8_t *)&report;
+    size_t size = 1;
+
+    ck_assert(!file_read(path, most, &bytes, &size, &budget, &report));
+    ck_assert_ptr_null(bytes);
+    ck_assert_uint_eq(size, 0);
+    expect_error(code, part);
+}
+
+static void contains(const char *path, const char *text)
+{
+    uint8_t *bytes;
+    size_t size;
+
+    expect_ok(file_read(path, 0, &bytes, &size, &budget, &report));
+    ck_assert_uint_eq(size, strlen(text));
+    ck_assert_mem_eq(bytes, text, size);
+    budget_free(&budget, bytes);
+}
+
+START_TEST(files_are_read)
+{
+    put_file("a", "hello", 5);
+    put_file("empty", "", 0);
+    contains("a", "hello");
+    contains("empty", "");
+    ck_assert_int_eq(symlink("a", "link"), 0);
+    contains("link", "hello");
+}
+END_TEST
+
+START_TEST(what_is_no_file_is_not_read)
+{
+    ck_assert_int_eq(mkdir("d", 0700), 0);
+    ck_assert_int_eq(mkfifo("fifo", 0600), 0);
+    put_file("a", "hello", 5);
+    unreadable("none", 0, KILN_IO, "'none' cannot be opened: No such file");
+    unreadable("", 0, KILN_IO, "cannot be opened");
+    unreadable("d", 0, KILN_IO, "'d' is a directory");
+    unreadable("fifo", 0, KILN_IO, "'fifo' is a FIFO");
+    unreadable("/dev/zero", 0, KILN_IO, "'/dev/zero' is a device");
+    unreadable("a", 4, KILN_LIMIT, "'a' has 5 bytes, at most 4 are read");
+    budget.limit = 64;
+    unreadable("a", 0, KILN_LIMIT, "memory limit");
+}
+END_TEST
+
+/* -- writing ------------------------------------------------------------------------------------------------------- */
+
+/* Names in the directory, hidden ones included. */
+static int names(const char *path)
+{
+    DIR *d = opendir(path);
+    int n = -2;
+
+    ck_assert_ptr_nonnull(d);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+static mode_t mode(const char *path)
+{
+    struct stat status;
+
+    ck_assert_int_eq(stat(path, &status), 0);
+    return status.st_mode & 07777;
+}
+
+static void unwritable(const char *path, const char *part)
+{
+    const int before = names(".");
+
+    ck_assert(!file_write(path, "new", 3, &report));
+    expect_error(KILN_IO, part);
+    ck_assert_int_eq(names("."), before);
+}
+
+START_TEST(files_are_written)
+{
+    char absolute[256];
+
+    umask(027);
+    expect_ok(file_write("a", "one", 3, &report));
+    contains("a", "one");
+    ck_assert_uint_eq(mode("a"), 0640);
+    ck_assert_int_eq(chmod("a", 0604), 0);
+    expect_ok(file_write("a", "", 0, &report));
+    contains("a", "");
+    ck_assert_uint_eq(mode("a"), 0604); /* kept */
+    ck_assert_int_eq(mkdir("d", 0700), 0);
+    expect_ok(file_write("d/b", "two", 3, &report));
+    contains("d/b", "two");
+    snprintf(absolute, sizeof absolute, "%s/c", scratch);
+    expect_ok(file_write(absolute, "three", 5, &report));
+    contains("c", "three");
+    ck_assert_int_eq(names("."), 3);
+    ck_assert_int_eq(names("d"), 1);
+}
+END_TEST
+
+START_TEST(links_stay_links)
+{
+    struct stat status;
+
+    ck_assert_int_eq(mkdir("d", 0700), 0);
+    put_file("d/a", "old", 3);
+    ck_assert_int_eq(symlink("d/a", "link"), 0);
+    ck_assert_int_eq(link("d/a", "hard"), 0);
+    expect_ok(file_write("link", "new", 3, &report));
+    contains("d/a", "new");
+    contains("hard", "old"); /* another name of the old file: that is not ours to change */
+    ck_assert_int_eq(lstat("link", &status), 0);
+    ck_assert(S_ISLNK(status.st_mode));
+    ck_assert_int_eq(names("d"), 1);
+    ck_assert_int_eq(symlink("nowhere", "broken"), 0);
+    unwritable("broken", "is a symbolic link that leads nowhere");
+    ck_assert_int_eq(symlink("loop", "loop"), 0);
+    unwritable("loop", "is a symbolic link that leads nowhere");
+}
+END_TEST
+
+START_TEST(what_is_no_file_is_not_replaced)
+{
+    char *path = malloc(9000);
+
+    ck_assert_int_eq(mkdir("d", 0700), 0);
+    ck_assert_int_eq(mkfifo("fifo", 0600), 0);
+    unwritable("d", "'d' is a directory");
+    unwritable("d/", "'d/' is a directory");
+    unwritable("fifo", "'fifo' is a FIFO");
+    unwritable("/dev/null", "is a device");
+    unwritable("", "name of the file is empty");
+    unwritable("none/a", "has no directory to be written to");
+    unwritable("fifo/a", "cannot be written");
+    memset(path, 'x', 8999);
+    path[8999] = 0;
+    ck_assert(!file_write(path, "", 0, &report)); /* the message is cut off, as the path is */
+    ck_assert_int_eq(report.error.code, KILN_IO);
+    report = (struct report){ 0 };
+    path[300] = 0;
+    ck_assert(!file_write(path, "", 0, &report));
+    ck_assert_int_eq(report.error.code, KILN_IO);
+    ck_assert_int_eq(names("."), 2);
+    free(path);
+    report = (struct report){ 0 };
+}
+END_TEST
+
+/* A disk that is full in the middle, as far as this process can tell. */
+START_TEST(what_is_there_survives_a_failure)
+{
+    const struct rlimit limit = { .rlim_cur = 1000, .rlim_max = RLIM_INFINITY };
+    char *big = calloc(1, 100000);
+
+    expect_ok(file_write("a", "old", 3, &report));
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    ck_assert(!file_write("a", big, 100000, &report));
+    expect_error(KILN_IO, "'a' cannot be written: File too large");
+    ck_assert(!file_write("b", big, 100000, &report));
+    expect_error(KILN_IO, "'b' cannot be written: File too large");
+    contains("a", "old");
+    ck_assert_int_eq(names("."), 1);
+    free(big);
+}
+END_TEST
+
+START_TEST(a_directory_without_permission)
+{
+    bool written;
+
+    if (geteuid() == 0)
+        ck_assert_int_eq(seteuid(65534), 0); /* root may do everything */
+    written = file_write("/a-file-that-nobody-may-make-here", "", 0, &report);
+    if (getuid() == 0)
+        ck_assert_int_eq(seteuid(0), 0);
+    ck_assert(!written);
+    expect_error(KILN_IO, "cannot be written: Permission denied");
+}
+END_TEST
+
+START_TEST(short_and_interrupted_calls_go_on)
+{
+    put_file("a", "0123456789", 10);
+    in_pieces = true;
+    contains("a", "0123456789");
+    expect_ok(file_write("b", "0123456789", 10, &report));
+    contains("b", "0123456789");
+    ck_assert_int_gt(calls, 20);
+}
+END_TEST
+
+/* Each call to the system fails in turn, with files without names and where the file system has none. */
+START_TEST(every_call_may_fail)
+{
+    for (int named = 0; named < 2; named++) {
+        bool all = false; /* the call that was to fail did not come any more */
+        int k;
+
+        no_unnamed = named;
+        for (k = 1; !all; k++) {
+            uint8_t *bytes;
+            size_t size;
+            bool written;
+
+            fails_at = 0;
+            expect_ok(file_write("a", "old", 3, &report));
+            calls = 0;
+            fails_at = k;
+            written = file_write("a", "new", 3, &report);
+            ck_assert(!written == failed(&report));
+            ck_assert(written || report.error.code == KILN_IO);
+            report = (struct report){ 0 };
+            all = calls < k;
+            ck_assert(written || !all);
+            fails_at = 0;
+            ck_assert_int_eq(names("."), 1);
+            expect_ok(file_read("a", 0, &bytes, &size, &budget, &report));
+            ck_assert_uint_eq(size, 3);
+            ck_assert(!memcmp(bytes, "new", 3) || (!written && !memcmp(bytes, "old", 3)));
+            budget_free(&budget, bytes);
+        }
+        ck_assert_int_gt(k, 5);
+    }
+    calls = 0;
+    fails_at = 1;
+    unreadable("a", 0, KILN_IO, "'a' cannot be read: Input/output error");
+}
+END_TEST
+
+/* -- SHA-1 -----------------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(sha1_of_known_texts)
+{
+    static const struct {
+        const char *text, *sum;
+        int times;
+    } cases[] = {
+        { "", "da39a3ee5e6b4b0d3255bfef95601890afd80709", 1 },
+        { "abc", "a9993e364706816aba3e25717850c26c9cd0d89d", 1 },
+        { "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1", 1 },
+        { "aaaaaaaaaa", "34aa973cd4c4daa4f61eeb2bdbad27316534016f", 100000 },
+    };
+
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct sha1 s;
+        char hex[SHA1_HEX];
+
+        sha1_init(&s);
+        for (int n = 0; n < cases[k].times; n++)
+            sha1_add(&s, cases[k].text, strlen(cases[k].text));
+        sha1_end(&s, hex);
+        ck_assert_str_eq(hex, cases[k].sum);
+    }
+}
+END_TEST
+
+/* -- external data ------------------------------------------------------------------------------------------------- */
+
+static struct external external;
+
+static void enter_external(void)
+{
+    enter_scratch();
+    ck_assert_int_eq(mkdir("m", 0700), 0);
+    ck_assert_int_eq(mkdir("m/sub", 0700), 0);
+    put_file("m/w.bin", "0123456789", 10);
+    put_file("m/sub/v.bin", "abcdef", 6);
+    put_file("outside", "secret", 6);
+    expect_ok(external_open(&external, "m/model.onnx", &budget, &report));
+}
+
+static void leave_external(void)
+{
+    external_close(&external);
+    leave_scratch();
+}
+
+/* Loads `size` bytes of a tensor with these keys and values; a list that ends with NULL. */
+static char *load(int64_t size, char *const *entries)
+{
+    Onnx__StringStringEntryProto entry[8], *pointers[8];
+    Onnx__TensorProto t = ONNX__TENSOR_PROTO__INIT;
+
+    t.has_data_location = 1;
+    t.data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+    t.external_data = pointers;
+    for (; entries[0]; entries += 2) {
+        onnx__string_string_entry_proto__init(&entry[t.n_external_data]);
+        entry[t.n_external_data].key = entries[0];
+        entry[t.n_external_data].value = entries[1];
+        pointers[t.n_external_data] = &entry[t.n_external_data];
+        t.n_external_data++;
+    }
+    ck_assert(external_is(&t));
+    return external_load(&external, &t, size, "w", &budget, &report);
+}
+
+#define LOAD(size, ...) load(size, (char *[]){ __VA_ARGS__, NULL })
+
+static void loads(char *bytes, const char *expected)
+{
+    expect_ok(bytes);
+    ck_assert_mem_eq(bytes, expected, strlen(expected));
+    budget_free(&budget, bytes);
+}
+
+static void refuses(const char *bytes, kiln_status code, const char *part)
+{
+    ck_assert_ptr_null(bytes);
+    ck_assert_str_eq(report.error.where, "w");
+    expect_error(code, part);
+}
+
+static char location[] = "location", offset[] = "offset", length[] = "length", checksum[] = "checksum",
+            w_bin[] = "w.bin";
+
+START_TEST(external_data_is_loaded)
+{
+    char v_bin[] = "sub/v.bin", dotted[] = "./sub//./v.bin", two[] = "2", three[] = "3", zero[] = "0", ten[] = "10";
+    char basepath[] = "basepath", sum[] = "87ACEC17CD9DCD20A716CC2CF67417B71C8A7016", text[] = "x";
+
+    loads(LOAD(10, location, w_bin), "0123456789");
+    loads(LOAD(3, location, w_bin, offset, two, length, three), "234");
+    loads(LOAD(8, location, w_bin, offset, two), "23456789");
+    loads(LOAD(6, location, v_bin), "abcdef");
+    loads(LOAD(6, location, dotted, basepath, text), "abcdef");
+    loads(LOAD(0, location, w_bin, offset, ten, length, zero), "");
+    loads(LOAD(10, location, w_bin, checksum, sum), "0123456789");
+    loads(LOAD(3, location, w_bin, offset, two, length, three, checksum, sum), "234"); /* of the whole file */
+    sum[0] = '9';
+    refuses(LOAD(10, location, w_bin, checksum, sum), KILN_BAD_MODEL,
+            "that of 'w.bin' is 87acec17cd9dcd20a716cc2cf67417b71c8a7016");
+}
+END_TEST
+
+START_TEST(locations_stay_below_the_model)
+{
+    static const struct {
+        const char *location, *part;
+        kiln_status code;
+    } cases[] = {
+        { "", "is empty", KILN_BAD_MODEL },
+        { "/etc/passwd", "is absolute", KILN_BAD_MODEL },
+        { "C:\\w.bin", "is absolute", KILN_BAD_MODEL },
+        { "sub\\v.bin", "has a backslash", KILN_BAD_MODEL },
+        { "..\\outside", "has a backslash", KILN_BAD_MODEL },
+        { "../outside", "has '..'", KILN_BAD_MODEL },
+        { "sub/../../outside", "has '..'", KILN_BAD_MODEL },
+        { "sub/..", "has '..'", KILN_BAD_MODEL },
+        { "sub", "is not a regular file", KILN_BAD_MODEL },
+        { "sub/", "is not the path of a file", KILN_BAD_MODEL },
+        { ".", "is not a regular file", KILN_BAD_MODEL },
+        { "none", "No such file", KILN_IO },
+        { "w.bin/x", "Not a directory", KILN_IO },
+        { "link", "symbolic link", KILN_BAD_MODEL },
+        { "inner", "symbolic link", KILN_BAD_MODEL },
+        { "up/outside", "symbolic link", KILN_BAD_MODEL },
+        { "fifo", "is not a regular file", KILN_BAD_MODEL },
+        { "hard", "has several hard links", KILN_BAD_MODEL },
+    };
+
+    ck_assert_int_eq(symlink("../outside", "m/link"), 0);
+    ck_assert_int_eq(symlink("w.bin", "m/inner"), 0);
+    ck_assert_int_eq(symlink("..", "m/up"), 0);
+    ck_assert_int_eq(mkfifo("m/fifo", 0600), 0);
+    ck_assert_int_eq(link("outside", "m/hard"), 0);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        char text[64];
+
+        strcpy(text, cases[k].location);
+        refuses(LOAD(6, location, text), cases[k].code, cases[k].part);
+    }
+    ck_assert_int_eq(unlink("m/up"), 0);
+}
+END_TEST
+
+START_TEST(sizes_and_keys_are_checked)
+{
+    static const char *const bad[] = { "-1", "+1", " 1", "1 ", "", "0x1", "1e3", "nine", "9223372036854775808" };
+    char eleven[] = "11", ten[] = "10", four[] = "4", huge[] = "9223372036854775807", key[] = "sha", twice[] = "4";
+
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+        char text[32];
+
+        strcpy(text, bad[k]);
+        refuses(LOAD(4, location, w_bin, offset, text), KILN_BAD_MODEL, "external_data 'offset' is");
+        refuses(LOAD(4, location, w_bin, length, text), KILN_BAD_MODEL, "external_data 'length' is");
+    }
+    refuses(LOAD(4, location, w_bin, offset, eleven), KILN_BAD_MODEL,
+            "offset 11 is past the end of 'w.bin' (10 bytes)");
+    refuses(LOAD(4, location, w_bin, offset, huge, length, four), KILN_BAD_MODEL, "past the end");
+    refuses(LOAD(4, location, w_bin, length, ten), KILN_BAD_MODEL, "length is 10, the type and shape need 4 bytes");
+    refuses(LOAD(11, location, w_bin, length, eleven), KILN_BAD_MODEL, "11 bytes from offset 0 run past the end");
+    refuses(LOAD(INT64_MAX, location, w_bin, offset, four), KILN_BAD_MODEL, "run past the end");
+    refuses(LOAD(4, location, w_bin), KILN_BAD_MODEL, "without a length the data is the 10 bytes");
+    refuses(LOAD(4, location, w_bin, key, four), KILN_BAD_MODEL, "has the key 'sha'");
+    refuses(LOAD(4, location, w_bin, length, four, length, twice), KILN_BAD_MODEL, "has 'length' twice");
+    refuses(LOAD(4, length, four), KILN_BAD_MODEL, "has no location");
+    refuses(LOAD(4, location, NULL), KILN_BAD_MODEL, "external_data[0] has no value");
+    budget.limit = budget.used + 64;
+    ck_assert_ptr_null(LOAD(10, location, w_bin));
+    expect_error(KILN_LIMIT, "memory limit");
+}
+END_TEST
+
+START_TEST(a_model_from_memory_has_no_directory)
+{
+    char parent[] = "../outside";
+
+    external_close(&external);
+    external = (struct external){ 0 };
+    refuses(LOAD(10, location, w_bin), KILN_BAD_MODEL, "came from memory");
+    refuses(LOAD(10, location, parent), KILN_BAD_MODEL, "external_data location '../outside'");
+    ck_assert(!external_open(&external, "none/model.onnx", &budget, &report));
+    expect_error(KILN_IO, "'none/' cannot be opened");
+    expect_ok(external_open(&external, "model.onnx", &budget, &report));
+    strcpy(parent, "outside");
+    loads(LOAD(6, location, parent), "secret"); /* beside the model this time */
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("file");
+    TCase *files = tcase_create("files"), *outer = tcase_create("external");
+
+    tcase_add_checked_fixture(files, enter_scratch, leave_scratch);
+    tcase_add_test(files, files_are_read);
+    tcase_add_test(files, what_is_no_file_is_not_read);
+    tcase_add_test(files, files_are_written);
+    tcase_add_test(files, links_stay_links);
+    tcase_add_test(files, what_is_no_file_is_not_replaced);
+    tcase_add_test(files, what_is_there_survives_a_failure);
+    tcase_add_test(files, a_directory_without_permission);
+    tcase_add_test(files, short_and_interrupted_calls_go_on);
+    tcase_add_test(files, every_call_may_fail);
+    tcase_add_test(files, sha1_of_known_texts);
+    tcase_add_checked_fixture(outer, enter_external, leave_external);
+    tcase_add_test(outer, external_data_is_loaded);
+    tcase_add_test(outer, locations_stay_below_the_model);
+    tcase_add_test(outer, sizes_and_keys_are_checked);
+    tcase_add_test(outer, a_model_from_memory_has_no_directory);
+    suite_add_tcase(s, files);
+    suite_add_tcase(s, outer);
+    return s;
+}

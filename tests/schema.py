@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Holds proto/onnx.proto against the descriptors of the installed onnx package (1.23 or later: IR 14).
 
-Usage: schema.py [PROTOC [ONNX_PROTO]]. PROTOC is protoc or protoc-c (both write descriptor sets). One line for each message and
-enum, then "N passed, N failed, N skipped"; the exit code is 1 where something failed.
+Usage: schema.py [PROTOC [ONNX_PROTO]]. PROTOC is protoc or protoc-c (both write descriptor sets). One line for each
+message and enum, then "N passed, N failed, N skipped"; the exit code is 1 where something failed.
 """
 
 import os
@@ -45,7 +45,8 @@ def flatten(file):
 
     def enum(e, scope):
         facts = {f"value {v.name} = {v.number}" for v in e.value}
-        facts |= {f"reserved {r.start} to {r.end}" for r in e.reserved_range} | {f"reserved {n}" for n in e.reserved_name}
+        facts |= {f"reserved {r.start} to {r.end}" for r in e.reserved_range}
+        facts |= {f"reserved {n}" for n in e.reserved_name}
         found["enum " + scope + e.name] = facts
 
     def message(m, scope):

@@ -50,8 +50,8 @@ static bool same_strings(const struct tensor *got, const struct tensor *expected
         const size_t n = a[k] ? a[k]->length : 0, m = b[k] ? b[k]->length : 0;
 
         if (n != m || (n && memcmp(a[k]->bytes, b[k]->bytes, n) != 0)) {
-            snprintf(why, WHY_TEXT, "string %lld differs: got '%.*s', need '%.*s'", (long long)k, (int)n, a[k] ? a[k]->bytes : "",
-                     (int)m, b[k] ? b[k]->bytes : "");
+            snprintf(why, WHY_TEXT, "string %lld differs: got '%.*s', need '%.*s'", (long long)k, (int)n,
+                     a[k] ? a[k]->bytes : "", (int)m, b[k] ? b[k]->bytes : "");
             return false;
         }
     }

@@ -1,12 +1,14 @@
 #include "tools.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-static const struct verb *const verbs[] = { &verb_test };
+static const struct verb *const verbs[] = { &verb_eval, &verb_figure, &verb_init, &verb_ops, &verb_run, &verb_test, &verb_train };
 
 int tell_error(const char *file, const kiln_error *e)
 {
-    fprintf(stderr, "kiln: %s%s%s%s%s\n", file ? file : "", file ? ": " : "", e->where, *e->where ? ": " : "", e->message);
+    fprintf(stderr, "kiln: %s%s%s%s%s\n", file ? file : "", file ? ": " : "", e->where, *e->where ? ": " : "",
+            e->message);
     if (e->count > 1)
         fprintf(stderr, "kiln: %s%sand %d more\n", file ? file : "", file ? ": " : "", e->count - 1);
     return -(int)e->code;
@@ -16,8 +18,8 @@ void tell_diagnostic(void *user, kiln_status code, const char *where, const char
 {
     const char *file = user;
 
-    fprintf(stderr, "kiln: %s%s%s%s%s%s\n", code == KILN_OK ? "warning: " : "", file ? file : "", file ? ": " : "", where,
-            *where ? ": " : "", message);
+    fprintf(stderr, "kiln: %s%s%s%s%s%s\n", code == KILN_OK ? "warning: " : "", file ? file : "", file ? ": " : "",
+            where, *where ? ": " : "", message);
 }
 
 static void usage(FILE *to)
@@ -27,6 +29,16 @@ static void usage(FILE *to)
     for (size_t k = 0; k < sizeof verbs / sizeof *verbs; k++)
         fprintf(to, "  %-9s %s\n", verbs[k]->name, verbs[k]->summary);
     fprintf(to, "\n`kiln VERB --help` tells the options of a verb.\n");
+}
+
+/* What was printed may still fail to be written: a full disk, a closed pipe. */
+static int finish(int code)
+{
+    if (fflush(stdout) || ferror(stdout)) {
+        fprintf(stderr, "kiln: standard output: %s\n", strerror(errno));
+        return code ? code : -KILN_IO;
+    }
+    return code;
 }
 
 int main(int argc, char **argv)
@@ -45,7 +57,7 @@ int main(int argc, char **argv)
         if (strcmp(verbs[k]->name, argv[1]) == 0) {
             snprintf(name, sizeof name, "kiln %s", verbs[k]->name);
             argv[1] = name;
-            return verbs[k]->run(argc - 1, argv + 1);
+            return finish(verbs[k]->run(argc - 1, argv + 1));
         }
     fprintf(stderr, "kiln: '%s' is no verb; `kiln --help` lists them\n", argv[1]);
     return EXIT_USAGE;

@@ -1,4 +1,5 @@
-/* kiln test: runs directories of ONNX' backend tests (https://github.com/onnx/onnx/blob/main/docs/OnnxBackendTest.md). */
+/* kiln test: runs directories of ONNX' backend tests (https://github.com/onnx/onnx/blob/main/docs/OnnxBackendTest.md).
+ */
 #include "compare.h"
 #include "graph/message.h"
 #include "model/file.h"
@@ -25,14 +26,20 @@ struct options {
 
 enum outcome { PASSED, FAILED, UNSUPPORTED };
 
-struct totals {
-    int of[3];
-    int unexpected;
-    struct map expected; /* name to 1 + outcome */
-    bool expecting;
+struct expected { /* a line of the list */
+    const char *name;
+    enum outcome outcome;
+    bool seen;
 };
 
-/* -- values from files ------------------------------------------------------------------------------------------------- */
+struct totals {
+    int of[3]; /* as printed: with a list, failed is what is not as it says, unsupported what it says does not pass */
+    struct expected *list; /* NULL without --expect */
+    size_t count, capacity;
+    struct map by_name; /* to places in the list, counted from 1 */
+};
+
+/* -- values from files --------------------------------------------------------------------------------------------- */
 
 static bool is_file(const char *path)
 {
@@ -94,8 +101,8 @@ static bool read_optional(struct tensor *out, const Onnx__OptionalProto *p, stru
 }
 
 /* The messages are kept (in the arena's budget) as long as the arena: tensors point into them. */
-static bool read_value(struct tensor *out, const char *path, const struct tensor *type, struct arena *arena, void **message,
-                       struct report *r)
+static bool read_value(struct tensor *out, const char *path, const struct tensor *type, struct arena *arena,
+                       void **message, struct report *r)
 {
     const ProtobufCMessageDescriptor *d = type->kind == SEQUENCE   ? &onnx__sequence_proto__descriptor
                                           : type->kind == OPTIONAL ? &onnx__optional_proto__descriptor
@@ -119,7 +126,7 @@ static bool read_value(struct tensor *out, const char *path, const struct tensor
     return tensor_of_proto(out, *message, &none, arena, path, r);
 }
 
-/* -- one test ---------------------------------------------------------------------------------------------------------- */
+/* -- one test ------------------------------------------------------------------------------------------------------ */
 
 struct case_run {
     const struct options *o;
@@ -138,7 +145,8 @@ static bool load_value(struct case_run *c, struct tensor *out, const char *path,
     void *message = NULL;
     bool ok = read_value(out, path, type, &c->arena, &message, &c->report);
 
-    if (message && budget_grow(&c->budget, &c->messages, &c->message_capacity, c->message_count + 1, sizeof message, NULL))
+    if (message &&
+        budget_grow(&c->budget, &c->messages, &c->message_capacity, c->message_count + 1, sizeof message, NULL))
         c->messages[c->message_count++] = message;
     return ok;
 }
@@ -250,7 +258,7 @@ static enum outcome run_case(const struct options *o, const char *model, const c
     return ok ? PASSED : error->code == KILN_UNSUPPORTED ? UNSUPPORTED : FAILED;
 }
 
-/* -- all of them ------------------------------------------------------------------------------------------------------- */
+/* -- all of them --------------------------------------------------------------------------------------------------- */
 
 static const char *base_name(const char *path)
 {
@@ -259,19 +267,33 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+static const char *const words[] = { "PASS", "FAIL", "UNSUPPORTED" };
+
+/* With a list, whatever is not as it says is a failure, and only that. */
 static void tell(struct totals *t, const char *name, enum outcome outcome, const kiln_error *e)
 {
-    static const char *const words[] = { "PASS", "FAIL", "UNSUPPORTED" };
-    const uintptr_t expected = (uintptr_t)map_get(&t->expected, name);
+    const uintptr_t place = t->list ? (uintptr_t)map_get(&t->by_name, name) : 0;
+    struct expected *expected = place ? &t->list[place - 1] : NULL;
+    const bool surprise = t->list && (!expected || expected->outcome != outcome || expected->seen);
 
-    t->of[outcome]++;
-    printf("%s %s%s%s%s%s", words[outcome], name, outcome == PASSED ? "" : ": ", outcome == PASSED ? "" : e->where,
-           outcome == PASSED || !*e->where ? "" : ": ", outcome == PASSED ? "" : e->message);
-    if (t->expecting && expected != 1 + (uintptr_t)outcome) {
-        t->unexpected++;
-        printf(" [expected: %s]", expected ? words[expected - 1] : "not listed");
-    }
+    if (expected)
+        expected->seen = true;
+    t->of[surprise ? FAILED : t->list && outcome == FAILED ? UNSUPPORTED : outcome]++;
+    printf("%s %s", surprise ? "FAIL" : t->list && outcome == FAILED ? "KNOWN" : words[outcome], name);
+    if (outcome != PASSED)
+        printf(": %s%s%s", e->where, *e->where ? ": " : "", e->message);
+    if (surprise)
+        printf(" [%s, the list says %s]", words[outcome], expected ? words[expected->outcome] : "nothing");
     putchar('\n');
+}
+
+static void tell_missing(struct totals *t)
+{
+    for (size_t k = 0; k < t->count; k++)
+        if (!t->list[k].seen) {
+            printf("FAIL %s [is listed, but there is no such test]\n", t->list[k].name);
+            t->of[FAILED]++;
+        }
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -284,7 +306,8 @@ static int not_hidden(const struct dirent *e)
     return e->d_name[0] != '.';
 }
 
-/* A directory with a model is a test; else what lies in it is looked at. Nesting is bounded: node/test_x/test_data_set_0. */
+/* A directory with a model is a test; else what lies in it is looked at. Nesting is bounded:
+ * node/test_x/test_data_set_0. */
 static void test_path(const struct options *o, struct totals *t, char *path, int depth)
 {
     char model[PATH_TEXT + 16];
@@ -321,11 +344,11 @@ static void test_path(const struct options *o, struct totals *t, char *path, int
 }
 
 /* Lines "pass NAME", "fail NAME", "unsupported NAME"; '#' starts a comment. The names point into `bytes`. */
-static bool read_expected(struct totals *t, char *bytes, const char *path, struct report *r)
+static bool read_expected(struct totals *t, char *bytes, const char *path, struct budget *b, struct report *r)
 {
     int line = 0;
 
-    for (char *next, *at = bytes; at && *at; at = next) {
+    for (char *next, *at = bytes; at; at = next) {
         char word[16], name[256];
         void **slot;
 
@@ -334,19 +357,45 @@ static bool read_expected(struct totals *t, char *bytes, const char *path, struc
         if (next)
             *next++ = 0;
         at[strcspn(at, "#\r")] = 0;
-        if (sscanf(at, "%15s %255s", word, name) < 1)
+        if (sscanf(at, "%15s", word) < 1)
             continue;
-        slot = sscanf(at, "%*s %255s", name) == 1 ? map_put(&t->expected, strcpy(at, name), r) : NULL;
-        if (!slot || !strchr("pfu", word[0]))
+        if (sscanf(at, "%*s %255s", name) != 1 || !strchr("pfu", word[0]))
             return fail(r, KILN_BAD_DATA, path, "line %d must be 'pass', 'fail' or 'unsupported', and a name", line);
-        *slot = (void *)(uintptr_t)(word[0] == 'p' ? 1 : word[0] == 'f' ? 2 : 3);
+        if (!budget_grow(b, &t->list, &t->capacity, t->count + 1, sizeof *t->list, r) ||
+            !(slot = map_put(&t->by_name, strcpy(at, name), r)))
+            return false;
+        if (*slot)
+            return fail(r, KILN_BAD_DATA, path, "line %d names '%s' again", line, name);
+        t->list[t->count++] = (struct expected){ .name = at,
+                                                 .outcome = word[0] == 'p'   ? PASSED
+                                                            : word[0] == 'f' ? FAILED
+                                                                             : UNSUPPORTED };
+        *slot = (void *)(uintptr_t)t->count;
     }
-    t->expecting = true;
-    return true;
+    return t->list || fail(r, KILN_BAD_DATA, path, "the list names no test");
+}
+
+/* The list as text; freed with budget_free. */
+static char *open_expected(struct totals *t, const char *path, struct budget *b, struct report *r)
+{
+    uint8_t *bytes;
+    size_t size;
+    char *text;
+
+    if (!file_read(path, 0, &bytes, &size, b, r))
+        return NULL;
+    text = budget_zalloc(b, size + 1, 1, r);
+    if (text && size)
+        memcpy(text, bytes, size);
+    budget_free(b, bytes);
+    if (text && read_expected(t, text, path, b, r))
+        return text;
+    budget_free(b, text);
+    return NULL;
 }
 
 static const struct argp_option argp_options[] = {
-    { "expect", 'e', "FILE", 0, "a list of expected results; whatever differs fails, an unexpected pass too", 0 },
+    { "expect", 'e', "FILE", 0, "a list of results; what differs from it fails, an unexpected pass too", 0 },
     { "rtol", 'r', "X", 0, "relative tolerance (1e-3)", 0 },
     { "atol", 'a', "X", 0, "absolute tolerance (1e-7)", 0 },
     { "threads", 't', "N", 0, "threads (one for each CPU)", 0 },
@@ -368,7 +417,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->tolerance.absolute = strtod(arg, NULL);
         return 0;
     case 't':
-        o->threads = atoi(arg);
+        o->threads = (int)option_number(state, "threads", arg, 0, 4096);
         return 0;
     case ARGP_KEY_ARGS:
         o->paths = state->argv + state->next;
@@ -384,44 +433,40 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static int run(int argc, char **argv)
 {
-    const struct argp argp = { argp_options, parse_option, "PATH...",
-                               "Run ONNX backend tests: directories with model.onnx and test_data_set_N, light models with their outputs "
-                               "beside them, or directories of those. A line each, and totals.",
-                               NULL, NULL, NULL };
+    const struct argp argp = {
+        argp_options,
+        parse_option,
+        "PATH...",
+        "Run ONNX backend tests: directories with model.onnx and test_data_set_N, light models with their outputs "
+        "beside them, or directories of those. A line each, and totals.",
+        NULL,
+        NULL,
+        NULL
+    };
     struct options o = { .tolerance = { 1e-3, 1e-7 }, .threads = 1 };
     struct budget b = { 0 };
     struct report r = { 0 };
     struct totals t = { 0 };
-    uint8_t *list = NULL;
-    size_t size;
+    char *list = NULL;
 
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    map_init(&t.expected, &b);
-    if (o.expect) {
-        char *text;
-
-        if (!file_read(o.expect, 0, &list, &size, &b, &r) || !(text = budget_zalloc(&b, size + 1, 1, &r)))
-            return tell_error(NULL, &r.error);
-        memcpy(text, list, size);
-        budget_free(&b, list);
-        list = (uint8_t *)text;
-        if (!read_expected(&t, text, o.expect, &r))
-            return tell_error(NULL, &r.error);
-    }
+    map_init(&t.by_name, &b);
+    if (o.expect && !(list = open_expected(&t, o.expect, &b, &r)))
+        return tell_error(NULL, &r.error);
     for (int k = 0; k < o.path_count; k++) {
         char path[PATH_TEXT];
 
         if (snprintf(path, sizeof path, "%s", o.paths[k]) < (int)sizeof path)
             test_path(&o, &t, path, 0);
     }
-    map_release(&t.expected);
+    tell_missing(&t);
+    printf(t.list ? "%d passed, %d failed, %d unsupported or known to fail\n"
+                  : "%d passed, %d failed, %d unsupported\n",
+           t.of[PASSED], t.of[FAILED], t.of[UNSUPPORTED]);
+    map_release(&t.by_name);
+    budget_free(&b, t.list);
     budget_free(&b, list);
-    if (t.expecting)
-        printf("%d passed, %d failed, %d unsupported; %d not as expected\n", t.of[PASSED], t.of[FAILED], t.of[UNSUPPORTED],
-               t.unexpected);
-    else
-        printf("%d passed, %d failed, %d unsupported\n", t.of[PASSED], t.of[FAILED], t.of[UNSUPPORTED]);
-    return (t.expecting ? t.unexpected : t.of[FAILED]) ? -KILN_MISMATCH : 0;
+    return t.of[FAILED] ? -KILN_MISMATCH : 0;
 }
 
 const struct verb verb_test = { "test", "run ONNX backend tests", run };

@@ -2,21 +2,47 @@
 #ifndef KILN_TOOLS_KILN_H
 #define KILN_TOOLS_KILN_H
 
-#include "base/status.h"
+#include "base/text.h"
+#include "model/model.h"
 
 struct verb {
     const char *name;
-    const char *summary; /* half a line, for `kiln --help` */
+    const char *summary;               /* half a line, for `kiln --help` */
     int (*run)(int argc, char **argv); /* argv[0] is "kiln VERB"; returns the exit code */
 };
 
-extern const struct verb verb_test;
+extern const struct verb verb_eval, verb_figure, verb_init, verb_train;
+extern const struct verb verb_bench, verb_convert, verb_inspect, verb_ops, verb_run, verb_test;
 
-/* Prints "kiln: FILE: where: message" to stderr, and how many more errors there were; returns the exit code of the error. */
+/* Prints "kiln: FILE: where: message" to stderr, and how many more errors there were; returns the exit code of the
+ * error. */
 int tell_error(const char *file, const kiln_error *e);
 /* A diagnostic callback that prints every error and warning to stderr; `user` is the file's name or NULL. */
 void tell_diagnostic(void *user, kiln_status code, const char *where, const char *message);
 
 enum { EXIT_USAGE = 64 }; /* wrong options, as sysexits has it */
+
+/* -- open.c -------------------------------------------------------------------------------------------------------- */
+
+/* Reads a model, binary or text. Not built yet. */
+struct model *open_model(const char *path, struct report *r);
+/* Builds it. Parameters of which the file names only the initialiser get values, so that the model can be looked at and
+ * run; it may then be another one, the first is freed. */
+bool build_model(struct model **m, struct report *r);
+
+/* Puts 1 for dimensions of an input that it leaves open, or `batch` where that is the first one. */
+struct tensor closed_type(const struct value *v, int64_t batch);
+/* Fills an input that nobody gave: floats uniform in [0, 1), integers 0 or 1, false, empty strings. */
+bool random_input(struct tensor *t, const struct value *v, uint64_t seed, int64_t stream, struct arena *arena,
+                  struct report *r);
+
+/* -- options ------------------------------------------------------------------------------------------------------- */
+
+/* The argument of --NAME as a whole number from `least` to `most`; anything else ends the command with EXIT_USAGE. */
+struct argp_state;
+int64_t option_number(struct argp_state *state, const char *name, const char *arg, int64_t least, int64_t most);
+
+/* Writes a text to standard output, or tells why not: the exit code. */
+int print_text(struct text *t);
 
 #endif

@@ -21,10 +21,10 @@ struct text_options {
                      are written */
 };
 
-/* Appends the model. `options` may be NULL. Numbers are written so that they are read back exactly; raw data is written
- * as values. What the syntax has no place for (documentation of nodes, quantisation annotations, training information
- * ...) is left out and listed in a comment at the end; *lost, if not NULL, says how many such fields there were. False
- * where memory ran out. */
+/* Appends the model. `options` may be NULL. Numbers are written so that they are read back exactly (of a NaN, its sign
+ * is); raw data is written as values. What the syntax has no place for (documentation of nodes, quantisation
+ * annotations, training information ...) is left out and listed in a comment at the end; *lost, if not NULL, says how
+ * many such fields there were. False where memory ran out. */
 bool text_write_model(struct text *t, const Onnx__ModelProto *model, const struct text_options *options, int64_t *lost);
 /* "float[N,3]", "seq(int64)" */
 bool text_write_type(struct text *t, const Onnx__TypeProto *type);

@@ -35,18 +35,18 @@ static bool read_typed(struct reader *r, struct attribute_value *v)
     v->tp = read_type(r);
     if (!v->tp)
         return false;
-    named = peek(r) == '"' || peek_identifier(r, &word);
-    if (!named && peek(r) != '=' && peek(r) != '{' && peek(r) != '[')
+    named = peek_char(r) == '"' || peek_identifier(r, &word);
+    if (!named && peek_char(r) != '=' && peek_char(r) != '{' && peek_char(r) != '[')
         return true;
     v->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR;
     v->t = message_new(&onnx__tensor_proto__descriptor, r->budget, r->report);
     if (!v->t)
         return false;
+    /* Without a name it is present and empty, as the standard's parser has it. */
     if (named ? !read_name(r, &v->t->name, "the name of a tensor")
-              : !(v->t->name =
-                      message_string("", 0, r->budget, r->report))) /* as the standard's parser: present, and empty */
+              : !(v->t->name = message_string("", 0, r->budget, r->report)))
         return false;
-    match(r, '=');
+    read_match(r, '=');
     if (!read_tensor(r, v->t, v->tp))
         return false;
     message_free(v->tp, r->budget);
@@ -77,19 +77,19 @@ static bool read_single(struct reader *r, struct attribute_value *v, int expecte
     *v = (struct attribute_value){ 0 };
     if (named && peek_type(r))
         return read_typed(r, v);
-    if (named ? !peek_special(r)
-              : peek_quoted(r, '(')) { /* what follows its name tells a graph in quotes from a text */
+    /* What follows its name tells a graph in quotes from a text. */
+    if (named ? !peek_special(r) : peek_quoted(r, '(')) {
         v->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH;
         return (v->g = read_graph(r));
     }
-    if (peek(r) == '"') {
+    if (peek_char(r) == '"') {
         v->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING;
         if (!read_quoted(r, &text, &v->s.len, false))
             return false;
         v->s.data = (uint8_t *)text;
         return true;
     }
-    if (match(r, '@'))
+    if (read_match(r, '@'))
         return read_name(r, &v->reference, "the name of an attribute");
     return read_scalar(r, v, expected);
 }
@@ -103,7 +103,7 @@ static bool read_checked(struct reader *r, struct attribute_value *v, int expect
     if (!expected || v->reference || v->type == expected)
         return true;
     r->at = from;
-    peek(r);
+    peek_char(r);
     return read_fail(r, "the value is of type '%s', '%s' is needed", attribute_type_name(v->type),
                      attribute_type_name(expected));
 }
@@ -190,7 +190,7 @@ static bool read_list(struct reader *r, Onnx__AttributeProto *a)
 
     if (a->has_type && !expected)
         return read_fail(r, "a list is found, the type '%s' is needed", attribute_type_name(a->type));
-    if (match(r, ']'))
+    if (read_match(r, ']'))
         return a->has_type || read_fail(r, "an empty list needs its type: 'name: ints = []'");
     do {
         struct attribute_value v;
@@ -201,8 +201,8 @@ static bool read_list(struct reader *r, Onnx__AttributeProto *a)
         }
         expected = v.type;
         set_type(a, other_type(expected, true));
-    } while (match(r, ','));
-    return expect(r, ']', "after the values of a list");
+    } while (read_match(r, ','));
+    return read_expect(r, ']', "after the values of a list");
 }
 
 bool read_attribute(struct reader *r, Onnx__AttributeProto *a)
@@ -210,7 +210,7 @@ bool read_attribute(struct reader *r, Onnx__AttributeProto *a)
     struct attribute_value v;
     const char *word;
 
-    if (match(r, ':')) {
+    if (read_match(r, ':')) {
         const size_t n = peek_identifier(r, &word);
         const int type = n ? attribute_type(word, n) : 0;
 
@@ -219,9 +219,9 @@ bool read_attribute(struct reader *r, Onnx__AttributeProto *a)
         r->at += n;
         set_type(a, type);
     }
-    if (!expect(r, '=', "after the name of an attribute"))
+    if (!read_expect(r, '=', "after the name of an attribute"))
         return false;
-    if (match(r, '['))
+    if (read_match(r, '['))
         return read_list(r, a);
     if (!read_checked(r, &v, a->has_type ? (int)a->type : 0)) {
         release_value(r, &v);

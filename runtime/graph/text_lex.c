@@ -23,7 +23,7 @@ bool read_fail(struct reader *r, const char *format, ...)
     return false;
 }
 
-bool descend(struct reader *r, int levels, int leaves)
+bool read_descend(struct reader *r, int levels, int leaves)
 {
     if (r->depth + levels + leaves > MESSAGE_DEPTH)
         return read_fail(r, "graphs, types and attributes are nested more than %d messages deep, which is the limit",
@@ -32,7 +32,7 @@ bool descend(struct reader *r, int levels, int leaves)
     return true;
 }
 
-void ascend(struct reader *r, int levels)
+void read_ascend(struct reader *r, int levels)
 {
     r->depth -= levels;
 }
@@ -60,7 +60,7 @@ static int next(const struct reader *r)
     return r->at < r->size ? (unsigned char)r->text[r->at] : -1;
 }
 
-int peek(struct reader *r)
+int peek_char(struct reader *r)
 {
     for (;;) {
         while (is_space(next(r)))
@@ -72,9 +72,9 @@ int peek(struct reader *r)
     }
 }
 
-bool match(struct reader *r, char c)
+bool read_match(struct reader *r, char c)
 {
-    if (peek(r) != (unsigned char)c)
+    if (peek_char(r) != (unsigned char)c)
         return false;
     r->at++;
     return true;
@@ -82,7 +82,7 @@ bool match(struct reader *r, char c)
 
 bool read_expected(struct reader *r, const char *what)
 {
-    const int got = peek(r);
+    const int got = peek_char(r);
 
     if (got < 0)
         return read_fail(r, "the text ends, %s is needed", what);
@@ -93,11 +93,11 @@ bool read_expected(struct reader *r, const char *what)
     return read_fail(r, "'%c' is found, %s is needed", got, what);
 }
 
-bool expect(struct reader *r, char c, const char *where)
+bool read_expect(struct reader *r, char c, const char *where)
 {
     char what[128];
 
-    if (match(r, c))
+    if (read_match(r, c))
         return true;
     snprintf(what, sizeof what, "'%c' %s", c, where);
     return read_expected(r, what);
@@ -109,7 +109,7 @@ size_t peek_identifier(struct reader *r, const char **start)
 {
     size_t n = 0;
 
-    if (!is_letter(peek(r)))
+    if (!is_letter(peek_char(r)))
         return 0;
     *start = r->text + r->at;
     while (r->at + n < r->size && (is_letter((unsigned char)(*start)[n]) || is_digit((unsigned char)(*start)[n])))
@@ -128,7 +128,7 @@ bool read_name(struct reader *r, char **s, const char *what)
     size_t length;
 
     *s = NULL;
-    if (peek(r) == '"')
+    if (peek_char(r) == '"')
         return read_quoted(r, s, &length, true);
     length = peek_identifier(r, &start);
     if (!length)
@@ -141,11 +141,11 @@ bool peek_quoted(struct reader *r, char after)
 {
     struct reader ahead = *r;
 
-    if (!match(&ahead, '"'))
+    if (!read_match(&ahead, '"'))
         return false;
     while (next(&ahead) >= 0 && next(&ahead) != '"')
         ahead.at += next(&ahead) == '\\' ? 2 : 1;
-    return match(&ahead, '"') && match(&ahead, after);
+    return read_match(&ahead, '"') && read_match(&ahead, after);
 }
 
 bool read_quoted(struct reader *r, char **s, size_t *length, bool utf8)
@@ -153,7 +153,7 @@ bool read_quoted(struct reader *r, char **s, size_t *length, bool utf8)
     size_t from, n = 0;
 
     *s = NULL;
-    if (peek(r) != '"')
+    if (peek_char(r) != '"')
         return read_expected(r, "a text in quotes");
     from = ++r->at;
     while (next(r) >= 0 && next(r) != '"')
@@ -222,7 +222,7 @@ bool read_number(struct reader *r, struct number *n)
     size_t from, length;
 
     n->kind = NUMBER_NONE;
-    peek(r);
+    peek_char(r);
     from = r->at;
     if (next(r) == '-')
         r->at++;
@@ -305,7 +305,8 @@ bool read_int(struct reader *r, int64_t *value)
 
 /* -- messages ------------------------------------------------------------------------------------------------------ */
 
-void *append(struct reader *r, void *array, size_t *n, size_t *room, const ProtobufCMessageDescriptor *descriptor)
+void *append_message(struct reader *r, void *array, size_t *n, size_t *room,
+                     const ProtobufCMessageDescriptor *descriptor)
 {
     void **messages, *message;
 

@@ -16,15 +16,15 @@ struct reader {
 };
 
 bool read_fail(struct reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* One message deeper, `leaves` more below it that are not counted on their own; paired with ascend. */
-bool descend(struct reader *r, int levels, int leaves);
-void ascend(struct reader *r, int levels);
+/* One message deeper, `leaves` more below it that are not counted on their own; paired with read_ascend. */
+bool read_descend(struct reader *r, int levels, int leaves);
+void read_ascend(struct reader *r, int levels);
 
 /* Each skips space and comments first. */
-int peek(struct reader *r);                               /* the next character, -1 at the end */
-bool match(struct reader *r, char c);                     /* takes it if it comes next */
-bool expect(struct reader *r, char c, const char *where); /* "after the inputs of a node" */
-bool read_expected(struct reader *r, const char *what);   /* fails: something else comes next than `what` */
+int peek_char(struct reader *r);                               /* the next character, -1 at the end */
+bool read_match(struct reader *r, char c);                     /* takes it if it comes next */
+bool read_expect(struct reader *r, char c, const char *where); /* "after the inputs of a node" */
+bool read_expected(struct reader *r, const char *what);        /* fails: something else comes next than `what` */
 /* Its length; 0: no identifier comes next. It is not taken: add the length to r->at for that. */
 size_t peek_identifier(struct reader *r, const char **start);
 bool peek_special(struct reader *r);            /* does nan, inf or infinity come next? */
@@ -71,6 +71,7 @@ bool read_attribute(struct reader *r, Onnx__AttributeProto *a);
 Onnx__GraphProto *read_graph(struct reader *r);
 
 /* Appends a new message to a repeated field; `room` is the array's capacity, 0 at first. */
-void *append(struct reader *r, void *array, size_t *n, size_t *room, const ProtobufCMessageDescriptor *descriptor);
+void *append_message(struct reader *r, void *array, size_t *n, size_t *room,
+                     const ProtobufCMessageDescriptor *descriptor);
 
 #endif

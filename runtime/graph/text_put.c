@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-void put(struct writer *w, const char *s)
+void put_text(struct writer *w, const char *s)
 {
     text_add(w->text, s, strlen(s));
 }
 
-void new_line(struct writer *w)
+void put_line(struct writer *w)
 {
     text_printf(w->text, "\n%*s", 4 * w->indent, "");
 }
@@ -46,15 +46,15 @@ void put_quoted(struct writer *w, const void *bytes, size_t length)
 {
     const char *s = bytes;
 
-    put(w, "\"");
+    put_text(w, "\"");
     for (size_t from = 0, k = 0; k <= length; k++)
         if (k == length || s[k] == '"' || s[k] == '\\') {
             text_add(w->text, length ? s + from : "", k - from);
             if (k < length)
-                put(w, "\\");
+                put_text(w, "\\");
             from = k;
         }
-    put(w, "\"");
+    put_text(w, "\"");
 }
 
 void put_word(struct writer *w, const char *s)
@@ -62,7 +62,7 @@ void put_word(struct writer *w, const char *s)
     const size_t n = s ? strlen(s) : 0;
 
     if (is_identifier(s, n))
-        put(w, s);
+        put_text(w, s);
     else
         put_quoted(w, s, n);
 }
@@ -81,24 +81,24 @@ void put_name(struct writer *w, const char *s)
 void put_names(struct writer *w, char *const *names, size_t n)
 {
     for (size_t k = 0; k < n; k++) {
-        put(w, k ? ", " : "");
+        put_text(w, k ? ", " : "");
         put_name(w, names[k]);
     }
 }
 
 void put_entries(struct writer *w, Onnx__StringStringEntryProto *const *entries, size_t n)
 {
-    put(w, "[");
+    put_text(w, "[");
     for (size_t k = 0; k < n; k++) {
         const char *key = entries[k]->key ? entries[k]->key : "", *value = entries[k]->value ? entries[k]->value : "";
 
-        put(w, k ? ", " : "");
+        put_text(w, k ? ", " : "");
         put_quoted(w, key, strlen(key));
-        put(w, ": ");
+        put_text(w, ": ");
         put_quoted(w, value, strlen(value));
         leave_out_unknown(w, &entries[k]->base);
     }
-    put(w, "]");
+    put_text(w, "]");
 }
 
 /* -- types --------------------------------------------------------------------------------------------------------- */
@@ -108,30 +108,30 @@ static void put_element_type(struct writer *w, int64_t type)
     const char *name = element_type_name(type);
 
     leave_out(w, "unknown element types", !name);
-    put(w, name ? name : "undefined");
+    put_text(w, name ? name : "undefined");
 }
 
 static void put_shape(struct writer *w, const Onnx__TensorShapeProto *shape)
 {
     if (!shape) {
-        put(w, "[]");
+        put_text(w, "[]");
         return;
     }
     leave_out_unknown(w, &shape->base);
     for (size_t k = 0; k < shape->n_dim; k++) {
         const Onnx__TensorShapeProto__Dimension *d = shape->dim[k];
 
-        put(w, k ? "," : "[");
+        put_text(w, k ? "," : "[");
         if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE)
             text_printf(w->text, "%lld", (long long)d->dim_value);
         else if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM)
             put_word(w, d->dim_param);
         else
-            put(w, "?");
+            put_text(w, "?");
         leave_out(w, "denotations of dimensions", d->denotation != NULL);
         leave_out_unknown(w, &d->base);
     }
-    put(w, shape->n_dim ? "]" : "");
+    put_text(w, shape->n_dim ? "]" : "");
 }
 
 static void put_type(struct writer *w, const Onnx__TypeProto *type);
@@ -149,11 +149,11 @@ static void put_opaque(struct writer *w, const Onnx__TypeProto__Opaque *opaque)
 {
     const bool domain = opaque->domain && *opaque->domain;
 
-    put(w, "opaque(");
-    put(w, domain ? opaque->domain : "");
-    put(w, domain ? "," : "");
-    put(w, opaque->name ? opaque->name : "");
-    put(w, ")");
+    put_text(w, "opaque(");
+    put_text(w, domain ? opaque->domain : "");
+    put_text(w, domain ? "," : "");
+    put_text(w, opaque->name ? opaque->name : "");
+    put_text(w, ")");
 }
 
 static void put_type(struct writer *w, const Onnx__TypeProto *type)
@@ -166,27 +166,27 @@ static void put_type(struct writer *w, const Onnx__TypeProto *type)
         put_shape(w, type->tensor_type->shape);
         break;
     case ONNX__TYPE_PROTO__VALUE_SPARSE_TENSOR_TYPE:
-        put(w, "sparse_tensor(");
+        put_text(w, "sparse_tensor(");
         put_element_type(w, type->sparse_tensor_type->elem_type);
         put_shape(w, type->sparse_tensor_type->shape);
-        put(w, ")");
+        put_text(w, ")");
         break;
     case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
-        put(w, "seq(");
+        put_text(w, "seq(");
         put_inner_type(w, type->sequence_type->elem_type);
-        put(w, ")");
+        put_text(w, ")");
         break;
     case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE:
-        put(w, "optional(");
+        put_text(w, "optional(");
         put_inner_type(w, type->optional_type->elem_type);
-        put(w, ")");
+        put_text(w, ")");
         break;
     case ONNX__TYPE_PROTO__VALUE_MAP_TYPE:
-        put(w, "map(");
+        put_text(w, "map(");
         put_element_type(w, type->map_type->key_type);
-        put(w, ", ");
+        put_text(w, ", ");
         put_inner_type(w, type->map_type->value_type);
-        put(w, ")");
+        put_text(w, ")");
         break;
     case ONNX__TYPE_PROTO__VALUE_OPAQUE_TYPE:
         put_opaque(w, type->opaque_type);
@@ -200,7 +200,7 @@ void put_value_info(struct writer *w, const Onnx__ValueInfoProto *v)
 {
     if (v->type) {
         put_type(w, v->type);
-        put(w, v->type->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET ? "" : " ");
+        put_text(w, v->type->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET ? "" : " ");
     }
     put_name(w, v->name);
     leave_out(w, "doc_string of values", v->doc_string != NULL);
@@ -210,12 +210,12 @@ void put_value_info(struct writer *w, const Onnx__ValueInfoProto *v)
 
 void put_value_infos(struct writer *w, Onnx__ValueInfoProto *const *v, size_t n)
 {
-    put(w, "(");
+    put_text(w, "(");
     for (size_t k = 0; k < n; k++) {
-        put(w, k ? ", " : "");
+        put_text(w, k ? ", " : "");
         put_value_info(w, v[k]);
     }
-    put(w, ")");
+    put_text(w, ")");
 }
 
 /* -- numbers ------------------------------------------------------------------------------------------------------- */
@@ -389,11 +389,11 @@ static void put_values(struct writer *w, const Onnx__TensorProto *t)
     const bool raw = t->has_raw_data && layout.class != RAW_NONE;
     const size_t n = raw ? raw_count(t, layout) : typed_count(t);
 
-    put(w, "{");
+    put_text(w, "{");
     for (size_t k = 0; k < n && !w->text->failed; k++) {
-        put(w, k ? ", " : "");
+        put_text(w, k ? ", " : "");
         if (w->most > 0 && k >= (uint64_t)w->most) {
-            put(w, "...");
+            put_text(w, "...");
             break;
         }
         if (raw)
@@ -401,7 +401,7 @@ static void put_values(struct writer *w, const Onnx__TensorProto *t)
         else
             put_typed(w, t, k);
     }
-    put(w, "}");
+    put_text(w, "}");
 }
 
 void put_tensor(struct writer *w, const Onnx__TensorProto *t)
@@ -409,12 +409,12 @@ void put_tensor(struct writer *w, const Onnx__TensorProto *t)
     put_element_type(w, t->data_type);
     for (size_t d = 0; d < t->n_dims; d++)
         text_printf(w->text, "%s%lld", d ? "," : "[", (long long)t->dims[d]);
-    put(w, t->n_dims ? "] " : " ");
+    put_text(w, t->n_dims ? "] " : " ");
     if (t->name && *t->name) {
         put_name(w, t->name);
-        put(w, " ");
+        put_text(w, " ");
     }
-    put(w, "= ");
+    put_text(w, "= ");
     if (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
         put_entries(w, t->external_data, t->n_external_data);
     else

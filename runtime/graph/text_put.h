@@ -19,8 +19,8 @@ struct writer {
     struct left_out left_out[32];
 };
 
-void put(struct writer *w, const char *s);
-void new_line(struct writer *w);
+void put_text(struct writer *w, const char *s);
+void put_line(struct writer *w);
 void leave_out(struct writer *w, const char *what, size_t count);
 void leave_out_unknown(struct writer *w, const ProtobufCMessage *m);
 

@@ -30,15 +30,15 @@ static bool read_operands(struct reader *r, char ***names, size_t *n)
     size_t room = 0;
 
     do {
-        if (peek(r) == '"' || peek_identifier(r, &word)) {
+        if (peek_char(r) == '"' || peek_identifier(r, &word)) {
             if (!append_name(r, names, n, &room, "the name of a value"))
                 return false;
-        } else if (peek(r) != ',') {
+        } else if (peek_char(r) != ',') {
             return true;
         } else if (!append_empty(r, names, n, &room)) {
             return false;
         }
-    } while (match(r, ','));
+    } while (read_match(r, ','));
     return true;
 }
 
@@ -46,34 +46,34 @@ static bool read_attributes(struct reader *r, Onnx__NodeProto *node)
 {
     size_t room = 0;
 
-    if (!match(r, '<'))
+    if (!read_match(r, '<'))
         return true;
     do {
         Onnx__AttributeProto *a =
-            append(r, &node->attribute, &node->n_attribute, &room, &onnx__attribute_proto__descriptor);
+            append_message(r, &node->attribute, &node->n_attribute, &room, &onnx__attribute_proto__descriptor);
 
         if (!a || !read_name(r, &a->name, "the name of an attribute") || !read_attribute(r, a))
             return false;
-    } while (match(r, ','));
-    return expect(r, '>', "after the attributes of a node");
+    } while (read_match(r, ','));
+    return read_expect(r, '>', "after the attributes of a node");
 }
 
 static bool read_node(struct reader *r, Onnx__NodeProto *node)
 {
-    if (match(r, '[')) {
-        if (peek(r) == ']' ? !(node->name = message_string("", 0, r->budget, r->report))
-                           : !read_name(r, &node->name, "the name of a node"))
+    if (read_match(r, '[')) {
+        if (peek_char(r) == ']' ? !(node->name = message_string("", 0, r->budget, r->report))
+                                : !read_name(r, &node->name, "the name of a node"))
             return false;
-        if (!expect(r, ']', "after the name of a node"))
+        if (!read_expect(r, ']', "after the name of a node"))
             return false;
     }
-    if (!read_operands(r, &node->output, &node->n_output) || !expect(r, '=', "after the outputs of a node") ||
+    if (!read_operands(r, &node->output, &node->n_output) || !read_expect(r, '=', "after the outputs of a node") ||
         !read_dotted(r, &node->domain, &node->op_type, "the name of an operator"))
         return false;
-    if (match(r, ':') && !read_name(r, &node->overload, "the name of an overload"))
+    if (read_match(r, ':') && !read_name(r, &node->overload, "the name of an overload"))
         return false;
-    if (!read_attributes(r, node) || !expect(r, '(', "before the inputs of a node") ||
-        !read_operands(r, &node->input, &node->n_input) || !expect(r, ')', "after the inputs of a node"))
+    if (!read_attributes(r, node) || !read_expect(r, '(', "before the inputs of a node") ||
+        !read_operands(r, &node->input, &node->n_input) || !read_expect(r, ')', "after the inputs of a node"))
         return false;
     /* They may come before the inputs or after them. */
     return node->n_attribute || read_attributes(r, node);
@@ -85,14 +85,14 @@ static bool read_nodes(struct reader *r, Onnx__NodeProto ***nodes, size_t *n)
     size_t room = 0;
     bool ok = true;
 
-    if (!expect(r, '{', "before the nodes") || !descend(r, 2, 2))
+    if (!read_expect(r, '{', "before the nodes") || !read_descend(r, 2, 2))
         return false;
-    while (ok && !match(r, '}')) {
-        Onnx__NodeProto *node = append(r, nodes, n, &room, &onnx__node_proto__descriptor);
+    while (ok && !read_match(r, '}')) {
+        Onnx__NodeProto *node = append_message(r, nodes, n, &room, &onnx__node_proto__descriptor);
 
         ok = node && read_node(r, node);
     }
-    ascend(r, 2);
+    read_ascend(r, 2);
     return ok;
 }
 
@@ -103,10 +103,10 @@ static bool read_value_info(struct reader *r, Onnx__ValueInfoProto *v)
     bool ok = true;
 
     if (peek_type(r)) {
-        ok = descend(r, 1, 0);
+        ok = read_descend(r, 1, 0);
         if (ok) {
             ok = (v->type = read_type(r));
-            ascend(r, 1);
+            read_ascend(r, 1);
         }
     }
     return ok && read_name(r, &v->name, "the name of a value");
@@ -121,8 +121,8 @@ struct graph_lists {
 /* "= values" after a value's type and name. */
 static bool read_initializer(struct reader *r, struct graph_lists *l, const Onnx__ValueInfoProto *v)
 {
-    Onnx__TensorProto *t =
-        append(r, &l->graph->initializer, &l->graph->n_initializer, &l->initializers, &onnx__tensor_proto__descriptor);
+    Onnx__TensorProto *t = append_message(r, &l->graph->initializer, &l->graph->n_initializer, &l->initializers,
+                                          &onnx__tensor_proto__descriptor);
 
     return t && (t->name = message_string(v->name, strlen(v->name), r->budget, r->report)) &&
            read_tensor(r, t, v->type);
@@ -134,32 +134,33 @@ static bool read_inputs(struct reader *r, struct graph_lists *l)
     Onnx__GraphProto *g = l->graph;
     size_t room = 0;
 
-    if (!match(r, '(') || match(r, ')'))
+    if (!read_match(r, '(') || read_match(r, ')'))
         return true;
     do {
-        Onnx__ValueInfoProto *v = append(r, &g->input, &g->n_input, &room, &onnx__value_info_proto__descriptor);
+        Onnx__ValueInfoProto *v = append_message(r, &g->input, &g->n_input, &room, &onnx__value_info_proto__descriptor);
 
-        if (!v || !read_value_info(r, v) || (match(r, '=') && !read_initializer(r, l, v)))
+        if (!v || !read_value_info(r, v) || (read_match(r, '=') && !read_initializer(r, l, v)))
             return false;
-    } while (match(r, ','));
-    return expect(r, ')', "after the inputs of a graph");
+    } while (read_match(r, ','));
+    return read_expect(r, ')', "after the inputs of a graph");
 }
 
 static bool read_outputs(struct reader *r, Onnx__GraphProto *g)
 {
     size_t room = 0;
 
-    if (!expect(r, '(', "before the outputs of a graph"))
+    if (!read_expect(r, '(', "before the outputs of a graph"))
         return false;
-    if (match(r, ')'))
+    if (read_match(r, ')'))
         return true;
     do {
-        Onnx__ValueInfoProto *v = append(r, &g->output, &g->n_output, &room, &onnx__value_info_proto__descriptor);
+        Onnx__ValueInfoProto *v =
+            append_message(r, &g->output, &g->n_output, &room, &onnx__value_info_proto__descriptor);
 
         if (!v || !read_value_info(r, v))
             return false;
-    } while (match(r, ','));
-    return expect(r, ')', "after the outputs of a graph");
+    } while (read_match(r, ','));
+    return read_expect(r, ')', "after the outputs of a graph");
 }
 
 /* <initializers, which have values, and types of values inside, which have none> */
@@ -168,15 +169,15 @@ static bool read_inner(struct reader *r, struct graph_lists *l)
     Onnx__GraphProto *g = l->graph;
     size_t room = 0;
 
-    if (!match(r, '<') || match(r, '>'))
+    if (!read_match(r, '<') || read_match(r, '>'))
         return true;
     do {
         Onnx__ValueInfoProto *v =
-            append(r, &g->value_info, &g->n_value_info, &room, &onnx__value_info_proto__descriptor);
+            append_message(r, &g->value_info, &g->n_value_info, &room, &onnx__value_info_proto__descriptor);
 
         if (!v || !read_value_info(r, v))
             return false;
-        if (match(r, '=')) {
+        if (read_match(r, '=')) {
             const bool ok = read_initializer(r, l, v);
 
             g->n_value_info--;
@@ -184,13 +185,13 @@ static bool read_inner(struct reader *r, struct graph_lists *l)
             if (!ok)
                 return false;
         }
-    } while (match(r, ','));
-    return expect(r, '>', "after the initializers and value types of a graph");
+    } while (read_match(r, ','));
+    return read_expect(r, '>', "after the initializers and value types of a graph");
 }
 
 static bool expect_arrow(struct reader *r, const char *where)
 {
-    if (!expect(r, '=', where))
+    if (!read_expect(r, '=', where))
         return false;
     if (r->at < r->size && r->text[r->at] == '>') {
         r->at++;
@@ -213,11 +214,11 @@ Onnx__GraphProto *read_graph(struct reader *r)
     Onnx__GraphProto *g;
     bool ok;
 
-    if (!descend(r, 1, 2))
+    if (!read_descend(r, 1, 2))
         return NULL;
     g = message_new(&onnx__graph_proto__descriptor, r->budget, r->report);
     ok = g && read_graph_into(r, g);
-    ascend(r, 1);
+    read_ascend(r, 1);
     if (ok)
         return g;
     message_free(g, r->budget);
@@ -242,19 +243,19 @@ static bool read_opsets(struct reader *r, Onnx__OperatorSetIdProto ***opsets, si
 
     if (*n)
         return read_fail(r, "opset_import is given twice");
-    if (!expect(r, '[', "before the operator sets"))
+    if (!read_expect(r, '[', "before the operator sets"))
         return false;
-    if (match(r, ']'))
+    if (read_match(r, ']'))
         return true;
     do {
-        Onnx__OperatorSetIdProto *o = append(r, opsets, n, &room, &onnx__operator_set_id_proto__descriptor);
+        Onnx__OperatorSetIdProto *o = append_message(r, opsets, n, &room, &onnx__operator_set_id_proto__descriptor);
 
-        if (!o || !read_quoted(r, &o->domain, &length, true) || !expect(r, ':', "after a domain") ||
+        if (!o || !read_quoted(r, &o->domain, &length, true) || !read_expect(r, ':', "after a domain") ||
             !read_int(r, &o->version))
             return false;
         o->has_version = 1;
-    } while (match(r, ','));
-    return expect(r, ']', "after the operator sets");
+    } while (read_match(r, ','));
+    return read_expect(r, ']', "after the operator sets");
 }
 
 static bool read_header_int(struct reader *r, protobuf_c_boolean *has, int64_t *field)
@@ -282,7 +283,7 @@ static bool read_model_key(struct reader *r, Onnx__ModelProto *m, const char *wo
     if (is_word(word, n, "doc_string"))
         return read_header_string(r, &m->doc_string);
     if (is_word(word, n, "metadata_props") && !m->n_metadata_props)
-        return expect(r, '[', "before the metadata") && read_entries(r, &m->metadata_props, &m->n_metadata_props);
+        return read_expect(r, '[', "before the metadata") && read_entries(r, &m->metadata_props, &m->n_metadata_props);
     return read_fail(r, "'%.*s' is no key of a model, or is given twice", (int)(n < 64 ? n : 64), word);
 }
 
@@ -302,7 +303,7 @@ static bool read_function_key(struct reader *r, Onnx__FunctionProto *f, const ch
 /* One of the two messages is NULL. */
 static bool read_header(struct reader *r, Onnx__ModelProto *m, Onnx__FunctionProto *f)
 {
-    if (!match(r, '<'))
+    if (!read_match(r, '<'))
         return true;
     do {
         const char *word;
@@ -311,10 +312,11 @@ static bool read_header(struct reader *r, Onnx__ModelProto *m, Onnx__FunctionPro
         if (!n)
             return read_expected(r, "a key such as opset_import");
         r->at += n;
-        if (!expect(r, ':', "after a key") || !(m ? read_model_key(r, m, word, n) : read_function_key(r, f, word, n)))
+        if (!read_expect(r, ':', "after a key") ||
+            !(m ? read_model_key(r, m, word, n) : read_function_key(r, f, word, n)))
             return false;
-    } while (match(r, ','));
-    return expect(r, '>', "after the keys");
+    } while (read_match(r, ','));
+    return read_expect(r, '>', "after the keys");
 }
 
 /* -- functions ----------------------------------------------------------------------------------------------------- */
@@ -330,7 +332,7 @@ static bool read_function_attributes(struct reader *r, struct function_lists *l)
 {
     Onnx__FunctionProto *f = l->function;
 
-    if (!match(r, '<'))
+    if (!read_match(r, '<'))
         return true;
     do {
         Onnx__AttributeProto *a;
@@ -338,11 +340,12 @@ static bool read_function_attributes(struct reader *r, struct function_lists *l)
 
         if (!append_name(r, &f->attribute, &f->n_attribute, &l->attributes, "the name of an attribute"))
             return false;
-        if (peek(r) != ':' && peek(r) != '=')
+        if (peek_char(r) != ':' && peek_char(r) != '=')
             continue;
         name = f->attribute[--f->n_attribute];
         f->attribute[f->n_attribute] = NULL;
-        a = append(r, &f->attribute_proto, &f->n_attribute_proto, &l->defaults, &onnx__attribute_proto__descriptor);
+        a = append_message(r, &f->attribute_proto, &f->n_attribute_proto, &l->defaults,
+                           &onnx__attribute_proto__descriptor);
         if (!a) {
             budget_free(r->budget, name);
             return false;
@@ -350,8 +353,8 @@ static bool read_function_attributes(struct reader *r, struct function_lists *l)
         a->name = name;
         if (!read_attribute(r, a))
             return false;
-    } while (match(r, ','));
-    return expect(r, '>', "after the attributes of a function");
+    } while (read_match(r, ','));
+    return read_expect(r, '>', "after the attributes of a function");
 }
 
 /* Inputs or outputs: names, with a type that becomes a value_info if one is given. */
@@ -360,15 +363,15 @@ static bool read_formals(struct reader *r, struct function_lists *l, char ***nam
     Onnx__FunctionProto *f = l->function;
     size_t room = 0;
 
-    if (!expect(r, '(', "before the inputs or outputs of a function"))
+    if (!read_expect(r, '(', "before the inputs or outputs of a function"))
         return false;
-    if (match(r, ')'))
+    if (read_match(r, ')'))
         return true;
     do {
         Onnx__ValueInfoProto *v = NULL;
 
         if (peek_type(r)) {
-            v = append(r, &f->value_info, &f->n_value_info, &l->values, &onnx__value_info_proto__descriptor);
+            v = append_message(r, &f->value_info, &f->n_value_info, &l->values, &onnx__value_info_proto__descriptor);
             if (!v || !(v->type = read_type(r)))
                 return false;
         }
@@ -376,24 +379,24 @@ static bool read_formals(struct reader *r, struct function_lists *l, char ***nam
             return false;
         if (v && !(v->name = message_string((*names)[*n - 1], strlen((*names)[*n - 1]), r->budget, r->report)))
             return false;
-    } while (match(r, ','));
-    return expect(r, ')', "after the inputs or outputs of a function");
+    } while (read_match(r, ','));
+    return read_expect(r, ')', "after the inputs or outputs of a function");
 }
 
 static bool read_function_values(struct reader *r, struct function_lists *l)
 {
     Onnx__FunctionProto *f = l->function;
 
-    if (!match(r, '<') || match(r, '>'))
+    if (!read_match(r, '<') || read_match(r, '>'))
         return true;
     do {
         Onnx__ValueInfoProto *v =
-            append(r, &f->value_info, &f->n_value_info, &l->values, &onnx__value_info_proto__descriptor);
+            append_message(r, &f->value_info, &f->n_value_info, &l->values, &onnx__value_info_proto__descriptor);
 
         if (!v || !read_value_info(r, v))
             return false;
-    } while (match(r, ','));
-    return expect(r, '>', "after the value types of a function");
+    } while (read_match(r, ','));
+    return read_expect(r, '>', "after the value types of a function");
 }
 
 static bool read_function(struct reader *r, Onnx__FunctionProto *f)
@@ -401,14 +404,14 @@ static bool read_function(struct reader *r, Onnx__FunctionProto *f)
     struct function_lists l = { .function = f };
     bool ok;
 
-    if (!descend(r, 1, 2))
+    if (!read_descend(r, 1, 2))
         return false;
     ok = read_header(r, NULL, f) && read_name(r, &f->name, "the name of a function") &&
          read_function_attributes(r, &l) && read_formals(r, &l, &f->input, &f->n_input) &&
          expect_arrow(r, "between the inputs and the outputs of a function") &&
          read_formals(r, &l, &f->output, &f->n_output) && read_function_values(r, &l) &&
          read_nodes(r, &f->node, &f->n_node);
-    ascend(r, 1);
+    read_ascend(r, 1);
     return ok;
 }
 
@@ -420,8 +423,9 @@ static bool read_model(struct reader *r, Onnx__ModelProto *m)
 
     if (!read_header(r, m, NULL) || !(m->graph = read_graph(r)))
         return false;
-    while (peek(r) >= 0) {
-        Onnx__FunctionProto *f = append(r, &m->functions, &m->n_functions, &room, &onnx__function_proto__descriptor);
+    while (peek_char(r) >= 0) {
+        Onnx__FunctionProto *f =
+            append_message(r, &m->functions, &m->n_functions, &room, &onnx__function_proto__descriptor);
 
         if (!f || !read_function(r, f))
             return false;
@@ -433,7 +437,7 @@ bool text_is_model(const void *bytes, size_t size)
 {
     struct reader r = { .text = bytes, .size = size };
 
-    return peek(&r) == '<';
+    return peek_char(&r) == '<';
 }
 
 Onnx__ModelProto *text_read_model(const char *text, size_t size, struct budget *b, struct report *report)

@@ -59,9 +59,9 @@ static bool read_dimension(struct reader *r, Onnx__TensorShapeProto__Dimension *
     const char *word;
     char *name;
 
-    if (match(r, '?'))
+    if (read_match(r, '?'))
         return true;
-    if (peek(r) == '"' || peek_identifier(r, &word)) {
+    if (peek_char(r) == '"' || peek_identifier(r, &word)) {
         if (!read_name(r, &name, "the name of a dimension"))
             return false;
         d->dim_param = name;
@@ -78,21 +78,21 @@ static bool read_dimension(struct reader *r, Onnx__TensorShapeProto__Dimension *
 static bool read_shape(struct reader *r, Onnx__TensorShapeProto **shape)
 {
     size_t room = 0;
-    const bool bracket = match(r, '[');
+    const bool bracket = read_match(r, '[');
 
-    if (bracket && match(r, ']'))
+    if (bracket && read_match(r, ']'))
         return true;
     *shape = message_new(&onnx__tensor_shape_proto__descriptor, r->budget, r->report);
     if (!*shape || !bracket)
         return *shape != NULL;
     do {
-        Onnx__TensorShapeProto__Dimension *d =
-            append(r, &(*shape)->dim, &(*shape)->n_dim, &room, &onnx__tensor_shape_proto__dimension__descriptor);
+        Onnx__TensorShapeProto__Dimension *d = append_message(r, &(*shape)->dim, &(*shape)->n_dim, &room,
+                                                              &onnx__tensor_shape_proto__dimension__descriptor);
 
         if (!d || !read_dimension(r, d))
             return false;
-    } while (match(r, ','));
-    return expect(r, ']', "after the dimensions of a tensor");
+    } while (read_match(r, ','));
+    return read_expect(r, ']', "after the dimensions of a tensor");
 }
 
 static bool read_element_type(struct reader *r, int32_t *type)
@@ -162,7 +162,7 @@ static bool read_map_type(struct reader *r, Onnx__TypeProto *type)
     type->map_type = t;
     type->value_case = ONNX__TYPE_PROTO__VALUE_MAP_TYPE;
     t->has_key_type = 1;
-    return read_element_type(r, &t->key_type) && expect(r, ',', "after the key type of a map") &&
+    return read_element_type(r, &t->key_type) && read_expect(r, ',', "after the key type of a map") &&
            (t->value_type = read_type(r));
 }
 
@@ -195,7 +195,7 @@ bool read_dotted(struct reader *r, char **domain, char **name, const char *what)
     *domain = message_string("", 0, r->budget, r->report);
     if (!*domain || !read_name(r, name, what))
         return false;
-    while (match(r, '.')) {
+    while (read_match(r, '.')) {
         const bool joined = join(r, domain, *name);
 
         *name = NULL;
@@ -215,11 +215,11 @@ static bool read_opaque_type(struct reader *r, Onnx__TypeProto *type)
         return false;
     type->opaque_type = t;
     type->value_case = ONNX__TYPE_PROTO__VALUE_OPAQUE_TYPE;
-    if (peek(r) == ')')
+    if (peek_char(r) == ')')
         return true;
     if (!read_dotted(r, &t->domain, &last, "the name of an opaque type") || !join(r, &t->domain, last))
         return false;
-    if (match(r, ','))
+    if (read_match(r, ','))
         return read_name(r, &t->name, "the name of an opaque type");
     t->name = t->domain;
     t->domain = NULL;
@@ -241,8 +241,8 @@ static bool read_type_into(struct reader *r, Onnx__TypeProto *type)
     for (size_t k = 0; n && k < sizeof kinds / sizeof *kinds; k++)
         if (is_word(word, n, kinds[k].word)) {
             r->at += n;
-            return expect(r, '(', "after the name of the type") && kinds[k].read(r, type) &&
-                   expect(r, ')', "after the type");
+            return read_expect(r, '(', "after the name of the type") && kinds[k].read(r, type) &&
+                   read_expect(r, ')', "after the type");
         }
     return read_tensor_type(r, type);
 }
@@ -253,11 +253,11 @@ Onnx__TypeProto *read_type(struct reader *r)
     bool ok;
 
     /* A TypeProto and what its kind holds; below a tensor's, its shape and dimensions. */
-    if (!descend(r, 2, 2))
+    if (!read_descend(r, 2, 2))
         return NULL;
     type = message_new(&onnx__type_proto__descriptor, r->budget, r->report);
     ok = type && read_type_into(r, type);
-    ascend(r, 2);
+    read_ascend(r, 2);
     if (ok)
         return type;
     message_free(type, r->budget);
@@ -270,17 +270,17 @@ bool read_entries(struct reader *r, Onnx__StringStringEntryProto ***entries, siz
 {
     size_t room = 0, length;
 
-    if (match(r, ']'))
+    if (read_match(r, ']'))
         return true;
     do {
         Onnx__StringStringEntryProto *entry =
-            append(r, entries, n, &room, &onnx__string_string_entry_proto__descriptor);
+            append_message(r, entries, n, &room, &onnx__string_string_entry_proto__descriptor);
 
-        if (!entry || !read_quoted(r, &entry->key, &length, true) || !expect(r, ':', "after a key") ||
+        if (!entry || !read_quoted(r, &entry->key, &length, true) || !read_expect(r, ':', "after a key") ||
             !read_quoted(r, &entry->value, &length, true))
             return false;
-    } while (match(r, ','));
-    return expect(r, ']', "after the entries");
+    } while (read_match(r, ','));
+    return read_expect(r, ']', "after the entries");
 }
 
 /* Room for one more value of a repeated field, which is returned; NULL when there is none. */
@@ -415,16 +415,16 @@ bool read_tensor(struct reader *r, Onnx__TensorProto *t, const Onnx__TypeProto *
 
     if (!read_tensor_shape(r, t, type))
         return false;
-    if (match(r, '[')) {
+    if (read_match(r, '[')) {
         t->has_data_location = 1;
         t->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
         return read_entries(r, &t->external_data, &t->n_external_data);
     }
-    if (!match(r, '{') || match(r, '}'))
+    if (!read_match(r, '{') || read_match(r, '}'))
         return true;
     do
         if (!read_value(r, t, &room))
             return false;
-    while (match(r, ','));
-    return expect(r, '}', "after the values of a tensor");
+    while (read_match(r, ','));
+    return read_expect(r, '}', "after the values of a tensor");
 }

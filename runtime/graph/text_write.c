@@ -38,12 +38,12 @@ static int type_of(const Onnx__AttributeProto *a)
 /* Writes `count` values as a list; `body` puts the k-th. */
 #define PUT_LIST(count, body)                                                                                          \
     do {                                                                                                               \
-        put(w, "[");                                                                                                   \
+        put_text(w, "[");                                                                                              \
         for (size_t k = 0; k < (count) && !w->text->failed; k++) {                                                     \
-            put(w, k ? ", " : "");                                                                                     \
+            put_text(w, k ? ", " : "");                                                                                \
             body;                                                                                                      \
         }                                                                                                              \
-        put(w, "]");                                                                                                   \
+        put_text(w, "]");                                                                                              \
     } while (0)
 
 static void put_list(struct writer *w, const Onnx__AttributeProto *a, int type)
@@ -123,9 +123,9 @@ static void put_attribute(struct writer *w, const Onnx__AttributeProto *a, int t
     put_word(w, a->name);
     if (name)
         text_printf(w->text, ": %s", name);
-    put(w, " = ");
+    put_text(w, " = ");
     if (a->ref_attr_name) {
-        put(w, "@");
+        put_text(w, "@");
         put_word(w, a->ref_attr_name);
     } else {
         put_attribute_value(w, a, type);
@@ -141,7 +141,7 @@ static void put_attributes(struct writer *w, char *const *names, size_t n_names,
     const char *before = " <";
 
     for (size_t k = 0; k < n_names; k++, before = ", ") {
-        put(w, before);
+        put_text(w, before);
         put_word(w, names[k]);
     }
     for (size_t k = 0; k < n; k++) {
@@ -151,11 +151,11 @@ static void put_attributes(struct writer *w, char *const *names, size_t n_names,
             leave_out(w, "sparse or incomplete attributes", 1);
             continue;
         }
-        put(w, before);
+        put_text(w, before);
         put_attribute(w, a[k], type);
         before = ", ";
     }
-    put(w, before[0] == ',' ? ">" : "");
+    put_text(w, before[0] == ',' ? ">" : "");
 }
 
 /* -- nodes and graphs ---------------------------------------------------------------------------------------------- */
@@ -176,7 +176,7 @@ static void put_domain(struct writer *w, const char *domain)
             break;
         p += n + 1;
     }
-    put(w, domain);
+    put_text(w, domain);
 }
 
 static void put_node(struct writer *w, const Onnx__NodeProto *node)
@@ -186,26 +186,26 @@ static void put_node(struct writer *w, const Onnx__NodeProto *node)
     for (size_t k = 0; k < node->n_attribute; k++)
         has_graph = has_graph || node->attribute[k]->g || node->attribute[k]->n_graphs;
     if (node->name) {
-        put(w, "[");
+        put_text(w, "[");
         put_name(w, node->name);
-        put(w, "] ");
+        put_text(w, "] ");
     }
     put_names(w, node->output, node->n_output);
-    put(w, node->n_output ? " = " : "= ");
+    put_text(w, node->n_output ? " = " : "= ");
     if (node->domain && *node->domain) {
         put_domain(w, node->domain);
-        put(w, ".");
+        put_text(w, ".");
     }
     put_word(w, node->op_type);
     if (node->overload && *node->overload) {
-        put(w, ":");
+        put_text(w, ":");
         put_word(w, node->overload);
     }
     if (!has_graph)
         put_attributes(w, NULL, 0, node->attribute, node->n_attribute);
-    put(w, " (");
+    put_text(w, " (");
     put_names(w, node->input, node->n_input);
-    put(w, ")");
+    put_text(w, ")");
     if (has_graph) /* last, so that what the node takes is seen before its subgraphs */
         put_attributes(w, NULL, 0, node->attribute, node->n_attribute);
     leave_out(w, "doc_string of nodes", node->doc_string != NULL);
@@ -216,15 +216,15 @@ static void put_node(struct writer *w, const Onnx__NodeProto *node)
 
 static void put_nodes(struct writer *w, Onnx__NodeProto *const *nodes, size_t n)
 {
-    put(w, "{");
+    put_text(w, "{");
     w->indent++;
     for (size_t k = 0; k < n && !w->text->failed; k++) {
-        new_line(w);
+        put_line(w);
         put_node(w, nodes[k]);
     }
     w->indent--;
-    new_line(w);
-    put(w, "}");
+    put_line(w);
+    put_text(w, "}");
 }
 
 /* Initializers and types of values inside, one a line. */
@@ -235,30 +235,30 @@ static void put_inner(struct writer *w, Onnx__TensorProto *const *initializers, 
 
     if (!n)
         return;
-    put(w, " <");
+    put_text(w, " <");
     w->indent++;
     for (size_t k = 0; k < n && !w->text->failed; k++) {
-        new_line(w);
+        put_line(w);
         if (k < n_initializers)
             put_tensor(w, initializers[k]);
         else
             put_value_info(w, values[k - n_initializers]);
-        put(w, k + 1 < n ? "," : "");
+        put_text(w, k + 1 < n ? "," : "");
     }
     w->indent--;
-    new_line(w);
-    put(w, ">");
+    put_line(w);
+    put_text(w, ">");
 }
 
 static void put_graph(struct writer *w, const Onnx__GraphProto *g)
 {
     put_name(w, g->name);
-    put(w, " ");
+    put_text(w, " ");
     put_value_infos(w, g->input, g->n_input);
-    put(w, " => ");
+    put_text(w, " => ");
     put_value_infos(w, g->output, g->n_output);
     put_inner(w, g->initializer, g->n_initializer, g->value_info, g->n_value_info);
-    put(w, " ");
+    put_text(w, " ");
     put_nodes(w, g->node, g->n_node);
     leave_out(w, "doc_string of graphs", g->doc_string != NULL);
     leave_out(w, "metadata_props of graphs", g->n_metadata_props);
@@ -306,18 +306,18 @@ static void put_function(struct writer *w, const Onnx__FunctionProto *f)
     put_key_string(w, &any, "overload", f->overload);
     put_opsets(w, &any, f->opset_import, f->n_opset_import);
     put_key_string(w, &any, "doc_string", f->doc_string);
-    put(w, any ? "\n>\n" : "");
+    put_text(w, any ? "\n>\n" : "");
     put_name(w, f->name);
     put_attributes(w, f->attribute, f->n_attribute, f->attribute_proto, f->n_attribute_proto);
-    put(w, " (");
+    put_text(w, " (");
     put_names(w, f->input, f->n_input);
-    put(w, ") => (");
+    put_text(w, ") => (");
     put_names(w, f->output, f->n_output);
-    put(w, ")");
+    put_text(w, ")");
     put_inner(w, NULL, 0, f->value_info, f->n_value_info);
-    put(w, " ");
+    put_text(w, " ");
     put_nodes(w, f->node, f->n_node);
-    put(w, "\n");
+    put_text(w, "\n");
     leave_out(w, "metadata_props of functions", f->n_metadata_props);
     leave_out_unknown(w, &f->base);
 }
@@ -343,12 +343,12 @@ static void put_model(struct writer *w, const Onnx__ModelProto *m)
         put_key(w, &any, "metadata_props");
         put_entries(w, m->metadata_props, m->n_metadata_props);
     }
-    put(w, any ? "\n>\n" : "");
+    put_text(w, any ? "\n>\n" : "");
     if (m->graph)
         put_graph(w, m->graph);
-    put(w, "\n");
+    put_text(w, "\n");
     for (size_t k = 0; k < m->n_functions && !w->text->failed; k++) {
-        put(w, "\n");
+        put_text(w, "\n");
         put_function(w, m->functions[k]);
     }
     leave_out(w, "training_info", m->n_training_info);
@@ -368,7 +368,7 @@ static int64_t put_left_out(struct writer *w)
                     w->left_out[k].what);
         lost += w->left_out[k].count;
     }
-    put(w, lost ? "\n" : "");
+    put_text(w, lost ? "\n" : "");
     return lost;
 }
 

@@ -9,9 +9,9 @@ enum { MOST_SLICES = 16, FEW = 32768 };
 struct sums {
     const struct kernels *k;
     struct norm_shape s;
-    bool wide;            /* double */
-    const void *x, *g;    /* g NULL: moments of x - mean, else sums of g and g * (x - mean) */
-    const void *mean;     /* NULL is 0; only where `zero` has enough of them, or wide */
+    bool wide;         /* double */
+    const void *x, *g; /* g NULL: moments of x - mean, else sums of g and g * (x - mean) */
+    const void *mean;
     double *partial;      /* [slices][2][channels] */
     int64_t slices, each; /* images of a slice */
 };
@@ -126,17 +126,16 @@ void batch_moments(const struct kernels *k, struct pool *pool, const struct norm
     const double count = (double)s->batch * (double)s->spatial;
 
     for (int64_t c = 0; c < s->channels; c++) /* a first guess: the first element */
-        write(wide, mean, c, s->batch * s->spatial ? read(wide, x, c * s->spatial) : 0);
+        write(wide, mean, c, count > 0 ? read(wide, x, c * s->spatial) : 0);
     run_sums(pool, &p);
     for (int64_t c = 0; c < s->channels; c++)
         write(wide, mean, c, read(wide, mean, c) + p.partial[c] / count);
     run_sums(pool, &p);
     for (int64_t c = 0; c < s->channels; c++) {
-        const double rest = p.partial[c] / count;
+        const double rest = p.partial[c] / count, v = p.partial[s->channels + c] / count - rest * rest;
 
-        write(wide, var, c, fmax(0, p.partial[s->channels + c] / count - rest * rest));
-        if (isnan(p.partial[s->channels + c]))
-            write(wide, var, c, p.partial[s->channels + c]);
+        write(wide, mean, c, read(wide, mean, c) + rest);
+        write(wide, var, c, v < 0 ? 0 : v);
     }
 }
 

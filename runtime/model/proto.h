@@ -4,8 +4,7 @@
 
 #include "model/scan.h"
 
-/* Scans and unpacks. `limits` may be NULL; what is left of the budget bounds the memory in any case. NULL on failure.
- */
+/* Scans and unpacks. `limits` may be NULL; what is left of the budget is a limit in any case. NULL on failure. */
 Onnx__ModelProto *proto_unpack_model(const uint8_t *bytes, size_t size, const struct scan_limits *limits,
                                      struct budget *b, struct report *r);
 void *proto_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,

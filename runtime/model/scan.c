@@ -385,14 +385,26 @@ static bool read_field(struct scan *s)
     return f->field ? read_known(s, f, wire) : read_unknown(s, wire);
 }
 
+static struct scan_limits or_usual(const struct scan_limits *limits)
+{
+    struct scan_limits l = limits ? *limits : (struct scan_limits)SCAN_LIMITS_INIT;
+
+    if (l.depth <= 0 || l.depth > MESSAGE_DEPTH)
+        l.depth = MESSAGE_DEPTH;
+    if (l.messages <= 0)
+        l.messages = 1 << 24;
+    if (l.fields <= 0)
+        l.fields = 1 << 26;
+    if (l.unknown <= 0)
+        l.unknown = 1 << 16;
+    return l;
+}
+
 bool scan_message(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,
                   const struct scan_limits *limits, struct report *r)
 {
-    static const struct scan_limits usual = SCAN_LIMITS_INIT;
-    struct scan s = { .at = bytes, .limits = limits ? *limits : usual, .report = r };
+    struct scan s = { .at = bytes, .limits = or_usual(limits), .report = r };
 
-    if (s.limits.depth < 1 || s.limits.depth > MESSAGE_DEPTH)
-        s.limits.depth = MESSAGE_DEPTH;
     if (!size && descriptor == &onnx__model_proto__descriptor)
         return fail(r, KILN_BAD_MODEL, NULL, "there are 0 bytes, a model is needed");
     if (size >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b)

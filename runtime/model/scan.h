@@ -9,21 +9,21 @@
 
 #include "graph/message.h"
 
+/* 0 is the usual limit. */
 struct scan_limits {
-    int depth;        /* of messages, the outermost counting 1; at most MESSAGE_DEPTH */
-    int64_t messages; /* in all */
-    int64_t fields;   /* in all; the values of a packed field count as one */
-    int64_t unknown;  /* fields that the schema does not know */
-    size_t memory;    /* what unpacking would need, in bytes; 0 is no limit */
+    int depth;        /* of messages, the outermost counting 1; at most, and usually, MESSAGE_DEPTH */
+    int64_t messages; /* in all; 2^24 */
+    int64_t fields;   /* in all, the values of a packed field counting as one; 2^26 */
+    int64_t unknown;  /* fields that the schema does not know; 2^16 */
+    size_t memory;    /* what the unpacked message will take, in bytes; none */
 };
 
 #define SCAN_LIMITS_INIT                                                                                               \
     {                                                                                                                  \
-        .depth = MESSAGE_DEPTH, .messages = 1 << 24, .fields = 1 << 26, .unknown = 1 << 16, .memory = 0                \
+        0                                                                                                              \
     }
 
-/* `limits` may be NULL for the above. The place of an error is the path of its field: "graph.node[12].attribute[0].t".
- */
+/* `limits` may be NULL. The place of an error is the path of its field: "graph.node[12].attribute[0].t". */
 bool scan_model(const uint8_t *bytes, size_t size, const struct scan_limits *limits, struct report *r);
 /* The same for any message, such as a TensorProto in a file of its own. */
 bool scan_message(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,

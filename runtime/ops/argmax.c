@@ -1,13 +1,16 @@
 /* ArgMax, https://onnx.ai/onnx/operators/onnx__ArgMax.html
  *
- * The index of the greatest element along `axis`: the first of several, or the last with select_last_index. NaN is greater than all numbers,
- * as in numpy. Piecewise constant: its gradient is zero, no gradient flows.
+ * The index of the greatest element along `axis`: the first of several, or the last with select_last_index. NaN is
+ * greater than all numbers, as in numpy. Piecewise constant: its gradient is zero, no gradient flows.
  */
 #include "ops/op.h"
 #include "tensor/half.h"
 #include <math.h>
 
-enum { COLUMNS = 64, BLOCK = 512 }; /* elements that stand side by side and are compared together; halves that are widened together */
+enum {
+    COLUMNS = 64,
+    BLOCK = 512
+}; /* elements that stand side by side and are compared together; halves that are widened together */
 
 #define is_nan     isnan
 #define real       float
@@ -48,7 +51,8 @@ struct argmax {
     bool keepdims, last;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse_1(struct parse *p, void *attrs)
 {
@@ -67,7 +71,8 @@ static bool parse_12(struct parse *p, void *attrs)
     return parse_1(p, attrs);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -89,12 +94,15 @@ static bool infer(struct infer *i)
     return set_out(i, 0, I64, rank, dims);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 typedef void columns_fn(const void *x, int64_t n, int64_t columns, int64_t stride, bool last, int64_t *at);
 
-/* Halves are widened in blocks of as many rows as fit; a later block's winner is compared with that of the earlier ones. */
-static void columns_half(enum dtype dtype, const uint16_t *x, int64_t n, int64_t columns, int64_t stride, bool last, int64_t *at)
+/* Halves are widened in blocks of as many rows as fit; a later block's winner is compared with that of the earlier
+ * ones. */
+static void columns_half(enum dtype dtype, const uint16_t *x, int64_t n, int64_t columns, int64_t stride, bool last,
+                         int64_t *at)
 {
     const int64_t rows = BLOCK / columns;
     float block[BLOCK], best[COLUMNS];
@@ -183,19 +191,24 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool gradient(struct backward *b)
 {
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 #define CASES                                                                                                          \
     { "f32[3,4]", "", "i64[1,4]", 0 }, { "f64[3,4,5]", "axis=1 keepdims=0", "i64[3,5]", 0 },                           \
         { "i8[7,70]", "keepdims=0", "i64[70]", 0 }, { "f16[2,600]", "axis=1", "i64[2,1]", 0 },                         \
-        { "u64[5]", "keepdims=0", "i64[]", 0 }, { "f32[0,3]", "axis=1", "i64[0,1]", 0 }
+        { "u64[5]", "keepdims=0", "i64[]", 0 },                                                                        \
+    {                                                                                                                  \
+        "f32[0,3]", "axis=1", "i64[0,1]", 0                                                                            \
+    }
 
 static const struct op_case cases_1[] = { CASES, { 0 } };
 static const struct op_case cases_11[] = { CASES, { "i32[3,4]", "axis=-1", "i64[3,1]", 0 }, { 0 } };
@@ -216,6 +229,9 @@ static const struct op_case cases_12[] = {
 const struct op op_argmax = {
     .name = "ArgMax",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(13, " bf16", parse_12, cases_12), ROW(12, "", parse_12, cases_12),
-                                     ROW(11, "", parse_1, cases_11), ROW(1, "", parse_1, cases_1), { 0 } },
+    .defs = (const struct op_def[]){ ROW(13, " bf16", parse_12, cases_12),
+                                     ROW(12, "", parse_12, cases_12),
+                                     ROW(11, "", parse_1, cases_11),
+                                     ROW(1, "", parse_1, cases_1),
+                                     { 0 } },
 };

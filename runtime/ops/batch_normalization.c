@@ -9,7 +9,7 @@
  *   dbias = sum g      dscale = sum g * xhat      dx = scale * invstd * (g - dbias / n - xhat * dscale / n);
  * in inference (a frozen layer) mean and var are inputs like others, so
  *   dx = scale * invstd * g      dmean = -scale * invstd * dbias      dvar = -scale * invstd^2 * dscale / 2.
- * Running statistics are state: no gradient flows back from them. All is computed in float, or in double where x is double. */
+ * A gradient of the statistics that training makes adds dmean / n + dvar * 2 * (x - mean) / n to dx. All is computed in float, or in double where x is double. */
 #include "kernels/norm.h"
 #include "ops/compute.h"
 #include "ops/op.h"
@@ -318,6 +318,53 @@ static const struct op op_grad = {
         },
 };
 
+/* v, one value for each channel, scaled, in the type of X and in a shape that broadcasts to it. */
+static struct value *for_channels(struct backward *b, struct value *v, enum dtype from, double factor)
+{
+    const struct batch_norm *a = attrs_of(b);
+    const struct tensor *x = type_in(b, X);
+    struct emitter *e = emitter_of(b);
+    int64_t dims[MAX_RANK];
+
+    for (int d = 0; d < x->rank; d++)
+        dims[d] = d == 1 || (a->each && d > 1) ? x->dims[d] : 1;
+    if (from != x->dtype)
+        v = emit(e, "Cast", x->dtype == F64 ? "to=11" : x->dtype == F16 ? "to=10" : x->dtype == BF16 ? "to=16" : "to=1", 1, v);
+    v = emit(e, "Reshape", NULL, 2, v, emit_ints(e, x->rank, dims));
+    return emit(e, "Mul", NULL, 2, v, emit_scalar(e, x->dtype, factor));
+}
+
+/* What comes back through the statistics that training makes, if anything does: rare, so by standard nodes. */
+static void statistics_gradient(struct backward *b)
+{
+    const struct batch_norm *a = attrs_of(b);
+    const struct tensor *x = type_in(b, X);
+    const struct norm_shape n = shape_of(a, x);
+    const double values = (double)(n.batch * n.spatial), fresh = 1 - (double)a->momentum;
+    struct emitter *e = emitter_of(b);
+
+    for (int k = RUNNING_MEAN; k < kept_of(a); k++) {
+        const bool running = k <= RUNNING_VAR, mean = k == RUNNING_MEAN || k == SAVED_MEAN;
+        const enum dtype type = type_in(b, MEAN)->dtype;
+        struct value *g = upstream(b, k), *centred;
+
+        if (!g)
+            continue;
+        if (running && wants(b, mean ? MEAN : VAR))
+            give(b, mean ? MEAN : VAR, emit(e, "Mul", NULL, 2, g, emit_scalar(e, type, (double)a->momentum)));
+        if (!wants(b, X))
+            continue;
+        g = for_channels(b, g, type, (running ? fresh : 1) * (mean ? 1 : 2) / values);
+        if (mean) {
+            give(b, X, emit(e, "Expand", NULL, 2, g, emit_ints(e, x->rank, x->dims)));
+            continue;
+        }
+        centred = for_channels(b, forward_out(b, kept_of(a)), dtype_compute(x->dtype), 1);
+        centred = emit(e, "Sub", NULL, 2, forward_in(b, X), centred);
+        give(b, X, emit(e, "Mul", NULL, 2, centred, g));
+    }
+}
+
 /* One private node, because both reductions and dX share passes over X and G. */
 static bool gradient(struct backward *b)
 {
@@ -326,8 +373,10 @@ static bool gradient(struct backward *b)
     struct value *d[VAR + 1], *in[GRAD_INVSTD + 1];
     bool want[VAR + 1];
 
+    if (a->training)
+        statistics_gradient(b);
     if (!upstream(b, Y))
-        return true;
+        return backward_ok(b);
     in[GRAD_Y] = upstream(b, Y);
     in[GRAD_X] = forward_in(b, X);
     in[GRAD_SCALE] = forward_in(b, SCALE);

@@ -1,9 +1,10 @@
 /* One loop of a binary operator, for one type; included once for each. Needs
  *   LOOP        its name
  *   T           the type of both operands
- *   W           the type for sums and products: T for floats, an unsigned type of at least 32 bits for integers, which
- * wraps around; T where it is not defined RESULT      the type of y; T where it is not defined EXPR(a, b)  y; may use
- * alpha, beta and zero (a 0 that no compiler compares with) and forgets LOOP, T and W. */
+ *   W           an unsigned type of at least 32 bits for integers, which wraps around; T where it is not defined
+ *   RESULT      the type of y; T where it is not defined
+ *   EXPR(a, b)  y; may use alpha, beta and zero (a 0 that no compiler compares with)
+ * and forgets LOOP, T and W. */
 #ifndef W
 #define W T
 #endif

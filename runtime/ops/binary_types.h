@@ -1,6 +1,8 @@
-/* The loops of a binary operator for every type of number, in the table `loops`. Needs EXPR(a, b), as in binary_body.h;
- * further LOOP_F32  a loop for float that exists already RESULT    the type of y, where it is not that of the operands
- *   ONLY_REAL no integers */
+/* The loops of a binary operator for every type of number, in the table `loops`. Needs
+ *   EXPR(a, b)  as in binary_body.h
+ *   LOOP_F32    a loop for float that exists already; made here where it is not defined
+ *   RESULT      the type of y, where it is not that of the operands
+ *   ONLY_REAL   defined: no integers */
 #ifndef LOOP_F32
 #define LOOP_F32 loop_f32
 #define LOOP     LOOP_F32

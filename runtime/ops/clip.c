@@ -2,8 +2,9 @@
  *
  *   output = min(max(input, min), max)        where min is above max, all is max
  *
- *   dinput = min <= input <= max ? dy : 0     dmin = sum of dy where input < min <= max     dmax = sum of dy where
- * max(input, min) > max
+ *   dinput = min <= input <= max ? dy : 0
+ *   dmin = sum of dy where input < min <= max
+ *   dmax = sum of dy where max(input, min) > max
  *
  * A bound that is left out does not bind. Before opset 11 the bounds were attributes, by default the largest floats.
  * NaN stays NaN. */
@@ -15,7 +16,7 @@ enum { INPUT, MIN, MAX };
 
 /* `numbers`: alpha is the lower bound, beta the upper, where the inputs are left out. */
 
-/* -- read ----------------------------------------------------------------------------------------------------------- */
+/* -- read --------------------------------------------------------------------------------------------------------- */
 
 static bool parse_11(struct parse *p, void *attrs)
 {
@@ -36,7 +37,7 @@ static bool parse_6(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ----------------------------------------------------------------------------------------------------------- */
+/* -- plan --------------------------------------------------------------------------------------------------------- */
 
 static bool infer(struct infer *i)
 {
@@ -53,7 +54,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, x->rank, x->dims);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------ */
+/* -- run ---------------------------------------------------------------------------------------------------------- */
 
 /* The bound for `input`: the one given, else `number`; integers have none that does not fit. */
 struct bound {
@@ -136,7 +137,7 @@ static bool run(struct step *s)
     return elementwise(s, &e, s->out[0], 3, in);
 }
 
-/* -- differentiate -------------------------------------------------------------------------------------------------- */
+/* -- differentiate ------------------------------------------------------------------------------------------------ */
 
 /* dinput, from input, min, max, dy */
 static void grad_f32(const struct span *s)
@@ -211,7 +212,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ----------------------------------------------------------------------------------------------------------- */
+/* -- test --------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]~ f32[]{-0.33} f32[]{0.71}", "", "f32[2,3,4]", 1 },

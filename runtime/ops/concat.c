@@ -10,7 +10,8 @@ struct concat {
     int64_t axis;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -22,7 +23,8 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -49,7 +51,8 @@ static bool infer(struct infer *i)
     return set_out(i, 0, first->dtype, first->rank, dims);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static bool run(struct step *s)
 {
@@ -62,13 +65,15 @@ static bool run(struct step *s)
     for (int k = 0; k < s->node->inputs; k++) {
         const struct tensor *x = s->in[k];
 
-        move_box(s->k, s->pool, dtype_size(y->dtype), y->rank, x->dims, x->dims, 0, x->data, y->dims, at * inner, y->data);
+        move_box(s->k, s->pool, dtype_size(y->dtype), y->rank, x->dims, x->dims, 0, x->data, y->dims, at * inner,
+                 y->data);
         at += x->dims[axis];
     }
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool gradient(struct backward *b)
 {
@@ -87,19 +92,24 @@ static bool gradient(struct backward *b)
     if (inputs == 1)
         parts[0] = upstream(b, 0);
     else
-        emit_many(e, "Split", text, inputs, parts, 2, (struct value *[]){ upstream(b, 0), emit_ints(e, inputs, sizes) });
+        emit_many(e, "Split", text, inputs, parts, 2,
+                  (struct value *[]){ upstream(b, 0), emit_ints(e, inputs, sizes) });
     for (int k = 0; k < inputs; k++)
         if (wants(b, k))
             give(b, k, parts[k]);
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 #define CASES                                                                                                          \
     { "f32[2,3] f32[2,1] f32[2,2]", "axis=1", "f32[2,6]", 7 }, { "f64[2,3,4] f64[1,3,4]", "axis=0", "f64[3,3,4]", 3 }, \
         { "i8[3,5]", "axis=1", "i8[3,5]", 0 }, { "str[1] str[2]", "axis=0", "str[3]", 0 },                             \
-        { "f32[2,0] f32[2,3]", "axis=1", "f32[2,3]", 0 }, { "c128[2,1,2] c128[2,3,2]", "axis=1", "c128[2,4,2]", 0 }
+        { "f32[2,0] f32[2,3]", "axis=1", "f32[2,3]", 0 },                                                              \
+    {                                                                                                                  \
+        "c128[2,1,2] c128[2,3,2]", "axis=1", "c128[2,4,2]", 0                                                          \
+    }
 
 static const struct op_case cases[] = { CASES, { 0 } };
 static const struct op_case cases_11[] = { CASES, { "f32[2,3,4] f32[2,3,1]", "axis=-1", "f32[2,3,5]", 3 }, { 0 } };
@@ -114,5 +124,6 @@ static const struct op_case cases_11[] = { CASES, { "f32[2,3,4] f32[2,3,1]", "ax
 const struct op op_concat = {
     .name = "Concat",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(13, "all bf16", cases_11), ROW(11, "all", cases_11), ROW(4, "all", cases), { 0 } },
+    .defs =
+        (const struct op_def[]){ ROW(13, "all bf16", cases_11), ROW(11, "all", cases_11), ROW(4, "all", cases), { 0 } },
 };

@@ -9,7 +9,8 @@ struct constant {
     struct tensor value; /* data belongs to the model */
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 /* A copy of `count` elements, a scalar where count is below 0. */
 static bool hold(struct parse *p, struct constant *a, enum dtype dtype, int64_t count, const void *data)
@@ -42,7 +43,8 @@ static bool hold_strings(struct parse *p, struct constant *a, int64_t count, con
 
 static bool hold_tensor(struct parse *p, struct constant *a, const struct attr *from)
 {
-    if ((from->type != ATTR_TENSOR && from->type != ATTR_SPARSE_TENSOR) || !from->tensor || from->tensor->kind != TENSOR)
+    if ((from->type != ATTR_TENSOR && from->type != ATTR_SPARSE_TENSOR) || !from->tensor ||
+        from->tensor->kind != TENSOR)
         return parse_unsupported(p, "attribute '%s' is %s, must be a tensor", from->name, attr_type_name(from->type));
     if (!dtype_size(from->tensor->dtype))
         return parse_unsupported(p, "attribute '%s' has type %s, which is not supported", from->name,
@@ -78,9 +80,10 @@ struct form {
 };
 
 static const struct form forms[] = {
-    { "value", ATTR_TENSOR, 1 },          { "sparse_value", ATTR_SPARSE_TENSOR, 11 }, { "value_float", ATTR_FLOAT, 12 },
-    { "value_floats", ATTR_FLOATS, 12 },  { "value_int", ATTR_INT, 12 },              { "value_ints", ATTR_INTS, 12 },
-    { "value_string", ATTR_STRING, 12 },  { "value_strings", ATTR_STRINGS, 12 },
+    { "value", ATTR_TENSOR, 1 },         { "sparse_value", ATTR_SPARSE_TENSOR, 11 },
+    { "value_float", ATTR_FLOAT, 12 },   { "value_floats", ATTR_FLOATS, 12 },
+    { "value_int", ATTR_INT, 12 },       { "value_ints", ATTR_INTS, 12 },
+    { "value_string", ATTR_STRING, 12 }, { "value_strings", ATTR_STRINGS, 12 },
 };
 
 static bool parse(struct parse *p, void *attrs)
@@ -102,7 +105,8 @@ static bool parse(struct parse *p, void *attrs)
     return found ? read_value(p, attrs, found) : parse_error(p, "attribute 'value' is missing");
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -119,19 +123,21 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool gradient(struct backward *b)
 {
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases[] = {
-    { "", "value_float=1.5", "f32[]", 0 },       { "", "value_floats=[1.5,-2.0,3.25]", "f32[3]", 0 },
-    { "", "value_int=-7", "i64[]", 0 },          { "", "value_ints=[1,2]", "i64[2]", 0 },
-    { "", "value_string='kiln'", "str[]", 0 },   { 0 },
+    { "", "value_float=1.5", "f32[]", 0 },     { "", "value_floats=[1.5,-2.0,3.25]", "f32[3]", 0 },
+    { "", "value_int=-7", "i64[]", 0 },        { "", "value_ints=[1,2]", "i64[2]", 0 },
+    { "", "value_string='kiln'", "str[]", 0 }, { 0 },
 };
 static const struct op_case no_cases[] = { { 0 } }; /* a tensor cannot be written as text */
 
@@ -144,8 +150,15 @@ static const struct op_case no_cases[] = { { 0 } }; /* a tensor cannot be writte
 const struct op op_constant = {
     .name = "Constant",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(25, "all bf16", cases), ROW(24, "all bf16", cases), ROW(23, "all bf16", cases),
-                                     ROW(21, "all bf16", cases), ROW(19, "all bf16", cases), ROW(13, "all bf16", cases),
-                                     ROW(12, "all", cases), ROW(11, "all", no_cases), ROW(9, "all", no_cases),
-                                     ROW(1, "floats", no_cases), { 0 } },
+    .defs = (const struct op_def[]){ ROW(25, "all bf16", cases),
+                                     ROW(24, "all bf16", cases),
+                                     ROW(23, "all bf16", cases),
+                                     ROW(21, "all bf16", cases),
+                                     ROW(19, "all bf16", cases),
+                                     ROW(13, "all bf16", cases),
+                                     ROW(12, "all", cases),
+                                     ROW(11, "all", no_cases),
+                                     ROW(9, "all", no_cases),
+                                     ROW(1, "floats", no_cases),
+                                     { 0 } },
 };

@@ -1,6 +1,7 @@
 /* ConstantOfShape, https://onnx.ai/onnx/operators/onnx__ConstantOfShape.html
  *
- * A tensor of the shape that the input holds, all of one value (a float 0 where it is not given). It depends on no float: no gradient flows.
+ * A tensor of the shape that the input holds, all of one value (a float 0 where it is not given). It depends on no
+ * float: no gradient flows.
  */
 #include "ops/move.h"
 #include <string.h>
@@ -10,7 +11,8 @@ struct fill {
     char value[16];
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -28,7 +30,8 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -43,7 +46,8 @@ static bool infer(struct infer *i)
     return set_out(i, 0, a->dtype, shape.count, shape.v);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static bool run(struct step *s)
 {
@@ -53,14 +57,16 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool gradient(struct backward *b)
 {
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases[] = {
     { "i64[2]{2,3}", "", "f32[2,3]", 0 },
@@ -79,6 +85,11 @@ static const struct op_case cases[] = {
 const struct op op_constant_of_shape = {
     .name = "ConstantOfShape",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(25, " bf16"), ROW(24, " bf16"), ROW(23, " bf16"), ROW(21, " bf16"), ROW(20, " bf16"),
-                                     ROW(9, ""), { 0 } },
+    .defs = (const struct op_def[]){ ROW(25, " bf16"),
+                                     ROW(24, " bf16"),
+                                     ROW(23, " bf16"),
+                                     ROW(21, " bf16"),
+                                     ROW(20, " bf16"),
+                                     ROW(9, ""),
+                                     { 0 } },
 };

@@ -74,8 +74,7 @@ typedef uint64_t stored_u64, computed_u64;
 #define KIND_u64  INTEGER
 #define KIND_bool 0
 
-/* The bounds of an integer type, and the first power of two past it: the one that a floating-point type holds exactly.
- */
+/* The bounds of an integer type, and the power of two just past it, which every floating-point type holds. */
 #define LEAST(t)  PASTE(LEAST_, t)
 #define MOST(t)   PASTE(MOST_, t)
 #define PAST(t)   PASTE(PAST_, t)

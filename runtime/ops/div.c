@@ -2,14 +2,14 @@
  *
  *   C = A / B        dA = dC / B, dB = -dC * C / B, summed over what was broadcast
  *
- * Integers are truncated towards zero; the smallest one divided by -1 wraps around, and a division by zero is an error.
- */
+ * Integers are truncated towards zero; the smallest one divided by -1 wraps around, and a division by zero is
+ * an error. */
 #include "ops/elementwise.h"
 #include <string.h>
 
 enum { A, B };
 
-/* -- run ------------------------------------------------------------------------------------------------------------ */
+/* -- run ---------------------------------------------------------------------------------------------------------- */
 
 static void div_f32(const struct span *s)
 {
@@ -48,7 +48,7 @@ static bool run(struct step *s)
     return binary_run(s, loops);
 }
 
-/* -- differentiate -------------------------------------------------------------------------------------------------- */
+/* -- differentiate ------------------------------------------------------------------------------------------------ */
 
 static bool gradient(struct backward *b)
 {
@@ -61,7 +61,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ----------------------------------------------------------------------------------------------------------- */
+/* -- test --------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4] f32[2,3,4]+", "", "f32[2,3,4]", 3 },

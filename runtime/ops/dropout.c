@@ -1,7 +1,9 @@
 /* Dropout, https://onnx.ai/onnx/operators/onnx__Dropout.html; Srivastava et al., JMLR 15, 2014
  *
- *   training    mask = u >= ratio, u uniform in [0, 1)      output = mask ? data / (1 - ratio) : 0      ddata = mask ?
- * dy / (1 - ratio) : 0 inference   mask = 1 everywhere                         output = data ddata = dy
+ *   training    mask = u >= ratio, u uniform in [0, 1)
+ *               output = mask ? data / (1 - ratio) : 0       ddata = mask ? dy / (1 - ratio) : 0
+ *   inference   mask = 1 everywhere
+ *               output = data                                ddata = dy
  *
  * It trains where the input training_mode says so (since opset 12), or where a trainer does. With `seed` a model that
  * trains by itself draws as the reference does, numpy.random.RandomState(seed), the same in every run; a trainer draws
@@ -22,7 +24,7 @@ struct dropout {
     int64_t seed;
 };
 
-/* -- read ----------------------------------------------------------------------------------------------------------- */
+/* -- read --------------------------------------------------------------------------------------------------------- */
 
 static bool parse_12(struct parse *p, void *attrs)
 {
@@ -59,7 +61,7 @@ static void train(void *attrs)
     a->train = true;
 }
 
-/* -- plan ----------------------------------------------------------------------------------------------------------- */
+/* -- plan --------------------------------------------------------------------------------------------------------- */
 
 static bool check_scalar(struct infer *i, int k, const char *name)
 {
@@ -88,7 +90,7 @@ static bool infer(struct infer *i)
            set_out(i, MASK, a->float_mask ? x->dtype : BOOL, x->rank, x->dims);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------ */
+/* -- run ---------------------------------------------------------------------------------------------------------- */
 
 static double number_of(const struct tensor *t, double fallback)
 {
@@ -206,7 +208,7 @@ static bool run(struct step *s)
     return apply(s, &kept, s->in[DATA], ratio, s->out[OUTPUT]);
 }
 
-/* -- differentiate -------------------------------------------------------------------------------------------------- */
+/* -- differentiate ------------------------------------------------------------------------------------------------ */
 
 static bool run_grad(struct step *s)
 {
@@ -259,7 +261,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ----------------------------------------------------------------------------------------------------------- */
+/* -- test --------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]", "", "f32[2,3,4]", 1 },

@@ -2,19 +2,23 @@
 #include "ops/convert.h"
 #include <string.h>
 
-enum { BLOCK = 256 }; /* elements converted at a time, on the stack */
+enum {
+    BLOCK = 256, /* elements converted at a time, on the stack */
+    TILE = 256   /* elements that a short operand is repeated to, on the stack */
+};
 
-/* -- shapes --------------------------------------------------------------------------------------------------------- */
+/* -- shapes ------------------------------------------------------------------------------------------------------- */
 
 /* What is left of the shapes: dims[0] is the innermost. The steps are in elements; that of the innermost dimension is 0
  * or 1. */
 struct spread {
     int rank; /* at least 1 */
     int64_t dims[MAX_RANK], step[MAX_RANK][OPERANDS], total;
+    /* An operand that goes round and round along the innermost dimension: after how many elements; 0 for all others. */
+    int64_t period[OPERANDS], tile;
 };
 
-/* The step of x along dimension d of y, as far as x has it; *dense is the product of x's dimensions that were passed.
- */
+/* The step of x along dimension d of y, as far as x has it; *dense is the product of x's dimensions so far. */
 static int64_t step_along(const struct tensor *x, const struct tensor *y, int d, int64_t *dense)
 {
     const int axis = d - (y->rank - x->rank);
@@ -59,7 +63,35 @@ static void collapse(struct spread *s, const struct tensor *y, int inputs, const
     }
 }
 
-/* -- running -------------------------------------------------------------------------------------------------------- */
+/* A short innermost dimension, along which some operands go on with the next one outside it and others start again
+ * ([N, H, W, C] with [C]), is merged with it: those that start again are laid out a few times in a row. */
+static void repeat(struct spread *s, int inputs)
+{
+    const int64_t period = s->dims[0];
+
+    if (s->rank < 2 || period > TILE / 2)
+        return;
+    for (int k = 0; k < inputs; k++) {
+        bool again = s->step[0][k] == 1;
+
+        for (int d = 1; d < s->rank; d++)
+            again &= s->step[d][k] == 0;
+        s->period[k] = again ? period : 0;
+        if (!again && s->step[0][k] * period != s->step[1][k]) {
+            memset(s->period, 0, sizeof s->period);
+            return;
+        }
+    }
+    s->dims[0] *= s->dims[1];
+    s->tile = (TILE / period + 1) * period < s->dims[0] ? (TILE / period + 1) * period : s->dims[0];
+    s->rank--;
+    for (int d = 1; d < s->rank; d++) {
+        s->dims[d] = s->dims[d + 1];
+        memcpy(s->step[d], s->step[d + 1], sizeof s->step[d]);
+    }
+}
+
+/* -- running ------------------------------------------------------------------------------------------------------ */
 
 struct job {
     const struct elementwise *e;
@@ -115,14 +147,26 @@ static void run(const struct job *j, struct span *s)
     s->n = n;
 }
 
+static void fill_tile(const struct job *j, int operand, char *tile)
+{
+    const size_t bytes = (size_t)j->spread.period[operand] * j->size[operand];
+
+    for (int64_t at = 0; at < j->spread.tile; at += j->spread.period[operand], tile += bytes)
+        memcpy(tile, j->span.x[operand], bytes);
+}
+
 static void run_chunk(void *context, int64_t index, int thread)
 {
     const struct job *j = context;
     const struct spread *sp = &j->spread;
+    uint64_t tile[OPERANDS][2 * TILE];
     int64_t at = index * j->chunk, rest = at, i[MAX_RANK], offset[OPERANDS] = { 0 };
     const int64_t end = sp->total - at < j->chunk ? sp->total : at + j->chunk;
 
     (void)thread;
+    for (int k = 0; k < j->inputs; k++)
+        if (sp->period[k])
+            fill_tile(j, k, (char *)tile[k]);
     for (int d = 0; d < sp->rank; d++) {
         i[d] = rest % sp->dims[d];
         rest /= sp->dims[d];
@@ -137,6 +181,12 @@ static void run_chunk(void *context, int64_t index, int thread)
         for (int k = 0; k < j->inputs; k++) {
             s.x[k] = (const char *)j->span.x[k] + (size_t)offset[k] * j->size[k];
             s.step[k] = sp->step[0][k];
+            if (sp->period[k]) {
+                const int64_t phase = i[0] % sp->period[k];
+
+                s.x[k] = (const char *)tile[k] + (size_t)phase * j->size[k];
+                s.n = s.n < sp->tile - phase ? s.n : sp->tile - phase;
+            }
         }
         run(j, &s);
         at += s.n;
@@ -150,6 +200,15 @@ static void run_chunk(void *context, int64_t index, int thread)
                 offset[k] += sp->step[d + 1][k] - sp->dims[d] * sp->step[d][k];
         }
     }
+}
+
+/* A tile has room for elements of up to 8 bytes. */
+static bool all_words(const struct job *j)
+{
+    for (int k = 0; k < j->inputs; k++)
+        if (j->size[k] > sizeof(uint64_t))
+            return false;
+    return true;
 }
 
 static convert_loop *conversion(enum dtype from, enum dtype to)
@@ -177,6 +236,8 @@ bool elementwise(struct step *s, const struct elementwise *e, struct tensor *y, 
     j.y_size = dtype_size(y->dtype);
     j.from = conversion(e->y_as ? e->y_as : dtype_compute(y->dtype), y->dtype);
     j.converts |= j.from != NULL;
+    if (all_words(&j))
+        repeat(&j.spread, inputs);
     j.span.k = s->k;
     pool_run(s->pool, (j.spread.total - 1) / j.chunk + 1, run_chunk, &j);
     return true;
@@ -246,7 +307,7 @@ bool variadic_run(struct step *s, elementwise_loop *const loops[DTYPES])
     return ok;
 }
 
-/* -- plan ----------------------------------------------------------------------------------------------------------- */
+/* -- plan --------------------------------------------------------------------------------------------------------- */
 
 bool unary_infer(struct infer *i)
 {
@@ -304,7 +365,7 @@ bool compare_infer(struct infer *i)
     return broadcast_infer(i, 0, BOOL);
 }
 
-/* -- differentiate -------------------------------------------------------------------------------------------------- */
+/* -- differentiate ------------------------------------------------------------------------------------------------ */
 
 bool zero_gradient(struct backward *b)
 {

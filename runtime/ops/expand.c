@@ -1,14 +1,15 @@
 /* Expand, https://onnx.ai/onnx/operators/onnx__Expand.html
  *
- * Repeats the input along dimensions of 1 to the shape that it and `shape` have when broadcast together. The gradient is summed over what
- * was repeated.
+ * Repeats the input along dimensions of 1 to the shape that it and `shape` have when broadcast together. The gradient
+ * is summed over what was repeated.
  */
 #include "ops/move.h"
 #include <string.h>
 
 enum { INPUT, SHAPE };
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -36,7 +37,8 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, rank, dims);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static bool run(struct step *s)
 {
@@ -54,7 +56,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool gradient(struct backward *b)
 {
@@ -62,22 +65,19 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases[] = {
-    { "f32[3,1] i64[3]{2,1,4}", "", "f32[2,3,4]", 1 },
-    { "f64[2,3,1] i64[1]{1}", "", "f64[2,3,1]", 1 },
-    { "f32[] i64[2]{2,3}", "", "f32[2,3]", 1 },
-    { "str[2,1] i64[2]{1,3}", "", "str[2,3]", 0 },
-    { "i8[1,5] i64[2]{40,5}", "", "i8[40,5]", 0 },
-    { "c128[3] i64[0]", "", "c128[3]", 0 },
-    { "f32[1,3] i64[2]{0,3}", "", "f32[0,3]", 0 },
-    { 0 },
+    { "f32[3,1] i64[3]{2,1,4}", "", "f32[2,3,4]", 1 }, { "f64[2,3,1] i64[1]{1}", "", "f64[2,3,1]", 1 },
+    { "f32[] i64[2]{2,3}", "", "f32[2,3]", 1 },        { "str[2,1] i64[2]{1,3}", "", "str[2,3]", 0 },
+    { "i8[1,5] i64[2]{40,5}", "", "i8[40,5]", 0 },     { "c128[3] i64[0]", "", "c128[3]", 0 },
+    { "f32[1,3] i64[2]{0,3}", "", "f32[0,3]", 0 },     { 0 },
 };
 
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \
-        .since = version, .signature = "T input, I shape -> T output", .types = "T: " t "; I: i64", .infer = infer,     \
+        .since = version, .signature = "T input, I shape -> T output", .types = "T: " t "; I: i64", .infer = infer,    \
         .run = run, .gradient = gradient, .cases = cases                                                               \
     }
 

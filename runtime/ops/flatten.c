@@ -8,7 +8,8 @@ struct flatten {
     int64_t axis;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse_11(struct parse *p, void *attrs)
 {
@@ -26,7 +27,8 @@ static bool parse_1(struct parse *p, void *attrs)
     return a->axis >= 0 || parse_error(p, "axis is %lld, must be at least 0 before opset 11", (long long)a->axis);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -36,14 +38,19 @@ static bool infer(struct infer *i)
 
     if (axis < 0 || axis > x->rank)
         return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)a->axis, -x->rank, x->rank);
-    return view_out(i, 2, (const int64_t[]){ dims_product(x->dims, 0, (int)axis), dims_product(x->dims, (int)axis, x->rank) });
+    return view_out(
+        i, 2, (const int64_t[]){ dims_product(x->dims, 0, (int)axis), dims_product(x->dims, (int)axis, x->rank) });
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 #define CASES                                                                                                          \
-    { "f32[2,3,4]", "", "f32[2,12]", 1 }, { "f64[2,3,4]", "axis=0", "f64[1,24]", 1 }, { "f16[2,3]", "axis=2", "f16[6,1]", 0 }, \
-        { "f32[0,3,4]", "", "f32[0,12]", 0 }, { "f32[]", "axis=0", "f32[1,1]", 1 }
+    { "f32[2,3,4]", "", "f32[2,12]", 1 }, { "f64[2,3,4]", "axis=0", "f64[1,24]", 1 },                                  \
+        { "f16[2,3]", "axis=2", "f16[6,1]", 0 }, { "f32[0,3,4]", "", "f32[0,12]", 0 },                                 \
+    {                                                                                                                  \
+        "f32[]", "axis=0", "f32[1,1]", 1                                                                               \
+    }
 
 static const struct op_case cases_1[] = { CASES, { 0 } };
 static const struct op_case cases_9[] = { CASES, { "i64[2,3,4,5]", "axis=2", "i64[6,20]", 0 }, { 0 } };
@@ -58,8 +65,13 @@ static const struct op_case cases_11[] = { CASES, { "u8[2,3,4,5]", "axis=-1", "u
 const struct op op_flatten = {
     .name = "Flatten",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(25, "all bf16", parse_11, cases_11), ROW(24, "all bf16", parse_11, cases_11),
-                                     ROW(23, "all bf16", parse_11, cases_11), ROW(21, "all bf16", parse_11, cases_11),
-                                     ROW(13, "all bf16", parse_11, cases_11), ROW(11, "all", parse_11, cases_11),
-                                     ROW(9, "all", parse_1, cases_9), ROW(1, "floats", parse_1, cases_1), { 0 } },
+    .defs = (const struct op_def[]){ ROW(25, "all bf16", parse_11, cases_11),
+                                     ROW(24, "all bf16", parse_11, cases_11),
+                                     ROW(23, "all bf16", parse_11, cases_11),
+                                     ROW(21, "all bf16", parse_11, cases_11),
+                                     ROW(13, "all bf16", parse_11, cases_11),
+                                     ROW(11, "all", parse_11, cases_11),
+                                     ROW(9, "all", parse_1, cases_9),
+                                     ROW(1, "floats", parse_1, cases_1),
+                                     { 0 } },
 };

@@ -2,8 +2,8 @@
  *
  *   y[before, i, behind] = data[before, indices[i], behind]           `axis` of data replaced by the shape of indices
  *
- * Indices below 0 count from the end; one out of range is an error while running. The gradient adds each slice of dY to the slice of dX that
- * it came from, in the order of the indices.
+ * Indices below 0 count from the end; one out of range is an error while running. The gradient adds each slice of dY to
+ * the slice of dX that it came from, in the order of the indices.
  */
 #include "ops/move.h"
 #include "tensor/half.h"
@@ -18,7 +18,8 @@ struct gather {
     int64_t axis;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -28,7 +29,8 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -49,7 +51,8 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, rank, dims);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 struct job {
     int64_t before, n, count, behind; /* data is [before, n, behind], the other side [before, count, behind] */
@@ -72,9 +75,10 @@ static bool check_indices(struct step *s, const struct tensor *t, int64_t n)
 {
     for (int64_t k = 0; k < tensor_count(t); k++)
         if (index_at(t, k, n) < 0)
-            return step_error(s, "indices[%lld] is %lld, must be in [%lld, %lld]", (long long)k,
-                              (long long)(t->dtype == I64 ? ((const int64_t *)t->data)[k] : ((const int32_t *)t->data)[k]),
-                              (long long)-n, (long long)(n - 1));
+            return step_error(
+                s, "indices[%lld] is %lld, must be in [%lld, %lld]", (long long)k,
+                (long long)(t->dtype == I64 ? ((const int64_t *)t->data)[k] : ((const int32_t *)t->data)[k]),
+                (long long)-n, (long long)(n - 1));
     return true;
 }
 
@@ -119,7 +123,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 struct gather_grad {
     int axis, rank;
@@ -136,34 +141,29 @@ static bool grad_infer(struct infer *i)
     return set_out(i, 0, dtype, a->rank, a->dims);
 }
 
-enum { LANES = 256 }; /* elements of `behind` that a chunk adds for all indices: a chunk alone writes to them, so the order is fixed */
+enum {
+    LANES = 256
+}; /* elements of `behind` that a chunk adds for all indices: a chunk alone writes to them, so the order is fixed */
 
-#define ADD_SLICES(type, read)                                                                                         \
-    for (int64_t k = 0; k < j->count; k++) {                                                                           \
-        type *to = (type *)j->to + (before * j->n + index_at(j->indices, k, j->n)) * j->behind + first;                \
-        const int64_t from = (before * j->count + k) * j->behind + first;                                              \
-                                                                                                                       \
-        for (int64_t i = 0; i < lanes; i++)                                                                            \
-            to[i] += (read);                                                                                           \
-    }
-
-static void scatter_chunk(const struct job *j, int64_t chunk, enum dtype dtype)
+/* Made once for each type: `dtype` is a constant where this is called. */
+static inline __attribute__((always_inline)) void add_slices(const enum dtype dtype, const struct job *j, int64_t chunk)
 {
     const int64_t per_slice = (j->behind + LANES - 1) / LANES, before = chunk / per_slice;
     const int64_t first = chunk % per_slice * LANES, lanes = j->behind - first < LANES ? j->behind - first : LANES;
 
-    switch (dtype) {
-    case F32:
-        ADD_SLICES(float, ((const float *)j->from)[from + i]);
-        break;
-    case F64:
-        ADD_SLICES(double, ((const double *)j->from)[from + i]);
-        break;
-    case F16:
-        ADD_SLICES(float, f16_to_f32(((const uint16_t *)j->from)[from + i]));
-        break;
-    default:
-        ADD_SLICES(float, bf16_to_f32(((const uint16_t *)j->from)[from + i]));
+    for (int64_t k = 0; k < j->count; k++) {
+        const int64_t to = (before * j->n + index_at(j->indices, k, j->n)) * j->behind + first;
+        const int64_t from = (before * j->count + k) * j->behind + first;
+
+        for (int64_t i = 0; i < lanes; i++)
+            if (dtype == F64)
+                ((double *)(void *)j->to)[to + i] += ((const double *)(const void *)j->from)[from + i];
+            else if (dtype == F32)
+                ((float *)(void *)j->to)[to + i] += ((const float *)(const void *)j->from)[from + i];
+            else if (dtype == F16)
+                ((float *)(void *)j->to)[to + i] += f16_to_f32(((const uint16_t *)(const void *)j->from)[from + i]);
+            else
+                ((float *)(void *)j->to)[to + i] += bf16_to_f32(((const uint16_t *)(const void *)j->from)[from + i]);
     }
 }
 
@@ -177,7 +177,19 @@ static void scatter(void *context, int64_t chunk, int thread)
     const struct scatter *c = context;
 
     (void)thread;
-    scatter_chunk(&c->job, chunk, c->dtype);
+    switch (c->dtype) {
+    case F64:
+        add_slices(F64, &c->job, chunk);
+        break;
+    case F32:
+        add_slices(F32, &c->job, chunk);
+        break;
+    case F16:
+        add_slices(F16, &c->job, chunk);
+        break;
+    default:
+        add_slices(BF16, &c->job, chunk);
+    }
 }
 
 static bool grad_run(struct step *s)
@@ -225,24 +237,29 @@ static bool gradient(struct backward *b)
     grad->axis = wrap_axis(a->axis, x->rank);
     grad->rank = x->rank;
     memcpy(grad->dims, x->dims, sizeof x->dims);
-    emit_private(emitter_of(b), &gather_grad, grad, 1, &dx, NULL, 2, (struct value *[]){ upstream(b, 0), forward_in(b, INDICES) });
+    emit_private(emitter_of(b), &gather_grad, grad, 1, &dx, NULL, 2,
+                 (struct value *[]){ upstream(b, 0), forward_in(b, INDICES) });
     give(b, DATA, dx);
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 #define CASES                                                                                                          \
     { "f32[5,4] i64[3]{4,0,4}", "", "f32[3,4]", 1 }, { "f64[2,5,3] i32[2,2]{0,3,3,1}", "axis=1", "f64[2,2,2,3]", 1 },  \
         { "str[3] i64[]{2}", "", "str[]", 0 }, { "f32[2,3] i64[1]{2}", "axis=-1", "f32[2,1]", 1 },                     \
-        { "f32[2,3] i64[0]", "", "f32[0,3]", 0 }, { "c128[3,2] i32[2]{1,1}", "", "c128[2,2]", 0 }
+        { "f32[2,3] i64[0]", "", "f32[0,3]", 0 },                                                                      \
+    {                                                                                                                  \
+        "c128[3,2] i32[2]{1,1}", "", "c128[2,2]", 0                                                                    \
+    }
 
 static const struct op_case cases_1[] = { CASES, { 0 } };
 static const struct op_case cases_11[] = { CASES, { "f32[5,300] i64[4]{-1,0,-5,4}", "", "f32[4,300]", 1 }, { 0 } };
 
 #define ROW(version, t, tests)                                                                                         \
     {                                                                                                                  \
-        .since = version, .signature = "T data, Tind indices -> T output", .types = "T: " t "; Tind: i32 i64",          \
+        .since = version, .signature = "T data, Tind indices -> T output", .types = "T: " t "; Tind: i32 i64",         \
         .attrs_size = sizeof(struct gather), .parse = parse, .infer = infer, .run = run, .gradient = gradient,         \
         .cases = tests                                                                                                 \
     }
@@ -250,5 +267,7 @@ static const struct op_case cases_11[] = { CASES, { "f32[5,300] i64[4]{-1,0,-5,4
 const struct op op_gather = {
     .name = "Gather",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(13, "all bf16", cases_11), ROW(11, "all", cases_11), ROW(1, "all", cases_1), { 0 } },
+    .defs =
+        (const struct op_def[]){
+            ROW(13, "all bf16", cases_11), ROW(11, "all", cases_11), ROW(1, "all", cases_1), { 0 } },
 };

@@ -1,8 +1,8 @@
 /* Gelu, https://onnx.ai/onnx/operators/onnx__Gelu.html; Hendrycks and Gimpel, arXiv:1606.08415
  *
  *   none   y = x * P(x)               P(x) = (1 + erf(x / sqrt(2))) / 2
- *   tanh   y = x * S(x)               S(x) = (1 + tanh(u)) / 2 = 1 / (1 + exp(-2 u)), u = sqrt(2 / pi) * (x + 0.044715
- * * x^3)
+ *   tanh   y = x * S(x)               S(x) = (1 + tanh(u)) / 2 = 1 / (1 + exp(-2 u))
+ *                                     u = sqrt(2 / pi) * (x + 0.044715 * x^3)
  *
  *   none   dx = dy * (P(x) + x * exp(-x^2 / 2) / sqrt(2 pi))
  *   tanh   dx = dy * (S(x) + 2 * x * S(x) * (1 - S(x)) * u')
@@ -16,7 +16,7 @@ struct gelu {
     int approximate;
 };
 
-/* -- read ----------------------------------------------------------------------------------------------------------- */
+/* -- read --------------------------------------------------------------------------------------------------------- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -27,7 +27,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------ */
+/* -- run ---------------------------------------------------------------------------------------------------------- */
 
 #define CUBIC      0.044715
 #define ROOT_2_PI  (M_2_SQRTPI * M_SQRT1_2) /* sqrt(2 / pi) */
@@ -57,7 +57,7 @@ static bool run(struct step *s)
                      (struct numbers){ 0 });
 }
 
-/* -- differentiate -------------------------------------------------------------------------------------------------- */
+/* -- differentiate ------------------------------------------------------------------------------------------------ */
 
 #define EXPR(dy, x) (dy) * (NORMAL(x) + (x)*DENSITY(x))
 #define LOOP        none_grad_f64
@@ -93,7 +93,7 @@ static bool gradient(struct backward *b)
     return unary_gradient(b, &gelu_grad, forward_in(b, 0));
 }
 
-/* -- test ----------------------------------------------------------------------------------------------------------- */
+/* -- test --------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]", "", "f32[2,3,4]", 1 },

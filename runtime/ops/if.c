@@ -1,8 +1,8 @@
 /* If, https://onnx.ai/onnx/operators/onnx__If.html
  *
- * Runs one of two subgraphs and gives its outputs. Where the condition is known when planning only that branch is looked at; else a shape in
- * which the branches differ is told by running. The gradient is an If of the same condition over the branches' gradients, for what they
- * capture.
+ * Runs one of two subgraphs and gives its outputs. Where the condition is known when planning only that branch is
+ * looked at; else a shape in which the branches differ is told by running. The gradient is an If of the same condition
+ * over the branches' gradients, for what they capture.
  */
 #include "ops/value.h"
 
@@ -10,7 +10,8 @@ struct branches {
     const struct graph *of[2]; /* then, else: as in graph_of */
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -25,9 +26,6 @@ static bool parse(struct parse *p, void *attrs)
         g = a->of[k] = attr_any(p, names[k])->graph;
         if (g->input_count)
             return parse_error(p, "%s has %zu inputs, must have none", names[k], g->input_count);
-        if (g->output_count > MAX_PASSED)
-            return parse_unsupported(p, "%s has %zu outputs, at most %d are supported", names[k], g->output_count,
-                                     (int)MAX_PASSED);
         if (g->output_count != (size_t)outputs_written(p))
             return parse_error(p, "%s has %zu outputs, must have %d as the node", names[k], g->output_count,
                                outputs_written(p));
@@ -35,7 +33,8 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 /* The branch that a condition chooses. */
 static int chosen(const struct tensor *condition)
@@ -48,8 +47,10 @@ static bool infer(struct infer *i)
     const struct branches *a = infer_attrs(i);
     const struct tensor *condition = typed_in(i, 0);
     const size_t count = a->of[0]->output_count;
-    struct tensor types[count + 1], other[count + 1];
+    struct tensor *types = infer_alloc(i, 2 * count * sizeof *types), *other = types + count;
 
+    if (!types)
+        return false;
     if (tensor_count(condition) != 1)
         return infer_error(i, "'cond' has %lld values, must have 1", (long long)tensor_count(condition));
     if (!infer_graph(i, condition->data ? chosen(condition) : 0, NULL, types))
@@ -62,8 +63,8 @@ static bool infer(struct infer *i)
 
         types[k].data = NULL;
         if (!condition->data && !join_types(&types[k], &other[k]))
-            return infer_error(i, "output %zu is %s in then_branch and %s in else_branch", k, tensor_text(&types[k], text[0]),
-                               tensor_text(&other[k], text[1]));
+            return infer_error(i, "output %zu is %s in then_branch and %s in else_branch", k,
+                               tensor_text(&types[k], text[0]), tensor_text(&other[k], text[1]));
         if (out)
             *out = types[k];
     }
@@ -71,9 +72,11 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
-/* Strings and sequences are shared with the branch: their memory is the branch's until it runs again, which is when this node does. */
+/* Strings and sequences are shared with the branch: their memory is the branch's until it runs again, which is when
+ * this node does. */
 static bool run(struct step *s)
 {
     const int branch = chosen(s->in[0]);
@@ -87,7 +90,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool gradient(struct backward *b)
 {
@@ -112,7 +116,8 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as text: see tests/ */
 
@@ -127,7 +132,14 @@ static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as 
 const struct op op_if = {
     .name = "If",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(25, ALL_KINDS), ROW(24, ALL_KINDS), ROW(23, ALL_KINDS), ROW(21, ALL_KINDS),
-                                     ROW(19, ALL_KINDS), ROW(16, ALL_KINDS), ROW(13, "all seq(all)"), ROW(11, "all"),
-                                     ROW(1, "all"), { 0 } },
+    .defs = (const struct op_def[]){ ROW(25, ALL_KINDS),
+                                     ROW(24, ALL_KINDS),
+                                     ROW(23, ALL_KINDS),
+                                     ROW(21, ALL_KINDS),
+                                     ROW(19, ALL_KINDS),
+                                     ROW(16, ALL_KINDS),
+                                     ROW(13, "all seq(all)"),
+                                     ROW(11, "all"),
+                                     ROW(1, "all"),
+                                     { 0 } },
 };

@@ -79,15 +79,16 @@ static bool check_broadcast(struct infer *i, int k)
     return fits || infer_error(i, "'%s' does not broadcast to 'X'", k == SCALE ? "Scale" : "B");
 }
 
-/* Scale or B: as it is stored, as a row for the kernel, or, where it varies from row to row, as large as X. */
-static size_t operand_bytes(const struct tensor *t, const struct tensor *x, const struct rows *r)
+/* Can the kernel take both, if need be made as long as a row? */
+static bool by_rows(const struct tensor *x, const struct tensor *scale, const struct tensor *bias, int axis)
 {
-    const int64_t most = r->n > tensor_count(x) ? r->n : tensor_count(x);
+    return is_row(scale, x, axis) && (!bias || is_row(bias, x, axis));
+}
 
-    if (!t || (is_row(t, x, r->axis) && is_whole_row(t, r)))
-        return compute_bytes(t, r->compute);
-    return compute_bytes(t, r->compute) +
-           aligned((size_t)(is_row(t, x, r->axis) ? r->n : most) * dtype_size(r->compute));
+/* Scratch for Scale or B: converted, then made as long as a row, or as large as X. */
+static size_t operand_bytes(const struct tensor *t, const struct tensor *x, const struct rows *r, bool rows)
+{
+    return compute_bytes(t, r->compute) + aligned((size_t)(rows ? r->n : tensor_count(x)) * dtype_size(r->compute));
 }
 
 static bool infer(struct infer *i)
@@ -95,8 +96,9 @@ static bool infer(struct infer *i)
     const struct layer_norm_attrs *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, X);
     int64_t dims[MAX_RANK];
+    size_t bytes;
     struct rows r;
-    size_t ones;
+    bool rows;
 
     if (wrap_axis(a->axis, x->rank) < 0)
         return infer_error(i, "axis is %lld, must be in [%d, %d)", (long long)a->axis, -x->rank, x->rank);
@@ -110,10 +112,13 @@ static bool infer(struct infer *i)
     for (int k = MEAN; k < OUTPUTS; k++)
         if (!set_out(i, k, k < KEPT_MEAN ? a->stash : r.compute, x->rank, dims))
             return false;
-    ones = aligned((size_t)r.n * dtype_size(r.compute));
-    need_scratch(i, compute_bytes(x, r.compute) + aligned((size_t)tensor_count(x) * dtype_size(r.compute)) + ones +
-                        2 * aligned((size_t)r.rows * dtype_size(r.compute)) + operand_bytes(typed_in(i, SCALE), x, &r) +
-                        operand_bytes(typed_in(i, BIAS), x, &r));
+    rows = by_rows(x, typed_in(i, SCALE), typed_in(i, BIAS), r.axis);
+    bytes = compute_bytes(x, r.compute) + aligned((size_t)tensor_count(x) * dtype_size(r.compute));
+    bytes += 2 * aligned((size_t)r.rows * dtype_size(r.compute)) + aligned((size_t)r.n * dtype_size(r.compute));
+    for (int k = SCALE; k <= BIAS; k++)
+        if (typed_in(i, k))
+            bytes += operand_bytes(typed_in(i, k), x, &r, rows);
+    need_scratch(i, bytes);
     return true;
 }
 
@@ -138,14 +143,15 @@ static const void *spread(struct step *s, const struct tensor *t, const void *va
     return to;
 }
 
-static const void *operand(struct step *s, int k, const struct rows *r, char **scratch)
+/* Scale or B as one row, or as large as X. */
+static const void *operand(struct step *s, int k, const struct rows *r, bool rows, char **scratch)
 {
     const struct tensor *t = s->in[k];
     const void *values = compute_in(t, r->compute, scratch);
 
-    if (!t || (is_row(t, s->in[X], r->axis) && is_whole_row(t, r)))
+    if (!t || (rows && is_whole_row(t, r)))
         return values;
-    return spread(s, t, values, is_row(t, s->in[X], r->axis) ? r->axis : 0, r->compute, scratch);
+    return spread(s, t, values, rows ? r->axis : 0, r->compute, scratch);
 }
 
 static const void *ones_of(struct step *s, const struct rows *r, char *to)
@@ -178,6 +184,7 @@ static bool run(struct step *s)
     const struct layer_norm_attrs *a = s->attrs;
     const struct tensor *x = s->in[X];
     const struct rows r = rows_of(a, x);
+    const bool rows = by_rows(x, s->in[SCALE], s->in[BIAS], r.axis);
     const size_t statistic = aligned((size_t)r.rows * dtype_size(r.compute));
     char *scratch = s->scratch;
     void *mean = s->out[KEPT_MEAN] ? s->out[KEPT_MEAN]->data : scratch;
@@ -189,17 +196,12 @@ static bool run(struct step *s)
     values = compute_in(x, r.compute, &scratch);
     y = s->out[Y] && s->out[Y]->dtype == r.compute ? s->out[Y]->data : scratch;
     scratch += aligned((size_t)tensor_count(x) * dtype_size(r.compute));
-    if (is_row(s->in[SCALE], x, r.axis) && (!s->in[BIAS] || is_row(s->in[BIAS], x, r.axis))) {
-        scale = operand(s, SCALE, &r, &scratch);
-        bias = operand(s, BIAS, &r, &scratch);
-        layer_norm(s->k, s->pool, r.compute, r.rows, r.n, values, scale, bias, (double)a->epsilon, y, mean, invstd);
-    } else {
-        scale = spread(s, s->in[SCALE], compute_in(s->in[SCALE], r.compute, &scratch), 0, r.compute, &scratch);
-        bias = s->in[BIAS] ? spread(s, s->in[BIAS], compute_in(s->in[BIAS], r.compute, &scratch), 0, r.compute, &scratch) : NULL;
-        layer_norm(s->k, s->pool, r.compute, r.rows, r.n, values, ones_of(s, &r, scratch), NULL, (double)a->epsilon, y, mean,
-                   invstd);
+    scale = operand(s, SCALE, &r, rows, &scratch);
+    bias = operand(s, BIAS, &r, rows, &scratch);
+    layer_norm(s->k, s->pool, r.compute, r.rows, r.n, values, rows ? scale : ones_of(s, &r, scratch), rows ? bias : NULL,
+               (double)a->epsilon, y, mean, invstd);
+    if (!rows)
         scale_all(s, r.compute, scale, bias, y, tensor_count(x));
-    }
     compute_store(s->out[Y], r.compute, y);
     if (s->out[MEAN])
         convert_floats(r.compute, mean, a->stash, s->out[MEAN]->data, r.rows);
@@ -307,7 +309,7 @@ static bool has_whole_rows(struct backward *b)
     const struct tensor *x = type_in(b, X), *scale = type_in(b, SCALE), *bias = type_in(b, BIAS);
     const struct rows r = rows_of(attrs_of(b), x);
 
-    return is_row(scale, x, r.axis) && is_whole_row(scale, &r) && (!bias || (is_row(bias, x, r.axis) && is_whole_row(bias, &r)));
+    return by_rows(x, scale, bias, r.axis) && is_whole_row(scale, &r) && (!bias || is_whole_row(bias, &r));
 }
 
 static struct value *reshaped(struct emitter *e, struct value *v, const struct tensor *like)

@@ -1,10 +1,11 @@
 /* Loop, https://onnx.ai/onnx/operators/onnx__Loop.html
  *
- * Runs its body with the number of the iteration, a condition and the carried values until M iterations are done or the condition is false
- * (a condition that the node does not take is not looked at). The body gives the next condition, the next carried values, and scan outputs,
- * which are put one behind the other along a new first axis.
+ * Runs its body with the number of the iteration, a condition and the carried values until M iterations are done or the
+ * condition is false (a condition that the node does not take is not looked at). The body gives the next condition, the
+ * next carried values, and scan outputs, which are put one behind the other along a new first axis.
  *
- * Carried values whose types the body keeps have their final memory from planning; where one of them changes, running tells all shapes.
+ * Carried values whose types the body keeps have their final memory from planning; where one of them changes, running
+ * tells all shapes.
  */
 #include "ops/value.h"
 #include <string.h>
@@ -16,7 +17,8 @@ struct loop {
     int carried, scans;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -27,9 +29,6 @@ static bool parse(struct parse *p, void *attrs)
         return false;
     a->body = attr_any(p, "body")->graph;
     a->carried = inputs > CARRIED ? inputs - CARRIED : 0;
-    if (a->body->input_count > MAX_PASSED || a->body->output_count > MAX_PASSED)
-        return parse_unsupported(p, "body has %zu inputs and %zu outputs, at most %d are supported", a->body->input_count,
-                                 a->body->output_count, (int)MAX_PASSED);
     if (a->body->input_count != (size_t)(CARRIED + a->carried))
         return parse_error(p, "body has %zu inputs, must have %d: iteration, condition and %d carried values",
                            a->body->input_count, CARRIED + a->carried, a->carried);
@@ -38,10 +37,12 @@ static bool parse(struct parse *p, void *attrs)
                            a->body->output_count, 1 + a->carried, a->carried);
     a->scans = (int)a->body->output_count - 1 - a->carried;
     return outputs_written(p) <= a->carried + a->scans ||
-           parse_error(p, "%d outputs, must have at most %d, which body gives", outputs_written(p), a->carried + a->scans);
+           parse_error(p, "%d outputs, must have at most %d, which body gives", outputs_written(p),
+                       a->carried + a->scans);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 /* Most bodies take the iteration and the condition as scalars, some as vectors of one. */
 static struct tensor scalar_for(const struct loop *a, int k)
@@ -57,8 +58,8 @@ static bool kept(const struct tensor *before, const struct tensor *after)
     return before->kind != TENSOR ? same_type(before, after) : same_type(before, after) && tensor_known(after);
 }
 
-static bool infer_carried(struct infer *i, const struct loop *a, const struct tensor *before, const struct tensor *after,
-                          bool fixed)
+static bool infer_carried(struct infer *i, const struct loop *a, const struct tensor *before,
+                          const struct tensor *after, bool fixed)
 {
     for (int k = 0; k < a->carried; k++) {
         struct tensor *out = typed_out(i, k), type = before[k];
@@ -135,15 +136,19 @@ static size_t work_of(const struct loop *a, char *scratch, struct work *w)
 static bool infer(struct infer *i)
 {
     const struct loop *a = infer_attrs(i);
-    struct tensor before[CARRIED + a->carried], after[1 + a->carried + a->scans];
+    const size_t inputs = a->body->input_count, outputs = a->body->output_count;
+    struct tensor *before = infer_alloc(i, (inputs + outputs) * sizeof *before), *after = before + inputs;
     struct work w;
     bool fixed = true;
 
+    if (!before)
+        return false;
     for (int k = M; k <= CONDITION; k++) {
         const struct tensor *t = typed_in(i, k);
 
         if (t && tensor_count(t) != 1)
-            return infer_error(i, "'%s' has %lld values, must have 1", k == M ? "M" : "cond", (long long)tensor_count(t));
+            return infer_error(i, "'%s' has %lld values, must have 1", k == M ? "M" : "cond",
+                               (long long)tensor_count(t));
         before[k] = scalar_for(a, k);
     }
     for (int k = 0; k < a->carried; k++) {
@@ -160,14 +165,15 @@ static bool infer(struct infer *i)
     return infer_carried(i, a, before + CARRIED, after + 1, fixed) && infer_scans(i, a, after + 1 + a->carried, fixed);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 /* Appends one element of a scan output. Room at least doubles, so that all copying together is linear. */
 static bool append(struct step *s, struct heap *heap, struct scan *scan, int k, const struct tensor *from)
 {
     const int64_t bytes = tensor_bytes(from);
     char text[2][TYPE_TEXT];
-    int64_t need, most;
+    int64_t need;
 
     if (from->kind != TENSOR || bytes < 0 || (scan->each.rank >= 0 && !same_type(&scan->each, from)))
         return step_error(s, "scan output %d is %s, must be %s as before", k, tensor_text(from, text[0]),
@@ -176,7 +182,7 @@ static bool append(struct step *s, struct heap *heap, struct scan *scan, int k, 
         return step_error(s, "scan output %d has more bytes than can be counted", k);
     scan->each = *from;
     if (need > scan->capacity) {
-        most = need > 2 * scan->capacity ? need : 2 * scan->capacity;
+        const int64_t most = need > 2 * scan->capacity ? need : 2 * scan->capacity;
         char *data = heap_alloc(heap, (size_t)most, s->report);
 
         if (!data)
@@ -273,7 +279,8 @@ struct control {
     bool looks, goes; /* is there a condition to look at? is it true? */
 };
 
-/* One iteration. The next carried values are copied out of the body before the last ones are let go: one may be the other. */
+/* One iteration. The next carried values are copied out of the body before the last ones are let go: one may be the
+ * other. */
 static bool iterate(struct step *s, const struct loop *a, struct work *w, struct heap *heaps, struct control *c)
 {
     struct heap *next = &heaps[1 - c->done % 2];
@@ -310,7 +317,7 @@ static bool run_all(struct step *s, const struct loop *a, struct heap *heaps)
     struct control c = { .most = most ? *(const int64_t *)most->data : INT64_MAX,
                          .looks = condition,
                          .goes = !condition || *(const uint8_t *)condition->data };
-    struct work w;
+    struct work w = { 0 };
 
     work_of(a, s->scratch, &w);
     for (int k = 0; k < a->carried; k++)
@@ -332,7 +339,9 @@ static bool run_all(struct step *s, const struct loop *a, struct heap *heaps)
 static bool run(struct step *s)
 {
     /* the carried values of even and of odd iterations, and the scan outputs */
-    struct heap heaps[3] = { { .budget = s->heap->budget }, { .budget = s->heap->budget }, { .budget = s->heap->budget } };
+    struct heap heaps[3] = { { .budget = s->heap->budget },
+                             { .budget = s->heap->budget },
+                             { .budget = s->heap->budget } };
     const bool ok = run_all(s, s->attrs, heaps);
 
     for (int k = 0; k < 3; k++)
@@ -340,7 +349,8 @@ static bool run(struct step *s)
     return ok;
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as text: see tests/ */
 
@@ -356,7 +366,14 @@ static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as 
 const struct op op_loop = {
     .name = "Loop",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(25, ALL_KINDS), ROW(24, ALL_KINDS), ROW(23, ALL_KINDS), ROW(21, ALL_KINDS),
-                                     ROW(19, ALL_KINDS), ROW(16, ALL_KINDS), ROW(13, "all seq(all)"), ROW(11, "all"),
-                                     ROW(1, "all"), { 0 } },
+    .defs = (const struct op_def[]){ ROW(25, ALL_KINDS),
+                                     ROW(24, ALL_KINDS),
+                                     ROW(23, ALL_KINDS),
+                                     ROW(21, ALL_KINDS),
+                                     ROW(19, ALL_KINDS),
+                                     ROW(16, ALL_KINDS),
+                                     ROW(13, "all seq(all)"),
+                                     ROW(11, "all"),
+                                     ROW(1, "all"),
+                                     { 0 } },
 };

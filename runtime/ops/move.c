@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What one chunk of a pool's job moves: large enough to be worth a hand-over, small enough to share out. Work is cut by these alone. */
+/* What one chunk of a pool's job moves: large enough to be worth a hand-over, small enough to share out. Work is cut by
+ * these alone. */
 enum { CHUNK_BYTES = 1 << 17, TILE = 64 };
 
 void move_strides(int rank, const int64_t *dims, int64_t *strides)
@@ -16,16 +17,20 @@ void move_strides(int rank, const int64_t *dims, int64_t *strides)
     }
 }
 
-/* -- loops over a run ------------------------------------------------------------------------------------------------- */
+/* -- loops over a run -------------------------------------------------------------------------------------------------
+ */
 
-/* memcpy of a size the compiler knows is one load and one store, of any alignment. */
-#define EACH(bytes, source)                                                                                            \
-    case bytes:                                                                                                        \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            memcpy(to + i * to_step, (source), bytes);                                                                 \
-        break
+/* memcpy of a size that the compiler knows is one load and one store, of any alignment: these loops are made once for
+ * each size. */
+#define EACH_SIZE static inline __attribute__((always_inline)) void
 
 /* Steps are in bytes. */
+EACH_SIZE line(const size_t size, int64_t n, const char *from, int64_t from_step, char *to, int64_t to_step)
+{
+    for (int64_t i = 0; i < n; i++)
+        memcpy(to + i * to_step, from + i * from_step, size);
+}
+
 static void move_line(size_t size, int64_t n, const char *from, int64_t from_step, char *to, int64_t to_step)
 {
     if (from_step == (int64_t)size && to_step == (int64_t)size) {
@@ -33,33 +38,34 @@ static void move_line(size_t size, int64_t n, const char *from, int64_t from_ste
         return;
     }
     switch (size) {
-        EACH(1, from + i * from_step);
-        EACH(2, from + i * from_step);
-        EACH(4, from + i * from_step);
-        EACH(8, from + i * from_step);
-        EACH(16, from + i * from_step);
+    case 1:
+        line(1, n, from, from_step, to, to_step);
+        break;
+    case 2:
+        line(2, n, from, from_step, to, to_step);
+        break;
+    case 4:
+        line(4, n, from, from_step, to, to_step);
+        break;
+    case 8:
+        line(8, n, from, from_step, to, to_step);
+        break;
     default:
-        for (int64_t i = 0; i < n; i++)
-            memcpy(to + i * to_step, from + i * from_step, size);
+        line(16, n, from, from_step, to, to_step);
     }
 }
 
+/* One value again and again: a step of 0, with the value where the compiler sees that nothing overwrites it. */
 static void fill_line(size_t size, int64_t n, const char *value, char *to, int64_t to_step)
 {
+    char once[16];
+
     if (size == 1 && to_step == 1) {
         memset(to, value[0], (size_t)n);
         return;
     }
-    switch (size) {
-        EACH(1, value);
-        EACH(2, value);
-        EACH(4, value);
-        EACH(8, value);
-        EACH(16, value);
-    default:
-        for (int64_t i = 0; i < n; i++)
-            memcpy(to + i * to_step, value, size);
-    }
+    memcpy(once, value, size);
+    move_line(size, n, once, 0, to, to_step);
 }
 
 /* to[c * to_stride + r] = from[r * from_stride + c], both contiguous in the other direction. */
@@ -78,7 +84,8 @@ static void transpose_tile(const struct kernels *k, size_t size, int64_t rows, i
             move_line(size, rows, from + c * bytes, from_stride * bytes, to + c * to_stride * bytes, bytes);
 }
 
-/* -- the engine ------------------------------------------------------------------------------------------------------- */
+/* -- the engine -------------------------------------------------------------------------------------------------------
+ */
 
 /* Drops dimensions of 1 and joins neighbours that one loop can take. */
 static void collapse(struct move *m)
@@ -124,8 +131,8 @@ static void widen_element(struct move *m)
     m->rank = last;
 }
 
-/* The innermost loops are taken out of a move: lines along one dimension, or tiles of two that are transposed. What is left is counted
- * through, `outer` items in all, each cut into `pieces`. */
+/* The innermost loops are taken out of a move: lines along one dimension, or tiles of two that are transposed. What is
+ * left is counted through, `outer` items in all, each cut into `pieces`. */
 struct plan {
     struct move m;
     const struct kernels *k;
@@ -156,8 +163,8 @@ static void move_item(const struct plan *p, int64_t piece, int64_t in, int64_t o
 
     if (p->across >= 0) {
         for (int64_t r = 0; r < n; r += TILE)
-            transpose_tile(p->k, m->size, n - r < TILE ? n - r : TILE, m->dims[p->across], from + r * m->in[last] * size,
-                           m->in[last], to + r * size, m->out[p->across]);
+            transpose_tile(p->k, m->size, n - r < TILE ? n - r : TILE, m->dims[p->across],
+                           from + r * m->in[last] * size, m->in[last], to + r * size, m->out[p->across]);
     } else if (m->in[last] == 0) {
         fill_line(m->size, n, from, to, m->out[last] * size);
     } else {
@@ -242,7 +249,8 @@ void move_run(const struct kernels *k, struct pool *pool, const struct move *m, 
 }
 
 void move_box(const struct kernels *k, struct pool *pool, size_t size, int rank, const int64_t *dims,
-              const int64_t *from_dims, int64_t from_at, const void *from, const int64_t *to_dims, int64_t to_at, void *to)
+              const int64_t *from_dims, int64_t from_at, const void *from, const int64_t *to_dims, int64_t to_at,
+              void *to)
 {
     struct move m = { .size = size, .rank = rank };
 
@@ -255,7 +263,8 @@ void move_box(const struct kernels *k, struct pool *pool, size_t size, int rank,
     move_run(k, pool, &m, (const char *)from + from_at * (int64_t)size, (char *)to + to_at * (int64_t)size);
 }
 
-/* -- filling ---------------------------------------------------------------------------------------------------------- */
+/* -- filling ----------------------------------------------------------------------------------------------------------
+ */
 
 struct fill {
     size_t size;
@@ -283,7 +292,8 @@ void move_fill(struct pool *pool, size_t size, const void *value, int64_t count,
         pool_run(pool, (count + each - 1) / each, fill_chunk, &f);
 }
 
-/* -- picking ---------------------------------------------------------------------------------------------------------- */
+/* -- picking ----------------------------------------------------------------------------------------------------------
+ */
 
 struct pick_job {
     const struct pick *p;
@@ -292,20 +302,29 @@ struct pick_job {
     int64_t rows, per_chunk;
 };
 
-#define PICK(bytes)                                                                                                    \
-    case bytes:                                                                                                        \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            memcpy(to + i * bytes, pick[i] < 0 ? (const char *)p->outside : from + pick[i] * bytes, bytes);            \
-        break
+EACH_SIZE pick_each(const size_t size, const void *outside, const int64_t *pick, int64_t n, const char *from, char *to)
+{
+    for (int64_t i = 0; i < n; i++)
+        memcpy(to + i * (int64_t)size, pick[i] < 0 ? outside : from + pick[i] * (int64_t)size, size);
+}
 
 static void pick_line(const struct pick *p, const int64_t *pick, int64_t n, const char *from, char *to)
 {
     switch (p->size) {
-        PICK(1);
-        PICK(2);
-        PICK(4);
-        PICK(8);
-        PICK(16);
+    case 1:
+        pick_each(1, p->outside, pick, n, from, to);
+        break;
+    case 2:
+        pick_each(2, p->outside, pick, n, from, to);
+        break;
+    case 4:
+        pick_each(4, p->outside, pick, n, from, to);
+        break;
+    case 8:
+        pick_each(8, p->outside, pick, n, from, to);
+        break;
+    default:
+        pick_each(16, p->outside, pick, n, from, to);
     }
 }
 
@@ -355,7 +374,8 @@ void move_pick(struct pool *pool, const struct pick *p, const void *from, void *
     pool_run(pool, (j.rows + j.per_chunk - 1) / j.per_chunk, pick_chunk, &j);
 }
 
-/* -- for planning and gradients --------------------------------------------------------------------------------------- */
+/* -- for planning and gradients ---------------------------------------------------------------------------------------
+ */
 
 void ints_of(const struct tensor *t, struct ints *out)
 {

@@ -1,12 +1,12 @@
-/* Moving elements: what Transpose, Slice, Expand, Tile, Pad, Concat, Split and Gather share. Nothing here knows a type, only how many bytes
- * an element has: 1, 2, 4, 8 or 16. */
+/* Moving elements: what Transpose, Slice, Expand, Tile, Pad, Concat, Split and Gather share. Nothing here knows a type,
+ * only how many bytes an element has: 1, 2, 4, 8 or 16. */
 #ifndef KILN_OPS_MOVE_H
 #define KILN_OPS_MOVE_H
 
 #include "ops/op.h"
 
-/* to[sum of i[d] * out[d]] = from[sum of i[d] * in[d]] for every index i below dims. Strides are in elements and may be 0 or negative in
- * `in`; no two indices name the same element of `to`. */
+/* to[sum of i[d] * out[d]] = from[sum of i[d] * in[d]] for every index i below dims. Strides are in elements and may be
+ * 0 or negative in `in`; no two indices name the same element of `to`. */
 enum { MOVE_RANK = 2 * MAX_RANK }; /* Tile has a dimension of repeats beside each one that it repeats */
 struct move {
     size_t size; /* of an element */
@@ -20,11 +20,14 @@ void move_run(const struct kernels *k, struct pool *pool, const struct move *m, 
 /* `count` elements that are all `*value`. */
 void move_fill(struct pool *pool, size_t size, const void *value, int64_t count, void *to);
 
-/* The box `dims` inside two tensors, at element `from_at` of one and `to_at` of the other, both with their own row-major strides. */
+/* The box `dims` inside two tensors, at element `from_at` of one and `to_at` of the other, both with their own
+ * row-major strides. */
 void move_box(const struct kernels *k, struct pool *pool, size_t size, int rank, const int64_t *dims,
-              const int64_t *from_dims, int64_t from_at, const void *from, const int64_t *to_dims, int64_t to_at, void *to);
+              const int64_t *from_dims, int64_t from_at, const void *from, const int64_t *to_dims, int64_t to_at,
+              void *to);
 
-/* to[i0, i1, ...] = from[pick[0][i0] + pick[1][i1] + ...], the picks being offsets in elements; where one of them is below 0, the value is
+/* to[i0, i1, ...] = from[pick[0][i0] + pick[1][i1] + ...], the picks being offsets in elements; where one of them is
+ * below 0, the value is
  * `*outside` instead. `to` is contiguous. */
 struct pick {
     size_t size;

@@ -1,11 +1,13 @@
 /* NonZero, https://onnx.ai/onnx/operators/onnx__NonZero.html
  *
- * The indices of all elements that are not zero (NaN is not; a string is where it is empty), in row-major order, one column each. A scalar
- * counts as a vector of one. How many there are only running can tell. Piecewise constant: its gradient is zero, no gradient flows.
+ * The indices of all elements that are not zero (NaN is not; a string is where it is empty), in row-major order, one
+ * column each. A scalar counts as a vector of one. How many there are only running can tell. Piecewise constant: its
+ * gradient is zero, no gradient flows.
  */
 #include "ops/op.h"
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -14,116 +16,86 @@ static bool infer(struct infer *i)
     return set_out(i, 0, I64, 2, (const int64_t[]){ rank ? rank : 1, UNKNOWN });
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
-/* An element is zero where its bits are under a mask: that leaves the sign of floating-point numbers out. */
-#define COUNT(type, bits)                                                                                              \
-    for (int64_t k = 0; k < n; k++)                                                                                    \
-    count += (((const type *)x)[k] & (type)(bits)) != 0
-#define LIST(type, bits)                                                                                               \
-    for (int64_t k = 0; k < n; k++)                                                                                    \
-        if (((const type *)x)[k] & (type)(bits))                                                                       \
-    *at++ = k
+/* Is element k anything but zero? Bits outside of `mask` do not count: the sign of floating-point numbers. */
+typedef bool test_fn(const void *x, int64_t k, uint64_t mask);
 
-static int64_t count_strings(struct string *const *x, int64_t n)
+static bool test_1(const void *x, int64_t k, uint64_t mask)
 {
-    int64_t count = 0;
-
-    for (int64_t k = 0; k < n; k++)
-        count += x[k] && x[k]->length;
-    return count;
+    return ((const uint8_t *)x)[k] & mask;
 }
 
-static int64_t count_pairs(const uint64_t (*x)[2], int64_t n)
+static bool test_2(const void *x, int64_t k, uint64_t mask)
 {
-    int64_t count = 0;
-
-    for (int64_t k = 0; k < n; k++)
-        count += ((x[k][0] | x[k][1]) << 1) != 0;
-    return count;
+    return ((const uint16_t *)x)[k] & mask;
 }
 
-/* All bits but the signs. */
-static uint64_t mask_of(enum dtype d)
+static bool test_4(const void *x, int64_t k, uint64_t mask)
 {
+    return ((const uint32_t *)x)[k] & mask;
+}
+
+static bool test_8(const void *x, int64_t k, uint64_t mask)
+{
+    return ((const uint64_t *)x)[k] & mask;
+}
+
+static bool test_16(const void *x, int64_t k, uint64_t mask)
+{
+    return (((const uint64_t *)x)[2 * k] | ((const uint64_t *)x)[2 * k + 1]) & mask;
+}
+
+static bool test_string(const void *x, int64_t k, uint64_t mask)
+{
+    const struct string *string = ((struct string *const *)x)[k];
+
+    return string && string->length & mask;
+}
+
+static test_fn *test_of(enum dtype d, uint64_t *mask)
+{
+    *mask = UINT64_MAX;
+    if (d == STRING)
+        return test_string;
     if (d == C64)
-        return 0x7fffffff7fffffff;
-    return dtype_is_float(d) ? UINT64_MAX >> 1 >> (64 - 8 * dtype_size(d)) : UINT64_MAX;
-}
-
-static int64_t count_nonzero(const struct tensor *t)
-{
-    const int64_t n = tensor_count(t);
-    const uint64_t mask = mask_of(t->dtype);
-    const void *x = t->data;
-    int64_t count = 0;
-
-    if (t->dtype == STRING)
-        return count_strings(x, n);
-    switch (dtype_size(t->dtype)) {
+        *mask = 0x7fffffff7fffffff;
+    else if (d == C128)
+        *mask = UINT64_MAX >> 1;
+    else if (dtype_is_float(d))
+        *mask = UINT64_MAX >> 1 >> (64 - 8 * dtype_size(d));
+    switch (dtype_size(d)) {
     case 1:
-        COUNT(uint8_t, mask);
-        break;
+        return test_1;
     case 2:
-        COUNT(uint16_t, mask);
-        break;
+        return test_2;
     case 4:
-        COUNT(uint32_t, mask);
-        break;
+        return test_4;
     case 8:
-        COUNT(uint64_t, mask);
-        break;
-    case 16:
-        return count_pairs(x, n);
-    }
-    return count;
-}
-
-/* Their places in row-major order. */
-static void list_nonzero(const struct tensor *t, int64_t *at)
-{
-    const int64_t n = tensor_count(t);
-    const uint64_t mask = mask_of(t->dtype);
-    const void *x = t->data;
-
-    if (t->dtype == STRING) {
-        for (int64_t k = 0; k < n; k++)
-            if (((struct string *const *)x)[k] && ((struct string *const *)x)[k]->length)
-                *at++ = k;
-        return;
-    }
-    switch (dtype_size(t->dtype)) {
-    case 1:
-        LIST(uint8_t, mask);
-        break;
-    case 2:
-        LIST(uint16_t, mask);
-        break;
-    case 4:
-        LIST(uint32_t, mask);
-        break;
-    case 8:
-        LIST(uint64_t, mask);
-        break;
-    case 16:
-        for (int64_t k = 0; k < n; k++)
-            if ((((const uint64_t *)x)[2 * k] | ((const uint64_t *)x)[2 * k + 1]) << 1)
-                *at++ = k;
+        return test_8;
+    default:
+        return test_16;
     }
 }
 
 static bool run(struct step *s)
 {
     const struct tensor *x = s->in[0];
-    const int64_t count = count_nonzero(x);
-    int64_t *y;
+    const int64_t n = tensor_count(x);
+    uint64_t mask;
+    test_fn *test = test_of(x->dtype, &mask);
+    int64_t count = 0, at = 0, *y;
 
+    for (int64_t k = 0; k < n; k++)
+        count += test(x->data, k, mask);
     if (!step_alloc(s, 0, I64, 2, (const int64_t[]){ x->rank ? x->rank : 1, count }))
         return false;
     y = s->out[0]->data;
-    if (!count)
-        return true;
-    list_nonzero(x, y); /* into the first row, which is then taken apart, from the last dimension to the first */
+    /* row-major places into the first row, which is then taken apart, from the last dimension to the first */
+    for (int64_t k = 0; k < n; k++)
+        if (test(x->data, k, mask))
+            y[at++] = k;
     for (int d = x->rank - 1; d > 0; d--)
         for (int64_t k = 0; k < count; k++) {
             y[d * count + k] = y[k] % x->dims[d];
@@ -132,24 +104,29 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool gradient(struct backward *b)
 {
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases[] = {
-    { "f32[2,3]{0,1,-2,0,0,3}", "", "i64[2,3]", 0 }, { "i8[3]{0,0,0}", "", "i64[1,0]", 0 },
-    { "bool[2,2]{1,0,0,1}", "", "i64[2,2]", 0 },     { "f64[]{2}", "", "i64[1,1]", 0 },
-    { "f16[0,3]", "", "i64[2,0]", 0 },               { 0 },
+    { "f32[2,3]{0,1,-2,0,0,3}", "", "i64[2,3]", 0 },
+    { "i8[3]{0,0,0}", "", "i64[1,0]", 0 },
+    { "bool[2,2]{1,0,0,1}", "", "i64[2,2]", 0 },
+    { "f64[]{2}", "", "i64[1,1]", 0 },
+    { "f16[0,3]", "", "i64[2,0]", 0 },
+    { 0 },
 };
 
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \
-        .since = version, .signature = "T X -> I Y", .types = "T: " t "; I: i64", .infer = infer, .run = run,           \
+        .since = version, .signature = "T X -> I Y", .types = "T: " t "; I: i64", .infer = infer, .run = run,          \
         .gradient = gradient, .cases = cases                                                                           \
     }
 

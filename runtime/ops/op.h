@@ -79,6 +79,7 @@ bool ints_in(struct infer *i, int k, struct ints *out);
 /* The output's value, where planning can tell it (Shape): memory for it, to be filled now, after set_out. NULL: nobody reads it, or no
  * memory. The node is then not run at all. */
 void *known_out(struct infer *i, int k);
+void *infer_alloc(struct infer *i, size_t bytes); /* zeroed, until the planning ends; NULL with an error */
 void need_scratch(struct infer *i, size_t bytes); /* 64-byte aligned, placed by the planner */
 int infer_threads(const struct infer *i);         /* how many `thread` numbers pool_run may pass, for scratch */
 void may_reuse(struct infer *i, int out, int in); /* out may take in's memory once nobody else reads it */

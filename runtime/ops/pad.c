@@ -1,11 +1,12 @@
 /* Pad, https://onnx.ai/onnx/operators/onnx__Pad.html
  *
- * Adds pads[k] elements before and pads[k + axes] behind along each axis, or takes elements away where they are negative. What is added is a
- * constant, the nearest element (edge), or the input (after what is taken away) continued as in a mirror (reflect: the outermost element
- * stands once; further than its end it is mirrored again) or from its other end (wrap).
+ * Adds pads[k] elements before and pads[k + axes] behind along each axis, or takes elements away where they are
+ * negative. What is added is a constant, the nearest element (edge), or the input (after what is taken away) continued
+ * as in a mirror (reflect: the outermost element stands once; further than its end it is mirrored again) or from its
+ * other end (wrap).
  *
- * The gradient of constant is taken away again; the constant's is the sum over what was added. The other modes add each element of dY to the
- * element of dX that it came from.
+ * The gradient of constant is taken away again; the constant's is the sum over what was added. The other modes add each
+ * element of dY to the element of dX that it came from.
  */
 #include "ops/move.h"
 #include "ops/resample.h"
@@ -20,7 +21,8 @@ struct pad {
     float value; /* where there is no input for it */
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static const char *const modes[] = { "constant", "reflect", "edge", "wrap", NULL };
 static const char *const modes_2[] = { "constant", "reflect", "edge", NULL };
@@ -51,7 +53,8 @@ static bool parse_2(struct parse *p, void *attrs)
     return parse_11(p, attrs) && ints_input(p, PADS, "pads");
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 /* For each dimension: how much is added on both sides (negative: taken away), and what that makes. */
 struct layout {
@@ -100,7 +103,8 @@ static const char *layout_of(struct layout *l, const struct pad *a, const struct
         if (!add_size(taken(l->begin[d]), taken(l->end[d]), &l->kept[d]) || l->kept[d] > x->dims[d])
             return "'pads' takes more away than there is";
         l->kept[d] = x->dims[d] - l->kept[d];
-        if (!add_size(l->kept[d], added(l->begin[d]), &l->dims[d]) || !add_size(l->dims[d], added(l->end[d]), &l->dims[d]))
+        if (!add_size(l->kept[d], added(l->begin[d]), &l->dims[d]) ||
+            !add_size(l->dims[d], added(l->end[d]), &l->dims[d]))
             return "the output would have more values than can be counted";
         if (a->mode != CONSTANT && !l->kept[d] && l->dims[d])
             return "a dimension of 0 holds nothing to pad with";
@@ -150,7 +154,8 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, l.rank, l.dims);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct tensor *input(const struct step *s, int k)
 {
@@ -231,7 +236,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 struct pad_grad {
     int mode;
@@ -244,7 +250,8 @@ static void sums_of(const struct pad_grad *a, enum dtype dtype, struct resample 
     memcpy(r->dims, a->layout.from, sizeof r->dims);
     for (int d = 0; d < r->rank; d++)
         if (a->layout.begin[d] || a->layout.end[d])
-            r->taps[r->count++] = (struct taps){ .axis = d, .in = a->layout.from[d], .out = a->layout.dims[d], .width = 1 };
+            r->taps[r->count++] =
+                (struct taps){ .axis = d, .in = a->layout.from[d], .out = a->layout.dims[d], .width = 1 };
 }
 
 static bool grad_infer(struct infer *i)
@@ -334,12 +341,14 @@ static bool gradient(struct backward *b)
         give(b, DATA, dx);
     }
     if (type_in(b, VALUE) && wants(b, VALUE))
-        give(b, VALUE, a->mode == CONSTANT ? value_gradient(b, &grad->layout)
-                                           : emit_zeros(e, x->dtype, type_in(b, VALUE)->rank, type_in(b, VALUE)->dims));
+        give(b, VALUE,
+             a->mode == CONSTANT ? value_gradient(b, &grad->layout)
+                                 : emit_zeros(e, x->dtype, type_in(b, VALUE)->rank, type_in(b, VALUE)->dims));
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases_2[] = {
     { "f32[2,3]", "pads=[1,0,0,2]", "f32[3,5]", 1 },
@@ -352,12 +361,16 @@ static const struct op_case cases_2[] = {
 };
 #define CASES_11                                                                                                       \
     { "f32[2,3] i64[4]{1,0,0,2}", "", "f32[3,5]", 1 }, { "f64[2,3] i64[4]{-1,1,0,-1} f64[]", "", "f64[1,3]", 5 },      \
-        { "f32[2,2,3] i64[6]{0,2,1,0,2,3} f32[1]", "", "f32[2,6,7]", 5 }, { "i8[3] i64[2]{2,2} i8[]", "", "i8[7]", 0 }, \
-        { "f64[4] i64[2]{7,5}", "mode='reflect'", "f64[16]", 1 }, { "f32[1,3] i64[4]{2,1,1,1}", "mode='reflect'", "f32[4,5]", 1 }, \
+        { "f32[2,2,3] i64[6]{0,2,1,0,2,3} f32[1]", "", "f32[2,6,7]", 5 },                                              \
+        { "i8[3] i64[2]{2,2} i8[]", "", "i8[7]", 0 }, { "f64[4] i64[2]{7,5}", "mode='reflect'", "f64[16]", 1 },        \
+        { "f32[1,3] i64[4]{2,1,1,1}", "mode='reflect'", "f32[4,5]", 1 },                                               \
         { "f32[2,3,4] i64[6]{0,1,2,0,-1,1}", "mode='edge'", "f32[2,3,7]", 1 },                                         \
         { "f64[4,3] i64[4]{-1,2,1,0}", "mode='reflect'", "f64[4,5]", 1 },                                              \
         { "f16[2,3] i64[4]{1,1,1,1}", "mode='edge'", "f16[4,5]", 0 },                                                  \
-        { "f32[2,0] i64[4]{1,0,1,0}", "mode='edge'", "f32[4,0]", 0 }, { "u32[] i64[0]", "", "u32[]", 0 }
+        { "f32[2,0] i64[4]{1,0,1,0}", "mode='edge'", "f32[4,0]", 0 },                                                  \
+    {                                                                                                                  \
+        "u32[] i64[0]", "", "u32[]", 0                                                                                 \
+    }
 
 static const struct op_case cases_11[] = { CASES_11, { 0 } };
 static const struct op_case cases_18[] = {
@@ -381,8 +394,8 @@ static const struct op_case cases_19[] = {
         .gradient = gradient, __VA_ARGS__                                                                              \
     }
 #define ROW_18(version, parser, tests)                                                                                 \
-    ROW(version, "all bf16; I: i64; Tind: i32 i64", .signature = "T data, I pads, T constant_value?, Tind axes? -> T output", \
-        .parse = parser, .cases = tests)
+    ROW(version, "all bf16; I: i64; Tind: i32 i64",                                                                    \
+        .signature = "T data, I pads, T constant_value?, Tind axes? -> T output", .parse = parser, .cases = tests)
 #define ROW_11(version, t)                                                                                             \
     ROW(version, t "; I: i64", .signature = "T data, I pads, T constant_value? -> T output", .parse = parse_11,        \
         .cases = cases_11)
@@ -390,10 +403,15 @@ static const struct op_case cases_19[] = {
 const struct op op_pad = {
     .name = "Pad",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW_18(25, parse_19, cases_19), ROW_18(24, parse_19, cases_19),
-                                     ROW_18(23, parse_19, cases_19), ROW_18(21, parse_19, cases_19),
-                                     ROW_18(19, parse_19, cases_19), ROW_18(18, parse_11, cases_18),
-                                     ROW_11(13, "all bf16"), ROW_11(11, "floats ints uints"),
-                                     ROW(2, "floats", .signature = "T data -> T output", .parse = parse_2, .cases = cases_2),
+    .defs = (const struct op_def[]){ ROW_18(25, parse_19, cases_19),
+                                     ROW_18(24, parse_19, cases_19),
+                                     ROW_18(23, parse_19, cases_19),
+                                     ROW_18(21, parse_19, cases_19),
+                                     ROW_18(19, parse_19, cases_19),
+                                     ROW_18(18, parse_11, cases_18),
+                                     ROW_11(13, "all bf16"),
+                                     ROW_11(11, "floats ints uints"),
+                                     ROW(2, "floats", .signature = "T data -> T output", .parse = parse_2,
+                                         .cases = cases_2),
                                      { 0 } },
 };

@@ -11,7 +11,7 @@
 
 enum { X, Y };
 
-/* -- plan ----------------------------------------------------------------------------------------------------------- */
+/* -- plan --------------------------------------------------------------------------------------------------------- */
 
 static bool infer(struct infer *i)
 {
@@ -24,7 +24,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------ */
+/* -- run ---------------------------------------------------------------------------------------------------------- */
 
 #define EXPR(x, y) powf(x, y)
 #define LOOP       any_f32
@@ -107,7 +107,6 @@ static enum dtype compute_type(enum dtype x, enum dtype y)
     return dtype_compute(x) == F32 && dtype_compute(y) == F32 ? F32 : F64;
 }
 
-/* Exponents may be of any integer type: each is looked at as an int64. */
 static bool has_negative(struct step *s, const struct tensor *y)
 {
     const enum dtype_class class = dtype_traits[y->dtype].class;
@@ -135,7 +134,7 @@ static bool run(struct step *s)
     return elementwise(s, &e, s->out[0], 2, s->in);
 }
 
-/* -- differentiate -------------------------------------------------------------------------------------------------- */
+/* -- differentiate ------------------------------------------------------------------------------------------------ */
 
 /* dX before it is summed, from dZ, X, Y */
 #define EXPR(dz, x, y) (y) == 0 ? 0 : (y) == 2 ? (dz)*2 * (x) : (dz) * (y)*powf(x, (y)-1)
@@ -243,7 +242,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ----------------------------------------------------------------------------------------------------------- */
+/* -- test --------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]+ f32[2,3,4]", "", "f32[2,3,4]", 3 },
@@ -268,10 +267,17 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
-#define ROW(version, io, list)                                                                                         \
+static const struct op_case cases_7[] = {
+    { "f32[2,3,4]+ f32[2,3,4]", "", "f32[2,3,4]", 3 },
+    { "f64[5,7]+ f64[7]", "", "f64[5,7]", 3 },
+    { "f16[5]+ f16[]{2}", "", "f16[5]", 0 },
+    { 0 },
+};
+
+#define ROW(version, io, list, tests)                                                                                  \
     {                                                                                                                  \
         .since = version, .signature = io, .types = list, .infer = infer, .run = run, .gradient = gradient,            \
-        .flags = OP_UNBROADCAST, .cases = cases                                                                        \
+        .flags = OP_UNBROADCAST, .cases = tests                                                                        \
     }
 
 const struct op op_pow = {
@@ -279,10 +285,10 @@ const struct op op_pow = {
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ROW(15, "T X, T1 Y -> T Z", "T: floats bf16 i32 i64; T1: floats bf16 ints uints"),
-            ROW(13, "T X, T1 Y -> T Z", "T: floats bf16 i32 i64; T1: floats ints uints"),
-            ROW(12, "T X, T1 Y -> T Z", "T: floats i32 i64; T1: floats ints uints"),
-            ROW(7, "T X, T Y -> T Z", "T: floats"),
+            ROW(15, "T X, T1 Y -> T Z", "T: floats bf16 i32 i64; T1: floats bf16 ints uints", cases),
+            ROW(13, "T X, T1 Y -> T Z", "T: floats bf16 i32 i64; T1: floats ints uints", cases),
+            ROW(12, "T X, T1 Y -> T Z", "T: floats i32 i64; T1: floats ints uints", cases),
+            ROW(7, "T X, T Y -> T Z", "T: floats", cases_7),
             { 0 },
         },
 };

@@ -1,7 +1,8 @@
 /* RandomUniformLike, https://onnx.ai/onnx/operators/onnx__RandomUniformLike.html
  *
- *   output = low + (high - low) * u, u uniform in [0, 1), in the shape of the input        it does not depend on the
- * input: gradient zero
+ *   output = low + (high - low) * u, u uniform in [0, 1), in the shape of the input
+ *
+ * It does not depend on the input: the gradient is zero.
  *
  * With `seed` it draws as the reference does, numpy.random.RandomState(seed), the same in every run, and rounds where
  * that rounds: u, the product and the sum, to the type of the output. Without, it draws from the session's seed, anew
@@ -19,7 +20,7 @@ struct uniform {
     uint32_t seed;
 };
 
-/* -- read ----------------------------------------------------------------------------------------------------------- */
+/* -- read --------------------------------------------------------------------------------------------------------- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -42,7 +43,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ----------------------------------------------------------------------------------------------------------- */
+/* -- plan --------------------------------------------------------------------------------------------------------- */
 
 static bool infer(struct infer *i)
 {
@@ -57,7 +58,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, dtype, x->rank, x->dims);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------ */
+/* -- run ---------------------------------------------------------------------------------------------------------- */
 
 enum { BLOCK = 256 };
 
@@ -130,7 +131,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- test ----------------------------------------------------------------------------------------------------------- */
+/* -- test --------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]", "dtype=1 seed=1.0", "f32[2,3,4]", 0 },

@@ -22,7 +22,8 @@ struct pass {
 /* What a chunk computes at least, in products; lanes of an image that one chunk of the adjoint owns. */
 enum { CHUNK = 1 << 15, LANES = 512 };
 
-/* -- types and sizes -------------------------------------------------------------------------------------------------- */
+/* -- types and sizes --------------------------------------------------------------------------------------------------
+ */
 
 static enum dtype compute_dtype(enum dtype d)
 {
@@ -73,11 +74,12 @@ static void start_dims(const struct resample *r, int64_t dims[MAX_RANK])
 
 static bool table_bytes(const struct taps *t, int64_t *bytes)
 {
-    return mul_size(t->out, t->width, bytes) && mul_size(*bytes, (int64_t)(sizeof *t->index + sizeof *t->weight), bytes) &&
-           add_size(*bytes, 63, bytes);
+    return mul_size(t->out, t->width, bytes) &&
+           mul_size(*bytes, (int64_t)(sizeof *t->index + sizeof *t->weight), bytes) && add_size(*bytes, 63, bytes);
 }
 
-/* The longest value between two axes, those before the first and after the last included where they must be converted. */
+/* The longest value between two axes, those before the first and after the last included where they must be converted.
+ */
 static bool buffer_bytes(const struct resample *r, int64_t *bytes)
 {
     const int64_t each = parts(r->dtype) * (int64_t)dtype_size(compute_dtype(r->dtype));
@@ -127,7 +129,8 @@ void resample_tables(struct resample *r, void *scratch)
     }
 }
 
-/* -- passes ----------------------------------------------------------------------------------------------------------- */
+/* -- passes -----------------------------------------------------------------------------------------------------------
+ */
 
 static void forward_chunk(void *context, int64_t chunk, int thread)
 {
@@ -201,6 +204,11 @@ void resample_run(struct step *s, const struct resample *r, const void *from, vo
     buffer[1] = buffer[0] + (bytes & ~(int64_t)63);
     order(r, axes);
     start_dims(r, dims);
+    if (!r->count) {
+        if (dims_product(dims, 0, r->rank))
+            memcpy(to, from, (size_t)dims_product(dims, 0, r->rank) * dtype_size(r->dtype));
+        return;
+    }
     if (!direct(r->dtype)) {
         convert_between(r->dtype, compute)(from, buffer[1], dims_product(dims, 0, r->rank));
         from = buffer[1];
@@ -220,14 +228,9 @@ void resample_run(struct step *s, const struct resample *r, const void *from, vo
         dims[t->axis] = r->adjoint ? t->in : t->out;
         from = j.to;
     }
-    if (direct(r->dtype) && r->count)
+    if (direct(r->dtype))
         return;
-    if (direct(r->dtype)) {
-        if (dims_product(dims, 0, r->rank))
-            memcpy(to, from, (size_t)dims_product(dims, 0, r->rank) * dtype_size(r->dtype));
-        return;
-    }
     if (class == CLASS_INT || class == CLASS_UINT)
-        round_all((double *)(void *)from, dims_product(dims, 0, r->rank));
+        round_all((double *)(void *)buffer[(r->count + 1) % 2], dims_product(dims, 0, r->rank));
     convert_between(compute, r->dtype)(from, to, dims_product(dims, 0, r->rank));
 }

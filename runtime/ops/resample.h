@@ -1,11 +1,12 @@
-/* Weighted sums along axes, one axis after the other, and their adjoint: what Resize and its gradient, and the gradient of Pad, share. */
+/* Weighted sums along axes, one axis after the other, and their adjoint: what Resize and its gradient, and the gradient
+ * of Pad, share. */
 #ifndef KILN_OPS_RESAMPLE_H
 #define KILN_OPS_RESAMPLE_H
 
 #include "ops/op.h"
 
-/* Element p along the axis is the sum over t < width of weight[p * width + t] times element index[p * width + t]; an index below 0 adds
- * nothing. */
+/* Element p along the axis is the sum over t < width of weight[p * width + t] times element index[p * width + t]; an
+ * index below 0 adds nothing. */
 struct taps {
     int axis;
     int64_t in, out, width;
@@ -14,7 +15,8 @@ struct taps {
 };
 
 struct resample {
-    enum dtype dtype; /* all but strings; halves are computed in float, integers in double and rounded to nearest even */
+    enum dtype
+        dtype; /* all but strings; halves are computed in float, integers in double and rounded to nearest even */
     int rank;
     int64_t dims[MAX_RANK]; /* before; an axis changes from taps.in to taps.out */
     int count;
@@ -22,7 +24,8 @@ struct resample {
     bool adjoint; /* dims is what comes out, and each axis changes from taps.out to taps.in: the gradient */
 };
 
-/* Bytes for the tables and for what lies between two axes. False where they cannot be counted. axis, in, out and width must be set. */
+/* Bytes for the tables and for what lies between two axes. False where they cannot be counted. axis, in, out and width
+ * must be set. */
 bool resample_scratch(const struct resample *r, size_t *bytes);
 /* Where in the scratch the tables are; the caller fills them, then runs. */
 void resample_tables(struct resample *r, void *scratch);

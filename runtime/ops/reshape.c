@@ -1,7 +1,7 @@
 /* Reshape, https://onnx.ai/onnx/operators/onnx__Reshape.html
  *
- * The same elements under the dimensions in `shape`: one of them may be -1 and follows from the others; 0 copies the dimension of the
- * input, or is a 0 where allowzero is set. The gradient is reshaped back.
+ * The same elements under the dimensions in `shape`: one of them may be -1 and follows from the others; 0 copies the
+ * dimension of the input, or is a 0 where allowzero is set. The gradient is reshaped back.
  */
 #include "ops/view.h"
 
@@ -11,7 +11,8 @@ struct reshape {
     bool allowzero;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse_14(struct parse *p, void *attrs)
 {
@@ -21,10 +22,11 @@ static bool parse_14(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
-/* Elements that the -1 shares with the other dimensions: copied ones stand on both sides and are left out, so that a batch of 0 can be
- * flattened. */
+/* Elements that the -1 shares with the other dimensions: copied ones stand on both sides and are left out, so that a
+ * batch of 0 can be flattened. */
 static bool free_dim(struct infer *i, const struct tensor *x, const bool *copied, int rank, int free, int64_t *dims)
 {
     int64_t count = 1, known = 1;
@@ -73,16 +75,21 @@ static bool infer(struct infer *i)
         if (!mul_size(count, dims[d], &count))
             return infer_error(i, "'shape' has more elements than can be counted");
     if (count != tensor_count(x))
-        return infer_error(i, "'data' has %lld elements, 'shape' has %lld", (long long)tensor_count(x), (long long)count);
+        return infer_error(i, "'data' has %lld elements, 'shape' has %lld", (long long)tensor_count(x),
+                           (long long)count);
     return view_out(i, shape.count, dims);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 #define CASES                                                                                                          \
-    { "f32[2,3,4] i64[2]{4,-1}", "", "f32[4,6]", 1 << DATA }, { "f64[2,3,4] i64[4]{0,0,1,-1}", "", "f64[2,3,1,4]", 1 << DATA },  \
-        { "i8[1,1] i64[0]", "", "i8[]", 0 }, { "str[6] i64[2]{2,3}", "", "str[2,3]", 0 },                              \
-        { "c128[5] i64[1]{-1}", "", "c128[5]", 0 }, { "f32[0,3,4] i64[2]{0,-1}", "", "f32[0,12]", 0 }
+    { "f32[2,3,4] i64[2]{4,-1}", "", "f32[4,6]", 1 << DATA },                                                          \
+        { "f64[2,3,4] i64[4]{0,0,1,-1}", "", "f64[2,3,1,4]", 1 << DATA }, { "i8[1,1] i64[0]", "", "i8[]", 0 },         \
+        { "str[6] i64[2]{2,3}", "", "str[2,3]", 0 }, { "c128[5] i64[1]{-1}", "", "c128[5]", 0 },                       \
+    {                                                                                                                  \
+        "f32[0,3,4] i64[2]{0,-1}", "", "f32[0,12]", 0                                                                  \
+    }
 
 static const struct op_case cases_5[] = { CASES, { 0 } };
 static const struct op_case cases_14[] = {
@@ -94,15 +101,21 @@ static const struct op_case cases_14[] = {
 
 #define ROW(version, t, parser, tests)                                                                                 \
     {                                                                                                                  \
-        .since = version, .signature = "T data, I shape -> T reshaped", .types = "T: " t "; I: i64",                    \
-        .attrs_size = sizeof(struct reshape), .parse = parser, .infer = infer, .gradient = view_gradient, .cases = tests \
+        .since = version, .signature = "T data, I shape -> T reshaped", .types = "T: " t "; I: i64",                   \
+        .attrs_size = sizeof(struct reshape), .parse = parser, .infer = infer, .gradient = view_gradient,              \
+        .cases = tests                                                                                                 \
     }
 
 const struct op op_reshape = {
     .name = "Reshape",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(25, "all bf16", parse_14, cases_14), ROW(24, "all bf16", parse_14, cases_14),
-                                     ROW(23, "all bf16", parse_14, cases_14), ROW(21, "all bf16", parse_14, cases_14),
-                                     ROW(19, "all bf16", parse_14, cases_14), ROW(14, "all bf16", parse_14, cases_14),
-                                     ROW(13, "all bf16", NULL, cases_5), ROW(5, "all", NULL, cases_5), { 0 } },
+    .defs = (const struct op_def[]){ ROW(25, "all bf16", parse_14, cases_14),
+                                     ROW(24, "all bf16", parse_14, cases_14),
+                                     ROW(23, "all bf16", parse_14, cases_14),
+                                     ROW(21, "all bf16", parse_14, cases_14),
+                                     ROW(19, "all bf16", parse_14, cases_14),
+                                     ROW(14, "all bf16", parse_14, cases_14),
+                                     ROW(13, "all bf16", NULL, cases_5),
+                                     ROW(5, "all", NULL, cases_5),
+                                     { 0 } },
 };

@@ -1,15 +1,17 @@
 /* Resize, https://onnx.ai/onnx/operators/onnx__Resize.html; cubic: Keys, IEEE Trans. ASSP 29(6), 1981
  *
- * Every element of the output is a weighted sum of elements around its place in the input, axis by axis. coordinate_transformation_mode says
- * where that place is, mode which elements and weights. Elements outside are those at the edge; with exclude_outside (not for nearest) their
- * weight is 0 and the others are made to sum to 1. antialias stretches the weights when an axis shrinks.
+ * Every element of the output is a weighted sum of elements around its place in the input, axis by axis.
+ * coordinate_transformation_mode says where that place is, mode which elements and weights. Elements outside are those
+ * at the edge; with exclude_outside (not for nearest) their weight is 0 and the others are made to sum to 1. antialias
+ * stretches the weights when an axis shrinks.
  *
- * nearest moves elements of any type; linear and cubic compute in float for float and its halves, in double for double and integers (rounded
- * to nearest even, saturated). Sizes from scales are floor(size * scale) in float, as the standard's own shape inference has them. The
- * gradient for X is the adjoint sum; roi, scales and sizes must be known when planning and have none.
+ * nearest moves elements of any type; linear and cubic compute in float for float and its halves, in double for double
+ * and integers (rounded to nearest even, saturated). Sizes from scales are floor(size * scale) in float, as the
+ * standard's own shape inference has them. The gradient for X is the adjoint sum; roi, scales and sizes must be known
+ * when planning and have none.
  */
-#include "ops/move.h"
 #include "ops/convert.h"
+#include "ops/move.h"
 #include "ops/resample.h"
 #include <math.h>
 #include <string.h>
@@ -28,15 +30,18 @@ struct resize {
     int scales; /* which input they are */
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static const char *const modes[] = { "nearest", "linear", "cubic", NULL };
 static const char *const nearest_modes[] = { "round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL };
 static const char *const policies[] = { "stretch", "not_larger", "not_smaller", NULL };
-static const char *const transforms[] = { "half_pixel",         "pytorch_half_pixel",   "align_corners", "asymmetric",
-                                          "tf_crop_and_resize", "half_pixel_symmetric", NULL };
-static const char *const transforms_11[] = { "half_pixel",         "pytorch_half_pixel",   "align_corners", "asymmetric",
-                                             "tf_crop_and_resize", "tf_half_pixel_for_nn", NULL };
+static const char *const transforms[] = { "half_pixel", "pytorch_half_pixel", "align_corners",
+                                          "asymmetric", "tf_crop_and_resize", "half_pixel_symmetric",
+                                          NULL };
+static const char *const transforms_11[] = { "half_pixel", "pytorch_half_pixel", "align_corners",
+                                             "asymmetric", "tf_crop_and_resize", "tf_half_pixel_for_nn",
+                                             NULL };
 
 static bool parse_common(struct parse *p, struct resize *a)
 {
@@ -95,7 +100,8 @@ static bool parse_10(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 struct layout {
     int rank;
@@ -141,7 +147,8 @@ static const char *sizes_from_scales(struct layout *l, const int *axes, int coun
     return NULL;
 }
 
-static const char *sizes_given(struct layout *l, const struct resize *a, const int *axes, int count, const int64_t *sizes)
+static const char *sizes_given(struct layout *l, const struct resize *a, const int *axes, int count,
+                               const int64_t *sizes)
 {
     double chosen = 0;
 
@@ -208,10 +215,12 @@ static const char *layout_of(struct layout *l, const struct resize *a, const str
 /* Does every element of this axis stay what it is? */
 static bool identity(const struct resize *a, const struct layout *l, int d)
 {
-    return l->in[d] == l->out[d] && l->scale[d] == 1 && a->transform != TF_HALF_PIXEL_FOR_NN && l->start[d] == 0 && l->end[d] == 1;
+    return l->in[d] == l->out[d] && l->scale[d] == 1 && a->transform != TF_HALF_PIXEL_FOR_NN && l->start[d] == 0 &&
+           l->end[d] == 1;
 }
 
-/* Where element p of the output lies in the input; false where that is outside of what may be seen (tf_crop_and_resize). */
+/* Where element p of the output lies in the input; false where that is outside of what may be seen
+ * (tf_crop_and_resize). */
 static bool place_of(const struct resize *a, const struct layout *l, int d, int64_t p, double *place)
 {
     const double in = (double)l->in[d], out = (double)l->out[d], scale = l->scale[d], at = (double)p;
@@ -234,7 +243,8 @@ static bool place_of(const struct resize *a, const struct layout *l, int d, int6
         x = l->out[d] > 1 ? l->start[d] * (in - 1) + at * (l->end[d] - l->start[d]) * (in - 1) / (out - 1)
                           : .5 * (l->start[d] + l->end[d]) * (in - 1);
         break;
-    case SYMMETRIC: /* the centre of the output is the centre of the input, also where the scale does not give a whole size */
+    case SYMMETRIC: /* the centre of the output is the centre of the input, also where the scale does not give a whole
+                       size */
         x = in / 2 * (1 - out / (scale * in)) + (at + .5) / scale - .5;
         break;
     default:
@@ -282,8 +292,8 @@ static double weight_at(const struct resize *a, double x)
     return x < 2 ? ((c * x - 5 * c) * x + 8 * c) * x - 4 * c : 0;
 }
 
-/* The weights of one element, from the reach-th element before its place on; taps of no weight are left out, so that an infinity that
- * nobody looks at does not become NaN. */
+/* The weights of one element, from the reach-th element before its place on; taps of no weight are left out, so that an
+ * infinity that nobody looks at does not become NaN. */
 static void weigh(const struct resize *a, const struct layout *l, const struct taps *t, int64_t p, double x)
 {
     const int64_t half = t->width / 2, first = (int64_t)ceil(x) - half;
@@ -385,7 +395,8 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct tensor *input(const struct step *s, int k)
 {
@@ -467,7 +478,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 struct resize_grad {
     const struct resize *forward;
@@ -534,7 +546,8 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases_10[] = {
     { "f32[1,1,2,2] f32[4]{1,1,2,3}", "", "f32[1,1,4,6]", 1 },
@@ -546,20 +559,27 @@ static const struct op_case cases_10[] = {
 #define CASES_11                                                                                                       \
     { "f32[1,2,3,4] f32[0] f32[4]{1,1,2,1.5}", "mode='linear'", "f32[1,2,6,6]", 1 },                                   \
         { "f64[1,1,4,4] f32[0] f32[0] i64[4]{1,1,3,7}", "mode='cubic'", "f64[1,1,3,7]", 1 },                           \
-        { "f32[1,1,4,4] f32[0] f32[0] i64[4]{1,1,9,9}", "mode='cubic' cubic_coeff_a=-0.5 exclude_outside=1", "f32[1,1,9,9]", 1 }, \
-        { "f64[2,5] f32[0] f32[0] i64[2]{4,3}", "coordinate_transformation_mode='align_corners' mode='linear'", "f64[4,3]", 1 }, \
+        { "f32[1,1,4,4] f32[0] f32[0] i64[4]{1,1,9,9}", "mode='cubic' cubic_coeff_a=-0.5 exclude_outside=1",           \
+          "f32[1,1,9,9]", 1 },                                                                                         \
+        { "f64[2,5] f32[0] f32[0] i64[2]{4,3}", "coordinate_transformation_mode='align_corners' mode='linear'",        \
+          "f64[4,3]", 1 },                                                                                             \
         { "f64[4,4] f32[4]{0.2,0.3,0.9,1.2} f32[0] i64[2]{3,5}",                                                       \
-          "coordinate_transformation_mode='tf_crop_and_resize' mode='linear' extrapolation_value=7.5", "f64[3,5]", 1 }, \
-        { "f32[3,4] f32[4]{0.2,0.3,0.9,1.2} f32[0] i64[2]{3,5}", "coordinate_transformation_mode='tf_crop_and_resize'", \
-          "f32[3,5]", 1 },                                                                                             \
-        { "f32[3,4] f32[0] f32[0] i64[2]{7,2}", "nearest_mode='ceil' coordinate_transformation_mode='asymmetric'", "f32[7,2]", 1 }, \
-        { "f64[5,4] f32[0] f32[0] i64[2]{1,3}", "nearest_mode='round_prefer_ceil' coordinate_transformation_mode='pytorch_half_pixel'", \
-          "f64[1,3]", 1 },                                                                                             \
+          "coordinate_transformation_mode='tf_crop_and_resize' mode='linear' extrapolation_value=7.5", "f64[3,5]",     \
+          1 },                                                                                                         \
+        { "f32[3,4] f32[4]{0.2,0.3,0.9,1.2} f32[0] i64[2]{3,5}",                                                       \
+          "coordinate_transformation_mode='tf_crop_and_resize'", "f32[3,5]", 1 },                                      \
+        { "f32[3,4] f32[0] f32[0] i64[2]{7,2}", "nearest_mode='ceil' coordinate_transformation_mode='asymmetric'",     \
+          "f32[7,2]", 1 },                                                                                             \
+        { "f64[5,4] f32[0] f32[0] i64[2]{1,3}",                                                                        \
+          "nearest_mode='round_prefer_ceil' coordinate_transformation_mode='pytorch_half_pixel'", "f64[1,3]", 1 },     \
         { "str[2,2] f32[0] f32[2]{2,2}", "nearest_mode='floor'", "str[4,4]", 0 },                                      \
         { "u8[5,4] f32[0] f32[0] i64[2]{7,2}", "mode='cubic'", "u8[7,2]", 0 },                                         \
         { "f16[2,3] f32[0] f32[2]{2,2}", "mode='linear'", "f16[4,6]", 0 },                                             \
         { "c64[2,3] f32[0] f32[2]{2,1}", "mode='linear'", "c64[4,3]", 0 },                                             \
-        { "f32[0,3] f32[0] f32[2]{2,2}", "mode='linear'", "f32[0,6]", 0 }, { "f32[3,3] f32[0] f32[2]{0.1,1}", "", "f32[0,3]", 0 }
+        { "f32[0,3] f32[0] f32[2]{2,2}", "mode='linear'", "f32[0,6]", 0 },                                             \
+    {                                                                                                                  \
+        "f32[3,3] f32[0] f32[2]{0.1,1}", "", "f32[0,3]", 0                                                             \
+    }
 
 static const struct op_case cases_11[] = {
     CASES_11,
@@ -571,8 +591,10 @@ static const struct op_case cases_11[] = {
         { "f32[7,6] - - i64[2]{3,4}", "mode='cubic' antialias=1 exclude_outside=1", "f32[3,4]", 1 },                   \
         { "f32[2,4] - - i64[2]{7,8}", "keep_aspect_ratio_policy='not_larger' mode='linear'", "f32[4,8]", 1 },          \
         { "f32[2,4] - - i64[2]{7,8}", "keep_aspect_ratio_policy='not_smaller'", "f32[7,14]", 1 },                      \
-        { "f32[4,3,2] f32[2]{0.1,0.7} - i64[1]{3}", "axes=[0] mode='cubic' coordinate_transformation_mode='tf_crop_and_resize'", \
-          "f32[3,3,2]", 1 }
+    {                                                                                                                  \
+        "f32[4,3,2] f32[2]{0.1,0.7} - i64[1]{3}",                                                                      \
+            "axes=[0] mode='cubic' coordinate_transformation_mode='tf_crop_and_resize'", "f32[3,3,2]", 1               \
+    }
 
 static const struct op_case cases_18[] = { CASES_11, CASES_18, { 0 } };
 static const struct op_case cases_19[] = {
@@ -594,11 +616,13 @@ static const struct op_case cases_19[] = {
 const struct op op_resize = {
     .name = "Resize",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW_13(19, parse_19, cases_19), ROW_13(18, parse_18, cases_18),
-                                     ROW_13(13, parse_11, cases_11),
-                                     ROW(11, "T1: all; T2: floats; I: i64", .signature = "T1 X, T2 roi, F scales, I sizes? -> T1 Y",
-                                         .parse = parse_11, .cases = cases_11),
-                                     ROW(10, "T: all", .signature = "T X, F scales -> T Y", .parse = parse_10,
-                                         .cases = cases_10),
-                                     { 0 } },
+    .defs =
+        (const struct op_def[]){
+            ROW_13(19, parse_19, cases_19),
+            ROW_13(18, parse_18, cases_18),
+            ROW_13(13, parse_11, cases_11),
+            ROW(11, "T1: all; T2: floats; I: i64", .signature = "T1 X, T2 roi, F scales, I sizes? -> T1 Y",
+                .parse = parse_11, .cases = cases_11),
+            ROW(10, "T: all", .signature = "T X, F scales -> T Y", .parse = parse_10, .cases = cases_10),
+            { 0 } },
 };

@@ -4,18 +4,22 @@
  */
 #include "ops/op.h"
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
     struct tensor *y = typed_out(i, 0);
 
     if (y)
-        *y = (struct tensor){ .kind = SEQUENCE, .element_kind = TENSOR, .dtype = typed_in(i, 0)->dtype, .rank = UNKNOWN };
+        *y = (struct tensor){
+            .kind = SEQUENCE, .element_kind = TENSOR, .dtype = typed_in(i, 0)->dtype, .rank = UNKNOWN
+        };
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static bool run(struct step *s)
 {
@@ -32,7 +36,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases[] = { { 0 } }; /* a sequence cannot be written as text: see tests/ */
 

@@ -1,6 +1,7 @@
 /* Shape, https://onnx.ai/onnx/operators/onnx__Shape.html
  *
- * The dimensions of the input from `start` to before `end`, known when planning. They do not depend on its elements: no gradient flows.
+ * The dimensions of the input from `start` to before `end`, known when planning. They do not depend on its elements: no
+ * gradient flows.
  */
 #include "ops/op.h"
 #include <string.h>
@@ -9,7 +10,8 @@ struct shape {
     int64_t start, end;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse_15(struct parse *p, void *attrs)
 {
@@ -29,7 +31,8 @@ static bool parse_1(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static int clamp(int64_t axis, int rank)
 {
@@ -56,16 +59,22 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool gradient(struct backward *b)
 {
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
-#define CASES { "f32[2,3,4]", "", "i64[3]", 0 }, { "str[0]", "", "i64[1]", 0 }, { "bool[]", "", "i64[0]", 0 }
+#define CASES                                                                                                          \
+    { "f32[2,3,4]", "", "i64[3]", 0 }, { "str[0]", "", "i64[1]", 0 },                                                  \
+    {                                                                                                                  \
+        "bool[]", "", "i64[0]", 0                                                                                      \
+    }
 
 static const struct op_case cases_1[] = { CASES, { 0 } };
 static const struct op_case cases_15[] = {
@@ -78,7 +87,7 @@ static const struct op_case cases_15[] = {
 
 #define ROW(version, t, parser, tests)                                                                                 \
     {                                                                                                                  \
-        .since = version, .signature = "T data -> T1 shape", .types = "T: " t "; T1: i64",                              \
+        .since = version, .signature = "T data -> T1 shape", .types = "T: " t "; T1: i64",                             \
         .attrs_size = sizeof(struct shape), .parse = parser, .infer = infer, .gradient = gradient, .cases = tests      \
     }
 #define ROW_15(version) ROW(version, "all bf16", parse_15, cases_15)
@@ -86,6 +95,13 @@ static const struct op_case cases_15[] = {
 const struct op op_shape = {
     .name = "Shape",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW_15(25), ROW_15(24), ROW_15(23), ROW_15(21), ROW_15(19), ROW_15(15),
-                                     ROW(13, "all bf16", parse_1, cases_1), ROW(1, "all", parse_1, cases_1), { 0 } },
+    .defs = (const struct op_def[]){ ROW_15(25),
+                                     ROW_15(24),
+                                     ROW_15(23),
+                                     ROW_15(21),
+                                     ROW_15(19),
+                                     ROW_15(15),
+                                     ROW(13, "all bf16", parse_1, cases_1),
+                                     ROW(1, "all", parse_1, cases_1),
+                                     { 0 } },
 };

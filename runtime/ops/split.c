@@ -1,7 +1,8 @@
 /* Split, https://onnx.ai/onnx/operators/onnx__Split.html
  *
- * Cuts the input along `axis` into parts of the given sizes, or of equal ones. With num_outputs that does not divide the dimension all parts
- * are the quotient rounded up, the last ones what is left. The gradient is joined again, zeros for parts that nothing flows back from.
+ * Cuts the input along `axis` into parts of the given sizes, or of equal ones. With num_outputs that does not divide
+ * the dimension all parts are the quotient rounded up, the last ones what is left. The gradient is joined again, zeros
+ * for parts that nothing flows back from.
  */
 #include "ops/move.h"
 #include <stdio.h>
@@ -15,7 +16,8 @@ struct split {
     bool uneven; /* equal parts need not divide the dimension */
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse_13(struct parse *p, void *attrs)
 {
@@ -35,7 +37,8 @@ static bool parse_18(struct parse *p, void *attrs)
     if (attr_given(p, "num_outputs") && input_given(p, SPLIT))
         return parse_error(p, "both 'num_outputs' and 'split' are given, must be one of them");
     if (parts != outputs_written(p))
-        return parse_error(p, "num_outputs is %lld, must be %d, the number of outputs", (long long)parts, outputs_written(p));
+        return parse_error(p, "num_outputs is %lld, must be %d, the number of outputs", (long long)parts,
+                           outputs_written(p));
     a->uneven = true;
     return parse_13(p, attrs);
 }
@@ -45,7 +48,8 @@ static bool parse_2(struct parse *p, void *attrs)
     return parse_13(p, attrs) && ints_input(p, SPLIT, "split");
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool given_parts(struct infer *i, const struct split *a, const struct tensor *x, int axis)
 {
@@ -53,7 +57,8 @@ static bool given_parts(struct infer *i, const struct split *a, const struct ten
     const struct tensor *t = typed_in(i, SPLIT);
 
     if (t->rank > 1 || tensor_count(t) != a->parts)
-        return infer_error(i, "'split' has %lld values, must have %d, one for each output", (long long)tensor_count(t), a->parts);
+        return infer_error(i, "'split' has %lld values, must have %d, one for each output", (long long)tensor_count(t),
+                           a->parts);
     if (!known_in(i, SPLIT))
         return false;
     memcpy(dims, x->dims, (size_t)x->rank * sizeof *dims);
@@ -82,7 +87,8 @@ static bool infer(struct infer *i)
     rest = x->dims[axis];
     each = rest / a->parts + (rest % a->parts != 0);
     if (rest % a->parts && !a->uneven)
-        return infer_error(i, "the size of axis %d is %lld, which %d equal parts do not divide", axis, (long long)rest, a->parts);
+        return infer_error(i, "the size of axis %d is %lld, which %d equal parts do not divide", axis, (long long)rest,
+                           a->parts);
     memcpy(dims, x->dims, (size_t)x->rank * sizeof *dims);
     for (int k = 0; k < a->parts; k++, rest -= dims[axis]) {
         dims[axis] = rest < each ? rest : each;
@@ -92,7 +98,8 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static bool run(struct step *s)
 {
@@ -107,13 +114,15 @@ static bool run(struct step *s)
         const struct tensor *y = s->out[k];
 
         if (y)
-            move_box(s->k, s->pool, dtype_size(x->dtype), x->rank, y->dims, x->dims, at * inner, x->data, y->dims, 0, y->data);
+            move_box(s->k, s->pool, dtype_size(x->dtype), x->rank, y->dims, x->dims, at * inner, x->data, y->dims, 0,
+                     y->data);
         at += split ? ((const int64_t *)split->data)[k] : x->dims[axis] - at < each ? x->dims[axis] - at : each;
     }
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool gradient(struct backward *b)
 {
@@ -140,7 +149,8 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases_2[] = {
     { "f32[6,2]", "", "f32[2,2] f32[2,2] f32[2,2]", 1 },
@@ -177,9 +187,11 @@ static const struct op_case cases_18[] = {
 const struct op op_split = {
     .name = "Split",
     .domain = "",
-    .defs =
-        (const struct op_def[]){
-            ROW(18, "all bf16; I: i64", .signature = "T input, I split? -> T outputs...", .parse = parse_18, .cases = cases_18),
-            ROW(13, "all bf16; I: i64", .signature = "T input, I split? -> T outputs...", .parse = parse_13, .cases = cases_13),
-            ROW_2(11), ROW_2(2), { 0 } },
+    .defs = (const struct op_def[]){ ROW(18, "all bf16; I: i64", .signature = "T input, I split? -> T outputs...",
+                                         .parse = parse_18, .cases = cases_18),
+                                     ROW(13, "all bf16; I: i64", .signature = "T input, I split? -> T outputs...",
+                                         .parse = parse_13, .cases = cases_13),
+                                     ROW_2(11),
+                                     ROW_2(2),
+                                     { 0 } },
 };

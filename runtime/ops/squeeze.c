@@ -6,7 +6,8 @@
 
 enum { DATA, AXES };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse_1(struct parse *p, void *attrs)
 {
@@ -14,7 +15,8 @@ static bool parse_1(struct parse *p, void *attrs)
     return ints_input(p, AXES, "axes");
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -32,12 +34,14 @@ static bool infer(struct infer *i)
         if (!(out >> d & 1))
             dims[rank++] = x->dims[d];
         else if (x->dims[d] != 1)
-            return infer_error(i, "dimension %d of 'data' is %lld, must be 1 to be taken out", d, (long long)x->dims[d]);
+            return infer_error(i, "dimension %d of 'data' is %lld, must be 1 to be taken out", d,
+                               (long long)x->dims[d]);
     }
     return view_out(i, rank, dims);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases_1[] = {
     { "f32[1,3,1,4]", "", "f32[3,4]", 1 },
@@ -47,24 +51,23 @@ static const struct op_case cases_1[] = {
     { 0 },
 };
 static const struct op_case cases_13[] = {
-    { "f32[1,3,1,4]", "", "f32[3,4]", 1 },
-    { "f64[1,3,1,4] i64[2]{-2,0}", "", "f64[3,4]", 1 },
-    { "str[1,1] i64[1]{-1}", "", "str[1]", 0 },
-    { "i32[1,1]", "", "i32[]", 0 },
-    { "f32[0,1] i64[1]{1}", "", "f32[0]", 0 },
-    { 0 },
+    { "f32[1,3,1,4]", "", "f32[3,4]", 1 },      { "f64[1,3,1,4] i64[2]{-2,0}", "", "f64[3,4]", 1 },
+    { "str[1,1] i64[1]{-1}", "", "str[1]", 0 }, { "i32[1,1]", "", "i32[]", 0 },
+    { "f32[0,1] i64[1]{1}", "", "f32[0]", 0 },  { 0 },
 };
 
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
         .since = version, .types = "T: " t, .infer = infer, .gradient = view_gradient, __VA_ARGS__                     \
     }
-#define ROW_13(version) \
+#define ROW_13(version)                                                                                                \
     ROW(version, "all bf16; I: i64", .signature = "T data, I axes? -> T squeezed", .cases = cases_13)
 #define ROW_1(version) ROW(version, "all", .signature = "T data -> T squeezed", .parse = parse_1, .cases = cases_1)
 
 const struct op op_squeeze = {
     .name = "Squeeze",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW_13(25), ROW_13(24), ROW_13(23), ROW_13(21), ROW_13(13), ROW_1(11), ROW_1(1), { 0 } },
+    .defs =
+        (const struct op_def[]){
+            ROW_13(25), ROW_13(24), ROW_13(23), ROW_13(21), ROW_13(13), ROW_1(11), ROW_1(1), { 0 } },
 };

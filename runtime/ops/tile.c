@@ -6,7 +6,8 @@
 
 enum { INPUT, REPEATS };
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -17,7 +18,8 @@ static bool infer(struct infer *i)
     if (!ints_in(i, REPEATS, &repeats))
         return false;
     if (repeats.count != x->rank)
-        return infer_error(i, "'repeats' has %d values, must have %d, one for each dimension of 'input'", repeats.count, x->rank);
+        return infer_error(i, "'repeats' has %d values, must have %d, one for each dimension of 'input'", repeats.count,
+                           x->rank);
     for (int d = 0; d < x->rank; d++) {
         if (repeats.v[d] < 0)
             return infer_error(i, "repeats[%d] is %lld, must be at least 0", d, (long long)repeats.v[d]);
@@ -27,7 +29,8 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, x->rank, dims);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static bool run(struct step *s)
 {
@@ -50,7 +53,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 /* One dimension after the other: [before, repeats, size and what is behind] is summed over its middle. */
 static bool gradient(struct backward *b)
@@ -81,7 +85,8 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases[] = {
     { "f32[2,3] i64[2]{2,3}", "", "f32[4,9]", 1 },
@@ -96,8 +101,8 @@ static const struct op_case cases[] = {
 
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \
-        .since = version, .signature = "T input, T1 repeats -> T output", .types = "T: " t "; T1: i64", .infer = infer, \
-        .run = run, .gradient = gradient, .cases = cases                                                               \
+        .since = version, .signature = "T input, T1 repeats -> T output", .types = "T: " t "; T1: i64",                \
+        .infer = infer, .run = run, .gradient = gradient, .cases = cases                                               \
     }
 
 const struct op op_tile = {

@@ -1,6 +1,7 @@
 /* Transpose, https://onnx.ai/onnx/operators/onnx__Transpose.html
  *
- * Dimension k of the output is dimension perm[k] of the input; without perm the order is reversed. The gradient is transposed back.
+ * Dimension k of the output is dimension perm[k] of the input; without perm the order is reversed. The gradient is
+ * transposed back.
  */
 #include "ops/move.h"
 
@@ -9,7 +10,8 @@ struct transpose {
     bool given;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -30,7 +32,8 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static int from_axis(const struct transpose *a, int rank, int d)
 {
@@ -61,7 +64,8 @@ static bool infer(struct infer *i)
     int64_t dims[MAX_RANK];
 
     if (a->given && a->perm.count != x->rank)
-        return infer_error(i, "perm has %d values, must have %d, one for each dimension of 'data'", a->perm.count, x->rank);
+        return infer_error(i, "perm has %d values, must have %d, one for each dimension of 'data'", a->perm.count,
+                           x->rank);
     for (int d = 0; d < x->rank; d++)
         dims[d] = x->dims[from_axis(a, x->rank, d)];
     if (keeps_order(a, x))
@@ -69,7 +73,8 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, x->rank, dims);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static bool run(struct step *s)
 {
@@ -90,7 +95,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool gradient(struct backward *b)
 {
@@ -106,7 +112,8 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]", "", "f32[4,3,2]", 1 },
@@ -133,6 +140,11 @@ static const struct op_case cases[] = {
 const struct op op_transpose = {
     .name = "Transpose",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(25, "all bf16"), ROW(24, "all bf16"), ROW(23, "all bf16"), ROW(21, "all bf16"),
-                                     ROW(13, "all bf16"), ROW(1, "all"), { 0 } },
+    .defs = (const struct op_def[]){ ROW(25, "all bf16"),
+                                     ROW(24, "all bf16"),
+                                     ROW(23, "all bf16"),
+                                     ROW(21, "all bf16"),
+                                     ROW(13, "all bf16"),
+                                     ROW(1, "all"),
+                                     { 0 } },
 };

@@ -6,7 +6,8 @@
 
 enum { DATA, AXES };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse_1(struct parse *p, void *attrs)
 {
@@ -16,7 +17,8 @@ static bool parse_1(struct parse *p, void *attrs)
     return ints_input(p, AXES, "axes");
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -38,7 +40,8 @@ static bool infer(struct infer *i)
     return view_out(i, x->rank + axes.count, dims);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases_1[] = {
     { "f32[3,4]", "axes=[0,3]", "f32[1,3,4,1]", 1 },
@@ -59,12 +62,13 @@ static const struct op_case cases_13[] = {
     {                                                                                                                  \
         .since = version, .types = "T: " t, .infer = infer, .gradient = view_gradient, __VA_ARGS__                     \
     }
-#define ROW_13(version) \
-    ROW(version, "all bf16; I: i64", .signature = "T data, I axes -> T expanded", .cases = cases_13)
-#define ROW_1(version) ROW(version, "all", .signature = "T data -> T expanded", .parse = parse_1, .cases = cases_1)
+#define ROW_13(version) ROW(version, "all bf16; I: i64", .signature = "T data, I axes -> T expanded", .cases = cases_13)
+#define ROW_1(version)  ROW(version, "all", .signature = "T data -> T expanded", .parse = parse_1, .cases = cases_1)
 
 const struct op op_unsqueeze = {
     .name = "Unsqueeze",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW_13(25), ROW_13(24), ROW_13(23), ROW_13(21), ROW_13(13), ROW_1(11), ROW_1(1), { 0 } },
+    .defs =
+        (const struct op_def[]){
+            ROW_13(25), ROW_13(24), ROW_13(23), ROW_13(21), ROW_13(13), ROW_1(11), ROW_1(1), { 0 } },
 };

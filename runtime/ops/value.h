@@ -4,14 +4,14 @@
 
 #include "ops/op.h"
 
-enum { MAX_PASSED = 256 }; /* inputs or outputs of a subgraph of these operators */
-
 /* Is the output's shape planned, so that it has memory already? */
 bool planned(const struct tensor *out);
-/* Gives output k the value: into its planned memory, into memory from step_alloc, or, for what is no tensor, by sharing it. `from` must last
- * as long as the output does, but for the elements of tensors. Nothing where nobody reads the output. */
+/* Gives output k the value: into its planned memory, into memory from step_alloc, or, for what is no tensor, by sharing
+ * it. `from` must last as long as the output does, but for the elements of tensors. Nothing where nobody reads the
+ * output. */
 bool pass_value(struct step *s, int k, const struct tensor *from);
-/* Widens `type` to what is true of `other` too: a dimension or rank that differs becomes UNKNOWN. False where they differ in more. */
+/* Widens `type` to what is true of `other` too: a dimension or rank that differs becomes UNKNOWN. False where they
+ * differ in more. */
 bool join_types(struct tensor *type, const struct tensor *other);
 
 #endif

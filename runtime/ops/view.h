@@ -1,4 +1,5 @@
-/* Operators whose output is the input's bytes under another shape: Reshape, Flatten, Squeeze, Unsqueeze. They have no run. */
+/* Operators whose output is the input's bytes under another shape: Reshape, Flatten, Squeeze, Unsqueeze. They have no
+ * run. */
 #ifndef KILN_OPS_VIEW_H
 #define KILN_OPS_VIEW_H
 

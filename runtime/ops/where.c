@@ -1,21 +1,21 @@
 /* Where, https://onnx.ai/onnx/operators/onnx__Where.html
  *
- *   output = condition ? X : Y, all three broadcast        dX = condition ? dY : 0, dY = condition ? 0 : dY, summed
- * over what was broadcast
+ *   output = condition ? X : Y, all three broadcast
+ *   dX = condition ? doutput : 0, dY = condition ? 0 : doutput, summed over what was broadcast
  *
  * It only moves values: it sees the bytes of a type, not the type. */
 #include "ops/elementwise.h"
 
 enum { CONDITION, X, Y };
 
-/* -- plan ----------------------------------------------------------------------------------------------------------- */
+/* -- plan --------------------------------------------------------------------------------------------------------- */
 
 static bool infer(struct infer *i)
 {
     return broadcast_infer(i, 0, typed_in(i, X)->dtype);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------ */
+/* -- run ---------------------------------------------------------------------------------------------------------- */
 
 struct two {
     uint64_t half[2];
@@ -54,7 +54,7 @@ static bool run(struct step *s)
     return elementwise(s, &e, s->out[0], 3, s->in);
 }
 
-/* -- differentiate -------------------------------------------------------------------------------------------------- */
+/* -- differentiate ------------------------------------------------------------------------------------------------ */
 
 static bool gradient(struct backward *b)
 {
@@ -68,7 +68,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ----------------------------------------------------------------------------------------------------------- */
+/* -- test --------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = {
     { "bool[2,3,4] f32[2,3,4] f32[2,3,4]", "", "f32[2,3,4]", 6 },

@@ -124,6 +124,15 @@ void *known_out(struct infer *i, int k)
     return t->data;
 }
 
+void *infer_alloc(struct infer *i, size_t bytes)
+{
+    void *p = arena_alloc(&i->planner->scratch, bytes, i->planner->c->report);
+
+    if (!p)
+        i->failed = true;
+    return p;
+}
+
 void need_scratch(struct infer *i, size_t bytes)
 {
     if (bytes > INT64_MAX / 4)

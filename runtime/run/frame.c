@@ -1,4 +1,5 @@
 #include "run/frame.h"
+#include "base/clock.h"
 #include "run/profile.h"
 #include <string.h>
 
@@ -269,6 +270,8 @@ static bool execute(struct frame *f, struct bound *b, struct report *r)
             s->views[v].out->data = s->views[v].root->data;
         if (!s->run)
             continue;
+        if (f->engine->deadline && clock_now() > f->engine->deadline)
+            return fail(r, KILN_LIMIT, f->graph->path, "the time limit of the run is over");
         s->step.report = r;
         s->step.number = f->engine->number;
         s->step.seed = f->engine->seed;
@@ -380,6 +383,8 @@ bool step_call(struct step *s, int g, const struct tensor *const *inputs, struct
         frame_set(*child, sub->inputs[k], inputs[k]);
     for (size_t k = 0; k < sub->capture_count; k++)
         frame_set(*child, sub->captures[k].inner, &f->tensors[sub->captures[k].outer->id]);
+    if (f->engine->deadline && clock_now() > f->engine->deadline) /* a loop of nothing has no nodes to stop between */
+        return fail(s->report, KILN_LIMIT, sub->path, "the time limit of the run is over");
     if (!frame_run(*child, s->report))
         return false;
     for (size_t k = 0; k < sub->output_count; k++)

@@ -1,7 +1,8 @@
 #include "run/profile.h"
+#include "base/json.h"
+#include "base/clock.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { MAX_EVENTS = 1 << 20 };
 
@@ -16,14 +17,6 @@ struct profile {
     size_t count, capacity;
     uint64_t lost;
 };
-
-static uint64_t now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 struct profile *profile_new(struct budget *b, struct report *r)
 {
@@ -44,12 +37,12 @@ void profile_free(struct profile *p)
 
 uint64_t profile_start(struct profile *p)
 {
-    return p ? now() : 0;
+    return p ? clock_now() : 0;
 }
 
 void profile_stop(struct profile *p, const struct node *n, uint64_t start)
 {
-    const uint64_t end = p ? now() : 0;
+    const uint64_t end = p ? clock_now() : 0;
 
     if (!p)
         return;
@@ -65,36 +58,35 @@ void profile_reset(struct profile *p)
     p->lost = 0;
 }
 
-static void json_string(struct text *out, const char *s)
-{
-    text_add(out, "\"", 1);
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\')
-            text_printf(out, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20)
-            text_printf(out, "\\u%04x", (unsigned)*s);
-        else
-            text_add(out, s, 1);
-    }
-    text_add(out, "\"", 1);
-}
-
 void profile_trace(const struct profile *p, struct text *out)
 {
-    text_printf(out, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[");
+    struct json j = { .out = out };
+
+    json_open(&j, NULL, '{');
+    json_string(&j, "displayTimeUnit", "ms");
+    json_open(&j, "traceEvents", '[');
     for (size_t k = 0; k < p->count; k++) {
         const struct event *e = &p->events[k];
 
-        text_printf(out, "%s\n{\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":%.3f,\"dur\":%.3f,\"name\":", k ? "," : "",
-                    (double)e->start / 1e3, (double)e->length / 1e3);
-        json_string(out, e->node->op_name);
-        text_printf(out, ",\"args\":{\"node\":");
-        json_string(out, e->node->name);
-        text_printf(out, ",\"graph\":");
-        json_string(out, e->node->graph->path);
-        text_printf(out, ",\"index\":%d}}", e->node->index);
+        json_open(&j, NULL, '{');
+        json_string(&j, "ph", "X");
+        json_int(&j, "pid", 1);
+        json_int(&j, "tid", 1);
+        json_real(&j, "ts", (double)e->start / 1e3); /* microseconds */
+        json_real(&j, "dur", (double)e->length / 1e3);
+        json_string(&j, "name", e->node->op_name);
+        json_open(&j, "args", '{');
+        json_string(&j, "node", e->node->name);
+        json_string(&j, "graph", e->node->graph->path);
+        json_int(&j, "index", e->node->index);
+        json_close(&j, '}');
+        json_close(&j, '}');
     }
-    text_printf(out, "],\"otherData\":{\"lost\":%llu}}\n", (unsigned long long)p->lost);
+    json_close(&j, ']');
+    json_open(&j, "otherData", '{');
+    json_int(&j, "lost", (int64_t)p->lost);
+    json_close(&j, '}');
+    json_close(&j, '}');
 }
 
 static int longer_first(const void *a, const void *b)

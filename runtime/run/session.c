@@ -1,4 +1,5 @@
 #include "run/session.h"
+#include "base/clock.h"
 #include "kernels/kernels.h"
 #include "run/profile.h"
 #include <string.h>
@@ -14,6 +15,7 @@ struct session *session_new(const struct graph *g, const struct session_options 
     o = o ? o : &defaults;
     s->budget.limit = o->memory;
     s->graph = g;
+    s->seconds = o->seconds;
     s->engine = (struct engine){ .kernels = kernels_get(), .budget = &s->budget, .seed = o->seed };
     s->engine.pool = pool_new(o->threads, &s->budget, r);
     s->given = budget_zalloc(&s->budget, g->value_count, sizeof *s->given, r);
@@ -92,6 +94,7 @@ bool session_run(struct session *s, struct report *r)
     for (size_t k = 0; k < s->graph->input_count; k++)
         if (!check_symbols(s, s->graph->inputs[k], r))
             return false;
+    s->engine.deadline = s->seconds > 0 ? clock_now() + (uint64_t)(s->seconds * 1e9) : 0;
     if (!frame_run(s->frame, r))
         return false;
     s->engine.number++;

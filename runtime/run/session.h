@@ -8,12 +8,14 @@ struct session_options {
     int threads;   /* 0: one for each CPU */
     size_t memory; /* bytes for plans, activations and what running makes; 0 is no limit */
     uint64_t seed; /* of random operators */
+    double seconds; /* that one run may take: looked at between nodes; 0 is no limit */
 };
 
 struct session {
     struct budget budget;
     struct engine engine;
     const struct graph *graph;
+    double seconds;
     struct frame *frame;
     bool *given; /* by value id */
 };

@@ -63,7 +63,7 @@ struct asked {
 
 static bool read_spec(struct loss *l, const char *spec, struct asked *asked, struct report *r)
 {
-    static const struct option options[] = { { "from_logits", true, 0, 1, true, offsetof(struct asked, from_logits) }, { 0 } };
+    static const struct spec_option options[] = { { "from_logits", true, 0, 1, true, offsetof(struct asked, from_logits) }, { 0 } };
     const size_t n = option_name_length(spec);
     char what[80];
 

@@ -11,15 +11,15 @@
 #define BELOW(field, from, to)  { #field, false, from, to, false, offsetof(struct optimizer, field) }
 #define FLAG(field)             { #field, true, 0, 1, true, offsetof(struct optimizer, field) }
 
-static const struct option sgd_options[] = { NUMBER(learning_rate, 0, 1e30), NUMBER(momentum, 0, 1), FLAG(nesterov), { 0 } };
-static const struct option adam_options[] = { NUMBER(learning_rate, 0, 1e30), BELOW(beta_1, 0, 1), BELOW(beta_2, 0, 1),
+static const struct spec_option sgd_options[] = { NUMBER(learning_rate, 0, 1e30), NUMBER(momentum, 0, 1), FLAG(nesterov), { 0 } };
+static const struct spec_option adam_options[] = { NUMBER(learning_rate, 0, 1e30), BELOW(beta_1, 0, 1), BELOW(beta_2, 0, 1),
                                               NUMBER(epsilon, 0, 1e30), { 0 } };
-static const struct option rmsprop_options[] = { NUMBER(learning_rate, 0, 1e30), NUMBER(rho, 0, 1), NUMBER(momentum, 0, 1),
+static const struct spec_option rmsprop_options[] = { NUMBER(learning_rate, 0, 1e30), NUMBER(rho, 0, 1), NUMBER(momentum, 0, 1),
                                                  NUMBER(epsilon, 0, 1e30), FLAG(centered), { 0 } };
 
 static const struct row {
     const char *name;
-    const struct option *options;
+    const struct spec_option *options;
     struct optimizer defaults;
 } kinds[] = {
     [OPTIMIZER_SGD] = { "sgd", sgd_options, { .kind = OPTIMIZER_SGD, .learning_rate = .01 } },

@@ -11,7 +11,7 @@ size_t option_name_length(const char *spec)
 }
 
 /* strtod reads the locale's point; a number is short, so it is copied with that in place of ours. */
-size_t number_read(const char *s, double *out)
+size_t decimal_read(const char *s, double *out)
 {
     const size_t n = strspn(s, "+-0123456789.eEnaNifIF");
     const char *point = localeconv()->decimal_point;
@@ -26,7 +26,7 @@ size_t number_read(const char *s, double *out)
     return *end || end == text ? 0 : n;
 }
 
-static bool store(void *to, const struct option *o, double value, const char *what, struct report *r)
+static bool store(void *to, const struct spec_option *o, double value, const char *what, struct report *r)
 {
     if (o->flag) {
         if (value != 0 && value != 1)
@@ -41,24 +41,24 @@ static bool store(void *to, const struct option *o, double value, const char *wh
     return true;
 }
 
-static bool unknown_key(const char *key, size_t n, const struct option *options, const char *what, struct report *r)
+static bool unknown_key(const char *key, size_t n, const struct spec_option *options, const char *what, struct report *r)
 {
     char list[256] = "nothing";
     size_t at = 0;
 
-    for (const struct option *o = options; o->key && at < sizeof list; o++)
+    for (const struct spec_option *o = options; o->key && at < sizeof list; o++)
         at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", at ? ", " : "", o->key);
     return fail(r, KILN_BAD_ARGUMENT, NULL, "%s has no option '%.*s', but %s", what, (int)(n > 60 ? 60 : n), key, list);
 }
 
-bool options_read(void *to, const char *spec, const struct option *options, const char *what, struct report *r)
+bool options_read(void *to, const char *spec, const struct spec_option *options, const char *what, struct report *r)
 {
     const char *s = spec + option_name_length(spec);
 
     while (*s) {
         const char *key = ++s;
         const size_t n = strcspn(s, "=,");
-        const struct option *o = options;
+        const struct spec_option *o = options;
         double value;
         size_t used;
 
@@ -67,7 +67,7 @@ bool options_read(void *to, const char *spec, const struct option *options, cons
         if (!o->key)
             return unknown_key(key, n, options, what, r);
         s += n;
-        used = *s == '=' ? number_read(s + 1, &value) : 0;
+        used = *s == '=' ? decimal_read(s + 1, &value) : 0;
         if (!used || (s[1 + used] && s[1 + used] != ','))
             return fail(r, KILN_BAD_ARGUMENT, NULL, "%s: '%s' needs a number, as in '%s=0.5'", what, o->key, o->key);
         if (!store(to, o, value, what, r))

@@ -4,7 +4,7 @@
 
 #include "base/status.h"
 
-struct option {
+struct spec_option {
     const char *key;
     bool flag;         /* 0 or 1, else any number */
     double low, high;  /* bounds of a number: low <= value < high, or <= where `closed` */
@@ -16,8 +16,8 @@ struct option {
 size_t option_name_length(const char *spec);
 /* Reads what follows the name. `options` ends with a NULL key. `what` is "optimizer 'adam'", for messages. Numbers are read with a point
  * whatever the locale. */
-bool options_read(void *to, const char *spec, const struct option *options, const char *what, struct report *r);
+bool options_read(void *to, const char *spec, const struct spec_option *options, const char *what, struct report *r);
 /* A number with a point, whatever the locale: how many bytes it takes, 0 where there is none. */
-size_t number_read(const char *s, double *out);
+size_t decimal_read(const char *s, double *out);
 
 #endif

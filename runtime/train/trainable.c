@@ -56,6 +56,14 @@ const char *role_name(enum role role)
     return names[role];
 }
 
+const char *parameter_kind(const char *op, int input)
+{
+    for (size_t k = 0; k < sizeof places / sizeof *places; k++)
+        if (places[k].input == input && strcmp(places[k].op, op) == 0)
+            return places[k].what;
+    return NULL;
+}
+
 struct search {
     const struct model *model;
     struct parameters *out;
@@ -209,6 +217,7 @@ static bool note(struct search *s, const struct place *place, const struct node 
     if (p->reader)
         return true;
     p->reader = n;
+    p->input = place->input;
     p->role = place->role;
     p->why = arena_printf(s->arena, s->report, "%s of %s", place->what, n->op_name);
     return p->why;

@@ -22,6 +22,7 @@ struct parameter {
     enum role role;
     const char *why;           /* "weight of Conv", "frozen by 'bn*'", "a scalar" */
     const struct node *reader; /* the first node that reads it so; NULL where role is CONSTANT and nothing reads it */
+    int input;                 /* of the reader */
     int readers;               /* how many places read it so: above 1 it is shared, or an exporter merged equal ones */
 };
 
@@ -37,5 +38,7 @@ bool parameters_find(struct parameters *out, const struct model *m, size_t freez
 /* How many elements all parameters of a role have. */
 int64_t parameters_elements(const struct parameters *p, enum role role);
 const char *role_name(enum role role); /* "trainable", ... */
+/* "weight", "bias", "running mean": what input `input` of such an operator is; NULL where nothing is learned there. */
+const char *parameter_kind(const char *op, int input);
 
 #endif

@@ -326,7 +326,8 @@ START_TEST(every_operator_keeps_its_word)
             if (oc->differentiate)
                 check_gradient(op, def, oc);
         }
-        require(cases, "has no case of its types");
+        /* an empty list: what the operator takes cannot be written as text, a suite of its own tests it */
+        require(cases || !def->cases->inputs, "has no case of its types");
         check_types(op, def);
     }
 }

@@ -21,6 +21,12 @@
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
 
+typedef int32_t lanes_mask __attribute__((vector_size(4 * LANES))); /* -1 or 0 in each lane, as comparisons give */
+
+static inline vec choose(lanes_mask m, vec yes, vec no)
+{
+    return (vec)((m & (lanes_mask)yes) | (~m & (lanes_mask)no));
+}
 static inline vec load(const float *p)
 {
     vec v;
@@ -53,5 +59,23 @@ static inline float total(vec v) /* lanes added in pairs */
             f[l] += f[l + half];
     return f[0];
 }
+
+/* Of two vectors one after the other: every second lane; and back, lane by lane. */
+#if LANES == 4
+#define EVEN_LANES 0, 2, 4, 6
+#define ODD_LANES  1, 3, 5, 7
+#define ZIP_LOW    0, 4, 1, 5
+#define ZIP_HIGH   2, 6, 3, 7
+#elif LANES == 8
+#define EVEN_LANES 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD_LANES  1, 3, 5, 7, 9, 11, 13, 15
+#define ZIP_LOW    0, 8, 1, 9, 2, 10, 3, 11
+#define ZIP_HIGH   4, 12, 5, 13, 6, 14, 7, 15
+#elif LANES == 16
+#define EVEN_LANES 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD_LANES  1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define ZIP_LOW    0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define ZIP_HIGH   8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#endif
 
 #endif

@@ -56,29 +56,33 @@ static float dot_loop(const float *p, const float *q, int64_t n)
 
 static float extreme(const float *x, int64_t n, float sign) /* of sign * x */
 {
-    float best[LANES], result = -INFINITY;
-    int32_t nan[LANES] = { 0 };
+    const vec lowest = splat(-INFINITY);
+    vec best[2] = { lowest, lowest };
+    lanes_mask nan = { 0 };
+    float lanes[LANES], result = -INFINITY;
+    int32_t nans[LANES];
     int64_t i = 0;
 
-    for (int l = 0; l < LANES; l++)
-        best[l] = -INFINITY;
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++) {
-            const float v = sign * x[i + l];
+    for (; i + 2 * LANES <= n; i += 2 * LANES)
+        for (int k = 0; k < 2; k++) {
+            const vec v = sign * load(x + i + k * LANES);
 
-            nan[l] |= v != v;
-            best[l] = v > best[l] ? v : best[l];
+            nan |= v != v;
+            best[k] = choose(v > best[k], v, best[k]);
         }
-    for (int l = 0; i < n; i++, l++) {
+    store(lanes, choose(best[0] > best[1], best[0], best[1]));
+    memcpy(nans, &nan, sizeof nan);
+    for (int l = 0; l < LANES; l++) {
+        if (nans[l])
+            return NAN;
+        result = lanes[l] > result ? lanes[l] : result;
+    }
+    for (; i < n; i++) {
         const float v = sign * x[i];
 
-        nan[l] |= v != v;
-        best[l] = v > best[l] ? v : best[l];
-    }
-    for (int l = 0; l < LANES; l++) {
-        if (nan[l])
+        if (v != v)
             return NAN;
-        result = best[l] > result ? best[l] : result;
+        result = v > result ? v : result;
     }
     return sign * result;
 }

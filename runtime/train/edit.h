@@ -1,0 +1,40 @@
+/* Changing a graph's messages: for those who write a model that differs from the one that was read. Memory is the model's budget. */
+#ifndef KILN_TRAIN_EDIT_H
+#define KILN_TRAIN_EDIT_H
+
+#include "model/model.h"
+
+struct edit {
+    Onnx__GraphProto *graph;
+    struct budget *budget;
+    struct report *report;
+    unsigned next_name;
+};
+
+struct edit edit_start(struct model *m, struct report *r); /* of the main graph; the model must not be built yet */
+
+Onnx__TensorProto *edit_initializer(const struct edit *e, const char *name); /* NULL where there is none */
+/* How often the main graph, its subgraphs and its outputs read the name. */
+int edit_readers(const struct edit *e, const char *name);
+/* A name that is not in use yet: "STEM", "STEM.1", ... NULL when memory runs out. Freed with budget_free. */
+char *edit_fresh_name(struct edit *e, const char *stem);
+
+/* Replaces type, shape and content; name, doc_string and unknown fields stay. Data as raw_data. */
+bool edit_tensor(struct edit *e, Onnx__TensorProto *to, const struct tensor *t);
+bool edit_add_initializer(struct edit *e, const char *name, const struct tensor *t);
+void edit_drop_initializer(struct edit *e, const char *name);
+void edit_drop_graph_input(struct edit *e, const char *name);
+
+/* An empty node at place `at`; the others move. */
+Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, const char *op, const char *name);
+void edit_drop_node(struct edit *e, size_t at);
+bool edit_set_inputs(struct edit *e, Onnx__NodeProto *n, size_t count, const char *const *names);
+bool edit_set_outputs(struct edit *e, Onnx__NodeProto *n, size_t count, const char *const *names);
+bool edit_set_input(struct edit *e, Onnx__NodeProto *n, size_t k, const char *name);
+void edit_cut_inputs(struct edit *e, Onnx__NodeProto *n, size_t count);
+void edit_cut_outputs(struct edit *e, Onnx__NodeProto *n, size_t count);
+Onnx__AttributeProto *node_attribute(const Onnx__NodeProto *n, const char *name); /* NULL where there is none */
+bool edit_set_float(struct edit *e, Onnx__NodeProto *n, const char *name, float value);
+bool edit_set_int(struct edit *e, Onnx__NodeProto *n, const char *name, int64_t value);
+
+#endif

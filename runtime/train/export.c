@@ -1,0 +1,38 @@
+/* Writing what was learned back into the messages. */
+#include "train/edit.h"
+#include "train/trainer.h"
+#include <string.h>
+
+/* The tensor of the Constant node that makes `v`. */
+static bool replace_constant(struct edit *e, const struct value *v, const struct tensor *t)
+{
+    Onnx__AttributeProto *a = e->graph->node[v->producer->index]->attribute[0];
+
+    if (a->t)
+        return edit_tensor(e, a->t, t);
+    memcpy(a->floats, t->data, a->n_floats * sizeof *a->floats);
+    return true;
+}
+
+struct model *trainer_export(const struct trainer *t, struct report *r)
+{
+    const struct model_options o = { .memory = t->model->budget.limit };
+    struct model *m = model_of_proto(t->model->proto, t->model->path, &o, r);
+    struct edit e;
+    bool ok = m;
+
+    if (m)
+        e = edit_start(m, r);
+    for (size_t k = 0; ok && k < t->state_count; k++) {
+        const struct value *v = t->states[k].parameter->value;
+
+        if (v->producer)
+            ok = replace_constant(&e, v, &t->states[k].value);
+        else
+            ok = edit_tensor(&e, edit_initializer(&e, v->name), &t->states[k].value);
+    }
+    if (ok)
+        return m;
+    model_free(m);
+    return NULL;
+}

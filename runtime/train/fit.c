@@ -1,0 +1,255 @@
+#include "train/fit.h"
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+const char *const metric_names[METRICS] = { "loss", "accuracy", "val_loss", "val_accuracy" };
+
+bool metric_parse(enum metric *out, const char *name, size_t length, struct report *r)
+{
+    for (int k = 0; k < METRICS; k++)
+        if (strlen(metric_names[k]) == length && strncmp(metric_names[k], name, length) == 0) {
+            *out = (enum metric)k;
+            return true;
+        }
+    return fail(r, KILN_BAD_ARGUMENT, NULL, "metric '%.*s' is unknown, must be loss, accuracy, val_loss or val_accuracy",
+                (int)(length > 60 ? 60 : length), name);
+}
+
+bool early_stop_parse(struct early_stop *out, const char *spec, struct report *r)
+{
+    const size_t n = strcspn(spec, ":");
+    int64_t patience = 0;
+    const char *s = spec + n + (spec[n] == ':');
+
+    if (!metric_parse(&out->metric, spec, n, r))
+        return false;
+    for (; *s >= '0' && *s <= '9' && patience < 1000000; s++)
+        patience = 10 * patience + *s - '0';
+    if (!spec[n] || !spec[n + 1] || *s)
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "'%.60s' needs a number of epochs, as in 'val_loss:3'", spec);
+    out->patience = patience;
+    out->on = true;
+    return true;
+}
+
+/* -- sums over batches ------------------------------------------------------------------------------------------------------ */
+
+struct sums {
+    double loss; /* weighted by samples */
+    int64_t samples, correct, rows;
+};
+
+static void add_sums(struct sums *s, const struct step_result *b, int64_t samples)
+{
+    s->loss += (double)b->loss * (double)samples;
+    s->samples += samples;
+    s->correct += b->correct;
+    s->rows += b->rows;
+}
+
+static double mean_loss(const struct sums *s)
+{
+    return s->samples ? s->loss / (double)s->samples : NAN;
+}
+
+static double accuracy(const struct sums *s)
+{
+    return s->rows ? (double)s->correct / (double)s->rows : NAN;
+}
+
+/* -- batches in memory ------------------------------------------------------------------------------------------------------ */
+
+struct feed {
+    struct batches batches;
+    struct tensor x, y;
+    struct trainer *trainer;
+};
+
+static bool feed_init(struct feed *f, struct trainer *t, const struct dataset *d, const struct normalizer *n,
+                      const struct batch_options *o, struct report *r)
+{
+    *f = (struct feed){ .trainer = t };
+    if (!batches_init(&f->batches, d, n, &t->x, &t->y, o, &t->budget, r))
+        return false;
+    f->x = f->batches.x;
+    f->y = f->batches.y;
+    f->x.dims[0] = f->y.dims[0] = o->batch;
+    f->x.data = budget_alloc(&t->budget, (size_t)tensor_bytes(&f->x), r);
+    f->y.data = f->x.data ? budget_alloc(&t->budget, (size_t)tensor_bytes(&f->y), r) : NULL;
+    if (f->y.data)
+        return true;
+    budget_free(&t->budget, f->x.data);
+    batches_release(&f->batches);
+    return false;
+}
+
+static void feed_release(struct feed *f)
+{
+    budget_free(&f->trainer->budget, f->x.data);
+    budget_free(&f->trainer->budget, f->y.data);
+    batches_release(&f->batches);
+}
+
+static bool feed_next(struct feed *f, int64_t *count, struct report *r)
+{
+    if (!batches_next(&f->batches, f->x.data, f->y.data, count, r))
+        return false;
+    f->x.dims[0] = f->y.dims[0] = *count;
+    return true;
+}
+
+bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
+                      double *loss, double *acc, struct report *r)
+{
+    const struct batch_options o = { .batch = batch < data->count ? batch : data->count };
+    struct step_result b;
+    struct sums s = { 0 };
+    struct feed f;
+    int64_t n = 0;
+    bool ok;
+
+    if (!feed_init(&f, t, data, normalizer, &o, r))
+        return false;
+    batches_start(&f.batches, 0);
+    while ((ok = feed_next(&f, &n, r)) && n && (ok = trainer_judge(t, &f.x, &f.y, &b, r)))
+        add_sums(&s, &b, n);
+    feed_release(&f);
+    *loss = mean_loss(&s);
+    *acc = accuracy(&s);
+    return ok;
+}
+
+bool fit_has_accuracy(const struct trainer *t, const struct dataset *data)
+{
+    return t->loss.kind != LOSS_SQUARED || dataset_has_labels(data);
+}
+
+/* -- epochs ------------------------------------------------------------------------------------------------------------------ */
+
+struct fit {
+    struct trainer *trainer;
+    struct feed feed;
+    const struct fit_options *options;
+    const struct fit_events *events;
+    int64_t samples; /* of the training set */
+    struct report *report;
+};
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static bool stopped(struct report *r)
+{
+    return failed(r) ? false : fail(r, KILN_STOPPED, NULL, "stopped");
+}
+
+static bool train_epoch(struct fit *f, struct epoch *e)
+{
+    struct step_result b;
+    struct sums s = { 0 };
+    int64_t n;
+
+    batches_start(&f->feed.batches, (uint64_t)e->number - 1);
+    for (;;) {
+        if (!feed_next(&f->feed, &n, f->report))
+            return false;
+        if (!n)
+            break;
+        if (!trainer_step(f->trainer, &f->feed.x, &f->feed.y, &b, f->report))
+            return false;
+        add_sums(&s, &b, n);
+        if (f->events && f->events->step) {
+            const struct fit_step step = { f->trainer->steps, e->number, s.samples,   f->samples,
+                                           b.loss,            mean_loss(&s), accuracy(&s) };
+
+            if (!f->events->step(f->events->user, &step, f->report))
+                return stopped(f->report);
+        }
+    }
+    e->value[METRIC_LOSS] = mean_loss(&s);
+    e->value[METRIC_ACCURACY] = accuracy(&s);
+    return true;
+}
+
+/* Losses get better downwards. A value that is no number is never better. */
+static bool improves(enum metric m, double now_, double best)
+{
+    return m == METRIC_LOSS || m == METRIC_VAL_LOSS ? now_ < best : now_ > best;
+}
+
+static double worst(enum metric m)
+{
+    return m == METRIC_LOSS || m == METRIC_VAL_LOSS ? INFINITY : -INFINITY;
+}
+
+static bool check_metrics(const struct fit_options *o, const struct dataset *validation, struct report *r)
+{
+    const enum metric *asked[] = { o->save_best, o->early_stop.on ? &o->early_stop.metric : NULL };
+
+    for (int k = 0; k < 2; k++)
+        if (asked[k] && *asked[k] >= METRIC_VAL_LOSS && !validation)
+            return fail(r, KILN_BAD_ARGUMENT, NULL, "metric '%s' needs validation data", metric_names[*asked[k]]);
+    if (o->batch < 1 || o->epochs < 0)
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "batch is %lld and epochs %lld, must be at least 1 and 0", (long long)o->batch,
+                    (long long)o->epochs);
+    return true;
+}
+
+static bool run_epochs(struct fit *f, const struct dataset *validation, const struct normalizer *normalizer, int64_t *ran)
+{
+    const struct fit_options *o = f->options;
+    const struct early_stop *stop = &o->early_stop;
+    double best = o->save_best ? worst(*o->save_best) : 0, waited_best = worst(stop->metric);
+    int64_t wait = 0;
+
+    for (int64_t k = 1; k <= o->epochs; k++) {
+        struct epoch e = { .number = k, .value = { NAN, NAN, NAN, NAN }, .best = true };
+        const double start = now();
+
+        if (!train_epoch(f, &e))
+            return false;
+        if (validation && !trainer_evaluate(f->trainer, validation, normalizer, o->batch, &e.value[METRIC_VAL_LOSS],
+                                            &e.value[METRIC_VAL_ACCURACY], f->report))
+            return false;
+        e.seconds = now() - start;
+        if (o->save_best) {
+            e.best = improves(*o->save_best, e.value[*o->save_best], best);
+            best = e.best ? e.value[*o->save_best] : best;
+        }
+        *ran = k;
+        if (f->events && f->events->epoch && !f->events->epoch(f->events->user, &e, f->report))
+            return stopped(f->report);
+        wait++;
+        if (stop->on && improves(stop->metric, e.value[stop->metric], waited_best)) {
+            waited_best = e.value[stop->metric];
+            wait = 0;
+        } else if (stop->on && wait >= stop->patience && k > 1) {
+            break;
+        }
+    }
+    return true;
+}
+
+bool trainer_fit(struct trainer *t, const struct dataset *train, const struct dataset *validation,
+                 const struct normalizer *normalizer, const struct fit_options *o, const struct fit_events *events, int64_t *ran,
+                 struct report *r)
+{
+    const struct batch_options b = { .batch = o->batch < train->count ? o->batch : train->count,
+                                     .shuffle = o->shuffle,
+                                     .seed = o->seed };
+    struct fit f = { .trainer = t, .options = o, .events = events, .samples = train->count, .report = r };
+    bool ok;
+
+    *ran = 0;
+    if (!check_metrics(o, validation, r) || !feed_init(&f.feed, t, train, normalizer, &b, r))
+        return false;
+    ok = run_epochs(&f, validation, normalizer, ran);
+    feed_release(&f.feed);
+    return ok;
+}

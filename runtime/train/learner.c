@@ -1,0 +1,268 @@
+#include "train/learner.h"
+#include "grad/grad.h"
+#include <string.h>
+
+/* A graph under construction. */
+struct build {
+    struct trainer *trainer;
+    struct learner *learner;
+    struct emitter e;
+    struct report *report;
+    struct value **state; /* by state: in this graph */
+    struct value **slots; /* of the trainable ones, one after the other */
+};
+
+static struct plan_context context_of(const struct trainer *t, struct report *r)
+{
+    return (struct plan_context){
+        .kernels = t->engine.kernels, .threads = pool_threads(t->engine.pool), .budget = t->engine.budget, .report = r
+    };
+}
+
+static struct value *copied(const struct learner *l, const struct value *v)
+{
+    return l->graph->values[v->id]; /* clones keep ids */
+}
+
+/* -- parts --------------------------------------------------------------------------------------------------------------- */
+
+/* What trains or is carried comes from outside; a Constant node is cut off from the value it made. */
+static void release_state(struct build *b)
+{
+    for (size_t k = 0; k < b->trainer->state_count; k++) {
+        struct value *v = copied(b->learner, b->trainer->states[k].parameter->value);
+
+        if (v->producer) {
+            v->producer->out[0] = NULL;
+            v->producer = NULL;
+        }
+        v->trains = true;
+        b->state[k] = v;
+    }
+}
+
+/* Does the node have something to learn that is frozen, all of it? Then it works as in inference, as Keras' trainable=False. */
+static bool is_frozen(const struct trainer *t, const struct node *n)
+{
+    bool frozen = false;
+
+    for (int k = 0; k < n->inputs; k++)
+        for (size_t p = 0; n->in[k] && p < t->parameters.count; p++) {
+            const struct parameter *q = &t->parameters.at[p];
+
+            if (q->value->id != n->in[k]->id)
+                continue;
+            if (q->role == ROLE_TRAINABLE)
+                return false;
+            frozen |= q->role == ROLE_FROZEN;
+        }
+    return frozen;
+}
+
+static bool train_node(struct build *b, struct node *n)
+{
+    void *attrs = arena_alloc(b->learner->graph->arena, n->def->attrs_size, b->report);
+
+    if (!attrs)
+        return false;
+    memcpy(attrs, n->attrs, n->def->attrs_size);
+    n->def->train(attrs);
+    n->attrs = attrs;
+    for (int k = 0; k < n->def->training_outputs; k++) {
+        struct value *v = node_output(n, k);
+
+        if (!v || (k > 0 && !graph_add_output(b->learner->graph, v)))
+            return false;
+        if (n->outputs <= k)
+            n->outputs = k + 1;
+    }
+    return true;
+}
+
+static bool train_nodes(struct build *b)
+{
+    struct graph *g = b->learner->graph;
+    const size_t count = g->node_count;
+
+    for (size_t k = 0; k < count; k++)
+        if (g->nodes[k]->def->train && !is_frozen(b->trainer, g->nodes[k]) && !train_node(b, g->nodes[k]))
+            return false;
+    return true;
+}
+
+static struct value *new_input(struct build *b, const char *name, const struct tensor *type)
+{
+    struct value *v = graph_value(b->learner->graph, name);
+
+    if (!v || !graph_add_input(b->learner->graph, v))
+        return NULL;
+    v->type = *type;
+    v->type.data = NULL;
+    v->has_type = true;
+    return v;
+}
+
+/* The loss stands behind the output; nothing else of the model's outputs is asked for. */
+static bool add_loss(struct build *b, bool gradient)
+{
+    struct trainer *t = b->trainer;
+    struct learner *l = b->learner;
+
+    l->graph->output_count = 0;
+    l->x = copied(l, t->input);
+    l->y = new_input(b, "kiln.labels", &t->y);
+    return l->y && loss_emit(&b->e, &t->loss, copied(l, t->loss.at), l->y, gradient, &l->loss) &&
+           graph_add_output(l->graph, l->loss.loss) && graph_add_output(l->graph, l->loss.correct);
+}
+
+/* The types of all values for this batch size. A program is planned for it and thrown away: only planning knows all shapes. */
+static struct program *types_of(struct build *b)
+{
+    const struct trainer *t = b->trainer;
+    const struct plan_context c = context_of(t, b->report);
+    const struct graph *g = b->learner->graph;
+    struct arena scratch = { .budget = t->engine.budget };
+    struct tensor *tensors = arena_array(&scratch, g->value_count, sizeof *tensors, b->report);
+    struct program *p;
+
+    for (size_t k = 0; tensors && k < g->value_count; k++) {
+        tensors[k].rank = UNKNOWN;
+        if (g->values[k]->initializer)
+            tensors[k] = *g->values[k]->initializer;
+    }
+    for (size_t k = 0; tensors && k < t->state_count; k++)
+        tensors[b->state[k]->id] = t->states[k].value;
+    if (!tensors)
+        return NULL;
+    tensors[b->learner->x->id] = t->x;
+    tensors[b->learner->x->id].dims[0] = b->learner->batch;
+    tensors[b->learner->y->id] = t->y;
+    tensors[b->learner->y->id].dims[0] = b->learner->batch;
+    p = plan_program(g, NULL, tensors, NULL, &c);
+    arena_release(&scratch);
+    if (p && !p->complete) {
+        fail(b->report, KILN_UNSUPPORTED, NULL, "the model has sizes that only running can tell, it cannot be trained");
+        program_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+static bool add_gradients(struct build *b)
+{
+    struct trainer *t = b->trainer;
+    struct learner *l = b->learner;
+    const struct plan_context c = context_of(t, b->report);
+    struct value *at = copied(l, t->loss.at);
+    struct program *types = types_of(b);
+    const struct grad_request q = { .graph = l->graph,
+                                    .types = types ? types->types : NULL,
+                                    .seeds = 1,
+                                    .seed = &at,
+                                    .seed_gradient = &l->loss.gradient,
+                                    .count = t->trainable,
+                                    .wrt = b->state,
+                                    .gradient = l->gradient };
+    bool ok = types && grad_build(&q, &c);
+
+    program_free(types);
+    for (size_t k = 0; ok && k < t->trainable; k++)
+        if (!l->gradient[k])
+            ok = fail(b->report, KILN_UNSUPPORTED, NULL, "nothing flows back to parameter '%s': freeze it, or look at the model",
+                      b->state[k]->name);
+    return ok;
+}
+
+/* Slots and the rate are inputs of the graph that have no name in the file. */
+static bool add_optimizer(struct build *b)
+{
+    struct trainer *t = b->trainer;
+    struct learner *l = b->learner;
+    const size_t slots = (size_t)t->optimizer.slots;
+
+    l->rate = new_input(b, "kiln.rate", &t->rate);
+    if (!l->rate)
+        return false;
+    for (size_t k = 0; k < t->trainable; k++)
+        for (size_t s = 0; s < slots; s++) {
+            b->slots[k * slots + s] = new_input(b, NULL, &t->states[k].slots[s]);
+            if (!b->slots[k * slots + s])
+                return false;
+        }
+    for (size_t k = 0; t->keep_gradients && k < t->trainable; k++)
+        if (!graph_add_output(l->graph, l->gradient[k]))
+            return false;
+    return optimizer_emit(&b->e, &t->optimizer, l->rate, l->loss.loss, t->trainable, b->state, l->gradient, b->slots);
+}
+
+/* -- the whole ------------------------------------------------------------------------------------------------------------- */
+
+static bool make_frame(struct build *b)
+{
+    struct trainer *t = b->trainer;
+    struct learner *l = b->learner;
+    const size_t slots = (size_t)t->optimizer.slots;
+
+    l->frame = frame_new(&t->engine, l->graph, b->report);
+    if (!l->frame)
+        return false;
+    for (size_t k = 0; k < t->state_count; k++)
+        frame_set(l->frame, b->state[k], &t->states[k].value);
+    for (size_t k = 0; l->rate && k < t->trainable; k++)
+        for (size_t s = 0; s < slots; s++)
+            frame_set(l->frame, b->slots[k * slots + s], &t->states[k].slots[s]);
+    if (l->rate)
+        frame_set(l->frame, l->rate, &t->rate);
+    return true;
+}
+
+static bool build(struct build *b)
+{
+    struct trainer *t = b->trainer;
+    struct learner *l = b->learner;
+    const bool training = l->batch > 0;
+
+    l->graph = graph_clone(t->model->graph, &l->arena, b->report);
+    if (!l->graph)
+        return false;
+    l->graph->report = b->report;
+    b->e = (struct emitter){ .graph = l->graph, .report = b->report };
+    b->state = arena_array(&l->arena, t->state_count, sizeof *b->state, b->report);
+    b->slots = arena_array(&l->arena, t->trainable * MAX_SLOTS, sizeof *b->slots, b->report);
+    l->gradient = training ? arena_array(&l->arena, t->trainable, sizeof *l->gradient, b->report) : NULL;
+    if (!b->state || !b->slots || (training && !l->gradient))
+        return false;
+    release_state(b);
+    if (!add_loss(b, training))
+        return false;
+    if (training && !(train_nodes(b) && add_gradients(b) && add_optimizer(b)))
+        return false;
+    return make_frame(b);
+}
+
+struct learner *learner_new(struct trainer *t, int64_t batch, struct report *r)
+{
+    struct learner *l = budget_zalloc(&t->budget, 1, sizeof *l, r);
+    struct build b = { .trainer = t, .learner = l, .report = r };
+
+    if (!l)
+        return NULL;
+    l->batch = batch;
+    l->arena.budget = &t->budget;
+    if (build(&b))
+        return l;
+    if (!failed(r))
+        fail(r, KILN_NO_MEMORY, NULL, "the training graph cannot be made");
+    learner_free(t, l);
+    return NULL;
+}
+
+void learner_free(struct trainer *t, struct learner *l)
+{
+    if (!l)
+        return;
+    frame_free(l->frame);
+    graph_release(l->graph);
+    arena_release(&l->arena);
+    budget_free(&t->budget, l);
+}

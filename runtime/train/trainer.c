@@ -1,0 +1,352 @@
+#include "train/trainer.h"
+#include "run/profile.h"
+#include "train/learner.h"
+#include "train/prepare.h"
+#include <string.h>
+
+enum { MAX_LEARNERS = 4 }; /* batch sizes with a program of their own: the usual one, the last of an epoch, and two more */
+
+/* -- state ----------------------------------------------------------------------------------------------------------------- */
+
+static bool state_tensor(struct trainer *t, struct tensor *out, const struct tensor *like, const void *content, struct report *r)
+{
+    const size_t bytes = (size_t)tensor_bytes(like);
+
+    *out = *like;
+    out->data = arena_alloc(&t->arena, bytes, r); /* zeroed */
+    if (out->data && content && bytes)
+        memcpy(out->data, content, bytes);
+    return out->data;
+}
+
+static bool add_states(struct trainer *t, enum role role, struct report *r)
+{
+    for (size_t k = 0; k < t->parameters.count; k++) {
+        const struct parameter *p = &t->parameters.at[k];
+        struct state *s = &t->states[t->state_count];
+
+        if (p->role != role)
+            continue;
+        s->parameter = p;
+        if (!state_tensor(t, &s->value, &p->initial, p->initial.data, r))
+            return false;
+        for (int n = 0; role == ROLE_TRAINABLE && n < t->optimizer.slots; n++)
+            if (!state_tensor(t, &s->slots[n], &p->initial, NULL, r))
+                return false;
+        t->state_count++;
+        t->trainable += role == ROLE_TRAINABLE;
+    }
+    return true;
+}
+
+static bool make_state(struct trainer *t, const struct trainer_options *o, struct report *r)
+{
+    static const struct tensor scalar = { .dtype = F32 };
+
+    if (!parameters_find(&t->parameters, t->model, o->freezes, o->freeze, &t->arena, r))
+        return false;
+    t->states = arena_array(&t->arena, t->parameters.count, sizeof *t->states, r);
+    if (!t->states || !state_tensor(t, &t->rate, &scalar, NULL, r) || !add_states(t, ROLE_TRAINABLE, r) ||
+        !add_states(t, ROLE_STATISTIC, r))
+        return false;
+    if (!t->trainable)
+        return fail(r, KILN_BAD_MODEL, NULL, "nothing in the model can be trained");
+    for (size_t k = 0; k < t->trainable; k++)
+        if (t->states[k].parameter->readers > 1)
+            warn(r, NULL, "'%s' is read in %d places and trained as one: shared, or merged by an exporter",
+                 t->states[k].parameter->value->name, t->states[k].parameter->readers);
+    return true;
+}
+
+/* -- what goes in and comes out ---------------------------------------------------------------------------------------------- */
+
+static bool find_ends(struct trainer *t, const struct tensor *data, struct report *r)
+{
+    const struct graph *g = t->model->graph;
+
+    if (g->input_count != 1)
+        return fail(r, KILN_BAD_MODEL, NULL,
+                    "the model has %zu inputs without a value ('%s'%s%s%s), must have 1; `kiln init` gives parameters values",
+                    g->input_count, g->input_count ? g->inputs[0]->name : "", g->input_count > 1 ? ", '" : "",
+                    g->input_count > 1 ? g->inputs[1]->name : "", g->input_count > 2 ? "', ..." : g->input_count > 1 ? "'" : "");
+    if (!g->output_count)
+        return fail(r, KILN_BAD_MODEL, NULL, "the model has no output");
+    t->input = g->inputs[0];
+    t->output = g->outputs[0];
+    if (!t->input->has_type || t->input->type.kind != TENSOR || t->input->type.rank < 1)
+        return fail(r, KILN_BAD_MODEL, NULL, "input '%s' declares no shape, must have a dimension for the samples",
+                    t->input->name);
+    t->x = t->input->type;
+    for (int d = 1; data && data->rank == t->x.rank && d < t->x.rank; d++)
+        t->x.dims[d] = t->x.dims[d] < 0 ? data->dims[d] : t->x.dims[d];
+    return true;
+}
+
+static bool output_type(struct trainer *t, struct tensor *out, struct report *r)
+{
+    const struct plan_context c = { .kernels = t->engine.kernels, .threads = 1, .budget = &t->budget, .report = r };
+    const struct graph *g = t->model->graph;
+    struct arena scratch = { .budget = &t->budget };
+    struct tensor *tensors = arena_array(&scratch, g->value_count, sizeof *tensors, r);
+    struct program *p;
+    bool ok;
+
+    for (size_t k = 0; tensors && k < g->value_count; k++) {
+        tensors[k].rank = UNKNOWN;
+        if (g->values[k]->initializer)
+            tensors[k] = *g->values[k]->initializer;
+    }
+    if (!tensors)
+        return false;
+    tensors[t->input->id] = t->x;
+    for (int d = 0; d < t->x.rank; d++)
+        if (tensors[t->input->id].dims[d] < 0)
+            tensors[t->input->id].dims[d] = 1;
+    p = plan_program(g, NULL, tensors, NULL, &c);
+    arena_release(&scratch);
+    if (!p)
+        return false;
+    *out = p->types[t->output->id];
+    out->data = NULL;
+    program_free(p);
+    ok = tensor_known(out) && out->dtype == F32 && out->rank > 0;
+    if (!ok) {
+        char text[TYPE_TEXT];
+
+        return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is %s, must be float with a dimension for the samples",
+                    t->output->name, tensor_text(out, text));
+    }
+    return true;
+}
+
+static bool choose_loss(struct trainer *t, const struct trainer_options *o, struct report *r)
+{
+    struct tensor out;
+
+    if (!output_type(t, &out, r) || !loss_choose(&t->loss, o->loss, t->output, &out, o->targets, o->classes, r))
+        return false;
+    t->y = loss_labels(&t->loss, &out);
+    t->x.dims[0] = UNKNOWN;
+    if (!t->y.rank)
+        return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is a vector, loss '%s' needs a row for each sample", t->output->name,
+                    loss_name(t->loss.kind));
+    t->y.dims[0] = UNKNOWN;
+    return true;
+}
+
+/* -- life ----------------------------------------------------------------------------------------------------------------- */
+
+static bool start(struct trainer *t, const struct model *m, const struct trainer_options *o, struct report *r)
+{
+    t->engine = (struct engine){ .kernels = kernels_get(), .budget = &t->budget, .seed = o->seed };
+    t->engine.pool = pool_new(o->threads, &t->budget, r);
+    if (!t->engine.pool || !optimizer_parse(&t->optimizer, o->optimizer ? o->optimizer : "adam", r))
+        return false;
+    t->learning_rate = t->optimizer.learning_rate;
+    t->keep_gradients = o->keep_gradients;
+    t->model = model_prepare(m, o->untie, r);
+    return t->model && find_ends(t, o->x, r) && make_state(t, o, r) && choose_loss(t, o, r);
+}
+
+struct trainer *trainer_new(const struct model *m, const struct trainer_options *o, struct report *r)
+{
+    struct budget unlimited = { 0 };
+    struct trainer *t = budget_zalloc(&unlimited, 1, sizeof *t, r);
+
+    if (!t)
+        return NULL;
+    t->budget.limit = o->memory;
+    t->arena.budget = &t->budget;
+    if (start(t, m, o, r))
+        return t;
+    trainer_free(t);
+    return NULL;
+}
+
+void trainer_free(struct trainer *t)
+{
+    struct budget unlimited = { .used = SIZE_MAX };
+
+    if (!t)
+        return;
+    while (t->learners) {
+        struct learner *l = t->learners;
+
+        t->learners = l->next;
+        learner_free(t, l);
+    }
+    learner_free(t, t->judge);
+    profile_free(t->engine.profile);
+    pool_free(t->engine.pool);
+    arena_release(&t->arena);
+    model_free(t->model);
+    budget_free(&unlimited, t); /* not charged to the budget it holds */
+}
+
+/* -- steps ---------------------------------------------------------------------------------------------------------------- */
+
+static struct learner *learner_for(struct trainer *t, int64_t batch, struct report *r)
+{
+    struct learner **at = &t->learners, **oldest = NULL, *l;
+    int count = 0;
+
+    for (; *at; at = &(*at)->next, count++) {
+        if ((*at)->batch == batch)
+            return *at;
+        if (!oldest || (*at)->used < (*oldest)->used)
+            oldest = at;
+    }
+    if (count >= MAX_LEARNERS) {
+        l = *oldest;
+        *oldest = l->next;
+        if (t->latest == l)
+            t->latest = NULL;
+        learner_free(t, l);
+    }
+    l = learner_new(t, batch, r);
+    if (l) {
+        l->next = t->learners;
+        t->learners = l;
+    }
+    return l;
+}
+
+static bool check_batch(const struct tensor *got, const struct tensor *need, const char *what, struct report *r)
+{
+    char a[TYPE_TEXT], b[TYPE_TEXT];
+    bool fits = got->kind == TENSOR && got->dtype == need->dtype && got->rank == need->rank;
+
+    for (int d = 0; fits && d < need->rank; d++)
+        fits = d ? need->dims[d] < 0 || got->dims[d] == need->dims[d] : got->dims[d] > 0;
+    return fits || fail(r, KILN_BAD_DATA, NULL, "%s are %s, must be %s", what, tensor_text(got, a), tensor_text(need, b));
+}
+
+static bool run(struct trainer *t, struct learner *l, const struct tensor *x, const struct tensor *y, struct step_result *out,
+                struct report *r)
+{
+    frame_set(l->frame, l->x, x);
+    frame_set(l->frame, l->y, y);
+    l->used = ++t->clock;
+    if (!frame_run(l->frame, r))
+        return false;
+    out->loss = *(const float *)frame_get(l->frame, l->loss.loss)->data;
+    out->correct = *(const int64_t *)frame_get(l->frame, l->loss.correct)->data;
+    out->rows = t->loss.kind == LOSS_SPARSE_CATEGORICAL ? tensor_count(y) : loss_rows(y);
+    return true;
+}
+
+/* Loss and labels agree on the number of samples, so one check of each is enough. */
+static bool check_both(const struct trainer *t, const struct tensor *x, const struct tensor *y, struct report *r)
+{
+    if (!check_batch(x, &t->x, "samples", r) || !check_batch(y, &t->y, "labels", r))
+        return false;
+    return x->dims[0] == y->dims[0] || fail(r, KILN_BAD_DATA, NULL, "%lld samples, but %lld labels", (long long)x->dims[0],
+                                            (long long)y->dims[0]);
+}
+
+bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out, struct report *r)
+{
+    struct learner *l = check_both(t, x, y, r) ? learner_for(t, x->dims[0], r) : NULL;
+
+    if (!l)
+        return false;
+    t->engine.number = (uint64_t)t->steps;
+    *(float *)t->rate.data = optimizer_rate(&t->optimizer, (float)t->learning_rate, t->steps + 1);
+    if (!run(t, l, x, y, out, r))
+        return false;
+    frame_commit(l->frame);
+    t->latest = l;
+    t->steps++;
+    return true;
+}
+
+bool trainer_judge(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out, struct report *r)
+{
+    if (!check_both(t, x, y, r))
+        return false;
+    if (!t->judge && !(t->judge = learner_new(t, 0, r)))
+        return false;
+    return run(t, t->judge, x, y, out, r);
+}
+
+/* -- looking at the state ---------------------------------------------------------------------------------------------------- */
+
+static struct state *find_state(const struct trainer *t, const char *name)
+{
+    for (size_t k = 0; k < t->state_count; k++)
+        if (strcmp(t->states[k].parameter->value->name, name) == 0)
+            return &t->states[k];
+    return NULL;
+}
+
+struct tensor *trainer_state(struct trainer *t, const char *name, const char *slot)
+{
+    struct state *s = find_state(t, name);
+
+    if (!s || !slot)
+        return s ? &s->value : NULL;
+    for (int k = 0; s->parameter->role == ROLE_TRAINABLE && k < t->optimizer.slots; k++)
+        if (strcmp(t->optimizer.slot_names[k], slot) == 0)
+            return &s->slots[k];
+    return NULL;
+}
+
+const struct tensor *trainer_gradient(const struct trainer *t, const char *name)
+{
+    const struct state *s = find_state(t, name);
+
+    if (!s || !t->latest || !t->keep_gradients || s->parameter->role != ROLE_TRAINABLE)
+        return NULL;
+    return frame_get(t->latest->frame, t->latest->gradient[s - t->states]);
+}
+
+/* -- snapshots ---------------------------------------------------------------------------------------------------------------- */
+
+struct snapshot {
+    int64_t steps;
+    size_t bytes;
+    char content[];
+};
+
+/* Copies all state out to, or in from, `content`; returns how many bytes that is. */
+static size_t copy_state(const struct trainer *t, char *content, bool out)
+{
+    size_t at = 0;
+
+    for (size_t k = 0; k < t->state_count; k++)
+        for (int s = -1; s < (k < t->trainable ? t->optimizer.slots : 0); s++) {
+            const struct tensor *from = s < 0 ? &t->states[k].value : &t->states[k].slots[s];
+            const size_t bytes = (size_t)tensor_bytes(from);
+
+            if (content && bytes)
+                memcpy(out ? content + at : from->data, out ? from->data : content + at, bytes);
+            at += bytes;
+        }
+    return at;
+}
+
+struct snapshot *trainer_snapshot(struct trainer *t, struct report *r)
+{
+    const size_t bytes = copy_state(t, NULL, true);
+    struct snapshot *s = budget_alloc(&t->budget, sizeof *s + bytes, r);
+
+    if (!s)
+        return NULL;
+    s->steps = t->steps;
+    s->bytes = bytes;
+    copy_state(t, s->content, true);
+    return s;
+}
+
+void trainer_restore(struct trainer *t, const struct snapshot *s)
+{
+    char *content = (char *)(uintptr_t)s->content; /* only read from */
+
+    copy_state(t, content, false);
+    t->steps = s->steps;
+}
+
+void snapshot_free(struct trainer *t, struct snapshot *s)
+{
+    budget_free(&t->budget, s);
+}

@@ -1,0 +1,89 @@
+/* The trainer: a model made ready to learn. It owns the state, {value, role: trainable, statistic, optimiser slot, counter}, which lives
+ * outside every program and is shared by the programs of several batch sizes.
+ *
+ * For each batch size there is one program: forward pass in training form, loss, backward pass, optimiser, statistics. A step happens
+ * whole or not at all: the optimiser, which comes last, refuses a loss that is not finite, and statistics are taken over after it. */
+#ifndef KILN_TRAIN_TRAINER_H
+#define KILN_TRAIN_TRAINER_H
+
+#include "run/frame.h"
+#include "train/loss.h"
+#include "train/optimizer.h"
+#include "train/trainable.h"
+
+struct trainer_options {
+    const char *loss;      /* NULL: guessed from the output */
+    const char *optimizer; /* NULL: "adam" */
+    enum targets targets;
+    int classes;            /* of the data, for the guess; 0 where there are none */
+    const struct tensor *x; /* a batch of the data: gives the dimensions that the model leaves open; may be NULL */
+    int threads; /* 0: one for each CPU */
+    size_t memory;
+    uint64_t seed; /* of Dropout */
+    size_t freezes;
+    const char *const *freeze; /* patterns of names */
+    bool untie;                /* an initializer that several places read is trained as one for each */
+    bool keep_gradients;       /* for trainer_gradient */
+};
+
+/* What one parameter or statistic has. */
+struct state {
+    const struct parameter *parameter;
+    struct tensor value; /* the trainer's own memory */
+    struct tensor slots[MAX_SLOTS];
+};
+
+struct trainer {
+    struct budget budget;
+    struct engine engine;
+    struct arena arena;
+    struct model *model; /* its own, in inference form */
+    struct parameters parameters;
+    struct state *states; /* trainable first, then statistics */
+    size_t trainable, state_count;
+    struct optimizer optimizer;
+    struct loss loss;
+    struct value *input, *output; /* of model->graph */
+    struct tensor x, y;           /* what a batch must be; the first dimension is UNKNOWN */
+    struct tensor rate;           /* scalar, set before each step */
+    double learning_rate;
+    int64_t steps;
+    bool keep_gradients;
+    struct learner *learners; /* programs by batch size */
+    struct learner *judge;    /* inference and loss, for all batch sizes */
+    struct learner *latest;   /* that ran the last step */
+    uint64_t clock;
+};
+
+struct step_result {
+    float loss;      /* the mean over the batch, before the update */
+    int64_t correct; /* of `rows` */
+    int64_t rows;    /* samples, or more where the output has more dimensions */
+};
+
+/* The model may go afterwards: a copy is taken. NULL with an error. What was decided is in trainer->loss.said and ->parameters. */
+struct trainer *trainer_new(const struct model *m, const struct trainer_options *o, struct report *r);
+void trainer_free(struct trainer *t);
+
+/* One step. `x` and `y` are of the types t->x and t->y, with any number of samples. On failure nothing has changed. */
+bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out, struct report *r);
+/* Loss and accuracy in inference form; changes nothing. */
+bool trainer_judge(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out, struct report *r);
+
+/* By the name of the initializer; NULL where there is none. `slot` is one of the optimiser's slot_names, NULL for the value itself. The
+ * memory may be written to between steps. */
+struct tensor *trainer_state(struct trainer *t, const char *name, const char *slot);
+/* Of the last step; NULL where there is none, or options.keep_gradients was not set. */
+const struct tensor *trainer_gradient(const struct trainer *t, const char *name);
+
+/* A copy of the state (parameters, statistics, slots, counter), taken and put back. */
+struct snapshot;
+struct snapshot *trainer_snapshot(struct trainer *t, struct report *r);
+void trainer_restore(struct trainer *t, const struct snapshot *s);
+void snapshot_free(struct trainer *t, struct snapshot *s);
+
+/* The model with what was learned, in inference form; everything else is as it was loaded. Not built yet (model_build). Freed by the
+ * caller. */
+struct model *trainer_export(const struct trainer *t, struct report *r);
+
+#endif

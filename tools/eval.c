@@ -1,0 +1,88 @@
+/* kiln eval: loss and accuracy of a model on a data set. */
+#include "learn.h"
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+
+struct options {
+    struct learn_options learn;
+    int64_t batch;
+};
+
+enum { KEY_LIMIT = 256, KEY_NORMALIZE, KEY_FIT };
+
+static const struct argp_option argp_options[] = {
+    { "data", 'd', "SPEC", 0, "as for `kiln train`; where the data have parts, the test part unless :train is said", 0 },
+    { "batch", 'b', "N", 0, "samples at a time (256)", 0 },
+    { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 0 },
+    { "loss", 'l', "NAME[:from_logits=1]", 0, "(guessed from the output)", 0 },
+    { "normalize", KEY_NORMALIZE, "KIND", 0, "as the model was trained: unit, center, standardize", 0 },
+    { "fit", KEY_FIT, "SPEC", 0, "what center and standardize are fitted to (the data evaluated)", 0 },
+    { "threads", 't', "N", 0, "(one for each CPU)", 0 },
+    { 0 },
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+
+    switch (key) {
+    case 'd':
+        o->learn.data = arg;
+        return 0;
+    case 'b':
+        o->batch = option_number(state, "batch", arg, 1, INT32_MAX);
+        return 0;
+    case KEY_LIMIT:
+        o->learn.limit = option_number(state, "limit", arg, 1, INT64_MAX);
+        return 0;
+    case 'l':
+        o->learn.trainer.loss = arg;
+        return 0;
+    case KEY_NORMALIZE:
+        o->learn.normalize = option_normalization(state, arg);
+        return 0;
+    case KEY_FIT:
+        o->learn.fit_to = arg;
+        return 0;
+    case 't':
+        o->learn.trainer.threads = (int)option_number(state, "threads", arg, 0, 1024);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->learn.model)
+            argp_error(state, "one model at a time, '%s' is a second one", arg);
+        o->learn.model = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!o->learn.model || !o->learn.data)
+            argp_error(state, "needs a model and --data");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int run(int argc, char **argv)
+{
+    const struct argp argp = { argp_options, parse_option, "MODEL", "Loss and accuracy of a model on a data set.",
+                               NULL,         NULL,         NULL };
+    struct options o = { .batch = 256, .learn = { .part = PART_TEST } };
+    struct learn l = { 0 };
+    double loss, accuracy;
+    int code = 0;
+
+    argp_err_exit_status = EXIT_USAGE;
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (learn_open(&l, &o.learn) &&
+        trainer_evaluate(l.trainer, &l.data, &l.normalizer, o.batch, &loss, &accuracy, &l.report)) {
+        printf("samples %lld\nloss %.9g\n", (long long)l.data.count, loss);
+        if (fit_has_accuracy(l.trainer, &l.data))
+            printf("accuracy %.6f\n", accuracy);
+    } else {
+        code = tell_error(o.learn.model, &l.report.error);
+    }
+    learn_close(&l);
+    return code;
+}
+
+const struct verb verb_eval = { "eval", "loss and accuracy on a data set", run };

@@ -1,0 +1,41 @@
+/* What `kiln train` and `kiln eval` share: a model, data, and a trainer for them. */
+#ifndef KILN_TOOLS_LEARN_H
+#define KILN_TOOLS_LEARN_H
+
+#include "tools.h"
+#include "train/fit.h"
+
+struct learn_options {
+    const char *model, *data;
+    const char *validation; /* a SPEC; NULL: */
+    double split;           /* the part of the data that validates; 0 is none */
+    const char *fit_to;     /* a SPEC that the normaliser is fitted to; NULL: the training data */
+    enum part part;         /* of --data, where its SPEC names none */
+    int64_t limit;
+    enum normalization normalize;
+    struct trainer_options trainer;
+};
+
+struct learn {
+    struct budget budget;
+    struct report report;
+    struct model *model;
+    struct dataset data, validation; /* as they were opened */
+    struct dataset train, check;     /* what is trained with and validated with: views of these, or they themselves */
+    bool checks;
+    struct normalizer normalizer;
+    struct trainer *trainer;
+    size_t drawn; /* parameters that had no value and were given one */
+};
+
+/* On failure the report tells why; learn_close in any case. */
+bool learn_open(struct learn *l, const struct learn_options *o);
+void learn_close(struct learn *l);
+
+/* --normalize KIND, or the command ends with EXIT_USAGE. */
+struct argp_state;
+enum normalization option_normalization(struct argp_state *state, const char *arg);
+double option_real(struct argp_state *state, const char *name, const char *arg, double low,
+                   double high); /* low < x < high */
+
+#endif

@@ -1,0 +1,98 @@
+#include "base/random.h"
+#include "data/element.h"
+#include "tools.h"
+#include "train/initialise.h"
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -- models -------------------------------------------------------------------------------------------------------- */
+
+static bool give_values(struct model **m, struct report *r)
+{
+    const struct initialise_options o = { 0 };
+    struct model *filled;
+    size_t count;
+
+    if (!model_needs_values(*m))
+        return true;
+    filled = model_initialise(*m, &o, &count, r);
+    if (!filled)
+        return false;
+    model_free(*m);
+    *m = filled;
+    return model_build(filled, r);
+}
+
+bool build_model(struct model **m, struct report *r)
+{
+    return model_build(*m, r) && give_values(m, r);
+}
+
+struct model *open_model(const char *path, struct report *r)
+{
+    const struct model_options o = { .limits = SCAN_LIMITS_INIT };
+
+    return model_read(path, &o, r);
+}
+
+/* -- inputs -------------------------------------------------------------------------------------------------------- */
+
+struct tensor closed_type(const struct value *v, int64_t batch)
+{
+    struct tensor t = v->type;
+
+    for (int d = 0; d < t.rank; d++)
+        if (t.dims[d] < 0)
+            t.dims[d] = d ? 1 : batch;
+    return t;
+}
+
+bool random_input(struct tensor *t, const struct value *v, uint64_t seed, int64_t stream, struct arena *arena,
+                  struct report *r)
+{
+    int64_t n;
+    float *floats;
+
+    if (t->kind != TENSOR || !tensor_known(t) || !dtype_size(t->dtype))
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "input '%s' must be given, its type is too open to be made up",
+                    v->name);
+    n = tensor_count(t);
+    t->data = arena_alloc(arena, (size_t)tensor_bytes(t), r);
+    floats = arena_alloc(arena, (size_t)n * sizeof *floats, r);
+    if (!t->data || !floats)
+        return false;
+    random_uniform(floats, n, seed, random_stream((int32_t)stream, 0), 0);
+    for (int64_t k = 0; k < n; k++)
+        if (dtype_is_float(t->dtype))
+            element_put(t->data, k, t->dtype, (double)floats[k]);
+        else if (element_getter(t->dtype) && t->dtype != BOOL)
+            element_put_int(t->data, k, t->dtype, floats[k] < 0.5f ? 0 : 1);
+    return true;
+}
+
+/* -- options ------------------------------------------------------------------------------------------------------- */
+
+int64_t option_number(struct argp_state *state, const char *name, const char *arg, int64_t least, int64_t most)
+{
+    char *end;
+    long long n;
+
+    errno = 0;
+    n = strtoll(arg, &end, 10);
+    if (end == arg || *end || errno || n < least || n > most)
+        argp_error(state, "--%s is '%s', must be a whole number from %lld to %lld", name, arg, (long long)least,
+                   (long long)most);
+    return n;
+}
+
+int print_text(struct text *t)
+{
+    if (t->failed)
+        return tell_error(NULL, &t->report->error);
+    if (t->length)
+        fwrite(t->data, 1, t->length, stdout);
+    return 0;
+}

@@ -1,0 +1,152 @@
+/* kiln ops: the registry as a table. */
+#include "base/json.h"
+#include "grad/grad.h"
+#include "ops/signature.h"
+#include "tools.h"
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+
+/* -- for people ---------------------------------------------------------------------------------------------------- */
+
+/* "13, 8, 7" */
+static void put_versions(struct text *t, const struct op *op)
+{
+    for (const struct op_def *d = op->defs; d->since; d++)
+        text_printf(t, "%s%d", d == op->defs ? "" : ", ", d->since);
+}
+
+static void put_table(struct text *out, struct budget *b, struct report *r)
+{
+    text_printf(out, "%-30s %-8s %-36s %-32s %s\n", "OPERATOR", "DOMAIN", "VERSIONS", "GRADIENT",
+                "TYPES OF THE NEWEST");
+    for (int k = 0; op_registry[k]; k++) {
+        const struct op *op = op_registry[k];
+        struct text versions = { .budget = b, .report = r };
+        char gradient[256];
+
+        put_versions(&versions, op);
+        snprintf(gradient, sizeof gradient, "%s%s", op_differentiable(op->defs) ? "yes" : "no: ",
+                 op_differentiable(op->defs) ? "" : op->defs->no_gradient);
+        text_printf(out, "%-30s %-8s %-36s %-32s %s\n", op->name, *op->domain ? op->domain : "ai.onnx",
+                    versions.data ? versions.data : "", gradient, op->defs->types);
+        text_release(&versions);
+    }
+}
+
+/* -- for programs -------------------------------------------------------------------------------------------------- */
+
+static void put_types(struct json *j, const struct type_set *set)
+{
+    const uint64_t kinds[] = { set->tensor, set->sequence, set->optional, set->optional_sequence };
+    static const char *const forms[] = { "tensor(%s)", "seq(tensor(%s))", "optional(tensor(%s))",
+                                         "optional(seq(tensor(%s)))" };
+
+    json_open(j, "types", '[');
+    for (int kind = 0; kind < 4; kind++)
+        for (int d = 1; d < DTYPES; d++)
+            if (kinds[kind] >> d & 1) {
+                char name[64];
+
+                snprintf(name, sizeof name, forms[kind], dtype_name((enum dtype)d)); /* the names of onnx.defs */
+                json_string(j, NULL, name);
+            }
+    json_close(j, ']');
+}
+
+static void put_formals(struct json *j, const char *key, const struct signature *s, const struct formal *list,
+                        int count)
+{
+    json_open(j, key, '[');
+    for (int k = 0; k < count; k++) {
+        const struct formal *f = &list[k];
+
+        json_open(j, NULL, '{');
+        json_bytes(j, "name", f->name, (size_t)f->name_length);
+        json_bytes(j, "variable", s->var[f->var].name, (size_t)s->var[f->var].name_length);
+        json_bool(j, "optional", f->optional);
+        json_bool(j, "variadic", f->variadic);
+        json_bool(j, "homogeneous", !f->any);
+        put_types(j, &s->var[f->var].set);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+}
+
+static bool put_version(struct json *j, const struct op *op, const struct op_def *d, struct report *r)
+{
+    struct signature s;
+
+    if (!signature_read(&s, d))
+        return fail(r, KILN_UNSUPPORTED, op->name, "the signature of version %d is malformed", d->since);
+    json_open(j, NULL, '{');
+    json_int(j, "since", d->since);
+    json_bool(j, "differentiable", op_differentiable(d));
+    json_string(j, "no_gradient", op_differentiable(d) ? NULL : d->no_gradient);
+    put_formals(j, "inputs", &s, s.in, s.inputs);
+    put_formals(j, "outputs", &s, s.out, s.outputs);
+    json_close(j, '}');
+    return true;
+}
+
+static bool put_json(struct text *out, struct report *r)
+{
+    struct json j = { .out = out };
+
+    json_open(&j, NULL, '[');
+    for (int k = 0; op_registry[k]; k++) {
+        const struct op *op = op_registry[k];
+
+        json_open(&j, NULL, '{');
+        json_string(&j, "name", op->name);
+        json_string(&j, "domain", op->domain);
+        json_open(&j, "versions", '[');
+        for (const struct op_def *d = op->defs; d->since; d++)
+            if (!put_version(&j, op, d, r))
+                return false;
+        json_close(&j, ']');
+        json_close(&j, '}');
+    }
+    json_close(&j, ']');
+    return true;
+}
+
+/* -- the verb ------------------------------------------------------------------------------------------------------ */
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    bool *json = state->input;
+
+    (void)arg;
+    if (key != 'j')
+        return ARGP_ERR_UNKNOWN;
+    *json = true;
+    return 0;
+}
+
+static int run(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        { "json", 'j', NULL, 0, "with all inputs, outputs and types, for programs", 0 }, { 0 }
+    };
+    const struct argp argp = { options, parse_option,
+                               "",      "List the operators: versions, gradient or the reason why not, types.",
+                               NULL,    NULL,
+                               NULL };
+    struct budget b = { 0 };
+    struct report r = { 0 };
+    struct text t = { .budget = &b, .report = &r };
+    bool json = false;
+    int code;
+
+    argp_parse(&argp, argc, argv, 0, NULL, &json);
+    if (!json)
+        put_table(&t, &b, &r);
+    else if (!put_json(&t, &r))
+        t.failed = true;
+    code = print_text(&t);
+    text_release(&t);
+    return code;
+}
+
+const struct verb verb_ops = { "ops", "list the operators", run };

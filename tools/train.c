@@ -1,0 +1,378 @@
+/* kiln train: a model learns from a data set. */
+#include "figure.h"
+#include "learn.h"
+#include "model/file.h"
+#include "run/profile.h"
+#include "train/initialise.h"
+#include <argp.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_FREEZES = 64, BAR = 24 };
+
+struct options {
+    struct learn_options learn;
+    struct fit_options fit;
+    const char *output, *history, *step_log, *figure, *profile;
+    const char *freeze[MAX_FREEZES];
+    enum metric save_best;
+    bool quiet;
+};
+
+/* What the callbacks of a run need. */
+struct session_log {
+    const struct options *o;
+    struct learn *learn;
+    FILE *steps;
+    struct history history;
+    bool accuracy, bar;
+    double drawn; /* when the bar was drawn last */
+};
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* -- while it runs -------------------------------------------------------------------------------------------------------- */
+
+static void draw_bar(struct session_log *s, const struct fit_step *f)
+{
+    const int full = (int)((double)BAR * (double)f->done / (double)f->of);
+    const double t = now();
+
+    if (t - s->drawn < .1 && f->done < f->of)
+        return;
+    s->drawn = t;
+    printf("\repoch %lld/%lld [", (long long)f->epoch, (long long)s->o->fit.epochs);
+    for (int k = 0; k < BAR; k++)
+        putchar(k < full ? '=' : k == full ? '>' : ' ');
+    printf("] %lld/%lld  loss %.4f", (long long)f->done, (long long)f->of, f->mean);
+    if (s->accuracy)
+        printf("  accuracy %.4f", f->accuracy);
+    printf("\033[K");
+    fflush(stdout);
+}
+
+static bool on_step(void *user, const struct fit_step *f, struct report *r)
+{
+    struct session_log *s = user;
+
+    if (s->steps && fprintf(s->steps, "%lld,%lld,%.9g\n", (long long)f->step, (long long)f->epoch, (double)f->loss) < 0)
+        return fail(r, KILN_IO, s->o->step_log, "cannot be written: %s", strerror(errno));
+    if (s->bar)
+        draw_bar(s, f);
+    return true;
+}
+
+static bool save(struct session_log *s, struct report *r)
+{
+    struct model *m = trainer_export(s->learn->trainer, r);
+    const bool ok = m && model_save(m, s->o->output, r);
+
+    model_free(m);
+    return ok;
+}
+
+static void print_epoch(const struct session_log *s, const struct epoch *e)
+{
+    printf("%sepoch %lld/%lld  %.2f s", s->bar ? "\r\033[K" : "", (long long)e->number, (long long)s->o->fit.epochs, e->seconds);
+    for (int m = 0; m < METRICS; m++)
+        if (!isnan(e->value[m]) && (s->accuracy || m == METRIC_LOSS || m == METRIC_VAL_LOSS))
+            printf("  %s %.4f", metric_names[m], e->value[m]);
+    printf("%s\n", s->o->fit.save_best && e->best ? "  saved" : "");
+    fflush(stdout);
+}
+
+static bool on_epoch(void *user, const struct epoch *e, struct report *r)
+{
+    struct session_log *s = user;
+    struct history *h = &s->history;
+
+    if (!budget_grow(&s->learn->budget, &h->row, &h->capacity, h->epochs + 1, sizeof *h->row, r))
+        return false;
+    h->row[h->epochs] = (struct history_row){ .epoch = (double)e->number, .seconds = e->seconds };
+    for (int m = 0; m < METRICS; m++)
+        h->row[h->epochs].value[m] = s->accuracy || m == METRIC_LOSS || m == METRIC_VAL_LOSS ? e->value[m] : NAN;
+    h->epochs++;
+    if (!s->o->quiet)
+        print_epoch(s, e);
+    return !s->o->fit.save_best || !e->best || save(s, r);
+}
+
+/* -- before and after --------------------------------------------------------------------------------------------------------- */
+
+static void print_start(const struct options *o, const struct learn *l)
+{
+    const struct trainer *t = l->trainer;
+    int64_t slots = 0;
+
+    for (size_t k = 0; k < t->trainable; k++)
+        slots += tensor_count(&t->states[k].value) * t->optimizer.slots;
+    printf("model      %s: %lld parameters to train, %lld in statistics, %lld frozen%s\n", o->learn.model,
+           (long long)parameters_elements(&t->parameters, ROLE_TRAINABLE),
+           (long long)parameters_elements(&t->parameters, ROLE_STATISTIC),
+           (long long)parameters_elements(&t->parameters, ROLE_FROZEN), l->drawn ? ", initial values drawn" : "");
+    printf("data       %s: %lld samples%s", o->learn.data, (long long)l->train.count, l->checks ? "" : "\n");
+    if (l->checks)
+        printf(", %lld to validate\n", (long long)l->check.count);
+    printf("loss       %s\n", t->loss.said);
+    printf("optimizer  %s, learning rate %g, batch %lld, %d threads\n", optimizer_name(&t->optimizer), t->learning_rate,
+           (long long)o->fit.batch, pool_threads(t->engine.pool));
+    fflush(stdout);
+}
+
+static bool write_text(struct text *t, const char *path, struct report *r)
+{
+    return !t->failed && file_write(path, t->data, t->length, r);
+}
+
+static bool write_results(struct session_log *s, struct report *r)
+{
+    const struct options *o = s->o;
+    struct text csv = { .budget = &s->learn->budget, .report = r }, trace = csv;
+    bool ok = o->fit.save_best || save(s, r);
+
+    if (ok && o->history) {
+        history_csv(&s->history, &csv);
+        ok = write_text(&csv, o->history, r);
+    }
+    if (ok && o->figure)
+        ok = figure_of_histories(o->figure, o->learn.model, &s->history, 1, &s->learn->budget, r);
+    if (ok && o->profile) {
+        profile_trace(s->learn->trainer->engine.profile, &trace);
+        ok = write_text(&trace, o->profile, r);
+    }
+    text_release(&csv);
+    text_release(&trace);
+    return ok;
+}
+
+static bool open_logs(struct session_log *s, struct report *r)
+{
+    const struct options *o = s->o;
+    struct engine *e = &s->learn->trainer->engine;
+
+    if (o->profile && !(e->profile = profile_new(&s->learn->trainer->budget, r)))
+        return false;
+    if (!o->step_log)
+        return true;
+    s->steps = fopen(o->step_log, "w");
+    return s->steps && fputs("step,epoch,loss\n", s->steps) >= 0
+               ? true
+               : fail(r, KILN_IO, o->step_log, "cannot be written: %s", strerror(errno));
+}
+
+static bool close_logs(struct session_log *s, struct report *r)
+{
+    FILE *f = s->steps;
+
+    s->steps = NULL;
+    return !f || fclose(f) == 0 || fail(r, KILN_IO, s->o->step_log, "cannot be written: %s", strerror(errno));
+}
+
+static bool train(struct session_log *s)
+{
+    struct learn *l = s->learn;
+    const struct fit_events events = { s, on_step, on_epoch };
+    struct report *r = &l->report;
+    int64_t ran = 0;
+    bool ok;
+
+    s->accuracy = fit_has_accuracy(l->trainer, &l->data);
+    s->bar = !s->o->quiet && isatty(STDOUT_FILENO);
+    if (!s->o->quiet)
+        print_start(s->o, l);
+    ok = open_logs(s, r) && trainer_fit(l->trainer, &l->train, l->checks ? &l->check : NULL, &l->normalizer, &s->o->fit, &events,
+                                        &ran, r);
+    if (!close_logs(s, r) || !ok || !write_results(s, r))
+        return false;
+    if (!s->o->quiet && ran < s->o->fit.epochs)
+        printf("stopped after %lld epochs without improvement\n", (long long)s->o->fit.early_stop.patience);
+    if (!s->o->quiet)
+        printf("saved      %s\n", s->o->output);
+    return true;
+}
+
+/* -- options -------------------------------------------------------------------------------------------------------------------- */
+
+enum { KEY_VALIDATION = 256, KEY_SPLIT, KEY_LIMIT, KEY_SEED, KEY_NO_SHUFFLE, KEY_FREEZE, KEY_NORMALIZE, KEY_BEST, KEY_STOP,
+       KEY_HISTORY, KEY_STEPS, KEY_FIGURE, KEY_UNTIE, KEY_PROFILE };
+
+static const struct argp_option argp_options[] = {
+    { "data", 'd', "SPEC", 0,
+      "fashion-mnist, idx:IMAGES,LABELS, cifar10:DIR, cifar100:DIR, npz:FILE or csv:FILE; then :train or :test, and [FROM:TO]", 1 },
+    { "output", 'o', "FILE", 0, "where the trained model goes; text where it ends in .onnxtxt", 1 },
+    { "validation", KEY_VALIDATION, "SPEC", 0, "data to validate with after each epoch", 1 },
+    { "validation-split", KEY_SPLIT, "F", 0, "this part of the data, its end, validates", 1 },
+    { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 1 },
+    { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
+    { "loss", 'l', "NAME[:from_logits=1]", 0,
+      "sparse_categorical_crossentropy, categorical_crossentropy, binary_crossentropy, mean_squared_error (guessed)", 2 },
+    { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "adam (the default), sgd, rmsprop, with Keras' options", 2 },
+    { "batch", 'b', "N", 0, "samples in a step (32)", 2 },
+    { "epochs", 'e', "N", 0, "(1)", 2 },
+    { "seed", KEY_SEED, "N", 0, "of initial values, order and Dropout (0)", 2 },
+    { "no-shuffle", KEY_NO_SHUFFLE, NULL, 0, "samples in the order of the file", 2 },
+    { "freeze", KEY_FREEZE, "PATTERN", 0, "parameters that keep their values, as a shell pattern; may be repeated", 2 },
+    { "untie", KEY_UNTIE, NULL, 0, "an initializer that several nodes read becomes one for each", 2 },
+    { "threads", 't', "N", 0, "(one for each CPU)", 2 },
+    { "save-best", KEY_BEST, "METRIC", 0, "write the model whenever loss, accuracy, val_loss or val_accuracy is best", 3 },
+    { "early-stop", KEY_STOP, "METRIC:PATIENCE", 0, "end after so many epochs without improvement", 3 },
+    { "history", KEY_HISTORY, "FILE.csv", 0, "a row for each epoch", 3 },
+    { "step-log", KEY_STEPS, "FILE.csv", 0, "a row for each step, with the loss before the update", 3 },
+    { "figure", KEY_FIGURE, "FILE.svg", 0, "the curves", 3 },
+    { "profile", KEY_PROFILE, "FILE.json", 0, "a Chrome trace of all steps", 3 },
+    { "quiet", 'q', NULL, 0, "say nothing", 3 },
+    { 0 },
+};
+
+static error_t parse_data_option(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    struct learn_options *l = &o->learn;
+
+    switch (key) {
+    case 'd':
+        l->data = arg;
+        return 0;
+    case KEY_VALIDATION:
+        l->validation = arg;
+        return 0;
+    case KEY_SPLIT:
+        l->split = option_real(state, "validation-split", arg, 0, 1);
+        return 0;
+    case KEY_LIMIT:
+        l->limit = option_number(state, "limit", arg, 1, INT64_MAX);
+        return 0;
+    case KEY_NORMALIZE:
+        l->normalize = option_normalization(state, arg);
+        return 0;
+    case 'l':
+        l->trainer.loss = arg;
+        return 0;
+    case 'O':
+        l->trainer.optimizer = arg;
+        return 0;
+    case KEY_FREEZE:
+        if (l->trainer.freezes == MAX_FREEZES)
+            argp_error(state, "--freeze is given more than %d times", (int)MAX_FREEZES);
+        o->freeze[l->trainer.freezes++] = arg;
+        return 0;
+    case KEY_UNTIE:
+        l->trainer.untie = true;
+        return 0;
+    case 't':
+        l->trainer.threads = (int)option_number(state, "threads", arg, 0, 1024);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse_log_option(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    struct report r = { 0 };
+
+    switch (key) {
+    case 'o':
+        o->output = arg;
+        return 0;
+    case KEY_BEST:
+        if (!metric_parse(&o->save_best, arg, strlen(arg), &r))
+            argp_error(state, "--save-best: %s", r.error.message);
+        o->fit.save_best = &o->save_best;
+        return 0;
+    case KEY_STOP:
+        if (!early_stop_parse(&o->fit.early_stop, arg, &r))
+            argp_error(state, "--early-stop: %s", r.error.message);
+        return 0;
+    case KEY_HISTORY:
+        o->history = arg;
+        return 0;
+    case KEY_STEPS:
+        o->step_log = arg;
+        return 0;
+    case KEY_FIGURE:
+        o->figure = arg;
+        return 0;
+    case KEY_PROFILE:
+        o->profile = arg;
+        return 0;
+    case 'q':
+        o->quiet = true;
+        return 0;
+    default:
+        return parse_data_option(key, arg, state);
+    }
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+
+    switch (key) {
+    case 'b':
+        o->fit.batch = option_number(state, "batch", arg, 1, INT32_MAX);
+        return 0;
+    case 'e':
+        o->fit.epochs = option_number(state, "epochs", arg, 0, INT32_MAX);
+        return 0;
+    case KEY_SEED:
+        o->fit.seed = o->learn.trainer.seed = (uint64_t)option_number(state, "seed", arg, 0, INT64_MAX);
+        return 0;
+    case KEY_NO_SHUFFLE:
+        o->fit.shuffle = false;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->learn.model)
+            argp_error(state, "one model at a time, '%s' is a second one", arg);
+        o->learn.model = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!o->learn.model || !o->learn.data || !o->output)
+            argp_error(state, "needs a model, --data and --output");
+        if (o->learn.validation && o->learn.split > 0)
+            argp_error(state, "--validation and --validation-split exclude each other");
+        return 0;
+    default:
+        return parse_log_option(key, arg, state);
+    }
+}
+
+static int run(int argc, char **argv)
+{
+    const struct argp argp = { argp_options,
+                               parse_option,
+                               "MODEL",
+                               "Train a model. What trains and which loss is used goes by the model and is said.",
+                               NULL,
+                               NULL,
+                               NULL };
+    struct options o = { .fit = { .batch = 32, .epochs = 1, .shuffle = true } };
+    struct learn l = { 0 };
+    struct session_log s = { .o = &o, .learn = &l };
+    int code = 0;
+
+    o.learn.trainer.freeze = o.freeze;
+    argp_err_exit_status = EXIT_USAGE;
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (!learn_open(&l, &o.learn) || !train(&s)) {
+        if (s.bar)
+            putchar('\n');
+        code = tell_error(o.learn.model, &l.report.error);
+    }
+    history_release(&s.history, &l.budget);
+    learn_close(&l);
+    return code;
+}
+
+const struct verb verb_train = { "train", "train a model on a data set", run };

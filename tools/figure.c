@@ -200,7 +200,7 @@ static bool read_row(struct history *h, const char *line, struct budget *b, stru
     double value[COLUMNS];
 
     for (int k = 0; k < COLUMNS; k++) {
-        const size_t n = number_read(line, &value[k]);
+        const size_t n = decimal_read(line, &value[k]);
 
         if (!n)
             value[k] = NAN;

@@ -126,7 +126,7 @@ enum normalization option_normalization(struct argp_state *state, const char *ar
 double option_real(struct argp_state *state, const char *name, const char *arg, double low, double high)
 {
     double x = 0;
-    const size_t n = number_read(arg, &x);
+    const size_t n = decimal_read(arg, &x);
 
     if (!n || arg[n] || !(x > low) || !(x < high))
         argp_error(state, "--%s is '%s', must be a number between %g and %g", name, arg, low, high);

@@ -408,7 +408,7 @@ END_TEST
 
 START_TEST(positions_in_sequences)
 {
-    static const float *const expected[] = { floats(1), floats(2, 3), floats(1), floats(2, 3) };
+    const float *const expected[] = { floats(1), floats(2, 3), floats(1), floats(2, 3) };
     float x[] = { 1 }, y[] = { 2, 3 };
     int32_t at;
 
@@ -449,21 +449,29 @@ END_TEST
 
 Suite *suite(void)
 {
+    const TTest *const tests[] = {
+        branches_of_two_shapes,
+        nested_branches,
+        a_known_condition_decides,
+        malformed_branches,
+        gradients_go_through_the_branch_taken,
+        a_loop_for_so_many_times,
+        a_loop_until_its_condition,
+        carried_values_trade_places,
+        loops_carry_sequences,
+        loops_collect_strings,
+        loops_end_at_their_limits,
+        scan_outputs_keep_their_shape,
+        positions_in_sequences,
+        constants,
+    };
     Suite *s = suite_create("control");
 
-    add_test(s, branches_of_two_shapes);
-    add_test(s, nested_branches);
-    add_test(s, a_known_condition_decides);
-    add_test(s, malformed_branches);
-    add_test(s, gradients_go_through_the_branch_taken);
-    add_test(s, a_loop_for_so_many_times);
-    add_test(s, a_loop_until_its_condition);
-    add_test(s, carried_values_trade_places);
-    add_test(s, loops_carry_sequences);
-    add_test(s, loops_collect_strings);
-    add_test(s, loops_end_at_their_limits);
-    add_test(s, scan_outputs_keep_their_shape);
-    add_test(s, positions_in_sequences);
-    add_test(s, constants);
+    for (size_t k = 0; k < sizeof tests / sizeof *tests; k++) {
+        TCase *c = test_case(tests[k]->name, tests[k], 1);
+
+        tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
+        suite_add_tcase(s, c);
+    }
     return s;
 }

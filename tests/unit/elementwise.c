@@ -242,6 +242,7 @@ static uint32_t drawn(uint32_t *state)
 START_TEST(any_shapes_broadcast)
 {
     static float a[MOST], b[MOST], y[MOST];
+    static uint16_t half_a[MOST], half_b[MOST], half_y[MOST];
     struct tensor x0 = { .dtype = F32, .data = a }, x1 = { .dtype = F32, .data = b }, z = { .dtype = F32, .data = y };
     const struct tensor *const in[] = { &x0, &x1 };
     struct budget budget = { 0 };
@@ -251,6 +252,8 @@ START_TEST(any_shapes_broadcast)
 
     random_uniform(a, MOST, 1, 1, 0);
     random_uniform(b, MOST, 1, 2, 0);
+    narrow(F16, a, half_a, MOST);
+    narrow(F16, b, half_b, MOST);
     for (int round = 0; round < 100; round++) {
         const struct elementwise e = { .loop = minus_f32, .chunk = 1 + drawn(&state) % 100 };
 
@@ -258,7 +261,7 @@ START_TEST(any_shapes_broadcast)
         x1.rank = (int)(drawn(&state) % 6);
         z.rank = x0.rank > x1.rank ? x0.rank : x1.rank;
         for (int d = 0; d < z.rank; d++) {
-            const int64_t n = 1 + drawn(&state) % 4;
+            const int64_t n = 1 + drawn(&state) % (z.rank < 4 ? 15 : 4);
             const uint32_t one = drawn(&state) % 4; /* which of the two is broadcast here */
             const int p = d - (z.rank - x0.rank), q = d - (z.rank - x1.rank);
 
@@ -271,6 +274,18 @@ START_TEST(any_shapes_broadcast)
         elementwise(&s, &e, &z, 2, in);
         for (int64_t k = 0; k < tensor_count(&z); k++)
             ck_assert_float_eq(y[k], a[source(&z, &x0, k)] - 2 * b[source(&z, &x1, k)]);
+        x0.dtype = x1.dtype = z.dtype = F16;
+        x0.data = half_a;
+        x1.data = half_b;
+        z.data = half_y;
+        elementwise(&s, &e, &z, 2, in);
+        for (int64_t k = 0; k < tensor_count(&z); k++)
+            ck_assert_uint_eq(half_y[k], f32_to_f16(f16_to_f32(half_a[source(&z, &x0, k)]) -
+                                                    2 * f16_to_f32(half_b[source(&z, &x1, k)])));
+        x0.dtype = x1.dtype = z.dtype = F32;
+        x0.data = a;
+        x1.data = b;
+        z.data = y;
     }
     pool_free(pool);
 }

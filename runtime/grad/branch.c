@@ -67,10 +67,21 @@ static bool branch_backward(struct backward *b, struct graph *g, const struct te
     return branch_outputs(b, g, gradients, count, inputs);
 }
 
+/* The forward subgraph may belong to the graph that the one being differentiated is a copy of; the new one belongs to the copy. */
+static struct graph *adopt(struct backward *b, struct graph *g)
+{
+    if (!g)
+        return NULL;
+    g->parent = b->e.graph;
+    for (size_t k = 0; k < g->capture_count; k++)
+        g->captures[k].outer = b->e.graph->values[g->captures[k].outer->id];
+    return g;
+}
+
 struct graph *gradient_graph(struct backward *b, int k, int count, const int *inputs)
 {
     const struct graph *forward = b->node->graph_of[k];
-    struct graph *g = graph_clone(forward, b->e.graph->arena, b->c->report);
+    struct graph *g = adopt(b, graph_clone(forward, b->e.graph->arena, b->c->report));
     struct program *types = g ? branch_types(b, g) : NULL;
     struct tensor *known = NULL;
     bool ok = false;
@@ -83,6 +94,7 @@ struct graph *gradient_graph(struct backward *b, int k, int count, const int *in
     program_free(types);
     if (ok)
         return g;
+    graph_release(g);
     b->e.failed = true;
     return NULL;
 }

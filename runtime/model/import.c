@@ -230,6 +230,14 @@ static bool import_attrs(struct scope *s, const Onnx__NodeProto *n, struct attr 
     return true;
 }
 
+/* Subgraphs of a node that could not be made: nobody else owns them. */
+static void release_attrs(const struct scope *s, struct attr *attrs, size_t count)
+{
+    for (size_t k = 0; k < count; k++)
+        if (attrs[k].type == ATTR_GRAPH && attrs[k].graph && attrs[k].graph->parent == s->graph)
+            graph_release(attrs[k].graph);
+}
+
 /* -- nodes ------------------------------------------------------------------------------------------------------------ */
 
 static bool import_nodes(struct scope *s, Onnx__NodeProto **nodes, size_t count);
@@ -399,15 +407,17 @@ static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
         ok = import_attrs(s, n, &spec.attrs, &spec.attr_count, where);
     if (!import_inputs(s, n, in, where))
         ok = false;
-    if (!import_outputs(s, n, out, where))
+    if (!import_outputs(s, n, out, where) || !ok) {
+        release_attrs(s, spec.attrs, spec.attr_count);
         return false;
+    }
     spec.in = in;
     spec.inputs = (int)inputs;
     spec.out = out;
     spec.outputs = (int)outputs;
     while (spec.outputs && !out[spec.outputs - 1])
         spec.outputs--;
-    return ok && node_make(s->graph, &spec, im->report);
+    return node_make(s->graph, &spec, im->report);
 }
 
 static bool import_nodes(struct scope *s, Onnx__NodeProto **nodes, size_t count)

@@ -7,7 +7,7 @@
  *   dmax = sum of dy where max(input, min) > max
  *
  * A bound that is left out does not bind. Before opset 11 the bounds were attributes, by default the largest floats.
- * NaN stays NaN. */
+ * NaN stays NaN, and a bound that is NaN does not bind. */
 #include "ops/convert.h"
 #include "ops/elementwise.h"
 #include <math.h>
@@ -74,10 +74,9 @@ static const struct tensor *bound_of(struct bound *b, const struct tensor *given
     return &b->tensor;
 }
 
-/* A NaN among the bounds comes out, as one in the input does. */
 #define EXPR(x, lo, hi) AT_MOST(AT_LEAST(x, lo), hi)
-#define AT_LEAST(x, lo) ((x) >= (lo) || (x) != (x) ? (x) : (lo))
-#define AT_MOST(x, hi)  ((x) <= (hi) || (x) != (x) ? (x) : (hi))
+#define AT_LEAST(x, lo) ((x) < (lo) ? (lo) : (x))
+#define AT_MOST(x, hi)  ((x) > (hi) ? (hi) : (x))
 #define LOOP            loop_f64
 #define A               double
 #define T               double

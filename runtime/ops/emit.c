@@ -158,7 +158,12 @@ bool emit_graphs(struct emitter *e, const char *name, int graphs, const char *co
         e->failed = !fail(e->report, KILN_UNSUPPORTED, NULL, "operator '%s' is needed, but not supported", name);
     for (int k = 0; k < graphs && !e->failed; k++)
         attrs[k] = (struct attr){ .name = names[k], .type = ATTR_GRAPH, .graph = graph[k] };
-    if (!make_outputs(e, outputs, out, NULL) || !node_make(e->graph, &spec, e->report))
+    if (!make_outputs(e, outputs, out, NULL)) {
+        for (int k = 0; k < graphs; k++)
+            graph_release(graph[k]);
+        return false;
+    }
+    if (!node_make(e->graph, &spec, e->report))
         e->failed = true;
     return !e->failed;
 }

@@ -107,9 +107,12 @@ static bool gradient(struct backward *b)
     for (int k = n->inputs; k < n->inputs + n->captured; k++)
         if (wants(b, k))
             inputs[count++] = k;
-    for (int k = 0; k < 2; k++)
-        if (!(branches[k] = gradient_graph(b, k, count, inputs)))
-            return false;
+    branches[0] = gradient_graph(b, 0, count, inputs);
+    branches[1] = branches[0] ? gradient_graph(b, 1, count, inputs) : NULL;
+    if (!branches[1]) {
+        graph_release(branches[0]);
+        return false;
+    }
     emit_graphs(e, "If", 2, names, branches, count, dx, 1, (struct value *[]){ forward_in(b, 0) });
     for (int k = 0; k < count; k++)
         give(b, inputs[k], dx[k]);

@@ -102,17 +102,17 @@ static bool parse(struct node *n, const struct node_spec *spec, struct report *r
 
         fail(r, KILN_BAD_MODEL, node_where(n, where), "the attributes are not valid");
     }
-    if (p.failed)
-        return false;
     n->graph_of = arena_array(n->graph->arena, (size_t)n->graphs, sizeof *n->graph_of, r);
-    if (!n->graph_of)
+    if (p.failed || !n->graph_of) {
+        n->graphs = 0;
         return false;
+    }
     for (int s = 0; s < n->graphs; s++)
         n->graph_of[s] = p.graphs[s];
     return add_captures(n, r);
 }
 
-struct node *node_make(struct graph *g, const struct node_spec *spec, struct report *r)
+static struct node *make(struct graph *g, const struct node_spec *spec, struct report *r)
 {
     struct signature s;
     struct node *n;
@@ -150,6 +150,16 @@ struct node *node_make(struct graph *g, const struct node_spec *spec, struct rep
         n->attrs = spec->parsed;
     else if (!parse(n, spec, r))
         return NULL;
+    return n;
+}
+
+struct node *node_make(struct graph *g, const struct node_spec *spec, struct report *r)
+{
+    struct node *n = make(g, spec, r);
+
+    for (size_t k = 0; !n && k < spec->attr_count; k++) /* nobody owns its subgraphs then */
+        if (spec->attrs[k].type == ATTR_GRAPH && spec->attrs[k].graph && spec->attrs[k].graph->parent == g)
+            graph_release(spec->attrs[k].graph);
     return n;
 }
 

@@ -6,7 +6,7 @@
 #include "tensor/half.h"
 #include "unit.h"
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* -- conversions --------------------------------------------------------------------------------------------------- */
@@ -311,6 +311,63 @@ START_TEST(halves_are_converted_in_blocks)
 }
 END_TEST
 
+/* -- dropout ------------------------------------------------------------------------------------------------------ */
+
+extern const struct op op_dropout;
+
+/* One step of a trainer: ratio 0.25. */
+static void drop(const float *x, float *y, uint8_t *mask, int64_t n, uint64_t seed, uint64_t number, struct pool *pool)
+{
+    static uint64_t attrs[8];
+    const float ratio = .25f;
+    const struct tensor data = { .dtype = F32, .rank = 1, .dims = { n }, .data = (void *)(uintptr_t)x };
+    const struct tensor rate = { .dtype = F32, .data = (void *)(uintptr_t)&ratio };
+    struct tensor output = data, kept = data;
+    struct node node = { .id = 3 };
+    struct step s = { .node = &node,
+                      .attrs = attrs,
+                      .in = (const struct tensor *const[]){ &data, &rate, NULL },
+                      .out = (struct tensor *const[]){ &output, &kept },
+                      .k = kernels_get(),
+                      .pool = pool,
+                      .seed = seed,
+                      .number = number };
+
+    ck_assert_uint_le(op_dropout.defs->attrs_size, sizeof attrs);
+    op_dropout.defs->train(attrs);
+    output.data = y;
+    kept.dtype = BOOL;
+    kept.data = mask;
+    ck_assert(op_dropout.defs->run(&s));
+}
+
+START_TEST(a_trainer_drops_anew_in_every_step)
+{
+    enum { N = 100000 };
+    static float x[N], y[N];
+    static uint8_t mask[4][N];
+    struct budget budget = { 0 };
+    struct pool *pool = pool_new(3, &budget, NULL);
+    int64_t kept = 0;
+
+    for (int k = 0; k < N; k++)
+        x[k] = (float)(k + 1);
+    drop(x, y, mask[0], N, 1, 1, NULL);
+    for (int k = 0; k < N; k++) {
+        kept += mask[0][k];
+        ck_assert_float_eq(y[k], mask[0][k] ? x[k] * (float)(1 / .75) : 0);
+    }
+    ck_assert_int_le(llabs(kept - N * 3 / 4), 600); /* over 4 standard deviations */
+    drop(x, y, mask[1], N, 1, 1, pool);
+    drop(x, y, mask[2], N, 1, 2, pool);
+    drop(x, y, mask[3], N, 2, 1, pool);
+    ck_assert(memcmp(mask[0], mask[1], N) == 0);
+    ck_assert(memcmp(mask[0], mask[2], N) != 0);
+    ck_assert(memcmp(mask[0], mask[3], N) != 0);
+    pool_free(pool);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("elementwise");
@@ -323,5 +380,6 @@ Suite *suite(void)
     add_test(s, text_is_read_strictly);
     add_tests(s, any_shapes_broadcast, 10);
     add_test(s, halves_are_converted_in_blocks);
+    add_test(s, a_trainer_drops_anew_in_every_step);
     return s;
 }

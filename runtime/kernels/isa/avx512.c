@@ -152,8 +152,8 @@ static void pack_runs_4_loop(const struct pack_runs *p, int64_t from, int64_t de
             const __mmask16 m = (__mmask16)p->runs[i].mask, n = (__mmask16)(p->runs[i].mask >> 16);
 
             if (p->step == 1) {
-                low = _mm512_mask_loadu_ps(low, m, at);
-                high = _mm512_mask_loadu_ps(high, n, at + 16);
+                low = m == 0xffff ? _mm512_loadu_ps(at) : m ? _mm512_mask_loadu_ps(low, m, at) : low;
+                high = n == 0xffff ? _mm512_loadu_ps(at + 16) : n ? _mm512_mask_loadu_ps(high, n, at + 16) : high;
             } else {
                 low = merge_every_second(low, m, at);
                 if (n)

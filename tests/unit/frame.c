@@ -1,0 +1,369 @@
+/* What proves the frame: subgraphs, sizes that only running can tell, values that are no tensors, shapes that change from run to run. */
+#include "grad/grad.h"
+#include "kernels/kernels.h"
+#include "model/model.h"
+#include "run/session.h"
+#include "unit.h"
+#include <string.h>
+
+struct fixture {
+    struct report report;
+    struct model *model;
+    struct session *session;
+};
+
+static void begin(struct fixture *f, const char *text)
+{
+    memset(f, 0, sizeof *f);
+    f->model = model_read_bytes(text, strlen(text), NULL, &f->report);
+    ck_assert_msg(f->model && model_build(f->model, &f->report), "%s: %s", f->report.error.where, f->report.error.message);
+    f->session = session_new(f->model->graph, &(struct session_options){ .threads = 1 }, &f->report);
+    ck_assert_ptr_nonnull(f->session);
+}
+
+static void end(struct fixture *f)
+{
+    session_free(f->session);
+    model_free(f->model);
+}
+
+static void set(struct fixture *f, const char *name, enum dtype dtype, int rank, const int64_t *dims, void *data)
+{
+    struct tensor t;
+
+    ck_assert(tensor_shape(&t, dtype, rank, dims));
+    t.data = data;
+    ck_assert_msg(session_set(f->session, graph_find(f->model->graph, name), &t, &f->report), "%s", f->report.error.message);
+}
+
+static void run_ok(struct fixture *f)
+{
+    ck_assert_msg(session_run(f->session, &f->report), "%s: %s", f->report.error.where, f->report.error.message);
+}
+
+static void run_fails(struct fixture *f, kiln_status code, const char *part)
+{
+    ck_assert(!session_run(f->session, &f->report));
+    ck_assert_int_eq(f->report.error.code, code);
+    ck_assert_msg(strstr(f->report.error.message, part) != NULL, "%s", f->report.error.message);
+}
+
+static const float *floats(struct fixture *f, size_t k, int64_t count)
+{
+    const struct tensor *t = session_output(f->session, k);
+
+    ck_assert_int_eq(t->dtype, F32);
+    ck_assert_int_eq(tensor_count(t), count);
+    return t->data;
+}
+
+#define HEAD "<ir_version: 8, opset_import: [\"\": 17]>\n"
+
+/* -- branches ---------------------------------------------------------------------------------------------------------- */
+
+static const char branches[] = HEAD "main (bool c, float[3] x, float[3] w) => (float[3] y) {\n"
+                                    "  z = Mul(x, w)\n"
+                                    "  y = If (c) <then_branch = a () => (float[3] p) { p = Mul(z, x) },\n"
+                                    "              else_branch = b () => (float[3] q) { t = Exp(w) q = Add(t, z) }>\n"
+                                    "}\n";
+
+START_TEST(a_branch_sees_outer_values)
+{
+    float x[] = { 1, 2, 3 }, w[] = { 4, 0, -1 };
+    uint8_t c = 1;
+    struct fixture f;
+
+    begin(&f, branches);
+    set(&f, "c", BOOL, 0, NULL, &c);
+    set(&f, "x", F32, 1, (int64_t[]){ 3 }, x);
+    set(&f, "w", F32, 1, (int64_t[]){ 3 }, w);
+    run_ok(&f);
+    ck_assert_float_eq(floats(&f, 0, 3)[0], 4);
+    ck_assert_float_eq(floats(&f, 0, 3)[2], -9);
+    c = 0;
+    run_ok(&f);
+    ck_assert_float_eq(floats(&f, 0, 3)[1], 1);
+    end(&f);
+}
+END_TEST
+
+static const char branch_shapes[] = HEAD
+    "main (bool c, float[n] x) => (float[m] y) {\n"
+    "  p = If (c) <then_branch = a () => (float[k] p1) { p1 = Concat<axis=0>(x, x) }, else_branch = b () => (float[k] p2) { p2 = Relu(x) }>\n"
+    "  y = Add(p, p)\n"
+    "}\n";
+
+START_TEST(branches_may_differ_in_shape)
+{
+    float x[] = { 1, 2, 3 };
+    uint8_t c = 1;
+    struct fixture f;
+
+    begin(&f, branch_shapes);
+    set(&f, "x", F32, 1, (int64_t[]){ 3 }, x);
+    for (int k = 0; k < 4; k++) {
+        c = k % 2 == 0;
+        set(&f, "c", BOOL, 0, NULL, &c);
+        run_ok(&f);
+        ck_assert_float_eq(floats(&f, 0, c ? 6 : 3)[2], 6);
+    }
+    end(&f);
+}
+END_TEST
+
+/* dL/dx and dL/dw of `branches` for dL/dy = g, by hand. */
+START_TEST(a_gradient_goes_through_the_branch_taken)
+{
+    float x[] = { 1, 2, 3 }, w[] = { 4, 0, -1 }, g[] = { 1, 10, 100 };
+    struct report r = { 0 };
+    struct budget b = { 0 };
+    struct engine e = { .kernels = kernels_get(), .budget = &b };
+    struct arena arena = { .budget = &b };
+    const struct plan_context pc = { e.kernels, 1, &b, &r };
+    struct tensor in[3] = { { .dtype = BOOL }, { .dtype = F32, .rank = 1, .dims = { 3 }, .data = x }, { .dtype = F32, .rank = 1, .dims = { 3 }, .data = w } };
+    struct tensor flow = { .dtype = F32, .rank = 1, .dims = { 3 }, .data = g };
+    struct fixture f;
+
+    begin(&f, branches);
+    for (uint8_t c = 0; c < 2; c++) {
+        struct graph *graph = graph_clone(f.model->graph, &arena, &r);
+        struct tensor *known = arena_array(&arena, graph->value_count, sizeof *known, &r);
+        struct value *seed = graph->outputs[0], *seed_gradient = graph_value(graph, NULL), *d[2];
+        struct value *wrt[2] = { graph->inputs[1], graph->inputs[2] };
+        struct program *types;
+        struct frame *frame;
+
+        seed_gradient->initializer = &flow;
+        in[0].data = &c;
+        for (size_t k = 0; k < graph->value_count; k++)
+            known[k].rank = UNKNOWN;
+        for (int k = 0; k < 3; k++)
+            known[graph->inputs[k]->id] = in[k];
+        types = plan_types(graph, known, &pc);
+        ck_assert_msg(types != NULL, "%s", r.error.message);
+        ck_assert_msg(grad_build(&(struct grad_request){ graph, types->types, 1, &seed, &seed_gradient, 2, wrt, d }, &pc), "%s: %s",
+                      r.error.where, r.error.message);
+        ck_assert(d[0] && d[1]);
+        graph->output_count = 0;
+        ck_assert(graph_add_output(graph, d[0]) && graph_add_output(graph, d[1]));
+        frame = frame_new(&e, graph, &r);
+        for (int k = 0; k < 3; k++)
+            frame_set(frame, graph->inputs[k], &in[k]);
+        ck_assert_msg(frame_run(frame, &r), "%s: %s", r.error.where, r.error.message);
+        for (int k = 0; k < 3; k++) {
+            const float dx = ((const float *)frame_get(frame, d[0])->data)[k], dw = ((const float *)frame_get(frame, d[1])->data)[k];
+
+            ck_assert_float_eq_tol(dx, c ? g[k] * 2 * x[k] * w[k] : g[k] * w[k], 1e-4f); /* (x w) x, or exp(w) + x w */
+            ck_assert_float_eq_tol(dw, c ? g[k] * x[k] * x[k] : g[k] * (__builtin_expf(w[k]) + x[k]), 1e-3f);
+        }
+        frame_free(frame);
+        program_free(types);
+        graph_release(graph);
+    }
+    end(&f);
+    arena_release(&arena);
+    ck_assert_uint_eq(b.used, 0);
+}
+END_TEST
+
+/* -- loops ------------------------------------------------------------------------------------------------------------- */
+
+static const char growing[] = HEAD
+    "main (int64 m, float[n] x) => (float[k] last, float[i, j] all) {\n"
+    "  c = Constant<value = bool {1}>()\n"
+    "  last, all = Loop (m, c, x) <body = b (int64 i, bool c_in, float[q] v) => (bool c_out, float[r] v_out, float s) {\n"
+    "    v_out = Concat<axis=0>(v, x)\n"
+    "    s = ReduceSum<keepdims=0>(v_out)\n"
+    "    c_out = Identity(c_in)\n"
+    "  }>\n"
+    "}\n";
+
+START_TEST(a_carried_value_may_grow)
+{
+    float x[] = { 1, 2 };
+    int64_t m = 40;
+    struct fixture f;
+
+    begin(&f, growing);
+    set(&f, "m", I64, 0, NULL, &m);
+    set(&f, "x", F32, 1, (int64_t[]){ 2 }, x);
+    for (int again = 0; again < 2; again++) {
+        run_ok(&f);
+        ck_assert_float_eq(floats(&f, 0, 82)[81], 2);
+        ck_assert_float_eq(floats(&f, 1, 40)[39], 3 * 41);
+    }
+    m = 0;
+    run_ok(&f);
+    ck_assert_float_eq(floats(&f, 0, 2)[1], 2);
+    end(&f);
+}
+END_TEST
+
+static const char endless[] = HEAD
+    "main (float limit) => (float y) {\n"
+    "  m = Constant<value = int64 {9223372036854775807}>()\n"
+    "  c = Constant<value = bool {1}>()\n"
+    "  zero = Constant<value = float {0}>()\n"
+    "  one = Constant<value = float {1}>()\n"
+    "  y = Loop (m, c, zero) <body = b (int64 i, bool c_in, float v) => (bool c_out, float v_out) {\n"
+    "    v_out = Add(v, one)\n"
+    "    c_out = Less(v_out, limit)\n"
+    "  }>\n"
+    "}\n";
+
+START_TEST(an_endless_loop_may_stop_early)
+{
+    float limit = 1000;
+    struct fixture f;
+
+    begin(&f, endless);
+    set(&f, "limit", F32, 0, NULL, &limit);
+    run_ok(&f);
+    ck_assert_float_eq(*floats(&f, 0, 1), 1000);
+    limit = 3.4e38f;
+    f.session->seconds = .2;
+    run_fails(&f, KILN_LIMIT, "time limit");
+    end(&f);
+}
+END_TEST
+
+/* -- sizes that only running can tell -------------------------------------------------------------------------------------- */
+
+static const char dynamic[] = HEAD "main (float[n] x) => (float[k] y, int64[2] shape) {\n"
+                                   "  at = NonZero(x)\n"
+                                   "  shape = Shape(at)\n"
+                                   "  flat = Squeeze(at)\n"
+                                   "  picked = Gather(x, flat)\n"
+                                   "  y = Add(picked, picked)\n"
+                                   "}\n";
+
+START_TEST(a_size_may_come_from_values)
+{
+    float x[] = { 0, 1, 0, 2, 3, 0 };
+    struct fixture f;
+
+    begin(&f, dynamic);
+    set(&f, "x", F32, 1, (int64_t[]){ 6 }, x);
+    run_ok(&f);
+    ck_assert_float_eq(floats(&f, 0, 3)[2], 6);
+    x[0] = 7;
+    run_ok(&f);
+    ck_assert_float_eq(floats(&f, 0, 4)[0], 14);
+    ck_assert_int_eq(((const int64_t *)session_output(f.session, 1)->data)[1], 4);
+    end(&f);
+}
+END_TEST
+
+static const char computed_shape[] = HEAD "main (float[n] x, int64[2] s) => (float[a, b] y) {\n"
+                                          "  one = Constant<value_ints = [1, 1]>()\n"
+                                          "  t = Mul(s, one)\n"
+                                          "  y = Reshape(x, t)\n"
+                                          "}\n";
+
+START_TEST(a_shape_may_be_an_input)
+{
+    float x[] = { 0, 1, 2, 3, 4, 5 };
+    int64_t s[] = { 2, 3 };
+    struct fixture f;
+
+    begin(&f, computed_shape);
+    set(&f, "x", F32, 1, (int64_t[]){ 6 }, x);
+    set(&f, "s", I64, 1, (int64_t[]){ 2 }, s);
+    for (int k = 0; k < 60; k++) { /* more shapes than programs are kept */
+        s[0] = k % 2 ? 3 : 6;
+        s[1] = -1;
+        run_ok(&f);
+        ck_assert_int_eq(session_output(f.session, 0)->dims[1], k % 2 ? 2 : 1);
+    }
+    s[0] = 4;
+    run_fails(&f, KILN_BAD_MODEL, "");
+    end(&f);
+}
+END_TEST
+
+START_TEST(shapes_may_change_from_run_to_run)
+{
+    float x[300];
+    struct fixture f;
+
+    for (int k = 0; k < 300; k++)
+        x[k] = (float)k;
+    begin(&f, dynamic);
+    for (int64_t n = 1; n < 300; n += 3) {
+        set(&f, "x", F32, 1, &n, x);
+        if (n == 1)
+            continue; /* NonZero of [0] is empty: Squeeze has another rank then */
+        run_ok(&f);
+        ck_assert_float_eq(floats(&f, 0, n - 1)[n - 2], 2 * (float)(n - 1));
+    }
+    end(&f);
+}
+END_TEST
+
+/* -- sequences ------------------------------------------------------------------------------------------------------------ */
+
+static const char sequences[] = HEAD "main (float[n] x, int64 at) => (float[k] y, seq(float[?]) all) {\n"
+                                     "  a = Exp(x)\n"
+                                     "  b = Concat<axis=0>(x, x)\n"
+                                     "  s = SequenceConstruct(a, b, x)\n"
+                                     "  y = SequenceAt(s, at)\n"
+                                     "  all = Identity(s)\n"
+                                     "}\n";
+
+START_TEST(a_sequence_holds_tensors_of_any_shape)
+{
+    float x[] = { 0, 0 };
+    int64_t at = 1;
+    struct fixture f;
+
+    begin(&f, sequences);
+    set(&f, "x", F32, 1, (int64_t[]){ 2 }, x);
+    set(&f, "at", I64, 0, NULL, &at);
+    run_ok(&f);
+    floats(&f, 0, 4);
+    ck_assert_int_eq(((const struct sequence *)session_output(f.session, 1)->data)->count, 3);
+    at = -3;
+    run_ok(&f);
+    ck_assert_float_eq(floats(&f, 0, 2)[1], 1);
+    at = 3;
+    run_fails(&f, KILN_RUN_FAILED, "3");
+    end(&f);
+}
+END_TEST
+
+/* -- what is not needed ------------------------------------------------------------------------------------------------ */
+
+static const char override[] = HEAD "main (float[2] x, float[2] w = {1, 2}) => (float[2] y) {\n  y = Mul(x, w)\n}\n";
+
+START_TEST(an_initializer_that_is_an_input_is_a_default)
+{
+    float x[] = { 3, 4 }, w[] = { 10, 10 };
+    struct fixture f;
+
+    begin(&f, override);
+    set(&f, "x", F32, 1, (int64_t[]){ 2 }, x);
+    run_ok(&f);
+    ck_assert_float_eq(floats(&f, 0, 2)[1], 8);
+    set(&f, "w", F32, 1, (int64_t[]){ 2 }, w);
+    run_ok(&f);
+    ck_assert_float_eq(floats(&f, 0, 2)[1], 40);
+    end(&f);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("frame");
+
+    add_test(s, a_branch_sees_outer_values);
+    add_test(s, branches_may_differ_in_shape);
+    add_test(s, a_gradient_goes_through_the_branch_taken);
+    add_test(s, a_carried_value_may_grow);
+    add_test(s, an_endless_loop_may_stop_early);
+    add_test(s, a_size_may_come_from_values);
+    add_test(s, a_shape_may_be_an_input);
+    add_test(s, shapes_may_change_from_run_to_run);
+    add_test(s, a_sequence_holds_tensors_of_any_shape);
+    add_test(s, an_initializer_that_is_an_input_is_a_default);
+    return s;
+}

@@ -5,16 +5,16 @@
  *   kiln_trainer  a model made ready to learn: a session with a loss, an optimiser and the state that changes
  *   kiln_tensor   a value that goes in or comes out
  *
- * Conventions. A function that makes something has it as its first, out parameter and returns a status, 0 or negative; on failure *out is
- * NULL and nothing is consumed. `err` may be NULL. kiln_x_free(NULL) does nothing. A pointer returned by a getter belongs to the object it
- * was asked of and lives as long, unless its comment says less. Options are structs, started with their _INIT. A NULL options pointer
- * means the defaults.
+ * Conventions. A function that makes something has it as its first, out parameter and returns a status, 0 or negative;
+ * on failure *out is NULL and nothing is consumed. `err` may be NULL. kiln_x_free(NULL) does nothing. A pointer
+ * returned by a getter belongs to the object it was asked of and lives as long, unless its comment says less. Options
+ * are structs, started with their _INIT. A NULL options pointer means the defaults.
  *
- * Threads. A model may be used by any number of threads at once. A session or a trainer belongs to one thread at a time. Different
- * objects never share anything that changes.
+ * Threads. A model may be used by any number of threads at once. A session or a trainer belongs to one thread at a
+ * time. Different objects never share anything that changes.
  *
- * The library never prints, exits, aborts, or reads the environment. Sizes are in elements unless the name says bytes; shapes are row-major.
- * Operators: https://onnx.ai/onnx/operators/. */
+ * The library never prints, exits, aborts, or reads the environment. Sizes are in elements unless the name says bytes;
+ * shapes are row-major. Operators: https://onnx.ai/onnx/operators/. */
 #ifndef KILN_H
 #define KILN_H
 
@@ -36,7 +36,7 @@ extern "C" {
 #define KILN_VERSION_MINOR 1
 #define KILN_VERSION_PATCH 0
 
-/* -- status ---------------------------------------------------------------------------------------------------------- */
+/* -- status -------------------------------------------------------------------------------------------------------- */
 
 /* name, number, what it means in a few words; the command exits with the number's absolute value */
 #define KILN_STATUSES(X)                                                                                               \
@@ -71,8 +71,190 @@ typedef struct kiln_error {
     char message[512]; /* one line, no newline, control characters escaped */
 } kiln_error;
 
-/* Called for every error (code < 0) and every warning (KILN_OK), on the thread that made the call, before it returns. */
+/* Called for every error (code < 0) and every warning (KILN_OK), on the thread that made the call, before it returns.
+ */
 typedef void (*kiln_diagnostic_fn)(void *user, kiln_status code, const char *where, const char *message);
+
+/* -- tensors ------------------------------------------------------------------------------------------------------- */
+
+/* Element types, by the numbers of the standard (TensorProto.DataType). float8*, float4*, int4, uint4, int2 and uint2
+ * are refused. */
+typedef enum kiln_dtype {
+    KILN_UNDEFINED = 0,
+    KILN_FLOAT = 1,
+    KILN_UINT8 = 2,
+    KILN_INT8 = 3,
+    KILN_UINT16 = 4,
+    KILN_INT16 = 5,
+    KILN_INT32 = 6,
+    KILN_INT64 = 7,
+    KILN_STRING = 8,
+    KILN_BOOL = 9, /* one byte, 0 or 1 */
+    KILN_FLOAT16 = 10,
+    KILN_DOUBLE = 11,
+    KILN_UINT32 = 12,
+    KILN_UINT64 = 13,
+    KILN_COMPLEX64 = 14, /* real and imaginary part, in turn */
+    KILN_COMPLEX128 = 15,
+    KILN_BFLOAT16 = 16
+} kiln_dtype;
+
+typedef enum kiln_kind {
+    KILN_TENSOR = 0,
+    KILN_SEQUENCE = 1, /* of tensors of one dtype */
+    KILN_OPTIONAL = 2  /* a tensor or a sequence, or nothing */
+} kiln_kind;
+
+enum { KILN_MAX_RANK = 16, KILN_ANY = -1 /* a dimension or a rank that the model leaves open */ };
+
+/* A value. Those that a function makes belong to the caller; those that a getter returns do not, and must not be freed.
+ * May be read by any number of threads at once. */
+typedef struct kiln_tensor kiln_tensor;
+
+/* A tensor of `rank` dimensions with a copy of `data`, which holds all elements in row-major order; NULL makes zeros
+ * (empty strings). `dims` may be NULL where rank is 0: a scalar. The data of strings are `const char *`, each ended by
+ * NUL. Errors: BAD_ARGUMENT (dtype, rank, a negative dimension, more bytes than can be counted), NO_MEMORY. */
+KILN_API kiln_status kiln_tensor_new(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims,
+                                     const void *data, kiln_error *err);
+/* The same around the caller's own memory, without a copy: `bytes` must be what dtype and shape ask for. The memory
+ * must be aligned to its elements, and stay until the tensor is freed; it may be written to between runs. No strings.
+ * Errors: BAD_ARGUMENT, NO_MEMORY. */
+KILN_API kiln_status kiln_tensor_wrap(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims, void *data,
+                                      size_t bytes, kiln_error *err);
+/* A sequence of copies of `count` tensors, all of `dtype`; there may be none. Errors: BAD_ARGUMENT, NO_MEMORY. */
+KILN_API kiln_status kiln_tensor_new_sequence(kiln_tensor **out, kiln_dtype dtype, size_t count,
+                                              const kiln_tensor *const *items, kiln_error *err);
+/* A copy that belongs to the caller, strings and items included: for an output that is to outlive the next run. Errors:
+ * NO_MEMORY. */
+KILN_API kiln_status kiln_tensor_copy(kiln_tensor **out, const kiln_tensor *tensor, kiln_error *err);
+/* Frees what kiln_tensor_new, _wrap, _new_sequence or _copy made; NULL does nothing. */
+KILN_API void kiln_tensor_free(kiln_tensor *tensor);
+
+KILN_API kiln_kind kiln_tensor_kind(const kiln_tensor *tensor);
+/* Of a sequence or an optional: of what it holds; UNDEFINED where that is nothing. */
+KILN_API kiln_dtype kiln_tensor_dtype(const kiln_tensor *tensor);
+/* The number of dimensions; KILN_ANY for a sequence or an optional. */
+KILN_API int kiln_tensor_rank(const kiln_tensor *tensor);
+/* `rank` numbers; belongs to the tensor. */
+KILN_API const int64_t *kiln_tensor_dims(const kiln_tensor *tensor);
+/* All elements in row-major order, 64-byte aligned but for wrapped memory; belongs to the tensor. NULL for strings
+ * (kiln_tensor_string), for sequences and optionals, and it may be NULL where there are no elements. Not to be written
+ * to, but for the caller's own tensors. */
+KILN_API void *kiln_tensor_data(const kiln_tensor *tensor);
+/* Elements; 1 for a scalar, 0 for a sequence or an optional. */
+KILN_API int64_t kiln_tensor_count(const kiln_tensor *tensor);
+/* Bytes of kiln_tensor_data; 0 where that is NULL. */
+KILN_API size_t kiln_tensor_bytes(const kiln_tensor *tensor);
+/* Element k of a string tensor: `*length` (which may be NULL) bytes, not ended by NUL. Belongs to the tensor. NULL
+ * where there is none. */
+KILN_API const char *kiln_tensor_string(const kiln_tensor *tensor, int64_t k, size_t *length);
+/* How many values a sequence holds; an optional 1 or 0; a tensor 0. */
+KILN_API int64_t kiln_tensor_item_count(const kiln_tensor *tensor);
+/* Item k; belongs to the sequence or the optional. NULL where there is none. */
+KILN_API const kiln_tensor *kiln_tensor_item(const kiln_tensor *tensor, int64_t k);
+/* "float", "int64": the standard's name; "undefined" for anything else. Never NULL. */
+KILN_API const char *kiln_dtype_name(kiln_dtype dtype);
+/* Bytes of an element; 0 for strings and for types that are not supported. */
+KILN_API size_t kiln_dtype_size(kiln_dtype dtype);
+
+/* -- models -------------------------------------------------------------------------------------------------------- */
+
+/* A graph and its weights, as the file has them. Read-only; shared by any number of threads, sessions and trainers,
+ * which it must outlive. */
+typedef struct kiln_model kiln_model;
+
+typedef struct kiln_load_options {
+    size_t memory; /* bytes that the model may take in all, LIMIT beyond that; 0: no limit */
+    kiln_diagnostic_fn
+        diagnostic; /* is told of every error and warning, such as each operator that is not supported; may be NULL */
+    void *user;     /* for the callback */
+} kiln_load_options;
+
+#define KILN_LOAD_OPTIONS_INIT                                                                                         \
+    {                                                                                                                  \
+        0, NULL, NULL                                                                                                  \
+    }
+
+/* Opens a file: binary (https://onnx.ai/onnx/repo-docs/IR.html) or in the ONNX textual syntax
+ * (https://onnx.ai/onnx/repo-docs/Syntax.html). External data is read from the file's directory and from nowhere else.
+ * Errors: IO, BAD_MODEL, UNSUPPORTED (an operator, a type, an opset), LIMIT, NO_MEMORY. */
+KILN_API kiln_status kiln_model_open(kiln_model **out, const char *path, const kiln_load_options *options,
+                                     kiln_error *err);
+/* The same from memory, which is not needed afterwards. There is no directory: external data is refused. */
+KILN_API kiln_status kiln_model_open_memory(kiln_model **out, const void *bytes, size_t size,
+                                            const kiln_load_options *options, kiln_error *err);
+/* Writes the model; text where the name ends in .onnxtxt. Opening and saving changes nothing: fields that this version
+ * does not know are written again. The file is replaced whole or not at all. Errors: IO, LIMIT (2 GiB), NO_MEMORY. */
+KILN_API kiln_status kiln_model_save(const kiln_model *model, const char *path, kiln_error *err);
+KILN_API void kiln_model_free(kiln_model *model);
+
+/* What a model declares of an input or an output. Pointers belong to the model. */
+typedef struct kiln_value_info {
+    const char *name;
+    kiln_kind kind;
+    kiln_dtype dtype;    /* UNDEFINED where the model does not say; of a sequence or an optional: of what it holds */
+    int rank;            /* KILN_ANY where the model does not say, and for sequences and optionals */
+    const int64_t *dims; /* [rank]; KILN_ANY where it may be any number */
+    const char *const *dim_names; /* [rank]: the symbol of a dimension, "N", or NULL; one symbol is one number in all
+                                   * inputs of a run. The array is NULL where there are none */
+    bool optional;                /* an input with a default value: it need not be given */
+} kiln_value_info;
+
+/* Inputs that must be given come first, in the order of the file, then those with a default. */
+KILN_API size_t kiln_model_input_count(const kiln_model *model);
+KILN_API size_t kiln_model_output_count(const kiln_model *model);
+/* Fills *out. Errors: BAD_ARGUMENT where k is not below the count; *out is then all zeros. */
+KILN_API kiln_status kiln_model_input(const kiln_model *model, size_t k, kiln_value_info *out);
+KILN_API kiln_status kiln_model_output(const kiln_model *model, size_t k, kiln_value_info *out);
+/* The version of an operator set that the model imports; "" is ai.onnx. 0 where it does not import it. */
+KILN_API int64_t kiln_model_opset(const kiln_model *model, const char *domain);
+/* Key and value of the model's metadata, in the order of the file; both belong to the model. False where k is not below
+ * the count. */
+KILN_API size_t kiln_model_metadata_count(const kiln_model *model);
+KILN_API bool kiln_model_metadata(const kiln_model *model, size_t k, const char **key, const char **value);
+
+/* -- sessions ------------------------------------------------------------------------------------------------------ */
+
+/* A model made ready to run. Programs are planned when shapes are met for the first time, and kept. Belongs to one
+ * thread at a time. */
+typedef struct kiln_session kiln_session;
+
+typedef struct kiln_session_options {
+    int threads; /* that compute, the caller's among them; 0: one for each CPU that the process may use. Results do not
+                    depend on it */
+    size_t memory;  /* bytes for plans and values, LIMIT beyond that; 0: no limit */
+    uint64_t seed;  /* of operators that draw random numbers; the same seed, model and inputs give the same outputs */
+    double seconds; /* that one run may take, LIMIT beyond that (looked at between nodes); 0: no limit */
+    bool profile;   /* remember how long each node takes, for kiln_session_trace */
+} kiln_session_options;
+
+#define KILN_SESSION_OPTIONS_INIT                                                                                      \
+    {                                                                                                                  \
+        0, 0, 0, 0.0, false                                                                                            \
+    }
+
+/* The model must outlive the session. Errors: BAD_ARGUMENT (options), LIMIT, NO_MEMORY. */
+KILN_API kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const kiln_session_options *options,
+                                      kiln_error *err);
+/* Runs the model once: tensors[k] is the input names[k], in any order; inputs with a default may be left out. Tensors
+ * are only read, and not needed afterwards. Errors: BAD_ARGUMENT (a name that is no input, or given twice), BAD_DATA
+ * (an input that is missing, or of another type or shape than the model declares), BAD_MODEL (shapes that do not fit
+ * each other inside), RUN_FAILED (a value that is not valid: an index out of range), UNSUPPORTED, LIMIT, NO_MEMORY.
+ * After an error there are no outputs; the session can be used again. */
+KILN_API kiln_status kiln_session_run(kiln_session *session, size_t count, const char *const *names,
+                                      const kiln_tensor *const *tensors, kiln_error *err);
+/* Output k, or the output of that name, of the latest run; belongs to the session and lasts until its next run. NULL
+ * where there is none. */
+KILN_API const kiln_tensor *kiln_session_output(const kiln_session *session, size_t k);
+KILN_API const kiln_tensor *kiln_session_output_named(const kiln_session *session, const char *name);
+KILN_API void kiln_session_free(kiln_session *session);
+
+/* Takes bytes, in order; false stops. */
+typedef bool (*kiln_write_fn)(void *user, const void *bytes, size_t count);
+
+/* Writes a Chrome trace (JSON, to be opened in a browser's tracing page) of all runs since the session was made, with
+ * options.profile. Errors: BAD_ARGUMENT (no profile was asked for), STOPPED (by `write`), NO_MEMORY. */
+KILN_API kiln_status kiln_session_trace(const kiln_session *session, kiln_write_fn write, void *user, kiln_error *err);
 
 #ifdef __cplusplus
 }

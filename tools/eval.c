@@ -12,7 +12,8 @@ struct options {
 enum { KEY_LIMIT = 256, KEY_NORMALIZE, KEY_FIT };
 
 static const struct argp_option argp_options[] = {
-    { "data", 'd', "SPEC", 0, "as for `kiln train`; where the data have parts, the test part unless :train is said", 0 },
+    { "data", 'd', "SPEC", 0, "as for `kiln train`; where the data have parts, the test part unless :train is said",
+      0 },
     { "batch", 'b', "N", 0, "samples at a time (256)", 0 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 0 },
     { "loss", 'l', "NAME[:from_logits=1]", 0, "(guessed from the output)", 0 },

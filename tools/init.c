@@ -63,13 +63,15 @@ static bool initialise(const struct options *o, size_t *count, struct report *r)
 
 static int run(int argc, char **argv)
 {
-    const struct argp argp = { argp_options,
-                               parse_option,
-                               "MODEL",
-                               "Draw initial weights by Keras' rules, as the metadata say (init.NAME), else by the kind of layer.",
-                               NULL,
-                               NULL,
-                               NULL };
+    const struct argp argp = {
+        argp_options,
+        parse_option,
+        "MODEL",
+        "Draw initial weights by Keras' rules, as the metadata say (init.NAME), else by the kind of layer.",
+        NULL,
+        NULL,
+        NULL
+    };
     struct options o = { 0 };
     struct report r = { 0 };
     size_t count = 0;

@@ -3,10 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct verb *const verbs[] = { &verb_eval, &verb_figure, &verb_init, &verb_ops, &verb_run, &verb_test, &verb_train };
+static const struct verb *const verbs[] = {
+    &verb_inspect, &verb_run,     &verb_init,  &verb_train, &verb_eval,
+    &verb_figure,  &verb_convert, &verb_bench, &verb_ops,   &verb_test,
+};
 
 int tell_error(const char *file, const kiln_error *e)
 {
+    if (file && strstr(e->message, file)) /* it names the file itself */
+        file = NULL;
     fprintf(stderr, "kiln: %s%s%s%s%s\n", file ? file : "", file ? ": " : "", e->where, *e->where ? ": " : "",
             e->message);
     if (e->count > 1)

@@ -237,7 +237,7 @@ bool layers_of_messages(struct layers *l, const struct model *m, struct report *
 
     map_init(&initializers, l->budget);
     for (size_t k = 0; g && ok && k < g->n_initializer; k++) {
-        void **slot = map_put(&initializers, g->initializer[k]->name, r);
+        void **slot = map_put(&initializers, or_empty(g->initializer[k]->name), r);
 
         ok = slot;
         if (ok)
@@ -245,14 +245,14 @@ bool layers_of_messages(struct layers *l, const struct model *m, struct report *
     }
     for (size_t k = 0; g && ok && k < g->n_node; k++) {
         const Onnx__NodeProto *n = g->node[k];
-        struct layer *to = strcmp(n->op_type, "Constant") == 0 ? NULL : add_layer(l, r);
+        struct layer *to = strcmp(or_empty(n->op_type), "Constant") == 0 ? NULL : add_layer(l, r);
 
         if (!to) {
             ok = !failed(r);
             continue;
         }
-        to->name = *n->name ? n->name : n->n_output ? n->output[0] : "";
-        to->op = n->op_type;
+        to->name = *or_empty(n->name) ? n->name : n->n_output ? n->output[0] : "";
+        to->op = or_empty(n->op_type);
         strcpy(to->type, "?");
         for (size_t i = 0; ok && i < n->n_input; i++) {
             const Onnx__TensorProto *t = map_get(&initializers, n->input[i]);
@@ -288,7 +288,22 @@ static void note(struct obstacles *o, const struct node *n, bool in_the_way)
     o->at[k].in_the_way |= in_the_way;
 }
 
-static bool find_in(struct obstacles *o, const struct graph *g, bool *learns, struct arena *arena, struct report *r)
+/* Sizes and indices are no obstacle: nothing flows back through them. */
+static bool makes_floats(const struct node *n, const struct open_types *types)
+{
+    for (int o = 0; o < n->outputs; o++) {
+        const struct tensor *t =
+            n->out[o] && types->plan && n->graph == types->graph ? &types->plan->types[n->out[o]->id] : NULL;
+
+        if (n->out[o] && (!t || t->dtype == UNDEFINED || dtype_is_float(t->dtype)))
+            return true;
+    }
+    return false;
+}
+
+/* Subgraphs nest no deeper than the loader allows, so this may recurse. */
+static bool find_in(struct obstacles *o, const struct graph *g, const struct open_types *types, bool *learns,
+                    struct arena *arena, struct report *r)
 {
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
@@ -296,6 +311,7 @@ static bool find_in(struct obstacles *o, const struct graph *g, bool *learns, st
 
         for (int i = 0; i < n->inputs + n->captured; i++)
             reached |= n->in[i] && learns[n->in[i]->id];
+        reached &= makes_floats(n, types);
         if (!op_differentiable(n->def))
             note(o, n, reached);
         for (int i = 0; i < n->slots; i++)
@@ -311,21 +327,22 @@ static bool find_in(struct obstacles *o, const struct graph *g, bool *learns, st
                 inner[sub->captures[c].inner->id] = learns[sub->captures[c].outer->id];
             for (size_t i = 0; i < sub->input_count; i++)
                 inner[sub->inputs[i]->id] = reached;
-            if (!find_in(o, sub, inner, arena, r))
+            if (!find_in(o, sub, types, inner, arena, r))
                 return false;
         }
     }
     return true;
 }
 
-bool obstacles_find(struct obstacles *o, const struct graph *g, const struct parameters *p, struct arena *arena,
-                    struct report *r)
+bool obstacles_find(struct obstacles *o, const struct open_types *types, const struct parameters *p,
+                    struct arena *arena, struct report *r)
 {
+    const struct graph *g = types->graph;
     bool *learns = arena_array(arena, g->value_count, sizeof *learns, r);
 
     o->count = 0;
     for (size_t k = 0; learns && k < p->count; k++)
         if (p->at[k].role == ROLE_TRAINABLE)
             learns[p->at[k].value->id] = true;
-    return learns && find_in(o, g, learns, arena, r);
+    return learns && find_in(o, g, types, learns, arena, r);
 }

@@ -55,7 +55,7 @@ void layers_release(struct layers *l);
 struct obstacle {
     const char *op, *reason;
     int nodes;
-    bool in_the_way; /* between what trains and the outputs */
+    bool in_the_way; /* reads floats that depend on what trains, and makes floats */
 };
 
 enum { MAX_OBSTACLES = 64 };
@@ -64,7 +64,7 @@ struct obstacles {
     size_t count;
 };
 
-bool obstacles_find(struct obstacles *o, const struct graph *g, const struct parameters *p, struct arena *arena,
-                    struct report *r);
+bool obstacles_find(struct obstacles *o, const struct open_types *types, const struct parameters *p,
+                    struct arena *arena, struct report *r);
 
 #endif

@@ -50,15 +50,14 @@ struct tensor closed_type(const struct value *v, int64_t batch)
     return t;
 }
 
-bool random_input(struct tensor *t, const struct value *v, uint64_t seed, int64_t stream, struct arena *arena,
+bool random_input(struct tensor *t, const char *name, uint64_t seed, int64_t stream, struct arena *arena,
                   struct report *r)
 {
     int64_t n;
     float *floats;
 
     if (t->kind != TENSOR || !tensor_known(t) || !dtype_size(t->dtype))
-        return fail(r, KILN_BAD_ARGUMENT, NULL, "input '%s' must be given, its type is too open to be made up",
-                    v->name);
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "input '%s' must be given, its type is too open to be made up", name);
     n = tensor_count(t);
     t->data = arena_alloc(arena, (size_t)tensor_bytes(t), r);
     floats = arena_alloc(arena, (size_t)n * sizeof *floats, r);

@@ -96,7 +96,7 @@ static bool give_random(struct run *r, size_t k)
     char type[TYPE_TEXT];
 
     settle_symbols(r, v, &t);
-    if (!random_input(&t, v, r->o->session.seed, (int64_t)k, &r->arena, &r->report))
+    if (!random_input(&t, v->name, r->o->session.seed, (int64_t)k, &r->arena, &r->report))
         return false;
     printf("input %s %s: random\n", v->name, tensor_text(&t, type));
     return session_set(r->session, v, &t, &r->report);

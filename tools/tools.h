@@ -33,8 +33,14 @@ bool build_model(struct model **m, struct report *r);
 /* Puts 1 for dimensions of an input that it leaves open, or `batch` where that is the first one. */
 struct tensor closed_type(const struct value *v, int64_t batch);
 /* Fills an input that nobody gave: floats uniform in [0, 1), integers 0 or 1, false, empty strings. */
-bool random_input(struct tensor *t, const struct value *v, uint64_t seed, int64_t stream, struct arena *arena,
+bool random_input(struct tensor *t, const char *name, uint64_t seed, int64_t stream, struct arena *arena,
                   struct report *r);
+
+/* A string field of a message is NULL where it is absent. */
+static inline const char *or_empty(const char *s)
+{
+    return s ? s : "";
+}
 
 /* -- options ------------------------------------------------------------------------------------------------------- */
 

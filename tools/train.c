@@ -41,7 +41,7 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* -- while it runs -------------------------------------------------------------------------------------------------------- */
+/* -- while it runs ------------------------------------------------------------------------------------------------- */
 
 static void draw_bar(struct session_log *s, const struct fit_step *f)
 {
@@ -83,7 +83,8 @@ static bool save(struct session_log *s, struct report *r)
 
 static void print_epoch(const struct session_log *s, const struct epoch *e)
 {
-    printf("%sepoch %lld/%lld  %.2f s", s->bar ? "\r\033[K" : "", (long long)e->number, (long long)s->o->fit.epochs, e->seconds);
+    printf("%sepoch %lld/%lld  %.2f s", s->bar ? "\r\033[K" : "", (long long)e->number, (long long)s->o->fit.epochs,
+           e->seconds);
     for (int m = 0; m < METRICS; m++)
         if (!isnan(e->value[m]) && (s->accuracy || m == METRIC_LOSS || m == METRIC_VAL_LOSS))
             printf("  %s %.4f", metric_names[m], e->value[m]);
@@ -107,7 +108,7 @@ static bool on_epoch(void *user, const struct epoch *e, struct report *r)
     return !s->o->fit.save_best || !e->best || save(s, r);
 }
 
-/* -- before and after --------------------------------------------------------------------------------------------------------- */
+/* -- before and after ---------------------------------------------------------------------------------------------- */
 
 static void print_start(const struct options *o, const struct learn *l)
 {
@@ -190,8 +191,8 @@ static bool train(struct session_log *s)
     s->bar = !s->o->quiet && isatty(STDOUT_FILENO);
     if (!s->o->quiet)
         print_start(s->o, l);
-    ok = open_logs(s, r) && trainer_fit(l->trainer, &l->train, l->checks ? &l->check : NULL, &l->normalizer, &s->o->fit, &events,
-                                        &ran, r);
+    ok = open_logs(s, r) &&
+         trainer_fit(l->trainer, &l->train, l->checks ? &l->check : NULL, &l->normalizer, &s->o->fit, &events, &ran, r);
     if (!close_logs(s, r) || !ok || !write_results(s, r))
         return false;
     if (!s->o->quiet && ran < s->o->fit.epochs)
@@ -201,21 +202,38 @@ static bool train(struct session_log *s)
     return true;
 }
 
-/* -- options -------------------------------------------------------------------------------------------------------------------- */
+/* -- options ------------------------------------------------------------------------------------------------------- */
 
-enum { KEY_VALIDATION = 256, KEY_SPLIT, KEY_LIMIT, KEY_SEED, KEY_NO_SHUFFLE, KEY_FREEZE, KEY_NORMALIZE, KEY_BEST, KEY_STOP,
-       KEY_HISTORY, KEY_STEPS, KEY_FIGURE, KEY_UNTIE, KEY_PROFILE };
+enum {
+    KEY_VALIDATION = 256,
+    KEY_SPLIT,
+    KEY_LIMIT,
+    KEY_SEED,
+    KEY_NO_SHUFFLE,
+    KEY_FREEZE,
+    KEY_NORMALIZE,
+    KEY_BEST,
+    KEY_STOP,
+    KEY_HISTORY,
+    KEY_STEPS,
+    KEY_FIGURE,
+    KEY_UNTIE,
+    KEY_PROFILE
+};
 
 static const struct argp_option argp_options[] = {
     { "data", 'd', "SPEC", 0,
-      "fashion-mnist, idx:IMAGES,LABELS, cifar10:DIR, cifar100:DIR, npz:FILE or csv:FILE; then :train or :test, and [FROM:TO]", 1 },
+      "fashion-mnist, idx:IMAGES,LABELS, cifar10:DIR, cifar100:DIR, npz:FILE or csv:FILE; then :train or :test, and "
+      "[FROM:TO]",
+      1 },
     { "output", 'o', "FILE", 0, "where the trained model goes; text where it ends in .onnxtxt", 1 },
     { "validation", KEY_VALIDATION, "SPEC", 0, "data to validate with after each epoch", 1 },
     { "validation-split", KEY_SPLIT, "F", 0, "this part of the data, its end, validates", 1 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 1 },
     { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
     { "loss", 'l', "NAME[:from_logits=1]", 0,
-      "sparse_categorical_crossentropy, categorical_crossentropy, binary_crossentropy, mean_squared_error (guessed)", 2 },
+      "sparse_categorical_crossentropy, categorical_crossentropy, binary_crossentropy, mean_squared_error (guessed)",
+      2 },
     { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "adam (the default), sgd, rmsprop, with Keras' options", 2 },
     { "batch", 'b', "N", 0, "samples in a step (32)", 2 },
     { "epochs", 'e', "N", 0, "(1)", 2 },
@@ -224,7 +242,8 @@ static const struct argp_option argp_options[] = {
     { "freeze", KEY_FREEZE, "PATTERN", 0, "parameters that keep their values, as a shell pattern; may be repeated", 2 },
     { "untie", KEY_UNTIE, NULL, 0, "an initializer that several nodes read becomes one for each", 2 },
     { "threads", 't', "N", 0, "(one for each CPU)", 2 },
-    { "save-best", KEY_BEST, "METRIC", 0, "write the model whenever loss, accuracy, val_loss or val_accuracy is best", 3 },
+    { "save-best", KEY_BEST, "METRIC", 0, "write the model whenever loss, accuracy, val_loss or val_accuracy is best",
+      3 },
     { "early-stop", KEY_STOP, "METRIC:PATIENCE", 0, "end after so many epochs without improvement", 3 },
     { "history", KEY_HISTORY, "FILE.csv", 0, "a row for each epoch", 3 },
     { "step-log", KEY_STEPS, "FILE.csv", 0, "a row for each step, with the loss before the update", 3 },
@@ -350,13 +369,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static int run(int argc, char **argv)
 {
-    const struct argp argp = { argp_options,
-                               parse_option,
-                               "MODEL",
-                               "Train a model. What trains and which loss is used goes by the model and is said.",
-                               NULL,
-                               NULL,
-                               NULL };
+    const struct argp argp = {
+        argp_options, parse_option,
+        "MODEL",      "Train a model. What trains and which loss is used goes by the model and is said.",
+        NULL,         NULL,
+        NULL
+    };
     struct options o = { .fit = { .batch = 32, .epochs = 1, .shuffle = true } };
     struct learn l = { 0 };
     struct session_log s = { .o = &o, .learn = &l };

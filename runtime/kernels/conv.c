@@ -128,6 +128,8 @@ struct grid_product {
 
 /* What a thread knows of the panel of pixels that it packed: followed by the runs. */
 struct panel_runs {
+    int64_t known; /* 1 + the first pixel of the panel; 0 where nothing is known yet */
+    bool inside;   /* every tap sees something for all pixels */
     int64_t count;
     struct pack_run *target, *source; /* where the pixels go, and come from */
     int32_t *first;                   /* by tap, where taps see different pixels */
@@ -176,11 +178,12 @@ static void clip_runs(const struct grid_product *p, struct panel_runs *r, int64_
 {
     const struct grid *g = &p->g;
     const struct grid_dim *row = &g->dim[g->rank - 1];
+    const struct grid_walk start = grid_walk_at(g, first);
     int64_t t[MAX_RANK] = { 0 };
     int32_t at = 0;
 
     for (int64_t tap = 0; tap < g->taps; tap++) {
-        struct grid_walk w = grid_walk_at(g, first);
+        struct grid_walk w = start;
 
         r->first[tap] = at;
         for (int64_t lane = 0; lane < count;) {
@@ -212,16 +215,29 @@ static struct panel_runs *runs_in(const struct grid *g, void *local)
     return r;
 }
 
+/* Cut anew for each panel, not for each part of its depth. */
+static struct panel_runs *runs_of(const struct grid_product *p, void *local, int64_t first, int64_t count)
+{
+    struct panel_runs *const r = runs_in(&p->g, local);
+
+    if (r->known != first + 1) {
+        r->known = first + 1;
+        r->inside = cut_runs(p, r, first, count);
+        if (!r->inside)
+            clip_runs(p, r, first, count);
+    }
+    return r;
+}
+
 static void pack_pixels(const void *context, void *local, int64_t first, int64_t count, int64_t width, int64_t from,
                         int64_t depth, void *panel)
 {
     const struct grid_product *p = context;
-    struct panel_runs *const r = runs_in(&p->g, local);
-    const bool inside = cut_runs(p, r, first, count);
+    struct panel_runs *const r = runs_of(p, local, first, count);
     struct pack_runs runs = {
         .x = (const char *)p->source + p->first_source * p->g.source_channel * (int64_t)dtype_size(p->dtype),
         .runs = r->source,
-        .first = inside ? NULL : r->first,
+        .first = r->inside ? NULL : r->first,
         .tap_offset = p->tap_offset,
         .count = r->count,
         .taps = p->g.taps,
@@ -230,11 +246,8 @@ static void pack_pixels(const void *context, void *local, int64_t first, int64_t
         .width = width,
     };
 
-    if (depth == 0)
-        return;
-    if (!inside)
-        clip_runs(p, r, first, count);
-    pack_runs(p->k, p->dtype, &runs, from, depth, panel);
+    if (depth > 0)
+        pack_runs(p->k, p->dtype, &runs, from, depth, panel);
 }
 
 static void store_pixels(const void *context, void *local, const struct gemm_tile *s)

@@ -161,24 +161,6 @@ bool grid_sees_row(const struct grid *g, const struct grid_walk *w, const int64_
     return true;
 }
 
-void grid_clip(const struct grid *g, const struct grid_walk *w, int64_t t, int64_t count, int64_t *from, int64_t *to)
-{
-    const struct grid_dim *m = &g->dim[g->rank - 1];
-    const int64_t at = w->u[g->rank - 1] * m->step + m->base + t * m->base_step; /* of the first pixel */
-    int64_t end = count;
-
-    *from = at >= 0 ? 0 : m->step == 1 ? -at : (-at + m->step - 1) / m->step;
-    if (at >= m->source)
-        end = 0;
-    else if (m->step == 1)
-        end = m->source - at;
-    else
-        end = (m->source - at + m->step - 1) / m->step;
-    *to = end < count ? end : count;
-    if (*from > *to)
-        *from = *to;
-}
-
 bool grid_is_inside(const struct grid *g, const struct grid_walk *w, int64_t count)
 {
     for (int d = 0; d < g->rank; d++) {
@@ -194,16 +176,23 @@ bool grid_is_inside(const struct grid *g, const struct grid_walk *w, int64_t cou
 
 bool grid_meet(const struct grid *g, const struct grid_walk *w, const int64_t *t, struct grid_meeting *m)
 {
-    const struct grid_dim *row = &g->dim[g->rank - 1];
-
     if (!grid_sees_row(g, w, t))
         return false;
-    grid_clip(g, w, t[g->rank - 1], row->pixels, &m->from, &m->to);
-    m->source = grid_source(g, w) + m->from * row->step * row->source_stride;
-    for (int d = 0; d < g->rank; d++)
+    m->source = grid_source(g, w);
+    m->target = grid_target(g, w);
+    for (int d = 0; d < g->rank - 1; d++)
         m->source += t[d] * g->dim[d].base_step * g->dim[d].source_stride;
-    m->target = grid_target(g, w) + m->from * row->target_stride;
-    return m->from < m->to;
+    return true;
+}
+
+bool grid_next_rows(const struct grid *g, int64_t *t)
+{
+    for (int d = g->rank - 2; d >= 0; d--) {
+        if (++t[d] < g->dim[d].taps)
+            return true;
+        t[d] = 0;
+    }
+    return false;
 }
 
 bool grid_next_tap(const struct grid *g, int64_t *t)

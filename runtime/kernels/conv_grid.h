@@ -41,15 +41,34 @@ int64_t grid_target(const struct grid *g, const struct grid_walk *w);
 /* Does tap `t` see a row of the source there, all dimensions but the last considered? */
 bool grid_sees_row(const struct grid *g, const struct grid_walk *w, const int64_t *t);
 /* The pixels [*from, *to) of `count` from the walk's place on that see something with tap t of the last dimension. */
-void grid_clip(const struct grid *g, const struct grid_walk *w, int64_t t, int64_t count, int64_t *from, int64_t *to);
+static inline void grid_clip(const struct grid *g, const struct grid_walk *w, int64_t t, int64_t count, int64_t *from,
+                             int64_t *to)
+{
+    const struct grid_dim *m = &g->dim[g->rank - 1];
+    const int64_t at = w->u[g->rank - 1] * m->step + m->base + t * m->base_step; /* of the first pixel */
+    int64_t end = count;
+
+    *from = at >= 0 ? 0 : m->step == 1 ? -at : (-at + m->step - 1) / m->step;
+    if (at >= m->source)
+        end = 0;
+    else if (m->step == 1)
+        end = m->source - at;
+    else
+        end = (m->source - at + m->step - 1) / m->step;
+    *to = end < count ? end : count;
+    if (*from > *to)
+        *from = *to;
+}
 /* Do all taps see something for `count` pixels from the walk's place on? */
 bool grid_is_inside(const struct grid *g, const struct grid_walk *w, int64_t count);
-/* The row of pixels at `w` (its start) and the row of the source that tap `t` sees: pixels [from, to) see something,
- * the first of them source[source]; it is target[target]. False where there are none. */
+/* The row of pixels at `w` (its start) and the row of the source that tap `t` sees, whatever its last dimension: where
+ * they begin, for tap 0 of the last dimension. False where there is none. */
 struct grid_meeting {
-    int64_t from, to, source, target;
+    int64_t source, target;
 };
 bool grid_meet(const struct grid *g, const struct grid_walk *w, const int64_t *t, struct grid_meeting *m);
+/* The next tap of all dimensions but the last; false after the last one. Start with all 0. */
+bool grid_next_rows(const struct grid *g, int64_t *t);
 /* The next tap in row-major order; false after the last. Start with all 0. */
 bool grid_next_tap(const struct grid *g, int64_t *t);
 

@@ -6,7 +6,8 @@ static void FORWARD(void *context, int64_t plane, int thread)
     const struct direct *p = context;
     const struct grid *g = &p->g;
     const int64_t image = plane / p->all_out, out = plane % p->all_out, group = out / p->out_channels;
-    const int64_t in_row = g->dim[g->rank - 1].pixels;
+    const struct grid_dim *const last = &g->dim[g->rank - 1];
+    const int64_t in_row = last->pixels;
     REAL *const y = (REAL *)p->result + image * g->target_image + out * g->target_channel;
     const REAL b = p->bias ? ((const REAL *)p->bias)[out] : 0;
 
@@ -22,12 +23,18 @@ static void FORWARD(void *context, int64_t plane, int thread)
             const REAL *w = (const REAL *)p->w + (out * p->channels + c) * g->taps;
             int64_t t[MAX_RANK] = { 0 };
             struct grid_meeting m;
+            int64_t from, to;
 
             do {
-                if (grid_meet(g, &row, t, &m))
-                    AXPY(p->k, *w, x + m.source, g->dim[g->rank - 1].step, y + m.target, 1, m.to - m.from);
-                w++;
-            } while (grid_next_tap(g, t));
+                const bool meets = grid_meet(g, &row, t, &m);
+
+                for (int64_t tap = 0; tap < last->taps; tap++, w++)
+                    if (meets) {
+                        grid_clip(g, &row, tap, in_row, &from, &to);
+                        AXPY(p->k, *w, x + m.source + tap * last->base_step + from * last->step, last->step,
+                             y + m.target + from, 1, to - from);
+                    }
+            } while (grid_next_rows(g, t));
         }
         if (p->relu)
             for (int64_t i = 0; i < in_row; i++)
@@ -41,7 +48,8 @@ static void DX(void *context, int64_t plane, int thread)
     const struct direct *p = context;
     const struct grid *g = &p->g;
     const int64_t image = plane / p->in_channels, in = plane % p->in_channels, group = in / p->channels;
-    const int64_t in_row = g->dim[g->rank - 1].pixels;
+    const struct grid_dim *const last = &g->dim[g->rank - 1];
+    const int64_t in_row = last->pixels;
     REAL *const dx = (REAL *)p->result + image * g->source_image + in * g->source_channel;
     const REAL b = p->bias ? ((const REAL *)p->bias)[in] : 0;
 
@@ -56,12 +64,18 @@ static void DX(void *context, int64_t plane, int thread)
             const REAL *w = (const REAL *)p->w + (o * p->channels + in % p->channels) * g->taps;
             int64_t t[MAX_RANK] = { 0 };
             struct grid_meeting m;
+            int64_t from, to;
 
             do {
-                if (grid_meet(g, &row, t, &m))
-                    AXPY(p->k, *w, dy + m.target, 1, dx + m.source, g->dim[g->rank - 1].step, m.to - m.from);
-                w++;
-            } while (grid_next_tap(g, t));
+                const bool meets = grid_meet(g, &row, t, &m);
+
+                for (int64_t tap = 0; tap < last->taps; tap++, w++)
+                    if (meets) {
+                        grid_clip(g, &row, tap, in_row, &from, &to);
+                        AXPY(p->k, *w, dy + m.target + from, 1,
+                             dx + m.source + tap * last->base_step + from * last->step, last->step, to - from);
+                    }
+            } while (grid_next_rows(g, t));
         }
     }
 }
@@ -72,7 +86,8 @@ static void DW(void *context, int64_t pair, int thread)
     const struct direct *p = context;
     const struct grid *g = &p->g;
     const int64_t out = pair / p->channels, in = out / p->out_channels * p->channels + pair % p->channels;
-    const int64_t in_row = g->dim[g->rank - 1].pixels;
+    const struct grid_dim *const last = &g->dim[g->rank - 1];
+    const int64_t in_row = last->pixels;
     REAL *dw = (REAL *)p->result + pair * g->taps;
     int64_t t[MAX_RANK] = { 0 };
 
@@ -89,9 +104,13 @@ static void DW(void *context, int64_t pair, int thread)
             for (int64_t pixel = 0; pixel < g->pixels; pixel += in_row) {
                 const struct grid_walk row = grid_walk_at(g, pixel);
                 struct grid_meeting m;
+                int64_t from, to;
 
-                if (grid_meet(g, &row, t, &m))
-                    s += (double)DOT(p->k, x + m.source, g->dim[g->rank - 1].step, dy + m.target, m.to - m.from);
+                if (grid_meet(g, &row, t, &m)) {
+                    grid_clip(g, &row, t[g->rank - 1], in_row, &from, &to);
+                    s += (double)DOT(p->k, x + m.source + t[g->rank - 1] * last->base_step + from * last->step,
+                                     last->step, dy + m.target + from, to - from);
+                }
             }
         }
         *dw++ = (REAL)s;

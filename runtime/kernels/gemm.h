@@ -45,7 +45,8 @@ const char *gemm_configuration(enum cpu_level level);
  * that uses them, right before; panels of B once, for all. So B is better the smaller one. */
 
 /* Packs lanes [first, first + count) (rows of A, columns of B) at depths [from, from + depth) as panel[depth][width],
- * lanes from `count` to `width` 0. `local` is memory of this thread's (local_bytes of it); NULL for B. */
+ * lanes from `count` to `width` 0. `local` is memory of this thread's (local_bytes of it, the first 64 of them 0 before
+ * the product); NULL for B. */
 typedef void gemm_pack(const void *context, void *local, int64_t first, int64_t count, int64_t width, int64_t from,
                        int64_t depth, void *panel);
 /* A part of the product: tile[i * i_stride + j * j_stride], i < rows, j < columns, at row i0, column j0. `first` sets,

@@ -122,6 +122,7 @@ struct cut {
     int64_t a_panels, b_panels;
     int64_t b_block;       /* panels of B that are packed together */
     int64_t parts, depth;  /* the depth (of a slice) is cut into parts */
+    bool together;         /* B is packed in all parts at once, and a tile is finished before the next is begun */
     int64_t slices, slice; /* 1, or how many and how deep */
     size_t a_bytes, b_bytes, thread_bytes, partial_bytes;
 };
@@ -143,9 +144,13 @@ static size_t aligned(size_t bytes)
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
+/* A panel of A that was just packed should still be in the first-level cache when it is used. */
 static void cut_depth(struct cut *t, int64_t k, bool whole)
 {
-    t->parts = whole ? 1 : at_least(1, divide_up(k, 2 * t->u->kc));
+    enum { PANEL = 49152 };
+    const int64_t most = at_most(t->u->kc, PANEL / (at_least(t->u->mr, t->u->nr) * (int64_t)t->size));
+
+    t->parts = whole ? 1 : at_least(1, divide_up(k, most));
     t->depth = divide_up(k, t->parts);
 }
 
@@ -192,10 +197,11 @@ static struct cut cut_of(const struct kernels *k, const struct gemm_driver *d)
     cut_depth(&t, d->k, d->whole_k);
     cut_slices(&t, d);
     t.b_block = t.b_panels;
-    if (t.slices == 1)
+    t.together = t.slices == 1 && t.b_panels * t.b_width * d->k <= t.u->mc * t.u->kc;
+    if (t.slices == 1 && !t.together)
         t.b_block = at_most(t.b_panels, at_least(1, t.u->mc * t.u->kc / at_least(1, t.depth * t.b_width)));
     t.a_bytes = aligned((size_t)(t.a_width * t.depth) * t.size + SLACK);
-    t.b_bytes = aligned((size_t)(t.b_width * t.depth * t.b_block) * t.size + SLACK);
+    t.b_bytes = aligned((size_t)(t.b_width * (t.together ? d->k : t.depth) * t.b_block) * t.size + SLACK);
     t.thread_bytes = t.a_bytes + aligned(d->local_bytes) + (t.slices > 1 ? t.b_bytes : 0);
     return t;
 }
@@ -219,7 +225,7 @@ struct drive {
     char *shared;           /* panels of B, or the partial results of slices */
     char *threads;          /* for each: a panel of A, local memory, panels of B */
     int64_t j_panel, block; /* panels of B at hand: the first, how many */
-    int64_t part;
+    int64_t part, part_end; /* parts at hand */
     int64_t i_groups, i_each, j_groups, j_each;
 };
 
@@ -282,16 +288,16 @@ static struct gemm_tile tile_at(const struct drive *v, int64_t i_panel, int64_t 
     return s;
 }
 
-static void compute_tile(const struct drive *v, void *local, int64_t i_panel, int64_t j_panel, int64_t depth,
-                         const void *a, const void *b)
+static void compute_tile(const struct drive *v, void *local, int64_t i_panel, int64_t j_panel, int64_t part,
+                         int64_t depth, const void *a, const void *b)
 {
     const struct gemm_driver *d = v->d;
     const struct cut *t = &v->t;
     _Alignas(64) char data[MAX_LANES * MAX_LANES * sizeof(double)];
     struct gemm_tile s = tile_at(v, i_panel, j_panel);
 
-    s.first = v->part == 0;
-    s.last = v->part == t->parts - 1;
+    s.first = part == 0;
+    s.last = part == t->parts - 1;
     if (!d->store && depth > 0) {
         char *c = (char *)d->c + (s.i0 * d->c_row + s.j0 * d->c_col) * (int64_t)t->size;
 
@@ -317,15 +323,24 @@ static int64_t part_depth(const struct drive *v, int64_t whole, int64_t part)
     return at_most(v->t.depth, whole - part * v->t.depth);
 }
 
+/* Panels of B at hand lie part by part. */
+static char *b_panel(const struct drive *v, int64_t part, int64_t j, int64_t depth)
+{
+    const struct cut *t = &v->t;
+
+    return v->shared + (size_t)(((part - v->part) * t->depth * v->block + j * depth) * t->b_width) * t->size;
+}
+
 static void pack_b_panel(void *context, int64_t p, int thread)
 {
     const struct drive *v = context;
     const struct cut *t = &v->t;
-    const int64_t j0 = (v->j_panel + p) * t->b_width, depth = part_depth(v, v->d->k, v->part);
+    const int64_t part = v->part + p / v->block, j = p % v->block, j0 = (v->j_panel + j) * t->b_width;
+    const int64_t depth = part_depth(v, v->d->k, part);
 
     (void)thread;
-    v->d->pack_b(v->d->b, NULL, j0, at_most(t->b_width, v->d->n - j0), t->b_width, v->part * t->depth, depth,
-                 v->shared + (size_t)(p * t->b_width * depth) * t->size);
+    v->d->pack_b(v->d->b, NULL, j0, at_most(t->b_width, v->d->n - j0), t->b_width, part * t->depth, depth,
+                 b_panel(v, part, j, depth));
 }
 
 static void compute_group(void *context, int64_t group, int thread)
@@ -334,16 +349,17 @@ static void compute_group(void *context, int64_t group, int thread)
     const struct cut *t = &v->t;
     const int64_t i_from = group / v->j_groups * v->i_each, i_to = at_most(i_from + v->i_each, t->a_panels);
     const int64_t j_from = group % v->j_groups * v->j_each, j_to = at_most(j_from + v->j_each, v->block);
-    const int64_t depth = part_depth(v, v->d->k, v->part);
     char *const panel = v->threads + (size_t)thread * t->thread_bytes, *const local = panel + t->a_bytes;
 
-    for (int64_t i = i_from; i < i_to; i++) {
-        v->d->pack_a(v->d->a, local, i * t->a_width, at_most(t->a_width, v->d->m - i * t->a_width), t->a_width,
-                     v->part * t->depth, depth, panel);
-        for (int64_t j = j_from; j < j_to; j++)
-            compute_tile(v, local, i, v->j_panel + j, depth, panel,
-                         v->shared + (size_t)(j * t->b_width * depth) * t->size);
-    }
+    for (int64_t i = i_from; i < i_to; i++)
+        for (int64_t part = v->part; part < v->part_end; part++) {
+            const int64_t depth = part_depth(v, v->d->k, part);
+
+            v->d->pack_a(v->d->a, local, i * t->a_width, at_most(t->a_width, v->d->m - i * t->a_width), t->a_width,
+                         part * t->depth, depth, panel);
+            for (int64_t j = j_from; j < j_to; j++)
+                compute_tile(v, local, i, v->j_panel + j, part, depth, panel, b_panel(v, part, j, depth));
+        }
 }
 
 /* A chunk is worth waking a thread for; there are enough of them for many threads. */
@@ -351,7 +367,8 @@ static void cut_groups(struct drive *v)
 {
     enum { MOST = 64, WANTED = 16 };
     const struct cut *t = &v->t;
-    const double panel_work = 2. * (double)(t->a_width * t->b_width) * (double)at_least(1, t->depth);
+    const double panel_work =
+        2. * (double)(t->a_width * t->b_width) * (double)at_least(1, t->together ? v->d->k : t->depth);
     const int64_t worth = 1 + (int64_t)(5e5 / (panel_work * (double)v->block));
 
     v->i_each = at_least(worth, divide_up(t->a_panels, MOST));
@@ -372,10 +389,12 @@ static void drive_whole(struct pool *pool, struct drive *v)
     for (v->j_panel = 0; v->j_panel < t->b_panels; v->j_panel += t->b_block) {
         v->block = at_most(t->b_block, t->b_panels - v->j_panel);
         cut_groups(v);
-        for (v->part = 0; v->part < t->parts; v->part++) {
-            const bool much = v->block * t->b_width * t->depth > 1 << 15;
+        for (v->part = 0; v->part < t->parts; v->part = v->part_end) {
+            const int64_t depth = t->together ? v->d->k : t->depth;
 
-            pool_run(much ? helpers : NULL, v->block, pack_b_panel, v);
+            v->part_end = t->together ? t->parts : v->part + 1;
+            pool_run(v->block * t->b_width * depth > 1 << 15 ? helpers : NULL, v->block * (v->part_end - v->part),
+                     pack_b_panel, v);
             pool_run(helpers, v->i_groups * v->j_groups, compute_group, v);
         }
     }
@@ -459,6 +478,9 @@ void gemm_drive(const struct kernels *k, struct pool *pool, const struct gemm_dr
     v.t = cut_of(k, d);
     v.shared = scratch;
     v.threads = v.shared + (v.t.slices > 1 ? (size_t)v.t.slices * v.t.partial_bytes : v.t.b_bytes);
+    for (int thread = 0; d->local_bytes > 0 && thread < pool_threads(pool); thread++)
+        memset(v.threads + (size_t)thread * v.t.thread_bytes + v.t.a_bytes, 0,
+               (size_t)at_most((int64_t)d->local_bytes, ALIGNMENT));
     if (v.t.slices == 1) {
         drive_whole(pool, &v);
         return;

@@ -210,7 +210,8 @@ static struct grid grid_of(const struct pool_shape *s)
 /* Every tap's row into the row of y: by the larger one, or by the sum. */
 static void rows_of_plane(const struct pooling *p, const struct grid *g, int64_t plane, bool sum)
 {
-    const int64_t in_row = g->dim[g->rank - 1].pixels;
+    const struct grid_dim *const last = &g->dim[g->rank - 1];
+    const int64_t in_row = last->pixels;
     const float *const x = p->x;
     float *const y = p->y;
 
@@ -222,13 +223,20 @@ static void rows_of_plane(const struct pooling *p, const struct grid *g, int64_t
         for (int64_t i = 0; i < in_row; i++)
             y[pixel + i] = sum ? 0 : -INFINITY;
         do {
-            if (!grid_meet(g, &row, t, &m))
-                continue;
-            if (sum)
-                p->k->row_axpy(1, x + m.source, g->dim[g->rank - 1].step, y + m.target, 1, m.to - m.from);
-            else
-                p->k->row_max(x + m.source, g->dim[g->rank - 1].step, y + m.target, m.to - m.from);
-        } while (grid_next_tap(g, t));
+            const bool meets = grid_meet(g, &row, t, &m);
+
+            for (int64_t tap = 0; tap < last->taps && meets; tap++) {
+                const float *from;
+                int64_t begin, end;
+
+                grid_clip(g, &row, tap, in_row, &begin, &end);
+                from = x + m.source + tap * last->base_step + begin * last->step;
+                if (sum)
+                    p->k->row_axpy(1, from, last->step, y + m.target + begin, 1, end - begin);
+                else
+                    p->k->row_max(from, last->step, y + m.target + begin, end - begin);
+            }
+        } while (grid_next_rows(g, t));
     }
 }
 static void plane_max_rows(void *context, int64_t plane, int thread)

@@ -9,6 +9,7 @@ enum {
     PIECE_ROWS = 128, /* rows of a tile, between two looks at where we are */
     SEGMENTS = 32,    /* at most, of one output's reduction */
     ENOUGH = 16384,   /* elements that are worth a chunk of their own */
+    SHORT = 64,       /* a row whose sum the table's tree would take longer for */
     WIDE = 8,         /* bytes of an accumulator, whatever its type */
 };
 
@@ -149,7 +150,10 @@ struct reducer {
 
 static void fast_sum_row(const struct kernels *k, const void *x, int64_t n, void *acc)
 {
-    *(double *)acc += (double)k->sum(x, n);
+    if (n < SHORT)
+        sum_f32_row(k, x, n, acc);
+    else
+        *(double *)acc += (double)k->sum(x, n);
 }
 
 static void fast_sum_columns(const struct kernels *k, const void *x, int64_t rows, int64_t n, int64_t stride, void *acc)

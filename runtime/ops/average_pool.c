@@ -2,8 +2,9 @@
  *
  *   Y[n, c, p] = sum over t of X[n, c, p * stride + t * dilation - pad] / count(p)
  *
- * count(p) is how many elements of X the window sees, or, with count_include_pad, of X and its pads; what ceil_mode lets hang over the end is
- * never counted. The gradient spreads dL/dY / count(p) over the window; it needs the shape of X alone. */
+ * count(p) is how many elements of X the window sees, or, with count_include_pad, of X and its pads; what ceil_mode
+ * lets hang over the end is never counted. The gradient spreads dL/dY / count(p) over the window; it needs the shape of
+ * X alone. */
 #include "ops/pooling.h"
 
 struct grad_attrs {
@@ -11,7 +12,8 @@ struct grad_attrs {
     struct tensor x;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, struct pooling_attrs *a, unsigned form)
 {
@@ -34,7 +36,8 @@ static bool parse_7(struct parse *p, void *attrs)
     return parse(p, attrs, 0);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -43,7 +46,8 @@ static bool infer(struct infer *i)
     return pooling_shape(i, infer_attrs(i), typed_in(i, 0), &s) && pooling_out(i, 0, typed_in(i, 0)->dtype, &s);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static bool run(struct step *s)
 {
@@ -56,7 +60,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool grad_infer(struct infer *i)
 {
@@ -108,7 +113,8 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 #define CASES_7                                                                                                        \
     { "f64[2,3,6,4]", "kernel_shape=[2,2] strides=[2,2]", "f64[2,3,3,2]", 1 },                                         \
@@ -120,24 +126,26 @@ static bool gradient(struct backward *b)
         { "f64[1,2,5,6]", "kernel_shape=[2,2] auto_pad='SAME_LOWER'", "f64[1,2,5,6]", 1 },                             \
         { "f32[1,2,5,6]", "kernel_shape=[2,3] auto_pad='VALID'", "f32[1,2,4,4]", 1 },                                  \
         { "f32[0,2,5,6]", "kernel_shape=[2,2]", "f32[0,2,4,5]", 0 },                                                   \
-        { "f16[1,2,6,6]", "kernel_shape=[3,3] strides=[3,3]", "f16[1,2,2,2]", 0 }
+    {                                                                                                                  \
+        "f16[1,2,6,6]", "kernel_shape=[3,3] strides=[3,3]", "f16[1,2,2,2]", 0                                          \
+    }
 #define CASES_10                                                                                                       \
     { "f64[1,2,6,8]", "kernel_shape=[3,3] strides=[2,2] ceil_mode=1", "f64[1,2,3,4]", 1 },                             \
-        { "f64[1,1,6,6]", "kernel_shape=[3,3] strides=[2,2] pads=[1,1,0,0] ceil_mode=1 count_include_pad=1",           \
-          "f64[1,1,3,3]", 1 }
+    {                                                                                                                  \
+        "f64[1,1,6,6]", "kernel_shape=[3,3] strides=[2,2] pads=[1,1,0,0] ceil_mode=1 count_include_pad=1",             \
+            "f64[1,1,3,3]", 1                                                                                          \
+    }
 #define CASES_19                                                                                                       \
     { "f64[1,2,7,8]", "kernel_shape=[3,2] dilations=[2,3]", "f64[1,2,3,5]", 1 },                                       \
-        { "f64[1,1,5,5]", "kernel_shape=[2,2] dilations=[2,2] pads=[1,1,1,1] count_include_pad=1", "f64[1,1,5,5]", 1 }
+    {                                                                                                                  \
+        "f64[1,1,5,5]", "kernel_shape=[2,2] dilations=[2,2] pads=[1,1,1,1] count_include_pad=1", "f64[1,1,5,5]", 1     \
+    }
 
 static const struct op_case cases_7[] = { CASES_7, { 0 } };
 static const struct op_case cases_10[] = { CASES_7, CASES_10, { 0 } };
 static const struct op_case cases_19[] = { CASES_7, CASES_10, CASES_19, { 0 } };
 static const struct op_case cases_22[] = {
-    CASES_7,
-    CASES_10,
-    CASES_19,
-    { "bf16[1,2,6,6]", "kernel_shape=[3,3] strides=[3,3]", "bf16[1,2,2,2]", 0 },
-    { 0 },
+    CASES_7, CASES_10, CASES_19, { "bf16[1,2,6,6]", "kernel_shape=[3,3] strides=[3,3]", "bf16[1,2,2,2]", 0 }, { 0 },
 };
 
 #define ROW(version, type_list, parser, case_list)                                                                     \

@@ -2,21 +2,22 @@
  *
  *   y = scale * (x - mean) / sqrt(var + epsilon) + bias          per channel (axis 1; a vector is one channel)
  *
- * Inference uses the running statistics it is given. Training uses those of the batch (population variance, over every axis but 1) and
- *   running = momentum * running + (1 - momentum) * batch.
+ * Inference uses the running statistics it is given. Training uses those of the batch (population variance, over every
+ * axis but 1) and running = momentum * running + (1 - momentum) * batch.
  *
  * With n values a channel, xhat = (x - mean) * invstd and g = dL/dy, the gradient in training is
  *   dbias = sum g      dscale = sum g * xhat      dx = scale * invstd * (g - dbias / n - xhat * dscale / n);
  * in inference (a frozen layer) mean and var are inputs like others, so
  *   dx = scale * invstd * g      dmean = -scale * invstd * dbias      dvar = -scale * invstd^2 * dscale / 2.
- * A gradient of the statistics that training makes adds dmean / n + dvar * 2 * (x - mean) / n to dx. All is computed in float, or in double where x is double. */
+ * A gradient of the statistics that training makes adds dmean / n + dvar * 2 * (x - mean) / n to dx. All is computed in
+ * float, or in double where x is double. */
 #include "kernels/norm.h"
 #include "ops/compute.h"
 #include "ops/op.h"
 
-enum { X, SCALE, BIAS, MEAN, VAR };                             /* inputs */
-enum { Y, RUNNING_MEAN, RUNNING_VAR, SAVED_MEAN, SAVED_VAR };   /* outputs; the saved ones before opset 14 only */
-enum { GRAD_Y, GRAD_X, GRAD_SCALE, GRAD_MEAN, GRAD_INVSTD };    /* inputs of the gradient; its outputs are as X to VAR */
+enum { X, SCALE, BIAS, MEAN, VAR };                           /* inputs */
+enum { Y, RUNNING_MEAN, RUNNING_VAR, SAVED_MEAN, SAVED_VAR }; /* outputs; the saved ones before opset 14 only */
+enum { GRAD_Y, GRAD_X, GRAD_SCALE, GRAD_MEAN, GRAD_INVSTD };  /* inputs of the gradient; its outputs are as X to VAR */
 
 struct batch_norm {
     float epsilon, momentum;
@@ -31,7 +32,8 @@ static int kept_of(const struct batch_norm *a)
     return a->has_saved ? SAVED_VAR + 1 : RUNNING_VAR + 1;
 }
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse_common(struct parse *p, struct batch_norm *a)
 {
@@ -78,7 +80,8 @@ static void train(void *attrs)
     a->training = true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static struct norm_shape shape_of(const struct batch_norm *a, const struct tensor *x)
 {
@@ -99,8 +102,9 @@ static bool check_statistic(struct infer *i, const struct batch_norm *a, int k, 
         for (int d = 0; right && d < t->rank; d++)
             right = t->dims[d] == x->dims[d + 1];
     }
-    return right || infer_error(i, "input %d must have %s%lld value%s, one for each %s of 'X'", k, a->each ? "" : "shape [",
-                                (long long)channels, a->each ? "s" : "]", a->each ? "element of an image" : "channel");
+    return right ||
+           infer_error(i, "input %d must have %s%lld value%s, one for each %s of 'X'", k, a->each ? "" : "shape [",
+                       (long long)channels, a->each ? "s" : "]", a->each ? "element of an image" : "channel");
 }
 
 /* The larger of what one of these needs at a time. */
@@ -145,7 +149,8 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static void *take(char **scratch, size_t bytes)
 {
@@ -162,7 +167,8 @@ static void *statistic(const struct step *s, int out, const struct norm_shape *n
 }
 
 /* The running statistic's own precision, not that of x. */
-static void update(const struct step *s, int out, int in, float momentum, const void *batch, enum dtype compute, char *scratch)
+static void update(const struct step *s, int out, int in, float momentum, const void *batch, enum dtype compute,
+                   char *scratch)
 {
     const struct tensor *to = s->out[out];
     const enum dtype wide = to ? dtype_compute(to->dtype) : F32;
@@ -198,7 +204,8 @@ static bool run(struct step *s)
     const void *x = compute_in(s->in[X], compute, &scratch), *scale = compute_in(s->in[SCALE], compute, &scratch);
     const void *bias = compute_in(s->in[BIAS], compute, &scratch), *mean = compute_in(s->in[MEAN], compute, &scratch);
     const void *var = compute_in(s->in[VAR], compute, &scratch);
-    void *batch_mean = statistic(s, kept, &n, compute, &scratch), *invstd = statistic(s, kept + 1, &n, compute, &scratch);
+    void *batch_mean = statistic(s, kept, &n, compute, &scratch),
+         *invstd = statistic(s, kept + 1, &n, compute, &scratch);
 
     if (a->training) {
         void *batch_var = take(&scratch, (size_t)n.channels * dtype_size(compute));
@@ -227,7 +234,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool grad_infer(struct infer *i)
 {
@@ -296,7 +304,8 @@ static bool grad_run(struct step *s)
     save(s, BIAS, dbias, compute);
     if (!s->out[MEAN] && !s->out[VAR])
         return true;
-    (compute == F64 ? statistics_grad_f64 : statistics_grad_f32)(n.channels, in[GRAD_SCALE], in[GRAD_INVSTD], dbias, dscale);
+    (compute == F64 ? statistics_grad_f64 : statistics_grad_f32)(n.channels, in[GRAD_SCALE], in[GRAD_INVSTD], dbias,
+                                                                 dscale);
     save(s, MEAN, dbias, compute);
     save(s, VAR, dscale, compute);
     return true;
@@ -329,7 +338,12 @@ static struct value *for_channels(struct backward *b, struct value *v, enum dtyp
     for (int d = 0; d < x->rank; d++)
         dims[d] = d == 1 || (a->each && d > 1) ? x->dims[d] : 1;
     if (from != x->dtype)
-        v = emit(e, "Cast", x->dtype == F64 ? "to=11" : x->dtype == F16 ? "to=10" : x->dtype == BF16 ? "to=16" : "to=1", 1, v);
+        v = emit(e, "Cast",
+                 x->dtype == F64    ? "to=11"
+                 : x->dtype == F16  ? "to=10"
+                 : x->dtype == BF16 ? "to=16"
+                                    : "to=1",
+                 1, v);
     v = emit(e, "Reshape", NULL, 2, v, emit_ints(e, x->rank, dims));
     return emit(e, "Mul", NULL, 2, v, emit_scalar(e, x->dtype, factor));
 }
@@ -391,7 +405,8 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 enum { LEARNED = 1 << X | 1 << SCALE | 1 << BIAS, ALL = LEARNED | 1 << MEAN | 1 << VAR };
 
@@ -400,13 +415,18 @@ enum { LEARNED = 1 << X | 1 << SCALE | 1 << BIAS, ALL = LEARNED | 1 << MEAN | 1 
         { "f32[2,3,4,5] f32[3] f32[3] f32[3] f32[3]+", "", "f32[2,3,4,5]", LEARNED },                                  \
         { "f64[6] f64[1] f64[1] f64[1] f64[1]+", "", "f64[6]", 1 << X }, /* a vector: one channel */                   \
         { "f32[0,3,4] f32[3] f32[3] f32[3] f32[3]+", "", "f32[0,3,4]", 0 },                                            \
-        { "f16[2,3,4] f16[3] f16[3] f16[3] f16[3]+", "", "f16[2,3,4]", 0 }
+    {                                                                                                                  \
+        "f16[2,3,4] f16[3] f16[3] f16[3] f16[3]+", "", "f16[2,3,4]", 0                                                 \
+    }
 #define TRAINED(mode)                                                                                                  \
     { "f64[4,3,2,2] f64[3] f64[3] f64[3] f64[3]+", mode "momentum=.99", "f64[4,3,2,2] f64[3] f64[3]", LEARNED },       \
-        { "f32[5,7] f32[7] f32[7] f32[7] f32[7]+", mode, "f32[5,7] f32[7] f32[7]", LEARNED }, /* after a Dense layer */ \
-        { "f32[1,3] f32[3] f32[3] f32[3] f32[3]+", mode, "f32[1,3] f32[3] f32[3]", 0 },       /* a batch of one */     \
+        { "f32[5,7] f32[7] f32[7] f32[7] f32[7]+", mode, "f32[5,7] f32[7] f32[7]",                                     \
+          LEARNED },                                                                    /* after a Dense layer */      \
+        { "f32[1,3] f32[3] f32[3] f32[3] f32[3]+", mode, "f32[1,3] f32[3] f32[3]", 0 }, /* a batch of one */           \
         { "f32[3,70,9] f32[70] f32[70] f32[70] f32[70]+", mode, "f32[3,70,9] f32[70] f32[70]", 1 << SCALE },           \
-        { "f16[2,3,4] f16[3] f16[3] f16[3] f16[3]+", mode, "f16[2,3,4] f16[3] f16[3]", 0 }
+    {                                                                                                                  \
+        "f16[2,3,4] f16[3] f16[3] f16[3] f16[3]+", mode, "f16[2,3,4] f16[3] f16[3]", 0                                 \
+    }
 
 static const struct op_case cases_7[] = {
     FROZEN,

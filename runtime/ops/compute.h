@@ -1,5 +1,6 @@
-/* Computing in another type than the one stored: float for float16 and bfloat16, or whatever the kernel at hand knows. A tensor that has
- * the type already is used where it lies; any other is converted into scratch, and a result back from there. */
+/* Computing in another type than the one stored: float for float16 and bfloat16, or whatever the kernel at hand knows.
+ * A tensor that has the type already is used where it lies; any other is converted into scratch, and a result back from
+ * there. */
 #ifndef KILN_OPS_COMPUTE_H
 #define KILN_OPS_COMPUTE_H
 

@@ -9,8 +9,7 @@ struct constant {
     struct tensor value; /* data belongs to the model */
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read ---------------------------------------------------------------------------------------------------------- */
 
 /* A copy of `count` elements, a scalar where count is below 0. */
 static bool hold(struct parse *p, struct constant *a, enum dtype dtype, int64_t count, const void *data)
@@ -105,8 +104,7 @@ static bool parse(struct parse *p, void *attrs)
     return found ? read_value(p, attrs, found) : parse_error(p, "attribute 'value' is missing");
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan ---------------------------------------------------------------------------------------------------------- */
 
 static bool infer(struct infer *i)
 {
@@ -123,16 +121,14 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate ------------------------------------------------------------------------------------------------- */
 
 static bool gradient(struct backward *b)
 {
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test ---------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = {
     { "", "value_float=1.5", "f32[]", 0 },     { "", "value_floats=[1.5,-2.0,3.25]", "f32[3]", 0 },

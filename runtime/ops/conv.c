@@ -2,21 +2,24 @@
  *
  *   Y[n, o, p] = B[o] + sum over c, t of W[o, c, t] * X[n, g(o) + c, p * stride + t * dilation - pad]
  *
- * g(o) is the first channel of o's group. With G = dL/dY, dX is the transposed convolution of G with W, dW the correlation of X with G, and
- * dB the sum of G over batch and space. One private node: all three read G, and dB costs next to nothing then. */
+ * g(o) is the first channel of o's group. With G = dL/dY, dX is the transposed convolution of G with W, dW the
+ * correlation of X with G, and dB the sum of G over batch and space. One private node: all three read G, and dB costs
+ * next to nothing then. */
 #include "ops/conv.h"
 
 enum { X, W, B };                /* inputs */
 enum { GRAD_Y, GRAD_X, GRAD_W }; /* inputs of the gradient */
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, void *attrs)
 {
     return conv_parse(p, attrs);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool shape_of(struct infer *i, const struct conv_attrs *a, const struct tensor *x, const struct tensor *w,
                      struct conv_shape *s)
@@ -48,7 +51,8 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static bool run(struct step *s)
 {
@@ -62,7 +66,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool grad_infer(struct infer *i)
 {
@@ -127,7 +132,8 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 enum { ALL = 1 << X | 1 << W | 1 << B };
 
@@ -143,7 +149,9 @@ enum { ALL = 1 << X | 1 << W | 1 << B };
         { "f32[0,3,6,5] f32[4,3,3,3] f32[4]", "", "f32[0,4,4,3]", 0 },                                                 \
         { "f32[2,0,6,5] f32[4,0,3,3] f32[4]", "", "f32[2,4,4,3]", 0 },                                                 \
         { "f32[1,16,12,12] f32[32,16,1,1]", "", "f32[1,32,12,12]", 1 << X | 1 << W },                                  \
-        { "f16[2,3,6,5] f16[4,3,3,3] f16[4]", "pads=[1,1,1,1]", "f16[2,4,6,5]", 0 }
+    {                                                                                                                  \
+        "f16[2,3,6,5] f16[4,3,3,3] f16[4]", "pads=[1,1,1,1]", "f16[2,4,6,5]", 0                                        \
+    }
 
 static const struct op_case cases[] = { CASES, { 0 } };
 static const struct op_case newest[] = {

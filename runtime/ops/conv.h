@@ -13,6 +13,7 @@ struct conv_attrs {
 bool conv_parse(struct parse *p, struct conv_attrs *a);
 /* The shapes of X, W and B against each other; `out_channels` is set. `transposed`: W is [C, M/group, ...]. */
 bool conv_check(struct infer *i, const struct conv_attrs *a, bool transposed, int64_t *out_channels);
-struct conv_shape conv_shape_of(const struct window *w, int64_t batch, int64_t in_channels, int64_t out_channels, int64_t groups);
+struct conv_shape conv_shape_of(const struct window *w, int64_t batch, int64_t in_channels, int64_t out_channels,
+                                int64_t groups);
 
 #endif

@@ -27,17 +27,17 @@ bool conv_check(struct infer *i, const struct conv_attrs *a, bool transposed, in
     if (transposed && !mul_size(w->dims[1], a->group, out_channels))
         return infer_error(i, "dimension 1 of 'W' times group overflows");
     if (b && (b->rank != 1 || b->dims[0] != *out_channels))
-        return infer_error(i, "'B' must have shape [%lld], one value for each output channel", (long long)*out_channels);
+        return infer_error(i, "'B' must have shape [%lld], one value for each output channel",
+                           (long long)*out_channels);
     return true;
 }
 
-struct conv_shape conv_shape_of(const struct window *w, int64_t batch, int64_t in_channels, int64_t out_channels, int64_t groups)
+struct conv_shape conv_shape_of(const struct window *w, int64_t batch, int64_t in_channels, int64_t out_channels,
+                                int64_t groups)
 {
-    struct conv_shape s = { .batch = batch,
-                            .groups = groups,
-                            .in_channels = in_channels,
-                            .out_channels = out_channels,
-                            .rank = w->rank };
+    struct conv_shape s = {
+        .batch = batch, .groups = groups, .in_channels = in_channels, .out_channels = out_channels, .rank = w->rank
+    };
 
     for (int d = 0; d < w->rank; d++) {
         s.in[d] = w->in[d];

@@ -2,8 +2,8 @@
  *
  *   Y[n, m, p * stride + t * dilation - pad] += W[c, m, t] * X[n, c, p]     then + B[m]; channels by groups
  *
- * It is the gradient of a convolution with respect to its input, so its own gradients are a convolution (dX) and that convolution's
- * gradient with respect to its weight (dW). */
+ * It is the gradient of a convolution with respect to its input, so its own gradients are a convolution (dX) and that
+ * convolution's gradient with respect to its weight (dW). */
 #include "ops/conv.h"
 
 enum { X, W, B };                /* inputs */
@@ -14,36 +14,28 @@ struct transpose_attrs {
     struct ints output_padding, output_shape;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
-
-static bool read_sizes(struct parse *p, const char *name, struct ints *list)
-{
-    if (!attr_ints(p, name, list))
-        return false;
-    for (int d = 0; d < list->count; d++)
-        if (list->v[d] < 0)
-            return parse_error(p, "%s[%d] is %lld, must be at least 0", name, d, (long long)list->v[d]);
-    return true;
-}
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, void *attrs)
 {
     struct transpose_attrs *a = attrs;
 
-    return conv_parse(p, &a->conv) && read_sizes(p, "output_padding", &a->output_padding) &&
-           read_sizes(p, "output_shape", &a->output_shape);
+    return conv_parse(p, &a->conv) && window_list(p, "output_padding", &a->output_padding, 0) &&
+           window_list(p, "output_shape", &a->output_shape, 0);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool too_big(struct infer *i, int d)
 {
     return i && infer_error(i, "spatial dimension %d of the output overflows", d);
 }
 
-/* The output's size follows from the pads, or the pads from the output's size: from output_shape, or, with SAME, the input's size times
- * the stride. Then the odd one goes to the end for SAME_UPPER, else to the beginning, as onnxruntime does (the standard's formulas and
- * its words on auto_pad contradict each other). */
+/* The output's size follows from the pads, or the pads from the output's size: from output_shape, or, with SAME, the
+ * input's size times the stride. Then the odd one goes to the end for SAME_UPPER, else to the beginning, as onnxruntime
+ * does (the standard's formulas and its words on auto_pad contradict each other). */
 static bool size_of(struct infer *i, const struct transpose_attrs *a, struct window *w, int d)
 {
     const enum auto_pad mode = a->conv.window.auto_pad;
@@ -56,8 +48,10 @@ static bool size_of(struct infer *i, const struct transpose_attrs *a, struct win
     if (!a->output_shape.count && !same) {
         w->out[d] = full - w->pads_begin[d];
         if (!add_size(w->out[d], -w->pads_end[d], &w->out[d]) || w->out[d] < 0)
-            return i && infer_error(i, "spatial dimension %d of the output is %lld without its pads, must not be less than them",
-                                    d, (long long)full);
+            return i &&
+                   infer_error(
+                       i, "spatial dimension %d of the output is %lld without its pads, must not be less than them", d,
+                       (long long)full);
         return true;
     }
     w->out[d] = a->output_shape.count ? a->output_shape.v[d] : 0;
@@ -91,7 +85,8 @@ static bool shape_of(struct infer *i, const struct transpose_attrs *a, const str
 static bool check_count(struct infer *i, const char *name, const struct ints *list, int count)
 {
     if (list->count && list->count != count)
-        return infer_error(i, "%s has %d values, must have %d, one for each spatial dimension", name, list->count, count);
+        return infer_error(i, "%s has %d values, must have %d, one for each spatial dimension", name, list->count,
+                           count);
     return true;
 }
 
@@ -102,8 +97,10 @@ static bool infer(struct infer *i)
     int64_t dims[MAX_RANK], channels;
     struct conv_shape s;
 
-    if (!conv_check(i, &a->conv, true, &channels) || !check_count(i, "output_padding", &a->output_padding, x->rank - 2) ||
-        !check_count(i, "output_shape", &a->output_shape, x->rank - 2) || !shape_of(i, a, x, typed_in(i, W), channels, &s))
+    if (!conv_check(i, &a->conv, true, &channels) ||
+        !check_count(i, "output_padding", &a->output_padding, x->rank - 2) ||
+        !check_count(i, "output_shape", &a->output_shape, x->rank - 2) ||
+        !shape_of(i, a, x, typed_in(i, W), channels, &s))
         return false;
     dims[0] = x->dims[0];
     dims[1] = channels;
@@ -115,7 +112,8 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static bool run(struct step *s)
 {
@@ -124,11 +122,13 @@ static bool run(struct step *s)
 
     if (!shape_of(NULL, s->attrs, x, w, s->out[0]->dims[1], &shape))
         return step_error(s, "the shapes do not fit");
-    conv_dx(s->k, s->pool, &shape, x->dtype, x->data, w->data, s->in[B] ? s->in[B]->data : NULL, s->out[0]->data, s->scratch);
+    conv_dx(s->k, s->pool, &shape, x->dtype, x->data, w->data, s->in[B] ? s->in[B]->data : NULL, s->out[0]->data,
+            s->scratch);
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool grad_infer(struct infer *i)
 {
@@ -194,7 +194,8 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 enum { ALL = 1 << X | 1 << W | 1 << B };
 
@@ -208,7 +209,9 @@ enum { ALL = 1 << X | 1 << W | 1 << B };
         { "f64[1,2,3,3] f64[2,2,3,3]", "output_shape=[8,5] strides=[2,2]", "f64[1,2,8,5]", 1 << X | 1 << W },          \
         { "f64[1,1,2,3,2] f64[1,2,2,2,2] f64[2]", "strides=[1,2,1]", "f64[1,2,3,6,3]", ALL },                          \
         { "f32[0,3,4,3] f32[3,4,3,3] f32[4]", "", "f32[0,4,6,5]", 0 },                                                 \
-        { "f16[1,3,4,3] f16[3,2,3,3] f16[2]", "", "f16[1,2,6,5]", 0 }
+    {                                                                                                                  \
+        "f16[1,3,4,3] f16[3,2,3,3] f16[2]", "", "f16[1,2,6,5]", 0                                                      \
+    }
 
 static const struct op_case cases[] = { CASES, { 0 } };
 static const struct op_case newest[] = {

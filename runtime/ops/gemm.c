@@ -18,7 +18,8 @@ struct gemm_attrs {
     bool trans_a, trans_b;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -31,7 +32,8 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 /* alpha * A' B'. */
 static struct gemm product_of(const struct gemm_attrs *a, const struct tensor *x, const struct tensor *w)
@@ -94,19 +96,21 @@ static bool infer(struct infer *i)
         return infer_error(i, "'A' has %d and 'B' has %d dimensions, both must have 2", x->rank, w->rank);
     g = product_of(a, x, w);
     if (g.k != w->dims[a->trans_b])
-        return infer_error(i, "'B' has depth %lld, must have that of 'A', %lld", (long long)w->dims[a->trans_b], (long long)g.k);
+        return infer_error(i, "'B' has depth %lld, must have that of 'A', %lld", (long long)w->dims[a->trans_b],
+                           (long long)g.k);
     if (!check_bias(i, &g))
         return false;
     if (!is_float(&g) && (a->alpha != truncf(a->alpha) || a->beta != truncf(a->beta)))
-        return infer_error(i, "alpha is %g and beta %g, must be whole numbers with %s", (double)a->alpha, (double)a->beta,
-                           dtype_name(g.dtype));
+        return infer_error(i, "alpha is %g and beta %g, must be whole numbers with %s", (double)a->alpha,
+                           (double)a->beta, dtype_name(g.dtype));
     if (!set_out(i, 0, x->dtype, 2, (const int64_t[]){ g.m, g.n }))
         return false;
     need_scratch(i, gemm_scratch(kernels_get(), &g, infer_threads(i)));
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static void fill_with(const struct step *s, const struct tensor *c, struct tensor *y)
 {
@@ -147,7 +151,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 /* The gradient of A (side A) or B, in its own layout: where it is stored transposed, C's strides are swapped. */
 static struct gemm grad_of(const struct gemm_attrs *a, const struct tensor *x, const struct tensor *w, int side)
@@ -253,7 +258,8 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 enum { ALL = 1 << A | 1 << B | 1 << C };
 

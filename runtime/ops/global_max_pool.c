@@ -1,6 +1,7 @@
 /* GlobalMaxPool, https://onnx.ai/onnx/operators/onnx__GlobalMaxPool.html
  *
- * The maximum over all spatial dimensions, which stay as 1. The gradient goes to the elements that equal it, split evenly among ties.
+ * The maximum over all spatial dimensions, which stay as 1. The gradient goes to the elements that equal it, split
+ * evenly among ties.
  */
 #include "ops/reduce.h"
 
@@ -14,14 +15,15 @@ static bool gradient(struct backward *b)
     return reduce_max_gradient(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 #define CASES                                                                                                          \
-    { "f64[2,3,4,5]~", "", "f64[2,3,1,1]", 1 },                                                                        \
-        { "f32[1,3,7]~", "", "f32[1,3,1]", 1 },                                                                        \
-        { "f64[2,2,2,3,2]~", "", "f64[2,2,1,1,1]", 1 },                                                                \
-        { "f32[0,3,4,5]", "", "f32[0,3,1,1]", 0 },                                                                     \
-        { "f16[2,3,4,5]", "", "f16[2,3,1,1]", 0 }
+    { "f64[2,3,4,5]~", "", "f64[2,3,1,1]", 1 }, { "f32[1,3,7]~", "", "f32[1,3,1]", 1 },                                \
+        { "f64[2,2,2,3,2]~", "", "f64[2,2,1,1,1]", 1 }, { "f32[0,3,4,5]", "", "f32[0,3,1,1]", 0 },                     \
+    {                                                                                                                  \
+        "f16[2,3,4,5]", "", "f16[2,3,1,1]", 0                                                                          \
+    }
 
 static const struct op_case cases[] = { CASES, { 0 } };
 static const struct op_case newest[] = { CASES, { "bf16[2,3,4,5]", "", "bf16[2,3,1,1]", 0 }, { 0 } };

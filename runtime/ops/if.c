@@ -10,8 +10,7 @@ struct branches {
     const struct graph *of[2]; /* then, else: as in graph_of */
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read ---------------------------------------------------------------------------------------------------------- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -33,8 +32,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan ---------------------------------------------------------------------------------------------------------- */
 
 /* The branch that a condition chooses. */
 static int chosen(const struct tensor *condition)
@@ -72,8 +70,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run ----------------------------------------------------------------------------------------------------------- */
 
 /* Strings and sequences are shared with the branch: their memory is the branch's until it runs again, which is when
  * this node does. */
@@ -90,8 +87,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate ------------------------------------------------------------------------------------------------- */
 
 static bool gradient(struct backward *b)
 {
@@ -119,8 +115,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test ---------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as text: see tests/ */
 

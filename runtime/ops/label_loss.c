@@ -23,7 +23,8 @@ struct loss_job {
 #define T       double
 #include "ops/label_loss_body.h"
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 bool loss_parse(struct parse *p, struct loss_attrs *a)
 {
@@ -35,7 +36,8 @@ bool loss_parse(struct parse *p, struct loss_attrs *a)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static struct loss_job job_of(const struct loss_attrs *a, const struct tensor *x)
 {
@@ -80,7 +82,8 @@ size_t loss_scratch(struct infer *i)
            compute_bytes(typed_out(i, 0), compute);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 /* The labels as int64, each a class or to be ignored. */
 static bool read_labels(struct step *s, struct loss_job *j, const struct tensor *t, char **scratch)
@@ -95,8 +98,8 @@ static bool read_labels(struct step *s, struct loss_job *j, const struct tensor 
     }
     for (int64_t k = 0; k < count; k++)
         if ((j->labels[k] < 0 || j->labels[k] >= j->classes) && !(j->ignores && j->labels[k] == j->ignore_index))
-            return step_error(s, "label %lld at position %lld is out of range, must be in [0, %lld)", (long long)j->labels[k],
-                              (long long)k, (long long)j->classes);
+            return step_error(s, "label %lld at position %lld is out of range, must be in [0, %lld)",
+                              (long long)j->labels[k], (long long)k, (long long)j->classes);
     return true;
 }
 
@@ -124,7 +127,8 @@ bool loss_run(struct step *s, const void *log_prob, char *scratch)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 enum { GRAD_Y = LOSS_WEIGHT + 1, GRAD_WANTS = 2 }; /* input: dL/d(loss); how many outputs there are */
 
@@ -175,7 +179,8 @@ static bool grad_run(struct step *s)
     j.scales = scratch;
     scratch += aligned((size_t)(j.batch * j.inner) * dtype_size(compute));
     memset(dw, 0, (size_t)j.classes * sizeof *dw);
-    (compute == F64 ? forward_f64 : forward_f32)(&j, log_prob, w, NULL);
+    if (j.reduction == LOSS_MEAN)
+        (compute == F64 ? forward_f64 : forward_f32)(&j, log_prob, w, NULL);
     (compute == F64 ? scales_f64 : scales_f32)(&j, log_prob, w, dy, j.scales, s->out[1] ? dw : NULL);
     if (s->out[1])
         convert_floats(F64, dw, s->out[1]->dtype, s->out[1]->data, j.classes);
@@ -206,8 +211,8 @@ static const struct op op_grad = {
 bool loss_gradient(struct backward *b, struct value *log_prob)
 {
     struct value *d[GRAD_WANTS];
-    struct value *const in[] = { log_prob, forward_in(b, LOSS_TARGET), type_in(b, LOSS_WEIGHT) ? forward_in(b, LOSS_WEIGHT) : NULL,
-                                 upstream(b, 0) };
+    struct value *const in[] = { log_prob, forward_in(b, LOSS_TARGET),
+                                 type_in(b, LOSS_WEIGHT) ? forward_in(b, LOSS_WEIGHT) : NULL, upstream(b, 0) };
     const bool want[] = { wants(b, LOSS_INPUT), type_in(b, LOSS_WEIGHT) && wants(b, LOSS_WEIGHT) };
 
     emit_private(emitter_of(b), &op_grad, attrs_of(b), GRAD_WANTS, d, want, GRAD_Y + 1, in);

@@ -21,8 +21,8 @@ static void LOSS(forward)(struct loss_job *j, const void *log_prob, const void *
 }
 
 /* scale[at] = d(result)/d(-log_prob of the label); dw[t] adds up d(result)/d(weight[t]). */
-static void LOSS(scales)(const struct loss_job *j, const void *log_prob, const void *weight, const void *upstream, void *scales,
-                         double *dw)
+static void LOSS(scales)(const struct loss_job *j, const void *log_prob, const void *weight, const void *upstream,
+                         void *scales, double *dw)
 {
     const T *p = log_prob, *w = weight, *g = upstream;
     const double mean = j->reduction == LOSS_MEAN ? j->sum / j->weights : 0;

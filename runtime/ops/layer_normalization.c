@@ -1,20 +1,29 @@
-/* LayerNormalization, https://onnx.ai/onnx/operators/onnx__LayerNormalization.html; Ba, Kiros and Hinton, arXiv:1607.06450
+/* LayerNormalization, https://onnx.ai/onnx/operators/onnx__LayerNormalization.html; Ba, Kiros and Hinton,
+ * arXiv:1607.06450
  *
  *   xhat = (x - mean) * invstd          mean and invstd = 1 / sqrt(var + epsilon) over the dimensions from `axis` on
  *   Y = xhat * Scale + B                Scale and B broadcast to X
  *
- * It is computed in float, or in double where X is double; stash_type is but the type of the outputs Mean and InvStdDev. With g = dL/dY * Scale
- * and n values a row, dx = invstd * (g - sum g / n - xhat * sum(g * xhat) / n).
+ * It is computed in float, or in double where X is double; stash_type is but the type of the outputs Mean and
+ * InvStdDev. With g = dL/dY * Scale and n values a row, dx = invstd * (g - sum g / n - xhat * sum(g * xhat) / n).
  *
- * The kernel knows a Scale with one value for each normalised element. Any other is multiplied by standard nodes in the gradient. */
+ * The kernel knows a Scale with one value for each normalised element. Any other is multiplied by standard nodes in the
+ * gradient. */
 #include "kernels/norm.h"
 #include "ops/compute.h"
 #include "ops/move.h"
 #include "ops/op.h"
 #include <string.h>
 
-enum { X, SCALE, BIAS };                                  /* inputs */
-enum { Y, MEAN, INVSTD, KEPT_MEAN, KEPT_INVSTD, OUTPUTS }; /* outputs; the last two are hidden and have the type of computation */
+enum { X, SCALE, BIAS }; /* inputs */
+enum {
+    Y,
+    MEAN,
+    INVSTD,
+    KEPT_MEAN,
+    KEPT_INVSTD,
+    OUTPUTS
+}; /* outputs; the last two are hidden and have the type of computation */
 enum { GRAD_Y, GRAD_X, GRAD_SCALE, GRAD_MEAN, GRAD_INVSTD }; /* inputs of the gradient; Scale may be left out, as 1 */
 
 struct layer_norm_attrs {
@@ -23,7 +32,8 @@ struct layer_norm_attrs {
     enum dtype stash;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -40,7 +50,8 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 struct rows {
     int axis;
@@ -52,7 +63,8 @@ static struct rows rows_of(const struct layer_norm_attrs *a, const struct tensor
 {
     const int axis = wrap_axis(a->axis, x->rank);
 
-    return (struct rows){ axis, dims_product(x->dims, 0, axis), dims_product(x->dims, axis, x->rank), dtype_compute(x->dtype) };
+    return (struct rows){ axis, dims_product(x->dims, 0, axis), dims_product(x->dims, axis, x->rank),
+                          dtype_compute(x->dtype) };
 }
 
 /* Does t vary with the normalised dimensions alone, as the kernel wants it, apart from being broadcast among them? */
@@ -122,10 +134,12 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 /* t broadcast to the last dimensions of x, from `axis` on. */
-static const void *spread(struct step *s, const struct tensor *t, const void *values, int axis, enum dtype compute, char **scratch)
+static const void *spread(struct step *s, const struct tensor *t, const void *values, int axis, enum dtype compute,
+                          char **scratch)
 {
     const struct tensor *x = s->in[X];
     struct move m = { .size = dtype_size(compute), .rank = x->rank - axis };
@@ -198,8 +212,8 @@ static bool run(struct step *s)
     scratch += aligned((size_t)tensor_count(x) * dtype_size(r.compute));
     scale = operand(s, SCALE, &r, rows, &scratch);
     bias = operand(s, BIAS, &r, rows, &scratch);
-    layer_norm(s->k, s->pool, r.compute, r.rows, r.n, values, rows ? scale : ones_of(s, &r, scratch), rows ? bias : NULL,
-               (double)a->epsilon, y, mean, invstd);
+    layer_norm(s->k, s->pool, r.compute, r.rows, r.n, values, rows ? scale : ones_of(s, &r, scratch),
+               rows ? bias : NULL, (double)a->epsilon, y, mean, invstd);
     if (!rows)
         scale_all(s, r.compute, scale, bias, y, tensor_count(x));
     compute_store(s->out[Y], r.compute, y);
@@ -210,7 +224,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool grad_infer(struct infer *i)
 {
@@ -241,8 +256,8 @@ static bool grad_run(struct step *s)
         scale = ones_of(s, &r, scratch);
         scratch += row;
     }
-    layer_norm_grad(s->k, s->pool, r.compute, r.rows, r.n, dy, values, scale, s->in[GRAD_MEAN]->data, s->in[GRAD_INVSTD]->data, dx,
-                    dscale, dbias, scratch);
+    layer_norm_grad(s->k, s->pool, r.compute, r.rows, r.n, dy, values, scale, s->in[GRAD_MEAN]->data,
+                    s->in[GRAD_INVSTD]->data, dx, dscale, dbias, scratch);
     compute_store(s->out[0], r.compute, dx);
     compute_store(s->out[1], r.compute, dscale);
     compute_store(s->out[2], r.compute, dbias);
@@ -278,7 +293,8 @@ static struct value *centred(struct emitter *e, const struct tensor *x, struct v
     return emit(e, "Sub", NULL, 2, in[GRAD_X], cast_to(e, in[GRAD_MEAN], dtype_compute(x->dtype), x->dtype));
 }
 
-/* What comes back through the outputs Mean, dMean / n for each element of the row, and InvStdDev, -dInvStdDev * invstd^3 * (x - mean) / n. */
+/* What comes back through the outputs Mean, dMean / n for each element of the row, and InvStdDev, -dInvStdDev *
+ * invstd^3 * (x - mean) / n. */
 static void statistics_gradient(struct backward *b, struct value *const *in)
 {
     struct emitter *e = emitter_of(b);
@@ -317,7 +333,8 @@ static struct value *reshaped(struct emitter *e, struct value *v, const struct t
     return v ? emit(e, "Reshape", NULL, 2, v, emit_ints(e, like->rank, like->dims)) : NULL;
 }
 
-/* Scale and B of any shape: dX from dY * Scale, dScale from dY * xhat, dB from dY, the broadcast dimensions summed away. */
+/* Scale and B of any shape: dX from dY * Scale, dScale from dY * xhat, dB from dY, the broadcast dimensions summed
+ * away. */
 static bool general_gradient(struct backward *b, struct value *const *in)
 {
     struct emitter *e = emitter_of(b);
@@ -325,7 +342,8 @@ static bool general_gradient(struct backward *b, struct value *const *in)
     struct value *g = emit(e, "Mul", NULL, 2, in[GRAD_Y], forward_in(b, SCALE)), *d;
     const bool want[] = { true };
 
-    emit_private(e, &op_grad, attrs_of(b), 1, &d, want, 5, (struct value *[]){ g, in[GRAD_X], NULL, in[GRAD_MEAN], in[GRAD_INVSTD] });
+    emit_private(e, &op_grad, attrs_of(b), 1, &d, want, 5,
+                 (struct value *[]){ g, in[GRAD_X], NULL, in[GRAD_MEAN], in[GRAD_INVSTD] });
     give(b, X, d);
     if (wants(b, SCALE)) {
         struct value *invstd = cast_to(e, in[GRAD_INVSTD], dtype_compute(x->dtype), x->dtype);
@@ -363,7 +381,8 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 enum { ALL = 1 << X | 1 << SCALE | 1 << BIAS };
 
@@ -371,8 +390,8 @@ static const struct op_case cases[] = {
     { "f64[3,4,5] f64[5] f64[5]", "", "f64[3,4,5]", ALL },
     { "f64[3,4,5] f64[4,5]", "axis=1 epsilon=1e-3", "f64[3,4,5]", 1 << X | 1 << SCALE },
     { "f64[3,4,5] f64[1,4,5] f64[4,5]", "axis=-2", "f64[3,4,5] f32[3,1,1] f32[3,1,1]", ALL },
-    { "f64[3,4,5] f64[5] f64[4,1]", "axis=1", "f64[3,4,5]", ALL },      /* broadcast within a row */
-    { "f64[3,4,5] f64[3,1,1] f64[]", "axis=1", "f64[3,4,5]", ALL },     /* a scale for each row */
+    { "f64[3,4,5] f64[5] f64[4,1]", "axis=1", "f64[3,4,5]", ALL },  /* broadcast within a row */
+    { "f64[3,4,5] f64[3,1,1] f64[]", "axis=1", "f64[3,4,5]", ALL }, /* a scale for each row */
     { "f64[4,5] f64[4,5]", "axis=0", "f64[4,5]", 1 << X | 1 << SCALE },
     { "f32[7,33] f32[33] f32[33]", "", "f32[7,33] f32[7,1] f32[7,1]", ALL },
     { "f32[0,5] f32[5] f32[5]", "", "f32[0,5]", 0 },

@@ -17,8 +17,7 @@ struct loop {
     int carried, scans;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read ---------------------------------------------------------------------------------------------------------- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -41,8 +40,7 @@ static bool parse(struct parse *p, void *attrs)
                        a->carried + a->scans);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan ---------------------------------------------------------------------------------------------------------- */
 
 /* Most bodies take the iteration and the condition as scalars, some as vectors of one. */
 static struct tensor scalar_for(const struct loop *a, int k)
@@ -165,8 +163,7 @@ static bool infer(struct infer *i)
     return infer_carried(i, a, before + CARRIED, after + 1, fixed) && infer_scans(i, a, after + 1 + a->carried, fixed);
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run ----------------------------------------------------------------------------------------------------------- */
 
 /* Appends one element of a scan output. Room at least doubles, so that all copying together is linear. */
 static bool append(struct step *s, struct heap *heap, struct scan *scan, int k, const struct tensor *from)
@@ -349,8 +346,7 @@ static bool run(struct step *s)
     return ok;
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test ---------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as text: see tests/ */
 

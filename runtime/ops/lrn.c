@@ -1,6 +1,7 @@
 /* LRN, https://onnx.ai/onnx/operators/onnx__LRN.html
  *
- *   y[c] = x[c] * s[c]^-beta      s[c] = bias + alpha / size * sum of x[j]^2, j from c - floor((size - 1) / 2) to c + ceil((size - 1) / 2)
+ *   y[c] = x[c] * s[c]^-beta      s[c] = bias + alpha / size * sum of x[j]^2, j from c - floor((size - 1) / 2) to c +
+ * ceil((size - 1) / 2)
  *
  * across channels (axis 1), at one place each. With p[j] = dy[j] * x[j] * s[j]^(-beta - 1), the gradient is
  *   dx[c] = dy[c] * s[c]^-beta - 2 * alpha * beta / size * x[c] * sum of p[j] over all j whose window holds c.
@@ -18,7 +19,8 @@ struct lrn {
     int64_t size;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -33,7 +35,8 @@ static bool parse(struct parse *p, void *attrs)
     return a->size > 0 || parse_error(p, "size is %lld, must be at least 1", (long long)a->size);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 struct places { /* x [batch, channels, spatial] */
     int64_t batch, channels, spatial, tiles;
@@ -80,7 +83,8 @@ static bool grad_infer(struct infer *i)
     return infer_like(i, typed_in(i, GRAD_X), 2, 2);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 struct job {
     const struct lrn *a;
@@ -125,12 +129,12 @@ static void power_f64(const struct job *j, const double *x, int64_t c, int64_t n
     }
 }
 
-#define LRN(f)   f##_f32
-#define T        float
+#define LRN(f) f##_f32
+#define T      float
 #include "ops/lrn_body.h"
 
-#define LRN(f)   f##_f64
-#define T        double
+#define LRN(f) f##_f64
+#define T      double
 #include "ops/lrn_body.h"
 
 static void run_tiles(struct step *s, struct job *j, void (*tile)(void *, int64_t, int))
@@ -154,7 +158,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool grad_run(struct step *s)
 {
@@ -193,18 +198,23 @@ static bool gradient(struct backward *b)
 {
     struct value *d;
 
-    emit_private(emitter_of(b), &op_grad, attrs_of(b), 1, &d, NULL, 2, (struct value *[]){ upstream(b, 0), forward_in(b, 0) });
+    emit_private(emitter_of(b), &op_grad, attrs_of(b), 1, &d, NULL, 2,
+                 (struct value *[]){ upstream(b, 0), forward_in(b, 0) });
     give(b, 0, d);
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 #define CASES                                                                                                          \
     { "f64[2,5,3,2]", "size=3 alpha=.9", "f64[2,5,3,2]", 1 },                                                          \
         { "f64[2,4,3]", "size=2 alpha=.5 beta=.6 bias=2.0", "f64[2,4,3]", 1 },                                         \
         { "f32[1,3,20,20]", "size=5", "f32[1,3,20,20]", 1 }, { "f64[2,3,2]", "size=9 alpha=.3", "f64[2,3,2]", 1 },     \
-        { "f32[2,0,3]", "size=3", "f32[2,0,3]", 0 }, { "f16[2,5,3]", "size=3", "f16[2,5,3]", 0 }
+        { "f32[2,0,3]", "size=3", "f32[2,0,3]", 0 },                                                                   \
+    {                                                                                                                  \
+        "f16[2,5,3]", "size=3", "f16[2,5,3]", 0                                                                        \
+    }
 
 static const struct op_case cases[] = { CASES, { 0 } };
 static const struct op_case newest[] = { CASES, { "bf16[2,5,3]", "size=4", "bf16[2,5,3]", 0 }, { 0 } };

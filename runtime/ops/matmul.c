@@ -2,18 +2,19 @@
  *
  *   Y[..., m, n] = sum over k of A[..., m, k] B[..., k, n]
  *
- * A vector is a row on the left and a column on the right, and its 1 leaves the result; the leading dimensions broadcast. With G = dL/dY
- *   dA = G B^T    dB = A^T G     both summed over the leading dimensions that were broadcast,
+ * A vector is a row on the left and a column on the right, and its 1 leaves the result; the leading dimensions
+ * broadcast. With G = dL/dY dA = G B^T    dB = A^T G     both summed over the leading dimensions that were broadcast,
  * by strides: nothing is transposed in memory. */
 #include "kernels/gemm.h"
 #include "ops/op.h"
 #include <string.h>
 
-enum { A, B };                        /* inputs */
-enum { GRAD_Y, GRAD_A, GRAD_B };      /* inputs of the gradient */
-enum { BATCH_RANK = MAX_RANK };       /* of the leading dimensions */
+enum { A, B };                   /* inputs */
+enum { GRAD_Y, GRAD_A, GRAD_B }; /* inputs of the gradient */
+enum { BATCH_RANK = MAX_RANK };  /* of the leading dimensions */
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 struct product { /* the two operands as matrices with leading dimensions */
     int64_t m, n, k;
@@ -120,7 +121,8 @@ static bool infer(struct infer *i)
     if (!product_of(typed_in(i, A), typed_in(i, B), &p, &why)) {
         char a[TYPE_TEXT], b[TYPE_TEXT];
 
-        return infer_error(i, "'A' is %s and 'B' is %s: %s", tensor_text(typed_in(i, A), a), tensor_text(typed_in(i, B), b), why);
+        return infer_error(i, "'A' is %s and 'B' is %s: %s", tensor_text(typed_in(i, A), a),
+                           tensor_text(typed_in(i, B), b), why);
     }
     for (rank = 0; rank < p.rank; rank++)
         dims[rank] = p.batch[rank];
@@ -135,7 +137,8 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static bool run(struct step *s)
 {
@@ -153,9 +156,11 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
-/* dA as the product of G [m, n] and B^T [n, k], dB as that of A^T [k, m] and G: the gradient of side `side`, for all leading dimensions. */
+/* dA as the product of G [m, n] and B^T [n, k], dB as that of A^T [k, m] and G: the gradient of side `side`, for all
+ * leading dimensions. */
 static struct gemm grad_gemm(const struct product *p, enum dtype dtype, int side)
 {
     struct gemm g = { .dtype = dtype, .alpha = 1, .batch_rank = p->rank, .c_col = 1 };
@@ -311,7 +316,8 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case cases[] = {
     { "f64[3,4] f64[4,5]", "", "f64[3,5]", 1 << A | 1 << B },

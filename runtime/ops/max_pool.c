@@ -2,14 +2,16 @@
  *
  *   Y[n, c, p] = max over t of X[n, c, p * stride + t * dilation - pad], padding left out
  *
- * Of equal elements the first in row-major order wins. The gradient gives all of dL/dY to the winner, which it finds again in X: X is
- * mostly kept anyway (for the activation before), and indices would be twice its size. The gradient of Indices is zero by definition. */
+ * Of equal elements the first in row-major order wins. The gradient gives all of dL/dY to the winner, which it finds
+ * again in X: X is mostly kept anyway (for the activation before), and indices would be twice its size. The gradient of
+ * Indices is zero by definition. */
 #include "ops/pooling.h"
 
 enum { Y, INDICES };     /* outputs */
 enum { GRAD_Y, GRAD_X }; /* inputs of the gradient */
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, struct pooling_attrs *a, unsigned form)
 {
@@ -38,7 +40,8 @@ static bool parse_10(struct parse *p, void *attrs)
     return parse(p, attrs, WINDOW_DILATIONS | WINDOW_CEIL);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -54,7 +57,8 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static bool run_pool(struct step *s, int64_t *indices)
 {
@@ -78,7 +82,8 @@ static bool run_1(struct step *s)
     return run_pool(s, NULL);
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool grad_infer(struct infer *i)
 {
@@ -126,7 +131,8 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 #define CASES_1                                                                                                        \
     { "f64[2,3,6,4]~", "kernel_shape=[2,2] strides=[2,2]", "f64[2,3,3,2]", 1 },                                        \
@@ -137,14 +143,20 @@ static bool gradient(struct backward *b)
         { "f64[1,2,5,6]~", "kernel_shape=[2,2] auto_pad='SAME_LOWER'", "f64[1,2,5,6]", 1 },                            \
         { "f32[1,2,5,6]~", "kernel_shape=[2,3] auto_pad='VALID'", "f32[1,2,4,4]", 1 },                                 \
         { "f32[0,2,5,6]", "kernel_shape=[2,2]", "f32[0,2,4,5]", 0 },                                                   \
-        { "f16[1,2,6,6]", "kernel_shape=[3,3] strides=[3,3]", "f16[1,2,2,2]", 0 }
+    {                                                                                                                  \
+        "f16[1,2,6,6]", "kernel_shape=[3,3] strides=[3,3]", "f16[1,2,2,2]", 0                                          \
+    }
 #define CASES_8                                                                                                        \
     { "f32[1,2,5,6]~", "kernel_shape=[2,2]", "f32[1,2,4,5] i64[1,2,4,5]", 1 },                                         \
-        { "f64[1,2,5,6]~", "kernel_shape=[2,2] storage_order=1", "f64[1,2,4,5] i64[1,2,4,5]", 1 }
+    {                                                                                                                  \
+        "f64[1,2,5,6]~", "kernel_shape=[2,2] storage_order=1", "f64[1,2,4,5] i64[1,2,4,5]", 1                          \
+    }
 #define CASES_10                                                                                                       \
     { "f64[1,2,7,8]~", "kernel_shape=[3,2] dilations=[2,3]", "f64[1,2,3,5]", 1 },                                      \
         { "f64[1,2,6,8]~", "kernel_shape=[3,3] strides=[2,2] ceil_mode=1", "f64[1,2,3,4]", 1 },                        \
-        { "f32[1,1,5,2]~", "kernel_shape=[1,1] strides=[2,2] pads=[0,0,0,0] ceil_mode=1", "f32[1,1,3,1]", 1 }
+    {                                                                                                                  \
+        "f32[1,1,5,2]~", "kernel_shape=[1,1] strides=[2,2] pads=[0,0,0,0] ceil_mode=1", "f32[1,1,3,1]", 1              \
+    }
 
 static const struct op_case cases_1[] = { CASES_1, { 0 } };
 static const struct op_case cases_8[] = { CASES_1, CASES_8, { 0 } };
@@ -170,8 +182,8 @@ static const struct op_case cases_22[] = {
 #define ROW(version, type_list, parser, case_list)                                                                     \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y, I Indices?", .types = type_list "; I: i64",                        \
-        .attrs_size = sizeof(struct pooling_attrs), .parse = parser, .infer = infer, .run = run,                       \
-        .gradient = gradient, .cases = case_list                                                                       \
+        .attrs_size = sizeof(struct pooling_attrs), .parse = parser, .infer = infer, .run = run, .gradient = gradient, \
+        .cases = case_list                                                                                             \
     }
 
 const struct op op_max_pool = {

@@ -3,17 +3,19 @@
  *   l = -weight[target] * input[target], reduced (ops/label_loss.h)
  *
  * The gradient is -weight[target] / divisor * dL/dl at the target, and 0 elsewhere. */
-#include "ops/label_loss.h"
 #include "ops/compute.h"
+#include "ops/label_loss.h"
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, void *attrs)
 {
     return loss_parse(p, attrs);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -25,7 +27,8 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static bool run(struct step *s)
 {
@@ -35,14 +38,16 @@ static bool run(struct step *s)
     return loss_run(s, log_prob, scratch);
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool gradient(struct backward *b)
 {
     return loss_gradient(b, forward_in(b, LOSS_INPUT));
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 enum { BOTH = 1 << LOSS_INPUT | 1 << LOSS_WEIGHT };
 
@@ -54,10 +59,14 @@ enum { BOTH = 1 << LOSS_INPUT | 1 << LOSS_WEIGHT };
         { "f32[1,3,2,2] i32[1,2,2]{0,1,2,1}", "ignore_index=1", "f32[]", 1 },                                          \
         { "f64[2,3] i64[2]{2,2}", "ignore_index=2 reduction='sum'", "f64[]", 1 },                                      \
         { "f32[0,3] i64[0]{}", "reduction='none'", "f32[0]", 0 },                                                      \
-        { "f16[3,5] i64[3]{0,4,2} f16[5]+", "", "f16[]", 0 }
+    {                                                                                                                  \
+        "f16[3,5] i64[3]{0,4,2} f16[5]+", "", "f16[]", 0                                                               \
+    }
 
 static const struct op_case cases[] = { CASES, { 0 } };
-static const struct op_case newest[] = { CASES, { "bf16[3,5] i64[3]{0,4,2}", "reduction='none'", "bf16[3]", 0 }, { 0 } };
+static const struct op_case newest[] = { CASES,
+                                         { "bf16[3,5] i64[3]{0,4,2}", "reduction='none'", "bf16[3]", 0 },
+                                         { 0 } };
 
 #define ROW(version, float_list, case_list)                                                                            \
     {                                                                                                                  \

@@ -21,8 +21,7 @@ struct pad {
     float value; /* where there is no input for it */
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read ---------------------------------------------------------------------------------------------------------- */
 
 static const char *const modes[] = { "constant", "reflect", "edge", "wrap", NULL };
 static const char *const modes_2[] = { "constant", "reflect", "edge", NULL };
@@ -53,8 +52,7 @@ static bool parse_2(struct parse *p, void *attrs)
     return parse_11(p, attrs) && ints_input(p, PADS, "pads");
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan ---------------------------------------------------------------------------------------------------------- */
 
 /* For each dimension: how much is added on both sides (negative: taken away), and what that makes. */
 struct layout {
@@ -154,8 +152,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, l.rank, l.dims);
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run ----------------------------------------------------------------------------------------------------------- */
 
 static const struct tensor *input(const struct step *s, int k)
 {
@@ -236,8 +233,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate ------------------------------------------------------------------------------------------------- */
 
 struct pad_grad {
     int mode;
@@ -347,8 +343,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test ---------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases_2[] = {
     { "f32[2,3]", "pads=[1,0,0,2]", "f32[3,5]", 1 },

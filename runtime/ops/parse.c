@@ -76,7 +76,7 @@ const char *attr_string(struct parse *p, const char *name, const char *fallback)
 
     if (!a)
         return fallback;
-    if (memchr(a->s.data, 0, a->s.length)) {
+    if (a->s.length && memchr(a->s.data, 0, a->s.length)) {
         parse_error(p, "attribute '%s' holds a NUL byte", name);
         return fallback;
     }

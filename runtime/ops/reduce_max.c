@@ -1,7 +1,7 @@
 /* ReduceMax, https://onnx.ai/onnx/operators/onnx__ReduceMax.html
  *
- * The maximum over `axes`; of nothing it is the least value of the type. NaN is kept. The gradient goes to the elements that equal the
- * maximum, split evenly among ties.
+ * The maximum over `axes`; of nothing it is the least value of the type. NaN is kept. The gradient goes to the elements
+ * that equal the maximum, split evenly among ties.
  */
 #include "ops/reduce.h"
 
@@ -15,7 +15,8 @@ static bool gradient(struct backward *b)
     return reduce_max_gradient(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op_case before[] = {
     { "f64[2,3,4]~", "axes=[1]", "f64[2,1,4]", 1 },

@@ -22,8 +22,7 @@ struct pass {
 /* What a chunk computes at least, in products; lanes of an image that one chunk of the adjoint owns. */
 enum { CHUNK = 1 << 15, LANES = 512 };
 
-/* -- types and sizes --------------------------------------------------------------------------------------------------
- */
+/* -- types and sizes ----------------------------------------------------------------------------------------------- */
 
 static enum dtype compute_dtype(enum dtype d)
 {
@@ -129,8 +128,7 @@ void resample_tables(struct resample *r, void *scratch)
     }
 }
 
-/* -- passes -----------------------------------------------------------------------------------------------------------
- */
+/* -- passes -------------------------------------------------------------------------------------------------------- */
 
 static void forward_chunk(void *context, int64_t chunk, int thread)
 {

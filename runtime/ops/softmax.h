@@ -1,4 +1,5 @@
-/* What Softmax and LogSoftmax share. Before opset 13 the input was a matrix, cut in two at `axis`, whose rows were normalised. */
+/* What Softmax and LogSoftmax share. Before opset 13 the input was a matrix, cut in two at `axis`, whose rows were
+ * normalised. */
 #ifndef KILN_OPS_SOFTMAX_H
 #define KILN_OPS_SOFTMAX_H
 
@@ -31,14 +32,19 @@ bool softmax_grad_run(struct step *s, bool log_of);
 struct value *emit_log_softmax_grad(struct emitter *e, int64_t axis, struct value *dy, struct value *y);
 
 #define SOFTMAX_CASES_BEFORE                                                                                           \
-    { "f64[3,4]", "", "f64[3,4]", 1 }, { "f64[2,3,4]", "", "f64[2,3,4]", 1 }, { "f64[2,3,4]", "axis=0", "f64[2,3,4]", 1 }, \
-        { "f32[2,3,4]", "axis=2", "f32[2,3,4]", 1 }, { "f32[0,3]", "", "f32[0,3]", 0 },                                \
-        { "f16[2,3,4]", "", "f16[2,3,4]", 0 }
+    { "f64[3,4]", "", "f64[3,4]", 1 }, { "f64[2,3,4]", "", "f64[2,3,4]", 1 },                                          \
+        { "f64[2,3,4]", "axis=0", "f64[2,3,4]", 1 }, { "f32[2,3,4]", "axis=2", "f32[2,3,4]", 1 },                      \
+        { "f32[0,3]", "", "f32[0,3]", 0 },                                                                             \
+    {                                                                                                                  \
+        "f16[2,3,4]", "", "f16[2,3,4]", 0                                                                              \
+    }
 #define SOFTMAX_CASES                                                                                                  \
     { "f64[3,4]", "", "f64[3,4]", 1 }, { "f64[2,3,4]", "axis=0", "f64[2,3,4]", 1 },                                    \
         { "f64[2,20,3]", "axis=1", "f64[2,20,3]", 1 }, { "f32[2,3,40]", "axis=-2", "f32[2,3,40]", 1 },                 \
         { "f32[33,10]", "", "f32[33,10]", 1 }, { "f64[]", "", "f64[]", 1 }, { "f32[3,0]", "", "f32[3,0]", 0 },         \
         { "f32[3,0]", "axis=0", "f32[3,0]", 0 }, { "f16[2,3,4]", "", "f16[2,3,4]", 0 },                                \
-        { "bf16[2,3,4]", "axis=1", "bf16[2,3,4]", 0 }
+    {                                                                                                                  \
+        "bf16[2,3,4]", "axis=1", "bf16[2,3,4]", 0                                                                      \
+    }
 
 #endif

@@ -1,6 +1,7 @@
 #include "ops/softmax.h"
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 bool softmax_parse(struct parse *p, void *attrs)
 {
@@ -19,9 +20,11 @@ bool softmax_parse_before(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
-/* A scalar is a vector of one. The axis may be the rank in the old form: rows of one element, as the standard's words then allowed. */
+/* A scalar is a vector of one. The axis may be the rank in the old form: rows of one element, as the standard's words
+ * then allowed. */
 static bool shape_of(const struct softmax_attrs *a, const struct tensor *x, struct softmax_shape *s)
 {
     const int rank = x->rank ? x->rank : 1;
@@ -54,7 +57,8 @@ bool softmax_infer(struct infer *i)
     return infer_like(i, 0);
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 bool softmax_run(struct step *s, bool log_of)
 {
@@ -65,7 +69,8 @@ bool softmax_run(struct step *s, bool log_of)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 enum { GRAD_Y, GRAD_OUT };
 
@@ -80,7 +85,8 @@ bool softmax_grad_run(struct step *s, bool log_of)
     struct softmax_shape shape;
 
     if (shape_of(s->attrs, dy, &shape))
-        softmax_grad(s->k, s->pool, &shape, dy->dtype, log_of, s->in[GRAD_OUT]->data, dy->data, s->out[0]->data, s->scratch);
+        softmax_grad(s->k, s->pool, &shape, dy->dtype, log_of, s->in[GRAD_OUT]->data, dy->data, s->out[0]->data,
+                     s->scratch);
     return true;
 }
 
@@ -88,7 +94,8 @@ bool softmax_gradient(struct backward *b, const struct op *grad)
 {
     struct value *d;
 
-    emit_private(emitter_of(b), grad, attrs_of(b), 1, &d, NULL, 2, (struct value *[]){ upstream(b, 0), forward_out(b, 0) });
+    emit_private(emitter_of(b), grad, attrs_of(b), 1, &d, NULL, 2,
+                 (struct value *[]){ upstream(b, 0), forward_out(b, 0) });
     give(b, 0, d);
     return backward_ok(b);
 }

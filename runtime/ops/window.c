@@ -1,18 +1,24 @@
 #include "ops/window.h"
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
-static bool at_least(struct parse *p, const char *name, const struct ints *list, int64_t least)
+/* So that what a kernel computes of a position, a sum of a few of these, never overflows. */
+static const int64_t most = (int64_t)1 << 40;
+
+bool window_list(struct parse *p, const char *name, struct ints *list, int64_t least)
 {
-    for (int d = 0; d < list->count; d++)
+    if (!attr_ints(p, name, list))
+        return false;
+    for (int d = 0; d < list->count; d++) {
         if (list->v[d] < least)
-            return parse_error(p, "%s[%d] is %lld, must be at least %lld", name, d, (long long)list->v[d], (long long)least);
+            return parse_error(p, "%s[%d] is %lld, must be at least %lld", name, d, (long long)list->v[d],
+                               (long long)least);
+        if (list->v[d] > most)
+            return parse_unsupported(p, "%s[%d] is %lld, at most %lld are supported", name, d, (long long)list->v[d],
+                                     (long long)most);
+    }
     return true;
-}
-
-static bool read_list(struct parse *p, const char *name, struct ints *list, int64_t least)
-{
-    return attr_ints(p, name, list) && at_least(p, name, list, least);
 }
 
 /* `pads` beside an auto_pad that computes them contradicts it, unless all are 0. */
@@ -22,7 +28,8 @@ static bool check_pads(struct parse *p, const struct window_attrs *a)
         return parse_error(p, "pads has %d values, must have two for each spatial dimension", a->pads.count);
     for (int d = 0; d < a->pads.count && a->auto_pad != NOTSET; d++)
         if (a->pads.v[d])
-            return parse_error(p, "pads[%d] is %lld beside auto_pad, must not be given together", d, (long long)a->pads.v[d]);
+            return parse_error(p, "pads[%d] is %lld beside auto_pad, must not be given together", d,
+                               (long long)a->pads.v[d]);
     return true;
 }
 
@@ -33,17 +40,18 @@ bool window_parse(struct parse *p, struct window_attrs *a, unsigned form)
     a->auto_pad = (enum auto_pad)attr_choice(p, "auto_pad", names, NOTSET);
     if ((form & WINDOW_KERNEL) && !attr_given(p, "kernel_shape"))
         return parse_error(p, "attribute 'kernel_shape' is missing");
-    if (!read_list(p, "kernel_shape", &a->kernel_shape, 1) || !read_list(p, "strides", &a->strides, 1) ||
-        !read_list(p, "pads", &a->pads, 0))
+    if (!window_list(p, "kernel_shape", &a->kernel_shape, 1) || !window_list(p, "strides", &a->strides, 1) ||
+        !window_list(p, "pads", &a->pads, 0))
         return false;
-    if ((form & WINDOW_DILATIONS) && !read_list(p, "dilations", &a->dilations, 1))
+    if ((form & WINDOW_DILATIONS) && !window_list(p, "dilations", &a->dilations, 1))
         return false;
     if (form & WINDOW_CEIL)
         a->ceil_mode = attr_int(p, "ceil_mode", 0) != 0;
     return check_pads(p, a);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 /* While running (i is NULL) nothing can be wrong any more. */
 #define COMPLAIN(i, ...) ((i) && infer_error(i, __VA_ARGS__))
@@ -51,11 +59,13 @@ bool window_parse(struct parse *p, struct window_attrs *a, unsigned form)
 static bool fits(struct infer *i, const char *name, const struct ints *list, int rank, int each)
 {
     if (list->count && list->count != rank * each)
-        return COMPLAIN(i, "%s has %d values, must have %d with %d spatial dimensions", name, list->count, rank * each, rank);
+        return COMPLAIN(i, "%s has %d values, must have %d with %d spatial dimensions", name, list->count, rank * each,
+                        rank);
     return true;
 }
 
-bool window_read(struct infer *i, const struct window_attrs *a, const struct tensor *x, const int64_t *kernel, struct window *w)
+bool window_read(struct infer *i, const struct window_attrs *a, const struct tensor *x, const int64_t *kernel,
+                 struct window *w)
 {
     const int rank = x->rank - 2;
 
@@ -67,10 +77,11 @@ bool window_read(struct infer *i, const struct window_attrs *a, const struct ten
         w->in[d] = x->dims[2 + d];
         w->kernel[d] = kernel ? kernel[d] : a->kernel_shape.v[d];
         if (kernel && a->kernel_shape.count && a->kernel_shape.v[d] != kernel[d])
-            return COMPLAIN(i, "kernel_shape[%d] is %lld, must be the weight's %lld", d, (long long)a->kernel_shape.v[d],
-                               (long long)kernel[d]);
+            return COMPLAIN(i, "kernel_shape[%d] is %lld, must be the weight's %lld", d,
+                            (long long)a->kernel_shape.v[d], (long long)kernel[d]);
         if (w->kernel[d] < 1)
-            return COMPLAIN(i, "spatial dimension %d of the kernel is %lld, must be at least 1", d, (long long)w->kernel[d]);
+            return COMPLAIN(i, "spatial dimension %d of the kernel is %lld, must be at least 1", d,
+                            (long long)w->kernel[d]);
         w->strides[d] = a->strides.count ? a->strides.v[d] : 1;
         w->dilations[d] = a->dilations.count ? a->dilations.v[d] : 1;
         w->pads_begin[d] = a->pads.count ? a->pads.v[d] : 0;
@@ -89,7 +100,8 @@ static bool too_big(struct infer *i, int d)
     return COMPLAIN(i, "spatial dimension %d overflows with its kernel, dilation and pads", d);
 }
 
-/* SAME: as many windows as strides fit the input; the padding that takes is split, an odd one left over at the end for SAME_UPPER. */
+/* SAME: as many windows as strides fit the input; the padding that takes is split, an odd one left over at the end for
+ * SAME_UPPER. */
 static bool slide_same(struct infer *i, const struct window_attrs *a, struct window *w, int d, int64_t extent)
 {
     int64_t total;
@@ -105,7 +117,8 @@ static bool slide_same(struct infer *i, const struct window_attrs *a, struct win
     return true;
 }
 
-/* Explicit pads, or none (VALID, which knows no ceil_mode). The last window of ceil_mode may hang over the end, but not start there. */
+/* Explicit pads, or none (VALID, which knows no ceil_mode). The last window of ceil_mode may hang over the end, but not
+ * start there. */
 static bool slide_padded(struct infer *i, const struct window_attrs *a, struct window *w, int d, int64_t extent)
 {
     const bool ceil_mode = a->ceil_mode && a->auto_pad == NOTSET;
@@ -116,7 +129,7 @@ static bool slide_padded(struct infer *i, const struct window_attrs *a, struct w
     room = padded - extent;
     if (room < 0 && !(room == -1 && w->strides[d] == 1) && !(ceil_mode && -room < w->strides[d]))
         return COMPLAIN(i, "spatial dimension %d is %lld with its pads, must be at least the kernel's extent %lld", d,
-                           (long long)padded, (long long)extent);
+                        (long long)padded, (long long)extent);
     if (room < 0) {
         w->out[d] = ceil_mode && padded > 0;
         return true;

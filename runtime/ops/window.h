@@ -1,4 +1,5 @@
-/* Windows that slide over the spatial dimensions (those after batch and channels): what Conv, ConvTranspose and the pools share. */
+/* Windows that slide over the spatial dimensions (those after batch and channels): what Conv, ConvTranspose and the
+ * pools share. */
 #ifndef KILN_OPS_WINDOW_H
 #define KILN_OPS_WINDOW_H
 
@@ -15,13 +16,16 @@ struct window_attrs { /* as written: a list of count 0 is absent */
 };
 
 enum window_form { /* what an opset version has beyond kernel_shape, strides, pads and auto_pad */
-    WINDOW_DILATIONS = 1,
-    WINDOW_CEIL = 2,
-    WINDOW_KERNEL = 4, /* kernel_shape is required */
+                   WINDOW_DILATIONS = 1,
+                   WINDOW_CEIL = 2,
+                   WINDOW_KERNEL = 4, /* kernel_shape is required */
 };
 
 /* Reads the attributes and checks their values; the rank of the input is not known yet. */
 bool window_parse(struct parse *p, struct window_attrs *a, unsigned form);
+
+/* An attribute of sizes, each at least `least`; count 0 where it is absent. */
+bool window_list(struct parse *p, const char *name, struct ints *list, int64_t least);
 
 struct window { /* all that a kernel wants to know, for one shape of the input */
     int rank;
@@ -30,9 +34,10 @@ struct window { /* all that a kernel wants to know, for one shape of the input *
     int64_t pads_begin[MAX_SPATIAL], pads_end[MAX_SPATIAL];
 };
 
-/* Fills rank, in, kernel, strides, dilations and the explicit pads. `kernel` holds the weight's spatial dimensions, NULL: kernel_shape
- * alone tells. While running, `i` is NULL, here and below: what planning accepted cannot fail. */
-bool window_read(struct infer *i, const struct window_attrs *a, const struct tensor *x, const int64_t *kernel, struct window *w);
+/* Fills rank, in, kernel, strides, dilations and the explicit pads. `kernel` holds the weight's spatial dimensions,
+ * NULL: kernel_shape alone tells. While running, `i` is NULL, here and below: what planning accepted cannot fail. */
+bool window_read(struct infer *i, const struct window_attrs *a, const struct tensor *x, const int64_t *kernel,
+                 struct window *w);
 /* What follows: pads of auto_pad, and the output's size. window_read first. */
 bool window_slide(struct infer *i, const struct window_attrs *a, struct window *w);
 /* (kernel - 1) * dilation + 1; false where it overflows. */

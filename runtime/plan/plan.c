@@ -154,7 +154,7 @@ static bool settle(struct planner *p, struct infer *i)
     for (int k = 0; k < i->node->slots; k++)
         if (i->out[k] && !i->known[k])
             idle = false;
-    if (!idle && !p->types_only && fold_node(i))
+    if (!idle && fold_node(i))
         idle = true;
     if (i->failed)
         return false;

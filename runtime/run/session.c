@@ -68,6 +68,18 @@ bool session_set(struct session *s, const struct value *v, const struct tensor *
     return true;
 }
 
+void session_clear(struct session *s)
+{
+    for (size_t k = 0; k < s->graph->value_count; k++) {
+        const struct value *v = s->graph->values[k];
+        const struct tensor none = { .rank = UNKNOWN };
+
+        if (s->given[k])
+            frame_set(s->frame, v, v->initializer ? v->initializer : &none);
+        s->given[k] = false;
+    }
+}
+
 /* A symbol stands for one number in all inputs. */
 static bool check_symbols(const struct session *s, const struct value *v, struct report *r)
 {

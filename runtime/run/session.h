@@ -28,6 +28,8 @@ void session_free(struct session *s);
 bool session_check(const struct value *v, const struct tensor *t, struct report *r);
 /* The data must stay until the run is over. An initializer that is also an input may be set too. */
 bool session_set(struct session *s, const struct value *v, const struct tensor *t, struct report *r);
+/* Forgets what was set: the next run starts without. */
+void session_clear(struct session *s);
 bool session_run(struct session *s, struct report *r);
 /* Output k; its memory belongs to the session, until the next run. */
 const struct tensor *session_output(const struct session *s, size_t k);

@@ -174,6 +174,16 @@ void edit_drop_graph_input(struct edit *e, const char *name)
         }
 }
 
+void edit_drop_value_info(struct edit *e, const char *name)
+{
+    for (size_t k = 0; k < e->graph->n_value_info; k++)
+        if (e->graph->value_info[k]->name && strcmp(e->graph->value_info[k]->name, name) == 0) {
+            message_free(e->graph->value_info[k], e->budget);
+            close_gap(e->graph->value_info, &e->graph->n_value_info, k);
+            return;
+        }
+}
+
 /* -- nodes -------------------------------------------------------------------------------------------------------------------- */
 
 Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, const char *op, const char *name)
@@ -301,5 +311,22 @@ bool edit_set_int(struct edit *e, Onnx__NodeProto *n, const char *name, int64_t 
     a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
     a->has_i = true;
     a->i = value;
+    return true;
+}
+
+bool edit_set_ints(struct edit *e, Onnx__NodeProto *n, const char *name, size_t count, const int64_t *values)
+{
+    int64_t *copy = budget_alloc(e->budget, count * sizeof *copy, e->report);
+    Onnx__AttributeProto *a = copy ? attribute_made(e, n, name) : NULL;
+
+    if (!a) {
+        budget_free(e->budget, copy);
+        return false;
+    }
+    memcpy(copy, values, count * sizeof *copy);
+    a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
+    budget_free(e->budget, a->ints);
+    a->ints = copy;
+    a->n_ints = count;
     return true;
 }

@@ -24,6 +24,7 @@ bool edit_tensor(struct edit *e, Onnx__TensorProto *to, const struct tensor *t);
 bool edit_add_initializer(struct edit *e, const char *name, const struct tensor *t);
 void edit_drop_initializer(struct edit *e, const char *name);
 void edit_drop_graph_input(struct edit *e, const char *name);
+void edit_drop_value_info(struct edit *e, const char *name);
 
 /* An empty node at place `at`; the others move. */
 Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, const char *op, const char *name);
@@ -36,5 +37,6 @@ void edit_cut_outputs(struct edit *e, Onnx__NodeProto *n, size_t count);
 Onnx__AttributeProto *node_attribute(const Onnx__NodeProto *n, const char *name); /* NULL where there is none */
 bool edit_set_float(struct edit *e, Onnx__NodeProto *n, const char *name, float value);
 bool edit_set_int(struct edit *e, Onnx__NodeProto *n, const char *name, int64_t value);
+bool edit_set_ints(struct edit *e, Onnx__NodeProto *n, const char *name, size_t count, const int64_t *values);
 
 #endif

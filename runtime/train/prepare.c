@@ -1,6 +1,6 @@
 #include "train/prepare.h"
-#include "kernels/kernels.h"
 #include "plan/program.h"
+#include "train/calibrate.h"
 #include "train/edit.h"
 #include <string.h>
 
@@ -55,33 +55,6 @@ static bool own_copy(struct edit *e, Onnx__NodeProto *n, size_t k, const struct 
     return ok;
 }
 
-/* What planning knows of all values, with one sample: constants behind chains of nodes among them. */
-static struct program *plan_constants(const struct model *m, struct budget *b, struct report *r)
-{
-    const struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = b, .report = r };
-    const struct graph *g = m->graph;
-    struct arena scratch = { .budget = b };
-    struct tensor *tensors = arena_array(&scratch, g->value_count, sizeof *tensors, r);
-    struct program *p = NULL;
-
-    for (size_t k = 0; tensors && k < g->value_count; k++) {
-        const struct value *v = g->values[k];
-
-        tensors[k].rank = UNKNOWN;
-        if (v->initializer)
-            tensors[k] = *v->initializer;
-        else if (v->is_input && v->has_type) {
-            tensors[k] = v->type;
-            for (int d = 0; d < v->type.rank; d++)
-                tensors[k].dims[d] = v->type.dims[d] < 0 ? 1 : v->type.dims[d];
-        }
-    }
-    if (tensors)
-        p = plan_program(g, NULL, tensors, NULL, &c);
-    arena_release(&scratch);
-    return p;
-}
-
 /* Where statistics are neither an initializer nor an input, the content that planning knows becomes one. */
 static bool settle_statistic(struct edit *e, const struct model *m, Onnx__NodeProto *n, size_t k, struct program **constants)
 {
@@ -91,7 +64,7 @@ static bool settle_statistic(struct edit *e, const struct model *m, Onnx__NodePr
         return true;
     if (v->initializer)
         return edit_readers(e, n->input[k]) < 2 || own_copy(e, n, k, v->initializer);
-    if (!*constants && !(*constants = plan_constants(m, e->budget, e->report)))
+    if (!*constants && !(*constants = plan_sample(m, e->budget, e->report)))
         return false;
     if (!(*constants)->types[v->id].data)
         return true; /* computed from the activations: no state */

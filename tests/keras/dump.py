@@ -140,7 +140,8 @@ def one_step(name):
         noise = distance(gradient32, gradient) / length(gradient)
         moved = max((float(np.max(np.abs(statistics32[n] - v) / np.maximum(1, np.abs(v)))) for n, v in statistics.items()), default=0)
         kept = noise < tolerance / 2 and abs(loss32 / loss - 1) < 5e-7
-        print(f"{key}: loss {loss:.9f} ({abs(loss32 / loss - 1):.1e}), gradient {length(gradient):.4g} ({noise:.1e}), statistics ({moved:.1e})", "" if kept else "left out", flush=True)
+        print(f"{key}: loss {loss:.9f} ({abs(loss32 / loss - 1):.1e}), gradient {length(gradient):.4g} ({noise:.1e}), statistics ({moved:.1e})",
+              "" if kept else "left out", flush=True)  # fmt: skip
         if not kept:
             continue
         rows.setdefault("state", []).append(tried - 1)

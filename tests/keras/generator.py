@@ -1,7 +1,7 @@
 """States and batches made from a name: the same numbers in Python and in C, so that no dump has to hold them.
 
-README.md beside this file gives the rule in pseudo code. Everything is a 64-bit hash of (key, element); a real number is offset + scale * u, where u
-and scale have at most 24 significant bits, so that the product is exact in double precision whether or not the compiler fuses it with the sum."""
+README.md beside this file gives the rule in pseudo code. Everything is a 64-bit hash of (key, element); a real number is offset + scale * u in double
+precision. u has 24 significant bits, and either scale has as few or offset is 0: so it does not matter whether a compiler fuses the product with the sum."""
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def uniform(key, count):
 
 
 def real(key, shape, offset, scale):
-    """float32; offset and scale are float32 values held in float64."""
+    """float32, rounded once from float64."""
     return (offset + scale * uniform(key, int(np.prod(shape)))).astype(np.float32).reshape(shape)
 
 

@@ -11,8 +11,7 @@
 static struct model *model;
 static struct session *session;
 
-/* -- running a text ---------------------------------------------------------------------------------------------------
- */
+/* -- running a text ------------------------------------------------------------------------------------------------ */
 
 static void end(void)
 {
@@ -87,8 +86,7 @@ static void expect_int(size_t k, int64_t value)
 #define run_ok()        expect_ok(session_run(session, &report))
 #define refuse(text, p) (load(text), ck_assert(!model_build(model, &report)), expect_error(KILN_BAD_MODEL, p), end())
 
-/* -- If ---------------------------------------------------------------------------------------------------------------
- */
+/* -- If ------------------------------------------------------------------------------------------------------------ */
 
 static const char branches[] = HEAD "g (bool c, float[N] x) => (float[M] y, float[K] z) {"
                                     " y = If (c) <then_branch = t () => (float[P] a) { a = Concat <axis = 0> (x, x) },"
@@ -225,8 +223,7 @@ START_TEST(gradients_go_through_the_branch_taken)
 }
 END_TEST
 
-/* -- Loop -------------------------------------------------------------------------------------------------------------
- */
+/* -- Loop ---------------------------------------------------------------------------------------------------------- */
 
 START_TEST(a_loop_for_so_many_times)
 {
@@ -403,8 +400,7 @@ START_TEST(scan_outputs_keep_their_shape)
 }
 END_TEST
 
-/* -- sequences, constants ---------------------------------------------------------------------------------------------
- */
+/* -- sequences, constants ------------------------------------------------------------------------------------------ */
 
 START_TEST(positions_in_sequences)
 {

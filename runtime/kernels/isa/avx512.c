@@ -136,6 +136,9 @@ static inline __m512 merge_every_second(__m512 v, __mmask16 m, const float *x)
 static void pack_runs_4_loop(const struct pack_runs *p, int64_t from, int64_t depth, float *panel)
 {
     const __mmask16 low_stored = first_lanes(p->width), high_stored = first_lanes(p->width - 16);
+    const int64_t last =
+        p->tap_offset[0] > p->tap_offset[p->taps - 1] ? 0 : p->taps - 1; /* the tap that sees furthest */
+    const int64_t ahead = p->tap_offset[last] + p->runs[0].offset + p->width * p->step;
     int64_t tap = from % p->taps;
     const float *x = (const float *)p->x + from / p->taps * p->channel_stride;
 
@@ -163,7 +166,9 @@ static void pack_runs_4_loop(const struct pack_runs *p, int64_t from, int64_t de
         _mm512_mask_storeu_ps(panel, low_stored, low);
         if (high_stored)
             _mm512_mask_storeu_ps(panel + 16, high_stored, high);
-        if (++tap == p->taps) {
+        if (++tap == p->taps) { /* where the next panel will look for the first time */
+            _mm_prefetch((const char *)(x + ahead), _MM_HINT_T0);
+            _mm_prefetch((const char *)(x + ahead + 16), _MM_HINT_T0);
             tap = 0;
             x += p->channel_stride;
         }

@@ -5,6 +5,9 @@
 #include "kernels/kernels.h"
 #include <math.h>
 #include <string.h>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 #define LOOP_NAME(name) name##_loop
 #define LOOP(name)      LOOP_NAME(name)
@@ -38,13 +41,29 @@ static inline void store(float *p, vec v)
 {
     memcpy(p, &v, sizeof v);
 }
-static inline vec load_some(const float *p, int64_t n) /* n < LANES; the others are 0 */
+/* n < LANES of them; the others are 0, and stay as they are. */
+#if defined(__AVX512F__) && LANES == 16
+static inline vec load_some(const float *p, int64_t n)
+{
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+}
+static inline void store_some(float *p, vec v, int64_t n)
+{
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+}
+#else
+static inline vec load_some(const float *p, int64_t n)
 {
     vec v = { 0 };
 
     memcpy(&v, p, (size_t)n * sizeof *p);
     return v;
 }
+static inline void store_some(float *p, vec v, int64_t n)
+{
+    memcpy(p, &v, (size_t)n * sizeof *p);
+}
+#endif
 static inline vec splat(float f)
 {
     return f - (vec){ 0 };

@@ -7,7 +7,12 @@
 static void row_axpy_loop(float w, const float *x, int64_t x_step, float *y, int64_t y_step, int64_t n)
 {
     if (x_step == 1 && y_step == 1) {
-        axpy_loop(w, x, y, n);
+        int64_t i = 0;
+
+        for (; i + LANES <= n; i += LANES)
+            store(y + i, load(y + i) + w * load(x + i));
+        if (i < n)
+            store_some(y + i, load_some(y + i, n - i) + w * load_some(x + i, n - i), n - i);
     } else if (x_step == 2 && y_step == 1) {
         INDEPENDENT
         for (int64_t i = 0; i < n; i++)

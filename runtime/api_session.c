@@ -1,0 +1,117 @@
+#include "api.h"
+#include "model/model.h"
+#include "run/profile.h"
+#include <math.h>
+#include <string.h>
+
+struct kiln_session {
+    struct session *session;
+    bool ran; /* the latest run went well: there are outputs */
+};
+
+kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const kiln_session_options *options,
+                             kiln_error *err)
+{
+    const kiln_session_options defaults = KILN_SESSION_OPTIONS_INIT, *const o = options ? options : &defaults;
+    struct session_options so;
+    struct budget unlimited = { 0 };
+    struct report r = { 0 };
+    kiln_session *s;
+    bool ok;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!model)
+        return api_refuse(err, "model is NULL");
+    if (o->threads < 0)
+        return api_refuse(err, "threads is %d, must be at least 0", o->threads);
+    if (!(o->seconds >= 0) || !isfinite(o->seconds))
+        return api_refuse(err, "seconds is %g, must be at least 0", o->seconds);
+    so = (struct session_options){ .threads = o->threads, .memory = o->memory, .seed = o->seed, .seconds = o->seconds };
+    s = budget_zalloc(&unlimited, 1, sizeof *s, &r);
+    ok = s && (s->session = session_new(api_model(model)->graph, &so, &r));
+    if (ok && o->profile)
+        ok = s->session->engine.profile = profile_new(&s->session->budget, &r);
+    if (ok)
+        *out = s;
+    else
+        kiln_session_free(s);
+    return api_end(&r, ok, err);
+}
+
+void kiln_session_free(kiln_session *session)
+{
+    struct budget unlimited = { .used = SIZE_MAX };
+
+    if (!session)
+        return;
+    session_free(session->session);
+    budget_free(&unlimited, session);
+}
+
+static bool set(struct session *s, const char *name, const kiln_tensor *tensor, struct report *r)
+{
+    const struct value *v = name ? graph_find(s->graph, name) : NULL;
+
+    if (!name || !tensor)
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "a %s is NULL", name ? "tensor" : "name");
+    if (!v || !v->is_input)
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "the model has no input '%s'", name);
+    if (s->given[v->id])
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "input '%s' is given twice", name);
+    return session_set(s, v, &tensor->tensor, r);
+}
+
+kiln_status kiln_session_run(kiln_session *session, size_t count, const char *const *names,
+                             const kiln_tensor *const *tensors, kiln_error *err)
+{
+    struct report r = { 0 };
+    bool ok = true;
+
+    if (!session)
+        return api_refuse(err, "session is NULL");
+    session->ran = false;
+    if (count && (!names || !tensors))
+        return api_refuse(err, "%s is NULL", names ? "tensors" : "names");
+    session_clear(session->session);
+    for (size_t k = 0; ok && k < count; k++)
+        ok = set(session->session, names[k], tensors[k], &r);
+    session->ran = ok && session_run(session->session, &r);
+    return api_end(&r, session->ran, err);
+}
+
+const kiln_tensor *kiln_session_output(const kiln_session *session, size_t k)
+{
+    if (!session || !session->ran || k >= session->session->graph->output_count)
+        return NULL;
+    return (const kiln_tensor *)session_output(session->session, k);
+}
+
+const kiln_tensor *kiln_session_output_named(const kiln_session *session, const char *name)
+{
+    const struct graph *g = session ? session->session->graph : NULL;
+
+    for (size_t k = 0; g && name && k < g->output_count; k++)
+        if (strcmp(g->outputs[k]->name, name) == 0)
+            return kiln_session_output(session, k);
+    return NULL;
+}
+
+kiln_status kiln_session_trace(const kiln_session *session, kiln_write_fn write, void *user, kiln_error *err)
+{
+    struct budget unlimited = { 0 };
+    struct report r = { 0 };
+    struct text t = { .budget = &unlimited, .report = &r };
+    bool ok;
+
+    if (!session || !write)
+        return api_refuse(err, "%s is NULL", session ? "write" : "session");
+    if (!session->session->engine.profile)
+        return api_refuse(err, "the session was made without options.profile");
+    profile_trace(session->session->engine.profile, &t);
+    ok =
+        !t.failed && (write(user, t.data, t.length) || fail(&r, KILN_STOPPED, NULL, "stopped while writing the trace"));
+    text_release(&t);
+    return api_end(&r, ok, err);
+}

@@ -1,0 +1,268 @@
+#include "api.h"
+#include <string.h>
+
+/* What the caller owns: its memory is a heap of its own. */
+struct owned {
+    struct kiln_tensor tensor; /* first: a kiln_tensor points here */
+    struct budget budget;
+    struct heap heap;
+};
+
+static struct owned *owned_new(struct report *r)
+{
+    struct budget unlimited = { 0 };
+    struct owned *o = budget_zalloc(&unlimited, 1, sizeof *o, r);
+
+    if (o)
+        o->heap.budget = &o->budget;
+    return o;
+}
+
+void kiln_tensor_free(kiln_tensor *tensor)
+{
+    struct budget unlimited = { .used = SIZE_MAX }; /* the budget it was charged to is in it */
+    struct owned *o = (struct owned *)(void *)tensor;
+
+    if (!o)
+        return;
+    heap_reset(&o->heap);
+    budget_free(&unlimited, o);
+}
+
+static kiln_status owned_end(kiln_tensor **out, struct owned *o, const struct report *r, bool ok, kiln_error *err)
+{
+    if (ok)
+        *out = &o->tensor;
+    else
+        kiln_tensor_free(o ? &o->tensor : NULL);
+    return api_end(r, ok, err);
+}
+
+/* -- making -------------------------------------------------------------------------------------------------------- */
+
+/* The type of a tensor from outside; false with BAD_ARGUMENT. */
+static bool describe(struct tensor *t, kiln_dtype dtype, int rank, const int64_t *dims, kiln_error *err)
+{
+    const bool known = dtype_valid((int64_t)dtype) && dtype_size((enum dtype)dtype);
+
+    if (!known)
+        api_refuse(err, "dtype %d is not supported", (int)dtype);
+    else if (rank < 0 || rank > KILN_MAX_RANK || (rank && !dims))
+        api_refuse(err, "the rank is %d, must be 0 to %d, with as many dimensions", rank, (int)KILN_MAX_RANK);
+    else if (!tensor_shape(t, (enum dtype)dtype, rank, dims))
+        api_refuse(err, "the shape has more bytes than can be counted");
+    else if (!tensor_known(t))
+        api_refuse(err, "a dimension is negative");
+    else
+        return true;
+    return false;
+}
+
+static bool copy_strings(struct owned *o, const char *const *strings, struct report *r)
+{
+    struct string **to = o->tensor.tensor.data;
+    const int64_t n = tensor_count(&o->tensor.tensor);
+
+    for (int64_t k = 0; k < n; k++) {
+        to[k] = strings[k] ? heap_string(&o->heap, strings[k], strlen(strings[k]), r) : NULL;
+        if (strings[k] && !to[k])
+            return false;
+    }
+    return true;
+}
+
+static bool fill(struct owned *o, const void *data, struct report *r)
+{
+    struct tensor *t = &o->tensor.tensor;
+    const size_t bytes = (size_t)tensor_bytes(t);
+
+    t->data = heap_alloc(&o->heap, bytes, r);
+    if (!t->data)
+        return false;
+    if (t->dtype == STRING && data)
+        return copy_strings(o, data, r);
+    if (bytes && data)
+        memcpy(t->data, data, bytes);
+    else if (bytes)
+        memset(t->data, 0, bytes);
+    return true;
+}
+
+kiln_status kiln_tensor_new(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims, const void *data,
+                            kiln_error *err)
+{
+    struct report r = { 0 };
+    struct tensor type;
+    struct owned *o;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!describe(&type, dtype, rank, dims, err))
+        return KILN_BAD_ARGUMENT;
+    o = owned_new(&r);
+    if (o)
+        o->tensor.tensor = type;
+    return owned_end(out, o, &r, o && fill(o, data, &r), err);
+}
+
+kiln_status kiln_tensor_wrap(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims, void *data,
+                             size_t bytes, kiln_error *err)
+{
+    struct report r = { 0 };
+    struct tensor type;
+    struct owned *o;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!describe(&type, dtype, rank, dims, err))
+        return KILN_BAD_ARGUMENT;
+    if (dtype == KILN_STRING)
+        return api_refuse(err, "strings cannot be wrapped, must be copied");
+    if (bytes != (size_t)tensor_bytes(&type))
+        return api_refuse(err, "the memory has %zu bytes, the shape asks for %lld", bytes,
+                          (long long)tensor_bytes(&type));
+    if (bytes && !data)
+        return api_refuse(err, "data is NULL");
+    if ((uintptr_t)data % (dtype_size(type.dtype) > 8 ? 8 : dtype_size(type.dtype)))
+        return api_refuse(err, "data is not aligned to its elements");
+    o = owned_new(&r);
+    if (o) {
+        o->tensor.tensor = type;
+        o->tensor.tensor.data = data;
+    }
+    return owned_end(out, o, &r, o, err);
+}
+
+kiln_status kiln_tensor_new_sequence(kiln_tensor **out, kiln_dtype dtype, size_t count, const kiln_tensor *const *items,
+                                     kiln_error *err)
+{
+    struct report r = { 0 };
+    struct sequence *s;
+    struct owned *o;
+    bool ok;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!dtype_valid((int64_t)dtype) || !dtype_size((enum dtype)dtype))
+        return api_refuse(err, "dtype %d is not supported", (int)dtype);
+    if (count && !items)
+        return api_refuse(err, "items is NULL");
+    for (size_t k = 0; k < count; k++)
+        if (!items[k] || items[k]->tensor.kind != TENSOR || items[k]->tensor.dtype != (enum dtype)dtype)
+            return api_refuse(err, "item %zu is not a tensor of %s", k, dtype_name((enum dtype)dtype));
+    o = owned_new(&r);
+    s = o && count < SIZE_MAX / sizeof *s->items - 1 ? heap_alloc(&o->heap, sizeof *s + count * sizeof *s->items, &r)
+                                                     : NULL;
+    ok = s;
+    if (ok)
+        s->count = (int64_t)count;
+    for (size_t k = 0; ok && k < count; k++)
+        ok = heap_copy(&o->heap, &s->items[k], &items[k]->tensor, &r);
+    if (ok)
+        o->tensor.tensor = (struct tensor){ .kind = SEQUENCE, .dtype = (enum dtype)dtype, .rank = UNKNOWN, .data = s };
+    return owned_end(out, o, &r, ok, err);
+}
+
+kiln_status kiln_tensor_copy(kiln_tensor **out, const kiln_tensor *tensor, kiln_error *err)
+{
+    struct report r = { 0 };
+    struct owned *o;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!tensor)
+        return api_refuse(err, "tensor is NULL");
+    o = owned_new(&r);
+    return owned_end(out, o, &r, o && heap_copy(&o->heap, &o->tensor.tensor, &tensor->tensor, &r), err);
+}
+
+/* -- looking ------------------------------------------------------------------------------------------------------- */
+
+kiln_kind kiln_tensor_kind(const kiln_tensor *tensor)
+{
+    return tensor ? (kiln_kind)tensor->tensor.kind : KILN_TENSOR;
+}
+
+kiln_dtype kiln_tensor_dtype(const kiln_tensor *tensor)
+{
+    return tensor ? (kiln_dtype)tensor->tensor.dtype : KILN_UNDEFINED;
+}
+
+int kiln_tensor_rank(const kiln_tensor *tensor)
+{
+    return tensor && tensor->tensor.kind == TENSOR ? tensor->tensor.rank : KILN_ANY;
+}
+
+const int64_t *kiln_tensor_dims(const kiln_tensor *tensor)
+{
+    return tensor ? tensor->tensor.dims : NULL;
+}
+
+static bool has_data(const kiln_tensor *tensor)
+{
+    return tensor && tensor->tensor.kind == TENSOR && tensor->tensor.dtype != STRING;
+}
+
+void *kiln_tensor_data(const kiln_tensor *tensor)
+{
+    return has_data(tensor) ? tensor->tensor.data : NULL;
+}
+
+int64_t kiln_tensor_count(const kiln_tensor *tensor)
+{
+    return tensor && tensor->tensor.kind == TENSOR ? tensor_count(&tensor->tensor) : 0;
+}
+
+size_t kiln_tensor_bytes(const kiln_tensor *tensor)
+{
+    return has_data(tensor) ? (size_t)tensor_bytes(&tensor->tensor) : 0;
+}
+
+const char *kiln_tensor_string(const kiln_tensor *tensor, int64_t k, size_t *length)
+{
+    struct string *const *strings;
+
+    if (length)
+        *length = 0;
+    if (!tensor || tensor->tensor.kind != TENSOR || tensor->tensor.dtype != STRING || k < 0 ||
+        k >= tensor_count(&tensor->tensor))
+        return NULL;
+    strings = tensor->tensor.data;
+    if (length && strings[k])
+        *length = strings[k]->length;
+    return strings[k] ? strings[k]->bytes : "";
+}
+
+int64_t kiln_tensor_item_count(const kiln_tensor *tensor)
+{
+    if (tensor && tensor->tensor.kind == SEQUENCE)
+        return ((const struct sequence *)tensor->tensor.data)->count;
+    return tensor && tensor->tensor.kind == OPTIONAL && ((const struct optional *)tensor->tensor.data)->present;
+}
+
+const kiln_tensor *kiln_tensor_item(const kiln_tensor *tensor, int64_t k)
+{
+    const struct tensor *item;
+
+    if (k < 0 || k >= kiln_tensor_item_count(tensor))
+        return NULL;
+    if (tensor->tensor.kind == SEQUENCE)
+        item = &((const struct sequence *)tensor->tensor.data)->items[k];
+    else
+        item = &((const struct optional *)tensor->tensor.data)->value;
+    return (const kiln_tensor *)item;
+}
+
+const char *kiln_dtype_name(kiln_dtype dtype)
+{
+    return dtype_name((enum dtype)dtype);
+}
+
+size_t kiln_dtype_size(kiln_dtype dtype)
+{
+    return dtype_valid((int64_t)dtype) && dtype != KILN_STRING ? dtype_size((enum dtype)dtype) : 0;
+}

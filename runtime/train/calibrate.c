@@ -1,0 +1,208 @@
+#include "train/calibrate.h"
+#include "kernels/kernels.h"
+#include "run/frame.h"
+#include <math.h>
+#include <string.h>
+
+struct program *plan_sample(const struct model *m, struct budget *b, struct report *r)
+{
+    const struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = b, .report = r };
+    const struct graph *g = m->graph;
+    struct arena scratch = { .budget = b };
+    struct tensor *tensors = arena_array(&scratch, g->value_count, sizeof *tensors, r);
+    struct program *p = NULL;
+
+    for (size_t k = 0; tensors && k < g->value_count; k++) {
+        const struct value *v = g->values[k];
+
+        tensors[k].rank = UNKNOWN;
+        if (v->initializer)
+            tensors[k] = *v->initializer;
+        else if (v->is_input && v->has_type) {
+            tensors[k] = v->type;
+            for (int d = 0; d < v->type.rank; d++)
+                tensors[k].dims[d] = v->type.dims[d] < 0 ? 1 : v->type.dims[d];
+        }
+    }
+    if (tensors)
+        p = plan_program(g, NULL, tensors, NULL, &c);
+    arena_release(&scratch);
+    return p;
+}
+
+/* -- running over data -------------------------------------------------------------------------------------------------------- */
+
+/* A graph whose outputs are chosen, a frame, and batches for its input. */
+struct runner {
+    struct budget budget;
+    struct arena arena;
+    struct engine engine;
+    struct graph *graph;
+    struct frame *frame;
+    struct batches batches;
+    bool has_batches;
+    struct tensor x;
+};
+
+static void runner_release(struct runner *n)
+{
+    frame_free(n->frame);
+    graph_release(n->graph);
+    arena_release(&n->arena);
+    if (n->has_batches)
+        batches_release(&n->batches);
+    budget_free(&n->budget, n->x.data);
+    pool_free(n->engine.pool);
+}
+
+static bool open_batches(struct runner *n, const struct model *m, const struct calibration *c, struct report *r)
+{
+    const struct graph *g = m->graph;
+    const int64_t batch = c->batch > 0 ? c->batch : 64;
+    const struct batch_options o = { .batch = batch < c->data->count ? batch : c->data->count };
+
+    if (g->input_count != 1 || !g->inputs[0]->has_type)
+        return fail(r, KILN_BAD_MODEL, NULL, "the model has %zu inputs without a value, must have 1 to be calibrated",
+                    g->input_count);
+    if (!batches_init(&n->batches, c->data, c->normalizer, &g->inputs[0]->type, NULL, &o, &n->budget, r))
+        return false;
+    n->has_batches = true;
+    n->x = n->batches.x;
+    n->x.dims[0] = o.batch;
+    n->x.data = budget_alloc(&n->budget, (size_t)tensor_bytes(&n->x), r);
+    batches_start(&n->batches, 0);
+    return n->x.data;
+}
+
+/* Nothing is appended to the clone but its list of outputs, so the caller's values name the same places in it. */
+static bool runner_init(struct runner *n, const struct model *m, const struct calibration *c, const struct moments *places,
+                        size_t count, struct report *r)
+{
+    *n = (struct runner){ .engine.kernels = kernels_get() };
+    n->arena.budget = n->engine.budget = &n->budget;
+    n->engine.pool = pool_new(c->threads, &n->budget, r);
+    n->graph = n->engine.pool ? graph_clone(m->graph, &n->arena, r) : NULL;
+    if (!n->graph)
+        return false;
+    n->graph->report = r;
+    if (places)
+        n->graph->output_count = 0;
+    for (size_t k = 0; places && k < count; k++)
+        if (!graph_add_output(n->graph, n->graph->values[places[k].at->id]))
+            return false;
+    n->frame = frame_new(&n->engine, n->graph, r);
+    return n->frame && open_batches(n, m, c, r);
+}
+
+/* *count is 0 at the end. */
+static bool runner_next(struct runner *n, int64_t *count, struct report *r)
+{
+    if (!batches_next(&n->batches, n->x.data, NULL, count, r) || !*count)
+        return !failed(r);
+    n->x.dims[0] = *count;
+    frame_set(n->frame, n->graph->inputs[0], &n->x);
+    return frame_run(n->frame, r);
+}
+
+/* -- moments ------------------------------------------------------------------------------------------------------------------- */
+
+/* Sums, in double, of the differences from the first value of each channel: no digits are lost where the mean is far from 0. */
+struct sums {
+    int64_t count;
+    double *shift, *sum, *squares;
+};
+
+static bool start_sums(struct sums *s, struct moments *p, const struct tensor *t, struct arena *arena, struct report *r)
+{
+    const float *x = t->data;
+    const int64_t inner = dims_product(t->dims, p->axis + 1, t->rank);
+
+    p->channels = t->dims[p->axis];
+    p->mean = arena_array(arena, (size_t)p->channels, sizeof *p->mean, r);
+    p->variance = arena_array(arena, (size_t)p->channels, sizeof *p->variance, r);
+    s->shift = arena_array(arena, (size_t)p->channels, sizeof *s->shift, r);
+    s->sum = p->mean;
+    s->squares = p->variance;
+    if (!p->mean || !p->variance || !s->shift)
+        return false;
+    for (int64_t c = 0; c < p->channels && tensor_count(t); c++)
+        s->shift[c] = (double)x[c * inner];
+    return true;
+}
+
+static void add_sums(struct sums *s, const struct moments *p, const struct tensor *t)
+{
+    const int64_t outer = dims_product(t->dims, 0, p->axis), inner = dims_product(t->dims, p->axis + 1, t->rank);
+    const float *x = t->data;
+
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t c = 0; c < p->channels; c++, x += inner)
+            for (int64_t i = 0; i < inner; i++) {
+                const double d = (double)x[i] - s->shift[c];
+
+                s->sum[c] += d;
+                s->squares[c] += d * d;
+            }
+    s->count += outer * inner;
+}
+
+static void end_sums(const struct sums *s, struct moments *p)
+{
+    for (int64_t c = 0; c < p->channels && s->count; c++) {
+        const double mean = s->sum[c] / (double)s->count, variance = s->squares[c] / (double)s->count - mean * mean;
+
+        p->variance[c] = variance > 0 ? variance : 0;
+        p->mean[c] = mean + s->shift[c];
+    }
+}
+
+bool calibrate(const struct model *m, const struct calibration *c, struct moments *places, size_t count, struct arena *arena,
+               struct report *r)
+{
+    struct sums *sums = arena_array(arena, count, sizeof *sums, r);
+    struct runner n;
+    int64_t samples = 0;
+    bool ok = sums && runner_init(&n, m, c, places, count, r);
+
+    if (!sums)
+        return false;
+    while (ok && (ok = runner_next(&n, &samples, r)) && samples)
+        for (size_t k = 0; ok && k < count; k++) {
+            const struct tensor *t = frame_get(n.frame, n.graph->outputs[k]);
+
+            if (t->dtype != F32 || places[k].axis >= t->rank)
+                ok = fail(r, KILN_UNSUPPORTED, places[k].at->name, "only float activations with channels can be calibrated");
+            ok = ok && (sums[k].count || start_sums(&sums[k], &places[k], t, arena, r));
+            if (ok)
+                add_sums(&sums[k], &places[k], t);
+        }
+    for (size_t k = 0; ok && k < count; k++)
+        end_sums(&sums[k], &places[k]);
+    runner_release(&n);
+    return ok;
+}
+
+bool compare_models(const struct model *a, const struct model *b, const struct calibration *c, double *difference,
+                    struct report *r)
+{
+    struct runner n[2];
+    const struct tensor *t[2];
+    int64_t samples;
+    bool ok = runner_init(&n[0], a, c, NULL, 0, r);
+
+    ok = runner_init(&n[1], b, c, NULL, 0, r) && ok;
+    ok = ok && runner_next(&n[0], &samples, r) && runner_next(&n[1], &samples, r);
+    *difference = 0;
+    for (int k = 0; k < 2 && ok; k++)
+        t[k] = frame_get(n[k].frame, n[k].graph->outputs[0]);
+    if (ok && (!same_type(t[0], t[1]) || t[0]->dtype != F32))
+        ok = fail(r, KILN_MISMATCH, NULL, "the outputs differ in type");
+    for (int64_t k = 0; ok && k < tensor_count(t[0]); k++) {
+        const double x = (double)((const float *)t[0]->data)[k], y = (double)((const float *)t[1]->data)[k];
+
+        *difference = fmax(*difference, fabs(x - y) / fmax(1, fabs(x)));
+    }
+    runner_release(&n[0]);
+    runner_release(&n[1]);
+    return ok;
+}

@@ -1,0 +1,34 @@
+/* Means and variances of activations over a data set: what running statistics would be, had they been kept. */
+#ifndef KILN_TRAIN_CALIBRATE_H
+#define KILN_TRAIN_CALIBRATE_H
+
+#include "data/batch.h"
+#include "model/model.h"
+
+struct moments {
+    const struct value *at; /* of the model's graph; float */
+    int axis;               /* of the channels */
+    int64_t channels;       /* out; below too: memory of the arena */
+    double *mean, *variance; /* population */
+};
+
+struct calibration {
+    const struct dataset *data;
+    const struct normalizer *normalizer; /* may be NULL */
+    int64_t batch;                       /* 0: 64 */
+    int threads;
+};
+
+/* Runs the model over the data, in inference, and fills in the moments of each place. */
+bool calibrate(const struct model *m, const struct calibration *c, struct moments *places, size_t count, struct arena *arena,
+               struct report *r);
+
+/* The largest difference of the first output of two models with the same inputs over the first batch, of max(1, value). */
+bool compare_models(const struct model *a, const struct model *b, const struct calibration *c, double *difference,
+                    struct report *r);
+
+/* Types of all values for one sample, and the content of those that planning knows; freed with program_free. */
+struct program;
+struct program *plan_sample(const struct model *m, struct budget *b, struct report *r);
+
+#endif

@@ -1,0 +1,444 @@
+#include "train/recover.h"
+#include "ops/op.h"
+#include "plan/program.h"
+#include "train/edit.h"
+#include "train/trainable.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A place where BatchNormalization was. */
+struct site {
+    const struct value *x;       /* what it normalised; for a folded convolution, what that gives */
+    const struct node *mul, *add; /* the pair; NULL: */
+    const struct node *conv;
+    int axis;
+    int64_t channels;
+    const struct tensor *a, *b; /* one value for each channel; `a` is NULL for a convolution */
+    char stem[160];             /* names of the new parameters begin so */
+};
+
+struct recovery {
+    const struct model *from;
+    const struct recover_options *options;
+    struct program *types;
+    const bool *active; /* by value id: depends on the input */
+    struct arena *arena;
+    struct report *report;
+    struct site *sites;
+    size_t count;
+};
+
+/* -- finding --------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_op(const struct node *n, const char *op)
+{
+    return n && strcmp(n->op_name, op) == 0 && !*n->op->domain;
+}
+
+/* The only node that reads `v`; NULL where there are several, or the caller reads it. */
+static const struct node *only_reader(const struct graph *g, const struct value *v)
+{
+    const struct node *reader = NULL;
+
+    for (size_t k = 0; k < g->output_count; k++)
+        if (g->outputs[k] == v)
+            return NULL;
+    for (size_t k = 0; k < g->node_count; k++)
+        for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
+            if (g->nodes[k]->in[i] == v) {
+                if (reader)
+                    return NULL;
+                reader = g->nodes[k];
+            }
+    return reader;
+}
+
+/* The constant operand of a Mul or Add and the other one; false where it is not one constant and one activation. */
+static bool operands(const struct recovery *y, const struct node *n, const struct value **x, const struct tensor **constant)
+{
+    for (int k = 0; k < 2; k++) {
+        const struct value *v = n->in[k], *other = n->in[1 - k];
+
+        if (v && other && !y->active[v->id] && y->active[other->id] && y->types->types[v->id].data &&
+            y->types->types[v->id].dtype == F32) {
+            *constant = &y->types->types[v->id];
+            *x = other;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The axis of x along which a constant varies, where it varies along just one; -1 where not. */
+static int channel_axis(const struct tensor *x, const struct tensor *c)
+{
+    int axis = -1;
+
+    if (c->rank > x->rank)
+        return -1;
+    for (int d = 0; d < c->rank; d++) {
+        const int of_x = d + x->rank - c->rank;
+
+        if (c->dims[d] == 1)
+            continue;
+        if (axis >= 0 || of_x == 0 || c->dims[d] != x->dims[of_x])
+            return -1;
+        axis = of_x;
+    }
+    return axis;
+}
+
+/* x / deviation, or x * its reciprocal: the statistics are computed right here (LayerNormalization, or batch statistics), and what
+ * follows is that layer's own gamma and beta. */
+static bool is_normalised_here(const struct recovery *y, const struct value *x)
+{
+    const struct node *n = x->producer;
+
+    return (is_op(n, "Div") || is_op(n, "Mul")) && n->in[0] && n->in[1] && y->active[n->in[0]->id] && y->active[n->in[1]->id];
+}
+
+/* "sequential/bn1/batchnorm/mul_1" -> "sequential/bn1"; what has no such name is called by its node, or by its number. */
+static void name_site(struct site *s, const struct node *n, const char *hint, size_t number)
+{
+    const char *names[] = { hint, n->name, n->out[0]->name };
+
+    for (int k = 0; k < 3; k++) {
+        const char *cut = names[k] ? strstr(names[k], "/batchnorm/") : NULL;
+
+        if (cut) {
+            snprintf(s->stem, sizeof s->stem, "%.*s", (int)(cut - names[k] > 150 ? 150 : cut - names[k]), names[k]);
+            return;
+        }
+    }
+    if (n->name && *n->name)
+        snprintf(s->stem, sizeof s->stem, "%.140s/bn", n->name);
+    else
+        snprintf(s->stem, sizeof s->stem, "bn%zu", number + 1);
+}
+
+static bool find_pair(struct recovery *y, const struct node *mul, struct site *s)
+{
+    const struct node *add = is_op(mul, "Mul") && mul->out[0] ? only_reader(y->from->graph, mul->out[0]) : NULL;
+    const struct value *x, *product;
+
+    if (!is_op(add, "Add") || mul->index < 0 || add->index < 0 || !operands(y, mul, &x, &s->a) ||
+        !operands(y, add, &product, &s->b) || is_normalised_here(y, x))
+        return false;
+    s->axis = channel_axis(&y->types->types[x->id], s->a);
+    if (s->axis < 0 || channel_axis(&y->types->types[x->id], s->b) != s->axis)
+        return false;
+    s->x = x;
+    s->mul = mul;
+    s->add = add;
+    s->channels = y->types->types[x->id].dims[s->axis];
+    name_site(s, mul, NULL, y->count);
+    return true;
+}
+
+static bool named_as_folded(const char *name)
+{
+    return strstr(name, "batchnorm/sub") || strstr(name, "_fused_bn") || strstr(name, "FusedBatchNorm");
+}
+
+static bool find_folded(struct recovery *y, const struct node *conv, struct site *s)
+{
+    const struct value *bias = is_op(conv, "Conv") && conv->inputs > 2 ? conv->in[2] : NULL;
+    const struct node *after;
+
+    if (!bias || conv->index < 0 || y->options->folded == FOLDED_NONE || !y->active[conv->in[0]->id] || !conv->out[0])
+        return false;
+    s->b = &y->types->types[bias->id];
+    if (!s->b->data || s->b->dtype != F32 || s->b->rank != 1)
+        return false;
+    if (y->options->folded == FOLDED_BY_NAME && !named_as_folded(bias->name) && !named_as_folded(conv->name))
+        return false;
+    after = only_reader(y->from->graph, conv->out[0]);
+    if (is_op(after, "BatchNormalization")) /* nothing was folded into this one */
+        return false;
+    s->x = conv->out[0];
+    s->conv = conv;
+    s->axis = 1;
+    s->channels = s->b->dims[0];
+    name_site(s, conv, bias->name, y->count);
+    return true;
+}
+
+static bool find_sites(struct recovery *y)
+{
+    const struct graph *g = y->from->graph;
+    bool *active = arena_array(y->arena, g->value_count, sizeof *active, y->report);
+
+    y->sites = arena_array(y->arena, g->node_count, sizeof *y->sites, y->report);
+    if (!active || !y->sites)
+        return false;
+    for (size_t k = 0; k < g->input_count; k++)
+        active[g->inputs[k]->id] = true;
+    for (size_t k = 0; k < g->node_count; k++)
+        for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
+            for (int o = 0; g->nodes[k]->in[i] && active[g->nodes[k]->in[i]->id] && o < g->nodes[k]->slots; o++)
+                if (g->nodes[k]->out[o])
+                    active[g->nodes[k]->out[o]->id] = true;
+    y->active = active;
+    for (size_t k = 0; k < g->node_count; k++) {
+        struct site *s = &y->sites[y->count];
+
+        *s = (struct site){ 0 };
+        if (find_pair(y, g->nodes[k], s) || find_folded(y, g->nodes[k], s))
+            y->count++;
+    }
+    return true;
+}
+
+/* -- parameters -------------------------------------------------------------------------------------------------------------------- */
+
+enum { GAMMA, BETA, MEAN, VARIANCE, FOUR };
+
+static bool fill(const struct recovery *y, const struct site *s, const struct moments *m, float *four[FOUR])
+{
+    for (int k = 0; k < FOUR; k++)
+        if (!(four[k] = arena_array(y->arena, (size_t)s->channels, sizeof(float), y->report)))
+            return false;
+    for (int64_t c = 0; c < s->channels; c++) {
+        const double b = (double)((const float *)s->b->data)[c];
+        const double a = s->a ? (double)((const float *)s->a->data)[c] : 1;
+        const double mean = s->a ? m->mean[c] : m->mean[c] - b; /* of a convolution, without the bias that it had */
+        const double v = (double)(float)m->variance[c];
+
+        four[GAMMA][c] = (float)(a * sqrt(v + (double)y->options->epsilon));
+        four[BETA][c] = (float)(b + (double)(float)mean * a);
+        four[MEAN][c] = (float)mean;
+        four[VARIANCE][c] = (float)v;
+    }
+    return true;
+}
+
+/* -- writing -------------------------------------------------------------------------------------------------------------------------- */
+
+static bool add_parameters(struct edit *e, const struct site *s, float *const four[FOUR], char *names[FOUR])
+{
+    static const char *const ends[FOUR] = { "gamma", "beta", "moving_mean", "moving_variance" };
+    const struct tensor type = { .dtype = F32, .rank = 1, .dims = { s->channels } };
+
+    for (int k = 0; k < FOUR; k++) {
+        struct tensor t = type;
+        char stem[200];
+
+        t.data = four[k];
+        snprintf(stem, sizeof stem, "%s/%s", s->stem, ends[k]);
+        names[k] = edit_fresh_name(e, stem);
+        if (!names[k] || !edit_add_initializer(e, names[k], &t))
+            return false;
+    }
+    return true;
+}
+
+static size_t place_of(const struct edit *e, const Onnx__NodeProto *n)
+{
+    size_t k = 0;
+
+    while (e->graph->node[k] != n)
+        k++;
+    return k;
+}
+
+/* What exporters do to bring channels that stand last to axis 1, and back. */
+static bool add_transpose(struct edit *e, size_t at, const struct site *s, int rank, bool back, const char *in, const char *out)
+{
+    Onnx__NodeProto *n = edit_insert_node(e, at, "Transpose", NULL);
+    int64_t perm[MAX_RANK];
+    int to = 0;
+
+    for (int d = 0; d < rank; d++)
+        if (d == 1)
+            perm[to++] = s->axis;
+        else
+            perm[to++] = d < 1 ? d : d <= s->axis ? d - 1 : d;
+    if (back) {
+        int64_t inverse[MAX_RANK];
+
+        for (int d = 0; d < rank; d++)
+            inverse[perm[d]] = d;
+        memcpy(perm, inverse, sizeof perm);
+    }
+    return n && edit_set_ints(e, n, "perm", (size_t)rank, perm) && edit_set_inputs(e, n, 1, &in) && edit_set_outputs(e, n, 1, &out);
+}
+
+static bool add_normalization(struct edit *e, const struct recovery *y, const struct site *s, size_t at, const char *in,
+                              const char *out, char *const names[FOUR])
+{
+    const char *inputs[1 + FOUR] = { in, names[GAMMA], names[BETA], names[MEAN], names[VARIANCE] };
+    const int rank = y->types->types[s->x->id].rank;
+    char *turned = NULL, *normal = NULL;
+    Onnx__NodeProto *n;
+    bool ok = true;
+
+    if (s->axis != 1) {
+        turned = edit_fresh_name(e, s->stem);
+        ok = turned && add_transpose(e, at++, s, rank, false, in, turned);
+        normal = ok ? edit_fresh_name(e, s->stem) : NULL;
+        ok = normal && add_transpose(e, at, s, rank, true, normal, out);
+        inputs[0] = turned;
+        out = normal;
+    }
+    n = ok ? edit_insert_node(e, at, "BatchNormalization", s->stem) : NULL;
+    ok = n && edit_set_inputs(e, n, 1 + FOUR, inputs) && edit_set_outputs(e, n, 1, &out) &&
+         edit_set_float(e, n, "epsilon", y->options->epsilon) && edit_set_float(e, n, "momentum", y->options->momentum);
+    budget_free(e->budget, turned);
+    budget_free(e->budget, normal);
+    return ok;
+}
+
+static void drop_unread(struct edit *e, const char *name)
+{
+    if (!edit_readers(e, name))
+        edit_drop_initializer(e, name);
+}
+
+static bool replace_pair(struct edit *e, const struct recovery *y, const struct site *s, Onnx__NodeProto *mul, Onnx__NodeProto *add,
+                         char *const names[FOUR])
+{
+    const char *a = s->mul->in[s->mul->in[0] == s->x ? 1 : 0]->name;
+    const char *b = s->add->in[s->add->in[0] == s->mul->out[0] ? 1 : 0]->name;
+
+    if (!add_normalization(e, y, s, place_of(e, add), s->x->name, s->add->out[0]->name, names))
+        return false;
+    edit_drop_value_info(e, s->mul->out[0]->name);
+    edit_drop_node(e, place_of(e, add));
+    edit_drop_node(e, place_of(e, mul));
+    drop_unread(e, a);
+    drop_unread(e, b);
+    return true;
+}
+
+static bool unfold(struct edit *e, const struct recovery *y, const struct site *s, Onnx__NodeProto *conv, char *const names[FOUR])
+{
+    const char *bias = s->conv->in[2]->name, *out = s->conv->out[0]->name;
+    char stem[200], *plain;
+    bool ok;
+
+    snprintf(stem, sizeof stem, "%s/convolution", s->stem);
+    plain = edit_fresh_name(e, stem);
+    ok = plain && add_normalization(e, y, s, place_of(e, conv) + 1, plain, out, names) &&
+         edit_set_outputs(e, conv, 1, (const char *const[]){ plain });
+    if (ok) {
+        edit_cut_inputs(e, conv, 2);
+        drop_unread(e, bias);
+    }
+    budget_free(e->budget, plain);
+    return ok;
+}
+
+/* Nodes are known by their place in the file, which moves: so the messages are looked up before anything does. */
+struct targets_of {
+    Onnx__NodeProto *first, *second;
+};
+
+static bool write_sites(struct recovery *y, struct model *to, const struct moments *moments)
+{
+    struct edit e = edit_start(to, y->report);
+    struct targets_of *nodes = arena_array(y->arena, y->count, sizeof *nodes, y->report);
+    bool ok = nodes;
+
+    for (size_t k = 0; ok && k < y->count; k++) {
+        const struct site *s = &y->sites[k];
+
+        nodes[k].first = e.graph->node[s->conv ? s->conv->index : s->mul->index];
+        nodes[k].second = s->conv ? NULL : e.graph->node[s->add->index];
+    }
+    for (size_t k = 0; ok && k < y->count; k++) {
+        const struct site *s = &y->sites[k];
+        char *names[FOUR] = { 0 };
+        float *four[FOUR];
+
+        ok = fill(y, s, &moments[k], four) && add_parameters(&e, s, four, names) &&
+             (s->conv ? unfold(&e, y, s, nodes[k].first, names) : replace_pair(&e, y, s, nodes[k].first, nodes[k].second, names));
+        for (int n = 0; n < FOUR; n++)
+            budget_free(e.budget, names[n]);
+    }
+    return ok;
+}
+
+/* -- what cannot be known ---------------------------------------------------------------------------------------------------------------- */
+
+static void tell_folded_looking(const struct recovery *y, const struct node *n)
+{
+    const struct tensor *mean = &y->types->types[n->in[3]->id], *variance = &y->types->types[n->in[4]->id];
+    char where[WHERE_TEXT];
+
+    if (!mean->data || !variance->data || mean->dtype != F32 || variance->dtype != F32)
+        return;
+    for (int64_t k = 0; k < tensor_count(mean); k++)
+        if (((const float *)mean->data)[k] != 0 || ((const float *)variance->data)[k] != 1)
+            return;
+    warn(y->report, node_where(n, where), "mean 0 and variance 1: either never trained, or its statistics were folded away");
+}
+
+static bool tell_limits(const struct recovery *y)
+{
+    const struct graph *g = y->from->graph;
+    struct parameters p;
+    bool dropout = false;
+
+    for (size_t k = 0; k < g->node_count; k++) {
+        dropout |= is_op(g->nodes[k], "Dropout");
+        if (is_op(g->nodes[k], "BatchNormalization"))
+            tell_folded_looking(y, g->nodes[k]);
+    }
+    if (!dropout)
+        warn(y->report, NULL, "cannot recover: Dropout, if there was any, is not in the file");
+    if (g->inputs[0]->type.rank > 0 && g->inputs[0]->type.dims[0] >= 0)
+        warn(y->report, NULL, "cannot recover: the batch size, which is fixed to %lld", (long long)g->inputs[0]->type.dims[0]);
+    if (!parameters_find(&p, y->from, 0, NULL, y->arena, y->report))
+        return false;
+    for (size_t k = 0; k < p.count; k++)
+        if (p.at[k].role == ROLE_TRAINABLE && p.at[k].readers > 1)
+            warn(y->report, NULL, "cannot recover: whether '%s' was shared by its %d readers, or equal ones were merged",
+                 p.at[k].value->name, p.at[k].readers);
+    return true;
+}
+
+/* -- the whole -------------------------------------------------------------------------------------------------------------------------------- */
+
+static bool recover(struct recovery *y, struct model *to, const struct calibration *c, struct recovered *out)
+{
+    struct moments *moments;
+
+    if (!find_sites(y) || !tell_limits(y))
+        return false;
+    moments = arena_array(y->arena, y->count, sizeof *moments, y->report);
+    for (size_t k = 0; moments && k < y->count; k++) {
+        moments[k] = (struct moments){ .at = y->sites[k].x, .axis = y->sites[k].axis };
+        out->folded += y->sites[k].conv != NULL;
+        out->pairs += y->sites[k].conv == NULL;
+    }
+    return moments && (!y->count || calibrate(y->from, c, moments, y->count, y->arena, y->report)) &&
+           write_sites(y, to, moments) && model_build(to, y->report) &&
+           compare_models(y->from, to, c, &out->difference, y->report);
+}
+
+struct model *model_recover(const struct model *m, const struct calibration *c, const struct recover_options *o,
+                            struct recovered *out, struct report *r)
+{
+    const struct model_options limits = { .memory = m->budget.limit };
+    struct budget budget = { .limit = m->budget.limit };
+    struct arena arena = { .budget = &budget };
+    struct recovery y = { .from = m, .options = o, .arena = &arena, .report = r };
+    struct model *to;
+    bool ok;
+
+    *out = (struct recovered){ 0 };
+    if (m->graph->input_count != 1 || !m->graph->output_count || !(o->epsilon >= 0) || !(o->momentum >= 0 && o->momentum <= 1)) {
+        fail(r, KILN_BAD_ARGUMENT, NULL, "needs a model with one input, epsilon of at least 0 and a momentum from 0 to 1");
+        return NULL;
+    }
+    to = model_of_proto(m->proto, m->path, &limits, r);
+    y.types = to ? plan_sample(m, &budget, r) : NULL;
+    ok = y.types && recover(&y, to, c, out);
+    program_free(y.types);
+    arena_release(&arena);
+    if (ok)
+        return to;
+    model_free(to);
+    return NULL;
+}

@@ -1,0 +1,808 @@
+/* The trainer, on models small enough to know what must come out. */
+#include "data/npy.h"
+#include "graph/message.h"
+#include "run/session.h"
+#include "scratch.h"
+#include "train/fit.h"
+#include "train/initialise.h"
+#include "train/recover.h"
+#include "unit.h"
+#include <math.h>
+
+#define HEAD "< ir_version: 8, opset_import: [\"\": 17] >\n"
+
+static struct model *model_of(const char *text)
+{
+    struct model *m = model_read_bytes(text, strlen(text), NULL, &report);
+
+    expect_ok(m && model_build(m, &report));
+    return m;
+}
+
+static struct dataset data_of(int rank, const int64_t *dims, const float *x, const int64_t *labels, const float *values, int classes)
+{
+    struct dataset d = { .count = dims[0], .classes = labels ? classes : 0, .budget = &budget };
+
+    ck_assert(tensor_shape(&d.x, F32, rank, dims));
+    ck_assert(tensor_shape(&d.y, labels ? I64 : F32, 1, dims));
+    d.x.data = (void *)(uintptr_t)x;
+    d.y.data = labels ? (void *)(uintptr_t)labels : (void *)(uintptr_t)values;
+    return d;
+}
+
+static struct trainer *trainer_of(const char *text, const struct trainer_options *o)
+{
+    struct model *m = model_of(text);
+    struct trainer *t = trainer_new(m, o, &report);
+
+    model_free(m);
+    return t;
+}
+
+static float *state_of(struct trainer *t, const char *name)
+{
+    struct tensor *s = trainer_state(t, name, NULL);
+
+    ck_assert_ptr_nonnull(s);
+    return s->data;
+}
+
+/* Numbers in [-1, 1) that look random. */
+static void noise(float *x, int64_t n, uint32_t seed)
+{
+    for (int64_t k = 0; k < n; k++) {
+        seed = seed * 1664525u + 1013904223u;
+        x[k] = (float)(seed >> 8) / (1 << 23) - 1;
+    }
+}
+
+/* -- learning ---------------------------------------------------------------------------------------------------------------- */
+
+static const char xor_text[] = HEAD
+    "net (float[N, 2] x) => (float[N, 1] p)\n"
+    "<float[2, 8] w1 = {0.5,-0.4,0.9,0.1,-0.7,0.6,-0.2,0.8,0.3,0.7,-0.6,0.4,0.2,-0.9,0.5,-0.1}, float[8] b1 = {0,0,0,0,0,0,0,0},\n"
+    " float[8, 1] w2 = {0.4,-0.6,0.5,0.3,-0.2,0.7,-0.5,0.1}, float[1] b2 = {0}>\n"
+    "{ h = MatMul (x, w1)  hb = Add (h, b1)  a = Tanh (hb)  o = MatMul (a, w2)  ob = Add (o, b2)  p = Sigmoid (ob) }";
+static const float xor_x[] = { 0, 0, 0, 1, 1, 0, 1, 1 };
+static const int64_t xor_y[] = { 0, 1, 1, 0 };
+
+START_TEST(xor_is_learned)
+{
+    const struct trainer_options o = { .optimizer = "adam:learning_rate=0.05", .classes = 2, .threads = 1 };
+    const struct fit_options f = { .batch = 4, .epochs = 200, .shuffle = true };
+    struct trainer *t = trainer_of(xor_text, &o);
+    const struct dataset d = data_of(2, (const int64_t[]){ 4, 2 }, xor_x, xor_y, NULL, 2);
+    double loss, accuracy;
+    int64_t ran;
+
+    expect_ok(t);
+    ck_assert_int_eq(t->loss.kind, LOSS_BINARY);
+    ck_assert(t->loss.logits);
+    ck_assert_int_eq(parameters_elements(&t->parameters, ROLE_TRAINABLE), 33); /* the bias of the one output too */
+    expect_ok(trainer_fit(t, &d, NULL, NULL, &f, NULL, &ran, &report));
+    expect_ok(trainer_evaluate(t, &d, NULL, 3, &loss, &accuracy, &report));
+    ck_assert_double_eq(accuracy, 1);
+    ck_assert_double_lt(loss, .05);
+    trainer_free(t);
+}
+END_TEST
+
+START_TEST(a_line_is_fitted)
+{
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0.1,momentum=0.5", .targets = TARGETS_VALUES };
+    const struct fit_options f = { .batch = 3, .epochs = 200, .shuffle = true, .seed = 3 };
+    struct trainer *t = trainer_of(HEAD "net (float[N, 1] x) => (float[N, 1] y) <float[1, 1] w = {0}, float[1] b = {0}>\n"
+                                        "{ y = Gemm (x, w, b) }",
+                                   &o);
+    const float x[] = { -1, -.5f, 0, .25f, .5f, 1, 1.5f }, y[] = { -1, 0, 1, 1.5f, 2, 3, 4 };
+    const struct dataset d = data_of(2, (const int64_t[]){ 7, 1 }, x, NULL, y, 0);
+    int64_t ran;
+
+    expect_ok(t);
+    ck_assert_int_eq(t->loss.kind, LOSS_SQUARED);
+    expect_ok(trainer_fit(t, &d, NULL, NULL, &f, NULL, &ran, &report));
+    ck_assert_float_eq_tol(*state_of(t, "w"), 2, 1e-4f);
+    ck_assert_float_eq_tol(*state_of(t, "b"), 1, 1e-4f);
+    trainer_free(t);
+}
+END_TEST
+
+/* A small network with all that makes a step difficult: convolution, pooling, statistics, Dropout. */
+static const char cnn_text[] =
+    "< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"init.w1\": \"glorot_uniform\", \"init.w2\": \"he_normal\",\n"
+    "  \"init.gamma\": \"ones\", \"init.beta\": \"zeros\", \"init.mean\": \"zeros\", \"init.variance\": \"ones\", \"init.b2\": "
+    "\"constant:0.1\" ] >\n"
+    "net (float[N, 2, 8, 8] x, float[5, 2, 3, 3] w1, float[5] gamma, float[5] beta, float[5] mean, float[5] variance,\n"
+    "     float[80, 3] w2, float[3] b2) => (float[N, 3] p) {\n"
+    "  c = Conv <pads = [1, 1, 1, 1]> (x, w1)  r = Relu (c)  m = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (r)\n"
+    "  n = BatchNormalization <epsilon = 0.001, momentum = 0.99> (m, gamma, beta, mean, variance)\n"
+    "  rate = Constant <value_float = 0.25> ()  d = Dropout (n, rate)  f = Flatten (d)  g = Gemm (f, w2, b2)  p = Softmax (g) }";
+
+static struct model *drawn_cnn(uint64_t seed)
+{
+    const struct initialise_options o = { .seed = seed };
+    struct model *m = model_of(cnn_text), *drawn;
+    size_t count;
+
+    ck_assert(model_needs_values(m));
+    drawn = model_initialise(m, &o, &count, &report);
+    expect_ok(drawn && model_build(drawn, &report));
+    ck_assert_uint_eq(count, 7);
+    ck_assert_uint_eq(drawn->graph->input_count, 1);
+    model_free(m);
+    return drawn;
+}
+
+enum { SAMPLES = 21, FEATURES = 128 };
+static float images[SAMPLES * FEATURES];
+static int64_t labels[SAMPLES];
+
+static struct dataset images_data(void)
+{
+    noise(images, SAMPLES * FEATURES, 7);
+    for (int k = 0; k < SAMPLES; k++)
+        labels[k] = k * k % 3;
+    return data_of(4, (const int64_t[]){ SAMPLES, 2, 8, 8 }, images, labels, NULL, 3);
+}
+
+static struct trainer *train_cnn(int threads, int64_t epochs)
+{
+    const struct trainer_options o = { .threads = threads, .seed = 5, .classes = 3 };
+    const struct fit_options f = { .batch = 8, .epochs = epochs, .shuffle = true, .seed = 5 };
+    const struct dataset d = images_data();
+    struct model *m = drawn_cnn(11);
+    struct trainer *t = trainer_new(m, &o, &report);
+    int64_t ran;
+
+    expect_ok(t);
+    expect_ok(trainer_fit(t, &d, NULL, NULL, &f, NULL, &ran, &report));
+    model_free(m);
+    return t;
+}
+
+static void expect_same_state(const struct trainer *a, const struct trainer *b)
+{
+    ck_assert_uint_eq(a->state_count, b->state_count);
+    for (size_t k = 0; k < a->state_count; k++)
+        ck_assert_msg(memcmp(a->states[k].value.data, b->states[k].value.data, (size_t)tensor_bytes(&a->states[k].value)) == 0,
+                      "'%s' differs", a->states[k].parameter->value->name);
+}
+
+START_TEST(threads_change_no_bit)
+{
+    static const int threads[] = { 2, 4 };
+    struct trainer *one = train_cnn(1, 3), *more = train_cnn(threads[_i], 3);
+
+    expect_same_state(one, more);
+    trainer_free(one);
+    trainer_free(more);
+}
+END_TEST
+
+START_TEST(the_seed_decides)
+{
+    struct trainer *a = train_cnn(1, 2), *b = train_cnn(1, 2), *c;
+    struct model *other = drawn_cnn(12);
+    const struct trainer_options o = { .classes = 3, .threads = 1 };
+
+    expect_same_state(a, b);
+    c = trainer_new(other, &o, &report);
+    expect_ok(c);
+    ck_assert(memcmp(state_of(a, "w1"), state_of(c, "w1"), 40) != 0);
+    trainer_free(a);
+    trainer_free(b);
+    trainer_free(c);
+    model_free(other);
+}
+END_TEST
+
+/* -- steps --------------------------------------------------------------------------------------------------------------------- */
+
+START_TEST(the_last_batch_is_smaller_and_counts_less)
+{
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .classes = 2, .threads = 1 };
+    struct trainer *t = trainer_of(xor_text, &o);
+    float x[14];
+    const int64_t y[7] = { 0, 1, 1, 0, 1, 0, 0 };
+    struct dataset d;
+    double batched, whole, accuracy[2];
+
+    noise(x, 14, 1);
+    d = data_of(2, (const int64_t[]){ 7, 2 }, x, y, NULL, 2);
+    expect_ok(t);
+    expect_ok(trainer_evaluate(t, &d, NULL, 3, &batched, &accuracy[0], &report));
+    expect_ok(trainer_evaluate(t, &d, NULL, 7, &whole, &accuracy[1], &report));
+    ck_assert_double_eq_tol(batched, whole, 1e-7);
+    ck_assert_double_eq(accuracy[0], accuracy[1]);
+    trainer_free(t);
+}
+END_TEST
+
+START_TEST(statistics_move_by_what_momentum_leaves)
+{
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .classes = 2, .threads = 1 };
+    struct trainer *t = trainer_of(
+        HEAD "net (float[N, 2] x) => (float[N, 2] logits) <float[2] s = {1, 1}, float[2] b = {0, 0}, float[2] m = {5, 6}, float[2] v = {2, 3}>\n"
+             "{ logits = BatchNormalization <momentum = 0.75> (x, s, b, m, v) }",
+        &o);
+    const float x[] = { 1, 10, 2, 20, 6, 60 };
+    const int64_t y[] = { 0, 1, 0 };
+    struct tensor tx, ty;
+    struct step_result got;
+
+    expect_ok(t);
+    tx = t->x, ty = t->y;
+    tx.dims[0] = ty.dims[0] = 3;
+    tx.data = (void *)(uintptr_t)x, ty.data = (void *)(uintptr_t)y;
+    expect_ok(trainer_judge(t, &tx, &ty, &got, &report));
+    ck_assert_float_eq(state_of(t, "m")[0], 5); /* judging changes nothing */
+    expect_ok(trainer_step(t, &tx, &ty, &got, &report));
+    ck_assert_float_eq_tol(state_of(t, "m")[0], .75f * 5 + .25f * 3, 1e-5f);
+    ck_assert_float_eq_tol(state_of(t, "m")[1], .75f * 6 + .25f * 30, 1e-5f);
+    ck_assert_float_eq_tol(state_of(t, "v")[0], .75f * 2 + .25f * (14 / 3.f), 1e-5f);
+    trainer_free(t);
+}
+END_TEST
+
+START_TEST(what_is_frozen_stays)
+{
+    const char *const patterns[] = { "gamma", "bet*", "w1" }, *nothing[] = { "conv*" };
+    struct trainer_options o = { .classes = 3, .threads = 1, .freezes = 3, .freeze = patterns };
+    const struct fit_options f = { .batch = 8, .epochs = 2 };
+    const struct dataset d = images_data();
+    struct model *m = drawn_cnn(11);
+    struct trainer *t = trainer_new(m, &o, &report);
+    int64_t ran;
+
+    expect_ok(t);
+    ck_assert_uint_eq(t->trainable, 2);
+    expect_ok(trainer_fit(t, &d, NULL, NULL, &f, NULL, &ran, &report));
+    ck_assert_ptr_null(trainer_state(t, "gamma", NULL)); /* no state at all */
+    ck_assert_float_eq(state_of(t, "mean")[0], 0);       /* and the layer works as in inference */
+    ck_assert_float_eq(state_of(t, "variance")[4], 1);
+    trainer_free(t);
+    o.freezes = 1;
+    o.freeze = nothing;
+    ck_assert_ptr_null(trainer_new(m, &o, &report));
+    expect_error(KILN_BAD_ARGUMENT, "'conv*' names no trainable parameter");
+    model_free(m);
+}
+END_TEST
+
+START_TEST(a_loss_that_is_not_finite_changes_nothing)
+{
+    struct trainer *t = train_cnn(1, 1);
+    struct snapshot *before = trainer_snapshot(t, &report);
+    float x[FEATURES] = { 0 }, w[90];
+    int64_t y = 1;
+    struct tensor tx = t->x, ty = t->y;
+    struct step_result got;
+
+    expect_ok(before);
+    tx.dims[0] = ty.dims[0] = 1;
+    tx.data = x, ty.data = &y;
+    x[3] = NAN;
+    memcpy(w, state_of(t, "w1"), sizeof w);
+    ck_assert(!trainer_step(t, &tx, &ty, &got, &report));
+    expect_error(KILN_RUN_FAILED, "the loss is not a number");
+    ck_assert(memcmp(w, state_of(t, "w1"), sizeof w) == 0);
+    ck_assert(!isnan(state_of(t, "mean")[0]));
+    x[3] = 0;
+    y = 3;
+    ck_assert(!trainer_step(t, &tx, &ty, &got, &report));
+    expect_error(KILN_RUN_FAILED, "label 3 of sample 0 is out of range");
+    y = 0;
+    expect_ok(trainer_step(t, &tx, &ty, &got, &report));
+    trainer_restore(t, before);
+    ck_assert(memcmp(w, state_of(t, "w1"), sizeof w) == 0);
+    snapshot_free(t, before);
+    trainer_free(t);
+}
+END_TEST
+
+START_TEST(batches_of_another_type_are_refused)
+{
+    struct trainer *t = train_cnn(1, 0);
+    struct tensor tx = t->x, ty = t->y;
+    struct step_result got;
+
+    tx.dims[0] = 2, ty.dims[0] = 3;
+    ck_assert(!trainer_step(t, &tx, &ty, &got, &report));
+    expect_error(KILN_BAD_DATA, "2 samples, but 3 labels");
+    tx.dims[1] = 1;
+    ck_assert(!trainer_step(t, &tx, &ty, &got, &report));
+    expect_error(KILN_BAD_DATA, "samples are float[2,1,8,8], must be float[?,2,8,8]");
+    trainer_free(t);
+}
+END_TEST
+
+/* -- losses --------------------------------------------------------------------------------------------------------------------- */
+
+static const struct loss_case {
+    const char *loss, *tail; /* what makes p of z */
+    bool rows;               /* labels are rows */
+} losses[] = {
+    { "sparse_categorical_crossentropy", "p = Softmax (z)", false },
+    { "sparse_categorical_crossentropy:from_logits=1", "p = Identity (z)", false },
+    { "sparse_categorical_crossentropy", "e = Exp (z)  p = Identity (e)", false },
+    { "categorical_crossentropy", "p = Softmax (z)", true },
+    { "categorical_crossentropy", "p = Exp (z)", true },
+    { "categorical_crossentropy:from_logits=1", "p = Neg (z)", true },
+    { "binary_crossentropy", "p = Sigmoid (z)", true },
+    { "binary_crossentropy", "q = Sigmoid (z)  p = Neg (q)  r = Neg (p)", true },
+    { "binary_crossentropy:from_logits=1", "p = Neg (z)", true },
+    { "mean_squared_error", "p = Softmax (z)", true },
+};
+
+/* The gradient of a shift of all samples against differences of the loss itself. */
+START_TEST(losses_and_gradients_agree)
+{
+    const struct loss_case *c = &losses[_i];
+    const struct trainer_options o = { .loss = c->loss, .optimizer = "sgd:learning_rate=0", .keep_gradients = true, .threads = 1,
+                                       .targets = c->rows ? TARGETS_VALUES : TARGETS_CLASSES, .classes = 3 };
+    const float x[] = { .3f, -.2f, .7f, 1.1f, .4f, -.9f, -.5f, .6f, .2f, .1f, -.3f, .8f };
+    const float rows[] = { 1, 0, 0, .2f, .5f, .3f, 0, 0, 1, .9f, .1f, 0 };
+    const int64_t classes[] = { 0, 2, 1, 1 };
+    struct tensor tx, ty;
+    struct step_result got, up, down;
+    char text[1024];
+    struct trainer *t;
+
+    snprintf(text, sizeof text, HEAD "net (float[N, 3] x) => (float[N, 3] p) <float[3] w = {0.1, -0.2, 0.3}>\n{ z = Add (x, w)  %s }",
+             c->tail);
+    t = trainer_of(text, &o);
+    expect_ok(t);
+    tx = t->x, ty = t->y;
+    tx.dims[0] = ty.dims[0] = 4;
+    tx.data = (void *)(uintptr_t)x;
+    ty.data = c->rows ? (void *)(uintptr_t)rows : (void *)(uintptr_t)classes;
+    expect_ok(trainer_step(t, &tx, &ty, &got, &report));
+    for (int k = 0; k < 3; k++) {
+        const float slope = ((const float *)trainer_gradient(t, "w")->data)[k], h = 1.f / 128;
+        float *w = &state_of(t, "w")[k];
+        const float at = *w;
+
+        *w = at + h;
+        expect_ok(trainer_judge(t, &tx, &ty, &up, &report));
+        *w = at - h;
+        expect_ok(trainer_judge(t, &tx, &ty, &down, &report));
+        *w = at;
+        ck_assert_msg(fabsf(slope - (up.loss - down.loss) / (2 * h)) < 2e-4f, "%s after %s: slope %g, difference %g", c->loss, c->tail,
+                      (double)slope, (double)((up.loss - down.loss) / (2 * h)));
+    }
+    trainer_free(t);
+}
+END_TEST
+
+/* Keras' own numbers: logits far apart are not clipped, probabilities that cannot be taken back are. */
+START_TEST(far_logits_are_not_clipped)
+{
+    static const struct {
+        const char *tail;
+        double loss;
+    } ends[] = { { "p = Softmax (z)", 40 }, { "q = Softmax (z)  one = Constant <value_float = 1.0> ()  p = Mul (q, one)", 16.118095651 } };
+    const struct trainer_options o = { .loss = "sparse_categorical_crossentropy", .classes = 2, .threads = 1 };
+    const float x[] = { 40, 0 };
+    const int64_t y = 1;
+    struct step_result got;
+    char text[512];
+    struct trainer *t;
+    struct tensor tx, ty;
+
+    snprintf(text, sizeof text, HEAD "net (float[N, 2] x) => (float[N, 2] p) <float[2] w = {0, 0}>\n{ z = Add (x, w)  %s }", ends[_i].tail);
+    t = trainer_of(text, &o);
+    expect_ok(t);
+    tx = t->x, ty = t->y;
+    tx.dims[0] = ty.dims[0] = 1;
+    tx.data = (void *)(uintptr_t)x, ty.data = (void *)(uintptr_t)&y;
+    expect_ok(trainer_judge(t, &tx, &ty, &got, &report));
+    ck_assert_double_eq_tol((double)got.loss, ends[_i].loss, 1e-4);
+    ck_assert_int_eq(got.correct, 0);
+    trainer_free(t);
+}
+END_TEST
+
+START_TEST(bad_options_are_refused)
+{
+    static const struct {
+        const char *loss, *optimizer, *says;
+    } bad[] = {
+        { NULL, "adamax", "optimizer 'adamax' is unknown" },
+        { NULL, "adam:lr=1", "optimizer 'adam' has no option 'lr', but learning_rate, beta_1, beta_2, epsilon" },
+        { NULL, "adam:learning_rate=nan", "'learning_rate' is nan, must be at least 0" },
+        { NULL, "adam:learning_rate=-1", "'learning_rate' is -1, must be at least 0" },
+        { NULL, "adam:beta_1=1", "'beta_1' is 1, must be at least 0 and below 1" },
+        { NULL, "adam:beta_1", "'beta_1' needs a number" },
+        { NULL, "sgd:nesterov=2", "'nesterov' is 2, must be 0 or 1" },
+        { NULL, "sgd:momentum=0.9x", "'momentum' needs a number" },
+        { "hinge", NULL, "loss 'hinge' is unknown" },
+        { "binary_crossentropy:logits=1", NULL, "loss 'binary_crossentropy' has no option 'logits'" },
+        { "binary_crossentropy:from_logits=1", NULL, "is no logits, it comes from Sigmoid" },
+    };
+    const struct trainer_options o = { .loss = bad[_i].loss, .optimizer = bad[_i].optimizer, .threads = 1 };
+
+    ck_assert_ptr_null(trainer_of(xor_text, &o));
+    expect_error(KILN_BAD_ARGUMENT, bad[_i].says);
+}
+END_TEST
+
+/* -- fit -------------------------------------------------------------------------------------------------------------------------- */
+
+struct seen {
+    int64_t epochs, steps, best;
+};
+
+static bool on_step(void *user, const struct fit_step *s, struct report *r)
+{
+    struct seen *seen = user;
+
+    (void)r;
+    ck_assert_int_eq(s->step, ++seen->steps);
+    return true;
+}
+
+static bool on_epoch(void *user, const struct epoch *e, struct report *r)
+{
+    struct seen *seen = user;
+
+    (void)r;
+    ck_assert_int_eq(e->number, ++seen->epochs);
+    seen->best = e->best ? e->number : seen->best;
+    return seen->epochs < 50;
+}
+
+START_TEST(no_improvement_stops_early)
+{
+    const enum metric loss = METRIC_LOSS, val = METRIC_VAL_LOSS;
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .classes = 2, .threads = 1 };
+    struct fit_options f = { .batch = 4, .epochs = 20, .save_best = &loss };
+    const struct dataset d = data_of(2, (const int64_t[]){ 4, 2 }, xor_x, xor_y, NULL, 2);
+    struct seen seen = { 0 };
+    const struct fit_events events = { &seen, on_step, on_epoch };
+    struct trainer *t = trainer_of(xor_text, &o);
+    int64_t ran;
+
+    expect_ok(t && early_stop_parse(&f.early_stop, "loss:3", &report));
+    expect_ok(trainer_fit(t, &d, NULL, NULL, &f, &events, &ran, &report));
+    ck_assert_int_eq(ran, 4); /* the first one is an improvement, then three are not */
+    ck_assert_int_eq(seen.best, 1);
+    ck_assert_int_eq(seen.steps, 4);
+    f.save_best = &val;
+    ck_assert(!trainer_fit(t, &d, NULL, NULL, &f, &events, &ran, &report));
+    expect_error(KILN_BAD_ARGUMENT, "metric 'val_loss' needs validation data");
+    ck_assert(!early_stop_parse(&f.early_stop, "loss", &report));
+    expect_error(KILN_BAD_ARGUMENT, "needs a number of epochs");
+    ck_assert(!early_stop_parse(&f.early_stop, "mse:2", &report));
+    expect_error(KILN_BAD_ARGUMENT, "metric 'mse' is unknown");
+    f = (struct fit_options){ .batch = 4, .epochs = 100 };
+    seen = (struct seen){ .steps = t->steps };
+    ck_assert(!trainer_fit(t, &d, NULL, NULL, &f, &events, &ran, &report));
+    expect_error(KILN_STOPPED, "stopped");
+    ck_assert_int_eq(ran, 50);
+    trainer_free(t);
+}
+END_TEST
+
+/* -- files ------------------------------------------------------------------------------------------------------------------------ */
+
+static void run_model(const struct model *m, const struct tensor *x, float *out, int64_t n)
+{
+    const struct session_options o = { .threads = 1 };
+    struct session *s = session_new(m->graph, &o, &report);
+
+    expect_ok(s && session_set(s, m->graph->inputs[0], x, &report) && session_run(s, &report));
+    ck_assert_int_eq(tensor_count(session_output(s, 0)), n);
+    memcpy(out, session_output(s, 0)->data, (size_t)n * sizeof *out);
+    session_free(s);
+}
+
+START_TEST(what_is_exported_is_what_was_learned)
+{
+    struct trainer *t = train_cnn(1, 2), *again;
+    const struct trainer_options o = { .classes = 3, .threads = 1 };
+    struct model *m = trainer_export(t, &report), *loaded;
+    const struct dataset d = images_data();
+    double loss[2], accuracy[2];
+
+    expect_ok(m && model_save(m, "m.onnx", &report));
+    loaded = model_read("m.onnx", NULL, &report);
+    expect_ok(loaded && model_build(loaded, &report));
+    ck_assert(message_equal(loaded->proto, m->proto));
+    ck_assert_uint_eq(m->proto->graph->n_node, t->model->proto->graph->n_node);
+    for (size_t k = 0; k < m->proto->graph->n_node; k++)
+        ck_assert(message_equal(m->proto->graph->node[k], t->model->proto->graph->node[k]));
+    again = trainer_new(loaded, &o, &report);
+    expect_ok(again);
+    expect_same_state(t, again);
+    expect_ok(trainer_evaluate(t, &d, NULL, 8, &loss[0], &accuracy[0], &report));
+    expect_ok(trainer_evaluate(again, &d, NULL, 8, &loss[1], &accuracy[1], &report));
+    ck_assert(loss[0] == loss[1] && accuracy[0] == accuracy[1]);
+    trainer_free(again);
+    trainer_free(t);
+    model_free(loaded);
+    model_free(m);
+}
+END_TEST
+
+START_TEST(constants_of_nodes_train_too)
+{
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=1", .targets = TARGETS_VALUES, .threads = 1 };
+    struct trainer *t = trainer_of(HEAD "net (float[N, 2] x) => (float[N, 2] y)\n{ w = Constant <value = float[2] {2, 3}> ()\n"
+                                        "  b = Constant <value_floats = [1.0, 1.0]> ()  two = Constant <value = float {2}> ()\n"
+                                        "  a = Mul (x, w)  c = Mul (a, two)  y = Add (c, b) }",
+                                   &o);
+    const float x[] = { 1, 1 }, y[] = { 0, 0 };
+    struct tensor tx, ty;
+    struct step_result got;
+    struct model *m;
+    float out[2];
+
+    expect_ok(t);
+    ck_assert_uint_eq(t->trainable, 2); /* not the scalar */
+    tx = t->x, ty = t->y;
+    tx.dims[0] = ty.dims[0] = 1;
+    tx.data = (void *)(uintptr_t)x, ty.data = (void *)(uintptr_t)y;
+    expect_ok(trainer_step(t, &tx, &ty, &got, &report)); /* y = 5, 7: dy = 5, 7; dw = 2 dy, db = dy */
+    ck_assert_float_eq(state_of(t, "w")[0], 2 - 10);
+    ck_assert_float_eq(state_of(t, "b")[1], 1 - 7);
+    m = trainer_export(t, &report);
+    expect_ok(m && model_build(m, &report));
+    run_model(m, &tx, out, 2);
+    ck_assert_float_eq(out[0], -8 * 2 - 4);
+    ck_assert_float_eq(out[1], (3 - 14) * 2 - 6);
+    model_free(m);
+    trainer_free(t);
+}
+END_TEST
+
+/* Exporters merge equal tensors: a mean, a variance and a bias may be one initializer. Each statistic must move by itself. */
+START_TEST(merged_statistics_are_taken_apart)
+{
+    const struct trainer_options o = { .optimizer = "sgd", .classes = 2, .threads = 1 };
+    struct trainer *t = trainer_of(
+        HEAD "net (float[N, 2] x) => (float[N, 2] logits) <float[2] ones = {1, 1}, float[2] zeros = {0, 0}>\n"
+             "{ h = BatchNormalization <momentum = 0.5> (x, ones, zeros, zeros, ones)\n"
+             "  i = Mul (h, h)  logits = BatchNormalization <momentum = 0.5> (i, ones, zeros, zeros, ones) }",
+        &o);
+    const float x[] = { 1, 10, 2, 20, 6, 60 };
+    const int64_t y[] = { 0, 1, 0 };
+    struct tensor tx, ty;
+    struct step_result got;
+
+    expect_ok(t);
+    ck_assert_uint_eq(t->trainable, 2);
+    ck_assert_uint_eq(t->state_count, 6);
+    tx = t->x, ty = t->y;
+    tx.dims[0] = ty.dims[0] = 3;
+    tx.data = (void *)(uintptr_t)x, ty.data = (void *)(uintptr_t)y;
+    expect_ok(trainer_step(t, &tx, &ty, &got, &report));
+    ck_assert_float_eq_tol(((float *)t->states[2].value.data)[0], 1.5f, 1e-5f); /* the mean of x, half way */
+    ck_assert_float_eq_tol(((float *)t->states[4].value.data)[0], .5f, 1e-4f);  /* of the squares: 1 */
+    trainer_free(t);
+}
+END_TEST
+
+START_TEST(training_form_becomes_inference_form)
+{
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .classes = 2, .threads = 1 };
+    struct trainer *t = trainer_of(
+        HEAD "net (float[N, 2] x) => (float[N, 2] logits)\n"
+             "<float[2] s = {1, 1}, float[2] b = {0, 0}, float[2] m = {5, 6}, float[2] v = {2, 3}, float r = {0.5}, bool yes = {1}>\n"
+             "{ h, m1, v1 = BatchNormalization <momentum = 0.5, training_mode = 1> (x, s, b, m, v)\n"
+             "  logits = Dropout (h, r, yes) }",
+        &o);
+    struct model *m;
+
+    expect_ok(t);
+    m = trainer_export(t, &report);
+    expect_ok(m);
+    ck_assert_uint_eq(m->proto->graph->node[0]->n_output, 1);
+    ck_assert_uint_eq(m->proto->graph->node[1]->n_input, 2);
+    expect_ok(model_build(m, &report));
+    model_free(m);
+    trainer_free(t);
+}
+END_TEST
+
+/* -- initialisers --------------------------------------------------------------------------------------------------------------------- */
+
+static const struct rule_case {
+    const char *rule;
+    double mean, deviation, low, high;
+} rules[] = {
+    { "glorot_uniform", 0, .0816497, -.1414214, .1414214 }, /* fans 100 and 200 */
+    { "glorot_normal", 0, .0816497, -.1856448, .1856448 },
+    { "he_normal", 0, .1414214, -.3215466, .3215466 },
+    { "he_uniform", 0, .1414214, -.2449490, .2449490 },
+    { "lecun_uniform", 0, .1, -.1732051, .1732051 },
+    { "random_uniform:minval=1,maxval=3", 2, .5773503, 1, 3 },
+    { "random_normal:mean=2,stddev=0.5", 2, .5, -10, 10 },
+    { "truncated_normal", 0, .0439813, -.1, .1 },
+    { "constant:-2.5", -2.5, 0, -2.5, -2.5 },
+    { "zeros", 0, 0, 0, 0 },
+    { "orthogonal", 0, .0707107, -1, 1 },
+};
+
+START_TEST(rules_draw_what_they_say)
+{
+    const struct rule_case *c = &rules[_i];
+    const struct initialise_options o = { .seed = 4 };
+    struct model *m, *drawn;
+    const float *w;
+    double sum = 0, squares = 0;
+    char text[512];
+    size_t count;
+
+    snprintf(text, sizeof text,
+             "< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"init.w\": \"%s\" ] >\n"
+             "net (float[N, 100] x, float[100, 200] w) => (float[N, 200] y) { y = MatMul (x, w) }",
+             c->rule);
+    m = model_of(text);
+    drawn = model_initialise(m, &o, &count, &report);
+    expect_ok(drawn && model_build(drawn, &report));
+    w = graph_find(drawn->graph, "w")->initializer->data;
+    for (int k = 0; k < 20000; k++) {
+        ck_assert_msg((double)w[k] >= c->low - 1e-6 && (double)w[k] <= c->high + 1e-6, "%s draws %g", c->rule, (double)w[k]);
+        sum += (double)w[k];
+        squares += (double)w[k] * (double)w[k];
+    }
+    sum /= 20000;
+    ck_assert_double_eq_tol(sum, c->mean, 5 * c->deviation / sqrt(20000) + 1e-9);
+    ck_assert_double_eq_tol(sqrt(fabs(squares / 20000 - sum * sum)), c->deviation, .02 * c->deviation + 1e-6);
+    for (int i = 0; strcmp(c->rule, "orthogonal") == 0 && i < 3; i++)
+        for (int j = 0; j <= i; j++) {
+            double dot = 0;
+
+            for (int k = 0; k < 200; k++)
+                dot += (double)w[i * 200 + k] * (double)w[j * 200 + k];
+            ck_assert_double_eq_tol(dot, i == j, 1e-5);
+        }
+    model_free(m);
+    model_free(drawn);
+}
+END_TEST
+
+START_TEST(unknown_rules_are_refused)
+{
+    struct model *m = model_of("< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"init.w\": \"golorot\" ] >\n"
+                               "net (float[N, 2] x, float[2, 2] w) => (float[N, 2] y) { y = MatMul (x, w) }");
+    const struct initialise_options o = { 0 };
+    size_t count;
+
+    ck_assert_ptr_null(model_initialise(m, &o, &count, &report));
+    expect_error(KILN_BAD_MODEL, "initialiser 'golorot' is unknown");
+    model_free(m);
+}
+END_TEST
+
+/* -- recovering ---------------------------------------------------------------------------------------------------------------------------- */
+
+static const struct recover_case {
+    const char *name;
+    size_t pairs, folded;
+    int64_t trainable, statistics; /* parameters afterwards; 0: not compared */
+} exports[] = {
+    { "fashion_cnn", 3, 0, 32778, 1152 },
+    { "mnist_mlp", 3, 0, 268978, 2368 },
+    { "sigmoid_mlp", 3, 0, 100310, 600 },
+    { "cifar10_convnet", 0, 3, 553626, 224 },
+    { "cifar100_vgg", 10, 0, 0, 1360 },
+};
+
+/* The model computes what Keras did, before and after, and trains. */
+START_TEST(lowered_normalization_is_recovered)
+{
+    const struct recover_case *c = &exports[_i];
+    const struct recover_options o = RECOVER_OPTIONS_INIT;
+    struct tensor x, want;
+    struct dataset d = { .count = 4, .budget = &budget, .classes = 10 };
+    struct calibration calibration = { .data = &d, .batch = 3, .threads = 1 };
+    struct trainer_options train = { .classes = 10, .threads = 2 };
+    const int64_t y[] = { 1, 2, 3, 4 };
+    struct recovered got;
+    struct model *m, *recovered;
+    struct trainer *t;
+    struct step_result step;
+    struct tensor ty;
+    float *out;
+    char path[512];
+
+    snprintf(path, sizeof path, PROJECT "/models/%s/keras.onnx", c->name);
+    m = model_read(path, NULL, &report);
+    expect_ok(m && model_build(m, &report));
+    snprintf(path, sizeof path, PROJECT "/models/%s/keras.in.npy", c->name);
+    expect_ok(npy_load(&x, path, &budget, &report));
+    snprintf(path, sizeof path, PROJECT "/models/%s/keras.out.npy", c->name);
+    expect_ok(npy_load(&want, path, &budget, &report));
+    d.x = x;
+    d.y = (struct tensor){ .dtype = I64, .rank = 1, .dims = { 4 }, .data = (void *)(uintptr_t)y };
+    recovered = model_recover(m, &calibration, &o, &got, &report);
+    expect_ok(recovered);
+    ck_assert_uint_eq(got.pairs, c->pairs);
+    ck_assert_uint_eq(got.folded, c->folded);
+    ck_assert_double_lt(got.difference, 1e-5);
+    out = budget_alloc(&budget, (size_t)tensor_bytes(&want), &report);
+    run_model(recovered, &x, out, tensor_count(&want));
+    for (int64_t k = 0; k < tensor_count(&want); k++)
+        ck_assert_float_eq_tol(out[k], ((const float *)want.data)[k], 1e-5f * fmaxf(1, fabsf(((const float *)want.data)[k])));
+    train.x = &x;
+    t = trainer_new(recovered, &train, &report);
+    expect_ok(t);
+    ck_assert_int_eq(parameters_elements(&t->parameters, ROLE_STATISTIC), c->statistics);
+    if (c->trainable)
+        ck_assert_int_eq(parameters_elements(&t->parameters, ROLE_TRAINABLE), c->trainable);
+    ty = t->y;
+    ty.dims[0] = 4;
+    ty.data = d.y.data;
+    expect_ok(trainer_step(t, &x, &ty, &step, &report));
+    trainer_free(t);
+    model_free(recovered);
+    model_free(m);
+    budget_free(&budget, out);
+    budget_free(&budget, x.data);
+    budget_free(&budget, want.data);
+}
+END_TEST
+
+/* Channels that stand last, as Keras on other backends leaves them, cost two transpositions; layer normalisation is left alone. */
+START_TEST(only_batch_normalization_is_recovered)
+{
+    const struct recover_options o = RECOVER_OPTIONS_INIT;
+    struct model *m = model_of(
+        HEAD "net (float[N, 4, 3] x) => (float[N, 4, 3] y) <float[3] a = {2, 3, 4}, float[3] b = {1, 0, -1}, float[4, 1] c = {1, 2, 3, 4},\n"
+             " float[4, 1] d = {1, 1, 1, 2}, float e = {0.1}>\n"
+             "{ p = Mul (x, a)  q = Add (p, b)  m = ReduceMean <axes = [2]> (q)  s = Sub (q, m)  t = Mul (s, s)  u = ReduceMean <axes = [2]> (t)\n"
+             "  v = Add (u, e)  w = Sqrt (v)  n = Div (s, w)  o = Mul (n, c)  y = Add (o, d) }");
+    float data[5 * 12];
+    const int64_t labels_[5] = { 0 };
+    struct dataset d;
+    struct calibration calibration = { .data = &d, .threads = 1 };
+    struct recovered got;
+    struct model *r;
+
+    noise(data, 60, 3);
+    d = data_of(3, (const int64_t[]){ 5, 4, 3 }, data, labels_, NULL, 1);
+    r = model_recover(m, &calibration, &o, &got, &report);
+    expect_ok(r);
+    ck_assert_uint_eq(got.pairs, 1);
+    ck_assert_uint_eq(got.folded, 0);
+    ck_assert_double_lt(got.difference, 1e-5);
+    ck_assert_uint_eq(r->proto->graph->n_node, m->proto->graph->n_node + 1); /* two away, three in */
+    model_free(r);
+    model_free(m);
+}
+END_TEST
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("train");
+    TCase *files = tcase_create("files");
+
+    (void)put_file;
+    add_test(s, xor_is_learned);
+    add_test(s, a_line_is_fitted);
+    add_tests(s, threads_change_no_bit, 2);
+    add_test(s, the_seed_decides);
+    add_test(s, the_last_batch_is_smaller_and_counts_less);
+    add_test(s, statistics_move_by_what_momentum_leaves);
+    add_test(s, what_is_frozen_stays);
+    add_test(s, a_loss_that_is_not_finite_changes_nothing);
+    add_test(s, batches_of_another_type_are_refused);
+    add_tests(s, losses_and_gradients_agree, COUNT(losses));
+    add_tests(s, far_logits_are_not_clipped, 2);
+    add_tests(s, bad_options_are_refused, 11);
+    add_test(s, no_improvement_stops_early);
+    add_test(s, constants_of_nodes_train_too);
+    add_test(s, merged_statistics_are_taken_apart);
+    add_test(s, training_form_becomes_inference_form);
+    add_tests(s, rules_draw_what_they_say, COUNT(rules));
+    add_test(s, unknown_rules_are_refused);
+    add_tests(s, lowered_normalization_is_recovered, COUNT(exports));
+    add_test(s, only_batch_normalization_is_recovered);
+    tcase_add_checked_fixture(files, enter_scratch, leave_scratch);
+    tcase_add_test(files, what_is_exported_is_what_was_learned);
+    suite_add_tcase(s, files);
+    return s;
+}

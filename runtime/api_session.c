@@ -32,7 +32,7 @@ kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const 
     s = budget_zalloc(&unlimited, 1, sizeof *s, &r);
     ok = s && (s->session = session_new(api_model(model)->graph, &so, &r));
     if (ok && o->profile)
-        ok = s->session->engine.profile = profile_new(&s->session->budget, &r);
+        ok = (s->session->engine.profile = profile_new(&s->session->budget, &r));
     if (ok)
         *out = s;
     else

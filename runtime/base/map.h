@@ -1,5 +1,5 @@
-/* A hash map from names to pointers or numbers. Keys are borrowed and must outlive it. The hash is keyed, so that a file cannot choose
- * names that collide. */
+/* A hash map from names to pointers or numbers. Keys are borrowed and must outlive it. The hash is keyed, so that a
+ * file cannot choose names that collide. */
 #ifndef KILN_BASE_MAP_H
 #define KILN_BASE_MAP_H
 

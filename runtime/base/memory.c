@@ -14,8 +14,8 @@ struct header {
 static bool charge(struct budget *b, size_t bytes, struct report *r)
 {
     if (bytes > SIZE_MAX / 2 || (b->limit && bytes > b->limit - b->used))
-        return fail(r, KILN_LIMIT, NULL, "%zu more bytes would pass the memory limit of %zu, of which %zu are used", bytes,
-                    b->limit, b->used);
+        return fail(r, KILN_LIMIT, NULL, "%zu more bytes would pass the memory limit of %zu, of which %zu are used",
+                    bytes, b->limit, b->used);
     b->used += bytes;
     if (b->used > b->peak)
         b->peak = b->used;
@@ -122,7 +122,8 @@ void budget_free_pages(struct budget *b, void *p, size_t bytes)
     b->used -= bytes;
 }
 
-/* -- arena ----------------------------------------------------------------------------------------------------------- */
+/* -- arena -----------------------------------------------------------------------------------------------------------
+ */
 
 enum { BLOCK = 16 * 1024 };
 

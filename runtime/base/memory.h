@@ -1,4 +1,5 @@
-/* Memory: every allocation of the library is charged to a budget, so that a hostile file can only cost what its reader allowed. */
+/* Memory: every allocation of the library is charged to a budget, so that a hostile file can only cost what its reader
+ * allowed. */
 #ifndef KILN_BASE_MEMORY_H
 #define KILN_BASE_MEMORY_H
 

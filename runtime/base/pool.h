@@ -1,7 +1,7 @@
 /* A pool of threads that share out the chunks of one job at a time.
  *
- * Results never depend on the number of threads: a job is cut into chunks by its shape alone, and a chunk does the same work whoever
- * runs it. Kernels cut; the pool only hands out. */
+ * Results never depend on the number of threads: a job is cut into chunks by its shape alone, and a chunk does the same
+ * work whoever runs it. Kernels cut; the pool only hands out. */
 #ifndef KILN_BASE_POOL_H
 #define KILN_BASE_POOL_H
 
@@ -9,13 +9,15 @@
 
 struct pool;
 
-/* `threads` counts the caller; 0 is one for each CPU this process may use. Fewer are started where the system gives fewer. */
+/* `threads` counts the caller; 0 is one for each CPU this process may use. Fewer are started where the system gives
+ * fewer. */
 struct pool *pool_new(int threads, struct budget *b, struct report *r);
 void pool_free(struct pool *p);
 int pool_threads(const struct pool *p); /* NULL: 1 */
 
-/* Calls chunk(context, k, thread) for each k in [0, chunks), in any order, on any thread; returns when all are done. `thread` is in
- * [0, pool_threads) and names a slice of scratch. A pool of NULL, or one chunk, runs on the caller. Does not nest. */
+/* Calls chunk(context, k, thread) for each k in [0, chunks), in any order, on any thread; returns when all are done.
+ * `thread` is in [0, pool_threads) and names a slice of scratch. A pool of NULL, or one chunk, runs on the caller. Does
+ * not nest. */
 void pool_run(struct pool *p, int64_t chunks, void (*chunk)(void *context, int64_t k, int thread), void *context);
 
 #endif

@@ -14,7 +14,8 @@ const char *kiln_status_text(kiln_status status)
     return "unknown status";
 }
 
-/* Names come from files and errors go to terminals: control characters are written as \xNN. Bytes above 0x7e stay, they are UTF-8. */
+/* Names come from files and errors go to terminals: control characters are written as \xNN. Bytes above 0x7e stay, they
+ * are UTF-8. */
 static void escape(char *out, size_t size, const char *in)
 {
     size_t n = 0;

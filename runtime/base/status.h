@@ -1,8 +1,8 @@
 /* Why something failed, said once, where it was found.
  *
- * Every function that can fail for more than one reason takes a `struct report *`. The first error wins; later ones are counted and go
- * to the diagnostic callback, so that a loader can tell of all unsupported operators at once. A failing function returns false or NULL;
- * the status travels in the report. */
+ * Every function that can fail for more than one reason takes a `struct report *`. The first error wins; later ones are
+ * counted and go to the diagnostic callback, so that a loader can tell of all unsupported operators at once. A failing
+ * function returns false or NULL; the status travels in the report. */
 #ifndef KILN_BASE_STATUS_H
 #define KILN_BASE_STATUS_H
 
@@ -18,8 +18,9 @@ struct report {
     void *user;
 };
 
-/* Records an error; always false, to be returned. `where` is the place ("main/node[12] 'conv1' Conv-11"), NULL or "" for none. The
- * message is one line: the subject quoted, what was got, what is needed. Control characters in arguments are escaped. */
+/* Records an error; always false, to be returned. `where` is the place ("main/node[12] 'conv1' Conv-11"), NULL or ""
+ * for none. The message is one line: the subject quoted, what was got, what is needed. Control characters in arguments
+ * are escaped. */
 bool fail(struct report *r, kiln_status code, const char *where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 bool fail_v(struct report *r, kiln_status code, const char *where, const char *format, va_list args);

@@ -1,4 +1,5 @@
-/* Text that grows, charged to a budget. After a failure it takes nothing more, so that a writer need look only once, at the end. */
+/* Text that grows, charged to a budget. After a failure it takes nothing more, so that a writer need look only once, at
+ * the end. */
 #ifndef KILN_BASE_TEXT_H
 #define KILN_BASE_TEXT_H
 

@@ -1,6 +1,7 @@
 #include "grad/backward.h"
 
-/* -- what rules ask ---------------------------------------------------------------------------------------------------- */
+/* -- what rules ask
+ * ---------------------------------------------------------------------------------------------------- */
 
 struct emitter *emitter_of(struct backward *b)
 {
@@ -111,7 +112,8 @@ bool backward_error(struct backward *b, const char *format, ...)
     return false;
 }
 
-/* -- the walk ---------------------------------------------------------------------------------------------------------- */
+/* -- the walk
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static bool is_float(const struct backward *b, const struct value *v)
 {
@@ -153,7 +155,8 @@ static bool differentiate(struct backward *b, const struct node *n)
     if (!flows || !needed)
         return true;
     if (!n->def->gradient)
-        return backward_error(b, "has no gradient: %s", n->def->no_gradient ? n->def->no_gradient : "not differentiable");
+        return backward_error(b, "has no gradient: %s",
+                              n->def->no_gradient ? n->def->no_gradient : "not differentiable");
     if (n->def->gradient(b) && !b->e.failed)
         return true;
     return failed(b->c->report) ? false : backward_error(b, "its gradient cannot be made");

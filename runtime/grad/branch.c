@@ -1,4 +1,5 @@
-/* Gradients through a subgraph that a node runs at most once (If): another subgraph, which computes the branch again and goes back through it. */
+/* Gradients through a subgraph that a node runs at most once (If): another subgraph, which computes the branch again
+ * and goes back through it. */
 #include "grad/backward.h"
 #include "ops/node.h"
 
@@ -17,7 +18,8 @@ static struct program *branch_types(struct backward *b, const struct graph *g)
 }
 
 /* A gradient for each wanted input: what the branch gives, or zeros where it does not read the input. */
-static bool branch_outputs(struct backward *b, struct graph *g, struct value *const *gradients, int count, const int *inputs)
+static bool branch_outputs(struct backward *b, struct graph *g, struct value *const *gradients, int count,
+                           const int *inputs)
 {
     struct emitter e = { .graph = g, .report = b->c->report };
 
@@ -34,16 +36,20 @@ static bool branch_outputs(struct backward *b, struct graph *g, struct value *co
     return true;
 }
 
-static bool branch_backward(struct backward *b, struct graph *g, const struct tensor *types, int count, const int *inputs)
+static bool branch_backward(struct backward *b, struct graph *g, const struct tensor *types, int count,
+                            const int *inputs)
 {
     const size_t outputs = g->output_count;
     struct arena *a = &b->scratch;
     struct report *r = b->c->report;
     struct value **seed = arena_array(a, outputs, sizeof *seed, r), **flow = arena_array(a, outputs, sizeof *flow, r);
-    struct value **wrt = arena_array(a, (size_t)count, sizeof *wrt, r), **got = arena_array(a, (size_t)count, sizeof *got, r);
+    struct value **wrt = arena_array(a, (size_t)count, sizeof *wrt, r),
+                 **got = arena_array(a, (size_t)count, sizeof *got, r);
     struct value **gradients = arena_array(a, (size_t)count, sizeof *gradients, r);
     int *place = arena_array(a, (size_t)count, sizeof *place, r);
-    struct grad_request q = { .graph = g, .types = types, .seed = seed, .seed_gradient = flow, .wrt = wrt, .gradient = got };
+    struct grad_request q = {
+        .graph = g, .types = types, .seed = seed, .seed_gradient = flow, .wrt = wrt, .gradient = got
+    };
 
     if (!seed || !flow || !wrt || !got || !gradients || !place)
         return false;
@@ -67,7 +73,8 @@ static bool branch_backward(struct backward *b, struct graph *g, const struct te
     return branch_outputs(b, g, gradients, count, inputs);
 }
 
-/* The forward subgraph may belong to the graph that the one being differentiated is a copy of; the new one belongs to the copy. */
+/* The forward subgraph may belong to the graph that the one being differentiated is a copy of; the new one belongs to
+ * the copy. */
 static struct graph *adopt(struct backward *b, struct graph *g)
 {
     if (!g)

@@ -1,5 +1,5 @@
-/* Reverse-mode differentiation, graph to graph: nodes that compute gradients are appended to the graph, so that forward and backward are one
- * program with one memory plan. One rule per operator (ops/op.h). */
+/* Reverse-mode differentiation, graph to graph: nodes that compute gradients are appended to the graph, so that forward
+ * and backward are one program with one memory plan. One rule per operator (ops/op.h). */
 #ifndef KILN_GRAD_GRAD_H
 #define KILN_GRAD_GRAD_H
 
@@ -20,7 +20,8 @@ struct grad_request {
 /* False with an error where an operator on the way has no gradient (its reason is told), or memory runs out. */
 bool grad_build(const struct grad_request *q, const struct plan_context *c);
 
-/* Does any input of this node matter to its outputs differentiably? For those who only list operators without gradient. */
+/* Does any input of this node matter to its outputs differentiably? For those who only list operators without gradient.
+ */
 bool op_differentiable(const struct op_def *def);
 
 #endif

@@ -4,9 +4,9 @@
 
 const char *attr_type_name(enum attr_type type)
 {
-    static const char *const names[] = { "undefined", "float",  "int",     "string",        "tensor",
-                                         "graph",     "floats", "ints",    "strings",       "tensors",
-                                         "graphs",    "sparse", "sparses", "a type",        "types" };
+    static const char *const names[] = { "undefined", "float",  "int",     "string",  "tensor",
+                                         "graph",     "floats", "ints",    "strings", "tensors",
+                                         "graphs",    "sparse", "sparses", "a type",  "types" };
 
     return (size_t)type < sizeof names / sizeof *names ? names[type] : "of an unknown type";
 }
@@ -199,7 +199,8 @@ struct graph *graph_clone(const struct graph *from, struct arena *arena, struct 
     for (size_t k = 0; ok && k < from->output_count; k++)
         ok = graph_add_output(g, copy_of(g, from->outputs[k]));
     if (ok && from->capture_count)
-        ok = budget_grow(arena->budget, &g->captures, &g->capture_capacity, from->capture_count, sizeof *g->captures, r);
+        ok =
+            budget_grow(arena->budget, &g->captures, &g->capture_capacity, from->capture_count, sizeof *g->captures, r);
     for (size_t k = 0; ok && k < from->capture_count; k++)
         g->captures[g->capture_count++] =
             (struct capture){ from->captures[k].outer, copy_of(g, from->captures[k].inner) };

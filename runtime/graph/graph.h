@@ -1,5 +1,6 @@
-/* The graph that is planned, differentiated and run: values and nodes, in topological order. It is derived from the file's messages, which
- * stay untouched beside it (model/model.h); everything here lives in the graph's arena and points to names and weights of the model. */
+/* The graph that is planned, differentiated and run: values and nodes, in topological order. It is derived from the
+ * file's messages, which stay untouched beside it (model/model.h); everything here lives in the graph's arena and
+ * points to names and weights of the model. */
 #ifndef KILN_GRAPH_GRAPH_H
 #define KILN_GRAPH_GRAPH_H
 
@@ -9,24 +10,25 @@
 struct op;     /* ops/op.h */
 struct op_def; /* ops/op.h */
 
-/* -- attributes ------------------------------------------------------------------------------------------------------ */
+/* -- attributes ------------------------------------------------------------------------------------------------------
+ */
 
 enum attr_type { /* the numbers of AttributeProto.AttributeType */
-    ATTR_NONE,
-    ATTR_FLOAT,
-    ATTR_INT,
-    ATTR_STRING,
-    ATTR_TENSOR,
-    ATTR_GRAPH,
-    ATTR_FLOATS,
-    ATTR_INTS,
-    ATTR_STRINGS,
-    ATTR_TENSORS,
-    ATTR_GRAPHS,
-    ATTR_SPARSE_TENSOR,
-    ATTR_SPARSE_TENSORS,
-    ATTR_TYPE_PROTO,
-    ATTR_TYPE_PROTOS
+                 ATTR_NONE,
+                 ATTR_FLOAT,
+                 ATTR_INT,
+                 ATTR_STRING,
+                 ATTR_TENSOR,
+                 ATTR_GRAPH,
+                 ATTR_FLOATS,
+                 ATTR_INTS,
+                 ATTR_STRINGS,
+                 ATTR_TENSORS,
+                 ATTR_GRAPHS,
+                 ATTR_SPARSE_TENSOR,
+                 ATTR_SPARSE_TENSORS,
+                 ATTR_TYPE_PROTO,
+                 ATTR_TYPE_PROTOS
 };
 
 struct bytes {
@@ -51,16 +53,17 @@ struct attr {
 
 const char *attr_type_name(enum attr_type type);
 
-/* -- the graph ------------------------------------------------------------------------------------------------------- */
+/* -- the graph -------------------------------------------------------------------------------------------------------
+ */
 
 struct value {
     const char *name;
-    int id;                /* its place in graph->values */
-    struct node *producer; /* NULL: a graph input, an initializer, or captured from outside */
+    int id;                           /* its place in graph->values */
+    struct node *producer;            /* NULL: a graph input, an initializer, or captured from outside */
     const struct tensor *initializer; /* NULL where there is none */
-    bool is_input;         /* with an initializer too: a default that the caller may override */
-    bool trains;           /* changes from step to step: never folded */
-    bool has_type;         /* `type` is what the file declares; dimensions may be UNKNOWN */
+    bool is_input;                    /* with an initializer too: a default that the caller may override */
+    bool trains;                      /* changes from step to step: never folded */
+    bool has_type;                    /* `type` is what the file declares; dimensions may be UNKNOWN */
     struct tensor type;
     const char *const *dim_names; /* for each dimension its symbol or NULL; NULL where there are none */
 };
@@ -70,15 +73,17 @@ struct node {
     const struct op_def *def;
     const char *op_name; /* of op, for messages */
     int since;           /* of def */
-    const void *attrs; /* what parse made of the attributes: the operator's own struct */
-    const char *name;  /* "" where it has none */
+    const void *attrs;   /* what parse made of the attributes: the operator's own struct */
+    const char *name;    /* "" where it has none */
     struct graph *graph;
     int index; /* its place in the file, for messages; -1: made by Kiln */
     int id;    /* its place in graph->nodes */
-    /* Formal inputs, then what its subgraphs capture from outside, each once. NULL where an optional one is left out. */
+    /* Formal inputs, then what its subgraphs capture from outside, each once. NULL where an optional one is left out.
+     */
     int inputs, captured;
     struct value **in;
-    /* The standard's outputs as far as the file writes them, then room for all others and for the hidden ones. NULL: not wanted. */
+    /* The standard's outputs as far as the file writes them, then room for all others and for the hidden ones. NULL:
+     * not wanted. */
     int outputs, slots;
     struct value **out;
     int graphs;
@@ -109,8 +114,8 @@ struct graph {
     uint64_t next_name; /* for names that Kiln makes */
 };
 
-/* All of these return NULL, with an error in the report, when memory runs out. The vectors are charged to the arena's budget and are
- * given back by graph_release; the arena by its owner. */
+/* All of these return NULL, with an error in the report, when memory runs out. The vectors are charged to the arena's
+ * budget and are given back by graph_release; the arena by its owner. */
 struct graph *graph_new(struct arena *arena, struct graph *parent, const char *path, struct report *r);
 void graph_release(struct graph *g); /* the vectors of g and of all its subgraphs; not the arena */
 
@@ -120,13 +125,14 @@ bool graph_add_input(struct graph *g, struct value *v);
 bool graph_add_output(struct graph *g, struct value *v);
 /* The value inside `g` that stands for `outer`, made on first use. */
 struct value *graph_capture(struct graph *g, struct value *outer);
-/* A node with room for `inputs` and `slots` outputs, all NULL, at the end. The caller sets in[], out[] (and out[k]->producer), op, attrs. */
+/* A node with room for `inputs` and `slots` outputs, all NULL, at the end. The caller sets in[], out[] (and
+ * out[k]->producer), op, attrs. */
 struct node *graph_node(struct graph *g, int inputs, int slots);
 /* The node's k-th output, made when it is not there yet. */
 struct value *node_output(struct node *n, int k);
 
-/* A copy that can grow without changing the original: values and nodes are new and keep their ids, attributes, initializers and
- * subgraphs are shared. It must be released before the original's arena. */
+/* A copy that can grow without changing the original: values and nodes are new and keep their ids, attributes,
+ * initializers and subgraphs are shared. It must be released before the original's arena. */
 struct graph *graph_clone(const struct graph *g, struct arena *arena, struct report *r);
 
 /* The first value of that name; NULL where there is none. Linear: for the few places that look a user's name up. */

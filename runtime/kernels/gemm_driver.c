@@ -144,11 +144,11 @@ static size_t aligned(size_t bytes)
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-/* A panel of A that was just packed should still be in the first-level cache when it is used. */
+/* Deep parts read and write C less often; a panel of A and one of B should still lie well in the second-level cache. */
 static void cut_depth(struct cut *t, int64_t k, bool whole)
 {
-    enum { PANEL = 49152 };
-    const int64_t most = at_most(t->u->kc, PANEL / (at_least(t->u->mr, t->u->nr) * (int64_t)t->size));
+    enum { PANEL = 98304 };
+    const int64_t most = at_most(2 * t->u->kc, PANEL / (at_least(t->u->mr, t->u->nr) * (int64_t)t->size));
 
     t->parts = whole ? 1 : at_least(1, divide_up(k, most));
     t->depth = divide_up(k, t->parts);

@@ -1,4 +1,5 @@
-/* Messages to graph: names are resolved to values, nodes to rows of operators, calls of the model's functions to their bodies. */
+/* Messages to graph: names are resolved to values, nodes to rows of operators, calls of the model's functions to their
+ * bodies. */
 #include "model/model.h"
 #include "ops/node.h"
 #include <stdio.h>
@@ -38,7 +39,8 @@ static const char *text(const char *s)
     return s ? s : "";
 }
 
-/* -- opsets ----------------------------------------------------------------------------------------------------------- */
+/* -- opsets -----------------------------------------------------------------------------------------------------------
+ */
 
 static const char *domain_of(const char *domain)
 {
@@ -57,7 +59,8 @@ static bool check_opsets(Onnx__OperatorSetIdProto **sets, size_t count, const ch
             return fail(r, KILN_BAD_MODEL, where, "the opset of domain '%s' is %lld, must be at least 1", domain,
                         (long long)(sets[k]->has_version ? sets[k]->version : 0));
         if (!*domain && sets[k]->version > NEWEST_OPSET)
-            return fail(r, KILN_UNSUPPORTED, where, "opset %lld of ai.onnx is newer than %d, the newest that is supported",
+            return fail(r, KILN_UNSUPPORTED, where,
+                        "opset %lld of ai.onnx is newer than %d, the newest that is supported",
                         (long long)sets[k]->version, (int)NEWEST_OPSET);
     }
     return true;
@@ -72,7 +75,8 @@ static int opset_for(const struct scope *s, const char *domain)
     return 0;
 }
 
-/* -- names ------------------------------------------------------------------------------------------------------------ */
+/* -- names ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool define(struct scope *s, struct value *v, const char *where)
 {
@@ -114,7 +118,8 @@ static struct value *resolve(struct scope *s, const char *name)
     return outer;
 }
 
-/* -- attributes ------------------------------------------------------------------------------------------------------- */
+/* -- attributes -------------------------------------------------------------------------------------------------------
+ */
 
 static struct graph *import_subgraph(struct scope *s, const Onnx__GraphProto *proto, const char *path);
 
@@ -140,16 +145,16 @@ static enum attr_type attr_type_of(const Onnx__AttributeProto *a)
 {
     if (a->has_type && a->type)
         return (enum attr_type)a->type;
-    return a->has_f          ? ATTR_FLOAT
-           : a->has_i        ? ATTR_INT
-           : a->has_s        ? ATTR_STRING
-           : a->t            ? ATTR_TENSOR
-           : a->g            ? ATTR_GRAPH
-           : a->n_floats     ? ATTR_FLOATS
-           : a->n_ints       ? ATTR_INTS
-           : a->n_strings    ? ATTR_STRINGS
-           : a->n_tensors    ? ATTR_TENSORS
-           : a->n_graphs     ? ATTR_GRAPHS
+    return a->has_f           ? ATTR_FLOAT
+           : a->has_i         ? ATTR_INT
+           : a->has_s         ? ATTR_STRING
+           : a->t             ? ATTR_TENSOR
+           : a->g             ? ATTR_GRAPH
+           : a->n_floats      ? ATTR_FLOATS
+           : a->n_ints        ? ATTR_INTS
+           : a->n_strings     ? ATTR_STRINGS
+           : a->n_tensors     ? ATTR_TENSORS
+           : a->n_graphs      ? ATTR_GRAPHS
            : a->sparse_tensor ? ATTR_SPARSE_TENSOR
                               : ATTR_NONE;
 }
@@ -194,7 +199,8 @@ static bool import_attr(struct scope *s, struct attr *a, const Onnx__AttributePr
     }
 }
 
-/* Inside a function an attribute may be that of the call; one that the call leaves out has the function's default, or is left out. */
+/* Inside a function an attribute may be that of the call; one that the call leaves out has the function's default, or
+ * is left out. */
 static int refer(const struct scope *s, struct attr *a, const Onnx__AttributeProto *from)
 {
     if (!from->ref_attr_name || !*from->ref_attr_name)
@@ -209,7 +215,8 @@ static int refer(const struct scope *s, struct attr *a, const Onnx__AttributePro
     return -1;
 }
 
-static bool import_attrs(struct scope *s, const Onnx__NodeProto *n, struct attr **attrs, size_t *count, const char *where)
+static bool import_attrs(struct scope *s, const Onnx__NodeProto *n, struct attr **attrs, size_t *count,
+                         const char *where)
 {
     *count = 0;
     *attrs = arena_array(s->graph->arena, n->n_attribute, sizeof **attrs, s->im->report);
@@ -238,7 +245,8 @@ static void release_attrs(const struct scope *s, struct attr *attrs, size_t coun
             graph_release(attrs[k].graph);
 }
 
-/* -- nodes ------------------------------------------------------------------------------------------------------------ */
+/* -- nodes ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool import_nodes(struct scope *s, Onnx__NodeProto **nodes, size_t count);
 
@@ -287,8 +295,8 @@ static bool bind_outputs(struct scope *s, struct scope *body, const Onnx__NodePr
             continue;
         v = resolve(body, f->output[k]);
         if (!v)
-            return fail(s->im->report, KILN_BAD_MODEL, where, "output '%s' of function '%s' is not defined", f->output[k],
-                        text(f->name));
+            return fail(s->im->report, KILN_BAD_MODEL, where, "output '%s' of function '%s' is not defined",
+                        f->output[k], text(f->name));
         if (map_has(&s->names, n->output[k]))
             return fail(s->im->report, KILN_BAD_MODEL, where, "'%s' is defined twice", n->output[k]);
         slot = map_put(&s->names, n->output[k], s->im->report);
@@ -304,8 +312,9 @@ static bool import_call(struct scope *s, const Onnx__NodeProto *n, const Onnx__F
 {
     struct import *im = s->im;
     struct call call = { .function = f, .path = where, .outer = s->call };
-    struct scope body = { .im = im, .graph = s->graph, .call = &call, .opset_count = f->n_opset_import,
-                          .opsets = f->opset_import };
+    struct scope body = {
+        .im = im, .graph = s->graph, .call = &call, .opset_count = f->n_opset_import, .opsets = f->opset_import
+    };
     struct attr *attrs;
     size_t count;
     bool ok;
@@ -320,8 +329,8 @@ static bool import_call(struct scope *s, const Onnx__NodeProto *n, const Onnx__F
                     n->n_input, n->n_output, text(f->name), f->n_input, f->n_output);
     map_init(&body.names, &im->model->budget);
     im->depth++;
-    ok = check_opsets(f->opset_import, f->n_opset_import, where, im->report) && import_attrs(s, n, &attrs, &count, where) &&
-         call_attrs(&body, &call, attrs, count, where);
+    ok = check_opsets(f->opset_import, f->n_opset_import, where, im->report) &&
+         import_attrs(s, n, &attrs, &count, where) && call_attrs(&body, &call, attrs, count, where);
     for (size_t k = 0; ok && k < n->n_input; k++) {
         struct value *v = *n->input[k] ? resolve(s, n->input[k]) : NULL;
         void **slot;
@@ -373,7 +382,8 @@ static bool import_outputs(struct scope *s, const Onnx__NodeProto *n, struct val
     return true;
 }
 
-/* After an error the outputs are defined all the same, so that what follows does not fail for want of them: all errors are told. */
+/* After an error the outputs are defined all the same, so that what follows does not fail for want of them: all errors
+ * are told. */
 static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
 {
     struct import *im = s->im;
@@ -383,8 +393,8 @@ static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
     const struct op *op = op_find(domain, name);
     const struct op_def *def = op && opset ? op_def_for(op, opset) : NULL;
     struct node_spec spec = { .op = op, .def = def, .name = text(n->name), .index = (int)index, .opset = opset };
-    const char *where = arena_printf(s->graph->arena, im->report, "%s/node[%zu] '%s' %s", s->call ? s->call->path : s->graph->path,
-                                     index, text(n->name), name);
+    const char *where = arena_printf(s->graph->arena, im->report, "%s/node[%zu] '%s' %s",
+                                     s->call ? s->call->path : s->graph->path, index, text(n->name), name);
     const size_t inputs = n->n_input, outputs = n->n_output;
     struct value **in = arena_array(s->graph->arena, inputs, sizeof *in, im->report);
     struct value **out = arena_array(s->graph->arena, outputs, sizeof *out, im->report);
@@ -393,11 +403,13 @@ static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
     if (!where || !in || !out)
         return false;
     if (++im->nodes > MAX_NODES || inputs > INT32_MAX || outputs > INT32_MAX)
-        return fail(im->report, KILN_LIMIT, where, "more than %d nodes, counting those of called functions", (int)MAX_NODES);
+        return fail(im->report, KILN_LIMIT, where, "more than %d nodes, counting those of called functions",
+                    (int)MAX_NODES);
     if (f && !def)
         return import_call(s, n, f, where);
     if (!opset)
-        ok = fail(im->report, KILN_BAD_MODEL, where, "opset_import does not name domain '%s'", *domain ? domain : "ai.onnx");
+        ok = fail(im->report, KILN_BAD_MODEL, where, "opset_import does not name domain '%s'",
+                  *domain ? domain : "ai.onnx");
     else if (!op)
         ok = fail(im->report, KILN_UNSUPPORTED, where, "operator '%s' of domain '%s' is not supported", name,
                   *domain ? domain : "ai.onnx");
@@ -435,7 +447,8 @@ static bool import_nodes(struct scope *s, Onnx__NodeProto **nodes, size_t count)
     return ok;
 }
 
-/* -- graphs ----------------------------------------------------------------------------------------------------------- */
+/* -- graphs -----------------------------------------------------------------------------------------------------------
+ */
 
 static bool declare(struct value *v, const Onnx__ValueInfoProto *info, struct graph *g, struct report *r)
 {
@@ -487,7 +500,8 @@ static bool import_initializer(struct scope *s, const char *name, struct tensor 
         for (int d = 0; fits && v->has_type && v->type.rank >= 0 && d < t->rank; d++)
             fits = v->type.rank == t->rank && (v->type.dims[d] < 0 || v->type.dims[d] == t->dims[d]);
         if (!fits)
-            return fail(r, KILN_BAD_MODEL, s->graph->path, "initializer '%s' is not of the type that its input declares", name);
+            return fail(r, KILN_BAD_MODEL, s->graph->path,
+                        "initializer '%s' is not of the type that its input declares", name);
         v->initializer = t;
         return true;
     }
@@ -525,7 +539,8 @@ static bool import_graph_outputs(struct scope *s, const Onnx__GraphProto *g)
         struct tensor declared;
 
         if (!v)
-            return fail(s->im->report, KILN_BAD_MODEL, s->graph->path, "output '%s' is not defined", text(g->output[k]->name));
+            return fail(s->im->report, KILN_BAD_MODEL, s->graph->path, "output '%s' is not defined",
+                        text(g->output[k]->name));
         if (!graph_add_output(s->graph, v))
             return false;
         if (g->output[k]->type && !type_of_proto(&declared, g->output[k]->type, v->name, s->im->report))
@@ -559,7 +574,8 @@ static bool list_inputs(struct scope *s, const Onnx__GraphProto *g)
     return true;
 }
 
-static struct graph *import_graph(struct import *im, const Onnx__GraphProto *proto, struct scope *outer, const char *path)
+static struct graph *import_graph(struct import *im, const Onnx__GraphProto *proto, struct scope *outer,
+                                  const char *path)
 {
     struct scope s = { .im = im, .outer = outer };
     bool ok;

@@ -1,6 +1,6 @@
+#include "model/model.h"
 #include "graph/text.h"
 #include "model/file.h"
-#include "model/model.h"
 #include "model/proto.h"
 #include <string.h>
 
@@ -29,9 +29,10 @@ void model_free(struct model *m)
     budget_free(&unlimited, m); /* the model holds its own budget: its struct is not charged to it */
 }
 
-static bool read_into(struct model *m, const void *bytes, size_t size, const struct model_options *o, struct report *r)
+static bool read_into(struct model *m, const void *bytes, size_t size, bool text, const struct model_options *o,
+                      struct report *r)
 {
-    if (text_is_model(bytes, size))
+    if (text || text_is_model(bytes, size))
         m->proto = text_read_model(bytes, size, &m->budget, r);
     else
         m->proto = proto_unpack_model(bytes, size, o ? &o->limits : NULL, &m->budget, r);
@@ -50,7 +51,7 @@ struct model *model_read_bytes(const void *bytes, size_t size, const struct mode
 {
     struct model *m = model_new(o, r);
 
-    if (m && read_into(m, bytes, size, o, r))
+    if (m && read_into(m, bytes, size, false, o, r))
         return m;
     model_free(m);
     return NULL;
@@ -65,7 +66,8 @@ struct model *model_read(const char *path, const struct model_options *o, struct
 
     if (!m)
         return NULL;
-    ok = file_read(path, 0, &bytes, &size, &m->budget, r) && read_into(m, bytes, size, o, r) && set_path(m, path, r);
+    ok = file_read(path, 0, &bytes, &size, &m->budget, r) && read_into(m, bytes, size, path_is_text(path), o, r) &&
+         set_path(m, path, r);
     budget_free(&m->budget, bytes);
     if (ok)
         return m;
@@ -82,31 +84,4 @@ struct model *model_of_proto(const Onnx__ModelProto *proto, const char *path, co
         return m;
     model_free(m);
     return NULL;
-}
-
-static bool ends_with(const char *s, const char *end)
-{
-    const size_t n = strlen(s), e = strlen(end);
-
-    return n >= e && strcmp(s + n - e, end) == 0;
-}
-
-bool model_save(const struct model *m, const char *path, struct report *r)
-{
-    struct budget b = { .limit = m->budget.limit };
-    bool ok;
-
-    if (ends_with(path, ".onnxtxt")) {
-        struct text t = { .budget = &b, .report = r };
-
-        ok = text_write_model(&t, m->proto, NULL, NULL) && file_write(path, t.data, t.length, r);
-        text_release(&t);
-    } else {
-        uint8_t *bytes = NULL;
-        size_t size;
-
-        ok = proto_pack(m->proto, &bytes, &size, &b, r) && file_write(path, bytes, size, r);
-        budget_free(&b, bytes);
-    }
-    return ok;
 }

@@ -1,5 +1,5 @@
-/* A model: the file's messages, which are the truth and are saved again, and the graph derived from them, which is run. Read-only once
- * made; shared by sessions. */
+/* A model: the file's messages, which are the truth and are saved again, and the graph derived from them, which is run.
+ * Read-only once made; shared by sessions. */
 #ifndef KILN_MODEL_MODEL_H
 #define KILN_MODEL_MODEL_H
 
@@ -22,7 +22,8 @@ struct model_options {
     size_t memory; /* bytes that the model may take in all; 0 is no limit */
 };
 
-/* Reads the messages, text or binary; checks nothing but the wire format. Follow with model_build. NULL with errors in the report. */
+/* Reads the messages, text or binary; checks nothing but the wire format. Follow with model_build. NULL with errors in
+ * the report. */
 struct model *model_read(const char *path, const struct model_options *o, struct report *r);
 /* From memory: there is no directory, so external data is refused. */
 struct model *model_read_bytes(const void *bytes, size_t size, const struct model_options *o, struct report *r);
@@ -34,17 +35,21 @@ void model_free(struct model *m);
 /* Verifies the messages and makes the graph. All errors are collected: every unsupported operator is told. */
 bool model_build(struct model *m, struct report *r);
 
-/* Packs and writes; text where the name ends in .onnxtxt. External data stays where it is, unless the target lies in another directory:
- * then the bytes are written into the file. */
+/* Does the name end in .onnxtxt? Such a file is read and written in the textual syntax. */
+bool path_is_text(const char *path);
+/* Packs and writes. External data stays where it is, unless the target lies in another directory, or is text: then the
+ * bytes are written into the file. */
 bool model_save(const struct model *m, const char *path, struct report *r);
 
-/* -- tensors as messages ---------------------------------------------------------------------------------------------- */
+/* -- tensors as messages ----------------------------------------------------------------------------------------------
+ */
 
 /* Checks a message and makes a tensor that points into it where it can, else into the arena. */
 bool tensor_of_proto(struct tensor *out, const Onnx__TensorProto *t, struct external *external, struct arena *arena,
                      const char *where, struct report *r);
 /* Fills an empty message; data as raw_data (strings as string_data). */
-bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tensor *t, struct budget *b, struct report *r);
+bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tensor *t, struct budget *b,
+                     struct report *r);
 /* Type and shape that a message declares; dimensions that are symbols or absent are UNKNOWN. */
 bool type_of_proto(struct tensor *out, const Onnx__TypeProto *t, const char *where, struct report *r);
 

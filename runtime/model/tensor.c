@@ -2,7 +2,8 @@
 #include "model/model.h"
 #include <string.h>
 
-/* -- from a message --------------------------------------------------------------------------------------------------- */
+/* -- from a message ---------------------------------------------------------------------------------------------------
+ */
 
 static bool shape_of(struct tensor *out, const Onnx__TensorProto *t, const char *where, struct report *r)
 {
@@ -10,25 +11,26 @@ static bool shape_of(struct tensor *out, const Onnx__TensorProto *t, const char 
         return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has data type %d, which is unknown", t->name ? t->name : "",
                     (int)t->data_type);
     if (!dtype_size((enum dtype)t->data_type))
-        return fail(r, KILN_UNSUPPORTED, where, "tensor '%s' has type %s, which is not supported", t->name ? t->name : "",
-                    dtype_name((enum dtype)t->data_type));
+        return fail(r, KILN_UNSUPPORTED, where, "tensor '%s' has type %s, which is not supported",
+                    t->name ? t->name : "", dtype_name((enum dtype)t->data_type));
     if (t->n_dims > MAX_RANK)
-        return fail(r, KILN_LIMIT, where, "tensor '%s' has %zu dimensions, at most %d are supported", t->name ? t->name : "",
-                    t->n_dims, (int)MAX_RANK);
+        return fail(r, KILN_LIMIT, where, "tensor '%s' has %zu dimensions, at most %d are supported",
+                    t->name ? t->name : "", t->n_dims, (int)MAX_RANK);
     for (size_t k = 0; k < t->n_dims; k++)
         if (t->dims[k] < 0)
             return fail(r, KILN_BAD_MODEL, where, "dimension %zu of tensor '%s' is %lld, must be at least 0", k,
                         t->name ? t->name : "", (long long)t->dims[k]);
     if (!tensor_shape(out, (enum dtype)t->data_type, (int)t->n_dims, t->dims))
-        return fail(r, KILN_BAD_MODEL, where, "tensor '%s' would have more bytes than can be counted", t->name ? t->name : "");
+        return fail(r, KILN_BAD_MODEL, where, "tensor '%s' would have more bytes than can be counted",
+                    t->name ? t->name : "");
     return true;
 }
 
 static bool wrong_count(const Onnx__TensorProto *t, const char *field, size_t got, int64_t need, const char *where,
                         struct report *r)
 {
-    return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has %zu values in %s, its shape needs %lld", t->name ? t->name : "", got,
-                field, (long long)need);
+    return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has %zu values in %s, its shape needs %lld",
+                t->name ? t->name : "", got, field, (long long)need);
 }
 
 static bool strings_of(struct tensor *out, const Onnx__TensorProto *t, struct arena *arena, const char *where,
@@ -163,7 +165,8 @@ bool tensor_of_proto(struct tensor *out, const Onnx__TensorProto *t, struct exte
         void *loaded;
 
         if (t->has_raw_data || typed_values(t))
-            return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has data here and in another file", t->name ? t->name : "");
+            return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has data here and in another file",
+                        t->name ? t->name : "");
         if (made.dtype == STRING)
             return fail(r, KILN_BAD_MODEL, where, "tensor '%s' holds strings in another file", t->name ? t->name : "");
         loaded = external_load(external, t, bytes, where, arena->budget, r);
@@ -194,7 +197,8 @@ bool tensor_of_proto(struct tensor *out, const Onnx__TensorProto *t, struct exte
     return true;
 }
 
-/* -- to a message ----------------------------------------------------------------------------------------------------- */
+/* -- to a message -----------------------------------------------------------------------------------------------------
+ */
 
 static bool strings_to(Onnx__TensorProto *out, const struct tensor *t, struct budget *b, struct report *r)
 {
@@ -211,7 +215,8 @@ static bool strings_to(Onnx__TensorProto *out, const struct tensor *t, struct bu
     return true;
 }
 
-bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tensor *t, struct budget *b, struct report *r)
+bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tensor *t, struct budget *b,
+                     struct report *r)
 {
     out->dims = budget_zalloc(b, (size_t)t->rank, sizeof *out->dims, r);
     if (!out->dims)
@@ -229,7 +234,8 @@ bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tens
     return message_bytes(&out->raw_data, t->data, (size_t)tensor_bytes(t), b, r);
 }
 
-/* -- declared types --------------------------------------------------------------------------------------------------- */
+/* -- declared types ---------------------------------------------------------------------------------------------------
+ */
 
 static bool element_type(struct tensor *out, bool has, int32_t elem, const char *where, struct report *r)
 {
@@ -258,12 +264,14 @@ static bool tensor_type(struct tensor *out, const Onnx__TypeProto__Tensor *t, co
         const Onnx__TensorShapeProto__Dimension *d = t->shape->dim[k];
         const bool given = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
 
-        out->dims[k] = given && d->dim_value >= 0 ? d->dim_value : UNKNOWN; /* -1 is what some exporters write for "any" */
+        out->dims[k] =
+            given && d->dim_value >= 0 ? d->dim_value : UNKNOWN; /* -1 is what some exporters write for "any" */
     }
     return true;
 }
 
-static bool held_type(struct tensor *out, const Onnx__TypeProto *t, enum kind *held, const char *where, struct report *r);
+static bool held_type(struct tensor *out, const Onnx__TypeProto *t, enum kind *held, const char *where,
+                      struct report *r);
 
 bool type_of_proto(struct tensor *out, const Onnx__TypeProto *t, const char *where, struct report *r)
 {
@@ -289,7 +297,8 @@ bool type_of_proto(struct tensor *out, const Onnx__TypeProto *t, const char *whe
 }
 
 /* What a sequence or an optional holds: tensors, or an optional's sequence of tensors. */
-static bool held_type(struct tensor *out, const Onnx__TypeProto *t, enum kind *held, const char *where, struct report *r)
+static bool held_type(struct tensor *out, const Onnx__TypeProto *t, enum kind *held, const char *where,
+                      struct report *r)
 {
     if (!t)
         return fail(r, KILN_BAD_MODEL, where, "a sequence or an optional does not say what it holds");
@@ -297,8 +306,8 @@ static bool held_type(struct tensor *out, const Onnx__TypeProto *t, enum kind *h
         *held = TENSOR;
         return element_type(out, t->tensor_type->has_elem_type, t->tensor_type->elem_type, where, r);
     }
-    if (t->value_case == ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE && out->kind == OPTIONAL && t->sequence_type->elem_type &&
-        t->sequence_type->elem_type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
+    if (t->value_case == ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE && out->kind == OPTIONAL &&
+        t->sequence_type->elem_type && t->sequence_type->elem_type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
         const Onnx__TypeProto__Tensor *e = t->sequence_type->elem_type->tensor_type;
 
         *held = SEQUENCE;

@@ -102,9 +102,11 @@ static bool check_statistic(struct infer *i, const struct batch_norm *a, int k, 
         for (int d = 0; right && d < t->rank; d++)
             right = t->dims[d] == x->dims[d + 1];
     }
-    return right ||
-           infer_error(i, "input %d must have %s%lld value%s, one for each %s of 'X'", k, a->each ? "" : "shape [",
-                       (long long)channels, a->each ? "s" : "]", a->each ? "element of an image" : "channel");
+    if (right)
+        return true;
+    if (a->each)
+        return infer_error(i, "input %d must have the shape of an image of 'X', %lld values", k, (long long)channels);
+    return infer_error(i, "input %d must have shape [%lld], one value for each channel of 'X'", k, (long long)channels);
 }
 
 /* The larger of what one of these needs at a time. */

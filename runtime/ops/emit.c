@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- attributes as text ---------------------------------------------------------------------------------------------- */
+/* -- attributes as text ----------------------------------------------------------------------------------------------
+ */
 
 enum { MAX_TEXT_ATTRS = 24, MAX_TEXT_LIST = 64 };
 
@@ -96,7 +97,8 @@ bool attrs_of_text(const char *text, struct arena *arena, struct attr **attrs, s
     return true;
 }
 
-/* -- emitting -------------------------------------------------------------------------------------------------------- */
+/* -- emitting --------------------------------------------------------------------------------------------------------
+ */
 
 static bool emit_make(struct emitter *e, const struct op *op, const struct op_def *def, const char *attrs,
                       const void *parsed, int outputs, struct value **out, int inputs, struct value *const *in)
@@ -242,7 +244,8 @@ struct value *emit_scalar(struct emitter *e, enum dtype dtype, double value)
         return emit_constant(e, &type, &i);
     }
     default:
-        e->failed = !fail(e->report, KILN_UNSUPPORTED, NULL, "a constant of type %s cannot be emitted", dtype_name(dtype));
+        e->failed =
+            !fail(e->report, KILN_UNSUPPORTED, NULL, "a constant of type %s cannot be emitted", dtype_name(dtype));
         return NULL;
     }
 }

@@ -4,9 +4,9 @@
  *   g = g(X Wc' + H Rc' + Bc)           C <- F C + i g
  *   o = f(X Wo' + H Ro' + Po C + Bo)    H <- o h(C)
  *
- * step by step, forwards, backwards or both. Past a sequence's end the states stay and Y is 0. With gradients of H and C flowing in, the gates'
- * own are summed step by step in the other order (lstm_body.h), and the weights' are products over all steps at once:
- *   dW = dz' X    dR = dz' H(before)    dX = dz W    dB = sum of dz
+ * step by step, forwards, backwards or both. Past a sequence's end the states stay and Y is 0. With gradients of H and
+ * C flowing in, the gates' own are summed step by step in the other order (lstm_body.h), and the weights' are products
+ * over all steps at once: dW = dz' X    dR = dz' H(before)    dX = dz W    dB = sum of dz
  *
  * Computed in float, or in double where X is double. Keras' LSTM is this one with the gates in the order i, f, c, o. */
 #include "kernels/gemm.h"
@@ -14,10 +14,16 @@
 #include "ops/recurrent.h"
 #include <string.h>
 
-enum { X, W, R, B, LENGTHS, H0, C0, P, INPUTS };                /* inputs */
-enum { Y, Y_H, Y_C, KEPT };                                     /* outputs; the last one is hidden */
-enum { GRAD_KEPT = INPUTS, GRAD_Y, GRAD_YH, GRAD_YC, GRAD_INPUTS }; /* inputs of the gradient, after LSTM's own (B is not read) */
-enum { DX, DW, DR, DB, DH0, DC0, DP, GRADS };                   /* outputs of the gradient */
+enum { X, W, R, B, LENGTHS, H0, C0, P, INPUTS }; /* inputs */
+enum { Y, Y_H, Y_C, KEPT };                      /* outputs; the last one is hidden */
+enum {
+    GRAD_KEPT = INPUTS,
+    GRAD_Y,
+    GRAD_YH,
+    GRAD_YC,
+    GRAD_INPUTS
+};                                            /* inputs of the gradient, after LSTM's own (B is not read) */
+enum { DX, DW, DR, DB, DH0, DC0, DP, GRADS }; /* outputs of the gradient */
 
 struct lstm {
     struct recurrent r;
@@ -35,7 +41,8 @@ struct lstm_strides { /* of Y, in elements */
 #define NAME(x) x##_f64
 #include "ops/lstm_body.h"
 
-/* -- read ------------------------------------------------------------------------------------------------------------ */
+/* -- read ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -46,7 +53,8 @@ static bool parse(struct parse *p, void *attrs)
     return recurrent_parse(p, &a->r, 3, defaults);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------ */
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 /* Everything that run needs to know of the shapes. */
 struct plan {
@@ -79,8 +87,17 @@ static struct lstm_strides strides_of(const struct lstm *a, const struct plan *p
 /* rows x columns of `a` times the transpose of what lies as [n, k] (or, with `plain`, times what lies as [k, n]). */
 static struct gemm product(const struct plan *p, int64_t m, int64_t n, int64_t k, bool plain)
 {
-    return (struct gemm){ .dtype = p->compute, .m = m, .n = n, .k = k, .a_row = k, .a_col = 1, .b_row = plain ? n : 1,
-                          .b_col = plain ? 1 : k, .c_row = n, .c_col = 1, .alpha = 1 };
+    return (struct gemm){ .dtype = p->compute,
+                          .m = m,
+                          .n = n,
+                          .k = k,
+                          .a_row = k,
+                          .a_col = 1,
+                          .b_row = plain ? n : 1,
+                          .b_col = plain ? 1 : k,
+                          .c_row = n,
+                          .c_col = 1,
+                          .alpha = 1 };
 }
 
 /* dz' times what lies as [rows, n]: a product over all rows. */
@@ -108,8 +125,8 @@ static bool fits(const struct plan *p)
 
 static bool set_state_out(struct infer *i, int k, const struct lstm *a, const struct plan *p)
 {
-    const int64_t dims[3] = { a->r.batch_first ? p->n.batch : p->directions, a->r.batch_first ? p->directions : p->n.batch,
-                              p->hidden };
+    const int64_t dims[3] = { a->r.batch_first ? p->n.batch : p->directions,
+                              a->r.batch_first ? p->directions : p->n.batch, p->hidden };
 
     return set_out(i, k, typed_in(i, X)->dtype, 3, dims);
 }
@@ -126,23 +143,25 @@ static bool infer(struct infer *i)
     p = plan_of(a, x, typed_in(i, R));
     if (!fits(&p))
         return infer_error(i, "a sequence of this length has more bytes than can be counted");
-    if (typed_in(i, P) && (typed_in(i, P)->rank != 2 || typed_in(i, P)->dims[0] != p.directions || typed_in(i, P)->dims[1] != 3 * p.hidden))
+    if (typed_in(i, P) && (typed_in(i, P)->rank != 2 || typed_in(i, P)->dims[0] != p.directions ||
+                           typed_in(i, P)->dims[1] != 3 * p.hidden))
         return infer_error(i, "'P' must have shape [%d,%lld]", p.directions, (long long)(3 * p.hidden));
     {
         const int64_t steps_first[4] = { p.n.steps, p.directions, p.n.batch, p.hidden };
         const int64_t batch_first[4] = { p.n.batch, p.n.steps, p.directions, p.hidden };
         const int64_t kept[4] = { p.directions, p.n.steps, p.n.batch, 6 * p.hidden };
 
-        if (!set_out(i, Y, x->dtype, 4, a->r.batch_first ? batch_first : steps_first) || !set_state_out(i, Y_H, a, &p) ||
-            !set_state_out(i, Y_C, a, &p) || !set_out(i, KEPT, p.compute, 4, kept))
+        if (!set_out(i, Y, x->dtype, 4, a->r.batch_first ? batch_first : steps_first) ||
+            !set_state_out(i, Y_H, a, &p) || !set_state_out(i, Y_C, a, &p) || !set_out(i, KEPT, p.compute, 4, kept))
             return false;
     }
     for (int k = 0; k < INPUTS; k++)
         bytes += k == LENGTHS ? 0 : compute_bytes(typed_in(i, k), p.compute);
     for (int k = Y; k <= Y_C; k++)
         bytes += compute_bytes(typed_out(i, k), p.compute);
-    bytes += reals(&p, p.rows * p.n.inputs) + reals(&p, p.rows * 4 * p.hidden) + 3 * reals(&p, p.n.batch * 4 * p.hidden) +
-             2 * reals(&p, p.n.batch * 6 * p.hidden) + reals(&p, 4 * p.hidden);
+    bytes += reals(&p, p.rows * p.n.inputs) + reals(&p, p.rows * 4 * p.hidden) +
+             3 * reals(&p, p.n.batch * 4 * p.hidden) + 2 * reals(&p, p.n.batch * 6 * p.hidden) +
+             reals(&p, 4 * p.hidden);
     {
         const struct gemm in = product(&p, p.rows, 4 * p.hidden, p.n.inputs, false);
         const struct gemm step = product(&p, p.n.batch, 4 * p.hidden, p.hidden, false);
@@ -154,7 +173,8 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ------------------------------------------------------------------------------------------------------------- */
+/* -- run -------------------------------------------------------------------------------------------------------------
+ */
 
 static void *take(char **scratch, size_t bytes)
 {
@@ -176,7 +196,8 @@ static const void *steps_first(const struct lstm *a, const struct plan *p, const
     for (int64_t b = 0; b < p->n.batch; b++)
         for (int64_t t = 0; t < p->n.steps; t++)
             if (row)
-                memcpy(to + (size_t)(t * p->n.batch + b) * row, (const char *)x + (size_t)(b * p->n.steps + t) * row, row);
+                memcpy(to + (size_t)(t * p->n.batch + b) * row, (const char *)x + (size_t)(b * p->n.steps + t) * row,
+                       row);
     return to;
 }
 
@@ -215,9 +236,11 @@ static const void *bias_of(const struct plan *p, const void *all, int direction,
         return NULL;
     for (int64_t k = 0; k < n; k++)
         if (p->compute == F64)
-            ((double *)to)[k] = ((const double *)all)[2 * n * direction + k] + ((const double *)all)[2 * n * direction + n + k];
+            ((double *)to)[k] =
+                ((const double *)all)[2 * n * direction + k] + ((const double *)all)[2 * n * direction + n + k];
         else
-            ((float *)to)[k] = ((const float *)all)[2 * n * direction + k] + ((const float *)all)[2 * n * direction + n + k];
+            ((float *)to)[k] =
+                ((const float *)all)[2 * n * direction + k] + ((const float *)all)[2 * n * direction + n + k];
     return to;
 }
 
@@ -284,12 +307,16 @@ static bool run(struct step *s)
     one_step = take(&scratch, (size_t)(p.n.batch * 6 * p.hidden) * p.real);
     bias = take(&scratch, (size_t)wide * p.real);
     for (int d = 0; d < p.directions; d++) {
-        const struct lstm_run u = { .a = a, .p = p, .direction = d, .lengths = s->in[LENGTHS] ? s->in[LENGTHS]->data : NULL,
-                                    .r = offset(in[R], d * wide * p.hidden, p.real),
-                                    .peephole = offset(in[P], d * 3 * p.hidden, p.real),
-                                    .kept = s->out[KEPT] ? (char *)s->out[KEPT]->data + (size_t)(d * p.rows * 6 * p.hidden) * p.real
-                                                         : one_step,
-                                    .keep = s->out[KEPT] };
+        const struct lstm_run u = {
+            .a = a,
+            .p = p,
+            .direction = d,
+            .lengths = s->in[LENGTHS] ? s->in[LENGTHS]->data : NULL,
+            .r = offset(in[R], d * wide * p.hidden, p.real),
+            .peephole = offset(in[P], d * 3 * p.hidden, p.real),
+            .kept = s->out[KEPT] ? (char *)s->out[KEPT]->data + (size_t)(d * p.rows * 6 * p.hidden) * p.real : one_step,
+            .keep = s->out[KEPT]
+        };
         struct gemm g = product(&p, p.rows, wide, p.n.inputs, false);
 
         g.a = x;
@@ -299,7 +326,8 @@ static bool run(struct step *s)
         gemm(s->k, s->pool, &g, scratch);
         state_in(a, &p, in[H0], d, h);
         state_in(a, &p, in[C0], d, c);
-        steps_of(s, &u, z, rz, h, c, y ? (char *)y + (size_t)(strides_of(a, &p).direction * d) * p.real : NULL, scratch);
+        steps_of(s, &u, z, rz, h, c, y ? (char *)y + (size_t)(strides_of(a, &p).direction * d) * p.real : NULL,
+                 scratch);
         state_out(a, &p, h, d, y_h);
         state_out(a, &p, c, d, y_c);
     }
@@ -308,7 +336,8 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate --------------------------------------------------------------------------------------------------- */
+/* -- differentiate ---------------------------------------------------------------------------------------------------
+ */
 
 static bool grad_infer(struct infer *i)
 {
@@ -386,7 +415,8 @@ static void store_dx(const struct lstm *a, const struct plan *p, const void *fro
 
     for (int64_t b = 0; a->r.batch_first && row && b < p->n.batch; b++)
         for (int64_t t = 0; t < p->n.steps; t++)
-            memcpy((char *)dx + (size_t)(b * p->n.steps + t) * row, (const char *)from + (size_t)(t * p->n.batch + b) * row, row);
+            memcpy((char *)dx + (size_t)(b * p->n.steps + t) * row,
+                   (const char *)from + (size_t)(t * p->n.batch + b) * row, row);
 }
 
 struct grad_memory {
@@ -397,10 +427,14 @@ struct grad_memory {
 static void grad_direction(struct step *s, const struct lstm *a, const struct plan *p, struct grad_memory *m, int d)
 {
     const int64_t wide = 4 * p->hidden;
-    const struct lstm_run u = { .a = a, .p = *p, .direction = d, .lengths = s->in[LENGTHS] ? s->in[LENGTHS]->data : NULL,
+    const struct lstm_run u = { .a = a,
+                                .p = *p,
+                                .direction = d,
+                                .lengths = s->in[LENGTHS] ? s->in[LENGTHS]->data : NULL,
                                 .r = offset(m->in[R], d * wide * p->hidden, p->real),
                                 .peephole = offset(m->in[P], d * 3 * p->hidden, p->real),
-                                .kept = (char *)s->in[GRAD_KEPT]->data + (size_t)(d * p->rows * 6 * p->hidden) * p->real,
+                                .kept =
+                                    (char *)s->in[GRAD_KEPT]->data + (size_t)(d * p->rows * 6 * p->hidden) * p->real,
                                 .keep = true };
     struct gemm g;
 
@@ -409,8 +443,8 @@ static void grad_direction(struct step *s, const struct lstm *a, const struct pl
     state_in(a, p, m->in[GRAD_YH], d, m->dh);
     state_in(a, p, m->in[GRAD_YC], d, m->dc);
     memset(m->dp, 0, (size_t)(3 * p->hidden) * p->real);
-    back_of(s, &u, m->h0, m->c0, offset(m->in[GRAD_Y], strides_of(a, p).direction * d, p->real), m->dz, m->h_before, m->dh, m->dc,
-            m->dp, m->from_r, m->gemm);
+    back_of(s, &u, m->h0, m->c0, offset(m->in[GRAD_Y], strides_of(a, p).direction * d, p->real), m->dz, m->h_before,
+            m->dh, m->dc, m->dp, m->from_r, m->gemm);
     if (m->out[DX]) {
         g = product(p, p->rows, p->n.inputs, wide, true);
         g.a = m->dz;
@@ -476,15 +510,17 @@ static bool grad_run(struct step *s)
 static const struct op lstm_grad = {
     .name = "LSTMGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ { .since = 1,
-                                       .signature = "T X, T W, T R, T B?, I sequence_lens?, T initial_h?, T initial_c?, T P?, K kept, "
-                                                    "T dY?, T dY_h?, T dY_c? -> T dX?, T dW?, T dR?, T dB?, T dinitial_h?, "
-                                                    "T dinitial_c?, T dP?",
-                                       .types = "T: floats bf16; I: i32; K: f32 f64",
-                                       .infer = grad_infer,
-                                       .run = grad_run,
-                                       .no_gradient = "second derivatives of LSTM are not supported" },
-                                     { 0 } },
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T X, T W, T R, T B?, I sequence_lens?, T initial_h?, T initial_c?, T P?, K kept, "
+                           "T dY?, T dY_h?, T dY_c? -> T dX?, T dW?, T dR?, T dB?, T dinitial_h?, "
+                           "T dinitial_c?, T dP?",
+              .types = "T: floats bf16; I: i32; K: f32 f64",
+              .infer = grad_infer,
+              .run = grad_run,
+              .no_gradient = "second derivatives of LSTM are not supported" },
+            { 0 } },
 };
 
 static bool gradient(struct backward *b)
@@ -506,7 +542,8 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------ */
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
 
 #define WEIGHTS (1 << X | 1 << W | 1 << R)
 
@@ -515,8 +552,8 @@ static const struct op_case cases_1[] = {
     { "f64[4,2,3] f64[2,8,3] f64[2,8,2] f64[2,16] i32[2]{4,2} f64[2,2,2] f64[2,2,2] f64[2,6]",
       "hidden_size=2 direction='bidirectional'", "f64[4,2,2,2] f64[2,2,2] f64[2,2,2]",
       WEIGHTS | 1 << B | 1 << H0 | 1 << C0 | 1 << P },
-    { "f32[3,2,2] f32[1,8,2] f32[1,8,2] f32[1,16] - - - f32[1,6]", "hidden_size=2 direction='reverse' input_forget=1", "- f32[1,2,2]",
-      WEIGHTS | 1 << B | 1 << P },
+    { "f32[3,2,2] f32[1,8,2] f32[1,8,2] f32[1,16] - - - f32[1,6]", "hidden_size=2 direction='reverse' input_forget=1",
+      "- f32[1,2,2]", WEIGHTS | 1 << B | 1 << P },
     { "f32[2,3,2] f32[1,4,2] f32[1,4,1]", "hidden_size=1 clip=.5", "f32[2,1,3,1]", 0 },
     { "f16[2,2,2] f16[1,8,2] f16[1,8,2]", "", "- - f16[1,2,2]", 0 },
     { "f32[0,2,2] f32[1,8,2] f32[1,8,2]", "", "f32[0,1,2,2] f32[1,2,2]", 0 },
@@ -528,7 +565,8 @@ static const struct op_case cases_14[] = {
     { "f64[2,4,3] f64[2,8,3] f64[2,8,2] f64[2,16] i32[2]{4,2} f64[2,2,2] f64[2,2,2] f64[2,6]",
       "hidden_size=2 direction='bidirectional' layout=1", "f64[2,4,2,2] f64[2,2,2] f64[2,2,2]",
       WEIGHTS | 1 << B | 1 << H0 | 1 << C0 | 1 << P },
-    { "f64[3,2,2] f64[1,8,2] f64[1,8,2] f64[1,16]", "hidden_size=2 direction='reverse'", "f64[3,1,2,2] - f64[1,2,2]", WEIGHTS | 1 << B },
+    { "f64[3,2,2] f64[1,8,2] f64[1,8,2] f64[1,16]", "hidden_size=2 direction='reverse'", "f64[3,1,2,2] - f64[1,2,2]",
+      WEIGHTS | 1 << B },
     { "f16[2,2,2] f16[1,8,2] f16[1,8,2]", "", "f16[2,1,2,2] f16[1,2,2]", 0 },
     { 0 },
 };
@@ -536,14 +574,16 @@ static const struct op_case cases_14[] = {
 #define ROW(version, list, case_list)                                                                                  \
     {                                                                                                                  \
         .since = version,                                                                                              \
-        .signature = "T X, T W, T R, T B?, T1 sequence_lens?, T initial_h?, T initial_c?, T P? -> T Y?, T Y_h?, T Y_c?", \
-        .types = "T: " list "; T1: i32", .attrs_size = sizeof(struct lstm), .parse = parse, .infer = infer, .run = run, \
-        .gradient = gradient, .hidden = 1, .cases = case_list                                                          \
+        .signature =                                                                                                   \
+            "T X, T W, T R, T B?, T1 sequence_lens?, T initial_h?, T initial_c?, T P? -> T Y?, T Y_h?, T Y_c?",        \
+        .types = "T: " list "; T1: i32", .attrs_size = sizeof(struct lstm), .parse = parse, .infer = infer,            \
+        .run = run, .gradient = gradient, .hidden = 1, .cases = case_list                                              \
     }
 
 const struct op op_lstm = {
     .name = "LSTM",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(22, "floats bf16", cases_14), ROW(14, "floats", cases_14), ROW(7, "floats", cases_1),
-                                     { 0 } },
+    .defs =
+        (const struct op_def[]){
+            ROW(22, "floats bf16", cases_14), ROW(14, "floats", cases_14), ROW(7, "floats", cases_1), { 0 } },
 };

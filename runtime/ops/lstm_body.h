@@ -1,5 +1,6 @@
-/* The arithmetic of LSTM for one type of computation. Included with REAL (float, double) and NAME(x). All that it sees is in the order of
- * layout 0; one direction at a time. `kept` of a step and a sequence are i, o, f, c~ (after their activations), C and H: 6 x hidden. */
+/* The arithmetic of LSTM for one type of computation. Included with REAL (float, double) and NAME(x). All that it sees
+ * is in the order of layout 0; one direction at a time. `kept` of a step and a sequence are i, o, f, c~ (after their
+ * activations), C and H: 6 x hidden. */
 
 struct NAME(lstm_direction) {
     const struct lstm *a;
@@ -28,13 +29,14 @@ static REAL NAME(gate)(const struct lstm *a, const struct activation *act, REAL 
 /* The slope of a gate, from what it gave; where the clip held, nothing passes. */
 static REAL NAME(gate_slope)(const struct lstm *a, const struct activation *act, REAL y)
 {
-    if (a->r.clip > 0 && (y == (REAL)activate(act, (double)(REAL)a->r.clip) || y == (REAL)activate(act, (double)(REAL)-a->r.clip)))
+    if (a->r.clip > 0 &&
+        (y == (REAL)activate(act, (double)(REAL)a->r.clip) || y == (REAL)activate(act, (double)(REAL)-a->r.clip)))
         return 0;
     return (REAL)activation_slope(act, (double)y);
 }
 
 /* One step of one sequence: z holds what came in through W, R and B. */
-static void NAME(cell)(const struct NAME(lstm_direction) *d, const REAL *z, const REAL *c_before, REAL *kept)
+static void NAME(cell)(const struct NAME(lstm_direction) * d, const REAL *z, const REAL *c_before, REAL *kept)
 {
     const int64_t n = d->hidden;
     const REAL *p = d->peephole;
@@ -42,7 +44,8 @@ static void NAME(cell)(const struct NAME(lstm_direction) *d, const REAL *z, cons
     for (int64_t k = 0; k < n; k++) {
         const REAL c0 = c_before[k];
         const REAL i = NAME(gate)(d->a, &d->act[0], z[k] + (p ? p[k] * c0 : 0));
-        const REAL f = d->a->input_forget ? 1 - i : NAME(gate)(d->a, &d->act[0], z[2 * n + k] + (p ? p[2 * n + k] * c0 : 0));
+        const REAL f =
+            d->a->input_forget ? 1 - i : NAME(gate)(d->a, &d->act[0], z[2 * n + k] + (p ? p[2 * n + k] * c0 : 0));
         const REAL g = NAME(gate)(d->a, &d->act[1], z[3 * n + k]);
         const REAL c = f * c0 + i * g;
         const REAL o = NAME(gate)(d->a, &d->act[0], z[n + k] + (p ? p[n + k] * c : 0));
@@ -58,8 +61,9 @@ static void NAME(cell)(const struct NAME(lstm_direction) *d, const REAL *z, cons
 
 /* All steps of a direction. `z` [steps, batch, 4 hidden] holds X W' + B; `rz` is scratch [batch, 4 hidden]; `h` and `c`
  * [batch, hidden] begin as the initial states and end as the last ones; `y` is Y of this direction or NULL. */
-static void NAME(lstm_steps)(struct step *s, const struct NAME(lstm_direction) *d, const REAL *r, const REAL *z, REAL *rz, REAL *h,
-                             REAL *c, REAL *y, const struct lstm_strides *ys, struct gemm *g, void *gemm_memory)
+static void NAME(lstm_steps)(struct step *s, const struct NAME(lstm_direction) * d, const REAL *r, const REAL *z,
+                             REAL *rz, REAL *h, REAL *c, REAL *y, const struct lstm_strides *ys, struct gemm *g,
+                             void *gemm_memory)
 {
     const int64_t n = d->hidden, batch = d->n.batch;
 
@@ -71,7 +75,8 @@ static void NAME(lstm_steps)(struct step *s, const struct NAME(lstm_direction) *
         g->c = rz;
         gemm(s->k, s->pool, g, gemm_memory);
         for (int64_t b = 0; b < batch; b++) {
-            REAL *kept = d->kept + ((d->keep ? t : 0) * batch + b) * 6 * n, *out = y ? y + t * ys->step + b * ys->batch : NULL;
+            REAL *kept = d->kept + ((d->keep ? t : 0) * batch + b) * 6 * n,
+                 *out = y ? y + t * ys->step + b * ys->batch : NULL;
             const REAL *x = z + (t * batch + b) * 4 * n;
 
             if (d->lengths && t >= d->lengths[b]) { /* past the end: the states stay, Y is 0 */
@@ -91,17 +96,18 @@ static void NAME(lstm_steps)(struct step *s, const struct NAME(lstm_direction) *
     }
 }
 
-/* Backwards through one cell. dh and dc are what flows into H and C; dz what flows out to the four gates; dc becomes what flows to the C
- * before. Gradients of the peepholes are added to dp. */
-static void NAME(cell_back)(const struct NAME(lstm_direction) *d, const REAL *kept, const REAL *c_before, const REAL *dh, REAL *dc,
-                            REAL *dz, REAL *dp)
+/* Backwards through one cell. dh and dc are what flows into H and C; dz what flows out to the four gates; dc becomes
+ * what flows to the C before. Gradients of the peepholes are added to dp. */
+static void NAME(cell_back)(const struct NAME(lstm_direction) * d, const REAL *kept, const REAL *c_before,
+                            const REAL *dh, REAL *dc, REAL *dz, REAL *dp)
 {
     const int64_t n = d->hidden;
     const struct lstm *a = d->a;
     const REAL *p = d->peephole;
 
     for (int64_t k = 0; k < n; k++) {
-        const REAL i = kept[k], o = kept[n + k], f = kept[2 * n + k], g = kept[3 * n + k], c = kept[4 * n + k], c0 = c_before[k];
+        const REAL i = kept[k], o = kept[n + k], f = kept[2 * n + k], g = kept[3 * n + k], c = kept[4 * n + k],
+                   c0 = c_before[k];
         const REAL hc = NAME(gate)(a, &d->act[2], c);
         const REAL zo = dh[k] * hc * NAME(gate_slope)(a, &d->act[0], o);
         const REAL flow = dc[k] + dh[k] * o * NAME(gate_slope)(a, &d->act[2], hc) + (p ? zo * p[n + k] : 0);
@@ -122,11 +128,12 @@ static void NAME(cell_back)(const struct NAME(lstm_direction) *d, const REAL *ke
     }
 }
 
-/* All steps, backwards. `dz` [steps, batch, 4 hidden] and `h_before` [steps, batch, hidden] are filled for the products that follow; `dh`, `dc`
- * [batch, hidden] begin as the gradients of the last states and end as those of the initial ones. */
-static void NAME(lstm_back)(struct step *s, const struct NAME(lstm_direction) *d, const REAL *r, const REAL *h0, const REAL *c0,
-                            const REAL *dy, const struct lstm_strides *ys, REAL *dz, REAL *h_before, REAL *dh, REAL *dc, REAL *dp,
-                            REAL *from_r, struct gemm *g, void *gemm_memory)
+/* All steps, backwards. `dz` [steps, batch, 4 hidden] and `h_before` [steps, batch, hidden] are filled for the products
+ * that follow; `dh`, `dc` [batch, hidden] begin as the gradients of the last states and end as those of the initial
+ * ones. */
+static void NAME(lstm_back)(struct step *s, const struct NAME(lstm_direction) * d, const REAL *r, const REAL *h0,
+                            const REAL *c0, const REAL *dy, const struct lstm_strides *ys, REAL *dz, REAL *h_before,
+                            REAL *dh, REAL *dc, REAL *dp, REAL *from_r, struct gemm *g, void *gemm_memory)
 {
     const int64_t n = d->hidden, batch = d->n.batch, way = d->reverse ? -1 : 1;
 

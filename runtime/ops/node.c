@@ -21,7 +21,8 @@ const struct op_def *op_def_for(const struct op *op, int opset)
     return NULL;
 }
 
-static bool check_inputs(const struct node *n, const struct node_spec *spec, const struct signature *s, struct report *r)
+static bool check_inputs(const struct node *n, const struct node_spec *spec, const struct signature *s,
+                         struct report *r)
 {
     char where[WHERE_TEXT];
     int given = spec->inputs;
@@ -34,7 +35,8 @@ static bool check_inputs(const struct node *n, const struct node_spec *spec, con
         const struct formal *f = &s->in[k];
 
         if ((k >= given || !spec->in[k]) && !f->optional && !f->any)
-            return fail(r, KILN_BAD_MODEL, node_where(n, where), "input %d, '%.*s', is missing", k, f->name_length, f->name);
+            return fail(r, KILN_BAD_MODEL, node_where(n, where), "input %d, '%.*s', is missing", k, f->name_length,
+                        f->name);
     }
     for (int k = s->inputs; k < given; k++)
         if (!spec->in[k])
@@ -43,12 +45,14 @@ static bool check_inputs(const struct node *n, const struct node_spec *spec, con
     return true;
 }
 
-static bool check_outputs(const struct node *n, const struct node_spec *spec, const struct signature *s, struct report *r)
+static bool check_outputs(const struct node *n, const struct node_spec *spec, const struct signature *s,
+                          struct report *r)
 {
     char where[WHERE_TEXT];
 
     if (spec->outputs && !signature_out(s, spec->outputs - 1))
-        return fail(r, KILN_BAD_MODEL, node_where(n, where), "%d outputs, must have at most %d", spec->outputs, s->outputs);
+        return fail(r, KILN_BAD_MODEL, node_where(n, where), "%d outputs, must have at most %d", spec->outputs,
+                    s->outputs);
     return true;
 }
 
@@ -85,7 +89,9 @@ static bool add_captures(struct node *n, struct report *r)
 
 static bool parse(struct node *n, const struct node_spec *spec, struct report *r)
 {
-    struct parse p = { .node = n, .attrs = spec->attrs, .attr_count = spec->attr_count, .opset = spec->opset, .report = r };
+    struct parse p = {
+        .node = n, .attrs = spec->attrs, .attr_count = spec->attr_count, .opset = spec->opset, .report = r
+    };
     void *attrs = arena_alloc(n->graph->arena, n->def->attrs_size, r);
     const int before = r->error.count;
 

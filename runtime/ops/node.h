@@ -22,11 +22,12 @@ struct node_spec {
 /* Checks arity, parses the attributes, appends the node. NULL with errors in the report. */
 struct node *node_make(struct graph *g, const struct node_spec *spec, struct report *r);
 
-/* Checks the types of a node's inputs against its signature, once they are known: an error names the input, its type and what is
- * allowed. `in` as in struct node, formal inputs only. */
+/* Checks the types of a node's inputs against its signature, once they are known: an error names the input, its type
+ * and what is allowed. `in` as in struct node, formal inputs only. */
 bool node_check_types(const struct node *n, const struct tensor *const *in, struct report *r);
 
-/* Attributes written as text (op.h, "emitting nodes") into an array in the arena. False with an error where the text is malformed. */
+/* Attributes written as text (op.h, "emitting nodes") into an array in the arena. False with an error where the text is
+ * malformed. */
 bool attrs_of_text(const char *text, struct arena *arena, struct attr **attrs, size_t *count, struct report *r);
 
 #endif

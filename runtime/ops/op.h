@@ -1,18 +1,18 @@
 /* The contract between an operator and the rest of Kiln.
  *
- * An operator is a table of rows, newest opset first, ended by {0}. The loader picks the first row whose `since` is not above the model's
- * opset; from then on nobody looks at versions. Rows may share every function but `parse`.
+ * An operator is a table of rows, newest opset first, ended by {0}. The loader picks the first row whose `since` is not
+ * above the model's opset; from then on nobody looks at versions. Rows may share every function but `parse`.
  *
  *   signature names and types of inputs and outputs; arity and types are checked by the frame, operators need not
- *   parse     node -> canonical attributes       once for each node; what was an attribute once and is an input now becomes a constant
- *                                                input here
- *   infer     types, shapes, memory              once for each set of input shapes, when a program is planned: every dimension it sees
- *                                                is known
- *   run       the computation                    every step; allocates nothing but an output whose size nobody could know before, and
- *                                                fails only on values that show while running (an index out of range)
- *   gradient  emits nodes into the backward graph, once for each program, with types and shapes known
+ *   parse     node -> canonical attributes       once for each node; what was an attribute once and is an input now
+ * becomes a constant input here infer     types, shapes, memory              once for each set of input shapes, when a
+ * program is planned: every dimension it sees is known run       the computation                    every step;
+ * allocates nothing but an output whose size nobody could know before, and fails only on values that show while running
+ * (an index out of range) gradient  emits nodes into the backward graph, once for each program, with types and shapes
+ * known
  *
- * The memory of inputs and outputs belongs to the caller. Every function but gradient may be called from several threads at once. */
+ * The memory of inputs and outputs belongs to the caller. Every function but gradient may be called from several
+ * threads at once. */
 #ifndef KILN_OPS_OP_H
 #define KILN_OPS_OP_H
 
@@ -23,10 +23,12 @@
 
 struct kernels; /* kernels/kernels.h: what this CPU does best */
 
-/* -- reading a node -------------------------------------------------------------------------------------------------- */
+/* -- reading a node --------------------------------------------------------------------------------------------------
+ */
 
-/* A getter gives the default where the attribute is absent and records an error where its type is wrong. Errors are collected for the
- * whole model: parse need not stop at the first. An attribute that no getter asked for is an error afterwards. */
+/* A getter gives the default where the attribute is absent and records an error where its type is wrong. Errors are
+ * collected for the whole model: parse need not stop at the first. An attribute that no getter asked for is an error
+ * afterwards. */
 struct parse;
 
 struct ints { /* a short list of integers: axes, pads, a shape */
@@ -37,20 +39,24 @@ struct ints { /* a short list of integers: axes, pads, a shape */
 bool attr_given(struct parse *p, const char *name);
 float attr_float(struct parse *p, const char *name, float fallback);
 int64_t attr_int(struct parse *p, const char *name, int64_t fallback);
-const char *attr_string(struct parse *p, const char *name, const char *fallback); /* ended by NUL; an embedded NUL is an error */
-/* The index of the attribute's value in `names` (a NULL-ended list), or an error that lists them; `fallback` where it is absent. */
+const char *attr_string(struct parse *p, const char *name,
+                        const char *fallback); /* ended by NUL; an embedded NUL is an error */
+/* The index of the attribute's value in `names` (a NULL-ended list), or an error that lists them; `fallback` where it
+ * is absent. */
 int attr_choice(struct parse *p, const char *name, const char *const *names, int fallback);
 bool attr_ints(struct parse *p, const char *name, struct ints *out); /* count 0 where absent; false on an error */
 const struct tensor *attr_tensor(struct parse *p, const char *name); /* NULL where absent */
-const struct attr *attr_any(struct parse *p, const char *name);      /* NULL where absent: for lists of floats, strings */
-/* The subgraph of a required attribute: its index in node->graph_of, to be used with infer_graph and step_call; -1 on an error. */
+const struct attr *attr_any(struct parse *p, const char *name); /* NULL where absent: for lists of floats, strings */
+/* The subgraph of a required attribute: its index in node->graph_of, to be used with infer_graph and step_call; -1 on
+ * an error. */
 int attr_graph(struct parse *p, const char *name);
 const struct node *parse_node(const struct parse *p);
 int parse_opset(const struct parse *p);
 int inputs_written(const struct parse *p);
 int outputs_written(const struct parse *p); /* the last one that is written, plus 1 */
 bool input_given(const struct parse *p, int k);
-/* Input k becomes a constant: what was an attribute in an older opset. `count` < 0 is a scalar, else a vector of that length. */
+/* Input k becomes a constant: what was an attribute in an older opset. `count` < 0 is a scalar, else a vector of that
+ * length. */
 bool constant_input(struct parse *p, int k, enum dtype dtype, int64_t count, const void *data);
 /* An attribute of ints that is an input since a later opset; left out when absent. */
 bool ints_input(struct parse *p, int k, const char *name);
@@ -61,38 +67,45 @@ bool parse_error(struct parse *p, const char *format, ...)
 bool parse_unsupported(struct parse *p, const char *format, ...)
     __attribute__((format(printf, 2, 3))); /* valid, but Kiln cannot */
 
-/* -- planning a node ------------------------------------------------------------------------------------------------- */
+/* -- planning a node -------------------------------------------------------------------------------------------------
+ */
 
 struct infer;
 const void *infer_attrs(const struct infer *i);
-int infer_inputs(const struct infer *i);  /* formal ones, left-out ones at the end included */
-int infer_outputs(const struct infer *i); /* slots of the standard's outputs */
+int infer_inputs(const struct infer *i);                     /* formal ones, left-out ones at the end included */
+int infer_outputs(const struct infer *i);                    /* slots of the standard's outputs */
 const struct tensor *typed_in(const struct infer *i, int k); /* NULL where an optional input is left out */
 struct tensor *typed_out(struct infer *i, int k);            /* NULL where nobody reads it */
 /* Sets the type of an output; nothing where nobody reads it. False, with an error, where sizes overflow. */
 bool set_out(struct infer *i, int k, enum dtype dtype, int rank, const int64_t *dims);
-/* Is the value of input k known while planning? Where it is not, and the operator cannot plan without, it returns false from infer: the
- * planner then runs what it can and asks again, with the value. An input that is left out is not known either. */
+/* Is the value of input k known while planning? Where it is not, and the operator cannot plan without, it returns false
+ * from infer: the planner then runs what it can and asks again, with the value. An input that is left out is not known
+ * either. */
 bool known_in(struct infer *i, int k);
-/* The integers (int32 or int64, a vector or a scalar) of input k, wanted while planning: false where they are not known yet, or wrong. */
+/* The integers (int32 or int64, a vector or a scalar) of input k, wanted while planning: false where they are not known
+ * yet, or wrong. */
 bool ints_in(struct infer *i, int k, struct ints *out);
-/* The output's value, where planning can tell it (Shape): memory for it, to be filled now, after set_out. NULL: nobody reads it, or no
- * memory. The node is then not run at all. */
+/* The output's value, where planning can tell it (Shape): memory for it, to be filled now, after set_out. NULL: nobody
+ * reads it, or no memory. The node is then not run at all. */
 void *known_out(struct infer *i, int k);
 void *infer_alloc(struct infer *i, size_t bytes); /* zeroed, until the planning ends; NULL with an error */
 void need_scratch(struct infer *i, size_t bytes); /* 64-byte aligned, placed by the planner */
 int infer_threads(const struct infer *i);         /* how many `thread` numbers pool_run may pass, for scratch */
 void may_reuse(struct infer *i, int out, int in); /* out may take in's memory once nobody else reads it */
-void view_of(struct infer *i, int out, int in);   /* out is in's bytes under another shape: run has nothing to do for it */
-void carry(struct infer *i, int out, int in);     /* out is the next step's in, taken over after a whole step: statistics */
-void updates(struct infer *i, int out, int in);   /* out takes in's place at once, in a last phase that cannot fail: optimisers */
+void view_of(struct infer *i, int out,
+             int in);                         /* out is in's bytes under another shape: run has nothing to do for it */
+void carry(struct infer *i, int out, int in); /* out is the next step's in, taken over after a whole step: statistics */
+void updates(struct infer *i, int out,
+             int in); /* out takes in's place at once, in a last phase that cannot fail: optimisers */
 bool infer_error(struct infer *i, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* An output whose dimensions only running can tell has rank or dims UNKNOWN; run then calls step_alloc. */
 
-/* Types of the outputs of subgraph g, given those of its formal inputs. An output that only running can tell has dims UNKNOWN. */
+/* Types of the outputs of subgraph g, given those of its formal inputs. An output that only running can tell has dims
+ * UNKNOWN. */
 bool infer_graph(struct infer *i, int g, const struct tensor *inputs, struct tensor *outputs);
 
-/* -- running a node -------------------------------------------------------------------------------------------------- */
+/* -- running a node --------------------------------------------------------------------------------------------------
+ */
 
 struct step {
     const struct node *node;
@@ -102,46 +115,51 @@ struct step {
     void *scratch;
     const struct kernels *k;
     struct pool *pool;
-    uint64_t seed; /* of the session: random numbers depend on (seed, node, number, element) alone */
-    uint64_t number; /* of the step */
+    uint64_t seed;     /* of the session: random numbers depend on (seed, node, number, element) alone */
+    uint64_t number;   /* of the step */
     struct heap *heap; /* for sequences and strings; ends with the run */
     struct report *report;
     struct frame *frame; /* run/frame.h: what step_call needs */
 };
 /* Memory for an output with UNKNOWN dims; within the budget. */
 bool step_alloc(struct step *s, int out, enum dtype dtype, int rank, const int64_t *dims);
-/* Runs subgraph g. Its outputs (tensors whose memory belongs to the subgraph) last until the next call of the same subgraph; captured
- * values are passed by the frame. */
+/* Runs subgraph g. Its outputs (tensors whose memory belongs to the subgraph) last until the next call of the same
+ * subgraph; captured values are passed by the frame. */
 bool step_call(struct step *s, int g, const struct tensor *const *inputs, struct tensor *outputs);
 bool step_error(struct step *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* -- emitting nodes -------------------------------------------------------------------------------------------------- */
+/* -- emitting nodes --------------------------------------------------------------------------------------------------
+ */
 
-/* Nodes are emitted by their standard names, in the newest opset that Kiln knows. After an error everything is NULL and nothing more
- * happens: a rule need look only at its end, emit_ok. Attributes are text: "axis=-1 epsilon=1e-3 mode='linear' pads=[0,1]". */
+/* Nodes are emitted by their standard names, in the newest opset that Kiln knows. After an error everything is NULL and
+ * nothing more happens: a rule need look only at its end, emit_ok. Attributes are text: "axis=-1 epsilon=1e-3
+ * mode='linear' pads=[0,1]". */
 struct emitter {
     struct graph *graph;
     struct report *report;
     bool failed;
 };
 
-struct value *emit(struct emitter *e, const char *op, const char *attrs, int inputs, ...); /* first output; inputs may be NULL */
+struct value *emit(struct emitter *e, const char *op, const char *attrs, int inputs,
+                   ...); /* first output; inputs may be NULL */
 bool emit_many(struct emitter *e, const char *op, const char *attrs, int outputs, struct value **out, int inputs,
                struct value *const *in);
 /* A node of an operator whose attributes are graphs: names[k] is graphs[k]. */
 bool emit_graphs(struct emitter *e, const char *op, int graphs, const char *const *names, struct graph *const *graph,
                  int outputs, struct value **out, int inputs, struct value *const *in);
-/* A private node: `op` has one row and no parse; `attrs` must live as long as the graph (most often the forward node's own). Output k is
- * made where want is NULL or want[k]; the others are NULL. */
+/* A private node: `op` has one row and no parse; `attrs` must live as long as the graph (most often the forward node's
+ * own). Output k is made where want is NULL or want[k]; the others are NULL. */
 bool emit_private(struct emitter *e, const struct op *op, const void *attrs, int outputs, struct value **out,
                   const bool *want, int inputs, struct value *const *in);
 struct value *emit_scalar(struct emitter *e, enum dtype dtype, double value);
 struct value *emit_ints(struct emitter *e, int count, const int64_t *v); /* a vector of int64 */
 void *emit_alloc(struct emitter *e, size_t bytes);                       /* lives as long as the graph */
 
-/* -- differentiating a node ------------------------------------------------------------------------------------------ */
+/* -- differentiating a node ------------------------------------------------------------------------------------------
+ */
 
-/* Values of the forward graph in, nodes of the backward graph out. Gradients of outputs that are not differentiable never flow. */
+/* Values of the forward graph in, nodes of the backward graph out. Gradients of outputs that are not differentiable
+ * never flow. */
 struct backward;
 struct emitter *emitter_of(struct backward *b);
 const struct node *node_of(struct backward *b);
@@ -152,21 +170,23 @@ struct value *upstream(struct backward *b, int k);    /* dL/d(output k); NULL wh
 bool wants(struct backward *b, int k);                /* is dL/d(input k) asked for? captured inputs too */
 const struct tensor *type_in(struct backward *b, int k);  /* NULL where left out; data where planning knew the value */
 const struct tensor *type_out(struct backward *b, int k); /* of the standard's outputs that the forward pass writes */
-/* Adds to what input k has already been given. The gradient must have input k's shape and dtype. Does nothing where k is not wanted. */
+/* Adds to what input k has already been given. The gradient must have input k's shape and dtype. Does nothing where k
+ * is not wanted. */
 void give(struct backward *b, int k, struct value *gradient);
 /* Sums the broadcast axes away first: for a gradient of the first output's shape, to which input k was broadcast. */
 void give_unbroadcast(struct backward *b, int k, struct value *gradient);
-/* A graph that does what subgraph g of the node does and goes back through it: its outputs are the gradients of the node's inputs
- * inputs[0..count), captured ones; what flows in is captured. For emit_graphs. NULL on an error. */
+/* A graph that does what subgraph g of the node does and goes back through it: its outputs are the gradients of the
+ * node's inputs inputs[0..count), captured ones; what flows in is captured. For emit_graphs. NULL on an error. */
 struct graph *gradient_graph(struct backward *b, int g, int count, const int *inputs);
 bool backward_ok(struct backward *b); /* nothing failed: what a rule returns */
 bool backward_error(struct backward *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* -- the table ------------------------------------------------------------------------------------------------------- */
+/* -- the table -------------------------------------------------------------------------------------------------------
+ */
 
 struct op_case {        /* one row: one test of the registry walk */
-    const char *inputs; /* "f32[2,3,4,4] f32[3]+": '+' draws positive values, '~' distinct ones far apart, "{1,2}" after a shape gives the
-                         * values themselves, "-" leaves an optional input out */
+    const char *inputs; /* "f32[2,3,4,4] f32[3]+": '+' draws positive values, '~' distinct ones far apart, "{1,2}" after
+                         * a shape gives the values themselves, "-" leaves an optional input out */
     const char *attrs;
     const char *outputs;    /* "f32[2,3]"; "-" where an output is not asked for */
     uint64_t differentiate; /* inputs whose gradient is compared with central differences, one bit each */
@@ -180,11 +200,12 @@ enum op_flags {
 
 struct op_def {
     int since;
-    /* "T X, T1 scale, T2 mean?, T more... -> T Y, T2 kept?": type variable and the standard's name; '?' is optional, '...' one or more of
-     * one type, '*' any number of any types of the variable. Types stand in `types`. */
+    /* "T X, T1 scale, T2 mean?, T more... -> T Y, T2 kept?": type variable and the standard's name; '?' is optional,
+     * '...' one or more of one type, '*' any number of any types of the variable. Types stand in `types`. */
     const char *signature;
-    /* "T: floats bf16; T1: i32 i64": codes of dtypes, or the sets floats (f16 f32 f64), ints (i8 i16 i32 i64), uints (u8 ... u64), complex
-     * (c64 c128), all (floats ints uints bool string complex); seq(...), opt(...) and optseq(...) around codes and sets. */
+    /* "T: floats bf16; T1: i32 i64": codes of dtypes, or the sets floats (f16 f32 f64), ints (i8 i16 i32 i64), uints
+     * (u8 ... u64), complex (c64 c128), all (floats ints uints bool string complex); seq(...), opt(...) and optseq(...)
+     * around codes and sets. */
     const char *types;
     size_t attrs_size;
     bool (*parse)(struct parse *p, void *attrs); /* NULL: no attributes */
@@ -192,8 +213,8 @@ struct op_def {
     bool (*run)(struct step *s); /* NULL: every output is a view or known */
     bool (*gradient)(struct backward *b);
     const char *no_gradient; /* the reason, where gradient is NULL */
-    /* The training form of a node that behaves differently there (BatchNormalization, Dropout): changes a copy of the attributes. NULL
-     * for all others. The frame then asks for the first `training_outputs` outputs. */
+    /* The training form of a node that behaves differently there (BatchNormalization, Dropout): changes a copy of the
+     * attributes. NULL for all others. The frame then asks for the first `training_outputs` outputs. */
     void (*train)(void *attrs);
     int training_outputs;
     int hidden; /* outputs of ours after the standard's, kept only where a gradient reads them, never exported */
@@ -207,11 +228,12 @@ struct op {
     const struct op_def *defs;
 };
 
-/* -- the registry ---------------------------------------------------------------------------------------------------- */
+/* -- the registry ----------------------------------------------------------------------------------------------------
+ */
 
 extern const struct op *const op_registry[]; /* ended by NULL; made by the build from the list in ops/meson.build */
 
-const struct op *op_find(const char *domain, const char *name); /* "ai.onnx" is ""; NULL where there is none */
+const struct op *op_find(const char *domain, const char *name);  /* "ai.onnx" is ""; NULL where there is none */
 const struct op_def *op_def_for(const struct op *op, int opset); /* NULL where all rows are newer */
 enum { NEWEST_OPSET = 27 };
 

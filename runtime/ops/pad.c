@@ -10,6 +10,7 @@
  */
 #include "ops/move.h"
 #include "ops/resample.h"
+#include "ops/view.h"
 #include "tensor/half.h"
 #include <string.h>
 
@@ -73,41 +74,41 @@ static int64_t added(int64_t pad)
     return pad > 0 ? pad : 0;
 }
 
-/* NULL, or what is wrong; the content of the inputs must be known. */
-static const char *layout_of(struct layout *l, const struct pad *a, const struct tensor *x, const struct ints *pads,
-                             const struct ints *axes)
+/* The content of the inputs must be known. What is wrong is told through `i`, which is NULL where infer has looked
+ * already. */
+static bool layout_of(struct infer *i, struct layout *l, const struct pad *a, const struct tensor *x,
+                      const struct ints *pads, const struct ints *axes)
 {
     const int count = axes ? axes->count : x->rank;
-    uint32_t seen = 0;
 
     *l = (struct layout){ .rank = x->rank };
     if (pads->count != 2 * count)
-        return "'pads' must have two values for each axis";
+        return i && infer_error(i, "'pads' has %d values, must have %d, two for each axis", pads->count, 2 * count);
     for (int k = 0; k < count; k++) {
         const int d = axes ? wrap_axis(axes->v[k], x->rank) : k;
 
         if (d < 0)
-            return "'axes' holds an axis that 'data' does not have";
-        if (seen >> d & 1)
-            return "'axes' names an axis twice";
+            return false;
         if (pads->v[k] == INT64_MIN || pads->v[count + k] == INT64_MIN)
-            return "'pads' takes more away than there is";
-        seen |= 1u << d;
+            return i && infer_error(i, "'pads' takes more away from axis %d than there is", d);
         l->begin[d] = pads->v[k];
         l->end[d] = pads->v[count + k];
     }
     for (int d = 0; d < x->rank; d++) {
         l->from[d] = x->dims[d];
         if (!add_size(taken(l->begin[d]), taken(l->end[d]), &l->kept[d]) || l->kept[d] > x->dims[d])
-            return "'pads' takes more away than there is";
+            return i &&
+                   infer_error(i, "'pads' takes %lld and %lld away from axis %d, which has %lld",
+                               (long long)taken(l->begin[d]), (long long)taken(l->end[d]), d, (long long)x->dims[d]);
         l->kept[d] = x->dims[d] - l->kept[d];
         if (!add_size(l->kept[d], added(l->begin[d]), &l->dims[d]) ||
             !add_size(l->dims[d], added(l->end[d]), &l->dims[d]))
-            return "the output would have more values than can be counted";
+            return i && infer_error(i, "axis %d of the output would have more values than can be counted", d);
         if (a->mode != CONSTANT && !l->kept[d] && l->dims[d])
-            return "a dimension of 0 holds nothing to pad with";
+            return i && infer_error(i, "axis %d has 0 values, mode '%s' must have at least 1 to pad with", d,
+                                    modes[a->mode]);
     }
-    return NULL;
+    return true;
 }
 
 /* The tables of move_pick: for each dimension of the output the offset in the input. */
@@ -133,7 +134,7 @@ static bool infer(struct infer *i)
     const struct pad *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, DATA), *value = typed_in(i, VALUE);
     struct ints pads, axes;
-    const char *wrong;
+    uint32_t mask;
     struct layout l;
     size_t bytes;
 
@@ -141,9 +142,8 @@ static bool infer(struct infer *i)
         return infer_error(i, "'constant_value' has %lld values, must have 1", (long long)tensor_count(value));
     if (!ints_in(i, PADS, &pads) || !ints_in(i, AXES, &axes))
         return false;
-    wrong = layout_of(&l, a, x, &pads, typed_in(i, AXES) ? &axes : NULL);
-    if (wrong)
-        return infer_error(i, "%s", wrong);
+    if (!axes_mask(i, &axes, x->rank, &mask) || !layout_of(i, &l, a, x, &pads, typed_in(i, AXES) ? &axes : NULL))
+        return false;
     if (a->mode != CONSTANT) {
         if (!table_bytes(&l, &bytes))
             return infer_error(i, "the output would have more values than can be counted");
@@ -166,7 +166,7 @@ static void layout_known(struct layout *l, const struct pad *a, const struct ten
 
     ints_of(p, &pads);
     ints_of(axes_input, &axes);
-    layout_of(l, a, x, &pads, axes_input ? &axes : NULL);
+    layout_of(NULL, l, a, x, &pads, axes_input ? &axes : NULL);
 }
 
 /* The element of the input, along one dimension, that stands at `at` of the output. */

@@ -2,7 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-/* -- read -------------------------------------------------------------------------------------------------------------- */
+/* -- read
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -82,16 +83,18 @@ bool recurrent_parse(struct parse *p, struct recurrent *r, int each, const char 
         return parse_error(p, "activations has %zu names, must have %d", names->type == ATTR_STRINGS ? names->count : 0,
                            each * r->directions);
     for (int k = 0; k < each * r->directions; k++) {
-        const struct bytes name = names ? names->strings[k]
-                                        : (struct bytes){ strlen(defaults[k % each]), defaults[k % each] };
+        const struct bytes name =
+            names ? names->strings[k] : (struct bytes){ strlen(defaults[k % each]), defaults[k % each] };
 
         if (!activation_named(name.data, name.length, &r->act[k]))
-            return parse_error(p, "activation '%.*s' is unknown", (int)(name.length < 40 ? name.length : 40), name.data);
+            return parse_error(p, "activation '%.*s' is unknown", (int)(name.length < 40 ? name.length : 40),
+                               name.data);
     }
     return read_parameters(p, r, each * r->directions);
 }
 
-/* -- plan -------------------------------------------------------------------------------------------------------------- */
+/* -- plan
+ * -------------------------------------------------------------------------------------------------------------- */
 
 struct recurrent_shape recurrent_shape(const struct recurrent *r, const struct tensor *x)
 {
@@ -109,9 +112,10 @@ static bool check_shape(struct infer *i, int k, const char *name, int rank, int6
         fits = t->dims[d] == need[d];
     if (fits)
         return true;
-    return rank == 3 ? infer_error(i, "'%s' is %s, must be [%lld,%lld,%lld]", name, tensor_text(t, got), (long long)a,
-                                   (long long)b, (long long)c)
-           : rank == 2 ? infer_error(i, "'%s' is %s, must be [%lld,%lld]", name, tensor_text(t, got), (long long)a, (long long)b)
+    return rank == 3   ? infer_error(i, "'%s' is %s, must be [%lld,%lld,%lld]", name, tensor_text(t, got), (long long)a,
+                                     (long long)b, (long long)c)
+           : rank == 2 ? infer_error(i, "'%s' is %s, must be [%lld,%lld]", name, tensor_text(t, got), (long long)a,
+                                     (long long)b)
                        : infer_error(i, "'%s' is %s, must be [%lld]", name, tensor_text(t, got), (long long)a);
 }
 
@@ -146,11 +150,13 @@ bool recurrent_check_lengths(struct step *s, const struct tensor *lengths, int64
 
     for (int64_t b = 0; l && b < lengths->dims[0]; b++)
         if (l[b] < 0 || l[b] > steps)
-            return step_error(s, "sequence_lens[%lld] is %d, must be from 0 to %lld", (long long)b, (int)l[b], (long long)steps);
+            return step_error(s, "sequence_lens[%lld] is %d, must be from 0 to %lld", (long long)b, (int)l[b],
+                              (long long)steps);
     return true;
 }
 
-/* -- run --------------------------------------------------------------------------------------------------------------- */
+/* -- run
+ * --------------------------------------------------------------------------------------------------------------- */
 
 double activate(const struct activation *a, double x)
 {

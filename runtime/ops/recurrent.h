@@ -27,23 +27,23 @@ struct activation {
 
 struct recurrent {
     int64_t hidden;
-    int directions;   /* 1 or 2 */
-    bool reverse;     /* the only direction goes backwards */
-    bool batch_first; /* layout 1 */
-    double clip;      /* of what goes into an activation; 0: none */
+    int directions;                         /* 1 or 2 */
+    bool reverse;                           /* the only direction goes backwards */
+    bool batch_first;                       /* layout 1 */
+    double clip;                            /* of what goes into an activation; 0: none */
     struct activation act[MAX_ACTIVATIONS]; /* by direction, then as the operator counts them */
 };
 
-/* Reads direction, hidden_size, layout, clip, activations, activation_alpha and activation_beta; `each` activations a direction, whose
- * defaults are given by name. */
+/* Reads direction, hidden_size, layout, clip, activations, activation_alpha and activation_beta; `each` activations a
+ * direction, whose defaults are given by name. */
 bool recurrent_parse(struct parse *p, struct recurrent *r, int each, const char *const *defaults);
 
 struct recurrent_shape {
     int64_t steps, batch, inputs;
 };
 struct recurrent_shape recurrent_shape(const struct recurrent *r, const struct tensor *x);
-/* Checks the shapes of X, W, R, B, sequence_lens and initial states (inputs 0 to 5 and so on, as LSTM, GRU and RNN have them); `gates` is 4
- * for LSTM. */
+/* Checks the shapes of X, W, R, B, sequence_lens and initial states (inputs 0 to 5 and so on, as LSTM, GRU and RNN have
+ * them); `gates` is 4 for LSTM. */
 bool recurrent_check(struct infer *i, const struct recurrent *r, int gates);
 /* Lengths of the sequences must lie in [0, steps]. */
 bool recurrent_check_lengths(struct step *s, const struct tensor *lengths, int64_t steps);

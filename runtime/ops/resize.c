@@ -13,6 +13,7 @@
 #include "ops/convert.h"
 #include "ops/move.h"
 #include "ops/resample.h"
+#include "ops/view.h"
 #include <math.h>
 #include <string.h>
 
@@ -128,7 +129,8 @@ static bool region_of(struct layout *l, const int *axes, int count, const struct
     return true;
 }
 
-static const char *sizes_from_scales(struct layout *l, const int *axes, int count, const struct tensor *scales)
+static bool sizes_from_scales(struct infer *i, struct layout *l, const int *axes, int count,
+                              const struct tensor *scales)
 {
     for (int k = 0; k < count; k++) {
         const int d = axes[k];
@@ -136,17 +138,17 @@ static const char *sizes_from_scales(struct layout *l, const int *axes, int coun
         const float size = floorf((float)l->in[d] * (float)(l->end[d] - l->start[d]) * scale);
 
         if (!(scale > 0) || !isfinite(scale))
-            return "'scales' holds a value that is not above 0";
+            return i && infer_error(i, "scales[%d] is %g, must be above 0", k, (double)scale);
         if (!(size < 0x1p62f))
-            return "the output would have more values than can be counted";
+            return i && infer_error(i, "axis %d of the output would have more values than can be counted", d);
         l->scale[d] = (double)scale;
         l->out[d] = size > 0 ? (int64_t)size : 0;
     }
-    return NULL;
+    return true;
 }
 
-static const char *sizes_given(struct layout *l, const struct resize *a, const int *axes, int count,
-                               const int64_t *sizes)
+static bool sizes_given(struct infer *i, struct layout *l, const struct resize *a, const int *axes, int count,
+                        const int64_t *sizes)
 {
     double chosen = 0;
 
@@ -154,7 +156,7 @@ static const char *sizes_given(struct layout *l, const struct resize *a, const i
         const int d = axes[k];
 
         if (sizes[k] < 0)
-            return "'sizes' holds a value below 0";
+            return i && infer_error(i, "sizes[%d] is %lld, must be at least 0", k, (long long)sizes[k]);
         l->out[d] = sizes[k];
         l->scale[d] = l->in[d] ? (double)sizes[k] / (double)l->in[d] : 1;
         if (!k || (a->policy == NOT_LARGER ? l->scale[d] < chosen : l->scale[d] > chosen))
@@ -164,50 +166,54 @@ static const char *sizes_given(struct layout *l, const struct resize *a, const i
         const double size = floor(chosen * (double)l->in[axes[k]] + .5);
 
         if (!(size < 0x1p62))
-            return "the output would have more values than can be counted";
+            return i && infer_error(i, "axis %d of the output would have more values than can be counted", axes[k]);
         l->scale[axes[k]] = chosen;
         l->out[axes[k]] = (int64_t)size;
     }
-    return NULL;
+    return true;
 }
 
-/* NULL, or what is wrong; the content of the inputs must be known. */
-static const char *layout_of(struct layout *l, const struct resize *a, const struct tensor *x, const struct tensor *roi,
-                             const struct tensor *scales, const struct tensor *sizes)
+/* The content of the inputs must be known. What is wrong is told through `i`, which is NULL where infer has looked
+ * already. */
+static bool layout_of(struct infer *i, struct layout *l, const struct resize *a, const struct tensor *x,
+                      const struct tensor *roi, const struct tensor *scales, const struct tensor *sizes)
 {
     const int count = a->axes_given ? a->axes.count : x->rank;
     const bool by_scales = scales && tensor_count(scales), by_sizes = sizes && tensor_count(sizes);
-    const char *wrong = NULL;
     int axes[MAX_RANK];
-    uint32_t seen = 0;
 
     *l = (struct layout){ .rank = x->rank };
     if (count > x->rank)
-        return "'axes' names more axes than 'X' has";
+        return i && infer_error(i, "axes has %d values, 'X' has %d dimensions", count, x->rank);
     for (int d = 0; d < x->rank; d++) {
         l->in[d] = l->out[d] = x->dims[d];
         l->scale[d] = l->end[d] = 1;
     }
     for (int k = 0; k < count; k++) {
         axes[k] = a->axes_given ? wrap_axis(a->axes.v[k], x->rank) : k;
-        if (axes[k] < 0 || seen >> axes[k] & 1)
-            return "'axes' names an axis twice, or one that 'X' does not have";
-        seen |= 1u << axes[k];
+        if (axes[k] < 0)
+            return false;
     }
     if (by_scales && by_sizes)
-        return "both 'scales' and 'sizes' are given, must be one of them";
+        return i && infer_error(i, "both 'scales' and 'sizes' are given, must be one of them");
     if (count && !by_scales && !by_sizes)
-        return "neither 'scales' nor 'sizes' is given";
-    if ((by_scales && tensor_count(scales) != count) || (by_sizes && tensor_count(sizes) != count))
-        return by_scales ? "'scales' must have a value for each axis" : "'sizes' must have a value for each axis";
+        return i && infer_error(i, "neither 'scales' nor 'sizes' is given, must be one of them");
+    if (count && tensor_count(by_scales ? scales : sizes) != count)
+        return i &&
+               infer_error(i, "'%s' has %lld values, must have %d, one for each axis", by_scales ? "scales" : "sizes",
+                           (long long)tensor_count(by_scales ? scales : sizes), count);
     if (a->transform == CROP && !region_of(l, axes, count, roi))
-        return "'roi' must have two numbers for each axis";
-    if (count)
-        wrong = by_scales ? sizes_from_scales(l, axes, count, scales) : sizes_given(l, a, axes, count, sizes->data);
-    for (int d = 0; d < x->rank && !wrong; d++)
+        return i && infer_error(i, "'roi' has %lld values, must have %d finite ones, two for each axis",
+                                roi ? (long long)tensor_count(roi) : 0, 2 * count);
+    if (count && by_scales && !sizes_from_scales(i, l, axes, count, scales))
+        return false;
+    if (count && by_sizes && !sizes_given(i, l, a, axes, count, sizes->data))
+        return false;
+    for (int d = 0; d < x->rank; d++)
         if (!l->in[d] && l->out[d])
-            wrong = "a dimension of 0 holds nothing to resize";
-    return wrong;
+            return i &&
+                   infer_error(i, "axis %d has 0 values, must have at least 1 to become %lld", d, (long long)l->out[d]);
+    return true;
 }
 
 /* Does every element of this axis stay what it is? */
@@ -372,17 +378,17 @@ static bool infer(struct infer *i)
 {
     const struct resize *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, X);
-    const char *wrong;
     struct layout l;
+    uint32_t mask;
     size_t bytes;
 
     for (int k = X + 1; k <= SIZES; k++)
         if (typed_in(i, k) && decides(a, k) && !known_in(i, k))
             return false;
-    wrong = layout_of(&l, a, x, a->scales == SCALES ? typed_in(i, ROI) : NULL, typed_in(i, a->scales),
-                      a->scales == SCALES ? typed_in(i, SIZES) : NULL);
-    if (wrong)
-        return infer_error(i, "%s", wrong);
+    if (!axes_mask(i, &a->axes, x->rank, &mask) ||
+        !layout_of(i, &l, a, x, a->scales == SCALES ? typed_in(i, ROI) : NULL, typed_in(i, a->scales),
+                   a->scales == SCALES ? typed_in(i, SIZES) : NULL))
+        return false;
     if (a->mode != NEAREST && x->dtype == STRING)
         return infer_error(i, "mode is '%s', must be 'nearest' for strings", modes[a->mode]);
     if (!set_out(i, 0, x->dtype, l.rank, l.out))
@@ -461,7 +467,7 @@ static bool run(struct step *s)
 
     if (!tensor_count(s->out[0]))
         return true;
-    layout_of(&l, a, s->in[X], rois ? input(s, ROI) : NULL, input(s, a->scales), rois ? input(s, SIZES) : NULL);
+    layout_of(NULL, &l, a, s->in[X], rois ? input(s, ROI) : NULL, input(s, a->scales), rois ? input(s, SIZES) : NULL);
     if (a->mode == NEAREST) {
         run_nearest(s, a, &l);
         return true;
@@ -535,7 +541,7 @@ static bool gradient(struct backward *b)
     if (!wants(b, X) || !(grad = emit_alloc(e, sizeof *grad)))
         return backward_ok(b);
     grad->forward = a;
-    layout_of(&grad->layout, a, type_in(b, X), rois ? type_in(b, ROI) : NULL, type_in(b, a->scales),
+    layout_of(NULL, &grad->layout, a, type_in(b, X), rois ? type_in(b, ROI) : NULL, type_in(b, a->scales),
               rois ? type_in(b, SIZES) : NULL);
     emit_private(e, &resize_grad, grad, 1, &dx, NULL, 1, (struct value *[]){ upstream(b, 0) });
     give(b, X, dx);

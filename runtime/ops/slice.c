@@ -5,6 +5,7 @@
  * back to where the elements came from, with zeros between: Pad where all steps are 1.
  */
 #include "ops/move.h"
+#include "ops/view.h"
 #include <string.h>
 
 enum { DATA, STARTS, ENDS, AXES, STEPS };
@@ -57,12 +58,11 @@ static void box_axis(struct box *b, int d, int64_t start, int64_t end, int64_t s
         b->step[d] = 1; /* however long: nobody takes it */
 }
 
-/* NULL, or what is wrong; the inputs' content must be known. */
-static const char *box_of(struct box *b, const struct tensor *x, const struct ints *starts, const struct ints *ends,
-                          const struct ints *axes, const struct ints *steps)
+/* The inputs' content must be known. What is wrong is told through `i`, which is NULL where infer has looked already.
+ */
+static bool box_of(struct infer *i, struct box *b, const struct tensor *x, const struct ints *starts,
+                   const struct ints *ends, const struct ints *axes, const struct ints *steps)
 {
-    uint32_t seen = 0;
-
     b->rank = x->rank;
     for (int d = 0; d < x->rank; d++) {
         b->from[d] = b->dims[d] = x->dims[d];
@@ -71,37 +71,37 @@ static const char *box_of(struct box *b, const struct tensor *x, const struct in
     }
     if (starts->count != ends->count || (axes && axes->count != starts->count) ||
         (steps && steps->count != starts->count))
-        return "'starts', 'ends', 'axes' and 'steps' must have the same length";
+        return i && infer_error(i, "'starts' has %d values, 'ends' %d, 'axes' %d, 'steps' %d: must be as many of each",
+                                starts->count, ends->count, axes ? axes->count : starts->count,
+                                steps ? steps->count : starts->count);
     if (starts->count > x->rank)
-        return "'starts' has more values than 'data' has dimensions";
+        return i && infer_error(i, "'starts' has %d values, must have at most %d, one for each dimension of 'data'",
+                                starts->count, x->rank);
     for (int k = 0; k < starts->count; k++) {
         const int d = axes ? wrap_axis(axes->v[k], x->rank) : k;
 
         if (d < 0)
-            return "'axes' holds an axis that 'data' does not have";
-        if (seen >> d & 1)
-            return "'axes' names an axis twice";
+            return false;
         if (steps && !steps->v[k])
-            return "'steps' holds 0";
-        seen |= 1u << d;
+            return i && infer_error(i, "steps[%d] is 0, must be any other number", k);
         box_axis(b, d, starts->v[k], ends->v[k], steps ? steps->v[k] : 1);
     }
-    return NULL;
+    return true;
 }
 
 static bool infer(struct infer *i)
 {
     const struct tensor *x = typed_in(i, DATA);
     struct ints starts, ends, axes, steps;
-    const char *wrong;
     struct box b;
+    uint32_t mask;
 
     if (!ints_in(i, STARTS, &starts) || !ints_in(i, ENDS, &ends) || !ints_in(i, AXES, &axes) ||
         !ints_in(i, STEPS, &steps))
         return false;
-    wrong = box_of(&b, x, &starts, &ends, typed_in(i, AXES) ? &axes : NULL, typed_in(i, STEPS) ? &steps : NULL);
-    if (wrong)
-        return infer_error(i, "%s", wrong);
+    if (!axes_mask(i, &axes, x->rank, &mask) ||
+        !box_of(i, &b, x, &starts, &ends, typed_in(i, AXES) ? &axes : NULL, typed_in(i, STEPS) ? &steps : NULL))
+        return false;
     return set_out(i, 0, x->dtype, b.rank, b.dims);
 }
 
@@ -116,7 +116,7 @@ static void box_known(struct box *b, const struct tensor *const *in)
     ints_of(in[ENDS], &ends);
     ints_of(in[AXES], &axes);
     ints_of(in[STEPS], &steps);
-    box_of(b, in[DATA], &starts, &ends, in[AXES] ? &axes : NULL, in[STEPS] ? &steps : NULL);
+    box_of(NULL, b, in[DATA], &starts, &ends, in[AXES] ? &axes : NULL, in[STEPS] ? &steps : NULL);
 }
 
 /* Strides of the box inside the whole, and where it starts. */

@@ -127,11 +127,11 @@ static bool slide_padded(struct infer *i, const struct window_attrs *a, struct w
     if (!add_size(w->in[d], w->pads_begin[d], &padded) || !add_size(padded, w->pads_end[d], &padded))
         return too_big(i, d);
     room = padded - extent;
-    if (room < 0 && !(room == -1 && w->strides[d] == 1) && !(ceil_mode && -room < w->strides[d]))
+    if (room < 0 && w->in[d] && !(ceil_mode && -room < w->strides[d]))
         return COMPLAIN(i, "spatial dimension %d is %lld with its pads, must be at least the kernel's extent %lld", d,
                         (long long)padded, (long long)extent);
     if (room < 0) {
-        w->out[d] = ceil_mode && padded > 0;
+        w->out[d] = w->in[d] > 0; /* one window of ceil_mode; none of an empty dimension */
         return true;
     }
     w->out[d] = room / w->strides[d] + 1;

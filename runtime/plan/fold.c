@@ -1,7 +1,7 @@
 #include "plan/planner.h"
 
-/* Folding must not make a model bigger than its reader bargained for: a value that is much larger than what it is made of, and large, is
- * computed while running. */
+/* Folding must not make a model bigger than its reader bargained for: a value that is much larger than what it is made
+ * of, and large, is computed while running. */
 enum { FOLD_BYTES = 1 << 20, FOLD_GROWTH = 4 };
 
 static bool may_fold(const struct infer *i)

@@ -97,7 +97,8 @@ bool ints_in(struct infer *i, int k, struct ints *out)
     if (!t)
         return true;
     if (t->rank > 1 || (t->dtype != I64 && t->dtype != I32))
-        return infer_error(i, "input %d has rank %d and type %s, must be a vector of int64", k, t->rank, dtype_name(t->dtype));
+        return infer_error(i, "input %d has rank %d and type %s, must be a vector of int64", k, t->rank,
+                           dtype_name(t->dtype));
     if (tensor_count(t) > (int64_t)(sizeof out->v / sizeof *out->v))
         return infer_error(i, "input %d has %lld values, at most %zu are supported", k, (long long)tensor_count(t),
                            sizeof out->v / sizeof *out->v);

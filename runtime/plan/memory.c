@@ -2,8 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Buffers whose lifetimes do not touch share memory. A buffer is what a value and all its views occupy; the working memory of a step is a
- * buffer that lives for that step only. Biggest first, each at the lowest offset that is free during its life. */
+/* Buffers whose lifetimes do not touch share memory. A buffer is what a value and all its views occupy; the working
+ * memory of a step is a buffer that lives for that step only. Biggest first, each at the lowest offset that is free
+ * during its life. */
 
 enum { FOREVER = INT32_MAX, ALIGNMENT = 64 };
 
@@ -33,8 +34,8 @@ static void read_at(const struct planner *p, struct lifetimes *l, int id, int st
         l->last[root] = step;
 }
 
-/* Views have the root of what they look at. Steps stand in order, and a view's source is settled before it; but a folded or idle node is
- * no step, so this goes by nodes. */
+/* Views have the root of what they look at. Steps stand in order, and a view's source is settled before it; but a
+ * folded or idle node is no step, so this goes by nodes. */
 static void find_roots(const struct planner *p, struct lifetimes *l)
 {
     const struct graph *g = p->graph;
@@ -63,9 +64,8 @@ static void find_lifetimes(const struct planner *p, struct lifetimes *l)
                 read_at(p, l, n->in[k]->id, (int)s);
         for (int k = 0; k < n->slots; k++)
             if (q->steps[s].read[k]) {
-                l->first[l->root[n->out[k]->id]] = l->root[n->out[k]->id] == n->out[k]->id
-                                                       ? (int)s
-                                                       : l->first[l->root[n->out[k]->id]];
+                l->first[l->root[n->out[k]->id]] =
+                    l->root[n->out[k]->id] == n->out[k]->id ? (int)s : l->first[l->root[n->out[k]->id]];
                 read_at(p, l, n->out[k]->id, (int)s);
             }
     }
@@ -106,7 +106,8 @@ static void reuse_inputs(struct planner *p, struct lifetimes *l)
             bool taken = false;
 
             if (root < 0 || q->places[out].kind != PLACE_ARENA || q->places[root].kind != PLACE_ARENA ||
-                l->last[root] != (int)s || aligned(tensor_bytes(&q->types[root])) < aligned(tensor_bytes(&q->types[out])) ||
+                l->last[root] != (int)s ||
+                aligned(tensor_bytes(&q->types[root])) < aligned(tensor_bytes(&q->types[out])) ||
                 !only_reader(l, n, in))
                 continue;
             for (int o = 0; o < n->slots; o++) /* by another output of this step */
@@ -127,7 +128,8 @@ static int bigger_first(const void *a, const void *b)
 
     if (x->bytes != y->bytes)
         return x->bytes < y->bytes ? 1 : -1;
-    return x->first != y->first ? (x->first > y->first) - (x->first < y->first) : (x->root > y->root) - (x->root < y->root);
+    return x->first != y->first ? (x->first > y->first) - (x->first < y->first)
+                                : (x->root > y->root) - (x->root < y->root);
 }
 
 static int lower_first(const void *a, const void *b)
@@ -212,7 +214,8 @@ bool place_values(struct planner *p)
 {
     const size_t values = p->graph->value_count, most = values + p->program->step_count;
     struct report *r = p->c->report;
-    struct lifetimes l = { arena_array(&p->scratch, values, sizeof(int), r), arena_array(&p->scratch, values, sizeof(int), r),
+    struct lifetimes l = { arena_array(&p->scratch, values, sizeof(int), r),
+                           arena_array(&p->scratch, values, sizeof(int), r),
                            arena_array(&p->scratch, values, sizeof(int), r) };
     struct buffer *buffers = arena_array(&p->scratch, most, sizeof *buffers, r);
     struct buffer **order = arena_array(&p->scratch, most, sizeof *order, r);

@@ -2,10 +2,11 @@
 #include "plan/planner.h"
 #include <string.h>
 
-/* -- what is needed --------------------------------------------------------------------------------------------------- */
+/* -- what is needed ---------------------------------------------------------------------------------------------------
+ */
 
-/* A node is needed when an output of it is read by a needed node or by the caller. Counts the readers of each value on the way. Nodes
- * stand in topological order, so one walk back is enough. */
+/* A node is needed when an output of it is read by a needed node or by the caller. Counts the readers of each value on
+ * the way. Nodes stand in topological order, so one walk back is enough. */
 static void find_needed(struct planner *p)
 {
     const struct graph *g = p->graph;
@@ -27,7 +28,8 @@ static void find_needed(struct planner *p)
     }
 }
 
-/* -- what is known at the start --------------------------------------------------------------------------------------- */
+/* -- what is known at the start ---------------------------------------------------------------------------------------
+ */
 
 static bool copy_content(struct planner *p, struct tensor *t, const struct tensor *from)
 {
@@ -91,7 +93,8 @@ static bool start(struct planner *p, const struct program *before, const struct 
     return true;
 }
 
-/* -- node by node ----------------------------------------------------------------------------------------------------- */
+/* -- node by node -----------------------------------------------------------------------------------------------------
+ */
 
 static bool ready(const struct planner *p, const struct node *n)
 {
@@ -164,11 +167,11 @@ static bool settle(struct planner *p, struct infer *i)
         if (id < 0)
             continue;
         p->reuse[id] = i->links[k];
-        q->places[id].kind = i->out[k]->data                                    ? PLACE_CONSTANT
-                             : i->links[k].id >= 0 && i->links[k].view           ? PLACE_VIEW
-                             : i->links[k].updates                               ? PLACE_VIEW
+        q->places[id].kind = i->out[k]->data                                        ? PLACE_CONSTANT
+                             : i->links[k].id >= 0 && i->links[k].view              ? PLACE_VIEW
+                             : i->links[k].updates                                  ? PLACE_VIEW
                              : i->out[k]->kind == TENSOR && tensor_known(i->out[k]) ? PLACE_ARENA
-                                                                                  : PLACE_RUN;
+                                                                                    : PLACE_RUN;
         if (i->carries[k] >= 0 && !add_carry(p, i, k))
             return false;
     }
@@ -204,7 +207,8 @@ static bool plan_node(struct planner *p, const struct node *n)
     return true;
 }
 
-/* -- the whole -------------------------------------------------------------------------------------------------------- */
+/* -- the whole --------------------------------------------------------------------------------------------------------
+ */
 
 static bool allocate(struct planner *p)
 {
@@ -235,7 +239,8 @@ static bool allocate(struct planner *p)
            p->needed && p->readers && p->reuse && p->provided && p->wanted && p->scratch_of;
 }
 
-/* What was taken for granted: the type of everything that comes from outside and is read here, and the content that was looked at. */
+/* What was taken for granted: the type of everything that comes from outside and is read here, and the content that was
+ * looked at. */
 static void note_requirements(struct planner *p)
 {
     struct program *q = p->program;

@@ -11,13 +11,13 @@ struct planner {
     struct program *program;
     struct arena scratch; /* ends with the planning */
     bool types_only;
-    bool *needed;         /* by node id */
-    int *readers;         /* by value id: how many needed nodes and graph outputs read it */
-    struct link *reuse;   /* by value id: the input whose memory it may take; id -1: none */
-    bool *provided;       /* by value id: the frame has it */
-    bool *wanted;         /* by value id */
-    int64_t *scratch_of;  /* by node id */
-    int depth;            /* of subgraphs being inferred */
+    bool *needed;        /* by node id */
+    int *readers;        /* by value id: how many needed nodes and graph outputs read it */
+    struct link *reuse;  /* by value id: the input whose memory it may take; id -1: none */
+    bool *provided;      /* by value id: the frame has it */
+    bool *wanted;        /* by value id */
+    int64_t *scratch_of; /* by node id */
+    int depth;           /* of subgraphs being inferred */
 };
 
 struct link {
@@ -42,7 +42,8 @@ struct infer {
 
 /* plan/infer.c */
 bool infer_begin(struct infer *i, struct planner *p, const struct node *n);
-/* plan/fold.c: runs the node now, its outputs become constants. False where it is not possible, without an error, or failed. */
+/* plan/fold.c: runs the node now, its outputs become constants. False where it is not possible, without an error, or
+ * failed. */
 bool fold_node(struct infer *i);
 /* plan/memory.c */
 bool place_values(struct planner *p);

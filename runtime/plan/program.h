@@ -1,7 +1,9 @@
-/* A program: a graph planned for concrete shapes. Immutable once made; a frame (run/frame.h) gives it memory and runs it.
+/* A program: a graph planned for concrete shapes. Immutable once made; a frame (run/frame.h) gives it memory and runs
+ * it.
  *
- * Where only running can tell a size or a value that planning needs, a program ends early: it is a segment, and the next one is planned
- * from what has been run by then. A program remembers what it took for granted (`requirements`), so that it can be used again. */
+ * Where only running can tell a size or a value that planning needs, a program ends early: it is a segment, and the
+ * next one is planned from what has been run by then. A program remembers what it took for granted (`requirements`), so
+ * that it can be used again. */
 #ifndef KILN_PLAN_PROGRAM_H
 #define KILN_PLAN_PROGRAM_H
 
@@ -42,10 +44,10 @@ struct carry {
 struct program {
     struct arena arena;
     const struct graph *graph;
-    struct tensor *types;  /* by value id; rank UNKNOWN where this segment does not know */
-    struct place *places;  /* by value id */
-    bool *done;            /* by node id: run by this segment or an earlier one, or folded away */
-    int *defined;          /* ids of the values that this segment gives a place */
+    struct tensor *types; /* by value id; rank UNKNOWN where this segment does not know */
+    struct place *places; /* by value id */
+    bool *done;           /* by node id: run by this segment or an earlier one, or folded away */
+    int *defined;         /* ids of the values that this segment gives a place */
     size_t defined_count;
     struct program_step *steps;
     size_t step_count;
@@ -66,16 +68,18 @@ struct plan_context {
     struct report *report;
 };
 
-/* Plans the segment after `before` (NULL: the first). `tensors`, by value id, holds the types of all that the caller provides: inputs,
- * captured values, initializers that are inputs or train, and whatever earlier segments have made; of the values in `before->wanted` and of
- * values with `content` set (may be NULL) the data is read too. NULL with an error in the report. */
+/* Plans the segment after `before` (NULL: the first). `tensors`, by value id, holds the types of all that the caller
+ * provides: inputs, captured values, initializers that are inputs or train, and whatever earlier segments have made; of
+ * the values in `before->wanted` and of values with `content` set (may be NULL) the data is read too. NULL with an
+ * error in the report. */
 struct program *plan_program(const struct graph *g, const struct program *before, const struct tensor *tensors,
                              const bool *content, const struct plan_context *c);
 void program_free(struct program *p);
 bool program_fits(const struct program *p, const struct tensor *tensors);
 
-/* Types of all values for given types of inputs, as far as planning can tell them, without placing anything: types[id] by value id, rank
- * UNKNOWN where it cannot. What the backward pass is built from. The result is freed with program_free. */
+/* Types of all values for given types of inputs, as far as planning can tell them, without placing anything: types[id]
+ * by value id, rank UNKNOWN where it cannot. What the backward pass is built from. The result is freed with
+ * program_free. */
 struct program *plan_types(const struct graph *g, const struct tensor *tensors, const struct plan_context *c);
 
 #endif

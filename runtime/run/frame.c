@@ -3,7 +3,8 @@
 #include "run/profile.h"
 #include <string.h>
 
-/* Programs kept for one graph: shapes met before need no planning. Past that number the one not used for longest goes. */
+/* Programs kept for one graph: shapes met before need no planning. Past that number the one not used for longest goes.
+ */
 enum { MAX_BOUND = 32 };
 
 struct late_view { /* a view of memory that is only known while running */
@@ -34,11 +35,14 @@ struct frame {
     struct engine *engine;
     const struct graph *graph;
     struct arena arena;
-    struct tensor *tensors; /* by value id */
+    uint64_t seed;  /* of random numbers here, for a subgraph (call_seed) */
+    uint64_t calls; /* of this subgraph in the present run of what is around it */
+    bool *known;    /* by value id: the content is the same in every run, planning may look at it */
+    struct tensor *tensors;  /* by value id */
     struct frame **children; /* by node id and subgraph */
     struct heap heap;
     struct bound *bounds;
-    struct bound *entered; /* whose places the tensors have, if it is the only segment */
+    struct bound *entered;      /* whose places the tensors have, if it is the only segment */
     struct bound *first, *last; /* of the latest run */
     size_t bound_count;
     uint64_t clock;
@@ -57,7 +61,8 @@ struct frame *frame_new(struct engine *e, const struct graph *g, struct report *
     f->arena.budget = f->heap.budget = e->budget;
     f->tensors = arena_array(&f->arena, g->value_count, sizeof *f->tensors, r);
     f->children = arena_array(&f->arena, g->node_count, CHILDREN * sizeof *f->children, r);
-    if (!f->tensors || !f->children) {
+    f->known = arena_array(&f->arena, g->value_count, sizeof *f->known, r);
+    if (!f->tensors || !f->children || !f->known) {
         frame_free(f);
         return NULL;
     }
@@ -114,7 +119,8 @@ const struct program *frame_program(const struct frame *f)
     return f->first ? f->first->program : NULL;
 }
 
-/* -- binding ---------------------------------------------------------------------------------------------------------- */
+/* -- binding ----------------------------------------------------------------------------------------------------------
+ */
 
 /* Marks and frees the segments that hang on dead ones, then the dead. */
 static void sweep(struct frame *f)
@@ -173,7 +179,8 @@ static bool bind_step(struct frame *f, struct bound *b, struct bound_step *to, c
             continue;
         out[k] = &f->tensors[n->out[k]->id];
         if (b->program->places[n->out[k]->id].kind == PLACE_VIEW)
-            to->views[to->view_count++] = (struct late_view){ out[k], &f->tensors[b->program->places[n->out[k]->id].root] };
+            to->views[to->view_count++] =
+                (struct late_view){ out[k], &f->tensors[b->program->places[n->out[k]->id].root] };
     }
     to->run = n->def->run;
     to->step = (struct step){ .node = n,
@@ -237,7 +244,8 @@ static struct bound *find_or_plan(struct frame *f, struct bound *before, struct 
     return p ? bind(f, p, before, r) : NULL;
 }
 
-/* -- running ---------------------------------------------------------------------------------------------------------- */
+/* -- running ----------------------------------------------------------------------------------------------------------
+ */
 
 /* Gives each value that the segment defines its type and, where that is known already, its memory. */
 static void enter(struct frame *f, struct bound *b)
@@ -344,7 +352,8 @@ void frame_commit(struct frame *f)
         }
 }
 
-/* -- what operators call ---------------------------------------------------------------------------------------------- */
+/* -- what operators call ----------------------------------------------------------------------------------------------
+ */
 
 bool step_error(struct step *s, const char *format, ...)
 {

@@ -1,5 +1,5 @@
-/* A frame runs one graph: it holds a tensor for each value, the programs that were planned for the shapes met so far, and their memory.
- * A subgraph has a frame of its own, kept between calls. A frame belongs to one thread. */
+/* A frame runs one graph: it holds a tensor for each value, the programs that were planned for the shapes met so far,
+ * and their memory. A subgraph has a frame of its own, kept between calls. A frame belongs to one thread. */
 #ifndef KILN_RUN_FRAME_H
 #define KILN_RUN_FRAME_H
 
@@ -23,15 +23,17 @@ struct frame;
 struct frame *frame_new(struct engine *e, const struct graph *g, struct report *r);
 void frame_free(struct frame *f);
 
-/* Gives a value from outside: an input, a captured value, or an initializer that may be overridden or that trains. Only the data pointer
- * is kept; it must stay until the run is over, or, for state, until it is set again. */
+/* Gives a value from outside: an input, a captured value, or an initializer that may be overridden or that trains. Only
+ * the data pointer is kept; it must stay until the run is over, or, for state, until it is set again. */
 void frame_set(struct frame *f, const struct value *v, const struct tensor *t);
-/* What is known of a value now: after a run, of the graph's outputs. Memory belongs to the frame, until the next run. */
+/* What is known of a value now: after a run, of the graph's outputs. Memory belongs to the frame, until the next run.
+ */
 const struct tensor *frame_get(const struct frame *f, const struct value *v);
 
 /* Plans what is not planned yet, and runs. Every input must have been set. */
 bool frame_run(struct frame *f, struct report *r);
-/* Takes staged next values (running statistics) over into the memory of what they replace. After a whole step, never before. */
+/* Takes staged next values (running statistics) over into the memory of what they replace. After a whole step, never
+ * before. */
 void frame_commit(struct frame *f);
 /* The program that the first segment ran last; NULL before the first run. */
 const struct program *frame_program(const struct frame *f);

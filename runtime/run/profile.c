@@ -1,6 +1,6 @@
 #include "run/profile.h"
-#include "base/json.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +46,8 @@ void profile_stop(struct profile *p, const struct node *n, uint64_t start)
 
     if (!p)
         return;
-    if (p->count >= MAX_EVENTS || !budget_grow(p->budget, &p->events, &p->capacity, p->count + 1, sizeof *p->events, NULL))
+    if (p->count >= MAX_EVENTS ||
+        !budget_grow(p->budget, &p->events, &p->capacity, p->count + 1, sizeof *p->events, NULL))
         p->lost++;
     else
         p->events[p->count++] = (struct event){ n, start, end - start };

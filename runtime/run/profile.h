@@ -1,5 +1,6 @@
-/* How long each node took, as a Chrome trace (https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU): open it in
- * a browser's tracing page. Events past a bound are counted, not kept. */
+/* How long each node took, as a Chrome trace
+ * (https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU): open it in a browser's tracing
+ * page. Events past a bound are counted, not kept. */
 #ifndef KILN_RUN_PROFILE_H
 #define KILN_RUN_PROFILE_H
 
@@ -10,7 +11,7 @@ struct profile *profile_new(struct budget *b, struct report *r);
 void profile_free(struct profile *p);
 uint64_t profile_start(struct profile *p); /* NULL: 0, and nothing is taken */
 void profile_stop(struct profile *p, const struct node *n, uint64_t start);
-void profile_reset(struct profile *p); /* forgets the events */
+void profile_reset(struct profile *p);                         /* forgets the events */
 void profile_trace(const struct profile *p, struct text *out); /* the trace, JSON */
 
 struct profile_total {

@@ -1,13 +1,14 @@
-/* A session runs a graph on tensors from outside: it checks them against what the graph declares, and owns threads, memory and plans. */
+/* A session runs a graph on tensors from outside: it checks them against what the graph declares, and owns threads,
+ * memory and plans. */
 #ifndef KILN_RUN_SESSION_H
 #define KILN_RUN_SESSION_H
 
 #include "run/frame.h"
 
 struct session_options {
-    int threads;   /* 0: one for each CPU */
-    size_t memory; /* bytes for plans, activations and what running makes; 0 is no limit */
-    uint64_t seed; /* of random operators */
+    int threads;    /* 0: one for each CPU */
+    size_t memory;  /* bytes for plans, activations and what running makes; 0 is no limit */
+    uint64_t seed;  /* of random operators */
     double seconds; /* that one run may take: looked at between nodes; 0 is no limit */
 };
 

@@ -1,6 +1,6 @@
-/* Models mutated as bytes and as parsed messages (attributes, shapes, names, types, wiring), each put through try_model in a process of its
- * own: a crash or a hang is told with the seed that makes it again.
- * Usage: mutate bytes|messages COUNT SEED MODEL... */
+/* Models mutated as bytes and as parsed messages (attributes, shapes, names, types, wiring), each put through try_model
+ * in a process of its own: a crash or a hang is told with the seed that makes it again. Usage: mutate bytes|messages
+ * COUNT SEED MODEL... */
 #include "graph/message.h"
 #include "graph/text.h"
 #include "model/file.h"
@@ -30,15 +30,17 @@ static size_t below(size_t n)
     return n ? (size_t)(next() % n) : 0;
 }
 
-static const int64_t numbers[] = { 0,  1,  -1,        2,         3,         -2,        7,         8,          255,
-                                   16, 64, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, 1ll << 32, -(1ll << 33), 1000003 };
+static const int64_t numbers[] = { 0,         1,         -1,           2,      3,         -2,        7,
+                                   8,         255,       16,           64,     INT32_MAX, INT32_MIN, INT64_MAX,
+                                   INT64_MIN, 1ll << 32, -(1ll << 33), 1000003 };
 
 static int64_t number(void)
 {
     return numbers[below(sizeof numbers / sizeof *numbers)];
 }
 
-/* -- bytes ------------------------------------------------------------------------------------------------------------- */
+/* -- bytes
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static size_t mutate_bytes(uint8_t *bytes, size_t size)
 {
@@ -67,7 +69,8 @@ static size_t mutate_bytes(uint8_t *bytes, size_t size)
     return size;
 }
 
-/* -- messages ---------------------------------------------------------------------------------------------------------- */
+/* -- messages
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static struct budget budget;
 
@@ -131,9 +134,10 @@ static void mutate_attribute(Onnx__AttributeProto *a)
 
 static void mutate_node(const Onnx__GraphProto *g, Onnx__NodeProto *n)
 {
-    static const char *const ops[] = { "Add",  "Conv", "Reshape", "Gather", "Concat",   "If",      "Loop",  "Slice", "Resize",
-                                       "Gemm", "LSTM", "Split",   "Pad",    "Softmax",  "MaxPool", "Tile",  "Cast",  "Transpose",
-                                       "Where", "Clip", "Squeeze", "Expand", "Flatten", "MatMul",  "NonZero" };
+    static const char *const ops[] = { "Add",     "Conv",    "Reshape", "Gather",    "Concat", "If",   "Loop",
+                                       "Slice",   "Resize",  "Gemm",    "LSTM",      "Split",  "Pad",  "Softmax",
+                                       "MaxPool", "Tile",    "Cast",    "Transpose", "Where",  "Clip", "Squeeze",
+                                       "Expand",  "Flatten", "MatMul",  "NonZero" };
 
     switch (below(6)) {
     case 0:
@@ -191,7 +195,8 @@ static void mutate_tensor(Onnx__TensorProto *t)
 
 static void mutate_type(Onnx__ValueInfoProto *v)
 {
-    Onnx__TypeProto__Tensor *t = v->type && v->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE ? v->type->tensor_type : NULL;
+    Onnx__TypeProto__Tensor *t =
+        v->type && v->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE ? v->type->tensor_type : NULL;
 
     if (!t)
         return;
@@ -239,7 +244,8 @@ static void mutate_message(Onnx__ModelProto *m)
         }
 }
 
-/* -- one after another ------------------------------------------------------------------------------------------------- */
+/* -- one after another
+ * ------------------------------------------------------------------------------------------------- */
 
 struct original {
     uint8_t *bytes;
@@ -329,8 +335,8 @@ int main(int argc, char **argv)
                    (size_t)k % originals, originals);
             died++;
         }
-    printf("# %s: %d of %zu models: %d unreadable, %d invalid, %d not run, %d run, %d crashed or hung\n", argv[1], count, originals,
-           stages[0], stages[1], stages[2], stages[3], died);
+    printf("# %s: %d of %zu models: %d unreadable, %d invalid, %d not run, %d run, %d crashed or hung\n", argv[1],
+           count, originals, stages[0], stages[1], stages[2], stages[3], died);
     if (!died && originals)
         printf("PASS %d models mutated as %s\n", count, argv[1]);
     return died || !originals;

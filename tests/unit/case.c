@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- elements ---------------------------------------------------------------------------------------------------------- */
+/* -- elements
+ * ---------------------------------------------------------------------------------------------------------- */
 
 double case_value(const struct tensor *t, int64_t k)
 {
@@ -104,12 +105,15 @@ static void draw(const struct case_tensor *c, uint64_t stream)
         else
             x = 2.4 * (double)u - 1.2;
         if (whole)
-            x = c->draw == '+' ? 1 + floor(3 * (double)u) : dtype_traits[c->t.dtype].class == CLASS_INT ? round(2 * x) : floor(3 * (double)u);
+            x = c->draw == '+'                                ? 1 + floor(3 * (double)u)
+                : dtype_traits[c->t.dtype].class == CLASS_INT ? round(2 * x)
+                                                              : floor(3 * (double)u);
         case_set(&c->t, k, x);
     }
 }
 
-/* -- reading a case ---------------------------------------------------------------------------------------------------- */
+/* -- reading a case
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* "f32[2,3]+{...}" or "-"; moves *at past it. */
 static bool read_tensor(struct case_graph *c, struct case_tensor *out, const char **at)
@@ -173,7 +177,8 @@ static bool retype(struct case_graph *c, struct tensor *t, enum dtype dtype)
     return !from.data || t->data;
 }
 
-static enum dtype varied(const struct signature *s, const struct formal *f, enum dtype own, const struct case_variant *v)
+static enum dtype varied(const struct signature *s, const struct formal *f, enum dtype own,
+                         const struct case_variant *v)
 {
     if (f && v->dtype != UNDEFINED && f->var == v->var)
         return v->dtype;
@@ -182,7 +187,8 @@ static enum dtype varied(const struct signature *s, const struct formal *f, enum
     return own;
 }
 
-static bool read_case(struct case_graph *c, const struct signature *s, const struct op_case *oc, const struct case_variant *v)
+static bool read_case(struct case_graph *c, const struct signature *s, const struct op_case *oc,
+                      const struct case_variant *v)
 {
     const char *at = oc->inputs;
     struct case_tensor out;
@@ -207,13 +213,21 @@ static bool read_case(struct case_graph *c, const struct signature *s, const str
     return true;
 }
 
-/* -- making the graph -------------------------------------------------------------------------------------------------- */
+/* -- making the graph
+ * -------------------------------------------------------------------------------------------------- */
 
 static bool make_graph(struct case_graph *c, const struct op *op, const struct op_def *def, const struct op_case *oc,
                        const struct case_variant *v)
 {
-    struct node_spec spec = { .op = op, .def = def, .name = "case", .index = 0, .opset = def->since,
-                              .in = c->in_value, .inputs = c->inputs, .out = c->out_value, .outputs = c->outputs };
+    struct node_spec spec = { .op = op,
+                              .def = def,
+                              .name = "case",
+                              .index = 0,
+                              .opset = def->since,
+                              .in = c->in_value,
+                              .inputs = c->inputs,
+                              .out = c->out_value,
+                              .outputs = c->outputs };
 
     c->graph = graph_new(&c->arena, NULL, "case", &c->report);
     if (!c->graph || !attrs_of_text(oc->attrs, &c->arena, &spec.attrs, &spec.attr_count, &c->report))

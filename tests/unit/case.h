@@ -1,4 +1,5 @@
-/* The cases that operators bring with them (struct op_case), made into graphs that can be run: what the registry walk stands on. */
+/* The cases that operators bring with them (struct op_case), made into graphs that can be run: what the registry walk
+ * stands on. */
 #ifndef KILN_TESTS_UNIT_CASE_H
 #define KILN_TESTS_UNIT_CASE_H
 
@@ -29,10 +30,10 @@ struct case_graph {
 
 /* How a case is varied. */
 struct case_variant {
-    int var;            /* this type variable of the signature ... */
-    enum dtype dtype;   /* ... becomes this type; UNDEFINED: nothing does */
-    bool all_f64;       /* every float32 becomes float64, where the signature allows it */
-    bool run_time;      /* given values arrive as inputs, not as constants */
+    int var;          /* this type variable of the signature ... */
+    enum dtype dtype; /* ... becomes this type; UNDEFINED: nothing does */
+    bool all_f64;     /* every float32 becomes float64, where the signature allows it */
+    bool run_time;    /* given values arrive as inputs, not as constants */
     int threads;
 };
 

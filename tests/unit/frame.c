@@ -1,4 +1,5 @@
-/* What proves the frame: subgraphs, sizes that only running can tell, values that are no tensors, shapes that change from run to run. */
+/* What proves the frame: subgraphs, sizes that only running can tell, values that are no tensors, shapes that change
+ * from run to run. */
 #include "grad/grad.h"
 #include "kernels/kernels.h"
 #include "model/model.h"
@@ -16,7 +17,8 @@ static void begin(struct fixture *f, const char *text)
 {
     memset(f, 0, sizeof *f);
     f->model = model_read_bytes(text, strlen(text), NULL, &f->report);
-    ck_assert_msg(f->model && model_build(f->model, &f->report), "%s: %s", f->report.error.where, f->report.error.message);
+    ck_assert_msg(f->model && model_build(f->model, &f->report), "%s: %s", f->report.error.where,
+                  f->report.error.message);
     f->session = session_new(f->model->graph, &(struct session_options){ .threads = 1 }, &f->report);
     ck_assert_ptr_nonnull(f->session);
 }
@@ -33,7 +35,8 @@ static void set(struct fixture *f, const char *name, enum dtype dtype, int rank,
 
     ck_assert(tensor_shape(&t, dtype, rank, dims));
     t.data = data;
-    ck_assert_msg(session_set(f->session, graph_find(f->model->graph, name), &t, &f->report), "%s", f->report.error.message);
+    ck_assert_msg(session_set(f->session, graph_find(f->model->graph, name), &t, &f->report), "%s",
+                  f->report.error.message);
 }
 
 static void run_ok(struct fixture *f)
@@ -59,7 +62,8 @@ static const float *floats(struct fixture *f, size_t k, int64_t count)
 
 #define HEAD "<ir_version: 8, opset_import: [\"\": 17]>\n"
 
-/* -- branches ---------------------------------------------------------------------------------------------------------- */
+/* -- branches
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static const char branches[] = HEAD "main (bool c, float[3] x, float[3] w) => (float[3] y) {\n"
                                     "  z = Mul(x, w)\n"
@@ -87,11 +91,11 @@ START_TEST(a_branch_sees_outer_values)
 }
 END_TEST
 
-static const char branch_shapes[] = HEAD
-    "main (bool c, float[n] x) => (float[m] y) {\n"
-    "  p = If (c) <then_branch = a () => (float[k] p1) { p1 = Concat<axis=0>(x, x) }, else_branch = b () => (float[k] p2) { p2 = Relu(x) }>\n"
-    "  y = Add(p, p)\n"
-    "}\n";
+static const char branch_shapes[] = HEAD "main (bool c, float[n] x) => (float[m] y) {\n"
+                                         "  p = If (c) <then_branch = a () => (float[k] p1) { p1 = Concat<axis=0>(x, "
+                                         "x) }, else_branch = b () => (float[k] p2) { p2 = Relu(x) }>\n"
+                                         "  y = Add(p, p)\n"
+                                         "}\n";
 
 START_TEST(branches_may_differ_in_shape)
 {
@@ -120,7 +124,9 @@ START_TEST(a_gradient_goes_through_the_branch_taken)
     struct engine e = { .kernels = kernels_get(), .budget = &b };
     struct arena arena = { .budget = &b };
     const struct plan_context pc = { e.kernels, 1, &b, &r };
-    struct tensor in[3] = { { .dtype = BOOL }, { .dtype = F32, .rank = 1, .dims = { 3 }, .data = x }, { .dtype = F32, .rank = 1, .dims = { 3 }, .data = w } };
+    struct tensor in[3] = { { .dtype = BOOL },
+                            { .dtype = F32, .rank = 1, .dims = { 3 }, .data = x },
+                            { .dtype = F32, .rank = 1, .dims = { 3 }, .data = w } };
     struct tensor flow = { .dtype = F32, .rank = 1, .dims = { 3 }, .data = g };
     struct fixture f;
 
@@ -141,8 +147,9 @@ START_TEST(a_gradient_goes_through_the_branch_taken)
             known[graph->inputs[k]->id] = in[k];
         types = plan_types(graph, known, &pc);
         ck_assert_msg(types != NULL, "%s", r.error.message);
-        ck_assert_msg(grad_build(&(struct grad_request){ graph, types->types, 1, &seed, &seed_gradient, 2, wrt, d }, &pc), "%s: %s",
-                      r.error.where, r.error.message);
+        ck_assert_msg(
+            grad_build(&(struct grad_request){ graph, types->types, 1, &seed, &seed_gradient, 2, wrt, d }, &pc),
+            "%s: %s", r.error.where, r.error.message);
         ck_assert(d[0] && d[1]);
         graph->output_count = 0;
         ck_assert(graph_add_output(graph, d[0]) && graph_add_output(graph, d[1]));
@@ -151,7 +158,8 @@ START_TEST(a_gradient_goes_through_the_branch_taken)
             frame_set(frame, graph->inputs[k], &in[k]);
         ck_assert_msg(frame_run(frame, &r), "%s: %s", r.error.where, r.error.message);
         for (int k = 0; k < 3; k++) {
-            const float dx = ((const float *)frame_get(frame, d[0])->data)[k], dw = ((const float *)frame_get(frame, d[1])->data)[k];
+            const float dx = ((const float *)frame_get(frame, d[0])->data)[k],
+                        dw = ((const float *)frame_get(frame, d[1])->data)[k];
 
             ck_assert_float_eq_tol(dx, c ? g[k] * 2 * x[k] * w[k] : g[k] * w[k], 1e-4f); /* (x w) x, or exp(w) + x w */
             ck_assert_float_eq_tol(dw, c ? g[k] * x[k] * x[k] : g[k] * (__builtin_expf(w[k]) + x[k]), 1e-3f);
@@ -166,17 +174,18 @@ START_TEST(a_gradient_goes_through_the_branch_taken)
 }
 END_TEST
 
-/* -- loops ------------------------------------------------------------------------------------------------------------- */
+/* -- loops
+ * ------------------------------------------------------------------------------------------------------------- */
 
-static const char growing[] = HEAD
-    "main (int64 m, float[n] x) => (float[k] last, float[i, j] all) {\n"
-    "  c = Constant<value = bool {1}>()\n"
-    "  last, all = Loop (m, c, x) <body = b (int64 i, bool c_in, float[q] v) => (bool c_out, float[r] v_out, float s) {\n"
-    "    v_out = Concat<axis=0>(v, x)\n"
-    "    s = ReduceSum<keepdims=0>(v_out)\n"
-    "    c_out = Identity(c_in)\n"
-    "  }>\n"
-    "}\n";
+static const char growing[] = HEAD "main (int64 m, float[n] x) => (float[k] last, float[i, j] all) {\n"
+                                   "  c = Constant<value = bool {1}>()\n"
+                                   "  last, all = Loop (m, c, x) <body = b (int64 i, bool c_in, float[q] v) => (bool "
+                                   "c_out, float[r] v_out, float s) {\n"
+                                   "    v_out = Concat<axis=0>(v, x)\n"
+                                   "    s = ReduceSum<keepdims=0>(v_out)\n"
+                                   "    c_out = Identity(c_in)\n"
+                                   "  }>\n"
+                                   "}\n";
 
 START_TEST(a_carried_value_may_grow)
 {
@@ -199,17 +208,17 @@ START_TEST(a_carried_value_may_grow)
 }
 END_TEST
 
-static const char endless[] = HEAD
-    "main (float limit) => (float y) {\n"
-    "  m = Constant<value = int64 {9223372036854775807}>()\n"
-    "  c = Constant<value = bool {1}>()\n"
-    "  zero = Constant<value = float {0}>()\n"
-    "  one = Constant<value = float {1}>()\n"
-    "  y = Loop (m, c, zero) <body = b (int64 i, bool c_in, float v) => (bool c_out, float v_out) {\n"
-    "    v_out = Add(v, one)\n"
-    "    c_out = Less(v_out, limit)\n"
-    "  }>\n"
-    "}\n";
+static const char endless[] =
+    HEAD "main (float limit) => (float y) {\n"
+         "  m = Constant<value = int64 {9223372036854775807}>()\n"
+         "  c = Constant<value = bool {1}>()\n"
+         "  zero = Constant<value = float {0}>()\n"
+         "  one = Constant<value = float {1}>()\n"
+         "  y = Loop (m, c, zero) <body = b (int64 i, bool c_in, float v) => (bool c_out, float v_out) {\n"
+         "    v_out = Add(v, one)\n"
+         "    c_out = Less(v_out, limit)\n"
+         "  }>\n"
+         "}\n";
 
 START_TEST(an_endless_loop_may_stop_early)
 {
@@ -227,7 +236,8 @@ START_TEST(an_endless_loop_may_stop_early)
 }
 END_TEST
 
-/* -- sizes that only running can tell -------------------------------------------------------------------------------------- */
+/* -- sizes that only running can tell
+ * -------------------------------------------------------------------------------------- */
 
 static const char dynamic[] = HEAD "main (float[n] x) => (float[k] y, int64[2] shape) {\n"
                                    "  at = NonZero(x)\n"
@@ -300,7 +310,8 @@ START_TEST(shapes_may_change_from_run_to_run)
 }
 END_TEST
 
-/* -- sequences ------------------------------------------------------------------------------------------------------------ */
+/* -- sequences
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static const char sequences[] = HEAD "main (float[n] x, int64 at) => (float[k] y, seq(float[?]) all) {\n"
                                      "  a = Exp(x)\n"
@@ -331,7 +342,8 @@ START_TEST(a_sequence_holds_tensors_of_any_shape)
 }
 END_TEST
 
-/* -- what is not needed ------------------------------------------------------------------------------------------------ */
+/* -- what is not needed
+ * ------------------------------------------------------------------------------------------------ */
 
 static const char override[] = HEAD "main (float[2] x, float[2] w = {1, 2}) => (float[2] y) {\n  y = Mul(x, w)\n}\n";
 

@@ -1,5 +1,6 @@
-/* The registry walk: every operator, every row, every case it brings. Inferred against actual shapes, every type that the row allows,
- * values known while planning and values that only come while running, one thread and three, gradients against central differences. */
+/* The registry walk: every operator, every row, every case it brings. Inferred against actual shapes, every type that
+ * the row allows, values known while planning and values that only come while running, one thread and three, gradients
+ * against central differences. */
 #include "case.h"
 #include "grad/grad.h"
 #include "kernels/kernels.h"
@@ -49,7 +50,8 @@ static void check_run(const struct op *op, const struct op_def *def, const struc
 
         if (!t)
             continue;
-        if (v->dtype != UNDEFINED && t->dtype != c->expected[k].dtype) /* an output whose type follows from an attribute */
+        if (v->dtype != UNDEFINED &&
+            t->dtype != c->expected[k].dtype) /* an output whose type follows from an attribute */
             require(type_set_has(&s.var[signature_out(&s, k)->var].set, t), "output %d is %s", k, tensor_text(t, got));
         else
             require(same_type(t, &c->expected[k]), "output %d is %s, must be %s", k, tensor_text(t, got),
@@ -64,9 +66,11 @@ static void end_run(struct case_graph *c, struct frame *f)
     require(c->budget.used == 0, "%zu bytes are not given back", c->budget.used);
 }
 
-/* -- values known early and late, threads -------------------------------------------------------------------------------- */
+/* -- values known early and late, threads
+ * -------------------------------------------------------------------------------- */
 
-static void check_same_bytes(const struct op *op, const struct op_def *def, const struct op_case *oc, const struct case_variant *v)
+static void check_same_bytes(const struct op *op, const struct op_def *def, const struct op_case *oc,
+                             const struct case_variant *v)
 {
     const struct case_variant plain = { 0 };
     struct case_graph a, b;
@@ -103,7 +107,8 @@ static bool is_for(const struct op *op, const struct op_def *def, const struct o
     return fits;
 }
 
-/* -- types ---------------------------------------------------------------------------------------------------------------- */
+/* -- types
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static double tolerance(enum dtype d)
 {
@@ -111,8 +116,8 @@ static double tolerance(enum dtype d)
 }
 
 /* Floats of all widths agree, as far as the narrowest goes. */
-static void check_close(const struct case_graph *a, const struct frame *fa, const struct case_graph *b, const struct frame *fb,
-                        enum dtype narrow)
+static void check_close(const struct case_graph *a, const struct frame *fa, const struct case_graph *b,
+                        const struct frame *fb, enum dtype narrow)
 {
     for (int k = 0; k < a->outputs; k++) {
         const struct tensor *x = a->out_value[k] ? frame_get(fa, a->out_value[k]) : NULL;
@@ -170,7 +175,8 @@ static void check_types(const struct op *op, const struct op_def *def)
         }
 }
 
-/* -- gradients ------------------------------------------------------------------------------------------------------------ */
+/* -- gradients
+ * ------------------------------------------------------------------------------------------------------------ */
 
 enum { PROBES = 24 };
 
@@ -245,7 +251,8 @@ static void make_gradients(struct case_graph *c, const struct op_case *oc, struc
     require(grad_build(&q, &pc), "%s: %s", c->report.error.where, c->report.error.message);
     d->graph->output_count = 0;
     for (size_t k = 0; k < d->count; k++)
-        require(d->gradient[k] && graph_add_output(d->graph, d->gradient[k]), "no gradient flows to input %d", d->of[k]);
+        require(d->gradient[k] && graph_add_output(d->graph, d->gradient[k]), "no gradient flows to input %d",
+                d->of[k]);
     budget_free(&c->budget, tensors);
 }
 
@@ -278,7 +285,8 @@ static void compare_gradient(struct case_graph *c, const struct tensor *g, int i
         case_set(x, k, was);
         slope = (up - down) / (2 * h);
         require(fabs(slope - case_value(g, k)) <= within * (1 + fabs(slope)),
-                "gradient of input %d[%lld] is %.9g, the central difference %.9g", input, (long long)k, case_value(g, k), slope);
+                "gradient of input %d[%lld] is %.9g, the central difference %.9g", input, (long long)k,
+                case_value(g, k), slope);
     }
 }
 
@@ -302,7 +310,8 @@ static void check_gradient(const struct op *op, const struct op_def *def, const 
     end_run(&c, NULL);
 }
 
-/* -- the walk ------------------------------------------------------------------------------------------------------------- */
+/* -- the walk
+ * ------------------------------------------------------------------------------------------------------------- */
 
 START_TEST(every_operator_keeps_its_word)
 {
@@ -338,8 +347,8 @@ START_TEST(rows_stand_newest_first)
     const struct op *op = op_registry[_i];
 
     for (const struct op_def *def = op->defs; def->since; def++)
-        ck_assert_msg(!def[1].since || def[1].since < def->since, "%s: row %d stands before row %d", op->name, def->since,
-                      def[1].since);
+        ck_assert_msg(!def[1].since || def[1].since < def->since, "%s: row %d stands before row %d", op->name,
+                      def->since, def[1].since);
     ck_assert_ptr_eq(op_find(op->domain, op->name), op);
 }
 END_TEST

@@ -256,6 +256,94 @@ typedef bool (*kiln_write_fn)(void *user, const void *bytes, size_t count);
  * options.profile. Errors: BAD_ARGUMENT (no profile was asked for), STOPPED (by `write`), NO_MEMORY. */
 KILN_API kiln_status kiln_session_trace(const kiln_session *session, kiln_write_fn write, void *user, kiln_error *err);
 
+/* -- training ------------------------------------------------------------------------------------------------------ */
+
+/* A copy of a model that learns: forward pass, loss, backward pass, optimiser and statistics are one program for each
+ * batch size. Belongs to one thread at a time; the model may be freed before it. */
+typedef struct kiln_trainer kiln_trainer;
+
+typedef struct kiln_trainer_options {
+    /* "sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy" or "mean_squared_error", as
+     * Keras defines them, with ":from_logits=1" where the output is logits. NULL: by what the output is
+     * (kiln_trainer_loss tells). */
+    const char *loss;
+    /* "sgd", "adam" or "rmsprop" with Keras' options: "sgd:learning_rate=0.1,momentum=0.9". NULL: "adam" */
+    const char *optimizer;
+    const char *const *freeze; /* [freeze_count] shell patterns of parameters that keep their values */
+    size_t freeze_count;
+    const kiln_tensor *sample; /* a batch like those to come, for dimensions that the model leaves open; may be NULL */
+    bool values;               /* labels are floats: numbers, or a row for each sample; else int64 classes */
+    bool untie;                /* an initializer that several nodes read is trained as one for each */
+    int threads;               /* as of a session. Results do not depend on it */
+    size_t memory;             /* bytes for plans, values and state, LIMIT beyond that; 0: no limit */
+    uint64_t seed;             /* of Dropout */
+    kiln_diagnostic_fn diagnostic; /* is told of warnings, such as shared initializers, by kiln_trainer_new; may be NULL */
+    void *user;
+} kiln_trainer_options;
+
+#define KILN_TRAINER_OPTIONS_INIT                                                                                      \
+    {                                                                                                                  \
+        NULL, NULL, NULL, 0, NULL, false, false, 0, 0, 0, NULL, NULL                                                   \
+    }
+
+/* What a batch gave. */
+typedef struct kiln_score {
+    double loss;     /* the mean over the batch */
+    int64_t correct; /* of `rows`: the largest output is the label's, or both are on the same side of 0.5 */
+    int64_t rows;    /* samples; more where the output has more than two dimensions */
+} kiln_score;
+
+/* Weights, biases, normalisation parameters and per-channel constants of the model train (kiln_trainer_parameter tells
+ * which, and why). Nodes in training form are taken as their inference form. Errors: BAD_ARGUMENT (options), BAD_MODEL
+ * (more than one input without a value, nothing to train), UNSUPPORTED (an operator without gradient on the way), LIMIT,
+ * NO_MEMORY. */
+KILN_API kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const kiln_trainer_options *options,
+                                      kiln_error *err);
+/* One step on a batch of any size: `x` for the model's input, `y` the labels, [samples, ...]; *score, which may be NULL,
+ * is from before the update. On failure nothing has changed. Errors: BAD_DATA (types and shapes), RUN_FAILED (a loss that
+ * is not finite, a label out of range), BAD_MODEL, UNSUPPORTED, LIMIT, NO_MEMORY. */
+KILN_API kiln_status kiln_trainer_step(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y,
+                                       kiln_score *score, kiln_error *err);
+/* The same in inference form, changing nothing. */
+KILN_API kiln_status kiln_trainer_score(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y,
+                                        kiln_score *score, kiln_error *err);
+/* At least 0, finite; from the next step on. Errors: BAD_ARGUMENT. */
+KILN_API kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, kiln_error *err);
+/* The model with what was learned; everything else is as it was loaded. Belongs to the caller. Errors: NO_MEMORY. */
+KILN_API kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *trainer, kiln_error *err);
+KILN_API void kiln_trainer_free(kiln_trainer *trainer);
+
+/* Which loss was chosen, and why: one line. Belongs to the trainer. */
+KILN_API const char *kiln_trainer_loss(const kiln_trainer *trainer);
+
+typedef enum kiln_role {
+    KILN_TRAINABLE = 0,
+    KILN_STATISTIC = 1, /* a running mean or variance */
+    KILN_FROZEN = 2,
+    KILN_CONSTANT = 3 /* a float initializer that is none of these */
+} kiln_role;
+
+typedef struct kiln_parameter {
+    const char *name;
+    kiln_role role;
+    const char *why; /* "weight of Conv", "frozen by 'conv*'", "a scalar" */
+    int rank;
+    const int64_t *dims;
+    const float *data; /* its value now, where it trains or is a statistic, until the next step; else NULL */
+} kiln_parameter;
+
+KILN_API size_t kiln_trainer_parameter_count(const kiln_trainer *trainer);
+/* Fills *out; pointers belong to the trainer. Errors: BAD_ARGUMENT where k is not below the count; *out is then all
+ * zeros. */
+KILN_API kiln_status kiln_trainer_parameter(const kiln_trainer *trainer, size_t k, kiln_parameter *out);
+
+/* A copy whose parameters without a value (graph inputs that the metadata name as "init.NAME", or that are read as
+ * weights) are drawn by Keras' rules (https://keras.io/api/layers/initializers/); with `again`, those that have one too.
+ * *count, which may be NULL, is how many there were. Belongs to the caller. Errors: BAD_MODEL (an unknown rule),
+ * UNSUPPORTED (a type other than float), NO_MEMORY. */
+KILN_API kiln_status kiln_model_initialize(kiln_model **out, const kiln_model *model, uint64_t seed, bool again,
+                                           size_t *count, kiln_error *err);
+
 #ifdef __cplusplus
 }
 #endif

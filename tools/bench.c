@@ -45,7 +45,7 @@ static double now(void)
 
 static bool start_session(struct bench *b)
 {
-    const struct session_options so = { .threads = b->o->threads };
+    const struct session_options so = { .threads = b->o->threads, .memory = memory_default() };
     const struct graph *g = b->model->graph;
 
     b->session = session_new(g, &so, &b->report);
@@ -62,7 +62,7 @@ static bool start_session(struct bench *b)
 /* Random samples; labels are 0 and 1, which every classifier has. */
 static bool start_trainer(struct bench *b)
 {
-    const struct trainer_options to = { .threads = b->o->threads };
+    const struct trainer_options to = { .threads = b->o->threads, .memory = memory_default() };
 
     b->trainer = trainer_new(b->model, &to, &b->report);
     if (!b->trainer)

@@ -1,15 +1,21 @@
 /* kiln convert: a model in another form. */
 #include "graph/text.h"
+#include "learn.h"
 #include "model/file.h"
-#include "tools.h"
 #include "train/prepare.h"
+#include "train/recover.h"
 #include <argp.h>
 #include <stdio.h>
 #include <string.h>
 
 struct options {
     const char *input, *output;
-    bool inference, text;
+    bool inference, text, trainable;
+    const char *calibrate; /* a SPEC */
+    int64_t limit;
+    enum normalization normalize;
+    int threads;
+    struct recover_options recover;
 };
 
 static bool save_text(const struct model *m, const char *path, struct report *r)
@@ -25,20 +31,82 @@ static bool save_text(const struct model *m, const char *path, struct report *r)
     return ok;
 }
 
-static bool convert(const struct options *o, struct model *m, struct report *r)
+/* -- --trainable --------------------------------------------------------------------------------------------------- */
+
+static struct model *recover_on(const struct options *o, const struct model *m, const struct dataset *data,
+                                struct budget *b, struct report *r)
+{
+    struct normalizer normalizer = { 0 };
+    const struct calibration c = { .data = data, .normalizer = &normalizer, .threads = o->threads };
+    struct recovered found;
+    struct model *made = NULL;
+
+    if (normalizer_fit(&normalizer, o->normalize, data, b, r))
+        made = model_recover(m, &c, &o->recover, &found, r);
+    normalizer_release(&normalizer);
+    if (made)
+        printf(
+            "%zu BatchNormalization from Mul and Add, %zu from folded convolutions; outputs differ by %.3g at most\n",
+            found.pairs, found.folded, found.difference);
+    return made;
+}
+
+/* Running statistics are not in the file any more: they are measured on the data. */
+static bool recover(const struct options *o, struct model **m, struct report *r)
+{
+    const struct data_options limit = { .limit = o->limit };
+    struct budget b = { 0 };
+    struct dataset data;
+    struct model *made;
+
+    if (!build_model(m, r) || !dataset_open(&data, o->calibrate, PART_TRAIN, &limit, &b, r))
+        return false;
+    made = recover_on(o, *m, &data, &b, r);
+    dataset_release(&data);
+    if (!made)
+        return false;
+    model_free(*m);
+    *m = made;
+    return true;
+}
+
+/* -- the verb ------------------------------------------------------------------------------------------------------ */
+
+static bool convert(const struct options *o, struct model **m, struct report *r)
 {
     const size_t n = strlen(o->output);
 
-    if (o->inference && !m->proto->graph)
+    if (o->inference && !(*m)->proto->graph)
         return fail(r, KILN_BAD_MODEL, NULL, "there is no graph");
-    if (o->inference && !model_to_inference(m, r))
+    if ((o->trainable && !recover(o, m, r)) || (o->inference && !model_to_inference(*m, r)))
         return false;
     if (o->text || (n > 8 && strcmp(o->output + n - 8, ".onnxtxt") == 0))
-        return save_text(m, o->output, r);
-    return model_save(m, o->output, r);
+        return save_text(*m, o->output, r);
+    return model_save(*m, o->output, r);
 }
 
-enum { KEY_INFERENCE = 256 };
+enum {
+    KEY_INFERENCE = 256,
+    KEY_TRAINABLE,
+    KEY_CALIBRATE,
+    KEY_LIMIT,
+    KEY_NORMALIZE,
+    KEY_THREADS,
+    KEY_EPSILON,
+    KEY_MOMENTUM,
+    KEY_FOLDED
+};
+
+static enum fold_choice option_folded(struct argp_state *state, const char *arg)
+{
+    static const char *const names[] = { [FOLDED_BY_NAME] = "named", [FOLDED_ALL] = "all", [FOLDED_NONE] = "none" };
+
+    for (int k = 0; k < 3; k++)
+        if (strcmp(arg, names[k]) == 0)
+            return (enum fold_choice)k;
+    argp_error(state, "--folded is '%s', must be named, all or none", arg);
+    return FOLDED_NONE;
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -54,6 +122,30 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_INFERENCE:
         o->inference = true;
         return 0;
+    case KEY_TRAINABLE:
+        o->trainable = true;
+        return 0;
+    case KEY_CALIBRATE:
+        o->calibrate = arg;
+        return 0;
+    case KEY_LIMIT:
+        o->limit = option_number(state, "limit", arg, 1, INT64_MAX);
+        return 0;
+    case KEY_NORMALIZE:
+        o->normalize = option_normalization(state, arg);
+        return 0;
+    case KEY_THREADS:
+        o->threads = (int)option_number(state, "threads", arg, 0, 4096);
+        return 0;
+    case KEY_EPSILON:
+        o->recover.epsilon = (float)option_real(state, "epsilon", arg, 0, 1);
+        return 0;
+    case KEY_MOMENTUM:
+        o->recover.momentum = (float)option_real(state, "momentum", arg, 0, 1);
+        return 0;
+    case KEY_FOLDED:
+        o->recover.folded = option_folded(state, arg);
+        return 0;
     case ARGP_KEY_ARG:
         if (o->input)
             argp_error(state, "one model at a time, '%s' is a second one", arg);
@@ -62,6 +154,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!o->input || !o->output)
             argp_error(state, "needs a model and --output");
+        if (o->trainable != (o->calibrate != NULL))
+            argp_error(state, "--trainable and --calibrate go together");
+        if (o->trainable && o->inference)
+            argp_error(state, "--trainable and --inference exclude each other");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -71,16 +167,28 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static int run(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        { "output", 'o', "FILE", 0, "where the model goes; text where it ends in .onnxtxt", 0 },
-        { "text", 't', NULL, 0, "write the ONNX textual syntax, whatever the file is called", 0 },
-        { "inference", KEY_INFERENCE, NULL, 0, "BatchNormalization and Dropout as they are after training", 0 },
+        { "output", 'o', "FILE", 0, "where the model goes; text where it ends in .onnxtxt", 1 },
+        { "text", 't', NULL, 0, "write the ONNX textual syntax, whatever the file is called", 1 },
+        { "inference", KEY_INFERENCE, NULL, 0, "BatchNormalization and Dropout as they are after training", 1 },
+        { "trainable", KEY_TRAINABLE, NULL, 0, "make BatchNormalization again of what an exporter made of it", 2 },
+        { "calibrate", KEY_CALIBRATE, "SPEC", 0,
+          "with --trainable: the data that its running statistics are measured on", 2 },
+        { "limit", KEY_LIMIT, "N", 0, "of the data: only the first N samples", 2 },
+        { "normalize", KEY_NORMALIZE, "KIND", 0, "of the data: unit (/255), center, standardize", 2 },
+        { "epsilon", KEY_EPSILON, "X", 0, "of BatchNormalization; a file does not tell (0.001)", 2 },
+        { "momentum", KEY_MOMENTUM, "X", 0, "of BatchNormalization; a file does not tell (0.99)", 2 },
+        { "folded", KEY_FOLDED, "WHICH", 0, "convolutions that one was folded into: those named so (named), all, none",
+          2 },
+        { "threads", KEY_THREADS, "N", 0, "threads (0: one for each CPU)", 2 },
         { 0 },
     };
-    const struct argp argp = { options, parse_option,
-                               "MODEL", "Write a model in another form: binary or text, for inference.",
-                               NULL,    NULL,
-                               NULL };
-    struct options o = { 0 };
+    const struct argp argp = {
+        options, parse_option,
+        "MODEL", "Write a model in another form: binary or text, for inference, or for training.",
+        NULL,    NULL,
+        NULL
+    };
+    struct options o = { .recover = RECOVER_OPTIONS_INIT };
     struct report r = { .notify = tell_diagnostic };
     struct model *m;
     int code = 0;
@@ -88,7 +196,7 @@ static int run(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     r.user = (void *)(uintptr_t)o.input;
     m = open_model(o.input, &r);
-    if (!m || !convert(&o, m, &r))
+    if (!m || !convert(&o, &m, &r))
         code = -(int)r.error.code;
     model_free(m);
     return code;

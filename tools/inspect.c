@@ -450,7 +450,7 @@ static void put_json(const struct inspection *i, struct text *out)
 
 static bool put_plan(struct inspection *i, struct text *out)
 {
-    const struct session_options o = { .threads = 1 };
+    const struct session_options o = { .threads = 1, .memory = memory_default() };
     const struct program *p = NULL;
     struct session *s;
 
@@ -577,7 +577,7 @@ static int run(int argc, char **argv)
         NULL
     };
     struct options o = { .batch = 1 };
-    struct inspection i = { .o = &o };
+    struct inspection i = { .o = &o, .budget.limit = memory_default() };
     struct text out = { .budget = &i.budget, .report = &i.report };
     int code;
 
@@ -587,7 +587,7 @@ static int run(int argc, char **argv)
     if (!i.model || !put_form(&i, &out) || out.failed)
         code = tell_error(o.model, &i.report.error);
     else if ((code = print_text(&out)) == 0 && i.broken.count)
-        code = -(int)i.broken.code; /* all errors were told */
+        code = tell_error(o.model, &i.broken);
     text_release(&out);
     release(&i);
     return code;

@@ -60,7 +60,7 @@ static struct program *plan_once(const struct open_types *o, int changed, int64_
         }
     }
     if (types)
-        p = plan_types(o->graph, types, &c);
+        p = plan_types(o->graph, types, NULL, &c);
     arena_release(&arena);
     return p;
 }

@@ -6,7 +6,15 @@
 
 /* -- model --------------------------------------------------------------------------------------------------------- */
 
-/* A model as it is written down, whose parameters have no values yet, is given them first. */
+/* Errors are told once, at the end. */
+static void tell_warning(void *user, kiln_status code, const char *where, const char *message)
+{
+    if (code == KILN_OK)
+        tell_diagnostic(user, code, where, message);
+}
+
+/* A model as it is written down, whose parameters have no values yet, is given them first; where nothing is to be learned, that is an
+ * error, which the trainer tells. */
 static bool open_learner(struct learn *l, const struct learn_options *o)
 {
     const struct model_options limits = { .limits = SCAN_LIMITS_INIT };
@@ -16,7 +24,7 @@ static bool open_learner(struct learn *l, const struct learn_options *o)
     l->model = model_read(o->model, &limits, &l->report);
     if (!l->model || !model_build(l->model, &l->report))
         return false;
-    if (!model_needs_values(l->model))
+    if (!o->draw || !model_needs_values(l->model))
         return true;
     drawn = model_initialise(l->model, &draw, &l->drawn, &l->report);
     if (!drawn)
@@ -90,7 +98,7 @@ bool learn_open(struct learn *l, const struct learn_options *o)
     struct trainer_options t = o->trainer;
     struct tensor x;
 
-    *l = (struct learn){ 0 };
+    *l = (struct learn){ .report = { .notify = tell_warning } };
     if (!open_learner(l, o) || !open_data(l, o) || !fit_normalizer(l, o) || !batch_type(l, &x))
         return false;
     t.x = &x;

@@ -7,6 +7,7 @@
 
 struct learn_options {
     const char *model, *data;
+    bool draw;              /* parameters without a value are given one */
     const char *validation; /* a SPEC; NULL: */
     double split;           /* the part of the data that validates; 0 is none */
     const char *fit_to;     /* a SPEC that the normaliser is fitted to; NULL: the training data */

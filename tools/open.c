@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* -- models -------------------------------------------------------------------------------------------------------- */
 
@@ -31,14 +32,42 @@ bool build_model(struct model **m, struct report *r)
     return model_build(*m, r) && give_values(m, r);
 }
 
+/* A container may have less than the machine. */
+static size_t memory_of_group(void)
+{
+    static const char *const files[] = { "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes" };
+    unsigned long long bytes = 0;
+
+    for (int k = 0; k < 2 && !bytes; k++) {
+        FILE *f = fopen(files[k], "r");
+
+        if (f && fscanf(f, "%llu", &bytes) != 1)
+            bytes = 0;
+        if (f)
+            fclose(f);
+    }
+    return bytes ? (size_t)bytes : SIZE_MAX;
+}
+
+size_t memory_default(void)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    const size_t machine = pages > 0 && size > 0 ? (size_t)pages * (size_t)size : SIZE_MAX, group = memory_of_group();
+    const size_t least = machine < group ? machine : group;
+
+    return least == SIZE_MAX ? 0 : least / 4 * 3;
+}
+
 struct model *open_model(const char *path, struct report *r)
 {
-    const struct model_options o = { .limits = SCAN_LIMITS_INIT };
+    const struct model_options o = { .limits = SCAN_LIMITS_INIT, .memory = memory_default() };
 
     return model_read(path, &o, r);
 }
 
 /* -- inputs -------------------------------------------------------------------------------------------------------- */
+
+enum { MOST_MADE_UP = 1 << 30 }; /* bytes */
 
 struct tensor closed_type(const struct value *v, int64_t batch)
 {
@@ -58,6 +87,9 @@ bool random_input(struct tensor *t, const char *name, uint64_t seed, int64_t str
 
     if (t->kind != TENSOR || !tensor_known(t) || !dtype_size(t->dtype))
         return fail(r, KILN_BAD_ARGUMENT, NULL, "input '%s' must be given, its type is too open to be made up", name);
+    if (tensor_bytes(t) > MOST_MADE_UP)
+        return fail(r, KILN_LIMIT, NULL, "input '%s' must be given, with %lld bytes it is too big to be made up", name,
+                    (long long)tensor_bytes(t));
     n = tensor_count(t);
     t->data = arena_alloc(arena, (size_t)tensor_bytes(t), r);
     floats = arena_alloc(arena, (size_t)n * sizeof *floats, r);

@@ -256,6 +256,8 @@ static void release(struct run *r)
     arena_release(&r->arena);
 }
 
+enum { KEY_SECONDS = 256 };
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
@@ -274,6 +276,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'p':
         o->profile = arg;
+        return 0;
+    case 'm':
+        o->session.memory = (size_t)option_number(state, "memory", arg, 1, INT64_MAX >> 20) << 20;
+        return 0;
+    case KEY_SECONDS:
+        o->session.seconds = (double)option_number(state, "seconds", arg, 1, INT32_MAX);
         return 0;
     case 's':
         o->session.seed = (uint64_t)option_number(state, "seed", arg, 0, INT64_MAX);
@@ -299,6 +307,8 @@ static int run(int argc, char **argv)
         { "output", 'o', "DIR", 0, "write the outputs to DIR/NAME.npy", 0 },
         { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
         { "profile", 'p', "FILE", 0, "write how long each node took, as a Chrome trace", 0 },
+        { "memory", 'm', "MIB", 0, "for plans and values (three quarters of the machine's)", 0 },
+        { "seconds", KEY_SECONDS, "N", 0, "that the run may take (no limit)", 0 },
         { "seed", 's', "N", 0, "of random inputs and operators (0)", 0 },
         { 0 },
     };
@@ -307,7 +317,9 @@ static int run(int argc, char **argv)
     struct run r = { .o = &o };
     int code = 0;
 
+    o.session.memory = memory_default();
     argp_parse(&argp, argc, argv, 0, NULL, &o);
+    r.budget.limit = o.session.memory;
     r.arena.budget = &r.budget;
     if (!start(&r) || !run_all(&r))
         code = tell_error(o.model, &r.report.error);

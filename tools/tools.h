@@ -24,6 +24,10 @@ enum { EXIT_USAGE = 64 }; /* wrong options, as sysexits has it */
 
 /* -- open.c -------------------------------------------------------------------------------------------------------- */
 
+/* Three quarters of what the machine or the container has, in bytes; 0 where that is not known: a model that asks for
+ * more gets an error, and the system is not brought to its knees. */
+size_t memory_default(void);
+
 /* Reads a model, binary or text. Not built yet. */
 struct model *open_model(const char *path, struct report *r);
 /* Builds it. Parameters of which the file names only the initialiser get values, so that the model can be looked at and

@@ -375,7 +375,7 @@ static int run(int argc, char **argv)
         NULL,         NULL,
         NULL
     };
-    struct options o = { .fit = { .batch = 32, .epochs = 1, .shuffle = true } };
+    struct options o = { .fit = { .batch = 32, .epochs = 1, .shuffle = true }, .learn = { .draw = true } };
     struct learn l = { 0 };
     struct session_log s = { .o = &o, .learn = &l };
     int code = 0;

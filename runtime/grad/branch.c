@@ -7,14 +7,19 @@
 static struct program *branch_types(struct backward *b, const struct graph *g)
 {
     struct tensor *tensors = arena_array(&b->scratch, g->value_count, sizeof *tensors, b->c->report);
+    bool *content = arena_array(&b->scratch, g->value_count, sizeof *content, b->c->report);
 
-    if (!tensors)
+    if (!tensors || !content)
         return NULL;
     for (size_t k = 0; k < g->value_count; k++)
         tensors[k].rank = UNKNOWN;
-    for (size_t k = 0; k < g->capture_count; k++)
-        tensors[g->captures[k].inner->id] = b->q->types[g->captures[k].outer->id];
-    return plan_types(g, tensors, b->c);
+    for (size_t k = 0; k < g->capture_count; k++) {
+        const int id = g->captures[k].inner->id;
+
+        tensors[id] = b->q->types[g->captures[k].outer->id];
+        content[id] = tensors[id].data;
+    }
+    return plan_types(g, tensors, content, b->c);
 }
 
 /* A gradient for each wanted input: what the branch gives, or zeros where it does not read the input. */

@@ -1,113 +1,11 @@
 #include "kernels/conv.h"
 #include "kernels/conv_direct.h"
 #include "kernels/conv_grid.h"
+#include "kernels/conv_pack.h"
 #include "kernels/gemm.h"
-#include "tensor/half.h"
 #include <string.h>
 
-enum { SEGMENT = 16 }; /* pixels of a row that a mask covers */
-
-#define ELEMENT    double
-#define SUM        double
-#define READ(e)    (e)
-#define WRITE(v)   (v)
-#define PACK_RUNS  pack_runs_f64
-#define PACK_LANES pack_lanes_f64
-#define STORE_RUNS store_runs_f64
-#include "kernels/runs.h"
-#define ELEMENT    uint16_t
-#define SUM        float
-#define READ(e)    f16_to_f32(e)
-#define WRITE(v)   f32_to_f16(v)
-#define PACK_RUNS  pack_runs_f16
-#define PACK_LANES pack_lanes_f16
-#define STORE_RUNS store_runs_f16
-#include "kernels/runs.h"
-#define ELEMENT    uint16_t
-#define SUM        float
-#define READ(e)    bf16_to_f32(e)
-#define WRITE(v)   f32_to_bf16(v)
-#define PACK_RUNS  pack_runs_bf16
-#define PACK_LANES pack_lanes_bf16
-#define STORE_RUNS store_runs_bf16
-#include "kernels/runs.h"
-
-/* -- by type ---------------------------------------------------------------------------------------------------------
- */
-
-static void pack_runs(const struct kernels *k, enum dtype dtype, const struct pack_runs *p, int64_t from, int64_t depth,
-                      void *panel)
-{
-    if (dtype == F32)
-        k->pack_runs_4(p, from, depth, panel);
-    else if (dtype == F64)
-        pack_runs_f64(p, from, depth, panel);
-    else if (dtype == F16)
-        pack_runs_f16(p, from, depth, panel);
-    else
-        pack_runs_bf16(p, from, depth, panel);
-}
-
-static void pack_lanes(const struct kernels *k, enum dtype dtype, const struct pack_lanes *p, void *panel)
-{
-    if (dtype == F32)
-        k->pack_lanes_4(p, panel);
-    else if (dtype == F64)
-        pack_lanes_f64(p, panel);
-    else if (dtype == F16)
-        pack_lanes_f16(p, panel);
-    else
-        pack_lanes_bf16(p, panel);
-}
-
-static void store_runs(const struct kernels *k, enum dtype dtype, const struct store_runs *s, const void *tile,
-                       int64_t rows)
-{
-    if (dtype == F32)
-        k->store_runs_4(s, tile, rows);
-    else if (dtype == F64)
-        store_runs_f64(s, tile, rows);
-    else if (dtype == F16)
-        store_runs_f16(s, tile, rows);
-    else
-        store_runs_bf16(s, tile, rows);
-}
-
-/* Lanes and depths at strides, as the table's pack_4. */
-static void pack_strided(const struct kernels *k, enum dtype dtype, const void *base, int64_t at, int64_t lane,
-                         int64_t step, int64_t count, int64_t width, int64_t depth, void *panel)
-{
-    const void *const x = (const char *)base + at * (int64_t)dtype_size(dtype);
-    float *p = panel;
-
-    if (dtype == F32) {
-        k->pack_4(x, lane, step, count, width, depth, panel);
-        return;
-    }
-    if (dtype == F64) {
-        k->pack_8(x, lane, step, count, width, depth, panel);
-        return;
-    }
-    for (int64_t d = 0; d < depth; d++, p += width)
-        for (int64_t l = 0; l < width; l++) {
-            const uint16_t h = l < count ? ((const uint16_t *)x)[l * lane + d * step] : 0;
-
-            p[l] = dtype == F16 ? f16_to_f32(h) : bf16_to_f32(h);
-        }
-}
-
-static size_t aligned(int64_t bytes)
-{
-    return ((size_t)bytes + 63) / 64 * 64;
-}
-
-static size_t sum_size(enum dtype dtype)
-{
-    return dtype_size(dtype_compute(dtype));
-}
-
-/* -- one group of one grid: forward, and by input --------------------------------------------------------------------
- */
+/* -- one group of one grid: forward, and by input ------------------------------------------------------------------ */
 
 /* The product: rows are pixels of all images, columns channels of the result, the depth is (channel of the source,
  * tap). */
@@ -141,11 +39,6 @@ static int64_t local_bytes(const struct grid *g)
 
     return (int64_t)aligned(sizeof(struct panel_runs)) + (int64_t)sizeof(struct pack_run) * MOST_LANES * (g->taps + 2) +
            (int64_t)sizeof(int32_t) * (g->taps + 1);
-}
-
-static uint32_t lanes_mask(int64_t from, int64_t to)
-{
-    return to > from ? (uint32_t)(((uint64_t)1 << to) - ((uint64_t)1 << from)) : 0;
 }
 
 /* Cuts the panel's pixels into runs, along rows. True where every tap sees a source for all of them. */
@@ -247,7 +140,7 @@ static void pack_pixels(const void *context, void *local, int64_t first, int64_t
     };
 
     if (depth > 0)
-        pack_runs(p->k, p->dtype, &runs, from, depth, panel);
+        conv_pack_runs(p->k, p->dtype, &runs, from, depth, panel);
 }
 
 static void store_pixels(const void *context, void *local, const struct gemm_tile *s)
@@ -268,7 +161,7 @@ static void store_pixels(const void *context, void *local, const struct gemm_til
         .relu = p->relu && s->last,
     };
 
-    store_runs(p->k, p->dtype, &runs, s->data, s->columns);
+    conv_store_runs(p->k, p->dtype, &runs, s->data, s->columns);
 }
 
 /* Lanes are channels of the result; depths (channel of the source, tap). */
@@ -281,17 +174,17 @@ static void pack_weights(const void *context, void *local, int64_t first, int64_
 
     (void)local;
     if (p->whole && p->weight_depth == taps) {
-        pack_strided(p->k, p->dtype, p->weights, first * p->weight_lane + from, p->weight_lane, 1, count, width, depth,
-                     panel);
+        conv_pack_strided(p->k, p->dtype, p->weights, first * p->weight_lane + from, p->weight_lane, 1, count, width,
+                          depth, panel);
         return;
     }
     for (int64_t d = from; d < from + depth;) {
         const int64_t channel = d / taps, tap = d % taps, left = from + depth - d;
         const int64_t n = !p->whole ? 1 : taps - tap < left ? taps - tap : left;
 
-        pack_strided(p->k, p->dtype, p->weights,
-                     first * p->weight_lane + channel * p->weight_depth + p->tap_weight[tap], p->weight_lane, 1, count,
-                     width, n, to);
+        conv_pack_strided(p->k, p->dtype, p->weights,
+                          first * p->weight_lane + channel * p->weight_depth + p->tap_weight[tap], p->weight_lane, 1,
+                          count, width, n, to);
         to += n * row;
         d += n;
     }
@@ -369,8 +262,7 @@ static int64_t kernel_positions(const struct conv_shape *s)
     return dims_product(s->kernel, 0, s->rank);
 }
 
-/* -- forward ---------------------------------------------------------------------------------------------------------
- */
+/* -- forward ------------------------------------------------------------------------------------------------------- */
 
 static struct grid_product forward_product(const struct kernels *k, const struct conv_shape *s, enum dtype dtype)
 {
@@ -415,8 +307,7 @@ void conv_forward(const struct kernels *k, struct pool *pool, const struct conv_
     }
 }
 
-/* -- by input --------------------------------------------------------------------------------------------------------
- */
+/* -- by input ------------------------------------------------------------------------------------------------------ */
 
 static struct grid_product backward_product(const struct kernels *k, const struct conv_shape *s, enum dtype dtype,
                                             const int64_t *first)
@@ -483,252 +374,4 @@ void conv_dx(const struct kernels *k, struct pool *pool, const struct conv_shape
             run_product(&p, s, pool, scratch);
         }
     } while (next_phase(s, first));
-}
-
-/* -- by weight -------------------------------------------------------------------------------------------------------
- */
-
-/* The product: rows are (channel of x, tap), columns channels of y, the depth pixels of all images. */
-struct weight_product {
-    const struct kernels *k;
-    enum dtype dtype;
-    struct grid g;
-    const void *x, *dy; /* of the group's first channel */
-    int64_t channels, out_channels;
-    void *dw;
-    int64_t segments_in_row, segments; /* of an image */
-    int64_t *segment_offset;           /* in an image of x, of tap 0 */
-    uint16_t *masks;                   /* [segments][taps] */
-    int64_t *lane_offset;              /* [channels][taps] */
-    int32_t *lane_tap;
-};
-
-static void pack_taps(const void *context, void *local, int64_t first, int64_t count, int64_t width, int64_t from,
-                      int64_t depth, void *panel)
-{
-    const struct weight_product *p = context;
-    const struct grid *g = &p->g;
-    const int64_t in_row = g->dim[g->rank - 1].pixels,
-                  step = g->dim[g->rank - 1].step * g->dim[g->rank - 1].source_stride;
-    char *to = panel;
-
-    (void)local;
-    for (int64_t d = from; d < from + depth;) {
-        const int64_t pixel = d % g->pixels, at = pixel % in_row, left = from + depth - d;
-        const int64_t segment = pixel / in_row * p->segments_in_row + at / SEGMENT, skip = at % SEGMENT;
-        const int64_t in_segment = (SEGMENT < in_row - at + skip ? SEGMENT : in_row - at + skip) - skip;
-        const struct pack_lanes lanes = {
-            .x = (const char *)p->x + (d / g->pixels * g->source_image + p->segment_offset[segment] + skip * step) *
-                                          (int64_t)dtype_size(p->dtype),
-            .lane_offset = p->lane_offset + first,
-            .lane_tap = p->lane_tap + first,
-            .masks = p->masks + segment * g->taps,
-            .skip = (int)skip,
-            .step = step,
-            .count = count,
-            .width = width,
-            .depth = in_segment < left ? in_segment : left,
-        };
-
-        pack_lanes(p->k, p->dtype, &lanes, to);
-        to += lanes.depth * width * (int64_t)sum_size(p->dtype);
-        d += lanes.depth;
-    }
-}
-
-static void pack_upstream(const void *context, void *local, int64_t first, int64_t count, int64_t width, int64_t from,
-                          int64_t depth, void *panel)
-{
-    const struct weight_product *p = context;
-    const struct grid *g = &p->g;
-    char *to = panel;
-
-    (void)local;
-    for (int64_t d = from; d < from + depth;) {
-        const int64_t pixel = d % g->pixels, left = from + depth - d;
-        const int64_t n = g->pixels - pixel < left ? g->pixels - pixel : left;
-
-        pack_strided(p->k, p->dtype, p->dy, d / g->pixels * g->target_image + first * g->target_channel + pixel,
-                     g->target_channel, 1, count, width, n, to);
-        to += n * width * (int64_t)sum_size(p->dtype);
-        d += n;
-    }
-}
-
-static void store_weights(const void *context, void *local, const struct gemm_tile *s)
-{
-    const struct weight_product *p = context;
-    const int64_t row = p->channels * p->g.taps;
-
-    (void)local;
-    for (int64_t i = 0; i < s->rows; i++)
-        for (int64_t j = 0; j < s->columns; j++) {
-            const float v = ((const float *)s->data)[i * s->i_stride + j * s->j_stride];
-
-            ((uint16_t *)p->dw)[(s->j0 + j) * row + s->i0 + i] = p->dtype == F16 ? f32_to_f16(v) : f32_to_bf16(v);
-        }
-}
-
-static struct weight_product weight_product_of(const struct kernels *k, const struct conv_shape *s, enum dtype dtype)
-{
-    struct weight_product p = { .k = k,
-                                .dtype = dtype,
-                                .g = grid_forward(s),
-                                .channels = s->in_channels / s->groups,
-                                .out_channels = s->out_channels / s->groups };
-    const int64_t in_row = p.g.dim[p.g.rank - 1].pixels;
-
-    p.segments_in_row = (in_row + SEGMENT - 1) / SEGMENT;
-    p.segments = in_row ? p.g.pixels / in_row * p.segments_in_row : 0;
-    return p;
-}
-
-static struct gemm_driver weight_driver(const struct weight_product *p)
-{
-    const bool half = p->dtype != F32 && p->dtype != F64;
-
-    return (struct gemm_driver){
-        .wide_type = p->dtype == F64,
-        .m = p->channels * p->g.taps,
-        .n = p->out_channels,
-        .k = p->g.batch * p->g.pixels,
-        .pack_a = pack_taps,
-        .pack_b = pack_upstream,
-        .a = p,
-        .b = p,
-        .whole_k = half,
-        .sliced = !half,
-        .store = half ? store_weights : NULL,
-        .c = half ? (void *)(uintptr_t)p : p->dw,
-        .c_row = 1,
-        .c_col = p->channels * p->g.taps,
-        .alpha = 1,
-    };
-}
-
-/* Segments, masks, lanes: what the packing looks up. Returns the bytes they take of `at`, and fills them where that is
- * not NULL. */
-static size_t weight_tables(struct weight_product *p, char *at)
-{
-    const struct grid *g = &p->g;
-    const int64_t lanes = p->channels * g->taps, in_row = g->dim[g->rank - 1].pixels;
-    const size_t offsets = aligned(p->segments * (int64_t)sizeof(int64_t)),
-                 masks = aligned(p->segments * g->taps * (int64_t)sizeof(uint16_t)),
-                 lane_offsets = aligned(lanes * (int64_t)sizeof(int64_t));
-
-    if (!at)
-        return offsets + masks + lane_offsets + aligned(lanes * (int64_t)sizeof(int32_t));
-    p->segment_offset = (int64_t *)(void *)at;
-    p->masks = (uint16_t *)(void *)(at + offsets);
-    p->lane_offset = (int64_t *)(void *)(at + offsets + masks);
-    p->lane_tap = (int32_t *)(void *)(at + offsets + masks + lane_offsets);
-    for (int64_t segment = 0; segment < p->segments; segment++) {
-        const int64_t u = segment % p->segments_in_row * SEGMENT, n = in_row - u < SEGMENT ? in_row - u : SEGMENT;
-        const struct grid_walk w = grid_walk_at(g, segment / p->segments_in_row * in_row + u);
-        int64_t t[MAX_RANK] = { 0 }, from = 0, to = 0;
-
-        p->segment_offset[segment] = grid_source(g, &w);
-        for (int64_t tap = 0; tap < g->taps; tap++) {
-            to = from = 0;
-            if (grid_sees_row(g, &w, t))
-                grid_clip(g, &w, t[g->rank - 1], n, &from, &to);
-            p->masks[segment * g->taps + tap] = (uint16_t)lanes_mask(from, to);
-            grid_next_tap(g, t);
-        }
-    }
-    for (int64_t channel = 0; channel < p->channels; channel++) {
-        int64_t t[MAX_RANK] = { 0 };
-
-        for (int64_t tap = 0; tap < g->taps; tap++) {
-            int64_t offset = channel * g->source_channel;
-
-            for (int d = 0; d < g->rank; d++)
-                offset += t[d] * g->dim[d].base_step * g->dim[d].source_stride;
-            p->lane_offset[channel * g->taps + tap] = offset;
-            p->lane_tap[channel * g->taps + tap] = (int32_t)tap;
-            grid_next_tap(g, t);
-        }
-    }
-    return 0;
-}
-
-size_t conv_dw_scratch(const struct kernels *k, const struct conv_shape *s, enum dtype dtype, int threads)
-{
-    struct weight_product p = weight_product_of(k, s, dtype);
-    const struct gemm_driver d = weight_driver(&p);
-
-    return conv_is_direct(s, dtype) ? 0 : weight_tables(&p, NULL) + gemm_driver_scratch(k, &d, threads);
-}
-
-void conv_dw(const struct kernels *k, struct pool *pool, const struct conv_shape *s, enum dtype dtype, const void *x,
-             const void *dy, void *dw, void *scratch)
-{
-    struct weight_product p = weight_product_of(k, s, dtype);
-    const int64_t size = (int64_t)dtype_size(dtype);
-    const size_t tables = weight_tables(&p, NULL);
-
-    if (conv_is_direct(s, dtype)) {
-        conv_direct_dw(k, pool, s, dtype, x, dy, dw);
-        return;
-    }
-    weight_tables(&p, scratch);
-    for (int64_t g = 0; g < s->groups; g++) {
-        struct gemm_driver d;
-
-        p.x = (const char *)x + g * p.channels * p.g.source_channel * size;
-        p.dy = (const char *)dy + g * p.out_channels * p.g.target_channel * size;
-        p.dw = (char *)dw + g * p.out_channels * p.channels * p.g.taps * size;
-        d = weight_driver(&p);
-        gemm_drive(k, pool, &d, (char *)scratch + tables);
-    }
-}
-
-/* -- of the bias -----------------------------------------------------------------------------------------------------
- */
-
-struct bias_sum {
-    const struct kernels *k;
-    enum dtype dtype;
-    int64_t batch, channels, spatial;
-    const void *dy;
-    void *db;
-};
-
-static double sum_of(const struct bias_sum *p, int64_t at)
-{
-    double s = 0;
-
-    if (p->dtype == F32)
-        return (double)p->k->sum((const float *)p->dy + at, p->spatial);
-    for (int64_t i = 0; i < p->spatial; i++) {
-        const uint16_t *const half = (const uint16_t *)p->dy + at + i;
-
-        s += p->dtype == F64 ? ((const double *)p->dy)[at + i]
-                             : (double)(p->dtype == F16 ? f16_to_f32(*half) : bf16_to_f32(*half));
-    }
-    return s;
-}
-
-static void bias_of_channel(void *context, int64_t c, int thread)
-{
-    const struct bias_sum *p = context;
-    double s = 0;
-
-    (void)thread;
-    for (int64_t n = 0; n < p->batch; n++)
-        s += sum_of(p, (n * p->channels + c) * p->spatial);
-    if (p->dtype == F64)
-        ((double *)p->db)[c] = s;
-    else if (p->dtype == F32)
-        ((float *)p->db)[c] = (float)s;
-    else
-        ((uint16_t *)p->db)[c] = p->dtype == F16 ? f32_to_f16((float)s) : f32_to_bf16((float)s);
-}
-
-void conv_db(const struct kernels *k, struct pool *pool, enum dtype dtype, int64_t batch, int64_t channels,
-             int64_t spatial, const void *dy, void *db)
-{
-    struct bias_sum p = { k, dtype, batch, channels, spatial, dy, db };
-
-    pool_run(batch * channels * spatial < 1 << 18 ? NULL : pool, channels, bias_of_channel, &p);
 }

@@ -5,8 +5,7 @@
 
 enum { VECTOR_BLOCK = 256 };
 
-/* -- operands as the driver sees them --------------------------------------------------------------------------------
- */
+/* -- operands as the driver sees them ------------------------------------------------------------------------------ */
 
 struct operand {
     const struct kernels *k;
@@ -44,8 +43,7 @@ static void pack_operand(const void *context, void *local, int64_t first, int64_
         pack_wide(o, x, count, width, depth, panel);
 }
 
-/* -- results ---------------------------------------------------------------------------------------------------------
- */
+/* -- results ------------------------------------------------------------------------------------------------------- */
 
 struct result {
     const struct gemm *g;
@@ -133,8 +131,7 @@ static void store_result(const void *context, void *local, const struct gemm_til
         }
 }
 
-/* -- one product -----------------------------------------------------------------------------------------------------
- */
+/* -- one product --------------------------------------------------------------------------------------------------- */
 
 struct prepared {
     struct operand a, b;
@@ -216,8 +213,7 @@ static void add_bias(void *context, int64_t chunk, int thread)
     }
 }
 
-/* -- a matrix and a vector -------------------------------------------------------------------------------------------
- */
+/* -- a matrix and a vector ----------------------------------------------------------------------------------------- */
 
 /* y[i] = sum over d of matrix[i * row + d * depth] * x[d * x_step] for i < n: nothing is packed. */
 struct vector_product {
@@ -257,8 +253,7 @@ static void vector_block(void *context, int64_t chunk, int thread)
         finish_float(p->g, p->c, p->turned ? 0 : from + i, p->turned ? from + i : 0, y[i]);
 }
 
-/* -- integers --------------------------------------------------------------------------------------------------------
- */
+/* -- integers ------------------------------------------------------------------------------------------------------ */
 
 /* Sums wrap around, whatever the sign; alpha and beta are truncated to integers. */
 #define INTEGER uint32_t
@@ -284,8 +279,7 @@ static void integer_block(void *context, int64_t i, int thread)
         integer_row_8(p->g, p->a, p->b, p->c, i);
 }
 
-/* -- all of them -----------------------------------------------------------------------------------------------------
- */
+/* -- all of them --------------------------------------------------------------------------------------------------- */
 
 static bool is_integer(enum dtype dtype)
 {

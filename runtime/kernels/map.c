@@ -97,8 +97,7 @@ void map_scalar(struct pool *pool, void (*f)(const float *, float, float *, int6
     pool_run(helpers(pool, n), chunks_of(n, EACH), scalar_chunk, &m);
 }
 
-/* -- rows ------------------------------------------------------------------------------------------------------------
- */
+/* -- rows ---------------------------------------------------------------------------------------------------------- */
 
 struct rows {
     void (*f)(const float *, float *, int64_t);
@@ -140,8 +139,7 @@ void map_rows_grad(struct pool *pool, binary_f32 *f, const float *y, const float
     run_rows(pool, &m);
 }
 
-/* -- sums ------------------------------------------------------------------------------------------------------------
- */
+/* -- sums ---------------------------------------------------------------------------------------------------------- */
 
 enum { PARTS = 256 }; /* at most, whatever n: partial sums live on the stack */
 
@@ -192,8 +190,7 @@ void map_sum_rows(const struct kernels *k, struct pool *pool, const float *x, in
     pool_run(helpers(pool, rows * columns), chunks_of(columns, s.each), sum_rows_chunk, &s);
 }
 
-/* -- transposition ---------------------------------------------------------------------------------------------------
- */
+/* -- transposition ------------------------------------------------------------------------------------------------- */
 
 struct transposition {
     const struct kernels *k;
@@ -226,8 +223,7 @@ void map_transpose(const struct kernels *k, struct pool *pool, int64_t batch, in
     pool_run(helpers(pool, batch * rows * columns), batch * t.groups, transposition_chunk, &t);
 }
 
-/* -- optimisers ------------------------------------------------------------------------------------------------------
- */
+/* -- optimisers ---------------------------------------------------------------------------------------------------- */
 
 struct update {
     const struct kernels *k;

@@ -17,10 +17,10 @@ struct import {
 /* What a function's body sees of its call. */
 struct call {
     const Onnx__FunctionProto *function;
-    struct attr *attrs; /* the call's */
+    struct attr *attrs; /* the call's, but for graphs, and the function's defaults */
     size_t attr_count;
-    const char *path;
-    const struct call *outer;
+    const Onnx__NodeProto *node;
+    struct scope *caller;
 };
 
 /* The names that may be read at a place: those of this graph, then those of the graphs around it. */
@@ -29,6 +29,7 @@ struct scope {
     struct graph *graph;
     struct map names; /* to struct value */
     struct scope *outer;
+    const char *path;        /* of the nodes here, for messages: the graph's, or the call's */
     const struct call *call; /* NULL: not inside a function */
     size_t opset_count;
     Onnx__OperatorSetIdProto **opsets;
@@ -78,14 +79,14 @@ static int opset_for(const struct scope *s, const char *domain)
 /* -- names ------------------------------------------------------------------------------------------------------------
  */
 
-static bool define(struct scope *s, struct value *v, const char *where)
+static bool define(struct scope *s, const char *name, struct value *v, const char *where)
 {
     void **slot;
 
     for (const struct scope *o = s; o; o = o->graph->parent ? o->outer : NULL)
-        if (map_has(&o->names, v->name))
-            return fail(s->im->report, KILN_BAD_MODEL, where, "'%s' is defined twice", v->name);
-    slot = map_put(&s->names, v->name, s->im->report);
+        if (map_has(&o->names, name))
+            return fail(s->im->report, KILN_BAD_MODEL, where, "'%s' is defined twice", name);
+    slot = map_put(&s->names, name, s->im->report);
     if (slot)
         *slot = v;
     return slot;
@@ -110,7 +111,7 @@ static struct value *resolve(struct scope *s, const char *name)
         void **slot;
 
         v = graph_capture(chain[--n]->graph, outer);
-        slot = v ? map_put(&chain[n]->names, v->name, s->im->report) : NULL;
+        slot = v ? map_put(&chain[n]->names, name, s->im->report) : NULL; /* in a function not always v->name */
         if (!slot)
             return NULL;
         *slot = v;
@@ -164,6 +165,7 @@ static bool attr_agrees(const Onnx__AttributeProto *a, enum attr_type type)
     return !((a->has_f && type != ATTR_FLOAT) || (a->has_i && type != ATTR_INT) || (a->has_s && type != ATTR_STRING) ||
              (a->t && type != ATTR_TENSOR) || (a->g && type != ATTR_GRAPH) || (a->n_floats && type != ATTR_FLOATS) ||
              (a->n_ints && type != ATTR_INTS) || (a->n_strings && type != ATTR_STRINGS) ||
+             (a->tp && type != ATTR_TYPE_PROTO) || (type == ATTR_TYPE_PROTO && !a->tp) ||
              (type == ATTR_TENSOR && !a->t) || (type == ATTR_GRAPH && !a->g) ||
              (type == ATTR_SPARSE_TENSOR && !a->sparse_tensor));
 }
@@ -190,6 +192,10 @@ static bool import_attr(struct scope *s, struct attr *a, const Onnx__AttributePr
         t = arena_alloc(arena, sizeof *t, r);
         a->tensor = t;
         return t && tensor_of_proto(t, from->t, &s->im->model->external, arena, where, r);
+    case ATTR_TYPE_PROTO:
+        t = arena_alloc(arena, sizeof *t, r);
+        a->tensor = t;
+        return t && type_of_proto(t, from->tp, where, r);
     case ATTR_GRAPH:
         path = arena_printf(arena, r, "%s/%s", where, a->name);
         a->graph = path ? import_subgraph(s, from->g, path) : NULL;
@@ -199,23 +205,61 @@ static bool import_attr(struct scope *s, struct attr *a, const Onnx__AttributePr
     }
 }
 
+/* A graph that a call gives is made anew at each place that refers to it: it belongs to the node there, and reads the
+ * names of the caller. */
+static bool refer_graph(struct scope *s, struct attr *a, const Onnx__AttributeProto *from,
+                        const Onnx__AttributeProto *given, const char *where)
+{
+    if (s->graph != s->call->caller->graph)
+        return fail(s->im->report, KILN_UNSUPPORTED, where,
+                    "attribute '%s' refers from inside a subgraph to a graph of the call", text(from->name));
+    if (given->ref_attr_name && *given->ref_attr_name)
+        return fail(s->im->report, KILN_UNSUPPORTED, where, "attribute '%s' refers to a graph through two calls",
+                    text(from->name));
+    if (!import_attr(s->call->caller, a, given, where))
+        return false;
+    a->name = text(from->name);
+    return true;
+}
+
 /* Inside a function an attribute may be that of the call; one that the call leaves out has the function's default, or
  * is left out. */
-static int refer(const struct scope *s, struct attr *a, const Onnx__AttributeProto *from)
+static enum referred {
+    REFERS_NOT,
+    REFERS,
+    REFERS_TO_NOTHING,
+    REFERS_WRONGLY
+} refer(struct scope *s, struct attr *a, const Onnx__AttributeProto *from, const char *where)
 {
-    if (!from->ref_attr_name || !*from->ref_attr_name)
-        return 0;
-    for (size_t k = 0; s->call && k < s->call->attr_count; k++)
-        if (strcmp(s->call->attrs[k].name, from->ref_attr_name) == 0) {
+    const char *name = text(from->ref_attr_name);
+
+    if (!*name)
+        return REFERS_NOT;
+    if (!s->call) {
+        fail(s->im->report, KILN_BAD_MODEL, where, "attribute '%s' refers to '%s', but this is not in a function",
+             text(from->name), name);
+        return REFERS_WRONGLY;
+    }
+    for (size_t k = 0; k < s->call->attr_count; k++)
+        if (strcmp(s->call->attrs[k].name, name) == 0) {
             *a = s->call->attrs[k];
             a->name = text(from->name);
             a->seen = false;
-            return 1;
+            return REFERS;
         }
-    return -1;
+    for (size_t k = 0; k < s->call->node->n_attribute; k++)
+        if (strcmp(text(s->call->node->attribute[k]->name), name) == 0)
+            return refer_graph(s, a, from, s->call->node->attribute[k], where) ? REFERS : REFERS_WRONGLY;
+    return REFERS_TO_NOTHING;
 }
 
-static bool import_attrs(struct scope *s, const Onnx__NodeProto *n, struct attr **attrs, size_t *count,
+static bool is_graph(const Onnx__AttributeProto *a)
+{
+    return a->g || (a->has_type && a->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH);
+}
+
+/* Those of a node, or of a call. */
+static bool import_attrs(struct scope *s, const Onnx__NodeProto *n, bool call, struct attr **attrs, size_t *count,
                          const char *where)
 {
     *count = 0;
@@ -224,15 +268,18 @@ static bool import_attrs(struct scope *s, const Onnx__NodeProto *n, struct attr 
         return false;
     for (size_t k = 0; k < n->n_attribute; k++) {
         struct attr *a = &(*attrs)[*count];
-        const int referred = refer(s, a, n->attribute[k]);
+        enum referred referred = REFERS_WRONGLY;
 
         for (size_t j = 0; j < k; j++)
             if (strcmp(text(n->attribute[j]->name), text(n->attribute[k]->name)) == 0)
                 return fail(s->im->report, KILN_BAD_MODEL, where, "attribute '%s' is given twice",
                             text(n->attribute[k]->name));
-        if (!referred && !import_attr(s, a, n->attribute[k], where))
+        if (call && is_graph(n->attribute[k])) /* made where it is referred to */
+            continue;
+        referred = refer(s, a, n->attribute[k], where);
+        if (referred == REFERS_WRONGLY || (referred == REFERS_NOT && !import_attr(s, a, n->attribute[k], where)))
             return false;
-        *count += referred >= 0;
+        *count += referred != REFERS_TO_NOTHING;
     }
     return true;
 }
@@ -278,18 +325,56 @@ static bool call_attrs(struct scope *body, struct call *c, const struct attr *gi
 
         for (size_t j = 0; j < count; j++)
             has |= strcmp(given[j].name, text(f->attribute_proto[k]->name)) == 0;
+        for (size_t j = 0; j < c->node->n_attribute; j++) /* graphs are not in the list */
+            has |= is_graph(c->node->attribute[j]) &&
+                   strcmp(text(c->node->attribute[j]->name), text(f->attribute_proto[k]->name)) == 0;
+        if (!has && is_graph(f->attribute_proto[k]))
+            return fail(body->im->report, KILN_UNSUPPORTED, where, "attribute '%s' has a graph as its default",
+                        text(f->attribute_proto[k]->name));
         if (!has && !import_attr(body, &c->attrs[c->attr_count++], f->attribute_proto[k], where))
             return false;
     }
     return true;
 }
 
+/* A value of the body is known to those who read the model by the name that the caller gives it. One that has a name of
+ * the caller's already (an input that is an output too, an output of two names) gets a second one from an Identity. */
+static struct value *rename_output(struct scope *s, struct value *v, const char *name, bool own)
+{
+    const struct op *identity = op_find("", "Identity");
+    struct node_spec spec = { .op = identity, .index = -1, .opset = s->graph->opset, .inputs = 1, .outputs = 1 };
+    struct value *out;
+
+    if (own) {
+        v->name = name;
+        return v;
+    }
+    out = graph_value(s->graph, name);
+    spec.def = identity ? identity->defs : NULL;
+    spec.in = &v;
+    spec.out = &out;
+    return spec.def && out && node_make(s->graph, &spec, s->im->report) ? out : NULL;
+}
+
+/* NULL where it is left out, or is an optional input of the function around that its call leaves out. */
+static bool import_input(struct scope *s, const char *name, struct value **in, const char *where)
+{
+    *in = *name ? resolve(s, name) : NULL;
+    if (*in || !*name)
+        return true;
+    for (size_t f = 0; s->call && f < s->call->function->n_input; f++)
+        if (strcmp(s->call->function->input[f], name) == 0)
+            return true;
+    return fail(s->im->report, KILN_BAD_MODEL, where, "input '%s' is not defined before it is read", name);
+}
+
+/* `before`: how many values there were before the call. */
 static bool bind_outputs(struct scope *s, struct scope *body, const Onnx__NodeProto *n, const Onnx__FunctionProto *f,
-                         const char *where)
+                         size_t before, const char *where)
 {
     for (size_t k = 0; k < n->n_output; k++) {
         struct value *v;
-        void **slot;
+        bool own;
 
         if (!*n->output[k])
             continue;
@@ -297,12 +382,12 @@ static bool bind_outputs(struct scope *s, struct scope *body, const Onnx__NodePr
         if (!v)
             return fail(s->im->report, KILN_BAD_MODEL, where, "output '%s' of function '%s' is not defined",
                         f->output[k], text(f->name));
-        if (map_has(&s->names, n->output[k]))
-            return fail(s->im->report, KILN_BAD_MODEL, where, "'%s' is defined twice", n->output[k]);
-        slot = map_put(&s->names, n->output[k], s->im->report);
-        if (!slot)
+        own = v->producer && (size_t)v->id >= before;
+        for (size_t j = 0; j < k; j++)
+            own &= !*n->output[j] || strcmp(f->output[j], f->output[k]) != 0;
+        v = rename_output(s, v, n->output[k], own);
+        if (!v || !define(s, n->output[k], v, where))
             return false;
-        *slot = v;
     }
     return true;
 }
@@ -311,15 +396,19 @@ static bool bind_outputs(struct scope *s, struct scope *body, const Onnx__NodePr
 static bool import_call(struct scope *s, const Onnx__NodeProto *n, const Onnx__FunctionProto *f, const char *where)
 {
     struct import *im = s->im;
-    struct call call = { .function = f, .path = where, .outer = s->call };
-    struct scope body = {
-        .im = im, .graph = s->graph, .call = &call, .opset_count = f->n_opset_import, .opsets = f->opset_import
-    };
+    struct call call = { .function = f, .node = n, .caller = s };
+    struct scope body = { .im = im,
+                          .graph = s->graph,
+                          .path = where,
+                          .call = &call,
+                          .opset_count = f->n_opset_import,
+                          .opsets = f->opset_import };
+    const size_t before = s->graph->value_count;
     struct attr *attrs;
     size_t count;
     bool ok;
 
-    for (const struct call *c = s->call; c; c = c->outer)
+    for (const struct call *c = s->call; c; c = c->caller->call)
         if (c->function == f)
             return fail(im->report, KILN_BAD_MODEL, where, "function '%s' calls itself", text(f->name));
     if (im->depth >= MAX_CALL_DEPTH)
@@ -330,17 +419,16 @@ static bool import_call(struct scope *s, const Onnx__NodeProto *n, const Onnx__F
     map_init(&body.names, &im->model->budget);
     im->depth++;
     ok = check_opsets(f->opset_import, f->n_opset_import, where, im->report) &&
-         import_attrs(s, n, &attrs, &count, where) && call_attrs(&body, &call, attrs, count, where);
+         import_attrs(s, n, true, &attrs, &count, where) && call_attrs(&body, &call, attrs, count, where);
     for (size_t k = 0; ok && k < n->n_input; k++) {
-        struct value *v = *n->input[k] ? resolve(s, n->input[k]) : NULL;
-        void **slot;
+        struct value *v;
+        void **slot = NULL;
 
-        if (*n->input[k] && !v)
-            ok = fail(im->report, KILN_BAD_MODEL, where, "input '%s' is not defined before it is read", n->input[k]);
-        else if (v && (ok = (slot = map_put(&body.names, f->input[k], im->report))))
+        ok = import_input(s, n->input[k], &v, where) && (!v || (slot = map_put(&body.names, f->input[k], im->report)));
+        if (slot)
             *slot = v;
     }
-    ok = ok && import_nodes(&body, f->node, f->n_node) && bind_outputs(s, &body, n, f, where);
+    ok = ok && import_nodes(&body, f->node, f->n_node) && bind_outputs(s, &body, n, f, before, where);
     im->depth--;
     map_release(&body.names);
     return ok;
@@ -350,33 +438,29 @@ static bool import_inputs(struct scope *s, const Onnx__NodeProto *n, struct valu
 {
     bool ok = true;
 
-    for (size_t k = 0; k < n->n_input; k++) {
-        in[k] = NULL;
-        if (!*n->input[k])
-            continue;
-        in[k] = resolve(s, n->input[k]);
-        if (!in[k] && s->call) { /* an optional input of the function that the call leaves out */
-            bool formal = false;
-
-            for (size_t f = 0; f < s->call->function->n_input; f++)
-                formal |= strcmp(s->call->function->input[f], n->input[k]) == 0;
-            if (formal)
-                continue;
-        }
-        if (!in[k])
-            ok = fail(s->im->report, KILN_BAD_MODEL, where, "input '%s' is not defined before it is read", n->input[k]);
-    }
+    for (size_t k = 0; k < n->n_input; k++)
+        ok = import_input(s, n->input[k], &in[k], where) && ok;
     return ok;
+}
+
+/* Among the nodes of a function that stand in the graph of its caller? Their names must not be taken for the caller's.
+ */
+static bool in_body(const struct scope *s)
+{
+    return s->call && !s->outer;
 }
 
 static bool import_outputs(struct scope *s, const Onnx__NodeProto *n, struct value **out, const char *where)
 {
     for (size_t k = 0; k < n->n_output; k++) {
+        const char *name;
+
         out[k] = NULL;
         if (!*n->output[k])
             continue;
-        out[k] = graph_value(s->graph, n->output[k]);
-        if (!out[k] || !define(s, out[k], where))
+        name = in_body(s) ? arena_printf(s->graph->arena, s->im->report, "%s/%s", s->path, n->output[k]) : n->output[k];
+        out[k] = name ? graph_value(s->graph, name) : NULL;
+        if (!out[k] || !define(s, n->output[k], out[k], where))
             return false;
     }
     return true;
@@ -390,11 +474,11 @@ static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
     const char *domain = domain_of(n->domain), *name = text(n->op_type);
     const Onnx__FunctionProto *f = find_function(im, n);
     const int opset = opset_for(s, domain);
-    const struct op *op = op_find(domain, name);
+    const struct op *op = *text(n->overload) ? NULL : op_find(domain, name); /* only functions have overloads */
     const struct op_def *def = op && opset ? op_def_for(op, opset) : NULL;
     struct node_spec spec = { .op = op, .def = def, .name = text(n->name), .index = (int)index, .opset = opset };
-    const char *where = arena_printf(s->graph->arena, im->report, "%s/node[%zu] '%s' %s",
-                                     s->call ? s->call->path : s->graph->path, index, text(n->name), name);
+    const char *where =
+        arena_printf(s->graph->arena, im->report, "%s/node[%zu] '%s' %s", s->path, index, text(n->name), name);
     const size_t inputs = n->n_input, outputs = n->n_output;
     struct value **in = arena_array(s->graph->arena, inputs, sizeof *in, im->report);
     struct value **out = arena_array(s->graph->arena, outputs, sizeof *out, im->report);
@@ -405,8 +489,13 @@ static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
     if (++im->nodes > MAX_NODES || inputs > INT32_MAX || outputs > INT32_MAX)
         return fail(im->report, KILN_LIMIT, where, "more than %d nodes, counting those of called functions",
                     (int)MAX_NODES);
-    if (f && !def)
-        return import_call(s, n, f, where);
+    if (f && !def) {
+        ok = import_call(s, n, f, where);
+        for (size_t k = 0; k < outputs && !ok; k++) /* some may be defined */
+            if (*n->output[k] && !map_has(&s->names, n->output[k]) && (out[k] = graph_value(s->graph, n->output[k])))
+                define(s, n->output[k], out[k], where);
+        return ok;
+    }
     if (!opset)
         ok = fail(im->report, KILN_BAD_MODEL, where, "opset_import does not name domain '%s'",
                   *domain ? domain : "ai.onnx");
@@ -416,7 +505,7 @@ static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
     else if (!def)
         ok = fail(im->report, KILN_UNSUPPORTED, where, "opset %d is older than all that '%s' supports", opset, name);
     if (ok)
-        ok = import_attrs(s, n, &spec.attrs, &spec.attr_count, where);
+        ok = import_attrs(s, n, false, &spec.attrs, &spec.attr_count, where);
     if (!import_inputs(s, n, in, where))
         ok = false;
     if (!import_outputs(s, n, out, where) || !ok) {
@@ -478,7 +567,7 @@ static bool import_graph_inputs(struct scope *s, const Onnx__GraphProto *g)
         if (!*text(g->input[k]->name))
             return fail(s->im->report, KILN_BAD_MODEL, s->graph->path, "input %zu has no name", k);
         v = graph_value(s->graph, g->input[k]->name);
-        if (!v || !define(s, v, s->graph->path) || !declare(v, g->input[k], s->graph, s->im->report))
+        if (!v || !define(s, v->name, v, s->graph->path) || !declare(v, g->input[k], s->graph, s->im->report))
             return false;
         v->is_input = true;
     }
@@ -506,7 +595,7 @@ static bool import_initializer(struct scope *s, const char *name, struct tensor 
         return true;
     }
     v = graph_value(s->graph, name);
-    if (!v || !define(s, v, s->graph->path))
+    if (!v || !define(s, v->name, v, s->graph->path))
         return false;
     v->initializer = t;
     v->has_type = true;
@@ -577,7 +666,7 @@ static bool list_inputs(struct scope *s, const Onnx__GraphProto *g)
 static struct graph *import_graph(struct import *im, const Onnx__GraphProto *proto, struct scope *outer,
                                   const char *path)
 {
-    struct scope s = { .im = im, .outer = outer };
+    struct scope s = { .im = im, .outer = outer, .path = path };
     bool ok;
 
     s.graph = graph_new(&im->model->arena, outer ? outer->graph : NULL, path, im->report);

@@ -6,7 +6,7 @@ void *proto_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *
     struct scan_limits bounded = SCAN_LIMITS_INIT;
     struct message_memory memory;
     ProtobufCAllocator allocator = message_allocator(&memory, b, r);
-    const int errors = r->error.count;
+    const int errors = r ? r->error.count : 0;
     void *message;
 
     if (limits)
@@ -22,7 +22,7 @@ void *proto_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *
     if (!scan_message(descriptor, bytes, size, &bounded, r))
         return NULL;
     message = protobuf_c_message_unpack(descriptor, &allocator, size, bytes);
-    if (!message && r->error.count == errors)
+    if (!message && (!r || r->error.count == errors))
         fail(r, KILN_BAD_MODEL, NULL, "the %zu bytes of a '%s' cannot be decoded", size, descriptor->short_name);
     return message;
 }

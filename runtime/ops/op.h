@@ -101,7 +101,8 @@ bool infer_error(struct infer *i, const char *format, ...) __attribute__((format
 /* An output whose dimensions only running can tell has rank or dims UNKNOWN; run then calls step_alloc. */
 
 /* Types of the outputs of subgraph g, given those of its formal inputs. An output that only running can tell has dims
- * UNKNOWN. */
+ * UNKNOWN, and where nothing declares it no dtype. So has every output of a subgraph that does not fit its inputs: it
+ * may never be run, and running it tells the error. */
 bool infer_graph(struct infer *i, int g, const struct tensor *inputs, struct tensor *outputs);
 
 /* -- running a node --------------------------------------------------------------------------------------------------

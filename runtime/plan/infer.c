@@ -82,7 +82,9 @@ bool known_in(struct infer *i, int k)
 
     if (!t)
         return false;
-    if (t->data || tensor_count(t) == 0)
+    if (t->kind != TENSOR)
+        return infer_error(i, "input %d is not a tensor, planning cannot look into it", k);
+    if (t->data || tensor_count(t) == 0 || look_at(i->planner, i->node->in[k]->id))
         return true;
     i->planner->wanted[i->node->in[k]->id] = true;
     i->waits = true;
@@ -163,6 +165,10 @@ void view_of(struct infer *i, int out, int in)
 
 void updates(struct infer *i, int out, int in)
 {
+    if (typed_in(i, in) && typed_in(i, in)->data) {
+        infer_error(i, "input %d is a constant, it cannot be updated", in);
+        return;
+    }
     link_out(i, out, in, (struct link){ .updates = true });
     if (typed_out(i, out))
         i->carries[out] = in;
@@ -174,38 +180,60 @@ void carry(struct infer *i, int out, int in)
         i->carries[out] = in;
 }
 
-/* Subgraphs nest no deeper than the loader allows, so this may recurse (through plan_types, infer, infer_graph). */
-bool infer_graph(struct infer *i, int g, const struct tensor *inputs, struct tensor *outputs)
+/* What the subgraph sees: its inputs, and what it captures, whose content is known there where it is known here. */
+static struct program *subgraph_types(struct infer *i, const struct graph *sub, const struct tensor *inputs,
+                                      struct report *r)
 {
-    const struct graph *sub = i->node->graph_of[g];
     struct planner *p = i->planner;
-    struct tensor *tensors = arena_array(&p->scratch, sub->value_count, sizeof *tensors, p->c->report);
-    struct program *types;
+    const struct plan_context c = {
+        .kernels = p->c->kernels, .threads = p->c->threads, .budget = p->c->budget, .report = r
+    };
+    struct tensor *tensors = arena_array(&p->scratch, sub->value_count, sizeof *tensors, r);
+    bool *content = arena_array(&p->scratch, sub->value_count, sizeof *content, r);
 
-    if (!tensors) {
-        i->failed = true;
-        return false;
-    }
+    if (!tensors || !content)
+        return NULL;
     for (size_t k = 0; k < sub->value_count; k++)
         tensors[k].rank = UNKNOWN;
     for (size_t k = 0; k < sub->input_count; k++)
         tensors[sub->inputs[k]->id] = inputs[k];
-    for (size_t k = 0; k < sub->capture_count; k++)
-        tensors[sub->captures[k].inner->id] = p->program->types[sub->captures[k].outer->id];
-    types = plan_types(sub, tensors, p->c);
-    if (!types) {
-        i->failed = true;
+    for (size_t k = 0; k < sub->capture_count; k++) {
+        const int id = sub->captures[k].inner->id;
+
+        tensors[id] = p->program->types[sub->captures[k].outer->id];
+        content[id] = tensors[id].data;
+    }
+    return plan_types(sub, tensors, content, &c);
+}
+
+/* What is known of an output of a subgraph that cannot be planned: what the file says of it, but for the shape. */
+static struct tensor declared_type(const struct value *v)
+{
+    struct tensor t = v->has_type ? v->type : (struct tensor){ 0 };
+
+    t.rank = UNKNOWN;
+    t.data = NULL;
+    return t;
+}
+
+/* Subgraphs nest no deeper than the loader allows, so this may recurse (through plan_types, infer, infer_graph). */
+bool infer_graph(struct infer *i, int g, const struct tensor *inputs, struct tensor *outputs)
+{
+    const struct graph *sub = i->node->graph_of[g];
+    struct report quiet = { 0 }, *r = i->planner->c->report;
+    struct program *types = subgraph_types(i, sub, inputs, &quiet);
+
+    if (!types && (quiet.error.code == KILN_NO_MEMORY || quiet.error.code == KILN_LIMIT)) {
+        i->failed = !fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
         return false;
     }
     for (size_t k = 0; k < sub->output_count; k++) {
         const struct value *v = sub->outputs[k];
 
-        outputs[k] = types->types[v->id];
+        outputs[k] = types ? types->types[v->id] : declared_type(v);
         outputs[k].data = NULL;
-        if (outputs[k].kind == TENSOR && outputs[k].dtype == UNDEFINED && v->has_type) {
-            outputs[k] = v->type;
-            outputs[k].rank = UNKNOWN;
-        }
+        if (outputs[k].kind == TENSOR && outputs[k].dtype == UNDEFINED)
+            outputs[k] = declared_type(v);
     }
     program_free(types);
     return true;

@@ -43,8 +43,20 @@ static bool copy_content(struct planner *p, struct tensor *t, const struct tenso
     return t->data;
 }
 
-static bool start_value(struct planner *p, const struct value *v, const struct tensor *given, bool content)
+/* Content from outside that is looked at whether somebody asks for it or not, so that what depends on it is folded:
+ * shapes, axes, conditions. It is compared whenever the program is to be used again. */
+enum { SMALL_BYTES = 1024 };
+
+bool look_at(struct planner *p, int id)
 {
+    struct tensor *t = &p->program->types[id];
+
+    return !t->data && p->provided[id] && p->content && p->content[id] && copy_content(p, t, &p->given[id]) && t->data;
+}
+
+static bool start_value(struct planner *p, const struct value *v)
+{
+    const struct tensor *given = &p->given[v->id];
     struct tensor *t = &p->program->types[v->id];
     struct place *place = &p->program->places[v->id];
 
@@ -60,34 +72,39 @@ static bool start_value(struct planner *p, const struct value *v, const struct t
     t->data = NULL;
     p->provided[v->id] = true;
     place->kind = PLACE_OUTSIDE;
-    return !content || copy_content(p, t, given);
+    if (p->content && p->content[v->id] && given->kind == TENSOR && given->data && tensor_bytes(given) <= SMALL_BYTES)
+        return look_at(p, v->id);
+    return true;
 }
 
-static bool start(struct planner *p, const struct program *before, const struct tensor *tensors, const bool *content)
+/* What was known then is known now. `before` outlives the new program, and who uses it again has checked its content.
+ */
+static void start_after(struct planner *p, const struct program *before)
 {
-    const struct graph *g = p->graph;
+    memcpy(p->program->done, before->done, p->graph->node_count);
+    for (size_t k = 0; k < p->graph->value_count; k++) {
+        struct tensor *t = &p->program->types[k];
 
-    for (size_t k = 0; k < g->value_count; k++)
-        if (!start_value(p, g->values[k], &tensors[k], content && content[k]))
+        if (!before->types[k].data || p->program->places[k].kind == PLACE_CONSTANT)
+            continue;
+        *t = before->types[k];
+        p->provided[k] = false;
+        p->program->places[k].kind = before->places[k].kind == PLACE_CONSTANT ? PLACE_CONSTANT : PLACE_OUTSIDE;
+    }
+}
+
+static bool start(struct planner *p, const struct program *before)
+{
+    for (size_t k = 0; k < p->graph->value_count; k++)
+        if (!start_value(p, p->graph->values[k]))
             return false;
     if (!before)
         return true;
-    memcpy(p->program->done, before->done, g->node_count);
-    for (size_t k = 0; k < g->value_count; k++) { /* what was known then is known now */
-        struct tensor *t = &p->program->types[k];
-
-        if (!before->types[k].data || t->data)
-            continue;
-        *t = before->types[k];
-        if (!copy_content(p, t, &before->types[k]))
-            return false;
-        if (before->places[k].kind == PLACE_CONSTANT)
-            p->program->places[k].kind = PLACE_CONSTANT;
-    }
+    start_after(p, before);
     for (size_t k = 0; k < before->wanted_count; k++) {
         const int id = before->wanted[k];
 
-        if (!p->program->types[id].data && !copy_content(p, &p->program->types[id], &tensors[id]))
+        if (!p->program->types[id].data && !copy_content(p, &p->program->types[id], &p->given[id]))
             return false;
     }
     return true;
@@ -276,7 +293,12 @@ static bool plan_nodes(struct planner *p)
 static struct program *plan(const struct graph *g, const struct program *before, const struct tensor *tensors,
                             const bool *content, const struct plan_context *c, bool types_only)
 {
-    struct planner p = { .c = c, .graph = g, .scratch = { .budget = c->budget }, .types_only = types_only };
+    struct planner p = { .c = c,
+                         .graph = g,
+                         .scratch = { .budget = c->budget },
+                         .types_only = types_only,
+                         .given = tensors,
+                         .content = content };
     struct program *q = budget_zalloc(c->budget, 1, sizeof *q, c->report);
     bool ok;
 
@@ -285,7 +307,7 @@ static struct program *plan(const struct graph *g, const struct program *before,
     q->arena.budget = c->budget;
     q->graph = g;
     p.program = q;
-    ok = allocate(&p) && start(&p, before, tensors, content);
+    ok = allocate(&p) && start(&p, before);
     if (ok) {
         find_needed(&p);
         ok = plan_nodes(&p);
@@ -309,9 +331,10 @@ struct program *plan_program(const struct graph *g, const struct program *before
     return plan(g, before, tensors, content, c, false);
 }
 
-struct program *plan_types(const struct graph *g, const struct tensor *tensors, const struct plan_context *c)
+struct program *plan_types(const struct graph *g, const struct tensor *tensors, const bool *content,
+                           const struct plan_context *c)
 {
-    return plan(g, NULL, tensors, NULL, c, true);
+    return plan(g, NULL, tensors, content, c, true);
 }
 
 void program_free(struct program *p)
@@ -331,7 +354,7 @@ bool program_fits(const struct program *p, const struct tensor *tensors)
         const struct requirement *q = &p->requirements[k];
         const struct tensor *t = &tensors[q->id];
 
-        if (q->type.kind != t->kind || q->type.dtype != t->dtype)
+        if (q->type.kind != t->kind || q->type.dtype != t->dtype || q->type.element_kind != t->element_kind)
             return false;
         if (t->kind != TENSOR)
             continue;

@@ -11,13 +11,15 @@ struct planner {
     struct program *program;
     struct arena scratch; /* ends with the planning */
     bool types_only;
-    bool *needed;        /* by node id */
-    int *readers;        /* by value id: how many needed nodes and graph outputs read it */
-    struct link *reuse;  /* by value id: the input whose memory it may take; id -1: none */
-    bool *provided;      /* by value id: the frame has it */
-    bool *wanted;        /* by value id */
-    int64_t *scratch_of; /* by node id */
-    int depth;           /* of subgraphs being inferred */
+    const struct tensor *given; /* by value id: what the caller has */
+    const bool *content;        /* by value id: planning may look at what is in it; NULL: at nothing */
+    bool *needed;               /* by node id */
+    int *readers;               /* by value id: how many needed nodes and graph outputs read it */
+    struct link *reuse;         /* by value id: the input whose memory it may take; id -1: none */
+    bool *provided;             /* by value id: the frame has it */
+    bool *wanted;               /* by value id */
+    int64_t *scratch_of;        /* by node id */
+    int depth;                  /* of subgraphs being inferred */
 };
 
 struct link {
@@ -40,6 +42,8 @@ struct infer {
     bool failed; /* with an error in the report */
 };
 
+/* plan/plan.c: the content of a value from outside becomes known, where the caller allows it; a copy is kept. */
+bool look_at(struct planner *p, int id);
 /* plan/infer.c */
 bool infer_begin(struct infer *i, struct planner *p, const struct node *n);
 /* plan/fold.c: runs the node now, its outputs become constants. False where it is not possible, without an error, or

@@ -70,8 +70,8 @@ struct plan_context {
 
 /* Plans the segment after `before` (NULL: the first). `tensors`, by value id, holds the types of all that the caller
  * provides: inputs, captured values, initializers that are inputs or train, and whatever earlier segments have made; of
- * the values in `before->wanted` and of values with `content` set (may be NULL) the data is read too. NULL with an
- * error in the report. */
+ * the values in `before->wanted` the data is read too, and of values with `content` set (may be NULL) where planning
+ * asks for it or it is small. `before` must outlive the program. NULL with an error in the report. */
 struct program *plan_program(const struct graph *g, const struct program *before, const struct tensor *tensors,
                              const bool *content, const struct plan_context *c);
 void program_free(struct program *p);
@@ -80,6 +80,7 @@ bool program_fits(const struct program *p, const struct tensor *tensors);
 /* Types of all values for given types of inputs, as far as planning can tell them, without placing anything: types[id]
  * by value id, rank UNKNOWN where it cannot. What the backward pass is built from. The result is freed with
  * program_free. */
-struct program *plan_types(const struct graph *g, const struct tensor *tensors, const struct plan_context *c);
+struct program *plan_types(const struct graph *g, const struct tensor *tensors, const bool *content,
+                           const struct plan_context *c);
 
 #endif

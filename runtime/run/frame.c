@@ -1,10 +1,11 @@
 #include "run/frame.h"
 #include "base/clock.h"
+#include "base/random.h"
 #include "run/profile.h"
 #include <string.h>
 
-/* Programs kept for one graph: shapes met before need no planning. Past that number the one not used for longest goes.
- */
+/* Segments kept for one graph beside those of the latest run: shapes met before need no planning. Past that number the
+ * one not used for longest goes. */
 enum { MAX_BOUND = 32 };
 
 struct late_view { /* a view of memory that is only known while running */
@@ -27,7 +28,7 @@ struct bound {
     char *memory;
     struct bound_step *steps;
     size_t step_count;
-    uint64_t used;
+    uint64_t used; /* the run that met it last */
     bool dead;
 };
 
@@ -35,9 +36,11 @@ struct frame {
     struct engine *engine;
     const struct graph *graph;
     struct arena arena;
-    uint64_t seed;  /* of random numbers here, for a subgraph (call_seed) */
-    uint64_t calls; /* of this subgraph in the present run of what is around it */
-    bool *known;    /* by value id: the content is the same in every run, planning may look at it */
+    bool nested;    /* of a subgraph: what follows is set by each call */
+    uint64_t seed;  /* of random numbers */
+    uint64_t calls; /* in the present run of the frame around it, which is its run number `around` */
+    uint64_t around;
+    bool *known; /* by value id: captured content that planning may look at, as it is the same in every run */
     struct tensor *tensors;  /* by value id */
     struct frame **children; /* by node id and subgraph */
     struct heap heap;
@@ -145,20 +148,31 @@ static void sweep(struct frame *f)
     }
 }
 
-/* Between runs nothing points into a bound program, so any may go. */
+/* Frees the segment used the longest ago, with those that hang on it; never one of the present run. Of one run the
+ * last segment goes first. */
+static bool drop_oldest(struct frame *f)
+{
+    struct bound *oldest = NULL;
+
+    for (struct bound *b = f->bounds; b; b = b->next)
+        if (b->used < f->clock && (!oldest || b->used < oldest->used))
+            oldest = b;
+    if (!oldest)
+        return false;
+    oldest->dead = true;
+    sweep(f);
+    return true;
+}
+
+/* Between runs nothing points into a program but those of the latest run, whose values may still be read. */
 static void evict(struct frame *f)
 {
-    f->first = f->last = NULL;
-    while (f->bound_count > MAX_BOUND) {
-        struct bound *oldest = NULL;
+    size_t latest = 0;
 
-        for (struct bound *b = f->bounds; b; b = b->next)
-            if (!b->before && (!oldest || b->used < oldest->used))
-                oldest = b;
-        oldest->dead = true;
-        f->entered = NULL;
-        sweep(f);
-    }
+    for (const struct bound *b = f->bounds; b; b = b->next)
+        latest += b->used == f->clock;
+    while (f->bound_count > MAX_BOUND + latest && drop_oldest(f))
+        ;
 }
 
 static bool bind_step(struct frame *f, struct bound *b, struct bound_step *to, const struct program_step *from,
@@ -190,7 +204,6 @@ static bool bind_step(struct frame *f, struct bound *b, struct bound_step *to, c
                               .scratch = from->scratch < 0 ? NULL : b->memory + from->scratch,
                               .k = f->engine->kernels,
                               .pool = f->engine->pool,
-                              .seed = f->engine->seed,
                               .heap = &f->heap,
                               .frame = f };
     return true;
@@ -229,19 +242,47 @@ static struct bound *bind(struct frame *f, struct program *p, struct bound *befo
     return b;
 }
 
-static struct bound *find_or_plan(struct frame *f, struct bound *before, struct report *r)
+static struct bound *find(struct frame *f, const struct bound *before)
+{
+    for (struct bound *b = f->bounds; b; b = b->next)
+        if (b->before == before && program_fits(b->program, f->tensors)) {
+            b->used = f->clock;
+            return b;
+        }
+    return NULL;
+}
+
+static struct bound *plan_and_bind(struct frame *f, struct bound *before, struct report *r)
 {
     const struct plan_context c = { .kernels = f->engine->kernels,
                                     .threads = pool_threads(f->engine->pool),
                                     .budget = f->engine->budget,
                                     .report = r };
-    struct program *p;
+    struct program *p = plan_program(f->graph, before ? before->program : NULL, f->tensors, f->known, &c);
+    struct bound *b = p ? bind(f, p, before, r) : NULL;
 
-    for (struct bound *b = f->bounds; b; b = b->next)
-        if (b->before == before && program_fits(b->program, f->tensors))
-            return b;
-    p = plan_program(f->graph, before ? before->program : NULL, f->tensors, NULL, &c);
-    return p ? bind(f, p, before, r) : NULL;
+    if (b)
+        b->used = f->clock;
+    return b;
+}
+
+/* Where the memory does not suffice beside the programs that are only kept, they go. */
+static struct bound *plan_next(struct frame *f, struct bound *before, struct report *r)
+{
+    struct report first = { 0 };
+    struct bound *b = NULL;
+    bool old = false;
+
+    for (b = f->bounds; b && !old; b = b->next)
+        old = b->used < f->clock;
+    if (!old)
+        return plan_and_bind(f, before, r);
+    b = plan_and_bind(f, before, &first);
+    if (b)
+        return b;
+    while (drop_oldest(f))
+        ;
+    return plan_and_bind(f, before, r);
 }
 
 /* -- running ----------------------------------------------------------------------------------------------------------
@@ -282,7 +323,7 @@ static bool execute(struct frame *f, struct bound *b, struct report *r)
             return fail(r, KILN_LIMIT, f->graph->path, "the time limit of the run is over");
         s->step.report = r;
         s->step.number = f->engine->number;
-        s->step.seed = f->engine->seed;
+        s->step.seed = f->nested ? f->seed : f->engine->seed;
         start = profile_start(f->engine->profile);
         if (!s->run(&s->step)) {
             if (r->error.count == errors)
@@ -298,23 +339,25 @@ static bool execute(struct frame *f, struct bound *b, struct report *r)
 static void forget(struct frame *f)
 {
     for (struct bound *b = f->last; b; b = b->before)
-        if (f->entered != b)
-            for (size_t k = 0; k < b->program->defined_count; k++)
-                f->tensors[b->program->defined[k]] = (struct tensor){ .rank = UNKNOWN };
+        for (size_t k = 0; k < b->program->defined_count; k++)
+            f->tensors[b->program->defined[k]] = (struct tensor){ .rank = UNKNOWN };
+    f->entered = NULL;
 }
 
 static struct bound *start(struct frame *f, struct report *r)
 {
     struct bound *b;
 
-    forget(f);
     heap_reset(&f->heap);
-    if (f->bound_count > MAX_BOUND)
-        evict(f);
-    b = find_or_plan(f, NULL, r);
+    evict(f);
+    f->clock++;
+    b = find(f, NULL);
+    if (!b || b != f->entered)
+        forget(f);
+    f->first = f->last = NULL;
+    if (!b)
+        b = plan_next(f, NULL, r);
     f->first = f->last = b;
-    if (b)
-        b->used = ++f->clock;
     return b;
 }
 
@@ -335,7 +378,9 @@ bool frame_run(struct frame *f, struct report *r)
             return false;
         if (b->program->complete)
             return true;
-        b = find_or_plan(f, b, r);
+        b = find(f, f->last);
+        if (!b)
+            b = plan_next(f, f->last, r);
     }
     return false;
 }
@@ -378,25 +423,63 @@ bool step_alloc(struct step *s, int out, enum dtype dtype, int rank, const int64
     return t->data;
 }
 
-bool step_call(struct step *s, int g, const struct tensor *const *inputs, struct tensor *outputs)
+/* Random numbers in a subgraph depend on which subgraph it is (a copy of it, in a graph of gradients, draws the same)
+ * and on how often it has been called in this run. */
+static void seed_call(const struct frame *f, struct frame *child)
 {
-    const struct graph *sub = s->node->graph_of[g];
+    uint64_t seed = f->nested ? f->seed : f->engine->seed, place = 0xcbf29ce484222325; /* FNV-1a of the path */
+    uint32_t out[4];
+
+    for (const char *c = child->graph->path; *c; c++)
+        place = (place ^ (unsigned char)*c) * 0x100000001b3;
+    if (child->around != f->clock)
+        child->calls = 0;
+    child->around = f->clock;
+    philox(out,
+           (uint32_t[]){ (uint32_t)place, (uint32_t)(place >> 32), (uint32_t)child->calls,
+                         (uint32_t)(child->calls >> 32) },
+           (uint32_t[]){ (uint32_t)seed, (uint32_t)(seed >> 32) });
+    child->seed = (uint64_t)out[1] << 32 | out[0];
+    child->calls++;
+}
+
+static struct frame *child_of(struct step *s, int g)
+{
     struct frame *f = s->frame, **child;
 
-    if (!f || g >= CHILDREN)
-        return step_error(s, "a subgraph cannot be run here");
+    if (!f || g < 0 || g >= CHILDREN) {
+        step_error(s, "a subgraph cannot be run here");
+        return NULL;
+    }
     child = &f->children[CHILDREN * s->node->id + g];
-    if (!*child && !(*child = frame_new(f->engine, sub, s->report)))
+    if (!*child)
+        *child = frame_new(f->engine, s->node->graph_of[g], s->report);
+    if (*child)
+        (*child)->nested = true;
+    return *child;
+}
+
+bool step_call(struct step *s, int g, const struct tensor *const *inputs, struct tensor *outputs)
+{
+    struct frame *f = s->frame, *child = child_of(s, g);
+    const struct graph *sub = child ? child->graph : NULL;
+
+    if (!child)
         return false;
     for (size_t k = 0; k < sub->input_count; k++)
-        frame_set(*child, sub->inputs[k], inputs[k]);
-    for (size_t k = 0; k < sub->capture_count; k++)
-        frame_set(*child, sub->captures[k].inner, &f->tensors[sub->captures[k].outer->id]);
+        frame_set(child, sub->inputs[k], inputs[k]);
+    for (size_t k = 0; k < sub->capture_count; k++) {
+        const int outer = sub->captures[k].outer->id;
+
+        frame_set(child, sub->captures[k].inner, &f->tensors[outer]);
+        child->known[sub->captures[k].inner->id] = f->last->program->types[outer].data;
+    }
     if (f->engine->deadline && clock_now() > f->engine->deadline) /* a loop of nothing has no nodes to stop between */
         return fail(s->report, KILN_LIMIT, sub->path, "the time limit of the run is over");
-    if (!frame_run(*child, s->report))
+    seed_call(f, child);
+    if (!frame_run(child, s->report))
         return false;
     for (size_t k = 0; k < sub->output_count; k++)
-        outputs[k] = *frame_get(*child, sub->outputs[k]);
+        outputs[k] = *frame_get(child, sub->outputs[k]);
     return true;
 }

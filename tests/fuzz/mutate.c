@@ -5,6 +5,7 @@
 #include "graph/text.h"
 #include "model/file.h"
 #include "model/proto.h"
+#include "ops/op.h"
 #include "try.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SECONDS = 60, MAX_MODEL = 256 << 10 };
+enum { SECONDS = 60, MAX_MODEL = 256 << 10, STAGES = 5 };
 
 static uint64_t state;
 
@@ -73,10 +74,11 @@ static size_t mutate_bytes(uint8_t *bytes, size_t size)
  * ---------------------------------------------------------------------------------------------------------- */
 
 static struct budget budget;
+static struct report report;
 
 static void set_string(char **s, const char *to)
 {
-    char *copy = message_string(to, strlen(to), &budget, NULL);
+    char *copy = message_string(to, strlen(to), &budget, &report);
 
     if (copy) {
         if (*s && **s) /* protobuf-c shares one empty string */
@@ -132,32 +134,39 @@ static void mutate_attribute(Onnx__AttributeProto *a)
     }
 }
 
+/* The operators of the registry, and a name that none has. */
+static const char *any_op(void)
+{
+    size_t n = 0;
+
+    while (op_registry[n])
+        n++;
+    n = below(n + 1);
+    return op_registry[n] ? op_registry[n]->name : "Nothing";
+}
+
 static void mutate_node(const Onnx__GraphProto *g, Onnx__NodeProto *n)
 {
-    static const char *const ops[] = { "Add",     "Conv",    "Reshape", "Gather",    "Concat", "If",   "Loop",
-                                       "Slice",   "Resize",  "Gemm",    "LSTM",      "Split",  "Pad",  "Softmax",
-                                       "MaxPool", "Tile",    "Cast",    "Transpose", "Where",  "Clip", "Squeeze",
-                                       "Expand",  "Flatten", "MatMul",  "NonZero" };
-
-    switch (below(6)) {
+    switch (below(8)) {
     case 0:
+        set_string(&n->op_type, any_op());
+        break;
+    case 1:
+    case 2:
         if (n->n_input)
             set_string(&n->input[below(n->n_input)], any_name(g));
         break;
-    case 1:
+    case 3:
         if (n->n_output)
             set_string(&n->output[below(n->n_output)], any_name(g));
         break;
-    case 2:
-        set_string(&n->op_type, ops[below(sizeof ops / sizeof *ops)]);
+    case 4:
+        if (n->n_input)
+            n->n_input = below(n->n_input);
         break;
-    case 3:
-        if (n->n_input > 1) {
-            char *s = n->input[0];
-
-            n->input[0] = n->input[n->n_input - 1];
-            n->input[n->n_input - 1] = s;
-        }
+    case 5:
+        if (n->n_attribute)
+            n->n_attribute = below(n->n_attribute);
         break;
     default:
         if (n->n_attribute)
@@ -210,11 +219,24 @@ static void mutate_type(Onnx__ValueInfoProto *v)
     }
 }
 
+/* The main graph, or a subgraph of a node of it, or one of that. */
+static Onnx__GraphProto *any_graph(Onnx__GraphProto *g)
+{
+    for (size_t tries = 0; tries < 4 && g->n_node; tries++) {
+        const Onnx__NodeProto *n = g->node[below(g->n_node)];
+        const Onnx__AttributeProto *a = n->n_attribute ? n->attribute[below(n->n_attribute)] : NULL;
+
+        if (a && a->g)
+            g = a->g;
+    }
+    return g;
+}
+
 static void mutate_message(Onnx__ModelProto *m)
 {
-    Onnx__GraphProto *g = m->graph;
+    for (size_t n = 1 + below(4); n-- > 0 && m->graph;) {
+        Onnx__GraphProto *g = any_graph(m->graph);
 
-    for (size_t n = 1 + below(4); n-- > 0 && g;)
         switch (below(8)) {
         case 0:
             if (g->n_initializer)
@@ -242,6 +264,7 @@ static void mutate_message(Onnx__ModelProto *m)
                 mutate_node(g, g->node[below(g->n_node)]);
             break;
         }
+    }
 }
 
 /* -- one after another
@@ -255,16 +278,19 @@ struct original {
 /* The mutant that a seed makes of a model; *bytes is freed with the budget. */
 static void mutant(const struct original *o, bool messages, uint8_t **bytes, size_t *size)
 {
-    Onnx__ModelProto *m = messages ? proto_unpack_model(o->bytes, o->size, NULL, &budget, NULL) : NULL;
+    struct report r = { 0 };
+    Onnx__ModelProto *m = messages ? proto_unpack_model(o->bytes, o->size, NULL, &budget, &r) : NULL;
 
     *bytes = NULL;
     *size = 0;
     if (m) {
         mutate_message(m);
-        if (!proto_pack(m, bytes, size, &budget, NULL))
+        if (!proto_pack(m, bytes, size, &budget, &r))
             *bytes = NULL;
         return; /* swapped and shortened lists are not freed: the process ends here */
     }
+    if (messages)
+        return;
     *bytes = budget_alloc(&budget, o->size, NULL);
     if (*bytes) {
         memcpy(*bytes, o->bytes, o->size);
@@ -272,7 +298,7 @@ static void mutant(const struct original *o, bool messages, uint8_t **bytes, siz
     }
 }
 
-static bool survives(const struct original *o, bool messages, uint64_t seed, int stages[4])
+static bool survives(const struct original *o, bool messages, uint64_t seed, int stages[STAGES])
 {
     const pid_t child = fork();
     int status;
@@ -284,11 +310,11 @@ static bool survives(const struct original *o, bool messages, uint64_t seed, int
         alarm(SECONDS);
         state = seed;
         mutant(o, messages, &bytes, &size);
-        _exit(bytes ? try_model(bytes, size) : 0);
+        _exit(bytes ? try_model(bytes, size, TRY_TRAINING) : 100);
     }
     if (child < 0 || waitpid(child, &status, 0) != child)
         return false;
-    if (WIFEXITED(status) && WEXITSTATUS(status) < 4) {
+    if (WIFEXITED(status) && WEXITSTATUS(status) < STAGES) {
         stages[WEXITSTATUS(status)]++;
         return true;
     }
@@ -319,7 +345,7 @@ int main(int argc, char **argv)
     const int count = argc > 2 ? atoi(argv[2]) : 0;
     const uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
     struct original *all = calloc((size_t)argc, sizeof *all);
-    int stages[4] = { 0 }, died = 0;
+    int stages[STAGES] = { 0 }, died = 0;
     size_t originals = 0;
 
     if (argc < 5 || !all) {
@@ -335,8 +361,8 @@ int main(int argc, char **argv)
                    (size_t)k % originals, originals);
             died++;
         }
-    printf("# %s: %d of %zu models: %d unreadable, %d invalid, %d not run, %d run, %d crashed or hung\n", argv[1],
-           count, originals, stages[0], stages[1], stages[2], stages[3], died);
+    printf("# %s: %d of %zu models: %d unreadable, %d invalid, %d not run, %d run, %d trained, %d crashed or hung\n", argv[1], count,
+           originals, stages[0], stages[1], stages[2], stages[3], stages[4], died);
     if (!died && originals)
         printf("PASS %d models mutated as %s\n", count, argv[1]);
     return died || !originals;

@@ -146,7 +146,7 @@ START_TEST(a_known_condition_decides)
 {
     float x[] = { 1, 2, 3 };
 
-    start(HEAD "g (float[N] x) => (float[M] y) <int64[1] three = {3}, int64[1] shape = {2, -1}, int64[1] all = {-1}> {"
+    start(HEAD "g (float[N] x) => (float[M] y) <int64[1] three = {3}, int64[1] all = {-1}> {"
                " s = Shape (x) c = Equal (s, three)"
                " y = If (c) <then_branch = t () => (float[N] a) { a = Reshape (x, all) },"
                "             else_branch = e () => (float[N] b) { two = Constant <value_ints = [2, -1]> () b = Reshape "
@@ -162,7 +162,7 @@ START_TEST(malformed_branches)
 {
     refuse(HEAD
            "g (bool c, float[1] x) => (float[1] y) { y = If (c) <then_branch = t () => (float[1] a) { a = Neg (x) },"
-           " else_branch = e () => (float[1] b, float[1] d) { b = Neg (x) d = Abs (x) }> }",
+           " else_branch = e () => (float[1] b, float[1] d) { b = Neg (x) d = Exp (x) }> }",
            "2 outputs");
     refuse(HEAD
            "g (bool c, float[1] x) => (float[1] y) { y = If (c) <then_branch = t () => (float[1] a) { a = Neg (x) }> }",
@@ -193,7 +193,7 @@ static void gradient_of_if(bool condition, const float *expected)
         tensors[k].rank = UNKNOWN;
     tensors[model->graph->inputs[0]->id] = (struct tensor){ .dtype = BOOL };
     tensors[model->graph->inputs[1]->id] = (struct tensor){ .dtype = F32, .rank = 1, .dims = { 2 } };
-    types = plan_types(model->graph, tensors, &context);
+    types = plan_types(model->graph, tensors, NULL, &context);
     expect_ok(types);
     q.types = types->types;
     q.graph = graph_clone(model->graph, &arena, &report);
@@ -317,7 +317,7 @@ START_TEST(loops_carry_sequences)
     for (int round = 0; round < 2; round++) {
         m = 3;
         run_ok();
-        expect_floats(0, 5, floats(4, 4, 2, 1, 1));
+        expect_floats(0, 5, floats(2, 2, 2, 1, 1));
         m = 0;
         run_ok();
         expect_floats(0, 1, x);
@@ -340,14 +340,14 @@ START_TEST(loops_collect_strings)
     give_input(0, I64, -1, &m);
     for (int round = 0; round < 2; round++) {
         run_ok();
-        t = output(1, STRING, 2, (int64_t[]){ 2, 1 });
+        t = output(0, STRING, 2, (int64_t[]){ 2, 1 });
         for (int k = 0; k < 2; k++) {
             const struct string *s = ((struct string *const *)t->data)[k];
 
             ck_assert_uint_eq(s->length, 1);
             ck_assert_int_eq(s->bytes[0], '0' + k);
         }
-        t = output(0, STRING, 1, (int64_t[]){ 1 });
+        t = output(1, STRING, 1, (int64_t[]){ 1 });
         ck_assert_int_eq((*(struct string *const *)t->data)->bytes[0], '1');
     }
     end();

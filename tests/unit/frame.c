@@ -145,7 +145,7 @@ START_TEST(a_gradient_goes_through_the_branch_taken)
             known[k].rank = UNKNOWN;
         for (int k = 0; k < 3; k++)
             known[graph->inputs[k]->id] = in[k];
-        types = plan_types(graph, known, &pc);
+        types = plan_types(graph, known, NULL, &pc);
         ck_assert_msg(types != NULL, "%s", r.error.message);
         ck_assert_msg(
             grad_build(&(struct grad_request){ graph, types->types, 1, &seed, &seed_gradient, 2, wrt, d }, &pc),

@@ -3,8 +3,7 @@
 #include "kernels/pooling.h"
 #include "numbers.h"
 
-/* -- the table, against plain C and against double -------------------------------------------------------------------
- */
+/* -- the table, against plain C and against double ----------------------------------------------------------------- */
 
 static double exactly(const char *name, double x, double a, double b)
 {
@@ -366,8 +365,7 @@ START_TEST(maps_cover_whole_arrays)
 }
 END_TEST
 
-/* -- pooling ---------------------------------------------------------------------------------------------------------
- */
+/* -- pooling ------------------------------------------------------------------------------------------------------- */
 
 static struct pool_shape random_pool(int round)
 {
@@ -544,8 +542,7 @@ START_TEST(pooling_details)
 }
 END_TEST
 
-/* -- normalisation ---------------------------------------------------------------------------------------------------
- */
+/* -- normalisation ------------------------------------------------------------------------------------------------- */
 
 START_TEST(batch_norm_is_right)
 {

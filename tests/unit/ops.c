@@ -223,7 +223,7 @@ static void make_gradients(struct case_graph *c, const struct op_case *oc, struc
     for (int k = 0; k < c->inputs; k++)
         if (c->in_value[k])
             tensors[c->in_value[k]->id] = c->in[k].t;
-    d->types = plan_types(c->graph, tensors, &pc);
+    d->types = plan_types(c->graph, tensors, NULL, &pc);
     require(d->types, "%s: %s", c->report.error.where, c->report.error.message);
     d->graph = graph_clone(c->graph, &c->arena, &c->report);
     for (int o = 0; o < c->outputs; o++) {

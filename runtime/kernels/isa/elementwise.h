@@ -170,8 +170,7 @@ static void bias_rows_loop(const float *x, const float *bias, float *y, int64_t 
     }
 }
 
-/* -- optimisers ------------------------------------------------------------------------------------------------------
- */
+/* -- optimisers ---------------------------------------------------------------------------------------------------- */
 
 static void adam_loop(float *w, float *m, float *v, const float *g, int64_t n, float alpha, float one_minus_beta1,
                       float one_minus_beta2, float epsilon)

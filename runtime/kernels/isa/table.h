@@ -8,7 +8,8 @@
     X(axpy)                                                                                                            \
     X(sum)                                                                                                             \
     X(sum_squares)                                                                                                     \
-    X(dot) X(max_of) X(min_of) X(sum_rows) X(combine_rows) X(bias_columns) X(bias_rows) X(softmax) X(log_softmax)      \
+    X(dot)                                                                                                             \
+    X(max_of) X(min_of) X(sum_rows) X(combine_rows) X(bias_columns) X(bias_rows) X(softmax) X(log_softmax)             \
         X(softmax_grad) X(log_softmax_grad) X(transpose_4) X(transpose_8) X(adam) X(rmsprop) X(sgd) X(pack_4)          \
             X(pack_8) X(pack_runs_4) X(pack_lanes_4) X(store_runs_4) X(row_axpy) X(row_dot) X(row_max) X(max_pool_2x2) \
                 X(max_pool_2x2_grad) X(moments) X(moments_columns) X(dot_centered) X(dot_centered_columns)             \

@@ -1,0 +1,193 @@
+"""Training through the command, and what it exports in onnxruntime. Usage: training.py KILN
+Prints a PASS or FAIL line for each test."""
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+
+KILN = Path(sys.argv[1]).resolve()
+MODELS = Path(__file__).resolve().parent.parent / "models"
+failures = 0
+
+
+def check(name, problem):
+    global failures
+    print("FAIL" if problem else "PASS", name, problem or "")
+    failures += bool(problem)
+
+
+def kiln(*words, code=0):
+    done = subprocess.run([KILN, *map(str, words)], capture_output=True, text=True)
+    if done.returncode != code:
+        raise RuntimeError(f"kiln {words[0]} ended with {done.returncode}, not {code}: {done.stderr.strip()[-300:]}")
+    return done.stdout + done.stderr
+
+
+def attempt(name, function, *words):
+    try:
+        check(name, function(*words))
+    except Exception as e:  # whatever goes wrong is this test's failure, not the end of the others
+        check(name, f"{type(e).__name__}: {e}".replace("\n", " ")[:300])
+
+
+def session(path):
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def outside(path, x):
+    """The first output in onnxruntime, after onnx's own checks."""
+    onnx.checker.check_model(str(path), full_check=True)
+    s = session(path)
+    return s.run(None, {s.get_inputs()[0].name: x})[0]
+
+
+def difference(got, want):
+    return float(np.max(np.abs(got - want) / np.maximum(1, np.abs(want))))
+
+
+def samples(shape, classes, n=24):
+    """Images that belong to their label, under noise."""
+    random = np.random.default_rng(len(shape) + classes)
+    y = random.integers(0, classes, n)
+    prototypes = random.normal(size=(classes, *shape))
+    return (prototypes[y] + 0.3 * random.normal(size=(n, *shape))).astype(np.float32), y
+
+
+def rows(path):
+    with open(path, newline="") as f:
+        return list(csv.DictReader(f))
+
+
+def every_network(text):
+    """Weights are drawn, a few steps are taken, and onnxruntime makes of the export what Kiln makes of it."""
+    kiln("init", text, "--output", "start.onnx")
+    model = onnx.load("start.onnx")
+    shape = tuple(d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim)[1:]
+    classes = model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
+    x, y = samples(shape, classes)
+    np.savez("data.npz", x=x, y=y)
+    kiln("train", "start.onnx", "--data", "npz:data.npz", "--batch", 10, "--epochs", 2, "--output", "end.onnx", "--step-log", "steps.csv", "--optimizer", "sgd:learning_rate=0.001")
+    if len(rows("steps.csv")) != 6:
+        return f"{len(rows('steps.csv'))} rows in the step log, must be 6: 10 + 10 + 4 samples, twice"
+    p = outside("end.onnx", x).astype(np.float64)
+    if classes and abs(p.sum(axis=1) - 1).max() > 1e-4:  # logits
+        p = np.exp(p - p.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+    said = dict(line.split() for line in kiln("eval", "end.onnx", "--data", "npz:data.npz:train", "--batch", 24).splitlines())
+    loss, accuracy = -np.log(p[np.arange(len(y)), y]).mean(), (p.argmax(axis=1) == y).mean()
+    if abs(float(said["loss"]) / loss - 1) > 1e-5 or abs(float(said["accuracy"]) - accuracy) > 1e-6:
+        return f"onnxruntime: loss {loss}, accuracy {accuracy}; Kiln: {said}"
+    return None
+
+
+def keras_export(folder):
+    """An export of Keras: recovered without changing what it computes, trained, and still a model for onnxruntime."""
+    x, want = np.load(folder / "keras.in.npy"), np.load(folder / "keras.out.npy")
+    np.savez("data.npz", x=x, y=np.arange(len(x)))
+    kiln("convert", folder / "keras.onnx", "--output", "recovered.onnx", "--trainable", "--calibrate", "npz:data.npz")
+    apart = difference(outside("recovered.onnx", x), want)
+    if apart > 1e-5:
+        return f"differs from Keras by {apart:.1e}"
+    before = [n.op_type for n in onnx.load(folder / "keras.onnx").graph.node].count("BatchNormalization")
+    after = [n.op_type for n in onnx.load("recovered.onnx").graph.node].count("BatchNormalization")
+    if before or not after:
+        return f"{before} BatchNormalization nodes before and {after} after"
+    kiln("train", "recovered.onnx", "--data", "npz:data.npz", "--epochs", 2, "--output", "trained.onnx")
+    return "the training changed nothing" if difference(outside("trained.onnx", x), want) == 0 else None
+
+
+def threads_and_seeds():
+    """The same bytes whatever the number of threads, other ones for another seed."""
+    x, y = samples((1, 28, 28), 10, 70)
+    np.savez("data.npz", x=x, y=y)
+    files = {}
+    for name, words in {"1": ["--threads", 1], "2": ["--threads", 2], "4": ["--threads", 4], "seed": ["--seed", 8]}.items():
+        kiln("train", MODELS / "fashion_cnn/bn.onnxtxt", "--data", "npz:data.npz", "--batch", 32, "--epochs", 2, "--output", "m.onnx", "--quiet", *words)
+        files[name] = Path("m.onnx").read_bytes()
+    if not files["1"] == files["2"] == files["4"]:
+        return "1, 2 and 4 threads differ"
+    return "another seed gives the same" if files["seed"] == files["1"] else None
+
+
+def logs():
+    """History, step log, figure and best model of one run agree with each other."""
+    x, y = samples((1, 28, 28), 10, 60)
+    np.savez("data.npz", x=x, y=y)
+    said = kiln("train", MODELS / "mnist_mlp/bn_before.onnxtxt", "--data", "npz:data.npz", "--validation-split", 0.25, "--batch", 16, "--epochs", 4, "--output", "m.onnx",
+                "--history", "h.csv", "--step-log", "s.csv", "--figure", "f.svg", "--save-best", "val_loss")  # fmt: skip
+    history, steps = rows("h.csv"), rows("s.csv")
+    if "45 samples" not in said or "15 to validate" not in said or "because the model ends in Softmax" not in said:
+        return f"says {said}"
+    if len(history) != 4 or len(steps) != 12:
+        return f"{len(history)} epochs and {len(steps)} steps, must be 4 and 12"
+    for epoch in history:
+        mine = [float(s["loss"]) for s in steps if s["epoch"] == epoch["epoch"]]
+        mean = (16 * mine[0] + 16 * mine[1] + 13 * mine[2]) / 45
+        if abs(mean / float(epoch["loss"]) - 1) > 1e-6:
+            return f"epoch {epoch['epoch']}: loss {epoch['loss']}, the steps say {mean}"
+    best = min(float(e["val_loss"]) for e in history)
+    loss = float(kiln("eval", "m.onnx", "--data", "npz:data.npz:train[45:60]").split("loss ")[1].split()[0])
+    if abs(loss / best - 1) > 1e-5:
+        return f"the saved model has a loss of {loss}, the best was {best}"
+    svg = Path("f.svg").read_text()
+    if not svg.startswith("<svg") or svg.count("<path fill") != 4:
+        return "the figure has not four curves"
+    kiln("figure", "--output", "two.svg", "a=h.csv", "b=h.csv")
+    return None if Path("two.svg").read_text().count("<path fill") == 8 else "the figure of two runs has not eight curves"
+
+
+def frozen():
+    x, y = samples((1, 28, 28), 10)
+    np.savez("data.npz", x=x, y=y)
+    kiln("init", MODELS / "fashion_cnn/bn.onnxtxt", "--output", "a.onnx")
+    kiln("train", "a.onnx", "--data", "npz:data.npz", "--output", "b.onnx", "--freeze", "conv*", "--freeze", "bn1.*")
+    a, b = ({i.name: i.raw_data for i in onnx.load(f).graph.initializer} for f in ("a.onnx", "b.onnx"))
+    same = {n for n in a if a[n] == b[n]}
+    want = {n for n in a if n.startswith(("conv", "bn1."))}
+    return None if same == want else f"{sorted(same ^ want)} should not"
+
+
+def mistakes():
+    """Each is refused with a code and a line of its own, and nothing is written."""
+    np.savez("data.npz", x=np.zeros((4, 1, 28, 28), np.float32), y=np.array([0, 1, 2, 3]))
+    model = MODELS / "mnist_mlp/leaky.onnxtxt"
+    for words, code, says in (
+        (["--optimizer", "adam:lr=0.1"], 2, "has no option 'lr'"),
+        (["--optimizer", "sgd:learning_rate=nan"], 2, "'learning_rate' is nan"),
+        (["--loss", "hinge"], 2, "loss 'hinge' is unknown"),
+        (["--freeze", "conv*"], 2, "names no trainable parameter"),
+        (["--save-best", "val_loss"], 2, "needs validation data"),
+        (["--early-stop", "loss"], 64, "needs a number of epochs"),
+        (["--batch", "0"], 64, "--batch is '0'"),
+        (["--data", "npz:none.npz"], 7, "cannot be opened"),
+        (["--optimizer", "sgd:learning_rate=1e20"], 9, "the loss is"),
+    ):
+        epochs = ["--epochs", 50] if code == 9 else []
+        if "--data" not in words:
+            words = ["--data", "npz:data.npz", *words]
+        said = kiln("train", model, "--output", "never.onnx", *epochs, *words, code=code)
+        if says not in said:
+            return f"{words}: says {said.strip()}"
+        if Path("never.onnx").exists():
+            return f"{words}: wrote a model"
+    return None
+
+
+with tempfile.TemporaryDirectory() as scratch:
+    os.chdir(scratch)
+    for text in sorted(MODELS.glob("*/*.onnxtxt")):
+        attempt(f"network.{text.parent.name}.{text.stem}", every_network, text)
+    for folder in sorted(p.parent for p in MODELS.glob("*/keras.onnx")):
+        attempt(f"keras-export.{folder.name}", keras_export, folder)
+    for test in (threads_and_seeds, logs, frozen, mistakes):
+        attempt(test.__name__, test)
+sys.exit(failures > 0)

@@ -13,8 +13,8 @@ static void tell_warning(void *user, kiln_status code, const char *where, const 
         tell_diagnostic(user, code, where, message);
 }
 
-/* A model as it is written down, whose parameters have no values yet, is given them first; where nothing is to be learned, that is an
- * error, which the trainer tells. */
+/* A model as it is written down, whose parameters have no values yet, is given them first; where nothing is to be
+ * learned, that is an error, which the trainer tells. */
 static bool open_learner(struct learn *l, const struct learn_options *o)
 {
     const struct model_options limits = { .limits = SCAN_LIMITS_INIT };

@@ -18,18 +18,17 @@ static void put_versions(struct text *t, const struct op *op)
 
 static void put_table(struct text *out, struct budget *b, struct report *r)
 {
-    text_printf(out, "%-30s %-8s %-36s %-32s %s\n", "OPERATOR", "DOMAIN", "VERSIONS", "GRADIENT",
-                "TYPES OF THE NEWEST");
+    text_printf(out, "%-30s %-8s %-36s %-56s %s\n", "OPERATOR", "DOMAIN", "VERSIONS", "TYPES OF THE NEWEST",
+                "GRADIENT");
     for (int k = 0; op_registry[k]; k++) {
         const struct op *op = op_registry[k];
+        const bool yes = op_differentiable(op->defs);
         struct text versions = { .budget = b, .report = r };
-        char gradient[256];
 
         put_versions(&versions, op);
-        snprintf(gradient, sizeof gradient, "%s%s", op_differentiable(op->defs) ? "yes" : "no: ",
-                 op_differentiable(op->defs) ? "" : op->defs->no_gradient);
-        text_printf(out, "%-30s %-8s %-36s %-32s %s\n", op->name, *op->domain ? op->domain : "ai.onnx",
-                    versions.data ? versions.data : "", gradient, op->defs->types);
+        text_printf(out, "%-30s %-8s %-36s %-56s %s%s\n", op->name, *op->domain ? op->domain : "ai.onnx",
+                    versions.data ? versions.data : "", op->defs->types,
+                    yes ? "yes" : "no: ", yes ? "" : op->defs->no_gradient);
         text_release(&versions);
     }
 }

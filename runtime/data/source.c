@@ -61,7 +61,7 @@ bool file_source_open(struct file_source *f, const char *path, struct report *r)
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0)
-        return fail(r, KILN_IO, path, "cannot be opened: %s", strerror(errno));
+        return fail(r, KILN_IO, path, "cannot be opened: %s", strerrordesc_np(errno));
     if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
         close(fd);
         return fail(r, KILN_IO, path, "not a regular file");

@@ -1,4 +1,5 @@
 #include "grad/backward.h"
+#include "ops/sequence.h"
 
 /* -- what rules ask
  * ---------------------------------------------------------------------------------------------------- */
@@ -60,6 +61,18 @@ const struct tensor *type_out(struct backward *b, int k)
     return v && (size_t)v->id < b->values ? &b->q->types[v->id] : NULL;
 }
 
+/* The sum of what was given before, if anything, and what is given now. */
+static struct value *add(struct backward *b, const struct tensor *type, struct value *before, struct value *gradient)
+{
+    struct value *in[] = { before, gradient }, *sum;
+
+    if (!before)
+        return gradient;
+    if (type->kind == SEQUENCE)
+        return emit_private(&b->e, &sequence_add, NULL, 1, &sum, NULL, 2, in) ? sum : NULL;
+    return emit(&b->e, "Add", "", 2, before, gradient);
+}
+
 void give(struct backward *b, int k, struct value *gradient)
 {
     struct value **sum;
@@ -67,7 +80,7 @@ void give(struct backward *b, int k, struct value *gradient)
     if (!gradient || !wants(b, k))
         return;
     sum = &b->gradient[forward_in(b, k)->id];
-    *sum = *sum ? emit(&b->e, "Add", "", 2, *sum, gradient) : gradient;
+    *sum = add(b, type_in(b, k), *sum, gradient);
 }
 
 void give_unbroadcast(struct backward *b, int k, struct value *gradient)
@@ -119,7 +132,7 @@ static bool is_float(const struct backward *b, const struct value *v)
 {
     const struct tensor *t = &b->q->types[v->id];
 
-    return t->kind == TENSOR && dtype_is_float(t->dtype);
+    return (t->kind == TENSOR || t->kind == SEQUENCE) && dtype_is_float(t->dtype);
 }
 
 static void find_needs(struct backward *b, size_t nodes)
@@ -154,6 +167,9 @@ static bool differentiate(struct backward *b, const struct node *n)
         needed |= wants(b, k);
     if (!flows || !needed)
         return true;
+    for (int k = 0; k < n->inputs; k++)
+        if (n->in[k] && type_in(b, k)->kind == TENSOR && !tensor_known(type_in(b, k)))
+            return backward_error(b, "input %d has a size that only running can tell: no gradient can be planned", k);
     if (!n->def->gradient)
         return backward_error(b, "has no gradient: %s",
                               n->def->no_gradient ? n->def->no_gradient : "not differentiable");
@@ -180,7 +196,7 @@ bool grad_build(const struct grad_request *q, const struct plan_context *c)
     for (size_t k = 0; ok && k < q->seeds; k++) {
         struct value **g = &b.gradient[q->seed[k]->id];
 
-        *g = *g ? emit(&b.e, "Add", "", 2, *g, q->seed_gradient[k]) : q->seed_gradient[k];
+        *g = add(&b, &q->types[q->seed[k]->id], *g, q->seed_gradient[k]);
         ok = *g;
     }
     for (size_t k = nodes; ok && k-- > 0;)

@@ -91,7 +91,10 @@ void *known_out(struct infer *i, int k);
 void *infer_alloc(struct infer *i, size_t bytes); /* zeroed, until the planning ends; NULL with an error */
 void need_scratch(struct infer *i, size_t bytes); /* 64-byte aligned, placed by the planner */
 int infer_threads(const struct infer *i);         /* how many `thread` numbers pool_run may pass, for scratch */
-void may_reuse(struct infer *i, int out, int in); /* out may take in's memory once nobody else reads it */
+void may_reuse(struct infer *i, int out,
+               int in); /* out may take in's memory once nobody else reads it; said of up to two
+                         * inputs. The planner looks at bytes alone: the operator must be able to
+                         * write element k of out before it reads element k + 1 of in */
 void view_of(struct infer *i, int out,
              int in);                         /* out is in's bytes under another shape: run has nothing to do for it */
 void carry(struct infer *i, int out, int in); /* out is the next step's in, taken over after a whole step: statistics */

@@ -1,7 +1,9 @@
 /* SequenceAt, https://onnx.ai/onnx/operators/onnx__SequenceAt.html
  *
- * A copy of the tensor at a position, which counts from the end where it is below 0. Only running can tell its shape.
- */
+ * A copy of the tensor at a position, which counts from the end where it is below 0. Its shape is known while planning
+ * where the position and the items' shapes are; else only running can tell. The sequence's gradient is zero but at the
+ * position. */
+#include "ops/sequence.h"
 #include "ops/value.h"
 
 enum { SEQUENCE_INPUT, POSITION };
@@ -11,12 +13,16 @@ enum { SEQUENCE_INPUT, POSITION };
 static bool infer(struct infer *i)
 {
     const struct tensor *position = typed_in(i, POSITION);
+    const struct sequence *items = typed_in(i, SEQUENCE_INPUT)->planned;
     struct tensor *y = typed_out(i, 0);
 
     if (tensor_count(position) != 1)
         return infer_error(i, "'position' has %lld values, must have 1", (long long)tensor_count(position));
-    if (y)
-        *y = (struct tensor){ .dtype = typed_in(i, SEQUENCE_INPUT)->dtype, .rank = UNKNOWN };
+    if (!y)
+        return true;
+    *y = (struct tensor){ .dtype = typed_in(i, SEQUENCE_INPUT)->dtype, .rank = UNKNOWN };
+    if (items && position->data && sequence_position(items, position) >= 0)
+        *y = items->items[sequence_position(items, position)];
     return true;
 }
 
@@ -26,12 +32,24 @@ static bool run(struct step *s)
 {
     const struct sequence *x = s->in[SEQUENCE_INPUT]->data;
     const struct tensor *p = s->in[POSITION];
-    const int64_t at = p->dtype == I64 ? *(const int64_t *)p->data : *(const int32_t *)p->data;
+    const int64_t at = sequence_position(x, p);
 
-    if (at < -x->count || at >= x->count)
-        return step_error(s, "'position' is %lld, must be in [%lld, %lld]", (long long)at, (long long)-x->count,
-                          (long long)(x->count - 1));
-    return pass_value(s, 0, &x->items[at < 0 ? at + x->count : at]);
+    if (at < 0)
+        return step_error(s, "'position' is %lld, must be in [%lld, %lld]",
+                          (long long)(p->dtype == I64 ? *(const int64_t *)p->data : *(const int32_t *)p->data),
+                          (long long)-x->count, (long long)(x->count - 1));
+    return pass_value(s, 0, &x->items[at]);
+}
+
+/* -- differentiate ------------------------------------------------------------------------------------------------- */
+
+static bool gradient(struct backward *b)
+{
+    struct value *in[] = { forward_in(b, SEQUENCE_INPUT), forward_in(b, POSITION), upstream(b, 0) }, *placed;
+
+    if (emit_private(emitter_of(b), &sequence_place, NULL, 1, &placed, NULL, 3, in))
+        give(b, SEQUENCE_INPUT, placed);
+    return backward_ok(b);
 }
 
 /* -- test ---------------------------------------------------------------------------------------------------------- */
@@ -46,7 +64,7 @@ const struct op op_sequence_at = {
                                        .types = "S: seq(all); T: all; I: i32 i64",
                                        .infer = infer,
                                        .run = run,
-                                       .no_gradient = "gradients do not flow through sequences",
+                                       .gradient = gradient,
                                        .flags = OP_RUN_ONLY,
                                        .cases = cases },
                                      { 0 } },

@@ -1,18 +1,27 @@
 /* SequenceConstruct, https://onnx.ai/onnx/operators/onnx__SequenceConstruct.html
  *
- * A sequence of copies of its inputs, tensors of one type. It lives on the heap of the run.
- */
-#include "ops/op.h"
+ * A sequence of copies of its inputs, tensors of one type. It lives on the heap of the run. The gradient of an input is
+ * its item of the sequence's. */
+#include "ops/sequence.h"
 
 /* -- plan ---------------------------------------------------------------------------------------------------------- */
 
 static bool infer(struct infer *i)
 {
+    const int count = infer_inputs(i);
     struct tensor *y = typed_out(i, 0);
+    struct sequence *types = infer_alloc(i, sizeof *types + (size_t)count * sizeof *types->items);
 
+    if (!types)
+        return false;
+    types->count = count;
+    for (int k = 0; k < count; k++) {
+        types->items[k] = *typed_in(i, k);
+        types->items[k].data = NULL;
+    }
     if (y)
         *y = (struct tensor){
-            .kind = SEQUENCE, .element_kind = TENSOR, .dtype = typed_in(i, 0)->dtype, .rank = UNKNOWN
+            .kind = SEQUENCE, .element_kind = TENSOR, .dtype = typed_in(i, 0)->dtype, .rank = UNKNOWN, .planned = types
         };
     return true;
 }
@@ -34,6 +43,23 @@ static bool run(struct step *s)
     return true;
 }
 
+/* -- differentiate ------------------------------------------------------------------------------------------------- */
+
+static bool gradient(struct backward *b)
+{
+    for (int k = 0; k < node_of(b)->inputs; k++) {
+        struct value *in[] = { upstream(b, 0), forward_in(b, k) }, *item;
+        struct sequence_item *a = wants(b, k) ? emit_alloc(emitter_of(b), sizeof *a) : NULL;
+
+        if (!a)
+            continue;
+        a->at = k;
+        if (emit_private(emitter_of(b), &sequence_item, a, 1, &item, NULL, 2, in))
+            give(b, k, item);
+    }
+    return backward_ok(b);
+}
+
 /* -- test ---------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = { { 0 } }; /* a sequence cannot be written as text: see tests/ */
@@ -46,7 +72,7 @@ const struct op op_sequence_construct = {
                                        .types = "T: all; S: seq(all)",
                                        .infer = infer,
                                        .run = run,
-                                       .no_gradient = "gradients do not flow through sequences",
+                                       .gradient = gradient,
                                        .flags = OP_RUN_ONLY,
                                        .cases = cases },
                                      { 0 } },

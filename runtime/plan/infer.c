@@ -18,7 +18,7 @@ bool infer_begin(struct infer *i, struct planner *p, const struct node *n)
         i->in[k] = n->in[k] ? &p->program->types[n->in[k]->id] : NULL;
     for (size_t k = 0; k < slots; k++) {
         i->out[k] = n->out[k] && p->readers[n->out[k]->id] ? &p->program->types[n->out[k]->id] : NULL;
-        i->links[k].id = i->carries[k] = -1;
+        i->links[k].id = i->links[k].other = i->carries[k] = -1;
     }
     return true;
 }
@@ -149,8 +149,11 @@ static void link_out(struct infer *i, int out, int in, struct link link)
     if (out < 0 || out >= i->node->slots || !i->out[out] || in < 0 || in >= i->node->inputs || !i->in[in])
         return;
     link.id = i->node->in[in]->id;
+    link.other = -1;
     if (i->links[out].id < 0 || link.view || link.updates)
         i->links[out] = link;
+    else if (!i->links[out].view && !i->links[out].updates)
+        i->links[out].other = link.id;
 }
 
 void may_reuse(struct infer *i, int out, int in)
@@ -232,6 +235,7 @@ bool infer_graph(struct infer *i, int g, const struct tensor *inputs, struct ten
 
         outputs[k] = types ? types->types[v->id] : declared_type(v);
         outputs[k].data = NULL;
+        outputs[k].planned = NULL; /* ends with the types */
         if (outputs[k].kind == TENSOR && outputs[k].dtype == UNDEFINED)
             outputs[k] = declared_type(v);
     }

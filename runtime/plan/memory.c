@@ -15,7 +15,7 @@ struct buffer {
 };
 
 struct lifetimes {
-    int *root;  /* by value id: whose memory it is in; itself where it has its own */
+    int *root;  /* by value id: one whose memory it is in; itself where it has its own (root_of) */
     int *first; /* by root */
     int *last;  /* by root: the last step that reads it */
 };
@@ -25,11 +25,18 @@ static int64_t aligned(int64_t bytes)
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-static void read_at(const struct planner *p, struct lifetimes *l, int id, int step)
+/* Paths are made shorter on the way, so that a long row of values in one place costs nothing. */
+static int root_of(const struct lifetimes *l, int id)
 {
-    const int root = l->root[id];
+    while (l->root[id] != id)
+        id = l->root[id] = l->root[l->root[id]];
+    return id;
+}
 
-    (void)p;
+static void read_at(const struct lifetimes *l, int id, int step)
+{
+    const int root = root_of(l, id);
+
     if (l->last[root] < step)
         l->last[root] = step;
 }
@@ -47,7 +54,7 @@ static void find_roots(const struct planner *p, struct lifetimes *l)
             const struct value *v = g->nodes[k]->out[o];
 
             if (v && p->program->places[v->id].kind == PLACE_VIEW)
-                l->root[v->id] = l->root[p->reuse[v->id].id];
+                l->root[v->id] = p->reuse[v->id].id;
         }
 }
 
@@ -61,65 +68,72 @@ static void find_lifetimes(const struct planner *p, struct lifetimes *l)
 
         for (int k = 0; k < n->inputs + n->captured; k++)
             if (n->in[k])
-                read_at(p, l, n->in[k]->id, (int)s);
+                read_at(l, n->in[k]->id, (int)s);
         for (int k = 0; k < n->slots; k++)
             if (q->steps[s].read[k]) {
-                l->first[l->root[n->out[k]->id]] =
-                    l->root[n->out[k]->id] == n->out[k]->id ? (int)s : l->first[l->root[n->out[k]->id]];
-                read_at(p, l, n->out[k]->id, (int)s);
+                if (root_of(l, n->out[k]->id) == n->out[k]->id)
+                    l->first[n->out[k]->id] = (int)s;
+                read_at(l, n->out[k]->id, (int)s);
             }
     }
     /* what the caller reads, what is carried over, and what a later segment needs lives to the end */
     for (size_t k = 0; k < g->output_count; k++)
-        read_at(p, l, g->outputs[k]->id, FOREVER);
+        read_at(l, g->outputs[k]->id, FOREVER);
     for (size_t k = 0; k < q->carry_count; k++)
-        read_at(p, l, q->carries[k].out, FOREVER);
+        read_at(l, q->carries[k].out, FOREVER);
     for (size_t k = 0; k < q->wanted_count; k++)
-        read_at(p, l, q->wanted[k], FOREVER);
+        read_at(l, q->wanted[k], FOREVER);
     for (size_t k = 0; k < g->node_count && !q->complete; k++)
         for (int i = 0; p->needed[k] && !q->done[k] && i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
             if (g->nodes[k]->in[i])
-                read_at(p, l, g->nodes[k]->in[i]->id, FOREVER);
+                read_at(l, g->nodes[k]->in[i]->id, FOREVER);
 }
 
-/* Is `in` the only way in which step `s` looks at its memory? */
-static bool only_reader(const struct lifetimes *l, const struct node *n, int in)
+/* Is `in` the only way in which step `s` looks at its memory, and does no other output of it lie there? */
+static bool only_use(const struct lifetimes *l, const struct program_step *s, int in, int out)
 {
+    const struct node *n = s->node;
+    const int root = root_of(l, in);
+
     for (int k = 0; k < n->inputs + n->captured; k++)
-        if (n->in[k] && n->in[k]->id != in && l->root[n->in[k]->id] == l->root[in])
+        if (n->in[k] && n->in[k]->id != in && root_of(l, n->in[k]->id) == root)
+            return false;
+    for (int k = 0; k < n->slots; k++)
+        if (s->read[k] && n->out[k]->id != out && root_of(l, n->out[k]->id) == root)
             return false;
     return true;
 }
 
-/* An output takes the memory of an input that dies with this step. */
-static void reuse_inputs(struct planner *p, struct lifetimes *l)
+/* May `out`, of step `s`, take the memory of `in`? It must die with this step, and be as big. */
+static bool may_take(const struct planner *p, const struct lifetimes *l, int s, int in, int out)
 {
-    struct program *q = p->program;
+    const struct program *q = p->program;
+    const int root = in < 0 ? -1 : root_of(l, in);
 
-    for (size_t s = 0; s < q->step_count; s++) {
-        const struct node *n = q->steps[s].node;
+    return root >= 0 && q->places[root].kind == PLACE_ARENA && l->last[root] == s &&
+           aligned(tensor_bytes(&q->types[root])) >= aligned(tensor_bytes(&q->types[out])) &&
+           only_use(l, &q->steps[s], in, out);
+}
 
-        for (int k = 0; k < n->slots; k++) {
-            const int out = q->steps[s].read[k] ? n->out[k]->id : -1;
-            const int in = out < 0 ? -1 : p->reuse[out].id;
-            const int root = in < 0 ? -1 : l->root[in];
-            bool taken = false;
+static void reuse_inputs(const struct planner *p, struct lifetimes *l)
+{
+    const struct program *q = p->program;
 
-            if (root < 0 || q->places[out].kind != PLACE_ARENA || q->places[root].kind != PLACE_ARENA ||
-                l->last[root] != (int)s ||
-                aligned(tensor_bytes(&q->types[root])) < aligned(tensor_bytes(&q->types[out])) ||
-                !only_reader(l, n, in))
+    for (size_t s = 0; s < q->step_count; s++)
+        for (int k = 0; k < q->steps[s].node->slots; k++) {
+            const int out = q->steps[s].read[k] ? q->steps[s].node->out[k]->id : -1;
+            int in;
+
+            if (out < 0 || q->places[out].kind != PLACE_ARENA || root_of(l, out) != out)
                 continue;
-            for (int o = 0; o < n->slots; o++) /* by another output of this step */
-                taken |= o != k && q->steps[s].read[o] && l->root[n->out[o]->id] == root;
-            if (taken)
+            in = p->reuse[out].id;
+            if (!may_take(p, l, (int)s, in, out))
+                in = p->reuse[out].other;
+            if (!may_take(p, l, (int)s, in, out))
                 continue;
-            l->last[root] = l->last[out];
-            for (size_t v = 0; v < p->graph->value_count; v++) /* views of the output follow it */
-                if (l->root[v] == out)
-                    l->root[v] = root;
+            l->last[root_of(l, in)] = l->last[out];
+            l->root[out] = root_of(l, in); /* views of it follow */
         }
-    }
 }
 
 static int bigger_first(const void *a, const void *b)
@@ -171,7 +185,7 @@ static bool place_buffers(struct buffer **order, size_t count, struct buffer **p
     return true;
 }
 
-static size_t collect(struct planner *p, const struct lifetimes *l, struct buffer *buffers)
+static size_t collect(const struct planner *p, const struct lifetimes *l, struct buffer *buffers)
 {
     struct program *q = p->program;
     size_t n = 0;
@@ -179,7 +193,7 @@ static size_t collect(struct planner *p, const struct lifetimes *l, struct buffe
     for (size_t k = 0; k < q->defined_count; k++) {
         const int id = q->defined[k];
 
-        if (q->places[id].kind == PLACE_ARENA && l->root[id] == id)
+        if (q->places[id].kind == PLACE_ARENA && root_of(l, id) == id)
             buffers[n++] = (struct buffer){ aligned(tensor_bytes(&q->types[id])), 0, l->first[id], l->last[id], id };
     }
     for (size_t s = 0; s < q->step_count; s++)
@@ -199,7 +213,7 @@ static void assign(struct planner *p, const struct lifetimes *l, const struct bu
             q->places[buffers[k].root].at = buffers[k].at;
     for (size_t k = 0; k < q->defined_count; k++) {
         struct place *place = &q->places[q->defined[k]];
-        const int root = l->root[q->defined[k]];
+        const int root = root_of(l, q->defined[k]);
 
         if (place->kind == PLACE_VIEW && q->places[root].kind != PLACE_ARENA && q->types[root].data)
             q->types[q->defined[k]].data = q->types[root].data;

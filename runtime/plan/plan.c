@@ -70,6 +70,7 @@ static bool start_value(struct planner *p, const struct value *v)
         return true;
     *t = *given;
     t->data = NULL;
+    t->planned = NULL;
     p->provided[v->id] = true;
     place->kind = PLACE_OUTSIDE;
     if (p->content && p->content[v->id] && given->kind == TENSOR && given->data && tensor_bytes(given) <= SMALL_BYTES)
@@ -251,7 +252,7 @@ static bool allocate(struct planner *p)
     p->wanted = arena_array(&p->scratch, values, sizeof *p->wanted, r);
     p->scratch_of = arena_array(&p->scratch, nodes, sizeof *p->scratch_of, r);
     for (size_t k = 0; p->reuse && k < values; k++)
-        p->reuse[k].id = -1;
+        p->reuse[k].id = p->reuse[k].other = -1;
     return q->types && q->places && q->done && q->defined && q->steps && q->requirements && q->carries && q->wanted &&
            p->needed && p->readers && p->reuse && p->provided && p->wanted && p->scratch_of;
 }
@@ -318,6 +319,8 @@ static struct program *plan(const struct graph *g, const struct program *before,
         ok = place_values(&p);
     if (ok && !types_only && !q->complete && !q->step_count && !q->wanted_count)
         ok = fail(c->report, KILN_BAD_MODEL, g->path, "a shape depends on itself: nothing can be run first");
+    for (size_t k = 0; q->types && k < g->value_count; k++) /* it lies in what ends now */
+        q->types[k].planned = NULL;
     arena_release(&p.scratch);
     if (ok)
         return q;

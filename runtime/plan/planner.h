@@ -24,6 +24,7 @@ struct planner {
 
 struct link {
     int id;
+    int other;    /* another input whose memory the output may take, where that of the first is not free; or -1 */
     bool view;    /* the same bytes */
     bool updates; /* the output takes the input's place */
 };

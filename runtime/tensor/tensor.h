@@ -18,6 +18,7 @@ struct tensor {
     int rank;
     int64_t dims[MAX_RANK];
     void *data;
+    const struct sequence *planned; /* of a sequence, while planning: the types of its items, where they are known */
 };
 
 struct sequence { /* lives on a heap (tensor/heap.h), immutable once made */

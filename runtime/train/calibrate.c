@@ -30,7 +30,8 @@ struct program *plan_sample(const struct model *m, struct budget *b, struct repo
     return p;
 }
 
-/* -- running over data -------------------------------------------------------------------------------------------------------- */
+/* -- running over data
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* A graph whose outputs are chosen, a frame, and batches for its input. */
 struct runner {
@@ -75,8 +76,8 @@ static bool open_batches(struct runner *n, const struct model *m, const struct c
 }
 
 /* Nothing is appended to the clone but its list of outputs, so the caller's values name the same places in it. */
-static bool runner_init(struct runner *n, const struct model *m, const struct calibration *c, const struct moments *places,
-                        size_t count, struct report *r)
+static bool runner_init(struct runner *n, const struct model *m, const struct calibration *c,
+                        const struct moments *places, size_t count, struct report *r)
 {
     *n = (struct runner){ .engine.kernels = kernels_get() };
     n->arena.budget = n->engine.budget = &n->budget;
@@ -104,9 +105,12 @@ static bool runner_next(struct runner *n, int64_t *count, struct report *r)
     return frame_run(n->frame, r);
 }
 
-/* -- moments ------------------------------------------------------------------------------------------------------------------- */
+/* -- moments
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
-/* Sums, in double, of the differences from the first value of each channel: no digits are lost where the mean is far from 0. */
+/* Sums, in double, of the differences from the first value of each channel: no digits are lost where the mean is far
+ * from 0. */
 struct sums {
     int64_t count;
     double *shift, *sum, *squares;
@@ -156,8 +160,8 @@ static void end_sums(const struct sums *s, struct moments *p)
     }
 }
 
-bool calibrate(const struct model *m, const struct calibration *c, struct moments *places, size_t count, struct arena *arena,
-               struct report *r)
+bool calibrate(const struct model *m, const struct calibration *c, struct moments *places, size_t count,
+               struct arena *arena, struct report *r)
 {
     struct sums *sums = arena_array(arena, count, sizeof *sums, r);
     struct runner n;
@@ -171,7 +175,8 @@ bool calibrate(const struct model *m, const struct calibration *c, struct moment
             const struct tensor *t = frame_get(n.frame, n.graph->outputs[k]);
 
             if (t->dtype != F32 || places[k].axis >= t->rank)
-                ok = fail(r, KILN_UNSUPPORTED, places[k].at->name, "only float activations with channels can be calibrated");
+                ok = fail(r, KILN_UNSUPPORTED, places[k].at->name,
+                          "only float activations with channels can be calibrated");
             ok = ok && (sums[k].count || start_sums(&sums[k], &places[k], t, arena, r));
             if (ok)
                 add_sums(&sums[k], &places[k], t);

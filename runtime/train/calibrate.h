@@ -6,9 +6,9 @@
 #include "model/model.h"
 
 struct moments {
-    const struct value *at; /* of the model's graph; float */
-    int axis;               /* of the channels */
-    int64_t channels;       /* out; below too: memory of the arena */
+    const struct value *at;  /* of the model's graph; float */
+    int axis;                /* of the channels */
+    int64_t channels;        /* out; below too: memory of the arena */
     double *mean, *variance; /* population */
 };
 
@@ -20,10 +20,11 @@ struct calibration {
 };
 
 /* Runs the model over the data, in inference, and fills in the moments of each place. */
-bool calibrate(const struct model *m, const struct calibration *c, struct moments *places, size_t count, struct arena *arena,
-               struct report *r);
+bool calibrate(const struct model *m, const struct calibration *c, struct moments *places, size_t count,
+               struct arena *arena, struct report *r);
 
-/* The largest difference of the first output of two models with the same inputs over the first batch, of max(1, value). */
+/* The largest difference of the first output of two models with the same inputs over the first batch, of max(1, value).
+ */
 bool compare_models(const struct model *a, const struct model *b, const struct calibration *c, double *difference,
                     struct report *r);
 

@@ -13,7 +13,8 @@ static char *copy_text(struct edit *e, const char *s)
     return message_string(s, strlen(s), e->budget, e->report);
 }
 
-/* -- lists: protobuf-c keeps them exactly as long as they are -------------------------------------------------------------- */
+/* -- lists: protobuf-c keeps them exactly as long as they are
+ * -------------------------------------------------------------- */
 
 /* A longer list, with room at place `at`; NULL, and the old one as it was, when memory runs out. */
 static void **widened(struct edit *e, void *old, size_t count, size_t at)
@@ -39,7 +40,8 @@ static void close_gap(void *list, size_t *count, size_t at)
     --*count;
 }
 
-/* -- names ------------------------------------------------------------------------------------------------------------------ */
+/* -- names
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 /* Subgraphs nest no deeper than MESSAGE_DEPTH, so this may recurse. */
 static int readers_in(const Onnx__GraphProto *g, const char *name)
@@ -95,7 +97,8 @@ char *edit_fresh_name(struct edit *e, const char *stem)
     return name;
 }
 
-/* -- initializers ------------------------------------------------------------------------------------------------------------- */
+/* -- initializers
+ * ------------------------------------------------------------------------------------------------------------- */
 
 Onnx__TensorProto *edit_initializer(const struct edit *e, const char *name)
 {
@@ -184,7 +187,9 @@ void edit_drop_value_info(struct edit *e, const char *name)
         }
 }
 
-/* -- nodes -------------------------------------------------------------------------------------------------------------------- */
+/* -- nodes
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, const char *op, const char *name)
 {

@@ -1,4 +1,5 @@
-/* Changing a graph's messages: for those who write a model that differs from the one that was read. Memory is the model's budget. */
+/* Changing a graph's messages: for those who write a model that differs from the one that was read. Memory is the
+ * model's budget. */
 #ifndef KILN_TRAIN_EDIT_H
 #define KILN_TRAIN_EDIT_H
 

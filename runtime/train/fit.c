@@ -12,7 +12,8 @@ bool metric_parse(enum metric *out, const char *name, size_t length, struct repo
             *out = (enum metric)k;
             return true;
         }
-    return fail(r, KILN_BAD_ARGUMENT, NULL, "metric '%.*s' is unknown, must be loss, accuracy, val_loss or val_accuracy",
+    return fail(r, KILN_BAD_ARGUMENT, NULL,
+                "metric '%.*s' is unknown, must be loss, accuracy, val_loss or val_accuracy",
                 (int)(length > 60 ? 60 : length), name);
 }
 
@@ -33,7 +34,8 @@ bool early_stop_parse(struct early_stop *out, const char *spec, struct report *r
     return true;
 }
 
-/* -- sums over batches ------------------------------------------------------------------------------------------------------ */
+/* -- sums over batches
+ * ------------------------------------------------------------------------------------------------------ */
 
 struct sums {
     double loss; /* weighted by samples */
@@ -58,7 +60,8 @@ static double accuracy(const struct sums *s)
     return s->rows ? (double)s->correct / (double)s->rows : NAN;
 }
 
-/* -- batches in memory ------------------------------------------------------------------------------------------------------ */
+/* -- batches in memory
+ * ------------------------------------------------------------------------------------------------------ */
 
 struct feed {
     struct batches batches;
@@ -125,7 +128,8 @@ bool fit_has_accuracy(const struct trainer *t, const struct dataset *data)
     return t->loss.kind != LOSS_SQUARED || dataset_has_labels(data);
 }
 
-/* -- epochs ------------------------------------------------------------------------------------------------------------------ */
+/* -- epochs
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 struct fit {
     struct trainer *trainer;
@@ -165,8 +169,8 @@ static bool train_epoch(struct fit *f, struct epoch *e)
             return false;
         add_sums(&s, &b, n);
         if (f->events && f->events->step) {
-            const struct fit_step step = { f->trainer->steps, e->number, s.samples,   f->samples,
-                                           b.loss,            mean_loss(&s), accuracy(&s) };
+            const struct fit_step step = { f->trainer->steps, e->number,   s.samples, f->samples, b.loss,
+                                           mean_loss(&s),     accuracy(&s) };
 
             if (!f->events->step(f->events->user, &step, f->report))
                 return stopped(f->report);
@@ -196,12 +200,13 @@ static bool check_metrics(const struct fit_options *o, const struct dataset *val
         if (asked[k] && *asked[k] >= METRIC_VAL_LOSS && !validation)
             return fail(r, KILN_BAD_ARGUMENT, NULL, "metric '%s' needs validation data", metric_names[*asked[k]]);
     if (o->batch < 1 || o->epochs < 0)
-        return fail(r, KILN_BAD_ARGUMENT, NULL, "batch is %lld and epochs %lld, must be at least 1 and 0", (long long)o->batch,
-                    (long long)o->epochs);
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "batch is %lld and epochs %lld, must be at least 1 and 0",
+                    (long long)o->batch, (long long)o->epochs);
     return true;
 }
 
-static bool run_epochs(struct fit *f, const struct dataset *validation, const struct normalizer *normalizer, int64_t *ran)
+static bool run_epochs(struct fit *f, const struct dataset *validation, const struct normalizer *normalizer,
+                       int64_t *ran)
 {
     const struct fit_options *o = f->options;
     const struct early_stop *stop = &o->early_stop;
@@ -237,8 +242,8 @@ static bool run_epochs(struct fit *f, const struct dataset *validation, const st
 }
 
 bool trainer_fit(struct trainer *t, const struct dataset *train, const struct dataset *validation,
-                 const struct normalizer *normalizer, const struct fit_options *o, const struct fit_events *events, int64_t *ran,
-                 struct report *r)
+                 const struct normalizer *normalizer, const struct fit_options *o, const struct fit_events *events,
+                 int64_t *ran, struct report *r)
 {
     const struct batch_options b = { .batch = o->batch < train->count ? o->batch : train->count,
                                      .shuffle = o->shuffle,

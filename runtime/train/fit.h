@@ -19,10 +19,10 @@ struct early_stop {
 bool early_stop_parse(struct early_stop *out, const char *spec, struct report *r);
 
 struct epoch {
-    int64_t number;         /* from 1 */
-    double value[METRICS];  /* NaN where there is no validation */
-    double seconds;         /* of training and validation */
-    bool best;              /* by options.save_best; true where that is off */
+    int64_t number;        /* from 1 */
+    double value[METRICS]; /* NaN where there is no validation */
+    double seconds;        /* of training and validation */
+    bool best;             /* by options.save_best; true where that is off */
 };
 
 struct fit_step {
@@ -47,11 +47,11 @@ struct fit_options {
     struct early_stop early_stop;
 };
 
-/* Trains on `train`, validates on `validation` (may be NULL) after each epoch. The normaliser may be NULL. *ran is how many epochs there
- * were. */
+/* Trains on `train`, validates on `validation` (may be NULL) after each epoch. The normaliser may be NULL. *ran is how
+ * many epochs there were. */
 bool trainer_fit(struct trainer *t, const struct dataset *train, const struct dataset *validation,
-                 const struct normalizer *normalizer, const struct fit_options *o, const struct fit_events *events, int64_t *ran,
-                 struct report *r);
+                 const struct normalizer *normalizer, const struct fit_options *o, const struct fit_events *events,
+                 int64_t *ran, struct report *r);
 /* Loss and accuracy over a data set, in inference form. */
 bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
                       double *loss, double *accuracy, struct report *r);

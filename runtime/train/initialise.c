@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* -- rules ------------------------------------------------------------------------------------------------------------------ */
+/* -- rules
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 struct rule {
     const char *name;
@@ -59,7 +60,8 @@ static bool draw_normal(struct draw *d, double mean, double deviation, bool trun
     return true;
 }
 
-/* Glorot and Bengio 2010; He et al. 2015; LeCun et al. 1998. The normal one is cut at two deviations and widened again by as much. */
+/* Glorot and Bengio 2010; He et al. 2015; LeCun et al. 1998. The normal one is cut at two deviations and widened again
+ * by as much. */
 static bool draw_scaled(struct draw *d, double scale, double fan, bool normal)
 {
     const double variance = scale / (fan < 1 ? 1 : fan);
@@ -69,7 +71,8 @@ static bool draw_scaled(struct draw *d, double scale, double fan, bool normal)
     return draw_uniform(d, -sqrt(3 * variance), sqrt(3 * variance));
 }
 
-/* Orthonormal columns of a matrix of normal numbers, by Gram and Schmidt, each twice, in double; one matrix for each leading index. */
+/* Orthonormal columns of a matrix of normal numbers, by Gram and Schmidt, each twice, in double; one matrix for each
+ * leading index. */
 static bool draw_orthogonal(struct draw *d)
 {
     const int rank = d->type.rank;
@@ -152,10 +155,12 @@ static bool read_rule(struct rule *to, const char *spec, const char *subject, st
     static const struct {
         const char *name;
         const struct spec_option *options;
-    } rules[] = { { "glorot_uniform", none }, { "glorot_normal", none },      { "he_uniform", none },  { "he_normal", none },
-                  { "lecun_uniform", none },  { "lecun_normal", none },       { "zeros", none },       { "ones", none },
-                  { "orthogonal", none },     { "random_uniform", uniform },  { "random_normal", normal },
-                  { "truncated_normal", normal } };
+    } rules[] = { { "glorot_uniform", none },  { "glorot_normal", none },
+                  { "he_uniform", none },      { "he_normal", none },
+                  { "lecun_uniform", none },   { "lecun_normal", none },
+                  { "zeros", none },           { "ones", none },
+                  { "orthogonal", none },      { "random_uniform", uniform },
+                  { "random_normal", normal }, { "truncated_normal", normal } };
     const size_t n = option_name_length(spec);
 
     *to = (struct rule){ .name = "constant", .low = -.05, .high = .05, .deviation = .05 };
@@ -171,12 +176,14 @@ static bool read_rule(struct rule *to, const char *spec, const char *subject, st
             return options_read(to, spec, rules[k].options, subject, r);
         }
     return fail(r, KILN_BAD_MODEL, subject,
-                "initialiser '%s' is unknown, must be glorot_, he_ or lecun_ with uniform or normal, zeros, ones, constant:VALUE, "
+                "initialiser '%s' is unknown, must be glorot_, he_ or lecun_ with uniform or normal, zeros, ones, "
+                "constant:VALUE, "
                 "random_uniform, random_normal, truncated_normal or orthogonal",
                 spec);
 }
 
-/* -- parameters ------------------------------------------------------------------------------------------------------------- */
+/* -- parameters
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* The first place where the value is a parameter. */
 static const struct node *find_reader(const struct graph *g, const struct value *v, int *input)
@@ -200,7 +207,8 @@ static bool is_transposed(const struct model *m, const struct node *n, int input
     return a && a->i;
 }
 
-/* As Keras counts them in its own layouts: a convolution's field times channels; a transposed one's kernel is [..., out, in] there. */
+/* As Keras counts them in its own layouts: a convolution's field times channels; a transposed one's kernel is [...,
+ * out, in] there. */
 static struct fans fans_of(const struct model *m, const struct node *n, int input, const struct tensor *t)
 {
     const double first = t->rank > 0 ? (double)t->dims[0] : 1, second = t->rank > 1 ? (double)t->dims[1] : first;
@@ -224,8 +232,12 @@ static struct fans fans_of(const struct model *m, const struct node *n, int inpu
 static const char *rule_by_kind(const char *what)
 {
     static const char *const rules[][2] = {
-        { "weight", "glorot_uniform" }, { "recurrent weight", "orthogonal" }, { "peephole weight", "glorot_uniform" },
-        { "table", "random_uniform" },  { "scale", "ones" },                  { "running variance", "ones" },
+        { "weight", "glorot_uniform" },
+        { "recurrent weight", "orthogonal" },
+        { "peephole weight", "glorot_uniform" },
+        { "table", "random_uniform" },
+        { "scale", "ones" },
+        { "running variance", "ones" },
         { "factor", "ones" },
     };
 
@@ -276,7 +288,8 @@ static bool draw_value(struct drawing *g, const struct value *v, const struct te
     if (!d.out)
         return false;
     d.type.data = d.out;
-    ok = draw_named(&d, &rule) && (old ? edit_tensor(&g->e, old, &d.type) : edit_add_initializer(&g->e, v->name, &d.type));
+    ok = draw_named(&d, &rule) &&
+         (old ? edit_tensor(&g->e, old, &d.type) : edit_add_initializer(&g->e, v->name, &d.type));
     budget_free(g->e.budget, d.out);
     g->count += ok;
     return ok;
@@ -347,7 +360,8 @@ static bool draw_again(struct drawing *g)
     return ok;
 }
 
-struct model *model_initialise(const struct model *m, const struct initialise_options *o, size_t *count, struct report *r)
+struct model *model_initialise(const struct model *m, const struct initialise_options *o, size_t *count,
+                               struct report *r)
 {
     const struct model_options limits = { .memory = m->budget.limit };
     struct model *copy = model_of_proto(m->proto, m->path, &limits, r);

@@ -1,8 +1,9 @@
 /* Initial weights, drawn by Keras' rules (https://keras.io/api/layers/initializers/).
  *
- * Which rule is a model's own metadata: metadata_props "init.NAME" is "glorot_uniform", "he_normal", "zeros", "constant:0.1",
- * "random_uniform:minval=-1,maxval=1" ... Where there is none it goes by the kind of layer, as in Keras: weights glorot_uniform, recurrent
- * ones orthogonal, tables random_uniform, biases and running means zeros, scales and running variances ones. */
+ * Which rule is a model's own metadata: metadata_props "init.NAME" is "glorot_uniform", "he_normal", "zeros",
+ * "constant:0.1", "random_uniform:minval=-1,maxval=1" ... Where there is none it goes by the kind of layer, as in
+ * Keras: weights glorot_uniform, recurrent ones orthogonal, tables random_uniform, biases and running means zeros,
+ * scales and running variances ones. */
 #ifndef KILN_TRAIN_INITIALISE_H
 #define KILN_TRAIN_INITIALISE_H
 
@@ -13,9 +14,10 @@ struct initialise_options {
     bool again; /* initializers that the model has are drawn anew, too */
 };
 
-/* Graph inputs that are parameters become initializers. `m` must be built; the result is not yet. *count is how many were drawn. NULL with
- * an error. */
-struct model *model_initialise(const struct model *m, const struct initialise_options *o, size_t *count, struct report *r);
+/* Graph inputs that are parameters become initializers. `m` must be built; the result is not yet. *count is how many
+ * were drawn. NULL with an error. */
+struct model *model_initialise(const struct model *m, const struct initialise_options *o, size_t *count,
+                               struct report *r);
 /* Has the model parameters that are graph inputs without a value? */
 bool model_needs_values(const struct model *m);
 

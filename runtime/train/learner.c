@@ -24,7 +24,8 @@ static struct value *copied(const struct learner *l, const struct value *v)
     return l->graph->values[v->id]; /* clones keep ids */
 }
 
-/* -- parts --------------------------------------------------------------------------------------------------------------- */
+/* -- parts
+ * --------------------------------------------------------------------------------------------------------------- */
 
 /* What trains or is carried comes from outside; a Constant node is cut off from the value it made. */
 static void release_state(struct build *b)
@@ -41,7 +42,8 @@ static void release_state(struct build *b)
     }
 }
 
-/* Does the node have something to learn that is frozen, all of it? Then it works as in inference, as Keras' trainable=False. */
+/* Does the node have something to learn that is frozen, all of it? Then it works as in inference, as Keras'
+ * trainable=False. */
 static bool is_frozen(const struct trainer *t, const struct node *n)
 {
     bool frozen = false;
@@ -115,7 +117,8 @@ static bool add_loss(struct build *b, bool gradient)
            graph_add_output(l->graph, l->loss.loss) && graph_add_output(l->graph, l->loss.correct);
 }
 
-/* The types of all values for this batch size. A program is planned for it and thrown away: only planning knows all shapes. */
+/* The types of all values for this batch size. A program is planned for it and thrown away: only planning knows all
+ * shapes. */
 static struct program *types_of(struct build *b)
 {
     const struct trainer *t = b->trainer;
@@ -168,8 +171,8 @@ static bool add_gradients(struct build *b)
     program_free(types);
     for (size_t k = 0; ok && k < t->trainable; k++)
         if (!l->gradient[k])
-            ok = fail(b->report, KILN_UNSUPPORTED, NULL, "nothing flows back to parameter '%s': freeze it, or look at the model",
-                      b->state[k]->name);
+            ok = fail(b->report, KILN_UNSUPPORTED, NULL,
+                      "nothing flows back to parameter '%s': freeze it, or look at the model", b->state[k]->name);
     return ok;
 }
 
@@ -195,7 +198,8 @@ static bool add_optimizer(struct build *b)
     return optimizer_emit(&b->e, &t->optimizer, l->rate, l->loss.loss, t->trainable, b->state, l->gradient, b->slots);
 }
 
-/* -- the whole ------------------------------------------------------------------------------------------------------------- */
+/* -- the whole
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static bool make_frame(struct build *b)
 {

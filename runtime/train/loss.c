@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- which ----------------------------------------------------------------------------------------------------------- */
+/* -- which -----------------------------------------------------------------------------------------------------------
+ */
 
-static const char *const names[] = { "sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy",
-                                     "mean_squared_error" };
+static const char *const names[] = { "sparse_categorical_crossentropy", "categorical_crossentropy",
+                                     "binary_crossentropy", "mean_squared_error" };
 
 const char *loss_name(enum loss_kind kind)
 {
@@ -63,7 +64,9 @@ struct asked {
 
 static bool read_spec(struct loss *l, const char *spec, struct asked *asked, struct report *r)
 {
-    static const struct spec_option options[] = { { "from_logits", true, 0, 1, true, offsetof(struct asked, from_logits) }, { 0 } };
+    static const struct spec_option options[] = {
+        { "from_logits", true, 0, 1, true, offsetof(struct asked, from_logits) }, { 0 }
+    };
     const size_t n = option_name_length(spec);
     char what[80];
 
@@ -74,11 +77,12 @@ static bool read_spec(struct loss *l, const char *spec, struct asked *asked, str
         snprintf(what, sizeof what, "loss '%s'", names[k]);
         return options_read(asked, spec, options, what, r);
     }
-    return fail(r, KILN_BAD_ARGUMENT, NULL, "loss '%.*s' is unknown, must be %s, %s, %s or %s", (int)(n > 60 ? 60 : n), spec,
-                names[0], names[1], names[2], names[3]);
+    return fail(r, KILN_BAD_ARGUMENT, NULL, "loss '%.*s' is unknown, must be %s, %s, %s or %s", (int)(n > 60 ? 60 : n),
+                spec, names[0], names[1], names[2], names[3]);
 }
 
-static bool choose_asked(struct loss *l, const char *spec, struct value *out, bool softmax, bool sigmoid, struct report *r)
+static bool choose_asked(struct loss *l, const char *spec, struct value *out, bool softmax, bool sigmoid,
+                         struct report *r)
 {
     struct asked asked = { false };
     bool own;
@@ -87,13 +91,15 @@ static bool choose_asked(struct loss *l, const char *spec, struct value *out, bo
         return false;
     own = l->kind == LOSS_BINARY ? sigmoid : l->kind == LOSS_SQUARED ? false : softmax;
     if (asked.from_logits && own)
-        return fail(r, KILN_BAD_ARGUMENT, NULL, "loss '%s': the output '%s' is no logits, it comes from %s", loss_name(l->kind),
-                    out->name, maker(out)->op_name);
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "loss '%s': the output '%s' is no logits, it comes from %s",
+                    loss_name(l->kind), out->name, maker(out)->op_name);
     if (!own)
         l->at = out;
     l->logits = own || asked.from_logits;
     snprintf(l->said, sizeof l->said, "%s from %s, as asked", loss_name(l->kind),
-             l->kind == LOSS_SQUARED ? "the output" : l->logits ? "logits" : "probabilities");
+             l->kind == LOSS_SQUARED ? "the output"
+             : l->logits             ? "logits"
+                                     : "probabilities");
     return true;
 }
 
@@ -134,18 +140,19 @@ struct tensor loss_labels(const struct loss *l, const struct tensor *output)
     return t;
 }
 
-/* -- arithmetic: a row of n outputs -------------------------------------------------------------------------------------- */
+/* -- arithmetic: a row of n outputs
+ * -------------------------------------------------------------------------------------- */
 
-enum { OUTPUT, LABELS };              /* inputs */
-enum { MEAN, CORRECT, GRADIENT };     /* outputs */
+enum { OUTPUT, LABELS };          /* inputs */
+enum { MEAN, CORRECT, GRADIENT }; /* outputs */
 #define CLIP 1e-7
 
 struct row {
-    const float *x;      /* n outputs */
-    const float *y;      /* n labels; NULL: */
-    int64_t label, n;    /* the class */
-    float *dx;           /* NULL: not asked for */
-    double scale;        /* of the gradient: 1 / rows */
+    const float *x;   /* n outputs */
+    const float *y;   /* n labels; NULL: */
+    int64_t label, n; /* the class */
+    float *dx;        /* NULL: not asked for */
+    double scale;     /* of the gradient: 1 / rows */
 };
 
 static double target(const struct row *r, int64_t j)
@@ -259,7 +266,8 @@ static bool row_right(const struct row *r, bool logits)
     return best == (r->y ? label : r->label);
 }
 
-/* -- the node ------------------------------------------------------------------------------------------------------------ */
+/* -- the node
+ * ------------------------------------------------------------------------------------------------------------ */
 
 struct loss_attrs {
     enum loss_kind kind;

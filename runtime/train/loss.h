@@ -1,16 +1,18 @@
-/* Losses and accuracy, as Keras defines them (https://keras.io/api/losses/), in one node that stands behind the model's output and gives
- * the loss, how many samples are right, and the gradient of the loss: what the backward walk starts from.
+/* Losses and accuracy, as Keras defines them (https://keras.io/api/losses/), in one node that stands behind the model's
+ * output and gives the loss, how many samples are right, and the gradient of the loss: what the backward walk starts
+ * from.
  *
  *   sparse_categorical_crossentropy   labels int64 [n...], output [n..., classes]
  *   categorical_crossentropy          labels float, one row for each sample
  *   binary_crossentropy               labels float of the output's shape
  *   mean_squared_error                the same
  *
- * The mean is over all rows of the batch at hand. A model that ends in Softmax or Sigmoid is taken back to its logits, as Keras does: no
- * probability is then too small for its logarithm. Other probabilities are renormalised (categorical) and clipped to [1e-7, 1 - 1e-7].
+ * The mean is over all rows of the batch at hand. A model that ends in Softmax or Sigmoid is taken back to its logits,
+ * as Keras does: no probability is then too small for its logarithm. Other probabilities are renormalised (categorical)
+ * and clipped to [1e-7, 1 - 1e-7].
  *
- * Accuracy: a last dimension of 1 is right where output and label are on the same side of 0.5; otherwise where the largest output, the
- * first of equal ones, is the label's. */
+ * Accuracy: a last dimension of 1 is right where output and label are on the same side of 0.5; otherwise where the
+ * largest output, the first of equal ones, is the label's. */
 #ifndef KILN_TRAIN_LOSS_H
 #define KILN_TRAIN_LOSS_H
 
@@ -26,14 +28,14 @@ enum targets {
 
 struct loss {
     enum loss_kind kind;
-    bool logits;         /* the node reads logits */
-    struct value *at;    /* what it reads: the model's output, or the logits behind it */
-    char said[160];      /* how it was chosen, in words: "softmax cross-entropy, because the model ends in Softmax" */
+    bool logits;      /* the node reads logits */
+    struct value *at; /* what it reads: the model's output, or the logits behind it */
+    char said[160];   /* how it was chosen, in words: "softmax cross-entropy, because the model ends in Softmax" */
 };
 
 const char *loss_name(enum loss_kind kind);
-/* Chooses the loss for the model's output `out`: as `spec` says ("NAME" or "NAME:from_logits=1"), or, where it is NULL, by what the output
- * is. `type` is the output's, with known dimensions. */
+/* Chooses the loss for the model's output `out`: as `spec` says ("NAME" or "NAME:from_logits=1"), or, where it is NULL,
+ * by what the output is. `type` is the output's, with known dimensions. */
 bool loss_choose(struct loss *l, const char *spec, struct value *out, const struct tensor *type, enum targets targets,
                  int classes, struct report *r);
 /* The type of the labels that this loss wants for an output of that type. */

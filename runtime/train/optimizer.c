@@ -5,17 +5,32 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- options ----------------------------------------------------------------------------------------------------------- */
+/* -- options
+ * ----------------------------------------------------------------------------------------------------------- */
 
-#define NUMBER(field, from, to) { #field, false, from, to, true, offsetof(struct optimizer, field) }
-#define BELOW(field, from, to)  { #field, false, from, to, false, offsetof(struct optimizer, field) }
-#define FLAG(field)             { #field, true, 0, 1, true, offsetof(struct optimizer, field) }
+#define NUMBER(field, from, to)                                                                                        \
+    {                                                                                                                  \
+#field, false, from, to, true, offsetof(struct optimizer, field)                                               \
+    }
+#define BELOW(field, from, to)                                                                                         \
+    {                                                                                                                  \
+#field, false, from, to, false, offsetof(struct optimizer, field)                                              \
+    }
+#define FLAG(field)                                                                                                    \
+    {                                                                                                                  \
+#field, true, 0, 1, true, offsetof(struct optimizer, field)                                                    \
+    }
 
-static const struct spec_option sgd_options[] = { NUMBER(learning_rate, 0, 1e30), NUMBER(momentum, 0, 1), FLAG(nesterov), { 0 } };
-static const struct spec_option adam_options[] = { NUMBER(learning_rate, 0, 1e30), BELOW(beta_1, 0, 1), BELOW(beta_2, 0, 1),
-                                              NUMBER(epsilon, 0, 1e30), { 0 } };
-static const struct spec_option rmsprop_options[] = { NUMBER(learning_rate, 0, 1e30), NUMBER(rho, 0, 1), NUMBER(momentum, 0, 1),
-                                                 NUMBER(epsilon, 0, 1e30), FLAG(centered), { 0 } };
+static const struct spec_option sgd_options[] = {
+    NUMBER(learning_rate, 0, 1e30), NUMBER(momentum, 0, 1), FLAG(nesterov), { 0 }
+};
+static const struct spec_option adam_options[] = {
+    NUMBER(learning_rate, 0, 1e30), BELOW(beta_1, 0, 1), BELOW(beta_2, 0, 1), NUMBER(epsilon, 0, 1e30), { 0 }
+};
+static const struct spec_option rmsprop_options[] = {
+    NUMBER(learning_rate, 0, 1e30), NUMBER(rho, 0, 1), NUMBER(momentum, 0, 1),
+    NUMBER(epsilon, 0, 1e30),       FLAG(centered),    { 0 }
+};
 
 static const struct row {
     const char *name;
@@ -25,7 +40,11 @@ static const struct row {
     [OPTIMIZER_SGD] = { "sgd", sgd_options, { .kind = OPTIMIZER_SGD, .learning_rate = .01 } },
     [OPTIMIZER_ADAM] = { "adam",
                          adam_options,
-                         { .kind = OPTIMIZER_ADAM, .learning_rate = .001, .beta_1 = .9, .beta_2 = .999, .epsilon = 1e-7 } },
+                         { .kind = OPTIMIZER_ADAM,
+                           .learning_rate = .001,
+                           .beta_1 = .9,
+                           .beta_2 = .999,
+                           .epsilon = 1e-7 } },
     [OPTIMIZER_RMSPROP] = { "rmsprop",
                             rmsprop_options,
                             { .kind = OPTIMIZER_RMSPROP, .learning_rate = .001, .rho = .9, .epsilon = 1e-7 } },
@@ -67,8 +86,8 @@ bool optimizer_parse(struct optimizer *out, const char *spec, struct report *r)
         name_slots(out);
         return true;
     }
-    return fail(r, KILN_BAD_ARGUMENT, NULL, "optimizer '%.*s' is unknown, must be sgd, adam or rmsprop", (int)(n > 60 ? 60 : n),
-                spec);
+    return fail(r, KILN_BAD_ARGUMENT, NULL, "optimizer '%.*s' is unknown, must be sgd, adam or rmsprop",
+                (int)(n > 60 ? 60 : n), spec);
 }
 
 const char *optimizer_name(const struct optimizer *o)
@@ -76,10 +95,11 @@ const char *optimizer_name(const struct optimizer *o)
     return kinds[o->kind].name;
 }
 
-/* -- arithmetic ---------------------------------------------------------------------------------------------------------- */
+/* -- arithmetic
+ * ---------------------------------------------------------------------------------------------------------- */
 
-/* Powers are taken in float, as Keras takes them: in double the rate would differ by 2e-5 at the first step, for 1 - .999f. 1 - beta is
- * taken in double and then rounded, as Python does. */
+/* Powers are taken in float, as Keras takes them: in double the rate would differ by 2e-5 at the first step, for 1 -
+ * .999f. 1 - beta is taken in double and then rounded, as Python does. */
 float optimizer_rate(const struct optimizer *o, float learning_rate, int64_t step)
 {
     const float t = (float)step;
@@ -106,7 +126,8 @@ void optimizer_apply(const struct optimizer *o, const struct kernels *k, float r
     }
 }
 
-/* -- the node ---------------------------------------------------------------------------------------------------------- */
+/* -- the node
+ * ---------------------------------------------------------------------------------------------------------- */
 
 enum { RATE, LOSS, FIRST }; /* inputs; from FIRST on those of the parameters, one after the other */
 enum { CHUNK = 8192 };      /* elements of a piece of work */
@@ -178,7 +199,7 @@ static bool run(struct step *s)
 /* An update changes what it reads, so it is never folded and never tried in the walk over the registry. */
 #define ROW                                                                                                            \
     {                                                                                                                  \
-        .since = 1, .signature = "T rate, T loss, T state* -> T next*", .types = "T: f32",                       \
+        .since = 1, .signature = "T rate, T loss, T state* -> T next*", .types = "T: f32",                             \
         .attrs_size = sizeof(struct optimizer), .infer = infer, .run = run, .no_gradient = "changes the state",        \
         .flags = OP_RUN_ONLY                                                                                           \
     }
@@ -189,8 +210,9 @@ static const struct op ops[] = {
     [OPTIMIZER_RMSPROP] = { "RmsProp", "kiln", (const struct op_def[]){ ROW, { 0 } } },
 };
 
-bool optimizer_emit(struct emitter *e, const struct optimizer *o, struct value *rate, struct value *loss, size_t parameters,
-                    struct value *const *parameter, struct value *const *gradient, struct value *const *slots)
+bool optimizer_emit(struct emitter *e, const struct optimizer *o, struct value *rate, struct value *loss,
+                    size_t parameters, struct value *const *parameter, struct value *const *gradient,
+                    struct value *const *slots)
 {
     const size_t inputs = FIRST + parameters * (size_t)group(o), outputs = parameters * (size_t)(1 + o->slots);
     struct value **in = emit_alloc(e, inputs * sizeof *in), **out = emit_alloc(e, outputs * sizeof *out);

@@ -2,10 +2,11 @@
  *
  *   sgd      w -= lr g;  with momentum m = mu m - lr g, w += m;  nesterov w += mu m - lr g
  *   adam     m += (g - m)(1 - b1), v += (g g - v)(1 - b2), w -= m lr sqrt(1 - b2^t) / (1 - b1^t) / (sqrt(v) + epsilon)
- *   rmsprop  v = rho v + (1 - rho) g g, d = lr g / sqrt(v [- average^2] + epsilon), w -= d;  with momentum m = mu m + d, w -= m
+ *   rmsprop  v = rho v + (1 - rho) g g, d = lr g / sqrt(v [- average^2] + epsilon), w -= d;  with momentum m = mu m +
+ * d, w -= m
  *
- * One node of the training graph updates all parameters and slots in place. It is the last one, and refuses to run where the loss is not
- * finite: so a step happens whole or not at all. */
+ * One node of the training graph updates all parameters and slots in place. It is the last one, and refuses to run
+ * where the loss is not finite: so a step happens whole or not at all. */
 #ifndef KILN_TRAIN_OPTIMIZER_H
 #define KILN_TRAIN_OPTIMIZER_H
 
@@ -25,7 +26,7 @@ struct optimizer {
     double rho;
     bool centered;
     double epsilon;
-    int slots; /* for each parameter */
+    int slots;                         /* for each parameter */
     const char *slot_names[MAX_SLOTS]; /* "momentum", "velocity", "average" */
 };
 
@@ -39,9 +40,10 @@ float optimizer_rate(const struct optimizer *o, float learning_rate, int64_t ste
 void optimizer_apply(const struct optimizer *o, const struct kernels *k, float rate, float *w, float *const *slots,
                      const float *g, int64_t n);
 
-/* The node: appends it to the graph. `rate` and `loss` are scalars; for each parameter its value, its gradient and its slots. The
- * outputs (parameter, slots, in this order) become outputs of the graph. */
-bool optimizer_emit(struct emitter *e, const struct optimizer *o, struct value *rate, struct value *loss, size_t parameters,
-                    struct value *const *parameter, struct value *const *gradient, struct value *const *slots);
+/* The node: appends it to the graph. `rate` and `loss` are scalars; for each parameter its value, its gradient and its
+ * slots. The outputs (parameter, slots, in this order) become outputs of the graph. */
+bool optimizer_emit(struct emitter *e, const struct optimizer *o, struct value *rate, struct value *loss,
+                    size_t parameters, struct value *const *parameter, struct value *const *gradient,
+                    struct value *const *slots);
 
 #endif

@@ -35,13 +35,14 @@ static bool store(void *to, const struct spec_option *o, double value, const cha
         return true;
     }
     if (!(value >= o->low) || !(o->closed ? value <= o->high : value < o->high))
-        return fail(r, KILN_BAD_ARGUMENT, NULL, "%s: '%s' is %g, must be at least %g and %s %g", what, o->key, value, o->low,
-                    o->closed ? "at most" : "below", o->high);
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "%s: '%s' is %g, must be at least %g and %s %g", what, o->key, value,
+                    o->low, o->closed ? "at most" : "below", o->high);
     *(double *)((char *)to + o->offset) = value;
     return true;
 }
 
-static bool unknown_key(const char *key, size_t n, const struct spec_option *options, const char *what, struct report *r)
+static bool unknown_key(const char *key, size_t n, const struct spec_option *options, const char *what,
+                        struct report *r)
 {
     char list[256] = "nothing";
     size_t at = 0;

@@ -8,10 +8,12 @@ enum { MEAN = 3, VARIANCE = 4 }; /* inputs of BatchNormalization */
 
 static bool is_op(const Onnx__NodeProto *n, const char *op)
 {
-    return n->op_type && strcmp(n->op_type, op) == 0 && (!n->domain || !*n->domain || strcmp(n->domain, "ai.onnx") == 0);
+    return n->op_type && strcmp(n->op_type, op) == 0 &&
+           (!n->domain || !*n->domain || strcmp(n->domain, "ai.onnx") == 0);
 }
 
-/* -- inference form ------------------------------------------------------------------------------------------------------ */
+/* -- inference form
+ * ------------------------------------------------------------------------------------------------------ */
 
 static bool cut_outputs(struct edit *e, Onnx__NodeProto *n, size_t count)
 {
@@ -44,7 +46,8 @@ bool model_to_inference(struct model *m, struct report *r)
     return true;
 }
 
-/* -- statistics of their own --------------------------------------------------------------------------------------------- */
+/* -- statistics of their own
+ * --------------------------------------------------------------------------------------------- */
 
 static bool own_copy(struct edit *e, Onnx__NodeProto *n, size_t k, const struct tensor *content)
 {
@@ -56,7 +59,8 @@ static bool own_copy(struct edit *e, Onnx__NodeProto *n, size_t k, const struct 
 }
 
 /* Where statistics are neither an initializer nor an input, the content that planning knows becomes one. */
-static bool settle_statistic(struct edit *e, const struct model *m, Onnx__NodeProto *n, size_t k, struct program **constants)
+static bool settle_statistic(struct edit *e, const struct model *m, Onnx__NodeProto *n, size_t k,
+                             struct program **constants)
 {
     const struct value *v = graph_find(m->graph, n->input[k]);
 
@@ -96,8 +100,9 @@ static bool untie_all(struct model *copy, const struct model *m, struct report *
             const char *name = e.graph->node[k]->input[i];
             const struct value *v = *name && edit_initializer(&e, name) ? graph_find(m->graph, name) : NULL;
 
-            if (v && v->initializer && !v->is_input && dtype_is_float(v->initializer->dtype) && v->initializer->rank > 0 &&
-                edit_readers(&e, name) > 1 && !own_copy(&e, e.graph->node[k], i, v->initializer))
+            if (v && v->initializer && !v->is_input && dtype_is_float(v->initializer->dtype) &&
+                v->initializer->rank > 0 && edit_readers(&e, name) > 1 &&
+                !own_copy(&e, e.graph->node[k], i, v->initializer))
                 return false;
         }
     return true;

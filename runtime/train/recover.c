@@ -9,7 +9,7 @@
 
 /* A place where BatchNormalization was. */
 struct site {
-    const struct value *x;       /* what it normalised; for a folded convolution, what that gives */
+    const struct value *x;        /* what it normalised; for a folded convolution, what that gives */
     const struct node *mul, *add; /* the pair; NULL: */
     const struct node *conv;
     int axis;
@@ -29,7 +29,9 @@ struct recovery {
     size_t count;
 };
 
-/* -- finding --------------------------------------------------------------------------------------------------------------------- */
+/* -- finding
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_op(const struct node *n, const char *op)
 {
@@ -55,7 +57,8 @@ static const struct node *only_reader(const struct graph *g, const struct value 
 }
 
 /* The constant operand of a Mul or Add and the other one; false where it is not one constant and one activation. */
-static bool operands(const struct recovery *y, const struct node *n, const struct value **x, const struct tensor **constant)
+static bool operands(const struct recovery *y, const struct node *n, const struct value **x,
+                     const struct tensor **constant)
 {
     for (int k = 0; k < 2; k++) {
         const struct value *v = n->in[k], *other = n->in[1 - k];
@@ -89,16 +92,18 @@ static int channel_axis(const struct tensor *x, const struct tensor *c)
     return axis;
 }
 
-/* x / deviation, or x * its reciprocal: the statistics are computed right here (LayerNormalization, or batch statistics), and what
- * follows is that layer's own gamma and beta. */
+/* x / deviation, or x * its reciprocal: the statistics are computed right here (LayerNormalization, or batch
+ * statistics), and what follows is that layer's own gamma and beta. */
 static bool is_normalised_here(const struct recovery *y, const struct value *x)
 {
     const struct node *n = x->producer;
 
-    return (is_op(n, "Div") || is_op(n, "Mul")) && n->in[0] && n->in[1] && y->active[n->in[0]->id] && y->active[n->in[1]->id];
+    return (is_op(n, "Div") || is_op(n, "Mul")) && n->in[0] && n->in[1] && y->active[n->in[0]->id] &&
+           y->active[n->in[1]->id];
 }
 
-/* "sequential/bn1/batchnorm/mul_1" -> "sequential/bn1"; what has no such name is called by its node, or by its number. */
+/* "sequential/bn1/batchnorm/mul_1" -> "sequential/bn1"; what has no such name is called by its node, or by its number.
+ */
 static void name_site(struct site *s, const struct node *n, const char *hint, size_t number)
 {
     const char *names[] = { hint, n->name, n->out[0]->name };
@@ -190,7 +195,9 @@ static bool find_sites(struct recovery *y)
     return true;
 }
 
-/* -- parameters -------------------------------------------------------------------------------------------------------------------- */
+/* -- parameters
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 enum { GAMMA, BETA, MEAN, VARIANCE, FOUR };
 
@@ -213,7 +220,9 @@ static bool fill(const struct recovery *y, const struct site *s, const struct mo
     return true;
 }
 
-/* -- writing -------------------------------------------------------------------------------------------------------------------------- */
+/* -- writing
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool add_parameters(struct edit *e, const struct site *s, float *const four[FOUR], char *names[FOUR])
 {
@@ -243,7 +252,8 @@ static size_t place_of(const struct edit *e, const Onnx__NodeProto *n)
 }
 
 /* What exporters do to bring channels that stand last to axis 1, and back. */
-static bool add_transpose(struct edit *e, size_t at, const struct site *s, int rank, bool back, const char *in, const char *out)
+static bool add_transpose(struct edit *e, size_t at, const struct site *s, int rank, bool back, const char *in,
+                          const char *out)
 {
     Onnx__NodeProto *n = edit_insert_node(e, at, "Transpose", NULL);
     int64_t perm[MAX_RANK];
@@ -261,7 +271,8 @@ static bool add_transpose(struct edit *e, size_t at, const struct site *s, int r
             inverse[perm[d]] = d;
         memcpy(perm, inverse, sizeof perm);
     }
-    return n && edit_set_ints(e, n, "perm", (size_t)rank, perm) && edit_set_inputs(e, n, 1, &in) && edit_set_outputs(e, n, 1, &out);
+    return n && edit_set_ints(e, n, "perm", (size_t)rank, perm) && edit_set_inputs(e, n, 1, &in) &&
+           edit_set_outputs(e, n, 1, &out);
 }
 
 static bool add_normalization(struct edit *e, const struct recovery *y, const struct site *s, size_t at, const char *in,
@@ -295,8 +306,8 @@ static void drop_unread(struct edit *e, const char *name)
         edit_drop_initializer(e, name);
 }
 
-static bool replace_pair(struct edit *e, const struct recovery *y, const struct site *s, Onnx__NodeProto *mul, Onnx__NodeProto *add,
-                         char *const names[FOUR])
+static bool replace_pair(struct edit *e, const struct recovery *y, const struct site *s, Onnx__NodeProto *mul,
+                         Onnx__NodeProto *add, char *const names[FOUR])
 {
     const char *a = s->mul->in[s->mul->in[0] == s->x ? 1 : 0]->name;
     const char *b = s->add->in[s->add->in[0] == s->mul->out[0] ? 1 : 0]->name;
@@ -311,7 +322,8 @@ static bool replace_pair(struct edit *e, const struct recovery *y, const struct 
     return true;
 }
 
-static bool unfold(struct edit *e, const struct recovery *y, const struct site *s, Onnx__NodeProto *conv, char *const names[FOUR])
+static bool unfold(struct edit *e, const struct recovery *y, const struct site *s, Onnx__NodeProto *conv,
+                   char *const names[FOUR])
 {
     const char *bias = s->conv->in[2]->name, *out = s->conv->out[0]->name;
     char stem[200], *plain;
@@ -352,14 +364,16 @@ static bool write_sites(struct recovery *y, struct model *to, const struct momen
         float *four[FOUR];
 
         ok = fill(y, s, &moments[k], four) && add_parameters(&e, s, four, names) &&
-             (s->conv ? unfold(&e, y, s, nodes[k].first, names) : replace_pair(&e, y, s, nodes[k].first, nodes[k].second, names));
+             (s->conv ? unfold(&e, y, s, nodes[k].first, names)
+                      : replace_pair(&e, y, s, nodes[k].first, nodes[k].second, names));
         for (int n = 0; n < FOUR; n++)
             budget_free(e.budget, names[n]);
     }
     return ok;
 }
 
-/* -- what cannot be known ---------------------------------------------------------------------------------------------------------------- */
+/* -- what cannot be known
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static void tell_folded_looking(const struct recovery *y, const struct node *n)
 {
@@ -371,7 +385,8 @@ static void tell_folded_looking(const struct recovery *y, const struct node *n)
     for (int64_t k = 0; k < tensor_count(mean); k++)
         if (((const float *)mean->data)[k] != 0 || ((const float *)variance->data)[k] != 1)
             return;
-    warn(y->report, node_where(n, where), "mean 0 and variance 1: either never trained, or its statistics were folded away");
+    warn(y->report, node_where(n, where),
+         "mean 0 and variance 1: either never trained, or its statistics were folded away");
 }
 
 static bool tell_limits(const struct recovery *y)
@@ -388,17 +403,21 @@ static bool tell_limits(const struct recovery *y)
     if (!dropout)
         warn(y->report, NULL, "cannot recover: Dropout, if there was any, is not in the file");
     if (g->inputs[0]->type.rank > 0 && g->inputs[0]->type.dims[0] >= 0)
-        warn(y->report, NULL, "cannot recover: the batch size, which is fixed to %lld", (long long)g->inputs[0]->type.dims[0]);
+        warn(y->report, NULL, "cannot recover: the batch size, which is fixed to %lld",
+             (long long)g->inputs[0]->type.dims[0]);
     if (!parameters_find(&p, y->from, 0, NULL, y->arena, y->report))
         return false;
     for (size_t k = 0; k < p.count; k++)
         if (p.at[k].role == ROLE_TRAINABLE && p.at[k].readers > 1)
-            warn(y->report, NULL, "cannot recover: whether '%s' was shared by its %d readers, or equal ones were merged",
+            warn(y->report, NULL,
+                 "cannot recover: whether '%s' was shared by its %d readers, or equal ones were merged",
                  p.at[k].value->name, p.at[k].readers);
     return true;
 }
 
-/* -- the whole -------------------------------------------------------------------------------------------------------------------------------- */
+/* -- the whole
+ * --------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool recover(struct recovery *y, struct model *to, const struct calibration *c, struct recovered *out)
 {
@@ -428,8 +447,10 @@ struct model *model_recover(const struct model *m, const struct calibration *c, 
     bool ok;
 
     *out = (struct recovered){ 0 };
-    if (m->graph->input_count != 1 || !m->graph->output_count || !(o->epsilon >= 0) || !(o->momentum >= 0 && o->momentum <= 1)) {
-        fail(r, KILN_BAD_ARGUMENT, NULL, "needs a model with one input, epsilon of at least 0 and a momentum from 0 to 1");
+    if (m->graph->input_count != 1 || !m->graph->output_count || !(o->epsilon >= 0) ||
+        !(o->momentum >= 0 && o->momentum <= 1)) {
+        fail(r, KILN_BAD_ARGUMENT, NULL,
+             "needs a model with one input, epsilon of at least 0 and a momentum from 0 to 1");
         return NULL;
     }
     to = model_of_proto(m->proto, m->path, &limits, r);

@@ -1,10 +1,13 @@
-/* Makes a model trainable again whose BatchNormalization an exporter has lowered or folded (Keras on TensorFlow does both):
+/* Makes a model trainable again whose BatchNormalization an exporter has lowered or folded (Keras on TensorFlow does
+ * both):
  *
- *   Mul by a, Add of b, per channel   ->  BatchNormalization, gamma = a sqrt(v + eps), beta = b + m a, mean = m, variance = v
- *   Conv with folded W', b'           ->  Conv with W' alone, BatchNormalization, gamma = sqrt(v + eps), beta = b' + m, ...
+ *   Mul by a, Add of b, per channel   ->  BatchNormalization, gamma = a sqrt(v + eps), beta = b + m a, mean = m,
+ * variance = v Conv with folded W', b'           ->  Conv with W' alone, BatchNormalization, gamma = sqrt(v + eps),
+ * beta = b' + m, ...
  *
- * m and v are the mean and variance at that place over calibration data, so that the model computes in inference what it did, and its
- * statistics are what training would have kept. What cannot be known is told as warnings: "cannot recover: ...". */
+ * m and v are the mean and variance at that place over calibration data, so that the model computes in inference what
+ * it did, and its statistics are what training would have kept. What cannot be known is told as warnings: "cannot
+ * recover: ...". */
 #ifndef KILN_TRAIN_RECOVER_H
 #define KILN_TRAIN_RECOVER_H
 
@@ -20,7 +23,10 @@ struct recover_options {
     float epsilon, momentum; /* of the original layers: a file does not tell */
     enum fold_choice folded;
 };
-#define RECOVER_OPTIONS_INIT { .epsilon = 1e-3f, .momentum = .99f, .folded = FOLDED_BY_NAME }
+#define RECOVER_OPTIONS_INIT                                                                                           \
+    {                                                                                                                  \
+        .epsilon = 1e-3f, .momentum = .99f, .folded = FOLDED_BY_NAME                                                   \
+    }
 
 struct recovered {
     size_t pairs;      /* Mul and Add that became BatchNormalization */

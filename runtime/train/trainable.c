@@ -73,7 +73,8 @@ struct search {
     struct parameter **of; /* by value id of the main graph */
 };
 
-/* -- constants ---------------------------------------------------------------------------------------------------------- */
+/* -- constants
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static bool is_one_of(const char *name, const char *const *list)
 {
@@ -83,7 +84,8 @@ static bool is_one_of(const char *name, const char *const *list)
     return false;
 }
 
-/* The value of the main graph that `v`, of graph `g`, is: looked at from inside subgraphs, and through nodes that only change shapes. */
+/* The value of the main graph that `v`, of graph `g`, is: looked at from inside subgraphs, and through nodes that only
+ * change shapes. */
 static const struct value *root_of(const struct graph *g, const struct value *v)
 {
     static const char *const shapes[] = { "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Flatten", NULL };
@@ -141,7 +143,8 @@ static bool constant_of(struct search *s, const struct value *v, struct tensor *
     return false;
 }
 
-/* -- the way of the activations ------------------------------------------------------------------------------------------ */
+/* -- the way of the activations
+ * ------------------------------------------------------------------------------------------ */
 
 /* Which values depend on what the caller gives; sizes do not count. */
 static bool *activations(struct search *s, const struct graph *g, const bool *outside)
@@ -189,13 +192,16 @@ static const char *reason_against(const struct place *p, const struct node *n, c
     return tensor_count(t) ? NULL : "has no elements";
 }
 
-/* -- collecting ---------------------------------------------------------------------------------------------------------- */
+/* -- collecting
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static struct parameter *add(struct search *s, const struct value *v, const struct tensor *t)
 {
     struct parameter *p = &s->out->at[s->out->count++];
 
-    *p = (struct parameter){ .value = v, .initial = *t, .role = ROLE_CONSTANT, .why = "no place where something is learned" };
+    *p = (struct parameter){
+        .value = v, .initial = *t, .role = ROLE_CONSTANT, .why = "no place where something is learned"
+    };
     s->of[v->id] = p;
     return p;
 }
@@ -268,7 +274,8 @@ static bool freeze_matching(struct search *s, const char *pattern)
         if (!p->why)
             return false;
     }
-    return any || fail(s->report, KILN_BAD_ARGUMENT, NULL, "'%s' names no trainable parameter, nothing can be frozen", pattern);
+    return any || fail(s->report, KILN_BAD_ARGUMENT, NULL, "'%s' names no trainable parameter, nothing can be frozen",
+                       pattern);
 }
 
 bool parameters_find(struct parameters *out, const struct model *m, size_t freezes, const char *const *freeze,

@@ -1,9 +1,9 @@
 /* What of a model can learn, and why: the list behind `kiln inspect` and --freeze.
  *
- * By default: float weights and biases of Conv, ConvTranspose, Gemm, MatMul, recurrent and normalisation nodes, tables of Gather, and
- * constants of Mul and Add on the way of the activations, whether initializers or Constant nodes, also where a chain of Transpose,
- * Reshape, Squeeze, Unsqueeze or Identity stands between. Never scalars, but for the bias of a single unit. Running means and variances
- * are statistics: BatchNormalization itself changes them. */
+ * By default: float weights and biases of Conv, ConvTranspose, Gemm, MatMul, recurrent and normalisation nodes, tables
+ * of Gather, and constants of Mul and Add on the way of the activations, whether initializers or Constant nodes, also
+ * where a chain of Transpose, Reshape, Squeeze, Unsqueeze or Identity stands between. Never scalars, but for the bias
+ * of a single unit. Running means and variances are statistics: BatchNormalization itself changes them. */
 #ifndef KILN_TRAIN_TRAINABLE_H
 #define KILN_TRAIN_TRAINABLE_H
 
@@ -31,8 +31,8 @@ struct parameters {
     size_t count;
 };
 
-/* In the order of the nodes that read them, those without a reader last. `freeze` are shell patterns of names (fnmatch); one that matches
- * no trainable parameter is an error. Memory is the arena's. */
+/* In the order of the nodes that read them, those without a reader last. `freeze` are shell patterns of names
+ * (fnmatch); one that matches no trainable parameter is an error. Memory is the arena's. */
 bool parameters_find(struct parameters *out, const struct model *m, size_t freezes, const char *const *freeze,
                      struct arena *arena, struct report *r);
 /* How many elements all parameters of a role have. */

@@ -4,11 +4,15 @@
 #include "train/prepare.h"
 #include <string.h>
 
-enum { MAX_LEARNERS = 4 }; /* batch sizes with a program of their own: the usual one, the last of an epoch, and two more */
+enum {
+    MAX_LEARNERS = 4
+}; /* batch sizes with a program of their own: the usual one, the last of an epoch, and two more */
 
-/* -- state ----------------------------------------------------------------------------------------------------------------- */
+/* -- state
+ * ----------------------------------------------------------------------------------------------------------------- */
 
-static bool state_tensor(struct trainer *t, struct tensor *out, const struct tensor *like, const void *content, struct report *r)
+static bool state_tensor(struct trainer *t, struct tensor *out, const struct tensor *like, const void *content,
+                         struct report *r)
 {
     const size_t bytes = (size_t)tensor_bytes(like);
 
@@ -58,17 +62,22 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
     return true;
 }
 
-/* -- what goes in and comes out ---------------------------------------------------------------------------------------------- */
+/* -- what goes in and comes out
+ * ---------------------------------------------------------------------------------------------- */
 
 static bool find_ends(struct trainer *t, const struct tensor *data, struct report *r)
 {
     const struct graph *g = t->model->graph;
 
     if (g->input_count != 1)
-        return fail(r, KILN_BAD_MODEL, NULL,
-                    "the model has %zu inputs without a value ('%s'%s%s%s), must have 1; `kiln init` gives parameters values",
-                    g->input_count, g->input_count ? g->inputs[0]->name : "", g->input_count > 1 ? ", '" : "",
-                    g->input_count > 1 ? g->inputs[1]->name : "", g->input_count > 2 ? "', ..." : g->input_count > 1 ? "'" : "");
+        return fail(
+            r, KILN_BAD_MODEL, NULL,
+            "the model has %zu inputs without a value ('%s'%s%s%s), must have 1; `kiln init` gives parameters values",
+            g->input_count, g->input_count ? g->inputs[0]->name : "", g->input_count > 1 ? ", '" : "",
+            g->input_count > 1 ? g->inputs[1]->name : "",
+            g->input_count > 2   ? "', ..."
+            : g->input_count > 1 ? "'"
+                                 : "");
     if (!g->output_count)
         return fail(r, KILN_BAD_MODEL, NULL, "the model has no output");
     t->input = g->inputs[0];
@@ -128,13 +137,14 @@ static bool choose_loss(struct trainer *t, const struct trainer_options *o, stru
     t->y = loss_labels(&t->loss, &out);
     t->x.dims[0] = UNKNOWN;
     if (!t->y.rank)
-        return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is a vector, loss '%s' needs a row for each sample", t->output->name,
-                    loss_name(t->loss.kind));
+        return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is a vector, loss '%s' needs a row for each sample",
+                    t->output->name, loss_name(t->loss.kind));
     t->y.dims[0] = UNKNOWN;
     return true;
 }
 
-/* -- life ----------------------------------------------------------------------------------------------------------------- */
+/* -- life
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static bool start(struct trainer *t, const struct model *m, const struct trainer_options *o, struct report *r)
 {
@@ -183,7 +193,8 @@ void trainer_free(struct trainer *t)
     budget_free(&unlimited, t); /* not charged to the budget it holds */
 }
 
-/* -- steps ---------------------------------------------------------------------------------------------------------------- */
+/* -- steps
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static struct learner *learner_for(struct trainer *t, int64_t batch, struct report *r)
 {
@@ -218,11 +229,12 @@ static bool check_batch(const struct tensor *got, const struct tensor *need, con
 
     for (int d = 0; fits && d < need->rank; d++)
         fits = d ? need->dims[d] < 0 || got->dims[d] == need->dims[d] : got->dims[d] > 0;
-    return fits || fail(r, KILN_BAD_DATA, NULL, "%s are %s, must be %s", what, tensor_text(got, a), tensor_text(need, b));
+    return fits ||
+           fail(r, KILN_BAD_DATA, NULL, "%s are %s, must be %s", what, tensor_text(got, a), tensor_text(need, b));
 }
 
-static bool run(struct trainer *t, struct learner *l, const struct tensor *x, const struct tensor *y, struct step_result *out,
-                struct report *r)
+static bool run(struct trainer *t, struct learner *l, const struct tensor *x, const struct tensor *y,
+                struct step_result *out, struct report *r)
 {
     frame_set(l->frame, l->x, x);
     frame_set(l->frame, l->y, y);
@@ -240,11 +252,12 @@ static bool check_both(const struct trainer *t, const struct tensor *x, const st
 {
     if (!check_batch(x, &t->x, "samples", r) || !check_batch(y, &t->y, "labels", r))
         return false;
-    return x->dims[0] == y->dims[0] || fail(r, KILN_BAD_DATA, NULL, "%lld samples, but %lld labels", (long long)x->dims[0],
-                                            (long long)y->dims[0]);
+    return x->dims[0] == y->dims[0] ||
+           fail(r, KILN_BAD_DATA, NULL, "%lld samples, but %lld labels", (long long)x->dims[0], (long long)y->dims[0]);
 }
 
-bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out, struct report *r)
+bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
+                  struct report *r)
 {
     struct learner *l = check_both(t, x, y, r) ? learner_for(t, x->dims[0], r) : NULL;
 
@@ -260,7 +273,8 @@ bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor
     return true;
 }
 
-bool trainer_judge(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out, struct report *r)
+bool trainer_judge(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
+                   struct report *r)
 {
     if (!check_both(t, x, y, r))
         return false;
@@ -269,7 +283,8 @@ bool trainer_judge(struct trainer *t, const struct tensor *x, const struct tenso
     return run(t, t->judge, x, y, out, r);
 }
 
-/* -- looking at the state ---------------------------------------------------------------------------------------------------- */
+/* -- looking at the state
+ * ---------------------------------------------------------------------------------------------------- */
 
 static struct state *find_state(const struct trainer *t, const char *name)
 {
@@ -300,7 +315,8 @@ const struct tensor *trainer_gradient(const struct trainer *t, const char *name)
     return frame_get(t->latest->frame, t->latest->gradient[s - t->states]);
 }
 
-/* -- snapshots ---------------------------------------------------------------------------------------------------------------- */
+/* -- snapshots
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 struct snapshot {
     int64_t steps;

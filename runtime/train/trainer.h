@@ -1,8 +1,9 @@
-/* The trainer: a model made ready to learn. It owns the state, {value, role: trainable, statistic, optimiser slot, counter}, which lives
- * outside every program and is shared by the programs of several batch sizes.
+/* The trainer: a model made ready to learn. It owns the state, {value, role: trainable, statistic, optimiser slot,
+ * counter}, which lives outside every program and is shared by the programs of several batch sizes.
  *
- * For each batch size there is one program: forward pass in training form, loss, backward pass, optimiser, statistics. A step happens
- * whole or not at all: the optimiser, which comes last, refuses a loss that is not finite, and statistics are taken over after it. */
+ * For each batch size there is one program: forward pass in training form, loss, backward pass, optimiser, statistics.
+ * A step happens whole or not at all: the optimiser, which comes last, refuses a loss that is not finite, and
+ * statistics are taken over after it. */
 #ifndef KILN_TRAIN_TRAINER_H
 #define KILN_TRAIN_TRAINER_H
 
@@ -17,7 +18,7 @@ struct trainer_options {
     enum targets targets;
     int classes;            /* of the data, for the guess; 0 where there are none */
     const struct tensor *x; /* a batch of the data: gives the dimensions that the model leaves open; may be NULL */
-    int threads; /* 0: one for each CPU */
+    int threads;            /* 0: one for each CPU */
     size_t memory;
     uint64_t seed; /* of Dropout */
     size_t freezes;
@@ -61,17 +62,20 @@ struct step_result {
     int64_t rows;    /* samples, or more where the output has more dimensions */
 };
 
-/* The model may go afterwards: a copy is taken. NULL with an error. What was decided is in trainer->loss.said and ->parameters. */
+/* The model may go afterwards: a copy is taken. NULL with an error. What was decided is in trainer->loss.said and
+ * ->parameters. */
 struct trainer *trainer_new(const struct model *m, const struct trainer_options *o, struct report *r);
 void trainer_free(struct trainer *t);
 
 /* One step. `x` and `y` are of the types t->x and t->y, with any number of samples. On failure nothing has changed. */
-bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out, struct report *r);
+bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
+                  struct report *r);
 /* Loss and accuracy in inference form; changes nothing. */
-bool trainer_judge(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out, struct report *r);
+bool trainer_judge(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
+                   struct report *r);
 
-/* By the name of the initializer; NULL where there is none. `slot` is one of the optimiser's slot_names, NULL for the value itself. The
- * memory may be written to between steps. */
+/* By the name of the initializer; NULL where there is none. `slot` is one of the optimiser's slot_names, NULL for the
+ * value itself. The memory may be written to between steps. */
 struct tensor *trainer_state(struct trainer *t, const char *name, const char *slot);
 /* Of the last step; NULL where there is none, or options.keep_gradients was not set. */
 const struct tensor *trainer_gradient(const struct trainer *t, const char *name);
@@ -82,8 +86,8 @@ struct snapshot *trainer_snapshot(struct trainer *t, struct report *r);
 void trainer_restore(struct trainer *t, const struct snapshot *s);
 void snapshot_free(struct trainer *t, struct snapshot *s);
 
-/* The model with what was learned, in inference form; everything else is as it was loaded. Not built yet (model_build). Freed by the
- * caller. */
+/* The model with what was learned, in inference form; everything else is as it was loaded. Not built yet (model_build).
+ * Freed by the caller. */
 struct model *trainer_export(const struct trainer *t, struct report *r);
 
 #endif

@@ -30,7 +30,7 @@ static void fill(const struct tensor *t, enum content content)
         state ^= state >> 7;
         state ^= state << 17;
         if (t->dtype == BOOL)
-            to[k] = content == SMALL ? n % 2 : state >> 40 & 1;
+            to[k] = (uint8_t)((content == SMALL ? (uint64_t)n : state >> 40) % 2);
         else if (content == HOSTILE)
             to[k] = state >> 8 & 1 ? (uint8_t)(state >> 20) : state >> 9 & 1 ? 0xff : 0;
         else if (t->dtype == F32)

@@ -1,4 +1,5 @@
-/* Parity with Keras, from identical states (tests/keras/README.md says what is compared and how the states are made). */
+/* Parity with Keras, from identical states (tests/keras/README.md says what is compared and how the states are made).
+ */
 #include "data/npz.h"
 #include "scratch.h"
 #include "train/edit.h"
@@ -9,7 +10,8 @@
 
 enum { STATES = 20, STEPS = 100, BUCKETS = 256, SIZE = 128 };
 
-/* -- the generator ---------------------------------------------------------------------------------------------------------- */
+/* -- the generator
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t z)
 {
@@ -51,7 +53,8 @@ static uint64_t key_of(const char *format, ...)
 static void make_batch(float *image, int64_t *label, const char *network, const char *key, const int64_t *batch,
                        const double *pixel)
 {
-    const uint64_t prototype = key_of("%s/prototype", network), noise = key_of("%s/image", key), of = key_of("%s/label", key);
+    const uint64_t prototype = key_of("%s/prototype", network), noise = key_of("%s/image", key),
+                   of = key_of("%s/label", key);
     const int64_t n = batch[0], c = batch[1], h = batch[2], w = batch[3];
     int64_t at = 0;
 
@@ -97,7 +100,8 @@ START_TEST(the_generator_is_that_of_the_dumps)
 }
 END_TEST
 
-/* -- networks ---------------------------------------------------------------------------------------------------------------- */
+/* -- networks
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 struct parity {
     const char *name;
@@ -209,13 +213,15 @@ static double set_state(struct parity *p, const char *key, const char *prefix, i
     return sum;
 }
 
-/* -- one step ----------------------------------------------------------------------------------------------------------------- */
+/* -- one step
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static const struct one_step_case {
     const char *name;
     double gradient; /* the bound, of its length */
-} networks[] = { { "fashion_cnn.bn", 2e-3 },     { "cifar10_convnet.bn_before", 2e-3 }, { "mnist_mlp.leaky", 1e-5 },
-                 { "mnist_mlp.bn_after", 1e-5 }, { "sigmoid_mlp.bn", 1e-5 },            { "cifar100_vgg.relu_bn", 2e-3 } };
+} networks[] = { { "fashion_cnn.bn", 2e-3 },  { "cifar10_convnet.bn_before", 2e-3 },
+                 { "mnist_mlp.leaky", 1e-5 }, { "mnist_mlp.bn_after", 1e-5 },
+                 { "sigmoid_mlp.bn", 1e-5 },  { "cifar100_vgg.relu_bn", 2e-3 } };
 
 static double gradient_distance(struct parity *p, int k)
 {
@@ -286,8 +292,8 @@ START_TEST(one_step_is_keras_step)
         for (int e = 0; e < 3; e++)
             worst[e] = fmax(worst[e], error[e]);
         ck_assert_msg(error[0] <= 1e-6 && error[1] <= c->gradient && error[2] <= 1e-5,
-                      "%s: loss %.9g, must be %.9g (%.2g); gradient %.2g, statistics %.2g", key, (double)got.loss, want[0],
-                      error[0], error[1], error[2]);
+                      "%s: loss %.9g, must be %.9g (%.2g); gradient %.2g, statistics %.2g", key, (double)got.loss,
+                      want[0], error[0], error[1], error[2]);
     }
     printf("%s: loss %.1e, gradient %.1e, statistics %.1e\n", c->name, worst[0], worst[1], worst[2]);
     drop(&state);
@@ -298,7 +304,8 @@ START_TEST(one_step_is_keras_step)
 }
 END_TEST
 
-/* -- many steps ------------------------------------------------------------------------------------------------------------------ */
+/* -- many steps
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static const char *const mlps[] = { "mnist_mlp.leaky",   "mnist_mlp.bn_after", "mnist_mlp.bn_before",
                                     "sigmoid_mlp.plain", "sigmoid_mlp.bn",     "sigmoid_mlp.batch_bn" };
@@ -331,7 +338,9 @@ START_TEST(a_hundred_steps_keep_to_keras)
 }
 END_TEST
 
-/* -- optimisers ------------------------------------------------------------------------------------------------------------------- */
+/* -- optimisers
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct optimizer_case {
     const char *name, *spec;
@@ -362,7 +371,8 @@ static float before(const char *key, const char *what, bool first, int64_t i)
 }
 
 /* Within 1e-6 of the sizes that the value was made from: what was there, and the change. */
-static void compare(struct parity *p, const struct optimizer_case *c, const char *what, int k, const float *old, const float *got)
+static void compare(struct parity *p, const struct optimizer_case *c, const char *what, int k, const float *old,
+                    const float *got)
 {
     struct tensor want = array(p, "%s/%s", c->name, what);
 
@@ -401,7 +411,8 @@ START_TEST(an_update_is_keras_update)
         memcpy(now, old, sizeof now);
         for (int s = 0; s < o.slots; s++)
             slots[s] = now[1 + s];
-        optimizer_apply(&o, kernels_get(), optimizer_rate(&o, (float)o.learning_rate, t), now[0], slots, gradient, SIZE);
+        optimizer_apply(&o, kernels_get(), optimizer_rate(&o, (float)o.learning_rate, t), now[0], slots, gradient,
+                        SIZE);
         compare(&p, c, "weight", k, old[0], now[0]);
         for (int s = 0; s < o.slots; s++)
             compare(&p, c, o.slot_names[s], k, old[1 + s], now[1 + s]);

@@ -19,7 +19,8 @@ static struct model *model_of(const char *text)
     return m;
 }
 
-static struct dataset data_of(int rank, const int64_t *dims, const float *x, const int64_t *labels, const float *values, int classes)
+static struct dataset data_of(int rank, const int64_t *dims, const float *x, const int64_t *labels, const float *values,
+                              int classes)
 {
     struct dataset d = { .count = dims[0], .classes = labels ? classes : 0, .budget = &budget };
 
@@ -56,11 +57,13 @@ static void noise(float *x, int64_t n, uint32_t seed)
     }
 }
 
-/* -- learning ---------------------------------------------------------------------------------------------------------------- */
+/* -- learning
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static const char xor_text[] = HEAD
     "net (float[N, 2] x) => (float[N, 1] p)\n"
-    "<float[2, 8] w1 = {0.5,-0.4,0.9,0.1,-0.7,0.6,-0.2,0.8,0.3,0.7,-0.6,0.4,0.2,-0.9,0.5,-0.1}, float[8] b1 = {0,0,0,0,0,0,0,0},\n"
+    "<float[2, 8] w1 = {0.5,-0.4,0.9,0.1,-0.7,0.6,-0.2,0.8,0.3,0.7,-0.6,0.4,0.2,-0.9,0.5,-0.1}, float[8] b1 = "
+    "{0,0,0,0,0,0,0,0},\n"
     " float[8, 1] w2 = {0.4,-0.6,0.5,0.3,-0.2,0.7,-0.5,0.1}, float[1] b2 = {0}>\n"
     "{ h = MatMul (x, w1)  hb = Add (h, b1)  a = Tanh (hb)  o = MatMul (a, w2)  ob = Add (o, b2)  p = Sigmoid (ob) }";
 static const float xor_x[] = { 0, 0, 0, 1, 1, 0, 1, 1 };
@@ -91,9 +94,10 @@ START_TEST(a_line_is_fitted)
 {
     const struct trainer_options o = { .optimizer = "sgd:learning_rate=0.1,momentum=0.5", .targets = TARGETS_VALUES };
     const struct fit_options f = { .batch = 3, .epochs = 200, .shuffle = true, .seed = 3 };
-    struct trainer *t = trainer_of(HEAD "net (float[N, 1] x) => (float[N, 1] y) <float[1, 1] w = {0}, float[1] b = {0}>\n"
-                                        "{ y = Gemm (x, w, b) }",
-                                   &o);
+    struct trainer *t =
+        trainer_of(HEAD "net (float[N, 1] x) => (float[N, 1] y) <float[1, 1] w = {0}, float[1] b = {0}>\n"
+                        "{ y = Gemm (x, w, b) }",
+                   &o);
     const float x[] = { -1, -.5f, 0, .25f, .5f, 1, 1.5f }, y[] = { -1, 0, 1, 1.5f, 2, 3, 4 };
     const struct dataset d = data_of(2, (const int64_t[]){ 7, 1 }, x, NULL, y, 0);
     int64_t ran;
@@ -109,14 +113,18 @@ END_TEST
 
 /* A small network with all that makes a step difficult: convolution, pooling, statistics, Dropout. */
 static const char cnn_text[] =
-    "< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"init.w1\": \"glorot_uniform\", \"init.w2\": \"he_normal\",\n"
-    "  \"init.gamma\": \"ones\", \"init.beta\": \"zeros\", \"init.mean\": \"zeros\", \"init.variance\": \"ones\", \"init.b2\": "
+    "< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"init.w1\": \"glorot_uniform\", \"init.w2\": "
+    "\"he_normal\",\n"
+    "  \"init.gamma\": \"ones\", \"init.beta\": \"zeros\", \"init.mean\": \"zeros\", \"init.variance\": \"ones\", "
+    "\"init.b2\": "
     "\"constant:0.1\" ] >\n"
     "net (float[N, 2, 8, 8] x, float[5, 2, 3, 3] w1, float[5] gamma, float[5] beta, float[5] mean, float[5] variance,\n"
     "     float[80, 3] w2, float[3] b2) => (float[N, 3] p) {\n"
-    "  c = Conv <pads = [1, 1, 1, 1]> (x, w1)  r = Relu (c)  m = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (r)\n"
+    "  c = Conv <pads = [1, 1, 1, 1]> (x, w1)  r = Relu (c)  m = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> "
+    "(r)\n"
     "  n = BatchNormalization <epsilon = 0.001, momentum = 0.99> (m, gamma, beta, mean, variance)\n"
-    "  rate = Constant <value_float = 0.25> ()  d = Dropout (n, rate)  f = Flatten (d)  g = Gemm (f, w2, b2)  p = Softmax (g) }";
+    "  rate = Constant <value_float = 0.25> ()  d = Dropout (n, rate)  f = Flatten (d)  g = Gemm (f, w2, b2)  p = "
+    "Softmax (g) }";
 
 static struct model *drawn_cnn(uint64_t seed)
 {
@@ -164,8 +172,9 @@ static void expect_same_state(const struct trainer *a, const struct trainer *b)
 {
     ck_assert_uint_eq(a->state_count, b->state_count);
     for (size_t k = 0; k < a->state_count; k++)
-        ck_assert_msg(memcmp(a->states[k].value.data, b->states[k].value.data, (size_t)tensor_bytes(&a->states[k].value)) == 0,
-                      "'%s' differs", a->states[k].parameter->value->name);
+        ck_assert_msg(
+            memcmp(a->states[k].value.data, b->states[k].value.data, (size_t)tensor_bytes(&a->states[k].value)) == 0,
+            "'%s' differs", a->states[k].parameter->value->name);
 }
 
 START_TEST(threads_change_no_bit)
@@ -196,7 +205,9 @@ START_TEST(the_seed_decides)
 }
 END_TEST
 
-/* -- steps --------------------------------------------------------------------------------------------------------------------- */
+/* -- steps
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 START_TEST(the_last_batch_is_smaller_and_counts_less)
 {
@@ -221,10 +232,10 @@ END_TEST
 START_TEST(statistics_move_by_what_momentum_leaves)
 {
     const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .classes = 2, .threads = 1 };
-    struct trainer *t = trainer_of(
-        HEAD "net (float[N, 2] x) => (float[N, 2] logits) <float[2] s = {1, 1}, float[2] b = {0, 0}, float[2] m = {5, 6}, float[2] v = {2, 3}>\n"
-             "{ logits = BatchNormalization <momentum = 0.75> (x, s, b, m, v) }",
-        &o);
+    struct trainer *t = trainer_of(HEAD "net (float[N, 2] x) => (float[N, 2] logits) <float[2] s = {1, 1}, float[2] b "
+                                        "= {0, 0}, float[2] m = {5, 6}, float[2] v = {2, 3}>\n"
+                                        "{ logits = BatchNormalization <momentum = 0.75> (x, s, b, m, v) }",
+                                   &o);
     const float x[] = { 1, 10, 2, 20, 6, 60 };
     const int64_t y[] = { 0, 1, 0 };
     struct tensor tx, ty;
@@ -316,7 +327,9 @@ START_TEST(batches_of_another_type_are_refused)
 }
 END_TEST
 
-/* -- losses --------------------------------------------------------------------------------------------------------------------- */
+/* -- losses
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct loss_case {
     const char *loss, *tail; /* what makes p of z */
@@ -338,8 +351,12 @@ static const struct loss_case {
 START_TEST(losses_and_gradients_agree)
 {
     const struct loss_case *c = &losses[_i];
-    const struct trainer_options o = { .loss = c->loss, .optimizer = "sgd:learning_rate=0", .keep_gradients = true, .threads = 1,
-                                       .targets = c->rows ? TARGETS_VALUES : TARGETS_CLASSES, .classes = 3 };
+    const struct trainer_options o = { .loss = c->loss,
+                                       .optimizer = "sgd:learning_rate=0",
+                                       .keep_gradients = true,
+                                       .threads = 1,
+                                       .targets = c->rows ? TARGETS_VALUES : TARGETS_CLASSES,
+                                       .classes = 3 };
     const float x[] = { .3f, -.2f, .7f, 1.1f, .4f, -.9f, -.5f, .6f, .2f, .1f, -.3f, .8f };
     const float rows[] = { 1, 0, 0, .2f, .5f, .3f, 0, 0, 1, .9f, .1f, 0 };
     const int64_t classes[] = { 0, 2, 1, 1 };
@@ -348,7 +365,8 @@ START_TEST(losses_and_gradients_agree)
     char text[1024];
     struct trainer *t;
 
-    snprintf(text, sizeof text, HEAD "net (float[N, 3] x) => (float[N, 3] p) <float[3] w = {0.1, -0.2, 0.3}>\n{ z = Add (x, w)  %s }",
+    snprintf(text, sizeof text,
+             HEAD "net (float[N, 3] x) => (float[N, 3] p) <float[3] w = {0.1, -0.2, 0.3}>\n{ z = Add (x, w)  %s }",
              c->tail);
     t = trainer_of(text, &o);
     expect_ok(t);
@@ -367,8 +385,8 @@ START_TEST(losses_and_gradients_agree)
         *w = at - h;
         expect_ok(trainer_judge(t, &tx, &ty, &down, &report));
         *w = at;
-        ck_assert_msg(fabsf(slope - (up.loss - down.loss) / (2 * h)) < 2e-4f, "%s after %s: slope %g, difference %g", c->loss, c->tail,
-                      (double)slope, (double)((up.loss - down.loss) / (2 * h)));
+        ck_assert_msg(fabsf(slope - (up.loss - down.loss) / (2 * h)) < 2e-4f, "%s after %s: slope %g, difference %g",
+                      c->loss, c->tail, (double)slope, (double)((up.loss - down.loss) / (2 * h)));
     }
     trainer_free(t);
 }
@@ -380,7 +398,8 @@ START_TEST(far_logits_are_not_clipped)
     static const struct {
         const char *tail;
         double loss;
-    } ends[] = { { "p = Softmax (z)", 40 }, { "q = Softmax (z)  one = Constant <value_float = 1.0> ()  p = Mul (q, one)", 16.118095651 } };
+    } ends[] = { { "p = Softmax (z)", 40 },
+                 { "q = Softmax (z)  one = Constant <value_float = 1.0> ()  p = Mul (q, one)", 16.118095651 } };
     const struct trainer_options o = { .loss = "sparse_categorical_crossentropy", .classes = 2, .threads = 1 };
     const float x[] = { 40, 0 };
     const int64_t y = 1;
@@ -389,7 +408,9 @@ START_TEST(far_logits_are_not_clipped)
     struct trainer *t;
     struct tensor tx, ty;
 
-    snprintf(text, sizeof text, HEAD "net (float[N, 2] x) => (float[N, 2] p) <float[2] w = {0, 0}>\n{ z = Add (x, w)  %s }", ends[_i].tail);
+    snprintf(text, sizeof text,
+             HEAD "net (float[N, 2] x) => (float[N, 2] p) <float[2] w = {0, 0}>\n{ z = Add (x, w)  %s }",
+             ends[_i].tail);
     t = trainer_of(text, &o);
     expect_ok(t);
     tx = t->x, ty = t->y;
@@ -426,7 +447,9 @@ START_TEST(bad_options_are_refused)
 }
 END_TEST
 
-/* -- fit -------------------------------------------------------------------------------------------------------------------------- */
+/* -- fit
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
 
 struct seen {
     int64_t epochs, steps, best;
@@ -483,7 +506,9 @@ START_TEST(no_improvement_stops_early)
 }
 END_TEST
 
-/* -- files ------------------------------------------------------------------------------------------------------------------------ */
+/* -- files
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void run_model(const struct model *m, const struct tensor *x, float *out, int64_t n)
 {
@@ -527,10 +552,11 @@ END_TEST
 START_TEST(constants_of_nodes_train_too)
 {
     const struct trainer_options o = { .optimizer = "sgd:learning_rate=1", .targets = TARGETS_VALUES, .threads = 1 };
-    struct trainer *t = trainer_of(HEAD "net (float[N, 2] x) => (float[N, 2] y)\n{ w = Constant <value = float[2] {2, 3}> ()\n"
-                                        "  b = Constant <value_floats = [1.0, 1.0]> ()  two = Constant <value = float {2}> ()\n"
-                                        "  a = Mul (x, w)  c = Mul (a, two)  y = Add (c, b) }",
-                                   &o);
+    struct trainer *t =
+        trainer_of(HEAD "net (float[N, 2] x) => (float[N, 2] y)\n{ w = Constant <value = float[2] {2, 3}> ()\n"
+                        "  b = Constant <value_floats = [1.0, 1.0]> ()  two = Constant <value = float {2}> ()\n"
+                        "  a = Mul (x, w)  c = Mul (a, two)  y = Add (c, b) }",
+                   &o);
     const float x[] = { 1, 1 }, y[] = { 0, 0 };
     struct tensor tx, ty;
     struct step_result got;
@@ -555,7 +581,8 @@ START_TEST(constants_of_nodes_train_too)
 }
 END_TEST
 
-/* Exporters merge equal tensors: a mean, a variance and a bias may be one initializer. Each statistic must move by itself. */
+/* Exporters merge equal tensors: a mean, a variance and a bias may be one initializer. Each statistic must move by
+ * itself. */
 START_TEST(merged_statistics_are_taken_apart)
 {
     const struct trainer_options o = { .optimizer = "sgd", .classes = 2, .threads = 1 };
@@ -582,15 +609,111 @@ START_TEST(merged_statistics_are_taken_apart)
 }
 END_TEST
 
+START_TEST(shared_weights_are_told_of_and_untied_on_request)
+{
+    struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .classes = 2, .threads = 1, .untie = _i };
+    struct trainer *t = trainer_of(HEAD "net (float[N, 2] x) => (float[N, 2] logits) <float[2, 2] w = {1, 2, 3, 4}>\n"
+                                        "{ h = MatMul (x, w)  logits = MatMul (h, w) }",
+                                   &o);
+    struct model *m;
+
+    expect_ok(t);
+    ck_assert_uint_eq(t->trainable, _i ? 2 : 1);
+    ck_assert_int_eq(t->states[0].parameter->readers, _i ? 1 : 2);
+    m = trainer_export(t, &report);
+    expect_ok(m);
+    ck_assert_uint_eq(m->proto->graph->n_initializer, _i ? 2 : 1); /* one of them keeps the old one */
+    model_free(m);
+    trainer_free(t);
+}
+END_TEST
+
+static void count_warnings(void *user, kiln_status code, const char *where, const char *message)
+{
+    (void)where;
+    (void)message;
+    *(int *)user += code == KILN_OK;
+}
+
+START_TEST(the_public_functions_train)
+{
+    const int64_t dims[] = { 4, 2 };
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    kiln_tensor *x, *y;
+    kiln_trainer *t;
+    kiln_model *m, *learned;
+    kiln_parameter p;
+    kiln_score first, score;
+    kiln_error err;
+    int warnings = 0;
+
+    ck_assert_int_eq(kiln_model_open_memory(&m, xor_text, strlen(xor_text), NULL, &err), KILN_OK);
+    ck_assert_int_eq(kiln_tensor_new(&x, KILN_FLOAT, 2, dims, xor_x, &err), KILN_OK);
+    ck_assert_int_eq(kiln_tensor_new(&y, KILN_FLOAT, 2, (const int64_t[]){ 4, 1 }, (const float[]){ 0, 1, 1, 0 }, &err),
+                     KILN_OK);
+    o.optimizer = "adam:learning_rate=0.05";
+    o.values = true;
+    o.diagnostic = count_warnings;
+    o.user = &warnings;
+    ck_assert_int_eq(kiln_trainer_new(&t, m, &o, &err), KILN_OK);
+    kiln_model_free(m); /* not needed any more */
+    ck_assert_int_eq(kiln_trainer_step(t, x, y, &first, &err), KILN_OK);
+    for (int k = 0; k < 200; k++)
+        ck_assert_int_eq(kiln_trainer_step(t, x, y, NULL, &err), KILN_OK);
+    ck_assert_int_eq(kiln_trainer_set_learning_rate(t, 0, &err), KILN_OK);
+    ck_assert_int_eq(kiln_trainer_step(t, x, y, &score, &err), KILN_OK);
+    ck_assert(score.correct == 4 && score.rows == 4 && score.loss < first.loss / 4);
+    ck_assert_ptr_nonnull(strstr(kiln_trainer_loss(t), "because the model ends in Sigmoid"));
+    ck_assert_uint_eq(kiln_trainer_parameter_count(t), 4);
+    ck_assert_int_eq(kiln_trainer_parameter(t, 0, &p), KILN_OK);
+    ck_assert(strcmp(p.name, "w1") == 0 && p.role == KILN_TRAINABLE && p.dims[1] == 8 && p.data);
+    ck_assert_int_eq(kiln_trainer_parameter(t, 4, &p), KILN_BAD_ARGUMENT);
+    ck_assert_int_eq(kiln_trainer_set_learning_rate(t, (double)NAN, &err), KILN_BAD_ARGUMENT);
+    ck_assert_int_eq(kiln_trainer_step(t, y, x, NULL, &err), KILN_BAD_DATA);
+    ck_assert_int_eq(kiln_trainer_step(t, x, NULL, NULL, &err), KILN_BAD_ARGUMENT);
+    ck_assert_int_eq(kiln_trainer_export(&learned, t, &err), KILN_OK);
+    kiln_trainer_free(t);
+    ck_assert_int_eq(kiln_trainer_new(&t, learned, &o, &err), KILN_OK);
+    ck_assert_int_eq(kiln_trainer_score(t, x, y, &first, &err), KILN_OK);
+    ck_assert(first.loss == score.loss && warnings == 0);
+    kiln_trainer_free(t);
+    kiln_model_free(learned);
+    kiln_tensor_free(x);
+    kiln_tensor_free(y);
+}
+END_TEST
+
+START_TEST(the_public_functions_draw)
+{
+    kiln_model *m, *drawn;
+    kiln_error err;
+    size_t count;
+
+    ck_assert_int_eq(kiln_model_open_memory(&m, cnn_text, strlen(cnn_text), NULL, &err), KILN_OK);
+    ck_assert_int_eq(kiln_model_initialize(&drawn, m, 1, false, &count, &err), KILN_OK);
+    ck_assert_uint_eq(count, 7);
+    kiln_model_free(m);
+    ck_assert_int_eq(kiln_model_initialize(&m, drawn, 1, false, &count, &err), KILN_OK);
+    ck_assert_uint_eq(count, 0);
+    kiln_model_free(m);
+    ck_assert_int_eq(kiln_model_initialize(&m, drawn, 1, true, &count, &err), KILN_OK);
+    ck_assert_uint_eq(count, 7);
+    kiln_model_free(m);
+    kiln_model_free(drawn);
+    ck_assert_int_eq(kiln_model_initialize(&m, NULL, 1, true, &count, &err), KILN_BAD_ARGUMENT);
+}
+END_TEST
+
 START_TEST(training_form_becomes_inference_form)
 {
     const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .classes = 2, .threads = 1 };
-    struct trainer *t = trainer_of(
-        HEAD "net (float[N, 2] x) => (float[N, 2] logits)\n"
-             "<float[2] s = {1, 1}, float[2] b = {0, 0}, float[2] m = {5, 6}, float[2] v = {2, 3}, float r = {0.5}, bool yes = {1}>\n"
-             "{ h, m1, v1 = BatchNormalization <momentum = 0.5, training_mode = 1> (x, s, b, m, v)\n"
-             "  logits = Dropout (h, r, yes) }",
-        &o);
+    struct trainer *t =
+        trainer_of(HEAD "net (float[N, 2] x) => (float[N, 2] logits)\n"
+                        "<float[2] s = {1, 1}, float[2] b = {0, 0}, float[2] m = {5, 6}, float[2] v = {2, 3}, float r "
+                        "= {0.5}, bool yes = {1}>\n"
+                        "{ h, m1, v1 = BatchNormalization <momentum = 0.5, training_mode = 1> (x, s, b, m, v)\n"
+                        "  logits = Dropout (h, r, yes) }",
+                   &o);
     struct model *m;
 
     expect_ok(t);
@@ -604,7 +727,9 @@ START_TEST(training_form_becomes_inference_form)
 }
 END_TEST
 
-/* -- initialisers --------------------------------------------------------------------------------------------------------------------- */
+/* -- initialisers
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct rule_case {
     const char *rule;
@@ -642,7 +767,8 @@ START_TEST(rules_draw_what_they_say)
     expect_ok(drawn && model_build(drawn, &report));
     w = graph_find(drawn->graph, "w")->initializer->data;
     for (int k = 0; k < 20000; k++) {
-        ck_assert_msg((double)w[k] >= c->low - 1e-6 && (double)w[k] <= c->high + 1e-6, "%s draws %g", c->rule, (double)w[k]);
+        ck_assert_msg((double)w[k] >= c->low - 1e-6 && (double)w[k] <= c->high + 1e-6, "%s draws %g", c->rule,
+                      (double)w[k]);
         sum += (double)w[k];
         squares += (double)w[k] * (double)w[k];
     }
@@ -664,8 +790,9 @@ END_TEST
 
 START_TEST(unknown_rules_are_refused)
 {
-    struct model *m = model_of("< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"init.w\": \"golorot\" ] >\n"
-                               "net (float[N, 2] x, float[2, 2] w) => (float[N, 2] y) { y = MatMul (x, w) }");
+    struct model *m =
+        model_of("< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"init.w\": \"golorot\" ] >\n"
+                 "net (float[N, 2] x, float[2, 2] w) => (float[N, 2] y) { y = MatMul (x, w) }");
     const struct initialise_options o = { 0 };
     size_t count;
 
@@ -675,18 +802,17 @@ START_TEST(unknown_rules_are_refused)
 }
 END_TEST
 
-/* -- recovering ---------------------------------------------------------------------------------------------------------------------------- */
+/* -- recovering
+ * ----------------------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct recover_case {
     const char *name;
     size_t pairs, folded;
     int64_t trainable, statistics; /* parameters afterwards; 0: not compared */
 } exports[] = {
-    { "fashion_cnn", 3, 0, 32778, 1152 },
-    { "mnist_mlp", 3, 0, 268978, 2368 },
-    { "sigmoid_mlp", 3, 0, 100310, 600 },
-    { "cifar10_convnet", 0, 3, 553626, 224 },
-    { "cifar100_vgg", 10, 0, 0, 1360 },
+    { "fashion_cnn", 3, 0, 32778, 1152 },     { "mnist_mlp", 3, 0, 268978, 2368 }, { "sigmoid_mlp", 3, 0, 100310, 600 },
+    { "cifar10_convnet", 0, 3, 553626, 224 }, { "cifar100_vgg", 10, 0, 0, 1360 },
 };
 
 /* The model computes what Keras did, before and after, and trains. */
@@ -724,7 +850,8 @@ START_TEST(lowered_normalization_is_recovered)
     out = budget_alloc(&budget, (size_t)tensor_bytes(&want), &report);
     run_model(recovered, &x, out, tensor_count(&want));
     for (int64_t k = 0; k < tensor_count(&want); k++)
-        ck_assert_float_eq_tol(out[k], ((const float *)want.data)[k], 1e-5f * fmaxf(1, fabsf(((const float *)want.data)[k])));
+        ck_assert_float_eq_tol(out[k], ((const float *)want.data)[k],
+                               1e-5f * fmaxf(1, fabsf(((const float *)want.data)[k])));
     train.x = &x;
     t = trainer_new(recovered, &train, &report);
     expect_ok(t);
@@ -744,15 +871,17 @@ START_TEST(lowered_normalization_is_recovered)
 }
 END_TEST
 
-/* Channels that stand last, as Keras on other backends leaves them, cost two transpositions; layer normalisation is left alone. */
+/* Channels that stand last, as Keras on other backends leaves them, cost two transpositions; layer normalisation is
+ * left alone. */
 START_TEST(only_batch_normalization_is_recovered)
 {
     const struct recover_options o = RECOVER_OPTIONS_INIT;
-    struct model *m = model_of(
-        HEAD "net (float[N, 4, 3] x) => (float[N, 4, 3] y) <float[3] a = {2, 3, 4}, float[3] b = {1, 0, -1}, float[4, 1] c = {1, 2, 3, 4},\n"
-             " float[4, 1] d = {1, 1, 1, 2}, float e = {0.1}>\n"
-             "{ p = Mul (x, a)  q = Add (p, b)  m = ReduceMean <axes = [2]> (q)  s = Sub (q, m)  t = Mul (s, s)  u = ReduceMean <axes = [2]> (t)\n"
-             "  v = Add (u, e)  w = Sqrt (v)  n = Div (s, w)  o = Mul (n, c)  y = Add (o, d) }");
+    struct model *m = model_of(HEAD "net (float[N, 4, 3] x) => (float[N, 4, 3] y) <float[3] a = {2, 3, 4}, float[3] b "
+                                    "= {1, 0, -1}, float[4, 1] c = {1, 2, 3, 4},\n"
+                                    " float[4, 1] d = {1, 1, 1, 2}, float e = {0.1}>\n"
+                                    "{ p = Mul (x, a)  q = Add (p, b)  m = ReduceMean <axes = [2]> (q)  s = Sub (q, m) "
+                                    " t = Mul (s, s)  u = ReduceMean <axes = [2]> (t)\n"
+                                    "  v = Add (u, e)  w = Sqrt (v)  n = Div (s, w)  o = Mul (n, c)  y = Add (o, d) }");
     float data[5 * 12];
     const int64_t labels_[5] = { 0 };
     struct dataset d;
@@ -796,7 +925,10 @@ Suite *suite(void)
     add_test(s, no_improvement_stops_early);
     add_test(s, constants_of_nodes_train_too);
     add_test(s, merged_statistics_are_taken_apart);
+    add_tests(s, shared_weights_are_told_of_and_untied_on_request, 2);
     add_test(s, training_form_becomes_inference_form);
+    add_test(s, the_public_functions_train);
+    add_test(s, the_public_functions_draw);
     add_tests(s, rules_draw_what_they_say, COUNT(rules));
     add_test(s, unknown_rules_are_refused);
     add_tests(s, lowered_normalization_is_recovered, COUNT(exports));

@@ -113,10 +113,7 @@ static bool on_epoch(void *user, const struct epoch *e, struct report *r)
 static void print_start(const struct options *o, const struct learn *l)
 {
     const struct trainer *t = l->trainer;
-    int64_t slots = 0;
 
-    for (size_t k = 0; k < t->trainable; k++)
-        slots += tensor_count(&t->states[k].value) * t->optimizer.slots;
     printf("model      %s: %lld parameters to train, %lld in statistics, %lld frozen%s\n", o->learn.model,
            (long long)parameters_elements(&t->parameters, ROLE_TRAINABLE),
            (long long)parameters_elements(&t->parameters, ROLE_STATISTIC),

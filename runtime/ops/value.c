@@ -38,6 +38,7 @@ bool pass_value(struct step *s, int k, const struct tensor *from)
 bool join_types(struct tensor *type, const struct tensor *other)
 {
     type->data = NULL;
+    type->planned = NULL;
     if (other->kind == TENSOR && other->dtype == UNDEFINED) {
         type->rank = UNKNOWN;
         return true;

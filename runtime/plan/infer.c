@@ -198,8 +198,10 @@ static struct program *subgraph_types(struct infer *i, const struct graph *sub, 
         return NULL;
     for (size_t k = 0; k < sub->value_count; k++)
         tensors[k].rank = UNKNOWN;
-    for (size_t k = 0; k < sub->input_count; k++)
+    for (size_t k = 0; k < sub->input_count; k++) {
         tensors[sub->inputs[k]->id] = inputs[k];
+        tensors[sub->inputs[k]->id].planned = NULL; /* the next turn of a loop may bring other items */
+    }
     for (size_t k = 0; k < sub->capture_count; k++) {
         const int id = sub->captures[k].inner->id;
 

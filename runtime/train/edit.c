@@ -8,6 +8,12 @@ struct edit edit_start(struct model *m, struct report *r)
     return (struct edit){ .graph = m->proto->graph, .budget = &m->budget, .report = r };
 }
 
+/* A message may leave a name out. */
+static bool same(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
 static char *copy_text(struct edit *e, const char *s)
 {
     return message_string(s, strlen(s), e->budget, e->report);
@@ -49,10 +55,10 @@ static int readers_in(const Onnx__GraphProto *g, const char *name)
     int n = 0;
 
     for (size_t k = 0; k < g->n_output; k++)
-        n += strcmp(g->output[k]->name, name) == 0;
+        n += same(g->output[k]->name, name);
     for (size_t k = 0; k < g->n_node; k++) {
         for (size_t i = 0; i < g->node[k]->n_input; i++)
-            n += strcmp(g->node[k]->input[i], name) == 0;
+            n += same(g->node[k]->input[i], name);
         for (size_t a = 0; a < g->node[k]->n_attribute; a++)
             if (g->node[k]->attribute[a]->g)
                 n += readers_in(g->node[k]->attribute[a]->g, name);
@@ -68,14 +74,14 @@ int edit_readers(const struct edit *e, const char *name)
 static bool defined_in(const Onnx__GraphProto *g, const char *name)
 {
     for (size_t k = 0; k < g->n_initializer; k++)
-        if (g->initializer[k]->name && strcmp(g->initializer[k]->name, name) == 0)
+        if (same(g->initializer[k]->name, name))
             return true;
     for (size_t k = 0; k < g->n_input; k++)
-        if (strcmp(g->input[k]->name, name) == 0)
+        if (same(g->input[k]->name, name))
             return true;
     for (size_t k = 0; k < g->n_node; k++) {
         for (size_t o = 0; o < g->node[k]->n_output; o++)
-            if (strcmp(g->node[k]->output[o], name) == 0)
+            if (same(g->node[k]->output[o], name))
                 return true;
         for (size_t a = 0; a < g->node[k]->n_attribute; a++)
             if (g->node[k]->attribute[a]->g && defined_in(g->node[k]->attribute[a]->g, name))
@@ -103,7 +109,7 @@ char *edit_fresh_name(struct edit *e, const char *stem)
 Onnx__TensorProto *edit_initializer(const struct edit *e, const char *name)
 {
     for (size_t k = 0; k < e->graph->n_initializer; k++)
-        if (e->graph->initializer[k]->name && strcmp(e->graph->initializer[k]->name, name) == 0)
+        if (same(e->graph->initializer[k]->name, name))
             return e->graph->initializer[k];
     return NULL;
 }
@@ -160,7 +166,7 @@ bool edit_add_initializer(struct edit *e, const char *name, const struct tensor 
 void edit_drop_initializer(struct edit *e, const char *name)
 {
     for (size_t k = 0; k < e->graph->n_initializer; k++)
-        if (e->graph->initializer[k]->name && strcmp(e->graph->initializer[k]->name, name) == 0) {
+        if (same(e->graph->initializer[k]->name, name)) {
             message_free(e->graph->initializer[k], e->budget);
             close_gap(e->graph->initializer, &e->graph->n_initializer, k);
             return;
@@ -170,7 +176,7 @@ void edit_drop_initializer(struct edit *e, const char *name)
 void edit_drop_graph_input(struct edit *e, const char *name)
 {
     for (size_t k = 0; k < e->graph->n_input; k++)
-        if (strcmp(e->graph->input[k]->name, name) == 0) {
+        if (same(e->graph->input[k]->name, name)) {
             message_free(e->graph->input[k], e->budget);
             close_gap(e->graph->input, &e->graph->n_input, k);
             return;
@@ -180,7 +186,7 @@ void edit_drop_graph_input(struct edit *e, const char *name)
 void edit_drop_value_info(struct edit *e, const char *name)
 {
     for (size_t k = 0; k < e->graph->n_value_info; k++)
-        if (e->graph->value_info[k]->name && strcmp(e->graph->value_info[k]->name, name) == 0) {
+        if (same(e->graph->value_info[k]->name, name)) {
             message_free(e->graph->value_info[k], e->budget);
             close_gap(e->graph->value_info, &e->graph->n_value_info, k);
             return;
@@ -272,7 +278,7 @@ void edit_cut_outputs(struct edit *e, Onnx__NodeProto *n, size_t count)
 Onnx__AttributeProto *node_attribute(const Onnx__NodeProto *n, const char *name)
 {
     for (size_t k = 0; k < n->n_attribute; k++)
-        if (strcmp(n->attribute[k]->name, name) == 0)
+        if (same(n->attribute[k]->name, name))
             return n->attribute[k];
     return NULL;
 }

@@ -127,7 +127,7 @@ static bool find_pair(struct recovery *y, const struct node *mul, struct site *s
     const struct node *add = is_op(mul, "Mul") && mul->out[0] ? only_reader(y->from->graph, mul->out[0]) : NULL;
     const struct value *x, *product;
 
-    if (!is_op(add, "Add") || mul->index < 0 || add->index < 0 || !operands(y, mul, &x, &s->a) ||
+    if (!is_op(add, "Add") || !add->out[0] || mul->index < 0 || add->index < 0 || !operands(y, mul, &x, &s->a) ||
         !operands(y, add, &product, &s->b) || is_normalised_here(y, x))
         return false;
     s->axis = channel_axis(&y->types->types[x->id], s->a);

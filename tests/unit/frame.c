@@ -285,6 +285,66 @@ START_TEST(a_sequence_holds_tensors_of_any_shape)
 }
 END_TEST
 
+static const char through_sequence[] = HEAD "main (float[n] x) => (float[n] y) {\n"
+                                            "  one = Constant<value = int64 {1}>()\n"
+                                            "  last = Constant<value = int64 {-1}>()\n"
+                                            "  a = Exp(x)\n"
+                                            "  b = Mul(x, x)\n"
+                                            "  s = SequenceConstruct(a, b, x, b)\n"
+                                            "  t = Identity(s)\n"
+                                            "  p = SequenceAt(s, one)\n"
+                                            "  q = SequenceAt(t, last)\n"
+                                            "  y = Mul(p, q)\n"
+                                            "}\n";
+
+/* y = (x x)(x x): what flows into the sequence from two places is added, and 4 x^3 comes out. */
+START_TEST(a_gradient_goes_through_sequences)
+{
+    float x[] = { 1, 2 }, one[] = { 1, 1 };
+    struct report r = { 0 };
+    struct budget b = { 0 };
+    struct engine e = { .kernels = kernels_get(), .budget = &b };
+    struct arena arena = { .budget = &b };
+    const struct plan_context pc = { e.kernels, 1, &b, &r };
+    struct tensor in = { .dtype = F32, .rank = 1, .dims = { 2 }, .data = x };
+    struct tensor flow = { .dtype = F32, .rank = 1, .dims = { 2 }, .data = one };
+    struct value *seed, *seed_gradient, *d;
+    struct tensor *known;
+    struct program *types;
+    struct graph *graph;
+    struct frame *frame;
+    struct fixture f;
+
+    begin(&f, through_sequence);
+    graph = graph_clone(f.model->graph, &arena, &r);
+    known = arena_array(&arena, graph->value_count, sizeof *known, &r);
+    for (size_t k = 0; k < graph->value_count; k++)
+        known[k].rank = UNKNOWN;
+    known[graph->inputs[0]->id] = in;
+    seed = graph->outputs[0];
+    seed_gradient = graph_value(graph, NULL);
+    seed_gradient->initializer = &flow;
+    types = plan_types(graph, known, &pc);
+    ck_assert_msg(types && grad_build(&(struct grad_request){ graph, types->types, 1, &seed, &seed_gradient, 1,
+                                                              graph->inputs, &d },
+                                      &pc),
+                  "%s: %s", r.error.where, r.error.message);
+    graph->output_count = 0;
+    ck_assert(d && graph_add_output(graph, d));
+    frame = frame_new(&e, graph, &r);
+    frame_set(frame, graph->inputs[0], &in);
+    ck_assert_msg(frame_run(frame, &r), "%s: %s", r.error.where, r.error.message);
+    ck_assert_float_eq_tol(((const float *)frame_get(frame, d)->data)[0], 4, 1e-5f);
+    ck_assert_float_eq_tol(((const float *)frame_get(frame, d)->data)[1], 32, 1e-4f);
+    frame_free(frame);
+    program_free(types);
+    graph_release(graph);
+    arena_release(&arena);
+    ck_assert_uint_eq(b.used, 0);
+    end(&f);
+}
+END_TEST
+
 /* -- what is not needed
  * ------------------------------------------------------------------------------------------------ */
 
@@ -319,6 +379,7 @@ Suite *suite(void)
     add_test(s, a_shape_may_be_an_input);
     add_test(s, shapes_may_change_from_run_to_run);
     add_test(s, a_sequence_holds_tensors_of_any_shape);
+    add_test(s, a_gradient_goes_through_sequences);
     add_test(s, an_initializer_that_is_an_input_is_a_default);
     return s;
 }

@@ -324,7 +324,7 @@ START_TEST(a_gradient_goes_through_sequences)
     seed = graph->outputs[0];
     seed_gradient = graph_value(graph, NULL);
     seed_gradient->initializer = &flow;
-    types = plan_types(graph, known, &pc);
+    types = plan_types(graph, known, NULL, &pc);
     ck_assert_msg(types && grad_build(&(struct grad_request){ graph, types->types, 1, &seed, &seed_gradient, 1,
                                                               graph->inputs, &d },
                                       &pc),

@@ -1,5 +1,7 @@
 #include "ops/conv.h"
 
+enum { X, W, B }; /* inputs of both */
+
 bool conv_parse(struct parse *p, struct conv_attrs *a)
 {
     a->group = attr_int(p, "group", 1);
@@ -48,4 +50,17 @@ struct conv_shape conv_shape_of(const struct window *w, int64_t batch, int64_t i
         s.pads_begin[d] = w->pads_begin[d];
     }
     return s;
+}
+
+bool conv_gradient(struct backward *b, const struct op *grad)
+{
+    struct value *const in[] = { upstream(b, 0), forward_in(b, X), forward_in(b, W) };
+    const bool want[] = { wants(b, X), wants(b, W), type_in(b, B) && wants(b, B) };
+    struct value *d[3];
+
+    emit_private(emitter_of(b), grad, attrs_of(b), 3, d, want, 3, in);
+    for (int k = X; k <= B; k++)
+        if (want[k])
+            give(b, k, d[k]);
+    return backward_ok(b);
 }

@@ -183,15 +183,7 @@ static const struct op op_grad = {
 
 static bool gradient(struct backward *b)
 {
-    struct value *const in[] = { upstream(b, 0), forward_in(b, X), forward_in(b, W) };
-    const bool want[] = { wants(b, X), wants(b, W), type_in(b, B) && wants(b, B) };
-    struct value *d[3];
-
-    emit_private(emitter_of(b), &op_grad, attrs_of(b), 3, d, want, 3, in);
-    for (int k = X; k <= B; k++)
-        if (want[k])
-            give(b, k, d[k]);
-    return backward_ok(b);
+    return conv_gradient(b, &op_grad);
 }
 
 /* -- test ------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 #include "ops/elementwise.h"
 #include "ops/convert.h"
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -379,5 +380,31 @@ bool unary_gradient(struct backward *b, const struct op *grad, struct value *sav
 
     if (wants(b, 0) && emit_private(emitter_of(b), grad, attrs_of(b), 1, &dx, NULL, 2, in))
         give(b, 0, dx);
+    return backward_ok(b);
+}
+
+/* With m[k] = 1 where input k is the greatest, or the least: dx[k] = dy * m[k] / sum(m). */
+bool extremum_gradient(struct backward *b)
+{
+    const int inputs = node_of(b)->inputs;
+    struct emitter *e = emitter_of(b);
+    struct value *share = upstream(b, 0), *ties = NULL, **mask;
+    char to[16];
+
+    if (inputs == 1) {
+        give(b, 0, share);
+        return backward_ok(b);
+    }
+    mask = emit_alloc(e, (size_t)inputs * sizeof *mask);
+    if (!mask)
+        return backward_ok(b);
+    snprintf(to, sizeof to, "to=%d", (int)type_out(b, 0)->dtype);
+    for (int k = 0; k < inputs; k++)
+        mask[k] = emit(e, "Cast", to, 1, emit(e, "Equal", "", 2, forward_in(b, k), forward_out(b, 0)));
+    if (emit_many(e, "Sum", "", 1, &ties, inputs, mask))
+        share = emit(e, "Div", "", 2, share, ties);
+    for (int k = 0; k < inputs; k++)
+        if (wants(b, k))
+            give_unbroadcast(b, k, emit(e, "Mul", "", 2, share, mask[k]));
     return backward_ok(b);
 }

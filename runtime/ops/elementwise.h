@@ -96,4 +96,8 @@ bool unary_gradient(struct backward *b, const struct op *grad, struct value *sav
         .infer = unary_infer, .run = runner, .no_gradient = "is a gradient itself"                                     \
     }
 
+/* Max and Min: the gradient goes to the inputs that the output equals; where several do, each gets the same part of it.
+ */
+bool extremum_gradient(struct backward *b);
+
 #endif

@@ -4,7 +4,6 @@
  *
  * The gradient goes to the inputs that are the greatest; where several are, each gets the same part of it. */
 #include "ops/elementwise.h"
-#include <stdio.h>
 
 /* -- run ---------------------------------------------------------------------------------------------------------- */
 
@@ -29,34 +28,6 @@ static bool run(struct step *s)
     return variadic_run(s, loops);
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
-
-/* With m[k] = 1 where input k is the greatest: dx[k] = dy * m[k] / sum(m). */
-static bool gradient(struct backward *b)
-{
-    const int inputs = node_of(b)->inputs;
-    struct emitter *e = emitter_of(b);
-    struct value *share = upstream(b, 0), *ties = NULL, **mask;
-    char to[16];
-
-    if (inputs == 1) {
-        give(b, 0, share);
-        return backward_ok(b);
-    }
-    mask = emit_alloc(e, (size_t)inputs * sizeof *mask);
-    if (!mask)
-        return backward_ok(b);
-    snprintf(to, sizeof to, "to=%d", (int)type_out(b, 0)->dtype);
-    for (int k = 0; k < inputs; k++)
-        mask[k] = emit(e, "Cast", to, 1, emit(e, "Equal", "", 2, forward_in(b, k), forward_out(b, 0)));
-    if (emit_many(e, "Sum", "", 1, &ties, inputs, mask))
-        share = emit(e, "Div", "", 2, share, ties);
-    for (int k = 0; k < inputs; k++)
-        if (wants(b, k))
-            give_unbroadcast(b, k, emit(e, "Mul", "", 2, share, mask[k]));
-    return backward_ok(b);
-}
-
 /* -- test --------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases[] = {
@@ -79,7 +50,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T data_0... -> T max", .types = list, .infer = variadic_infer, .run = run,     \
-        .gradient = gradient, .flags = OP_UNBROADCAST, .cases = cases                                                  \
+        .gradient = extremum_gradient, .flags = OP_UNBROADCAST, .cases = cases                                         \
     }
 
 const struct op op_max = {

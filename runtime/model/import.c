@@ -5,13 +5,27 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_IR = 14, MAX_CALL_DEPTH = 64, MAX_NODES = 1 << 22 };
+enum {
+    MAX_IR = 14,
+    MAX_CALL_DEPTH = 64,
+    MAX_NODES = 1 << 22,
+    MAX_CALLED = 1 << 18, /* nodes of called functions: a few lines of text can ask for any number of them */
+    MAX_OPSETS = 128,
+    MAX_ATTRIBUTES = 1024 /* of a node */
+};
 
 struct import {
     struct model *model;
     struct report *report;
-    int64_t nodes; /* made so far: calls may multiply them */
+    int64_t nodes, called; /* made so far, in all and for calls, which may multiply them */
+    struct map functions;  /* by name: to struct function */
     int depth;     /* of calls and subgraphs */
+};
+
+/* Functions of one name: they differ in domain or overload. */
+struct function {
+    const Onnx__FunctionProto *proto;
+    struct function *next;
 };
 
 /* What a function's body sees of its call. */
@@ -50,6 +64,8 @@ static const char *domain_of(const char *domain)
 
 static bool check_opsets(Onnx__OperatorSetIdProto **sets, size_t count, const char *where, struct report *r)
 {
+    if (count > MAX_OPSETS)
+        return fail(r, KILN_LIMIT, where, "opset_import names %zu domains, at most %d are supported", count, (int)MAX_OPSETS);
     for (size_t k = 0; k < count; k++) {
         const char *domain = domain_of(sets[k]->domain);
 
@@ -263,6 +279,9 @@ static bool import_attrs(struct scope *s, const Onnx__NodeProto *n, bool call, s
                          const char *where)
 {
     *count = 0;
+    if (n->n_attribute > MAX_ATTRIBUTES)
+        return fail(s->im->report, KILN_LIMIT, where, "%zu attributes, at most %d are supported", n->n_attribute,
+                    (int)MAX_ATTRIBUTES);
     *attrs = arena_array(s->graph->arena, n->n_attribute, sizeof **attrs, s->im->report);
     if (!*attrs)
         return false;
@@ -299,14 +318,27 @@ static bool import_nodes(struct scope *s, Onnx__NodeProto **nodes, size_t count)
 
 static const Onnx__FunctionProto *find_function(const struct import *im, const Onnx__NodeProto *n)
 {
+    for (const struct function *f = map_get(&im->functions, text(n->op_type)); f; f = f->next)
+        if (strcmp(domain_of(f->proto->domain), domain_of(n->domain)) == 0 &&
+            strcmp(text(f->proto->overload), text(n->overload)) == 0)
+            return f->proto;
+    return NULL;
+}
+
+static bool list_functions(struct import *im)
+{
     const Onnx__ModelProto *m = im->model->proto;
 
-    for (size_t k = 0; k < m->n_functions; k++)
-        if (strcmp(text(m->functions[k]->name), text(n->op_type)) == 0 &&
-            strcmp(domain_of(m->functions[k]->domain), domain_of(n->domain)) == 0 &&
-            strcmp(text(m->functions[k]->overload), text(n->overload)) == 0)
-            return m->functions[k];
-    return NULL;
+    for (size_t k = m->n_functions; k-- > 0;) { /* the first of several comes first */
+        void **slot = map_put(&im->functions, text(m->functions[k]->name), im->report);
+        struct function *f = slot ? arena_alloc(&im->model->arena, sizeof *f, im->report) : NULL;
+
+        if (!f)
+            return false;
+        *f = (struct function){ m->functions[k], *slot };
+        *slot = f;
+    }
+    return true;
 }
 
 /* Attributes of the call, and the function's defaults for those that it leaves out. */
@@ -486,9 +518,11 @@ static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
 
     if (!where || !in || !out)
         return false;
+    im->called += s->call != NULL;
+    if (im->called > MAX_CALLED)
+        return fail(im->report, KILN_LIMIT, where, "calls of functions make more than %d nodes", (int)MAX_CALLED);
     if (++im->nodes > MAX_NODES || inputs > INT32_MAX || outputs > INT32_MAX)
-        return fail(im->report, KILN_LIMIT, where, "more than %d nodes, counting those of called functions",
-                    (int)MAX_NODES);
+        return fail(im->report, KILN_LIMIT, where, "more than %d nodes", (int)MAX_NODES);
     if (f && !def) {
         ok = import_call(s, n, f, where);
         for (size_t k = 0; k < outputs && !ok; k++) /* some may be defined */
@@ -719,7 +753,10 @@ bool model_build(struct model *m, struct report *r)
         return fail(r, KILN_BAD_MODEL, NULL, "there is no opset_import, must name at least one opset");
     if (!check_opsets(p->opset_import, p->n_opset_import, NULL, r))
         return false;
-    m->graph = import_graph(&im, p->graph, NULL, "main");
+    map_init(&im.functions, &m->budget);
+    if (list_functions(&im))
+        m->graph = import_graph(&im, p->graph, NULL, "main");
+    map_release(&im.functions);
     if (!m->graph && !failed(r))
         return fail(r, KILN_BAD_MODEL, NULL, "the graph is not valid");
     return m->graph;

@@ -1,8 +1,9 @@
 #include "plan/planner.h"
 
 /* Folding must not make a model bigger than its reader bargained for: a value that is much larger than what it is made
- * of, and large, is computed while running. */
-enum { FOLD_BYTES = 1 << 20, FOLD_GROWTH = 4 };
+ * of, and large, is computed while running; so is all that comes when FOLD_TOTAL bytes, and as many as the graph's own
+ * constants have, are reached. */
+enum { FOLD_BYTES = 1 << 20, FOLD_GROWTH = 4, FOLD_TOTAL = 64 << 20 };
 
 static bool may_fold(const struct infer *i)
 {
@@ -24,7 +25,12 @@ static bool may_fold(const struct infer *i)
                 return false;
             out += tensor_bytes(i->out[k]);
         }
-    return out <= FOLD_BYTES || out <= FOLD_GROWTH * in;
+    if (out > FOLD_BYTES && out / FOLD_GROWTH > in)
+        return false;
+    if (out > FOLD_TOTAL + i->planner->constant_bytes - i->planner->folded_bytes)
+        return false;
+    i->planner->folded_bytes += out;
+    return true;
 }
 
 bool fold_node(struct infer *i)

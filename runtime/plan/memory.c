@@ -4,9 +4,10 @@
 
 /* Buffers whose lifetimes do not touch share memory. A buffer is what a value and all its views occupy; the working
  * memory of a step is a buffer that lives for that step only. Biggest first, each at the lowest offset that is free
- * during its life. */
+ * during its life. That compares all pairs: past CAREFUL buffers, the others, which are the smallest, take turns in
+ * slots behind. */
 
-enum { FOREVER = INT32_MAX, ALIGNMENT = 64 };
+enum { FOREVER = INT32_MAX, ALIGNMENT = 64, CAREFUL = 4096 };
 
 struct buffer {
     int64_t bytes, at;
@@ -185,6 +186,64 @@ static bool place_buffers(struct buffer **order, size_t count, struct buffer **p
     return true;
 }
 
+static int earlier_first(const void *a, const void *b)
+{
+    const struct buffer *x = *(const struct buffer *const *)a, *y = *(const struct buffer *const *)b;
+
+    return x->first != y->first ? (x->first > y->first) - (x->first < y->first) : bigger_first(a, b);
+}
+
+struct slot {
+    int64_t bytes, at; /* of the biggest buffer that was ever in it */
+    int next;          /* of the free ones, or of those that a step frees; -1: none */
+};
+
+/* In the order of their lives: a buffer takes the slot that was freed last, or a new one. freed[s] is the first of the slots whose buffers
+ * step s reads last. */
+static bool take_turns(struct planner *p, struct buffer **order, size_t count, int64_t *total)
+{
+    const size_t steps = p->program->step_count;
+    struct slot *slots = arena_array(&p->scratch, count, sizeof *slots, p->c->report);
+    int *slot_of = arena_array(&p->scratch, count, sizeof *slot_of, p->c->report);
+    int *freed = arena_array(&p->scratch, steps, sizeof *freed, p->c->report);
+    int used = 0, unused = -1, step = 0;
+
+    if (!slots || !slot_of || !freed)
+        return false;
+    for (size_t s = 0; s < steps; s++)
+        freed[s] = -1;
+    qsort(order, count, sizeof *order, earlier_first);
+    for (size_t k = 0; k < count; k++) {
+        const struct buffer *b = order[k];
+        int slot;
+
+        for (; step < b->first; step++)
+            while (freed[step] >= 0) {
+                slot = freed[step];
+                freed[step] = slots[slot].next;
+                slots[slot].next = unused;
+                unused = slot;
+            }
+        slot = unused >= 0 ? unused : used++;
+        if (slot == unused)
+            unused = slots[slot].next;
+        slots[slot].bytes = slots[slot].bytes > b->bytes ? slots[slot].bytes : b->bytes;
+        slot_of[k] = slot;
+        if (b->last >= 0 && (size_t)b->last < steps) {
+            slots[slot].next = freed[b->last];
+            freed[b->last] = slot;
+        }
+    }
+    for (int n = 0; n < used; n++) {
+        slots[n].at = *total;
+        if (!add_size(*total, slots[n].bytes, total))
+            return false;
+    }
+    for (size_t k = 0; k < count; k++)
+        order[k]->at = slots[slot_of[k]].at;
+    return true;
+}
+
 static size_t collect(const struct planner *p, const struct lifetimes *l, struct buffer *buffers)
 {
     struct program *q = p->program;
@@ -234,7 +293,7 @@ bool place_values(struct planner *p)
     struct buffer *buffers = arena_array(&p->scratch, most, sizeof *buffers, r);
     struct buffer **order = arena_array(&p->scratch, most, sizeof *order, r);
     struct buffer **placed = arena_array(&p->scratch, most, sizeof *placed, r);
-    size_t count;
+    size_t count, careful;
 
     if (!l.root || !l.first || !l.last || !buffers || !order || !placed)
         return false;
@@ -247,7 +306,9 @@ bool place_values(struct planner *p)
     for (size_t k = 0; k < count; k++)
         order[k] = &buffers[k];
     qsort(order, count, sizeof *order, bigger_first);
-    if (!place_buffers(order, count, placed, &p->program->arena_bytes))
+    careful = count < CAREFUL ? count : CAREFUL;
+    if (!place_buffers(order, careful, placed, &p->program->arena_bytes) ||
+        (count > careful && !take_turns(p, order + careful, count - careful, &p->program->arena_bytes)))
         return fail(r, KILN_LIMIT, p->graph->path, "the values of one step need more bytes than can be counted");
     assign(p, &l, buffers, count);
     return true;

@@ -19,6 +19,7 @@ struct planner {
     bool *provided;             /* by value id: the frame has it */
     bool *wanted;               /* by value id */
     int64_t *scratch_of;        /* by node id */
+    int64_t constant_bytes, folded_bytes; /* of the graph's constants; of what was made of them */
     int depth;                  /* of subgraphs being inferred */
 };
 

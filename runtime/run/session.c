@@ -4,6 +4,44 @@
 #include "run/profile.h"
 #include <string.h>
 
+/* A symbol stands for one number in all inputs: that of `first`. */
+struct symbol {
+    const struct value *first, *value;
+    int first_dim, dim;
+};
+
+static bool add_symbol(struct session *s, struct map *names, const struct value *v, int d, struct report *r)
+{
+    struct symbol *own = &s->symbols[s->symbol_count++], *first;
+    void **slot = map_put(names, v->dim_names[d], r);
+
+    if (!slot)
+        return false;
+    first = *slot ? *slot : own;
+    *slot = first;
+    *own = (struct symbol){ first == own ? v : first->value, v, first == own ? d : first->dim, d };
+    return true;
+}
+
+static bool find_symbols(struct session *s, struct report *r)
+{
+    const struct graph *g = s->graph;
+    struct map names;
+    size_t most = 0;
+    bool ok = true;
+
+    for (size_t k = 0; k < g->input_count; k++)
+        most += g->inputs[k]->type.rank > 0 ? (size_t)g->inputs[k]->type.rank : 0;
+    s->symbols = budget_zalloc(&s->budget, most, sizeof *s->symbols, r);
+    map_init(&names, &s->budget);
+    for (size_t k = 0; s->symbols && ok && k < g->input_count; k++)
+        for (int d = 0; g->inputs[k]->dim_names && ok && d < g->inputs[k]->type.rank; d++)
+            if (g->inputs[k]->dim_names[d])
+                ok = add_symbol(s, &names, g->inputs[k], d, r);
+    map_release(&names);
+    return s->symbols && ok;
+}
+
 struct session *session_new(const struct graph *g, const struct session_options *o, struct report *r)
 {
     const struct session_options defaults = { 0 };
@@ -19,7 +57,7 @@ struct session *session_new(const struct graph *g, const struct session_options 
     s->engine = (struct engine){ .kernels = kernels_get(), .budget = &s->budget, .seed = o->seed };
     s->engine.pool = pool_new(o->threads, &s->budget, r);
     s->given = budget_zalloc(&s->budget, g->value_count, sizeof *s->given, r);
-    if (s->engine.pool && s->given)
+    if (s->engine.pool && s->given && find_symbols(s, r))
         s->frame = frame_new(&s->engine, g, r);
     if (s->frame)
         return s;
@@ -37,6 +75,7 @@ void session_free(struct session *s)
     profile_free(s->engine.profile);
     pool_free(s->engine.pool);
     budget_free(&s->budget, s->given);
+    budget_free(&s->budget, s->symbols);
     budget_free(&unlimited, s); /* not charged to the budget it holds */
 }
 
@@ -80,21 +119,16 @@ void session_clear(struct session *s)
     }
 }
 
-/* A symbol stands for one number in all inputs. */
-static bool check_symbols(const struct session *s, const struct value *v, struct report *r)
+static bool check_symbols(const struct session *s, struct report *r)
 {
-    const struct tensor *t = frame_get(s->frame, v);
+    for (size_t k = 0; k < s->symbol_count; k++) {
+        const struct symbol *y = &s->symbols[k];
+        const int64_t a = frame_get(s->frame, y->first)->dims[y->first_dim], b = frame_get(s->frame, y->value)->dims[y->dim];
 
-    for (int d = 0; v->dim_names && d < t->rank && d < v->type.rank; d++)
-        for (size_t k = 0; v->dim_names[d] && k < s->graph->input_count; k++) {
-            const struct value *o = s->graph->inputs[k];
-            const struct tensor *u = frame_get(s->frame, o);
-
-            for (int e = 0; o->dim_names && e < u->rank && e < o->type.rank; e++)
-                if (o->dim_names[e] && strcmp(o->dim_names[e], v->dim_names[d]) == 0 && u->dims[e] != t->dims[d])
-                    return fail(r, KILN_BAD_DATA, NULL, "dimension '%s' is %lld in input '%s' and %lld in input '%s'",
-                                v->dim_names[d], (long long)t->dims[d], v->name, (long long)u->dims[e], o->name);
-        }
+        if (a != b)
+            return fail(r, KILN_BAD_DATA, NULL, "dimension '%s' is %lld in input '%s' and %lld in input '%s'",
+                        y->value->dim_names[y->dim], (long long)a, y->first->name, (long long)b, y->value->name);
+    }
     return true;
 }
 
@@ -103,9 +137,8 @@ bool session_run(struct session *s, struct report *r)
     for (size_t k = 0; k < s->graph->input_count; k++)
         if (!s->given[s->graph->inputs[k]->id])
             return fail(r, KILN_BAD_DATA, NULL, "input '%s' is not given", s->graph->inputs[k]->name);
-    for (size_t k = 0; k < s->graph->input_count; k++)
-        if (!check_symbols(s, s->graph->inputs[k], r))
-            return false;
+    if (!check_symbols(s, r))
+        return false;
     s->engine.deadline = s->seconds > 0 ? clock_now() + (uint64_t)(s->seconds * 1e9) : 0;
     if (!frame_run(s->frame, r))
         return false;

@@ -19,6 +19,8 @@ struct session {
     double seconds;
     struct frame *frame;
     bool *given; /* by value id */
+    struct symbol *symbols; /* places where inputs declare the same symbol */
+    size_t symbol_count;
 };
 
 /* The graph must outlive the session. NULL with an error. */

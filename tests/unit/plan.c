@@ -162,7 +162,7 @@ START_TEST(twenty_thousand_nodes)
 {
     enum { HALF = 10000 };
     struct random_graph g = { .seed = 1 };
-    float x[COUNT] = { 0 }, out[2][COUNT];
+    float out[2][COUNT];
     struct value **v, *sum;
     uint64_t start;
 
@@ -179,7 +179,7 @@ START_TEST(twenty_thousand_nodes)
     start = clock_now();
     run(&g, g.graph, out);
     ck_assert_msg(clock_now() - start < 5000000000, "%.1f s", (double)(clock_now() - start) / 1e9);
-    ck_assert_float_eq_tol(out[0][0], out[1][0] + x[0], 0);
+    ck_assert(memcmp(out[0], out[1], sizeof out[0]) == 0);
     graph_release(g.graph);
     arena_release(&g.arena);
 }

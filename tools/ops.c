@@ -22,13 +22,13 @@ static void put_table(struct text *out, struct budget *b, struct report *r)
                 "GRADIENT");
     for (int k = 0; op_registry[k]; k++) {
         const struct op *op = op_registry[k];
-        const bool yes = op_differentiable(op->defs);
+        const struct op_def *d = op->defs;
+        const char *gradient = d->gradient == zero_gradient ? "zero" : op_differentiable(d) ? "yes" : d->no_gradient;
         struct text versions = { .budget = b, .report = r };
 
         put_versions(&versions, op);
         text_printf(out, "%-30s %-8s %-36s %-56s %s%s\n", op->name, *op->domain ? op->domain : "ai.onnx",
-                    versions.data ? versions.data : "", op->defs->types,
-                    yes ? "yes" : "no: ", yes ? "" : op->defs->no_gradient);
+                    versions.data ? versions.data : "", d->types, op_differentiable(d) ? "" : "no: ", gradient);
         text_release(&versions);
     }
 }

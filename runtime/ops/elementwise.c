@@ -368,11 +368,6 @@ bool compare_infer(struct infer *i)
 
 /* -- differentiate ------------------------------------------------------------------------------------------------ */
 
-bool zero_gradient(struct backward *b)
-{
-    return backward_ok(b);
-}
-
 bool unary_gradient(struct backward *b, const struct op *grad, struct value *saved)
 {
     struct value *const in[] = { upstream(b, 0), saved };

@@ -85,7 +85,6 @@ bool copy_run(struct step *s);
 /* -- differentiate
  * ----------------------------------------------------------------------------------------------------- */
 
-bool zero_gradient(struct backward *b); /* for outputs that are constant in pieces, and those no gradient flows to */
 /* dL/d(input 0) by a private node with inputs (gradient of the output, saved) and the attributes of this one. */
 bool unary_gradient(struct backward *b, const struct op *grad, struct value *saved);
 

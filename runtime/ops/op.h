@@ -182,6 +182,8 @@ void give_unbroadcast(struct backward *b, int k, struct value *gradient);
 /* A graph that does what subgraph g of the node does and goes back through it: its outputs are the gradients of the
  * node's inputs inputs[0..count), captured ones; what flows in is captured. For emit_graphs. NULL on an error. */
 struct graph *gradient_graph(struct backward *b, int g, int count, const int *inputs);
+/* The rule of outputs that are constant in pieces (ArgMax, Less), and of those that no gradient flows to. */
+bool zero_gradient(struct backward *b);
 bool backward_ok(struct backward *b); /* nothing failed: what a rule returns */
 bool backward_error(struct backward *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -57,13 +57,6 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
-
-static bool gradient(struct backward *b)
-{
-    return backward_ok(b);
-}
-
 /* -- test ---------------------------------------------------------------------------------------------------------- */
 
 #define CASES                                                                                                          \
@@ -84,7 +77,7 @@ static const struct op_case cases_15[] = {
 #define ROW(version, t, parser, tests)                                                                                 \
     {                                                                                                                  \
         .since = version, .signature = "T data -> T1 shape", .types = "T: " t "; T1: i64",                             \
-        .attrs_size = sizeof(struct shape), .parse = parser, .infer = infer, .gradient = gradient, .cases = tests      \
+        .attrs_size = sizeof(struct shape), .parse = parser, .infer = infer, .gradient = zero_gradient, .cases = tests \
     }
 #define ROW_15(version) ROW(version, "all bf16", parse_15, cases_15)
 

@@ -2,6 +2,7 @@
  * from run to run. */
 #include "fixture.h"
 #include "grad/grad.h"
+#include <stdio.h>
 
 #define HEAD "<ir_version: 8, opset_import: [\"\": 17]>\n"
 
@@ -366,6 +367,145 @@ START_TEST(an_initializer_that_is_an_input_is_a_default)
 }
 END_TEST
 
+/* -- plans that are kept ------------------------------------------------------------------------------------------- */
+
+/* With an empty `axes` all is planned at once; else only the first node, and what is behind it must not be what an
+ * earlier run has left. */
+static const char sometimes_known[] = HEAD "main (float[a, b] x, int64[n] axes) => (float[?] y) {\n"
+                                           "  s = Squeeze (x, axes) t = Neg (s) y = Exp (t)\n"
+                                           "}\n";
+
+START_TEST(what_an_earlier_run_left_is_not_looked_at)
+{
+    float x[] = { 0, 0, 0, 0 };
+    int64_t axes[] = { 1 };
+    struct fixture f;
+
+    begin(&f, sometimes_known);
+    set(&f, "x", F32, 2, (int64_t[]){ 2, 1 }, x);
+    for (int k = 0; k < 6; k++) {
+        set(&f, "axes", I64, 1, (int64_t[]){ k % 2 }, axes);
+        run_ok(&f);
+        ck_assert_int_eq(session_output(f.session, 0)->rank, k % 2 ? 1 : 2);
+        ck_assert_float_eq(floats(&f, 0, 2)[1], 1);
+    }
+    end(&f);
+}
+END_TEST
+
+static const char simple[] = HEAD "main (float[n] x) => (float[n] y) {\n  t = Neg (x) u = Exp (t) y = Add (u, t)\n}\n";
+
+START_TEST(a_shape_is_planned_once)
+{
+    const struct program *first[3];
+    float x[3] = { 0 };
+    struct fixture f;
+
+    begin(&f, simple);
+    for (int k = 0; k < 12; k++) {
+        set(&f, "x", F32, 1, (int64_t[]){ k % 3 + 1 }, x);
+        run_ok(&f);
+        if (k < 3)
+            first[k] = frame_program(f.session->frame);
+        ck_assert_ptr_eq(frame_program(f.session->frame), first[k % 3]);
+        ck_assert_float_eq(floats(&f, 0, k % 3 + 1)[k % 3], 1);
+    }
+    end(&f);
+}
+END_TEST
+
+/* More segments in one run than are kept of other runs. */
+START_TEST(many_segments_are_kept)
+{
+    enum { SEGMENTS = 50 };
+    char text[8192];
+    int n = snprintf(text, sizeof text, HEAD "main (float[n] x) => (float[k] y) {\n  v0 = Identity (x)\n");
+    float x[] = { 1, 0, 2 };
+    size_t used = 0;
+    struct fixture f;
+
+    for (int k = 0; k < SEGMENTS; k++)
+        n += snprintf(text + n, sizeof text - (size_t)n,
+                      "  n%d = NonZero (v%d) f%d = Squeeze (n%d) v%d = Gather (v%d, f%d)\n", k, k, k, k, k + 1, k, k);
+    snprintf(text + n, sizeof text - (size_t)n, "  y = Neg (v%d)\n}\n", SEGMENTS);
+    begin(&f, text);
+    set(&f, "x", F32, 1, (int64_t[]){ 3 }, x);
+    for (int k = 0; k < 4; k++) {
+        run_ok(&f);
+        ck_assert_float_eq(floats(&f, 0, 2)[1], -2);
+        ck_assert(!used || f.session->budget.used == used);
+        used = f.session->budget.used;
+    }
+    end(&f);
+}
+END_TEST
+
+/* Two shapes whose memory does not fit side by side. */
+START_TEST(plans_that_are_only_kept_make_room)
+{
+    enum { N = 100000 };
+    const struct session_options o = { .threads = 1, .memory = 1500000 };
+    static float x[N];
+    struct fixture f;
+
+    begin(&f, simple);
+    session_free(f.session);
+    f.session = session_new(f.model->graph, &o, &f.report);
+    for (int64_t k = 0; k < 6; k++) {
+        set(&f, "x", F32, 1, (int64_t[]){ N - k % 3 }, x);
+        run_ok(&f);
+        ck_assert_float_eq(floats(&f, 0, N - k % 3)[N / 2], 1);
+    }
+    set(&f, "x", F32, 1, (int64_t[]){ 5 }, x);
+    run_ok(&f);
+    end(&f);
+}
+END_TEST
+
+/* -- outputs of every kind ------------------------------------------------------------------------------------------
+ */
+
+static const char outputs[] =
+    HEAD "main (float[2] x, float[2] d = {5, 6}) => (float[2] x, float[2] w, float[2] d, float[2] y, float[2] y,"
+         " float[2] z, int64[1] s) <float[2] w = {3, 4}> {\n"
+         "  y = Mul (x, w) z = Identity (x) s = Shape (x)\n"
+         "}\n";
+
+START_TEST(an_output_may_be_anything)
+{
+    float x[] = { 1, 2 };
+    struct fixture f;
+
+    begin(&f, outputs);
+    set(&f, "x", F32, 1, (int64_t[]){ 2 }, x);
+    for (int again = 0; again < 2; again++) {
+        static const float expected[] = { 2, 4, 6, 8, 8, 2 };
+
+        run_ok(&f);
+        for (size_t k = 0; k < 6; k++)
+            ck_assert_float_eq(floats(&f, k, 2)[1], expected[k]);
+        ck_assert_int_eq(*(const int64_t *)session_output(f.session, 6)->data, 2);
+    }
+    end(&f);
+}
+END_TEST
+
+START_TEST(a_graph_may_be_empty)
+{
+    float x[] = { 7 };
+    struct fixture f;
+
+    begin(&f, HEAD "main (float[1] x) => (float[1] x) {\n}\n");
+    set(&f, "x", F32, 1, (int64_t[]){ 1 }, x);
+    run_ok(&f);
+    ck_assert_float_eq(*floats(&f, 0, 1), 7);
+    end(&f);
+    begin(&f, HEAD "main () => () {\n}\n");
+    run_ok(&f);
+    end(&f);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("frame");
@@ -381,5 +521,11 @@ Suite *suite(void)
     add_test(s, a_sequence_holds_tensors_of_any_shape);
     add_test(s, a_gradient_goes_through_sequences);
     add_test(s, an_initializer_that_is_an_input_is_a_default);
+    add_test(s, what_an_earlier_run_left_is_not_looked_at);
+    add_test(s, a_shape_is_planned_once);
+    add_test(s, many_segments_are_kept);
+    add_test(s, plans_that_are_only_kept_make_room);
+    add_test(s, an_output_may_be_anything);
+    add_test(s, a_graph_may_be_empty);
     return s;
 }

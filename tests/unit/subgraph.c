@@ -108,9 +108,10 @@ END_TEST
 
 /* x * 2^m in a loop in a branch in a loop: the inner loop runs m times where the branch is taken. */
 static const char nested[] =
-    HEAD "main (int64 n, int64 m, float[2] x) => (float[2] y) <int64 two = {2}, int64 zero = {0}> {\n"
-         "  y = Loop (n, , x) <body = b (int64 i, bool c, float[2] v) => (bool d, float[2] w) {\n"
-         "    d = Identity (c) rest = Mod (i, two) even = Equal (rest, zero)\n"
+    HEAD "main (int64 n, int64 m, float[2] x) => (float[2] y) <bool yes = {1}> {\n"
+         "  y, last = Loop (n, , x, yes) <body = b (int64 i, bool c, float[2] v, bool even) => (bool d, float[2] w, "
+         "bool odd) {\n"
+         "    d = Identity (c) odd = Not (even)\n"
          "    w = If (even) <then_branch = t () => (float[2] p) {\n"
          "      p = Loop (m, , v) <body = bb (int64 j, bool cc, float[2] vv) => (bool dd, float[2] ww) {\n"
          "        dd = Identity (cc) ww = Add (vv, vv) }> },\n"

@@ -3,68 +3,26 @@ Prints a PASS or FAIL line for each test."""
 
 import csv
 import os
-import subprocess
+import re
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 
-KILN = Path(sys.argv[1]).resolve()
-MODELS = Path(__file__).resolve().parent.parent / "models"
-failures = 0
-
-
-def check(name, problem):
-    global failures
-    print("FAIL" if problem else "PASS", name, problem or "")
-    failures += bool(problem)
-
-
-def kiln(*words, code=0):
-    done = subprocess.run([KILN, *map(str, words)], capture_output=True, text=True)
-    if done.returncode != code:
-        raise RuntimeError(f"kiln {words[0]} ended with {done.returncode}, not {code}: {done.stderr.strip()[-300:]}")
-    return done.stdout + done.stderr
-
-
-def attempt(name, function, *words):
-    try:
-        check(name, function(*words))
-    except Exception as e:  # whatever goes wrong is this test's failure, not the end of the others
-        check(name, f"{type(e).__name__}: {e}".replace("\n", " ")[:300])
-
-
-def session(path):
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-def outside(path, x):
-    """The first output in onnxruntime, after onnx's own checks."""
-    onnx.checker.check_model(str(path), full_check=True)
-    s = session(path)
-    return s.run(None, {s.get_inputs()[0].name: x})[0]
-
-
-def difference(got, want):
-    return float(np.max(np.abs(got - want) / np.maximum(1, np.abs(want))))
-
-
-def samples(shape, classes, n=24):
-    """Images that belong to their label, under noise."""
-    random = np.random.default_rng(len(shape) + classes)
-    y = random.integers(0, classes, n)
-    prototypes = random.normal(size=(classes, *shape))
-    return (prototypes[y] + 0.3 * random.normal(size=(n, *shape))).astype(np.float32), y
+import harness
+from harness import MODELS, attempt, difference, kiln, outside, samples
 
 
 def rows(path):
     with open(path, newline="") as f:
         return list(csv.DictReader(f))
+
+
+def score(*words):
+    """The numbers that `kiln eval` prints."""
+    return {name: float(number) for name, number in re.findall(r"^(loss|accuracy) ([0-9].*)$", kiln("eval", *words), re.M)}
 
 
 def every_network(text):
@@ -78,13 +36,13 @@ def every_network(text):
     kiln("train", "start.onnx", "--data", "npz:data.npz", "--batch", 10, "--epochs", 2, "--output", "end.onnx", "--step-log", "steps.csv", "--optimizer", "sgd:learning_rate=0.001")
     if len(rows("steps.csv")) != 6:
         return f"{len(rows('steps.csv'))} rows in the step log, must be 6: 10 + 10 + 4 samples, twice"
-    p = outside("end.onnx", x).astype(np.float64)
+    p = outside("end.onnx", x)[0].astype(np.float64)
     if classes and abs(p.sum(axis=1) - 1).max() > 1e-4:  # logits
         p = np.exp(p - p.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
-    said = dict(line.split() for line in kiln("eval", "end.onnx", "--data", "npz:data.npz:train", "--batch", 24).splitlines())
+    said = score("end.onnx", "--data", "npz:data.npz:train", "--batch", 24)
     loss, accuracy = -np.log(p[np.arange(len(y)), y]).mean(), (p.argmax(axis=1) == y).mean()
-    if abs(float(said["loss"]) / loss - 1) > 1e-5 or abs(float(said["accuracy"]) - accuracy) > 1e-6:
+    if abs(said["loss"] / loss - 1) > 1e-5 or abs(said["accuracy"] - accuracy) > 1e-6:
         return f"onnxruntime: loss {loss}, accuracy {accuracy}; Kiln: {said}"
     return None
 
@@ -94,7 +52,7 @@ def keras_export(folder):
     x, want = np.load(folder / "keras.in.npy"), np.load(folder / "keras.out.npy")
     np.savez("data.npz", x=x, y=np.arange(len(x)))
     kiln("convert", folder / "keras.onnx", "--output", "recovered.onnx", "--trainable", "--calibrate", "npz:data.npz")
-    apart = difference(outside("recovered.onnx", x), want)
+    apart = difference(outside("recovered.onnx", x)[0], want)
     if apart > 1e-5:
         return f"differs from Keras by {apart:.1e}"
     before = [n.op_type for n in onnx.load(folder / "keras.onnx").graph.node].count("BatchNormalization")
@@ -102,7 +60,7 @@ def keras_export(folder):
     if before or not after:
         return f"{before} BatchNormalization nodes before and {after} after"
     kiln("train", "recovered.onnx", "--data", "npz:data.npz", "--epochs", 2, "--output", "trained.onnx")
-    return "the training changed nothing" if difference(outside("trained.onnx", x), want) == 0 else None
+    return "the training changed nothing" if difference(outside("trained.onnx", x)[0], want) == 0 else None
 
 
 def threads_and_seeds():
@@ -135,7 +93,7 @@ def logs():
         if abs(mean / float(epoch["loss"]) - 1) > 1e-6:
             return f"epoch {epoch['epoch']}: loss {epoch['loss']}, the steps say {mean}"
     best = min(float(e["val_loss"]) for e in history)
-    loss = float(kiln("eval", "m.onnx", "--data", "npz:data.npz:train[45:60]").split("loss ")[1].split()[0])
+    loss = score("m.onnx", "--data", "npz:data.npz:train[45:60]")["loss"]
     if abs(loss / best - 1) > 1e-5:
         return f"the saved model has a loss of {loss}, the best was {best}"
     svg = Path("f.svg").read_text()
@@ -190,4 +148,4 @@ with tempfile.TemporaryDirectory() as scratch:
         attempt(f"keras-export.{folder.name}", keras_export, folder)
     for test in (threads_and_seeds, logs, frozen, mistakes):
         attempt(test.__name__, test)
-sys.exit(failures > 0)
+sys.exit(harness.failures > 0)

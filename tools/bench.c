@@ -224,15 +224,17 @@ static int run(int argc, char **argv)
         NULL
     };
     struct options o = { .seconds = 2 };
-    struct bench b = { .o = &o };
+    struct teller teller = { 0 };
+    struct bench b = { .o = &o, .report = { .notify = tell_each, .user = &teller } };
     int code = 0;
 
     argp_parse(&argp, argc, argv, 0, NULL, &o);
+    teller.file = o.model;
     if (!o.batch)
         o.batch = o.train ? 32 : 1;
     b.arena.budget = &b.budget;
     if (!bench(&b))
-        code = tell_error(o.model, &b.report.error);
+        code = tell_rest(&teller, &b.report.error);
     trainer_free(b.trainer);
     session_free(b.session);
     budget_free(&b.budget, b.times);

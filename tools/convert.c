@@ -59,7 +59,8 @@ static bool recover(const struct options *o, struct model **m, struct report *r)
     struct dataset data;
     struct model *made;
 
-    if (!build_model(m, r) || !dataset_open(&data, o->calibrate, PART_TRAIN, &limit, &b, r))
+    if (!file_can_write(o->output, r) || !build_model(m, r) ||
+        !dataset_open(&data, o->calibrate, PART_TRAIN, &limit, &b, r))
         return false;
     made = recover_on(o, *m, &data, &b, r);
     dataset_release(&data);
@@ -189,15 +190,16 @@ static int run(int argc, char **argv)
         NULL
     };
     struct options o = { .recover = RECOVER_OPTIONS_INIT };
-    struct report r = { .notify = tell_diagnostic };
+    struct teller teller = { 0 };
+    struct report r = { .notify = tell_each, .user = &teller };
     struct model *m;
     int code = 0;
 
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    r.user = (void *)(uintptr_t)o.input;
+    teller.file = o.input;
     m = open_model(o.input, &r);
     if (!m || !convert(&o, &m, &r))
-        code = -(int)r.error.code;
+        code = tell_rest(&teller, &r.error);
     model_free(m);
     return code;
 }

@@ -76,11 +76,11 @@ static int run(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     if (learn_open(&l, &o.learn) &&
         trainer_evaluate(l.trainer, &l.data, &l.normalizer, o.batch, &loss, &accuracy, &l.report)) {
-        printf("samples %lld\nloss %.9g\n", (long long)l.data.count, loss);
+        printf("loss function %s\nsamples %lld\nloss %.9g\n", l.trainer->loss.said, (long long)l.data.count, loss);
         if (fit_has_accuracy(l.trainer, &l.data))
             printf("accuracy %.6f\n", accuracy);
     } else {
-        code = tell_error(o.learn.model, &l.report.error);
+        code = tell_rest(&l.teller, &l.report.error);
     }
     learn_close(&l);
     return code;

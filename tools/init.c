@@ -73,13 +73,15 @@ static int run(int argc, char **argv)
         NULL
     };
     struct options o = { 0 };
-    struct report r = { 0 };
+    struct teller teller = { 0 };
+    struct report r = { .notify = tell_each, .user = &teller };
     size_t count = 0;
 
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &o);
+    teller.file = o.model;
     if (!initialise(&o, &count, &r))
-        return tell_error(o.model, &r.error);
+        return tell_rest(&teller, &r.error);
     printf("%s: %zu parameters drawn\n", o.output, count);
     return 0;
 }

@@ -6,13 +6,6 @@
 
 /* -- model --------------------------------------------------------------------------------------------------------- */
 
-/* Errors are told once, at the end. */
-static void tell_warning(void *user, kiln_status code, const char *where, const char *message)
-{
-    if (code == KILN_OK)
-        tell_diagnostic(user, code, where, message);
-}
-
 /* A model as it is written down, whose parameters have no values yet, is given them first; where nothing is to be
  * learned, that is an error, which the trainer tells. */
 static bool open_learner(struct learn *l, const struct learn_options *o)
@@ -98,8 +91,11 @@ bool learn_open(struct learn *l, const struct learn_options *o)
     struct trainer_options t = o->trainer;
     struct tensor x;
 
-    *l = (struct learn){ .report = { .notify = tell_warning } };
-    if (!open_learner(l, o) || !open_data(l, o) || !fit_normalizer(l, o) || !batch_type(l, &x))
+    *l = (struct learn){ .teller.file = o->model, .report = { .notify = tell_each, .user = &l->teller } };
+    if (!open_learner(l, o))
+        return false;
+    l->teller.file = NULL; /* what goes wrong from here on is not of that file */
+    if (!open_data(l, o) || !fit_normalizer(l, o) || !batch_type(l, &x))
         return false;
     t.x = &x;
     t.targets = dataset_has_labels(&l->data) ? TARGETS_CLASSES : TARGETS_VALUES;

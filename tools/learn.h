@@ -19,6 +19,7 @@ struct learn_options {
 
 struct learn {
     struct budget budget;
+    struct teller teller;
     struct report report;
     struct model *model;
     struct dataset data, validation; /* as they were opened */

@@ -26,6 +26,7 @@ struct run {
     const struct options *o;
     struct budget budget;
     struct arena arena;
+    struct teller teller;
     struct report report;
     struct model *model;
     struct session *session;
@@ -229,9 +230,11 @@ static bool run_all(struct run *r)
 {
     const struct graph *g = r->model->graph;
 
+    r->teller.file = NULL; /* these errors are of other files */
     for (int k = 0; k < r->o->input_count; k++)
         if (!give_file(r, k))
             return false;
+    r->teller.file = r->o->model;
     for (size_t k = 0; k < g->input_count; k++)
         if (!r->session->given[g->inputs[k]->id] && !give_random(r, k))
             return false;
@@ -314,15 +317,16 @@ static int run(int argc, char **argv)
     };
     const struct argp argp = { options, parse_option, "MODEL", "Run a model and print its outputs.", NULL, NULL, NULL };
     static struct options o;
-    struct run r = { .o = &o };
+    struct run r = { .o = &o, .report = { .notify = tell_each, .user = &r.teller } };
     int code = 0;
 
     o.session.memory = memory_default();
     argp_parse(&argp, argc, argv, 0, NULL, &o);
+    r.teller.file = o.model;
     r.budget.limit = o.session.memory;
     r.arena.budget = &r.budget;
     if (!start(&r) || !run_all(&r))
-        code = tell_error(o.model, &r.report.error);
+        code = tell_rest(&r.teller, &r.report.error);
     release(&r);
     return code;
 }

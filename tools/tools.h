@@ -17,8 +17,20 @@ extern const struct verb verb_bench, verb_convert, verb_inspect, verb_ops, verb_
 /* Prints "kiln: FILE: where: message" to stderr, and how many more errors there were; returns the exit code of the
  * error. */
 int tell_error(const char *file, const kiln_error *e);
-/* A diagnostic callback that prints every error and warning to stderr; `user` is the file's name or NULL. */
-void tell_diagnostic(void *user, kiln_status code, const char *where, const char *message);
+
+enum { TELLER_MESSAGES = 64 };
+
+/* Prints errors and warnings to stderr while they are found: an error that many nodes have is told of once. */
+struct teller {
+    const char *file;
+    int told;
+    char message[TELLER_MESSAGES][200];
+};
+
+/* The callback of a report; `user` is a teller. */
+void tell_each(void *user, kiln_status code, const char *where, const char *message);
+/* What tell_each left out is counted; returns the exit code of the error. */
+int tell_rest(const struct teller *t, const kiln_error *e);
 
 enum { EXIT_USAGE = 64 }; /* wrong options, as sysexits has it */
 

@@ -153,6 +153,17 @@ static bool write_results(struct session_log *s, struct report *r)
     return ok;
 }
 
+/* Before the work, not after it. */
+static bool check_results(const struct options *o, struct report *r)
+{
+    const char *const paths[] = { o->output, o->history, o->figure, o->profile };
+
+    for (size_t k = 0; k < sizeof paths / sizeof *paths; k++)
+        if (paths[k] && !file_can_write(paths[k], r))
+            return false;
+    return true;
+}
+
 static bool open_logs(struct session_log *s, struct report *r)
 {
     const struct options *o = s->o;
@@ -188,7 +199,7 @@ static bool train(struct session_log *s)
     s->bar = !s->o->quiet && isatty(STDOUT_FILENO);
     if (!s->o->quiet)
         print_start(s->o, l);
-    ok = open_logs(s, r) &&
+    ok = check_results(s->o, r) && open_logs(s, r) &&
          trainer_fit(l->trainer, &l->train, l->checks ? &l->check : NULL, &l->normalizer, &s->o->fit, &events, &ran, r);
     if (!close_logs(s, r) || !ok || !write_results(s, r))
         return false;
@@ -383,7 +394,7 @@ static int run(int argc, char **argv)
     if (!learn_open(&l, &o.learn) || !train(&s)) {
         if (s.bar)
             putchar('\n');
-        code = tell_error(o.learn.model, &l.report.error);
+        code = tell_rest(&l.teller, &l.report.error);
     }
     history_release(&s.history, &l.budget);
     learn_close(&l);

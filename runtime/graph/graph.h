@@ -10,8 +10,7 @@
 struct op;     /* ops/op.h */
 struct op_def; /* ops/op.h */
 
-/* -- attributes ------------------------------------------------------------------------------------------------------
- */
+/* -- attributes ---------------------------------------------------------------------------------------------------- */
 
 enum attr_type { /* the numbers of AttributeProto.AttributeType */
                  ATTR_NONE,
@@ -42,7 +41,7 @@ struct attr {
     float f;
     int64_t i;
     struct bytes s;
-    const struct tensor *tensor; /* TENSOR */
+    const struct tensor *tensor; /* TENSOR; TYPE_PROTO: the type, without data */
     struct graph *graph;         /* GRAPH */
     size_t count;                /* of the lists */
     const float *floats;
@@ -53,8 +52,7 @@ struct attr {
 
 const char *attr_type_name(enum attr_type type);
 
-/* -- the graph -------------------------------------------------------------------------------------------------------
- */
+/* -- the graph ----------------------------------------------------------------------------------------------------- */
 
 struct value {
     const char *name;

@@ -5,11 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool read_fail(struct reader *r, const char *format, ...)
+static bool fail_here(struct reader *r, kiln_status code, const char *format, va_list args)
 {
     char where[64];
     size_t line = 1, start = 0;
-    va_list args;
 
     for (size_t k = 0; k < r->at; k++)
         if (r->text[k] == '\n') {
@@ -17,8 +16,25 @@ bool read_fail(struct reader *r, const char *format, ...)
             start = k + 1;
         }
     snprintf(where, sizeof where, "%zu:%zu", line, r->at - start + 1);
+    return fail_v(r->report, code, where, format, args);
+}
+
+bool read_fail(struct reader *r, const char *format, ...)
+{
+    va_list args;
+
     va_start(args, format);
-    fail_v(r->report, KILN_BAD_MODEL, where, format, args);
+    fail_here(r, KILN_BAD_MODEL, format, args);
+    va_end(args);
+    return false;
+}
+
+static bool __attribute__((format(printf, 2, 3))) limit_here(struct reader *r, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fail_here(r, KILN_LIMIT, format, args);
     va_end(args);
     return false;
 }
@@ -26,8 +42,8 @@ bool read_fail(struct reader *r, const char *format, ...)
 bool read_descend(struct reader *r, int levels, int leaves)
 {
     if (r->depth + levels + leaves > MESSAGE_DEPTH)
-        return read_fail(r, "graphs, types and attributes are nested more than %d messages deep, which is the limit",
-                         MESSAGE_DEPTH);
+        return limit_here(r, "graphs, types and attributes are nested more than %d messages deep, which is the limit",
+                          MESSAGE_DEPTH);
     r->depth += levels;
     return true;
 }

@@ -27,6 +27,10 @@ size_t conv_forward_scratch(const struct kernels *k, const struct conv_shape *s,
 void conv_forward(const struct kernels *k, struct pool *pool, const struct conv_shape *s, enum dtype dtype,
                   const void *x, const void *w, const void *bias, bool relu, void *y, void *scratch);
 
+/* The gradient by input is one product for each residue of its pixels modulo the strides. Where there are more than
+ * CONV_PHASES, float and double take another way; other types have none, and their caller must refuse. */
+enum { CONV_PHASES = 4096 };
+int64_t conv_phases(const struct conv_shape *s);
 size_t conv_dx_scratch(const struct kernels *k, const struct conv_shape *s, enum dtype dtype, int threads);
 /* dx[N, C, in...] from dy[N, O, out...] and w. `bias` [C] is added where not NULL (ConvTranspose's). Every element of
  * dx is written. */

@@ -55,12 +55,26 @@ static float dot_f32(const struct kernels *k, const float *x, int64_t x_step, co
 #define DW      dw_f64
 #include "kernels/conv_planes.h"
 
+int64_t conv_phases(const struct conv_shape *s)
+{
+    int64_t n = 1;
+
+    for (int d = 0; d < s->rank; d++) {
+        const int64_t phases = s->strides[d] < s->in[d] ? s->strides[d] : s->in[d];
+
+        if (phases > 1 && !mul_size(n, phases, &n))
+            return INT64_MAX;
+    }
+    return n;
+}
+
 bool conv_is_direct(const struct conv_shape *s, enum dtype dtype)
 {
     const int64_t channels = s->in_channels / s->groups, out_channels = s->out_channels / s->groups;
 
-    return (dtype == F32 || dtype == F64) && s->groups > 1 && channels <= 8 && out_channels <= 8 &&
-           channels * out_channels <= 16;
+    return (dtype == F32 || dtype == F64) && ((s->groups > 1 && channels <= 8 && out_channels <= 8 &&
+                                               channels * out_channels <= 16) ||
+                                              conv_phases(s) > CONV_PHASES);
 }
 
 static struct direct direct_of(const struct kernels *k, const struct conv_shape *s)

@@ -366,8 +366,8 @@ static void batch_item(const struct batch *p, int64_t item, void *scratch)
         b += at * g->b_batch[d];
         c += at * g->c_batch[d];
     }
-    product(p->k, p->pool, g, (const char *)g->a + a * size, (const char *)g->b + b * size, (char *)g->c + c * size,
-            scratch);
+    product(p->k, p->pool, g, a ? (const char *)g->a + a * size : g->a, b ? (const char *)g->b + b * size : g->b,
+            c ? (char *)g->c + c * size : g->c, scratch); /* no data, where there are no elements */
 }
 
 static void batch_items(void *context, int64_t chunk, int thread)

@@ -17,7 +17,7 @@ struct pooling {
  * and where the first lies. */
 struct window {
     int64_t from[MAX_RANK], to[MAX_RANK], start[MAX_RANK];
-    int64_t counted; /* positions of the padded input, for count_include_pad */
+    double counted; /* positions of the padded input, for count_include_pad */
     bool empty;
 };
 
@@ -39,7 +39,7 @@ static void window_at(const struct pool_shape *s, const int64_t *u, struct windo
         w->to[d] = inside < s->kernel[d] ? inside : s->kernel[d];
         w->start[d] = begin + w->from[d] * dilation;
         w->empty = w->empty || w->from[d] >= w->to[d];
-        w->counted *= padded < s->kernel[d] ? padded : s->kernel[d];
+        w->counted *= (double)(padded < s->kernel[d] ? padded : s->kernel[d]);
     }
 }
 
@@ -258,7 +258,7 @@ static void plane_average_rows(void *context, int64_t plane, int thread)
         struct window w;
 
         window_at(p->s, u, &w);
-        y[i] /= (float)(p->s->count_include_pad ? w.counted : window_size(p->s, &w));
+        y[i] /= (float)(p->s->count_include_pad ? w.counted : (double)window_size(p->s, &w));
         next_output(p->s, u);
     }
 }

@@ -259,3 +259,12 @@ bool file_write(const char *path, const void *bytes, size_t size, struct report 
     end_writing(&w);
     return ok;
 }
+
+bool file_can_write(const char *path, struct report *r)
+{
+    struct writing w = { .path = path, .directory = -1, .fd = -1, .report = r };
+    const bool ok = find_target(&w) && open_directory(&w) && open_new(&w);
+
+    end_writing(&w);
+    return ok;
+}

@@ -17,4 +17,7 @@ bool file_read_at(int fd, const char *name, void *bytes, size_t size, int64_t of
  * stays, and what it leads to is replaced; one that leads nowhere, and anything but a regular file, is refused. */
 bool file_write(const char *path, const void *bytes, size_t size, struct report *r);
 
+/* Could it be written now? Leaves nothing behind: for whoever wants to know before hours of work. */
+bool file_can_write(const char *path, struct report *r);
+
 #endif

@@ -1,76 +1,19 @@
 /* Messages to graph: names are resolved to values, nodes to rows of operators, calls of the model's functions to their
  * bodies. */
-#include "model/model.h"
-#include "ops/node.h"
-#include <stdio.h>
-#include <string.h>
+#include "model/import.h"
 
-enum {
-    MAX_IR = 14,
-    MAX_CALL_DEPTH = 64,
-    MAX_NODES = 1 << 22,
-    MAX_CALLED = 1 << 18, /* nodes of called functions: a few lines of text can ask for any number of them */
-    MAX_OPSETS = 128,
-    MAX_ATTRIBUTES = 1024 /* of a node */
-};
+/* -- opsets -------------------------------------------------------------------------------------------------------- */
 
-struct import {
-    struct model *model;
-    struct report *report;
-    int64_t nodes, called; /* made so far, in all and for calls, which may multiply them */
-    struct map functions;  /* by name: to struct function */
-    int depth;     /* of calls and subgraphs */
-};
-
-/* Functions of one name: they differ in domain or overload. */
-struct function {
-    const Onnx__FunctionProto *proto;
-    struct function *next;
-};
-
-/* What a function's body sees of its call. */
-struct call {
-    const Onnx__FunctionProto *function;
-    struct attr *attrs; /* the call's, but for graphs, and the function's defaults */
-    size_t attr_count;
-    const Onnx__NodeProto *node;
-    struct scope *caller;
-};
-
-/* The names that may be read at a place: those of this graph, then those of the graphs around it. */
-struct scope {
-    struct import *im;
-    struct graph *graph;
-    struct map names; /* to struct value */
-    struct scope *outer;
-    const char *path;        /* of the nodes here, for messages: the graph's, or the call's */
-    const struct call *call; /* NULL: not inside a function */
-    size_t opset_count;
-    Onnx__OperatorSetIdProto **opsets;
-};
-
-static const char *text(const char *s)
-{
-    return s ? s : "";
-}
-
-/* -- opsets -----------------------------------------------------------------------------------------------------------
- */
-
-static const char *domain_of(const char *domain)
-{
-    return strcmp(text(domain), "ai.onnx") == 0 ? "" : text(domain);
-}
-
-static bool check_opsets(Onnx__OperatorSetIdProto **sets, size_t count, const char *where, struct report *r)
+bool check_opsets(Onnx__OperatorSetIdProto **sets, size_t count, const char *where, struct report *r)
 {
     if (count > MAX_OPSETS)
-        return fail(r, KILN_LIMIT, where, "opset_import names %zu domains, at most %d are supported", count, (int)MAX_OPSETS);
+        return fail(r, KILN_LIMIT, where, "opset_import names %zu domains, at most %d are supported", count,
+                    (int)MAX_OPSETS);
     for (size_t k = 0; k < count; k++) {
-        const char *domain = domain_of(sets[k]->domain);
+        const char *domain = proto_domain(sets[k]->domain);
 
         for (size_t j = 0; j < k; j++)
-            if (strcmp(domain_of(sets[j]->domain), domain) == 0)
+            if (strcmp(proto_domain(sets[j]->domain), domain) == 0)
                 return fail(r, KILN_BAD_MODEL, where, "opset_import names domain '%s' twice", domain);
         if (!sets[k]->has_version || sets[k]->version < 1)
             return fail(r, KILN_BAD_MODEL, where, "the opset of domain '%s' is %lld, must be at least 1", domain,
@@ -87,15 +30,14 @@ static bool check_opsets(Onnx__OperatorSetIdProto **sets, size_t count, const ch
 static int opset_for(const struct scope *s, const char *domain)
 {
     for (size_t k = 0; k < s->opset_count; k++)
-        if (strcmp(domain_of(s->opsets[k]->domain), domain) == 0)
+        if (strcmp(proto_domain(s->opsets[k]->domain), domain) == 0)
             return s->opsets[k]->version > INT32_MAX ? INT32_MAX : (int)s->opsets[k]->version;
     return 0;
 }
 
-/* -- names ------------------------------------------------------------------------------------------------------------
- */
+/* -- names --------------------------------------------------------------------------------------------------------- */
 
-static bool define(struct scope *s, const char *name, struct value *v, const char *where)
+bool scope_define(struct scope *s, const char *name, struct value *v, const char *where)
 {
     void **slot;
 
@@ -108,8 +50,7 @@ static bool define(struct scope *s, const char *name, struct value *v, const cha
     return slot;
 }
 
-/* The value of a name at this place; inside a subgraph, what is outside is captured, level by level. */
-static struct value *resolve(struct scope *s, const char *name)
+struct value *scope_find(struct scope *s, const char *name)
 {
     struct value *v = map_get(&s->names, name), *outer;
     struct scope *chain[MESSAGE_DEPTH];
@@ -135,335 +76,17 @@ static struct value *resolve(struct scope *s, const char *name)
     return outer;
 }
 
-/* -- attributes -------------------------------------------------------------------------------------------------------
- */
+/* -- nodes --------------------------------------------------------------------------------------------------------- */
 
-static struct graph *import_subgraph(struct scope *s, const Onnx__GraphProto *proto, const char *path);
-
-static bool attr_list(struct attr *a, const Onnx__AttributeProto *from, struct arena *arena, struct report *r)
+bool import_input(struct scope *s, const char *name, struct value **in, const char *where)
 {
-    struct bytes *strings;
-
-    a->floats = from->floats;
-    a->ints = from->ints;
-    a->count = a->type == ATTR_FLOATS ? from->n_floats : a->type == ATTR_INTS ? from->n_ints : 0;
-    if (a->type != ATTR_STRINGS)
-        return true;
-    strings = arena_array(arena, from->n_strings, sizeof *strings, r);
-    for (size_t k = 0; strings && k < from->n_strings; k++)
-        strings[k] = (struct bytes){ from->strings[k].len, (const char *)from->strings[k].data };
-    a->strings = strings;
-    a->count = from->n_strings;
-    return strings;
-}
-
-/* Old files leave the type out: it is that of the field that is there. */
-static enum attr_type attr_type_of(const Onnx__AttributeProto *a)
-{
-    if (a->has_type && a->type)
-        return (enum attr_type)a->type;
-    return a->has_f           ? ATTR_FLOAT
-           : a->has_i         ? ATTR_INT
-           : a->has_s         ? ATTR_STRING
-           : a->t             ? ATTR_TENSOR
-           : a->g             ? ATTR_GRAPH
-           : a->n_floats      ? ATTR_FLOATS
-           : a->n_ints        ? ATTR_INTS
-           : a->n_strings     ? ATTR_STRINGS
-           : a->n_tensors     ? ATTR_TENSORS
-           : a->n_graphs      ? ATTR_GRAPHS
-           : a->sparse_tensor ? ATTR_SPARSE_TENSOR
-                              : ATTR_NONE;
-}
-
-static bool attr_agrees(const Onnx__AttributeProto *a, enum attr_type type)
-{
-    return !((a->has_f && type != ATTR_FLOAT) || (a->has_i && type != ATTR_INT) || (a->has_s && type != ATTR_STRING) ||
-             (a->t && type != ATTR_TENSOR) || (a->g && type != ATTR_GRAPH) || (a->n_floats && type != ATTR_FLOATS) ||
-             (a->n_ints && type != ATTR_INTS) || (a->n_strings && type != ATTR_STRINGS) ||
-             (a->tp && type != ATTR_TYPE_PROTO) || (type == ATTR_TYPE_PROTO && !a->tp) ||
-             (type == ATTR_TENSOR && !a->t) || (type == ATTR_GRAPH && !a->g) ||
-             (type == ATTR_SPARSE_TENSOR && !a->sparse_tensor));
-}
-
-static bool import_attr(struct scope *s, struct attr *a, const Onnx__AttributeProto *from, const char *where)
-{
-    struct arena *arena = s->graph->arena;
-    struct report *r = s->im->report;
-    struct tensor *t;
-    char *path;
-
-    a->name = text(from->name);
-    a->type = attr_type_of(from);
-    a->f = from->f;
-    a->i = from->i;
-    a->s = (struct bytes){ from->s.len, (const char *)from->s.data };
-    if (!*a->name)
-        return fail(r, KILN_BAD_MODEL, where, "an attribute has no name");
-    if (!attr_agrees(from, a->type))
-        return fail(r, KILN_BAD_MODEL, where, "attribute '%s' says it is %s, but holds something else", a->name,
-                    attr_type_name(a->type));
-    switch (a->type) {
-    case ATTR_TENSOR:
-        t = arena_alloc(arena, sizeof *t, r);
-        a->tensor = t;
-        return t && tensor_of_proto(t, from->t, &s->im->model->external, arena, where, r);
-    case ATTR_TYPE_PROTO:
-        t = arena_alloc(arena, sizeof *t, r);
-        a->tensor = t;
-        return t && type_of_proto(t, from->tp, where, r);
-    case ATTR_GRAPH:
-        path = arena_printf(arena, r, "%s/%s", where, a->name);
-        a->graph = path ? import_subgraph(s, from->g, path) : NULL;
-        return a->graph;
-    default:
-        return attr_list(a, from, arena, r);
-    }
-}
-
-/* A graph that a call gives is made anew at each place that refers to it: it belongs to the node there, and reads the
- * names of the caller. */
-static bool refer_graph(struct scope *s, struct attr *a, const Onnx__AttributeProto *from,
-                        const Onnx__AttributeProto *given, const char *where)
-{
-    if (s->graph != s->call->caller->graph)
-        return fail(s->im->report, KILN_UNSUPPORTED, where,
-                    "attribute '%s' refers from inside a subgraph to a graph of the call", text(from->name));
-    if (given->ref_attr_name && *given->ref_attr_name)
-        return fail(s->im->report, KILN_UNSUPPORTED, where, "attribute '%s' refers to a graph through two calls",
-                    text(from->name));
-    if (!import_attr(s->call->caller, a, given, where))
-        return false;
-    a->name = text(from->name);
-    return true;
-}
-
-/* Inside a function an attribute may be that of the call; one that the call leaves out has the function's default, or
- * is left out. */
-static enum referred {
-    REFERS_NOT,
-    REFERS,
-    REFERS_TO_NOTHING,
-    REFERS_WRONGLY
-} refer(struct scope *s, struct attr *a, const Onnx__AttributeProto *from, const char *where)
-{
-    const char *name = text(from->ref_attr_name);
-
-    if (!*name)
-        return REFERS_NOT;
-    if (!s->call) {
-        fail(s->im->report, KILN_BAD_MODEL, where, "attribute '%s' refers to '%s', but this is not in a function",
-             text(from->name), name);
-        return REFERS_WRONGLY;
-    }
-    for (size_t k = 0; k < s->call->attr_count; k++)
-        if (strcmp(s->call->attrs[k].name, name) == 0) {
-            *a = s->call->attrs[k];
-            a->name = text(from->name);
-            a->seen = false;
-            return REFERS;
-        }
-    for (size_t k = 0; k < s->call->node->n_attribute; k++)
-        if (strcmp(text(s->call->node->attribute[k]->name), name) == 0)
-            return refer_graph(s, a, from, s->call->node->attribute[k], where) ? REFERS : REFERS_WRONGLY;
-    return REFERS_TO_NOTHING;
-}
-
-static bool is_graph(const Onnx__AttributeProto *a)
-{
-    return a->g || (a->has_type && a->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH);
-}
-
-/* Those of a node, or of a call. */
-static bool import_attrs(struct scope *s, const Onnx__NodeProto *n, bool call, struct attr **attrs, size_t *count,
-                         const char *where)
-{
-    *count = 0;
-    if (n->n_attribute > MAX_ATTRIBUTES)
-        return fail(s->im->report, KILN_LIMIT, where, "%zu attributes, at most %d are supported", n->n_attribute,
-                    (int)MAX_ATTRIBUTES);
-    *attrs = arena_array(s->graph->arena, n->n_attribute, sizeof **attrs, s->im->report);
-    if (!*attrs)
-        return false;
-    for (size_t k = 0; k < n->n_attribute; k++) {
-        struct attr *a = &(*attrs)[*count];
-        enum referred referred = REFERS_WRONGLY;
-
-        for (size_t j = 0; j < k; j++)
-            if (strcmp(text(n->attribute[j]->name), text(n->attribute[k]->name)) == 0)
-                return fail(s->im->report, KILN_BAD_MODEL, where, "attribute '%s' is given twice",
-                            text(n->attribute[k]->name));
-        if (call && is_graph(n->attribute[k])) /* made where it is referred to */
-            continue;
-        referred = refer(s, a, n->attribute[k], where);
-        if (referred == REFERS_WRONGLY || (referred == REFERS_NOT && !import_attr(s, a, n->attribute[k], where)))
-            return false;
-        *count += referred != REFERS_TO_NOTHING;
-    }
-    return true;
-}
-
-/* Subgraphs of a node that could not be made: nobody else owns them. */
-static void release_attrs(const struct scope *s, struct attr *attrs, size_t count)
-{
-    for (size_t k = 0; k < count; k++)
-        if (attrs[k].type == ATTR_GRAPH && attrs[k].graph && attrs[k].graph->parent == s->graph)
-            graph_release(attrs[k].graph);
-}
-
-/* -- nodes ------------------------------------------------------------------------------------------------------------
- */
-
-static bool import_nodes(struct scope *s, Onnx__NodeProto **nodes, size_t count);
-
-static const Onnx__FunctionProto *find_function(const struct import *im, const Onnx__NodeProto *n)
-{
-    for (const struct function *f = map_get(&im->functions, text(n->op_type)); f; f = f->next)
-        if (strcmp(domain_of(f->proto->domain), domain_of(n->domain)) == 0 &&
-            strcmp(text(f->proto->overload), text(n->overload)) == 0)
-            return f->proto;
-    return NULL;
-}
-
-static bool list_functions(struct import *im)
-{
-    const Onnx__ModelProto *m = im->model->proto;
-
-    for (size_t k = m->n_functions; k-- > 0;) { /* the first of several comes first */
-        void **slot = map_put(&im->functions, text(m->functions[k]->name), im->report);
-        struct function *f = slot ? arena_alloc(&im->model->arena, sizeof *f, im->report) : NULL;
-
-        if (!f)
-            return false;
-        *f = (struct function){ m->functions[k], *slot };
-        *slot = f;
-    }
-    return true;
-}
-
-/* Attributes of the call, and the function's defaults for those that it leaves out. */
-static bool call_attrs(struct scope *body, struct call *c, const struct attr *given, size_t count, const char *where)
-{
-    const Onnx__FunctionProto *f = c->function;
-
-    c->attrs = arena_array(body->graph->arena, count + f->n_attribute_proto, sizeof *c->attrs, body->im->report);
-    if (!c->attrs)
-        return false;
-    if (count)
-        memcpy(c->attrs, given, count * sizeof *given);
-    c->attr_count = count;
-    for (size_t k = 0; k < f->n_attribute_proto; k++) {
-        bool has = false;
-
-        for (size_t j = 0; j < count; j++)
-            has |= strcmp(given[j].name, text(f->attribute_proto[k]->name)) == 0;
-        for (size_t j = 0; j < c->node->n_attribute; j++) /* graphs are not in the list */
-            has |= is_graph(c->node->attribute[j]) &&
-                   strcmp(text(c->node->attribute[j]->name), text(f->attribute_proto[k]->name)) == 0;
-        if (!has && is_graph(f->attribute_proto[k]))
-            return fail(body->im->report, KILN_UNSUPPORTED, where, "attribute '%s' has a graph as its default",
-                        text(f->attribute_proto[k]->name));
-        if (!has && !import_attr(body, &c->attrs[c->attr_count++], f->attribute_proto[k], where))
-            return false;
-    }
-    return true;
-}
-
-/* A value of the body is known to those who read the model by the name that the caller gives it. One that has a name of
- * the caller's already (an input that is an output too, an output of two names) gets a second one from an Identity. */
-static struct value *rename_output(struct scope *s, struct value *v, const char *name, bool own)
-{
-    const struct op *identity = op_find("", "Identity");
-    struct node_spec spec = { .op = identity, .index = -1, .opset = s->graph->opset, .inputs = 1, .outputs = 1 };
-    struct value *out;
-
-    if (own) {
-        v->name = name;
-        return v;
-    }
-    out = graph_value(s->graph, name);
-    spec.def = identity ? identity->defs : NULL;
-    spec.in = &v;
-    spec.out = &out;
-    return spec.def && out && node_make(s->graph, &spec, s->im->report) ? out : NULL;
-}
-
-/* NULL where it is left out, or is an optional input of the function around that its call leaves out. */
-static bool import_input(struct scope *s, const char *name, struct value **in, const char *where)
-{
-    *in = *name ? resolve(s, name) : NULL;
+    *in = *name ? scope_find(s, name) : NULL;
     if (*in || !*name)
         return true;
     for (size_t f = 0; s->call && f < s->call->function->n_input; f++)
         if (strcmp(s->call->function->input[f], name) == 0)
             return true;
     return fail(s->im->report, KILN_BAD_MODEL, where, "input '%s' is not defined before it is read", name);
-}
-
-/* `before`: how many values there were before the call. */
-static bool bind_outputs(struct scope *s, struct scope *body, const Onnx__NodeProto *n, const Onnx__FunctionProto *f,
-                         size_t before, const char *where)
-{
-    for (size_t k = 0; k < n->n_output; k++) {
-        struct value *v;
-        bool own;
-
-        if (!*n->output[k])
-            continue;
-        v = resolve(body, f->output[k]);
-        if (!v)
-            return fail(s->im->report, KILN_BAD_MODEL, where, "output '%s' of function '%s' is not defined",
-                        f->output[k], text(f->name));
-        own = v->producer && (size_t)v->id >= before;
-        for (size_t j = 0; j < k; j++)
-            own &= !*n->output[j] || strcmp(f->output[j], f->output[k]) != 0;
-        v = rename_output(s, v, n->output[k], own);
-        if (!v || !define(s, n->output[k], v, where))
-            return false;
-    }
-    return true;
-}
-
-/* A call becomes the body of its function, in the caller's graph, with names of its own. */
-static bool import_call(struct scope *s, const Onnx__NodeProto *n, const Onnx__FunctionProto *f, const char *where)
-{
-    struct import *im = s->im;
-    struct call call = { .function = f, .node = n, .caller = s };
-    struct scope body = { .im = im,
-                          .graph = s->graph,
-                          .path = where,
-                          .call = &call,
-                          .opset_count = f->n_opset_import,
-                          .opsets = f->opset_import };
-    const size_t before = s->graph->value_count;
-    struct attr *attrs;
-    size_t count;
-    bool ok;
-
-    for (const struct call *c = s->call; c; c = c->caller->call)
-        if (c->function == f)
-            return fail(im->report, KILN_BAD_MODEL, where, "function '%s' calls itself", text(f->name));
-    if (im->depth >= MAX_CALL_DEPTH)
-        return fail(im->report, KILN_LIMIT, where, "calls are nested deeper than %d", (int)MAX_CALL_DEPTH);
-    if (n->n_input > f->n_input || n->n_output > f->n_output)
-        return fail(im->report, KILN_BAD_MODEL, where, "%zu inputs and %zu outputs, function '%s' has %zu and %zu",
-                    n->n_input, n->n_output, text(f->name), f->n_input, f->n_output);
-    map_init(&body.names, &im->model->budget);
-    im->depth++;
-    ok = check_opsets(f->opset_import, f->n_opset_import, where, im->report) &&
-         import_attrs(s, n, true, &attrs, &count, where) && call_attrs(&body, &call, attrs, count, where);
-    for (size_t k = 0; ok && k < n->n_input; k++) {
-        struct value *v;
-        void **slot = NULL;
-
-        ok = import_input(s, n->input[k], &v, where) && (!v || (slot = map_put(&body.names, f->input[k], im->report)));
-        if (slot)
-            *slot = v;
-    }
-    ok = ok && import_nodes(&body, f->node, f->n_node) && bind_outputs(s, &body, n, f, before, where);
-    im->depth--;
-    map_release(&body.names);
-    return ok;
 }
 
 static bool import_inputs(struct scope *s, const Onnx__NodeProto *n, struct value **in, const char *where)
@@ -492,7 +115,7 @@ static bool import_outputs(struct scope *s, const Onnx__NodeProto *n, struct val
             continue;
         name = in_body(s) ? arena_printf(s->graph->arena, s->im->report, "%s/%s", s->path, n->output[k]) : n->output[k];
         out[k] = name ? graph_value(s->graph, name) : NULL;
-        if (!out[k] || !define(s, n->output[k], out[k], where))
+        if (!out[k] || !scope_define(s, n->output[k], out[k], where))
             return false;
     }
     return true;
@@ -503,14 +126,14 @@ static bool import_outputs(struct scope *s, const Onnx__NodeProto *n, struct val
 static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
 {
     struct import *im = s->im;
-    const char *domain = domain_of(n->domain), *name = text(n->op_type);
+    const char *domain = proto_domain(n->domain), *name = proto_text(n->op_type);
     const Onnx__FunctionProto *f = find_function(im, n);
     const int opset = opset_for(s, domain);
-    const struct op *op = *text(n->overload) ? NULL : op_find(domain, name); /* only functions have overloads */
+    const struct op *op = *proto_text(n->overload) ? NULL : op_find(domain, name); /* only functions have overloads */
     const struct op_def *def = op && opset ? op_def_for(op, opset) : NULL;
-    struct node_spec spec = { .op = op, .def = def, .name = text(n->name), .index = (int)index, .opset = opset };
+    struct node_spec spec = { .op = op, .def = def, .name = proto_text(n->name), .index = (int)index, .opset = opset };
     const char *where =
-        arena_printf(s->graph->arena, im->report, "%s/node[%zu] '%s' %s", s->path, index, text(n->name), name);
+        arena_printf(s->graph->arena, im->report, "%s/node[%zu] '%s' %s", s->path, index, proto_text(n->name), name);
     const size_t inputs = n->n_input, outputs = n->n_output;
     struct value **in = arena_array(s->graph->arena, inputs, sizeof *in, im->report);
     struct value **out = arena_array(s->graph->arena, outputs, sizeof *out, im->report);
@@ -527,7 +150,7 @@ static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
         ok = import_call(s, n, f, where);
         for (size_t k = 0; k < outputs && !ok; k++) /* some may be defined */
             if (*n->output[k] && !map_has(&s->names, n->output[k]) && (out[k] = graph_value(s->graph, n->output[k])))
-                define(s, n->output[k], out[k], where);
+                scope_define(s, n->output[k], out[k], where);
         return ok;
     }
     if (!opset)
@@ -555,7 +178,7 @@ static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
     return node_make(s->graph, &spec, im->report);
 }
 
-static bool import_nodes(struct scope *s, Onnx__NodeProto **nodes, size_t count)
+bool import_nodes(struct scope *s, Onnx__NodeProto **nodes, size_t count)
 {
     bool ok = true;
 
@@ -570,8 +193,7 @@ static bool import_nodes(struct scope *s, Onnx__NodeProto **nodes, size_t count)
     return ok;
 }
 
-/* -- graphs -----------------------------------------------------------------------------------------------------------
- */
+/* -- graphs -------------------------------------------------------------------------------------------------------- */
 
 static bool declare(struct value *v, const Onnx__ValueInfoProto *info, struct graph *g, struct report *r)
 {
@@ -598,10 +220,10 @@ static bool import_graph_inputs(struct scope *s, const Onnx__GraphProto *g)
     for (size_t k = 0; k < g->n_input; k++) {
         struct value *v;
 
-        if (!*text(g->input[k]->name))
+        if (!*proto_text(g->input[k]->name))
             return fail(s->im->report, KILN_BAD_MODEL, s->graph->path, "input %zu has no name", k);
         v = graph_value(s->graph, g->input[k]->name);
-        if (!v || !define(s, v->name, v, s->graph->path) || !declare(v, g->input[k], s->graph, s->im->report))
+        if (!v || !scope_define(s, v->name, v, s->graph->path) || !declare(v, g->input[k], s->graph, s->im->report))
             return false;
         v->is_input = true;
     }
@@ -629,7 +251,7 @@ static bool import_initializer(struct scope *s, const char *name, struct tensor 
         return true;
     }
     v = graph_value(s->graph, name);
-    if (!v || !define(s, v->name, v, s->graph->path))
+    if (!v || !scope_define(s, v->name, v, s->graph->path))
         return false;
     v->initializer = t;
     v->has_type = true;
@@ -647,7 +269,7 @@ static bool import_initializers(struct scope *s, const Onnx__GraphProto *g)
 
         if (!t ||
             !tensor_of_proto(t, g->initializer[k], &im->model->external, s->graph->arena, s->graph->path, im->report) ||
-            !import_initializer(s, text(g->initializer[k]->name), t))
+            !import_initializer(s, proto_text(g->initializer[k]->name), t))
             return false;
     }
     if (g->n_sparse_initializer)
@@ -658,12 +280,12 @@ static bool import_initializers(struct scope *s, const Onnx__GraphProto *g)
 static bool import_graph_outputs(struct scope *s, const Onnx__GraphProto *g)
 {
     for (size_t k = 0; k < g->n_output; k++) {
-        struct value *v = resolve(s, text(g->output[k]->name));
+        struct value *v = scope_find(s, proto_text(g->output[k]->name));
         struct tensor declared;
 
         if (!v)
             return fail(s->im->report, KILN_BAD_MODEL, s->graph->path, "output '%s' is not defined",
-                        text(g->output[k]->name));
+                        proto_text(g->output[k]->name));
         if (!graph_add_output(s->graph, v))
             return false;
         if (g->output[k]->type && !type_of_proto(&declared, g->output[k]->type, v->name, s->im->report))
@@ -677,7 +299,7 @@ static bool import_graph_outputs(struct scope *s, const Onnx__GraphProto *g)
 static bool import_value_info(struct scope *s, const Onnx__GraphProto *g)
 {
     for (size_t k = 0; k < g->n_value_info; k++) {
-        struct value *v = map_get(&s->names, text(g->value_info[k]->name));
+        struct value *v = map_get(&s->names, proto_text(g->value_info[k]->name));
 
         if (v && !v->has_type && !declare(v, g->value_info[k], s->graph, s->im->report))
             return false;
@@ -723,7 +345,7 @@ static struct graph *import_graph(struct import *im, const Onnx__GraphProto *pro
     return NULL;
 }
 
-static struct graph *import_subgraph(struct scope *s, const Onnx__GraphProto *proto, const char *path)
+struct graph *import_subgraph(struct scope *s, const Onnx__GraphProto *proto, const char *path)
 {
     struct graph *g;
 

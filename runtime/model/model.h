@@ -41,8 +41,7 @@ bool path_is_text(const char *path);
  * bytes are written into the file. */
 bool model_save(const struct model *m, const char *path, struct report *r);
 
-/* -- tensors as messages ----------------------------------------------------------------------------------------------
- */
+/* -- tensors as messages ------------------------------------------------------------------------------------------- */
 
 /* Checks a message and makes a tensor that points into it where it can, else into the arena. */
 bool tensor_of_proto(struct tensor *out, const Onnx__TensorProto *t, struct external *external, struct arena *arena,

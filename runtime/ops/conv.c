@@ -78,6 +78,8 @@ static bool grad_infer(struct infer *i)
     if (!shape_of(i, infer_attrs(i), x, w, &s) || !set_out(i, X, x->dtype, x->rank, x->dims) ||
         !set_out(i, W, w->dtype, w->rank, w->dims) || !set_out(i, B, w->dtype, 1, w->dims))
         return false;
+    if (typed_out(i, X) && !conv_dx_fits(i, &s, x->dtype))
+        return false;
     if (typed_out(i, X))
         dx = conv_dx_scratch(kernels_get(), &s, x->dtype, infer_threads(i));
     if (typed_out(i, W))

@@ -16,6 +16,9 @@ bool conv_check(struct infer *i, const struct conv_attrs *a, bool transposed, in
 struct conv_shape conv_shape_of(const struct window *w, int64_t batch, int64_t in_channels, int64_t out_channels,
                                 int64_t groups);
 
+/* Can conv_dx do this? */
+bool conv_dx_fits(struct infer *i, const struct conv_shape *s, enum dtype dtype);
+
 /* One private node (dY, X, W -> dX, dW, dB) for the gradients of both. */
 bool conv_gradient(struct backward *b, const struct op *grad);
 

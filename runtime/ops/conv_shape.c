@@ -34,6 +34,13 @@ bool conv_check(struct infer *i, const struct conv_attrs *a, bool transposed, in
     return true;
 }
 
+bool conv_dx_fits(struct infer *i, const struct conv_shape *s, enum dtype dtype)
+{
+    return dtype == F32 || dtype == F64 || conv_phases(s) <= CONV_PHASES ||
+           infer_error(i, "the strides make more than %d phases, which %s does not support", (int)CONV_PHASES,
+                       dtype_name(dtype));
+}
+
 struct conv_shape conv_shape_of(const struct window *w, int64_t batch, int64_t in_channels, int64_t out_channels,
                                 int64_t groups)
 {

@@ -106,7 +106,7 @@ static bool infer(struct infer *i)
     dims[1] = channels;
     for (int d = 0; d < s.rank; d++)
         dims[2 + d] = s.in[d];
-    if (!set_out(i, 0, x->dtype, x->rank, dims))
+    if (!set_out(i, 0, x->dtype, x->rank, dims) || !conv_dx_fits(i, &s, x->dtype))
         return false;
     need_scratch(i, conv_dx_scratch(kernels_get(), &s, x->dtype, infer_threads(i)));
     return true;

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- attributes as text ----------------------------------------------------------------------------------------------
- */
+/* -- attributes as text -------------------------------------------------------------------------------------------- */
 
 enum { MAX_TEXT_ATTRS = 24, MAX_TEXT_LIST = 64 };
 
@@ -30,6 +29,27 @@ static const char *read_number(const char *s, bool *is_float, int64_t *i, float 
     if (!*is_float)
         *f = (float)*i;
     return end == s || end != s + n || (errno && !*is_float) ? NULL : end;
+}
+
+static const char *read_text(const char *s, struct bytes *text)
+{
+    const char *end = strchr(s + 1, '\'');
+
+    if (end)
+        *text = (struct bytes){ (size_t)(end - s - 1), s + 1 };
+    return end ? end + 1 : NULL;
+}
+
+static const char *read_strings(const char *s, struct attr *a, struct arena *arena, struct report *r)
+{
+    struct bytes *strings = arena_array(arena, MAX_TEXT_LIST, sizeof *strings, r);
+
+    a->type = ATTR_STRINGS;
+    a->strings = strings;
+    for (s++; strings && *s == '\''; s += *s == ',')
+        if (a->count == MAX_TEXT_LIST || !(s = read_text(s, &strings[a->count++])))
+            return NULL;
+    return strings && *s == ']' ? s + 1 : NULL;
 }
 
 static const char *read_list(const char *s, struct attr *a, struct arena *arena, struct report *r)
@@ -59,14 +79,11 @@ static const char *read_value(const char *s, struct attr *a, struct arena *arena
     bool is_float;
 
     if (*s == '\'') {
-        const char *end = strchr(s + 1, '\'');
-
-        if (!end)
-            return NULL;
         a->type = ATTR_STRING;
-        a->s = (struct bytes){ (size_t)(end - s - 1), s + 1 };
-        return end + 1;
+        return read_text(s, &a->s);
     }
+    if (s[0] == '[' && s[1] == '\'')
+        return read_strings(s, a, arena, r);
     if (*s == '[')
         return read_list(s, a, arena, r);
     s = read_number(s, &is_float, &a->i, &a->f);
@@ -97,8 +114,7 @@ bool attrs_of_text(const char *text, struct arena *arena, struct attr **attrs, s
     return true;
 }
 
-/* -- emitting --------------------------------------------------------------------------------------------------------
- */
+/* -- emitting ------------------------------------------------------------------------------------------------------ */
 
 static bool emit_make(struct emitter *e, const struct op *op, const struct op_def *def, const char *attrs,
                       const void *parsed, int outputs, struct value **out, int inputs, struct value *const *in)

@@ -86,6 +86,11 @@ static bool check_bias(struct infer *i, const struct gemm *g)
     return true;
 }
 
+static bool is_whole(float f)
+{
+    return f == truncf(f) && fabsf(f) < 0x1p63f;
+}
+
 static bool infer(struct infer *i)
 {
     const struct gemm_attrs *a = infer_attrs(i);
@@ -100,8 +105,8 @@ static bool infer(struct infer *i)
                            (long long)g.k);
     if (!check_bias(i, &g))
         return false;
-    if (!is_float(&g) && (a->alpha != truncf(a->alpha) || a->beta != truncf(a->beta)))
-        return infer_error(i, "alpha is %g and beta %g, must be whole numbers with %s", (double)a->alpha,
+    if (!is_float(&g) && !(is_whole(a->alpha) && is_whole(a->beta)))
+        return infer_error(i, "alpha is %g and beta %g, must be whole numbers below 2^63 with %s", (double)a->alpha,
                            (double)a->beta, dtype_name(g.dtype));
     if (!set_out(i, 0, x->dtype, 2, (const int64_t[]){ g.m, g.n }))
         return false;

@@ -23,8 +23,7 @@
 
 struct kernels; /* kernels/kernels.h: what this CPU does best */
 
-/* -- reading a node --------------------------------------------------------------------------------------------------
- */
+/* -- reading a node ------------------------------------------------------------------------------------------------ */
 
 /* A getter gives the default where the attribute is absent and records an error where its type is wrong. Errors are
  * collected for the whole model: parse need not stop at the first. An attribute that no getter asked for is an error
@@ -46,7 +45,10 @@ const char *attr_string(struct parse *p, const char *name,
 int attr_choice(struct parse *p, const char *name, const char *const *names, int fallback);
 bool attr_ints(struct parse *p, const char *name, struct ints *out); /* count 0 where absent; false on an error */
 const struct tensor *attr_tensor(struct parse *p, const char *name); /* NULL where absent */
-const struct attr *attr_any(struct parse *p, const char *name); /* NULL where absent: for lists of floats, strings */
+/* A list of any length, by its type (ATTR_INTS, ATTR_FLOATS, ATTR_STRINGS); NULL where absent. */
+const struct attr *attr_list(struct parse *p, const char *name, enum attr_type type);
+const struct tensor *attr_type(struct parse *p, const char *name); /* of a value (Optional); NULL where absent */
+const struct attr *attr_any(struct parse *p, const char *name);    /* unchecked; NULL where absent */
 /* The subgraph of a required attribute: its index in node->graph_of, to be used with infer_graph and step_call; -1 on
  * an error. */
 int attr_graph(struct parse *p, const char *name);
@@ -67,8 +69,7 @@ bool parse_error(struct parse *p, const char *format, ...)
 bool parse_unsupported(struct parse *p, const char *format, ...)
     __attribute__((format(printf, 2, 3))); /* valid, but Kiln cannot */
 
-/* -- planning a node -------------------------------------------------------------------------------------------------
- */
+/* -- planning a node ----------------------------------------------------------------------------------------------- */
 
 struct infer;
 const void *infer_attrs(const struct infer *i);
@@ -108,8 +109,7 @@ bool infer_error(struct infer *i, const char *format, ...) __attribute__((format
  * may never be run, and running it tells the error. */
 bool infer_graph(struct infer *i, int g, const struct tensor *inputs, struct tensor *outputs);
 
-/* -- running a node --------------------------------------------------------------------------------------------------
- */
+/* -- running a node ------------------------------------------------------------------------------------------------ */
 
 struct step {
     const struct node *node;
@@ -132,8 +132,7 @@ bool step_alloc(struct step *s, int out, enum dtype dtype, int rank, const int64
 bool step_call(struct step *s, int g, const struct tensor *const *inputs, struct tensor *outputs);
 bool step_error(struct step *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* -- emitting nodes --------------------------------------------------------------------------------------------------
- */
+/* -- emitting nodes ------------------------------------------------------------------------------------------------ */
 
 /* Nodes are emitted by their standard names, in the newest opset that Kiln knows. After an error everything is NULL and
  * nothing more happens: a rule need look only at its end, emit_ok. Attributes are text: "axis=-1 epsilon=1e-3
@@ -159,8 +158,7 @@ struct value *emit_scalar(struct emitter *e, enum dtype dtype, double value);
 struct value *emit_ints(struct emitter *e, int count, const int64_t *v); /* a vector of int64 */
 void *emit_alloc(struct emitter *e, size_t bytes);                       /* lives as long as the graph */
 
-/* -- differentiating a node ------------------------------------------------------------------------------------------
- */
+/* -- differentiating a node ---------------------------------------------------------------------------------------- */
 
 /* Values of the forward graph in, nodes of the backward graph out. Gradients of outputs that are not differentiable
  * never flow. */
@@ -187,8 +185,7 @@ bool zero_gradient(struct backward *b);
 bool backward_ok(struct backward *b); /* nothing failed: what a rule returns */
 bool backward_error(struct backward *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* -- the table -------------------------------------------------------------------------------------------------------
- */
+/* -- the table ----------------------------------------------------------------------------------------------------- */
 
 struct op_case {        /* one row: one test of the registry walk */
     const char *inputs; /* "f32[2,3,4,4] f32[3]+": '+' draws positive values, '~' distinct ones far apart, "{1,2}" after
@@ -234,8 +231,7 @@ struct op {
     const struct op_def *defs;
 };
 
-/* -- the registry ----------------------------------------------------------------------------------------------------
- */
+/* -- the registry -------------------------------------------------------------------------------------------------- */
 
 extern const struct op *const op_registry[]; /* ended by NULL; made by the build from the list in ops/meson.build */
 

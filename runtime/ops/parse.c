@@ -127,6 +127,22 @@ const struct tensor *attr_tensor(struct parse *p, const char *name)
     return a ? a->tensor : NULL;
 }
 
+const struct attr *attr_list(struct parse *p, const char *name, enum attr_type type)
+{
+    const struct attr *a = find(p, name);
+
+    if (a && !a->count && (a->type == ATTR_INTS || a->type == ATTR_FLOATS || a->type == ATTR_STRINGS))
+        return a; /* an empty list does not tell its type */
+    return typed(p, name, type);
+}
+
+const struct tensor *attr_type(struct parse *p, const char *name)
+{
+    const struct attr *a = typed(p, name, ATTR_TYPE_PROTO);
+
+    return a ? a->tensor : NULL;
+}
+
 const struct attr *attr_any(struct parse *p, const char *name)
 {
     return find(p, name);

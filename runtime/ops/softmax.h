@@ -13,6 +13,8 @@ struct softmax_attrs {
 
 bool softmax_parse(struct parse *p, void *attrs);
 bool softmax_parse_before(struct parse *p, void *attrs);
+/* Is dimension `axis`, of `rank`, what is normalised, and alone? */
+bool softmax_along(const struct softmax_attrs *a, int rank, int axis);
 bool softmax_infer(struct infer *i);
 bool softmax_run(struct step *s, bool log_of);
 

@@ -61,7 +61,7 @@ static bool run(struct step *s)
     const void *scores = compute_in(x, compute, &scratch);
     void *log_prob = kept && kept->dtype == compute ? kept->data : scratch;
 
-    if (log_prob == scratch)
+    if (log_prob && log_prob == scratch)
         scratch += log_prob_bytes(x);
     softmax(s->k, s->pool, &shape, compute, true, scores, log_prob, scratch);
     compute_store(kept, compute, log_prob);

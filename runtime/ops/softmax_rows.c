@@ -38,6 +38,11 @@ static bool shape_of(const struct softmax_attrs *a, const struct tensor *x, stru
     return true;
 }
 
+bool softmax_along(const struct softmax_attrs *a, int rank, int axis)
+{
+    return wrap_axis(a->axis, rank) == axis && (!a->matrix || axis == rank - 1);
+}
+
 static bool infer_like(struct infer *i, int from)
 {
     const struct softmax_attrs *a = infer_attrs(i);

@@ -33,8 +33,10 @@ static bool parse(struct parse *p, void *attrs)
 
 /* -- plan ---------------------------------------------------------------------------------------------------------- */
 
-static int from_axis(const struct transpose *a, int rank, int d)
+int transpose_from(const void *attrs, int rank, int d)
 {
+    const struct transpose *a = attrs;
+
     return a->given ? (int)a->perm.v[d] : rank - 1 - d;
 }
 
@@ -44,7 +46,7 @@ static bool keeps_order(const struct transpose *a, const struct tensor *x)
     int last = -1;
 
     for (int d = 0; d < x->rank; d++) {
-        const int from = from_axis(a, x->rank, d);
+        const int from = transpose_from(a, x->rank, d);
 
         if (x->dims[from] == 1)
             continue;
@@ -65,7 +67,7 @@ static bool infer(struct infer *i)
         return infer_error(i, "perm has %d values, must have %d, one for each dimension of 'data'", a->perm.count,
                            x->rank);
     for (int d = 0; d < x->rank; d++)
-        dims[d] = x->dims[from_axis(a, x->rank, d)];
+        dims[d] = x->dims[transpose_from(a, x->rank, d)];
     if (keeps_order(a, x))
         view_of(i, 0, 0);
     return set_out(i, 0, x->dtype, x->rank, dims);
@@ -85,7 +87,7 @@ static bool run(struct step *s)
     move_strides(x->rank, x->dims, strides);
     for (int d = 0; d < x->rank; d++) {
         m.dims[d] = s->out[0]->dims[d];
-        m.in[d] = strides[from_axis(a, x->rank, d)];
+        m.in[d] = strides[transpose_from(a, x->rank, d)];
     }
     move_strides(x->rank, m.dims, m.out);
     move_run(s->k, s->pool, &m, x->data, s->out[0]->data);
@@ -102,7 +104,7 @@ static bool gradient(struct backward *b)
     int64_t back[MAX_RANK];
 
     for (int d = 0; d < rank; d++)
-        back[from_axis(a, rank, d)] = d;
+        back[transpose_from(a, rank, d)] = d;
     if (wants(b, 0))
         give(b, 0, emit(emitter_of(b), "Transpose", ints_text(text, "perm", rank, back), 1, upstream(b, 0)));
     return backward_ok(b);

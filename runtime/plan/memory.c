@@ -198,8 +198,8 @@ struct slot {
     int next;          /* of the free ones, or of those that a step frees; -1: none */
 };
 
-/* In the order of their lives: a buffer takes the slot that was freed last, or a new one. freed[s] is the first of the slots whose buffers
- * step s reads last. */
+/* In the order of their lives: a buffer takes the slot that was freed last, or a new one. freed[s] is the first of the
+ * slots whose buffers step s reads last. */
 static bool take_turns(struct planner *p, struct buffer **order, size_t count, int64_t *total)
 {
     const size_t steps = p->program->step_count;

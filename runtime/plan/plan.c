@@ -2,8 +2,7 @@
 #include "plan/planner.h"
 #include <string.h>
 
-/* -- what is needed ---------------------------------------------------------------------------------------------------
- */
+/* -- what is needed ------------------------------------------------------------------------------------------------ */
 
 /* A node is needed when an output of it is read by a needed node or by the caller. Counts the readers of each value on
  * the way. Nodes stand in topological order, so one walk back is enough. */
@@ -28,8 +27,7 @@ static void find_needed(struct planner *p)
     }
 }
 
-/* -- what is known at the start ---------------------------------------------------------------------------------------
- */
+/* -- what is known at the start ------------------------------------------------------------------------------------ */
 
 static bool copy_content(struct planner *p, struct tensor *t, const struct tensor *from)
 {
@@ -112,8 +110,7 @@ static bool start(struct planner *p, const struct program *before)
     return true;
 }
 
-/* -- node by node -----------------------------------------------------------------------------------------------------
- */
+/* -- node by node -------------------------------------------------------------------------------------------------- */
 
 static bool ready(const struct planner *p, const struct node *n)
 {
@@ -226,8 +223,7 @@ static bool plan_node(struct planner *p, const struct node *n)
     return true;
 }
 
-/* -- the whole --------------------------------------------------------------------------------------------------------
- */
+/* -- the whole ----------------------------------------------------------------------------------------------------- */
 
 static bool allocate(struct planner *p)
 {

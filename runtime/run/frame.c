@@ -122,8 +122,7 @@ const struct program *frame_program(const struct frame *f)
     return f->first ? f->first->program : NULL;
 }
 
-/* -- binding ----------------------------------------------------------------------------------------------------------
- */
+/* -- binding ------------------------------------------------------------------------------------------------------- */
 
 /* Marks and frees the segments that hang on dead ones, then the dead. */
 static void sweep(struct frame *f)
@@ -285,8 +284,7 @@ static struct bound *plan_next(struct frame *f, struct bound *before, struct rep
     return plan_and_bind(f, before, r);
 }
 
-/* -- running ----------------------------------------------------------------------------------------------------------
- */
+/* -- running ------------------------------------------------------------------------------------------------------- */
 
 /* Gives each value that the segment defines its type and, where that is known already, its memory. */
 static void enter(struct frame *f, struct bound *b)
@@ -313,7 +311,7 @@ static bool execute(struct frame *f, struct bound *b, struct report *r)
     for (size_t k = 0; k < b->step_count; k++) {
         struct bound_step *s = &b->steps[k];
         const int errors = r->error.count;
-        uint64_t start;
+        struct profile_mark start;
 
         for (int v = 0; v < s->view_count; v++)
             s->views[v].out->data = s->views[v].root->data;
@@ -397,8 +395,7 @@ void frame_commit(struct frame *f)
         }
 }
 
-/* -- what operators call ----------------------------------------------------------------------------------------------
- */
+/* -- what operators call ------------------------------------------------------------------------------------------- */
 
 bool step_error(struct step *s, const char *format, ...)
 {

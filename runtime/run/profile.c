@@ -9,6 +9,7 @@ enum { MAX_EVENTS = 1 << 20 };
 struct event {
     const struct node *node;
     uint64_t start, length; /* ns */
+    uint64_t own;           /* of length: without the nodes of subgraphs */
 };
 
 struct profile {
@@ -16,6 +17,7 @@ struct profile {
     struct event *events;
     size_t count, capacity;
     uint64_t lost;
+    uint64_t told; /* the sum of all own times */
 };
 
 struct profile *profile_new(struct budget *b, struct report *r)
@@ -35,22 +37,25 @@ void profile_free(struct profile *p)
     budget_free(p->budget, p);
 }
 
-uint64_t profile_start(struct profile *p)
+struct profile_mark profile_start(const struct profile *p)
 {
-    return p ? clock_now() : 0;
+    return p ? (struct profile_mark){ clock_now(), p->told } : (struct profile_mark){ 0 };
 }
 
-void profile_stop(struct profile *p, const struct node *n, uint64_t start)
+void profile_stop(struct profile *p, const struct node *n, struct profile_mark start)
 {
-    const uint64_t end = p ? clock_now() : 0;
+    const uint64_t length = p ? clock_now() - start.at : 0;
+    uint64_t own;
 
     if (!p)
         return;
+    own = length - (p->told - start.told); /* what has been told since is of nodes inside this one */
+    p->told += own;
     if (p->count >= MAX_EVENTS ||
         !budget_grow(p->budget, &p->events, &p->capacity, p->count + 1, sizeof *p->events, NULL))
         p->lost++;
     else
-        p->events[p->count++] = (struct event){ n, start, end - start };
+        p->events[p->count++] = (struct event){ n, start.at, length, own };
 }
 
 void profile_reset(struct profile *p)
@@ -111,7 +116,7 @@ size_t profile_totals(const struct profile *p, struct profile_total *out, size_t
         if (at == n)
             out[n++] = (struct profile_total){ .op = p->events[k].node->op_name };
         out[at].calls++;
-        out[at].nanoseconds += p->events[k].length;
+        out[at].nanoseconds += p->events[k].own;
     }
     qsort(out, n, sizeof *out, longer_first);
     return n;

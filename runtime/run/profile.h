@@ -9,8 +9,11 @@
 
 struct profile *profile_new(struct budget *b, struct report *r);
 void profile_free(struct profile *p);
-uint64_t profile_start(struct profile *p); /* NULL: 0, and nothing is taken */
-void profile_stop(struct profile *p, const struct node *n, uint64_t start);
+struct profile_mark {
+    uint64_t at, told;
+};
+struct profile_mark profile_start(const struct profile *p); /* NULL: nothing is taken */
+void profile_stop(struct profile *p, const struct node *n, struct profile_mark start);
 void profile_reset(struct profile *p);                         /* forgets the events */
 void profile_trace(const struct profile *p, struct text *out); /* the trace, JSON */
 
@@ -18,7 +21,8 @@ struct profile_total {
     const char *op;
     uint64_t calls, nanoseconds;
 };
-/* Sums by operator, longest first; at most `most` of them. */
+/* Sums by operator, longest first; at most `most` of them. A node's time is without that of the nodes in its subgraphs.
+ */
 size_t profile_totals(const struct profile *p, struct profile_total *out, size_t most);
 
 #endif

@@ -123,7 +123,8 @@ static bool check_symbols(const struct session *s, struct report *r)
 {
     for (size_t k = 0; k < s->symbol_count; k++) {
         const struct symbol *y = &s->symbols[k];
-        const int64_t a = frame_get(s->frame, y->first)->dims[y->first_dim], b = frame_get(s->frame, y->value)->dims[y->dim];
+        const int64_t a = frame_get(s->frame, y->first)->dims[y->first_dim],
+                      b = frame_get(s->frame, y->value)->dims[y->dim];
 
         if (a != b)
             return fail(r, KILN_BAD_DATA, NULL, "dimension '%s' is %lld in input '%s' and %lld in input '%s'",

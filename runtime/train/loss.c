@@ -1,4 +1,6 @@
 #include "train/loss.h"
+#include "ops/move.h"
+#include "ops/softmax.h"
 #include "train/options.h"
 #include <float.h>
 #include <math.h>
@@ -42,15 +44,26 @@ static bool contains(const char *s, const char *part)
     return false;
 }
 
-/* What the model ends in, and what that is called. */
-static void look(struct loss *l, struct value *out, const char **because, bool *softmax, bool *sigmoid)
+/* Is the last of `rank` dimensions of `v` what a Softmax made probabilities of? It is looked for through Transpose. */
+static bool made_by_softmax(const struct value *v, int rank)
+{
+    const struct node *n = maker(v);
+    int axis = rank - 1;
+
+    for (; n && strcmp(n->op_name, "Transpose") == 0; n = maker(n->in[0]))
+        axis = transpose_from(n->attrs, rank, axis);
+    return n && strcmp(n->op_name, "Softmax") == 0 && softmax_along(n->attrs, rank, axis);
+}
+
+/* What the model ends in, and what that is called. A Softmax behind a Transpose stays where it is. */
+static void look(struct loss *l, struct value *out, int rank, const char **because, bool *softmax, bool *sigmoid)
 {
     l->at = out;
-    *softmax = made_by(out, "Softmax");
+    *softmax = made_by_softmax(out, rank);
     *sigmoid = made_by(out, "Sigmoid");
     if (*softmax || *sigmoid) {
-        l->at = maker(out)->in[0];
-        l->logits = true;
+        l->logits = *sigmoid || made_by(out, "Softmax");
+        l->at = l->logits ? maker(out)->in[0] : out;
         *because = *softmax ? "the model ends in Softmax" : "the model ends in Sigmoid";
     } else if (contains(out->name, "logit")) {
         l->logits = true;
@@ -111,7 +124,7 @@ bool loss_choose(struct loss *l, const char *spec, struct value *out, const stru
     bool softmax, sigmoid, categorical;
 
     *l = (struct loss){ 0 };
-    look(l, out, &because, &softmax, &sigmoid);
+    look(l, out, type->rank, &because, &softmax, &sigmoid);
     if (spec)
         return choose_asked(l, spec, out, softmax, sigmoid, r);
     categorical = softmax || (l->logits && !sigmoid && last > 1);

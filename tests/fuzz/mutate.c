@@ -361,8 +361,8 @@ int main(int argc, char **argv)
                    (size_t)k % originals, originals);
             died++;
         }
-    printf("# %s: %d of %zu models: %d unreadable, %d invalid, %d not run, %d run, %d trained, %d crashed or hung\n", argv[1], count,
-           originals, stages[0], stages[1], stages[2], stages[3], stages[4], died);
+    printf("# %s: %d of %zu models: %d unreadable, %d invalid, %d not run, %d run, %d trained, %d crashed or hung\n",
+           argv[1], count, originals, stages[0], stages[1], stages[2], stages[3], stages[4], died);
     if (!died && originals)
         printf("PASS %d models mutated as %s\n", count, argv[1]);
     return died || !originals;

@@ -10,7 +10,8 @@ enum { MEMORY = 256 << 20, BATCH = 2 };
 
 enum content { ZEROS, SMALL, HOSTILE, CONTENTS };
 
-/* Small numbers count on; hostile ones are any bits: NaN, the least and the greatest integer, a bool of 1 or 0. Strings stay empty. */
+/* Small numbers count on; hostile ones are any bits: NaN, the least and the greatest integer, a bool of 1 or 0. Strings
+ * stay empty. */
 static void fill(const struct tensor *t, enum content content)
 {
     const int64_t bytes = tensor_bytes(t);
@@ -104,7 +105,8 @@ static bool trains(const struct model *m, struct budget *b)
         x.dims[0] = y.dims[0] = 2 + step;
         ok = tensor_known(&x) && tensor_known(&y) && tensor_shape(&x, x.dtype, x.rank, x.dims) &&
              tensor_shape(&y, y.dtype, y.rank, y.dims) && tensor_bytes(&x) <= 1 << 20 &&
-             (x.data = arena_alloc(&a, (size_t)tensor_bytes(&x), &r)) && (y.data = arena_alloc(&a, (size_t)tensor_bytes(&y), &r));
+             (x.data = arena_alloc(&a, (size_t)tensor_bytes(&x), &r)) &&
+             (y.data = arena_alloc(&a, (size_t)tensor_bytes(&y), &r));
         if (!ok)
             break;
         fill(&x, SMALL);

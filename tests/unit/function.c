@@ -1,66 +1,41 @@
 /* Functions of a model: their calls become nodes of the caller's graph. */
-#include "model/model.h"
-#include "run/session.h"
-#include "scratch.h"
-#include "unit.h"
+#include "fixture.h"
 
 #define HEAD     "<ir_version: 10, opset_import: [\"\": 21, \"f\": 1]>\n"
 #define FUNCTION "<opset_import: [\"\": 21, \"f\": 1], domain: \"f\">\n"
-
-static struct model *model;
-static struct session *session;
-
-static void end(void)
-{
-    session_free(session);
-    model_free(model);
-    session = NULL;
-    model = NULL;
-}
-
-static void start(const char *text)
-{
-    const struct session_options o = { .threads = 1 };
-
-    model = model_read_bytes(text, strlen(text), NULL, &report);
-    expect_ok(model);
-    expect_ok(model_build(model, &report));
-    session = session_new(model->graph, &o, &report);
-    expect_ok(session);
-}
 
 /* Runs the model on a vector (and, where it takes one, a condition), and compares its first output. */
 static void expect_run(const char *text, bool condition, int64_t n, float *x, const float *expected)
 {
     struct tensor t = { .dtype = F32, .rank = 1, .dims = { n }, .data = x };
     struct tensor c = { .dtype = BOOL, .data = &condition };
-    const struct tensor *y;
+    struct fixture f;
 
-    start(text);
-    for (size_t k = 0; k < model->graph->input_count; k++) {
-        const struct value *v = model->graph->inputs[k];
+    begin(&f, text);
+    for (size_t k = 0; k < f.model->graph->input_count; k++) {
+        const struct value *v = f.model->graph->inputs[k];
 
-        expect_ok(session_set(session, v, v->type.dtype == BOOL ? &c : &t, &report));
+        ck_assert(session_set(f.session, v, v->type.dtype == BOOL ? &c : &t, &f.report));
     }
-    expect_ok(session_run(session, &report));
-    y = session_output(session, 0);
-    ck_assert_int_eq(tensor_count(y), n);
+    run_ok(&f);
     for (int64_t k = 0; k < n; k++)
-        ck_assert_msg(((const float *)y->data)[k] == expected[k], "[%lld] is %g, must be %g", (long long)k,
-                      (double)((const float *)y->data)[k], (double)expected[k]);
-    end();
+        ck_assert_msg(floats(&f, 0, n)[k] == expected[k], "[%lld] is %g, must be %g", (long long)k,
+                      (double)floats(&f, 0, n)[k], (double)expected[k]);
+    end(&f);
 }
 
 static void refuse(const char *text, kiln_status code, const char *part)
 {
-    model = model_read_bytes(text, strlen(text), NULL, &report);
-    expect_ok(model);
-    ck_assert(!model_build(model, &report));
-    expect_error(code, part);
-    end();
+    struct report r = { 0 };
+    struct model *m = model_read_bytes(text, strlen(text), NULL, &r);
+
+    ck_assert(m && !model_build(m, &r));
+    ck_assert_int_eq(r.error.code, code);
+    ck_assert_msg(strstr(r.error.message, part) != NULL, "'%s'", r.error.message);
+    model_free(m);
 }
 
-#define floats(...)                                                                                                    \
+#define VALUES(...)                                                                                                    \
     (float[])                                                                                                          \
     {                                                                                                                  \
         __VA_ARGS__                                                                                                    \
@@ -74,7 +49,7 @@ static const char leaky[] =
 
 START_TEST(an_attribute_refers_to_the_call_or_its_default)
 {
-    expect_run(leaky, true, 2, floats(-8, 4), floats(-1, 4));
+    expect_run(leaky, true, 2, VALUES(-8, 4), VALUES(-1, 4));
 }
 END_TEST
 
@@ -83,7 +58,7 @@ static const char left_out[] = HEAD "g (float[N] x) => (float[N] y) { y = f.leak
 
 START_TEST(an_attribute_that_nobody_gives_has_the_operators_default)
 {
-    expect_run(left_out, true, 1, floats(-100), floats(-1));
+    expect_run(left_out, true, 1, VALUES(-100), VALUES(-1));
 }
 END_TEST
 
@@ -98,8 +73,8 @@ static const char through_nothing[] =
 
 START_TEST(an_attribute_goes_through_two_calls)
 {
-    expect_run(through, true, 1, floats(-4), floats(-1));
-    expect_run(through_nothing, true, 1, floats(-4), floats(-2));
+    expect_run(through, true, 1, VALUES(-4), VALUES(-1));
+    expect_run(through_nothing, true, 1, VALUES(-4), VALUES(-2));
 }
 END_TEST
 
@@ -122,8 +97,8 @@ static const char fewer[] = HEAD "g (float[N] x) => (float[N] y) { y = f.outer (
 
 START_TEST(an_optional_input_may_be_left_out_through_two_calls)
 {
-    expect_run(optional, true, 3, floats(-9, 1, 9), floats(-9, 1, 2));
-    expect_run(fewer, true, 3, floats(-9, 1, 9), floats(-9, 1, 9));
+    expect_run(optional, true, 3, VALUES(-9, 1, 9), VALUES(-9, 1, 2));
+    expect_run(fewer, true, 3, VALUES(-9, 1, 9), VALUES(-9, 1, 9));
 }
 END_TEST
 
@@ -134,12 +109,14 @@ static const char names[] =
 
 START_TEST(names_of_a_body_are_its_own)
 {
-    expect_run(names, true, 2, floats(1, 3), floats(4, 36));
-    start(names);
-    ck_assert_str_eq(model->graph->outputs[0]->name, "y");
-    ck_assert_ptr_eq(graph_find(model->graph, "t"), model->graph->outputs[1]);
-    ck_assert_ptr_eq(graph_find(model->graph, "t")->producer, model->graph->nodes[0]);
-    end();
+    struct fixture f;
+
+    expect_run(names, true, 2, VALUES(1, 3), VALUES(4, 36));
+    begin(&f, names);
+    ck_assert_str_eq(f.model->graph->outputs[0]->name, "y");
+    ck_assert_ptr_eq(graph_find(f.model->graph, "t"), f.model->graph->outputs[1]);
+    ck_assert_ptr_eq(graph_find(f.model->graph, "t")->producer, f.model->graph->nodes[0]);
+    end(&f);
 }
 END_TEST
 
@@ -150,13 +127,15 @@ static const char passing[] =
 
 START_TEST(an_output_may_be_an_input)
 {
-    expect_run(passing, true, 2, floats(1, -2), floats(-1, 2));
-    start(passing);
-    ck_assert_str_eq(model->graph->outputs[0]->name, "y");
-    ck_assert_str_eq(model->graph->outputs[1]->name, "p");
-    ck_assert_str_eq(model->graph->outputs[2]->name, "q");
-    ck_assert_str_eq(model->graph->inputs[0]->name, "x");
-    end();
+    struct fixture f;
+
+    expect_run(passing, true, 2, VALUES(1, -2), VALUES(-1, 2));
+    begin(&f, passing);
+    ck_assert_str_eq(f.model->graph->outputs[0]->name, "y");
+    ck_assert_str_eq(f.model->graph->outputs[1]->name, "p");
+    ck_assert_str_eq(f.model->graph->outputs[2]->name, "q");
+    ck_assert_str_eq(f.model->graph->inputs[0]->name, "x");
+    end(&f);
 }
 END_TEST
 
@@ -167,7 +146,7 @@ START_TEST(overloads_are_told_apart)
     expect_run(HEAD "g (float[N] x) => (float[N] y) { t = f.h:twice (x) y = f.h:negate (t) }\n"
                     "<opset_import: [\"\": 21], domain: \"f\", overload: \"twice\"> h (X) => (Y) { Y = Add (X, X) }\n"
                     "<opset_import: [\"\": 21], domain: \"f\", overload: \"negate\"> h (X) => (Y) { Y = Neg (X) }\n",
-               true, 1, floats(3), floats(-6));
+               true, 1, VALUES(3), VALUES(-6));
     refuse(HEAD "g (float[N] x) => (float[N] y) { y = Neg:twice (x) }", KILN_UNSUPPORTED, "not supported");
 }
 END_TEST
@@ -191,8 +170,8 @@ static const char branch[] = HEAD
 
 START_TEST(a_body_may_have_subgraphs)
 {
-    expect_run(branch, true, 2, floats(1, 3), floats(0, 0));
-    expect_run(branch, false, 2, floats(1, 3), floats(8, 72));
+    expect_run(branch, true, 2, VALUES(1, 3), VALUES(0, 0));
+    expect_run(branch, false, 2, VALUES(1, 3), VALUES(8, 72));
 }
 END_TEST
 
@@ -205,8 +184,23 @@ static const char called_inside[] =
 
 START_TEST(a_call_may_stand_in_a_branch)
 {
-    expect_run(called_inside, true, 1, floats(5), floats(-5));
-    expect_run(called_inside, false, 1, floats(5), floats(15));
+    expect_run(called_inside, true, 1, VALUES(5), VALUES(-5));
+    expect_run(called_inside, false, 1, VALUES(5), VALUES(15));
+}
+END_TEST
+
+/* The graph is the caller's: it reads the caller's names, wherever the function uses it, and as often. */
+static const char graph_given[] =
+    HEAD "g (bool c, float[N] x) => (float[N] y) { t = Neg (x)\n"
+         " y = f.either <body = b () => (r) { r = Mul (t, x) }> (c, x) }\n" FUNCTION
+         "either <body> (c, X) => (Y) { t = Add (X, X)\n"
+         " u = If (c) <then_branch: graph = @body, else_branch = e () => (r) { r = Identity (t) }>\n"
+         " v = If (c) <then_branch: graph = @body, else_branch = e () => (r) { r = Identity (X) }> Y = Add (u, v) }\n";
+
+START_TEST(a_call_may_give_a_graph)
+{
+    expect_run(graph_given, true, 2, VALUES(1, 3), VALUES(-2, -18));
+    expect_run(graph_given, false, 2, VALUES(1, 3), VALUES(3, 9));
 }
 END_TEST
 
@@ -224,14 +218,11 @@ Suite *suite(void)
         a_function_must_not_call_itself,
         a_body_may_have_subgraphs,
         a_call_may_stand_in_a_branch,
+        a_call_may_give_a_graph,
     };
     Suite *s = suite_create("function");
 
-    for (size_t k = 0; k < sizeof tests / sizeof *tests; k++) {
-        TCase *c = test_case(tests[k]->name, tests[k], 1);
-
-        tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
-        suite_add_tcase(s, c);
-    }
+    for (size_t k = 0; k < sizeof tests / sizeof *tests; k++)
+        suite_add_tcase(s, test_case(tests[k]->name, tests[k], 1));
     return s;
 }

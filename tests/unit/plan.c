@@ -185,6 +185,30 @@ START_TEST(twenty_thousand_nodes)
 }
 END_TEST
 
+/* -- attributes as text ---------------------------------------------------------------------------------------------
+ */
+
+START_TEST(a_list_may_hold_strings)
+{
+    struct random_graph g = { .seed = 1 };
+    const struct string *const *words;
+    struct session *s;
+
+    make(&g, 1, false);
+    g.graph->input_count = g.graph->output_count = 0;
+    ck_assert(graph_add_output(g.graph, emit(&g.e, "Constant", "value_strings=['a b','']", 0)));
+    s = session_new(g.graph, &(struct session_options){ .threads = 1 }, &g.report);
+    ck_assert_msg(session_run(s, &g.report), "%s", g.report.error.message);
+    ck_assert_int_eq(tensor_count(session_output(s, 0)), 2);
+    words = session_output(s, 0)->data;
+    ck_assert(words[0]->length == 3 && memcmp(words[0]->bytes, "a b", 3) == 0 && (!words[1] || !words[1]->length));
+    session_free(s);
+    ck_assert_ptr_null(emit(&g.e, "Constant", "value_strings=['a", 0));
+    graph_release(g.graph);
+    arena_release(&g.arena);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("plan");
@@ -192,5 +216,6 @@ Suite *suite(void)
     add_test(s, no_value_lies_on_another);
     add_test(s, no_value_lies_on_another_in_segments);
     add_test(s, twenty_thousand_nodes);
+    add_test(s, a_list_may_hold_strings);
     return s;
 }

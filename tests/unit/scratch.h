@@ -15,7 +15,7 @@ static char scratch[32];
 static struct budget budget;
 static struct report report;
 
-static void enter_scratch(void)
+__attribute__((unused)) static void enter_scratch(void)
 {
     strcpy(scratch, "/tmp/kiln-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(scratch));
@@ -40,7 +40,7 @@ static void empty_directory(const char *path)
         closedir(d);
 }
 
-static void leave_scratch(void)
+__attribute__((unused)) static void leave_scratch(void)
 {
     empty_directory(scratch);
     rmdir(scratch);

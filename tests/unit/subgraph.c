@@ -1,6 +1,8 @@
 /* Subgraphs: what they know of the graph around them, their random numbers, gradients through them. */
+#include "base/clock.h"
 #include "fixture.h"
 #include "grad/grad.h"
+#include "run/profile.h"
 #include <math.h>
 
 #define HEAD "<ir_version: 10, opset_import: [\"\": 21]>\n"
@@ -136,6 +138,37 @@ START_TEST(a_loop_in_a_branch_in_a_loop)
         ck_assert_float_eq(floats(&f, 0, 2)[0], expected[n]);
         ck_assert_float_eq(floats(&f, 0, 2)[1], 3 * expected[n]);
     }
+    end(&f);
+}
+END_TEST
+
+/* What a loop takes is not what its body takes. */
+START_TEST(a_profile_tells_own_times)
+{
+    struct profile_total totals[8];
+    float x[] = { 1, 3 };
+    int64_t n = 50, m = 50;
+    uint64_t sum = 0, took;
+    size_t count;
+    struct fixture f;
+
+    begin(&f, nested);
+    f.session->engine.profile = profile_new(&f.session->budget, &f.report);
+    set(&f, "n", I64, 0, NULL, &n);
+    set(&f, "m", I64, 0, NULL, &m);
+    set_floats(&f, "x", 2, x);
+    took = clock_now();
+    run_ok(&f);
+    took = clock_now() - took;
+    count = profile_totals(f.session->engine.profile, totals, 8);
+    for (size_t k = 0; k < count; k++) {
+        sum += totals[k].nanoseconds;
+        if (strcmp(totals[k].op, "Add") == 0)
+            ck_assert_uint_eq(totals[k].calls, 25 * 50 + 25);
+        if (strcmp(totals[k].op, "Loop") == 0)
+            ck_assert_uint_eq(totals[k].calls, 26);
+    }
+    ck_assert_uint_le(sum, took);
     end(&f);
 }
 END_TEST
@@ -303,6 +336,7 @@ Suite *suite(void)
     add_test(s, what_was_known_in_one_run_is_not_in_the_next);
     add_test(s, a_branch_that_is_not_taken_need_not_fit);
     add_test(s, a_loop_in_a_branch_in_a_loop);
+    add_test(s, a_profile_tells_own_times);
     add_test(s, every_iteration_draws_numbers_of_its_own);
     add_test(s, a_gradient_goes_through_branches_in_branches);
     add_test(s, a_gradient_sees_the_random_numbers_of_the_branch);

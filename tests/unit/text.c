@@ -246,7 +246,7 @@ static void nest(const char *start, const char *before, int times, const char *m
     stpcpy(p, last);
     if (times > 100) {
         ck_assert_ptr_null(read_text(text));
-        expect_error(KILN_BAD_MODEL, "nested more than 100 messages deep");
+        expect_error(KILN_LIMIT, "nested more than 100 messages deep");
     } else {
         round_trip(text);
     }

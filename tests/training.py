@@ -114,6 +114,25 @@ def frozen():
     return None if same == want else f"{sorted(same ^ want)} should not"
 
 
+def pixels():
+    """A class for each pixel: as numbers and as one-hot rows it is the same loss, with the Softmax before the Transpose."""
+    Path("pixels.onnxtxt").write_text('''<ir_version: 8, opset_import: ["": 17]> g (float[N, 3, 4, 4] x) => (float[N, 4, 4, 2] y)
+        <float[2, 3, 1, 1] w = {0.1, -0.2, 0.3, 0.2, 0.1, -0.4}, float[2] b = {0.1, 0}>
+        { z = Conv (x, w, b) p = Softmax <axis = 1> (z) y = Transpose <perm = [0, 2, 3, 1]> (p) }''')
+    x = np.random.default_rng(1).normal(size=(20, 3, 4, 4)).astype(np.float32)
+    y = (x.sum(axis=1) > 0).astype(np.int64)
+    np.savez("numbers.npz", x=x, y=y)
+    np.savez("rows.npz", x=x, y=np.eye(2, dtype=np.float32)[y])
+    for data, loss in ("numbers", "sparse_categorical_crossentropy"), ("rows", "categorical_crossentropy"):
+        said = kiln("train", "pixels.onnxtxt", "--data", f"npz:{data}.npz", "--loss", loss, "--batch", 5, "--epochs", 30, "--optimizer", "adam:learning_rate=0.05", "--output", f"{data}.onnx")
+        if "accuracy 0." not in said or said.count("epoch ") != 30:
+            return f"says {said}"
+    if Path("numbers.onnx").read_bytes() != Path("rows.onnx").read_bytes():
+        return "the two learn differently"
+    accuracy = score("numbers.onnx", "--data", "npz:numbers.npz:train", "--loss", "sparse_categorical_crossentropy")["accuracy"]
+    return None if accuracy > 0.95 else f"accuracy is {accuracy}"
+
+
 def mistakes():
     """Each is refused with a code and a line of its own, and nothing is written."""
     np.savez("data.npz", x=np.zeros((4, 1, 28, 28), np.float32), y=np.array([0, 1, 2, 3]))
@@ -146,6 +165,6 @@ with tempfile.TemporaryDirectory() as scratch:
         attempt(f"network.{text.parent.name}.{text.stem}", every_network, text)
     for folder in sorted(p.parent for p in MODELS.glob("*/keras.onnx")):
         attempt(f"keras-export.{folder.name}", keras_export, folder)
-    for test in (threads_and_seeds, logs, frozen, mistakes):
+    for test in (threads_and_seeds, logs, frozen, pixels, mistakes):
         attempt(test.__name__, test)
 sys.exit(harness.failures > 0)

@@ -1,15 +1,21 @@
 /* kiln convert: a model in another form. */
+#include "data/npy.h"
 #include "graph/text.h"
 #include "learn.h"
 #include "model/file.h"
+#include "train/edit.h"
 #include "train/prepare.h"
 #include "train/recover.h"
 #include <argp.h>
 #include <stdio.h>
 #include <string.h>
 
+enum { MAX_SETS = 64 };
+
 struct options {
     const char *input, *output;
+    char *set[MAX_SETS]; /* "NAME=FILE" */
+    int sets;
     bool inference, text, trainable;
     const char *calibrate; /* a SPEC */
     int64_t limit;
@@ -28,6 +34,51 @@ static bool save_text(const struct model *m, const char *path, struct report *r)
     text_release(&t);
     if (ok && lost)
         warn(r, NULL, "%lld fields have no place in the text; they are listed at its end", (long long)lost);
+    return ok;
+}
+
+/* -- --set --------------------------------------------------------------------------------------------------------- */
+
+static const Onnx__ValueInfoProto *input_of(const struct edit *e, const char *name)
+{
+    for (size_t k = 0; k < e->graph->n_input; k++)
+        if (strcmp(or_empty(e->graph->input[k]->name), name) == 0)
+            return e->graph->input[k];
+    return NULL;
+}
+
+/* An input becomes a constant: exporters make inputs of what a layer was adapted to, such as a mean and a variance. */
+static bool set_input(struct edit *e, const char *name, const struct tensor *t)
+{
+    const Onnx__ValueInfoProto *input = input_of(e, name);
+    const Onnx__TypeProto__Tensor *type = input && input->type ? input->type->tensor_type : NULL;
+    Onnx__TensorProto *old = edit_initializer(e, name);
+
+    if (!input && !old)
+        return fail(e->report, KILN_BAD_ARGUMENT, NULL, "--set: the model has no input '%s'", name);
+    if (type && type->elem_type && (enum dtype)type->elem_type != t->dtype)
+        return fail(e->report, KILN_BAD_DATA, NULL, "--set: input '%s' is %s, the file has %s", name,
+                    kiln_dtype_name((kiln_dtype)type->elem_type), dtype_name(t->dtype));
+    edit_drop_graph_input(e, name);
+    return old ? edit_tensor(e, old, t) : edit_add_initializer(e, name, t);
+}
+
+static bool set_inputs(const struct options *o, struct model *m, struct report *r)
+{
+    struct edit e = edit_start(m, r);
+    struct budget b = { 0 };
+    bool ok = true;
+
+    for (int k = 0; ok && k < o->sets; k++) {
+        char *const equals = strchr(o->set[k], '=');
+        struct tensor t = { 0 };
+
+        if (!equals)
+            return fail(r, KILN_BAD_ARGUMENT, NULL, "--set '%s' must be NAME=FILE", o->set[k]);
+        *equals = 0;
+        ok = npy_load(&t, equals + 1, &b, r) && set_input(&e, o->set[k], &t);
+        budget_free(&b, t.data);
+    }
     return ok;
 }
 
@@ -77,8 +128,10 @@ static bool convert(const struct options *o, struct model **m, struct report *r)
 {
     const size_t n = strlen(o->output);
 
-    if (o->inference && !(*m)->proto->graph)
+    if ((o->inference || o->sets) && !(*m)->proto->graph)
         return fail(r, KILN_BAD_MODEL, NULL, "there is no graph");
+    if (o->sets && !set_inputs(o, *m, r))
+        return false;
     if ((o->trainable && !recover(o, m, r)) || (o->inference && !model_to_inference(*m, r)))
         return false;
     if (o->text || (n > 8 && strcmp(o->output + n - 8, ".onnxtxt") == 0))
@@ -88,6 +141,7 @@ static bool convert(const struct options *o, struct model **m, struct report *r)
 
 enum {
     KEY_INFERENCE = 256,
+    KEY_SET,
     KEY_TRAINABLE,
     KEY_CALIBRATE,
     KEY_LIMIT,
@@ -122,6 +176,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_INFERENCE:
         o->inference = true;
+        return 0;
+    case KEY_SET:
+        if (o->sets == MAX_SETS)
+            argp_error(state, "--set is given more than %d times", (int)MAX_SETS);
+        o->set[o->sets++] = arg;
         return 0;
     case KEY_TRAINABLE:
         o->trainable = true;
@@ -171,6 +230,7 @@ static int run(int argc, char **argv)
         { "output", 'o', "FILE", 0, "where the model goes; text where it ends in .onnxtxt", 1 },
         { "text", 't', NULL, 0, "write the ONNX textual syntax, whatever the file is called", 1 },
         { "inference", KEY_INFERENCE, NULL, 0, "BatchNormalization and Dropout as they are after training", 1 },
+        { "set", KEY_SET, "NAME=FILE", 0, "an input becomes a constant, from a .npy file; may be repeated", 1 },
         { "trainable", KEY_TRAINABLE, NULL, 0, "make BatchNormalization again of what an exporter made of it", 2 },
         { "calibrate", KEY_CALIBRATE, "SPEC", 0,
           "with --trainable: the data that its running statistics are measured on", 2 },

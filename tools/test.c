@@ -244,8 +244,8 @@ static void case_release(struct case_run *c)
 static enum outcome run_case(const struct options *o, const char *model, const char *directory, const char *stem,
                              kiln_error *error)
 {
-    const struct model_options limits = { .limits = SCAN_LIMITS_INIT };
-    const struct session_options s = { .threads = o->threads };
+    const struct model_options limits = { .limits = SCAN_LIMITS_INIT, .memory = memory_default() };
+    const struct session_options s = { .threads = o->threads, .memory = memory_default() };
     struct case_run c = { .o = o };
     bool ok;
 

@@ -1,6 +1,7 @@
 #include "data/batch.h"
 #include "base/random.h"
 #include "data/element.h"
+#include <math.h>
 #include <string.h>
 
 /* -- shapes -------------------------------------------------------------------------------------------------------- */
@@ -148,11 +149,14 @@ static bool settle_y(struct batches *b, const struct tensor *wanted, struct repo
         b->target = TARGET_NUMBER;
     else if (dataset_has_labels(d) && dtype_is_float(wanted->dtype) && width >= held)
         b->target = TARGET_ONE_HOT;
-    else if (!dataset_has_labels(d) && dtype_is_float(wanted->dtype) && width == held)
+    else if (!dataset_has_labels(d) && (dtype_is_float(wanted->dtype) || index) && width == held)
         b->target = TARGET_VALUES;
     if (b->target == TARGET_NONE || wanted->rank < 1 || !dtype_size(wanted->dtype))
-        return fail(r, KILN_BAD_DATA, NULL, "what is to be predicted is %s with %d classes, the model needs %s",
-                    tensor_text(&d->y, have), d->classes, tensor_text(wanted, want));
+        return dataset_has_labels(d)
+                   ? fail(r, KILN_BAD_DATA, NULL, "what is to be predicted is %s with %d classes, the model needs %s",
+                          tensor_text(&d->y, have), d->classes, tensor_text(wanted, want))
+                   : fail(r, KILN_BAD_DATA, NULL, "what is to be predicted is %s, the model and its loss need %s",
+                          tensor_text(&d->y, have), tensor_text(wanted, want));
     b->y = *wanted;
     b->y.data = NULL;
     b->y.dims[0] = b->options.batch;
@@ -301,8 +305,15 @@ static bool fill_y(const struct batches *b, int64_t index, int64_t row, void *y,
             element_put(y, row * width + k, to, k == label);
         return true;
     case TARGET_VALUES:
-        for (int64_t k = 0; k < width; k++)
-            element_put(y, row * width + k, to, (double)((const float *)b->data->y.data)[index * width + k]);
+        for (int64_t k = 0; k < width; k++) {
+            const double v = (double)((const float *)b->data->y.data)[index * width + k];
+
+            if (dtype_is_float(to))
+                element_put(y, row * width + k, to, v);
+            else if (!(fabs(v) < 0x1p24) || v != floor(v) || !element_put_int(y, row * width + k, to, (int64_t)v))
+                return fail(r, KILN_BAD_DATA, NULL, "a label of sample %lld is %g, must be a whole number (%s)",
+                            (long long)index, v, dtype_name(to));
+        }
         return true;
     case TARGET_NONE:
         break;

@@ -59,6 +59,7 @@ struct value {
     int id;                           /* its place in graph->values */
     struct node *producer;            /* NULL: a graph input, an initializer, or captured from outside */
     const struct tensor *initializer; /* NULL where there is none */
+    bool folded;                      /* the initializer is of a pass, not of the file */
     bool is_input;                    /* with an initializer too: a default that the caller may override */
     bool trains;                      /* changes from step to step: never folded */
     bool has_type;                    /* `type` is what the file declares; dimensions may be UNKNOWN */

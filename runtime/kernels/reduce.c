@@ -27,6 +27,7 @@ struct reducer {
 };
 
 #define SUM(a, b)           ((a) + (b))
+#define PRODUCT(a, b)       ((a) * (b))
 #define GREATER(a, b)       ((a) > (b) ? (a) : (b))
 #define GREATER_FLOAT(a, b) ((a) > (b) || (a) != (a) ? (a) : (b)) /* NaN wins */
 #define MEAN_FLOAT(a, n)    ((a) / (double)(n))
@@ -79,6 +80,55 @@ struct reducer {
 #define EMPTY         0
 #define COMBINE(a, b) SUM(a, b)
 #define MEAN(a, n)    ((n) ? (a) / (uint64_t)(n) : 0)
+#include "kernels/reduce_body.h"
+
+/* Products of integers wrap around as their sums do. */
+#define REDUCE(f)     prod_f32_##f
+#define T             float
+#define ACC           double
+#define EMPTY         1
+#define COMBINE(a, b) PRODUCT(a, b)
+#define MEAN(a, n)    (a)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     prod_f64_##f
+#define T             double
+#define ACC           double
+#define EMPTY         1
+#define COMBINE(a, b) PRODUCT(a, b)
+#define MEAN(a, n)    (a)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     prod_i32_##f
+#define T             int32_t
+#define ACC           uint64_t
+#define EMPTY         1
+#define COMBINE(a, b) PRODUCT(a, b)
+#define MEAN(a, n)    (a)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     prod_i64_##f
+#define T             int64_t
+#define ACC           uint64_t
+#define EMPTY         1
+#define COMBINE(a, b) PRODUCT(a, b)
+#define MEAN(a, n)    (a)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     prod_u32_##f
+#define T             uint32_t
+#define ACC           uint64_t
+#define EMPTY         1
+#define COMBINE(a, b) PRODUCT(a, b)
+#define MEAN(a, n)    (a)
+#include "kernels/reduce_body.h"
+
+#define REDUCE(f)     prod_u64_##f
+#define T             uint64_t
+#define ACC           uint64_t
+#define EMPTY         1
+#define COMBINE(a, b) PRODUCT(a, b)
+#define MEAN(a, n)    (a)
 #include "kernels/reduce_body.h"
 
 #define REDUCE(f)     max_f32_##f
@@ -234,6 +284,8 @@ static void half_store(enum dtype dtype, void (*store)(const void *, int64_t, in
 
 HALF(sum_f16, F16, sum_f32_row, sum_f32_columns, sum_f32_store, double)
 HALF(sum_bf16, BF16, sum_f32_row, sum_f32_columns, sum_f32_store, double)
+HALF(prod_f16, F16, prod_f32_row, prod_f32_columns, prod_f32_store, double)
+HALF(prod_bf16, BF16, prod_f32_row, prod_f32_columns, prod_f32_store, double)
 HALF(max_f16, F16, max_f32_row, max_f32_columns, max_f32_store, float)
 HALF(max_bf16, BF16, max_f32_row, max_f32_columns, max_f32_store, float)
 
@@ -253,6 +305,17 @@ static const struct reducer sums[DTYPES] = {
     [U64] = ROW(8, sum_u64),
 };
 
+static const struct reducer products[DTYPES] = {
+    [F32] = ROW(4, prod_f32),
+    [F64] = ROW(8, prod_f64),
+    [F16] = { 2, prod_f32_clear, prod_f16_row, prod_f16_columns, prod_f32_merge, prod_f16_store },
+    [BF16] = { 2, prod_f32_clear, prod_bf16_row, prod_bf16_columns, prod_f32_merge, prod_bf16_store },
+    [I32] = ROW(4, prod_i32),
+    [I64] = ROW(8, prod_i64),
+    [U32] = ROW(4, prod_u32),
+    [U64] = ROW(8, prod_u64),
+};
+
 static const struct reducer maxima[DTYPES] = {
     [F32] = { 4, max_f32_clear, fast_max_row, max_f32_columns, max_f32_merge, max_f32_store },
     [F64] = ROW(8, max_f64),
@@ -269,7 +332,7 @@ static const struct reducer maxima[DTYPES] = {
 
 static const struct reducer *reducer_of(enum reduction r, enum dtype dtype)
 {
-    return r == REDUCE_MAX ? &maxima[dtype] : &sums[dtype];
+    return r == REDUCE_MAX ? &maxima[dtype] : r == REDUCE_PROD ? &products[dtype] : &sums[dtype];
 }
 
 bool reduce_has(enum reduction r, enum dtype dtype)
@@ -475,15 +538,35 @@ void reduce(const struct kernels *k, struct pool *pool, const struct reduce_shap
     }
 }
 
-/* -- the gradient of the maximum -------------------------------------------------------------------------------------
+/* -- the gradients of the maximum and the product --------------------------------------------------------------------
  */
 
-struct max_grad_job {
+struct grad_job {
     const struct reduce_shape *s;
     const void *x, *y, *dy;
     void *dx;
     int64_t group;
 };
+
+static void run_grad(struct pool *pool, const struct reduce_shape *s,
+                     void (*grad)(void *context, int64_t chunk, int thread), const void *x, const void *y,
+                     const void *dy, void *dx)
+{
+    struct grad_job j = { s, x, y, dy, dx, 1 };
+
+    if (!s->count || !s->outputs)
+        return;
+    j.group = ceil_div(ENOUGH, s->count);
+    pool_run(pool, ceil_div(s->outputs, j.group), grad, &j);
+}
+
+#define PROD_GRAD prod_grad_f32
+#define T         float
+#include "kernels/reduce_prod_grad_body.h"
+
+#define PROD_GRAD prod_grad_f64
+#define T         double
+#include "kernels/reduce_prod_grad_body.h"
 
 #define MAX_GRAD max_grad_f32
 #define T        float
@@ -496,10 +579,11 @@ struct max_grad_job {
 void reduce_max_grad(struct pool *pool, const struct reduce_shape *s, enum dtype dtype, const void *x, const void *y,
                      const void *dy, void *dx)
 {
-    struct max_grad_job j = { s, x, y, dy, dx, 1 };
+    run_grad(pool, s, dtype == F64 ? max_grad_f64 : max_grad_f32, x, y, dy, dx);
+}
 
-    if (!s->count || !s->outputs)
-        return;
-    j.group = ceil_div(ENOUGH, s->count);
-    pool_run(pool, ceil_div(s->outputs, j.group), dtype == F64 ? max_grad_f64 : max_grad_f32, &j);
+void reduce_prod_grad(struct pool *pool, const struct reduce_shape *s, enum dtype dtype, const void *x, const void *y,
+                      const void *dy, void *dx)
+{
+    run_grad(pool, s, dtype == F64 ? prod_grad_f64 : prod_grad_f32, x, y, dy, dx);
 }

@@ -2,7 +2,7 @@
 
 static void MAX_GRAD(void *context, int64_t chunk, int thread)
 {
-    const struct max_grad_job *j = context;
+    const struct grad_job *j = context;
     const struct reduce_shape *s = j->s;
     const int64_t from = chunk * j->group, to = from + j->group < s->outputs ? from + j->group : s->outputs;
     const int64_t n = s->reduced_dim[0], step = s->reduced_stride[0], rows = s->count / n;

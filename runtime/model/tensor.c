@@ -249,8 +249,13 @@ static bool element_type(struct tensor *out, bool has, int32_t elem, const char 
     return true;
 }
 
+/* Elements, as far as dimensions are declared: whoever puts a number for a symbol need not fear an overflow. */
+static const int64_t MAX_DECLARED = (int64_t)1 << 40;
+
 static bool tensor_type(struct tensor *out, const Onnx__TypeProto__Tensor *t, const char *where, struct report *r)
 {
+    int64_t known = 1;
+
     if (!element_type(out, t->has_elem_type, t->elem_type, where, r))
         return false;
     out->rank = UNKNOWN;
@@ -266,6 +271,8 @@ static bool tensor_type(struct tensor *out, const Onnx__TypeProto__Tensor *t, co
 
         out->dims[k] =
             given && d->dim_value >= 0 ? d->dim_value : UNKNOWN; /* -1 is what some exporters write for "any" */
+        if (out->dims[k] > 1 && (!mul_size(known, out->dims[k], &known) || known > MAX_DECLARED))
+            return fail(r, KILN_LIMIT, where, "a shape of more than 2^40 elements is declared");
     }
     return true;
 }

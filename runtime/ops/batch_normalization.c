@@ -11,20 +11,13 @@
  *   dx = scale * invstd * g      dmean = -scale * invstd * dbias      dvar = -scale * invstd^2 * dscale / 2.
  * A gradient of the statistics that training makes adds dmean / n + dvar * 2 * (x - mean) / n to dx. All is computed in
  * float, or in double where x is double. */
+#include "ops/batch_normalization.h"
 #include "kernels/norm.h"
 #include "ops/compute.h"
-#include "ops/op.h"
 
 enum { X, SCALE, BIAS, MEAN, VAR };                           /* inputs */
 enum { Y, RUNNING_MEAN, RUNNING_VAR, SAVED_MEAN, SAVED_VAR }; /* outputs; the saved ones before opset 14 only */
 enum { GRAD_Y, GRAD_X, GRAD_SCALE, GRAD_MEAN, GRAD_INVSTD };  /* inputs of the gradient; its outputs are as X to VAR */
-
-struct batch_norm {
-    float epsilon, momentum;
-    bool training;
-    bool each;      /* a statistic for each element of an image, not for each channel: spatial 0 */
-    bool has_saved; /* are there slots for the batch's own statistics? */
-};
 
 /* The first hidden output: the mean that was used, then 1 / sqrt(var + epsilon), for the gradient. */
 static int kept_of(const struct batch_norm *a)

@@ -61,8 +61,8 @@ static bool run(struct step *s)
 
     if (!shape_of(NULL, s->attrs, x, w, &shape))
         return step_error(s, "the shapes do not fit");
-    conv_forward(s->k, s->pool, &shape, x->dtype, x->data, w->data, s->in[B] ? s->in[B]->data : NULL, false,
-                 s->out[0]->data, s->scratch);
+    conv_forward(s->k, s->pool, &shape, x->dtype, x->data, w->data, s->in[B] ? s->in[B]->data : NULL,
+                 ((const struct conv_attrs *)s->attrs)->relu, s->out[0]->data, s->scratch);
     return true;
 }
 

@@ -8,6 +8,7 @@
 struct conv_attrs {
     struct window_attrs window;
     int64_t group;
+    bool relu; /* of Conv: a Relu that a pass has put in; 0 in a file's own */
 };
 
 bool conv_parse(struct parse *p, struct conv_attrs *a);

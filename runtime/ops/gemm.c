@@ -5,18 +5,13 @@
  * With G = dL/dY
  *   dA' = alpha * G B'^T     dB' = alpha * A'^T G     dC = beta * G, summed where C was broadcast,
  * by strides: nothing is transposed in memory. */
+#include "ops/gemm.h"
 #include "kernels/gemm.h"
 #include "ops/move.h"
-#include "ops/op.h"
 #include <math.h>
 
 enum { A, B, C };                /* inputs */
 enum { GRAD_Y, GRAD_A, GRAD_B }; /* inputs of the gradient */
-
-struct gemm_attrs {
-    float alpha, beta;
-    bool trans_a, trans_b;
-};
 
 /* -- read ------------------------------------------------------------------------------------------------------------
  */
@@ -38,7 +33,7 @@ static bool parse(struct parse *p, void *attrs)
 /* alpha * A' B'. */
 static struct gemm product_of(const struct gemm_attrs *a, const struct tensor *x, const struct tensor *w)
 {
-    struct gemm g = { .dtype = x->dtype, .alpha = (double)a->alpha, .c_col = 1 };
+    struct gemm g = { .dtype = x->dtype, .alpha = (double)a->alpha, .c_col = 1, .relu = a->relu };
 
     g.m = x->dims[a->trans_a];
     g.k = x->dims[!a->trans_a];

@@ -43,6 +43,8 @@ void ints_of(const struct tensor *t, struct ints *out);
 /* Text for emit: "name=[1,2,3]". */
 enum { INTS_TEXT = 32 + 21 * 2 * MAX_RANK };
 const char *ints_text(char buffer[INTS_TEXT], const char *name, int count, const int64_t *v);
+/* Of a Transpose: the dimension of the input that becomes dimension d of the output. */
+int transpose_from(const void *attrs, int rank, int d);
 /* Zeros of a shape, for gradients. */
 struct value *emit_zeros(struct emitter *e, enum dtype dtype, int rank, const int64_t *dims);
 

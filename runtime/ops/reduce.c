@@ -143,55 +143,69 @@ bool reduce_gradient(struct backward *b, bool mean)
     return backward_ok(b);
 }
 
-/* -- the gradient of the maximum -------------------------------------------------------------------------------------
+/* -- the gradients of maximum and product ----------------------------------------------------------------------------
  */
 
-enum { GRAD_Y, GRAD_X, GRAD_MAX };
+enum { GRAD_DY, GRAD_X, GRAD_Y };
 
-static bool max_grad_infer(struct infer *i)
+typedef void reduce_grad(struct pool *pool, const struct reduce_shape *s, enum dtype dtype, const void *x,
+                         const void *y, const void *dy, void *dx);
+
+static bool grad_infer(struct infer *i)
 {
     const struct tensor *x = typed_in(i, GRAD_X);
     const enum dtype compute = dtype_compute(x->dtype);
 
-    need_scratch(i, compute_bytes(x, compute) * 2 + compute_bytes(typed_in(i, GRAD_Y), compute) * 2);
+    need_scratch(i, compute_bytes(x, compute) * 2 + compute_bytes(typed_in(i, GRAD_DY), compute) * 2);
     return set_out(i, 0, x->dtype, x->rank, x->dims);
 }
 
-static bool max_grad_run(struct step *s)
+static bool grad_run(struct step *s, reduce_grad *grad)
 {
     const uint32_t *mask = s->attrs;
     const struct tensor *x = s->in[GRAD_X];
     const enum dtype compute = dtype_compute(x->dtype);
     char *scratch = s->scratch;
     const void *values = compute_in(x, compute, &scratch);
-    const void *y = compute_in(s->in[GRAD_MAX], compute, &scratch);
-    const void *dy = compute_in(s->in[GRAD_Y], compute, &scratch);
+    const void *y = compute_in(s->in[GRAD_Y], compute, &scratch);
+    const void *dy = compute_in(s->in[GRAD_DY], compute, &scratch);
     void *dx = compute_out(s->out[0], compute, &scratch);
     struct reduce_shape shape;
 
     reduce_shape_of(&shape, x, *mask);
-    reduce_max_grad(s->pool, &shape, compute, values, y, dy, dx);
+    grad(s->pool, &shape, compute, values, y, dy, dx);
     compute_store(s->out[0], compute, dx);
     return true;
 }
 
+static bool max_grad_run(struct step *s)
+{
+    return grad_run(s, reduce_max_grad);
+}
+
+static bool prod_grad_run(struct step *s)
+{
+    return grad_run(s, reduce_prod_grad);
+}
+
+#define GRAD_ROW(runner)                                                                                               \
+    {                                                                                                                  \
+        .since = 1, .signature = "T dY, T X, T Y -> T dX", .types = "T: floats bf16", .attrs_size = sizeof(uint32_t),  \
+        .infer = grad_infer, .run = runner, .no_gradient = "second derivatives are not supported"                      \
+    }
+
 static const struct op op_max_grad = {
     .name = "ReduceMaxGrad",
     .domain = "kiln",
-    .defs =
-        (const struct op_def[]){
-            { .since = 1,
-              .signature = "T dY, T X, T Y -> T dX",
-              .types = "T: floats bf16",
-              .attrs_size = sizeof(uint32_t),
-              .infer = max_grad_infer,
-              .run = max_grad_run,
-              .no_gradient = "second derivatives are not supported" },
-            { 0 },
-        },
+    .defs = (const struct op_def[]){ GRAD_ROW(max_grad_run), { 0 } },
+};
+static const struct op op_prod_grad = {
+    .name = "ReduceProdGrad",
+    .domain = "kiln",
+    .defs = (const struct op_def[]){ GRAD_ROW(prod_grad_run), { 0 } },
 };
 
-bool reduce_max_gradient(struct backward *b)
+static bool grad_emit(struct backward *b, const struct op *grad)
 {
     uint32_t *mask = emit_alloc(emitter_of(b), sizeof *mask);
     struct value *d;
@@ -203,8 +217,18 @@ bool reduce_max_gradient(struct backward *b)
         give(b, REDUCE_DATA, upstream(b, 0));
         return backward_ok(b);
     }
-    emit_private(emitter_of(b), &op_max_grad, mask, 1, &d, NULL, 3,
+    emit_private(emitter_of(b), grad, mask, 1, &d, NULL, 3,
                  (struct value *[]){ upstream(b, 0), forward_in(b, REDUCE_DATA), forward_out(b, 0) });
     give(b, REDUCE_DATA, d);
     return backward_ok(b);
+}
+
+bool reduce_max_gradient(struct backward *b)
+{
+    return grad_emit(b, &op_max_grad);
+}
+
+bool reduce_prod_gradient(struct backward *b)
+{
+    return grad_emit(b, &op_prod_grad);
 }

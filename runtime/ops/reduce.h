@@ -1,4 +1,4 @@
-/* What the reductions share: axes, shapes, running, and the gradients of sum, mean and maximum. */
+/* What the reductions share: axes, shapes, running, and the gradients of sum, mean, maximum and product. */
 #ifndef KILN_OPS_REDUCE_H
 #define KILN_OPS_REDUCE_H
 
@@ -25,5 +25,7 @@ bool reduce_run(struct step *s, enum reduction r);
 bool reduce_gradient(struct backward *b, bool mean);
 /* A maximum's goes to the elements that equal it, split evenly where several do. */
 bool reduce_max_gradient(struct backward *b);
+/* A product's, times the product of all others. */
+bool reduce_prod_gradient(struct backward *b);
 
 #endif

@@ -3,12 +3,8 @@
  * Dimension k of the output is dimension perm[k] of the input; without perm the order is reversed. The gradient is
  * transposed back.
  */
+#include "ops/transpose.h"
 #include "ops/move.h"
-
-struct transpose {
-    struct ints perm;
-    bool given;
-};
 
 /* -- read ---------------------------------------------------------------------------------------------------------- */
 

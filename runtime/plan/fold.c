@@ -2,8 +2,18 @@
 
 /* Folding must not make a model bigger than its reader bargained for: a value that is much larger than what it is made
  * of, and large, is computed while running; so is all that comes when FOLD_TOTAL bytes, and as many as the graph's own
- * constants have, are reached. */
-enum { FOLD_BYTES = 1 << 20, FOLD_GROWTH = 4, FOLD_TOTAL = 64 << 20 };
+ * constants have, are reached. A session keeps many programs: what is folded once for all of them may be larger, but no
+ * more than a quarter of the memory that it may have. */
+enum { FOLD_BYTES = 1 << 20, FOLD_GROWTH = 4, FOLD_TOTAL = 64 << 20, FOLD_ONCE = 768 << 20 };
+
+static int64_t total_of(const struct plan_context *c)
+{
+    const size_t quarter = c->budget->limit / 4;
+
+    if (!c->once)
+        return FOLD_TOTAL;
+    return quarter && quarter < FOLD_ONCE ? (int64_t)quarter : FOLD_ONCE;
+}
 
 static bool may_fold(const struct infer *i)
 {
@@ -25,9 +35,9 @@ static bool may_fold(const struct infer *i)
                 return false;
             out += tensor_bytes(i->out[k]);
         }
-    if (out > FOLD_BYTES && out / FOLD_GROWTH > in)
+    if (!i->planner->c->once && out > FOLD_BYTES && out / FOLD_GROWTH > in)
         return false;
-    if (out > FOLD_TOTAL + i->planner->constant_bytes - i->planner->folded_bytes)
+    if (out > total_of(i->planner->c) + i->planner->constant_bytes - i->planner->folded_bytes)
         return false;
     i->planner->folded_bytes += out;
     return true;

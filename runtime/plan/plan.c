@@ -62,7 +62,7 @@ static bool start_value(struct planner *p, const struct value *v)
     if (v->initializer && !v->trains && !v->is_input) {
         *t = *v->initializer;
         place->kind = PLACE_CONSTANT;
-        p->constant_bytes += tensor_bytes(t);
+        p->constant_bytes += v->folded ? 0 : tensor_bytes(t);
         return true;
     }
     if (given->kind == TENSOR && given->rank < 0 && given->dtype == UNDEFINED)

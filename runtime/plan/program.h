@@ -66,6 +66,7 @@ struct plan_context {
     int threads;
     struct budget *budget;
     struct report *report;
+    bool once; /* for a session, not for each set of shapes: more may be folded */
 };
 
 /* Plans the segment after `before` (NULL: the first). `tensors`, by value id, holds the types of all that the caller

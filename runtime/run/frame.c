@@ -8,6 +8,9 @@
  * one not used for longest goes. */
 enum { MAX_BOUND = 32 };
 
+/* Segments of one run: each knows all values of the graph, so that time and memory grow with the square of their number. */
+enum { MAX_SEGMENTS = 1024 };
+
 struct late_view { /* a view of memory that is only known while running */
     struct tensor *out;
     const struct tensor *root;
@@ -370,12 +373,15 @@ bool frame_run(struct frame *f, struct report *r)
 {
     struct bound *b = start(f, r);
 
-    while (b) {
+    for (int segments = 1; b; segments++) {
         f->last = b;
         if (!execute(f, b, r))
             return false;
         if (b->program->complete)
             return true;
+        if (segments == MAX_SEGMENTS)
+            return fail(r, KILN_LIMIT, f->graph->path, "more than %d times a size that only running can tell decides what follows",
+                        (int)MAX_SEGMENTS);
         b = find(f, f->last);
         if (!b)
             b = plan_next(f, f->last, r);

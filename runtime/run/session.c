@@ -47,6 +47,7 @@ struct session *session_new(const struct graph *g, const struct session_options 
     const struct session_options defaults = { 0 };
     struct budget unlimited = { 0 };
     struct session *s = budget_zalloc(&unlimited, 1, sizeof *s, r);
+    struct plan_context c;
 
     if (!s)
         return NULL;
@@ -56,9 +57,10 @@ struct session *session_new(const struct graph *g, const struct session_options 
     s->seconds = o->seconds;
     s->engine = (struct engine){ .kernels = kernels_get(), .budget = &s->budget, .seed = o->seed };
     s->engine.pool = pool_new(o->threads, &s->budget, r);
+    c = (struct plan_context){ s->engine.kernels, pool_threads(s->engine.pool), &s->budget, r, false };
     s->given = budget_zalloc(&s->budget, g->value_count, sizeof *s->given, r);
     if (s->engine.pool && s->given && find_symbols(s, r))
-        s->frame = frame_new(&s->engine, g, r);
+        s->frame = frame_new(&s->engine, passes_run(&s->passes, g, &c), r);
     if (s->frame)
         return s;
     session_free(s);
@@ -72,6 +74,7 @@ void session_free(struct session *s)
     if (!s)
         return;
     frame_free(s->frame);
+    passes_free(&s->passes);
     profile_free(s->engine.profile);
     pool_free(s->engine.pool);
     budget_free(&s->budget, s->given);
@@ -104,6 +107,7 @@ bool session_set(struct session *s, const struct value *v, const struct tensor *
         return false;
     frame_set(s->frame, v, t);
     s->given[v->id] = true;
+    s->overridden = s->overridden || v->initializer;
     return true;
 }
 
@@ -133,8 +137,26 @@ static bool check_symbols(const struct session *s, struct report *r)
     return true;
 }
 
+/* From now on the graph is run as it was given. */
+static bool leave_passes(struct session *s, struct report *r)
+{
+    struct frame *plain = frame_new(&s->engine, s->graph, r);
+
+    if (!plain)
+        return false;
+    for (size_t k = 0; k < s->graph->value_count; k++)
+        if (s->given[k])
+            frame_set(plain, s->graph->values[k], frame_get(s->frame, s->graph->values[k]));
+    frame_free(s->frame);
+    passes_free(&s->passes);
+    s->frame = plain;
+    return true;
+}
+
 bool session_run(struct session *s, struct report *r)
 {
+    if (s->overridden && s->passes.graph && !leave_passes(s, r))
+        return false;
     for (size_t k = 0; k < s->graph->input_count; k++)
         if (!s->given[s->graph->inputs[k]->id])
             return fail(r, KILN_BAD_DATA, NULL, "input '%s' is not given", s->graph->inputs[k]->name);

@@ -3,6 +3,7 @@
 #ifndef KILN_RUN_SESSION_H
 #define KILN_RUN_SESSION_H
 
+#include "plan/pass.h"
 #include "run/frame.h"
 
 struct session_options {
@@ -15,10 +16,12 @@ struct session_options {
 struct session {
     struct budget budget;
     struct engine engine;
-    const struct graph *graph;
+    const struct graph *graph; /* as it was given */
+    struct passes passes;      /* what is run instead, with the same ids */
     double seconds;
     struct frame *frame;
-    bool *given; /* by value id */
+    bool *given;            /* by value id */
+    bool overridden;        /* an initializer was set: what the passes made of it does not hold */
     struct symbol *symbols; /* places where inputs declare the same symbol */
     size_t symbol_count;
 };

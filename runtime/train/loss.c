@@ -108,7 +108,7 @@ static bool choose_asked(struct loss *l, const char *spec, struct value *out, bo
                     loss_name(l->kind), out->name, maker(out)->op_name);
     if (!own)
         l->at = out;
-    l->logits = own || asked.from_logits;
+    l->logits = (own && l->logits) || asked.from_logits;
     snprintf(l->said, sizeof l->said, "%s from %s, as asked", loss_name(l->kind),
              l->kind == LOSS_SQUARED ? "the output"
              : l->logits             ? "logits"
@@ -385,7 +385,7 @@ static bool run(struct step *s)
         if (parts[k].bad)
             return step_error(s, "label %lld of sample %lld is out of range, there are %lld classes",
                               (long long)((const int64_t *)s->in[LABELS]->data)[parts[k].bad - 1],
-                              (long long)(parts[k].bad - 1), (long long)width_of(x));
+                              (long long)((parts[k].bad - 1) / (rows / x->dims[0])), (long long)width_of(x));
         loss += parts[k].loss;
         correct += parts[k].correct;
     }

@@ -70,14 +70,14 @@ static bool find_ends(struct trainer *t, const struct tensor *data, struct repor
     const struct graph *g = t->model->graph;
 
     if (g->input_count != 1)
-        return fail(
-            r, KILN_BAD_MODEL, NULL,
-            "the model has %zu inputs without a value ('%s'%s%s%s), must have 1; `kiln init` gives parameters values",
-            g->input_count, g->input_count ? g->inputs[0]->name : "", g->input_count > 1 ? ", '" : "",
-            g->input_count > 1 ? g->inputs[1]->name : "",
-            g->input_count > 2   ? "', ..."
-            : g->input_count > 1 ? "'"
-                                 : "");
+        return fail(r, KILN_BAD_MODEL, NULL,
+                    "the model has %zu inputs without a value ('%s'%s%s%s), must have 1; `kiln init` gives parameters "
+                    "values, `kiln convert --set` inputs",
+                    g->input_count, g->input_count ? g->inputs[0]->name : "", g->input_count > 1 ? ", '" : "",
+                    g->input_count > 1 ? g->inputs[1]->name : "",
+                    g->input_count > 2   ? "', ..."
+                    : g->input_count > 1 ? "'"
+                                         : "");
     if (!g->output_count)
         return fail(r, KILN_BAD_MODEL, NULL, "the model has no output");
     t->input = g->inputs[0];
@@ -89,6 +89,25 @@ static bool find_ends(struct trainer *t, const struct tensor *data, struct repor
     for (int d = 1; data && data->rank == t->x.rank && d < t->x.rank; d++)
         t->x.dims[d] = t->x.dims[d] < 0 ? data->dims[d] : t->x.dims[d];
     return true;
+}
+
+/* The first node whose result planning does not know is what one cannot train through. */
+static bool fail_unknown(const struct trainer *t, const struct program *p, struct report *r)
+{
+    const struct graph *g = t->model->graph;
+    char where[WHERE_TEXT], text[TYPE_TEXT];
+
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+
+        if (n->outputs && n->out[0] && !tensor_known(&p->types[n->out[0]->id]))
+            return n->def->no_gradient
+                       ? fail(r, KILN_UNSUPPORTED, node_where(n, where), "has no gradient: %s", n->def->no_gradient)
+                       : fail(r, KILN_UNSUPPORTED, node_where(n, where),
+                              "only running tells the shape of its output, which one cannot train through");
+    }
+    return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is %s, must be float with a dimension for the samples",
+                t->output->name, tensor_text(&p->types[t->output->id], text));
 }
 
 static bool output_type(struct trainer *t, struct tensor *out, struct report *r)
@@ -117,15 +136,9 @@ static bool output_type(struct trainer *t, struct tensor *out, struct report *r)
         return false;
     *out = p->types[t->output->id];
     out->data = NULL;
+    ok = (tensor_known(out) && out->dtype == F32 && out->rank > 0) || fail_unknown(t, p, r);
     program_free(p);
-    ok = tensor_known(out) && out->dtype == F32 && out->rank > 0;
-    if (!ok) {
-        char text[TYPE_TEXT];
-
-        return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is %s, must be float with a dimension for the samples",
-                    t->output->name, tensor_text(out, text));
-    }
-    return true;
+    return ok;
 }
 
 static bool choose_loss(struct trainer *t, const struct trainer_options *o, struct report *r)

@@ -164,6 +164,8 @@ static void unwritable(const char *path, const char *part)
 
     ck_assert(!file_write(path, "new", 3, &report));
     expect_error(KILN_IO, part);
+    ck_assert(!file_can_write(path, &report));
+    expect_error(KILN_IO, part);
     ck_assert_int_eq(names("."), before);
 }
 
@@ -179,6 +181,11 @@ START_TEST(files_are_written)
     expect_ok(file_write("a", "", 0, &report));
     contains("a", "");
     ck_assert_uint_eq(mode("a"), 0604); /* kept */
+    expect_ok(file_can_write("a", &report));
+    contains("a", "");
+    ck_assert_int_eq(names("."), 1);
+    expect_ok(file_can_write("not-yet", &report));
+    ck_assert_int_eq(names("."), 1);
     ck_assert_int_eq(mkdir("d", 0700), 0);
     expect_ok(file_write("d/b", "two", 3, &report));
     contains("d/b", "two");

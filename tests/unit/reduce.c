@@ -90,13 +90,20 @@ static void check_reduction(struct pool *pool, const struct tensor *x, uint32_t 
     reduce_shape_of(&s, x, axes);
     sum = room((size_t)s.outputs * sizeof *sum);
     for (int64_t o = 0; o < s.outputs; o++)
-        sum[o] = r == REDUCE_MAX ? -(double)INFINITY : 0;
+        sum[o] = r == REDUCE_MAX ? -(double)INFINITY : r == REDUCE_PROD ? 1 : 0;
     for (int64_t i = 0; i < n; i++) {
         const int64_t least = d == U8 || d == U32 || d == U64 ? 0 : -3;
+        double *const to = &sum[goes_to(x, axes, i)];
 
-        put_number(d, values, i, least + random_below(7));
-        sum[goes_to(x, axes, i)] = r == REDUCE_MAX ? fmax(sum[goes_to(x, axes, i)], get_number(d, values, i))
-                                                   : sum[goes_to(x, axes, i)] + get_number(d, values, i);
+        /* a product of many numbers stays what every type can hold */
+        put_number(d, values, i,
+                   r != REDUCE_PROD ? least + random_below(7)
+                   : i < 8          ? 2
+                   : least          ? 1 - 2 * random_below(2)
+                                    : 1);
+        *to = r == REDUCE_MAX    ? fmax(*to, get_number(d, values, i))
+              : r == REDUCE_PROD ? *to * get_number(d, values, i)
+                                 : *to + get_number(d, values, i);
     }
     y = reduced(NULL, &s, r, d, values);
     again = reduced(pool, &s, r, d, values);
@@ -143,7 +150,10 @@ START_TEST(nothing_has_a_sum_a_mean_and_a_maximum)
     for (int r = 0; r < REDUCTIONS; r++) {
         y = reduced(NULL, &s, (enum reduction)r, F32, &x);
         for (int o = 0; o < 3; o++)
-            ck_assert(r == REDUCE_SUM ? y[o] == 0 : r == REDUCE_MEAN ? isnan(y[o]) : y[o] == -INFINITY);
+            ck_assert(r == REDUCE_SUM    ? y[o] == 0
+                      : r == REDUCE_MEAN ? isnan(y[o])
+                      : r == REDUCE_PROD ? y[o] == 1
+                                         : y[o] == -INFINITY);
         free(y);
     }
 }

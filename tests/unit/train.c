@@ -683,6 +683,77 @@ START_TEST(the_public_functions_train)
 }
 END_TEST
 
+/* The loss and the gradient's length at the start, of a model with 3 classes for each of 4 pixels; `end` makes y of z.
+ */
+static void pixels(const char *end, const char *because, double *loss, double *after)
+{
+    static const float w[6] = { 1, -1, 0.5f, 2, -0.25f, 0.75f };
+    const int64_t dims[] = { 2, 2, 2, 2 }, y_dims[] = { 2, 2, 2 }, pixel[] = { 0, 1, 2, 2, 1, 0, 0, 1 };
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    float values[16];
+    char text[800];
+    kiln_tensor *x, *y;
+    kiln_trainer *t;
+    kiln_model *m;
+    kiln_score score;
+    kiln_error err;
+
+    noise(values, 16, 7);
+    snprintf(text, sizeof text,
+             HEAD "g (float[N, 2, 2, 2] x) => (float[N, 2, 2, 3] y) <float[3, 2, 1, 1] w = {%g, %g, %g, %g, %g, %g}> {"
+                  " z = Conv (x, w) %s }",
+             (double)w[0], (double)w[1], (double)w[2], (double)w[3], (double)w[4], (double)w[5], end);
+    ck_assert_int_eq(kiln_model_open_memory(&m, text, strlen(text), NULL, &err), KILN_OK);
+    ck_assert_int_eq(kiln_tensor_new(&x, KILN_FLOAT, 4, dims, values, &err), KILN_OK);
+    ck_assert_int_eq(kiln_tensor_new(&y, KILN_INT64, 3, y_dims, pixel, &err), KILN_OK);
+    o.optimizer = "sgd:learning_rate=0.5";
+    ck_assert_int_eq(kiln_trainer_new(&t, m, &o, &err), KILN_OK);
+    ck_assert_ptr_nonnull(strstr(kiln_trainer_loss(t), because));
+    ck_assert_int_eq(kiln_trainer_step(t, x, y, &score, &err), KILN_OK);
+    *loss = score.loss;
+    ck_assert_int_eq(kiln_trainer_score(t, x, y, &score, &err), KILN_OK);
+    *after = score.loss;
+    kiln_trainer_free(t);
+    kiln_model_free(m);
+    kiln_tensor_free(x);
+    kiln_tensor_free(y);
+}
+
+/* A network for segmentation, as exporters write it: classes are normalised before they become the last dimension. */
+START_TEST(a_softmax_is_seen_through_a_transpose)
+{
+    const char *const because = "because the model ends in Softmax";
+    double loss[2], after[2];
+
+    pixels("t = Transpose <perm = [0, 2, 3, 1]> (z) y = Softmax (t)", because, &loss[0], &after[0]);
+    pixels("s = Softmax <axis = 1> (z) y = Transpose <perm = [0, 2, 3, 1]> (s)", because, &loss[1], &after[1]);
+    ck_assert_double_eq_tol(loss[0], loss[1], 1e-6);
+    ck_assert_double_eq_tol(after[0], after[1], 1e-6);
+    ck_assert(after[0] < loss[0]);
+    /* along another dimension it says nothing about classes */
+    pixels("t = Transpose <perm = [0, 2, 3, 1]> (z) y = Softmax <axis = 1> (t)", "because the labels are classes",
+           &loss[0], &after[0]);
+}
+END_TEST
+
+START_TEST(what_cannot_be_trained_through_is_named)
+{
+    static const char text[] =
+        HEAD "g (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {1, 2, 3, 4}, int64 n = {2}, bool c = {1}> {"
+             " z = MatMul (x, w) y = Loop <body = b (int64 i, bool go, a) => (bool on, r) {"
+             " on = Identity (go) r = Concat <axis = 0> (a, a) }> (n, c, z) }";
+    kiln_trainer *t;
+    kiln_model *m;
+    kiln_error err;
+
+    ck_assert_int_eq(kiln_model_open_memory(&m, text, strlen(text), NULL, &err), KILN_OK);
+    ck_assert_int_eq(kiln_trainer_new(&t, m, NULL, &err), KILN_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(err.where, "Loop"));
+    ck_assert_ptr_nonnull(strstr(err.message, "has no gradient: "));
+    kiln_model_free(m);
+}
+END_TEST
+
 START_TEST(the_public_functions_draw)
 {
     kiln_model *m, *drawn;
@@ -928,6 +999,8 @@ Suite *suite(void)
     add_tests(s, shared_weights_are_told_of_and_untied_on_request, 2);
     add_test(s, training_form_becomes_inference_form);
     add_test(s, the_public_functions_train);
+    add_test(s, a_softmax_is_seen_through_a_transpose);
+    add_test(s, what_cannot_be_trained_through_is_named);
     add_test(s, the_public_functions_draw);
     add_tests(s, rules_draw_what_they_say, COUNT(rules));
     add_test(s, unknown_rules_are_refused);

@@ -1,0 +1,81 @@
+/* ReduceProd, https://onnx.ai/onnx/operators/onnx__ReduceProd.html
+ *
+ * The product over `axes`; of nothing it is 1. The gradient of an element is dL/dY times the product of the others.
+ */
+#include "ops/reduce.h"
+
+static bool run(struct step *s)
+{
+    return reduce_run(s, REDUCE_PROD);
+}
+
+static bool gradient(struct backward *b)
+{
+    return reduce_prod_gradient(b);
+}
+
+/* -- test ------------------------------------------------------------------------------------------------------------
+ */
+
+static const struct op_case before[] = {
+    { "f64[2,3,4]", "axes=[1]", "f64[2,1,4]", 1 },
+    { "f64[2,3,4]", "axes=[-1,0] keepdims=0", "f64[3]", 1 },
+    { "f64[3,2,2]", "", "f64[1,1,1]", 1 },
+    { "f32[4,300]", "axes=[0] keepdims=0", "f32[300]", 1 },
+    { "f32[70,1000]", "keepdims=0", "f32[]", 0 },
+    { "f64[]", "", "f64[]", 1 },
+    { "f32[2,0,3]", "axes=[1]", "f32[2,1,3]", 0 },
+    { "f32[0,3]", "axes=[1]", "f32[0,1]", 0 },
+    { "f16[6,5]", "axes=[1] keepdims=0", "f16[6]", 0 },
+    { "i32[6,5]", "axes=[0]", "i32[1,5]", 0 },
+    { "i64[6,5]", "axes=[1]", "i64[6,1]", 0 },
+    { "u32[6,5]", "axes=[0] keepdims=0", "u32[5]", 0 },
+    { "u64[6,5]", "", "u64[1,1]", 0 },
+    { 0 },
+};
+static const struct op_case cases[] = {
+    { "f64[2,3,4] i64[1]{1}", "", "f64[2,1,4]", 1 },
+    { "f64[2,3,4] i64[2]{-1,0}", "keepdims=0", "f64[3]", 1 },
+    { "f64[2,3,4,5] i64[2]{1,3}", "keepdims=0", "f64[2,4]", 1 },
+    { "f64[3,2,2]", "", "f64[1,1,1]", 1 },
+    { "f64[2,3]{0,2,3,0,0,4} i64[1]{1}", "", "f64[2,1]", 1 },
+    { "f32[3,5] i64[0]{}", "keepdims=0", "f32[]", 1 },
+    { "f64[3,5] i64[0]{}", "noop_with_empty_axes=1", "f64[3,5]", 1 },
+    { "f64[3,5]", "noop_with_empty_axes=1", "f64[3,5]", 1 },
+    { "f32[4,300] i64[1]{0}", "keepdims=0", "f32[300]", 1 },
+    { "f32[70,1000]", "keepdims=0", "f32[]", 0 },
+    { "f32[2,0,3] i64[1]{1}", "", "f32[2,1,3]", 0 },
+    { "f16[6,5] i64[1]{1}", "keepdims=0", "f16[6]", 0 },
+    { "bf16[6,5] i64[1]{0}", "", "bf16[1,5]", 0 },
+    { "i32[6,5] i64[1]{0}", "", "i32[1,5]", 0 },
+    { "i64[6,5] i64[1]{1}", "", "i64[6,1]", 0 },
+    { "u32[6,5] i64[1]{0}", "keepdims=0", "u32[5]", 0 },
+    { "u64[6,5]", "", "u64[1,1]", 0 },
+    { 0 },
+};
+
+#define BEFORE(version, type_list)                                                                                     \
+    {                                                                                                                  \
+        .since = version, .signature = "T data -> T reduced", .types = type_list,                                      \
+        .attrs_size = sizeof(struct reduce_attrs), .parse = reduce_parse_before, .infer = reduce_infer, .run = run,    \
+        .gradient = gradient, .cases = before                                                                          \
+    }
+#define ROW(version, type_list, case_list)                                                                             \
+    {                                                                                                                  \
+        .since = version, .signature = "T data, I axes? -> T reduced", .types = type_list "; I: i64",                  \
+        .attrs_size = sizeof(struct reduce_attrs), .parse = reduce_parse, .infer = reduce_infer, .run = run,           \
+        .gradient = gradient, .cases = case_list                                                                       \
+    }
+
+const struct op op_reduce_prod = {
+    .name = "ReduceProd",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(18, "T: floats bf16 i32 i64 u32 u64", cases),
+            BEFORE(13, "T: floats bf16 i32 i64 u32 u64"),
+            BEFORE(11, "T: floats i32 i64 u32 u64"),
+            BEFORE(1, "T: floats i32 i64 u32 u64"),
+            { 0 },
+        },
+};

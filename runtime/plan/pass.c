@@ -1,0 +1,109 @@
+#include "plan/pass.h"
+#include "ops/op.h"
+#include <string.h>
+
+struct use *pass_uses(const struct graph *g, struct report *r)
+{
+    struct use *uses = arena_array(g->arena, g->value_count, sizeof *uses, r);
+
+    for (size_t k = 0; uses && k < g->node_count; k++) {
+        struct node *n = g->nodes[k];
+
+        for (int i = 0; i < n->inputs + n->captured; i++)
+            if (n->in[i]) {
+                uses[n->in[i]->id].count++;
+                uses[n->in[i]->id].reader = n;
+            }
+    }
+    for (size_t k = 0; uses && k < g->output_count; k++)
+        uses[g->outputs[k]->id].count++;
+    return uses;
+}
+
+bool pass_is(const struct node *n, const char *op)
+{
+    return n->op && !*n->op->domain && strcmp(n->op->name, op) == 0;
+}
+
+const struct tensor *pass_constant(const struct value *v)
+{
+    const struct tensor *t = v && !v->is_input && !v->trains ? v->initializer : NULL;
+
+    return t && t->kind == TENSOR && t->data && tensor_known(t) ? t : NULL;
+}
+
+struct value *pass_initializer(struct graph *g, enum dtype dtype, int rank, const int64_t *dims, struct report *r)
+{
+    struct value *v = graph_value(g, NULL);
+    struct tensor *t = v ? arena_alloc(g->arena, sizeof *t, r) : NULL;
+
+    if (!t || !tensor_shape(t, dtype, rank, dims) || !(t->data = arena_alloc(g->arena, (size_t)tensor_bytes(t), r)))
+        return NULL;
+    v->initializer = t;
+    v->folded = true;
+    return v;
+}
+
+struct node *pass_next(const struct use *uses, const struct node *n)
+{
+    const struct value *y = n->slots ? n->out[0] : NULL;
+
+    return y && uses[y->id].count == 1 ? uses[y->id].reader : NULL;
+}
+
+static void empty(struct node *n)
+{
+    for (int k = 0; k < n->inputs + n->captured; k++)
+        n->in[k] = NULL;
+    for (int k = 0; k < n->slots; k++)
+        n->out[k] = NULL;
+}
+
+void pass_replace(const struct use *uses, struct node *n, struct node *last)
+{
+    struct value *y = last->out[0];
+    struct node *m = n;
+
+    do {
+        struct value *between = m->out[0];
+        struct node *next = uses[between->id].reader;
+
+        between->producer = NULL;
+        if (m != n)
+            empty(m);
+        m = next;
+    } while (m != last);
+    empty(last);
+    n->out[0] = y;
+    y->producer = n;
+}
+
+const struct graph *passes_run(struct passes *p, const struct graph *g, const struct plan_context *c)
+{
+    struct report r = { 0 }; /* what is wrong with the graph is told when it is run */
+    struct plan_context own = *c;
+    bool ok;
+
+    *p = (struct passes){ .arena.budget = c->budget };
+    own.report = &r;
+    own.once = true;
+    p->graph = graph_clone(g, &p->arena, &r);
+    for (size_t k = 0; p->graph && k < p->graph->value_count; k++)
+        p->graph->values[k]->is_input = p->graph->values[k]->is_input && !p->graph->values[k]->initializer;
+    ok = p->graph && pass_constants(p, &own) && pass_transposes(p->graph, &r) && pass_affine(p->graph, &r) &&
+         pass_relu(p->graph, &r);
+    if (ok) {
+        p->graph->report = c->report;
+        return p->graph;
+    }
+    passes_free(p);
+    return g;
+}
+
+void passes_free(struct passes *p)
+{
+    graph_release(p->graph);
+    program_free(p->constants);
+    arena_release(&p->arena);
+    *p = (struct passes){ .arena.budget = p->arena.budget };
+}

@@ -1,0 +1,71 @@
+#include "ops/move.h"
+#include "ops/node.h"
+#include "ops/transpose.h"
+#include "plan/pass.h"
+
+/* What looks at one element of its first input at a time, and at nothing of its place. */
+static bool is_elementwise(const struct node *n)
+{
+    static const char *const names[] = { "Relu",     "Sigmoid", "Tanh",     "Elu",  "LeakyRelu",  "Selu",
+                                         "Softplus", "Gelu",    "Erf",      "Exp",  "Log",        "Sqrt",
+                                         "Neg",      "Abs",     "Identity", "Cast", "Reciprocal", "HardSigmoid" };
+
+    for (int k = 1; k < n->slots; k++)
+        if (n->out[k])
+            return false;
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        if (pass_is(n, names[k]))
+            return true;
+    return false;
+}
+
+static bool undoes(const struct transpose *a, const struct transpose *b)
+{
+    const int rank = a->given ? a->perm.count : b->perm.count;
+
+    if (!a->given && !b->given)
+        return true;
+    if (a->given && b->given && a->perm.count != b->perm.count)
+        return false;
+    for (int d = 0; d < rank; d++)
+        if (transpose_from(a, rank, transpose_from(b, rank, d)) != d)
+            return false;
+    return true;
+}
+
+/* The second of the two becomes an Identity, which is a view: whoever reads it, and the caller, read the same value as
+ * before. */
+static void become_identity(struct node *n, const struct op *identity, const struct op_def *def)
+{
+    n->op = identity;
+    n->def = def;
+    n->op_name = identity->name;
+    n->since = def->since;
+}
+
+bool pass_transposes(struct graph *g, struct report *r)
+{
+    const struct use *uses = pass_uses(g, r);
+    const struct op *identity = op_find("", "Identity");
+    const struct op_def *def = identity ? op_def_for(identity, g->opset) : NULL;
+
+    if (!uses)
+        return false;
+    for (size_t k = 0; def && k < g->node_count; k++) {
+        struct node *first = g->nodes[k], *n = first;
+
+        if (!pass_is(first, "Transpose") || !first->in[0] || !first->out[0])
+            continue;
+        do
+            n = pass_next(uses, n);
+        while (n && is_elementwise(n));
+        if (!n || !pass_is(n, "Transpose") || !undoes(first->attrs, n->attrs))
+            continue;
+        become_identity(n, identity, def);
+        become_identity(first, identity, def);
+        /* what lies between has another shape now */
+        for (const struct node *m = first; m != n; m = uses[m->out[0]->id].reader)
+            m->out[0]->has_type = false;
+    }
+    return true;
+}

@@ -1,0 +1,417 @@
+/* Passes: what the graph is after each, alone, and that a session computes what a frame computes without any. */
+#include "base/random.h"
+#include "fixture.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct trial {
+    struct fixture f; /* with all passes */
+    struct budget budget;
+    struct report report;
+    struct plan_context c;
+    struct passes passes; /* a clone, for one pass */
+};
+
+static void start(struct trial *t, const char *text)
+{
+    memset(t, 0, sizeof *t);
+    begin(&t->f, text);
+    t->c = (struct plan_context){ kernels_get(), 1, &t->budget, &t->report, true };
+    t->passes.arena.budget = &t->budget;
+    t->passes.graph = graph_clone(t->f.model->graph, &t->passes.arena, &t->report);
+    ck_assert_ptr_nonnull(t->passes.graph);
+}
+
+static void finish(struct trial *t)
+{
+    passes_free(&t->passes);
+    ck_assert_uint_eq(t->budget.used, 0);
+    end(&t->f);
+}
+
+/* How many nodes of this operator make something. */
+static int count(const struct graph *g, const char *op)
+{
+    int n = 0;
+
+    for (size_t k = 0; k < g->node_count; k++)
+        if (pass_is(g->nodes[k], op))
+            n += g->nodes[k]->out[0] != NULL;
+    return n;
+}
+
+static const struct node *maker(const struct trial *t, const char *value)
+{
+    const struct value *v = graph_find(t->passes.graph, value);
+
+    ck_assert_ptr_nonnull(v);
+    return v->producer;
+}
+
+static void fill(struct tensor *t, const struct value *v, uint64_t stream)
+{
+    *t = v->type;
+    for (int d = 0; d < t->rank; d++)
+        t->dims[d] = t->dims[d] < 0 ? 2 : t->dims[d];
+    t->data = calloc((size_t)tensor_count(t), dtype_size(t->dtype));
+    ck_assert_int_eq(t->dtype, F32);
+    random_uniform(t->data, tensor_count(t), 7, stream, 0);
+    for (int64_t k = 0; k < tensor_count(t); k++)
+        ((float *)t->data)[k] -= .5f;
+}
+
+/* The session, which runs the passes' graph, against a frame that runs the model's. */
+static void same_results(struct trial *t)
+{
+    const struct graph *g = t->f.model->graph;
+    struct engine e = { .kernels = kernels_get(), .budget = &t->budget };
+    struct frame *plain = frame_new(&e, g, &t->report);
+    struct tensor in[4];
+
+    ck_assert_ptr_nonnull(plain);
+    ck_assert_uint_le(g->input_count, 4);
+    for (size_t k = 0; k < g->input_count; k++) {
+        fill(&in[k], g->inputs[k], k);
+        frame_set(plain, g->inputs[k], &in[k]);
+        ck_assert(session_set(t->f.session, g->inputs[k], &in[k], &t->f.report));
+    }
+    ck_assert_msg(frame_run(plain, &t->report), "%s", t->report.error.message);
+    run_ok(&t->f);
+    for (size_t k = 0; k < g->output_count; k++) {
+        const struct tensor *a = frame_get(plain, g->outputs[k]), *b = session_output(t->f.session, k);
+
+        ck_assert(same_type(a, b));
+        ck_assert_int_gt(tensor_count(a), 0);
+        for (int64_t i = 0; i < tensor_count(a); i++) {
+            const double x = (double)((const float *)a->data)[i], y = (double)((const float *)b->data)[i];
+
+            ck_assert_msg(fabs(x - y) <= 1e-5 * (1 + fabs(x)), "output %zu, element %lld: %g and %g", k, (long long)i,
+                          x, y);
+        }
+    }
+    for (size_t k = 0; k < g->input_count; k++)
+        free(in[k].data);
+    frame_free(plain);
+}
+
+#define HEAD "<ir_version: 8, opset_import: [\"\" : 17]>\n"
+#define BN   "<float[2] s = {1.5, -0.5}, float[2] o = {0.25, 2}, float[2] m = {0.1, -0.3}, float[2] v = {0.5, 2}"
+
+/* -- constants ----------------------------------------------------------------------------------------------------- */
+
+START_TEST(constants_are_folded_once)
+{
+    struct trial t;
+    const struct tensor *w;
+
+    start(&t, HEAD "g (float[N, 600] x) => (float[N, 600] y, float[600, 600] kept)\n"
+                   "<int64[2] shape = {600, 600}>\n"
+                   "{ w = ConstantOfShape <value = float[1] {0.01}> (shape)\n"
+                   "  kept = Neg(w)\n"
+                   "  y = MatMul(x, w) }");
+    ck_assert(pass_constants(&t.passes, &t.c));
+    w = pass_constant(graph_find(t.passes.graph, "w"));
+    ck_assert_ptr_nonnull(w); /* more than a program would fold */
+    ck_assert_int_eq(tensor_bytes(w), 600 * 600 * 4);
+    ck_assert(((const float *)w->data)[359999] == .01f);
+    ck_assert_int_eq(count(t.passes.graph, "ConstantOfShape"), 0);
+    ck_assert_ptr_nonnull(maker(&t, "kept")); /* an output is made by a node */
+    ck_assert_ptr_null(graph_find(t.f.model->graph, "w")->initializer);
+    same_results(&t);
+    finish(&t);
+}
+END_TEST
+
+/* A file of a few lines may not take more memory than a quarter of what the session has. */
+START_TEST(constants_stay_within_the_budget)
+{
+    struct trial t;
+
+    start(&t, HEAD "g (float[N] x) => (float[N] y)\n"
+                   "<int64[1] shape = {1000000}>\n"
+                   "{ w = ConstantOfShape <value = float[1] {1}> (shape)\n"
+                   "  v = Exp(w)\n"
+                   "  s = ReduceSum <keepdims = 0> (v)\n"
+                   "  y = Mul(x, s) }");
+    t.budget.limit = 20 << 20;
+    ck_assert(pass_constants(&t.passes, &t.c));
+    ck_assert_int_eq(count(t.passes.graph, "ConstantOfShape"), 0);
+    ck_assert_int_eq(count(t.passes.graph, "Exp"), 1);
+    ck_assert_uint_lt(t.budget.used, 6 << 20);
+    finish(&t);
+}
+END_TEST
+
+/* -- scale and shift ----------------------------------------------------------------------------------------------- */
+
+#define IMAGE "g (float[N, 3, 5, 6] x) => (float[N, 2, P, Q] y)\n" BN
+
+static const struct {
+    const char *text;
+    int nodes; /* left of those that scale and shift */
+} affine[] = {
+    { IMAGE ", float[2, 3, 2, 1] w = {1, 2, 3, -4, 5, 6, -1, 2, 1, 0, 0.5, 3}>\n"
+            "{ c = Conv <pads = [1, 0, 0, 1]> (x, w) y = BatchNormalization <epsilon = 0.01> (c, s, o, m, v) }",
+      0 },
+    { IMAGE ", float[2, 3, 1, 1] w = {1, 2, 3, -4, 5, 6}, float[2] b = {1, -1}, float[1, 2, 1, 1] f = {3, -2}, "
+            "float[2, 1, 1] a = {1, 4}, float h = {0.5}>\n"
+            "{ c = Conv(x, w, b) d = BatchNormalization(c, s, o, m, v) e = Mul(f, d) k = Sub(e, a) y = Add(k, h) }",
+      0 },
+    { "g (float[N, 4, 3, 2] x) => (float[N, 2, P, Q] y)\n" BN
+      ", float[4, 1, 2, 1] w = {1, 2, -3, 4, 5, 6, 7, 8}, float[2] b = {0.5, 3}>\n"
+      "{ c = ConvTranspose <group = 2, strides = [2, 1]> (x, w, b) y = BatchNormalization(c, s, o, m, v) }",
+      0 },
+    { "g (float[N, 3] x) => (float[N, 2] y)\n" BN ", float[3, 2] w = {1, 2, -3, 4, 5, 6}, float[1, 2] b = {1, 2}>\n"
+      "{ c = Gemm <alpha = 0.5, beta = 3.0> (x, w, b) y = BatchNormalization(c, s, o, m, v) }",
+      0 },
+    { "g (float[N, 3] x) => (float[N, 2] y)\n" BN ", float[2, 3] w = {1, 2, -3, 4, 5, 6}, float b = {4}>\n"
+      "{ c = Gemm <transB = 1, beta = 0.0> (x, w, b) d = BatchNormalization(c, s, o, m, v) y = Mul(d, b) }",
+      0 },
+    { "g (float[N, 3] x) => (float[N, 2] y)\n" BN ", float[3, 2] w = {1, 2, -3, 4, 5, 6}>\n"
+      "{ r = Relu(x) c = MatMul(r, w) d = Add(c, o) y = Mul(d, s) }",
+      0 },
+    { "g (float[N, 2, 3] x) => (float[N, 2, 3] y)\n" BN ", float[2, 1] f = {3, 7}>\n"
+      "{ c = BatchNormalization(x, s, o, m, v) d = Mul(c, f) y = Add(d, f) }",
+      1 },
+    /* not: */
+    { "g (float[N, 4, 3] x) => (float[N, 4, 2] y)\n" BN ", float[3, 2] w = {1, 2, -3, 4, 5, 6}>\n" /* a rank of 3 */
+      "{ c = MatMul(x, w) y = Add(c, o) }",
+      1 },
+    { IMAGE ", float[2, 3, 1, 1] w = {1, 2, 3, -4, 5, 6}, float[6] f = {1, 2, 3, 4, 5, 6}>\n" /* along a row */
+            "{ c = Conv(x, w) y = Mul(c, f) }",
+      1 },
+    { "g (float[N, 3, 5, 6] x, float[2] o) => (float[N, 2, P, Q] y)\n" /* the bias may change */
+      "<float[2] s = {1, 2}, float[2] m = {1, 2}, float[2] v = {1, 2}, float[2, 3, 1, 1] w = {1, 2, 3, -4, 5, 6}>\n"
+      "{ c = Conv(x, w) y = BatchNormalization(c, s, o, m, v) }",
+      1 },
+    { "g (float[N, 3, 5, 6] x) => (float[N, 2, P, Q] y, float[N, 2, P, Q] c)\n" BN /* somebody else reads it */
+      ", float[2, 3, 1, 1] w = {1, 2, 3, -4, 5, 6}>\n"
+      "{ c = Conv(x, w) y = BatchNormalization(c, s, o, m, v) }",
+      1 },
+    { "g (float[N, 3, 5, 6] x) => (float[N, 2, P, Q] y)\n" BN ", float[2, 3, 1, 1] w = {1, 2, 3, -4, 5, 6}>\n"
+      "{ c = Conv(x, w) d = BatchNormalization(c, s, o, m, v) e = Mul(c, c) y = Add(d, e) }",
+      3 },
+    { "g (float[N, 3, 5, 6] x) => (float[N, 1, 5, Q] y)\n" /* the result has more channels than the node */
+      "<float[1, 3, 1, 1] w = {1, 2, 3}, float[1, 4, 1, 1] f = {1, 2, 3, 4}>\n"
+      "{ c = Conv(x, w) e = Mul(c, f) y = ReduceSum <keepdims = 1> (e) }",
+      1 },
+};
+
+START_TEST(scale_and_shift_go_into_weights)
+{
+    static const char *const names[] = { "BatchNormalization", "Mul", "Add", "Sub" };
+    char text[2048];
+    struct trial t;
+    int left = 0;
+
+    snprintf(text, sizeof text, "%s%s", HEAD, affine[_i].text);
+    start(&t, text);
+    ck_assert(pass_affine(t.passes.graph, &t.report));
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        left += count(t.passes.graph, names[k]);
+    ck_assert_int_eq(left, affine[_i].nodes);
+    same_results(&t);
+    finish(&t);
+}
+END_TEST
+
+START_TEST(initializers_stay_as_they_are)
+{
+    struct trial t;
+    const struct value *w, *own;
+
+    start(&t, HEAD "g (float[N, 1, 2, 2] x) => (float[N, 2, 2, 2] y, float[N, 2, 2, 2] z)\n" BN
+                   ", float[2, 1, 1, 1] w = {1, 2}>\n"
+                   "{ c = Conv(x, w) y = BatchNormalization(c, s, o, m, v) z = Conv(x, w) }");
+    ck_assert(pass_affine(t.passes.graph, &t.report));
+    w = graph_find(t.f.model->graph, "w");
+    own = graph_find(t.passes.graph, "w");
+    ck_assert_ptr_eq(own->initializer, w->initializer);
+    ck_assert(((const float *)w->initializer->data)[1] == 2);
+    ck_assert_ptr_eq(maker(&t, "z")->in[1], own);
+    ck_assert_ptr_ne(maker(&t, "y")->in[1], own);
+    ck_assert_str_eq(maker(&t, "y")->op_name, "Conv");
+    same_results(&t);
+    finish(&t);
+}
+END_TEST
+
+/* 1 / sqrt(0) is nobody's weight. */
+START_TEST(what_is_not_finite_is_left)
+{
+    struct trial t;
+
+    start(&t, HEAD "g (float[N, 1, 2, 2] x) => (float[N, 1, 2, 2] y)\n"
+                   "<float[1] s = {1}, float[1] v = {0}, float[1, 1, 1, 1] w = {1}>\n"
+                   "{ c = Conv(x, w) y = BatchNormalization <epsilon = 0.0> (c, s, v, v, v) }");
+    ck_assert(pass_affine(t.passes.graph, &t.report));
+    ck_assert_int_eq(count(t.passes.graph, "BatchNormalization"), 1);
+    finish(&t);
+}
+END_TEST
+
+/* -- Relu ---------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *text;
+    int nodes; /* of Relu that are left */
+} relus[] = {
+    { "g (float[N, 3, 5, 6] x) => (float[N, 2, P, Q] y)\n<float[2, 3, 2, 1] w = {1, 2, 3, -4, 5, 6, -1, 2, 1, 0, 0.5, "
+      "3}>\n{ c = Conv(x, w) y = Relu(c) }",
+      0 },
+    { "g (float[N, 2, 5, 6] x, float[2, 1, 3, 3] w, float[2] b) => (float[N, 2, P, Q] y)\n" /* the direct kernel */
+      "{ c = Conv <group = 2, pads = [1, 1, 1, 1]> (x, w, b) r = Relu(c) y = Neg(r) }",
+      0 },
+    { "g (float[N, 3] x, float[2] b) => (float[N, 2] y)\n<float[3, 2] w = {1, 2, -3, 4, 5, 6}>\n"
+      "{ c = Gemm <beta = 2.0> (x, w, b) y = Relu(c) }",
+      0 },
+    { "g (float[N, 3] x) => (float[N, 2] y)\n<float[3, 2] w = {1, 2, -3, 4, 5, 6}>\n{ c = Gemm(x, w) y = Relu(c) }",
+      0 },
+    { "g (float[N, 3] x) => (float[N, 2] y)\n<float[3, 2] w = {1, 2, -3, 4, 5, 6}>\n"
+      "{ c = Gemm(x, w) d = Relu(c) y = Add(c, d) }",
+      1 },
+    { "g (float[N, 3] x, float[3, 2] w) => (float[N, 2] y)\n{ c = Gemm(x, w) y = Relu(c) }", 1 },
+};
+
+START_TEST(relu_goes_into_the_node_before)
+{
+    char text[1024];
+    struct trial t;
+
+    snprintf(text, sizeof text, "%s%s", HEAD, relus[_i].text);
+    start(&t, text);
+    ck_assert(pass_relu(t.passes.graph, &t.report));
+    ck_assert_int_eq(count(t.passes.graph, "Relu"), relus[_i].nodes);
+    same_results(&t);
+    finish(&t);
+}
+END_TEST
+
+/* -- transpositions ------------------------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *text;
+    int nodes; /* of Transpose that are left */
+} transposes[] = {
+    { "{ a = Transpose <perm = [0, 3, 1, 2]> (x) y = Transpose <perm = [0, 2, 3, 1]> (a) }", 0 },
+    { "{ a = Transpose <perm = [0, 3, 1, 2]> (x) b = Relu(a) c = Tanh(b) y = Transpose <perm = [0, 2, 3, 1]> (c) }",
+      0 },
+    { "{ a = Transpose(x) b = Neg(a) c = Transpose(b) y = Exp(c) }", 0 },
+    { "{ a = Transpose(x) y = Transpose <perm = [3, 2, 1, 0]> (a) }", 0 },
+    { "{ a = Transpose <perm = [0, 3, 1, 2]> (x) y = Transpose <perm = [0, 3, 1, 2]> (a) }", 2 },
+    { "{ a = Transpose <perm = [0, 3, 1, 2]> (x) b = Softmax(a) y = Transpose <perm = [0, 2, 3, 1]> (b) }", 2 },
+    { "{ a = Transpose <perm = [0, 3, 1, 2]> (x) b = Relu(a) c = Transpose <perm = [0, 2, 3, 1]> (b)\n"
+      "  d = Transpose <perm = [0, 2, 3, 1]> (a) y = Add(c, d) }", /* two read what lies between */
+      3 },
+    { "{ a = Transpose <perm = [1, 0, 2, 3]> (x) b = Transpose <perm = [1, 0, 2, 3]> (a)\n" /* one after another */
+      "  c = Transpose <perm = [1, 0, 2, 3]> (b) y = Transpose <perm = [1, 0, 2, 3]> (c) }",
+      0 },
+};
+
+START_TEST(transpositions_cancel)
+{
+    char text[1024];
+    struct trial t;
+
+    snprintf(text, sizeof text, "%sg (float[N, 3, 4, 5] x) => (float[A, B, C, D] y)\n%s", HEAD, transposes[_i].text);
+    start(&t, text);
+    ck_assert(pass_transposes(t.passes.graph, &t.report));
+    ck_assert_int_eq(count(t.passes.graph, "Transpose"), transposes[_i].nodes);
+    same_results(&t);
+    finish(&t);
+}
+END_TEST
+
+/* -- the whole ----------------------------------------------------------------------------------------------------- */
+
+/* Weights that are made, as in the light models: the passes help each other. */
+START_TEST(passes_work_together)
+{
+    struct trial t;
+    const struct graph *g;
+
+    start(&t, HEAD "g (float[N, 2, 4, 4] x) => (float[N, 2, 4, 4] y)\n" BN ", int64[4] shape = {2, 2, 1, 1}>\n"
+                   "{ w = ConstantOfShape <value = float[1] {0.5}> (shape)\n"
+                   "  c = Conv(x, w) d = BatchNormalization(c, s, o, m, v) y = Relu(d) }");
+    passes_free(&t.passes);
+    g = passes_run(&t.passes, t.f.model->graph, &t.c);
+    ck_assert_ptr_eq(g, t.passes.graph);
+    ck_assert_uint_eq(t.report.error.count, 0);
+    ck_assert_int_eq(count(g, "Conv"), 1);
+    ck_assert_int_eq(count(g, "BatchNormalization") + count(g, "Relu") + count(g, "ConstantOfShape"), 0);
+    ck_assert_int_eq(graph_find(g, "y")->id, graph_find(t.f.model->graph, "y")->id);
+    same_results(&t);
+    finish(&t);
+}
+END_TEST
+
+/* A branch reads a folded value, and one that lies before a Relu. */
+START_TEST(subgraphs_see_what_they_saw)
+{
+    struct trial t;
+
+    start(&t, HEAD "g (float[N, 3] x) => (float[N, 3] y)\n"
+                   "<float[3] one = {1, 2, 3}, float[3, 3] w = {1, 2, 3, 4, 5, 6, -7, -8, -9}>\n"
+                   "{ k = Exp(one) a = Gemm(x, w) b = Relu(a) s = ReduceSum <keepdims = 0> (x)\n"
+                   "  zero = Sub(s, s) no = Less(s, zero)\n"
+                   "  y = If (no) <then_branch = p () => (float[N, 3] q) { q = Add(a, k) },\n"
+                   "               else_branch = n () => (float[N, 3] r) { r = Mul(b, k) }> }");
+    same_results(&t);
+    finish(&t);
+}
+END_TEST
+
+/* An initializer that is an input too is a constant until somebody sets it. */
+START_TEST(a_default_may_be_overridden)
+{
+    const float x[] = { 1, 2 }, other[] = { 10, 20 };
+    struct trial t;
+
+    start(&t, HEAD "g (float[2] x, float[2] d = {3, 4}) => (float[2] y) { e = Neg(d) y = Mul(x, e) }");
+    ck_assert_ptr_nonnull(graph_find(t.f.session->passes.graph, "e")->initializer);
+    set(&t.f, "x", F32, 1, (int64_t[]){ 2 }, (void *)(uintptr_t)x);
+    run_ok(&t.f);
+    ck_assert_float_eq(floats(&t.f, 0, 2)[1], -8);
+    set(&t.f, "d", F32, 1, (int64_t[]){ 2 }, (void *)(uintptr_t)other);
+    run_ok(&t.f);
+    ck_assert_float_eq(floats(&t.f, 0, 2)[1], -40);
+    session_clear(t.f.session);
+    set(&t.f, "x", F32, 1, (int64_t[]){ 2 }, (void *)(uintptr_t)x);
+    run_ok(&t.f);
+    ck_assert_float_eq(floats(&t.f, 0, 2)[1], -8);
+    finish(&t);
+}
+END_TEST
+
+/* Without memory for a clone the model is run as it is. */
+START_TEST(without_memory_nothing_changes)
+{
+    struct trial t;
+
+    start(&t, HEAD "g (float[N, 3] x) => (float[N, 3] y) { y = Relu(x) }");
+    passes_free(&t.passes);
+    t.budget.limit = 1;
+    ck_assert_ptr_eq(passes_run(&t.passes, t.f.model->graph, &t.c), t.f.model->graph);
+    ck_assert_uint_eq(t.report.error.count, 0);
+    finish(&t);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("passes");
+
+    add_test(s, constants_are_folded_once);
+    add_test(s, constants_stay_within_the_budget);
+    add_tests(s, scale_and_shift_go_into_weights, (int)(sizeof affine / sizeof *affine));
+    add_test(s, initializers_stay_as_they_are);
+    add_test(s, what_is_not_finite_is_left);
+    add_tests(s, relu_goes_into_the_node_before, (int)(sizeof relus / sizeof *relus));
+    add_tests(s, transpositions_cancel, (int)(sizeof transposes / sizeof *transposes));
+    add_test(s, passes_work_together);
+    add_test(s, subgraphs_see_what_they_saw);
+    add_test(s, a_default_may_be_overridden);
+    add_test(s, without_memory_nothing_changes);
+    return s;
+}

@@ -309,11 +309,8 @@ static const char *rule_of_input(const struct model *m, size_t k, const struct n
 
 bool model_needs_values(const struct model *m)
 {
-    const struct node *reader;
-    int input;
-
     for (size_t k = 0; k < m->graph->input_count; k++)
-        if (rule_of_input(m, k, &reader, &input))
+        if (rule_by_name(m, m->graph->inputs[k]->name))
             return true;
     return false;
 }

@@ -32,9 +32,9 @@ static void pack_operand(const void *context, void *local, int64_t first, int64_
 {
     const struct operand *o = context;
     const int64_t at = first * o->lane + from * o->depth;
-    const void *const x = (const char *)o->data + at * (int64_t)dtype_size(o->dtype);
+    const void *const x = o->data ? (const char *)o->data + at * (int64_t)dtype_size(o->dtype) : NULL;
 
-    (void)local;
+    (void)local; /* there is no data where the depth is 0 */
     if (o->dtype == F32)
         o->k->pack_4(x, o->lane, o->depth, count, width, depth, panel);
     else if (o->dtype == F64)

@@ -284,7 +284,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->session.memory = (size_t)option_number(state, "memory", arg, 1, INT64_MAX >> 20) << 20;
         return 0;
     case KEY_SECONDS:
-        o->session.seconds = (double)option_number(state, "seconds", arg, 1, INT32_MAX);
+        o->session.seconds = (double)option_number(state, "seconds", arg, 0, INT32_MAX);
         return 0;
     case 's':
         o->session.seed = (uint64_t)option_number(state, "seed", arg, 0, INT64_MAX);
@@ -311,7 +311,7 @@ static int run(int argc, char **argv)
         { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
         { "profile", 'p', "FILE", 0, "write how long each node took, as a Chrome trace", 0 },
         { "memory", 'm', "MIB", 0, "for plans and values (three quarters of the machine's)", 0 },
-        { "seconds", KEY_SECONDS, "N", 0, "that the run may take (no limit)", 0 },
+        { "seconds", KEY_SECONDS, "N", 0, "that the run may take (60; 0: no limit)", 0 },
         { "seed", 's', "N", 0, "of random inputs and operators (0)", 0 },
         { 0 },
     };
@@ -321,6 +321,7 @@ static int run(int argc, char **argv)
     int code = 0;
 
     o.session.memory = memory_default();
+    o.session.seconds = 60; /* a loop in a hostile file may have no end */
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     r.teller.file = o.model;
     r.budget.limit = o.session.memory;

@@ -72,9 +72,9 @@ bool conv_is_direct(const struct conv_shape *s, enum dtype dtype)
 {
     const int64_t channels = s->in_channels / s->groups, out_channels = s->out_channels / s->groups;
 
-    return (dtype == F32 || dtype == F64) && ((s->groups > 1 && channels <= 8 && out_channels <= 8 &&
-                                               channels * out_channels <= 16) ||
-                                              conv_phases(s) > CONV_PHASES);
+    return (dtype == F32 || dtype == F64) &&
+           ((s->groups > 1 && channels <= 8 && out_channels <= 8 && channels * out_channels <= 16) ||
+            conv_phases(s) > CONV_PHASES);
 }
 
 static struct direct direct_of(const struct kernels *k, const struct conv_shape *s)

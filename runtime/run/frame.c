@@ -8,7 +8,8 @@
  * one not used for longest goes. */
 enum { MAX_BOUND = 32 };
 
-/* Segments of one run: each knows all values of the graph, so that time and memory grow with the square of their number. */
+/* Segments of one run: each knows all values of the graph, so that time and memory grow with the square of their
+ * number. */
 enum { MAX_SEGMENTS = 1024 };
 
 struct late_view { /* a view of memory that is only known while running */
@@ -308,6 +309,12 @@ static void enter(struct frame *f, struct bound *b)
     f->entered = p->complete && !b->before && told ? b : NULL;
 }
 
+static bool past_deadline(const struct engine *e, const struct graph *g, struct report *r)
+{
+    return e->deadline && clock_now() > e->deadline &&
+           !fail(r, KILN_LIMIT, g->path, "the run is not over within its time limit of %g seconds", e->seconds);
+}
+
 static bool execute(struct frame *f, struct bound *b, struct report *r)
 {
     enter(f, b);
@@ -320,8 +327,8 @@ static bool execute(struct frame *f, struct bound *b, struct report *r)
             s->views[v].out->data = s->views[v].root->data;
         if (!s->run)
             continue;
-        if (f->engine->deadline && clock_now() > f->engine->deadline)
-            return fail(r, KILN_LIMIT, f->graph->path, "the time limit of the run is over");
+        if (past_deadline(f->engine, f->graph, r))
+            return false;
         s->step.report = r;
         s->step.number = f->engine->number;
         s->step.seed = f->nested ? f->seed : f->engine->seed;
@@ -380,8 +387,8 @@ bool frame_run(struct frame *f, struct report *r)
         if (b->program->complete)
             return true;
         if (segments == MAX_SEGMENTS)
-            return fail(r, KILN_LIMIT, f->graph->path, "more than %d times a size that only running can tell decides what follows",
-                        (int)MAX_SEGMENTS);
+            return fail(r, KILN_LIMIT, f->graph->path,
+                        "more than %d times a size that only running can tell decides what follows", (int)MAX_SEGMENTS);
         b = find(f, f->last);
         if (!b)
             b = plan_next(f, f->last, r);
@@ -477,8 +484,8 @@ bool step_call(struct step *s, int g, const struct tensor *const *inputs, struct
         frame_set(child, sub->captures[k].inner, &f->tensors[outer]);
         child->known[sub->captures[k].inner->id] = f->last->program->types[outer].data;
     }
-    if (f->engine->deadline && clock_now() > f->engine->deadline) /* a loop of nothing has no nodes to stop between */
-        return fail(s->report, KILN_LIMIT, sub->path, "the time limit of the run is over");
+    if (past_deadline(f->engine, sub, s->report)) /* a loop of nothing has no nodes to stop between */
+        return false;
     seed_call(f, child);
     if (!frame_run(child, s->report))
         return false;

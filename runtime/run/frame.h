@@ -16,6 +16,7 @@ struct engine {
     struct profile *profile; /* NULL: none is taken */
     uint64_t seed, number;   /* of random numbers (op.h) */
     uint64_t deadline;       /* on clock_now(): a run that is not over by then fails between two nodes; 0: none */
+    double seconds;          /* that led to the deadline, for the message */
 };
 
 struct frame;

@@ -162,6 +162,7 @@ bool session_run(struct session *s, struct report *r)
             return fail(r, KILN_BAD_DATA, NULL, "input '%s' is not given", s->graph->inputs[k]->name);
     if (!check_symbols(s, r))
         return false;
+    s->engine.seconds = s->seconds;
     s->engine.deadline = s->seconds > 0 ? clock_now() + (uint64_t)(s->seconds * 1e9) : 0;
     if (!frame_run(s->frame, r))
         return false;

@@ -117,8 +117,7 @@ static bool add_loss(struct build *b, bool gradient)
            graph_add_output(l->graph, l->loss.loss) && graph_add_output(l->graph, l->loss.correct);
 }
 
-/* The types of all values for this batch size. A program is planned for it and thrown away: only planning knows all
- * shapes. */
+/* The types of all values for this batch size. */
 static struct program *types_of(struct build *b)
 {
     const struct trainer *t = b->trainer;
@@ -141,7 +140,7 @@ static struct program *types_of(struct build *b)
     tensors[b->learner->x->id].dims[0] = b->learner->batch;
     tensors[b->learner->y->id] = t->y;
     tensors[b->learner->y->id].dims[0] = b->learner->batch;
-    p = plan_program(g, NULL, tensors, NULL, &c);
+    p = plan_types(g, tensors, NULL, &c);
     arena_release(&scratch);
     if (p && !p->complete) {
         fail(b->report, KILN_UNSUPPORTED, NULL, "the model has sizes that only running can tell, it cannot be trained");

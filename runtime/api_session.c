@@ -28,7 +28,9 @@ kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const 
         return api_refuse(err, "threads is %d, must be at least 0", o->threads);
     if (!(o->seconds >= 0) || !isfinite(o->seconds))
         return api_refuse(err, "seconds is %g, must be at least 0", o->seconds);
-    so = (struct session_options){ .threads = o->threads, .memory = o->memory, .seed = o->seed, .seconds = o->seconds };
+    so = (struct session_options){
+        .threads = o->threads, .exact = o->exact, .memory = o->memory, .seed = o->seed, .seconds = o->seconds
+    };
     s = budget_zalloc(&unlimited, 1, sizeof *s, &r);
     ok = s && (s->session = session_new(api_model(model)->graph, &so, &r));
     if (ok && o->profile)

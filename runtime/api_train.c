@@ -35,6 +35,7 @@ kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const 
                                    .targets = o->values ? TARGETS_VALUES : TARGETS_CLASSES,
                                    .x = o->sample ? &o->sample->tensor : NULL,
                                    .threads = o->threads,
+                                   .exact = o->exact,
                                    .memory = o->memory,
                                    .seed = o->seed,
                                    .freezes = o->freeze_count,

@@ -226,11 +226,13 @@ typedef struct kiln_session_options {
     uint64_t seed;  /* of operators that draw random numbers; the same seed, model and inputs give the same outputs */
     double seconds; /* that one run may take, LIMIT beyond that (looked at between nodes); 0: no limit */
     bool profile;   /* remember how long each node takes, for kiln_session_trace */
+    bool exact;     /* only ways that round as a plain sum does: not Winograd's convolution (Lavin and Gray,
+                       arXiv:1509.09308), which is faster, with an error up to 6 times as large */
 } kiln_session_options;
 
 #define KILN_SESSION_OPTIONS_INIT                                                                                      \
     {                                                                                                                  \
-        0, 0, 0, 0.0, false                                                                                            \
+        0, 0, 0, 0.0, false, false                                                                                     \
     }
 
 /* The model must outlive the session. Errors: BAD_ARGUMENT (options), LIMIT, NO_MEMORY. */
@@ -277,13 +279,15 @@ typedef struct kiln_trainer_options {
     int threads;               /* as of a session. Results do not depend on it */
     size_t memory;             /* bytes for plans, values and state, LIMIT beyond that; 0: no limit */
     uint64_t seed;             /* of Dropout */
-    kiln_diagnostic_fn diagnostic; /* is told of warnings, such as shared initializers, by kiln_trainer_new; may be NULL */
+    bool exact;                /* as of a session */
+    kiln_diagnostic_fn
+        diagnostic; /* is told of warnings, such as shared initializers, by kiln_trainer_new; may be NULL */
     void *user;
 } kiln_trainer_options;
 
 #define KILN_TRAINER_OPTIONS_INIT                                                                                      \
     {                                                                                                                  \
-        NULL, NULL, NULL, 0, NULL, false, false, 0, 0, 0, NULL, NULL                                                   \
+        NULL, NULL, NULL, 0, NULL, false, false, 0, 0, 0, false, NULL, NULL                                            \
     }
 
 /* What a batch gave. */
@@ -295,13 +299,13 @@ typedef struct kiln_score {
 
 /* Weights, biases, normalisation parameters and per-channel constants of the model train (kiln_trainer_parameter tells
  * which, and why). Nodes in training form are taken as their inference form. Errors: BAD_ARGUMENT (options), BAD_MODEL
- * (more than one input without a value, nothing to train), UNSUPPORTED (an operator without gradient on the way), LIMIT,
- * NO_MEMORY. */
+ * (more than one input without a value, nothing to train), UNSUPPORTED (an operator without gradient on the way),
+ * LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const kiln_trainer_options *options,
                                       kiln_error *err);
-/* One step on a batch of any size: `x` for the model's input, `y` the labels, [samples, ...]; *score, which may be NULL,
- * is from before the update. On failure nothing has changed. Errors: BAD_DATA (types and shapes), RUN_FAILED (a loss that
- * is not finite, a label out of range), BAD_MODEL, UNSUPPORTED, LIMIT, NO_MEMORY. */
+/* One step on a batch of any size: `x` for the model's input, `y` the labels, [samples, ...]; *score, which may be
+ * NULL, is from before the update. On failure nothing has changed. Errors: BAD_DATA (types and shapes), RUN_FAILED (a
+ * loss that is not finite, a label out of range), BAD_MODEL, UNSUPPORTED, LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_step(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y,
                                        kiln_score *score, kiln_error *err);
 /* The same in inference form, changing nothing. */
@@ -338,8 +342,8 @@ KILN_API size_t kiln_trainer_parameter_count(const kiln_trainer *trainer);
 KILN_API kiln_status kiln_trainer_parameter(const kiln_trainer *trainer, size_t k, kiln_parameter *out);
 
 /* A copy whose parameters without a value (graph inputs that the metadata name as "init.NAME", or that are read as
- * weights) are drawn by Keras' rules (https://keras.io/api/layers/initializers/); with `again`, those that have one too.
- * *count, which may be NULL, is how many there were. Belongs to the caller. Errors: BAD_MODEL (an unknown rule),
+ * weights) are drawn by Keras' rules (https://keras.io/api/layers/initializers/); with `again`, those that have one
+ * too. *count, which may be NULL, is how many there were. Belongs to the caller. Errors: BAD_MODEL (an unknown rule),
  * UNSUPPORTED (a type other than float), NO_MEMORY. */
 KILN_API kiln_status kiln_model_initialize(kiln_model **out, const kiln_model *model, uint64_t seed, bool again,
                                            size_t *count, kiln_error *err);

@@ -1,6 +1,8 @@
 #include "base/cpu.h"
+#include <stdlib.h>
+#include <string.h>
 
-enum cpu_level cpu_level(void)
+static enum cpu_level found(void)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -11,6 +13,23 @@ enum cpu_level cpu_level(void)
         return CPU_AVX2;
 #endif
     return CPU_BASE;
+}
+
+static enum cpu_level allowed(void)
+{
+    const char *most = getenv("KILN_ISA");
+
+    for (enum cpu_level l = CPU_BASE; most && l < CPU_AVX512; l++)
+        if (strcmp(most, cpu_level_name(l)) == 0)
+            return l;
+    return CPU_AVX512;
+}
+
+enum cpu_level cpu_level(void)
+{
+    const enum cpu_level most = allowed(), can = found();
+
+    return can < most ? can : most;
 }
 
 const char *cpu_level_name(enum cpu_level level)

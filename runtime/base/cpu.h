@@ -1,4 +1,5 @@
-/* What the CPU can do, read once from cpuid (and whether the system saves the registers). */
+/* What the CPU can do, read from cpuid (and whether the system saves the registers). The environment's KILN_ISA,
+ * "base", "avx2" or "avx512", takes away what is above it: for tests. */
 #ifndef KILN_BASE_CPU_H
 #define KILN_BASE_CPU_H
 

@@ -13,6 +13,7 @@
 
 #include "base/cpu.h"
 #include "base/pool.h"
+#include "kernels/tile.h"
 #include "tensor/dtype.h"
 
 /* y[i] = f(x[i]); `a` and `b` are parameters of f, as below. */
@@ -158,6 +159,12 @@ struct kernels {
     void (*sgd)(float *w, float *m, const float *g, int64_t n, float lr, float momentum, bool nesterov);
 
     /* -- for the other files of this folder -- */
+
+    /* tile.h. vectors is 1 to TILE_VECTORS, a vector `lanes` floats. */
+    int lanes;
+    int tile_pixels[TILE_VECTORS + 1], weight_taps[TILE_VECTORS + 1]; /* by vectors; [0] is not used */
+    void (*tile)(const struct tile *t, int vectors);
+    void (*weight_tile)(const struct weight_tile *t, int vectors);
 
     /* GEMM panels. A panel is [depth][width]: `count` <= width lanes from x, the others 0. Lane l at depth d is
      * x[l * lane_stride + d * depth_stride]. */

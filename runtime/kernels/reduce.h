@@ -24,10 +24,12 @@ struct reduce_shape { /* neighbours of the same kind merged, dimensions of 1 lef
 /* `axes` has bit d set where dimension d is reduced. */
 void reduce_shape_of(struct reduce_shape *s, const struct tensor *x, uint32_t axes);
 
-/* Has the table an entry: sum, mean and product of F32 F64 F16 BF16 I32 I64 U32 U64, the maximum of those and of I8 U8 BOOL. */
+/* Has the table an entry: sum, mean and product of F32 F64 F16 BF16 I32 I64 U32 U64, the maximum of those and of I8 U8
+ * BOOL. */
 bool reduce_has(enum reduction r, enum dtype dtype);
 size_t reduce_scratch(const struct reduce_shape *s);
-/* An empty sum is 0, an empty mean NaN (0 for integers), an empty product 1, an empty maximum the least value of the type. */
+/* An empty sum is 0, an empty mean NaN (0 for integers), an empty product 1, an empty maximum the least value of the
+ * type. */
 void reduce(const struct kernels *k, struct pool *pool, const struct reduce_shape *s, enum reduction r,
             enum dtype dtype, const void *x, void *y, void *scratch);
 /* The gradient of the maximum y of x: dy, split evenly among the elements that equal it. F32 or F64. */

@@ -91,7 +91,17 @@ bool ints_in(struct infer *i, int k, struct ints *out);
 void *known_out(struct infer *i, int k);
 void *infer_alloc(struct infer *i, size_t bytes); /* zeroed, until the planning ends; NULL with an error */
 void need_scratch(struct infer *i, size_t bytes); /* 64-byte aligned, placed by the planner */
-int infer_threads(const struct infer *i);         /* how many `thread` numbers pool_run may pass, for scratch */
+/* Memory for what was found out, which run sees as step.plan: zeroed, lives as long as the program. NULL with an error.
+ */
+void *infer_plan(struct infer *i, size_t bytes);
+/* Asks for something that can be made of input k once for the whole session (packed weights): `bytes`, 64-byte aligned,
+ * filled before the first run, which finds it as step.prepared. Nodes that ask for the same of the same tensor, as told
+ * by `make` and the bytes of `key`, share it. False where input k may change between runs: run then has to make it each
+ * time, and step.prepared is NULL. For one input of a node. */
+typedef void prepare(const void *key, const struct tensor *in, struct pool *pool, void *out);
+bool need_prepared(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes);
+bool infer_exact(const struct infer *i);  /* is a faster way that rounds worse forbidden? */
+int infer_threads(const struct infer *i); /* how many `thread` numbers pool_run may pass, for scratch */
 void may_reuse(struct infer *i, int out,
                int in); /* out may take in's memory once nobody else reads it; said of up to two
                          * inputs. The planner looks at bytes alone: the operator must be able to
@@ -117,6 +127,8 @@ struct step {
     const struct tensor *const *in; /* NULL where left out */
     struct tensor *const *out;      /* NULL where nobody reads it */
     void *scratch;
+    const void *plan;     /* what infer_plan gave; NULL for nothing */
+    const void *prepared; /* what need_prepared asked for, of an input that does not change; NULL */
     const struct kernels *k;
     struct pool *pool;
     uint64_t seed;     /* of the session: random numbers depend on (seed, node, number, element) alone */
@@ -220,6 +232,10 @@ struct op_def {
      * attributes. NULL for all others. The frame then asks for the first `training_outputs` outputs. */
     void (*train)(void *attrs);
     int training_outputs;
+    /* For operators whose inputs and outputs may lie with their channels last, [N, spatial..., C] for [N, C,
+     * spatial...]: changes a copy of the attributes so that they do; false where it cannot. See plan/pass_layout.c for
+     * which. */
+    bool (*channels_last)(const struct node *n, void *attrs);
     int hidden; /* outputs of ours after the standard's, kept only where a gradient reads them, never exported */
     unsigned flags;
     const struct op_case *cases;

@@ -51,6 +51,7 @@ bool fold_node(struct infer *i)
                       .attrs = i->node->attrs,
                       .in = i->in,
                       .out = i->out,
+                      .plan = i->plan,
                       .k = p->c->kernels,
                       .heap = &heap,
                       .report = p->c->report };
@@ -68,6 +69,14 @@ bool fold_node(struct infer *i)
     }
     if (ok && i->scratch)
         ok = (s.scratch = arena_alloc(&p->scratch, (size_t)i->scratch, p->c->report));
+    if (ok && i->preparation.make) {
+        void *prepared = arena_alloc(&p->scratch, i->preparation.bytes, p->c->report);
+
+        ok = prepared;
+        s.prepared = prepared;
+        if (ok)
+            i->preparation.make(i->preparation.key, i->preparation.of, NULL, prepared);
+    }
     if (ok)
         ok = i->node->def->run(&s);
     heap_reset(&heap);

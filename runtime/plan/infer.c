@@ -144,6 +144,36 @@ void need_scratch(struct infer *i, size_t bytes)
         i->scratch = (int64_t)bytes;
 }
 
+void *infer_plan(struct infer *i, size_t bytes)
+{
+    i->plan = arena_alloc(&i->planner->program->arena, bytes, i->planner->c->report);
+    if (!i->plan)
+        i->failed = true;
+    return i->plan;
+}
+
+bool infer_exact(const struct infer *i)
+{
+    return i->planner->c->exact;
+}
+
+bool need_prepared(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes)
+{
+    const struct value *v = i->node->in[k];
+    void *copy;
+
+    if (!v || !v->initializer || v->trains || v->is_input || i->planner->types_only)
+        return false;
+    copy = arena_alloc(&i->planner->program->arena, key_bytes, i->planner->c->report);
+    if (!copy) {
+        i->failed = true;
+        return false;
+    }
+    memcpy(copy, key, key_bytes);
+    i->preparation = (struct preparation){ v->initializer, make, copy, key_bytes, bytes };
+    return true;
+}
+
 static void link_out(struct infer *i, int out, int in, struct link link)
 {
     if (out < 0 || out >= i->node->slots || !i->out[out] || in < 0 || in >= i->node->inputs || !i->in[in])
@@ -189,7 +219,7 @@ static struct program *subgraph_types(struct infer *i, const struct graph *sub, 
 {
     struct planner *p = i->planner;
     const struct plan_context c = {
-        .kernels = p->c->kernels, .threads = p->c->threads, .budget = p->c->budget, .report = r
+        .kernels = p->c->kernels, .threads = p->c->threads, .budget = p->c->budget, .report = r, .exact = p->c->exact
     };
     struct tensor *tensors = arena_array(&p->scratch, sub->value_count, sizeof *tensors, r);
     bool *content = arena_array(&p->scratch, sub->value_count, sizeof *content, r);

@@ -11,16 +11,16 @@ struct planner {
     struct program *program;
     struct arena scratch; /* ends with the planning */
     bool types_only;
-    const struct tensor *given; /* by value id: what the caller has */
-    const bool *content;        /* by value id: planning may look at what is in it; NULL: at nothing */
-    bool *needed;               /* by node id */
-    int *readers;               /* by value id: how many needed nodes and graph outputs read it */
-    struct link *reuse;         /* by value id: the input whose memory it may take; id -1: none */
-    bool *provided;             /* by value id: the frame has it */
-    bool *wanted;               /* by value id */
-    int64_t *scratch_of;        /* by node id */
+    const struct tensor *given;           /* by value id: what the caller has */
+    const bool *content;                  /* by value id: planning may look at what is in it; NULL: at nothing */
+    bool *needed;                         /* by node id */
+    int *readers;                         /* by value id: how many needed nodes and graph outputs read it */
+    struct link *reuse;                   /* by value id: the input whose memory it may take; id -1: none */
+    bool *provided;                       /* by value id: the frame has it */
+    bool *wanted;                         /* by value id */
+    int64_t *scratch_of;                  /* by node id */
     int64_t constant_bytes, folded_bytes; /* of the graph's constants; of what was made of them */
-    int depth;                  /* of subgraphs being inferred */
+    int depth;                            /* of subgraphs being inferred */
 };
 
 struct link {
@@ -40,6 +40,8 @@ struct infer {
     struct link *links;       /* by slot */
     int *carries;             /* by slot: the input whose next value it is, or -1 */
     int64_t scratch;
+    void *plan;
+    struct preparation preparation;
     bool waits;  /* for the content of an input */
     bool failed; /* with an error in the report */
 };

@@ -10,6 +10,7 @@
 #include "graph/graph.h"
 
 struct kernels; /* kernels/kernels.h */
+struct pool;    /* base/pool.h */
 
 enum place_kind {
     PLACE_NONE,     /* not of this segment */
@@ -26,10 +27,20 @@ struct place {
     int64_t at;
 };
 
+/* What op.h's need_prepared asked for. */
+struct preparation {
+    const struct tensor *of;
+    void (*make)(const void *key, const struct tensor *in, struct pool *pool, void *out);
+    const void *key;
+    size_t key_bytes, bytes;
+};
+
 struct program_step {
     const struct node *node;
     int64_t scratch; /* bytes into the arena */
     bool *read;      /* for each output slot: does anybody read it? */
+    const void *plan;
+    struct preparation preparation; /* make is NULL where there is none */
 };
 
 struct requirement {
@@ -66,7 +77,8 @@ struct plan_context {
     int threads;
     struct budget *budget;
     struct report *report;
-    bool once; /* for a session, not for each set of shapes: more may be folded */
+    bool once;  /* for a session, not for each set of shapes: more may be folded */
+    bool exact; /* no ways that are faster and round worse */
 };
 
 /* Plans the segment after `before` (NULL: the first). `tensors`, by value id, holds the types of all that the caller

@@ -205,11 +205,14 @@ static bool bind_step(struct frame *f, struct bound *b, struct bound_step *to, c
                               .in = in,
                               .out = out,
                               .scratch = from->scratch < 0 ? NULL : b->memory + from->scratch,
+                              .plan = from->plan,
                               .k = f->engine->kernels,
                               .pool = f->engine->pool,
                               .heap = &f->heap,
                               .frame = f };
-    return true;
+    if (from->preparation.make)
+        to->step.prepared = prepared_get(&f->engine->prepared, &from->preparation, r);
+    return !from->preparation.make || to->step.prepared;
 }
 
 static struct bound *bind(struct frame *f, struct program *p, struct bound *before, struct report *r)
@@ -260,7 +263,8 @@ static struct bound *plan_and_bind(struct frame *f, struct bound *before, struct
     const struct plan_context c = { .kernels = f->engine->kernels,
                                     .threads = pool_threads(f->engine->pool),
                                     .budget = f->engine->budget,
-                                    .report = r };
+                                    .report = r,
+                                    .exact = f->engine->exact };
     struct program *p = plan_program(f->graph, before ? before->program : NULL, f->tensors, f->known, &c);
     struct bound *b = p ? bind(f, p, before, r) : NULL;
 

@@ -5,6 +5,7 @@
 
 #include "ops/op.h"
 #include "plan/program.h"
+#include "run/prepared.h"
 
 struct profile; /* run/profile.h */
 
@@ -14,9 +15,11 @@ struct engine {
     struct pool *pool;
     struct budget *budget;
     struct profile *profile; /* NULL: none is taken */
-    uint64_t seed, number;   /* of random numbers (op.h) */
-    uint64_t deadline;       /* on clock_now(): a run that is not over by then fails between two nodes; 0: none */
-    double seconds;          /* that led to the deadline, for the message */
+    struct prepared prepared;
+    bool exact;            /* no ways that are faster and round worse */
+    uint64_t seed, number; /* of random numbers (op.h) */
+    uint64_t deadline;     /* on clock_now(): a run that is not over by then fails between two nodes; 0: none */
+    double seconds;        /* that led to the deadline, for the message */
 };
 
 struct frame;

@@ -57,7 +57,9 @@ struct session *session_new(const struct graph *g, const struct session_options 
     s->seconds = o->seconds;
     s->engine = (struct engine){ .kernels = kernels_get(), .budget = &s->budget, .seed = o->seed };
     s->engine.pool = pool_new(o->threads, &s->budget, r);
-    c = (struct plan_context){ s->engine.kernels, pool_threads(s->engine.pool), &s->budget, r, false };
+    s->engine.prepared = (struct prepared){ &s->budget, s->engine.pool, NULL };
+    s->engine.exact = o->exact;
+    c = (struct plan_context){ s->engine.kernels, pool_threads(s->engine.pool), &s->budget, r, false, o->exact };
     s->given = budget_zalloc(&s->budget, g->value_count, sizeof *s->given, r);
     if (s->engine.pool && s->given && find_symbols(s, r))
         s->frame = frame_new(&s->engine, passes_run(&s->passes, g, &c), r);
@@ -74,6 +76,7 @@ void session_free(struct session *s)
     if (!s)
         return;
     frame_free(s->frame);
+    prepared_free(&s->engine.prepared);
     passes_free(&s->passes);
     profile_free(s->engine.profile);
     pool_free(s->engine.pool);
@@ -148,6 +151,7 @@ static bool leave_passes(struct session *s, struct report *r)
         if (s->given[k])
             frame_set(plain, s->graph->values[k], frame_get(s->frame, s->graph->values[k]));
     frame_free(s->frame);
+    prepared_free(&s->engine.prepared);
     passes_free(&s->passes);
     s->frame = plain;
     return true;

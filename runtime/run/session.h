@@ -10,6 +10,7 @@ struct session_options {
     int threads;    /* 0: one for each CPU */
     size_t memory;  /* bytes for plans, activations and what running makes; 0 is no limit */
     uint64_t seed;  /* of random operators */
+    bool exact;     /* no ways that are faster and round worse (Winograd's convolution) */
     double seconds; /* that one run may take: looked at between nodes; 0 is no limit */
 };
 

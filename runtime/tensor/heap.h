@@ -1,5 +1,6 @@
-/* What a run makes whose size nobody could know before: tensors of unknown shape, sequences, strings. Everything on a heap ends together
- * (heap_reset, at the start of the next run), but a single block may be given back earlier. Budgeted. */
+/* What a run makes whose size nobody could know before: tensors of unknown shape, sequences, strings. Everything on a
+ * heap ends together (heap_reset, at the start of the next run), but a single block may be given back earlier.
+ * Budgeted. */
 #ifndef KILN_TENSOR_HEAP_H
 #define KILN_TENSOR_HEAP_H
 

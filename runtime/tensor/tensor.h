@@ -9,8 +9,9 @@ enum { MAX_RANK = 16, UNKNOWN = -1 }; /* more dimensions are refused, by name of
 
 enum kind { TENSOR, SEQUENCE, OPTIONAL, SPARSE, MAP, KINDS };
 
-/* While planning, `data` is NULL but for a value that is known already, and a dimension (or the rank) is UNKNOWN where only running will
- * tell. A sequence or an optional has the dtype of its elements, rank UNKNOWN, and a `struct sequence` or `struct optional` at `data`. */
+/* While planning, `data` is NULL but for a value that is known already, and a dimension (or the rank) is UNKNOWN where
+ * only running will tell. A sequence or an optional has the dtype of its elements, rank UNKNOWN, and a `struct
+ * sequence` or `struct optional` at `data`. */
 struct tensor {
     enum kind kind;
     enum kind element_kind; /* of a sequence or an optional: what it holds */
@@ -31,14 +32,15 @@ struct optional {
     struct tensor value;
 };
 
-/* An element of a string tensor is a pointer to one of these: operators that only move values see 8 bytes. Immutable; owned by the
- * model or by the heap of the run that made it. A NULL pointer is the empty string. */
+/* An element of a string tensor is a pointer to one of these: operators that only move values see 8 bytes. Immutable;
+ * owned by the model or by the heap of the run that made it. A NULL pointer is the empty string. */
 struct string {
     size_t length;
     char bytes[]; /* no NUL is promised */
 };
 
-static inline int64_t tensor_count(const struct tensor *t) /* elements; UNKNOWN where a dimension is; overflow was checked at the door */
+static inline int64_t
+tensor_count(const struct tensor *t) /* elements; UNKNOWN where a dimension is; overflow was checked at the door */
 {
     int64_t n = 1;
 
@@ -62,8 +64,8 @@ static inline bool tensor_known(const struct tensor *t) /* are all dimensions kn
     return t->kind == TENSOR && tensor_count(t) >= 0;
 }
 
-/* Sets dtype and shape, data NULL. False where an element count or a byte count overflows int64, a dimension is below UNKNOWN, or the
- * rank is above MAX_RANK. */
+/* Sets dtype and shape, data NULL. False where an element count or a byte count overflows int64, a dimension is below
+ * UNKNOWN, or the rank is above MAX_RANK. */
 bool tensor_shape(struct tensor *t, enum dtype dtype, int rank, const int64_t *dims);
 bool same_shape(const struct tensor *a, const struct tensor *b);
 bool same_type(const struct tensor *a, const struct tensor *b); /* kind, dtype and shape */
@@ -71,8 +73,8 @@ bool same_type(const struct tensor *a, const struct tensor *b); /* kind, dtype a
 enum { TYPE_TEXT = 256 };
 const char *tensor_text(const struct tensor *t, char buffer[TYPE_TEXT]);
 
-/* The shape of two or more shapes broadcast together (https://onnx.ai/onnx/repo-docs/Broadcasting.html): widens *rank and dims by `t`.
- * False where they do not fit. Start with rank 0. */
+/* The shape of two or more shapes broadcast together (https://onnx.ai/onnx/repo-docs/Broadcasting.html): widens *rank
+ * and dims by `t`. False where they do not fit. Start with rank 0. */
 bool broadcast(int *rank, int64_t dims[MAX_RANK], const struct tensor *t);
 
 /* `axis` in [-rank, rank) made positive, or -1. */

@@ -53,6 +53,7 @@ static void runner_release(struct runner *n)
     if (n->has_batches)
         batches_release(&n->batches);
     budget_free(&n->budget, n->x.data);
+    prepared_free(&n->engine.prepared);
     pool_free(n->engine.pool);
 }
 
@@ -82,6 +83,7 @@ static bool runner_init(struct runner *n, const struct model *m, const struct ca
     *n = (struct runner){ .engine.kernels = kernels_get() };
     n->arena.budget = n->engine.budget = &n->budget;
     n->engine.pool = pool_new(c->threads, &n->budget, r);
+    n->engine.prepared = (struct prepared){ &n->budget, n->engine.pool, NULL };
     n->graph = n->engine.pool ? graph_clone(m->graph, &n->arena, r) : NULL;
     if (!n->graph)
         return false;

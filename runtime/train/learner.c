@@ -14,9 +14,11 @@ struct build {
 
 static struct plan_context context_of(const struct trainer *t, struct report *r)
 {
-    return (struct plan_context){
-        .kernels = t->engine.kernels, .threads = pool_threads(t->engine.pool), .budget = t->engine.budget, .report = r
-    };
+    return (struct plan_context){ .kernels = t->engine.kernels,
+                                  .threads = pool_threads(t->engine.pool),
+                                  .budget = t->engine.budget,
+                                  .report = r,
+                                  .exact = t->engine.exact };
 }
 
 static struct value *copied(const struct learner *l, const struct value *v)

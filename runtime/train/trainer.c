@@ -163,6 +163,8 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
 {
     t->engine = (struct engine){ .kernels = kernels_get(), .budget = &t->budget, .seed = o->seed };
     t->engine.pool = pool_new(o->threads, &t->budget, r);
+    t->engine.prepared = (struct prepared){ &t->budget, t->engine.pool, NULL };
+    t->engine.exact = o->exact;
     if (!t->engine.pool || !optimizer_parse(&t->optimizer, o->optimizer ? o->optimizer : "adam", r))
         return false;
     t->learning_rate = t->optimizer.learning_rate;
@@ -199,6 +201,7 @@ void trainer_free(struct trainer *t)
         learner_free(t, l);
     }
     learner_free(t, t->judge);
+    prepared_free(&t->engine.prepared);
     profile_free(t->engine.profile);
     pool_free(t->engine.pool);
     arena_release(&t->arena);

@@ -19,6 +19,7 @@ struct trainer_options {
     int classes;            /* of the data, for the guess; 0 where there are none */
     const struct tensor *x; /* a batch of the data: gives the dimensions that the model leaves open; may be NULL */
     int threads;            /* 0: one for each CPU */
+    bool exact;             /* no ways that are faster and round worse (Winograd's convolution) */
     size_t memory;
     uint64_t seed; /* of Dropout */
     size_t freezes;

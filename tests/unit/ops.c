@@ -213,7 +213,7 @@ struct differentiated {
 
 static void make_gradients(struct case_graph *c, const struct op_case *oc, struct differentiated *d)
 {
-    const struct plan_context pc = { kernels_get(), 1, &c->budget, &c->report, false };
+    const struct plan_context pc = { kernels_get(), 1, &c->budget, &c->report, false, false };
     struct tensor *tensors = budget_zalloc(&c->budget, c->graph->value_count, sizeof *tensors, NULL);
     struct value *seed[MAX_CASE], *flow[MAX_CASE];
     struct grad_request q = { .seed = seed, .seed_gradient = flow, .wrt = d->wrt, .gradient = d->gradient };

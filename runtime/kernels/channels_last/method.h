@@ -1,0 +1,23 @@
+/* One way to compute a convolution; conv.c asks them in turn. All functions but `fits` see only what they fit. */
+#ifndef KILN_KERNELS_CHANNELS_LAST_METHOD_H
+#define KILN_KERNELS_CHANNELS_LAST_METHOD_H
+
+#include "kernels/channels_last/conv.h"
+#include "kernels/tile.h"
+
+struct conv_method {
+    const char *name;
+    bool (*fits)(struct conv_last *c, bool exact); /* fills detail */
+    struct conv_weights_key (*key)(const struct conv_last *c);
+    size_t (*weights)(const struct conv_last *c);
+    void (*pack)(const struct conv_last *c, struct pool *pool, const float *w, void *packed);
+    size_t (*scratch)(const struct conv_last *c, int threads);
+    int64_t (*blocks)(const struct conv_last *c);
+    void (*run)(const struct conv_last *c, struct pool *pool, const float *x, const void *packed,
+                const struct epilogue *e, float *y, void *scratch);
+    void (*dw)(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw, void *scratch);
+};
+
+extern const struct conv_method conv_depthwise, conv_winograd, conv_tiles;
+
+#endif

@@ -1,0 +1,52 @@
+/* Tiles of products, kept in registers: what direct and Winograd convolution, and dense layers, are made of.
+ *
+ * The vectors run over channels of the result, which are contiguous in the weights and in y; elements of x are read one
+ * by one, from wherever they lie, and are not packed. A tile is some vectors of channels by some pixels, such that all
+ * sums fit the registers: table entries tell how many pixels go with how many vectors, and take any smaller number. */
+#ifndef KILN_KERNELS_TILE_H
+#define KILN_KERNELS_TILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { TILE_VECTORS = 4, TILE_PIXELS = 32 }; /* the most of any table */
+
+/* sum[p][c] = sum over r < rows, k < run of x[p * x_pixel + r * x_row + k] * w[(r * run + k) * w_step + c]
+ * with row_at[r] in place of r * x_row where row_at is not NULL;
+ * y[at[p] + c] = min(most, max(least, sum[p][c] + bias[c] + y[at[p] + c] where add + residual[at[p] + c]))
+ *
+ * NaN passes the limits. Depths are added in order, by fused multiply-adds where the CPU has them. */
+struct tile {
+    int64_t rows, run;
+    const float *x;
+    int64_t x_pixel, x_row;
+    const int64_t *row_at; /* [rows]; NULL: r * x_row */
+    const float *w;
+    int64_t w_step;
+    float *y;
+    const int64_t *at; /* [pixels]; negative: the pixel is not stored. NULL: at[p] is p * y_pixel */
+    int64_t y_pixel;
+    int pixels;            /* at most tile_pixels[vectors] of the table */
+    int channels;          /* at most vectors * lanes; elements of w, bias, residual and y past them are not touched */
+    bool add;              /* to what is in y */
+    const float *bias;     /* NULL: none */
+    const float *residual; /* laid out as y; NULL: none */
+    float least, most;     /* -INFINITY and INFINITY for none; Relu is 0 and INFINITY */
+};
+
+/* acc[j * acc_step + c] += sum over r < rows, p < pixels of x[r * x_row + p * x_pixel + j] * g[r * g_row + p * g_pixel
+ * + c] for j < taps, c < channels: the gradient by weights that lie as in acc. */
+struct weight_tile {
+    int64_t rows, pixels;
+    const float *x;
+    int64_t x_row, x_pixel;
+    const float *g;
+    int64_t g_row, g_pixel;
+    float *acc;
+    int64_t acc_step;
+    int taps;     /* at most weight_taps[vectors] of the table */
+    int channels; /* at most vectors * lanes */
+    bool add;     /* false: acc is not read, but overwritten */
+};
+
+#endif

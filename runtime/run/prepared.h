@@ -1,0 +1,18 @@
+/* What is made of constants once for all programs of a session: packed weights (op.h, need_prepared). */
+#ifndef KILN_RUN_PREPARED_H
+#define KILN_RUN_PREPARED_H
+
+#include "base/pool.h"
+#include "plan/program.h"
+
+struct prepared {
+    struct budget *budget;
+    struct pool *pool;
+    struct prepared_entry *entries;
+};
+
+/* Made now, where it is not there yet. NULL with an error. */
+const void *prepared_get(struct prepared *p, const struct preparation *what, struct report *r);
+void prepared_free(struct prepared *p);
+
+#endif

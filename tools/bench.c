@@ -1,4 +1,8 @@
 /* kiln bench: how long a model takes, and where. */
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "learn.h"
+#include "peak.h"
 #include "run/profile.h"
 #include "run/session.h"
 #include "tools.h"
@@ -7,14 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
-enum { LEAST_RUNS = 5, MOST_RUNS = 10000, WARM_UP = 2, PROFILED = 5, MOST_OPS = 64 };
+enum { LEAST_RUNS = 3, MOST_RUNS = 10000, WARM_UP = 2, PROFILED = 5, MOST_OPS = 64, MOST_NODES = 4096 };
 
 struct options {
-    const char *model;
-    bool train;
+    const char *model, *optimizer;
+    bool train, nodes, brief, exact;
     int64_t batch;
     int threads;
     double seconds;
@@ -28,24 +30,39 @@ struct bench {
     struct model *model;
     struct session *session; /* or: */
     struct trainer *trainer;
-    struct tensor x, y; /* for the trainer */
-    double *times;      /* of each run, seconds */
+    struct tensor x, y;  /* for the trainer */
+    double idle;         /* KiB of the process before it knew the model */
+    double ready, first; /* seconds until the model could run, and the first run's */
+    double *times;       /* of each run, seconds */
     size_t runs;
 };
 
 static double now(void)
 {
-    struct timespec t;
+    return (double)clock_now() / 1e9;
+}
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+/* KiB of the process, of which /proc/self/status tells: what getrusage says counts the program that started this one.
+ */
+static double resident(const char *key)
+{
+    char line[256];
+    double kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, key, strlen(key)) == 0 && line[strlen(key)] == ':')
+            kib = strtod(line + strlen(key) + 1, NULL);
+    if (f)
+        fclose(f);
+    return kib;
 }
 
 /* -- what is run --------------------------------------------------------------------------------------------------- */
 
 static bool start_session(struct bench *b)
 {
-    const struct session_options so = { .threads = b->o->threads, .memory = memory_default() };
+    const struct session_options so = { .threads = b->o->threads, .memory = memory_default(), .exact = b->o->exact };
     const struct graph *g = b->model->graph;
 
     b->session = session_new(g, &so, &b->report);
@@ -62,7 +79,9 @@ static bool start_session(struct bench *b)
 /* Random samples; labels are 0 and 1, which every classifier has. */
 static bool start_trainer(struct bench *b)
 {
-    const struct trainer_options to = { .threads = b->o->threads, .memory = memory_default() };
+    const struct trainer_options to = {
+        .threads = b->o->threads, .memory = memory_default(), .optimizer = b->o->optimizer, .exact = b->o->exact
+    };
 
     b->trainer = trainer_new(b->model, &to, &b->report);
     if (!b->trainer)
@@ -118,43 +137,80 @@ static int ascending(const void *a, const void *b)
 
 static void print_times(struct bench *b)
 {
+    const double peak = resident("VmHWM");
     double median;
-    struct rusage usage;
 
     qsort(b->times, b->runs, sizeof *b->times, ascending);
     median = b->runs % 2 ? b->times[b->runs / 2] : (b->times[b->runs / 2 - 1] + b->times[b->runs / 2]) / 2;
-    getrusage(RUSAGE_SELF, &usage);
     printf("%s: %s, batch %lld, %d thread%s, %zu runs\n", b->o->model, b->trainer ? "training steps" : "inference",
            (long long)b->o->batch, pool_threads(engine_of(b)->pool), pool_threads(engine_of(b)->pool) == 1 ? "" : "s",
            b->runs);
     printf("median   %12.3f ms\n", median * 1e3);
     printf("minimum  %12.3f ms\n", b->times[0] * 1e3);
+    printf("ready    %12.3f ms after reading the model began; the first run took %.3f ms\n", b->ready * 1e3,
+           b->first * 1e3);
     printf("memory   %12.3f MiB at most for plans, values and state\n", (double)engine_of(b)->budget->peak / 1048576);
-    printf("resident %12.3f MiB at most\n", (double)usage.ru_maxrss / 1024);
+    printf("resident %12.3f MiB at most, %.3f MiB more than before the model was read\n", peak / 1024,
+           (peak - b->idle) / 1024);
+}
+
+/* -- where the time goes --------------------------------------------------------------------------------------------
+ */
+
+/* Rates are empty where there is no such work. The share is that of the limit which comes nearer: in the time that
+ * arithmetic, or memory, must take at least. */
+static void print_total(const struct profile_total *t, double sum, const struct peak *peak)
+{
+    const double seconds = (double)t->nanoseconds / 1e9, ms = seconds * 1e3 / PROFILED;
+    const double flops = seconds > 0 ? t->cost.flops / seconds : 0, bytes = seconds > 0 ? t->cost.bytes / seconds : 0;
+    const double arithmetic = flops / peak->flops, memory = bytes / peak->bytes;
+    char rate[16] = "", share[16] = "";
+
+    if (flops > 0)
+        snprintf(rate, sizeof rate, "%.1f", flops / 1e9);
+    if (arithmetic > 0 || memory > 0)
+        snprintf(share, sizeof share, "%.0f %s", 100 * (arithmetic > memory ? arithmetic : memory),
+                 arithmetic > memory ? "flops" : "bytes");
+    printf("%-24.24s %7.4g %10.3f %6.1f %9s %8.1f %10s", t->op, (double)t->calls / PROFILED, ms,
+           sum > 0 ? 100 * (double)t->nanoseconds / sum : 0, rate, bytes / 1e9, share);
+    if (t->node)
+        printf("  %s  %s", t->node, t->shapes);
+    putchar('\n');
+}
+
+static void print_totals(struct bench *b, const struct profile *p, const struct peak *peak)
+{
+    static struct profile_total totals[MOST_NODES];
+    const size_t n = b->o->nodes ? profile_nodes(p, totals, MOST_NODES) : profile_totals(p, totals, MOST_OPS);
+    double sum = 0;
+
+    for (size_t k = 0; k < n; k++)
+        sum += (double)totals[k].nanoseconds;
+    printf("\n%-24s %7s %10s %6s %9s %8s %10s%s\n", "Operator", "Calls", "ms", "%", "GFLOP/s", "GB/s", "% of peak",
+           b->o->nodes ? "  Node" : "");
+    for (size_t k = 0; k < n; k++)
+        print_total(&totals[k], sum, peak);
 }
 
 /* Times by operator come from runs of their own: looking at the clock takes time, too. */
 static bool print_operators(struct bench *b)
 {
-    struct profile_total totals[MOST_OPS];
     struct engine *e = engine_of(b);
     struct profile *outer = e->profile;
-    double sum = 0;
-    size_t n;
-    bool ok = true;
+    struct peak peak;
+    char cpu[CPU_TEXT];
+    bool ok = peak_measure(&peak, e->pool, e->budget, &b->report);
 
-    e->profile = profile_new(e->budget, &b->report);
-    if (!e->profile)
+    if (!ok || !(e->profile = profile_new(e->budget, &b->report))) {
+        e->profile = outer;
         return false;
+    }
+    printf("peak     %12.1f GFLOP/s, %.1f GB/s read from memory: %s, %s\n", peak.flops / 1e9, peak.bytes / 1e9,
+           cpu_text(cpu), cpu_level_name(cpu_level()));
     for (int k = 0; ok && k < PROFILED; k++)
         ok = run_once(b);
-    n = profile_totals(e->profile, totals, MOST_OPS);
-    for (size_t k = 0; k < n; k++)
-        sum += (double)totals[k].nanoseconds;
-    printf("\n%-32s %8s %12s %7s\n", "Operator", "Calls", "ms", "%");
-    for (size_t k = 0; k < n; k++)
-        printf("%-32s %8.4g %12.3f %7.1f\n", totals[k].op, (double)totals[k].calls / PROFILED,
-               (double)totals[k].nanoseconds / 1e6 / PROFILED, sum > 0 ? 100 * (double)totals[k].nanoseconds / sum : 0);
+    if (ok)
+        print_totals(b, e->profile, &peak);
     profile_free(e->profile);
     e->profile = outer;
     return ok;
@@ -162,21 +218,29 @@ static bool print_operators(struct bench *b)
 
 static bool bench(struct bench *b)
 {
+    double start;
+
+    b->idle = resident("VmRSS");
+    start = now();
     b->model = open_model(b->o->model, &b->report);
     if (!b->model || !build_model(&b->model, &b->report) || !(b->o->train ? start_trainer(b) : start_session(b)))
         return false;
-    for (int k = 0; k < WARM_UP; k++)
+    b->ready = now() - start;
+    if (!run_once(b))
+        return false;
+    b->first = now() - start - b->ready;
+    for (int k = 1; k < WARM_UP; k++)
         if (!run_once(b))
             return false;
     if (!measure(b))
         return false;
     print_times(b);
-    return print_operators(b);
+    return b->o->brief || print_operators(b);
 }
 
 /* -- the verb ------------------------------------------------------------------------------------------------------ */
 
-enum { KEY_TRAIN = 256, KEY_SECONDS };
+enum { KEY_TRAIN = 256, KEY_SECONDS, KEY_NODES, KEY_BRIEF, KEY_EXACT };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -193,7 +257,19 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->threads = (int)option_number(state, "threads", arg, 0, 4096);
         return 0;
     case KEY_SECONDS:
-        o->seconds = (double)option_number(state, "seconds", arg, 0, 86400);
+        o->seconds = option_real(state, "seconds", arg, -1, 86400);
+        return 0;
+    case 'O':
+        o->optimizer = arg;
+        return 0;
+    case KEY_NODES:
+        o->nodes = true;
+        return 0;
+    case KEY_BRIEF:
+        o->brief = true;
+        return 0;
+    case KEY_EXACT:
+        o->exact = true;
         return 0;
     case ARGP_KEY_ARG:
         if (o->model)
@@ -211,16 +287,28 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static int run(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        { "train", KEY_TRAIN, NULL, 0, "steps of training (Adam) on random samples, not inference", 0 },
+        { "train", KEY_TRAIN, NULL, 0, "steps of training on random samples, not inference", 0 },
+        { "optimizer", 'O', "NAME", 0, "of the training: adam (the default), sgd, rmsprop", 0 },
         { "batch", 'b', "N", 0, "the first dimension, where the model leaves it open (1; 32 with --train)", 0 },
         { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
-        { "seconds", KEY_SECONDS, "N", 0, "go on for so long, at least five runs (2)", 0 },
+        { "seconds", KEY_SECONDS, "S", 0, "go on for so long, at least three runs (2)", 0 },
+        { "nodes", KEY_NODES, NULL, 0, "tell each node, not each operator", 0 },
+        { "brief", KEY_BRIEF, NULL, 0, "leave the operators out", 0 },
+        { "exact", KEY_EXACT, NULL, 0, "no ways that are faster and round worse", 0 },
         { 0 },
     };
     const struct argp argp = {
-        options, parse_option,
-        "MODEL", "Tell how long a model takes on random numbers: median and minimum, memory, time by operator.",
-        NULL,    NULL,
+        options,
+        parse_option,
+        "MODEL",
+        "Tell how long a model takes on random numbers: median and minimum, memory, time by operator."
+        "\vThe rates count each multiplication and addition of convolutions and matrix products, and each byte of a "
+        "node's tensors once. The last column is the share of the nearer limit: of the arithmetic ('flops') or of "
+        "reading memory ('bytes') as measured on this machine at the start. It passes 100 where tensors stay in "
+        "caches, "
+        "and where a way with fewer multiplications (Winograd's) is taken.",
+        NULL,
+        NULL,
         NULL
     };
     struct options o = { .seconds = 2 };

@@ -9,7 +9,7 @@ struct options {
     int64_t batch;
 };
 
-enum { KEY_LIMIT = 256, KEY_NORMALIZE, KEY_FIT };
+enum { KEY_LIMIT = 256, KEY_NORMALIZE, KEY_FIT, KEY_EXACT };
 
 static const struct argp_option argp_options[] = {
     { "data", 'd', "SPEC", 0, "as for `kiln train`; where the data have parts, the test part unless :train is said",
@@ -20,6 +20,7 @@ static const struct argp_option argp_options[] = {
     { "normalize", KEY_NORMALIZE, "KIND", 0, "as the model was trained: unit, center, standardize", 0 },
     { "fit", KEY_FIT, "SPEC", 0, "what center and standardize are fitted to (the data evaluated)", 0 },
     { "threads", 't', "N", 0, "(one for each CPU)", 0 },
+    { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
     { 0 },
 };
 
@@ -42,6 +43,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_NORMALIZE:
         o->learn.normalize = option_normalization(state, arg);
+        return 0;
+    case KEY_EXACT:
+        o->learn.trainer.exact = true;
         return 0;
     case KEY_FIT:
         o->learn.fit_to = arg;

@@ -259,7 +259,7 @@ static void release(struct run *r)
     arena_release(&r->arena);
 }
 
-enum { KEY_SECONDS = 256 };
+enum { KEY_SECONDS = 256, KEY_EXACT };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -282,6 +282,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'm':
         o->session.memory = (size_t)option_number(state, "memory", arg, 1, INT64_MAX >> 20) << 20;
+        return 0;
+    case KEY_EXACT:
+        o->session.exact = true;
         return 0;
     case KEY_SECONDS:
         o->session.seconds = (double)option_number(state, "seconds", arg, 0, INT32_MAX);
@@ -309,6 +312,7 @@ static int run(int argc, char **argv)
           "an input, from a .npy or a .pb file; those not given are random, and it is said", 0 },
         { "output", 'o', "DIR", 0, "write the outputs to DIR/NAME.npy", 0 },
         { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
+        { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
         { "profile", 'p', "FILE", 0, "write how long each node took, as a Chrome trace", 0 },
         { "memory", 'm', "MIB", 0, "for plans and values (three quarters of the machine's)", 0 },
         { "seconds", KEY_SECONDS, "N", 0, "that the run may take (60; 0: no limit)", 0 },

@@ -19,6 +19,7 @@ enum { PATH_TEXT = 4096 };
 struct options {
     struct tolerance tolerance;
     int threads;
+    bool exact;
     const char *expect;
     char **paths;
     int path_count;
@@ -245,7 +246,7 @@ static enum outcome run_case(const struct options *o, const char *model, const c
                              kiln_error *error)
 {
     const struct model_options limits = { .limits = SCAN_LIMITS_INIT, .memory = memory_default() };
-    const struct session_options s = { .threads = o->threads, .memory = memory_default() };
+    const struct session_options s = { .threads = o->threads, .exact = o->exact, .memory = memory_default() };
     struct case_run c = { .o = o };
     bool ok;
 
@@ -394,11 +395,14 @@ static char *open_expected(struct totals *t, const char *path, struct budget *b,
     return NULL;
 }
 
+enum { KEY_EXACT = 256 };
+
 static const struct argp_option argp_options[] = {
     { "expect", 'e', "FILE", 0, "a list of results; what differs from it fails, an unexpected pass too", 0 },
     { "rtol", 'r', "X", 0, "relative tolerance (1e-3)", 0 },
     { "atol", 'a', "X", 0, "absolute tolerance (1e-7)", 0 },
     { "threads", 't', "N", 0, "threads (one for each CPU)", 0 },
+    { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
     { 0 },
 };
 
@@ -415,6 +419,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'a':
         o->tolerance.absolute = strtod(arg, NULL);
+        return 0;
+    case KEY_EXACT:
+        o->exact = true;
         return 0;
     case 't':
         o->threads = (int)option_number(state, "threads", arg, 0, 4096);

@@ -226,7 +226,8 @@ enum {
     KEY_STEPS,
     KEY_FIGURE,
     KEY_UNTIE,
-    KEY_PROFILE
+    KEY_PROFILE,
+    KEY_EXACT
 };
 
 static const struct argp_option argp_options[] = {
@@ -250,6 +251,7 @@ static const struct argp_option argp_options[] = {
     { "freeze", KEY_FREEZE, "PATTERN", 0, "parameters that keep their values, as a shell pattern; may be repeated", 2 },
     { "untie", KEY_UNTIE, NULL, 0, "an initializer that several nodes read becomes one for each", 2 },
     { "threads", 't', "N", 0, "(one for each CPU)", 2 },
+    { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 2 },
     { "save-best", KEY_BEST, "METRIC", 0, "write the model whenever loss, accuracy, val_loss or val_accuracy is best",
       3 },
     { "early-stop", KEY_STOP, "METRIC:PATIENCE", 0, "end after so many epochs without improvement", 3 },
@@ -292,6 +294,9 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
         if (l->trainer.freezes == MAX_FREEZES)
             argp_error(state, "--freeze is given more than %d times", (int)MAX_FREEZES);
         o->freeze[l->trainer.freezes++] = arg;
+        return 0;
+    case KEY_EXACT:
+        l->trainer.exact = true;
         return 0;
     case KEY_UNTIE:
         l->trainer.untie = true;

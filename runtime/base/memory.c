@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
 /* Before each block, so that freeing needs no size. Exactly one alignment long. */
 struct header {
@@ -20,6 +21,15 @@ static bool charge(struct budget *b, size_t bytes, struct report *r)
     if (b->used > b->peak)
         b->peak = b->used;
     return true;
+}
+
+/* What lies in the middle of a big block may be huge pages: a weight that is read from a file then costs few faults. */
+static void advise_huge(void *p, size_t bytes)
+{
+    const uintptr_t from = ((uintptr_t)p + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE,
+                    to = ((uintptr_t)p + bytes) / HUGE_PAGE * HUGE_PAGE;
+
+    madvise((char *)p + (from - (uintptr_t)p), to - from, MADV_HUGEPAGE);
 }
 
 void *budget_alloc(struct budget *b, size_t bytes, struct report *r)
@@ -40,6 +50,8 @@ void *budget_alloc(struct budget *b, size_t bytes, struct report *r)
         fail_no_memory(r, bytes);
         return NULL;
     }
+    if (total >= 4 * (size_t)HUGE_PAGE)
+        advise_huge(h, total);
     h->bytes = total;
     return h + 1;
 }
@@ -94,6 +106,32 @@ bool budget_grow(struct budget *b, void *array, size_t *capacity, size_t need, s
     return true;
 }
 
+static void *map(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+/* At a multiple of HUGE_PAGE, so that all but the end can be huge pages: mapped with room around, which is given back.
+ */
+static void *map_aligned(size_t bytes)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (bytes + page - 1) / page * page;
+    char *p = map(whole + HUGE_PAGE);
+    size_t before;
+
+    if (!p)
+        return NULL;
+    before = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
+    if (before)
+        munmap(p, before);
+    if (before < HUGE_PAGE)
+        munmap(p + before + whole, HUGE_PAGE - before);
+    madvise(p + before, whole, MADV_HUGEPAGE); /* only advice: failing costs time, nothing else */
+    return p + before;
+}
+
 void *budget_alloc_pages(struct budget *b, size_t bytes, struct report *r)
 {
     void *p;
@@ -102,13 +140,11 @@ void *budget_alloc_pages(struct budget *b, size_t bytes, struct report *r)
         bytes = 1;
     if (!charge(b, bytes, r))
         return NULL;
-    p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) {
+    p = bytes < HUGE_PAGE ? map(bytes) : map_aligned(bytes);
+    if (!p) {
         b->used -= bytes;
         fail_no_memory(r, bytes);
-        return NULL;
     }
-    madvise(p, bytes, MADV_HUGEPAGE); /* only advice: failing costs time, nothing else */
     return p;
 }
 
@@ -125,26 +161,58 @@ void budget_free_pages(struct budget *b, void *p, size_t bytes)
 /* -- arena -----------------------------------------------------------------------------------------------------------
  */
 
-enum { BLOCK = 16 * 1024 };
+/* Blocks grow with the arena; from MAPPED bytes they are pages of their own, which the system has zeroed already. */
+enum { BLOCK = 16 * 1024, MAPPED = 1 << 18, GROWTH = 4 };
 
 struct arena_block {
     _Alignas(ALIGNMENT) struct arena_block *before;
+    size_t size;
+    bool mapped; /* pages of its own */
 };
+
+static struct arena_block *new_block(struct arena *a, size_t size, struct report *r)
+{
+    const bool mapped = size >= MAPPED;
+    struct arena_block *block = mapped ? budget_alloc_pages(a->budget, size, r) : budget_alloc(a->budget, size, r);
+
+    if (!block)
+        return NULL;
+    block->size = size;
+    block->mapped = mapped;
+    a->total += size;
+    return block;
+}
+
+/* Room for one alone, behind the present block, which goes on. */
+static void *alloc_alone(struct arena *a, size_t need, struct report *r)
+{
+    struct arena_block *block = new_block(a, sizeof *block + need, r);
+
+    if (!block)
+        return NULL;
+    block->before = a->last->before;
+    a->last->before = block;
+    return block + 1;
+}
 
 void *arena_alloc(struct arena *a, size_t bytes, struct report *r)
 {
     size_t need;
     char *p;
 
-    if (__builtin_add_overflow(bytes, (size_t)ALIGNMENT - 1, &need)) {
+    if (__builtin_add_overflow(bytes, sizeof(struct arena_block) + ALIGNMENT - 1, &need)) {
         fail(r, KILN_LIMIT, NULL, "%zu bytes are more than can be addressed", bytes);
         return NULL;
     }
-    need -= need % ALIGNMENT;
+    need = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (!a->last || need > a->size - a->at) {
-        const size_t size = sizeof(struct arena_block) + (need > BLOCK ? need : BLOCK);
-        struct arena_block *block = size < need ? NULL : budget_alloc(a->budget, size, r);
+        const size_t grown = a->total / GROWTH > BLOCK ? a->total / GROWTH / ALIGNMENT * ALIGNMENT : BLOCK;
+        const size_t size = sizeof(struct arena_block) + (need > grown ? need : grown);
+        struct arena_block *block;
 
+        if (a->last && need > grown && need >= MAPPED)
+            return alloc_alone(a, need, r);
+        block = new_block(a, size, r);
         if (!block)
             return NULL;
         block->before = a->last;
@@ -154,7 +222,8 @@ void *arena_alloc(struct arena *a, size_t bytes, struct report *r)
     }
     p = (char *)a->last + a->at;
     a->at += need;
-    memset(p, 0, need);
+    if (!a->last->mapped)
+        memset(p, 0, need);
     return p;
 }
 
@@ -196,13 +265,28 @@ char *arena_printf(struct arena *a, struct report *r, const char *format, ...)
     return s;
 }
 
+bool arena_forget(struct arena *a, void *p, size_t bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)p + page - 1) / page * page,
+                    to = ((uintptr_t)p + bytes) / page * page;
+    const struct arena_block *block = a->last;
+
+    while (block && ((const char *)p < (const char *)block || (const char *)p >= (const char *)block + block->size))
+        block = block->before;
+    return block && block->mapped && from < to &&
+           madvise((char *)p + (from - (uintptr_t)p), to - from, MADV_DONTNEED) == 0;
+}
+
 void arena_release(struct arena *a)
 {
     while (a->last) {
         struct arena_block *before = a->last->before;
 
-        budget_free(a->budget, a->last);
+        if (a->last->mapped)
+            budget_free_pages(a->budget, a->last, a->last->size);
+        else
+            budget_free(a->budget, a->last);
         a->last = before;
     }
-    a->at = a->size = 0;
+    a->at = a->size = a->total = 0;
 }

@@ -26,11 +26,15 @@ struct arena {
     struct budget *budget;
     struct arena_block *last;
     size_t at, size; /* of the last block */
+    size_t total;    /* of all blocks */
 };
 void *arena_alloc(struct arena *a, size_t bytes, struct report *r); /* zeroed, 64-byte aligned */
 void *arena_array(struct arena *a, size_t count, size_t size, struct report *r);
 char *arena_string(struct arena *a, const char *s, size_t length, struct report *r);
 char *arena_printf(struct arena *a, struct report *r, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Nobody reads these bytes any more: the system gets their memory, as far as it is whole pages of a big block. They
+ * stay charged. False where there are none, and for memory that is not the arena's, which is left alone. */
+bool arena_forget(struct arena *a, void *p, size_t bytes);
 void arena_release(struct arena *a);
 
 /* Sizes are int64 and checked: false where the result does not fit. */

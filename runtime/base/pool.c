@@ -22,8 +22,9 @@ enum {
     COUNT_BITS = 20,
     MAX_SHARES = 1 << COUNT_BITS,
     MAX_THREADS = 1024,
-    SPIN_NS = 40000,
-    LINE = 64 /* bytes that two CPUs cannot write at once without waiting for each other */
+    SPIN_NS =
+        100000, /* about what it takes to wake up in a virtual machine, and the short nodes between two large ones */
+    LINE = 64   /* bytes that two CPUs cannot write at once without waiting for each other */
 };
 
 struct job {
@@ -48,7 +49,7 @@ struct pool {
     _Alignas(LINE) struct job job;
     struct budget *budget;
     long spin_ns;
-    int threads;
+    int threads, started; /* the caller included; `started` of them exist */
     struct worker workers[];
 };
 
@@ -213,7 +214,6 @@ static int usable_cpus(int cpus[MAX_THREADS])
 struct pool *pool_new(int threads, struct budget *b, struct report *r)
 {
     int cpus[MAX_THREADS], available = usable_cpus(cpus), wanted = threads ? threads : available;
-    sigset_t all, before;
     struct pool *p;
 
     if (wanted < 0 || wanted > MAX_THREADS) {
@@ -224,20 +224,31 @@ struct pool *pool_new(int threads, struct budget *b, struct report *r)
     if (!p)
         return NULL;
     p->budget = b;
-    p->threads = 1;
+    p->threads = wanted;
+    p->started = 1;
     p->spin_ns = wanted <= available ? SPIN_NS : 0; /* else who spins keeps the CPU from who works */
-    sigfillset(&all);                               /* signals belong to the program's own threads */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (p->threads < wanted) {
-        struct worker *const w = &p->workers[p->threads];
+    return p;
+}
 
-        *w = (struct worker){ .pool = p, .number = p->threads };
-        if (!start(w, wanted <= available ? &cpus[p->threads] : NULL))
+/* Before the first job that several threads can share: who never has one pays for none. */
+static void start_workers(struct pool *p)
+{
+    int cpus[MAX_THREADS];
+    const int available = usable_cpus(cpus);
+    sigset_t all, before;
+
+    sigfillset(&all); /* signals belong to the program's own threads */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (p->started < p->threads) {
+        struct worker *const w = &p->workers[p->started];
+
+        *w = (struct worker){ .pool = p, .number = p->started };
+        if (!start(w, p->threads <= available ? &cpus[p->started] : NULL))
             break;
-        p->threads++;
+        p->started++;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return p;
+    p->threads = p->started;
 }
 
 void pool_free(struct pool *p)
@@ -247,7 +258,7 @@ void pool_free(struct pool *p)
     atomic_store(&p->stop, true);
     atomic_fetch_add(&p->jobs, 1);
     futex_wake(&p->jobs);
-    for (int k = 1; k < p->threads; k++)
+    for (int k = 1; k < p->started; k++)
         pthread_join(p->workers[k].thread, NULL);
     budget_free(p->budget, p);
 }
@@ -280,6 +291,8 @@ void pool_run(struct pool *p, int64_t chunks, void (*chunk)(void *context, int64
 {
     uint64_t shares, generation;
 
+    if (p && chunks > 1 && p->started < p->threads)
+        start_workers(p);
     if (!p || p->threads == 1 || chunks <= 1) {
         for (int64_t k = 0; k < chunks; k++)
             chunk(context, k, 0);

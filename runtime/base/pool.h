@@ -9,11 +9,11 @@
 
 struct pool;
 
-/* `threads` counts the caller; 0 is one for each CPU this process may use. Fewer are started where the system gives
- * fewer. */
+/* `threads` counts the caller; 0 is one for each CPU this process may use. The others are started by the first job that
+ * they can share; fewer, where the system gives fewer. */
 struct pool *pool_new(int threads, struct budget *b, struct report *r);
 void pool_free(struct pool *p);
-int pool_threads(const struct pool *p); /* NULL: 1 */
+int pool_threads(const struct pool *p); /* NULL: 1. May become fewer with the first job, never more */
 
 /* Calls chunk(context, k, thread) for each k in [0, chunks), in any order, on any thread; returns when all are done.
  * `thread` is in [0, pool_threads) and names a slice of scratch. A pool of NULL, or one chunk, runs on the caller. Does

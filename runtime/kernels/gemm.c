@@ -1,9 +1,8 @@
-/* Products of ordinary matrices: which operand is which to the driver, vectors, batches, integers. */
+/* Products of ordinary matrices: tiles or the driver, which operand is which to it, batches, integers. */
 #include "kernels/gemm.h"
+#include "kernels/dense.h"
 #include "tensor/half.h"
 #include <string.h>
-
-enum { VECTOR_BLOCK = 256 };
 
 /* -- operands as the driver sees them ------------------------------------------------------------------------------ */
 
@@ -82,7 +81,7 @@ static void write(enum dtype dtype, void *p, int64_t i, double v)
     }
 }
 
-/* One element, where neither vectors nor types come easy: `sum` is the product's, the rest is in float for float. */
+/* One element, where neither vectors nor types come easy. */
 static void finish(const struct gemm *g, void *c, int64_t i, int64_t j, double sum)
 {
     const int64_t at = i * g->c_row + j * g->c_col;
@@ -95,20 +94,6 @@ static void finish(const struct gemm *g, void *c, int64_t i, int64_t j, double s
     if (g->column_bias)
         v += read(g->dtype, g->column_bias, j);
     write(g->dtype, c, at, g->relu && v < 0 ? 0 : v);
-}
-
-static void finish_float(const struct gemm *g, float *c, int64_t i, int64_t j, float sum)
-{
-    float *const to = c + i * g->c_row + j * g->c_col;
-    float v = (float)g->alpha * sum;
-
-    if (g->beta != 0)
-        v += (float)g->beta * *to;
-    if (g->row_bias)
-        v += ((const float *)g->row_bias)[i];
-    if (g->column_bias)
-        v += ((const float *)g->column_bias)[j];
-    *to = g->relu && v < 0 ? 0 : v;
 }
 
 static void store_result(const void *context, void *local, const struct gemm_tile *s)
@@ -124,8 +109,6 @@ static void store_result(const void *context, void *local, const struct gemm_til
 
             if (g->dtype == F64)
                 finish(g, r->c, row, column, ((const double *)s->data)[at]);
-            else if (g->dtype == F32)
-                finish_float(g, r->c, row, column, ((const float *)s->data)[at]);
             else
                 finish(g, r->c, row, column, (double)((const float *)s->data)[at]);
         }
@@ -213,46 +196,6 @@ static void add_bias(void *context, int64_t chunk, int thread)
     }
 }
 
-/* -- a matrix and a vector ----------------------------------------------------------------------------------------- */
-
-/* y[i] = sum over d of matrix[i * row + d * depth] * x[d * x_step] for i < n: nothing is packed. */
-struct vector_product {
-    const struct kernels *k;
-    const struct gemm *g;
-    const float *matrix, *x;
-    float *c;
-    int64_t n, row, depth, x_step;
-    bool turned; /* y is a row of C */
-};
-
-static bool vector_product_of(const struct kernels *k, const struct gemm *g, const void *a, const void *b, void *c,
-                              struct vector_product *p)
-{
-    if (g->dtype != F32 || (g->m != 1 && g->n != 1))
-        return false;
-    if (g->n == 1)
-        *p = (struct vector_product){ k, g, a, b, c, g->m, g->a_row, g->a_col, g->b_row, false };
-    else
-        *p = (struct vector_product){ k, g, b, a, c, g->n, g->b_col, g->b_row, g->a_col, true };
-    return p->row == 1 || (p->depth == 1 && p->x_step == 1);
-}
-
-static void vector_block(void *context, int64_t chunk, int thread)
-{
-    const struct vector_product *p = context;
-    const int64_t from = chunk * VECTOR_BLOCK, n = p->n - from < VECTOR_BLOCK ? p->n - from : VECTOR_BLOCK;
-    float y[VECTOR_BLOCK];
-
-    (void)thread;
-    if (p->row == 1)
-        p->k->combine_rows(p->x, p->x_step, p->matrix + from, p->g->k, n, p->depth, y);
-    else
-        for (int64_t i = 0; i < n; i++)
-            y[i] = p->k->dot(p->matrix + (from + i) * p->row, p->x, p->g->k);
-    for (int64_t i = 0; i < n; i++)
-        finish_float(p->g, p->c, p->turned ? 0 : from + i, p->turned ? from + i : 0, y[i]);
-}
-
 /* -- integers ------------------------------------------------------------------------------------------------------ */
 
 /* Sums wrap around, whatever the sign; alpha and beta are truncated to integers. */
@@ -296,13 +239,12 @@ static void product(const struct kernels *k, struct pool *pool, const struct gem
 {
     struct pool *const helpers = work_of(g) < 2e6 ? NULL : pool;
     struct integer_product integers = { g, a, b, c };
-    struct vector_product vector;
     struct prepared p;
 
     if (is_integer(g->dtype)) {
         pool_run(helpers, g->m, integer_block, &integers);
-    } else if (vector_product_of(k, g, a, b, c, &vector)) {
-        pool_run(helpers, (vector.n + VECTOR_BLOCK - 1) / VECTOR_BLOCK, vector_block, &vector);
+    } else if (dense_fits(k, g)) {
+        dense(k, pool, g, a, b, c, scratch);
     } else {
         struct addition bias = { k, g, c, 1 + 16384 / (g->n + 1) };
 
@@ -328,19 +270,23 @@ static bool by_batch(const struct gemm *g)
     return batches_of(g) > 1 && (work_of(g) < 2e6 || batches_of(g) >= 32);
 }
 
+static size_t scratch_of(const struct kernels *k, const struct gemm *g, int threads)
+{
+    struct prepared p;
+
+    if (dense_fits(k, g))
+        return dense_scratch(k, g, threads);
+    prepare(k, g, NULL, NULL, NULL, &p);
+    return gemm_driver_scratch(k, &p.driver, threads);
+}
+
 size_t gemm_scratch(const struct kernels *k, const struct gemm *g, int threads)
 {
-    struct vector_product vector;
-    struct prepared p;
-    size_t each;
-
-    if (g->m == 0 || g->n == 0 || is_integer(g->dtype) || vector_product_of(k, g, NULL, NULL, NULL, &vector))
+    if (g->m == 0 || g->n == 0 || is_integer(g->dtype))
         return 0;
-    prepare(k, g, NULL, NULL, NULL, &p);
     if (!by_batch(g))
-        return gemm_driver_scratch(k, &p.driver, threads);
-    each = (gemm_driver_scratch(k, &p.driver, 1) + 63) / 64 * 64;
-    return each * (size_t)threads;
+        return scratch_of(k, g, threads);
+    return (scratch_of(k, g, 1) + 63) / 64 * 64 * (size_t)threads;
 }
 
 struct batch {
@@ -393,4 +339,14 @@ void gemm(const struct kernels *k, struct pool *pool, const struct gemm *g, void
     b.each = 1 + (int64_t)(5e5 / (work_of(g) + 1e3));
     b.scratch_each = gemm_scratch(k, g, 1);
     pool_run(work_of(g) * (double)b.count < 2e6 ? NULL : pool, (b.count + b.each - 1) / b.each, batch_items, &b);
+}
+
+size_t gemm_packed_bytes(const struct kernels *k, const struct gemm *g)
+{
+    return g->m && batches_of(g) == 1 ? dense_packed_bytes(k, g) : 0;
+}
+
+void gemm_pack(const struct kernels *k, struct pool *pool, const struct gemm *g, const void *b, void *packed)
+{
+    dense_pack(k, pool, g, b, packed);
 }

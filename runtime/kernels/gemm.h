@@ -1,4 +1,5 @@
-/* Matrix products: one driver around the micro-kernel of BLIS. This is the only place that knows BLIS.
+/* Matrix products: of floats by tiles (dense.h), of other types, and where tiles do not fit, by a driver around the
+ * micro-kernel of BLIS. This is the only place that knows BLIS.
  *
  * C[m,n] = alpha * A[m,k] B[k,n] + beta * C, any strides. Results are the same bits for any number of threads. beta 0
  * does not read C, alpha 0 still multiplies (NaN and infinity come through). float16 and bfloat16 are widened while
@@ -24,6 +25,7 @@ struct gemm {
     const void *row_bias;    /* [m] */
     const void *column_bias; /* [n] */
     bool relu;               /* max(0, .) at the end, NaN kept */
+    const void *packed;      /* B as gemm_pack leaves it, beside b itself; NULL */
 
     /* A batch of products, for MatMul: batch_rank 0 is one. */
     int batch_rank;
@@ -35,6 +37,10 @@ struct gemm {
 /* Bytes of scratch that gemm() needs when pool_threads(pool) <= threads. Looks at everything but the pointers. */
 size_t gemm_scratch(const struct kernels *k, const struct gemm *g, int threads);
 void gemm(const struct kernels *k, struct pool *pool, const struct gemm *g, void *scratch);
+/* Bytes of B in the order in which this product reads it best, 0 where it is best as it lies. For constant weights: may
+ * be kept for all products that differ from g in m alone. */
+size_t gemm_packed_bytes(const struct kernels *k, const struct gemm *g);
+void gemm_pack(const struct kernels *k, struct pool *pool, const struct gemm *g, const void *b, void *packed);
 /* BLIS' configuration for a level: "skx", "haswell", "generic", ... */
 const char *gemm_configuration(enum cpu_level level);
 
@@ -46,8 +52,8 @@ const char *gemm_configuration(enum cpu_level level);
 /* Packs lanes [first, first + count) (rows of A, columns of B) at depths [from, from + depth) as panel[depth][width],
  * lanes from `count` to `width` 0. `local` is memory of this thread's (local_bytes of it, the first 64 of them 0 before
  * the product); NULL for B. */
-typedef void gemm_pack(const void *context, void *local, int64_t first, int64_t count, int64_t width, int64_t from,
-                       int64_t depth, void *panel);
+typedef void gemm_packer(const void *context, void *local, int64_t first, int64_t count, int64_t width, int64_t from,
+                         int64_t depth, void *panel);
 /* A part of the product: tile[i * i_stride + j * j_stride], i < rows, j < columns, at row i0, column j0. `first` sets,
  * else adds to what was stored before (the depth was cut); `last` comes with the last part. `local` is what pack_a left
  * for these rows, where sliced is false. */
@@ -61,7 +67,7 @@ typedef void gemm_store(const void *context, void *local, const struct gemm_tile
 struct gemm_driver {
     bool wide_type; /* double, else float */
     int64_t m, n, k;
-    gemm_pack *pack_a, *pack_b;
+    gemm_packer *pack_a, *pack_b;
     const void *a, *b; /* contexts */
     size_t local_bytes;
     bool whole_k;    /* never cut the depth: store cannot add */

@@ -61,12 +61,25 @@ static bool fits(const struct micro_kernel *u)
     return u->mr <= MAX_LANES && u->nr <= MAX_LANES;
 }
 
+/* Plain C, which every CPU runs. A build of BLIS for one kind of CPU alone (Debian's for arm64) has no such
+ * configuration, and nothing to choose from. */
+static void configure_plain(struct configuration *c)
+{
+#ifdef BLIS_CONFIG_GENERIC
+    c->name = "generic";
+    c->context = &c->own;
+    bli_cntx_init_generic(&c->own);
+#else
+    c->name = bli_arch_string(bli_arch_query_id());
+    c->context = bli_gks_query_cntx();
+#endif
+}
+
 static void configure(enum cpu_level level)
 {
     struct configuration *c = &configurations[level];
 
     c->context = &c->own;
-    c->name = "generic";
 #if defined(__x86_64__)
     if (level == CPU_AVX512) {
         c->name = "skx";
@@ -80,13 +93,11 @@ static void configure(enum cpu_level level)
         c->context = bli_gks_query_cntx();
         c->name = bli_arch_string(bli_arch_query_id());
     } else {
-        bli_cntx_init_generic(&c->own);
+        configure_plain(c);
     }
     read_kernels(c);
     if (!fits(&c->kernels[0]) || !fits(&c->kernels[1])) {
-        c->name = "generic";
-        c->context = &c->own;
-        bli_cntx_init_generic(&c->own);
+        configure_plain(c);
         read_kernels(c);
     }
 }

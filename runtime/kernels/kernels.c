@@ -3,13 +3,19 @@
 #define LANES 4
 #define TABLE kernels_plain
 #define LEVEL CPU_BASE
+#include "kernels/isa/depth.h"
 #include "kernels/isa/elementwise.h"
 #include "kernels/isa/levels.h"
 #include "kernels/isa/move.h"
 #include "kernels/isa/move_plain.h"
+#include "kernels/isa/norm_block.h"
 #include "kernels/isa/normalise.h"
+#include "kernels/isa/pools.h"
 #include "kernels/isa/reduce.h"
+#include "kernels/isa/rows.h"
+#include "kernels/isa/tile.h"
 #include "kernels/isa/windows.h"
+#include "kernels/isa/winograd.h"
 
 #include "kernels/isa/table.h"
 

@@ -14,6 +14,7 @@
 #include "base/cpu.h"
 #include "base/pool.h"
 #include "kernels/tile.h"
+#include "kernels/winograd.h"
 #include "tensor/dtype.h"
 
 /* y[i] = f(x[i]); `a` and `b` are parameters of f, as below. */
@@ -30,6 +31,7 @@ typedef void binary_f32(const float *p, const float *q, float *y, int64_t n);
     X(elu)          /* x < 0 ? a * (exp(x) - 1) : x */                                                                 \
     X(selu)         /* x > 0 ? b * x : b * (a * exp(x) - a); b is the standard's gamma */                              \
     X(sigmoid)      /* 1 / (1 + exp(-x)) */                                                                            \
+    X(swish)        /* x * sigmoid(x) */                                                                               \
     X(hard_sigmoid) /* max(0, min(1, a * x + b)) */                                                                    \
     X(tanh)                                                                                                            \
     X(exp)                                                                                                             \
@@ -42,24 +44,41 @@ typedef void binary_f32(const float *p, const float *q, float *y, int64_t n);
     X(reciprocal)                                                                                                      \
     X(neg)                                                                                                             \
     X(square)                                                                                                          \
-    X(clip) /* min(b, max(a, x)) */
+    X(cube)     /* (x * x) * x */                                                                                      \
+    X(root)     /* x^.5: that of -inf is inf, that of -0 is 0 */                                                       \
+    X(softsign) /* x / (1 + |x|) */                                                                                    \
+    X(clip)     /* min(b, max(a, x)) */
 
 /* name; what s is */
 #define KERNELS_UNARY_GRAD(X)                                                                                          \
     X(relu_grad)         /* y (or x): s > 0 ? dy : 0 */                                                                \
     X(leaky_relu_grad)   /* x */                                                                                       \
     X(elu_grad)          /* x */                                                                                       \
+    X(elu_grad_y)        /* y */                                                                                       \
     X(selu_grad)         /* x */                                                                                       \
+    X(selu_grad_y)       /* y */                                                                                       \
     X(sigmoid_grad)      /* y */                                                                                       \
     X(hard_sigmoid_grad) /* x */                                                                                       \
     X(tanh_grad)         /* y */                                                                                       \
     X(softplus_grad)     /* x */                                                                                       \
     X(gelu_grad)         /* x */                                                                                       \
     X(gelu_tanh_grad)    /* x */                                                                                       \
+    X(erf_grad)          /* x */                                                                                       \
+    X(sqrt_grad)         /* y */                                                                                       \
+    X(reciprocal_grad)   /* y */                                                                                       \
+    X(softsign_grad)     /* x */                                                                                       \
     X(clip_grad)         /* x: a <= s <= b ? dy : 0 */
 
-/* vector with vector; vector with scalar is the name with _s after it, scalar with vector with _r (q - p, q / p) */
-#define KERNELS_BINARY(X) X(add) X(sub) X(mul) X(div) X(max) X(min)
+/* vector with vector; vector with scalar is the name with _s after it, scalar with vector with _r (q - p, q / p).
+ * prelu: p < 0 ? q * p : p */
+#define KERNELS_BINARY(X) X(add) X(sub) X(mul) X(div) X(max) X(min) X(prelu)
+
+/* name; what may stand behind a normalisation (norm_block.h): the gradient that reaches z = (x - mean) * scale + shift
+ * from dy, the gradient of the function above of z. Rows are contiguous, x, dy and the result laid out alike. */
+#define KERNELS_BEFORE(X)                                                                                              \
+    X(relu) X(leaky_relu) X(elu) X(selu) X(sigmoid) X(hard_sigmoid) X(tanh) X(softplus) X(gelu) X(gelu_tanh)
+typedef void before_f32(const float *x, const float *dy, float *to, int64_t rows, int64_t columns, const float *mean,
+                        const float *scale, const float *shift, float a, float b);
 
 /* Lanes of a panel that lie `step` apart in memory: lane l of `mask` is at offset + l * step. */
 struct pack_run {
@@ -98,6 +117,17 @@ struct store_runs {
     bool add, relu;   /* add to what is there; max(0, .) */
 };
 
+/* Windows of pooling, channels last (channels_last/pool.c): pixels of y one after the other, x_pixel apart in x, each
+ * of rows * columns taps, at least one. */
+struct pool_windows {
+    int64_t pixels, rows, columns, channels;
+    int64_t x_pixel, x_row, x_column, y_pixel;
+    const float *x, *g;
+    float *y, *dx; /* laid out as g and x */
+    float factor;
+    bool add; /* to what is in dx */
+};
+
 struct kernels {
     enum cpu_level level;
 
@@ -129,6 +159,13 @@ struct kernels {
     /* y[c] = sum over r of w[r * w_step] * x[r * stride + c], in the order of r. */
     void (*combine_rows)(const float *w, int64_t w_step, const float *x, int64_t rows, int64_t columns, int64_t stride,
                          float *y);
+    /* y[c] += sum over r of w[r * w_step] * x[r * stride + c], in the order of r, by fused multiply-adds. */
+    void (*add_rows)(const float *w, int64_t w_step, const float *x, int64_t rows, int64_t columns, int64_t stride,
+                     float *y);
+    /* sums[4 * r + j] = sum over i < n of x[r * x_step + i] * w[j * w_step + i] for r < rows <= lanes / 4, j < columns
+     * <= 4; `sums` has room for `lanes`. */
+    void (*dots)(const float *x, int64_t x_step, int rows, const float *w, int64_t w_step, int columns, int64_t n,
+                 float *sums);
     /* y[r, c] = x[r, c] + bias[c]: a bias along rows, rows contiguous. With relu: max(0, .). */
     void (*bias_columns)(const float *x, const float *bias, float *y, int64_t rows, int64_t columns, bool relu);
     /* y[r, c] = x[r, c] + bias[r]: [channels, spatial] of one image. */
@@ -165,6 +202,15 @@ struct kernels {
     int tile_pixels[TILE_VECTORS + 1], weight_taps[TILE_VECTORS + 1]; /* by vectors; [0] is not used */
     void (*tile)(const struct tile *t, int vectors);
     void (*weight_tile)(const struct weight_tile *t, int vectors);
+    void (*depth_tile)(const struct depth_tile *t);
+    void (*depth_weight_tile)(const struct depth_weight_tile *t);
+
+    /* winograd.h */
+    void (*winograd_input)(const struct winograd_patches *w);    /* of 6x6 */
+    void (*winograd_gradient)(const struct winograd_patches *w); /* of 4x4 */
+    void (*winograd_results)(const struct winograd_results *w);
+    void (*winograd_weights)(const struct winograd_weights *w);
+    void (*winograd_weight_gradient)(const struct winograd_weight_gradient *w);
 
     /* GEMM panels. A panel is [depth][width]: `count` <= width lanes from x, the others 0. Lane l at depth d is
      * x[l * lane_stride + d * depth_stride]. */
@@ -188,22 +234,47 @@ struct kernels {
     void (*max_pool_2x2_grad)(const float *x, int64_t x_stride, const float *dy, float *dx, int64_t rows,
                               int64_t columns);
 
-    /* Normalisation (norm.c). Along a row of one channel the parameters are scalars; across channels they are vectors.
-     * Sums are added to what is there. */
+    /* y: the largest of each window, NaN before all; factor * the sum. dx: g where x is the first of the largest, else
+     * 0; factor * g everywhere. */
+    void (*windows_max)(const struct pool_windows *w);
+    void (*windows_sum)(const struct pool_windows *w);
+    void (*windows_max_grad)(const struct pool_windows *w);
+    void (*windows_spread)(const struct pool_windows *w);
+
+    /* Normalisation (norm.c). Along a row of one channel the parameters are scalars; across channels they are vectors,
+     * and rows lie `stride` apart. Sums are added to what is there. */
     void (*moments)(const float *x, int64_t n, float mean, double *sum, double *squares); /* of x - mean */
-    void (*moments_columns)(const float *x, int64_t rows, int64_t columns, const float *mean, double *sum,
-                            double *squares);
+    void (*moments_columns)(const float *x, int64_t rows, int64_t columns, int64_t stride, const float *mean,
+                            double *sum, double *squares);
     void (*dot_centered)(const float *x, const float *g, int64_t n, float mean, double *sum_g, double *sum_gx);
-    void (*dot_centered_columns)(const float *x, const float *g, int64_t rows, int64_t columns, const float *mean,
-                                 double *sum_g, double *sum_gx);
+    void (*dot_rows)(const float *x, const float *g, int64_t rows, int64_t columns, int64_t stride, const float *mean,
+                     float *sum_g, float *sum_gx); /* sums in float: for few rows at a time */
     void (*scale_shift)(const float *x, float *y, int64_t n, float mean, float scale,
                         float shift); /* (x-mean)*scale+shift */
-    void (*scale_shift_columns)(const float *x, float *y, int64_t rows, int64_t columns, const float *mean,
-                                const float *scale, const float *shift);
+    void (*scale_shift_columns)(const float *x, float *y, int64_t rows, int64_t columns, int64_t stride,
+                                const float *mean, const float *scale, const float *shift);
     void (*norm_back)(const float *x, const float *g, float *dx, int64_t n, float mean, float p, float q, float r);
-    void (*norm_back_columns)(const float *x, const float *g, float *dx, int64_t rows, int64_t columns,
+    void (*norm_back_columns)(const float *x, const float *g, float *dx, int64_t rows, int64_t columns, int64_t stride,
                               const float *mean, const float *p, const float *q,
                               const float *r); /* p*g + q*(x-mean) + r */
+
+#define X(name) before_f32 *before_##name;
+    KERNELS_BEFORE(X)
+#undef X
+
+    /* Max pooling with channels last (norm_block.c), windows of 2x2 pixels with stride 2: `pixels` windows side by
+     * side, whose upper row begins at x, the lower one x_row later. NaN wins over everything, of equal elements the
+     * first one. z = max(z(x)), z(x) = (x - mean) * scale + shift; best (may be NULL) is the x that won. Back: dx =
+     * (won ? p * g : 0) + q * (x - mean) + r. */
+    void (*norm_pool)(const float *x, int64_t x_row, int64_t pixels, int64_t channels, const float *mean,
+                      const float *scale, const float *shift, float *best, float *z);
+    void (*norm_pool_back)(const float *x, int64_t x_row, const float *best, const float *g, int64_t pixels,
+                           int64_t channels, const float *mean, const float *p, const float *q, const float *r,
+                           float *dx);
+    /* The same of x itself: y = max(x); dx = won ? g : 0. */
+    void (*last_pool)(const float *x, int64_t x_row, int64_t pixels, int64_t channels, float *y);
+    void (*last_pool_back)(const float *x, int64_t x_row, const float *best, const float *g, int64_t pixels,
+                           int64_t channels, float *dx);
 };
 
 /* The table for this CPU; made once, thread-safe, never fails. */

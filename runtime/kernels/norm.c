@@ -1,4 +1,5 @@
 #include "kernels/norm.h"
+#include "kernels/norm_block.h"
 #include <math.h>
 #include <string.h>
 
@@ -57,15 +58,6 @@ static void sum_slice(void *context, int64_t slice, int thread)
 
     (void)thread;
     memset(a, 0, 2 * (size_t)channels * sizeof *a);
-    if (spatial == 1 && !p->wide) {
-        const float *const x = (const float *)p->x + from * channels;
-
-        if (p->g)
-            p->k->dot_centered_columns(x, (const float *)p->g + from * channels, to - from, channels, p->mean, a, b);
-        else
-            p->k->moments_columns(x, to - from, channels, p->mean, a, b);
-        return;
-    }
     for (int64_t n = from; n < to; n++)
         for (int64_t c = 0; c < channels; c++) {
             const int64_t at = (n * channels + c) * spatial;
@@ -79,6 +71,16 @@ static void sum_slice(void *context, int64_t slice, int thread)
             else
                 p->k->moments((const float *)p->x + at, spatial, (float)mean, a + c, b + c);
         }
+}
+
+/* Channels that lie last are norm_block.c's. */
+static bool is_last(const struct norm_shape *s, enum dtype dtype)
+{
+    return s->spatial == 1 && dtype == F32;
+}
+static struct norm_block last_block(const struct norm_shape *s)
+{
+    return (struct norm_block){ .images = s->batch, .height = 1, .width = 1, .channels = s->channels, .normal = true };
 }
 
 static int64_t slices_of(const struct norm_shape *s)
@@ -111,7 +113,10 @@ static void run_sums(struct pool *pool, struct sums *p)
 
 size_t batch_moments_scratch(const struct norm_shape *s, enum dtype dtype)
 {
-    (void)dtype;
+    const struct norm_block b = last_block(s);
+
+    if (is_last(s, dtype))
+        return norm_moments_scratch(s->batch, s->channels) + norm_block_scratch(&b);
     return aligned(2 * (size_t)(slices_of(s) * s->channels) * sizeof(double));
 }
 
@@ -124,6 +129,10 @@ void batch_moments(const struct kernels *k, struct pool *pool, const struct norm
     struct sums p = { .k = k, .s = *s, .wide = wide, .x = x, .mean = mean, .partial = scratch };
     const double count = (double)s->batch * (double)s->spatial;
 
+    if (is_last(s, dtype)) {
+        norm_moments(k, pool, s->batch, s->channels, x, mean, var, scratch);
+        return;
+    }
     for (int64_t c = 0; c < s->channels; c++) /* a first guess: the first element */
         write(wide, mean, c, count > 0 ? read(wide, x, c * s->spatial) : 0);
     run_sums(pool, &p);
@@ -169,7 +178,7 @@ struct passage {
     void *y;
     double inverse_count;
     const double *sums; /* of dot_centered, [2][channels]; NULL: not in training */
-    int64_t each;       /* rows of a chunk: images for spatial 1, else (image, channel) */
+    int64_t each;       /* rows of a chunk: (image, channel) */
 };
 
 static void forward_numbers(const struct passage *p, int64_t c, double *scale, double *shift)
@@ -240,52 +249,20 @@ static void pass_rows(void *context, int64_t chunk, int thread)
             pass_row(p, row * p->s.spatial, row % p->s.channels);
 }
 
-/* Spatial 1: some channels of all images, with their numbers on the stack. */
-enum { COLUMNS = 256 };
-static void pass_columns(void *context, int64_t chunk, int thread)
-{
-    const struct passage *p = context;
-    const int64_t channels = p->s.channels, from = chunk * COLUMNS;
-    const int64_t n = channels - from < COLUMNS ? channels - from : COLUMNS;
-    const float *const x = (const float *)p->x + from, *const g = p->back ? (const float *)p->g + from : NULL;
-    const float *const mean = (const float *)p->mean + from;
-    float *const y = (float *)p->y + from, a[COLUMNS], b[COLUMNS], r[COLUMNS];
-
-    (void)thread;
-    for (int64_t c = 0; c < n; c++) {
-        double on_g, on_x, rest = 0;
-
-        if (p->back)
-            backward_numbers(p, from + c, &on_g, &on_x, &rest);
-        else
-            forward_numbers(p, from + c, &on_g, &on_x);
-        a[c] = (float)on_g;
-        b[c] = (float)on_x;
-        r[c] = (float)rest;
-    }
-    for (int64_t i = 0; i < p->s.batch; i++)
-        if (p->back)
-            p->k->norm_back_columns(x + i * channels, g + i * channels, y + i * channels, 1, n, mean, a, b, r);
-        else
-            p->k->scale_shift_columns(x + i * channels, y + i * channels, 1, n, mean, a, b);
-}
-
 static void run_passage(struct pool *pool, struct passage *p)
 {
     const int64_t rows = p->s.batch * p->s.channels;
     struct pool *const helpers = rows * p->s.spatial < FEW ? NULL : pool;
 
-    if (p->s.spatial == 1 && !p->wide) {
-        pool_run(helpers, (p->s.channels + COLUMNS - 1) / COLUMNS, pass_columns, p);
-        return;
-    }
     p->each = 1 + 8192 / (p->s.spatial + 1);
     pool_run(helpers, (rows + p->each - 1) / p->each, pass_rows, p);
 }
 
 void batch_norm_apply(const struct kernels *k, struct pool *pool, const struct norm_shape *s, enum dtype dtype,
-                      const void *x, const void *scale, const void *bias, const void *mean, const void *invstd, void *y)
+                      const void *x, const void *scale, const void *bias, const void *mean, const void *invstd, void *y,
+                      void *scratch)
 {
+    const struct norm_block last = last_block(s);
     struct passage p = { .k = k,
                          .s = *s,
                          .wide = dtype == F64,
@@ -296,12 +273,17 @@ void batch_norm_apply(const struct kernels *k, struct pool *pool, const struct n
                          .invstd = invstd,
                          .y = y };
 
-    run_passage(pool, &p);
+    if (is_last(s, dtype))
+        norm_block_forward(k, pool, &last, &(struct norm_parameters){ scale, bias, mean, invstd }, x, y, NULL, scratch);
+    else
+        run_passage(pool, &p);
 }
 
 size_t batch_norm_grad_scratch(const struct norm_shape *s, enum dtype dtype)
 {
-    return batch_moments_scratch(s, dtype);
+    const struct norm_block b = last_block(s);
+
+    return is_last(s, dtype) ? norm_block_grad_scratch(&b) : batch_moments_scratch(s, dtype);
 }
 
 void batch_norm_grad(const struct kernels *k, struct pool *pool, const struct norm_shape *s, enum dtype dtype,
@@ -309,6 +291,7 @@ void batch_norm_grad(const struct kernels *k, struct pool *pool, const struct no
                      const void *invstd, void *dx, void *dscale, void *dbias, void *scratch)
 {
     const bool wide = dtype == F64;
+    const struct norm_block last = last_block(s);
     struct sums sums = { .k = k, .s = *s, .wide = wide, .x = x, .g = dy, .mean = mean, .partial = scratch };
     struct passage p = { .k = k,
                          .s = *s,
@@ -323,6 +306,11 @@ void batch_norm_grad(const struct kernels *k, struct pool *pool, const struct no
                          .inverse_count = 1 / ((double)s->batch * (double)s->spatial),
                          .sums = training ? sums.partial : NULL };
 
+    if (is_last(s, dtype)) {
+        norm_block_backward(k, pool, &last, &(struct norm_parameters){ scale, NULL, mean, invstd }, training, dy, x,
+                            NULL, dx, dscale, dbias, scratch);
+        return;
+    }
     if (training || dscale || dbias)
         run_sums(pool, &sums);
     if (dx)

@@ -11,7 +11,7 @@
 
 enum { TILE_VECTORS = 4, TILE_PIXELS = 32 }; /* the most of any table */
 
-/* sum[p][c] = sum over r < rows, k < run of x[p * x_pixel + r * x_row + k] * w[(r * run + k) * w_step + c]
+/* sum[p][c] = sum over r < rows, k < run of x[p * x_pixel + r * x_row + k] * w[w_at[r] + k * w_step + c]
  * with row_at[r] in place of r * x_row where row_at is not NULL;
  * y[at[p] + c] = min(most, max(least, sum[p][c] + bias[c] + y[at[p] + c] where add + residual[at[p] + c]))
  *
@@ -23,13 +23,15 @@ struct tile {
     const int64_t *row_at; /* [rows]; NULL: r * x_row */
     const float *w;
     int64_t w_step;
+    const int64_t *w_at; /* [rows]; NULL: (r * run) * w_step */
     float *y;
     const int64_t *at; /* [pixels]; negative: the pixel is not stored. NULL: at[p] is p * y_pixel */
     int64_t y_pixel;
-    int pixels;            /* at most tile_pixels[vectors] of the table */
-    int channels;          /* at most vectors * lanes; elements of w, bias, residual and y past them are not touched */
-    bool add;              /* to what is in y */
-    const float *bias;     /* NULL: none */
+    int pixels;        /* at most tile_pixels[vectors] of the table */
+    int channels;      /* in the last of the vectors; what lies past them in w, bias, residual and y is not touched */
+    bool w_padded;     /* but w may be read there: faster without AVX-512 */
+    bool add;          /* to what is in y */
+    const float *bias; /* NULL: none */
     const float *residual; /* laid out as y; NULL: none */
     float least, most;     /* -INFINITY and INFINITY for none; Relu is 0 and INFINITY */
 };
@@ -45,8 +47,38 @@ struct weight_tile {
     float *acc;
     int64_t acc_step;
     int taps;     /* at most weight_taps[vectors] of the table */
-    int channels; /* at most vectors * lanes */
+    int channels; /* in the last of the vectors */
     bool add;     /* false: acc is not read, but overwritten */
+};
+
+enum { DEPTH_PIXELS = 8, DEPTH_TAPS = 5 };
+
+/* Each channel by itself: y[p * y_pixel + c] = min(most, max(least, bias[c] + residual[p * y_pixel + c] + sum over r <
+ * rows, i < columns of x[p * x_pixel + r * x_row + i * x_column + c] * w[r * w_row + i * w_column + c])). */
+struct depth_tile {
+    int64_t rows, columns;
+    const float *x;
+    int64_t x_pixel, x_row, x_column;
+    const float *w;
+    int64_t w_row, w_column;
+    float *y;
+    int64_t y_pixel, channels;
+    int pixels;                   /* at most DEPTH_PIXELS */
+    const float *bias, *residual; /* NULL: none */
+    float least, most;
+};
+
+/* acc[i * acc_column + c] += sum over r < rows, p < pixels of x[r * x_row + p * x_pixel + i * x_column + c] *
+ * g[r * g_row + p * g_pixel + c] for i < taps. */
+struct depth_weight_tile {
+    int64_t rows, pixels;
+    const float *x;
+    int64_t x_row, x_pixel, x_column;
+    const float *g;
+    int64_t g_row, g_pixel;
+    float *acc;
+    int64_t acc_column, channels;
+    int taps; /* at most DEPTH_TAPS */
 };
 
 #endif

@@ -48,44 +48,51 @@ bool file_read_at(int fd, const char *name, void *bytes, size_t size, int64_t of
     return true;
 }
 
-static bool read_open(int fd, const char *path, size_t most, uint8_t **bytes, size_t *size, struct budget *b,
-                      struct report *r)
+static bool check_open(int fd, const char *path, size_t most, size_t *size, struct report *r)
 {
     struct stat status;
-    size_t length;
 
     if (fstat(fd, &status) < 0)
         return fail_system(r, path, "cannot be looked at");
     if (!S_ISREG(status.st_mode))
         return fail(r, KILN_IO, NULL, "'%s' is %s, a regular file is needed", path, kind_of(status.st_mode));
-    length = (size_t)status.st_size;
-    if (most && length > most)
-        return fail(r, KILN_LIMIT, NULL, "'%s' has %zu bytes, at most %zu are read", path, length, most);
-    *bytes = budget_alloc(b, length ? length : 1, r);
-    if (!*bytes)
-        return false;
-    if (!file_read_at(fd, path, *bytes, length, 0, r)) {
-        budget_free(b, *bytes);
-        *bytes = NULL;
-        return false;
-    }
-    *size = length;
+    *size = (size_t)status.st_size;
+    if (most && *size > most)
+        return fail(r, KILN_LIMIT, NULL, "'%s' has %zu bytes, at most %zu are read", path, *size, most);
     return true;
+}
+
+int file_open(const char *path, size_t most, size_t *size, struct report *r)
+{
+    /* Opening a FIFO would wait for a writer, and a terminal could become ours. */
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    *size = 0;
+    if (fd < 0)
+        return fail_system(r, path, "cannot be opened"), -1;
+    if (check_open(fd, path, most, size, r))
+        return fd;
+    close(fd);
+    *size = 0;
+    return -1;
 }
 
 bool file_read(const char *path, size_t most, uint8_t **bytes, size_t *size, struct budget *b, struct report *r)
 {
-    /* Opening a FIFO would wait for a writer, and a terminal could become ours. */
-    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    bool ok;
+    const int fd = file_open(path, most, size, r);
 
     *bytes = NULL;
-    *size = 0;
     if (fd < 0)
-        return fail_system(r, path, "cannot be opened");
-    ok = read_open(fd, path, most, bytes, size, b, r);
+        return false;
+    *bytes = budget_alloc(b, *size ? *size : 1, r);
+    if (*bytes && !file_read_at(fd, path, *bytes, *size, 0, r)) {
+        budget_free(b, *bytes);
+        *bytes = NULL;
+    }
     close(fd);
-    return ok;
+    if (!*bytes)
+        *size = 0;
+    return *bytes;
 }
 
 /* -- writing ------------------------------------------------------------------------------------------------------- */

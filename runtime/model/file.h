@@ -4,9 +4,11 @@
 
 #include "base/memory.h"
 
-/* Reads a regular file (through symbolic links; nothing that blocks, such as a FIFO, is opened for long) of at most
- * `most` bytes; 0 is no bound but the budget's. *bytes is freed with budget_free; it is not NULL, even where *size is
- * 0. */
+/* Opens a regular file (through symbolic links; nothing that blocks, such as a FIFO, is opened for long) of at most
+ * `most` bytes, 0 being no bound, for reading. The caller closes what it returns; -1 on failure. */
+int file_open(const char *path, size_t most, size_t *size, struct report *r);
+
+/* Reads all of such a file. *bytes is freed with budget_free; it is not NULL, even where *size is 0. */
 bool file_read(const char *path, size_t most, uint8_t **bytes, size_t *size, struct budget *b, struct report *r);
 
 /* Exactly `size` bytes from `offset` of an open file; `name` is for messages. */

@@ -1,6 +1,6 @@
 #include "model/model.h"
 #include "graph/text.h"
-#include "model/file.h"
+#include "model/load.h"
 #include "model/proto.h"
 #include <string.h>
 
@@ -29,16 +29,6 @@ void model_free(struct model *m)
     budget_free(&unlimited, m); /* the model holds its own budget: its struct is not charged to it */
 }
 
-static bool read_into(struct model *m, const void *bytes, size_t size, bool text, const struct model_options *o,
-                      struct report *r)
-{
-    if (text || text_is_model(bytes, size))
-        m->proto = text_read_model(bytes, size, &m->budget, r);
-    else
-        m->proto = proto_unpack_model(bytes, size, o ? &o->limits : NULL, &m->budget, r);
-    return m->proto;
-}
-
 static bool set_path(struct model *m, const char *path, struct report *r)
 {
     if (!path)
@@ -51,7 +41,11 @@ struct model *model_read_bytes(const void *bytes, size_t size, const struct mode
 {
     struct model *m = model_new(o, r);
 
-    if (m && read_into(m, bytes, size, false, o, r))
+    if (m && text_is_model(bytes, size))
+        m->proto = text_read_model(bytes, size, &m->budget, r);
+    else if (m)
+        m->proto = proto_unpack_model(bytes, size, o ? &o->limits : NULL, &m->budget, r);
+    if (m && m->proto)
         return m;
     model_free(m);
     return NULL;
@@ -60,16 +54,8 @@ struct model *model_read_bytes(const void *bytes, size_t size, const struct mode
 struct model *model_read(const char *path, const struct model_options *o, struct report *r)
 {
     struct model *m = model_new(o, r);
-    uint8_t *bytes = NULL;
-    size_t size;
-    bool ok;
 
-    if (!m)
-        return NULL;
-    ok = file_read(path, 0, &bytes, &size, &m->budget, r) && read_into(m, bytes, size, path_is_text(path), o, r) &&
-         set_path(m, path, r);
-    budget_free(&m->budget, bytes);
-    if (ok)
+    if (m && (m->proto = load_model(path, o ? &o->limits : NULL, &m->budget, r)) && set_path(m, path, r))
         return m;
     model_free(m);
     return NULL;

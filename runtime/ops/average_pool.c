@@ -5,6 +5,7 @@
  * count(p) is how many elements of X the window sees, or, with count_include_pad, of X and its pads; what ceil_mode
  * lets hang over the end is never counted. The gradient spreads dL/dY / count(p) over the window; it needs the shape of
  * X alone. */
+#include "kernels/channels_last/pool.h"
 #include "ops/pooling.h"
 
 struct grad_attrs {
@@ -43,7 +44,8 @@ static bool infer(struct infer *i)
 {
     struct pool_shape s;
 
-    return pooling_shape(i, infer_attrs(i), typed_in(i, 0), &s) && pooling_out(i, 0, typed_in(i, 0)->dtype, &s);
+    return pooling_shape(i, infer_attrs(i), typed_in(i, 0), &s) &&
+           pooling_out(i, infer_attrs(i), 0, typed_in(i, 0)->dtype, &s);
 }
 
 /* -- run -------------------------------------------------------------------------------------------------------------
@@ -51,12 +53,16 @@ static bool infer(struct infer *i)
 
 static bool run(struct step *s)
 {
+    const struct pooling_attrs *a = s->attrs;
     const struct tensor *x = s->in[0];
     struct pool_shape shape;
 
-    if (!pooling_shape(NULL, s->attrs, x, &shape))
+    if (!pooling_shape(NULL, a, x, &shape))
         return step_error(s, "the shapes do not fit");
-    average_pool(s->k, s->pool, &shape, x->dtype, x->data, s->out[0]->data);
+    if (a->channels_last)
+        average_pool_last(s->k, s->pool, &shape, x->dims[x->rank - 1], x->data, s->out[0]->data);
+    else
+        average_pool(s->k, s->pool, &shape, x->dtype, x->data, s->out[0]->data);
     return true;
 }
 
@@ -77,7 +83,10 @@ static bool grad_run(struct step *s)
 
     if (!pooling_shape(NULL, &a->pooling, &a->x, &shape))
         return step_error(s, "the shapes do not fit");
-    average_pool_grad(s->k, s->pool, &shape, a->x.dtype, s->in[0]->data, s->out[0]->data);
+    if (a->pooling.channels_last)
+        average_pool_last_grad(s->k, s->pool, &shape, a->x.dims[a->x.rank - 1], s->in[0]->data, s->out[0]->data);
+    else
+        average_pool_grad(s->k, s->pool, &shape, a->x.dtype, s->in[0]->data, s->out[0]->data);
     return true;
 }
 
@@ -151,7 +160,8 @@ static const struct op_case cases_22[] = {
 #define ROW(version, type_list, parser, case_list)                                                                     \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct pooling_attrs),   \
-        .parse = parser, .infer = infer, .run = run, .gradient = gradient, .cases = case_list                          \
+        .parse = parser, .infer = infer, .run = run, .gradient = gradient, .channels_last = pooling_channels_last,     \
+        .cases = case_list                                                                                             \
     }
 
 const struct op op_average_pool = {

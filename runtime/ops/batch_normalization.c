@@ -76,10 +76,22 @@ static void train(void *attrs)
 /* -- plan ------------------------------------------------------------------------------------------------------------
  */
 
+static bool channels_last(const struct node *n, int rank, void *attrs)
+{
+    struct batch_norm *a = attrs;
+
+    (void)n;
+    (void)rank;
+    a->channels_last = !a->each;
+    return a->channels_last;
+}
+
 static struct norm_shape shape_of(const struct batch_norm *a, const struct tensor *x)
 {
     struct norm_shape n = { x->rank ? x->dims[0] : 1, x->rank > 1 ? x->dims[1] : 1, 1 };
 
+    if (a->channels_last) /* each place is an image of one */
+        return (struct norm_shape){ dims_product(x->dims, 0, x->rank - 1), x->dims[x->rank - 1], 1 };
     for (int d = 2; d < x->rank; d++)
         *(a->each ? &n.channels : &n.spatial) *= x->dims[d];
     return n;
@@ -223,7 +235,7 @@ static bool run(struct step *s)
     if (s->out[Y]) {
         void *y = s->in[X]->dtype == compute ? s->out[Y]->data : s->scratch; /* over the widened x */
 
-        batch_norm_apply(s->k, s->pool, &n, compute, x, scale, bias, mean, invstd, y);
+        batch_norm_apply(s->k, s->pool, &n, compute, x, scale, bias, mean, invstd, y, scratch);
         compute_store(s->out[Y], compute, y);
     }
     return true;
@@ -331,7 +343,7 @@ static struct value *for_channels(struct backward *b, struct value *v, enum dtyp
     int64_t dims[MAX_RANK];
 
     for (int d = 0; d < x->rank; d++)
-        dims[d] = d == 1 || (a->each && d > 1) ? x->dims[d] : 1;
+        dims[d] = d == (a->channels_last ? x->rank - 1 : 1) || (a->each && d > 1) ? x->dims[d] : 1;
     if (from != x->dtype)
         v = emit(e, "Cast",
                  x->dtype == F64    ? "to=11"
@@ -455,7 +467,7 @@ static const struct op_case cases_15[] = {
     {                                                                                                                  \
         .since = version, .signature = inputs_outputs, .types = type_list, .attrs_size = sizeof(struct batch_norm),    \
         .parse = parser, .infer = infer, .run = run, .gradient = gradient, .train = train, .training_outputs = 3,      \
-        .hidden = 2, .cases = case_list                                                                                \
+        .hidden = 2, .channels_last = channels_last, .cases = case_list                                                \
     }
 #define BEFORE_14 "T X, T scale, T B, T mean, T var -> T Y, T mean?, T var?, T saved_mean?, T saved_var?"
 

@@ -7,7 +7,8 @@
 struct batch_norm {
     float epsilon, momentum;
     bool training;
-    bool each;      /* a statistic for each element of an image, not for each channel: spatial 0 */
+    bool each; /* a statistic for each element of an image, not for each channel: spatial 0 */
+    bool channels_last;
     bool has_saved; /* are there slots for the batch's own statistics? */
 };
 

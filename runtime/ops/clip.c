@@ -136,6 +136,17 @@ static bool run(struct step *s)
     return elementwise(s, &e, s->out[0], 3, in);
 }
 
+/* Bounds must be constants, or left out. */
+static bool read_chain(const struct node *n, struct chain_step *s)
+{
+    chain_numbers(n, s);
+    return (n->inputs <= MIN || !n->in[MIN] || chain_constant(n, MIN, &s->a)) &&
+           (n->inputs <= MAX || !n->in[MAX] || chain_constant(n, MAX, &s->b));
+}
+
+static const struct chain_rule clip_chain = { CHAIN_clip, INPUT, CHAIN_NOTHING, read_chain },
+                               clip_grad_chain = { CHAIN_clip_grad, INPUT, 3, read_chain };
+
 /* -- differentiate ------------------------------------------------------------------------------------------------ */
 
 /* dinput, from input, min, max, dy */
@@ -179,6 +190,7 @@ static const struct op clip_grad = {
               .attrs_size = sizeof(struct numbers),
               .infer = infer,
               .run = run_grad,
+              .chain = &clip_grad_chain,
               .no_gradient = "is a gradient itself" },
             { 0 },
         },
@@ -244,7 +256,7 @@ static const struct op_case cases_6[] = {
 #define ROW(version, io, list, reader, tests)                                                                          \
     {                                                                                                                  \
         .since = version, .signature = io, .types = list, .attrs_size = sizeof(struct numbers), .parse = reader,       \
-        .infer = infer, .run = run, .gradient = gradient, .cases = tests                                               \
+        .infer = infer, .run = run, .chain = &clip_chain, .gradient = gradient, .cases = tests                         \
     }
 
 const struct op op_clip = {

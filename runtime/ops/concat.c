@@ -2,12 +2,14 @@
  *
  * The inputs one after the other along `axis`; all other dimensions are equal. The gradient is split again.
  */
+#include "ops/layout.h"
 #include "ops/move.h"
 #include <stdio.h>
 #include <string.h>
 
 struct concat {
     int64_t axis;
+    bool channels_last;
 };
 
 /* -- read ---------------------------------------------------------------------------------------------------------- */
@@ -22,13 +24,23 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
+static bool channels_last(const struct node *n, int rank, void *attrs)
+{
+    struct concat *a = attrs;
+
+    (void)n;
+    (void)rank;
+    a->channels_last = true;
+    return true;
+}
+
 /* -- plan ---------------------------------------------------------------------------------------------------------- */
 
 static bool infer(struct infer *i)
 {
     const struct concat *a = infer_attrs(i);
     const struct tensor *first = typed_in(i, 0);
-    const int axis = wrap_axis(a->axis, first->rank);
+    const int axis = layout_wrap(a->channels_last, first->rank, a->axis);
     int64_t dims[MAX_RANK];
 
     if (axis < 0)
@@ -55,7 +67,7 @@ static bool run(struct step *s)
 {
     const struct concat *a = s->attrs;
     const struct tensor *y = s->out[0];
-    const int axis = wrap_axis(a->axis, y->rank);
+    const int axis = layout_wrap(a->channels_last, y->rank, a->axis);
     const int64_t inner = dims_product(y->dims, axis + 1, y->rank);
     int64_t at = 0;
 
@@ -74,7 +86,7 @@ static bool run(struct step *s)
 static bool gradient(struct backward *b)
 {
     const struct concat *a = attrs_of(b);
-    const int inputs = node_of(b)->inputs, axis = wrap_axis(a->axis, type_in(b, 0)->rank);
+    const int inputs = node_of(b)->inputs, axis = layout_wrap(a->channels_last, type_in(b, 0)->rank, a->axis);
     struct emitter *e = emitter_of(b);
     int64_t *sizes = emit_alloc(e, (size_t)inputs * sizeof *sizes);
     struct value **parts = emit_alloc(e, (size_t)inputs * sizeof(struct value *));
@@ -113,7 +125,7 @@ static const struct op_case cases_11[] = { CASES, { "f32[2,3,4] f32[2,3,1]", "ax
     {                                                                                                                  \
         .since = version, .signature = "T inputs... -> T concat_result", .types = "T: " t,                             \
         .attrs_size = sizeof(struct concat), .parse = parse, .infer = infer, .run = run, .gradient = gradient,         \
-        .cases = tests                                                                                                 \
+        .channels_last = channels_last, .cases = tests                                                                 \
     }
 
 const struct op op_concat = {

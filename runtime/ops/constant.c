@@ -2,12 +2,8 @@
  *
  * The value of its attribute; known when planning. It depends on nothing: no gradient flows.
  */
-#include "ops/op.h"
+#include "ops/constant.h"
 #include <string.h>
-
-struct constant {
-    struct tensor value; /* data belongs to the model */
-};
 
 /* -- read ---------------------------------------------------------------------------------------------------------- */
 

@@ -5,7 +5,7 @@
  * g(o) is the first channel of o's group. With G = dL/dY, dX is the transposed convolution of G with W, dW the
  * correlation of X with G, and dB the sum of G over batch and space. One private node: all three read G, and dB costs
  * next to nothing then. */
-#include "ops/conv.h"
+#include "ops/conv_last.h"
 
 enum { X, W, B };                /* inputs */
 enum { GRAD_Y, GRAD_X, GRAD_W }; /* inputs of the gradient */
@@ -18,19 +18,27 @@ static bool parse(struct parse *p, void *attrs)
     return conv_parse(p, attrs);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
-
-static bool shape_of(struct infer *i, const struct conv_attrs *a, const struct tensor *x, const struct tensor *w,
-                     struct conv_shape *s)
+static bool channels_last(const struct node *n, int rank, void *attrs)
 {
-    struct window window;
+    struct conv_attrs *a = attrs;
 
-    if (!window_read(i, &a->window, x, w->dims + 2, &window) || !window_slide(i, &a->window, &window))
+    (void)n;
+    a->channels_last = rank == 3 || rank == 4;
+    return a->channels_last;
+}
+
+static bool take_chain(const struct node *n, const struct fused *chain, void *attrs)
+{
+    struct conv_attrs *a = attrs;
+
+    if (!a->channels_last || a->chain || (n->inputs > CONV_RESIDUAL && n->in[CONV_RESIDUAL]))
         return false;
-    *s = conv_shape_of(&window, x->dims[0], x->dims[1], w->dims[0], a->group);
+    a->chain = chain;
     return true;
 }
+
+/* -- plan ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool infer(struct infer *i)
 {
@@ -39,7 +47,9 @@ static bool infer(struct infer *i)
     int64_t dims[MAX_RANK], channels;
     struct conv_shape s;
 
-    if (!conv_check(i, a, false, &channels) || !shape_of(i, a, x, typed_in(i, W), &s))
+    if (a->channels_last)
+        return conv_last_infer(i);
+    if (!conv_check(i, a, x, false, &channels) || !conv_shape_read(i, a, x, typed_in(i, W), &s))
         return false;
     dims[0] = x->dims[0];
     dims[1] = channels;
@@ -56,13 +66,16 @@ static bool infer(struct infer *i)
 
 static bool run(struct step *s)
 {
+    const struct conv_attrs *a = s->attrs;
     const struct tensor *x = s->in[X], *w = s->in[W];
     struct conv_shape shape;
 
-    if (!shape_of(NULL, s->attrs, x, w, &shape))
+    if (a->channels_last)
+        return conv_last_step(s);
+    if (!conv_shape_read(NULL, a, x, w, &shape))
         return step_error(s, "the shapes do not fit");
-    conv_forward(s->k, s->pool, &shape, x->dtype, x->data, w->data, s->in[B] ? s->in[B]->data : NULL,
-                 ((const struct conv_attrs *)s->attrs)->relu, s->out[0]->data, s->scratch);
+    conv_forward(s->k, s->pool, &shape, x->dtype, x->data, w->data, s->in[B] ? s->in[B]->data : NULL, a->limited,
+                 s->out[0]->data, s->scratch);
     return true;
 }
 
@@ -72,10 +85,13 @@ static bool run(struct step *s)
 static bool grad_infer(struct infer *i)
 {
     const struct tensor *x = typed_in(i, GRAD_X), *w = typed_in(i, GRAD_W);
+    const struct conv_attrs *a = infer_attrs(i);
     size_t dx = 0, dw = 0;
     struct conv_shape s;
 
-    if (!shape_of(i, infer_attrs(i), x, w, &s) || !set_out(i, X, x->dtype, x->rank, x->dims) ||
+    if (a->channels_last)
+        return conv_last_grad_infer(i);
+    if (!conv_shape_read(i, a, x, w, &s) || !set_out(i, X, x->dtype, x->rank, x->dims) ||
         !set_out(i, W, w->dtype, w->rank, w->dims) || !set_out(i, B, w->dtype, 1, w->dims))
         return false;
     if (typed_out(i, X) && !conv_dx_fits(i, &s, x->dtype))
@@ -90,10 +106,13 @@ static bool grad_infer(struct infer *i)
 
 static bool grad_run(struct step *s)
 {
+    const struct conv_attrs *a = s->attrs;
     const struct tensor *x = s->in[GRAD_X], *w = s->in[GRAD_W], *dy = s->in[GRAD_Y];
     struct conv_shape shape;
 
-    if (!shape_of(NULL, s->attrs, x, w, &shape))
+    if (a->channels_last)
+        return conv_last_grad_step(s);
+    if (!conv_shape_read(NULL, a, x, w, &shape))
         return step_error(s, "the shapes do not fit");
     if (s->out[B])
         conv_db(s->k, s->pool, x->dtype, dy->dims[0], dy->dims[1], dims_product(dy->dims, 2, dy->rank), dy->data,
@@ -103,6 +122,22 @@ static bool grad_run(struct step *s)
     if (s->out[X])
         conv_dx(s->k, s->pool, &shape, x->dtype, dy->data, w->data, NULL, s->out[X]->data, s->scratch);
     return true;
+}
+
+static void tell(const struct node *n, const void *plan, struct text *out)
+{
+    const struct conv_attrs *a = n->attrs;
+
+    if (a->channels_last)
+        conv_last_tell(n, plan, out);
+}
+
+static void grad_tell(const struct node *n, const void *plan, struct text *out)
+{
+    const struct conv_attrs *a = n->attrs;
+
+    if (a->channels_last)
+        conv_last_grad_tell(n, plan, out);
 }
 
 static const struct op op_grad = {
@@ -116,6 +151,7 @@ static const struct op op_grad = {
               .attrs_size = sizeof(struct conv_attrs),
               .infer = grad_infer,
               .run = grad_run,
+              .tell = grad_tell,
               .no_gradient = "second derivatives are not supported" },
             { 0 },
         },
@@ -158,6 +194,7 @@ static const struct op_case newest[] = {
     {                                                                                                                  \
         .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
         .attrs_size = sizeof(struct conv_attrs), .parse = parse, .infer = infer, .run = run, .gradient = gradient,     \
+        .channels_last = channels_last, .take_chain = take_chain, .chain_at = CONV_CHAIN, .tell = tell,                \
         .cases = case_list                                                                                             \
     }
 

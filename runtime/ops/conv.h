@@ -8,12 +8,25 @@
 struct conv_attrs {
     struct window_attrs window;
     int64_t group;
-    bool relu; /* of Conv: a Relu that a pass has put in; 0 in a file's own */
+    /* What passes put into a Conv; none of it is in a file's own. */
+    bool channels_last;
+    bool limited; /* y = min(most, max(least, y)), at the end; without channels_last max(0, y) alone */
+    float least, most;
+    const struct fused *chain; /* at the very end; only with channels last, and without a residual. NULL: none */
 };
 
+/* An input behind those of the standard, which a pass may give a Conv with channels last: it is added to the result
+ * (broadcast as by Add), before limits. */
+enum { CONV_RESIDUAL = 3, CONV_CHAIN }; /* CONV_CHAIN: the chain's input 1, and the others after it */
+
 bool conv_parse(struct parse *p, struct conv_attrs *a);
-/* The shapes of X, W and B against each other; `out_channels` is set. `transposed`: W is [C, M/group, ...]. */
-bool conv_check(struct infer *i, const struct conv_attrs *a, bool transposed, int64_t *out_channels);
+/* The shapes of X (as ONNX has it), W and B against each other; `out_channels` is set. `transposed`: W is [C, M/group,
+ * ...]. */
+bool conv_check(struct infer *i, const struct conv_attrs *a, const struct tensor *x, bool transposed,
+                int64_t *out_channels);
+/* Of X as ONNX has it. `i` is NULL while running. */
+bool conv_shape_read(struct infer *i, const struct conv_attrs *a, const struct tensor *x, const struct tensor *w,
+                     struct conv_shape *s);
 struct conv_shape conv_shape_of(const struct window *w, int64_t batch, int64_t in_channels, int64_t out_channels,
                                 int64_t groups);
 

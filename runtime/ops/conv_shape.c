@@ -10,9 +10,10 @@ bool conv_parse(struct parse *p, struct conv_attrs *a)
     return window_parse(p, &a->window, WINDOW_DILATIONS);
 }
 
-bool conv_check(struct infer *i, const struct conv_attrs *a, bool transposed, int64_t *out_channels)
+bool conv_check(struct infer *i, const struct conv_attrs *a, const struct tensor *x, bool transposed,
+                int64_t *out_channels)
 {
-    const struct tensor *x = typed_in(i, 0), *w = typed_in(i, 1), *b = typed_in(i, 2);
+    const struct tensor *w = typed_in(i, 1), *b = typed_in(i, 2);
 
     if (x->rank < 3)
         return infer_error(i, "'X' has %d dimensions, must have at least 3", x->rank);
@@ -70,4 +71,15 @@ bool conv_gradient(struct backward *b, const struct op *grad)
         if (want[k])
             give(b, k, d[k]);
     return backward_ok(b);
+}
+
+bool conv_shape_read(struct infer *i, const struct conv_attrs *a, const struct tensor *x, const struct tensor *w,
+                     struct conv_shape *s)
+{
+    struct window window;
+
+    if (!window_read(i, &a->window, x, w->dims + 2, &window) || !window_slide(i, &a->window, &window))
+        return false;
+    *s = conv_shape_of(&window, x->dims[0], x->dims[1], w->dims[0], a->group);
+    return true;
 }

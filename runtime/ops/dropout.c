@@ -61,6 +61,15 @@ static void train(void *attrs)
     a->train = true;
 }
 
+/* What a file draws by itself goes by ONNX' order of elements. */
+static bool channels_last(const struct node *n, int rank, void *attrs)
+{
+    const struct dropout *a = attrs;
+
+    (void)rank;
+    return !(n->slots > MASK && n->out[MASK]) && (a->train || n->inputs <= TRAINING_MODE || !n->in[TRAINING_MODE]);
+}
+
 /* -- plan --------------------------------------------------------------------------------------------------------- */
 
 static bool check_scalar(struct infer *i, int k, const char *name)
@@ -294,7 +303,7 @@ static const struct op_case cases_7[] = {
     {                                                                                                                  \
         .since = version, .signature = io, .types = list, .attrs_size = sizeof(struct dropout), .parse = reader,       \
         .infer = infer, .run = run, .gradient = gradient, .train = train, .training_outputs = 1, .flags = OP_RANDOM,   \
-        .cases = tests                                                                                                 \
+        .channels_last = channels_last, .cases = tests                                                                 \
     }
 #define IO_12 "T data, T1 ratio?, T2 training_mode? -> T output, T2 mask?"
 

@@ -308,6 +308,28 @@ bool variadic_run(struct step *s, elementwise_loop *const loops[DTYPES])
     return ok;
 }
 
+/* -- chains ------------------------------------------------------------------------------------------------------- */
+
+bool chain_numbers(const struct node *n, struct chain_step *s)
+{
+    const struct numbers *a = n->attrs;
+
+    s->a = a->alpha;
+    s->b = a->beta;
+    return true;
+}
+
+bool chain_constant(const struct node *n, int k, float *value)
+{
+    const struct value *v = k < n->inputs ? n->in[k] : NULL;
+    const struct tensor *t = v && !v->is_input && !v->trains ? v->initializer : NULL;
+
+    if (!t || t->kind != TENSOR || t->dtype != F32 || !t->data || tensor_count(t) != 1)
+        return false;
+    *value = *(const float *)t->data;
+    return true;
+}
+
 /* -- plan --------------------------------------------------------------------------------------------------------- */
 
 bool unary_infer(struct infer *i)

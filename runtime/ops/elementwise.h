@@ -8,7 +8,7 @@
 #ifndef KILN_OPS_ELEMENTWISE_H
 #define KILN_OPS_ELEMENTWISE_H
 
-#include "kernels/kernels.h"
+#include "kernels/chain.h"
 #include "ops/op.h"
 
 enum { OPERANDS = 4 };
@@ -16,6 +16,24 @@ enum { OPERANDS = 4 };
 struct numbers { /* the attributes of most of these operators */
     float alpha, beta;
 };
+
+/* Says in a row of an operator's table that its nodes may become steps of a chain (plan/pass_fuse.c) where they see
+ * float: which entry of the kernel table they are, and of which inputs. */
+struct chain_rule {
+    enum chain_op op;
+    int p, q; /* inputs; q is CHAIN_NOTHING for none */
+    /* Sets op and the numbers from what the node has; false where this node is no step. All other inputs must then be
+     * looked at here. NULL: as above, without numbers, and other inputs must be left out. */
+    bool (*read)(const struct node *n, struct chain_step *s);
+};
+#define CHAIN_OF_1(name)            (&(const struct chain_rule){ CHAIN_##name, 0, CHAIN_NOTHING, NULL })
+#define CHAIN_OF_NUMBERS(name)      (&(const struct chain_rule){ CHAIN_##name, 0, CHAIN_NOTHING, chain_numbers })
+#define CHAIN_OF_2(name)            (&(const struct chain_rule){ CHAIN_##name, 0, 1, NULL })
+#define CHAIN_OF_GRAD(name)         (&(const struct chain_rule){ CHAIN_##name, 1, 0, NULL })
+#define CHAIN_OF_GRAD_NUMBERS(name) (&(const struct chain_rule){ CHAIN_##name, 1, 0, chain_numbers })
+bool chain_numbers(const struct node *n, struct chain_step *s); /* attributes are struct numbers: alpha, beta */
+/* The float of an input that nobody can change; false where it is none, or not one number. */
+bool chain_constant(const struct node *n, int k, float *value);
 
 /* A run of n elements, at least 1. Operand k is x[k][i * step[k]]; step is 1, or 0 for one element that all share, but
  * never 0 for every operand where n is above 1. y may be one of x. */
@@ -89,10 +107,10 @@ bool copy_run(struct step *s);
 bool unary_gradient(struct backward *b, const struct op *grad, struct value *saved);
 
 /* A row of the operator behind unary_gradient. */
-#define UNARY_GRAD_ROW(attributes_size, runner)                                                                        \
+#define UNARY_GRAD_ROW(attributes_size, runner, rule)                                                                  \
     {                                                                                                                  \
         .since = 1, .signature = "T dy, T saved -> T dx", .types = "T: floats bf16", .attrs_size = attributes_size,    \
-        .infer = unary_infer, .run = runner, .no_gradient = "is a gradient itself"                                     \
+        .infer = unary_infer, .run = runner, .no_gradient = "is a gradient itself", .chain = rule                      \
     }
 
 /* Max and Min: the gradient goes to the inputs that the output equals; where several do, each gets the same part of it.

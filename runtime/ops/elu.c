@@ -31,25 +31,24 @@ static bool run(struct step *s)
 /* -- differentiate ------------------------------------------------------------------------------------------------ */
 
 #define EXPR(dy, y) (y) < 0 ? (dy) * ((y) + alpha) : (dy)
-#define LOOP        of_y_f32
-#define T           float
-#include "ops/binary_body.h"
-#define LOOP of_y_f64
-#define T    double
+#define LOOP        of_y_f64
+#define T           double
 #include "ops/binary_body.h"
 #undef EXPR
 
 static bool run_grad(struct step *s)
 {
-    static elementwise_loop *const grad_loops[DTYPES] = { [F32] = of_y_f32, [F64] = of_y_f64 };
+    static elementwise_loop *const grad_loops[DTYPES] = { [F64] = of_y_f64 };
 
-    return unary_grad_run(s, NULL, grad_loops, *(const struct numbers *)s->attrs);
+    return unary_grad_run(s, s->k->elu_grad_y, grad_loops, *(const struct numbers *)s->attrs);
 }
 
 static const struct op elu_grad = {
     .name = "EluGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(sizeof(struct numbers), run_grad), { 0 } },
+    .defs =
+        (const struct op_def[]){ UNARY_GRAD_ROW(sizeof(struct numbers), run_grad, CHAIN_OF_GRAD_NUMBERS(elu_grad_y)),
+                                 { 0 } },
 };
 
 #define EXPR(dy, x) (x) < 0 ? (dy) * (alpha * exp(x)) : (dy)
@@ -68,7 +67,9 @@ static bool run_grad_of_x(struct step *s)
 static const struct op elu_grad_of_x = {
     .name = "EluGradOfX",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(sizeof(struct numbers), run_grad_of_x), { 0 } },
+    .defs =
+        (const struct op_def[]){ UNARY_GRAD_ROW(sizeof(struct numbers), run_grad_of_x, CHAIN_OF_GRAD_NUMBERS(elu_grad)),
+                                 { 0 } },
 };
 
 static bool gradient(struct backward *b)
@@ -98,7 +99,8 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = list, .attrs_size = sizeof(struct numbers),              \
-        .parse = parse, .infer = unary_infer, .run = run, .gradient = gradient, .cases = cases                         \
+        .parse = parse, .infer = unary_infer, .run = run, .chain = CHAIN_OF_NUMBERS(elu), .gradient = gradient,        \
+        .cases = cases                                                                                                 \
     }
 
 const struct op op_elu = {

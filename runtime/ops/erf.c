@@ -22,26 +22,23 @@ static bool run(struct step *s)
 
 /* -- differentiate ------------------------------------------------------------------------------------------------ */
 
-#define EXPR(dy, x) (dy) * (T)(M_2_SQRTPI * exp(-(double)(x) * (double)(x)))
-#define LOOP        grad_f32
-#define T           float
-#include "ops/binary_body.h"
-#define LOOP grad_f64
-#define T    double
+#define EXPR(dy, x) (dy) * (M_2_SQRTPI * exp(-(x) * (x)))
+#define LOOP        grad_f64
+#define T           double
 #include "ops/binary_body.h"
 #undef EXPR
 
 static bool run_grad(struct step *s)
 {
-    static elementwise_loop *const grad_loops[DTYPES] = { [F32] = grad_f32, [F64] = grad_f64 };
+    static elementwise_loop *const grad_loops[DTYPES] = { [F64] = grad_f64 };
 
-    return unary_grad_run(s, NULL, grad_loops, (struct numbers){ 0 });
+    return unary_grad_run(s, s->k->erf_grad, grad_loops, (struct numbers){ 0 });
 }
 
 static const struct op erf_grad = {
     .name = "ErfGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad), { 0 } },
+    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad, CHAIN_OF_GRAD(erf_grad)), { 0 } },
 };
 
 static bool gradient(struct backward *b)
@@ -62,7 +59,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T input -> T output", .types = list, .infer = unary_infer, .run = run,         \
-        .gradient = gradient, .cases = cases                                                                           \
+        .chain = CHAIN_OF_1(erf), .gradient = gradient, .cases = cases                                                 \
     }
 
 const struct op op_erf = {

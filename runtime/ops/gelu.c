@@ -57,6 +57,16 @@ static bool run(struct step *s)
                      (struct numbers){ 0 });
 }
 
+static bool read_chain(const struct node *n, struct chain_step *s)
+{
+    const struct gelu *a = n->attrs;
+
+    s->op = a->approximate == TANH ? CHAIN_gelu_tanh : CHAIN_gelu;
+    return true;
+}
+
+static const struct chain_rule gelu_chain = { CHAIN_gelu, 0, CHAIN_NOTHING, read_chain };
+
 /* -- differentiate ------------------------------------------------------------------------------------------------ */
 
 #define EXPR(dy, x) (dy) * (NORMAL(x) + (x)*DENSITY(x))
@@ -82,10 +92,20 @@ static bool run_grad(struct step *s)
                           (struct numbers){ 0 });
 }
 
+static bool chain_grad(const struct node *n, struct chain_step *s)
+{
+    const struct gelu *a = n->attrs;
+
+    s->op = a->approximate == TANH ? CHAIN_gelu_tanh_grad : CHAIN_gelu_grad;
+    return true;
+}
+
+static const struct chain_rule grad_chain = { CHAIN_gelu_grad, 1, 0, chain_grad };
+
 static const struct op gelu_grad = {
     .name = "GeluGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(sizeof(struct gelu), run_grad), { 0 } },
+    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(sizeof(struct gelu), run_grad, &grad_chain), { 0 } },
 };
 
 static bool gradient(struct backward *b)
@@ -119,6 +139,7 @@ const struct op op_gelu = {
               .parse = parse,
               .infer = unary_infer,
               .run = run,
+              .chain = &gelu_chain,
               .gradient = gradient,
               .cases = cases },
             { 0 },

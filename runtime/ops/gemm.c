@@ -86,6 +86,34 @@ static bool is_whole(float f)
     return f == truncf(f) && fabsf(f) < 0x1p63f;
 }
 
+/* B in the order that the product reads, where B never changes. */
+struct packing {
+    int64_t n, k, b_row, b_col;
+};
+static void make_packed(const void *key, const struct tensor *w, struct pool *pool, void *out)
+{
+    const struct packing *p = key;
+    const struct gemm g = { .dtype = w->dtype,
+                            .m = 1,
+                            .n = p->n,
+                            .k = p->k,
+                            .b_row = p->b_row,
+                            .b_col = p->b_col,
+                            .c_row = p->n,
+                            .c_col = 1,
+                            .alpha = 1 };
+
+    gemm_pack(kernels_get(), pool, &g, w->data, out);
+}
+static void ask_for_packed(struct infer *i, struct gemm *g)
+{
+    const size_t bytes = gemm_packed_bytes(kernels_get(), g);
+    const struct packing key = { g->n, g->k, g->b_row, g->b_col };
+
+    if (bytes && need_prepared(i, B, bytes, make_packed, &key, sizeof key))
+        g->packed = g; /* not yet, but it will be */
+}
+
 static bool infer(struct infer *i)
 {
     const struct gemm_attrs *a = infer_attrs(i);
@@ -105,6 +133,7 @@ static bool infer(struct infer *i)
                            (double)a->beta, dtype_name(g.dtype));
     if (!set_out(i, 0, x->dtype, 2, (const int64_t[]){ g.m, g.n }))
         return false;
+    ask_for_packed(i, &g);
     need_scratch(i, gemm_scratch(kernels_get(), &g, infer_threads(i)));
     return true;
 }
@@ -133,6 +162,7 @@ static bool run(struct step *s)
     g.a = s->in[A]->data;
     g.b = s->in[B]->data;
     g.c = s->out[0]->data;
+    g.packed = s->prepared;
     switch (bias_of(a, &g, c)) {
     case COLUMNS:
         g.column_bias = c->data;

@@ -31,7 +31,8 @@ static const struct op_case newest[] = { CASES, { "bf16[2,3,4,5]", "", "bf16[2,3
 #define ROW(version, type_list, case_list)                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct reduce_attrs),    \
-        .parse = reduce_parse_global, .infer = reduce_infer, .run = run, .gradient = gradient, .cases = case_list      \
+        .parse = reduce_parse_global, .infer = reduce_infer, .run = run, .gradient = gradient,                         \
+        .channels_last = reduce_channels_last, .cases = case_list                                                      \
     }
 
 const struct op op_global_max_pool = {

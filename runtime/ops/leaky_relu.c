@@ -44,7 +44,9 @@ static bool run_grad(struct step *s)
 static const struct op leaky_relu_grad = {
     .name = "LeakyReluGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(sizeof(struct numbers), run_grad), { 0 } },
+    .defs =
+        (const struct op_def[]){
+            UNARY_GRAD_ROW(sizeof(struct numbers), run_grad, CHAIN_OF_GRAD_NUMBERS(leaky_relu_grad)), { 0 } },
 };
 
 static bool gradient(struct backward *b)
@@ -72,7 +74,8 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = list, .attrs_size = sizeof(struct numbers),              \
-        .parse = parse, .infer = unary_infer, .run = run, .gradient = gradient, .cases = cases                         \
+        .parse = parse, .infer = unary_infer, .run = run, .chain = CHAIN_OF_NUMBERS(leaky_relu), .gradient = gradient, \
+        .cases = cases                                                                                                 \
     }
 
 const struct op op_leaky_relu = {

@@ -6,18 +6,13 @@
  * across channels (axis 1), at one place each. With p[j] = dy[j] * x[j] * s[j]^(-beta - 1), the gradient is
  *   dx[c] = dy[c] * s[c]^-beta - 2 * alpha * beta / size * x[c] * sum of p[j] over all j whose window holds c.
  * It computes s again rather than keep it. Powers are exp(-beta * log s): within some 1e-6 in float. */
+#include "ops/lrn.h"
 #include "kernels/kernels.h"
 #include "ops/compute.h"
-#include "ops/op.h"
 #include <math.h>
 
 enum { GRAD_Y, GRAD_X }; /* inputs of the gradient */
 enum { TILE = 256 };     /* places that are computed together */
-
-struct lrn {
-    float alpha, beta, bias;
-    int64_t size;
-};
 
 /* -- read ------------------------------------------------------------------------------------------------------------
  */
@@ -33,6 +28,16 @@ static bool parse(struct parse *p, void *attrs)
         return parse_error(p, "attribute 'size' is missing");
     a->size = attr_int(p, "size", 1);
     return a->size > 0 || parse_error(p, "size is %lld, must be at least 1", (long long)a->size);
+}
+
+static bool channels_last(const struct node *n, int rank, void *attrs)
+{
+    struct lrn *a = attrs;
+
+    (void)n;
+    (void)rank;
+    a->channels_last = true;
+    return true;
 }
 
 /* -- plan ------------------------------------------------------------------------------------------------------------
@@ -61,13 +66,18 @@ static size_t slice_of(const struct places *p, enum dtype compute, int arrays)
 
 static bool infer_like(struct infer *i, const struct tensor *x, int inputs, int arrays)
 {
+    const struct lrn *a = infer_attrs(i);
     const enum dtype compute = dtype_compute(x->dtype);
     struct places p;
     size_t bytes;
 
     if (x->rank < 2)
         return infer_error(i, "'X' has %d dimensions, must have at least 2", x->rank);
-    p = places_of(infer_attrs(i), x);
+    if (a->channels_last) {
+        need_scratch(i, lrn_last_scratch(a, x, infer_threads(i)));
+        return set_out(i, 0, x->dtype, x->rank, x->dims);
+    }
+    p = places_of(a, x);
     bytes = (size_t)infer_threads(i) * slice_of(&p, compute, arrays);
     need_scratch(i, bytes + (size_t)(inputs + 1) * compute_bytes(x, compute));
     return set_out(i, 0, x->dtype, x->rank, x->dims);
@@ -149,6 +159,10 @@ static bool run(struct step *s)
     struct job j = { .a = s->attrs, .k = s->k, .p = places_of(s->attrs, x) };
     char *scratch = s->scratch;
 
+    if (j.a->channels_last) {
+        lrn_last(s, x, NULL, s->out[0]);
+        return true;
+    }
     j.slice = slice_of(&j.p, compute, 1);
     j.x = compute_in(x, compute, &scratch);
     j.to = compute_out(s->out[0], compute, &scratch);
@@ -168,6 +182,10 @@ static bool grad_run(struct step *s)
     struct job j = { .a = s->attrs, .k = s->k, .p = places_of(s->attrs, x) };
     char *scratch = s->scratch;
 
+    if (j.a->channels_last) {
+        lrn_last(s, x, s->in[GRAD_Y], s->out[0]);
+        return true;
+    }
     j.slice = slice_of(&j.p, compute, 2);
     j.x = compute_in(x, compute, &scratch);
     j.dy = compute_in(s->in[GRAD_Y], compute, &scratch);
@@ -222,7 +240,8 @@ static const struct op_case newest[] = { CASES, { "bf16[2,5,3]", "size=4", "bf16
 #define ROW(version, type_list, case_list)                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct lrn),             \
-        .parse = parse, .infer = infer, .run = run, .gradient = gradient, .cases = case_list                           \
+        .parse = parse, .infer = infer, .run = run, .gradient = gradient, .channels_last = channels_last,              \
+        .cases = case_list                                                                                             \
     }
 
 const struct op op_lrn = {

@@ -110,6 +110,34 @@ static struct gemm forward_gemm(const struct product *p, enum dtype dtype)
     return g;
 }
 
+/* B in the order that the product reads, where B never changes. */
+struct packing {
+    int64_t n, k;
+};
+static void make_packed(const void *key, const struct tensor *w, struct pool *pool, void *out)
+{
+    const struct packing *p = key;
+    const struct gemm g = { .dtype = w->dtype,
+                            .m = 1,
+                            .n = p->n,
+                            .k = p->k,
+                            .b_row = p->n,
+                            .b_col = 1,
+                            .c_row = p->n,
+                            .c_col = 1,
+                            .alpha = 1 };
+
+    gemm_pack(kernels_get(), pool, &g, w->data, out);
+}
+static void ask_for_packed(struct infer *i, struct gemm *g)
+{
+    const size_t bytes = typed_in(i, B)->rank == 2 ? gemm_packed_bytes(kernels_get(), g) : 0;
+    const struct packing key = { g->n, g->k };
+
+    if (bytes && need_prepared(i, B, bytes, make_packed, &key, sizeof key))
+        g->packed = g; /* not yet, but it will be */
+}
+
 static bool infer(struct infer *i)
 {
     int64_t dims[MAX_RANK];
@@ -133,6 +161,7 @@ static bool infer(struct infer *i)
     if (!set_out(i, 0, typed_in(i, A)->dtype, rank, dims))
         return false;
     g = forward_gemm(&p, typed_in(i, A)->dtype);
+    ask_for_packed(i, &g);
     need_scratch(i, gemm_scratch(kernels_get(), &g, infer_threads(i)));
     return true;
 }
@@ -152,6 +181,7 @@ static bool run(struct step *s)
     g.a = s->in[A]->data;
     g.b = s->in[B]->data;
     g.c = s->out[0]->data;
+    g.packed = s->prepared;
     gemm(s->k, s->pool, &g, s->scratch);
     return true;
 }

@@ -5,6 +5,7 @@
  * Of equal elements the first in row-major order wins. The gradient gives all of dL/dY to the winner, which it finds
  * again in X: X is mostly kept anyway (for the activation before), and indices would be twice its size. The gradient of
  * Indices is zero by definition. */
+#include "kernels/channels_last/pool.h"
 #include "ops/pooling.h"
 
 enum { Y, INDICES };     /* outputs */
@@ -48,9 +49,9 @@ static bool infer(struct infer *i)
     const struct tensor *x = typed_in(i, 0);
     struct pool_shape s;
 
-    if (!pooling_shape(i, infer_attrs(i), x, &s) || !pooling_out(i, Y, x->dtype, &s))
+    if (!pooling_shape(i, infer_attrs(i), x, &s) || !pooling_out(i, infer_attrs(i), Y, x->dtype, &s))
         return false;
-    if (infer_outputs(i) > INDICES && !pooling_out(i, INDICES, I64, &s))
+    if (infer_outputs(i) > INDICES && !pooling_out(i, infer_attrs(i), INDICES, I64, &s))
         return false;
     if (!typed_out(i, Y)) /* indices alone */
         need_scratch(i, (size_t)tensor_count(typed_out(i, INDICES)) * dtype_size(x->dtype));
@@ -62,12 +63,16 @@ static bool infer(struct infer *i)
 
 static bool run_pool(struct step *s, int64_t *indices)
 {
+    const struct pooling_attrs *a = s->attrs;
     const struct tensor *x = s->in[0];
     struct pool_shape shape;
 
     if (!pooling_shape(NULL, s->attrs, x, &shape))
         return step_error(s, "the shapes do not fit");
-    max_pool(s->k, s->pool, &shape, x->dtype, x->data, s->out[Y] ? s->out[Y]->data : s->scratch, indices);
+    if (a->channels_last)
+        max_pool_last(s->k, s->pool, &shape, x->dims[x->rank - 1], x->data, s->out[Y]->data);
+    else
+        max_pool(s->k, s->pool, &shape, x->dtype, x->data, s->out[Y] ? s->out[Y]->data : s->scratch, indices);
     return true;
 }
 
@@ -94,12 +99,16 @@ static bool grad_infer(struct infer *i)
 
 static bool grad_run(struct step *s)
 {
+    const struct pooling_attrs *a = s->attrs;
     const struct tensor *x = s->in[GRAD_X];
     struct pool_shape shape;
 
     if (!pooling_shape(NULL, s->attrs, x, &shape))
         return step_error(s, "the shapes do not fit");
-    max_pool_grad(s->k, s->pool, &shape, x->dtype, x->data, s->in[GRAD_Y]->data, s->out[0]->data);
+    if (a->channels_last)
+        max_pool_last_grad(s->k, s->pool, &shape, x->dims[x->rank - 1], x->data, s->in[GRAD_Y]->data, s->out[0]->data);
+    else
+        max_pool_grad(s->k, s->pool, &shape, x->dtype, x->data, s->in[GRAD_Y]->data, s->out[0]->data);
     return true;
 }
 
@@ -183,7 +192,7 @@ static const struct op_case cases_22[] = {
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y, I Indices?", .types = type_list "; I: i64",                        \
         .attrs_size = sizeof(struct pooling_attrs), .parse = parser, .infer = infer, .run = run, .gradient = gradient, \
-        .cases = case_list                                                                                             \
+        .channels_last = pooling_channels_last, .cases = case_list                                                     \
     }
 
 const struct op op_max_pool = {
@@ -204,6 +213,7 @@ const struct op op_max_pool = {
               .infer = infer,
               .run = run_1,
               .gradient = gradient,
+              .channels_last = pooling_channels_last,
               .cases = cases_1 },
             { 0 },
         },

@@ -21,7 +21,10 @@
 #include "tensor/heap.h"
 #include "tensor/tensor.h"
 
-struct kernels; /* kernels/kernels.h: what this CPU does best */
+struct kernels;    /* kernels/kernels.h: what this CPU does best */
+struct chain_rule; /* ops/elementwise.h: how an elementwise operator is a step of a chain */
+struct fused;      /* ops/fused.h: a chain */
+struct text;       /* base/text.h */
 
 /* -- reading a node ------------------------------------------------------------------------------------------------ */
 
@@ -100,6 +103,9 @@ void *infer_plan(struct infer *i, size_t bytes);
  * time, and step.prepared is NULL. For one input of a node. */
 typedef void prepare(const void *key, const struct tensor *in, struct pool *pool, void *out);
 bool need_prepared(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes);
+/* The same where only the first `told` bytes of the key tell; the others are for `make`, whichever node's they are. */
+bool need_prepared_told(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes,
+                        size_t told);
 bool infer_exact(const struct infer *i);  /* is a faster way that rounds worse forbidden? */
 int infer_threads(const struct infer *i); /* how many `thread` numbers pool_run may pass, for scratch */
 void may_reuse(struct infer *i, int out,
@@ -232,10 +238,20 @@ struct op_def {
      * attributes. NULL for all others. The frame then asks for the first `training_outputs` outputs. */
     void (*train)(void *attrs);
     int training_outputs;
-    /* For operators whose inputs and outputs may lie with their channels last, [N, spatial..., C] for [N, C,
-     * spatial...]: changes a copy of the attributes so that they do; false where it cannot. See plan/pass_layout.c for
-     * which. */
-    bool (*channels_last)(const struct node *n, void *attrs);
+    /* For operators whose input 0 (each one, of variadic inputs) and outputs of the same rank may lie with their
+     * channels last, [N, spatial..., C] for [N, C, spatial...] (ops/layout.h): changes a copy of the attributes so that
+     * they do; false where it cannot. Axes in other inputs stay as ONNX counts them. Input 0 is float then. See
+     * plan/pass_layout.c; elementwise operators do not need it. */
+    bool (*channels_last)(const struct node *n, int rank, void *attrs);
+    const struct chain_rule *chain; /* NULL where it is not elementwise, or no step of a chain */
+    /* For operators that can run a chain (ops/fused.h) on their only output while it is in the cache: changes a copy of
+     * the attributes so that they do; false where this node cannot. The chain's input 0 is the result, its inputs 1, 2
+     * ... become the node's inputs chain_at, chain_at + 1 ... */
+    bool (*take_chain)(const struct node *n, const struct fused *chain, void *attrs);
+    int chain_at;
+    /* How it is computed, for people, in a few words, from what infer_plan was filled with. NULL: its name tells all.
+     */
+    void (*tell)(const struct node *n, const void *plan, struct text *out);
     int hidden; /* outputs of ours after the standard's, kept only where a gradient reads them, never exported */
     unsigned flags;
     const struct op_case *cases;

@@ -8,6 +8,7 @@
  * The gradient of constant is taken away again; the constant's is the sum over what was added. The other modes add each
  * element of dY to the element of dX that it came from.
  */
+#include "ops/layout.h"
 #include "ops/move.h"
 #include "ops/resample.h"
 #include "ops/view.h"
@@ -19,6 +20,7 @@ enum { CONSTANT, REFLECT, EDGE, WRAP };
 
 struct pad {
     int mode;
+    bool channels_last;
     float value; /* where there is no input for it */
 };
 
@@ -53,6 +55,16 @@ static bool parse_2(struct parse *p, void *attrs)
     return parse_11(p, attrs) && ints_input(p, PADS, "pads");
 }
 
+static bool channels_last(const struct node *n, int rank, void *attrs)
+{
+    struct pad *a = attrs;
+
+    (void)n;
+    (void)rank;
+    a->channels_last = true;
+    return true;
+}
+
 /* -- plan ---------------------------------------------------------------------------------------------------------- */
 
 /* For each dimension: how much is added on both sides (negative: taken away), and what that makes. */
@@ -85,7 +97,7 @@ static bool layout_of(struct infer *i, struct layout *l, const struct pad *a, co
     if (pads->count != 2 * count)
         return i && infer_error(i, "'pads' has %d values, must have %d, two for each axis", pads->count, 2 * count);
     for (int k = 0; k < count; k++) {
-        const int d = axes ? wrap_axis(axes->v[k], x->rank) : k;
+        const int d = layout_wrap(a->channels_last, x->rank, axes ? axes->v[k] : k);
 
         if (d < 0)
             return false;
@@ -386,7 +398,7 @@ static const struct op_case cases_19[] = {
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
         .since = version, .types = "T: " t, .attrs_size = sizeof(struct pad), .infer = infer, .run = run,              \
-        .gradient = gradient, __VA_ARGS__                                                                              \
+        .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                                              \
     }
 #define ROW_18(version, parser, tests)                                                                                 \
     ROW(version, "all bf16; I: i64; Tind: i32 i64",                                                                    \

@@ -7,13 +7,17 @@
 
 struct pooling_attrs {
     struct window_attrs window;
-    bool column_major;      /* MaxPool: storage_order 1 */
+    bool column_major; /* MaxPool: storage_order 1 */
+    bool channels_last;
     bool count_include_pad; /* AveragePool */
 };
 
-/* The shape for the kernel. `i` is NULL while running. */
+/* Not with indices, which go by ONNX' order. */
+bool pooling_channels_last(const struct node *n, int rank, void *attrs);
+
+/* The shape for the kernel: of planes, or of images with their channels last. `i` is NULL while running. */
 bool pooling_shape(struct infer *i, const struct pooling_attrs *a, const struct tensor *x, struct pool_shape *s);
 /* Sets output k, which has the shape of the pooled X. */
-bool pooling_out(struct infer *i, int k, enum dtype dtype, const struct pool_shape *s);
+bool pooling_out(struct infer *i, const struct pooling_attrs *a, int k, enum dtype dtype, const struct pool_shape *s);
 
 #endif

@@ -38,16 +38,6 @@ static bool infer(struct infer *i)
 #undef EXPR
 
 /* Exponents that models are full of, as products. */
-#define EXPR(x) (x) * (x) * (x)
-#define LOOP    cube_f32
-#define T       float
-#include "ops/unary_body.h"
-#undef EXPR
-#define EXPR(x) (x) == -INFINITY ? INFINITY : sqrtf((x) + 0) /* the root of -0 is 0, not -0 */
-#define LOOP    root_f32
-#define T       float
-#include "ops/unary_body.h"
-#undef EXPR
 #define EXPR(x) (x) * (x)
 #define LOOP    square_f64
 #define T       double
@@ -65,9 +55,9 @@ static void pow_f32(const struct span *s)
     else if (y == -1)
         s->k->reciprocal(s->x[X], s->y, s->n, 0, 0);
     else if (y == 3)
-        cube_f32(s);
+        s->k->cube(s->x[X], s->y, s->n, 0, 0);
     else if (y == .5f)
-        root_f32(s);
+        s->k->root(s->x[X], s->y, s->n, 0, 0);
     else
         any_f32(s);
 }
@@ -133,6 +123,18 @@ static bool run(struct step *s)
         return false;
     return elementwise(s, &e, s->out[0], 2, s->in);
 }
+
+static bool read_chain(const struct node *n, struct chain_step *s)
+{
+    float y;
+
+    if (!chain_constant(n, Y, &y))
+        return false;
+    s->op = y == 2 ? CHAIN_square : y == -1 ? CHAIN_reciprocal : y == 3 ? CHAIN_cube : CHAIN_root;
+    return y == 2 || y == -1 || y == 3 || y == .5f;
+}
+
+static const struct chain_rule pow_chain = { CHAIN_square, X, CHAIN_NOTHING, read_chain };
 
 /* -- differentiate ------------------------------------------------------------------------------------------------ */
 
@@ -276,8 +278,8 @@ static const struct op_case cases_7[] = {
 
 #define ROW(version, io, list, tests)                                                                                  \
     {                                                                                                                  \
-        .since = version, .signature = io, .types = list, .infer = infer, .run = run, .gradient = gradient,            \
-        .flags = OP_UNBROADCAST, .cases = tests                                                                        \
+        .since = version, .signature = io, .types = list, .infer = infer, .run = run, .chain = &pow_chain,             \
+        .gradient = gradient, .flags = OP_UNBROADCAST, .cases = tests                                                  \
     }
 
 const struct op op_pow = {

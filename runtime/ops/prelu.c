@@ -90,7 +90,7 @@ static bool run_dslope(struct step *s)
 static const struct op prelu_grad_slope = {
     .name = "PReluGradSlope",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_dslope), { 0 } },
+    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_dslope, NULL), { 0 } },
 };
 
 static bool gradient(struct backward *b)
@@ -125,7 +125,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X, T slope -> T Y", .types = list, .infer = infer, .run = run,               \
-        .gradient = gradient, .cases = cases                                                                           \
+        .chain = CHAIN_OF_2(prelu), .gradient = gradient, .cases = cases                                               \
     }
 
 const struct op op_prelu = {

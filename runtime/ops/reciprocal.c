@@ -16,26 +16,23 @@ static bool run(struct step *s)
 
 /* -- differentiate ------------------------------------------------------------------------------------------------ */
 
-#define LOOP        grad_f32
-#define T           float
 #define EXPR(dy, y) -(dy) * (y) * (y)
-#include "ops/binary_body.h"
-#define LOOP grad_f64
-#define T    double
+#define LOOP        grad_f64
+#define T           double
 #include "ops/binary_body.h"
 #undef EXPR
 
 static bool run_grad(struct step *s)
 {
-    static elementwise_loop *const grad_loops[DTYPES] = { [F32] = grad_f32, [F64] = grad_f64 };
+    static elementwise_loop *const grad_loops[DTYPES] = { [F64] = grad_f64 };
 
-    return unary_grad_run(s, NULL, grad_loops, (struct numbers){ 0 });
+    return unary_grad_run(s, s->k->reciprocal_grad, grad_loops, (struct numbers){ 0 });
 }
 
 static const struct op reciprocal_grad = {
     .name = "ReciprocalGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad), { 0 } },
+    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad, CHAIN_OF_GRAD(reciprocal_grad)), { 0 } },
 };
 
 static bool gradient(struct backward *b)
@@ -54,7 +51,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = list, .infer = unary_infer, .run = run,                  \
-        .gradient = gradient, .cases = cases                                                                           \
+        .chain = CHAIN_OF_1(reciprocal), .gradient = gradient, .cases = cases                                          \
     }
 
 const struct op op_reciprocal = {

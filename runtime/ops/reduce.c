@@ -1,5 +1,6 @@
 #include "ops/reduce.h"
 #include "ops/compute.h"
+#include "ops/layout.h"
 #include "ops/view.h"
 #include <string.h>
 
@@ -32,6 +33,22 @@ bool reduce_parse_global(struct parse *p, void *attrs)
     return true;
 }
 
+bool reduce_channels_last(const struct node *n, int rank, void *attrs)
+{
+    struct reduce_attrs *a = attrs;
+    const struct value *v = a->spatial || n->inputs <= REDUCE_AXES ? NULL : n->in[REDUCE_AXES];
+    const struct tensor *axes = v && !v->is_input && !v->trains ? v->initializer : NULL;
+    uint32_t mask = 0;
+
+    for (int64_t k = 0; axes && axes->data && axes->dtype == I64 && k < tensor_count(axes); k++) {
+        const int d = wrap_axis(((const int64_t *)axes->data)[k], rank);
+
+        mask |= d < 0 ? 0 : (uint32_t)1 << d;
+    }
+    a->channels_last = a->keepdims || mask == ((((uint32_t)1 << rank) - 1) & ~(uint32_t)3);
+    return a->channels_last;
+}
+
 /* -- plan ------------------------------------------------------------------------------------------------------------
  */
 
@@ -47,16 +64,27 @@ static uint32_t default_axes(const struct reduce_attrs *a, int rank)
     return a->noop ? 0 : all_axes(rank);
 }
 
+/* A set of ONNX' axes as they lie. */
+static uint32_t laid_out(const struct reduce_attrs *a, int rank, uint32_t axes)
+{
+    uint32_t mask = 0;
+
+    for (int d = 0; d < rank; d++)
+        if (axes >> d & 1)
+            mask |= (uint32_t)1 << (rank > 1 ? layout_axis(a->channels_last, rank, d) : d);
+    return mask;
+}
+
 /* The axes that are known to be right. */
 static uint32_t axes_of(const struct reduce_attrs *a, const struct tensor *axes, int rank)
 {
     uint32_t mask = 0;
 
     if (a->spatial || !axes || !tensor_count(axes))
-        return default_axes(a, rank);
+        return laid_out(a, rank, default_axes(a, rank));
     for (int64_t k = 0; k < tensor_count(axes); k++)
         mask |= (uint32_t)1 << wrap_axis(((const int64_t *)axes->data)[k], rank);
-    return mask;
+    return laid_out(a, rank, mask);
 }
 
 bool reduce_infer(struct infer *i)
@@ -75,6 +103,7 @@ bool reduce_infer(struct infer *i)
         return false;
     if (!axes.count)
         mask = default_axes(a, x->rank);
+    mask = laid_out(a, x->rank, mask);
     for (int d = 0; d < x->rank; d++)
         if (!(mask >> d & 1) || a->keepdims)
             dims[rank++] = mask >> d & 1 ? 1 : x->dims[d];

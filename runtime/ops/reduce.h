@@ -10,6 +10,7 @@ enum { REDUCE_DATA, REDUCE_AXES }; /* inputs */
 struct reduce_attrs {
     bool keepdims;
     bool noop;    /* no axes: reduces nothing, instead of everything */
+    bool channels_last;
     bool spatial; /* global pooling: all axes but batch and channel, which stay */
 };
 
@@ -18,6 +19,8 @@ bool reduce_parse(struct parse *p, void *attrs);        /* axes are an input, no
 bool reduce_parse_before(struct parse *p, void *attrs); /* axes are an attribute */
 bool reduce_parse_global(struct parse *p, void *attrs); /* GlobalAveragePool, GlobalMaxPool: no attributes */
 
+/* Not where dimensions that go leave the others in another order. */
+bool reduce_channels_last(const struct node *n, int rank, void *attrs);
 bool reduce_infer(struct infer *i);
 bool reduce_run(struct step *s, enum reduction r);
 

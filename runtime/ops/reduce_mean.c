@@ -58,13 +58,13 @@ static const struct op_case cases[] = {
     {                                                                                                                  \
         .since = version, .signature = "T data -> T reduced", .types = type_list,                                      \
         .attrs_size = sizeof(struct reduce_attrs), .parse = reduce_parse_before, .infer = reduce_infer, .run = run,    \
-        .gradient = gradient, .cases = before                                                                          \
+        .gradient = gradient, .channels_last = reduce_channels_last, .cases = before                                   \
     }
 #define ROW(version, type_list, case_list)                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T data, I axes? -> T reduced", .types = type_list "; I: i64",                  \
         .attrs_size = sizeof(struct reduce_attrs), .parse = reduce_parse, .infer = reduce_infer, .run = run,           \
-        .gradient = gradient, .cases = case_list                                                                       \
+        .gradient = gradient, .channels_last = reduce_channels_last, .cases = case_list                                \
     }
 
 const struct op op_reduce_mean = {

@@ -35,7 +35,7 @@ static bool run_grad(struct step *s)
 static const struct op relu_grad = {
     .name = "ReluGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad), { 0 } },
+    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad, CHAIN_OF_GRAD(relu_grad)), { 0 } },
 };
 
 static bool gradient(struct backward *b)
@@ -64,7 +64,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = list, .infer = unary_infer, .run = run,                  \
-        .gradient = gradient, .cases = cases                                                                           \
+        .chain = CHAIN_OF_1(relu), .gradient = gradient, .cases = cases                                                \
     }
 
 const struct op op_relu = {

@@ -11,6 +11,7 @@
  * when planning and have none.
  */
 #include "ops/convert.h"
+#include "ops/layout.h"
 #include "ops/move.h"
 #include "ops/resample.h"
 #include "ops/view.h"
@@ -25,7 +26,7 @@ enum { STRETCH, NOT_LARGER, NOT_SMALLER };
 
 struct resize {
     int mode, transform, nearest, policy;
-    bool exclude_outside, antialias, axes_given;
+    bool exclude_outside, antialias, axes_given, channels_last;
     float cubic_a, extrapolation;
     struct ints axes;
     int scales; /* which input they are */
@@ -97,6 +98,16 @@ static bool parse_10(struct parse *p, void *attrs)
     a->mode = attr_choice(p, "mode", modes_10, NEAREST);
     a->transform = ASYMMETRIC;
     a->nearest = SIMPLE;
+    return true;
+}
+
+static bool channels_last(const struct node *n, int rank, void *attrs)
+{
+    struct resize *a = attrs;
+
+    (void)n;
+    (void)rank;
+    a->channels_last = true;
     return true;
 }
 
@@ -190,7 +201,7 @@ static bool layout_of(struct infer *i, struct layout *l, const struct resize *a,
         l->scale[d] = l->end[d] = 1;
     }
     for (int k = 0; k < count; k++) {
-        axes[k] = a->axes_given ? wrap_axis(a->axes.v[k], x->rank) : k;
+        axes[k] = layout_wrap(a->channels_last, x->rank, a->axes_given ? a->axes.v[k] : k);
         if (axes[k] < 0)
             return false;
     }
@@ -608,7 +619,7 @@ static const struct op_case cases_19[] = {
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
         .since = version, .types = t "; F: f32", .attrs_size = sizeof(struct resize), .infer = infer, .run = run,      \
-        .gradient = gradient, __VA_ARGS__                                                                              \
+        .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                                              \
     }
 #define ROW_13(version, parser, tests)                                                                                 \
     ROW(version, "T1: all bf16; T2: floats; I: i64", .signature = "T1 X, T2 roi?, F scales?, I sizes? -> T1 Y",        \

@@ -3,11 +3,12 @@
  * The dimensions of the input from `start` to before `end`, known when planning. They do not depend on its elements: no
  * gradient flows.
  */
-#include "ops/op.h"
+#include "ops/layout.h"
 #include <string.h>
 
 struct shape {
     int64_t start, end;
+    bool channels_last; /* the dimensions come as ONNX has them all the same */
 };
 
 /* -- read ---------------------------------------------------------------------------------------------------------- */
@@ -30,6 +31,16 @@ static bool parse_1(struct parse *p, void *attrs)
     return true;
 }
 
+static bool channels_last(const struct node *n, int rank, void *attrs)
+{
+    struct shape *a = attrs;
+
+    (void)n;
+    (void)rank;
+    a->channels_last = true;
+    return true;
+}
+
 /* -- plan ---------------------------------------------------------------------------------------------------------- */
 
 static int clamp(int64_t axis, int rank)
@@ -45,6 +56,7 @@ static bool infer(struct infer *i)
     const struct tensor *x = typed_in(i, 0);
     const int start = clamp(a->start, x->rank), end = clamp(a->end, x->rank);
     const int64_t count = end > start ? end - start : 0;
+    const struct tensor onnx = layout_onnx(a->channels_last, x);
     int64_t *dims;
 
     if (!set_out(i, 0, I64, 1, &count))
@@ -53,7 +65,7 @@ static bool infer(struct infer *i)
     if (!dims)
         return !typed_out(i, 0);
     if (count)
-        memcpy(dims, x->dims + start, (size_t)count * sizeof *dims);
+        memcpy(dims, onnx.dims + start, (size_t)count * sizeof *dims);
     return true;
 }
 
@@ -77,7 +89,8 @@ static const struct op_case cases_15[] = {
 #define ROW(version, t, parser, tests)                                                                                 \
     {                                                                                                                  \
         .since = version, .signature = "T data -> T1 shape", .types = "T: " t "; T1: i64",                             \
-        .attrs_size = sizeof(struct shape), .parse = parser, .infer = infer, .gradient = zero_gradient, .cases = tests \
+        .attrs_size = sizeof(struct shape), .parse = parser, .infer = infer, .gradient = zero_gradient,                \
+        .channels_last = channels_last, .cases = tests                                                                 \
     }
 #define ROW_15(version) ROW(version, "all bf16", parse_15, cases_15)
 

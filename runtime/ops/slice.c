@@ -4,11 +4,16 @@
  * both are clamped to what is there: [0, n] going forward; [0, n - 1] and [-1, n - 1] going back. The gradient goes
  * back to where the elements came from, with zeros between: Pad where all steps are 1.
  */
+#include "ops/layout.h"
 #include "ops/move.h"
 #include "ops/view.h"
 #include <string.h>
 
 enum { DATA, STARTS, ENDS, AXES, STEPS };
+
+struct slice {
+    bool channels_last; /* the axes stay as ONNX counts them */
+};
 
 /* -- read ---------------------------------------------------------------------------------------------------------- */
 
@@ -18,6 +23,16 @@ static bool parse_1(struct parse *p, void *attrs)
     if (!attr_given(p, "starts") || !attr_given(p, "ends"))
         return parse_error(p, "attribute '%s' is missing", attr_given(p, "starts") ? "ends" : "starts");
     return ints_input(p, STARTS, "starts") && ints_input(p, ENDS, "ends") && ints_input(p, AXES, "axes");
+}
+
+static bool channels_last(const struct node *n, int rank, void *attrs)
+{
+    struct slice *a = attrs;
+
+    (void)n;
+    (void)rank;
+    a->channels_last = true;
+    return true;
 }
 
 /* -- plan ---------------------------------------------------------------------------------------------------------- */
@@ -60,8 +75,9 @@ static void box_axis(struct box *b, int d, int64_t start, int64_t end, int64_t s
 
 /* The inputs' content must be known. What is wrong is told through `i`, which is NULL where infer has looked already.
  */
-static bool box_of(struct infer *i, struct box *b, const struct tensor *x, const struct ints *starts,
-                   const struct ints *ends, const struct ints *axes, const struct ints *steps)
+static bool box_of(struct infer *i, const struct slice *a, struct box *b, const struct tensor *x,
+                   const struct ints *starts, const struct ints *ends, const struct ints *axes,
+                   const struct ints *steps)
 {
     b->rank = x->rank;
     for (int d = 0; d < x->rank; d++) {
@@ -78,7 +94,7 @@ static bool box_of(struct infer *i, struct box *b, const struct tensor *x, const
         return i && infer_error(i, "'starts' has %d values, must have at most %d, one for each dimension of 'data'",
                                 starts->count, x->rank);
     for (int k = 0; k < starts->count; k++) {
-        const int d = axes ? wrap_axis(axes->v[k], x->rank) : k;
+        const int d = layout_wrap(a->channels_last, x->rank, axes ? axes->v[k] : k);
 
         if (d < 0)
             return false;
@@ -100,7 +116,8 @@ static bool infer(struct infer *i)
         !ints_in(i, STEPS, &steps))
         return false;
     if (!axes_mask(i, &axes, x->rank, &mask) ||
-        !box_of(i, &b, x, &starts, &ends, typed_in(i, AXES) ? &axes : NULL, typed_in(i, STEPS) ? &steps : NULL))
+        !box_of(i, infer_attrs(i), &b, x, &starts, &ends, typed_in(i, AXES) ? &axes : NULL,
+                typed_in(i, STEPS) ? &steps : NULL))
         return false;
     return set_out(i, 0, x->dtype, b.rank, b.dims);
 }
@@ -108,7 +125,7 @@ static bool infer(struct infer *i)
 /* -- run ----------------------------------------------------------------------------------------------------------- */
 
 /* The box of inputs that infer has checked. */
-static void box_known(struct box *b, const struct tensor *const *in)
+static void box_known(const struct slice *a, struct box *b, const struct tensor *const *in)
 {
     struct ints starts, ends, axes, steps;
 
@@ -116,7 +133,7 @@ static void box_known(struct box *b, const struct tensor *const *in)
     ints_of(in[ENDS], &ends);
     ints_of(in[AXES], &axes);
     ints_of(in[STEPS], &steps);
-    box_of(NULL, b, in[DATA], &starts, &ends, in[AXES] ? &axes : NULL, in[STEPS] ? &steps : NULL);
+    box_of(NULL, a, b, in[DATA], &starts, &ends, in[AXES] ? &axes : NULL, in[STEPS] ? &steps : NULL);
 }
 
 /* Strides of the box inside the whole, and where it starts. */
@@ -143,7 +160,7 @@ static bool run(struct step *s)
     if (!tensor_count(s->out[0]))
         return true;
     memcpy(in, s->in, (size_t)(s->node->inputs < STEPS + 1 ? s->node->inputs : STEPS + 1) * sizeof *in);
-    box_known(&b, in);
+    box_known(s->attrs, &b, in);
     m.rank = b.rank;
     memcpy(m.dims, b.dims, sizeof b.dims);
     at = inside(&b, m.in);
@@ -221,7 +238,7 @@ static bool gradient(struct backward *b)
     box = emit_alloc(e, sizeof *box);
     if (!box)
         return backward_ok(b);
-    box_known(box, in);
+    box_known(attrs_of(b), box, in);
     for (int d = 0; d < box->rank; d++)
         dense = dense && box->step[d] == 1;
     if (dense)
@@ -257,7 +274,8 @@ static const struct op_case cases_10[] = {
 
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
-        .since = version, .types = "T: " t, .infer = infer, .run = run, .gradient = gradient, __VA_ARGS__              \
+        .since = version, .types = "T: " t, .attrs_size = sizeof(struct slice), .infer = infer, .run = run,            \
+        .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                                              \
     }
 #define ROW_10(version, t)                                                                                             \
     ROW(version, t "; Tind: i32 i64",                                                                                  \

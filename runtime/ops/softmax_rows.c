@@ -1,3 +1,4 @@
+#include "ops/layout.h"
 #include "ops/softmax.h"
 
 /* -- read ------------------------------------------------------------------------------------------------------------
@@ -20,6 +21,15 @@ bool softmax_parse_before(struct parse *p, void *attrs)
     return true;
 }
 
+bool softmax_channels_last(const struct node *n, int rank, void *attrs)
+{
+    struct softmax_attrs *a = attrs;
+
+    (void)n;
+    a->channels_last = !a->matrix || (wrap_axis(a->axis, rank) >= 0 && wrap_axis(a->axis, rank) <= 1);
+    return a->channels_last;
+}
+
 /* -- plan ------------------------------------------------------------------------------------------------------------
  */
 
@@ -28,7 +38,7 @@ bool softmax_parse_before(struct parse *p, void *attrs)
 static bool shape_of(const struct softmax_attrs *a, const struct tensor *x, struct softmax_shape *s)
 {
     const int rank = x->rank ? x->rank : 1;
-    const int axis = a->matrix && a->axis == rank ? rank : wrap_axis(a->axis, rank);
+    const int axis = a->matrix && a->axis == rank ? rank : layout_wrap(a->channels_last && !a->matrix, rank, a->axis);
 
     if (axis < 0)
         return false;

@@ -8,43 +8,37 @@
 /* -- run ---------------------------------------------------------------------------------------------------------- */
 
 #define EXPR(x) (x) / (1 + ((x) < 0 ? -(x) : (x)))
-#define LOOP    loop_f32
-#define T       float
-#include "ops/unary_body.h"
-#define LOOP loop_f64
-#define T    double
+#define LOOP    loop_f64
+#define T       double
 #include "ops/unary_body.h"
 #undef EXPR
 
 static bool run(struct step *s)
 {
-    static elementwise_loop *const loops[DTYPES] = { [F32] = loop_f32, [F64] = loop_f64 };
+    static elementwise_loop *const loops[DTYPES] = { [F64] = loop_f64 };
 
-    return unary_run(s, NULL, loops, (struct numbers){ 0 });
+    return unary_run(s, s->k->softsign, loops, (struct numbers){ 0 });
 }
 
 /* -- differentiate ------------------------------------------------------------------------------------------------ */
 
 #define EXPR(dy, x) (dy) / ((1 + ((x) < 0 ? -(x) : (x))) * (1 + ((x) < 0 ? -(x) : (x))))
-#define LOOP        grad_f32
-#define T           float
-#include "ops/binary_body.h"
-#define LOOP grad_f64
-#define T    double
+#define LOOP        grad_f64
+#define T           double
 #include "ops/binary_body.h"
 #undef EXPR
 
 static bool run_grad(struct step *s)
 {
-    static elementwise_loop *const grad_loops[DTYPES] = { [F32] = grad_f32, [F64] = grad_f64 };
+    static elementwise_loop *const grad_loops[DTYPES] = { [F64] = grad_f64 };
 
-    return unary_grad_run(s, NULL, grad_loops, (struct numbers){ 0 });
+    return unary_grad_run(s, s->k->softsign_grad, grad_loops, (struct numbers){ 0 });
 }
 
 static const struct op softsign_grad = {
     .name = "SoftsignGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad), { 0 } },
+    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad, CHAIN_OF_GRAD(softsign_grad)), { 0 } },
 };
 
 static bool gradient(struct backward *b)
@@ -63,7 +57,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T input -> T output", .types = list, .infer = unary_infer, .run = run,         \
-        .gradient = gradient, .cases = cases                                                                           \
+        .chain = CHAIN_OF_1(softsign), .gradient = gradient, .cases = cases                                            \
     }
 
 const struct op op_softsign = {

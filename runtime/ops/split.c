@@ -4,6 +4,7 @@
  * the dimension all parts are the quotient rounded up, the last ones what is left. The gradient is joined again, zeros
  * for parts that nothing flows back from.
  */
+#include "ops/layout.h"
 #include "ops/move.h"
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@ enum { INPUT, SPLIT };
 struct split {
     int64_t axis;
     int parts;
+    bool channels_last;
     bool uneven; /* equal parts need not divide the dimension */
 };
 
@@ -47,6 +49,16 @@ static bool parse_2(struct parse *p, void *attrs)
     return parse_13(p, attrs) && ints_input(p, SPLIT, "split");
 }
 
+static bool channels_last(const struct node *n, int rank, void *attrs)
+{
+    struct split *a = attrs;
+
+    (void)n;
+    (void)rank;
+    a->channels_last = true;
+    return true;
+}
+
 /* -- plan ---------------------------------------------------------------------------------------------------------- */
 
 static bool given_parts(struct infer *i, const struct split *a, const struct tensor *x, int axis)
@@ -75,7 +87,7 @@ static bool infer(struct infer *i)
 {
     const struct split *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, INPUT);
-    const int axis = wrap_axis(a->axis, x->rank);
+    const int axis = layout_wrap(a->channels_last, x->rank, a->axis);
     int64_t dims[MAX_RANK], rest, each;
 
     if (axis < 0)
@@ -102,7 +114,7 @@ static bool run(struct step *s)
 {
     const struct split *a = s->attrs;
     const struct tensor *x = s->in[INPUT], *split = s->node->inputs > SPLIT ? s->in[SPLIT] : NULL;
-    const int axis = wrap_axis(a->axis, x->rank);
+    const int axis = layout_wrap(a->channels_last, x->rank, a->axis);
     const int64_t inner = dims_product(x->dims, axis + 1, x->rank);
     const int64_t each = x->dims[axis] / a->parts + (x->dims[axis] % a->parts != 0);
     int64_t at = 0;
@@ -139,7 +151,7 @@ static bool gradient(struct backward *b)
         if (!parts[k] && !y)
             return backward_error(b, "output %d is left out: its size is not known", k);
     }
-    snprintf(text, sizeof text, "axis=%d", wrap_axis(a->axis, x->rank));
+    snprintf(text, sizeof text, "axis=%d", layout_wrap(a->channels_last, x->rank, a->axis));
     emit_many(e, "Concat", text, 1, &joined, a->parts, parts);
     give(b, INPUT, joined);
     return backward_ok(b);
@@ -175,7 +187,7 @@ static const struct op_case cases_18[] = {
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
         .since = version, .types = "T: " t, .attrs_size = sizeof(struct split), .infer = infer, .run = run,            \
-        .gradient = gradient, __VA_ARGS__                                                                              \
+        .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                                              \
     }
 #define ROW_2(version) ROW(version, "all", .signature = "T input -> T outputs...", .parse = parse_2, .cases = cases_2)
 

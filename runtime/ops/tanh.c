@@ -33,7 +33,7 @@ static bool run_grad(struct step *s)
 static const struct op tanh_grad = {
     .name = "TanhGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad), { 0 } },
+    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad, CHAIN_OF_GRAD(tanh_grad)), { 0 } },
 };
 
 static bool gradient(struct backward *b)
@@ -52,7 +52,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T input -> T output", .types = list, .infer = unary_infer, .run = run,         \
-        .gradient = gradient, .cases = cases                                                                           \
+        .chain = CHAIN_OF_1(tanh), .gradient = gradient, .cases = cases                                                \
     }
 
 const struct op op_tanh = {

@@ -2,44 +2,119 @@
 #include "ops/op.h"
 #include <string.h>
 
-static void put_place(struct text *out, const struct program *p, const struct value *v)
+/* -- a table ------------------------------------------------------------------------------------------------------- */
+
+/* Its cells are written twice: first to see how wide the columns are. */
+enum column { STEP, OPERATOR, HOW, TYPE, BYTES, PLACE, WORK, NAME, COLUMNS };
+
+static const struct {
+    const char *title;
+    bool right; /* aligned to the right */
+} columns[] = {
+    [STEP] = { "step", true },     [OPERATOR] = { "operator", false }, [HOW] = { "how", false },
+    [TYPE] = { "makes", false },   [BYTES] = { "bytes", true },        [PLACE] = { "at", true },
+    [WORK] = { "works at", true }, [NAME] = { "name", false },
+};
+
+static void put_place(struct text *cell, const struct program *p, const struct value *v)
 {
     const struct place *place = &p->places[v->id];
-    const struct tensor *t = &p->types[v->id];
+
+    if (place->kind == PLACE_ARENA)
+        text_printf(cell, "%lld", (long long)place->at);
+    else
+        text_printf(cell, "%s",
+                    place->kind == PLACE_VIEW       ? p->graph->values[place->root]->name
+                    : place->kind == PLACE_CONSTANT ? "known"
+                                                    : "run time");
+}
+
+static void put_how(struct text *cell, const struct program_step *s)
+{
+    if (!s->node->def->run)
+        text_printf(cell, "nothing to do");
+    else if (s->node->def->tell)
+        s->node->def->tell(s->node, s->plan, cell);
+}
+
+/* One for each output that is read; the first one tells of the step too. */
+static void put_cell(struct text *cell, const struct program *p, size_t step, int out, bool first, enum column c)
+{
+    const struct program_step *s = &p->steps[step];
+    const struct value *v = s->node->out[out];
     char type[TYPE_TEXT];
 
-    text_printf(out, "      %s %s, ", v->name, tensor_text(t, type));
-    switch (place->kind) {
-    case PLACE_ARENA:
-        text_printf(out, "%lld bytes at %lld\n", (long long)tensor_bytes(t), (long long)place->at);
-        break;
-    case PLACE_VIEW:
-        text_printf(out, "in the place of %s\n", p->graph->values[place->root]->name);
-        break;
-    case PLACE_CONSTANT:
-        text_printf(out, "known\n");
-        break;
-    default:
-        text_printf(out, "allocated while running\n");
+    if (c == STEP && first)
+        text_printf(cell, "%zu", step);
+    else if (c == OPERATOR && first)
+        text_printf(cell, "%s-%d", s->node->op_name, s->node->since);
+    else if (c == HOW && first)
+        put_how(cell, s);
+    else if (c == TYPE)
+        text_printf(cell, "%s", tensor_text(&p->types[v->id], type));
+    else if (c == BYTES && tensor_known(&p->types[v->id]))
+        text_printf(cell, "%lld", (long long)tensor_bytes(&p->types[v->id]));
+    else if (c == PLACE)
+        put_place(cell, p, v);
+    else if (c == WORK && first && s->scratch >= 0)
+        text_printf(cell, "%lld", (long long)s->scratch);
+    else if (c == NAME)
+        text_printf(cell, "%s", first && *s->node->name ? s->node->name : v->name);
+}
+
+struct table {
+    const struct program *p;
+    struct text cell;
+    int width[COLUMNS];
+};
+
+/* A row into `out`; where that is NULL, the columns get wide enough for it. */
+static void put_row(struct table *t, struct text *out, size_t step, int o, bool first)
+{
+    for (enum column c = 0; c < COLUMNS; c++) {
+        t->cell.length = 0;
+        text_printf(&t->cell, "%s", "");
+        put_cell(&t->cell, t->p, step, o, first, c);
+        if (!out && !t->cell.failed)
+            t->width[c] = (int)t->cell.length > t->width[c] ? (int)t->cell.length : t->width[c];
+        else if (out && !t->cell.failed)
+            text_printf(out, columns[c].right ? "%s%*s" : "%s%-*s", c ? "  " : "", c == NAME ? 0 : t->width[c],
+                        t->cell.data);
+    }
+    if (out)
+        text_printf(out, "\n");
+}
+
+static void put_rows(struct table *t, struct text *out)
+{
+    for (size_t k = 0; k < t->p->step_count; k++) {
+        bool first = true;
+
+        for (int o = 0; o < t->p->steps[k].node->slots; o++)
+            if (t->p->steps[k].read[o]) {
+                put_row(t, out, k, o, first);
+                first = false;
+            }
     }
 }
 
-static void put_step(struct text *out, const struct program *p, size_t k)
+static void put_steps(struct text *out, const struct program *p)
 {
-    const struct program_step *s = &p->steps[k];
+    struct table t = { .p = p, .cell = { .budget = out->budget, .report = out->report } };
 
-    text_printf(out, "  %3zu %s-%d", k, s->node->op_name, s->node->since);
-    if (*s->node->name)
-        text_printf(out, " '%s'", s->node->name);
-    if (!s->node->def->run)
-        text_printf(out, ", nothing to do");
-    if (s->scratch >= 0)
-        text_printf(out, ", works at %lld", (long long)s->scratch);
-    text_add(out, "\n", 1);
-    for (int o = 0; o < s->node->slots; o++)
-        if (s->read[o])
-            put_place(out, p, s->node->out[o]);
+    for (enum column c = 0; c < COLUMNS; c++)
+        t.width[c] = (int)strlen(columns[c].title);
+    put_rows(&t, NULL);
+    for (enum column c = 0; c < COLUMNS; c++)
+        text_printf(out, columns[c].right ? "%s%*s" : "%s%-*s", c ? "  " : "", c == NAME ? 0 : t.width[c],
+                    columns[c].title);
+    text_printf(out, "\n");
+    put_rows(&t, out);
+    out->failed |= t.cell.failed;
+    text_release(&t.cell);
 }
+
+/* -- the whole ----------------------------------------------------------------------------------------------------- */
 
 static void put_folded(struct text *out, const struct program *p)
 {
@@ -57,14 +132,35 @@ static void put_folded(struct text *out, const struct program *p)
     }
 }
 
+static bool is_same(const struct preparation *a, const struct preparation *b)
+{
+    return a->make == b->make && a->of->data == b->of->data && a->bytes == b->bytes && a->told == b->told &&
+           memcmp(a->key, b->key, a->told) == 0;
+}
+
+/* Bytes of what is made of weights once for all runs; what several steps share counts once. */
+static int64_t prepared_bytes(const struct program *p)
+{
+    int64_t total = 0;
+
+    for (size_t k = 0; k < p->step_count; k++) {
+        const struct preparation *own = &p->steps[k].preparation;
+        bool shared = !own->make;
+
+        for (size_t j = 0; j < k && !shared; j++)
+            shared = p->steps[j].preparation.make && is_same(own, &p->steps[j].preparation);
+        if (!shared)
+            total += (int64_t)own->bytes;
+    }
+    return total;
+}
+
 void program_describe(struct text *out, const struct program *p)
 {
-    text_printf(out, "%s: %zu steps, an arena of %lld bytes\n", p->graph->path, p->step_count,
-                (long long)p->arena_bytes);
+    text_printf(out, "%s: %zu steps, an arena of %lld bytes, %lld bytes prepared of weights\n", p->graph->path,
+                p->step_count, (long long)p->arena_bytes, (long long)prepared_bytes(p));
     put_folded(out, p);
-    text_printf(out, "steps:\n");
-    for (size_t k = 0; k < p->step_count; k++)
-        put_step(out, p, k);
+    put_steps(out, p);
     for (size_t k = 0; k < p->carry_count; k++)
         text_printf(out, "after the step %s becomes %s\n", p->graph->values[p->carries[k].out]->name,
                     p->graph->values[p->carries[k].in]->name);

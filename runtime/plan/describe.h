@@ -5,8 +5,10 @@
 #include "base/text.h"
 #include "plan/program.h"
 
-/* The size of the arena, what was folded while planning, then the steps in their order: operator, name, what each
- * writes, its type and where it lies. */
+/* The size of the arena and of what is prepared of weights, what was folded while planning, then a table of the steps
+ * in their order: operator, how it is computed (the method, what was fused into it), the type of what it makes, how
+ * many bytes that has and where in the arena it lies (or the value whose place it has), where the working memory lies,
+ * and the name. */
 void program_describe(struct text *out, const struct program *p);
 
 #endif

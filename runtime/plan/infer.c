@@ -159,6 +159,12 @@ bool infer_exact(const struct infer *i)
 
 bool need_prepared(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes)
 {
+    return need_prepared_told(i, k, bytes, make, key, key_bytes, key_bytes);
+}
+
+bool need_prepared_told(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes,
+                        size_t told)
+{
     const struct value *v = i->node->in[k];
     void *copy;
 
@@ -170,7 +176,7 @@ bool need_prepared(struct infer *i, int k, size_t bytes, prepare *make, const vo
         return false;
     }
     memcpy(copy, key, key_bytes);
-    i->preparation = (struct preparation){ v->initializer, make, copy, key_bytes, bytes };
+    i->preparation = (struct preparation){ v->initializer, make, copy, key_bytes, told, bytes };
     return true;
 }
 

@@ -78,6 +78,18 @@ void pass_replace(const struct use *uses, struct node *n, struct node *last)
     y->producer = n;
 }
 
+/* Weights that a pass has put others in place of. */
+static void forget_unused(struct passes *p, struct report *r)
+{
+    const struct use *uses = pass_uses(p->graph, r);
+    int *reads = uses ? arena_array(&p->arena, p->graph->value_count, sizeof *reads, r) : NULL;
+
+    for (size_t k = 0; reads && k < p->graph->value_count; k++)
+        reads[k] = uses[k].count;
+    for (size_t k = 0; reads && k < p->graph->value_count; k++)
+        passes_forget(p, p->graph->values[k], reads);
+}
+
 const struct graph *passes_run(struct passes *p, const struct graph *g, const struct plan_context *c)
 {
     struct report r = { 0 }; /* what is wrong with the graph is told when it is run */
@@ -90,9 +102,11 @@ const struct graph *passes_run(struct passes *p, const struct graph *g, const st
     p->graph = graph_clone(g, &p->arena, &r);
     for (size_t k = 0; p->graph && k < p->graph->value_count; k++)
         p->graph->values[k]->is_input = p->graph->values[k]->is_input && !p->graph->values[k]->initializer;
-    ok = p->graph && pass_constants(p, &own) && pass_transposes(p->graph, &r) && pass_affine(p->graph, &r) &&
-         pass_relu(p->graph, &r);
+    ok = p->graph && pass_constants(p, &own) && pass_layout(p->graph, NULL, NULL, &r) &&
+         pass_transposes(p->graph, &r) && pass_affine(p->graph, &r) && pass_residual(p->graph, &r) &&
+         pass_relu(p->graph, &r) && pass_fuse(p->graph, &r);
     if (ok) {
+        forget_unused(p, &r);
         p->graph->report = c->report;
         return p->graph;
     }

@@ -1,5 +1,5 @@
 /* Passes over the graph of an inference session: they change a clone, in which values of the model keep their ids, and
- * leave subgraphs and the order of nodes alone. What they put in place of an initializer is a new one.
+ * leave subgraphs alone. What they put in place of an initializer is a new one.
  *
  * A pass returns false only where memory runs out: the clone is then of no use. */
 #ifndef KILN_PLAN_PASS_H
@@ -18,15 +18,30 @@ struct passes {
  * the passes cannot help: a graph that they do not understand is run, and refused, as it stands. */
 const struct graph *passes_run(struct passes *p, const struct graph *g, const struct plan_context *c);
 void passes_free(struct passes *p);
+/* An initializer that nobody reads (reads[id] is 0) gives its memory back, if the passes have made it, and it is big:
+ * what is in it is lost. False where it is neither. */
+bool passes_forget(struct passes *p, const struct value *v, const int *reads);
 
 /* What can be told without inputs becomes an initializer, once and not for each set of shapes. */
 bool pass_constants(struct passes *p, const struct plan_context *c);
 /* Transpositions that undo each other go, also around elementwise nodes. */
 bool pass_transposes(struct graph *g, struct report *r);
+/* Float convolutions, and what stands between them, get their channels last (ops/layout.h). Also for the graph of a
+ * trainer, before its gradients. `given`, by value id, may hold types that neither values nor initializers tell, rank
+ * UNKNOWN for nothing; `kept`, by value id, who is asked for besides the graph's outputs. Either may be NULL. The nodes
+ * get other ids. */
+bool pass_layout(struct graph *g, const struct tensor *given, const bool *kept, struct report *r);
 /* Normalisation, scale and shift of channels go into the weights and the bias of the node before. */
 bool pass_affine(struct graph *g, struct report *r);
-/* Relu goes into the node before. */
+/* An addition goes into a convolution with channels last, behind which it stands. */
+bool pass_residual(struct graph *g, struct report *r);
+/* Relu goes into the node before; a Clip into a convolution with channels last. */
 bool pass_relu(struct graph *g, struct report *r);
+/* Batch normalisation in training, with the activation and the pool behind it, becomes one node. For the graph of a
+ * trainer, after channels were put last and before gradients; `types` by value id. */
+bool pass_norm(struct graph *g, const struct tensor *types, struct report *r);
+/* Elementwise nodes become chains. For any graph of which no gradient is taken any more, the last of all passes. */
+bool pass_fuse(struct graph *g, struct report *r);
 
 /* -- for passes ---------------------------------------------------------------------------------------------------- */
 
@@ -34,6 +49,17 @@ struct use {
     int count;           /* nodes that read it, each place counted, and the graph's outputs */
     struct node *reader; /* one of them; NULL where there is none but an output */
 };
+
+/* What can be told of a value whatever the shapes of the inputs are. */
+struct known {
+    int rank;         /* UNKNOWN where it is not */
+    enum dtype dtype; /* UNDEFINED where it is not */
+};
+/* Of n's outputs, from its inputs: known[] goes by value id. What is known of an output already stays. */
+void pass_know(const struct node *n, struct known *known);
+
+/* Is an element of the first output made of one element of each input, broadcast, wherever they lie? */
+bool pass_elementwise(const struct node *n);
 
 /* By value id, in the graph's arena. */
 struct use *pass_uses(const struct graph *g, struct report *r);

@@ -1,6 +1,7 @@
 #include "ops/batch_normalization.h"
 #include "ops/conv.h"
 #include "ops/gemm.h"
+#include "ops/layout.h"
 #include "ops/node.h"
 #include "plan/pass.h"
 #include <math.h>
@@ -22,6 +23,7 @@ struct chain {
     enum target target;
     const struct tensor *w, *b; /* b: NULL where there is none */
     int rank;                   /* of the result */
+    bool channels_last;         /* in the result */
     int64_t channels;
     double *scale, *shift;
     bool scaled;
@@ -128,6 +130,7 @@ static bool is_convolution(struct chain *c)
         return false;
     c->rank = c->w->rank;
     c->channels = c->w->dims[0];
+    c->channels_last = c->target == CONV && ((const struct conv_attrs *)c->node->attrs)->channels_last;
     return c->target == CONV || (c->w->dims[0] % group == 0 && mul_size(c->w->dims[1], group, &c->channels));
 }
 
@@ -171,6 +174,7 @@ static bool is_target(struct chain *c)
     } else {
         c->rank = rank_of(c->node->in[0]);
         c->channels = tensor_count(c->w);
+        c->channels_last = ((const struct batch_norm *)c->node->attrs)->channels_last;
         if (!is_normalization(c->node) || c->w->rank != 1 || c->rank < 2)
             return false;
     }
@@ -185,10 +189,12 @@ static bool is_target(struct chain *c)
 /* One number for each channel, or one for all, and the shape of the result stays. */
 static bool fits_channels(const struct chain *c, const struct tensor *t)
 {
+    const int axis = layout_axis(c->channels_last, c->rank, 1);
+
     if (!is_real(t, c->w->dtype) || t->rank > c->rank)
         return false;
     for (int d = 0; d < t->rank; d++)
-        if (t->dims[d] != 1 && !(d + c->rank - t->rank == 1 && t->dims[d] == c->channels))
+        if (t->dims[d] != 1 && !(d + c->rank - t->rank == axis && t->dims[d] == c->channels))
             return false;
     return true;
 }
@@ -211,7 +217,7 @@ static void add_normalization(struct chain *c, const struct node *n)
 
 static bool fits_normalization(const struct chain *c, const struct node *n)
 {
-    if (!is_normalization(n))
+    if (!is_normalization(n) || ((const struct batch_norm *)n->attrs)->channels_last != c->channels_last)
         return false;
     for (int k = 1; k < 5; k++) {
         const struct tensor *t = pass_constant(n->in[k]);

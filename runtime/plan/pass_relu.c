@@ -1,6 +1,8 @@
 #include "ops/conv.h"
 #include "ops/gemm.h"
 #include "plan/pass.h"
+#include <math.h>
+#include <string.h>
 
 /* Of integers the product knows no Relu. */
 static bool is_float(const struct node *n)
@@ -8,6 +10,41 @@ static bool is_float(const struct node *n)
     const struct tensor *w = pass_constant(n->in[1]);
 
     return w && dtype_is_float(w->dtype);
+}
+
+static bool is_last(const struct node *n)
+{
+    return pass_is(n, "Conv") && ((const struct conv_attrs *)n->attrs)->channels_last;
+}
+
+/* A bound of Clip: a constant, or none. */
+static bool bound(const struct node *n, int k, float *value)
+{
+    const struct value *v = k < n->inputs ? n->in[k] : NULL;
+    const struct tensor *t = pass_constant(v);
+
+    if (t && t->dtype == F32 && tensor_count(t) == 1)
+        *value = *(const float *)t->data;
+    return !v || (t && t->dtype == F32 && tensor_count(t) == 1 && !isnan(*value));
+}
+
+static bool limits(const struct node *n, float *least, float *most)
+{
+    const bool clip = pass_is(n, "Clip");
+
+    *least = clip ? -INFINITY : 0;
+    *most = INFINITY;
+    return clip ? bound(n, 1, least) && bound(n, 2, most) && *least <= *most : pass_is(n, "Relu");
+}
+
+/* A copy of the node's attributes, to be changed. */
+static void *own_attrs(struct node *n, struct report *r)
+{
+    void *attrs = arena_alloc(n->graph->arena, n->def->attrs_size, r);
+
+    if (attrs)
+        n->attrs = memcpy(attrs, n->attrs, n->def->attrs_size);
+    return attrs;
 }
 
 bool pass_relu(struct graph *g, struct report *r)
@@ -19,25 +56,26 @@ bool pass_relu(struct graph *g, struct report *r)
     for (size_t k = 0; k < g->node_count; k++) {
         struct node *n = g->nodes[k], *next = pass_next(uses, n);
         const bool conv = pass_is(n, "Conv");
+        float least, most;
 
-        if (!next || !pass_is(next, "Relu") || !(conv || (pass_is(n, "Gemm") && is_float(n))))
+        if (!next || !limits(next, &least, &most) || !(conv || (pass_is(n, "Gemm") && is_float(n))))
+            continue;
+        if (next->in[0] != n->out[0] || (pass_is(next, "Clip") && !is_last(n)))
             continue;
         if (conv) {
-            struct conv_attrs *a = arena_alloc(g->arena, sizeof *a, r);
+            struct conv_attrs *a = own_attrs(n, r);
 
             if (!a)
                 return false;
-            *a = *(const struct conv_attrs *)n->attrs;
-            a->relu = true;
-            n->attrs = a;
+            a->limited = true;
+            a->least = least;
+            a->most = most;
         } else {
-            struct gemm_attrs *a = arena_alloc(g->arena, sizeof *a, r);
+            struct gemm_attrs *a = own_attrs(n, r);
 
             if (!a)
                 return false;
-            *a = *(const struct gemm_attrs *)n->attrs;
             a->relu = true;
-            n->attrs = a;
         }
         pass_replace(uses, n, next);
     }

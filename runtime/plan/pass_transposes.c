@@ -3,20 +3,16 @@
 #include "ops/transpose.h"
 #include "plan/pass.h"
 
-/* What looks at one element of its first input at a time, and at nothing of its place. */
-static bool is_elementwise(const struct node *n)
+/* One element of the first input at a time, and nothing else. */
+static bool is_unary(const struct node *n)
 {
-    static const char *const names[] = { "Relu",     "Sigmoid", "Tanh",     "Elu",  "LeakyRelu",  "Selu",
-                                         "Softplus", "Gelu",    "Erf",      "Exp",  "Log",        "Sqrt",
-                                         "Neg",      "Abs",     "Identity", "Cast", "Reciprocal", "HardSigmoid" };
-
     for (int k = 1; k < n->slots; k++)
         if (n->out[k])
             return false;
-    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
-        if (pass_is(n, names[k]))
-            return true;
-    return false;
+    for (int k = 1; k < n->inputs; k++)
+        if (n->in[k])
+            return false;
+    return pass_elementwise(n);
 }
 
 static bool undoes(const struct transpose *a, const struct transpose *b)
@@ -58,7 +54,7 @@ bool pass_transposes(struct graph *g, struct report *r)
             continue;
         do
             n = pass_next(uses, n);
-        while (n && is_elementwise(n));
+        while (n && is_unary(n));
         if (!n || !pass_is(n, "Transpose") || !undoes(first->attrs, n->attrs))
             continue;
         become_identity(n, identity, def);

@@ -32,7 +32,7 @@ struct preparation {
     const struct tensor *of;
     void (*make)(const void *key, const struct tensor *in, struct pool *pool, void *out);
     const void *key;
-    size_t key_bytes, bytes;
+    size_t key_bytes, told, bytes; /* told: how many of the key's bytes tell two apart */
 };
 
 struct program_step {

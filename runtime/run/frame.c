@@ -215,9 +215,45 @@ static bool bind_step(struct frame *f, struct bound *b, struct bound_step *to, c
     return !from->preparation.make || to->step.prepared;
 }
 
+/* By value id: 0 where nothing reads it, and how often it is prepared where that is all; else -1. */
+static int *count_preparations(const struct frame *f, struct program *p, struct report *r)
+{
+    int *left = arena_array(&p->arena, f->graph->value_count, sizeof *left, r);
+
+    for (size_t k = 0; left && k < p->step_count; k++) {
+        const struct program_step *s = &p->steps[k];
+        const void *prepared = s->preparation.make ? s->preparation.of->data : NULL;
+
+        for (int i = 0; i < s->node->inputs + s->node->captured; i++) {
+            const int id = s->node->in[i] ? s->node->in[i]->id : -1;
+
+            if (id >= 0 && (!prepared || p->types[id].data != prepared))
+                left[id] = -1;
+            else if (id >= 0 && left[id] >= 0)
+                left[id]++;
+        }
+    }
+    for (size_t k = 0; left && k < f->graph->output_count; k++)
+        left[f->graph->outputs[k]->id] = -1;
+    return left;
+}
+
+/* Most sessions see one set of shapes in all their life: weights that were only wanted to be prepared go as soon as
+ * they have been, so that never all of both are there. */
+static void forget_prepared(struct frame *f, const struct program *p, const struct program_step *s, int *left)
+{
+    for (int i = 0; i < s->node->inputs; i++) {
+        const struct value *v = s->node->in[i];
+
+        if (v && p->types[v->id].data == s->preparation.of->data && left[v->id] > 0 && !--left[v->id])
+            f->engine->forgot |= passes_forget(f->engine->passes, v, left);
+    }
+}
+
 static struct bound *bind(struct frame *f, struct program *p, struct bound *before, struct report *r)
 {
     struct bound *b = budget_zalloc(f->engine->budget, 1, sizeof *b, r);
+    int *left = NULL;
 
     if (b)
         b->program = p;
@@ -228,6 +264,8 @@ static struct bound *bind(struct frame *f, struct program *p, struct bound *befo
         budget_free(f->engine->budget, b);
         return NULL;
     }
+    if (f->engine->passes && f->graph == f->engine->passes->graph && !f->bounds && p->complete)
+        left = count_preparations(f, p, NULL);
     b->before = before;
     b->next = f->bounds;
     f->bounds = b;
@@ -240,6 +278,8 @@ static struct bound *bind(struct frame *f, struct program *p, struct bound *befo
             sweep(f);
             return NULL;
         }
+        if (left && p->steps[k].preparation.make)
+            forget_prepared(f, p, &p->steps[k], left);
         if (s->run || s->view_count)
             b->step_count++;
         else
@@ -256,6 +296,14 @@ static struct bound *find(struct frame *f, const struct bound *before)
             return b;
         }
     return NULL;
+}
+
+bool frame_is_planned(const struct frame *f)
+{
+    for (const struct bound *b = f->bounds; b; b = b->next)
+        if (!b->before && program_fits(b->program, f->tensors))
+            return true;
+    return false;
 }
 
 static struct bound *plan_and_bind(struct frame *f, struct bound *before, struct report *r)
@@ -342,7 +390,7 @@ static bool execute(struct frame *f, struct bound *b, struct report *r)
                 step_error(&s->step, "failed");
             return false;
         }
-        profile_stop(f->engine->profile, s->step.node, start);
+        profile_stop(f->engine->profile, &s->step, start);
     }
     return true;
 }

@@ -4,7 +4,7 @@
 #define KILN_RUN_FRAME_H
 
 #include "ops/op.h"
-#include "plan/program.h"
+#include "plan/pass.h"
 #include "run/prepared.h"
 
 struct profile; /* run/profile.h */
@@ -16,6 +16,8 @@ struct engine {
     struct budget *budget;
     struct profile *profile; /* NULL: none is taken */
     struct prepared prepared;
+    struct passes *passes; /* NULL: none, or what they have made is to stay */
+    bool forgot;           /* the weights that the first program of their graph has prepared: another one needs them */
     bool exact;            /* no ways that are faster and round worse */
     uint64_t seed, number; /* of random numbers (op.h) */
     uint64_t deadline;     /* on clock_now(): a run that is not over by then fails between two nodes; 0: none */
@@ -39,6 +41,8 @@ bool frame_run(struct frame *f, struct report *r);
 /* Takes staged next values (running statistics) over into the memory of what they replace. After a whole step, never
  * before. */
 void frame_commit(struct frame *f);
+/* Will the next run find a program that fits what is set now? */
+bool frame_is_planned(const struct frame *f);
 /* The program that the first segment ran last; NULL before the first run. */
 const struct program *frame_program(const struct frame *f);
 /* Plans for the types set now, without running: for those who only look. */

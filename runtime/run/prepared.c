@@ -11,8 +11,8 @@ struct prepared_entry {
 /* The tensor is told by its data: clones of a graph share it. */
 static bool is_same(const struct preparation *a, const struct preparation *b)
 {
-    return a->make == b->make && a->of->data == b->of->data && a->bytes == b->bytes && a->key_bytes == b->key_bytes &&
-           memcmp(a->key, b->key, a->key_bytes) == 0;
+    return a->make == b->make && a->of->data == b->of->data && a->bytes == b->bytes && a->told == b->told &&
+           memcmp(a->key, b->key, a->told) == 0;
 }
 
 const void *prepared_get(struct prepared *p, const struct preparation *what, struct report *r)

@@ -1,19 +1,35 @@
 #include "run/profile.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_EVENTS = 1 << 20 };
+enum { MAX_EVENTS = 1 << 20, SHAPES_TEXT = 256, TABLE = 1024 };
+
+/* A node with the shapes that it met. A session may give up the graph that it ran: what is told of the node is a copy.
+ */
+struct met {
+    const struct node *node; /* to be compared only */
+    uint64_t fingerprint;    /* of the shapes */
+    const char *op, *name, *graph, *shapes;
+    int index;
+    struct cost cost;
+    int32_t next; /* in the same slot of the table, or -1 */
+};
 
 struct event {
-    const struct node *node;
+    int32_t met;
     uint64_t start, length; /* ns */
     uint64_t own;           /* of length: without the nodes of subgraphs */
 };
 
 struct profile {
     struct budget *budget;
+    struct arena arena; /* of shapes */
+    struct met *met;
+    size_t met_count, met_capacity;
+    int32_t table[TABLE]; /* the first of each slot, by node */
     struct event *events;
     size_t count, capacity;
     uint64_t lost;
@@ -24,8 +40,10 @@ struct profile *profile_new(struct budget *b, struct report *r)
 {
     struct profile *p = budget_zalloc(b, 1, sizeof *p, r);
 
-    if (p)
-        p->budget = b;
+    if (!p)
+        return NULL;
+    p->budget = p->arena.budget = b;
+    memset(p->table, 0xff, sizeof p->table);
     return p;
 }
 
@@ -34,28 +52,127 @@ void profile_free(struct profile *p)
     if (!p)
         return;
     budget_free(p->budget, p->events);
+    budget_free(p->budget, p->met);
+    arena_release(&p->arena);
     budget_free(p->budget, p);
 }
+
+/* -- nodes and their shapes ---------------------------------------------------------------------------------------- */
+
+static uint64_t add_fingerprint(uint64_t sum, const struct tensor *t)
+{
+    sum = (sum ^ (uint64_t)(t ? t->rank + 2 : 0)) * 0x100000001b3; /* FNV-1a, by words */
+    for (int d = 0; t && t->kind == TENSOR && d < t->rank; d++)
+        sum = (sum ^ (uint64_t)t->dims[d]) * 0x100000001b3;
+    return sum;
+}
+
+static uint64_t fingerprint_of(const struct step *s)
+{
+    uint64_t sum = 0xcbf29ce484222325;
+
+    for (int k = 0; k < s->node->inputs; k++)
+        sum = add_fingerprint(sum, s->in[k]);
+    for (int k = 0; k < s->node->slots; k++)
+        sum = add_fingerprint(sum, s->out[k]);
+    return sum;
+}
+
+/* Cut where it is too long. */
+static size_t put(char *text, size_t at, const char *s)
+{
+    const int n = snprintf(text + at, SHAPES_TEXT - at, "%s", s);
+
+    return at + (size_t)n < SHAPES_TEXT ? at + (size_t)n : SHAPES_TEXT - 1;
+}
+
+static size_t put_shape(char *text, size_t at, const struct tensor *t)
+{
+    char number[32];
+
+    if (t->kind != TENSOR || t->rank < 0)
+        return put(text, at, "?");
+    at = put(text, at, "[");
+    for (int d = 0; d < t->rank; d++) {
+        snprintf(number, sizeof number, "%s%lld", d ? "," : "", (long long)t->dims[d]);
+        at = put(text, at, number);
+    }
+    return put(text, at, "]");
+}
+
+static void put_shapes(const struct step *s, char text[SHAPES_TEXT])
+{
+    size_t at = 0;
+
+    text[0] = 0;
+    for (int k = 0; k < s->node->inputs; k++) {
+        at = put(text, at, k ? " " : "");
+        at = s->in[k] ? put_shape(text, at, s->in[k]) : put(text, at, "-");
+    }
+    at = put(text, at, " ->");
+    for (int k = 0; k < s->node->slots; k++)
+        if (s->out[k])
+            at = put_shape(text, put(text, at, " "), s->out[k]);
+}
+
+static const char *copy(struct profile *p, const char *s)
+{
+    return arena_string(&p->arena, s, strlen(s), NULL);
+}
+
+/* Its place in p->met, or -1 where there is no memory. */
+static int32_t meet(struct profile *p, const struct step *s)
+{
+    const uint64_t fingerprint = fingerprint_of(s);
+    int32_t *slot = &p->table[((uintptr_t)s->node / 64 ^ (uint64_t)s->node->id) % TABLE];
+    char text[SHAPES_TEXT];
+    struct met *m;
+
+    for (int32_t k = *slot; k >= 0; k = p->met[k].next)
+        if (p->met[k].node == s->node && p->met[k].fingerprint == fingerprint)
+            return k;
+    if (p->met_count >= MAX_EVENTS ||
+        !budget_grow(p->budget, &p->met, &p->met_capacity, p->met_count + 1, sizeof *p->met, NULL))
+        return -1;
+    put_shapes(s, text);
+    m = &p->met[p->met_count];
+    *m = (struct met){ .node = s->node,
+                       .fingerprint = fingerprint,
+                       .op = copy(p, s->node->op_name),
+                       .name = copy(p, s->node->name),
+                       .graph = copy(p, s->node->graph->path),
+                       .shapes = copy(p, text),
+                       .index = s->node->index,
+                       .cost = cost_of(s->node, s->in, s->out),
+                       .next = *slot };
+    if (!m->op || !m->name || !m->graph || !m->shapes)
+        return -1;
+    *slot = (int32_t)p->met_count++;
+    return *slot;
+}
+
+/* -- events -------------------------------------------------------------------------------------------------------- */
 
 struct profile_mark profile_start(const struct profile *p)
 {
     return p ? (struct profile_mark){ clock_now(), p->told } : (struct profile_mark){ 0 };
 }
 
-void profile_stop(struct profile *p, const struct node *n, struct profile_mark start)
+void profile_stop(struct profile *p, const struct step *s, struct profile_mark start)
 {
     const uint64_t length = p ? clock_now() - start.at : 0;
     uint64_t own;
+    int32_t met;
 
     if (!p)
         return;
     own = length - (p->told - start.told); /* what has been told since is of nodes inside this one */
     p->told += own;
-    if (p->count >= MAX_EVENTS ||
+    if (p->count >= MAX_EVENTS || (met = meet(p, s)) < 0 ||
         !budget_grow(p->budget, &p->events, &p->capacity, p->count + 1, sizeof *p->events, NULL))
         p->lost++;
     else
-        p->events[p->count++] = (struct event){ n, start.at, length, own };
+        p->events[p->count++] = (struct event){ met, start.at, length, own };
 }
 
 void profile_reset(struct profile *p)
@@ -64,36 +181,47 @@ void profile_reset(struct profile *p)
     p->lost = 0;
 }
 
+static void trace_event(struct json *j, const struct event *e, const struct met *m, uint64_t first)
+{
+    json_open(j, NULL, '{');
+    json_string(j, "ph", "X");
+    json_int(j, "pid", 1);
+    json_int(j, "tid", 1);
+    json_real(j, "ts", (double)(e->start - first) / 1e3); /* microseconds */
+    json_real(j, "dur", (double)e->length / 1e3);
+    json_string(j, "name", m->op);
+    json_open(j, "args", '{');
+    json_string(j, "node", m->name);
+    json_string(j, "graph", m->graph);
+    json_int(j, "index", m->index);
+    json_string(j, "shapes", m->shapes);
+    json_real(j, "flops", m->cost.flops);
+    json_real(j, "bytes", m->cost.bytes);
+    json_close(j, '}');
+    json_close(j, '}');
+}
+
 void profile_trace(const struct profile *p, struct text *out)
 {
     struct json j = { .out = out };
+    uint64_t first = UINT64_MAX; /* a node in a subgraph is told before the node around it, which started before */
 
+    for (size_t k = 0; k < p->count; k++)
+        if (p->events[k].start < first)
+            first = p->events[k].start;
     json_open(&j, NULL, '{');
     json_string(&j, "displayTimeUnit", "ms");
     json_open(&j, "traceEvents", '[');
-    for (size_t k = 0; k < p->count; k++) {
-        const struct event *e = &p->events[k];
-
-        json_open(&j, NULL, '{');
-        json_string(&j, "ph", "X");
-        json_int(&j, "pid", 1);
-        json_int(&j, "tid", 1);
-        json_real(&j, "ts", (double)e->start / 1e3); /* microseconds */
-        json_real(&j, "dur", (double)e->length / 1e3);
-        json_string(&j, "name", e->node->op_name);
-        json_open(&j, "args", '{');
-        json_string(&j, "node", e->node->name);
-        json_string(&j, "graph", e->node->graph->path);
-        json_int(&j, "index", e->node->index);
-        json_close(&j, '}');
-        json_close(&j, '}');
-    }
+    for (size_t k = 0; k < p->count; k++)
+        trace_event(&j, &p->events[k], &p->met[p->events[k].met], first);
     json_close(&j, ']');
     json_open(&j, "otherData", '{');
     json_int(&j, "lost", (int64_t)p->lost);
     json_close(&j, '}');
     json_close(&j, '}');
 }
+
+/* -- sums ---------------------------------------------------------------------------------------------------------- */
 
 static int longer_first(const void *a, const void *b)
 {
@@ -102,22 +230,38 @@ static int longer_first(const void *a, const void *b)
     return (x->nanoseconds < y->nanoseconds) - (x->nanoseconds > y->nanoseconds);
 }
 
-size_t profile_totals(const struct profile *p, struct profile_total *out, size_t most)
+static size_t sum_up(const struct profile *p, struct profile_total *out, size_t most, bool by_node)
 {
     size_t n = 0;
 
     for (size_t k = 0; k < p->count; k++) {
+        const struct event *e = &p->events[k];
+        const struct met *m = &p->met[e->met];
         size_t at = 0;
 
-        while (at < n && strcmp(out[at].op, p->events[k].node->op_name) != 0)
+        while (at < n && (by_node ? out[at].shapes != m->shapes : strcmp(out[at].op, m->op) != 0))
             at++;
         if (at == most)
             continue;
         if (at == n)
-            out[n++] = (struct profile_total){ .op = p->events[k].node->op_name };
+            out[n++] = (struct profile_total){ .op = m->op,
+                                               .node = by_node ? m->name : NULL,
+                                               .shapes = by_node ? m->shapes : NULL };
         out[at].calls++;
-        out[at].nanoseconds += p->events[k].own;
+        out[at].nanoseconds += e->own;
+        out[at].cost.flops += m->cost.flops;
+        out[at].cost.bytes += m->cost.bytes;
     }
     qsort(out, n, sizeof *out, longer_first);
     return n;
+}
+
+size_t profile_totals(const struct profile *p, struct profile_total *out, size_t most)
+{
+    return sum_up(p, out, most, false);
+}
+
+size_t profile_nodes(const struct profile *p, struct profile_total *out, size_t most)
+{
+    return sum_up(p, out, most, true);
 }

@@ -42,12 +42,19 @@ static bool find_symbols(struct session *s, struct report *r)
     return s->symbols && ok;
 }
 
+static const struct graph *run_passes(struct session *s, struct report *r)
+{
+    const struct engine *e = &s->engine;
+    const struct plan_context c = { e->kernels, pool_threads(e->pool), &s->budget, r, false, e->exact };
+
+    return passes_run(&s->passes, s->graph, &c);
+}
+
 struct session *session_new(const struct graph *g, const struct session_options *o, struct report *r)
 {
     const struct session_options defaults = { 0 };
     struct budget unlimited = { 0 };
     struct session *s = budget_zalloc(&unlimited, 1, sizeof *s, r);
-    struct plan_context c;
 
     if (!s)
         return NULL;
@@ -59,10 +66,10 @@ struct session *session_new(const struct graph *g, const struct session_options 
     s->engine.pool = pool_new(o->threads, &s->budget, r);
     s->engine.prepared = (struct prepared){ &s->budget, s->engine.pool, NULL };
     s->engine.exact = o->exact;
-    c = (struct plan_context){ s->engine.kernels, pool_threads(s->engine.pool), &s->budget, r, false, o->exact };
     s->given = budget_zalloc(&s->budget, g->value_count, sizeof *s->given, r);
     if (s->engine.pool && s->given && find_symbols(s, r))
-        s->frame = frame_new(&s->engine, passes_run(&s->passes, g, &c), r);
+        s->frame = frame_new(&s->engine, run_passes(s, r), r);
+    s->engine.passes = s->passes.graph ? &s->passes : NULL;
     if (s->frame)
         return s;
     session_free(s);
@@ -140,26 +147,56 @@ static bool check_symbols(const struct session *s, struct report *r)
     return true;
 }
 
+/* What was set is set in `f`, too. */
+static bool set_again(struct session *s, struct frame *f)
+{
+    for (size_t k = 0; f && k < s->graph->value_count; k++)
+        if (s->given[k])
+            frame_set(f, s->graph->values[k], frame_get(s->frame, s->graph->values[k]));
+    return f;
+}
+
 /* From now on the graph is run as it was given. */
 static bool leave_passes(struct session *s, struct report *r)
 {
     struct frame *plain = frame_new(&s->engine, s->graph, r);
 
-    if (!plain)
+    if (!set_again(s, plain))
         return false;
-    for (size_t k = 0; k < s->graph->value_count; k++)
-        if (s->given[k])
-            frame_set(plain, s->graph->values[k], frame_get(s->frame, s->graph->values[k]));
     frame_free(s->frame);
     prepared_free(&s->engine.prepared);
     passes_free(&s->passes);
     s->frame = plain;
+    s->engine.passes = NULL;
+    s->engine.forgot = false;
+    return true;
+}
+
+/* Other shapes need weights that were forgotten: all is made anew, and kept from now on. */
+static bool remember_weights(struct session *s, struct report *r)
+{
+    struct passes old = s->passes;
+    struct frame *fresh = frame_new(&s->engine, run_passes(s, r), r);
+
+    if (!set_again(s, fresh)) {
+        passes_free(&s->passes);
+        s->passes = old;
+        return false;
+    }
+    frame_free(s->frame);
+    prepared_free(&s->engine.prepared);
+    passes_free(&old);
+    s->frame = fresh;
+    s->engine.passes = NULL;
+    s->engine.forgot = false;
     return true;
 }
 
 bool session_run(struct session *s, struct report *r)
 {
     if (s->overridden && s->passes.graph && !leave_passes(s, r))
+        return false;
+    if (s->engine.forgot && !frame_is_planned(s->frame) && !remember_weights(s, r))
         return false;
     for (size_t k = 0; k < s->graph->input_count; k++)
         if (!s->given[s->graph->inputs[k]->id])

@@ -1,5 +1,6 @@
 #include "train/learner.h"
 #include "grad/grad.h"
+#include "plan/pass.h"
 #include <string.h>
 
 /* A graph under construction. */
@@ -119,15 +120,12 @@ static bool add_loss(struct build *b, bool gradient)
            graph_add_output(l->graph, l->loss.loss) && graph_add_output(l->graph, l->loss.correct);
 }
 
-/* The types of all values for this batch size. */
-static struct program *types_of(struct build *b)
+/* By value id: what comes from outside, for this batch size; rank UNKNOWN for all others. */
+static struct tensor *types_given(struct build *b, struct arena *scratch)
 {
     const struct trainer *t = b->trainer;
-    const struct plan_context c = context_of(t, b->report);
     const struct graph *g = b->learner->graph;
-    struct arena scratch = { .budget = t->engine.budget };
-    struct tensor *tensors = arena_array(&scratch, g->value_count, sizeof *tensors, b->report);
-    struct program *p;
+    struct tensor *tensors = arena_array(scratch, g->value_count, sizeof *tensors, b->report);
 
     for (size_t k = 0; tensors && k < g->value_count; k++) {
         tensors[k].rank = UNKNOWN;
@@ -142,7 +140,36 @@ static struct program *types_of(struct build *b)
     tensors[b->learner->x->id].dims[0] = b->learner->batch;
     tensors[b->learner->y->id] = t->y;
     tensors[b->learner->y->id].dims[0] = b->learner->batch;
-    p = plan_types(g, tensors, NULL, &c);
+    return tensors;
+}
+
+/* Channels last, for what is trained as for what is evaluated: they compute the same. */
+static bool lay_out(struct build *b)
+{
+    struct learner *l = b->learner;
+    struct arena scratch = { .budget = b->trainer->engine.budget };
+    struct tensor *given = types_given(b, &scratch);
+    bool *kept = arena_array(&scratch, l->graph->value_count, sizeof *kept, b->report);
+    bool ok = given && kept;
+
+    if (ok) {
+        kept[copied(l, b->trainer->loss.at)->id] = true;
+        if (l->loss.gradient)
+            kept[l->loss.gradient->id] = true;
+        ok = pass_layout(l->graph, given, kept, b->report);
+    }
+    arena_release(&scratch);
+    return ok;
+}
+
+/* The types of all values for this batch size. */
+static struct program *types_of(struct build *b)
+{
+    const struct plan_context c = context_of(b->trainer, b->report);
+    struct arena scratch = { .budget = b->trainer->engine.budget };
+    const struct tensor *given = types_given(b, &scratch);
+    struct program *p = given ? plan_types(b->learner->graph, given, NULL, &c) : NULL;
+
     arena_release(&scratch);
     if (p && !p->complete) {
         fail(b->report, KILN_UNSUPPORTED, NULL, "the model has sizes that only running can tell, it cannot be trained");
@@ -167,7 +194,7 @@ static bool add_gradients(struct build *b)
                                     .count = t->trainable,
                                     .wrt = b->state,
                                     .gradient = l->gradient };
-    bool ok = types && grad_build(&q, &c);
+    bool ok = types && pass_norm(l->graph, types->types, b->report) && grad_build(&q, &c);
 
     program_free(types);
     for (size_t k = 0; ok && k < t->trainable; k++)
@@ -238,11 +265,11 @@ static bool build(struct build *b)
     if (!b->state || !b->slots || (training && !l->gradient))
         return false;
     release_state(b);
-    if (!add_loss(b, training))
+    if (!add_loss(b, training) || (training && !train_nodes(b)) || !lay_out(b))
         return false;
-    if (training && !(train_nodes(b) && add_gradients(b) && add_optimizer(b)))
+    if (training && !(add_gradients(b) && add_optimizer(b)))
         return false;
-    return make_frame(b);
+    return pass_fuse(l->graph, b->report) && make_frame(b);
 }
 
 struct learner *learner_new(struct trainer *t, int64_t batch, struct report *r)

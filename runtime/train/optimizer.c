@@ -130,7 +130,6 @@ void optimizer_apply(const struct optimizer *o, const struct kernels *k, float r
  * ---------------------------------------------------------------------------------------------------------- */
 
 enum { RATE, LOSS, FIRST }; /* inputs; from FIRST on those of the parameters, one after the other */
-enum { CHUNK = 8192 };      /* elements of a piece of work */
 
 static int group(const struct optimizer *o) /* inputs of a parameter: itself, its gradient, its slots */
 {
@@ -156,9 +155,22 @@ static bool infer(struct infer *i)
     return true;
 }
 
-static int64_t chunks_of(const struct tensor *t)
+/* Pieces of work are cut from all parameters in a row: 10 us or so of what this kind takes. */
+static int64_t chunk_of(const struct optimizer *o)
 {
-    return (tensor_count(t) + CHUNK - 1) / CHUNK;
+    return o->kind == OPTIMIZER_SGD && !o->slots ? 1 << 16 : 1 << 15;
+}
+
+/* Elements [from, to) of one parameter. */
+static void update(const struct step *s, int p, float rate, int64_t from, int64_t to)
+{
+    const struct optimizer *o = s->attrs;
+    float *slots[MAX_SLOTS];
+
+    for (int k = 0; k < o->slots; k++)
+        slots[k] = (float *)s->in[p + 2 + k]->data + from;
+    optimizer_apply(o, s->k, rate, (float *)s->in[p]->data + from, slots, (const float *)s->in[p + 1]->data + from,
+                    to - from);
 }
 
 static void run_chunk(void *context, int64_t chunk, int thread)
@@ -166,33 +178,36 @@ static void run_chunk(void *context, int64_t chunk, int thread)
     const struct step *s = context;
     const struct optimizer *o = s->attrs;
     const float rate = *(const float *)s->in[RATE]->data;
-    float *slots[MAX_SLOTS];
-    int64_t from, n;
-    int p = FIRST;
+    int64_t from = chunk * chunk_of(o), left = chunk_of(o);
 
     (void)thread;
-    for (; chunk >= chunks_of(s->in[p]); p += group(o))
-        chunk -= chunks_of(s->in[p]);
-    from = chunk * CHUNK;
-    n = tensor_count(s->in[p]) - from;
-    for (int k = 0; k < o->slots; k++)
-        slots[k] = (float *)s->in[p + 2 + k]->data + from;
-    optimizer_apply(o, s->k, rate, (float *)s->in[p]->data + from, slots, (const float *)s->in[p + 1]->data + from,
-                    n < CHUNK ? n : CHUNK);
+    for (int p = FIRST; p < s->node->inputs && left > 0; p += group(o)) {
+        const int64_t n = tensor_count(s->in[p]);
+
+        if (from < n) {
+            const int64_t some = n - from < left ? n - from : left;
+
+            update(s, p, rate, from, from + some);
+            left -= some;
+            from = 0;
+        } else {
+            from -= n;
+        }
+    }
 }
 
 static bool run(struct step *s)
 {
     const struct optimizer *o = s->attrs;
     const float loss = *(const float *)s->in[LOSS]->data;
-    int64_t chunks = 0;
+    int64_t n = 0;
 
     if (!isfinite(loss))
         return step_error(s, "the loss is %s: nothing was changed; a lower learning rate may help",
                           isnan(loss) ? "not a number" : "infinite");
     for (int p = FIRST; p < s->node->inputs; p += group(o))
-        chunks += chunks_of(s->in[p]);
-    pool_run(s->pool, chunks, run_chunk, s);
+        n += tensor_count(s->in[p]);
+    pool_run(s->pool, (n + chunk_of(o) - 1) / chunk_of(o), run_chunk, s);
     return true;
 }
 

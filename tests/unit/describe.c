@@ -169,7 +169,10 @@ START_TEST(a_program_is_told_step_by_step)
     ck_assert_ptr_nonnull(strstr(text.data, "s int64[2] by Shape"));
     ck_assert_ptr_nonnull(strstr(text.data, "n int64[2] by Add"));
     ck_assert_ptr_nonnull(strstr(text.data, "Relu-14"));
-    ck_assert_ptr_nonnull(strstr(text.data, "r float[4,2], 32 bytes at 0"));
+    ck_assert_ptr_nonnull(
+        strstr(text.data, "step  operator    how            makes       bytes  at  works at  name\n"));
+    ck_assert_ptr_nonnull(strstr(text.data, "   0  Relu-14                    float[4,2]     32   0            r\n"));
+    ck_assert_ptr_nonnull(strstr(text.data, "   1  Reshape-14  nothing to do  float[4,2]     32   0            y\n"));
     program_free(p);
     budget_free(&budget, types);
     model_free(m);

@@ -16,6 +16,7 @@ static double exactly(const char *name, double x, double a, double b)
     if (!strcmp(name, #n))                                                                                             \
         return value;
     FUNCTION(sigmoid, 1 / (1 + exp(-x)))
+    FUNCTION(swish, x / (1 + exp(-x)))
     FUNCTION(tanh, tanh(x))
     FUNCTION(exp, exp(x))
     FUNCTION(log, log(x))
@@ -34,6 +35,9 @@ static double exactly(const char *name, double x, double a, double b)
     FUNCTION(reciprocal, 1 / x)
     FUNCTION(neg, -x)
     FUNCTION(square, x * x)
+    FUNCTION(cube, x * x * x)
+    FUNCTION(root, x == -INFINITY ? INFINITY : sqrt(x + 0))
+    FUNCTION(softsign, x / (1 + fabs(x)))
 #undef FUNCTION
     ck_abort_msg("'%s' has no exact value here", name);
     return 0;
@@ -569,7 +573,7 @@ START_TEST(batch_norm_is_right)
             put(dtype, x, i, floor((get(dtype, x, i) + 1) * 127.5));
         batch_moments(k, pool, &s, dtype, x, mean, var, scratch);
         inverse_std(dtype, c_n, var, 1e-3, invstd);
-        batch_norm_apply(k, pool, &s, dtype, x, scale, bias, mean, invstd, y);
+        batch_norm_apply(k, pool, &s, dtype, x, scale, bias, mean, invstd, y, scratch);
         batch_norm_grad(k, pool, &s, dtype, false, dy, x, scale, mean, invstd, frozen, NULL, NULL, scratch);
         batch_norm_grad(k, pool, &s, dtype, true, dy, x, scale, mean, invstd, dx, dscale, dbias, scratch);
         batch_norm_grad(k, NULL, &s, dtype, true, dy, x, scale, mean, invstd, again, NULL, NULL, scratch);

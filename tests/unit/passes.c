@@ -65,7 +65,7 @@ static void fill(struct tensor *t, const struct value *v, uint64_t stream)
 static void same_results(struct trial *t)
 {
     const struct graph *g = t->f.model->graph;
-    struct engine e = { .kernels = kernels_get(), .budget = &t->budget };
+    struct engine e = { .kernels = kernels_get(), .budget = &t->budget, .prepared.budget = &t->budget };
     struct frame *plain = frame_new(&e, g, &t->report);
     struct tensor in[4];
 
@@ -93,6 +93,7 @@ static void same_results(struct trial *t)
     for (size_t k = 0; k < g->input_count; k++)
         free(in[k].data);
     frame_free(plain);
+    prepared_free(&e.prepared);
 }
 
 #define HEAD "<ir_version: 8, opset_import: [\"\" : 17]>\n"

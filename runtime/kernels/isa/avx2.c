@@ -2,12 +2,18 @@
 #define LANES 8
 #define TABLE kernels_avx2
 #define LEVEL CPU_AVX2
+#include "kernels/isa/depth.h"
 #include "kernels/isa/elementwise.h"
 #include "kernels/isa/levels.h"
 #include "kernels/isa/move.h"
+#include "kernels/isa/norm_block.h"
 #include "kernels/isa/normalise.h"
+#include "kernels/isa/pools.h"
 #include "kernels/isa/reduce.h"
+#include "kernels/isa/rows.h"
+#include "kernels/isa/tile.h"
 #include "kernels/isa/windows.h"
+#include "kernels/isa/winograd.h"
 #include <immintrin.h>
 
 /* Bits 0 to 7 as the signs of 8 lanes, which is what masked loads and stores look at. */
@@ -64,8 +70,10 @@ static inline void transpose_block(const float *x, int64_t x_stride, int64_t row
 static void transpose_4_loop(const uint32_t *x, int64_t x_stride, uint32_t *y, int64_t y_stride, int64_t rows,
                              int64_t columns)
 {
+    const int64_t done = transposed_columns(x, x_stride, y, y_stride, rows, columns);
+
     for (int64_t r = 0; r < rows; r += 8)
-        for (int64_t c = 0; c < columns; c += 8)
+        for (int64_t c = done; c < columns; c += 8)
             transpose_block((const float *)x + r * x_stride + c, x_stride, rows - r < 8 ? rows - r : 8,
                             columns - c < 8 ? columns - c : 8, (float *)y + c * y_stride + r, y_stride,
                             first_lanes(rows - r));

@@ -38,6 +38,9 @@ static inline float gelu_tanh_slope(float x)
 #define NAME       sigmoid
 #define EXPRESSION (sigmoid_of(x))
 #include "kernels/isa/unary.h"
+#define NAME       swish
+#define EXPRESSION (x * sigmoid_of(x))
+#include "kernels/isa/unary.h"
 #define NAME       hard_sigmoid
 #define EXPRESSION (lower(upper(a * x + b, 1), 0))
 #include "kernels/isa/unary.h"
@@ -51,16 +54,16 @@ static inline float gelu_tanh_slope(float x)
 #define EXPRESSION (log_of(x))
 #include "kernels/isa/unary.h"
 #define NAME       softplus
-#define EXPRESSION ((x > 0 ? x : 0) + log1p_unit(exp_of(-__builtin_fabsf(x))))
+#define EXPRESSION (softplus_of(x))
 #include "kernels/isa/unary.h"
 #define NAME       erf
 #define EXPRESSION (erf_of(x))
 #include "kernels/isa/unary.h"
 #define NAME       gelu
-#define EXPRESSION (.5f * x * (1 + erf_of(x * .707106781f)))
+#define EXPRESSION (gelu_of(x))
 #include "kernels/isa/unary.h"
 #define NAME       gelu_tanh
-#define EXPRESSION (.5f * x * (1 + tanh_of(.797884561f * (x + .044715f * x * x * x))))
+#define EXPRESSION (gelu_tanh_of(x))
 #include "kernels/isa/unary.h"
 #define NAME       sqrt
 #define EXPRESSION (__builtin_sqrtf(x))
@@ -74,6 +77,15 @@ static inline float gelu_tanh_slope(float x)
 #define NAME       square
 #define EXPRESSION (x * x)
 #include "kernels/isa/unary.h"
+#define NAME       cube
+#define EXPRESSION (x * x * x)
+#include "kernels/isa/unary.h"
+#define NAME       root
+#define EXPRESSION (x == -INFINITY ? INFINITY : __builtin_sqrtf(x + 0.f))
+#include "kernels/isa/unary.h"
+#define NAME       softsign
+#define EXPRESSION (x / (1 + __builtin_fabsf(x)))
+#include "kernels/isa/unary.h"
 #define NAME       clip
 #define EXPRESSION (upper(lower(x, a), b))
 #include "kernels/isa/unary.h"
@@ -86,6 +98,12 @@ static inline float gelu_tanh_slope(float x)
 #include "kernels/isa/unary_grad.h"
 #define NAME       elu_grad
 #define EXPRESSION (x < 0 ? a * exp_of(x) * g : g)
+#include "kernels/isa/unary_grad.h"
+#define NAME       elu_grad_y
+#define EXPRESSION (x < 0 ? g * (x + a) : g)
+#include "kernels/isa/unary_grad.h"
+#define NAME       selu_grad_y
+#define EXPRESSION (x > 0 ? g * b : g * (x + a * b))
 #include "kernels/isa/unary_grad.h"
 #define NAME       selu_grad
 #define EXPRESSION (x > 0 ? b * g : b * a * exp_of(x) * g)
@@ -108,6 +126,18 @@ static inline float gelu_tanh_slope(float x)
 #define NAME       gelu_tanh_grad
 #define EXPRESSION (g * gelu_tanh_slope(x))
 #include "kernels/isa/unary_grad.h"
+#define NAME       erf_grad
+#define EXPRESSION (g * (1.12837917f * exp_of(-x * x)))
+#include "kernels/isa/unary_grad.h"
+#define NAME       sqrt_grad
+#define EXPRESSION (g / (2 * x))
+#include "kernels/isa/unary_grad.h"
+#define NAME       reciprocal_grad
+#define EXPRESSION (-g * x * x)
+#include "kernels/isa/unary_grad.h"
+#define NAME       softsign_grad
+#define EXPRESSION (g / ((1 + __builtin_fabsf(x)) * (1 + __builtin_fabsf(x))))
+#include "kernels/isa/unary_grad.h"
 #define NAME       clip_grad
 #define EXPRESSION (x >= a && x <= b ? g : 0)
 #include "kernels/isa/unary_grad.h"
@@ -129,6 +159,10 @@ static inline float gelu_tanh_slope(float x)
 #include "kernels/isa/binary.h"
 #define NAME       min
 #define EXPRESSION (p < q || p != p ? p : q)
+#include "kernels/isa/binary.h"
+
+#define NAME       prelu
+#define EXPRESSION (p < 0 ? q * p : p)
 #include "kernels/isa/binary.h"
 
 #define NAME       add_s

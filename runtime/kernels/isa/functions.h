@@ -1,20 +1,18 @@
-/* exp, log and their kin: libm where the oracle is built (PLAIN), else polynomials that the compiler turns into vector
- * code, because they have no branch. The coefficients are minimax fits of our own. */
+/* exp, log and their kin, to 2 units in the last place (tests/unit/every_float.c): polynomials that the compiler turns
+ * into vector code, because they have no branch. The coefficients are minimax fits of our own. What needs more digits
+ * on the way than float has is done in double. */
 #ifndef KILN_KERNELS_ISA_FUNCTIONS_H
 #define KILN_KERNELS_ISA_FUNCTIONS_H
 
 #include "kernels/isa/lanes.h"
 
-#ifdef PLAIN
-#define exp_of     expf
-#define log_of     logf
-#define tanh_of    tanhf
-#define erf_of     erff
-#define expm1_of   expm1f
-#define log1p_unit log1pf
-#else
-
-#define FMA __builtin_fmaf
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define FMA      __builtin_fmaf
+#define FMA_WIDE __builtin_fma
+#else /* as good here, but for a little of the error */
+#define FMA(x, y, z)      ((x) * (y) + (z))
+#define FMA_WIDE(x, y, z) ((x) * (y) + (z))
+#endif
 
 static inline float bits_float(uint32_t u)
 {
@@ -31,9 +29,12 @@ static inline uint32_t float_bits(float f)
     return u;
 }
 
-/* x = n ln 2 + r, |r| <= ln 2 / 2; adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. */
+/* -- exp ----------------------------------------------------------------------------------------------------------- */
+
+/* x = n ln 2 + r + rest, |r| <= ln 2 / 2, exactly but for the last digits of the rest; adding 1.5 * 2^23 rounds to an
+ * integer and leaves it in the low bits. */
 struct reduced {
-    float r;
+    float r, rest;
     int32_t n;
 };
 static inline struct reduced reduce_exp(float x)
@@ -42,17 +43,23 @@ static inline struct reduced reduce_exp(float x)
     const float shifted = FMA(x, 1.44269504f, magic);
     const float n = shifted - magic;
 
-    return (struct reduced){ FMA(n, -1.4286068203e-6f, FMA(n, -.693145751953125f, x)),
+    return (struct reduced){ FMA(n, -.693145751953125f, x), n * -1.4286068203e-6f,
                              (int32_t)(float_bits(shifted) - float_bits(magic)) };
 }
-static inline float exp_poly(float r) /* exp(r) - 1 */
+static inline float exp_tail(float r) /* exp(r) - 1 - r */
 {
-    float p = FMA(1.381446476e-3f, r, 8.368780623e-3f);
+    float p = FMA(1.3814467e-3f, r, 8.3687805e-3f);
 
-    p = FMA(p, r, 4.166839426e-2f);
-    p = FMA(p, r, 1.666652011e-1f);
-    p = FMA(p, r, 4.999999341e-1f);
-    return FMA(p, r * r, r);
+    p = FMA(p, r, 4.1668394e-2f);
+    p = FMA(p, r, 1.66665201e-1f);
+    p = FMA(p, r, 4.99999934e-1f);
+    return p * (r * r);
+}
+static inline float exp_reduced(struct reduced d) /* without n; what 1 + r loses is kept */
+{
+    const float one = 1 + d.r;
+
+    return one + ((d.r - (one - 1)) + (exp_tail(d.r + d.rest) + d.rest));
 }
 static inline float exp_of(float x)
 {
@@ -60,8 +67,13 @@ static inline float exp_of(float x)
     const struct reduced d = reduce_exp(low > 89.f ? 89.f : low);
     const int32_t half = d.n >> 1; /* two factors, so that neither leaves the range of exponents */
 
-    return (1 + exp_poly(d.r)) * bits_float((uint32_t)(half + 127) << 23) *
-           bits_float((uint32_t)(d.n - half + 127) << 23);
+    return exp_reduced(d) * bits_float((uint32_t)(half + 127) << 23) * bits_float((uint32_t)(d.n - half + 127) << 23);
+}
+static inline float exp_negative(float x) /* for x <= 0 */
+{
+    const struct reduced d = reduce_exp(x < -88.f ? -88.f : x);
+
+    return exp_reduced(d) * bits_float((uint32_t)(d.n + 127) << 23);
 }
 static inline float expm1_of(float x) /* for x <= 0; elsewhere it is never used */
 {
@@ -69,8 +81,30 @@ static inline float expm1_of(float x) /* for x <= 0; elsewhere it is never used 
     const struct reduced d = reduce_exp(low > 1.f ? 1.f : low);
     const float scale = bits_float((uint32_t)(d.n + 127) << 23);
 
-    return FMA(scale, exp_poly(d.r), scale - 1);
+    return FMA(scale, d.r + (exp_tail(d.r + d.rest) + d.rest), scale - 1);
 }
+static inline double exp_wide(double x) /* for x up to 700; to 2^-28 */
+{
+    const double magic = 6755399441055744.; /* 1.5 * 2^52 */
+    const double low = x < -700 ? -700 : x;
+    const double shifted = FMA_WIDE(low, 1.4426950408889634, magic);
+    const double r = FMA_WIDE(shifted - magic, -.69314718055994531, low);
+    double p = FMA_WIDE(.0013814467074116754, r, .008368780457707373), scale;
+    uint64_t bits;
+
+    p = FMA_WIDE(p, r, .041668394212427254);
+    p = FMA_WIDE(p, r, .16666520107318367);
+    p = FMA_WIDE(p, r, .49999993412484695);
+    p = FMA_WIDE(p, r, 1);
+    p = FMA_WIDE(p, r, 1);
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 1023) << 52; /* the low bits of shifted are the integer */
+    memcpy(&scale, &bits, sizeof scale);
+    return p * scale;
+}
+
+/* -- log ----------------------------------------------------------------------------------------------------------- */
+
 static inline float log_of(float x)
 {
     const bool tiny = x < 1.17549435e-38f;
@@ -93,13 +127,20 @@ static inline float log_of(float x)
     result = x < 0 ? NAN : result;
     return x < INFINITY ? result : x; /* infinity and NaN */
 }
-static inline float log1p_unit(float u) /* for u in [0, 1]: the rounding of 1 + u is made good */
+/* log(1 + u) for u in [0, 1]: with s = u / (2 + u) it is 2 (s + s^3 / 3 + ...) = u - s (u - 2 s^2 / 3 - ...). */
+static inline float log1p_unit(float u)
 {
-    const float w = 1 + u, d = w - 1;
-    const float scaled = log_of(w) * (u / (d == 0 ? 1 : d));
+    const float s = u / (2 + u), z = s * s;
+    float p = FMA(2.42895514e-1f, z, 2.14307427e-1f);
 
-    return d == 0 ? u : scaled;
+    p = FMA(p, z, 2.86165968e-1f);
+    p = FMA(p, z, 3.99988884e-1f);
+    p = FMA(p, z, 6.66666755e-1f);
+    return FMA(-s, FMA(-p, z, u), u);
 }
+
+/* -- tanh, erf ----------------------------------------------------------------------------------------------------- */
+
 static inline float tanh_of(float x)
 {
     const float t = __builtin_fabsf(x), z = x * x;
@@ -116,25 +157,63 @@ static inline float erf_of(float x)
 {
     const float t = __builtin_fabsf(x), z = x * x;
     const float u = t > 4.1f ? 4.1f : t; /* 1 from there on */
-    float p = FMA(8.215423735e-5f, z, -8.105965125e-4f), q = FMA(1.188545317e-5f, u, -3.293092361e-4f);
+    float p = FMA(8.1851654e-5f, z, -8.0977247e-4f), q = FMA(1.188545317e-5f, u, -3.293092361e-4f);
 
-    p = FMA(p, z, 5.197797168e-3f);
-    p = FMA(p, z, -2.685810429e-2f);
-    p = FMA(p, z, 1.128367255e-1f);
-    p = FMA(p, z, -3.761263229e-1f);
-    p = FMA(p * z, x, 1.128379166f * x);
+    p = FMA(p, z, 5.1969545e-3f);
+    p = FMA(p, z, -2.6857706e-2f);
+    p = FMA(p, z, 1.1283664e-1f);
+    p = FMA(p, z, -3.7612632e-1f);
+    p = FMA(p, z, 1.28379166e-1f);
+    p = FMA(p, x, x);
     q = FMA(q, u, 3.668724493e-3f);
     q = FMA(q, u, -2.381719546e-2f);
     q = FMA(q, u, 1.063003716e-1f);
     q = FMA(q, u, 6.351132467e-1f);
     q = FMA(q, u, 1.128657783f);
-    return t > .94f ? __builtin_copysignf(1 - exp_of(-q * u), x) : p;
+    return t > .94f ? __builtin_copysignf(1 - exp_negative(-q * u), x) : p;
 }
-#endif
+
+/* -- what is made of them ------------------------------------------------------------------------------------------ */
 
 static inline float sigmoid_of(float x)
 {
-    return 1 / (1 + exp_of(-x));
+    const float e = exp_negative(-__builtin_fabsf(x));
+    const float q = (x < 0 ? e : 1) / (1 + e);
+
+    return x < 0 ? FMA(-e, q, e) : q; /* e / (1 + e) is e - e q, where the rounding of 1 + e matters less */
+}
+static inline float softplus_of(float x)
+{
+    return (x > 0 ? x : 0) + log1p_unit(exp_negative(-__builtin_fabsf(x)));
+}
+/* x times the normal distribution's probability of less than x, whose tail, for a = |x|, is exp(-a^2 / 2) times a
+ * rational function. */
+static inline float gelu_of(float x)
+{
+    const double low = x < -20.f ? -20 : (double)x; /* 0 from there on, and no infinity times 0 */
+    const double a = low < 0 ? -low : low > 20 ? 20 : low;
+    double p = FMA_WIDE(.004123787505978461, a, .04068352692135556);
+    double q = FMA_WIDE(.010336684299397532, a, .10198485757236221);
+    double tail, inverse;
+
+    p = FMA_WIDE(p, a, .18338421698643487);
+    p = FMA_WIDE(p, a, .4384959659048408);
+    p = FMA_WIDE(p, a, .5000000029875225);
+    q = FMA_WIDE(q, a, .4698642255366529);
+    q = FMA_WIDE(q, a, 1.2031220256873243);
+    q = FMA_WIDE(q, a, 1.674876917926183);
+    q = FMA_WIDE(q, a, 1);
+    inverse = (double)(1 / (float)q);
+    inverse *= FMA_WIDE(-q, inverse, 2); /* one step of Newton's: cheaper than to divide doubles */
+    tail = exp_wide(-.5 * a * a) * p * inverse;
+    return (float)(low * (x < 0 ? tail : 1 - tail));
+}
+static inline float gelu_tanh_of(float x) /* x / 2 * (1 + tanh(u)) = x / (1 + exp(-2 u)) */
+{
+    const double low = x < -20.f ? -20 : (double)x;
+    const double w = low * FMA_WIDE(low * low, -.07135481627260025, -1.5957691216057308);
+
+    return (float)(low / (1 + exp_wide(w)));
 }
 
 #endif

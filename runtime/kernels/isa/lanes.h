@@ -5,7 +5,7 @@
 #include "kernels/kernels.h"
 #include <math.h>
 #include <string.h>
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -14,13 +14,18 @@
 
 /* In and out may be one array, element for element: iterations do not depend on each other, which the compiler cannot
  * know. */
-#if defined(PLAIN)
-#define INDEPENDENT
-#elif defined(__clang__)
+#if defined(__clang__)
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define INDEPENDENT _Pragma("GCC ivdep")
 #endif
+
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 32")
+#endif
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
 
@@ -41,7 +46,7 @@ static inline void store(float *p, vec v)
 {
     memcpy(p, &v, sizeof v);
 }
-/* n < LANES of them; the others are 0, and stay as they are. */
+/* n <= LANES of them; the others are 0, and stay as they are. */
 #if defined(__AVX512F__) && LANES == 16
 static inline vec load_some(const float *p, int64_t n)
 {
@@ -50,6 +55,19 @@ static inline vec load_some(const float *p, int64_t n)
 static inline void store_some(float *p, vec v, int64_t n)
 {
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+}
+#elif defined(__AVX2__) && LANES == 8
+static inline __m256i some_lanes(int64_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static inline vec load_some(const float *p, int64_t n)
+{
+    return (vec)_mm256_maskload_ps(p, some_lanes(n));
+}
+static inline void store_some(float *p, vec v, int64_t n)
+{
+    _mm256_maskstore_ps(p, some_lanes(n), (__m256)v);
 }
 #else
 static inline vec load_some(const float *p, int64_t n)
@@ -68,6 +86,47 @@ static inline vec splat(float f)
 {
     return f - (vec){ 0 };
 }
+/* a * b + c, rounded once where the CPU can; the greater and the lesser of v and a limit, v where it is NaN. */
+#if defined(__AVX512F__) && LANES == 16
+static inline vec multiply_add(vec a, vec b, vec c)
+{
+    return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+static inline vec at_least(vec limit, vec v)
+{
+    return (vec)_mm512_max_ps((__m512)limit, (__m512)v);
+}
+static inline vec at_most(vec limit, vec v)
+{
+    return (vec)_mm512_min_ps((__m512)limit, (__m512)v);
+}
+#elif defined(__AVX2__) && LANES == 8
+static inline vec multiply_add(vec a, vec b, vec c)
+{
+    return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+static inline vec at_least(vec limit, vec v)
+{
+    return (vec)_mm256_max_ps((__m256)limit, (__m256)v);
+}
+static inline vec at_most(vec limit, vec v)
+{
+    return (vec)_mm256_min_ps((__m256)limit, (__m256)v);
+}
+#else
+static inline vec multiply_add(vec a, vec b, vec c)
+{
+    return a * b + c;
+}
+static inline vec at_least(vec limit, vec v)
+{
+    return choose(v < limit, limit, v);
+}
+static inline vec at_most(vec limit, vec v)
+{
+    return choose(v > limit, limit, v);
+}
+#endif
 static inline float total(vec v) /* lanes added in pairs */
 {
     float f[LANES];

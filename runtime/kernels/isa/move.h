@@ -45,6 +45,49 @@ static inline void transpose_4_any(const uint32_t *x, int64_t x_stride, uint32_t
         for (int64_t c = 0; c < columns; c++)
             y[c * y_stride + r] = x[r * x_stride + c];
 }
+/* Three planes become pixels of three: pictures come so. Element e of what comes out is element e / 3 of plane e % 3;
+ * it takes two steps, the first of which joins the first two planes. Gives how many columns it did: a multiple of
+ * LANES. */
+#define JOIN_AT(out, l)  (((out)*LANES + (l)) % 3 == 1 ? LANES + ((out)*LANES + (l)) / 3 : ((out)*LANES + (l)) / 3)
+#define LAST_AT(out, l)  (((out)*LANES + (l)) % 3 == 2 ? LANES + ((out)*LANES + (l)) / 3 : (l))
+#define FOUR(at, out, l) at(out, l), at(out, (l) + 1), at(out, (l) + 2), at(out, (l) + 3)
+#if LANES == 4
+#define ALL(at, out) FOUR(at, out, 0)
+#elif LANES == 8
+#define ALL(at, out) FOUR(at, out, 0), FOUR(at, out, 4)
+#else
+#define ALL(at, out) FOUR(at, out, 0), FOUR(at, out, 4), FOUR(at, out, 8), FOUR(at, out, 12)
+#endif
+#define JOIN(out)                                                                                                      \
+    store(to + (out)*LANES,                                                                                            \
+          __builtin_shufflevector(__builtin_shufflevector(a, b, ALL(JOIN_AT, out)), c, ALL(LAST_AT, out)))
+static inline int64_t interleave_3(const float *x, int64_t x_stride, float *y, int64_t columns)
+{
+    int64_t i = 0;
+
+    for (; i + LANES <= columns; i += LANES) {
+        const vec a = load(x + i), b = load(x + x_stride + i), c = load(x + 2 * x_stride + i);
+        float *const to = y + 3 * i;
+
+        JOIN(0);
+        JOIN(1);
+        JOIN(2);
+    }
+    return i;
+}
+#undef JOIN
+#undef ALL
+#undef FOUR
+#undef LAST_AT
+#undef JOIN_AT
+
+/* The part of a transposition that has a way of its own. */
+static inline int64_t transposed_columns(const uint32_t *x, int64_t x_stride, uint32_t *y, int64_t y_stride,
+                                         int64_t rows, int64_t columns)
+{
+    return rows == 3 && y_stride == 3 ? interleave_3((const float *)x, x_stride, (float *)y, columns) : 0;
+}
+
 static void transpose_8_loop(const uint64_t *x, int64_t x_stride, uint64_t *y, int64_t y_stride, int64_t rows,
                              int64_t columns)
 {

@@ -25,9 +25,10 @@ static void transpose_4_loop(const uint32_t *x, int64_t x_stride, uint32_t *y, i
                              int64_t columns)
 {
     enum { BLOCK = 8 };
+    const int64_t done = transposed_columns(x, x_stride, y, y_stride, rows, columns);
 
     for (int64_t r = 0; r < rows; r += BLOCK)
-        for (int64_t c = 0; c < columns; c += BLOCK)
+        for (int64_t c = done; c < columns; c += BLOCK)
             transpose_4_any(x + r * x_stride + c, x_stride, y + c * y_stride + r, y_stride,
                             rows - r < BLOCK ? rows - r : BLOCK, columns - c < BLOCK ? columns - c : BLOCK);
 }

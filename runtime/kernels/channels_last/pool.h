@@ -1,0 +1,19 @@
+/* Max and average pooling in two spatial dimensions of float tensors whose channels lie last: x [N, H, W, C], y [N, H',
+ * W', C]. What wins, and what is counted, is as in kernels/pooling.h; pool_shape.planes are images here. The same bits
+ * for any number of threads. No scratch. */
+#ifndef KILN_KERNELS_CHANNELS_LAST_POOL_H
+#define KILN_KERNELS_CHANNELS_LAST_POOL_H
+
+#include "kernels/pooling.h"
+
+void max_pool_last(const struct kernels *k, struct pool *pool, const struct pool_shape *s, int64_t channels,
+                   const float *x, float *y);
+/* dx gets dy where x won; every element of dx is written. */
+void max_pool_last_grad(const struct kernels *k, struct pool *pool, const struct pool_shape *s, int64_t channels,
+                        const float *x, const float *dy, float *dx);
+void average_pool_last(const struct kernels *k, struct pool *pool, const struct pool_shape *s, int64_t channels,
+                       const float *x, float *y);
+void average_pool_last_grad(const struct kernels *k, struct pool *pool, const struct pool_shape *s, int64_t channels,
+                            const float *dy, float *dx);
+
+#endif

@@ -1,0 +1,201 @@
+/* Winograd's F(3x3, 4x4): the gradient by weights. The 36 sums of products run over all tiles of all images; they are
+ * cut into parts, whose sums are added in order, or, where one such sum is too big to have several, into matrices. */
+#include "kernels/channels_last/winograd.h"
+#include <string.h>
+
+enum { MAX_PARTS = 16, PART_WORK = 1 << 22, DEPTHS = 16, MAX_LANES = 16 };
+
+struct job {
+    struct winograd w;
+    int64_t parts;
+    int64_t panels, panel_parts; /* of dy's channels */
+    int64_t taps;                /* of x's channels in a tile, at most */
+    int64_t sums;                /* elements of [36][channels][out_pixel] */
+    const float *x, *dy;
+    float *ones, *zeros, *planes, *acc, *total, *dw;
+    struct winograd_span span; /* shared: the group */
+    bool add;
+};
+
+static struct job job_of(const struct conv_last *c)
+{
+    struct job j = { .w = winograd_of(c), .parts = 1 };
+    const struct winograd *const w = &j.w;
+    const int *const taps = w->k->weight_taps;
+    const int64_t vectors = w->out_pixel / w->k->lanes;
+    const int64_t work = w->batch * w->tile_rows * w->tile_columns * w->channels * w->out_pixel;
+    int best = 1;
+
+    for (int v = 2; v <= TILE_VECTORS; v++)
+        if (v * taps[v] * (best + taps[best]) >= best * taps[best] * (v + taps[v]))
+            best = v;
+    j.panels = even_parts(vectors, best);
+    j.taps = taps[even_parts(vectors, j.panels)];
+    j.sums = WINOGRAD_POINTS * w->channels * w->out_pixel;
+    if (!w->shared)
+        j.parts = most_of(1, least_of(least_of(w->groups, MAX_PARTS), work / (PART_WORK / WINOGRAD_POINTS)));
+    return j;
+}
+
+/* -- products ------------------------------------------------------------------------------------------------------ */
+
+/* Plane i, panels [panel, end): acc = or += sums over the tiles of a span. */
+static void products(const struct job *j, const float *in, const float *gradient, float *acc, int64_t i, int64_t panel,
+                     int64_t end, int64_t tiles, bool add, struct winograd_soon soon[2])
+{
+    const struct winograd *const w = &j->w;
+    const int64_t lanes = w->k->lanes, all = w->out_pixel / lanes;
+
+    for (; panel < end; panel++) {
+        const int64_t first = even_start(all, j->panels, panel) * lanes;
+        const int vectors = (int)(even_start(all, j->panels, panel + 1) - first / lanes);
+        const int64_t parts = even_parts(w->channels, w->k->weight_taps[vectors]);
+        struct weight_tile t = { .rows = 1,
+                                 .pixels = tiles,
+                                 .x_pixel = w->in_pixel,
+                                 .g = gradient + i * w->out_plane + first,
+                                 .g_pixel = w->out_pixel,
+                                 .acc_step = w->out_pixel,
+                                 .channels = vectors * (int)lanes,
+                                 .add = add };
+
+        for (int64_t p = 0; p < parts; p++) {
+            const int64_t c = even_start(w->channels, parts, p);
+
+            t.x = in + i * w->in_plane + c;
+            t.acc = acc + (i * w->channels + c) * w->out_pixel + first;
+            t.taps = (int)(even_start(w->channels, parts, p + 1) - c);
+            w->k->weight_tile(&t, vectors);
+            winograd_fetch(&soon[0]);
+            winograd_fetch(&soon[1]);
+        }
+    }
+}
+
+/* Groups of a part, by one thread. */
+static void part_chunk(void *context, int64_t k, int thread)
+{
+    const struct job *const j = context;
+    const struct winograd *const w = &j->w;
+    float *const in = j->planes + thread * WINOGRAD_POINTS * (w->in_plane + w->out_plane);
+    float *const gradient = in + WINOGRAD_POINTS * w->in_plane;
+    const int64_t pieces = even_parts(w->tile_columns, w->columns);
+    const int64_t times = WINOGRAD_POINTS * j->panels * even_parts(w->channels, j->taps) * pieces;
+    bool add = false;
+
+    for (int64_t g = even_start(w->groups, j->parts, k); g < even_start(w->groups, j->parts, k + 1); g++) {
+        struct winograd_span s = winograd_group(w, g);
+        struct winograd_soon soon[2] = { winograd_soon(j->x, winograd_reads(w, g + 1), times, false),
+                                         winograd_soon(j->dy, winograd_writes(w, g + 1), times, false) };
+
+        for (int64_t p = 0; p < pieces; p++, add = true) {
+            s.column = even_start(w->tile_columns, pieces, p);
+            s.columns = even_start(w->tile_columns, pieces, p + 1) - s.column;
+            for (int64_t b = s.first; b < s.end; b++) {
+                winograd_transform(w, &s, b, j->x, j->zeros, in);
+                winograd_transform_gradient(w, &s, b, j->dy, j->zeros, gradient);
+            }
+            for (int64_t i = 0; i < WINOGRAD_POINTS; i++)
+                products(j, in, gradient, j->acc + k * j->sums, i, 0, j->panels, winograd_tiles(w, &s), add, soon);
+        }
+    }
+}
+
+/* A group, by all. */
+static void transform_chunk(void *context, int64_t k, int thread)
+{
+    const struct job *const j = context;
+
+    (void)thread;
+    winograd_transform(&j->w, &j->span, j->span.first + k, j->x, j->zeros, j->planes);
+    winograd_transform_gradient(&j->w, &j->span, j->span.first + k, j->dy, j->zeros,
+                                j->planes + WINOGRAD_POINTS * j->w.in_plane);
+}
+static void products_chunk(void *context, int64_t k, int thread)
+{
+    const struct job *const j = context;
+    const int64_t part = k % j->panel_parts;
+    struct winograd_soon none[2] = { 0 };
+
+    (void)thread;
+    products(j, j->planes, j->planes + WINOGRAD_POINTS * j->w.in_plane, j->acc, k / j->panel_parts,
+             even_start(j->panels, j->panel_parts, part), even_start(j->panels, j->panel_parts, part + 1),
+             winograd_tiles(&j->w, &j->span), j->add, none);
+}
+
+/* -- what becomes of the sums -------------------------------------------------------------------------------------- */
+
+static void total_chunk(void *context, int64_t k, int thread)
+{
+    const struct job *const j = context;
+    const int64_t n = j->sums / WINOGRAD_POINTS;
+
+    (void)thread;
+    j->w.k->combine_rows(j->ones, 1, j->acc + k * n, j->parts, n, j->sums, j->total + k * n);
+}
+
+/* DEPTHS of x's channels, for a vector of dy's. */
+static void result_chunk(void *context, int64_t k, int thread)
+{
+    const struct job *const j = context;
+    const struct winograd *const w = &j->w;
+    const int64_t lanes = w->k->lanes, depth_parts = even_parts(w->channels, DEPTHS);
+    const int64_t o = k / depth_parts * lanes, c = k % depth_parts * DEPTHS;
+    float taps[DEPTHS * 9 * MAX_LANES];
+    const struct winograd_weight_gradient r = { .u = j->total + c * w->out_pixel + o,
+                                                .count = least_of(DEPTHS, w->channels - c),
+                                                .plane = w->channels * w->out_pixel,
+                                                .step = w->out_pixel,
+                                                .dw = taps };
+
+    (void)thread;
+    w->k->winograd_weight_gradient(&r);
+    w->k->transpose_4((const uint32_t *)(const void *)taps, lanes,
+                      (uint32_t *)(void *)(j->dw + (o * w->channels + c) * 9), w->channels * 9, r.count * 9,
+                      least_of(lanes, w->out_channels - o));
+}
+
+void winograd_weight(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw,
+                     void *scratch)
+{
+    struct job j = job_of(c);
+    const struct winograd *const w = &j.w;
+    const int64_t channels = most_of(w->in_pixel, w->out_pixel);
+    const int64_t chunks = w->out_pixel / w->k->lanes * even_parts(w->channels, DEPTHS);
+    int64_t work;
+
+    j.ones = scratch;
+    j.zeros = j.ones + MAX_PARTS;
+    for (int p = 0; p < MAX_PARTS; p++)
+        j.ones[p] = 1;
+    memset(j.zeros, 0, (size_t)channels * sizeof *j.zeros);
+    j.total = j.zeros + whole(channels, 16);
+    j.acc = j.parts > 1 ? j.total + j.sums : j.total;
+    j.planes = j.acc + j.parts * j.sums;
+    j.x = x;
+    j.dy = dy;
+    j.dw = dw;
+    if (!w->shared)
+        pool_run(pool, j.parts, part_chunk, &j);
+    for (int64_t g = 0; w->shared && g < w->groups; g++) {
+        j.span = winograd_group(w, g);
+        j.add = g > 0;
+        work = winograd_tiles(w, &j.span) * w->channels * (w->out_pixel / j.panels); /* of a plane and panel */
+        j.panel_parts = even_parts(j.panels, most_of(1, (1 << 20) / most_of(work, 1)));
+        pool_run(pool, j.span.end - j.span.first, transform_chunk, &j);
+        pool_run(pool, WINOGRAD_POINTS * j.panel_parts, products_chunk, &j);
+    }
+    if (j.parts > 1)
+        pool_run(pool, WINOGRAD_POINTS, total_chunk, &j);
+    pool_run(chunks > 32 ? pool : NULL, chunks, result_chunk, &j);
+}
+
+size_t winograd_weight_scratch(const struct conv_last *c, int threads)
+{
+    const struct job j = job_of(c);
+    const struct winograd *const w = &j.w;
+    const int64_t planes = WINOGRAD_POINTS * (w->in_plane + w->out_plane) * (w->shared ? 1 : threads);
+    const int64_t sums = (j.parts > 1 ? j.parts + 1 : 1) * j.sums;
+
+    return (size_t)(MAX_PARTS + whole(most_of(w->in_pixel, w->out_pixel), 16) + planes + sums) * sizeof(float);
+}

@@ -1,0 +1,481 @@
+#include "kernels/dense.h"
+#include "kernels/dense_few.h"
+#include <math.h>
+#include <string.h>
+
+enum {
+    MOST_LANES = 64, /* of a panel */
+    GROUP = 48,      /* pixels that are transposed at once: whole tiles of every height */
+    DEEPEST = 512,   /* of a part: a panel of it stays in the second-level cache */
+    SMALL = 1 << 16, /* elements of a packed operand that is made at once, not by each chunk */
+    WORTH = 2500000, /* operations of a chunk: 10 us */
+    PER_BYTE = 3,    /* operations in the time that a byte takes */
+    MOST_CHUNKS = 64,
+    ALIGNMENT = 64
+};
+
+/* Where the elements of a panel come from. */
+enum source {
+    AS_IT_LIES,
+    BY_CHUNK, /* packed by each chunk, part for part */
+    AT_ONCE,  /* packed before the chunks */
+    BEFORE    /* g.packed */
+};
+
+struct operand {
+    const float *at;
+    int64_t along, depth; /* strides: along lanes or pixels, and along the depth */
+};
+
+/* One product as tiles see it: lanes by pixels. `vectors` of lanes are cut into panels, the depth into parts. */
+struct plan {
+    const struct kernels *k;
+    int64_t lanes, pixels, depth;
+    struct operand wide, narrow; /* what gives the lanes, what gives the pixels */
+    float *c;
+    int64_t c_lane, c_pixel;
+    float alpha, beta;
+    const float *lane_bias, *pixel_bias;
+    float least;
+    bool turned;  /* c_lane is not 1: results go through a buffer */
+    bool weights; /* weight_tile does it */
+    enum source source;
+    int64_t vectors, panels, parts;
+    int64_t lane_chunks, pixel_chunks;
+    double cost; /* in cycles, about */
+    size_t at_once_bytes, thread_bytes;
+    char *packed, *threads; /* memory: all panels, or one part of a panel for each thread */
+};
+
+struct panel {
+    int64_t lane;
+    int vectors, channels;
+};
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+static int64_t at_most(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+static int64_t at_least(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+static size_t aligned(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* -- planning ------------------------------------------------------------------------------------------------------ */
+
+/* The widest tile that reads least: vectors and pixels are loaded once for all their products. */
+static int best_vectors(const struct kernels *k)
+{
+    int best = 1;
+    double least = 2;
+
+    for (int v = 1; v <= TILE_VECTORS && v * k->lanes <= MOST_LANES; v++) {
+        const double loads = 1. / v + 1. / k->tile_pixels[v];
+
+        if (k->tile_pixels[v] > 1 && loads < least) {
+            least = loads;
+            best = v;
+        }
+    }
+    return best;
+}
+
+/* A cache keeps few lines of columns whose rows are a power of two apart. */
+static bool rows_collide(int64_t stride)
+{
+    return stride > 0 && stride % 512 == 0;
+}
+
+static void choose_source(struct plan *p, bool packed)
+{
+    enum { REPAID = 512 }; /* pixels */
+
+    p->source = AS_IT_LIES;
+    if (p->wide.along != 1 || p->alpha != 1 ||
+        (!p->turned && rows_collide(p->wide.depth) && p->depth > DEEPEST / 4 && p->pixels >= REPAID))
+        p->source = p->turned || p->lanes * p->depth <= SMALL ? AT_ONCE : BY_CHUNK;
+    if (packed && !p->turned)
+        p->source = BEFORE;
+}
+
+/* What the tiles of this plan lose by how their operands lie. */
+static double slowness(const struct plan *p)
+{
+    const bool far = p->pixels * p->depth > SMALL; /* not in the cache */
+    double factor = 1;
+
+    if (p->vectors == 1) /* each product then loads nearly two operands */
+        factor *= p->pixels > 12 && p->narrow.along % 1024 == 0 ? 2.5 : 1.3; /* whose cache lines collide */
+    else if (p->pixels < 4)
+        factor *= 4. / (double)p->pixels; /* too few sums at a time */
+    if (p->narrow.depth != 1 && !p->weights)
+        factor *= far ? 1.6 : 1.15;
+    return factor;
+}
+
+static void reckon(struct plan *p)
+{
+    const double each = p->wide.along == 1 ? .1 : .25; /* to pack an element */
+
+    p->cost = slowness(p) * .5 * (double)p->vectors * (double)p->pixels * (double)p->depth;
+    if (p->source == BY_CHUNK || p->source == AT_ONCE)
+        p->cost += each * (double)p->lanes * (double)p->depth;
+    if (p->turned)
+        p->cost += .5 * (double)p->lanes * (double)p->pixels;
+}
+
+static void cut_chunks(struct plan *p)
+{
+    const double operations = 2. * (double)p->lanes * (double)p->pixels * (double)p->depth;
+    const double bytes = 4. * (double)p->depth * (double)at_least(p->lanes, p->pixels);
+    const double work = fmax(operations, bytes * PER_BYTE);
+    const int64_t groups = divide_up(p->pixels, GROUP), each = p->source == BY_CHUNK ? 11 : 1;
+    const int64_t wanted = work < 2. * WORTH                    ? 1
+                           : work > (double)MOST_CHUNKS * WORTH ? MOST_CHUNKS
+                                                                : (int64_t)(work / WORTH);
+
+    p->lane_chunks = at_most(p->panels, wanted);
+    p->pixel_chunks = at_most(at_least(1, groups / each), divide_up(wanted, p->lane_chunks));
+}
+
+static struct plan plan_of(const struct kernels *k, const struct gemm *g, bool turn)
+{
+    const bool columns = g->c_col != 1 && g->c_row == 1; /* C's rows are columns in memory: so are the operands' */
+    const struct operand a = { NULL, g->a_row, g->a_col }, b = { NULL, g->b_col, g->b_row };
+    struct plan p = { .k = k, .depth = g->k, .alpha = (float)g->alpha, .beta = (float)g->beta, .turned = turn };
+
+    p.least = g->relu ? 0 : -INFINITY;
+    p.lanes = columns == turn ? g->n : g->m;
+    p.pixels = columns == turn ? g->m : g->n;
+    p.wide = columns == turn ? b : a;
+    p.narrow = columns == turn ? a : b;
+    p.c_lane = columns == turn ? g->c_col : g->c_row;
+    p.c_pixel = columns == turn ? g->c_row : g->c_col;
+    p.lane_bias = columns == turn ? g->column_bias : g->row_bias;
+    p.pixel_bias = columns == turn ? g->row_bias : g->column_bias;
+    p.vectors = divide_up(p.lanes, k->lanes);
+    p.panels = divide_up(p.vectors, best_vectors(k));
+    p.weights = !turn && p.narrow.along == 1 && p.narrow.depth != 1 && !p.lane_bias && !g->relu;
+    choose_source(&p, g->packed);
+    p.parts = divide_up(p.depth, DEEPEST);
+    reckon(&p);
+    cut_chunks(&p);
+    if (p.source == AT_ONCE)
+        p.at_once_bytes = aligned((size_t)(p.lanes * p.depth) * sizeof(float));
+    if (p.source == BY_CHUNK)
+        p.thread_bytes = (size_t)(MOST_LANES * DEEPEST) * sizeof(float);
+    return p;
+}
+
+static struct plan best_plan(const struct kernels *k, const struct gemm *g)
+{
+    const struct plan straight = plan_of(k, g, false), turned = plan_of(k, g, true);
+
+    return turned.cost < straight.cost ? turned : straight;
+}
+
+static struct panel panel_at(const struct plan *p, int64_t i)
+{
+    const int64_t from = p->vectors * i / p->panels, to = p->vectors * (i + 1) / p->panels;
+
+    return (struct panel){ from * p->k->lanes, (int)(to - from),
+                           (int)at_most((to - from) * p->k->lanes, p->lanes - from * p->k->lanes) };
+}
+
+/* -- packing ------------------------------------------------------------------------------------------------------- */
+
+/* Inlined: runs are too short to call for. */
+static inline void copy(const float *from, float *to, int n)
+{
+    enum { RUN = 16 };
+    int i = 0;
+
+    for (; i + RUN <= n; i += RUN)
+        memcpy(to + i, from + i, RUN * sizeof *to);
+    for (; i < n; i++)
+        to[i] = from[i];
+}
+
+static void pack(const struct plan *p, const struct panel *w, int64_t from, int64_t depth, float *to)
+{
+    const struct operand *o = &p->wide;
+    const float *x = o->at + w->lane * o->along + from * o->depth;
+
+    if (o->along == 1) {
+        for (int64_t d = 0; d < depth; d++)
+            copy(x + d * o->depth, to + d * w->channels, w->channels);
+    } else if (o->depth == 1) {
+        p->k->transpose_4((const uint32_t *)x, o->along, (uint32_t *)to, w->channels, w->channels, depth);
+    } else {
+        for (int64_t d = 0; d < depth; d++)
+            for (int l = 0; l < w->channels; l++)
+                to[d * w->channels + l] = x[l * o->along + d * o->depth];
+    }
+    if (p->alpha != 1)
+        p->k->mul_s(to, p->alpha, to, depth * w->channels);
+}
+
+/* Panels follow each other; the depths of one too. */
+static void pack_part(void *context, int64_t chunk, int thread)
+{
+    const struct plan *p = context;
+    const struct panel w = panel_at(p, chunk / p->parts);
+    const int64_t part = chunk % p->parts, from = p->depth * part / p->parts, to = p->depth * (part + 1) / p->parts;
+
+    (void)thread;
+    pack(p, &w, from, to - from, (float *)p->packed + w.lane * p->depth + from * w.channels);
+}
+
+static void pack_all(struct plan *p, struct pool *pool)
+{
+    pool_run(p->lanes * p->depth > 2 * SMALL ? pool : NULL, p->panels * p->parts, pack_part, p);
+}
+
+/* -- tiles --------------------------------------------------------------------------------------------------------- */
+
+struct stage { /* some depths of a panel, and where results are */
+    const struct panel *panel;
+    const float *w;
+    int64_t w_step, from, depth;
+    float *y; /* of pixel 0 */
+    int64_t y_pixel;
+    bool add, last;
+};
+
+static void run_tiles(const struct plan *p, const struct stage *s, int64_t begin, int64_t end)
+{
+    const int vectors = s->panel->vectors;
+    const bool straight = p->narrow.depth == 1;
+    const int64_t tiles = divide_up(end - begin, p->k->tile_pixels[vectors]);
+
+    for (int64_t i = 0; i < tiles; i++) {
+        const int64_t from = begin + (end - begin) * i / tiles, to = begin + (end - begin) * (i + 1) / tiles;
+        const struct tile t = { .rows = straight ? 1 : s->depth,
+                                .run = straight ? s->depth : 1,
+                                .x = p->narrow.at + from * p->narrow.along + s->from * p->narrow.depth,
+                                .x_pixel = p->narrow.along,
+                                .x_row = p->narrow.depth,
+                                .w = s->w,
+                                .w_step = s->w_step,
+                                .y = s->y + from * s->y_pixel,
+                                .y_pixel = s->y_pixel,
+                                .pixels = (int)(to - from),
+                                .channels = s->panel->channels,
+                                .add = s->add,
+                                .bias = s->last && p->lane_bias ? p->lane_bias + s->panel->lane : NULL,
+                                .least = s->last ? p->least : -INFINITY,
+                                .most = INFINITY };
+
+        p->k->tile(&t, vectors);
+    }
+}
+
+static void run_weight_tiles(const struct plan *p, const struct stage *s, int64_t begin, int64_t end)
+{
+    const int vectors = s->panel->vectors;
+    const int64_t tiles = divide_up(end - begin, p->k->weight_taps[vectors]);
+
+    for (int64_t i = 0; i < tiles; i++) {
+        const int64_t from = begin + (end - begin) * i / tiles, to = begin + (end - begin) * (i + 1) / tiles;
+        const struct weight_tile t = { .rows = 1,
+                                       .pixels = s->depth,
+                                       .x = p->narrow.at + from + s->from * p->narrow.depth,
+                                       .x_pixel = p->narrow.depth,
+                                       .g = s->w,
+                                       .g_pixel = s->w_step,
+                                       .acc = s->y + from * s->y_pixel,
+                                       .acc_step = s->y_pixel,
+                                       .taps = (int)(to - from),
+                                       .channels = s->panel->channels,
+                                       .add = s->add };
+
+        p->k->weight_tile(&t, vectors);
+    }
+}
+
+/* What the sums are added to; false: to nothing. */
+static bool begin_rows(const struct plan *p, const struct panel *w, int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end && (p->pixel_bias || (p->beta != 0 && p->beta != 1)); i++) {
+        float *const row = p->c + i * p->c_pixel + w->lane;
+
+        if (p->beta == 0)
+            memset(row, 0, (size_t)w->channels * sizeof *row);
+        else if (p->beta != 1)
+            p->k->mul_s(row, p->beta, row, w->channels);
+        if (p->pixel_bias)
+            p->k->add_s(row, p->pixel_bias[i], row, w->channels);
+    }
+    return p->pixel_bias || p->beta != 0;
+}
+
+static bool begin_buffer(const struct plan *p, const struct panel *w, int64_t begin, int64_t end, float *buffer)
+{
+    for (int64_t i = begin; i < end && (p->pixel_bias || p->beta != 0); i++)
+        for (int l = 0; l < w->channels; l++) {
+            const float *const c = p->c + (w->lane + l) * p->c_lane + i * p->c_pixel;
+
+            buffer[(i - begin) * MOST_LANES + l] =
+                (p->beta != 0 ? p->beta * *c : 0) + (p->pixel_bias ? p->pixel_bias[i] : 0);
+        }
+    return p->pixel_bias || p->beta != 0;
+}
+
+/* Where the part of a panel is that begins at depth s->from; `own` is memory for it, where it has to be made. */
+static void find_part(const struct plan *p, struct stage *s, float *own)
+{
+    const struct panel *w = s->panel;
+
+    s->w_step = w->channels;
+    switch (p->source) {
+    case AS_IT_LIES:
+        s->w_step = p->wide.depth;
+        s->w = p->wide.at + w->lane + s->from * p->wide.depth;
+        break;
+    case BY_CHUNK:
+        pack(p, w, s->from, s->depth, own);
+        s->w = own;
+        break;
+    default:
+        s->w = (const float *)p->packed + w->lane * p->depth + s->from * w->channels;
+    }
+}
+
+static void set_part(const struct plan *p, struct stage *s, int64_t part)
+{
+    s->from = p->depth * part / p->parts;
+    s->depth = p->depth * (part + 1) / p->parts - s->from;
+    s->last = part == p->parts - 1;
+}
+
+static void run_straight(const struct plan *p, const struct panel *w, int64_t begin, int64_t end, float *own)
+{
+    struct stage s = { .panel = w, .y = p->c + w->lane, .y_pixel = p->c_pixel };
+
+    s.add = begin_rows(p, w, begin, end);
+    for (int64_t part = 0; part < p->parts; part++, s.add = true) {
+        set_part(p, &s, part);
+        find_part(p, &s, own);
+        (p->weights ? run_weight_tiles : run_tiles)(p, &s, begin, end);
+    }
+}
+
+static void run_turned(const struct plan *p, const struct panel *w, int64_t begin, int64_t end)
+{
+    _Alignas(ALIGNMENT) float buffer[GROUP * MOST_LANES];
+
+    for (int64_t from = begin; from < end; from += GROUP) {
+        const int64_t to = at_most(from + GROUP, end);
+        struct stage s = { .panel = w, .y = buffer - from * MOST_LANES, .y_pixel = MOST_LANES };
+
+        s.add = begin_buffer(p, w, from, to, buffer);
+        for (int64_t part = 0; part < p->parts; part++, s.add = true) {
+            set_part(p, &s, part);
+            find_part(p, &s, NULL);
+            run_tiles(p, &s, from, to);
+        }
+        p->k->transpose_4((const uint32_t *)buffer, MOST_LANES, (uint32_t *)(p->c + w->lane * p->c_lane + from),
+                          p->c_lane, to - from, w->channels);
+    }
+}
+
+static void run_chunk(void *context, int64_t chunk, int thread)
+{
+    const struct plan *p = context;
+    const int64_t l = chunk % p->lane_chunks, i = chunk / p->lane_chunks, groups = divide_up(p->pixels, GROUP);
+    const int64_t first = p->panels * l / p->lane_chunks, last = p->panels * (l + 1) / p->lane_chunks;
+    const int64_t begin = groups * i / p->pixel_chunks * GROUP,
+                  end = at_most(groups * (i + 1) / p->pixel_chunks * GROUP, p->pixels);
+
+    for (int64_t n = first; n < last; n++) {
+        const struct panel w = panel_at(p, n);
+
+        if (p->turned)
+            run_turned(p, &w, begin, end);
+        else
+            run_straight(p, &w, begin, end, (float *)(p->threads + (size_t)thread * p->thread_bytes));
+    }
+}
+
+/* -- outside ------------------------------------------------------------------------------------------------------- */
+
+/* A small result of a great depth is left to who can cut the depth (gemm_driver.c), as is what BLIS knows better. */
+bool dense_fits(const struct kernels *k, const struct gemm *g)
+{
+    const double work = 2. * (double)g->m * (double)g->n * (double)g->k;
+    const bool deep = (double)g->m * (double)g->n < 8192 && work > 32. * WORTH;
+
+    return g->dtype == F32 && g->k > 0 && (g->c_col == 1 || g->c_row == 1) &&
+           ((!deep && (k->level != CPU_BASE || work < WORTH)) || g->m == 1 || g->n == 1);
+}
+
+/* Does reading rows once beat tiles? */
+static bool is_few(const struct kernels *k, const struct gemm *g, const struct plan *p)
+{
+    return dense_few_cost(k, g) < p->cost;
+}
+
+size_t dense_scratch(const struct kernels *k, const struct gemm *g, int threads)
+{
+    const struct plan p = best_plan(k, g);
+
+    return is_few(k, g, &p) ? 0 : p.at_once_bytes + (size_t)threads * p.thread_bytes;
+}
+
+void dense(const struct kernels *k, struct pool *pool, const struct gemm *g, const float *a, const float *b, float *c,
+           void *scratch)
+{
+    struct plan p = best_plan(k, g);
+    const bool columns = g->c_col != 1 && g->c_row == 1;
+
+    if (is_few(k, g, &p)) {
+        dense_few(k, pool, g, a, b, c);
+        return;
+    }
+    p.wide.at = columns == p.turned ? b : a;
+    p.narrow.at = columns == p.turned ? a : b;
+    p.c = c;
+    p.packed = scratch;
+    p.threads = scratch ? p.packed + p.at_once_bytes : NULL;
+    if (p.source == AT_ONCE)
+        pack_all(&p, pool);
+    if (p.source == BEFORE)
+        p.packed = (char *)(uintptr_t)g->packed; /* only read from */
+    pool_run(pool, p.lane_chunks * p.pixel_chunks, run_chunk, &p);
+}
+
+/* -- packed before ------------------------------------------------------------------------------------------------- */
+
+/* Only where it saves much, and is not too much to keep beside B. */
+size_t dense_packed_bytes(const struct kernels *k, const struct gemm *g)
+{
+    enum { MOST = 64 << 20 };
+    const double bytes = (double)g->n * (double)g->k * sizeof(float);
+    struct gemm packed = *g;
+    struct plan best, p;
+
+    packed.packed = NULL;
+    if (!dense_fits(k, g) || g->alpha != 1 || g->c_col != 1 || bytes > MOST)
+        return 0;
+    best = best_plan(k, &packed);
+    packed.packed = g; /* anything */
+    p = plan_of(k, &packed, false);
+    return p.cost * 1.15 < fmin(best.cost, dense_few_cost(k, g)) ? aligned((size_t)bytes) : 0;
+}
+
+void dense_pack(const struct kernels *k, struct pool *pool, const struct gemm *g, const float *b, void *packed)
+{
+    struct plan p = plan_of(k, g, false);
+
+    p.wide.at = b;
+    p.packed = packed;
+    pack_all(&p, pool);
+}

@@ -1,0 +1,332 @@
+/* Winograd's transforms (kernels/winograd.h), for LANES channels at once. A line is one dimension of a patch; a patch
+ * is transformed down its columns, then along its rows. */
+#ifndef KILN_KERNELS_ISA_WINOGRAD_H
+#define KILN_KERNELS_ISA_WINOGRAD_H
+
+#include "kernels/isa/lanes.h"
+
+ALWAYS_INLINE vec fused(float a, vec b, vec c)
+{
+    return multiply_add(splat(a), b, c);
+}
+
+/* B', of 6 elements of x. */
+ALWAYS_INLINE void input_line(const vec x[6], vec out[6])
+{
+    const vec a = fused(-4, x[2], x[4]), b = fused(-4, x[1], x[3]), c = x[4] - x[2], d = x[3] - x[1];
+
+    out[0] = fused(4, x[0], fused(-5, x[2], x[4]));
+    out[1] = a + b;
+    out[2] = a - b;
+    out[3] = fused(2, d, c);
+    out[4] = fused(-2, d, c);
+    out[5] = fused(4, x[1], fused(-5, x[3], x[5]));
+}
+/* A', of 6 sums of products, to 4 results. */
+ALWAYS_INLINE void result_line(const vec m[6], vec out[4])
+{
+    const vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
+
+    out[0] = m[0] + a + c;
+    out[1] = fused(2, d, b);
+    out[2] = fused(4, c, a);
+    out[3] = fused(8, d, b) + m[5];
+}
+/* G of F(4, 3), of 3 weights. */
+ALWAYS_INLINE void weight_line(const vec w[3], vec out[6])
+{
+    const vec ends = w[0] + w[2], far = fused(4, w[2], w[0]) * (1.0f / 24), odd = w[1] * (1.0f / 12);
+
+    out[0] = w[0] * .25f;
+    out[1] = (ends + w[1]) * (-1.0f / 6);
+    out[2] = (ends - w[1]) * (-1.0f / 6);
+    out[3] = far + odd;
+    out[4] = far - odd;
+    out[5] = w[2];
+}
+/* G of F(3, 4), of 4 gradients. */
+ALWAYS_INLINE void gradient_line(const vec g[4], vec out[6])
+{
+    const vec a = (g[0] + g[2]) * (-1.0f / 6), b = (g[1] + g[3]) * (-1.0f / 6);
+    const vec c = fused(4, g[2], g[0]) * (1.0f / 24), d = fused(4, g[3], g[1]) * (1.0f / 12);
+
+    out[0] = g[0] * .25f;
+    out[1] = a + b;
+    out[2] = a - b;
+    out[3] = c + d;
+    out[4] = c - d;
+    out[5] = g[3];
+}
+/* A' of F(3, 4), of 6 sums of products, to 3 weights. */
+ALWAYS_INLINE void weight_gradient_line(const vec m[6], vec out[3])
+{
+    const vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
+
+    out[0] = m[0] + a + c;
+    out[1] = fused(2, d, b);
+    out[2] = fused(4, c, a) + m[5];
+}
+
+ALWAYS_INLINE vec load_n(const float *p, int64_t n)
+{
+    return n == LANES ? load(p) : load_some(p, n);
+}
+
+/* A patch of size x size pixels: either inside, rows[i] + j * pixel, or with a pointer to each of them. */
+struct patch {
+    const float *rows[6];
+    int64_t pixel;
+    const float *pixels[6][6];
+};
+ALWAYS_INLINE const float *patch_at(const struct patch *p, bool inside, int i, int j)
+{
+    return inside ? p->rows[i] + j * p->pixel : p->pixels[i][j];
+}
+ALWAYS_INLINE void find_patch(struct patch *p, const struct winograd_patches *w, int64_t t, int size, bool inside)
+{
+    const int64_t column = w->column + t * WINOGRAD_TILE;
+    const float *const corner = w->x + (w->row * w->width + column) * w->channels;
+
+    p->pixel = w->channels;
+    for (int i = 0; i < size && inside; i++)
+        p->rows[i] = corner + i * w->width * w->channels;
+    for (int i = 0; i < size && !inside; i++)
+        for (int j = 0; j < size; j++) {
+            const int64_t row = w->row + i, at = column + j;
+            const bool there = row >= 0 && row < w->height && at >= 0 && at < w->width;
+
+            p->pixels[i][j] = there ? w->x + (row * w->width + at) * w->channels : w->zeros;
+        }
+}
+ALWAYS_INLINE bool is_inside(const struct winograd_patches *w, int64_t t, int size)
+{
+    const int64_t column = w->column + t * WINOGRAD_TILE;
+
+    return w->row >= 0 && w->row + size <= w->height && column >= 0 && column + size <= w->width;
+}
+
+ALWAYS_INLINE void input_vector(const struct patch *p, bool inside, int64_t c, int64_t n, float *out, int64_t plane)
+{
+    vec half[6][6];
+
+    UNROLLED
+    for (int j = 0; j < 6; j++) {
+        vec x[6], line[6];
+
+        UNROLLED
+        for (int i = 0; i < 6; i++)
+            x[i] = load_n(patch_at(p, inside, i, j) + c, n);
+        input_line(x, line);
+        UNROLLED
+        for (int i = 0; i < 6; i++)
+            half[i][j] = line[i];
+    }
+    UNROLLED
+    for (int i = 0; i < 6; i++) {
+        vec line[6];
+
+        input_line(half[i], line);
+        UNROLLED
+        for (int j = 0; j < 6; j++, out += plane)
+            store(out, line[j]);
+    }
+}
+ALWAYS_INLINE void input_patch(const struct winograd_patches *w, int64_t t, bool inside)
+{
+    float *const out = w->out + t * w->pixel;
+    struct patch p;
+    int64_t c = 0;
+
+    find_patch(&p, w, t, 6, inside);
+    for (; c + LANES <= w->channels; c += LANES)
+        input_vector(&p, inside, c, LANES, out + c, w->plane);
+    if (c < w->channels)
+        input_vector(&p, inside, c, w->channels - c, out + c, w->plane);
+}
+static void winograd_input_loop(const struct winograd_patches *w)
+{
+    for (int64_t t = 0; t < w->count; t++)
+        if (is_inside(w, t, 6))
+            input_patch(w, t, true);
+        else
+            input_patch(w, t, false);
+}
+
+ALWAYS_INLINE void gradient_vector(const struct patch *p, bool inside, int64_t c, int64_t n, float *out, int64_t plane)
+{
+    vec half[6][4];
+
+    UNROLLED
+    for (int j = 0; j < 4; j++) {
+        vec g[4], line[6];
+
+        UNROLLED
+        for (int i = 0; i < 4; i++)
+            g[i] = load_n(patch_at(p, inside, i, j) + c, n);
+        gradient_line(g, line);
+        UNROLLED
+        for (int i = 0; i < 6; i++)
+            half[i][j] = line[i];
+    }
+    UNROLLED
+    for (int i = 0; i < 6; i++) {
+        vec line[6];
+
+        gradient_line(half[i], line);
+        UNROLLED
+        for (int j = 0; j < 6; j++, out += plane)
+            store(out, line[j]);
+    }
+}
+ALWAYS_INLINE void gradient_patch(const struct winograd_patches *w, int64_t t, bool inside)
+{
+    float *const out = w->out + t * w->pixel;
+    struct patch p;
+    int64_t c = 0;
+
+    find_patch(&p, w, t, 4, inside);
+    for (; c + LANES <= w->channels; c += LANES)
+        gradient_vector(&p, inside, c, LANES, out + c, w->plane);
+    if (c < w->channels)
+        gradient_vector(&p, inside, c, w->channels - c, out + c, w->plane);
+}
+static void winograd_gradient_loop(const struct winograd_patches *w)
+{
+    for (int64_t t = 0; t < w->count; t++)
+        if (is_inside(w, t, 4))
+            gradient_patch(w, t, true);
+        else
+            gradient_patch(w, t, false);
+}
+
+/* rows x columns of 4x4 pixels, n channels from c on. */
+ALWAYS_INLINE void result_vector(const struct winograd_results *w, int64_t t, int rows, int columns, int64_t c,
+                                 int64_t n)
+{
+    const float *in = w->in + t * w->pixel + c;
+    const vec bias = w->bias ? load_n(w->bias + c, n) : splat(0), least = splat(w->least), most = splat(w->most);
+    const int64_t first = (w->row * w->width + w->column + t * WINOGRAD_TILE) * w->channels + c;
+    vec half[4][6];
+
+    UNROLLED
+    for (int j = 0; j < 6; j++) {
+        vec m[6], line[4];
+
+        UNROLLED
+        for (int i = 0; i < 6; i++)
+            m[i] = load(in + (6 * i + j) * w->plane);
+        result_line(m, line);
+        UNROLLED
+        for (int i = 0; i < 4; i++)
+            half[i][j] = line[i];
+    }
+    UNROLLED
+    for (int i = 0; i < 4; i++) {
+        int64_t at = first + i * w->width * w->channels;
+        vec line[4];
+
+        if (i >= rows)
+            break;
+        result_line(half[i], line);
+        UNROLLED
+        for (int j = 0; j < 4; j++, at += w->channels) {
+            vec v = line[j] + bias;
+
+            if (j >= columns)
+                break;
+            if (w->residual)
+                v += load_n(w->residual + at, n);
+            v = at_most(most, at_least(least, v));
+            if (n == LANES)
+                store(w->y + at, v);
+            else
+                store_some(w->y + at, v, n);
+        }
+    }
+}
+ALWAYS_INLINE void result_patch(const struct winograd_results *w, int64_t t, int rows, int columns)
+{
+    int64_t c = 0;
+
+    for (; c + LANES <= w->channels; c += LANES)
+        result_vector(w, t, rows, columns, c, LANES);
+    if (c < w->channels)
+        result_vector(w, t, rows, columns, c, w->channels - c);
+}
+static void winograd_results_loop(const struct winograd_results *w)
+{
+    const int64_t rows = w->height - w->row;
+
+    for (int64_t t = 0; t < w->count; t++) {
+        const int64_t columns = w->width - w->column - t * WINOGRAD_TILE;
+
+        if (rows >= WINOGRAD_TILE && columns >= WINOGRAD_TILE)
+            result_patch(w, t, WINOGRAD_TILE, WINOGRAD_TILE);
+        else
+            result_patch(w, t, rows < WINOGRAD_TILE ? (int)rows : WINOGRAD_TILE,
+                         columns < WINOGRAD_TILE ? (int)columns : WINOGRAD_TILE);
+    }
+}
+
+static void winograd_weights_loop(const struct winograd_weights *w)
+{
+    for (int64_t d = 0; d < w->count; d++) {
+        const float *const from = w->w + d * 9 * LANES;
+        float *u = w->u + d * w->step;
+        vec half[6][3];
+
+        UNROLLED
+        for (int j = 0; j < 3; j++) {
+            vec x[3], line[6];
+
+            UNROLLED
+            for (int i = 0; i < 3; i++)
+                x[i] = load(from + (w->flip ? 8 - (3 * i + j) : 3 * i + j) * LANES);
+            weight_line(x, line);
+            UNROLLED
+            for (int i = 0; i < 6; i++)
+                half[i][j] = line[i];
+        }
+        UNROLLED
+        for (int i = 0; i < 6; i++) {
+            vec line[6];
+
+            weight_line(half[i], line);
+            UNROLLED
+            for (int j = 0; j < 6; j++, u += w->plane)
+                store(u, line[j]);
+        }
+    }
+}
+static void winograd_weight_gradient_loop(const struct winograd_weight_gradient *w)
+{
+    for (int64_t d = 0; d < w->count; d++) {
+        const float *const u = w->u + d * w->step;
+        float *const to = w->dw + d * 9 * LANES;
+        vec half[3][6];
+
+        UNROLLED
+        for (int j = 0; j < 6; j++) {
+            vec m[6], line[3];
+
+            UNROLLED
+            for (int i = 0; i < 6; i++)
+                m[i] = load(u + (6 * i + j) * w->plane);
+            weight_gradient_line(m, line);
+            UNROLLED
+            for (int i = 0; i < 3; i++)
+                half[i][j] = line[i];
+        }
+        UNROLLED
+        for (int i = 0; i < 3; i++) {
+            vec line[3];
+
+            weight_gradient_line(half[i], line);
+            UNROLLED
+            for (int j = 0; j < 3; j++)
+                store(to + (3 * i + j) * LANES, line[j]);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,456 @@
+#include "ops/conv_last.h"
+#include "base/text.h"
+#include "kernels/channels_last/conv.h"
+#include "kernels/reduce.h"
+#include "ops/compute.h"
+#include "ops/elementwise.h"
+#include "ops/fused.h"
+#include "ops/layout.h"
+#include <math.h>
+#include <string.h>
+
+enum { X, W, B };                /* inputs */
+enum { GRAD_Y, GRAD_X, GRAD_W }; /* inputs of the gradient */
+
+/* -- plan ---------------------------------------------------------------------------------------------------------- */
+
+/* One product, and the memory that it wants of the step's scratch, in this order. Where no kernel can do it, it goes by
+ * way of ONNX' layout. */
+struct product {
+    struct conv_last c;
+    struct conv_shape shape; /* of two dimensions, though the node may have one */
+    bool fits;
+    bool prepared; /* the weights are packed before the first run */
+    size_t packed, scratch;
+};
+
+/* What of the key tells comes first. */
+struct weights {
+    struct conv_weights_key key;
+    struct conv_last c;
+};
+
+static void pack(const void *key, const struct tensor *in, struct pool *pool, void *out)
+{
+    const struct weights *w = key;
+
+    conv_last_pack(&w->c, pool, in->data, out);
+}
+
+/* A row of pixels is an image of one row. */
+static void lift(struct conv_shape *s)
+{
+    if (s->rank != 1)
+        return;
+    s->rank = 2;
+    s->in[1] = s->in[0];
+    s->out[1] = s->out[0];
+    s->kernel[1] = s->kernel[0];
+    s->strides[1] = s->strides[0];
+    s->dilations[1] = s->dilations[0];
+    s->pads_begin[1] = s->pads_begin[0];
+    s->in[0] = s->out[0] = s->kernel[0] = s->strides[0] = s->dilations[0] = 1;
+    s->pads_begin[0] = 0;
+}
+
+/* Nothing goes in, or comes out: kernels need not expect it. */
+static bool is_empty(const struct conv_shape *s)
+{
+    return !s->batch || !s->in_channels || !s->out_channels || !s->in[0] || !s->in[1] || !s->out[0] || !s->out[1];
+}
+
+static size_t bytes_of(const struct conv_shape *s, bool input)
+{
+    const int64_t *size = input ? s->in : s->out;
+
+    return aligned((size_t)(s->batch * (input ? s->in_channels : s->out_channels) * size[0] * size[1]) * sizeof(float));
+}
+
+static size_t planes_scratch(struct infer *i, const struct conv_shape *s, enum conv_pass pass)
+{
+    const struct kernels *k = kernels_get();
+    const int threads = infer_threads(i);
+
+    return bytes_of(s, true) + bytes_of(s, false) +
+           (pass == CONV_FORWARD ? conv_forward_scratch(k, s, F32, threads)
+            : pass == CONV_DX    ? conv_dx_scratch(k, s, F32, threads)
+                                 : conv_dw_scratch(k, s, F32, threads));
+}
+
+/* `weights`: which input they are. */
+static void plan_product(struct infer *i, struct product *p, const struct conv_shape *s, enum conv_pass pass,
+                         int weights)
+{
+    struct weights key;
+
+    p->shape = *s;
+    lift(&p->shape);
+    p->fits = !is_empty(&p->shape) && conv_last_plan(&p->c, kernels_get(), &p->shape, pass, infer_exact(i));
+    if (!p->fits) {
+        p->scratch = planes_scratch(i, &p->shape, pass);
+        return;
+    }
+    p->scratch = conv_last_scratch(&p->c, infer_threads(i));
+    if (pass == CONV_DW)
+        return;
+    memset(&key, 0, sizeof key);
+    key.key = conv_last_key(&p->c);
+    key.c = p->c;
+    p->packed = aligned(conv_last_weights(&p->c));
+    p->prepared = need_prepared_told(i, weights, p->packed, pack, &key, sizeof key, sizeof key.key);
+    if (p->prepared)
+        p->packed = 0;
+}
+
+struct forward {
+    struct product product;
+    bool apart;    /* the residual is not laid out as the result: it is added afterwards */
+    size_t result; /* bytes of scratch for the result alone, where the residual or the chain makes it larger */
+    struct chain_plan chain;
+    bool behind; /* the chain is run when the whole result is there */
+    size_t chain_scratch;
+};
+
+/* The chain's shapes, and that of its result. It is run part by part where it neither makes the result larger nor wants
+ * parts of it elsewhere. */
+static bool plan_chain(struct infer *i, struct forward *f, const struct chain *chain, const struct tensor *own)
+{
+    const struct tensor *in[CHAIN_INPUTS] = { own }, *y = &f->chain.type[chain->output[0]];
+
+    for (int k = 1; k < chain->inputs; k++)
+        in[k] = typed_in(i, CONV_CHAIN - 1 + k);
+    if (!chain_plan(&f->chain, chain, in, (const bool[]){ true }))
+        return infer_error(i, "the shapes of the chain behind it do not broadcast");
+    if (!set_out(i, 0, F32, y->rank, y->dims))
+        return false;
+    f->behind = !f->product.fits || !same_shape(y, own) || !chain_may_share(&f->chain, chain->output[0], 0);
+    if (f->behind)
+        f->result = bytes_of(&f->product.shape, false);
+    f->chain_scratch = aligned(chain_scratch(&f->chain, infer_threads(i)));
+    return true;
+}
+
+static bool out_of(struct infer *i, const struct conv_shape *s, struct forward *f)
+{
+    const struct conv_attrs *a = infer_attrs(i);
+    const struct tensor *x = typed_in(i, X), *r = infer_inputs(i) > CONV_RESIDUAL ? typed_in(i, CONV_RESIDUAL) : NULL;
+    struct tensor own = *x;
+    int64_t dims[MAX_RANK];
+    int rank = x->rank;
+
+    own.dims[x->rank - 1] = s->out_channels;
+    for (int d = 0; d < s->rank; d++)
+        own.dims[1 + d] = s->out[d];
+    if (a->chain)
+        return plan_chain(i, f, &a->chain->chain, &own);
+    memcpy(dims, own.dims, sizeof dims);
+    if (r && !broadcast(&rank, dims, r))
+        return infer_error(i, "what is added to the result does not broadcast with it");
+    if (!set_out(i, 0, x->dtype, rank, dims))
+        return false;
+    f->apart = r && !same_shape(r, &own);
+    if (r && !f->apart && r != x) /* what goes in is read until the end */
+        may_reuse(i, 0, CONV_RESIDUAL);
+    if (rank != own.rank || memcmp(dims, own.dims, (size_t)rank * sizeof *dims) != 0)
+        f->result = bytes_of(&f->product.shape, false);
+    return true;
+}
+
+bool conv_last_infer(struct infer *i)
+{
+    const struct conv_attrs *a = infer_attrs(i);
+    const struct tensor x = layout_onnx(true, typed_in(i, X));
+    struct forward *f = infer_plan(i, sizeof *f);
+    struct conv_shape s;
+    int64_t channels;
+
+    if (!f || !conv_check(i, a, &x, false, &channels) || !conv_shape_read(i, a, &x, typed_in(i, W), &s))
+        return false;
+    plan_product(i, &f->product, &s, CONV_FORWARD, W);
+    if (!out_of(i, &s, f))
+        return false;
+    need_scratch(i, f->product.packed + f->result + f->chain_scratch + f->product.scratch);
+    return true;
+}
+
+/* -- run ----------------------------------------------------------------------------------------------------------- */
+
+/* Scratch is packed weights, what `between` is, and the kernel's own. */
+static const void *packed_weights(const struct step *s, const struct product *p, const float *w)
+{
+    if (s->prepared)
+        return s->prepared;
+    conv_last_pack(&p->c, s->pool, w, s->scratch);
+    return s->scratch;
+}
+
+static struct tensor image(const struct conv_shape *s, bool input)
+{
+    const int64_t *size = input ? s->in : s->out;
+
+    return (struct tensor){ .dtype = F32,
+                            .rank = 4,
+                            .dims = { s->batch, size[0], size[1], input ? s->in_channels : s->out_channels } };
+}
+
+static void to_planes(const struct step *s, const struct conv_shape *shape, bool input, const void *from, void *to)
+{
+    const struct tensor t = image(shape, input);
+
+    layout_copy(s->k, s->pool, &t, false, from, to);
+}
+
+static void from_planes(const struct step *s, const struct conv_shape *shape, bool input, const void *from, void *to)
+{
+    const struct tensor t = image(shape, input), planes = layout_onnx(true, &t);
+
+    layout_copy(s->k, s->pool, &planes, true, from, to);
+}
+
+static void forward_planes(const struct step *s, const struct product *p, char *scratch, void *y)
+{
+    const struct tensor *b = s->in[B];
+    char *const x_planes = scratch, *const y_planes = x_planes + bytes_of(&p->shape, true);
+
+    to_planes(s, &p->shape, true, s->in[X]->data, x_planes);
+    conv_forward(s->k, s->pool, &p->shape, F32, x_planes, s->in[W]->data, b ? b->data : NULL, false, y_planes,
+                 y_planes + bytes_of(&p->shape, false));
+    from_planes(s, &p->shape, false, y_planes, y);
+}
+
+/* What is done with the result while it is at hand; with `plain` nothing but the bias. */
+static struct epilogue epilogue_of(const struct step *s, bool plain)
+{
+    const struct conv_attrs *a = s->attrs;
+    const struct tensor *r = s->node->inputs > CONV_RESIDUAL && !plain ? s->in[CONV_RESIDUAL] : NULL;
+
+    return (struct epilogue){ .bias = s->in[B] ? s->in[B]->data : NULL,
+                              .residual = r ? r->data : NULL,
+                              .least = a->limited && !plain ? a->least : -INFINITY,
+                              .most = a->limited && !plain ? a->most : INFINITY };
+}
+
+static void add_loop(const struct span *s)
+{
+    const struct conv_attrs *a = s->attrs;
+    const float *const p = s->x[0], *const q = s->x[1];
+
+    if (s->step[0] && s->step[1])
+        s->k->add(p, q, s->y, s->n);
+    else if (s->step[0])
+        s->k->add_s(p, *q, s->y, s->n);
+    else
+        s->k->add_s(q, *p, s->y, s->n);
+    if (a->limited)
+        s->k->clip(s->y, s->y, s->n, a->least, a->most);
+}
+
+static void limit_loop(const struct span *s)
+{
+    const struct conv_attrs *a = s->attrs;
+
+    s->k->clip(s->x[0], s->y, s->n, a->least, a->most);
+}
+
+/* The residual and the limits, where the kernel did not see to them, into y; NULL: in place. */
+static void finish_apart(struct step *s, const struct conv_shape *shape, void *result, struct tensor *y)
+{
+    const struct conv_attrs *a = s->attrs;
+    const struct elementwise add = { .loop = add_loop, .span.attrs = a },
+                             limit = { .loop = limit_loop, .span.attrs = a };
+    struct tensor own = image(shape, false);
+    const struct tensor *const in[] = { &own, s->node->inputs > CONV_RESIDUAL ? s->in[CONV_RESIDUAL] : NULL };
+
+    if (s->in[X]->rank == 3) { /* without the one row */
+        own.rank = 3;
+        own.dims[1] = own.dims[2];
+        own.dims[2] = own.dims[3];
+    }
+    own.data = result;
+    y = y ? y : &own;
+    if (in[1])
+        elementwise(s, &add, y, 2, in);
+    else if (a->limited)
+        elementwise(s, &limit, y, 1, in);
+}
+
+static void finish_block(void *context, int64_t block, int64_t from, int64_t n, float *y, int thread)
+{
+    (void)block;
+    (void)y;
+    chain_part(context, from, n, thread);
+}
+
+/* With a chain behind it: part by part, or when the result is complete. */
+static void run_chained(struct step *s, const struct forward *f, float *y, void *memory, void *scratch)
+{
+    const struct product *p = &f->product;
+    const struct conv_attrs *a = s->attrs;
+    const struct chain *chain = &a->chain->chain;
+    const float *in[CHAIN_INPUTS] = { y };
+    float *const out[] = { s->out[0]->data };
+    struct epilogue e = epilogue_of(s, !p->fits);
+    struct chain_task task;
+
+    for (int k = 1; k < chain->inputs; k++)
+        in[k] = s->in[CONV_CHAIN - 1 + k]->data;
+    if (!f->behind) {
+        chain_prepare(&task, &f->chain, chain, s->k, s->pool, in, out, memory);
+        e.finish = finish_block;
+        e.context = &task;
+    }
+    if (p->fits) {
+        conv_last_run(&p->c, s->pool, s->in[X]->data, packed_weights(s, p, s->in[W]->data), &e, y, scratch);
+    } else {
+        forward_planes(s, p, scratch, y);
+        finish_apart(s, &p->shape, y, NULL);
+    }
+    if (f->behind)
+        chain_run(&f->chain, chain, s->k, s->pool, in, out, memory);
+}
+
+bool conv_last_step(struct step *s)
+{
+    const struct forward *f = s->plan;
+    const struct product *p = &f->product;
+    const struct conv_attrs *a = s->attrs;
+    const bool apart = f->apart || !p->fits;
+    const struct epilogue e = epilogue_of(s, apart);
+    char *const result = (char *)s->scratch + p->packed, *const scratch = result + f->result + f->chain_scratch;
+    void *y = f->result ? result : s->out[0]->data;
+
+    if (!tensor_count(s->out[0]))
+        return true;
+    if (a->chain) {
+        run_chained(s, f, y, result + f->result, scratch);
+        return true;
+    }
+    if (p->fits)
+        conv_last_run(&p->c, s->pool, s->in[X]->data, packed_weights(s, p, s->in[W]->data), &e, y, scratch);
+    else
+        forward_planes(s, p, scratch, y);
+    if (apart)
+        finish_apart(s, &p->shape, y, s->out[0]);
+    return true;
+}
+
+/* -- differentiate ------------------------------------------------------------------------------------------------- */
+
+struct backward_plan {
+    struct product dx, dw;
+};
+
+static struct reduce_shape bias_shape(const struct tensor *dy)
+{
+    struct reduce_shape s;
+
+    reduce_shape_of(&s, dy, ((uint32_t)1 << (dy->rank - 1)) - 1);
+    return s;
+}
+
+bool conv_last_grad_infer(struct infer *i)
+{
+    const struct conv_attrs *a = infer_attrs(i);
+    const struct tensor *x = typed_in(i, GRAD_X), *w = typed_in(i, GRAD_W), planes = layout_onnx(true, x);
+    struct backward_plan *p = infer_plan(i, sizeof *p);
+    struct conv_shape s;
+    size_t bytes = 0;
+
+    if (!p || !conv_shape_read(i, a, &planes, w, &s) || !set_out(i, X, x->dtype, x->rank, x->dims) ||
+        !set_out(i, W, w->dtype, w->rank, w->dims) || !set_out(i, B, w->dtype, 1, w->dims))
+        return false;
+    if (typed_out(i, X)) {
+        plan_product(i, &p->dx, &s, CONV_DX, GRAD_W);
+        bytes = p->dx.packed + p->dx.scratch;
+    }
+    if (typed_out(i, W)) {
+        plan_product(i, &p->dw, &s, CONV_DW, GRAD_W);
+        bytes = p->dw.scratch > bytes ? p->dw.scratch : bytes;
+    }
+    if (typed_out(i, B)) {
+        const struct reduce_shape b = bias_shape(typed_in(i, GRAD_Y));
+
+        bytes = reduce_scratch(&b) > bytes ? reduce_scratch(&b) : bytes;
+    }
+    need_scratch(i, bytes);
+    return true;
+}
+
+static void dx_planes(const struct step *s, const struct product *p)
+{
+    char *const dx = s->scratch, *const dy = dx + bytes_of(&p->shape, true);
+
+    to_planes(s, &p->shape, false, s->in[GRAD_Y]->data, dy);
+    conv_dx(s->k, s->pool, &p->shape, F32, dy, s->in[GRAD_W]->data, NULL, dx, dy + bytes_of(&p->shape, false));
+    from_planes(s, &p->shape, true, dx, s->out[X]->data);
+}
+
+static void dw_planes(const struct step *s, const struct product *p)
+{
+    char *const x = s->scratch, *const dy = x + bytes_of(&p->shape, true);
+
+    to_planes(s, &p->shape, true, s->in[GRAD_X]->data, x);
+    to_planes(s, &p->shape, false, s->in[GRAD_Y]->data, dy);
+    conv_dw(s->k, s->pool, &p->shape, F32, x, dy, s->out[W]->data, dy + bytes_of(&p->shape, false));
+}
+
+bool conv_last_grad_step(struct step *s)
+{
+    static const struct epilogue plain = { .least = -INFINITY, .most = INFINITY };
+    const struct backward_plan *p = s->plan;
+    const struct tensor *x = s->in[GRAD_X], *w = s->in[GRAD_W], *dy = s->in[GRAD_Y];
+
+    if (s->out[B]) {
+        const struct reduce_shape b = bias_shape(dy);
+
+        reduce(s->k, s->pool, &b, REDUCE_SUM, F32, dy->data, s->out[B]->data, s->scratch);
+    }
+    if (s->out[W] && p->dw.fits)
+        conv_last_dw(&p->dw.c, s->pool, x->data, dy->data, s->out[W]->data, s->scratch);
+    else if (s->out[W])
+        dw_planes(s, &p->dw);
+    if (s->out[X] && p->dx.fits)
+        conv_last_run(&p->dx.c, s->pool, dy->data, packed_weights(s, &p->dx, w->data), &plain, s->out[X]->data,
+                      (char *)s->scratch + p->dx.packed);
+    else if (s->out[X])
+        dx_planes(s, &p->dx);
+    return true;
+}
+
+/* -- telling ------------------------------------------------------------------------------------------------------- */
+
+static const char *name_of(const struct product *p)
+{
+    return p->fits ? conv_last_name(&p->c) : "by planes";
+}
+
+void conv_last_tell(const struct node *n, const void *plan, struct text *out)
+{
+    const struct conv_attrs *a = n->attrs;
+    const struct forward *f = plan;
+
+    text_printf(out, "%s", name_of(&f->product));
+    if (n->inputs > CONV_RESIDUAL && n->in[CONV_RESIDUAL])
+        text_printf(out, ", Add");
+    if (a->limited && a->least == 0 && a->most == INFINITY)
+        text_printf(out, ", Relu");
+    else if (a->limited)
+        text_printf(out, ", Clip");
+    for (int k = 0; a->chain && k < a->chain->chain.steps; k++)
+        text_printf(out, ", %s", a->chain->step_name[k]);
+    if (a->chain && f->behind)
+        text_printf(out, " (behind it)");
+}
+
+void conv_last_grad_tell(const struct node *n, const void *plan, struct text *out)
+{
+    const struct backward_plan *p = plan;
+    const char *comma = "";
+
+    if (n->out[X] && p->dx.scratch + p->dx.packed) {
+        text_printf(out, "dX %s", name_of(&p->dx));
+        comma = ", ";
+    }
+    if (n->out[W])
+        text_printf(out, "%sdW %s", comma, name_of(&p->dw));
+}

@@ -1,0 +1,16 @@
+/* Conv of floats with its channels last (conv_attrs.channels_last): what stands behind the functions of conv.c. */
+#ifndef KILN_OPS_CONV_LAST_H
+#define KILN_OPS_CONV_LAST_H
+
+#include "ops/conv.h"
+
+bool conv_last_infer(struct infer *i);
+bool conv_last_step(struct step *s);
+/* Of the gradient: inputs dY, X, W; outputs dX, dW, dB. */
+bool conv_last_grad_infer(struct infer *i);
+bool conv_last_grad_step(struct step *s);
+/* Which methods were chosen, and what is done at the end. */
+void conv_last_tell(const struct node *n, const void *plan, struct text *out);
+void conv_last_grad_tell(const struct node *n, const void *plan, struct text *out);
+
+#endif

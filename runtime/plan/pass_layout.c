@@ -1,0 +1,451 @@
+#include "kernels/kernels.h"
+#include "ops/constant.h"
+#include "ops/layout.h"
+#include "ops/move.h"
+#include "ops/signature.h"
+#include "ops/transpose.h"
+#include "plan/pass.h"
+#include <string.h>
+
+/* Float convolutions take and give their channels last, and so does what stands between them.
+ *
+ * The nodes are walked in order. A value has up to two forms: as ONNX has it, and with its channels last. Each is made
+ * where somebody first asks for it, by a Transpose of the other one: so a network of convolutions has one where its
+ * input comes in and one where it is flattened. A Transpose of the file that makes one form of the other makes nothing
+ * new: it goes. The pass lays out tensors of three and four dimensions. */
+
+struct form {
+    struct value *onnx; /* who holds it as ONNX has it: the value itself, or another one. NULL: nobody yet */
+    struct value *last; /* with channels last */
+};
+
+struct layout {
+    struct graph *graph;
+    struct report *report;
+    struct emitter e;
+    struct form *forms;  /* by value id */
+    struct known *known; /* by value id, of the form as ONNX has it */
+    size_t capacity;
+};
+
+static bool in_reach(int rank)
+{
+    return rank == 3 || rank == 4;
+}
+
+/* -- values -------------------------------------------------------------------------------------------------------- */
+
+/* A value of this pass: it holds itself. */
+static struct value *added(struct layout *l, struct value *v, struct known known)
+{
+    if (!v || (size_t)v->id >= l->capacity)
+        return NULL;
+    l->forms[v->id] = (struct form){ .onnx = v };
+    l->known[v->id] = known;
+    return v;
+}
+
+static struct value *new_value(struct layout *l, struct known known)
+{
+    return added(l, graph_value(l->graph, NULL), known);
+}
+
+static void make_instead(struct value *made, struct value *v)
+{
+    struct node *n = made->producer;
+
+    n->out[0] = v;
+    v->producer = n;
+    made->producer = NULL;
+}
+
+static struct value *transposed(struct layout *l, struct value *x, int rank, bool channels_last)
+{
+    char text[INTS_TEXT];
+    int64_t perm[MAX_RANK];
+
+    for (int d = 0; d < rank; d++)
+        if (channels_last)
+            perm[layout_axis(true, rank, d)] = d;
+        else
+            perm[d] = layout_axis(true, rank, d);
+    return emit(&l->e, "Transpose", ints_text(text, "perm", rank, perm), 1, x);
+}
+
+/* The value as ONNX has it, for whoever reads it; NULL on an error. */
+static struct value *as_onnx(struct layout *l, struct value *v)
+{
+    struct form *f = &l->forms[v->id];
+
+    if (!f->onnx && f->last) {
+        struct value *made = transposed(l, f->last, l->known[v->id].rank, false);
+
+        if (!made || !added(l, made, l->known[v->id]))
+            return NULL;
+        make_instead(made, v);
+        f->onnx = v;
+    }
+    return f->onnx ? f->onnx : v;
+}
+
+/* The value itself, for whoever knows it by its name or its id. */
+static bool keep(struct layout *l, struct value *v)
+{
+    struct value *held = as_onnx(l, v);
+
+    if (held && held != v) {
+        held = emit(&l->e, "Identity", NULL, 1, held);
+        if (!held || !added(l, held, l->known[v->id]))
+            return false;
+        make_instead(held, v);
+        l->forms[v->id].onnx = v;
+    }
+    return held;
+}
+
+/* A constant of up to `rank` dimensions as an operand of something that has them, with channels last. */
+static struct value *constant_last(struct layout *l, const struct tensor *t, int rank)
+{
+    struct tensor x = *t;
+    int64_t dims[MAX_RANK];
+    struct value *v;
+
+    x.rank = rank;
+    for (int d = 0; d < rank; d++)
+        x.dims[d] = d < rank - t->rank ? 1 : t->dims[d - (rank - t->rank)];
+    layout_dims(true, rank, x.dims, dims);
+    v = pass_initializer(l->graph, t->dtype, rank, dims, l->report);
+    if (!v || !added(l, v, (struct known){ rank, t->dtype }))
+        return NULL;
+    layout_copy(kernels_get(), NULL, &x, true, t->data, v->initializer->data);
+    return v;
+}
+
+/* A value of `rank` dimensions with channels last. */
+static struct value *as_last(struct layout *l, struct value *v, int rank)
+{
+    struct form *f = &l->forms[v->id];
+
+    if (!f->last && pass_constant(v)) {
+        f->last = constant_last(l, pass_constant(v), rank);
+    } else if (!f->last) {
+        struct value *x = as_onnx(l, v);
+
+        f->last = x ? added(l, transposed(l, x, rank, true), l->known[v->id]) : NULL;
+    }
+    return f->last;
+}
+
+/* An operand of fewer dimensions, which are the last ones of `rank`. */
+static struct value *operand_last(struct layout *l, struct value *v, int rank)
+{
+    const struct tensor *t = pass_constant(v);
+    const int own = l->known[v->id].rank;
+    const struct known known = { rank, l->known[v->id].dtype };
+    int64_t axes[MAX_RANK];
+    struct value *x;
+
+    if (own == rank)
+        return as_last(l, v, rank);
+    if (own == 0 || (t && tensor_count(t) == 1))
+        return as_onnx(l, v);
+    if (t)
+        return constant_last(l, t, rank);
+    for (int d = 0; d < rank - own; d++)
+        axes[d] = d;
+    x = as_onnx(l, v);
+    if (!x || !added(l, x = emit(&l->e, "Unsqueeze", NULL, 2, x, emit_ints(&l->e, rank - own, axes)), known))
+        return NULL;
+    return added(l, transposed(l, x, rank, true), known);
+}
+
+/* -- nodes --------------------------------------------------------------------------------------------------------- */
+
+static bool append(struct layout *l, struct node *n)
+{
+    struct graph *g = l->graph;
+
+    if (!budget_grow(g->arena->budget, &g->nodes, &g->node_capacity, g->node_count + 1, sizeof *g->nodes, l->report))
+        return false;
+    n->id = (int)g->node_count;
+    g->nodes[g->node_count++] = n;
+    return true;
+}
+
+/* How many operands lie with their channels last: all, for an operator that knows no place, else the first, or what
+ * stands in for it when there may be many. */
+static int operands_of(const struct node *n)
+{
+    struct signature s;
+
+    if (pass_elementwise(n))
+        return n->inputs;
+    return signature_read(&s, n->def) && signature_in(&s, 0) && signature_in(&s, 0)->variadic ? n->inputs : 1;
+}
+
+/* Is it cheaper to have the operands with channels last? Constants cost nothing either way. */
+static bool is_cheaper(const struct layout *l, const struct node *n, int rank)
+{
+    const int operands = operands_of(n);
+    int to_last = 0, to_onnx = 0, last = 0;
+
+    for (int k = 0; k < operands; k++) {
+        const struct value *v = n->in[k];
+
+        if (!v || l->known[v->id].rank != rank || pass_constant(v))
+            continue;
+        to_last += !l->forms[v->id].last;
+        to_onnx += !l->forms[v->id].onnx;
+        last += l->forms[v->id].last != NULL;
+    }
+    return last && to_last <= to_onnx;
+}
+
+/* The rank that the node has with channels last; 0 where it stays as ONNX has it. */
+static int rank_last(const struct layout *l, const struct node *n)
+{
+    const bool elementwise = pass_elementwise(n);
+    const int operands = operands_of(n);
+    struct known x = { UNKNOWN, UNDEFINED };
+
+    if (n->captured || n->graphs || !n->inputs || !n->in[0] || !(elementwise || n->def->channels_last))
+        return 0;
+    x = l->known[n->in[0]->id];
+    if (pass_is(n, "Conv")) {
+        const struct known w = l->known[n->in[1]->id];
+
+        return w.dtype == F32 && in_reach(w.rank) && (x.rank < 0 || x.rank == w.rank) ? w.rank : 0;
+    }
+    if (elementwise && n->slots && n->out[0])
+        x.rank = l->known[n->out[0]->id].rank;
+    for (int k = 0; k < operands; k++)
+        if (n->in[k] && l->known[n->in[k]->id].rank < 0)
+            return 0;
+    return in_reach(x.rank) && (elementwise || x.dtype == F32) && is_cheaper(l, n, x.rank) ? x.rank : 0;
+}
+
+/* The outputs of that rank are the other form of what they were. */
+static bool give_last(struct layout *l, struct node *n, int rank)
+{
+    for (int k = 0; k < n->slots; k++) {
+        struct value *v = n->out[k], *last;
+
+        if (!v)
+            continue;
+        l->forms[v->id] = (struct form){ .onnx = v };
+        if (l->known[v->id].rank != rank)
+            continue;
+        last = new_value(l, l->known[v->id]);
+        if (!last)
+            return false;
+        l->forms[v->id] = (struct form){ .last = last };
+        v->producer = NULL;
+        n->out[k] = last;
+        last->producer = n;
+    }
+    return true;
+}
+
+static bool take_last(struct layout *l, struct node *n, int rank, bool *taken)
+{
+    const int operands = operands_of(n);
+    void *attrs = arena_alloc(l->graph->arena, n->def->attrs_size + 1, l->report);
+
+    *taken = false;
+    if (!attrs)
+        return false;
+    if (n->def->attrs_size)
+        memcpy(attrs, n->attrs, n->def->attrs_size);
+    if (n->def->channels_last && !n->def->channels_last(n, rank, attrs))
+        return true;
+    if (n->def->channels_last)
+        n->attrs = attrs;
+    *taken = true;
+    for (int k = 0; k < n->inputs; k++)
+        if (n->in[k] && !(n->in[k] = k < operands ? operand_last(l, n->in[k], rank) : as_onnx(l, n->in[k])))
+            return false;
+    return give_last(l, n, rank) && append(l, n);
+}
+
+static bool take_onnx(struct layout *l, struct node *n)
+{
+    for (int k = 0; k < n->inputs; k++)
+        if (n->in[k] && !(n->in[k] = as_onnx(l, n->in[k])))
+            return false;
+    for (int k = n->inputs; k < n->inputs + n->captured; k++) /* its graphs know it by its id */
+        if (!keep(l, n->in[k]))
+            return false;
+    for (int k = 0; k < n->slots; k++)
+        if (n->out[k])
+            l->forms[n->out[k]->id] = (struct form){ .onnx = n->out[k] };
+    return append(l, n);
+}
+
+/* -- transpositions of the file ------------------------------------------------------------------------------------ */
+
+enum order { OTHER, NEITHER, TO_LAST, TO_ONNX }; /* NEITHER: moves nothing */
+
+static enum order order_of(int rank, const int64_t *perm)
+{
+    bool to_last = true, to_onnx = true, nothing = true;
+
+    for (int d = 0; d < rank; d++) {
+        nothing &= perm[d] == d;
+        to_onnx &= perm[d] == layout_axis(true, rank, d);
+        to_last &= perm[layout_axis(true, rank, d)] == d;
+    }
+    return nothing ? NEITHER : to_last ? TO_LAST : to_onnx ? TO_ONNX : OTHER;
+}
+
+/* Of three dimensions the two orders are the same. */
+static bool is_to_onnx(int rank, enum order o)
+{
+    return o == TO_ONNX || (rank == 3 && o == TO_LAST);
+}
+
+static bool move(struct layout *l, struct node *n, int rank)
+{
+    const struct form *x = &l->forms[n->in[0]->id];
+    struct form *y = &l->forms[n->out[0]->id];
+    int64_t perm[MAX_RANK], through[MAX_RANK];
+    char text[INTS_TEXT];
+    enum order order;
+
+    for (int d = 0; d < rank; d++) {
+        perm[d] = transpose_from(n->attrs, rank, d);
+        through[d] = layout_axis(true, rank, (int)perm[d]);
+    }
+    n->out[0]->producer = NULL;
+    if (x->last && order_of(rank, through) == NEITHER) {
+        *y = (struct form){ .onnx = x->last };
+        return true;
+    }
+    order = order_of(rank, perm);
+    if (x->onnx && is_to_onnx(rank, order)) {
+        *y = (struct form){ .last = x->onnx };
+        return true;
+    }
+    if (!x->onnx && x->last) { /* in one step from where it is */
+        struct value *made = emit(&l->e, "Transpose", ints_text(text, "perm", rank, through), 1, x->last);
+
+        if (!made || !added(l, made, l->known[n->out[0]->id]))
+            return false;
+        make_instead(made, n->out[0]);
+        *y = (struct form){ .onnx = n->out[0] };
+        return true;
+    }
+    n->out[0]->producer = n;
+    if (!take_onnx(l, n))
+        return false;
+    if (order == TO_LAST && !l->forms[n->in[0]->id].last)
+        l->forms[n->in[0]->id].last = n->out[0];
+    return true;
+}
+
+/* -- the whole ----------------------------------------------------------------------------------------------------- */
+
+static bool lay_out(struct layout *l, struct node *n)
+{
+    int rank;
+    bool taken = false;
+
+    if (pass_is(n, "Transpose") && n->in[0] && n->out[0] && in_reach(l->known[n->in[0]->id].rank))
+        return move(l, n, l->known[n->in[0]->id].rank);
+    rank = rank_last(l, n);
+    return (!rank || take_last(l, n, rank, &taken)) && (taken || take_onnx(l, n));
+}
+
+static struct known known_of(const struct value *v, const struct tensor *given)
+{
+    const struct tensor *t = given && given->rank >= 0    ? given
+                             : v->initializer             ? v->initializer
+                             : v->is_input && v->has_type ? &v->type
+                                                          : NULL;
+
+    return t && t->kind == TENSOR ? (struct known){ t->rank, t->dtype } : (struct known){ UNKNOWN, UNDEFINED };
+}
+
+static bool start(struct layout *l, const struct tensor *given)
+{
+    struct graph *g = l->graph;
+    size_t places = 0;
+
+    for (size_t k = 0; k < g->node_count; k++)
+        places += (size_t)(g->nodes[k]->inputs + g->nodes[k]->captured + g->nodes[k]->slots);
+    l->capacity = g->value_count + 4 * places + 2 * g->output_count + 2 * g->value_count;
+    l->forms = arena_array(g->arena, l->capacity, sizeof *l->forms, l->report);
+    l->known = arena_array(g->arena, l->capacity, sizeof *l->known, l->report);
+    if (!l->forms || !l->known)
+        return false;
+    for (size_t k = 0; k < g->value_count; k++) {
+        l->known[k] = known_of(g->values[k], given ? &given[k] : NULL);
+        if (!g->values[k]->producer)
+            l->forms[k].onnx = g->values[k];
+    }
+    return true;
+}
+
+/* What Constant nodes make is as good as an initializer, where nobody but nodes asks for it. */
+static void take_constants(struct graph *g, const bool *kept)
+{
+    for (size_t k = 0; k < g->node_count; k++) {
+        struct node *n = g->nodes[k];
+        struct value *v = pass_is(n, "Constant") ? n->out[0] : NULL;
+        const struct constant *a = n->attrs;
+        bool asked = v && kept && kept[v->id];
+
+        for (size_t o = 0; o < g->output_count; o++)
+            asked |= g->outputs[o] == v;
+        if (!v || asked || v->trains || a->value.dtype == STRING)
+            continue;
+        v->initializer = &a->value;
+        v->folded = true;
+        v->producer = NULL;
+        n->out[0] = NULL;
+    }
+}
+
+static bool has_convolution(const struct graph *g)
+{
+    for (size_t k = 0; k < g->node_count; k++)
+        if (pass_is(g->nodes[k], "Conv"))
+            return true;
+    return false;
+}
+
+static bool makes_something(const struct node *n)
+{
+    for (int k = 0; k < n->slots; k++)
+        if (n->out[k])
+            return true;
+    return false;
+}
+
+bool pass_layout(struct graph *g, const struct tensor *given, const bool *kept, struct report *r)
+{
+    struct layout l = { .graph = g, .report = r, .e = { .graph = g, .report = r } };
+    const size_t nodes = g->node_count, values = g->value_count;
+    struct node **node;
+    bool ok;
+
+    if (!has_convolution(g))
+        return true;
+    take_constants(g, kept);
+    node = arena_array(g->arena, nodes, sizeof(struct node *), r);
+    if (!node || !start(&l, given))
+        return false;
+    memcpy(node, g->nodes, nodes * sizeof(struct node *));
+    g->node_count = 0;
+    ok = true;
+    for (size_t k = 0; ok && k < nodes; k++) {
+        if (!makes_something(node[k]))
+            continue;
+        pass_know(node[k], l.known);
+        ok = lay_out(&l, node[k]);
+    }
+    for (size_t k = 0; ok && k < g->output_count; k++)
+        ok = keep(&l, g->outputs[k]);
+    for (size_t k = 0; ok && kept && k < values; k++)
+        ok = !kept[k] || keep(&l, g->values[k]);
+    return ok;
+}

@@ -1,0 +1,372 @@
+#include "kernels/channels_last/method.h"
+#include "numbers.h"
+
+/* A convolution, with arrays of exactly its size that begin where no vector does, and what it must give. */
+struct problem {
+    struct conv_shape s;
+    int64_t nx, ny, nw;
+    float *x, *w, *dy, *bias, *residual;
+    double *y, *dx, *dw;
+};
+
+/* Not aligned, so that reads past the end are seen by a sanitizer. */
+static float *exactly(int64_t n)
+{
+    float *const p = malloc((size_t)(n + 1) * sizeof *p);
+
+    ck_assert_ptr_nonnull(p);
+    for (int64_t i = 0; i <= n; i++)
+        p[i] = (float)random_unit();
+    return p + 1;
+}
+static double *zeros(int64_t n)
+{
+    double *const p = calloc((size_t)n, sizeof *p);
+
+    ck_assert_ptr_nonnull(p);
+    return p;
+}
+
+static struct conv_shape shape(int64_t batch, int64_t channels, int64_t out_channels, const int64_t in[2],
+                               const int64_t begin[2], const int64_t end[2])
+{
+    struct conv_shape s = { .batch = batch,
+                            .groups = 1,
+                            .in_channels = channels,
+                            .out_channels = out_channels,
+                            .rank = 2,
+                            .kernel = { 3, 3 },
+                            .strides = { 1, 1 },
+                            .dilations = { 1, 1 } };
+
+    for (int d = 0; d < 2; d++) {
+        s.in[d] = in[d];
+        s.pads_begin[d] = begin[d];
+        s.out[d] = in[d] + begin[d] + end[d] - 2;
+    }
+    return s;
+}
+
+/* Row i of y, column j, tap (a, b): where it is in x, -1 for outside. */
+static int64_t x_of(const struct conv_shape *s, int64_t i, int64_t j, int a, int b)
+{
+    const int64_t row = i + a - s->pads_begin[0], column = j + b - s->pads_begin[1];
+
+    return row < 0 || row >= s->in[0] || column < 0 || column >= s->in[1] ? -1 : row * s->in[1] + column;
+}
+
+static void expect(struct problem *p, int64_t n, int64_t pixel, int64_t from, int tap)
+{
+    const struct conv_shape *const s = &p->s;
+    const int64_t C = s->in_channels, O = s->out_channels;
+    const float *const x = p->x + (n * s->in[0] * s->in[1] + from) * C;
+    double *const dx = p->dx + (n * s->in[0] * s->in[1] + from) * C;
+    const int64_t out = (n * s->out[0] * s->out[1] + pixel) * O;
+
+    for (int64_t o = 0; o < O; o++) {
+        const double g = (double)p->dy[out + o];
+        double sum = 0;
+
+        for (int64_t c = 0; c < C; c++) {
+            const double w = (double)p->w[(o * C + c) * 9 + tap];
+
+            sum += w * (double)x[c];
+            dx[c] += w * g;
+            p->dw[(o * C + c) * 9 + tap] += g * (double)x[c];
+        }
+        p->y[out + o] += sum;
+    }
+}
+
+static struct problem problem(const struct conv_shape *s)
+{
+    struct problem p = { .s = *s };
+    const int64_t pixels = s->out[0] * s->out[1];
+
+    p.nx = s->batch * s->in[0] * s->in[1] * s->in_channels;
+    p.ny = s->batch * pixels * s->out_channels;
+    p.nw = s->out_channels * s->in_channels * 9;
+    p.x = exactly(p.nx);
+    p.w = exactly(p.nw);
+    p.dy = exactly(p.ny);
+    p.bias = exactly(s->in_channels + s->out_channels);
+    p.residual = exactly(p.nx + p.ny);
+    p.y = zeros(p.ny);
+    p.dx = zeros(p.nx);
+    p.dw = zeros(p.nw);
+    for (int64_t i = 0; i < s->batch * pixels * 9; i++) {
+        const int64_t n = i / 9 / pixels, pixel = i / 9 % pixels;
+        const int64_t from = x_of(s, pixel / s->out[1], pixel % s->out[1], (int)(i % 9 / 3), (int)(i % 3));
+
+        if (from >= 0)
+            expect(&p, n, pixel, from, (int)(i % 9));
+    }
+    return p;
+}
+static void release(struct problem *p)
+{
+    free(p->x - 1);
+    free(p->w - 1);
+    free(p->dy - 1);
+    free(p->bias - 1);
+    free(p->residual - 1);
+    free(p->y);
+    free(p->dx);
+    free(p->dw);
+}
+
+/* Rounding errors grow with the sums, not with what limits leave of them: differences are measured in units of the
+ * root of the mean square of the sums. */
+static void expect_close(const char *what, const float *got, const double *wanted, const double *sums, int64_t n,
+                         double bound)
+{
+    double square = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        square += sums[i] * sums[i];
+    for (int64_t i = 0; i < n; i++)
+        expect_near(what, i, (double)got[i], wanted[i], bound * sqrt(square / (double)n));
+}
+
+/* finish: each pixel comes once, with its final values. */
+struct finished {
+    float *copy;
+    int64_t n, channels, blocks;
+    int64_t *from, *count; /* by block */
+};
+static void finish(void *context, int64_t block, int64_t from, int64_t n, float *y, int thread)
+{
+    struct finished *const f = context;
+
+    (void)thread;
+    f->from[block] = from;
+    f->count[block] = n;
+    memcpy(f->copy + from, y, (size_t)n * sizeof *y);
+}
+static void check_finished(const struct finished *f, const float *y, int64_t image)
+{
+    int64_t next = 0;
+
+    for (int64_t b = 0; b < f->blocks; b++) {
+        ck_assert_int_eq(f->from[b], next);
+        ck_assert_int_gt(f->count[b], 0);
+        ck_assert_int_eq(f->count[b] % f->channels, 0);
+        ck_assert_int_eq(next / image, (next + f->count[b] - 1) / image); /* of one image */
+        next += f->count[b];
+    }
+    ck_assert_int_eq(next, f->n);
+    ck_assert_mem_eq(f->copy, y, (size_t)f->n * sizeof *y);
+}
+
+/* y or dx, with `e`, by one pool; not aligned. */
+static float *run(const struct conv_last *c, const struct problem *p, struct pool *pool, const struct epilogue *e)
+{
+    const struct conv_method *const m = &conv_winograd;
+    const bool back = c->pass == CONV_DX;
+    const int64_t n = back ? p->nx : p->ny, channels = back ? p->s.in_channels : p->s.out_channels;
+    struct finished f = { .n = n, .channels = channels, .blocks = m->blocks(c) };
+    struct epilogue with = *e;
+    void *const packed = room(m->weights(c)), *const scratch = room(m->scratch(c, pool_threads(pool)));
+    float *const y = exactly(n);
+
+    f.copy = room((size_t)n * sizeof(float));
+    f.from = room((size_t)f.blocks * sizeof *f.from);
+    f.count = room((size_t)f.blocks * sizeof *f.count);
+    with.finish = finish;
+    with.context = &f;
+    if (e->residual == p->residual && p->s.batch == 1) { /* may be y itself */
+        memcpy(y, p->residual, (size_t)n * sizeof *y);
+        with.residual = y;
+    }
+    m->pack(c, pool, p->w, packed);
+    m->run(c, pool, back ? p->dy : p->x, packed, &with, y, scratch);
+    check_finished(&f, y, n / p->s.batch);
+    free(packed);
+    free(scratch);
+    free(f.copy);
+    free(f.from);
+    free(f.count);
+    return y;
+}
+
+static void check_run(const struct kernels *k, struct pool *const pools[2], const struct problem *p,
+                      enum conv_pass pass, bool plain)
+{
+    const bool back = pass == CONV_DX;
+    const double *const sums = back ? p->dx : p->y;
+    const int64_t n = back ? p->nx : p->ny, channels = back ? p->s.in_channels : p->s.out_channels;
+    struct conv_last c = { .shape = p->s, .pass = pass, .k = k, .method = &conv_winograd };
+    const struct epilogue none = { .least = -INFINITY, .most = INFINITY };
+    const struct epilogue all = { .bias = p->bias, .residual = p->residual, .least = -.5f, .most = 1.5f };
+    double *const wanted = zeros(n);
+    float *y[2];
+
+    ck_assert(conv_winograd.fits(&c, false));
+    for (int64_t i = 0; i < n; i++)
+        wanted[i] =
+            plain ? sums[i] : fmin(1.5, fmax(-.5, sums[i] + (double)p->bias[i % channels] + (double)p->residual[i]));
+    for (int t = 0; t < 2; t++)
+        y[t] = run(&c, p, pools[t], plain ? &none : &all);
+    ck_assert_mem_eq(y[0], y[1], (size_t)n * sizeof(float));
+    expect_close(back ? "dx" : "y", y[0], wanted, sums, n, 1e-4);
+    free(wanted);
+    free(y[0] - 1);
+    free(y[1] - 1);
+}
+
+static void check_dw(const struct kernels *k, struct pool *const pools[2], const struct problem *p)
+{
+    struct conv_last c = { .shape = p->s, .pass = CONV_DW, .k = k, .method = &conv_winograd };
+    float *dw[2];
+
+    ck_assert(conv_winograd.fits(&c, false));
+    for (int t = 0; t < 2; t++) {
+        void *const scratch = room(conv_winograd.scratch(&c, pool_threads(pools[t])));
+
+        dw[t] = exactly(p->nw);
+        conv_winograd.dw(&c, pools[t], p->x, p->dy, dw[t], scratch);
+        free(scratch);
+    }
+    ck_assert_mem_eq(dw[0], dw[1], (size_t)p->nw * sizeof(float));
+    expect_close("dw", dw[0], p->dw, p->dw, p->nw, 1e-4);
+    free(dw[0] - 1);
+    free(dw[1] - 1);
+}
+
+static void check(const struct conv_shape *s)
+{
+    static const enum cpu_level levels[] = { CPU_BASE, CPU_AVX2, CPU_AVX512 };
+    struct pool *const pools[2] = { threads(1), threads(3) };
+    struct problem p = problem(s);
+
+    for (int l = 0; l < 3; l++) {
+        const struct kernels *const k = kernels_for(levels[l]);
+
+        for (int round = 0; round < 2 && k; round++) {
+            check_run(k, pools, &p, CONV_FORWARD, round == 0);
+            check_run(k, pools, &p, CONV_DX, round == 0);
+        }
+        if (k)
+            check_dw(k, pools, &p);
+    }
+    release(&p);
+    pool_free(pools[0]);
+    pool_free(pools[1]);
+}
+
+START_TEST(random_shapes)
+{
+    static const int64_t channels[] = { 16, 17, 23, 32, 60, 64 }, sizes[] = { 3, 4, 7, 9, 13, 14, 16, 19 };
+    int64_t in[2], begin[2], end[2];
+
+    random_state = (uint64_t)_i + 1;
+    for (int d = 0; d < 2; d++) {
+        in[d] = sizes[random_below(8)];
+        begin[d] = random_below(3);
+        end[d] = in[d] < 10 ? 2 - begin[d] + random_below(begin[d] + 1) : random_below(3);
+    }
+    check(&(struct conv_shape[]){
+        shape(1 + random_below(3), channels[random_below(6)], channels[random_below(6)], in, begin, end) }[0]);
+}
+END_TEST
+
+/* Groups of several images, of parts of one; rows that are cut; planes that threads share, for one image and more. */
+START_TEST(every_cut)
+{
+    static const struct {
+        int64_t batch, channels, out_channels, in[2];
+    } shapes[] = {
+        { 40, 16, 16, { 8, 8 } },    { 9, 64, 64, { 14, 14 } }, { 1, 16, 32, { 8, 400 } }, { 1, 64, 64, { 33, 31 } },
+        { 1, 100, 100, { 13, 13 } }, { 12, 96, 128, { 9, 8 } }, { 2, 16, 600, { 8, 11 } },
+    };
+
+    random_state = (uint64_t)_i + 1;
+    check(&(struct conv_shape[]){ shape(shapes[_i].batch, shapes[_i].channels, shapes[_i].out_channels, shapes[_i].in,
+                                        (int64_t[]){ 1, 1 }, (int64_t[]){ 1, 1 }) }[0]);
+}
+END_TEST
+
+/* NaN and infinity come out as such, though not only where they would: all of a tile is. */
+START_TEST(not_finite)
+{
+    struct conv_shape s = shape(1, 16, 16, (int64_t[]){ 16, 16 }, (int64_t[]){ 1, 1 }, (int64_t[]){ 1, 1 });
+    struct conv_last c = { .shape = s, .pass = CONV_FORWARD, .k = kernels_get(), .method = &conv_winograd };
+    const struct epilogue e = { .least = 0, .most = 6 };
+    struct pool *const pool = threads(1);
+    struct problem p = problem(&s);
+    float *y;
+
+    ck_assert(conv_winograd.fits(&c, false));
+    p.x[0] = NAN;
+    y = run(&c, &p, pool, &e);
+    for (int64_t i = 0; i < p.ny; i++) {
+        const int64_t row = i / 16 / 16, column = i / 16 % 16;
+
+        if (row < 2 && column < 2)
+            ck_assert(isnan(y[i])); /* limits do not hide it */
+        if (row >= 4 || column >= 4)
+            ck_assert(y[i] >= 0 && y[i] <= 6);
+    }
+    free(y - 1);
+    release(&p);
+    pool_free(pool);
+}
+END_TEST
+
+START_TEST(what_fits)
+{
+    const struct conv_shape good = shape(2, 32, 32, (int64_t[]){ 16, 16 }, (int64_t[]){ 1, 1 }, (int64_t[]){ 1, 1 });
+    struct conv_last c = { .k = kernels_get() };
+    struct conv_weights_key keys[2];
+
+    for (int pass = CONV_FORWARD; pass <= CONV_DW; pass++) {
+        c.pass = (enum conv_pass)pass;
+        c.shape = good;
+        ck_assert(conv_winograd.fits(&c, false));
+        ck_assert(!conv_winograd.fits(&c, true));
+        c.shape.kernel[1] = 5;
+        ck_assert(!conv_winograd.fits(&c, false));
+        c.shape = good;
+        c.shape.strides[0] = 2;
+        ck_assert(!conv_winograd.fits(&c, false));
+        c.shape = good;
+        c.shape.dilations[0] = 2;
+        ck_assert(!conv_winograd.fits(&c, false));
+        c.shape = good;
+        c.shape.groups = 2;
+        ck_assert(!conv_winograd.fits(&c, false));
+        c.shape = good;
+        c.shape.in_channels = 3;
+        ck_assert(!conv_winograd.fits(&c, false));
+        c.shape = good;
+        c.shape.rank = 1;
+        ck_assert(!conv_winograd.fits(&c, false));
+        c.shape = good; /* tiles of 4x4 with little inside */
+        c.shape.in[0] = c.shape.out[0] = 1;
+        ck_assert(!conv_winograd.fits(&c, false));
+    }
+    c.shape = good; /* packed weights do not depend on the batch and the map, but on who is who */
+    for (int i = 0; i < 2; i++) {
+        c.pass = CONV_FORWARD;
+        c.shape.batch = 1 + 7 * i;
+        ck_assert(conv_winograd.fits(&c, false));
+        keys[i] = conv_winograd.key(&c);
+    }
+    ck_assert_mem_eq(&keys[0], &keys[1], sizeof keys[0]);
+    c.pass = CONV_DX;
+    ck_assert(conv_winograd.fits(&c, false));
+    keys[1] = conv_winograd.key(&c);
+    ck_assert_mem_ne(&keys[0], &keys[1], sizeof keys[0]);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("winograd");
+
+    add_tests(s, random_shapes, 24);
+    add_tests(s, every_cut, 7);
+    add_test(s, not_finite);
+    add_test(s, what_fits);
+    return s;
+}

@@ -22,9 +22,8 @@ enum {
     COUNT_BITS = 20,
     MAX_SHARES = 1 << COUNT_BITS,
     MAX_THREADS = 1024,
-    SPIN_NS =
-        100000, /* about what it takes to wake up in a virtual machine, and the short nodes between two large ones */
-    LINE = 64   /* bytes that two CPUs cannot write at once without waiting for each other */
+    SPIN_NS = 100000, /* about what waking up takes, and the short nodes between two large ones */
+    LINE = 64         /* bytes that two CPUs cannot write at once without waiting for each other */
 };
 
 struct job {

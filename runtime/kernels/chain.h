@@ -17,10 +17,21 @@ enum chain_op {
         CHAIN_OPS
 };
 
-enum { CHAIN_STEPS = 16, CHAIN_INPUTS = 8, CHAIN_OUTPUTS = 4, CHAIN_NOTHING = -1 };
+enum {
+    CHAIN_STEPS = 16,
+    CHAIN_INPUTS = 8,
+    CHAIN_OUTPUTS = 4,
+    CHAIN_NOTHING = -1,
+    CHAIN_BLOCK = 1024 /* floats: a few blocks fit the first cache together */
+};
 
 /* An operand is the number of an input, or CHAIN_INPUTS + the number of an earlier step. Gradients have s for p and dy
  * for q. */
+static inline bool chain_is_step(int operand)
+{
+    return operand >= CHAIN_INPUTS;
+}
+
 struct chain_step {
     enum chain_op op;
     int p, q; /* q is CHAIN_NOTHING for the unary ones */

@@ -6,7 +6,7 @@
  * table and a pool, and cuts the work by its shape alone.
  *
  * Unless said, an output may be the same array as an input (not overlap it otherwise), and a size may be 0. Arithmetic
- * is IEEE, never contracted; exp, log and the like are within 3 ulp of the exact value; what is
+ * is IEEE, never contracted; exp, log and the like are within 2 ulp of the exact value; what is
  * subnormal may come out as 0. */
 #ifndef KILN_KERNELS_KERNELS_H
 #define KILN_KERNELS_KERNELS_H

@@ -127,17 +127,6 @@ static inline float log_of(float x)
     result = x < 0 ? NAN : result;
     return x < INFINITY ? result : x; /* infinity and NaN */
 }
-/* log(1 + u) for u in [0, 1]: with s = u / (2 + u) it is 2 (s + s^3 / 3 + ...) = u - s (u - 2 s^2 / 3 - ...). */
-static inline float log1p_unit(float u)
-{
-    const float s = u / (2 + u), z = s * s;
-    float p = FMA(2.42895514e-1f, z, 2.14307427e-1f);
-
-    p = FMA(p, z, 2.86165968e-1f);
-    p = FMA(p, z, 3.99988884e-1f);
-    p = FMA(p, z, 6.66666755e-1f);
-    return FMA(-s, FMA(-p, z, u), u);
-}
 
 /* -- tanh, erf ----------------------------------------------------------------------------------------------------- */
 
@@ -182,9 +171,17 @@ static inline float sigmoid_of(float x)
 
     return x < 0 ? FMA(-e, q, e) : q; /* e / (1 + e) is e - e q, where the rounding of 1 + e matters less */
 }
+/* max(x, 0) + log(1 + u) with u = exp(-|x|); with s = u / (2 + u) that logarithm is 2 (s + s^3 / 3 + ...), or
+ * u - s (u - 2 s^2 / 3 - ...). */
 static inline float softplus_of(float x)
 {
-    return (x > 0 ? x : 0) + log1p_unit(exp_negative(-__builtin_fabsf(x)));
+    const float u = exp_negative(-__builtin_fabsf(x)), s = u / (2 + u), z = s * s;
+    float p = FMA(2.42895514e-1f, z, 2.14307427e-1f);
+
+    p = FMA(p, z, 2.86165968e-1f);
+    p = FMA(p, z, 3.99988884e-1f);
+    p = FMA(p, z, 6.66666755e-1f);
+    return u + FMA(-s, FMA(-p, z, u), x > 0 ? x : 0);
 }
 /* x times the normal distribution's probability of less than x, whose tail, for a = |x|, is exp(-a^2 / 2) times a
  * rational function. */

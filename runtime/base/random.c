@@ -2,7 +2,7 @@
 #include <math.h>
 
 /* Blocks are made LANES at a time, word by word, so that the compiler can use vectors. */
-enum { LANES = 8, ROUNDS = 10, NUMBERS = 4 * LANES };
+enum { LANES = RANDOM_BLOCKS, ROUNDS = 10, NUMBERS = 4 * LANES };
 
 struct blocks {
     uint32_t word[4][LANES];
@@ -45,6 +45,16 @@ static void make_blocks(struct blocks *b, uint64_t seed, uint64_t stream, uint64
         b->word[3][i] = (uint32_t)(stream >> 32);
     }
     encrypt(b, (uint32_t)seed, (uint32_t)(seed >> 32));
+}
+
+void random_words(uint32_t out[4 * RANDOM_BLOCKS], uint64_t seed, uint64_t stream, uint64_t first)
+{
+    struct blocks b;
+
+    make_blocks(&b, seed, stream, first);
+    for (int i = 0; i < LANES; i++)
+        for (int w = 0; w < 4; w++)
+            out[4 * i + w] = b.word[w][i];
 }
 
 /* -- uniform and normal: number k is word k % 4 of block k / 4 ----------------------------------------------------- */

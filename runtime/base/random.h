@@ -9,6 +9,10 @@
 /* The generator itself: four words for a counter and a key. */
 void philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]);
 
+/* Words of a stream: block first + i is out[4 * i ...]. The kernel table has faster ways to the same numbers. */
+enum { RANDOM_BLOCKS = 8 };
+void random_words(uint32_t out[4 * RANDOM_BLOCKS], uint64_t seed, uint64_t stream, uint64_t first);
+
 /* A stream for what `node` draws in `step`; the last ones are kept for the library itself. */
 enum { RANDOM_NODE_SHUFFLE = INT32_MAX, RANDOM_NODE_INIT = INT32_MAX - 1 };
 static inline uint64_t random_stream(int32_t node, uint64_t step)

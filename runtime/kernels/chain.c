@@ -132,7 +132,7 @@ static const float *memory_of(const struct chain_task *t, int value)
     return chain_is_step(value) ? t->whole[value - CHAIN_INPUTS] : t->in[value];
 }
 
-/* The number that stands for element `from` and the rest of its run. */
+/* What stands for element `from` and the rest of its run. */
 static const float *run_at(const struct chain_source *s, const float *x, int64_t from)
 {
     for (int d = 0; d < s->rank; d++) {
@@ -153,9 +153,9 @@ static int64_t within_runs(const struct chain_source *s, int sources, int64_t fr
 
 static bool is_one(const struct chain_source *source, int number)
 {
-    const enum chain_form form = number < CHAIN_STEPS ? CHAIN_FULL : source[number - CHAIN_STEPS].form;
+    const struct chain_source *s = number < CHAIN_STEPS ? NULL : &source[number - CHAIN_STEPS];
 
-    return form == CHAIN_ONE || form == CHAIN_RUNS;
+    return s && (s->form == CHAIN_ONE || (s->form == CHAIN_RUNS && s->step[0] == 0));
 }
 
 /* What block [from, from + n) of a stage reads. */

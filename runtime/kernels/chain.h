@@ -44,9 +44,9 @@ struct chain {
     int output[CHAIN_OUTPUTS]; /* numbers of steps */
 };
 
-/* How a stage sees a value: element by element; as one number; as one number for each long run of elements, at which
- * blocks end; as a row that comes again and again (laid out a few times in a row, once); or in any other way (laid out
- * for each block). */
+/* How a stage sees a value: element by element; as one number; as a number, or a row, for each long run of elements, at
+ * which blocks end; as a short row that comes again and again (laid out a few times in a row, once); or in any other
+ * way (laid out for each block). */
 enum chain_form { CHAIN_FULL, CHAIN_ONE, CHAIN_RUNS, CHAIN_ROW, CHAIN_SPREAD };
 
 struct chain_source {

@@ -4,17 +4,13 @@
 
 enum {
     BLOCK = CHAIN_BLOCK,
-    RUN = 256 /* where the same number comes that often, blocks end with it */
+    RUN = 256, /* where the same number comes that often, blocks end with it */
+    ROW = 512  /* a row that long is read where it lies, and blocks end with it */
 };
-
-static bool is_step(int operand)
-{
-    return chain_is_step(operand);
-}
 
 static const struct tensor *shape_of(const struct chain_plan *c, const struct tensor *const *in, int operand)
 {
-    return is_step(operand) ? &c->type[operand - CHAIN_INPUTS] : in[operand];
+    return chain_is_step(operand) ? &c->type[operand - CHAIN_INPUTS] : in[operand];
 }
 
 /* The same elements in the same order? Leading dimensions of 1 make no difference. */
@@ -76,7 +72,7 @@ static void find_form(struct chain_source *s, const struct tensor *t, const stru
         s->form = CHAIN_FULL;
     else if (s->rank == 1 && one)
         s->form = CHAIN_ONE;
-    else if (s->step[0] == 0 && s->dims[0] >= RUN && one)
+    else if (s->step[0] == 0 ? s->dims[0] >= RUN && one : s->dims[0] >= ROW)
         s->form = CHAIN_RUNS;
     else if (s->rank == 2 && s->step[0] == 1 && s->step[1] == 0 && s->dims[0] <= BLOCK)
         s->form = CHAIN_ROW;
@@ -111,7 +107,7 @@ static int source_of(struct planning *p, struct chain_stage *stage, int operand,
 
 static int operand_of(struct planning *p, struct chain_stage *stage, int operand, const struct chain_code *of, bool one)
 {
-    if (is_step(operand) && p->stage_of[operand - CHAIN_INPUTS] == stage - p->c->stage)
+    if (chain_is_step(operand) && p->stage_of[operand - CHAIN_INPUTS] == stage - p->c->stage)
         for (int k = 0; k < stage->codes; k++)
             if (p->c->code[stage->code + k].number == operand - CHAIN_INPUTS)
                 return k;
@@ -130,7 +126,8 @@ static int swish_of(const struct planning *p, int s, int *sigmoid)
         int readers = 0;
 
         *sigmoid = factor - CHAIN_INPUTS;
-        if (!is_step(factor) || step[*sigmoid].op != CHAIN_sigmoid || step[*sigmoid].p != other || p->whole[*sigmoid])
+        if (!chain_is_step(factor) || step[*sigmoid].op != CHAIN_sigmoid || step[*sigmoid].p != other ||
+            p->whole[*sigmoid])
             continue;
         for (int k = 0; k < p->chain->steps; k++)
             readers += (step[k].p == factor) + (step[k].q == factor);
@@ -243,7 +240,7 @@ static void find_whole(struct planning *p, const bool *wanted)
         for (int o = 0; o < 2; o++) {
             const int operand = o ? step->q : step->p;
 
-            if (is_step(operand) && p->stage_of[operand - CHAIN_INPUTS] != p->stage_of[s])
+            if (chain_is_step(operand) && p->stage_of[operand - CHAIN_INPUTS] != p->stage_of[s])
                 p->whole[operand - CHAIN_INPUTS] = true;
         }
         c->kept[s] = CHAIN_NOTHING;

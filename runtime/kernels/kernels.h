@@ -128,6 +128,13 @@ struct pool_windows {
     bool add; /* to what is in dx */
 };
 
+/* What of a stream of random numbers is dropped: those below least / 2^24. */
+struct drop {
+    uint64_t seed, stream;
+    int32_t least;
+    float scale; /* of what is kept */
+};
+
 struct kernels {
     enum cpu_level level;
 
@@ -194,6 +201,12 @@ struct kernels {
     void (*rmsprop)(float *w, float *v, float *mean, float *m, const float *g, int64_t n, float lr, float rho,
                     float momentum, float epsilon);
     void (*sgd)(float *w, float *m, const float *g, int64_t n, float lr, float momentum, bool nesterov);
+
+    /* Numbers first ... first + n - 1 of a stream (base/random.h), and what they decide about: y[i] = number first + i
+     * is kept ? x[i] * scale : 0; mask (may be NULL) is 1 where it is kept. keep: the same by the mask. */
+    void (*random_uniform)(float *y, int64_t n, uint64_t seed, uint64_t stream, uint64_t first);
+    void (*drop)(const struct drop *d, const float *x, float *y, uint8_t *mask, int64_t n, uint64_t first);
+    void (*keep)(const uint8_t *mask, const float *x, float *y, int64_t n, float scale);
 
     /* -- for the other files of this folder -- */
 

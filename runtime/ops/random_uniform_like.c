@@ -63,6 +63,7 @@ static bool infer(struct infer *i)
 enum { BLOCK = 256 };
 
 struct draw {
+    const struct kernels *k;
     const struct uniform *a;
     struct tensor *y;
     int64_t count;
@@ -85,7 +86,7 @@ static void draw_chunk(void *context, int64_t index, int thread)
     for (int64_t at = first; at < end; at += BLOCK) {
         const int64_t n = end - at < BLOCK ? end - at : BLOCK;
 
-        random_uniform(u, n * words, d->seed, d->stream, (uint64_t)(at * words));
+        d->k->random_uniform(u, n * words, d->seed, d->stream, (uint64_t)(at * words));
         for (int64_t k = 0; k < n; k++)
             v[k] = low + width * (words == 1 ? (double)u[k] : (double)u[2 * k] + 0x1p-24 * (double)u[2 * k + 1]);
         store(v, (char *)d->y->data + (size_t)at * size, n);
@@ -119,7 +120,7 @@ static void draw_as_reference(const struct uniform *a, struct tensor *y, int64_t
 static bool run(struct step *s)
 {
     const struct uniform *a = s->attrs;
-    struct draw d = { a, s->out[0], 0, s->seed, random_stream(s->node->id, s->number) };
+    struct draw d = { s->k, a, s->out[0], 0, s->seed, random_stream(s->node->id, s->number) };
 
     if (!s->out[0])
         return true;

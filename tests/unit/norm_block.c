@@ -186,13 +186,15 @@ static void check_outputs(struct trial *t)
     const int64_t columns = b->width / 2, rows = b->height / 2, c = b->channels, line = b->width * c;
 
     for (int64_t o = 0; o < t->pooled; o++) {
-        const int64_t pixel = o / c, column = pixel % columns, row = pixel / columns % rows;
-        const int64_t first = ((pixel / columns / rows * b->height + 2 * row) * b->width + 2 * column) * c + o % c;
+        if (b->pool) {
+            const int64_t pixel = o / c, column = pixel % columns, row = pixel / columns % rows;
+            const int64_t above = pixel / columns / rows * b->height + 2 * row;
+            const int64_t first = (above * b->width + 2 * column) * c + o % c;
 
-        if (b->pool)
             check_output(t, o, (const int64_t[]){ first, first + c, first + line, first + line + c }, 4);
-        else
+        } else {
             check_output(t, o, &o, 1);
+        }
     }
 }
 

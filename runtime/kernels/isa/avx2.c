@@ -9,6 +9,7 @@
 #include "kernels/isa/norm_block.h"
 #include "kernels/isa/normalise.h"
 #include "kernels/isa/pools.h"
+#include "kernels/isa/random.h"
 #include "kernels/isa/reduce.h"
 #include "kernels/isa/rows.h"
 #include "kernels/isa/tile.h"

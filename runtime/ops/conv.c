@@ -31,7 +31,7 @@ static bool take_chain(const struct node *n, const struct fused *chain, void *at
 {
     struct conv_attrs *a = attrs;
 
-    if (!a->channels_last || a->chain || (n->inputs > CONV_RESIDUAL && n->in[CONV_RESIDUAL]))
+    if (!a->channels_last || a->chain || n->out[CONV_MOMENTS] || (n->inputs > CONV_RESIDUAL && n->in[CONV_RESIDUAL]))
         return false;
     a->chain = chain;
     return true;
@@ -194,7 +194,7 @@ static const struct op_case newest[] = {
     {                                                                                                                  \
         .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
         .attrs_size = sizeof(struct conv_attrs), .parse = parse, .infer = infer, .run = run, .gradient = gradient,     \
-        .channels_last = channels_last, .take_chain = take_chain, .chain_at = CONV_CHAIN, .tell = tell,                \
+        .channels_last = channels_last, .take_chain = take_chain, .chain_at = CONV_CHAIN, .tell = tell, .hidden = 1,   \
         .cases = case_list                                                                                             \
     }
 

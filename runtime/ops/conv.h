@@ -19,6 +19,10 @@ struct conv_attrs {
  * (broadcast as by Add), before limits. */
 enum { CONV_RESIDUAL = 3, CONV_CHAIN }; /* CONV_CHAIN: the chain's input 1, and the others after it */
 
+/* The hidden output of a Conv with channels last: moments of its result, f64 [blocks, norm_record(channels)]
+ * (kernels/norm_block.h). Only without a residual and a chain. */
+enum { CONV_MOMENTS = 1 };
+
 bool conv_parse(struct parse *p, struct conv_attrs *a);
 /* The shapes of X (as ONNX has it), W and B against each other; `out_channels` is set. `transposed`: W is [C, M/group,
  * ...]. */

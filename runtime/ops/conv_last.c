@@ -1,6 +1,7 @@
 #include "ops/conv_last.h"
 #include "base/text.h"
 #include "kernels/channels_last/conv.h"
+#include "kernels/norm_block.h"
 #include "kernels/reduce.h"
 #include "ops/compute.h"
 #include "ops/elementwise.h"
@@ -156,6 +157,14 @@ static bool out_of(struct infer *i, const struct conv_shape *s, struct forward *
     return true;
 }
 
+/* Moments of the result, for a normalisation behind it: a record for each block that the kernel finishes. */
+static bool moments_out(struct infer *i, const struct product *p)
+{
+    const int64_t dims[] = { p->fits ? conv_last_blocks(&p->c) : 1, norm_record(p->shape.out_channels) };
+
+    return set_out(i, CONV_MOMENTS, F64, 2, dims);
+}
+
 bool conv_last_infer(struct infer *i)
 {
     const struct conv_attrs *a = infer_attrs(i);
@@ -167,7 +176,7 @@ bool conv_last_infer(struct infer *i)
     if (!f || !conv_check(i, a, &x, false, &channels) || !conv_shape_read(i, a, &x, typed_in(i, W), &s))
         return false;
     plan_product(i, &f->product, &s, CONV_FORWARD, W);
-    if (!out_of(i, &s, f))
+    if (!out_of(i, &s, f) || !moments_out(i, &f->product))
         return false;
     need_scratch(i, f->product.packed + f->result + f->chain_scratch + f->product.scratch);
     return true;
@@ -309,13 +318,32 @@ static void run_chained(struct step *s, const struct forward *f, float *y, void 
         chain_run(&f->chain, chain, s->k, s->pool, in, out, memory);
 }
 
+static void record_moments(const struct step *s, const struct conv_shape *shape, int64_t block, int64_t n,
+                           const float *y)
+{
+    const int64_t channels = shape->out_channels;
+    double *const records = s->out[CONV_MOMENTS]->data;
+
+    norm_block_moments(s->k, n / channels, channels, y, records + block * norm_record(channels));
+}
+
+static void moments_of_block(void *context, int64_t block, int64_t from, int64_t n, float *y, int thread)
+{
+    const struct step *s = context;
+    const struct forward *f = s->plan;
+
+    (void)from;
+    (void)thread;
+    record_moments(s, &f->product.shape, block, n, y);
+}
+
 bool conv_last_step(struct step *s)
 {
     const struct forward *f = s->plan;
     const struct product *p = &f->product;
     const struct conv_attrs *a = s->attrs;
     const bool apart = f->apart || !p->fits;
-    const struct epilogue e = epilogue_of(s, apart);
+    struct epilogue e = epilogue_of(s, apart);
     char *const result = (char *)s->scratch + p->packed, *const scratch = result + f->result + f->chain_scratch;
     void *y = f->result ? result : s->out[0]->data;
 
@@ -325,12 +353,18 @@ bool conv_last_step(struct step *s)
         run_chained(s, f, y, result + f->result, scratch);
         return true;
     }
+    if (s->out[CONV_MOMENTS] && !apart) {
+        e.finish = moments_of_block;
+        e.context = s;
+    }
     if (p->fits)
         conv_last_run(&p->c, s->pool, s->in[X]->data, packed_weights(s, p, s->in[W]->data), &e, y, scratch);
     else
         forward_planes(s, p, scratch, y);
     if (apart)
         finish_apart(s, &p->shape, y, s->out[0]);
+    if (s->out[CONV_MOMENTS] && !p->fits)
+        record_moments(s, &p->shape, 0, tensor_count(s->out[0]), s->out[0]->data);
     return true;
 }
 
@@ -400,13 +434,16 @@ bool conv_last_grad_step(struct step *s)
     const struct backward_plan *p = s->plan;
     const struct tensor *x = s->in[GRAD_X], *w = s->in[GRAD_W], *dy = s->in[GRAD_Y];
 
-    if (s->out[B]) {
+    float *const db = s->out[B] ? s->out[B]->data : NULL;
+    const bool along = s->out[W] && p->dw.fits;
+
+    if (db && !along) {
         const struct reduce_shape b = bias_shape(dy);
 
-        reduce(s->k, s->pool, &b, REDUCE_SUM, F32, dy->data, s->out[B]->data, s->scratch);
+        reduce(s->k, s->pool, &b, REDUCE_SUM, F32, dy->data, db, s->scratch);
     }
-    if (s->out[W] && p->dw.fits)
-        conv_last_dw(&p->dw.c, s->pool, x->data, dy->data, s->out[W]->data, s->scratch);
+    if (along)
+        conv_last_dw(&p->dw.c, s->pool, x->data, dy->data, s->out[W]->data, db, s->scratch);
     else if (s->out[W])
         dw_planes(s, &p->dw);
     if (s->out[X] && p->dx.fits)

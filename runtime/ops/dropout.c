@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "ops/convert.h"
 #include "ops/elementwise.h"
+#include <math.h>
 
 enum { DATA, RATIO, TRAINING_MODE };
 enum { OUTPUT, MASK };
@@ -80,6 +81,16 @@ static bool check_scalar(struct infer *i, int k, const char *name)
            infer_error(i, "'%s' is %s, must be a scalar", name, tensor_text(typed_in(i, k), text));
 }
 
+static bool as_reference(const struct dropout *a)
+{
+    return a->seeded && !a->train;
+}
+/* The mask is made before it is applied, not both at once. */
+static bool draws_apart(const struct dropout *a, enum dtype dtype)
+{
+    return dtype != F32 || a->float_mask || as_reference(a);
+}
+
 static bool infer(struct infer *i)
 {
     const struct dropout *a = infer_attrs(i);
@@ -93,7 +104,8 @@ static bool infer(struct infer *i)
         view_of(i, OUTPUT, DATA);
     } else {
         may_reuse(i, OUTPUT, DATA);
-        need_scratch(i, (size_t)tensor_count(x));
+        if (draws_apart(a, x->dtype))
+            need_scratch(i, (size_t)tensor_count(x));
     }
     return set_out(i, OUTPUT, x->dtype, x->rank, x->dims) &&
            set_out(i, MASK, a->float_mask ? x->dtype : BOOL, x->rank, x->dims);
@@ -121,48 +133,96 @@ static bool ratio_of(struct step *s, const struct dropout *a, const struct tenso
     return (*value >= 0 && *value < 1) || step_error(s, "'ratio' is %g, must be at least 0 and below 1", *value);
 }
 
+/* Multiples of 4 numbers begin with a block of the generator. */
+enum { CHUNK_DRAW = 32768 };
+
 struct draw {
+    const struct kernels *k;
     uint8_t *mask;
     double ratio;
     int64_t count;
     uint64_t seed, stream;
+    const float *x; /* for drop_chunk */
+    float *y;
 };
+
+static struct draw draw_of(const struct step *s, const struct dropout *a, uint8_t *mask, double ratio)
+{
+    return (struct draw){ .k = s->k,
+                          .mask = mask,
+                          .ratio = ratio,
+                          .count = tensor_count(s->in[DATA]),
+                          .seed = a->seeded ? (uint64_t)a->seed : s->seed,
+                          .stream = random_stream(s->node->id, s->number) };
+}
+
+static int64_t draw_chunks(const struct draw *d)
+{
+    return (d->count - 1) / CHUNK_DRAW + 1;
+}
+static int64_t draw_end(const struct draw *d, int64_t first)
+{
+    return d->count - first < CHUNK_DRAW ? d->count : first + CHUNK_DRAW;
+}
 
 static void draw_chunk(void *context, int64_t index, int thread)
 {
     enum { BLOCK = 256 };
     const struct draw *d = context;
-    const int64_t first = index * CHUNK_KERNEL, end = d->count - first < CHUNK_KERNEL ? d->count : first + CHUNK_KERNEL;
+    const int64_t first = index * CHUNK_DRAW, end = draw_end(d, first);
     float u[BLOCK];
 
     (void)thread;
     for (int64_t at = first; at < end; at += BLOCK) {
         const int64_t n = end - at < BLOCK ? end - at : BLOCK;
 
-        random_uniform(u, n, d->seed, d->stream, (uint64_t)at);
+        d->k->random_uniform(u, n, d->seed, d->stream, (uint64_t)at);
         for (int64_t k = 0; k < n; k++)
             d->mask[at + k] = (double)u[k] >= d->ratio;
     }
 }
 
-static void draw_mask(struct step *s, const struct dropout *a, uint8_t *mask, int64_t count, double ratio)
+static void draw_mask(struct step *s, const struct dropout *a, uint8_t *mask, double ratio)
 {
-    struct draw d = { mask, ratio, count, a->seeded ? (uint64_t)a->seed : s->seed,
-                      random_stream(s->node->id, s->number) };
+    struct draw d = draw_of(s, a, mask, ratio);
 
-    if (a->seeded && !a->train) {
+    if (as_reference(a)) {
         struct mt mt;
 
         mt_seed(&mt, (uint32_t)a->seed);
-        for (int64_t k = 0; k < count; k++)
+        for (int64_t k = 0; k < d.count; k++)
             mask[k] = mt_double(&mt) >= ratio;
-    } else if (count) {
-        pool_run(s->pool, (count - 1) / CHUNK_KERNEL + 1, draw_chunk, &d);
+    } else if (d.count) {
+        pool_run(s->pool, draw_chunks(&d), draw_chunk, &d);
     }
 }
 
+/* A number is u = i / 2^24, i a whole number: u >= ratio is i >= ratio * 2^24. */
+static void drop_chunk(void *context, int64_t index, int thread)
+{
+    const struct draw *d = context;
+    const int64_t first = index * CHUNK_DRAW, n = draw_end(d, first) - first;
+    const struct drop drop = { .seed = d->seed,
+                               .stream = d->stream,
+                               .least = (int32_t)ceil(d->ratio * 0x1p24),
+                               .scale = (float)(1 / (1 - d->ratio)) };
+
+    (void)thread;
+    d->k->drop(&drop, d->x + first, d->y + first, d->mask ? d->mask + first : NULL, n, (uint64_t)first);
+}
+
+static void drop(struct step *s, const struct dropout *a, double ratio)
+{
+    struct draw d = draw_of(s, a, s->out[MASK] ? s->out[MASK]->data : NULL, ratio);
+
+    d.x = s->in[DATA]->data;
+    d.y = s->out[OUTPUT]->data;
+    if (d.count)
+        pool_run(s->pool, draw_chunks(&d), drop_chunk, &d);
+}
+
 #define EXPR(mask, x, scale) (mask) ? (x) * (scale) : 0
-#define LOOP                 loop_f32
+#define LOOP                 loop_any_f32
 #define A                    uint8_t
 #define T                    float
 #include "ops/ternary_body.h"
@@ -170,6 +230,14 @@ static void draw_mask(struct step *s, const struct dropout *a, uint8_t *mask, in
 #define A    uint8_t
 #define T    double
 #include "ops/ternary_body.h"
+
+static void loop_f32(const struct span *s)
+{
+    if (s->step[0] && s->step[1] && !s->step[2])
+        s->k->keep(s->x[0], s->x[1], s->y, s->n, *(const float *)s->x[2]);
+    else
+        loop_any_f32(s);
+}
 
 /* y = mask ? x / (1 - ratio) : 0, forward and backward. */
 static bool apply(struct step *s, const struct tensor *mask, const struct tensor *x, double ratio, struct tensor *y)
@@ -209,9 +277,15 @@ static bool run(struct step *s)
             fill_mask(s->out[MASK], NULL, count);
         return copy_run(s);
     }
+    if (s->out[OUTPUT] && !draws_apart(a, kept.dtype)) {
+        drop(s, a, ratio);
+        return true;
+    }
+    if (!s->out[OUTPUT] && !s->out[MASK])
+        return true;
     kept.dtype = BOOL;
     kept.data = s->out[MASK] && !a->float_mask ? s->out[MASK]->data : s->scratch;
-    draw_mask(s, a, kept.data, count, ratio);
+    draw_mask(s, a, kept.data, ratio);
     if (s->out[MASK] && a->float_mask)
         fill_mask(s->out[MASK], kept.data, count);
     return apply(s, &kept, s->in[DATA], ratio, s->out[OUTPUT]);

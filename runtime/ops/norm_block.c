@@ -7,6 +7,8 @@
  * With g = dL/dZ, which is act' * dY where a Z was the maximum (the first of equal ones) and 0 elsewhere,
  *   dB = sum g      dscale = sum g * xhat      dX = scale * invstd * (g - dB / n - xhat * dscale / n).
  *
+ * The moments, where they are given, are those that whoever made X has taken of it, in records (kernels/norm_block.h).
+ *
  * The backward pass makes Z again from X, or from the X that were the maximum (`best`): neither Z nor Y is kept for it.
  * Without normalisation Z is X; best is then Y itself, as far as Relu lets it through and with it a gradient. */
 #include "ops/norm_block.h"
@@ -14,7 +16,7 @@
 #include "kernels/norm_block.h"
 #include "ops/compute.h"
 
-enum { X, SCALE, BIAS, MEAN, VAR };                              /* inputs */
+enum { X, SCALE, BIAS, MEAN, VAR, MOMENTS };                     /* inputs */
 enum { Y, RUNNING_MEAN, RUNNING_VAR, BATCH_MEAN, INVSTD, BEST }; /* outputs; hidden ones from BATCH_MEAN on */
 enum { GRAD_Y, GRAD_X, GRAD_BEST, GRAD_SCALE, GRAD_B, GRAD_MEAN, GRAD_INVSTD }; /* inputs of the gradient */
 
@@ -152,7 +154,10 @@ static void statistics(const struct step *s, const struct norm_block *b, float *
     const struct norm_block_attrs *a = s->attrs;
     float *const var = (float *)scratch;
 
-    norm_moments(s->k, s->pool, rows_of(b), b->channels, s->in[X]->data, mean, var, scratch + statistic_bytes(b));
+    if (s->node->inputs > MOMENTS && s->in[MOMENTS])
+        norm_moments_join(s->in[MOMENTS]->dims[0], b->channels, s->in[MOMENTS]->data, rows_of(b), mean, var);
+    else
+        norm_moments(s->k, s->pool, rows_of(b), b->channels, s->in[X]->data, mean, var, scratch + statistic_bytes(b));
     update(s, RUNNING_MEAN, MEAN, b->channels, mean);
     update(s, RUNNING_VAR, VAR, b->channels, var);
     inverse_std(F32, b->channels, var, (double)a->epsilon, invstd);
@@ -269,8 +274,9 @@ const struct op op_norm_block = {
     .defs =
         (const struct op_def[]){
             { .since = 1,
-              .signature = "T X, T scale?, T B?, T input_mean?, T input_var? -> T Y, T running_mean?, T running_var?",
-              .types = "T: f32",
+              .signature = "T X, T scale?, T B?, T input_mean?, T input_var?, M moments? -> "
+                           "T Y, T running_mean?, T running_var?",
+              .types = "T: f32; M: f64",
               .attrs_size = sizeof(struct norm_block_attrs),
               .infer = infer,
               .run = run,

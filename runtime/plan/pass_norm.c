@@ -1,9 +1,11 @@
 #include "kernels/norm_block.h"
 #include "ops/batch_normalization.h"
+#include "ops/conv.h"
 #include "ops/elementwise.h"
 #include "ops/norm_block.h"
 #include "ops/pooling.h"
 #include "plan/pass.h"
+#include <string.h>
 
 /* A BatchNormalization that trains, and behind it up to one activation and one pool, in any order, become a NormBlock;
  * so do an activation and a pool alone. */
@@ -100,6 +102,27 @@ static bool take_pool(struct run *r, const struct node *n)
     return r->attrs.pool;
 }
 
+/* -- moments ---------------------------------------------------------------------------------------------------------
+ */
+
+/* A convolution takes the moments of its result while that is in the cache. */
+static bool ask_for_moments(const struct run *r, struct report *report)
+{
+    struct node *n = r->first, *conv = n->in[0]->producer;
+    const struct conv_attrs *a = conv && pass_is(conv, "Conv") ? conv->attrs : NULL;
+    struct value **in;
+
+    if (!r->attrs.normal || !a || !a->channels_last || a->chain || conv->inputs > CONV_RESIDUAL)
+        return true;
+    in = arena_array(n->graph->arena, (size_t)n->inputs + 1, sizeof *in, report);
+    if (!in)
+        return false;
+    memcpy(in, n->in, (size_t)n->inputs * sizeof *in);
+    in[n->inputs] = node_output(conv, CONV_MOMENTS);
+    n->in = in;
+    return in[n->inputs++];
+}
+
 /* -- the block ----------------------------------------------------------------------------------------------------- */
 
 static bool replace(const struct run *r, struct report *report)
@@ -124,7 +147,7 @@ static bool replace(const struct run *r, struct report *report)
     n->outputs = a->normal ? outputs : 1;
     n->slots = slots;
     n->out = out;
-    return true;
+    return ask_for_moments(r, report);
 }
 
 bool pass_norm(struct graph *g, const struct tensor *types, struct report *report)

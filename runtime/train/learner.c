@@ -179,6 +179,16 @@ static struct program *types_of(struct build *b)
     return p;
 }
 
+/* Normalisations take in what follows them. */
+static bool join_norms(struct build *b)
+{
+    struct program *types = types_of(b);
+    const bool ok = types && pass_norm(b->learner->graph, types->types, b->report);
+
+    program_free(types);
+    return ok;
+}
+
 static bool add_gradients(struct build *b)
 {
     struct trainer *t = b->trainer;
@@ -194,7 +204,7 @@ static bool add_gradients(struct build *b)
                                     .count = t->trainable,
                                     .wrt = b->state,
                                     .gradient = l->gradient };
-    bool ok = types && pass_norm(l->graph, types->types, b->report) && grad_build(&q, &c);
+    bool ok = types && grad_build(&q, &c);
 
     program_free(types);
     for (size_t k = 0; ok && k < t->trainable; k++)
@@ -267,7 +277,7 @@ static bool build(struct build *b)
     release_state(b);
     if (!add_loss(b, training) || (training && !train_nodes(b)) || !lay_out(b))
         return false;
-    if (training && !(add_gradients(b) && add_optimizer(b)))
+    if (training && !(join_norms(b) && add_gradients(b) && add_optimizer(b)))
         return false;
     return pass_fuse(l->graph, b->report) && make_frame(b);
 }

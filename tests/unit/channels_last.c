@@ -166,7 +166,7 @@ static float *run_one(const struct arrays *a, enum conv_pass pass, struct pool *
     release("scratch", scratch, ns, 0);
     return result;
 }
-static float *run_dw(const struct arrays *a, struct pool *pool)
+static float *run_dw(const struct arrays *a, struct pool *pool, float *db)
 {
     float *const dw = guarded(a->nw, a->shift), *scratch;
     struct conv_last c;
@@ -175,7 +175,7 @@ static float *run_dw(const struct arrays *a, struct pool *pool)
     ck_assert(conv_last_plan(&c, a->k, a->s, CONV_DW, true));
     ns = (int64_t)(conv_last_scratch(&c, pool_threads(pool)) / sizeof(float));
     scratch = guarded(ns, 0);
-    conv_last_dw(&c, pool, a->x, a->y, dw, scratch);
+    conv_last_dw(&c, pool, a->x, a->y, dw, db, scratch);
     release("scratch", scratch, ns, 0);
     return dw;
 }
@@ -195,11 +195,32 @@ static void compare(const char *what, const struct arrays *a, const float *got, 
     }
 }
 
+/* The sums of y; not wanted where NULL. */
+static void check_db(const struct arrays *a, float *const db[2])
+{
+    const int64_t channels = a->s->out_channels;
+
+    if (!db[0])
+        return;
+    ck_assert_msg(!memcmp(db[0], db[1], (size_t)channels * sizeof(float)), "db depends on the threads");
+    for (int64_t o = 0; o < channels; o++) {
+        double sum = 0, size = 1;
+
+        for (int64_t i = o; i < a->ny; i += channels) {
+            sum += (double)a->y[i];
+            size += fabs((double)a->y[i]);
+        }
+        expect_near("db", o, (double)db[0][o], sum, rounding(F32) * size);
+    }
+    for (int t = 0; t < 2; t++)
+        release("db", db[t], channels, a->shift);
+}
+
 static void check_shape(const struct kernels *k, struct pool *const pools[2], const struct conv_shape *s, int options)
 {
     struct arrays a = { .s = s, .k = k, .shift = options & 1 ? 1 : 0 };
     struct expected e;
-    float *results[2][3];
+    float *results[2][3], *db[2];
     int64_t sizes[3];
 
     a.nx = s->batch * s->in_channels * s->in[0] * s->in[1];
@@ -222,13 +243,15 @@ static void check_shape(const struct kernels *k, struct pool *const pools[2], co
     sizes[1] = a.nx;
     sizes[2] = a.nw;
     for (int t = 0; t < 2; t++) {
+        db[t] = options & 64 ? NULL : guarded(s->out_channels, a.shift);
         results[t][0] = run_one(&a, CONV_FORWARD, pools[t]);
         results[t][1] = run_one(&a, CONV_DX, pools[t]);
-        results[t][2] = run_dw(&a, pools[t]);
+        results[t][2] = run_dw(&a, pools[t], db[t]);
     }
     for (int i = 0; i < 3; i++)
         ck_assert_msg(!memcmp(results[0][i], results[1][i], (size_t)sizes[i] * sizeof(float)),
                       "result %d depends on the threads", i);
+    check_db(&a, db);
     compare("y", &a, results[0][0], e.y, e.y_size, a.ny, s->out_channels);
     compare("dx", &a, results[0][1], e.dx, e.dx_size, a.nx, s->in_channels);
     compare("dw", &a, results[0][2], e.dw, e.dw_size, a.nw, 0);
@@ -432,7 +455,7 @@ START_TEST(convolutions_are_right)
     for (int round = 0; k && round < 120; round++) {
         const struct conv_shape s = random_shape(round);
 
-        check_shape(k, pools, &s, (int)random_below(64));
+        check_shape(k, pools, &s, (int)random_below(128));
     }
     pool_free(pools[1]);
 }

@@ -343,8 +343,8 @@ static void drop(const float *x, float *y, uint8_t *mask, int64_t n, uint64_t se
 
 START_TEST(a_trainer_drops_anew_in_every_step)
 {
-    enum { N = 100000 };
-    static float x[N], y[N];
+    enum { N = 100003 };
+    static float x[N], y[N], u[N];
     static uint8_t mask[4][N];
     struct budget budget = { 0 };
     struct pool *pool = pool_new(3, &budget, NULL);
@@ -353,7 +353,9 @@ START_TEST(a_trainer_drops_anew_in_every_step)
     for (int k = 0; k < N; k++)
         x[k] = (float)(k + 1);
     drop(x, y, mask[0], N, 1, 1, NULL);
+    random_uniform(u, N, 1, random_stream(3, 1), 0);
     for (int k = 0; k < N; k++) {
+        ck_assert_int_eq(mask[0][k], u[k] >= .25f);
         kept += mask[0][k];
         ck_assert_float_eq(y[k], mask[0][k] ? x[k] * (float)(1 / .75) : 0);
     }

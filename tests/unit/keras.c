@@ -147,11 +147,11 @@ static void stop_dropout(struct model *m)
                 expect_ok(edit_set_float(&e, e.graph->node[c], "value_float", 0));
 }
 
-static void open_network(struct parity *p, const char *file, const char *prefix, const char *optimizer)
+static void open_network(struct parity *p, const char *file, const char *prefix, const char *optimizer, bool exact)
 {
     const struct model_options limits = { .limits = SCAN_LIMITS_INIT };
     const struct initialise_options draw = { .seed = 1 };
-    const struct trainer_options o = { .optimizer = optimizer, .threads = 2, .keep_gradients = true };
+    const struct trainer_options o = { .optimizer = optimizer, .threads = 2, .exact = exact, .keep_gradients = true };
     const size_t family = strcspn(p->name, ".");
     struct model *text, *m;
     char path[512];
@@ -216,12 +216,20 @@ static double set_state(struct parity *p, const char *key, const char *prefix, i
 /* -- one step
  * ----------------------------------------------------------------------------------------------------------------- */
 
+/* Winograd's convolution rounds more coarsely than the states are away from the kinks of ReLU and MaxPool: an element
+ * may be on the other side, which the gradient shows. */
 static const struct one_step_case {
     const char *name;
     double gradient; /* the bound, of its length */
-} networks[] = { { "fashion_cnn.bn", 2e-3 },  { "cifar10_convnet.bn_before", 2e-3 },
-                 { "mnist_mlp.leaky", 1e-5 }, { "mnist_mlp.bn_after", 1e-5 },
-                 { "sigmoid_mlp.bn", 1e-5 },  { "cifar100_vgg.relu_bn", 2e-3 } };
+    bool exact;
+} networks[] = { { "fashion_cnn.bn", 2e-3, true },
+                 { "cifar10_convnet.bn_before", 2e-3, true },
+                 { "cifar10_convnet.bn_before", 5e-2, false },
+                 { "mnist_mlp.leaky", 1e-5, false },
+                 { "mnist_mlp.bn_after", 1e-5, false },
+                 { "sigmoid_mlp.bn", 1e-5, false },
+                 { "cifar100_vgg.relu_bn", 2e-3, true },
+                 { "cifar100_vgg.relu_bn", 5e-2, false } };
 
 static double gradient_distance(struct parity *p, int k)
 {
@@ -273,7 +281,7 @@ START_TEST(one_step_is_keras_step)
     struct tensor state, loss, norm, check;
     double worst[3] = { 0 };
 
-    open_network(&p, c->name, "", "sgd");
+    open_network(&p, c->name, "", "sgd", c->exact);
     state = array(&p, "state"), loss = array(&p, "loss"), norm = array(&p, "norm"), check = array(&p, "check");
     for (int k = 0; k < STATES; k++) {
         const double *want = (const double *)loss.data + 2 * k;
@@ -295,7 +303,8 @@ START_TEST(one_step_is_keras_step)
                       "%s: loss %.9g, must be %.9g (%.2g); gradient %.2g, statistics %.2g", key, (double)got.loss,
                       want[0], error[0], error[1], error[2]);
     }
-    printf("%s: loss %.1e, gradient %.1e, statistics %.1e\n", c->name, worst[0], worst[1], worst[2]);
+    printf("%s%s: loss %.1e, gradient %.1e, statistics %.1e\n", c->name, c->exact ? ", exact" : "", worst[0], worst[1],
+           worst[2]);
     drop(&state);
     drop(&loss);
     drop(&norm);
@@ -318,7 +327,7 @@ START_TEST(a_hundred_steps_keep_to_keras)
     double worst = 0;
 
     snprintf(prefix, sizeof prefix, "%s/", p.name);
-    open_network(&p, "free", prefix, p.name[0] == 'm' ? "sgd" : "rmsprop");
+    open_network(&p, "free", prefix, p.name[0] == 'm' ? "sgd" : "rmsprop", true);
     snprintf(key, sizeof key, "%s/free", p.name);
     set_state(&p, key, prefix, 0);
     loss = array(&p, "%sloss", prefix);

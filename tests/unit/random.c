@@ -1,5 +1,6 @@
 #include "base/random.h"
 #include "base/mt19937.h"
+#include "kernels/kernels.h"
 #include "unit.h"
 #include <math.h>
 #include <stdbool.h>
@@ -152,6 +153,65 @@ START_TEST(every_order_is_equally_likely)
 }
 END_TEST
 
+/* Each level's way to the same numbers, at every place in a vector of blocks; two words of the counter carry. */
+START_TEST(levels_draw_the_same)
+{
+    enum { MOST = 1100 };
+    static const uint64_t firsts[] = { 0, 1, 2, 3, 4, 130, 0x3fffffffd, 0x3fffffff0 };
+    const struct kernels *const k = kernels_for(_i);
+    const uint64_t seed = 0xfedcba9876543210, stream = random_stream(-3, 1u << 31 | 5);
+    float wanted[MOST], got[MOST + 1];
+
+    if (!k)
+        return;
+    for (size_t f = 0; f < sizeof firsts / sizeof *firsts; f++)
+        for (int64_t n = 0; n <= MOST; n += n < 150 ? 1 : 37) {
+            got[n] = 7;
+            random_uniform(wanted, n, seed, stream, firsts[f]);
+            k->random_uniform(got, n, seed, stream, firsts[f]);
+            ck_assert_mem_eq(got, wanted, (size_t)n * sizeof *got);
+            ck_assert(got[n] == 7);
+        }
+}
+END_TEST
+
+/* In place too, for what is no number, and with the bits of the definition. */
+START_TEST(levels_drop_the_same)
+{
+    enum { MOST = 700 };
+    static const double ratios[] = { 1e-9, .1, .25, .5, .9, 1 - 1e-9 };
+    const struct kernels *const k = kernels_for(_i);
+    float x[MOST + 1], u[MOST], y[MOST + 1], back[MOST + 1];
+    uint8_t mask[MOST + 2];
+
+    if (!k)
+        return;
+    for (size_t r = 0; r < sizeof ratios / sizeof *ratios; r++)
+        for (int64_t n = 0; n < MOST; n += n < 80 ? 1 : 41) {
+            const uint64_t first = (uint64_t)(n % 7);
+            const struct drop d = { 11, 12, (int32_t)ceil(ratios[r] * 0x1p24), (float)(1 / (1 - ratios[r])) };
+
+            random_uniform(u, n, d.seed, d.stream, first);
+            for (int64_t i = 0; i <= n; i++)
+                x[i] = i % 13 == 5 ? -INFINITY : i % 11 == 3 ? NAN : (float)(i - 100);
+            y[n] = back[n] = 7;
+            mask[1 + n] = 7;
+            k->drop(&d, x, y, mask + 1, n, first); /* where no vector is aligned */
+            k->keep(mask + 1, x, back, n, d.scale);
+            ck_assert(y[n] == 7 && back[n] == 7 && mask[1 + n] == 7);
+            for (int64_t i = 0; i < n; i++) {
+                const float wanted = (double)u[i] >= ratios[r] ? x[i] * d.scale : 0;
+
+                ck_assert_int_eq(mask[1 + i], (double)u[i] >= ratios[r]);
+                ck_assert(isnan(wanted) ? isnan(y[i]) : memcmp(&wanted, y + i, sizeof wanted) == 0);
+            }
+            ck_assert_mem_eq(back, y, (size_t)n * sizeof *y);
+            k->drop(&d, x, x, NULL, n, first);
+            ck_assert_mem_eq(x, y, (size_t)n * sizeof *y);
+        }
+}
+END_TEST
+
 /* numpy.random.RandomState(seed).rand(n), numpy 2 */
 START_TEST(mersenne_twister_draws_as_numpy)
 {
@@ -182,6 +242,8 @@ Suite *suite(void)
     tcase_add_test(t, distributions_have_their_moments);
     tcase_add_test(t, a_permutation_has_each_number_once);
     tcase_add_test(t, every_order_is_equally_likely);
+    tcase_add_loop_test(t, levels_draw_the_same, CPU_BASE, CPU_AVX512 + 1);
+    tcase_add_loop_test(t, levels_drop_the_same, CPU_BASE, CPU_AVX512 + 1);
     tcase_add_test(t, mersenne_twister_draws_as_numpy);
     suite_add_tcase(s, t);
     return s;

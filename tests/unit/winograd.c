@@ -217,20 +217,29 @@ static void check_run(const struct kernels *k, struct pool *const pools[2], cons
 static void check_dw(const struct kernels *k, struct pool *const pools[2], const struct problem *p)
 {
     struct conv_last c = { .shape = p->s, .pass = CONV_DW, .k = k, .method = &conv_winograd };
-    float *dw[2];
+    double *const sums = zeros(p->s.out_channels);
+    float *dw[2], *db[2];
 
     ck_assert(conv_winograd.fits(&c, false));
     for (int t = 0; t < 2; t++) {
-        void *const scratch = room(conv_winograd.scratch(&c, pool_threads(pools[t])));
+        void *const scratch = room(conv_last_scratch(&c, pool_threads(pools[t])));
 
         dw[t] = exactly(p->nw);
-        conv_winograd.dw(&c, pools[t], p->x, p->dy, dw[t], scratch);
+        db[t] = exactly(p->s.out_channels);
+        conv_last_dw(&c, pools[t], p->x, p->dy, dw[t], db[t], scratch);
         free(scratch);
     }
     ck_assert_mem_eq(dw[0], dw[1], (size_t)p->nw * sizeof(float));
+    ck_assert_mem_eq(db[0], db[1], (size_t)p->s.out_channels * sizeof(float));
     expect_close("dw", dw[0], p->dw, p->dw, p->nw, 1e-4);
-    free(dw[0] - 1);
-    free(dw[1] - 1);
+    for (int64_t i = 0; i < p->ny; i++)
+        sums[i % p->s.out_channels] += (double)p->dy[i];
+    expect_close("db", db[0], sums, sums, p->s.out_channels, 1e-5);
+    free(sums);
+    for (int t = 0; t < 2; t++) {
+        free(dw[t] - 1);
+        free(db[t] - 1);
+    }
 }
 
 static void check(const struct conv_shape *s)

@@ -1,5 +1,6 @@
 /* Which method computes a convolution; then it is asked. */
 #include "kernels/channels_last/method.h"
+#include "kernels/reduce.h"
 
 bool conv_last_plan(struct conv_last *c, const struct kernels *k, const struct conv_shape *s, enum conv_pass pass,
                     bool exact)
@@ -34,9 +35,24 @@ void conv_last_pack(const struct conv_last *c, struct pool *pool, const float *w
 {
     c->method->pack(c, pool, w, packed);
 }
+/* The sum of dy over all but its channels. */
+static struct reduce_shape sum_of_dy(const struct conv_last *c)
+{
+    const struct conv_shape *s = &c->shape;
+    const struct tensor dy = { .dtype = F32, .rank = 4, .dims = { s->batch, s->out[0], s->out[1], s->out_channels } };
+    struct reduce_shape sum;
+
+    reduce_shape_of(&sum, &dy, 7);
+    return sum;
+}
+
 size_t conv_last_scratch(const struct conv_last *c, int threads)
 {
-    return c->method->scratch(c, threads);
+    const size_t own = c->method->scratch(c, threads);
+    const struct reduce_shape sum = sum_of_dy(c);
+    const size_t apart = c->pass == CONV_DW && !c->method->sums_dy(c) ? reduce_scratch(&sum) : 0;
+
+    return own > apart ? own : apart;
 }
 int64_t conv_last_blocks(const struct conv_last *c)
 {
@@ -47,8 +63,15 @@ void conv_last_run(const struct conv_last *c, struct pool *pool, const float *x,
 {
     c->method->run(c, pool, x, packed, e, y, scratch);
 }
-void conv_last_dw(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw,
+void conv_last_dw(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw, float *db,
                   void *scratch)
 {
-    c->method->dw(c, pool, x, dy, dw, scratch);
+    const bool apart = db && !c->method->sums_dy(c);
+
+    if (apart) {
+        const struct reduce_shape sum = sum_of_dy(c);
+
+        reduce(c->k, pool, &sum, REDUCE_SUM, F32, dy, db, scratch);
+    }
+    c->method->dw(c, pool, x, dy, dw, apart ? NULL : db, scratch);
 }

@@ -44,8 +44,8 @@ int64_t conv_last_blocks(const struct conv_last *c); /* that epilogue.finish is 
 /* CONV_FORWARD: y from x. CONV_DX: dx (as `y`) from dy (as `x`). Every element is written. */
 void conv_last_run(const struct conv_last *c, struct pool *pool, const float *x, const void *packed,
                    const struct epilogue *e, float *y, void *scratch);
-/* CONV_DW: dw [O, C/G, kernel...]. */
-void conv_last_dw(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw,
+/* CONV_DW: dw [O, C/G, kernel...], and db [O], the sums of dy; NULL: not wanted. */
+void conv_last_dw(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw, float *db,
                   void *scratch);
 
 #endif

@@ -263,12 +263,13 @@ static void sum_part(void *context, int64_t part, int thread)
 }
 
 static void depthwise_dw(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw,
-                         void *scratch)
+                         float *db, void *scratch)
 {
     const struct depthwise d = depthwise_of(c);
     const int64_t taps = c->shape.kernel[0] * c->shape.kernel[1];
     struct sums s = sums_of(&d);
 
+    (void)db;
     s.x = x;
     s.dy = dy;
     s.sums = scratch;
@@ -280,6 +281,12 @@ static void depthwise_dw(const struct conv_last *c, struct pool *pool, const flo
             c->k->add(to, to + step * s.size, to, s.size);
         }
     c->k->transpose_4(scratch, d.channels, (void *)dw, taps, taps, d.channels);
+}
+
+static bool depthwise_sums_dy(const struct conv_last *c)
+{
+    (void)c;
+    return false;
 }
 
 static size_t depthwise_scratch(const struct conv_last *c, int threads)
@@ -301,4 +308,5 @@ const struct conv_method conv_depthwise = {
     .blocks = depthwise_blocks,
     .run = depthwise_run,
     .dw = depthwise_dw,
+    .sums_dy = depthwise_sums_dy,
 };

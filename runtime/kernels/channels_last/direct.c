@@ -371,4 +371,5 @@ const struct conv_method conv_tiles = {
     .blocks = direct_blocks,
     .run = direct_run,
     .dw = direct_dw,
+    .sums_dy = direct_sums_dy,
 };

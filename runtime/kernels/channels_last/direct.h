@@ -40,6 +40,8 @@ int64_t direct_slot(const struct direct *d, int64_t kernel_column);
 size_t direct_weights(const struct conv_last *c);
 void direct_pack(const struct conv_last *c, struct pool *pool, const float *w, void *packed);
 size_t direct_dw_scratch(const struct conv_last *c);
-void direct_dw(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw, void *scratch);
+void direct_dw(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw, float *db,
+               void *scratch);
+bool direct_sums_dy(const struct conv_last *c);
 
 #endif

@@ -25,6 +25,7 @@ struct sums {
     int64_t size; /* of a part, in floats */
     const float *x, *dy;
     float *sums, *dw;
+    float *db, *dy_sums; /* NULL: not wanted; [parts][channels] */
 };
 
 static struct sums sums_of(const struct conv_last *c)
@@ -52,7 +53,13 @@ size_t direct_dw_scratch(const struct conv_last *c)
 {
     const struct sums s = sums_of(c);
 
-    return (size_t)(s.parts * s.size) * sizeof(float);
+    return (size_t)(s.parts * (s.size + c->shape.out_channels)) * sizeof(float);
+}
+
+bool direct_sums_dy(const struct conv_last *c)
+{
+    (void)c;
+    return true;
 }
 
 /* -- sums ---------------------------------------------------------------------------------------------------------- */
@@ -159,6 +166,21 @@ static void add_unit(const struct sums *s, const struct panel *panel, int64_t ke
     }
 }
 
+/* The pixels of a unit lie one after the other. Called before its first products: those find them near. */
+static void add_dy(const struct sums *s, const struct panel *panel, int64_t unit, float *to)
+{
+    const struct direct *d = &s->d;
+    const int64_t row = d->flat ? 1 : d->out[1], pixels = d->out[0] * d->out[1];
+    const int64_t image = unit / s->bands * s->images, images = lesser(s->images, d->shape.batch - image);
+    const int64_t from = unit % s->bands * s->band * row, end = lesser(from + s->band * row, pixels);
+    const int64_t channel = panel->group * d->width + panel->channel;
+    float sum[TILE_VECTORS * MOST_LANES] = { 0 };
+
+    d->k->sum_rows(s->dy + (image * pixels + from) * d->y_channels + channel, images * (end - from), panel->channels,
+                   d->y_channels, sum);
+    d->k->add(to + channel, sum, to + channel, panel->channels);
+}
+
 static int64_t slice_start(const struct sums *s,
                            int64_t slice) /* the first float of it; there may be one past the last */
 {
@@ -176,16 +198,24 @@ static void sum_chunk(void *context, int64_t chunk, int thread)
     const int64_t rows = s->d.shape.kernel[0], across = divide_up(s->slices, s->slice_chunk);
     const int64_t part = chunk / across, first = chunk % across * s->slice_chunk;
     const int64_t end = lesser(first + s->slice_chunk, s->slices), start = slice_start(s, first);
-    float *sums = s->sums + part * s->size;
+    float *sums = s->sums + part * s->size, *const dy_sums = s->dy_sums + part * s->d.y_channels;
 
     (void)thread;
     if (first >= end)
         return;
     memset(sums + start, 0, (size_t)(slice_start(s, end) - start) * sizeof *sums);
+    for (int64_t slice = first; slice < end && s->db; slice++) {
+        const struct panel panel = direct_panel(&s->d, slice / rows);
+
+        if (slice % rows == 0)
+            memset(dy_sums + panel.group * s->d.width + panel.channel, 0, (size_t)panel.channels * sizeof *dy_sums);
+    }
     for (int64_t unit = s->units * part / s->parts; unit < s->units * (part + 1) / s->parts; unit++)
         for (int64_t slice = first; slice < end; slice++) {
             const struct panel panel = direct_panel(&s->d, slice / rows);
 
+            if (s->db && slice % rows == 0)
+                add_dy(s, &panel, unit, dy_sums);
             add_unit(s, &panel, slice % rows, unit, sums + slice_start(s, slice));
         }
 }
@@ -239,7 +269,8 @@ static void unpack_vector(void *context, int64_t n, int thread)
     }
 }
 
-void direct_dw(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw, void *scratch)
+void direct_dw(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw, float *db,
+               void *scratch)
 {
     struct sums s = sums_of(c);
     struct pool *rest = s.size > 8192 ? pool : NULL; /* for what is hardly worth it */
@@ -247,9 +278,15 @@ void direct_dw(const struct conv_last *c, struct pool *pool, const float *x, con
     s.x = x;
     s.dy = dy;
     s.dw = dw;
+    s.db = db;
     s.sums = scratch;
+    s.dy_sums = s.sums + s.parts * s.size;
     pool_run(pool, s.parts * divide_up(s.slices, s.slice_chunk), sum_chunk, &s);
     if (s.parts > 1)
         pool_run(rest, s.slices, add_parts, &s);
+    if (db)
+        memset(db, 0, (size_t)s.d.y_channels * sizeof *db);
+    for (int64_t part = 0; part < s.parts && db; part++)
+        s.d.k->add(db, s.dy_sums + part * s.d.y_channels, db, s.d.y_channels);
     pool_run(rest, s.d.groups * s.d.vectors, unpack_vector, &s);
 }

@@ -15,7 +15,10 @@ struct conv_method {
     int64_t (*blocks)(const struct conv_last *c);
     void (*run)(const struct conv_last *c, struct pool *pool, const float *x, const void *packed,
                 const struct epilogue *e, float *y, void *scratch);
-    void (*dw)(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw, void *scratch);
+    /* db is NULL where it is not wanted, or dw does not sum dy on its way. */
+    void (*dw)(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw, float *db,
+               void *scratch);
+    bool (*sums_dy)(const struct conv_last *c);
 };
 
 extern const struct conv_method conv_depthwise, conv_winograd, conv_tiles;

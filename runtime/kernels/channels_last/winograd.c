@@ -503,4 +503,5 @@ const struct conv_method conv_winograd = {
     .blocks = blocks,
     .run = run,
     .dw = winograd_weight,
+    .sums_dy = winograd_sums_dy,
 };

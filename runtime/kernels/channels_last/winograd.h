@@ -92,6 +92,7 @@ static inline int64_t even_start(int64_t count, int64_t parts, int64_t p)
 
 size_t winograd_weight_scratch(const struct conv_last *c, int threads);
 void winograd_weight(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw,
-                     void *scratch);
+                     float *db, void *scratch);
+bool winograd_sums_dy(const struct conv_last *c);
 
 #endif

@@ -13,6 +13,7 @@ struct job {
     int64_t sums;                /* elements of [36][channels][out_pixel] */
     const float *x, *dy;
     float *ones, *zeros, *planes, *acc, *total, *dw;
+    float *db, *dy_sums;       /* NULL: not wanted; of each part, and of the group that it is at */
     struct winograd_span span; /* shared: the group */
     bool add;
 };
@@ -72,6 +73,18 @@ static void products(const struct job *j, const float *in, const float *gradient
     }
 }
 
+/* A group's pixels lie one after the other. To have them near when they are transformed, they are summed before. */
+static void add_dy(const struct job *j, int64_t group, float *sum)
+{
+    const int64_t channels = j->w.out_channels;
+    const struct winograd_range r = winograd_writes(&j->w, group);
+    float *const of_group = sum + channels;
+
+    memset(of_group, 0, (size_t)channels * sizeof *sum);
+    j->w.k->sum_rows(j->dy + r.from, (r.to - r.from) / channels, channels, channels, of_group);
+    j->w.k->add(sum, of_group, sum, channels);
+}
+
 /* Groups of a part, by one thread. */
 static void part_chunk(void *context, int64_t k, int thread)
 {
@@ -81,13 +94,17 @@ static void part_chunk(void *context, int64_t k, int thread)
     float *const gradient = in + WINOGRAD_POINTS * w->in_plane;
     const int64_t pieces = even_parts(w->tile_columns, w->columns);
     const int64_t times = WINOGRAD_POINTS * j->panels * even_parts(w->channels, j->taps) * pieces;
+    float *const dy_sum = j->dy_sums + 2 * k * w->out_channels;
     bool add = false;
 
+    memset(dy_sum, 0, (size_t)(j->db ? w->out_channels : 0) * sizeof *dy_sum);
     for (int64_t g = even_start(w->groups, j->parts, k); g < even_start(w->groups, j->parts, k + 1); g++) {
         struct winograd_span s = winograd_group(w, g);
         struct winograd_soon soon[2] = { winograd_soon(j->x, winograd_reads(w, g + 1), times, false),
                                          winograd_soon(j->dy, winograd_writes(w, g + 1), times, false) };
 
+        if (j->db)
+            add_dy(j, g, dy_sum);
         for (int64_t p = 0; p < pieces; p++, add = true) {
             s.column = even_start(w->tile_columns, pieces, p);
             s.columns = even_start(w->tile_columns, pieces, p + 1) - s.column;
@@ -155,8 +172,18 @@ static void result_chunk(void *context, int64_t k, int thread)
                       least_of(lanes, w->out_channels - o));
 }
 
+static int64_t dy_sums_size(const struct job *j)
+{
+    return j->w.shared ? 0 : whole(2 * j->parts * j->w.out_channels, 16);
+}
+
+bool winograd_sums_dy(const struct conv_last *c)
+{
+    return !winograd_of(c).shared;
+}
+
 void winograd_weight(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw,
-                     void *scratch)
+                     float *db, void *scratch)
 {
     struct job j = job_of(c);
     const struct winograd *const w = &j.w;
@@ -171,7 +198,9 @@ void winograd_weight(const struct conv_last *c, struct pool *pool, const float *
     memset(j.zeros, 0, (size_t)channels * sizeof *j.zeros);
     j.total = j.zeros + whole(channels, 16);
     j.acc = j.parts > 1 ? j.total + j.sums : j.total;
-    j.planes = j.acc + j.parts * j.sums;
+    j.db = db;
+    j.dy_sums = j.acc + j.parts * j.sums;
+    j.planes = j.dy_sums + dy_sums_size(&j);
     j.x = x;
     j.dy = dy;
     j.dw = dw;
@@ -187,6 +216,8 @@ void winograd_weight(const struct conv_last *c, struct pool *pool, const float *
     }
     if (j.parts > 1)
         pool_run(pool, WINOGRAD_POINTS, total_chunk, &j);
+    if (db)
+        w->k->combine_rows(j.ones, 1, j.dy_sums, j.parts, w->out_channels, 2 * w->out_channels, db);
     pool_run(chunks > 32 ? pool : NULL, chunks, result_chunk, &j);
 }
 
@@ -197,5 +228,6 @@ size_t winograd_weight_scratch(const struct conv_last *c, int threads)
     const int64_t planes = WINOGRAD_POINTS * (w->in_plane + w->out_plane) * (w->shared ? 1 : threads);
     const int64_t sums = (j.parts > 1 ? j.parts + 1 : 1) * j.sums;
 
-    return (size_t)(MAX_PARTS + whole(most_of(w->in_pixel, w->out_pixel), 16) + planes + sums) * sizeof(float);
+    return (size_t)(MAX_PARTS + whole(most_of(w->in_pixel, w->out_pixel), 16) + planes + sums + dy_sums_size(&j)) *
+           sizeof(float);
 }

@@ -145,7 +145,6 @@ ALWAYS_INLINE void drop_some(const struct drop *d, const uint32_t *words, const 
 {
     int64_t i = 0;
 
-    UNROLLED
     for (; i + LANES <= n; i += LANES)
         drop_vector(d, words + i, x + i, y + i, mask ? mask + i : NULL);
     for (; i < n; i++) {

@@ -6,7 +6,9 @@
 
 struct kiln_session {
     struct session *session;
-    bool ran; /* the latest run went well: there are outputs */
+    bool ran;                   /* the latest run went well: there are outputs */
+    struct heap heap;           /* of what follows */
+    struct kiln_tensor *copies; /* by output: of those that lie in what the caller has given; data is NULL elsewhere */
 };
 
 kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const kiln_session_options *options,
@@ -33,6 +35,13 @@ kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const 
     };
     s = budget_zalloc(&unlimited, 1, sizeof *s, &r);
     ok = s && (s->session = session_new(api_model(model)->graph, &so, &r));
+    if (ok) {
+        struct budget *budget = &s->session->budget;
+
+        s->heap.budget = budget;
+        s->copies = budget_zalloc(budget, s->session->graph->output_count, sizeof *s->copies, &r);
+        ok = s->copies;
+    }
     if (ok && o->profile)
         ok = (s->session->engine.profile = profile_new(&s->session->budget, &r));
     if (ok)
@@ -48,6 +57,10 @@ void kiln_session_free(kiln_session *session)
 
     if (!session)
         return;
+    if (session->session) {
+        heap_reset(&session->heap);
+        budget_free(&session->session->budget, session->copies);
+    }
     session_free(session->session);
     budget_free(&unlimited, session);
 }
@@ -65,6 +78,40 @@ static bool set(struct session *s, const char *name, const kiln_tensor *tensor, 
     return session_set(s, v, &tensor->tensor, r);
 }
 
+/* Strings and items are told by pointers: they may lie anywhere. */
+static bool may_lie_in(const struct tensor *t, const struct tensor *given)
+{
+    const uintptr_t at = (uintptr_t)t->data, from = (uintptr_t)given->data;
+
+    if (t->kind != TENSOR || given->kind != TENSOR)
+        return true;
+    if (t->dtype == STRING)
+        return given->dtype == STRING;
+    return at >= from && at < from + (uintptr_t)tensor_bytes(given);
+}
+
+/* Outputs last longer than what was given. */
+static bool copy_given(kiln_session *s, size_t count, const kiln_tensor *const *tensors, struct report *r)
+{
+    for (size_t k = 0; k < s->session->graph->output_count; k++) {
+        const struct tensor *t = session_output(s->session, k);
+        bool lies = false;
+
+        for (size_t i = 0; i < count; i++)
+            lies |= may_lie_in(t, &tensors[i]->tensor);
+        if (lies && t->data && !heap_copy(&s->heap, &s->copies[k].tensor, t, r))
+            return false;
+    }
+    return true;
+}
+
+static void forget_copies(kiln_session *s)
+{
+    for (size_t k = 0; k < s->session->graph->output_count; k++)
+        s->copies[k].tensor.data = NULL;
+    heap_reset(&s->heap);
+}
+
 kiln_status kiln_session_run(kiln_session *session, size_t count, const char *const *names,
                              const kiln_tensor *const *tensors, kiln_error *err)
 {
@@ -80,6 +127,8 @@ kiln_status kiln_session_run(kiln_session *session, size_t count, const char *co
     for (size_t k = 0; ok && k < count; k++)
         ok = set(session->session, names[k], tensors[k], &r);
     session->ran = ok && session_run(session->session, &r);
+    forget_copies(session);
+    session->ran = session->ran && copy_given(session, count, tensors, &r);
     return api_end(&r, session->ran, err);
 }
 
@@ -87,6 +136,8 @@ const kiln_tensor *kiln_session_output(const kiln_session *session, size_t k)
 {
     if (!session || !session->ran || k >= session->session->graph->output_count)
         return NULL;
+    if (session->copies[k].tensor.data)
+        return &session->copies[k];
     return (const kiln_tensor *)session_output(session->session, k);
 }
 

@@ -245,8 +245,8 @@ struct stage { /* some depths of a panel, and where results are */
     const struct panel *panel;
     const float *w;
     int64_t w_step, from, depth;
-    float *y; /* of pixel 0 */
-    int64_t y_pixel;
+    float *y; /* of pixel y_first */
+    int64_t y_first, y_pixel;
     bool add, last;
 };
 
@@ -265,7 +265,7 @@ static void run_tiles(const struct plan *p, const struct stage *s, int64_t begin
                                 .x_row = p->narrow.depth,
                                 .w = s->w,
                                 .w_step = s->w_step,
-                                .y = s->y + from * s->y_pixel,
+                                .y = s->y + (from - s->y_first) * s->y_pixel,
                                 .y_pixel = s->y_pixel,
                                 .pixels = (int)(to - from),
                                 .channels = s->panel->channels,
@@ -291,7 +291,7 @@ static void run_weight_tiles(const struct plan *p, const struct stage *s, int64_
                                        .x_pixel = p->narrow.depth,
                                        .g = s->w,
                                        .g_pixel = s->w_step,
-                                       .acc = s->y + from * s->y_pixel,
+                                       .acc = s->y + (from - s->y_first) * s->y_pixel,
                                        .acc_step = s->y_pixel,
                                        .taps = (int)(to - from),
                                        .channels = s->panel->channels,
@@ -374,7 +374,7 @@ static void run_turned(const struct plan *p, const struct panel *w, int64_t begi
 
     for (int64_t from = begin; from < end; from += GROUP) {
         const int64_t to = at_most(from + GROUP, end);
-        struct stage s = { .panel = w, .y = buffer - from * MOST_LANES, .y_pixel = MOST_LANES };
+        struct stage s = { .panel = w, .y = buffer, .y_first = from, .y_pixel = MOST_LANES };
 
         s.add = begin_buffer(p, w, from, to, buffer);
         for (int64_t part = 0; part < p->parts; part++, s.add = true) {
@@ -395,13 +395,15 @@ static void run_chunk(void *context, int64_t chunk, int thread)
     const int64_t begin = groups * i / p->pixel_chunks * GROUP,
                   end = at_most(groups * (i + 1) / p->pixel_chunks * GROUP, p->pixels);
 
+    float *const own = p->threads ? (float *)(p->threads + (size_t)thread * p->thread_bytes) : NULL;
+
     for (int64_t n = first; n < last; n++) {
         const struct panel w = panel_at(p, n);
 
         if (p->turned)
             run_turned(p, &w, begin, end);
         else
-            run_straight(p, &w, begin, end, (float *)(p->threads + (size_t)thread * p->thread_bytes));
+            run_straight(p, &w, begin, end, own);
     }
 }
 

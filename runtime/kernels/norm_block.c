@@ -315,7 +315,8 @@ static struct work work_of(const struct kernels *k, const struct norm_block *b, 
     struct work w = { .k = k, .b = b, .cut = cut_of(rows_of(b), b->channels) };
 
     w.width = repeated(&w.cut);
-    w.with = lines_in(scratch, w.width);
+    if (scratch)
+        w.with = lines_in(scratch, w.width);
     w.rows = b->height / 2;
     w.columns = b->width / 2;
     w.lines = b->images * w.rows;

@@ -6,6 +6,7 @@
  *   dA' = alpha * G B'^T     dB' = alpha * A'^T G     dC = beta * G, summed where C was broadcast,
  * by strides: nothing is transposed in memory. */
 #include "ops/gemm.h"
+#include "base/text.h"
 #include "kernels/gemm.h"
 #include "ops/move.h"
 #include <math.h>
@@ -338,11 +339,20 @@ static const struct op_case newest[] = {
     { 0 },
 };
 
+static void tell(const struct node *n, const void *plan, struct text *out)
+{
+    const struct gemm_attrs *a = n->attrs;
+
+    (void)plan;
+    if (a->relu)
+        text_printf(out, "Relu");
+}
+
 #define ROW(version, c, type_list, case_list)                                                                          \
     {                                                                                                                  \
         .since = version, .signature = "T A, T B, T " c " -> T Y", .types = type_list,                                 \
         .attrs_size = sizeof(struct gemm_attrs), .parse = parse, .infer = infer, .run = run, .gradient = gradient,     \
-        .cases = case_list                                                                                             \
+        .tell = tell, .cases = case_list                                                                               \
     }
 
 const struct op op_gemm = {

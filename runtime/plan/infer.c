@@ -16,8 +16,10 @@ bool infer_begin(struct infer *i, struct planner *p, const struct node *n)
         return false;
     for (size_t k = 0; k < inputs; k++)
         i->in[k] = n->in[k] ? &p->program->types[n->in[k]->id] : NULL;
-    for (size_t k = 0; k < slots; k++) {
-        i->out[k] = n->out[k] && p->readers[n->out[k]->id] ? &p->program->types[n->out[k]->id] : NULL;
+    for (size_t k = 0; k < slots; k++) { /* who asks for types may ask for those of outputs that nobody reads */
+        const bool asked = n->out[k] && (p->types_only || p->readers[n->out[k]->id]);
+
+        i->out[k] = asked ? &p->program->types[n->out[k]->id] : NULL;
         i->links[k].id = i->links[k].other = i->carries[k] = -1;
     }
     return true;

@@ -357,6 +357,38 @@ START_TEST(an_input_with_a_default_may_be_given)
 }
 END_TEST
 
+/* What was given may go before the outputs are read. */
+START_TEST(outputs_last_longer_than_inputs)
+{
+    static const char text[] =
+        "<ir_version: 8, opset_import: [\"\": 17]>\n"
+        "g (float[2,n] x, string[1] s) => (float[2,n] x, float[m] flat, float[2,n] y, string[1] t)\n"
+        "<int64[1] all = {-1}> { flat = Reshape(x, all) y = Neg(x) t = Identity(s) }";
+    const int64_t one = 1, none[] = { 2, 0 };
+    const char *const names[] = { "x", "s" }, *const word[] = { "word" };
+    kiln_model *m = open_text(text);
+    kiln_tensor *given[2];
+    kiln_session *s;
+
+    ok(kiln_session_new(&s, m, NULL, &err));
+    for (int run = 0; run < 3; run++) {
+        given[0] = floats(2, run == 2 ? none : two_by_two, numbers);
+        ok(kiln_tensor_new(&given[1], KILN_STRING, 1, &one, word, &err));
+        ok(kiln_session_run(s, 2, names, (const kiln_tensor *const *)given, &err));
+        for (size_t k = 0; k < 2 && run < 2; k++) {
+            memset(kiln_tensor_data(given[0]), 0, sizeof numbers);
+            ck_assert_float_eq(((const float *)kiln_tensor_data(kiln_session_output(s, k)))[2], 3);
+        }
+        kiln_tensor_free(given[0]);
+        kiln_tensor_free(given[1]);
+        ck_assert_int_eq(kiln_tensor_count(kiln_session_output(s, 1)), run == 2 ? 0 : 4);
+        ck_assert_int_eq(memcmp(kiln_tensor_string(kiln_session_output(s, 3), 0, NULL), "word", 4), 0);
+    }
+    kiln_session_free(s);
+    kiln_model_free(m);
+}
+END_TEST
+
 START_TEST(wrong_inputs_are_refused)
 {
     static const char *const unknown[] = { "x", "q" }, *const twice[] = { "x", "x" }, *const result[] = { "x", "t" },
@@ -517,6 +549,7 @@ Suite *suite(void)
     add_test(s, a_saved_model_opens_again);
     add_test(s, a_session_runs_shape_after_shape);
     add_test(s, an_input_with_a_default_may_be_given);
+    add_test(s, outputs_last_longer_than_inputs);
     add_test(s, wrong_inputs_are_refused);
     add_test(s, wrong_options_are_refused);
     add_test(s, a_profile_names_the_nodes);

@@ -4,6 +4,7 @@
 #include "graph/dot.h"
 #include "kernels/kernels.h"
 #include "model/model.h"
+#include "run/session.h"
 #include "scratch.h"
 #include "unit.h"
 #include <math.h>
@@ -180,6 +181,25 @@ START_TEST(a_program_is_told_step_by_step)
 }
 END_TEST
 
+START_TEST(what_a_gemm_does_besides_is_told)
+{
+    struct session *s;
+    struct tensor x = { .dtype = F32, .rank = 2, .dims = { 1, 2 }, .data = (float[]){ 1, -1 } };
+    struct model *m;
+
+    begin();
+    m = build("<ir_version: 8, opset_import: [\"\": 17]> g (float[1, 2] x) => (float[1, 2] y)"
+              "<float[2, 2] w = {1, 2, 3, 4}> { z = Gemm(x, w) y = Relu(z) }");
+    s = session_new(m->graph, NULL, &report);
+    expect_ok(s && session_set(s, m->graph->inputs[0], &x, &report) && session_run(s, &report));
+    program_describe(&text, frame_program(s->frame));
+    ck_assert_ptr_nonnull(strstr(text.data, "   0  Gemm-13   Relu  float[1,2]      8   0            y\n"));
+    session_free(s);
+    model_free(m);
+    end();
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("describe");
@@ -190,5 +210,6 @@ Suite *suite(void)
     add_test(s, json_that_does_not_fit_says_so);
     add_test(s, a_picture_has_nodes_lines_and_frames);
     add_test(s, a_program_is_told_step_by_step);
+    add_test(s, what_a_gemm_does_besides_is_told);
     return s;
 }

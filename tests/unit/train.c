@@ -111,6 +111,25 @@ START_TEST(a_line_is_fitted)
 }
 END_TEST
 
+START_TEST(a_part_that_nobody_reads_has_no_gradient)
+{
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0.1", .targets = TARGETS_VALUES };
+    const struct fit_options f = { .batch = 2, .epochs = 1 };
+    struct trainer *t = trainer_of(HEAD "net (float[N, 1] x) => (float[N, 1] y) <float[1, 2] w = {0, 5}>\n"
+                                        "{ z = MatMul (x, w) y, unread = Split <axis = 1> (z) }",
+                                   &o);
+    const float x[] = { 1, 1 }, y[] = { 1, 1 };
+    const struct dataset d = data_of(2, (const int64_t[]){ 2, 1 }, x, NULL, y, 0);
+    int64_t ran;
+
+    expect_ok(t);
+    expect_ok(trainer_fit(t, &d, NULL, NULL, &f, NULL, &ran, &report));
+    ck_assert_float_eq_tol(state_of(t, "w")[0], .2f, 1e-6f);
+    ck_assert_float_eq(state_of(t, "w")[1], 5);
+    trainer_free(t);
+}
+END_TEST
+
 /* A small network with all that makes a step difficult: convolution, pooling, statistics, Dropout. */
 static const char cnn_text[] =
     "< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"init.w1\": \"glorot_uniform\", \"init.w2\": "
@@ -983,6 +1002,7 @@ Suite *suite(void)
     (void)put_file;
     add_test(s, xor_is_learned);
     add_test(s, a_line_is_fitted);
+    add_test(s, a_part_that_nobody_reads_has_no_gradient);
     add_tests(s, threads_change_no_bit, 2);
     add_test(s, the_seed_decides);
     add_test(s, the_last_batch_is_smaller_and_counts_less);

@@ -266,13 +266,14 @@ ALWAYS_INLINE void pool_pixels(const float *x, int64_t x_row, int64_t pixels, in
 {
     const int64_t at[4] = { 0, channels, x_row, x_row + channels };
 
-    for (int64_t p = 0; p < pixels; p++, x += 2 * channels, z += channels, best += best ? channels : 0) {
+    for (int64_t p = 0; p < pixels; p++, x += 2 * channels, z += channels) {
+        float *const own = best ? best + p * channels : NULL;
         int64_t c = 0;
 
         for (; c + LANES <= channels; c += LANES)
-            pool_part(x + c, at, mean + c, scale + c, shift + c, best ? best + c : NULL, z + c, LANES, normal);
+            pool_part(x + c, at, mean + c, scale + c, shift + c, own ? own + c : NULL, z + c, LANES, normal);
         if (c < channels)
-            pool_part(x + c, at, mean + c, scale + c, shift + c, best ? best + c : NULL, z + c, channels - c, normal);
+            pool_part(x + c, at, mean + c, scale + c, shift + c, own ? own + c : NULL, z + c, channels - c, normal);
     }
 }
 static void norm_pool_loop(const float *x, int64_t x_row, int64_t pixels, int64_t channels, const float *mean,

@@ -13,8 +13,9 @@
  * Threads. A model may be used by any number of threads at once. A session or a trainer belongs to one thread at a
  * time. Different objects never share anything that changes.
  *
- * The library never prints, exits, aborts, or reads the environment. Sizes are in elements unless the name says bytes;
- * shapes are row-major. Operators: https://onnx.ai/onnx/operators/. */
+ * The library never prints, exits or aborts. Of the environment it reads KILN_ISA alone, for tests: the best
+ * instruction set that it may use, base, avx2 or avx512. Sizes are in elements unless the name says bytes; shapes are
+ * row-major. Operators: https://onnx.ai/onnx/operators/. */
 #ifndef KILN_H
 #define KILN_H
 

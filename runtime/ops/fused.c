@@ -62,7 +62,7 @@ static void tell(const struct node *n, const void *plan, struct text *out)
         text_printf(out, "%s%s", k ? ", " : "", a->step_name[k]);
 }
 
-const struct op op_fused = {
+const struct op fused_op = {
     .name = "Fused",
     .domain = "kiln",
     .defs =

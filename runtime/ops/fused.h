@@ -10,6 +10,6 @@ struct fused { /* the attributes */
     const char *step_name[CHAIN_STEPS]; /* the operators, for people */
 };
 
-extern const struct op op_fused;
+extern const struct op fused_op;
 
 #endif

@@ -268,7 +268,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-const struct op op_norm_block = {
+const struct op norm_block_op = {
     .name = "NormBlock",
     .domain = "kiln",
     .defs =

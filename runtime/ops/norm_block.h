@@ -15,7 +15,7 @@ struct norm_block_attrs {
     float a, b;        /* its numbers */
 };
 
-extern const struct op op_norm_block;
+extern const struct op norm_block_op;
 
 /* Can this activation stand in a block? With `pool` it must be the same before and after the maximum: it never falls.
  */

@@ -288,10 +288,10 @@ static bool replace(const struct chain_maker *m, const struct draft *d)
         return false;
     empty_members(m, d);
     memcpy(in, d->in, (size_t)d->inputs * sizeof *in);
-    n->op = &op_fused;
-    n->def = op_fused.defs;
-    n->op_name = op_fused.name;
-    n->since = op_fused.defs->since;
+    n->op = &fused_op;
+    n->def = fused_op.defs;
+    n->op_name = fused_op.name;
+    n->since = fused_op.defs->since;
     n->attrs = f;
     n->in = in;
     n->inputs = d->inputs;

@@ -128,7 +128,7 @@ static bool ask_for_moments(const struct run *r, struct report *report)
 static bool replace(const struct run *r, struct report *report)
 {
     struct node *n = r->first;
-    const struct op_def *def = op_norm_block.defs;
+    const struct op_def *def = norm_block_op.defs;
     const int outputs = 3, slots = outputs + def->hidden;
     struct norm_block_attrs *a = arena_alloc(n->graph->arena, sizeof *a, report);
     struct value **out = arena_array(n->graph->arena, (size_t)slots, sizeof *out, report);
@@ -139,9 +139,9 @@ static bool replace(const struct run *r, struct report *report)
     pass_replace(r->uses, n, r->last);
     for (int k = 0; k < n->slots && k < outputs; k++)
         out[k] = n->out[k];
-    n->op = &op_norm_block;
+    n->op = &norm_block_op;
     n->def = def;
-    n->op_name = op_norm_block.name;
+    n->op_name = norm_block_op.name;
     n->since = def->since;
     n->attrs = a;
     n->outputs = a->normal ? outputs : 1;

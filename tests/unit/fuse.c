@@ -259,7 +259,7 @@ START_TEST(chains_are_found)
     struct trial t;
 
     start(&t, graphs[_i].text);
-    ck_assert_int_eq(count(t.passes.graph, &op_fused), graphs[_i].chains);
+    ck_assert_int_eq(count(t.passes.graph, &fused_op), graphs[_i].chains);
     ck_assert_int_eq(count(t.passes.graph, NULL), graphs[_i].nodes);
     finish(&t);
 }
@@ -279,7 +279,7 @@ START_TEST(subgraphs_see_what_they_capture)
     struct trial t;
 
     start(&t, text);
-    ck_assert_int_eq(count(t.passes.graph, &op_fused), 1);
+    ck_assert_int_eq(count(t.passes.graph, &fused_op), 1);
     ck_assert_int_eq(count(t.passes.graph, NULL), 4);
     same_bits_everywhere(&t, in, text);
     finish(&t);

@@ -451,7 +451,7 @@ static int blocks_in(const struct graph *g)
     int n = 0;
 
     for (size_t k = 0; k < g->node_count; k++)
-        n += g->nodes[k]->op == &op_norm_block && g->nodes[k]->out[0];
+        n += g->nodes[k]->op == &norm_block_op && g->nodes[k]->out[0];
     return n;
 }
 static int nodes_in(const struct graph *g)

@@ -34,7 +34,23 @@ struct tile {
     const float *bias; /* NULL: none */
     const float *residual; /* laid out as y; NULL: none */
     float least, most;     /* -INFINITY and INFINITY for none; Relu is 0 and INFINITY */
+    /* Memory that is wanted next, such as the weights behind these, brought near on the way: sums of few pixels would
+     * wait for it. NULL for nothing. */
+    const char *soon;
 };
+
+enum { TILE_SOON = 8 }; /* bytes of `soon` that are brought near for each step and lane */
+
+/* What several tiles bring near, one after the other. */
+struct tile_next {
+    const char *at, *end;
+};
+static inline void tile_bring(struct tile *t, struct tile_next *next, int lanes)
+{
+    t->soon = next->at < next->end ? next->at : NULL;
+    if (t->soon)
+        next->at += t->rows * t->run * lanes * TILE_SOON;
+}
 
 /* acc[j * acc_step + c] += sum over r < rows, p < pixels of x[r * x_row + p * x_pixel + j] * g[r * g_row + p * g_pixel
  * + c] for j < taps, c < channels: the gradient by weights that lie as in acc. */

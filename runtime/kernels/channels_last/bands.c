@@ -20,6 +20,8 @@ struct bands bands_of(int64_t batch, int64_t units, int64_t unit, int64_t unit_b
     b.bands = lesser(units, greater(units * unit_bytes / BAND_BYTES + 1, divide_up(wanted, batch * across)));
     b.band = divide_up(divide_up(units, b.bands), multiple) * multiple;
     b.bands = divide_up(units, b.band);
+    if (units % b.band != 0 && units % b.band < multiple) /* not a small one at the end */
+        b.band = divide_up(units, b.bands);
     b.blocks = b.bands * batch;
     b.block_chunk = greater(lesser(CHUNK_WORK / 2 / greater(b.band * unit_work, 1), b.blocks / CHUNKS), 1);
     if (wanted == 1)

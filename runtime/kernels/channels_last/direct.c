@@ -13,6 +13,7 @@ enum {
     SOME_PIXELS = 128, /* of several images, which small ones are taken together for */
     FEW_CHUNKS = 16,   /* but not so many that there are fewer chunks */
     FLAT_BAND = 24,    /* pixels; a multiple of the tiles' */
+    WORTH_PIXELS = 64, /* that many weights are worth to be read for */
 };
 
 /* -- the shape ----------------------------------------------------------------------------------------------------- */
@@ -34,10 +35,12 @@ static void cut(struct direct *d)
     const int64_t work = pixels * depth * lanes * d->groups, wanted = bands_chunks(work * batch);
     const bool by_panels = depth * lanes * d->groups * 4 > MANY_WEIGHTS && batch * pixels <= FEW_PIXELS;
     const int64_t across = by_panels ? lesser(d->panels, wanted) : 1;
+    int64_t multiple = d->flat ? FLAT_BAND : 1;
 
+    if (by_panels)
+        multiple = pixels < 2 * WORTH_PIXELS ? units : greater(multiple, divide_up(WORTH_PIXELS * units, pixels));
     d->panel_chunk = divide_up(d->panels, across);
-    d->bands = bands_of(batch, units, pixels / units * d->y_channels, bytes / units, work / units, across,
-                        d->flat ? FLAT_BAND : 1);
+    d->bands = bands_of(batch, units, pixels / units * d->y_channels, bytes / units, work / units, across, multiple);
     if (d->bands.bands == 1)
         d->bands.block_chunk = greater(
             d->bands.block_chunk, lesser(SOME_PIXELS / pixels, d->bands.blocks * across / lesser(wanted, FEW_CHUNKS)));
@@ -154,6 +157,7 @@ struct sweep {
     struct span rows, run; /* those that are done at once */
     bool first, last;      /* of the parts of all that is to be summed */
     int64_t *row_at, *w_at;
+    struct tile_next next; /* the weights behind these, those that no tile has brought near yet */
     struct tile tile;
 };
 
@@ -192,7 +196,7 @@ struct side {
 };
 
 /* Lines along the last side, by tiles of about the same size; x and `at` in y are those of the corner. */
-static void cover(const struct sweep *s, const float *x, int64_t at, const struct side box[3])
+static void cover(struct sweep *s, const float *x, int64_t at, const struct side box[3])
 {
     const struct job *job = s->job;
     const struct kernels *k = job->d->k;
@@ -212,6 +216,7 @@ static void cover(const struct sweep *s, const float *x, int64_t at, const struc
                 t.x = t.rows > 0 ? x + i * box[0].x + j * box[1].x + from * pixel->x : NULL;
                 t.y = job->y + to;
                 t.residual = s->first && job->e->residual ? job->e->residual + to : NULL;
+                tile_bring(&t, &s->next, k->lanes);
                 k->tile(&t, (int)s->panel.vectors);
             }
 }
@@ -274,6 +279,19 @@ static void run_blocks(struct sweep *s, int64_t block, int64_t images_end)
     }
 }
 
+/* What lies behind the weights of this part: those of the next one, of the panel or of the next panel. */
+static void expect_next(struct sweep *s)
+{
+    const struct direct *d = s->job->d;
+    const int64_t all = d->groups * d->vectors * d->k->lanes * d->taps * d->depth;
+    const int64_t run = s->joined ? s->along.taps * d->depth : d->depth;
+    const int64_t part = (s->rows.to - s->rows.from) * (s->run.to - s->run.from) * s->panel.lanes;
+    const int64_t from = s->panel.offset + (s->rows.from * run + s->run.from) * s->panel.lanes + part;
+
+    s->next.at = (const char *)(s->job->packed + lesser(from, all));
+    s->next.end = (const char *)(s->job->packed + lesser(from + part, all));
+}
+
 /* Taps in parts whose weights stay in the cache while all blocks meet them. */
 static void run_sweep(struct sweep *s, struct span blocks)
 {
@@ -294,6 +312,7 @@ static void run_sweep(struct sweep *s, struct span blocks)
             s->tile.bias = s->first && e->bias ? e->bias + s->panel.group * d->width + s->panel.channel : NULL;
             s->tile.least = s->last ? e->least : -INFINITY;
             s->tile.most = s->last ? e->most : INFINITY;
+            expect_next(s);
             if (d->bands.bands == 1)
                 run_blocks(s, blocks.from, blocks.to);
             else
@@ -339,8 +358,9 @@ static void run_chunk(void *context, int64_t chunk, int thread)
     const struct job *job = context;
     const struct direct *d = job->d;
     const int64_t across = divide_up(d->panels, d->panel_chunk);
-    const int64_t panel = chunk % across * d->panel_chunk;
-    const struct span blocks = chunk_blocks(&d->bands, chunk / across);
+    const int64_t down = divide_up(d->bands.blocks, d->bands.block_chunk);
+    const int64_t panel = chunk / down * d->panel_chunk; /* weights, of which there are many, stay for a while */
+    const struct span blocks = chunk_blocks(&d->bands, chunk % down);
 
     for (int64_t p = panel; p < lesser(panel + d->panel_chunk, d->panels); p++)
         run_panel(job, p, blocks, thread);

@@ -274,6 +274,7 @@ static void products(const struct job *j, const float *in, float *out, int64_t i
 {
     const struct winograd *const w = &j->w;
     const int64_t lanes = w->k->lanes, all = vectors_of(w);
+    const char *const weights_end = (const char *)j->u + matrices_of(w);
 
     for (; panel < end; panel++) {
         const int64_t first = even_start(all, j->panels, panel) * lanes;
@@ -288,6 +289,8 @@ static void products(const struct job *j, const float *in, float *out, int64_t i
                           .channels = vectors * (int)lanes,
                           .least = -INFINITY,
                           .most = INFINITY };
+        const char *const behind = (const char *)(t.w + w->channels * t.w_step); /* the next panel, or plane */
+        struct tile_next next = { behind, behind + least_of(behind - (const char *)t.w, weights_end - behind) };
 
         for (int64_t p = 0; p < parts; p++) {
             const int64_t tile = even_start(tiles, parts, p);
@@ -295,6 +298,7 @@ static void products(const struct job *j, const float *in, float *out, int64_t i
             t.x = in + i * w->in_plane + tile * w->in_pixel;
             t.y = out + i * w->out_plane + tile * w->out_pixel + first;
             t.pixels = (int)(even_start(tiles, parts, p + 1) - tile);
+            tile_bring(&t, &next, w->k->lanes);
             w->k->tile(&t, vectors);
             winograd_fetch(&soon[0]);
             winograd_fetch(&soon[1]);

@@ -130,13 +130,14 @@ static void widen_element(struct move *m)
 }
 
 /* The innermost loops are taken out of a move: lines along one dimension, or tiles of two that are transposed. What is
- * left is counted through, `outer` items in all, each cut into `pieces`. */
+ * left is counted through, `outer` items in all, each cut into `pieces` along the dimension `cut`. */
 struct plan {
     struct move m;
     const struct kernels *k;
     const char *from;
     char *to;
     int across; /* the dimension in which `from` is contiguous, where that is not the last one; -1: lines */
+    int cut;    /* the last one, or `across` where that one is short: the tiles of few rows are long */
     int64_t outer, pieces, piece, per_chunk;
 };
 
@@ -155,11 +156,13 @@ static void move_item(const struct plan *p, int64_t piece, int64_t in, int64_t o
     const struct move *m = &p->m;
     const int last = m->rank - 1;
     const int64_t size = (int64_t)m->size, at = piece * p->piece;
-    const int64_t n = p->piece < m->dims[last] - at ? p->piece : m->dims[last] - at;
-    const char *from = p->from + (in + at * m->in[last]) * size;
-    char *to = p->to + (out + at * m->out[last]) * size;
+    const int64_t n = p->piece < m->dims[p->cut] - at ? p->piece : m->dims[p->cut] - at;
+    const char *from = p->from + (in + at * m->in[p->cut]) * size;
+    char *to = p->to + (out + at * m->out[p->cut]) * size;
 
-    if (p->across >= 0) {
+    if (p->cut != last) {
+        transpose_tile(p->k, m->size, m->dims[last], n, from, m->in[last], to, m->out[p->across]);
+    } else if (p->across >= 0) {
         for (int64_t r = 0; r < n; r += TILE)
             transpose_tile(p->k, m->size, n - r < TILE ? n - r : TILE, m->dims[p->across],
                            from + r * m->in[last] * size, m->in[last], to + r * size, m->out[p->across]);
@@ -211,7 +214,7 @@ static int find_across(const struct move *m)
 {
     const int last = m->rank - 1;
 
-    if (m->out[last] != 1 || m->in[last] == 1 || m->in[last] <= 0 || m->dims[last] < 4)
+    if (m->out[last] != 1 || m->in[last] == 1 || m->in[last] <= 0 || m->dims[last] < 3)
         return -1;
     for (int d = last - 1; d >= 0; d--)
         if (m->in[d] == 1 && m->dims[d] >= 4 && m->out[d] > 0)
@@ -237,11 +240,12 @@ void move_run(const struct kernels *k, struct pool *pool, const struct move *m, 
     for (int d = 0; d < p.m.rank - 1; d++)
         if (d != p.across)
             p.outer *= p.m.dims[d];
-    item_bytes = (int64_t)p.m.size * (p.across >= 0 ? p.m.dims[p.across] : 1);
+    p.cut = p.across >= 0 && p.m.dims[p.m.rank - 1] <= TILE ? p.across : p.m.rank - 1;
+    item_bytes = (int64_t)p.m.size * (p.across < 0 ? 1 : p.m.dims[p.cut == p.across ? p.m.rank - 1 : p.across]);
     p.piece = CHUNK_BYTES / item_bytes ? CHUNK_BYTES / item_bytes : 1;
-    if (p.piece > p.m.dims[p.m.rank - 1])
-        p.piece = p.m.dims[p.m.rank - 1];
-    p.pieces = (p.m.dims[p.m.rank - 1] + p.piece - 1) / p.piece;
+    if (p.piece > p.m.dims[p.cut])
+        p.piece = p.m.dims[p.cut];
+    p.pieces = (p.m.dims[p.cut] + p.piece - 1) / p.piece;
     p.per_chunk = CHUNK_BYTES / (item_bytes * p.piece) ? CHUNK_BYTES / (item_bytes * p.piece) : 1;
     pool_run(pool, (p.outer * p.pieces + p.per_chunk - 1) / p.per_chunk, move_chunk, &p);
 }

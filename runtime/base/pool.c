@@ -10,14 +10,16 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How a job is shared out. `word` holds generation | count | next: `count` shares there are, `next` is the first that
- * nobody has. A share is taken by compare-and-swap. Only who has taken a share reads the job, and the job stays until
- * all shares are reported done: so what is read belongs to the share, however late the taker is.
+/* How a job is shared out. Each thread has a range of shares that follow each other, so that it meets the same part of
+ * what one job after the other reads and writes: that is in its own cache. `word` holds generation | end | next of a
+ * range: shares [next, end) are those that nobody has. Its thread takes the first by compare-and-swap; who has nothing
+ * left takes the last of another's. Only who has taken a share reads the job, and the job stays until all shares are
+ * reported done: so what is read belongs to the share, however late the taker is.
  *
- * How threads wait. Both sides spin for a moment, then sleep. A worker announces that it sleeps, then looks at `word`
- * once more; the caller writes `word`, then looks for sleepers: in the one order of all these (they are sequentially
- * consistent) one of the two sees the other. The futex closes what is left: it does not sleep when its number has
- * moved. The caller waits for `done` in the same way. */
+ * How threads wait. Both sides spin for a moment, then sleep. A worker announces that it sleeps, then looks at all
+ * words once more; the caller writes the words, then looks for sleepers: in the one order of all these (they are
+ * sequentially consistent) one of the two sees the other. The futex closes what is left: it does not sleep when its
+ * number has moved. The caller waits for `done` in the same way. */
 enum {
     COUNT_BITS = 20,
     MAX_SHARES = 1 << COUNT_BITS,
@@ -32,23 +34,25 @@ struct job {
     int64_t chunks, chunks_per_share;
 };
 
-struct worker {
+struct worker { /* the first stands for the caller */
+    _Alignas(LINE) _Atomic uint64_t word;
     struct pool *pool;
     pthread_t thread;
     int number;
 };
 
 struct pool {
-    _Alignas(LINE) _Atomic uint64_t word;
     _Alignas(LINE) _Atomic uint32_t done; /* shares; a futex */
     _Atomic bool caller_sleeps;
     _Alignas(LINE) _Atomic uint32_t jobs; /* moves with each; a futex */
     _Atomic uint32_t sleepers;
     _Atomic bool stop;
     _Alignas(LINE) struct job job;
+    uint64_t generation; /* of the job */
     struct budget *budget;
     long spin_ns;
-    int threads, started; /* the caller included; `started` of them exist */
+    _Atomic int threads; /* the caller included */
+    int started;         /* of them exist */
     struct worker workers[];
 };
 
@@ -79,35 +83,51 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static uint64_t shares_of(uint64_t word)
-{
-    return word >> COUNT_BITS & (MAX_SHARES - 1);
-}
-
 static uint64_t next_of(uint64_t word)
 {
     return word & (MAX_SHARES - 1);
 }
 
+static uint64_t end_of(uint64_t word)
+{
+    return word >> COUNT_BITS & (MAX_SHARES - 1);
+}
+
 static bool has_work(struct pool *p)
 {
-    const uint64_t word = atomic_load(&p->word);
+    for (int t = 0; t < p->threads; t++) {
+        const uint64_t word = atomic_load(&p->workers[t].word);
 
-    return next_of(word) < shares_of(word);
+        if (next_of(word) < end_of(word))
+            return true;
+    }
+    return false;
 }
 
 /* -- a share ----------------------------------------------------------------------------------------------------------
  */
 
-static bool take(struct pool *p, int64_t *share)
+/* A share of one range: the first, or the last of one that is another's. */
+static bool take_from(_Atomic uint64_t *range, bool first, int64_t *share)
 {
-    uint64_t word = atomic_load(&p->word);
+    uint64_t word = atomic_load(range);
 
-    while (next_of(word) < shares_of(word))
-        if (atomic_compare_exchange_weak(&p->word, &word, word + 1)) {
-            *share = (int64_t)next_of(word);
+    while (next_of(word) < end_of(word)) {
+        const uint64_t without = first ? word + 1 : word - ((uint64_t)1 << COUNT_BITS);
+
+        if (atomic_compare_exchange_weak(range, &word, without)) {
+            *share = (int64_t)(first ? next_of(word) : end_of(word) - 1);
             return true;
         }
+    }
+    return false;
+}
+
+static bool take(struct pool *p, int thread, int64_t *share)
+{
+    for (int t = 0; t < p->threads; t++)
+        if (take_from(&p->workers[(thread + t) % p->threads].word, t == 0, share))
+            return true;
     return false;
 }
 
@@ -116,7 +136,7 @@ static uint32_t work(struct pool *p, int thread)
 {
     uint32_t did = 0;
 
-    for (int64_t share; take(p, &share); did++) {
+    for (int64_t share; take(p, thread, &share); did++) {
         const struct job *const job = &p->job;
         const int64_t first = share * job->chunks_per_share;
         const int64_t left = job->chunks - first;
@@ -241,7 +261,8 @@ static void start_workers(struct pool *p)
     while (p->started < p->threads) {
         struct worker *const w = &p->workers[p->started];
 
-        *w = (struct worker){ .pool = p, .number = p->started };
+        w->pool = p;
+        w->number = p->started;
         if (!start(w, p->threads <= available ? &cpus[p->started] : NULL))
             break;
         p->started++;
@@ -288,7 +309,7 @@ static void wait_until_done(struct pool *p, uint32_t shares)
 
 void pool_run(struct pool *p, int64_t chunks, void (*chunk)(void *context, int64_t k, int thread), void *context)
 {
-    uint64_t shares, generation;
+    uint64_t shares;
 
     if (p && chunks > 1 && p->started < p->threads)
         start_workers(p);
@@ -299,9 +320,11 @@ void pool_run(struct pool *p, int64_t chunks, void (*chunk)(void *context, int64
     }
     p->job = (struct job){ chunk, context, chunks, (chunks - 1) / (MAX_SHARES - 1) + 1 };
     shares = (uint64_t)((chunks - 1) / p->job.chunks_per_share + 1);
-    generation = (atomic_load(&p->word) >> 2 * COUNT_BITS) + 1; /* may wrap */
+    p->generation++; /* may wrap */
     atomic_store(&p->done, 0);
-    atomic_store(&p->word, generation << 2 * COUNT_BITS | shares << COUNT_BITS);
+    for (uint64_t t = 0, threads = (uint64_t)p->threads; t < threads; t++)
+        atomic_store(&p->workers[t].word,
+                     p->generation << 2 * COUNT_BITS | shares * (t + 1) / threads << COUNT_BITS | shares * t / threads);
     atomic_fetch_add(&p->jobs, 1);
     if (atomic_load(&p->sleepers))
         futex_wake(&p->jobs);

@@ -4,11 +4,12 @@
 
 #include <stdint.h>
 
-/* y = min(most, max(least, y + bias[channel] + residual)), then finish. y is dense, channels last. */
+/* y = min(most, max(least, y + bias[channel] + residual)), then finish. y has its channels last. */
 struct epilogue {
     const float *bias;     /* [channels]; NULL: none */
     const float *residual; /* laid out as y; NULL: none. May be y */
     float least, most;     /* -INFINITY and INFINITY for none */
+    int64_t pixel;         /* elements from one pixel of y to the next; 0: y is dense. Without finish */
     /* Called once for each block of y, when its elements [from, from + n) have their values, from the thread that made
      * them: whole pixels of one image, with all their channels. Blocks are cut by the shape alone; they are numbered
      * from 0 on, in the order of their elements. NULL: nothing. */

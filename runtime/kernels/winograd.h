@@ -32,7 +32,7 @@ struct winograd_results {
     int64_t plane, pixel;
     int64_t count;
     float *y;
-    int64_t height, width, channels;
+    int64_t height, width, channels, y_pixel; /* elements from one pixel of y to the next */
     int64_t row, column;
     const float *bias, *residual; /* bias [channels]; residual is laid out as y; NULL: none */
     float least, most;

@@ -2,15 +2,11 @@
  *
  * The inputs one after the other along `axis`; all other dimensions are equal. The gradient is split again.
  */
+#include "ops/concat.h"
 #include "ops/layout.h"
 #include "ops/move.h"
 #include <stdio.h>
 #include <string.h>
-
-struct concat {
-    int64_t axis;
-    bool channels_last;
-};
 
 /* -- read ---------------------------------------------------------------------------------------------------------- */
 

@@ -13,11 +13,15 @@ struct conv_attrs {
     bool limited; /* y = min(most, max(least, y)), at the end; without channels_last max(0, y) alone */
     float least, most;
     const struct fused *chain; /* at the very end; only with channels last, and without a residual. NULL: none */
+    /* The result is channels [into_at, ...) of a tensor of so many, others write the rest. 0: it stands alone. Only
+     * with channels last, without a residual and a chain. */
+    int64_t into_channels, into_at;
 };
 
 /* An input behind those of the standard, which a pass may give a Conv with channels last: it is added to the result
  * (broadcast as by Add), before limits. */
 enum { CONV_RESIDUAL = 3, CONV_CHAIN }; /* CONV_CHAIN: the chain's input 1, and the others after it */
+enum { CONV_INTO = CONV_CHAIN };        /* with into_channels: what has other parts already. Left out: the first one */
 
 /* The hidden output of a Conv with channels last: moments of its result, f64 [blocks, norm_record(channels)]
  * (kernels/norm_block.h). Only without a residual and a chain. */

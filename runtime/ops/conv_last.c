@@ -7,6 +7,7 @@
 #include "ops/elementwise.h"
 #include "ops/fused.h"
 #include "ops/layout.h"
+#include "ops/move.h"
 #include <math.h>
 #include <string.h>
 
@@ -106,6 +107,7 @@ static void plan_product(struct infer *i, struct product *p, const struct conv_s
 struct forward {
     struct product product;
     bool apart;    /* the residual is not laid out as the result: it is added afterwards */
+    bool moved;    /* the result is made by itself, and then moved to where its channels belong */
     size_t result; /* bytes of scratch for the result alone, where the residual or the chain makes it larger */
     struct chain_plan chain;
     bool behind; /* the chain is run when the whole result is there */
@@ -131,6 +133,26 @@ static bool plan_chain(struct infer *i, struct forward *f, const struct chain *c
     return true;
 }
 
+/* The result is a part of the output's channels. */
+static bool plan_part(struct infer *i, struct forward *f, const struct tensor *own)
+{
+    const struct conv_attrs *a = infer_attrs(i);
+    const struct tensor *before = infer_inputs(i) > CONV_INTO ? typed_in(i, CONV_INTO) : NULL;
+    struct tensor whole = *own;
+
+    whole.dims[whole.rank - 1] = a->into_channels;
+    if (a->into_at > a->into_channels - own->dims[own->rank - 1] || (before && !same_shape(before, &whole)))
+        return infer_error(i, "what it makes does not fit what it is concatenated with");
+    if (!set_out(i, 0, F32, whole.rank, whole.dims))
+        return false;
+    if (before)
+        view_of(i, 0, CONV_INTO);
+    f->moved = !f->product.fits || !conv_last_wide_pixels(&f->product.c);
+    if (f->moved)
+        f->result = bytes_of(&f->product.shape, false);
+    return true;
+}
+
 static bool out_of(struct infer *i, const struct conv_shape *s, struct forward *f)
 {
     const struct conv_attrs *a = infer_attrs(i);
@@ -144,6 +166,8 @@ static bool out_of(struct infer *i, const struct conv_shape *s, struct forward *
         own.dims[1 + d] = s->out[d];
     if (a->chain)
         return plan_chain(i, f, &a->chain->chain, &own);
+    if (a->into_channels)
+        return plan_part(i, f, &own);
     memcpy(dims, own.dims, sizeof dims);
     if (r && !broadcast(&rank, dims, r))
         return infer_error(i, "what is added to the result does not broadcast with it");
@@ -337,6 +361,16 @@ static void moments_of_block(void *context, int64_t block, int64_t from, int64_t
     record_moments(s, &f->product.shape, block, n, y);
 }
 
+/* The result's channels to where they belong among those of the output. */
+static void move_part(struct step *s, const struct conv_shape *shape, const float *result)
+{
+    const struct conv_attrs *a = s->attrs;
+    const int64_t pixels = shape->batch * shape->out[0] * shape->out[1];
+    const int64_t part[] = { pixels, shape->out_channels }, whole[] = { pixels, a->into_channels };
+
+    move_box(s->k, s->pool, sizeof *result, 2, part, part, 0, result, whole, a->into_at, s->out[0]->data);
+}
+
 bool conv_last_step(struct step *s)
 {
     const struct forward *f = s->plan;
@@ -345,7 +379,7 @@ bool conv_last_step(struct step *s)
     const bool apart = f->apart || !p->fits;
     struct epilogue e = epilogue_of(s, apart);
     char *const result = (char *)s->scratch + p->packed, *const scratch = result + f->result + f->chain_scratch;
-    void *y = f->result ? result : s->out[0]->data;
+    float *y = f->result ? (void *)result : (float *)s->out[0]->data + a->into_at;
 
     if (!tensor_count(s->out[0]))
         return true;
@@ -357,12 +391,15 @@ bool conv_last_step(struct step *s)
         e.finish = moments_of_block;
         e.context = s;
     }
+    e.pixel = f->moved ? 0 : a->into_channels;
     if (p->fits)
         conv_last_run(&p->c, s->pool, s->in[X]->data, packed_weights(s, p, s->in[W]->data), &e, y, scratch);
     else
         forward_planes(s, p, scratch, y);
     if (apart)
-        finish_apart(s, &p->shape, y, s->out[0]);
+        finish_apart(s, &p->shape, y, a->into_channels ? NULL : s->out[0]);
+    if (f->moved)
+        move_part(s, &p->shape, y);
     if (s->out[CONV_MOMENTS] && !p->fits)
         record_moments(s, &p->shape, 0, tensor_count(s->out[0]), s->out[0]->data);
     return true;
@@ -473,6 +510,8 @@ void conv_last_tell(const struct node *n, const void *plan, struct text *out)
         text_printf(out, ", Relu");
     else if (a->limited)
         text_printf(out, ", Clip");
+    if (a->into_channels)
+        text_printf(out, ", Concat of %lld channels from %lld on", (long long)a->into_channels, (long long)a->into_at);
     for (int k = 0; a->chain && k < a->chain->chain.steps; k++)
         text_printf(out, ", %s", a->chain->step_name[k]);
     if (a->chain && f->behind)

@@ -90,6 +90,23 @@ static void forget_unused(struct passes *p, struct report *r)
         passes_forget(p, p->graph->values[k], reads);
 }
 
+/* Outputs behind the first that nobody reads: whoever makes them need not, and where they lie does not matter. */
+static bool drop_unread(struct graph *g, struct report *r)
+{
+    const struct use *uses = pass_uses(g, r);
+
+    for (size_t k = 0; uses && k < g->node_count; k++)
+        for (int o = 1; o < g->nodes[k]->slots; o++) {
+            struct value *v = g->nodes[k]->out[o];
+
+            if (!v || uses[v->id].count)
+                continue;
+            v->producer = NULL;
+            g->nodes[k]->out[o] = NULL;
+        }
+    return uses;
+}
+
 const struct graph *passes_run(struct passes *p, const struct graph *g, const struct plan_context *c)
 {
     struct report r = { 0 }; /* what is wrong with the graph is told when it is run */
@@ -102,9 +119,9 @@ const struct graph *passes_run(struct passes *p, const struct graph *g, const st
     p->graph = graph_clone(g, &p->arena, &r);
     for (size_t k = 0; p->graph && k < p->graph->value_count; k++)
         p->graph->values[k]->is_input = p->graph->values[k]->is_input && !p->graph->values[k]->initializer;
-    ok = p->graph && pass_constants(p, &own) && pass_layout(p->graph, NULL, NULL, &r) &&
+    ok = p->graph && pass_constants(p, &own) && drop_unread(p->graph, &r) && pass_layout(p->graph, NULL, NULL, &r) &&
          pass_transposes(p->graph, &r) && pass_affine(p->graph, &r) && pass_residual(p->graph, &r) &&
-         pass_relu(p->graph, &r) && pass_fuse(p->graph, &r);
+         pass_relu(p->graph, &r) && pass_concat(p->graph, &r) && pass_fuse(p->graph, &r);
     if (ok) {
         forget_unused(p, &r);
         p->graph->report = c->report;

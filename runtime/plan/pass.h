@@ -37,6 +37,8 @@ bool pass_affine(struct graph *g, struct report *r);
 bool pass_residual(struct graph *g, struct report *r);
 /* Relu goes into the node before; a Clip into a convolution with channels last. */
 bool pass_relu(struct graph *g, struct report *r);
+/* Convolutions whose channels are only to be concatenated write them where they belong. */
+bool pass_concat(struct graph *g, struct report *r);
 /* Batch normalisation in training, with the activation and the pool behind it, becomes one node. For the graph of a
  * trainer, after channels were put last and before gradients; `types` by value id. */
 bool pass_norm(struct graph *g, const struct tensor *types, struct report *r);

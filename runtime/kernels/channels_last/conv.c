@@ -23,6 +23,10 @@ const char *conv_last_name(const struct conv_last *c)
 {
     return c->method->name;
 }
+bool conv_last_wide_pixels(const struct conv_last *c)
+{
+    return c->method->wide_pixels;
+}
 struct conv_weights_key conv_last_key(const struct conv_last *c)
 {
     return c->method->key(c);

@@ -30,6 +30,8 @@ bool conv_last_plan(struct conv_last *c, const struct kernels *k, const struct c
                     bool exact);
 const char *conv_last_name(const struct conv_last *c); /* of the method, for people: "direct", "winograd" ... */
 
+bool conv_last_wide_pixels(const struct conv_last *c); /* may epilogue.pixel be given? */
+
 /* Weights as CONV_FORWARD and CONV_DX want them. Two plans with the same key want the same. */
 struct conv_weights_key {
     const struct conv_method *method;

@@ -236,15 +236,16 @@ static void run_rectangle(struct sweep *s, struct span images, struct span rows,
     const struct span rows_of_taps = axis_taps(down, rows.from), columns_of_taps = axis_taps(along, columns.from);
     const int64_t start = set_taps(s, rows_of_taps, columns_of_taps);
     const int64_t row = rows.from * down->stride + down->base, column = columns.from * along->stride + along->base;
-    const int64_t x_row = d->in[1] * d->x_channels, y_row = d->out[1] * d->y_channels;
+    const int64_t y_pixel = s->job->e->pixel ? s->job->e->pixel : d->y_channels;
+    const int64_t x_row = d->in[1] * d->x_channels, y_row = d->out[1] * y_pixel;
     const int64_t from = (images.from * d->in[0] + row) * x_row + column * d->x_channels + s->panel.group * d->depth;
     const int64_t to_row = down->first + rows.from * down->step, to_column = along->first + columns.from * along->step;
-    const int64_t at = (images.from * d->out[0] + to_row) * y_row + to_column * d->y_channels +
-                       s->panel.group * d->width + s->panel.channel;
+    const int64_t at =
+        (images.from * d->out[0] + to_row) * y_row + to_column * y_pixel + s->panel.group * d->width + s->panel.channel;
     struct side box[3] = {
         { images.to - images.from, d->in[0] * x_row, d->out[0] * y_row },
         { rows.to - rows.from, down->stride * x_row, down->step * y_row },
-        { columns.to - columns.from, along->stride * d->x_channels, along->step * d->y_channels },
+        { columns.to - columns.from, along->stride * d->x_channels, along->step * y_pixel },
     };
     int best = 2;
 
@@ -383,6 +384,7 @@ static void direct_run(const struct conv_last *c, struct pool *pool, const float
 
 const struct conv_method conv_tiles = {
     .name = "direct",
+    .wide_pixels = true,
     .fits = direct_fits,
     .key = direct_key,
     .weights = direct_weights,

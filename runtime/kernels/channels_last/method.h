@@ -7,6 +7,7 @@
 
 struct conv_method {
     const char *name;
+    bool wide_pixels;                              /* does it know epilogue.pixel? */
     bool (*fits)(struct conv_last *c, bool exact); /* fills detail */
     struct conv_weights_key (*key)(const struct conv_last *c);
     size_t (*weights)(const struct conv_last *c);

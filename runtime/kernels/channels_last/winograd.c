@@ -310,12 +310,14 @@ static void results(const struct job *j, const struct winograd_span *s, int64_t 
 {
     const struct winograd *const w = &j->w;
     const struct block at = block_of(w, s, b);
-    const int64_t image = at.image * w->out_height * w->out_width * w->out_channels;
+    const int64_t pixel = j->e->pixel ? j->e->pixel : w->out_channels;
+    const int64_t image = at.image * w->out_height * w->out_width * pixel;
     struct winograd_results r = { .in = in + at.tile * w->out_pixel,
                                   .plane = w->out_plane,
                                   .pixel = w->out_pixel,
                                   .count = s->columns,
                                   .y = j->y + image,
+                                  .y_pixel = pixel,
                                   .height = w->out_height,
                                   .width = w->out_width,
                                   .channels = w->out_channels,
@@ -356,6 +358,9 @@ static void group_chunk(void *context, int64_t k, int thread)
     /* what this thread is likely to read next, and will write now */
     struct winograd_soon soon[2] = { winograd_soon(j->x, winograd_reads(w, k + j->threads), times, false),
                                      winograd_soon(j->y, winograd_writes(w, k), times, true) };
+
+    if (j->e->pixel)
+        soon[1] = (struct winograd_soon){ 0 };
 
     for (int64_t p = 0; p < parts; p++) {
         s.column = even_start(w->tile_columns, parts, p);
@@ -499,6 +504,7 @@ static bool fits(struct conv_last *c, bool exact)
 
 const struct conv_method conv_winograd = {
     .name = "winograd",
+    .wide_pixels = true,
     .fits = fits,
     .key = key,
     .weights = weights,

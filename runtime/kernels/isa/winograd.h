@@ -205,7 +205,7 @@ ALWAYS_INLINE void result_vector(const struct winograd_results *w, int64_t t, in
 {
     const float *in = w->in + t * w->pixel + c;
     const vec bias = w->bias ? load_n(w->bias + c, n) : splat(0), least = splat(w->least), most = splat(w->most);
-    const int64_t first = (w->row * w->width + w->column + t * WINOGRAD_TILE) * w->channels + c;
+    const int64_t first = (w->row * w->width + w->column + t * WINOGRAD_TILE) * w->y_pixel + c;
     vec half[4][6];
 
     UNROLLED
@@ -222,14 +222,14 @@ ALWAYS_INLINE void result_vector(const struct winograd_results *w, int64_t t, in
     }
     UNROLLED
     for (int i = 0; i < 4; i++) {
-        int64_t at = first + i * w->width * w->channels;
+        int64_t at = first + i * w->width * w->y_pixel;
         vec line[4];
 
         if (i >= rows)
             break;
         result_line(half[i], line);
         UNROLLED
-        for (int j = 0; j < 4; j++, at += w->channels) {
+        for (int j = 0; j < 4; j++, at += w->y_pixel) {
             vec v = line[j] + bias;
 
             if (j >= columns)

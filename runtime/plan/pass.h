@@ -60,6 +60,9 @@ void pass_know(const struct node *n, struct known *known);
 
 /* Is an element of the first output made of one element of each input, broadcast, wherever they lie? */
 bool pass_elementwise(const struct node *n);
+/* Is the node a step of a chain (kernels/chain.h) where what it reads is float? The numbers of operands are not set. */
+struct chain_step;
+bool pass_step(const struct node *n, struct chain_step *s);
 
 /* By value id, in the graph's arena. */
 struct use *pass_uses(const struct graph *g, struct report *r);

@@ -1,5 +1,5 @@
 #include "plan/pass.h"
-#include "ops/op.h"
+#include "ops/elementwise.h"
 #include <string.h>
 
 struct use *pass_uses(const struct graph *g, struct report *r)
@@ -42,6 +42,29 @@ struct value *pass_initializer(struct graph *g, enum dtype dtype, int rank, cons
     v->initializer = t;
     v->folded = true;
     return v;
+}
+
+static bool reads(const struct node *n, int k)
+{
+    return k >= 0 && k < n->inputs && n->in[k];
+}
+
+bool pass_step(const struct node *n, struct chain_step *s)
+{
+    const struct chain_rule *rule = n->def ? n->def->chain : NULL;
+
+    if (!rule || !n->slots || !n->out[0] || !reads(n, rule->p) || (rule->q != CHAIN_NOTHING && !reads(n, rule->q)))
+        return false;
+    for (int k = 1; k < n->slots; k++)
+        if (n->out[k])
+            return false;
+    *s = (struct chain_step){ .op = rule->op };
+    if (rule->read)
+        return rule->read(n, s);
+    for (int k = 0; k < n->inputs + n->captured; k++)
+        if (n->in[k] && k != rule->p && k != rule->q)
+            return false;
+    return true;
 }
 
 struct node *pass_next(const struct use *uses, const struct node *n)

@@ -42,6 +42,13 @@ bool pass_concat(struct graph *g, struct report *r);
 /* Batch normalisation in training, with the activation and the pool behind it, becomes one node. For the graph of a
  * trainer, after channels were put last and before gradients; `types` by value id. */
 bool pass_norm(struct graph *g, const struct tensor *types, struct report *r);
+/* What elementwise nodes make of values that the backward pass needs anyway is not kept for it, but made again there.
+ * For the graph of a trainer, after gradients and optimiser; `forward` tells of it before them. */
+struct forward_part {
+    const struct program *types; /* of all values then, by plan_types */
+    size_t nodes, values;        /* how many there were: the same ones are the first still */
+};
+bool pass_recompute(struct graph *g, const struct forward_part *forward, struct report *r);
 /* Elementwise nodes become chains. For any graph of which no gradient is taken any more, the last of all passes. */
 bool pass_fuse(struct graph *g, struct report *r);
 
@@ -62,6 +69,9 @@ void pass_know(const struct node *n, struct known *known);
 
 /* Is an element of the first output made of one element of each input, broadcast, wherever they lie? */
 bool pass_elementwise(const struct node *n);
+/* Is the node a step of a chain (kernels/chain.h) where what it reads is float? The numbers of operands are not set. */
+struct chain_step;
+bool pass_step(const struct node *n, struct chain_step *s);
 
 /* By value id, in the graph's arena. */
 struct use *pass_uses(const struct graph *g, struct report *r);

@@ -132,21 +132,8 @@ static bool read_step(const struct chain_maker *m, const struct node *n, struct 
 {
     const struct chain_rule *rule = n->def ? n->def->chain : NULL;
 
-    if (!rule || m->taken[n->id] || !n->slots || !n->out[0] || !operand(n, rule->p) ||
-        !m->is_float[operand(n, rule->p)->id])
-        return false;
-    if (rule->q != CHAIN_NOTHING && (!operand(n, rule->q) || !m->is_float[operand(n, rule->q)->id]))
-        return false;
-    for (int k = 1; k < n->slots; k++)
-        if (n->out[k])
-            return false;
-    *s = (struct chain_step){ .op = rule->op };
-    if (rule->read)
-        return rule->read(n, s);
-    for (int k = 0; k < n->inputs + n->captured; k++)
-        if (n->in[k] && k != rule->p && k != rule->q)
-            return false;
-    return true;
+    return !m->taken[n->id] && pass_step(n, s) && m->is_float[operand(n, rule->p)->id] &&
+           (rule->q == CHAIN_NOTHING || m->is_float[operand(n, rule->q)->id]);
 }
 
 /* Where a value stands among the inputs; it is added where it is not there. */

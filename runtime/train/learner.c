@@ -189,24 +189,22 @@ static bool join_norms(struct build *b)
     return ok;
 }
 
-static bool add_gradients(struct build *b)
+static bool add_gradients(struct build *b, const struct program *types)
 {
     struct trainer *t = b->trainer;
     struct learner *l = b->learner;
     const struct plan_context c = context_of(t, b->report);
     struct value *at = copied(l, t->loss.at);
-    struct program *types = types_of(b);
     const struct grad_request q = { .graph = l->graph,
-                                    .types = types ? types->types : NULL,
+                                    .types = types->types,
                                     .seeds = 1,
                                     .seed = &at,
                                     .seed_gradient = &l->loss.gradient,
                                     .count = t->trainable,
                                     .wrt = b->state,
                                     .gradient = l->gradient };
-    bool ok = types && grad_build(&q, &c);
+    bool ok = grad_build(&q, &c);
 
-    program_free(types);
     for (size_t k = 0; ok && k < t->trainable; k++)
         if (!l->gradient[k])
             ok = fail(b->report, KILN_UNSUPPORTED, NULL,
@@ -234,6 +232,17 @@ static bool add_optimizer(struct build *b)
         if (!graph_add_output(l->graph, l->gradient[k]))
             return false;
     return optimizer_emit(&b->e, &t->optimizer, l->rate, l->loss.loss, t->trainable, b->state, l->gradient, b->slots);
+}
+
+static bool add_backward(struct build *b)
+{
+    struct graph *g = b->learner->graph;
+    struct program *types = types_of(b);
+    const struct forward_part f = { types, g->node_count, g->value_count };
+    const bool ok = types && add_gradients(b, types) && add_optimizer(b) && pass_recompute(g, &f, b->report);
+
+    program_free(types);
+    return ok;
 }
 
 /* -- the whole
@@ -277,7 +286,7 @@ static bool build(struct build *b)
     release_state(b);
     if (!add_loss(b, training) || (training && !train_nodes(b)) || !lay_out(b))
         return false;
-    if (training && !(join_norms(b) && add_gradients(b) && add_optimizer(b)))
+    if (training && !(join_norms(b) && add_backward(b)))
         return false;
     return pass_fuse(l->graph, b->report) && make_frame(b);
 }

@@ -142,9 +142,9 @@ const struct graph *passes_run(struct passes *p, const struct graph *g, const st
     p->graph = graph_clone(g, &p->arena, &r);
     for (size_t k = 0; p->graph && k < p->graph->value_count; k++)
         p->graph->values[k]->is_input = p->graph->values[k]->is_input && !p->graph->values[k]->initializer;
-    ok = p->graph && pass_constants(p, &own) && drop_unread(p->graph, &r) && pass_layout(p->graph, NULL, NULL, &r) &&
-         pass_transposes(p->graph, &r) && pass_affine(p->graph, &r) && pass_residual(p->graph, &r) &&
-         pass_relu(p->graph, &r) && pass_concat(p->graph, &r) && pass_fuse(p->graph, &r);
+    ok = p->graph && pass_constants(p, &own) && drop_unread(p->graph, &r) && pass_shuffle(p->graph, &r) &&
+         pass_layout(p->graph, NULL, NULL, &r) && pass_transposes(p->graph, &r) && pass_affine(p->graph, &r) &&
+         pass_residual(p->graph, &r) && pass_relu(p->graph, &r) && pass_concat(p->graph, &r) && pass_fuse(p->graph, &r);
     if (ok) {
         forget_unused(p, &r);
         p->graph->report = c->report;

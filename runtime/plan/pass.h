@@ -24,6 +24,8 @@ bool passes_forget(struct passes *p, const struct value *v, const int *reads);
 
 /* What can be told without inputs becomes an initializer, once and not for each set of shapes. */
 bool pass_constants(struct passes *p, const struct plan_context *c);
+/* Shuffles of channels become one node. */
+bool pass_shuffle(struct graph *g, struct report *r);
 /* Transpositions that undo each other go, also around elementwise nodes. */
 bool pass_transposes(struct graph *g, struct report *r);
 /* Float convolutions, and what stands between them, get their channels last (ops/layout.h). Also for the graph of a

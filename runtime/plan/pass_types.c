@@ -1,3 +1,4 @@
+#include "ops/channel_shuffle.h"
 #include "ops/reduce.h"
 #include "plan/pass.h"
 #include <string.h>
@@ -27,6 +28,7 @@ static const struct rule_of {
     { "AveragePool", LIKE, false },
     { "BatchNormalization", LIKE, false },
     { "Cast", RANK, true },
+    { "ChannelShuffle", LIKE, false },
     { "Clip", LIKE, true },
     { "Concat", LIKE, false },
     { "Conv", SLIDE, false },
@@ -86,8 +88,10 @@ static const struct rule_of {
 
 static const struct rule_of *rule_of(const struct node *n)
 {
-    for (size_t k = 0; k < sizeof rules / sizeof *rules; k++)
-        if (pass_is(n, rules[k].name))
+    const bool known = n->op && (!*n->op->domain || n->op == &channel_shuffle_op);
+
+    for (size_t k = 0; known && k < sizeof rules / sizeof *rules; k++)
+        if (strcmp(n->op->name, rules[k].name) == 0)
             return &rules[k];
     return NULL;
 }

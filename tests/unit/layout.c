@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "fixture.h"
 #include "grad/grad.h"
+#include "ops/channel_shuffle.h"
 #include "plan/pass.h"
 #include <math.h>
 #include <stdio.h>
@@ -401,6 +402,52 @@ START_TEST(parts_of_a_concat_are_written_in_place)
 }
 END_TEST
 
+/* ShuffleNet's exchange of groups and channels; the shapes may also make other images of the same elements. */
+static const struct {
+    const char *parts, *perm, *whole;
+    int shuffles;
+} shuffles[] = {
+    { "2, 4, 5, 6, 3", "0, 2, 1, 3, 4", "2, 20, 6, 3", 1 },
+    { "-1, 3, 7, 6, 3", "0, 2, 1, 3, 4", "-1, 21, 6, 3", 1 },
+    { "2, 20, 1, 6, 3", "0, 2, 1, 3, 4", "2, 20, 6, 3", 1 },
+    { "2, 2, 19, 6, 3", "0, 2, 1, 3, 4", "2, 38, 6, 3", 1 },
+    { "2, 4, 5, 3, 6", "0, 2, 1, 3, 4", "2, 20, 3, 6", 1 }, /* other images */
+    { "-1, 4, 10, 3, 3", "0, 2, 1, 3, 4", "-1, 40, 3, 3", 1 },
+    { "4, 2, 5, 6, 3", "0, 2, 1, 3, 4", "4, 10, 6, 3", 1 },
+    { "0, 4, 5, 6, 3", "0, 2, 1, 3, 4", "0, 20, 6, 3", 0 },
+    { "2, 4, 5, 6, 3", "0, 1, 2, 4, 3", "2, 20, 3, 6", 0 }, /* another exchange */
+    { "2, 4, 5, 6, 3", "0, 2, 1, 3, 4", "2, 5, 24, 3", 0 }, /* not joined again */
+};
+
+START_TEST(shuffles_of_channels_become_one_node)
+{
+    char text[2048];
+    struct trial t;
+    struct graph *g;
+    int channels = 1, d[4], found = 0;
+
+    ck_assert_int_eq(sscanf(shuffles[_i].parts, "%d, %d, %d, %d", &d[0], &d[1], &d[2], &d[3]), 4);
+    channels = d[1] * d[2] * (_i == 5 || _i == 6 ? 0 : 1);
+    snprintf(text, sizeof text,
+             "g (float[2, 5, 6, 3] x, float[%d, 5, 1, 1] w, float v) => (float[N, M, A, B] y)\n"
+             "<int64[5] parts = {%s}, int64[4] whole = {%s}>\n"
+             "{ c = Conv(x, w) p = Reshape(c, parts) q = Transpose <perm = [%s]> (p) s = Reshape(q, whole)\n"
+             "y = Mul(s, v) }",
+             channels ? channels : 20, shuffles[_i].parts, shuffles[_i].whole, shuffles[_i].perm);
+    start(&t, text);
+    g = graph_clone(t.f.model->graph, &t.arena, &t.report);
+    ck_assert(g && pass_shuffle(g, &t.report));
+    for (size_t k = 0; k < g->node_count; k++)
+        found += g->nodes[k]->op == &channel_shuffle_op;
+    ck_assert_int_eq(found, shuffles[_i].shuffles);
+    ck_assert(pass_layout(g, NULL, NULL, &t.report));
+    graph_release(t.last);
+    t.last = g;
+    same_results(&t);
+    finish(&t);
+}
+END_TEST
+
 /* Keras' own exports have transpositions around their convolutions. A picture of one channel is as it is either way. */
 static const struct {
     const char *name;
@@ -436,6 +483,7 @@ Suite *suite(void)
     add_tests(s, results_stay, (int)(sizeof graphs / sizeof *graphs));
     add_test(s, subgraphs_see_values_as_onnx_has_them);
     add_tests(s, exports_of_keras_lose_theirs, (int)(sizeof exports / sizeof *exports));
+    add_tests(s, shuffles_of_channels_become_one_node, (int)(sizeof shuffles / sizeof *shuffles));
     add_tests(s, parts_of_a_concat_are_written_in_place, (int)(sizeof concats / sizeof *concats));
     add_tests(s, convolutions_take_in_what_follows, (int)(sizeof epilogues / sizeof *epilogues));
     return s;

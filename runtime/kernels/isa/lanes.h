@@ -20,7 +20,15 @@
 #define INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
-#if defined(__clang__)
+/* Under a sanitizer loops stay loops: every access of an unrolled one is checked by code of its own, which takes a
+ * compiler minutes. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNROLLED
+#endif
+#endif
+#if defined(UNROLLED)
+#elif defined(__clang__)
 #define UNROLLED _Pragma("clang loop unroll(full)")
 #else
 #define UNROLLED _Pragma("GCC unroll 32")

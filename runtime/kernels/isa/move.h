@@ -81,11 +81,35 @@ static inline int64_t interleave_3(const float *x, int64_t x_stride, float *y, i
 #undef LAST_AT
 #undef JOIN_AT
 
+/* Four rows become one, four by four. */
+static inline int64_t interleave_4(const float *x, int64_t x_stride, float *y, int64_t columns)
+{
+    int64_t i = 0;
+
+    for (; i + LANES <= columns; i += LANES) {
+        const vec a = load(x + i), b = load(x + x_stride + i), c = load(x + 2 * x_stride + i),
+                  d = load(x + 3 * x_stride + i);
+        const vec even = __builtin_shufflevector(a, c, ZIP_LOW), odd = __builtin_shufflevector(b, d, ZIP_LOW);
+        const vec even_2 = __builtin_shufflevector(a, c, ZIP_HIGH), odd_2 = __builtin_shufflevector(b, d, ZIP_HIGH);
+        float *const to = y + 4 * i;
+
+        store(to, __builtin_shufflevector(even, odd, ZIP_LOW));
+        store(to + LANES, __builtin_shufflevector(even, odd, ZIP_HIGH));
+        store(to + 2 * LANES, __builtin_shufflevector(even_2, odd_2, ZIP_LOW));
+        store(to + 3 * LANES, __builtin_shufflevector(even_2, odd_2, ZIP_HIGH));
+    }
+    return i;
+}
+
 /* The part of a transposition that has a way of its own. */
 static inline int64_t transposed_columns(const uint32_t *x, int64_t x_stride, uint32_t *y, int64_t y_stride,
                                          int64_t rows, int64_t columns)
 {
-    return rows == 3 && y_stride == 3 ? interleave_3((const float *)x, x_stride, (float *)y, columns) : 0;
+    if (rows == 3 && y_stride == 3)
+        return interleave_3((const float *)x, x_stride, (float *)y, columns);
+    if (rows == 4 && y_stride == 4)
+        return interleave_4((const float *)x, x_stride, (float *)y, columns);
+    return 0;
 }
 
 static void transpose_8_loop(const uint64_t *x, int64_t x_stride, uint64_t *y, int64_t y_stride, int64_t rows,

@@ -154,7 +154,7 @@ static struct plan plan_of(const struct kernels *k, const struct gemm *g, bool t
     const struct operand a = { NULL, g->a_row, g->a_col }, b = { NULL, g->b_col, g->b_row };
     struct plan p = { .k = k, .g = g, .depth = g->k, .alpha = (float)g->alpha, .beta = (float)g->beta, .turned = turn };
 
-    p.least = g->relu ? 0 : -INFINITY;
+    p.least = g->relu && !(turn && g->residual) ? 0 : -INFINITY;
     p.lanes = columns == turn ? g->n : g->m;
     p.pixels = columns == turn ? g->m : g->n;
     p.wide = columns == turn ? b : a;
@@ -165,7 +165,7 @@ static struct plan plan_of(const struct kernels *k, const struct gemm *g, bool t
     p.pixel_bias = columns == turn ? g->row_bias : g->column_bias;
     p.vectors = divide_up(p.lanes, k->lanes);
     p.panels = divide_up(p.vectors, best_vectors(k));
-    p.weights = !turn && p.narrow.along == 1 && p.narrow.depth != 1 && !p.lane_bias && !g->relu;
+    p.weights = !turn && p.narrow.along == 1 && p.narrow.depth != 1 && !p.lane_bias && !g->residual && !g->relu;
     choose_source(&p, g->packed);
     p.parts = divide_up(p.depth, DEEPEST);
     reckon(&p);
@@ -235,10 +235,17 @@ struct stage { /* some depths of a panel, and where results are */
     const struct panel *panel;
     const float *w;
     int64_t w_step, from, depth;
-    float *y; /* of pixel y_first */
+    float *y;              /* of pixel y_first */
+    const float *residual; /* beside y; NULL: none */
     int64_t y_first, y_pixel;
     bool add, last;
 };
+
+/* The residual of what lies at c. */
+static const float *residual_of(const struct plan *p, const float *c)
+{
+    return p->g->residual ? p->g->residual + (c - (const float *)p->g->c) : NULL;
+}
 
 static void run_tiles(const struct plan *p, const struct stage *s, int64_t begin, int64_t end)
 {
@@ -261,6 +268,8 @@ static void run_tiles(const struct plan *p, const struct stage *s, int64_t begin
                                 .channels = s->panel->channels,
                                 .add = s->add,
                                 .bias = s->last && p->lane_bias ? p->lane_bias + s->panel->lane : NULL,
+                                .residual =
+                                    s->last && s->residual ? s->residual + (from - s->y_first) * s->y_pixel : NULL,
                                 .least = s->last ? p->least : -INFINITY,
                                 .most = INFINITY };
 
@@ -291,13 +300,14 @@ static void run_weight_tiles(const struct plan *p, const struct stage *s, int64_
     }
 }
 
-/* What the sums are added to, from where y is on; false: to nothing. */
-static bool begin_rows(const struct plan *p, const struct panel *w, int64_t begin, int64_t end, float *y,
-                       int64_t y_pixel)
+/* What the sums are added to; false: to nothing. */
+static bool begin_rows(const struct plan *p, const struct stage *s, int64_t begin, int64_t end)
 {
+    const struct panel *w = s->panel;
+
     for (int64_t i = begin; i < end && (p->pixel_bias || p->beta != 0); i++) {
         const float *const c = p->c + i * p->c_pixel + w->lane;
-        float *const row = y + (i - begin) * y_pixel;
+        float *const row = s->y + (i - s->y_first) * s->y_pixel;
 
         if (p->beta == 0)
             memset(row, 0, (size_t)w->channels * sizeof *row);
@@ -352,18 +362,23 @@ static void set_part(const struct plan *p, struct stage *s, int64_t part)
     s->last = part == p->parts - 1;
 }
 
-/* y is that of pixel `begin`. */
-static void run_straight(const struct plan *p, const struct panel *w, int64_t begin, int64_t end, float *y,
-                         int64_t y_pixel, float *own, bool made)
+/* `made`: as in find_part. */
+static void run_parts(const struct plan *p, struct stage *s, int64_t begin, int64_t end, float *own, bool made)
 {
-    struct stage s = { .panel = w, .y = y, .y_first = begin, .y_pixel = y_pixel };
-
-    s.add = begin_rows(p, w, begin, end, y, y_pixel);
-    for (int64_t part = 0; part < p->parts; part++, s.add = true) {
-        set_part(p, &s, part);
-        find_part(p, &s, own, made);
-        (p->weights ? run_weight_tiles : run_tiles)(p, &s, begin, end);
+    s->add = begin_rows(p, s, begin, end);
+    for (int64_t part = 0; part < p->parts; part++, s->add = true) {
+        set_part(p, s, part);
+        find_part(p, s, own, made);
+        (p->weights ? run_weight_tiles : run_tiles)(p, s, begin, end);
     }
+}
+
+static void run_straight(const struct plan *p, const struct panel *w, int64_t begin, int64_t end, float *own)
+{
+    struct stage s = { .panel = w, .y = p->c + w->lane, .y_pixel = p->c_pixel };
+
+    s.residual = residual_of(p, s.y);
+    run_parts(p, &s, begin, end, own, false);
 }
 
 /* Of narrow panels, which are finished side by side: rows of C may be so far apart that a cache keeps few of them. */
@@ -375,9 +390,22 @@ static void run_finished(const struct plan *p, const struct panel *w, int64_t be
 
     for (int64_t from = begin; from < end; from += GROUP) {
         const int64_t to = at_most(from + GROUP, end), at = p->c - (float *)g->c + from * p->c_pixel + w->lane;
+        struct stage s = { .panel = w, .y = buffer, .y_first = from, .y_pixel = w->channels };
 
-        run_straight(p, w, from, to, buffer, w->channels, own, from > begin);
+        run_parts(p, &s, from, to, own, from > begin);
         g->finish(g->finish_context, buffer, at, to - from, w->channels, thread);
+    }
+}
+
+/* What tiles cannot do whose results are turned. */
+static void end_turned(const struct plan *p, const struct panel *w, int64_t from, int64_t to)
+{
+    for (int l = 0; p->g->residual && l < w->channels; l++) {
+        float *const row = p->c + (w->lane + l) * p->c_lane + from;
+
+        p->k->add(row, residual_of(p, row), row, to - from);
+        if (p->g->relu)
+            p->k->relu(row, row, to - from, 0, 0);
     }
 }
 
@@ -397,6 +425,7 @@ static void run_turned(const struct plan *p, const struct panel *w, int64_t begi
         }
         p->k->transpose_4((const uint32_t *)buffer, MOST_LANES, (uint32_t *)(p->c + w->lane * p->c_lane + from),
                           p->c_lane, to - from, w->channels);
+        end_turned(p, w, from, to);
     }
 }
 
@@ -429,7 +458,7 @@ static void run_chunk(void *context, int64_t chunk, int thread)
         else if (narrow)
             run_finished(p, &w, begin, end, own, thread);
         else
-            run_straight(p, &w, begin, end, p->c + begin * p->c_pixel + w.lane, p->c_pixel, own, false);
+            run_straight(p, &w, begin, end, own);
     }
     if (!narrow)
         finish_part(p, panel_at(p, first).lane, at_most(panel_at(p, last).lane, p->lanes) - panel_at(p, first).lane,

@@ -84,6 +84,8 @@ static void finish(const struct few *f, int64_t row, int64_t column, float sum)
         v += f->row_bias[row];
     if (f->column_bias)
         v += f->column_bias[column];
+    if (g->residual)
+        v += g->residual[to - (const float *)g->c];
     *to = g->relu && v < 0 ? 0 : v;
 }
 

@@ -120,7 +120,7 @@ struct prepared {
     struct operand a, b;
     struct result result;
     struct gemm_driver driver;
-    bool biased; /* bias and relu come in a pass of their own, before what finishes the rows */
+    bool biased; /* bias, residual and relu come in a pass of their own, before what finishes the rows */
 };
 
 /* The longer side is the driver's A, whose panels need not be packed together. Pointers into *p: it must stay where it
@@ -135,7 +135,7 @@ static void prepare(const struct kernels *k, const struct gemm *g, const void *a
     p->a = turned ? right : left;
     p->b = turned ? left : right;
     p->result = (struct result){ g, c, turned };
-    p->biased = !half && (g->row_bias || g->column_bias || g->relu);
+    p->biased = !half && (g->row_bias || g->column_bias || g->residual || g->relu);
     p->driver = (struct gemm_driver){
         .wide_type = g->dtype == F64,
         .m = turned ? g->n : g->m,
@@ -176,6 +176,8 @@ static void add_bias(const struct ending *p, int64_t from, int64_t to)
                 p->k->add_s(row, ((const float *)g->row_bias)[i], row, g->n);
             if (g->column_bias)
                 p->k->add(row, g->column_bias, row, g->n);
+            if (g->residual)
+                p->k->add(row, g->residual + (row - (const float *)g->c), row, g->n);
             if (g->relu)
                 p->k->relu(row, row, g->n, 0, 0);
             continue;

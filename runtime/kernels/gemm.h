@@ -30,10 +30,11 @@ struct gemm {
     /* For floats: added after alpha and beta, in C's dtype; NULL for none. */
     const void *row_bias;    /* [m] */
     const void *column_bias; /* [n] */
+    const float *residual;   /* F32 with c_col 1 alone: added then, laid out as C, and elsewhere; NULL for none */
     bool relu;               /* max(0, .) at the end, NaN kept */
     const void *packed;      /* B as gemm_pack leaves it, beside b itself; NULL */
 
-    gemm_finish *finish; /* NULL: nothing. Of F32 with c_col 1 alone */
+    gemm_finish *finish; /* NULL: nothing. Of F32 with c_col 1 alone, and without a residual */
     void *finish_context;
     double finish_work; /* operations for each element, about */
 

@@ -14,6 +14,9 @@ struct chained {
     bool behind;
     size_t result;  /* bytes of scratch for the result, where it cannot lie in the output */
     size_t scratch; /* bytes of scratch for the chain */
+    /* All of it is done by gemm(): the input of the chain that is added, 0 for none, and then max(0, .). */
+    bool taken, relu;
+    int residual;
 };
 
 enum chained_by { CHAINED_BEHIND, CHAINED_PARTS, CHAINED_ROWS }; /* rows: parts of some columns of some rows */
@@ -40,14 +43,13 @@ void chained_end(const struct chained_run *r, const struct step *s, const struct
 /* `comma`: what stands before the first step. */
 void chained_tell(const struct chained *c, const struct fused *f, const char *comma, struct text *out);
 
-/* -- of Gemm and MatMul: scratch is the result, where it lies there, the chain's, and that of gemm() ----------------
- */
+/* -- Gemm and MatMul: scratch is the result, where it lies there, the chain's, and that of gemm() ------------------ */
 
-/* Where g.c is: `c` NULL for no chain. */
-void *chained_product(const struct step *s, const struct chained *c);
-/* The product, with the chain; NULL for none. */
+/* The output's type, the scratch, and the step's plan. `f` NULL: no chain. */
+bool chained_gemm_infer(struct infer *i, const struct fused *f, int at, const struct tensor *own, struct gemm *g);
+/* Where g.c is. */
+void *chained_product(const struct step *s);
+/* The product and the chain. */
 void chained_gemm(struct step *s, const struct fused *f, int at, struct gemm *g);
-/* Asks for the scratch. */
-void chained_gemm_scratch(struct infer *i, const struct chained *c, const struct gemm *g);
 
 #endif

@@ -135,7 +135,6 @@ static bool infer(struct infer *i)
 {
     const struct gemm_attrs *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, A), *w = typed_in(i, B);
-    struct chained *chained = a->chain ? infer_plan(i, sizeof *chained) : NULL;
     struct tensor y;
     struct gemm g;
 
@@ -151,12 +150,8 @@ static bool infer(struct infer *i)
         return infer_error(i, "alpha is %g and beta %g, must be whole numbers below 2^63 with %s", (double)a->alpha,
                            (double)a->beta, dtype_name(g.dtype));
     y = result_of(&g);
-    if (a->chain ? !chained || !chained_infer(i, chained, a->chain, GEMM_CHAIN, &y, CHAINED_ROWS)
-                 : !set_out(i, 0, y.dtype, y.rank, y.dims))
-        return false;
     ask_for_packed(i, &g);
-    chained_gemm_scratch(i, chained, &g);
-    return true;
+    return chained_gemm_infer(i, a->chain, GEMM_CHAIN, &y, &g);
 }
 
 /* -- run -------------------------------------------------------------------------------------------------------------
@@ -183,7 +178,7 @@ static bool run(struct step *s)
 
     g.a = s->in[A]->data;
     g.b = s->in[B]->data;
-    g.c = chained_product(s, s->plan);
+    g.c = chained_product(s);
     g.packed = s->prepared;
     switch (bias_of(a, &g, c)) {
     case COLUMNS:

@@ -5,16 +5,14 @@
  * A vector is a row on the left and a column on the right, and its 1 leaves the result; the leading dimensions
  * broadcast. With G = dL/dY dA = G B^T    dB = A^T G     both summed over the leading dimensions that were broadcast,
  * by strides: nothing is transposed in memory. */
+#include "ops/matmul.h"
+#include "base/text.h"
 #include "ops/chained.h"
 #include <string.h>
 
-enum { A, B, CHAIN };            /* inputs; CHAIN: the chain's input 1, and others after it */
+enum { A, B };                   /* inputs */
 enum { GRAD_Y, GRAD_A, GRAD_B }; /* inputs of the gradient */
 enum { BATCH_RANK = MAX_RANK };  /* of the leading dimensions */
-
-struct matmul_attrs {
-    const struct fused *chain; /* at the very end, put in by a pass. NULL: none */
-};
 
 static bool take_chain(const struct node *n, const struct fused *chain, void *attrs)
 {
@@ -152,6 +150,11 @@ static void ask_for_packed(struct infer *i, struct gemm *g)
         g->packed = g; /* not yet, but it will be */
 }
 
+static const struct tensor *bias_of(const struct step *s)
+{
+    return s->node->inputs > MATMUL_BIAS ? s->in[MATMUL_BIAS] : NULL;
+}
+
 static struct tensor result_of(const struct product *p, enum dtype dtype)
 {
     struct tensor y = { .dtype = dtype, .rank = p->rank };
@@ -167,7 +170,6 @@ static struct tensor result_of(const struct product *p, enum dtype dtype)
 static bool infer(struct infer *i)
 {
     const struct matmul_attrs *a = infer_attrs(i);
-    struct chained *chained = a->chain ? infer_plan(i, sizeof *chained) : NULL;
     const char *why;
     struct product p;
     struct tensor y;
@@ -180,13 +182,9 @@ static bool infer(struct infer *i)
                            tensor_text(typed_in(i, B), right), why);
     }
     y = result_of(&p, typed_in(i, A)->dtype);
-    if (a->chain ? !chained || !chained_infer(i, chained, a->chain, CHAIN, &y, CHAINED_ROWS)
-                 : !set_out(i, 0, y.dtype, y.rank, y.dims))
-        return false;
     g = forward_gemm(&p, y.dtype);
     ask_for_packed(i, &g);
-    chained_gemm_scratch(i, chained, &g);
-    return true;
+    return chained_gemm_infer(i, a->chain, MATMUL_CHAIN, &y, &g);
 }
 
 /* -- run -------------------------------------------------------------------------------------------------------------
@@ -204,9 +202,10 @@ static bool run(struct step *s)
     g = forward_gemm(&p, s->in[A]->dtype);
     g.a = s->in[A]->data;
     g.b = s->in[B]->data;
-    g.c = chained_product(s, s->plan);
+    g.c = chained_product(s);
+    g.column_bias = bias_of(s) ? bias_of(s)->data : NULL;
     g.packed = s->prepared;
-    chained_gemm(s, a->chain, CHAIN, &g);
+    chained_gemm(s, a->chain, MATMUL_CHAIN, &g);
     return true;
 }
 
@@ -398,15 +397,19 @@ static void tell(const struct node *n, const void *plan, struct text *out)
 {
     const struct matmul_attrs *a = n->attrs;
 
+    const bool biased = n->inputs > MATMUL_BIAS && n->in[MATMUL_BIAS];
+
+    if (biased)
+        text_printf(out, "Add");
     if (a->chain)
-        chained_tell(plan, a->chain, "", out);
+        chained_tell(plan, a->chain, biased ? ", " : "", out);
 }
 
 #define ROW(version, type_list)                                                                                        \
     {                                                                                                                  \
         .since = version, .signature = "T A, T B -> T Y", .types = type_list,                                          \
         .attrs_size = sizeof(struct matmul_attrs), .infer = infer, .run = run, .gradient = gradient,                   \
-        .take_chain = take_chain, .chain_at = CHAIN, .tell = tell, .cases = cases                                      \
+        .take_chain = take_chain, .chain_at = MATMUL_CHAIN, .tell = tell, .cases = cases                               \
     }
 
 const struct op op_matmul = {

@@ -440,19 +440,22 @@ static void random_product(struct dice *d, struct tensor *in, struct tensor *y, 
     snprintf(text, room, "p = MatMul(a, b)\n");
 }
 
-/* A product, and up to five steps behind it, all of which it must take. */
-static void random_chain(struct dice *d, struct tensor *in, char *text)
+/* A product, and up to five steps behind it, all of which it must take. `simple`: those that it has a way of its own
+ * for. */
+static void random_chain(struct dice *d, bool simple, struct tensor *in, char *text)
 {
     char product[128];
     struct tensor y;
     size_t n;
-    int64_t steps = 1 + draw(d, 5);
+    int64_t steps = 1 + draw(d, simple ? 2 : 5);
 
     random_product(d, in, &y, product, sizeof product);
     snprintf(text, TEXT, HEAD "g (");
     for (int k = 0; k < PRODUCT_INPUTS; k++) {
         if (k >= OPERAND)
             random_shape(d, &y, &in[k]);
+        if (k == OPERAND && simple)
+            in[k] = y;
         put_shape(text, &in[k], (const char[]){ (char)('a' + k), 0 });
     }
     n = strlen(text);
@@ -463,7 +466,9 @@ static void random_chain(struct dice *d, struct tensor *in, char *text)
 
         if (k)
             snprintf(before, sizeof before, "n%d", k - 1);
-        if (draw(d, 3))
+        if (simple)
+            n += (size_t)snprintf(text + n, TEXT - n, k ? "  n%d = Relu(%s)\n" : "  n%d = Add(d, %s)\n", k, before);
+        else if (draw(d, 3))
             n += (size_t)snprintf(text + n, TEXT - n, "  n%d = %s(%s, %c)\n", k, binary[draw(d, 6)], before,
                                   (char)('a' + OPERAND + draw(d, 3)));
         else
@@ -481,7 +486,7 @@ START_TEST(products_take_chains)
     char text[TEXT];
     struct trial t;
 
-    random_chain(&d, in, text);
+    random_chain(&d, _i % 4 == 0, in, text);
     for (int k = 0; k < PRODUCT_INPUTS; k++) {
         in[k].data = calloc((size_t)tensor_count(&in[k]) + 1, sizeof(float));
         random_normal(in[k].data, tensor_count(&in[k]), 7, (uint64_t)_i * PRODUCT_INPUTS + (uint64_t)k, 0);

@@ -80,7 +80,7 @@ struct chain_plan {
     int64_t kept[CHAIN_STEPS];     /* where whole results lie that are no output, in floats; CHAIN_NOTHING for others */
     int64_t kept_size, block_size; /* floats: of all of these, of the blocks of one thread */
     int64_t chunk;                 /* elements of a piece of work */
-    double work;                   /* operations for each element, about: of products, which take no longer */
+    double work;                   /* of an element: about so many operations of a product take as long */
 };
 
 /* `in` tells the shapes. `wanted[k]`: is output k to be written? False where shapes do not broadcast. */

@@ -381,15 +381,18 @@ static void run_straight(const struct plan *p, const struct panel *w, int64_t be
     run_parts(p, &s, begin, end, own, false);
 }
 
-/* Of narrow panels, which are finished side by side: rows of C may be so far apart that a cache keeps few of them. */
+/* Of narrow panels, which are finished side by side: rows of C may be so far apart that a cache keeps few of them. A
+ * panel of several parts is too much for the cache to come back to soon. */
 static void run_finished(const struct plan *p, const struct panel *w, int64_t begin, int64_t end, float *own,
                          int thread)
 {
-    _Alignas(ALIGNMENT) float buffer[GROUP * MOST_LANES];
+    enum { MOST = 3 * GROUP };
+    _Alignas(ALIGNMENT) float buffer[MOST * MOST_LANES];
+    const int64_t each = p->parts > 1 ? MOST : GROUP;
     const struct gemm *g = p->g;
 
-    for (int64_t from = begin; from < end; from += GROUP) {
-        const int64_t to = at_most(from + GROUP, end), at = p->c - (float *)g->c + from * p->c_pixel + w->lane;
+    for (int64_t from = begin; from < end; from += each) {
+        const int64_t to = at_most(from + each, end), at = p->c - (float *)g->c + from * p->c_pixel + w->lane;
         struct stage s = { .panel = w, .y = buffer, .y_first = from, .y_pixel = w->channels };
 
         run_parts(p, &s, from, to, own, from > begin);

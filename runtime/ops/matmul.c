@@ -396,7 +396,6 @@ static const struct op_case cases[] = {
 static void tell(const struct node *n, const void *plan, struct text *out)
 {
     const struct matmul_attrs *a = n->attrs;
-
     const bool biased = n->inputs > MATMUL_BIAS && n->in[MATMUL_BIAS];
 
     if (biased)

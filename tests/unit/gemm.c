@@ -247,10 +247,11 @@ START_TEST(each_element_is_finished_once)
             g.m = 150 + random_below(200);
             g.n = 150 + random_below(200);
         } else if (round % 7 == 0) { /* an empty depth, and one that is cut */
-            g.k = round % 2 ? 0 : 12000;
-            g.m = round % 2 ? g.m : 60;
-            g.n = round % 2 ? g.n : 60;
+            g.k = batch > 1 ? 0 : 12000;
+            g.m = g.n = 60;
         }
+        g.m = batch > 1 ? 1 + g.m % 40 : g.m;
+        g.n = batch > 1 ? 1 + g.n % 40 : g.n;
         size = batch * g.m * g.n;
         g.a = a = random_array(F32, batch * g.m * g.k);
         g.b = b = random_array(F32, g.k * g.n);

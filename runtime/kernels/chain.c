@@ -1,4 +1,5 @@
 #include "kernels/chain.h"
+#include "kernels/copy.h"
 #include <string.h>
 
 enum { BLOCK = CHAIN_BLOCK };
@@ -210,6 +211,68 @@ static void run_part(const struct chain_task *t, const struct chain_stage *stage
     }
 }
 
+/* -- rows that are apart ------------------------------------------------------------------------------------------- */
+
+struct rows {
+    const float *y; /* input 0 of them, side by side; NULL: it lies as the others */
+    int64_t from, count, n, stride;
+};
+
+/* Is it the same in each of them? */
+static bool is_row_of_all(const struct chain_source *s, const struct rows *r)
+{
+    return s->rank == 2 && s->step[1] == 0 && r->stride % s->dims[0] == 0;
+}
+
+static void lay_rows(const struct chain_source *s, const float *x, const struct rows *r, float *to)
+{
+    for (int64_t i = 0; i < r->count; i++) {
+        const int64_t from = r->from + i * r->stride;
+
+        if (s->form == CHAIN_FULL)
+            copy_short(x + from, to + i * r->n, r->n);
+        else
+            spread(s, x, from, r->n, to + i * r->n);
+    }
+}
+
+static void take_rows(const float *from, const struct rows *r, float *y)
+{
+    for (int64_t i = 0; i < r->count; i++)
+        copy_short(from + i * r->n, y + r->from + i * r->stride, r->n);
+}
+
+/* What fits a block. `again`: these are not the first. */
+static void run_rows(const struct chain_task *t, const struct chain_stage *stage, const struct rows *r, bool again,
+                     float *blocks)
+{
+    const struct chain_code *code = t->plan->code + stage->code;
+    const struct chain_source *source = t->plan->source + stage->source;
+    const float *value[3 * CHAIN_STEPS]; /* results of codes, then sources */
+
+    for (int k = 0; k < stage->sources; k++) {
+        const struct chain_source *s = &source[k];
+        const float *const x = memory_of(t, s->value);
+
+        value[CHAIN_STEPS + k] = s->form == CHAIN_ONE ? x : s->value == 0 && r->y ? r->y : blocks + s->rows_at;
+        if (value[CHAIN_STEPS + k] == blocks + s->rows_at && !(again && is_row_of_all(s, r)))
+            lay_rows(s, x, r, blocks + s->rows_at);
+    }
+    for (int k = 0; k < stage->codes; k++) {
+        const struct chain_step *s = &code[k].step;
+        const int q = s->q < 0 ? s->p : s->q;
+        float *const y = blocks + code[k].rows_at;
+
+        compute(t->k, s, value[s->p], s->p >= CHAIN_STEPS && source[s->p - CHAIN_STEPS].form == CHAIN_ONE, value[q],
+                q >= CHAIN_STEPS && source[q - CHAIN_STEPS].form == CHAIN_ONE, y, r->count * r->n);
+        value[k] = y;
+        if (code[k].place < 0)
+            take_rows(y, r, t->whole[code[k].number]);
+    }
+}
+
+/* -- work shared out ----------------------------------------------------------------------------------------------- */
+
 struct stage_job {
     const struct chain_task *task;
     const struct chain_stage *stage;
@@ -274,4 +337,24 @@ void chain_prepare(struct chain_task *t, const struct chain_plan *c, const struc
 void chain_part(const struct chain_task *t, int64_t from, int64_t n, int thread)
 {
     run_part(t, &t->plan->stage[t->plan->stages - 1], from, n, blocks_of(t, thread));
+}
+
+void chain_rows(const struct chain_task *t, const float *y, int64_t from, int64_t rows, int64_t n, int64_t stride,
+                int thread)
+{
+    enum { LONG = BLOCK / 4 };
+    const bool is_long = n > LONG && !y;
+    const int64_t each = BLOCK / n;
+
+    if ((n == stride || rows == 1) && !y) {
+        chain_part(t, from, rows * n, thread);
+        return;
+    }
+    for (int64_t i = 0; is_long && i < rows; i++)
+        chain_part(t, from + i * stride, n, thread);
+    for (int64_t i = 0; !is_long && i < rows; i += each) {
+        const struct rows r = { y ? y + i * n : NULL, from + i * stride, rows - i < each ? rows - i : each, n, stride };
+
+        run_rows(t, &t->plan->stage[t->plan->stages - 1], &r, i > 0, blocks_of(t, thread));
+    }
 }

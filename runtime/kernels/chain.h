@@ -54,13 +54,15 @@ struct chain_source {
     enum chain_form form;
     int rank; /* of what is left when dimensions that go on in each other are merged; [0] is the innermost */
     int64_t dims[MAX_RANK], step[MAX_RANK];
-    int64_t at; /* of its buffer, in floats */
+    int64_t at;      /* of its buffer, in floats */
+    int64_t rows_at; /* of the one for chain_rows */
 };
 
 struct chain_code {
     struct chain_step step; /* whose p and q are numbers of codes of this stage, or CHAIN_STEPS + a source's */
     int number;             /* of the step */
     int place;              /* of the block for its result; CHAIN_NOTHING: it has whole memory */
+    int64_t rows_at;        /* of its block for chain_rows, in floats */
 };
 
 struct chain_stage {
@@ -78,10 +80,13 @@ struct chain_plan {
     int64_t kept[CHAIN_STEPS];     /* where whole results lie that are no output, in floats; CHAIN_NOTHING for others */
     int64_t kept_size, block_size; /* floats: of all of these, of the blocks of one thread */
     int64_t chunk;                 /* elements of a piece of work */
+    double work;                   /* of an element: about so many operations of a product take as long */
 };
 
 /* `in` tells the shapes. `wanted[k]`: is output k to be written? False where shapes do not broadcast. */
 bool chain_plan(struct chain_plan *c, const struct chain *chain, const struct tensor *const *in, const bool *wanted);
+/* Afterwards, if chain_rows is to be called. */
+void chain_plan_rows(struct chain_plan *c);
 /* Bytes, 64-byte aligned. */
 size_t chain_scratch(const struct chain_plan *c, int threads);
 /* May the result of this step be written where the input lies? */
@@ -102,5 +107,9 @@ struct chain_task {
 void chain_prepare(struct chain_task *t, const struct chain_plan *c, const struct chain *chain, const struct kernels *k,
                    struct pool *pool, const float *const *in, float *const *out, void *scratch);
 void chain_part(const struct chain_task *t, int64_t from, int64_t n, int thread);
+/* For rows of n elements, `stride` apart, of which the first begins at `from`. Short ones are laid side by side. Where
+ * `y` is not NULL, it is input 0 of these rows, already side by side, and n at most CHAIN_BLOCK. */
+void chain_rows(const struct chain_task *t, const float *y, int64_t from, int64_t rows, int64_t n, int64_t stride,
+                int thread);
 
 #endif

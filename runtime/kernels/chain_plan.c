@@ -255,8 +255,8 @@ static void find_whole(struct planning *p, const bool *wanted)
             p->whole[p->chain->output[k]] = true;
 }
 
-/* About 10 us of work, whatever the steps are. */
-static int64_t chunk_of(const struct chain *chain)
+/* For each element. */
+static int64_t work_of(const struct chain *chain)
 {
     int64_t work = 2;
 
@@ -289,12 +289,14 @@ static int64_t chunk_of(const struct chain *chain)
         default:
             work++;
         }
-    return (131072 / work / BLOCK + 2) * BLOCK;
+    return work;
 }
 
 bool chain_plan(struct chain_plan *c, const struct chain *chain, const struct tensor *const *in, const bool *wanted)
 {
+    enum { PRODUCTS = 19 }; /* operations of a product in the time of one unit of work */
     struct planning p = { .c = c, .chain = chain, .in = in };
+    int64_t work;
 
     *c = (struct chain_plan){ 0 };
     if (!find_shapes(c, chain, in))
@@ -306,8 +308,30 @@ bool chain_plan(struct chain_plan *c, const struct chain *chain, const struct te
         add_codes(&p, &c->stage[k]);
         give_places(&p, &c->stage[k]);
     }
-    c->chunk = chunk_of(chain);
+    work = work_of(chain);
+    c->chunk = (131072 / work / BLOCK + 2) * BLOCK; /* about 10 us, whatever the steps are */
+    c->work = PRODUCTS * (double)work;
     return true;
+}
+
+void chain_plan_rows(struct chain_plan *c)
+{
+    const struct chain_stage *stage = &c->stage[c->stages - 1];
+    int64_t size = c->block_size;
+
+    for (int k = 0; k < stage->codes; k++) {
+        struct chain_code *code = &c->code[stage->code + k];
+
+        code->rows_at = code->place < 0 ? size : (int64_t)code->place * BLOCK;
+        size += code->place < 0 ? BLOCK : 0;
+    }
+    for (int k = 0; k < stage->sources; k++) {
+        struct chain_source *s = &c->source[stage->source + k];
+
+        s->rows_at = s->at < 0 ? size : s->at;
+        size += s->at < 0 ? BLOCK : 0;
+    }
+    c->block_size = size;
 }
 
 /* Only one stage may read the input, element by element, and no step after this one. */

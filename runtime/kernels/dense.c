@@ -1,15 +1,16 @@
 #include "kernels/dense.h"
+#include "kernels/copy.h"
 #include "kernels/dense_few.h"
 #include <math.h>
 #include <string.h>
 
 enum {
-    MOST_LANES = 64, /* of a panel */
-    GROUP = 48,      /* pixels that are transposed at once: whole tiles of every height */
-    DEEPEST = 512,   /* of a part: a panel of it stays in the second-level cache */
-    SMALL = 1 << 16, /* elements of a packed operand that is made at once, not by each chunk */
-    WORTH = 2500000, /* operations of a chunk: 10 us */
-    PER_BYTE = 3,    /* operations in the time that a byte takes */
+    MOST_LANES = GEMM_SIDE_BY_SIDE, /* of a panel */
+    GROUP = 48,                     /* pixels that are transposed at once: whole tiles of every height */
+    DEEPEST = 512,                  /* of a part: a panel of it stays in the second-level cache */
+    SMALL = 1 << 16,                /* elements of a packed operand that is made at once, not by each chunk */
+    WORTH = 2500000,                /* operations of a chunk: 10 us */
+    PER_BYTE = 3,                   /* operations in the time that a byte takes */
     MOST_CHUNKS = 64,
     ALIGNMENT = 64
 };
@@ -30,6 +31,7 @@ struct operand {
 /* One product as tiles see it: lanes by pixels. `vectors` of lanes are cut into panels, the depth into parts. */
 struct plan {
     const struct kernels *k;
+    const struct gemm *g;
     int64_t lanes, pixels, depth;
     struct operand wide, narrow; /* what gives the lanes, what gives the pixels */
     float *c;
@@ -136,7 +138,7 @@ static void cut_chunks(struct plan *p)
 {
     const double operations = 2. * (double)p->lanes * (double)p->pixels * (double)p->depth;
     const double bytes = 4. * (double)p->depth * (double)at_least(p->lanes, p->pixels);
-    const double work = fmax(operations, bytes * PER_BYTE);
+    const double work = fmax(operations, bytes * PER_BYTE) + p->g->finish_work * (double)p->lanes * (double)p->pixels;
     const int64_t groups = divide_up(p->pixels, GROUP), each = p->source == BY_CHUNK ? 11 : 1;
     const int64_t wanted = work < 2. * WORTH                    ? 1
                            : work > (double)MOST_CHUNKS * WORTH ? MOST_CHUNKS
@@ -150,9 +152,9 @@ static struct plan plan_of(const struct kernels *k, const struct gemm *g, bool t
 {
     const bool columns = g->c_col != 1 && g->c_row == 1; /* C's rows are columns in memory: so are the operands' */
     const struct operand a = { NULL, g->a_row, g->a_col }, b = { NULL, g->b_col, g->b_row };
-    struct plan p = { .k = k, .depth = g->k, .alpha = (float)g->alpha, .beta = (float)g->beta, .turned = turn };
+    struct plan p = { .k = k, .g = g, .depth = g->k, .alpha = (float)g->alpha, .beta = (float)g->beta, .turned = turn };
 
-    p.least = g->relu ? 0 : -INFINITY;
+    p.least = g->relu && !(turn && g->residual) ? 0 : -INFINITY;
     p.lanes = columns == turn ? g->n : g->m;
     p.pixels = columns == turn ? g->m : g->n;
     p.wide = columns == turn ? b : a;
@@ -163,7 +165,7 @@ static struct plan plan_of(const struct kernels *k, const struct gemm *g, bool t
     p.pixel_bias = columns == turn ? g->row_bias : g->column_bias;
     p.vectors = divide_up(p.lanes, k->lanes);
     p.panels = divide_up(p.vectors, best_vectors(k));
-    p.weights = !turn && p.narrow.along == 1 && p.narrow.depth != 1 && !p.lane_bias && !g->relu;
+    p.weights = !turn && p.narrow.along == 1 && p.narrow.depth != 1 && !p.lane_bias && !g->residual && !g->relu;
     choose_source(&p, g->packed);
     p.parts = divide_up(p.depth, DEEPEST);
     reckon(&p);
@@ -192,18 +194,6 @@ static struct panel panel_at(const struct plan *p, int64_t i)
 
 /* -- packing ------------------------------------------------------------------------------------------------------- */
 
-/* Inlined: runs are too short to call for. */
-static inline void copy(const float *from, float *to, int n)
-{
-    enum { RUN = 16 };
-    int i = 0;
-
-    for (; i + RUN <= n; i += RUN)
-        memcpy(to + i, from + i, RUN * sizeof *to);
-    for (; i < n; i++)
-        to[i] = from[i];
-}
-
 static void pack(const struct plan *p, const struct panel *w, int64_t from, int64_t depth, float *to)
 {
     const struct operand *o = &p->wide;
@@ -211,7 +201,7 @@ static void pack(const struct plan *p, const struct panel *w, int64_t from, int6
 
     if (o->along == 1) {
         for (int64_t d = 0; d < depth; d++)
-            copy(x + d * o->depth, to + d * w->channels, w->channels);
+            copy_short(x + d * o->depth, to + d * w->channels, w->channels);
     } else if (o->depth == 1) {
         p->k->transpose_4((const uint32_t *)x, o->along, (uint32_t *)to, w->channels, w->channels, depth);
     } else {
@@ -245,10 +235,17 @@ struct stage { /* some depths of a panel, and where results are */
     const struct panel *panel;
     const float *w;
     int64_t w_step, from, depth;
-    float *y; /* of pixel y_first */
+    float *y;              /* of pixel y_first */
+    const float *residual; /* beside y; NULL: none */
     int64_t y_first, y_pixel;
     bool add, last;
 };
+
+/* The residual of what lies at c. */
+static const float *residual_of(const struct plan *p, const float *c)
+{
+    return p->g->residual ? p->g->residual + (c - (const float *)p->g->c) : NULL;
+}
 
 static void run_tiles(const struct plan *p, const struct stage *s, int64_t begin, int64_t end)
 {
@@ -271,6 +268,8 @@ static void run_tiles(const struct plan *p, const struct stage *s, int64_t begin
                                 .channels = s->panel->channels,
                                 .add = s->add,
                                 .bias = s->last && p->lane_bias ? p->lane_bias + s->panel->lane : NULL,
+                                .residual =
+                                    s->last && s->residual ? s->residual + (from - s->y_first) * s->y_pixel : NULL,
                                 .least = s->last ? p->least : -INFINITY,
                                 .most = INFINITY };
 
@@ -302,15 +301,20 @@ static void run_weight_tiles(const struct plan *p, const struct stage *s, int64_
 }
 
 /* What the sums are added to; false: to nothing. */
-static bool begin_rows(const struct plan *p, const struct panel *w, int64_t begin, int64_t end)
+static bool begin_rows(const struct plan *p, const struct stage *s, int64_t begin, int64_t end)
 {
-    for (int64_t i = begin; i < end && (p->pixel_bias || (p->beta != 0 && p->beta != 1)); i++) {
-        float *const row = p->c + i * p->c_pixel + w->lane;
+    const struct panel *w = s->panel;
+
+    for (int64_t i = begin; i < end && (p->pixel_bias || p->beta != 0); i++) {
+        const float *const c = p->c + i * p->c_pixel + w->lane;
+        float *const row = s->y + (i - s->y_first) * s->y_pixel;
 
         if (p->beta == 0)
             memset(row, 0, (size_t)w->channels * sizeof *row);
         else if (p->beta != 1)
-            p->k->mul_s(row, p->beta, row, w->channels);
+            p->k->mul_s(c, p->beta, row, w->channels);
+        else if (c != row)
+            copy_short(c, row, w->channels);
         if (p->pixel_bias)
             p->k->add_s(row, p->pixel_bias[i], row, w->channels);
     }
@@ -329,8 +333,9 @@ static bool begin_buffer(const struct plan *p, const struct panel *w, int64_t be
     return p->pixel_bias || p->beta != 0;
 }
 
-/* Where the part of a panel is that begins at depth s->from; `own` is memory for it, where it has to be made. */
-static void find_part(const struct plan *p, struct stage *s, float *own)
+/* Where the part of a panel is that begins at depth s->from; `own` is memory for it, where it has to be made, unless
+ * it is `made` already. */
+static void find_part(const struct plan *p, struct stage *s, float *own, bool made)
 {
     const struct panel *w = s->panel;
 
@@ -341,7 +346,8 @@ static void find_part(const struct plan *p, struct stage *s, float *own)
         s->w = p->wide.at + w->lane + s->from * p->wide.depth;
         break;
     case BY_CHUNK:
-        pack(p, w, s->from, s->depth, own);
+        if (!made)
+            pack(p, w, s->from, s->depth, own);
         s->w = own;
         break;
     default:
@@ -356,15 +362,53 @@ static void set_part(const struct plan *p, struct stage *s, int64_t part)
     s->last = part == p->parts - 1;
 }
 
+/* `made`: as in find_part. */
+static void run_parts(const struct plan *p, struct stage *s, int64_t begin, int64_t end, float *own, bool made)
+{
+    s->add = begin_rows(p, s, begin, end);
+    for (int64_t part = 0; part < p->parts; part++, s->add = true) {
+        set_part(p, s, part);
+        find_part(p, s, own, made);
+        (p->weights ? run_weight_tiles : run_tiles)(p, s, begin, end);
+    }
+}
+
 static void run_straight(const struct plan *p, const struct panel *w, int64_t begin, int64_t end, float *own)
 {
     struct stage s = { .panel = w, .y = p->c + w->lane, .y_pixel = p->c_pixel };
 
-    s.add = begin_rows(p, w, begin, end);
-    for (int64_t part = 0; part < p->parts; part++, s.add = true) {
-        set_part(p, &s, part);
-        find_part(p, &s, own);
-        (p->weights ? run_weight_tiles : run_tiles)(p, &s, begin, end);
+    s.residual = residual_of(p, s.y);
+    run_parts(p, &s, begin, end, own, false);
+}
+
+/* Of narrow panels, which are finished side by side: rows of C may be so far apart that a cache keeps few of them. A
+ * panel of several parts is too much for the cache to come back to soon. */
+static void run_finished(const struct plan *p, const struct panel *w, int64_t begin, int64_t end, float *own,
+                         int thread)
+{
+    enum { MOST = 3 * GROUP };
+    _Alignas(ALIGNMENT) float buffer[MOST * MOST_LANES];
+    const int64_t each = p->parts > 1 ? MOST : GROUP;
+    const struct gemm *g = p->g;
+
+    for (int64_t from = begin; from < end; from += each) {
+        const int64_t to = at_most(from + each, end), at = p->c - (float *)g->c + from * p->c_pixel + w->lane;
+        struct stage s = { .panel = w, .y = buffer, .y_first = from, .y_pixel = w->channels };
+
+        run_parts(p, &s, from, to, own, from > begin);
+        g->finish(g->finish_context, buffer, at, to - from, w->channels, thread);
+    }
+}
+
+/* What tiles cannot do whose results are turned. */
+static void end_turned(const struct plan *p, const struct panel *w, int64_t from, int64_t to)
+{
+    for (int l = 0; p->g->residual && l < w->channels; l++) {
+        float *const row = p->c + (w->lane + l) * p->c_lane + from;
+
+        p->k->add(row, residual_of(p, row), row, to - from);
+        if (p->g->relu)
+            p->k->relu(row, row, to - from, 0, 0);
     }
 }
 
@@ -379,12 +423,23 @@ static void run_turned(const struct plan *p, const struct panel *w, int64_t begi
         s.add = begin_buffer(p, w, from, to, buffer);
         for (int64_t part = 0; part < p->parts; part++, s.add = true) {
             set_part(p, &s, part);
-            find_part(p, &s, NULL);
+            find_part(p, &s, NULL, false);
             run_tiles(p, &s, from, to);
         }
         p->k->transpose_4((const uint32_t *)buffer, MOST_LANES, (uint32_t *)(p->c + w->lane * p->c_lane + from),
                           p->c_lane, to - from, w->channels);
+        end_turned(p, w, from, to);
     }
+}
+
+/* Rows of C are pixels, or where it is turned lanes. */
+static void finish_part(const struct plan *p, int64_t lane, int64_t lanes, int64_t pixel, int64_t pixels, int thread)
+{
+    const struct gemm *g = p->g;
+    const int64_t at = p->c - (float *)g->c + lane * p->c_lane + pixel * p->c_pixel;
+
+    if (g->finish)
+        g->finish(g->finish_context, NULL, at, p->turned ? lanes : pixels, p->turned ? pixels : lanes, thread);
 }
 
 static void run_chunk(void *context, int64_t chunk, int thread)
@@ -396,15 +451,21 @@ static void run_chunk(void *context, int64_t chunk, int thread)
                   end = at_most(groups * (i + 1) / p->pixel_chunks * GROUP, p->pixels);
 
     float *const own = p->threads ? (float *)(p->threads + (size_t)thread * p->thread_bytes) : NULL;
+    const bool narrow = p->g->finish && p->lane_chunks > 1 && !p->turned && (p->source != BY_CHUNK || p->parts == 1);
 
     for (int64_t n = first; n < last; n++) {
         const struct panel w = panel_at(p, n);
 
         if (p->turned)
             run_turned(p, &w, begin, end);
+        else if (narrow)
+            run_finished(p, &w, begin, end, own, thread);
         else
             run_straight(p, &w, begin, end, own);
     }
+    if (!narrow)
+        finish_part(p, panel_at(p, first).lane, at_most(panel_at(p, last).lane, p->lanes) - panel_at(p, first).lane,
+                    begin, end - begin, thread);
 }
 
 /* -- outside ------------------------------------------------------------------------------------------------------- */

@@ -84,7 +84,20 @@ static void finish(const struct few *f, int64_t row, int64_t column, float sum)
         v += f->row_bias[row];
     if (f->column_bias)
         v += f->column_bias[column];
+    if (g->residual)
+        v += g->residual[to - (const float *)g->c];
     *to = g->relu && v < 0 ? 0 : v;
+}
+
+/* Rows of C are the few rows here, or all of them are columns here. */
+static void finish_part(const struct few *f, int64_t column, int64_t columns, int thread)
+{
+    const struct gemm *g = f->g;
+    const int64_t at = f->c - (float *)g->c + column * f->c_column;
+
+    if (g->finish)
+        g->finish(g->finish_context, NULL, at, f->c_column == 1 ? f->rows : columns,
+                  f->c_column == 1 ? columns : f->rows, thread);
 }
 
 static void dots_chunk(void *context, int64_t chunk, int thread)
@@ -94,7 +107,6 @@ static void dots_chunk(void *context, int64_t chunk, int thread)
     const int64_t from = chunk * f->width, to = from + f->width < f->columns ? from + f->width : f->columns;
     float sums[64];
 
-    (void)thread;
     for (int64_t j = from; j < to; j += DOT_COLUMNS)
         for (int64_t r = 0; r < f->rows; r += most) {
             const int rows = f->rows - r < most ? (int)(f->rows - r) : most;
@@ -106,6 +118,7 @@ static void dots_chunk(void *context, int64_t chunk, int thread)
                 for (int l = 0; l < columns; l++)
                     finish(f, r + i, j + l, sums[i * DOT_COLUMNS + l]);
         }
+    finish_part(f, from, to - from, thread);
 }
 
 static void rows_chunk(void *context, int64_t chunk, int thread)
@@ -115,7 +128,6 @@ static void rows_chunk(void *context, int64_t chunk, int thread)
     const int64_t block = f->rows == 1 ? f->g->k : DEPTHS;
     float y[FEW_ROWS][WIDEST];
 
-    (void)thread;
     for (int64_t r = 0; r < f->rows; r++)
         memset(y[r], 0, (size_t)n * sizeof **y);
     for (int64_t d = 0; d < f->g->k; d += block)
@@ -125,6 +137,7 @@ static void rows_chunk(void *context, int64_t chunk, int thread)
     for (int64_t r = 0; r < f->rows; r++)
         for (int64_t i = 0; i < n; i++)
             finish(f, r, from + i, y[r][i]);
+    finish_part(f, from, n, thread);
 }
 
 void dense_few(const struct kernels *k, struct pool *pool, const struct gemm *g, const float *a, const float *b,
@@ -132,7 +145,8 @@ void dense_few(const struct kernels *k, struct pool *pool, const struct gemm *g,
 {
     struct few f = few_of(k, g);
     const double bytes = 4. * (double)f.columns * (double)g->k;
-    const double times = fmax(bytes / 1e6, 2. * (double)g->m * (double)g->n * (double)g->k / 2.5e6); /* 10 us */
+    const double times = fmax(bytes / 1e6, 2. * (double)g->m * (double)g->n * (double)g->k / 2.5e6) +
+                         (double)g->m * (double)g->n * g->finish_work / 2.5e6; /* 10 us */
 
     f.x = g->m <= g->n ? a : b;
     f.w = g->m <= g->n ? b : a;

@@ -120,7 +120,7 @@ struct prepared {
     struct operand a, b;
     struct result result;
     struct gemm_driver driver;
-    bool biased; /* bias and relu come in a pass of their own */
+    bool biased; /* bias, residual and relu come in a pass of their own, before what finishes the rows */
 };
 
 /* The longer side is the driver's A, whose panels need not be packed together. Pointers into *p: it must stay where it
@@ -135,7 +135,7 @@ static void prepare(const struct kernels *k, const struct gemm *g, const void *a
     p->a = turned ? right : left;
     p->b = turned ? left : right;
     p->result = (struct result){ g, c, turned };
-    p->biased = !half && (g->row_bias || g->column_bias || g->relu);
+    p->biased = !half && (g->row_bias || g->column_bias || g->residual || g->relu);
     p->driver = (struct gemm_driver){
         .wide_type = g->dtype == F64,
         .m = turned ? g->n : g->m,
@@ -157,21 +157,18 @@ static void prepare(const struct kernels *k, const struct gemm *g, const void *a
     };
 }
 
-/* What is added after a product, row by row in C's own order. */
-struct addition {
+/* What is done after a product, row by row in C's own order. */
+struct ending {
     const struct kernels *k;
     const struct gemm *g;
     void *c;
     int64_t each;
 };
-static void add_bias(void *context, int64_t chunk, int thread)
+static void add_bias(const struct ending *p, int64_t from, int64_t to)
 {
-    const struct addition *p = context;
     const struct gemm *g = p->g;
-    const int64_t to = (chunk + 1) * p->each < g->m ? (chunk + 1) * p->each : g->m;
 
-    (void)thread;
-    for (int64_t i = chunk * p->each; i < to; i++) {
+    for (int64_t i = from; i < to; i++) {
         if (g->dtype == F32 && g->c_col == 1) {
             float *row = (float *)p->c + i * g->c_row;
 
@@ -179,6 +176,8 @@ static void add_bias(void *context, int64_t chunk, int thread)
                 p->k->add_s(row, ((const float *)g->row_bias)[i], row, g->n);
             if (g->column_bias)
                 p->k->add(row, g->column_bias, row, g->n);
+            if (g->residual)
+                p->k->add(row, g->residual + (row - (const float *)g->c), row, g->n);
             if (g->relu)
                 p->k->relu(row, row, g->n, 0, 0);
             continue;
@@ -194,6 +193,17 @@ static void add_bias(void *context, int64_t chunk, int thread)
             write(g->dtype, p->c, at, g->relu && v < 0 ? 0 : v);
         }
     }
+}
+
+static void end_rows(void *context, int64_t chunk, int thread)
+{
+    const struct ending *p = context;
+    const struct gemm *g = p->g;
+    const int64_t from = chunk * p->each, to = from + p->each < g->m ? from + p->each : g->m;
+
+    add_bias(p, from, to);
+    if (g->finish)
+        g->finish(g->finish_context, NULL, (float *)p->c - (float *)g->c + from * g->c_row, to - from, g->n, thread);
 }
 
 /* -- integers ------------------------------------------------------------------------------------------------------ */
@@ -234,10 +244,15 @@ static double work_of(const struct gemm *g)
     return 2. * (double)g->m * (double)g->n * (double)g->k;
 }
 
+static double work_to_end(const struct gemm *g)
+{
+    return work_of(g) + (double)g->m * (double)g->n * g->finish_work;
+}
+
 static void product(const struct kernels *k, struct pool *pool, const struct gemm *g, const void *a, const void *b,
                     void *c, void *scratch)
 {
-    struct pool *const helpers = work_of(g) < 2e6 ? NULL : pool;
+    struct pool *const helpers = work_to_end(g) < 2e6 ? NULL : pool;
     struct integer_product integers = { g, a, b, c };
     struct prepared p;
 
@@ -246,12 +261,12 @@ static void product(const struct kernels *k, struct pool *pool, const struct gem
     } else if (dense_fits(k, g)) {
         dense(k, pool, g, a, b, c, scratch);
     } else {
-        struct addition bias = { k, g, c, 1 + 16384 / (g->n + 1) };
+        struct ending end = { k, g, c, 1 + 16384 / (g->n + 1) };
 
         prepare(k, g, a, b, c, &p);
         gemm_drive(k, pool, &p.driver, scratch);
-        if (p.biased)
-            pool_run(helpers, (g->m + bias.each - 1) / bias.each, add_bias, &bias);
+        if (p.biased || g->finish)
+            pool_run(helpers, (g->m + end.each - 1) / end.each, end_rows, &end);
     }
 }
 
@@ -292,15 +307,17 @@ size_t gemm_scratch(const struct kernels *k, const struct gemm *g, int threads)
 struct batch {
     const struct kernels *k;
     struct pool *pool;
-    const struct gemm *g;
+    struct gemm g; /* of one item */
     char *scratch;
     size_t scratch_each;
     int64_t count, each;
+    gemm_finish *finish; /* where items are not cut: only here it is known which thread this is */
 };
 
-static void batch_item(const struct batch *p, int64_t item, void *scratch)
+/* Returns where in C it is. */
+static int64_t batch_item(const struct batch *p, int64_t item, void *scratch)
 {
-    const struct gemm *g = p->g;
+    const struct gemm *g = &p->g;
     const int64_t size = (int64_t)dtype_size(g->dtype);
     int64_t a = 0, b = 0, c = 0;
 
@@ -314,19 +331,25 @@ static void batch_item(const struct batch *p, int64_t item, void *scratch)
     }
     product(p->k, p->pool, g, a ? (const char *)g->a + a * size : g->a, b ? (const char *)g->b + b * size : g->b,
             c ? (char *)g->c + c * size : g->c, scratch); /* no data, where there are no elements */
+    return c;
 }
 
 static void batch_items(void *context, int64_t chunk, int thread)
 {
     const struct batch *p = context;
 
-    for (int64_t i = chunk * p->each; i < (chunk + 1) * p->each && i < p->count; i++)
-        batch_item(p, i, p->scratch + (size_t)thread * p->scratch_each);
+    for (int64_t i = chunk * p->each; i < (chunk + 1) * p->each && i < p->count; i++) {
+        const int64_t at = batch_item(p, i, p->scratch + (size_t)thread * p->scratch_each);
+
+        if (p->finish)
+            p->finish(p->g.finish_context, NULL, at, p->g.m, p->g.n, thread);
+    }
 }
 
 void gemm(const struct kernels *k, struct pool *pool, const struct gemm *g, void *scratch)
 {
-    struct batch b = { k, pool, g, scratch, 0, batches_of(g), 1 };
+    struct batch b = { .k = k, .pool = pool, .g = *g, .scratch = scratch, .count = batches_of(g) };
+    const double work = work_to_end(g);
 
     if (g->m == 0 || g->n == 0)
         return;
@@ -336,9 +359,11 @@ void gemm(const struct kernels *k, struct pool *pool, const struct gemm *g, void
         return;
     }
     b.pool = NULL;
-    b.each = 1 + (int64_t)(5e5 / (work_of(g) + 1e3));
+    b.finish = g->finish;
+    b.g.finish = NULL;
+    b.each = 1 + (int64_t)(5e5 / (work + 1e3));
     b.scratch_each = gemm_scratch(k, g, 1);
-    pool_run(work_of(g) * (double)b.count < 2e6 ? NULL : pool, (b.count + b.each - 1) / b.each, batch_items, &b);
+    pool_run(work * (double)b.count < 2e6 ? NULL : pool, (b.count + b.each - 1) / b.each, batch_items, &b);
 }
 
 size_t gemm_packed_bytes(const struct kernels *k, const struct gemm *g)

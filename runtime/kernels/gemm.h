@@ -12,6 +12,12 @@
 
 enum { GEMM_BATCH_RANK = 16 };
 
+/* Called for each part of C when its elements have their values, by the thread that made them: `rows` times `columns`
+ * elements, the first one `from` elements behind g.c, rows c_row apart. Each element is in one part. `y` is NULL where
+ * they are in C; else they are there, row by row without gaps, at most GEMM_SIDE_BY_SIDE columns, and not in C. */
+typedef void gemm_finish(void *context, const float *y, int64_t from, int64_t rows, int64_t columns, int thread);
+enum { GEMM_SIDE_BY_SIDE = 64 };
+
 /* A, B and C have one dtype: F32, F64, F16, BF16, I32, U32, I64 or U64 (integers wrap around). Strides are in elements,
  * and may be 0 or negative for A and B. */
 struct gemm {
@@ -24,8 +30,13 @@ struct gemm {
     /* For floats: added after alpha and beta, in C's dtype; NULL for none. */
     const void *row_bias;    /* [m] */
     const void *column_bias; /* [n] */
+    const float *residual;   /* F32 with c_col 1 alone: added then, laid out as C, and elsewhere; NULL for none */
     bool relu;               /* max(0, .) at the end, NaN kept */
     const void *packed;      /* B as gemm_pack leaves it, beside b itself; NULL */
+
+    gemm_finish *finish; /* NULL: nothing. Of F32 with c_col 1 alone, and without a residual */
+    void *finish_context;
+    double finish_work; /* operations for each element, about */
 
     /* A batch of products, for MatMul: batch_rank 0 is one. */
     int batch_rank;

@@ -3,9 +3,9 @@
 #include "kernels/channels_last/conv.h"
 #include "kernels/norm_block.h"
 #include "kernels/reduce.h"
+#include "ops/chained.h"
 #include "ops/compute.h"
 #include "ops/elementwise.h"
-#include "ops/fused.h"
 #include "ops/layout.h"
 #include "ops/move.h"
 #include <math.h>
@@ -109,29 +109,8 @@ struct forward {
     bool apart;    /* the residual is not laid out as the result: it is added afterwards */
     bool moved;    /* the result is made by itself, and then moved to where its channels belong */
     size_t result; /* bytes of scratch for the result alone, where the residual or the chain makes it larger */
-    struct chain_plan chain;
-    bool behind; /* the chain is run when the whole result is there */
-    size_t chain_scratch;
+    struct chained chained;
 };
-
-/* The chain's shapes, and that of its result. It is run part by part where it neither makes the result larger nor wants
- * parts of it elsewhere. */
-static bool plan_chain(struct infer *i, struct forward *f, const struct chain *chain, const struct tensor *own)
-{
-    const struct tensor *in[CHAIN_INPUTS] = { own }, *y = &f->chain.type[chain->output[0]];
-
-    for (int k = 1; k < chain->inputs; k++)
-        in[k] = typed_in(i, CONV_CHAIN - 1 + k);
-    if (!chain_plan(&f->chain, chain, in, (const bool[]){ true }))
-        return infer_error(i, "the shapes of the chain behind it do not broadcast");
-    if (!set_out(i, 0, F32, y->rank, y->dims))
-        return false;
-    f->behind = !f->product.fits || !same_shape(y, own) || !chain_may_share(&f->chain, chain->output[0], 0);
-    if (f->behind)
-        f->result = bytes_of(&f->product.shape, false);
-    f->chain_scratch = aligned(chain_scratch(&f->chain, infer_threads(i)));
-    return true;
-}
 
 /* The result is a part of the output's channels. */
 static bool plan_part(struct infer *i, struct forward *f, const struct tensor *own)
@@ -164,8 +143,12 @@ static bool out_of(struct infer *i, const struct conv_shape *s, struct forward *
     own.dims[x->rank - 1] = s->out_channels;
     for (int d = 0; d < s->rank; d++)
         own.dims[1 + d] = s->out[d];
+    if (a->chain &&
+        !chained_infer(i, &f->chained, a->chain, CONV_CHAIN, &own, f->product.fits ? CHAINED_PARTS : CHAINED_BEHIND))
+        return false;
+    f->result = f->chained.result;
     if (a->chain)
-        return plan_chain(i, f, &a->chain->chain, &own);
+        return true;
     if (a->into_channels)
         return plan_part(i, f, &own);
     memcpy(dims, own.dims, sizeof dims);
@@ -202,7 +185,7 @@ bool conv_last_infer(struct infer *i)
     plan_product(i, &f->product, &s, CONV_FORWARD, W);
     if (!out_of(i, &s, f) || !moments_out(i, &f->product))
         return false;
-    need_scratch(i, f->product.packed + f->result + f->chain_scratch + f->product.scratch);
+    need_scratch(i, f->product.packed + f->result + f->chained.scratch + f->product.scratch);
     return true;
 }
 
@@ -309,9 +292,11 @@ static void finish_apart(struct step *s, const struct conv_shape *shape, void *r
 
 static void finish_block(void *context, int64_t block, int64_t from, int64_t n, float *y, int thread)
 {
+    const struct chained_run *r = context;
+
     (void)block;
     (void)y;
-    chain_part(context, from, n, thread);
+    chain_part(&r->task, from, n, thread);
 }
 
 /* With a chain behind it: part by part, or when the result is complete. */
@@ -319,18 +304,13 @@ static void run_chained(struct step *s, const struct forward *f, float *y, void 
 {
     const struct product *p = &f->product;
     const struct conv_attrs *a = s->attrs;
-    const struct chain *chain = &a->chain->chain;
-    const float *in[CHAIN_INPUTS] = { y };
-    float *const out[] = { s->out[0]->data };
     struct epilogue e = epilogue_of(s, !p->fits);
-    struct chain_task task;
+    struct chained_run r;
 
-    for (int k = 1; k < chain->inputs; k++)
-        in[k] = s->in[CONV_CHAIN - 1 + k]->data;
-    if (!f->behind) {
-        chain_prepare(&task, &f->chain, chain, s->k, s->pool, in, out, memory);
+    chained_begin(&r, s, &f->chained, a->chain, CONV_CHAIN, y, memory);
+    if (!f->chained.behind) {
         e.finish = finish_block;
-        e.context = &task;
+        e.context = &r;
     }
     if (p->fits) {
         conv_last_run(&p->c, s->pool, s->in[X]->data, packed_weights(s, p, s->in[W]->data), &e, y, scratch);
@@ -338,8 +318,7 @@ static void run_chained(struct step *s, const struct forward *f, float *y, void 
         forward_planes(s, p, scratch, y);
         finish_apart(s, &p->shape, y, NULL);
     }
-    if (f->behind)
-        chain_run(&f->chain, chain, s->k, s->pool, in, out, memory);
+    chained_end(&r, s, a->chain);
 }
 
 static void record_moments(const struct step *s, const struct conv_shape *shape, int64_t block, int64_t n,
@@ -378,7 +357,7 @@ bool conv_last_step(struct step *s)
     const struct conv_attrs *a = s->attrs;
     const bool apart = f->apart || !p->fits;
     struct epilogue e = epilogue_of(s, apart);
-    char *const result = (char *)s->scratch + p->packed, *const scratch = result + f->result + f->chain_scratch;
+    char *const result = (char *)s->scratch + p->packed, *const scratch = result + f->result + f->chained.scratch;
     float *y = f->result ? (void *)result : (float *)s->out[0]->data + a->into_at;
 
     if (!tensor_count(s->out[0]))
@@ -512,10 +491,8 @@ void conv_last_tell(const struct node *n, const void *plan, struct text *out)
         text_printf(out, ", Clip");
     if (a->into_channels)
         text_printf(out, ", Concat of %lld channels from %lld on", (long long)a->into_channels, (long long)a->into_at);
-    for (int k = 0; a->chain && k < a->chain->chain.steps; k++)
-        text_printf(out, ", %s", a->chain->step_name[k]);
-    if (a->chain && f->behind)
-        text_printf(out, " (behind it)");
+    if (a->chain)
+        chained_tell(&f->chained, a->chain, ", ", out);
 }
 
 void conv_last_grad_tell(const struct node *n, const void *plan, struct text *out)

@@ -7,7 +7,7 @@
  * by strides: nothing is transposed in memory. */
 #include "ops/gemm.h"
 #include "base/text.h"
-#include "kernels/gemm.h"
+#include "ops/chained.h"
 #include "ops/move.h"
 #include <math.h>
 
@@ -28,6 +28,17 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
+static bool take_chain(const struct node *n, const struct fused *chain, void *attrs)
+{
+    struct gemm_attrs *a = attrs;
+
+    (void)n;
+    if (a->chain)
+        return false;
+    a->chain = chain;
+    return true;
+}
+
 /* -- plan ------------------------------------------------------------------------------------------------------------
  */
 
@@ -45,6 +56,11 @@ static struct gemm product_of(const struct gemm_attrs *a, const struct tensor *x
     g.b_col = a->trans_b ? w->dims[1] : 1;
     g.c_row = g.n;
     return g;
+}
+
+static struct tensor result_of(const struct gemm *g)
+{
+    return (struct tensor){ .dtype = g->dtype, .rank = 2, .dims = { g->m, g->n }, .data = g->c };
 }
 
 static bool is_float(const struct gemm *g)
@@ -119,6 +135,7 @@ static bool infer(struct infer *i)
 {
     const struct gemm_attrs *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, A), *w = typed_in(i, B);
+    struct tensor y;
     struct gemm g;
 
     if (x->rank != 2 || w->rank != 2)
@@ -132,17 +149,15 @@ static bool infer(struct infer *i)
     if (!is_float(&g) && !(is_whole(a->alpha) && is_whole(a->beta)))
         return infer_error(i, "alpha is %g and beta %g, must be whole numbers below 2^63 with %s", (double)a->alpha,
                            (double)a->beta, dtype_name(g.dtype));
-    if (!set_out(i, 0, x->dtype, 2, (const int64_t[]){ g.m, g.n }))
-        return false;
+    y = result_of(&g);
     ask_for_packed(i, &g);
-    need_scratch(i, gemm_scratch(kernels_get(), &g, infer_threads(i)));
-    return true;
+    return chained_gemm_infer(i, a->chain, GEMM_CHAIN, &y, &g);
 }
 
 /* -- run -------------------------------------------------------------------------------------------------------------
  */
 
-static void fill_with(const struct step *s, const struct tensor *c, struct tensor *y)
+static void fill_with(const struct step *s, const struct tensor *c, const struct tensor *y)
 {
     struct move m = { .size = dtype_size(y->dtype), .rank = 2, .dims = { y->dims[0], y->dims[1] } };
     const int64_t columns = c->rank ? c->dims[c->rank - 1] : 1, rows = c->rank == 2 ? c->dims[0] : 1;
@@ -159,10 +174,11 @@ static bool run(struct step *s)
     const struct gemm_attrs *a = s->attrs;
     const struct tensor *c = s->in[C];
     struct gemm g = product_of(a, s->in[A], s->in[B]);
+    struct tensor y;
 
     g.a = s->in[A]->data;
     g.b = s->in[B]->data;
-    g.c = s->out[0]->data;
+    g.c = chained_product(s);
     g.packed = s->prepared;
     switch (bias_of(a, &g, c)) {
     case COLUMNS:
@@ -172,13 +188,14 @@ static bool run(struct step *s)
         g.row_bias = c->data;
         break;
     case BEFORE:
-        fill_with(s, c, s->out[0]);
+        y = result_of(&g);
+        fill_with(s, c, &y);
         g.beta = (double)a->beta;
         break;
     case NONE:
         break;
     }
-    gemm(s->k, s->pool, &g, s->scratch);
+    chained_gemm(s, a->chain, GEMM_CHAIN, &g);
     return true;
 }
 
@@ -343,16 +360,17 @@ static void tell(const struct node *n, const void *plan, struct text *out)
 {
     const struct gemm_attrs *a = n->attrs;
 
-    (void)plan;
     if (a->relu)
         text_printf(out, "Relu");
+    if (a->chain)
+        chained_tell(plan, a->chain, a->relu ? ", " : "", out);
 }
 
 #define ROW(version, c, type_list, case_list)                                                                          \
     {                                                                                                                  \
         .since = version, .signature = "T A, T B, T " c " -> T Y", .types = type_list,                                 \
         .attrs_size = sizeof(struct gemm_attrs), .parse = parse, .infer = infer, .run = run, .gradient = gradient,     \
-        .tell = tell, .cases = case_list                                                                               \
+        .take_chain = take_chain, .chain_at = GEMM_CHAIN, .tell = tell, .cases = case_list                             \
     }
 
 const struct op op_gemm = {

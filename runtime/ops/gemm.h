@@ -7,7 +7,11 @@
 struct gemm_attrs {
     float alpha, beta;
     bool trans_a, trans_b;
-    bool relu; /* a Relu that a pass has put in */
+    bool relu;                 /* a Relu that a pass has put in */
+    const struct fused *chain; /* at the very end. NULL: none */
 };
+
+/* The input of a Gemm that is input 1 of its chain; others follow. */
+enum { GEMM_CHAIN = 3 };
 
 #endif

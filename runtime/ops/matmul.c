@@ -5,13 +5,25 @@
  * A vector is a row on the left and a column on the right, and its 1 leaves the result; the leading dimensions
  * broadcast. With G = dL/dY dA = G B^T    dB = A^T G     both summed over the leading dimensions that were broadcast,
  * by strides: nothing is transposed in memory. */
-#include "kernels/gemm.h"
-#include "ops/op.h"
+#include "ops/matmul.h"
+#include "base/text.h"
+#include "ops/chained.h"
 #include <string.h>
 
 enum { A, B };                   /* inputs */
 enum { GRAD_Y, GRAD_A, GRAD_B }; /* inputs of the gradient */
 enum { BATCH_RANK = MAX_RANK };  /* of the leading dimensions */
+
+static bool take_chain(const struct node *n, const struct fused *chain, void *attrs)
+{
+    struct matmul_attrs *a = attrs;
+
+    (void)n;
+    if (a->chain)
+        return false;
+    a->chain = chain;
+    return true;
+}
 
 /* -- plan ------------------------------------------------------------------------------------------------------------
  */
@@ -138,32 +150,41 @@ static void ask_for_packed(struct infer *i, struct gemm *g)
         g->packed = g; /* not yet, but it will be */
 }
 
+static const struct tensor *bias_of(const struct step *s)
+{
+    return s->node->inputs > MATMUL_BIAS ? s->in[MATMUL_BIAS] : NULL;
+}
+
+static struct tensor result_of(const struct product *p, enum dtype dtype)
+{
+    struct tensor y = { .dtype = dtype, .rank = p->rank };
+
+    memcpy(y.dims, p->batch, (size_t)p->rank * sizeof *y.dims);
+    if (p->row_given)
+        y.dims[y.rank++] = p->m;
+    if (p->column_given)
+        y.dims[y.rank++] = p->n;
+    return y;
+}
+
 static bool infer(struct infer *i)
 {
-    int64_t dims[MAX_RANK];
+    const struct matmul_attrs *a = infer_attrs(i);
     const char *why;
     struct product p;
+    struct tensor y;
     struct gemm g;
-    int rank;
 
     if (!product_of(typed_in(i, A), typed_in(i, B), &p, &why)) {
-        char a[TYPE_TEXT], b[TYPE_TEXT];
+        char left[TYPE_TEXT], right[TYPE_TEXT];
 
-        return infer_error(i, "'A' is %s and 'B' is %s: %s", tensor_text(typed_in(i, A), a),
-                           tensor_text(typed_in(i, B), b), why);
+        return infer_error(i, "'A' is %s and 'B' is %s: %s", tensor_text(typed_in(i, A), left),
+                           tensor_text(typed_in(i, B), right), why);
     }
-    for (rank = 0; rank < p.rank; rank++)
-        dims[rank] = p.batch[rank];
-    if (p.row_given)
-        dims[rank++] = p.m;
-    if (p.column_given)
-        dims[rank++] = p.n;
-    if (!set_out(i, 0, typed_in(i, A)->dtype, rank, dims))
-        return false;
-    g = forward_gemm(&p, typed_in(i, A)->dtype);
+    y = result_of(&p, typed_in(i, A)->dtype);
+    g = forward_gemm(&p, y.dtype);
     ask_for_packed(i, &g);
-    need_scratch(i, gemm_scratch(kernels_get(), &g, infer_threads(i)));
-    return true;
+    return chained_gemm_infer(i, a->chain, MATMUL_CHAIN, &y, &g);
 }
 
 /* -- run -------------------------------------------------------------------------------------------------------------
@@ -171,6 +192,7 @@ static bool infer(struct infer *i)
 
 static bool run(struct step *s)
 {
+    const struct matmul_attrs *a = s->attrs;
     const char *why;
     struct product p;
     struct gemm g;
@@ -180,9 +202,10 @@ static bool run(struct step *s)
     g = forward_gemm(&p, s->in[A]->dtype);
     g.a = s->in[A]->data;
     g.b = s->in[B]->data;
-    g.c = s->out[0]->data;
+    g.c = chained_product(s);
+    g.column_bias = bias_of(s) ? bias_of(s)->data : NULL;
     g.packed = s->prepared;
-    gemm(s->k, s->pool, &g, s->scratch);
+    chained_gemm(s, a->chain, MATMUL_CHAIN, &g);
     return true;
 }
 
@@ -370,10 +393,22 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
+static void tell(const struct node *n, const void *plan, struct text *out)
+{
+    const struct matmul_attrs *a = n->attrs;
+    const bool biased = n->inputs > MATMUL_BIAS && n->in[MATMUL_BIAS];
+
+    if (biased)
+        text_printf(out, "Add");
+    if (a->chain)
+        chained_tell(plan, a->chain, biased ? ", " : "", out);
+}
+
 #define ROW(version, type_list)                                                                                        \
     {                                                                                                                  \
-        .since = version, .signature = "T A, T B -> T Y", .types = type_list, .infer = infer, .run = run,              \
-        .gradient = gradient, .cases = cases                                                                           \
+        .since = version, .signature = "T A, T B -> T Y", .types = type_list,                                          \
+        .attrs_size = sizeof(struct matmul_attrs), .infer = infer, .run = run, .gradient = gradient,                   \
+        .take_chain = take_chain, .chain_at = MATMUL_CHAIN, .tell = tell, .cases = cases                               \
     }
 
 const struct op op_matmul = {

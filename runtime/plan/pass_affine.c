@@ -2,6 +2,7 @@
 #include "ops/conv.h"
 #include "ops/gemm.h"
 #include "ops/layout.h"
+#include "ops/matmul.h"
 #include "ops/node.h"
 #include "plan/pass.h"
 #include <math.h>
@@ -13,7 +14,7 @@
  *   Conv, ConvTranspose, Gemm, MatMul   W' = scale * W, B' = scale * B + shift
  *   BatchNormalization                  likewise with its scale and bias
  *
- * A MatMul becomes a Gemm then. */
+ * A MatMul of matrices becomes a Gemm then, any other has a bias of ours (ops/matmul.h). */
 
 enum target { NONE, CONV, CONV_TRANSPOSE, GEMM, MATMUL, BATCH_NORM };
 
@@ -22,7 +23,7 @@ struct chain {
     struct node *node, *last; /* last: the end of the chain */
     enum target target;
     const struct tensor *w, *b; /* b: NULL where there is none */
-    int rank;                   /* of the result */
+    int rank;                   /* of the result, or less where that is not known */
     bool channels_last;         /* in the result */
     int64_t channels;
     double *scale, *shift;
@@ -138,9 +139,11 @@ static bool is_product(struct chain *c)
 {
     const struct gemm_attrs *a = c->target == GEMM ? c->node->attrs : NULL;
 
-    if (c->w->rank != 2 || (c->target == MATMUL && rank_of(c->node->in[0]) != 2))
+    if (c->w->rank != 2)
         return false;
-    c->rank = 2;
+    c->rank = c->target == GEMM ? 2 : rank_of(c->node->in[0]);
+    c->rank = c->rank < 1 ? 1 : c->rank;
+    c->channels_last = c->rank != 2;
     c->channels = c->w->dims[!(a && a->trans_b)];
     return true;
 }
@@ -371,6 +374,19 @@ static bool become_gemm(struct chain *c)
     return true;
 }
 
+static bool make_room(struct chain *c)
+{
+    struct node *n = c->node;
+    struct value **in = arena_array(c->graph->arena, MATMUL_BIAS + 1, sizeof *in, c->report);
+
+    if (!in)
+        return false;
+    memcpy(in, n->in, MATMUL_BIAS * sizeof *in);
+    n->in = in;
+    n->inputs = MATMUL_BIAS + 1;
+    return true;
+}
+
 /* Values that are not finite are left to the nodes that make them. */
 static bool replace(struct chain *c, const struct use *uses)
 {
@@ -383,8 +399,9 @@ static bool replace(struct chain *c, const struct use *uses)
         return false;
     if ((c->scaled && !scale_weights(c, w->initializer)) || !shift_bias(c, b->initializer))
         return true;
-    if ((c->target == GEMM || c->target == MATMUL) && !become_gemm(c))
-        return false;
+    if (c->target == GEMM || c->target == MATMUL)
+        if (!(c->rank == 2 ? become_gemm(c) : make_room(c)))
+            return false;
     c->node->in[1] = w;
     c->node->in[2] = b;
     pass_replace(uses, c->node, c->last);

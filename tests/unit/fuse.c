@@ -249,7 +249,28 @@ static const struct {
     /* numbers that are no constants are operands */
     { HEAD "g (float[N, C] x, float l) => (float[N, C] y)\n{ a = Relu(x) b = Clip(a, l) y = Neg(b) }", 0, 3 },
     { HEAD "g (float[N, C] x) => (float[N, C] y)\n<float l = {1}>\n{ a = Relu(x) b = Clip(a, l) y = Neg(b) }", 1, 1 },
+    /* products take chains, of the bias too */
+    { HEAD "g (float[N, K] x, float[K, C] w, float[C] b) => (float[N, C] y)\n"
+           "{ a = Gemm(x, w, b) s = Sigmoid(a) y = Mul(a, s) }",
+      0, 1 },
+    { HEAD "g (float[N, T, K] x, float[K, C] w, float[C] b, float[N, T, C] r) => (float[N, T, C] y)\n"
+           "{ a = MatMul(x, w) c = Add(b, a) d = Gelu(c) y = Add(d, r) }",
+      0, 1 },
+    { HEAD "g (float[N, K] x, float[K, C] w) => (float[N, C] y)\n{ a = MatMul(x, w) y = Relu(a) }", 0, 1 },
+    /* but not where somebody else reads what they make */
+    { HEAD "g (float[N, K] x, float[K, C] w, float[C] b) => (float[N, C] y, float[N, C] z)\n"
+           "{ a = Gemm(x, w, b) s = Sigmoid(a) y = Mul(a, s) z = Softmax(a) }",
+      1, 3 },
+    { HEAD "g (float[N, K] x, float[K, C] w) => (float[N, C] y, float[N, C] a)\n{ a = MatMul(x, w) y = Relu(a) }", 0,
+      2 },
+    { HEAD "g (float[N, K] x, float[K, C] w) => (float[N, C] y, float[N, C] z)\n"
+           "{ a = MatMul(x, w) y = Relu(a) z = Tanh(y) }",
+      1, 2 },
     /* others than float are left alone */
+    { HEAD "g (double[N, K] x, double[K, C] w) => (double[N, C] y)\n{ a = MatMul(x, w) y = Relu(a) }", 0, 2 },
+    { HEAD "g (int32[N, K] x, int32[K, C] w) => (float[N, C] y)\n"
+           "{ a = MatMul(x, w) b = Cast <to = 1> (a) y = Relu(b) }",
+      0, 3 },
     { HEAD "g (double[N, C] x) => (double[N, C] y)\n{ a = Relu(x) y = Neg(a) }", 0, 2 },
     { HEAD "g (int64[N, C] x) => (float[N, C] y)\n{ a = Cast <to = 1> (x) b = Relu(a) y = Neg(b) }", 0, 3 },
 };
@@ -378,6 +399,108 @@ START_TEST(convolutions_take_chains)
 }
 END_TEST
 
+/* -- chains behind products ---------------------------------------------------------------------------------------- */
+
+enum { PRODUCT_A, PRODUCT_B, PRODUCT_C, OPERAND, PRODUCT_INPUTS = OPERAND + 3 }; /* C: of Gemm */
+
+static struct tensor shape(int rank, const int64_t *dims)
+{
+    struct tensor t;
+
+    ck_assert(tensor_shape(&t, F32, rank, dims));
+    return t;
+}
+
+/* Shapes of what is multiplied, and in *y of the result. Some are large enough to be shared out. */
+static void random_product(struct dice *d, struct tensor *in, struct tensor *y, char *text, size_t room)
+{
+    static const int64_t sizes[] = { 1, 2, 3, 10, 16, 33, 64, 65, 130, 200 }, depths[] = { 1, 3, 17, 64, 300, 700 };
+    const bool big = !draw(d, 3), gemm = draw(d, 2), transposed = draw(d, 2);
+    const int64_t m = big ? 130 + draw(d, 3) * 100 : sizes[draw(d, 10)], k = depths[draw(d, 6)],
+                  n = big ? 130 + draw(d, 3) * 100 : sizes[draw(d, 10)], batch = 1 + draw(d, big ? 2 : 5),
+                  rows = draw(d, 2) ? 1 : 3;
+
+    if (gemm) {
+        in[PRODUCT_A] = shape(2, (const int64_t[]){ m, k });
+        in[PRODUCT_B] = transposed ? shape(2, (const int64_t[]){ n, k }) : shape(2, (const int64_t[]){ k, n });
+        in[PRODUCT_C] = draw(d, 2) ? shape(1, (const int64_t[]){ n }) : shape(2, (const int64_t[]){ m, n });
+        *y = shape(2, (const int64_t[]){ m, n });
+        snprintf(text, room, "p = Gemm <transB = %d, beta = %s> (a, b, c)\n", transposed,
+                 draw(d, 2)   ? "1.0"
+                 : draw(d, 2) ? "0.5"
+                              : "0.0");
+        return;
+    }
+    in[PRODUCT_A] = shape(4, (const int64_t[]){ batch, rows, m, k });
+    in[PRODUCT_C] = shape(0, NULL);
+    in[PRODUCT_B] = transposed   ? shape(2, (const int64_t[]){ k, n })
+                    : draw(d, 2) ? shape(4, (const int64_t[]){ batch, 1, k, n })
+                                 : shape(3, (const int64_t[]){ rows, k, n });
+    *y = shape(4, (const int64_t[]){ batch, rows, m, n });
+    snprintf(text, room, "p = MatMul(a, b)\n");
+}
+
+/* A product, and up to five steps behind it, all of which it must take. `simple`: those that it has a way of its own
+ * for. */
+static void random_chain(struct dice *d, bool simple, struct tensor *in, char *text)
+{
+    char product[128];
+    struct tensor y;
+    size_t n;
+    int64_t steps = 1 + draw(d, simple ? 2 : 5);
+
+    random_product(d, in, &y, product, sizeof product);
+    snprintf(text, TEXT, HEAD "g (");
+    for (int k = 0; k < PRODUCT_INPUTS; k++) {
+        if (k >= OPERAND)
+            random_shape(d, &y, &in[k]);
+        if (k == OPERAND && simple)
+            in[k] = y;
+        put_shape(text, &in[k], (const char[]){ (char)('a' + k), 0 });
+    }
+    n = strlen(text);
+    n += (size_t)snprintf(text + n, TEXT - n, ") => (float n%d)\n<float half = {0.5}>\n{\n  %s", (int)steps - 1,
+                          product);
+    for (int k = 0; k < steps; k++) {
+        char before[8] = "p";
+
+        if (k)
+            snprintf(before, sizeof before, "n%d", k - 1);
+        if (simple)
+            n += (size_t)snprintf(text + n, TEXT - n, k ? "  n%d = Relu(%s)\n" : "  n%d = Add(d, %s)\n", k, before);
+        else if (draw(d, 3))
+            n += (size_t)snprintf(text + n, TEXT - n, "  n%d = %s(%s, %c)\n", k, binary[draw(d, 6)], before,
+                                  (char)('a' + OPERAND + draw(d, 3)));
+        else
+            n += (size_t)snprintf(text + n, TEXT - n, "  n%d = %s(%s)\n", k,
+                                  unary[draw(d, sizeof unary / sizeof *unary)], before);
+    }
+    snprintf(text + n, TEXT - n, "}\n");
+}
+
+START_TEST(products_take_chains)
+{
+    static const int threads[] = { 1, 2, 5 };
+    struct dice d = { .stream = 1000 + (uint64_t)_i };
+    struct tensor in[PRODUCT_INPUTS];
+    char text[TEXT];
+    struct trial t;
+
+    random_chain(&d, _i % 4 == 0, in, text);
+    for (int k = 0; k < PRODUCT_INPUTS; k++) {
+        in[k].data = calloc((size_t)tensor_count(&in[k]) + 1, sizeof(float));
+        random_normal(in[k].data, tensor_count(&in[k]), 7, (uint64_t)_i * PRODUCT_INPUTS + (uint64_t)k, 0);
+    }
+    start(&t, text);
+    ck_assert_msg(count(t.passes.graph, NULL) == 1 && !count(t.passes.graph, &fused_op), "%s", text);
+    for (size_t k = 0; k < sizeof threads / sizeof *threads; k++) /* products are planned for this CPU's level */
+        same_bits(&t, in, kernels_get(), threads[k], text);
+    for (int k = 0; k < PRODUCT_INPUTS; k++)
+        free(in[k].data);
+    finish(&t);
+}
+END_TEST
+
 /* The result takes the memory of what is read for the last time: nothing is kept but input and output. */
 START_TEST(a_chain_needs_no_memory_of_its_own)
 {
@@ -410,6 +533,7 @@ Suite *suite(void)
     add_tests(s, chains_are_found, sizeof graphs / sizeof *graphs);
     add_test(s, subgraphs_see_what_they_capture);
     add_tests(s, convolutions_take_chains, sizeof convolutions / sizeof *convolutions);
+    add_tests(s, products_take_chains, 100);
     add_test(s, a_chain_needs_no_memory_of_its_own);
     return s;
 }

@@ -209,6 +209,102 @@ START_TEST(integers_wrap_around)
 END_TEST
 
 /* Nothing to sum: C is beta * C and the biases. NaN and infinity come through, whatever the zeros beside them. */
+/* Counts how often each element was finished: from what lies in C, or beside it. */
+struct finished {
+    const struct gemm *g;
+    float *values;
+    uint8_t *times;
+};
+static void note(void *context, const float *y, int64_t from, int64_t rows, int64_t columns, int thread)
+{
+    const struct finished *f = context;
+
+    (void)thread;
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++) {
+            const int64_t at = from + i * f->g->c_row + j;
+
+            f->values[at] = y ? y[i * columns + j] : ((const float *)f->g->c)[at];
+            f->times[at]++;
+        }
+}
+
+/* What is finished has its values, for any number of threads. */
+START_TEST(each_element_is_finished_once)
+{
+    const struct kernels *const k = kernels_for(_i % 3);
+    struct pool *const pools[] = { NULL, threads(2), threads(5) };
+
+    random_state = (uint64_t)_i + 77;
+    for (int round = 0; k && round < 50; round++) {
+        const int64_t batch = round % 4 ? 1 : 1 + random_below(40);
+        struct gemm g = { .dtype = F32, .m = random_size(), .n = random_size(), .k = random_size(), .alpha = 1 };
+        int64_t size;
+        float *a, *b, *expected;
+        void *bias;
+
+        if (round % 5 == 0) { /* shared out */
+            g.m = 150 + random_below(200);
+            g.n = 150 + random_below(200);
+        } else if (round % 7 == 0) { /* an empty depth, and one that is cut */
+            g.k = batch > 1 ? 0 : 12000;
+            g.m = g.n = 60;
+        }
+        g.m = batch > 1 ? 1 + g.m % 40 : g.m;
+        g.n = batch > 1 ? 1 + g.n % 40 : g.n;
+        size = batch * g.m * g.n;
+        g.a = a = random_array(F32, batch * g.m * g.k);
+        g.b = b = random_array(F32, g.k * g.n);
+        bias = random_array(F32, g.m + g.n);
+        g.a_row = round % 3 ? g.k : 1;
+        g.a_col = round % 3 ? 1 : g.m;
+        g.b_row = round % 2 ? g.n : 1;
+        g.b_col = round % 2 ? 1 : g.k;
+        g.c_row = g.n;
+        g.c_col = 1;
+        g.column_bias = random_below(2) ? bias : NULL;
+        g.row_bias = random_below(4) ? NULL : bias;
+        g.relu = random_below(2);
+        g.beta = random_below(3) ? 0 : random_below(2) ? 1 : .5;
+        g.batch_rank = batch > 1;
+        g.batch[0] = batch;
+        g.a_batch[0] = g.m * g.k;
+        g.c_batch[0] = g.m * g.n;
+        g.c = expected = room((size_t)size * sizeof(float));
+        memset(expected, 0, (size_t)size * sizeof(float));
+        for (int p = -1; p < 3; p++) {
+            struct pool *const pool = p < 0 ? NULL : pools[p];
+            void *const scratch = room(gemm_scratch(k, &g, pool_threads(pool)));
+            struct finished f = { &g, room((size_t)size * sizeof(float)), calloc((size_t)size, 1) };
+
+            if (p >= 0) {
+                g.c = room((size_t)size * sizeof(float));
+                memset(g.c, 0, (size_t)size * sizeof(float));
+                g.finish = note;
+                g.finish_context = &f;
+                g.finish_work = 300;
+            }
+            gemm(k, pool, &g, scratch);
+            for (int64_t i = 0; p >= 0 && i < size; i++)
+                ck_assert_int_eq(f.times[i], 1);
+            if (p >= 0) {
+                ck_assert_mem_eq(f.values, expected, (size_t)size * sizeof(float));
+                free(g.c);
+            }
+            free(f.values);
+            free(f.times);
+            free(scratch);
+        }
+        free(expected);
+        free(a);
+        free(b);
+        free(bias);
+    }
+    pool_free(pools[1]);
+    pool_free(pools[2]);
+}
+END_TEST
+
 START_TEST(empty_depth_and_specials)
 {
     float c[6] = { 1, 2, 3, 4, 5, 6 }, bias[3] = { 10, 20, 30 };
@@ -250,6 +346,7 @@ Suite *suite(void)
 
     add_test(s, blis_runs_what_the_cpu_can);
     add_tests(s, products_are_right, 6);
+    add_tests(s, each_element_is_finished_once, 6);
     add_test(s, batches_broadcast);
     add_test(s, integers_wrap_around);
     add_test(s, empty_depth_and_specials);

@@ -175,9 +175,25 @@ static const struct {
     { "g (float[N, 2, 3] x) => (float[N, 2, 3] y)\n" BN ", float[2, 1] f = {3, 7}>\n"
       "{ c = BatchNormalization(x, s, o, m, v) d = Mul(c, f) y = Add(d, f) }",
       1 },
-    /* not: */
-    { "g (float[N, 4, 3] x) => (float[N, 4, 2] y)\n" BN ", float[3, 2] w = {1, 2, -3, 4, 5, 6}>\n" /* a rank of 3 */
+    /* a rank of 3, or one that nobody knows */
+    { "g (float[N, 4, 3] x) => (float[N, 4, 2] y)\n" BN
+      ", float[3, 2] w = {1, 2, -3, 4, 5, 6}, float[1, 2] a = {2, 3}>\n"
+      "{ c = MatMul(x, w) d = Add(c, o) e = Mul(a, d) y = Sub(e, s) }",
+      0 },
+    { "g (float[N, 4, 3] x) => (float[N, 4, 2] y)\n" BN ", float[3, 2] w = {1, 2, -3, 4, 5, 6}>\n"
+      "{ r = Softmax(x) q = Exp(r) c = MatMul(q, w) y = Add(c, o) }",
+      0 },
+    { "g (float[3] x) => (float[2] y)\n" BN ", float[3, 2] w = {1, 2, -3, 4, 5, 6}>\n"
       "{ c = MatMul(x, w) y = Add(c, o) }",
+      0 },
+    /* not: */
+    { "g (float[N, 2, 3] x) => (float[N, 2, 2] y)\n" BN
+      ", float[3, 2] w = {1, 2, -3, 4, 5, 6}, float[2, 1] f = {3, 7}>\n"
+      "{ c = MatMul(x, w) d = Add(c, f) y = BatchNormalization(d, s, o, m, v) }", /* not along the columns */
+      2 },
+    { "g (float[N, 4, 3] x) => (float[N, 4, 2] y)\n" /* the result has more dimensions */
+      "<float[3, 2] w = {1, 2, -3, 4, 5, 6}, float[1, 1, 1, 2] f = {3, 7}>\n"
+      "{ c = MatMul(x, w) d = Add(c, f) y = ReduceSum <keepdims = 0> (d) }",
       1 },
     { IMAGE ", float[2, 3, 1, 1] w = {1, 2, 3, -4, 5, 6}, float[6] f = {1, 2, 3, 4, 5, 6}>\n" /* along a row */
             "{ c = Conv(x, w) y = Mul(c, f) }",

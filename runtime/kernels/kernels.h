@@ -216,6 +216,7 @@ struct kernels {
     void (*tile)(const struct tile *t, int vectors);
     void (*weight_tile)(const struct weight_tile *t, int vectors);
     void (*depth_tile)(const struct depth_tile *t);
+    void (*depth_rows)(const struct depth_rows *t);
     void (*depth_weight_tile)(const struct depth_weight_tile *t);
 
     /* winograd.h */

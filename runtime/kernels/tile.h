@@ -84,6 +84,29 @@ struct depth_tile {
     float least, most;
 };
 
+/* The same for one or two rows of y, whose taps lie side by side in x. A row of x may end within a window: of tap i of
+ * pixel p, which is column j = first + p * stride + i, it has those of 0 <= j < columns. Row r of x from the first on
+ * is met by row r of w[0], and by row r - rows[0] of w[1] for the second row of y. What is read is shared by pixels
+ * side by side and by both rows. */
+struct depth_rows {
+    int taps, stride;
+    int64_t rows[3]; /* of x, one after the other, that the first row of y meets, both meet, the second meets */
+    int64_t first, columns, pixels;
+    const float *x;
+    int64_t x_row, x_column;
+    const float *w[2]; /* [1] NULL: there is no second row of y */
+    int64_t w_row, w_column;
+    float *y;
+    int64_t y_row, y_pixel, channels;
+    const float *bias, *residual; /* NULL: none */
+    float least, most;
+};
+/* Which there are. */
+static inline bool depth_slides(int64_t taps, int64_t stride)
+{
+    return (taps == 3 || taps == 5 || taps == 7) && (stride == 1 || stride == 2);
+}
+
 /* acc[i * acc_column + c] += sum over r < rows, p < pixels of x[r * x_row + p * x_pixel + i * x_column + c] *
  * g[r * g_row + p * g_pixel + c] for i < taps. */
 struct depth_weight_tile {

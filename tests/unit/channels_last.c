@@ -461,6 +461,44 @@ START_TEST(convolutions_are_right)
 }
 END_TEST
 
+/* Kernels that slide and others, rows of more than one part, more channels than go together, windows beyond any edge.
+ */
+static struct conv_shape random_depthwise(void)
+{
+    const int64_t channels = 2 + random_below(random_below(3) ? 40 : 130);
+    struct conv_shape s = { 1 + random_below(2), channels, channels, channels, .rank = 2 };
+
+    for (int d = 0; d < 2; d++) {
+        int64_t span = -1;
+
+        while (span < 0) {
+            s.kernel[d] = random_below(5) ? 3 + 2 * random_below(3) : 1 + random_below(8);
+            s.strides[d] = 1 + random_below(random_below(5) ? 2 : 4);
+            s.dilations[d] = random_below(5) ? 1 : 2;
+            s.pads_begin[d] = random_below(5) ? s.kernel[d] / 2 : random_below(12) - 2;
+            s.in[d] = 1 + random_below(random_below(3) ? 12 : 40);
+            span = s.in[d] + s.pads_begin[d] + random_below(7) - (s.kernel[d] - 1) * s.dilations[d] - 1;
+        }
+        s.out[d] = span / s.strides[d] + 1;
+    }
+    return s;
+}
+
+START_TEST(depthwise_is_right)
+{
+    const struct kernels *const k = kernels_for(_i % 3);
+    struct pool *const pools[] = { NULL, threads(3) };
+
+    random_state = (uint64_t)_i;
+    for (int round = 0; k && round < 150; round++) {
+        const struct conv_shape s = random_depthwise();
+
+        check_shape(k, pools, &s, (int)random_below(128));
+    }
+    pool_free(pools[1]);
+}
+END_TEST
+
 /* Big enough that weights and work are cut in each of the ways. */
 START_TEST(big_convolutions_are_right)
 {
@@ -511,6 +549,7 @@ Suite *suite(void)
 
     add_tests(s, tiles_are_right, 3);
     add_tests(s, convolutions_are_right, 6);
+    add_tests(s, depthwise_is_right, 6);
     add_tests(s, big_convolutions_are_right, 3);
     add_tests(s, nan_passes, 3);
     return s;

@@ -1,4 +1,5 @@
-/* Convolution where each channel is a group of its own: vectors over channels, pixels side by side. Padding is left
+/* Convolution where each channel is a group of its own: vectors over channels, pixels side by side. The usual kernels
+ * slide along rows of x, by pairs of rows of y; others go by tiles of pixels that have the same taps. Padding is left
  * out, as in direct.c. Packed weights are [kernel row][kernel column][channel]. */
 #include "kernels/channels_last/bands.h"
 #include "kernels/channels_last/method.h"
@@ -81,18 +82,86 @@ struct job {
     float *y;
 };
 
-/* A row of outputs in one phase. */
-static void run_row(const struct job *job, const struct axis *down, const struct axis *along, int64_t image, int64_t i)
+/* Outputs in one phase: how they lie, and where their image begins. */
+struct field {
+    struct axis down, along;
+    const float *x;
+    int64_t y;
+};
+
+/* Row i by those of its taps that meet x, taps[0]; row i + 1 as well where taps[1] has any. */
+static void run_sliding(const struct job *job, const struct field *f, int64_t i, const struct span taps[2])
 {
     const struct depthwise *d = job->d;
+    const struct axis *down = &f->down, *along = &f->along;
+    const int64_t channels = d->channels, w_row = d->shape->kernel[1] * channels, at = i * down->stride + down->base;
+    const int64_t y = f->y + ((down->first + i * down->step) * d->out[1] + along->first) * channels;
+    const float *const w = job->w + (down->kernel * w_row + along->kernel * channels);
+    struct depth_rows t = {
+        .taps = (int)along->taps,
+        .stride = (int)along->stride,
+        .rows = { taps[0].to - taps[0].from },
+        .first = along->base,
+        .columns = along->in,
+        .pixels = along->count,
+        .x = f->x,
+        .x_row = down->spread * d->in[1] * channels,
+        .x_column = channels,
+        .w = { w },
+        .w_row = down->kernel_step * w_row,
+        .w_column = along->kernel_step * channels,
+        .y = job->y + y,
+        .y_row = down->step * d->out[1] * channels,
+        .y_pixel = along->step * channels,
+        .channels = channels,
+        .bias = job->e->bias,
+        .residual = job->e->residual ? job->e->residual + y : NULL,
+        .least = job->e->least,
+        .most = job->e->most,
+    };
+
+    if (t.rows[0] > 0) {
+        t.x += (at + taps[0].from * down->spread) * d->in[1] * channels;
+        t.w[0] += taps[0].from * t.w_row;
+    }
+    if (taps[1].to > 0) {
+        t.rows[0] = down->stride + taps[1].from - taps[0].from;
+        t.rows[1] = taps[0].to - taps[0].from - t.rows[0];
+        t.rows[2] = taps[1].to - taps[1].from - t.rows[1];
+        t.w[1] = w + taps[1].from * t.w_row;
+    }
+    d->k->depth_rows(&t);
+}
+
+/* By pairs where neighbours meet rows of x that follow each other. */
+static void run_sliding_rows(const struct job *job, const struct field *f, struct span rows)
+{
+    const struct axis *down = &f->down;
+    int64_t next;
+
+    for (int64_t i = rows.from; i < rows.to; i = next) {
+        struct span taps[2] = { axis_taps(down, i) };
+
+        next = i + 1;
+        if (next < rows.to && down->spread == 1)
+            taps[1] = axis_taps(down, next);
+        if (taps[1].to > 0 && down->stride + taps[1].from <= taps[0].to)
+            next++;
+        else
+            taps[1].to = 0;
+        run_sliding(job, f, i, taps);
+    }
+}
+
+static void run_tiles(const struct job *job, const struct field *f, int64_t i)
+{
+    const struct depthwise *d = job->d;
+    const struct axis *down = &f->down, *along = &f->along;
     const int64_t channels = d->channels, columns = d->shape->kernel[1];
     const struct span rows = axis_taps(down, i);
     const int64_t row = i * down->stride + down->base + rows.from * down->spread;
-    const float *x = job->x + (image * d->in[0] + row) * d->in[1] * channels;
-    const int64_t to = (image * d->out[0] + down->first + i * down->step) * d->out[1];
-    const float *w = job->w + (down->kernel + rows.from * down->kernel_step) * columns * channels;
+    const int64_t to = f->y + (down->first + i * down->step) * d->out[1] * channels;
     struct depth_tile t = {
-        .rows = rows.to - rows.from,
         .x_pixel = along->stride * channels,
         .x_row = down->spread * d->in[1] * channels,
         .x_column = along->spread * channels,
@@ -109,23 +178,22 @@ static void run_row(const struct job *job, const struct axis *down, const struct
     for (int64_t from = 0; from < along->count; from = next) {
         const struct span taps = axis_taps(along, from);
         const int64_t column = from * along->stride + along->base + taps.from * along->spread;
+        const int64_t w =
+            (down->kernel + rows.from * down->kernel_step) * columns + along->kernel + taps.from * along->kernel_step;
         int64_t pixels, parts;
 
         next = axis_alike(along, from, along->count);
         pixels = next - from;
         parts = divide_up(pixels, DEPTH_PIXELS);
         t.columns = taps.to - taps.from;
-        if (t.columns == 0)
-            t.rows = 0;
-        else
-            t.rows = rows.to - rows.from;
+        t.rows = t.columns == 0 ? 0 : rows.to - rows.from;
         for (int64_t p = 0, at = 0; p < parts; p++, at += t.pixels) {
-            const int64_t y = (to + along->first + (from + at) * along->step) * channels;
+            const int64_t y = to + (along->first + (from + at) * along->step) * channels;
 
             t.pixels = (int)(pixels / parts + (p < pixels % parts));
             if (t.rows > 0) {
-                t.x = x + (column + at * along->stride) * channels;
-                t.w = w + (along->kernel + taps.from * along->kernel_step) * channels;
+                t.x = f->x + (row * d->in[1] + column + at * along->stride) * channels;
+                t.w = job->w + w * channels;
             }
             t.y = job->y + y;
             t.residual = job->e->residual ? job->e->residual + y : NULL;
@@ -134,21 +202,33 @@ static void run_row(const struct job *job, const struct axis *down, const struct
     }
 }
 
+static void run_rows(const struct job *job, const struct field *f, struct span rows)
+{
+    if (f->along.spread == 1 && depth_slides(f->along.taps, f->along.stride))
+        run_sliding_rows(job, f, rows);
+    else
+        for (int64_t i = rows.from; i < rows.to; i++)
+            run_tiles(job, f, i);
+}
+
 static void run_block(const struct job *job, int64_t block)
 {
     const struct depthwise *d = job->d;
     const int64_t phases_down = d->back ? axis_phases(d->shape, 0) : 1;
     const int64_t phases_along = d->back ? axis_phases(d->shape, 1) : 1;
     const struct span units = band_units(&d->bands, block);
+    const int64_t image = band_image(&d->bands, block);
 
     for (int64_t p = 0; p < phases_down; p++)
         for (int64_t q = 0; q < phases_along; q++) {
-            const struct axis down = d->back ? axis_phase(d->shape, 0, p) : axis_forward(d->shape, 0);
-            const struct axis along = d->back ? axis_phase(d->shape, 1, q) : axis_forward(d->shape, 1);
-            const struct span rows = axis_outputs(&down, units.from, units.to);
+            const struct field f = {
+                .down = d->back ? axis_phase(d->shape, 0, p) : axis_forward(d->shape, 0),
+                .along = d->back ? axis_phase(d->shape, 1, q) : axis_forward(d->shape, 1),
+                .x = job->x + image * d->in[0] * d->in[1] * d->channels,
+                .y = image * d->out[0] * d->out[1] * d->channels,
+            };
 
-            for (int64_t i = rows.from; i < rows.to; i++)
-                run_row(job, &down, &along, band_image(&d->bands, block), i);
+            run_rows(job, &f, axis_outputs(&f.down, units.from, units.to));
         }
 }
 

@@ -23,36 +23,90 @@ static inline void store_channels(float *p, vec v, int64_t n)
         store(p, v);
 }
 
-static void windows_max_loop(const struct pool_windows *w)
+ALWAYS_INLINE vec join(vec a, vec b, bool sum)
+{
+    return sum ? a + b : larger_lanes(a, b);
+}
+
+ALWAYS_INLINE void windows_any(const struct pool_windows *w, bool sum)
 {
     for (int64_t p = 0; p < w->pixels; p++)
         for (int64_t c = 0; c < w->channels; c += LANES) {
             const float *const x = w->x + p * w->x_pixel + c;
             const int64_t n = w->channels - c;
-            vec most = load_channels(x, n);
+            vec all = sum ? splat(0) : load_channels(x, n);
 
             for (int64_t i = 0; i < w->rows; i++)
-                for (int64_t j = i == 0; j < w->columns; j++)
-                    most = larger_lanes(most, load_channels(x + i * w->x_row + j * w->x_column, n));
-            store_channels(w->y + p * w->y_pixel + c, most, n);
+                for (int64_t j = !sum && i == 0; j < w->columns; j++)
+                    all = join(all, load_channels(x + i * w->x_row + j * w->x_column, n), sum);
+            store_channels(w->y + p * w->y_pixel + c, sum ? all * splat(w->factor) : all, n);
         }
 }
 
+enum { POOL_PIXELS = LANES / 2, POOL_COLUMNS = (POOL_PIXELS - 1) * 2 + 3 }; /* go together; of their windows */
+
+/* Pixels [from, from + pixels): first each column of x by itself, which neighbouring windows share. */
+ALWAYS_INLINE void windows_part(const struct pool_windows *w, int64_t from, int64_t pixels, int columns, int stride,
+                                bool sum, int64_t c, int64_t n)
+{
+    const int64_t window = (pixels - 1) * stride + columns;
+    vec column[POOL_COLUMNS] = { { 0 } };
+
+    for (int64_t r = 0; r < w->rows; r++) {
+        const float *x = w->x + from * w->x_pixel + r * w->x_row + c;
+
+        UNROLLED
+        for (int j = 0; j < (POOL_PIXELS - 1) * stride + columns; j++)
+            if (j < window) {
+                const vec v = load_channels(x, n);
+
+                column[j] = r ? join(column[j], v, sum) : v;
+                x += w->x_column;
+            }
+    }
+    UNROLLED
+    for (int p = 0; p < POOL_PIXELS; p++)
+        if (p < pixels) {
+            vec all = column[p * stride];
+
+            UNROLLED
+            for (int j = 1; j < columns; j++)
+                all = join(all, column[p * stride + j], sum);
+            store_channels(w->y + (from + p) * w->y_pixel + c, sum ? all * splat(w->factor) : all, n);
+        }
+}
+ALWAYS_INLINE void windows_slide(const struct pool_windows *w, int columns, int stride, bool sum)
+{
+    const int64_t parts = (w->pixels + POOL_PIXELS - 1) / POOL_PIXELS;
+    const int64_t least = w->pixels / parts, rest = w->pixels % parts, whole = w->channels - w->channels % LANES;
+
+    for (int64_t part = 0, from = 0, pixels; part < parts; part++, from += pixels) {
+        pixels = least + (part < rest);
+        for (int64_t c = 0; c < whole; c += LANES)
+            windows_part(w, from, pixels, columns, stride, sum, c, LANES);
+        if (whole < w->channels)
+            windows_part(w, from, pixels, columns, stride, sum, whole, w->channels - whole);
+    }
+}
+ALWAYS_INLINE void windows_join(const struct pool_windows *w, bool sum)
+{
+    if (w->columns == 3 && w->x_pixel == w->x_column)
+        windows_slide(w, 3, 1, sum);
+    else if (w->columns == 3 && w->x_pixel == 2 * w->x_column)
+        windows_slide(w, 3, 2, sum);
+    else if (w->columns == 2 && w->x_pixel == 2 * w->x_column)
+        windows_slide(w, 2, 2, sum);
+    else
+        windows_any(w, sum);
+}
+
+static void windows_max_loop(const struct pool_windows *w)
+{
+    windows_join(w, false);
+}
 static void windows_sum_loop(const struct pool_windows *w)
 {
-    const vec factor = splat(w->factor);
-
-    for (int64_t p = 0; p < w->pixels; p++)
-        for (int64_t c = 0; c < w->channels; c += LANES) {
-            const float *const x = w->x + p * w->x_pixel + c;
-            const int64_t n = w->channels - c;
-            vec sum = { 0 };
-
-            for (int64_t i = 0; i < w->rows; i++)
-                for (int64_t j = 0; j < w->columns; j++)
-                    sum += load_channels(x + i * w->x_row + j * w->x_column, n);
-            store_channels(w->y + p * w->y_pixel + c, sum * factor, n);
-        }
+    windows_join(w, true);
 }
 
 /* The first of the largest gets g. */

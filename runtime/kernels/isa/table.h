@@ -25,7 +25,7 @@
                     X(norm_back_columns) X(dot_rows) X(norm_pool) X(norm_pool_back) X(last_pool) X(last_pool_back)     \
                         X(tile) X(weight_tile) X(depth_tile) X(depth_weight_tile) X(winograd_input)                    \
                             X(winograd_gradient) X(winograd_results) X(winograd_weights) X(winograd_weight_gradient)   \
-                                X(random_uniform) X(drop) X(keep)
+                                X(random_uniform) X(drop) X(keep) X(depth_rows)
 #define ENTRY(name)        .name = name##_loop,
 #define ENTRY_BEFORE(name) .before_##name = before_##name##_loop,
 const struct kernels TABLE = { .level = LEVEL,

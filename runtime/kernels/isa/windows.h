@@ -56,10 +56,20 @@ static void row_max_loop(const float *x, int64_t x_step, float *y, int64_t n)
             y[i] = larger(y[i], x[i * x_step]);
     }
 }
+/* b > a ? b : b is NaN ? b : a. */
+#if defined(__AVX512F__) && LANES == 16
 static inline vec larger_lanes(vec a, vec b)
 {
-    return choose((b > a) | (b != b), b, a);
+    const __m512i nan_wins = _mm512_set1_epi32(0x11);
+
+    return (vec)_mm512_fixupimm_ps((__m512)at_least(b, a), (__m512)b, nan_wins, 0);
 }
+#else
+static inline vec larger_lanes(vec a, vec b)
+{
+    return choose(b != b, b, at_least(b, a));
+}
+#endif
 static inline vec larger_pair(const float *x) /* of each two neighbours */
 {
     const vec a = load(x), b = load(x + LANES);

@@ -6,6 +6,8 @@
 #include "plan/describe.h"
 #include "run/session.h"
 #include "tools.h"
+#include "train/initialise.h"
+#include "train/trainer.h"
 #include <argp.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +17,7 @@ enum form { FORM_TABLE, FORM_TEXT, FORM_PLAN, FORM_DOT, FORM_JSON };
 struct options {
     const char *model;
     enum form form;
-    bool full;
+    bool full, train;
     int64_t batch;
 };
 
@@ -448,6 +450,37 @@ static void put_json(const struct inspection *i, struct text *out)
 
 /* -- other forms --------------------------------------------------------------------------------------------------- */
 
+/* Parameters that have no value are drawn. */
+static bool draw(struct inspection *i)
+{
+    const struct initialise_options o = { 0 };
+    struct model *drawn;
+    size_t count;
+
+    if (!build_model(&i->model, &i->report))
+        return false;
+    if (!model_needs_values(i->model))
+        return true;
+    drawn = model_initialise(i->model, &o, &count, &i->report);
+    if (!drawn)
+        return false;
+    model_free(i->model);
+    i->model = drawn;
+    return build_model(&i->model, &i->report);
+}
+
+static bool put_training_plan(struct inspection *i, struct text *out)
+{
+    const struct trainer_options o = { .threads = 1, .memory = memory_default() };
+    struct trainer *t = draw(i) ? trainer_new(i->model, &o, &i->report) : NULL;
+    const struct program *p = t ? trainer_plan(t, i->o->batch, &i->report) : NULL;
+
+    if (p)
+        program_describe(out, p);
+    trainer_free(t);
+    return p;
+}
+
 static bool put_plan(struct inspection *i, struct text *out)
 {
     const struct session_options o = { .threads = 1, .memory = memory_default() };
@@ -497,7 +530,7 @@ static bool put_form(struct inspection *i, struct text *out)
     if (i->o->form == FORM_TEXT)
         return put_text(i, out);
     if (i->o->form == FORM_PLAN)
-        return put_plan(i, out);
+        return i->o->train ? put_training_plan(i, out) : put_plan(i, out);
     if (i->o->form == FORM_DOT)
         return put_dot(i, out);
     if (!look(i))
@@ -517,7 +550,7 @@ static void release(struct inspection *i)
     model_free(i->model);
 }
 
-enum { OPTION_FULL = 256 };
+enum { OPTION_FULL = 256, OPTION_TRAIN };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -538,6 +571,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'b':
         o->batch = option_number(state, "batch", arg, 1, INT32_MAX);
+        return 0;
+    case OPTION_TRAIN:
+        o->train = true;
         return 0;
     case OPTION_FULL:
         o->full = true;
@@ -561,6 +597,7 @@ static int run(int argc, char **argv)
         { "text", 't', NULL, 0, "the model in the ONNX textual syntax, big tensors abbreviated", 1 },
         { "full", OPTION_FULL, NULL, 0, "with --text: all values of all tensors, so that it can be read back", 1 },
         { "plan", 'p', NULL, 0, "the program that is run: steps, places in memory, what was folded", 1 },
+        { "train", OPTION_TRAIN, NULL, 0, "with --plan: a training step (Adam's), not inference", 1 },
         { "batch", 'b', "N", 0, "with --plan: for this first dimension, where the model leaves it open (1)", 1 },
         { "dot", 'd', NULL, 0, "a picture for Graphviz", 1 },
         { "json", 'j', NULL, 0, "everything, for programs", 1 },

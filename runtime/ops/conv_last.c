@@ -489,6 +489,8 @@ void conv_last_tell(const struct node *n, const void *plan, struct text *out)
         text_printf(out, ", Relu");
     else if (a->limited)
         text_printf(out, ", Clip");
+    if (n->slots > CONV_MOMENTS && n->out[CONV_MOMENTS])
+        text_printf(out, ", moments");
     if (a->into_channels)
         text_printf(out, ", Concat of %lld channels from %lld on", (long long)a->into_channels, (long long)a->into_at);
     if (a->chain)

@@ -12,6 +12,7 @@
  * The backward pass makes Z again from X, or from the X that were the maximum (`best`): neither Z nor Y is kept for it.
  * Without normalisation Z is X; best is then Y itself, as far as Relu lets it through and with it a gradient. */
 #include "ops/norm_block.h"
+#include "base/text.h"
 #include "kernels/norm.h"
 #include "kernels/norm_block.h"
 #include "ops/compute.h"
@@ -268,6 +269,16 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+/* Before or behind the activation, the maximum is the same. */
+static void tell(const struct node *n, const void *plan, struct text *out)
+{
+    const struct norm_block_attrs *a = n->attrs;
+
+    (void)plan;
+    text_printf(out, "%s%s%s%s%s", a->normal ? "BatchNormalization" : "", a->normal && a->pool ? ", " : "",
+                a->pool ? "MaxPool" : "", a->acts && (a->normal || a->pool) ? ", " : "", a->acts ? a->act_name : "");
+}
+
 const struct op norm_block_op = {
     .name = "NormBlock",
     .domain = "kiln",
@@ -281,6 +292,7 @@ const struct op norm_block_op = {
               .infer = infer,
               .run = run,
               .gradient = gradient,
+              .tell = tell,
               .hidden = 3 },
             { 0 },
         },

@@ -11,8 +11,9 @@ struct norm_block_attrs {
     bool normal; /* false: the pool and the activation alone, all inputs but X left out */
     bool pool;   /* the maximum of 2x2 windows, stride 2: X is [N, H, W, C]; else [..., C] */
     bool acts;
-    enum chain_op act; /* where it acts */
-    float a, b;        /* its numbers */
+    enum chain_op act;    /* where it acts */
+    float a, b;           /* its numbers */
+    const char *act_name; /* the operator, for people */
 };
 
 extern const struct op norm_block_op;

@@ -62,6 +62,7 @@ static bool take_act(struct run *r, const struct node *n)
         return false;
     r->attrs.acts = true;
     r->attrs.act = s.op;
+    r->attrs.act_name = n->op_name;
     r->attrs.a = s.a;
     r->attrs.b = s.b;
     return true;

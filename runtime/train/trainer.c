@@ -272,6 +272,19 @@ static bool check_both(const struct trainer *t, const struct tensor *x, const st
            fail(r, KILN_BAD_DATA, NULL, "%lld samples, but %lld labels", (long long)x->dims[0], (long long)y->dims[0]);
 }
 
+const struct program *trainer_plan(struct trainer *t, int64_t batch, struct report *r)
+{
+    struct learner *l = learner_for(t, batch, r);
+    struct tensor x = t->x, y = t->y;
+
+    if (!l)
+        return NULL;
+    x.dims[0] = y.dims[0] = batch;
+    frame_set(l->frame, l->x, &x);
+    frame_set(l->frame, l->y, &y);
+    return frame_plan(l->frame, r);
+}
+
 bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
                   struct report *r)
 {

@@ -75,6 +75,9 @@ bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor
 bool trainer_judge(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
                    struct report *r);
 
+/* The program of a step with so many samples, for those who only look: planned, not run. Until the next step. */
+const struct program *trainer_plan(struct trainer *t, int64_t batch, struct report *r);
+
 /* By the name of the initializer; NULL where there is none. `slot` is one of the optimiser's slot_names, NULL for the
  * value itself. The memory may be written to between steps. */
 struct tensor *trainer_state(struct trainer *t, const char *name, const char *slot);

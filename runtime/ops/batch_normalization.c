@@ -12,6 +12,7 @@
  * A gradient of the statistics that training makes adds dmean / n + dvar * 2 * (x - mean) / n to dx. All is computed in
  * float, or in double where x is double. */
 #include "ops/batch_normalization.h"
+#include "base/text.h"
 #include "kernels/norm.h"
 #include "ops/compute.h"
 
@@ -235,10 +236,19 @@ static bool run(struct step *s)
     if (s->out[Y]) {
         void *y = s->in[X]->dtype == compute ? s->out[Y]->data : s->scratch; /* over the widened x */
 
-        batch_norm_apply(s->k, s->pool, &n, compute, x, scale, bias, mean, invstd, y, scratch);
+        batch_norm_apply(s->k, s->pool, &n, compute, x, scale, bias, mean, invstd, a->relu, y, scratch);
         compute_store(s->out[Y], compute, y);
     }
     return true;
+}
+
+static void tell(const struct node *n, const void *plan, struct text *out)
+{
+    const struct batch_norm *a = n->attrs;
+
+    (void)plan;
+    if (a->relu)
+        text_printf(out, "Relu");
 }
 
 /* -- differentiate ---------------------------------------------------------------------------------------------------
@@ -467,7 +477,7 @@ static const struct op_case cases_15[] = {
     {                                                                                                                  \
         .since = version, .signature = inputs_outputs, .types = type_list, .attrs_size = sizeof(struct batch_norm),    \
         .parse = parser, .infer = infer, .run = run, .gradient = gradient, .train = train, .training_outputs = 3,      \
-        .hidden = 2, .channels_last = channels_last, .cases = case_list                                                \
+        .hidden = 2, .channels_last = channels_last, .tell = tell, .cases = case_list                                  \
     }
 #define BEFORE_14 "T X, T scale, T B, T mean, T var -> T Y, T mean?, T var?, T saved_mean?, T saved_var?"
 

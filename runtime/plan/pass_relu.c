@@ -1,3 +1,4 @@
+#include "ops/batch_normalization.h"
 #include "ops/conv.h"
 #include "ops/gemm.h"
 #include "plan/pass.h"
@@ -37,6 +38,14 @@ static bool limits(const struct node *n, float *least, float *most)
     return clip ? bound(n, 1, least) && bound(n, 2, most) && *least <= *most : pass_is(n, "Relu");
 }
 
+/* A normalisation in inference whose channels lie last: floats then. */
+static bool is_norm(const struct node *n)
+{
+    const struct batch_norm *a = n->attrs;
+
+    return pass_is(n, "BatchNormalization") && a->channels_last && !a->training;
+}
+
 /* A copy of the node's attributes, to be changed. */
 static void *own_attrs(struct node *n, struct report *r)
 {
@@ -55,10 +64,10 @@ bool pass_relu(struct graph *g, struct report *r)
         return false;
     for (size_t k = 0; k < g->node_count; k++) {
         struct node *n = g->nodes[k], *next = pass_next(uses, n);
-        const bool conv = pass_is(n, "Conv");
+        const bool conv = pass_is(n, "Conv"), norm = is_norm(n);
         float least, most;
 
-        if (!next || !limits(next, &least, &most) || !(conv || (pass_is(n, "Gemm") && is_float(n))))
+        if (!next || !limits(next, &least, &most) || !(conv || norm || (pass_is(n, "Gemm") && is_float(n))))
             continue;
         if (next->in[0] != n->out[0] || (pass_is(next, "Clip") && !is_last(n)))
             continue;
@@ -70,6 +79,12 @@ bool pass_relu(struct graph *g, struct report *r)
             a->limited = true;
             a->least = least;
             a->most = most;
+        } else if (norm) {
+            struct batch_norm *a = own_attrs(n, r);
+
+            if (!a)
+                return false;
+            a->relu = true;
         } else {
             struct gemm_attrs *a = own_attrs(n, r);
 

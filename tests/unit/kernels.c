@@ -572,7 +572,7 @@ START_TEST(batch_norm_is_right)
             put(dtype, x, i, floor((get(dtype, x, i) + 1) * 127.5));
         batch_moments(k, pool, &s, dtype, x, mean, var, scratch);
         inverse_std(dtype, c_n, var, 1e-3, invstd);
-        batch_norm_apply(k, pool, &s, dtype, x, scale, bias, mean, invstd, y, scratch);
+        batch_norm_apply(k, pool, &s, dtype, x, scale, bias, mean, invstd, false, y, scratch);
         batch_norm_grad(k, pool, &s, dtype, false, dy, x, scale, mean, invstd, frozen, NULL, NULL, scratch);
         batch_norm_grad(k, pool, &s, dtype, true, dy, x, scale, mean, invstd, dx, dscale, dbias, scratch);
         batch_norm_grad(k, NULL, &s, dtype, true, dy, x, scale, mean, invstd, again, NULL, NULL, scratch);

@@ -323,6 +323,12 @@ static const struct {
     int nodes; /* that are left, all in all */
 } epilogues[] = {
     { "{ c = Conv(x, w) r = Relu(c) y = Conv(r, v) }", 4 },
+    { "{ c = Conv(x, w) p = MaxPool <kernel_shape = [2, 2]> (c) n = BatchNormalization(p, sc, bi, me, va) r = Relu(n)\n"
+      "y = Conv(r, v) }",
+      6 },
+    { "{ c = Conv(x, w) p = MaxPool <kernel_shape = [2, 2]> (c) n = BatchNormalization(p, sc, bi, me, va) y = Clip(n, lo) "
+      "}",
+      6 },
     { "{ c = Conv(x, w) r = Clip(c, lo, hi) y = Conv(r, v) }", 4 },
     { "{ c = Conv(x, w) r = Clip(c, , hi) y = Conv(r, v) }", 4 },
     { "{ c = Conv(x, w) d = Conv(x, w) s = Add(c, d) y = Relu(s) }", 4 },
@@ -336,12 +342,14 @@ static const struct {
 
 START_TEST(convolutions_take_in_what_follows)
 {
-    char text[1024];
+    char text[2048];
     struct trial t;
     int nodes = 0;
 
     snprintf(text, sizeof text,
-             "g (" X ", float[6, 5, 3, 3] w, float[6, 6, 3, 3] v) => " Y "<float lo = {-0.25}, float hi = {0.5}>\n%s",
+             "g (" X ", float[6, 5, 3, 3] w, float[6, 6, 3, 3] v) => " Y "<float lo = {-0.25}, float hi = {0.5},\n"
+             "float[6] sc = {1, -2, 0.5, 1, 3, 1}, float[6] bi = {0, 0.1, -0.2, 0, 0, 0.1},\n"
+             "float[6] me = {0, 0.1, 0.2, -0.3, 0, 0}, float[6] va = {1, 2, 0.5, 1, 1, 0.1}>\n%s",
              epilogues[_i].text);
     start(&t, text);
     ck_assert(pass_residual(t.last, &t.report) && pass_relu(t.last, &t.report));

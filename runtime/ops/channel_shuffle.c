@@ -3,8 +3,8 @@
  *   y = Reshape(Transpose<perm = [0, 2, 1, 3, 4]>(Reshape(x, [n, g, c, h, w])), [n, g * c, h, w])
  *
  * Channel i * c + j of x [n, g * c, h, w] is channel j * g + i of y: what ShuffleNet has between grouped convolutions.
- * With channels last it is one move of neighbours. Where x has other dimensions, and as many elements, y is what the
- * three nodes make. */
+ * With channels last it is one move of neighbours. Where x has other dimensions, or another number of them, and as many
+ * elements, y is what the three nodes make. */
 #include "ops/channel_shuffle.h"
 #include "ops/layout.h"
 #include "ops/move.h"
@@ -39,9 +39,8 @@ static bool infer(struct infer *i)
 
     if (!p)
         return false;
-    if (x->rank != 4)
-        return infer_error(i, "the input has %d dimensions, must have 4", x->rank);
-    p->y = onnx;
+    p->y.dtype = x->dtype;
+    p->y.rank = 4;
     p->y.dims[0] = batch_of(a, x);
     p->y.dims[1] = a->groups * a->channels;
     p->y.dims[2] = a->size[0];

@@ -145,7 +145,7 @@ static struct value *operand_last(struct layout *l, struct value *v, int rank)
     int64_t axes[MAX_RANK];
     struct value *x;
 
-    if (own == rank)
+    if (own == rank || own < 0) /* not known: what a convolution reads has its weights' rank */
         return as_last(l, v, rank);
     if (own == 0 || (t && tensor_count(t) == 1))
         return as_onnx(l, v);

@@ -12,6 +12,7 @@ enum rule {
     SELECT,    /* all inputs broadcast, type of input 1 */
     SLIDE,     /* rank and type of input 0 or, where that is not known, of the weights */
     MATRIX,    /* a matrix of the type of input 0 */
+    IMAGES,    /* four dimensions of the type of input 0 */
     PRODUCT,   /* the higher rank of two, where both are at least matrices */
     RESHAPED,  /* as many dimensions as the shape has values */
     REDUCED,   /* less what is reduced */
@@ -28,7 +29,7 @@ static const struct rule_of {
     { "AveragePool", LIKE, false },
     { "BatchNormalization", LIKE, false },
     { "Cast", RANK, true },
-    { "ChannelShuffle", LIKE, false },
+    { "ChannelShuffle", IMAGES, false },
     { "Clip", LIKE, true },
     { "Concat", LIKE, false },
     { "Conv", SLIDE, false },
@@ -165,6 +166,9 @@ static struct known first_output(const struct node *n, enum rule rule, const str
         break;
     case MATRIX:
         y.rank = 2;
+        break;
+    case IMAGES:
+        y.rank = 4;
         break;
     case PRODUCT:
         y.rank = y.rank < 2 || second.rank < 2 ? UNKNOWN : y.rank > second.rank ? y.rank : second.rank;

@@ -288,6 +288,8 @@ static const struct {
     { "g (float[N, 9, 5] x, float[6, 5, 3] w) => (float[A, B, C] y)\n{ t = Transpose <perm = [0, 2, 1]> (x)\n"
       "c = Conv(t, w) y = Transpose <perm = [0, 2, 1]> (c) }",
       0, true },
+    /* nothing tells the rank of a mask before it is planned */
+    { "g (" X ", " W ") => " Y "{ d, m = Dropout(x) f = Cast <to = 1> (m) c = Conv(f, w, b) y = Relu(c) }", 2, false },
 };
 
 START_TEST(results_stay)
@@ -326,7 +328,8 @@ static const struct {
     { "{ c = Conv(x, w) p = MaxPool <kernel_shape = [2, 2]> (c) n = BatchNormalization(p, sc, bi, me, va) r = Relu(n)\n"
       "y = Conv(r, v) }",
       6 },
-    { "{ c = Conv(x, w) p = MaxPool <kernel_shape = [2, 2]> (c) n = BatchNormalization(p, sc, bi, me, va) y = Clip(n, lo) "
+    { "{ c = Conv(x, w) p = MaxPool <kernel_shape = [2, 2]> (c) n = BatchNormalization(p, sc, bi, me, va) y = Clip(n, "
+      "lo) "
       "}",
       6 },
     { "{ c = Conv(x, w) r = Clip(c, lo, hi) y = Conv(r, v) }", 4 },
@@ -456,6 +459,23 @@ START_TEST(shuffles_of_channels_become_one_node)
 }
 END_TEST
 
+START_TEST(what_is_shuffled_need_be_no_images)
+{
+    static const char *const from[] = { "2, 120", "240", "2, 6, 20", "1, 2, 1, 6, 20" };
+    char text[1024];
+    struct trial t;
+
+    snprintf(text, sizeof text,
+             "g (float[%s] x, float[5, 6, 1, 1] w) => (float[N, M, A, B] y) <int64[5] parts = {2, 2, 3, 4, 5},\n"
+             "int64[4] whole = {2, 6, 4, 5}> { r = Relu(x) p = Reshape(r, parts)\n"
+             "q = Transpose <perm = [0, 2, 1, 3, 4]> (p) s = Reshape(q, whole) y = Conv(s, w) }",
+             from[_i]);
+    start(&t, text);
+    same_results(&t);
+    finish(&t);
+}
+END_TEST
+
 /* Keras' own exports have transpositions around their convolutions. A picture of one channel is as it is either way. */
 static const struct {
     const char *name;
@@ -492,6 +512,7 @@ Suite *suite(void)
     add_test(s, subgraphs_see_values_as_onnx_has_them);
     add_tests(s, exports_of_keras_lose_theirs, (int)(sizeof exports / sizeof *exports));
     add_tests(s, shuffles_of_channels_become_one_node, (int)(sizeof shuffles / sizeof *shuffles));
+    add_tests(s, what_is_shuffled_need_be_no_images, 4);
     add_tests(s, parts_of_a_concat_are_written_in_place, (int)(sizeof concats / sizeof *concats));
     add_tests(s, convolutions_take_in_what_follows, (int)(sizeof epilogues / sizeof *epilogues));
     return s;

@@ -486,11 +486,29 @@ static bool is_few(const struct kernels *k, const struct gemm *g, const struct p
     return dense_few_cost(k, g) < p->cost;
 }
 
-size_t dense_scratch(const struct kernels *k, const struct gemm *g, int threads)
+static size_t scratch_of(const struct kernels *k, const struct gemm *g, int threads)
 {
     const struct plan p = best_plan(k, g);
 
     return is_few(k, g, &p) ? 0 : p.at_once_bytes + (size_t)threads * p.thread_bytes;
+}
+
+/* What is added to the product may decide how it is done: enough for all that it can be. */
+size_t dense_scratch(const struct kernels *k, const struct gemm *g, int threads)
+{
+    enum { ROWS = 1, COLUMNS = 2, ALL = 4 };
+    size_t most = 0;
+
+    for (int added = 0; added < ALL; added++) {
+        struct gemm with = *g;
+        size_t bytes;
+
+        with.row_bias = added & ROWS ? g : NULL; /* anything */
+        with.column_bias = added & COLUMNS ? g : NULL;
+        bytes = scratch_of(k, &with, threads);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
 }
 
 void dense(const struct kernels *k, struct pool *pool, const struct gemm *g, const float *a, const float *b, float *c,

@@ -305,6 +305,35 @@ START_TEST(each_element_is_finished_once)
 }
 END_TEST
 
+/* Who plans has no biases yet: what they change must not want more. */
+START_TEST(scratch_does_not_look_at_pointers)
+{
+    const struct kernels *const k = kernels_for(_i);
+
+    random_state = 5;
+    for (int round = 0; k && round < 2000; round++) {
+        struct gemm g = { .dtype = F32, .alpha = 1, .c_col = 1, .relu = random_below(4) == 0 };
+        size_t bare;
+
+        g.m = 1 + random_below(200);
+        g.n = 1 + random_below(round % 2 ? 8 : 200);
+        g.k = 1 + random_below(round % 3 ? 12 : 900);
+        g.a_row = round % 4 ? 1 : g.k;
+        g.a_col = round % 4 ? g.m : 1;
+        g.b_row = round % 5 ? g.n : 1;
+        g.b_col = round % 5 ? 1 : g.k;
+        g.c_row = g.n;
+        bare = gemm_scratch(k, &g, 2);
+        g.column_bias = &g;
+        ck_assert_uint_eq(gemm_scratch(k, &g, 2), bare);
+        g.row_bias = &g;
+        ck_assert_uint_eq(gemm_scratch(k, &g, 2), bare);
+        g.column_bias = NULL;
+        ck_assert_uint_eq(gemm_scratch(k, &g, 2), bare);
+    }
+}
+END_TEST
+
 START_TEST(empty_depth_and_specials)
 {
     float c[6] = { 1, 2, 3, 4, 5, 6 }, bias[3] = { 10, 20, 30 };
@@ -349,6 +378,7 @@ Suite *suite(void)
     add_tests(s, each_element_is_finished_once, 6);
     add_test(s, batches_broadcast);
     add_test(s, integers_wrap_around);
+    add_tests(s, scratch_does_not_look_at_pointers, 3);
     add_test(s, empty_depth_and_specials);
     return s;
 }

@@ -339,7 +339,7 @@ static void batch_items(void *context, int64_t chunk, int thread)
     const struct batch *p = context;
 
     for (int64_t i = chunk * p->each; i < (chunk + 1) * p->each && i < p->count; i++) {
-        const int64_t at = batch_item(p, i, p->scratch + (size_t)thread * p->scratch_each);
+        const int64_t at = batch_item(p, i, p->scratch ? p->scratch + (size_t)thread * p->scratch_each : NULL);
 
         if (p->finish)
             p->finish(p->g.finish_context, NULL, at, p->g.m, p->g.n, thread);

@@ -116,7 +116,7 @@ static void finish_rows(void *context, const float *y, int64_t from, int64_t row
 
 static void run_chained(struct step *s, const struct chained *c, const struct fused *f, int at, struct gemm *g)
 {
-    char *const memory = (char *)s->scratch + c->result;
+    char *const memory = scratch_at(s, c->result);
     struct chained_run r;
     struct rows_end end = { &r.task, g->c_row };
 
@@ -126,7 +126,7 @@ static void run_chained(struct step *s, const struct chained *c, const struct fu
         g->finish_context = &end;
         g->finish_work = c->plan.work;
     }
-    gemm(s->k, s->pool, g, memory + c->scratch);
+    gemm(s->k, s->pool, g, scratch_at(s, c->result + c->scratch));
     chained_end(&r, s, f);
 }
 

@@ -31,7 +31,8 @@ static bool take_chain(const struct node *n, const struct fused *chain, void *at
 {
     struct conv_attrs *a = attrs;
 
-    if (!a->channels_last || a->chain || a->into_channels || n->out[CONV_MOMENTS] || (n->inputs > CONV_RESIDUAL && n->in[CONV_RESIDUAL]))
+    if (!a->channels_last || a->chain || a->into_channels || n->out[CONV_MOMENTS] ||
+        (n->inputs > CONV_RESIDUAL && n->in[CONV_RESIDUAL]))
         return false;
     a->chain = chain;
     return true;

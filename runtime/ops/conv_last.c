@@ -357,13 +357,14 @@ bool conv_last_step(struct step *s)
     const struct conv_attrs *a = s->attrs;
     const bool apart = f->apart || !p->fits;
     struct epilogue e = epilogue_of(s, apart);
-    char *const result = (char *)s->scratch + p->packed, *const scratch = result + f->result + f->chained.scratch;
+    char *const result = scratch_at(s, p->packed), *const memory = scratch_at(s, p->packed + f->result);
+    char *const scratch = scratch_at(s, p->packed + f->result + f->chained.scratch);
     float *y = f->result ? (void *)result : (float *)s->out[0]->data + a->into_at;
 
     if (!tensor_count(s->out[0]))
         return true;
     if (a->chain) {
-        run_chained(s, f, y, result + f->result, scratch);
+        run_chained(s, f, y, memory, scratch);
         return true;
     }
     if (s->out[CONV_MOMENTS] && !apart) {
@@ -464,7 +465,7 @@ bool conv_last_grad_step(struct step *s)
         dw_planes(s, &p->dw);
     if (s->out[X] && p->dx.fits)
         conv_last_run(&p->dx.c, s->pool, dy->data, packed_weights(s, &p->dx, w->data), &plain, s->out[X]->data,
-                      (char *)s->scratch + p->dx.packed);
+                      scratch_at(s, p->dx.packed));
     else if (s->out[X])
         dx_planes(s, &p->dx);
     return true;

@@ -132,7 +132,7 @@ struct step {
     const void *attrs;
     const struct tensor *const *in; /* NULL where left out */
     struct tensor *const *out;      /* NULL where nobody reads it */
-    void *scratch;
+    void *scratch; /* NULL where none was asked for */
     const void *plan;     /* what infer_plan gave; NULL for nothing */
     const void *prepared; /* what need_prepared asked for, of an input that does not change; NULL */
     const struct kernels *k;
@@ -143,6 +143,11 @@ struct step {
     struct report *report;
     struct frame *frame; /* run/frame.h: what step_call needs */
 };
+/* Scratch from so many bytes on; NULL, which nothing may be added to, where there is none. */
+static inline char *scratch_at(const struct step *s, size_t bytes)
+{
+    return s->scratch ? (char *)s->scratch + bytes : NULL;
+}
 /* Memory for an output with UNKNOWN dims; within the budget. */
 bool step_alloc(struct step *s, int out, enum dtype dtype, int rank, const int64_t *dims);
 /* Runs subgraph g. Its outputs (tensors whose memory belongs to the subgraph) last until the next call of the same

@@ -288,6 +288,10 @@ static const struct {
     { "g (float[N, 9, 5] x, float[6, 5, 3] w) => (float[A, B, C] y)\n{ t = Transpose <perm = [0, 2, 1]> (x)\n"
       "c = Conv(t, w) y = Transpose <perm = [0, 2, 1]> (c) }",
       0, true },
+    /* a step without scratch */
+    { "g (float[2, 3, 6, 5] x) => (float[A, B, C, D] y) <float[3, 1, 2, 1] w = {1, -2, 3, -1, 2, 0.5}>\n"
+      "{ c = Conv <group = 3> (x, w) y = Relu(c) }",
+      2, true },
     /* nothing tells the rank of a mask before it is planned */
     { "g (" X ", " W ") => " Y "{ d, m = Dropout(x) f = Cast <to = 1> (m) c = Conv(f, w, b) y = Relu(c) }", 2, false },
 };

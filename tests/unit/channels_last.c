@@ -403,7 +403,7 @@ START_TEST(tiles_are_right)
     const struct kernels *const k = kernels_for(_i % 3);
 
     random_state = (uint64_t)_i;
-    for (int round = 0; k && round < 4000; round++) {
+    for (int round = 0; k && round < ROUNDS(4000); round++) {
         check_tile(k);
         check_weight_tile(k);
     }
@@ -452,7 +452,7 @@ START_TEST(convolutions_are_right)
     struct pool *const pools[] = { NULL, threads(3) };
 
     random_state = (uint64_t)_i;
-    for (int round = 0; k && round < 120; round++) {
+    for (int round = 0; k && round < ROUNDS(120); round++) {
         const struct conv_shape s = random_shape(round);
 
         check_shape(k, pools, &s, (int)random_below(128));
@@ -490,7 +490,7 @@ START_TEST(depthwise_is_right)
     struct pool *const pools[] = { NULL, threads(3) };
 
     random_state = (uint64_t)_i;
-    for (int round = 0; k && round < 150; round++) {
+    for (int round = 0; k && round < ROUNDS(150); round++) {
         const struct conv_shape s = random_depthwise();
 
         check_shape(k, pools, &s, (int)random_below(128));

@@ -159,7 +159,7 @@ START_TEST(convolutions_are_right)
     struct pool *const pools[] = { NULL, threads(2), threads(4) };
 
     random_state = (uint64_t)_i;
-    for (int round = 0; k && round < 80; round++) {
+    for (int round = 0; k && round < ROUNDS(80); round++) {
         const struct conv_shape s = random_shape(round);
 
         check_shape(k, pools, &s, types[random_below(6)], random_below(2), random_below(2));

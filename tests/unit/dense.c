@@ -115,7 +115,7 @@ START_TEST(products_are_right)
     const struct kernels *const k = kernels_for(_i % 3);
 
     random_state = (uint64_t)_i + 100;
-    for (int round = 0; k && round < 60; round++)
+    for (int round = 0; k && round < ROUNDS(60); round++)
         check_shape(k, random_size(), random_size(), round % 10 ? random_size() : 1100 + random_below(5));
 }
 END_TEST
@@ -206,7 +206,7 @@ START_TEST(packed_before_is_the_same)
     int64_t checked = 0;
 
     random_state = (uint64_t)_i;
-    for (int round = 0; k && round < 20; round++) {
+    for (int round = 0; k && round < ROUNDS(20); round++) {
         const int64_t m = 1 + random_below(40), n = 1 + random_below(200), depth = 1 + random_below(700);
         float *const x = random_array(F32, m * depth), *const w = random_array(F32, n * depth);
         const struct matrix a = { x, x, depth, 1, m * depth }, b = { w, w, 1, depth, n * depth };
@@ -250,7 +250,7 @@ START_TEST(rows_and_dots)
     const struct kernels *const k = kernels_for(_i % 3);
 
     random_state = (uint64_t)_i;
-    for (int round = 0; k && round < 50; round++) {
+    for (int round = 0; k && round < ROUNDS(50); round++) {
         const int64_t n = 1 + random_below(70), step = n + random_below(3);
         const int rows = 1 + (int)random_below(k->lanes / 4), columns = 1 + (int)random_below(4);
         float *const x = random_array(F32, (rows - 1) * step + n), *const w =

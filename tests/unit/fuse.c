@@ -529,11 +529,11 @@ Suite *suite(void)
 {
     Suite *s = suite_create("fuse");
 
-    add_tests(s, random_graphs_keep_their_bits, 100);
+    add_tests(s, random_graphs_keep_their_bits, ROUNDS(100));
     add_tests(s, chains_are_found, sizeof graphs / sizeof *graphs);
     add_test(s, subgraphs_see_what_they_capture);
     add_tests(s, convolutions_take_chains, sizeof convolutions / sizeof *convolutions);
-    add_tests(s, products_take_chains, 100);
+    add_tests(s, products_take_chains, ROUNDS(100));
     add_test(s, a_chain_needs_no_memory_of_its_own);
     return s;
 }

@@ -69,7 +69,7 @@ START_TEST(products_are_right)
     struct pool *const pools[] = { NULL, threads(2), threads(4) };
 
     random_state = (uint64_t)_i;
-    for (int round = 0; k && round < 60; round++) {
+    for (int round = 0; k && round < ROUNDS(60); round++) {
         const enum dtype dtype = types[round % 5];
         struct gemm g = { .dtype = dtype, .m = random_size(), .n = random_size(), .k = random_size() };
         const struct layout a = random_layout(g.m, g.k = round % 9 ? g.k : 3000), b = random_layout(g.k, g.n),
@@ -237,7 +237,7 @@ START_TEST(each_element_is_finished_once)
     struct pool *const pools[] = { NULL, threads(2), threads(5) };
 
     random_state = (uint64_t)_i + 77;
-    for (int round = 0; k && round < 50; round++) {
+    for (int round = 0; k && round < ROUNDS(50); round++) {
         const int64_t batch = round % 4 ? 1 : 1 + random_below(40);
         struct gemm g = { .dtype = F32, .m = random_size(), .n = random_size(), .k = random_size(), .alpha = 1 };
         int64_t size;
@@ -312,7 +312,7 @@ START_TEST(scratch_does_not_look_at_pointers)
     const struct kernels *const k = kernels_for(_i);
 
     random_state = 5;
-    for (int round = 0; k && round < 2000; round++) {
+    for (int round = 0; k && round < ROUNDS(2000); round++) {
         struct gemm g = { .dtype = F32, .alpha = 1, .c_col = 1, .relu = random_below(4) == 0 };
         size_t bare;
 

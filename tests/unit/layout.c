@@ -48,7 +48,8 @@ static void start(struct trial *t, const char *graph)
     snprintf(text, sizeof text, "<ir_version: 8, opset_import: [\"\" : 17]>\n%s", graph);
     memset(t, 0, sizeof *t);
     begin(&t->f, text);
-    t->engine = (struct engine){ .kernels = kernels_get(), .budget = &t->budget, .exact = true };
+    t->engine =
+        (struct engine){ .kernels = kernels_get(), .budget = &t->budget, .exact = true, .prepared.budget = &t->budget };
     t->c = (struct plan_context){
         .kernels = kernels_get(), .threads = 1, .budget = &t->budget, .report = &t->report, .exact = true
     };
@@ -69,6 +70,7 @@ static void finish(struct trial *t)
         free(t->in[k].data);
     graph_release(t->plain);
     graph_release(t->last);
+    prepared_free(&t->engine.prepared);
     arena_release(&t->arena);
     ck_assert_uint_eq(t->budget.used, 0);
     end(&t->f);

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 400 };
-
 static struct mt numbers;
 
 static int64_t below(int64_t n)
@@ -94,7 +92,7 @@ START_TEST(every_element_arrives)
     int64_t first, from_count, to_count;
 
     mt_seed(&numbers, (uint32_t)_i);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < ROUNDS(400); round++) {
         const int64_t odd = below(2); /* elements of any alignment */
         char *from, *to, *want;
 

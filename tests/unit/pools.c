@@ -3,7 +3,7 @@
 #include "kernels/channels_last/pool.h"
 #include "numbers.h"
 
-enum { ROUNDS = 100, LEVELS = CPU_AVX512 + 1 };
+enum { LEVELS = CPU_AVX512 + 1 };
 
 static const struct kernels *level(int k)
 {
@@ -127,7 +127,7 @@ START_TEST(pools_are_those_of_planes)
 
     if (!level(_i))
         return;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < ROUNDS(100); round++) {
         struct trial t = { .k = level(_i), .pool = round % 2 ? pool : NULL, .images = random_shape(round) };
         int64_t larger;
 

@@ -12,6 +12,16 @@ Suite *suite(void);
 #define add_test(s, test)     add_tests(s, test, 1)
 #define add_tests(s, test, n) suite_add_tcase(s, test_case(#test, test, n))
 
+/* Random cases that are tried: fewer under a sanitizer, where each takes ten times as long. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ROUNDS(n) ((n) / 8 + 1)
+#endif
+#endif
+#if !defined(ROUNDS)
+#define ROUNDS(n) (n)
+#endif
+
 static inline TCase *test_case(const char *name, const TTest *test, int n)
 {
     TCase *c = tcase_create(name);

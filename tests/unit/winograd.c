@@ -373,7 +373,7 @@ Suite *suite(void)
 {
     Suite *s = suite_create("winograd");
 
-    add_tests(s, random_shapes, 24);
+    add_tests(s, random_shapes, ROUNDS(24));
     add_tests(s, every_cut, 7);
     add_test(s, not_finite);
     add_test(s, what_fits);

@@ -78,7 +78,7 @@ static bool run(struct step *s)
     const struct channel_shuffle *a = s->attrs;
     const struct plan *p = s->plan;
     const int64_t pixels = a->size[0] * a->size[1], batch = p->y.dims[0];
-    char *const planes = s->scratch, *const shuffled = planes + tensor_bytes(s->in[0]);
+    char *const planes = s->scratch, *const shuffled = scratch_at(s, (size_t)tensor_bytes(s->in[0]));
 
     if (!a->channels_last) {
         exchange(s, batch, pixels, s->in[0]->data, s->out[0]->data);

@@ -83,6 +83,8 @@ struct chain_plan {
     double work;                   /* of an element: about so many operations of a product take as long */
 };
 
+bool chain_costly(enum chain_op op); /* an exponential, or more: several times what memory takes */
+
 /* `in` tells the shapes. `wanted[k]`: is output k to be written? False where shapes do not broadcast. */
 bool chain_plan(struct chain_plan *c, const struct chain *chain, const struct tensor *const *in, const bool *wanted);
 /* Afterwards, if chain_rows is to be called. */

@@ -255,40 +255,43 @@ static void find_whole(struct planning *p, const bool *wanted)
             p->whole[p->chain->output[k]] = true;
 }
 
+bool chain_costly(enum chain_op op)
+{
+    switch (op) {
+    case CHAIN_elu:
+    case CHAIN_selu:
+    case CHAIN_sigmoid:
+    case CHAIN_swish:
+    case CHAIN_tanh:
+    case CHAIN_exp:
+    case CHAIN_log:
+    case CHAIN_softplus:
+    case CHAIN_erf:
+    case CHAIN_gelu:
+    case CHAIN_gelu_tanh:
+    case CHAIN_erf_grad:
+    case CHAIN_elu_grad:
+    case CHAIN_selu_grad:
+    case CHAIN_softplus_grad:
+    case CHAIN_gelu_grad:
+    case CHAIN_gelu_tanh_grad:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* For each element. */
 static int64_t work_of(const struct chain *chain)
 {
     int64_t work = 2;
 
-    for (int s = 0; s < chain->steps; s++)
-        switch (chain->step[s].op) {
-        case CHAIN_elu:
-        case CHAIN_selu:
-        case CHAIN_sigmoid:
-        case CHAIN_swish:
-        case CHAIN_tanh:
-        case CHAIN_exp:
-        case CHAIN_log:
-        case CHAIN_softplus:
-        case CHAIN_erf:
-        case CHAIN_gelu:
-        case CHAIN_gelu_tanh:
-        case CHAIN_erf_grad:
-        case CHAIN_elu_grad:
-        case CHAIN_selu_grad:
-        case CHAIN_softplus_grad:
-        case CHAIN_gelu_grad:
-        case CHAIN_gelu_tanh_grad:
-            work += 8;
-            break;
-        case CHAIN_div:
-        case CHAIN_sqrt:
-        case CHAIN_reciprocal:
-            work += 2;
-            break;
-        default:
-            work++;
-        }
+    for (int s = 0; s < chain->steps; s++) {
+        const enum chain_op op = chain->step[s].op;
+        const bool divides = op == CHAIN_div || op == CHAIN_sqrt || op == CHAIN_reciprocal;
+
+        work += chain_costly(op) ? 8 : divides ? 2 : 1;
+    }
     return work;
 }
 

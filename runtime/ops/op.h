@@ -132,9 +132,9 @@ struct step {
     const void *attrs;
     const struct tensor *const *in; /* NULL where left out */
     struct tensor *const *out;      /* NULL where nobody reads it */
-    void *scratch; /* NULL where none was asked for */
-    const void *plan;     /* what infer_plan gave; NULL for nothing */
-    const void *prepared; /* what need_prepared asked for, of an input that does not change; NULL */
+    void *scratch;                  /* NULL where none was asked for */
+    const void *plan;               /* what infer_plan gave; NULL for nothing */
+    const void *prepared;           /* what need_prepared asked for, of an input that does not change; NULL */
     const struct kernels *k;
     struct pool *pool;
     uint64_t seed;     /* of the session: random numbers depend on (seed, node, number, element) alone */

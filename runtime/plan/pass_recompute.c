@@ -107,26 +107,6 @@ struct attempt {
     int64_t bytes; /* its */
 };
 
-static bool is_costly(enum chain_op op)
-{
-    switch (op) {
-    case CHAIN_elu:
-    case CHAIN_selu:
-    case CHAIN_sigmoid:
-    case CHAIN_swish:
-    case CHAIN_tanh:
-    case CHAIN_exp:
-    case CHAIN_log:
-    case CHAIN_softplus:
-    case CHAIN_erf:
-    case CHAIN_gelu:
-    case CHAIN_gelu_tanh:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static const struct tensor *type_of(const struct recompute *c, const struct value *v)
 {
     const struct tensor *t = (size_t)v->id < c->forward->values ? &c->forward->types->types[v->id] : NULL;
@@ -167,7 +147,7 @@ static bool make_again(const struct recompute *c, struct attempt *a, struct valu
     if (a->count == STEPS || !is_made_by_step(c, v, &step))
         return false;
     a->value[a->count++] = v;
-    if (is_costly(step.op) && (a->costly++ || a->bytes < LARGE))
+    if (chain_costly(step.op) && (a->costly++ || a->bytes < LARGE))
         return false;
     for (int k = 0; k < n->inputs; k++) {
         struct value *in = n->in[k];

@@ -9,7 +9,7 @@ enum {
     GROUP = 48,                     /* pixels that are transposed at once: whole tiles of every height */
     DEEPEST = 512,                  /* of a part: a panel of it stays in the second-level cache */
     SMALL = 1 << 16,                /* elements of a packed operand that is made at once, not by each chunk */
-    WORTH = 2500000,                /* operations of a chunk: 10 us */
+    WORTH = 500000,                 /* operations of a chunk: 3 us */
     PER_BYTE = 3,                   /* operations in the time that a byte takes */
     MOST_CHUNKS = 64,
     ALIGNMENT = 64
@@ -239,6 +239,7 @@ struct stage { /* some depths of a panel, and where results are */
     const float *residual; /* beside y; NULL: none */
     int64_t y_first, y_pixel;
     bool add, last;
+    struct tile_next next; /* what the tiles bring near */
 };
 
 /* The residual of what lies at c. */
@@ -247,7 +248,7 @@ static const float *residual_of(const struct plan *p, const float *c)
     return p->g->residual ? p->g->residual + (c - (const float *)p->g->c) : NULL;
 }
 
-static void run_tiles(const struct plan *p, const struct stage *s, int64_t begin, int64_t end)
+static void run_tiles(const struct plan *p, struct stage *s, int64_t begin, int64_t end)
 {
     const int vectors = s->panel->vectors;
     const bool straight = p->narrow.depth == 1;
@@ -255,29 +256,29 @@ static void run_tiles(const struct plan *p, const struct stage *s, int64_t begin
 
     for (int64_t i = 0; i < tiles; i++) {
         const int64_t from = begin + (end - begin) * i / tiles, to = begin + (end - begin) * (i + 1) / tiles;
-        const struct tile t = { .rows = straight ? 1 : s->depth,
-                                .run = straight ? s->depth : 1,
-                                .x = p->narrow.at + from * p->narrow.along + s->from * p->narrow.depth,
-                                .x_pixel = p->narrow.along,
-                                .x_row = p->narrow.depth,
-                                .w = s->w,
-                                .w_step = s->w_step,
-                                .y = s->y + (from - s->y_first) * s->y_pixel,
-                                .y_pixel = s->y_pixel,
-                                .pixels = (int)(to - from),
-                                .channels = s->panel->channels,
-                                .add = s->add,
-                                .bias = s->last && p->lane_bias ? p->lane_bias + s->panel->lane : NULL,
-                                .residual =
-                                    s->last && s->residual ? s->residual + (from - s->y_first) * s->y_pixel : NULL,
-                                .least = s->last ? p->least : -INFINITY,
-                                .most = INFINITY };
+        struct tile t = { .rows = straight ? 1 : s->depth,
+                          .run = straight ? s->depth : 1,
+                          .x = p->narrow.at + from * p->narrow.along + s->from * p->narrow.depth,
+                          .x_pixel = p->narrow.along,
+                          .x_row = p->narrow.depth,
+                          .w = s->w,
+                          .w_step = s->w_step,
+                          .y = s->y + (from - s->y_first) * s->y_pixel,
+                          .y_pixel = s->y_pixel,
+                          .pixels = (int)(to - from),
+                          .channels = s->panel->channels,
+                          .add = s->add,
+                          .bias = s->last && p->lane_bias ? p->lane_bias + s->panel->lane : NULL,
+                          .residual = s->last && s->residual ? s->residual + (from - s->y_first) * s->y_pixel : NULL,
+                          .least = s->last ? p->least : -INFINITY,
+                          .most = INFINITY };
 
+        tile_bring(&t, &s->next, p->k->lanes);
         p->k->tile(&t, vectors);
     }
 }
 
-static void run_weight_tiles(const struct plan *p, const struct stage *s, int64_t begin, int64_t end)
+static void run_weight_tiles(const struct plan *p, struct stage *s, int64_t begin, int64_t end)
 {
     const int vectors = s->panel->vectors;
     const int64_t tiles = divide_up(end - begin, p->k->weight_taps[vectors]);
@@ -412,6 +413,16 @@ static void end_turned(const struct plan *p, const struct panel *w, int64_t from
     }
 }
 
+/* Where the rows of pixels lie, if they lie side by side. */
+static struct tile_next rows_between(const struct plan *p, int64_t from, int64_t to)
+{
+    const struct operand *const x = &p->narrow;
+
+    if (x->depth != 1 || x->along < p->depth || x->along > 2 * p->depth)
+        return (struct tile_next){ NULL, NULL };
+    return (struct tile_next){ (const char *)(x->at + from * x->along), (const char *)(x->at + to * x->along) };
+}
+
 static void run_turned(const struct plan *p, const struct panel *w, int64_t begin, int64_t end)
 {
     _Alignas(ALIGNMENT) float buffer[GROUP * MOST_LANES];
@@ -421,6 +432,7 @@ static void run_turned(const struct plan *p, const struct panel *w, int64_t begi
         struct stage s = { .panel = w, .y = buffer, .y_first = from, .y_pixel = MOST_LANES };
 
         s.add = begin_buffer(p, w, from, to, buffer);
+        s.next = rows_between(p, to, at_most(to + GROUP, end));
         for (int64_t part = 0; part < p->parts; part++, s.add = true) {
             set_part(p, &s, part);
             find_part(p, &s, NULL, false);
@@ -474,10 +486,10 @@ static void run_chunk(void *context, int64_t chunk, int thread)
 bool dense_fits(const struct kernels *k, const struct gemm *g)
 {
     const double work = 2. * (double)g->m * (double)g->n * (double)g->k;
-    const bool deep = (double)g->m * (double)g->n < 8192 && work > 32. * WORTH;
+    const bool deep = (double)g->m * (double)g->n < 8192 && work > 8e7;
 
     return g->dtype == F32 && g->k > 0 && (g->c_col == 1 || g->c_row == 1) &&
-           ((!deep && (k->level != CPU_BASE || work < WORTH)) || g->m == 1 || g->n == 1);
+           ((!deep && (k->level != CPU_BASE || work < 2.5e6)) || g->m == 1 || g->n == 1);
 }
 
 /* Does reading rows once beat tiles? */

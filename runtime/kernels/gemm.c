@@ -1,6 +1,7 @@
 /* Products of ordinary matrices: tiles or the driver, which operand is which to it, batches, integers. */
 #include "kernels/gemm.h"
 #include "kernels/dense.h"
+#include "kernels/dense_stream.h"
 #include "tensor/half.h"
 #include <string.h>
 
@@ -258,13 +259,16 @@ static void product(const struct kernels *k, struct pool *pool, const struct gem
 
     if (is_integer(g->dtype)) {
         pool_run(helpers, g->m, integer_block, &integers);
-    } else if (dense_fits(k, g)) {
+    } else if (!dense_stream_fits(k, g) && dense_fits(k, g)) {
         dense(k, pool, g, a, b, c, scratch);
     } else {
         struct ending end = { k, g, c, 1 + 16384 / (g->n + 1) };
 
         prepare(k, g, a, b, c, &p);
-        gemm_drive(k, pool, &p.driver, scratch);
+        if (dense_stream_fits(k, g))
+            dense_stream(k, helpers, g, a, b, c, scratch);
+        else
+            gemm_drive(k, pool, &p.driver, scratch);
         if (p.biased || g->finish)
             pool_run(helpers, (g->m + end.each - 1) / end.each, end_rows, &end);
     }
@@ -289,6 +293,8 @@ static size_t scratch_of(const struct kernels *k, const struct gemm *g, int thre
 {
     struct prepared p;
 
+    if (dense_stream_fits(k, g))
+        return dense_stream_scratch(g);
     if (dense_fits(k, g))
         return dense_scratch(k, g, threads);
     prepare(k, g, NULL, NULL, NULL, &p);

@@ -155,10 +155,16 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* Pieces of work are cut from all parameters in a row: 10 us or so of what this kind takes. */
-static int64_t chunk_of(const struct optimizer *o)
+/* How many pieces the work is cut into: 10 us or so each of what this kind takes. */
+static int64_t pieces_of(const struct optimizer *o, int64_t elements)
 {
-    return o->kind == OPTIMIZER_SGD && !o->slots ? 1 << 16 : 1 << 15;
+    enum { MOST = 64 };
+    const int64_t each = o->kind == OPTIMIZER_SGD && !o->slots ? 1 << 16 : 1 << 15;
+    int64_t pieces = 1;
+
+    while (pieces < MOST && pieces * each < elements)
+        pieces *= 2;
+    return pieces;
 }
 
 /* Elements [from, to) of one parameter. */
@@ -173,26 +179,35 @@ static void update(const struct step *s, int p, float rate, int64_t from, int64_
                     to - from);
 }
 
-static void run_chunk(void *context, int64_t chunk, int thread)
+/* Elements before piece i of a parameter with n of them. Small ones are in one piece. */
+static int64_t piece_at(int64_t n, int64_t i, int64_t pieces)
 {
-    const struct step *s = context;
-    const struct optimizer *o = s->attrs;
+    enum { WHOLE = 1 << 12, LINE = 64 / sizeof(float) };
+
+    if (n <= WHOLE)
+        return i ? n : 0;
+    return i == pieces ? n : n * i / pieces / LINE * LINE;
+}
+
+struct pieces {
+    const struct step *step;
+    int64_t count;
+};
+
+/* Of each parameter its share: the rows of a matrix that a thread updates are those that it reads in a product whose
+ * depth is cut among threads (kernels/dense_stream.h). */
+static void run_piece(void *context, int64_t i, int thread)
+{
+    const struct pieces *p = context;
+    const struct step *s = p->step;
     const float rate = *(const float *)s->in[RATE]->data;
-    int64_t from = chunk * chunk_of(o), left = chunk_of(o);
 
     (void)thread;
-    for (int p = FIRST; p < s->node->inputs && left > 0; p += group(o)) {
-        const int64_t n = tensor_count(s->in[p]);
+    for (int at = FIRST; at < s->node->inputs; at += group(s->attrs)) {
+        const int64_t n = tensor_count(s->in[at]), from = piece_at(n, i, p->count), to = piece_at(n, i + 1, p->count);
 
-        if (from < n) {
-            const int64_t some = n - from < left ? n - from : left;
-
-            update(s, p, rate, from, from + some);
-            left -= some;
-            from = 0;
-        } else {
-            from -= n;
-        }
+        if (from < to)
+            update(s, at, rate, from, to);
     }
 }
 
@@ -200,6 +215,7 @@ static bool run(struct step *s)
 {
     const struct optimizer *o = s->attrs;
     const float loss = *(const float *)s->in[LOSS]->data;
+    struct pieces pieces = { .step = s };
     int64_t n = 0;
 
     if (!isfinite(loss))
@@ -207,7 +223,8 @@ static bool run(struct step *s)
                           isnan(loss) ? "not a number" : "infinite");
     for (int p = FIRST; p < s->node->inputs; p += group(o))
         n += tensor_count(s->in[p]);
-    pool_run(s->pool, (n + chunk_of(o) - 1) / chunk_of(o), run_chunk, s);
+    pieces.count = pieces_of(o, n);
+    pool_run(s->pool, pieces.count, run_piece, &pieces);
     return true;
 }
 

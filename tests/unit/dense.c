@@ -1,5 +1,6 @@
 #include "kernels/dense.h"
 #include "kernels/dense_few.h"
+#include "kernels/dense_stream.h"
 #include "numbers.h"
 
 /* A matrix somewhere in memory: rows or columns contiguous, perhaps with gaps, at any address. */
@@ -57,28 +58,35 @@ static void check(const struct gemm *g, const struct matrix *a, const struct mat
     ck_assert_int_ge(same, before->size - inside);
 }
 
-/* By tiles or by few rows, as the shape decides, with 1, 2 and 3 threads: the same bits. */
-static void check_all(const struct kernels *k, const struct gemm *g, const struct matrix *a, const struct matrix *b,
-                      const struct matrix *before)
+/* In a stream, or by tiles or by few rows, as the shape decides, with 1, 2, 3 and 9 threads: the same bits. */
+enum { POOLS = 4 };
+static void check_way(bool stream, const struct kernels *k, const struct gemm *g, const struct matrix *a,
+                      const struct matrix *b, const struct matrix *before)
 {
-    struct pool *const pools[] = { NULL, threads(2), threads(3) };
+    struct pool *const pools[POOLS] = { NULL, threads(2), threads(3), threads(9) };
     const size_t bytes = (size_t)before->size * sizeof(float);
-    float *results[3];
+    float *results[POOLS];
 
-    for (int t = 0; t < 3; t++) {
-        void *const scratch = room(dense_scratch(k, g, pool_threads(pools[t])));
+    for (int t = 0; t < POOLS; t++) {
+        void *const scratch = room(stream ? dense_stream_scratch(g) : dense_scratch(k, g, pool_threads(pools[t])));
 
         results[t] = room(bytes);
         memcpy(results[t], before->memory, bytes);
-        dense(k, pools[t], g, a->data, b->data, results[t] + (before->data - before->memory), scratch);
-        ck_assert_msg(memcmp(results[0], results[t], bytes) == 0, "%d threads differ", t + 1);
+        (stream ? dense_stream : dense)(k, pools[t], g, a->data, b->data, results[t] + (before->data - before->memory),
+                                        scratch);
+        ck_assert_msg(memcmp(results[0], results[t], bytes) == 0, "%d threads differ", pool_threads(pools[t]));
         free(scratch);
     }
     check(g, a, b, before, results[0]);
-    for (int t = 0; t < 3; t++) {
+    for (int t = 0; t < POOLS; t++) {
         free(results[t]);
         pool_free(pools[t]);
     }
+}
+static void check_all(const struct kernels *k, const struct gemm *g, const struct matrix *a, const struct matrix *b,
+                      const struct matrix *before)
+{
+    check_way(false, k, g, a, b, before);
 }
 
 static void check_shape(const struct kernels *k, int64_t m, int64_t n, int64_t depth)
@@ -199,6 +207,37 @@ START_TEST(few_rows_are_right)
 }
 END_TEST
 
+/* Many rows, by few, with gaps and at any address; the depth is cut into 2 to 16 slices. */
+START_TEST(streams_are_right)
+{
+    const struct kernels *const k = kernels_for(_i % 3);
+
+    random_state = (uint64_t)_i;
+    for (int round = 0; k && k->level != CPU_BASE && round < ROUNDS(12); round++) {
+        const int64_t m = 5 + random_below(36), n = 100 + random_below(200), depth = 16 * m + 600 + random_below(800);
+        struct matrix a, b, c;
+        struct gemm g = { .dtype = F32, .m = m, .n = n, .k = depth, .alpha = 1, .beta = (double)random_below(3) / 2 };
+
+        do {
+            a = random_matrix(m, depth);
+            b = random_matrix(depth, n);
+            c = random_matrix(m, n);
+            g.a_row = a.row;
+            g.a_col = a.column;
+            g.b_row = b.row;
+            g.b_col = b.column;
+            g.c_row = c.row;
+            g.c_col = c.column;
+            if (dense_stream_fits(k, &g))
+                check_way(true, k, &g, &a, &b, &c);
+            free(a.memory);
+            free(b.memory);
+            free(c.memory);
+        } while (!dense_stream_fits(k, &g));
+    }
+}
+END_TEST
+
 /* B packed before gives the bits that the same panels give when they are packed in passing, for any number of rows. */
 START_TEST(packed_before_is_the_same)
 {
@@ -291,6 +330,7 @@ Suite *suite(void)
     add_tests(s, products_are_right, 6);
     add_tests(s, colliding_rows_are_packed, 3);
     add_tests(s, few_rows_are_right, 9);
+    add_tests(s, streams_are_right, 6);
     add_tests(s, packed_before_is_the_same, 3);
     add_tests(s, rows_and_dots, 3);
     return s;

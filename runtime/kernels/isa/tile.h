@@ -181,6 +181,10 @@ ALWAYS_INLINE void weight_tile_of(const struct weight_tile *t, int vectors, int 
     float *const acc = t->acc;
     vec sum[TILE_PIXELS][TILE_VECTORS];
 
+    if (!t->add) /* what will be written is brought near until there is something to write */
+        for (int j = 0; j < taps; j++)
+            for (int v = 0; v < vectors; v++)
+                __builtin_prefetch(acc + j * acc_step + v * LANES, 1);
     UNROLLED
     for (int j = 0; j < taps; j++)
         UNROLLED

@@ -8,21 +8,13 @@
  * The gradient of constant is taken away again; the constant's is the sum over what was added. The other modes add each
  * element of dY to the element of dX that it came from.
  */
+#include "ops/pad.h"
 #include "ops/layout.h"
 #include "ops/move.h"
 #include "ops/resample.h"
 #include "ops/view.h"
 #include "tensor/half.h"
 #include <string.h>
-
-enum { DATA, PADS, VALUE, AXES };
-enum { CONSTANT, REFLECT, EDGE, WRAP };
-
-struct pad {
-    int mode;
-    bool channels_last;
-    float value; /* where there is no input for it */
-};
 
 /* -- read ---------------------------------------------------------------------------------------------------------- */
 
@@ -33,7 +25,7 @@ static bool parse_19(struct parse *p, void *attrs)
 {
     struct pad *a = attrs;
 
-    a->mode = attr_choice(p, "mode", modes, CONSTANT);
+    a->mode = (enum pad_mode)attr_choice(p, "mode", modes, PAD_CONSTANT);
     return true;
 }
 
@@ -41,7 +33,7 @@ static bool parse_11(struct parse *p, void *attrs)
 {
     struct pad *a = attrs;
 
-    a->mode = attr_choice(p, "mode", modes_2, CONSTANT);
+    a->mode = (enum pad_mode)attr_choice(p, "mode", modes_2, PAD_CONSTANT);
     return true;
 }
 
@@ -52,7 +44,7 @@ static bool parse_2(struct parse *p, void *attrs)
     if (!attr_given(p, "pads"))
         return parse_error(p, "attribute 'pads' is missing");
     a->value = attr_float(p, "value", 0);
-    return parse_11(p, attrs) && ints_input(p, PADS, "pads");
+    return parse_11(p, attrs) && ints_input(p, PAD_PADS, "pads");
 }
 
 static bool channels_last(const struct node *n, int rank, void *attrs)
@@ -116,7 +108,7 @@ static bool layout_of(struct infer *i, struct layout *l, const struct pad *a, co
         if (!add_size(l->kept[d], added(l->begin[d]), &l->dims[d]) ||
             !add_size(l->dims[d], added(l->end[d]), &l->dims[d]))
             return i && infer_error(i, "axis %d of the output would have more values than can be counted", d);
-        if (a->mode != CONSTANT && !l->kept[d] && l->dims[d])
+        if (a->mode != PAD_CONSTANT && !l->kept[d] && l->dims[d])
             return i && infer_error(i, "axis %d has 0 values, mode '%s' must have at least 1 to pad with", d,
                                     modes[a->mode]);
     }
@@ -144,7 +136,7 @@ static bool table_bytes(const struct layout *l, size_t *bytes)
 static bool infer(struct infer *i)
 {
     const struct pad *a = infer_attrs(i);
-    const struct tensor *x = typed_in(i, DATA), *value = typed_in(i, VALUE);
+    const struct tensor *x = typed_in(i, PAD_DATA), *value = typed_in(i, PAD_VALUE);
     struct ints pads, axes;
     uint32_t mask;
     struct layout l;
@@ -152,11 +144,11 @@ static bool infer(struct infer *i)
 
     if (value && tensor_count(value) != 1)
         return infer_error(i, "'constant_value' has %lld values, must have 1", (long long)tensor_count(value));
-    if (!ints_in(i, PADS, &pads) || !ints_in(i, AXES, &axes))
+    if (!ints_in(i, PAD_PADS, &pads) || !ints_in(i, PAD_AXES, &axes))
         return false;
-    if (!axes_mask(i, &axes, x->rank, &mask) || !layout_of(i, &l, a, x, &pads, typed_in(i, AXES) ? &axes : NULL))
+    if (!axes_mask(i, &axes, x->rank, &mask) || !layout_of(i, &l, a, x, &pads, typed_in(i, PAD_AXES) ? &axes : NULL))
         return false;
-    if (a->mode != CONSTANT) {
+    if (a->mode != PAD_CONSTANT) {
         if (!table_bytes(&l, &bytes))
             return infer_error(i, "the output would have more values than can be counted");
         need_scratch(i, bytes);
@@ -184,10 +176,10 @@ static void layout_known(struct layout *l, const struct pad *a, const struct ten
 /* The element of the input, along one dimension, that stands at `at` of the output. */
 static int64_t source(const struct layout *l, int mode, int d, int64_t at)
 {
-    const int64_t n = l->kept[d], first = taken(l->begin[d]), period = mode == REFLECT ? 2 * (n - 1) : n;
+    const int64_t n = l->kept[d], first = taken(l->begin[d]), period = mode == PAD_REFLECT ? 2 * (n - 1) : n;
 
     at -= added(l->begin[d]);
-    if (mode == EDGE || period == 0)
+    if (mode == PAD_EDGE || period == 0)
         return first + (at < 0 ? 0 : at >= n ? n - 1 : at);
     at %= period;
     if (at < 0)
@@ -197,7 +189,7 @@ static int64_t source(const struct layout *l, int mode, int d, int64_t at)
 
 static bool run_constant(struct step *s, const struct pad *a, const struct layout *l)
 {
-    const struct tensor *x = s->in[DATA], *y = s->out[0], *value = input(s, VALUE);
+    const struct tensor *x = s->in[PAD_DATA], *y = s->out[0], *value = input(s, PAD_VALUE);
     const size_t size = dtype_size(x->dtype);
     int64_t from[MAX_RANK], to[MAX_RANK], from_at = 0, to_at = 0;
     double f64 = (double)a->value;
@@ -224,15 +216,15 @@ static bool run_constant(struct step *s, const struct pad *a, const struct layou
 static bool run(struct step *s)
 {
     const struct pad *a = s->attrs;
-    const struct tensor *x = s->in[DATA], *y = s->out[0];
+    const struct tensor *x = s->in[PAD_DATA], *y = s->out[0];
     struct pick p = { .size = dtype_size(x->dtype), .rank = x->rank };
     int64_t strides[MAX_RANK], *table = s->scratch;
     struct layout l;
 
-    layout_known(&l, a, x, input(s, PADS), input(s, AXES));
+    layout_known(&l, a, x, input(s, PAD_PADS), input(s, PAD_AXES));
     if (!tensor_count(y))
         return true;
-    if (a->mode == CONSTANT)
+    if (a->mode == PAD_CONSTANT)
         return run_constant(s, a, &l);
     move_strides(l.rank, l.from, strides);
     for (int d = 0; d < l.rank; d++) {
@@ -318,7 +310,7 @@ static struct value *both_pads(struct emitter *e, const struct layout *l, int si
 /* The constant stands wherever a pad of ones around zeros has its ones. */
 static struct value *value_gradient(struct backward *b, const struct layout *l)
 {
-    const struct tensor *value = type_in(b, VALUE);
+    const struct tensor *value = type_in(b, PAD_VALUE);
     struct emitter *e = emitter_of(b);
     struct value *mask = emit_zeros(e, value->dtype, l->rank, l->from);
 
@@ -330,7 +322,7 @@ static struct value *value_gradient(struct backward *b, const struct layout *l)
 static bool gradient(struct backward *b)
 {
     const struct pad *a = attrs_of(b);
-    const struct tensor *x = type_in(b, DATA), *pads = type_in(b, PADS), *axes = type_in(b, AXES);
+    const struct tensor *x = type_in(b, PAD_DATA), *pads = type_in(b, PAD_PADS), *axes = type_in(b, PAD_AXES);
     struct emitter *e = emitter_of(b);
     struct pad_grad *grad = emit_alloc(e, sizeof *grad);
     struct value *dx = NULL;
@@ -341,17 +333,18 @@ static bool gradient(struct backward *b)
         return backward_error(b, "the pads are only known while running");
     grad->mode = a->mode;
     layout_known(&grad->layout, a, x, pads, axes);
-    if (wants(b, DATA)) {
-        if (a->mode == CONSTANT)
+    if (wants(b, PAD_DATA)) {
+        if (a->mode == PAD_CONSTANT)
             dx = emit(e, "Pad", "", 2, upstream(b, 0), both_pads(e, &grad->layout, -1));
         else
             emit_private(e, &pad_grad, grad, 1, &dx, NULL, 1, (struct value *[]){ upstream(b, 0) });
-        give(b, DATA, dx);
+        give(b, PAD_DATA, dx);
     }
-    if (type_in(b, VALUE) && wants(b, VALUE))
-        give(b, VALUE,
-             a->mode == CONSTANT ? value_gradient(b, &grad->layout)
-                                 : emit_zeros(e, x->dtype, type_in(b, VALUE)->rank, type_in(b, VALUE)->dims));
+    if (type_in(b, PAD_VALUE) && wants(b, PAD_VALUE))
+        give(b, PAD_VALUE,
+             a->mode == PAD_CONSTANT
+                 ? value_gradient(b, &grad->layout)
+                 : emit_zeros(e, x->dtype, type_in(b, PAD_VALUE)->rank, type_in(b, PAD_VALUE)->dims));
     return backward_ok(b);
 }
 

@@ -50,6 +50,20 @@ bool window_parse(struct parse *p, struct window_attrs *a, unsigned form)
     return check_pads(p, a);
 }
 
+bool window_pad(struct window_attrs *a, const struct ints *more)
+{
+    struct ints sum = *more;
+
+    if (a->auto_pad == SAME_UPPER || a->auto_pad == SAME_LOWER || (a->pads.count && a->pads.count != more->count))
+        return false;
+    for (int k = 0; k < sum.count; k++)
+        if ((a->pads.count && !add_size(sum.v[k], a->pads.v[k], &sum.v[k])) || sum.v[k] > most)
+            return false;
+    a->auto_pad = NOTSET;
+    a->pads = sum;
+    return true;
+}
+
 /* -- plan ------------------------------------------------------------------------------------------------------------
  */
 

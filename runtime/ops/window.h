@@ -27,6 +27,10 @@ bool window_parse(struct parse *p, struct window_attrs *a, unsigned form);
 /* An attribute of sizes, each at least `least`; count 0 where it is absent. */
 bool window_list(struct parse *p, const char *name, struct ints *list, int64_t least);
 
+/* More pads, two for each spatial dimension, around those that there are. False, and nothing has changed, where
+ * auto_pad computes them, where those that there are do not fit, or where they would be more than can be written. */
+bool window_pad(struct window_attrs *a, const struct ints *more);
+
 struct window { /* all that a kernel wants to know, for one shape of the input */
     int rank;
     int64_t in[MAX_SPATIAL], out[MAX_SPATIAL], kernel[MAX_SPATIAL];

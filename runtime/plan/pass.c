@@ -74,12 +74,21 @@ struct node *pass_next(const struct use *uses, const struct node *n)
     return y && uses[y->id].count == 1 ? uses[y->id].reader : NULL;
 }
 
-static void empty(struct node *n)
+void pass_empty(struct node *n)
 {
     for (int k = 0; k < n->inputs + n->captured; k++)
         n->in[k] = NULL;
     for (int k = 0; k < n->slots; k++)
         n->out[k] = NULL;
+}
+
+void *pass_attrs(struct node *n, struct report *r)
+{
+    void *attrs = arena_alloc(n->graph->arena, n->def->attrs_size, r);
+
+    if (attrs)
+        n->attrs = memcpy(attrs, n->attrs, n->def->attrs_size);
+    return attrs;
 }
 
 void pass_replace(const struct use *uses, struct node *n, struct node *last)
@@ -93,10 +102,10 @@ void pass_replace(const struct use *uses, struct node *n, struct node *last)
 
         between->producer = NULL;
         if (m != n)
-            empty(m);
+            pass_empty(m);
         m = next;
     } while (m != last);
-    empty(last);
+    pass_empty(last);
     n->out[0] = y;
     y->producer = n;
 }
@@ -143,8 +152,9 @@ const struct graph *passes_run(struct passes *p, const struct graph *g, const st
     for (size_t k = 0; p->graph && k < p->graph->value_count; k++)
         p->graph->values[k]->is_input = p->graph->values[k]->is_input && !p->graph->values[k]->initializer;
     ok = p->graph && pass_constants(p, &own) && drop_unread(p->graph, &r) && pass_shuffle(p->graph, &r) &&
-         pass_layout(p->graph, NULL, NULL, &r) && pass_transposes(p->graph, &r) && pass_affine(p->graph, &r) &&
-         pass_residual(p->graph, &r) && pass_relu(p->graph, &r) && pass_concat(p->graph, &r) && pass_fuse(p->graph, &r);
+         pass_pad(p->graph, NULL, &r) && pass_layout(p->graph, NULL, NULL, &r) && pass_transposes(p->graph, &r) &&
+         pass_affine(p->graph, &r) && pass_residual(p->graph, &r) && pass_relu(p->graph, &r) &&
+         pass_concat(p->graph, &r) && pass_fuse(p->graph, &r);
     if (ok) {
         forget_unused(p, &r);
         p->graph->report = c->report;

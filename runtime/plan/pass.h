@@ -26,6 +26,9 @@ bool passes_forget(struct passes *p, const struct value *v, const int *reads);
 bool pass_constants(struct passes *p, const struct plan_context *c);
 /* Shuffles of channels become one node. */
 bool pass_shuffle(struct graph *g, struct report *r);
+/* Zeros that a Pad puts around images become the pads of the convolution or the average pool behind it. Also for the
+ * graph of a trainer, before its gradients; `given` as for pass_layout. */
+bool pass_pad(struct graph *g, const struct tensor *given, struct report *r);
 /* Transpositions that undo each other go, also around elementwise nodes. */
 bool pass_transposes(struct graph *g, struct report *r);
 /* Float convolutions, and what stands between them, get their channels last (ops/layout.h). Also for the graph of a
@@ -66,6 +69,8 @@ struct known {
     int rank;         /* UNKNOWN where it is not */
     enum dtype dtype; /* UNDEFINED where it is not */
 };
+/* Of what no node makes; `given` is NULL, or of a rank below 0, where nothing else tells. */
+struct known pass_given(const struct value *v, const struct tensor *given);
 /* Of n's outputs, from its inputs: known[] goes by value id. What is known of an output already stays. */
 void pass_know(const struct node *n, struct known *known);
 
@@ -84,6 +89,10 @@ const struct tensor *pass_constant(const struct value *v);
 struct value *pass_initializer(struct graph *g, enum dtype dtype, int rank, const int64_t *dims, struct report *r);
 /* The node that alone reads what n's first output holds; NULL where there is none. */
 struct node *pass_next(const struct use *uses, const struct node *n);
+/* `n` reads nothing and makes nothing any more. */
+void pass_empty(struct node *n);
+/* A copy of the node's attributes, to be changed. */
+void *pass_attrs(struct node *n, struct report *r);
 /* `n` makes what `last` made, at the end of a chain of pass_next's; those after `n` make nothing any more. */
 void pass_replace(const struct use *uses, struct node *n, struct node *last);
 

@@ -355,16 +355,6 @@ static bool lay_out(struct layout *l, struct node *n)
     return (!rank || take_last(l, n, rank, &taken)) && (taken || take_onnx(l, n));
 }
 
-static struct known known_of(const struct value *v, const struct tensor *given)
-{
-    const struct tensor *t = given && given->rank >= 0    ? given
-                             : v->initializer             ? v->initializer
-                             : v->is_input && v->has_type ? &v->type
-                                                          : NULL;
-
-    return t && t->kind == TENSOR ? (struct known){ t->rank, t->dtype } : (struct known){ UNKNOWN, UNDEFINED };
-}
-
 static bool start(struct layout *l, const struct tensor *given)
 {
     struct graph *g = l->graph;
@@ -378,7 +368,7 @@ static bool start(struct layout *l, const struct tensor *given)
     if (!l->forms || !l->known)
         return false;
     for (size_t k = 0; k < g->value_count; k++) {
-        l->known[k] = known_of(g->values[k], given ? &given[k] : NULL);
+        l->known[k] = pass_given(g->values[k], given ? &given[k] : NULL);
         if (!g->values[k]->producer)
             l->forms[k].onnx = g->values[k];
     }

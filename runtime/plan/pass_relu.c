@@ -3,7 +3,6 @@
 #include "ops/gemm.h"
 #include "plan/pass.h"
 #include <math.h>
-#include <string.h>
 
 /* Of integers the product knows no Relu. */
 static bool is_float(const struct node *n)
@@ -46,16 +45,6 @@ static bool is_norm(const struct node *n)
     return pass_is(n, "BatchNormalization") && a->channels_last && !a->training;
 }
 
-/* A copy of the node's attributes, to be changed. */
-static void *own_attrs(struct node *n, struct report *r)
-{
-    void *attrs = arena_alloc(n->graph->arena, n->def->attrs_size, r);
-
-    if (attrs)
-        n->attrs = memcpy(attrs, n->attrs, n->def->attrs_size);
-    return attrs;
-}
-
 bool pass_relu(struct graph *g, struct report *r)
 {
     const struct use *uses = pass_uses(g, r);
@@ -72,7 +61,7 @@ bool pass_relu(struct graph *g, struct report *r)
         if (next->in[0] != n->out[0] || (pass_is(next, "Clip") && !is_last(n)))
             continue;
         if (conv) {
-            struct conv_attrs *a = own_attrs(n, r);
+            struct conv_attrs *a = pass_attrs(n, r);
 
             if (!a)
                 return false;
@@ -80,13 +69,13 @@ bool pass_relu(struct graph *g, struct report *r)
             a->least = least;
             a->most = most;
         } else if (norm) {
-            struct batch_norm *a = own_attrs(n, r);
+            struct batch_norm *a = pass_attrs(n, r);
 
             if (!a)
                 return false;
             a->relu = true;
         } else {
-            struct gemm_attrs *a = own_attrs(n, r);
+            struct gemm_attrs *a = pass_attrs(n, r);
 
             if (!a)
                 return false;

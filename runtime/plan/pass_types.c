@@ -106,6 +106,16 @@ bool pass_elementwise(const struct node *n)
 
 static const struct known nothing = { UNKNOWN, UNDEFINED };
 
+struct known pass_given(const struct value *v, const struct tensor *given)
+{
+    const struct tensor *t = given && given->rank >= 0    ? given
+                             : v->initializer             ? v->initializer
+                             : v->is_input && v->has_type ? &v->type
+                                                          : NULL;
+
+    return t && t->kind == TENSOR ? (struct known){ t->rank, t->dtype } : nothing;
+}
+
 static struct known input(const struct node *n, int k, const struct known *known)
 {
     return k < n->inputs && n->in[k] ? known[n->in[k]->id] : nothing;

@@ -143,7 +143,7 @@ static struct tensor *types_given(struct build *b, struct arena *scratch)
     return tensors;
 }
 
-/* Channels last, for what is trained as for what is evaluated: they compute the same. */
+/* Pads, and channels last, for what is trained as for what is evaluated: they compute the same. */
 static bool lay_out(struct build *b)
 {
     struct learner *l = b->learner;
@@ -156,7 +156,7 @@ static bool lay_out(struct build *b)
         kept[copied(l, b->trainer->loss.at)->id] = true;
         if (l->loss.gradient)
             kept[l->loss.gradient->id] = true;
-        ok = pass_layout(l->graph, given, kept, b->report);
+        ok = pass_pad(l->graph, given, b->report) && pass_layout(l->graph, given, kept, b->report);
     }
     arena_release(&scratch);
     return ok;

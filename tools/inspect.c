@@ -484,8 +484,8 @@ static bool put_training_plan(struct inspection *i, struct text *out)
 static bool put_plan(struct inspection *i, struct text *out)
 {
     const struct session_options o = { .threads = 1, .memory = memory_default() };
-    const struct program *p = NULL;
     struct session *s;
+    bool ok;
 
     if (!build_model(&i->model, &i->report) || !(s = session_new(i->model->graph, &o, &i->report)))
         return false;
@@ -494,11 +494,9 @@ static bool put_plan(struct inspection *i, struct text *out)
 
         frame_set(s->frame, i->model->graph->inputs[k], &t);
     }
-    p = frame_plan(s->frame, &i->report);
-    if (p)
-        program_describe(out, p);
+    ok = session_describe(s, out, &i->report);
     session_free(s);
-    return p;
+    return ok;
 }
 
 static const char *line_label(void *user, const struct value *v)

@@ -7,6 +7,7 @@
  * X alone. */
 #include "kernels/channels_last/pool.h"
 #include "ops/pooling.h"
+#include "ops/rows.h"
 
 struct grad_attrs {
     struct pooling_attrs pooling;
@@ -161,7 +162,7 @@ static const struct op_case cases_22[] = {
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct pooling_attrs),   \
         .parse = parser, .infer = infer, .run = run, .gradient = gradient, .channels_last = pooling_channels_last,     \
-        .cases = case_list                                                                                             \
+        .rows_apart = rows_of_first, .cases = case_list                                                                \
     }
 
 const struct op op_average_pool = {

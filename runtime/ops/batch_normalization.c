@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "kernels/norm.h"
 #include "ops/compute.h"
+#include "ops/rows.h"
 
 enum { X, SCALE, BIAS, MEAN, VAR };                           /* inputs */
 enum { Y, RUNNING_MEAN, RUNNING_VAR, SAVED_MEAN, SAVED_VAR }; /* outputs; the saved ones before opset 14 only */
@@ -65,6 +66,13 @@ static bool parse_7(struct parse *p, void *attrs)
 
     a->each = attr_int(p, "spatial", 1) == 0;
     return parse_9(p, attrs);
+}
+
+static bool rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+{
+    const struct batch_norm *a = n->attrs;
+
+    return !a->training && rows_of_first(n, types, rows);
 }
 
 static void train(void *attrs)
@@ -477,7 +485,7 @@ static const struct op_case cases_15[] = {
     {                                                                                                                  \
         .since = version, .signature = inputs_outputs, .types = type_list, .attrs_size = sizeof(struct batch_norm),    \
         .parse = parser, .infer = infer, .run = run, .gradient = gradient, .train = train, .training_outputs = 3,      \
-        .hidden = 2, .channels_last = channels_last, .tell = tell, .cases = case_list                                  \
+        .hidden = 2, .channels_last = channels_last, .rows_apart = rows_apart, .tell = tell, .cases = case_list        \
     }
 #define BEFORE_14 "T X, T scale, T B, T mean, T var -> T Y, T mean?, T var?, T saved_mean?, T saved_var?"
 

@@ -101,6 +101,14 @@ static bool channels_last(const struct node *n, int rank, void *attrs)
     return a->channels_last;
 }
 
+/* Not where the batch is told, or may be made of other dimensions than the first. */
+static bool rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+{
+    const struct channel_shuffle *a = n->attrs;
+
+    return rows[0] && a->batch < 0 && types[0]->rank == 4 && batch_of(a, types[0]) == types[0]->dims[0];
+}
+
 const struct op channel_shuffle_op = {
     .name = "ChannelShuffle",
     .domain = "kiln",
@@ -113,6 +121,7 @@ const struct op channel_shuffle_op = {
               .infer = infer,
               .run = run,
               .channels_last = channels_last,
+              .rows_apart = rows_apart,
               .no_gradient = "is made where no gradient is taken" },
             { 0 },
         },

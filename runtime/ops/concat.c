@@ -5,6 +5,7 @@
 #include "ops/concat.h"
 #include "ops/layout.h"
 #include "ops/move.h"
+#include "ops/rows.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +29,16 @@ static bool channels_last(const struct node *n, int rank, void *attrs)
     (void)rank;
     a->channels_last = true;
     return true;
+}
+
+static bool rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+{
+    const struct concat *a = n->attrs;
+
+    for (int k = 0; k < n->inputs; k++)
+        if (!rows[k])
+            return false;
+    return wrap_axis(a->axis, types[0]->rank) > 0;
 }
 
 /* -- plan ---------------------------------------------------------------------------------------------------------- */
@@ -121,7 +132,7 @@ static const struct op_case cases_11[] = { CASES, { "f32[2,3,4] f32[2,3,1]", "ax
     {                                                                                                                  \
         .since = version, .signature = "T inputs... -> T concat_result", .types = "T: " t,                             \
         .attrs_size = sizeof(struct concat), .parse = parse, .infer = infer, .run = run, .gradient = gradient,         \
-        .channels_last = channels_last, .cases = tests                                                                 \
+        .channels_last = channels_last, .rows_apart = rows_apart, .cases = tests                                       \
     }
 
 const struct op op_concat = {

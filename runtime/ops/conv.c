@@ -6,6 +6,7 @@
  * correlation of X with G, and dB the sum of G over batch and space. One private node: all three read G, and dB costs
  * next to nothing then. */
 #include "ops/conv_last.h"
+#include "ops/rows.h"
 
 enum { X, W, B };                /* inputs */
 enum { GRAD_Y, GRAD_X, GRAD_W }; /* inputs of the gradient */
@@ -195,8 +196,8 @@ static const struct op_case newest[] = {
     {                                                                                                                  \
         .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
         .attrs_size = sizeof(struct conv_attrs), .parse = parse, .infer = infer, .run = run, .gradient = gradient,     \
-        .channels_last = channels_last, .take_chain = take_chain, .chain_at = CONV_CHAIN, .tell = tell, .hidden = 1,   \
-        .cases = case_list                                                                                             \
+        .channels_last = channels_last, .rows_apart = rows_of_convolution, .take_chain = take_chain,                   \
+        .chain_at = CONV_CHAIN, .tell = tell, .hidden = 1, .cases = case_list                                          \
     }
 
 const struct op op_conv = {

@@ -5,6 +5,7 @@
  * It is the gradient of a convolution with respect to its input, so its own gradients are a convolution (dX) and that
  * convolution's gradient with respect to its weight (dW). */
 #include "ops/conv.h"
+#include "ops/rows.h"
 
 enum { X, W, B };                /* inputs */
 enum { GRAD_Y, GRAD_X, GRAD_W }; /* inputs of the gradient */
@@ -216,7 +217,7 @@ static const struct op_case newest[] = {
     {                                                                                                                  \
         .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
         .attrs_size = sizeof(struct transpose_attrs), .parse = parse, .infer = infer, .run = run,                      \
-        .gradient = gradient, .cases = case_list                                                                       \
+        .gradient = gradient, .rows_apart = rows_of_convolution, .cases = case_list                                    \
     }
 
 const struct op op_conv_transpose = {

@@ -5,6 +5,7 @@
  * It stands for the nodes that it was made of, with their bits. */
 #include "ops/fused.h"
 #include "base/text.h"
+#include "ops/rows.h"
 
 /* -- plan --------------------------------------------------------------------------------------------------------- */
 
@@ -73,6 +74,7 @@ const struct op fused_op = {
               .attrs_size = sizeof(struct fused),
               .infer = infer,
               .run = run,
+              .rows_apart = rows_of_elements,
               .tell = tell,
               .no_gradient = "is made where no gradient is taken any more" },
             { 0 },

@@ -9,6 +9,7 @@
 #include "ops/lrn.h"
 #include "kernels/kernels.h"
 #include "ops/compute.h"
+#include "ops/rows.h"
 #include <math.h>
 
 enum { GRAD_Y, GRAD_X }; /* inputs of the gradient */
@@ -241,7 +242,7 @@ static const struct op_case newest[] = { CASES, { "bf16[2,5,3]", "size=4", "bf16
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct lrn),             \
         .parse = parse, .infer = infer, .run = run, .gradient = gradient, .channels_last = channels_last,              \
-        .cases = case_list                                                                                             \
+        .rows_apart = rows_of_first, .cases = case_list                                                                \
     }
 
 const struct op op_lrn = {

@@ -7,6 +7,7 @@
  * Indices is zero by definition. */
 #include "kernels/channels_last/pool.h"
 #include "ops/pooling.h"
+#include "ops/rows.h"
 
 enum { Y, INDICES };     /* outputs */
 enum { GRAD_Y, GRAD_X }; /* inputs of the gradient */
@@ -188,11 +189,17 @@ static const struct op_case cases_22[] = {
     { 0 },
 };
 
+/* Indices count from the first row on. */
+static bool rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+{
+    return (n->slots < 2 || !n->out[1]) && rows_of_first(n, types, rows);
+}
+
 #define ROW(version, type_list, parser, case_list)                                                                     \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y, I Indices?", .types = type_list "; I: i64",                        \
         .attrs_size = sizeof(struct pooling_attrs), .parse = parser, .infer = infer, .run = run, .gradient = gradient, \
-        .channels_last = pooling_channels_last, .cases = case_list                                                     \
+        .channels_last = pooling_channels_last, .rows_apart = rows_apart, .cases = case_list                           \
     }
 
 const struct op op_max_pool = {

@@ -4,6 +4,7 @@
  *
  * The gradient is y * (dy - sum of y * dy), from the output alone. */
 #include "ops/softmax.h"
+#include "ops/rows.h"
 
 static bool run(struct step *s)
 {
@@ -33,7 +34,8 @@ static const struct op_case cases[] = { SOFTMAX_CASES, { 0 } };
     {                                                                                                                  \
         .since = version, .signature = "T input -> T output", .types = type_list,                                      \
         .attrs_size = sizeof(struct softmax_attrs), .parse = parser, .infer = softmax_infer, .run = run,               \
-        .gradient = gradient, .channels_last = softmax_channels_last, .cases = case_list                               \
+        .gradient = gradient, .channels_last = softmax_channels_last, .rows_apart = softmax_rows_apart,                \
+        .cases = case_list                                                                                             \
     }
 
 const struct op op_softmax = {

@@ -9,13 +9,14 @@
 struct softmax_attrs {
     int64_t axis;
     bool channels_last; /* `axis` stays as ONNX counts it */
-    bool matrix; /* all dimensions from `axis` on, not that one alone */
+    bool matrix;        /* all dimensions from `axis` on, not that one alone */
 };
 
 bool softmax_parse(struct parse *p, void *attrs);
 bool softmax_parse_before(struct parse *p, void *attrs);
 /* For the rows: the old form has its rows together where they start at one of the first two dimensions. */
 bool softmax_channels_last(const struct node *n, int rank, void *attrs);
+bool softmax_rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows);
 /* Is dimension `axis`, of `rank`, what is normalised, and alone? */
 bool softmax_along(const struct softmax_attrs *a, int rank, int axis);
 bool softmax_infer(struct infer *i);

@@ -30,6 +30,14 @@ bool softmax_channels_last(const struct node *n, int rank, void *attrs)
     return a->channels_last;
 }
 
+bool softmax_rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+{
+    const struct softmax_attrs *a = n->attrs;
+
+    (void)rows;
+    return a->axis == types[0]->rank || wrap_axis(a->axis, types[0]->rank) > 0;
+}
+
 /* -- plan ------------------------------------------------------------------------------------------------------------
  */
 

@@ -5,6 +5,7 @@
  */
 #include "ops/transpose.h"
 #include "ops/move.h"
+#include "ops/rows.h"
 
 /* -- read ---------------------------------------------------------------------------------------------------------- */
 
@@ -34,6 +35,12 @@ int transpose_from(const void *attrs, int rank, int d)
     const struct transpose *a = attrs;
 
     return a->given ? (int)a->perm.v[d] : rank - 1 - d;
+}
+
+static bool rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+{
+    (void)rows;
+    return types[0]->rank > 0 && transpose_from(n->attrs, types[0]->rank, 0) == 0;
 }
 
 /* The elements keep their order where only dimensions of 1 move. */
@@ -127,7 +134,7 @@ static const struct op_case cases[] = {
     {                                                                                                                  \
         .since = version, .signature = "T data -> T transposed", .types = "T: " t,                                     \
         .attrs_size = sizeof(struct transpose), .parse = parse, .infer = infer, .run = run, .gradient = gradient,      \
-        .cases = cases                                                                                                 \
+        .rows_apart = rows_apart, .cases = cases                                                                       \
     }
 
 const struct op op_transpose = {

@@ -4,8 +4,8 @@
 
 /* -- what is needed ------------------------------------------------------------------------------------------------ */
 
-/* A node is needed when an output of it is read by a needed node or by the caller. Counts the readers of each value on
- * the way. Nodes stand in topological order, so one walk back is enough. */
+/* A node is needed when an output of it, which the caller does not have, is read by a needed node or by the caller.
+ * Counts the readers of each value on the way. Nodes stand in topological order, so one walk back is enough. */
 static void find_needed(struct planner *p)
 {
     const struct graph *g = p->graph;
@@ -18,7 +18,7 @@ static void find_needed(struct planner *p)
         if (p->program->done[k])
             continue;
         for (int o = 0; o < n->slots; o++)
-            if (n->out[o] && p->readers[n->out[o]->id])
+            if (n->out[o] && p->readers[n->out[o]->id] && !p->provided[n->out[o]->id])
                 p->needed[k] = true;
         if (p->needed[k])
             for (int i = 0; i < n->inputs + n->captured; i++)

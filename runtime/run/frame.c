@@ -40,9 +40,12 @@ struct frame {
     struct engine *engine;
     const struct graph *graph;
     struct arena arena;
-    bool nested;    /* of a subgraph: what follows is set by each call */
-    uint64_t seed;  /* of random numbers */
-    uint64_t calls; /* in the present run of the frame around it, which is its run number `around` */
+    bool alone;        /* runs without the engine's pool */
+    bool forgets;      /* weights that the passes have made, once its first program has prepared them */
+    const bool *keeps; /* by value id: but not these; NULL: all of them */
+    bool nested;       /* of a subgraph: what follows is set by each call */
+    uint64_t seed;     /* of random numbers */
+    uint64_t calls;    /* in the present run of the frame around it, which is its run number `around` */
     uint64_t around;
     bool *known; /* by value id: captured content that planning may look at, as it is the same in every run */
     struct tensor *tensors;  /* by value id */
@@ -109,6 +112,17 @@ void frame_free(struct frame *f)
     heap_reset(&f->heap);
     arena_release(&f->arena);
     budget_free(f->engine->budget, f);
+}
+
+void frame_run_alone(struct frame *f)
+{
+    f->alone = true;
+}
+
+void frame_forget_weights(struct frame *f, const bool *keeps)
+{
+    f->forgets = true;
+    f->keeps = keeps;
 }
 
 void frame_set(struct frame *f, const struct value *v, const struct tensor *t)
@@ -207,7 +221,7 @@ static bool bind_step(struct frame *f, struct bound *b, struct bound_step *to, c
                               .scratch = from->scratch < 0 ? NULL : b->memory + from->scratch,
                               .plan = from->plan,
                               .k = f->engine->kernels,
-                              .pool = f->engine->pool,
+                              .pool = f->alone ? NULL : f->engine->pool,
                               .heap = &f->heap,
                               .frame = f };
     if (from->preparation.make)
@@ -235,6 +249,9 @@ static int *count_preparations(const struct frame *f, struct program *p, struct 
     }
     for (size_t k = 0; left && k < f->graph->output_count; k++)
         left[f->graph->outputs[k]->id] = -1;
+    for (size_t k = 0; left && k < f->graph->value_count; k++)
+        if (f->keeps && f->keeps[k])
+            left[k] = -1;
     return left;
 }
 
@@ -264,7 +281,7 @@ static struct bound *bind(struct frame *f, struct program *p, struct bound *befo
         budget_free(f->engine->budget, b);
         return NULL;
     }
-    if (f->engine->passes && f->graph == f->engine->passes->graph && !f->bounds && p->complete)
+    if (f->engine->passes && f->forgets && !f->bounds && p->complete)
         left = count_preparations(f, p, NULL);
     b->before = before;
     b->next = f->bounds;
@@ -309,7 +326,7 @@ bool frame_is_planned(const struct frame *f)
 static struct bound *plan_and_bind(struct frame *f, struct bound *before, struct report *r)
 {
     const struct plan_context c = { .kernels = f->engine->kernels,
-                                    .threads = pool_threads(f->engine->pool),
+                                    .threads = f->alone ? 1 : pool_threads(f->engine->pool),
                                     .budget = f->engine->budget,
                                     .report = r,
                                     .exact = f->engine->exact };

@@ -28,9 +28,15 @@ struct frame;
 
 struct frame *frame_new(struct engine *e, const struct graph *g, struct report *r);
 void frame_free(struct frame *f);
+/* From the start on: its nodes run on the calling thread alone, so that several frames can run at once. */
+void frame_run_alone(struct frame *f);
+/* From the start on: weights that the passes have made go as soon as the first program has prepared them, but those
+ * with keeps[id]; NULL: none is kept. */
+void frame_forget_weights(struct frame *f, const bool *keeps);
 
-/* Gives a value from outside: an input, a captured value, or an initializer that may be overridden or that trains. Only
- * the data pointer is kept; it must stay until the run is over, or, for state, until it is set again. */
+/* Gives a value from outside: an input, a captured value, an initializer that may be overridden or that trains, or what
+ * a node makes that need not be run then. Only the data pointer is kept; it must stay until the run is over, or, for
+ * state, until it is set again. */
 void frame_set(struct frame *f, const struct value *v, const struct tensor *t);
 /* What is known of a value now: after a run, of the graph's outputs. Memory belongs to the frame, until the next run.
  */

@@ -1,7 +1,9 @@
 #include "run/session.h"
 #include "base/clock.h"
 #include "kernels/kernels.h"
+#include "plan/describe.h"
 #include "run/profile.h"
+#include "run/slices.h"
 #include <string.h>
 
 /* A symbol stands for one number in all inputs: that of `first`. */
@@ -70,8 +72,10 @@ struct session *session_new(const struct graph *g, const struct session_options 
     if (s->engine.pool && s->given && find_symbols(s, r))
         s->frame = frame_new(&s->engine, run_passes(s, r), r);
     s->engine.passes = s->passes.graph ? &s->passes : NULL;
-    if (s->frame)
+    if (s->frame) {
+        frame_forget_weights(s->frame, NULL);
         return s;
+    }
     session_free(s);
     return NULL;
 }
@@ -82,6 +86,7 @@ void session_free(struct session *s)
 
     if (!s)
         return;
+    slices_free(s->slices);
     frame_free(s->frame);
     prepared_free(&s->engine.prepared);
     passes_free(&s->passes);
@@ -156,6 +161,15 @@ static bool set_again(struct session *s, struct frame *f)
     return f;
 }
 
+/* All that stands on what the passes have made. */
+static void free_runners(struct session *s)
+{
+    slices_free(s->slices);
+    s->slices = NULL;
+    frame_free(s->frame);
+    prepared_free(&s->engine.prepared);
+}
+
 /* From now on the graph is run as it was given. */
 static bool leave_passes(struct session *s, struct report *r)
 {
@@ -163,8 +177,7 @@ static bool leave_passes(struct session *s, struct report *r)
 
     if (!set_again(s, plain))
         return false;
-    frame_free(s->frame);
-    prepared_free(&s->engine.prepared);
+    free_runners(s);
     passes_free(&s->passes);
     s->frame = plain;
     s->engine.passes = NULL;
@@ -183,8 +196,7 @@ static bool remember_weights(struct session *s, struct report *r)
         s->passes = old;
         return false;
     }
-    frame_free(s->frame);
-    prepared_free(&s->engine.prepared);
+    free_runners(s);
     passes_free(&old);
     s->frame = fresh;
     s->engine.passes = NULL;
@@ -192,26 +204,58 @@ static bool remember_weights(struct session *s, struct report *r)
     return true;
 }
 
+/* Is it known how these shapes are run? */
+static bool is_planned(const struct session *s)
+{
+    return (s->slices && slices_fit(s->slices, s->frame)) || frame_is_planned(s->frame);
+}
+
+static bool choose_slices(struct session *s)
+{
+    const struct graph *g = s->passes.graph ? s->passes.graph : s->graph;
+
+    if (s->slices && slices_fit(s->slices, s->frame))
+        return true;
+    if (frame_is_planned(s->frame))
+        return false;
+    slices_free(s->slices);
+    s->slices = slices_new(&s->engine, g, s->frame, s->engine.passes);
+    return s->slices;
+}
+
 bool session_run(struct session *s, struct report *r)
 {
     if (s->overridden && s->passes.graph && !leave_passes(s, r))
         return false;
-    if (s->engine.forgot && !frame_is_planned(s->frame) && !remember_weights(s, r))
-        return false;
     for (size_t k = 0; k < s->graph->input_count; k++)
         if (!s->given[s->graph->inputs[k]->id])
             return fail(r, KILN_BAD_DATA, NULL, "input '%s' is not given", s->graph->inputs[k]->name);
-    if (!check_symbols(s, r))
+    if (!check_symbols(s, r) || (s->engine.forgot && !is_planned(s) && !remember_weights(s, r)))
         return false;
+    s->sliced = choose_slices(s);
     s->engine.seconds = s->seconds;
     s->engine.deadline = s->seconds > 0 ? clock_now() + (uint64_t)(s->seconds * 1e9) : 0;
-    if (!frame_run(s->frame, r))
+    if (!(s->sliced ? slices_run(s->slices, s->frame, r) : frame_run(s->frame, r)))
         return false;
     s->engine.number++;
     return true;
 }
 
+bool session_describe(struct session *s, struct text *out, struct report *r)
+{
+    const struct program *p;
+
+    if (choose_slices(s))
+        return slices_describe(s->slices, s->frame, out, r);
+    p = frame_plan(s->frame, r);
+    if (p)
+        program_describe(out, p);
+    return p;
+}
+
 const struct tensor *session_output(const struct session *s, size_t k)
 {
-    return frame_get(s->frame, s->graph->outputs[k]);
+    const struct value *v = s->graph->outputs[k];
+
+    return s->sliced ? slices_get(s->slices, v) : frame_get(s->frame, v);
 }

@@ -21,6 +21,8 @@ struct session {
     struct passes passes;      /* what is run instead, with the same ids */
     double seconds;
     struct frame *frame;
+    struct slices *slices;  /* for the shapes of some run; NULL */
+    bool sliced;            /* they made the latest run */
     bool *given;            /* by value id */
     bool overridden;        /* an initializer was set: what the passes made of it does not hold */
     struct symbol *symbols; /* places where inputs declare the same symbol */
@@ -38,6 +40,8 @@ bool session_set(struct session *s, const struct value *v, const struct tensor *
 /* Forgets what was set: the next run starts without. */
 void session_clear(struct session *s);
 bool session_run(struct session *s, struct report *r);
+/* How a run would go: of what was set only the types are looked at. False with an error. */
+bool session_describe(struct session *s, struct text *out, struct report *r);
 /* Output k; its memory belongs to the session, until the next run. */
 const struct tensor *session_output(const struct session *s, size_t k);
 

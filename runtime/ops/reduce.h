@@ -9,7 +9,7 @@ enum { REDUCE_DATA, REDUCE_AXES }; /* inputs */
 
 struct reduce_attrs {
     bool keepdims;
-    bool noop;    /* no axes: reduces nothing, instead of everything */
+    bool noop; /* no axes: reduces nothing, instead of everything */
     bool channels_last;
     bool spatial; /* global pooling: all axes but batch and channel, which stay */
 };

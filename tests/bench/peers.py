@@ -149,7 +149,7 @@ def locked(options):
 
 
 def take_turns(options, programs, rounds=None):
-    """{name: {"median", "minimum"}} of programs that take turns; who fails is left out."""
+    """{name: {"median", "minimum", "turns"}} of programs that take turns; who fails is left out."""
     turns = {name: [] for name in programs}
     for _ in range(rounds or options.rounds):
         for name, program in programs.items():
@@ -161,7 +161,11 @@ def take_turns(options, programs, rounds=None):
                 print(f"    {why}", flush=True)
                 turns[name] = None
     return {
-        name: {"median": statistics.median(t["median"] for t in each), "minimum": min(t["minimum"] for t in each)}
+        name: {
+            "median": statistics.median(t["median"] for t in each),
+            "minimum": min(t["minimum"] for t in each),
+            "turns": [t["median"] for t in each],
+        }
         for name, each in turns.items()
         if each
     }
@@ -183,11 +187,14 @@ def compare(options, peers, order, kiln, names, environment):
 
 
 def ratios(result):
-    """How many times as fast as the best peer, by medians and by minima; None where there is no peer."""
+    """How many times as fast as the best peer: the median of the rounds, in each of which the machine was about as fast for
+    all of them, and by minima. None where there is no peer."""
     others = [v for k, v in result.items() if k != "kiln"]
     if "kiln" not in result or not others:
         return None, None
-    return tuple(min(o[key] for o in others) / result["kiln"][key] for key in ("median", "minimum"))
+    kiln = result["kiln"]
+    rounds = [min(peers) / own for own, *peers in zip(kiln["turns"], *(o["turns"] for o in others))]
+    return statistics.median(rounds), min(o["minimum"] for o in others) / kiln["minimum"]
 
 
 def show(value, digits=None):
@@ -493,7 +500,7 @@ def page(options, peers, tables):
         "## Kiln beside its peers",
         "",
         f"{machine(options)}. {versions}. Milliseconds: the median of {options.rounds} turns' medians, in brackets the shortest run; the programs",
-        f"took turns of {options.seconds:g} s. The ratio is to the best peer. PyTorch runs channels-last and keeps its memory.",
+        f"took turns of {options.seconds:g} s. The ratio is to the best peer, the median of the rounds. PyTorch runs channels-last and keeps its memory.",
         "",
     ]
     return "\n".join(head) + "\n" + "\n".join(t.text() for t in tables)

@@ -1,4 +1,5 @@
-/* Winograd's F(4x4, 3x3): forward, and the gradient by input, which is the same with weights flipped and exchanged. */
+/* Winograd's minimal filtering: forward, and the gradient by input, which is the same with weights flipped and
+ * exchanged. */
 #include "kernels/channels_last/winograd.h"
 #include <math.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static struct winograd who_is_who(const struct conv_last *c)
 {
     const struct conv_shape *s = &c->shape;
     const bool back = c->pass == CONV_DX;
-    struct winograd w = { .k = c->k, .batch = s->batch };
+    struct winograd w = { .k = c->k, .batch = s->batch, .taps = (int)s->kernel[0] };
 
     w.height = back ? s->out[0] : s->in[0];
     w.width = back ? s->out[1] : s->in[1];
@@ -24,10 +25,11 @@ static struct winograd who_is_who(const struct conv_last *c)
     w.out_height = back ? s->in[0] : s->out[0];
     w.out_width = back ? s->in[1] : s->out[1];
     w.out_channels = back ? s->in_channels : s->out_channels;
-    w.pad_rows = back ? 2 - s->pads_begin[0] : s->pads_begin[0];
-    w.pad_columns = back ? 2 - s->pads_begin[1] : s->pads_begin[1];
-    w.tile_rows = even_parts(w.out_height, WINOGRAD_TILE);
-    w.tile_columns = even_parts(w.out_width, WINOGRAD_TILE);
+    w.pad_rows = back ? w.taps - 1 - s->pads_begin[0] : s->pads_begin[0];
+    w.pad_columns = back ? w.taps - 1 - s->pads_begin[1] : s->pads_begin[1];
+    w.tile = WINOGRAD_EDGE + 1 - w.taps;
+    w.tile_rows = even_parts(w.out_height, w.tile);
+    w.tile_columns = even_parts(w.out_width, w.tile);
     w.in_pixel = whole(w.channels, c->k->lanes);
     w.out_pixel = whole(w.out_channels, c->k->lanes);
     return w;
@@ -91,15 +93,16 @@ void winograd_transform(const struct winograd *w, const struct winograd_span *s,
                                   .height = w->height,
                                   .width = w->width,
                                   .channels = w->channels,
-                                  .column = s->column * WINOGRAD_TILE - w->pad_columns,
+                                  .column = s->column * w->tile - w->pad_columns,
                                   .count = s->columns,
+                                  .tile = w->tile,
                                   .zeros = zeros,
                                   .out = out + at.tile * w->in_pixel,
                                   .plane = w->in_plane,
                                   .pixel = w->in_pixel };
 
     for (int64_t r = at.row; r < at.end; r++, p.out += s->columns * p.pixel) {
-        p.row = r * WINOGRAD_TILE - w->pad_rows;
+        p.row = r * w->tile - w->pad_rows;
         w->k->winograd_input(&p);
     }
 }
@@ -111,15 +114,16 @@ void winograd_transform_gradient(const struct winograd *w, const struct winograd
                                   .height = w->out_height,
                                   .width = w->out_width,
                                   .channels = w->out_channels,
-                                  .column = s->column * WINOGRAD_TILE,
+                                  .column = s->column * w->tile,
                                   .count = s->columns,
+                                  .tile = w->tile,
                                   .zeros = zeros,
                                   .out = out + at.tile * w->out_pixel,
                                   .plane = w->out_plane,
                                   .pixel = w->out_pixel };
 
     for (int64_t r = at.row; r < at.end; r++, p.out += s->columns * p.pixel) {
-        p.row = r * WINOGRAD_TILE;
+        p.row = r * w->tile;
         w->k->winograd_gradient(&p);
     }
 }
@@ -135,8 +139,8 @@ struct winograd_range winograd_reads(const struct winograd *w, int64_t group)
     first = block_of(w, &s, s.first);
     last = block_of(w, &s, s.end - 1);
     return (struct winograd_range){
-        .from = first.image * image + most_of(0, first.row * WINOGRAD_TILE - w->pad_rows) * row,
-        .to = last.image * image + least_of(w->height, last.end * WINOGRAD_TILE + 2 - w->pad_rows) * row,
+        .from = first.image * image + most_of(0, first.row * w->tile - w->pad_rows) * row,
+        .to = last.image * image + least_of(w->height, last.end * w->tile + w->taps - 1 - w->pad_rows) * row,
     };
 }
 struct winograd_range winograd_writes(const struct winograd *w, int64_t group)
@@ -150,8 +154,8 @@ struct winograd_range winograd_writes(const struct winograd *w, int64_t group)
     first = block_of(w, &s, s.first);
     last = block_of(w, &s, s.end - 1);
     return (struct winograd_range){
-        .from = first.image * image + first.row * WINOGRAD_TILE * row,
-        .to = last.image * image + least_of(w->out_height, last.end * WINOGRAD_TILE) * row,
+        .from = first.image * image + first.row * w->tile * row,
+        .to = last.image * image + least_of(w->out_height, last.end * w->tile) * row,
     };
 }
 
@@ -199,19 +203,24 @@ static void pack_vector(const struct pack *p, int64_t o, int64_t width, float *u
 {
     const struct winograd *const w = p->w;
     const int64_t lanes = w->k->lanes, used = least_of(lanes, w->out_channels - o);
-    float taps[PACK_DEPTHS * 9 * MAX_LANES];
-    struct winograd_weights t = {
-        .w = taps, .count = count, .flip = p->back, .u = u, .plane = w->channels * w->out_pixel, .step = width
-    };
+    const int64_t each = w->taps * w->taps;
+    float taps[PACK_DEPTHS * WINOGRAD_TAPS * WINOGRAD_TAPS * MAX_LANES];
+    struct winograd_weights t = { .w = taps,
+                                  .count = count,
+                                  .taps = w->taps,
+                                  .flip = p->back,
+                                  .u = u,
+                                  .plane = w->channels * w->out_pixel,
+                                  .step = width };
 
     if (used < lanes)
         memset(taps, 0, sizeof taps);
     if (!p->back)
-        w->k->transpose_4((const uint32_t *)(const void *)(p->weights + (o * w->channels + d) * 9), w->channels * 9,
-                          (uint32_t *)(void *)taps, lanes, used, count * 9);
+        w->k->transpose_4((const uint32_t *)(const void *)(p->weights + (o * w->channels + d) * each),
+                          w->channels * each, (uint32_t *)(void *)taps, lanes, used, count * each);
     for (int64_t e = 0; p->back && e < count; e++)
-        w->k->transpose_4((const uint32_t *)(const void *)(p->weights + ((d + e) * w->out_channels + o) * 9), 9,
-                          (uint32_t *)(void *)(taps + e * 9 * lanes), lanes, used, 9);
+        w->k->transpose_4((const uint32_t *)(const void *)(p->weights + ((d + e) * w->out_channels + o) * each), each,
+                          (uint32_t *)(void *)(taps + e * each * lanes), lanes, used, each);
     w->k->winograd_weights(&t);
 }
 static void pack_chunk(void *context, int64_t k, int thread)
@@ -316,19 +325,20 @@ static void results(const struct job *j, const struct winograd_span *s, int64_t 
                                   .plane = w->out_plane,
                                   .pixel = w->out_pixel,
                                   .count = s->columns,
+                                  .tile = w->tile,
                                   .y = j->y + image,
                                   .y_pixel = pixel,
                                   .height = w->out_height,
                                   .width = w->out_width,
                                   .channels = w->out_channels,
-                                  .column = s->column * WINOGRAD_TILE,
+                                  .column = s->column * w->tile,
                                   .bias = j->e->bias,
                                   .residual = j->e->residual ? j->e->residual + image : NULL,
                                   .least = j->e->least,
                                   .most = j->e->most };
 
     for (int64_t row = at.row; row < at.end; row++, r.in += s->columns * r.pixel) {
-        r.row = row * WINOGRAD_TILE;
+        r.row = row * w->tile;
         w->k->winograd_results(&r);
     }
 }
@@ -336,9 +346,8 @@ static void finish(const struct job *j, const struct winograd_span *s, int64_t b
 {
     const struct winograd *const w = &j->w;
     const struct block at = block_of(w, s, b);
-    const int64_t pixels = w->out_width * w->out_channels, row = at.row * WINOGRAD_TILE;
-    const int64_t end = least_of(at.end * WINOGRAD_TILE, w->out_height),
-                  from = (at.image * w->out_height + row) * pixels;
+    const int64_t pixels = w->out_width * w->out_channels, row = at.row * w->tile;
+    const int64_t end = least_of(at.end * w->tile, w->out_height), from = (at.image * w->out_height + row) * pixels;
 
     if (j->e->finish)
         j->e->finish(j->e->context, b, from, (end - row) * pixels, j->y + from, thread);
@@ -479,23 +488,25 @@ static void cut(struct conv_last *c)
     c->detail[SHAPE_SHARED] = shared;
 }
 
-/* Where it was measured to be faster than tiles: unless padding to whole tiles takes the gain away, or reading four
- * times as many weights does. */
-enum { MIN_CHANNELS = 16, FEW_TILES = 6 };
+/* Where it was measured to be faster than tiles: unless padding to whole tiles takes the gain away, or reading up to
+ * four times as many weights does. Errors of a gradient by 5x5 weights would be more than 1e-4 of its elements' size.
+ */
+enum { MIN_CHANNELS = 16, FEW_TILES = 6, MOST_TAPS_OF_DW = 4 };
 
 static bool fits(struct conv_last *c, bool exact)
 {
     const struct conv_shape *const s = &c->shape;
+    const int64_t taps = s->kernel[0], most = c->pass == CONV_DW ? MOST_TAPS_OF_DW : WINOGRAD_TAPS;
     struct winograd w;
 
     if (exact || s->rank != 2 || s->groups != 1 || s->in_channels < MIN_CHANNELS || s->out_channels < MIN_CHANNELS)
         return false;
     for (int d = 0; d < 2; d++)
-        if (s->kernel[d] != 3 || s->strides[d] != 1 || s->dilations[d] != 1 || s->pads_begin[d] < 0 ||
-            s->pads_begin[d] > 2)
+        if (taps < 3 || taps > most || s->kernel[d] != taps || s->strides[d] != 1 || s->dilations[d] != 1 ||
+            s->pads_begin[d] < 0 || s->pads_begin[d] >= taps)
             return false;
     w = who_is_who(c);
-    if (w.tile_rows * w.tile_columns * 5 > w.out_height * w.out_width ||
+    if (w.tile_rows * w.tile_columns * WINOGRAD_POINTS * 5 > w.out_height * w.out_width * taps * taps * 4 ||
         (w.batch * w.tile_rows * w.tile_columns < FEW_TILES && matrices_of(&w) > 16 << 20))
         return false;
     cut(c);

@@ -1,6 +1,6 @@
 /* What the three passes of Winograd's convolution share (winograd.c, winograd_weight.c).
  *
- * A block is some rows of tiles of one image, a tile being 4x4 pixels of the result; a group is the blocks that are
+ * A block is some rows of tiles of one image, a tile being some pixels of the result; a group is the blocks that are
  * transformed together. Either a thread does whole groups, with planes of its own, or all threads share the planes of
  * one group after the other, in phases. Both are decided by the shape alone, and the bits are the same. */
 #ifndef KILN_KERNELS_CHANNELS_LAST_WINOGRAD_H
@@ -14,6 +14,7 @@ struct winograd {
     int64_t height, width, channels;             /* of what is convolved: x, or dy for its gradient */
     int64_t out_height, out_width, out_channels; /* of the result; for the gradient by weights, of dy */
     int64_t pad_rows, pad_columns;
+    int taps, tile;                  /* of the kernel, of a tile, each way */
     int64_t tile_rows, tile_columns; /* of an image */
     int64_t in_pixel, out_pixel;     /* channels, whole vectors */
     int64_t rows;                    /* of tiles in a block; the last of an image may have fewer */

@@ -1,5 +1,6 @@
-/* Winograd's F(3x3, 4x4): the gradient by weights. The 36 sums of products run over all tiles of all images; they are
- * cut into parts, whose sums are added in order, or, where one such sum is too big to have several, into matrices. */
+/* Winograd's minimal filtering: the gradient by weights. The 36 sums of products run over all tiles of all images; they
+ * are cut into parts, whose sums are added in order, or, where one such sum is too big to have several, into matrices.
+ */
 #include "kernels/channels_last/winograd.h"
 #include <string.h>
 
@@ -157,10 +158,11 @@ static void result_chunk(void *context, int64_t k, int thread)
     const struct job *const j = context;
     const struct winograd *const w = &j->w;
     const int64_t lanes = w->k->lanes, depth_parts = even_parts(w->channels, DEPTHS);
-    const int64_t o = k / depth_parts * lanes, c = k % depth_parts * DEPTHS;
-    float taps[DEPTHS * 9 * MAX_LANES];
+    const int64_t o = k / depth_parts * lanes, c = k % depth_parts * DEPTHS, each = w->taps * w->taps;
+    float taps[DEPTHS * WINOGRAD_TAPS * WINOGRAD_TAPS * MAX_LANES];
     const struct winograd_weight_gradient r = { .u = j->total + c * w->out_pixel + o,
                                                 .count = least_of(DEPTHS, w->channels - c),
+                                                .taps = w->taps,
                                                 .plane = w->channels * w->out_pixel,
                                                 .step = w->out_pixel,
                                                 .dw = taps };
@@ -168,7 +170,7 @@ static void result_chunk(void *context, int64_t k, int thread)
     (void)thread;
     w->k->winograd_weight_gradient(&r);
     w->k->transpose_4((const uint32_t *)(const void *)taps, lanes,
-                      (uint32_t *)(void *)(j->dw + (o * w->channels + c) * 9), w->channels * 9, r.count * 9,
+                      (uint32_t *)(void *)(j->dw + (o * w->channels + c) * each), w->channels * each, r.count * each,
                       least_of(lanes, w->out_channels - o));
 }
 

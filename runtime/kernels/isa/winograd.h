@@ -5,6 +5,10 @@
 
 #include "kernels/isa/lanes.h"
 
+/* One function for each size, so that lines are registers. */
+#define BY_TILE(f, w) ((w)->tile == 4 ? f(w, 4) : (w)->tile == 3 ? f(w, 3) : f(w, 2))
+#define BY_TAPS(f, w) ((w)->taps == 3 ? f(w, 3) : (w)->taps == 4 ? f(w, 4) : f(w, 5))
+
 ALWAYS_INLINE vec fused(float a, vec b, vec c)
 {
     return multiply_add(splat(a), b, c);
@@ -22,49 +26,34 @@ ALWAYS_INLINE void input_line(const vec x[6], vec out[6])
     out[4] = fused(-2, d, c);
     out[5] = fused(4, x[1], fused(-5, x[3], x[5]));
 }
-/* A', of 6 sums of products, to 4 results. */
-ALWAYS_INLINE void result_line(const vec m[6], vec out[4])
+/* G, of n = 2 to 5 weights. */
+ALWAYS_INLINE void weight_line(const vec *w, int n, vec out[6])
 {
-    const vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
-
-    out[0] = m[0] + a + c;
-    out[1] = fused(2, d, b);
-    out[2] = fused(4, c, a);
-    out[3] = fused(8, d, b) + m[5];
-}
-/* G of F(4, 3), of 3 weights. */
-ALWAYS_INLINE void weight_line(const vec w[3], vec out[6])
-{
-    const vec ends = w[0] + w[2], far = fused(4, w[2], w[0]) * (1.0f / 24), odd = w[1] * (1.0f / 12);
+    const vec even = n > 4 ? w[0] + w[2] + w[4] : n > 2 ? w[0] + w[2] : w[0], odd = n > 3 ? w[1] + w[3] : w[1];
+    const vec far = n > 4 ? fused(4, fused(4, w[4], w[2]), w[0]) : n > 2 ? fused(4, w[2], w[0]) : w[0];
+    const vec c = far * (1.0f / 24), d = (n > 3 ? fused(4, w[3], w[1]) : w[1]) * (1.0f / 12);
 
     out[0] = w[0] * .25f;
-    out[1] = (ends + w[1]) * (-1.0f / 6);
-    out[2] = (ends - w[1]) * (-1.0f / 6);
-    out[3] = far + odd;
-    out[4] = far - odd;
-    out[5] = w[2];
-}
-/* G of F(3, 4), of 4 gradients. */
-ALWAYS_INLINE void gradient_line(const vec g[4], vec out[6])
-{
-    const vec a = (g[0] + g[2]) * (-1.0f / 6), b = (g[1] + g[3]) * (-1.0f / 6);
-    const vec c = fused(4, g[2], g[0]) * (1.0f / 24), d = fused(4, g[3], g[1]) * (1.0f / 12);
-
-    out[0] = g[0] * .25f;
-    out[1] = a + b;
-    out[2] = a - b;
+    out[1] = (even + odd) * (-1.0f / 6);
+    out[2] = (even - odd) * (-1.0f / 6);
     out[3] = c + d;
     out[4] = c - d;
-    out[5] = g[3];
+    out[5] = w[n - 1];
 }
-/* A' of F(3, 4), of 6 sums of products, to 3 weights. */
-ALWAYS_INLINE void weight_gradient_line(const vec m[6], vec out[3])
+/* A', of 6 sums of products, to n = 2 to 5 results. */
+ALWAYS_INLINE void result_line(const vec m[6], int n, vec *out)
 {
     const vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
 
     out[0] = m[0] + a + c;
     out[1] = fused(2, d, b);
-    out[2] = fused(4, c, a) + m[5];
+    if (n > 2)
+        out[2] = fused(4, c, a);
+    if (n > 3)
+        out[3] = fused(8, d, b);
+    if (n > 4)
+        out[4] = fused(16, c, a);
+    out[n - 1] += m[5];
 }
 
 ALWAYS_INLINE vec load_n(const float *p, int64_t n)
@@ -84,7 +73,7 @@ ALWAYS_INLINE const float *patch_at(const struct patch *p, bool inside, int i, i
 }
 ALWAYS_INLINE void find_patch(struct patch *p, const struct winograd_patches *w, int64_t t, int size, bool inside)
 {
-    const int64_t column = w->column + t * WINOGRAD_TILE;
+    const int64_t column = w->column + t * w->tile;
     const float *const corner = w->x + (w->row * w->width + column) * w->channels;
 
     p->pixel = w->channels;
@@ -100,7 +89,7 @@ ALWAYS_INLINE void find_patch(struct patch *p, const struct winograd_patches *w,
 }
 ALWAYS_INLINE bool is_inside(const struct winograd_patches *w, int64_t t, int size)
 {
-    const int64_t column = w->column + t * WINOGRAD_TILE;
+    const int64_t column = w->column + t * w->tile;
 
     return w->row >= 0 && w->row + size <= w->height && column >= 0 && column + size <= w->width;
 }
@@ -152,18 +141,19 @@ static void winograd_input_loop(const struct winograd_patches *w)
             input_patch(w, t, false);
 }
 
-ALWAYS_INLINE void gradient_vector(const struct patch *p, bool inside, int64_t c, int64_t n, float *out, int64_t plane)
+ALWAYS_INLINE void gradient_vector(const struct patch *p, bool inside, int tile, int64_t c, int64_t n, float *out,
+                                   int64_t plane)
 {
-    vec half[6][4];
+    vec half[6][WINOGRAD_TAPS];
 
     UNROLLED
-    for (int j = 0; j < 4; j++) {
-        vec g[4], line[6];
+    for (int j = 0; j < tile; j++) {
+        vec g[WINOGRAD_TAPS], line[6];
 
         UNROLLED
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < tile; i++)
             g[i] = load_n(patch_at(p, inside, i, j) + c, n);
-        gradient_line(g, line);
+        weight_line(g, tile, line);
         UNROLLED
         for (int i = 0; i < 6; i++)
             half[i][j] = line[i];
@@ -172,64 +162,68 @@ ALWAYS_INLINE void gradient_vector(const struct patch *p, bool inside, int64_t c
     for (int i = 0; i < 6; i++) {
         vec line[6];
 
-        gradient_line(half[i], line);
+        weight_line(half[i], tile, line);
         UNROLLED
         for (int j = 0; j < 6; j++, out += plane)
             store(out, line[j]);
     }
 }
-ALWAYS_INLINE void gradient_patch(const struct winograd_patches *w, int64_t t, bool inside)
+ALWAYS_INLINE void gradient_patch(const struct winograd_patches *w, int64_t t, int tile, bool inside)
 {
     float *const out = w->out + t * w->pixel;
     struct patch p;
     int64_t c = 0;
 
-    find_patch(&p, w, t, 4, inside);
+    find_patch(&p, w, t, tile, inside);
     for (; c + LANES <= w->channels; c += LANES)
-        gradient_vector(&p, inside, c, LANES, out + c, w->plane);
+        gradient_vector(&p, inside, tile, c, LANES, out + c, w->plane);
     if (c < w->channels)
-        gradient_vector(&p, inside, c, w->channels - c, out + c, w->plane);
+        gradient_vector(&p, inside, tile, c, w->channels - c, out + c, w->plane);
+}
+ALWAYS_INLINE void gradient_patches(const struct winograd_patches *w, int tile)
+{
+    for (int64_t t = 0; t < w->count; t++)
+        if (is_inside(w, t, tile))
+            gradient_patch(w, t, tile, true);
+        else
+            gradient_patch(w, t, tile, false);
 }
 static void winograd_gradient_loop(const struct winograd_patches *w)
 {
-    for (int64_t t = 0; t < w->count; t++)
-        if (is_inside(w, t, 4))
-            gradient_patch(w, t, true);
-        else
-            gradient_patch(w, t, false);
+    BY_TILE(gradient_patches, w);
 }
 
-/* rows x columns of 4x4 pixels, n channels from c on. */
-ALWAYS_INLINE void result_vector(const struct winograd_results *w, int64_t t, int rows, int columns, int64_t c,
-                                 int64_t n)
+/* rows x columns of tile x tile pixels, n channels from c on. */
+ALWAYS_INLINE void result_vector(const struct winograd_results *w, int64_t t, int tile, int rows, int columns,
+                                 int64_t c, int64_t n)
 {
     const float *in = w->in + t * w->pixel + c;
     const vec bias = w->bias ? load_n(w->bias + c, n) : splat(0), least = splat(w->least), most = splat(w->most);
-    const int64_t first = (w->row * w->width + w->column + t * WINOGRAD_TILE) * w->y_pixel + c;
-    vec half[4][6];
+    const int64_t first = (w->row * w->width + w->column + t * tile) * w->y_pixel + c;
+    vec half[WINOGRAD_TAPS][6];
 
     UNROLLED
     for (int j = 0; j < 6; j++) {
-        vec m[6], line[4];
+        vec m[6], line[WINOGRAD_TAPS];
 
         UNROLLED
         for (int i = 0; i < 6; i++)
             m[i] = load(in + (6 * i + j) * w->plane);
-        result_line(m, line);
+        result_line(m, tile, line);
         UNROLLED
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < tile; i++)
             half[i][j] = line[i];
     }
     UNROLLED
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < tile; i++) {
         int64_t at = first + i * w->width * w->y_pixel;
-        vec line[4];
+        vec line[WINOGRAD_TAPS];
 
         if (i >= rows)
             break;
-        result_line(half[i], line);
+        result_line(half[i], tile, line);
         UNROLLED
-        for (int j = 0; j < 4; j++, at += w->y_pixel) {
+        for (int j = 0; j < tile; j++, at += w->y_pixel) {
             vec v = line[j] + bias;
 
             if (j >= columns)
@@ -244,45 +238,50 @@ ALWAYS_INLINE void result_vector(const struct winograd_results *w, int64_t t, in
         }
     }
 }
-ALWAYS_INLINE void result_patch(const struct winograd_results *w, int64_t t, int rows, int columns)
+ALWAYS_INLINE void result_patch(const struct winograd_results *w, int64_t t, int tile, int rows, int columns)
 {
     int64_t c = 0;
 
     for (; c + LANES <= w->channels; c += LANES)
-        result_vector(w, t, rows, columns, c, LANES);
+        result_vector(w, t, tile, rows, columns, c, LANES);
     if (c < w->channels)
-        result_vector(w, t, rows, columns, c, w->channels - c);
+        result_vector(w, t, tile, rows, columns, c, w->channels - c);
 }
-static void winograd_results_loop(const struct winograd_results *w)
+ALWAYS_INLINE void result_patches(const struct winograd_results *w, int tile)
 {
     const int64_t rows = w->height - w->row;
 
     for (int64_t t = 0; t < w->count; t++) {
-        const int64_t columns = w->width - w->column - t * WINOGRAD_TILE;
+        const int64_t columns = w->width - w->column - t * tile;
 
-        if (rows >= WINOGRAD_TILE && columns >= WINOGRAD_TILE)
-            result_patch(w, t, WINOGRAD_TILE, WINOGRAD_TILE);
+        if (rows >= tile && columns >= tile)
+            result_patch(w, t, tile, tile, tile);
         else
-            result_patch(w, t, rows < WINOGRAD_TILE ? (int)rows : WINOGRAD_TILE,
-                         columns < WINOGRAD_TILE ? (int)columns : WINOGRAD_TILE);
+            result_patch(w, t, tile, rows < tile ? (int)rows : tile, columns < tile ? (int)columns : tile);
     }
 }
-
-static void winograd_weights_loop(const struct winograd_weights *w)
+static void winograd_results_loop(const struct winograd_results *w)
 {
+    BY_TILE(result_patches, w);
+}
+
+ALWAYS_INLINE void weights_of(const struct winograd_weights *w, int taps)
+{
+    const int last = taps * taps - 1;
+
     for (int64_t d = 0; d < w->count; d++) {
-        const float *const from = w->w + d * 9 * LANES;
+        const float *const from = w->w + d * taps * taps * LANES;
         float *u = w->u + d * w->step;
-        vec half[6][3];
+        vec half[6][WINOGRAD_TAPS];
 
         UNROLLED
-        for (int j = 0; j < 3; j++) {
-            vec x[3], line[6];
+        for (int j = 0; j < taps; j++) {
+            vec x[WINOGRAD_TAPS], line[6];
 
             UNROLLED
-            for (int i = 0; i < 3; i++)
-                x[i] = load(from + (w->flip ? 8 - (3 * i + j) : 3 * i + j) * LANES);
-            weight_line(x, line);
+            for (int i = 0; i < taps; i++)
+                x[i] = load(from + (w->flip ? last - (taps * i + j) : taps * i + j) * LANES);
+            weight_line(x, taps, line);
             UNROLLED
             for (int i = 0; i < 6; i++)
                 half[i][j] = line[i];
@@ -291,42 +290,54 @@ static void winograd_weights_loop(const struct winograd_weights *w)
         for (int i = 0; i < 6; i++) {
             vec line[6];
 
-            weight_line(half[i], line);
+            weight_line(half[i], taps, line);
             UNROLLED
             for (int j = 0; j < 6; j++, u += w->plane)
                 store(u, line[j]);
         }
     }
 }
-static void winograd_weight_gradient_loop(const struct winograd_weight_gradient *w)
+static void winograd_weights_loop(const struct winograd_weights *w)
+{
+    BY_TAPS(weights_of, w);
+}
+
+ALWAYS_INLINE void weight_gradients_of(const struct winograd_weight_gradient *w, int taps)
 {
     for (int64_t d = 0; d < w->count; d++) {
         const float *const u = w->u + d * w->step;
-        float *const to = w->dw + d * 9 * LANES;
-        vec half[3][6];
+        float *const to = w->dw + d * taps * taps * LANES;
+        vec half[WINOGRAD_TAPS][6];
 
         UNROLLED
         for (int j = 0; j < 6; j++) {
-            vec m[6], line[3];
+            vec m[6], line[WINOGRAD_TAPS];
 
             UNROLLED
             for (int i = 0; i < 6; i++)
                 m[i] = load(u + (6 * i + j) * w->plane);
-            weight_gradient_line(m, line);
+            result_line(m, taps, line);
             UNROLLED
-            for (int i = 0; i < 3; i++)
+            for (int i = 0; i < taps; i++)
                 half[i][j] = line[i];
         }
         UNROLLED
-        for (int i = 0; i < 3; i++) {
-            vec line[3];
+        for (int i = 0; i < taps; i++) {
+            vec line[WINOGRAD_TAPS];
 
-            weight_gradient_line(half[i], line);
+            result_line(half[i], taps, line);
             UNROLLED
-            for (int j = 0; j < 3; j++)
-                store(to + (3 * i + j) * LANES, line[j]);
+            for (int j = 0; j < taps; j++)
+                store(to + (taps * i + j) * LANES, line[j]);
         }
     }
 }
+static void winograd_weight_gradient_loop(const struct winograd_weight_gradient *w)
+{
+    BY_TAPS(weight_gradients_of, w);
+}
+
+#undef BY_TILE
+#undef BY_TAPS
 
 #endif

@@ -3,7 +3,7 @@
 #define KILN_TESTS_SCRATCH_H
 
 #include "base/memory.h"
-#include <check.h>
+#include "unit.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -54,6 +54,7 @@ static void fill(struct tensor *t, const struct value *v, uint64_t stream)
     *t = v->type;
     for (int d = 0; d < t->rank; d++)
         t->dims[d] = t->dims[d] < 0 ? 2 : t->dims[d];
+    ck_assert_int_ge(tensor_count(t), 0);
     t->data = calloc((size_t)tensor_count(t), dtype_size(t->dtype));
     ck_assert_int_eq(t->dtype, F32);
     random_uniform(t->data, tensor_count(t), 7, stream, 0);

@@ -1,7 +1,9 @@
 #include "kernels/conv.h"
+#include "kernels/conv_depth.h"
 #include "kernels/conv_direct.h"
 #include "kernels/conv_grid.h"
 #include "kernels/conv_pack.h"
+#include "kernels/conv_point.h"
 #include "kernels/gemm.h"
 #include <string.h>
 
@@ -283,6 +285,10 @@ size_t conv_forward_scratch(const struct kernels *k, const struct conv_shape *s,
 {
     const struct grid_product p = forward_product(k, s, dtype);
 
+    if (conv_point_fits(k, s, dtype))
+        return conv_point_scratch(k, s, threads);
+    if (conv_depth_fits(k, s, dtype))
+        return conv_depth_scratch(k, s, threads);
     return conv_is_direct(s, dtype) ? 0 : product_scratch(&p, threads);
 }
 
@@ -291,6 +297,14 @@ void conv_forward(const struct kernels *k, struct pool *pool, const struct conv_
 {
     struct grid_product p = forward_product(k, s, dtype);
 
+    if (conv_point_fits(k, s, dtype)) {
+        conv_point(k, pool, s, x, w, bias, relu, y, scratch);
+        return;
+    }
+    if (conv_depth_fits(k, s, dtype)) {
+        conv_depth(k, pool, s, x, w, bias, relu, y, scratch);
+        return;
+    }
     if (conv_is_direct(s, dtype)) {
         conv_direct_forward(k, pool, s, dtype, x, w, bias, relu, y);
         return;

@@ -10,6 +10,7 @@
 #include "kernels/isa/move_plain.h"
 #include "kernels/isa/norm_block.h"
 #include "kernels/isa/normalise.h"
+#include "kernels/isa/planes.h"
 #include "kernels/isa/pools.h"
 #include "kernels/isa/random.h"
 #include "kernels/isa/reduce.h"

@@ -218,6 +218,9 @@ struct kernels {
     void (*depth_tile)(const struct depth_tile *t);
     void (*depth_rows)(const struct depth_rows *t);
     void (*depth_weight_tile)(const struct depth_weight_tile *t);
+    void (*plane_rows)(const struct plane_rows *t);
+    /* y[r * y_row + i] = x[r * x_row + i * step] for r < rows, i < n. */
+    void (*every)(const float *x, int64_t x_row, int64_t step, float *y, int64_t y_row, int64_t rows, int64_t n);
 
     /* winograd.h */
     void (*winograd_input)(const struct winograd_patches *w);    /* of 6x6 */

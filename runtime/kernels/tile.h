@@ -32,8 +32,9 @@ struct tile {
     bool w_padded;     /* but w may be read there: faster without AVX-512 */
     bool add;          /* to what is in y */
     const float *bias; /* NULL: none */
-    const float *residual; /* laid out as y; NULL: none */
-    float least, most;     /* -INFINITY and INFINITY for none; Relu is 0 and INFINITY */
+    const float *pixel_bias; /* in place of bias: pixel_bias[p]. NULL: bias[c] */
+    const float *residual;   /* laid out as y; NULL: none */
+    float least, most;       /* -INFINITY and INFINITY for none; Relu is 0 and INFINITY */
     /* Memory that is wanted next, such as the weights behind these, brought near on the way: sums of few pixels would
      * wait for it. NULL for nothing. */
     const char *soon;
@@ -106,6 +107,22 @@ static inline bool depth_slides(int64_t taps, int64_t stride)
 {
     return (taps == 3 || taps == 5 || taps == 7) && (stride == 1 || stride == 2);
 }
+
+/* Depthwise convolution of a plane, vectors along its rows: y[p * y_row + c] = min(most, max(least, bias + sum over k <
+ * taps[0], i < taps[1] of x[(p * stride + k) * x_row + x_at[i] + c] * w[k * taps[1] + i])) for p < rows, c < columns.
+ * Of x there are rows [from, to). Behind its last elements as many more may be read as TILE_VECTORS vectors have. */
+struct plane_rows {
+    int64_t rows, columns;
+    int64_t taps[2], stride;
+    int64_t from, to;
+    const float *x;
+    int64_t x_row;
+    const int64_t *x_at; /* [taps[1]] */
+    const float *w;
+    float *y;
+    int64_t y_row;
+    float bias, least, most;
+};
 
 /* acc[i * acc_column + c] += sum over r < rows, p < pixels of x[r * x_row + p * x_pixel + i * x_column + c] *
  * g[r * g_row + p * g_pixel + c] for i < taps. */

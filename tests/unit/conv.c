@@ -106,7 +106,9 @@ static void check_shape(const struct kernels *k, struct pool *const pools[3], co
     const int64_t nx = s->batch * s->in_channels * in, ny = s->batch * s->out_channels * out;
     const int64_t nw = s->out_channels * s->in_channels / s->groups * dims_product(s->kernel, 0, s->rank);
     const size_t size = dtype_size(dtype);
-    void *const x = random_array(dtype, nx), *const w = random_array(dtype, nw), *const dy = random_array(dtype, ny);
+    void *const x_room = random_array(dtype, nx + 1), *const w_room = random_array(dtype, nw + 1);
+    const void *const x = (char *)x_room + size, *const w = (char *)w_room + size; /* not aligned to vectors */
+    void *const dy = random_array(dtype, ny);
     void *const bias = random_array(dtype, s->in_channels + s->out_channels);
     struct expected e = { zeros(ny), zeros(nx), zeros(nw), zeros(ny), zeros(nx), zeros(nw) };
     char *y[3], *dx[3], *dw[3];
@@ -139,8 +141,8 @@ static void check_shape(const struct kernels *k, struct pool *const pools[3], co
         free(dx[t]);
         free(dw[t]);
     }
-    free(x);
-    free(w);
+    free(x_room);
+    free(w_room);
     free(dy);
     free(bias);
     free(e.y);
@@ -163,6 +165,47 @@ START_TEST(convolutions_are_right)
         const struct conv_shape s = random_shape(round);
 
         check_shape(k, pools, &s, types[random_below(6)], random_below(2), random_below(2));
+    }
+    pool_free(pools[1]);
+    pool_free(pools[2]);
+}
+END_TEST
+
+/* Of one element, and depthwise: sizes around vectors, and around what is summed at once. */
+static struct conv_shape random_planes(bool point)
+{
+    struct conv_shape s = { .batch = 1 + random_below(2), .groups = 1 + random_below(point ? 3 : 9) };
+
+    s.in_channels = s.groups * (point ? 1 + random_below(random_below(8) ? 20 : 600) : 1);
+    s.out_channels = s.groups * (1 + random_below(!point ? 3 : s.in_channels > 100 ? 9 : 150));
+    s.rank = random_below(5) ? 2 : 1 + (point ? random_below(3) : 0);
+    for (int d = 0; d < s.rank; d++) {
+        int64_t span = -1;
+
+        while (span < 0) {
+            s.kernel[d] = point ? 1 : 1 + random_below(8);
+            s.strides[d] = random_below(2) && s.rank < 3 ? 1 + random_below(4) : 1;
+            s.dilations[d] = random_below(3) ? 1 : 1 + random_below(4);
+            s.pads_begin[d] = point || random_below(3) == 0 ? 0 : random_below(9) - 2;
+            s.in[d] = 1 + random_below(s.rank == 3 ? 8 : d == s.rank - 1 ? 80 : 20);
+            span = s.in[d] + s.pads_begin[d] - (s.kernel[d] - 1) * s.dilations[d] - 1;
+            span += point ? -random_below(2) : random_below(6);
+        }
+        s.out[d] = span / s.strides[d] + 1;
+    }
+    return s;
+}
+
+START_TEST(planes_are_right)
+{
+    const struct kernels *const k = kernels_for(_i % 3);
+    struct pool *const pools[] = { NULL, threads(2), threads(4) };
+
+    random_state = (uint64_t)_i + 100;
+    for (int round = 0; k && round < ROUNDS(16); round++) {
+        const struct conv_shape s = random_planes(_i < 6);
+
+        check_shape(k, pools, &s, F32, random_below(2), random_below(2));
     }
     pool_free(pools[1]);
     pool_free(pools[2]);
@@ -219,6 +262,7 @@ Suite *suite(void)
     Suite *s = suite_create("conv");
 
     add_tests(s, convolutions_are_right, 6);
+    add_tests(s, planes_are_right, 12);
     add_test(s, big_convolutions_are_right);
     add_test(s, bias_gradients_are_sums);
     return s;

@@ -19,7 +19,7 @@ int64_t axis_phases(const struct conv_shape *s, int dimension)
     return lesser(s->strides[dimension], s->in[dimension]);
 }
 
-static int64_t common_divisor(int64_t a, int64_t b)
+int64_t common_divisor(int64_t a, int64_t b)
 {
     while (b) {
         const int64_t rest = a % b;

@@ -32,6 +32,7 @@ struct span axis_outputs(const struct axis *a, int64_t from, int64_t to);
 /* Outputs whose tap t meets the input. */
 struct span axis_meeting(const struct axis *a, int64_t t);
 
+int64_t common_divisor(int64_t a, int64_t b);
 static inline int64_t divide_up(int64_t n, int64_t by) /* by > 0; n of any sign */
 {
     return n > 0 ? (n + by - 1) / by : -(-n / by);

@@ -140,6 +140,13 @@ ALWAYS_INLINE void tile_of(const struct tile *t, int vectors, int pixels)
         for (int p = 0; p < pixels; p++)
             sum[p][v] = first;
     }
+    if (t->pixel_bias) {
+        UNROLLED
+        for (int p = 0; p < pixels; p++)
+            UNROLLED
+        for (int v = 0; v < vectors; v++)
+            sum[p][v] = splat(t->pixel_bias[p]);
+    }
     tile_sum_any(&product, vectors, pixels, false, t->w_padded, sum);
     least = splat(t->least);
     most = splat(t->most);

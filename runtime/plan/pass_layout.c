@@ -1,5 +1,6 @@
 #include "kernels/kernels.h"
 #include "ops/constant.h"
+#include "ops/conv.h"
 #include "ops/layout.h"
 #include "ops/move.h"
 #include "ops/signature.h"
@@ -12,7 +13,10 @@
  * The nodes are walked in order. A value has up to two forms: as ONNX has it, and with its channels last. Each is made
  * where somebody first asks for it, by a Transpose of the other one: so a network of convolutions has one where its
  * input comes in and one where it is flattened. A Transpose of the file that makes one form of the other makes nothing
- * new: it goes. The pass lays out tensors of three and four dimensions. */
+ * new: it goes. The pass lays out tensors of three and four dimensions.
+ *
+ * A convolution that two transpositions would cost more than they bring stays as it is, where nobody around it has
+ * channels last. */
 
 struct form {
     struct value *onnx; /* who holds it as ONNX has it: the value itself, or another one. NULL: nobody yet */
@@ -26,6 +30,7 @@ struct layout {
     struct form *forms;  /* by value id */
     struct known *known; /* by value id, of the form as ONNX has it */
     size_t capacity;
+    bool *wanted; /* by id of the graph's own values: a reader, or what comes of them, is to have channels last */
 };
 
 static bool in_reach(int rank)
@@ -201,6 +206,70 @@ static bool is_cheaper(const struct layout *l, const struct node *n, int rank)
     return last && to_last <= to_onnx;
 }
 
+/* Convolutions of few products for each element that would be transposed, which do without (kernels/conv_point.h,
+ * conv_depth.h). Only of weights that do not train: gradients are another matter. */
+static bool likes_planes(const struct node *n)
+{
+    enum { FEW = 128, FEW_TIMES = 4, MOST_STRIDE = 8 };
+    const struct tensor *w = pass_is(n, "Conv") ? pass_constant(n->in[1]) : NULL;
+    const struct conv_attrs *a = n->attrs;
+    int64_t in, out, skip = 1;
+
+    if (!w || w->dtype != F32 || !in_reach(w->rank) || w->dims[0] % a->group)
+        return false;
+    in = w->dims[1];
+    out = w->dims[0] / a->group;
+    if (in == 1 && a->group > 1)
+        return out <= FEW_TIMES;
+    for (int d = 0; d < w->rank - 2; d++) {
+        const int64_t stride = a->window.strides.count ? a->window.strides.v[d] : 1;
+
+        if (w->dims[2 + d] != 1)
+            return false;
+        skip *= stride < MOST_STRIDE ? stride : MOST_STRIDE;
+    }
+    for (int k = 0; k < a->window.pads.count; k++)
+        if (a->window.pads.v[k])
+            return false;
+    return in * out <= FEW * (in * skip + out);
+}
+
+static void want(struct layout *l, const struct node *n)
+{
+    const int operands = operands_of(n);
+    bool last = n->def->channels_last || pass_is(n, "Transpose");
+
+    if (pass_elementwise(n) || likes_planes(n))
+        last = n->slots && n->out[0] && l->wanted[n->out[0]->id];
+    for (int k = 0; last && k < operands; k++)
+        if (n->in[k])
+            l->wanted[n->in[k]->id] = true;
+}
+
+/* Pixels enough to be laid side by side: of an input of the graph, or what was made of one. A single one, as squeezed
+ * channels are, is as good with its channels last. */
+static bool is_image(const struct value *v)
+{
+    enum { FEW_PIXELS = 16 };
+    int64_t pixels = 1;
+
+    while (v->producer && pass_elementwise(v->producer) && v->producer->in[0])
+        v = v->producer->in[0];
+    if (v->producer || !v->is_input)
+        return v->producer && pass_is(v->producer, "Conv");
+    for (int d = 2; v->has_type && d < v->type.rank && pixels < FEW_PIXELS; d++)
+        pixels *= v->type.dims[d] < 0 ? FEW_PIXELS : v->type.dims[d];
+    return pixels >= FEW_PIXELS;
+}
+
+static bool keeps_planes(const struct layout *l, const struct node *n)
+{
+    const int x = n->in[0]->id;
+
+    return likes_planes(n) && is_image(n->in[0]) && !l->forms[x].last && !l->wanted[x] && n->out[0] &&
+           !l->wanted[n->out[0]->id];
+}
+
 /* The rank that the node has with channels last; 0 where it stays as ONNX has it. */
 static int rank_last(const struct layout *l, const struct node *n)
 {
@@ -214,6 +283,8 @@ static int rank_last(const struct layout *l, const struct node *n)
     if (pass_is(n, "Conv")) {
         const struct known w = l->known[n->in[1]->id];
 
+        if (keeps_planes(l, n))
+            return 0;
         return w.dtype == F32 && in_reach(w.rank) && (x.rank < 0 || x.rank == w.rank) ? w.rank : 0;
     }
     if (elementwise && n->slots && n->out[0])
@@ -365,8 +436,11 @@ static bool start(struct layout *l, const struct tensor *given)
     l->capacity = g->value_count + 4 * places + 2 * g->output_count + 2 * g->value_count;
     l->forms = arena_array(g->arena, l->capacity, sizeof *l->forms, l->report);
     l->known = arena_array(g->arena, l->capacity, sizeof *l->known, l->report);
-    if (!l->forms || !l->known)
+    l->wanted = arena_array(g->arena, g->value_count, sizeof *l->wanted, l->report);
+    if (!l->forms || !l->known || !l->wanted)
         return false;
+    for (size_t k = g->node_count; k-- > 0;)
+        want(l, g->nodes[k]);
     for (size_t k = 0; k < g->value_count; k++) {
         l->known[k] = pass_given(g->values[k], given ? &given[k] : NULL);
         if (!g->values[k]->producer)

@@ -185,6 +185,12 @@ static void same_gradients(struct trial *t)
 #define Y    "(float[A, B, C, D] y)"
 #define CONV "c = Conv <pads = [1, 1, 1, 1]> (x, w, b) "
 
+/* Weights that nobody can change: of one element, and depthwise; f is neither. */
+#define PLANES                                                                                                         \
+    "g (float[2, 3, 6, 5] x) => (float[A, B, C, D] y)\n<float[3, 1, 2, 1] w = {1, -2, 3, -1, 2, 0.5},\n"               \
+    "float[4, 3, 1, 1] v = {1, -2, 3, -1, 2, 0.5, 0.25, -0.5, 2, 1, -1, 4}, float[4] b = {0.5, -1, 0.25, 2},\n"        \
+    "float[4, 1, 1, 2] u = {1, -2, 3, -1, 2, 0.5, 0.25, 1}, float[2, 4, 1, 1] v2 = {1, -1, 2, 1, 0.5, 3, -2, 1},\n"    \
+    "float[3, 3, 1, 2] f = {1, -2, 3, -1, 2, 0.5, 0.25, -0.5, 2, 1, -1, 4, 1, -2, 3, -1, 2, 0.5}>\n"
 static const struct {
     const char *text;
     int transposes; /* that pass_layout leaves */
@@ -294,8 +300,19 @@ static const struct {
       0, true },
     /* a step without scratch */
     { "g (float[2, 3, 6, 5] x) => (float[A, B, C, D] y) <float[3, 1, 2, 1] w = {1, -2, 3, -1, 2, 0.5}>\n"
-      "{ c = Conv <group = 3> (x, w) y = Relu(c) }",
+      "{ c = Conv <group = 3> (x, w) r = Relu(c) y = MaxPool <kernel_shape = [1, 1]> (r) }",
       2, true },
+    /* what does without transpositions, where nobody around it has channels last */
+    { PLANES "{ c = Conv <group = 3, pads = [0, 1, 1, 0]> (x, w) y = Relu(c) }", 0, true },
+    { PLANES "{ c = Conv <strides = [1, 2]> (x, v, b) r = Elu(c) d = Conv <group = 4> (r, u) y = Conv(d, v2) }", 0,
+      true },
+    { PLANES "{ c = Conv <pads = [0, 1, 0, 0]> (x, v, b) y = Relu(c) }", 2, true },
+    { PLANES "{ c = Conv <group = 3> (x, w) r = Relu(c) d = Conv(r, f) y = Conv(d, v) }", 2, true },
+    { PLANES
+      "{ c = Conv(x, v, b) d = Conv(x, f) e = MaxPool <kernel_shape = [2, 1]> (c) s = ReduceSum(e) y = Add(d, s) }",
+      2, true },
+    { PLANES "{ q = GlobalMaxPool(x) c = Conv(q, v, b) y = Sigmoid(c) }", 2, true },
+    { PLANES "{ c = Conv(x, v, b) y = Transpose <perm = [0, 2, 3, 1]> (c) }", 1, true },
     /* nothing tells the rank of a mask before it is planned */
     { "g (" X ", " W ") => " Y "{ d, m = Dropout(x) f = Cast <to = 1> (m) c = Conv(f, w, b) y = Relu(c) }", 2, false },
 };

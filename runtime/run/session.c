@@ -223,6 +223,15 @@ static bool choose_slices(struct session *s)
     return s->slices;
 }
 
+/* How what is set now is run: in slices or as a whole. Weights that it needs are there then. */
+static bool choose(struct session *s, bool *sliced, struct report *r)
+{
+    if (s->engine.forgot && !is_planned(s) && !remember_weights(s, r))
+        return false;
+    *sliced = choose_slices(s);
+    return *sliced || !s->engine.forgot || frame_is_planned(s->frame) || remember_weights(s, r);
+}
+
 bool session_run(struct session *s, struct report *r)
 {
     if (s->overridden && s->passes.graph && !leave_passes(s, r))
@@ -230,9 +239,8 @@ bool session_run(struct session *s, struct report *r)
     for (size_t k = 0; k < s->graph->input_count; k++)
         if (!s->given[s->graph->inputs[k]->id])
             return fail(r, KILN_BAD_DATA, NULL, "input '%s' is not given", s->graph->inputs[k]->name);
-    if (!check_symbols(s, r) || (s->engine.forgot && !is_planned(s) && !remember_weights(s, r)))
+    if (!check_symbols(s, r) || !choose(s, &s->sliced, r))
         return false;
-    s->sliced = choose_slices(s);
     s->engine.seconds = s->seconds;
     s->engine.deadline = s->seconds > 0 ? clock_now() + (uint64_t)(s->seconds * 1e9) : 0;
     if (!(s->sliced ? slices_run(s->slices, s->frame, r) : frame_run(s->frame, r)))
@@ -244,8 +252,11 @@ bool session_run(struct session *s, struct report *r)
 bool session_describe(struct session *s, struct text *out, struct report *r)
 {
     const struct program *p;
+    bool sliced;
 
-    if (choose_slices(s))
+    if (!choose(s, &sliced, r))
+        return false;
+    if (sliced)
         return slices_describe(s->slices, s->frame, out, r);
     p = frame_plan(s->frame, r);
     if (p)

@@ -282,6 +282,23 @@ static void choose_threads(struct slices *s)
     s->head_count = s->together ? 1 : (int)threads;
 }
 
+static void set_edges(const struct slices *s, const struct frame *given)
+{
+    set_inputs(s, s->tail, given);
+    for (size_t k = 0; k < s->edge_count; k++)
+        frame_set(s->tail, s->edges[k].value, &s->edges[k].whole);
+}
+
+/* False where, most likely, memory does not suffice: the whole, in which one value can lie where another was, may need
+ * less. */
+static bool plan_tail(const struct slices *s, const struct frame *given)
+{
+    struct report r = { 0 };
+
+    set_edges(s, given);
+    return frame_plan(s->tail, &r);
+}
+
 static bool make_frames(struct slices *s, const struct frame *given, bool tail, bool forget)
 {
     const int wanted = s->head_count;
@@ -304,7 +321,7 @@ static bool make_frames(struct slices *s, const struct frame *given, bool tail, 
     s->tail = frame_new(s->engine, s->graph, NULL);
     if (s->tail && forget)
         frame_forget_weights(s->tail, s->keeps);
-    return s->tail;
+    return s->tail && plan_tail(s, given);
 }
 
 /* -- all of it ----------------------------------------------------------------------------------------------------- */
@@ -431,13 +448,6 @@ static bool run_heads(struct slices *s, const struct frame *given, struct report
     }
     budget_free(s->engine->budget, run.reports);
     return !run.failed;
-}
-
-static void set_edges(const struct slices *s, const struct frame *given)
-{
-    set_inputs(s, s->tail, given);
-    for (size_t k = 0; k < s->edge_count; k++)
-        frame_set(s->tail, s->edges[k].value, &s->edges[k].whole);
 }
 
 bool slices_run(struct slices *s, const struct frame *given, struct report *r)

@@ -13,8 +13,9 @@
 struct slices;
 struct text; /* base/text.h */
 
-/* For the shapes of the inputs that `given` has, a frame of the same graph. NULL where it is better run as a whole:
- * what is wrong with the graph is told then. `forget`: weights go as by frame_forget_weights. */
+/* For the shapes of the inputs that `given` has, a frame of the same graph: all of it is planned. NULL where it is
+ * better run as a whole, or memory does not suffice: what is wrong with the graph is told then. `forget`: weights go as
+ * by frame_forget_weights, which may have happened even where NULL is returned. */
 struct slices *slices_new(struct engine *e, const struct graph *g, const struct frame *given, bool forget);
 void slices_free(struct slices *s);
 /* Are they for the shapes of the inputs that are given now? */

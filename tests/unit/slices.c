@@ -277,6 +277,28 @@ START_TEST(slices_need_less_memory)
 }
 END_TEST
 
+/* What the head leaves, of all rows, is more beside the tail than is allowed; as a whole one value lies where another
+ * was. */
+START_TEST(slices_give_way)
+{
+    const struct session_options o = { .threads = 1 + _i, .memory = 22 << 20 };
+    static const char graph[] = "g (" X ") => (float y)\n"
+                                "{ a = LRN <size = 3> (x) b = Softmax <axis = 1> (a)\n"
+                                "c = Transpose <perm = [1, 0, 2, 3]> (b) d = Transpose <perm = [2, 0, 1, 3]> (c)\n"
+                                "y = ReduceSum <keepdims = 0> (d) }";
+    struct trial t;
+
+    skipped = false;
+    start(&t, graph, &o);
+    run_trial(&t, 12);
+    ck_assert(t.session->sliced);
+    run_trial(&t, 32);
+    ck_assert(!t.session->sliced);
+    run_trial(&t, 12);
+    finish(&t);
+}
+END_TEST
+
 /* Errors of a slice come out as of any node. */
 START_TEST(slices_keep_to_the_time)
 {
@@ -300,6 +322,7 @@ Suite *suite(void)
     add_tests(s, shapes_may_change, 2);
     add_tests(s, inputs_may_change, 1);
     add_tests(s, slices_need_less_memory, 1);
+    add_tests(s, slices_give_way, 2);
     add_tests(s, slices_keep_to_the_time, 2);
     return s;
 }

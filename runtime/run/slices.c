@@ -29,6 +29,7 @@ struct slices {
     struct graph head; /* the same, but what it is asked for are the edges */
     struct edge *edges;
     size_t edge_count;
+    size_t *edge_of;         /* by value id: which one it is, counted from 1; 0: none */
     bool together, profiled; /* one slice after the other, each by all threads */
     struct frame **heads;    /* one, or one for each thread */
     int head_count;
@@ -147,12 +148,12 @@ static bool add_edge(struct slices *s, const struct value *v)
 {
     struct edge *e = &s->edges[s->edge_count];
 
-    for (size_t k = 0; k < s->edge_count; k++)
-        if (s->edges[k].value == v)
-            return true;
+    if (s->edge_of[v->id])
+        return true;
     *e = (struct edge){ v, *type_of(s, v) };
     e->whole.data = budget_alloc_pages(s->engine->budget, (size_t)tensor_bytes(&e->whole), NULL);
-    s->edge_count += e->whole.data != NULL;
+    if (e->whole.data)
+        s->edge_of[v->id] = ++s->edge_count;
     return e->whole.data;
 }
 
@@ -169,8 +170,9 @@ static bool find_edges(struct slices *s, bool *tail)
 
     *tail = false;
     s->edges = arena_array(&s->arena, g->value_count, sizeof *s->edges, NULL);
+    s->edge_of = arena_array(&s->arena, g->value_count, sizeof *s->edge_of, NULL);
     s->keeps = arena_array(&s->arena, g->value_count, sizeof *s->keeps, NULL);
-    if (!s->edges || !s->keeps)
+    if (!s->edges || !s->edge_of || !s->keeps)
         return false;
     for (size_t k = 0; k < g->node_count; k++)
         for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++) {
@@ -482,8 +484,5 @@ bool slices_describe(struct slices *s, const struct frame *given, struct text *o
 
 const struct tensor *slices_get(const struct slices *s, const struct value *v)
 {
-    for (size_t k = 0; k < s->edge_count; k++)
-        if (s->edges[k].value->id == v->id)
-            return &s->edges[k].whole;
-    return frame_get(s->tail, v);
+    return s->edge_of[v->id] ? &s->edges[s->edge_of[v->id] - 1].whole : frame_get(s->tail, v);
 }

@@ -61,6 +61,9 @@ bool window_pad(struct window_attrs *a, const struct ints *more)
             return false;
     a->auto_pad = NOTSET;
     a->pads = sum;
+    for (int k = 0; k < more->count; k++)
+        if (more->v[k])
+            a->padded |= (uint32_t)1 << k % (more->count / 2);
     return true;
 }
 
@@ -141,7 +144,7 @@ static bool slide_padded(struct infer *i, const struct window_attrs *a, struct w
     if (!add_size(w->in[d], w->pads_begin[d], &padded) || !add_size(padded, w->pads_end[d], &padded))
         return too_big(i, d);
     room = padded - extent;
-    if (room < 0 && w->in[d] && !(ceil_mode && -room < w->strides[d]))
+    if (room < 0 && (w->in[d] || a->padded >> d & 1) && !(ceil_mode && -room < w->strides[d]))
         return COMPLAIN(i, "spatial dimension %d is %lld with its pads, must be at least the kernel's extent %lld", d,
                         (long long)padded, (long long)extent);
     if (room < 0) {

@@ -13,6 +13,7 @@ struct window_attrs { /* as written: a list of count 0 is absent */
     enum auto_pad auto_pad;
     bool ceil_mode;
     struct ints kernel_shape, strides, dilations, pads;
+    uint32_t padded; /* not written, but by window_pad. Bit d: of the pads some are the image's own: it is not empty */
 };
 
 enum window_form { /* what an opset version has beyond kernel_shape, strides, pads and auto_pad */

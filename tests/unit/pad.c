@@ -225,6 +225,10 @@ static const struct {
     { 17, "g (" X ", float[6, 4, 3, 10] w)" Y "<" KERAS "> " PAD "y = Conv(a, w) }" },
     { 17, "g (" X ", float[6, 3, 3, 3] w)" Y "<" KERAS "> " PAD "y = Conv(a, w) }" },
     { 17, POOL("AveragePool <kernel_shape = [3]>") },
+    /* nothing around which something is put is no longer nothing */
+    { 17, "g (float[N, 4, 0, 9] x, " W ")" Y "<int64[8] p = {0, 0, 1, 0, 0, 0, 1, 0}> " PAD "y = Conv(a, w) }" },
+    { 17, "g (float[N, 4, 9, 0] x)" Y "<int64[8] p = {0, 0, 0, 2, 0, 0, 0, 0}> " PAD
+          "y = AveragePool <kernel_shape = [3, 3]> (a) }" },
 };
 
 START_TEST(the_same_is_refused)

@@ -10,8 +10,8 @@ struct edge { /* what the head makes and others read, of all rows */
     struct tensor whole;
 };
 
-/* Bytes of a node: what lies in rows, of one row; what does not. */
-struct weight {
+/* Bytes that a node reads and writes: in rows, of one of them; in what is whole, its weights. */
+struct traffic {
     int64_t row, whole;
 };
 
@@ -19,12 +19,12 @@ struct slices {
     struct engine *engine;
     const struct graph *graph;
     struct arena arena;
-    struct program *types;  /* of the whole batch */
-    bool *rows;             /* by value id: is it of the head, or an input, and has a row for each of the batch? */
-    bool *in_head;          /* by node id */
-    bool *keeps;            /* by value id: weights that the head reads */
-    struct weight *weights; /* by node id */
-    size_t nodes;           /* of the head */
+    struct program *types;   /* of the whole batch */
+    bool *rows;              /* by value id: is it of the head, or an input, and has a row for each of the batch? */
+    bool *in_head;           /* by node id */
+    bool *keeps;             /* by value id: weights that the head reads */
+    struct traffic *traffic; /* by node id */
+    size_t nodes;            /* of the head */
     int64_t batch, count;
     struct graph head; /* the same, but what it is asked for are the edges */
     struct edge *edges;
@@ -58,13 +58,13 @@ static bool has_batch(const struct slices *s, const struct tensor *t)
 
 /* Does the node treat rows by themselves, those that it makes of rows that the head has? What is whole must be there
  * before anything runs. */
-static bool is_apart(const struct slices *s, const struct node *n, struct weight *w)
+static bool is_apart(const struct slices *s, const struct node *n, struct traffic *w)
 {
     enum { MOST = 32 };
     const struct tensor *types[MOST];
     bool rows[MOST], any = false;
 
-    *w = (struct weight){ 0 };
+    *w = (struct traffic){ 0 };
     if (n->graphs || n->captured || n->inputs > MOST || n->def->flags & OP_RANDOM ||
         !(n->def->rows_apart || pass_elementwise(n)))
         return false;
@@ -98,10 +98,10 @@ static int64_t find_head(struct slices *s, size_t end)
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
 
-        s->in_head[k] = k < end && is_apart(s, n, &s->weights[k]);
+        s->in_head[k] = k < end && is_apart(s, n, &s->traffic[k]);
         if (!s->in_head[k])
             continue;
-        most = s->weights[k].row > most ? s->weights[k].row : most;
+        most = s->traffic[k].row > most ? s->traffic[k].row : most;
         s->nodes += n->def->run != NULL;
         for (int o = 0; o < n->slots; o++)
             if (n->out[o])
@@ -117,7 +117,7 @@ static size_t best_end(const struct slices *s)
     size_t best = 0;
 
     for (size_t k = 0; k < s->graph->node_count; k++) {
-        const struct weight *w = &s->weights[k];
+        const struct traffic *w = &s->traffic[k];
 
         if (s->in_head[k])
             saved += (double)s->batch * (double)w->row - (double)(s->count - 1) * (double)w->whole;
@@ -355,8 +355,8 @@ static bool find_types(struct slices *s, const struct frame *given)
     s->types = tensors ? plan_types(g, tensors, NULL, &c) : NULL;
     s->rows = arena_array(&s->arena, g->value_count, sizeof *s->rows, NULL);
     s->in_head = arena_array(&s->arena, g->node_count, sizeof *s->in_head, NULL);
-    s->weights = arena_array(&s->arena, g->node_count, sizeof *s->weights, NULL);
-    return s->types && s->rows && s->in_head && s->weights;
+    s->traffic = arena_array(&s->arena, g->node_count, sizeof *s->traffic, NULL);
+    return s->types && s->rows && s->in_head && s->traffic;
 }
 
 struct slices *slices_new(struct engine *e, const struct graph *g, const struct frame *given, bool forget)

@@ -4,7 +4,8 @@
  * those run on all rows at once. Weights are read once for each slice: so the head ends where they outweigh what is
  * made of a slice.
  *
- * Results depend on the shapes alone: not on the number of threads. */
+ * Results depend on the shapes alone: not on the number of threads. Where there are too few slices for the threads, or
+ * a profile is taken, slices run one after the other, each by all threads. */
 #ifndef KILN_RUN_SLICES_H
 #define KILN_RUN_SLICES_H
 

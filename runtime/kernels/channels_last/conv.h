@@ -3,7 +3,7 @@
  *   y[n, p, o] = epilogue(sum over c, t of w[o, c, t] * x[n, p * stride + t * dilation - pad_begin, g(o) * C/G + c])
  *
  * x [N, H, W, C] and y [N, H', W', O] are dense; weights and their gradients are ONNX' [O, C/G, kernel...]. How a shape
- * is computed (directly, by Winograd's F(4x4, 3x3), depthwise) is chosen once, while planning. The same bits for any
+ * is computed (directly, by Winograd's filtering, depthwise) is chosen once, while planning. The same bits for any
  * number of threads. Nothing here allocates; scratch and packed weights are 64-byte aligned. */
 #ifndef KILN_KERNELS_CHANNELS_LAST_CONV_H
 #define KILN_KERNELS_CHANNELS_LAST_CONV_H

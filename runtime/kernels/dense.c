@@ -273,7 +273,7 @@ static void run_tiles(const struct plan *p, struct stage *s, int64_t begin, int6
                           .least = s->last ? p->least : -INFINITY,
                           .most = INFINITY };
 
-        tile_bring(&t, &s->next, p->k->lanes);
+        tile_bring(&t, &s->next);
         p->k->tile(&t, vectors);
     }
 }
@@ -413,14 +413,17 @@ static void end_turned(const struct plan *p, const struct panel *w, int64_t from
     }
 }
 
-/* Where the rows of pixels lie, if they lie side by side. */
-static struct tile_next rows_between(const struct plan *p, int64_t from, int64_t to)
+/* The rows of pixels behind these, up to `end`, if they lie side by side. */
+static struct tile_next rows_behind(const struct plan *p, const struct panel *w, int64_t pixels, int64_t to,
+                                    int64_t end)
 {
     const struct operand *const x = &p->narrow;
+    const float *const at = x->at + to * x->along;
 
     if (x->depth != 1 || x->along < p->depth || x->along > 2 * p->depth)
-        return (struct tile_next){ NULL, NULL };
-    return (struct tile_next){ (const char *)(x->at + from * x->along), (const char *)(x->at + to * x->along) };
+        return (struct tile_next){ NULL, NULL, 0 };
+    return tile_next_of(at, x->at + at_most(to + GROUP, end) * x->along,
+                        divide_up(pixels, p->k->tile_pixels[w->vectors]) * p->depth);
 }
 
 static void run_turned(const struct plan *p, const struct panel *w, int64_t begin, int64_t end)
@@ -432,7 +435,7 @@ static void run_turned(const struct plan *p, const struct panel *w, int64_t begi
         struct stage s = { .panel = w, .y = buffer, .y_first = from, .y_pixel = MOST_LANES };
 
         s.add = begin_buffer(p, w, from, to, buffer);
-        s.next = rows_between(p, to, at_most(to + GROUP, end));
+        s.next = rows_behind(p, w, to - from, to, end);
         for (int64_t part = 0; part < p->parts; part++, s.add = true) {
             set_part(p, &s, part);
             find_part(p, &s, NULL, false);

@@ -76,7 +76,7 @@ static void run_part(const struct stream *s, int64_t from, int64_t depth, int64_
                                  .least = -INFINITY,
                                  .most = INFINITY };
 
-            tile_bring(&tile, next, lanes);
+            tile_bring(&tile, next);
             s->k->tile(&tile, (int)vectors);
         }
     }
@@ -95,8 +95,8 @@ static void run_chunk(void *context, int64_t chunk, int thread)
     (void)thread;
     for (int64_t p = 0; p < parts; p++) {
         const int64_t at = from + (to - from) * p / parts, end = from + (to - from) * (p + 1) / parts;
-        struct tile_next next = { (const char *)(s->b + end * g->b_row),
-                                  (const char *)(s->b + at_most(end + DEPTHS, to) * g->b_row) };
+        struct tile_next next = tile_next_of(s->b + end * g->b_row, s->b + at_most(end + DEPTHS, to) * g->b_row,
+                                             (last - first) * (end - at));
 
         run_part(s, at, end - at, first, last, y, slice ? g->n : g->c_row, p > 0 || (slice == 0 && g->beta != 0),
                  &next);

@@ -7,6 +7,7 @@
 #define KILN_KERNELS_TILE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { TILE_VECTORS = 4, TILE_PIXELS = 32 }; /* the most of any table */
@@ -36,21 +37,33 @@ struct tile {
     const float *residual;   /* laid out as y; NULL: none */
     float least, most;       /* -INFINITY and INFINITY for none; Relu is 0 and INFINITY */
     /* Memory that is wanted next, such as the weights behind these, brought near on the way: sums of few pixels would
-     * wait for it. NULL for nothing. */
+     * wait for it. `soon_step` bytes for each element of x that a pixel meets, at most TILE_SOON. NULL for nothing. */
     const char *soon;
+    int64_t soon_step;
 };
 
-enum { TILE_SOON = 8 }; /* bytes of `soon` that are brought near for each step and lane */
+enum { TILE_SOON = 128 }; /* two lines of the cache */
 
-/* What several tiles bring near, one after the other. */
+/* What several tiles bring near, one after the other: spread over all their `steps`, rows * run of each tile, because a
+ * core waits for too many lines at once. */
 struct tile_next {
     const char *at, *end;
+    int64_t step;
 };
-static inline void tile_bring(struct tile *t, struct tile_next *next, int lanes)
+static inline struct tile_next tile_next_of(const void *at, const void *end, int64_t steps)
+{
+    struct tile_next next = { at, end, TILE_SOON };
+
+    if (steps > 0 && (next.end - next.at) / steps < TILE_SOON)
+        next.step = (next.end - next.at) / steps + 1;
+    return next;
+}
+static inline void tile_bring(struct tile *t, struct tile_next *next)
 {
     t->soon = next->at < next->end ? next->at : NULL;
+    t->soon_step = next->step;
     if (t->soon)
-        next->at += t->rows * t->run * lanes * TILE_SOON;
+        next->at += t->rows * t->run * next->step;
 }
 
 /* acc[j * acc_step + c] += sum over r < rows, p < pixels of x[r * x_row + p * x_pixel + j] * g[r * g_row + p * g_pixel

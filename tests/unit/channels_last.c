@@ -313,6 +313,8 @@ static void check_tile(const struct kernels *k)
         .residual = random_below(2) ? residual : NULL,
         .least = random_below(2) ? 0 : -INFINITY,
         .most = random_below(2) ? 1.5f : INFINITY,
+        .soon = random_below(2) ? (const char *)before : NULL,
+        .soon_step = 1 + random_below(TILE_SOON),
     };
 
     memcpy(before, y, Y * sizeof *y);

@@ -98,3 +98,10 @@ struct span axis_meeting(const struct axis *a, int64_t t)
 
     return s.from < s.to ? s : (struct span){ 0, 0 };
 }
+
+struct span axis_inside(const struct axis *a)
+{
+    const struct span first = axis_meeting(a, 0), last = axis_meeting(a, a->taps - 1);
+
+    return (struct span){ greater(first.from, last.from), lesser(first.to, last.to) };
+}

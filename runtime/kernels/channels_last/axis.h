@@ -31,6 +31,7 @@ int64_t axis_alike(const struct axis *a, int64_t i, int64_t end);
 struct span axis_outputs(const struct axis *a, int64_t from, int64_t to);
 /* Outputs whose tap t meets the input. */
 struct span axis_meeting(const struct axis *a, int64_t t);
+struct span axis_inside(const struct axis *a); /* all of whose taps do */
 
 int64_t common_divisor(int64_t a, int64_t b);
 static inline int64_t divide_up(int64_t n, int64_t by) /* by > 0; n of any sign */

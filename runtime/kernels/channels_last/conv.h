@@ -35,7 +35,7 @@ bool conv_last_wide_pixels(const struct conv_last *c); /* may epilogue.pixel be 
 /* Weights as CONV_FORWARD and CONV_DX want them. Two plans with the same key want the same. */
 struct conv_weights_key {
     const struct conv_method *method;
-    int64_t detail[8]; /* unused ones 0 */
+    int64_t detail[9]; /* unused ones 0 */
 };
 struct conv_weights_key conv_last_key(const struct conv_last *c);
 size_t conv_last_weights(const struct conv_last *c); /* bytes */

@@ -13,8 +13,9 @@ enum {
     SOME_PIXELS = 128, /* of several images, which small ones are taken together for */
     FEW_CHUNKS = 16,   /* but not so many that there are fewer chunks */
     FLAT_BAND = 24,    /* pixels; a multiple of the tiles' */
-    WORTH_PIXELS = 64, /* that many weights are worth to be read for */
+    WORTH_PIXELS = 96, /* that many weights are worth to be read for */
 };
+static const double WORTH_FEWER = .97; /* of the time: panels of fewer vectors */
 
 /* -- the shape ----------------------------------------------------------------------------------------------------- */
 
@@ -26,18 +27,52 @@ static bool is_flat(const struct conv_shape *s)
     return true;
 }
 
+/* About the time of a pixel of a line of so many, in vectors of a panel: a tile with few sums waits for their latency,
+ * or for its weights, which come from the second cache. */
+static double pixel_cost(const struct direct *d, int64_t vectors, int64_t pixels)
+{
+    const int64_t parts = divide_up(pixels, d->k->tile_pixels[vectors]), waits = vectors * d->k->lanes / 4;
+
+    return (double)(greater(pixels * vectors, greater(8, waits) * parts) + parts) / (double)pixels;
+}
+
+/* How many vectors a panel has at most: as many as there may be, but where the lines that meet all taps are short. */
+static int64_t panel_vectors(const struct direct *d)
+{
+    int64_t best = TILE_VECTORS;
+    double least = INFINITY;
+
+    for (int64_t most = TILE_VECTORS; most > 1; most--) {
+        const int64_t vectors = divide_up(d->vectors, divide_up(d->vectors, most));
+
+        for (int i = 0; i < 2; i++) {
+            const struct axis a = axis_forward(&d->shape, i);
+            const struct span inside = axis_inside(&a);
+            const double cost = pixel_cost(d, vectors, greater(inside.to - inside.from, 1)) / (double)vectors;
+
+            if (cost < WORTH_FEWER * least) {
+                least = cost;
+                best = most;
+            }
+        }
+    }
+    return best;
+}
+
 /* A chunk is of all panels, but where weights are many and pixels few. */
 static void cut(struct direct *d)
 {
     const int64_t units = d->flat ? d->out[1] : d->out[0], pixels = d->out[0] * d->out[1], batch = d->shape.batch;
     const int64_t depth = d->taps * d->depth, lanes = d->vectors * d->k->lanes;
-    const int64_t bytes = (d->in[0] * d->in[1] * d->x_channels + pixels * d->y_channels) * 4;
+    const int64_t read =
+        lesser(d->in[0], d->out[0] * d->shape.kernel[0]) * lesser(d->in[1], d->out[1] * d->shape.kernel[1]);
+    const int64_t bytes = (read * d->x_channels + pixels * d->y_channels) * 4;
     const int64_t work = pixels * depth * lanes * d->groups, wanted = bands_chunks(work * batch);
-    const bool by_panels = depth * lanes * d->groups * 4 > MANY_WEIGHTS && batch * pixels <= FEW_PIXELS;
+    const bool many = depth * lanes * d->groups * 4 > MANY_WEIGHTS, by_panels = many && batch * pixels <= FEW_PIXELS;
     const int64_t across = by_panels ? lesser(d->panels, wanted) : 1;
     int64_t multiple = d->flat ? FLAT_BAND : 1;
 
-    if (by_panels)
+    if (many)
         multiple = pixels < 2 * WORTH_PIXELS ? units : greater(multiple, divide_up(WORTH_PIXELS * units, pixels));
     d->panel_chunk = divide_up(d->panels, across);
     d->bands = bands_of(batch, units, pixels / units * d->y_channels, bytes / units, work / units, across, multiple);
@@ -72,7 +107,7 @@ struct direct direct_of(const struct conv_last *c)
     d.width = d.y_channels / d.groups;
     d.depth = d.x_channels / d.groups;
     d.vectors = divide_up(d.width, d.k->lanes);
-    d.group_panels = divide_up(d.vectors, TILE_VECTORS);
+    d.group_panels = divide_up(d.vectors, c->pass == CONV_FORWARD ? panel_vectors(&d) : TILE_VECTORS);
     d.panels = d.group_panels * d.groups;
     cut(&d);
     return d;
@@ -117,7 +152,7 @@ static struct conv_weights_key direct_key(const struct conv_last *c)
 
     return (struct conv_weights_key){ .method = &conv_tiles,
                                       .detail = { c->pass, s->groups, s->in_channels, s->out_channels, s->kernel[0],
-                                                  s->kernel[1], d.every, d.k->lanes } };
+                                                  s->kernel[1], d.every, d.k->lanes, d.group_panels } };
 }
 
 static int64_t table_bytes(const struct direct *d) /* of a thread: rows of taps, where their pixels and weights are */
@@ -216,17 +251,9 @@ static void cover(struct sweep *s, const float *x, int64_t at, const struct side
                 t.x = t.rows > 0 ? x + i * box[0].x + j * box[1].x + from * pixel->x : NULL;
                 t.y = job->y + to;
                 t.residual = s->first && job->e->residual ? job->e->residual + to : NULL;
-                tile_bring(&t, &s->next, k->lanes);
+                tile_bring(&t, &s->next);
                 k->tile(&t, (int)s->panel.vectors);
             }
-}
-
-/* About the time of a pixel in lines of so many: a tile with few sums waits for their latency. */
-static double pixel_cost(const struct sweep *s, int64_t pixels)
-{
-    const int64_t parts = divide_up(pixels, s->job->d->k->tile_pixels[s->panel.vectors]);
-
-    return (double)(greater(pixels * s->panel.vectors, 8 * parts) + parts) / (double)pixels;
 }
 
 static void run_rectangle(struct sweep *s, struct span images, struct span rows, struct span columns)
@@ -250,7 +277,7 @@ static void run_rectangle(struct sweep *s, struct span images, struct span rows,
     int best = 2;
 
     for (int i = 1; i >= 0; i--)
-        if (pixel_cost(s, box[i].count) < pixel_cost(s, box[best].count))
+        if (pixel_cost(d, s->panel.vectors, box[i].count) < pixel_cost(d, s->panel.vectors, box[best].count))
             best = i;
     if (best < 2) {
         const struct side last = box[2];
@@ -281,16 +308,18 @@ static void run_blocks(struct sweep *s, int64_t block, int64_t images_end)
 }
 
 /* What lies behind the weights of this part: those of the next one, of the panel or of the next panel. */
-static void expect_next(struct sweep *s)
+static void expect_next(struct sweep *s, int64_t blocks)
 {
     const struct direct *d = s->job->d;
     const int64_t all = d->groups * d->vectors * d->k->lanes * d->taps * d->depth;
     const int64_t run = s->joined ? s->along.taps * d->depth : d->depth;
-    const int64_t part = (s->rows.to - s->rows.from) * (s->run.to - s->run.from) * s->panel.lanes;
+    const int64_t depths = (s->rows.to - s->rows.from) * (s->run.to - s->run.from), part = depths * s->panel.lanes;
     const int64_t from = s->panel.offset + (s->rows.from * run + s->run.from) * s->panel.lanes + part;
+    const int64_t pixels = blocks * d->bands.band * (d->flat ? 1 : d->out[1]);
+    const float *const behind = s->job->packed + lesser(from, all);
 
-    s->next.at = (const char *)(s->job->packed + lesser(from, all));
-    s->next.end = (const char *)(s->job->packed + lesser(from + part, all));
+    s->next = tile_next_of(behind, behind + lesser(part, all - lesser(from, all)),
+                           divide_up(pixels, d->k->tile_pixels[s->panel.vectors]) * depths);
 }
 
 /* Taps in parts whose weights stay in the cache while all blocks meet them. */
@@ -313,7 +342,7 @@ static void run_sweep(struct sweep *s, struct span blocks)
             s->tile.bias = s->first && e->bias ? e->bias + s->panel.group * d->width + s->panel.channel : NULL;
             s->tile.least = s->last ? e->least : -INFINITY;
             s->tile.most = s->last ? e->most : INFINITY;
-            expect_next(s);
+            expect_next(s, blocks.to - blocks.from);
             if (d->bands.bands == 1)
                 run_blocks(s, blocks.from, blocks.to);
             else

@@ -299,7 +299,8 @@ static void products(const struct job *j, const float *in, float *out, int64_t i
                           .least = -INFINITY,
                           .most = INFINITY };
         const char *const behind = (const char *)(t.w + w->channels * t.w_step); /* the next panel, or plane */
-        struct tile_next next = { behind, behind + least_of(behind - (const char *)t.w, weights_end - behind) };
+        struct tile_next next = tile_next_of(
+            behind, behind + least_of(behind - (const char *)t.w, weights_end - behind), parts * w->channels);
 
         for (int64_t p = 0; p < parts; p++) {
             const int64_t tile = even_start(tiles, parts, p);
@@ -307,7 +308,7 @@ static void products(const struct job *j, const float *in, float *out, int64_t i
             t.x = in + i * w->in_plane + tile * w->in_pixel;
             t.y = out + i * w->out_plane + tile * w->out_pixel + first;
             t.pixels = (int)(even_start(tiles, parts, p + 1) - tile);
-            tile_bring(&t, &next, w->k->lanes);
+            tile_bring(&t, &next);
             w->k->tile(&t, vectors);
             winograd_fetch(&soon[0]);
             winograd_fetch(&soon[1]);

@@ -30,6 +30,7 @@ struct tile_product {
     int64_t b_row, b_step;
     int64_t last; /* lanes of the last vector, 1 to LANES */
     const char *soon;
+    int64_t soon_step;
 };
 
 /* Keeps the compiler from seeing how a value came about: it would keep an address for each pixel, more than there are
@@ -42,7 +43,8 @@ ALWAYS_INLINE void tile_sum(const struct tile_product *t, int vectors, int pixel
                             vec sum[TILE_PIXELS][TILE_VECTORS])
 {
     const int64_t a_step = t->a_step, b_step = t->b_step, last = t->last;
-    const int64_t soon_step = t->soon ? LANES * TILE_SOON : 0;
+    const int64_t soon_step = t->soon ? t->soon_step : 0;
+    const int64_t soon_second = soon_step > TILE_SOON / 2 ? TILE_SOON / 2 : 0;
     const char *soon = t->soon ? t->soon : (const char *)t->b;
     int64_t a_lane = adjacent ? 1 : t->a_lane, a_lane_3 = 3 * a_lane;
 
@@ -76,9 +78,8 @@ ALWAYS_INLINE void tile_sum(const struct tile_product *t, int vectors, int pixel
             for (int i = 0; 4 * i < pixels; i++)
                 a[i] += a_step;
             b += b_step;
-            UNROLLED
-            for (int i = 0; i < LANES * TILE_SOON; i += 64)
-                __builtin_prefetch(soon + i, 0, 2);
+            __builtin_prefetch(soon, 0, 2);
+            __builtin_prefetch(soon + soon_second, 0, 2);
             soon += soon_step;
         }
     }
@@ -129,6 +130,7 @@ ALWAYS_INLINE void tile_of(const struct tile *t, int vectors, int pixels)
         .b_step = t->w_step,
         .last = last,
         .soon = t->soon,
+        .soon_step = t->soon_step,
     };
     vec least, most, sum[TILE_PIXELS][TILE_VECTORS];
 

@@ -1,6 +1,6 @@
 #include "kernels/conv_depth.h"
-#include "kernels/channels_last/axis.h"
-#include "kernels/channels_last/bands.h"
+#include "kernels/bands.h"
+#include "kernels/conv_axis.h"
 #include "kernels/conv_pack.h"
 #include <math.h>
 #include <string.h>

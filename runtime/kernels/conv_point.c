@@ -1,6 +1,5 @@
 #include "kernels/conv_point.h"
-#include "kernels/channels_last/axis.h"
-#include "kernels/channels_last/bands.h"
+#include "kernels/bands.h"
 #include <math.h>
 #include <string.h>
 
@@ -96,8 +95,8 @@ static void pack(const struct point *p, const float *x, int64_t first, int64_t n
 static void run_unit(const struct point *p, int64_t unit, float *panel)
 {
     const int64_t block = unit % p->blocks, part = unit / p->blocks % p->panels, set = unit / p->blocks / p->panels;
-    const int64_t before = part * (p->vectors / p->panels) + lesser(part, p->vectors % p->panels);
-    const int64_t vectors = p->vectors / p->panels + (part < p->vectors % p->panels), width = vectors * p->k->lanes;
+    const int64_t before = even_start(p->vectors, p->panels, part);
+    const int64_t vectors = even_start(p->vectors, p->panels, part + 1) - before, width = vectors * p->k->lanes;
     const int64_t first = before * p->k->lanes, n = lesser(width, p->y_plane - first);
     const int64_t from = p->channels * block / p->blocks, to = p->channels * (block + 1) / p->blocks;
     const int64_t parts = divide_up(to - from, p->k->tile_pixels[vectors]);

@@ -1,6 +1,7 @@
 #include "kernels/dense.h"
 #include "kernels/copy.h"
 #include "kernels/dense_few.h"
+#include "kernels/parts.h"
 #include <math.h>
 #include <string.h>
 
@@ -54,18 +55,6 @@ struct panel {
     int vectors, channels;
 };
 
-static int64_t divide_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-static int64_t at_most(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-static int64_t at_least(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 static size_t aligned(size_t bytes)
 {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -137,15 +126,15 @@ static void reckon(struct plan *p)
 static void cut_chunks(struct plan *p)
 {
     const double operations = 2. * (double)p->lanes * (double)p->pixels * (double)p->depth;
-    const double bytes = 4. * (double)p->depth * (double)at_least(p->lanes, p->pixels);
+    const double bytes = 4. * (double)p->depth * (double)greater(p->lanes, p->pixels);
     const double work = fmax(operations, bytes * PER_BYTE) + p->g->finish_work * (double)p->lanes * (double)p->pixels;
     const int64_t groups = divide_up(p->pixels, GROUP), each = p->source == BY_CHUNK ? 11 : 1;
     const int64_t wanted = work < 2. * WORTH                    ? 1
                            : work > (double)MOST_CHUNKS * WORTH ? MOST_CHUNKS
                                                                 : (int64_t)(work / WORTH);
 
-    p->lane_chunks = at_most(p->panels, wanted);
-    p->pixel_chunks = at_most(at_least(1, groups / each), divide_up(wanted, p->lane_chunks));
+    p->lane_chunks = lesser(p->panels, wanted);
+    p->pixel_chunks = lesser(greater(1, groups / each), divide_up(wanted, p->lane_chunks));
 }
 
 static struct plan plan_of(const struct kernels *k, const struct gemm *g, bool turn)
@@ -189,7 +178,7 @@ static struct panel panel_at(const struct plan *p, int64_t i)
     const int64_t from = p->vectors * i / p->panels, to = p->vectors * (i + 1) / p->panels;
 
     return (struct panel){ from * p->k->lanes, (int)(to - from),
-                           (int)at_most((to - from) * p->k->lanes, p->lanes - from * p->k->lanes) };
+                           (int)lesser((to - from) * p->k->lanes, p->lanes - from * p->k->lanes) };
 }
 
 /* -- packing ------------------------------------------------------------------------------------------------------- */
@@ -393,7 +382,7 @@ static void run_finished(const struct plan *p, const struct panel *w, int64_t be
     const struct gemm *g = p->g;
 
     for (int64_t from = begin; from < end; from += each) {
-        const int64_t to = at_most(from + each, end), at = p->c - (float *)g->c + from * p->c_pixel + w->lane;
+        const int64_t to = lesser(from + each, end), at = p->c - (float *)g->c + from * p->c_pixel + w->lane;
         struct stage s = { .panel = w, .y = buffer, .y_first = from, .y_pixel = w->channels };
 
         run_parts(p, &s, from, to, own, from > begin);
@@ -422,7 +411,7 @@ static struct tile_next rows_behind(const struct plan *p, const struct panel *w,
 
     if (x->depth != 1 || x->along < p->depth || x->along > 2 * p->depth)
         return (struct tile_next){ NULL, NULL, 0 };
-    return tile_next_of(at, x->at + at_most(to + GROUP, end) * x->along,
+    return tile_next_of(at, x->at + lesser(to + GROUP, end) * x->along,
                         divide_up(pixels, p->k->tile_pixels[w->vectors]) * p->depth);
 }
 
@@ -431,7 +420,7 @@ static void run_turned(const struct plan *p, const struct panel *w, int64_t begi
     _Alignas(ALIGNMENT) float buffer[GROUP * MOST_LANES];
 
     for (int64_t from = begin; from < end; from += GROUP) {
-        const int64_t to = at_most(from + GROUP, end);
+        const int64_t to = lesser(from + GROUP, end);
         struct stage s = { .panel = w, .y = buffer, .y_first = from, .y_pixel = MOST_LANES };
 
         s.add = begin_buffer(p, w, from, to, buffer);
@@ -463,7 +452,7 @@ static void run_chunk(void *context, int64_t chunk, int thread)
     const int64_t l = chunk % p->lane_chunks, i = chunk / p->lane_chunks, groups = divide_up(p->pixels, GROUP);
     const int64_t first = p->panels * l / p->lane_chunks, last = p->panels * (l + 1) / p->lane_chunks;
     const int64_t begin = groups * i / p->pixel_chunks * GROUP,
-                  end = at_most(groups * (i + 1) / p->pixel_chunks * GROUP, p->pixels);
+                  end = lesser(groups * (i + 1) / p->pixel_chunks * GROUP, p->pixels);
 
     float *const own = p->threads ? (float *)(p->threads + (size_t)thread * p->thread_bytes) : NULL;
     const bool narrow = p->g->finish && p->lane_chunks > 1 && !p->turned && (p->source != BY_CHUNK || p->parts == 1);
@@ -479,7 +468,7 @@ static void run_chunk(void *context, int64_t chunk, int thread)
             run_straight(p, &w, begin, end, own);
     }
     if (!narrow)
-        finish_part(p, panel_at(p, first).lane, at_most(panel_at(p, last).lane, p->lanes) - panel_at(p, first).lane,
+        finish_part(p, panel_at(p, first).lane, lesser(panel_at(p, last).lane, p->lanes) - panel_at(p, first).lane,
                     begin, end - begin, thread);
 }
 

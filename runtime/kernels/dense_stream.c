@@ -1,4 +1,5 @@
 #include "kernels/dense_stream.h"
+#include "kernels/parts.h"
 #include <math.h>
 
 enum {
@@ -17,11 +18,6 @@ struct stream {
     int64_t slices, column_chunks;
     int64_t vectors, panels; /* of all columns */
 };
-
-static int64_t at_most(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Few enough that their results are little beside B. */
 static int64_t slices_of(const struct gemm *g)
@@ -71,7 +67,7 @@ static void run_part(const struct stream *s, int64_t from, int64_t depth, int64_
                                  .y = y + row * y_row + lane,
                                  .y_pixel = y_row,
                                  .pixels = (int)(to - row),
-                                 .channels = (int)at_most(vectors * lanes, g->n - lane),
+                                 .channels = (int)lesser(vectors * lanes, g->n - lane),
                                  .add = add,
                                  .least = -INFINITY,
                                  .most = INFINITY };
@@ -95,7 +91,7 @@ static void run_chunk(void *context, int64_t chunk, int thread)
     (void)thread;
     for (int64_t p = 0; p < parts; p++) {
         const int64_t at = from + (to - from) * p / parts, end = from + (to - from) * (p + 1) / parts;
-        struct tile_next next = tile_next_of(s->b + end * g->b_row, s->b + at_most(end + DEPTHS, to) * g->b_row,
+        struct tile_next next = tile_next_of(s->b + end * g->b_row, s->b + lesser(end + DEPTHS, to) * g->b_row,
                                              (last - first) * (end - at));
 
         run_part(s, at, end - at, first, last, y, slice ? g->n : g->c_row, p > 0 || (slice == 0 && g->beta != 0),
@@ -123,7 +119,7 @@ void dense_stream(const struct kernels *k, struct pool *pool, const struct gemm 
         k->mul_s(c + row * g->c_row, (float)g->beta, c + row * g->c_row, g->n);
     s.vectors = (g->n + k->lanes - 1) / k->lanes;
     s.panels = (s.vectors + TILE_VECTORS - 1) / TILE_VECTORS;
-    s.column_chunks = threads <= s.slices ? 1 : at_most(s.panels, 2 * threads / s.slices);
+    s.column_chunks = threads <= s.slices ? 1 : lesser(s.panels, 2 * threads / s.slices);
     pool_run(pool, s.slices * s.column_chunks, run_chunk, &s);
     pool_run(sums < WORTH_SUMMING ? NULL : pool, g->m, sum_row, &s);
 }

@@ -8,6 +8,7 @@
  * wide here, the other narrow; A goes to either. */
 #include "base/memory.h"
 #include "kernels/gemm.h"
+#include "kernels/parts.h"
 #include <blis.h>
 #include <pthread.h>
 #include <string.h>
@@ -136,18 +137,6 @@ struct cut {
     size_t a_bytes, b_bytes, thread_bytes, partial_bytes;
 };
 
-static int64_t divide_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-static int64_t at_least(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-static int64_t at_most(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 static size_t aligned(size_t bytes)
 {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -157,9 +146,9 @@ static size_t aligned(size_t bytes)
 static void cut_depth(struct cut *t, int64_t k, bool whole)
 {
     enum { PANEL = 98304 };
-    const int64_t most = at_most(2 * t->u->kc, PANEL / (at_least(t->u->mr, t->u->nr) * (int64_t)t->size));
+    const int64_t most = lesser(2 * t->u->kc, PANEL / (greater(t->u->mr, t->u->nr) * (int64_t)t->size));
 
-    t->parts = whole ? 1 : at_least(1, divide_up(k, most));
+    t->parts = whole ? 1 : greater(1, divide_up(k, most));
     t->depth = divide_up(k, t->parts);
 }
 
@@ -168,10 +157,10 @@ static void cut_slices(struct cut *t, const struct gemm_driver *d)
 {
     enum { MOST = 16, FEWEST = 4, SHALLOWEST = 256 };
     const int64_t partial = t->a_panels * t->a_width * t->b_panels * t->b_width * (int64_t)t->size;
-    int64_t slices = at_most(MOST, d->k / SHALLOWEST);
+    int64_t slices = lesser(MOST, d->k / SHALLOWEST);
 
-    slices = at_most(slices, (int64_t)(8 << 20) / partial);
-    slices = at_most(slices, (int64_t)(2. * (double)d->m * (double)d->n * (double)d->k / 3e6));
+    slices = lesser(slices, (int64_t)(8 << 20) / partial);
+    slices = lesser(slices, (int64_t)(2. * (double)d->m * (double)d->n * (double)d->k / 3e6));
     t->slices = 1;
     t->slice = d->k;
     if (!d->sliced || d->whole_k || slices < FEWEST)
@@ -208,7 +197,7 @@ static struct cut cut_of(const struct kernels *k, const struct gemm_driver *d)
     t.b_block = t.b_panels;
     t.together = t.slices == 1 && t.b_panels * t.b_width * d->k <= t.u->mc * t.u->kc;
     if (t.slices == 1 && !t.together)
-        t.b_block = at_most(t.b_panels, at_least(1, t.u->mc * t.u->kc / at_least(1, t.depth * t.b_width)));
+        t.b_block = lesser(t.b_panels, greater(1, t.u->mc * t.u->kc / greater(1, t.depth * t.b_width)));
     t.a_bytes = aligned((size_t)(t.a_width * t.depth) * t.size + SLACK);
     t.b_bytes = aligned((size_t)(t.b_width * (t.together ? d->k : t.depth) * t.b_block) * t.size + SLACK);
     t.thread_bytes = t.a_bytes + aligned(d->local_bytes) + (t.slices > 1 ? t.b_bytes : 0);
@@ -289,7 +278,7 @@ static struct gemm_tile tile_at(const struct drive *v, int64_t i_panel, int64_t 
     const struct cut *t = &v->t;
     const int64_t i0 = i_panel * t->a_width, j0 = j_panel * t->b_width;
     struct gemm_tile s = {
-        .i0 = i0, .rows = at_most(t->a_width, v->d->m - i0), .j0 = j0, .columns = at_most(t->b_width, v->d->n - j0)
+        .i0 = i0, .rows = lesser(t->a_width, v->d->m - i0), .j0 = j0, .columns = lesser(t->b_width, v->d->n - j0)
     };
 
     tile_strides(t, &s);
@@ -327,7 +316,7 @@ static void compute_tile(const struct drive *v, void *local, int64_t i_panel, in
 
 static int64_t part_depth(const struct drive *v, int64_t whole, int64_t part)
 {
-    return at_most(v->t.depth, whole - part * v->t.depth);
+    return lesser(v->t.depth, whole - part * v->t.depth);
 }
 
 /* Panels of B at hand lie part by part. */
@@ -346,7 +335,7 @@ static void pack_b_panel(void *context, int64_t p, int thread)
     const int64_t depth = part_depth(v, v->d->k, part);
 
     (void)thread;
-    v->d->pack_b(v->d->b, NULL, j0, at_most(t->b_width, v->d->n - j0), t->b_width, part * t->depth, depth,
+    v->d->pack_b(v->d->b, NULL, j0, lesser(t->b_width, v->d->n - j0), t->b_width, part * t->depth, depth,
                  b_panel(v, part, j, depth));
 }
 
@@ -354,15 +343,15 @@ static void compute_group(void *context, int64_t group, int thread)
 {
     const struct drive *v = context;
     const struct cut *t = &v->t;
-    const int64_t i_from = group / v->j_groups * v->i_each, i_to = at_most(i_from + v->i_each, t->a_panels);
-    const int64_t j_from = group % v->j_groups * v->j_each, j_to = at_most(j_from + v->j_each, v->block);
+    const int64_t i_from = group / v->j_groups * v->i_each, i_to = lesser(i_from + v->i_each, t->a_panels);
+    const int64_t j_from = group % v->j_groups * v->j_each, j_to = lesser(j_from + v->j_each, v->block);
     char *const panel = v->threads + (size_t)thread * t->thread_bytes, *const local = panel + t->a_bytes;
 
     for (int64_t i = i_from; i < i_to; i++)
         for (int64_t part = v->part; part < v->part_end; part++) {
             const int64_t depth = part_depth(v, v->d->k, part);
 
-            v->d->pack_a(v->d->a, local, i * t->a_width, at_most(t->a_width, v->d->m - i * t->a_width), t->a_width,
+            v->d->pack_a(v->d->a, local, i * t->a_width, lesser(t->a_width, v->d->m - i * t->a_width), t->a_width,
                          part * t->depth, depth, panel);
             for (int64_t j = j_from; j < j_to; j++)
                 compute_tile(v, local, i, v->j_panel + j, part, depth, panel, b_panel(v, part, j, depth));
@@ -375,14 +364,14 @@ static void cut_groups(struct drive *v)
     enum { MOST = 64, WANTED = 16 };
     const struct cut *t = &v->t;
     const double panel_work =
-        2. * (double)(t->a_width * t->b_width) * (double)at_least(1, t->together ? v->d->k : t->depth);
+        2. * (double)(t->a_width * t->b_width) * (double)greater(1, t->together ? v->d->k : t->depth);
     const int64_t worth = 1 + (int64_t)(5e5 / (panel_work * (double)v->block));
 
-    v->i_each = at_least(worth, divide_up(t->a_panels, MOST));
+    v->i_each = greater(worth, divide_up(t->a_panels, MOST));
     v->i_groups = divide_up(t->a_panels, v->i_each);
     v->j_each = v->block;
     if (v->i_groups < WANTED && v->i_each == 1)
-        v->j_each = at_least(at_least(4, 1 + (int64_t)(5e5 / panel_work)), divide_up(v->block * v->i_groups, WANTED));
+        v->j_each = greater(greater(4, 1 + (int64_t)(5e5 / panel_work)), divide_up(v->block * v->i_groups, WANTED));
     v->j_groups = divide_up(v->block, v->j_each);
     v->j_each = divide_up(v->block, v->j_groups);
 }
@@ -390,11 +379,11 @@ static void cut_groups(struct drive *v)
 static void drive_whole(struct pool *pool, struct drive *v)
 {
     struct cut *t = &v->t;
-    const double work = 2. * (double)v->d->m * (double)v->d->n * (double)at_least(1, v->d->k);
+    const double work = 2. * (double)v->d->m * (double)v->d->n * (double)greater(1, v->d->k);
     struct pool *const helpers = work < 2e6 ? NULL : pool;
 
     for (v->j_panel = 0; v->j_panel < t->b_panels; v->j_panel += t->b_block) {
-        v->block = at_most(t->b_block, t->b_panels - v->j_panel);
+        v->block = lesser(t->b_block, t->b_panels - v->j_panel);
         cut_groups(v);
         for (v->part = 0; v->part < t->parts; v->part = v->part_end) {
             const int64_t depth = t->together ? v->d->k : t->depth;
@@ -422,7 +411,7 @@ static void compute_slice(void *context, int64_t slice, int thread)
     const struct drive *v = context;
     const struct cut *t = &v->t;
     const struct gemm_driver *d = v->d;
-    const int64_t from = slice * t->slice, whole = at_most(t->slice, d->k - from);
+    const int64_t from = slice * t->slice, whole = lesser(t->slice, d->k - from);
     char *const a = v->threads + (size_t)thread * t->thread_bytes, *const local = a + t->a_bytes;
     char *const b = local + aligned(d->local_bytes);
     struct gemm_tile s;
@@ -432,10 +421,10 @@ static void compute_slice(void *context, int64_t slice, int thread)
         const int64_t depth = part_depth(v, whole, part);
 
         for (int64_t j = 0; j < t->b_panels; j++)
-            d->pack_b(d->b, NULL, j * t->b_width, at_most(t->b_width, d->n - j * t->b_width), t->b_width, from + at,
+            d->pack_b(d->b, NULL, j * t->b_width, lesser(t->b_width, d->n - j * t->b_width), t->b_width, from + at,
                       depth, b + (size_t)(j * t->b_width * depth) * t->size);
         for (int64_t i = 0; i < t->a_panels; i++) {
-            d->pack_a(d->a, local, i * t->a_width, at_most(t->a_width, d->m - i * t->a_width), t->a_width, from + at,
+            d->pack_a(d->a, local, i * t->a_width, lesser(t->a_width, d->m - i * t->a_width), t->a_width, from + at,
                       depth, a);
             for (int64_t j = 0; j < t->b_panels; j++)
                 multiply(t, t->a_width, t->b_width, depth, d->store ? 1 : d->alpha, a,
@@ -486,7 +475,7 @@ void gemm_drive(const struct kernels *k, struct pool *pool, const struct gemm_dr
     v.threads = v.shared + (v.t.slices > 1 ? (size_t)v.t.slices * v.t.partial_bytes : v.t.b_bytes);
     for (int thread = 0; d->local_bytes > 0 && thread < pool_threads(pool); thread++)
         memset(v.threads + (size_t)thread * v.t.thread_bytes + v.t.a_bytes, 0,
-               (size_t)at_most((int64_t)d->local_bytes, ALIGNMENT));
+               (size_t)lesser((int64_t)d->local_bytes, ALIGNMENT));
     if (v.t.slices == 1) {
         drive_whole(pool, &v);
         return;

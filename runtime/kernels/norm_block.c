@@ -1,4 +1,5 @@
 #include "kernels/norm_block.h"
+#include "kernels/parts.h"
 #include <string.h>
 
 /* How x[rows, channels] is cut. Few channels are looked at as several rows side by side, so that vectors are full, with
@@ -20,14 +21,6 @@ enum {
     FEW = 65536   /* elements that one thread does alone */
 };
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 static size_t bytes_of(int64_t n, size_t size)
 {
     return ((size_t)n * size + 63) / 64 * 64;
@@ -48,7 +41,7 @@ static struct cut cut_of(int64_t rows, int64_t channels)
     } else if (channels * beside <= MOST_COLUMNS) {
         c.width = channels * beside;
     }
-    c.each = larger(LEAST_ROWS, PIECE / (c.panels > 1 ? PANEL : channels));
+    c.each = greater(LEAST_ROWS, PIECE / (c.panels > 1 ? PANEL : channels));
     c.pieces = rows ? (rows - 1) / c.each + 1 : 0;
     return c;
 }
@@ -69,9 +62,9 @@ struct piece {
 static struct piece piece_of(const struct cut *c, int64_t chunk)
 {
     const int64_t number = chunk / c->panels, from = number * c->each, at = chunk % c->panels * PANEL;
-    const int64_t columns = c->panels > 1 ? smaller(PANEL, c->channels - at) : c->channels;
+    const int64_t columns = c->panels > 1 ? lesser(PANEL, c->channels - at) : c->channels;
 
-    return (struct piece){ number, from, smaller(c->each, c->rows - from), at, columns };
+    return (struct piece){ number, from, lesser(c->each, c->rows - from), at, columns };
 }
 
 /* Some elements of a piece that lie side by side, n of them from `at` on; the parameters of the first are at `column`,
@@ -88,7 +81,7 @@ static bool next_block(const struct cut *c, const struct piece *p, struct block 
     if (c->panels > 1) {
         *b = (struct block){ (p->from + b->done) * c->channels + p->at, p->columns, p->at, p->columns, b->done + 1 };
     } else {
-        const int64_t n = smaller(left, larger(1, BLOCK / c->width) * c->width);
+        const int64_t n = lesser(left, greater(1, BLOCK / c->width) * c->width);
 
         *b = (struct block){ p->from * c->channels + b->done, n, 0, c->width, b->done + n };
     }
@@ -196,7 +189,7 @@ void norm_moments_join(int64_t count, int64_t channels, const double *records, i
     double middle[PANEL], squares[PANEL];
 
     for (int64_t from = 0; from < channels; from += PANEL) {
-        const int64_t n = smaller(PANEL, channels - from);
+        const int64_t n = lesser(PANEL, channels - from);
 
         memset(middle, 0, sizeof middle);
         memset(squares, 0, sizeof squares);
@@ -320,7 +313,7 @@ static struct work work_of(const struct kernels *k, const struct norm_block *b, 
     w.rows = b->height / 2;
     w.columns = b->width / 2;
     w.lines = b->images * w.rows;
-    w.line_each = b->pool ? larger(1, 2 * PIECE / (2 * b->width * b->channels)) : 0;
+    w.line_each = b->pool ? greater(1, 2 * PIECE / (2 * b->width * b->channels)) : 0;
     return w;
 }
 
@@ -346,8 +339,8 @@ static bool next_segment(const struct work *w, int64_t end, struct segment *s)
     }
     if (s->line >= end)
         return false;
-    s->lines = line > BLOCK ? 1 : smaller(end - s->line, BLOCK / line);
-    s->pixels = line > BLOCK ? smaller(w->columns - s->from, BLOCK / channels) : w->columns;
+    s->lines = line > BLOCK ? 1 : lesser(end - s->line, BLOCK / line);
+    s->pixels = line > BLOCK ? lesser(w->columns - s->from, BLOCK / channels) : w->columns;
     return true;
 }
 static struct segment segments_of(const struct work *w, int64_t chunk)
@@ -356,7 +349,7 @@ static struct segment segments_of(const struct work *w, int64_t chunk)
 }
 static int64_t segments_end(const struct work *w, int64_t chunk)
 {
-    return smaller(w->lines, (chunk + 1) * w->line_each);
+    return lesser(w->lines, (chunk + 1) * w->line_each);
 }
 static void run_lines(struct pool *pool, struct work *w, void (*chunk)(void *, int64_t, int))
 {

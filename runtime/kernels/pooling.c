@@ -1,5 +1,6 @@
 #include "kernels/pooling.h"
 #include "kernels/conv_grid.h"
+#include "kernels/parts.h"
 #include "tensor/half.h"
 #include <math.h>
 #include <string.h>
@@ -21,11 +22,6 @@ struct window {
     bool empty;
 };
 
-static int64_t divide_up(int64_t a, int64_t b)
-{
-    return a <= 0 ? 0 : (a + b - 1) / b;
-}
-
 static void window_at(const struct pool_shape *s, const int64_t *u, struct window *w)
 {
     w->counted = 1;
@@ -35,11 +31,11 @@ static void window_at(const struct pool_shape *s, const int64_t *u, struct windo
         const int64_t inside = divide_up(s->in[d] - begin, dilation);
         const int64_t padded = divide_up(s->in[d] + s->pads_end[d] - begin, dilation);
 
-        w->from[d] = divide_up(-begin, dilation);
-        w->to[d] = inside < s->kernel[d] ? inside : s->kernel[d];
+        w->from[d] = greater(divide_up(-begin, dilation), 0);
+        w->to[d] = lesser(inside, s->kernel[d]);
         w->start[d] = begin + w->from[d] * dilation;
         w->empty = w->empty || w->from[d] >= w->to[d];
-        w->counted *= (double)(padded < s->kernel[d] ? padded : s->kernel[d]);
+        w->counted *= (double)lesser(greater(padded, 0), s->kernel[d]);
     }
 }
 

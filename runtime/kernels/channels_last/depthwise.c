@@ -1,8 +1,9 @@
 /* Convolution where each channel is a group of its own: vectors over channels, pixels side by side. The usual kernels
  * slide along rows of x, by pairs of rows of y; others go by tiles of pixels that have the same taps. Padding is left
  * out, as in direct.c. Packed weights are [kernel row][kernel column][channel]. */
-#include "kernels/channels_last/bands.h"
+#include "kernels/bands.h"
 #include "kernels/channels_last/method.h"
+#include "kernels/conv_axis.h"
 #include <math.h>
 #include <string.h>
 

@@ -115,12 +115,10 @@ struct direct direct_of(const struct conv_last *c)
 
 struct panel direct_panel(const struct direct *d, int64_t p)
 {
-    const int64_t in_group = p % d->group_panels, rest = d->vectors % d->group_panels;
-    const int64_t each = d->vectors / d->group_panels;
-    struct panel r = { .group = p / d->group_panels };
+    const int64_t in_group = p % d->group_panels;
+    struct panel r = { .group = p / d->group_panels, .first = even_start(d->vectors, d->group_panels, in_group) };
 
-    r.first = in_group * each + lesser(in_group, rest);
-    r.vectors = each + (in_group < rest);
+    r.vectors = even_start(d->vectors, d->group_panels, in_group + 1) - r.first;
     r.channel = r.first * d->k->lanes;
     r.lanes = r.vectors * d->k->lanes;
     r.channels = lesser(r.lanes, d->width - r.channel);

@@ -5,8 +5,9 @@
 #ifndef KILN_KERNELS_CHANNELS_LAST_DIRECT_H
 #define KILN_KERNELS_CHANNELS_LAST_DIRECT_H
 
-#include "kernels/channels_last/bands.h"
+#include "kernels/bands.h"
 #include "kernels/channels_last/method.h"
+#include "kernels/conv_axis.h"
 
 struct direct {
     const struct kernels *k;

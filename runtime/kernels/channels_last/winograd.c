@@ -9,7 +9,7 @@ enum { SHAPE_ROWS, SHAPE_GROUP, SHAPE_COLUMNS, SHAPE_SHARED }; /* of conv_last.d
 /* An odd number of cache lines, lest the 36 planes fall on the same sets of the cache. */
 static int64_t plane_size(int64_t tiles, int64_t pixel)
 {
-    return (whole(tiles * pixel, 16) / 16 | 1) * 16;
+    return (round_up(tiles * pixel, 16) / 16 | 1) * 16;
 }
 
 /* All but how it is cut. */
@@ -28,10 +28,10 @@ static struct winograd who_is_who(const struct conv_last *c)
     w.pad_rows = back ? w.taps - 1 - s->pads_begin[0] : s->pads_begin[0];
     w.pad_columns = back ? w.taps - 1 - s->pads_begin[1] : s->pads_begin[1];
     w.tile = WINOGRAD_EDGE + 1 - w.taps;
-    w.tile_rows = even_parts(w.out_height, w.tile);
-    w.tile_columns = even_parts(w.out_width, w.tile);
-    w.in_pixel = whole(w.channels, c->k->lanes);
-    w.out_pixel = whole(w.out_channels, c->k->lanes);
+    w.tile_rows = divide_up(w.out_height, w.tile);
+    w.tile_columns = divide_up(w.out_width, w.tile);
+    w.in_pixel = round_up(w.channels, c->k->lanes);
+    w.out_pixel = round_up(w.out_channels, c->k->lanes);
     return w;
 }
 
@@ -44,9 +44,9 @@ struct winograd winograd_of(const struct conv_last *c)
     w.group = c->detail[SHAPE_GROUP];
     w.columns = c->detail[SHAPE_COLUMNS];
     w.shared = c->detail[SHAPE_SHARED] != 0;
-    w.image_blocks = even_parts(w.tile_rows, w.rows);
+    w.image_blocks = divide_up(w.tile_rows, w.rows);
     w.blocks = w.batch * w.image_blocks;
-    w.groups = even_parts(w.blocks, w.group);
+    w.groups = divide_up(w.blocks, w.group);
     tiles = w.rows * w.group * w.columns;
     w.in_plane = plane_size(tiles, w.in_pixel);
     w.out_plane = plane_size(tiles, w.out_pixel);
@@ -63,7 +63,7 @@ static int64_t row_of(const struct winograd *w, int64_t block) /* of tiles, of a
 struct winograd_span winograd_group(const struct winograd *w, int64_t group)
 {
     return (struct winograd_span){ .first = group * w->group,
-                                   .end = least_of((group + 1) * w->group, w->blocks),
+                                   .end = lesser((group + 1) * w->group, w->blocks),
                                    .columns = w->tile_columns };
 }
 int64_t winograd_tiles(const struct winograd *w, const struct winograd_span *s)
@@ -81,7 +81,7 @@ static struct block block_of(const struct winograd *w, const struct winograd_spa
 
     return (struct block){ .image = b / w->image_blocks,
                            .row = row,
-                           .end = least_of(row + w->rows, w->tile_rows),
+                           .end = lesser(row + w->rows, w->tile_rows),
                            .tile = (row_of(w, b) - row_of(w, s->first)) * s->columns };
 }
 
@@ -128,42 +128,42 @@ void winograd_transform_gradient(const struct winograd *w, const struct winograd
     }
 }
 
-struct winograd_range winograd_reads(const struct winograd *w, int64_t group)
+struct span winograd_reads(const struct winograd *w, int64_t group)
 {
     const struct winograd_span s = winograd_group(w, group);
     const int64_t row = w->width * w->channels, image = w->height * row;
     struct block first, last;
 
     if (group >= w->groups)
-        return (struct winograd_range){ 0 };
+        return (struct span){ 0 };
     first = block_of(w, &s, s.first);
     last = block_of(w, &s, s.end - 1);
-    return (struct winograd_range){
-        .from = first.image * image + most_of(0, first.row * w->tile - w->pad_rows) * row,
-        .to = last.image * image + least_of(w->height, last.end * w->tile + w->taps - 1 - w->pad_rows) * row,
+    return (struct span){
+        .from = first.image * image + greater(0, first.row * w->tile - w->pad_rows) * row,
+        .to = last.image * image + lesser(w->height, last.end * w->tile + w->taps - 1 - w->pad_rows) * row,
     };
 }
-struct winograd_range winograd_writes(const struct winograd *w, int64_t group)
+struct span winograd_writes(const struct winograd *w, int64_t group)
 {
     const struct winograd_span s = winograd_group(w, group);
     const int64_t row = w->out_width * w->out_channels, image = w->out_height * row;
     struct block first, last;
 
     if (group >= w->groups)
-        return (struct winograd_range){ 0 };
+        return (struct span){ 0 };
     first = block_of(w, &s, s.first);
     last = block_of(w, &s, s.end - 1);
-    return (struct winograd_range){
+    return (struct span){
         .from = first.image * image + first.row * w->tile * row,
-        .to = last.image * image + least_of(w->out_height, last.end * w->tile) * row,
+        .to = last.image * image + lesser(w->out_height, last.end * w->tile) * row,
     };
 }
 
-struct winograd_soon winograd_soon(const float *p, struct winograd_range r, int64_t times, bool write)
+struct winograd_soon winograd_soon(const float *p, struct span r, int64_t times, bool write)
 {
     return (struct winograd_soon){ .at = p + r.from,
                                    .end = p + r.to,
-                                   .some = whole(even_parts(r.to - r.from, times), WINOGRAD_LINE),
+                                   .some = round_up(divide_up(r.to - r.from, times), WINOGRAD_LINE),
                                    .write = write };
 }
 
@@ -185,7 +185,7 @@ static int64_t panels_of(const struct winograd *w)
         if (v * pixels * (best + best_pixels) >= best * best_pixels * (v + pixels))
             best = v;
     }
-    return even_parts(vectors_of(w), best);
+    return divide_up(vectors_of(w), best);
 }
 
 enum { PACK_DEPTHS = 16, MAX_LANES = 16, SMALL = 1 << 13 }; /* weights that one thread packs in some 20 us */
@@ -202,7 +202,7 @@ struct pack {
 static void pack_vector(const struct pack *p, int64_t o, int64_t width, float *u, int64_t d, int64_t count)
 {
     const struct winograd *const w = p->w;
-    const int64_t lanes = w->k->lanes, used = least_of(lanes, w->out_channels - o);
+    const int64_t lanes = w->k->lanes, used = lesser(lanes, w->out_channels - o);
     const int64_t each = w->taps * w->taps;
     float taps[PACK_DEPTHS * WINOGRAD_TAPS * WINOGRAD_TAPS * MAX_LANES];
     struct winograd_weights t = { .w = taps,
@@ -236,14 +236,14 @@ static void pack_chunk(void *context, int64_t k, int thread)
     for (int64_t d = even_start(w->channels, p->depth_parts, part); d < end; d += PACK_DEPTHS)
         for (int64_t o = 0; o < width; o += lanes)
             pack_vector(p, first + o, width, p->u + first * w->channels + d * width + o, d,
-                        least_of(PACK_DEPTHS, end - d));
+                        lesser(PACK_DEPTHS, end - d));
 }
 static void pack(const struct conv_last *c, struct pool *pool, const float *weights, void *packed)
 {
     const struct winograd w = winograd_of(c);
     struct pack p = { .w = &w, .weights = weights, .u = packed, .back = c->pass == CONV_DX, .panels = panels_of(&w) };
 
-    p.depth_parts = even_parts(w.channels, most_of(PACK_DEPTHS, SMALL / (w.out_pixel / p.panels)));
+    p.depth_parts = divide_up(w.channels, greater(PACK_DEPTHS, SMALL / (w.out_pixel / p.panels)));
     pool_run(w.channels * w.out_pixel > SMALL ? pool : NULL, p.panels * p.depth_parts, pack_chunk, &p);
 }
 static int64_t matrices_of(const struct winograd *w) /* bytes */
@@ -288,7 +288,7 @@ static void products(const struct job *j, const float *in, float *out, int64_t i
     for (; panel < end; panel++) {
         const int64_t first = even_start(all, j->panels, panel) * lanes;
         const int vectors = (int)(even_start(all, j->panels, panel + 1) - first / lanes);
-        const int64_t parts = even_parts(tiles, w->k->tile_pixels[vectors]);
+        const int64_t parts = divide_up(tiles, w->k->tile_pixels[vectors]);
         struct tile t = { .rows = 1,
                           .run = w->channels,
                           .x_pixel = w->in_pixel,
@@ -299,8 +299,8 @@ static void products(const struct job *j, const float *in, float *out, int64_t i
                           .least = -INFINITY,
                           .most = INFINITY };
         const char *const behind = (const char *)(t.w + w->channels * t.w_step); /* the next panel, or plane */
-        struct tile_next next = tile_next_of(
-            behind, behind + least_of(behind - (const char *)t.w, weights_end - behind), parts * w->channels);
+        struct tile_next next = tile_next_of(behind, behind + lesser(behind - (const char *)t.w, weights_end - behind),
+                                             parts * w->channels);
 
         for (int64_t p = 0; p < parts; p++) {
             const int64_t tile = even_start(tiles, parts, p);
@@ -348,7 +348,7 @@ static void finish(const struct job *j, const struct winograd_span *s, int64_t b
     const struct winograd *const w = &j->w;
     const struct block at = block_of(w, s, b);
     const int64_t pixels = w->out_width * w->out_channels, row = at.row * w->tile;
-    const int64_t end = least_of(at.end * w->tile, w->out_height), from = (at.image * w->out_height + row) * pixels;
+    const int64_t end = lesser(at.end * w->tile, w->out_height), from = (at.image * w->out_height + row) * pixels;
 
     if (j->e->finish)
         j->e->finish(j->e->context, b, from, (end - row) * pixels, j->y + from, thread);
@@ -361,9 +361,9 @@ static void group_chunk(void *context, int64_t k, int thread)
     const struct winograd *const w = &j->w;
     float *const in = j->planes + thread * WINOGRAD_POINTS * (w->in_plane + w->out_plane);
     float *const out = in + WINOGRAD_POINTS * w->in_plane;
-    const int64_t parts = even_parts(w->tile_columns, w->columns);
-    const int64_t pixels = w->k->tile_pixels[even_parts(vectors_of(w), j->panels)];
-    const int64_t times = WINOGRAD_POINTS * parts * j->panels * even_parts(w->rows * w->group * w->columns, pixels);
+    const int64_t parts = divide_up(w->tile_columns, w->columns);
+    const int64_t pixels = w->k->tile_pixels[divide_up(vectors_of(w), j->panels)];
+    const int64_t times = WINOGRAD_POINTS * parts * j->panels * divide_up(w->rows * w->group * w->columns, pixels);
     struct winograd_span s = winograd_group(w, k);
     /* what this thread is likely to read next, and will write now */
     struct winograd_soon soon[2] = { winograd_soon(j->x, winograd_reads(w, k + j->threads), times, false),
@@ -423,7 +423,7 @@ static void run(const struct conv_last *c, struct pool *pool, const float *x, co
     int64_t work;
 
     j.panels = panels_of(&j.w);
-    j.planes = j.zeros + whole(j.w.in_pixel, 16);
+    j.planes = j.zeros + round_up(j.w.in_pixel, 16);
     memset(j.zeros, 0, (size_t)j.w.in_pixel * sizeof *j.zeros);
     if (!j.w.shared) {
         pool_run(pool, j.w.groups, group_chunk, &j);
@@ -432,7 +432,7 @@ static void run(const struct conv_last *c, struct pool *pool, const float *x, co
     for (int64_t g = 0; g < j.w.groups; g++) {
         j.span = winograd_group(&j.w, g);
         work = winograd_tiles(&j.w, &j.span) * j.w.channels * (j.w.out_pixel / j.panels); /* of a plane and panel */
-        j.panel_parts = even_parts(j.panels, most_of(1, (1 << 20) / most_of(work, 1)));
+        j.panel_parts = divide_up(j.panels, greater(1, (1 << 20) / greater(work, 1)));
         pool_run(pool, j.span.end - j.span.first, transform_chunk, &j);
         pool_run(pool, WINOGRAD_POINTS * j.panel_parts, products_chunk, &j);
         pool_run(pool, j.span.end - j.span.first, results_chunk, &j);
@@ -445,7 +445,8 @@ static size_t scratch(const struct conv_last *c, int threads)
     if (c->pass == CONV_DW)
         return winograd_weight_scratch(c, threads);
     w = winograd_of(c);
-    return (size_t)(whole(w.in_pixel, 16) + (w.shared ? 1 : threads) * WINOGRAD_POINTS * (w.in_plane + w.out_plane)) *
+    return (size_t)(round_up(w.in_pixel, 16) +
+                    (w.shared ? 1 : threads) * WINOGRAD_POINTS * (w.in_plane + w.out_plane)) *
            sizeof(float);
 }
 static int64_t blocks(const struct conv_last *c)
@@ -471,21 +472,21 @@ static void cut(struct conv_last *c)
 
     if (shared)
         tiles =
-            least_of(most_of(2 * MAX_TILES, (sums ? 12 << 20 : 6 << 20) / tile), most_of(MIN_TILES, (24 << 20) / tile));
+            lesser(greater(2 * MAX_TILES, (sums ? 12 << 20 : 6 << 20) / tile), greater(MIN_TILES, (24 << 20) / tile));
     else if (!small) { /* enough groups for many threads */
-        tiles = most_of(MIN_TILES, least_of(MAX_TILES, (sums ? 800 << 10 : 512 << 10) / tile));
-        tiles = least_of(tiles, most_of(MIN_TILES, all / CHUNKS));
+        tiles = greater(MIN_TILES, lesser(MAX_TILES, (sums ? 800 << 10 : 512 << 10) / tile));
+        tiles = lesser(tiles, greater(MIN_TILES, all / CHUNKS));
     }
-    rows = least_of(w.tile_rows, most_of(1, tiles / w.tile_columns));
-    rows = even_parts(w.tile_rows, even_parts(w.tile_rows, rows));
-    group = rows < w.tile_rows ? 1 : least_of(w.batch, most_of(1, tiles / image));
+    rows = lesser(w.tile_rows, greater(1, tiles / w.tile_columns));
+    rows = divide_up(w.tile_rows, divide_up(w.tile_rows, rows));
+    group = rows < w.tile_rows ? 1 : lesser(w.batch, greater(1, tiles / image));
     if (shared) { /* the rows of a group are work for several threads */
         group *= rows;
         rows = 1;
     }
     c->detail[SHAPE_ROWS] = rows;
     c->detail[SHAPE_GROUP] = group;
-    c->detail[SHAPE_COLUMNS] = rows * group > 1 ? w.tile_columns : least_of(w.tile_columns, tiles);
+    c->detail[SHAPE_COLUMNS] = rows * group > 1 ? w.tile_columns : lesser(w.tile_columns, tiles);
     c->detail[SHAPE_SHARED] = shared;
 }
 

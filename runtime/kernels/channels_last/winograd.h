@@ -7,6 +7,7 @@
 #define KILN_KERNELS_CHANNELS_LAST_WINOGRAD_H
 
 #include "kernels/channels_last/method.h"
+#include "kernels/parts.h"
 
 struct winograd {
     const struct kernels *k;
@@ -41,11 +42,8 @@ void winograd_transform_gradient(const struct winograd *w, const struct winograd
                                  const float *zeros, float *out);
 
 /* Elements [from, to) that a group reads of what is convolved, and those of the result's side. */
-struct winograd_range {
-    int64_t from, to;
-};
-struct winograd_range winograd_reads(const struct winograd *w, int64_t group); /* none: past the last */
-struct winograd_range winograd_writes(const struct winograd *w, int64_t group);
+struct span winograd_reads(const struct winograd *w, int64_t group); /* none: past the last */
+struct span winograd_writes(const struct winograd *w, int64_t group);
 
 /* Memory that is wanted next, brought near while products keep the thread busy: some elements at a time. The transforms
  * alone would wait for it. */
@@ -54,7 +52,7 @@ struct winograd_soon {
     int64_t some;
     bool write;
 };
-struct winograd_soon winograd_soon(const float *p, struct winograd_range r, int64_t times, bool write);
+struct winograd_soon winograd_soon(const float *p, struct span r, int64_t times, bool write);
 
 enum { WINOGRAD_LINE = 16 };
 static inline void winograd_fetch(struct winograd_soon *s)
@@ -66,29 +64,6 @@ static inline void winograd_fetch(struct winograd_soon *s)
             __builtin_prefetch(s->at, 1, 2);
         else
             __builtin_prefetch(s->at, 0, 2);
-}
-
-static inline int64_t least_of(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-static inline int64_t most_of(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-static inline int64_t whole(int64_t n, int64_t of) /* rounded up to a multiple */
-{
-    return (n + of - 1) / of * of;
-}
-/* A dimension of `count` cut into the fewest parts of at most `most`, all about as large: part p is [start(p), start(p
- * + 1)). */
-static inline int64_t even_parts(int64_t count, int64_t most)
-{
-    return (count + most - 1) / most;
-}
-static inline int64_t even_start(int64_t count, int64_t parts, int64_t p)
-{
-    return count / parts * p + (p < count % parts ? p : count % parts);
 }
 
 size_t winograd_weight_scratch(const struct conv_last *c, int threads);

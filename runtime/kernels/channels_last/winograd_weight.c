@@ -31,11 +31,11 @@ static struct job job_of(const struct conv_last *c)
     for (int v = 2; v <= TILE_VECTORS; v++)
         if (v * taps[v] * (best + taps[best]) >= best * taps[best] * (v + taps[v]))
             best = v;
-    j.panels = even_parts(vectors, best);
-    j.taps = taps[even_parts(vectors, j.panels)];
+    j.panels = divide_up(vectors, best);
+    j.taps = taps[divide_up(vectors, j.panels)];
     j.sums = WINOGRAD_POINTS * w->channels * w->out_pixel;
     if (!w->shared)
-        j.parts = most_of(1, least_of(least_of(w->groups, MAX_PARTS), work / (PART_WORK / WINOGRAD_POINTS)));
+        j.parts = greater(1, lesser(lesser(w->groups, MAX_PARTS), work / (PART_WORK / WINOGRAD_POINTS)));
     return j;
 }
 
@@ -51,7 +51,7 @@ static void products(const struct job *j, const float *in, const float *gradient
     for (; panel < end; panel++) {
         const int64_t first = even_start(all, j->panels, panel) * lanes;
         const int vectors = (int)(even_start(all, j->panels, panel + 1) - first / lanes);
-        const int64_t parts = even_parts(w->channels, w->k->weight_taps[vectors]);
+        const int64_t parts = divide_up(w->channels, w->k->weight_taps[vectors]);
         struct weight_tile t = { .rows = 1,
                                  .pixels = tiles,
                                  .x_pixel = w->in_pixel,
@@ -78,7 +78,7 @@ static void products(const struct job *j, const float *in, const float *gradient
 static void add_dy(const struct job *j, int64_t group, float *sum)
 {
     const int64_t channels = j->w.out_channels;
-    const struct winograd_range r = winograd_writes(&j->w, group);
+    const struct span r = winograd_writes(&j->w, group);
     float *const of_group = sum + channels;
 
     memset(of_group, 0, (size_t)channels * sizeof *sum);
@@ -93,8 +93,8 @@ static void part_chunk(void *context, int64_t k, int thread)
     const struct winograd *const w = &j->w;
     float *const in = j->planes + thread * WINOGRAD_POINTS * (w->in_plane + w->out_plane);
     float *const gradient = in + WINOGRAD_POINTS * w->in_plane;
-    const int64_t pieces = even_parts(w->tile_columns, w->columns);
-    const int64_t times = WINOGRAD_POINTS * j->panels * even_parts(w->channels, j->taps) * pieces;
+    const int64_t pieces = divide_up(w->tile_columns, w->columns);
+    const int64_t times = WINOGRAD_POINTS * j->panels * divide_up(w->channels, j->taps) * pieces;
     float *const dy_sum = j->dy_sums + 2 * k * w->out_channels;
     bool add = false;
 
@@ -157,11 +157,11 @@ static void result_chunk(void *context, int64_t k, int thread)
 {
     const struct job *const j = context;
     const struct winograd *const w = &j->w;
-    const int64_t lanes = w->k->lanes, depth_parts = even_parts(w->channels, DEPTHS);
+    const int64_t lanes = w->k->lanes, depth_parts = divide_up(w->channels, DEPTHS);
     const int64_t o = k / depth_parts * lanes, c = k % depth_parts * DEPTHS, each = w->taps * w->taps;
     float taps[DEPTHS * WINOGRAD_TAPS * WINOGRAD_TAPS * MAX_LANES];
     const struct winograd_weight_gradient r = { .u = j->total + c * w->out_pixel + o,
-                                                .count = least_of(DEPTHS, w->channels - c),
+                                                .count = lesser(DEPTHS, w->channels - c),
                                                 .taps = w->taps,
                                                 .plane = w->channels * w->out_pixel,
                                                 .step = w->out_pixel,
@@ -171,12 +171,12 @@ static void result_chunk(void *context, int64_t k, int thread)
     w->k->winograd_weight_gradient(&r);
     w->k->transpose_4((const uint32_t *)(const void *)taps, lanes,
                       (uint32_t *)(void *)(j->dw + (o * w->channels + c) * each), w->channels * each, r.count * each,
-                      least_of(lanes, w->out_channels - o));
+                      lesser(lanes, w->out_channels - o));
 }
 
 static int64_t dy_sums_size(const struct job *j)
 {
-    return j->w.shared ? 0 : whole(2 * j->parts * j->w.out_channels, 16);
+    return j->w.shared ? 0 : round_up(2 * j->parts * j->w.out_channels, 16);
 }
 
 bool winograd_sums_dy(const struct conv_last *c)
@@ -189,8 +189,8 @@ void winograd_weight(const struct conv_last *c, struct pool *pool, const float *
 {
     struct job j = job_of(c);
     const struct winograd *const w = &j.w;
-    const int64_t channels = most_of(w->in_pixel, w->out_pixel);
-    const int64_t chunks = w->out_pixel / w->k->lanes * even_parts(w->channels, DEPTHS);
+    const int64_t channels = greater(w->in_pixel, w->out_pixel);
+    const int64_t chunks = w->out_pixel / w->k->lanes * divide_up(w->channels, DEPTHS);
     int64_t work;
 
     j.ones = scratch;
@@ -198,7 +198,7 @@ void winograd_weight(const struct conv_last *c, struct pool *pool, const float *
     for (int p = 0; p < MAX_PARTS; p++)
         j.ones[p] = 1;
     memset(j.zeros, 0, (size_t)channels * sizeof *j.zeros);
-    j.total = j.zeros + whole(channels, 16);
+    j.total = j.zeros + round_up(channels, 16);
     j.acc = j.parts > 1 ? j.total + j.sums : j.total;
     j.db = db;
     j.dy_sums = j.acc + j.parts * j.sums;
@@ -212,7 +212,7 @@ void winograd_weight(const struct conv_last *c, struct pool *pool, const float *
         j.span = winograd_group(w, g);
         j.add = g > 0;
         work = winograd_tiles(w, &j.span) * w->channels * (w->out_pixel / j.panels); /* of a plane and panel */
-        j.panel_parts = even_parts(j.panels, most_of(1, (1 << 20) / most_of(work, 1)));
+        j.panel_parts = divide_up(j.panels, greater(1, (1 << 20) / greater(work, 1)));
         pool_run(pool, j.span.end - j.span.first, transform_chunk, &j);
         pool_run(pool, WINOGRAD_POINTS * j.panel_parts, products_chunk, &j);
     }
@@ -230,6 +230,6 @@ size_t winograd_weight_scratch(const struct conv_last *c, int threads)
     const int64_t planes = WINOGRAD_POINTS * (w->in_plane + w->out_plane) * (w->shared ? 1 : threads);
     const int64_t sums = (j.parts > 1 ? j.parts + 1 : 1) * j.sums;
 
-    return (size_t)(MAX_PARTS + whole(most_of(w->in_pixel, w->out_pixel), 16) + planes + sums + dy_sums_size(&j)) *
+    return (size_t)(MAX_PARTS + round_up(greater(w->in_pixel, w->out_pixel), 16) + planes + sums + dy_sums_size(&j)) *
            sizeof(float);
 }

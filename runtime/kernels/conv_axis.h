@@ -3,20 +3,17 @@
  * Tap t of output i reads input i * stride + base + t * spread. A forward convolution is one such axis in each
  * dimension. The gradient by the input is one for each residue (phase) of its pixels modulo the stride: pixel first + i
  * * step, and the taps that meet it. What falls outside of the input is left out, so that nothing is padded. */
-#ifndef KILN_KERNELS_CHANNELS_LAST_AXIS_H
-#define KILN_KERNELS_CHANNELS_LAST_AXIS_H
+#ifndef KILN_KERNELS_CONV_AXIS_H
+#define KILN_KERNELS_CONV_AXIS_H
 
-#include "kernels/channels_last/conv.h"
+#include "kernels/conv.h"
+#include "kernels/parts.h"
 
 struct axis {
     int64_t in, count;   /* pixels of the input; of the output in this phase */
     int64_t first, step; /* where those are in the output */
     int64_t taps, base, stride, spread;
     int64_t kernel, kernel_step; /* tap t is element kernel + t * kernel_step */
-};
-
-struct span {
-    int64_t from, to;
 };
 
 struct axis axis_forward(const struct conv_shape *s, int dimension);
@@ -34,21 +31,5 @@ struct span axis_meeting(const struct axis *a, int64_t t);
 struct span axis_inside(const struct axis *a); /* all of whose taps do */
 
 int64_t common_divisor(int64_t a, int64_t b);
-static inline int64_t divide_up(int64_t n, int64_t by) /* by > 0; n of any sign */
-{
-    return n > 0 ? (n + by - 1) / by : -(-n / by);
-}
-static inline int64_t divide_down(int64_t n, int64_t by)
-{
-    return -divide_up(-n, by);
-}
-static inline int64_t lesser(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-static inline int64_t greater(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 #endif

@@ -1,9 +1,10 @@
 /* How the pixels of a result are cut into blocks that threads take, by the shape alone: bands of rows of an image, that
  * fit a cache; chunks of several blocks where a block is hardly worth the trouble. */
-#ifndef KILN_KERNELS_CHANNELS_LAST_BANDS_H
-#define KILN_KERNELS_CHANNELS_LAST_BANDS_H
+#ifndef KILN_KERNELS_BANDS_H
+#define KILN_KERNELS_BANDS_H
 
-#include "kernels/channels_last/axis.h"
+#include "kernels/epilogue.h"
+#include "kernels/parts.h"
 
 struct bands {
     int64_t units,

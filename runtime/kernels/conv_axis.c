@@ -1,4 +1,4 @@
-#include "kernels/channels_last/axis.h"
+#include "kernels/conv_axis.h"
 
 struct axis axis_forward(const struct conv_shape *s, int dimension)
 {

@@ -1,4 +1,4 @@
-#include "kernels/channels_last/bands.h"
+#include "kernels/bands.h"
 
 enum {
     BAND_BYTES = 192 << 10,

@@ -141,6 +141,13 @@ struct value *node_output(struct node *n, int k)
     return n->out[k];
 }
 
+const struct tensor *value_constant(const struct value *v)
+{
+    const struct tensor *const t = v && !v->is_input && !v->trains ? v->initializer : NULL;
+
+    return t && t->kind == TENSOR && t->data && tensor_known(t) ? t : NULL;
+}
+
 static struct value *copy_of(struct graph *g, const struct value *v)
 {
     return v ? g->values[v->id] : NULL;

@@ -127,6 +127,8 @@ struct value *graph_capture(struct graph *g, struct value *outer);
 /* A node with room for `inputs` and `slots` outputs, all NULL, at the end. The caller sets in[], out[] (and
  * out[k]->producer), op, attrs. */
 struct node *graph_node(struct graph *g, int inputs, int slots);
+/* The tensor of a value that nobody can change; NULL, also for a value of NULL, where it is none. */
+const struct tensor *value_constant(const struct value *v);
 /* The node's k-th output, made when it is not there yet. */
 struct value *node_output(struct node *n, int k);
 

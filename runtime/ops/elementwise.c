@@ -321,10 +321,9 @@ bool chain_numbers(const struct node *n, struct chain_step *s)
 
 bool chain_constant(const struct node *n, int k, float *value)
 {
-    const struct value *v = k < n->inputs ? n->in[k] : NULL;
-    const struct tensor *t = v && !v->is_input && !v->trains ? v->initializer : NULL;
+    const struct tensor *const t = k < n->inputs ? value_constant(n->in[k]) : NULL;
 
-    if (!t || t->kind != TENSOR || t->dtype != F32 || !t->data || tensor_count(t) != 1)
+    if (!t || t->dtype != F32 || tensor_count(t) != 1)
         return false;
     *value = *(const float *)t->data;
     return true;

@@ -2,6 +2,7 @@
  *
  * A matrix: the dimensions before `axis` make its rows, all others its columns. The gradient is reshaped back.
  */
+#include "ops/rows.h"
 #include "ops/view.h"
 
 struct flatten {
@@ -56,7 +57,7 @@ static const struct op_case cases_11[] = { CASES, { "u8[2,3,4,5]", "axis=-1", "u
 #define ROW(version, t, parser, tests)                                                                                 \
     {                                                                                                                  \
         .since = version, .signature = "T input -> T output", .types = "T: " t, .attrs_size = sizeof(struct flatten),  \
-        .parse = parser, .infer = infer, .gradient = view_gradient, .cases = tests                                     \
+        .parse = parser, .infer = infer, .gradient = view_gradient, .rows_apart = rows_of_first, .cases = tests        \
     }
 
 const struct op op_flatten = {

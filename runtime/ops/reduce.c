@@ -36,11 +36,11 @@ bool reduce_parse_global(struct parse *p, void *attrs)
 bool reduce_channels_last(const struct node *n, int rank, void *attrs)
 {
     struct reduce_attrs *a = attrs;
-    const struct value *v = a->spatial || n->inputs <= REDUCE_AXES ? NULL : n->in[REDUCE_AXES];
-    const struct tensor *axes = v && !v->is_input && !v->trains ? v->initializer : NULL;
+    const struct tensor *const axes =
+        a->spatial || n->inputs <= REDUCE_AXES ? NULL : value_constant(n->in[REDUCE_AXES]);
     uint32_t mask = 0;
 
-    for (int64_t k = 0; axes && axes->data && axes->dtype == I64 && k < tensor_count(axes); k++) {
+    for (int64_t k = 0; axes && axes->dtype == I64 && k < tensor_count(axes); k++) {
         const int d = wrap_axis(((const int64_t *)axes->data)[k], rank);
 
         mask |= d < 0 ? 0 : (uint32_t)1 << d;

@@ -3,6 +3,7 @@
  * The same elements under the dimensions in `shape`: one of them may be -1 and follows from the others; 0 copies the
  * dimension of the input, or is a 0 where allowzero is set. The gradient is reshaped back.
  */
+#include "ops/rows.h"
 #include "ops/view.h"
 
 enum { DATA, SHAPE };
@@ -78,6 +79,16 @@ static bool infer(struct infer *i)
     return view_out(i, shape.count, dims);
 }
 
+/* A row of as many elements as before, where the first dimension follows from how many there are. */
+static bool rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+{
+    const struct reshape *a = n->attrs;
+    const struct tensor *const shape = value_constant(n->in[SHAPE]);
+    const int64_t first = shape && tensor_count(shape) > 0 ? *(const int64_t *)shape->data : 1;
+
+    return rows_of_first(n, types, rows) && (first == -1 || (first == 0 && !a->allowzero));
+}
+
 /* -- test ---------------------------------------------------------------------------------------------------------- */
 
 #define CASES                                                                                                          \
@@ -100,7 +111,7 @@ static const struct op_case cases_14[] = {
     {                                                                                                                  \
         .since = version, .signature = "T data, I shape -> T reshaped", .types = "T: " t "; I: i64",                   \
         .attrs_size = sizeof(struct reshape), .parse = parser, .infer = infer, .gradient = view_gradient,              \
-        .cases = tests                                                                                                 \
+        .rows_apart = rows_apart, .cases = tests                                                                       \
     }
 
 const struct op op_reshape = {

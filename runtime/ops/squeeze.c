@@ -2,6 +2,7 @@
  *
  * Takes out the dimensions of 1 that `axes` names, or all of them. The gradient is reshaped back.
  */
+#include "ops/rows.h"
 #include "ops/view.h"
 
 enum { DATA, AXES };
@@ -38,6 +39,12 @@ static bool infer(struct infer *i)
     return view_out(i, rank, dims);
 }
 
+/* Without axes a single row would lose its dimension, too. */
+static bool rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+{
+    return n->inputs > AXES && n->in[AXES] && rows_of_first(n, types, rows);
+}
+
 /* -- test ---------------------------------------------------------------------------------------------------------- */
 
 static const struct op_case cases_1[] = {
@@ -55,7 +62,8 @@ static const struct op_case cases_13[] = {
 
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
-        .since = version, .types = "T: " t, .infer = infer, .gradient = view_gradient, __VA_ARGS__                     \
+        .since = version, .types = "T: " t, .infer = infer, .gradient = view_gradient, .rows_apart = rows_apart,       \
+        __VA_ARGS__                                                                                                    \
     }
 #define ROW_13(version)                                                                                                \
     ROW(version, "all bf16; I: i64", .signature = "T data, I axes? -> T squeezed", .cases = cases_13)

@@ -2,6 +2,7 @@
  *
  * Puts in dimensions of 1; `axes` says where they stand in the output. The gradient is reshaped back.
  */
+#include "ops/rows.h"
 #include "ops/view.h"
 
 enum { DATA, AXES };
@@ -57,7 +58,8 @@ static const struct op_case cases_13[] = {
 
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
-        .since = version, .types = "T: " t, .infer = infer, .gradient = view_gradient, __VA_ARGS__                     \
+        .since = version, .types = "T: " t, .infer = infer, .gradient = view_gradient, .rows_apart = rows_of_first,    \
+        __VA_ARGS__                                                                                                    \
     }
 #define ROW_13(version) ROW(version, "all bf16; I: i64", .signature = "T data, I axes -> T expanded", .cases = cases_13)
 #define ROW_1(version)  ROW(version, "all", .signature = "T data -> T expanded", .parse = parse_1, .cases = cases_1)

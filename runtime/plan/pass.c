@@ -25,13 +25,6 @@ bool pass_is(const struct node *n, const char *op)
     return n->op && !*n->op->domain && strcmp(n->op->name, op) == 0;
 }
 
-const struct tensor *pass_constant(const struct value *v)
-{
-    const struct tensor *t = v && !v->is_input && !v->trains ? v->initializer : NULL;
-
-    return t && t->kind == TENSOR && t->data && tensor_known(t) ? t : NULL;
-}
-
 struct value *pass_initializer(struct graph *g, enum dtype dtype, int rank, const int64_t *dims, struct report *r)
 {
     struct value *v = graph_value(g, NULL);

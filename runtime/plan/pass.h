@@ -83,8 +83,6 @@ bool pass_step(const struct node *n, struct chain_step *s);
 /* By value id, in the graph's arena. */
 struct use *pass_uses(const struct graph *g, struct report *r);
 bool pass_is(const struct node *n, const char *op); /* an operator of the standard */
-/* The tensor of a value that nobody can change; NULL where it is none. */
-const struct tensor *pass_constant(const struct value *v);
 /* A new initializer, with memory for its data. */
 struct value *pass_initializer(struct graph *g, enum dtype dtype, int rank, const int64_t *dims, struct report *r);
 /* The node that alone reads what n's first output holds; NULL where there is none. */

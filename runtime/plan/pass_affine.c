@@ -54,7 +54,7 @@ static bool is_one_of(const struct node *n, const char *const *names)
 /* The other input of a node with two of which one is `v`, where it is constant. */
 static const struct tensor *other_of(const struct node *n, const struct value *v)
 {
-    return n->in[0] == n->in[1] ? NULL : pass_constant(n->in[n->in[0] == v]);
+    return n->in[0] == n->in[1] ? NULL : value_constant(n->in[n->in[0] == v]);
 }
 
 /* The input whose rank the node's first output has, if no constant's is higher. */
@@ -71,14 +71,14 @@ static const struct value *alike(const struct node *n, int *least)
         return n->in[0];
     if (is_one_of(n, pairs))
         for (int k = 0; k < 2; k++) {
-            const struct tensor *t = pass_constant(n->in[1 - k]);
+            const struct tensor *t = value_constant(n->in[1 - k]);
 
             if (t) {
                 *least = t->rank > *least ? t->rank : *least;
                 return n->in[k];
             }
         }
-    if (pass_is(n, "MatMul") && pass_constant(n->in[1]) && pass_constant(n->in[1])->rank == 2)
+    if (pass_is(n, "MatMul") && value_constant(n->in[1]) && value_constant(n->in[1])->rank == 2)
         return n->in[0];
     return NULL;
 }
@@ -100,10 +100,10 @@ static int rank_of(const struct value *v)
             break;
         if (pass_is(n, "Gemm") || pass_is(n, "Flatten"))
             rank = 2;
-        else if ((pass_is(n, "Conv") || pass_is(n, "ConvTranspose")) && pass_constant(n->in[1]))
-            rank = pass_constant(n->in[1])->rank;
-        else if (pass_is(n, "Reshape") && n->inputs > 1 && pass_constant(n->in[1]))
-            rank = (int)tensor_count(pass_constant(n->in[1]));
+        else if ((pass_is(n, "Conv") || pass_is(n, "ConvTranspose")) && value_constant(n->in[1]))
+            rank = value_constant(n->in[1])->rank;
+        else if (pass_is(n, "Reshape") && n->inputs > 1 && value_constant(n->in[1]))
+            rank = (int)tensor_count(value_constant(n->in[1]));
         else
             v = alike(n, &least);
     }
@@ -166,7 +166,7 @@ static bool is_target(struct chain *c)
     for (int t = CONV; t <= BATCH_NORM; t++)
         if (pass_is(c->node, names[t]))
             c->target = (enum target)t;
-    if (c->target == NONE || !(c->w = pass_constant(c->node->in[1])) || !is_real(c->w, c->w->dtype))
+    if (c->target == NONE || !(c->w = value_constant(c->node->in[1])) || !is_real(c->w, c->w->dtype))
         return false;
     if (c->target == CONV || c->target == CONV_TRANSPOSE) {
         if (!is_convolution(c))
@@ -183,7 +183,7 @@ static bool is_target(struct chain *c)
     }
     if (c->target == MATMUL)
         return true;
-    c->b = pass_constant(c->node->in[2]);
+    c->b = value_constant(c->node->in[2]);
     return bias_fits(c);
 }
 
@@ -223,7 +223,7 @@ static bool fits_normalization(const struct chain *c, const struct node *n)
     if (!is_normalization(n) || ((const struct batch_norm *)n->attrs)->channels_last != c->channels_last)
         return false;
     for (int k = 1; k < 5; k++) {
-        const struct tensor *t = pass_constant(n->in[k]);
+        const struct tensor *t = value_constant(n->in[k]);
 
         if (!is_real(t, c->w->dtype) || t->rank != 1 || t->dims[0] != c->channels)
             return false;

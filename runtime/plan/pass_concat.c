@@ -18,7 +18,7 @@ static const struct tensor *weights_of(const struct node *conv)
 {
     const struct value *w = conv->in[1];
 
-    return pass_constant(w) ? pass_constant(w) : w->is_input && w->has_type ? &w->type : NULL;
+    return value_constant(w) ? value_constant(w) : w->is_input && w->has_type ? &w->type : NULL;
 }
 
 /* Channels that a convolution makes which can write them as a part; 0 where it cannot. */

@@ -131,8 +131,8 @@ static struct value *as_last(struct layout *l, struct value *v, int rank)
 {
     struct form *f = &l->forms[v->id];
 
-    if (!f->last && pass_constant(v)) {
-        f->last = constant_last(l, pass_constant(v), rank);
+    if (!f->last && value_constant(v)) {
+        f->last = constant_last(l, value_constant(v), rank);
     } else if (!f->last) {
         struct value *x = as_onnx(l, v);
 
@@ -144,7 +144,7 @@ static struct value *as_last(struct layout *l, struct value *v, int rank)
 /* An operand of fewer dimensions, which are the last ones of `rank`. */
 static struct value *operand_last(struct layout *l, struct value *v, int rank)
 {
-    const struct tensor *t = pass_constant(v);
+    const struct tensor *t = value_constant(v);
     const int own = l->known[v->id].rank;
     const struct known known = { rank, l->known[v->id].dtype };
     int64_t axes[MAX_RANK];
@@ -197,7 +197,7 @@ static bool is_cheaper(const struct layout *l, const struct node *n, int rank)
     for (int k = 0; k < operands; k++) {
         const struct value *v = n->in[k];
 
-        if (!v || l->known[v->id].rank != rank || pass_constant(v))
+        if (!v || l->known[v->id].rank != rank || value_constant(v))
             continue;
         to_last += !l->forms[v->id].last;
         to_onnx += !l->forms[v->id].onnx;
@@ -211,7 +211,7 @@ static bool is_cheaper(const struct layout *l, const struct node *n, int rank)
 static bool likes_planes(const struct node *n)
 {
     enum { FEW = 128, FEW_TIMES = 4, MOST_STRIDE = 8 };
-    const struct tensor *w = pass_is(n, "Conv") ? pass_constant(n->in[1]) : NULL;
+    const struct tensor *w = pass_is(n, "Conv") ? value_constant(n->in[1]) : NULL;
     const struct conv_attrs *a = n->attrs;
     int64_t in, out, skip = 1;
 

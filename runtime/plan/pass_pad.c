@@ -15,7 +15,7 @@ static const struct tensor *constant_in(const struct node *n, int k)
     const struct value *v = k < n->inputs ? n->in[k] : NULL;
     const struct node *m = v && !v->trains ? v->producer : NULL;
 
-    return m && pass_is(m, "Constant") ? &((const struct constant *)m->attrs)->value : pass_constant(v);
+    return m && pass_is(m, "Constant") ? &((const struct constant *)m->attrs)->value : value_constant(v);
 }
 
 /* False where they are not known, or are none that a Pad takes. */

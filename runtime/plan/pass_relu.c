@@ -7,7 +7,7 @@
 /* Of integers the product knows no Relu. */
 static bool is_float(const struct node *n)
 {
-    const struct tensor *w = pass_constant(n->in[1]);
+    const struct tensor *w = value_constant(n->in[1]);
 
     return w && dtype_is_float(w->dtype);
 }
@@ -21,7 +21,7 @@ static bool is_last(const struct node *n)
 static bool bound(const struct node *n, int k, float *value)
 {
     const struct value *v = k < n->inputs ? n->in[k] : NULL;
-    const struct tensor *t = pass_constant(v);
+    const struct tensor *t = value_constant(v);
 
     if (t && t->dtype == F32 && tensor_count(t) == 1)
         *value = *(const float *)t->data;

@@ -9,7 +9,7 @@
 /* The shape of a Reshape, of so many dimensions; NULL where it is another, or not certain. */
 static const int64_t *shape_of(const struct node *n, int rank)
 {
-    const struct tensor *t = n && pass_is(n, "Reshape") && n->inputs == 2 && n->in[0] ? pass_constant(n->in[1]) : NULL;
+    const struct tensor *t = n && pass_is(n, "Reshape") && n->inputs == 2 && n->in[0] ? value_constant(n->in[1]) : NULL;
 
     return t && t->dtype == I64 && t->rank == 1 && t->dims[0] == rank ? t->data : NULL;
 }

@@ -138,7 +138,7 @@ static int highest(const struct node *n, const struct known *known)
 static int reduced_rank(const struct node *n, int rank)
 {
     const struct reduce_attrs *a = n->attrs;
-    const struct tensor *axes = n->inputs > REDUCE_AXES ? pass_constant(n->in[REDUCE_AXES]) : NULL;
+    const struct tensor *axes = n->inputs > REDUCE_AXES ? value_constant(n->in[REDUCE_AXES]) : NULL;
 
     if (a->keepdims || rank < 0)
         return rank;
@@ -184,7 +184,7 @@ static struct known first_output(const struct node *n, enum rule rule, const str
         y.rank = y.rank < 2 || second.rank < 2 ? UNKNOWN : y.rank > second.rank ? y.rank : second.rank;
         break;
     case RESHAPED:
-        shape = n->inputs > 1 ? pass_constant(n->in[1]) : NULL;
+        shape = n->inputs > 1 ? value_constant(n->in[1]) : NULL;
         y.rank = shape && tensor_count(shape) <= MAX_RANK ? (int)tensor_count(shape) : UNKNOWN;
         break;
     case REDUCED:

@@ -110,9 +110,11 @@ static int64_t find_head(struct slices *s, size_t end)
     return most;
 }
 
-/* Where the head should end: what stays near in a slice is saved, weights are read again by each slice but one. */
+/* Where the head should end: what stays near in a slice is saved, weights are read again by each slice but one, and for
+ * few pixels. */
 static size_t best_end(const struct slices *s)
 {
+    static const double AGAIN = 2; /* what a byte of weights costs, in bytes that are saved */
     double saved = 0, most = 0;
     size_t best = 0;
 
@@ -120,7 +122,7 @@ static size_t best_end(const struct slices *s)
         const struct traffic *w = &s->traffic[k];
 
         if (s->in_head[k])
-            saved += (double)s->batch * (double)w->row - (double)(s->count - 1) * (double)w->whole;
+            saved += (double)s->batch * (double)w->row - AGAIN * (double)(s->count - 1) * (double)w->whole;
         if (saved > most) {
             most = saved;
             best = k + 1;

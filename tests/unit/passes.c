@@ -113,7 +113,7 @@ START_TEST(constants_are_folded_once)
                    "  kept = Neg(w)\n"
                    "  y = MatMul(x, w) }");
     ck_assert(pass_constants(&t.passes, &t.c));
-    w = pass_constant(graph_find(t.passes.graph, "w"));
+    w = value_constant(graph_find(t.passes.graph, "w"));
     ck_assert_ptr_nonnull(w); /* more than a program would fold */
     ck_assert_int_eq(tensor_bytes(w), 600 * 600 * 4);
     ck_assert(((const float *)w->data)[359999] == .01f);

@@ -122,6 +122,16 @@ static const struct {
       "b = " CW "(a, w) y = Transpose <perm = [0, 2, 3, 1]> (b) }",
       true },
     { "g (" X ", " W ")" Y "{ a = LogSoftmax <axis = 1> (x) b = LogSoftmax <axis = -1> (a) y = " CW "(b, w) }", true },
+    /* the same elements of each row under other dimensions */
+    { "g (float[N, 32, 48, 48] x, " V ")" Y "<int64[4] s = {-1, 8, 96, 96}> { a = Reshape(x, s) y = " CV "(a, v) }",
+      true },
+    { "g (" X ", " W ") => (float[A, B] y) <int64[4] s = {0, 8, -1, 1}>\n"
+      "{ a = " CW "(x, w) b = Relu(a) c = Reshape(b, s) y = Flatten(c) }",
+      true },
+    { "g (" X ", " W ")" Y "<int64[2] s = {0, -1}, int64[2] e = {2, -1}>\n"
+      "{ p = GlobalAveragePool(x) q = Squeeze(p, e) r = Reshape(q, s) t = Unsqueeze(r, e) u = Sigmoid(t)\n"
+      "a = Mul(x, u) b = " CW "(a, w) y = " CW "(b, w) }",
+      true },
     /* a tail that reads the head in two places, and the graph's input */
     { "g (" X ", " W ", float[8, 5] m) => (float[A, B] y, float[C, D, E, F] z)\n"
       "{ a = " CW "(x, w) z = Relu(a) p = GlobalAveragePool(z) q = Flatten(p) r = Gemm(q, m)\n"
@@ -150,7 +160,9 @@ static const struct {
     { "g (" X ") => (float[A, B, C, D] y, int64[E, F, G, H] i)\n"
       "{ a = Relu(x) y, i = MaxPool <kernel_shape = [2, 2]> (a) }",
       false },
-    { "g (float[N, 32, 48, 48] x, " V ")" Y "<int64[4] s = {-1, 8, 96, 96}> { a = Reshape(x, s) y = " CV "(a, v) }",
+    { "g (float[N, 32, 48, 48] x, " V ")" Y "<int64[4] s = {9, 8, 96, 96}> { a = Reshape(x, s) y = " CV "(a, v) }",
+      false },
+    { "g (float[N, 16, 144, 32] x)" Y "<int64[4] s = {8, -1, 96, 96}> { a = Reshape(x, s) b = Exp(a) y = Neg(b) }",
       false },
     { "g (" X ", float[9, 8, 96, 96] k, " W ")" Y "{ a = Add(x, k) b = " CW "(a, w) y = " CW "(b, w) }",
       true },                                                                              /* k has rows, too */

@@ -7,8 +7,8 @@
 #include "kernels/parts.h"
 
 struct bands {
-    int64_t units,
-        unit; /* of an image: rows, or pixels where they do not depend on rows; elements of the result in one */
+    int64_t units;       /* of an image: rows, or pixels where they do not depend on rows */
+    int64_t unit;        /* elements of the result in one */
     int64_t bands, band; /* of an image; units of one */
     int64_t blocks, block_chunk;
 };

@@ -84,7 +84,7 @@ static bool rows_apart(const struct node *n, const struct tensor *const *types, 
 {
     const struct reshape *a = n->attrs;
     const struct tensor *const shape = value_constant(n->in[SHAPE]);
-    const int64_t first = shape && tensor_count(shape) > 0 ? *(const int64_t *)shape->data : 1;
+    const int64_t first = shape && shape->dtype == I64 && tensor_count(shape) > 0 ? *(const int64_t *)shape->data : 1;
 
     return rows_of_first(n, types, rows) && (first == -1 || (first == 0 && !a->allowzero));
 }

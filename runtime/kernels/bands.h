@@ -14,7 +14,7 @@ struct bands {
 };
 
 /* `unit_bytes` are read and written for a unit, with `unit_work` multiplications; it is cut into `across` parts too. A
- * band is a multiple of `multiple` units, or all are about as large. */
+ * band is a multiple of `multiple` units, then it may be more than there are, or all are about as large. */
 struct bands bands_of(int64_t batch, int64_t units, int64_t unit, int64_t unit_bytes, int64_t unit_work, int64_t across,
                       int64_t multiple);
 int64_t bands_chunks(int64_t work); /* that so many multiplications are worth */

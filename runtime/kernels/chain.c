@@ -1,5 +1,6 @@
 #include "kernels/chain.h"
 #include "kernels/copy.h"
+#include "kernels/parts.h"
 #include <string.h>
 
 enum { BLOCK = CHAIN_BLOCK };
@@ -296,7 +297,7 @@ static void run_chunk(void *context, int64_t chunk, int thread)
 static void run_stage(const struct chain_task *t, int stage, struct pool *pool)
 {
     struct stage_job j = { t, &t->plan->stage[stage] };
-    const int64_t chunk = t->plan->chunk, chunks = (j.stage->total + chunk - 1) / chunk;
+    const int64_t chunk = t->plan->chunk, chunks = divide_up(j.stage->total, chunk);
 
     pool_run(chunks > 2 ? pool : NULL, chunks, run_chunk, &j);
 }

@@ -19,17 +19,6 @@ int64_t axis_phases(const struct conv_shape *s, int dimension)
     return lesser(s->strides[dimension], s->in[dimension]);
 }
 
-int64_t common_divisor(int64_t a, int64_t b)
-{
-    while (b) {
-        const int64_t rest = a % b;
-
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /* Input pixel h meets element k where h + pad - k * dilation is a multiple of the stride, of output pixel (h + pad - k
  * * dilation) / stride: every (stride / gcd)-th element. Taps run so that those output pixels ascend: backwards. */
 struct axis axis_phase(const struct conv_shape *s, int dimension, int64_t phase)

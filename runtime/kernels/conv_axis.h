@@ -30,6 +30,4 @@ struct span axis_outputs(const struct axis *a, int64_t from, int64_t to);
 struct span axis_meeting(const struct axis *a, int64_t t);
 struct span axis_inside(const struct axis *a); /* all of whose taps do */
 
-int64_t common_divisor(int64_t a, int64_t b);
-
 #endif

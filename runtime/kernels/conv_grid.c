@@ -1,4 +1,5 @@
 #include "kernels/conv_grid.h"
+#include "kernels/parts.h"
 
 static int64_t channels_product(const int64_t *dims, int rank)
 {
@@ -74,23 +75,17 @@ struct grid grid_backward(const struct conv_shape *s, const int64_t *first)
 
     for (int d = s->rank - 1; d >= 0; d--) {
         const int64_t stride = s->strides[d], dilation = s->dilations[d];
-        int64_t a = stride, b = dilation, tap = 0, tap_step, taps = 0;
+        const int64_t tap_step = stride / common_divisor(stride, dilation);
+        int64_t tap = 0, taps = 0;
 
-        while (b) { /* a becomes the greatest common divisor */
-            const int64_t rest = a % b;
-
-            a = b;
-            b = rest;
-        }
-        tap_step = stride / a;
         /* output pixels seen: (first + pad - tap * dilation) / stride, where that divides */
         while (tap < tap_step && tap < s->kernel[d] && (first[d] + s->pads_begin[d] - tap * dilation) % stride != 0)
             tap++;
         if (tap < tap_step && tap < s->kernel[d])
-            taps = (s->kernel[d] - tap + tap_step - 1) / tap_step;
+            taps = divide_up(s->kernel[d] - tap, tap_step);
         else
             tap = 0;
-        g.dim[d] = (struct grid_dim){ (s->in[d] - first[d] + stride - 1) / stride,
+        g.dim[d] = (struct grid_dim){ divide_up(s->in[d] - first[d], stride),
                                       1,
                                       s->out[d],
                                       taps,

@@ -4,6 +4,7 @@
 #include "kernels/conv_grid.h"
 #include "kernels/conv_pack.h"
 #include "kernels/gemm.h"
+#include "kernels/parts.h"
 #include "tensor/half.h"
 #include <string.h>
 
@@ -99,7 +100,7 @@ static struct weight_product weight_product_of(const struct kernels *k, const st
                                 .out_channels = s->out_channels / s->groups };
     const int64_t in_row = p.g.dim[p.g.rank - 1].pixels;
 
-    p.segments_in_row = (in_row + SEGMENT - 1) / SEGMENT;
+    p.segments_in_row = divide_up(in_row, SEGMENT);
     p.segments = in_row ? p.g.pixels / in_row * p.segments_in_row : 0;
     return p;
 }

@@ -1,4 +1,5 @@
 #include "kernels/dense_few.h"
+#include "kernels/parts.h"
 #include <math.h>
 #include <string.h>
 
@@ -156,5 +157,5 @@ void dense_few(const struct kernels *k, struct pool *pool, const struct gemm *g,
         f.width = ((int64_t)((double)f.columns / fmin(times, 64)) / DOT_COLUMNS + 1) * DOT_COLUMNS;
     else if (f.dots)
         f.width = f.columns;
-    pool_run(pool, (f.columns + f.width - 1) / f.width, f.dots ? dots_chunk : rows_chunk, &f);
+    pool_run(pool, divide_up(f.columns, f.width), f.dots ? dots_chunk : rows_chunk, &f);
 }

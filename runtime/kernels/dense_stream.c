@@ -54,7 +54,7 @@ static void run_part(const struct stream *s, int64_t from, int64_t depth, int64_
     for (int64_t i = first; i < last; i++) {
         const int64_t begin = s->vectors * i / s->panels, end = s->vectors * (i + 1) / s->panels;
         const int64_t lane = begin * lanes, vectors = end - begin;
-        const int64_t tiles = (g->m + s->k->tile_pixels[vectors] - 1) / s->k->tile_pixels[vectors];
+        const int64_t tiles = divide_up(g->m, s->k->tile_pixels[vectors]);
 
         for (int64_t t = 0; t < tiles; t++) {
             const int64_t row = g->m * t / tiles, to = g->m * (t + 1) / tiles;
@@ -85,7 +85,7 @@ static void run_chunk(void *context, int64_t chunk, int thread)
     const int64_t slice = chunk / s->column_chunks, column = chunk % s->column_chunks;
     const int64_t first = s->panels * column / s->column_chunks, last = s->panels * (column + 1) / s->column_chunks;
     const int64_t from = g->k * slice / s->slices, to = g->k * (slice + 1) / s->slices;
-    const int64_t parts = (to - from + DEPTHS - 1) / DEPTHS;
+    const int64_t parts = divide_up(to - from, DEPTHS);
     float *const y = slice ? s->others + (slice - 1) * g->m * g->n : s->c;
 
     (void)thread;
@@ -117,8 +117,8 @@ void dense_stream(const struct kernels *k, struct pool *pool, const struct gemm 
 
     for (int64_t row = 0; row < g->m && g->beta != 0 && g->beta != 1; row++)
         k->mul_s(c + row * g->c_row, (float)g->beta, c + row * g->c_row, g->n);
-    s.vectors = (g->n + k->lanes - 1) / k->lanes;
-    s.panels = (s.vectors + TILE_VECTORS - 1) / TILE_VECTORS;
+    s.vectors = divide_up(g->n, k->lanes);
+    s.panels = divide_up(s.vectors, TILE_VECTORS);
     s.column_chunks = threads <= s.slices ? 1 : lesser(s.panels, 2 * threads / s.slices);
     pool_run(pool, s.slices * s.column_chunks, run_chunk, &s);
     pool_run(sums < WORTH_SUMMING ? NULL : pool, g->m, sum_row, &s);

@@ -2,6 +2,7 @@
 #include "kernels/gemm.h"
 #include "kernels/dense.h"
 #include "kernels/dense_stream.h"
+#include "kernels/parts.h"
 #include "tensor/half.h"
 #include <string.h>
 
@@ -270,7 +271,7 @@ static void product(const struct kernels *k, struct pool *pool, const struct gem
         else
             gemm_drive(k, pool, &p.driver, scratch);
         if (p.biased || g->finish)
-            pool_run(helpers, (g->m + end.each - 1) / end.each, end_rows, &end);
+            pool_run(helpers, divide_up(g->m, end.each), end_rows, &end);
     }
 }
 
@@ -369,7 +370,7 @@ void gemm(const struct kernels *k, struct pool *pool, const struct gemm *g, void
     b.g.finish = NULL;
     b.each = 1 + (int64_t)(5e5 / (work + 1e3));
     b.scratch_each = gemm_scratch(k, g, 1);
-    pool_run(work * (double)b.count < 2e6 ? NULL : pool, (b.count + b.each - 1) / b.each, batch_items, &b);
+    pool_run(work * (double)b.count < 2e6 ? NULL : pool, divide_up(b.count, b.each), batch_items, &b);
 }
 
 size_t gemm_packed_bytes(const struct kernels *k, const struct gemm *g)

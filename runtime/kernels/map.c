@@ -1,13 +1,10 @@
 #include "kernels/map.h"
+#include "kernels/parts.h"
 #include <string.h>
 
 /* Elements of a chunk: some microseconds of work. Whole arrays below FEW are done by the caller. */
 enum { EACH = 16384, FEW = 32768 };
 
-static int64_t chunks_of(int64_t n, int64_t each)
-{
-    return (n + each - 1) / each;
-}
 static struct pool *helpers(struct pool *pool, int64_t elements)
 {
     return elements < FEW ? NULL : pool;
@@ -44,7 +41,7 @@ void map_unary(struct pool *pool, unary_f32 *f, const float *x, float *y, int64_
 {
     struct map m = { .unary = f, .p = x, .y = y, .n = n, .a = a, .b = b };
 
-    pool_run(helpers(pool, n), chunks_of(n, EACH), unary_chunk, &m);
+    pool_run(helpers(pool, n), divide_up(n, EACH), unary_chunk, &m);
 }
 
 static void unary_grad_chunk(void *context, int64_t chunk, int thread)
@@ -61,7 +58,7 @@ void map_unary_grad(struct pool *pool, unary_grad_f32 *f, const float *s, const 
 {
     struct map m = { .unary_grad = f, .p = s, .q = dy, .y = dx, .n = n, .a = a, .b = b };
 
-    pool_run(helpers(pool, n), chunks_of(n, EACH), unary_grad_chunk, &m);
+    pool_run(helpers(pool, n), divide_up(n, EACH), unary_grad_chunk, &m);
 }
 
 static void binary_chunk(void *context, int64_t chunk, int thread)
@@ -77,7 +74,7 @@ void map_binary(struct pool *pool, binary_f32 *f, const float *p, const float *q
 {
     struct map m = { .binary = f, .p = p, .q = q, .y = y, .n = n };
 
-    pool_run(helpers(pool, n), chunks_of(n, EACH), binary_chunk, &m);
+    pool_run(helpers(pool, n), divide_up(n, EACH), binary_chunk, &m);
 }
 
 static void scalar_chunk(void *context, int64_t chunk, int thread)
@@ -94,7 +91,7 @@ void map_scalar(struct pool *pool, void (*f)(const float *, float, float *, int6
 {
     struct map m = { .scalar = f, .p = p, .y = y, .n = n, .a = q };
 
-    pool_run(helpers(pool, n), chunks_of(n, EACH), scalar_chunk, &m);
+    pool_run(helpers(pool, n), divide_up(n, EACH), scalar_chunk, &m);
 }
 
 /* -- rows ---------------------------------------------------------------------------------------------------------- */
@@ -122,7 +119,7 @@ static void rows_chunk(void *context, int64_t chunk, int thread)
 static void run_rows(struct pool *pool, struct rows *m)
 {
     m->each = 1 + EACH / (m->n + 16);
-    pool_run(helpers(pool, m->rows * m->n), chunks_of(m->rows, m->each), rows_chunk, m);
+    pool_run(helpers(pool, m->rows * m->n), divide_up(m->rows, m->each), rows_chunk, m);
 }
 void map_rows(struct pool *pool, void (*f)(const float *, float *, int64_t), const float *x, float *y, int64_t rows,
               int64_t n)
@@ -161,7 +158,7 @@ static void sum_chunk(void *context, int64_t chunk, int thread)
 float map_sum(const struct kernels *k, struct pool *pool, const float *x, int64_t n)
 {
     struct sum s = { .k = k, .x = x, .n = n, .each = n / PARTS + 1 > EACH ? n / PARTS + 1 : EACH };
-    const int64_t parts = chunks_of(n, s.each);
+    const int64_t parts = divide_up(n, s.each);
 
     pool_run(helpers(pool, n), parts, sum_chunk, &s);
     return k->sum(s.parts, parts);
@@ -187,7 +184,7 @@ void map_sum_rows(const struct kernels *k, struct pool *pool, const float *x, in
 {
     struct sum_rows s = { k, x, rows, columns, 256, y };
 
-    pool_run(helpers(pool, rows * columns), chunks_of(columns, s.each), sum_rows_chunk, &s);
+    pool_run(helpers(pool, rows * columns), divide_up(columns, s.each), sum_rows_chunk, &s);
 }
 
 /* -- transposition ------------------------------------------------------------------------------------------------- */
@@ -219,7 +216,7 @@ void map_transpose(const struct kernels *k, struct pool *pool, int64_t batch, in
 {
     struct transposition t = { k, rows, columns, 16 * (1 + EACH / 16 / (columns + 1)), 0, size, x, y };
 
-    t.groups = chunks_of(rows, t.each);
+    t.groups = divide_up(rows, t.each);
     pool_run(helpers(pool, batch * rows * columns), batch * t.groups, transposition_chunk, &t);
 }
 
@@ -251,7 +248,7 @@ void map_adam(const struct kernels *k, struct pool *pool, float *w, float *m, fl
 {
     struct update u = { k, w, m, v, NULL, g, n, alpha, one_minus_beta1, one_minus_beta2, epsilon, false };
 
-    pool_run(helpers(pool, n), chunks_of(n, EACH), adam_chunk, &u);
+    pool_run(helpers(pool, n), divide_up(n, EACH), adam_chunk, &u);
 }
 static void rmsprop_chunk(void *context, int64_t chunk, int thread)
 {
@@ -267,7 +264,7 @@ void map_rmsprop(const struct kernels *k, struct pool *pool, float *w, float *v,
 {
     struct update u = { k, w, m, v, mean, g, n, lr, rho, momentum, epsilon, false };
 
-    pool_run(helpers(pool, n), chunks_of(n, EACH), rmsprop_chunk, &u);
+    pool_run(helpers(pool, n), divide_up(n, EACH), rmsprop_chunk, &u);
 }
 static void sgd_chunk(void *context, int64_t chunk, int thread)
 {
@@ -283,5 +280,5 @@ void map_sgd(const struct kernels *k, struct pool *pool, float *w, float *m, con
 {
     struct update u = { k, w, m, NULL, NULL, g, n, lr, momentum, 0, 0, nesterov };
 
-    pool_run(helpers(pool, n), chunks_of(n, EACH), sgd_chunk, &u);
+    pool_run(helpers(pool, n), divide_up(n, EACH), sgd_chunk, &u);
 }

@@ -1,5 +1,6 @@
 #include "kernels/norm.h"
 #include "kernels/norm_block.h"
+#include "kernels/parts.h"
 #include <math.h>
 #include <string.h>
 
@@ -97,10 +98,10 @@ static void run_sums(struct pool *pool, struct sums *p)
     const int64_t channels = p->s.channels;
     const int64_t wanted = slices_of(&p->s);
 
-    p->each = (p->s.batch + wanted - 1) / wanted;
+    p->each = divide_up(p->s.batch, wanted);
     if (p->each == 0)
         p->each = 1;
-    p->slices = (p->s.batch + p->each - 1) / p->each;
+    p->slices = divide_up(p->s.batch, p->each);
     if (p->slices == 0)
         memset(p->partial, 0, 2 * (size_t)channels * sizeof *p->partial);
     pool_run(pool, p->slices, sum_slice, p);
@@ -255,7 +256,7 @@ static void run_passage(struct pool *pool, struct passage *p)
     struct pool *const helpers = rows * p->s.spatial < FEW ? NULL : pool;
 
     p->each = 1 + 8192 / (p->s.spatial + 1);
-    pool_run(helpers, (rows + p->each - 1) / p->each, pass_rows, p);
+    pool_run(helpers, divide_up(rows, p->each), pass_rows, p);
 }
 
 void batch_norm_apply(const struct kernels *k, struct pool *pool, const struct norm_shape *s, enum dtype dtype,
@@ -410,7 +411,7 @@ void layer_norm(const struct kernels *k, struct pool *pool, enum dtype dtype, in
                        .invstd = invstd };
 
     if (n > 0)
-        pool_run(rows * n < FEW ? NULL : pool, (rows + p.each - 1) / p.each, layer_chunk, &p);
+        pool_run(rows * n < FEW ? NULL : pool, divide_up(rows, p.each), layer_chunk, &p);
 }
 
 static int64_t layer_slices(int64_t rows, int64_t n)
@@ -470,7 +471,7 @@ void layer_norm_grad(const struct kernels *k, struct pool *pool, enum dtype dtyp
                        .wide = dtype == F64,
                        .rows = rows,
                        .n = n,
-                       .each = rows ? (rows + wanted - 1) / wanted : 1,
+                       .each = rows ? divide_up(rows, wanted) : 1,
                        .x = x,
                        .dy = dy,
                        .scale = scale,
@@ -478,7 +479,7 @@ void layer_norm_grad(const struct kernels *k, struct pool *pool, enum dtype dtyp
                        .row_invstd = invstd,
                        .y = dx,
                        .partial = scratch };
-    const int64_t slices = rows ? (rows + p.each - 1) / p.each : 0;
+    const int64_t slices = rows ? divide_up(rows, p.each) : 0;
 
     pool_run(rows * n < FEW ? NULL : pool, slices, layer_grad_slice, &p);
     for (int64_t i = 0; i < n; i++) {

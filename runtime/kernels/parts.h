@@ -28,6 +28,16 @@ static inline int64_t round_up(int64_t n, int64_t to) /* a multiple */
 {
     return divide_up(n, to) * to;
 }
+static inline int64_t common_divisor(int64_t a, int64_t b) /* the greatest */
+{
+    while (b) {
+        const int64_t rest = a % b;
+
+        a = b;
+        b = rest;
+    }
+    return a;
+}
 /* Of `count` cut into parts that are all about as large, part p is [even_start(p), even_start(p + 1)). */
 static inline int64_t even_start(int64_t count, int64_t parts, int64_t p)
 {

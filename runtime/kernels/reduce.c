@@ -1,4 +1,5 @@
 #include "kernels/reduce.h"
+#include "kernels/parts.h"
 #include "tensor/half.h"
 #include <math.h>
 #include <string.h>
@@ -402,27 +403,22 @@ struct cut { /* units are outputs, or tiles of them; each is reduced in `pieces`
     int64_t group; /* units of a chunk, where there is one segment */
 };
 
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return a / b + (a % b != 0);
-}
-
 static struct cut cut_of(const struct reduce_shape *s)
 {
-    struct cut c = { .tiles = s->columns ? ceil_div(s->inner, TILE) : 1, .segments = 1, .group = 1 };
+    struct cut c = { .tiles = s->columns ? divide_up(s->inner, TILE) : 1, .segments = 1, .group = 1 };
     int64_t work;
 
     c.width = !s->columns ? 1 : s->inner < TILE ? s->inner : TILE;
     c.units = !s->outputs ? 0 : s->columns ? s->outputs / s->inner * c.tiles : s->outputs;
     if (!s->count || !c.units)
         return c;
-    c.inner_pieces = ceil_div(s->reduced_dim[0], s->columns ? PIECE_ROWS : PIECE);
+    c.inner_pieces = divide_up(s->reduced_dim[0], s->columns ? PIECE_ROWS : PIECE);
     c.pieces = s->count / s->reduced_dim[0] * c.inner_pieces;
     work = s->count * c.width;
     if (c.units < 8 && work >= 2 * ENOUGH && c.pieces > 1)
         c.segments = c.pieces < SEGMENTS ? c.pieces : SEGMENTS;
     else if (work < ENOUGH)
-        c.group = ceil_div(ENOUGH, work);
+        c.group = divide_up(ENOUGH, work);
     return c;
 }
 
@@ -513,7 +509,7 @@ static void one_segment(void *context, int64_t chunk, int thread)
 {
     const struct job *j = context;
     const int64_t unit = chunk / j->cut.segments, segment = chunk % j->cut.segments;
-    const int64_t most = ceil_div(j->cut.pieces, j->cut.segments);
+    const int64_t most = divide_up(j->cut.pieces, j->cut.segments);
     const int64_t from = segment * most < j->cut.pieces ? segment * most : j->cut.pieces;
     const int64_t to = from + most < j->cut.pieces ? from + most : j->cut.pieces;
 
@@ -527,7 +523,7 @@ void reduce(const struct kernels *k, struct pool *pool, const struct reduce_shap
     struct job j = { k, s, reducer_of(r, dtype), cut_of(s), x, y, scratch, r == REDUCE_MEAN };
 
     if (j.cut.segments == 1) {
-        pool_run(pool, ceil_div(j.cut.units, j.cut.group), whole_units, &j);
+        pool_run(pool, divide_up(j.cut.units, j.cut.group), whole_units, &j);
         return;
     }
     pool_run(pool, j.cut.units * j.cut.segments, one_segment, &j);
@@ -556,8 +552,8 @@ static void run_grad(struct pool *pool, const struct reduce_shape *s,
 
     if (!s->count || !s->outputs)
         return;
-    j.group = ceil_div(ENOUGH, s->count);
-    pool_run(pool, ceil_div(s->outputs, j.group), grad, &j);
+    j.group = divide_up(ENOUGH, s->count);
+    pool_run(pool, divide_up(s->outputs, j.group), grad, &j);
 }
 
 #define PROD_GRAD prod_grad_f32

@@ -1,5 +1,6 @@
 #include "kernels/softmax.h"
 #include "kernels/map.h"
+#include "kernels/parts.h"
 #include "tensor/half.h"
 #include <math.h>
 #include <string.h>
@@ -256,11 +257,11 @@ static void run(struct pool *pool, struct job *j)
     if (!s->outer || !s->n || !s->inner)
         return;
     j->slice = slice_of(s, j->dtype);
-    j->tiles = (s->inner + LANES - 1) / LANES;
+    j->tiles = divide_up(s->inner, LANES);
     units = in_place(s, j->dtype) ? s->outer : s->outer * j->tiles;
     work = s->n * (s->inner < LANES ? s->inner : LANES);
-    j->group = work < ENOUGH ? (ENOUGH + work - 1) / work : 1;
-    pool_run(pool, (units + j->group - 1) / j->group, in_place(s, j->dtype) ? chunk_of_rows : chunk_of_tiles, j);
+    j->group = work < ENOUGH ? divide_up(ENOUGH, work) : 1;
+    pool_run(pool, divide_up(units, j->group), in_place(s, j->dtype) ? chunk_of_rows : chunk_of_tiles, j);
 }
 
 void softmax(const struct kernels *k, struct pool *pool, const struct softmax_shape *s, enum dtype dtype, bool log_of,

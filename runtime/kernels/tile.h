@@ -44,8 +44,9 @@ struct tile {
 
 enum { TILE_SOON = 128 }; /* two lines of the cache */
 
-/* What several tiles bring near, one after the other: spread over all their `steps`, rows * run of each tile, because a
- * core waits for too many lines at once. */
+/* What several tiles bring near, one after the other: spread over all their steps, rows * run of each tile, because a
+ * core has few places for lines that are on their way, and the tiles' own loads need some. Where `steps` is a wrong
+ * guess, the tiles bring less near, or are done with it early. */
 struct tile_next {
     const char *at, *end;
     int64_t step;

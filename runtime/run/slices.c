@@ -1,5 +1,6 @@
 #include "run/slices.h"
 #include "base/text.h"
+#include "kernels/parts.h"
 #include "ops/rows.h"
 #include "plan/describe.h"
 #include <stdatomic.h>
@@ -56,6 +57,12 @@ static bool has_batch(const struct slices *s, const struct tensor *t)
            t->dtype != STRING && tensor_bytes(t) >= 0;
 }
 
+/* In the head what moves nothing is a view of its first input. */
+static bool is_view(const struct node *n)
+{
+    return !n->def->run;
+}
+
 /* Does the node treat rows by themselves, those that it makes of rows that the head has? What is whole must be there
  * before anything runs. */
 static bool is_apart(const struct slices *s, const struct node *n, struct traffic *w)
@@ -83,6 +90,8 @@ static bool is_apart(const struct slices *s, const struct node *n, struct traffi
             return false;
         else if (n->out[k])
             w->row += tensor_bytes(type_of(s, n->out[k])) / s->batch;
+    if (is_view(n))
+        *w = (struct traffic){ 0 };
     return any && (n->def->rows_apart ? n->def->rows_apart : rows_of_elements)(n, types, rows);
 }
 
@@ -101,8 +110,8 @@ static int64_t find_head(struct slices *s, size_t end)
         s->in_head[k] = k < end && is_apart(s, n, &s->traffic[k]);
         if (!s->in_head[k])
             continue;
-        most = s->traffic[k].row > most ? s->traffic[k].row : most;
-        s->nodes += n->def->run != NULL;
+        most = greater(most, s->traffic[k].row);
+        s->nodes += !is_view(n);
         for (int o = 0; o < n->slots; o++)
             if (n->out[o])
                 s->rows[n->out[o]->id] = true;
@@ -110,11 +119,11 @@ static int64_t find_head(struct slices *s, size_t end)
     return most;
 }
 
-/* Where the head should end: what stays near in a slice is saved, weights are read again by each slice but one, and for
- * few pixels. */
+/* Where the head should end: what stays near in a slice is saved, weights are read again by each slice but one, where
+ * they meet few rows. */
 static size_t best_end(const struct slices *s)
 {
-    static const double AGAIN = 2; /* what a byte of weights costs, in bytes that are saved */
+    static const double AGAIN = 2; /* bytes that are saved, for a byte of weights: measured */
     double saved = 0, most = 0;
     size_t best = 0;
 
@@ -135,33 +144,36 @@ static size_t best_end(const struct slices *s)
 static bool cut(struct slices *s)
 {
     enum { NEAR = 1 << 20, FAR = 1 << 22, FEWEST = 2 };
-    const int64_t most = find_head(s, s->graph->node_count), slice = most > 0 ? NEAR / most + (NEAR < most) : 0;
+    const int64_t most = find_head(s, s->graph->node_count), slice = most > 0 ? greater(NEAR / most, 1) : 0;
 
     if (slice == 0 || slice >= s->batch || most < FAR / s->batch)
         return false;
-    s->count = (s->batch + slice - 1) / slice;
+    s->count = divide_up(s->batch, slice);
     find_head(s, best_end(s));
     return s->nodes >= FEWEST;
 }
 
 /* -- what it leaves ------------------------------------------------------------------------------------------------ */
 
+static bool is_made(const struct slices *s, const struct value *v)
+{
+    return s->rows[v->id] && v->producer;
+}
+
+/* The tail takes a view again by itself, so what it is a view of is left to it, if that is not there anyway. */
 static bool add_edge(struct slices *s, const struct value *v)
 {
     struct edge *e = &s->edges[s->edge_count];
 
-    if (s->edge_of[v->id])
+    while (is_made(s, v) && is_view(v->producer))
+        v = v->producer->in[0];
+    if (!is_made(s, v) || s->edge_of[v->id])
         return true;
     *e = (struct edge){ v, *type_of(s, v) };
     e->whole.data = budget_alloc_pages(s->engine->budget, (size_t)tensor_bytes(&e->whole), NULL);
     if (e->whole.data)
         s->edge_of[v->id] = ++s->edge_count;
     return e->whole.data;
-}
-
-static bool is_made(const struct slices *s, const struct value *v)
-{
-    return s->rows[v->id] && v->producer;
 }
 
 /* Values of the head that other nodes read, or the caller. `tail`: is there anything else to be run? */
@@ -182,13 +194,13 @@ static bool find_edges(struct slices *s, bool *tail)
 
             if (v && s->in_head[k])
                 s->keeps[v->id] = true;
-            else if (v && is_made(s, v) && !add_edge(s, v))
+            else if (v && !add_edge(s, v))
                 return false;
         }
     for (size_t k = 0; k < g->output_count; k++) {
-        *tail |= !is_made(s, g->outputs[k]);
-        if (is_made(s, g->outputs[k]) && !add_edge(s, g->outputs[k]))
+        if (!add_edge(s, g->outputs[k]))
             return false;
+        *tail |= !s->edge_of[g->outputs[k]->id];
     }
     s->head = *g;
     outputs = arena_array(&s->arena, s->edge_count, sizeof(struct value *), NULL);
@@ -279,7 +291,7 @@ static bool plan_slices(const struct slices *s, struct frame *f, const struct fr
 /* Threads on slices of their own do not wait for each other, but are done together only if there are enough slices. */
 static void choose_threads(struct slices *s)
 {
-    const int64_t threads = pool_threads(s->engine->pool), turns = (s->count + threads - 1) / threads;
+    const int64_t threads = pool_threads(s->engine->pool), turns = divide_up(s->count, threads);
 
     s->profiled = s->engine->profile;
     s->together = s->profiled || threads == 1 || 4 * s->count < 3 * turns * threads;

@@ -210,6 +210,32 @@ START_TEST(slices_are_the_whole)
 }
 END_TEST
 
+/* What moves nothing is left to the tail, which else would be given a copy of all that it is a view of. */
+START_TEST(views_are_not_kept)
+{
+    static const char *const texts[] = {
+        "g (" X ", " W ") => (float[A, B, C, D] y, float[E, F] z) { f = Flatten(x) a = " CW "(x, w) y = " CW "(a, w)\n"
+        "m = ReduceMean <axes = [0]> (f) z = Sub(f, m) }",
+        "g (" X ", " W ") => (float[A, B] y, float[E, F] z) { a = " CW "(x, w) b = " CW "(a, w) f = Flatten(b)\n"
+        "y = Flatten(f) m = ReduceMean <axes = [0]> (f) z = Sub(f, m) }",
+    };
+    struct budget budget = { 0 };
+    struct trial t;
+    struct text out = { .budget = &budget, .report = &t.report };
+    const char *tail;
+
+    start(&t, texts[_i], &(struct session_options){ .threads = 1 });
+    run_trial(&t, BATCH);
+    ck_assert(session_describe(t.session, &out, &t.report));
+    tail = strstr(out.data, "Then for all of the batch");
+    ck_assert_ptr_nonnull(tail);
+    ck_assert_ptr_nonnull(strstr(tail, "Flatten"));
+    ck_assert_ptr_null(memmem(out.data, (size_t)(tail - out.data), "Flatten", 7));
+    text_release(&out);
+    finish(&t);
+}
+END_TEST
+
 /* -- from run to run ----------------------------------------------------------------------------------------------- */
 
 #define NET                                                                                                            \
@@ -335,6 +361,7 @@ Suite *suite(void)
     Suite *s = suite_create("slices");
 
     add_tests(s, slices_are_the_whole, sizeof graphs / sizeof *graphs);
+    add_tests(s, views_are_not_kept, 2);
     add_tests(s, shapes_may_change, 2);
     add_tests(s, inputs_may_change, 1);
     add_tests(s, slices_need_less_memory, 1);

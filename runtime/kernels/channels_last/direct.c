@@ -13,9 +13,9 @@ enum {
     SOME_PIXELS = 128, /* of several images, which small ones are taken together for */
     FEW_CHUNKS = 16,   /* but not so many that there are fewer chunks */
     FLAT_BAND = 24,    /* pixels; a multiple of the tiles' */
-    WORTH_PIXELS = 96, /* that many weights are worth to be read for */
+    WORTH_PIXELS = 96, /* so many are worth reading MANY_WEIGHTS for */
+    LATENCY = 8,       /* sums that are on their way at once */
 };
-static const double WORTH_FEWER = .97; /* of the time: panels of fewer vectors */
 
 /* -- the shape ----------------------------------------------------------------------------------------------------- */
 
@@ -27,39 +27,40 @@ static bool is_flat(const struct conv_shape *s)
     return true;
 }
 
-/* About the time of a pixel of a line of so many, in vectors of a panel: a tile with few sums waits for their latency,
- * or for its weights, which come from the second cache. */
+/* About the time that one of so many pixels in a line takes, where 1 is that of a vector's sum for one depth. A tile of
+ * few sums waits for their latency, or for its weights: the second cache gives 4 lanes of them in that time. */
 static double pixel_cost(const struct direct *d, int64_t vectors, int64_t pixels)
 {
-    const int64_t parts = divide_up(pixels, d->k->tile_pixels[vectors]), waits = vectors * d->k->lanes / 4;
+    const int64_t tiles = divide_up(pixels, d->k->tile_pixels[vectors]), weights = vectors * d->k->lanes / 4;
 
-    return (double)(greater(pixels * vectors, greater(8, waits) * parts) + parts) / (double)pixels;
+    return (double)(greater(pixels * vectors, greater(LATENCY, weights) * tiles) + tiles) / (double)pixels;
 }
 
-/* How many vectors a panel has at most: as many as there may be, but where the lines that meet all taps are short. */
+/* How many vectors a panel has at most: as many as there may be, but where the lines that meet all taps are so short
+ * that tiles of fewer vectors gain some hundredths. The batch has no say: weights are packed once for every batch. */
 static int64_t panel_vectors(const struct direct *d)
 {
+    const struct axis down = axis_forward(&d->shape, 0), along = axis_forward(&d->shape, 1);
+    const struct span rows = axis_inside(&down), columns = axis_inside(&along);
     int64_t best = TILE_VECTORS;
     double least = INFINITY;
 
     for (int64_t most = TILE_VECTORS; most > 1; most--) {
         const int64_t vectors = divide_up(d->vectors, divide_up(d->vectors, most));
+        const double by_rows = pixel_cost(d, vectors, greater(columns.to - columns.from, 1));
+        const double by_columns = pixel_cost(d, vectors, greater(rows.to - rows.from, 1));
+        const double cost = fmin(by_rows, by_columns) / (double)vectors;
 
-        for (int i = 0; i < 2; i++) {
-            const struct axis a = axis_forward(&d->shape, i);
-            const struct span inside = axis_inside(&a);
-            const double cost = pixel_cost(d, vectors, greater(inside.to - inside.from, 1)) / (double)vectors;
-
-            if (cost < WORTH_FEWER * least) {
-                least = cost;
-                best = most;
-            }
+        if (cost < .97 * least) {
+            least = cost;
+            best = most;
         }
     }
     return best;
 }
 
-/* A chunk is of all panels, but where weights are many and pixels few. */
+/* A chunk is of all panels, but where weights are many and the pixels of all images few. Where weights are many, a band
+ * is large enough to be worth reading them for. */
 static void cut(struct direct *d)
 {
     const int64_t units = d->flat ? d->out[1] : d->out[0], pixels = d->out[0] * d->out[1], batch = d->shape.batch;
@@ -313,7 +314,7 @@ static void expect_next(struct sweep *s, int64_t blocks)
     const int64_t run = s->joined ? s->along.taps * d->depth : d->depth;
     const int64_t depths = (s->rows.to - s->rows.from) * (s->run.to - s->run.from), part = depths * s->panel.lanes;
     const int64_t from = s->panel.offset + (s->rows.from * run + s->run.from) * s->panel.lanes + part;
-    const int64_t pixels = blocks * d->bands.band * (d->flat ? 1 : d->out[1]);
+    const int64_t pixels = blocks * s->down.count * s->along.count / d->bands.bands; /* of this phase */
     const float *const behind = s->job->packed + lesser(from, all);
 
     s->next = tile_next_of(behind, behind + lesser(part, all - lesser(from, all)),

@@ -1,4 +1,5 @@
 #include "kernels/channels_last/pool.h"
+#include "kernels/parts.h"
 #include <math.h>
 #include <string.h>
 
@@ -30,8 +31,8 @@ struct inside {
 static struct inside inside(const struct pool_shape *s, int d, int64_t at)
 {
     const int64_t start = at * s->strides[d] - s->pads_begin[d], dilation = s->dilations[d];
-    const int64_t from = start < 0 ? (-start + dilation - 1) / dilation : 0;
-    const int64_t end = start >= s->in[d] ? 0 : (s->in[d] - start + dilation - 1) / dilation;
+    const int64_t from = start < 0 ? divide_up(-start, dilation) : 0;
+    const int64_t end = start >= s->in[d] ? 0 : divide_up(s->in[d] - start, dilation);
     const int64_t to = end < s->kernel[d] ? end : s->kernel[d];
 
     return (struct inside){ from, to > from ? to - from : 0 };
@@ -41,7 +42,7 @@ static struct inside inside(const struct pool_shape *s, int d, int64_t at)
 static int64_t counted(const struct pool_shape *s, int d, int64_t at)
 {
     const int64_t start = at * s->strides[d] - s->pads_begin[d], end = s->in[d] + s->pads_end[d];
-    const int64_t most = start >= end ? 0 : (end - start + s->dilations[d] - 1) / s->dilations[d];
+    const int64_t most = start >= end ? 0 : divide_up(end - start, s->dilations[d]);
 
     return s->count_include_pad ? (most < s->kernel[d] ? most : s->kernel[d]) : inside(s, d, at).count;
 }
@@ -172,7 +173,7 @@ static void run(struct pool *pool, struct job *j, bool back)
     j->apart = windows_apart(s);
     j->covers = windows_cover(s);
     if (back && !j->apart) {
-        j->blocks = (j->channels + CHANNEL_BLOCK - 1) / CHANNEL_BLOCK;
+        j->blocks = divide_up(j->channels, CHANNEL_BLOCK);
         pool_run(pool, s->planes * j->blocks, spread_block, j);
         return;
     }
@@ -183,7 +184,7 @@ static void run(struct pool *pool, struct job *j, bool back)
     }
     j->rows = 1 + WORTH / (reads + 1);
     j->rows = j->rows < s->out[0] ? j->rows : s->out[0];
-    j->chunks = (s->out[0] + j->rows - 1) / j->rows;
+    j->chunks = divide_up(s->out[0], j->rows);
     pool_run(pool, s->planes * j->chunks, back ? spread_rows : pool_rows, j);
 }
 

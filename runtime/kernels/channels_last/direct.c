@@ -28,7 +28,8 @@ static bool is_flat(const struct conv_shape *s)
 }
 
 /* About the time that one of so many pixels in a line takes, where 1 is that of a vector's sum for one depth. A tile of
- * few sums waits for their latency, or for its weights: the second cache gives 4 lanes of them in that time. */
+ * few sums waits for their latency, or for its weights: the second cache is taken to give 4 lanes of them in that time.
+ */
 static double pixel_cost(const struct direct *d, int64_t vectors, int64_t pixels)
 {
     const int64_t tiles = divide_up(pixels, d->k->tile_pixels[vectors]), weights = vectors * d->k->lanes / 4;

@@ -78,7 +78,7 @@ ALWAYS_INLINE void tile_sum(const struct tile_product *t, int vectors, int pixel
             for (int i = 0; 4 * i < pixels; i++)
                 a[i] += a_step;
             b += b_step;
-            __builtin_prefetch(soon, 0, 2); /* the same line again costs less than to ask whether to */
+            __builtin_prefetch(soon, 0, 2); /* often the same line as before */
             __builtin_prefetch(soon + soon_second, 0, 2);
             soon += soon_step;
         }

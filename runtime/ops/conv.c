@@ -6,6 +6,8 @@
  * correlation of X with G, and dB the sum of G over batch and space. One private node: all three read G, and dB costs
  * next to nothing then. */
 #include "ops/conv_last.h"
+#include "ops/cost.h"
+#include "ops/layout.h"
 #include "ops/rows.h"
 
 enum { X, W, B };                /* inputs */
@@ -142,6 +144,12 @@ static void grad_tell(const struct node *n, const void *plan, struct text *out)
         conv_last_grad_tell(n, plan, out);
 }
 
+static void grad_cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    (void)n;
+    c->flops = ((out[X] != NULL) + (out[W] != NULL)) * conv_flops(in[GRAD_Y], in[GRAD_W]);
+}
+
 static const struct op op_grad = {
     .name = "ConvGrad",
     .domain = "kiln",
@@ -154,10 +162,32 @@ static const struct op op_grad = {
               .infer = grad_infer,
               .run = grad_run,
               .tell = grad_tell,
+              .cost = grad_cost,
               .no_gradient = "second derivatives are not supported" },
             { 0 },
         },
 };
+
+/* The output may have more than the convolution makes: what its chain broadcasts to, or the other parts of a Concat,
+ * which it does not meet. */
+static void cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    const struct conv_attrs *a = n->attrs;
+    const struct tensor x = layout_onnx(a->channels_last, in[X]);
+    struct conv_shape s;
+    double pixels;
+
+    if (!conv_shape_read(NULL, a, &x, in[W], &s))
+        return;
+    pixels = (double)s.batch;
+    for (int d = 0; d < s.rank; d++)
+        pixels *= (double)s.out[d];
+    c->flops = 2 * pixels * cost_count(in[W]);
+    if (a->into_channels) {
+        c->bytes -= cost_bytes(out[0]) * (1 - (double)s.out_channels / (double)a->into_channels);
+        c->bytes -= n->inputs > CONV_INTO ? cost_bytes(in[CONV_INTO]) : 0;
+    }
+}
 
 static bool gradient(struct backward *b)
 {
@@ -197,7 +227,7 @@ static const struct op_case newest[] = {
         .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
         .attrs_size = sizeof(struct conv_attrs), .parse = parse, .infer = infer, .run = run, .gradient = gradient,     \
         .channels_last = channels_last, .rows_apart = rows_of_convolution, .take_chain = take_chain,                   \
-        .chain_at = CONV_CHAIN, .tell = tell, .hidden = 1, .cases = case_list                                          \
+        .chain_at = CONV_CHAIN, .tell = tell, .cost = cost, .hidden = 1, .cases = case_list                            \
     }
 
 const struct op op_conv = {

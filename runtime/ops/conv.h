@@ -38,6 +38,9 @@ bool conv_shape_read(struct infer *i, const struct conv_attrs *a, const struct t
 struct conv_shape conv_shape_of(const struct window *w, int64_t batch, int64_t in_channels, int64_t out_channels,
                                 int64_t groups);
 
+/* Of one pass of a convolution whose result is `pixels`, which has a channel for each row of the weights w. */
+double conv_flops(const struct tensor *pixels, const struct tensor *w);
+
 /* Can conv_dx do this? */
 bool conv_dx_fits(struct infer *i, const struct conv_shape *s, enum dtype dtype);
 

@@ -1,4 +1,5 @@
 #include "ops/conv.h"
+#include "ops/cost.h"
 
 enum { X, W, B }; /* inputs of both */
 
@@ -82,4 +83,9 @@ bool conv_shape_read(struct infer *i, const struct conv_attrs *a, const struct t
         return false;
     *s = conv_shape_of(&window, x->dims[0], x->dims[1], w->dims[0], a->group);
     return true;
+}
+
+double conv_flops(const struct tensor *pixels, const struct tensor *w)
+{
+    return w->dims[0] > 0 ? 2 * cost_count(pixels) * cost_count(w) / (double)w->dims[0] : 0;
 }

@@ -166,6 +166,19 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+static void grad_cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    (void)n;
+    c->flops = ((out[X] != NULL) + (out[W] != NULL)) * conv_flops(in[GRAD_X], in[GRAD_W]);
+}
+
+static void cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    (void)n;
+    (void)out;
+    c->flops = conv_flops(in[X], in[W]);
+}
+
 static const struct op op_grad = {
     .name = "ConvTransposeGrad",
     .domain = "kiln",
@@ -176,6 +189,7 @@ static const struct op op_grad = {
               .types = "T: floats bf16",
               .attrs_size = sizeof(struct transpose_attrs),
               .infer = grad_infer,
+              .cost = grad_cost,
               .run = grad_run,
               .no_gradient = "second derivatives are not supported" },
             { 0 },
@@ -217,7 +231,7 @@ static const struct op_case newest[] = {
     {                                                                                                                  \
         .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
         .attrs_size = sizeof(struct transpose_attrs), .parse = parse, .infer = infer, .run = run,                      \
-        .gradient = gradient, .rows_apart = rows_of_convolution, .cases = case_list                                    \
+        .gradient = gradient, .cost = cost, .rows_apart = rows_of_convolution, .cases = case_list                      \
     }
 
 const struct op op_conv_transpose = {

@@ -5,6 +5,7 @@
  * Indices below 0 count from the end; one out of range is an error while running. The gradient adds each slice of dY to
  * the slice of dX that it came from, in the order of the indices.
  */
+#include "ops/cost.h"
 #include "ops/move.h"
 #include "tensor/half.h"
 #include <string.h>
@@ -255,8 +256,8 @@ static const struct op_case cases_11[] = { CASES, { "f32[5,300] i64[4]{-1,0,-5,4
 #define ROW(version, t, tests)                                                                                         \
     {                                                                                                                  \
         .since = version, .signature = "T data, Tind indices -> T output", .types = "T: " t "; Tind: i32 i64",         \
-        .attrs_size = sizeof(struct gather), .parse = parse, .infer = infer, .run = run, .gradient = gradient,         \
-        .cases = tests                                                                                                 \
+        .cost = cost_of_picking, .attrs_size = sizeof(struct gather), .parse = parse, .infer = infer, .run = run,      \
+        .gradient = gradient, .cases = tests                                                                           \
     }
 
 const struct op op_gather = {

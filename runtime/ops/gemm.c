@@ -8,6 +8,7 @@
 #include "ops/gemm.h"
 #include "base/text.h"
 #include "ops/chained.h"
+#include "ops/cost.h"
 #include "ops/move.h"
 #include <math.h>
 
@@ -267,6 +268,24 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+static double flops_of(const struct gemm_attrs *a, const struct tensor *x, const struct tensor *w)
+{
+    const struct gemm g = product_of(a, x, w);
+
+    return 2. * (double)g.m * (double)g.n * (double)g.k;
+}
+
+static void cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    (void)out;
+    c->flops = flops_of(n->attrs, in[A], in[B]);
+}
+
+static void grad_cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    c->flops = ((out[A] != NULL) + (out[B] != NULL)) * flops_of(n->attrs, in[GRAD_A], in[GRAD_B]);
+}
+
 static const struct op op_grad = {
     .name = "GemmGrad",
     .domain = "kiln",
@@ -277,6 +296,7 @@ static const struct op op_grad = {
               .types = "T: floats bf16",
               .attrs_size = sizeof(struct gemm_attrs),
               .infer = grad_infer,
+              .cost = grad_cost,
               .run = grad_run,
               .no_gradient = "second derivatives are not supported" },
             { 0 },
@@ -370,7 +390,7 @@ static void tell(const struct node *n, const void *plan, struct text *out)
     {                                                                                                                  \
         .since = version, .signature = "T A, T B, T " c " -> T Y", .types = type_list,                                 \
         .attrs_size = sizeof(struct gemm_attrs), .parse = parse, .infer = infer, .run = run, .gradient = gradient,     \
-        .take_chain = take_chain, .chain_at = GEMM_CHAIN, .tell = tell, .cases = case_list                             \
+        .take_chain = take_chain, .chain_at = GEMM_CHAIN, .tell = tell, .cost = cost, .cases = case_list               \
     }
 
 const struct op op_gemm = {

@@ -8,6 +8,7 @@
 #include "ops/matmul.h"
 #include "base/text.h"
 #include "ops/chained.h"
+#include "ops/cost.h"
 #include <string.h>
 
 enum { A, B };                   /* inputs */
@@ -342,6 +343,32 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+static double flops_of(const struct tensor *a, const struct tensor *b)
+{
+    const char *why;
+    struct product p;
+    double batch = 1;
+
+    if (!product_of(a, b, &p, &why))
+        return 0;
+    for (int d = 0; d < p.rank; d++)
+        batch *= (double)p.batch[d];
+    return 2 * batch * (double)p.m * (double)p.n * (double)p.k;
+}
+
+static void cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    (void)n;
+    (void)out;
+    c->flops = flops_of(in[A], in[B]);
+}
+
+static void grad_cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    (void)n;
+    c->flops = ((out[A] != NULL) + (out[B] != NULL)) * flops_of(in[GRAD_A], in[GRAD_B]);
+}
+
 static const struct op op_grad = {
     .name = "MatMulGrad",
     .domain = "kiln",
@@ -351,6 +378,7 @@ static const struct op op_grad = {
               .signature = "T dY, T A, T B -> T dA?, T dB?",
               .types = "T: floats bf16",
               .infer = grad_infer,
+              .cost = grad_cost,
               .run = grad_run,
               .no_gradient = "second derivatives are not supported" },
             { 0 },
@@ -408,7 +436,7 @@ static void tell(const struct node *n, const void *plan, struct text *out)
     {                                                                                                                  \
         .since = version, .signature = "T A, T B -> T Y", .types = type_list,                                          \
         .attrs_size = sizeof(struct matmul_attrs), .infer = infer, .run = run, .gradient = gradient,                   \
-        .take_chain = take_chain, .chain_at = MATMUL_CHAIN, .tell = tell, .cases = cases                               \
+        .take_chain = take_chain, .chain_at = MATMUL_CHAIN, .tell = tell, .cost = cost, .cases = cases                 \
     }
 
 const struct op op_matmul = {

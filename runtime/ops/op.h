@@ -224,6 +224,15 @@ enum op_flags {
     OP_UNBROADCAST = 4, /* elementwise with broadcasting: nothing checks this flag but the registry walk */
 };
 
+/* What a node has to do, for a profile (ops/cost.h). */
+struct cost {
+    /* A multiplication and an addition are two. Of products and convolutions and their gradients, as if nothing were
+     * padding and every product were computed: Winograd's way has fewer, and may seem to pass the peak. 0 for all
+     * others. */
+    double flops;
+    double bytes; /* read and written, each tensor once */
+};
+
 struct op_def {
     int since;
     /* "T X, T1 scale, T2 mean?, T more... -> T Y, T2 kept?": type variable and the standard's name; '?' is optional,
@@ -261,6 +270,9 @@ struct op_def {
     /* How it is computed, for people, in a few words, from what infer_plan was filled with. NULL: its name tells all.
      */
     void (*tell)(const struct node *n, const void *plan, struct text *out);
+    /* Where there is more to say of its work than that each tensor is met once: `cost` says that already, and no flops.
+     * `in` and `out` as in a step, with types; NULL where left out. NULL: there is not. */
+    void (*cost)(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *cost);
     int hidden; /* outputs of ours after the standard's, kept only where a gradient reads them, never exported */
     unsigned flags;
     const struct op_case *cases;

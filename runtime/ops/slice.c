@@ -4,6 +4,7 @@
  * both are clamped to what is there: [0, n] going forward; [0, n - 1] and [-1, n - 1] going back. The gradient goes
  * back to where the elements came from, with zeros between: Pad where all steps are 1.
  */
+#include "ops/cost.h"
 #include "ops/layout.h"
 #include "ops/move.h"
 #include "ops/view.h"
@@ -274,8 +275,8 @@ static const struct op_case cases_10[] = {
 
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
-        .since = version, .types = "T: " t, .attrs_size = sizeof(struct slice), .infer = infer, .run = run,            \
-        .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                                              \
+        .since = version, .types = "T: " t, .cost = cost_of_picking, .attrs_size = sizeof(struct slice),               \
+        .infer = infer, .run = run, .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                  \
     }
 #define ROW_10(version, t)                                                                                             \
     ROW(version, t "; Tind: i32 i64",                                                                                  \

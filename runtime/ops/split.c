@@ -4,6 +4,7 @@
  * the dimension all parts are the quotient rounded up, the last ones what is left. The gradient is joined again, zeros
  * for parts that nothing flows back from.
  */
+#include "ops/cost.h"
 #include "ops/layout.h"
 #include "ops/move.h"
 #include <stdio.h>
@@ -186,8 +187,8 @@ static const struct op_case cases_18[] = {
 
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
-        .since = version, .types = "T: " t, .attrs_size = sizeof(struct split), .infer = infer, .run = run,            \
-        .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                                              \
+        .since = version, .types = "T: " t, .cost = cost_of_picking, .attrs_size = sizeof(struct split),               \
+        .infer = infer, .run = run, .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                  \
     }
 #define ROW_2(version) ROW(version, "all", .signature = "T input -> T outputs...", .parse = parse_2, .cases = cases_2)
 

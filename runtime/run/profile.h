@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "ops/op.h"
-#include "run/cost.h"
+#include "ops/cost.h"
 
 struct profile *profile_new(struct budget *b, struct report *r);
 void profile_free(struct profile *p);

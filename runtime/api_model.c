@@ -21,7 +21,7 @@ static kiln_status end(kiln_model **out, struct model *m, struct report *r, kiln
 
 static struct model_options limits(const kiln_load_options *o)
 {
-    return (struct model_options){ .limits = SCAN_LIMITS_INIT, .memory = o ? o->memory : 0 };
+    return (struct model_options){ .memory = o ? o->memory : 0, .seconds = o ? o->seconds : 0 };
 }
 
 static struct report report_for(const kiln_load_options *o)
@@ -39,6 +39,8 @@ kiln_status kiln_model_open(kiln_model **out, const char *path, const kiln_load_
     *out = NULL;
     if (!path)
         return api_refuse(err, "path is NULL");
+    if (!(o.seconds >= 0))
+        return api_refuse(err, "seconds is %g, must be at least 0", o.seconds);
     return end(out, model_read(path, &o, &r), &r, err);
 }
 
@@ -53,6 +55,8 @@ kiln_status kiln_model_open_memory(kiln_model **out, const void *bytes, size_t s
     *out = NULL;
     if (!bytes)
         return api_refuse(err, "bytes is NULL");
+    if (!(o.seconds >= 0))
+        return api_refuse(err, "seconds is %g, must be at least 0", o.seconds);
     return end(out, model_read_bytes(bytes, size, &o, &r), &r, err);
 }
 

@@ -28,7 +28,7 @@ kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const 
         return api_refuse(err, "model is NULL");
     if (o->threads < 0)
         return api_refuse(err, "threads is %d, must be at least 0", o->threads);
-    if (!(o->seconds >= 0) || !isfinite(o->seconds))
+    if (!(o->seconds >= 0))
         return api_refuse(err, "seconds is %g, must be at least 0", o->seconds);
     so = (struct session_options){
         .threads = o->threads, .exact = o->exact, .memory = o->memory, .seed = o->seed, .seconds = o->seconds

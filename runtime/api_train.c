@@ -25,6 +25,8 @@ kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const 
         return api_refuse(err, "model is NULL");
     if (o->threads < 0)
         return api_refuse(err, "threads is %d, must be at least 0", o->threads);
+    if (!(o->seconds >= 0))
+        return api_refuse(err, "seconds is %g, must be at least 0", o->seconds);
     if (o->freeze_count && !o->freeze)
         return api_refuse(err, "freeze is NULL, must hold %zu patterns", o->freeze_count);
     for (size_t k = 0; k < o->freeze_count; k++)
@@ -37,6 +39,7 @@ kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const 
                                    .threads = o->threads,
                                    .exact = o->exact,
                                    .memory = o->memory,
+                                   .seconds = o->seconds,
                                    .seed = o->seed,
                                    .freezes = o->freeze_count,
                                    .freeze = o->freeze,

@@ -13,6 +13,11 @@
  * Threads. A model may be used by any number of threads at once. A session or a trainer belongs to one thread at a
  * time. Different objects never share anything that changes.
  *
+ * Limits. What comes from a file that is not trusted may ask for any memory and any time: options have bounds for both.
+ * A limit of seconds is passed when so much time has gone by and the process has computed for as long, so that one that
+ * was stopped is not late. It is looked at between nodes and between the pieces that a node is cut into, and what is
+ * known to need more when it is planned is refused at once. A step of training that has begun to update is finished.
+ *
  * The library never prints, exits or aborts. Of the environment it reads KILN_ISA alone, for tests: the best
  * instruction set that it may use, base, avx2 or avx512. Sizes are in elements unless the name says bytes; shapes are
  * row-major. Operators: https://onnx.ai/onnx/operators/. */
@@ -165,7 +170,8 @@ KILN_API size_t kiln_dtype_size(kiln_dtype dtype);
 typedef struct kiln_model kiln_model;
 
 typedef struct kiln_load_options {
-    size_t memory; /* bytes that the model may take in all, LIMIT beyond that; 0: no limit */
+    size_t memory;  /* bytes that the model may take in all, LIMIT beyond that; 0: no limit */
+    double seconds; /* that opening may compute, LIMIT beyond that; 0: no limit */
     kiln_diagnostic_fn
         diagnostic; /* is told of every error and warning, such as each operator that is not supported; may be NULL */
     void *user;     /* for the callback */
@@ -173,7 +179,7 @@ typedef struct kiln_load_options {
 
 #define KILN_LOAD_OPTIONS_INIT                                                                                         \
     {                                                                                                                  \
-        0, NULL, NULL                                                                                                  \
+        0, 0.0, NULL, NULL                                                                                             \
     }
 
 /* Opens a file: binary (https://onnx.ai/onnx/repo-docs/IR.html) or in the ONNX textual syntax
@@ -225,7 +231,8 @@ typedef struct kiln_session_options {
                     depend on it */
     size_t memory;  /* bytes for plans and values, LIMIT beyond that; 0: no limit */
     uint64_t seed;  /* of operators that draw random numbers; the same seed, model and inputs give the same outputs */
-    double seconds; /* that one run may take, LIMIT beyond that (looked at between nodes); 0: no limit */
+    double seconds; /* that making the session, and each run, may compute, its planning included, LIMIT beyond that; 0:
+                       no limit */
     bool profile;   /* remember how long each node takes, for kiln_session_trace */
     bool exact;     /* only ways that round as a plain sum does: not Winograd's convolution (Lavin and Gray,
                        arXiv:1509.09308), which is faster, with an error up to 6 times as large */
@@ -279,6 +286,7 @@ typedef struct kiln_trainer_options {
     bool untie;                /* an initializer that several nodes read is trained as one for each */
     int threads;               /* as of a session. Results do not depend on it */
     size_t memory;             /* bytes for plans, values and state, LIMIT beyond that; 0: no limit */
+    double seconds;            /* that making the trainer, each step and each score may compute; as of a session */
     uint64_t seed;             /* of Dropout */
     bool exact;                /* as of a session */
     kiln_diagnostic_fn
@@ -288,7 +296,7 @@ typedef struct kiln_trainer_options {
 
 #define KILN_TRAINER_OPTIONS_INIT                                                                                      \
     {                                                                                                                  \
-        NULL, NULL, NULL, 0, NULL, false, false, 0, 0, 0, false, NULL, NULL                                            \
+        NULL, NULL, NULL, 0, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL                                       \
     }
 
 /* What a batch gave. */

@@ -7,7 +7,6 @@
 #include "run/session.h"
 #include "tools.h"
 #include "train/trainer.h"
-#include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +18,13 @@ struct options {
     bool train, nodes, brief, exact;
     int64_t batch;
     int threads;
-    double seconds;
+    double duration;
+    struct budget limits;
 };
 
 struct bench {
     const struct options *o;
-    struct budget budget;
+    struct budget *limits, budget;
     struct arena arena;
     struct report report;
     struct model *model;
@@ -62,7 +62,11 @@ static double resident(const char *key)
 
 static bool start_session(struct bench *b)
 {
-    const struct session_options so = { .threads = b->o->threads, .memory = memory_default(), .exact = b->o->exact };
+    const struct session_options so = { .threads = b->o->threads,
+                                        .exact = b->o->exact,
+                                        .memory = b->limits->limit,
+                                        .seconds = b->limits->seconds,
+                                        .total = b->limits };
     const struct graph *g = b->model->graph;
 
     b->session = session_new(g, &so, &b->report);
@@ -80,7 +84,12 @@ static bool start_session(struct bench *b)
 static bool start_trainer(struct bench *b)
 {
     const struct trainer_options to = {
-        .threads = b->o->threads, .memory = memory_default(), .optimizer = b->o->optimizer, .exact = b->o->exact
+        .threads = b->o->threads,
+        .optimizer = b->o->optimizer,
+        .exact = b->o->exact,
+        .memory = b->limits->limit,
+        .seconds = b->limits->seconds,
+        .total = b->limits,
     };
 
     b->trainer = trainer_new(b->model, &to, &b->report);
@@ -116,7 +125,7 @@ static bool measure(struct bench *b)
     b->times = budget_zalloc(&b->budget, MOST_RUNS, sizeof *b->times, &b->report);
     if (!b->times)
         return false;
-    while (b->runs < MOST_RUNS && (b->runs < LEAST_RUNS || before - start < b->o->seconds)) {
+    while (b->runs < MOST_RUNS && (b->runs < LEAST_RUNS || before - start < b->o->duration)) {
         double after;
 
         if (!run_once(b))
@@ -222,7 +231,7 @@ static bool bench(struct bench *b)
 
     b->idle = resident("VmRSS");
     start = now();
-    b->model = open_model(b->o->model, &b->report);
+    b->model = open_model(b->o->model, b->limits, &b->report);
     if (!b->model || !build_model(&b->model, &b->report) || !(b->o->train ? start_trainer(b) : start_session(b)))
         return false;
     b->ready = now() - start;
@@ -240,7 +249,7 @@ static bool bench(struct bench *b)
 
 /* -- the verb ------------------------------------------------------------------------------------------------------ */
 
-enum { KEY_TRAIN = 256, KEY_SECONDS, KEY_NODES, KEY_BRIEF, KEY_EXACT };
+enum { KEY_TRAIN = 256, KEY_DURATION, KEY_NODES, KEY_BRIEF, KEY_EXACT };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -256,8 +265,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case 't':
         o->threads = (int)option_number(state, "threads", arg, 0, 4096);
         return 0;
-    case KEY_SECONDS:
-        o->seconds = option_real(state, "seconds", arg, -1, 86400);
+    case KEY_DURATION:
+        o->duration = option_real(state, "duration", arg, -1, 86400);
         return 0;
     case 'O':
         o->optimizer = arg;
@@ -270,6 +279,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_EXACT:
         o->exact = true;
+        return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->limits;
         return 0;
     case ARGP_KEY_ARG:
         if (o->model)
@@ -291,7 +303,7 @@ static int run(int argc, char **argv)
         { "optimizer", 'O', "NAME", 0, "of the training: adam (the default), sgd, rmsprop", 0 },
         { "batch", 'b', "N", 0, "the first dimension, where the model leaves it open (1; 32 with --train)", 0 },
         { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
-        { "seconds", KEY_SECONDS, "S", 0, "go on for so long, at least three runs (2)", 0 },
+        { "duration", KEY_DURATION, "S", 0, "go on for so long, at least three runs (2)", 0 },
         { "nodes", KEY_NODES, NULL, 0, "tell each node, not each operator", 0 },
         { "brief", KEY_BRIEF, NULL, 0, "leave the operators out", 0 },
         { "exact", KEY_EXACT, NULL, 0, "no ways that are faster and round worse", 0 },
@@ -307,19 +319,20 @@ static int run(int argc, char **argv)
         "reading memory ('bytes') as measured on this machine at the start. It passes 100 where tensors stay in "
         "caches, "
         "and where a way with fewer multiplications (Winograd's) is taken.",
-        NULL,
+        limits_options,
         NULL,
         NULL
     };
-    struct options o = { .seconds = 2 };
+    struct options o = { .duration = 2 };
     struct teller teller = { 0 };
-    struct bench b = { .o = &o, .report = { .notify = tell_each, .user = &teller } };
+    struct bench b = { .o = &o, .limits = &o.limits, .report = { .notify = tell_each, .user = &teller } };
     int code = 0;
 
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     teller.file = o.model;
     if (!o.batch)
         o.batch = o.train ? 32 : 1;
+    b.budget = budget_within(&o.limits);
     b.arena.budget = &b.budget;
     if (!bench(&b))
         code = tell_rest(&teller, &b.report.error);

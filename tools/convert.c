@@ -6,7 +6,6 @@
 #include "train/edit.h"
 #include "train/prepare.h"
 #include "train/recover.h"
-#include <argp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,14 +21,15 @@ struct options {
     enum normalization normalize;
     int threads;
     struct recover_options recover;
+    struct budget limits;
 };
 
-static bool save_text(const struct model *m, const char *path, struct report *r)
+static bool save_text(struct options *o, const struct model *m, struct report *r)
 {
-    struct budget b = { 0 };
+    struct budget b = budget_within(&o->limits);
     struct text t = { .budget = &b, .report = r };
     int64_t lost = 0;
-    const bool ok = text_write_model(&t, m->proto, NULL, &lost) && file_write(path, t.data, t.length, r);
+    const bool ok = text_write_model(&t, m->proto, NULL, &lost) && file_write(o->output, t.data, t.length, r);
 
     text_release(&t);
     if (ok && lost)
@@ -63,10 +63,10 @@ static bool set_input(struct edit *e, const char *name, const struct tensor *t)
     return old ? edit_tensor(e, old, t) : edit_add_initializer(e, name, t);
 }
 
-static bool set_inputs(const struct options *o, struct model *m, struct report *r)
+static bool set_inputs(struct options *o, struct model *m, struct report *r)
 {
     struct edit e = edit_start(m, r);
-    struct budget b = { 0 };
+    struct budget b = budget_within(&o->limits);
     bool ok = true;
 
     for (int k = 0; ok && k < o->sets; k++) {
@@ -88,7 +88,7 @@ static struct model *recover_on(const struct options *o, const struct model *m, 
                                 struct budget *b, struct report *r)
 {
     struct normalizer normalizer = { 0 };
-    const struct calibration c = { .data = data, .normalizer = &normalizer, .threads = o->threads };
+    const struct calibration c = { .data = data, .normalizer = &normalizer, .threads = o->threads, .limits = *b };
     struct recovered found;
     struct model *made = NULL;
 
@@ -103,15 +103,17 @@ static struct model *recover_on(const struct options *o, const struct model *m, 
 }
 
 /* Running statistics are not in the file any more: they are measured on the data. */
-static bool recover(const struct options *o, struct model **m, struct report *r)
+static bool recover(struct options *o, struct model **m, struct report *r)
 {
-    const struct data_options limit = { .limit = o->limit };
-    struct budget b = { 0 };
+    struct data_options limit = { .limit = o->limit };
+    struct budget b = budget_within(&o->limits);
     struct dataset data;
     struct model *made;
 
-    if (!file_can_write(o->output, r) || !build_model(m, r) ||
-        !dataset_open(&data, o->calibrate, PART_TRAIN, &limit, &b, r))
+    if (!file_can_write(o->output, r) || !build_model(m, r))
+        return false;
+    limit.input = model_samples(*m);
+    if (!dataset_open(&data, o->calibrate, PART_TRAIN, &limit, &b, r))
         return false;
     made = recover_on(o, *m, &data, &b, r);
     dataset_release(&data);
@@ -124,7 +126,7 @@ static bool recover(const struct options *o, struct model **m, struct report *r)
 
 /* -- the verb ------------------------------------------------------------------------------------------------------ */
 
-static bool convert(const struct options *o, struct model **m, struct report *r)
+static bool convert(struct options *o, struct model **m, struct report *r)
 {
     const size_t n = strlen(o->output);
 
@@ -135,7 +137,7 @@ static bool convert(const struct options *o, struct model **m, struct report *r)
     if ((o->trainable && !recover(o, m, r)) || (o->inference && !model_to_inference(*m, r)))
         return false;
     if (o->text || (n > 8 && strcmp(o->output + n - 8, ".onnxtxt") == 0))
-        return save_text(*m, o->output, r);
+        return save_text(o, *m, r);
     return model_save(*m, o->output, r);
 }
 
@@ -206,6 +208,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_FOLDED:
         o->recover.folded = option_folded(state, arg);
         return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->limits;
+        return 0;
     case ARGP_KEY_ARG:
         if (o->input)
             argp_error(state, "one model at a time, '%s' is a second one", arg);
@@ -243,12 +248,13 @@ static int run(int argc, char **argv)
         { "threads", KEY_THREADS, "N", 0, "threads (0: one for each CPU)", 2 },
         { 0 },
     };
-    const struct argp argp = {
-        options, parse_option,
-        "MODEL", "Write a model in another form: binary or text, for inference, or for training.",
-        NULL,    NULL,
-        NULL
-    };
+    const struct argp argp = { options,
+                               parse_option,
+                               "MODEL",
+                               "Write a model in another form: binary or text, for inference, or for training.",
+                               limits_options,
+                               NULL,
+                               NULL };
     struct options o = { .recover = RECOVER_OPTIONS_INIT };
     struct teller teller = { 0 };
     struct report r = { .notify = tell_each, .user = &teller };
@@ -257,7 +263,7 @@ static int run(int argc, char **argv)
 
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     teller.file = o.input;
-    m = open_model(o.input, &r);
+    m = open_model(o.input, &o.limits, &r);
     if (!m || !convert(&o, &m, &r))
         code = tell_rest(&teller, &r.error);
     model_free(m);

@@ -1,6 +1,5 @@
 /* kiln eval: loss and accuracy of a model on a data set. */
 #include "learn.h"
-#include <argp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,6 +52,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case 't':
         o->learn.trainer.threads = (int)option_number(state, "threads", arg, 0, 1024);
         return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->learn.limits;
+        return 0;
     case ARGP_KEY_ARG:
         if (o->learn.model)
             argp_error(state, "one model at a time, '%s' is a second one", arg);
@@ -69,8 +71,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static int run(int argc, char **argv)
 {
-    const struct argp argp = { argp_options, parse_option, "MODEL", "Loss and accuracy of a model on a data set.",
-                               NULL,         NULL,         NULL };
+    const struct argp argp = { argp_options,   parse_option, "MODEL", "Loss and accuracy of a model on a data set.",
+                               limits_options, NULL,         NULL };
     struct options o = { .batch = 256, .learn = { .part = PART_TEST } };
     struct learn l = { 0 };
     double loss, accuracy;

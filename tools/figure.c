@@ -3,7 +3,6 @@
 #include "tools.h"
 #include "train/fit.h"
 #include "train/options.h"
-#include <argp.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* kiln init: initial weights. */
 #include "tools.h"
 #include "train/initialise.h"
-#include <argp.h>
 #include <stdio.h>
 
 struct options {
     const char *model, *output;
     struct initialise_options initialise;
+    struct budget limits;
 };
 
 enum { KEY_SEED = 256, KEY_AGAIN };
@@ -32,6 +32,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_AGAIN:
         o->initialise.again = true;
         return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->limits;
+        return 0;
     case ARGP_KEY_ARG:
         if (o->model)
             argp_error(state, "one model at a time, '%s' is a second one", arg);
@@ -47,10 +50,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 }
 
 /* Built once more before it is saved: what is written is a model that runs. */
-static bool initialise(const struct options *o, size_t *count, struct report *r)
+static bool initialise(struct options *o, size_t *count, struct report *r)
 {
-    const struct model_options limits = { .limits = SCAN_LIMITS_INIT };
-    struct model *m = model_read(o->model, &limits, r), *made = NULL;
+    struct model *m = open_model(o->model, &o->limits, r), *made = NULL;
     bool ok = m && model_build(m, r) && (made = model_initialise(m, &o->initialise, count, r)) && model_build(made, r);
 
     if (ok && !*count)
@@ -68,7 +70,7 @@ static int run(int argc, char **argv)
         parse_option,
         "MODEL",
         "Draw initial weights by Keras' rules, as the metadata say (init.NAME), else by the kind of layer.",
-        NULL,
+        limits_options,
         NULL,
         NULL
     };

@@ -8,7 +8,6 @@
 #include "tools.h"
 #include "train/initialise.h"
 #include "train/trainer.h"
-#include <argp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +18,7 @@ struct options {
     enum form form;
     bool full, train;
     int64_t batch;
+    struct budget limits;
 };
 
 struct complaint { /* an error of the model, told once for all nodes that have it */
@@ -29,7 +29,7 @@ struct complaint { /* an error of the model, told once for all nodes that have i
 
 struct inspection {
     const struct options *o;
-    struct budget budget;
+    struct budget *limits, budget;
     struct arena arena;
     struct report report;
     struct model *model;
@@ -471,7 +471,9 @@ static bool draw(struct inspection *i)
 
 static bool put_training_plan(struct inspection *i, struct text *out)
 {
-    const struct trainer_options o = { .threads = 1, .memory = memory_default() };
+    const struct trainer_options o = {
+        .threads = 1, .memory = i->limits->limit, .seconds = i->limits->seconds, .total = i->limits
+    };
     struct trainer *t = draw(i) ? trainer_new(i->model, &o, &i->report) : NULL;
     const struct program *p = t ? trainer_plan(t, i->o->batch, &i->report) : NULL;
 
@@ -483,7 +485,9 @@ static bool put_training_plan(struct inspection *i, struct text *out)
 
 static bool put_plan(struct inspection *i, struct text *out)
 {
-    const struct session_options o = { .threads = 1, .memory = memory_default() };
+    const struct session_options o = {
+        .threads = 1, .memory = i->limits->limit, .seconds = i->limits->seconds, .total = i->limits
+    };
     struct session *s;
     bool ok;
 
@@ -576,6 +580,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPTION_FULL:
         o->full = true;
         return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->limits;
+        return 0;
     case ARGP_KEY_ARG:
         if (o->model)
             argp_usage(state);
@@ -607,18 +614,19 @@ static int run(int argc, char **argv)
         "MODEL",
         "Tell what a model is made of: inputs, outputs, layers with shapes and parameters, what trains and why, "
         "operators that are not supported or have no gradient.",
-        NULL,
+        limits_options,
         NULL,
         NULL
     };
     struct options o = { .batch = 1 };
-    struct inspection i = { .o = &o, .budget.limit = memory_default() };
+    struct inspection i = { .o = &o, .limits = &o.limits };
     struct text out = { .budget = &i.budget, .report = &i.report };
     int code;
 
     argp_parse(&argp, argc, argv, 0, NULL, &o);
+    i.budget = budget_within(&o.limits);
     i.arena.budget = i.layers.budget = &i.budget;
-    i.model = open_model(o.model, &i.report);
+    i.model = open_model(o.model, &o.limits, &i.report);
     if (!i.model || !put_form(&i, &out) || out.failed)
         code = tell_error(o.model, &i.report.error);
     else if ((code = print_text(&out)) == 0 && i.broken.count)

@@ -1,20 +1,18 @@
 #include "learn.h"
 #include "train/initialise.h"
 #include "train/options.h"
-#include <argp.h>
 #include <string.h>
 
 /* -- model --------------------------------------------------------------------------------------------------------- */
 
 /* A model as it is written down, whose parameters have no values yet, is given them first; where nothing is to be
  * learned, that is an error, which the trainer tells. */
-static bool open_learner(struct learn *l, const struct learn_options *o)
+static bool open_learner(struct learn *l, struct learn_options *o)
 {
-    const struct model_options limits = { .limits = SCAN_LIMITS_INIT };
     const struct initialise_options draw = { .seed = o->trainer.seed };
     struct model *drawn;
 
-    l->model = model_read(o->model, &limits, &l->report);
+    l->model = open_model(o->model, &o->limits, &l->report);
     if (!l->model || !model_build(l->model, &l->report))
         return false;
     if (!o->draw || !model_needs_values(l->model))
@@ -29,10 +27,18 @@ static bool open_learner(struct learn *l, const struct learn_options *o)
 
 /* -- data ---------------------------------------------------------------------------------------------------------- */
 
+const struct tensor *model_samples(const struct model *m)
+{
+    const struct graph *g = m->graph;
+
+    return g->input_count == 1 && g->inputs[0]->has_type ? &g->inputs[0]->type : NULL;
+}
+
 static bool open_data(struct learn *l, const struct learn_options *o)
 {
     const char *loss = o->trainer.loss;
-    const struct data_options all = { .values = loss && strncmp(loss, "mean_squared_error", 18) == 0 };
+    const struct data_options all = { .values = loss && strncmp(loss, "mean_squared_error", 18) == 0,
+                                      .input = model_samples(l->model) };
     struct data_options first = all;
 
     first.limit = o->limit;
@@ -56,7 +62,7 @@ static bool open_data(struct learn *l, const struct learn_options *o)
 
 static bool fit_normalizer(struct learn *l, const struct learn_options *o)
 {
-    const struct data_options values = { .values = !dataset_has_labels(&l->data) };
+    const struct data_options values = { .values = !dataset_has_labels(&l->data), .input = model_samples(l->model) };
     struct dataset other = { 0 };
     bool ok;
 
@@ -86,18 +92,23 @@ static bool batch_type(struct learn *l, struct tensor *x)
     return true;
 }
 
-bool learn_open(struct learn *l, const struct learn_options *o)
+bool learn_open(struct learn *l, struct learn_options *o)
 {
     struct trainer_options t = o->trainer;
     struct tensor x;
 
-    *l = (struct learn){ .teller.file = o->model, .report = { .notify = tell_each, .user = &l->teller } };
+    *l = (struct learn){ .budget = budget_within(&o->limits),
+                         .teller.file = o->model,
+                         .report = { .notify = tell_each, .user = &l->teller } };
     if (!open_learner(l, o))
         return false;
     l->teller.file = NULL; /* what goes wrong from here on is not of that file */
     if (!open_data(l, o) || !fit_normalizer(l, o) || !batch_type(l, &x))
         return false;
     t.x = &x;
+    t.memory = o->limits.limit;
+    t.seconds = o->limits.seconds;
+    t.total = &o->limits;
     t.targets = dataset_has_labels(&l->data) ? TARGETS_CLASSES : TARGETS_VALUES;
     t.classes = l->data.classes;
     l->trainer = trainer_new(l->model, &t, &l->report);
@@ -125,14 +136,4 @@ enum normalization option_normalization(struct argp_state *state, const char *ar
             return (enum normalization)k;
     argp_error(state, "--normalize is '%s', must be none, unit, center or standardize", arg);
     return NORMALIZE_NONE;
-}
-
-double option_real(struct argp_state *state, const char *name, const char *arg, double low, double high)
-{
-    double x = 0;
-    const size_t n = decimal_read(arg, &x);
-
-    if (!n || arg[n] || !(x > low) || !(x < high))
-        argp_error(state, "--%s is '%s', must be a number between %g and %g", name, arg, low, high);
-    return x;
 }

@@ -15,6 +15,7 @@ struct learn_options {
     int64_t limit;
     enum normalization normalize;
     struct trainer_options trainer;
+    struct budget limits; /* of all of it */
 };
 
 struct learn {
@@ -30,14 +31,14 @@ struct learn {
     size_t drawn; /* parameters that had no value and were given one */
 };
 
-/* On failure the report tells why; learn_close in any case. */
-bool learn_open(struct learn *l, const struct learn_options *o);
+/* `o` must outlive it. On failure the report tells why; learn_close in any case. */
+bool learn_open(struct learn *l, struct learn_options *o);
 void learn_close(struct learn *l);
 
+/* The type of the model's only input, which takes the samples; NULL where there is no such. */
+const struct tensor *model_samples(const struct model *m);
+
 /* --normalize KIND, or the command ends with EXIT_USAGE. */
-struct argp_state;
 enum normalization option_normalization(struct argp_state *state, const char *arg);
-double option_real(struct argp_state *state, const char *name, const char *arg, double low,
-                   double high); /* low < x < high */
 
 #endif

@@ -1,13 +1,12 @@
 #include "base/random.h"
+#include "base/text.h"
 #include "data/element.h"
 #include "tools.h"
 #include "train/initialise.h"
-#include <argp.h>
+#include "train/options.h"
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* -- models -------------------------------------------------------------------------------------------------------- */
 
@@ -32,35 +31,9 @@ bool build_model(struct model **m, struct report *r)
     return model_build(*m, r) && give_values(m, r);
 }
 
-/* A container may have less than the machine. */
-static size_t memory_of_group(void)
+struct model *open_model(const char *path, struct budget *limits, struct report *r)
 {
-    static const char *const files[] = { "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes" };
-    unsigned long long bytes = 0;
-
-    for (int k = 0; k < 2 && !bytes; k++) {
-        FILE *f = fopen(files[k], "r");
-
-        if (f && fscanf(f, "%llu", &bytes) != 1)
-            bytes = 0;
-        if (f)
-            fclose(f);
-    }
-    return bytes ? (size_t)bytes : SIZE_MAX;
-}
-
-size_t memory_default(void)
-{
-    const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    const size_t machine = pages > 0 && size > 0 ? (size_t)pages * (size_t)size : SIZE_MAX, group = memory_of_group();
-    const size_t least = machine < group ? machine : group;
-
-    return least == SIZE_MAX ? 0 : least / 4 * 3;
-}
-
-struct model *open_model(const char *path, struct report *r)
-{
-    const struct model_options o = { .limits = SCAN_LIMITS_INIT, .memory = memory_default() };
+    const struct model_options o = { .memory = limits->limit, .seconds = limits->seconds, .total = limits };
 
     return model_read(path, &o, r);
 }
@@ -117,6 +90,16 @@ int64_t option_number(struct argp_state *state, const char *name, const char *ar
         argp_error(state, "--%s is '%s', must be a whole number from %lld to %lld", name, arg, (long long)least,
                    (long long)most);
     return n;
+}
+
+double option_real(struct argp_state *state, const char *name, const char *arg, double low, double high)
+{
+    double x = 0;
+    const size_t n = decimal_read(arg, &x);
+
+    if (!n || arg[n] || !(x > low) || !(x < high))
+        argp_error(state, "--%s is '%s', must be a number between %g and %g", name, arg, low, high);
+    return x;
 }
 
 int print_text(struct text *t)

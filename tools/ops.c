@@ -3,7 +3,6 @@
 #include "grad/grad.h"
 #include "ops/signature.h"
 #include "tools.h"
-#include <argp.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -6,7 +6,6 @@
 #include "run/profile.h"
 #include "run/session.h"
 #include "tools.h"
-#include <argp.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -18,13 +17,14 @@ enum { MAX_INPUTS = 256, PATH_TEXT = 4096 };
 struct options {
     const char *model, *output, *profile;
     struct session_options session;
+    struct budget limits;
     char *inputs[MAX_INPUTS]; /* "NAME=FILE" */
     int input_count;
 };
 
 struct run {
     const struct options *o;
-    struct budget budget;
+    struct budget *limits, budget;
     struct arena arena;
     struct teller teller;
     struct report report;
@@ -212,10 +212,15 @@ static bool save_profile(struct run *r)
 
 static bool start(struct run *r)
 {
-    r->model = open_model(r->o->model, &r->report);
+    struct session_options session = r->o->session;
+
+    r->model = open_model(r->o->model, r->limits, &r->report);
     if (!r->model || !model_build(r->model, &r->report))
         return false;
-    r->session = session_new(r->model->graph, &r->o->session, &r->report);
+    session.memory = r->limits->limit;
+    session.seconds = r->limits->seconds;
+    session.total = r->limits;
+    r->session = session_new(r->model->graph, &session, &r->report);
     if (!r->session)
         return false;
     if (r->o->output && mkdir(r->o->output, 0777) && errno != EEXIST)
@@ -259,7 +264,7 @@ static void release(struct run *r)
     arena_release(&r->arena);
 }
 
-enum { KEY_SECONDS = 256, KEY_EXACT };
+enum { KEY_EXACT = 256 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -280,17 +285,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case 'p':
         o->profile = arg;
         return 0;
-    case 'm':
-        o->session.memory = (size_t)option_number(state, "memory", arg, 1, INT64_MAX >> 20) << 20;
-        return 0;
     case KEY_EXACT:
         o->session.exact = true;
         return 0;
-    case KEY_SECONDS:
-        o->session.seconds = (double)option_number(state, "seconds", arg, 0, INT32_MAX);
-        return 0;
     case 's':
         o->session.seed = (uint64_t)option_number(state, "seed", arg, 0, INT64_MAX);
+        return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->limits;
         return 0;
     case ARGP_KEY_ARG:
         if (o->model)
@@ -314,21 +316,18 @@ static int run(int argc, char **argv)
         { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
         { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
         { "profile", 'p', "FILE", 0, "write how long each node took, as a Chrome trace", 0 },
-        { "memory", 'm', "MIB", 0, "for plans and values (three quarters of the machine's)", 0 },
-        { "seconds", KEY_SECONDS, "N", 0, "that the run may take (60; 0: no limit)", 0 },
         { "seed", 's', "N", 0, "of random inputs and operators (0)", 0 },
         { 0 },
     };
-    const struct argp argp = { options, parse_option, "MODEL", "Run a model and print its outputs.", NULL, NULL, NULL };
+    const struct argp argp = { options,        parse_option, "MODEL", "Run a model and print its outputs.",
+                               limits_options, NULL,         NULL };
     static struct options o;
-    struct run r = { .o = &o, .report = { .notify = tell_each, .user = &r.teller } };
+    struct run r = { .o = &o, .limits = &o.limits, .report = { .notify = tell_each, .user = &r.teller } };
     int code = 0;
 
-    o.session.memory = memory_default();
-    o.session.seconds = 60; /* a loop in a hostile file may have no end */
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     r.teller.file = o.model;
-    r.budget.limit = o.session.memory;
+    r.budget = budget_within(&o.limits);
     r.arena.budget = &r.budget;
     if (!start(&r) || !run_all(&r))
         code = tell_rest(&r.teller, &r.report.error);

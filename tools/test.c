@@ -7,7 +7,6 @@
 #include "model/proto.h"
 #include "run/session.h"
 #include "tools.h"
-#include <argp.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +22,7 @@ struct options {
     const char *expect;
     char **paths;
     int path_count;
+    struct budget limits; /* of each test */
 };
 
 enum outcome { PASSED, FAILED, UNSUPPORTED };
@@ -245,13 +245,15 @@ static void case_release(struct case_run *c)
 static enum outcome run_case(const struct options *o, const char *model, const char *directory, const char *stem,
                              kiln_error *error)
 {
-    const struct model_options limits = { .limits = SCAN_LIMITS_INIT, .memory = memory_default() };
-    const struct session_options s = { .threads = o->threads, .exact = o->exact, .memory = memory_default() };
-    struct case_run c = { .o = o };
+    struct budget limits = budget_like(&o->limits);
+    const struct session_options s = {
+        .threads = o->threads, .exact = o->exact, .memory = limits.limit, .seconds = limits.seconds, .total = &limits
+    };
+    struct case_run c = { .o = o, .budget = budget_within(&limits) };
     bool ok;
 
     c.arena.budget = &c.budget;
-    c.model = model_read(model, &limits, &c.report);
+    c.model = open_model(model, &limits, &c.report);
     ok = c.model && model_build(c.model, &c.report) && (c.session = session_new(c.model->graph, &s, &c.report));
     ok = ok && (stem ? run_light(&c, stem) : run_sets(&c, directory));
     *error = c.report.error;
@@ -426,6 +428,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case 't':
         o->threads = (int)option_number(state, "threads", arg, 0, 4096);
         return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->limits;
+        return 0;
     case ARGP_KEY_ARGS:
         o->paths = state->argv + state->next;
         o->path_count = state->argc - state->next;
@@ -446,7 +451,7 @@ static int run(int argc, char **argv)
         "PATH...",
         "Run ONNX backend tests: directories with model.onnx and test_data_set_N, light models with their outputs "
         "beside them, or directories of those. A line each, and totals.",
-        NULL,
+        limits_options,
         NULL,
         NULL
     };

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "model/model.h"
+#include <argp.h>
 
 struct verb {
     const char *name;
@@ -36,12 +37,8 @@ enum { EXIT_USAGE = 64 }; /* wrong options, as sysexits has it */
 
 /* -- open.c -------------------------------------------------------------------------------------------------------- */
 
-/* Three quarters of what the machine or the container has, in bytes; 0 where that is not known: a model that asks for
- * more gets an error, and the system is not brought to its knees. */
-size_t memory_default(void);
-
-/* Reads a model, binary or text. Not built yet. */
-struct model *open_model(const char *path, struct report *r);
+/* Reads a model, binary or text. Not built yet. `limits` must outlive it. */
+struct model *open_model(const char *path, struct budget *limits, struct report *r);
 /* Builds it. Parameters of which the file names only the initialiser get values, so that the model can be looked at and
  * run; it may then be another one, the first is freed. */
 bool build_model(struct model **m, struct report *r);
@@ -58,11 +55,20 @@ static inline const char *or_empty(const char *s)
     return s ? s : "";
 }
 
+/* -- limits.c ------------------------------------------------------------------------------------------------------ */
+
+/* --memory and --seconds, as children of a verb's argp. Its parser gives them the budget that is the total of all that
+ * the verb keeps, at ARGP_KEY_INIT: state->child_inputs[0]. */
+extern const struct argp_child limits_options[];
+/* What it is where nothing is said. */
+struct budget limits_default(void);
+
 /* -- options ------------------------------------------------------------------------------------------------------- */
 
 /* The argument of --NAME as a whole number from `least` to `most`; anything else ends the command with EXIT_USAGE. */
-struct argp_state;
 int64_t option_number(struct argp_state *state, const char *name, const char *arg, int64_t least, int64_t most);
+/* The same of any number: low < x < high. */
+double option_real(struct argp_state *state, const char *name, const char *arg, double low, double high);
 
 /* Writes a text to standard output, or tells why not: the exit code. */
 int print_text(struct text *t);

@@ -4,7 +4,6 @@
 #include "model/file.h"
 #include "run/profile.h"
 #include "train/initialise.h"
-#include <argp.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -364,6 +363,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_NO_SHUFFLE:
         o->fit.shuffle = false;
         return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->learn.limits;
+        return 0;
     case ARGP_KEY_ARG:
         if (o->learn.model)
             argp_error(state, "one model at a time, '%s' is a second one", arg);
@@ -382,12 +384,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static int run(int argc, char **argv)
 {
-    const struct argp argp = {
-        argp_options, parse_option,
-        "MODEL",      "Train a model. What trains and which loss is used goes by the model and is said.",
-        NULL,         NULL,
-        NULL
-    };
+    const struct argp argp = { argp_options,
+                               parse_option,
+                               "MODEL",
+                               "Train a model. What trains and which loss is used goes by the model and is said.",
+                               limits_options,
+                               NULL,
+                               NULL };
     struct options o = { .fit = { .batch = 32, .epochs = 1, .shuffle = true }, .learn = { .draw = true } };
     struct learn l = { 0 };
     struct session_log s = { .o = &o, .learn = &l };

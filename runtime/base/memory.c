@@ -1,4 +1,5 @@
 #include "base/memory.h"
+#include "base/clock.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +15,74 @@ struct header {
 
 static bool charge(struct budget *b, size_t bytes, struct report *r)
 {
-    if (bytes > SIZE_MAX / 2 || (b->limit && bytes > b->limit - b->used))
-        return fail(r, KILN_LIMIT, NULL, "%zu more bytes would pass the memory limit of %zu, of which %zu are used",
-                    bytes, b->limit, b->used);
-    b->used += bytes;
-    if (b->used > b->peak)
-        b->peak = b->used;
+    for (const struct budget *at = b; at; at = at->total)
+        if (bytes > SIZE_MAX / 2 || (at->limit && bytes > at->limit - at->used))
+            return fail(r, KILN_LIMIT, NULL, "%zu more bytes would pass the memory limit of %zu, of which %zu are used",
+                        bytes, at->limit, at->used);
+    for (; b; b = b->total) {
+        b->used += bytes;
+        if (b->used > b->peak)
+            b->peak = b->used;
+    }
     return true;
 }
+
+static void discharge(struct budget *b, size_t bytes)
+{
+    for (; b; b = b->total)
+        b->used -= bytes;
+}
+
+struct budget budget_like(const struct budget *b)
+{
+    return (struct budget){ .limit = b->limit, .total = b->total, .seconds = b->seconds };
+}
+
+struct budget budget_within(struct budget *total)
+{
+    return (struct budget){ .limit = total->limit, .total = total, .seconds = total->seconds };
+}
+
+size_t budget_left(const struct budget *b)
+{
+    size_t left = SIZE_MAX;
+
+    for (; b; b = b->total)
+        if (b->limit && b->limit - b->used < left)
+            left = b->limit - b->used;
+    return left;
+}
+
+/* -- time ---------------------------------------------------------------------------------------------------------- */
+
+void budget_start(struct budget *b)
+{
+    const double most = 1e9; /* seconds; 30 years */
+    const uint64_t ns = (uint64_t)((b->seconds < most ? b->seconds : most) * 1e9);
+
+    b->wall = b->computed = 0;
+    if (!(b->seconds > 0))
+        return;
+    b->wall = clock_coarse() + ns;
+    b->computed = clock_computed() + ns;
+}
+
+void budget_stop(struct budget *b)
+{
+    b->wall = b->computed = 0;
+}
+
+bool budget_late(const struct budget *b)
+{
+    return b->wall && clock_coarse() >= b->wall && clock_computed() >= b->computed;
+}
+
+bool budget_in_time(const struct budget *b, const char *where, struct report *r)
+{
+    return !budget_late(b) || fail(r, KILN_LIMIT, where, "not over within the time limit of %g s", b->seconds);
+}
+
+/* -- blocks -------------------------------------------------------------------------------------------------------- */
 
 /* What lies in the middle of a big block may be huge pages: a weight that is read from a file then costs few faults. */
 static void advise_huge(void *p, size_t bytes)
@@ -46,7 +107,7 @@ void *budget_alloc(struct budget *b, size_t bytes, struct report *r)
         return NULL;
     h = aligned_alloc(ALIGNMENT, total);
     if (!h) {
-        b->used -= total;
+        discharge(b, total);
         fail_no_memory(r, bytes);
         return NULL;
     }
@@ -78,7 +139,7 @@ void budget_free(struct budget *b, void *p)
     if (!p)
         return;
     h--;
-    b->used -= h->bytes;
+    discharge(b, h->bytes);
     free(h);
 }
 
@@ -142,7 +203,7 @@ void *budget_alloc_pages(struct budget *b, size_t bytes, struct report *r)
         return NULL;
     p = bytes < HUGE_PAGE ? map(bytes) : map_aligned(bytes);
     if (!p) {
-        b->used -= bytes;
+        discharge(b, bytes);
         fail_no_memory(r, bytes);
     }
     return p;
@@ -155,7 +216,7 @@ void budget_free_pages(struct budget *b, void *p, size_t bytes)
     if (!bytes)
         bytes = 1;
     munmap(p, bytes);
-    b->used -= bytes;
+    discharge(b, bytes);
 }
 
 /* -- arena -----------------------------------------------------------------------------------------------------------

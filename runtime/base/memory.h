@@ -1,5 +1,5 @@
-/* Memory: every allocation of the library is charged to a budget, so that a hostile file can only cost what its reader
- * allowed. */
+/* Memory: every allocation of the library is charged to a budget, and what takes long looks at its time, so that a
+ * hostile file can only cost what its reader allowed. */
 #ifndef KILN_BASE_MEMORY_H
 #define KILN_BASE_MEMORY_H
 
@@ -8,7 +8,25 @@
 struct budget {
     size_t limit; /* bytes; 0 is no limit */
     size_t used, peak;
+    struct budget *total;    /* what is charged here is charged there, too; NULL: nowhere else */
+    double seconds;          /* that a piece of work may take from budget_start on; 0 is no limit */
+    uint64_t wall, computed; /* when they will be over; 0: no work has begun that is limited */
 };
+
+/* A budget with the same limits, of which nothing is used. */
+struct budget budget_like(const struct budget *b);
+/* One with the same limits, of which all is charged to `total`, too. */
+struct budget budget_within(struct budget *total);
+size_t budget_left(const struct budget *b); /* bytes; SIZE_MAX where there is no limit */
+
+/* Work begins, a load, a run or a step, which may take b->seconds; or has ended: what follows is not limited. */
+void budget_start(struct budget *b);
+void budget_stop(struct budget *b);
+/* Is the time over? It is when so many seconds have gone by, and the process has computed for as long: a process that
+ * was stopped, or had no CPU, is not late. May be asked by any thread, at any time. */
+bool budget_late(const struct budget *b);
+/* False, with a LIMIT error, when it is. */
+bool budget_in_time(const struct budget *b, const char *where, struct report *r);
 
 /* 64-byte aligned. NULL, with a LIMIT or NO_MEMORY error in `r` (which may be NULL), when it cannot be had. */
 void *budget_alloc(struct budget *b, size_t bytes, struct report *r);

@@ -104,6 +104,11 @@ static bool has_work(struct pool *p)
     return false;
 }
 
+bool pool_late(const struct pool *p)
+{
+    return p && budget_late(p->budget);
+}
+
 /* -- a share ----------------------------------------------------------------------------------------------------------
  */
 
@@ -142,7 +147,7 @@ static uint32_t work(struct pool *p, int thread)
         const int64_t left = job->chunks - first;
         const int64_t n = left < job->chunks_per_share ? left : job->chunks_per_share;
 
-        for (int64_t k = 0; k < n; k++)
+        for (int64_t k = 0; k < n && !budget_late(p->budget); k++)
             job->chunk(job->context, first + k, thread);
     }
     return did;
@@ -314,7 +319,7 @@ void pool_run(struct pool *p, int64_t chunks, void (*chunk)(void *context, int64
     if (p && chunks > 1 && p->started < p->threads)
         start_workers(p);
     if (!p || p->threads == 1 || chunks <= 1) {
-        for (int64_t k = 0; k < chunks; k++)
+        for (int64_t k = 0; k < chunks && !pool_late(p); k++)
             chunk(context, k, 0);
         return;
     }

@@ -79,6 +79,25 @@ static bool find_shape(const struct tensor *wanted, const struct tensor *sample,
     return thin.rank <= 1 || same_shape(&exact, &thin);
 }
 
+static bool fit_sample(const struct tensor *wanted, const struct tensor *sample, struct tensor *shape, enum turn *turn,
+                       struct report *r)
+{
+    char have[TYPE_TEXT], want[TYPE_TEXT];
+
+    return find_shape(wanted, sample, shape, turn) ||
+           fail(r, KILN_BAD_DATA, NULL, "a sample is %s, the model's input %s needs that after its first dimension",
+                tensor_text(sample, have), tensor_text(wanted, want));
+}
+
+bool batches_take(const struct tensor *wanted, const struct tensor *data, struct report *r)
+{
+    struct tensor sample, shape;
+    enum turn turn;
+
+    return !wanted || data->rank < 1 || !tensor_shape(&sample, data->dtype, data->rank - 1, data->dims + 1) ||
+           fit_sample(wanted, &sample, &shape, &turn, r);
+}
+
 static struct tensor batch_of(const struct tensor *sample, enum dtype dtype, int64_t batch)
 {
     struct tensor t = { .kind = TENSOR, .dtype = dtype, .rank = sample->rank + 1, .dims = { batch } };
@@ -105,11 +124,9 @@ static bool settle_x(struct batches *b, const struct tensor *wanted, struct repo
 {
     const struct tensor sample = dataset_sample(b->data);
     struct tensor shape;
-    char have[TYPE_TEXT], want[TYPE_TEXT];
 
-    if (!find_shape(wanted, &sample, &shape, &b->turn))
-        return fail(r, KILN_BAD_DATA, NULL, "a sample is %s, the model's input %s needs that after its first dimension",
-                    tensor_text(&sample, have), tensor_text(wanted, want));
+    if (!fit_sample(wanted, &sample, &shape, &b->turn, r))
+        return false;
     if (!takes(wanted->dtype, b->data->x.dtype, is_normal(b)))
         return fail(r, KILN_BAD_DATA, NULL, "samples of %s%s cannot be given to an input of %s",
                     is_normal(b) ? "normalised " : "", dtype_name(b->data->x.dtype), dtype_name(wanted->dtype));

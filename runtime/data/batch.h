@@ -33,6 +33,9 @@ struct batches {
     struct budget *budget;
 };
 
+/* Can samples of this shape, the dimensions behind the first, be made what the input `wanted` takes? NULL, or one of an
+ * unknown rank, takes all. */
+bool batches_take(const struct tensor *wanted, const struct tensor *data, struct report *r);
 /* `x` and `y` are types of the model's inputs; their first dimension is ignored, others may be UNKNOWN and are then the
  * data's. What they come to is in batches->x and ->y. The data set and the normaliser, which may be NULL, must outlive
  * it; `y` may be NULL. */

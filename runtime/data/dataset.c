@@ -1,4 +1,5 @@
 #include "data/dataset.h"
+#include "data/batch.h"
 #include "data/cifar.h"
 #include "data/csv.h"
 #include "data/element.h"
@@ -90,6 +91,16 @@ static bool read_spec(struct spec *s, const char *text, enum part part, struct r
     return true;
 }
 
+/* The first dimension of both is that of the samples. */
+static bool check_count(const struct tensor *samples, const struct tensor *targets, const char *name, struct report *r)
+{
+    char x[TYPE_TEXT], y[TYPE_TEXT];
+
+    return (samples->rank >= 1 && targets->rank >= 1 && samples->dims[0] == targets->dims[0]) ||
+           fail(r, KILN_BAD_DATA, name, "samples are %s, what is to be predicted is %s: their number must be the same",
+                tensor_text(samples, x), tensor_text(targets, y));
+}
+
 /* -- formats: each gives x [N, ...] and y as they are in the file -------------------------------------------------- */
 
 static bool no_parts(const struct spec *s, struct report *r)
@@ -99,22 +110,73 @@ static bool no_parts(const struct spec *s, struct report *r)
                 s->name, s->name);
 }
 
-static bool load_idx_pair(struct dataset *d, const char *images, const char *labels, struct report *r)
-{
-    struct tensor *x = &d->x;
+/* What samples must be for the model, and what is to be predicted for them. */
+struct sample_check {
+    struct type_check check;
+    const struct data_options *options;
+};
 
-    if (!idx_load(x, images, d->budget, r) || !idx_load(&d->y, labels, d->budget, r))
+static bool samples_fit(const struct type_check *c, const struct tensor *type, const char *name, struct report *r)
+{
+    (void)name;
+    return batches_take(((const struct sample_check *)c)->options->input, type, r);
+}
+
+static struct sample_check samples_for(const struct data_options *o)
+{
+    return (struct sample_check){ { samples_fit }, o };
+}
+
+struct target_check {
+    struct type_check check;
+    const struct tensor *x;
+};
+
+static bool targets_fit(const struct type_check *c, const struct tensor *type, const char *name, struct report *r)
+{
+    return check_count(((const struct target_check *)c)->x, type, name, r);
+}
+
+static struct target_check targets_for(const struct dataset *d)
+{
+    return (struct target_check){ { targets_fit }, &d->x };
+}
+
+/* Grey images have one channel. */
+static struct tensor with_channel(const struct tensor *images)
+{
+    struct tensor x = *images;
+
+    if (x.rank != 3)
+        return x;
+    x.dims[3] = x.dims[2];
+    x.dims[2] = x.dims[1];
+    x.dims[1] = 1;
+    x.rank = 4;
+    return x;
+}
+
+static bool images_fit(const struct type_check *c, const struct tensor *type, const char *name, struct report *r)
+{
+    const struct tensor x = with_channel(type);
+
+    return samples_fit(c, &x, name, r);
+}
+
+static bool load_idx_pair(struct dataset *d, const char *images, const char *labels, const struct data_options *o,
+                          struct report *r)
+{
+    const struct sample_check samples = { { images_fit }, o };
+    const struct target_check targets = targets_for(d);
+
+    if (!idx_load(&d->x, images, &samples.check, d->budget, r) ||
+        !idx_load(&d->y, labels, &targets.check, d->budget, r))
         return false;
-    if (x->rank < 2)
+    if (d->x.rank < 2)
         return fail(r, KILN_BAD_DATA, images, "1 dimension, images have 2 or more");
     if (d->y.rank != 1)
         return fail(r, KILN_BAD_DATA, labels, "%d dimensions, labels have 1", d->y.rank);
-    if (x->rank == 3) { /* grey images: one channel */
-        x->dims[3] = x->dims[2];
-        x->dims[2] = x->dims[1];
-        x->dims[1] = 1;
-        x->rank = 4;
-    }
+    d->x = with_channel(&d->x);
     return true;
 }
 
@@ -124,7 +186,6 @@ static bool load_fashion_mnist(struct dataset *d, const struct spec *s, const st
     const char *part = s->part == PART_TEST ? "t10k" : "train";
     char images[PATH_MAX], labels[PATH_MAX];
 
-    (void)o;
     for (int gz = 1; gz >= 0; gz--) {
         const char *end = gz ? ".gz" : "";
 
@@ -132,7 +193,7 @@ static bool load_fashion_mnist(struct dataset *d, const struct spec *s, const st
             snprintf(labels, sizeof labels, "%s/%s-labels-idx1-ubyte%s", directory, part, end) >= PATH_MAX)
             return fail(r, KILN_BAD_ARGUMENT, NULL, "the name of the directory is longer than %d", PATH_MAX);
         if (access(images, F_OK) == 0)
-            return load_idx_pair(d, images, labels, r);
+            return load_idx_pair(d, images, labels, o, r);
     }
     return fail(r, KILN_IO, images, "is not there, nor with .gz%s",
                 s->where ? "" : "; on Debian it comes with the package dataset-fashion-mnist");
@@ -143,12 +204,11 @@ static bool load_idx(struct dataset *d, const struct spec *s, const struct data_
     char images[sizeof s->text];
     const char *comma = strchr(s->where, ',');
 
-    (void)o;
     if (!comma || strchr(comma + 1, ',') || comma == s->where || !comma[1])
         return fail(r, KILN_BAD_ARGUMENT, NULL, "'idx:%s' must name two files: idx:IMAGES,LABELS", s->where);
     memcpy(images, s->where, (size_t)(comma - s->where));
     images[comma - s->where] = 0;
-    return load_idx_pair(d, images, comma + 1, r);
+    return load_idx_pair(d, images, comma + 1, o, r);
 }
 
 static bool load_cifar10(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
@@ -166,10 +226,11 @@ static bool load_cifar100(struct dataset *d, const struct spec *s, const struct 
 static bool load_npz(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
 {
     const char *x = s->part == PART_TEST ? "x_test" : "x_train", *y = s->part == PART_TEST ? "y_test" : "y_train";
+    const struct sample_check samples = samples_for(o);
+    const struct target_check targets = targets_for(d);
     struct npz *z;
     bool ok = true;
 
-    (void)o;
     if (!npz_open(&z, s->where, d->budget, r))
         return false;
     if (!npz_has(z, "x_train") && !npz_has(z, "x_test")) {
@@ -177,7 +238,7 @@ static bool load_npz(struct dataset *d, const struct spec *s, const struct data_
         y = "y";
         ok = no_parts(s, r);
     }
-    ok = ok && npz_read(&d->x, z, x, r) && npz_read(&d->y, z, y, r);
+    ok = ok && npz_read(&d->x, z, x, &samples.check, r) && npz_read(&d->y, z, y, &targets.check, r);
     npz_close(z);
     return ok;
 }
@@ -331,12 +392,10 @@ static bool settle_targets(struct dataset *d, int classes, const struct data_opt
 
 static bool check_shapes(struct dataset *d, const char *spec, struct report *r)
 {
-    char x[TYPE_TEXT], y[TYPE_TEXT];
+    char x[TYPE_TEXT];
 
-    if (d->x.rank < 1 || d->y.rank < 1 || d->x.dims[0] != d->y.dims[0])
-        return fail(r, KILN_BAD_DATA, spec,
-                    "samples are %s, what is to be predicted is %s: their number must be the same",
-                    tensor_text(&d->x, x), tensor_text(&d->y, y));
+    if (!check_count(&d->x, &d->y, spec, r))
+        return false;
     d->count = d->x.dims[0];
     if (tensor_count(&d->x) == 0)
         return fail(r, KILN_BAD_DATA, spec, "no data: samples are %s", tensor_text(&d->x, x));
@@ -361,7 +420,7 @@ static bool select_range(struct dataset *d, const struct spec *s, const struct d
 bool dataset_open(struct dataset *out, const char *spec, enum part part, const struct data_options *options,
                   struct budget *b, struct report *r)
 {
-    static const struct data_options defaults = { 0, 0, false };
+    static const struct data_options defaults = { 0 };
     const struct data_options *o = options ? options : &defaults;
     struct dataset d = { .budget = b };
     const struct format *f;

@@ -20,9 +20,11 @@
 enum part { PART_TRAIN, PART_TEST };
 
 struct data_options {
-    int64_t limit; /* the first samples only; 0 is all */
-    int classes;   /* labels must be below; 0 is the data's own number, or what the labels show */
-    bool values;   /* y holds numbers to be predicted (regression), not classes */
+    int64_t limit;              /* the first samples only; 0 is all */
+    int classes;                /* labels must be below; 0 is the data's own number, or what the labels show */
+    bool values;                /* y holds numbers to be predicted (regression), not classes */
+    const struct tensor *input; /* the type of the model's input that takes the samples: data that cannot fit are
+                                   refused before they are unpacked; NULL: all are taken */
 };
 
 struct dataset {

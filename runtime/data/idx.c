@@ -91,7 +91,7 @@ static bool read_header(struct gz *g, struct tensor *out, struct report *r)
     return true;
 }
 
-bool idx_load(struct tensor *out, const char *path, struct budget *b, struct report *r)
+bool idx_load(struct tensor *out, const char *path, const struct type_check *check, struct budget *b, struct report *r)
 {
     struct gz g;
     bool ok;
@@ -99,8 +99,8 @@ bool idx_load(struct tensor *out, const char *path, struct budget *b, struct rep
     *out = (struct tensor){ 0 };
     if (!gz_open(&g, path, r))
         return false;
-    ok = read_header(&g, out, r) && (out->data = budget_alloc(b, (size_t)tensor_bytes(out), r)) &&
-         gz_read(&g, out->data, tensor_bytes(out), r);
+    ok = read_header(&g, out, r) && type_fits(check, out, path, r) &&
+         (out->data = budget_alloc(b, (size_t)tensor_bytes(out), r)) && gz_read(&g, out->data, tensor_bytes(out), r);
     if (ok)
         ok = gz_end(&g, r);
     else

@@ -3,9 +3,10 @@
 #ifndef KILN_DATA_IDX_H
 #define KILN_DATA_IDX_H
 
+#include "data/source.h"
 #include "tensor/tensor.h"
 
 /* out->data is freed with budget_free; it is NULL on failure. */
-bool idx_load(struct tensor *out, const char *path, struct budget *b, struct report *r);
+bool idx_load(struct tensor *out, const char *path, const struct type_check *check, struct budget *b, struct report *r);
 
 #endif

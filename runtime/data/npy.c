@@ -245,7 +245,7 @@ static bool read_data(struct tensor *out, struct source *s, const struct header 
     return true;
 }
 
-bool npy_read(struct tensor *out, struct source *s, struct budget *b, struct report *r)
+bool npy_read(struct tensor *out, struct source *s, const struct type_check *check, struct budget *b, struct report *r)
 {
     struct header h;
 
@@ -254,7 +254,7 @@ bool npy_read(struct tensor *out, struct source *s, struct budget *b, struct rep
         return false;
     if (!tensor_shape(out, h.dtype, h.rank, h.dims))
         return fail(r, KILN_BAD_DATA, s->name, "the product of the dimensions does not fit 63 bits");
-    return read_data(out, s, &h, b, r);
+    return type_fits(check, out, s->name, r) && read_data(out, s, &h, b, r);
 }
 
 bool npy_load(struct tensor *out, const char *path, struct budget *b, struct report *r)
@@ -265,7 +265,7 @@ bool npy_load(struct tensor *out, const char *path, struct budget *b, struct rep
     *out = (struct tensor){ 0 };
     if (!file_source_open(&f, path, r))
         return false;
-    ok = npy_read(out, &f.source, b, r);
+    ok = npy_read(out, &f.source, NULL, b, r);
     file_source_close(&f);
     return ok;
 }

@@ -396,7 +396,7 @@ static bool locate(struct npz *z, const struct member *of, int64_t *at, struct r
     return true;
 }
 
-bool npz_read(struct tensor *out, struct npz *z, const char *name, struct report *r)
+bool npz_read(struct tensor *out, struct npz *z, const char *name, const struct type_check *check, struct report *r)
 {
     struct member_source m = { .npz = z, .memory = { z->budget, r } };
     struct member of;
@@ -423,7 +423,7 @@ bool npz_read(struct tensor *out, struct npz *z, const char *name, struct report
     if (!ok && !(r && failed(r)))
         fail_no_memory(r, CHUNK);
     if (ok) {
-        ok = npy_read(out, &m.source, z->budget, r) && end_member(&m, &of, r);
+        ok = npy_read(out, &m.source, check, z->budget, r) && end_member(&m, &of, r);
         if (m.deflated)
             inflateEnd(&m.zlib);
     }

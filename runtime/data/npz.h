@@ -14,7 +14,7 @@ struct npz;
 bool npz_open(struct npz **out, const char *path, struct budget *b, struct report *r);
 void npz_close(struct npz *z);
 bool npz_has(const struct npz *z, const char *name); /* "x" is member x.npy */
-bool npz_read(struct tensor *out, struct npz *z, const char *name, struct report *r);
+bool npz_read(struct tensor *out, struct npz *z, const char *name, const struct type_check *check, struct report *r);
 /* "x, y, weights": what there is, for messages; cut where it is long. */
 void npz_names(const struct npz *z, char *text, size_t size);
 

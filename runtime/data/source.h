@@ -14,6 +14,17 @@ struct source {
 /* Exactly `bytes`, or an error. */
 bool source_read(struct source *s, void *to, int64_t bytes, struct report *r);
 
+/* Looks at what a file says that it holds, before memory is asked for and its elements are read: a few bytes can stand
+ * for very many. NULL takes all. */
+struct tensor;
+struct type_check {
+    bool (*fits)(const struct type_check *c, const struct tensor *type, const char *name, struct report *r);
+};
+static inline bool type_fits(const struct type_check *c, const struct tensor *type, const char *name, struct report *r)
+{
+    return !c || c->fits(c, type, name, r);
+}
+
 struct memory_source {
     struct source source;
     const unsigned char *at;

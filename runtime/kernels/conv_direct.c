@@ -4,6 +4,7 @@
 
 struct direct {
     const struct kernels *k;
+    struct pool *pool;
     struct grid g;                  /* forward */
     int64_t channels, out_channels; /* of a group */
     int64_t in_channels;            /* of all */
@@ -77,9 +78,10 @@ bool conv_is_direct(const struct conv_shape *s, enum dtype dtype)
             conv_phases(s) > CONV_PHASES);
 }
 
-static struct direct direct_of(const struct kernels *k, const struct conv_shape *s)
+static struct direct direct_of(const struct kernels *k, struct pool *pool, const struct conv_shape *s)
 {
     return (struct direct){ .k = k,
+                            .pool = pool,
                             .g = grid_forward(s),
                             .channels = s->in_channels / s->groups,
                             .out_channels = s->out_channels / s->groups,
@@ -90,7 +92,7 @@ static struct direct direct_of(const struct kernels *k, const struct conv_shape 
 void conv_direct_forward(const struct kernels *k, struct pool *pool, const struct conv_shape *s, enum dtype dtype,
                          const void *x, const void *w, const void *bias, bool relu, void *y)
 {
-    struct direct p = direct_of(k, s);
+    struct direct p = direct_of(k, pool, s);
 
     p.x = x;
     p.w = w;
@@ -103,7 +105,7 @@ void conv_direct_forward(const struct kernels *k, struct pool *pool, const struc
 void conv_direct_dx(const struct kernels *k, struct pool *pool, const struct conv_shape *s, enum dtype dtype,
                     const void *dy, const void *w, const void *bias, void *dx)
 {
-    struct direct p = direct_of(k, s);
+    struct direct p = direct_of(k, pool, s);
 
     p.dy = dy;
     p.w = w;
@@ -115,7 +117,7 @@ void conv_direct_dx(const struct kernels *k, struct pool *pool, const struct con
 void conv_direct_dw(const struct kernels *k, struct pool *pool, const struct conv_shape *s, enum dtype dtype,
                     const void *x, const void *dy, void *dw)
 {
-    struct direct p = direct_of(k, s);
+    struct direct p = direct_of(k, pool, s);
 
     p.x = x;
     p.dy = dy;

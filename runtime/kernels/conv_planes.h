@@ -34,7 +34,7 @@ static void FORWARD(void *context, int64_t plane, int thread)
                         AXPY(p->k, *w, x + m.source + tap * last->base_step + from * last->step, last->step,
                              y + m.target + from, 1, to - from);
                     }
-            } while (grid_next_rows(g, t));
+            } while (grid_next_rows(g, t) && !pool_late(p->pool));
         }
         if (p->relu)
             for (int64_t i = 0; i < in_row; i++)
@@ -75,7 +75,7 @@ static void DX(void *context, int64_t plane, int thread)
                         AXPY(p->k, *w, dy + m.target + from, 1,
                              dx + m.source + tap * last->base_step + from * last->step, last->step, to - from);
                     }
-            } while (grid_next_rows(g, t));
+            } while (grid_next_rows(g, t) && !pool_late(p->pool));
         }
     }
 }
@@ -114,7 +114,7 @@ static void DW(void *context, int64_t pair, int thread)
             }
         }
         *dw++ = (REAL)s;
-    } while (grid_next_tap(g, t));
+    } while (grid_next_tap(g, t) && !pool_late(p->pool));
 }
 #undef REAL
 #undef AXPY

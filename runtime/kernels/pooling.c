@@ -7,6 +7,7 @@
 
 struct pooling {
     const struct kernels *k;
+    struct pool *pool;
     const struct pool_shape *s;
     int64_t in, out; /* elements of a plane */
     const void *x, *dy;
@@ -76,11 +77,15 @@ static bool next_step(const struct pool_shape *s, const struct window *w, struct
     return false;
 }
 
-static bool next_output(const struct pool_shape *s, int64_t *u)
+/* False at the end, and when the time is over. */
+static bool next_output(const struct pooling *p, int64_t *u)
 {
+    enum { OFTEN = 256 };
+    const struct pool_shape *s = p->s;
+
     for (int d = s->rank - 1; d >= 0; d--) {
         if (++u[d] < s->out[d])
-            return true;
+            return u[d] % OFTEN || !pool_late(p->pool);
         u[d] = 0;
     }
     return false;
@@ -205,6 +210,7 @@ static struct grid grid_of(const struct pool_shape *s)
 static void rows_of_plane(const struct pooling *p, const struct grid *g, int64_t plane, bool sum)
 {
     const struct grid_dim *const last = &g->dim[g->rank - 1];
+    enum { LONG = 1024 };
     const int64_t in_row = last->pixels;
     const float *const x = p->x;
     float *const y = p->y;
@@ -219,7 +225,7 @@ static void rows_of_plane(const struct pooling *p, const struct grid *g, int64_t
         do {
             const bool meets = grid_meet(g, &row, t, &m);
 
-            for (int64_t tap = 0; tap < last->taps && meets; tap++) {
+            for (int64_t tap = 0; tap < last->taps && meets && !(in_row > LONG && pool_late(p->pool)); tap++) {
                 const float *from;
                 int64_t begin, end;
 
@@ -230,7 +236,7 @@ static void rows_of_plane(const struct pooling *p, const struct grid *g, int64_t
                 else
                     p->k->row_max(from, last->step, y + m.target + begin, end - begin);
             }
-        } while (grid_next_rows(g, t));
+        } while (grid_next_rows(g, t) && !pool_late(p->pool));
     }
 }
 static void plane_max_rows(void *context, int64_t plane, int thread)
@@ -255,7 +261,7 @@ static void plane_average_rows(void *context, int64_t plane, int thread)
 
         window_at(p->s, u, &w);
         y[i] /= (float)(p->s->count_include_pad ? w.counted : (double)window_size(p->s, &w));
-        next_output(p->s, u);
+        next_output(p, u);
     }
 }
 
@@ -263,10 +269,10 @@ static void plane_average_rows(void *context, int64_t plane, int thread)
 
 typedef void plane_fn(void *context, int64_t plane, int thread);
 
-static struct pooling pooling_of(const struct kernels *k, const struct pool_shape *s)
+static struct pooling pooling_of(const struct kernels *k, struct pool *pool, const struct pool_shape *s)
 {
     return (struct pooling){
-        .k = k, .s = s, .in = dims_product(s->in, 0, s->rank), .out = dims_product(s->out, 0, s->rank)
+        .k = k, .pool = pool, .s = s, .in = dims_product(s->in, 0, s->rank), .out = dims_product(s->out, 0, s->rank)
     };
 }
 
@@ -296,7 +302,7 @@ static void run_planes(struct pool *pool, struct pooling *p, plane_fn *f)
 void max_pool(const struct kernels *k, struct pool *pool, const struct pool_shape *s, enum dtype dtype, const void *x,
               void *y, int64_t *indices)
 {
-    struct pooling p = pooling_of(k, s);
+    struct pooling p = pooling_of(k, pool, s);
     plane_fn *f = max_f32;
 
     p.x = x;
@@ -330,7 +336,7 @@ void max_pool(const struct kernels *k, struct pool *pool, const struct pool_shap
 void max_pool_grad(const struct kernels *k, struct pool *pool, const struct pool_shape *s, enum dtype dtype,
                    const void *x, const void *dy, void *dx)
 {
-    struct pooling p = pooling_of(k, s);
+    struct pooling p = pooling_of(k, pool, s);
 
     p.x = x;
     p.dy = dy;
@@ -346,7 +352,7 @@ void max_pool_grad(const struct kernels *k, struct pool *pool, const struct pool
 void average_pool(const struct kernels *k, struct pool *pool, const struct pool_shape *s, enum dtype dtype,
                   const void *x, void *y)
 {
-    struct pooling p = pooling_of(k, s);
+    struct pooling p = pooling_of(k, pool, s);
 
     p.x = x;
     p.y = y;
@@ -361,7 +367,7 @@ void average_pool(const struct kernels *k, struct pool *pool, const struct pool_
 void average_pool_grad(const struct kernels *k, struct pool *pool, const struct pool_shape *s, enum dtype dtype,
                        const void *dy, void *dx)
 {
-    struct pooling p = pooling_of(k, s);
+    struct pooling p = pooling_of(k, pool, s);
 
     p.dy = dy;
     p.y = dx;

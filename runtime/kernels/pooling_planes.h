@@ -34,7 +34,7 @@ static void SUFFIX(max)(void *context, int64_t plane, int thread)
         if (p->indices)
             p->indices[out] = best < 0 ? -1 : index_of(p, plane, best);
         out++;
-    } while (next_output(p->s, u));
+    } while (next_output(p, u));
 }
 
 #ifdef WITH_GRADIENT
@@ -60,7 +60,7 @@ static void SUFFIX(max_grad)(void *context, int64_t plane, int thread)
         if (best >= 0)
             dx[best] = WRITE(READ(dx[best]) + READ(*dy));
         dy++;
-    } while (next_output(p->s, u));
+    } while (next_output(p, u));
 }
 
 #ifndef ROWS
@@ -84,7 +84,7 @@ static void SUFFIX(average)(void *context, int64_t plane, int thread)
             while (next_step(p->s, &w, &i));
         }
         ((ELEMENT *)p->y)[out++] = WRITE(sum / (SUM)(p->s->count_include_pad ? w.counted : window_size(p->s, &w)));
-    } while (next_output(p->s, u));
+    } while (next_output(p, u));
 }
 #endif
 
@@ -114,7 +114,7 @@ static void SUFFIX(average_grad)(void *context, int64_t plane, int thread)
         do
             dx[i.at] = WRITE(READ(dx[i.at]) + share);
         while (next_step(p->s, &w, &i));
-    } while (next_output(p->s, u));
+    } while (next_output(p, u));
 }
 #undef ROWS
 #undef WITH_GRADIENT

@@ -214,7 +214,8 @@ static bool check_sum(struct loading *l, int fd, const struct stat *status)
         const int64_t left = status->st_size - at;
         const size_t n = left < (int64_t)sizeof block ? (size_t)left : sizeof block;
 
-        if (!file_read_at(fd, l->place.location, block, n, at, l->report))
+        if (!budget_in_time(l->external->budget, l->where, l->report) ||
+            !file_read_at(fd, l->place.location, block, n, at, l->report))
             return false;
         sha1_add(&sum, block, n);
         at += (int64_t)n;

@@ -183,7 +183,7 @@ bool import_nodes(struct scope *s, Onnx__NodeProto **nodes, size_t count)
     bool ok = true;
 
     for (size_t k = 0; k < count; k++)
-        if (!import_node(s, nodes[k], k)) {
+        if (!budget_in_time(&s->im->model->budget, s->path, s->im->report) || !import_node(s, nodes[k], k)) {
             const kiln_status code = s->im->report->error.code;
 
             ok = false;
@@ -359,7 +359,7 @@ struct graph *import_subgraph(struct scope *s, const Onnx__GraphProto *proto, co
     return g;
 }
 
-bool model_build(struct model *m, struct report *r)
+static bool build(struct model *m, struct report *r)
 {
     struct import im = { .model = m, .report = r };
     const Onnx__ModelProto *p = m->proto;
@@ -382,4 +382,14 @@ bool model_build(struct model *m, struct report *r)
     if (!m->graph && !failed(r))
         return fail(r, KILN_BAD_MODEL, NULL, "the graph is not valid");
     return m->graph;
+}
+
+bool model_build(struct model *m, struct report *r)
+{
+    bool ok;
+
+    budget_start(&m->budget);
+    ok = build(m, r) && budget_in_time(&m->budget, NULL, r);
+    budget_stop(&m->budget);
+    return ok;
 }

@@ -11,7 +11,8 @@ static struct model *model_new(const struct model_options *o, struct report *r)
 
     if (!m)
         return NULL;
-    m->budget.limit = o ? o->memory : 0;
+    if (o)
+        m->budget = (struct budget){ .limit = o->memory, .total = o->total, .seconds = o->seconds };
     m->arena.budget = &m->budget;
     return m;
 }
@@ -37,28 +38,38 @@ static bool set_path(struct model *m, const char *path, struct report *r)
     return m->path && external_open(&m->external, path, &m->budget, r);
 }
 
+/* What was read within the time is kept. */
+static struct model *end_reading(struct model *m, bool ok, struct report *r)
+{
+    if (ok && budget_in_time(&m->budget, NULL, r)) {
+        budget_stop(&m->budget);
+        return m;
+    }
+    model_free(m);
+    return NULL;
+}
+
 struct model *model_read_bytes(const void *bytes, size_t size, const struct model_options *o, struct report *r)
 {
     struct model *m = model_new(o, r);
 
-    if (m && text_is_model(bytes, size))
-        m->proto = text_read_model(bytes, size, &m->budget, r);
-    else if (m)
-        m->proto = proto_unpack_model(bytes, size, o ? &o->limits : NULL, &m->budget, r);
-    if (m && m->proto)
-        return m;
-    model_free(m);
-    return NULL;
+    if (!m)
+        return NULL;
+    budget_start(&m->budget);
+    m->proto = text_is_model(bytes, size) ? text_read_model(bytes, size, &m->budget, r)
+                                          : proto_unpack_model(bytes, size, o ? &o->limits : NULL, &m->budget, r);
+    return end_reading(m, m->proto, r);
 }
 
 struct model *model_read(const char *path, const struct model_options *o, struct report *r)
 {
     struct model *m = model_new(o, r);
 
-    if (m && (m->proto = load_model(path, o ? &o->limits : NULL, &m->budget, r)) && set_path(m, path, r))
-        return m;
-    model_free(m);
-    return NULL;
+    if (!m)
+        return NULL;
+    budget_start(&m->budget);
+    m->proto = load_model(path, o ? &o->limits : NULL, &m->budget, r);
+    return end_reading(m, m->proto && set_path(m, path, r), r);
 }
 
 struct model *model_of_proto(const Onnx__ModelProto *proto, const char *path, const struct model_options *o,

@@ -19,8 +19,16 @@ struct model {
 
 struct model_options {
     struct scan_limits limits;
-    size_t memory; /* bytes that the model may take in all; 0 is no limit */
+    size_t memory;        /* bytes that the model may take in all; 0 is no limit */
+    double seconds;       /* that reading it, and building it, may take; 0 is no limit */
+    struct budget *total; /* that its memory is charged to, too; may be NULL */
 };
+
+/* The limits of memory and time of a model that is there, for another one. */
+static inline struct model_options model_limits(const struct model *m)
+{
+    return (struct model_options){ .memory = m->budget.limit, .seconds = m->budget.seconds, .total = m->budget.total };
+}
 
 /* Reads the messages, text or binary; checks nothing but the wire format. Follow with model_build. NULL with errors in
  * the report. */

@@ -7,15 +7,14 @@ void *proto_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *
     struct message_memory memory;
     ProtobufCAllocator allocator = message_allocator(&memory, b, r);
     const int errors = r ? r->error.count : 0;
+    const size_t left = budget_left(b);
     void *message;
 
     if (limits)
         bounded = *limits;
-    if (b->limit) {
-        const size_t left = b->limit - b->used;
-
+    if (left != SIZE_MAX) {
         if (!left)
-            return fail(r, KILN_LIMIT, NULL, "nothing is left of the memory limit of %zu bytes", b->limit), NULL;
+            return fail(r, KILN_LIMIT, NULL, "nothing is left of the memory limit"), NULL;
         if (!bounded.memory || bounded.memory > left)
             bounded.memory = left;
     }

@@ -157,16 +157,16 @@ bool path_is_text(const char *path)
     return n >= sizeof suffix && strcmp(path + n - (sizeof suffix - 1), suffix) == 0;
 }
 
-static bool write_model(const Onnx__ModelProto *m, const char *path, size_t limit, struct report *r)
+static bool write_model(const Onnx__ModelProto *m, const char *path, const struct budget *like, struct report *r)
 {
-    struct budget b = { .limit = limit };
+    struct budget b = budget_like(like);
 
     return path_is_text(path) ? write_text(m, path, &b, r) : write_binary(m, path, &b, r);
 }
 
 bool model_save(const struct model *m, const char *path, struct report *r)
 {
-    const struct model_options o = { .limits = SCAN_LIMITS_INIT, .memory = m->budget.limit };
+    const struct model_options o = model_limits(m);
     struct embed count = { .count_only = true, .report = r };
     struct model probe = *m;
     struct embed e = { .report = r };
@@ -175,9 +175,9 @@ bool model_save(const struct model *m, const char *path, struct report *r)
     count.copy = &probe;
     embed_all(&count);
     if (!count.found || (m->path && same_directory(m->path, path) && !path_is_text(path)))
-        return write_model(m->proto, path, m->budget.limit, r);
+        return write_model(m->proto, path, &m->budget, r);
     e.copy = model_of_proto(m->proto, m->path, &o, r);
-    ok = e.copy && embed_all(&e) && write_model(e.copy->proto, path, m->budget.limit, r);
+    ok = e.copy && embed_all(&e) && write_model(e.copy->proto, path, &m->budget, r);
     model_free(e.copy);
     return ok;
 }

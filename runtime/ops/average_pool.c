@@ -67,6 +67,11 @@ static bool run(struct step *s)
     return true;
 }
 
+static void cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    c->flops = pooling_flops(n->attrs, in[0], out[0]);
+}
+
 /* -- differentiate ---------------------------------------------------------------------------------------------------
  */
 
@@ -91,6 +96,14 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+static void grad_cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    const struct grad_attrs *a = n->attrs;
+
+    (void)out;
+    c->flops = pooling_flops(&a->pooling, &a->x, in[0]);
+}
+
 static const struct op op_grad = {
     .name = "AveragePoolGrad",
     .domain = "kiln",
@@ -102,6 +115,7 @@ static const struct op op_grad = {
               .attrs_size = sizeof(struct grad_attrs),
               .infer = grad_infer,
               .run = grad_run,
+              .cost = grad_cost,
               .no_gradient = "second derivatives are not supported" },
             { 0 },
         },
@@ -162,7 +176,7 @@ static const struct op_case cases_22[] = {
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct pooling_attrs),   \
         .parse = parser, .infer = infer, .run = run, .gradient = gradient, .channels_last = pooling_channels_last,     \
-        .rows_apart = rows_of_first, .cases = case_list                                                                \
+        .cost = cost, .rows_apart = rows_of_first, .cases = case_list                                                  \
     }
 
 const struct op op_average_pool = {

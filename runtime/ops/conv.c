@@ -180,8 +180,11 @@ static void cost(const struct node *n, const struct tensor *const *in, struct te
     if (!conv_shape_read(NULL, a, &x, in[W], &s))
         return;
     pixels = (double)s.batch;
-    for (int d = 0; d < s.rank; d++)
+    for (int d = 0; d < s.rank; d++) { /* taps that can only meet padding are not counted */
         pixels *= (double)s.out[d];
+        if (s.kernel[d] > s.in[d])
+            pixels *= (double)s.in[d] / (double)s.kernel[d];
+    }
     c->flops = 2 * pixels * cost_count(in[W]);
     if (a->into_channels) {
         c->bytes -= cost_bytes(out[0]) * (1 - (double)s.out_channels / (double)a->into_channels);

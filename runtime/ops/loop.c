@@ -8,6 +8,7 @@
  * tells all shapes.
  */
 #include "ops/value.h"
+#include <math.h>
 #include <string.h>
 
 enum { M, CONDITION, CARRIED }; /* inputs; the body's are the iteration, the condition, then the carried ones */
@@ -161,6 +162,29 @@ static bool infer(struct infer *i)
         fixed = fixed && kept(&before[CARRIED + k], &after[1 + k]);
     need_scratch(i, work_of(a, NULL, &w));
     return infer_carried(i, a, before + CARRIED, after + 1, fixed) && infer_scans(i, a, after + 1 + a->carried, fixed);
+}
+
+/* Does the body always give the condition that it got? */
+static bool keeps_condition(const struct loop *a)
+{
+    const struct op *const identity = op_find("", "Identity");
+    const struct value *v = a->body->outputs[0];
+
+    while (v->producer && v->producer->op == identity)
+        v = v->producer->in[0];
+    return v == a->body->inputs[CONDITION];
+}
+
+/* How many iterations there will be at least: all of them where nothing can end them and their number is known. */
+static void cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    const struct loop *a = n->attrs;
+    const struct tensor *most = in[M], *condition = in[CONDITION];
+    const bool goes = !condition || (condition->data && *(const uint8_t *)condition->data && keeps_condition(a));
+
+    (void)out;
+    if (goes && (!most || most->data))
+        c->rounds = most ? (double)*(const int64_t *)most->data : INFINITY;
 }
 
 /* -- run ----------------------------------------------------------------------------------------------------------- */
@@ -354,8 +378,8 @@ static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as 
     {                                                                                                                  \
         .since = version, .signature = "I M?, B cond?, V v_initial* -> V v_final_and_scan_outputs*",                   \
         .types = "I: i64; B: bool; V: " t, .attrs_size = sizeof(struct loop), .parse = parse, .infer = infer,          \
-        .run = run, .no_gradient = "going back through iterations is not supported yet", .flags = OP_RUN_ONLY,         \
-        .cases = cases                                                                                                 \
+        .run = run, .no_gradient = "going back through iterations is not supported yet", .cost = cost,                 \
+        .flags = OP_RUN_ONLY, .cases = cases                                                                           \
     }
 #define ALL_KINDS "all bf16 seq(all bf16) opt(all bf16) optseq(all bf16)"
 

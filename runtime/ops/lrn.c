@@ -9,6 +9,7 @@
 #include "ops/lrn.h"
 #include "kernels/kernels.h"
 #include "ops/compute.h"
+#include "ops/cost.h"
 #include "ops/rows.h"
 #include <math.h>
 
@@ -100,6 +101,7 @@ static bool grad_infer(struct infer *i)
 struct job {
     const struct lrn *a;
     const struct kernels *k;
+    const struct pool *pool;
     struct places p;
     const void *x, *dy;
     void *to;
@@ -157,7 +159,7 @@ static bool run(struct step *s)
 {
     const struct tensor *x = s->in[0];
     const enum dtype compute = dtype_compute(x->dtype);
-    struct job j = { .a = s->attrs, .k = s->k, .p = places_of(s->attrs, x) };
+    struct job j = { .a = s->attrs, .k = s->k, .pool = s->pool, .p = places_of(s->attrs, x) };
     char *scratch = s->scratch;
 
     if (j.a->channels_last) {
@@ -173,6 +175,17 @@ static bool run(struct step *s)
     return true;
 }
 
+/* Each element reads its window, and the gradient reads two. */
+static void cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    const struct lrn *a = n->attrs;
+    const struct tensor *x = in[n->inputs - 1];
+    const int64_t channels = x->dims[a->channels_last ? x->rank - 1 : 1];
+
+    (void)out;
+    c->flops = 2 * n->inputs * cost_count(x) * (double)(a->size < channels ? a->size : channels);
+}
+
 /* -- differentiate ---------------------------------------------------------------------------------------------------
  */
 
@@ -180,7 +193,7 @@ static bool grad_run(struct step *s)
 {
     const struct tensor *x = s->in[GRAD_X];
     const enum dtype compute = dtype_compute(x->dtype);
-    struct job j = { .a = s->attrs, .k = s->k, .p = places_of(s->attrs, x) };
+    struct job j = { .a = s->attrs, .k = s->k, .pool = s->pool, .p = places_of(s->attrs, x) };
     char *scratch = s->scratch;
 
     if (j.a->channels_last) {
@@ -208,6 +221,7 @@ static const struct op op_grad = {
               .attrs_size = sizeof(struct lrn),
               .infer = grad_infer,
               .run = grad_run,
+              .cost = cost,
               .no_gradient = "second derivatives are not supported" },
             { 0 },
         },
@@ -242,7 +256,7 @@ static const struct op_case newest[] = { CASES, { "bf16[2,5,3]", "size=4", "bf16
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct lrn),             \
         .parse = parse, .infer = infer, .run = run, .gradient = gradient, .channels_last = channels_last,              \
-        .rows_apart = rows_of_first, .cases = case_list                                                                \
+        .rows_apart = rows_of_first, .cost = cost, .cases = case_list                                                  \
     }
 
 const struct op op_lrn = {

@@ -9,7 +9,7 @@ static void LRN(forward)(void *context, int64_t chunk, int thread)
     const T *x = (const T *)j->x + image + place;
     T *y = (T *)j->to + image + place, *power = (T *)(void *)(j->scratch + (size_t)thread * j->slice);
 
-    for (int64_t c = 0; c < j->p.channels; c++) {
+    for (int64_t c = 0; c < j->p.channels && !pool_late(j->pool); c++) {
         const int64_t at = c * j->p.spatial;
 
         LRN(power)(j, x, c, n, -(T)j->a->beta, power);
@@ -28,14 +28,15 @@ static void LRN(backward)(void *context, int64_t chunk, int thread)
     T *dx = (T *)j->to + image + place;
     T *p = (T *)(void *)(j->scratch + (size_t)thread * j->slice), *power = p + j->p.channels * TILE;
 
-    for (int64_t c = 0; c < j->p.channels; c++) {
+    for (int64_t c = 0; c < j->p.channels && !pool_late(j->pool); c++) {
         const int64_t at = c * j->p.spatial;
 
         LRN(power)(j, x, c, n, -(T)j->a->beta - 1, p + c * TILE);
         for (int64_t i = 0; i < n; i++)
             p[c * TILE + i] *= dy[at + i] * x[at + i];
     }
-    for (int64_t c = 0; c < j->p.channels; c++) { /* c is in the windows of c - after ... c + before */
+    for (int64_t c = 0; c < j->p.channels && !pool_late(j->pool);
+         c++) { /* c is in the windows of c - after ... c + before */
         const int64_t at = c * j->p.spatial, from = c > j->p.after ? c - j->p.after : 0;
         const int64_t to = j->p.channels - 1 - c > j->p.before ? c + j->p.before : j->p.channels - 1;
 

@@ -9,6 +9,7 @@
 enum { BLOCK = 4096 }; /* elements, about */
 
 struct job {
+    const struct pool *pool;
     const struct lrn *a;
     const struct kernels *k;
     const float *x, *dy;
@@ -56,7 +57,7 @@ static void add_windows(const struct job *j, const float *rows, int64_t places, 
         float *const to = sum + p * j->channels;
 
         memcpy(to, first, (size_t)j->channels * sizeof *to);
-        for (int64_t w = 1; w <= before + after; w++)
+        for (int64_t w = 1; w <= before + after && !pool_late(j->pool); w++)
             j->k->add(to, first + w, to, j->channels);
     }
 }
@@ -118,6 +119,7 @@ void lrn_last(const struct step *s, const struct tensor *x, const struct tensor 
     struct job j = job_of(s->attrs, x);
 
     j.k = s->k;
+    j.pool = s->pool;
     j.x = x->data;
     j.dy = dy ? dy->data : NULL;
     j.to = to->data;

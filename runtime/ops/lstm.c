@@ -11,6 +11,7 @@
  * Computed in float, or in double where X is double. Keras' LSTM is this one with the gates in the order i, f, c, o. */
 #include "kernels/gemm.h"
 #include "ops/compute.h"
+#include "ops/cost.h"
 #include "ops/recurrent.h"
 #include <string.h>
 
@@ -507,6 +508,28 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* The products of the gates: for each step of each sequence all weights. */
+static double product_flops(const struct tensor *const *in)
+{
+    const double inputs = (double)in[X]->dims[in[X]->rank - 1];
+
+    return inputs > 0 ? 2 * cost_count(in[X]) / inputs * (cost_count(in[W]) + cost_count(in[R])) : 0;
+}
+
+static void cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    (void)n;
+    (void)out;
+    c->flops = product_flops(in);
+}
+
+static void grad_cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    (void)n;
+    (void)out;
+    c->flops = 2 * product_flops(in);
+}
+
 static const struct op lstm_grad = {
     .name = "LSTMGrad",
     .domain = "kiln",
@@ -519,6 +542,7 @@ static const struct op lstm_grad = {
               .types = "T: floats bf16; I: i32; K: f32 f64",
               .infer = grad_infer,
               .run = grad_run,
+              .cost = grad_cost,
               .no_gradient = "second derivatives of LSTM are not supported" },
             { 0 } },
 };
@@ -577,7 +601,7 @@ static const struct op_case cases_14[] = {
         .signature =                                                                                                   \
             "T X, T W, T R, T B?, T1 sequence_lens?, T initial_h?, T initial_c?, T P? -> T Y?, T Y_h?, T Y_c?",        \
         .types = "T: " list "; T1: i32", .attrs_size = sizeof(struct lstm), .parse = parse, .infer = infer,            \
-        .run = run, .gradient = gradient, .hidden = 1, .cases = case_list                                              \
+        .run = run, .gradient = gradient, .cost = cost, .hidden = 1, .cases = case_list                                \
     }
 
 const struct op op_lstm = {

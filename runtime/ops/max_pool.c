@@ -88,6 +88,11 @@ static bool run_1(struct step *s)
     return run_pool(s, NULL);
 }
 
+static void cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    c->flops = pooling_flops(n->attrs, in[0], out[Y] || n->slots == 1 ? out[Y] : out[INDICES]);
+}
+
 /* -- differentiate ---------------------------------------------------------------------------------------------------
  */
 
@@ -113,6 +118,12 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+static void grad_cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    (void)out;
+    c->flops = pooling_flops(n->attrs, in[GRAD_X], in[GRAD_Y]);
+}
+
 static const struct op op_grad = {
     .name = "MaxPoolGrad",
     .domain = "kiln",
@@ -124,6 +135,7 @@ static const struct op op_grad = {
               .attrs_size = sizeof(struct pooling_attrs),
               .infer = grad_infer,
               .run = grad_run,
+              .cost = grad_cost,
               .no_gradient = "second derivatives are not supported" },
             { 0 },
         },
@@ -199,7 +211,7 @@ static bool rows_apart(const struct node *n, const struct tensor *const *types, 
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y, I Indices?", .types = type_list "; I: i64",                        \
         .attrs_size = sizeof(struct pooling_attrs), .parse = parser, .infer = infer, .run = run, .gradient = gradient, \
-        .channels_last = pooling_channels_last, .rows_apart = rows_apart, .cases = case_list                           \
+        .channels_last = pooling_channels_last, .rows_apart = rows_apart, .cost = cost, .cases = case_list             \
     }
 
 const struct op op_max_pool = {
@@ -220,6 +232,7 @@ const struct op op_max_pool = {
               .infer = infer,
               .run = run_1,
               .gradient = gradient,
+              .cost = cost,
               .channels_last = pooling_channels_last,
               .cases = cases_1 },
             { 0 },

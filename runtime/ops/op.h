@@ -221,16 +221,18 @@ struct op_case {        /* one row: one test of the registry walk */
 enum op_flags {
     OP_RANDOM = 1,      /* two runs differ: never folded */
     OP_RUN_ONLY = 2,    /* never folded: has an effect, or is cheaper to run than to keep */
+    OP_UPDATES = 8,     /* changes state in place: once begun it is finished, whatever time it takes */
     OP_UNBROADCAST = 4, /* elementwise with broadcasting: nothing checks this flag but the registry walk */
 };
 
-/* What a node has to do, for a profile (ops/cost.h). */
+/* What a node has to do, for a profile (ops/cost.h), and to refuse what cannot end within the time that there is. */
 struct cost {
-    /* A multiplication and an addition are two. Of products and convolutions and their gradients, as if nothing were
-     * padding and every product were computed: Winograd's way has fewer, and may seem to pass the peak. 0 for all
-     * others. */
+    /* A multiplication and an addition are two. Of what takes more than to look at each element once, so products,
+     * convolutions, windows and their gradients, as if nothing were padding and every product were computed:
+     * Winograd's way has fewer, and may seem to pass the peak. 0 for all others. */
     double flops;
-    double bytes; /* read and written, each tensor once */
+    double bytes;  /* read and written, each tensor once */
+    double rounds; /* that a loop goes at least; 0 where it may end, or where that is not known */
 };
 
 struct op_def {

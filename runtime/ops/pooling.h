@@ -20,4 +20,7 @@ bool pooling_shape(struct infer *i, const struct pooling_attrs *a, const struct 
 /* Sets output k, which has the shape of the pooled X. */
 bool pooling_out(struct infer *i, const struct pooling_attrs *a, int k, enum dtype dtype, const struct pool_shape *s);
 
+/* Elements that are read for `pooled`, one of the output's shape: each window's, without what can only be padding. */
+double pooling_flops(const struct pooling_attrs *a, const struct tensor *x, const struct tensor *pooled);
+
 #endif

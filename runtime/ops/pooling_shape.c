@@ -1,3 +1,5 @@
+#include "kernels/parts.h"
+#include "ops/cost.h"
 #include "ops/layout.h"
 #include "ops/pooling.h"
 
@@ -44,4 +46,16 @@ bool pooling_out(struct infer *i, const struct pooling_attrs *a, int k, enum dty
         y.dims[2 + d] = s->out[d];
     layout_dims(a->channels_last, y.rank, y.dims, dims);
     return set_out(i, k, dtype, y.rank, dims);
+}
+
+double pooling_flops(const struct pooling_attrs *a, const struct tensor *x, const struct tensor *pooled)
+{
+    double taps = 1;
+    struct pool_shape s;
+
+    if (!pooling_shape(NULL, a, x, &s))
+        return 0;
+    for (int d = 0; d < s.rank; d++)
+        taps *= (double)lesser(s.kernel[d], s.in[d]);
+    return taps * cost_count(pooled);
 }

@@ -1,9 +1,11 @@
+#include "ops/cost.h"
 #include "plan/planner.h"
 
-/* Folding must not make a model bigger than its reader bargained for: a value that is much larger than what it is made
- * of, and large, is computed while running; so is all that comes when FOLD_TOTAL bytes, and as many as the graph's own
- * constants have, are reached. A session keeps many programs: what is folded once for all of them may be larger, but no
- * more than a quarter of the memory that it may have. */
+/* Folding must not take long, nor make a model bigger than its reader bargained for: a value that is much larger than
+ * what it is made of, and large, is computed while running; so is all that comes when FOLD_TOTAL bytes, and as many as
+ * the graph's own constants have, are reached. A session keeps many programs: what is folded once for all of them may
+ * be larger, but no more than a quarter of the memory that it may have. */
+#define FOLD_FLOPS 1e10 /* what takes longer is computed where threads share it and the time is looked at */
 enum { FOLD_BYTES = 1 << 20, FOLD_GROWTH = 4, FOLD_TOTAL = 64 << 20, FOLD_ONCE = 768 << 20 };
 
 static int64_t total_of(const struct plan_context *c)
@@ -35,6 +37,8 @@ static bool may_fold(const struct infer *i)
                 return false;
             out += tensor_bytes(i->out[k]);
         }
+    if (cost_of(i->node, i->in, i->out).flops > FOLD_FLOPS)
+        return false;
     if (!i->planner->c->once && out > FOLD_BYTES && out / FOLD_GROWTH > in)
         return false;
     if (out > total_of(i->planner->c) + i->planner->constant_bytes - i->planner->folded_bytes)

@@ -1,3 +1,4 @@
+#include "ops/cost.h"
 #include "ops/node.h"
 #include "plan/planner.h"
 #include <string.h>
@@ -125,11 +126,36 @@ static bool ready(const struct planner *p, const struct node *n)
     return true;
 }
 
+/* More than any machine does: of a thread in a second, with the filtering that saves most (Winograd's); and what an
+ * iteration of an empty loop takes. */
+#define MOST_FLOPS  2e12
+#define LEAST_ROUND 2e-8
+
+/* What cannot end in the time that there is need not begin. */
+static bool can_end(struct planner *p, const struct infer *i)
+{
+    const struct budget *b = p->c->budget;
+    struct cost cost;
+    char where[WHERE_TEXT];
+
+    if (p->types_only || !b->wall)
+        return true;
+    cost = cost_of(i->node, i->in, i->out);
+    p->seconds += cost.flops / (MOST_FLOPS * p->c->threads) + cost.rounds * LEAST_ROUND;
+    return p->seconds <= b->seconds ||
+           fail(p->c->report, KILN_LIMIT, node_where(i->node, where),
+                "%g %s, which cannot end within the time limit of %g s",
+                cost.rounds > 0 ? cost.rounds : cost.flops,
+                cost.rounds > 0 ? "iterations" : "multiplications and additions", b->seconds);
+}
+
 static bool add_step(struct planner *p, const struct infer *i)
 {
     struct program *q = p->program;
     struct program_step *s = &q->steps[q->step_count];
 
+    if (!can_end(p, i))
+        return false;
     s->node = i->node;
     s->scratch = -1;
     s->read = arena_array(&q->arena, (size_t)i->node->slots, sizeof *s->read, p->c->report);
@@ -282,6 +308,8 @@ static bool plan_nodes(struct planner *p)
 
         if (!p->needed[k])
             continue;
+        if (!budget_in_time(p->c->budget, p->graph->path, p->c->report))
+            return false;
         if (ready(p, n) && !plan_node(p, n))
             return false;
         if (!q->done[k])

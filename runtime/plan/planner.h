@@ -21,6 +21,7 @@ struct planner {
     int64_t *scratch_of;                  /* by node id */
     int64_t constant_bytes, folded_bytes; /* of the graph's constants; of what was made of them */
     int depth;                            /* of subgraphs being inferred */
+    double seconds;                       /* that the program takes at least */
 };
 
 struct link {

@@ -1,5 +1,4 @@
 #include "run/frame.h"
-#include "base/clock.h"
 #include "base/random.h"
 #include "run/profile.h"
 #include <string.h>
@@ -40,7 +39,7 @@ struct frame {
     struct engine *engine;
     const struct graph *graph;
     struct arena arena;
-    bool alone;        /* runs without the engine's pool */
+    struct pool *pool; /* the engine's, or of one thread */
     bool forgets;      /* weights that the passes have made, once its first program has prepared them */
     const bool *keeps; /* by value id: but not these; NULL: all of them */
     bool nested;       /* of a subgraph: what follows is set by each call */
@@ -68,6 +67,7 @@ struct frame *frame_new(struct engine *e, const struct graph *g, struct report *
         return NULL;
     f->engine = e;
     f->graph = g;
+    f->pool = e->pool;
     f->arena.budget = f->heap.budget = e->budget;
     f->tensors = arena_array(&f->arena, g->value_count, sizeof *f->tensors, r);
     f->children = arena_array(&f->arena, g->node_count, CHILDREN * sizeof *f->children, r);
@@ -114,9 +114,9 @@ void frame_free(struct frame *f)
     budget_free(f->engine->budget, f);
 }
 
-void frame_run_alone(struct frame *f)
+void frame_run_alone(struct frame *f, struct pool *pool)
 {
-    f->alone = true;
+    f->pool = pool;
 }
 
 void frame_forget_weights(struct frame *f, const bool *keeps)
@@ -221,7 +221,7 @@ static bool bind_step(struct frame *f, struct bound *b, struct bound_step *to, c
                               .scratch = from->scratch < 0 ? NULL : b->memory + from->scratch,
                               .plan = from->plan,
                               .k = f->engine->kernels,
-                              .pool = f->alone ? NULL : f->engine->pool,
+                              .pool = f->pool,
                               .heap = &f->heap,
                               .frame = f };
     if (from->preparation.make)
@@ -326,7 +326,7 @@ bool frame_is_planned(const struct frame *f)
 static struct bound *plan_and_bind(struct frame *f, struct bound *before, struct report *r)
 {
     const struct plan_context c = { .kernels = f->engine->kernels,
-                                    .threads = f->alone ? 1 : pool_threads(f->engine->pool),
+                                    .threads = pool_threads(f->pool),
                                     .budget = f->engine->budget,
                                     .report = r,
                                     .exact = f->engine->exact };
@@ -378,10 +378,24 @@ static void enter(struct frame *f, struct bound *b)
     f->entered = p->complete && !b->before && told ? b : NULL;
 }
 
-static bool past_deadline(const struct engine *e, const struct graph *g, struct report *r)
+static bool run_step(struct frame *f, struct bound_step *s, struct report *r)
 {
-    return e->deadline && clock_now() > e->deadline &&
-           !fail(r, KILN_LIMIT, g->path, "the run is not over within its time limit of %g seconds", e->seconds);
+    struct budget *const budget = f->engine->budget;
+    const int errors = r->error.count;
+    const struct profile_mark start = profile_start(f->engine->profile);
+
+    if (s->step.node->def->flags & OP_UPDATES)
+        budget_stop(budget);
+    s->step.report = r;
+    s->step.number = f->engine->number;
+    s->step.seed = f->nested ? f->seed : f->engine->seed;
+    if (!s->run(&s->step)) {
+        if (r->error.count == errors)
+            step_error(&s->step, "failed");
+        return false;
+    }
+    profile_stop(f->engine->profile, &s->step, start);
+    return budget_in_time(budget, f->graph->path, r); /* else its jobs may have been left half done */
 }
 
 static bool execute(struct frame *f, struct bound *b, struct report *r)
@@ -389,25 +403,11 @@ static bool execute(struct frame *f, struct bound *b, struct report *r)
     enter(f, b);
     for (size_t k = 0; k < b->step_count; k++) {
         struct bound_step *s = &b->steps[k];
-        const int errors = r->error.count;
-        struct profile_mark start;
 
         for (int v = 0; v < s->view_count; v++)
             s->views[v].out->data = s->views[v].root->data;
-        if (!s->run)
-            continue;
-        if (past_deadline(f->engine, f->graph, r))
+        if (s->run && !run_step(f, s, r))
             return false;
-        s->step.report = r;
-        s->step.number = f->engine->number;
-        s->step.seed = f->nested ? f->seed : f->engine->seed;
-        start = profile_start(f->engine->profile);
-        if (!s->run(&s->step)) {
-            if (r->error.count == errors)
-                step_error(&s->step, "failed");
-            return false;
-        }
-        profile_stop(f->engine->profile, &s->step, start);
     }
     return true;
 }
@@ -533,8 +533,10 @@ static struct frame *child_of(struct step *s, int g)
     child = &f->children[CHILDREN * s->node->id + g];
     if (!*child)
         *child = frame_new(f->engine, s->node->graph_of[g], s->report);
-    if (*child)
-        (*child)->nested = true;
+    if (!*child)
+        return NULL;
+    (*child)->nested = true;
+    (*child)->pool = f->pool;
     return *child;
 }
 
@@ -553,7 +555,7 @@ bool step_call(struct step *s, int g, const struct tensor *const *inputs, struct
         frame_set(child, sub->captures[k].inner, &f->tensors[outer]);
         child->known[sub->captures[k].inner->id] = f->last->program->types[outer].data;
     }
-    if (past_deadline(f->engine, sub, s->report)) /* a loop of nothing has no nodes to stop between */
+    if (!budget_in_time(f->engine->budget, sub->path, s->report)) /* a loop of nothing has no nodes to stop between */
         return false;
     seed_call(f, child);
     if (!frame_run(child, s->report))

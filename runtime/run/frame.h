@@ -20,16 +20,14 @@ struct engine {
     bool forgot;           /* the weights that the first program of their graph has prepared: another one needs them */
     bool exact;            /* no ways that are faster and round worse */
     uint64_t seed, number; /* of random numbers (op.h) */
-    uint64_t deadline;     /* on clock_now(): a run that is not over by then fails between two nodes; 0: none */
-    double seconds;        /* that led to the deadline, for the message */
 };
 
 struct frame;
 
 struct frame *frame_new(struct engine *e, const struct graph *g, struct report *r);
 void frame_free(struct frame *f);
-/* From the start on: its nodes run on the calling thread alone, so that several frames can run at once. */
-void frame_run_alone(struct frame *f);
+/* From the start on: its nodes run on `pool`, of one thread, so that several frames can run at once. */
+void frame_run_alone(struct frame *f, struct pool *pool);
 /* From the start on: weights that the passes have made go as soon as the first program has prepared them, but those
  * with keeps[id]; NULL: none is kept. */
 void frame_forget_weights(struct frame *f, const bool *keeps);
@@ -42,7 +40,8 @@ void frame_set(struct frame *f, const struct value *v, const struct tensor *t);
  */
 const struct tensor *frame_get(const struct frame *f, const struct value *v);
 
-/* Plans what is not planned yet, and runs. Every input must have been set. */
+/* Plans what is not planned yet, and runs, within the time of the engine's budget; but when the first node that updates
+ * state in place (OP_UPDATES) has begun, all is finished. Every input must have been set. */
 bool frame_run(struct frame *f, struct report *r);
 /* Takes staged next values (running statistics) over into the memory of what they replace. After a whole step, never
  * before. */

@@ -34,6 +34,11 @@ const void *prepared_get(struct prepared *p, const struct preparation *what, str
         return NULL;
     }
     what->make(e->key, what->of, p->pool, e->made);
+    if (!budget_in_time(p->budget, NULL, r)) { /* it may be half made */
+        budget_free_pages(p->budget, e->made, what->bytes);
+        budget_free(p->budget, e);
+        return NULL;
+    }
     e->next = p->entries;
     p->entries = e;
     return e->made;

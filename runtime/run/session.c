@@ -1,5 +1,4 @@
 #include "run/session.h"
-#include "base/clock.h"
 #include "kernels/kernels.h"
 #include "plan/describe.h"
 #include "run/profile.h"
@@ -61,9 +60,9 @@ struct session *session_new(const struct graph *g, const struct session_options 
     if (!s)
         return NULL;
     o = o ? o : &defaults;
-    s->budget.limit = o->memory;
+    s->budget = (struct budget){ .limit = o->memory, .total = o->total, .seconds = o->seconds };
+    budget_start(&s->budget);
     s->graph = g;
-    s->seconds = o->seconds;
     s->engine = (struct engine){ .kernels = kernels_get(), .budget = &s->budget, .seed = o->seed };
     s->engine.pool = pool_new(o->threads, &s->budget, r);
     s->engine.prepared = (struct prepared){ &s->budget, s->engine.pool, NULL };
@@ -72,8 +71,9 @@ struct session *session_new(const struct graph *g, const struct session_options 
     if (s->engine.pool && s->given && find_symbols(s, r))
         s->frame = frame_new(&s->engine, run_passes(s, r), r);
     s->engine.passes = s->passes.graph ? &s->passes : NULL;
-    if (s->frame) {
+    if (s->frame && budget_in_time(&s->budget, g->path, r)) {
         frame_forget_weights(s->frame, NULL);
+        budget_stop(&s->budget);
         return s;
     }
     session_free(s);
@@ -232,7 +232,7 @@ static bool choose(struct session *s, bool *sliced, struct report *r)
     return *sliced || !s->engine.forgot || frame_is_planned(s->frame) || remember_weights(s, r);
 }
 
-bool session_run(struct session *s, struct report *r)
+static bool run(struct session *s, struct report *r)
 {
     if (s->overridden && s->passes.graph && !leave_passes(s, r))
         return false;
@@ -241,15 +241,21 @@ bool session_run(struct session *s, struct report *r)
             return fail(r, KILN_BAD_DATA, NULL, "input '%s' is not given", s->graph->inputs[k]->name);
     if (!check_symbols(s, r) || !choose(s, &s->sliced, r))
         return false;
-    s->engine.seconds = s->seconds;
-    s->engine.deadline = s->seconds > 0 ? clock_now() + (uint64_t)(s->seconds * 1e9) : 0;
-    if (!(s->sliced ? slices_run(s->slices, s->frame, r) : frame_run(s->frame, r)))
-        return false;
-    s->engine.number++;
-    return true;
+    return s->sliced ? slices_run(s->slices, s->frame, r) : frame_run(s->frame, r);
 }
 
-bool session_describe(struct session *s, struct text *out, struct report *r)
+bool session_run(struct session *s, struct report *r)
+{
+    bool ok;
+
+    budget_start(&s->budget);
+    ok = run(s, r);
+    budget_stop(&s->budget);
+    s->engine.number += ok;
+    return ok;
+}
+
+static bool describe(struct session *s, struct text *out, struct report *r)
 {
     const struct program *p;
     bool sliced;
@@ -262,6 +268,16 @@ bool session_describe(struct session *s, struct text *out, struct report *r)
     if (p)
         program_describe(out, p);
     return p;
+}
+
+bool session_describe(struct session *s, struct text *out, struct report *r)
+{
+    bool ok;
+
+    budget_start(&s->budget);
+    ok = describe(s, out, r);
+    budget_stop(&s->budget);
+    return ok;
 }
 
 const struct tensor *session_output(const struct session *s, size_t k)

@@ -7,11 +7,12 @@
 #include "run/frame.h"
 
 struct session_options {
-    int threads;    /* 0: one for each CPU */
-    size_t memory;  /* bytes for plans, activations and what running makes; 0 is no limit */
-    uint64_t seed;  /* of random operators */
-    bool exact;     /* no ways that are faster and round worse (Winograd's convolution) */
-    double seconds; /* that one run may take: looked at between nodes; 0 is no limit */
+    int threads;          /* 0: one for each CPU */
+    size_t memory;        /* bytes for plans, activations and what running makes; 0 is no limit */
+    uint64_t seed;        /* of random operators */
+    bool exact;           /* no ways that are faster and round worse (Winograd's convolution) */
+    double seconds;       /* that making a session, and each run, may take; 0 is no limit */
+    struct budget *total; /* that the session's memory is charged to, too; may be NULL */
 };
 
 struct session {
@@ -19,7 +20,6 @@ struct session {
     struct engine engine;
     const struct graph *graph; /* as it was given */
     struct passes passes;      /* what is run instead, with the same ids */
-    double seconds;
     struct frame *frame;
     struct slices *slices;  /* for the shapes of some run; NULL */
     bool sliced;            /* they made the latest run */

@@ -32,6 +32,7 @@ struct slices {
     size_t edge_count;
     size_t *edge_of;         /* by value id: which one it is, counted from 1; 0: none */
     bool together, profiled; /* one slice after the other, each by all threads */
+    struct pool *alone;      /* of one thread, for all heads that do not run together; else NULL */
     struct frame **heads;    /* one, or one for each thread */
     int head_count;
     struct frame *tail; /* NULL: there is none */
@@ -319,6 +320,8 @@ static bool make_frames(struct slices *s, const struct frame *given, bool tail, 
 {
     const int wanted = s->head_count;
 
+    if (!s->together && !(s->alone = pool_new(1, s->engine->budget, NULL)))
+        return false;
     s->heads = arena_array(&s->arena, (size_t)wanted, sizeof *s->heads, NULL);
     s->head_count = 0;
     while (s->heads && s->head_count < wanted) {
@@ -328,7 +331,7 @@ static bool make_frames(struct slices *s, const struct frame *given, bool tail, 
             return false;
         s->heads[s->head_count++] = f;
         if (!s->together)
-            frame_run_alone(f);
+            frame_run_alone(f, s->alone);
         if (!plan_slices(s, f, given))
             return false;
     }
@@ -404,6 +407,7 @@ void slices_free(struct slices *s)
     for (int k = 0; k < s->head_count && s->heads; k++)
         frame_free(s->heads[k]);
     frame_free(s->tail);
+    pool_free(s->alone);
     for (size_t k = 0; k < s->edge_count; k++)
         budget_free_pages(b, s->edges[k].whole.data, (size_t)tensor_bytes(&s->edges[k].whole));
     program_free(s->types);
@@ -463,7 +467,7 @@ static bool run_heads(struct slices *s, const struct frame *given, struct report
             fail(r, e->code, e->where, "%s", e->message);
     }
     budget_free(s->engine->budget, run.reports);
-    return !run.failed;
+    return !run.failed && budget_in_time(s->engine->budget, s->graph->path, r);
 }
 
 bool slices_run(struct slices *s, const struct frame *given, struct report *r)

@@ -80,7 +80,7 @@ static bool open_batches(struct runner *n, const struct model *m, const struct c
 static bool runner_init(struct runner *n, const struct model *m, const struct calibration *c,
                         const struct moments *places, size_t count, struct report *r)
 {
-    *n = (struct runner){ .engine.kernels = kernels_get() };
+    *n = (struct runner){ .engine.kernels = kernels_get(), .budget = budget_like(&c->limits) };
     n->arena.budget = n->engine.budget = &n->budget;
     n->engine.pool = pool_new(c->threads, &n->budget, r);
     n->engine.prepared = (struct prepared){ &n->budget, n->engine.pool, NULL };
@@ -100,11 +100,16 @@ static bool runner_init(struct runner *n, const struct model *m, const struct ca
 /* *count is 0 at the end. */
 static bool runner_next(struct runner *n, int64_t *count, struct report *r)
 {
+    bool ok;
+
     if (!batches_next(&n->batches, n->x.data, NULL, count, r) || !*count)
         return !failed(r);
     n->x.dims[0] = *count;
     frame_set(n->frame, n->graph->inputs[0], &n->x);
-    return frame_run(n->frame, r);
+    budget_start(&n->budget);
+    ok = frame_run(n->frame, r);
+    budget_stop(&n->budget);
+    return ok;
 }
 
 /* -- moments

@@ -17,6 +17,7 @@ struct calibration {
     const struct normalizer *normalizer; /* may be NULL */
     int64_t batch;                       /* 0: 64 */
     int threads;
+    struct budget limits; /* what may be used beside the models, and the time of a batch; `used` is not looked at */
 };
 
 /* Runs the model over the data, in inference, and fills in the moments of each place. */

@@ -360,7 +360,7 @@ static bool draw_again(struct drawing *g)
 struct model *model_initialise(const struct model *m, const struct initialise_options *o, size_t *count,
                                struct report *r)
 {
-    const struct model_options limits = { .memory = m->budget.limit };
+    const struct model_options limits = model_limits(m);
     struct model *copy = model_of_proto(m->proto, m->path, &limits, r);
     struct drawing g = { .from = m, .options = o };
     bool ok = copy;

@@ -233,7 +233,7 @@ static bool run(struct step *s)
     {                                                                                                                  \
         .since = 1, .signature = "T rate, T loss, T state* -> T next*", .types = "T: f32",                             \
         .attrs_size = sizeof(struct optimizer), .infer = infer, .run = run, .no_gradient = "changes the state",        \
-        .flags = OP_RUN_ONLY                                                                                           \
+        .flags = OP_RUN_ONLY | OP_UPDATES                                                                              \
     }
 
 static const struct op ops[] = {

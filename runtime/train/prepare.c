@@ -110,7 +110,7 @@ static bool untie_all(struct model *copy, const struct model *m, struct report *
 
 struct model *model_prepare(const struct model *m, bool untie, struct report *r)
 {
-    const struct model_options o = { .memory = m->budget.limit };
+    const struct model_options o = model_limits(m);
     struct model *copy = model_of_proto(m->proto, m->path, &o, r);
 
     if (copy && model_to_inference(copy, r) && settle_statistics(copy, m, r) && (!untie || untie_all(copy, m, r)) &&

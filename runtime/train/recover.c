@@ -439,8 +439,8 @@ static bool recover(struct recovery *y, struct model *to, const struct calibrati
 struct model *model_recover(const struct model *m, const struct calibration *c, const struct recover_options *o,
                             struct recovered *out, struct report *r)
 {
-    const struct model_options limits = { .memory = m->budget.limit };
-    struct budget budget = { .limit = m->budget.limit };
+    const struct model_options limits = model_limits(m);
+    struct budget budget = budget_like(&m->budget);
     struct arena arena = { .budget = &budget };
     struct recovery y = { .from = m, .options = o, .arena = &arena, .report = r };
     struct model *to;
@@ -454,7 +454,9 @@ struct model *model_recover(const struct model *m, const struct calibration *c, 
         return NULL;
     }
     to = model_of_proto(m->proto, m->path, &limits, r);
+    budget_start(&budget);
     y.types = to ? plan_sample(m, &budget, r) : NULL;
+    budget_stop(&budget);
     ok = y.types && recover(&y, to, c, out);
     program_free(y.types);
     arena_release(&arena);

@@ -180,10 +180,13 @@ struct trainer *trainer_new(const struct model *m, const struct trainer_options 
 
     if (!t)
         return NULL;
-    t->budget.limit = o->memory;
+    t->budget = (struct budget){ .limit = o->memory, .total = o->total, .seconds = o->seconds };
     t->arena.budget = &t->budget;
-    if (start(t, m, o, r))
+    budget_start(&t->budget);
+    if (start(t, m, o, r)) {
+        budget_stop(&t->budget);
         return t;
+    }
     trainer_free(t);
     return NULL;
 }
@@ -274,19 +277,24 @@ static bool check_both(const struct trainer *t, const struct tensor *x, const st
 
 const struct program *trainer_plan(struct trainer *t, int64_t batch, struct report *r)
 {
-    struct learner *l = learner_for(t, batch, r);
     struct tensor x = t->x, y = t->y;
+    const struct program *p = NULL;
+    struct learner *l;
 
-    if (!l)
-        return NULL;
-    x.dims[0] = y.dims[0] = batch;
-    frame_set(l->frame, l->x, &x);
-    frame_set(l->frame, l->y, &y);
-    return frame_plan(l->frame, r);
+    budget_start(&t->budget);
+    l = learner_for(t, batch, r);
+    if (l) {
+        x.dims[0] = y.dims[0] = batch;
+        frame_set(l->frame, l->x, &x);
+        frame_set(l->frame, l->y, &y);
+        p = frame_plan(l->frame, r);
+    }
+    budget_stop(&t->budget);
+    return p;
 }
 
-bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
-                  struct report *r)
+static bool step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
+                 struct report *r)
 {
     struct learner *l = check_both(t, x, y, r) ? learner_for(t, x->dims[0], r) : NULL;
 
@@ -302,14 +310,36 @@ bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor
     return true;
 }
 
-bool trainer_judge(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
-                   struct report *r)
+bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
+                  struct report *r)
+{
+    bool ok;
+
+    budget_start(&t->budget);
+    ok = step(t, x, y, out, r);
+    budget_stop(&t->budget);
+    return ok;
+}
+
+static bool judge(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
+                  struct report *r)
 {
     if (!check_both(t, x, y, r))
         return false;
     if (!t->judge && !(t->judge = learner_new(t, 0, r)))
         return false;
     return run(t, t->judge, x, y, out, r);
+}
+
+bool trainer_judge(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
+                   struct report *r)
+{
+    bool ok;
+
+    budget_start(&t->budget);
+    ok = judge(t, x, y, out, r);
+    budget_stop(&t->budget);
+    return ok;
 }
 
 /* -- looking at the state

@@ -20,8 +20,10 @@ struct trainer_options {
     const struct tensor *x; /* a batch of the data: gives the dimensions that the model leaves open; may be NULL */
     int threads;            /* 0: one for each CPU */
     bool exact;             /* no ways that are faster and round worse (Winograd's convolution) */
-    size_t memory;
-    uint64_t seed; /* of Dropout */
+    size_t memory;          /* bytes for plans, values and state; 0 is no limit */
+    double seconds;         /* that making the trainer, each step and each judgement may take; 0 is no limit */
+    struct budget *total;   /* that its memory is charged to, too; may be NULL */
+    uint64_t seed;          /* of Dropout */
     size_t freezes;
     const char *const *freeze; /* patterns of names */
     bool untie;                /* an initializer that several places read is trained as one for each */

@@ -96,7 +96,7 @@ class Kiln:
         self.command = [options.kiln, "bench", str(model), "--brief", *map(str, more)]
 
     def turn(self, seconds):
-        done = subprocess.run([*self.command, "--seconds", str(seconds)], capture_output=True, text=True)
+        done = subprocess.run([*self.command, "--duration", str(seconds)], capture_output=True, text=True)
         if done.returncode:
             raise Refused(done.stderr.strip().split("\n")[0] or f"kiln ended with {done.returncode}")
 

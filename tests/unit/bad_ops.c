@@ -169,14 +169,13 @@ static void check_error(const struct report *r, bool ok)
 
 static void attempt(const struct bad *b)
 {
-    struct attempt a = { .budget.limit = MEMORY };
+    struct attempt a = { .budget = { .limit = MEMORY, .seconds = SECONDS } };
     struct frame *f = NULL;
     bool ok;
 
     a.arena.budget = &a.budget;
-    a.engine = (struct engine){ .kernels = kernels_get(),
-                                .budget = &a.budget,
-                                .deadline = clock_now() + SECONDS * 1000000000ull };
+    a.engine = (struct engine){ .kernels = kernels_get(), .budget = &a.budget };
+    budget_start(&a.budget);
     made++;
     if (trace)
         fprintf(stderr, "%s\n", label);

@@ -46,7 +46,7 @@ static bool decode(const void *bytes, size_t size)
     struct memory_source m;
 
     memory_source(&m, "a.npy", bytes, size);
-    return npy_read(&t, &m.source, &budget, &report);
+    return npy_read(&t, &m.source, NULL, &budget, &report);
 }
 
 START_TEST(npy_reads_every_type_in_both_byte_orders)
@@ -386,7 +386,7 @@ static size_t make_values(void)
 static bool load(const char *path, const char *name)
 {
     struct npz *z;
-    const bool ok = npz_open(&z, path, &budget, &report) && npz_read(&t, z, name, &report);
+    const bool ok = npz_open(&z, path, &budget, &report) && npz_read(&t, z, name, NULL, &report);
 
     npz_close(z);
     return ok;
@@ -407,11 +407,11 @@ START_TEST(npz_stored_deflated_and_zip64)
         ck_assert(npz_has(z, "x") && npz_has(z, "../../etc/y") && !npz_has(z, "y"));
         npz_names(z, names, sizeof names);
         ck_assert_str_eq(names, "x, ../../etc/y");
-        expect_ok(npz_read(&t, z, "x", &report));
+        expect_ok(npz_read(&t, z, "x", NULL, &report));
         ck_assert(t.dtype == F32 && t.rank == 2 && t.dims[0] == 20 && t.dims[1] == 10);
         ck_assert_mem_eq(t.data, values, sizeof values);
         drop(&t);
-        ck_assert(!npz_read(&t, z, "w", &report));
+        ck_assert(!npz_read(&t, z, "w", NULL, &report));
         expect_error(KILN_BAD_DATA, "'w' is needed, there are: x, ../../etc/y");
         npz_close(z);
     }
@@ -555,13 +555,13 @@ START_TEST(idx_plain_and_gzipped)
     put_file("plain", idx, sizeof idx);
     put_gz("a.gz", idx, sizeof idx);
     for (int gz = 0; gz < 2; gz++) {
-        expect_ok(idx_load(&t, gz ? "a.gz" : "plain", &budget, &report));
+        expect_ok(idx_load(&t, gz ? "a.gz" : "plain", NULL, &budget, &report));
         ck_assert(t.dtype == U8 && t.rank == 3 && t.dims[0] == 2 && t.dims[1] == 2 && t.dims[2] == 3);
         ck_assert_mem_eq(t.data, idx + 16, 12);
         drop(&t);
     }
     put_file("shorts", shorts, sizeof shorts);
-    expect_ok(idx_load(&t, "shorts", &budget, &report));
+    expect_ok(idx_load(&t, "shorts", NULL, &budget, &report));
     ck_assert(t.dtype == I16 && ((int16_t *)t.data)[0] == 258 && ((int16_t *)t.data)[1] == -2);
     drop(&t);
 }
@@ -573,27 +573,27 @@ START_TEST(idx_truncated_or_longer)
 
     for (size_t n = 0; n < sizeof idx; n++) {
         put_file("cut", idx, n);
-        ck_assert_msg(!idx_load(&t, "cut", &budget, &report), "%zu bytes were enough", n);
+        ck_assert_msg(!idx_load(&t, "cut", NULL, &budget, &report), "%zu bytes were enough", n);
         expect_error(KILN_BAD_DATA, "");
         put_gz("cut.gz", idx, (unsigned)n);
-        ck_assert_msg(!idx_load(&t, "cut.gz", &budget, &report), "%zu packed bytes were enough", n);
+        ck_assert_msg(!idx_load(&t, "cut.gz", NULL, &budget, &report), "%zu packed bytes were enough", n);
         expect_error(KILN_BAD_DATA, "");
     }
     put_gz("whole.gz", idx, sizeof idx);
     size = get_file("whole.gz");
     for (size_t n = 0; n < size; n++) {
         put_file("cut.gz", file, n);
-        ck_assert_msg(!idx_load(&t, "cut.gz", &budget, &report), "%zu bytes of gzip were enough", n);
+        ck_assert_msg(!idx_load(&t, "cut.gz", NULL, &budget, &report), "%zu bytes of gzip were enough", n);
         expect_error(KILN_BAD_DATA, "");
     }
     file[size - 8] ^= 1; /* the check sum */
     put_file("bad.gz", file, size);
-    ck_assert(!idx_load(&t, "bad.gz", &budget, &report));
+    ck_assert(!idx_load(&t, "bad.gz", NULL, &budget, &report));
     expect_error(KILN_BAD_DATA, "");
     memcpy(file, idx, sizeof idx);
     file[sizeof idx] = 0;
     put_file("long", file, sizeof idx + 1);
-    ck_assert(!idx_load(&t, "long", &budget, &report));
+    ck_assert(!idx_load(&t, "long", NULL, &budget, &report));
     expect_error(KILN_BAD_DATA, "longer than its header");
 }
 END_TEST
@@ -605,21 +605,21 @@ START_TEST(idx_header_lies)
     memcpy(lie, idx, sizeof idx);
     lie[4] = 0x7f; /* 2 billion images */
     put_file("lie", lie, sizeof lie);
-    ck_assert(!idx_load(&t, "lie", &budget, &report));
+    ck_assert(!idx_load(&t, "lie", NULL, &budget, &report));
     expect_error(KILN_BAD_DATA, "promises uint8[2130706434,2,3]");
     put_gz("lie.gz", lie, sizeof lie);
-    ck_assert(!idx_load(&t, "lie.gz", &budget, &report));
+    ck_assert(!idx_load(&t, "lie.gz", NULL, &budget, &report));
     expect_error(KILN_BAD_DATA, "holds at most");
     memset(lie + 4, 0xff, 12); /* wraps 64 bits */
     put_file("lie", lie, sizeof lie);
-    ck_assert(!idx_load(&t, "lie", &budget, &report));
+    ck_assert(!idx_load(&t, "lie", NULL, &budget, &report));
     expect_error(KILN_BAD_DATA, "promises");
     ck_assert_uint_lt(budget.peak, 1000);
     for (int at = 0; at < 4; at++) {
         memcpy(lie, idx, sizeof idx);
         lie[at] = 99;
         put_file("lie", lie, sizeof lie);
-        ck_assert(!idx_load(&t, "lie", &budget, &report));
+        ck_assert(!idx_load(&t, "lie", NULL, &budget, &report));
         expect_error(KILN_BAD_DATA, "not an IDX file");
     }
 }

@@ -172,7 +172,7 @@ START_TEST(an_endless_loop_may_stop_early)
     run_ok(&f);
     ck_assert_float_eq(*floats(&f, 0, 1), 1000);
     limit = 3.4e38f;
-    f.session->seconds = .2;
+    f.session->budget.seconds = .2;
     run_fails(&f, KILN_LIMIT, "time limit");
     end(&f);
 }

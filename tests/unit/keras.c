@@ -119,7 +119,7 @@ static struct tensor array(struct parity *p, const char *format, ...)
     va_start(args, format);
     vsnprintf(name, sizeof name, format, args);
     va_end(args);
-    expect_ok(npz_read(&t, p->file, name, &report));
+    expect_ok(npz_read(&t, p->file, name, NULL, &report));
     return t;
 }
 

@@ -6,11 +6,13 @@
 /* Work is cut into rows of the output; where windows of neighbouring rows share elements of dx, into images and blocks
  * of channels. */
 enum { WORTH = 1 << 16, CHANNEL_BLOCK = 64 }; /* reads of a piece of work; channels of one */
+enum { LONG = 1 << 26 };                      /* reads after which the time is looked at */
 
 typedef void windows_loop(const struct pool_windows *w);
 
 struct job {
     const struct kernels *k;
+    const struct pool *pool;
     const struct pool_shape *s;
     int64_t channels; /* of the tensors */
     const float *x, *g;
@@ -75,9 +77,10 @@ static void pool_row(const struct job *j, int64_t image, int64_t p, int64_t c, i
                               .channels = n,
                               .add = !j->apart };
 
-    for (int64_t q = 0; q < s->out[1]; q += w.pixels) {
+    for (int64_t q = 0; q < s->out[1] && !pool_late(j->pool); q += w.pixels) {
         const struct inside v = inside(s, 1, q);
-        const int64_t whole = h.count ? whole_windows(s, q) : 0, y = y_at + q * j->channels;
+        const int64_t whole = h.count ? lesser(whole_windows(s, q), 1 + LONG / (n * h.count * v.count + 1)) : 0,
+                      y = y_at + q * j->channels;
         const int64_t x = x_at + (q * s->strides[1] - s->pads_begin[1] + v.from * s->dilations[1]) * j->channels;
 
         w.pixels = whole ? whole : 1;
@@ -170,6 +173,7 @@ static void run(struct pool *pool, struct job *j, bool back)
 
     if (!s->planes || !j->channels || !s->in[0] || !s->in[1])
         return;
+    j->pool = pool;
     j->apart = windows_apart(s);
     j->covers = windows_cover(s);
     if (back && !j->apart) {

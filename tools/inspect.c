@@ -627,6 +627,7 @@ static int run(int argc, char **argv)
     i.budget = budget_within(&o.limits);
     i.arena.budget = i.layers.budget = &i.budget;
     i.model = open_model(o.model, &o.limits, &i.report);
+    budget_start(&i.budget); /* of finding types; plans have clocks of their own */
     if (!i.model || !put_form(&i, &out) || out.failed)
         code = tell_error(o.model, &i.report.error);
     else if ((code = print_text(&out)) == 0 && i.broken.count)

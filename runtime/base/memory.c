@@ -93,19 +93,29 @@ static void advise_huge(void *p, size_t bytes)
     madvise((char *)p + (from - (uintptr_t)p), to - from, MADV_HUGEPAGE);
 }
 
+/* With its header, in whole alignments, and what the C library's allocator leaves unused around a small one. */
+bool budget_charge(size_t bytes, size_t *charged)
+{
+    enum { UNUSED = 48 };
+
+    if (__builtin_add_overflow(bytes, sizeof(struct header) + ALIGNMENT - 1 + UNUSED, charged))
+        return false;
+    *charged = (*charged - UNUSED) / ALIGNMENT * ALIGNMENT + UNUSED;
+    return true;
+}
+
 void *budget_alloc(struct budget *b, size_t bytes, struct report *r)
 {
     struct header *h;
     size_t total;
 
-    if (__builtin_add_overflow(bytes, sizeof *h + ALIGNMENT - 1, &total)) {
+    if (!budget_charge(bytes, &total)) {
         fail(r, KILN_LIMIT, NULL, "%zu bytes are more than can be addressed", bytes);
         return NULL;
     }
-    total -= total % ALIGNMENT;
     if (!charge(b, total, r))
         return NULL;
-    h = aligned_alloc(ALIGNMENT, total);
+    h = aligned_alloc(ALIGNMENT, total / ALIGNMENT * ALIGNMENT);
     if (!h) {
         discharge(b, total);
         fail_no_memory(r, bytes);

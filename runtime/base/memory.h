@@ -28,6 +28,9 @@ bool budget_late(const struct budget *b);
 /* False, with a LIMIT error, when it is. */
 bool budget_in_time(const struct budget *b, const char *where, struct report *r);
 
+/* What an allocation of so many bytes is charged: with what it takes to find it at its place. False where that is more
+ * than can be counted. */
+bool budget_charge(size_t bytes, size_t *charged);
 /* 64-byte aligned. NULL, with a LIMIT or NO_MEMORY error in `r` (which may be NULL), when it cannot be had. */
 void *budget_alloc(struct budget *b, size_t bytes, struct report *r);
 void *budget_zalloc(struct budget *b, size_t count, size_t size, struct report *r); /* zeroed, count * size checked */

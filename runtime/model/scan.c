@@ -77,13 +77,12 @@ static bool refuse(const struct scan *s, kiln_status code, const char *format, .
 
 /* -- budgets ------------------------------------------------------------------------------------------------------- */
 
-/* What an allocation of base/memory.h is charged. */
 static bool charge(struct scan *s, size_t count, size_t size)
 {
     size_t bytes;
 
-    if (__builtin_mul_overflow(count, size, &bytes) || __builtin_add_overflow(bytes, 127, &bytes) ||
-        __builtin_add_overflow(s->memory, bytes - bytes % 64, &s->memory) ||
+    if (__builtin_mul_overflow(count, size, &bytes) || !budget_charge(bytes, &bytes) ||
+        __builtin_add_overflow(s->memory, bytes, &s->memory) ||
         (s->limits.memory && s->memory > s->limits.memory))
         return refuse(s, KILN_LIMIT, "decoding the message needs more than the memory limit of %zu bytes",
                       s->limits.memory);

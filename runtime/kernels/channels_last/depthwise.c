@@ -78,6 +78,7 @@ static int64_t depthwise_blocks(const struct conv_last *c)
 
 struct job {
     const struct depthwise *d;
+    const struct pool *pool;
     const float *x, *w;
     const struct epilogue *e;
     float *y;
@@ -154,6 +155,8 @@ static void run_sliding_rows(const struct job *job, const struct field *f, struc
     }
 }
 
+enum { LINE_TILES = 1024 }; /* after which the time is looked at */
+
 static void run_tiles(const struct job *job, const struct field *f, int64_t i)
 {
     const struct depthwise *d = job->d;
@@ -191,6 +194,8 @@ static void run_tiles(const struct job *job, const struct field *f, int64_t i)
         for (int64_t p = 0, at = 0; p < parts; p++, at += t.pixels) {
             const int64_t y = to + (along->first + (from + at) * along->step) * channels;
 
+            if (p % LINE_TILES == LINE_TILES - 1 && pool_late(job->pool))
+                return;
             t.pixels = (int)(pixels / parts + (p < pixels % parts));
             if (t.rows > 0) {
                 t.x = f->x + (row * d->in[1] + column + at * along->stride) * channels;
@@ -250,7 +255,7 @@ static void depthwise_run(const struct conv_last *c, struct pool *pool, const fl
                           const struct epilogue *e, float *y, void *scratch)
 {
     const struct depthwise d = depthwise_of(c);
-    struct job job = { .d = &d, .x = x, .w = packed, .e = e, .y = y };
+    struct job job = { .d = &d, .pool = pool, .x = x, .w = packed, .e = e, .y = y };
 
     (void)scratch;
     pool_run(pool, divide_up(d.bands.blocks, d.bands.block_chunk), run_chunk, &job);

@@ -176,6 +176,7 @@ static int64_t direct_blocks(const struct conv_last *c)
 
 struct job {
     const struct direct *d;
+    const struct pool *pool;
     const float *x, *packed;
     const struct epilogue *e;
     float *y;
@@ -230,6 +231,8 @@ struct side {
     int64_t count, x, y;
 };
 
+enum { LINE_TILES = 1024 }; /* after which the time is looked at: bands are cut into lines, a line is not cut */
+
 /* Lines along the last side, by tiles of about the same size; x and `at` in y are those of the corner. */
 static void cover(struct sweep *s, const float *x, int64_t at, const struct side box[3])
 {
@@ -247,6 +250,8 @@ static void cover(struct sweep *s, const float *x, int64_t at, const struct side
             for (int64_t p = 0, from = 0; p < parts; p++, from += t.pixels) {
                 const int64_t to = at + i * box[0].y + j * box[1].y + from * pixel->y;
 
+                if (p % LINE_TILES == LINE_TILES - 1 && pool_late(job->pool))
+                    return;
                 t.pixels = (int)(each + (p < longer));
                 t.x = t.rows > 0 ? x + i * box[0].x + j * box[1].x + from * pixel->x : NULL;
                 t.y = job->y + to;
@@ -404,7 +409,7 @@ static void direct_run(const struct conv_last *c, struct pool *pool, const float
 {
     const struct direct d = direct_of(c);
     const int64_t across = divide_up(d.panels, d.panel_chunk);
-    struct job job = { .d = &d, .x = x, .packed = packed, .e = e, .y = y, .tables = scratch };
+    struct job job = { .d = &d, .pool = pool, .x = x, .packed = packed, .e = e, .y = y, .tables = scratch };
 
     pool_run(pool, divide_up(d.bands.blocks, d.bands.block_chunk) * across, run_chunk, &job);
     if (e->finish && across > 1)

@@ -230,6 +230,43 @@ def optimizer_state(key, s, slots):
     return {n: v.astype(np.float32) for n, v in start.items()}, 1 + s * s * s
 
 
+BATCHES = [6, 6, 4, 6, 5, 6, 4, 6]  # of the steps: a trainer has a program for each size, and one state
+HALF = 5  # before this step the learning rate is halved
+STEPPED = {
+    **OPTIMIZERS,
+    "rmsprop_all": (lambda: keras.optimizers.RMSprop(0.01, momentum=0.9, centered=True), ["_velocities", "_average_gradients", "_momentums"]),
+}
+SHAPES = {"w1": (4, 5), "b1": (5,), "w2": (5, 3), "b2": (3,)}
+
+
+def steps(case):
+    """All variables and slots after each step of a small network: Dense(5, tanh), Dense(3), softmax cross-entropy. In float32."""
+    make, slots = STEPPED[case]
+    w = {n: keras.Variable(real(f"steps/{n}", shape, 0, 0.5), name=n) for n, shape in SHAPES.items()}
+    optimizer = make()
+    optimizer.build(list(w.values()))
+    out = {"loss": []}
+    least = np.inf
+    for t, n in enumerate(BATCHES):
+        if t == HALF:
+            optimizer.learning_rate = float(optimizer.learning_rate) / 2
+        x = tf.constant(real(f"steps/{t}/x", (n, SHAPES["w1"][0]), 0, 1))
+        y = tf.constant((hashes(f"steps/{t}/label", n) >> np.uint64(33)).astype(np.int64) % SHAPES["b2"][0])
+        with tf.GradientTape() as tape:
+            z = tf.matmul(tf.tanh(tf.matmul(x, w["w1"]) + w["b1"]), w["w2"]) + w["b2"]
+            loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y, z, from_logits=True))
+        gradients = tape.gradient(loss, [v.value for v in w.values()])
+        least = min(least, *(float(tf.reduce_min(abs(g))) for g in gradients))
+        optimizer.apply(gradients)
+        out["loss"].append(float(loss))
+        for k, v in enumerate(w.values()):
+            out.setdefault(v.name, []).append(v.numpy())
+            for s in slots:
+                out.setdefault(f"{v.name}.{SLOTS[s]}", []).append(getattr(optimizer, s)[k].numpy())
+    print(f"steps/{case}: {out['loss'][0]:.6f} -> {out['loss'][-1]:.6f}, smallest gradient {least:.1e}", flush=True)
+    return {f"{case}/{k}": np.array(v, np.float32) for k, v in out.items()}
+
+
 def main():
     tf.config.threading.set_intra_op_parallelism_threads(2)
     wanted = sys.argv[1:]
@@ -240,6 +277,8 @@ def main():
         np.savez(HERE / "free.npz", **{k: v for name in FREE for k, v in free(name).items()})
     if not wanted or "optimizers" in wanted:
         np.savez(HERE / "optimizers.npz", **{k: v for case in OPTIMIZERS for k, v in update(case).items()})
+    if not wanted or "steps" in wanted:
+        np.savez(HERE / "steps.npz", **{k: v for case in STEPPED for k, v in steps(case).items()})
 
 
 if __name__ == "__main__":

@@ -107,6 +107,32 @@ START_TEST(budget_counts_and_limits)
 }
 END_TEST
 
+/* The limit may be reached, and not passed by a byte; the peak stays when memory is given back. */
+START_TEST(a_limit_is_exact)
+{
+    for (size_t bytes = 0; bytes < 300; bytes++) {
+        struct budget b = { 0 };
+        size_t used;
+        void *p = budget_alloc(&b, bytes, NULL), *q;
+
+        used = b.used;
+        ck_assert_uint_ge(used, bytes);
+        b.limit = 2 * used - 1;
+        ck_assert_ptr_null(budget_alloc(&b, bytes, NULL));
+        b.limit++;
+        q = budget_alloc(&b, bytes, NULL);
+        ck_assert_ptr_nonnull(q);
+        budget_free(&b, p);
+        ck_assert_uint_eq(b.peak, 2 * used);
+        budget_free(&b, q);
+        q = budget_alloc(&b, 0, NULL);
+        ck_assert_uint_eq(b.peak, 2 * used);
+        budget_free(&b, q);
+        ck_assert_uint_eq(b.used, 0);
+    }
+}
+END_TEST
+
 START_TEST(budget_refuses_what_overflows)
 {
     struct budget b = { 0 };
@@ -337,6 +363,7 @@ Suite *suite(void)
     add_test(s, long_messages_are_cut);
     add_test(s, every_status_has_words);
     add_test(s, budget_counts_and_limits);
+    add_test(s, a_limit_is_exact);
     add_test(s, budget_refuses_what_overflows);
     add_test(s, budget_grow_keeps_what_is_there);
     add_test(s, pages_are_charged);

@@ -387,6 +387,31 @@ START_TEST(every_epoch_gives_each_sample_once)
 }
 END_TEST
 
+/* The first batch of an epoch, in an order of its own. */
+START_TEST(no_two_epochs_have_one_order)
+{
+    static const uint64_t epochs[] = { 0, 1, 128, 256, 257, 512, 1024, 32768, 65536, 65537, 1 << 24 };
+    enum { EPOCHS = sizeof epochs / sizeof *epochs };
+    const struct tensor x = array(F32, SHAPE(UNKNOWN, 6), NULL), y = array(I64, SHAPE(UNKNOWN), NULL);
+    float bx[EPOCHS][6 * 105];
+    int64_t by[105], count;
+
+    put_idx("i", "l", 105, 2, 3, false);
+    expect_ok(open_set("idx:i,l", PART_TRAIN, NULL));
+    expect_ok(start(&x, &y, 105, true));
+    for (int k = 0; k < EPOCHS; k++) {
+        batches_start(&b, epochs[k]);
+        expect_ok(batches_next(&b, bx[k], by, &count, &report));
+        ck_assert_int_eq(count, 105);
+        for (int before = 0; before < k; before++)
+            ck_assert_msg(memcmp(bx[k], bx[before], sizeof bx[k]) != 0, "epoch %d has the order of epoch %d",
+                          (int)epochs[k], (int)epochs[before]);
+    }
+    batches_release(&b);
+    dataset_release(&d);
+}
+END_TEST
+
 /* One sample [2,2,3] with the values 0 .. 11, as channels first. */
 START_TEST(samples_take_the_shape_of_the_input)
 {
@@ -667,6 +692,7 @@ Suite *suite(void)
     tcase_add_test(c, split_as_keras_does);
     tcase_add_test(c, normalisers_have_the_statistics_of_their_training_set);
     tcase_add_test(c, every_epoch_gives_each_sample_once);
+    tcase_add_test(c, no_two_epochs_have_one_order);
     tcase_add_test(c, samples_take_the_shape_of_the_input);
     tcase_add_test(c, grey_images_take_a_channel_or_none);
     tcase_add_test(c, types_that_do_not_fit_are_refused);

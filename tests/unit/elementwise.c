@@ -366,6 +366,10 @@ START_TEST(a_trainer_drops_anew_in_every_step)
     ck_assert(memcmp(mask[0], mask[1], N) == 0);
     ck_assert(memcmp(mask[0], mask[2], N) != 0);
     ck_assert(memcmp(mask[0], mask[3], N) != 0);
+    for (int bit = 1; bit < 32; bit++) { /* no period of a power of two */
+        drop(x, y, mask[2], N / 100, 1, 1 + (UINT64_C(1) << bit), NULL);
+        ck_assert_msg(memcmp(mask[0], mask[2], N / 100) != 0, "masks repeat after 2^%d steps", bit);
+    }
     pool_free(pool);
 }
 END_TEST

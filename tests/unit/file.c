@@ -14,6 +14,8 @@
 static int calls, fails_at; /* the call that fails, counted from 1; 0: none */
 static bool in_pieces;      /* three bytes at a time, and every other call is interrupted */
 static bool no_unnamed;     /* the file system has no files without a name */
+static char done[16];       /* what succeeded, in its order: Write, Sync, Rename; "s" is a directory's sync */
+static int done_count;
 
 static bool goes_wrong(void)
 {
@@ -47,13 +49,23 @@ int __wrap_openat(int directory, const char *path, int flags, ...)
     return __real_openat(directory, path, flags, 0666);
 }
 
+static void note(char what)
+{
+    if (done_count + 1 < (int)sizeof done)
+        done[done_count++] = what;
+    done[done_count] = 0;
+}
+
 ssize_t __real_write(int fd, const void *bytes, size_t size);
 ssize_t __wrap_write(int fd, const void *bytes, size_t size);
 ssize_t __wrap_write(int fd, const void *bytes, size_t size)
 {
     if (fd <= 2) /* not the library's: that of the tests themselves */
         return __real_write(fd, bytes, size);
-    return goes_wrong() ? -1 : __real_write(fd, bytes, in_pieces && size > 3 ? 3 : size);
+    if (goes_wrong())
+        return -1;
+    note('W');
+    return __real_write(fd, bytes, in_pieces && size > 3 ? 3 : size);
 }
 
 ssize_t __real_pread(int fd, void *bytes, size_t size, off_t offset);
@@ -67,14 +79,23 @@ int __real_fsync(int fd);
 int __wrap_fsync(int fd);
 int __wrap_fsync(int fd)
 {
-    return goes_wrong() ? -1 : __real_fsync(fd);
+    struct stat status;
+
+    if (goes_wrong())
+        return -1;
+    ck_assert_int_eq(fstat(fd, &status), 0);
+    note(S_ISDIR(status.st_mode) ? 's' : 'S');
+    return __real_fsync(fd);
 }
 
 int __real_renameat(int from, const char *old, int to, const char *new);
 int __wrap_renameat(int from, const char *old, int to, const char *new);
 int __wrap_renameat(int from, const char *old, int to, const char *new)
 {
-    return !in_pieces && goes_wrong() ? -1 : __real_renameat(from, old, to, new);
+    if (!in_pieces && goes_wrong())
+        return -1;
+    note('R');
+    return __real_renameat(from, old, to, new);
 }
 
 int __real_linkat(int from, const char *old, int to, const char *new, int flags);
@@ -194,6 +215,19 @@ START_TEST(files_are_written)
     contains("c", "three");
     ck_assert_int_eq(names("."), 3);
     ck_assert_int_eq(names("d"), 1);
+}
+END_TEST
+
+/* A power failure leaves the old file or the new one: the content is on the disk before it has the name, and the name
+ * before it is told that all went well. */
+START_TEST(what_is_written_is_on_the_disk)
+{
+    for (int named = 0; named < 2; named++) {
+        no_unnamed = named;
+        done_count = 0;
+        expect_ok(file_write("a", "one", 3, &report));
+        ck_assert_str_eq(done, "WSRs");
+    }
 }
 END_TEST
 
@@ -528,6 +562,7 @@ Suite *suite(void)
     tcase_add_test(files, files_are_read);
     tcase_add_test(files, what_is_no_file_is_not_read);
     tcase_add_test(files, files_are_written);
+    tcase_add_test(files, what_is_written_is_on_the_disk);
     tcase_add_test(files, links_stay_links);
     tcase_add_test(files, what_is_no_file_is_not_replaced);
     tcase_add_test(files, what_is_there_survives_a_failure);

@@ -409,6 +409,26 @@ START_TEST(a_shape_is_planned_once)
 }
 END_TEST
 
+/* Programs are kept for so many shapes, and memory with them. */
+START_TEST(plans_are_not_kept_without_end)
+{
+    enum { SHAPES = 150 };
+    static float x[SHAPES];
+    size_t used = 0;
+    struct fixture f;
+
+    begin(&f, simple);
+    for (int k = 1; k <= SHAPES; k++) {
+        set(&f, "x", F32, 1, (int64_t[]){ k }, x);
+        run_ok(&f);
+        used = k == SHAPES / 2 ? f.session->budget.used : used;
+    }
+    ck_assert_msg(f.session->budget.used < used + used / 8, "%zu bytes after %d shapes, %zu after half of them",
+                  f.session->budget.used, (int)SHAPES, used);
+    end(&f);
+}
+END_TEST
+
 /* More segments in one run than are kept of other runs. */
 START_TEST(many_segments_are_kept)
 {
@@ -517,6 +537,7 @@ Suite *suite(void)
     add_test(s, an_initializer_that_is_an_input_is_a_default);
     add_test(s, what_an_earlier_run_left_is_not_looked_at);
     add_test(s, a_shape_is_planned_once);
+    add_test(s, plans_are_not_kept_without_end);
     add_test(s, many_segments_are_kept);
     add_test(s, plans_that_are_only_kept_make_room);
     add_test(s, an_output_may_be_anything);

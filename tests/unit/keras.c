@@ -362,6 +362,7 @@ static const struct optimizer_case {
     { "rmsprop", "rmsprop" },
     { "rmsprop_momentum", "rmsprop:learning_rate=0.01,rho=0.8,momentum=0.9" },
     { "rmsprop_centered", "rmsprop:centered=1" },
+    { "rmsprop_all", "rmsprop:learning_rate=0.01,momentum=0.9,centered=1" }, /* only in steps.npz */
 };
 
 /* What the state has under a slot's name before the update, of element i. */
@@ -432,6 +433,107 @@ START_TEST(an_update_is_keras_update)
 }
 END_TEST
 
+/* -- optimisers in a trainer
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+static const char stepped_text[] =
+    "< ir_version: 8, opset_import: [\"\": 17] >\n"
+    "net (float[N, 4] x) => (float[N, 3] p) <float[4, 5] w1 = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "
+    "0, "
+    "0},\n float[5] b1 = {0, 0, 0, 0, 0}, float[5, 3] w2 = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, float[3] b2 "
+    "= {0, 0, 0}>\n"
+    "{ h = Gemm (x, w1, b1)  t = Tanh (h)  z = Gemm (t, w2, b2)  p = Softmax (z) }";
+
+static void start_stepped(struct parity *p, const char *optimizer)
+{
+    const struct trainer_options o = { .optimizer = optimizer, .threads = 1, .classes = 3 };
+    struct model *m = model_read_bytes(stepped_text, strlen(stepped_text), NULL, &report);
+
+    expect_ok(m && model_build(m, &report));
+    p->trainer = trainer_new(m, &o, &report);
+    expect_ok(p->trainer);
+    model_free(m);
+    for (size_t s = 0; s < p->trainer->state_count; s++) {
+        const struct state *state = &p->trainer->states[s];
+        const uint64_t of = key_of("steps/%s", state->parameter->value->name);
+
+        for (int64_t i = 0; i < tensor_count(&state->value); i++)
+            ((float *)state->value.data)[i] = (float)(.5 * uniform(of, i));
+    }
+}
+
+/* Of all elements of all steps so far: what the array has moved by, at most, is what it is measured with. */
+static void compare_stepped(struct parity *p, const char *variable, const char *slot, int t)
+{
+    const struct tensor *got = trainer_state(p->trainer, variable, slot);
+    struct tensor want = array(p, "%s/%s%s%s", p->name, variable, slot ? "." : "", slot ? slot : "");
+    const int64_t n = tensor_count(got);
+    const uint64_t start = key_of("steps/%s", variable);
+    double moved = 0;
+
+    ck_assert_int_eq(tensor_count(&want), n * want.dims[0]);
+    for (int64_t i = 0; i < (t + 1) * n; i++)
+        moved = fmax(moved, fabs((double)((const float *)want.data)[i] - (slot ? 0 : .5 * uniform(start, i % n))));
+    for (int64_t i = 0; i < n; i++) {
+        const double g = (double)((const float *)got->data)[i], w = (double)((const float *)want.data)[t * n + i];
+
+        ck_assert_msg(fabs(g - w) <= 1e-4 * moved + (slot ? 0 : 3e-7),
+                      "%s: after step %d %s of %s[%lld] is %.9g, must be %.9g (of %.3g)", p->name, t + 1,
+                      slot ? slot : "the value", variable, (long long)i, g, w, moved);
+    }
+    drop(&want);
+}
+
+static void take_step(struct parity *p, int t, int64_t samples, double loss)
+{
+    const uint64_t image = key_of("steps/%d/x", t), label = key_of("steps/%d/label", t);
+    float x[4 * 6];
+    int64_t y[6];
+    struct step_result got;
+
+    p->x = p->trainer->x, p->y = p->trainer->y;
+    p->x.dims[0] = p->y.dims[0] = samples;
+    p->x.data = x, p->y.data = y;
+    for (int64_t i = 0; i < 4 * samples; i++)
+        x[i] = (float)uniform(image, i);
+    for (int64_t i = 0; i < samples; i++)
+        y[i] = (int64_t)((hash(label, i) >> 33) % 3);
+    expect_ok(trainer_step(p->trainer, &p->x, &p->y, &got, &report));
+    ck_assert_msg(fabs((double)got.loss / loss - 1) <= 1e-6, "%s: loss of step %d is %.9g, must be %.9g", p->name,
+                  t + 1, (double)got.loss, loss);
+}
+
+/* With the trainer's own count of steps, slots and programs: batches of three sizes, and another learning rate. */
+START_TEST(a_trainer_takes_keras_steps)
+{
+    static const int64_t samples[] = { 6, 6, 4, 6, 5, 6, 4, 6 };
+    struct parity p = { .name = optimizers[_i].name };
+    struct tensor loss;
+
+    expect_ok(npz_open(&p.file, PROJECT "/tests/keras/steps.npz", &budget, &report));
+    start_stepped(&p, optimizers[_i].spec);
+    loss = array(&p, "%s/loss", p.name);
+    for (int t = 0; t < 8; t++) {
+        if (t == 5)
+            p.trainer->learning_rate /= 2;
+        take_step(&p, t, samples[t], (double)((const float *)loss.data)[t]);
+        for (size_t s = 0; s < p.trainer->state_count; s++) {
+            const char *variable = p.trainer->states[s].parameter->value->name;
+
+            compare_stepped(&p, variable, NULL, t);
+            for (int k = 0; k < p.trainer->optimizer.slots; k++)
+                compare_stepped(&p, variable, p.trainer->optimizer.slot_names[k], t);
+        }
+    }
+    ck_assert_uint_eq(p.trainer->trainable, 4);
+    drop(&loss);
+    npz_close(p.file);
+    trainer_free(p.trainer);
+    ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
 Suite *suite(void)
@@ -443,7 +545,8 @@ Suite *suite(void)
     (void)leave_scratch;
     (void)expect_error;
     add_test(s, the_generator_is_that_of_the_dumps);
-    add_tests(s, an_update_is_keras_update, COUNT(optimizers));
+    add_tests(s, an_update_is_keras_update, COUNT(optimizers) - 1);
+    add_tests(s, a_trainer_takes_keras_steps, COUNT(optimizers));
     add_tests(s, one_step_is_keras_step, COUNT(networks));
     add_tests(s, a_hundred_steps_keep_to_keras, COUNT(mlps));
     return s;

@@ -547,6 +547,28 @@ END_TEST
 
 /* -- normalisation ------------------------------------------------------------------------------------------------- */
 
+/* Two floats that follow each other: their mean lies between, and cannot be written. */
+START_TEST(moments_far_from_zero)
+{
+    enum { N = 64 };
+    static const struct norm_shape shapes[] = { { 1, 1, N }, { 4, 1, N / 4 }, { N, 1, 1 } };
+    const struct kernels *const k = kernels_for(_i / 3);
+    const struct norm_shape *const s = &shapes[_i % 3];
+    float x[N], mean, var;
+    void *scratch;
+
+    if (!k)
+        return;
+    for (int i = 0; i < N; i++)
+        x[i] = i % 2 ? 1e6f + .0625f : 1e6f;
+    scratch = room(batch_moments_scratch(s, F32));
+    batch_moments(k, NULL, s, F32, x, &mean, &var, scratch);
+    ck_assert_float_eq_tol(mean, 1e6f, .0625f);
+    ck_assert_float_eq_tol(var, .03125f * .03125f, 1e-6f);
+    free(scratch);
+}
+END_TEST
+
 START_TEST(batch_norm_is_right)
 {
     const struct norm_shape shapes[] = { { 64, 3, 49 }, { 37, 70, 1 },  { 1, 5, 7000 },
@@ -709,6 +731,7 @@ Suite *suite(void)
     add_test(s, maps_cover_whole_arrays);
     add_tests(s, pooling_is_right, 3);
     add_test(s, pooling_details);
+    add_tests(s, moments_far_from_zero, 9);
     add_tests(s, batch_norm_is_right, 3);
     add_test(s, running_statistics_move);
     add_tests(s, layer_norm_is_right, 3);

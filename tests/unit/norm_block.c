@@ -567,6 +567,9 @@ START_TEST(a_block_is_not_made_of_others)
         IMAGE "{ b, p, q = " BN "(x, s, o, m, v)  a = Elu(b)  c = Neg(b)  y = Add(a, c) }", /* read twice */
         IMAGE "{ b, p, q = " BN "(x, s, o, m, v)  y = Neg(b) }",
         IMAGE "{ b, p, q = " BN "(x, s, o, m, v)  y = MaxPool <kernel_shape = [3, 3], strides = [2, 2]> (b) }",
+        IMAGE "{ b, p, q = " BN "(x, s, o, m, v)  y = MaxPool <kernel_shape = [2, 2], strides = [1, 1]> (b) }",
+        IMAGE "{ b, p, q = " BN
+              "(x, s, o, m, v)  y = MaxPool <kernel_shape = [2, 2], strides = [2, 2], dilations = [2, 1]> (b) }",
         IMAGE "{ b, p, q = " BN "(x, s, o, m, v)  y, i = " POOL "(b)  j = Cast <to = 1> (i)  k = ReduceSum(j) }",
         "g (float[4, 7, 6, 5] x, float[5] s, float[5] o, float[5] m, float[5] v) => (float[a, b, c, d] y) "
         "{ b = BatchNormalization (x, s, o, m, v)  y = Relu(b) }", /* frozen */
@@ -599,6 +602,6 @@ Suite *suite(void)
     add_tests(s, the_first_of_equal_ones_wins, 3);
     add_test(s, moments_join);
     add_tests(s, a_block_is_what_its_nodes_are, sizeof parts / sizeof *parts);
-    add_tests(s, a_block_is_not_made_of_others, 10);
+    add_tests(s, a_block_is_not_made_of_others, 12);
     return s;
 }

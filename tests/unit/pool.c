@@ -74,15 +74,16 @@ END_TEST
 
 START_TEST(each_chunk_runs_once)
 {
-    enum { CHUNKS = 1100017 }; /* more than the pool hands out one by one */
+    enum { CHUNKS = 1100017, MORE = 64 }; /* more than the pool hands out one by one; and where none may run */
     struct budget b = { 0 };
     struct pool *p = pool_new(widths[_i], &b, NULL);
-    struct tally t = { .chunks = CHUNKS, .threads = pool_threads(p), .seen = calloc(CHUNKS, 1) };
+    struct tally t = { .chunks = CHUNKS, .threads = pool_threads(p), .seen = calloc(CHUNKS + MORE, 1) };
 
     ck_assert_ptr_nonnull(t.seen);
     pool_run(p, CHUNKS, count, &t);
-    for (int k = 0; k < CHUNKS; k++)
-        ck_assert_msg(t.seen[k] == 1, "chunk %d ran %d times", k, t.seen[k]);
+    for (int k = 0; k < CHUNKS + MORE; k++)
+        ck_assert_msg(t.seen[k] == (k < CHUNKS), "chunk %d ran %d times", k, t.seen[k]);
+    ck_assert_int_eq(t.calls, CHUNKS);
     free(t.seen);
     pool_free(p);
 }

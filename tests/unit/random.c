@@ -49,6 +49,17 @@ START_TEST(uniform_is_made_of_philox)
 }
 END_TEST
 
+/* Every bit of the node and of the step tells. */
+START_TEST(streams_differ)
+{
+    for (int bit = 0; bit < 32; bit++) {
+        ck_assert(random_stream(5, 9) != random_stream(5, 9 ^ UINT64_C(1) << bit));
+        ck_assert(random_stream(5, 9) != random_stream((int32_t)(5 ^ 1u << bit), 9));
+        ck_assert(random_stream(0, UINT64_C(1) << bit) != random_stream((int32_t)(1u << bit), 0));
+    }
+}
+END_TEST
+
 START_TEST(an_element_does_not_depend_on_where_one_starts)
 {
     void (*const draw[])(float *, int64_t, uint64_t, uint64_t, uint64_t) = { random_uniform, random_normal,
@@ -238,6 +249,7 @@ Suite *suite(void)
 
     tcase_add_test(t, philox_gives_the_published_words);
     tcase_add_test(t, uniform_is_made_of_philox);
+    tcase_add_test(t, streams_differ);
     tcase_add_test(t, an_element_does_not_depend_on_where_one_starts);
     tcase_add_test(t, distributions_have_their_moments);
     tcase_add_test(t, a_permutation_has_each_number_once);

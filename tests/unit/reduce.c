@@ -175,6 +175,39 @@ START_TEST(a_maximum_keeps_nan_and_shares_its_gradient)
 }
 END_TEST
 
+/* One NaN anywhere, along rows and columns, in what is reduced at once and in segments that are merged. */
+START_TEST(a_nan_is_the_maximum_wherever_it_is)
+{
+    static const enum dtype types[] = { F16, BF16, F32, F64 };
+    static const int64_t sizes[] = { 3, 67, 70000 };
+    const enum dtype d = types[_i % 4];
+    const int64_t n = sizes[_i / 4];
+    struct pool *pool = threads(2);
+
+    for (int across = 0; across < 2; across++) {
+        const struct tensor x = { .dtype = d, .rank = 2, .dims = { across ? n : 2, across ? 2 : n } };
+        void *values = random_array(d, 2 * n);
+        struct reduce_shape s;
+
+        reduce_shape_of(&s, &x, across ? 1 : 2);
+        for (int k = 0; k < 7; k++) {
+            const int64_t at = (n - 1) * k / 6, i = across ? 2 * at : at; /* of the first of two results */
+            const double was = get(d, values, i);
+            void *y;
+
+            put(d, values, i, (double)NAN);
+            y = reduced(pool, &s, REDUCE_MAX, d, values);
+            ck_assert_msg(isnan(get(d, y, 0)) && !isnan(get(d, y, 1)), "element %lld of %lld, %s", (long long)at,
+                          (long long)n, across ? "across" : "along");
+            free(y);
+            put(d, values, i, was);
+        }
+        free(values);
+    }
+    pool_free(pool);
+}
+END_TEST
+
 /* -- softmax ---------------------------------------------------------------------------------------------------------
  */
 
@@ -270,6 +303,7 @@ Suite *suite(void)
     add_test(s, any_axes_of_any_shape);
     add_test(s, nothing_has_a_sum_a_mean_and_a_maximum);
     add_test(s, a_maximum_keeps_nan_and_shares_its_gradient);
+    add_tests(s, a_nan_is_the_maximum_wherever_it_is, 12);
     add_test(s, softmax_along_any_axis);
     return s;
 }

@@ -336,10 +336,13 @@ START_TEST(heap_copies_deeply)
     struct heap from = { .budget = &b }, to = { .budget = &b };
     struct tensor original = nested(&from), copy;
     const struct sequence *s;
-    const struct optional *o;
-    struct string *const *strings;
+    const struct optional *o = ((const struct sequence *)original.data)->items[1].data;
+    struct string *const *strings = o->value.data, *const shared = strings[1];
 
     ck_assert(heap_copy(&to, &copy, &original, NULL));
+    o = ((const struct sequence *)copy.data)->items[1].data;
+    strings = o->value.data;
+    ck_assert_ptr_ne(strings[1], shared);
     heap_reset(&from); /* under a sanitizer, what was not copied shows */
     ck_assert_int_eq(copy.kind, SEQUENCE);
     s = copy.data;

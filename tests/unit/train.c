@@ -196,12 +196,24 @@ static void expect_same_state(const struct trainer *a, const struct trainer *b)
             "'%s' differs", a->states[k].parameter->value->name);
 }
 
+static void expect_same_slots(const struct trainer *a, const struct trainer *b)
+{
+    for (size_t k = 0; k < a->trainable; k++)
+        for (int n = 0; n < a->optimizer.slots; n++) {
+            const struct tensor *p = &a->states[k].slots[n], *q = &b->states[k].slots[n];
+
+            ck_assert_msg(memcmp(p->data, q->data, (size_t)tensor_bytes(p)) == 0, "the %s of '%s' differs",
+                          a->optimizer.slot_names[n], a->states[k].parameter->value->name);
+        }
+}
+
 START_TEST(threads_change_no_bit)
 {
     static const int threads[] = { 2, 4 };
     struct trainer *one = train_cnn(1, 3), *more = train_cnn(threads[_i], 3);
 
     expect_same_state(one, more);
+    expect_same_slots(one, more);
     trainer_free(one);
     trainer_free(more);
 }
@@ -330,6 +342,41 @@ START_TEST(a_loss_that_is_not_finite_changes_nothing)
 }
 END_TEST
 
+static void take_steps(struct trainer *t, int count, int64_t samples)
+{
+    const struct dataset d = images_data();
+    struct tensor tx = t->x, ty = t->y;
+    struct step_result got;
+
+    tx.dims[0] = ty.dims[0] = samples;
+    tx.data = d.x.data, ty.data = d.y.data;
+    for (int k = 0; k < count; k++)
+        expect_ok(trainer_step(t, &tx, &ty, &got, &report));
+}
+
+/* Values, slots, and the count of steps, by which Adam corrects its rate and Dropout draws. */
+START_TEST(a_snapshot_brings_all_back)
+{
+    struct trainer *straight = train_cnn(1, 0), *t = train_cnn(1, 0);
+    struct snapshot *s;
+
+    take_steps(straight, 5, SAMPLES);
+    take_steps(t, 2, SAMPLES);
+    s = trainer_snapshot(t, &report);
+    expect_ok(s);
+    take_steps(t, 4, SAMPLES / 2);
+    trainer_restore(t, s);
+    ck_assert_int_eq(t->steps, 2);
+    take_steps(t, 3, SAMPLES);
+    ck_assert_int_eq(t->steps, straight->steps);
+    expect_same_state(t, straight);
+    expect_same_slots(t, straight);
+    snapshot_free(t, s);
+    trainer_free(t);
+    trainer_free(straight);
+}
+END_TEST
+
 START_TEST(batches_of_another_type_are_refused)
 {
     struct trainer *t = train_cnn(1, 0);
@@ -366,6 +413,41 @@ static const struct loss_case {
     { "mean_squared_error", "p = Softmax (z)", true },
 };
 
+/* What nobody asked for follows from how the model ends, what its output is called, and the data. */
+static const struct guess_case {
+    const char *output, *tail;
+    enum targets targets;
+    enum loss_kind kind;
+    bool logits;
+} guesses[] = {
+    { "p", "p = Softmax (z)", TARGETS_CLASSES, LOSS_SPARSE_CATEGORICAL, true },
+    { "p", "q = Softmax (z)  p = Identity (q)", TARGETS_VALUES, LOSS_CATEGORICAL, true },
+    { "p", "p = Sigmoid (z)", TARGETS_CLASSES, LOSS_BINARY, true },
+    { "p", "p = Sigmoid (z)", TARGETS_VALUES, LOSS_BINARY, true },
+    { "Logits_2", "Logits_2 = Identity (z)", TARGETS_CLASSES, LOSS_SPARSE_CATEGORICAL, true },
+    { "logit", "logit = Identity (z)", TARGETS_VALUES, LOSS_CATEGORICAL, true },
+    { "p", "p = Identity (z)", TARGETS_CLASSES, LOSS_SPARSE_CATEGORICAL, true },
+    { "p", "p = Identity (z)", TARGETS_VALUES, LOSS_SQUARED, false },
+    { "p", "q = Softmax (z)  p = Exp (q)", TARGETS_VALUES, LOSS_SQUARED, false },
+};
+
+START_TEST(losses_are_guessed)
+{
+    const struct guess_case *c = &guesses[_i];
+    const struct trainer_options o = { .targets = c->targets, .classes = 3, .threads = 1 };
+    struct trainer *t;
+    char text[512];
+
+    snprintf(text, sizeof text,
+             HEAD "net (float[N, 3] x) => (float[N, 3] %s) <float[3] w = {1, 2, 3}>\n{ z = Add (x, w)  %s }", c->output,
+             c->tail);
+    t = trainer_of(text, &o);
+    expect_ok(t);
+    ck_assert_msg(t->loss.kind == c->kind && t->loss.logits == c->logits, "%s: %s", c->tail, t->loss.said);
+    trainer_free(t);
+}
+END_TEST
+
 /* The gradient of a shift of all samples against differences of the loss itself. */
 START_TEST(losses_and_gradients_agree)
 {
@@ -377,7 +459,7 @@ START_TEST(losses_and_gradients_agree)
                                        .targets = c->rows ? TARGETS_VALUES : TARGETS_CLASSES,
                                        .classes = 3 };
     const float x[] = { .3f, -.2f, .7f, 1.1f, .4f, -.9f, -.5f, .6f, .2f, .1f, -.3f, .8f };
-    const float rows[] = { 1, 0, 0, .2f, .5f, .3f, 0, 0, 1, .9f, .1f, 0 };
+    const float rows[] = { 1, 0, 0, .2f, .5f, .7f, 0, 0, 0, .3f, .1f, 0 }; /* they need not sum to 1 */
     const int64_t classes[] = { 0, 2, 1, 1 };
     struct tensor tx, ty;
     struct step_result got, up, down;
@@ -521,6 +603,50 @@ START_TEST(no_improvement_stops_early)
     ck_assert(!trainer_fit(t, &d, NULL, NULL, &f, &events, &ran, &report));
     expect_error(KILN_STOPPED, "stopped");
     ck_assert_int_eq(ran, 50);
+    trainer_free(t);
+}
+END_TEST
+
+/* The bias says how many of four samples are right, and the loss falls with it: two, one, two, three. */
+static void place(struct trainer *t, int epoch)
+{
+    static const int right[] = { 2, 1, 2, 3 };
+
+    state_of(t, "b")[0] = (float)(right[epoch % 4] - 4);
+}
+
+static bool on_metric_epoch(void *user, const struct epoch *e, struct report *r)
+{
+    static const bool best[] = { true, false, false, true }; /* what is equal is not better */
+
+    (void)r;
+    ck_assert_msg(e->best == best[e->number - 1], "epoch %d, accuracy %g, loss %g", (int)e->number,
+                  e->value[METRIC_ACCURACY], e->value[METRIC_LOSS]);
+    place(user, (int)e->number);
+    return true;
+}
+
+START_TEST(the_best_epoch_is_told_by_the_metric)
+{
+    const enum metric metric = (enum metric)_i;
+    const struct trainer_options o = {
+        .optimizer = "sgd:learning_rate=0", .loss = "binary_crossentropy:from_logits=1", .classes = 2, .threads = 1
+    };
+    const struct fit_options f = { .batch = 4, .epochs = 4, .save_best = &metric };
+    const float x[] = { .5f, 1.5f, 2.5f, 3.5f };
+    const int64_t y[] = { 1, 1, 1, 1 };
+    const struct dataset d = data_of(2, (const int64_t[]){ 4, 1 }, x, y, NULL, 2);
+    struct trainer *t =
+        trainer_of(HEAD "net (float[N, 1] x) => (float[N, 1] z) <float[1, 1] w = {1}, float[1] b = {0}>\n"
+                        "{ z = Gemm (x, w, b) }",
+                   &o);
+    const struct fit_events events = { .user = t, .epoch = on_metric_epoch };
+    int64_t ran;
+
+    expect_ok(t);
+    place(t, 0);
+    expect_ok(trainer_fit(t, &d, &d, NULL, &f, &events, &ran, &report));
+    ck_assert_int_eq(ran, 4);
     trainer_free(t);
 }
 END_TEST
@@ -688,6 +814,8 @@ START_TEST(the_public_functions_train)
     ck_assert(strcmp(p.name, "w1") == 0 && p.role == KILN_TRAINABLE && p.dims[1] == 8 && p.data);
     ck_assert_int_eq(kiln_trainer_parameter(t, 4, &p), KILN_BAD_ARGUMENT);
     ck_assert_int_eq(kiln_trainer_set_learning_rate(t, (double)NAN, &err), KILN_BAD_ARGUMENT);
+    ck_assert_int_eq(kiln_trainer_set_learning_rate(t, (double)INFINITY, &err), KILN_BAD_ARGUMENT);
+    ck_assert_int_eq(kiln_trainer_set_learning_rate(t, -1, &err), KILN_BAD_ARGUMENT);
     ck_assert_int_eq(kiln_trainer_step(t, y, x, NULL, &err), KILN_BAD_DATA);
     ck_assert_int_eq(kiln_trainer_step(t, x, NULL, NULL, &err), KILN_BAD_ARGUMENT);
     ck_assert_int_eq(kiln_trainer_export(&learned, t, &err), KILN_OK);
@@ -1009,11 +1137,14 @@ Suite *suite(void)
     add_test(s, statistics_move_by_what_momentum_leaves);
     add_test(s, what_is_frozen_stays);
     add_test(s, a_loss_that_is_not_finite_changes_nothing);
+    add_test(s, a_snapshot_brings_all_back);
     add_test(s, batches_of_another_type_are_refused);
+    add_tests(s, losses_are_guessed, COUNT(guesses));
     add_tests(s, losses_and_gradients_agree, COUNT(losses));
     add_tests(s, far_logits_are_not_clipped, 2);
     add_tests(s, bad_options_are_refused, 11);
     add_test(s, no_improvement_stops_early);
+    add_tests(s, the_best_epoch_is_told_by_the_metric, METRICS);
     add_test(s, constants_of_nodes_train_too);
     add_test(s, merged_statistics_are_taken_apart);
     add_tests(s, shared_weights_are_told_of_and_untied_on_request, 2);

@@ -103,7 +103,7 @@ void give_unbroadcast(struct backward *b, int k, struct value *gradient)
     if (count)
         gradient = emit(&b->e, "ReduceSum", "keepdims=1", 2, gradient, emit_ints(&b->e, count, axes));
     if (in->rank != out->rank)
-        gradient = emit(&b->e, "Reshape", "allowzero=1", 2, gradient, emit_ints(&b->e, in->rank, in->dims));
+        gradient = emit_reshape(&b->e, gradient, in->rank, in->dims);
     give(b, k, gradient);
 }
 

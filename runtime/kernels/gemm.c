@@ -375,7 +375,7 @@ void gemm(const struct kernels *k, struct pool *pool, const struct gemm *g, void
 
 size_t gemm_packed_bytes(const struct kernels *k, const struct gemm *g)
 {
-    return g->m && batches_of(g) == 1 ? dense_packed_bytes(k, g) : 0;
+    return g->m && g->n && batches_of(g) == 1 ? dense_packed_bytes(k, g) : 0;
 }
 
 void gemm_pack(const struct kernels *k, struct pool *pool, const struct gemm *g, const void *b, void *packed)

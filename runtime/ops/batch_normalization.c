@@ -369,7 +369,7 @@ static struct value *for_channels(struct backward *b, struct value *v, enum dtyp
                  : x->dtype == BF16 ? "to=16"
                                     : "to=1",
                  1, v);
-    v = emit(e, "Reshape", NULL, 2, v, emit_ints(e, x->rank, dims));
+    v = emit_reshape(e, v, x->rank, dims);
     return emit(e, "Mul", NULL, 2, v, emit_scalar(e, x->dtype, factor));
 }
 

@@ -41,6 +41,9 @@ struct conv_shape conv_shape_of(const struct window *w, int64_t batch, int64_t i
 /* Of one pass of a convolution whose result is `pixels`, which has a channel for each row of the weights w. */
 double conv_flops(const struct tensor *pixels, const struct tensor *w);
 
+/* Is a convolution of this shape small enough that all that kernels plan it with can be counted? `i` is NULL while
+ * running. */
+bool conv_countable(struct infer *i, const struct conv_shape *s);
 /* Can conv_dx do this? */
 bool conv_dx_fits(struct infer *i, const struct conv_shape *s, enum dtype dtype);
 

@@ -36,6 +36,18 @@ bool conv_check(struct infer *i, const struct conv_attrs *a, const struct tensor
     return true;
 }
 
+bool conv_countable(struct infer *i, const struct conv_shape *s)
+{
+    enum { LANES = 64, TILE = 8 }; /* a group's channels and an image's sides are rounded up to no more than these */
+    const double most = 0x1p58, groups = (double)s->groups;
+    double work = ((double)s->in_channels / groups + LANES) * ((double)s->out_channels / groups + LANES) * groups;
+
+    work *= (double)s->batch + 1;
+    for (int d = 0; d < s->rank; d++)
+        work *= ((double)(s->in[d] > s->out[d] ? s->in[d] : s->out[d]) + TILE) * (double)s->kernel[d];
+    return work < most || !i || infer_error(i, "about %g multiplications, must be less than %g", work, most);
+}
+
 bool conv_dx_fits(struct infer *i, const struct conv_shape *s, enum dtype dtype)
 {
     return dtype == F32 || dtype == F64 || conv_phases(s) <= CONV_PHASES ||
@@ -82,7 +94,7 @@ bool conv_shape_read(struct infer *i, const struct conv_attrs *a, const struct t
     if (!window_read(i, &a->window, x, w->dims + 2, &window) || !window_slide(i, &a->window, &window))
         return false;
     *s = conv_shape_of(&window, x->dims[0], x->dims[1], w->dims[0], a->group);
-    return true;
+    return conv_countable(i, s);
 }
 
 double conv_flops(const struct tensor *pixels, const struct tensor *w)

@@ -43,7 +43,7 @@ static bool size_of(struct infer *i, const struct transpose_attrs *a, struct win
     const bool same = mode == SAME_UPPER || mode == SAME_LOWER;
     int64_t extent, full, total;
 
-    if (!window_extent(w, d, &extent) || !mul_size(w->in[d] ? w->in[d] - 1 : 0, w->strides[d], &full) ||
+    if (!window_extent(w, d, &extent) || !mul_size(w->in[d] - 1, w->strides[d], &full) ||
         !add_size(full, extent, &full) || !add_size(full, a->output_padding.count ? a->output_padding.v[d] : 0, &full))
         return too_big(i, d);
     if (!a->output_shape.count && !same) {
@@ -80,7 +80,7 @@ static bool shape_of(struct infer *i, const struct transpose_attrs *a, const str
         s->in[d] = window.out[d];
         s->out[d] = window.in[d];
     }
-    return true;
+    return conv_countable(i, s);
 }
 
 static bool check_count(struct infer *i, const char *name, const struct ints *list, int count)

@@ -272,3 +272,8 @@ struct value *emit_ints(struct emitter *e, int count, const int64_t *v)
 
     return emit_constant(e, &type, v);
 }
+
+struct value *emit_reshape(struct emitter *e, struct value *v, int rank, const int64_t *dims)
+{
+    return emit(e, "Reshape", "allowzero=1", 2, v, emit_ints(e, rank, dims));
+}

@@ -330,7 +330,7 @@ static bool has_whole_rows(struct backward *b)
 
 static struct value *reshaped(struct emitter *e, struct value *v, const struct tensor *like)
 {
-    return v ? emit(e, "Reshape", NULL, 2, v, emit_ints(e, like->rank, like->dims)) : NULL;
+    return v ? emit_reshape(e, v, like->rank, like->dims) : NULL;
 }
 
 /* Scale and B of any shape: dX from dY * Scale, dScale from dY * xhat, dB from dY, the broadcast dimensions summed

@@ -132,7 +132,7 @@ struct step {
     const void *attrs;
     const struct tensor *const *in; /* NULL where left out */
     struct tensor *const *out;      /* NULL where nobody reads it */
-    void *scratch;                  /* NULL where none was asked for */
+    void *scratch;                  /* never NULL, also where none was asked for */
     const void *plan;               /* what infer_plan gave; NULL for nothing */
     const void *prepared;           /* what need_prepared asked for, of an input that does not change; NULL */
     const struct kernels *k;
@@ -143,10 +143,9 @@ struct step {
     struct report *report;
     struct frame *frame; /* run/frame.h: what step_call needs */
 };
-/* Scratch from so many bytes on; NULL, which nothing may be added to, where there is none. */
-static inline char *scratch_at(const struct step *s, size_t bytes)
+static inline char *scratch_at(const struct step *s, size_t bytes) /* from so many bytes on */
 {
-    return s->scratch ? (char *)s->scratch + bytes : NULL;
+    return (char *)s->scratch + bytes;
 }
 /* Memory for an output with UNKNOWN dims; within the budget. */
 bool step_alloc(struct step *s, int out, enum dtype dtype, int rank, const int64_t *dims);
@@ -179,7 +178,9 @@ bool emit_private(struct emitter *e, const struct op *op, const void *attrs, int
                   const bool *want, int inputs, struct value *const *in);
 struct value *emit_scalar(struct emitter *e, enum dtype dtype, double value);
 struct value *emit_ints(struct emitter *e, int count, const int64_t *v); /* a vector of int64 */
-void *emit_alloc(struct emitter *e, size_t bytes);                       /* lives as long as the graph */
+/* v with these dimensions, of which any may be 0. */
+struct value *emit_reshape(struct emitter *e, struct value *v, int rank, const int64_t *dims);
+void *emit_alloc(struct emitter *e, size_t bytes); /* lives as long as the graph */
 
 /* -- differentiating a node ---------------------------------------------------------------------------------------- */
 

@@ -316,7 +316,7 @@ static struct value *value_gradient(struct backward *b, const struct layout *l)
 
     mask = emit(e, "Pad", "", 3, mask, both_pads(e, l, 1), emit_scalar(e, value->dtype, 1));
     mask = emit(e, "ReduceSum", "keepdims=0", 1, emit(e, "Mul", "", 2, upstream(b, 0), mask));
-    return emit(e, "Reshape", "", 2, mask, emit_ints(e, value->rank, value->dims));
+    return emit_reshape(e, mask, value->rank, value->dims);
 }
 
 static bool gradient(struct backward *b)

@@ -165,7 +165,7 @@ bool reduce_gradient(struct backward *b, bool mean)
     if (mean && count > 1)
         g = emit(e, "Mul", NULL, 2, g, emit_scalar(e, x->dtype, 1 / (double)count));
     if (!a->keepdims)
-        g = emit(e, "Reshape", NULL, 2, g, emit_ints(e, x->rank, kept));
+        g = emit_reshape(e, g, x->rank, kept);
     if (count != 1)
         g = emit(e, "Expand", NULL, 2, g, emit_ints(e, x->rank, x->dims));
     give(b, REDUCE_DATA, g);

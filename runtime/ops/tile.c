@@ -73,12 +73,12 @@ static bool gradient(struct backward *b)
         const int64_t split[] = { before, repeats, x->dims[d] * dims_product(y->dims, d + 1, y->rank) };
 
         if (repeats != 1) {
-            g = emit(e, "Reshape", "allowzero=1", 2, g, emit_ints(e, 3, split));
+            g = emit_reshape(e, g, 3, split);
             g = emit(e, "ReduceSum", "keepdims=0", 2, g, emit_ints(e, 1, &middle));
         }
         before *= x->dims[d];
     }
-    give(b, INPUT, emit(e, "Reshape", "allowzero=1", 2, g, emit_ints(e, x->rank, x->dims)));
+    give(b, INPUT, emit_reshape(e, g, x->rank, x->dims));
     return backward_ok(b);
 }
 

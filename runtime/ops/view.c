@@ -12,7 +12,7 @@ bool view_gradient(struct backward *b)
     struct emitter *e = emitter_of(b);
 
     if (wants(b, 0))
-        give(b, 0, emit(e, "Reshape", "allowzero=1", 2, upstream(b, 0), emit_ints(e, x->rank, x->dims)));
+        give(b, 0, emit_reshape(e, upstream(b, 0), x->rank, x->dims));
     return backward_ok(b);
 }
 

@@ -51,10 +51,12 @@ bool fold_node(struct infer *i)
 {
     struct planner *p = i->planner;
     struct heap heap = { .budget = p->c->budget };
+    _Alignas(64) char none[64]; /* where no scratch was asked for */
     struct step s = { .node = i->node,
                       .attrs = i->node->attrs,
                       .in = i->in,
                       .out = i->out,
+                      .scratch = none,
                       .plan = i->plan,
                       .k = p->c->kernels,
                       .heap = &heap,

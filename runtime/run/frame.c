@@ -127,7 +127,12 @@ void frame_forget_weights(struct frame *f, const bool *keeps)
 
 void frame_set(struct frame *f, const struct value *v, const struct tensor *t)
 {
-    f->tensors[v->id] = *t;
+    static _Alignas(64) char nothing[64]; /* where a tensor without elements lies, whose owner need not tell */
+    struct tensor *own = &f->tensors[v->id];
+
+    *own = *t;
+    if (own->kind == TENSOR && !own->data && tensor_count(own) == 0)
+        own->data = nothing;
 }
 
 const struct tensor *frame_get(const struct frame *f, const struct value *v)
@@ -218,7 +223,7 @@ static bool bind_step(struct frame *f, struct bound *b, struct bound_step *to, c
                               .attrs = n->attrs,
                               .in = in,
                               .out = out,
-                              .scratch = from->scratch < 0 ? NULL : b->memory + from->scratch,
+                              .scratch = b->memory + (from->scratch < 0 ? 0 : from->scratch),
                               .plan = from->plan,
                               .k = f->engine->kernels,
                               .pool = f->pool,

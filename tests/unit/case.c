@@ -1,6 +1,9 @@
 #include "case.h"
 #include "base/random.h"
+#include "grad/grad.h"
 #include "kernels/kernels.h"
+#include "ops/layout.h"
+#include "ops/move.h"
 #include "ops/node.h"
 #include "tensor/half.h"
 #include <math.h>
@@ -216,38 +219,126 @@ static bool read_case(struct case_graph *c, const struct signature *s, const str
 /* -- making the graph
  * -------------------------------------------------------------------------------------------------- */
 
+/* Is input or output k one of those that may lie with their channels last? */
+static bool goes_last(const struct case_graph *c, const struct tensor *t)
+{
+    return c->in[0].t.rank >= 2 && t->kind == TENSOR && t->rank == c->in[0].t.rank;
+}
+
+static bool is_first(const struct op_def *def, int input) /* or another of the same variadic input */
+{
+    struct signature s;
+
+    return signature_read(&s, def) && signature_in(&s, input) == signature_in(&s, 0);
+}
+
+static struct value *transposed(struct emitter *e, struct value *v, int rank, bool last)
+{
+    char text[INTS_TEXT];
+    int64_t perm[MAX_RANK];
+
+    for (int d = 0; d < rank; d++)
+        if (last)
+            perm[layout_axis(true, rank, d)] = d;
+        else
+            perm[d] = layout_axis(true, rank, d);
+    return emit(e, "Transpose", ints_text(text, "perm", rank, perm), 1, v);
+}
+
+/* The node's attributes with channels last. */
+static bool put_last(struct case_graph *c)
+{
+    void *attrs = arena_alloc(&c->arena, c->node->def->attrs_size, &c->report);
+
+    if (!attrs)
+        return false;
+    memcpy(attrs, c->node->attrs, c->node->def->attrs_size);
+    c->node->attrs = attrs;
+    return c->node->def->channels_last(c->node, c->in[0].t.rank, attrs);
+}
+
+bool case_goes_last(const struct case_graph *c)
+{
+    struct case_graph probe = *c;
+    struct node node = *c->node;
+
+    probe.node = &node;
+    return c->node->def->channels_last && c->in[0].t.rank >= 3 && c->in[0].t.rank <= 4 && c->in[0].t.dtype == F32 &&
+           put_last(&probe);
+}
+
+static bool make_inputs(struct case_graph *c, const struct case_variant *v)
+{
+    for (int k = 0; k < c->inputs; k++) {
+        if (c->in[k].t.rank < 0)
+            continue;
+        c->in_value[k] = graph_value(c->graph, NULL);
+        if (!c->in_value[k])
+            return false;
+        if ((c->in[k].given && !v->run_time) || (v->fixed && k))
+            c->in_value[k]->initializer = &c->in[k].t;
+        else
+            graph_add_input(c->graph, c->in_value[k]);
+    }
+    return true;
+}
+
+/* What the caller sees of output k, of what the node makes. */
+static bool finish_output(struct case_graph *c, int k, struct emitter *e, const struct case_variant *v)
+{
+    struct value *out = c->out_value[k];
+
+    if (out && v->followed && dtype_is_float(c->expected[k].dtype) && c->expected[k].kind == TENSOR)
+        out = emit(e, "Neg", NULL, 1, emit(e, "Neg", NULL, 1, out));
+    if (out && v->last && goes_last(c, &c->expected[k]))
+        out = transposed(e, out, c->expected[k].rank, false);
+    c->out_value[k] = out;
+    return out && graph_add_output(c->graph, out);
+}
+
 static bool make_graph(struct case_graph *c, const struct op *op, const struct op_def *def, const struct op_case *oc,
                        const struct case_variant *v)
 {
+    struct value *in[MAX_CASE] = { 0 };
     struct node_spec spec = { .op = op,
                               .def = def,
                               .name = "case",
                               .index = 0,
                               .opset = def->since,
-                              .in = c->in_value,
+                              .in = in,
                               .inputs = c->inputs,
                               .out = c->out_value,
                               .outputs = c->outputs };
+    struct emitter e = { .report = &c->report };
+    bool ok;
 
-    c->graph = graph_new(&c->arena, NULL, "case", &c->report);
-    if (!c->graph || !attrs_of_text(oc->attrs, &c->arena, &spec.attrs, &spec.attr_count, &c->report))
+    c->graph = e.graph = graph_new(&c->arena, NULL, "case", &c->report);
+    if (!c->graph || !attrs_of_text(oc->attrs, &c->arena, &spec.attrs, &spec.attr_count, &c->report) ||
+        !make_inputs(c, v))
         return false;
-    for (int k = 0; k < c->inputs; k++) {
-        if (c->in[k].t.rank < 0)
-            continue;
-        c->in_value[k] = graph_value(c->graph, NULL);
-        if (c->in[k].given && !v->run_time)
-            c->in_value[k]->initializer = &c->in[k].t;
-        else
-            graph_add_input(c->graph, c->in_value[k]);
-    }
+    for (int k = 0; k < c->inputs; k++)
+        in[k] = c->in_value[k] && v->last && is_first(def, k) ? transposed(&e, c->in_value[k], c->in[k].t.rank, true)
+                                                              : c->in_value[k];
     for (int k = 0; k < c->outputs; k++)
-        if (c->expected[k].rank >= 0) {
+        if (c->expected[k].rank >= 0)
             c->out_value[k] = graph_value(c->graph, NULL);
-            graph_add_output(c->graph, c->out_value[k]);
-        }
     c->node = node_make(c->graph, &spec, &c->report);
-    return c->node;
+    ok = c->node && (!v->last || put_last(c));
+    for (int k = 0; ok && k < c->outputs; k++)
+        ok = c->expected[k].rank < 0 || finish_output(c, k, &e, v);
+    return ok && !failed(&c->report);
+}
+
+bool case_fits(const struct case_graph *c, const struct op_def *def)
+{
+    struct signature s;
+
+    if (!signature_read(&s, def))
+        return false;
+    for (int k = 0; k < c->inputs; k++)
+        if (c->in_value[k] && !type_set_has(&s.var[signature_in(&s, k)->var].set, &c->in[k].t))
+            return false;
+    return true;
 }
 
 bool case_make(struct case_graph *c, const struct op *op, const struct op_def *def, const struct op_case *oc,
@@ -259,7 +350,11 @@ bool case_make(struct case_graph *c, const struct op *op, const struct op_def *d
     c->arena.budget = &c->budget;
     if (!signature_read(&s, def))
         return fail(&c->report, KILN_BAD_ARGUMENT, NULL, "the signature is malformed");
-    c->engine = (struct engine){ .kernels = kernels_get(), .budget = &c->budget, .seed = 5, .number = 3 };
+    c->engine = (struct engine){ .kernels = v->kernels ? v->kernels : kernels_get(),
+                                 .budget = &c->budget,
+                                 .prepared.budget = &c->budget,
+                                 .seed = 5,
+                                 .number = 3 };
     if (v->threads > 1)
         c->engine.pool = pool_new(v->threads, &c->budget, &c->report);
     return read_case(c, &s, oc, v) && make_graph(c, op, def, oc, v);
@@ -268,6 +363,7 @@ bool case_make(struct case_graph *c, const struct op *op, const struct op_def *d
 void case_release(struct case_graph *c)
 {
     graph_release(c->graph);
+    prepared_free(&c->engine.prepared);
     pool_free(c->engine.pool);
     arena_release(&c->arena);
 }
@@ -280,4 +376,76 @@ struct frame *case_frame(struct case_graph *c, const struct graph *g)
         if (c->in_value[k] && !c->in_value[k]->initializer)
             frame_set(f, g->values[c->in_value[k]->id], &c->in[k].t);
     return f;
+}
+
+/* -- gradients ----------------------------------------------------------------------------------------------------- */
+
+double case_weight(int output, int64_t k)
+{
+    return sin(1.7 * (double)k + output + 0.3);
+}
+
+/* What flows in, for each float output. */
+static bool seed(struct case_graph *c, struct case_gradients *d, struct grad_request *q, struct value **from,
+                 struct value **flow)
+{
+    for (int o = 0; o < c->outputs; o++) {
+        const struct tensor *t = c->out_value[o] ? &d->types->types[c->out_value[o]->id] : NULL;
+        struct tensor *upstream = &d->upstream[q->seeds];
+
+        if (!t || !dtype_is_float(t->dtype) || !tensor_known(t))
+            continue;
+        *upstream = *t;
+        upstream->data = arena_alloc(&c->arena, (size_t)tensor_bytes(t), &c->report);
+        flow[q->seeds] = graph_value(d->graph, NULL);
+        if (!upstream->data || !flow[q->seeds])
+            return false;
+        for (int64_t k = 0; k < tensor_count(t); k++)
+            case_set(upstream, k, case_weight(o, k));
+        from[q->seeds] = d->graph->values[c->out_value[o]->id];
+        flow[q->seeds++]->initializer = upstream;
+    }
+    return true;
+}
+
+bool case_differentiate(struct case_graph *c, const struct op_case *oc, struct case_gradients *d)
+{
+    const struct plan_context pc = { c->engine.kernels, 1, &c->budget, &c->report, false, false };
+    struct tensor *tensors = arena_array(&c->arena, c->graph->value_count, sizeof *tensors, &c->report);
+    struct value *from[MAX_CASE], *flow[MAX_CASE];
+    struct grad_request q = { .seed = from, .seed_gradient = flow, .wrt = d->wrt, .gradient = d->gradient };
+
+    memset(d, 0, sizeof *d);
+    for (size_t k = 0; tensors && k < c->graph->value_count; k++)
+        tensors[k].rank = UNKNOWN;
+    for (int k = 0; tensors && k < c->inputs; k++)
+        if (c->in_value[k])
+            tensors[c->in_value[k]->id] = c->in[k].t;
+    d->types = tensors ? plan_types(c->graph, tensors, NULL, &pc) : NULL;
+    d->graph = d->types ? graph_clone(c->graph, &c->arena, &c->report) : NULL;
+    if (!d->graph || !seed(c, d, &q, from, flow))
+        return false;
+    for (int k = 0; k < c->inputs; k++)
+        if (oc->differentiate >> k & 1) {
+            d->of[q.count] = k;
+            d->wrt[q.count++] = d->graph->values[c->in_value[k]->id];
+        }
+    q.graph = d->graph;
+    q.types = d->types->types;
+    d->count = q.count;
+    if (!grad_build(&q, &pc))
+        return false;
+    d->graph->output_count = 0;
+    for (size_t k = 0; k < d->count; k++)
+        if (!d->gradient[k])
+            return fail(&c->report, KILN_BAD_MODEL, NULL, "no gradient flows to input %d", d->of[k]);
+        else if (!graph_add_output(d->graph, d->gradient[k]))
+            return false;
+    return true;
+}
+
+void case_gradients_release(struct case_gradients *d)
+{
+    program_free(d->types);
+    graph_release(d->graph);
 }

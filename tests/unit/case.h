@@ -34,6 +34,11 @@ struct case_variant {
     enum dtype dtype; /* ... becomes this type; UNDEFINED: nothing does */
     bool all_f64;     /* every float32 becomes float64, where the signature allows it */
     bool run_time;    /* given values arrive as inputs, not as constants */
+    bool fixed;       /* inputs after the first are constants */
+    bool last;     /* input 0 and the outputs that have its rank lie with their channels last, between transpositions;
+                    * where the operator can */
+    bool followed; /* floats that come out go through elementwise nodes, which come to nothing */
+    const struct kernels *kernels; /* NULL: the best there are */
     int threads;
 };
 
@@ -41,8 +46,27 @@ struct case_variant {
 bool case_make(struct case_graph *c, const struct op *op, const struct op_def *def, const struct op_case *oc,
                const struct case_variant *v);
 void case_release(struct case_graph *c);
+/* Rows share cases; one of a type that an older row does not have yet is not for that row. Needs a case_graph made. */
+bool case_fits(const struct case_graph *c, const struct op_def *def);
+/* Does the operator have a form with its channels last, of this case? */
+bool case_goes_last(const struct case_graph *c);
 /* A frame with the inputs set. */
 struct frame *case_frame(struct case_graph *c, const struct graph *g);
+
+/* The graph with the gradients of the inputs that the case tells, of the sum of all float outputs, each element times
+ * case_weight. False, with an error in c->report, where it cannot be. Always followed by case_gradients_release, which
+ * is called before case_release. */
+struct case_gradients {
+    struct graph *graph; /* a clone; the gradients are its outputs */
+    struct program *types;
+    struct value *wrt[MAX_CASE], *gradient[MAX_CASE];
+    struct tensor upstream[MAX_CASE];
+    int of[MAX_CASE]; /* the input */
+    size_t count;
+};
+double case_weight(int output, int64_t k);
+bool case_differentiate(struct case_graph *c, const struct op_case *oc, struct case_gradients *d);
+void case_gradients_release(struct case_gradients *d);
 
 double case_value(const struct tensor *t, int64_t k);
 void case_set(const struct tensor *t, int64_t k, double x);

@@ -2,7 +2,6 @@
  * the row allows, values known while planning and values that only come while running, one thread and three, gradients
  * against central differences. */
 #include "case.h"
-#include "grad/grad.h"
 #include "kernels/kernels.h"
 #include "unit.h"
 #include <math.h>
@@ -89,20 +88,14 @@ static void check_same_bytes(const struct op *op, const struct op_def *def, cons
     end_run(&b, fb);
 }
 
-/* Rows share cases; one of a type that an older row does not have yet is not for that row. */
 static bool is_for(const struct op *op, const struct op_def *def, const struct op_case *oc)
 {
     const struct case_variant plain = { 0 };
     struct case_graph c;
-    struct signature s;
-    bool fits = true;
+    bool fits;
 
     name_it(op, def, oc, "reading the case");
-    require(signature_read(&s, def), "'%s', '%s' is malformed", def->signature, def->types);
-    if (case_make(&c, op, def, oc, &plain))
-        for (int k = 0; k < c.inputs; k++)
-            if (c.in_value[k] && !type_set_has(&s.var[signature_in(&s, k)->var].set, &c.in[k].t))
-                fits = false;
+    fits = !case_make(&c, op, def, oc, &plain) || case_fits(&c, def);
     case_release(&c);
     return fits;
 }
@@ -181,11 +174,6 @@ static void check_types(const struct op *op, const struct op_def *def)
 enum { PROBES = 24 };
 
 /* The scalar that is differentiated: the sum of all float outputs, each element weighted. */
-static double weight(int output, int64_t k)
-{
-    return sin(1.7 * (double)k + output + 0.3);
-}
-
 static double weighted_sum(struct case_graph *c)
 {
     struct frame *f = case_frame(c, c->graph);
@@ -196,64 +184,10 @@ static double weighted_sum(struct case_graph *c)
         const struct tensor *t = c->out_value[o] ? frame_get(f, c->out_value[o]) : NULL;
 
         for (int64_t k = 0; t && dtype_is_float(t->dtype) && k < tensor_count(t); k++)
-            sum += weight(o, k) * case_value(t, k);
+            sum += case_weight(o, k) * case_value(t, k);
     }
     frame_free(f);
     return sum;
-}
-
-struct differentiated {
-    struct graph *graph;
-    struct program *types;
-    struct value *wrt[MAX_CASE], *gradient[MAX_CASE];
-    struct tensor upstream[MAX_CASE];
-    int of[MAX_CASE]; /* the input */
-    size_t count;
-};
-
-static void make_gradients(struct case_graph *c, const struct op_case *oc, struct differentiated *d)
-{
-    const struct plan_context pc = { kernels_get(), 1, &c->budget, &c->report, false, false };
-    struct tensor *tensors = budget_zalloc(&c->budget, c->graph->value_count, sizeof *tensors, NULL);
-    struct value *seed[MAX_CASE], *flow[MAX_CASE];
-    struct grad_request q = { .seed = seed, .seed_gradient = flow, .wrt = d->wrt, .gradient = d->gradient };
-
-    for (size_t k = 0; k < c->graph->value_count; k++)
-        tensors[k].rank = UNKNOWN;
-    for (int k = 0; k < c->inputs; k++)
-        if (c->in_value[k])
-            tensors[c->in_value[k]->id] = c->in[k].t;
-    d->types = plan_types(c->graph, tensors, NULL, &pc);
-    require(d->types, "%s: %s", c->report.error.where, c->report.error.message);
-    d->graph = graph_clone(c->graph, &c->arena, &c->report);
-    for (int o = 0; o < c->outputs; o++) {
-        const struct tensor *t = c->out_value[o] ? &d->types->types[c->out_value[o]->id] : NULL;
-
-        if (!t || !dtype_is_float(t->dtype))
-            continue;
-        d->upstream[q.seeds] = *t;
-        d->upstream[q.seeds].data = arena_alloc(&c->arena, (size_t)tensor_bytes(t), &c->report);
-        for (int64_t k = 0; k < tensor_count(t); k++)
-            case_set(&d->upstream[q.seeds], k, weight(o, k));
-        seed[q.seeds] = d->graph->values[c->out_value[o]->id];
-        flow[q.seeds] = graph_value(d->graph, NULL);
-        flow[q.seeds]->initializer = &d->upstream[q.seeds];
-        q.seeds++;
-    }
-    for (int k = 0; k < c->inputs; k++)
-        if (oc->differentiate >> k & 1) {
-            d->of[q.count] = k;
-            d->wrt[q.count++] = d->graph->values[c->in_value[k]->id];
-        }
-    q.graph = d->graph;
-    q.types = d->types->types;
-    d->count = q.count;
-    require(grad_build(&q, &pc), "%s: %s", c->report.error.where, c->report.error.message);
-    d->graph->output_count = 0;
-    for (size_t k = 0; k < d->count; k++)
-        require(d->gradient[k] && graph_add_output(d->graph, d->gradient[k]), "no gradient flows to input %d",
-                d->of[k]);
-    budget_free(&c->budget, tensors);
 }
 
 static bool in_doubles(const struct case_graph *c, const struct tensor *x)
@@ -293,20 +227,19 @@ static void compare_gradient(struct case_graph *c, const struct tensor *g, int i
 static void check_gradient(const struct op *op, const struct op_def *def, const struct op_case *oc)
 {
     const struct case_variant v = { .all_f64 = true };
-    struct differentiated d = { 0 };
+    struct case_gradients d = { 0 };
     struct case_graph c;
     struct frame *f;
 
     name_it(op, def, oc, "gradient");
     require(case_make(&c, op, def, oc, &v), "%s: %s", c.report.error.where, c.report.error.message);
-    make_gradients(&c, oc, &d);
+    require(case_differentiate(&c, oc, &d), "%s: %s", c.report.error.where, c.report.error.message);
     f = case_frame(&c, d.graph);
     require(f && frame_run(f, &c.report), "%s: %s", c.report.error.where, c.report.error.message);
     for (size_t k = 0; k < d.count; k++)
         compare_gradient(&c, frame_get(f, d.gradient[k]), d.of[k]);
     frame_free(f);
-    program_free(d.types);
-    graph_release(d.graph);
+    case_gradients_release(&d);
     end_run(&c, NULL);
 }
 

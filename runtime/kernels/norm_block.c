@@ -321,7 +321,7 @@ bool norm_block_fits(const struct norm_block *b)
 {
     if (!b->pool)
         return b->normal;
-    return b->channels <= BLOCK && b->height > 1 && b->width > 1;
+    return b->channels > 0 && b->channels <= BLOCK && b->height > 1 && b->width > 1;
 }
 
 /* Some pixels of the pool's output that lie side by side: whole lines, or a part of one. */

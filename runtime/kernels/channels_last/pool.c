@@ -169,7 +169,9 @@ static bool windows_cover(const struct pool_shape *s)
 static void run(struct pool *pool, struct job *j, bool back)
 {
     const struct pool_shape *s = j->s;
-    const int64_t reads = s->out[1] * j->channels * s->kernel[0] * s->kernel[1]; /* of a row */
+    const double taps =
+        (double)s->kernel[0] * (double)s->kernel[1]; /* more than can be counted, where pads are large */
+    const double reads = (double)s->out[1] * (double)j->channels * taps; /* of a row */
 
     if (!s->planes || !j->channels || !s->in[0] || !s->in[1])
         return;
@@ -186,7 +188,7 @@ static void run(struct pool *pool, struct job *j, bool back)
             memset(j->dx, 0, (size_t)(s->planes * s->in[0] * s->in[1] * j->channels) * sizeof(float));
         return;
     }
-    j->rows = 1 + WORTH / (reads + 1);
+    j->rows = 1 + (int64_t)(WORTH / (reads + 1));
     j->rows = j->rows < s->out[0] ? j->rows : s->out[0];
     j->chunks = divide_up(s->out[0], j->rows);
     pool_run(pool, s->planes * j->chunks, back ? spread_rows : pool_rows, j);

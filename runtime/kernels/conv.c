@@ -3,8 +3,10 @@
 #include "kernels/conv_direct.h"
 #include "kernels/conv_grid.h"
 #include "kernels/conv_pack.h"
+#include "kernels/conv_plain.h"
 #include "kernels/conv_point.h"
 #include "kernels/gemm.h"
+#include <stdatomic.h>
 #include <string.h>
 
 /* -- one group of one grid: forward, and by input ------------------------------------------------------------------ */
@@ -24,6 +26,7 @@ struct grid_product {
     int64_t *tap_weight;                      /* index of the kernel position */
     bool whole;                               /* taps are all kernel positions in order */
     int64_t weight_lane, weight_depth;        /* strides of the weights: along the result's and the source's channels */
+    atomic_bool *infinite;                    /* set where weights are not finite: times a pad they are NaN */
 };
 
 /* What a thread knows of the panel of pixels that it packed: followed by the runs. */
@@ -167,14 +170,12 @@ static void store_pixels(const void *context, void *local, const struct gemm_til
 }
 
 /* Lanes are channels of the result; depths (channel of the source, tap). */
-static void pack_weights(const void *context, void *local, int64_t first, int64_t count, int64_t width, int64_t from,
-                         int64_t depth, void *panel)
+static void pack_lanes(const struct grid_product *p, int64_t first, int64_t count, int64_t width, int64_t from,
+                       int64_t depth, void *panel)
 {
-    const struct grid_product *p = context;
     const int64_t taps = p->g.taps, row = width * (int64_t)sum_size(p->dtype);
     char *to = panel;
 
-    (void)local;
     if (p->whole && p->weight_depth == taps) {
         conv_pack_strided(p->k, p->dtype, p->weights, first * p->weight_lane + from, p->weight_lane, 1, count, width,
                           depth, panel);
@@ -190,6 +191,17 @@ static void pack_weights(const void *context, void *local, int64_t first, int64_
         to += n * row;
         d += n;
     }
+}
+
+static void pack_weights(const void *context, void *local, int64_t first, int64_t count, int64_t width, int64_t from,
+                         int64_t depth, void *panel)
+{
+    const struct grid_product *p = context;
+
+    (void)local;
+    pack_lanes(p, first, count, width, from, depth, panel);
+    if (!conv_panel_is_finite(p->k, p->dtype, panel, width * depth))
+        atomic_store_explicit(p->infinite, true, memory_order_relaxed);
 }
 
 static size_t table_bytes(const struct grid *g)
@@ -259,6 +271,18 @@ static void run_product(struct grid_product *p, const struct conv_shape *s, stru
     gemm_drive(p->k, pool, &d, (char *)scratch + table_bytes(&p->g));
 }
 
+/* Planes of the result again, whose NaNs may be of pads. */
+static void y_again(void *context, int64_t plane, int thread)
+{
+    (void)thread;
+    conv_again_y(context, plane);
+}
+static void dx_again(void *context, int64_t plane, int thread)
+{
+    (void)thread;
+    conv_again_dx(context, plane);
+}
+
 static int64_t kernel_positions(const struct conv_shape *s)
 {
     return dims_product(s->kernel, 0, s->rank);
@@ -296,6 +320,10 @@ void conv_forward(const struct kernels *k, struct pool *pool, const struct conv_
                   const void *x, const void *w, const void *bias, bool relu, void *y, void *scratch)
 {
     struct grid_product p = forward_product(k, s, dtype);
+    struct conv_again again = {
+        .plain = { .shape = s, .dtype = dtype, .x = x, .w = w }, .bias = bias, .relu = relu, .result = y
+    };
+    atomic_bool infinite = false;
 
     if (conv_point_fits(k, s, dtype)) {
         conv_point(k, pool, s, x, w, bias, relu, y, scratch);
@@ -313,12 +341,15 @@ void conv_forward(const struct kernels *k, struct pool *pool, const struct conv_
     p.target = y;
     p.bias = bias;
     p.relu = relu;
+    p.infinite = &infinite;
     for (int64_t g = 0; g < s->groups; g++) {
         p.weights = (const char *)w + g * p.target_channels * p.weight_lane * (int64_t)dtype_size(dtype);
         p.first_source = g * p.source_channels;
         p.first_target = g * p.target_channels;
         run_product(&p, s, pool, scratch);
     }
+    if (infinite)
+        pool_run(pool, s->batch * s->out_channels, y_again, &again);
 }
 
 /* -- by input ------------------------------------------------------------------------------------------------------ */
@@ -369,7 +400,9 @@ size_t conv_dx_scratch(const struct kernels *k, const struct conv_shape *s, enum
 void conv_dx(const struct kernels *k, struct pool *pool, const struct conv_shape *s, enum dtype dtype, const void *dy,
              const void *w, const void *bias, void *dx, void *scratch)
 {
+    struct conv_again again = { .plain = { .shape = s, .dtype = dtype, .w = w, .dy = dy }, .bias = bias, .result = dx };
     int64_t first[MAX_RANK] = { 0 };
+    atomic_bool infinite = false;
 
     if (conv_is_direct(s, dtype)) {
         conv_direct_dx(k, pool, s, dtype, dy, w, bias, dx);
@@ -381,6 +414,7 @@ void conv_dx(const struct kernels *k, struct pool *pool, const struct conv_shape
         p.source = dy;
         p.target = dx;
         p.bias = bias;
+        p.infinite = &infinite;
         for (int64_t g = 0; g < s->groups; g++) {
             p.weights = (const char *)w + g * p.source_channels * p.weight_depth * (int64_t)dtype_size(dtype);
             p.first_source = g * p.source_channels;
@@ -388,4 +422,6 @@ void conv_dx(const struct kernels *k, struct pool *pool, const struct conv_shape
             run_product(&p, s, pool, scratch);
         }
     } while (next_phase(s, first));
+    if (infinite)
+        pool_run(pool, s->batch * s->in_channels, dx_again, &again);
 }

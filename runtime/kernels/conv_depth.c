@@ -2,6 +2,7 @@
 #include "kernels/bands.h"
 #include "kernels/conv_axis.h"
 #include "kernels/conv_pack.h"
+#include "kernels/conv_plain.h"
 #include <math.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct depth {
     float *y;
     char *scratch;
     bool relu;
+    const struct conv_shape *shape;
 };
 
 /* The memory of a thread. */
@@ -151,14 +153,30 @@ static void run_band(const struct depth *d, const struct place *p, int64_t plane
     }
 }
 
+/* Pads were multiplied with weights that are not finite: what is NaN, again. */
+static void plane_again(const struct depth *d, int64_t plane)
+{
+    const struct conv_again again = { .plain = { .shape = d->shape, .dtype = F32, .x = d->x, .w = d->w },
+                                      .bias = d->bias,
+                                      .relu = d->relu,
+                                      .result = d->y };
+    const int64_t weights = d->times * d->down.taps * d->along.taps;
+
+    if (!conv_panel_is_finite(d->k, F32, d->w + plane % d->channels * weights, weights))
+        for (int64_t i = 0; i < d->times; i++)
+            conv_again_y(&again, plane * d->times + i);
+}
+
 static void run_chunk(void *context, int64_t chunk, int thread)
 {
     const struct depth *d = context;
     const struct place p = place(d, thread);
 
-    for (int64_t i = chunk * d->planes; i < lesser(d->batch * d->channels, (chunk + 1) * d->planes); i++)
+    for (int64_t i = chunk * d->planes; i < lesser(d->batch * d->channels, (chunk + 1) * d->planes); i++) {
         for (int64_t row = 0; row < d->down.count; row += d->band)
             run_band(d, &p, i, row);
+        plane_again(d, i);
+    }
 }
 
 void conv_depth(const struct kernels *k, struct pool *pool, const struct conv_shape *s, const float *x, const float *w,
@@ -170,6 +188,7 @@ void conv_depth(const struct kernels *k, struct pool *pool, const struct conv_sh
     d.w = w;
     d.bias = bias;
     d.relu = relu;
+    d.shape = s;
     d.y = y;
     d.scratch = scratch;
     if (d.batch)

@@ -3,9 +3,11 @@
 #include "kernels/conv_direct.h"
 #include "kernels/conv_grid.h"
 #include "kernels/conv_pack.h"
+#include "kernels/conv_plain.h"
 #include "kernels/gemm.h"
 #include "kernels/parts.h"
 #include "tensor/half.h"
+#include <stdatomic.h>
 #include <string.h>
 
 /* -- by weight ----------------------------------------------------------------------------------------------------- */
@@ -23,6 +25,7 @@ struct weight_product {
     uint16_t *masks;                   /* [segments][taps] */
     int64_t *lane_offset;              /* [channels][taps] */
     int32_t *lane_tap;
+    atomic_bool *infinite; /* set where dy is not finite: times a pad it is NaN */
 };
 
 static void pack_taps(const void *context, void *local, int64_t first, int64_t count, int64_t width, int64_t from,
@@ -75,6 +78,15 @@ static void pack_upstream(const void *context, void *local, int64_t first, int64
         to += n * width * (int64_t)sum_size(p->dtype);
         d += n;
     }
+    if (!conv_panel_is_finite(p->k, p->dtype, panel, width * depth))
+        atomic_store_explicit(p->infinite, true, memory_order_relaxed);
+}
+
+/* From a channel to a channel, again: what is NaN may be of pads. */
+static void dw_again(void *context, int64_t pair, int thread)
+{
+    (void)thread;
+    conv_again_dw(context, pair);
 }
 
 static void store_weights(const void *context, void *local, const struct gemm_tile *s)
@@ -188,11 +200,14 @@ void conv_dw(const struct kernels *k, struct pool *pool, const struct conv_shape
     struct weight_product p = weight_product_of(k, s, dtype);
     const int64_t size = (int64_t)dtype_size(dtype);
     const size_t tables = weight_tables(&p, NULL);
+    struct conv_again again = { .plain = { .shape = s, .dtype = dtype, .x = x, .dy = dy }, .result = dw };
+    atomic_bool infinite = false;
 
     if (conv_is_direct(s, dtype)) {
         conv_direct_dw(k, pool, s, dtype, x, dy, dw);
         return;
     }
+    p.infinite = &infinite;
     weight_tables(&p, scratch);
     for (int64_t g = 0; g < s->groups; g++) {
         struct gemm_driver d;
@@ -203,6 +218,8 @@ void conv_dw(const struct kernels *k, struct pool *pool, const struct conv_shape
         d = weight_driver(&p);
         gemm_drive(k, pool, &d, (char *)scratch + tables);
     }
+    if (infinite)
+        pool_run(pool, s->out_channels * p.channels, dw_again, &again);
 }
 
 /* -- of the bias --------------------------------------------------------------------------------------------------- */

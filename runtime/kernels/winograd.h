@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define WINOGRAD_HUGE 0x1p80f
+
 enum { WINOGRAD_EDGE = 6, WINOGRAD_POINTS = WINOGRAD_EDGE * WINOGRAD_EDGE, WINOGRAD_TAPS = 5 /* at most, each way */ };
 
 /* Patches side by side, `tile` pixels from one to the next, 6x6 of them or, of a gradient, tile x tile, of an image x
@@ -29,7 +31,12 @@ struct winograd_patches {
 };
 
 /* And back: tile x tile pixels of y [height, width, channels] from each patch, which is read as it was written above.
- * The first is at (row, column); what lies outside of y is not stored. The rest is as in epilogue.h. */
+ * The first is at (row, column); what lies outside of y is not stored. The rest is as in epilogue.h.
+ *
+ * What is not finite reaches all of a tile, where a plain sum keeps it to those that meet it; so do what overflows on
+ * the way, and the rounding errors of what is huge. Where the squares of a channel's results in a tile are not below
+ * WINOGRAD_HUGE in sum, those of channels [c, c + n), one vector, are not stored but given to `again`: sums[(i * tile +
+ * j) * lanes + l] is what comes before the bias. */
 struct winograd_results {
     const float *in;
     int64_t plane, pixel;
@@ -40,6 +47,8 @@ struct winograd_results {
     int64_t row, column;
     const float *bias, *residual; /* bias [channels]; residual is laid out as y; NULL: none */
     float least, most;
+    void (*again)(const struct winograd_results *w, int64_t t, int64_t c, int64_t n, const float *sums);
+    const void *context;
 };
 
 /* Weights of a vector of channels, `count` of them: w is [count][taps][taps][lanes], backwards where `flip`; element i

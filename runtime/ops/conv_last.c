@@ -313,7 +313,8 @@ static void run_chained(struct step *s, const struct forward *f, float *y, void 
         e.context = &r;
     }
     if (p->fits) {
-        conv_last_run(&p->c, s->pool, s->in[X]->data, packed_weights(s, p, s->in[W]->data), &e, y, scratch);
+        conv_last_run(&p->c, s->pool, s->in[X]->data, s->in[W]->data, packed_weights(s, p, s->in[W]->data), &e, y,
+                      scratch);
     } else {
         forward_planes(s, p, scratch, y);
         finish_apart(s, &p->shape, y, NULL);
@@ -373,7 +374,8 @@ bool conv_last_step(struct step *s)
     }
     e.pixel = f->moved ? 0 : a->into_channels;
     if (p->fits)
-        conv_last_run(&p->c, s->pool, s->in[X]->data, packed_weights(s, p, s->in[W]->data), &e, y, scratch);
+        conv_last_run(&p->c, s->pool, s->in[X]->data, s->in[W]->data, packed_weights(s, p, s->in[W]->data), &e, y,
+                      scratch);
     else
         forward_planes(s, p, scratch, y);
     if (apart)
@@ -464,7 +466,7 @@ bool conv_last_grad_step(struct step *s)
     else if (s->out[W])
         dw_planes(s, &p->dw);
     if (s->out[X] && p->dx.fits)
-        conv_last_run(&p->dx.c, s->pool, dy->data, packed_weights(s, &p->dx, w->data), &plain, s->out[X]->data,
+        conv_last_run(&p->dx.c, s->pool, dy->data, w->data, packed_weights(s, &p->dx, w->data), &plain, s->out[X]->data,
                       scratch_at(s, p->dx.packed));
     else if (s->out[X])
         dx_planes(s, &p->dx);

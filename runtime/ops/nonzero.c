@@ -1,7 +1,7 @@
 /* NonZero, https://onnx.ai/onnx/operators/onnx__NonZero.html
  *
  * The indices of all elements that are not zero (NaN is not; a string is where it is empty), in row-major order, one
- * column each. A scalar counts as a vector of one. How many there are only running can tell. Piecewise constant: its
+ * column each: of none for a scalar. How many there are only running can tell. Piecewise constant: its
  * gradient is zero, no gradient flows.
  */
 #include "ops/op.h"
@@ -10,9 +10,7 @@
 
 static bool infer(struct infer *i)
 {
-    const int rank = typed_in(i, 0)->rank;
-
-    return set_out(i, 0, I64, 2, (const int64_t[]){ rank ? rank : 1, UNKNOWN });
+    return set_out(i, 0, I64, 2, (const int64_t[]){ typed_in(i, 0)->rank, UNKNOWN });
 }
 
 /* -- run ----------------------------------------------------------------------------------------------------------- */
@@ -87,11 +85,11 @@ static bool run(struct step *s)
 
     for (int64_t k = 0; k < n; k++)
         count += test(x->data, k, mask);
-    if (!step_alloc(s, 0, I64, 2, (const int64_t[]){ x->rank ? x->rank : 1, count }))
+    if (!step_alloc(s, 0, I64, 2, (const int64_t[]){ x->rank, count }))
         return false;
     y = s->out[0]->data;
     /* row-major places into the first row, which is then taken apart, from the last dimension to the first */
-    for (int64_t k = 0; k < n; k++)
+    for (int64_t k = 0; k < n && x->rank; k++)
         if (test(x->data, k, mask))
             y[at++] = k;
     for (int d = x->rank - 1; d > 0; d--)
@@ -108,7 +106,8 @@ static const struct op_case cases[] = {
     { "f32[2,3]{0,1,-2,0,0,3}", "", "i64[2,3]", 0 },
     { "i8[3]{0,0,0}", "", "i64[1,0]", 0 },
     { "bool[2,2]{1,0,0,1}", "", "i64[2,2]", 0 },
-    { "f64[]{2}", "", "i64[1,1]", 0 },
+    { "f64[]{2}", "", "i64[0,1]", 0 },
+    { "f64[]{0}", "", "i64[0,0]", 0 },
     { "f16[0,3]", "", "i64[2,0]", 0 },
     { 0 },
 };

@@ -117,6 +117,7 @@ struct layout {
     int rank;
     int64_t in[MAX_RANK], out[MAX_RANK];
     double scale[MAX_RANK], start[MAX_RANK], end[MAX_RANK]; /* start and end of the region, as parts of the input */
+    double up[MAX_RANK], down[MAX_RANK]; /* the scale is up / down, both of them exact: a rounded scale misses ties */
 };
 
 static float float_at(const struct tensor *t, int64_t k)
@@ -152,7 +153,7 @@ static bool sizes_from_scales(struct infer *i, struct layout *l, const int *axes
             return i && infer_error(i, "scales[%d] is %g, must be above 0", k, (double)scale);
         if (!(size < 0x1p62f))
             return i && infer_error(i, "axis %d of the output would have more values than can be counted", d);
-        l->scale[d] = (double)scale;
+        l->scale[d] = l->up[d] = (double)scale;
         l->out[d] = size > 0 ? (int64_t)size : 0;
     }
     return true;
@@ -162,6 +163,7 @@ static bool sizes_given(struct infer *i, struct layout *l, const struct resize *
                         const int64_t *sizes)
 {
     double chosen = 0;
+    int by = 0; /* the axis that it is of */
 
     for (int k = 0; k < count; k++) {
         const int d = axes[k];
@@ -169,9 +171,13 @@ static bool sizes_given(struct infer *i, struct layout *l, const struct resize *
         if (sizes[k] < 0)
             return i && infer_error(i, "sizes[%d] is %lld, must be at least 0", k, (long long)sizes[k]);
         l->out[d] = sizes[k];
-        l->scale[d] = l->in[d] ? (double)sizes[k] / (double)l->in[d] : 1;
-        if (!k || (a->policy == NOT_LARGER ? l->scale[d] < chosen : l->scale[d] > chosen))
+        l->up[d] = l->in[d] ? (double)sizes[k] : 1;
+        l->down[d] = l->in[d] ? (double)l->in[d] : 1;
+        l->scale[d] = l->up[d] / l->down[d];
+        if (!k || (a->policy == NOT_LARGER ? l->scale[d] < chosen : l->scale[d] > chosen)) {
             chosen = l->scale[d];
+            by = d;
+        }
     }
     for (int k = 0; k < count && a->policy != STRETCH; k++) {
         const double size = floor(chosen * (double)l->in[axes[k]] + .5);
@@ -179,6 +185,8 @@ static bool sizes_given(struct infer *i, struct layout *l, const struct resize *
         if (!(size < 0x1p62))
             return i && infer_error(i, "axis %d of the output would have more values than can be counted", axes[k]);
         l->scale[axes[k]] = chosen;
+        l->up[axes[k]] = l->up[by];
+        l->down[axes[k]] = l->down[by];
         l->out[axes[k]] = (int64_t)size;
     }
     return true;
@@ -198,7 +206,7 @@ static bool layout_of(struct infer *i, struct layout *l, const struct resize *a,
         return i && infer_error(i, "axes has %d values, 'X' has %d dimensions", count, x->rank);
     for (int d = 0; d < x->rank; d++) {
         l->in[d] = l->out[d] = x->dims[d];
-        l->scale[d] = l->end[d] = 1;
+        l->scale[d] = l->end[d] = l->up[d] = l->down[d] = 1;
     }
     for (int k = 0; k < count; k++) {
         axes[k] = layout_wrap(a->channels_last, x->rank, a->axes_given ? a->axes.v[k] : k);
@@ -235,24 +243,26 @@ static bool identity(const struct resize *a, const struct layout *l, int d)
 }
 
 /* Where element p of the output lies in the input; false where that is outside of what may be seen
- * (tf_crop_and_resize). */
+ * (tf_crop_and_resize). What is exact comes first and is divided once, so that an element and a half are met exactly
+ * where the standard's formula, without rounding, meets them. */
 static bool place_of(const struct resize *a, const struct layout *l, int d, int64_t p, double *place)
 {
-    const double in = (double)l->in[d], out = (double)l->out[d], scale = l->scale[d], at = (double)p;
+    const double in = (double)l->in[d], out = (double)l->out[d], up = l->up[d], down = l->down[d], at = (double)p;
+    const double whole = up * in / down; /* the size that the scale gives */
     double x = 0;
 
     switch (a->transform) {
     case ALIGN_CORNERS:
-        x = scale * in == 1 ? 0 : at * (in - 1) / (scale * in - 1);
+        x = whole == 1 ? 0 : at * (in - 1) / (whole - 1);
         break;
     case ASYMMETRIC:
-        x = at / scale;
+        x = at * down / up;
         break;
     case TF_HALF_PIXEL_FOR_NN:
-        x = (at + .5) / scale;
+        x = (at + .5) * down / up;
         break;
     case PYTORCH_HALF_PIXEL:
-        x = l->out[d] > 1 ? (at + .5) / scale - .5 : 0;
+        x = l->out[d] > 1 ? (at + .5) * down / up - .5 : 0;
         break;
     case CROP:
         x = l->out[d] > 1 ? l->start[d] * (in - 1) + at * (l->end[d] - l->start[d]) * (in - 1) / (out - 1)
@@ -260,10 +270,10 @@ static bool place_of(const struct resize *a, const struct layout *l, int d, int6
         break;
     case SYMMETRIC: /* the centre of the output is the centre of the input, also where the scale does not give a whole
                        size */
-        x = in / 2 * (1 - out / (scale * in)) + (at + .5) / scale - .5;
+        x = ((2 * at + 1 - out) * down / up + in - 1) / 2;
         break;
     default:
-        x = (at + .5) / scale - .5;
+        x = (at + .5) * down / up - .5;
     }
     *place = x < -0x1p50 ? -0x1p50 : x > 0x1p50 ? 0x1p50 : x;
     return a->transform != CROP || (x >= 0 && x <= in - 1);

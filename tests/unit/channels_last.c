@@ -2,7 +2,8 @@
 #include "kernels/channels_last/conv.h"
 #include "numbers.h"
 
-enum { GUARD = 32 }; /* floats around an array, which nothing may touch */
+enum { GUARD = 32 };   /* floats around an array, which nothing may touch */
+enum { SPOILT = 128 }; /* of the options of a check: some elements are not finite */
 
 struct expected {
     double *y, *dx, *dw, *y_size, *dx_size, *dw_size; /* sums, and sums of absolute values */
@@ -156,7 +157,7 @@ static float *run_one(const struct arrays *a, enum conv_pass pass, struct pool *
         e.context = &seen;
     }
     conv_last_pack(&c, pool, a->w, packed);
-    conv_last_run(&c, pool, forward ? a->x : a->y, packed, &e, result, scratch);
+    conv_last_run(&c, pool, forward ? a->x : a->y, a->w, packed, &e, result, scratch);
     if (a->finished)
         check_seen(&seen, blocks, n, channels);
     free(seen.copy);
@@ -189,7 +190,8 @@ static void compare(const char *what, const struct arrays *a, const float *got, 
         if (channels) {
             v += a->biased ? (double)a->bias[i % channels] : 0;
             v += a->residue ? (double)a->residual[i] : 0;
-            v = a->limited ? fmin(1.5, fmax(0, v)) : v;
+            if (a->limited && !isnan(v))
+                v = fmin(1.5, fmax(0, v));
         }
         expect_near(what, i, (double)got[i], v, rounding(F32) * (size[i] + 1));
     }
@@ -216,6 +218,7 @@ static void check_db(const struct arrays *a, float *const db[2])
         release("db", db[t], channels, a->shift);
 }
 
+/* `options` are bits. */
 static void check_shape(const struct kernels *k, struct pool *const pools[2], const struct conv_shape *s, int options)
 {
     struct arrays a = { .s = s, .k = k, .shift = options & 1 ? 1 : 0 };
@@ -237,6 +240,11 @@ static void check_shape(const struct kernels *k, struct pool *const pools[2], co
     a.finished = options & 32;
     if (a.residue == 3)
         a.residue = 0;
+    if (options & SPOILT) {
+        spoil(F32, a.x, random_below(2) ? a.nx : 0);
+        spoil(F32, a.y, random_below(2) ? a.ny : 0);
+        spoil(F32, a.w, random_below(2) ? a.nw : 0);
+    }
     e = (struct expected){ zeros(a.ny), zeros(a.nx), zeros(a.nw), zeros(a.ny), zeros(a.nx), zeros(a.nw) };
     meet(s, a.x, a.w, a.y, &e);
     sizes[0] = a.ny;
@@ -545,6 +553,22 @@ START_TEST(nan_passes)
 }
 END_TEST
 
+/* It reaches what it meets and nothing else: groups that are taken together have weights of 0 between them. */
+START_TEST(what_is_not_finite_stays)
+{
+    const struct kernels *const k = kernels_for(_i % 3);
+    struct pool *const pools[] = { NULL, threads(3) };
+
+    random_state = (uint64_t)_i + 300;
+    for (int round = 0; k && round < ROUNDS(100); round++) {
+        const struct conv_shape s = round % 3 ? random_shape(4 * round) : random_depthwise();
+
+        check_shape(k, pools, &s, (int)random_below(128) | SPOILT);
+    }
+    pool_free(pools[1]);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("channels_last");
@@ -554,5 +578,6 @@ Suite *suite(void)
     add_tests(s, depthwise_is_right, 6);
     add_tests(s, big_convolutions_are_right, 3);
     add_tests(s, nan_passes, 3);
+    add_tests(s, what_is_not_finite_stays, 6);
     return s;
 }

@@ -100,7 +100,7 @@ static void compare(const char *what, enum dtype dtype, const void *got, const d
 }
 
 static void check_shape(const struct kernels *k, struct pool *const pools[3], const struct conv_shape *s,
-                        enum dtype dtype, bool biased, bool relu)
+                        enum dtype dtype, bool biased, bool relu, bool spoilt)
 {
     const int64_t in = dims_product(s->in, 0, s->rank), out = dims_product(s->out, 0, s->rank);
     const int64_t nx = s->batch * s->in_channels * in, ny = s->batch * s->out_channels * out;
@@ -113,6 +113,11 @@ static void check_shape(const struct kernels *k, struct pool *const pools[3], co
     struct expected e = { zeros(ny), zeros(nx), zeros(nw), zeros(ny), zeros(nx), zeros(nw) };
     char *y[3], *dx[3], *dw[3];
 
+    if (spoilt) {
+        spoil(dtype, (char *)x_room + size, random_below(2) ? nx : 0);
+        spoil(dtype, (char *)w_room + size, random_below(2) ? nw : 0);
+        spoil(dtype, dy, random_below(2) ? ny : 0);
+    }
     meet(s, dtype, x, w, dy, &e);
     for (int t = 0; t < 3; t++) {
         const int n = pool_threads(pools[t]);
@@ -164,7 +169,7 @@ START_TEST(convolutions_are_right)
     for (int round = 0; k && round < ROUNDS(80); round++) {
         const struct conv_shape s = random_shape(round);
 
-        check_shape(k, pools, &s, types[random_below(6)], random_below(2), random_below(2));
+        check_shape(k, pools, &s, types[random_below(6)], random_below(2), random_below(2), false);
     }
     pool_free(pools[1]);
     pool_free(pools[2]);
@@ -205,7 +210,7 @@ START_TEST(planes_are_right)
     for (int round = 0; k && round < ROUNDS(16); round++) {
         const struct conv_shape s = random_planes(_i < 6);
 
-        check_shape(k, pools, &s, F32, random_below(2), random_below(2));
+        check_shape(k, pools, &s, F32, random_below(2), random_below(2), false);
     }
     pool_free(pools[1]);
     pool_free(pools[2]);
@@ -223,7 +228,25 @@ START_TEST(big_convolutions_are_right)
     struct pool *const pools[] = { NULL, threads(2), threads(4) };
 
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        check_shape(kernels_get(), pools, &shapes[i], F32, true, true);
+        check_shape(kernels_get(), pools, &shapes[i], F32, true, true, false);
+    pool_free(pools[1]);
+    pool_free(pools[2]);
+}
+END_TEST
+
+/* NaN and infinities reach what they meet and nothing else: pads are not multiplied with them, nor are other groups. */
+START_TEST(what_is_not_finite_stays)
+{
+    const struct kernels *const k = kernels_for(_i % 3);
+    const enum dtype types[] = { F32, F64, F32, F16, F32, BF16 };
+    struct pool *const pools[] = { NULL, threads(2), threads(4) };
+
+    random_state = (uint64_t)_i + 200;
+    for (int round = 0; k && round < ROUNDS(60); round++) {
+        const struct conv_shape s = round % 3 ? random_shape(round) : random_planes(round % 2);
+
+        check_shape(k, pools, &s, types[random_below(6)], random_below(2), random_below(2), true);
+    }
     pool_free(pools[1]);
     pool_free(pools[2]);
 }
@@ -264,6 +287,7 @@ Suite *suite(void)
     add_tests(s, convolutions_are_right, 6);
     add_tests(s, planes_are_right, 12);
     add_test(s, big_convolutions_are_right);
+    add_tests(s, what_is_not_finite_stays, 6);
     add_test(s, bias_gradients_are_sums);
     return s;
 }

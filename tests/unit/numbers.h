@@ -65,6 +65,14 @@ static inline void *random_array(enum dtype dtype, int64_t n)
         put(dtype, p, i, random_unit());
     return p;
 }
+/* One or two elements, not finite. */
+static inline void spoil(enum dtype dtype, void *x, int64_t n)
+{
+    const double values[] = { (double)NAN, (double)INFINITY, (double)-INFINITY };
+
+    for (int64_t k = random_below(2); k >= 0 && n > 0; k--)
+        put(dtype, x, random_below(n), values[random_below(3)]);
+}
 /* What a sum of terms of about 1 may be off by, relative to the sum of their absolute values. */
 static inline double rounding(enum dtype dtype)
 {
@@ -72,7 +80,7 @@ static inline double rounding(enum dtype dtype)
 }
 static inline void expect_near(const char *what, int64_t i, double got, double wanted, double bound)
 {
-    if (isnan(wanted) && isnan(got))
+    if (got == wanted || (isnan(wanted) && isnan(got))) /* infinities too */
         return;
     ck_assert_msg(fabs(got - wanted) <= bound, "%s[%lld]: %.9g, wanted %.9g, within %.3g", what, (long long)i, got,
                   wanted, bound);

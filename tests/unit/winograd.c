@@ -78,6 +78,24 @@ static void expect(struct problem *p, int64_t n, int64_t pixel, int64_t from, in
     }
 }
 
+/* What must come of x, w and dy. */
+static void solve(struct problem *p)
+{
+    const struct conv_shape *const s = &p->s;
+    const int64_t pixels = s->out[0] * s->out[1], edge = s->kernel[0], taps = edge * edge;
+
+    memset(p->y, 0, (size_t)p->ny * sizeof *p->y);
+    memset(p->dx, 0, (size_t)p->nx * sizeof *p->dx);
+    memset(p->dw, 0, (size_t)p->nw * sizeof *p->dw);
+    for (int64_t i = 0; i < s->batch * pixels * taps; i++) {
+        const int64_t n = i / taps / pixels, pixel = i / taps % pixels, tap = i % taps;
+        const int64_t from = x_of(s, pixel / s->out[1], pixel % s->out[1], (int)(tap / edge), (int)(tap % edge));
+
+        if (from >= 0)
+            expect(p, n, pixel, from, tap);
+    }
+}
+
 static struct problem problem(const struct conv_shape *s)
 {
     struct problem p = { .s = *s };
@@ -94,13 +112,7 @@ static struct problem problem(const struct conv_shape *s)
     p.y = zeros(p.ny);
     p.dx = zeros(p.nx);
     p.dw = zeros(p.nw);
-    for (int64_t i = 0; i < s->batch * pixels * taps; i++) {
-        const int64_t n = i / taps / pixels, pixel = i / taps % pixels, tap = i % taps;
-        const int64_t from = x_of(s, pixel / s->out[1], pixel % s->out[1], (int)(tap / edge), (int)(tap % edge));
-
-        if (from >= 0)
-            expect(&p, n, pixel, from, tap);
-    }
+    solve(&p);
     return p;
 }
 static void release(struct problem *p)
@@ -179,7 +191,7 @@ static float *run(const struct conv_last *c, const struct problem *p, struct poo
         with.residual = y;
     }
     m->pack(c, pool, p->w, packed);
-    m->run(c, pool, back ? p->dy : p->x, packed, &with, y, scratch);
+    m->run(c, pool, back ? p->dy : p->x, p->w, packed, &with, y, scratch);
     check_finished(&f, y, n / p->s.batch);
     free(packed);
     free(scratch);
@@ -298,30 +310,128 @@ START_TEST(every_cut)
 }
 END_TEST
 
-/* NaN and infinity come out as such, though not only where they would: all of a tile is. */
-START_TEST(not_finite)
+/* The results that `x` decides, where some of it is huge or not finite: in a pixel that is all of a patch's centre, its
+ * edge and corner in turn. */
+static void spoil_pixels(struct problem *p, float value)
 {
-    struct conv_shape s = shape(3, 1, 16, 16, (int64_t[]){ 16, 16 }, (int64_t[]){ 1, 1 }, (int64_t[]){ 1, 1 });
-    struct conv_last c = { .shape = s, .pass = CONV_FORWARD, .k = kernels_get(), .method = &conv_winograd };
-    const struct epilogue e = { .least = 0, .most = 6 };
-    struct pool *const pool = threads(1);
-    struct problem p = problem(&s);
-    float *y;
+    const struct conv_shape *const s = &p->s;
+    const int64_t pixel = random_below(s->batch * s->in[0] * s->in[1]);
+
+    if (random_below(2)) /* all channels */
+        for (int64_t c = 0; c < s->in_channels; c++)
+            p->x[pixel * s->in_channels + c] = value;
+    else
+        p->x[random_below(p->nx)] = value;
+    p->dy[random_below(p->ny)] = value;
+    if (random_below(2))
+        p->w[random_below(p->nw)] = value;
+}
+
+/* Of the kind that plain sums are of; those that meet only what is ordinary, as close as ever. */
+static void expect_kind(const char *what, const float *got, const double *wanted, const double *sums, int64_t n)
+{
+    const double huge = 1e9;
+    double square = 0;
+    int64_t ordinary = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        if (fabs(sums[i]) < huge) {
+            square += sums[i] * sums[i];
+            ordinary++;
+        }
+    for (int64_t i = 0; i < n; i++) {
+        const double v = (double)(float)wanted[i];
+
+        expect_near(what, i, (double)got[i], v,
+                    fabs(v) < huge ? 1e-4 * sqrt(square / (double)ordinary)
+                    : isfinite(v)  ? 1e-4 * fabs(v)
+                                   : 0);
+    }
+}
+
+static double limited(double v, const struct epilogue *e)
+{
+    if (v < (double)e->least)
+        return (double)e->least;
+    return v > (double)e->most ? (double)e->most : v;
+}
+
+static void check_spoilt_run(const struct kernels *k, struct pool *const pools[2], const struct problem *p,
+                             enum conv_pass pass, bool plain)
+{
+    const bool back = pass == CONV_DX;
+    const int64_t n = back ? p->nx : p->ny, channels = back ? p->s.in_channels : p->s.out_channels;
+    struct conv_last c = { .shape = p->s, .pass = pass, .k = k, .method = &conv_winograd };
+    const struct epilogue none = { .least = -INFINITY, .most = INFINITY };
+    const struct epilogue all = { .bias = p->bias, .residual = p->residual, .least = -.5f, .most = 1.5f };
+    double *const wanted = zeros(n);
+    float *y[2];
 
     ck_assert(conv_winograd.fits(&c, false));
-    p.x[0] = NAN;
-    y = run(&c, &p, pool, &e);
-    for (int64_t i = 0; i < p.ny; i++) {
-        const int64_t row = i / 16 / 16, column = i / 16 % 16;
-
-        if (row < 2 && column < 2)
-            ck_assert(isnan(y[i])); /* limits do not hide it */
-        if (row >= 4 || column >= 4)
-            ck_assert(y[i] >= 0 && y[i] <= 6);
+    for (int64_t i = 0; i < n; i++) {
+        wanted[i] = (double)(float)(back ? p->dx : p->y)[i];
+        if (!plain)
+            wanted[i] = limited(wanted[i] + (double)p->bias[i % channels] + (double)p->residual[i], &all);
     }
-    free(y - 1);
-    release(&p);
-    pool_free(pool);
+    for (int t = 0; t < 2; t++)
+        y[t] = run(&c, p, pools[t], plain ? &none : &all);
+    ck_assert_mem_eq(y[0], y[1], (size_t)n * sizeof(float));
+    expect_kind(back ? "dx" : "y", y[0], wanted, back ? p->dx : p->y, n);
+    free(wanted);
+    free(y[0] - 1);
+    free(y[1] - 1);
+}
+
+static void check_spoilt_dw(const struct kernels *k, struct pool *const pools[2], const struct problem *p)
+{
+    struct conv_last c = { .shape = p->s, .pass = CONV_DW, .k = k, .method = &conv_winograd };
+    float *dw[2];
+
+    ck_assert(conv_winograd.fits(&c, false));
+    for (int t = 0; t < 2; t++) {
+        void *const scratch = room(conv_last_scratch(&c, pool_threads(pools[t])));
+
+        dw[t] = exactly(p->nw);
+        conv_last_dw(&c, pools[t], p->x, p->dy, dw[t], NULL, scratch);
+        free(scratch);
+    }
+    ck_assert_mem_eq(dw[0], dw[1], (size_t)p->nw * sizeof(float));
+    expect_kind("dw", dw[0], p->dw, p->dw, p->nw);
+    free(dw[0] - 1);
+    free(dw[1] - 1);
+}
+
+/* What is huge or not finite reaches what it meets and nothing else, in no pass, whatever the tiles are. */
+START_TEST(not_finite)
+{
+    static const struct {
+        int64_t taps, batch, channels, out_channels, in[2];
+    } shapes[] = {
+        { 3, 2, 17, 20, { 13, 15 } }, { 4, 1, 16, 16, { 10, 14 } },   { 5, 1, 20, 17, { 8, 9 } },
+        { 3, 1, 16, 16, { 16, 16 } }, { 3, 1, 100, 100, { 13, 13 } }, { 3, 9, 16, 32, { 8, 8 } },
+    };
+    const float values[] = { NAN, INFINITY, -INFINITY, 3e38f, -3e38f, 1e25f };
+    const struct kernels *const k = kernels_for(_i % 3);
+    struct pool *const pools[2] = { threads(1), threads(3) };
+    const int shape_of = _i / 3;
+    const int64_t taps = shapes[shape_of].taps, pads[] = { taps / 2, taps / 2 };
+    const struct conv_shape s = shape(taps, shapes[shape_of].batch, shapes[shape_of].channels,
+                                      shapes[shape_of].out_channels, shapes[shape_of].in, pads, pads);
+
+    random_state = (uint64_t)_i + 1;
+    for (int round = 0; k && round < 6; round++) {
+        struct problem p = problem(&s);
+
+        spoil_pixels(&p, values[round]);
+        solve(&p);
+        check_spoilt_run(k, pools, &p, CONV_FORWARD, round % 2);
+        check_spoilt_run(k, pools, &p, CONV_DX, random_below(2));
+        if (taps < 5)
+            check_spoilt_dw(k, pools, &p);
+        release(&p);
+    }
+    pool_free(pools[0]);
+    pool_free(pools[1]);
 }
 END_TEST
 
@@ -384,7 +494,7 @@ Suite *suite(void)
 
     add_tests(s, random_shapes, ROUNDS(48));
     add_tests(s, every_cut, 21);
-    add_test(s, not_finite);
+    add_tests(s, not_finite, 18);
     add_test(s, what_fits);
     return s;
 }

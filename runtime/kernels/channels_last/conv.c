@@ -62,10 +62,10 @@ int64_t conv_last_blocks(const struct conv_last *c)
 {
     return c->method->blocks(c);
 }
-void conv_last_run(const struct conv_last *c, struct pool *pool, const float *x, const void *packed,
+void conv_last_run(const struct conv_last *c, struct pool *pool, const float *x, const float *w, const void *packed,
                    const struct epilogue *e, float *y, void *scratch)
 {
-    c->method->run(c, pool, x, packed, e, y, scratch);
+    c->method->run(c, pool, x, w, packed, e, y, scratch);
 }
 void conv_last_dw(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw, float *db,
                   void *scratch)

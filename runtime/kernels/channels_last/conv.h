@@ -3,8 +3,9 @@
  *   y[n, p, o] = epilogue(sum over c, t of w[o, c, t] * x[n, p * stride + t * dilation - pad_begin, g(o) * C/G + c])
  *
  * x [N, H, W, C] and y [N, H', W', O] are dense; weights and their gradients are ONNX' [O, C/G, kernel...]. How a shape
- * is computed (directly, by Winograd's filtering, depthwise) is chosen once, while planning. The same bits for any
- * number of threads. Nothing here allocates; scratch and packed weights are 64-byte aligned. */
+ * is computed (directly, by Winograd's filtering, depthwise) is chosen once, while planning. What is not finite reaches
+ * what it meets and nothing else, in every pass. The same bits for any number of threads. Nothing here allocates;
+ * scratch and packed weights are 64-byte aligned. */
 #ifndef KILN_KERNELS_CHANNELS_LAST_CONV_H
 #define KILN_KERNELS_CHANNELS_LAST_CONV_H
 
@@ -43,8 +44,8 @@ void conv_last_pack(const struct conv_last *c, struct pool *pool, const float *w
 
 size_t conv_last_scratch(const struct conv_last *c, int threads);
 int64_t conv_last_blocks(const struct conv_last *c); /* that epilogue.finish is called for */
-/* CONV_FORWARD: y from x. CONV_DX: dx (as `y`) from dy (as `x`). Every element is written. */
-void conv_last_run(const struct conv_last *c, struct pool *pool, const float *x, const void *packed,
+/* CONV_FORWARD: y from x. CONV_DX: dx (as `y`) from dy (as `x`). Every element is written. `packed` was made of w. */
+void conv_last_run(const struct conv_last *c, struct pool *pool, const float *x, const float *w, const void *packed,
                    const struct epilogue *e, float *y, void *scratch);
 /* CONV_DW: dw [O, C/G, kernel...], and db [O], the sums of dy; NULL: not wanted. */
 void conv_last_dw(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw, float *db,

@@ -251,12 +251,13 @@ static void run_chunk(void *context, int64_t chunk, int thread)
     }
 }
 
-static void depthwise_run(const struct conv_last *c, struct pool *pool, const float *x, const void *packed,
-                          const struct epilogue *e, float *y, void *scratch)
+static void depthwise_run(const struct conv_last *c, struct pool *pool, const float *x, const float *w,
+                          const void *packed, const struct epilogue *e, float *y, void *scratch)
 {
     const struct depthwise d = depthwise_of(c);
     struct job job = { .d = &d, .pool = pool, .x = x, .w = packed, .e = e, .y = y };
 
+    (void)w;
     (void)scratch;
     pool_run(pool, divide_up(d.bands.blocks, d.bands.block_chunk), run_chunk, &job);
 }

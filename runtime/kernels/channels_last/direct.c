@@ -15,6 +15,7 @@ enum {
     FLAT_BAND = 24,    /* pixels; a multiple of the tiles' */
     WORTH_PIXELS = 96, /* so many are worth reading MANY_WEIGHTS for */
     LATENCY = 8,       /* sums that are on their way at once */
+    ALL = -1           /* groups of a panel */
 };
 
 /* -- the shape ----------------------------------------------------------------------------------------------------- */
@@ -190,6 +191,7 @@ struct sweep {
     struct panel panel;
     struct axis down, along;
     bool joined;
+    struct span depths;    /* of the input's channels in the group: all, or those of one of ONNX' groups */
     struct span rows, run; /* those that are done at once */
     bool first, last;      /* of the parts of all that is to be summed */
     int64_t *row_at, *w_at;
@@ -332,17 +334,18 @@ static void run_sweep(struct sweep *s, struct span blocks)
 {
     const struct direct *d = s->job->d;
     const struct epilogue *e = s->job->e;
-    const int64_t rows = s->joined ? s->down.taps : s->down.taps * s->along.taps;
-    const int64_t run = s->joined ? s->along.taps * d->depth : d->depth, bytes = greater(run * s->panel.lanes * 4, 1);
+    const int64_t rows = s->joined ? s->down.taps : s->down.taps * s->along.taps, begin = s->depths.from;
+    const int64_t end = s->joined ? s->along.taps * d->depth : s->depths.to, run = end - begin;
+    const int64_t bytes = greater(run * s->panel.lanes * 4, 1);
     const int64_t row_step = greater(lesser(rows, PANEL_BYTES / bytes), 1);
     const int64_t run_step = greater(divide_up(run, divide_up(bytes, PANEL_BYTES)), 1);
 
     for (int64_t r = 0; r == 0 || r < rows; r += row_step)
-        for (int64_t i = 0; i == 0 || i < run; i += run_step) {
+        for (int64_t i = begin; i == begin || i < end; i += run_step) {
             s->rows = (struct span){ r, lesser(r + row_step, rows) };
-            s->run = (struct span){ i, lesser(i + run_step, run) };
-            s->first = r == 0 && i == 0;
-            s->last = r + row_step >= rows && i + run_step >= run;
+            s->run = (struct span){ i, lesser(i + run_step, end) };
+            s->first = r == 0 && i == begin;
+            s->last = r + row_step >= rows && i + run_step >= end;
             s->tile.add = !s->first;
             s->tile.bias = s->first && e->bias ? e->bias + s->panel.group * d->width + s->panel.channel : NULL;
             s->tile.least = s->last ? e->least : -INFINITY;
@@ -356,27 +359,78 @@ static void run_sweep(struct sweep *s, struct span blocks)
         }
 }
 
-static void run_panel(const struct job *job, int64_t p, struct span blocks, int thread)
+/* The rows of the input that rows `units` of the output read; of a flat image, pixels. */
+static struct span rows_read(const struct direct *d, struct span units)
+{
+    const int64_t phases = d->back ? axis_phases(&d->shape, 0) : 1;
+    struct span rows = { d->in[0], 0 };
+
+    if (d->flat)
+        return units;
+    for (int64_t i = 0; i < phases; i++) {
+        const struct axis a = d->back ? axis_phase(&d->shape, 0, i) : axis_forward(&d->shape, 0);
+        const struct span r = axis_outputs(&a, units.from, units.to);
+
+        if (r.from >= r.to || a.taps == 0)
+            continue;
+        rows.from = lesser(rows.from, greater(0, r.from * a.stride + a.base));
+        rows.to = greater(rows.to, lesser(a.in, (r.to - 1) * a.stride + a.base + (a.taps - 1) * a.spread + 1));
+    }
+    return rows;
+}
+
+/* Is all finite that some blocks read of a group's channels? Their sums tell, at the price of a tile's step. */
+static bool is_finite(const struct job *job, int64_t group, struct span blocks)
+{
+    enum { COLUMNS = 64 };
+    const struct direct *d = job->d;
+    const int64_t pixels = d->flat ? 1 : d->in[1];
+
+    for (int64_t b = blocks.from; b < blocks.to; b++) {
+        const struct span rows = rows_read(d, band_units(&d->bands, b));
+        const float *const x =
+            job->x + (band_image(&d->bands, b) * d->in[0] * d->in[1] + rows.from * pixels) * d->x_channels;
+
+        for (int64_t c = 0; c < d->depth && rows.from < rows.to; c += COLUMNS) {
+            const int64_t n = lesser(COLUMNS, d->depth - c);
+            float sums[COLUMNS] = { 0 };
+
+            d->k->sum_rows(x + group * d->depth + c, (rows.to - rows.from) * pixels, n, d->x_channels, sums);
+            if (!isfinite(d->k->sum(sums, n)))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* One panel, or of the groups that it takes together only number `own`, with its part of the weights. */
+static void run_panel(const struct job *job, int64_t p, struct span blocks, int64_t own, int thread)
 {
     const struct direct *d = job->d;
     const int64_t down = d->back ? axis_phases(&d->shape, 0) : 1, along = d->back ? axis_phases(&d->shape, 1) : 1;
-    struct sweep s = { .job = job, .panel = direct_panel(d, p) };
+    struct sweep s = { .job = job, .panel = direct_panel(d, p), .depths = { 0, d->depth } };
+    const int64_t lane = own < 0 ? 0 : own * (d->width / d->together), depth = d->depth / d->together;
 
+    if (own >= 0) {
+        s.depths = (struct span){ own * depth, (own + 1) * depth };
+        s.panel.channel += lane;
+        s.panel.channels = d->width / d->together;
+    }
     s.row_at = (int64_t *)(void *)(job->tables + thread * table_bytes(d));
     s.w_at = s.row_at + d->taps;
     s.tile = (struct tile){
         .row_at = s.row_at,
-        .w = job->packed + s.panel.offset,
+        .w = job->packed + s.panel.offset + lane,
         .w_step = s.panel.lanes,
         .w_at = s.w_at,
         .channels = (int)s.panel.channels,
-        .w_padded = true,
+        .w_padded = own < 0,
     };
     for (int64_t i = 0; i < down; i++)
         for (int64_t j = 0; j < along; j++) {
             s.down = d->back ? axis_phase(&d->shape, 0, i) : axis_forward(&d->shape, 0);
             s.along = d->back ? axis_phase(&d->shape, 1, j) : axis_forward(&d->shape, 1);
-            s.joined = s.along.taps <= 1 || (d->groups == 1 && s.along.spread == 1);
+            s.joined = own < 0 && (s.along.taps <= 1 || (d->groups == 1 && s.along.spread == 1));
             run_sweep(&s, blocks);
         }
 }
@@ -398,19 +452,24 @@ static void run_chunk(void *context, int64_t chunk, int thread)
     const struct span blocks = chunk_blocks(&d->bands, chunk % down);
 
     for (int64_t p = panel; p < lesser(panel + d->panel_chunk, d->panels); p++)
-        run_panel(job, p, blocks, thread);
+        if (d->together == 1 || is_finite(job, direct_panel(d, p).group, blocks))
+            run_panel(job, p, blocks, ALL, thread);
+        else
+            for (int64_t own = 0; own < d->together; own++)
+                run_panel(job, p, blocks, own, thread);
     if (job->e->finish && across == 1)
         for (int64_t b = blocks.from; b < blocks.to; b++)
             finish_block(context, b, thread);
 }
 
-static void direct_run(const struct conv_last *c, struct pool *pool, const float *x, const void *packed,
+static void direct_run(const struct conv_last *c, struct pool *pool, const float *x, const float *w, const void *packed,
                        const struct epilogue *e, float *y, void *scratch)
 {
     const struct direct d = direct_of(c);
     const int64_t across = divide_up(d.panels, d.panel_chunk);
     struct job job = { .d = &d, .pool = pool, .x = x, .packed = packed, .e = e, .y = y, .tables = scratch };
 
+    (void)w;
     pool_run(pool, divide_up(d.bands.blocks, d.bands.block_chunk) * across, run_chunk, &job);
     if (e->finish && across > 1)
         pool_run(pool, d.bands.blocks, finish_block, &job);

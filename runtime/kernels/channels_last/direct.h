@@ -16,7 +16,8 @@ struct direct {
     bool flat;               /* pixels meet one to one */
     int64_t groups, width,
         depth;        /* channels of the result and of the input in a group; small groups are taken together */
-    int64_t together; /* ONNX' groups in one of these, zeros where they do not meet */
+    int64_t together; /* ONNX' groups in one of these, zeros where they do not meet: they are taken apart where what is
+                         read is not finite, which times 0 is NaN */
     int64_t x_channels, y_channels;
     int64_t in[2], out[2], taps;   /* of what is read, of what is written */
     int64_t every;                 /* so many columns of the kernel after each other are met by different phases */

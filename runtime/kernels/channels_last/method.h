@@ -14,7 +14,7 @@ struct conv_method {
     void (*pack)(const struct conv_last *c, struct pool *pool, const float *w, void *packed);
     size_t (*scratch)(const struct conv_last *c, int threads);
     int64_t (*blocks)(const struct conv_last *c);
-    void (*run)(const struct conv_last *c, struct pool *pool, const float *x, const void *packed,
+    void (*run)(const struct conv_last *c, struct pool *pool, const float *x, const float *w, const void *packed,
                 const struct epilogue *e, float *y, void *scratch);
     /* db is NULL where it is not wanted, or dw does not sum dy on its way. */
     void (*dw)(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw, float *db,

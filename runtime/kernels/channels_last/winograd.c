@@ -1,6 +1,7 @@
 /* Winograd's minimal filtering: forward, and the gradient by input, which is the same with weights flipped and
  * exchanged. */
 #include "kernels/channels_last/winograd.h"
+#include "kernels/conv_plain.h"
 #include <math.h>
 #include <string.h>
 
@@ -198,6 +199,18 @@ struct pack {
     int64_t panels, depth_parts;
 };
 
+/* Channels of the result that a huge weight goes to: all that it is multiplied with becomes NaN, so that their sums are
+ * plain ones. In the tiles, it would drown the other weights also where it meets nothing but pads. */
+static void spoil_huge(const struct winograd_weights *t, int64_t lanes)
+{
+    const int64_t each = t->taps * t->taps;
+
+    for (int64_t d = 0; d < t->count; d++)
+        for (int64_t l = 0; l < lanes; l++)
+            for (int64_t i = 0; i < WINOGRAD_POINTS && !winograd_good(t->w + d * each * lanes + l, each, lanes); i++)
+                t->u[i * t->plane + d * t->step + l] = NAN;
+}
+
 /* Depths from d on, for the vector of results that begins with o. */
 static void pack_vector(const struct pack *p, int64_t o, int64_t width, float *u, int64_t d, int64_t count)
 {
@@ -222,6 +235,8 @@ static void pack_vector(const struct pack *p, int64_t o, int64_t width, float *u
         w->k->transpose_4((const uint32_t *)(const void *)(p->weights + ((d + e) * w->out_channels + o) * each), each,
                           (uint32_t *)(void *)(taps + e * each * lanes), lanes, used, each);
     w->k->winograd_weights(&t);
+    if (!(w->k->sum_squares(taps, count * each * lanes) < WINOGRAD_HUGE))
+        spoil_huge(&t, lanes);
 }
 static void pack_chunk(void *context, int64_t k, int thread)
 {
@@ -268,6 +283,8 @@ static struct conv_weights_key key(const struct conv_last *c)
 
 struct job {
     struct winograd w;
+    struct conv_plain plain;
+    bool back;
     int64_t panels, panel_parts;
     const float *x, *u;
     const struct epilogue *e;
@@ -316,12 +333,48 @@ static void products(const struct job *j, const float *in, float *out, int64_t i
     }
 }
 
+/* What the tiles' sums are taken for. */
+struct result {
+    const struct job *job;
+    int64_t image;
+};
+
+/* By plain sums, channels that are huge or not finite. */
+static void results_again(const struct winograd_results *w, int64_t t, int64_t c, int64_t n, const float *sums)
+{
+    const struct result *const r = w->context;
+    const int64_t lanes = r->job->w.k->lanes, first = w->column + t * w->tile, pixels = w->tile * w->tile;
+    double (*const plain)(const struct conv_plain *, int64_t, int64_t, const int64_t *) =
+        r->job->back ? conv_plain_dx : conv_plain_y;
+
+    for (int64_t l = 0; l < n; l++) {
+        const bool good = winograd_good(sums + l, pixels, lanes);
+
+        for (int64_t p = 0; p < pixels; p++) {
+            const int64_t pixel[] = { w->row + p / w->tile, first + p % w->tile };
+            const int64_t at = (pixel[0] * w->width + pixel[1]) * w->y_pixel + c + l;
+            float v = sums[p * lanes + l];
+
+            if (pixel[0] >= w->height || pixel[1] >= w->width)
+                continue;
+            if (!good)
+                v = (float)plain(&r->job->plain, r->image, c + l, pixel);
+            v += w->bias ? w->bias[c + l] : 0;
+            if (w->residual)
+                v += w->residual[at];
+            v = v < w->least ? w->least : v;
+            w->y[at] = v > w->most ? w->most : v;
+        }
+    }
+}
+
 static void results(const struct job *j, const struct winograd_span *s, int64_t b, const float *in)
 {
     const struct winograd *const w = &j->w;
     const struct block at = block_of(w, s, b);
     const int64_t pixel = j->e->pixel ? j->e->pixel : w->out_channels;
     const int64_t image = at.image * w->out_height * w->out_width * pixel;
+    const struct result result = { j, at.image };
     struct winograd_results r = { .in = in + at.tile * w->out_pixel,
                                   .plane = w->out_plane,
                                   .pixel = w->out_pixel,
@@ -336,7 +389,9 @@ static void results(const struct job *j, const struct winograd_span *s, int64_t 
                                   .bias = j->e->bias,
                                   .residual = j->e->residual ? j->e->residual + image : NULL,
                                   .least = j->e->least,
-                                  .most = j->e->most };
+                                  .most = j->e->most,
+                                  .again = results_again,
+                                  .context = &result };
 
     for (int64_t row = at.row; row < at.end; row++, r.in += s->columns * r.pixel) {
         r.row = row * w->tile;
@@ -414,7 +469,7 @@ static void results_chunk(void *context, int64_t k, int thread)
     finish(j, &j->span, b, thread);
 }
 
-static void run(const struct conv_last *c, struct pool *pool, const float *x, const void *packed,
+static void run(const struct conv_last *c, struct pool *pool, const float *x, const float *weights, const void *packed,
                 const struct epilogue *e, float *y, void *scratch)
 {
     struct job j = {
@@ -422,6 +477,9 @@ static void run(const struct conv_last *c, struct pool *pool, const float *x, co
     };
     int64_t work;
 
+    j.plain =
+        (struct conv_plain){ .shape = &c->shape, .dtype = F32, .channels_last = true, .x = x, .w = weights, .dy = x };
+    j.back = c->pass == CONV_DX;
     j.panels = panels_of(&j.w);
     j.planes = j.zeros + round_up(j.w.in_pixel, 16);
     memset(j.zeros, 0, (size_t)j.w.in_pixel * sizeof *j.zeros);

@@ -8,6 +8,7 @@
 
 #include "kernels/channels_last/method.h"
 #include "kernels/parts.h"
+#include <math.h>
 
 struct winograd {
     const struct kernels *k;
@@ -64,6 +65,16 @@ static inline void winograd_fetch(struct winograd_soon *s)
             __builtin_prefetch(s->at, 1, 2);
         else
             __builtin_prefetch(s->at, 0, 2);
+}
+
+/* Is none of n sums, `step` apart, of those whose squares may have reached WINOGRAD_HUGE? */
+static inline bool winograd_good(const float *sums, int64_t n, int64_t step)
+{
+    bool good = true;
+
+    for (int64_t k = 0; k < n; k++)
+        good = good && fabsf(sums[k * step]) < 0x1p37f; /* of at most 64 */
+    return good;
 }
 
 size_t winograd_weight_scratch(const struct conv_last *c, int threads);

@@ -2,6 +2,8 @@
  * are cut into parts, whose sums are added in order, or, where one such sum is too big to have several, into matrices.
  */
 #include "kernels/channels_last/winograd.h"
+#include "kernels/conv_plain.h"
+#include <math.h>
 #include <string.h>
 
 enum { MAX_PARTS = 16, PART_WORK = 1 << 22, DEPTHS = 16, MAX_LANES = 16 };
@@ -12,6 +14,7 @@ struct job {
     int64_t panels, panel_parts; /* of dy's channels */
     int64_t taps;                /* of x's channels in a tile, at most */
     int64_t sums;                /* elements of [36][channels][out_pixel] */
+    struct conv_plain plain;
     const float *x, *dy;
     float *ones, *zeros, *planes, *acc, *total, *dw;
     float *db, *dy_sums;       /* NULL: not wanted; of each part, and of the group that it is at */
@@ -152,6 +155,23 @@ static void total_chunk(void *context, int64_t k, int thread)
     j->w.k->combine_rows(j->ones, 1, j->acc + k * n, j->parts, n, j->sums, j->total + k * n);
 }
 
+/* What is huge or not finite has reached all taps: again by plain sums, x's channels from c on, dy's from o on. */
+static void taps_again(const struct job *j, int64_t o, int64_t c, int64_t count, float *taps)
+{
+    const struct winograd *const w = &j->w;
+    const int64_t lanes = w->k->lanes, each = w->taps * w->taps;
+
+    for (int64_t d = 0; d < count; d++)
+        for (int64_t l = 0; l < lesser(lanes, w->out_channels - o); l++) {
+            float *const of = taps + d * each * lanes + l;
+            const bool good = winograd_good(of, each, lanes);
+
+            for (int64_t t = 0; t < each && !good; t++)
+                of[t * lanes] =
+                    (float)conv_plain_dw(&j->plain, o + l, c + d, (const int64_t[]){ t / w->taps, t % w->taps });
+        }
+}
+
 /* DEPTHS of x's channels, for a vector of dy's. */
 static void result_chunk(void *context, int64_t k, int thread)
 {
@@ -169,6 +189,8 @@ static void result_chunk(void *context, int64_t k, int thread)
 
     (void)thread;
     w->k->winograd_weight_gradient(&r);
+    if (!(w->k->sum_squares(taps, r.count * each * lanes) < WINOGRAD_HUGE))
+        taps_again(j, o, c, r.count, taps);
     w->k->transpose_4((const uint32_t *)(const void *)taps, lanes,
                       (uint32_t *)(void *)(j->dw + (o * w->channels + c) * each), w->channels * each, r.count * each,
                       lesser(lanes, w->out_channels - o));
@@ -205,6 +227,7 @@ void winograd_weight(const struct conv_last *c, struct pool *pool, const float *
     j.planes = j.dy_sums + dy_sums_size(&j);
     j.x = x;
     j.dy = dy;
+    j.plain = (struct conv_plain){ .shape = &c->shape, .dtype = F32, .channels_last = true, .x = x, .dy = dy };
     j.dw = dw;
     if (!w->shared)
         pool_run(pool, j.parts, part_chunk, &j);

@@ -146,6 +146,23 @@ static inline float total(vec v) /* lanes added in pairs */
     return f[0];
 }
 
+/* Every lane is less than the limit, and so not NaN. */
+static inline bool all_below(vec v, float limit)
+{
+#if defined(__AVX512F__) && LANES == 16
+    return !_mm512_cmp_ps_mask((__m512)v, (__m512)splat(limit), _CMP_NLT_UQ);
+#elif defined(__AVX2__) && LANES == 8
+    return !_mm256_movemask_ps(_mm256_cmp_ps((__m256)v, (__m256)splat(limit), _CMP_NLT_UQ));
+#else
+    const lanes_mask below = v < splat(limit);
+    int32_t all = -1;
+
+    for (int l = 0; l < LANES; l++)
+        all &= below[l];
+    return all;
+#endif
+}
+
 /* Of two vectors one after the other: every second lane; and back, lane by lane. */
 #if LANES == 4
 #define EVEN_LANES 0, 2, 4, 6

@@ -193,6 +193,18 @@ static void winograd_gradient_loop(const struct winograd_patches *w)
     BY_TILE(gradient_patches, w);
 }
 
+/* Copied, so that the others may stay in registers. */
+ALWAYS_INLINE void result_again(const struct winograd_results *w, int64_t t, int tile, int64_t c, int64_t n,
+                                vec out[WINOGRAD_TAPS][WINOGRAD_TAPS])
+{
+    float sums[(WINOGRAD_EDGE - 2) * (WINOGRAD_EDGE - 2) * LANES];
+
+    for (int i = 0; i < tile; i++)
+        for (int j = 0; j < tile; j++)
+            store(sums + (i * tile + j) * LANES, out[i][j]);
+    w->again(w, t, c, n, sums);
+}
+
 /* rows x columns of tile x tile pixels, n channels from c on. */
 ALWAYS_INLINE void result_vector(const struct winograd_results *w, int64_t t, int tile, int rows, int columns,
                                  int64_t c, int64_t n)
@@ -200,7 +212,7 @@ ALWAYS_INLINE void result_vector(const struct winograd_results *w, int64_t t, in
     const float *in = w->in + t * w->pixel + c;
     const vec bias = w->bias ? load_n(w->bias + c, n) : splat(0), least = splat(w->least), most = splat(w->most);
     const int64_t first = (w->row * w->width + w->column + t * tile) * w->y_pixel + c;
-    vec half[WINOGRAD_TAPS][6];
+    vec half[WINOGRAD_TAPS][6], out[WINOGRAD_TAPS][WINOGRAD_TAPS], squares = splat(0);
 
     UNROLLED
     for (int j = 0; j < 6; j++) {
@@ -216,15 +228,24 @@ ALWAYS_INLINE void result_vector(const struct winograd_results *w, int64_t t, in
     }
     UNROLLED
     for (int i = 0; i < tile; i++) {
+        result_line(half[i], tile, out[i]);
+        UNROLLED
+        for (int j = 0; j < tile; j++)
+            squares = multiply_add(out[i][j], out[i][j], squares);
+    }
+    if (__builtin_expect(!all_below(squares, WINOGRAD_HUGE), false)) {
+        result_again(w, t, tile, c, n, out);
+        return;
+    }
+    UNROLLED
+    for (int i = 0; i < tile; i++) {
         int64_t at = first + i * w->width * w->y_pixel;
-        vec line[WINOGRAD_TAPS];
 
         if (i >= rows)
             break;
-        result_line(half[i], tile, line);
         UNROLLED
         for (int j = 0; j < tile; j++, at += w->y_pixel) {
-            vec v = line[j] + bias;
+            vec v = out[i][j] + bias;
 
             if (j >= columns)
                 break;

@@ -328,7 +328,8 @@ static int run(int argc, char **argv)
     struct bench b = { .o = &o, .limits = &o.limits, .report = { .notify = tell_each, .user = &teller } };
     int code = 0;
 
-    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (!options_parse(&argp, argc, argv, &o))
+        return -KILN_NO_MEMORY;
     teller.file = o.model;
     if (!o.batch)
         o.batch = o.train ? 32 : 1;

@@ -261,7 +261,8 @@ static int run(int argc, char **argv)
     struct model *m;
     int code = 0;
 
-    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (!options_parse(&argp, argc, argv, &o))
+        return -KILN_NO_MEMORY;
     teller.file = o.input;
     m = open_model(o.input, &o.limits, &r);
     if (!m || !convert(&o, &m, &r))

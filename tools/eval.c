@@ -79,7 +79,8 @@ static int run(int argc, char **argv)
     int code = 0;
 
     argp_err_exit_status = EXIT_USAGE;
-    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (!options_parse(&argp, argc, argv, &o))
+        return -KILN_NO_MEMORY;
     if (learn_open(&l, &o.learn) &&
         trainer_evaluate(l.trainer, &l.data, &l.normalizer, o.batch, &loss, &accuracy, &l.report)) {
         printf("loss function %s\nsamples %lld\nloss %.9g\n", l.trainer->loss.said, (long long)l.data.count, loss);

@@ -358,7 +358,8 @@ static int run(int argc, char **argv)
     struct report r = { 0 };
     bool ok = true;
 
-    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (!options_parse(&argp, argc, argv, &o))
+        return -KILN_NO_MEMORY;
     for (int k = 0; k < o.count && ok; k++) {
         const char *equals = strchr(o.runs[k], '=');
         const size_t n = equals ? (size_t)(equals - o.runs[k]) : strlen(o.runs[k]);

@@ -80,7 +80,8 @@ static int run(int argc, char **argv)
     size_t count = 0;
 
     argp_err_exit_status = EXIT_USAGE;
-    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (!options_parse(&argp, argc, argv, &o))
+        return -KILN_NO_MEMORY;
     teller.file = o.model;
     if (!initialise(&o, &count, &r))
         return tell_rest(&teller, &r.error);

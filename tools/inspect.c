@@ -57,7 +57,7 @@ static void complain(void *user, kiln_status code, const char *where, const char
             i->complaints[k].times++;
             return;
         }
-    if (!budget_grow(&i->budget, &i->complaints, &i->complaint_capacity, i->complaint_count + 1, sizeof *c, NULL))
+    if (!budget_grow(&i->budget, &i->complaints, &i->complaint_capacity, i->complaint_count + 1, sizeof *c, &i->report))
         return;
     c = &i->complaints[i->complaint_count++];
     *c = (struct complaint){ .code = code, .times = 1 };
@@ -509,7 +509,7 @@ static const char *line_label(void *user, const struct value *v)
     char type[TYPE_TEXT];
 
     open_type_text(&i->types, v, type);
-    return arena_string(&i->arena, type, strlen(type), NULL);
+    return arena_string(&i->arena, type, strlen(type), &i->report);
 }
 
 static bool put_dot(struct inspection *i, struct text *out)
@@ -623,12 +623,13 @@ static int run(int argc, char **argv)
     struct text out = { .budget = &i.budget, .report = &i.report };
     int code;
 
-    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (!options_parse(&argp, argc, argv, &o))
+        return -KILN_NO_MEMORY;
     i.budget = budget_within(&o.limits);
     i.arena.budget = i.layers.budget = &i.budget;
     i.model = open_model(o.model, &o.limits, &i.report);
     budget_start(&i.budget); /* of finding types; plans have clocks of their own */
-    if (!i.model || !put_form(&i, &out) || out.failed)
+    if (!i.model || !put_form(&i, &out) || out.failed || failed(&i.report))
         code = tell_error(o.model, &i.report.error);
     else if ((code = print_text(&out)) == 0 && i.broken.count)
         code = tell_error(o.model, &i.broken);

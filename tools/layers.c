@@ -86,6 +86,8 @@ bool open_types_find(struct open_types *o, const struct graph *g, struct budget 
         struct report quiet = { 0 };
 
         o->plans[s] = plan_once(o, s, 1, b, &quiet);
+        if (quiet.error.code == KILN_NO_MEMORY)
+            return fail_no_memory(r, 0);
     }
     return true;
 }

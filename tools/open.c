@@ -79,6 +79,15 @@ bool random_input(struct tensor *t, const char *name, uint64_t seed, int64_t str
 
 /* -- options ------------------------------------------------------------------------------------------------------- */
 
+bool options_parse(const struct argp *argp, int argc, char **argv, void *input)
+{
+    const error_t error = argp_parse(argp, argc, argv, 0, NULL, input);
+
+    if (error)
+        fprintf(stderr, "kiln: the options cannot be read: %s\n", strerror(error));
+    return !error;
+}
+
 int64_t option_number(struct argp_state *state, const char *name, const char *arg, int64_t least, int64_t most)
 {
     char *end;

@@ -137,7 +137,8 @@ static int run(int argc, char **argv)
     bool json = false;
     int code;
 
-    argp_parse(&argp, argc, argv, 0, NULL, &json);
+    if (!options_parse(&argp, argc, argv, &json))
+        return -KILN_NO_MEMORY;
     if (!json)
         put_table(&t, &b, &r);
     else if (!put_json(&t, &r))

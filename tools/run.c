@@ -325,7 +325,8 @@ static int run(int argc, char **argv)
     struct run r = { .o = &o, .limits = &o.limits, .report = { .notify = tell_each, .user = &r.teller } };
     int code = 0;
 
-    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (!options_parse(&argp, argc, argv, &o))
+        return -KILN_NO_MEMORY;
     r.teller.file = o.model;
     r.budget = budget_within(&o.limits);
     r.arena.budget = &r.budget;

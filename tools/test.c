@@ -146,9 +146,14 @@ static bool load_value(struct case_run *c, struct tensor *out, const char *path,
     void *message = NULL;
     bool ok = read_value(out, path, type, &c->arena, &message, &c->report);
 
-    if (message &&
-        budget_grow(&c->budget, &c->messages, &c->message_capacity, c->message_count + 1, sizeof message, NULL))
-        c->messages[c->message_count++] = message;
+    if (!message)
+        return ok;
+    if (!budget_grow(&c->budget, &c->messages, &c->message_capacity, c->message_count + 1, sizeof message,
+                     &c->report)) {
+        message_free(message, &c->budget);
+        return false;
+    }
+    c->messages[c->message_count++] = message;
     return ok;
 }
 
@@ -331,6 +336,10 @@ static void test_path(const struct options *o, struct totals *t, char *path, int
         struct dirent **list;
         const int n = scandir(path, &list, not_hidden, by_name);
 
+        if (n < 0) {
+            e = (kiln_error){ .code = KILN_IO, .message = "the directory cannot be read" };
+            tell(t, path, FAILED, &e);
+        }
         for (int k = 0; k < n; k++) {
             char child[PATH_TEXT];
 
@@ -443,6 +452,21 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+static int test_all(const struct options *o, struct totals *t)
+{
+    for (int k = 0; k < o->path_count; k++) {
+        char path[PATH_TEXT];
+
+        if (snprintf(path, sizeof path, "%s", o->paths[k]) < (int)sizeof path)
+            test_path(o, t, path, 0);
+    }
+    tell_missing(t);
+    printf(t->list ? "%d passed, %d failed, %d unsupported or known to fail\n"
+                   : "%d passed, %d failed, %d unsupported\n",
+           t->of[PASSED], t->of[FAILED], t->of[UNSUPPORTED]);
+    return t->of[FAILED] ? -KILN_MISMATCH : 0;
+}
+
 static int run(int argc, char **argv)
 {
     const struct argp argp = {
@@ -460,25 +484,19 @@ static int run(int argc, char **argv)
     struct report r = { 0 };
     struct totals t = { 0 };
     char *list = NULL;
+    int code;
 
-    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (!options_parse(&argp, argc, argv, &o))
+        return -KILN_NO_MEMORY;
     map_init(&t.by_name, &b);
     if (o.expect && !(list = open_expected(&t, o.expect, &b, &r)))
-        return tell_error(NULL, &r.error);
-    for (int k = 0; k < o.path_count; k++) {
-        char path[PATH_TEXT];
-
-        if (snprintf(path, sizeof path, "%s", o.paths[k]) < (int)sizeof path)
-            test_path(&o, &t, path, 0);
-    }
-    tell_missing(&t);
-    printf(t.list ? "%d passed, %d failed, %d unsupported or known to fail\n"
-                  : "%d passed, %d failed, %d unsupported\n",
-           t.of[PASSED], t.of[FAILED], t.of[UNSUPPORTED]);
+        code = tell_error(NULL, &r.error);
+    else
+        code = test_all(&o, &t);
     map_release(&t.by_name);
     budget_free(&b, t.list);
     budget_free(&b, list);
-    return t.of[FAILED] ? -KILN_MISMATCH : 0;
+    return code;
 }
 
 const struct verb verb_test = { "test", "run ONNX backend tests", run };

@@ -398,7 +398,8 @@ static int run(int argc, char **argv)
 
     o.learn.trainer.freeze = o.freeze;
     argp_err_exit_status = EXIT_USAGE;
-    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (!options_parse(&argp, argc, argv, &o))
+        return -KILN_NO_MEMORY;
     if (!learn_open(&l, &o.learn) || !train(&s)) {
         if (s.bar)
             putchar('\n');

@@ -2,17 +2,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum cpu_level found(void)
+enum cpu_step cpu_step(void)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl"))
-        return CPU_AVX512;
+        return STEP_AVX512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return CPU_AVX2;
+        return STEP_AVX2;
+    if (__builtin_cpu_supports("avx"))
+        return STEP_AVX;
+    if (__builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1"))
+        return STEP_SSE41;
 #endif
-    return CPU_BASE;
+    return STEP_NONE;
+}
+
+static enum cpu_level found(void)
+{
+    const enum cpu_step step = cpu_step();
+
+    return step == STEP_AVX512 ? CPU_AVX512 : step == STEP_AVX2 ? CPU_AVX2 : CPU_BASE;
 }
 
 static enum cpu_level allowed(void)

@@ -8,4 +8,9 @@ enum cpu_level { CPU_BASE, CPU_AVX2, CPU_AVX512 }; /* AVX2 with FMA; AVX-512 F, 
 enum cpu_level cpu_level(void);
 const char *cpu_level_name(enum cpu_level level);
 
+/* The same in finer steps, whatever KILN_ISA says: below AVX2 there is something for them in BLIS alone. */
+enum cpu_step { STEP_NONE, STEP_SSE41, STEP_AVX, STEP_AVX2, STEP_AVX512 };
+
+enum cpu_step cpu_step(void);
+
 #endif

@@ -1,6 +1,8 @@
 #include "data/idx.h"
 #include "data/element.h"
 #include "data/source.h"
+#include <errno.h>
+#include <string.h>
 #include <zlib.h>
 
 enum { MAX_RATIO = 1032 }; /* of what deflate unpacks to what it reads */
@@ -30,14 +32,27 @@ static bool gz_open(struct gz *g, const char *path, struct report *r)
     return true;
 }
 
+/* After a gzread that gave less than nothing: whose fault it is. */
+static bool gz_failed(const struct gz *g, struct report *r)
+{
+    const int error = errno;
+    int code;
+    const char *const text = gzerror(g->file, &code);
+
+    if (code == Z_MEM_ERROR)
+        return fail_no_memory(r, BUFFER);
+    if (code == Z_ERRNO)
+        return fail(r, KILN_IO, g->name, "cannot be read: %s", strerrordesc_np(error));
+    return fail(r, KILN_BAD_DATA, g->name, "cannot be unpacked: %s", text);
+}
+
 static bool gz_read(struct gz *g, void *to, int64_t bytes, struct report *r)
 {
     for (char *p = to; bytes > 0;) {
         const int got = gzread(g->file, p, bytes < CHUNK ? (unsigned)bytes : CHUNK);
-        int code;
 
         if (got < 0)
-            return fail(r, KILN_BAD_DATA, g->name, "cannot be unpacked: %s", gzerror(g->file, &code));
+            return gz_failed(g, r);
         if (got == 0)
             return fail(r, KILN_BAD_DATA, g->name, "the file ends too early, %lld more bytes are needed",
                         (long long)bytes);
@@ -52,11 +67,11 @@ static bool gz_end(struct gz *g, struct report *r)
 {
     char more;
     const int got = gzread(g->file, &more, 1);
-    const int code = gzclose_r(g->file);
+    bool ok = got >= 0 || gz_failed(g, r);
 
-    if (got > 0)
-        return fail(r, KILN_BAD_DATA, g->name, "the file is longer than its header says");
-    return (got == 0 && code == Z_OK) || fail(r, KILN_BAD_DATA, g->name, "the file is damaged, or ends too early");
+    if (gzclose_r(g->file) == Z_BUF_ERROR && ok) /* where only closing failed, all was read before */
+        ok = fail(r, KILN_BAD_DATA, g->name, "the file ends too early");
+    return ok && (got == 0 || fail(r, KILN_BAD_DATA, g->name, "the file is longer than its header says"));
 }
 
 static bool read_header(struct gz *g, struct tensor *out, struct report *r)

@@ -1,8 +1,8 @@
-/* The driver around the micro-kernels of BLIS, and the choice of its configuration.
+/* The driver around the micro-kernels of BLIS, and the choice among them.
  *
- * BLIS chooses by a list of CPUs that it knows, and takes portable C for all others; so the configuration is chosen
- * here from what the CPU can do, and its block sizes and micro-kernels are read from the context that the configuration
- * fills. Nothing else of BLIS is used: its threads and its packing are not ours.
+ * Micro-kernels are all that is taken from BLIS: they allocate nothing. What fills its contexts does, and ends the
+ * process where it cannot; so the block sizes of its configurations (0.9) stand here. Its choice by a list of known
+ * CPUs is not ours either: the configuration follows from what the CPU can do.
  *
  * A micro-kernel multiplies a panel of MR lanes with one of NR lanes. The one along which it stores vectors is called
  * wide here, the other narrow; A goes to either. */
@@ -10,7 +10,6 @@
 #include "kernels/gemm.h"
 #include "kernels/parts.h"
 #include <blis.h>
-#include <pthread.h>
 #include <string.h>
 
 enum { MAX_LANES = 32, ALIGNMENT = 64, SLACK = 1024 }; /* micro-kernels read a little beyond a panel */
@@ -25,94 +24,84 @@ struct micro_kernel {
 };
 struct configuration {
     const char *name;
-    cntx_t own;
-    cntx_t *context;
     struct micro_kernel kernels[2]; /* float, double */
 };
-static struct configuration configurations[CPU_AVX512 + 1];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static struct micro_kernel micro_kernel_of(cntx_t *context, num_t type)
-{
-    void *const function =
-        bli_cntx_get_l3_nat_ukr_dt(type, BLIS_GEMM_UKR, context); /* BLIS keeps it as a pointer to data */
-    struct micro_kernel u = {
-        .mr = bli_cntx_get_blksz_def_dt(type, BLIS_MR, context),
-        .nr = bli_cntx_get_blksz_def_dt(type, BLIS_NR, context),
-        .kc = bli_cntx_get_blksz_def_dt(type, BLIS_KC, context),
-        .mc = bli_cntx_get_blksz_def_dt(type, BLIS_MC, context),
-        .rows = bli_cntx_l3_nat_ukr_prefers_rows_dt(type, BLIS_GEMM_UKR, context),
-    };
-
-    if (type == BLIS_DOUBLE)
-        memcpy(&u.twice, &function, sizeof u.twice);
-    else
-        memcpy(&u.single, &function, sizeof u.single);
-    return u;
-}
-
-static void read_kernels(struct configuration *c)
-{
-    c->kernels[0] = micro_kernel_of(c->context, BLIS_FLOAT);
-    c->kernels[1] = micro_kernel_of(c->context, BLIS_DOUBLE);
-}
-
-static bool fits(const struct micro_kernel *u)
-{
-    return u->mr <= MAX_LANES && u->nr <= MAX_LANES;
-}
-
-/* Plain C, which every CPU runs. A build of BLIS for one kind of CPU alone (Debian's for arm64) has no such
- * configuration, and nothing to choose from. */
-static void configure_plain(struct configuration *c)
-{
-#ifdef BLIS_CONFIG_GENERIC
-    c->name = "generic";
-    c->context = &c->own;
-    bli_cntx_init_generic(&c->own);
+/* What every CPU of a kind runs. */
+#if defined(BLIS_KERNELS_ARMV8A)
+static const struct configuration plain = {
+    "cortexa57",
+    { { .single = bli_sgemm_armv8a_asm_8x12, .mr = 8, .nr = 12, .kc = 640, .mc = 120 },
+      { .twice = bli_dgemm_armv8a_asm_6x8, .mr = 6, .nr = 8, .kc = 240, .mc = 120 } },
+};
+#elif defined(BLIS_CONFIG_GENERIC)
+GEMM_UKR_PROT(float, s, gemm_generic_ref)
+GEMM_UKR_PROT(double, d, gemm_generic_ref)
+static const struct configuration plain = {
+    "generic",
+    { { .single = bli_sgemm_generic_ref, .mr = 4, .nr = 16, .kc = 256, .mc = 256, .rows = true },
+      { .twice = bli_dgemm_generic_ref, .mr = 4, .nr = 8, .kc = 256, .mc = 128, .rows = true } },
+};
 #else
-    c->name = bli_arch_string(bli_arch_query_id());
-    c->context = bli_gks_query_cntx();
+#error "BLIS must be built as x86_64, cortexa57 or generic: others have no micro-kernels for every CPU"
 #endif
-}
 
-static void configure(enum cpu_level level)
-{
-    struct configuration *c = &configurations[level];
-
-    c->context = &c->own;
 #if defined(__x86_64__)
-    if (level == CPU_AVX512) {
-        c->name = "skx";
-        bli_cntx_init_skx(&c->own);
-    } else if (level == CPU_AVX2) {
-        c->name = "haswell";
-        bli_cntx_init_haswell(&c->own);
-    } else
-#endif
-        if (cpu_level() == CPU_BASE) { /* BLIS may know this CPU */
-        c->context = bli_gks_query_cntx();
-        c->name = bli_arch_string(bli_arch_query_id());
-    } else {
-        configure_plain(c);
-    }
-    read_kernels(c);
-    if (!fits(&c->kernels[0]) || !fits(&c->kernels[1])) {
-        configure_plain(c);
-        read_kernels(c);
-    }
-}
+static const struct configuration skx = {
+    "skx",
+    { { .single = bli_sgemm_skx_asm_32x12_l2, .mr = 32, .nr = 12, .kc = 384, .mc = 480 },
+      { .twice = bli_dgemm_skx_asm_16x14, .mr = 16, .nr = 14, .kc = 256, .mc = 240 } },
+};
+static const struct configuration haswell = {
+    "haswell",
+    { { .single = bli_sgemm_haswell_asm_6x16, .mr = 6, .nr = 16, .kc = 256, .mc = 168, .rows = true },
+      { .twice = bli_dgemm_haswell_asm_6x8, .mr = 6, .nr = 8, .kc = 256, .mc = 72, .rows = true } },
+};
+static const struct configuration sandybridge = {
+    "sandybridge",
+    { { .single = bli_sgemm_sandybridge_asm_8x8, .mr = 8, .nr = 8, .kc = 384, .mc = 128 },
+      { .twice = bli_dgemm_sandybridge_asm_8x4, .mr = 8, .nr = 4, .kc = 256, .mc = 96 } },
+};
+static const struct configuration penryn = {
+    "penryn",
+    { { .single = bli_sgemm_penryn_asm_8x4, .mr = 8, .nr = 4, .kc = 384, .mc = 768 },
+      { .twice = bli_dgemm_penryn_asm_4x4, .mr = 4, .nr = 4, .kc = 384, .mc = 384 } },
+};
 
-static void configure_all(void)
+/* Where there is nothing for the CPU here, BLIS may have something: for CPUs without AVX2 (and where KILN_ISA is
+ * "base"). */
+static const struct configuration *best(void)
 {
-    for (enum cpu_level level = CPU_BASE; level <= cpu_level(); level++)
-        configure(level);
+    switch (cpu_step()) {
+    case STEP_AVX512:
+    case STEP_AVX2:
+        return &haswell;
+    case STEP_AVX:
+        return &sandybridge;
+    case STEP_SSE41:
+        return &penryn;
+    default:
+        return &plain;
+    }
 }
+#endif
 
 static const struct configuration *configuration_of(enum cpu_level level)
 {
-    pthread_once(&once, configure_all);
-    return &configurations[level < cpu_level() ? level : cpu_level()];
+#if defined(__x86_64__)
+    const enum cpu_level most = cpu_level();
+
+    if (level > most)
+        level = most;
+    if (level == CPU_AVX512)
+        return &skx;
+    if (level == CPU_AVX2)
+        return &haswell;
+    if (most == CPU_BASE)
+        return best();
+#endif
+    (void)level;
+    return &plain;
 }
 
 const char *gemm_configuration(enum cpu_level level)
@@ -125,7 +114,6 @@ const char *gemm_configuration(enum cpu_level level)
 /* All of it follows from the shape and the micro-kernel. */
 struct cut {
     const struct micro_kernel *u;
-    cntx_t *context;
     size_t size;              /* of an element */
     bool a_first;             /* A is BLIS' A, of MR lanes */
     int64_t a_width, b_width; /* lanes of a panel */
@@ -180,7 +168,7 @@ static void cut_slices(struct cut *t, const struct gemm_driver *d)
 static struct cut cut_of(const struct kernels *k, const struct gemm_driver *d)
 {
     const struct configuration *c = configuration_of(k->level);
-    struct cut t = { .u = &c->kernels[d->wide_type], .context = c->context, .size = d->wide_type ? 8 : 4 };
+    struct cut t = { .u = &c->kernels[d->wide_type], .size = d->wide_type ? 8 : 4 };
     const int64_t wide = t.u->rows ? t.u->nr : t.u->mr, narrow = t.u->rows ? t.u->mr : t.u->nr;
     const int64_t straight = divide_up(d->m, d->wide_b ? narrow : wide) * divide_up(d->n, d->wide_b ? wide : narrow);
     const int64_t other = divide_up(d->m, d->wide_b ? wide : narrow) * divide_up(d->n, d->wide_b ? narrow : wide);
@@ -236,11 +224,11 @@ static void multiply(const struct cut *t, int64_t rows, int64_t columns, int64_t
 
     bli_auxinfo_set_next_ab(p, q, &next);
     if (t->size == 8) {
-        t->u->twice(m, n, depth, &alpha, p, q, &beta, c, rs, cs, &next, t->context);
+        t->u->twice(m, n, depth, &alpha, p, q, &beta, c, rs, cs, &next, NULL);
     } else {
         float fa = (float)alpha, fb = (float)beta;
 
-        t->u->single(m, n, depth, &fa, p, q, &fb, c, rs, cs, &next, t->context);
+        t->u->single(m, n, depth, &fa, p, q, &fb, c, rs, cs, &next, NULL);
     }
 }
 

@@ -18,8 +18,8 @@ struct row {
     const char *model; /* below models/ */
     int64_t batch;
     const char *optimizer;                /* NULL: inference */
-    int64_t steps, bytes[CPU_AVX512 + 1]; /* by the level of the CPU: scratch depends on it. 0: BLIS, which
-                                           * chooses by itself there, decides */
+    int64_t steps, bytes[CPU_AVX512 + 1]; /* by the level of the CPU: scratch depends on it. 0: what BLIS
+                                           * has for the CPU decides */
 };
 
 static const struct row rows[] = {

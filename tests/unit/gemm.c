@@ -1,5 +1,6 @@
 #include "kernels/gemm.h"
 #include "numbers.h"
+#include <stdlib.h>
 
 START_TEST(blis_runs_what_the_cpu_can)
 {
@@ -62,13 +63,12 @@ static void check_product(const struct gemm *g, const void *before)
 }
 
 /* Shapes, strides, types, epilogues against plain sums; 1, 2 and 4 threads give the same bits. */
-START_TEST(products_are_right)
+static void check_products(const struct kernels *k, uint64_t seed)
 {
-    const struct kernels *const k = kernels_for(_i % 3);
     const enum dtype types[] = { F32, F32, F64, F16, BF16 };
     struct pool *const pools[] = { NULL, threads(2), threads(4) };
 
-    random_state = (uint64_t)_i;
+    random_state = seed;
     for (int round = 0; k && round < ROUNDS(60); round++) {
         const enum dtype dtype = types[round % 5];
         struct gemm g = { .dtype = dtype, .m = random_size(), .n = random_size(), .k = random_size() };
@@ -114,6 +114,36 @@ START_TEST(products_are_right)
     }
     pool_free(pools[1]);
     pool_free(pools[2]);
+}
+
+START_TEST(products_are_right)
+{
+    check_products(kernels_for(_i % 3), (uint64_t)_i);
+}
+END_TEST
+
+/* What this CPU is taken for. */
+static enum cpu_step step = STEP_AVX512;
+
+enum cpu_step __real_cpu_step(void);
+enum cpu_step __wrap_cpu_step(void);
+enum cpu_step __wrap_cpu_step(void)
+{
+    const enum cpu_step real = __real_cpu_step();
+
+    return real < step ? real : step;
+}
+
+/* CPUs that have less than our own kernels need still get what BLIS has for them. */
+START_TEST(older_cpus_get_what_is_theirs)
+{
+    static const char *const names[] = { "generic", "penryn", "sandybridge", "haswell", "haswell" };
+
+    ck_assert_int_eq(setenv("KILN_ISA", "base", 1), 0);
+    step = (enum cpu_step)_i;
+    if (__wrap_cpu_step() == step && step > STEP_NONE)
+        ck_assert_str_eq(gemm_configuration(CPU_BASE), names[step]);
+    check_products(kernels_get(), (uint64_t)_i);
 }
 END_TEST
 
@@ -376,6 +406,7 @@ Suite *suite(void)
 
     add_test(s, blis_runs_what_the_cpu_can);
     add_tests(s, products_are_right, 6);
+    add_tests(s, older_cpus_get_what_is_theirs, STEP_AVX512 + 1);
     add_tests(s, each_element_is_finished_once, 6);
     add_test(s, batches_broadcast);
     add_test(s, integers_wrap_around);

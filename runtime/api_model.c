@@ -77,24 +77,17 @@ void kiln_model_free(kiln_model *model)
 /* -- looking ------------------------------------------------------------------------------------------------------- */
 
 /* Input k: those that must be given, then those with a default, which are initializers too. */
-static const struct value *input(const struct graph *g, size_t k)
+static const struct value *input(const struct model *m, size_t k)
 {
-    if (k < g->input_count)
-        return g->inputs[k];
-    k -= g->input_count;
-    for (size_t i = 0; i < g->value_count; i++)
-        if (g->values[i]->is_input && g->values[i]->initializer && !k--)
-            return g->values[i];
-    return NULL;
+    if (k < m->graph->input_count)
+        return m->graph->inputs[k];
+    k -= m->graph->input_count;
+    return k < m->default_count ? m->defaults[k] : NULL;
 }
 
 size_t kiln_model_input_count(const kiln_model *model)
 {
-    size_t n = 0;
-
-    while (model && input(api_model(model)->graph, n))
-        n++;
-    return n;
+    return model ? api_model(model)->graph->input_count + api_model(model)->default_count : 0;
 }
 
 size_t kiln_model_output_count(const kiln_model *model)
@@ -126,7 +119,7 @@ static kiln_status describe(kiln_value_info *out, const struct value *v)
 
 kiln_status kiln_model_input(const kiln_model *model, size_t k, kiln_value_info *out)
 {
-    return describe(out, model ? input(api_model(model)->graph, k) : NULL);
+    return describe(out, model ? input(api_model(model), k) : NULL);
 }
 
 kiln_status kiln_model_output(const kiln_model *model, size_t k, kiln_value_info *out)

@@ -2,6 +2,7 @@
 #include "model/model.h"
 #include "run/profile.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct kiln_session {
@@ -9,7 +10,29 @@ struct kiln_session {
     bool ran;                   /* the latest run went well: there are outputs */
     struct heap heap;           /* of what follows */
     struct kiln_tensor *copies; /* by output: of those that lie in what the caller has given; data is NULL elsewhere */
+    struct map inputs, outputs; /* by name: to struct value; to the output's place, counted from 1 */
 };
+
+/* The first of several that have one name. */
+static bool list_names(kiln_session *s, struct report *r)
+{
+    const struct graph *g = s->session->graph;
+    void **slot;
+
+    for (size_t k = 0; k < g->value_count; k++) {
+        if (!g->values[k]->is_input)
+            continue;
+        if (!(slot = map_put(&s->inputs, g->values[k]->name, r)))
+            return false;
+        *slot = *slot ? *slot : g->values[k];
+    }
+    for (size_t k = 0; k < g->output_count; k++) {
+        if (!(slot = map_put(&s->outputs, g->outputs[k]->name, r)))
+            return false;
+        *slot = *slot ? *slot : (void *)(uintptr_t)(k + 1);
+    }
+    return true;
+}
 
 kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const kiln_session_options *options,
                              kiln_error *err)
@@ -39,8 +62,10 @@ kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const 
         struct budget *budget = &s->session->budget;
 
         s->heap.budget = budget;
+        map_init(&s->inputs, budget);
+        map_init(&s->outputs, budget);
         s->copies = budget_zalloc(budget, s->session->graph->output_count, sizeof *s->copies, &r);
-        ok = s->copies;
+        ok = s->copies && list_names(s, &r);
     }
     if (ok && o->profile)
         ok = (s->session->engine.profile = profile_new(&s->session->budget, &r));
@@ -60,49 +85,98 @@ void kiln_session_free(kiln_session *session)
     if (session->session) {
         heap_reset(&session->heap);
         budget_free(&session->session->budget, session->copies);
+        map_release(&session->inputs);
+        map_release(&session->outputs);
     }
     session_free(session->session);
     budget_free(&unlimited, session);
 }
 
-static bool set(struct session *s, const char *name, const kiln_tensor *tensor, struct report *r)
+static bool set(kiln_session *session, const char *name, const kiln_tensor *tensor, struct report *r)
 {
-    const struct value *v = name ? graph_find(s->graph, name) : NULL;
+    struct session *const s = session->session;
+    const struct value *v = name ? map_get(&session->inputs, name) : NULL;
 
     if (!name || !tensor)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "a %s is NULL", name ? "tensor" : "name");
-    if (!v || !v->is_input)
+    if (!v)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "the model has no input '%s'", name);
     if (s->given[v->id])
         return fail(r, KILN_BAD_ARGUMENT, NULL, "input '%s' is given twice", name);
     return session_set(s, v, &tensor->tensor, r);
 }
 
-/* Strings and items are told by pointers: they may lie anywhere. */
-static bool may_lie_in(const struct tensor *t, const struct tensor *given)
-{
-    const uintptr_t at = (uintptr_t)t->data, from = (uintptr_t)given->data;
+/* What the caller has given: bytes, one piece after the other in the order of addresses, which may overlap. */
+struct given {
+    struct extent {
+        uintptr_t from, to;
+    } * at;
+    size_t count;
+    bool strings, others; /* strings and items are told by pointers: they may lie anywhere */
+};
 
-    if (t->kind != TENSOR || given->kind != TENSOR)
+static int compare_extents(const void *a, const void *b)
+{
+    const struct extent *x = a, *y = b;
+
+    return (x->from > y->from) - (x->from < y->from);
+}
+
+static bool note_given(struct given *g, size_t count, const kiln_tensor *const *tensors, struct budget *b,
+                       struct report *r)
+{
+    *g = (struct given){ .at = budget_zalloc(b, count, sizeof *g->at, r) };
+    for (size_t k = 0; g->at && k < count; k++) {
+        const struct tensor *t = &tensors[k]->tensor;
+        const uintptr_t from = (uintptr_t)t->data;
+
+        g->others |= t->kind != TENSOR;
+        g->strings |= t->kind == TENSOR && t->dtype == STRING;
+        if (t->kind == TENSOR)
+            g->at[g->count++] = (struct extent){ from, from + (uintptr_t)tensor_bytes(t) };
+    }
+    if (!g->at)
+        return false;
+    qsort(g->at, g->count, sizeof *g->at, compare_extents);
+    for (size_t k = 1; k < g->count; k++) /* as far as any before it reaches */
+        g->at[k].to = g->at[k].to > g->at[k - 1].to ? g->at[k].to : g->at[k - 1].to;
+    return true;
+}
+
+static bool may_lie_in(const struct tensor *t, const struct given *g)
+{
+    const uintptr_t at = (uintptr_t)t->data;
+    size_t low = 0, high = g->count;
+
+    if (g->others || (t->kind != TENSOR && g->count))
         return true;
     if (t->dtype == STRING)
-        return given->dtype == STRING;
-    return at >= from && at < from + (uintptr_t)tensor_bytes(given);
+        return g->strings;
+    while (low < high) { /* how many begin at or before it */
+        const size_t middle = low + (high - low) / 2;
+
+        if (g->at[middle].from <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low && at < g->at[low - 1].to;
 }
 
 /* Outputs last longer than what was given. */
 static bool copy_given(kiln_session *s, size_t count, const kiln_tensor *const *tensors, struct report *r)
 {
-    for (size_t k = 0; k < s->session->graph->output_count; k++) {
-        const struct tensor *t = session_output(s->session, k);
-        bool lies = false;
+    struct given given;
+    bool ok = note_given(&given, count, tensors, &s->session->budget, r);
 
-        for (size_t i = 0; i < count; i++)
-            lies |= may_lie_in(t, &tensors[i]->tensor);
-        if (lies && t->data && !heap_copy(&s->heap, &s->copies[k].tensor, t, r))
-            return false;
+    for (size_t k = 0; ok && k < s->session->graph->output_count; k++) {
+        const struct tensor *t = session_output(s->session, k);
+
+        if (t->data && may_lie_in(t, &given))
+            ok = heap_copy(&s->heap, &s->copies[k].tensor, t, r);
     }
-    return true;
+    budget_free(&s->session->budget, given.at);
+    return ok;
 }
 
 static void forget_copies(kiln_session *s)
@@ -125,7 +199,7 @@ kiln_status kiln_session_run(kiln_session *session, size_t count, const char *co
         return api_refuse(err, "%s is NULL", names ? "tensors" : "names");
     session_clear(session->session);
     for (size_t k = 0; ok && k < count; k++)
-        ok = set(session->session, names[k], tensors[k], &r);
+        ok = set(session, names[k], tensors[k], &r);
     session->ran = ok && session_run(session->session, &r);
     forget_copies(session);
     session->ran = session->ran && copy_given(session, count, tensors, &r);
@@ -143,12 +217,9 @@ const kiln_tensor *kiln_session_output(const kiln_session *session, size_t k)
 
 const kiln_tensor *kiln_session_output_named(const kiln_session *session, const char *name)
 {
-    const struct graph *g = session ? session->session->graph : NULL;
+    const size_t place = session && name ? (size_t)(uintptr_t)map_get(&session->outputs, name) : 0;
 
-    for (size_t k = 0; g && name && k < g->output_count; k++)
-        if (strcmp(g->outputs[k]->name, name) == 0)
-            return kiln_session_output(session, k);
-    return NULL;
+    return place ? kiln_session_output(session, place - 1) : NULL;
 }
 
 kiln_status kiln_session_trace(const kiln_session *session, kiln_write_fn write, void *user, kiln_error *err)

@@ -39,18 +39,10 @@ static bool save_text(struct options *o, const struct model *m, struct report *r
 
 /* -- --set --------------------------------------------------------------------------------------------------------- */
 
-static const Onnx__ValueInfoProto *input_of(const struct edit *e, const char *name)
-{
-    for (size_t k = 0; k < e->graph->n_input; k++)
-        if (strcmp(or_empty(e->graph->input[k]->name), name) == 0)
-            return e->graph->input[k];
-    return NULL;
-}
-
 /* An input becomes a constant: exporters make inputs of what a layer was adapted to, such as a mean and a variance. */
 static bool set_input(struct edit *e, const char *name, const struct tensor *t)
 {
-    const Onnx__ValueInfoProto *input = input_of(e, name);
+    const Onnx__ValueInfoProto *input = edit_graph_input(e, name);
     const Onnx__TypeProto__Tensor *type = input && input->type ? input->type->tensor_type : NULL;
     Onnx__TensorProto *old = edit_initializer(e, name);
 
@@ -65,21 +57,21 @@ static bool set_input(struct edit *e, const char *name, const struct tensor *t)
 
 static bool set_inputs(struct options *o, struct model *m, struct report *r)
 {
-    struct edit e = edit_start(m, r);
+    struct edit e;
     struct budget b = budget_within(&o->limits);
-    bool ok = true;
+    bool ok = edit_begin(&e, m, r);
 
     for (int k = 0; ok && k < o->sets; k++) {
         char *const equals = strchr(o->set[k], '=');
         struct tensor t = { 0 };
 
-        if (!equals)
-            return fail(r, KILN_BAD_ARGUMENT, NULL, "--set '%s' must be NAME=FILE", o->set[k]);
-        *equals = 0;
-        ok = npy_load(&t, equals + 1, &b, r) && set_input(&e, o->set[k], &t);
+        if (equals)
+            *equals = 0;
+        ok = equals ? npy_load(&t, equals + 1, &b, r) && set_input(&e, o->set[k], &t)
+                    : fail(r, KILN_BAD_ARGUMENT, NULL, "--set '%s' must be NAME=FILE", o->set[k]);
         budget_free(&b, t.data);
     }
-    return ok;
+    return edit_end(&e) && ok;
 }
 
 /* -- --trainable --------------------------------------------------------------------------------------------------- */

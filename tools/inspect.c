@@ -23,7 +23,7 @@ struct options {
 
 struct complaint { /* an error of the model, told once for all nodes that have it */
     kiln_status code;
-    char where[192], message[512];
+    const char *where, *message;
     int times;
 };
 
@@ -37,6 +37,7 @@ struct inspection {
     kiln_error broken; /* why it could not be */
     struct complaint *complaints;
     size_t complaint_count, complaint_capacity;
+    struct map told; /* messages: to their places in complaints, counted from 1 */
     struct open_types types;
     struct parameters parameters;
     struct layers layers;
@@ -48,21 +49,25 @@ struct inspection {
 static void complain(void *user, kiln_status code, const char *where, const char *message)
 {
     struct inspection *i = user;
-    struct complaint *c;
+    const size_t place = (size_t)(uintptr_t)map_get(&i->told, message);
+    struct complaint c = { .code = code, .times = 1 };
+    void **slot;
 
     if (code == KILN_OK)
         return;
-    for (size_t k = 0; k < i->complaint_count; k++)
-        if (strcmp(i->complaints[k].message, message) == 0) {
-            i->complaints[k].times++;
-            return;
-        }
-    if (!budget_grow(&i->budget, &i->complaints, &i->complaint_capacity, i->complaint_count + 1, sizeof *c, &i->report))
+    if (place) {
+        i->complaints[place - 1].times++;
         return;
-    c = &i->complaints[i->complaint_count++];
-    *c = (struct complaint){ .code = code, .times = 1 };
-    snprintf(c->where, sizeof c->where, "%s", where);
-    snprintf(c->message, sizeof c->message, "%s", message);
+    }
+    c.where = arena_string(&i->arena, where, strlen(where), &i->report);
+    c.message = arena_string(&i->arena, message, strlen(message), &i->report);
+    if (!c.where || !c.message ||
+        !budget_grow(&i->budget, &i->complaints, &i->complaint_capacity, i->complaint_count + 1, sizeof c,
+                     &i->report) ||
+        !(slot = map_put(&i->told, c.message, &i->report)))
+        return;
+    i->complaints[i->complaint_count++] = c;
+    *slot = (void *)(uintptr_t)i->complaint_count;
 }
 
 static bool look(struct inspection *i)
@@ -548,6 +553,7 @@ static void release(struct inspection *i)
     open_types_release(&i->types);
     layers_release(&i->layers);
     budget_free(&i->budget, i->complaints);
+    map_release(&i->told);
     arena_release(&i->arena);
     model_free(i->model);
 }
@@ -627,6 +633,7 @@ static int run(int argc, char **argv)
         return -KILN_NO_MEMORY;
     i.budget = budget_within(&o.limits);
     i.arena.budget = i.layers.budget = &i.budget;
+    map_init(&i.told, &i.budget);
     i.model = open_model(o.model, &o.limits, &i.report);
     budget_start(&i.budget); /* of finding types; plans have clocks of their own */
     if (!i.model || !put_form(&i, &out) || out.failed || failed(&i.report))

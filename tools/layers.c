@@ -3,6 +3,7 @@
 #include "kernels/kernels.h"
 #include "tools.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* -- types with names for open dimensions -------------------------------------------------------------------------- */
@@ -176,16 +177,49 @@ static struct layer *add_layer(struct layers *l, struct report *r)
     return &l->at[l->count++];
 }
 
-static void count_parameters(struct layer *to, const struct node *n, const struct parameters *p)
+/* Parameters in the order of their readers' addresses. */
+struct by_reader {
+    const struct parameter **at;
+    size_t count;
+};
+
+static int compare_readers(const void *a, const void *b)
 {
-    for (size_t k = 0; k < p->count; k++)
-        if (p->at[k].reader == n)
-            *(p->at[k].role == ROLE_TRAINABLE ? &to->trainable : &to->fixed) += tensor_count(&p->at[k].initial);
+    const uintptr_t x = (uintptr_t)(*(const struct parameter *const *)a)->reader,
+                    y = (uintptr_t)(*(const struct parameter *const *)b)->reader;
+
+    return (x > y) - (x < y);
+}
+
+static bool sort_parameters(struct by_reader *b, const struct parameters *p, struct budget *budget, struct report *r)
+{
+    *b = (struct by_reader){ budget_zalloc(budget, p->count, sizeof(struct parameter *), r), p->count };
+    for (size_t k = 0; b->at && k < p->count; k++)
+        b->at[k] = &p->at[k];
+    if (b->at)
+        qsort(b->at, b->count, sizeof(struct parameter *), compare_readers);
+    return b->at;
+}
+
+static void count_parameters(struct layer *to, const struct node *n, const struct by_reader *p)
+{
+    size_t low = 0, high = p->count;
+
+    while (low < high) { /* the first whose reader does not come before n */
+        const size_t middle = low + (high - low) / 2;
+
+        if ((uintptr_t)p->at[middle]->reader < (uintptr_t)n)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < p->count && p->at[low]->reader == n; low++)
+        *(p->at[low]->role == ROLE_TRAINABLE ? &to->trainable : &to->fixed) += tensor_count(&p->at[low]->initial);
 }
 
 /* Subgraphs nest no deeper than the loader allows, so this may recurse. */
 static bool add_graph(struct layers *l, const struct graph *g, int depth, const struct open_types *types,
-                      const struct parameters *p, struct report *r)
+                      const struct by_reader *p, struct report *r)
 {
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
@@ -216,7 +250,12 @@ static bool add_graph(struct layers *l, const struct graph *g, int depth, const 
 bool layers_of_graph(struct layers *l, const struct open_types *types, const struct parameters *parameters,
                      struct report *r)
 {
-    return add_graph(l, types->graph, 0, types, parameters, r);
+    struct by_reader by_reader;
+    const bool ok =
+        sort_parameters(&by_reader, parameters, l->budget, r) && add_graph(l, types->graph, 0, types, &by_reader, r);
+
+    budget_free(l->budget, by_reader.at);
+    return ok;
 }
 
 static int64_t float_elements(const Onnx__TensorProto *t)

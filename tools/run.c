@@ -30,6 +30,7 @@ struct run {
     struct report report;
     struct model *model;
     struct session *session;
+    struct map symbols;         /* of inputs that are set: to int64_t */
     void *data[MAX_INPUTS];     /* of .npy files */
     void *messages[MAX_INPUTS]; /* of .pb files: tensors point into them */
 };
@@ -54,6 +55,23 @@ static bool read_pb(struct run *r, struct tensor *t, const char *path, void **me
     return *message && tensor_of_proto(t, *message, &none, &r->arena, path, &r->report);
 }
 
+/* Sets an input, and with it the symbols that it declares. */
+static bool set(struct run *r, const struct value *v, const struct tensor *t)
+{
+    if (!session_set(r->session, v, t, &r->report))
+        return false;
+    for (int d = 0; v->dim_names && d < t->rank && d < v->type.rank; d++) {
+        void **slot = v->dim_names[d] ? map_put(&r->symbols, v->dim_names[d], &r->report) : NULL;
+
+        if (!v->dim_names[d])
+            continue;
+        if (!slot || (!*slot && !(*slot = arena_alloc(&r->arena, sizeof(int64_t), &r->report))))
+            return false;
+        *(int64_t *)*slot = t->dims[d];
+    }
+    return true;
+}
+
 static bool give_file(struct run *r, int k)
 {
     char *equals = strchr(r->o->inputs[k], '=');
@@ -71,22 +89,17 @@ static bool give_file(struct run *r, int k)
         return false;
     if (!r->messages[k])
         r->data[k] = t.data;
-    return session_set(r->session, v, &t, &r->report);
+    return set(r, v, &t);
 }
 
 /* A symbol that a given input has settled is the same in those made up. */
 static void settle_symbols(const struct run *r, const struct value *v, struct tensor *t)
 {
-    for (size_t k = 0; v->dim_names && k < r->model->graph->input_count; k++) {
-        const struct value *o = r->model->graph->inputs[k];
-        const struct tensor *given = frame_get(r->session->frame, o);
+    for (int d = 0; v->dim_names && d < t->rank; d++) {
+        const int64_t *n = v->dim_names[d] ? map_get(&r->symbols, v->dim_names[d]) : NULL;
 
-        if (!r->session->given[o->id] || !o->dim_names)
-            continue;
-        for (int d = 0; d < t->rank; d++)
-            for (int e = 0; e < given->rank && e < o->type.rank; e++)
-                if (v->dim_names[d] && o->dim_names[e] && strcmp(v->dim_names[d], o->dim_names[e]) == 0)
-                    t->dims[d] = given->dims[e];
+        if (n)
+            t->dims[d] = *n;
     }
 }
 
@@ -100,7 +113,7 @@ static bool give_random(struct run *r, size_t k)
     if (!random_input(&t, v->name, r->o->session.seed, (int64_t)k, &r->arena, &r->report))
         return false;
     printf("input %s %s: random\n", v->name, tensor_text(&t, type));
-    return session_set(r->session, v, &t, &r->report);
+    return set(r, v, &t);
 }
 
 /* -- outputs ------------------------------------------------------------------------------------------------------- */
@@ -261,6 +274,7 @@ static void release(struct run *r)
         message_free(r->messages[k], &r->budget);
         budget_free(&r->budget, r->data[k]);
     }
+    map_release(&r->symbols);
     arena_release(&r->arena);
 }
 
@@ -330,6 +344,7 @@ static int run(int argc, char **argv)
     r.teller.file = o.model;
     r.budget = budget_within(&o.limits);
     r.arena.budget = &r.budget;
+    map_init(&r.symbols, &r.budget);
     if (!start(&r) || !run_all(&r))
         code = tell_rest(&r.teller, &r.report.error);
     release(&r);

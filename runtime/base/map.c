@@ -4,6 +4,7 @@
 
 struct map_slot {
     const char *key;
+    size_t length;
     void *value;
 };
 
@@ -41,11 +42,10 @@ static void round_of(uint64_t v[4])
 }
 
 /* SipHash-1-3; Aumasson and Bernstein, https://www.aumasson.jp/siphash/siphash.pdf */
-static uint64_t hash(const struct map *m, const char *s)
+static uint64_t hash(const struct map *m, const char *s, size_t length)
 {
     uint64_t v[4] = { m->key[0] ^ 0x736f6d6570736575, m->key[1] ^ 0x646f72616e646f6d, m->key[0] ^ 0x6c7967656e657261,
                       m->key[1] ^ 0x7465646279746573 };
-    const size_t length = strlen(s);
     uint64_t word;
     size_t at;
 
@@ -68,11 +68,11 @@ static uint64_t hash(const struct map *m, const char *s)
 }
 
 /* The slot that holds `key`, or the free one where it would go. There is always a free one. */
-static struct map_slot *find(const struct map *m, const char *key)
+static struct map_slot *find(const struct map *m, const char *key, size_t length)
 {
-    size_t at = hash(m, key) & (m->capacity - 1);
+    size_t at = hash(m, key, length) & (m->capacity - 1);
 
-    while (m->slots[at].key && strcmp(m->slots[at].key, key) != 0)
+    while (m->slots[at].key && (m->slots[at].length != length || memcmp(m->slots[at].key, key, length) != 0))
         at = (at + 1) & (m->capacity - 1);
     return &m->slots[at];
 }
@@ -87,32 +87,43 @@ static bool widen(struct map *m, struct report *r)
         return false;
     for (size_t k = 0; k < m->capacity; k++)
         if (m->slots[k].key)
-            *find(&wider, m->slots[k].key) = m->slots[k];
+            *find(&wider, m->slots[k].key, m->slots[k].length) = m->slots[k];
     budget_free(m->budget, m->slots);
     *m = wider;
     return true;
 }
 
-void **map_put(struct map *m, const char *key, struct report *r)
+void **map_put_bytes(struct map *m, const void *key, size_t length, struct report *r)
 {
     struct map_slot *slot;
 
     if (m->count * 2 >= m->capacity && !widen(m, r))
         return NULL;
-    slot = find(m, key);
+    slot = find(m, key, length);
     if (!slot->key) {
         slot->key = key;
+        slot->length = length;
         m->count++;
     }
     return &slot->value;
 }
 
+void *map_get_bytes(const struct map *m, const void *key, size_t length)
+{
+    return m->count ? find(m, key, length)->value : NULL;
+}
+
+void **map_put(struct map *m, const char *key, struct report *r)
+{
+    return map_put_bytes(m, key, strlen(key), r);
+}
+
 bool map_has(const struct map *m, const char *key)
 {
-    return m->count && find(m, key)->key;
+    return m->count && find(m, key, strlen(key))->key;
 }
 
 void *map_get(const struct map *m, const char *key)
 {
-    return m->count ? find(m, key)->value : NULL;
+    return map_get_bytes(m, key, strlen(key));
 }

@@ -65,12 +65,11 @@ static bool branch_backward(struct backward *b, struct graph *g, const struct te
             if (!flow[q.seeds++])
                 return false;
         }
-    for (int k = 0; k < count; k++)
-        for (size_t c = 0; c < g->capture_count; c++)
-            if (g->captures[c].outer == forward_in(b, inputs[k])) {
-                wrt[q.count] = g->captures[c].inner;
-                place[q.count++] = k;
-            }
+    for (int k = 0; k < count; k++) {
+        wrt[q.count] = graph_captured(g, forward_in(b, inputs[k]));
+        if (wrt[q.count])
+            place[q.count++] = k;
+    }
     if (!grad_build(&q, b->c))
         return false;
     for (size_t k = 0; k < q.count; k++)

@@ -34,11 +34,14 @@ static void release_vectors(struct graph *g)
     budget_free(b, g->inputs);
     budget_free(b, g->outputs);
     budget_free(b, g->captures);
+    budget_free(b, g->capture_table);
     g->values = NULL;
     g->nodes = NULL;
     g->inputs = NULL;
     g->outputs = NULL;
     g->captures = NULL;
+    g->capture_table = NULL;
+    g->capture_table_size = 0;
     g->value_count = g->node_count = g->input_count = g->output_count = g->capture_count = 0;
     g->value_capacity = g->node_capacity = g->input_capacity = g->output_capacity = g->capture_capacity = 0;
 }
@@ -92,19 +95,58 @@ bool graph_add_output(struct graph *g, struct value *v)
     return append(g, &g->outputs, &g->output_count, &g->output_capacity, v);
 }
 
+/* The place in the table of the value, or the free one where it would go. Ids need no other hash: those that share a
+ * place are as far apart as the table is long, so that there can only be few of them. */
+static int *capture_place(const struct graph *g, const struct value *outer)
+{
+    size_t at = (size_t)outer->id & (g->capture_table_size - 1);
+
+    while (g->capture_table[at] && g->captures[g->capture_table[at] - 1].outer->id != outer->id)
+        at = (at + 1) & (g->capture_table_size - 1);
+    return &g->capture_table[at];
+}
+
+static bool widen_captures(struct graph *g)
+{
+    const size_t size = g->capture_table_size ? 2 * g->capture_table_size : 16;
+    int *table = budget_zalloc(g->arena->budget, size, sizeof *table, g->report);
+
+    if (!table)
+        return false;
+    budget_free(g->arena->budget, g->capture_table);
+    g->capture_table = table;
+    g->capture_table_size = size;
+    for (size_t k = 0; k < g->capture_count; k++)
+        *capture_place(g, g->captures[k].outer) = (int)k + 1;
+    return true;
+}
+
+static bool add_capture(struct graph *g, struct value *outer, struct value *inner)
+{
+    if (!budget_grow(g->arena->budget, &g->captures, &g->capture_capacity, g->capture_count + 1, sizeof *g->captures,
+                     g->report) ||
+        (2 * g->capture_count >= g->capture_table_size && !widen_captures(g)))
+        return false;
+    *capture_place(g, outer) = (int)g->capture_count + 1;
+    g->captures[g->capture_count++] = (struct capture){ outer, inner };
+    return true;
+}
+
+struct value *graph_captured(const struct graph *g, const struct value *outer)
+{
+    const int place = g->capture_table_size ? *capture_place(g, outer) : 0;
+
+    return place ? g->captures[place - 1].inner : NULL;
+}
+
 struct value *graph_capture(struct graph *g, struct value *outer)
 {
-    struct value *inner;
+    struct value *inner = graph_captured(g, outer);
 
-    for (size_t k = 0; k < g->capture_count; k++)
-        if (g->captures[k].outer == outer)
-            return g->captures[k].inner;
+    if (inner)
+        return inner;
     inner = graph_value(g, outer->name);
-    if (!inner || !budget_grow(g->arena->budget, &g->captures, &g->capture_capacity, g->capture_count + 1,
-                               sizeof *g->captures, g->report))
-        return NULL;
-    g->captures[g->capture_count++] = (struct capture){ outer, inner };
-    return inner;
+    return inner && add_capture(g, outer, inner) ? inner : NULL;
 }
 
 struct node *graph_node(struct graph *g, int inputs, int slots)
@@ -205,12 +247,8 @@ struct graph *graph_clone(const struct graph *from, struct arena *arena, struct 
         ok = graph_add_input(g, copy_of(g, from->inputs[k]));
     for (size_t k = 0; ok && k < from->output_count; k++)
         ok = graph_add_output(g, copy_of(g, from->outputs[k]));
-    if (ok && from->capture_count)
-        ok =
-            budget_grow(arena->budget, &g->captures, &g->capture_capacity, from->capture_count, sizeof *g->captures, r);
     for (size_t k = 0; ok && k < from->capture_count; k++)
-        g->captures[g->capture_count++] =
-            (struct capture){ from->captures[k].outer, copy_of(g, from->captures[k].inner) };
+        ok = add_capture(g, from->captures[k].outer, copy_of(g, from->captures[k].inner));
     if (!ok) {
         release_vectors(g);
         return NULL;
@@ -224,6 +262,19 @@ struct value *graph_find(const struct graph *g, const char *name)
         if (strcmp(g->values[k]->name, name) == 0)
             return g->values[k];
     return NULL;
+}
+
+bool graph_names(const struct graph *g, struct map *names, struct report *r)
+{
+    for (size_t k = 0; k < g->value_count; k++) {
+        void **slot = map_put(names, g->values[k]->name, r);
+
+        if (!slot)
+            return false;
+        if (!*slot)
+            *slot = g->values[k];
+    }
+    return true;
 }
 
 const char *node_where(const struct node *n, char buffer[WHERE_TEXT])

@@ -109,6 +109,8 @@ struct graph {
     size_t output_count, output_capacity;
     struct capture *captures;
     size_t capture_count, capture_capacity;
+    int *capture_table; /* places in captures, counted from 1, by the outer value's id; 0: free */
+    size_t capture_table_size;
     int opset;          /* of ai.onnx */
     uint64_t next_name; /* for names that Kiln makes */
 };
@@ -124,6 +126,8 @@ bool graph_add_input(struct graph *g, struct value *v);
 bool graph_add_output(struct graph *g, struct value *v);
 /* The value inside `g` that stands for `outer`, made on first use. */
 struct value *graph_capture(struct graph *g, struct value *outer);
+/* The one that is there already; NULL where there is none. */
+struct value *graph_captured(const struct graph *g, const struct value *outer);
 /* A node with room for `inputs` and `slots` outputs, all NULL, at the end. The caller sets in[], out[] (and
  * out[k]->producer), op, attrs. */
 struct node *graph_node(struct graph *g, int inputs, int slots);
@@ -138,6 +142,8 @@ struct graph *graph_clone(const struct graph *g, struct arena *arena, struct rep
 
 /* The first value of that name; NULL where there is none. Linear: for the few places that look a user's name up. */
 struct value *graph_find(const struct graph *g, const char *name);
+/* All of them, into a map that is empty: the first of several that have one name. */
+bool graph_names(const struct graph *g, struct map *names, struct report *r);
 
 /* "main/node[12] 'conv1' Conv-11" into `buffer`, which is returned. */
 enum { WHERE_TEXT = 192 };

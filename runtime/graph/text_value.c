@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "graph/text_lex.h"
 #include <string.h>
 
@@ -191,18 +192,21 @@ static bool join(struct reader *r, char **a, char *b)
 
 bool read_dotted(struct reader *r, char **domain, char **name, const char *what)
 {
-    *name = NULL;
-    *domain = message_string("", 0, r->budget, r->report);
-    if (!*domain || !read_name(r, name, what))
-        return false;
-    while (read_match(r, '.')) {
-        const bool joined = join(r, domain, *name);
+    struct text before = { .budget = r->budget, .report = r->report };
+    bool ok = read_name(r, name, what);
 
+    *domain = NULL;
+    while (ok && read_match(r, '.')) {
+        text_add(&before, ".", before.length > 0);
+        text_add(&before, *name, strlen(*name));
+        budget_free(r->budget, *name);
         *name = NULL;
-        if (!joined || !read_name(r, name, what))
-            return false;
+        ok = !before.failed && read_name(r, name, what);
     }
-    return true;
+    if (ok)
+        *domain = message_string(before.data, before.length, r->budget, r->report);
+    text_release(&before);
+    return *domain;
 }
 
 /* opaque(), opaque(name), opaque(domain, name); dots may be in either. */

@@ -83,10 +83,8 @@ bool import_input(struct scope *s, const char *name, struct value **in, const ch
     *in = *name ? scope_find(s, name) : NULL;
     if (*in || !*name)
         return true;
-    for (size_t f = 0; s->call && f < s->call->function->n_input; f++)
-        if (strcmp(s->call->function->input[f], name) == 0)
-            return true;
-    return fail(s->im->report, KILN_BAD_MODEL, where, "input '%s' is not defined before it is read", name);
+    return (s->call && map_has(&s->call->function->inputs, name)) ||
+           fail(s->im->report, KILN_BAD_MODEL, where, "input '%s' is not defined before it is read", name);
 }
 
 static bool import_inputs(struct scope *s, const Onnx__NodeProto *n, struct value **in, const char *where)
@@ -127,7 +125,7 @@ static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
 {
     struct import *im = s->im;
     const char *domain = proto_domain(n->domain), *name = proto_text(n->op_type);
-    const Onnx__FunctionProto *f = find_function(im, n);
+    struct function *const f = find_function(im, n);
     const int opset = opset_for(s, domain);
     const struct op *op = *proto_text(n->overload) ? NULL : op_find(domain, name); /* only functions have overloads */
     const struct op_def *def = op && opset ? op_def_for(op, opset) : NULL;
@@ -141,9 +139,8 @@ static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
 
     if (!where || !in || !out)
         return false;
-    im->called += s->call != NULL;
-    if (im->called > MAX_CALLED)
-        return fail(im->report, KILN_LIMIT, where, "calls of functions make more than %d nodes", (int)MAX_CALLED);
+    if (s->call && !count_called(im, 1, inputs + outputs + n->n_attribute, where))
+        return false;
     if (++im->nodes > MAX_NODES || inputs > INT32_MAX || outputs > INT32_MAX)
         return fail(im->report, KILN_LIMIT, where, "more than %d nodes", (int)MAX_NODES);
     if (f && !def) {
@@ -359,6 +356,18 @@ struct graph *import_subgraph(struct scope *s, const Onnx__GraphProto *proto, co
     return g;
 }
 
+static bool list_defaults(struct model *m, struct report *r)
+{
+    const size_t most = m->proto->graph->n_input - m->graph->input_count;
+
+    m->default_count = 0;
+    m->defaults = arena_array(&m->arena, most, sizeof *m->defaults, r);
+    for (size_t k = 0; m->defaults && m->default_count < most && k < m->graph->value_count; k++)
+        if (m->graph->values[k]->is_input && m->graph->values[k]->initializer)
+            m->defaults[m->default_count++] = m->graph->values[k];
+    return m->defaults;
+}
+
 static bool build(struct model *m, struct report *r)
 {
     struct import im = { .model = m, .report = r };
@@ -375,10 +384,13 @@ static bool build(struct model *m, struct report *r)
         return fail(r, KILN_BAD_MODEL, NULL, "there is no opset_import, must name at least one opset");
     if (!check_opsets(p->opset_import, p->n_opset_import, NULL, r))
         return false;
-    map_init(&im.functions, &m->budget);
     if (list_functions(&im))
         m->graph = import_graph(&im, p->graph, NULL, "main");
-    map_release(&im.functions);
+    forget_functions(&im);
+    if (m->graph && !list_defaults(m, r)) {
+        graph_release(m->graph);
+        m->graph = NULL;
+    }
     if (!m->graph && !failed(r))
         return fail(r, KILN_BAD_MODEL, NULL, "the graph is not valid");
     return m->graph;

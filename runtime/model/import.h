@@ -2,6 +2,7 @@
 #ifndef KILN_MODEL_IMPORT_H
 #define KILN_MODEL_IMPORT_H
 
+#include "base/text.h"
 #include "model/model.h"
 #include "ops/node.h"
 #include <string.h>
@@ -10,7 +11,10 @@ enum {
     MAX_IR = 14,
     MAX_CALL_DEPTH = 64,
     MAX_NODES = 1 << 22,
-    MAX_CALLED = 1 << 18, /* nodes of called functions: a few lines of text can ask for any number of them */
+    /* Nodes of called functions: a few lines of text can ask for any number of them. Every PLACES inputs, outputs
+     * and attributes of a node or a call count as one more. */
+    MAX_CALLED = 1 << 18,
+    PLACES = 16,
     MAX_OPSETS = 128,
     MAX_ATTRIBUTES = 1024 /* of a node */
 };
@@ -19,19 +23,22 @@ struct import {
     struct model *model;
     struct report *report;
     int64_t nodes, called; /* made so far, in all and for calls, which may multiply them */
-    struct map functions;  /* by name: to struct function */
-    int depth;             /* of calls and subgraphs */
+    struct map functions;  /* by what identifies them (key_of): to struct function */
+    struct function *all;
+    size_t function_count;
+    struct text key; /* of the function that is looked up */
+    int depth;       /* of calls and subgraphs */
 };
 
-/* Functions of one name: they differ in domain or overload. */
 struct function {
     const Onnx__FunctionProto *proto;
-    struct function *next;
+    struct map inputs; /* its formal inputs, since it was called first; to NULL */
+    bool met;          /* it was called, and its opsets are in order */
 };
 
 /* What a function's body sees of its call. */
 struct call {
-    const Onnx__FunctionProto *function;
+    const struct function *function;
     struct attr *attrs; /* the call's, but for graphs, and the function's defaults */
     size_t attr_count;
     const Onnx__NodeProto *node;
@@ -81,9 +88,11 @@ void release_attrs(const struct scope *s, struct attr *attrs, size_t count);
 
 /* -- import_call.c */
 bool list_functions(struct import *im);
-const Onnx__FunctionProto *find_function(const struct import *im,
-                                         const Onnx__NodeProto *n); /* NULL: not of the model */
+void forget_functions(struct import *im);
+struct function *find_function(struct import *im, const Onnx__NodeProto *n); /* NULL: not of the model */
+/* Adds to what was made for calls; false, with an error, where that is too much. */
+bool count_called(struct import *im, size_t nodes, size_t places, const char *where);
 /* A call becomes the body of its function, in the caller's graph, with names of its own. */
-bool import_call(struct scope *s, const Onnx__NodeProto *n, const Onnx__FunctionProto *f, const char *where);
+bool import_call(struct scope *s, const Onnx__NodeProto *n, struct function *f, const char *where);
 
 #endif

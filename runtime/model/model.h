@@ -12,7 +12,9 @@ struct model {
     struct budget budget;
     struct arena arena;
     Onnx__ModelProto *proto;
-    struct graph *graph; /* NULL until model_build succeeds */
+    struct graph *graph;           /* NULL until model_build succeeds */
+    const struct value **defaults; /* inputs that are initializers too */
+    size_t default_count;
     struct external external;
     char *path; /* NULL: not from a file */
 };

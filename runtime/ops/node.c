@@ -56,6 +56,15 @@ static bool check_outputs(const struct node *n, const struct node_spec *spec, co
     return true;
 }
 
+/* Does one of the node's first `graphs` subgraphs read the value from outside? */
+static bool is_captured(const struct node *n, int graphs, const struct value *outer)
+{
+    for (int s = 0; s < graphs; s++)
+        if (graph_captured(n->graph_of[s], outer))
+            return true;
+    return false;
+}
+
 /* What the node's subgraphs read from outside becomes inputs of the node, each once, after the formal ones. */
 static bool add_captures(struct node *n, struct report *r)
 {
@@ -75,14 +84,9 @@ static bool add_captures(struct node *n, struct report *r)
     for (int s = 0; s < n->graphs; s++)
         for (size_t c = 0; c < n->graph_of[s]->capture_count; c++) {
             struct value *outer = n->graph_of[s]->captures[c].outer;
-            int k = n->inputs;
 
-            while (k < n->inputs + n->captured && in[k] != outer)
-                k++;
-            if (k == n->inputs + n->captured) {
-                in[k] = outer;
-                n->captured++;
-            }
+            if (!is_captured(n, s, outer))
+                in[n->inputs + n->captured++] = outer;
         }
     return true;
 }

@@ -23,7 +23,7 @@ static void put_place(struct text *cell, const struct program *p, const struct v
     if (place->kind == PLACE_ARENA)
         text_printf(cell, "%lld", (long long)place->at);
     else
-        text_printf(cell, "%s",
+        text_printf(cell, "%.60s", /* many rows may have the name of one value */
                     place->kind == PLACE_VIEW       ? p->graph->values[place->root]->name
                     : place->kind == PLACE_CONSTANT ? "known"
                                                     : "run time");
@@ -132,33 +132,43 @@ static void put_folded(struct text *out, const struct program *p)
     }
 }
 
-static bool is_same(const struct preparation *a, const struct preparation *b)
+/* Bytes of what is made of weights once for all runs; what several steps share counts once. */
+static bool add_prepared(const struct preparation *p, struct map *met, struct arena *arena, int64_t *total,
+                         struct report *r)
 {
-    return a->make == b->make && a->of->data == b->of->data && a->bytes == b->bytes && a->told == b->told &&
-           memcmp(a->key, b->key, a->told) == 0;
+    const size_t bytes = preparation_id_bytes(p);
+    void *id = arena_alloc(arena, bytes, r), **slot;
+
+    if (!id)
+        return false;
+    preparation_id(p, id);
+    slot = map_put_bytes(met, id, bytes, r);
+    if (!slot)
+        return false;
+    *total += *slot ? 0 : (int64_t)p->bytes;
+    *slot = id;
+    return true;
 }
 
-/* Bytes of what is made of weights once for all runs; what several steps share counts once. */
-static int64_t prepared_bytes(const struct program *p)
+static int64_t prepared_bytes(const struct program *p, struct text *out)
 {
+    struct arena arena = { .budget = out->budget };
+    struct map met;
     int64_t total = 0;
 
-    for (size_t k = 0; k < p->step_count; k++) {
-        const struct preparation *own = &p->steps[k].preparation;
-        bool shared = !own->make;
-
-        for (size_t j = 0; j < k && !shared; j++)
-            shared = p->steps[j].preparation.make && is_same(own, &p->steps[j].preparation);
-        if (!shared)
-            total += (int64_t)own->bytes;
-    }
+    map_init(&met, out->budget);
+    for (size_t k = 0; k < p->step_count && !out->failed; k++)
+        if (p->steps[k].preparation.make)
+            out->failed = !add_prepared(&p->steps[k].preparation, &met, &arena, &total, out->report);
+    map_release(&met);
+    arena_release(&arena);
     return total;
 }
 
 void program_describe(struct text *out, const struct program *p)
 {
     text_printf(out, "%s: %zu steps, an arena of %lld bytes, %lld bytes prepared of weights\n", p->graph->path,
-                p->step_count, (long long)p->arena_bytes, (long long)prepared_bytes(p));
+                p->step_count, (long long)p->arena_bytes, (long long)prepared_bytes(p, out));
     put_folded(out, p);
     put_steps(out, p);
     for (size_t k = 0; k < p->carry_count; k++)

@@ -108,11 +108,14 @@ static void forget_unused(struct passes *p, struct report *r)
 {
     const struct use *uses = pass_uses(p->graph, r);
     int *reads = uses ? arena_array(&p->arena, p->graph->value_count, sizeof *reads, r) : NULL;
+    struct pieces pieces;
 
     for (size_t k = 0; reads && k < p->graph->value_count; k++)
         reads[k] = uses[k].count;
-    for (size_t k = 0; reads && k < p->graph->value_count; k++)
-        passes_forget(p, p->graph->values[k], reads);
+    if (!reads || !pieces_find(&pieces, p->graph, reads, &p->arena, r))
+        return;
+    for (size_t k = 0; k < p->graph->value_count; k++)
+        passes_forget(p, p->graph->values[k], &pieces);
 }
 
 /* Outputs behind the first that nobody reads: whoever makes them need not, and where they lie does not matter. */

@@ -18,9 +18,17 @@ struct passes {
  * the passes cannot help: a graph that they do not understand is run, and refused, as it stands. */
 const struct graph *passes_run(struct passes *p, const struct graph *g, const struct plan_context *c);
 void passes_free(struct passes *p);
-/* An initializer that nobody reads (reads[id] is 0) gives its memory back, if the passes have made it, and it is big:
- * what is in it is lost. False where it is neither. */
-bool passes_forget(struct passes *p, const struct value *v, const int *reads);
+/* Initializers may be views of each other: the pieces of memory that they lie in, and how many of the values in each
+ * are read by anybody (reads[id] is not 0). */
+struct pieces {
+    int *of;      /* by value id */
+    int *readers; /* by piece */
+};
+bool pieces_find(struct pieces *p, const struct graph *g, const int *reads, struct arena *arena, struct report *r);
+void pieces_unread(struct pieces *p, const struct value *v); /* nobody reads the value any more */
+/* An initializer in a piece that nobody reads gives its memory back, if the passes have made it, and it is big: what is
+ * in it is lost. False where it is neither. */
+bool passes_forget(struct passes *p, const struct value *v, const struct pieces *pieces);
 
 /* What can be told without inputs becomes an initializer, once and not for each set of shapes. */
 bool pass_constants(struct passes *p, const struct plan_context *c);

@@ -28,6 +28,7 @@ struct chain {
     int64_t channels;
     double *scale, *shift;
     bool scaled;
+    bool *declined; /* by node id: in a chain whose values are not finite */
     struct report *report;
 };
 
@@ -387,6 +388,15 @@ static bool make_room(struct chain *c)
     return true;
 }
 
+/* Those in the chain are not the first of another one: its values would not be finite either, and many such chains, one
+ * in the other, would take long. */
+static bool decline(struct chain *c, const struct use *uses)
+{
+    for (struct node *n = c->node; n != c->last; n = pass_next(uses, n))
+        c->declined[n->id] = true;
+    return true;
+}
+
 /* Values that are not finite are left to the nodes that make them. */
 static bool replace(struct chain *c, const struct use *uses)
 {
@@ -398,7 +408,7 @@ static bool replace(struct chain *c, const struct use *uses)
     if (!w || !b)
         return false;
     if ((c->scaled && !scale_weights(c, w->initializer)) || !shift_bias(c, b->initializer))
-        return true;
+        return decline(c, uses);
     if (c->target == GEMM || c->target == MATMUL)
         if (!(c->rank == 2 ? become_gemm(c) : make_room(c)))
             return false;
@@ -411,13 +421,14 @@ static bool replace(struct chain *c, const struct use *uses)
 bool pass_affine(struct graph *g, struct report *r)
 {
     const struct use *uses = pass_uses(g, r);
+    bool *declined = arena_array(g->arena, g->node_count, sizeof *declined, r);
 
-    if (!uses)
+    if (!uses || !declined)
         return false;
     for (size_t k = 0; k < g->node_count; k++) {
-        struct chain c = { .graph = g, .node = g->nodes[k], .report = r };
+        struct chain c = { .graph = g, .node = g->nodes[k], .declined = declined, .report = r };
 
-        if (!pass_next(uses, c.node) || !is_target(&c))
+        if (declined[c.node->id] || !pass_next(uses, c.node) || !is_target(&c))
             continue;
         if (!follow(&c, uses) || (c.last != c.node && !replace(&c, uses)))
             return false;

@@ -2,6 +2,7 @@
 #include "ops/conv.h"
 #include "ops/layout.h"
 #include "plan/pass.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* Concat of channels that convolutions make, for nobody else: each writes its part where the whole will be. The first
@@ -76,26 +77,35 @@ static bool write_part(struct node *conv, int64_t at, int64_t whole, struct valu
     return true;
 }
 
+struct part {
+    struct node *conv;
+    int64_t at;
+};
+
+static int earlier_first(const void *a, const void *b)
+{
+    const struct part *x = a, *y = b;
+
+    return (x->conv->id > y->conv->id) - (x->conv->id < y->conv->id);
+}
+
 static bool spread(struct node *n, int64_t whole, struct report *r)
 {
+    struct part *parts = arena_array(n->graph->arena, (size_t)n->inputs, sizeof *parts, r);
     struct value *y = n->out[0], *before = NULL;
+    int64_t at = 0;
 
-    for (int done = 0; done < n->inputs; done++) {
-        struct node *next = NULL;
-        int64_t at = 0, next_at = 0;
-
-        for (int k = 0; k < n->inputs; k++) { /* the earliest of those that are left */
-            struct node *conv = n->in[k]->producer;
-
-            if (!conv_of(conv)->into_channels && (!next || conv->id < next->id)) {
-                next = conv;
-                next_at = at;
-            }
-            at += weights_of(conv)->dims[0];
-        }
-        if (!write_part(next, next_at, whole, before, r))
+    if (!parts)
+        return false;
+    for (int k = 0; k < n->inputs; k++) {
+        parts[k] = (struct part){ n->in[k]->producer, at };
+        at += weights_of(parts[k].conv)->dims[0];
+    }
+    qsort(parts, (size_t)n->inputs, sizeof *parts, earlier_first);
+    for (int k = 0; k < n->inputs; k++) {
+        if (!write_part(parts[k].conv, parts[k].at, whole, before, r))
             return false;
-        before = next->out[0];
+        before = parts[k].conv->out[0];
     }
     before->producer->out[0] = y;
     y->producer = before->producer;

@@ -25,23 +25,26 @@ struct chain_maker {
 /* -- what is known of values ----------------------------------------------------------------------------------------
  */
 
-/* The type of a node's output where the types of its inputs decide it. */
-static bool makes_float(const struct chain_maker *m, const struct node *n, int k, const struct signature *s)
+/* Outputs of a node are float where the types of its inputs decide so. */
+static void find_types_of(const struct chain_maker *m, const struct node *n, const struct signature *s)
 {
-    const struct formal *out = signature_out(s, k);
     const struct type_set only = { .tensor = UINT64_C(1) << F32 };
+    bool is_float[MAX_VARS];
 
-    if (!out || out->any)
-        return false;
-    if (memcmp(&s->var[out->var].set, &only, sizeof only) == 0)
-        return true;
-    for (int i = 0; i < n->inputs; i++) {
-        const struct formal *in = signature_in(s, i);
+    for (int v = 0; v < s->vars; v++)
+        is_float[v] = memcmp(&s->var[v].set, &only, sizeof only) == 0;
+    for (int k = 0; k < n->inputs; k++) {
+        const struct formal *in = signature_in(s, k);
 
-        if (in && !in->any && in->var == out->var && n->in[i] && m->is_float[n->in[i]->id])
-            return true;
+        if (in && !in->any && n->in[k] && m->is_float[n->in[k]->id])
+            is_float[in->var] = true;
     }
-    return false;
+    for (int k = 0; k < n->slots; k++) {
+        const struct formal *out = signature_out(s, k);
+
+        if (n->out[k])
+            m->is_float[n->out[k]->id] = out && !out->any && is_float[out->var];
+    }
 }
 
 static bool is_float_tensor(const struct tensor *t)
@@ -64,11 +67,8 @@ static void find_types(struct chain_maker *m)
         const struct node *n = g->nodes[k];
         struct signature s;
 
-        if (!n->def || !signature_read(&s, n->def))
-            continue;
-        for (int o = 0; o < n->slots; o++)
-            if (n->out[o])
-                m->is_float[n->out[o]->id] = makes_float(m, n, o, &s);
+        if (n->def && signature_read(&s, n->def))
+            find_types_of(m, n, &s);
     }
     for (size_t k = 0; k < g->output_count; k++)
         m->is_output[g->outputs[k]->id] = true;
@@ -163,19 +163,17 @@ static void add_member(struct draft *d, struct node *n)
     d->member[d->members++] = n;
 }
 
-/* Does anybody outside read the node's result? *ok: nobody before the end of the chain does. */
+/* Does anybody outside read the node's result? *ok: nobody before the end of the chain does. Readers stand in order, so
+ * the first one outside tells. */
 static bool is_read_outside(const struct chain_maker *m, const struct draft *d, const struct node *n, bool *ok)
 {
     const int id = n->out[0]->id;
-    bool outside = m->is_output[id];
+    int k = m->first[id];
 
-    *ok = true;
-    for (int k = m->first[id]; k < m->first[id + 1]; k++)
-        if (!is_member(d, m->reader[k])) {
-            outside = true;
-            *ok = *ok && m->reader[k] > d->member[0]->id;
-        }
-    return outside;
+    while (k < m->first[id + 1] && is_member(d, m->reader[k]))
+        k++;
+    *ok = k == m->first[id + 1] || m->reader[k] > d->member[0]->id;
+    return m->is_output[id] || k < m->first[id + 1];
 }
 
 static bool take_in(const struct chain_maker *m, struct draft *d, struct node *n)

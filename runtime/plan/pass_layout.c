@@ -250,11 +250,14 @@ static void want(struct layout *l, const struct node *n)
  * channels are, is as good with its channels last. */
 static bool is_image(const struct value *v)
 {
-    enum { FEW_PIXELS = 16 };
+    enum { FEW_PIXELS = 16, FAR = 64 };
     int64_t pixels = 1;
 
-    while (v->producer && pass_elementwise(v->producer) && v->producer->in[0])
+    for (int far = 0; v->producer && pass_elementwise(v->producer) && v->producer->in[0]; far++) {
+        if (far == FAR)
+            return false;
         v = v->producer->in[0];
+    }
     if (v->producer || !v->is_input)
         return v->producer && pass_is(v->producer, "Conv");
     for (int d = 2; v->has_type && d < v->type.rank && pixels < FEW_PIXELS; d++)
@@ -450,23 +453,25 @@ static bool start(struct layout *l, const struct tensor *given)
 }
 
 /* What Constant nodes make is as good as an initializer, where nobody but nodes asks for it. */
-static void take_constants(struct graph *g, const bool *kept)
+static bool take_constants(struct graph *g, const bool *kept, struct report *r)
 {
-    for (size_t k = 0; k < g->node_count; k++) {
+    bool *asked = arena_array(g->arena, g->value_count, sizeof *asked, r);
+
+    for (size_t k = 0; asked && k < g->output_count; k++)
+        asked[g->outputs[k]->id] = true;
+    for (size_t k = 0; asked && k < g->node_count; k++) {
         struct node *n = g->nodes[k];
         struct value *v = pass_is(n, "Constant") ? n->out[0] : NULL;
         const struct constant *a = n->attrs;
-        bool asked = v && kept && kept[v->id];
 
-        for (size_t o = 0; o < g->output_count; o++)
-            asked |= g->outputs[o] == v;
-        if (!v || asked || v->trains || a->value.dtype == STRING)
+        if (!v || asked[v->id] || (kept && kept[v->id]) || v->trains || a->value.dtype == STRING)
             continue;
         v->initializer = &a->value;
         v->folded = true;
         v->producer = NULL;
         n->out[0] = NULL;
     }
+    return asked;
 }
 
 static bool has_convolution(const struct graph *g)
@@ -494,9 +499,8 @@ bool pass_layout(struct graph *g, const struct tensor *given, const bool *kept, 
 
     if (!has_convolution(g))
         return true;
-    take_constants(g, kept);
     node = arena_array(g->arena, nodes, sizeof(struct node *), r);
-    if (!node || !start(&l, given))
+    if (!node || !take_constants(g, kept, r) || !start(&l, given))
         return false;
     memcpy(node, g->nodes, nodes * sizeof(struct node *));
     g->node_count = 0;

@@ -66,16 +66,17 @@ static void note_readers(const struct recompute *c, const struct node *n)
 /* A view that is read later keeps what it looks at. */
 static void note_views(const struct recompute *c, const struct node *n)
 {
+    bool is_read = false;
+
     for (int o = 0; o < n->slots; o++) {
         const struct value *v = n->out[o];
 
-        if (!v || (size_t)v->id >= c->forward->values || c->forward->types->places[v->id].kind != PLACE_VIEW ||
-            (!c->reads[v->id].first && !c->reads[v->id].others))
-            continue;
-        for (int k = 0; k < n->inputs; k++)
-            if (n->in[k])
-                c->reads[n->in[k]->id].others = true;
+        is_read |= v && (size_t)v->id < c->forward->values && c->forward->types->places[v->id].kind == PLACE_VIEW &&
+                   (c->reads[v->id].first || c->reads[v->id].others);
     }
+    for (int k = 0; is_read && k < n->inputs; k++)
+        if (n->in[k])
+            c->reads[n->in[k]->id].others = true;
 }
 
 static void find_reads(const struct recompute *c)

@@ -395,3 +395,23 @@ bool program_fits(const struct program *p, const struct tensor *tensors)
     }
     return true;
 }
+
+struct preparation_head {
+    void (*make)(const void *key, const struct tensor *in, struct pool *pool, void *out);
+    const void *data;
+    size_t bytes;
+};
+
+size_t preparation_id_bytes(const struct preparation *p)
+{
+    return sizeof(struct preparation_head) + p->told;
+}
+
+void preparation_id(const struct preparation *p, void *id)
+{
+    const struct preparation_head head = { p->make, p->of->data, p->bytes };
+
+    memcpy(id, &head, sizeof head);
+    if (p->told)
+        memcpy((char *)id + sizeof head, p->key, p->told);
+}

@@ -35,6 +35,11 @@ struct preparation {
     size_t key_bytes, told, bytes; /* told: how many of the key's bytes tell two apart */
 };
 
+/* Bytes that are the same for two preparations that make the same of the same. The tensor is told by its data: clones
+ * of a graph share it. */
+size_t preparation_id_bytes(const struct preparation *p);
+void preparation_id(const struct preparation *p, void *id);
+
 struct program_step {
     const struct node *node;
     int64_t scratch; /* bytes into the arena */

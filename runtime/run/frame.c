@@ -7,9 +7,9 @@
  * one not used for longest goes. */
 enum { MAX_BOUND = 32 };
 
-/* Segments of one run: each knows all values of the graph, so that time and memory grow with the square of their
- * number. */
-enum { MAX_SEGMENTS = 1024 };
+/* Segments of one run. Each knows all values of the graph, so that time and memory grow with the product of the two,
+ * which has a bound of its own. */
+enum { MAX_SEGMENTS = 1024, MAX_SEGMENT_VALUES = 1 << 24 };
 
 struct late_view { /* a view of memory that is only known while running */
     struct tensor *out;
@@ -262,19 +262,23 @@ static int *count_preparations(const struct frame *f, struct program *p, struct 
 
 /* Most sessions see one set of shapes in all their life: weights that were only wanted to be prepared go as soon as
  * they have been, so that never all of both are there. */
-static void forget_prepared(struct frame *f, const struct program *p, const struct program_step *s, int *left)
+static void forget_prepared(struct frame *f, const struct program *p, const struct program_step *s, int *left,
+                            struct pieces *pieces)
 {
     for (int i = 0; i < s->node->inputs; i++) {
         const struct value *v = s->node->in[i];
 
-        if (v && p->types[v->id].data == s->preparation.of->data && left[v->id] > 0 && !--left[v->id])
-            f->engine->forgot |= passes_forget(f->engine->passes, v, left);
+        if (!v || p->types[v->id].data != s->preparation.of->data || left[v->id] <= 0 || --left[v->id])
+            continue;
+        pieces_unread(pieces, v);
+        f->engine->forgot |= passes_forget(f->engine->passes, v, pieces);
     }
 }
 
 static struct bound *bind(struct frame *f, struct program *p, struct bound *before, struct report *r)
 {
     struct bound *b = budget_zalloc(f->engine->budget, 1, sizeof *b, r);
+    struct pieces pieces = { 0 };
     int *left = NULL;
 
     if (b)
@@ -288,6 +292,8 @@ static struct bound *bind(struct frame *f, struct program *p, struct bound *befo
     }
     if (f->engine->passes && f->forgets && !f->bounds && p->complete)
         left = count_preparations(f, p, NULL);
+    if (left && !pieces_find(&pieces, f->graph, left, &p->arena, NULL))
+        left = NULL;
     b->before = before;
     b->next = f->bounds;
     f->bounds = b;
@@ -301,7 +307,7 @@ static struct bound *bind(struct frame *f, struct program *p, struct bound *befo
             return NULL;
         }
         if (left && p->steps[k].preparation.make)
-            forget_prepared(f, p, &p->steps[k], left);
+            forget_prepared(f, p, &p->steps[k], left, &pieces);
         if (s->run || s->view_count)
             b->step_count++;
         else
@@ -450,9 +456,17 @@ const struct program *frame_plan(struct frame *f, struct report *r)
     return b ? b->program : NULL;
 }
 
+static int most_segments(const struct graph *g)
+{
+    const size_t most = MAX_SEGMENT_VALUES / (g->value_count + 1) + 1;
+
+    return most < MAX_SEGMENTS ? (int)most : MAX_SEGMENTS;
+}
+
 bool frame_run(struct frame *f, struct report *r)
 {
     struct bound *b = start(f, r);
+    const int most = most_segments(f->graph);
 
     for (int segments = 1; b; segments++) {
         f->last = b;
@@ -460,9 +474,11 @@ bool frame_run(struct frame *f, struct report *r)
             return false;
         if (b->program->complete)
             return true;
-        if (segments == MAX_SEGMENTS)
+        if (segments == most)
             return fail(r, KILN_LIMIT, f->graph->path,
-                        "more than %d times a size that only running can tell decides what follows", (int)MAX_SEGMENTS);
+                        "more than %d times a size that only running can tell decides what follows, in a graph of %zu "
+                        "values",
+                        most, f->graph->value_count);
         b = find(f, f->last);
         if (!b)
             b = plan_next(f, f->last, r);

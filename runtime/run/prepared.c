@@ -1,47 +1,55 @@
 #include "run/prepared.h"
-#include <string.h>
 
 struct prepared_entry {
     struct prepared_entry *next;
-    struct preparation what; /* its key is `key` */
+    size_t bytes;
     void *made;
-    unsigned char key[];
+    unsigned char id[];
 };
 
-/* The tensor is told by its data: clones of a graph share it. */
-static bool is_same(const struct preparation *a, const struct preparation *b)
+static struct prepared_entry *new_entry(struct prepared *p, const struct preparation *what, struct report *r)
 {
-    return a->make == b->make && a->of->data == b->of->data && a->bytes == b->bytes && a->told == b->told &&
-           memcmp(a->key, b->key, a->told) == 0;
+    struct prepared_entry *e = budget_zalloc(p->budget, 1, sizeof *e + preparation_id_bytes(what), r);
+
+    if (!e)
+        return NULL;
+    e->bytes = what->bytes;
+    preparation_id(what, e->id);
+    return e;
+}
+
+/* What the time did not suffice for may be half made, and is not kept. */
+static bool make(struct prepared *p, struct prepared_entry *e, const struct preparation *what, struct report *r)
+{
+    void **slot;
+
+    e->made = budget_alloc_pages(p->budget, what->bytes, r);
+    if (!e->made)
+        return false;
+    what->make(what->key, what->of, p->pool, e->made);
+    slot = budget_in_time(p->budget, NULL, r) ? map_put_bytes(&p->by_id, e->id, preparation_id_bytes(what), r) : NULL;
+    if (!slot)
+        return false;
+    *slot = e;
+    e->next = p->entries;
+    p->entries = e;
+    return true;
 }
 
 const void *prepared_get(struct prepared *p, const struct preparation *what, struct report *r)
 {
-    struct prepared_entry *e;
+    struct prepared_entry *e = new_entry(p, what, r), *there;
 
-    for (e = p->entries; e; e = e->next)
-        if (is_same(&e->what, what))
-            return e->made;
-    e = budget_zalloc(p->budget, 1, sizeof *e + what->key_bytes, r);
     if (!e)
         return NULL;
-    e->what = *what;
-    memcpy(e->key, what->key, what->key_bytes);
-    e->what.key = e->key;
-    e->made = budget_alloc_pages(p->budget, what->bytes, r);
-    if (!e->made) {
-        budget_free(p->budget, e);
-        return NULL;
-    }
-    what->make(e->key, what->of, p->pool, e->made);
-    if (!budget_in_time(p->budget, NULL, r)) { /* it may be half made */
-        budget_free_pages(p->budget, e->made, what->bytes);
-        budget_free(p->budget, e);
-        return NULL;
-    }
-    e->next = p->entries;
-    p->entries = e;
-    return e->made;
+    if (!p->by_id.budget)
+        map_init(&p->by_id, p->budget);
+    there = map_get_bytes(&p->by_id, e->id, preparation_id_bytes(what));
+    if (!there && make(p, e, what, r))
+        return e->made;
+    budget_free_pages(p->budget, e->made, e->bytes);
+    budget_free(p->budget, e);
+    return there ? there->made : NULL;
 }
 
 void prepared_free(struct prepared *p)
@@ -50,7 +58,8 @@ void prepared_free(struct prepared *p)
         struct prepared_entry *e = p->entries;
 
         p->entries = e->next;
-        budget_free_pages(p->budget, e->made, e->what.bytes);
+        budget_free_pages(p->budget, e->made, e->bytes);
         budget_free(p->budget, e);
     }
+    map_release(&p->by_id);
 }

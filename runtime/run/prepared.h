@@ -2,6 +2,7 @@
 #ifndef KILN_RUN_PREPARED_H
 #define KILN_RUN_PREPARED_H
 
+#include "base/map.h"
 #include "base/pool.h"
 #include "plan/program.h"
 
@@ -9,6 +10,7 @@ struct prepared {
     struct budget *budget;
     struct pool *pool;
     struct prepared_entry *entries;
+    struct map by_id; /* to the same entries */
 };
 
 /* Made now, where it is not there yet. NULL with an error. */

@@ -1,21 +1,19 @@
 #include "run/profile.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/map.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_EVENTS = 1 << 20, SHAPES_TEXT = 256, TABLE = 1024 };
+enum { MAX_EVENTS = 1 << 20, SHAPES_TEXT = 256 };
 
 /* A node with the shapes that it met. A session may give up the graph that it ran: what is told of the node is a copy.
  */
 struct met {
-    const struct node *node; /* to be compared only */
-    uint64_t fingerprint;    /* of the shapes */
     const char *op, *name, *graph, *shapes;
     int index;
     struct cost cost;
-    int32_t next; /* in the same slot of the table, or -1 */
 };
 
 struct event {
@@ -29,7 +27,7 @@ struct profile {
     struct arena arena; /* of shapes */
     struct met *met;
     size_t met_count, met_capacity;
-    int32_t table[TABLE]; /* the first of each slot, by node */
+    struct map places; /* of what has been met, counted from 1: by node and fingerprint */
     struct event *events;
     size_t count, capacity;
     uint64_t lost;
@@ -43,7 +41,7 @@ struct profile *profile_new(struct budget *b, struct report *r)
     if (!p)
         return NULL;
     p->budget = p->arena.budget = b;
-    memset(p->table, 0xff, sizeof p->table);
+    map_init(&p->places, b);
     return p;
 }
 
@@ -53,6 +51,7 @@ void profile_free(struct profile *p)
         return;
     budget_free(p->budget, p->events);
     budget_free(p->budget, p->met);
+    map_release(&p->places);
     arena_release(&p->arena);
     budget_free(p->budget, p);
 }
@@ -120,35 +119,42 @@ static const char *copy(struct profile *p, const char *s)
     return arena_string(&p->arena, s, strlen(s), NULL);
 }
 
+struct met_key {
+    uint64_t node, fingerprint; /* its address; of the shapes */
+};
+
 /* Its place in p->met, or -1 where there is no memory. */
 static int32_t meet(struct profile *p, const struct step *s)
 {
-    const uint64_t fingerprint = fingerprint_of(s);
-    int32_t *slot = &p->table[((uintptr_t)s->node / 64 ^ (uint64_t)s->node->id) % TABLE];
+    const struct met_key key = { (uintptr_t)s->node, fingerprint_of(s) };
+    const uintptr_t place = (uintptr_t)map_get_bytes(&p->places, &key, sizeof key);
     char text[SHAPES_TEXT];
+    struct met_key *own;
     struct met *m;
+    void **slot;
 
-    for (int32_t k = *slot; k >= 0; k = p->met[k].next)
-        if (p->met[k].node == s->node && p->met[k].fingerprint == fingerprint)
-            return k;
+    if (place)
+        return (int32_t)place - 1;
     if (p->met_count >= MAX_EVENTS ||
         !budget_grow(p->budget, &p->met, &p->met_capacity, p->met_count + 1, sizeof *p->met, NULL))
         return -1;
     put_shapes(s, text);
     m = &p->met[p->met_count];
-    *m = (struct met){ .node = s->node,
-                       .fingerprint = fingerprint,
-                       .op = copy(p, s->node->op_name),
+    *m = (struct met){ .op = copy(p, s->node->op_name),
                        .name = copy(p, s->node->name),
                        .graph = copy(p, s->node->graph->path),
                        .shapes = copy(p, text),
                        .index = s->node->index,
-                       .cost = cost_of(s->node, s->in, s->out),
-                       .next = *slot };
-    if (!m->op || !m->name || !m->graph || !m->shapes)
+                       .cost = cost_of(s->node, s->in, s->out) };
+    own = arena_alloc(&p->arena, sizeof *own, NULL);
+    if (!m->op || !m->name || !m->graph || !m->shapes || !own)
         return -1;
-    *slot = (int32_t)p->met_count++;
-    return *slot;
+    *own = key;
+    slot = map_put_bytes(&p->places, own, sizeof *own, NULL);
+    if (!slot)
+        return -1;
+    *slot = (void *)(uintptr_t)++p->met_count;
+    return (int32_t)p->met_count - 1;
 }
 
 /* -- events -------------------------------------------------------------------------------------------------------- */
@@ -232,14 +238,15 @@ static int longer_first(const void *a, const void *b)
 
 static size_t sum_up(const struct profile *p, struct profile_total *out, size_t most, bool by_node)
 {
+    int32_t *place = budget_zalloc(p->budget, p->met_count, sizeof *place, NULL); /* in `out`, counted from 1 */
     size_t n = 0;
 
-    for (size_t k = 0; k < p->count; k++) {
+    for (size_t k = 0; place && k < p->count; k++) {
         const struct event *e = &p->events[k];
         const struct met *m = &p->met[e->met];
-        size_t at = 0;
+        size_t at = !by_node ? 0 : place[e->met] ? (size_t)place[e->met] - 1 : n;
 
-        while (at < n && (by_node ? out[at].shapes != m->shapes : strcmp(out[at].op, m->op) != 0))
+        while (at < n && !by_node && strcmp(out[at].op, m->op) != 0)
             at++;
         if (at == most)
             continue;
@@ -247,11 +254,13 @@ static size_t sum_up(const struct profile *p, struct profile_total *out, size_t 
             out[n++] = (struct profile_total){ .op = m->op,
                                                .node = by_node ? m->name : NULL,
                                                .shapes = by_node ? m->shapes : NULL };
+        place[e->met] = (int32_t)at + 1;
         out[at].calls++;
         out[at].nanoseconds += e->own;
         out[at].cost.flops += m->cost.flops;
         out[at].cost.bytes += m->cost.bytes;
     }
+    budget_free(p->budget, place);
     qsort(out, n, sizeof *out, longer_first);
     return n;
 }

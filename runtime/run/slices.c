@@ -31,6 +31,7 @@ struct slices {
     struct edge *edges;
     size_t edge_count;
     size_t *edge_of;         /* by value id: which one it is, counted from 1; 0: none */
+    int *viewed;             /* by value id: whose memory it looks at */
     bool together, profiled; /* one slice after the other, each by all threads */
     struct pool *alone;      /* of one thread, for all heads that do not run together; else NULL */
     struct frame **heads;    /* one, or one for each thread */
@@ -166,8 +167,7 @@ static bool add_edge(struct slices *s, const struct value *v)
 {
     struct edge *e = &s->edges[s->edge_count];
 
-    while (is_made(s, v) && is_view(v->producer))
-        v = v->producer->in[0];
+    v = s->graph->values[s->viewed[v->id]];
     if (!is_made(s, v) || s->edge_of[v->id])
         return true;
     *e = (struct edge){ v, *type_of(s, v) };
@@ -175,6 +175,21 @@ static bool add_edge(struct slices *s, const struct value *v)
     if (e->whole.data)
         s->edge_of[v->id] = ++s->edge_count;
     return e->whole.data;
+}
+
+/* By value id: itself or, through views that the head makes, what it is a view of. */
+static bool find_viewed(struct slices *s)
+{
+    const struct graph *g = s->graph;
+
+    s->viewed = arena_array(&s->arena, g->value_count, sizeof *s->viewed, NULL);
+    for (size_t k = 0; s->viewed && k < g->value_count; k++)
+        s->viewed[k] = (int)k;
+    for (size_t k = 0; s->viewed && k < g->node_count; k++)
+        for (int o = 0; is_view(g->nodes[k]) && o < g->nodes[k]->slots; o++)
+            if (g->nodes[k]->out[o] && is_made(s, g->nodes[k]->out[o]))
+                s->viewed[g->nodes[k]->out[o]->id] = s->viewed[g->nodes[k]->in[0]->id];
+    return s->viewed;
 }
 
 /* Values of the head that other nodes read, or the caller. `tail`: is there anything else to be run? */
@@ -187,7 +202,7 @@ static bool find_edges(struct slices *s, bool *tail)
     s->edges = arena_array(&s->arena, g->value_count, sizeof *s->edges, NULL);
     s->edge_of = arena_array(&s->arena, g->value_count, sizeof *s->edge_of, NULL);
     s->keeps = arena_array(&s->arena, g->value_count, sizeof *s->keeps, NULL);
-    if (!s->edges || !s->edge_of || !s->keeps)
+    if (!s->edges || !s->edge_of || !s->keeps || !find_viewed(s))
         return false;
     for (size_t k = 0; k < g->node_count; k++)
         for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++) {

@@ -83,7 +83,7 @@ static bool runner_init(struct runner *n, const struct model *m, const struct ca
     *n = (struct runner){ .engine.kernels = kernels_get(), .budget = budget_like(&c->limits) };
     n->arena.budget = n->engine.budget = &n->budget;
     n->engine.pool = pool_new(c->threads, &n->budget, r);
-    n->engine.prepared = (struct prepared){ &n->budget, n->engine.pool, NULL };
+    n->engine.prepared = (struct prepared){ .budget = &n->budget, .pool = n->engine.pool };
     n->graph = n->engine.pool ? graph_clone(m->graph, &n->arena, r) : NULL;
     if (!n->graph)
         return false;

@@ -1,12 +1,20 @@
 #include "train/edit.h"
 #include "graph/message.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-struct edit edit_start(struct model *m, struct report *r)
-{
-    return (struct edit){ .graph = m->proto->graph, .budget = &m->budget, .report = r };
-}
+/* What there is of a name. Places are counted from 1, of the first that has it; 0: none. */
+struct edit_name {
+    int readers, definitions;
+    size_t initializer, input, value_info;
+};
+
+/* A node that is to stand at place key / 2: before it, or behind it where the key is odd. */
+struct insertion {
+    size_t key, number;
+    Onnx__NodeProto *node;
+};
 
 /* A message may leave a name out. */
 static bool same(const char *a, const char *b)
@@ -19,75 +27,181 @@ static char *copy_text(struct edit *e, const char *s)
     return message_string(s, strlen(s), e->budget, e->report);
 }
 
-/* -- lists: protobuf-c keeps them exactly as long as they are
- * -------------------------------------------------------------- */
+/* -- the index ----------------------------------------------------------------------------------------------------- */
 
-/* A longer list, with room at place `at`; NULL, and the old one as it was, when memory runs out. */
-static void **widened(struct edit *e, void *old, size_t count, size_t at)
+static struct edit_name *find(const struct edit *e, const char *name)
 {
-    void **list = budget_alloc(e->budget, (count + 1) * sizeof *list, e->report);
-
-    if (!list)
-        return NULL;
-    if (at)
-        memcpy(list, old, at * sizeof *list);
-    if (count > at)
-        memcpy(list + at + 1, (void **)old + at, (count - at) * sizeof *list);
-    list[at] = NULL;
-    budget_free(e->budget, old);
-    return list;
+    return name ? map_get(&e->names, name) : NULL;
 }
 
-static void close_gap(void *list, size_t *count, size_t at)
+/* Made where it is not there; NULL when memory runs out. A key is a copy: names go with their messages. */
+static struct edit_name *entry_of(struct edit *e, const char *name)
 {
-    void **p = list;
+    struct edit_name *n = map_get(&e->names, name);
+    const char *key = n ? NULL : arena_string(&e->arena, name, strlen(name), e->report);
+    void **slot;
 
-    memmove(p + at, p + at + 1, (*count - at - 1) * sizeof *p);
-    --*count;
+    if (n || !key)
+        return n;
+    n = arena_alloc(&e->arena, sizeof *n, e->report);
+    slot = n ? map_put(&e->names, key, e->report) : NULL;
+    if (slot)
+        *slot = n;
+    return slot ? n : NULL;
 }
 
-/* -- names
- * ------------------------------------------------------------------------------------------------------------------ */
+static bool add_readers(struct edit *e, const char *name, int count)
+{
+    struct edit_name *n = name ? entry_of(e, name) : NULL;
+
+    if (n)
+        n->readers += count;
+    return n || !name;
+}
+
+static bool add_definitions(struct edit *e, const char *name, int count)
+{
+    struct edit_name *n = name ? entry_of(e, name) : NULL;
+
+    if (n)
+        n->definitions += count;
+    return n || !name;
+}
+
+static bool count_graph(struct edit *e, const Onnx__GraphProto *g, int count);
 
 /* Subgraphs nest no deeper than MESSAGE_DEPTH, so this may recurse. */
-static int readers_in(const Onnx__GraphProto *g, const char *name)
+static bool count_node(struct edit *e, const Onnx__NodeProto *n, int count)
 {
-    int n = 0;
+    bool ok = true;
 
-    for (size_t k = 0; k < g->n_output; k++)
-        n += same(g->output[k]->name, name);
-    for (size_t k = 0; k < g->n_node; k++) {
-        for (size_t i = 0; i < g->node[k]->n_input; i++)
-            n += same(g->node[k]->input[i], name);
-        for (size_t a = 0; a < g->node[k]->n_attribute; a++)
-            if (g->node[k]->attribute[a]->g)
-                n += readers_in(g->node[k]->attribute[a]->g, name);
-    }
-    return n;
+    for (size_t k = 0; ok && k < n->n_input; k++)
+        ok = add_readers(e, n->input[k], count);
+    for (size_t k = 0; ok && k < n->n_output; k++)
+        ok = add_definitions(e, n->output[k], count);
+    for (size_t k = 0; ok && k < n->n_attribute; k++)
+        ok = !n->attribute[k]->g || count_graph(e, n->attribute[k]->g, count);
+    return ok;
 }
+
+static bool count_graph(struct edit *e, const Onnx__GraphProto *g, int count)
+{
+    bool ok = true;
+
+    for (size_t k = 0; ok && k < g->n_output; k++)
+        ok = add_readers(e, g->output[k]->name, count);
+    for (size_t k = 0; ok && k < g->n_initializer; k++)
+        ok = add_definitions(e, g->initializer[k]->name, count);
+    for (size_t k = 0; ok && k < g->n_input; k++)
+        ok = add_definitions(e, g->input[k]->name, count);
+    for (size_t k = 0; ok && k < g->n_node; k++)
+        ok = count_node(e, g->node[k], count);
+    return ok;
+}
+
+/* Of the main graph. From the last on: the first of several counts. */
+static bool find_places(struct edit *e)
+{
+    const Onnx__GraphProto *g = e->graph;
+    struct edit_name *n;
+
+    for (size_t k = g->n_initializer; k > 0; k--)
+        if ((n = find(e, g->initializer[k - 1]->name)))
+            n->initializer = k;
+    for (size_t k = g->n_input; k > 0; k--)
+        if ((n = find(e, g->input[k - 1]->name)))
+            n->input = k;
+    for (size_t k = g->n_value_info; k > 0; k--) {
+        const char *name = g->value_info[k - 1]->name;
+
+        if (name && !(n = entry_of(e, name)))
+            return false;
+        if (name)
+            n->value_info = k;
+    }
+    return true;
+}
+
+bool edit_begin(struct edit *e, struct model *m, struct report *r)
+{
+    *e = (struct edit){ .graph = m->proto->graph, .budget = &m->budget, .report = r, .arena.budget = &m->budget };
+    map_init(&e->names, e->budget);
+    e->initializer_room = e->graph->n_initializer;
+    return count_graph(e, e->graph, 1) && find_places(e);
+}
+
+/* -- lists --------------------------------------------------------------------------------------------------------- */
+
+static void close_gaps(void *list, size_t *count)
+{
+    void **p = list;
+    size_t n = 0;
+
+    for (size_t k = 0; k < *count; k++)
+        if (p[k])
+            p[n++] = p[k];
+    *count = n;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct insertion *x = a, *y = b;
+
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* The nodes with those that were inserted, which belong to the graph then. */
+static bool insert_nodes(struct edit *e)
+{
+    Onnx__GraphProto *g = e->graph;
+    struct insertion *in = e->insertions;
+    Onnx__NodeProto **list =
+        e->insertion_count ? budget_zalloc(e->budget, g->n_node + e->insertion_count, sizeof *list, e->report) : NULL;
+    size_t n = 0, done = 0;
+
+    if (!list)
+        return !e->insertion_count;
+    qsort(in, e->insertion_count, sizeof *in, by_key);
+    for (size_t k = 0; k < g->n_node; k++) {
+        while (done < e->insertion_count && in[done].key <= 2 * k)
+            list[n++] = in[done++].node;
+        list[n++] = g->node[k];
+    }
+    while (done < e->insertion_count)
+        list[n++] = in[done++].node;
+    budget_free(e->budget, g->node);
+    g->node = list;
+    g->n_node = n;
+    e->insertion_count = 0;
+    return true;
+}
+
+bool edit_end(struct edit *e)
+{
+    Onnx__GraphProto *g = e->graph;
+    const bool ok = insert_nodes(e);
+
+    while (e->insertion_count)
+        message_free(e->insertions[--e->insertion_count].node, e->budget);
+    close_gaps(g->node, &g->n_node);
+    close_gaps(g->initializer, &g->n_initializer);
+    close_gaps(g->input, &g->n_input);
+    close_gaps(g->value_info, &g->n_value_info);
+    budget_free(e->budget, e->insertions);
+    map_release(&e->names);
+    arena_release(&e->arena);
+    return ok;
+}
+
+/* -- names --------------------------------------------------------------------------------------------------------- */
 
 int edit_readers(const struct edit *e, const char *name)
 {
-    return readers_in(e->graph, name);
-}
+    const struct edit_name *n = find(e, name);
 
-static bool defined_in(const Onnx__GraphProto *g, const char *name)
-{
-    for (size_t k = 0; k < g->n_initializer; k++)
-        if (same(g->initializer[k]->name, name))
-            return true;
-    for (size_t k = 0; k < g->n_input; k++)
-        if (same(g->input[k]->name, name))
-            return true;
-    for (size_t k = 0; k < g->n_node; k++) {
-        for (size_t o = 0; o < g->node[k]->n_output; o++)
-            if (same(g->node[k]->output[o], name))
-                return true;
-        for (size_t a = 0; a < g->node[k]->n_attribute; a++)
-            if (g->node[k]->attribute[a]->g && defined_in(g->node[k]->attribute[a]->g, name))
-                return true;
-    }
-    return false;
+    return n ? n->readers : 0;
 }
 
 char *edit_fresh_name(struct edit *e, const char *stem)
@@ -98,7 +212,7 @@ char *edit_fresh_name(struct edit *e, const char *stem)
     if (!name)
         return NULL;
     snprintf(name, room, "%s", stem);
-    while (defined_in(e->graph, name))
+    while (find(e, name) && find(e, name)->definitions > 0)
         snprintf(name, room, "%s.%u", stem, ++e->next_name);
     return name;
 }
@@ -108,10 +222,16 @@ char *edit_fresh_name(struct edit *e, const char *stem)
 
 Onnx__TensorProto *edit_initializer(const struct edit *e, const char *name)
 {
-    for (size_t k = 0; k < e->graph->n_initializer; k++)
-        if (same(e->graph->initializer[k]->name, name))
-            return e->graph->initializer[k];
-    return NULL;
+    const struct edit_name *n = find(e, name);
+
+    return n && n->initializer ? e->graph->initializer[n->initializer - 1] : NULL;
+}
+
+Onnx__ValueInfoProto *edit_graph_input(const struct edit *e, const char *name)
+{
+    const struct edit_name *n = find(e, name);
+
+    return n && n->input ? e->graph->input[n->input - 1] : NULL;
 }
 
 static void drop_list(struct edit *e, void *list, size_t *count)
@@ -150,94 +270,117 @@ bool edit_tensor(struct edit *e, Onnx__TensorProto *to, const struct tensor *t)
 
 bool edit_add_initializer(struct edit *e, const char *name, const struct tensor *t)
 {
+    Onnx__GraphProto *g = e->graph;
     Onnx__TensorProto *p = message_new(&onnx__tensor_proto__descriptor, e->budget, e->report);
-    void **list;
+    struct edit_name *n = p && tensor_to_proto(p, name, t, e->budget, e->report) ? entry_of(e, name) : NULL;
 
-    if (!p || !tensor_to_proto(p, name, t, e->budget, e->report) ||
-        !(list = widened(e, e->graph->initializer, e->graph->n_initializer, e->graph->n_initializer))) {
+    if (!n || !budget_grow(e->budget, &g->initializer, &e->initializer_room, g->n_initializer + 1,
+                           sizeof *g->initializer, e->report)) {
         message_free(p, e->budget);
         return false;
     }
-    list[e->graph->n_initializer++] = p;
-    e->graph->initializer = (Onnx__TensorProto **)list;
+    g->initializer[g->n_initializer++] = p;
+    n->definitions++;
+    if (!n->initializer)
+        n->initializer = g->n_initializer;
     return true;
 }
 
 void edit_drop_initializer(struct edit *e, const char *name)
 {
-    for (size_t k = 0; k < e->graph->n_initializer; k++)
-        if (same(e->graph->initializer[k]->name, name)) {
-            message_free(e->graph->initializer[k], e->budget);
-            close_gap(e->graph->initializer, &e->graph->n_initializer, k);
-            return;
-        }
+    Onnx__TensorProto *p = edit_initializer(e, name);
+    struct edit_name *n = find(e, name);
+
+    if (!p)
+        return;
+    e->graph->initializer[n->initializer - 1] = NULL;
+    n->initializer = 0;
+    n->definitions--;
+    message_free(p, e->budget);
 }
 
 void edit_drop_graph_input(struct edit *e, const char *name)
 {
-    for (size_t k = 0; k < e->graph->n_input; k++)
-        if (same(e->graph->input[k]->name, name)) {
-            message_free(e->graph->input[k], e->budget);
-            close_gap(e->graph->input, &e->graph->n_input, k);
-            return;
-        }
+    Onnx__ValueInfoProto *v = edit_graph_input(e, name);
+    struct edit_name *n = find(e, name);
+
+    if (!v)
+        return;
+    e->graph->input[n->input - 1] = NULL;
+    n->input = 0;
+    n->definitions--;
+    message_free(v, e->budget);
 }
 
 void edit_drop_value_info(struct edit *e, const char *name)
 {
-    for (size_t k = 0; k < e->graph->n_value_info; k++)
-        if (same(e->graph->value_info[k]->name, name)) {
-            message_free(e->graph->value_info[k], e->budget);
-            close_gap(e->graph->value_info, &e->graph->n_value_info, k);
-            return;
-        }
+    struct edit_name *n = find(e, name);
+
+    if (!n || !n->value_info)
+        return;
+    message_free(e->graph->value_info[n->value_info - 1], e->budget);
+    e->graph->value_info[n->value_info - 1] = NULL;
+    n->value_info = 0;
 }
 
 /* -- nodes
  * --------------------------------------------------------------------------------------------------------------------
  */
 
-Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, const char *op, const char *name)
+Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, bool behind, const char *op, const char *name)
 {
     Onnx__NodeProto *n = message_new(&onnx__node_proto__descriptor, e->budget, e->report);
-    void **list;
 
     if (!n || !(n->op_type = copy_text(e, op)) || (name && !(n->name = copy_text(e, name))) ||
-        !(list = widened(e, e->graph->node, e->graph->n_node, at))) {
+        !budget_grow(e->budget, &e->insertions, &e->insertion_room, e->insertion_count + 1, sizeof *e->insertions,
+                     e->report)) {
         message_free(n, e->budget);
         return NULL;
     }
-    list[at] = n;
-    e->graph->node = (Onnx__NodeProto **)list;
-    e->graph->n_node++;
+    e->insertions[e->insertion_count] = (struct insertion){ 2 * at + behind, e->insertion_count, n };
+    e->insertion_count++;
     return n;
 }
 
+/* All names of the node are in the index already: nothing can fail. */
 void edit_drop_node(struct edit *e, size_t at)
 {
+    count_node(e, e->graph->node[at], -1);
     message_free(e->graph->node[at], e->budget);
-    close_gap(e->graph->node, &e->graph->n_node, at);
+    e->graph->node[at] = NULL;
 }
 
-static void cut(struct edit *e, char **list, size_t *count, size_t to)
+typedef bool count_name(struct edit *e, const char *name, int count);
+
+static void cut(struct edit *e, count_name *count_as, char **list, size_t *count, size_t to)
 {
-    while (*count > to)
-        budget_free(e->budget, list[--*count]);
+    while (*count > to) {
+        count_as(e, list[--*count], -1);
+        budget_free(e->budget, list[*count]);
+    }
 }
 
-static bool set_names(struct edit *e, char ***list, size_t *count, size_t n, const char *const *names)
+static bool set_names(struct edit *e, count_name *count_as, char ***list, size_t *count, size_t n,
+                      const char *const *names)
 {
     char **made = budget_zalloc(e->budget, n, sizeof *made, e->report);
+    size_t done = 0;
 
     if (!made)
         return false;
-    for (size_t k = 0; k < n; k++)
-        if (!(made[k] = copy_text(e, names[k]))) {
-            cut(e, made, &k, 0);
-            budget_free(e->budget, made);
-            return false;
+    while (done < n && count_as(e, names[done], 1)) {
+        if (!(made[done] = copy_text(e, names[done]))) {
+            count_as(e, names[done], -1);
+            break;
         }
-    cut(e, *list, count, 0);
+        done++;
+    }
+    if (done < n) {
+        cut(e, count_as, made, &done, 0);
+        budget_free(e->budget, made);
+        return false;
+    }
+    cut(e, count_as, *list, count, 0);
     budget_free(e->budget, *list);
     *list = made;
     *count = n;
@@ -246,20 +389,23 @@ static bool set_names(struct edit *e, char ***list, size_t *count, size_t n, con
 
 bool edit_set_inputs(struct edit *e, Onnx__NodeProto *n, size_t count, const char *const *names)
 {
-    return set_names(e, &n->input, &n->n_input, count, names);
+    return set_names(e, add_readers, &n->input, &n->n_input, count, names);
 }
 
 bool edit_set_outputs(struct edit *e, Onnx__NodeProto *n, size_t count, const char *const *names)
 {
-    return set_names(e, &n->output, &n->n_output, count, names);
+    return set_names(e, add_definitions, &n->output, &n->n_output, count, names);
 }
 
 bool edit_set_input(struct edit *e, Onnx__NodeProto *n, size_t k, const char *name)
 {
     char *s = copy_text(e, name);
 
-    if (!s)
+    if (!s || !add_readers(e, name, 1)) {
+        budget_free(e->budget, s);
         return false;
+    }
+    add_readers(e, n->input[k], -1);
     budget_free(e->budget, n->input[k]);
     n->input[k] = s;
     return true;
@@ -267,12 +413,12 @@ bool edit_set_input(struct edit *e, Onnx__NodeProto *n, size_t k, const char *na
 
 void edit_cut_inputs(struct edit *e, Onnx__NodeProto *n, size_t count)
 {
-    cut(e, n->input, &n->n_input, count);
+    cut(e, add_readers, n->input, &n->n_input, count);
 }
 
 void edit_cut_outputs(struct edit *e, Onnx__NodeProto *n, size_t count)
 {
-    cut(e, n->output, &n->n_output, count);
+    cut(e, add_definitions, n->output, &n->n_output, count);
 }
 
 Onnx__AttributeProto *node_attribute(const Onnx__NodeProto *n, const char *name)
@@ -286,17 +432,17 @@ Onnx__AttributeProto *node_attribute(const Onnx__NodeProto *n, const char *name)
 static Onnx__AttributeProto *attribute_made(struct edit *e, Onnx__NodeProto *n, const char *name)
 {
     Onnx__AttributeProto *a = node_attribute(n, name);
-    void **list;
+    size_t room = n->n_attribute;
 
     if (a)
         return a;
     a = message_new(&onnx__attribute_proto__descriptor, e->budget, e->report);
-    if (!a || !(a->name = copy_text(e, name)) || !(list = widened(e, n->attribute, n->n_attribute, n->n_attribute))) {
+    if (!a || !(a->name = copy_text(e, name)) ||
+        !budget_grow(e->budget, &n->attribute, &room, n->n_attribute + 1, sizeof *n->attribute, e->report)) {
         message_free(a, e->budget);
         return NULL;
     }
-    list[n->n_attribute++] = a;
-    n->attribute = (Onnx__AttributeProto **)list;
+    n->attribute[n->n_attribute++] = a;
     a->has_type = true;
     return a;
 }

@@ -1,8 +1,13 @@
 /* Changing a graph's messages: for those who write a model that differs from the one that was read. Memory is the
- * model's budget. */
+ * model's budget.
+ *
+ * Names are looked up in an index, and lists are put in order once, at the end: until then they have gaps where
+ * something was dropped, and nodes lack those that were inserted. So many changes take no longer than a walk over the
+ * graph. */
 #ifndef KILN_TRAIN_EDIT_H
 #define KILN_TRAIN_EDIT_H
 
+#include "base/map.h"
 #include "model/model.h"
 
 struct edit {
@@ -10,11 +15,19 @@ struct edit {
     struct budget *budget;
     struct report *report;
     unsigned next_name;
+    struct arena arena; /* of the index */
+    struct map names;   /* to struct edit_name */
+    size_t initializer_room;
+    struct insertion *insertions;
+    size_t insertion_count, insertion_room;
 };
 
-struct edit edit_start(struct model *m, struct report *r); /* of the main graph; the model must not be built yet */
+/* Of the main graph; the model must not be built yet. edit_end must follow, whatever happens. */
+bool edit_begin(struct edit *e, struct model *m, struct report *r);
+bool edit_end(struct edit *e);
 
 Onnx__TensorProto *edit_initializer(const struct edit *e, const char *name); /* NULL where there is none */
+Onnx__ValueInfoProto *edit_graph_input(const struct edit *e, const char *name);
 /* How often the main graph, its subgraphs and its outputs read the name. */
 int edit_readers(const struct edit *e, const char *name);
 /* A name that is not in use yet: "STEM", "STEM.1", ... NULL when memory runs out. Freed with budget_free. */
@@ -27,8 +40,9 @@ void edit_drop_initializer(struct edit *e, const char *name);
 void edit_drop_graph_input(struct edit *e, const char *name);
 void edit_drop_value_info(struct edit *e, const char *name);
 
-/* An empty node at place `at`; the others move. */
-Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, const char *op, const char *name);
+/* An empty node before or behind the one at place `at`, behind those inserted there before. Places are those of the
+ * beginning. */
+Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, bool behind, const char *op, const char *name);
 void edit_drop_node(struct edit *e, size_t at);
 bool edit_set_inputs(struct edit *e, Onnx__NodeProto *n, size_t count, const char *const *names);
 bool edit_set_outputs(struct edit *e, Onnx__NodeProto *n, size_t count, const char *const *names);

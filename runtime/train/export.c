@@ -19,10 +19,8 @@ struct model *trainer_export(const struct trainer *t, struct report *r)
     const struct model_options o = model_limits(t->model);
     struct model *m = model_of_proto(t->model->proto, t->model->path, &o, r);
     struct edit e;
-    bool ok = m;
+    bool ok = m && edit_begin(&e, m, r);
 
-    if (m)
-        e = edit_start(m, r);
     for (size_t k = 0; ok && k < t->state_count; k++) {
         const struct value *v = t->states[k].parameter->value;
 
@@ -31,6 +29,7 @@ struct model *trainer_export(const struct trainer *t, struct report *r)
         else
             ok = edit_tensor(&e, edit_initializer(&e, v->name), &t->states[k].value);
     }
+    ok = m && edit_end(&e) && ok;
     if (ok)
         return m;
     model_free(m);

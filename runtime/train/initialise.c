@@ -185,16 +185,25 @@ static bool read_rule(struct rule *to, const char *spec, const char *subject, st
 /* -- parameters
  * ------------------------------------------------------------------------------------------------------------- */
 
-/* The first place where the value is a parameter. */
-static const struct node *find_reader(const struct graph *g, const struct value *v, int *input)
+/* The first place where a value is a parameter. */
+struct place_of {
+    const struct node *reader; /* NULL: there is none */
+    int input;
+};
+
+/* By value id. */
+static struct place_of *find_readers(const struct graph *g, struct arena *arena, struct report *r)
 {
-    for (size_t k = 0; k < g->node_count; k++)
-        for (int i = 0; i < g->nodes[k]->inputs; i++)
-            if (g->nodes[k]->in[i] == v && parameter_kind(g->nodes[k]->op_name, i)) {
-                *input = i;
-                return g->nodes[k];
-            }
-    return NULL;
+    struct place_of *places = arena_array(arena, g->value_count, sizeof *places, r);
+
+    for (size_t k = 0; places && k < g->node_count; k++)
+        for (int i = 0; i < g->nodes[k]->inputs; i++) {
+            struct place_of *p = g->nodes[k]->in[i] ? &places[g->nodes[k]->in[i]->id] : NULL;
+
+            if (p && !p->reader && parameter_kind(g->nodes[k]->op_name, i))
+                *p = (struct place_of){ g->nodes[k], i };
+        }
+    return places;
 }
 
 /* Whether a Gemm reads its weight [out, in]. */
@@ -247,20 +256,29 @@ static const char *rule_by_kind(const char *what)
     return "zeros";
 }
 
-static const char *rule_by_name(const struct model *m, const char *name)
+/* What the metadata say, by the names of values: the first of several rules. */
+static bool find_rules(const struct model *m, struct map *rules, struct report *r)
 {
     for (size_t k = 0; k < m->proto->n_metadata_props; k++) {
         const Onnx__StringStringEntryProto *p = m->proto->metadata_props[k];
+        void **slot;
 
-        if (p->key && p->value && strncmp(p->key, "init.", 5) == 0 && strcmp(p->key + 5, name) == 0)
-            return p->value;
+        if (!p->key || !p->value || strncmp(p->key, "init.", 5) != 0)
+            continue;
+        slot = map_put(rules, p->key + 5, r);
+        if (!slot)
+            return false;
+        if (!*slot)
+            *slot = p->value;
     }
-    return NULL;
+    return true;
 }
 
 struct drawing {
     const struct model *from;
     struct edit e;
+    struct arena arena;
+    struct map rules; /* find_rules */
     const struct initialise_options *options;
     size_t count;
 };
@@ -296,56 +314,61 @@ static bool draw_value(struct drawing *g, const struct value *v, const struct te
 }
 
 /* Is the input a parameter? The metadata say so, or it is read as one and is not where the samples come in. */
-static const char *rule_of_input(const struct model *m, size_t k, const struct node **reader, int *input)
+static const char *rule_of_input(const struct drawing *g, size_t k, const struct place_of *at)
 {
-    const struct value *v = m->graph->inputs[k];
-    const char *rule = rule_by_name(m, v->name);
+    const struct value *v = g->from->graph->inputs[k];
+    const char *rule = map_get(&g->rules, v->name);
 
-    *reader = find_reader(m->graph, v, input);
-    if (!rule && *reader && k > 0 && tensor_known(&v->type))
-        rule = rule_by_kind(parameter_kind((*reader)->op_name, *input));
+    if (!rule && at->reader && k > 0 && tensor_known(&v->type))
+        rule = rule_by_kind(parameter_kind(at->reader->op_name, at->input));
     return rule;
 }
 
+/* Where memory does not suffice to tell, who gives them values will say so. */
 bool model_needs_values(const struct model *m)
 {
+    struct budget b = { .limit = m->budget.limit };
+    struct map rules;
+    bool needs;
+
+    map_init(&rules, &b);
+    needs = !find_rules(m, &rules, NULL);
     for (size_t k = 0; k < m->graph->input_count; k++)
-        if (rule_by_name(m, m->graph->inputs[k]->name))
-            return true;
-    return false;
+        needs |= map_has(&rules, m->graph->inputs[k]->name);
+    map_release(&rules);
+    return needs;
 }
 
 static bool draw_inputs(struct drawing *g)
 {
     const struct graph *from = g->from->graph;
+    const struct place_of *places = find_readers(from, &g->arena, g->e.report);
 
-    for (size_t k = 0; k < from->input_count; k++) {
+    for (size_t k = 0; places && k < from->input_count; k++) {
         const struct value *v = from->inputs[k];
-        const struct node *reader;
-        int input = 0;
-        const char *rule = rule_of_input(g->from, k, &reader, &input);
+        const struct place_of *at = &places[v->id];
+        const char *rule = rule_of_input(g, k, at);
 
         if (!rule)
             continue;
         if (!v->has_type || !tensor_known(&v->type))
             return fail(g->e.report, KILN_BAD_MODEL, v->name, "a parameter must declare its shape");
-        if (!draw_value(g, v, &v->type, rule, reader, input, k))
+        if (!draw_value(g, v, &v->type, rule, at->reader, at->input, k))
             return false;
         if (g->from->proto->ir_version > 3) /* before, every initializer had to be an input as well */
             edit_drop_graph_input(&g->e, v->name);
     }
-    return true;
+    return places;
 }
 
 static bool draw_again(struct drawing *g)
 {
-    struct arena arena = { .budget = g->e.budget };
     struct parameters p;
-    bool ok = parameters_find(&p, g->from, 0, NULL, &arena, g->e.report);
+    bool ok = parameters_find(&p, g->from, 0, NULL, &g->arena, g->e.report);
 
     for (size_t k = 0; ok && k < p.count; k++) {
         const struct parameter *q = &p.at[k];
-        const char *rule = rule_by_name(g->from, q->value->name);
+        const char *rule = map_get(&g->rules, q->value->name);
 
         if ((q->role != ROLE_TRAINABLE && q->role != ROLE_STATISTIC) || q->value->producer)
             continue;
@@ -353,7 +376,6 @@ static bool draw_again(struct drawing *g)
             rule = rule_by_kind(parameter_kind(q->reader->op_name, q->input));
         ok = draw_value(g, q->value, &q->initial, rule, q->reader, q->input, k);
     }
-    arena_release(&arena);
     return ok;
 }
 
@@ -366,8 +388,13 @@ struct model *model_initialise(const struct model *m, const struct initialise_op
     bool ok = copy;
 
     if (copy) {
-        g.e = edit_start(copy, r);
-        ok = draw_inputs(&g) && (!o->again || draw_again(&g));
+        g.arena.budget = &copy->budget;
+        map_init(&g.rules, &copy->budget);
+        ok =
+            edit_begin(&g.e, copy, r) && find_rules(m, &g.rules, r) && draw_inputs(&g) && (!o->again || draw_again(&g));
+        ok = edit_end(&g.e) && ok;
+        map_release(&g.rules);
+        arena_release(&g.arena);
     }
     *count = g.count;
     if (ok)

@@ -9,8 +9,9 @@ struct build {
     struct learner *learner;
     struct emitter e;
     struct report *report;
-    struct value **state; /* by state: in this graph */
-    struct value **slots; /* of the trainable ones, one after the other */
+    struct value **state;  /* by state: in this graph */
+    struct value **slots;  /* of the trainable ones, one after the other */
+    bool *learns, *frozen; /* by value id of the model: its parameter trains, or is frozen */
 };
 
 static struct plan_context context_of(const struct trainer *t, struct report *r)
@@ -47,21 +48,33 @@ static void release_state(struct build *b)
 
 /* Does the node have something to learn that is frozen, all of it? Then it works as in inference, as Keras'
  * trainable=False. */
-static bool is_frozen(const struct trainer *t, const struct node *n)
+static bool is_frozen(const struct build *b, const struct node *n)
 {
+    const size_t values = b->trainer->model->graph->value_count;
     bool frozen = false;
 
-    for (int k = 0; k < n->inputs; k++)
-        for (size_t p = 0; n->in[k] && p < t->parameters.count; p++) {
-            const struct parameter *q = &t->parameters.at[p];
+    for (int k = 0; k < n->inputs; k++) {
+        const size_t id = n->in[k] ? (size_t)n->in[k]->id : values;
 
-            if (q->value->id != n->in[k]->id)
-                continue;
-            if (q->role == ROLE_TRAINABLE)
-                return false;
-            frozen |= q->role == ROLE_FROZEN;
-        }
+        if (id < values && b->learns[id])
+            return false;
+        frozen |= id < values && b->frozen[id];
+    }
     return frozen;
+}
+
+static bool note_roles(struct build *b)
+{
+    const struct parameters *p = &b->trainer->parameters;
+    const size_t values = b->trainer->model->graph->value_count;
+
+    b->learns = arena_array(&b->learner->arena, values, sizeof *b->learns, b->report);
+    b->frozen = arena_array(&b->learner->arena, values, sizeof *b->frozen, b->report);
+    for (size_t k = 0; b->learns && b->frozen && k < p->count; k++) {
+        b->learns[p->at[k].value->id] = p->at[k].role == ROLE_TRAINABLE;
+        b->frozen[p->at[k].value->id] = p->at[k].role == ROLE_FROZEN;
+    }
+    return b->learns && b->frozen;
 }
 
 static bool train_node(struct build *b, struct node *n)
@@ -89,8 +102,10 @@ static bool train_nodes(struct build *b)
     struct graph *g = b->learner->graph;
     const size_t count = g->node_count;
 
+    if (!note_roles(b))
+        return false;
     for (size_t k = 0; k < count; k++)
-        if (g->nodes[k]->def->train && !is_frozen(b->trainer, g->nodes[k]) && !train_node(b, g->nodes[k]))
+        if (g->nodes[k]->def->train && !is_frozen(b, g->nodes[k]) && !train_node(b, g->nodes[k]))
             return false;
     return true;
 }

@@ -26,24 +26,26 @@ static bool cut_outputs(struct edit *e, Onnx__NodeProto *n, size_t count)
     return true;
 }
 
+static bool to_inference(struct edit *e, Onnx__NodeProto *n)
+{
+    const Onnx__AttributeProto *mode = node_attribute(n, "training_mode");
+
+    if (is_op(n, "BatchNormalization"))
+        return (!mode || !mode->i || edit_set_int(e, n, "training_mode", 0)) &&
+               (n->n_output < 2 || cut_outputs(e, n, 1));
+    if (is_op(n, "Dropout") && n->n_input > 2)
+        edit_cut_inputs(e, n, 2);
+    return true;
+}
+
 bool model_to_inference(struct model *m, struct report *r)
 {
-    struct edit e = edit_start(m, r);
+    struct edit e;
+    bool ok = edit_begin(&e, m, r);
 
-    for (size_t k = 0; k < e.graph->n_node; k++) {
-        Onnx__NodeProto *n = e.graph->node[k];
-        Onnx__AttributeProto *mode = node_attribute(n, "training_mode");
-
-        if (is_op(n, "BatchNormalization")) {
-            if (mode && mode->i && !edit_set_int(&e, n, "training_mode", 0))
-                return false;
-            if (n->n_output > 1 && !cut_outputs(&e, n, 1))
-                return false;
-        } else if (is_op(n, "Dropout") && n->n_input > 2) {
-            edit_cut_inputs(&e, n, 2);
-        }
-    }
-    return true;
+    for (size_t k = 0; ok && k < e.graph->n_node; k++)
+        ok = to_inference(&e, e.graph->node[k]);
+    return edit_end(&e) && ok;
 }
 
 /* -- statistics of their own
@@ -58,54 +60,63 @@ static bool own_copy(struct edit *e, Onnx__NodeProto *n, size_t k, const struct 
     return ok;
 }
 
+/* A copy of a model that becomes one that can be trained. */
+struct preparing {
+    const struct model *from;
+    struct edit e;
+    struct map values;         /* of `from`, by name */
+    struct program *constants; /* NULL: not needed yet */
+};
+
 /* Where statistics are neither an initializer nor an input, the content that planning knows becomes one. */
-static bool settle_statistic(struct edit *e, const struct model *m, Onnx__NodeProto *n, size_t k,
-                             struct program **constants)
+static bool settle_statistic(struct preparing *p, Onnx__NodeProto *n, size_t k)
 {
-    const struct value *v = graph_find(m->graph, n->input[k]);
+    const struct value *v = map_get(&p->values, n->input[k]);
 
     if (!v || v->is_input)
         return true;
     if (v->initializer)
-        return edit_readers(e, n->input[k]) < 2 || own_copy(e, n, k, v->initializer);
-    if (!*constants && !(*constants = plan_sample(m, e->budget, e->report)))
+        return edit_readers(&p->e, n->input[k]) < 2 || own_copy(&p->e, n, k, v->initializer);
+    if (!p->constants && !(p->constants = plan_sample(p->from, p->e.budget, p->e.report)))
         return false;
-    if (!(*constants)->types[v->id].data)
+    if (!p->constants->types[v->id].data)
         return true; /* computed from the activations: no state */
-    return own_copy(e, n, k, &(*constants)->types[v->id]);
+    return own_copy(&p->e, n, k, &p->constants->types[v->id]);
 }
 
-static bool settle_statistics(struct model *copy, const struct model *m, struct report *r)
+static bool settle_statistics(struct preparing *p, Onnx__NodeProto *n)
 {
-    struct edit e = edit_start(copy, r);
-    struct program *constants = NULL;
-    bool ok = true;
+    return !is_op(n, "BatchNormalization") || n->n_input <= VARIANCE ||
+           (settle_statistic(p, n, MEAN) && settle_statistic(p, n, VARIANCE));
+}
 
-    for (size_t k = 0; ok && k < e.graph->n_node; k++) {
-        Onnx__NodeProto *n = e.graph->node[k];
+static bool untie_node(struct preparing *p, Onnx__NodeProto *n)
+{
+    for (size_t k = 0; k < n->n_input; k++) {
+        const char *name = n->input[k];
+        const struct value *v = *name && edit_initializer(&p->e, name) ? map_get(&p->values, name) : NULL;
 
-        if (is_op(n, "BatchNormalization") && n->n_input > VARIANCE)
-            ok = settle_statistic(&e, m, n, MEAN, &constants) && settle_statistic(&e, m, n, VARIANCE, &constants);
+        if (v && v->initializer && !v->is_input && dtype_is_float(v->initializer->dtype) && v->initializer->rank > 0 &&
+            edit_readers(&p->e, name) > 1 && !own_copy(&p->e, n, k, v->initializer))
+            return false;
     }
-    program_free(constants);
-    return ok;
+    return true;
 }
 
-static bool untie_all(struct model *copy, const struct model *m, struct report *r)
+static bool give_own(struct model *copy, const struct model *m, bool untie, struct report *r)
 {
-    struct edit e = edit_start(copy, r);
+    struct preparing p = { .from = m };
+    bool ok;
 
-    for (size_t k = 0; k < e.graph->n_node; k++)
-        for (size_t i = 0; i < e.graph->node[k]->n_input; i++) {
-            const char *name = e.graph->node[k]->input[i];
-            const struct value *v = *name && edit_initializer(&e, name) ? graph_find(m->graph, name) : NULL;
-
-            if (v && v->initializer && !v->is_input && dtype_is_float(v->initializer->dtype) &&
-                v->initializer->rank > 0 && edit_readers(&e, name) > 1 &&
-                !own_copy(&e, e.graph->node[k], i, v->initializer))
-                return false;
-        }
-    return true;
+    map_init(&p.values, &copy->budget);
+    ok = edit_begin(&p.e, copy, r) && graph_names(m->graph, &p.values, r);
+    for (size_t k = 0; ok && k < p.e.graph->n_node; k++)
+        ok = settle_statistics(&p, p.e.graph->node[k]);
+    for (size_t k = 0; ok && untie && k < p.e.graph->n_node; k++)
+        ok = untie_node(&p, p.e.graph->node[k]);
+    program_free(p.constants);
+    map_release(&p.values);
+    return edit_end(&p.e) && ok;
 }
 
 struct model *model_prepare(const struct model *m, bool untie, struct report *r)
@@ -113,8 +124,7 @@ struct model *model_prepare(const struct model *m, bool untie, struct report *r)
     const struct model_options o = model_limits(m);
     struct model *copy = model_of_proto(m->proto, m->path, &o, r);
 
-    if (copy && model_to_inference(copy, r) && settle_statistics(copy, m, r) && (!untie || untie_all(copy, m, r)) &&
-        model_build(copy, r))
+    if (copy && model_to_inference(copy, r) && give_own(copy, m, untie, r) && model_build(copy, r))
         return copy;
     model_free(copy);
     return NULL;

@@ -22,7 +22,8 @@ struct recovery {
     const struct model *from;
     const struct recover_options *options;
     struct program *types;
-    const bool *active; /* by value id: depends on the input */
+    const bool *active;                    /* by value id: depends on the input */
+    const struct node *const *only_reader; /* by value id; NULL where there are several, or the caller reads it, too */
     struct arena *arena;
     struct report *report;
     struct site *sites;
@@ -38,22 +39,22 @@ static bool is_op(const struct node *n, const char *op)
     return n && strcmp(n->op_name, op) == 0 && !*n->op->domain;
 }
 
-/* The only node that reads `v`; NULL where there are several, or the caller reads it. */
-static const struct node *only_reader(const struct graph *g, const struct value *v)
+static bool find_readers(struct recovery *y)
 {
-    const struct node *reader = NULL;
+    const struct graph *g = y->from->graph;
+    const struct node **reader = arena_array(y->arena, g->value_count, sizeof *reader, y->report);
+    int *count = arena_array(y->arena, g->value_count, sizeof *count, y->report);
 
+    if (!reader || !count)
+        return false;
     for (size_t k = 0; k < g->output_count; k++)
-        if (g->outputs[k] == v)
-            return NULL;
+        count[g->outputs[k]->id]++;
     for (size_t k = 0; k < g->node_count; k++)
         for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
-            if (g->nodes[k]->in[i] == v) {
-                if (reader)
-                    return NULL;
-                reader = g->nodes[k];
-            }
-    return reader;
+            if (g->nodes[k]->in[i])
+                reader[g->nodes[k]->in[i]->id] = count[g->nodes[k]->in[i]->id]++ ? NULL : g->nodes[k];
+    y->only_reader = reader;
+    return true;
 }
 
 /* The constant operand of a Mul or Add and the other one; false where it is not one constant and one activation. */
@@ -124,7 +125,7 @@ static void name_site(struct site *s, const struct node *n, const char *hint, si
 
 static bool find_pair(struct recovery *y, const struct node *mul, struct site *s)
 {
-    const struct node *add = is_op(mul, "Mul") && mul->out[0] ? only_reader(y->from->graph, mul->out[0]) : NULL;
+    const struct node *add = is_op(mul, "Mul") && mul->out[0] ? y->only_reader[mul->out[0]->id] : NULL;
     const struct value *x, *product;
 
     if (!is_op(add, "Add") || !add->out[0] || mul->index < 0 || add->index < 0 || !operands(y, mul, &x, &s->a) ||
@@ -158,7 +159,7 @@ static bool find_folded(struct recovery *y, const struct node *conv, struct site
         return false;
     if (y->options->folded == FOLDED_BY_NAME && !named_as_folded(bias->name) && !named_as_folded(conv->name))
         return false;
-    after = only_reader(y->from->graph, conv->out[0]);
+    after = y->only_reader[conv->out[0]->id];
     if (is_op(after, "BatchNormalization")) /* nothing was folded into this one */
         return false;
     s->x = conv->out[0];
@@ -175,7 +176,7 @@ static bool find_sites(struct recovery *y)
     bool *active = arena_array(y->arena, g->value_count, sizeof *active, y->report);
 
     y->sites = arena_array(y->arena, g->node_count, sizeof *y->sites, y->report);
-    if (!active || !y->sites)
+    if (!active || !y->sites || !find_readers(y))
         return false;
     for (size_t k = 0; k < g->input_count; k++)
         active[g->inputs[k]->id] = true;
@@ -242,20 +243,16 @@ static bool add_parameters(struct edit *e, const struct site *s, float *const fo
     return true;
 }
 
-static size_t place_of(const struct edit *e, const Onnx__NodeProto *n)
+/* Where new nodes go: before the addition of a pair, behind a convolution. */
+static Onnx__NodeProto *add_node(struct edit *e, const struct site *s, const char *op, const char *name)
 {
-    size_t k = 0;
-
-    while (e->graph->node[k] != n)
-        k++;
-    return k;
+    return edit_insert_node(e, (size_t)(s->conv ? s->conv->index : s->add->index), s->conv, op, name);
 }
 
 /* What exporters do to bring channels that stand last to axis 1, and back. */
-static bool add_transpose(struct edit *e, size_t at, const struct site *s, int rank, bool back, const char *in,
-                          const char *out)
+static bool add_transpose(struct edit *e, const struct site *s, int rank, bool back, const char *in, const char *out)
 {
-    Onnx__NodeProto *n = edit_insert_node(e, at, "Transpose", NULL);
+    Onnx__NodeProto *n = add_node(e, s, "Transpose", NULL);
     int64_t perm[MAX_RANK];
     int to = 0;
 
@@ -275,7 +272,7 @@ static bool add_transpose(struct edit *e, size_t at, const struct site *s, int r
            edit_set_outputs(e, n, 1, &out);
 }
 
-static bool add_normalization(struct edit *e, const struct recovery *y, const struct site *s, size_t at, const char *in,
+static bool add_normalization(struct edit *e, const struct recovery *y, const struct site *s, const char *in,
                               const char *out, char *const names[FOUR])
 {
     const char *inputs[1 + FOUR] = { in, names[GAMMA], names[BETA], names[MEAN], names[VARIANCE] };
@@ -286,14 +283,15 @@ static bool add_normalization(struct edit *e, const struct recovery *y, const st
 
     if (s->axis != 1) {
         turned = edit_fresh_name(e, s->stem);
-        ok = turned && add_transpose(e, at++, s, rank, false, in, turned);
+        ok = turned && add_transpose(e, s, rank, false, in, turned);
         normal = ok ? edit_fresh_name(e, s->stem) : NULL;
-        ok = normal && add_transpose(e, at, s, rank, true, normal, out);
+        ok = normal;
         inputs[0] = turned;
-        out = normal;
     }
-    n = ok ? edit_insert_node(e, at, "BatchNormalization", s->stem) : NULL;
-    ok = n && edit_set_inputs(e, n, 1 + FOUR, inputs) && edit_set_outputs(e, n, 1, &out) &&
+    n = ok ? add_node(e, s, "BatchNormalization", s->stem) : NULL;
+    ok = n && edit_set_inputs(e, n, 1 + FOUR, inputs) &&
+         edit_set_outputs(e, n, 1, (const char *const[]){ normal ? normal : out }) &&
+         (!normal || add_transpose(e, s, rank, true, normal, out)) &&
          edit_set_float(e, n, "epsilon", y->options->epsilon) && edit_set_float(e, n, "momentum", y->options->momentum);
     budget_free(e->budget, turned);
     budget_free(e->budget, normal);
@@ -306,32 +304,31 @@ static void drop_unread(struct edit *e, const char *name)
         edit_drop_initializer(e, name);
 }
 
-static bool replace_pair(struct edit *e, const struct recovery *y, const struct site *s, Onnx__NodeProto *mul,
-                         Onnx__NodeProto *add, char *const names[FOUR])
+static bool replace_pair(struct edit *e, const struct recovery *y, const struct site *s, char *const names[FOUR])
 {
     const char *a = s->mul->in[s->mul->in[0] == s->x ? 1 : 0]->name;
     const char *b = s->add->in[s->add->in[0] == s->mul->out[0] ? 1 : 0]->name;
 
-    if (!add_normalization(e, y, s, place_of(e, add), s->x->name, s->add->out[0]->name, names))
+    if (!add_normalization(e, y, s, s->x->name, s->add->out[0]->name, names))
         return false;
     edit_drop_value_info(e, s->mul->out[0]->name);
-    edit_drop_node(e, place_of(e, add));
-    edit_drop_node(e, place_of(e, mul));
+    edit_drop_node(e, (size_t)s->add->index);
+    edit_drop_node(e, (size_t)s->mul->index);
     drop_unread(e, a);
     drop_unread(e, b);
     return true;
 }
 
-static bool unfold(struct edit *e, const struct recovery *y, const struct site *s, Onnx__NodeProto *conv,
-                   char *const names[FOUR])
+static bool unfold(struct edit *e, const struct recovery *y, const struct site *s, char *const names[FOUR])
 {
+    Onnx__NodeProto *conv = e->graph->node[s->conv->index];
     const char *bias = s->conv->in[2]->name, *out = s->conv->out[0]->name;
     char stem[200], *plain;
     bool ok;
 
     snprintf(stem, sizeof stem, "%s/convolution", s->stem);
     plain = edit_fresh_name(e, stem);
-    ok = plain && add_normalization(e, y, s, place_of(e, conv) + 1, plain, out, names) &&
+    ok = plain && add_normalization(e, y, s, plain, out, names) &&
          edit_set_outputs(e, conv, 1, (const char *const[]){ plain });
     if (ok) {
         edit_cut_inputs(e, conv, 2);
@@ -341,35 +338,22 @@ static bool unfold(struct edit *e, const struct recovery *y, const struct site *
     return ok;
 }
 
-/* Nodes are known by their place in the file, which moves: so the messages are looked up before anything does. */
-struct targets_of {
-    Onnx__NodeProto *first, *second;
-};
-
 static bool write_sites(struct recovery *y, struct model *to, const struct moments *moments)
 {
-    struct edit e = edit_start(to, y->report);
-    struct targets_of *nodes = arena_array(y->arena, y->count, sizeof *nodes, y->report);
-    bool ok = nodes;
+    struct edit e;
+    bool ok = edit_begin(&e, to, y->report);
 
-    for (size_t k = 0; ok && k < y->count; k++) {
-        const struct site *s = &y->sites[k];
-
-        nodes[k].first = e.graph->node[s->conv ? s->conv->index : s->mul->index];
-        nodes[k].second = s->conv ? NULL : e.graph->node[s->add->index];
-    }
     for (size_t k = 0; ok && k < y->count; k++) {
         const struct site *s = &y->sites[k];
         char *names[FOUR] = { 0 };
         float *four[FOUR];
 
         ok = fill(y, s, &moments[k], four) && add_parameters(&e, s, four, names) &&
-             (s->conv ? unfold(&e, y, s, nodes[k].first, names)
-                      : replace_pair(&e, y, s, nodes[k].first, nodes[k].second, names));
+             (s->conv ? unfold(&e, y, s, names) : replace_pair(&e, y, s, names));
         for (int n = 0; n < FOUR; n++)
             budget_free(e.budget, names[n]);
     }
-    return ok;
+    return edit_end(&e) && ok;
 }
 
 /* -- what cannot be known

@@ -84,27 +84,27 @@ static bool is_one_of(const char *name, const char *const *list)
     return false;
 }
 
-/* The value of the main graph that `v`, of graph `g`, is: looked at from inside subgraphs, and through nodes that only
- * change shapes. */
-static const struct value *root_of(const struct graph *g, const struct value *v)
+/* By value id: the value of the main graph that it is, looked at from inside subgraphs, and through nodes that only
+ * change shapes; NULL where it is none. `outside`: the same of the graph around. */
+static const struct value **find_roots(struct search *s, const struct graph *g, const struct value *const *outside)
 {
     static const char *const shapes[] = { "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Flatten", NULL };
+    const struct value **root = arena_array(s->arena, g->value_count, sizeof *root, s->report);
 
-    for (;;) {
-        const struct value *outer = NULL;
+    if (!root)
+        return NULL;
+    for (size_t k = 0; k < g->value_count && !g->parent; k++)
+        root[k] = g->values[k];
+    for (size_t k = 0; k < g->capture_count; k++)
+        root[g->captures[k].inner->id] = outside[g->captures[k].outer->id];
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
 
-        if (v->producer && is_one_of(v->producer->op_name, shapes) && v->producer->in[0]) {
-            v = v->producer->in[0];
-            continue;
-        }
-        for (size_t k = 0; !v->producer && k < g->capture_count; k++)
-            if (g->captures[k].inner == v)
-                outer = g->captures[k].outer;
-        if (!outer)
-            return g->parent ? NULL : v;
-        v = outer;
-        g = g->parent;
+        for (int o = 0; n->inputs && n->in[0] && is_one_of(n->op_name, shapes) && o < n->slots; o++)
+            if (n->out[o])
+                root[n->out[o]->id] = root[n->in[0]->id];
     }
+    return root;
 }
 
 /* The message behind a Constant node of the main graph; NULL inside functions, where several calls share it. */
@@ -146,7 +146,12 @@ static bool constant_of(struct search *s, const struct value *v, struct tensor *
 /* -- the way of the activations
  * ------------------------------------------------------------------------------------------ */
 
-/* Which values depend on what the caller gives; sizes do not count. */
+/* What is known of a graph's values, by their ids. */
+struct known_values {
+    bool *active;               /* depends on what the caller gives; sizes do not count */
+    const struct value **roots; /* find_roots */
+};
+
 static bool *activations(struct search *s, const struct graph *g, const bool *outside)
 {
     static const char *const sizes[] = { "Shape", "Size", NULL };
@@ -230,11 +235,13 @@ static bool note(struct search *s, const struct place *place, const struct node 
 }
 
 /* Subgraphs nest no deeper than the loader allows, so this may recurse. */
-static bool visit(struct search *s, const struct graph *g, const bool *outside)
+static bool visit(struct search *s, const struct graph *g, const struct known_values *outside)
 {
-    const bool *active = activations(s, g, outside);
+    const struct known_values own = { activations(s, g, outside ? outside->active : NULL),
+                                      find_roots(s, g, outside ? outside->roots : NULL) };
+    const bool *active = own.active;
 
-    if (!active)
+    if (!active || !own.roots)
         return false;
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
@@ -248,12 +255,12 @@ static bool visit(struct search *s, const struct graph *g, const bool *outside)
 
             if (strcmp(places[p].op, n->op_name) != 0 || !v || active[v->id] || *n->op->domain)
                 continue;
-            v = root_of(g, v);
+            v = own.roots[v->id];
             if (v && constant_of(s, v, &t) && dtype_is_float(t.dtype) && !note(s, &places[p], n, v, &t))
                 return false;
         }
         for (int i = 0; i < n->graphs; i++)
-            if (!visit(s, n->graph_of[i], active))
+            if (!visit(s, n->graph_of[i], &own))
                 return false;
     }
     return true;

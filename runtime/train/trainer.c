@@ -55,6 +55,13 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
         return false;
     if (!t->trainable)
         return fail(r, KILN_BAD_MODEL, NULL, "nothing in the model can be trained");
+    for (size_t k = 0; k < t->state_count; k++) {
+        void **slot = map_put(&t->names, t->states[k].parameter->value->name, r);
+
+        if (!slot)
+            return false;
+        *slot = *slot ? *slot : &t->states[k];
+    }
     for (size_t k = 0; k < t->trainable; k++)
         if (t->states[k].parameter->readers > 1)
             warn(r, NULL, "'%s' is read in %d places and trained as one: shared, or merged by an exporter",
@@ -163,7 +170,7 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
 {
     t->engine = (struct engine){ .kernels = kernels_get(), .budget = &t->budget, .seed = o->seed };
     t->engine.pool = pool_new(o->threads, &t->budget, r);
-    t->engine.prepared = (struct prepared){ &t->budget, t->engine.pool, NULL };
+    t->engine.prepared = (struct prepared){ .budget = &t->budget, .pool = t->engine.pool };
     t->engine.exact = o->exact;
     if (!t->engine.pool || !optimizer_parse(&t->optimizer, o->optimizer ? o->optimizer : "adam", r))
         return false;
@@ -182,6 +189,7 @@ struct trainer *trainer_new(const struct model *m, const struct trainer_options 
         return NULL;
     t->budget = (struct budget){ .limit = o->memory, .total = o->total, .seconds = o->seconds };
     t->arena.budget = &t->budget;
+    map_init(&t->names, &t->budget);
     budget_start(&t->budget);
     if (start(t, m, o, r)) {
         budget_stop(&t->budget);
@@ -207,6 +215,7 @@ void trainer_free(struct trainer *t)
     prepared_free(&t->engine.prepared);
     profile_free(t->engine.profile);
     pool_free(t->engine.pool);
+    map_release(&t->names);
     arena_release(&t->arena);
     model_free(t->model);
     budget_free(&unlimited, t); /* not charged to the budget it holds */
@@ -347,10 +356,7 @@ bool trainer_judge(struct trainer *t, const struct tensor *x, const struct tenso
 
 static struct state *find_state(const struct trainer *t, const char *name)
 {
-    for (size_t k = 0; k < t->state_count; k++)
-        if (strcmp(t->states[k].parameter->value->name, name) == 0)
-            return &t->states[k];
-    return NULL;
+    return map_get(&t->names, name);
 }
 
 struct tensor *trainer_state(struct trainer *t, const char *name, const char *slot)

@@ -45,6 +45,7 @@ struct trainer {
     struct parameters parameters;
     struct state *states; /* trainable first, then statistics */
     size_t trainable, state_count;
+    struct map names; /* of the states: to the states */
     struct optimizer optimizer;
     struct loss loss;
     struct value *input, *output; /* of model->graph */

@@ -139,12 +139,14 @@ static void drop(struct tensor *t)
 /* A rate of 0 turns Dropout off. */
 static void stop_dropout(struct model *m)
 {
-    struct edit e = edit_start(m, &report);
+    struct edit e;
 
+    expect_ok(edit_begin(&e, m, &report));
     for (size_t k = 0; k < e.graph->n_node; k++)
         for (size_t c = 0; strcmp(e.graph->node[k]->op_type, "Dropout") == 0 && c < e.graph->n_node; c++)
             if (strcmp(e.graph->node[c]->output[0], e.graph->node[k]->input[1]) == 0)
                 expect_ok(edit_set_float(&e, e.graph->node[c], "value_float", 0));
+    expect_ok(edit_end(&e));
 }
 
 static void open_network(struct parity *p, const char *file, const char *prefix, const char *optimizer, bool exact)

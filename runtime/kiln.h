@@ -191,7 +191,9 @@ KILN_API kiln_status kiln_model_open(kiln_model **out, const char *path, const k
 KILN_API kiln_status kiln_model_open_memory(kiln_model **out, const void *bytes, size_t size,
                                             const kiln_load_options *options, kiln_error *err);
 /* Writes the model; text where the name ends in .onnxtxt. Opening and saving changes nothing: fields that this version
- * does not know are written again. The file is replaced whole or not at all. Errors: IO, LIMIT (2 GiB), NO_MEMORY. */
+ * does not know are written again. The file is replaced whole or not at all; it may be the model's own, but none that
+ * holds external data of the model, or of that which it was made of. Errors: BAD_ARGUMENT (such a file), IO, LIMIT
+ * (2 GiB), NO_MEMORY. */
 KILN_API kiln_status kiln_model_save(const kiln_model *model, const char *path, kiln_error *err);
 KILN_API void kiln_model_free(kiln_model *model);
 

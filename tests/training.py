@@ -4,6 +4,7 @@ Prints a PASS or FAIL line for each test."""
 import csv
 import os
 import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -159,12 +160,85 @@ def mistakes():
     return None
 
 
+OUTPUTS = "--output", "--history", "--step-log", "--figure", "--profile"
+
+
+def data_files():
+    """A data set of each kind, and the files that it is read from."""
+    x, y = np.zeros((4, 1, 28, 28), np.uint8), np.array([0, 1, 2, 3])
+    np.savez("data.npz", x=x, y=y)
+    Path("data.csv").write_text("".join("0," * 784 + f"{label}\n" for label in y))
+    Path("images").write_bytes(np.array([0x803, 4, 28, 28], ">i4").tobytes() + x.tobytes())
+    Path("labels").write_bytes(np.array([0x801, 4], ">i4").tobytes() + y.astype(np.uint8).tobytes())
+    Path("pictures/cifar-10-batches-bin").mkdir(parents=True)
+    pictures = [Path(f"pictures/cifar-10-batches-bin/data_batch_{k}.bin") for k in range(1, 6)]
+    for picture in pictures:
+        picture.write_bytes(bytes(3073 * 2))
+    return {"npz:data.npz": ["data.npz"], "csv:data.csv": ["data.csv"], "idx:images,labels": ["images", "labels"], "cifar10:pictures": pictures[::4]}
+
+
+def over_inputs():
+    """No output is written over data, nor over the model but for the model itself; it is said before the work."""
+    leaky, cifar = MODELS / "mnist_mlp/leaky.onnxtxt", MODELS / "cifar10_convnet/bn_before.onnxtxt"
+    for data, files in data_files().items():
+        model = cifar if "cifar" in data else leaky
+        for file in files:
+            os.symlink(Path(file).resolve(), "soft")
+            os.link(file, "hard")
+            before = Path(file).read_bytes()
+            for option in OUTPUTS:
+                for way in file, "soft", "hard":
+                    output = [] if option == "--output" else ["--output", "never.onnx"]
+                    said = kiln("train", model, "--data", data, option, way, *output, code=2)
+                    if " is read" not in said or "epoch" in said:
+                        return f"{data}, {option} {way}: says {said.strip()}"
+                    if Path(file).read_bytes() != before or Path("never.onnx").exists():
+                        return f"{data}, {option} {way}: something was written"
+            os.unlink("soft")
+            os.unlink("hard")
+    for words in ["--validation", "npz:other.npz", "--history", "other.npz"], ["--history", "m.onnxtxt"], ["--step-log", "m.onnxtxt"]:
+        shutil.copy("data.npz", "other.npz")
+        shutil.copy(leaky, "m.onnxtxt")
+        before = Path(words[-1]).read_bytes()
+        said = kiln("train", "m.onnxtxt", "--data", "npz:data.npz", "--output", "never.onnx", *words, code=2)
+        if "is read" not in said or Path(words[-1]).read_bytes() != before:
+            return f"{words}: says {said.strip()}"
+    said = kiln("convert", MODELS / "fashion_cnn/keras.onnx", "--trainable", "--calibrate", "npz:data.npz", "--output", "data.npz", code=2)
+    if "is read" not in said:
+        return f"convert: says {said.strip()}"
+    kiln("train", "m.onnxtxt", "--data", "npz:data.npz", "--output", "m.onnxtxt", "--epochs", 3, "--save-best", "loss")
+    kiln("train", "m.onnxtxt", "--data", "npz:data.npz", "--output", "m.onnxtxt")
+    return None
+
+
+def two_outputs():
+    """Each output needs a file of its own, whether it is there or not."""
+    x, y = samples((1, 28, 28), 10)
+    np.savez("data.npz", x=x, y=y)
+    os.makedirs("folder")
+    os.symlink("folder", "link")
+    words = ["train", MODELS / "mnist_mlp/leaky.onnxtxt", "--data", "npz:data.npz"]
+    for there in False, True:
+        for k, one in enumerate(OUTPUTS):
+            for other in OUTPUTS[k + 1 :]:
+                output = [] if one == "--output" else ["--output", "never.onnx"]
+                if there:
+                    Path("folder/file").write_text("old")
+                said = kiln(*words, *output, one, "folder/file", other, "link/file", code=2)
+                if "are the same file" not in said or "epoch" in said:
+                    return f"{one} and {other}: says {said.strip()}"
+                if Path("never.onnx").exists() or os.listdir("folder") != (["file"] if there else []):
+                    return f"{one} and {other}: something was written"
+    said = kiln(*words, "--quiet", "--output", "m.onnx", "--step-log", "/dev/stdout", "--history", "folder/h.csv", "--figure", "folder/f.svg", "--profile", "folder/p.json")
+    return None if said.startswith("step,epoch,loss\n1,1,") else f"the log on standard output says {said}"
+
+
 with tempfile.TemporaryDirectory() as scratch:
     os.chdir(scratch)
     for text in sorted(MODELS.glob("*/*.onnxtxt")):
         attempt(f"network.{text.parent.name}.{text.stem}", every_network, text)
     for folder in sorted(p.parent for p in MODELS.glob("*/keras.onnx")):
         attempt(f"keras-export.{folder.name}", keras_export, folder)
-    for test in (threads_and_seeds, logs, frozen, pixels, mistakes):
+    for test in (threads_and_seeds, logs, frozen, pixels, mistakes, over_inputs, two_outputs):
         attempt(test.__name__, test)
 sys.exit(harness.failures > 0)

@@ -1,6 +1,5 @@
 /* kiln convert: a model in another form. */
 #include "data/npy.h"
-#include "graph/text.h"
 #include "learn.h"
 #include "model/file.h"
 #include "train/edit.h"
@@ -23,19 +22,6 @@ struct options {
     struct recover_options recover;
     struct budget limits;
 };
-
-static bool save_text(struct options *o, const struct model *m, struct report *r)
-{
-    struct budget b = budget_within(&o->limits);
-    struct text t = { .budget = &b, .report = r };
-    int64_t lost = 0;
-    const bool ok = text_write_model(&t, m->proto, NULL, &lost) && file_write(o->output, t.data, t.length, r);
-
-    text_release(&t);
-    if (ok && lost)
-        warn(r, NULL, "%lld fields have no place in the text; they are listed at its end", (long long)lost);
-    return ok;
-}
 
 /* -- --set --------------------------------------------------------------------------------------------------------- */
 
@@ -102,7 +88,7 @@ static bool recover(struct options *o, struct model **m, struct report *r)
     struct dataset data;
     struct model *made;
 
-    if (!file_can_write(o->output, r) || !build_model(m, r))
+    if (!build_model(m, r))
         return false;
     limit.input = model_samples(*m);
     if (!dataset_open(&data, o->calibrate, PART_TRAIN, &limit, &b, r))
@@ -120,17 +106,13 @@ static bool recover(struct options *o, struct model **m, struct report *r)
 
 static bool convert(struct options *o, struct model **m, struct report *r)
 {
-    const size_t n = strlen(o->output);
-
     if ((o->inference || o->sets) && !(*m)->proto->graph)
         return fail(r, KILN_BAD_MODEL, NULL, "there is no graph");
     if (o->sets && !set_inputs(o, *m, r))
         return false;
     if ((o->trainable && !recover(o, m, r)) || (o->inference && !model_to_inference(*m, r)))
         return false;
-    if (o->text || (n > 8 && strcmp(o->output + n - 8, ".onnxtxt") == 0))
-        return save_text(o, *m, r);
-    return model_save(*m, o->output, r);
+    return model_save_as(*m, o->output, o->text || path_is_text(o->output), r);
 }
 
 enum {
@@ -249,14 +231,14 @@ static int run(int argc, char **argv)
                                NULL };
     struct options o = { .recover = RECOVER_OPTIONS_INIT };
     struct teller teller = { 0 };
-    struct report r = { .notify = tell_each, .user = &teller };
+    struct report r = command_report(&teller);
     struct model *m;
     int code = 0;
 
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
     teller.file = o.input;
-    m = open_model(o.input, &o.limits, &r);
+    m = file_claim(o.output, FILE_WRITE_MODEL, &r) ? open_model(o.input, &o.limits, &r) : NULL;
     if (!m || !convert(&o, &m, &r))
         code = tell_rest(&teller, &r.error);
     model_free(m);

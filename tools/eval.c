@@ -81,6 +81,7 @@ static int run(int argc, char **argv)
     argp_err_exit_status = EXIT_USAGE;
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
+    l.report = command_report(&l.teller);
     if (learn_open(&l, &o.learn) &&
         trainer_evaluate(l.trainer, &l.data, &l.normalizer, o.batch, &loss, &accuracy, &l.report)) {
         printf("loss function %s\nsamples %lld\nloss %.9g\n", l.trainer->loss.said, (long long)l.data.count, loss);

@@ -355,11 +355,13 @@ static int run(int argc, char **argv)
     struct options o = { .title = "training" };
     struct history runs[MAX_RUNS] = { 0 };
     struct budget b = { 0 };
-    struct report r = { 0 };
-    bool ok = true;
+    struct teller teller = { 0 };
+    struct report r = command_report(&teller);
+    bool ok;
 
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
+    ok = file_claim(o.output, FILE_WRITE, &r);
     for (int k = 0; k < o.count && ok; k++) {
         const char *equals = strchr(o.runs[k], '=');
         const size_t n = equals ? (size_t)(equals - o.runs[k]) : strlen(o.runs[k]);
@@ -372,7 +374,7 @@ static int run(int argc, char **argv)
     ok = ok && figure_of_histories(o.output, o.title, runs, (size_t)o.count, &b, &r);
     for (int k = 0; k < o.count && k < MAX_RUNS; k++)
         history_release(&runs[k], &b);
-    return ok ? 0 : tell_error(NULL, &r.error);
+    return ok ? 0 : tell_rest(&teller, &r.error);
 }
 
 const struct verb verb_figure = { "figure", "draw the curves of training runs", run };

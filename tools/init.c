@@ -1,4 +1,5 @@
 /* kiln init: initial weights. */
+#include "model/file.h"
 #include "tools.h"
 #include "train/initialise.h"
 #include <stdio.h>
@@ -52,7 +53,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 /* Built once more before it is saved: what is written is a model that runs. */
 static bool initialise(struct options *o, size_t *count, struct report *r)
 {
-    struct model *m = open_model(o->model, &o->limits, r), *made = NULL;
+    struct model *m = file_claim(o->output, FILE_WRITE_MODEL, r) ? open_model(o->model, &o->limits, r) : NULL;
+    struct model *made = NULL;
     bool ok = m && model_build(m, r) && (made = model_initialise(m, &o->initialise, count, r)) && model_build(made, r);
 
     if (ok && !*count)
@@ -76,7 +78,7 @@ static int run(int argc, char **argv)
     };
     struct options o = { 0 };
     struct teller teller = { 0 };
-    struct report r = { .notify = tell_each, .user = &teller };
+    struct report r = command_report(&teller);
     size_t count = 0;
 
     argp_err_exit_status = EXIT_USAGE;

@@ -1,3 +1,4 @@
+#include "model/files.h"
 #include "tools.h"
 #include <errno.h>
 #include <stdio.h>
@@ -41,6 +42,13 @@ void tell_each(void *user, kiln_status code, const char *where, const char *mess
         return;
     snprintf(t->message[t->told++], sizeof *t->message, "%s", message);
     tell_line("", t->file, where, message);
+}
+
+struct report command_report(struct teller *t)
+{
+    static struct files files; /* a command is one piece of work */
+
+    return (struct report){ .notify = tell_each, .user = t, .files = &files };
 }
 
 int tell_rest(const struct teller *t, const kiln_error *e)

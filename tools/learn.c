@@ -97,9 +97,8 @@ bool learn_open(struct learn *l, struct learn_options *o)
     struct trainer_options t = o->trainer;
     struct tensor x;
 
-    *l = (struct learn){ .budget = budget_within(&o->limits),
-                         .teller.file = o->model,
-                         .report = { .notify = tell_each, .user = &l->teller } };
+    l->budget = budget_within(&o->limits);
+    l->teller.file = o->model;
     if (!open_learner(l, o))
         return false;
     l->teller.file = NULL; /* what goes wrong from here on is not of that file */

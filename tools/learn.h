@@ -31,7 +31,7 @@ struct learn {
     size_t drawn; /* parameters that had no value and were given one */
 };
 
-/* `o` must outlive it. On failure the report tells why; learn_close in any case. */
+/* `o` must outlive it; `l` is zero but for its report, which on failure tells why; learn_close in any case. */
 bool learn_open(struct learn *l, struct learn_options *o);
 void learn_close(struct learn *l);
 

@@ -3,6 +3,7 @@
 #include "data/npy.h"
 #include "model/file.h"
 #include "model/proto.h"
+#include "names.h"
 #include "run/profile.h"
 #include "run/session.h"
 #include "tools.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_INPUTS = 256, PATH_TEXT = 4096 };
+enum { MAX_INPUTS = 256 };
 
 struct options {
     const char *model, *output, *profile;
@@ -33,6 +34,7 @@ struct run {
     struct map symbols;         /* of inputs that are set: to int64_t */
     void *data[MAX_INPUTS];     /* of .npy files */
     void *messages[MAX_INPUTS]; /* of .pb files: tensors point into them */
+    const char **paths;         /* of each output; NULL where it is there before */
 };
 
 /* -- inputs -------------------------------------------------------------------------------------------------------- */
@@ -180,34 +182,37 @@ static void print_value(const char *kind, const char *name, const struct tensor 
     }
 }
 
-/* Names come from the file: what could leave the directory, or hide in it, becomes '_'. */
-static void file_name(char *to, size_t size, const char *name)
+/* Outputs of one name are one value, and one file. */
+static bool claim_outputs(struct run *r)
 {
-    size_t n = 0;
+    const struct graph *g = r->model->graph;
+    const char **names = arena_array(&r->arena, g->output_count, sizeof *names, &r->report);
 
-    for (; *name && n + 1 < size; name++) {
-        const unsigned char c = (unsigned char)*name;
-
-        if (c == '/' || c == '\\' || c < 0x20 || c == 0x7f || (c == '.' && !n))
-            to[n++] = '_';
-        else
-            to[n++] = (char)c;
+    r->paths = arena_array(&r->arena, g->output_count, sizeof *r->paths, &r->report);
+    for (size_t k = 0; names && k < g->output_count; k++)
+        names[k] = g->outputs[k]->name;
+    if (!names || !r->paths || !names_of_files(r->paths, names, g->output_count, &r->arena, &r->report))
+        return false;
+    for (size_t k = 0; k < g->output_count; k++) {
+        if (!r->paths[k])
+            continue;
+        r->paths[k] = arena_printf(&r->arena, &r->report, "%s/%s.npy", r->o->output, r->paths[k]);
+        if (!r->paths[k] || !file_claim(r->paths[k], FILE_WRITE, &r->report))
+            return false;
     }
-    to[n] = 0;
+    return true;
 }
 
-static bool save_output(struct run *r, const char *name, const struct tensor *t)
+static bool save_output(struct run *r, const char *name, const char *path, const struct tensor *t)
 {
-    char file[200], path[PATH_TEXT];
-
     if (t->kind != TENSOR || t->dtype == STRING) {
         warn(&r->report, name, "only tensors of numbers are written");
         return true;
     }
-    file_name(file, sizeof file, name);
-    if (snprintf(path, sizeof path, "%s/%s.npy", r->o->output, file) >= (int)sizeof path)
-        return fail(&r->report, KILN_BAD_ARGUMENT, NULL, "the path of the output directory is too long");
-    return npy_save(t, path, &r->budget, &r->report);
+    if (!npy_save(t, path, &r->budget, &r->report))
+        return false;
+    printf("  saved %s\n", path);
+    return true;
 }
 
 static bool save_profile(struct run *r)
@@ -227,6 +232,8 @@ static bool start(struct run *r)
 {
     struct session_options session = r->o->session;
 
+    if (r->o->profile && !file_claim(r->o->profile, FILE_WRITE, &r->report))
+        return false;
     r->model = open_model(r->o->model, r->limits, &r->report);
     if (!r->model || !model_build(r->model, &r->report))
         return false;
@@ -238,6 +245,8 @@ static bool start(struct run *r)
         return false;
     if (r->o->output && mkdir(r->o->output, 0777) && errno != EEXIST)
         return fail(&r->report, KILN_IO, r->o->output, "%s", strerror(errno));
+    if (r->o->output && !claim_outputs(r))
+        return false;
     if (!r->o->profile)
         return true;
     r->session->engine.profile = profile_new(&r->session->budget, &r->report);
@@ -260,7 +269,7 @@ static bool run_all(struct run *r)
         return false;
     for (size_t k = 0; k < g->output_count; k++) {
         print_value("output", g->outputs[k]->name, session_output(r->session, k));
-        if (r->o->output && !save_output(r, g->outputs[k]->name, session_output(r->session, k)))
+        if (r->paths && r->paths[k] && !save_output(r, g->outputs[k]->name, r->paths[k], session_output(r->session, k)))
             return false;
     }
     return !r->o->profile || save_profile(r);
@@ -326,7 +335,7 @@ static int run(int argc, char **argv)
     static const struct argp_option options[] = {
         { "input", 'i', "NAME=FILE", 0,
           "an input, from a .npy or a .pb file; those not given are random, and it is said", 0 },
-        { "output", 'o', "DIR", 0, "write the outputs to DIR/NAME.npy", 0 },
+        { "output", 'o', "DIR", 0, "write the outputs to DIR/NAME.npy, and say where", 0 },
         { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
         { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
         { "profile", 'p', "FILE", 0, "write how long each node took, as a Chrome trace", 0 },
@@ -336,11 +345,12 @@ static int run(int argc, char **argv)
     const struct argp argp = { options,        parse_option, "MODEL", "Run a model and print its outputs.",
                                limits_options, NULL,         NULL };
     static struct options o;
-    struct run r = { .o = &o, .limits = &o.limits, .report = { .notify = tell_each, .user = &r.teller } };
+    struct run r = { .o = &o, .limits = &o.limits };
     int code = 0;
 
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
+    r.report = command_report(&r.teller);
     r.teller.file = o.model;
     r.budget = budget_within(&o.limits);
     r.arena.budget = &r.budget;

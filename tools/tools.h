@@ -28,6 +28,8 @@ struct teller {
     char message[TELLER_MESSAGES][200];
 };
 
+/* For all that a verb does: tells `t`, and keeps the files that are read from those that are written. */
+struct report command_report(struct teller *t);
 /* The callback of a report; `user` is a teller. */
 void tell_each(void *user, kiln_status code, const char *where, const char *message);
 /* What tell_each left out is counted; returns the exit code of the error. */

@@ -153,12 +153,18 @@ static bool write_results(struct session_log *s, struct report *r)
 }
 
 /* Before the work, not after it. */
-static bool check_results(const struct options *o, struct report *r)
+static bool claim_results(const struct options *o, struct report *r)
 {
-    const char *const paths[] = { o->output, o->history, o->figure, o->profile };
+    const struct {
+        const char *path;
+        enum file_use use;
+    } results[] = {
+        { o->output, FILE_WRITE_MODEL }, { o->step_log, FILE_WRITE_LOG }, { o->history, FILE_WRITE },
+        { o->figure, FILE_WRITE },       { o->profile, FILE_WRITE },
+    };
 
-    for (size_t k = 0; k < sizeof paths / sizeof *paths; k++)
-        if (paths[k] && !file_can_write(paths[k], r))
+    for (size_t k = 0; k < sizeof results / sizeof *results; k++)
+        if (results[k].path && !file_claim(results[k].path, results[k].use, r))
             return false;
     return true;
 }
@@ -167,12 +173,18 @@ static bool open_logs(struct session_log *s, struct report *r)
 {
     const struct options *o = s->o;
     struct engine *e = &s->learn->trainer->engine;
+    int fd;
 
     if (o->profile && !(e->profile = profile_new(&s->learn->trainer->budget, r)))
         return false;
     if (!o->step_log)
         return true;
-    s->steps = fopen(o->step_log, "w");
+    fd = file_open_log(o->step_log, r);
+    if (fd < 0)
+        return false;
+    s->steps = fdopen(fd, "w");
+    if (!s->steps)
+        close(fd);
     return s->steps && fputs("step,epoch,loss\n", s->steps) >= 0
                ? true
                : fail(r, KILN_IO, o->step_log, "cannot be written: %s", strerror(errno));
@@ -198,7 +210,7 @@ static bool train(struct session_log *s)
     s->bar = !s->o->quiet && isatty(STDOUT_FILENO);
     if (!s->o->quiet)
         print_start(s->o, l);
-    ok = check_results(s->o, r) && open_logs(s, r) &&
+    ok = open_logs(s, r) &&
          trainer_fit(l->trainer, &l->train, l->checks ? &l->check : NULL, &l->normalizer, &s->o->fit, &events, &ran, r);
     if (!close_logs(s, r) || !ok || !write_results(s, r))
         return false;
@@ -400,7 +412,8 @@ static int run(int argc, char **argv)
     argp_err_exit_status = EXIT_USAGE;
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
-    if (!learn_open(&l, &o.learn) || !train(&s)) {
+    l.report = command_report(&l.teller);
+    if (!claim_results(&o, &l.report) || !learn_open(&l, &o.learn) || !train(&s)) {
         if (s.bar)
             putchar('\n');
         code = tell_rest(&l.teller, &l.report.error);

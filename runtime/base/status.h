@@ -16,6 +16,7 @@ struct report {
     kiln_error error;          /* the first one */
     kiln_diagnostic_fn notify; /* every one, and every warning; may be NULL */
     void *user;
+    struct files *files; /* that this work reads and writes (model/files.h); NULL: they are not kept apart */
 };
 
 /* Records an error; always false, to be returned. `where` is the place ("main/node[12] 'conv1' Conv-11"), NULL or ""

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PIXELS = 3 * 32 * 32, MAX_FILES = 5, BLOCK = 256 };
 
@@ -33,8 +34,8 @@ struct files {
 static bool open_one(struct file_source *f, char path[PATH_MAX], const struct layout *l, const char *directory,
                      const char *name, struct report *r)
 {
-    if (snprintf(path, PATH_MAX, "%s/%s/%s", directory, l->folder, name) < PATH_MAX && file_source_open(f, path, NULL))
-        return true;
+    if (snprintf(path, PATH_MAX, "%s/%s/%s", directory, l->folder, name) < PATH_MAX && access(path, F_OK) == 0)
+        return file_source_open(f, path, r);
     if (snprintf(path, PATH_MAX, "%s/%s", directory, name) >= PATH_MAX)
         return fail(r, KILN_IO, NULL, "the name of the directory is longer than %d", PATH_MAX);
     return file_source_open(f, path, r);

@@ -1,9 +1,6 @@
 #include "data/source.h"
 #include "model/file.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 bool source_read(struct source *s, void *to, int64_t bytes, struct report *r)
@@ -57,16 +54,12 @@ static bool fill_from_file(struct source *s, void *to, size_t bytes, struct repo
 
 bool file_source_open(struct file_source *f, const char *path, struct report *r)
 {
-    struct stat st;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    size_t size;
+    const int fd = file_open(path, FILE_READ, 0, &size, r);
 
     if (fd < 0)
-        return fail(r, KILN_IO, path, "cannot be opened: %s", strerrordesc_np(errno));
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return fail(r, KILN_IO, path, "not a regular file");
-    }
-    *f = (struct file_source){ { path, st.st_size, fill_from_file }, fd, 0, st.st_size };
+        return false;
+    *f = (struct file_source){ { path, (int64_t)size, fill_from_file }, fd, 0, (int64_t)size };
     return true;
 }
 

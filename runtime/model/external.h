@@ -26,6 +26,10 @@ static inline bool external_is(const Onnx__TensorProto *t)
     return t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
 }
 
+/* Each tensor of a model of which external_is, wherever it stands. False as soon as `visit` says so. */
+typedef bool external_visit(void *user, Onnx__TensorProto *t);
+bool external_each(const Onnx__ModelProto *m, external_visit *visit, void *user);
+
 /* The bytes of a tensor of which external_is; NULL on failure, freed with budget_free. `size` is what its type and
  * shape ask for. `where` is the place for messages. */
 void *external_load(struct external *e, const Onnx__TensorProto *t, int64_t size, const char *where, struct budget *b,

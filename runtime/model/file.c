@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,7 +48,7 @@ bool file_read_at(int fd, const char *name, void *bytes, size_t size, int64_t of
     return true;
 }
 
-static bool check_open(int fd, const char *path, size_t most, size_t *size, struct report *r)
+static bool check_open(int fd, const char *path, enum file_use use, size_t most, size_t *size, struct report *r)
 {
     struct stat status;
 
@@ -59,10 +59,10 @@ static bool check_open(int fd, const char *path, size_t most, size_t *size, stru
     *size = (size_t)status.st_size;
     if (most && *size > most)
         return fail(r, KILN_LIMIT, NULL, "'%s' has %zu bytes, at most %zu are read", path, *size, most);
-    return true;
+    return files_read(&status, path, use, r);
 }
 
-int file_open(const char *path, size_t most, size_t *size, struct report *r)
+int file_open(const char *path, enum file_use use, size_t most, size_t *size, struct report *r)
 {
     /* Opening a FIFO would wait for a writer, and a terminal could become ours. */
     const int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -70,7 +70,7 @@ int file_open(const char *path, size_t most, size_t *size, struct report *r)
     *size = 0;
     if (fd < 0)
         return fail_system(r, path, "cannot be opened"), -1;
-    if (check_open(fd, path, most, size, r))
+    if (check_open(fd, path, use, most, size, r))
         return fd;
     close(fd);
     *size = 0;
@@ -79,7 +79,7 @@ int file_open(const char *path, size_t most, size_t *size, struct report *r)
 
 bool file_read(const char *path, size_t most, uint8_t **bytes, size_t *size, struct budget *b, struct report *r)
 {
-    const int fd = file_open(path, most, size, r);
+    const int fd = file_open(path, FILE_READ, most, size, r);
 
     *bytes = NULL;
     if (fd < 0)
@@ -100,20 +100,39 @@ bool file_read(const char *path, size_t most, uint8_t **bytes, size_t *size, str
 /* A file on its way. While it is written it has no name, or a temporary one in the directory where it is to be. */
 struct writing {
     const char *path; /* as given, for messages */
+    enum file_use use;
     char target[PATH_MAX];
     char *name; /* the last component, within `target` */
     char temporary[NAME_MAX + 1];
     bool named; /* does `temporary` exist? */
     bool replaces;
-    mode_t mode; /* of the file that is replaced */
+    struct stat replaced;
     int directory, fd;
     struct report *report;
 };
 
+/* -- where to ----- */
+
+static bool find_replaced(struct writing *w)
+{
+    if (S_ISLNK(w->replaced.st_mode)) {
+        if (!realpath(w->path, w->target) || stat(w->target, &w->replaced) < 0)
+            return fail_system(w->report, w->path, "is a symbolic link that leads nowhere");
+    } else {
+        strcpy(w->target, w->path);
+    }
+    if (!S_ISREG(w->replaced.st_mode))
+        return fail(w->report, KILN_IO, NULL, "'%s' is %s, only a regular file is replaced", w->path,
+                    kind_of(w->replaced.st_mode));
+    if (access(w->target, W_OK) < 0)
+        return fail_system(w->report, w->path, "is there and cannot be written");
+    w->replaces = true;
+    return true;
+}
+
 /* Where the bytes shall go in the end: through symbolic links, to a regular file or to nothing. */
 static bool find_target(struct writing *w)
 {
-    struct stat status;
     char *slash;
 
     if (!*w->path)
@@ -122,20 +141,9 @@ static bool find_target(struct writing *w)
         errno = ENAMETOOLONG;
         return fail_system(w->report, w->path, "cannot be written");
     }
-    if (lstat(w->path, &status) == 0) {
-        if (S_ISLNK(status.st_mode)) {
-            if (!realpath(w->path, w->target) || stat(w->target, &status) < 0)
-                return fail_system(w->report, w->path, "is a symbolic link that leads nowhere");
-        } else {
-            strcpy(w->target, w->path);
-        }
-        if (!S_ISREG(status.st_mode))
-            return fail(w->report, KILN_IO, NULL, "'%s' is %s, only a regular file is replaced", w->path,
-                        kind_of(status.st_mode));
-        if (access(w->target, W_OK) < 0)
-            return fail_system(w->report, w->path, "is there and cannot be written");
-        w->replaces = true;
-        w->mode = status.st_mode & 0777;
+    if (lstat(w->path, &w->replaced) == 0) {
+        if (!find_replaced(w))
+            return false;
     } else if (errno == ENOENT) {
         strcpy(w->target, w->path);
     } else {
@@ -162,33 +170,114 @@ static bool open_directory(struct writing *w)
     return w->directory >= 0 || fail_system(w->report, w->path, "has no directory to be written to");
 }
 
-static bool temporary_name(struct writing *w)
+/* All that is written goes through here: it is neither read, nor another output. */
+static bool start_writing(struct writing *w, bool claim)
 {
-    uint64_t random;
+    struct file_target t = { .path = w->path };
 
-    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
-        return fail_system(w->report, w->path, "gets no temporary name");
-    snprintf(w->temporary, sizeof w->temporary, ".%.200s.%016llx.tmp", w->name, (unsigned long long)random);
-    return true;
+    if (!find_target(w) || !open_directory(w))
+        return false;
+    if (fstat(w->directory, &t.directory) < 0)
+        return fail_system(w->report, w->path, "has a directory that cannot be looked at");
+    t.exists = w->replaces;
+    t.file = w->replaced;
+    t.name = w->name;
+    return claim ? files_claim(&t, w->use, w->report) : files_write(&t, w->use, w->report);
 }
+
+/* -- temporary names ----- */
+
+/* They are a few for each target, so that the next process that writes there finds what one that was killed has left,
+ * without a look at all of the directory. More are only needed where as many write to one target at a time. */
+enum { SWEPT_NAMES = 8, MOST_NAMES = 4096 };
+
+static void temporary_name(struct writing *w, int k)
+{
+    snprintf(w->temporary, sizeof w->temporary, ".%.200s.kiln-%d.tmp", w->name, k);
+}
+
+/* Who writes holds a lock until the file has its name, or this process ends. */
+static bool lock(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Removes the file of the temporary name, if it is ours and nobody writes it any more. It is looked up again under the
+ * lock: the name may have gone to another file meanwhile, and only who holds the lock takes it away. */
+static void sweep(const struct writing *w)
+{
+    const int fd = openat(w->directory, w->temporary, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat s, named;
+
+    if (fd < 0)
+        return;
+    if (fstat(fd, &s) == 0 && S_ISREG(s.st_mode) && s.st_uid == geteuid() && lock(fd) &&
+        fstatat(w->directory, w->temporary, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_dev == s.st_dev &&
+        named.st_ino == s.st_ino)
+        unlinkat(w->directory, w->temporary, 0);
+    close(fd);
+}
+
+static void sweep_all(struct writing *w)
+{
+    for (int k = 0; k < SWEPT_NAMES; k++) {
+        temporary_name(w, k);
+        sweep(w);
+    }
+}
+
+/* Between being made and being locked it may be swept by another process, which then holds the lock, or has removed
+ * it. Where files cannot be locked, they cannot be swept either. */
+static bool lock_named(struct writing *w)
+{
+    struct stat s;
+
+    w->named = (lock(w->fd) || errno != EWOULDBLOCK) && fstat(w->fd, &s) == 0 && s.st_nlink;
+    if (w->named)
+        return true;
+    close(w->fd);
+    w->fd = -1;
+    errno = EEXIST;
+    return false;
+}
+
+static bool open_named(struct writing *w)
+{
+    errno = EEXIST;
+    for (int k = 0; k < MOST_NAMES && errno == EEXIST; k++) {
+        temporary_name(w, k);
+        w->fd = openat(w->directory, w->temporary, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0666);
+        if (w->fd >= 0 && lock_named(w))
+            return true;
+    }
+    return fail_system(w->report, w->path, "cannot be written");
+}
+
+/* -- bytes ----- */
 
 /* A file without a name vanishes by itself if this process is killed; not every file system has them, and naming it
  * takes /proc. */
 static bool open_new(struct writing *w)
 {
-    if (!temporary_name(w))
-        return false;
+    sweep_all(w);
     if (access("/proc/self/fd", X_OK) == 0)
         w->fd = openat(w->directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
-    if (w->fd < 0) {
-        w->fd = openat(w->directory, w->temporary, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0666);
-        if (w->fd < 0)
-            return fail_system(w->report, w->path, "cannot be written");
-        w->named = true;
-    }
-    if (w->replaces && fchmod(w->fd, w->mode) < 0)
+    if (w->fd >= 0)
+        lock(w->fd);
+    else if (!open_named(w))
+        return false;
+    if (w->replaces && fchmod(w->fd, w->replaced.st_mode & 0777) < 0)
         return fail_system(w->report, w->path, "cannot keep its permissions");
     return true;
+}
+
+static bool tell_made(const struct writing *w)
+{
+    struct stat s;
+
+    if (fstat(w->fd, &s) < 0)
+        return fail_system(w->report, w->path, "cannot be looked at");
+    return files_made(&s, w->path, w->use, w->report);
 }
 
 static bool write_all(struct writing *w, const char *bytes, size_t size)
@@ -209,15 +298,24 @@ static bool write_all(struct writing *w, const char *bytes, size_t size)
     return true;
 }
 
-static bool give_name(struct writing *w)
+static bool link_as(const struct writing *w, const char *name)
 {
     char proc[64];
 
-    if (!w->named) {
-        snprintf(proc, sizeof proc, "/proc/self/fd/%d", w->fd);
-        if (linkat(AT_FDCWD, proc, w->directory, w->temporary, AT_SYMLINK_FOLLOW) < 0)
+    snprintf(proc, sizeof proc, "/proc/self/fd/%d", w->fd);
+    return linkat(AT_FDCWD, proc, w->directory, name, AT_SYMLINK_FOLLOW) == 0;
+}
+
+/* A link is never made over a file that is there: that takes a temporary name. */
+static bool give_name(struct writing *w)
+{
+    if (!w->named && !w->replaces && link_as(w, w->name))
+        return true;
+    for (int k = 0; !w->named; k++) {
+        temporary_name(w, k);
+        w->named = link_as(w, w->temporary);
+        if (!w->named && (errno != EEXIST || k == MOST_NAMES))
             return false;
-        w->named = true;
     }
     if (renameat(w->directory, w->temporary, w->directory, w->name) < 0)
         return false;
@@ -239,10 +337,10 @@ static bool sync_directory(struct writing *w)
 
 static void end_writing(struct writing *w)
 {
-    if (w->fd >= 0)
-        close(w->fd);
     if (w->named)
         unlinkat(w->directory, w->temporary, 0);
+    if (w->fd >= 0)
+        close(w->fd);
     if (w->directory >= 0)
         close(w->directory);
     w->fd = w->directory = -1;
@@ -251,27 +349,89 @@ static void end_writing(struct writing *w)
 
 static bool try_writing(struct writing *w, const void *bytes, size_t size)
 {
-    if (!open_directory(w) || !open_new(w) || !write_all(w, bytes, size))
+    if (!start_writing(w, false) || !open_new(w) || !tell_made(w) || !write_all(w, bytes, size))
         return false;
     if (!give_name(w))
         return fail_system(w->report, w->path, "cannot be given its name");
     return sync_directory(w);
 }
 
-bool file_write(const char *path, const void *bytes, size_t size, struct report *r)
+static bool write_as(const char *path, enum file_use use, const void *bytes, size_t size, struct report *r)
 {
-    struct writing w = { .path = path, .directory = -1, .fd = -1, .report = r };
-    const bool ok = find_target(&w) && try_writing(&w, bytes, size);
+    struct writing w = { .path = path, .use = use, .directory = -1, .fd = -1, .report = r };
+    const bool ok = try_writing(&w, bytes, size);
 
     end_writing(&w);
     return ok;
 }
 
-bool file_can_write(const char *path, struct report *r)
+bool file_write(const char *path, const void *bytes, size_t size, struct report *r)
 {
-    struct writing w = { .path = path, .directory = -1, .fd = -1, .report = r };
-    const bool ok = find_target(&w) && open_directory(&w) && open_new(&w);
+    return write_as(path, FILE_WRITE, bytes, size, r);
+}
 
+bool file_write_model(const char *path, const void *bytes, size_t size, struct report *r)
+{
+    return write_as(path, FILE_WRITE_MODEL, bytes, size, r);
+}
+
+/* -- logs ---------------------------------------------------------------------------------------------------------- */
+
+/* A pipe, a terminal, a device: nothing is lost by writing there. */
+static bool is_special(const char *path)
+{
+    struct stat s;
+
+    return stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode);
+}
+
+bool file_claim(const char *path, enum file_use use, struct report *r)
+{
+    struct writing w = { .path = path, .use = use, .directory = -1, .fd = -1, .report = r };
+    bool ok;
+
+    if (use == FILE_WRITE_LOG && is_special(path))
+        return true;
+    ok = start_writing(&w, true) && open_new(&w);
     end_writing(&w);
     return ok;
+}
+
+/* Emptied when it is known to be none that is read: it may have been put there just now. */
+static bool empty_log(const struct writing *w)
+{
+    struct file_target t = { .path = w->path, .exists = true, .name = w->name };
+
+    if (fstat(w->fd, &t.file) < 0 || fstat(w->directory, &t.directory) < 0)
+        return fail_system(w->report, w->path, "cannot be looked at");
+    return files_write(&t, w->use, w->report) &&
+           (ftruncate(w->fd, 0) == 0 || fail_system(w->report, w->path, "cannot be emptied"));
+}
+
+static bool open_log(struct writing *w)
+{
+    w->fd = openat(w->directory, w->name,
+                   O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC | (w->replaces ? 0 : O_CREAT | O_EXCL), 0666);
+    if (w->fd < 0)
+        return fail_system(w->report, w->path, "cannot be written");
+    return w->replaces ? empty_log(w) : tell_made(w);
+}
+
+int file_open_log(const char *path, struct report *r)
+{
+    struct writing w = { .path = path, .use = FILE_WRITE_LOG, .directory = -1, .fd = -1, .report = r };
+    int fd = -1;
+
+    if (is_special(path)) {
+        fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0)
+            fail_system(r, path, "cannot be written");
+        return fd;
+    }
+    if (start_writing(&w, false) && open_log(&w)) {
+        fd = w.fd;
+        w.fd = -1;
+    }
+    end_writing(&w);
+    return fd;
 }

@@ -302,7 +302,7 @@ Onnx__ModelProto *load_model(const char *path, const struct scan_limits *limits,
     l->path = path;
     l->budget = b;
     l->report = r;
-    l->fd = file_open(path, 0, &size, r);
+    l->fd = file_open(path, FILE_READ_MODEL, 0, &size, r);
     l->size = (int64_t)size;
     if (l->fd >= 0) {
         const int errors = r->error.count;

@@ -69,16 +69,17 @@ struct model *model_read(const char *path, const struct model_options *o, struct
         return NULL;
     budget_start(&m->budget);
     m->proto = load_model(path, o ? &o->limits : NULL, &m->budget, r);
-    return end_reading(m, m->proto && set_path(m, path, r), r);
+    return end_reading(m, m->proto && set_path(m, path, r) && external_files_note(m, r), r);
 }
 
-struct model *model_of_proto(const Onnx__ModelProto *proto, const char *path, const struct model_options *o,
-                             struct report *r)
+struct model *model_copy(const struct model *m, struct report *r)
 {
-    struct model *m = model_new(o, r);
+    const struct model_options o = model_limits(m);
+    struct model *copy = model_new(&o, r);
 
-    if (m && (m->proto = message_copy(proto, &m->budget, r)) && set_path(m, path, r))
-        return m;
-    model_free(m);
+    if (copy && (copy->proto = message_copy(m->proto, &copy->budget, r)) && set_path(copy, m->path, r) &&
+        external_files_copy(copy, m, r))
+        return copy;
+    model_free(copy);
     return NULL;
 }

@@ -16,7 +16,8 @@ struct model {
     const struct value **defaults; /* inputs that are initializers too */
     size_t default_count;
     struct external external;
-    char *path; /* NULL: not from a file */
+    struct external_file *external_files; /* that it was read from, or a model that it was made of */
+    char *path;                           /* NULL: not from a file */
 };
 
 struct model_options {
@@ -37,9 +38,8 @@ static inline struct model_options model_limits(const struct model *m)
 struct model *model_read(const char *path, const struct model_options *o, struct report *r);
 /* From memory: there is no directory, so external data is refused. */
 struct model *model_read_bytes(const void *bytes, size_t size, const struct model_options *o, struct report *r);
-/* A model made of messages; a copy is taken. `path` tells where external data lies; may be NULL. */
-struct model *model_of_proto(const Onnx__ModelProto *proto, const char *path, const struct model_options *o,
-                             struct report *r);
+/* Another model of the same messages, to be changed; not built. */
+struct model *model_copy(const struct model *m, struct report *r);
 void model_free(struct model *m);
 
 /* Verifies the messages and makes the graph. All errors are collected: every unsupported operator is told. */
@@ -48,8 +48,18 @@ bool model_build(struct model *m, struct report *r);
 /* Does the name end in .onnxtxt? Such a file is read and written in the textual syntax. */
 bool path_is_text(const char *path);
 /* Packs and writes. External data stays where it is, unless the target lies in another directory, or is text: then the
- * bytes are written into the file. */
+ * bytes are written into the file. A model may be saved over its own file, but never over its external data. */
 bool model_save(const struct model *m, const char *path, struct report *r);
+/* The same as text or not, whatever the name. */
+bool model_save_as(const struct model *m, const char *path, bool text, struct report *r);
+
+/* -- external_files.c ----- */
+
+/* Finds the files of the external data of a model that has been read from a file. */
+bool external_files_note(struct model *m, struct report *r);
+bool external_files_copy(struct model *m, const struct model *from, struct report *r);
+/* False, with an error, where `path` leads to one of them. */
+bool external_files_spare(const struct model *m, const char *path, struct report *r);
 
 /* -- tensors as messages ------------------------------------------------------------------------------------------- */
 

@@ -16,8 +16,7 @@ static bool replace_constant(struct edit *e, const struct value *v, const struct
 
 struct model *trainer_export(const struct trainer *t, struct report *r)
 {
-    const struct model_options o = model_limits(t->model);
-    struct model *m = model_of_proto(t->model->proto, t->model->path, &o, r);
+    struct model *m = model_copy(t->model, r);
     struct edit e;
     bool ok = m && edit_begin(&e, m, r);
 

@@ -382,8 +382,7 @@ static bool draw_again(struct drawing *g)
 struct model *model_initialise(const struct model *m, const struct initialise_options *o, size_t *count,
                                struct report *r)
 {
-    const struct model_options limits = model_limits(m);
-    struct model *copy = model_of_proto(m->proto, m->path, &limits, r);
+    struct model *copy = model_copy(m, r);
     struct drawing g = { .from = m, .options = o };
     bool ok = copy;
 

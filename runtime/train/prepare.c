@@ -121,8 +121,7 @@ static bool give_own(struct model *copy, const struct model *m, bool untie, stru
 
 struct model *model_prepare(const struct model *m, bool untie, struct report *r)
 {
-    const struct model_options o = model_limits(m);
-    struct model *copy = model_of_proto(m->proto, m->path, &o, r);
+    struct model *copy = model_copy(m, r);
 
     if (copy && model_to_inference(copy, r) && give_own(copy, m, untie, r) && model_build(copy, r))
         return copy;

@@ -423,7 +423,6 @@ static bool recover(struct recovery *y, struct model *to, const struct calibrati
 struct model *model_recover(const struct model *m, const struct calibration *c, const struct recover_options *o,
                             struct recovered *out, struct report *r)
 {
-    const struct model_options limits = model_limits(m);
     struct budget budget = budget_like(&m->budget);
     struct arena arena = { .budget = &budget };
     struct recovery y = { .from = m, .options = o, .arena = &arena, .report = r };
@@ -437,7 +436,7 @@ struct model *model_recover(const struct model *m, const struct calibration *c, 
              "needs a model with one input, epsilon of at least 0 and a momentum from 0 to 1");
         return NULL;
     }
-    to = model_of_proto(m->proto, m->path, &limits, r);
+    to = model_copy(m, r);
     budget_start(&budget);
     y.types = to ? plan_sample(m, &budget, r) : NULL;
     budget_stop(&budget);

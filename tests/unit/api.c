@@ -305,6 +305,53 @@ START_TEST(a_saved_model_opens_again)
 }
 END_TEST
 
+static void write_file(const char *path, const void *bytes, size_t size)
+{
+    FILE *f = fopen(path, "wb");
+
+    ck_assert(f && fwrite(bytes, 1, size, f) == size && fclose(f) == 0);
+}
+
+/* What a model was read from is known to all that is made of it. */
+START_TEST(external_data_is_not_written_over)
+{
+    static const char text[] = "<ir_version: 8, opset_import: [\"\": 17]> g (float[N, 2] x) => (float[N, 2] y)\n"
+                               "<float[2, 2] w = [\"location\": \"w.bin\"]> { y = MatMul (x, w) }";
+    const float w[] = { 1, 2, 3, 4 };
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    char folder[] = "/tmp/kiln-XXXXXX", path[64], data[64];
+    kiln_model *m, *drawn, *learned;
+    kiln_trainer *t;
+    size_t count;
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/m.onnxtxt", folder);
+    snprintf(data, sizeof data, "%s/w.bin", folder);
+    write_file(path, text, sizeof text - 1);
+    write_file(data, w, sizeof w);
+    ok(kiln_model_open(&m, path, NULL, &err));
+    expect(kiln_model_save(m, data, &err), KILN_BAD_ARGUMENT, "where external data of the model lies");
+    o.values = true;
+    ok(kiln_model_initialize(&drawn, m, 0, true, &count, &err));
+    ck_assert_uint_eq(count, 1);
+    ok(kiln_trainer_new(&t, drawn, &o, &err));
+    ok(kiln_trainer_export(&learned, t, &err));
+    kiln_trainer_free(t);
+    expect(kiln_model_save(drawn, data, &err), KILN_BAD_ARGUMENT, "where external data of the model lies");
+    expect(kiln_model_save(learned, data, &err), KILN_BAD_ARGUMENT, "where external data of the model lies");
+    ok(kiln_model_save(learned, path, &err));
+    ok(kiln_model_save(m, path, &err));
+    kiln_model_free(learned);
+    kiln_model_free(drawn);
+    kiln_model_free(m);
+    ok(kiln_model_open(&m, path, NULL, &err));
+    kiln_model_free(m);
+    unlink(path);
+    unlink(data);
+    rmdir(folder);
+}
+END_TEST
+
 /* -- sessions ------------------------------------------------------------------------------------------------------ */
 
 static const char *const xy[] = { "y", "x", "bias" };
@@ -547,6 +594,7 @@ Suite *suite(void)
     add_test(s, all_that_is_not_supported_is_told);
     add_test(s, a_model_that_is_none_is_refused);
     add_test(s, a_saved_model_opens_again);
+    add_test(s, external_data_is_not_written_over);
     add_test(s, a_session_runs_shape_after_shape);
     add_test(s, an_input_with_a_default_may_be_given);
     add_test(s, outputs_last_longer_than_inputs);

@@ -256,10 +256,10 @@ START_TEST(npy_written_is_read_again)
     ck_assert(!npy_load(&t, "absent.npy", &budget, &report));
     expect_error(KILN_IO, "No such file");
     ck_assert(!npy_load(&t, ".", &budget, &report));
-    expect_error(KILN_IO, "not a regular file");
+    expect_error(KILN_IO, "a regular file is needed");
     ck_assert_int_eq(mkfifo("fifo", 0600), 0);
     ck_assert(!npy_load(&t, "fifo", &budget, &report));
-    expect_error(KILN_IO, "not a regular file");
+    expect_error(KILN_IO, "a regular file is needed");
 }
 END_TEST
 

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 /* -- the system, as the library sees it here ----- */
 
@@ -16,6 +18,25 @@ static bool in_pieces;      /* three bytes at a time, and every other call is in
 static bool no_unnamed;     /* the file system has no files without a name */
 static char done[16];       /* what succeeded, in its order: Write, Sync, Rename; "s" is a directory's sync */
 static int done_count;
+static int steps, dies_at;  /* the call before which this process is killed, counted from 1; 0: none */
+
+/* What others do just before a call; each is done once. */
+static void (*before_lock)(void), (*before_open)(void), (*before_rename)(void);
+
+static void happen(void (**event)(void))
+{
+    void (*const it)(void) = *event;
+
+    *event = NULL;
+    if (it)
+        it();
+}
+
+static void step(void)
+{
+    if (++steps == dies_at)
+        kill(getpid(), SIGKILL);
+}
 
 static bool goes_wrong(void)
 {
@@ -40,6 +61,9 @@ int __real_openat(int directory, const char *path, int flags, ...);
 int __wrap_openat(int directory, const char *path, int flags, ...);
 int __wrap_openat(int directory, const char *path, int flags, ...)
 {
+    step();
+    if (flags & O_WRONLY && !(flags & (O_CREAT | O_NONBLOCK | O_DIRECTORY)))
+        happen(&before_open);
     if ((flags & O_TMPFILE) == O_TMPFILE && no_unnamed) {
         errno = EOPNOTSUPP;
         return -1;
@@ -62,6 +86,7 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t size)
 {
     if (fd <= 2) /* not the library's: that of the tests themselves */
         return __real_write(fd, bytes, size);
+    step();
     if (goes_wrong())
         return -1;
     note('W');
@@ -81,6 +106,7 @@ int __wrap_fsync(int fd)
 {
     struct stat status;
 
+    step();
     if (goes_wrong())
         return -1;
     ck_assert_int_eq(fstat(fd, &status), 0);
@@ -92,6 +118,8 @@ int __real_renameat(int from, const char *old, int to, const char *new);
 int __wrap_renameat(int from, const char *old, int to, const char *new);
 int __wrap_renameat(int from, const char *old, int to, const char *new)
 {
+    step();
+    happen(&before_rename);
     if (!in_pieces && goes_wrong())
         return -1;
     note('R');
@@ -102,7 +130,33 @@ int __real_linkat(int from, const char *old, int to, const char *new, int flags)
 int __wrap_linkat(int from, const char *old, int to, const char *new, int flags);
 int __wrap_linkat(int from, const char *old, int to, const char *new, int flags)
 {
+    step();
     return !in_pieces && goes_wrong() ? -1 : __real_linkat(from, old, to, new, flags);
+}
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation)
+{
+    step();
+    happen(&before_lock);
+    return !in_pieces && goes_wrong() ? -1 : __real_flock(fd, operation);
+}
+
+int __real_unlinkat(int directory, const char *name, int flags);
+int __wrap_unlinkat(int directory, const char *name, int flags);
+int __wrap_unlinkat(int directory, const char *name, int flags)
+{
+    step();
+    return __real_unlinkat(directory, name, flags);
+}
+
+int __real_fchmod(int fd, mode_t mode);
+int __wrap_fchmod(int fd, mode_t mode);
+int __wrap_fchmod(int fd, mode_t mode)
+{
+    step();
+    return !in_pieces && goes_wrong() ? -1 : __real_fchmod(fd, mode);
 }
 
 /* -- reading ------------------------------------------------------------------------------------------------------- */
@@ -120,13 +174,16 @@ static void unreadable(const char *path, size_t most, kiln_status code, const ch
 
 static void contains(const char *path, const char *text)
 {
+    struct files *const files = report.files;
     uint8_t *bytes;
     size_t size;
 
+    report.files = NULL; /* looking is no use of a file */
     expect_ok(file_read(path, 0, &bytes, &size, &budget, &report));
     ck_assert_uint_eq(size, strlen(text));
     ck_assert_mem_eq(bytes, text, size);
     budget_free(&budget, bytes);
+    report.files = files;
 }
 
 START_TEST(files_are_read)
@@ -185,7 +242,7 @@ static void unwritable(const char *path, const char *part)
 
     ck_assert(!file_write(path, "new", 3, &report));
     expect_error(KILN_IO, part);
-    ck_assert(!file_can_write(path, &report));
+    ck_assert(!file_claim(path, FILE_WRITE, &report));
     expect_error(KILN_IO, part);
     ck_assert_int_eq(names("."), before);
 }
@@ -202,10 +259,10 @@ START_TEST(files_are_written)
     expect_ok(file_write("a", "", 0, &report));
     contains("a", "");
     ck_assert_uint_eq(mode("a"), 0604); /* kept */
-    expect_ok(file_can_write("a", &report));
+    expect_ok(file_claim("a", FILE_WRITE, &report));
     contains("a", "");
     ck_assert_int_eq(names("."), 1);
-    expect_ok(file_can_write("not-yet", &report));
+    expect_ok(file_claim("not-yet", FILE_WRITE, &report));
     ck_assert_int_eq(names("."), 1);
     ck_assert_int_eq(mkdir("d", 0700), 0);
     expect_ok(file_write("d/b", "two", 3, &report));
@@ -358,6 +415,428 @@ START_TEST(every_call_may_fail)
     calls = 0;
     fails_at = 1;
     unreadable("a", 0, KILN_IO, "'a' cannot be read: Input/output error");
+}
+END_TEST
+
+/* -- killed while writing ------------------------------------------------------------------------------------------ */
+
+/* Writes in another process, which is killed before its kth call to the system; false where there were not so many. */
+static bool killed_at(int k)
+{
+    const pid_t child = fork();
+    int status;
+
+    if (child == 0) {
+        steps = 0;
+        dies_at = k;
+        _exit(!file_write("a", "new", 3, &report));
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0);
+    return WIFSIGNALED(status);
+}
+
+static void old_or_new(void)
+{
+    uint8_t *bytes;
+    size_t size;
+
+    expect_ok(file_read("a", 0, &bytes, &size, &budget, &report));
+    ck_assert_uint_eq(size, 3);
+    ck_assert(!memcmp(bytes, "new", 3) || !memcmp(bytes, "old", 3));
+    budget_free(&budget, bytes);
+}
+
+/* What is left is removed by whoever writes there next. */
+static void kill_at_each_step(bool named, bool exists)
+{
+    bool killed = true;
+    int left = 0, k;
+
+    no_unnamed = named;
+    for (k = 1; killed; k++) {
+        unlink("a");
+        if (exists)
+            put_file("a", "old", 3);
+        killed = killed_at(k);
+        if (access("a", F_OK) == 0)
+            old_or_new();
+        else
+            ck_assert(!exists && killed);
+        left += names(".") > (access("a", F_OK) == 0);
+        expect_ok(file_write("a", "end", 3, &report));
+        contains("a", "end");
+        ck_assert_int_eq(names("."), 1);
+    }
+    ck_assert_int_gt(k, 10);
+    ck_assert(!left == (!named && !exists)); /* a file without a name that replaces none gets its name at once */
+}
+
+START_TEST(what_a_kill_leaves_is_swept)
+{
+    for (int k = 0; k < 4; k++)
+        kill_at_each_step(k & 1, k & 2);
+}
+END_TEST
+
+/* The claim before the work sweeps as well, and its own file may be what a kill leaves. */
+START_TEST(a_claim_sweeps)
+{
+    put_file(".a.kiln-0.tmp", "1", 1);
+    put_file(".a.kiln-7.tmp", "1", 1);
+    expect_ok(file_claim("a", FILE_WRITE, &report));
+    ck_assert_int_eq(names("."), 0);
+}
+END_TEST
+
+START_TEST(nothing_else_is_swept)
+{
+    static const char *const others[] = { ".b.kiln-0.tmp", ".a.kiln-.tmp", "a.kiln-0.tmp", ".a.kiln-0.tmp.x",
+                                          ".a.tmp" };
+    struct stat status;
+    int fd, reader;
+
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+        put_file(others[k], "1", 1);
+    put_file("kept", "1", 1);
+    ck_assert_int_eq(mkdir(".a.kiln-0.tmp", 0700), 0);
+    ck_assert_int_eq(symlink("kept", ".a.kiln-1.tmp"), 0);
+    ck_assert_int_eq(mkfifo(".a.kiln-2.tmp", 0600), 0);
+    reader = open(".a.kiln-2.tmp", O_RDONLY | O_NONBLOCK);
+    put_file(".a.kiln-3.tmp", "1", 1);
+    if (geteuid() == 0)
+        ck_assert_int_eq(chown(".a.kiln-3.tmp", 65534, 65534), 0); /* another one's */
+    else
+        ck_assert_int_eq(chmod(".a.kiln-3.tmp", 0), 0);
+    put_file(".a.kiln-4.tmp", "1", 1); /* being written */
+    fd = open(".a.kiln-4.tmp", O_RDONLY);
+    ck_assert(fd >= 0 && __real_flock(fd, LOCK_EX) == 0);
+    for (int named = 0; named < 2; named++) {
+        no_unnamed = named;
+        expect_ok(file_write("a", "new", 3, &report));
+        contains("a", "new");
+        ck_assert_int_eq(names("."), 12);
+    }
+    ck_assert_int_eq(lstat(".a.kiln-1.tmp", &status), 0);
+    ck_assert(S_ISLNK(status.st_mode));
+    close(fd);
+    close(reader);
+    expect_ok(file_write("a", "new", 3, &report));
+    ck_assert_int_eq(names("."), 11); /* nobody writes the fifth any more */
+    for (int k = 0; k < 5; k++) {
+        char name[32];
+
+        snprintf(name, sizeof name, ".a.kiln-%d.tmp", k);
+        ck_assert(unlink(name) == 0 || rmdir(name) == 0 || k == 4);
+    }
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+        unlink(others[k]);
+}
+END_TEST
+
+static int ready[2], go[2];
+
+static void wait_for_go(void)
+{
+    char c = 0;
+
+    ck_assert_int_eq(__real_write(ready[1], &c, 1), 1);
+    ck_assert_int_eq(read(go[0], &c, 1), 1);
+}
+
+/* Somebody stops just before the rename, others write the same file, and it goes on. */
+START_TEST(who_still_writes_is_left_alone)
+{
+    for (int named = 0; named < 2; named++) {
+        pid_t child;
+        int status;
+        char c;
+
+        no_unnamed = named;
+        put_file("a", "old", 3);
+        ck_assert(pipe(ready) == 0 && pipe(go) == 0);
+        child = fork();
+        if (child == 0) {
+            before_rename = wait_for_go;
+            _exit(!file_write("a", "slow", 4, &report));
+        }
+        ck_assert_int_eq(read(ready[0], &c, 1), 1);
+        for (int k = 0; k < 2; k++) {
+            expect_ok(file_write("a", "quick", 5, &report));
+            contains("a", "quick");
+            ck_assert_int_eq(names("."), 2);
+        }
+        ck_assert_int_eq(__real_write(go[1], &c, 1), 1);
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        contains("a", "slow");
+        ck_assert_int_eq(names("."), 1);
+    }
+}
+END_TEST
+
+static int sweeper = -1;
+
+static void swept_meanwhile(void)
+{
+    sweeper = open(".a.kiln-0.tmp", O_WRONLY);
+    ck_assert(sweeper >= 0 && __real_flock(sweeper, LOCK_EX | LOCK_NB) == 0 && unlink(".a.kiln-0.tmp") == 0);
+}
+
+static void swept_and_gone(void)
+{
+    swept_meanwhile();
+    close(sweeper);
+}
+
+static void sweeper_goes_on(void)
+{
+    ck_assert_int_eq(unlink(".a.kiln-0.tmp"), 0);
+    close(sweeper);
+}
+
+static void swept_later(void)
+{
+    sweeper = open(".a.kiln-0.tmp", O_WRONLY);
+    ck_assert(sweeper >= 0 && __real_flock(sweeper, LOCK_EX | LOCK_NB) == 0);
+    before_rename = sweeper_goes_on;
+}
+
+/* Between being made and being locked a file may be taken for one that was left. */
+START_TEST(a_file_that_was_swept_is_made_again)
+{
+    static void (*const sweeps[])(void) = { swept_meanwhile, swept_and_gone, swept_later };
+
+    no_unnamed = true;
+    for (int k = 0; k < 3; k++) {
+        before_lock = sweeps[k];
+        expect_ok(file_write("a", "new", 3, &report));
+        ck_assert(!before_lock && !before_rename);
+        contains("a", "new");
+        ck_assert_int_eq(names("."), 1);
+        unlink("a");
+    }
+}
+END_TEST
+
+static void name_goes_to_another(void)
+{
+    ck_assert_int_eq(rename(".a.kiln-0.tmp", "elsewhere"), 0);
+    put_file(".a.kiln-0.tmp", "other", 5);
+}
+
+START_TEST(only_the_file_that_is_locked_is_swept)
+{
+    put_file(".a.kiln-0.tmp", "left", 4);
+    before_lock = name_goes_to_another;
+    expect_ok(file_write("a", "new", 3, &report));
+    ck_assert(!before_lock);
+    contains(".a.kiln-0.tmp", "other");
+    contains("elsewhere", "left");
+    unlink(".a.kiln-0.tmp");
+}
+END_TEST
+
+/* -- what is read, and what is written ----------------------------------------------------------------------------- */
+
+static struct files apart;
+
+static void enter_files(void)
+{
+    enter_scratch();
+    ck_assert_int_eq(mkdir("d", 0700), 0);
+    ck_assert_int_eq(symlink("d", "e"), 0);
+    put_file("d/data", "data", 4);
+    ck_assert_int_eq(symlink("d/data", "soft"), 0);
+    ck_assert_int_eq(link("d/data", "hard"), 0);
+    report.files = &apart;
+}
+
+static void leave_files(void)
+{
+    files_release(&apart);
+    report.files = NULL;
+    leave_scratch();
+}
+
+static void start_again(void)
+{
+    files_release(&apart);
+    report = (struct report){ .files = &apart };
+}
+
+static void refused(bool ok, const char *part)
+{
+    ck_assert(!ok);
+    expect_error(KILN_BAD_ARGUMENT, part);
+    report.files = &apart;
+}
+
+static void read_data(const char *path)
+{
+    uint8_t *bytes;
+    size_t size;
+
+    expect_ok(file_read(path, 0, &bytes, &size, &budget, &report));
+    budget_free(&budget, bytes);
+}
+
+static bool open_model(const char *path)
+{
+    size_t size;
+    const int fd = file_open(path, FILE_READ_MODEL, 0, &size, &report);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static bool open_log(const char *path)
+{
+    const int fd = file_open_log(path, &report);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static const char *const ways[] = { "d/data", "./d//data", "e/data", "soft", "hard" }; /* to one file */
+enum { WAYS = sizeof ways / sizeof *ways };
+
+START_TEST(what_is_read_is_not_written)
+{
+    for (int from = 0; from < WAYS; from++)
+        for (int to = 0; to < WAYS; to++) {
+            const char *part =
+                from == to ? "is read, an output needs another file" : "which is read: it needs another one";
+
+            start_again();
+            read_data(ways[from]);
+            refused(file_write(ways[to], "", 0, &report), part);
+            refused(file_write_model(ways[to], "", 0, &report), part);
+            refused(open_log(ways[to]), part);
+            for (int use = FILE_WRITE; use <= FILE_WRITE_LOG; use *= 2) {
+                refused(file_claim(ways[to], (enum file_use)use, &report), part);
+                ck_assert_int_eq(names("."), 4);
+                ck_assert_int_eq(names("d"), 1);
+            }
+            contains("d/data", "data");
+            expect_ok(file_write("d/other", "", 0, &report) && unlink("d/other") == 0);
+        }
+}
+END_TEST
+
+START_TEST(what_will_be_written_is_not_read)
+{
+    for (int use = FILE_WRITE; use <= FILE_WRITE_LOG; use *= 2)
+        for (int way = 0; way < WAYS; way++) {
+            uint8_t *bytes;
+            size_t size;
+
+            start_again();
+            expect_ok(file_claim("soft", (enum file_use)use, &report));
+            refused(file_read(ways[way], 0, &bytes, &size, &budget, &report), " is read");
+            ck_assert(open_model(ways[way]) == (use == FILE_WRITE_MODEL));
+            start_again();
+        }
+}
+END_TEST
+
+START_TEST(a_model_may_be_written_over_its_own_file)
+{
+    expect_ok(file_claim("soft", FILE_WRITE_MODEL, &report) && open_model("d/data"));
+    expect_ok(file_write_model("soft", "one", 3, &report) && file_write_model("soft", "two", 3, &report));
+    contains("d/data", "two");
+    start_again();
+    expect_ok(open_model("d/data"));
+    refused(file_write("soft", "", 0, &report), "'soft' is the same file as 'd/data', which is read");
+    refused(open_log("soft"), "which is read");
+    read_data("e/data"); /* as external data as well */
+    refused(file_write_model("soft", "", 0, &report), "which is read");
+    contains("d/data", "two");
+}
+END_TEST
+
+/* Those that are there, and those that are not yet. */
+START_TEST(two_outputs_are_two_files)
+{
+    static const char *const to_come[] = { "d/new", "d/./new", "e/new", "e/../d/new" };
+
+    for (int there = 0; there < 2; there++)
+        for (int one = 0; one < (there ? WAYS : 4); one++)
+            for (int other = 0; other < (there ? WAYS : 4); other++) {
+                const char *const a = (there ? ways : to_come)[one], *b = (there ? ways : to_come)[other];
+                const char *part = one == other ? "is given for two outputs" : "are the same file, each needs";
+
+                start_again();
+                expect_ok(file_claim(a, FILE_WRITE, &report));
+                refused(file_claim(b, FILE_WRITE, &report), part);
+                refused(file_claim(b, FILE_WRITE_MODEL, &report), part);
+                refused(file_claim(b, FILE_WRITE_LOG, &report), part);
+                if (one != other) {
+                    refused(file_write(b, "", 0, &report), part);
+                    refused(open_log(b), part);
+                }
+            }
+    start_again();
+    expect_ok(file_write("d/new", "one", 3, &report)); /* was not claimed */
+    expect_ok(file_write("d/new", "two", 3, &report));
+    refused(file_write("e/new", "", 0, &report), "outputs 'd/new' and 'e/new' are the same file");
+    contains("d/new", "two");
+    expect_ok(file_claim("d/newer", FILE_WRITE, &report) && file_claim("new", FILE_WRITE, &report));
+    expect_ok(file_write("d/newer", "", 0, &report) && file_write("new", "", 0, &report));
+}
+END_TEST
+
+/* The system gives the number of a file that was deleted to the next one. */
+START_TEST(numbers_of_files_are_used_again)
+{
+    struct file_target t = { .path = "a", .exists = true, .name = "a" };
+    struct stat s = { .st_dev = 1, .st_ino = 2 };
+
+    t.file = s;
+    t.directory = (struct stat){ .st_dev = 1, .st_ino = 1 };
+    expect_ok(files_read(&s, "data", FILE_READ, &report));
+    refused(files_write(&t, FILE_WRITE, &report), "'a' is the same file as 'data', which is read");
+    expect_ok(files_made(&s, "a", FILE_WRITE, &report) && files_write(&t, FILE_WRITE, &report));
+    t.path = t.name = "b";
+    refused(files_write(&t, FILE_WRITE, &report), "outputs 'a' and 'b'");
+    expect_ok(files_made(&s, "b", FILE_WRITE, &report) && files_write(&t, FILE_WRITE, &report));
+}
+END_TEST
+
+static void input_is_put_there(void)
+{
+    ck_assert_int_eq(rename("hard", "log"), 0);
+}
+
+START_TEST(logs_are_emptied)
+{
+    int fd;
+
+    put_file("log", "old", 3);
+    expect_ok(file_claim("log", FILE_WRITE_LOG, &report));
+    contains("log", "old");
+    expect_ok(open_log("log"));
+    contains("log", "");
+    put_file("log", "old", 3);
+    expect_ok(open_log("new") && open_log("/dev/null") && file_claim("/dev/null", FILE_WRITE_LOG, &report));
+    expect_ok(file_claim("/dev/null", FILE_WRITE_LOG, &report)); /* there is nothing to lose */
+    ck_assert_int_eq(mkfifo("fifo", 0600), 0);
+    fd = open("fifo", O_RDONLY | O_NONBLOCK);
+    expect_ok(open_log("fifo"));
+    close(fd);
+    ck_assert(!open_log("none/log"));
+    expect_error(KILN_IO, "has no directory");
+    report.files = &apart;
+    ck_assert(!open_log("d"));
+    expect_error(KILN_IO, "'d' is a directory");
+    report.files = &apart;
+    read_data("d/data");
+    before_open = input_is_put_there;
+    refused(open_log("log"), "which is read");
+    ck_assert(!before_open);
+    contains("d/data", "data");
 }
 END_TEST
 
@@ -556,7 +1035,7 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("file");
-    TCase *files = tcase_create("files"), *outer = tcase_create("external");
+    TCase *files = tcase_create("files"), *uses = tcase_create("uses"), *outer = tcase_create("external");
 
     tcase_add_checked_fixture(files, enter_scratch, leave_scratch);
     tcase_add_test(files, files_are_read);
@@ -569,13 +1048,27 @@ Suite *suite(void)
     tcase_add_test(files, a_directory_without_permission);
     tcase_add_test(files, short_and_interrupted_calls_go_on);
     tcase_add_test(files, every_call_may_fail);
+    tcase_add_test(files, what_a_kill_leaves_is_swept);
+    tcase_add_test(files, a_claim_sweeps);
+    tcase_add_test(files, nothing_else_is_swept);
+    tcase_add_test(files, who_still_writes_is_left_alone);
+    tcase_add_test(files, a_file_that_was_swept_is_made_again);
+    tcase_add_test(files, only_the_file_that_is_locked_is_swept);
     tcase_add_test(files, sha1_of_known_texts);
+    tcase_add_checked_fixture(uses, enter_files, leave_files);
+    tcase_add_test(uses, what_is_read_is_not_written);
+    tcase_add_test(uses, what_will_be_written_is_not_read);
+    tcase_add_test(uses, a_model_may_be_written_over_its_own_file);
+    tcase_add_test(uses, two_outputs_are_two_files);
+    tcase_add_test(uses, numbers_of_files_are_used_again);
+    tcase_add_test(uses, logs_are_emptied);
     tcase_add_checked_fixture(outer, enter_external, leave_external);
     tcase_add_test(outer, external_data_is_loaded);
     tcase_add_test(outer, locations_stay_below_the_model);
     tcase_add_test(outer, sizes_and_keys_are_checked);
     tcase_add_test(outer, a_model_from_memory_has_no_directory);
     suite_add_tcase(s, files);
+    suite_add_tcase(s, uses);
     suite_add_tcase(s, outer);
     return s;
 }

@@ -13,6 +13,19 @@ static const char text[] =
     "<float[2] w = {1, 2}>\n"
     "{ y = Mul(x, w) }\n";
 
+/* The weights lie where with_external_data puts them. */
+static const char text_of_external[] =
+    "<ir_version: 8, opset_import: [\"\": 17]>\n"
+    "main (float[2] x) => (float[2] y)\n"
+    "<float[2] w = [\"location\": \"w.bin\", \"offset\": \"4\", \"length\": \"8\"]>\n"
+    "{ y = Mul(x, w) }\n";
+
+static const char text_of_itself[] =
+    "<ir_version: 8, opset_import: [\"\": 17]>\n"
+    "main (float[2] x) => (float[2] y)\n"
+    "<float[2] w = [\"location\": \"m.onnxtxt\", \"offset\": \"4\", \"length\": \"8\"]>\n"
+    "{ y = Mul(x, w) }\n";
+
 static struct model *opened(const char *path)
 {
     struct model *m = model_read(path, NULL, &report);
@@ -153,6 +166,205 @@ START_TEST(external_data_needs_a_directory)
 }
 END_TEST
 
+/* -- external data is not written over ----------------------------------------------------------------------------- */
+
+enum { PLACES = 14 };
+
+static Onnx__TensorProto *lies_in(int k)
+{
+    static Onnx__StringStringEntryProto entry[PLACES], *entries[PLACES];
+    static Onnx__TensorProto tensor[PLACES];
+    static char location[] = "location", file[PLACES][8];
+
+    snprintf(file[k], sizeof file[k], "%d.bin", k);
+    onnx__string_string_entry_proto__init(&entry[k]);
+    entry[k].key = location;
+    entry[k].value = file[k];
+    entries[k] = &entry[k];
+    onnx__tensor_proto__init(&tensor[k]);
+    tensor[k].has_data_location = 1;
+    tensor[k].data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+    tensor[k].n_external_data = 1;
+    tensor[k].external_data = &entries[k];
+    return &tensor[k];
+}
+
+static Onnx__SparseTensorProto *sparse(Onnx__SparseTensorProto *s, int values, int indices)
+{
+    onnx__sparse_tensor_proto__init(s);
+    s->values = lies_in(values);
+    s->indices = lies_in(indices);
+    return s;
+}
+
+static Onnx__GraphProto *graph(Onnx__GraphProto *g, Onnx__TensorProto **initializer, int k)
+{
+    onnx__graph_proto__init(g);
+    *initializer = lies_in(k);
+    g->n_initializer = 1;
+    g->initializer = initializer;
+    return g;
+}
+
+/* A tensor of its own file in each place where a model can have one. */
+static void write_model_of_places(const char *path)
+{
+    Onnx__ModelProto m = ONNX__MODEL_PROTO__INIT;
+    Onnx__GraphProto main, inner[4], *graphs[] = { &inner[1] };
+    Onnx__TensorProto *initializer[5], *tensors[] = { lies_in(0) };
+    Onnx__SparseTensorProto sparses[3], *sparse_attribute[] = { sparse(&sparses[0], 1, 2) },
+                                        *sparse_initializer[] = { sparse(&sparses[1], 3, 4) };
+    Onnx__AttributeProto a = ONNX__ATTRIBUTE_PROTO__INIT, of_function = a, *attributes[] = { &a },
+                         *of_functions[] = { &of_function };
+    Onnx__NodeProto node = ONNX__NODE_PROTO__INIT, called = node, *nodes[] = { &node }, *calls[] = { &called };
+    Onnx__FunctionProto function = ONNX__FUNCTION_PROTO__INIT, *functions[] = { &function };
+    Onnx__TrainingInfoProto training = ONNX__TRAINING_INFO_PROTO__INIT, *trainings[] = { &training };
+
+    a.t = lies_in(5);
+    a.sparse_tensor = sparse(&sparses[2], 6, 7);
+    a.g = graph(&inner[0], &initializer[0], 8);
+    a.n_tensors = a.n_graphs = a.n_sparse_tensors = 1;
+    a.tensors = tensors;
+    a.sparse_tensors = sparse_attribute;
+    a.graphs = graphs;
+    graph(&inner[1], &initializer[1], 9);
+    node.n_attribute = called.n_attribute = 1;
+    node.attribute = attributes;
+    called.attribute = of_functions;
+    of_function.t = lies_in(10);
+    function.n_node = 1;
+    function.node = calls;
+    training.initialization = graph(&inner[2], &initializer[2], 11);
+    training.algorithm = graph(&inner[3], &initializer[3], 12);
+    m.graph = graph(&main, &initializer[4], 13);
+    main.n_sparse_initializer = main.n_node = 1;
+    main.sparse_initializer = sparse_initializer;
+    main.node = nodes;
+    m.n_functions = m.n_training_info = 1;
+    m.functions = functions;
+    m.training_info = trainings;
+    write_proto(&m, path);
+}
+
+static bool count(void *user, Onnx__TensorProto *t)
+{
+    ck_assert(external_is(t));
+    ++*(int *)user;
+    return true;
+}
+
+static void spares(const struct model *m, const char *path)
+{
+    ck_assert(!model_save(m, path, &report));
+    expect_error(KILN_BAD_ARGUMENT, "where external data of the model lies: it is not written over");
+}
+
+START_TEST(external_data_is_found_everywhere)
+{
+    struct model *m, *copy;
+    char file[16];
+    int found = 0;
+
+    enter_scratch();
+    mkdir("in", 0700);
+    write_model_of_places("in/m.onnx");
+    m = model_read("in/m.onnx", NULL, &report);
+    expect_ok(m && external_each(m->proto, count, &found));
+    ck_assert_int_eq(found, PLACES);
+    copy = model_copy(m, &report);
+    expect_ok(copy);
+    for (int k = 0; k < PLACES; k++) {
+        snprintf(file, sizeof file, "in/%d.bin", k);
+        put_file(file, "x", 1);
+        spares(m, file);
+        spares(copy, file);
+    }
+    expect_ok(model_save(m, "in/m.onnx", &report) && model_save(m, "in/other.onnx", &report));
+    model_free(m);
+    model_free(copy);
+    leave_scratch();
+}
+END_TEST
+
+/* Whichever links lead there, and whatever has become of the messages since. */
+START_TEST(external_data_is_not_written_over)
+{
+    static const char *const ways[] = { "in/w.bin",  "in/../in/w.bin", "also/w.bin",
+                                        "soft.onnx", "hard.onnx",      "soft.onnxtxt" };
+    struct model *m, *copy;
+    struct stat s;
+
+    enter_scratch();
+    mkdir("in", 0700);
+    message_free(with_external_data(), &budget);
+    put_file("in/m.onnxtxt", text_of_external, sizeof text_of_external - 1);
+    ck_assert_int_eq(symlink("in", "also"), 0);
+    ck_assert_int_eq(symlink("in/w.bin", "soft.onnx"), 0);
+    ck_assert_int_eq(symlink("in/w.bin", "soft.onnxtxt"), 0);
+    m = opened("in/m.onnxtxt");
+    copy = model_copy(m, &report);
+    expect_ok(copy);
+    copy->proto->graph->n_initializer = 0; /* it refers to the file no more, the other one does */
+    ck_assert_int_eq(link("in/w.bin", "hard.onnx"), 0);
+    for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+        spares(m, ways[k]);
+        spares(copy, ways[k]);
+    }
+    copy->proto->graph->n_initializer = 1;
+    ck_assert(stat("in/w.bin", &s) == 0 && s.st_size == 12);
+    unlink("hard.onnx");
+    expect_ok(model_save(m, "w.bin", &report)); /* of the same name in another place */
+    expect_ok(model_save(m, "in/m.onnxtxt", &report) && model_save(m, "in/m.onnxtxt", &report));
+    model_free(copy);
+    model_free(m);
+    m = opened("in/m.onnxtxt");
+    check_runs(m);
+    model_free(m);
+    leave_scratch();
+}
+END_TEST
+
+/* The data follow the model in one file: over that, not even the model is written. */
+START_TEST(a_model_that_is_its_own_external_data)
+{
+    struct model *m;
+
+    enter_scratch();
+    put_file("m.onnxtxt", text_of_itself, sizeof text_of_itself - 1);
+    m = opened("m.onnxtxt");
+    spares(m, "m.onnxtxt");
+    expect_ok(model_save(m, "n.onnx", &report));
+    model_free(m);
+    leave_scratch();
+}
+END_TEST
+
+/* A piece of work that keeps what it reads from what it writes is told of external data when the model is read. */
+START_TEST(work_knows_of_external_data)
+{
+    struct files files = { 0 };
+    struct model *m;
+
+    enter_scratch();
+    mkdir("in", 0700);
+    message_free(with_external_data(), &budget);
+    put_file("in/m.onnxtxt", text_of_external, sizeof text_of_external - 1);
+    report.files = &files;
+    m = opened("in/m.onnxtxt");
+    expect_ok(file_claim("in/m.onnxtxt", FILE_WRITE_MODEL, &report));
+    ck_assert(!file_claim("in/w.bin", FILE_WRITE, &report));
+    expect_error(KILN_BAD_ARGUMENT, "output 'in/w.bin' is the same file as 'w.bin', which is read");
+    model_free(m);
+    files_release(&files);
+    report.files = &files;
+    expect_ok(file_claim("in/w.bin", FILE_WRITE_MODEL, &report));
+    ck_assert_ptr_null(model_read("in/m.onnxtxt", NULL, &report));
+    expect_error(KILN_BAD_ARGUMENT, "which is read");
+    files_release(&files);
+    leave_scratch();
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("model");
@@ -160,5 +372,9 @@ Suite *suite(void)
     add_test(s, what_is_loaded_is_saved_equal);
     add_test(s, external_data_stays_or_is_brought_in);
     add_test(s, external_data_needs_a_directory);
+    add_test(s, external_data_is_found_everywhere);
+    add_test(s, external_data_is_not_written_over);
+    add_test(s, a_model_that_is_its_own_external_data);
+    add_test(s, work_knows_of_external_data);
     return s;
 }

@@ -193,9 +193,10 @@ static bool join(struct reader *r, char **a, char *b)
 bool read_dotted(struct reader *r, char **domain, char **name, const char *what)
 {
     struct text before = { .budget = r->budget, .report = r->report };
-    bool ok = read_name(r, name, what);
+    bool ok;
 
-    *domain = NULL;
+    *domain = *name = NULL;
+    ok = read_name(r, name, what);
     while (ok && read_match(r, '.')) {
         text_add(&before, ".", before.length > 0);
         text_add(&before, *name, strlen(*name));
@@ -206,7 +207,11 @@ bool read_dotted(struct reader *r, char **domain, char **name, const char *what)
     if (ok)
         *domain = message_string(before.data, before.length, r->budget, r->report);
     text_release(&before);
-    return *domain;
+    if (*domain)
+        return true;
+    budget_free(r->budget, *name);
+    *name = NULL;
+    return false;
 }
 
 /* opaque(), opaque(name), opaque(domain, name); dots may be in either. */

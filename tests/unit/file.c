@@ -16,9 +16,9 @@
 static int calls, fails_at; /* the call that fails, counted from 1; 0: none */
 static bool in_pieces;      /* three bytes at a time, and every other call is interrupted */
 static bool no_unnamed;     /* the file system has no files without a name */
-static char done[16];       /* what succeeded, in its order: Write, Sync, Rename; "s" is a directory's sync */
+static char done[16];       /* what succeeded, in its order: Write, Sync, Link, Rename; "s" is a directory's sync */
 static int done_count;
-static int steps, dies_at;  /* the call before which this process is killed, counted from 1; 0: none */
+static int steps, dies_at; /* the call before which this process is killed, counted from 1; 0: none */
 
 /* What others do just before a call; each is done once. */
 static void (*before_lock)(void), (*before_open)(void), (*before_rename)(void);
@@ -131,7 +131,10 @@ int __wrap_linkat(int from, const char *old, int to, const char *new, int flags)
 int __wrap_linkat(int from, const char *old, int to, const char *new, int flags)
 {
     step();
-    return !in_pieces && goes_wrong() ? -1 : __real_linkat(from, old, to, new, flags);
+    if (!in_pieces && goes_wrong())
+        return -1;
+    note('L');
+    return __real_linkat(from, old, to, new, flags);
 }
 
 int __real_flock(int fd, int operation);
@@ -282,8 +285,11 @@ START_TEST(what_is_written_is_on_the_disk)
     for (int named = 0; named < 2; named++) {
         no_unnamed = named;
         done_count = 0;
-        expect_ok(file_write("a", "one", 3, &report));
-        ck_assert_str_eq(done, "WSRs");
+        expect_ok(file_write(named ? "b" : "a", "one", 3, &report));
+        ck_assert_str_eq(done, named ? "WSRs" : "WSLs");
+        done_count = 0;
+        expect_ok(file_write("a", "two", 3, &report));
+        ck_assert_str_eq(done, named ? "WSRs" : "WSLRs");
     }
 }
 END_TEST

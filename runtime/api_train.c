@@ -1,8 +1,8 @@
 #include "api.h"
 #include "model/model.h"
 #include "train/initialise.h"
+#include "train/options.h"
 #include "train/trainer.h"
-#include <math.h>
 
 /* A kiln_trainer is a struct trainer. */
 static struct trainer *inner(const kiln_trainer *t)
@@ -89,8 +89,8 @@ kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, k
 
     if (!trainer)
         return api_refuse(err, "trainer is NULL");
-    if (!(rate >= 0) || !isfinite(rate))
-        return api_refuse(err, "the learning rate is %g, must be at least 0", rate);
+    if (!(rate >= 0 && rate <= MOST_RATE) || !fits_float(rate))
+        return api_refuse(err, "the learning rate is %g, must be 0, or a float of at most %g", rate, MOST_RATE);
     inner(trainer)->learning_rate = rate;
     return api_end(&r, true, err);
 }

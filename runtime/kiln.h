@@ -325,7 +325,7 @@ KILN_API kiln_status kiln_trainer_step(kiln_trainer *trainer, const kiln_tensor 
 /* The same in inference form, changing nothing. */
 KILN_API kiln_status kiln_trainer_score(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y,
                                         kiln_score *score, kiln_error *err);
-/* At least 0, finite; from the next step on. Errors: BAD_ARGUMENT. */
+/* From 0 to 1e30, and not so small that it is 0 as a float; from the next step on. Errors: BAD_ARGUMENT. */
 KILN_API kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, kiln_error *err);
 /* The model with what was learned; everything else is as it was loaded. Belongs to the caller. Errors: NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *trainer, kiln_error *err);

@@ -151,16 +151,16 @@ static void print_times(struct bench *b)
 
     qsort(b->times, b->runs, sizeof *b->times, ascending);
     median = b->runs % 2 ? b->times[b->runs / 2] : (b->times[b->runs / 2 - 1] + b->times[b->runs / 2]) / 2;
-    printf("%s: %s, batch %lld, %d thread%s, %zu runs\n", b->o->model, b->trainer ? "training steps" : "inference",
-           (long long)b->o->batch, pool_threads(engine_of(b)->pool), pool_threads(engine_of(b)->pool) == 1 ? "" : "s",
-           b->runs);
-    printf("median   %12.3f ms\n", median * 1e3);
-    printf("minimum  %12.3f ms\n", b->times[0] * 1e3);
-    printf("ready    %12.3f ms after reading the model began; the first run took %.3f ms\n", b->ready * 1e3,
-           b->first * 1e3);
-    printf("memory   %12.3f MiB at most for plans, values and state\n", (double)engine_of(b)->budget->peak / 1048576);
-    printf("resident %12.3f MiB at most, %.3f MiB more than before the model was read\n", peak / 1024,
-           (peak - b->idle) / 1024);
+    say("%s: %s, batch %lld, %d thread%s, %zu runs\n", b->o->model, b->trainer ? "training steps" : "inference",
+        (long long)b->o->batch, pool_threads(engine_of(b)->pool), pool_threads(engine_of(b)->pool) == 1 ? "" : "s",
+        b->runs);
+    say("median   %12.3f ms\n", median * 1e3);
+    say("minimum  %12.3f ms\n", b->times[0] * 1e3);
+    say("ready    %12.3f ms after reading the model began; the first run took %.3f ms\n", b->ready * 1e3,
+        b->first * 1e3);
+    say("memory   %12.3f MiB at most for plans, values and state\n", (double)engine_of(b)->budget->peak / 1048576);
+    say("resident %12.3f MiB at most, %.3f MiB more than before the model was read\n", peak / 1024,
+        (peak - b->idle) / 1024);
 }
 
 /* -- where the time goes --------------------------------------------------------------------------------------------
@@ -180,10 +180,10 @@ static void print_total(const struct profile_total *t, double sum, const struct 
     if (arithmetic > 0 || memory > 0)
         snprintf(share, sizeof share, "%.0f %s", 100 * (arithmetic > memory ? arithmetic : memory),
                  arithmetic > memory ? "flops" : "bytes");
-    printf("%-24.24s %7.4g %10.3f %6.1f %9s %8.1f %10s", t->op, (double)t->calls / PROFILED, ms,
-           sum > 0 ? 100 * (double)t->nanoseconds / sum : 0, rate, bytes / 1e9, share);
+    say("%-24.24s %7.4g %10.3f %6.1f %9s %8.1f %10s", t->op, (double)t->calls / PROFILED, ms,
+        sum > 0 ? 100 * (double)t->nanoseconds / sum : 0, rate, bytes / 1e9, share);
     if (t->node)
-        printf("  %s  %s", t->node, t->shapes);
+        say("  %s  %s", t->node, t->shapes);
     putchar('\n');
 }
 
@@ -195,8 +195,8 @@ static void print_totals(struct bench *b, const struct profile *p, const struct 
 
     for (size_t k = 0; k < n; k++)
         sum += (double)totals[k].nanoseconds;
-    printf("\n%-24s %7s %10s %6s %9s %8s %10s%s\n", "Operator", "Calls", "ms", "%", "GFLOP/s", "GB/s", "% of peak",
-           b->o->nodes ? "  Node" : "");
+    say("\n%-24s %7s %10s %6s %9s %8s %10s%s\n", "Operator", "Calls", "ms", "%", "GFLOP/s", "GB/s", "% of peak",
+        b->o->nodes ? "  Node" : "");
     for (size_t k = 0; k < n; k++)
         print_total(&totals[k], sum, peak);
 }
@@ -214,8 +214,8 @@ static bool print_operators(struct bench *b)
         e->profile = outer;
         return false;
     }
-    printf("peak     %12.1f GFLOP/s, %.1f GB/s read from memory: %s, %s\n", peak.flops / 1e9, peak.bytes / 1e9,
-           cpu_text(cpu), cpu_level_name(cpu_level()));
+    say("peak     %12.1f GFLOP/s, %.1f GB/s read from memory: %s, %s\n", peak.flops / 1e9, peak.bytes / 1e9,
+        cpu_text(cpu), cpu_level_name(cpu_level()));
     for (int k = 0; ok && k < PROFILED; k++)
         ok = run_once(b);
     if (ok)

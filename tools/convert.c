@@ -62,6 +62,17 @@ static bool set_inputs(struct options *o, struct model *m, struct report *r)
 
 /* -- --trainable --------------------------------------------------------------------------------------------------- */
 
+static void print_found(const struct recovered *f)
+{
+    say("%zu BatchNormalization from Mul and Add, %zu from folded convolutions", f->pairs, f->folded);
+    if (f->outputs.floats || !f->outputs.others)
+        say("; outputs differ by %.3g at most", f->outputs.difference);
+    if (f->outputs.others)
+        say("; of %lld values that are no floats %lld differ", (long long)f->outputs.others,
+            (long long)f->outputs.unlike);
+    say("\n");
+}
+
 static struct model *recover_on(const struct options *o, const struct model *m, const struct dataset *data,
                                 struct budget *b, struct report *r)
 {
@@ -74,9 +85,7 @@ static struct model *recover_on(const struct options *o, const struct model *m, 
         made = model_recover(m, &c, &o->recover, &found, r);
     normalizer_release(&normalizer);
     if (made)
-        printf(
-            "%zu BatchNormalization from Mul and Add, %zu from folded convolutions; outputs differ by %.3g at most\n",
-            found.pairs, found.folded, found.difference);
+        print_found(&found);
     return made;
 }
 

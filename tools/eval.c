@@ -84,9 +84,11 @@ static int run(int argc, char **argv)
     l.report = command_report(&l.teller);
     if (learn_open(&l, &o.learn) &&
         trainer_evaluate(l.trainer, &l.data, &l.normalizer, o.batch, &loss, &accuracy, &l.report)) {
-        printf("loss function %s\nsamples %lld\nloss %.9g\n", l.trainer->loss.said, (long long)l.data.count, loss);
+        say("loss function %s\n", l.trainer->loss.said);
+        say("samples %lld%s\n", (long long)l.data.count, l.data.header ? " below a header" : "");
+        say("loss %.9g\n", loss);
         if (fit_has_accuracy(l.trainer, &l.data))
-            printf("accuracy %.6f\n", accuracy);
+            say("accuracy %.6f\n", accuracy);
     } else {
         code = tell_rest(&l.teller, &l.report.error);
     }

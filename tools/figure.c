@@ -1,4 +1,5 @@
 #include "figure.h"
+#include "base/utf8.h"
 #include "model/file.h"
 #include "tools.h"
 #include "train/fit.h"
@@ -37,26 +38,26 @@ static struct axis axis_for(double low, double high)
     return a;
 }
 
+/* As the content of an element: what XML does not allow, or nobody could see, is written as \xNN. */
 static void add_escaped(struct text *out, const char *s)
 {
-    for (; *s; s++)
-        switch (*s) {
-        case '<':
-            text_printf(out, "&lt;");
-            break;
-        case '>':
-            text_printf(out, "&gt;");
-            break;
-        case '&':
-            text_printf(out, "&amp;");
-            break;
-        case '"':
-            text_printf(out, "&quot;");
-            break;
-        default:
-            if ((unsigned char)*s >= ' ')
-                text_add(out, s, 1);
-        }
+    for (size_t left = strlen(s); left;) {
+        const size_t n = utf8_shown(s, left);
+        const char *entity = *s == '<'   ? "&lt;"
+                             : *s == '>' ? "&gt;"
+                             : *s == '&' ? "&amp;"
+                             : *s == '"' ? "&quot;"
+                                         : NULL;
+
+        if (!n)
+            text_printf(out, "\\x%02x", (unsigned)(unsigned char)*s);
+        else if (entity)
+            text_printf(out, "%s", entity);
+        else
+            text_add(out, s, n);
+        s += n ? n : 1;
+        left -= n ? n : 1;
+    }
 }
 
 struct view {

@@ -87,7 +87,7 @@ static int run(int argc, char **argv)
     teller.file = o.model;
     if (!initialise(&o, &count, &r))
         return tell_rest(&teller, &r.error);
-    printf("%s: %zu parameters drawn\n", o.output, count);
+    say("%s: %zu parameters drawn\n", o.output, count);
     return 0;
 }
 

@@ -131,23 +131,25 @@ static void put_header(const struct inspection *i, struct text *out)
 {
     const Onnx__ModelProto *m = i->model->proto;
 
-    text_printf(out, "%s: IR %lld", i->o->model, (long long)m->ir_version);
+    text_say(out, "%s: IR %lld", i->o->model, (long long)m->ir_version);
     for (size_t k = 0; k < m->n_opset_import; k++)
-        text_printf(out, ", %s %lld", *or_empty(m->opset_import[k]->domain) ? m->opset_import[k]->domain : "ai.onnx",
-                    (long long)m->opset_import[k]->version);
+        text_say(out, ", %s %lld", *or_empty(m->opset_import[k]->domain) ? m->opset_import[k]->domain : "ai.onnx",
+                 (long long)m->opset_import[k]->version);
     if (*or_empty(m->producer_name))
-        text_printf(out, ", by %s %s", m->producer_name, or_empty(m->producer_version));
+        text_say(out, ", by %s %s", m->producer_name, or_empty(m->producer_version));
     text_add(out, "\n", 1);
 }
 
 static void put_message_values(struct text *out, const char *title, Onnx__ValueInfoProto **list, size_t count)
 {
-    text_printf(out, "\n%s\n", title);
+    text_say(out, "\n%s\n", title);
     for (size_t k = 0; k < count; k++) {
-        text_printf(out, "  %s ", or_empty(list[k]->name));
-        if (!list[k]->type || !text_write_type(out, list[k]->type))
-            text_printf(out, "?");
-        text_add(out, "\n", 1);
+        struct text type = { .budget = out->budget, .report = out->report };
+
+        if (list[k]->type)
+            text_write_type(&type, list[k]->type);
+        text_say(out, "  %s %s\n", or_empty(list[k]->name), type.length ? type.data : "?");
+        text_release(&type);
     }
 }
 
@@ -159,9 +161,9 @@ static void put_values(const struct inspection *i, struct text *out, const char 
 
     for (size_t k = 0; k < count; k++)
         width = column(width, list[k]->name, 40);
-    text_printf(out, "\n%s\n", title);
+    text_say(out, "\n%s\n", title);
     for (size_t k = 0; k < count; k++)
-        text_printf(out, "  %-*s  %s\n", width, list[k]->name, open_type_text(&i->types, list[k], type));
+        text_say(out, "  %-*s  %s\n", width, list[k]->name, open_type_text(&i->types, list[k], type));
 }
 
 static void put_interface(const struct inspection *i, struct text *out)
@@ -190,16 +192,16 @@ static void put_layers(const struct inspection *i, struct text *out)
         op = column(op, l->op, 32);
         type = column(type, l->type, 40);
     }
-    text_printf(out, "\n%-*s  %-*s  %-*s  %10s\n", name + 2, "Layers", op, "Operator", type, "Output", "Parameters");
+    text_say(out, "\n%-*s  %-*s  %-*s  %10s\n", name + 2, "Layers", op, "Operator", type, "Output", "Parameters");
     for (size_t k = 0; k < i->layers.count; k++) {
         const struct layer *l = &i->layers.at[k];
         const int64_t n = l->trainable + l->fixed;
 
-        text_printf(out, "  %*s%-*s  %-*s  ", 2 * l->depth, "", name - 2 * l->depth, l->name, op, l->op);
+        text_say(out, "  %*s%-*s  %-*s  ", 2 * l->depth, "", name - 2 * l->depth, l->name, op, l->op);
         if (n)
-            text_printf(out, "%-*s  %10s\n", type, l->type, grouped(n, number));
+            text_say(out, "%-*s  %10s\n", type, l->type, grouped(n, number));
         else
-            text_printf(out, "%s\n", l->type);
+            text_say(out, "%s\n", l->type);
     }
 }
 
@@ -208,11 +210,11 @@ static void put_parameters(const struct inspection *i, struct text *out)
     const struct totals t = totals_of(i);
     char number[32];
 
-    text_printf(out, "\nTotal parameters      %12s\n", grouped(t.trainable + t.fixed, number));
+    text_say(out, "\nTotal parameters      %12s\n", grouped(t.trainable + t.fixed, number));
     if (!i->built)
         return;
-    text_printf(out, "Trainable             %12s\n", grouped(t.trainable, number));
-    text_printf(out, "Non-trainable         %12s\n", grouped(t.fixed, number));
+    text_say(out, "Trainable             %12s\n", grouped(t.trainable, number));
+    text_say(out, "Non-trainable         %12s\n", grouped(t.fixed, number));
 }
 
 static void put_variables(const struct inspection *i, struct text *out, enum role role, const char *title)
@@ -228,17 +230,17 @@ static void put_variables(const struct inspection *i, struct text *out, enum rol
             shape = column(shape, tensor_text(&i->parameters.at[k].initial, type), 40);
         }
     if (any)
-        text_printf(out, "\n%s\n", title);
+        text_say(out, "\n%s\n", title);
     for (size_t k = 0; k < i->parameters.count; k++) {
         const struct parameter *p = &i->parameters.at[k];
 
         if (p->role != role)
             continue;
-        text_printf(out, "  %-*s  %-*s  %s", name, p->value->name, shape, tensor_text(&p->initial, type), p->why);
+        text_say(out, "  %-*s  %-*s  %s", name, p->value->name, shape, tensor_text(&p->initial, type), p->why);
         if (p->reader && *p->reader->name)
-            text_printf(out, " '%s'", p->reader->name);
+            text_say(out, " '%s'", p->reader->name);
         if (p->readers > 1)
-            text_printf(out, ", shared by %d nodes", p->readers);
+            text_say(out, ", shared by %d nodes", p->readers);
         text_add(out, "\n", 1);
     }
 }
@@ -253,28 +255,28 @@ static void put_complaints(const struct inspection *i, struct text *out, bool un
         if ((c->code == KILN_UNSUPPORTED) != unsupported)
             continue;
         if (!any)
-            text_printf(out, "\n%s\n", unsupported ? "Not supported" : "Errors");
+            text_say(out, "\n%s\n", unsupported ? "Not supported" : "Errors");
         any = true;
-        text_printf(out, "  %s%s%s", c->where, *c->where ? ": " : "", c->message);
+        text_say(out, "  %s%s%s", c->where, *c->where ? ": " : "", c->message);
         if (c->times > 1)
-            text_printf(out, " (and %d more like it)", c->times - 1);
+            text_say(out, " (and %d more like it)", c->times - 1);
         text_add(out, "\n", 1);
     }
     if (!any && unsupported && i->built)
-        text_printf(out, "\nAll operators are supported.\n");
+        text_say(out, "\nAll operators are supported.\n");
 }
 
 static void put_obstacles(const struct inspection *i, struct text *out)
 {
     if (i->obstacles.count)
-        text_printf(out, "\nOperators without gradient\n");
+        text_say(out, "\nOperators without gradient\n");
     else if (i->built)
-        text_printf(out, "All operators have a gradient.\n");
+        text_say(out, "All operators have a gradient.\n");
     for (size_t k = 0; k < i->obstacles.count; k++) {
         const struct obstacle *o = &i->obstacles.at[k];
 
-        text_printf(out, "  %s, %d node%s: %s%s\n", o->op, o->nodes, o->nodes == 1 ? "" : "s", o->reason,
-                    o->in_the_way ? "; in the way of training" : "");
+        text_say(out, "  %s, %d node%s: %s%s\n", o->op, o->nodes, o->nodes == 1 ? "" : "s", o->reason,
+                 o->in_the_way ? "; in the way of training" : "");
     }
 }
 

@@ -15,15 +15,15 @@ static void tell_line(const char *kind, const char *file, const char *where, con
 {
     if (file && (strstr(message, file) || strstr(where, file))) /* it names the file itself */
         file = NULL;
-    fprintf(stderr, "kiln: %s%s%s%s%s%s\n", kind, file ? file : "", file ? ": " : "", where, *where ? ": " : "",
-            message);
+    say_to(stderr, "kiln: %s%s%s%s%s%s\n", kind, file ? file : "", file ? ": " : "", where, *where ? ": " : "",
+           message);
 }
 
 int tell_error(const char *file, const kiln_error *e)
 {
     tell_line("", file, e->where, e->message);
     if (e->count > 1)
-        fprintf(stderr, "kiln: %s%sand %d more\n", file ? file : "", file ? ": " : "", e->count - 1);
+        say_to(stderr, "kiln: %s%sand %d more\n", file ? file : "", file ? ": " : "", e->count - 1);
     return -(int)e->code;
 }
 
@@ -56,8 +56,8 @@ int tell_rest(const struct teller *t, const kiln_error *e)
     if (!t->told)
         return tell_error(t->file, e);
     if (e->count > t->told)
-        fprintf(stderr, "kiln: %s%sand %d more like %s\n", t->file ? t->file : "", t->file ? ": " : "",
-                e->count - t->told, t->told > 1 ? "these" : "it");
+        say_to(stderr, "kiln: %s%sand %d more like %s\n", t->file ? t->file : "", t->file ? ": " : "",
+               e->count - t->told, t->told > 1 ? "these" : "it");
     return -(int)e->code;
 }
 
@@ -100,6 +100,6 @@ int main(int argc, char **argv)
             argv[1] = name;
             return finish(verbs[k]->run(argc - 1, argv + 1));
         }
-    fprintf(stderr, "kiln: '%s' is no verb; `kiln --help` lists them\n", argv[1]);
+    say_to(stderr, "kiln: '%s' is no verb; `kiln --help` lists them\n", argv[1]);
     return EXIT_USAGE;
 }

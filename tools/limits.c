@@ -1,6 +1,5 @@
 /* What a verb may take: options that all verbs which read a model have. */
 #include "tools.h"
-#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* -- models -------------------------------------------------------------------------------------------------------- */
 
@@ -106,16 +107,79 @@ double option_real(struct argp_state *state, const char *name, const char *arg, 
     double x = 0;
     const size_t n = decimal_read(arg, &x);
 
-    if (!n || arg[n] || !(x > low) || !(x < high))
-        argp_error(state, "--%s is '%s', must be a number between %g and %g", name, arg, low, high);
+    if (!n || arg[n] || !((double)(float)x > low) || !((double)(float)x < high))
+        argp_error(state, "--%s is '%s', must be between %g and %g, as a float too", name, arg, low, high);
     return x;
+}
+
+/* -- output -------------------------------------------------------------------------------------------------------- */
+
+static int print_out(FILE *to, struct text *t)
+{
+    if (t->failed) { /* not by tell_error, which needs memory as well */
+        fprintf(stderr, "kiln: %s\n", t->report->error.message);
+        return -(int)t->report->error.code;
+    }
+    if (t->length)
+        fwrite(t->data, 1, t->length, to);
+    return 0;
+}
+
+/* The end, where there is no memory for a line. */
+static void end_saying(FILE *to, struct text *t)
+{
+    if (print_out(to, t))
+        exit(-KILN_NO_MEMORY);
+    text_release(t);
+}
+
+void say_to(FILE *to, const char *format, ...)
+{
+    struct budget b = { 0 };
+    struct report r = { 0 };
+    struct text t = { .budget = &b, .report = &r };
+    va_list args;
+
+    va_start(args, format);
+    text_say_v(&t, format, args);
+    va_end(args);
+    end_saying(to, &t);
+}
+
+void say_bytes(const char *bytes, size_t length)
+{
+    struct budget b = { 0 };
+    struct report r = { 0 };
+    struct text t = { .budget = &b, .report = &r };
+
+    text_add_shown(&t, bytes, length);
+    end_saying(stdout, &t);
+}
+
+/* Lines stay lines; in a text that describes a model, tabs stay tabs. */
+static void add_lines(struct text *to, const char *s, size_t length)
+{
+    for (size_t from = 0; from < length;) {
+        size_t n = 0;
+
+        while (from + n < length && s[from + n] != '\n' && s[from + n] != '\t')
+            n++;
+        text_add_shown(to, s + from, n);
+        from += n;
+        if (from < length)
+            text_add(to, s + from++, 1);
+    }
 }
 
 int print_text(struct text *t)
 {
-    if (t->failed)
-        return tell_error(NULL, &t->report->error);
-    if (t->length)
-        fwrite(t->data, 1, t->length, stdout);
-    return 0;
+    struct text shown = { .budget = t->budget, .report = t->report };
+    int code;
+
+    if (t->failed || !isatty(STDOUT_FILENO))
+        return print_out(stdout, t);
+    add_lines(&shown, t->data, t->length);
+    code = print_out(stdout, &shown);
+    text_release(&shown);
+    return code;
 }

@@ -114,20 +114,27 @@ static bool give_random(struct run *r, size_t k)
     settle_symbols(r, v, &t);
     if (!random_input(&t, v->name, r->o->session.seed, (int64_t)k, &r->arena, &r->report))
         return false;
-    printf("input %s %s: random\n", v->name, tensor_text(&t, type));
+    say("input %s %s: random\n", v->name, tensor_text(&t, type));
     return set(r, v, &t);
 }
 
 /* -- outputs ------------------------------------------------------------------------------------------------------- */
 
+/* Any bytes, NUL as well; of a long one its beginning. */
 static void print_strings(const struct tensor *t)
 {
+    enum { MOST = 1024 };
     struct string *const *s = t->data;
     const int64_t n = tensor_count(t);
 
-    for (int64_t k = 0; k < n && k < 8; k++)
-        printf(" '%.*s'", s[k] ? (int)s[k]->length : 0, s[k] ? s[k]->bytes : "");
-    printf("%s\n", n > 8 ? " ..." : "");
+    for (int64_t k = 0; k < n && k < 8; k++) {
+        const size_t length = s[k] ? s[k]->length : 0;
+
+        say(" '");
+        say_bytes(s[k] ? s[k]->bytes : "", length < MOST ? length : MOST);
+        say("'%s", length < MOST ? "" : "...");
+    }
+    say("%s\n", n > 8 ? " ..." : "");
 }
 
 static void print_numbers(const struct tensor *t)
@@ -138,7 +145,7 @@ static void print_numbers(const struct tensor *t)
     int64_t bad = 0;
 
     if (!get || !n) {
-        printf("%s\n", n ? "" : " empty");
+        say("%s\n", n ? "" : " empty");
         return;
     }
     for (int64_t k = 0; k < n; k++) {
@@ -153,12 +160,12 @@ static void print_numbers(const struct tensor *t)
         sum += x;
     }
     for (int64_t k = 0; k < n && k < 8; k++)
-        printf(" %.6g", get(t->data, k));
-    printf("%s", n > 8 ? " ..." : "");
+        say(" %.6g", get(t->data, k));
+    say("%s", n > 8 ? " ..." : "");
     if (n > 8 && n > bad)
-        printf("  (min %.6g, mean %.6g, max %.6g)", low, sum / (double)(n - bad), high);
+        say("  (min %.6g, mean %.6g, max %.6g)", low, sum / (double)(n - bad), high);
     if (bad)
-        printf("  %lld not finite", (long long)bad);
+        say("  %lld not finite", (long long)bad);
     putchar('\n');
 }
 
@@ -166,17 +173,17 @@ static void print_value(const char *kind, const char *name, const struct tensor 
 {
     char type[TYPE_TEXT];
 
-    printf("%s %s %s:", kind, name, tensor_text(t, type));
+    say("%s %s %s:", kind, name, tensor_text(t, type));
     if (t->kind == SEQUENCE) {
         const struct sequence *s = t->data;
 
-        printf(" %lld items\n", (long long)s->count);
+        say(" %lld items\n", (long long)s->count);
         for (int64_t k = 0; k < s->count; k++) {
-            printf("  [%lld] %s:", (long long)k, tensor_text(&s->items[k], type));
+            say("  [%lld] %s:", (long long)k, tensor_text(&s->items[k], type));
             (s->items[k].dtype == STRING ? print_strings : print_numbers)(&s->items[k]);
         }
     } else if (t->kind == OPTIONAL) {
-        printf(" %s\n", ((const struct optional *)t->data)->present ? "a value" : "no value");
+        say(" %s\n", ((const struct optional *)t->data)->present ? "a value" : "no value");
     } else {
         (t->dtype == STRING ? print_strings : print_numbers)(t);
     }
@@ -211,7 +218,7 @@ static bool save_output(struct run *r, const char *name, const char *path, const
     }
     if (!npy_save(t, path, &r->budget, &r->report))
         return false;
-    printf("  saved %s\n", path);
+    say("  saved %s\n", path);
     return true;
 }
 

@@ -287,11 +287,11 @@ static void tell(struct totals *t, const char *name, enum outcome outcome, const
     if (expected)
         expected->seen = true;
     t->of[surprise ? FAILED : t->list && outcome == FAILED ? UNSUPPORTED : outcome]++;
-    printf("%s %s", surprise ? "FAIL" : t->list && outcome == FAILED ? "KNOWN" : words[outcome], name);
+    say("%s %s", surprise ? "FAIL" : t->list && outcome == FAILED ? "KNOWN" : words[outcome], name);
     if (outcome != PASSED)
-        printf(": %s%s%s", e->where, *e->where ? ": " : "", e->message);
+        say(": %s%s%s", e->where, *e->where ? ": " : "", e->message);
     if (surprise)
-        printf(" [%s, the list says %s]", words[outcome], expected ? words[expected->outcome] : "nothing");
+        say(" [%s, the list says %s]", words[outcome], expected ? words[expected->outcome] : "nothing");
     putchar('\n');
 }
 
@@ -299,7 +299,7 @@ static void tell_missing(struct totals *t)
 {
     for (size_t k = 0; k < t->count; k++)
         if (!t->list[k].seen) {
-            printf("FAIL %s [is listed, but there is no such test]\n", t->list[k].name);
+            say("FAIL %s [is listed, but there is no such test]\n", t->list[k].name);
             t->of[FAILED]++;
         }
 }

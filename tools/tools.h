@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "model/model.h"
 #include <argp.h>
+#include <stdio.h>
 
 struct verb {
     const char *name;
@@ -74,7 +75,15 @@ int64_t option_number(struct argp_state *state, const char *name, const char *ar
 /* The same of any number: low < x < high. */
 double option_real(struct argp_state *state, const char *name, const char *arg, double low, double high);
 
-/* Writes a text to standard output, or tells why not: the exit code. */
+/* -- output -------------------------------------------------------------------------------------------------------- */
+
+/* As printf and fprintf. Names come from files: what a terminal would obey is escaped (text_say), newlines too, but for
+ * those at the ends of `format`. */
+#define say(...) say_to(stdout, __VA_ARGS__)
+void say_to(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void say_bytes(const char *bytes, size_t length);
+/* Writes a text to standard output, or tells why not: the exit code. On a terminal it is escaped, but for newlines and
+ * tabs: then nothing is to be read back. */
 int print_text(struct text *t);
 
 #endif

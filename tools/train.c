@@ -113,16 +113,17 @@ static void print_start(const struct options *o, const struct learn *l)
 {
     const struct trainer *t = l->trainer;
 
-    printf("model      %s: %lld parameters to train, %lld in statistics, %lld frozen%s\n", o->learn.model,
-           (long long)parameters_elements(&t->parameters, ROLE_TRAINABLE),
-           (long long)parameters_elements(&t->parameters, ROLE_STATISTIC),
-           (long long)parameters_elements(&t->parameters, ROLE_FROZEN), l->drawn ? ", initial values drawn" : "");
-    printf("data       %s: %lld samples%s", o->learn.data, (long long)l->train.count, l->checks ? "" : "\n");
+    say("model      %s: %lld parameters to train, %lld in statistics, %lld frozen%s\n", o->learn.model,
+        (long long)parameters_elements(&t->parameters, ROLE_TRAINABLE),
+        (long long)parameters_elements(&t->parameters, ROLE_STATISTIC),
+        (long long)parameters_elements(&t->parameters, ROLE_FROZEN), l->drawn ? ", initial values drawn" : "");
+    say("data       %s: %lld samples%s%s", o->learn.data, (long long)l->train.count,
+        l->data.header ? " below a header" : "", l->checks ? "" : "\n");
     if (l->checks)
-        printf(", %lld to validate\n", (long long)l->check.count);
-    printf("loss       %s\n", t->loss.said);
-    printf("optimizer  %s, learning rate %g, batch %lld, %d threads\n", optimizer_name(&t->optimizer), t->learning_rate,
-           (long long)o->fit.batch, pool_threads(t->engine.pool));
+        say(", %lld to validate\n", (long long)l->check.count);
+    say("loss       %s\n", t->loss.said);
+    say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", optimizer_name(&t->optimizer), t->learning_rate,
+        (long long)o->fit.batch, pool_threads(t->engine.pool));
     fflush(stdout);
 }
 
@@ -215,9 +216,9 @@ static bool train(struct session_log *s)
     if (!close_logs(s, r) || !ok || !write_results(s, r))
         return false;
     if (!s->o->quiet && ran < s->o->fit.epochs)
-        printf("stopped after %lld epochs without improvement\n", (long long)s->o->fit.early_stop.patience);
+        say("stopped after %lld epochs without improvement\n", (long long)s->o->fit.early_stop.patience);
     if (!s->o->quiet)
-        printf("saved      %s\n", s->o->output);
+        say("saved      %s\n", s->o->output);
     return true;
 }
 

@@ -1,38 +1,24 @@
 #include "base/json.h"
+#include "base/utf8.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of the UTF-8 character at `s`, 0 where there is none (RFC 3629). */
-static size_t character(const unsigned char *s, size_t left)
-{
-    const size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-
-    if (!n || n > left)
-        return 0;
-    for (size_t k = 1; k < n; k++)
-        if ((s[k] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-        (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 static void quote(struct text *out, const char *bytes, size_t length)
 {
     text_add(out, "\"", 1);
     for (size_t k = 0; k < length;) {
-        const unsigned char c = (unsigned char)bytes[k];
-        const size_t n = character((const unsigned char *)bytes + k, length - k);
+        const char c = bytes[k];
+        uint32_t code;
+        const size_t n = utf8_decode(bytes + k, length - k, &code);
 
         if (!n)
             text_printf(out, "\\ufffd");
         else if (c == '"' || c == '\\')
             text_printf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            text_printf(out, "\\u%04x", (unsigned)c);
+        else if (!utf8_shown(bytes + k, length - k))
+            text_printf(out, "\\u%04x", (unsigned)code);
         else
             text_add(out, bytes + k, n);
         k += n ? n : 1;

@@ -1,4 +1,5 @@
 #include "base/status.h"
+#include "base/utf8.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -14,19 +15,19 @@ const char *kiln_status_text(kiln_status status)
     return "unknown status";
 }
 
-/* Names come from files and errors go to terminals: control characters are written as \xNN. Bytes above 0x7e stay, they
- * are UTF-8. */
+/* Names come from files and errors go to terminals: what may not be shown is written as \xNN. */
 static void escape(char *out, size_t size, const char *in)
 {
-    size_t n = 0;
+    size_t n = 0, left = strlen(in);
 
-    for (; *in && n + 5 < size; in++) {
-        const unsigned char c = (unsigned char)*in;
+    while (left && n + 5 < size) {
+        const size_t bytes = utf8_shown(in, left);
 
-        if (c < 0x20 || c == 0x7f)
-            n += (size_t)snprintf(out + n, size - n, "\\x%02x", c);
-        else
-            out[n++] = (char)c;
+        if (bytes)
+            memcpy(out + n, in, bytes);
+        n += bytes ? bytes : (size_t)snprintf(out + n, size - n, "\\x%02x", (unsigned)(unsigned char)*in);
+        in += bytes ? bytes : 1;
+        left -= bytes ? bytes : 1;
     }
     out[n] = 0;
 }

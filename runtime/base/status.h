@@ -20,8 +20,8 @@ struct report {
 };
 
 /* Records an error; always false, to be returned. `where` is the place ("main/node[12] 'conv1' Conv-11"), NULL or ""
- * for none. The message is one line: the subject quoted, what was got, what is needed. Control characters in arguments
- * are escaped. */
+ * for none. The message is one line: the subject quoted, what was got, what is needed. What a terminal would not show
+ * as it is (base/utf8.h) is escaped. */
 bool fail(struct report *r, kiln_status code, const char *where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 bool fail_v(struct report *r, kiln_status code, const char *where, const char *format, va_list args);

@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "base/utf8.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -22,12 +23,11 @@ void text_add(struct text *t, const char *bytes, size_t length)
     t->data[t->length] = 0;
 }
 
-void text_printf(struct text *t, const char *format, ...)
+static void print(struct text *t, const char *format, va_list args)
 {
-    va_list args, again;
+    va_list again;
     int n;
 
-    va_start(args, format);
     va_copy(again, args);
     n = vsnprintf(NULL, 0, format, args);
     if (n >= 0 && room(t, (size_t)n)) {
@@ -35,6 +35,58 @@ void text_printf(struct text *t, const char *format, ...)
         t->length += (size_t)n;
     }
     va_end(again);
+}
+
+void text_printf(struct text *t, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    print(t, format, args);
+    va_end(args);
+}
+
+void text_add_shown(struct text *t, const char *bytes, size_t length)
+{
+    size_t from = 0; /* of what is shown as it is and not added yet */
+
+    for (size_t k = 0; k < length;) {
+        const size_t n = utf8_shown(bytes + k, length - k);
+
+        if (!n) {
+            text_add(t, bytes + from, k - from);
+            text_printf(t, "\\x%02x", (unsigned)(unsigned char)bytes[k]);
+            from = k + 1;
+        }
+        k += n ? n : 1;
+    }
+    text_add(t, length ? bytes + from : "", length - from);
+}
+
+void text_say_v(struct text *t, const char *format, va_list args)
+{
+    struct text raw = { .budget = t->budget, .report = t->report };
+    const size_t size = strlen(format), first = strspn(format, "\n");
+    size_t last = 0;
+
+    while (last < size - first && format[size - 1 - last] == '\n')
+        last++;
+    print(&raw, format, args);
+    if (!raw.failed && raw.length >= first + last) {
+        text_add(t, raw.data, first);
+        text_add_shown(t, raw.data + first, raw.length - first - last);
+        text_add(t, raw.data + raw.length - last, last);
+    }
+    t->failed |= raw.failed;
+    text_release(&raw);
+}
+
+void text_say(struct text *t, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    text_say_v(t, format, args);
     va_end(args);
 }
 

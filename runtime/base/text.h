@@ -15,6 +15,11 @@ struct text {
 
 void text_add(struct text *t, const char *bytes, size_t length);
 void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for people: what may not be shown as it is (base/utf8.h) is written as \xNN, newlines too, but for those
+ * that `format` itself begins or ends with. */
+void text_add_shown(struct text *t, const char *bytes, size_t length);
+void text_say(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_say_v(struct text *t, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 void text_release(struct text *t);
 
 #endif

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MAX_FIELD = 255 };
 
@@ -118,42 +119,65 @@ static bool is_number(const struct field *f)
     return p == f->end;
 }
 
-static bool read_number(const struct csv *c, const struct field *f, double *out, struct report *r)
+/* The name of a column, as a person would take it: it has a letter, and is no way to write that there is no number. */
+static bool is_name(const struct field *f)
+{
+    static const char *const missing[] = { "nan", "inf", "infinity", "na", "n/a", "#n/a", "null", "none", "nil" };
+    const char *at = f->at + (f->at < f->end && (*f->at == '+' || *f->at == '-'));
+    const size_t n = (size_t)(f->end - at);
+    bool letter = false;
+
+    if (is_number(f) || (n > 1 && strncasecmp(at, "0x", 2) == 0))
+        return false;
+    for (size_t k = 0; k < sizeof missing / sizeof *missing; k++)
+        if (strlen(missing[k]) == n && strncasecmp(missing[k], at, n) == 0)
+            return false;
+    for (size_t k = 0; k < n; k++) /* those of other alphabets too */
+        letter |= ((at[k] | 0x20) >= 'a' && (at[k] | 0x20) <= 'z') || (unsigned char)at[k] >= 0x80;
+    return letter;
+}
+
+static bool read_number(const struct csv *c, const struct field *f, int64_t column, double *out, struct report *r)
 {
     const size_t n = (size_t)(f->end - f->at);
+    const long long line = (long long)c->line, number = (long long)column + 1;
     char text[MAX_FIELD + 1];
 
     memcpy(text, f->at, n);
     text[n] = 0;
+    if (!n)
+        return fail(r, KILN_BAD_DATA, c->name, "line %lld: field %lld is empty, a number is needed", line, number);
     if (!is_number(f))
-        return fail(r, KILN_BAD_DATA, c->name, "line %lld: '%s' is not a number", (long long)c->line, text);
+        return fail(r, KILN_BAD_DATA, c->name, "line %lld: field %lld is '%s', a number is needed", line, number, text);
     *out = strtod_l(text, NULL, c->c);
-    return isfinite((float)*out) ||
-           fail(r, KILN_BAD_DATA, c->name, "line %lld: '%s' is more than a float can hold", (long long)c->line, text);
+    return isfinite((float)*out) || fail(r, KILN_BAD_DATA, c->name,
+                                         "line %lld: field %lld is '%s', more than a float "
+                                         "can hold",
+                                         line, number, text);
 }
 
 /* -- the table ----------------------------------------------------------------------------------------------------- */
 
-/* How many fields the first line has; it is put back unless it is a header. */
-static bool read_header(struct csv *c, int64_t *columns, struct report *r)
+/* How many fields the first line has; it is put back unless it is a header, which names at least one column. */
+static bool read_header(struct csv *c, int64_t *columns, bool *header, struct report *r)
 {
     const char *const before = c->at, *at, *end;
-    bool numbers = true;
     struct field f;
 
     *columns = 0;
+    *header = false;
     if (!next_line(c, &at, &end))
         return fail(r, KILN_BAD_DATA, c->name, "no data");
     while (at) {
         if (!next_field(c, &at, end, &f, r))
             return false;
-        numbers = numbers && is_number(&f);
+        *header = *header || is_name(&f);
         ++*columns;
     }
     if (*columns < 2)
         return fail(r, KILN_BAD_DATA, c->name,
                     "1 column, at least 2 are needed: features, and what is to be predicted");
-    if (numbers) {
+    if (!*header) {
         c->at = before;
         c->line = 0;
     }
@@ -201,7 +225,7 @@ static bool read_rows(struct csv *c, struct tensor *x, struct tensor *y, struct 
 
     for (int64_t row = 0; next_line(c, &at, &end); row++)
         for (int64_t column = 0; column <= features; column++) {
-            if (!next_field(c, &at, end, &f, r) || !read_number(c, &f, &value, r))
+            if (!next_field(c, &at, end, &f, r) || !read_number(c, &f, column, &value, r))
                 return false;
             if (column < features)
                 ((float *)x->data)[row * features + column] = (float)value;
@@ -212,7 +236,7 @@ static bool read_rows(struct csv *c, struct tensor *x, struct tensor *y, struct 
 }
 
 bool csv_parse(struct tensor *x, struct tensor *y, const char *name, const char *bytes, size_t size, bool values,
-               struct budget *b, struct report *r)
+               bool *header, struct budget *b, struct report *r)
 {
     struct csv c = { .name = name, .at = bytes, .end = bytes + size };
     int64_t columns, rows;
@@ -223,7 +247,7 @@ bool csv_parse(struct tensor *x, struct tensor *y, const char *name, const char 
         c.end--;
     if (c.end - c.at >= 3 && memcmp(c.at, "\xef\xbb\xbf", 3) == 0)
         c.at += 3; /* UTF-8's mark, as spreadsheets write it */
-    if (!read_header(&c, &columns, r) || !count_rows(c, columns, &rows, r))
+    if (!read_header(&c, &columns, header, r) || !count_rows(c, columns, &rows, r))
         return false;
     if (!tensor_shape(x, F32, 2, (const int64_t[]){ rows, columns - 1 }) ||
         !tensor_shape(y, values ? F32 : I64, 1, &rows))
@@ -243,16 +267,18 @@ bool csv_parse(struct tensor *x, struct tensor *y, const char *name, const char 
     return ok;
 }
 
-bool csv_load(struct tensor *x, struct tensor *y, const char *path, bool values, struct budget *b, struct report *r)
+bool csv_load(struct tensor *x, struct tensor *y, const char *path, bool values, bool *header, struct budget *b,
+              struct report *r)
 {
     uint8_t *bytes = NULL;
     size_t size;
     bool ok;
 
     *x = *y = (struct tensor){ 0 };
+    *header = false;
     if (!file_read(path, 0, &bytes, &size, b, r))
         return false;
-    ok = csv_parse(x, y, path, (const char *)bytes, size, values, b, r);
+    ok = csv_parse(x, y, path, (const char *)bytes, size, values, header, b, r);
     budget_free(b, bytes);
     return ok;
 }

@@ -245,7 +245,7 @@ static bool load_npz(struct dataset *d, const struct spec *s, const struct data_
 
 static bool load_csv(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
 {
-    return csv_load(&d->x, &d->y, s->where, o->values, d->budget, r);
+    return csv_load(&d->x, &d->y, s->where, o->values, &d->header, d->budget, r);
 }
 
 static const struct format {

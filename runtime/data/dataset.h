@@ -7,7 +7,7 @@
  *   idx:IMAGES,LABELS                  two IDX files, plain or gzipped
  *   cifar10:DIR, cifar100:DIR          the binary version
  *   npz:FILE                           arrays x and y (or x_train, y_train and x_test, y_test)
- *   csv:FILE                           features, then a label, in each line
+ *   csv:FILE                           features, then a label, in each line; the first may be a header (csv.h)
  *
  * PART is "train" or "test", where the data have parts; RANGE is "[from:to]", counted from 0, either of them may be
  * left out. So the second thousand of the training images is "fashion-mnist:train[1000:2000]". A path that ends like a
@@ -32,6 +32,7 @@ struct dataset {
     struct tensor y; /* labels: int64 [count]; else float [count, ...] */
     int64_t count;   /* at least 1 */
     int classes;     /* 0 where y is no labels */
+    bool header;     /* the first line of the file held names and is no sample */
     void *memory[2]; /* what x and y lie in; NULL where it belongs to another data set */
     struct budget *budget;
 };

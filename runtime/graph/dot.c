@@ -1,4 +1,5 @@
 #include "graph/dot.h"
+#include "base/utf8.h"
 #include <string.h>
 
 struct dot {
@@ -9,15 +10,21 @@ struct dot {
     int graph;  /* the number of the one being written: names in the picture are "n1_7", node 7 of graph 1 */
 };
 
+/* What a label cannot show is written as \xNN in it. */
 static void quoted(struct text *out, const char *s)
 {
-    for (; *s; s++)
-        if (*s == '"' || *s == '\\')
+    for (size_t left = strlen(s); left;) {
+        const size_t n = utf8_shown(s, left);
+
+        if (!n)
+            text_printf(out, "\\\\x%02x", (unsigned)(unsigned char)*s);
+        else if (*s == '"' || *s == '\\')
             text_printf(out, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20)
-            text_add(out, " ", 1);
         else
-            text_add(out, s, 1);
+            text_add(out, s, n);
+        s += n ? n : 1;
+        left -= n ? n : 1;
+    }
 }
 
 static bool is_constant(const struct node *n)
@@ -53,7 +60,8 @@ static void put_value(struct dot *d, const char *kind, const struct value *v)
 
 static void put_node(struct dot *d, const struct node *n)
 {
-    text_printf(d->out, "  n%d_%d [label=\"%s", d->graph, n->id, n->op_name);
+    text_printf(d->out, "  n%d_%d [label=\"", d->graph, n->id);
+    quoted(d->out, n->op_name);
     if (*n->name) {
         text_printf(d->out, "\\n");
         quoted(d->out, n->name);

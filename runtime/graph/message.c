@@ -1,4 +1,5 @@
 #include "graph/message.h"
+#include "base/utf8.h"
 #include <string.h>
 
 /* -- memory -------------------------------------------------------------------------------------------------------- */
@@ -66,48 +67,13 @@ bool message_bytes(ProtobufCBinaryData *to, const void *bytes, size_t length, st
     return true;
 }
 
-/* How many bytes a character has, from its first one; *least is the smallest code point that needs so many. */
-static size_t character(unsigned char first, uint32_t *code, uint32_t *least)
-{
-    if (first >= 0xf0 && first < 0xf8) {
-        *code = first & 0x07;
-        *least = 0x10000;
-        return 4;
-    }
-    if (first >= 0xe0 && first < 0xf0) {
-        *code = first & 0x0f;
-        *least = 0x800;
-        return 3;
-    }
-    *code = first & 0x1f;
-    *least = 0x80;
-    return first >= 0xc0 && first < 0xe0 ? 2 : 0;
-}
-
 bool message_utf8(const char *bytes, size_t length)
 {
     for (size_t at = 0; at < length;) {
-        const unsigned char first = (unsigned char)bytes[at];
-        uint32_t code, least;
-        size_t size;
+        uint32_t code;
+        const size_t size = utf8_decode(bytes + at, length - at, &code);
 
-        if (!first)
-            return false;
-        if (first < 0x80) {
-            at++;
-            continue;
-        }
-        size = character(first, &code, &least);
-        if (!size || length - at < size)
-            return false;
-        for (size_t k = 1; k < size; k++) {
-            const unsigned char next = (unsigned char)bytes[at + k];
-
-            if ((next & 0xc0) != 0x80)
-                return false;
-            code = code << 6 | (next & 0x3f);
-        }
-        if (code < least || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+        if (!size || !code)
             return false;
         at += size;
     }
@@ -173,6 +139,21 @@ static size_t values(const ProtobufCMessage *message, const ProtobufCFieldDescri
     if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF || field->label == PROTOBUF_C_LABEL_REQUIRED)
         return 1;
     return *(const protobuf_c_boolean *)quantifier != 0;
+}
+
+bool message_says(const void *message, const ProtobufCFieldDescriptor *field)
+{
+    static const char zero[8];
+    const void *first;
+    const size_t n = values(message, field, &first);
+
+    if (!n || field->label == PROTOBUF_C_LABEL_REPEATED || field->type == PROTOBUF_C_TYPE_MESSAGE)
+        return n;
+    if (field->type == PROTOBUF_C_TYPE_STRING)
+        return **(const char *const *)first;
+    if (field->type == PROTOBUF_C_TYPE_BYTES)
+        return ((const ProtobufCBinaryData *)first)->len;
+    return memcmp(first, zero, value_size(field->type)) != 0;
 }
 
 /* -- equality ------------------------------------------------------------------------------------------------------ */

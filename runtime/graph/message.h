@@ -26,6 +26,9 @@ void *message_copy(const void *message, struct budget *b, struct report *r);
 /* Are the same fields present with the same values, bit by bit, unknown fields included? Both may be NULL. */
 bool message_equal(const void *a, const void *b);
 
+/* Does the field hold more than would be read where it is absent: other than 0, or nothing? */
+bool message_says(const void *message, const ProtobufCFieldDescriptor *field);
+
 /* For the fields of messages. A string field is UTF-8 without NUL: protobuf-c would lose what follows one. */
 bool message_utf8(const char *bytes, size_t length); /* is it that? */
 char *message_string(const char *bytes, size_t length, struct budget *b, struct report *r);

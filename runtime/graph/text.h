@@ -2,8 +2,9 @@
  *
  * What is read is the syntax of the standard's own parser. Beyond it, where that parser stops: lists of tensors, graphs
  * and types; quotes around attribute names, domains ("my-domain".Op) and overloads that are no identifiers; a quoted
- * name of a graph in an attribute. What is written needs these only for models that the standard's syntax cannot
- * express. */
+ * name of a graph in an attribute; 'undefined' as an element type, where a name, a shape or values follow; opaque types
+ * with quotes; a header without keys, '<>'. What is written needs these only for models that the standard's syntax
+ * cannot express. */
 #ifndef KILN_GRAPH_TEXT_H
 #define KILN_GRAPH_TEXT_H
 
@@ -22,9 +23,11 @@ struct text_options {
 };
 
 /* Appends the model. `options` may be NULL. Numbers are written so that they are read back exactly (of a NaN, its sign
- * is); raw data is written as values. What the syntax has no place for (documentation of nodes, quantisation
- * annotations, training information ...) is left out and listed in a comment at the end; *lost, if not NULL, says how
- * many such fields there were. False where memory ran out. */
+ * is); raw data is written as values. Annotations that the syntax has no place for (documentation of nodes,
+ * quantisation annotations, training information ...) and unknown fields are left out and listed in a comment at the
+ * end; *lost, if not NULL, says how many such fields there were. Without options.most, anything else that it has no
+ * place for is an error (UNSUPPORTED), and what was written is no text: sparse tensors, attributes without a value, an
+ * unknown element type, values in a field where their type does not keep them. */
 bool text_write_model(struct text *t, const Onnx__ModelProto *model, const struct text_options *options, int64_t *lost);
 /* "float[N,3]", "seq(int64)" */
 bool text_write_type(struct text *t, const Onnx__TypeProto *type);

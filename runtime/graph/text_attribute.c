@@ -71,11 +71,13 @@ static bool read_scalar(struct reader *r, struct attribute_value *v, int expecte
 static bool read_single(struct reader *r, struct attribute_value *v, int expected)
 {
     const char *word;
-    const bool named = peek_identifier(r, &word) > 0;
+    const size_t n = peek_identifier(r, &word);
+    const bool named = n > 0;
     char *text;
 
     *v = (struct attribute_value){ 0 };
-    if (named && peek_type(r))
+    if (named && (peek_type(r) ||
+                  (expected == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TYPE_PROTO && is_word(word, n, UNDEFINED_TYPE))))
         return read_typed(r, v);
     /* What follows its name tells a graph in quotes from a text. */
     if (named ? !peek_special(r) : peek_quoted(r, '(')) {

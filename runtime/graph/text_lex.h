@@ -52,6 +52,7 @@ bool read_int(struct reader *r, int64_t *value);
 
 /* The numbers of TensorProto.DataType and of AttributeProto.AttributeType, and their names; 0 and NULL where there is
  * none. */
+#define UNDEFINED_TYPE "undefined" /* 0, as onnx' printer has it; its parser does not read it */
 int element_type(const char *name, size_t length);
 const char *element_type_name(int64_t type);
 int attribute_type(const char *name, size_t length);

@@ -14,22 +14,82 @@ void put_line(struct writer *w)
     text_printf(w->text, "\n%*s", 4 * w->indent, "");
 }
 
-void leave_out(struct writer *w, const char *what, size_t count)
+static bool same_words(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+void leave_out(struct writer *w, const char *what, const char *of, size_t count)
 {
     const size_t kinds = sizeof w->left_out / sizeof *w->left_out;
     size_t k = 0;
 
     if (!count)
         return;
-    while (k < kinds - 1 && w->left_out[k].what && strcmp(w->left_out[k].what, what) != 0)
+    while (k < kinds - 1 && w->left_out[k].what &&
+           !(same_words(w->left_out[k].what, what) && same_words(w->left_out[k].of, of)))
         k++;
     w->left_out[k].what = what;
+    w->left_out[k].of = of;
     w->left_out[k].count += (int64_t)count;
 }
 
-void leave_out_unknown(struct writer *w, const ProtobufCMessage *m)
+/* What the message is called; "" where it has no name. */
+static const char *name_of(const ProtobufCMessage *m)
 {
-    leave_out(w, "unknown fields", m->n_unknown_fields);
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(m->descriptor, "name");
+    const char *name = NULL;
+
+    if (field && field->type == PROTOBUF_C_TYPE_STRING && field->label != PROTOBUF_C_LABEL_REPEATED)
+        memcpy(&name, (const char *)m + field->offset, sizeof name);
+    return name ? name : "";
+}
+
+void refuse(struct writer *w, const ProtobufCMessage *m, const char *what, const char *of)
+{
+    const char *name = name_of(m);
+
+    if (w->most) {
+        leave_out(w, what, of, 1);
+        return;
+    }
+    if (!w->text->failed)
+        fail(w->text->report, KILN_UNSUPPORTED, NULL, "%.*s%s%s%s has %s, which the textual syntax has no place for",
+             (int)strlen(of) - 1, of, *name ? " '" : "", name, *name ? "'" : "", what);
+    w->text->failed = true;
+}
+
+/* Is `word` one of `words`, which have a space before and behind each? */
+static bool is_among(const char *words, const char *word)
+{
+    const size_t n = strlen(word);
+
+    for (const char *p = words; (p = strstr(p, word)); p += n)
+        if (p > words && p[-1] == ' ' && p[n] == ' ')
+            return true;
+    return false;
+}
+
+/* What says nothing about the values that a model computes, or is not asked for to compute them. */
+static const char annotations[] = " doc_string metadata_props denotation quantization_annotation "
+                                  "device_configurations configuration training_info ";
+
+void put_rest(struct writer *w, const ProtobufCMessage *m, const char *of, const char *said)
+{
+    for (unsigned k = 0; k < m->descriptor->n_fields; k++) {
+        const ProtobufCFieldDescriptor *field = &m->descriptor->fields[k];
+
+        if (is_among(said, field->name) || !message_says(m, field))
+            continue;
+        if (is_among(annotations, field->name))
+            leave_out(w, field->name, of,
+                      field->label == PROTOBUF_C_LABEL_REPEATED
+                          ? *(const size_t *)((const char *)m + field->quantifier_offset)
+                          : 1);
+        else
+            refuse(w, m, field->name, of);
+    }
+    leave_out(w, "unknown fields", NULL, m->n_unknown_fields);
 }
 
 /* -- names --------------------------------------------------------------------------------------------------------- */
@@ -67,6 +127,25 @@ void put_word(struct writer *w, const char *s)
         put_quoted(w, s, n);
 }
 
+/* A domain of identifiers with dots between them needs no quotes. */
+void put_domain(struct writer *w, const char *domain)
+{
+    const char *p = domain;
+
+    for (;;) {
+        const size_t n = strcspn(p, ".");
+
+        if (!is_identifier(p, n)) {
+            put_quoted(w, domain, strlen(domain));
+            return;
+        }
+        if (!p[n])
+            break;
+        p += n + 1;
+    }
+    put_text(w, domain);
+}
+
 void put_name(struct writer *w, const char *s)
 {
     const size_t n = s ? strlen(s) : 0;
@@ -96,19 +175,22 @@ void put_entries(struct writer *w, Onnx__StringStringEntryProto *const *entries,
         put_quoted(w, key, strlen(key));
         put_text(w, ": ");
         put_quoted(w, value, strlen(value));
-        leave_out_unknown(w, &entries[k]->base);
+        put_rest(w, &entries[k]->base, "pairs", " key value ");
     }
     put_text(w, "]");
 }
 
 /* -- types --------------------------------------------------------------------------------------------------------- */
 
-static void put_element_type(struct writer *w, int64_t type)
+/* `of` is the message that has it. */
+static void put_element_type(struct writer *w, int64_t type, const ProtobufCMessage *of)
 {
     const char *name = element_type_name(type);
 
-    leave_out(w, "unknown element types", !name);
-    put_text(w, name ? name : "undefined");
+    if (!name && type)
+        refuse(w, of, "an unknown element type",
+               of->descriptor == &onnx__tensor_proto__descriptor ? "tensors" : "types");
+    put_text(w, name ? name : UNDEFINED_TYPE);
 }
 
 static void put_shape(struct writer *w, const Onnx__TensorShapeProto *shape)
@@ -117,7 +199,7 @@ static void put_shape(struct writer *w, const Onnx__TensorShapeProto *shape)
         put_text(w, "[]");
         return;
     }
-    leave_out_unknown(w, &shape->base);
+    put_rest(w, &shape->base, "shapes", " dim ");
     for (size_t k = 0; k < shape->n_dim; k++) {
         const Onnx__TensorShapeProto__Dimension *d = shape->dim[k];
 
@@ -128,8 +210,7 @@ static void put_shape(struct writer *w, const Onnx__TensorShapeProto *shape)
             put_word(w, d->dim_param);
         else
             put_text(w, "?");
-        leave_out(w, "denotations of dimensions", d->denotation != NULL);
-        leave_out_unknown(w, &d->base);
+        put_rest(w, &d->base, "dimensions", " dim_value dim_param ");
     }
     put_text(w, shape->n_dim ? "]" : "");
 }
@@ -137,62 +218,75 @@ static void put_shape(struct writer *w, const Onnx__TensorShapeProto *shape)
 static void put_type(struct writer *w, const Onnx__TypeProto *type);
 
 /* Of a sequence or the like: its element type may be missing in a model that nobody checked. */
-void put_inner_type(struct writer *w, const Onnx__TypeProto *type)
+void put_inner_type(struct writer *w, const Onnx__TypeProto *type, const ProtobufCMessage *of)
 {
-    if (type && type->value_case != ONNX__TYPE_PROTO__VALUE__NOT_SET)
+    if (type && type->value_case != ONNX__TYPE_PROTO__VALUE__NOT_SET) {
         put_type(w, type);
-    else
-        put_element_type(w, 0);
+        return;
+    }
+    if (of)
+        refuse(w, of, "no type in it", of->descriptor == &onnx__attribute_proto__descriptor ? "attributes" : "types");
+    put_text(w, UNDEFINED_TYPE);
 }
 
 static void put_opaque(struct writer *w, const Onnx__TypeProto__Opaque *opaque)
 {
-    const bool domain = opaque->domain && *opaque->domain;
+    const bool domain = opaque->domain && *opaque->domain, name = opaque->name && *opaque->name;
 
     put_text(w, "opaque(");
-    put_text(w, domain ? opaque->domain : "");
-    put_text(w, domain ? "," : "");
-    put_text(w, opaque->name ? opaque->name : "");
+    if (domain) {
+        put_domain(w, opaque->domain);
+        put_text(w, ",");
+    }
+    if (domain || name)
+        put_word(w, opaque->name);
     put_text(w, ")");
+    put_rest(w, &opaque->base, "opaque types", " domain name ");
 }
 
 static void put_type(struct writer *w, const Onnx__TypeProto *type)
 {
-    leave_out(w, "denotations of types", type->denotation != NULL);
-    leave_out_unknown(w, &type->base);
+    static const char of[] = "types";
+
+    put_rest(w, &type->base, of, " tensor_type sequence_type map_type optional_type sparse_tensor_type opaque_type ");
     switch (type->value_case) {
     case ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE:
-        put_element_type(w, type->tensor_type->elem_type);
+        put_element_type(w, type->tensor_type->elem_type, &type->tensor_type->base);
         put_shape(w, type->tensor_type->shape);
+        put_rest(w, &type->tensor_type->base, of, " elem_type shape ");
         break;
     case ONNX__TYPE_PROTO__VALUE_SPARSE_TENSOR_TYPE:
         put_text(w, "sparse_tensor(");
-        put_element_type(w, type->sparse_tensor_type->elem_type);
+        put_element_type(w, type->sparse_tensor_type->elem_type, &type->sparse_tensor_type->base);
         put_shape(w, type->sparse_tensor_type->shape);
         put_text(w, ")");
+        put_rest(w, &type->sparse_tensor_type->base, of, " elem_type shape ");
         break;
     case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
         put_text(w, "seq(");
-        put_inner_type(w, type->sequence_type->elem_type);
+        put_inner_type(w, type->sequence_type->elem_type, &type->sequence_type->base);
         put_text(w, ")");
+        put_rest(w, &type->sequence_type->base, of, " elem_type ");
         break;
     case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE:
         put_text(w, "optional(");
-        put_inner_type(w, type->optional_type->elem_type);
+        put_inner_type(w, type->optional_type->elem_type, &type->optional_type->base);
         put_text(w, ")");
+        put_rest(w, &type->optional_type->base, of, " elem_type ");
         break;
     case ONNX__TYPE_PROTO__VALUE_MAP_TYPE:
         put_text(w, "map(");
-        put_element_type(w, type->map_type->key_type);
+        put_element_type(w, type->map_type->key_type, &type->map_type->base);
         put_text(w, ", ");
-        put_inner_type(w, type->map_type->value_type);
+        put_inner_type(w, type->map_type->value_type, &type->map_type->base);
         put_text(w, ")");
+        put_rest(w, &type->map_type->base, of, " key_type value_type ");
         break;
     case ONNX__TYPE_PROTO__VALUE_OPAQUE_TYPE:
         put_opaque(w, type->opaque_type);
         break;
     default:
-        leave_out(w, "types that say nothing", 1);
+        leave_out(w, "types that say nothing", NULL, 1);
     }
 }
 
@@ -203,9 +297,7 @@ void put_value_info(struct writer *w, const Onnx__ValueInfoProto *v)
         put_text(w, v->type->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET ? "" : " ");
     }
     put_name(w, v->name);
-    leave_out(w, "doc_string of values", v->doc_string != NULL);
-    leave_out(w, "metadata_props of values", v->n_metadata_props);
-    leave_out_unknown(w, &v->base);
+    put_rest(w, &v->base, "values", " name type ");
 }
 
 void put_value_infos(struct writer *w, Onnx__ValueInfoProto *const *v, size_t n)
@@ -357,6 +449,27 @@ static size_t typed_count(const Onnx__TensorProto *t)
     }
 }
 
+static const char *typed_field(int32_t type)
+{
+    switch (type) {
+    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
+    case ONNX__TENSOR_PROTO__DATA_TYPE__COMPLEX64:
+        return " name dims data_type data_location float_data ";
+    case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE:
+    case ONNX__TENSOR_PROTO__DATA_TYPE__COMPLEX128:
+        return " name dims data_type data_location double_data ";
+    case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
+        return " name dims data_type data_location int64_data ";
+    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT32:
+    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT64:
+        return " name dims data_type data_location uint64_data ";
+    case ONNX__TENSOR_PROTO__DATA_TYPE__STRING:
+        return " name dims data_type data_location string_data ";
+    default:
+        return " name dims data_type data_location int32_data ";
+    }
+}
+
 static void put_typed(struct writer *w, const Onnx__TensorProto *t, size_t k)
 {
     switch (t->data_type) {
@@ -383,11 +496,16 @@ static void put_typed(struct writer *w, const Onnx__TensorProto *t, size_t k)
     }
 }
 
+/* Of the fields that may hold values one is written, the others must be empty: put_rest sees to that. */
 static void put_values(struct writer *w, const Onnx__TensorProto *t)
 {
     const struct raw_layout layout = raw_layout(t->data_type);
     const bool raw = t->has_raw_data && layout.class != RAW_NONE;
     const size_t n = raw ? raw_count(t, layout) : typed_count(t);
+
+    if (raw && (n * layout.bits + 7) / 8 != t->raw_data.len)
+        refuse(w, &t->base, "raw_data that ends within a value", "tensors");
+    put_rest(w, &t->base, "tensors", raw ? " name dims data_type data_location raw_data " : typed_field(t->data_type));
 
     put_text(w, "{");
     for (size_t k = 0; k < n && !w->text->failed; k++) {
@@ -404,23 +522,23 @@ static void put_values(struct writer *w, const Onnx__TensorProto *t)
     put_text(w, "}");
 }
 
-void put_tensor(struct writer *w, const Onnx__TensorProto *t)
+void put_tensor(struct writer *w, const Onnx__TensorProto *t, bool named)
 {
-    put_element_type(w, t->data_type);
+    put_element_type(w, t->data_type, &t->base);
     for (size_t d = 0; d < t->n_dims; d++)
         text_printf(w->text, "%s%lld", d ? "," : "[", (long long)t->dims[d]);
     put_text(w, t->n_dims ? "] " : " ");
-    if (t->name && *t->name) {
+    if (named || (t->name && *t->name)) {
         put_name(w, t->name);
         put_text(w, " ");
     }
     put_text(w, "= ");
-    if (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
+    if (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
         put_entries(w, t->external_data, t->n_external_data);
-    else
+        put_rest(w, &t->base, "tensors", " name dims data_type data_location external_data ");
+    } else {
+        if (t->has_data_location && t->data_location)
+            refuse(w, &t->base, "data_location", "tensors");
         put_values(w, t);
-    leave_out(w, "doc_string of tensors", t->doc_string != NULL);
-    leave_out(w, "metadata_props of tensors", t->n_metadata_props);
-    leave_out(w, "segments of tensors", t->segment != NULL);
-    leave_out_unknown(w, &t->base);
+    }
 }

@@ -303,7 +303,7 @@ static bool read_function_key(struct reader *r, Onnx__FunctionProto *f, const ch
 /* One of the two messages is NULL. */
 static bool read_header(struct reader *r, Onnx__ModelProto *m, Onnx__FunctionProto *f)
 {
-    if (!read_match(r, '<'))
+    if (!read_match(r, '<') || read_match(r, '>'))
         return true;
     do {
         const char *word;

@@ -46,11 +46,26 @@ const char *attribute_type_name(int64_t type)
 
 /* -- types --------------------------------------------------------------------------------------------------------- */
 
+/* It is a name as well: a type only where a name, dimensions or values follow. */
+static bool peek_undefined(const struct reader *r)
+{
+    struct reader ahead = *r;
+    const char *word;
+    int next;
+
+    ahead.at += strlen(UNDEFINED_TYPE);
+    next = peek_char(&ahead);
+    return next == '"' || next == '[' || next == '{' || peek_identifier(&ahead, &word) ||
+           (next == '=' && ahead.at + 1 < ahead.size && ahead.text[ahead.at + 1] != '>');
+}
+
 bool peek_type(struct reader *r)
 {
     const char *word;
     const size_t n = peek_identifier(r, &word);
 
+    if (n && is_word(word, n, UNDEFINED_TYPE))
+        return peek_undefined(r);
     return n && (element_type(word, n) || is_word(word, n, "seq") || is_word(word, n, "map") ||
                  is_word(word, n, "optional") || is_word(word, n, "sparse_tensor") || is_word(word, n, "opaque"));
 }
@@ -102,7 +117,7 @@ static bool read_element_type(struct reader *r, int32_t *type)
     const size_t n = peek_identifier(r, &word);
 
     *type = n ? element_type(word, n) : 0;
-    if (!*type)
+    if (!*type && !(n && is_word(word, n, UNDEFINED_TYPE)))
         return read_expected(r, "an element type such as 'float'");
     r->at += n;
     return true;

@@ -59,13 +59,13 @@ static void put_list(struct writer *w, const Onnx__AttributeProto *a, int type)
         PUT_LIST(a->n_strings, put_quoted(w, a->strings[k].data, a->strings[k].len));
         break;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSORS:
-        PUT_LIST(a->n_tensors, put_tensor(w, a->tensors[k]));
+        PUT_LIST(a->n_tensors, put_tensor(w, a->tensors[k], false));
         break;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPHS:
         PUT_LIST(a->n_graphs, put_graph(w, a->graphs[k]));
         break;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TYPE_PROTOS:
-        PUT_LIST(a->n_type_protos, put_inner_type(w, a->type_protos[k]));
+        PUT_LIST(a->n_type_protos, put_inner_type(w, a->type_protos[k], &a->base));
         break;
     default:
         break;
@@ -85,24 +85,29 @@ static void put_attribute_value(struct writer *w, const Onnx__AttributeProto *a,
         put_quoted(w, a->s.data, a->s.len);
         break;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
-        put_tensor(w, a->t);
+        put_tensor(w, a->t, false);
         break;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH:
         put_graph(w, a->g);
         break;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TYPE_PROTO:
-        put_inner_type(w, a->tp);
+        put_inner_type(w, a->tp, &a->base);
         break;
     default:
         put_list(w, a, type);
     }
 }
 
+static bool is_reference(const Onnx__AttributeProto *a)
+{
+    return a->ref_attr_name && *a->ref_attr_name;
+}
+
 /* Can the attribute be written? Sparse tensors cannot, nor what a model that nobody checked leaves out. */
 static bool is_writable(const Onnx__AttributeProto *a, int type)
 {
-    if (a->ref_attr_name)
-        return true;
+    if (is_reference(a))
+        return !a->has_type || attribute_type_name((int)a->type) || !a->type;
     switch (type) {
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
         return a->t;
@@ -116,6 +121,27 @@ static bool is_writable(const Onnx__AttributeProto *a, int type)
     }
 }
 
+/* The fields of an attribute of `type` that are written. */
+static const char *said_of(int type)
+{
+    static const char *const said[] = {
+        [ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT] = " name type f ",
+        [ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT] = " name type i ",
+        [ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING] = " name type s ",
+        [ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR] = " name type t ",
+        [ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH] = " name type g ",
+        [ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TYPE_PROTO] = " name type tp ",
+        [ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS] = " name type floats ",
+        [ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS] = " name type ints ",
+        [ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS] = " name type strings ",
+        [ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSORS] = " name type tensors ",
+        [ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPHS] = " name type graphs ",
+        [ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TYPE_PROTOS] = " name type type_protos ",
+    };
+
+    return said[type];
+}
+
 static void put_attribute(struct writer *w, const Onnx__AttributeProto *a, int type)
 {
     const char *name = attribute_type_name(type);
@@ -124,14 +150,14 @@ static void put_attribute(struct writer *w, const Onnx__AttributeProto *a, int t
     if (name)
         text_printf(w->text, ": %s", name);
     put_text(w, " = ");
-    if (a->ref_attr_name) {
+    if (is_reference(a)) {
         put_text(w, "@");
         put_word(w, a->ref_attr_name);
+        put_rest(w, &a->base, "attributes", " name type ref_attr_name ");
     } else {
         put_attribute_value(w, a, type);
+        put_rest(w, &a->base, "attributes", said_of(type));
     }
-    leave_out(w, "doc_string of attributes", a->doc_string != NULL);
-    leave_out_unknown(w, &a->base);
 }
 
 /* In angle brackets, or nothing. `names` are attributes without a default, of a function. */
@@ -145,10 +171,10 @@ static void put_attributes(struct writer *w, char *const *names, size_t n_names,
         put_word(w, names[k]);
     }
     for (size_t k = 0; k < n; k++) {
-        const int type = type_of(a[k]);
+        const int type = is_reference(a[k]) ? (a[k]->has_type ? (int)a[k]->type : 0) : type_of(a[k]);
 
         if (!is_writable(a[k], type)) {
-            leave_out(w, "sparse or incomplete attributes", 1);
+            refuse(w, &a[k]->base, "a sparse value, or none", "attributes");
             continue;
         }
         put_text(w, before);
@@ -159,25 +185,6 @@ static void put_attributes(struct writer *w, char *const *names, size_t n_names,
 }
 
 /* -- nodes and graphs ---------------------------------------------------------------------------------------------- */
-
-/* A domain of identifiers with dots between them needs no quotes. */
-static void put_domain(struct writer *w, const char *domain)
-{
-    const char *p = domain;
-
-    for (;;) {
-        const size_t n = strcspn(p, ".");
-
-        if (!is_identifier(p, n)) {
-            put_quoted(w, domain, strlen(domain));
-            return;
-        }
-        if (!p[n])
-            break;
-        p += n + 1;
-    }
-    put_text(w, domain);
-}
 
 static void put_node(struct writer *w, const Onnx__NodeProto *node)
 {
@@ -208,10 +215,7 @@ static void put_node(struct writer *w, const Onnx__NodeProto *node)
     put_text(w, ")");
     if (has_graph) /* last, so that what the node takes is seen before its subgraphs */
         put_attributes(w, NULL, 0, node->attribute, node->n_attribute);
-    leave_out(w, "doc_string of nodes", node->doc_string != NULL);
-    leave_out(w, "metadata_props of nodes", node->n_metadata_props);
-    leave_out(w, "device_configurations of nodes", node->n_device_configurations);
-    leave_out_unknown(w, &node->base);
+    put_rest(w, &node->base, "nodes", " name output domain op_type overload attribute input ");
 }
 
 static void put_nodes(struct writer *w, Onnx__NodeProto *const *nodes, size_t n)
@@ -240,7 +244,7 @@ static void put_inner(struct writer *w, Onnx__TensorProto *const *initializers, 
     for (size_t k = 0; k < n && !w->text->failed; k++) {
         put_line(w);
         if (k < n_initializers)
-            put_tensor(w, initializers[k]);
+            put_tensor(w, initializers[k], true);
         else
             put_value_info(w, values[k - n_initializers]);
         put_text(w, k + 1 < n ? "," : "");
@@ -260,11 +264,7 @@ static void put_graph(struct writer *w, const Onnx__GraphProto *g)
     put_inner(w, g->initializer, g->n_initializer, g->value_info, g->n_value_info);
     put_text(w, " ");
     put_nodes(w, g->node, g->n_node);
-    leave_out(w, "doc_string of graphs", g->doc_string != NULL);
-    leave_out(w, "metadata_props of graphs", g->n_metadata_props);
-    leave_out(w, "sparse_initializer", g->n_sparse_initializer);
-    leave_out(w, "quantization_annotation", g->n_quantization_annotation);
-    leave_out_unknown(w, &g->base);
+    put_rest(w, &g->base, "graphs", " name input output initializer value_info node ");
 }
 
 /* -- functions and the model --------------------------------------------------------------------------------------- */
@@ -294,7 +294,7 @@ static void put_opsets(struct writer *w, bool *any, Onnx__OperatorSetIdProto *co
 
         put_quoted(w, domain, strlen(domain));
         text_printf(w->text, " : %lld", (long long)opsets[k]->version);
-        leave_out_unknown(w, &opsets[k]->base);
+        put_rest(w, &opsets[k]->base, "operator sets", " domain version ");
     });
 }
 
@@ -318,8 +318,9 @@ static void put_function(struct writer *w, const Onnx__FunctionProto *f)
     put_text(w, " ");
     put_nodes(w, f->node, f->n_node);
     put_text(w, "\n");
-    leave_out(w, "metadata_props of functions", f->n_metadata_props);
-    leave_out_unknown(w, &f->base);
+    put_rest(w, &f->base, "functions",
+             " name domain overload opset_import doc_string attribute attribute_proto input output "
+             "value_info node ");
 }
 
 static void put_model(struct writer *w, const Onnx__ModelProto *m)
@@ -343,17 +344,19 @@ static void put_model(struct writer *w, const Onnx__ModelProto *m)
         put_key(w, &any, "metadata_props");
         put_entries(w, m->metadata_props, m->n_metadata_props);
     }
-    put_text(w, any ? "\n>\n" : "");
+    put_text(w, any ? "\n>\n" : "<>\n"); /* which tells a text from a message */
     if (m->graph)
         put_graph(w, m->graph);
+    else
+        refuse(w, &m->base, "no graph", "models");
     put_text(w, "\n");
     for (size_t k = 0; k < m->n_functions && !w->text->failed; k++) {
         put_text(w, "\n");
         put_function(w, m->functions[k]);
     }
-    leave_out(w, "training_info", m->n_training_info);
-    leave_out(w, "configuration", m->n_configuration);
-    leave_out_unknown(w, &m->base);
+    put_rest(w, &m->base, "models",
+             " ir_version opset_import producer_name producer_version domain model_version "
+             "doc_string metadata_props graph functions ");
 }
 
 #undef PUT_LIST
@@ -363,9 +366,9 @@ static int64_t put_left_out(struct writer *w)
     int64_t lost = 0;
 
     for (size_t k = 0; k < sizeof w->left_out / sizeof *w->left_out && w->left_out[k].what; k++) {
-        text_printf(w->text, "%s%lld %s",
+        text_printf(w->text, "%s%lld %s%s%s",
                     k ? ", " : "# left out, as the syntax has no place for them: ", (long long)w->left_out[k].count,
-                    w->left_out[k].what);
+                    w->left_out[k].what, w->left_out[k].of ? " of " : "", w->left_out[k].of ? w->left_out[k].of : "");
         lost += w->left_out[k].count;
     }
     put_text(w, lost ? "\n" : "");
@@ -394,8 +397,8 @@ bool text_write_model(struct text *t, const Onnx__ModelProto *model, const struc
 
 bool text_write_type(struct text *t, const Onnx__TypeProto *type)
 {
-    struct writer w = { .text = t };
+    struct writer w = { .text = t, .most = 1 }; /* it is for people */
 
-    put_inner_type(&w, type);
+    put_inner_type(&w, type, NULL);
     return !t->failed;
 }

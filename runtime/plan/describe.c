@@ -23,10 +23,10 @@ static void put_place(struct text *cell, const struct program *p, const struct v
     if (place->kind == PLACE_ARENA)
         text_printf(cell, "%lld", (long long)place->at);
     else
-        text_printf(cell, "%.60s", /* many rows may have the name of one value */
-                    place->kind == PLACE_VIEW       ? p->graph->values[place->root]->name
-                    : place->kind == PLACE_CONSTANT ? "known"
-                                                    : "run time");
+        text_say(cell, "%.60s", /* many rows may have the name of one value */
+                 place->kind == PLACE_VIEW       ? p->graph->values[place->root]->name
+                 : place->kind == PLACE_CONSTANT ? "known"
+                                                 : "run time");
 }
 
 static void put_how(struct text *cell, const struct program_step *s)
@@ -47,7 +47,7 @@ static void put_cell(struct text *cell, const struct program *p, size_t step, in
     if (c == STEP && first)
         text_printf(cell, "%zu", step);
     else if (c == OPERATOR && first)
-        text_printf(cell, "%s-%d", s->node->op_name, s->node->since);
+        text_say(cell, "%s-%d", s->node->op_name, s->node->since);
     else if (c == HOW && first)
         put_how(cell, s);
     else if (c == TYPE)
@@ -59,7 +59,7 @@ static void put_cell(struct text *cell, const struct program *p, size_t step, in
     else if (c == WORK && first && s->scratch >= 0)
         text_printf(cell, "%lld", (long long)s->scratch);
     else if (c == NAME)
-        text_printf(cell, "%s", first && *s->node->name ? s->node->name : v->name);
+        text_say(cell, "%s", first && *s->node->name ? s->node->name : v->name);
 }
 
 struct table {
@@ -128,7 +128,7 @@ static void put_folded(struct text *out, const struct program *p)
             continue;
         if (!count++)
             text_printf(out, "folded while planning:\n");
-        text_printf(out, "      %s %s by %s\n", v->name, tensor_text(&p->types[v->id], type), v->producer->op_name);
+        text_say(out, "      %s %s by %s\n", v->name, tensor_text(&p->types[v->id], type), v->producer->op_name);
     }
 }
 
@@ -167,13 +167,13 @@ static int64_t prepared_bytes(const struct program *p, struct text *out)
 
 void program_describe(struct text *out, const struct program *p)
 {
-    text_printf(out, "%s: %zu steps, an arena of %lld bytes, %lld bytes prepared of weights\n", p->graph->path,
-                p->step_count, (long long)p->arena_bytes, (long long)prepared_bytes(p, out));
+    text_say(out, "%s: %zu steps, an arena of %lld bytes, %lld bytes prepared of weights\n", p->graph->path,
+             p->step_count, (long long)p->arena_bytes, (long long)prepared_bytes(p, out));
     put_folded(out, p);
     put_steps(out, p);
     for (size_t k = 0; k < p->carry_count; k++)
-        text_printf(out, "after the step %s becomes %s\n", p->graph->values[p->carries[k].out]->name,
-                    p->graph->values[p->carries[k].in]->name);
+        text_say(out, "after the step %s becomes %s\n", p->graph->values[p->carries[k].out]->name,
+                 p->graph->values[p->carries[k].in]->name);
     if (!p->complete)
         text_printf(out, "the rest is planned while running: its sizes are not known before\n");
 }

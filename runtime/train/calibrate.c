@@ -1,4 +1,5 @@
 #include "train/calibrate.h"
+#include "data/element.h"
 #include "kernels/kernels.h"
 #include "run/frame.h"
 #include <math.h>
@@ -194,26 +195,89 @@ bool calibrate(const struct model *m, const struct calibration *c, struct moment
     return ok;
 }
 
-bool compare_models(const struct model *a, const struct model *b, const struct calibration *c, double *difference,
+/* -- comparing -------------------------------------------------------------------------------------------------------
+ */
+
+static double apart(double x, double y)
+{
+    const double d = fabs(x - y) / fmax(1, fabs(x));
+
+    if (x == y || (isnan(x) && isnan(y)))
+        return 0;
+    return isnan(d) ? INFINITY : d;
+}
+
+static bool same_bytes(const struct tensor *a, const struct tensor *b, int64_t k)
+{
+    const size_t size = dtype_size(a->dtype);
+    const struct string *s, *t;
+
+    if (a->dtype != STRING)
+        return memcmp((const char *)a->data + (size_t)k * size, (const char *)b->data + (size_t)k * size, size) == 0;
+    s = ((struct string *const *)a->data)[k];
+    t = ((struct string *const *)b->data)[k];
+    if ((s ? s->length : 0) != (t ? t->length : 0))
+        return false;
+    return !s || !t || memcmp(s->bytes, t->bytes, s->length) == 0;
+}
+
+static void compare_tensors(const struct tensor *a, const struct tensor *b, struct comparison *out)
+{
+    element_get *const get = element_getter(a->dtype);
+    const int64_t n = tensor_count(a);
+
+    for (int64_t k = 0; k < n && dtype_is_float(a->dtype); k++)
+        out->difference = fmax(out->difference, apart(get(a->data, k), get(b->data, k)));
+    for (int64_t k = 0; k < n && !dtype_is_float(a->dtype); k++) /* those of 4 bits have no bytes of their own */
+        out->unlike += dtype_size(a->dtype) ? !same_bytes(a, b, k) : get(a->data, k) != get(b->data, k);
+    out->floats += dtype_is_float(a->dtype) ? n : 0;
+    out->others += dtype_is_float(a->dtype) ? 0 : n;
+}
+
+/* Sequences hold tensors and optionals at most sequences: the recursion is two deep. */
+static bool compare_values(const struct tensor *a, const struct tensor *b, const char *name, struct comparison *out,
+                           struct report *r)
+{
+    char s[TYPE_TEXT], t[TYPE_TEXT];
+
+    if (!same_type(a, b))
+        return fail(r, KILN_MISMATCH, NULL, "output '%s' is %.100s before and %.100s after", name, tensor_text(a, s),
+                    tensor_text(b, t));
+    if (a->kind == OPTIONAL) {
+        const struct optional *x = a->data, *y = b->data;
+
+        if (x->present != y->present)
+            return fail(r, KILN_MISMATCH, NULL, "output '%s' is there before or after, not both", name);
+        return !x->present || compare_values(&x->value, &y->value, name, out, r);
+    }
+    if (a->kind == SEQUENCE) {
+        const struct sequence *x = a->data, *y = b->data;
+
+        if (x->count != y->count)
+            return fail(r, KILN_MISMATCH, NULL, "output '%s' has %lld items before and %lld after", name,
+                        (long long)x->count, (long long)y->count);
+        for (int64_t k = 0; k < x->count; k++)
+            if (!compare_values(&x->items[k], &y->items[k], name, out, r))
+                return false;
+        return true;
+    }
+    compare_tensors(a, b, out);
+    return true;
+}
+
+bool compare_models(const struct model *a, const struct model *b, const struct calibration *c, struct comparison *out,
                     struct report *r)
 {
     struct runner n[2];
-    const struct tensor *t[2];
     int64_t samples;
     bool ok = runner_init(&n[0], a, c, NULL, 0, r);
 
     ok = runner_init(&n[1], b, c, NULL, 0, r) && ok;
     ok = ok && runner_next(&n[0], &samples, r) && runner_next(&n[1], &samples, r);
-    *difference = 0;
-    for (int k = 0; k < 2 && ok; k++)
-        t[k] = frame_get(n[k].frame, n[k].graph->outputs[0]);
-    if (ok && (!same_type(t[0], t[1]) || t[0]->dtype != F32))
-        ok = fail(r, KILN_MISMATCH, NULL, "the outputs differ in type");
-    for (int64_t k = 0; ok && k < tensor_count(t[0]); k++) {
-        const double x = (double)((const float *)t[0]->data)[k], y = (double)((const float *)t[1]->data)[k];
-
-        *difference = fmax(*difference, fabs(x - y) / fmax(1, fabs(x)));
-    }
+    *out = (struct comparison){ 0 };
+    for (size_t k = 0; ok && k < a->graph->output_count; k++)
+        ok = compare_values(frame_get(n[0].frame, n[0].graph->outputs[k]),
+                            frame_get(n[1].frame, n[1].graph->outputs[k]), a->graph->outputs[k]->name, out, r);
     runner_release(&n[0]);
     runner_release(&n[1]);
     return ok;

@@ -24,9 +24,13 @@ struct calibration {
 bool calibrate(const struct model *m, const struct calibration *c, struct moments *places, size_t count,
                struct arena *arena, struct report *r);
 
-/* The largest difference of the first output of two models with the same inputs over the first batch, of max(1, value).
- */
-bool compare_models(const struct model *a, const struct model *b, const struct calibration *c, double *difference,
+/* What two models with the same inputs and outputs make of the first batch. */
+struct comparison {
+    double difference;      /* of floats: the largest, of max(1, value) */
+    int64_t floats;         /* values that this was taken over */
+    int64_t others, unlike; /* values of other types (integers, bools, strings), and those of them that are not equal */
+};
+bool compare_models(const struct model *a, const struct model *b, const struct calibration *c, struct comparison *out,
                     struct report *r);
 
 /* Types of all values for one sample, and the content of those that planning knows; freed with program_free. */

@@ -167,13 +167,16 @@ static bool read_rule(struct rule *to, const char *spec, const char *subject, st
     if (strncmp(spec, "constant:", 9) == 0) {
         const size_t used = decimal_read(spec + 9, &to->value);
 
-        return (used && !spec[9 + used]) ||
-               fail(r, KILN_BAD_MODEL, subject, "initialiser '%s' needs a number, as in 'constant:0.1'", spec);
+        return (used && !spec[9 + used] && fits_float(to->value)) ||
+               fail(r, KILN_BAD_MODEL, subject,
+                    "initialiser '%s' needs a number that a float can hold, as in "
+                    "'constant:0.1'",
+                    spec);
     }
     for (size_t k = 0; k < sizeof rules / sizeof *rules; k++)
         if (strlen(rules[k].name) == n && strncmp(rules[k].name, spec, n) == 0) {
             to->name = rules[k].name;
-            return options_read(to, spec, rules[k].options, subject, r);
+            return options_read(to, spec, rules[k].options, &(struct spec_subject){ subject, KILN_BAD_MODEL }, r);
         }
     return fail(r, KILN_BAD_MODEL, subject,
                 "initialiser '%s' is unknown, must be glorot_, he_ or lecun_ with uniform or normal, zeros, ones, "

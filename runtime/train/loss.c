@@ -88,7 +88,7 @@ static bool read_spec(struct loss *l, const char *spec, struct asked *asked, str
             continue;
         l->kind = (enum loss_kind)k;
         snprintf(what, sizeof what, "loss '%s'", names[k]);
-        return options_read(asked, spec, options, what, r);
+        return options_read(asked, spec, options, &(struct spec_subject){ what, KILN_BAD_ARGUMENT }, r);
     }
     return fail(r, KILN_BAD_ARGUMENT, NULL, "loss '%.*s' is unknown, must be %s, %s, %s or %s", (int)(n > 60 ? 60 : n),
                 spec, names[0], names[1], names[2], names[3]);

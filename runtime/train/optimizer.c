@@ -22,15 +22,17 @@
     }
 
 static const struct spec_option sgd_options[] = {
-    NUMBER(learning_rate, 0, 1e30), NUMBER(momentum, 0, 1), FLAG(nesterov), { 0 }
+    NUMBER(learning_rate, 0, MOST_RATE), NUMBER(momentum, 0, 1), FLAG(nesterov), { 0 }
 };
 static const struct spec_option adam_options[] = {
-    NUMBER(learning_rate, 0, 1e30), BELOW(beta_1, 0, 1), BELOW(beta_2, 0, 1), NUMBER(epsilon, 0, 1e30), { 0 }
+    NUMBER(learning_rate, 0, MOST_RATE), BELOW(beta_1, 0, 1), BELOW(beta_2, 0, 1), NUMBER(epsilon, 0, 1e30), { 0 }
 };
-static const struct spec_option rmsprop_options[] = {
-    NUMBER(learning_rate, 0, 1e30), NUMBER(rho, 0, 1), NUMBER(momentum, 0, 1),
-    NUMBER(epsilon, 0, 1e30),       FLAG(centered),    { 0 }
-};
+static const struct spec_option rmsprop_options[] = { NUMBER(learning_rate, 0, MOST_RATE),
+                                                      NUMBER(rho, 0, 1),
+                                                      NUMBER(momentum, 0, 1),
+                                                      NUMBER(epsilon, 0, 1e30),
+                                                      FLAG(centered),
+                                                      { 0 } };
 
 static const struct row {
     const char *name;
@@ -81,7 +83,7 @@ bool optimizer_parse(struct optimizer *out, const char *spec, struct report *r)
             continue;
         *out = kinds[k].defaults;
         snprintf(what, sizeof what, "optimizer '%s'", kinds[k].name);
-        if (!options_read(out, spec, kinds[k].options, what, r))
+        if (!options_read(out, spec, kinds[k].options, &(struct spec_subject){ what, KILN_BAD_ARGUMENT }, r))
             return false;
         name_slots(out);
         return true;

@@ -17,6 +17,8 @@ enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_RMSPROP };
 
 enum { MAX_SLOTS = 3 };
 
+#define MOST_RATE 1e30 /* of learning: what Adam makes of it in a step is a float, too */
+
 struct optimizer {
     enum optimizer_kind kind;
     double learning_rate;

@@ -417,7 +417,7 @@ static bool recover(struct recovery *y, struct model *to, const struct calibrati
     }
     return moments && (!y->count || calibrate(y->from, c, moments, y->count, y->arena, y->report)) &&
            write_sites(y, to, moments) && model_build(to, y->report) &&
-           compare_models(y->from, to, c, &out->difference, y->report);
+           compare_models(y->from, to, c, &out->outputs, y->report);
 }
 
 struct model *model_recover(const struct model *m, const struct calibration *c, const struct recover_options *o,

@@ -29,9 +29,9 @@ struct recover_options {
     }
 
 struct recovered {
-    size_t pairs;      /* Mul and Add that became BatchNormalization */
-    size_t folded;     /* convolutions that were unfolded */
-    double difference; /* of the output on the first batch, before and after, of max(1, value) */
+    size_t pairs;              /* Mul and Add that became BatchNormalization */
+    size_t folded;             /* convolutions that were unfolded */
+    struct comparison outputs; /* before and after */
 };
 
 /* `m` must be built; the result is, too. NULL with an error; one that is there is nothing to recover is no error. */

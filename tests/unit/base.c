@@ -1,6 +1,7 @@
 #include "base/cpu.h"
 #include "base/map.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "unit.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,46 @@ START_TEST(control_characters_are_escaped)
     fail(&r, KILN_BAD_MODEL, "a\nb", "name '%s'", "\x1b[31m\x7f\xc3\xa9\t");
     ck_assert_str_eq(r.error.where, "a\\x0ab");
     ck_assert_str_eq(r.error.message, "name '\\x1b[31m\\x7f\xc3\xa9\\x09'");
+    r = (struct report){ 0 }; /* the same in UTF-8, a mark that turns the direction of writing, and what is no UTF-8 */
+    fail(&r, KILN_BAD_MODEL, "\xff", "'%s'",
+         "\xc2\x9b"
+         "1m\xe2\x80\xae\xe2\x82\xac\xe2\x82");
+    ck_assert_str_eq(r.error.where, "\\xff");
+    ck_assert_str_eq(r.error.message, "'\\xc2\\x9b1m\\xe2\\x80\\xae\xe2\x82\xac\\xe2\\x82'");
+}
+END_TEST
+
+/* Every byte at every place of a character: the two functions agree with the rules written out another way. */
+START_TEST(characters_are_told_from_bytes)
+{
+    uint32_t code = 0;
+    char s[4];
+
+    for (uint32_t c = 0; c < 0x112000; c++) {
+        const bool surrogate = c >= 0xd800 && c < 0xe000, valid = c < 0x110000 && !surrogate;
+        const size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+        static const uint32_t hidden[][2] = { { 0, 0x1f },        { 0x7f, 0x9f },     { 0x61c, 0x61c },
+                                              { 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2066, 0x2069 },
+                                              { 0xfeff, 0xfeff }, { 0xfffe, 0xffff } };
+        bool shown = valid;
+
+        for (size_t k = 0; k < n; k++)
+            s[k] = (char)(k        ? 0x80 | (c >> 6 * (n - 1 - k) & 0x3f)
+                          : n == 1 ? c
+                                   : (0xf00u >> n & 0xf0u) | (n == 2 ? 0xc0u : 0) | c >> 6 * (n - 1));
+        for (size_t k = 0; k < sizeof hidden / sizeof *hidden; k++)
+            shown &= c < hidden[k][0] || c > hidden[k][1];
+        ck_assert_uint_eq(utf8_decode(s, n, &code), valid ? n : 0);
+        ck_assert(!valid || code == c);
+        ck_assert_uint_eq(utf8_shown(s, n), shown ? n : 0);
+        for (size_t left = 1; left < n; left++)
+            ck_assert_uint_eq(utf8_decode(s, left, &code), 0);
+    }
+    ck_assert_uint_eq(utf8_decode("\xc1\xbf", 2, &code), 0); /* too long for what they are */
+    ck_assert_uint_eq(utf8_decode("\xe0\x9f\xbf", 3, &code), 0);
+    ck_assert_uint_eq(utf8_decode("\xf0\x8f\xbf\xbf", 4, &code), 0);
+    ck_assert_uint_eq(utf8_decode("\xc3\xc3", 2, &code), 0);
+    ck_assert_uint_eq(utf8_decode("\x80", 1, &code), 0);
 }
 END_TEST
 
@@ -326,6 +367,30 @@ START_TEST(text_grows)
 }
 END_TEST
 
+/* Newlines of the format are lines; those of what is put into it are not. */
+START_TEST(text_for_people_is_escaped)
+{
+    struct budget b = { 0 };
+    struct report r = { 0 };
+    struct text t = { .budget = &b, .report = &r };
+
+    text_say(&t, "\n%s: %d\n\n", "a\nb\x1b", 7);
+    text_say(&t, "%s", "");
+    text_say(&t, "\n");
+    text_say(&t, "%s\n", "\n");
+    ck_assert_str_eq(t.data, "\na\\x0ab\\x1b: 7\n\n\n\\x0a\n");
+    text_release(&t);
+    text_add_shown(&t, "x\0\xff\xc3\xa9", 5);
+    ck_assert_str_eq(t.data, "x\\x00\\xff\xc3\xa9");
+    text_release(&t);
+    b.limit = 8;
+    text_say(&t, "%s", "more than eight bytes");
+    ck_assert(t.failed && failed(&r));
+    text_release(&t);
+    ck_assert_uint_eq(b.used, 0);
+}
+END_TEST
+
 START_TEST(text_stays_failed)
 {
     struct budget b = { .limit = 1000 };
@@ -360,6 +425,7 @@ Suite *suite(void)
 
     add_test(s, first_error_wins_and_all_are_heard);
     add_test(s, control_characters_are_escaped);
+    add_test(s, characters_are_told_from_bytes);
     add_test(s, long_messages_are_cut);
     add_test(s, every_status_has_words);
     add_test(s, budget_counts_and_limits);
@@ -373,6 +439,7 @@ Suite *suite(void)
     add_test(s, map_tells_apart_names_that_share_a_slot);
     add_test(s, map_tells_when_memory_is_out);
     add_test(s, text_grows);
+    add_test(s, text_for_people_is_escaped);
     add_test(s, text_stays_failed);
     add_test(s, cpu_levels_have_names);
     return s;

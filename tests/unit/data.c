@@ -721,10 +721,11 @@ END_TEST
 /* -- csv ----------------------------------------------------------------------------------------------------------- */
 
 static struct tensor targets;
+static bool has_header;
 
 static bool parse(const char *text, bool values_wanted)
 {
-    return csv_parse(&t, &targets, "a.csv", text, strlen(text), values_wanted, &budget, &report);
+    return csv_parse(&t, &targets, "a.csv", text, strlen(text), values_wanted, &has_header, &budget, &report);
 }
 
 START_TEST(csv_with_and_without_header)
@@ -734,11 +735,15 @@ START_TEST(csv_with_and_without_header)
         "1,2.5,0\r\n-3e1,+.5,1\r\n\r\n",
         "\xef\xbb\xbfwidth,\"height, in cm\",class\n1 , 2.5,\"0\"\n\t-30.000,0.5e0,1.0",
         "a,b,3\n1,2.5,0\n-30,.5,1",
+        "\"\",a,\"\"\n1,2.5,0\n-30,.5,1", /* the column of the rows' names has none itself */
+        "Breite,H\xc3\xb6he,0\n1,2.5,0\n-30,.5,1",
+        "nan, x ,0\n1,2.5,0\n-30,.5,1",
     };
     const float *x;
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         expect_ok(parse(texts[i], false));
+        ck_assert_int_eq(has_header, i > 1);
         ck_assert(t.dtype == F32 && t.rank == 2 && t.dims[0] == 2 && t.dims[1] == 2);
         ck_assert(targets.dtype == I64 && targets.rank == 1 && targets.dims[0] == 2);
         x = t.data;
@@ -777,8 +782,21 @@ START_TEST(csv_refuses_what_is_wrong)
         { "a,b\n1,2\n3\n", "line 3: 1 fields, the first line has 2" },
         { "1,2\n1,2,3\n", "line 2: 3 fields" },
         { "1,2\n\n1,2\n", "line 2: 1 fields" },
-        { "a,b\n1,2\nx,2\n", "line 3: 'x' is not a number" },
-        { "1,2\n,2\n", "line 2: '' is not a number" },
+        { "a,b\n1,2\nx,2\n", "line 3: field 1 is 'x', a number is needed" },
+        { "1,2\n,2\n", "line 2: field 1 is empty, a number is needed" },
+        { "1,2\n1, \n", "line 2: field 2 is empty" },
+        { "1,,3\n1,2,3\n", "line 1: field 2 is empty" }, /* what no person would take for a header */
+        { "1,2,nan\n1,2,3\n", "line 1: field 3 is 'nan'" },
+        { "-inf,2\n1,2\n", "line 1: field 1 is '-inf'" },
+        { "1,Infinity\n1,2\n", "line 1: field 2 is 'Infinity'" },
+        { "NaN,NA,3\n1,2,3\n", "line 1: field 1 is 'NaN'" },
+        { "1,N/A\n1,2\n", "line 1: field 2 is 'N/A'" },
+        { "1,\"null\"\n1,2\n", "line 1: field 2 is 'null'" },
+        { "?,1\n1,2\n", "line 1: field 1 is '?'" },
+        { ",\n1,2\n", "line 1: field 1 is empty" },
+        { "1;5,2\n1,2\n", "line 1: field 1 is '1;5'" },
+        { "0x10,2\n1,2\n", "line 1: field 1 is '0x10'" },
+        { "1e99,2\n1,2\n", "line 1: field 1 is '1e99', more than a float" },
         { "1,2\n1;5,2\n", "'1;5'" },
         { "1,2\nnan,2\n", "'nan'" },
         { "1,2\n0x10,2\n", "'0x10'" },
@@ -800,13 +818,13 @@ START_TEST(csv_refuses_what_is_wrong)
     memset(text, '1', huge);
     memcpy(text, "1,2\n3,", 6);
     put_file("huge.csv", text, huge);
-    ck_assert(!csv_load(&t, &targets, "huge.csv", false, &budget, &report));
+    ck_assert(!csv_load(&t, &targets, "huge.csv", false, &has_header, &budget, &report));
     expect_error(KILN_BAD_DATA, "line 2: a field of 10485754 bytes");
     memset(text, ',', huge / 2); /* wide, then long: their product would be 10^13 fields */
     memset(text + huge / 2, '\n', huge / 2);
     text[huge - 1] = '1';
     put_file("huge.csv", text, huge);
-    ck_assert(!csv_load(&t, &targets, "huge.csv", false, &budget, &report));
+    ck_assert(!csv_load(&t, &targets, "huge.csv", false, &has_header, &budget, &report));
     expect_error(KILN_BAD_DATA, "line 2: 1 fields");
     free(text);
 }

@@ -70,6 +70,10 @@ START_TEST(json_strings_are_escaped)
     ck_assert_str_eq(text.data, "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"");
     text_release(&text);
     j.more[0] = false;
+    json_string(&j, NULL, "\xc2\x9b\xe2\x80\xae"); /* what a terminal would obey */
+    ck_assert_str_eq(text.data, "\"\\u009b\\u202e\"");
+    text_release(&text);
+    j.more[0] = false;
     json_string(&j, NULL, "\xff\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80\xe2\x82"); /* no UTF-8, byte by byte */
     ck_assert_uint_eq(text.length, 2 + 6 * 12);
     ck_assert_ptr_nonnull(strstr(text.data, "\\ufffd\\ufffd"));

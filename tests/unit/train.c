@@ -535,6 +535,15 @@ START_TEST(bad_options_are_refused)
         { NULL, "adam:learning_rate=-1", "'learning_rate' is -1, must be at least 0" },
         { NULL, "adam:beta_1=1", "'beta_1' is 1, must be at least 0 and below 1" },
         { NULL, "adam:beta_1", "'beta_1' needs a number" },
+        /* what is in range as a double and not as the float that it becomes */
+        { NULL, "adam:learning_rate=1e308", "'learning_rate' is 1e+308, must be at least 0 and at most 1e+30" },
+        { NULL, "sgd:learning_rate=1e-300", "'learning_rate' is 1e-300, which is not 0 and less than a float" },
+        { NULL, "adam:beta_1=0.99999999999", "'beta_1' is 0.99999999999, must be at least 0 and below 1" },
+        { NULL, "adam:beta_2=0.99999999999", "'beta_2' is 0.99999999999, must be" },
+        { NULL, "adam:epsilon=1e-50", "'epsilon' is 1e-50, which is not 0" },
+        { NULL, "rmsprop:epsilon=1e99", "'epsilon' is 1e+99, must be" },
+        { NULL, "rmsprop:rho=1e-60", "'rho' is 1e-60, which is not 0" },
+        { NULL, "sgd:momentum=1.00000000001", "'momentum' is 1.00000000001, must be" },
         { NULL, "sgd:nesterov=2", "'nesterov' is 2, must be 0 or 1" },
         { NULL, "sgd:momentum=0.9x", "'momentum' needs a number" },
         { "hinge", NULL, "loss 'hinge' is unknown" },
@@ -813,9 +822,12 @@ START_TEST(the_public_functions_train)
     ck_assert_int_eq(kiln_trainer_parameter(t, 0, &p), KILN_OK);
     ck_assert(strcmp(p.name, "w1") == 0 && p.role == KILN_TRAINABLE && p.dims[1] == 8 && p.data);
     ck_assert_int_eq(kiln_trainer_parameter(t, 4, &p), KILN_BAD_ARGUMENT);
-    ck_assert_int_eq(kiln_trainer_set_learning_rate(t, (double)NAN, &err), KILN_BAD_ARGUMENT);
-    ck_assert_int_eq(kiln_trainer_set_learning_rate(t, (double)INFINITY, &err), KILN_BAD_ARGUMENT);
-    ck_assert_int_eq(kiln_trainer_set_learning_rate(t, -1, &err), KILN_BAD_ARGUMENT);
+    for (int k = 0; k < 6; k++)
+        ck_assert_int_eq(kiln_trainer_set_learning_rate(
+                             t, (const double[]){ (double)NAN, (double)INFINITY, 1e308, 1e31, 1e-60, -1 }[k], &err),
+                         KILN_BAD_ARGUMENT);
+    ck_assert_int_eq(kiln_trainer_set_learning_rate(t, 1e30, &err), KILN_OK);
+    ck_assert_int_eq(kiln_trainer_set_learning_rate(t, 0, &err), KILN_OK);
     ck_assert_int_eq(kiln_trainer_step(t, y, x, NULL, &err), KILN_BAD_DATA);
     ck_assert_int_eq(kiln_trainer_step(t, x, NULL, NULL, &err), KILN_BAD_ARGUMENT);
     ck_assert_int_eq(kiln_trainer_export(&learned, t, &err), KILN_OK);
@@ -1008,14 +1020,27 @@ END_TEST
 
 START_TEST(unknown_rules_are_refused)
 {
-    struct model *m =
-        model_of("< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"init.w\": \"golorot\" ] >\n"
-                 "net (float[N, 2] x, float[2, 2] w) => (float[N, 2] y) { y = MatMul (x, w) }");
+    static const char *const wrong[][2] = {
+        { "golorot", "initialiser 'golorot' is unknown" },
+        { "constant:1e39", "needs a number that a float can hold" },
+        { "constant:nan", "needs a number that a float can hold" },
+        { "constant:1e-50", "needs a number that a float can hold" },
+        { "random_uniform:maxval=1e39", "'maxval' is 1e+39, must be" },
+        { "random_normal:stddev=1e-60", "'stddev' is 1e-60, which is not 0" },
+        { "random_normal:deviation=1", "has no option 'deviation'" },
+    };
     const struct initialise_options o = { 0 };
+    struct model *m;
+    char text[512];
     size_t count;
 
+    snprintf(text, sizeof text,
+             "< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"init.w\": \"%s\" ] >\n"
+             "net (float[N, 2] x, float[2, 2] w) => (float[N, 2] y) { y = MatMul (x, w) }",
+             wrong[_i][0]);
+    m = model_of(text);
     ck_assert_ptr_null(model_initialise(m, &o, &count, &report));
-    expect_error(KILN_BAD_MODEL, "initialiser 'golorot' is unknown");
+    expect_error(KILN_BAD_MODEL, wrong[_i][1]);
     model_free(m);
 }
 END_TEST
@@ -1064,7 +1089,7 @@ START_TEST(lowered_normalization_is_recovered)
     expect_ok(recovered);
     ck_assert_uint_eq(got.pairs, c->pairs);
     ck_assert_uint_eq(got.folded, c->folded);
-    ck_assert_double_lt(got.difference, 1e-5);
+    ck_assert_double_lt(got.outputs.difference, 1e-5);
     out = budget_alloc(&budget, (size_t)tensor_bytes(&want), &report);
     run_model(recovered, &x, out, tensor_count(&want));
     for (int64_t k = 0; k < tensor_count(&want); k++)
@@ -1086,6 +1111,106 @@ START_TEST(lowered_normalization_is_recovered)
     budget_free(&budget, out);
     budget_free(&budget, x.data);
     budget_free(&budget, want.data);
+}
+END_TEST
+
+/* What comes out need not be one float: a label, a score in another precision, text, a sequence. */
+START_TEST(other_outputs_are_compared_as_what_they_are)
+{
+    static const struct {
+        const char *outputs, *nodes;
+        int64_t floats, others;
+    } cases[] = {
+        { "int64[N] y", "y = ArgMax <axis = 1, keepdims = 0> (q)", 0, 5 },
+        { "float[N, 3] q, int64[N] y", "y = ArgMax <axis = 1, keepdims = 0> (q)", 15, 5 },
+        { "bool[N, 3] y", "z = Constant <value = float {0}> ()  y = Less (z, q)", 0, 15 },
+        { "double[N, 3] y", "y = Cast <to = 11> (q)", 15, 0 },
+        { "float16[N, 3] y, uint8[N, 3] z", "y = Cast <to = 10> (q)  z = Cast <to = 2> (x)", 15, 15 },
+        { "string[N, 3] y", "z = Cast <to = 6> (x)  y = Cast <to = 8> (z)", 0, 15 },
+        { "seq(float[N, 3]) y, float[N, 3] q", "y = SequenceConstruct (q, x)", 45, 0 },
+    };
+    const struct recover_options o = RECOVER_OPTIONS_INIT;
+    float data[15];
+    const int64_t labels_[5] = { 0 };
+    struct dataset d;
+    struct calibration calibration = { .data = &d, .threads = 1 };
+    struct recovered got;
+    struct model *m, *r;
+    char text[1024];
+
+    noise(data, 15, 3);
+    d = data_of(2, (const int64_t[]){ 5, 3 }, data, labels_, NULL, 1);
+    snprintf(text, sizeof text,
+             HEAD "net (float[N, 3] x) => (%s) <float[3] a = {2, 3, 4}, float[3] b = {1, 0, -1}>\n"
+                  "{ p = Mul (x, a)  q = Add (p, b)  %s }",
+             cases[_i].outputs, cases[_i].nodes);
+    m = model_of(text);
+    r = model_recover(m, &calibration, &o, &got, &report);
+    expect_ok(r);
+    ck_assert_uint_eq(got.pairs, 1);
+    ck_assert_int_eq(got.outputs.floats, cases[_i].floats);
+    ck_assert_int_eq(got.outputs.others, cases[_i].others);
+    ck_assert_int_eq(got.outputs.unlike, 0);
+    ck_assert_double_lt(got.outputs.difference, 1e-3);
+    model_free(r);
+    model_free(m);
+}
+END_TEST
+
+/* The comparison itself sees what differs, and refuses what is of another kind. */
+START_TEST(what_differs_is_counted)
+{
+    static const struct {
+        const char *a, *b;
+        struct comparison want; /* a difference below 0: MISMATCH */
+    } cases[] = {
+        { "float[N,2] y) { y = Identity (x) }",
+          "float[N,2] y) { c = Constant <value = float {3}> ()  y = Add (x, c) }",
+          { 3, 4, 0, 0 } },
+        { "float[N,2] y) { y = Identity (x) }",
+          "float[N,2] y) { c = Constant <value = float[2] {1, nan}> ()  y = Mul (x, c) }",
+          { (double)INFINITY, 4, 0, 0 } },
+        { "float[N,2] z, int64[N] y) { z = Identity (x)  y = ArgMax <axis = 1, keepdims = 0> (x) }",
+          "float[N,2] z, int64[N] y) { z = Identity (x)  n = Neg (x)  y = ArgMax <axis = 1, keepdims = 0> (n) }",
+          { 0, 4, 2, 2 } },
+        { "bool[N,2] y) { c = Constant <value = float {2.5}> ()  y = Less (x, c) }",
+          "bool[N,2] y) { c = Constant <value = float {3.5}> ()  y = Less (x, c) }",
+          { 0, 0, 4, 1 } },
+        { "string[N,2] y) { i = Cast <to = 6> (x)  y = Cast <to = 8> (i) }",
+          "string[N,2] y) { a = Constant <value = float {1}> ()  z = Max (x, a)  b = Constant <value = float {2}> ()\n"
+          " w = Max (z, b)  i = Cast <to = 6> (w)  y = Cast <to = 8> (i) }",
+          { 0, 0, 4, 1 } },
+        { "float[N,2] y) { y = Identity (x) }", "double[N,2] y) { y = Cast <to = 11> (x) }", { -1, 0, 0, 0 } },
+        { "seq(float[N,2]) y) { y = SequenceConstruct (x) }",
+          "seq(float[N,2]) y) { y = SequenceConstruct (x, x) }",
+          { -1, 0, 0, 0 } },
+    };
+    float data[] = { 1, 2, 3, 4 };
+    const int64_t labels_[2] = { 0 };
+    struct dataset d = data_of(2, (const int64_t[]){ 2, 2 }, data, labels_, NULL, 1);
+    struct calibration calibration = { .data = &d, .threads = 1 };
+    struct comparison got;
+    struct model *m[2];
+    char text[1024];
+    bool ok;
+
+    for (int k = 0; k < 2; k++) {
+        snprintf(text, sizeof text, HEAD "net (float[N, 2] x) => (%s", k ? cases[_i].b : cases[_i].a);
+        m[k] = model_of(text);
+    }
+    ok = compare_models(m[0], m[1], &calibration, &got, &report);
+    if (cases[_i].want.difference < 0) {
+        ck_assert(!ok);
+        expect_error(KILN_MISMATCH, "output 'y'");
+    } else {
+        expect_ok(ok);
+        ck_assert_double_eq(got.difference, cases[_i].want.difference);
+        ck_assert_int_eq(got.floats, cases[_i].want.floats);
+        ck_assert_int_eq(got.others, cases[_i].want.others);
+        ck_assert_int_eq(got.unlike, cases[_i].want.unlike);
+    }
+    model_free(m[0]);
+    model_free(m[1]);
 }
 END_TEST
 
@@ -1113,7 +1238,7 @@ START_TEST(only_batch_normalization_is_recovered)
     expect_ok(r);
     ck_assert_uint_eq(got.pairs, 1);
     ck_assert_uint_eq(got.folded, 0);
-    ck_assert_double_lt(got.difference, 1e-5);
+    ck_assert_double_lt(got.outputs.difference, 1e-5);
     ck_assert_uint_eq(r->proto->graph->n_node, m->proto->graph->n_node + 1); /* two away, three in */
     model_free(r);
     model_free(m);
@@ -1142,7 +1267,7 @@ Suite *suite(void)
     add_tests(s, losses_are_guessed, COUNT(guesses));
     add_tests(s, losses_and_gradients_agree, COUNT(losses));
     add_tests(s, far_logits_are_not_clipped, 2);
-    add_tests(s, bad_options_are_refused, 11);
+    add_tests(s, bad_options_are_refused, 19);
     add_test(s, no_improvement_stops_early);
     add_tests(s, the_best_epoch_is_told_by_the_metric, METRICS);
     add_test(s, constants_of_nodes_train_too);
@@ -1154,8 +1279,10 @@ Suite *suite(void)
     add_test(s, what_cannot_be_trained_through_is_named);
     add_test(s, the_public_functions_draw);
     add_tests(s, rules_draw_what_they_say, COUNT(rules));
-    add_test(s, unknown_rules_are_refused);
+    add_tests(s, unknown_rules_are_refused, 7);
     add_tests(s, lowered_normalization_is_recovered, COUNT(exports));
+    add_tests(s, other_outputs_are_compared_as_what_they_are, 7);
+    add_tests(s, what_differs_is_counted, 7);
     add_test(s, only_batch_normalization_is_recovered);
     tcase_add_checked_fixture(files, enter_scratch, leave_scratch);
     tcase_add_test(files, what_is_exported_is_what_was_learned);

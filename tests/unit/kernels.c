@@ -147,11 +147,12 @@ START_TEST(arithmetic_is_the_same_bits)
 {
     const struct kernels *const k = kernels_for(_i), *const plain = kernels_for(CPU_BASE);
     enum { N = 1003 };
-    float *const p = random_array(F32, N), *const q = random_array(F32, N), *const a = room(4 * N),
-                 *const b = room(4 * N);
 
     if (!k)
         return;
+    float *const p = random_array(F32, N), *const q = random_array(F32, N), *const a = room(4 * N),
+                 *const b = room(4 * N);
+
     p[3] = NAN;
     q[4] = NAN;
     q[5] = 0;
@@ -214,12 +215,13 @@ START_TEST(optimisers_follow_keras)
 {
     const struct kernels *const k = kernels_for(_i);
     enum { N = 777 };
+
+    if (!k)
+        return;
     float *const w = random_array(F32, N), *const m = random_array(F32, N), *const v = random_array(F32, N);
     float *const mean = room(4 * N), *const g = random_array(F32, N), *const was = room(4 * N),
                  *const old_m = room(4 * N), *const old_v = room(4 * N);
 
-    if (!k)
-        return;
     for (int i = 0; i < N; i++) {
         v[i] = fabsf(v[i]) + .5f;
         mean[i] = .1f;
@@ -306,11 +308,12 @@ START_TEST(softmax_and_its_gradients)
 {
     const struct kernels *const k = kernels_for(_i);
     enum { N = 1037 };
-    float *const x = random_array(F32, N), *const dy = random_array(F32, N), y[N], l[N], dx[N], dl[N];
-    double sum = 0, dot = 0, total = 0;
 
     if (!k)
         return;
+    float *const x = random_array(F32, N), *const dy = random_array(F32, N), y[N], l[N], dx[N], dl[N];
+    double sum = 0, dot = 0, total = 0;
+
     for (int i = 0; i < N; i++) {
         x[i] = x[i] * 20 + 1000;
         sum += exp((double)x[i] - 1000);

@@ -38,19 +38,21 @@ static int64_t *dims_of(const char *text, int *rank)
     return dims;
 }
 
-static void set_random(struct fixture *f, const char *name, const char *shape)
+static float *set_random(struct fixture *f, const char *name, const char *shape)
 {
     int rank;
     const int64_t *dims = dims_of(shape, &rank);
     float *data = random_array(F32, dims_product(dims, 0, rank));
 
     set(f, name, F32, rank, dims, data);
+    return data;
 }
 
 /* The outputs: SAME_UPPER, SAME_LOWER, then the same with pads. */
 static void run_window(struct fixture *f, const struct window_case *c)
 {
     const char *in = c->w ? "(x, w)" : "(x)";
+    float *x, *w = NULL;
     char text[1024];
 
     snprintf(text, sizeof text,
@@ -60,10 +62,12 @@ static void run_window(struct fixture *f, const struct window_case *c)
              c->x, c->w ? ", float[" : "", c->w ? c->w : "", c->w ? "] w" : "", c->op, c->attrs, in, c->op, c->attrs,
              in, c->op, c->attrs, c->upper, in, c->op, c->attrs, c->lower, in);
     begin(f, text);
-    set_random(f, "x", c->x);
+    x = set_random(f, "x", c->x);
     if (c->w)
-        set_random(f, "w", c->w);
+        w = set_random(f, "w", c->w);
     run_ok(f);
+    free(x);
+    free(w);
 }
 
 START_TEST(same_is_what_its_pads_are)

@@ -58,7 +58,7 @@ __attribute__((unused)) static void put_file(const char *name, const void *bytes
 }
 
 /* The error that just happened: its code, a part of its one line. Clears it. */
-static void expect_error(kiln_status code, const char *part)
+__attribute__((unused)) static void expect_error(kiln_status code, const char *part)
 {
     ck_assert_msg(failed(&report), "nothing failed, expected '%s'", part);
     ck_assert_msg(report.error.code == code && strstr(report.error.message, part), "'%s: %s' (%d), expected '%s' (%d)",
@@ -66,7 +66,7 @@ static void expect_error(kiln_status code, const char *part)
     report = (struct report){ 0 };
 }
 
-static void expect_ok(bool ok)
+__attribute__((unused)) static void expect_ok(bool ok)
 {
     ck_assert_msg(ok && !failed(&report), "%s: %s", report.error.where, report.error.message);
 }

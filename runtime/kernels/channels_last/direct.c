@@ -379,28 +379,45 @@ static struct span rows_read(const struct direct *d, struct span units)
     return rows;
 }
 
-/* Is all finite that some blocks read of a group's channels? Their sums tell, at the price of a tile's step. */
-static bool is_finite(const struct job *job, int64_t group, struct span blocks)
+/* Is all finite that some blocks read of some channels? Sums tell: of whole pixels, whose channels lie together, at
+ * about the price of a tile's step for each. */
+static bool is_finite(const struct job *job, struct span channels, struct span blocks)
 {
     enum { COLUMNS = 64 };
     const struct direct *d = job->d;
-    const int64_t pixels = d->flat ? 1 : d->in[1];
+    const int64_t row = d->flat ? 1 : d->in[1];
 
     for (int64_t b = blocks.from; b < blocks.to; b++) {
         const struct span rows = rows_read(d, band_units(&d->bands, b));
+        const int64_t pixels = greater(0, rows.to - rows.from) * row;
         const float *const x =
-            job->x + (band_image(&d->bands, b) * d->in[0] * d->in[1] + rows.from * pixels) * d->x_channels;
+            job->x + (band_image(&d->bands, b) * d->in[0] * d->in[1] + rows.from * row) * d->x_channels;
+        int64_t n;
 
-        for (int64_t c = 0; c < d->depth && rows.from < rows.to; c += COLUMNS) {
-            const int64_t n = lesser(COLUMNS, d->depth - c);
+        if (channels.to - channels.from == d->x_channels) {
+            if (!isfinite(d->k->sum(x, pixels * d->x_channels)))
+                return false;
+            continue;
+        }
+        for (int64_t c = channels.from; c < channels.to; c += n) {
             float sums[COLUMNS] = { 0 };
 
-            d->k->sum_rows(x + group * d->depth + c, (rows.to - rows.from) * pixels, n, d->x_channels, sums);
+            n = lesser(COLUMNS, channels.to - c);
+            d->k->sum_rows(x + c, pixels, n, d->x_channels, sums);
             if (!isfinite(d->k->sum(sums, n)))
                 return false;
         }
     }
     return true;
+}
+
+/* May the groups of a panel be taken together? `all`: so may those of all panels. */
+static bool may_join(const struct job *job, int64_t p, bool all, struct span blocks)
+{
+    const struct direct *d = job->d;
+    const int64_t first = direct_panel(d, p).group * d->depth;
+
+    return all || d->together == 1 || is_finite(job, (struct span){ first, first + d->depth }, blocks);
 }
 
 /* One panel, or of the groups that it takes together only number `own`, with its part of the weights. */
@@ -450,9 +467,10 @@ static void run_chunk(void *context, int64_t chunk, int thread)
     const int64_t down = divide_up(d->bands.blocks, d->bands.block_chunk);
     const int64_t panel = chunk / down * d->panel_chunk; /* weights, of which there are many, stay for a while */
     const struct span blocks = chunk_blocks(&d->bands, chunk % down);
+    const bool all = d->together > 1 && across == 1 && is_finite(job, (struct span){ 0, d->x_channels }, blocks);
 
     for (int64_t p = panel; p < lesser(panel + d->panel_chunk, d->panels); p++)
-        if (d->together == 1 || is_finite(job, direct_panel(d, p).group, blocks))
+        if (may_join(job, p, all, blocks))
             run_panel(job, p, blocks, ALL, thread);
         else
             for (int64_t own = 0; own < d->together; own++)

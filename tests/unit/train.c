@@ -411,6 +411,8 @@ static const struct loss_case {
     { "binary_crossentropy", "q = Sigmoid (z)  p = Neg (q)  r = Neg (p)", true },
     { "binary_crossentropy:from_logits=1", "p = Neg (z)", true },
     { "mean_squared_error", "p = Softmax (z)", true },
+    { "mean_squared_error", "a = Mul (z, z)  b = Tanh (z)  c = Add (a, b)  p = Sub (c, z)",
+      true }, /* read four times */
 };
 
 /* What nobody asked for follows from how the model ends, what its output is called, and the data. */

@@ -67,5 +67,10 @@ static inline bool mul_size(int64_t a, int64_t b, int64_t *product)
 {
     return !__builtin_mul_overflow(a, b, product);
 }
+/* For memory: more than an address can tell becomes more than any budget has. */
+static inline size_t to_size(int64_t bytes)
+{
+    return (uint64_t)bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes;
+}
 
 #endif

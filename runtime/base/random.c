@@ -162,17 +162,24 @@ static uint64_t draw(struct draws *d)
     return (uint64_t)d->b.word[pair + 1][lane] << 32 | d->b.word[pair][lane];
 }
 
-__extension__ typedef unsigned __int128 wide;
+/* The upper half of a product; a type of 128 bits is not there on every machine. */
+static uint64_t multiply_high(uint64_t a, uint64_t b)
+{
+    const uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;
+    const uint64_t middle = a1 * b0 + (a0 * b0 >> 32), other = a0 * b1 + (uint32_t)middle;
+
+    return a1 * b1 + (middle >> 32) + (other >> 32);
+}
 
 /* A number in [0, n), each equally likely: Lemire, "Fast random integer generation in an interval", 2019. */
 static uint64_t draw_below(struct draws *d, uint64_t n)
 {
-    wide product = (wide)draw(d) * n;
+    uint64_t x = draw(d);
 
-    if ((uint64_t)product < n)
-        for (const uint64_t bound = -n % n; (uint64_t)product < bound;)
-            product = (wide)draw(d) * n;
-    return (uint64_t)(product >> 64);
+    if (x * n < n)
+        for (const uint64_t bound = -n % n; x * n < bound;)
+            x = draw(d);
+    return multiply_high(x, n);
 }
 
 void random_permutation(int64_t *out, int64_t n, uint64_t seed, uint64_t stream)

@@ -114,9 +114,9 @@ bool cifar_load(struct tensor *x, struct tensor *y, const char *directory, int c
         f->classes = classes;
         ok = open_all(f, directory, test, r) && count_records(f, &n, r);
     }
+    if (ok && !(tensor_shape(x, U8, 4, (const int64_t[]){ n, 3, 32, 32 }) && tensor_shape(y, I64, 1, &n)))
+        ok = fail(r, KILN_LIMIT, directory, "%lld images are more than can be addressed", (long long)n);
     if (ok) {
-        tensor_shape(x, U8, 4, (const int64_t[]){ n, 3, 32, 32 });
-        tensor_shape(y, I64, 1, &n);
         x->data = budget_alloc(b, (size_t)n * PIXELS, r);
         y->data = budget_alloc(b, (size_t)n * sizeof(int64_t), r);
         ok = x->data && y->data && read_all(f, block, x, y, r);

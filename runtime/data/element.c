@@ -7,23 +7,6 @@ int element_bytes(enum dtype d)
     return d == STRING ? 0 : (int)dtype_size(d);
 }
 
-void swap_bytes(void *data, int64_t n, enum dtype d)
-{
-    const bool complex = dtype_traits[d].class == CLASS_COMPLEX;
-    const int width = complex ? element_bytes(d) / 2 : element_bytes(d);
-    unsigned char *p = data;
-
-    if (complex)
-        n *= 2;
-    for (int64_t i = 0; i < n && width > 1; i++, p += width)
-        for (int low = 0, high = width - 1; low < high; low++, high--) {
-            const unsigned char byte = p[low];
-
-            p[low] = p[high];
-            p[high] = byte;
-        }
-}
-
 /* -- get ----------------------------------------------------------------------------------------------------------- */
 
 #define INTEGERS(X)                                                                                                    \

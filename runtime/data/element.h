@@ -7,8 +7,6 @@
 
 /* Bytes of an element in a file; 0 for what files of data do not hold. */
 int element_bytes(enum dtype d);
-/* Turns the bytes of each of `n` values of a file round, in place; a complex number is two. */
-void swap_bytes(void *data, int64_t n, enum dtype d);
 
 typedef double element_get(const void *data, int64_t i);
 typedef int64_t element_get_int(const void *data, int64_t i);

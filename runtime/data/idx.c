@@ -120,7 +120,7 @@ bool idx_load(struct tensor *out, const char *path, const struct type_check *che
         ok = gz_end(&g, r);
     else
         gzclose_r(g.file);
-    if (ok && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+    if (ok && !big_endian)
         swap_bytes(out->data, tensor_count(out), out->dtype);
     if (!ok) {
         budget_free(b, out->data);

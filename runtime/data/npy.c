@@ -6,7 +6,6 @@
 enum { MAX_HEADER = 65536, ALIGN = 64 };
 
 static const char magic[] = { '\x93', 'N', 'U', 'M', 'P', 'Y' };
-static const bool big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
 
 static const struct {
     const char *code;
@@ -253,7 +252,7 @@ bool npy_read(struct tensor *out, struct source *s, const struct type_check *che
     if (!open_header(&h, s, b, r))
         return false;
     if (!tensor_shape(out, h.dtype, h.rank, h.dims))
-        return fail(r, KILN_BAD_DATA, s->name, "the product of the dimensions does not fit 63 bits");
+        return fail(r, KILN_BAD_DATA, s->name, "the array would have more bytes than can be counted");
     return type_fits(check, out, s->name, r) && read_data(out, s, &h, b, r);
 }
 

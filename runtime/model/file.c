@@ -56,7 +56,7 @@ static bool check_open(int fd, const char *path, enum file_use use, size_t most,
         return fail_system(r, path, "cannot be looked at");
     if (!S_ISREG(status.st_mode))
         return fail(r, KILN_IO, NULL, "'%s' is %s, a regular file is needed", path, kind_of(status.st_mode));
-    *size = (size_t)status.st_size;
+    *size = to_size(status.st_size);
     if (most && *size > most)
         return fail(r, KILN_LIMIT, NULL, "'%s' has %zu bytes, at most %zu are read", path, *size, most);
     return files_read(&status, path, use, r);

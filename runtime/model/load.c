@@ -214,7 +214,7 @@ static uint8_t *read_edited(struct loading *l, size_t *size)
 
     for (size_t k = 0; k < l->edit_count; k++)
         total += varint_size(l->edits[k].value) - l->edits[k].length;
-    bytes = to = budget_alloc(l->budget, total > 0 ? (size_t)total : 1, l->report);
+    bytes = to = budget_alloc(l->budget, total > 0 ? to_size(total) : 1, l->report);
     for (size_t k = 0; bytes && ok && k <= l->edit_count; k++) {
         const struct edit *e = k < l->edit_count ? &l->edits[k] : NULL;
         const int64_t end = e ? e->at : l->size;
@@ -242,7 +242,7 @@ static bool fetch(struct loading *l, Onnx__ModelProto *m)
 
         if (!t || !t->has_raw_data || t->raw_data.len) /* it was there a moment ago */
             return fail(l->report, KILN_IO, NULL, "'%s' is not what it was: did something else write to it?", l->path);
-        t->raw_data.data = budget_alloc(l->budget, (size_t)c->length, l->report);
+        t->raw_data.data = budget_alloc(l->budget, to_size(c->length), l->report);
         if (!t->raw_data.data)
             return false;
         t->raw_data.len = (size_t)c->length;

@@ -150,6 +150,19 @@ static bool clean_bools(struct tensor *out, struct arena *arena, struct report *
     return true;
 }
 
+/* Raw data is little-endian. */
+static bool raw_data(struct tensor *out, const Onnx__TensorProto *t, struct arena *arena, struct report *r)
+{
+    const size_t bytes = t->raw_data.len;
+
+    out->data = bytes && !big_endian ? t->raw_data.data : arena_alloc(arena, bytes ? bytes : 1, r);
+    if (out->data && bytes && big_endian) {
+        memcpy(out->data, t->raw_data.data, bytes);
+        swap_bytes(out->data, tensor_count(out), out->dtype);
+    }
+    return out->data;
+}
+
 bool tensor_of_proto(struct tensor *out, const Onnx__TensorProto *t, struct external *external, struct arena *arena,
                      const char *where, struct report *r)
 {
@@ -175,6 +188,8 @@ bool tensor_of_proto(struct tensor *out, const Onnx__TensorProto *t, struct exte
         made.data = arena_alloc(arena, (size_t)bytes, r);
         if (made.data && bytes)
             memcpy(made.data, loaded, (size_t)bytes);
+        if (made.data && big_endian)
+            swap_bytes(made.data, tensor_count(&made), made.dtype);
         budget_free(arena->budget, loaded);
     } else if (t->has_raw_data) {
         if (typed_values(t))
@@ -184,7 +199,8 @@ bool tensor_of_proto(struct tensor *out, const Onnx__TensorProto *t, struct exte
         if (t->raw_data.len != (size_t)bytes)
             return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has %zu bytes of raw data, its shape needs %lld",
                         t->name ? t->name : "", t->raw_data.len, (long long)bytes);
-        made.data = bytes ? t->raw_data.data : arena_alloc(arena, 1, r);
+        if (!raw_data(&made, t, arena, r))
+            return false;
     } else if (made.dtype == STRING) {
         if (!strings_of(&made, t, arena, where, r))
             return false;
@@ -230,8 +246,10 @@ bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tens
         return false;
     if (t->dtype == STRING)
         return strings_to(out, t, b, r);
-    out->has_raw_data = true;
-    return message_bytes(&out->raw_data, t->data, (size_t)tensor_bytes(t), b, r);
+    out->has_raw_data = message_bytes(&out->raw_data, t->data, (size_t)tensor_bytes(t), b, r);
+    if (out->has_raw_data && big_endian)
+        swap_bytes(out->raw_data.data, tensor_count(t), t->dtype);
+    return out->has_raw_data;
 }
 
 /* -- declared types ---------------------------------------------------------------------------------------------------

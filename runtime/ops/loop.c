@@ -204,7 +204,7 @@ static bool append(struct step *s, struct heap *heap, struct scan *scan, int k, 
     scan->each = *from;
     if (need > scan->capacity) {
         const int64_t most = need > 2 * scan->capacity ? need : 2 * scan->capacity;
-        char *data = heap_alloc(heap, (size_t)most, s->report);
+        char *data = heap_alloc(heap, to_size(most), s->report);
 
         if (!data)
             return false;

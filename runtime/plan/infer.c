@@ -140,7 +140,7 @@ void *infer_alloc(struct infer *i, size_t bytes)
 
 void need_scratch(struct infer *i, size_t bytes)
 {
-    if (bytes > INT64_MAX / 4)
+    if (bytes > PTRDIFF_MAX / 4)
         infer_error(i, "%zu bytes of working memory are more than can be addressed", bytes);
     else
         i->scratch = (int64_t)bytes;

@@ -285,7 +285,7 @@ static struct bound *bind(struct frame *f, struct program *p, struct bound *befo
         b->program = p;
     if (b)
         b->steps = arena_array(&p->arena, p->step_count, sizeof *b->steps, r);
-    if (!b || !b->steps || !(b->memory = budget_alloc_pages(f->engine->budget, (size_t)p->arena_bytes, r))) {
+    if (!b || !b->steps || !(b->memory = budget_alloc_pages(f->engine->budget, to_size(p->arena_bytes), r))) {
         program_free(p);
         budget_free(f->engine->budget, b);
         return NULL;

@@ -51,3 +51,20 @@ enum dtype dtype_of_name(const char *name, size_t length)
             return (enum dtype)d;
     return UNDEFINED;
 }
+
+void swap_bytes(void *data, int64_t n, enum dtype d)
+{
+    const bool complex = dtype_traits[d].class == CLASS_COMPLEX;
+    const int width = (int)dtype_size(d) / (complex ? 2 : 1);
+    unsigned char *p = data;
+
+    if (complex)
+        n *= 2;
+    for (int64_t i = 0; i < n && width > 1; i++, p += width)
+        for (int low = 0, high = width - 1; low < high; low++, high--) {
+            const unsigned char byte = p[low];
+
+            p[low] = p[high];
+            p[high] = byte;
+        }
+}

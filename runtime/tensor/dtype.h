@@ -74,4 +74,9 @@ static inline enum dtype dtype_compute(enum dtype d)
 enum dtype dtype_of_code(const char *code, size_t length); /* "f32" -> F32; UNDEFINED where there is none */
 enum dtype dtype_of_name(const char *name, size_t length); /* "float" -> F32 */
 
+/* Files have an order of bytes of their own, and the machine may have the other. */
+static const bool big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+/* Turns the bytes of each of `n` values round, in place; a complex number is two. No strings. */
+void swap_bytes(void *data, int64_t n, enum dtype d);
+
 #endif

@@ -2,6 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Where addresses have 32 bits, less than a few tensors together can overflow. */
+static const int64_t most_bytes = SIZE_MAX > UINT32_MAX ? INT64_MAX : SIZE_MAX / 8;
+
 bool tensor_shape(struct tensor *t, enum dtype dtype, int rank, const int64_t *dims)
 {
     struct tensor shaped = { .kind = TENSOR, .dtype = dtype, .rank = rank };
@@ -15,6 +18,8 @@ bool tensor_shape(struct tensor *t, enum dtype dtype, int rank, const int64_t *d
         if (dims[d] < UNKNOWN || (dims[d] > 0 && !mul_size(bytes, dims[d], &bytes)))
             return false;
     }
+    if (bytes > most_bytes)
+        return false;
     *t = shaped;
     return true;
 }

@@ -64,8 +64,8 @@ static inline bool tensor_known(const struct tensor *t) /* are all dimensions kn
     return t->kind == TENSOR && tensor_count(t) >= 0;
 }
 
-/* Sets dtype and shape, data NULL. False where an element count or a byte count overflows int64, a dimension is below
- * UNKNOWN, or the rank is above MAX_RANK. */
+/* Sets dtype and shape, data NULL. False where an element count or a byte count overflows int64 (or, where
+ * addresses have 32 bits, is beyond an eighth of them), a dimension is below UNKNOWN, or the rank is above MAX_RANK. */
 bool tensor_shape(struct tensor *t, enum dtype dtype, int rank, const int64_t *dims);
 bool same_shape(const struct tensor *a, const struct tensor *b);
 bool same_type(const struct tensor *a, const struct tensor *b); /* kind, dtype and shape */

@@ -92,7 +92,7 @@ static bool runs(const struct model *m, struct budget *b)
 
 static bool trains(const struct model *m, struct budget *b)
 {
-    const struct trainer_options o = { .threads = 1, .memory = MEMORY };
+    const struct trainer_options o = { .threads = 1, .memory = MEMORY, .seconds = 2 };
     struct arena a = { .budget = b };
     struct report r = { 0 };
     struct trainer *t = m->graph->input_count == 1 ? trainer_new(m, &o, &r) : NULL;
@@ -119,7 +119,7 @@ static bool trains(const struct model *m, struct budget *b)
 
 int try_model(const uint8_t *bytes, size_t size, unsigned flags)
 {
-    const struct model_options o = { .limits = SCAN_LIMITS_INIT, .memory = MEMORY };
+    const struct model_options o = { .memory = MEMORY, .seconds = 2 };
     struct budget b = { .limit = MEMORY };
     struct report r = { 0 };
     struct model *m = model_read_bytes(bytes, size, &o, &r);
@@ -132,9 +132,35 @@ int try_model(const uint8_t *bytes, size_t size, unsigned flags)
     if (stage >= 2 && flags & TRY_TRAINING && trains(m, &b))
         stage = 4;
     model_free(m);
-    if (b.used) {
-        fprintf(stderr, "%zu bytes were not given back\n", b.used);
+    try_nothing_left(&b);
+    return stage;
+}
+
+void try_loader(const uint8_t *bytes, size_t size)
+{
+    try_model(bytes, size, 0);
+}
+
+unsigned try_take(const uint8_t **bytes, size_t *size)
+{
+    if (!*size)
+        return 0;
+    --*size;
+    return *(*bytes)++;
+}
+
+void try_nothing_left(const struct budget *b)
+{
+    if (b->used) {
+        fprintf(stderr, "%zu bytes were not given back\n", b->used);
         abort();
     }
-    return stage;
+}
+
+void try_expect(bool kept, const char *promise)
+{
+    if (!kept) {
+        fprintf(stderr, "this does not hold: %s\n", promise);
+        abort();
+    }
 }

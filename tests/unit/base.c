@@ -191,6 +191,10 @@ START_TEST(budget_refuses_what_overflows)
     ck_assert_uint_eq(b.used, 0);
     ck_assert(!add_size(INT64_MAX, 1, &(int64_t){ 0 }));
     ck_assert(!mul_size(INT64_MAX / 2 + 1, 2, &(int64_t){ 0 }));
+    ck_assert_uint_eq(to_size(0), 0);
+    ck_assert_uint_eq(to_size(UINT32_MAX), UINT32_MAX);
+    b.limit = 1000; /* nor can this be had, whatever the bits of an address */
+    ck_assert_ptr_null(budget_alloc(&b, to_size(((int64_t)1 << 62) + 8), &r));
 }
 END_TEST
 

@@ -23,6 +23,12 @@ enum { ROOM = 65536 };
 
 static unsigned char file[ROOM];
 
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ /* of numbers that a test has in memory */
+#define ORDER ">"
+#else
+#define ORDER "<"
+#endif
+
 /* A .npy file of the version, the dictionary padded as numpy does; how long it is. */
 static size_t make_npy(int version, const char *dictionary, const void *data, size_t bytes)
 {
@@ -77,10 +83,12 @@ START_TEST(npy_reads_every_type_in_both_byte_orders)
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         for (int big = 0; big < 2; big++) {
             const int size = types[i].size, part = types[i].part;
-            unsigned char data[48];
+            unsigned char data[48], one[16];
 
             for (int k = 0; k < 3 * size; k++)
                 data[k] = types[i].one[big ? k % size / part * part + part - 1 - k % part : k % size];
+            for (int k = 0; k < size; k++)
+                one[k] = types[i].one[big_endian ? k / part * part + part - 1 - k % part : k];
             snprintf(text, sizeof text, "{'descr': '%c%s', 'fortran_order': False, 'shape': (3,), }",
                      size == 1 ? '|'
                      : big     ? '>'
@@ -90,7 +98,7 @@ START_TEST(npy_reads_every_type_in_both_byte_orders)
             ck_assert_int_eq(t.dtype, types[i].dtype);
             ck_assert(t.rank == 1 && t.dims[0] == 3);
             for (int k = 0; k < 3; k++)
-                ck_assert_mem_eq((char *)t.data + k * size, types[i].one, (size_t)size);
+                ck_assert_mem_eq((char *)t.data + k * size, one, (size_t)size);
             drop(&t);
         }
 }
@@ -102,8 +110,8 @@ START_TEST(npy_turns_fortran_order)
     static const int16_t column_major[] = { 0, 100, 10, 110, 20, 120, 1, 101, 11, 111, 21, 121 };
     const int16_t *v;
 
-    expect_ok(decode(file, make_npy(1, "{'descr': '<i2', 'fortran_order': True, 'shape': (2, 3, 2), }", column_major,
-                                    sizeof column_major)));
+    expect_ok(decode(file, make_npy(1, "{'descr': '" ORDER "i2', 'fortran_order': True, 'shape': (2, 3, 2), }",
+                                    column_major, sizeof column_major)));
     v = t.data;
     for (int i = 0; i < 12; i++)
         ck_assert_int_eq(v[i], 100 * (i / 6) + 10 * (i / 2 % 3) + i % 2);
@@ -147,10 +155,10 @@ START_TEST(npy_refuses_what_is_wrong)
         { "{'descr': '<f4', 'fortran_order': False, 'shape': (1 2), }", 4, KILN_BAD_DATA, "tuple" },
         { "{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999999999999,), }", 4, KILN_BAD_DATA, "63 bits" },
         { "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296, 4), }", 4, KILN_BAD_DATA,
-          "63 bits" },
+          "more bytes than can be counted" },
         { "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4294967296, 4294967296), }", 0, KILN_BAD_DATA,
-          "63 bits" },
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }", 4, KILN_BAD_DATA, "4000000000000" },
+          "more bytes than can be counted" },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (100000000,), }", 4, KILN_BAD_DATA, "400000000" },
         { "{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1), }", 4, KILN_LIMIT,
           "16" },
         { "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", 3, KILN_BAD_DATA, "3 bytes of data" },
@@ -214,12 +222,11 @@ START_TEST(npy_written_is_what_numpy_writes)
 {
     /* numpy.save of numpy.array([[1, 2, 3]], '<i2') */
     static const char head[] = "\x93NUMPY\1\0v\0{'descr': '<i2', 'fortran_order': False, 'shape': (1, 3), }";
-    static const int16_t data[] = { 1, 2, 3 };
+    static const unsigned char data[] = { 1, 0, 2, 0, 3, 0 };
     struct tensor in = { .dtype = I16, .rank = 2, .dims = { 1, 3 } };
     struct text out = { .budget = &budget, .report = &report };
-    int16_t copy[3];
+    int16_t copy[] = { 1, 2, 3 };
 
-    memcpy(copy, data, sizeof copy);
     in.data = copy;
     expect_ok(npy_write(&in, "a.npy", &out, &report));
     ck_assert_uint_eq(out.length, 128 + sizeof data);
@@ -380,7 +387,7 @@ static size_t make_values(void)
 {
     for (int i = 0; i < 200; i++)
         values[i] = (float)(i / 7);
-    return make_npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (20, 10), }", values, sizeof values);
+    return make_npy(1, "{'descr': '" ORDER "f4', 'fortran_order': False, 'shape': (20, 10), }", values, sizeof values);
 }
 
 static bool load(const char *path, const char *name)

@@ -41,6 +41,12 @@ static void put_idx(const char *images, const char *labels, int n, int h, int w,
     free(y);
 }
 
+static void put_little(unsigned char *to, size_t value, int bytes)
+{
+    for (int k = 0; k < bytes; k++)
+        to[k] = (unsigned char)(value >> 8 * k);
+}
+
 /* An archive of two stored arrays, made by hand: npz.c's own test has the rest of the format. */
 static void put_npz(const char *path, const char *const names[], const struct tensor *const arrays[], int n)
 {
@@ -54,18 +60,19 @@ static void put_npz(const char *path, const char *const names[], const struct te
             const Bytef *bytes;
         } data;
         char name[32];
-        uint32_t word[3], at = (uint32_t)out.length;
-        uint16_t length = (uint16_t)snprintf(name, sizeof name, "%s.npy", names[i]);
+        size_t length = (size_t)snprintf(name, sizeof name, "%s.npy", names[i]);
 
         expect_ok(npy_write(arrays[i], names[i], &npy, &report));
         data.text = npy.data;
-        word[0] = (uint32_t)crc32(crc32(0, NULL, 0), data.bytes, (uInt)npy.length);
-        word[1] = word[2] = (uint32_t)npy.length;
-        memcpy(local + 14, word, 12);
-        memcpy(central + 16, word, 12);
-        memcpy(local + 26, &length, 2);
-        memcpy(central + 28, &length, 2);
-        memcpy(central + 42, &at, 4);
+        for (int k = 0; k < 2; k++) {
+            unsigned char *const sizes = k ? central + 16 : local + 14;
+
+            put_little(sizes, crc32(crc32(0, NULL, 0), data.bytes, (uInt)npy.length), 4);
+            put_little(sizes + 4, npy.length, 4);
+            put_little(sizes + 8, npy.length, 4);
+            put_little(sizes + 12, length, 2);
+        }
+        put_little(central + 42, out.length, 4);
         text_add(&out, (char *)local, 30);
         text_add(&out, name, length);
         text_add(&out, npy.data, npy.length);
@@ -75,10 +82,10 @@ static void put_npz(const char *path, const char *const names[], const struct te
     }
     {
         unsigned char end[22] = { 'P', 'K', 5, 6 };
-        const uint32_t place[2] = { (uint32_t)directory.length, (uint32_t)out.length };
 
         end[8] = end[10] = (unsigned char)n;
-        memcpy(end + 12, place, 8);
+        put_little(end + 12, directory.length, 4);
+        put_little(end + 16, out.length, 4);
         text_add(&out, directory.data, directory.length);
         text_add(&out, (char *)end, 22);
     }

@@ -200,6 +200,22 @@ START_TEST(files_are_read)
 }
 END_TEST
 
+/* As many bytes more than 2^32 as could be read. */
+START_TEST(a_file_that_no_memory_holds)
+{
+    uint8_t *bytes;
+    size_t size;
+
+    put_file("a", "", 0);
+    ck_assert_int_eq(truncate("a", ((int64_t)1 << 32) + 5), 0);
+    budget.limit = 1 << 20;
+    ck_assert(!file_read("a", 0, &bytes, &size, &budget, &report));
+    expect_error(KILN_LIMIT, "");
+    ck_assert(!file_read("a", 1000, &bytes, &size, &budget, &report));
+    expect_error(KILN_LIMIT, "at most 1000");
+}
+END_TEST
+
 START_TEST(what_is_no_file_is_not_read)
 {
     ck_assert_int_eq(mkdir("d", 0700), 0);
@@ -1045,6 +1061,7 @@ Suite *suite(void)
 
     tcase_add_checked_fixture(files, enter_scratch, leave_scratch);
     tcase_add_test(files, files_are_read);
+    tcase_add_test(files, a_file_that_no_memory_holds);
     tcase_add_test(files, what_is_no_file_is_not_read);
     tcase_add_test(files, files_are_written);
     tcase_add_test(files, what_is_written_is_on_the_disk);

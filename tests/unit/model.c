@@ -60,7 +60,7 @@ static Onnx__ModelProto *parsed(void)
 /* The initializer's data moves to w.bin, as other tools leave it. */
 static Onnx__ModelProto *with_external_data(void)
 {
-    static const float w[] = { 1, 2 };
+    static const uint8_t w[] = { 0, 0, 0x80, 0x3f, 0, 0, 0, 0x40 }; /* 1, 2: little-endian on any machine */
     static const char *const entries[][2] = { { "location", "w.bin" }, { "offset", "4" }, { "length", "8" } };
     Onnx__ModelProto *p = parsed();
     Onnx__TensorProto *t = p->graph->initializer[0];
@@ -365,6 +365,53 @@ START_TEST(work_knows_of_external_data)
 }
 END_TEST
 
+/* The standard's order of bytes is in the file, the machine's in memory. */
+START_TEST(raw_data_is_little_endian)
+{
+#define BYTES(...) { __VA_ARGS__ }, sizeof((uint8_t[]){ __VA_ARGS__ })
+    const struct {
+        enum dtype dtype;
+        uint8_t bytes[16];
+        size_t size;
+        const void *value;
+    } cases[] = {
+        { U8, BYTES(7), &(uint8_t){ 7 } },
+        { I16, BYTES(2, 1), &(int16_t){ 258 } },
+        { U32, BYTES(4, 3, 2, 1), &(uint32_t){ 0x1020304 } },
+        { I64, BYTES(8, 7, 6, 5, 4, 3, 2, 1), &(int64_t){ 0x102030405060708 } },
+        { F16, BYTES(1, 0x3c), &(uint16_t){ 0x3c01 } },
+        { BF16, BYTES(0x81, 0x3f), &(uint16_t){ 0x3f81 } },
+        { F32, BYTES(0, 0, 0xc0, 0x3f), &(float){ 1.5f } },
+        { F64, BYTES(0, 0, 0, 0, 0, 0, 0xf8, 0x3f), &(double){ 1.5 } },
+        { C64, BYTES(0, 0, 0xc0, 0x3f, 0, 0, 0, 0x40), (const float[]){ 1.5f, 2 } },
+        { C128, BYTES(0, 0, 0, 0, 0, 0, 0xf8, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0x40), (const double[]){ 1.5, 2 } },
+    };
+#undef BYTES
+    struct arena arena = { .budget = &budget };
+
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        Onnx__TensorProto *in = message_new(&onnx__tensor_proto__descriptor, &budget, &report);
+        Onnx__TensorProto *out = message_new(&onnx__tensor_proto__descriptor, &budget, &report);
+        struct tensor t;
+
+        expect_ok(in && out);
+        in->has_data_type = in->has_raw_data = true;
+        in->data_type = (int32_t)cases[k].dtype;
+        expect_ok(message_bytes(&in->raw_data, cases[k].bytes, cases[k].size, &budget, &report) &&
+                  tensor_of_proto(&t, in, NULL, &arena, "", &report));
+        ck_assert_int_eq(tensor_bytes(&t), (int64_t)cases[k].size);
+        ck_assert_msg(memcmp(t.data, cases[k].value, cases[k].size) == 0, "%s", dtype_name(cases[k].dtype));
+        expect_ok(tensor_to_proto(out, NULL, &t, &budget, &report));
+        ck_assert_uint_eq(out->raw_data.len, cases[k].size);
+        ck_assert_msg(memcmp(out->raw_data.data, cases[k].bytes, cases[k].size) == 0, "%s", dtype_name(cases[k].dtype));
+        message_free(in, &budget);
+        message_free(out, &budget);
+    }
+    arena_release(&arena);
+    ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("model");
@@ -376,5 +423,6 @@ Suite *suite(void)
     add_test(s, external_data_is_not_written_over);
     add_test(s, a_model_that_is_its_own_external_data);
     add_test(s, work_knows_of_external_data);
+    add_test(s, raw_data_is_little_endian);
     return s;
 }

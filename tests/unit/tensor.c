@@ -61,8 +61,10 @@ START_TEST(every_half_means_what_it_says_and_comes_back)
 {
     for (int k = 0; k < 0x10000; k++) {
         const uint16_t h = (uint16_t)k;
-        const float f = f16_to_f32(h), b = bf16_to_f32(h);
+        float f, b; /* not what a function returns: x87 would make a signalling NaN a quiet one */
 
+        widen(F16, &h, &f, 1);
+        widen(BF16, &h, &b, 1);
         ck_assert_msg(same_value((double)f, value_of(h, 5, 10)), "float16 %04x is %g", k, (double)f);
         ck_assert_msg(same_value((double)b, value_of(h, 8, 7)), "bfloat16 %04x is %g", k, (double)b);
         ck_assert_msg(f32_to_f16(f) == h, "float16 %04x comes back as %04x", k, f32_to_f16(f));
@@ -169,6 +171,7 @@ END_TEST
 
 START_TEST(shapes_are_checked)
 {
+    const int64_t most = SIZE_MAX > UINT32_MAX ? INT64_MAX : SIZE_MAX / 8;
     struct tensor t = { .rank = 7 };
 
     ck_assert(tensor_shape(&t, F32, 3, (const int64_t[]){ 2, 3, 4 }));
@@ -182,14 +185,14 @@ START_TEST(shapes_are_checked)
     ck_assert(tensor_shape(&t, F32, UNKNOWN, NULL));
     ck_assert_int_eq(tensor_count(&t), UNKNOWN);
 
-    ck_assert(tensor_shape(&t, U8, 1, (const int64_t[]){ INT64_MAX }));
-    ck_assert(!tensor_shape(&t, U16, 1, (const int64_t[]){ INT64_MAX }));
+    ck_assert(tensor_shape(&t, U8, 1, &most));
+    ck_assert(!tensor_shape(&t, U16, 1, &most));
     ck_assert(!tensor_shape(&t, U8, 2, (const int64_t[]){ (int64_t)1 << 32, (int64_t)1 << 31 }));
     ck_assert(!tensor_shape(&t, U8, 3, (const int64_t[]){ (int64_t)1 << 62, 2, 0 }));
     ck_assert(!tensor_shape(&t, F32, 1, (const int64_t[]){ -2 }));
     ck_assert(!tensor_shape(&t, F32, MAX_RANK + 1, (const int64_t[MAX_RANK + 1]){ 0 }));
     ck_assert(!tensor_shape(&t, F32, -2, NULL));
-    ck_assert_int_eq(t.dims[0], INT64_MAX); /* what failed changed nothing */
+    ck_assert_int_eq(t.dims[0], most); /* what failed changed nothing */
     ck_assert_int_eq(wrap_axis(-1, 4), 3);
     ck_assert_int_eq(wrap_axis(-5, 4), -1);
     ck_assert_int_eq(wrap_axis(4, 4), -1);

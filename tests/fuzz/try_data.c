@@ -1,0 +1,160 @@
+#include "data/batch.h"
+#include "data/npy.h"
+#include "try.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MEMORY = 32 << 20, BATCH_BYTES = 1 << 20 };
+
+/* -- files, below a directory that is made once -------------------------------------------------------------------- */
+
+static char directory[64];
+
+static void remove_files(void)
+{
+    static const char *const names[] = { "a", "b", "test.bin", "test_batch.bin" };
+    char path[128];
+
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        snprintf(path, sizeof path, "%s/%s", directory, names[k]);
+        unlink(path);
+    }
+    rmdir(directory);
+}
+
+static bool put(const char *name, const uint8_t *bytes, size_t size)
+{
+    char path[128];
+    int fd;
+    bool ok;
+
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ok = fd >= 0 && write(fd, bytes, size) == (ssize_t)size;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+static void make_directory(void)
+{
+    const char *where = getenv("TMPDIR");
+
+    if (*directory)
+        return;
+    snprintf(directory, sizeof directory, "%.40s/kiln-fuzz-XXXXXX", where ? where : "/tmp");
+    if (!mkdtemp(directory))
+        abort();
+    atexit(remove_files);
+}
+
+/* -- formats ------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *kind, *path, *second; /* the SPEC, with the directory before the paths */
+    const char *name;                 /* of the (first) file */
+    enum part part;
+} formats[] = {
+    { "npz:", "/a", NULL, "a", PART_TRAIN },
+    { "npz:", "/a", NULL, "a", PART_TEST },
+    { "csv:", "/a", NULL, "a", PART_TRAIN },
+    { "idx:", "/a", "/b", "a", PART_TRAIN }, /* the length of the first file comes before both */
+    { "cifar10:", "", NULL, "test_batch.bin", PART_TEST },
+    { "cifar100:", "", NULL, "test.bin", PART_TEST },
+};
+enum { NPY = sizeof formats / sizeof *formats, FORMATS };
+
+static void read_npy(const uint8_t *bytes, size_t size, struct budget *b)
+{
+    struct memory_source source;
+    struct report r = { 0 };
+    struct tensor t, again = { 0 };
+    struct text out = { .budget = b, .report = &r };
+
+    memory_source(&source, "npy", bytes, size);
+    if (!npy_read(&t, &source.source, NULL, b, &r))
+        return;
+    if (npy_write(&t, "npy", &out, &r)) {
+        memory_source(&source, "npy", out.data, out.length);
+        if (npy_read(&again, &source.source, NULL, b, &r))
+            try_expect(same_type(&t, &again) && !memcmp(t.data, again.data, (size_t)tensor_bytes(&t)),
+                       "an array is read as it was written");
+        try_expect(again.data || r.error.code == KILN_LIMIT, "an array that is written can be read");
+    }
+    budget_free(b, again.data);
+    budget_free(b, t.data);
+    text_release(&out);
+}
+
+static void batch(const struct dataset *d, const struct normalizer *n, unsigned options, struct budget *b)
+{
+    const struct batch_options o = { .batch = 1 + (options & 3), .shuffle = options & 4, .seed = options };
+    struct tensor x = { .dtype = F32, .rank = UNKNOWN }, y = { .dtype = options & 8 ? F32 : I64, .rank = UNKNOWN };
+    struct report r = { 0 };
+    struct batches batches;
+    void *room[2] = { NULL, NULL };
+    int64_t count = 1;
+
+    if (!dataset_has_labels(d))
+        y.dtype = F32;
+    if (!batches_init(&batches, d, n, &x, &y, &o, b, &r))
+        return;
+    if (tensor_bytes(&batches.x) <= BATCH_BYTES && tensor_bytes(&batches.y) <= BATCH_BYTES) {
+        room[0] = budget_alloc(b, (size_t)tensor_bytes(&batches.x), &r);
+        room[1] = budget_alloc(b, (size_t)tensor_bytes(&batches.y), &r);
+    }
+    batches_start(&batches, 1);
+    for (int k = 0; room[0] && room[1] && k < 4 && count; k++)
+        if (!batches_next(&batches, room[0], room[1], &count, &r))
+            break;
+    budget_free(b, room[0]);
+    budget_free(b, room[1]);
+    batches_release(&batches);
+}
+
+void try_data(const uint8_t *bytes, size_t size)
+{
+    const unsigned format = try_take(&bytes, &size) % FORMATS, options = try_take(&bytes, &size);
+    const struct data_options o = { .limit = options >> 4 & 1 ? 3 : 0,
+                                    .classes = options >> 5 & 1 ? 10 : 0,
+                                    .values = options >> 6 & 1 };
+    struct budget b = { .limit = MEMORY };
+    struct report r = { 0 };
+    struct normalizer n;
+    struct dataset d;
+    char spec[256];
+    size_t first;
+    int n_spec;
+
+    if (format == NPY) {
+        read_npy(bytes, size, &b);
+        try_nothing_left(&b);
+        return;
+    }
+    make_directory();
+    first = size;
+    if (formats[format].second) {
+        first = try_take(&bytes, &size) << 8;
+        first |= try_take(&bytes, &size);
+        first = first < size ? first : size;
+        if (!put("b", bytes + first, size - first))
+            return;
+    }
+    if (!put(formats[format].name, bytes, first))
+        return;
+    n_spec = snprintf(spec, sizeof spec, "%s%s%s", formats[format].kind, directory, formats[format].path);
+    if (formats[format].second)
+        snprintf(spec + n_spec, sizeof spec - (size_t)n_spec, ",%s%s", directory, formats[format].second);
+    if (dataset_open(&d, spec, formats[format].part, &o, &b, &r)) {
+        if (normalizer_fit(&n, (enum normalization)(options >> 7 ? NORMALIZE_STANDARDIZE : options & 3), &d, &b, &r)) {
+            batch(&d, &n, options, &b);
+            normalizer_release(&n);
+        }
+        dataset_release(&d);
+    }
+    try_nothing_left(&b);
+}

@@ -1,0 +1,135 @@
+#include "model/model.h"
+#include "train/fit.h"
+#include "try.h"
+#include <math.h>
+#include <string.h>
+
+enum { MEMORY = 64 << 20, SAMPLES = 5, STEPS = 6, MOST = 1 << 16 };
+
+static const char *const optimizers[] = { NULL, "sgd:learning_rate=0.1,momentum=0.9,nesterov=1", "rmsprop:centered=1",
+                                          "adam:learning_rate=0.01" };
+static const char *const losses[] = { NULL,
+                                      NULL,
+                                      NULL,
+                                      NULL,
+                                      "categorical_crossentropy",
+                                      "binary_crossentropy",
+                                      "mean_squared_error",
+                                      "sparse_categorical_crossentropy:from_logits=1" };
+
+/* What a byte stands for: small numbers, and some that are not. */
+static float number(uint8_t byte)
+{
+    static const float odd[] = { NAN, INFINITY, 3e38f, 1e-40f };
+
+    return byte < sizeof odd / sizeof *odd ? odd[byte] : ((float)byte - 128) / 32;
+}
+
+static void fill(const struct tensor *t, const uint8_t *bytes, size_t size)
+{
+    for (int64_t k = 0; k < tensor_count(t); k++) {
+        const uint8_t byte = size ? bytes[(size_t)k % size] : 132;
+
+        if (t->dtype == F32)
+            ((float *)t->data)[k] = number(byte);
+        else if (t->dtype == I64)
+            ((int64_t *)t->data)[k] = byte < 240 ? byte % 4 : byte - 248;
+        else
+            ((uint8_t *)t->data)[k] = byte;
+    }
+}
+
+/* So many rows of what a model declares, a dimension that is open being 2. */
+static bool make_rows(struct tensor *t, enum dtype dtype, const struct tensor *declared, struct arena *a)
+{
+    struct tensor row = *declared;
+
+    if (row.kind != TENSOR || row.rank < 1)
+        return false;
+    row.dims[0] = 1;
+    for (int k = 1; k < row.rank; k++)
+        row.dims[k] = row.dims[k] < 0 ? 2 : row.dims[k];
+    if (!tensor_shape(&row, dtype, row.rank, row.dims) || tensor_count(&row) > MOST)
+        return false;
+    row.dims[0] = SAMPLES;
+    *t = row;
+    return (t->data = arena_alloc(a, (size_t)tensor_bytes(t), NULL));
+}
+
+/* Samples as the input wants them; labels, or numbers as the output has them. */
+static bool make_data(struct dataset *d, const struct graph *g, unsigned options, struct arena *a, const uint8_t *bytes,
+                      size_t size)
+{
+    const struct tensor label = { .rank = 1 };
+
+    d->count = SAMPLES;
+    d->classes = options & 1 ? 4 : 0;
+    if (!g->input_count || !g->output_count || !make_rows(&d->x, options & 2 ? U8 : F32, &g->inputs[0]->type, a) ||
+        !make_rows(&d->y, d->classes ? I64 : F32, d->classes ? &label : &g->outputs[0]->type, a))
+        return false;
+    fill(&d->x, bytes, size);
+    fill(&d->y, bytes + size / 2, size - size / 2);
+    return true;
+}
+
+static bool count_steps(void *user, const struct fit_step *s, struct report *r)
+{
+    (void)user, (void)r;
+    return s->step < STEPS;
+}
+
+static void train(const struct model *m, const struct dataset *d, unsigned options)
+{
+    const struct tensor sample = dataset_sample(d);
+    struct tensor x = { .dtype = F32, .rank = sample.rank + 1, .dims = { 1 } };
+    struct trainer_options o = { .loss = losses[options >> 8 & 7],
+                                 .optimizer = optimizers[options >> 6 & 3],
+                                 .targets = dataset_has_labels(d) ? TARGETS_CLASSES : TARGETS_VALUES,
+                                 .classes = d->classes,
+                                 .x = &x,
+                                 .threads = 1,
+                                 .exact = options >> 11 & 1,
+                                 .memory = MEMORY,
+                                 .untie = options >> 12 & 1 };
+    const struct fit_options f = { .batch = 2, .epochs = 2, .shuffle = options >> 13 & 1 };
+    const struct fit_events events = { .step = count_steps };
+    struct report r = { 0 };
+    struct trainer *t;
+    struct model *learned;
+    double loss, accuracy;
+    int64_t ran;
+
+    memcpy(x.dims + 1, sample.dims, (size_t)sample.rank * sizeof *x.dims);
+    t = trainer_new(m, &o, &r);
+    if (!t)
+        return;
+    trainer_fit(t, d, NULL, NULL, &f, &events, &ran, &r);
+    r = (struct report){ 0 };
+    trainer_evaluate(t, d, NULL, 3, &loss, &accuracy, &r);
+    r = (struct report){ 0 };
+    learned = trainer_export(t, &r);
+    if (learned)
+        try_expect(model_build(learned, &r) || r.error.code == KILN_LIMIT || r.error.code == KILN_NO_MEMORY,
+                   "what was learned is a model");
+    model_free(learned);
+    trainer_free(t);
+}
+
+/* Options, how many bytes of data follow, the data; the rest is the model. */
+void try_training(const uint8_t *bytes, size_t size)
+{
+    const struct model_options o = { .limits = SCAN_LIMITS_INIT, .memory = MEMORY };
+    const unsigned high = try_take(&bytes, &size), options = high << 8 | try_take(&bytes, &size);
+    const size_t told = try_take(&bytes, &size), data = told < size ? told : size;
+    struct budget b = { .limit = MEMORY };
+    struct arena a = { .budget = &b };
+    struct dataset d = { .budget = &b };
+    struct report r = { 0 };
+    struct model *m = model_read_bytes(bytes + data, size - data, &o, &r);
+
+    if (m && model_build(m, &r) && make_data(&d, m->graph, options, &a, bytes, data))
+        train(m, &d, options);
+    model_free(m);
+    arena_release(&a);
+    try_nothing_left(&b);
+}

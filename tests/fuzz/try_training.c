@@ -118,7 +118,7 @@ static void train(const struct model *m, const struct dataset *d, unsigned optio
 /* Options, how many bytes of data follow, the data; the rest is the model. */
 void try_training(const uint8_t *bytes, size_t size)
 {
-    const struct model_options o = { .limits = SCAN_LIMITS_INIT, .memory = MEMORY };
+    const struct model_options o = { .memory = MEMORY, .seconds = 2 };
     const unsigned high = try_take(&bytes, &size), options = high << 8 | try_take(&bytes, &size);
     const size_t told = try_take(&bytes, &size), data = told < size ? told : size;
     struct budget b = { .limit = MEMORY };

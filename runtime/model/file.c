@@ -227,12 +227,15 @@ static void sweep_all(struct writing *w)
 }
 
 /* Between being made and being locked it may be swept by another process, which then holds the lock, or has removed
- * it. Where files cannot be locked, they cannot be swept either. */
+ * it: errno is EEXIST then, and another name is tried. Where files cannot be locked, they cannot be swept either. */
 static bool lock_named(struct writing *w)
 {
     struct stat s;
 
-    w->named = (lock(w->fd) || errno != EWOULDBLOCK) && fstat(w->fd, &s) == 0 && s.st_nlink;
+    w->named = lock(w->fd) || errno != EWOULDBLOCK;
+    if (w->named && fstat(w->fd, &s) < 0)
+        return false; /* it is removed again */
+    w->named = w->named && s.st_nlink;
     if (w->named)
         return true;
     close(w->fd);

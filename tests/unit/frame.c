@@ -409,6 +409,24 @@ START_TEST(a_shape_is_planned_once)
 }
 END_TEST
 
+/* The same shape in other memory: views look at what was given last. */
+START_TEST(a_view_follows_its_input)
+{
+    float x[3][2] = { { 1, 2 }, { 3, 4 }, { 5, 6 } };
+    struct fixture f;
+
+    begin(&f, HEAD "main (float[2] x) => (float[1, 2] v, float[1, 2] y) <int64[2] s = {1, 2}> {\n"
+                   "  v = Reshape (x, s) y = Neg (v)\n}\n");
+    for (int k = 0; k < 6; k++) {
+        set(&f, "x", F32, 1, (int64_t[]){ 2 }, x[k % 3]);
+        run_ok(&f);
+        ck_assert_float_eq(floats(&f, 0, 2)[1], x[k % 3][1]);
+        ck_assert_float_eq(floats(&f, 1, 2)[0], -x[k % 3][0]);
+    }
+    end(&f);
+}
+END_TEST
+
 /* Programs are kept for so many shapes, and memory with them. */
 START_TEST(plans_are_not_kept_without_end)
 {
@@ -477,6 +495,33 @@ START_TEST(plans_that_are_only_kept_make_room)
 }
 END_TEST
 
+/* What the first segment of a run has made is read by the second, whose memory does not fit beside that of earlier
+ * runs. */
+START_TEST(segments_of_the_run_stay)
+{
+    enum { N = 100000 };
+    struct session_options o = { .threads = 1 };
+    static float x[N];
+    struct fixture f;
+
+    begin(&f, HEAD "main (float[n] x) => (float[k] y) {\n"
+                   "  d = Neg (x) i = NonZero (d) j = Squeeze (i) g = Gather (d, j) y = Exp (g)\n}\n");
+    for (int k = 0; k < N; k++)
+        x[k] = 1;
+    for (int limited = 0; limited < 2; limited++) {
+        session_free(f.session);
+        f.session = session_new(f.model->graph, &o, &f.report);
+        for (int64_t k = 0; k < 3; k++) {
+            set(&f, "x", F32, 1, (int64_t[]){ N - k }, x);
+            run_ok(&f);
+            ck_assert_float_eq_tol(floats(&f, 0, N - k)[N / 2], .36787944f, 1e-6f);
+            o.memory = o.memory ? o.memory : f.session->budget.peak / 3 * 4; /* room for one and a part */
+        }
+    }
+    end(&f);
+}
+END_TEST
+
 /* -- outputs of every kind ----------------------------------------------------------------------------------------- */
 
 static const char outputs[] =
@@ -537,9 +582,11 @@ Suite *suite(void)
     add_test(s, an_initializer_that_is_an_input_is_a_default);
     add_test(s, what_an_earlier_run_left_is_not_looked_at);
     add_test(s, a_shape_is_planned_once);
+    add_test(s, a_view_follows_its_input);
     add_test(s, plans_are_not_kept_without_end);
     add_test(s, many_segments_are_kept);
     add_test(s, plans_that_are_only_kept_make_room);
+    add_test(s, segments_of_the_run_stay);
     add_test(s, an_output_may_be_anything);
     add_test(s, a_graph_may_be_empty);
     return s;

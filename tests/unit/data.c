@@ -469,6 +469,11 @@ START_TEST(npz_bombs_are_refused_before_they_go_off)
     zip_end(&zip, false, "bomb.npz");
     ck_assert(!load("bomb.npz", "x"));
     expect_error(KILN_BAD_DATA, "claims more bytes");
+    memset(&zip, 0, sizeof zip);
+    zip_add(&zip, "x.npy", file, size, true, true, 2 * 1032 * (uint64_t)size); /* twice as much as it can do */
+    zip_end(&zip, false, "bomb.npz");
+    ck_assert(!load("bomb.npz", "x"));
+    expect_error(KILN_BAD_DATA, "claims more bytes");
 
     memset(&zip, 0, sizeof zip);
     memset(file + 128, 0, sizeof file - 128); /* 65 KB of zeros in some hundred bytes: true, but not to be paid */

@@ -210,6 +210,31 @@ START_TEST(slices_are_the_whole)
 }
 END_TEST
 
+/* Smaller images, of which a slice has several: the batch cannot always be cut evenly. */
+START_TEST(slices_may_be_uneven)
+{
+    static const char text[] = "g (float[N, 8, 64, 64] x, float[8, 1, 3, 3] v) => (float[A, B, C, D] y) {"
+                               " a = Conv <pads = [1, 1, 1, 1], group = 8> (x, v) b = Sub(a, x) c = Mul(b, x)"
+                               " y = Conv <pads = [1, 1, 1, 1], group = 8> (c, v) }";
+    const struct session_options o = { .threads = _i + 1 };
+
+    for (int64_t batch = 11; batch <= 16; batch++) {
+        struct trial whole, cut;
+
+        skipped = true;
+        start(&whole, text, &o);
+        run_trial(&whole, batch);
+        skipped = false;
+        start(&cut, text, &o);
+        run_trial(&cut, batch);
+        ck_assert(cut.session->sliced);
+        check_same(&cut, &whole, false);
+        finish(&cut);
+        finish(&whole);
+    }
+}
+END_TEST
+
 /* What moves nothing is left to the tail, which else would be given a copy of all that it is a view of. */
 START_TEST(views_are_not_kept)
 {
@@ -362,6 +387,7 @@ Suite *suite(void)
     Suite *s = suite_create("slices");
 
     add_tests(s, slices_are_the_whole, sizeof graphs / sizeof *graphs);
+    add_tests(s, slices_may_be_uneven, 2);
     add_tests(s, views_are_not_kept, 2);
     add_tests(s, shapes_may_change, 2);
     add_tests(s, inputs_may_change, 1);

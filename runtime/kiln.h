@@ -191,9 +191,10 @@ KILN_API kiln_status kiln_model_open(kiln_model **out, const char *path, const k
 KILN_API kiln_status kiln_model_open_memory(kiln_model **out, const void *bytes, size_t size,
                                             const kiln_load_options *options, kiln_error *err);
 /* Writes the model; text where the name ends in .onnxtxt. Opening and saving changes nothing: fields that this version
- * does not know are written again. The file is replaced whole or not at all; it may be the model's own, but none that
- * holds external data of the model, or of that which it was made of. Errors: BAD_ARGUMENT (such a file), IO, LIMIT
- * (2 GiB), NO_MEMORY. */
+ * does not know are written again. Text lacks annotations that its syntax has no place for (a comment at its end lists
+ * them). The file is replaced whole or not at all; it may be the model's own, but none that holds external data of the
+ * model, or of that which it was made of. Errors: BAD_ARGUMENT (such a file), IO, UNSUPPORTED (text: what cannot be left
+ * out and has no place, as sparse tensors), LIMIT (2 GiB), NO_MEMORY. */
 KILN_API kiln_status kiln_model_save(const kiln_model *model, const char *path, kiln_error *err);
 KILN_API void kiln_model_free(kiln_model *model);
 
@@ -318,8 +319,10 @@ typedef struct kiln_score {
 KILN_API kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const kiln_trainer_options *options,
                                       kiln_error *err);
 /* One step on a batch of any size: `x` for the model's input, `y` the labels, [samples, ...]; *score, which may be
- * NULL, is from before the update. On failure nothing has changed. Errors: BAD_DATA (types and shapes), RUN_FAILED (a
- * loss that is not finite, a label out of range), BAD_MODEL, UNSUPPORTED, LIMIT, NO_MEMORY. */
+ * NULL, is from before the update. On failure nothing has changed, unless RUN_FAILED tells that an element of a
+ * parameter has become infinite or no number: then the trainer can only be freed. Errors: BAD_DATA (types and shapes),
+ * RUN_FAILED (a loss, a statistic or a parameter that is not finite, a label out of range), BAD_MODEL, UNSUPPORTED,
+ * LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_step(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y,
                                        kiln_score *score, kiln_error *err);
 /* The same in inference form, changing nothing. */
@@ -327,7 +330,8 @@ KILN_API kiln_status kiln_trainer_score(kiln_trainer *trainer, const kiln_tensor
                                         kiln_score *score, kiln_error *err);
 /* From 0 to 1e30, and not so small that it is 0 as a float; from the next step on. Errors: BAD_ARGUMENT. */
 KILN_API kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, kiln_error *err);
-/* The model with what was learned; everything else is as it was loaded. Belongs to the caller. Errors: NO_MEMORY. */
+/* The model with what was learned; everything else is as it was loaded. Belongs to the caller. Errors: RUN_FAILED (a
+ * parameter that is not finite, and was), NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *trainer, kiln_error *err);
 KILN_API void kiln_trainer_free(kiln_trainer *trainer);
 

@@ -147,7 +147,7 @@ def mistakes():
         (["--early-stop", "loss"], 64, "needs a number of epochs"),
         (["--batch", "0"], 64, "--batch is '0'"),
         (["--data", "npz:none.npz"], 7, "cannot be opened"),
-        (["--optimizer", "sgd:learning_rate=1e20"], 9, "the loss is"),
+        (["--optimizer", "sgd:learning_rate=1e20"], 9, "has become infinite"),
     ):
         epochs = ["--epochs", 50] if code == 9 else []
         if "--data" not in words:

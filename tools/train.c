@@ -117,10 +117,11 @@ static void print_start(const struct options *o, const struct learn *l)
         (long long)parameters_elements(&t->parameters, ROLE_TRAINABLE),
         (long long)parameters_elements(&t->parameters, ROLE_STATISTIC),
         (long long)parameters_elements(&t->parameters, ROLE_FROZEN), l->drawn ? ", initial values drawn" : "");
-    say("data       %s: %lld samples%s%s", o->learn.data, (long long)l->train.count,
-        l->data.header ? " below a header" : "", l->checks ? "" : "\n");
+    say("data       %s: %lld samples%s", o->learn.data, (long long)l->train.count,
+        l->data.header ? " below a header" : "");
     if (l->checks)
-        say(", %lld to validate\n", (long long)l->check.count);
+        say(", %lld to validate", (long long)l->check.count);
+    say("\n");
     say("loss       %s\n", t->loss.said);
     say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", optimizer_name(&t->optimizer), t->learning_rate,
         (long long)o->fit.batch, pool_threads(t->engine.pool));

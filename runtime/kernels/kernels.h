@@ -195,12 +195,13 @@ struct kernels {
      * epsilon), alpha = lr * sqrt(1 - beta2^t) / (1 - beta1^t), from the caller, t from 1. rmsprop: v = rho * v + (1 -
      * rho) * g * g; step = lr * g / sqrt(v + epsilon); centered (mean not NULL): mean = rho * mean + (1 - rho) * g,
      * sqrt(v - mean * mean + epsilon); with momentum (m not NULL): m = momentum * m + step; w -= m; else w -= step.
-     * sgd: m NULL: w -= lr * g; else m = momentum * m - lr * g; w += m, or with nesterov w += momentum * m - lr * g. */
-    void (*adam)(float *w, float *m, float *v, const float *g, int64_t n, float alpha, float one_minus_beta1,
+     * sgd: m NULL: w -= lr * g; else m = momentum * m - lr * g; w += m, or with nesterov w += momentum * m - lr * g.
+     * All return whether what w has become is finite. */
+    bool (*adam)(float *w, float *m, float *v, const float *g, int64_t n, float alpha, float one_minus_beta1,
                  float one_minus_beta2, float epsilon);
-    void (*rmsprop)(float *w, float *v, float *mean, float *m, const float *g, int64_t n, float lr, float rho,
+    bool (*rmsprop)(float *w, float *v, float *mean, float *m, const float *g, int64_t n, float lr, float rho,
                     float momentum, float epsilon);
-    void (*sgd)(float *w, float *m, const float *g, int64_t n, float lr, float momentum, bool nesterov);
+    bool (*sgd)(float *w, float *m, const float *g, int64_t n, float lr, float momentum, bool nesterov);
 
     /* Numbers first ... first + n - 1 of a stream (base/random.h), and what they decide about: y[i] = number first + i
      * is kept ? x[i] * scale : 0; mask (may be NULL) is 1 where it is kept. keep: the same by the mask. */

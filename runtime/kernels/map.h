@@ -22,12 +22,5 @@ void map_sum_rows(const struct kernels *k, struct pool *pool, const float *x, in
 /* y[columns, rows] = x[rows, columns] for `batch` matrices one after the other; size is 4 or 8 bytes an element. */
 void map_transpose(const struct kernels *k, struct pool *pool, int64_t batch, int64_t rows, int64_t columns,
                    size_t size, const void *x, void *y);
-/* The optimisers of the table in fixed chunks. */
-void map_adam(const struct kernels *k, struct pool *pool, float *w, float *m, float *v, const float *g, int64_t n,
-              float alpha, float one_minus_beta1, float one_minus_beta2, float epsilon);
-void map_rmsprop(const struct kernels *k, struct pool *pool, float *w, float *v, float *mean, float *m, const float *g,
-                 int64_t n, float lr, float rho, float momentum, float epsilon);
-void map_sgd(const struct kernels *k, struct pool *pool, float *w, float *m, const float *g, int64_t n, float lr,
-             float momentum, bool nesterov);
 
 #endif

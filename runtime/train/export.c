@@ -1,6 +1,7 @@
 /* Writing what was learned back into the messages. */
 #include "train/edit.h"
 #include "train/trainer.h"
+#include <math.h>
 #include <string.h>
 
 /* The tensor of the Constant node that makes `v`. */
@@ -14,6 +15,19 @@ static bool replace_constant(struct edit *e, const struct value *v, const struct
     return true;
 }
 
+/* What was finite in the file is so in what is saved. A step sees to that; but the state may also be written to. */
+static bool is_sound(const struct state *s, struct report *r)
+{
+    const float *now = s->value.data, *was = s->parameter->initial.data;
+    const int64_t n = tensor_count(&s->value);
+
+    for (int64_t k = 0; k < n; k++)
+        if (has_become_infinite(was[k], now[k]))
+            return fail(r, KILN_RUN_FAILED, NULL, "element %lld of '%s' is %s, must be finite to be saved",
+                        (long long)k, s->parameter->value->name, isnan(now[k]) ? "no number" : "infinite");
+    return true;
+}
+
 struct model *trainer_export(const struct trainer *t, struct report *r)
 {
     struct model *m = model_copy(t->model, r);
@@ -23,7 +37,9 @@ struct model *trainer_export(const struct trainer *t, struct report *r)
     for (size_t k = 0; ok && k < t->state_count; k++) {
         const struct value *v = t->states[k].parameter->value;
 
-        if (v->producer)
+        if (!is_sound(&t->states[k], r))
+            ok = false;
+        else if (v->producer)
             ok = replace_constant(&e, v, &t->states[k].value);
         else
             ok = edit_tensor(&e, edit_initializer(&e, v->name), &t->states[k].value);

@@ -227,12 +227,44 @@ static bool add_gradients(struct build *b, const struct program *types)
     return ok;
 }
 
+/* What a step takes over when it is done: the statistics. */
+static bool find_watched(struct build *b, const struct program *types, struct optimizer_inputs *to)
+{
+    struct graph *g = b->learner->graph;
+    struct value **next = emit_alloc(&b->e, types->carry_count * sizeof *next);
+    struct value **now = emit_alloc(&b->e, types->carry_count * sizeof *now);
+
+    for (size_t k = 0; !b->e.failed && k < types->carry_count; k++)
+        if (types->types[types->carries[k].out].dtype == F32) {
+            next[to->watched] = g->values[types->carries[k].out];
+            now[to->watched++] = g->values[types->carries[k].in];
+        }
+    to->next = next;
+    to->now = now;
+    return !b->e.failed;
+}
+
+static const float *const *initial_values(struct build *b)
+{
+    const struct trainer *t = b->trainer;
+    const float **initial = emit_alloc(&b->e, t->trainable * sizeof *initial);
+
+    for (size_t k = 0; initial && k < t->trainable; k++)
+        initial[k] = t->states[k].parameter->initial.data;
+    return initial;
+}
+
 /* Slots and the rate are inputs of the graph that have no name in the file. */
-static bool add_optimizer(struct build *b)
+static bool add_optimizer(struct build *b, const struct program *types)
 {
     struct trainer *t = b->trainer;
     struct learner *l = b->learner;
     const size_t slots = (size_t)t->optimizer.slots;
+    struct optimizer_inputs in = { .loss = l->loss.loss,
+                                   .parameters = t->trainable,
+                                   .parameter = b->state,
+                                   .gradient = l->gradient,
+                                   .slots = b->slots };
 
     l->rate = new_input(b, "kiln.rate", &t->rate);
     if (!l->rate)
@@ -246,7 +278,9 @@ static bool add_optimizer(struct build *b)
     for (size_t k = 0; t->keep_gradients && k < t->trainable; k++)
         if (!graph_add_output(l->graph, l->gradient[k]))
             return false;
-    return optimizer_emit(&b->e, &t->optimizer, l->rate, l->loss.loss, t->trainable, b->state, l->gradient, b->slots);
+    in.rate = l->rate;
+    in.initial = initial_values(b);
+    return find_watched(b, types, &in) && optimizer_emit(&b->e, &t->optimizer, &in);
 }
 
 static bool add_backward(struct build *b)
@@ -254,7 +288,7 @@ static bool add_backward(struct build *b)
     struct graph *g = b->learner->graph;
     struct program *types = types_of(b);
     const struct forward_part f = { types, g->node_count, g->value_count };
-    const bool ok = types && add_gradients(b, types) && add_optimizer(b) && pass_recompute(g, &f, b->report);
+    const bool ok = types && add_gradients(b, types) && add_optimizer(b, types) && pass_recompute(g, &f, b->report);
 
     program_free(types);
     return ok;

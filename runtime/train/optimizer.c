@@ -1,6 +1,7 @@
 #include "train/optimizer.h"
 #include "train/options.h"
 #include <math.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -111,42 +112,59 @@ float optimizer_rate(const struct optimizer *o, float learning_rate, int64_t ste
     return learning_rate * sqrtf(1 - powf((float)o->beta_2, t)) / (1 - powf((float)o->beta_1, t));
 }
 
-void optimizer_apply(const struct optimizer *o, const struct kernels *k, float rate, float *w, float *const *slots,
+bool optimizer_apply(const struct optimizer *o, const struct kernels *k, float rate, float *w, float *const *slots,
                      const float *g, int64_t n)
 {
     switch (o->kind) {
     case OPTIMIZER_SGD:
-        k->sgd(w, o->slots ? slots[0] : NULL, g, n, rate, (float)o->momentum, o->nesterov);
-        break;
+        return k->sgd(w, o->slots ? slots[0] : NULL, g, n, rate, (float)o->momentum, o->nesterov);
     case OPTIMIZER_ADAM:
-        k->adam(w, slots[0], slots[1], g, n, rate, (float)(1 - o->beta_1), (float)(1 - o->beta_2), (float)o->epsilon);
-        break;
+        return k->adam(w, slots[0], slots[1], g, n, rate, (float)(1 - o->beta_1), (float)(1 - o->beta_2),
+                       (float)o->epsilon);
     case OPTIMIZER_RMSPROP:
-        k->rmsprop(w, slots[0], o->centered ? slots[1] : NULL, o->momentum > 0 ? slots[o->slots - 1] : NULL, g, n, rate,
-                   (float)o->rho, (float)o->momentum, (float)o->epsilon);
-        break;
+        return k->rmsprop(w, slots[0], o->centered ? slots[1] : NULL, o->momentum > 0 ? slots[o->slots - 1] : NULL, g,
+                          n, rate, (float)o->rho, (float)o->momentum, (float)o->epsilon);
     }
+    return true;
+}
+
+bool has_become_infinite(float was, float now)
+{
+    return !isfinite(now) && now != was && !isnan(was);
 }
 
 /* -- the node
  * ---------------------------------------------------------------------------------------------------------- */
 
-enum { RATE, LOSS, FIRST }; /* inputs; from FIRST on those of the parameters, one after the other */
+/* Inputs: the rate, the loss, what is watched (each next value and the one that it is to replace), then parameters. */
+enum { RATE, LOSS, WATCHED };
 
-static int group(const struct optimizer *o) /* inputs of a parameter: itself, its gradient, its slots */
+struct update {
+    const struct optimizer *optimizer;
+    int watched;
+    const float *const *initial; /* by parameter: what it began with */
+    atomic_bool *suspect;        /* by parameter: something in it is not finite after the step that runs */
+};
+
+static int first(const struct update *u)
 {
-    return 2 + o->slots;
+    return WATCHED + 2 * u->watched;
+}
+
+static int group(const struct update *u) /* inputs of a parameter: itself, its gradient, its slots */
+{
+    return 2 + u->optimizer->slots;
 }
 
 static bool infer(struct infer *i)
 {
-    const struct optimizer *o = infer_attrs(i);
+    const struct update *u = infer_attrs(i);
     int out = 0;
 
-    for (int p = FIRST; p < infer_inputs(i); p += group(o)) {
+    for (int p = first(u); p < infer_inputs(i); p += group(u)) {
         if (!same_type(typed_in(i, p), typed_in(i, p + 1)))
             return infer_error(i, "a gradient differs from its parameter in type");
-        for (int k = 0; k < group(o); k++) {
+        for (int k = 0; k < group(u); k++) {
             if (k == 1) /* the gradient is only read */
                 continue;
             if (!set_out(i, out, F32, typed_in(i, p)->rank, typed_in(i, p)->dims))
@@ -170,15 +188,15 @@ static int64_t pieces_of(const struct optimizer *o, int64_t elements)
 }
 
 /* Elements [from, to) of one parameter. */
-static void update(const struct step *s, int p, float rate, int64_t from, int64_t to)
+static bool update(const struct step *s, int p, float rate, int64_t from, int64_t to)
 {
-    const struct optimizer *o = s->attrs;
+    const struct update *u = s->attrs;
     float *slots[MAX_SLOTS];
 
-    for (int k = 0; k < o->slots; k++)
+    for (int k = 0; k < u->optimizer->slots; k++)
         slots[k] = (float *)s->in[p + 2 + k]->data + from;
-    optimizer_apply(o, s->k, rate, (float *)s->in[p]->data + from, slots, (const float *)s->in[p + 1]->data + from,
-                    to - from);
+    return optimizer_apply(u->optimizer, s->k, rate, (float *)s->in[p]->data + from, slots,
+                           (const float *)s->in[p + 1]->data + from, to - from);
 }
 
 /* Elements before piece i of a parameter with n of them. Small ones are in one piece. */
@@ -202,20 +220,56 @@ static void run_piece(void *context, int64_t i, int thread)
 {
     const struct pieces *p = context;
     const struct step *s = p->step;
+    const struct update *u = s->attrs;
     const float rate = *(const float *)s->in[RATE]->data;
 
     (void)thread;
-    for (int at = FIRST; at < s->node->inputs; at += group(s->attrs)) {
+    for (int at = first(u), k = 0; at < s->node->inputs; at += group(u), k++) {
         const int64_t n = tensor_count(s->in[at]), from = piece_at(n, i, p->count), to = piece_at(n, i + 1, p->count);
 
-        if (from < to)
-            update(s, at, rate, from, to);
+        if (from < to && !update(s, at, rate, from, to))
+            atomic_store_explicit(&u->suspect[k], true, memory_order_relaxed);
     }
+}
+
+/* Statistics are few numbers, and known before anything is changed. */
+static bool check_watched(struct step *s, const struct update *u)
+{
+    for (int k = WATCHED; k < first(u); k += 2) {
+        const float *next = s->in[k]->data, *now = s->in[k + 1]->data;
+        const int64_t n = tensor_count(s->in[k]);
+
+        for (int64_t i = 0; i < n; i++)
+            if (has_become_infinite(now[i], next[i]))
+                return step_error(s,
+                                  "statistic '%s' would not be finite: nothing was changed; a lower learning rate "
+                                  "or other data may help",
+                                  s->node->in[k + 1]->name);
+    }
+    return true;
+}
+
+/* What was not finite in the file may stay so: a mask of -inf that is added is taken for a bias. */
+static bool check_suspects(struct step *s, const struct update *u)
+{
+    for (int at = first(u), k = 0; at < s->node->inputs; at += group(u), k++) {
+        const float *now = s->in[at]->data, *was = u->initial[k];
+        const int64_t n = atomic_exchange(&u->suspect[k], false) ? tensor_count(s->in[at]) : 0;
+
+        for (int64_t i = 0; i < n; i++)
+            if (has_become_infinite(was[i], now[i]))
+                return step_error(
+                    s,
+                    "element %lld of '%s' has become %s: the state cannot be saved any more; a lower learning "
+                    "rate or a larger epsilon may help",
+                    (long long)i, s->node->in[at]->name, isnan(now[i]) ? "no number" : "infinite");
+    }
+    return true;
 }
 
 static bool run(struct step *s)
 {
-    const struct optimizer *o = s->attrs;
+    const struct update *u = s->attrs;
     const float loss = *(const float *)s->in[LOSS]->data;
     struct pieces pieces = { .step = s };
     int64_t n = 0;
@@ -223,18 +277,20 @@ static bool run(struct step *s)
     if (!isfinite(loss))
         return step_error(s, "the loss is %s: nothing was changed; a lower learning rate may help",
                           isnan(loss) ? "not a number" : "infinite");
-    for (int p = FIRST; p < s->node->inputs; p += group(o))
+    if (!check_watched(s, u))
+        return false;
+    for (int p = first(u); p < s->node->inputs; p += group(u))
         n += tensor_count(s->in[p]);
-    pieces.count = pieces_of(o, n);
+    pieces.count = pieces_of(u->optimizer, n);
     pool_run(s->pool, pieces.count, run_piece, &pieces);
-    return true;
+    return check_suspects(s, u);
 }
 
 /* An update changes what it reads, so it is never folded and never tried in the walk over the registry. */
 #define ROW                                                                                                            \
     {                                                                                                                  \
         .since = 1, .signature = "T rate, T loss, T state* -> T next*", .types = "T: f32",                             \
-        .attrs_size = sizeof(struct optimizer), .infer = infer, .run = run, .no_gradient = "changes the state",        \
+        .attrs_size = sizeof(struct update), .infer = infer, .run = run, .no_gradient = "changes the state",           \
         .flags = OP_RUN_ONLY | OP_UPDATES                                                                              \
     }
 
@@ -244,25 +300,31 @@ static const struct op ops[] = {
     [OPTIMIZER_RMSPROP] = { "RmsProp", "kiln", (const struct op_def[]){ ROW, { 0 } } },
 };
 
-bool optimizer_emit(struct emitter *e, const struct optimizer *o, struct value *rate, struct value *loss,
-                    size_t parameters, struct value *const *parameter, struct value *const *gradient,
-                    struct value *const *slots)
+bool optimizer_emit(struct emitter *e, const struct optimizer *o, const struct optimizer_inputs *i)
 {
-    const size_t inputs = FIRST + parameters * (size_t)group(o), outputs = parameters * (size_t)(1 + o->slots);
+    struct update *u = emit_alloc(e, sizeof *u);
+    const struct update made = { o, (int)i->watched, i->initial, emit_alloc(e, i->parameters * sizeof *made.suspect) };
+    const size_t inputs = (size_t)first(&made) + i->parameters * (size_t)group(&made);
+    const size_t outputs = i->parameters * (size_t)(1 + o->slots);
     struct value **in = emit_alloc(e, inputs * sizeof *in), **out = emit_alloc(e, outputs * sizeof *out);
-    size_t at = FIRST;
+    size_t at = WATCHED;
 
     if (e->failed)
         return false;
-    in[RATE] = rate;
-    in[LOSS] = loss;
-    for (size_t p = 0; p < parameters; p++) {
-        in[at++] = parameter[p];
-        in[at++] = gradient[p];
-        for (int k = 0; k < o->slots; k++)
-            in[at++] = slots[p * (size_t)o->slots + (size_t)k];
+    *u = made;
+    in[RATE] = i->rate;
+    in[LOSS] = i->loss;
+    for (size_t k = 0; k < i->watched; k++) {
+        in[at++] = i->next[k];
+        in[at++] = i->now[k];
     }
-    if (!emit_private(e, &ops[o->kind], o, (int)outputs, out, NULL, (int)inputs, in))
+    for (size_t p = 0; p < i->parameters; p++) {
+        in[at++] = i->parameter[p];
+        in[at++] = i->gradient[p];
+        for (int k = 0; k < o->slots; k++)
+            in[at++] = i->slots[p * (size_t)o->slots + (size_t)k];
+    }
+    if (!emit_private(e, &ops[o->kind], u, (int)outputs, out, NULL, (int)inputs, in))
         return false;
     for (size_t k = 0; k < outputs; k++)
         if (!graph_add_output(e->graph, out[k]))

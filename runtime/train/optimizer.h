@@ -6,7 +6,9 @@
  * d, w -= m
  *
  * One node of the training graph updates all parameters and slots in place. It is the last one, and refuses to run
- * where the loss is not finite: so a step happens whole or not at all. */
+ * where the loss or a statistic is not finite: so a step happens whole or not at all. That a parameter is not finite
+ * any more is seen when it is written: then the step fails, and the state is of no use but for a snapshot to be put
+ * back. */
 #ifndef KILN_TRAIN_OPTIMIZER_H
 #define KILN_TRAIN_OPTIMIZER_H
 
@@ -38,14 +40,24 @@ const char *optimizer_name(const struct optimizer *o);
 
 /* What changes from step to step: the learning rate, for Adam with its correction. Steps count from 1. */
 float optimizer_rate(const struct optimizer *o, float learning_rate, int64_t step);
-/* One update of n elements; slots[k] as in slot_names. */
-void optimizer_apply(const struct optimizer *o, const struct kernels *k, float rate, float *w, float *const *slots,
+/* One update of n elements; slots[k] as in slot_names. False: not all of w is finite. */
+bool optimizer_apply(const struct optimizer *o, const struct kernels *k, float rate, float *w, float *const *slots,
                      const float *g, int64_t n);
 
-/* The node: appends it to the graph. `rate` and `loss` are scalars; for each parameter its value, its gradient and its
- * slots. The outputs (parameter, slots, in this order) become outputs of the graph. */
-bool optimizer_emit(struct emitter *e, const struct optimizer *o, struct value *rate, struct value *loss,
-                    size_t parameters, struct value *const *parameter, struct value *const *gradient,
-                    struct value *const *slots);
+/* May what became `now` not be saved? What was not finite from the start may stay as it was. */
+bool has_become_infinite(float was, float now);
+
+/* The node: appends it to the graph. Its outputs (parameter, slots, in this order) become outputs of the graph. */
+struct optimizer_inputs {
+    struct value *rate, *loss; /* scalars */
+    size_t watched;            /* values that must be finite before anything is changed: */
+    struct value *const *next; /* what is to replace */
+    struct value *const *now;  /* these */
+    size_t parameters;
+    struct value *const *parameter, *const *gradient;
+    struct value *const *slots;  /* of the first parameter, of the second ... */
+    const float *const *initial; /* of each parameter; lives as long as the graph */
+};
+bool optimizer_emit(struct emitter *e, const struct optimizer *o, const struct optimizer_inputs *i);
 
 #endif

@@ -2,8 +2,9 @@
  * counter}, which lives outside every program and is shared by the programs of several batch sizes.
  *
  * For each batch size there is one program: forward pass in training form, loss, backward pass, optimiser, statistics.
- * A step happens whole or not at all: the optimiser, which comes last, refuses a loss that is not finite, and
- * statistics are taken over after it. */
+ * A step happens whole or not at all: the optimiser, which comes last, refuses a loss or a statistic that is not
+ * finite, and statistics are taken over after it. Only a parameter that is not finite any more is found when that is
+ * done. */
 #ifndef KILN_TRAIN_TRAINER_H
 #define KILN_TRAIN_TRAINER_H
 
@@ -71,7 +72,9 @@ struct step_result {
 struct trainer *trainer_new(const struct model *m, const struct trainer_options *o, struct report *r);
 void trainer_free(struct trainer *t);
 
-/* One step. `x` and `y` are of the types t->x and t->y, with any number of samples. On failure nothing has changed. */
+/* One step. `x` and `y` are of the types t->x and t->y, with any number of samples. On failure nothing has changed,
+ * unless the error is that a parameter has become infinite or no number: then a snapshot may be put back, and nothing
+ * else be done with the state. */
 bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
                   struct report *r);
 /* Loss and accuracy in inference form; changes nothing. */
@@ -93,7 +96,8 @@ struct snapshot *trainer_snapshot(struct trainer *t, struct report *r);
 void trainer_restore(struct trainer *t, const struct snapshot *s);
 void snapshot_free(struct trainer *t, struct snapshot *s);
 
-/* The model with what was learned, in inference form; everything else is as it was loaded. Not built yet (model_build).
+/* The model with what was learned, which must be finite where it was when it was loaded, in inference form; everything
+ * else is as it was loaded. Not built yet (model_build).
  * Freed by the caller. */
 struct model *trainer_export(const struct trainer *t, struct report *r);
 

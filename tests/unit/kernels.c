@@ -211,6 +211,43 @@ START_TEST(arithmetic_is_the_same_bits)
 }
 END_TEST
 
+/* Wherever it stands: in a whole vector or at the end. */
+START_TEST(optimisers_tell_what_is_not_finite)
+{
+    const struct kernels *const k = kernels_for(_i);
+    enum { N = 777, FORMS = 8 };
+    static const float wrong[] = { NAN, INFINITY, -INFINITY, -NAN };
+    float *const w = room(4 * N), *const v = room(4 * N), *const mean = room(4 * N), *const m = room(4 * N);
+    float *const g = room(4 * N);
+
+    if (!k)
+        return;
+    for (int f = 0; f < FORMS; f++)
+        for (int place = 0; place <= N; place++) { /* at N nothing is wrong */
+            bool ok;
+
+            for (int i = 0; i < N; i++) {
+                w[i] = 3e38f; /* finite, though two of them are not */
+                v[i] = 1;
+                mean[i] = m[i] = .01f;
+                g[i] = i == place ? wrong[(place + f) % 4] : (float)(i % 7) * .1f;
+            }
+            if (f == 0)
+                ok = k->adam(w, m, v, g, N, .01f, .1f, .001f, 1e-7f);
+            else if (f < 5)
+                ok = k->rmsprop(w, v, f & 1 ? mean : NULL, f & 2 ? m : NULL, g, N, .1f, .9f, .5f, 1e-7f);
+            else
+                ok = k->sgd(w, f > 5 ? m : NULL, g, N, .1f, .9f, f == 7);
+            ck_assert_msg(ok == (place == N), "form %d, element %d", f, place);
+        }
+    free(w);
+    free(v);
+    free(mean);
+    free(m);
+    free(g);
+}
+END_TEST
+
 START_TEST(optimisers_follow_keras)
 {
     const struct kernels *const k = kernels_for(_i);
@@ -729,6 +766,7 @@ Suite *suite(void)
     add_tests(s, unary_gradients_are_derivatives, 3);
     add_tests(s, arithmetic_is_the_same_bits, 3);
     add_tests(s, optimisers_follow_keras, 3);
+    add_tests(s, optimisers_tell_what_is_not_finite, 3);
     add_tests(s, reductions_are_accurate, 3);
     add_tests(s, softmax_and_its_gradients, 3);
     add_test(s, maps_cover_whole_arrays);

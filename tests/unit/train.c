@@ -559,6 +559,126 @@ START_TEST(bad_options_are_refused)
 }
 END_TEST
 
+/* -- what is not finite
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static const struct lost_case {
+    const char *optimizer;
+    float x[2], y;
+    const char *says;
+} lost_cases[] = {
+    { "adam:epsilon=0", { 1, 0 }, 1, "element 1 of 'weights' has become no number" }, /* 0 / 0 */
+    { "rmsprop:epsilon=0", { 1, 0 }, 1, "element 1 of 'weights' has become no number" },
+    { "rmsprop:epsilon=0,centered=1", { 1, 0 }, 1, "element 1 of 'weights' has become no number" },
+    { "rmsprop:epsilon=0,momentum=0.5", { 1, 0 }, 1, "element 1 of 'weights' has become no number" },
+    { "sgd:learning_rate=1e30", { 1, 0 }, 1e10f, "element 0 of 'weights' has become infinite" }, /* overflow */
+    { "sgd:learning_rate=1e30,momentum=0.5", { 1, 0 }, 1e10f, "element 0 of 'weights' has become infinite" },
+    { "sgd:learning_rate=1e30,momentum=0.5,nesterov=1", { 1, 0 }, 1e10f, "element 0 of 'weights' has become infinite" },
+};
+
+/* An error that names the parameter, and nothing to be saved until a snapshot is put back. */
+START_TEST(a_parameter_that_is_not_finite_is_an_error)
+{
+    const struct lost_case *c = &lost_cases[_i];
+    const struct trainer_options o = { .optimizer = c->optimizer, .targets = TARGETS_VALUES, .threads = 1 };
+    struct trainer *t = trainer_of(HEAD "net (float[N, 2] x) => (float[N, 1] y) <float[2, 1] weights = {0.5, 5}, "
+                                        "float[1] bias = {0.25}>\n"
+                                        "{ y = Gemm (x, weights, bias) }",
+                                   &o);
+    struct tensor x = { .dtype = F32, .rank = 2, .dims = { 1, 2 } }, y = { .dtype = F32, .rank = 2, .dims = { 1, 1 } };
+    float data[2] = { c->x[0], c->x[1] }, target = c->y;
+    struct snapshot *before;
+    struct step_result got;
+    struct model *m;
+
+    x.data = data;
+    y.data = &target;
+    expect_ok(t);
+    before = trainer_snapshot(t, &report);
+    ck_assert(!trainer_step(t, &x, &y, &got, &report));
+    expect_error(KILN_RUN_FAILED, c->says);
+    ck_assert_int_eq(t->steps, 0);
+    ck_assert_ptr_null(trainer_export(t, &report));
+    expect_error(KILN_RUN_FAILED, "of 'weights' is");
+    ck_assert(!trainer_step(t, &x, &y, &got, &report));
+    expect_error(KILN_RUN_FAILED, "");
+    trainer_restore(t, before);
+    m = trainer_export(t, &report);
+    expect_ok(m);
+    model_free(m);
+    data[0] = .5f, data[1] = 1, target = 5; /* both learn from this */
+    t->learning_rate = .01;
+    expect_ok(trainer_step(t, &x, &y, &got, &report));
+    ck_assert_int_eq(t->steps, 1);
+    snapshot_free(t, before);
+    trainer_free(t);
+}
+END_TEST
+
+/* Found before anything is changed. */
+START_TEST(a_statistic_that_is_not_finite_is_an_error)
+{
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0.1", .targets = TARGETS_VALUES, .threads = 1 };
+    struct trainer *t =
+        trainer_of(HEAD "net (float[N, 1] x) => (float[N, 1] y) <float[1] gamma = {1}, float[1] beta = {2}, float[1] "
+                        "mean = {0}, float[1] variance = {1}>\n"
+                        "{ y = BatchNormalization (x, gamma, beta, mean, variance) }",
+                   &o);
+    float data[] = { -1e30f, 0, 1e30f, 1 }, targets[] = { 1, 1, 1, 1 };
+    struct tensor x = { .dtype = F32, .rank = 2, .dims = { 4, 1 }, .data = data };
+    struct tensor y = { .dtype = F32, .rank = 2, .dims = { 4, 1 }, .data = targets };
+    struct step_result got;
+
+    expect_ok(t);
+    ck_assert(!trainer_step(t, &x, &y, &got, &report));
+    expect_error(KILN_RUN_FAILED, "statistic 'variance' would not be finite: nothing was changed");
+    ck_assert_float_eq(*state_of(t, "gamma"), 1);
+    ck_assert_float_eq(*state_of(t, "beta"), 2);
+    ck_assert_float_eq(*state_of(t, "mean"), 0);
+    ck_assert_float_eq(*state_of(t, "variance"), 1);
+    data[0] = data[2] = 3;
+    expect_ok(trainer_step(t, &x, &y, &got, &report));
+    ck_assert_float_ne(*state_of(t, "variance"), 1);
+    trainer_free(t);
+}
+END_TEST
+
+/* A mask of -inf that is added is taken for a bias: it stays what it is, and is no error. */
+START_TEST(what_was_infinite_may_stay_so)
+{
+    static const char *const optimizers[] = { "adam", "sgd:learning_rate=0.1", "rmsprop:momentum=0.9" };
+    const struct trainer_options o = { .optimizer = optimizers[_i], .classes = 3, .threads = 1 };
+    struct trainer *t = trainer_of(
+        HEAD "net (float[N, 2] x) => (float[N, 3] p)\n"
+             "<float[2, 3] w = {1, 2, 3, 4, 5, 6}, float[3] mask = {0, -inf, 0.5}, float[2] apart = {nan, inf}>\n"
+             "{ h = MatMul (x, w)  m = Add (h, mask)  p = Softmax (m) }",
+        &o);
+    const float data[] = { 1, .5f };
+    const int64_t label = 2;
+    struct tensor x = { .dtype = F32, .rank = 2, .dims = { 1, 2 }, .data = (void *)(uintptr_t)data };
+    struct tensor y = { .dtype = I64, .rank = 1, .dims = { 1 }, .data = (void *)(uintptr_t)&label };
+    struct step_result got;
+    struct model *m;
+
+    expect_ok(t);
+    ck_assert_ptr_nonnull(trainer_state(t, "mask", NULL));
+    for (int k = 0; k < 3; k++)
+        expect_ok(trainer_step(t, &x, &y, &got, &report));
+    ck_assert(isinf(state_of(t, "mask")[1]));
+    m = trainer_export(t, &report);
+    expect_ok(m && model_build(m, &report));
+    model_free(m);
+    state_of(t, "mask")[1] = (float)NAN; /* what it was not */
+    ck_assert_ptr_null(trainer_export(t, &report));
+    expect_error(KILN_RUN_FAILED, "element 1 of 'mask' is no number");
+    state_of(t, "mask")[1] = -(float)INFINITY;
+    state_of(t, "w")[5] = (float)INFINITY;
+    ck_assert_ptr_null(trainer_export(t, &report));
+    expect_error(KILN_RUN_FAILED, "element 5 of 'w' is infinite, must be finite to be saved");
+    trainer_free(t);
+}
+END_TEST
+
 /* -- fit
  * --------------------------------------------------------------------------------------------------------------------------
  */
@@ -1270,6 +1390,9 @@ Suite *suite(void)
     add_tests(s, losses_and_gradients_agree, COUNT(losses));
     add_tests(s, far_logits_are_not_clipped, 2);
     add_tests(s, bad_options_are_refused, 19);
+    add_tests(s, a_parameter_that_is_not_finite_is_an_error, COUNT(lost_cases));
+    add_test(s, a_statistic_that_is_not_finite_is_an_error);
+    add_tests(s, what_was_infinite_may_stay_so, 3);
     add_test(s, no_improvement_stops_early);
     add_tests(s, the_best_epoch_is_told_by_the_metric, METRICS);
     add_test(s, constants_of_nodes_train_too);

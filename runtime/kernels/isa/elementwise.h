@@ -206,24 +206,40 @@ static void bias_rows_loop(const float *x, const float *bias, float *y, int64_t 
 
 /* -- optimisers ---------------------------------------------------------------------------------------------------- */
 
-static void adam_loop(float *w, float *m, float *v, const float *g, int64_t n, float alpha, float one_minus_beta1,
+/* 0 where x is finite. */
+static inline int32_t not_finite(float x)
+{
+    const float zero = x - x;
+    int32_t bits;
+
+    memcpy(&bits, &zero, sizeof bits);
+    return bits;
+}
+
+static bool adam_loop(float *w, float *m, float *v, const float *g, int64_t n, float alpha, float one_minus_beta1,
                       float one_minus_beta2, float epsilon)
 {
+    int32_t any = 0;
+
     INDEPENDENT
     for (int64_t i = 0; i < n; i++) {
         const float mean = m[i] + (g[i] - m[i]) * one_minus_beta1;
         const float square = v[i] + (g[i] * g[i] - v[i]) * one_minus_beta2;
+        const float now = w[i] - mean * alpha / (__builtin_sqrtf(square) + epsilon);
 
         m[i] = mean;
         v[i] = square;
-        w[i] -= mean * alpha / (__builtin_sqrtf(square) + epsilon);
+        w[i] = now;
+        any |= not_finite(now);
     }
+    return !any;
 }
-static void rmsprop_loop(float *w, float *v, float *mean, float *m, const float *g, int64_t n, float lr, float rho,
+static bool rmsprop_loop(float *w, float *v, float *mean, float *m, const float *g, int64_t n, float lr, float rho,
                          float momentum, float epsilon)
 {
     enum { BLOCK = 256 };
     float denominator[BLOCK];
+    int32_t any = 0;
 
     for (int64_t from = 0; from < n; from += BLOCK) {
         const int64_t count = n - from < BLOCK ? n - from : BLOCK;
@@ -255,17 +271,24 @@ static void rmsprop_loop(float *w, float *v, float *mean, float *m, const float 
             }
         }
         INDEPENDENT
-        for (int64_t i = 0; i < count; i++)
+        for (int64_t i = 0; i < count; i++) {
             w[from + i] -= denominator[i];
+            any |= not_finite(w[from + i]);
+        }
     }
+    return !any;
 }
-static void sgd_loop(float *w, float *m, const float *g, int64_t n, float lr, float momentum, bool nesterov)
+static bool sgd_loop(float *w, float *m, const float *g, int64_t n, float lr, float momentum, bool nesterov)
 {
+    int32_t any = 0;
+
     if (!m) {
         INDEPENDENT
-        for (int64_t i = 0; i < n; i++)
+        for (int64_t i = 0; i < n; i++) {
             w[i] -= lr * g[i];
-        return;
+            any |= not_finite(w[i]);
+        }
+        return !any;
     }
     INDEPENDENT
     for (int64_t i = 0; i < n; i++) {
@@ -273,7 +296,9 @@ static void sgd_loop(float *w, float *m, const float *g, int64_t n, float lr, fl
 
         m[i] = velocity;
         w[i] += nesterov ? momentum * velocity - lr * g[i] : velocity;
+        any |= not_finite(w[i]);
     }
+    return !any;
 }
 
 #endif

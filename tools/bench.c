@@ -266,7 +266,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->threads = (int)option_number(state, "threads", arg, 0, 4096);
         return 0;
     case KEY_DURATION:
-        o->duration = option_real(state, "duration", arg, -1, 86400);
+        o->duration = option_real(state, "duration", arg, 0, 86400);
         return 0;
     case 'O':
         o->optimizer = arg;

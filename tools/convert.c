@@ -5,6 +5,7 @@
 #include "train/edit.h"
 #include "train/prepare.h"
 #include "train/recover.h"
+#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -183,7 +184,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->threads = (int)option_number(state, "threads", arg, 0, 4096);
         return 0;
     case KEY_EPSILON:
-        o->recover.epsilon = (float)option_real(state, "epsilon", arg, 0, 1);
+        o->recover.epsilon = (float)option_real(state, "epsilon", arg, (double)FLT_MIN, 1);
         return 0;
     case KEY_MOMENTUM:
         o->recover.momentum = (float)option_real(state, "momentum", arg, 0, 1);

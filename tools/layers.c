@@ -82,6 +82,8 @@ bool open_types_find(struct open_types *o, const struct graph *g, struct budget 
         o->plan = plan_once(o, -1, sizes[k], b, &quiet);
         if (quiet.error.code == KILN_NO_MEMORY)
             return fail_no_memory(r, 0);
+        if (!budget_in_time(b, g->path, r))
+            return false;
     }
     for (int s = 0; s < o->count && o->plan; s++) {
         struct report quiet = { 0 };
@@ -89,6 +91,8 @@ bool open_types_find(struct open_types *o, const struct graph *g, struct budget 
         o->plans[s] = plan_once(o, s, 1, b, &quiet);
         if (quiet.error.code == KILN_NO_MEMORY)
             return fail_no_memory(r, 0);
+        if (!budget_in_time(b, g->path, r))
+            return false;
     }
     return true;
 }

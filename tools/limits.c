@@ -47,7 +47,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         limits->limit = (size_t)option_number(state, "memory", arg, 0, (int64_t)(SIZE_MAX >> 21)) << 20;
         return 0;
     case KEY_SECONDS:
-        limits->seconds = option_real(state, "seconds", arg, -0x1p-40, 1e9);
+        limits->seconds = option_real(state, "seconds", arg, 0, 1e9);
         return 0;
     case ARGP_KEY_INIT:
         *limits = limits_default();

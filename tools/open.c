@@ -107,8 +107,8 @@ double option_real(struct argp_state *state, const char *name, const char *arg, 
     double x = 0;
     const size_t n = decimal_read(arg, &x);
 
-    if (!n || arg[n] || !((double)(float)x > low) || !((double)(float)x < high))
-        argp_error(state, "--%s is '%s', must be between %g and %g, as a float too", name, arg, low, high);
+    if (!n || arg[n] || !((double)(float)x >= low) || !((double)(float)x <= high))
+        argp_error(state, "--%s is '%s', must be a number from %g to %g", name, arg, low, high);
     return x;
 }
 

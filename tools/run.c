@@ -132,7 +132,7 @@ static void print_strings(const struct tensor *t)
 
         say(" '");
         say_bytes(s[k] ? s[k]->bytes : "", length < MOST ? length : MOST);
-        say("'%s", length < MOST ? "" : "...");
+        say("'%s", length <= MOST ? "" : "...");
     }
     say("%s\n", n > 8 ? " ..." : "");
 }

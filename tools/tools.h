@@ -72,7 +72,7 @@ struct budget limits_default(void);
 bool options_parse(const struct argp *argp, int argc, char **argv, void *input);
 /* The argument of --NAME as a whole number from `least` to `most`; anything else ends the command with EXIT_USAGE. */
 int64_t option_number(struct argp_state *state, const char *name, const char *arg, int64_t least, int64_t most);
-/* The same of any number: low < x < high. */
+/* The same of any number, which a float can hold. */
 double option_real(struct argp_state *state, const char *name, const char *arg, double low, double high);
 
 /* -- output -------------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include "run/profile.h"
 #include "train/initialise.h"
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -289,7 +290,7 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
         l->validation = arg;
         return 0;
     case KEY_SPLIT:
-        l->split = option_real(state, "validation-split", arg, 0, 1);
+        l->split = option_real(state, "validation-split", arg, (double)FLT_MIN, 1);
         return 0;
     case KEY_LIMIT:
         l->limit = option_number(state, "limit", arg, 1, INT64_MAX);

@@ -58,11 +58,12 @@ size_t budget_left(const struct budget *b)
 void budget_start(struct budget *b)
 {
     const double most = 1e9; /* seconds; 30 years */
-    const uint64_t ns = (uint64_t)((b->seconds < most ? b->seconds : most) * 1e9);
+    uint64_t ns;
 
     b->wall = b->computed = 0;
     if (!(b->seconds > 0))
         return;
+    ns = (uint64_t)((b->seconds < most ? b->seconds : most) * 1e9);
     b->wall = clock_coarse() + ns;
     b->computed = clock_computed() + ns;
 }

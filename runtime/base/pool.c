@@ -1,4 +1,5 @@
 #include "base/pool.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -73,14 +74,6 @@ static void pause_cpu(void)
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
 #endif
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 static uint64_t next_of(uint64_t word)
@@ -159,9 +152,9 @@ static uint32_t work(struct pool *p, int thread)
 /* Waits until there is work; false when the pool ends. */
 static bool wait_for_work(struct pool *p)
 {
-    const int64_t end = p->spin_ns ? now_ns() + p->spin_ns : 0;
+    const uint64_t end = p->spin_ns ? clock_now() + (uint64_t)p->spin_ns : 0;
 
-    while (p->spin_ns && now_ns() < end)
+    while (p->spin_ns && clock_now() < end)
         for (int k = 0; k < 16; k++) {
             if (has_work(p))
                 return true;
@@ -298,10 +291,10 @@ int pool_threads(const struct pool *p)
 
 static void wait_until_done(struct pool *p, uint32_t shares)
 {
-    const int64_t end = p->spin_ns && atomic_load(&p->done) != shares ? now_ns() + p->spin_ns : 0;
+    const uint64_t end = p->spin_ns && atomic_load(&p->done) != shares ? clock_now() + (uint64_t)p->spin_ns : 0;
     uint32_t seen;
 
-    while (atomic_load(&p->done) != shares && now_ns() < end)
+    while (atomic_load(&p->done) != shares && clock_now() < end)
         for (int k = 0; k < 16 && atomic_load(&p->done) != shares; k++)
             pause_cpu();
     if (atomic_load(&p->done) == shares)

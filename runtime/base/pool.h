@@ -17,7 +17,7 @@ int pool_threads(const struct pool *p); /* NULL: 1. May become fewer with the fi
 
 /* Calls chunk(context, k, thread) for each k in [0, chunks), in any order, on any thread; returns when all are done.
  * `thread` is in [0, pool_threads) and names a slice of scratch. A pool of NULL, or one chunk, runs on the caller. Does
- * not nest; but a pool of one thread, which is only read, may run in a chunk of another.
+ * not nest; but a pool of one thread may be used by several threads at once, and in the chunks of another.
  *
  * When the time of the pool's budget is over, the chunks that have not begun are left out: who takes what was made must
  * ask budget_late first. */

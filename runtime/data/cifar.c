@@ -24,7 +24,7 @@ static const struct layout cifar10 = {
 };
 static const struct layout cifar100 = { "cifar-100-binary", { "train.bin" }, "test.bin", 2, 20 };
 
-struct files {
+struct records {
     const struct layout *layout;
     int count, classes;
     struct file_source file[MAX_FILES];
@@ -41,7 +41,7 @@ static bool open_one(struct file_source *f, char path[PATH_MAX], const struct la
     return file_source_open(f, path, r);
 }
 
-static bool open_all(struct files *f, const char *directory, bool test, struct report *r)
+static bool open_all(struct records *f, const char *directory, bool test, struct report *r)
 {
     const char *const *names = test ? &f->layout->test : f->layout->train;
 
@@ -53,7 +53,7 @@ static bool open_all(struct files *f, const char *directory, bool test, struct r
     return true;
 }
 
-static bool count_records(const struct files *f, int64_t *n, struct report *r)
+static bool count_records(const struct records *f, int64_t *n, struct report *r)
 {
     const int64_t record = f->layout->labels + PIXELS;
 
@@ -69,7 +69,7 @@ static bool count_records(const struct files *f, int64_t *n, struct report *r)
     return true;
 }
 
-static bool take_record(const struct files *f, int file, const unsigned char *record, int64_t index, struct tensor *x,
+static bool take_record(const struct records *f, int file, const unsigned char *record, int64_t index, struct tensor *x,
                         struct tensor *y, struct report *r)
 {
     const int fine = record[f->layout->labels - 1], coarse = f->layout->coarse ? record[0] : 0;
@@ -82,7 +82,7 @@ static bool take_record(const struct files *f, int file, const unsigned char *re
     return true;
 }
 
-static bool read_all(struct files *f, unsigned char *block, struct tensor *x, struct tensor *y, struct report *r)
+static bool read_all(struct records *f, unsigned char *block, struct tensor *x, struct tensor *y, struct report *r)
 {
     const int64_t record = f->layout->labels + PIXELS;
     int64_t index = 0;
@@ -103,7 +103,7 @@ static bool read_all(struct files *f, unsigned char *block, struct tensor *x, st
 bool cifar_load(struct tensor *x, struct tensor *y, const char *directory, int classes, bool test, struct budget *b,
                 struct report *r)
 {
-    struct files *f = budget_zalloc(b, 1, sizeof *f, r);
+    struct records *f = budget_zalloc(b, 1, sizeof *f, r);
     unsigned char *block = budget_alloc(b, BLOCK * (PIXELS + 2), r);
     int64_t n = 0;
     bool ok = f && block;

@@ -321,7 +321,7 @@ void conv_forward(const struct kernels *k, struct pool *pool, const struct conv_
 {
     struct grid_product p = forward_product(k, s, dtype);
     struct conv_again again = {
-        .plain = { .shape = s, .dtype = dtype, .x = x, .w = w }, .bias = bias, .relu = relu, .result = y
+        .plain = { .shape = s, .dtype = dtype, .x = x, .w = w, .pool = pool }, .bias = bias, .relu = relu, .result = y
     };
     atomic_bool infinite = false;
 
@@ -400,7 +400,9 @@ size_t conv_dx_scratch(const struct kernels *k, const struct conv_shape *s, enum
 void conv_dx(const struct kernels *k, struct pool *pool, const struct conv_shape *s, enum dtype dtype, const void *dy,
              const void *w, const void *bias, void *dx, void *scratch)
 {
-    struct conv_again again = { .plain = { .shape = s, .dtype = dtype, .w = w, .dy = dy }, .bias = bias, .result = dx };
+    struct conv_again again = { .plain = { .shape = s, .dtype = dtype, .w = w, .dy = dy, .pool = pool },
+                                .bias = bias,
+                                .result = dx };
     int64_t first[MAX_RANK] = { 0 };
     atomic_bool infinite = false;
 

@@ -11,6 +11,9 @@
 
 #include "kernels/conv.h"
 
+/* A row of so many pixels is worth a look at the time for each tap: rows are not cut. */
+enum { GRID_LONG = 1024 };
+
 struct grid_dim {
     int64_t pixels, step, source, taps, base, base_step;
     int64_t tap_first, tap_step;          /* kernel position of tap t: tap_first + t * tap_step */

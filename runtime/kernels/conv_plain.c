@@ -166,6 +166,8 @@ static void again(const struct conv_again *a, int64_t k, const int64_t *size, in
 
     for (int64_t i = k * n; i < (k + 1) * n; i++)
         if (isnan(conv_element(a->plain.dtype, a->result, i))) {
+            if (pool_late(a->plain.pool))
+                return;
             index_at(rank, size, i - k * n, at);
             put(a, i, of(&a->plain, first, channel, at), channel);
         }

@@ -12,6 +12,7 @@ struct conv_plain {
     enum dtype dtype;
     bool channels_last; /* x and dy are; weights are ONNX' */
     const void *x, *w, *dy;
+    const struct pool *pool; /* whose time is looked at (base/pool.h) */
 };
 
 /* Of y: out_channel, at out[rank]. Of dx: in_channel, at in[rank]. Of dw: the channel is that in its group. */

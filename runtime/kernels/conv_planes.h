@@ -29,7 +29,7 @@ static void FORWARD(void *context, int64_t plane, int thread)
                 const bool meets = grid_meet(g, &row, t, &m);
 
                 for (int64_t tap = 0; tap < last->taps; tap++, w++)
-                    if (meets) {
+                    if (meets && !(in_row > GRID_LONG && pool_late(p->pool))) {
                         grid_clip(g, &row, tap, in_row, &from, &to);
                         AXPY(p->k, *w, x + m.source + tap * last->base_step + from * last->step, last->step,
                              y + m.target + from, 1, to - from);
@@ -70,7 +70,7 @@ static void DX(void *context, int64_t plane, int thread)
                 const bool meets = grid_meet(g, &row, t, &m);
 
                 for (int64_t tap = 0; tap < last->taps; tap++, w++)
-                    if (meets) {
+                    if (meets && !(in_row > GRID_LONG && pool_late(p->pool))) {
                         grid_clip(g, &row, tap, in_row, &from, &to);
                         AXPY(p->k, *w, dy + m.target + from, 1,
                              dx + m.source + tap * last->base_step + from * last->step, last->step, to - from);

@@ -200,7 +200,7 @@ void conv_dw(const struct kernels *k, struct pool *pool, const struct conv_shape
     struct weight_product p = weight_product_of(k, s, dtype);
     const int64_t size = (int64_t)dtype_size(dtype);
     const size_t tables = weight_tables(&p, NULL);
-    struct conv_again again = { .plain = { .shape = s, .dtype = dtype, .x = x, .dy = dy }, .result = dw };
+    struct conv_again again = { .plain = { .shape = s, .dtype = dtype, .x = x, .dy = dy, .pool = pool }, .result = dw };
     atomic_bool infinite = false;
 
     if (conv_is_direct(s, dtype)) {

@@ -80,12 +80,12 @@ static bool next_step(const struct pool_shape *s, const struct window *w, struct
 /* False at the end, and when the time is over. */
 static bool next_output(const struct pooling *p, int64_t *u)
 {
-    enum { OFTEN = 256 };
+    enum { OFTEN = 16 };
     const struct pool_shape *s = p->s;
 
     for (int d = s->rank - 1; d >= 0; d--) {
         if (++u[d] < s->out[d])
-            return u[d] % OFTEN || !pool_late(p->pool);
+            return (d == s->rank - 1 && u[d] % OFTEN) || !pool_late(p->pool);
         u[d] = 0;
     }
     return false;
@@ -210,7 +210,6 @@ static struct grid grid_of(const struct pool_shape *s)
 static void rows_of_plane(const struct pooling *p, const struct grid *g, int64_t plane, bool sum)
 {
     const struct grid_dim *const last = &g->dim[g->rank - 1];
-    enum { LONG = 1024 };
     const int64_t in_row = last->pixels;
     const float *const x = p->x;
     float *const y = p->y;
@@ -225,7 +224,7 @@ static void rows_of_plane(const struct pooling *p, const struct grid *g, int64_t
         do {
             const bool meets = grid_meet(g, &row, t, &m);
 
-            for (int64_t tap = 0; tap < last->taps && meets && !(in_row > LONG && pool_late(p->pool)); tap++) {
+            for (int64_t tap = 0; tap < last->taps && meets && !(in_row > GRID_LONG && pool_late(p->pool)); tap++) {
                 const float *from;
                 int64_t begin, end;
 

@@ -100,8 +100,11 @@ static void plan_product(struct infer *i, struct product *p, const struct conv_s
     key.c = p->c;
     p->packed = aligned(conv_last_weights(&p->c));
     p->prepared = need_prepared_told(i, weights, p->packed, pack, &key, sizeof key, sizeof key.key);
-    if (p->prepared)
-        p->packed = 0;
+    if (!p->prepared)
+        return;
+    p->packed = 0;
+    if (conv_last_reads_weights(&p->c))
+        keep_prepared_input(i);
 }
 
 struct forward {

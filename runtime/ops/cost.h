@@ -1,4 +1,5 @@
-/* What a node has to do, told by its shapes alone: for a profile that says how near to the machine's peak it came. */
+/* What a node has to do, told by its shapes (of a loop, also by what is known of its inputs): for a profile that says
+ * how near to the machine's peak it came, and to refuse what cannot end. */
 #ifndef KILN_OPS_COST_H
 #define KILN_OPS_COST_H
 

@@ -184,7 +184,7 @@ static void cost(const struct node *n, const struct tensor *const *in, struct te
 
     (void)out;
     if (goes && (!most || most->data))
-        c->rounds = most ? (double)*(const int64_t *)most->data : INFINITY;
+        c->rounds = most ? fmax(0, (double)*(const int64_t *)most->data) : INFINITY;
 }
 
 /* -- run ----------------------------------------------------------------------------------------------------------- */

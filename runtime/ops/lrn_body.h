@@ -35,8 +35,8 @@ static void LRN(backward)(void *context, int64_t chunk, int thread)
         for (int64_t i = 0; i < n; i++)
             p[c * TILE + i] *= dy[at + i] * x[at + i];
     }
-    for (int64_t c = 0; c < j->p.channels && !pool_late(j->pool);
-         c++) { /* c is in the windows of c - after ... c + before */
+    /* c is in the windows of c - after ... c + before */
+    for (int64_t c = 0; c < j->p.channels && !pool_late(j->pool); c++) {
         const int64_t at = c * j->p.spatial, from = c > j->p.after ? c - j->p.after : 0;
         const int64_t to = j->p.channels - 1 - c > j->p.before ? c + j->p.before : j->p.channels - 1;
 

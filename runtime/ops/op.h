@@ -106,6 +106,8 @@ bool need_prepared(struct infer *i, int k, size_t bytes, prepare *make, const vo
 /* The same where only the first `told` bytes of the key tell; the others are for `make`, whichever node's they are. */
 bool need_prepared_told(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes,
                         size_t told);
+/* What was asked for does not suffice: the input itself is read while running, too, and has to stay. */
+void keep_prepared_input(struct infer *i);
 bool infer_exact(const struct infer *i);  /* is a faster way that rounds worse forbidden? */
 int infer_threads(const struct infer *i); /* how many `thread` numbers pool_run may pass, for scratch */
 void may_reuse(struct infer *i, int out,
@@ -222,8 +224,8 @@ struct op_case {        /* one row: one test of the registry walk */
 enum op_flags {
     OP_RANDOM = 1,      /* two runs differ: never folded */
     OP_RUN_ONLY = 2,    /* never folded: has an effect, or is cheaper to run than to keep */
-    OP_UPDATES = 8,     /* changes state in place: once begun it is finished, whatever time it takes */
     OP_UNBROADCAST = 4, /* elementwise with broadcasting: nothing checks this flag but the registry walk */
+    OP_UPDATES = 8,     /* changes state in place: once begun it is finished, whatever time it takes */
 };
 
 /* What a node has to do, for a profile (ops/cost.h), and to refuse what cannot end within the time that there is. */

@@ -159,6 +159,11 @@ bool infer_exact(const struct infer *i)
     return i->planner->c->exact;
 }
 
+void keep_prepared_input(struct infer *i)
+{
+    i->preparation.keeps_input = true;
+}
+
 bool need_prepared(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes)
 {
     return need_prepared_told(i, k, bytes, make, key, key_bytes, key_bytes);
@@ -178,7 +183,7 @@ bool need_prepared_told(struct infer *i, int k, size_t bytes, prepare *make, con
         return false;
     }
     memcpy(copy, key, key_bytes);
-    i->preparation = (struct preparation){ v->initializer, make, copy, key_bytes, told, bytes };
+    i->preparation = (struct preparation){ v->initializer, make, copy, key_bytes, told, bytes, false };
     return true;
 }
 

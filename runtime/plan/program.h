@@ -33,6 +33,7 @@ struct preparation {
     void (*make)(const void *key, const struct tensor *in, struct pool *pool, void *out);
     const void *key;
     size_t key_bytes, told, bytes; /* told: how many of the key's bytes tell two apart */
+    bool keeps_input;              /* what it is made of is read while running, too */
 };
 
 /* Bytes that are the same for two preparations that make the same of the same. The tensor is told by its data: clones

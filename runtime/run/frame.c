@@ -241,7 +241,7 @@ static int *count_preparations(const struct frame *f, struct program *p, struct 
 
     for (size_t k = 0; left && k < p->step_count; k++) {
         const struct program_step *s = &p->steps[k];
-        const void *prepared = s->preparation.make ? s->preparation.of->data : NULL;
+        const void *prepared = s->preparation.make && !s->preparation.keeps_input ? s->preparation.of->data : NULL;
 
         for (int i = 0; i < s->node->inputs + s->node->captured; i++) {
             const int id = s->node->in[i] ? s->node->in[i]->id : -1;

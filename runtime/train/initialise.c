@@ -330,7 +330,7 @@ static const char *rule_of_input(const struct drawing *g, size_t k, const struct
 /* Where memory does not suffice to tell, who gives them values will say so. */
 bool model_needs_values(const struct model *m)
 {
-    struct budget b = { .limit = m->budget.limit };
+    struct budget b = budget_like(&m->budget);
     struct map rules;
     bool needs;
 

@@ -191,7 +191,7 @@ struct trainer *trainer_new(const struct model *m, const struct trainer_options 
     t->arena.budget = &t->budget;
     map_init(&t->names, &t->budget);
     budget_start(&t->budget);
-    if (start(t, m, o, r)) {
+    if (start(t, m, o, r) && budget_in_time(&t->budget, NULL, r)) {
         budget_stop(&t->budget);
         return t;
     }

@@ -241,6 +241,54 @@ START_TEST(loops_that_may_end_begin)
 }
 END_TEST
 
+/* A number of iterations below 0 is none, and takes no time from what comes behind. */
+START_TEST(no_iterations_take_no_time)
+{
+    float x[2] = { 1, 2 };
+    struct fixture f;
+
+    begin(&f,
+          HEAD "g (float[2] x) => (float[2] y) <int64 m = {-9223372036854775808}, int64 n = {9223372036854775807}> {"
+               " a = Loop (m, , x) <body = b (int64 i, bool k, float[2] v) => (bool e, float[2] d)"
+               " { e = Identity (k) d = Neg (v) }>"
+               " y = Loop (n, , a) <body = c (int64 i, bool k, float[2] v) => (bool e, float[2] d)"
+               " { e = Identity (k) d = Neg (v) }> }");
+    f.session->budget.seconds = 60;
+    set(&f, "x", F32, 1, (const int64_t[]){ 2 }, x);
+    run_fails(&f, KILN_LIMIT, "cannot end");
+    end(&f);
+}
+END_TEST
+
+/* Long pieces look at the time themselves: none of these runs to its end, which would take minutes. */
+static const char *const long_pieces[] = {
+    HEAD "g (double[1,1,90,90,90] x) => (double[A,B,C,D,E] y)"
+         " { y = MaxPool <kernel_shape = [89,89,89], pads = [44,44,44,44,44,44]> (x) }",
+    HEAD "g (float[1,1,90,90,90] x) => (float[A,B,C,D,E] y)"
+         " { y = AveragePool <kernel_shape = [89,89,89], pads = [44,44,44,44,44,44]> (x) }",
+    HEAD "g (double[1,2,400000] x, double[2,1,200001] w) => (double[A,B,C] y) { y = Conv <group = 2> (x, w) }",
+    HEAD "g (float[1,300000,1] x) => (float[A,B,C] y) { y = LRN <size = 300000> (x) }",
+};
+
+START_TEST(long_pieces_look_at_the_time)
+{
+    struct fixture f;
+
+    begin(&f, long_pieces[_i]);
+    for (size_t k = 0; k < f.model->graph->input_count; k++) {
+        struct tensor t = f.model->graph->inputs[k]->type;
+
+        t.data = calloc(1, (size_t)tensor_bytes(&t));
+        expect_ok(t.data && session_set(f.session, f.model->graph->inputs[k], &t, &report));
+    }
+    f.session->budget.seconds = .3;
+    run_fails(&f, KILN_LIMIT, "not over within the time limit");
+    for (size_t k = 0; k < f.model->graph->input_count; k++)
+        free(frame_get(f.session->frame, f.model->graph->inputs[k])->data);
+    end(&f);
+}
+END_TEST
+
 /* What takes long to fold is left to running, where threads share it and the time is looked at. */
 START_TEST(what_takes_long_is_not_folded)
 {
@@ -333,6 +381,8 @@ Suite *suite(void)
     add_test(s, half_a_preparation_is_none);
     add_tests(s, what_cannot_end_is_refused_before, sizeof endless / sizeof *endless);
     add_test(s, loops_that_may_end_begin);
+    add_test(s, no_iterations_take_no_time);
+    add_tests(s, long_pieces_look_at_the_time, sizeof long_pieces / sizeof *long_pieces);
     add_test(s, what_takes_long_is_not_folded);
     add_test(s, late_steps_change_nothing);
     tcase_add_checked_fixture(c, enter_scratch, leave_scratch);

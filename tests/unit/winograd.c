@@ -1,3 +1,4 @@
+#include "fixture.h"
 #include "kernels/channels_last/method.h"
 #include "numbers.h"
 
@@ -488,6 +489,47 @@ START_TEST(what_fits)
 }
 END_TEST
 
+/* Weights that a pass has made are given back when they have been prepared, but not where a tile that is not finite
+ * needs them again. */
+START_TEST(weights_that_are_needed_again_stay)
+{
+    enum { CHANNELS = 128, SIDE = 24, N = CHANNELS * SIDE * SIDE };
+    static const char text[] =
+        "<ir_version: 8, opset_import: [\"\": 17]>\n"
+        "g (float[1,128,24,24] x) => (float[1,128,24,24] y) {"
+        " n = Constant <value_ints = [128, 128, 3, 3]> () w = ConstantOfShape <value = float[1] {0.5}> (n)"
+        " c = Constant <value_ints = [128]> () s = ConstantOfShape <value = float[1] {2}> (c)"
+        " b = ConstantOfShape <value = float[1] {1}> (c) z = Conv <pads = [1, 1, 1, 1]> (x, w)"
+        " y = BatchNormalization (z, s, b, b, b) }";
+    static float x[N];
+    int64_t reached = 0;
+    struct fixture f;
+    const float *y;
+
+    for (int k = 0; k < N; k++)
+        x[k] = 1;
+    x[7 * SIDE * SIDE + 5 * SIDE + 11] = NAN;
+    begin(&f, text);
+    set(&f, "x", F32, 4, (const int64_t[]){ 1, CHANNELS, SIDE, SIDE }, x);
+    for (int again = 0; again < 2; again++) {
+        run_ok(&f);
+        y = floats(&f, 0, N);
+        reached = 0;
+        for (int k = 0; k < N; k++) {
+            const int row = k / SIDE % SIDE, column = k % SIDE;
+            const int taps = (3 - (row % (SIDE - 1) == 0)) * (3 - (column % (SIDE - 1) == 0));
+            const double wanted = 2 * (0.5 * CHANNELS * taps - 1) / sqrt(1 + 1e-5) + 1;
+
+            reached += isnan(y[k]);
+            ck_assert_msg(isnan(y[k]) || fabs((double)y[k] - wanted) < 1e-2, "y[%d] is %g, must be %g", k, (double)y[k],
+                          wanted);
+        }
+        ck_assert_int_eq(reached, 9 * CHANNELS);
+    }
+    end(&f);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("winograd");
@@ -496,5 +538,6 @@ Suite *suite(void)
     add_tests(s, every_cut, 21);
     add_tests(s, not_finite, 18);
     add_test(s, what_fits);
+    add_test(s, weights_that_are_needed_again_stay);
     return s;
 }

@@ -35,6 +35,11 @@ size_t conv_last_weights(const struct conv_last *c)
 {
     return c->method->weights(c);
 }
+
+bool conv_last_reads_weights(const struct conv_last *c)
+{
+    return c->method->reads_weights;
+}
 void conv_last_pack(const struct conv_last *c, struct pool *pool, const float *w, void *packed)
 {
     c->method->pack(c, pool, w, packed);

@@ -39,7 +39,8 @@ struct conv_weights_key {
     int64_t detail[9]; /* unused ones 0 */
 };
 struct conv_weights_key conv_last_key(const struct conv_last *c);
-size_t conv_last_weights(const struct conv_last *c); /* bytes */
+size_t conv_last_weights(const struct conv_last *c);     /* bytes */
+bool conv_last_reads_weights(const struct conv_last *c); /* while it runs, beside what is packed of them */
 void conv_last_pack(const struct conv_last *c, struct pool *pool, const float *w, void *packed);
 
 size_t conv_last_scratch(const struct conv_last *c, int threads);

@@ -155,8 +155,6 @@ static void run_sliding_rows(const struct job *job, const struct field *f, struc
     }
 }
 
-enum { LINE_TILES = 1024 }; /* after which the time is looked at */
-
 static void run_tiles(const struct job *job, const struct field *f, int64_t i)
 {
     const struct depthwise *d = job->d;

@@ -233,8 +233,6 @@ struct side {
     int64_t count, x, y;
 };
 
-enum { LINE_TILES = 1024 }; /* after which the time is looked at: bands are cut into lines, a line is not cut */
-
 /* Lines along the last side, by tiles of about the same size; x and `at` in y are those of the corner. */
 static void cover(struct sweep *s, const float *x, int64_t at, const struct side box[3])
 {

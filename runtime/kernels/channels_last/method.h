@@ -5,9 +5,13 @@
 #include "kernels/channels_last/conv.h"
 #include "kernels/tile.h"
 
+/* Tiles of a line after which the time is looked at: bands are cut into lines, a line is not cut. */
+enum { LINE_TILES = 1024 };
+
 struct conv_method {
     const char *name;
     bool wide_pixels;                              /* does it know epilogue.pixel? */
+    bool reads_weights;                            /* not only what was packed of them */
     bool (*fits)(struct conv_last *c, bool exact); /* fills detail */
     struct conv_weights_key (*key)(const struct conv_last *c);
     size_t (*weights)(const struct conv_last *c);

@@ -350,6 +350,8 @@ static void results_again(const struct winograd_results *w, int64_t t, int64_t c
     for (int64_t l = 0; l < n; l++) {
         const bool good = winograd_good(sums + l, pixels, lanes);
 
+        if (!good && pool_late(r->job->plain.pool))
+            return;
         for (int64_t p = 0; p < pixels; p++) {
             const int64_t pixel[] = { w->row + p / w->tile, first + p % w->tile };
             const int64_t at = (pixel[0] * w->width + pixel[1]) * w->y_pixel + c + l;
@@ -477,8 +479,9 @@ static void run(const struct conv_last *c, struct pool *pool, const float *x, co
     };
     int64_t work;
 
-    j.plain =
-        (struct conv_plain){ .shape = &c->shape, .dtype = F32, .channels_last = true, .x = x, .w = weights, .dy = x };
+    j.plain = (struct conv_plain){
+        .shape = &c->shape, .dtype = F32, .channels_last = true, .x = x, .w = weights, .dy = x, .pool = pool
+    };
     j.back = c->pass == CONV_DX;
     j.panels = panels_of(&j.w);
     j.planes = j.zeros + round_up(j.w.in_pixel, 16);
@@ -575,6 +578,7 @@ static bool fits(struct conv_last *c, bool exact)
 
 const struct conv_method conv_winograd = {
     .name = "winograd",
+    .reads_weights = true,
     .wide_pixels = true,
     .fits = fits,
     .key = key,

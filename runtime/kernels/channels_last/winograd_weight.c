@@ -166,7 +166,7 @@ static void taps_again(const struct job *j, int64_t o, int64_t c, int64_t count,
             float *const of = taps + d * each * lanes + l;
             const bool good = winograd_good(of, each, lanes);
 
-            for (int64_t t = 0; t < each && !good; t++)
+            for (int64_t t = 0; t < each && !good && !pool_late(j->plain.pool); t++)
                 of[t * lanes] =
                     (float)conv_plain_dw(&j->plain, o + l, c + d, (const int64_t[]){ t / w->taps, t % w->taps });
         }
@@ -227,7 +227,8 @@ void winograd_weight(const struct conv_last *c, struct pool *pool, const float *
     j.planes = j.dy_sums + dy_sums_size(&j);
     j.x = x;
     j.dy = dy;
-    j.plain = (struct conv_plain){ .shape = &c->shape, .dtype = F32, .channels_last = true, .x = x, .dy = dy };
+    j.plain =
+        (struct conv_plain){ .shape = &c->shape, .dtype = F32, .channels_last = true, .x = x, .dy = dy, .pool = pool };
     j.dw = dw;
     if (!w->shared)
         pool_run(pool, j.parts, part_chunk, &j);

@@ -3,9 +3,9 @@
 
 Usage: text.py CONVERT [MODEL.onnx | MODEL.onnxtxt | FOLDER]... CONVERT is build/tests/convert. For each text: what Kiln
 reads is what onnx.parser reads, to the bit. For each model: Kiln's copy is equal, and Kiln's text of it gives, read by
-onnx.parser and by Kiln, the model, less the annotations that the syntax has no place for; sparse tensors, for which it has none
-either, are an error. Without paths: the texts below, models/, and
-what the onnx package and Debian's libonnx-testdata bring. Prints PASS and FAIL, then the sum.
+onnx.parser and by Kiln, the model, less the annotations that the syntax has no place for; sparse
+tensors, for which it has none either, are an error. Without paths: the texts below, models/, and what the onnx package and
+Debian's libonnx-testdata bring. Prints PASS and FAIL, then the sum.
 """
 
 import os

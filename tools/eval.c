@@ -1,6 +1,5 @@
 /* kiln eval: loss and accuracy of a model on a data set. */
 #include "learn.h"
-#include <stdio.h>
 #include <string.h>
 
 struct options {

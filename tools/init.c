@@ -2,7 +2,6 @@
 #include "model/file.h"
 #include "tools.h"
 #include "train/initialise.h"
-#include <stdio.h>
 
 struct options {
     const char *model, *output;

@@ -1,6 +1,7 @@
 #include "model/files.h"
 #include "tools.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -86,13 +87,14 @@ int main(int argc, char **argv)
 {
     char name[64];
 
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not be longer is an error like a full disk */
     if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
         printf("kiln %s\n", kiln_version());
-        return 0;
+        return finish(0);
     }
     if (argc < 2 || strcmp(argv[1], "--help") == 0) {
         usage(argc < 2 ? stderr : stdout);
-        return argc < 2 ? EXIT_USAGE : 0;
+        return finish(argc < 2 ? EXIT_USAGE : 0);
     }
     for (size_t k = 0; k < sizeof verbs / sizeof *verbs; k++)
         if (strcmp(verbs[k]->name, argv[1]) == 0) {

@@ -1,5 +1,6 @@
 #include "names.h"
 #include "base/map.h"
+#include "base/utf8.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -17,17 +18,22 @@ static size_t shortened(const char *name)
     return n;
 }
 
-/* What could leave the directory, or hide in it, becomes '_'. True where the name is as it was. */
+/* What could leave the directory, hide in it, or do something to a terminal (base/utf8.h) becomes '_'. True where the
+ * name is as it was. */
 static bool clean(char to[MOST + 1], const char *name)
 {
     const size_t n = shortened(name);
 
     if (!n)
         return strcpy(to, "_"), false;
-    for (size_t k = 0; k < n; k++) {
-        const unsigned char c = (unsigned char)name[k];
+    for (size_t k = 0; k < n;) {
+        const size_t shown = utf8_shown(name + k, n - k);
 
-        to[k] = c == '/' || c == '\\' || c < 0x20 || c == 0x7f || (c == '.' && !k) ? '_' : name[k];
+        if (!shown || name[k] == '/' || name[k] == '\\' || (name[k] == '.' && !k))
+            to[k++] = '_';
+        else
+            for (size_t end = k + shown; k < end; k++)
+                to[k] = name[k];
     }
     to[n] = 0;
     return strcmp(to, name) == 0;

@@ -8,6 +8,7 @@
 #ifndef KILN_TRAIN_TRAINER_H
 #define KILN_TRAIN_TRAINER_H
 
+#include "base/map.h"
 #include "run/frame.h"
 #include "train/loss.h"
 #include "train/optimizer.h"

@@ -3,7 +3,6 @@
  */
 #include "kernels/channels_last/winograd.h"
 #include "kernels/conv_plain.h"
-#include <math.h>
 #include <string.h>
 
 enum { MAX_PARTS = 16, PART_WORK = 1 << 22, DEPTHS = 16, MAX_LANES = 16 };

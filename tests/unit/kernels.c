@@ -217,11 +217,12 @@ START_TEST(optimisers_tell_what_is_not_finite)
     const struct kernels *const k = kernels_for(_i);
     enum { N = 777, FORMS = 8 };
     static const float wrong[] = { NAN, INFINITY, -INFINITY, -NAN };
-    float *const w = room(4 * N), *const v = room(4 * N), *const mean = room(4 * N), *const m = room(4 * N);
-    float *const g = room(4 * N);
 
     if (!k)
         return;
+    float *const w = room(4 * N), *const v = room(4 * N), *const mean = room(4 * N), *const m = room(4 * N);
+    float *const g = room(4 * N);
+
     for (int f = 0; f < FORMS; f++)
         for (int place = 0; place <= N; place++) { /* at N nothing is wrong */
             bool ok;

@@ -101,7 +101,7 @@ CASES = [  # name, model, how many, exit code, command
     ("convolutions", convolutions, 40_000, 0, "inspect --plan MODEL"),
     ("scaled", scaled, 40_000, 0, "inspect MODEL"),
     ("recovered", scaled, 8_000, 0, "convert MODEL --trainable --calibrate=csv:DATA --output=OUT"),
-    ("untied", shared, 8_000, 0, "train MODEL --untie --data=csv:DATA --output=OUT --quiet"),
+    ("untied", shared, 25_000, 0, "train MODEL --untie --data=csv:DATA --output=OUT --quiet"),
     ("undrawn", undrawn, 30_000, 0, "init MODEL --output=OUT"),
     ("captured", captured, 150_000, 0, "inspect --json MODEL"),
     ("overloads", overloads, 60_000, 0, "inspect --json MODEL"),

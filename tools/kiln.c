@@ -80,7 +80,7 @@ static int finish(int code)
         fprintf(stderr, "kiln: standard output: %s\n", strerror(errno));
         return code ? code : -KILN_IO;
     }
-    return code;
+    return code || said_all() ? code : -KILN_NO_MEMORY;
 }
 
 int main(int argc, char **argv)

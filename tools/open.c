@@ -125,12 +125,17 @@ static int print_out(FILE *to, struct text *t)
     return 0;
 }
 
-/* The end, where there is no memory for a line. */
+static bool unsaid; /* there was no memory for a line */
+
 static void end_saying(FILE *to, struct text *t)
 {
-    if (print_out(to, t))
-        exit(-KILN_NO_MEMORY);
+    unsaid |= print_out(to, t) != 0;
     text_release(t);
+}
+
+bool said_all(void)
+{
+    return !unsaid;
 }
 
 void say_to(FILE *to, const char *format, ...)

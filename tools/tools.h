@@ -82,6 +82,8 @@ double option_real(struct argp_state *state, const char *name, const char *arg, 
 #define say(...) say_to(stdout, __VA_ARGS__)
 void say_to(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void say_bytes(const char *bytes, size_t length);
+/* Was there memory for all that was to be said? If not, it has been told, and the command ends with NO_MEMORY. */
+bool said_all(void);
 /* Writes a text to standard output, or tells why not: the exit code. On a terminal it is escaped, but for newlines and
  * tabs: then nothing is to be read back. */
 int print_text(struct text *t);

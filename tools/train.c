@@ -61,12 +61,17 @@ static void draw_bar(struct session_log *s, const struct fit_step *f)
     fflush(stdout);
 }
 
+static bool fail_log(const char *path, struct report *r)
+{
+    return fail(r, errno == ENOMEM ? KILN_NO_MEMORY : KILN_IO, path, "cannot be written: %s", strerror(errno));
+}
+
 static bool on_step(void *user, const struct fit_step *f, struct report *r)
 {
     struct session_log *s = user;
 
     if (s->steps && fprintf(s->steps, "%lld,%lld,%.9g\n", (long long)f->step, (long long)f->epoch, (double)f->loss) < 0)
-        return fail(r, KILN_IO, s->o->step_log, "cannot be written: %s", strerror(errno));
+        return fail_log(s->o->step_log, r);
     if (s->bar)
         draw_bar(s, f);
     return true;
@@ -174,6 +179,7 @@ static bool claim_results(const struct options *o, struct report *r)
 
 static bool open_logs(struct session_log *s, struct report *r)
 {
+    static char buffer[1 << 12];
     const struct options *o = s->o;
     struct engine *e = &s->learn->trainer->engine;
     int fd;
@@ -186,11 +192,11 @@ static bool open_logs(struct session_log *s, struct report *r)
     if (fd < 0)
         return false;
     s->steps = fdopen(fd, "w");
-    if (!s->steps)
+    if (s->steps)
+        setvbuf(s->steps, buffer, _IOFBF, sizeof buffer); /* or memory for it could be wanting when the file is empty */
+    else
         close(fd);
-    return s->steps && fputs("step,epoch,loss\n", s->steps) >= 0
-               ? true
-               : fail(r, KILN_IO, o->step_log, "cannot be written: %s", strerror(errno));
+    return s->steps && fputs("step,epoch,loss\n", s->steps) >= 0 ? true : fail_log(o->step_log, r);
 }
 
 static bool close_logs(struct session_log *s, struct report *r)
@@ -198,7 +204,7 @@ static bool close_logs(struct session_log *s, struct report *r)
     FILE *f = s->steps;
 
     s->steps = NULL;
-    return !f || fclose(f) == 0 || fail(r, KILN_IO, s->o->step_log, "cannot be written: %s", strerror(errno));
+    return !f || fclose(f) == 0 || fail_log(s->o->step_log, r);
 }
 
 static bool train(struct session_log *s)

@@ -182,21 +182,16 @@ static bool open_logs(struct session_log *s, struct report *r)
     static char buffer[1 << 12];
     const struct options *o = s->o;
     struct engine *e = &s->learn->trainer->engine;
-    int fd;
 
     if (o->profile && !(e->profile = profile_new(&s->learn->trainer->budget, r)))
         return false;
     if (!o->step_log)
         return true;
-    fd = file_open_log(o->step_log, r);
-    if (fd < 0)
+    s->steps = file_open_log(o->step_log, r);
+    if (!s->steps)
         return false;
-    s->steps = fdopen(fd, "w");
-    if (s->steps)
-        setvbuf(s->steps, buffer, _IOFBF, sizeof buffer); /* or memory for it could be wanting when the file is empty */
-    else
-        close(fd);
-    return s->steps && fputs("step,epoch,loss\n", s->steps) >= 0 ? true : fail_log(o->step_log, r);
+    setvbuf(s->steps, buffer, _IOFBF, sizeof buffer); /* or memory for it could be wanting when the file is empty */
+    return fputs("step,epoch,loss\n", s->steps) >= 0 || fail_log(o->step_log, r);
 }
 
 static bool close_logs(struct session_log *s, struct report *r)

@@ -15,7 +15,8 @@ static bool fail_system(struct report *r, const char *path, const char *what)
     char text[128];
     const int error = errno;
 
-    return fail(r, KILN_IO, NULL, "'%s' %s: %s", path, what, strerror_r(error, text, sizeof text));
+    return fail(r, error == ENOMEM ? KILN_NO_MEMORY : KILN_IO, NULL, "'%s' %s: %s", path, what,
+                strerror_r(error, text, sizeof text));
 }
 
 static const char *kind_of(mode_t mode)
@@ -411,30 +412,49 @@ static bool empty_log(const struct writing *w)
            (ftruncate(w->fd, 0) == 0 || fail_system(w->report, w->path, "cannot be emptied"));
 }
 
-static bool open_log(struct writing *w)
+/* The stream comes first: where there is no memory for it, the file keeps what it has. */
+static FILE *open_log(struct writing *w)
 {
+    FILE *f;
+
     w->fd = openat(w->directory, w->name,
                    O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC | (w->replaces ? 0 : O_CREAT | O_EXCL), 0666);
-    if (w->fd < 0)
-        return fail_system(w->report, w->path, "cannot be written");
-    return w->replaces ? empty_log(w) : tell_made(w);
+    f = w->fd < 0 ? NULL : fdopen(w->fd, "w");
+    if (!f) {
+        fail_system(w->report, w->path, "cannot be written");
+        if (w->fd >= 0 && !w->replaces)
+            unlinkat(w->directory, w->name, 0);
+        return NULL;
+    }
+    if (w->replaces ? empty_log(w) : tell_made(w)) {
+        w->fd = -1; /* the stream closes it */
+        return f;
+    }
+    fclose(f);
+    w->fd = -1;
+    return NULL;
 }
 
-int file_open_log(const char *path, struct report *r)
+static FILE *open_special(const char *path, struct report *r)
+{
+    const int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    FILE *const f = fd < 0 ? NULL : fdopen(fd, "w");
+
+    if (!f)
+        fail_system(r, path, "cannot be written");
+    if (!f && fd >= 0)
+        close(fd);
+    return f;
+}
+
+FILE *file_open_log(const char *path, struct report *r)
 {
     struct writing w = { .path = path, .use = FILE_WRITE_LOG, .directory = -1, .fd = -1, .report = r };
-    int fd = -1;
+    FILE *f;
 
-    if (is_special(path)) {
-        fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-        if (fd < 0)
-            fail_system(r, path, "cannot be written");
-        return fd;
-    }
-    if (start_writing(&w, false) && open_log(&w)) {
-        fd = w.fd;
-        w.fd = -1;
-    }
+    if (is_special(path))
+        return open_special(path, r);
+    f = start_writing(&w, false) ? open_log(&w) : NULL;
     end_writing(&w);
-    return fd;
+    return f;
 }

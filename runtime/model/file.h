@@ -2,6 +2,8 @@
 #ifndef KILN_MODEL_FILE_H
 #define KILN_MODEL_FILE_H
 
+#include <stdio.h>
+
 #include "base/memory.h"
 #include "model/files.h"
 
@@ -28,8 +30,8 @@ bool file_write_model(const char *path, const void *bytes, size_t size, struct r
  */
 bool file_claim(const char *path, enum file_use use, struct report *r);
 
-/* Opens a log that is written while the work goes on: a file that is there is emptied. The caller closes it; -1 on
- * failure. */
-int file_open_log(const char *path, struct report *r);
+/* Opens a log that is written while the work goes on: a file that is there is emptied. The caller closes it; NULL on
+ * failure, which leaves the file as it was. */
+FILE *file_open_log(const char *path, struct report *r);
 
 #endif

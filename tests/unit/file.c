@@ -715,11 +715,9 @@ static bool open_model(const char *path)
 
 static bool open_log(const char *path)
 {
-    const int fd = file_open_log(path, &report);
+    FILE *const f = file_open_log(path, &report);
 
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
+    return f && fclose(f) == 0;
 }
 
 static const char *const ways[] = { "d/data", "./d//data", "e/data", "soft", "hard" }; /* to one file */

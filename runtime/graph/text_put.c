@@ -449,24 +449,27 @@ static size_t typed_count(const Onnx__TensorProto *t)
     }
 }
 
+/* The fields of a tensor that stand before its values. */
+#define WRITTEN " name dims data_type data_location"
+
 static const char *typed_field(int32_t type)
 {
     switch (type) {
     case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
     case ONNX__TENSOR_PROTO__DATA_TYPE__COMPLEX64:
-        return " name dims data_type data_location float_data ";
+        return WRITTEN " float_data ";
     case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE:
     case ONNX__TENSOR_PROTO__DATA_TYPE__COMPLEX128:
-        return " name dims data_type data_location double_data ";
+        return WRITTEN " double_data ";
     case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
-        return " name dims data_type data_location int64_data ";
+        return WRITTEN " int64_data ";
     case ONNX__TENSOR_PROTO__DATA_TYPE__UINT32:
     case ONNX__TENSOR_PROTO__DATA_TYPE__UINT64:
-        return " name dims data_type data_location uint64_data ";
+        return WRITTEN " uint64_data ";
     case ONNX__TENSOR_PROTO__DATA_TYPE__STRING:
-        return " name dims data_type data_location string_data ";
+        return WRITTEN " string_data ";
     default:
-        return " name dims data_type data_location int32_data ";
+        return WRITTEN " int32_data ";
     }
 }
 
@@ -505,7 +508,7 @@ static void put_values(struct writer *w, const Onnx__TensorProto *t)
 
     if (raw && (n * layout.bits + 7) / 8 != t->raw_data.len)
         refuse(w, &t->base, "raw_data that ends within a value", "tensors");
-    put_rest(w, &t->base, "tensors", raw ? " name dims data_type data_location raw_data " : typed_field(t->data_type));
+    put_rest(w, &t->base, "tensors", raw ? WRITTEN " raw_data " : typed_field(t->data_type));
 
     put_text(w, "{");
     for (size_t k = 0; k < n && !w->text->failed; k++) {
@@ -535,7 +538,7 @@ void put_tensor(struct writer *w, const Onnx__TensorProto *t, bool named)
     put_text(w, "= ");
     if (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
         put_entries(w, t->external_data, t->n_external_data);
-        put_rest(w, &t->base, "tensors", " name dims data_type data_location external_data ");
+        put_rest(w, &t->base, "tensors", WRITTEN " external_data ");
     } else {
         if (t->has_data_location && t->data_location)
             refuse(w, &t->base, "data_location", "tensors");

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WINOGRAD_HUGE 0x1p80f
+#define WINOGRAD_HUGE 0x1p80f /* the square of 2^40 */
 
 enum { WINOGRAD_EDGE = 6, WINOGRAD_POINTS = WINOGRAD_EDGE * WINOGRAD_EDGE, WINOGRAD_TAPS = 5 /* at most, each way */ };
 

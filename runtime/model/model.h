@@ -58,7 +58,8 @@ bool model_save_as(const struct model *m, const char *path, bool text, struct re
 /* Finds the files of the external data of a model that has been read from a file. */
 bool external_files_note(struct model *m, struct report *r);
 bool external_files_copy(struct model *m, const struct model *from, struct report *r);
-/* False, with an error, where `path` leads to one of them. */
+/* False, with an error, where `path` leads to one of them. For programs that use the library: a model is saved without
+ * the registry of files.h there. */
 bool external_files_spare(const struct model *m, const char *path, struct report *r);
 
 /* -- tensors as messages ------------------------------------------------------------------------------------------- */

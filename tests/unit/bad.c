@@ -342,12 +342,12 @@ END_TEST
 
 START_TEST(time_is_bounded)
 {
-    const uint64_t start = clock_now();
+    const uint64_t start = clock_computed();
 
     read_text(LOOP("co = Identity(ci)"));
     expect_ok(model_build(model, &report));
     ck_assert(!run_zeros(0.3));
-    ck_assert_uint_lt(clock_now() - start, 20000000000u);
+    ck_assert_uint_lt(clock_computed() - start, 20000000000u);
     expect(KILN_LIMIT, "main", "time limit");
     read_text(LOOP("k = Constant <value_int = 9> () co = Less(i, k)")); /* ends by itself, early */
     expect_ok(model_build(model, &report));
@@ -386,9 +386,9 @@ START_TEST(long_chains_are_planned_soon)
 
     read_text(text);
     expect_ok(model);
-    start = clock_now();
+    start = clock_computed();
     expect_ok(model_build(model, &report) && run_zeros(0));
-    ck_assert_uint_lt(clock_now() - start, SOON);
+    ck_assert_uint_lt(clock_computed() - start, SOON);
     end();
     free(text);
 }

@@ -176,9 +176,9 @@ START_TEST(twenty_thousand_nodes)
     for (int k = HALF - 1; k > 0; k--)
         sum = emit(&g.e, "Add", "", 2, sum, v[k]);
     ck_assert(sum && graph_add_output(g.graph, sum) && graph_add_output(g.graph, sum));
-    start = clock_now();
+    start = clock_computed();
     run(&g, g.graph, out);
-    ck_assert_msg(clock_now() - start < 5000000000, "%.1f s", (double)(clock_now() - start) / 1e9);
+    ck_assert_msg(clock_computed() - start < 5000000000, "%.1f s", (double)(clock_computed() - start) / 1e9);
     ck_assert(memcmp(out[0], out[1], sizeof out[0]) == 0);
     graph_release(g.graph);
     arena_release(&g.arena);

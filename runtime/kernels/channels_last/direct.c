@@ -15,7 +15,7 @@ enum {
     FLAT_BAND = 24,    /* pixels; a multiple of the tiles' */
     WORTH_PIXELS = 96, /* so many are worth reading MANY_WEIGHTS for */
     LATENCY = 8,       /* sums that are on their way at once */
-    ALL = -1           /* groups of a panel */
+    ALL_GROUPS = -1    /* groups of a panel */
 };
 
 /* -- the shape ----------------------------------------------------------------------------------------------------- */
@@ -469,7 +469,7 @@ static void run_chunk(void *context, int64_t chunk, int thread)
 
     for (int64_t p = panel; p < lesser(panel + d->panel_chunk, d->panels); p++)
         if (may_join(job, p, all, blocks))
-            run_panel(job, p, blocks, ALL, thread);
+            run_panel(job, p, blocks, ALL_GROUPS, thread);
         else
             for (int64_t own = 0; own < d->together; own++)
                 run_panel(job, p, blocks, own, thread);

@@ -67,13 +67,14 @@ static inline void winograd_fetch(struct winograd_soon *s)
             __builtin_prefetch(s->at, 0, 2);
 }
 
-/* Is none of n sums, `step` apart, of those whose squares may have reached WINOGRAD_HUGE? */
+/* Are n sums, `step` apart, below 2^37? The squares of 64, as many as a tile has, are then below WINOGRAD_HUGE in sum.
+ */
 static inline bool winograd_good(const float *sums, int64_t n, int64_t step)
 {
     bool good = true;
 
     for (int64_t k = 0; k < n; k++)
-        good = good && fabsf(sums[k * step]) < 0x1p37f; /* of at most 64 */
+        good = good && fabsf(sums[k * step]) < 0x1p37f;
     return good;
 }
 

@@ -74,7 +74,7 @@ void kiln_model_free(kiln_model *model)
     model_free((struct model *)(void *)model);
 }
 
-/* -- looking ------------------------------------------------------------------------------------------------------- */
+/* -- looking -- */
 
 /* Input k: those that must be given, then those with a default, which are initializers too. */
 static const struct value *input(const struct model *m, size_t k)

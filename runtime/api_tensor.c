@@ -38,7 +38,7 @@ static kiln_status owned_end(kiln_tensor **out, struct owned *o, const struct re
     return api_end(r, ok, err);
 }
 
-/* -- making -------------------------------------------------------------------------------------------------------- */
+/* -- making -- */
 
 /* The type of a tensor from outside; false with BAD_ARGUMENT. */
 static bool describe(struct tensor *t, kiln_dtype dtype, int rank, const int64_t *dims, kiln_error *err)
@@ -180,7 +180,7 @@ kiln_status kiln_tensor_copy(kiln_tensor **out, const kiln_tensor *tensor, kiln_
     return owned_end(out, o, &r, o && heap_copy(&o->heap, &o->tensor.tensor, &tensor->tensor, &r), err);
 }
 
-/* -- looking ------------------------------------------------------------------------------------------------------- */
+/* -- looking -- */
 
 kiln_kind kiln_tensor_kind(const kiln_tensor *tensor)
 {

@@ -137,7 +137,7 @@ kiln_status kiln_model_initialize(kiln_model **out, const kiln_model *model, uin
     return end_model(out, m, &r, err);
 }
 
-/* -- looking ------------------------------------------------------------------------------------------------------- */
+/* -- looking -- */
 
 const char *kiln_trainer_loss(const kiln_trainer *trainer)
 {

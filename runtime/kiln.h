@@ -42,7 +42,7 @@ extern "C" {
 #define KILN_VERSION_MINOR 1
 #define KILN_VERSION_PATCH 0
 
-/* -- status -------------------------------------------------------------------------------------------------------- */
+/* -- status -- */
 
 /* name, number, what it means in a few words; the command exits with the number's absolute value */
 #define KILN_STATUSES(X)                                                                                               \
@@ -77,11 +77,11 @@ typedef struct kiln_error {
     char message[512]; /* one line, no newline, control characters escaped */
 } kiln_error;
 
-/* Called for every error (code < 0) and every warning (KILN_OK), on the thread that made the call, before it returns.
- */
+/* Called for every error (code < 0) and every warning (KILN_OK), on the thread that made the call, before it
+ * returns. */
 typedef void (*kiln_diagnostic_fn)(void *user, kiln_status code, const char *where, const char *message);
 
-/* -- tensors ------------------------------------------------------------------------------------------------------- */
+/* -- tensors -- */
 
 /* Element types, by the numbers of the standard (TensorProto.DataType). float8*, float4*, int4, uint4, int2 and uint2
  * are refused. */
@@ -163,7 +163,7 @@ KILN_API const char *kiln_dtype_name(kiln_dtype dtype);
 /* Bytes of an element; 0 for strings and for types that are not supported. */
 KILN_API size_t kiln_dtype_size(kiln_dtype dtype);
 
-/* -- models -------------------------------------------------------------------------------------------------------- */
+/* -- models -- */
 
 /* A graph and its weights, as the file has them. Read-only; shared by any number of threads, sessions and trainers,
  * which it must outlive. */
@@ -223,7 +223,7 @@ KILN_API int64_t kiln_model_opset(const kiln_model *model, const char *domain);
 KILN_API size_t kiln_model_metadata_count(const kiln_model *model);
 KILN_API bool kiln_model_metadata(const kiln_model *model, size_t k, const char **key, const char **value);
 
-/* -- sessions ------------------------------------------------------------------------------------------------------ */
+/* -- sessions -- */
 
 /* A model made ready to run. Programs are planned when shapes are met for the first time, and kept. Belongs to one
  * thread at a time. */
@@ -272,7 +272,7 @@ typedef bool (*kiln_write_fn)(void *user, const void *bytes, size_t count);
  * options.profile. Errors: BAD_ARGUMENT (no profile was asked for), STOPPED (by `write`), NO_MEMORY. */
 KILN_API kiln_status kiln_session_trace(const kiln_session *session, kiln_write_fn write, void *user, kiln_error *err);
 
-/* -- training ------------------------------------------------------------------------------------------------------ */
+/* -- training -- */
 
 /* A copy of a model that learns: forward pass, loss, backward pass, optimiser and statistics are one program for each
  * batch size. Belongs to one thread at a time; the model may be freed before it. */

@@ -42,8 +42,8 @@ static double now(void)
     return (double)clock_now() / 1e9;
 }
 
-/* KiB of the process, of which /proc/self/status tells: what getrusage says counts the program that started this one.
- */
+/* KiB of the process, of which /proc/self/status tells: what getrusage says counts the program that started this
+ * one. */
 static double resident(const char *key)
 {
     char line[256];
@@ -58,7 +58,7 @@ static double resident(const char *key)
     return kib;
 }
 
-/* -- what is run --------------------------------------------------------------------------------------------------- */
+/* -- what is run -- */
 
 static bool start_session(struct bench *b)
 {
@@ -115,7 +115,7 @@ static struct engine *engine_of(struct bench *b)
     return b->trainer ? &b->trainer->engine : &b->session->engine;
 }
 
-/* -- measuring ----------------------------------------------------------------------------------------------------- */
+/* -- measuring -- */
 
 static bool measure(struct bench *b)
 {
@@ -163,8 +163,7 @@ static void print_times(struct bench *b)
         (peak - b->idle) / 1024);
 }
 
-/* -- where the time goes --------------------------------------------------------------------------------------------
- */
+/* -- where the time goes -- */
 
 /* Rates are empty where there is no such work. The share is that of the limit which comes nearer: in the time that
  * arithmetic, or memory, must take at least. */
@@ -247,7 +246,7 @@ static bool bench(struct bench *b)
     return b->o->brief || print_operators(b);
 }
 
-/* -- the verb ------------------------------------------------------------------------------------------------------ */
+/* -- the verb -- */
 
 enum { KEY_TRAIN = 256, KEY_DURATION, KEY_NODES, KEY_BRIEF, KEY_EXACT };
 

@@ -24,7 +24,7 @@ struct options {
     struct budget limits;
 };
 
-/* -- --set --------------------------------------------------------------------------------------------------------- */
+/* -- --set -- */
 
 /* An input becomes a constant: exporters make inputs of what a layer was adapted to, such as a mean and a variance. */
 static bool set_input(struct edit *e, const char *name, const struct tensor *t)
@@ -61,7 +61,7 @@ static bool set_inputs(struct options *o, struct model *m, struct report *r)
     return edit_end(&e) && ok;
 }
 
-/* -- --trainable --------------------------------------------------------------------------------------------------- */
+/* -- --trainable -- */
 
 static void print_found(const struct recovered *f)
 {
@@ -112,7 +112,7 @@ static bool recover(struct options *o, struct model **m, struct report *r)
     return true;
 }
 
-/* -- the verb ------------------------------------------------------------------------------------------------------ */
+/* -- the verb -- */
 
 static bool convert(struct options *o, struct model **m, struct report *r)
 {

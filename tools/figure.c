@@ -13,7 +13,7 @@ enum { WIDTH = 460, HEIGHT = 300, LEFT = 58, RIGHT = 16, TOP = 64, BOTTOM = 44, 
 /* Colours that stay apart for those who do not see all of them (Okabe and Ito). */
 static const char *const colors[COLORS] = { "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9" };
 
-/* -- axes ---------------------------------------------------------------------------------------------------------- */
+/* -- axes -- */
 
 struct axis {
     double low, high, step;
@@ -175,7 +175,7 @@ void figure_svg(struct text *out, const char *title, const struct panel *panels,
     text_printf(out, "</svg>\n");
 }
 
-/* -- histories ----------------------------------------------------------------------------------------------------- */
+/* -- histories -- */
 
 enum { COLUMNS = 6 };
 
@@ -302,7 +302,7 @@ bool figure_of_histories(const char *path, const char *title, const struct histo
     return ok;
 }
 
-/* -- the verb ------------------------------------------------------------------------------------------------------ */
+/* -- the verb -- */
 
 enum { MAX_RUNS = 12 };
 

@@ -44,7 +44,7 @@ struct inspection {
     struct obstacles obstacles;
 };
 
-/* -- looking ------------------------------------------------------------------------------------------------------- */
+/* -- looking -- */
 
 static void complain(void *user, kiln_status code, const char *where, const char *message)
 {
@@ -102,7 +102,7 @@ static struct totals totals_of(const struct inspection *i)
     return t;
 }
 
-/* -- for people ---------------------------------------------------------------------------------------------------- */
+/* -- for people -- */
 
 /* "33,930" */
 static const char *grouped(int64_t n, char buffer[32])
@@ -293,7 +293,7 @@ static void put_table(const struct inspection *i, struct text *out)
     put_obstacles(i, out);
 }
 
-/* -- for programs -------------------------------------------------------------------------------------------------- */
+/* -- for programs -- */
 
 static void json_text(struct json *j, const char *key, const struct text *t)
 {
@@ -455,7 +455,7 @@ static void put_json(const struct inspection *i, struct text *out)
     json_close(&j, '}');
 }
 
-/* -- other forms --------------------------------------------------------------------------------------------------- */
+/* -- other forms -- */
 
 /* Parameters that have no value are drawn. */
 static bool draw(struct inspection *i)
@@ -548,7 +548,7 @@ static bool put_form(struct inspection *i, struct text *out)
     return true;
 }
 
-/* -- the verb ------------------------------------------------------------------------------------------------------ */
+/* -- the verb -- */
 
 static void release(struct inspection *i)
 {

@@ -10,7 +10,7 @@ static const struct verb *const verbs[] = {
     &verb_figure,  &verb_convert, &verb_bench, &verb_ops,   &verb_test,
 };
 
-/* -- errors and warnings ------------------------------------------------------------------------------------------- */
+/* -- errors and warnings -- */
 
 static void tell_line(const char *kind, const char *file, const char *where, const char *message)
 {
@@ -62,7 +62,7 @@ int tell_rest(const struct teller *t, const kiln_error *e)
     return -(int)e->code;
 }
 
-/* -- the command --------------------------------------------------------------------------------------------------- */
+/* -- the command -- */
 
 static void usage(FILE *to)
 {

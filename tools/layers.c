@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- types with names for open dimensions -------------------------------------------------------------------------- */
+/* -- types with names for open dimensions -- */
 
 static const char *symbol_of(const struct value *v, int d)
 {
@@ -171,7 +171,7 @@ const char *open_type_text(const struct open_types *o, const struct value *v, ch
     return buffer;
 }
 
-/* -- layers -------------------------------------------------------------------------------------------------------- */
+/* -- layers -- */
 
 static struct layer *add_layer(struct layers *l, struct report *r)
 {
@@ -317,7 +317,7 @@ void layers_release(struct layers *l)
     budget_free(l->budget, l->at);
 }
 
-/* -- operators without gradient ------------------------------------------------------------------------------------ */
+/* -- operators without gradient -- */
 
 static void note(struct obstacles *o, const struct node *n, bool in_the_way)
 {

@@ -6,7 +6,7 @@
 #include "plan/program.h"
 #include "train/trainable.h"
 
-/* -- types with names for open dimensions -------------------------------------------------------------------------- */
+/* -- types with names for open dimensions -- */
 
 enum { MAX_SYMBOLS = 8 };
 
@@ -27,7 +27,7 @@ void open_types_release(struct open_types *o);
 /* "float[N,26,26,32]", "int64[2*N+1]"; a dimension that nothing tells is "?". `v` may be of a subgraph. */
 const char *open_type_text(const struct open_types *o, const struct value *v, char buffer[TYPE_TEXT]);
 
-/* -- layers -------------------------------------------------------------------------------------------------------- */
+/* -- layers -- */
 
 struct layer {
     const char *name, *op;
@@ -50,7 +50,7 @@ bool layers_of_graph(struct layers *l, const struct open_types *types, const str
 bool layers_of_messages(struct layers *l, const struct model *m, struct report *r);
 void layers_release(struct layers *l);
 
-/* -- operators without gradient ------------------------------------------------------------------------------------ */
+/* -- operators without gradient -- */
 
 struct obstacle {
     const char *op, *reason;

@@ -3,7 +3,7 @@
 #include "train/options.h"
 #include <string.h>
 
-/* -- model --------------------------------------------------------------------------------------------------------- */
+/* -- model -- */
 
 /* A model as it is written down, whose parameters have no values yet, is given them first; where nothing is to be
  * learned, that is an error, which the trainer tells. */
@@ -25,7 +25,7 @@ static bool open_learner(struct learn *l, struct learn_options *o)
     return model_build(l->model, &l->report);
 }
 
-/* -- data ---------------------------------------------------------------------------------------------------------- */
+/* -- data -- */
 
 const struct tensor *model_samples(const struct model *m)
 {
@@ -126,7 +126,7 @@ void learn_close(struct learn *l)
     model_free(l->model);
 }
 
-/* -- options ------------------------------------------------------------------------------------------------------- */
+/* -- options -- */
 
 enum normalization option_normalization(struct argp_state *state, const char *arg)
 {

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* -- models -------------------------------------------------------------------------------------------------------- */
+/* -- models -- */
 
 static bool give_values(struct model **m, struct report *r)
 {
@@ -39,7 +39,7 @@ struct model *open_model(const char *path, struct budget *limits, struct report 
     return model_read(path, &o, r);
 }
 
-/* -- inputs -------------------------------------------------------------------------------------------------------- */
+/* -- inputs -- */
 
 enum { MOST_MADE_UP = 1 << 30 }; /* bytes */
 
@@ -78,7 +78,7 @@ bool random_input(struct tensor *t, const char *name, uint64_t seed, int64_t str
     return true;
 }
 
-/* -- options ------------------------------------------------------------------------------------------------------- */
+/* -- options -- */
 
 bool options_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
@@ -112,7 +112,7 @@ double option_real(struct argp_state *state, const char *name, const char *arg, 
     return x;
 }
 
-/* -- output -------------------------------------------------------------------------------------------------------- */
+/* -- output -- */
 
 static int print_out(FILE *to, struct text *t)
 {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- for people ---------------------------------------------------------------------------------------------------- */
+/* -- for people -- */
 
 /* "13, 8, 7" */
 static void put_versions(struct text *t, const struct op *op)
@@ -32,7 +32,7 @@ static void put_table(struct text *out, struct budget *b, struct report *r)
     }
 }
 
-/* -- for programs -------------------------------------------------------------------------------------------------- */
+/* -- for programs -- */
 
 static void put_types(struct json *j, const struct type_set *set)
 {
@@ -109,7 +109,7 @@ static bool put_json(struct text *out, struct report *r)
     return true;
 }
 
-/* -- the verb ------------------------------------------------------------------------------------------------------ */
+/* -- the verb -- */
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {

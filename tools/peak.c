@@ -7,8 +7,7 @@
 
 enum { ROUNDS = 5, ROUND_NS = 8000000, CHUNKS = 8 }; /* CHUNKS for each thread */
 
-/* -- arithmetic -----------------------------------------------------------------------------------------------------
- */
+/* -- arithmetic -- */
 
 enum { DEPTH = 128 }; /* of a tile: x and weights then lie in the innermost cache */
 
@@ -133,8 +132,7 @@ static bool gemm_rate(double *rate, struct pool *pool, struct budget *b, struct 
     return memory && scratch;
 }
 
-/* -- memory ---------------------------------------------------------------------------------------------------------
- */
+/* -- memory -- */
 
 enum { READ_BYTES = 128 << 20, READ_CHUNK = 1 << 20 }; /* more than caches hold */
 

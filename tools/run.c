@@ -37,7 +37,7 @@ struct run {
     const char **paths;         /* of each output; NULL where it is there before */
 };
 
-/* -- inputs -------------------------------------------------------------------------------------------------------- */
+/* -- inputs -- */
 
 static bool ends_with(const char *s, const char *end)
 {
@@ -118,7 +118,7 @@ static bool give_random(struct run *r, size_t k)
     return set(r, v, &t);
 }
 
-/* -- outputs ------------------------------------------------------------------------------------------------------- */
+/* -- outputs -- */
 
 /* Any bytes, NUL as well; of a long one its beginning. */
 static void print_strings(const struct tensor *t)
@@ -233,7 +233,7 @@ static bool save_profile(struct run *r)
     return ok;
 }
 
-/* -- the verb ------------------------------------------------------------------------------------------------------ */
+/* -- the verb -- */
 
 static bool start(struct run *r)
 {

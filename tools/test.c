@@ -1,5 +1,5 @@
-/* kiln test: runs directories of ONNX' backend tests (https://github.com/onnx/onnx/blob/main/docs/OnnxBackendTest.md).
- */
+/* kiln test: runs directories of ONNX' backend tests
+ * (https://github.com/onnx/onnx/blob/main/docs/OnnxBackendTest.md). */
 #include "compare.h"
 #include "graph/message.h"
 #include "model/file.h"
@@ -40,7 +40,7 @@ struct totals {
     struct map by_name; /* to places in the list, counted from 1 */
 };
 
-/* -- values from files --------------------------------------------------------------------------------------------- */
+/* -- values from files -- */
 
 static bool is_file(const char *path)
 {
@@ -127,7 +127,7 @@ static bool read_value(struct tensor *out, const char *path, const struct tensor
     return tensor_of_proto(out, *message, &none, arena, path, r);
 }
 
-/* -- one test ------------------------------------------------------------------------------------------------------ */
+/* -- one test -- */
 
 struct case_run {
     const struct options *o;
@@ -266,7 +266,7 @@ static enum outcome run_case(const struct options *o, const char *model, const c
     return ok ? PASSED : error->code == KILN_UNSUPPORTED ? UNSUPPORTED : FAILED;
 }
 
-/* -- all of them --------------------------------------------------------------------------------------------------- */
+/* -- all of them -- */
 
 static const char *base_name(const char *path)
 {

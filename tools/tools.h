@@ -38,7 +38,7 @@ int tell_rest(const struct teller *t, const kiln_error *e);
 
 enum { EXIT_USAGE = 64 }; /* wrong options, as sysexits has it */
 
-/* -- open.c -------------------------------------------------------------------------------------------------------- */
+/* -- open.c -- */
 
 /* Reads a model, binary or text. Not built yet. `limits` must outlive it. */
 struct model *open_model(const char *path, struct budget *limits, struct report *r);
@@ -58,7 +58,7 @@ static inline const char *or_empty(const char *s)
     return s ? s : "";
 }
 
-/* -- limits.c ------------------------------------------------------------------------------------------------------ */
+/* -- limits.c -- */
 
 /* --memory and --seconds, as children of a verb's argp. Its parser gives them the budget that is the total of all that
  * the verb keeps, at ARGP_KEY_INIT: state->child_inputs[0]. */
@@ -66,7 +66,7 @@ extern const struct argp_child limits_options[];
 /* What it is where nothing is said. */
 struct budget limits_default(void);
 
-/* -- options ------------------------------------------------------------------------------------------------------- */
+/* -- options -- */
 
 /* argp_parse. False, and told, where there was no memory for it: nothing is parsed then. */
 bool options_parse(const struct argp *argp, int argc, char **argv, void *input);
@@ -75,7 +75,7 @@ int64_t option_number(struct argp_state *state, const char *name, const char *ar
 /* The same of any number, which a float can hold. */
 double option_real(struct argp_state *state, const char *name, const char *arg, double low, double high);
 
-/* -- output -------------------------------------------------------------------------------------------------------- */
+/* -- output -- */
 
 /* As printf and fprintf. Names come from files: what a terminal would obey is escaped (text_say), newlines too, but for
  * those at the ends of `format`. */

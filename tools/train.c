@@ -41,7 +41,7 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* -- while it runs ------------------------------------------------------------------------------------------------- */
+/* -- while it runs -- */
 
 static void draw_bar(struct session_log *s, const struct fit_step *f)
 {
@@ -113,7 +113,7 @@ static bool on_epoch(void *user, const struct epoch *e, struct report *r)
     return !s->o->fit.save_best || !e->best || save(s, r);
 }
 
-/* -- before and after ---------------------------------------------------------------------------------------------- */
+/* -- before and after -- */
 
 static void print_start(const struct options *o, const struct learn *l)
 {
@@ -225,7 +225,7 @@ static bool train(struct session_log *s)
     return true;
 }
 
-/* -- options ------------------------------------------------------------------------------------------------------- */
+/* -- options -- */
 
 enum {
     KEY_VALIDATION = 256,

@@ -17,8 +17,8 @@ struct json {
 void json_open(struct json *j, const char *key, char bracket);
 void json_close(struct json *j, char bracket);
 void json_string(struct json *j, const char *key, const char *s); /* NULL: null */
-void json_bytes(struct json *j, const char *key, const char *bytes,
-                size_t length); /* what is no UTF-8 becomes U+FFFD */
+/* What is no UTF-8 becomes U+FFFD. */
+void json_bytes(struct json *j, const char *key, const char *bytes, size_t length);
 void json_int(struct json *j, const char *key, int64_t n);
 void json_real(struct json *j, const char *key, double x); /* null where it is not finite: JSON has no such numbers */
 void json_bool(struct json *j, const char *key, bool b);

@@ -53,7 +53,7 @@ size_t budget_left(const struct budget *b)
     return left;
 }
 
-/* -- time ---------------------------------------------------------------------------------------------------------- */
+/* -- time -- */
 
 void budget_start(struct budget *b)
 {
@@ -83,7 +83,7 @@ bool budget_in_time(const struct budget *b, const char *where, struct report *r)
     return !budget_late(b) || fail(r, KILN_LIMIT, where, "not over within the time limit of %g s", b->seconds);
 }
 
-/* -- blocks -------------------------------------------------------------------------------------------------------- */
+/* -- blocks -- */
 
 /* What lies in the middle of a big block may be huge pages: a weight that is read from a file then costs few faults. */
 static void advise_huge(void *p, size_t bytes)
@@ -185,8 +185,8 @@ static void *map(size_t bytes)
     return p == MAP_FAILED ? NULL : p;
 }
 
-/* At a multiple of HUGE_PAGE, so that all but the end can be huge pages: mapped with room around, which is given back.
- */
+/* At a multiple of HUGE_PAGE, so that all but the end can be huge pages: mapped with room around, which is given
+ * back. */
 static void *map_aligned(size_t bytes)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (bytes + page - 1) / page * page;
@@ -230,8 +230,7 @@ void budget_free_pages(struct budget *b, void *p, size_t bytes)
     discharge(b, bytes);
 }
 
-/* -- arena -----------------------------------------------------------------------------------------------------------
- */
+/* -- arena -- */
 
 /* Blocks grow with the arena; from MAPPED bytes they are pages of their own, which the system has zeroed already. */
 enum { BLOCK = 16 * 1024, MAPPED = 1 << 18, GROWTH = 4 };

@@ -102,8 +102,7 @@ bool pool_late(const struct pool *p)
     return p && budget_late(p->budget);
 }
 
-/* -- a share ----------------------------------------------------------------------------------------------------------
- */
+/* -- a share -- */
 
 /* A share of one range: the first, or the last of one that is another's. */
 static bool take_from(_Atomic uint64_t *range, bool first, int64_t *share)
@@ -146,8 +145,7 @@ static uint32_t work(struct pool *p, int thread)
     return did;
 }
 
-/* -- workers ----------------------------------------------------------------------------------------------------------
- */
+/* -- workers -- */
 
 /* Waits until there is work; false when the pool ends. */
 static bool wait_for_work(struct pool *p)
@@ -286,8 +284,7 @@ int pool_threads(const struct pool *p)
     return p ? p->threads : 1;
 }
 
-/* -- the caller -------------------------------------------------------------------------------------------------------
- */
+/* -- the caller -- */
 
 static void wait_until_done(struct pool *p, uint32_t shares)
 {

@@ -57,7 +57,7 @@ void random_words(uint32_t out[4 * RANDOM_BLOCKS], uint64_t seed, uint64_t strea
             out[4 * i + w] = b.word[w][i];
 }
 
-/* -- uniform and normal: number k is word k % 4 of block k / 4 ----------------------------------------------------- */
+/* -- uniform and normal: number k is word k % 4 of block k / 4 -- */
 
 static void to_uniform(const struct blocks *b, float out[NUMBERS])
 {
@@ -109,7 +109,7 @@ void random_normal(float *out, int64_t n, uint64_t seed, uint64_t stream, uint64
     generate(out, n, seed, stream, first, to_normal);
 }
 
-/* -- truncated normal: number k has blocks of its own -------------------------------------------------------------- */
+/* -- truncated normal: number k has blocks of its own -- */
 
 enum { ATTEMPTS = 256 }; /* in the counter's top byte; four draws each, of which one in 22 falls outside */
 
@@ -139,7 +139,7 @@ void random_truncated_normal(float *out, int64_t n, uint64_t seed, uint64_t stre
         out[i] = truncated(seed, stream, first + (uint64_t)i);
 }
 
-/* -- permutation --------------------------------------------------------------------------------------------------- */
+/* -- permutation -- */
 
 struct draws {
     struct blocks b;

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* -- shapes -------------------------------------------------------------------------------------------------------- */
+/* -- shapes -- */
 
 /* Does a shape fit what is wanted, where some dimensions may be UNKNOWN? `wanted` counts from its second dimension. */
 static bool accepts(const struct tensor *wanted, const struct tensor *shape)
@@ -183,7 +183,7 @@ static bool settle_y(struct batches *b, const struct tensor *wanted, struct repo
     return true;
 }
 
-/* -- an epoch ------------------------------------------------------------------------------------------------------ */
+/* -- an epoch -- */
 
 bool batches_init(struct batches *b, const struct dataset *data, const struct normalizer *normalizer,
                   const struct tensor *x, const struct tensor *y, const struct batch_options *options,
@@ -237,7 +237,7 @@ bool batches_next(struct batches *b, void *x, void *y, int64_t *count, struct re
     return true;
 }
 
-/* -- filling ------------------------------------------------------------------------------------------------------- */
+/* -- filling -- */
 
 /* Where value k of what the model wants is in the file's sample. */
 static int64_t source_of(const struct batches *b, int64_t k)

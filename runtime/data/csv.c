@@ -29,7 +29,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\t';
 }
 
-/* -- lines and fields ---------------------------------------------------------------------------------------------- */
+/* -- lines and fields -- */
 
 /* The next line, without its end, in [*at, *line_end). */
 static bool next_line(struct csv *c, const char **at, const char **line_end)
@@ -80,7 +80,7 @@ static bool next_field(const struct csv *c, const char **at, const char *end, st
     return true;
 }
 
-/* -- numbers ------------------------------------------------------------------------------------------------------- */
+/* -- numbers -- */
 
 static const char *skip_digits(const char *p, const char *end)
 {
@@ -156,7 +156,7 @@ static bool read_number(const struct csv *c, const struct field *f, int64_t colu
                                          line, number, text);
 }
 
-/* -- the table ----------------------------------------------------------------------------------------------------- */
+/* -- the table -- */
 
 /* How many fields the first line has; it is put back unless it is a header, which names at least one column. */
 static bool read_header(struct csv *c, int64_t *columns, bool *header, struct report *r)

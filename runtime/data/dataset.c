@@ -19,7 +19,7 @@ struct spec {
     int64_t from, to; /* to: -1 without */
 };
 
-/* -- SPEC ---------------------------------------------------------------------------------------------------------- */
+/* -- SPEC -- */
 
 /* Moves past a number, which may be left out: then *value stays. False where it does not fit. */
 static bool read_index(const char **p, int64_t *value)
@@ -101,7 +101,7 @@ static bool check_count(const struct tensor *samples, const struct tensor *targe
                 tensor_text(samples, x), tensor_text(targets, y));
 }
 
-/* -- formats: each gives x [N, ...] and y as they are in the file -------------------------------------------------- */
+/* -- formats: each gives x [N, ...] and y as they are in the file -- */
 
 static bool no_parts(const struct spec *s, struct report *r)
 {
@@ -282,7 +282,7 @@ static const struct format *find_format(const struct spec *s, struct report *r)
     return NULL;
 }
 
-/* -- what is to be predicted --------------------------------------------------------------------------------------- */
+/* -- what is to be predicted -- */
 
 /* The class of a row that is 1 in one place and 0 elsewhere, or -1. */
 static int64_t hot(const double *row, int64_t n)
@@ -388,7 +388,7 @@ static bool settle_targets(struct dataset *d, int classes, const struct data_opt
     return take_values(d, r);
 }
 
-/* -- open ---------------------------------------------------------------------------------------------------------- */
+/* -- open -- */
 
 static bool check_shapes(struct dataset *d, const char *spec, struct report *r)
 {
@@ -457,7 +457,7 @@ void dataset_release(struct dataset *d)
     *d = (struct dataset){ .budget = d->budget };
 }
 
-/* -- views --------------------------------------------------------------------------------------------------------- */
+/* -- views -- */
 
 static void narrow_to(struct tensor *t, int64_t from, int64_t to)
 {

@@ -7,7 +7,7 @@ int element_bytes(enum dtype d)
     return d == STRING ? 0 : (int)dtype_size(d);
 }
 
-/* -- get ----------------------------------------------------------------------------------------------------------- */
+/* -- get -- */
 
 #define INTEGERS(X)                                                                                                    \
     X(BOOL, uint8_t)                                                                                                   \
@@ -80,7 +80,7 @@ void elements_to_float(enum dtype d, const void *data, int64_t from, int64_t n, 
     }
 }
 
-/* -- put ----------------------------------------------------------------------------------------------------------- */
+/* -- put -- */
 
 bool element_put_int(void *data, int64_t i, enum dtype d, int64_t value)
 {

@@ -16,7 +16,7 @@ static const struct {
 };
 enum { CODES = sizeof codes / sizeof *codes };
 
-/* -- the header, a dictionary in Python's notation ----------------------------------------------------------------- */
+/* -- the header, a dictionary in Python's notation -- */
 
 struct header {
     const char *name; /* of the file */
@@ -162,7 +162,7 @@ static bool read_header(struct header *h, struct report *r)
     return true;
 }
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 /* The preamble says how long the header is; `text` holds it while it is parsed. */
 static bool open_header(struct header *h, struct source *s, struct budget *b, struct report *r)
@@ -269,7 +269,7 @@ bool npy_load(struct tensor *out, const char *path, struct budget *b, struct rep
     return ok;
 }
 
-/* -- write --------------------------------------------------------------------------------------------------------- */
+/* -- write -- */
 
 bool npy_write(const struct tensor *t, const char *name, struct text *to, struct report *r)
 {

@@ -28,7 +28,7 @@ struct npz {
     int64_t count;
 };
 
-/* -- little-endian numbers ----------------------------------------------------------------------------------------- */
+/* -- little-endian numbers -- */
 
 static uint32_t get16(const unsigned char *p)
 {
@@ -45,7 +45,7 @@ static uint64_t get64(const unsigned char *p)
     return get32(p) | (uint64_t)get32(p + 4) << 32;
 }
 
-/* -- the directory ------------------------------------------------------------------------------------------------- */
+/* -- the directory -- */
 
 static bool bad(const struct npz *z, const char *why, struct report *r)
 {
@@ -223,7 +223,7 @@ void npz_names(const struct npz *z, char *text, size_t size)
     }
 }
 
-/* -- open ---------------------------------------------------------------------------------------------------------- */
+/* -- open -- */
 
 bool npz_open(struct npz **out, const char *path, struct budget *b, struct report *r)
 {
@@ -262,7 +262,7 @@ void npz_close(struct npz *z)
     budget_free(z->budget, z);
 }
 
-/* -- a member as a source ------------------------------------------------------------------------------------------ */
+/* -- a member as a source -- */
 
 struct memory { /* zlib's, charged like all other */
     struct budget *budget;

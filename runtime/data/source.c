@@ -14,7 +14,7 @@ bool source_read(struct source *s, void *to, int64_t bytes, struct report *r)
     return true;
 }
 
-/* -- memory -------------------------------------------------------------------------------------------------------- */
+/* -- memory -- */
 
 static bool fill_from_memory(struct source *s, void *to, size_t bytes, struct report *r)
 {
@@ -32,7 +32,7 @@ void memory_source(struct memory_source *m, const char *name, const void *bytes,
     *m = (struct memory_source){ { name, (int64_t)size, fill_from_memory }, bytes };
 }
 
-/* -- file ---------------------------------------------------------------------------------------------------------- */
+/* -- file -- */
 
 bool file_source_read_at(struct file_source *f, int64_t at, void *to, int64_t bytes, struct report *r)
 {

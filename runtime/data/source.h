@@ -37,8 +37,8 @@ struct file_source {
     int fd;
     int64_t at, size; /* `at` may be set to any place up to size, `left` with it */
 };
-bool file_source_open(struct file_source *f, const char *path,
-                      struct report *r); /* on failure nothing is to be closed */
+/* On failure nothing is to be closed. */
+bool file_source_open(struct file_source *f, const char *path, struct report *r);
 bool file_source_read_at(struct file_source *f, int64_t at, void *to, int64_t bytes, struct report *r);
 void file_source_close(struct file_source *f);
 

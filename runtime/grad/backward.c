@@ -1,7 +1,7 @@
 #include "grad/backward.h"
 #include "ops/sequence.h"
 
-/* -- what rules ask ------------------------------------------------------------------------------------------------ */
+/* -- what rules ask -- */
 
 struct emitter *emitter_of(struct backward *b)
 {
@@ -129,7 +129,7 @@ bool backward_error(struct backward *b, const char *format, ...)
     return false;
 }
 
-/* -- the walk ------------------------------------------------------------------------------------------------------ */
+/* -- the walk -- */
 
 static bool is_float(const struct backward *b, const struct value *v)
 {

@@ -20,8 +20,8 @@ struct grad_request {
 /* False with an error where an operator on the way has no gradient (its reason is told), or memory runs out. */
 bool grad_build(const struct grad_request *q, const struct plan_context *c);
 
-/* Does any input of this node matter to its outputs differentiably? For those who only list operators without gradient.
- */
+/* Does any input of this node matter to its outputs differentiably? For those who only list operators without
+ * gradient. */
 bool op_differentiable(const struct op_def *def);
 
 #endif

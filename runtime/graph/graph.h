@@ -10,7 +10,7 @@
 struct op;     /* ops/op.h */
 struct op_def; /* ops/op.h */
 
-/* -- attributes ---------------------------------------------------------------------------------------------------- */
+/* -- attributes -- */
 
 enum attr_type { /* the numbers of AttributeProto.AttributeType */
                  ATTR_NONE,
@@ -52,7 +52,7 @@ struct attr {
 
 const char *attr_type_name(enum attr_type type);
 
-/* -- the graph ----------------------------------------------------------------------------------------------------- */
+/* -- the graph -- */
 
 struct value {
     const char *name;
@@ -77,8 +77,8 @@ struct node {
     struct graph *graph;
     int index; /* its place in the file, for messages; -1: made by Kiln */
     int id;    /* its place in graph->nodes */
-    /* Formal inputs, then what its subgraphs capture from outside, each once. NULL where an optional one is left out.
-     */
+    /* Formal inputs, then what its subgraphs capture from outside, each once. NULL where an optional one is left
+     * out. */
     int inputs, captured;
     struct value **in;
     /* The standard's outputs as far as the file writes them, then room for all others and for the hidden ones. NULL:

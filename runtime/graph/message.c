@@ -2,7 +2,7 @@
 #include "base/utf8.h"
 #include <string.h>
 
-/* -- memory -------------------------------------------------------------------------------------------------------- */
+/* -- memory -- */
 
 static void *allocate(void *data, size_t bytes)
 {
@@ -80,7 +80,7 @@ bool message_utf8(const char *bytes, size_t length)
     return true;
 }
 
-/* -- fields by their descriptors ----------------------------------------------------------------------------------- */
+/* -- fields by their descriptors -- */
 
 static size_t value_size(ProtobufCType type)
 {
@@ -156,7 +156,7 @@ bool message_says(const void *message, const ProtobufCFieldDescriptor *field)
     return memcmp(first, zero, value_size(field->type)) != 0;
 }
 
-/* -- equality ------------------------------------------------------------------------------------------------------ */
+/* -- equality -- */
 
 static bool equal_bytes(size_t n, const void *a, size_t m, const void *b)
 {
@@ -214,7 +214,7 @@ bool message_equal(const void *a, const void *b)
     return true;
 }
 
-/* -- copies -------------------------------------------------------------------------------------------------------- */
+/* -- copies -- */
 
 /* Writes one value. On failure `to` is as empty as it was: NULL, or no bytes. */
 static bool copy_value(ProtobufCType type, void *to, const void *from, struct budget *b, struct report *r)

@@ -23,7 +23,7 @@ static void release_value(struct reader *r, struct attribute_value *v)
     *v = (struct attribute_value){ 0 };
 }
 
-/* -- a value ------------------------------------------------------------------------------------------------------- */
+/* -- a value -- */
 
 /* A type; if values follow, a tensor of that type, with or without a name. */
 static bool read_typed(struct reader *r, struct attribute_value *v)
@@ -110,7 +110,7 @@ static bool read_checked(struct reader *r, struct attribute_value *v, int expect
                      attribute_type_name(expected));
 }
 
-/* -- into the attribute -------------------------------------------------------------------------------------------- */
+/* -- into the attribute -- */
 
 static void set_type(Onnx__AttributeProto *a, int type)
 {

@@ -53,7 +53,7 @@ void read_ascend(struct reader *r, int levels)
     r->depth -= levels;
 }
 
-/* -- characters ---------------------------------------------------------------------------------------------------- */
+/* -- characters -- */
 
 /* Not those of ctype.h, which depend on the locale. */
 static bool is_letter(int c)
@@ -119,7 +119,7 @@ bool read_expect(struct reader *r, char c, const char *where)
     return read_expected(r, what);
 }
 
-/* -- names --------------------------------------------------------------------------------------------------------- */
+/* -- names -- */
 
 size_t peek_identifier(struct reader *r, const char **start)
 {
@@ -197,7 +197,7 @@ bool read_quoted(struct reader *r, char **s, size_t *length, bool utf8)
     return true;
 }
 
-/* -- numbers ------------------------------------------------------------------------------------------------------- */
+/* -- numbers -- */
 
 /* nan, inf and infinity, in any case. */
 static bool is_special(const char *start, size_t length)
@@ -319,7 +319,7 @@ bool read_int(struct reader *r, int64_t *value)
     return read_number(r, &n) && number_int(r, &n, value);
 }
 
-/* -- messages ------------------------------------------------------------------------------------------------------ */
+/* -- messages -- */
 
 void *append_message(struct reader *r, void *array, size_t *n, size_t *room,
                      const ProtobufCMessageDescriptor *descriptor)

@@ -48,7 +48,7 @@ bool number_float(struct reader *r, const struct number *n, float *value);
 bool number_double(struct reader *r, const struct number *n, double *value);
 bool read_int(struct reader *r, int64_t *value);
 
-/* -- text_value.c, text_read.c ------------------------------------------------------------------------------------- */
+/* -- text_value.c, text_read.c -- */
 
 /* The numbers of TensorProto.DataType and of AttributeProto.AttributeType, and their names; 0 and NULL where there is
  * none. */
@@ -65,8 +65,8 @@ bool peek_type(struct reader *r); /* does the name of a type come next? */
 Onnx__TypeProto *read_type(struct reader *r);
 /* What follows the type of a tensor: its values, in braces, or where they are, in brackets. */
 bool read_tensor(struct reader *r, Onnx__TensorProto *t, const Onnx__TypeProto *type);
-bool read_entries(struct reader *r, Onnx__StringStringEntryProto ***entries,
-                  size_t *n); /* "key": "value", ... up to ']' */
+/* "key": "value", ... up to ']'. */
+bool read_entries(struct reader *r, Onnx__StringStringEntryProto ***entries, size_t *n);
 /* What follows the name of an attribute, which is set. */
 bool read_attribute(struct reader *r, Onnx__AttributeProto *a);
 Onnx__GraphProto *read_graph(struct reader *r);

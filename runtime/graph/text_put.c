@@ -92,7 +92,7 @@ void put_rest(struct writer *w, const ProtobufCMessage *m, const char *of, const
     leave_out(w, "unknown fields", NULL, m->n_unknown_fields);
 }
 
-/* -- names --------------------------------------------------------------------------------------------------------- */
+/* -- names -- */
 
 bool is_identifier(const char *s, size_t length)
 {
@@ -180,7 +180,7 @@ void put_entries(struct writer *w, Onnx__StringStringEntryProto *const *entries,
     put_text(w, "]");
 }
 
-/* -- types --------------------------------------------------------------------------------------------------------- */
+/* -- types -- */
 
 /* `of` is the message that has it. */
 static void put_element_type(struct writer *w, int64_t type, const ProtobufCMessage *of)
@@ -310,7 +310,7 @@ void put_value_infos(struct writer *w, Onnx__ValueInfoProto *const *v, size_t n)
     put_text(w, ")");
 }
 
-/* -- numbers ------------------------------------------------------------------------------------------------------- */
+/* -- numbers -- */
 
 /* As few digits as give the same number back. */
 void put_float(struct writer *w, float value)
@@ -414,7 +414,7 @@ static void put_raw(struct writer *w, struct raw_layout layout, const uint8_t *r
         text_printf(w->text, "%llu", (unsigned long long)bits);
 }
 
-/* -- tensors ------------------------------------------------------------------------------------------------------- */
+/* -- tensors -- */
 
 /* How many numbers raw data holds: what its length says, less the padding at the end of 6-bit types. */
 static size_t raw_count(const Onnx__TensorProto *t, struct raw_layout layout)

@@ -21,7 +21,7 @@ static bool append_empty(struct reader *r, char ***names, size_t *n, size_t *roo
     return true;
 }
 
-/* -- nodes --------------------------------------------------------------------------------------------------------- */
+/* -- nodes -- */
 
 /* Inputs or outputs of a node. Nothing before a comma is an empty name, which is better written "". */
 static bool read_operands(struct reader *r, char ***names, size_t *n)
@@ -96,7 +96,7 @@ static bool read_nodes(struct reader *r, Onnx__NodeProto ***nodes, size_t *n)
     return ok;
 }
 
-/* -- graphs -------------------------------------------------------------------------------------------------------- */
+/* -- graphs -- */
 
 static bool read_value_info(struct reader *r, Onnx__ValueInfoProto *v)
 {
@@ -225,7 +225,7 @@ Onnx__GraphProto *read_graph(struct reader *r)
     return NULL;
 }
 
-/* -- headers ------------------------------------------------------------------------------------------------------- */
+/* -- headers -- */
 
 /* What stands between '<' and '>' before a model or a function: key: value, ... */
 static bool read_header_string(struct reader *r, char **field)
@@ -319,7 +319,7 @@ static bool read_header(struct reader *r, Onnx__ModelProto *m, Onnx__FunctionPro
     return read_expect(r, '>', "after the keys");
 }
 
-/* -- functions ----------------------------------------------------------------------------------------------------- */
+/* -- functions -- */
 
 /* The lists of a function that are filled from several places, and their capacities. */
 struct function_lists {
@@ -415,7 +415,7 @@ static bool read_function(struct reader *r, Onnx__FunctionProto *f)
     return ok;
 }
 
-/* -- models -------------------------------------------------------------------------------------------------------- */
+/* -- models -- */
 
 static bool read_model(struct reader *r, Onnx__ModelProto *m)
 {

@@ -2,7 +2,7 @@
 #include "graph/text_lex.h"
 #include <string.h>
 
-/* -- names of types ------------------------------------------------------------------------------------------------ */
+/* -- names of types -- */
 
 static const char *const element_types[] = {
     [1] = "float", "uint8",      "int8",         "uint16",         "int16",      "int32",          "int64",
@@ -44,7 +44,7 @@ const char *attribute_type_name(int64_t type)
     return type > 0 && (size_t)type < sizeof attribute_types / sizeof *attribute_types ? attribute_types[type] : NULL;
 }
 
-/* -- types --------------------------------------------------------------------------------------------------------- */
+/* -- types -- */
 
 /* It is a name as well: a type only where a name, dimensions or values follow. */
 static bool peek_undefined(const struct reader *r)
@@ -288,7 +288,7 @@ Onnx__TypeProto *read_type(struct reader *r)
     return NULL;
 }
 
-/* -- tensors ------------------------------------------------------------------------------------------------------- */
+/* -- tensors -- */
 
 bool read_entries(struct reader *r, Onnx__StringStringEntryProto ***entries, size_t *n)
 {

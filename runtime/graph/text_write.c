@@ -4,7 +4,7 @@
 #include <locale.h>
 #include <string.h>
 
-/* -- attributes ---------------------------------------------------------------------------------------------------- */
+/* -- attributes -- */
 
 static void put_graph(struct writer *w, const Onnx__GraphProto *g);
 
@@ -184,7 +184,7 @@ static void put_attributes(struct writer *w, char *const *names, size_t n_names,
     put_text(w, before[0] == ',' ? ">" : "");
 }
 
-/* -- nodes and graphs ---------------------------------------------------------------------------------------------- */
+/* -- nodes and graphs -- */
 
 static void put_node(struct writer *w, const Onnx__NodeProto *node)
 {
@@ -267,7 +267,7 @@ static void put_graph(struct writer *w, const Onnx__GraphProto *g)
     put_rest(w, &g->base, "graphs", " name input output initializer value_info node ");
 }
 
-/* -- functions and the model --------------------------------------------------------------------------------------- */
+/* -- functions and the model -- */
 
 /* "key: " on a line of its own, in angle brackets that are opened with the first and closed by end_header. */
 static void put_key(struct writer *w, bool *any, const char *key)

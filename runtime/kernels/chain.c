@@ -212,7 +212,7 @@ static void run_part(const struct chain_task *t, const struct chain_stage *stage
     }
 }
 
-/* -- rows that are apart ------------------------------------------------------------------------------------------- */
+/* -- rows that are apart -- */
 
 struct rows {
     const float *y; /* input 0 of them, side by side; NULL: it lies as the others */
@@ -272,7 +272,7 @@ static void run_rows(const struct chain_task *t, const struct chain_stage *stage
     }
 }
 
-/* -- work shared out ----------------------------------------------------------------------------------------------- */
+/* -- work shared out -- */
 
 struct stage_job {
     const struct chain_task *task;

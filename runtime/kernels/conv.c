@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* -- one group of one grid: forward, and by input ------------------------------------------------------------------ */
+/* -- one group of one grid: forward, and by input -- */
 
 /* The product: rows are pixels of all images, columns channels of the result, the depth is (channel of the source,
  * tap). */
@@ -288,7 +288,7 @@ static int64_t kernel_positions(const struct conv_shape *s)
     return dims_product(s->kernel, 0, s->rank);
 }
 
-/* -- forward ------------------------------------------------------------------------------------------------------- */
+/* -- forward -- */
 
 static struct grid_product forward_product(const struct kernels *k, const struct conv_shape *s, enum dtype dtype)
 {
@@ -352,7 +352,7 @@ void conv_forward(const struct kernels *k, struct pool *pool, const struct conv_
         pool_run(pool, s->batch * s->out_channels, y_again, &again);
 }
 
-/* -- by input ------------------------------------------------------------------------------------------------------ */
+/* -- by input -- */
 
 static struct grid_product backward_product(const struct kernels *k, const struct conv_shape *s, enum dtype dtype,
                                             const int64_t *first)

@@ -48,7 +48,10 @@ void conv_db(const struct kernels *k, struct pool *pool, enum dtype dtype, int64
 
 /* For ConvTranspose with input x [N, C, in...], weight [C, M/G, kernel...] and output y [N, M, out...]: the shape of
  * the convolution that it is the transposed of is { in_channels = M, out_channels = C, in = out of the ConvTranspose,
- * out = its in }, the same strides, dilations and pads_begin. Then forward:  conv_dx(dy = x, w, bias, dx = y) dX:
- * conv_forward(x = dy, w, NULL, y = dx) dW:       conv_dw(x = dy, dy = x, dw). */
+ * out = its in }, the same strides, dilations and pads_begin. Then
+ *
+ *   forward  conv_dx(dy = x, w, bias, dx = y)
+ *   dX       conv_forward(x = dy, w, NULL, y = dx)
+ *   dW       conv_dw(x = dy, dy = x, dw) */
 
 #endif

@@ -10,8 +10,8 @@ static int64_t channels_product(const int64_t *dims, int rank)
     return n;
 }
 
-/* Two dimensions are one where the inner one sees itself and both lie in memory one after the other: rows get longer.
- */
+/* Two dimensions are one where the inner one sees itself and both lie in memory one after the other: rows get
+ * longer. */
 static bool merge(const struct grid_dim *outer, const struct grid_dim *inner, struct grid_dim *merged)
 {
     if (inner->taps != 1 || inner->base != 0 || inner->step != 1 || inner->source != inner->pixels ||

@@ -1,8 +1,8 @@
 /* How convolution and its gradients look at memory: a grid of pixels (of the result, or of one phase of it), each of
  * which sees `taps` elements of a source, in every channel.
  *
- *   element of tap t seen by pixel u, in each dimension:  u * step + base + t * base_step, nothing where outside [0,
- * source)
+ *   element of tap t seen by pixel u, in each dimension:  u * step + base + t * base_step,
+ *   nothing where that is outside of [0, source)
  *
  * Forward: pixels are y's, the source is x. By input: pixels are x's, those of one residue modulo the strides at a
  * time, the source is dy. */

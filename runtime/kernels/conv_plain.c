@@ -137,7 +137,7 @@ double conv_plain_dw(const struct conv_plain *p, int64_t out_channel, int64_t ch
     return sum;
 }
 
-/* -- again --------------------------------------------------------------------------------------------------------- */
+/* -- again -- */
 
 static void put(const struct conv_again *a, int64_t at, double sum, int64_t channel)
 {

@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* -- by weight ----------------------------------------------------------------------------------------------------- */
+/* -- by weight -- */
 
 /* The product: rows are (channel of x, tap), columns channels of y, the depth pixels of all images. */
 struct weight_product {
@@ -222,7 +222,7 @@ void conv_dw(const struct kernels *k, struct pool *pool, const struct conv_shape
         pool_run(pool, s->out_channels * p.channels, dw_again, &again);
 }
 
-/* -- of the bias --------------------------------------------------------------------------------------------------- */
+/* -- of the bias -- */
 
 struct bias_sum {
     const struct kernels *k;

@@ -60,7 +60,7 @@ static size_t aligned(size_t bytes)
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-/* -- planning ------------------------------------------------------------------------------------------------------ */
+/* -- planning -- */
 
 /* The widest tile that reads least: vectors and pixels are loaded once for all their products. */
 static int best_vectors(const struct kernels *k)
@@ -181,7 +181,7 @@ static struct panel panel_at(const struct plan *p, int64_t i)
                            (int)lesser((to - from) * p->k->lanes, p->lanes - from * p->k->lanes) };
 }
 
-/* -- packing ------------------------------------------------------------------------------------------------------- */
+/* -- packing -- */
 
 static void pack(const struct plan *p, const struct panel *w, int64_t from, int64_t depth, float *to)
 {
@@ -218,7 +218,7 @@ static void pack_all(struct plan *p, struct pool *pool)
     pool_run(p->lanes * p->depth > 2 * SMALL ? pool : NULL, p->panels * p->parts, pack_part, p);
 }
 
-/* -- tiles --------------------------------------------------------------------------------------------------------- */
+/* -- tiles -- */
 
 struct stage { /* some depths of a panel, and where results are */
     const struct panel *panel;
@@ -472,7 +472,7 @@ static void run_chunk(void *context, int64_t chunk, int thread)
                     begin, end - begin, thread);
 }
 
-/* -- outside ------------------------------------------------------------------------------------------------------- */
+/* -- outside -- */
 
 /* A small result of a great depth is left to who can cut the depth (gemm_driver.c), as is what BLIS knows better. */
 bool dense_fits(const struct kernels *k, const struct gemm *g)
@@ -537,7 +537,7 @@ void dense(const struct kernels *k, struct pool *pool, const struct gemm *g, con
     pool_run(pool, p.lane_chunks * p.pixel_chunks, run_chunk, &p);
 }
 
-/* -- packed before ------------------------------------------------------------------------------------------------- */
+/* -- packed before -- */
 
 /* Only where it saves much, and is not too much to keep beside B. */
 size_t dense_packed_bytes(const struct kernels *k, const struct gemm *g)

@@ -6,7 +6,7 @@
 #include "tensor/half.h"
 #include <string.h>
 
-/* -- operands as the driver sees them ------------------------------------------------------------------------------ */
+/* -- operands as the driver sees them -- */
 
 struct operand {
     const struct kernels *k;
@@ -44,7 +44,7 @@ static void pack_operand(const void *context, void *local, int64_t first, int64_
         pack_wide(o, x, count, width, depth, panel);
 }
 
-/* -- results ------------------------------------------------------------------------------------------------------- */
+/* -- results -- */
 
 struct result {
     const struct gemm *g;
@@ -116,7 +116,7 @@ static void store_result(const void *context, void *local, const struct gemm_til
         }
 }
 
-/* -- one product --------------------------------------------------------------------------------------------------- */
+/* -- one product -- */
 
 struct prepared {
     struct operand a, b;
@@ -208,7 +208,7 @@ static void end_rows(void *context, int64_t chunk, int thread)
         g->finish(g->finish_context, NULL, (float *)p->c - (float *)g->c + from * g->c_row, to - from, g->n, thread);
 }
 
-/* -- integers ------------------------------------------------------------------------------------------------------ */
+/* -- integers -- */
 
 /* Sums wrap around, whatever the sign; alpha and beta are truncated to integers. */
 #define INTEGER uint32_t
@@ -234,7 +234,7 @@ static void integer_block(void *context, int64_t i, int thread)
         integer_row_8(p->g, p->a, p->b, p->c, i);
 }
 
-/* -- all of them --------------------------------------------------------------------------------------------------- */
+/* -- all of them -- */
 
 static bool is_integer(enum dtype dtype)
 {

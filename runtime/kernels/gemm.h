@@ -55,7 +55,7 @@ void gemm_pack(const struct kernels *k, struct pool *pool, const struct gemm *g,
 /* BLIS' configuration for a level: "skx", "haswell", "generic", ... */
 const char *gemm_configuration(enum cpu_level level);
 
-/* -- for conv.c: operands that are packed by a function, results that are stored by one ---------------------------- */
+/* -- for conv.c: operands that are packed by a function, results that are stored by one -- */
 
 /* C[m,n] = A[m,k] B[k,n] with A and B known only to the functions that pack them. Panels of A are packed by the thread
  * that uses them, right before; panels of B once, for all. So B is better the smaller one. */

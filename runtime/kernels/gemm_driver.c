@@ -14,7 +14,7 @@
 
 enum { MAX_LANES = 32, ALIGNMENT = 64, SLACK = 1024 }; /* micro-kernels read a little beyond a panel */
 
-/* -- the configuration --------------------------------------------------------------------------------------------- */
+/* -- the configuration -- */
 
 struct micro_kernel {
     sgemm_ukr_ft single; /* or this, as the type is */
@@ -109,7 +109,7 @@ const char *gemm_configuration(enum cpu_level level)
     return configuration_of(level)->name;
 }
 
-/* -- how a product is cut ------------------------------------------------------------------------------------------ */
+/* -- how a product is cut -- */
 
 /* All of it follows from the shape and the micro-kernel. */
 struct cut {
@@ -202,7 +202,7 @@ size_t gemm_driver_scratch(const struct kernels *k, const struct gemm_driver *d,
     return (size_t)threads * t.thread_bytes + (t.slices > 1 ? (size_t)t.slices * t.partial_bytes : t.b_bytes);
 }
 
-/* -- tiles --------------------------------------------------------------------------------------------------------- */
+/* -- tiles -- */
 
 struct drive {
     const struct gemm_driver *d;
@@ -300,7 +300,7 @@ static void compute_tile(const struct drive *v, void *local, int64_t i_panel, in
         put_tile(d, &s);
 }
 
-/* -- without slices ------------------------------------------------------------------------------------------------ */
+/* -- without slices -- */
 
 static int64_t part_depth(const struct drive *v, int64_t whole, int64_t part)
 {
@@ -384,7 +384,7 @@ static void drive_whole(struct pool *pool, struct drive *v)
     }
 }
 
-/* -- slices -------------------------------------------------------------------------------------------------------- */
+/* -- slices -- */
 
 static char *partial_tile(const struct drive *v, int64_t slice, int64_t i_panel, int64_t j_panel)
 {

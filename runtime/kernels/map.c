@@ -94,7 +94,7 @@ void map_scalar(struct pool *pool, void (*f)(const float *, float, float *, int6
     pool_run(helpers(pool, n), divide_up(n, EACH), scalar_chunk, &m);
 }
 
-/* -- rows ---------------------------------------------------------------------------------------------------------- */
+/* -- rows -- */
 
 struct rows {
     void (*f)(const float *, float *, int64_t);
@@ -136,7 +136,7 @@ void map_rows_grad(struct pool *pool, binary_f32 *f, const float *y, const float
     run_rows(pool, &m);
 }
 
-/* -- sums ---------------------------------------------------------------------------------------------------------- */
+/* -- sums -- */
 
 enum { PARTS = 256 }; /* at most, whatever n: partial sums live on the stack */
 
@@ -187,7 +187,7 @@ void map_sum_rows(const struct kernels *k, struct pool *pool, const float *x, in
     pool_run(helpers(pool, rows * columns), divide_up(columns, s.each), sum_rows_chunk, &s);
 }
 
-/* -- transposition ------------------------------------------------------------------------------------------------- */
+/* -- transposition -- */
 
 struct transposition {
     const struct kernels *k;

@@ -110,7 +110,7 @@ static void run_sums(struct pool *pool, struct sums *p)
             p->partial[i] += p->partial[2 * slice * channels + i];
 }
 
-/* -- statistics ---------------------------------------------------------------------------------------------------- */
+/* -- statistics -- */
 
 size_t batch_moments_scratch(const struct norm_shape *s, enum dtype dtype)
 {
@@ -121,8 +121,8 @@ size_t batch_moments_scratch(const struct norm_shape *s, enum dtype dtype)
     return aligned(2 * (size_t)(slices_of(s) * s->channels) * sizeof(double));
 }
 
-/* Two passes, the second about the mean of the first; what the first lost by rounding is made good by the second's sum.
- */
+/* Two passes, the second about the mean of the first; what the first lost by rounding is made good by the second's
+ * sum. */
 void batch_moments(const struct kernels *k, struct pool *pool, const struct norm_shape *s, enum dtype dtype,
                    const void *x, void *mean, void *var, void *scratch)
 {
@@ -168,7 +168,7 @@ void running_update(enum dtype dtype, int64_t channels, const void *running, con
                 ((const float *)running)[c] * (float)momentum + ((const float *)value)[c] * (float)(1 - momentum);
 }
 
-/* -- what is done to each element ---------------------------------------------------------------------------------- */
+/* -- what is done to each element -- */
 
 /* y = (x - mean) * p + q, or dx = p * g + q * (x - mean) + r, with numbers of each channel. */
 struct passage {
@@ -325,7 +325,7 @@ void batch_norm_grad(const struct kernels *k, struct pool *pool, const struct no
     }
 }
 
-/* -- layer normalisation ------------------------------------------------------------------------------------------- */
+/* -- layer normalisation -- */
 
 struct layer {
     const struct kernels *k;

@@ -98,7 +98,7 @@ static void scale_shift(const struct kernels *k, const float *x, float *y, int64
         k->scale_shift_columns(x + whole, y + whole, 1, n - whole, n - whole, mean, scale, shift);
 }
 
-/* -- statistics ---------------------------------------------------------------------------------------------------- */
+/* -- statistics -- */
 
 /* What was summed in columns becomes sums of channels. */
 static void fold(double *sums, int64_t width, int64_t channels)
@@ -232,7 +232,7 @@ void norm_moments(const struct kernels *k, struct pool *pool, int64_t rows, int6
     norm_moments_join(m.cut.pieces, channels, m.records, rows, mean, var);
 }
 
-/* -- parameters ---------------------------------------------------------------------------------------------------- */
+/* -- parameters -- */
 
 /* Of each channel, repeated: z = (x - mean) * scale + shift; dx = p * g + q * (x - mean) + r. */
 struct lines {
@@ -279,7 +279,7 @@ static void backward_lines(const struct norm_parameters *p, const double *sums, 
     repeat(to->r, n, channels);
 }
 
-/* -- the block ----------------------------------------------------------------------------------------------------- */
+/* -- the block -- */
 
 struct work {
     const struct kernels *k;
@@ -433,7 +433,7 @@ void norm_block_forward(const struct kernels *k, struct pool *pool, const struct
         run_cut(pool, &w.cut, forward_chunk, &w);
 }
 
-/* -- and back ------------------------------------------------------------------------------------------------------ */
+/* -- and back -- */
 
 /* dL/dz of n elements side by side, whose z come from `from`: x, or what won. In `g`, or dy itself. */
 static const float *before_act(const struct work *w, const float *from, const float *dy, int64_t n, int64_t width,

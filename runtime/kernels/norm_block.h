@@ -28,7 +28,7 @@ struct norm_block {
 /* Some channels are too many for a pool. */
 bool norm_block_fits(const struct norm_block *b);
 
-/* -- statistics ---------------------------------------------------------------------------------------------------- */
+/* -- statistics -- */
 
 /* mean[c], var[c] of x[rows, channels]. */
 size_t norm_moments_scratch(int64_t rows, int64_t channels);
@@ -45,7 +45,7 @@ void norm_block_moments(const struct kernels *k, int64_t rows, int64_t channels,
 /* Of all blocks; records[count][norm_record(channels)] have `rows` rows in all. */
 void norm_moments_join(int64_t count, int64_t channels, const double *records, int64_t rows, float *mean, float *var);
 
-/* -- the block ----------------------------------------------------------------------------------------------------- */
+/* -- the block -- */
 
 struct norm_parameters { /* [channels] each; scale and bias may be NULL: 1 and 0. Not looked at where not normal */
     const float *scale, *bias, *mean, *invstd;

@@ -110,7 +110,7 @@ static int64_t index_of(const struct pooling *p, int64_t plane, int64_t at)
     return plane * p->in + index;
 }
 
-/* -- for each type ------------------------------------------------------------------------------------------------- */
+/* -- for each type -- */
 
 #define BEATS_NUMBER(b, a) ((b) > (a) || ((b) != (b) && (a) == (a)))
 
@@ -158,7 +158,7 @@ static int64_t index_of(const struct pooling *p, int64_t plane, int64_t at)
 #define SUFFIX(f) f##_u8
 #include "kernels/pooling_planes.h"
 
-/* -- 2x2, stride 2, float: most of all pooling --------------------------------------------------------------------- */
+/* -- 2x2, stride 2, float: most of all pooling -- */
 
 static bool is_2x2(const struct pool_shape *s, enum dtype dtype)
 {
@@ -190,8 +190,7 @@ static void plane_2x2_grad(void *context, int64_t plane, int thread)
                             s->out[0], s->out[1]);
 }
 
-/* -- float, row by row: where no indices are asked for
- * ----------------------------------------------------------------- */
+/* -- float, row by row: where no indices are asked for -- */
 
 static struct grid grid_of(const struct pool_shape *s)
 {
@@ -264,7 +263,7 @@ static void plane_average_rows(void *context, int64_t plane, int thread)
     }
 }
 
-/* -- all of them --------------------------------------------------------------------------------------------------- */
+/* -- all of them -- */
 
 typedef void plane_fn(void *context, int64_t plane, int thread);
 

@@ -14,8 +14,7 @@ enum {
     WIDE = 8,         /* bytes of an accumulator, whatever its type */
 };
 
-/* -- one type --------------------------------------------------------------------------------------------------------
- */
+/* -- one type -- */
 
 struct reducer {
     size_t size; /* of an element */
@@ -196,8 +195,7 @@ struct reducer {
 #define MEAN(a, n)    (a)
 #include "kernels/reduce_body.h"
 
-/* -- float, by the table ---------------------------------------------------------------------------------------------
- */
+/* -- float, by the table -- */
 
 static void fast_sum_row(const struct kernels *k, const void *x, int64_t n, void *acc)
 {
@@ -224,8 +222,7 @@ static void fast_max_row(const struct kernels *k, const void *x, int64_t n, void
     max_f32_merge(acc, &most, 1);
 }
 
-/* -- float16 and bfloat16, widened in blocks -------------------------------------------------------------------------
- */
+/* -- float16 and bfloat16, widened in blocks -- */
 
 #define HALF(name, dtype, float_row, float_columns, float_store, acc_type)                                             \
     static void name##_row(const struct kernels *k, const void *values, int64_t n, void *acc)                          \
@@ -341,8 +338,7 @@ bool reduce_has(enum reduction r, enum dtype dtype)
     return reducer_of(r, dtype)->size > 0;
 }
 
-/* -- the shape -------------------------------------------------------------------------------------------------------
- */
+/* -- the shape -- */
 
 /* From the last dimension to the first: the lists are built inside out and end with the innermost at index 0. */
 void reduce_shape_of(struct reduce_shape *s, const struct tensor *x, uint32_t axes)
@@ -394,8 +390,7 @@ static int64_t offset_of(const int64_t *dims, const int64_t *strides, int from, 
     return offset;
 }
 
-/* -- how it is cut ---------------------------------------------------------------------------------------------------
- */
+/* -- how it is cut -- */
 
 struct cut { /* units are outputs, or tiles of them; each is reduced in `pieces`, which are dealt to `segments` */
     int64_t tiles, units, width; /* width: accumulators of a unit */
@@ -429,8 +424,7 @@ size_t reduce_scratch(const struct reduce_shape *s)
     return c.segments > 1 ? (size_t)(c.units * c.segments * c.width) * WIDE : 0;
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 struct job {
     const struct kernels *k;
@@ -534,8 +528,7 @@ void reduce(const struct kernels *k, struct pool *pool, const struct reduce_shap
     }
 }
 
-/* -- the gradients of the maximum and the product --------------------------------------------------------------------
- */
+/* -- the gradients of the maximum and the product -- */
 
 struct grad_job {
     const struct reduce_shape *s;

@@ -9,8 +9,7 @@
  * computed and scattered back. */
 enum { LANES = 16, ENOUGH = 8192 };
 
-/* -- one row of double -----------------------------------------------------------------------------------------------
- */
+/* -- one row of double -- */
 
 static double exp_row(const double *x, double *y, int64_t n, double *most)
 {
@@ -67,8 +66,7 @@ static void log_softmax_grad_f64(const double *y, const double *dy, double *dx, 
         dx[i] = dy[i] - exp(y[i]) * sum;
 }
 
-/* -- gather and scatter ----------------------------------------------------------------------------------------------
- */
+/* -- gather and scatter -- */
 
 struct job {
     const struct kernels *k;
@@ -165,8 +163,7 @@ static void scatter(const struct job *j, const void *tile, int64_t at, int64_t l
         scatter_half(j->dtype, tile, j->s.inner, lanes, j->s.n, y);
 }
 
-/* -- rows ------------------------------------------------------------------------------------------------------------
- */
+/* -- rows -- */
 
 static void row_f32(const struct job *j, const float *p, const float *q, float *y)
 {

@@ -64,7 +64,7 @@ void external_close(struct external *e)
     e->open = false;
 }
 
-/* -- what the tensor says ------------------------------------------------------------------------------------------ */
+/* -- what the tensor says -- */
 
 /* Digits only: no sign, no space, nothing after. */
 static bool read_size(struct loading *l, const char *key, const char *text, int64_t *value)
@@ -117,7 +117,7 @@ static bool read_place(struct loading *l, const Onnx__TensorProto *t)
     return true;
 }
 
-/* -- the way there ------------------------------------------------------------------------------------------------- */
+/* -- the way there -- */
 
 static bool refuse(struct loading *l, const char *why)
 {
@@ -195,7 +195,7 @@ static int open_location(struct loading *l)
     return at;
 }
 
-/* -- what is there ------------------------------------------------------------------------------------------------- */
+/* -- what is there -- */
 
 /* Compares the checksum of the whole file, once for each file. */
 static bool check_sum(struct loading *l, int fd, const struct stat *status)

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* -- tensors of a model -------------------------------------------------------------------------------------------- */
+/* -- tensors of a model -- */
 
 struct walk {
     external_visit *visit;
@@ -72,7 +72,7 @@ bool external_each(const Onnx__ModelProto *m, external_visit *visit, void *user)
     return !m->graph || visit_graph(&w, m->graph);
 }
 
-/* -- files --------------------------------------------------------------------------------------------------------- */
+/* -- files -- */
 
 struct external_file {
     struct external_file *next;

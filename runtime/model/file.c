@@ -28,7 +28,7 @@ static const char *kind_of(mode_t mode)
                                             : "no regular file";
 }
 
-/* -- reading ------------------------------------------------------------------------------------------------------- */
+/* -- reading -- */
 
 bool file_read_at(int fd, const char *name, void *bytes, size_t size, int64_t offset, struct report *r)
 {
@@ -96,7 +96,7 @@ bool file_read(const char *path, size_t most, uint8_t **bytes, size_t *size, str
     return *bytes;
 }
 
-/* -- writing ------------------------------------------------------------------------------------------------------- */
+/* -- writing -- */
 
 /* A file on its way. While it is written it has no name, or a temporary one in the directory where it is to be. */
 struct writing {
@@ -112,7 +112,7 @@ struct writing {
     struct report *report;
 };
 
-/* -- where to ----- */
+/* -- where to -- */
 
 static bool find_replaced(struct writing *w)
 {
@@ -186,7 +186,7 @@ static bool start_writing(struct writing *w, bool claim)
     return claim ? files_claim(&t, w->use, w->report) : files_write(&t, w->use, w->report);
 }
 
-/* -- temporary names ----- */
+/* -- temporary names -- */
 
 /* They are a few for each target, so that the next process that writes there finds what one that was killed has left,
  * without a look at all of the directory. More are only needed where as many write to one target at a time. */
@@ -257,7 +257,7 @@ static bool open_named(struct writing *w)
     return fail_system(w->report, w->path, "cannot be written");
 }
 
-/* -- bytes ----- */
+/* -- bytes -- */
 
 /* A file without a name vanishes by itself if this process is killed; not every file system has them, and naming it
  * takes /proc. */
@@ -379,7 +379,7 @@ bool file_write_model(const char *path, const void *bytes, size_t size, struct r
     return write_as(path, FILE_WRITE_MODEL, bytes, size, r);
 }
 
-/* -- logs ---------------------------------------------------------------------------------------------------------- */
+/* -- logs -- */
 
 /* A pipe, a terminal, a device: nothing is lost by writing there. */
 static bool is_special(const char *path)

@@ -26,8 +26,8 @@ bool file_write(const char *path, const void *bytes, size_t size, struct report 
 /* The same for a model, which may be written over the file that it was read from. */
 bool file_write_model(const char *path, const void *bytes, size_t size, struct report *r);
 
-/* Before hours of work: could `path` be written now, and is it neither read nor another output? Leaves nothing behind.
- */
+/* Before hours of work: could `path` be written now, and is it neither read nor another output? Leaves nothing
+ * behind. */
 bool file_claim(const char *path, enum file_use use, struct report *r);
 
 /* Opens a log that is written while the work goes on: a file that is there is emptied. The caller closes it; NULL on

@@ -2,7 +2,7 @@
  * bodies. */
 #include "model/import.h"
 
-/* -- opsets -------------------------------------------------------------------------------------------------------- */
+/* -- opsets -- */
 
 bool check_opsets(Onnx__OperatorSetIdProto **sets, size_t count, const char *where, struct report *r)
 {
@@ -35,7 +35,7 @@ static int opset_for(const struct scope *s, const char *domain)
     return 0;
 }
 
-/* -- names --------------------------------------------------------------------------------------------------------- */
+/* -- names -- */
 
 bool scope_define(struct scope *s, const char *name, struct value *v, const char *where)
 {
@@ -76,7 +76,7 @@ struct value *scope_find(struct scope *s, const char *name)
     return outer;
 }
 
-/* -- nodes --------------------------------------------------------------------------------------------------------- */
+/* -- nodes -- */
 
 bool import_input(struct scope *s, const char *name, struct value **in, const char *where)
 {
@@ -96,8 +96,8 @@ static bool import_inputs(struct scope *s, const Onnx__NodeProto *n, struct valu
     return ok;
 }
 
-/* Among the nodes of a function that stand in the graph of its caller? Their names must not be taken for the caller's.
- */
+/* Among the nodes of a function that stand in the graph of its caller? Their names must not be taken for the
+ * caller's. */
 static bool in_body(const struct scope *s)
 {
     return s->call && !s->outer;
@@ -190,7 +190,7 @@ bool import_nodes(struct scope *s, Onnx__NodeProto **nodes, size_t count)
     return ok;
 }
 
-/* -- graphs -------------------------------------------------------------------------------------------------------- */
+/* -- graphs -- */
 
 static bool declare(struct value *v, const Onnx__ValueInfoProto *info, struct graph *g, struct report *r)
 {

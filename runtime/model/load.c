@@ -37,8 +37,7 @@ struct loading {
     uint8_t window[WINDOW];
 };
 
-/* -- the wire format (https://protobuf.dev/programming-guides/encoding/) ----------------------------------------------
- */
+/* -- the wire format (https://protobuf.dev/programming-guides/encoding/) -- */
 
 /* What is not well-formed ends the search for big weights, no more: the scan of the whole will tell. */
 struct field {
@@ -114,8 +113,7 @@ static bool field_at(struct loading *l, int64_t at, int64_t end, struct field *f
     return f->after <= end;
 }
 
-/* -- what is left in the file -----------------------------------------------------------------------------------------
- */
+/* -- what is left in the file -- */
 
 static bool add_edit(struct loading *l, const struct field *f, uint64_t value, int64_t end)
 {
@@ -192,8 +190,7 @@ static bool find_cuts(struct loading *l)
     return graph.number && cut_graph(l, &graph) && l->cut_count;
 }
 
-/* -- reading ----------------------------------------------------------------------------------------------------------
- */
+/* -- reading -- */
 
 static size_t put_varint(uint8_t *to, uint64_t value)
 {

@@ -53,7 +53,7 @@ bool model_save(const struct model *m, const char *path, struct report *r);
 /* The same as text or not, whatever the name. */
 bool model_save_as(const struct model *m, const char *path, bool text, struct report *r);
 
-/* -- external_files.c ----- */
+/* -- external_files.c -- */
 
 /* Finds the files of the external data of a model that has been read from a file. */
 bool external_files_note(struct model *m, struct report *r);
@@ -62,7 +62,7 @@ bool external_files_copy(struct model *m, const struct model *from, struct repor
  * the registry of files.h there. */
 bool external_files_spare(const struct model *m, const char *path, struct report *r);
 
-/* -- tensors as messages ------------------------------------------------------------------------------------------- */
+/* -- tensors as messages -- */
 
 /* Checks a message and makes a tensor that points into it where it can, else into the arena. */
 bool tensor_of_proto(struct tensor *out, const Onnx__TensorProto *t, struct external *external, struct arena *arena,

@@ -9,8 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* -- external data ----------------------------------------------------------------------------------------------------
- */
+/* -- external data -- */
 
 struct embed {
     struct model *copy; /* its messages are changed */
@@ -76,8 +75,7 @@ static bool same_directory(const char *a, const char *b)
     return directory_of(a, &x) && directory_of(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* -- writing ----------------------------------------------------------------------------------------------------------
- */
+/* -- writing -- */
 
 static bool write_text(const Onnx__ModelProto *m, const char *path, struct budget *b, struct report *r)
 {

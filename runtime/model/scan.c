@@ -25,7 +25,7 @@ struct scan {
     struct report *report;
 };
 
-/* -- where --------------------------------------------------------------------------------------------------------- */
+/* -- where -- */
 
 enum { WHERE = sizeof((kiln_error *)0)->where };
 
@@ -75,15 +75,14 @@ static bool refuse(const struct scan *s, kiln_status code, const char *format, .
     return false;
 }
 
-/* -- budgets ------------------------------------------------------------------------------------------------------- */
+/* -- budgets -- */
 
 static bool charge(struct scan *s, size_t count, size_t size)
 {
     size_t bytes;
 
     if (__builtin_mul_overflow(count, size, &bytes) || !budget_charge(bytes, &bytes) ||
-        __builtin_add_overflow(s->memory, bytes, &s->memory) ||
-        (s->limits.memory && s->memory > s->limits.memory))
+        __builtin_add_overflow(s->memory, bytes, &s->memory) || (s->limits.memory && s->memory > s->limits.memory))
         return refuse(s, KILN_LIMIT, "decoding the message needs more than the memory limit of %zu bytes",
                       s->limits.memory);
     return true;
@@ -145,7 +144,7 @@ static bool end(struct scan *s)
     return true;
 }
 
-/* -- wire types ---------------------------------------------------------------------------------------------------- */
+/* -- wire types -- */
 
 static bool read_varint(struct scan *s, const uint8_t *end_of, uint64_t *value, const char *what)
 {
@@ -218,7 +217,7 @@ static const char *wire_name(unsigned wire)
     return wire < sizeof names / sizeof *names ? names[wire] : "unknown";
 }
 
-/* -- values -------------------------------------------------------------------------------------------------------- */
+/* -- values -- */
 
 /* An int32 may be written by its 32 bits, or, if negative, by 64. More would be cut off, and mean something else. */
 static bool read_integer(struct scan *s, const uint8_t *end_of, ProtobufCType type)

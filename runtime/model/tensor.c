@@ -2,8 +2,7 @@
 #include "model/model.h"
 #include <string.h>
 
-/* -- from a message ---------------------------------------------------------------------------------------------------
- */
+/* -- from a message -- */
 
 static bool shape_of(struct tensor *out, const Onnx__TensorProto *t, const char *where, struct report *r)
 {
@@ -213,8 +212,7 @@ bool tensor_of_proto(struct tensor *out, const Onnx__TensorProto *t, struct exte
     return true;
 }
 
-/* -- to a message -----------------------------------------------------------------------------------------------------
- */
+/* -- to a message -- */
 
 static bool strings_to(Onnx__TensorProto *out, const struct tensor *t, struct budget *b, struct report *r)
 {
@@ -252,8 +250,7 @@ bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tens
     return out->has_raw_data;
 }
 
-/* -- declared types ---------------------------------------------------------------------------------------------------
- */
+/* -- declared types -- */
 
 static bool element_type(struct tensor *out, bool has, int32_t elem, const char *where, struct report *r)
 {

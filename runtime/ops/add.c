@@ -7,7 +7,7 @@
 
 enum { A, B };
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static void add_f32(const struct span *s)
 {
@@ -30,7 +30,7 @@ static bool run(struct step *s)
     return binary_run(s, loops);
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -39,7 +39,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4] f32[2,3,4]", "", "f32[2,3,4]", 3 },

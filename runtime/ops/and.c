@@ -3,7 +3,7 @@
  *   C = A && B, broadcast        constant in pieces: its gradient is zero */
 #include "ops/elementwise.h"
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define EXPR(a, b) (a) && (b)
 #define LOOP       loop
@@ -18,7 +18,7 @@ static bool run(struct step *s)
     return elementwise(s, &e, s->out[0], 2, s->in);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "bool[3,5] bool[3,5]", "", "bool[3,5]", 0 },     { "bool[2,3]{1,0,0,1,1,0} bool[3]{1,0,1}", "", "bool[2,3]", 0 },

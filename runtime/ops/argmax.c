@@ -1,8 +1,7 @@
 /* ArgMax, https://onnx.ai/onnx/operators/onnx__ArgMax.html
  *
  * The index of the greatest element along `axis`: the first of several, or the last with select_last_index. NaN is
- * greater than all numbers, as in numpy. Piecewise constant: its gradient is zero, no gradient flows.
- */
+ * greater than all numbers, as in numpy. Piecewise constant: its gradient is zero, no gradient flows. */
 #include "ops/op.h"
 #include "tensor/half.h"
 #include <math.h>
@@ -51,7 +50,7 @@ struct argmax {
     bool keepdims, last;
 };
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse_1(struct parse *p, void *attrs)
 {
@@ -70,7 +69,7 @@ static bool parse_12(struct parse *p, void *attrs)
     return parse_1(p, attrs);
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -92,7 +91,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, I64, rank, dims);
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 typedef void columns_fn(const void *x, int64_t n, int64_t columns, int64_t stride, bool last, int64_t *at);
 
@@ -188,7 +187,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 #define CASES                                                                                                          \
     { "f32[3,4]", "", "i64[1,4]", 0 }, { "f64[3,4,5]", "axis=1 keepdims=0", "i64[3,5]", 0 },                           \

@@ -14,8 +14,7 @@ struct grad_attrs {
     struct tensor x;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 static bool parse(struct parse *p, struct pooling_attrs *a, unsigned form)
 {
@@ -38,8 +37,7 @@ static bool parse_7(struct parse *p, void *attrs)
     return parse(p, attrs, 0);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -49,8 +47,7 @@ static bool infer(struct infer *i)
            pooling_out(i, infer_attrs(i), 0, typed_in(i, 0)->dtype, &s);
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {
@@ -72,8 +69,7 @@ static void cost(const struct node *n, const struct tensor *const *in, struct te
     c->flops = pooling_flops(n->attrs, in[0], out[0]);
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 static bool grad_infer(struct infer *i)
 {
@@ -137,8 +133,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 #define CASES_7                                                                                                        \
     { "f64[2,3,6,4]", "kernel_shape=[2,2] strides=[2,2]", "f64[2,3,3,2]", 1 },                                         \

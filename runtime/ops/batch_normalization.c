@@ -27,8 +27,7 @@ static int kept_of(const struct batch_norm *a)
     return a->has_saved ? SAVED_VAR + 1 : RUNNING_VAR + 1;
 }
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 static bool parse_common(struct parse *p, struct batch_norm *a)
 {
@@ -82,8 +81,7 @@ static void train(void *attrs)
     a->training = true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 static bool channels_last(const struct node *n, int rank, void *attrs)
 {
@@ -165,8 +163,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 static void *take(char **scratch, size_t bytes)
 {
@@ -259,8 +256,7 @@ static void tell(const struct node *n, const void *plan, struct text *out)
         text_printf(out, "Relu");
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 static bool grad_infer(struct infer *i)
 {
@@ -430,8 +426,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 enum { LEARNED = 1 << X | 1 << SCALE | 1 << BIAS, ALL = LEARNED | 1 << MEAN | 1 << VAR };
 

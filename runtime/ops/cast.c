@@ -14,7 +14,7 @@ struct cast {
     enum dtype to;
 };
 
-/* -- read --------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse_6(struct parse *p, void *attrs)
 {
@@ -52,7 +52,7 @@ static bool parse_24(struct parse *p, void *attrs)
     return parse_19(p, attrs);
 }
 
-/* -- plan --------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -66,7 +66,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, a->to, x->rank, x->dims);
 }
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 enum { OFTEN = 1024 }; /* texts after which the time is looked at */
 
@@ -132,7 +132,7 @@ static bool run(struct step *s)
                        s->out[0], 1, s->in);
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -144,7 +144,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases_6[] = {
     { "f64[2,3]", "to=11", "f64[2,3]", 1 },

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* -- writing ------------------------------------------------------------------------------------------------------ */
+/* -- writing -- */
 
 enum { DIGITS = 17 }; /* of a double, at most */
 
@@ -102,7 +102,7 @@ size_t number_write(char text[NUMBER_TEXT], enum dtype dtype, const void *array,
     }
 }
 
-/* -- reading ------------------------------------------------------------------------------------------------------ */
+/* -- reading -- */
 
 enum { LONGEST = 400 }; /* a number with more digits is none */
 

@@ -2,7 +2,7 @@
 #include "base/text.h"
 #include "ops/compute.h"
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 bool chained_infer(struct infer *i, struct chained *c, const struct fused *f, int at, const struct tensor *own,
                    enum chained_by by)
@@ -74,7 +74,7 @@ bool chained_gemm_infer(struct infer *i, const struct fused *f, int at, const st
     return true;
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 void chained_begin(struct chained_run *r, const struct step *s, const struct chained *c, const struct fused *f, int at,
                    const float *y, void *memory)
@@ -145,7 +145,7 @@ void chained_gemm(struct step *s, const struct fused *f, int at, struct gemm *g)
     gemm(s->k, s->pool, g, s->scratch);
 }
 
-/* -- telling ------------------------------------------------------------------------------------------------------- */
+/* -- telling -- */
 
 void chained_tell(const struct chained *c, const struct fused *f, const char *comma, struct text *out)
 {

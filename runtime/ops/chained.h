@@ -43,7 +43,7 @@ void chained_end(const struct chained_run *r, const struct step *s, const struct
 /* `comma`: what stands before the first step. */
 void chained_tell(const struct chained *c, const struct fused *f, const char *comma, struct text *out);
 
-/* -- Gemm and MatMul: scratch is the result, where it lies there, the chain's, and that of gemm() ------------------ */
+/* -- Gemm and MatMul: scratch is the result, where it lies there, the chain's, and that of gemm() -- */
 
 /* The output's type, the scratch, and the step's plan. `f` NULL: no chain. */
 bool chained_gemm_infer(struct infer *i, const struct fused *f, int at, const struct tensor *own, struct gemm *g);

@@ -9,7 +9,7 @@
 #include "ops/layout.h"
 #include "ops/move.h"
 
-/* -- plan --------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 struct plan {
     struct tensor y; /* as ONNX has it */
@@ -57,7 +57,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, 4, dims);
 }
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 /* `outer` times [groups, channels, inner] -> [channels, groups, inner]. */
 static void exchange(const struct step *s, int64_t outer, int64_t inner, const void *from, void *to)

@@ -16,7 +16,7 @@ enum { INPUT, MIN, MAX };
 
 /* `numbers`: alpha is the lower bound, beta the upper, where the inputs are left out. */
 
-/* -- read --------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse_11(struct parse *p, void *attrs)
 {
@@ -37,7 +37,7 @@ static bool parse_6(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan --------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -54,7 +54,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, x->rank, x->dims);
 }
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 /* The bound for `input`: the one given, else `number`; integers have none that does not fit. */
 struct bound {
@@ -147,7 +147,7 @@ static bool read_chain(const struct node *n, struct chain_step *s)
 static const struct chain_rule clip_chain = { CHAIN_clip, INPUT, CHAIN_NOTHING, read_chain },
                                clip_grad_chain = { CHAIN_clip_grad, INPUT, 3, read_chain };
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 /* dinput, from input, min, max, dy */
 static void grad_f32(const struct span *s)
@@ -223,7 +223,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]~ f32[]{-0.33} f32[]{0.71}", "", "f32[2,3,4]", 1 },

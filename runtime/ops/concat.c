@@ -1,7 +1,6 @@
 /* Concat, https://onnx.ai/onnx/operators/onnx__Concat.html
  *
- * The inputs one after the other along `axis`; all other dimensions are equal. The gradient is split again.
- */
+ * The inputs one after the other along `axis`; all other dimensions are equal. The gradient is split again. */
 #include "ops/concat.h"
 #include "ops/layout.h"
 #include "ops/move.h"
@@ -9,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -41,7 +40,7 @@ static bool rows_apart(const struct node *n, const struct tensor *const *types, 
     return wrap_axis(a->axis, types[0]->rank) > 0;
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -68,7 +67,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, first->dtype, first->rank, dims);
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {
@@ -88,7 +87,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -115,7 +114,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 #define CASES                                                                                                          \
     { "f32[2,3] f32[2,1] f32[2,2]", "axis=1", "f32[2,6]", 7 }, { "f64[2,3,4] f64[1,3,4]", "axis=0", "f64[3,3,4]", 3 }, \

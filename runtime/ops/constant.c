@@ -1,11 +1,10 @@
 /* Constant, https://onnx.ai/onnx/operators/onnx__Constant.html
  *
- * The value of its attribute; known when planning. It depends on nothing: no gradient flows.
- */
+ * The value of its attribute; known when planning. It depends on nothing: no gradient flows. */
 #include "ops/constant.h"
 #include <string.h>
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 /* A copy of `count` elements, a scalar where count is below 0. */
 static bool hold(struct parse *p, struct constant *a, enum dtype dtype, int64_t count, const void *data)
@@ -100,7 +99,7 @@ static bool parse(struct parse *p, void *attrs)
     return found ? read_value(p, attrs, found) : parse_error(p, "attribute 'value' is missing");
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -117,7 +116,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "", "value_float=1.5", "f32[]", 0 },     { "", "value_floats=[1.5,-2.0,3.25]", "f32[3]", 0 },

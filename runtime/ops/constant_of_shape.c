@@ -1,8 +1,7 @@
 /* ConstantOfShape, https://onnx.ai/onnx/operators/onnx__ConstantOfShape.html
  *
  * A tensor of the shape that the input holds, all of one value (a float 0 where it is not given). It depends on no
- * float: no gradient flows.
- */
+ * float: no gradient flows. */
 #include "ops/move.h"
 #include <string.h>
 
@@ -11,7 +10,7 @@ struct fill {
     char value[16];
 };
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -29,7 +28,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -44,7 +43,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, a->dtype, shape.count, shape.v);
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {
@@ -54,7 +53,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "i64[2]{2,3}", "", "f32[2,3]", 0 },

@@ -13,8 +13,7 @@
 enum { X, W, B };                /* inputs */
 enum { GRAD_Y, GRAD_X, GRAD_W }; /* inputs of the gradient */
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -41,8 +40,7 @@ static bool take_chain(const struct node *n, const struct fused *chain, void *at
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -65,8 +63,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {
@@ -83,8 +80,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 static bool grad_infer(struct infer *i)
 {
@@ -197,8 +193,7 @@ static bool gradient(struct backward *b)
     return conv_gradient(b, &op_grad);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 enum { ALL = 1 << X | 1 << W | 1 << B };
 

@@ -14,7 +14,7 @@
 enum { X, W, B };                /* inputs */
 enum { GRAD_Y, GRAD_X, GRAD_W }; /* inputs of the gradient */
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 /* One product, and the memory that it wants of the step's scratch, in this order. Where no kernel can do it, it goes by
  * way of ONNX' layout. */
@@ -192,7 +192,7 @@ bool conv_last_infer(struct infer *i)
     return true;
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 /* Scratch is packed weights, what `between` is, and the kernel's own. */
 static const void *packed_weights(const struct step *s, const struct product *p, const float *w)
@@ -390,7 +390,7 @@ bool conv_last_step(struct step *s)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 struct backward_plan {
     struct product dx, dw;
@@ -476,7 +476,7 @@ bool conv_last_grad_step(struct step *s)
     return true;
 }
 
-/* -- telling ------------------------------------------------------------------------------------------------------- */
+/* -- telling -- */
 
 static const char *name_of(const struct product *p)
 {

@@ -15,8 +15,7 @@ struct transpose_attrs {
     struct ints output_padding, output_shape;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -26,8 +25,7 @@ static bool parse(struct parse *p, void *attrs)
            window_list(p, "output_shape", &a->output_shape, 0);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 static bool too_big(struct infer *i, int d)
 {
@@ -113,8 +111,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {
@@ -128,8 +125,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 static bool grad_infer(struct infer *i)
 {
@@ -201,8 +197,7 @@ static bool gradient(struct backward *b)
     return conv_gradient(b, &op_grad);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 enum { ALL = 1 << X | 1 << W | 1 << B };
 

@@ -9,7 +9,7 @@
 
 enum { A, B };
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static void div_f32(const struct span *s)
 {
@@ -48,7 +48,7 @@ static bool run(struct step *s)
     return binary_run(s, loops);
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -61,7 +61,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4] f32[2,3,4]+", "", "f32[2,3,4]", 3 },

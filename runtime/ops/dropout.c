@@ -25,7 +25,7 @@ struct dropout {
     int64_t seed;
 };
 
-/* -- read --------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse_12(struct parse *p, void *attrs)
 {
@@ -71,7 +71,7 @@ static bool channels_last(const struct node *n, int rank, void *attrs)
     return !(n->slots > MASK && n->out[MASK]) && (a->train || n->inputs <= TRAINING_MODE || !n->in[TRAINING_MODE]);
 }
 
-/* -- plan --------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool check_scalar(struct infer *i, int k, const char *name)
 {
@@ -111,7 +111,7 @@ static bool infer(struct infer *i)
            set_out(i, MASK, a->float_mask ? x->dtype : BOOL, x->rank, x->dims);
 }
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static double number_of(const struct tensor *t, double fallback)
 {
@@ -291,7 +291,7 @@ static bool run(struct step *s)
     return apply(s, &kept, s->in[DATA], ratio, s->out[OUTPUT]);
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 static bool run_grad(struct step *s)
 {
@@ -344,7 +344,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]", "", "f32[2,3,4]", 1 },

@@ -8,7 +8,7 @@ enum {
     TILE = 256   /* elements that a short operand is repeated to, on the stack */
 };
 
-/* -- shapes ------------------------------------------------------------------------------------------------------- */
+/* -- shapes -- */
 
 /* What is left of the shapes: dims[0] is the innermost. The steps are in elements; that of the innermost dimension is 0
  * or 1. */
@@ -92,7 +92,7 @@ static void repeat(struct spread *s, int inputs)
     }
 }
 
-/* -- running ------------------------------------------------------------------------------------------------------ */
+/* -- running -- */
 
 struct job {
     const struct elementwise *e;
@@ -308,7 +308,7 @@ bool variadic_run(struct step *s, elementwise_loop *const loops[DTYPES])
     return ok;
 }
 
-/* -- chains ------------------------------------------------------------------------------------------------------- */
+/* -- chains -- */
 
 bool chain_numbers(const struct node *n, struct chain_step *s)
 {
@@ -329,7 +329,7 @@ bool chain_constant(const struct node *n, int k, float *value)
     return true;
 }
 
-/* -- plan --------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 bool unary_infer(struct infer *i)
 {
@@ -387,7 +387,7 @@ bool compare_infer(struct infer *i)
     return broadcast_infer(i, 0, BOOL);
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 bool unary_gradient(struct backward *b, const struct op *grad, struct value *saved)
 {

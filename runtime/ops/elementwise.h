@@ -73,19 +73,17 @@ enum { CHUNK_CHEAP = 32768, CHUNK_KERNEL = 16384, CHUNK_LIBM = 4096 };
 bool elementwise(struct step *s, const struct elementwise *e, struct tensor *y, int inputs,
                  const struct tensor *const *x);
 
-/* -- plan: for .infer
- * -------------------------------------------------------------------------------------------------- */
+/* -- plan: for .infer -- */
 
-bool unary_infer(
-    struct infer *i); /* the output has the type of input 0, and every input its shape; may take its memory */
+/* The output has the type of input 0, and every input its shape; may take its memory. */
+bool unary_infer(struct infer *i);
 bool binary_infer(struct infer *i);   /* all inputs broadcast; the output has the dtype of input 0 */
 bool variadic_infer(struct infer *i); /* the same; one input alone is a view */
 bool compare_infer(struct infer *i);  /* all inputs broadcast; the output is bool */
 /* All inputs from `first` on broadcast into output 0, whose dtype is given. */
 bool broadcast_infer(struct infer *i, int first, enum dtype dtype);
 
-/* -- run
- * --------------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 /* out[0] = f(in[0]): floats by the kernel (NULL: by loops), other types by loops[dtype]. */
 bool unary_run(struct step *s, unary_f32 *kernel, elementwise_loop *const loops[DTYPES], struct numbers numbers);
@@ -100,8 +98,7 @@ bool variadic_run(struct step *s, elementwise_loop *const loops[DTYPES]);
 /* out[0] = in[0], where it is not a view of it already. */
 bool copy_run(struct step *s);
 
-/* -- differentiate
- * ----------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 /* dL/d(input 0) by a private node with inputs (gradient of the output, saved) and the attributes of this one. */
 bool unary_gradient(struct backward *b, const struct op *grad, struct value *saved);
@@ -113,8 +110,8 @@ bool unary_gradient(struct backward *b, const struct op *grad, struct value *sav
         .infer = unary_infer, .run = runner, .no_gradient = "is a gradient itself", .chain = rule                      \
     }
 
-/* Max and Min: the gradient goes to the inputs that the output equals; where several do, each gets the same part of it.
- */
+/* Max and Min: the gradient goes to the inputs that the output equals; where several do, each gets the same part of
+ * it. */
 bool extremum_gradient(struct backward *b);
 
 #endif

@@ -7,7 +7,7 @@
 #include "ops/elementwise.h"
 #include <math.h>
 
-/* -- read --------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -17,7 +17,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define EXPR(x) (x) < 0 ? alpha *expm1(x) : (x)
 #include "ops/unary_types.h"
@@ -28,7 +28,7 @@ static bool run(struct step *s)
     return unary_run(s, s->k->elu, loops, *(const struct numbers *)s->attrs);
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 #define EXPR(dy, y) (y) < 0 ? (dy) * ((y) + alpha) : (dy)
 #define LOOP        of_y_f64
@@ -80,7 +80,7 @@ static bool gradient(struct backward *b)
                         : unary_gradient(b, &elu_grad_of_x, forward_in(b, 0));
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]~", "", "f32[2,3,4]", 1 },

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- attributes as text -------------------------------------------------------------------------------------------- */
+/* -- attributes as text -- */
 
 enum { MAX_TEXT_ATTRS = 24, MAX_TEXT_LIST = 64 };
 
@@ -114,7 +114,7 @@ bool attrs_of_text(const char *text, struct arena *arena, struct attr **attrs, s
     return true;
 }
 
-/* -- emitting ------------------------------------------------------------------------------------------------------ */
+/* -- emitting -- */
 
 static bool emit_make(struct emitter *e, const struct op *op, const struct op_def *def, const char *attrs,
                       const void *parsed, int outputs, struct value **out, int inputs, struct value *const *in)

@@ -6,7 +6,7 @@
 #include "ops/elementwise.h"
 #include <string.h>
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define RESULT     uint8_t
 #define EXPR(a, b) (a) == (b)
@@ -44,7 +44,7 @@ static bool run(struct step *s)
     return elementwise(s, &e, s->out[0], 2, s->in);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4] f32[2,3,4]", "", "bool[2,3,4]", 0 },

@@ -6,7 +6,7 @@
 #include "ops/elementwise.h"
 #include <math.h>
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define IS_INT  (!((T)1 / (T)2))
 #define EXPR(x) IS_INT ? (double)(float)erf((double)(x)) : erf((double)(x))
@@ -20,7 +20,7 @@ static bool run(struct step *s)
     return unary_run(s, s->k->erf, loops, (struct numbers){ 0 });
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 #define EXPR(dy, x) (dy) * (M_2_SQRTPI * exp(-(x) * (x)))
 #define LOOP        grad_f64
@@ -46,7 +46,7 @@ static bool gradient(struct backward *b)
     return unary_gradient(b, &erf_grad, forward_in(b, 0));
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]", "", "f32[2,3,4]", 1 }, { "f64[5,7]", "", "f64[5,7]", 1 }, { "f16[3,5]", "", "f16[3,5]", 0 },

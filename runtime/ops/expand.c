@@ -1,14 +1,13 @@
 /* Expand, https://onnx.ai/onnx/operators/onnx__Expand.html
  *
  * Repeats the input along dimensions of 1 to the shape that it and `shape` have when broadcast together. The gradient
- * is summed over what was repeated.
- */
+ * is summed over what was repeated. */
 #include "ops/move.h"
 #include <string.h>
 
 enum { INPUT, SHAPE };
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -36,7 +35,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, rank, dims);
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {
@@ -54,7 +53,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -62,7 +61,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[3,1] i64[3]{2,1,4}", "", "f32[2,3,4]", 1 }, { "f64[2,3,1] i64[1]{1}", "", "f64[2,3,1]", 1 },

@@ -1,7 +1,6 @@
 /* Flatten, https://onnx.ai/onnx/operators/onnx__Flatten.html
  *
- * A matrix: the dimensions before `axis` make its rows, all others its columns. The gradient is reshaped back.
- */
+ * A matrix: the dimensions before `axis` make its rows, all others its columns. The gradient is reshaped back. */
 #include "ops/rows.h"
 #include "ops/view.h"
 
@@ -9,7 +8,7 @@ struct flatten {
     int64_t axis;
 };
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse_11(struct parse *p, void *attrs)
 {
@@ -27,7 +26,7 @@ static bool parse_1(struct parse *p, void *attrs)
     return a->axis >= 0 || parse_error(p, "axis is %lld, must be at least 0 before opset 11", (long long)a->axis);
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -41,7 +40,7 @@ static bool infer(struct infer *i)
         i, 2, (const int64_t[]){ dims_product(x->dims, 0, (int)axis), dims_product(x->dims, (int)axis, x->rank) });
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 #define CASES                                                                                                          \
     { "f32[2,3,4]", "", "f32[2,12]", 1 }, { "f64[2,3,4]", "axis=0", "f64[1,24]", 1 },                                  \

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "ops/rows.h"
 
-/* -- plan --------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -38,7 +38,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {

@@ -3,8 +3,7 @@
  *   y[before, i, behind] = data[before, indices[i], behind]           `axis` of data replaced by the shape of indices
  *
  * Indices below 0 count from the end; one out of range is an error while running. The gradient adds each slice of dY to
- * the slice of dX that it came from, in the order of the indices.
- */
+ * the slice of dX that it came from, in the order of the indices. */
 #include "ops/cost.h"
 #include "ops/move.h"
 #include "tensor/half.h"
@@ -19,7 +18,7 @@ struct gather {
     int64_t axis;
 };
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -29,7 +28,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -50,7 +49,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, rank, dims);
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 struct job {
     int64_t before, n, count, behind; /* data is [before, n, behind], the other side [before, count, behind] */
@@ -121,7 +120,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 struct gather_grad {
     int axis, rank;
@@ -240,7 +239,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 #define CASES                                                                                                          \
     { "f32[5,4] i64[3]{4,0,4}", "", "f32[3,4]", 1 }, { "f64[2,5,3] i32[2,2]{0,3,3,1}", "axis=1", "f64[2,2,2,3]", 1 },  \

@@ -16,7 +16,7 @@ struct gelu {
     int approximate;
 };
 
-/* -- read --------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -27,7 +27,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define CUBIC      0.044715
 #define ROOT_2_PI  (M_2_SQRTPI * M_SQRT1_2) /* sqrt(2 / pi) */
@@ -67,7 +67,7 @@ static bool read_chain(const struct node *n, struct chain_step *s)
 
 static const struct chain_rule gelu_chain = { CHAIN_gelu, 0, CHAIN_NOTHING, read_chain };
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 #define EXPR(dy, x) (dy) * (NORMAL(x) + (x)*DENSITY(x))
 #define LOOP        none_grad_f64
@@ -113,7 +113,7 @@ static bool gradient(struct backward *b)
     return unary_gradient(b, &gelu_grad, forward_in(b, 0));
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]", "", "f32[2,3,4]", 1 },

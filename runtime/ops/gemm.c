@@ -15,8 +15,7 @@
 enum { A, B, C };                /* inputs */
 enum { GRAD_Y, GRAD_A, GRAD_B }; /* inputs of the gradient */
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -40,8 +39,7 @@ static bool take_chain(const struct node *n, const struct fused *chain, void *at
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 /* alpha * A' B'. */
 static struct gemm product_of(const struct gemm_attrs *a, const struct tensor *x, const struct tensor *w)
@@ -155,8 +153,7 @@ static bool infer(struct infer *i)
     return chained_gemm_infer(i, a->chain, GEMM_CHAIN, &y, &g);
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 static void fill_with(const struct step *s, const struct tensor *c, const struct tensor *y)
 {
@@ -200,8 +197,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 /* The gradient of A (side A) or B, in its own layout: where it is stored transposed, C's strides are swapped. */
 static struct gemm grad_of(const struct gemm_attrs *a, const struct tensor *x, const struct tensor *w, int side)
@@ -326,8 +322,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 enum { ALL = 1 << A | 1 << B | 1 << C };
 

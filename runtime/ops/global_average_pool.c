@@ -1,7 +1,7 @@
 /* GlobalAveragePool, https://onnx.ai/onnx/operators/onnx__GlobalAveragePool.html
  *
- * The mean over all spatial dimensions, which stay as 1. The gradient is dL/dY divided by how many elements they have.
- */
+ * The mean over all spatial dimensions, which stay as 1. The gradient is dL/dY divided by how many elements they
+ * have. */
 #include "ops/reduce.h"
 #include "ops/rows.h"
 
@@ -15,8 +15,7 @@ static bool gradient(struct backward *b)
     return reduce_gradient(b, true);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 #define CASES                                                                                                          \
     { "f64[2,3,4,5]", "", "f64[2,3,1,1]", 1 }, { "f32[1,3,7]", "", "f32[1,3,1]", 1 },                                  \

@@ -1,8 +1,7 @@
 /* GlobalMaxPool, https://onnx.ai/onnx/operators/onnx__GlobalMaxPool.html
  *
  * The maximum over all spatial dimensions, which stay as 1. The gradient goes to the elements that equal it, split
- * evenly among ties.
- */
+ * evenly among ties. */
 #include "ops/reduce.h"
 #include "ops/rows.h"
 
@@ -16,8 +15,7 @@ static bool gradient(struct backward *b)
     return reduce_max_gradient(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 #define CASES                                                                                                          \
     { "f64[2,3,4,5]~", "", "f64[2,3,1,1]", 1 }, { "f32[1,3,7]~", "", "f32[1,3,1]", 1 },                                \

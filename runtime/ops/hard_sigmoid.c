@@ -5,7 +5,7 @@
  * At the two bends the gradient is 0. */
 #include "ops/elementwise.h"
 
-/* -- read --------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -16,7 +16,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define LINE(x) (alpha * (x) + beta)
 #define EXPR(x) LINE(x)<0 ? 0 : LINE(x)> 1 ? 1 : LINE(x)
@@ -28,7 +28,7 @@ static bool run(struct step *s)
     return unary_run(s, s->k->hard_sigmoid, loops, *(const struct numbers *)s->attrs);
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 #define EXPR(dy, x) LINE(x) > 0 && LINE(x) < 1 ? alpha *(dy) : 0
 #define LOOP        grad_f64
@@ -56,7 +56,7 @@ static bool gradient(struct backward *b)
     return unary_gradient(b, &hard_sigmoid_grad, forward_in(b, 0));
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]~", "", "f32[2,3,4]", 1 },

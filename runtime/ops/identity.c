@@ -3,7 +3,7 @@
  *   output = input, whatever it is        dinput = doutput */
 #include "ops/elementwise.h"
 
-/* -- plan --------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -17,7 +17,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -25,7 +25,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]", "", "f32[2,3,4]", 1 }, { "f64[]", "", "f64[]", 1 },

@@ -2,15 +2,14 @@
  *
  * Runs one of two subgraphs and gives its outputs. Where the condition is known when planning only that branch is
  * looked at; else a shape in which the branches differ is told by running. The gradient is an If of the same condition
- * over the branches' gradients, for what they capture.
- */
+ * over the branches' gradients, for what they capture. */
 #include "ops/value.h"
 
 struct branches {
     const struct graph *of[2]; /* then, else: as in graph_of */
 };
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -32,7 +31,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 /* The branch that a condition chooses. */
 static int chosen(const struct tensor *condition)
@@ -70,7 +69,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 /* Strings and sequences are shared with the branch: their memory is the branch's until it runs again, which is when
  * this node does. */
@@ -87,7 +86,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -115,7 +114,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as text: see tests/ */
 

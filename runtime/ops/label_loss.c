@@ -23,8 +23,7 @@ struct loss_job {
 #define T       double
 #include "ops/label_loss_body.h"
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 bool loss_parse(struct parse *p, struct loss_attrs *a)
 {
@@ -36,8 +35,7 @@ bool loss_parse(struct parse *p, struct loss_attrs *a)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 static struct loss_job job_of(const struct loss_attrs *a, const struct tensor *x)
 {
@@ -82,8 +80,7 @@ size_t loss_scratch(struct infer *i)
            compute_bytes(typed_out(i, 0), compute);
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 /* The labels as int64, each a class or to be ignored. */
 static bool read_labels(struct step *s, struct loss_job *j, const struct tensor *t, char **scratch)
@@ -127,8 +124,7 @@ bool loss_run(struct step *s, const void *log_prob, char *scratch)
     return true;
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 enum { GRAD_Y = LOSS_WEIGHT + 1, GRAD_WANTS = 2 }; /* input: dL/d(loss); how many outputs there are */
 

@@ -2,8 +2,10 @@
  * SoftmaxCrossEntropyLoss share.
  *
  *   l[n, d] = -weight[t] * log_prob[n, t, d]   with t = target[n, d];   0 where t is ignore_index
- *   none: l     sum: sum of l     mean: sum of l / sum of weight[t] over all that are not ignored (NaN where all are)
- */
+ *
+ *   none  l
+ *   sum   sum of l
+ *   mean  sum of l / sum of weight[t], over all that are not ignored (NaN where all are) */
 #ifndef KILN_OPS_LABEL_LOSS_H
 #define KILN_OPS_LABEL_LOSS_H
 

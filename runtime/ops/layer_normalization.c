@@ -32,8 +32,7 @@ struct layer_norm_attrs {
     enum dtype stash;
 };
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -50,8 +49,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 struct rows {
     int axis;
@@ -134,8 +132,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 /* t broadcast to the last dimensions of x, from `axis` on. */
 static const void *spread(struct step *s, const struct tensor *t, const void *values, int axis, enum dtype compute,
@@ -224,8 +221,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 static bool grad_infer(struct infer *i)
 {
@@ -381,8 +377,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 enum { ALL = 1 << X | 1 << SCALE | 1 << BIAS };
 

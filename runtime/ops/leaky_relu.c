@@ -5,7 +5,7 @@
  * At 0 the gradient is dy. */
 #include "ops/elementwise.h"
 
-/* -- read --------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -15,7 +15,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define EXPR(x) (x) < 0 ? alpha *(x) : (x)
 #include "ops/unary_types.h"
@@ -26,7 +26,7 @@ static bool run(struct step *s)
     return unary_run(s, s->k->leaky_relu, loops, *(const struct numbers *)s->attrs);
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 #define EXPR(dy, x) (x) < 0 ? alpha *(dy) : (dy)
 #define LOOP        grad_f64
@@ -54,7 +54,7 @@ static bool gradient(struct backward *b)
     return unary_gradient(b, &leaky_relu_grad, forward_in(b, 0));
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]~", "", "f32[2,3,4]", 1 },

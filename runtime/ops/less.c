@@ -3,7 +3,7 @@
  *   C = A < B, broadcast        constant in pieces: its gradient is zero */
 #include "ops/elementwise.h"
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define RESULT     uint8_t
 #define EXPR(a, b) (a) < (b)
@@ -14,7 +14,7 @@ static bool run(struct step *s)
     return binary_run(s, loops);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4] f32[2,3,4]", "", "bool[2,3,4]", 0 },

@@ -4,7 +4,7 @@
 #include "ops/elementwise.h"
 #include <math.h>
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define EXPR(x) log(x)
 #include "ops/unary_types.h"
@@ -15,7 +15,7 @@ static bool run(struct step *s)
     return unary_run(s, s->k->log, loops, (struct numbers){ 0 });
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -26,7 +26,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]+", "", "f32[2,3,4]", 1 }, { "f64[5,7]+", "", "f64[5,7]", 1 },     { "f16[3,5]+", "", "f16[3,5]", 0 },

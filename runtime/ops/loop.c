@@ -5,8 +5,7 @@
  * next carried values, and scan outputs, which are put one behind the other along a new first axis.
  *
  * Carried values whose types the body keeps have their final memory from planning; where one of them changes, running
- * tells all shapes.
- */
+ * tells all shapes. */
 #include "ops/value.h"
 #include <math.h>
 #include <string.h>
@@ -18,7 +17,7 @@ struct loop {
     int carried, scans;
 };
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -41,7 +40,7 @@ static bool parse(struct parse *p, void *attrs)
                        a->carried + a->scans);
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 /* Most bodies take the iteration and the condition as scalars, some as vectors of one. */
 static struct tensor scalar_for(const struct loop *a, int k)
@@ -187,7 +186,7 @@ static void cost(const struct node *n, const struct tensor *const *in, struct te
         c->rounds = most ? fmax(0, (double)*(const int64_t *)most->data) : INFINITY;
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 /* Appends one element of a scan output. Room at least doubles, so that all copying together is linear. */
 static bool append(struct step *s, struct heap *heap, struct scan *scan, int k, const struct tensor *from)
@@ -370,7 +369,7 @@ static bool run(struct step *s)
     return ok;
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as text: see tests/ */
 

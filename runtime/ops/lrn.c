@@ -1,10 +1,12 @@
 /* LRN, https://onnx.ai/onnx/operators/onnx__LRN.html
  *
- *   y[c] = x[c] * s[c]^-beta      s[c] = bias + alpha / size * sum of x[j]^2, j from c - floor((size - 1) / 2) to c +
- * ceil((size - 1) / 2)
+ *   y[c] = x[c] * s[c]^-beta
+ *   s[c] = bias + alpha / size * sum of x[j]^2, j from c - floor((size - 1) / 2) to c + ceil((size - 1) / 2)
  *
  * across channels (axis 1), at one place each. With p[j] = dy[j] * x[j] * s[j]^(-beta - 1), the gradient is
- *   dx[c] = dy[c] * s[c]^-beta - 2 * alpha * beta / size * x[c] * sum of p[j] over all j whose window holds c.
+ *
+ *   dx[c] = dy[c] * s[c]^-beta - 2 * alpha * beta / size * x[c] * sum of p[j] over all j whose window holds c
+ *
  * It computes s again rather than keep it. Powers are exp(-beta * log s): within some 1e-6 in float. */
 #include "ops/lrn.h"
 #include "kernels/kernels.h"
@@ -16,8 +18,7 @@
 enum { GRAD_Y, GRAD_X }; /* inputs of the gradient */
 enum { TILE = 256 };     /* places that are computed together */
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -42,8 +43,7 @@ static bool channels_last(const struct node *n, int rank, void *attrs)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 struct places { /* x [batch, channels, spatial] */
     int64_t batch, channels, spatial, tiles;
@@ -95,8 +95,7 @@ static bool grad_infer(struct infer *i)
     return infer_like(i, typed_in(i, GRAD_X), 2, 2);
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 struct job {
     const struct lrn *a;
@@ -186,8 +185,7 @@ static void cost(const struct node *n, const struct tensor *const *in, struct te
     c->flops = 2 * n->inputs * cost_count(x) * (double)(a->size < channels ? a->size : channels);
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 static bool grad_run(struct step *s)
 {
@@ -237,8 +235,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 #define CASES                                                                                                          \
     { "f64[2,5,3,2]", "size=3 alpha=.9", "f64[2,5,3,2]", 1 },                                                          \

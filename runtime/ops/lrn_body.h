@@ -1,5 +1,5 @@
-/* LRN of one tile of places and all channels, forward and backward, for one type T; lrn.c includes this once for each.
- */
+/* LRN of one tile of places and all channels, forward and backward, for one type T; lrn.c includes this once for
+ * each. */
 
 static void LRN(forward)(void *context, int64_t chunk, int thread)
 {

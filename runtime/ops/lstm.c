@@ -6,7 +6,9 @@
  *
  * step by step, forwards, backwards or both. Past a sequence's end the states stay and Y is 0. With gradients of H and
  * C flowing in, the gates' own are summed step by step in the other order (lstm_body.h), and the weights' are products
- * over all steps at once: dW = dz' X    dR = dz' H(before)    dX = dz W    dB = sum of dz
+ * over all steps at once:
+ *
+ *   dW = dz' X    dR = dz' H(before)    dX = dz W    dB = sum of dz
  *
  * Computed in float, or in double where X is double. Keras' LSTM is this one with the gates in the order i, f, c, o. */
 #include "kernels/gemm.h"
@@ -42,8 +44,7 @@ struct lstm_strides { /* of Y, in elements */
 #define NAME(x) x##_f64
 #include "ops/lstm_body.h"
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -54,8 +55,7 @@ static bool parse(struct parse *p, void *attrs)
     return recurrent_parse(p, &a->r, 3, defaults);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 /* Everything that run needs to know of the shapes. */
 struct plan {
@@ -174,8 +174,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 static void *take(char **scratch, size_t bytes)
 {
@@ -337,8 +336,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 static bool grad_infer(struct infer *i)
 {
@@ -566,8 +564,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 #define WEIGHTS (1 << X | 1 << W | 1 << R)
 

@@ -3,8 +3,11 @@
  *   Y[..., m, n] = sum over k of A[..., m, k] B[..., k, n]
  *
  * A vector is a row on the left and a column on the right, and its 1 leaves the result; the leading dimensions
- * broadcast. With G = dL/dY dA = G B^T    dB = A^T G     both summed over the leading dimensions that were broadcast,
- * by strides: nothing is transposed in memory. */
+ * broadcast. With G = dL/dY
+ *
+ *   dA = G B^T     dB = A^T G
+ *
+ * both summed over the leading dimensions that were broadcast, by strides: nothing is transposed in memory. */
 #include "ops/matmul.h"
 #include "base/text.h"
 #include "ops/chained.h"
@@ -26,8 +29,7 @@ static bool take_chain(const struct node *n, const struct fused *chain, void *at
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 struct product { /* the two operands as matrices with leading dimensions */
     int64_t m, n, k;
@@ -188,8 +190,7 @@ static bool infer(struct infer *i)
     return chained_gemm_infer(i, a->chain, MATMUL_CHAIN, &y, &g);
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {
@@ -210,8 +211,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 /* dA as the product of G [m, n] and B^T [n, k], dB as that of A^T [k, m] and G: the gradient of side `side`, for all
  * leading dimensions. */
@@ -397,8 +397,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f64[3,4] f64[4,5]", "", "f64[3,5]", 1 << A | 1 << B },

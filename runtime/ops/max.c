@@ -5,7 +5,7 @@
  * The gradient goes to the inputs that are the greatest; where several are, each gets the same part of it. */
 #include "ops/elementwise.h"
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define EXPR(a, b) (a) > (b) || (a) != (a) ? (a) : (b)
 #define LOOP       shared_f32
@@ -28,7 +28,7 @@ static bool run(struct step *s)
     return variadic_run(s, loops);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]~ f32[2,3,4]~", "", "f32[2,3,4]", 3 },

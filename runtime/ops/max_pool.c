@@ -12,8 +12,7 @@
 enum { Y, INDICES };     /* outputs */
 enum { GRAD_Y, GRAD_X }; /* inputs of the gradient */
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 static bool parse(struct parse *p, struct pooling_attrs *a, unsigned form)
 {
@@ -42,8 +41,7 @@ static bool parse_10(struct parse *p, void *attrs)
     return parse(p, attrs, WINDOW_DILATIONS | WINDOW_CEIL);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -59,8 +57,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 static bool run_pool(struct step *s, int64_t *indices)
 {
@@ -93,8 +90,7 @@ static void cost(const struct node *n, const struct tensor *const *in, struct te
     c->flops = pooling_flops(n->attrs, in[0], out[Y] || n->slots == 1 ? out[Y] : out[INDICES]);
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 static bool grad_infer(struct infer *i)
 {
@@ -153,8 +149,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 #define CASES_1                                                                                                        \
     { "f64[2,3,6,4]~", "kernel_shape=[2,2] strides=[2,2]", "f64[2,3,3,2]", 1 },                                        \

@@ -17,7 +17,7 @@ void move_strides(int rank, const int64_t *dims, int64_t *strides)
     }
 }
 
-/* -- loops over a run ---------------------------------------------------------------------------------------------- */
+/* -- loops over a run -- */
 
 /* memcpy of a size that the compiler knows is one load and one store, of any alignment: these loops are made once for
  * each size. */
@@ -83,7 +83,7 @@ static void transpose_tile(const struct kernels *k, size_t size, int64_t rows, i
             move_line(size, rows, from + c * bytes, from_stride * bytes, to + c * to_stride * bytes, bytes);
 }
 
-/* -- the engine ---------------------------------------------------------------------------------------------------- */
+/* -- the engine -- */
 
 /* Drops dimensions of 1 and joins neighbours that one loop can take. */
 static void collapse(struct move *m)
@@ -265,7 +265,7 @@ void move_box(const struct kernels *k, struct pool *pool, size_t size, int rank,
     move_run(k, pool, &m, (const char *)from + from_at * (int64_t)size, (char *)to + to_at * (int64_t)size);
 }
 
-/* -- filling ------------------------------------------------------------------------------------------------------- */
+/* -- filling -- */
 
 struct fill {
     size_t size;
@@ -293,7 +293,7 @@ void move_fill(struct pool *pool, size_t size, const void *value, int64_t count,
         pool_run(pool, (count + each - 1) / each, fill_chunk, &f);
 }
 
-/* -- picking ------------------------------------------------------------------------------------------------------- */
+/* -- picking -- */
 
 struct pick_job {
     const struct pick *p;
@@ -374,7 +374,7 @@ void move_pick(struct pool *pool, const struct pick *p, const void *from, void *
     pool_run(pool, (j.rows + j.per_chunk - 1) / j.per_chunk, pick_chunk, &j);
 }
 
-/* -- for planning and gradients ------------------------------------------------------------------------------------ */
+/* -- for planning and gradients -- */
 
 void ints_of(const struct tensor *t, struct ints *out)
 {

@@ -27,8 +27,7 @@ void move_box(const struct kernels *k, struct pool *pool, size_t size, int rank,
               void *to);
 
 /* to[i0, i1, ...] = from[pick[0][i0] + pick[1][i1] + ...], the picks being offsets in elements; where one of them is
- * below 0, the value is
- * `*outside` instead. `to` is contiguous. */
+ * below 0, the value is `*outside` instead. `to` is contiguous. */
 struct pick {
     size_t size;
     int rank;

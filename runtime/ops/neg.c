@@ -5,7 +5,7 @@
  * The smallest integer stays what it is. */
 #include "ops/elementwise.h"
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define EXPR(x) 0 - (W)(x)
 #define WITH_INTS
@@ -17,7 +17,7 @@ static bool run(struct step *s)
     return unary_run(s, s->k->neg, loops, (struct numbers){ 0 });
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -28,7 +28,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]", "", "f32[2,3,4]", 1 },

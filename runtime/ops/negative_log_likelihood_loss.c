@@ -6,16 +6,14 @@
 #include "ops/compute.h"
 #include "ops/label_loss.h"
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
     return loss_parse(p, attrs);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -27,8 +25,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {
@@ -38,16 +35,14 @@ static bool run(struct step *s)
     return loss_run(s, log_prob, scratch);
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
     return loss_gradient(b, forward_in(b, LOSS_INPUT));
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 enum { BOTH = 1 << LOSS_INPUT | 1 << LOSS_WEIGHT };
 

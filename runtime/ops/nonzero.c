@@ -2,18 +2,17 @@
  *
  * The indices of all elements that are not zero (NaN is not; a string is where it is empty), in row-major order, one
  * column each: of none for a scalar. How many there are only running can tell. Piecewise constant: its
- * gradient is zero, no gradient flows.
- */
+ * gradient is zero, no gradient flows. */
 #include "ops/op.h"
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
     return set_out(i, 0, I64, 2, (const int64_t[]){ typed_in(i, 0)->rank, UNKNOWN });
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 /* Is element k anything but zero? Bits outside of `mask` do not count: the sign of floating-point numbers. */
 typedef bool test_fn(const void *x, int64_t k, uint64_t mask);
@@ -100,7 +99,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3]{0,1,-2,0,0,3}", "", "i64[2,3]", 0 },

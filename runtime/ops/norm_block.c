@@ -21,7 +21,7 @@ enum { X, SCALE, BIAS, MEAN, VAR, MOMENTS };                     /* inputs */
 enum { Y, RUNNING_MEAN, RUNNING_VAR, BATCH_MEAN, INVSTD, BEST }; /* outputs; hidden ones from BATCH_MEAN on */
 enum { GRAD_Y, GRAD_X, GRAD_BEST, GRAD_SCALE, GRAD_B, GRAD_MEAN, GRAD_INVSTD }; /* inputs of the gradient */
 
-/* -- the activations ----------------------------------------------------------------------------------------------- */
+/* -- the activations -- */
 
 struct activation {
     unary_f32 *act;
@@ -62,7 +62,7 @@ bool norm_block_act(enum chain_op act, float a, float b, bool pool)
     }
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static struct norm_block block_of(const struct norm_block_attrs *a, const struct kernels *k, const struct tensor *x)
 {
@@ -134,7 +134,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static float *statistic(const struct step *s, int out, const struct norm_block *b, char **scratch)
 {
@@ -185,7 +185,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 static bool grad_infer(struct infer *i)
 {

@@ -18,8 +18,8 @@ struct norm_block_attrs {
 
 extern const struct op norm_block_op;
 
-/* Can this activation stand in a block? With `pool` it must be the same before and after the maximum: it never falls.
- */
+/* Can this activation stand in a block? With `pool` it must be the same before and after the maximum: it never
+ * falls. */
 bool norm_block_act(enum chain_op act, float a, float b, bool pool);
 
 #endif

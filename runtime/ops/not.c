@@ -3,7 +3,7 @@
  *   Y = !X        constant in pieces: its gradient is zero */
 #include "ops/elementwise.h"
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define EXPR(x) !(x)
 #define LOOP    loop
@@ -17,7 +17,7 @@ static bool run(struct step *s)
     return elementwise(s, &e, s->out[0], 1, s->in);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "bool[3,5]", "", "bool[3,5]", 0 },

@@ -3,13 +3,14 @@
  * An operator is a table of rows, newest opset first, ended by {0}. The loader picks the first row whose `since` is not
  * above the model's opset; from then on nobody looks at versions. Rows may share every function but `parse`.
  *
- *   signature names and types of inputs and outputs; arity and types are checked by the frame, operators need not
- *   parse     node -> canonical attributes       once for each node; what was an attribute once and is an input now
- * becomes a constant input here infer     types, shapes, memory              once for each set of input shapes, when a
- * program is planned: every dimension it sees is known run       the computation                    every step;
- * allocates nothing but an output whose size nobody could know before, and fails only on values that show while running
- * (an index out of range) gradient  emits nodes into the backward graph, once for each program, with types and shapes
- * known
+ *   signature  names and types of inputs and outputs; arity and types are checked by the frame, operators need not
+ *   parse      node -> canonical attributes, once for each node; what was an attribute once and is an input now becomes
+ *              a constant input here
+ *   infer      types, shapes, memory: once for each set of input shapes, when a program is planned; every dimension it
+ *              sees is known
+ *   run        the computation, in every step; allocates nothing but an output whose size nobody could know before, and
+ *              fails only on values that show while running (an index out of range)
+ *   gradient   emits nodes into the backward graph: once for each program, with types and shapes known
  *
  * The memory of inputs and outputs belongs to the caller. Every function but gradient may be called from several
  * threads at once. */
@@ -26,7 +27,7 @@ struct chain_rule; /* ops/elementwise.h: how an elementwise operator is a step o
 struct fused;      /* ops/fused.h: a chain */
 struct text;       /* base/text.h */
 
-/* -- reading a node ------------------------------------------------------------------------------------------------ */
+/* -- reading a node -- */
 
 /* A getter gives the default where the attribute is absent and records an error where its type is wrong. Errors are
  * collected for the whole model: parse need not stop at the first. An attribute that no getter asked for is an error
@@ -41,8 +42,8 @@ struct ints { /* a short list of integers: axes, pads, a shape */
 bool attr_given(struct parse *p, const char *name);
 float attr_float(struct parse *p, const char *name, float fallback);
 int64_t attr_int(struct parse *p, const char *name, int64_t fallback);
-const char *attr_string(struct parse *p, const char *name,
-                        const char *fallback); /* ended by NUL; an embedded NUL is an error */
+/* Ended by NUL; an embedded NUL is an error. */
+const char *attr_string(struct parse *p, const char *name, const char *fallback);
 /* The index of the attribute's value in `names` (a NULL-ended list), or an error that lists them; `fallback` where it
  * is absent. */
 int attr_choice(struct parse *p, const char *name, const char *const *names, int fallback);
@@ -67,12 +68,11 @@ bool constant_input(struct parse *p, int k, enum dtype dtype, int64_t count, con
 bool ints_input(struct parse *p, int k, const char *name);
 /* Memory that lives as long as the model; NULL on an error. */
 void *parse_alloc(struct parse *p, size_t bytes);
-bool parse_error(struct parse *p, const char *format, ...)
-    __attribute__((format(printf, 2, 3))); /* BAD_MODEL; always false, to be returned */
-bool parse_unsupported(struct parse *p, const char *format, ...)
-    __attribute__((format(printf, 2, 3))); /* valid, but Kiln cannot */
+/* Errors, always false, to be returned: BAD_MODEL; valid, but Kiln cannot. */
+bool parse_error(struct parse *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool parse_unsupported(struct parse *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* -- planning a node ----------------------------------------------------------------------------------------------- */
+/* -- planning a node -- */
 
 struct infer;
 const void *infer_attrs(const struct infer *i);
@@ -94,8 +94,8 @@ bool ints_in(struct infer *i, int k, struct ints *out);
 void *known_out(struct infer *i, int k);
 void *infer_alloc(struct infer *i, size_t bytes); /* zeroed, until the planning ends; NULL with an error */
 void need_scratch(struct infer *i, size_t bytes); /* 64-byte aligned, placed by the planner */
-/* Memory for what was found out, which run sees as step.plan: zeroed, lives as long as the program. NULL with an error.
- */
+/* Memory for what was found out, which run sees as step.plan: zeroed, lives as long as the program. NULL with an
+ * error. */
 void *infer_plan(struct infer *i, size_t bytes);
 /* Asks for something that can be made of input k once for the whole session (packed weights): `bytes`, 64-byte aligned,
  * filled before the first run, which finds it as step.prepared. Nodes that ask for the same of the same tensor, as told
@@ -110,15 +110,15 @@ bool need_prepared_told(struct infer *i, int k, size_t bytes, prepare *make, con
 void keep_prepared_input(struct infer *i);
 bool infer_exact(const struct infer *i);  /* is a faster way that rounds worse forbidden? */
 int infer_threads(const struct infer *i); /* how many `thread` numbers pool_run may pass, for scratch */
-void may_reuse(struct infer *i, int out,
-               int in); /* out may take in's memory once nobody else reads it; said of up to two
-                         * inputs. The planner looks at bytes alone: the operator must be able to
-                         * write element k of out before it reads element k + 1 of in */
-void view_of(struct infer *i, int out,
-             int in);                         /* out is in's bytes under another shape: run has nothing to do for it */
-void carry(struct infer *i, int out, int in); /* out is the next step's in, taken over after a whole step: statistics */
-void updates(struct infer *i, int out,
-             int in); /* out takes in's place at once, in a last phase that cannot fail: optimisers */
+/* `out` may take the memory of `in` once nobody else reads it; said of up to two inputs. The planner looks at bytes
+ * alone: the operator must be able to write element k of `out` before it reads element k + 1 of `in`. */
+void may_reuse(struct infer *i, int out, int in);
+/* `out` is the bytes of `in` under another shape: run has nothing to do for it. */
+void view_of(struct infer *i, int out, int in);
+/* `out` is the next step's `in`, taken over after a whole step: statistics. */
+void carry(struct infer *i, int out, int in);
+/* `out` takes the place of `in` at once, in a last phase that cannot fail: optimisers. */
+void updates(struct infer *i, int out, int in);
 bool infer_error(struct infer *i, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* An output whose dimensions only running can tell has rank or dims UNKNOWN; run then calls step_alloc. */
 
@@ -127,7 +127,7 @@ bool infer_error(struct infer *i, const char *format, ...) __attribute__((format
  * may never be run, and running it tells the error. */
 bool infer_graph(struct infer *i, int g, const struct tensor *inputs, struct tensor *outputs);
 
-/* -- running a node ------------------------------------------------------------------------------------------------ */
+/* -- running a node -- */
 
 struct step {
     const struct node *node;
@@ -156,7 +156,7 @@ bool step_alloc(struct step *s, int out, enum dtype dtype, int rank, const int64
 bool step_call(struct step *s, int g, const struct tensor *const *inputs, struct tensor *outputs);
 bool step_error(struct step *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* -- emitting nodes ------------------------------------------------------------------------------------------------ */
+/* -- emitting nodes -- */
 
 /* Nodes are emitted by their standard names, in the newest opset that Kiln knows. After an error everything is NULL and
  * nothing more happens: a rule need look only at its end, emit_ok. Attributes are text: "axis=-1 epsilon=1e-3
@@ -167,8 +167,8 @@ struct emitter {
     bool failed;
 };
 
-struct value *emit(struct emitter *e, const char *op, const char *attrs, int inputs,
-                   ...); /* first output; inputs may be NULL */
+/* The first output; inputs may be NULL. */
+struct value *emit(struct emitter *e, const char *op, const char *attrs, int inputs, ...);
 bool emit_many(struct emitter *e, const char *op, const char *attrs, int outputs, struct value **out, int inputs,
                struct value *const *in);
 /* A node of an operator whose attributes are graphs: names[k] is graphs[k]. */
@@ -184,7 +184,7 @@ struct value *emit_ints(struct emitter *e, int count, const int64_t *v); /* a ve
 struct value *emit_reshape(struct emitter *e, struct value *v, int rank, const int64_t *dims);
 void *emit_alloc(struct emitter *e, size_t bytes); /* lives as long as the graph */
 
-/* -- differentiating a node ---------------------------------------------------------------------------------------- */
+/* -- differentiating a node -- */
 
 /* Values of the forward graph in, nodes of the backward graph out. Gradients of outputs that are not differentiable
  * never flow. */
@@ -211,7 +211,7 @@ bool zero_gradient(struct backward *b);
 bool backward_ok(struct backward *b); /* nothing failed: what a rule returns */
 bool backward_error(struct backward *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* -- the table ----------------------------------------------------------------------------------------------------- */
+/* -- the table -- */
 
 struct op_case {        /* one row: one test of the registry walk */
     const char *inputs; /* "f32[2,3,4,4] f32[3]+": '+' draws positive values, '~' distinct ones far apart, "{1,2}" after
@@ -272,8 +272,8 @@ struct op_def {
      * ... become the node's inputs chain_at, chain_at + 1 ... */
     bool (*take_chain)(const struct node *n, const struct fused *chain, void *attrs);
     int chain_at;
-    /* How it is computed, for people, in a few words, from what infer_plan was filled with. NULL: its name tells all.
-     */
+    /* How it is computed, for people, in a few words, from what infer_plan was filled with. NULL: its name tells
+     * all. */
     void (*tell)(const struct node *n, const void *plan, struct text *out);
     /* Where there is more to say of its work than that each tensor is met once: `cost` says that already, and no flops.
      * `in` and `out` as in a step, with types; NULL where left out. NULL: there is not. */
@@ -289,7 +289,7 @@ struct op {
     const struct op_def *defs;
 };
 
-/* -- the registry -------------------------------------------------------------------------------------------------- */
+/* -- the registry -- */
 
 extern const struct op *const op_registry[]; /* ended by NULL; made by the build from the list in ops/meson.build */
 

@@ -6,8 +6,7 @@
  * other end (wrap).
  *
  * The gradient of constant is taken away again; the constant's is the sum over what was added. The other modes add each
- * element of dY to the element of dX that it came from.
- */
+ * element of dY to the element of dX that it came from. */
 #include "ops/pad.h"
 #include "ops/layout.h"
 #include "ops/move.h"
@@ -16,7 +15,7 @@
 #include "tensor/half.h"
 #include <string.h>
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static const char *const modes[] = { "constant", "reflect", "edge", "wrap", NULL };
 static const char *const modes_2[] = { "constant", "reflect", "edge", NULL };
@@ -57,7 +56,7 @@ static bool channels_last(const struct node *n, int rank, void *attrs)
     return true;
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 /* For each dimension: how much is added on both sides (negative: taken away), and what that makes. */
 struct layout {
@@ -156,7 +155,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, l.rank, l.dims);
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static const struct tensor *input(const struct step *s, int k)
 {
@@ -237,7 +236,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 struct pad_grad {
     int mode;
@@ -348,7 +347,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases_2[] = {
     { "f32[2,3]", "pads=[1,0,0,2]", "f32[3,5]", 1 },

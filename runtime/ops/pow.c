@@ -11,7 +11,7 @@
 
 enum { X, Y };
 
-/* -- plan --------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -24,7 +24,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define EXPR(x, y) powf(x, y)
 #define LOOP       any_f32
@@ -136,7 +136,7 @@ static bool read_chain(const struct node *n, struct chain_step *s)
 
 static const struct chain_rule pow_chain = { CHAIN_square, X, CHAIN_NOTHING, read_chain };
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 /* dX before it is summed, from dZ, X, Y */
 #define EXPR(dz, x, y) (y) == 0 ? 0 : (y) == 2 ? (dz)*2 * (x) : (dz) * (y)*powf(x, (y)-1)
@@ -244,7 +244,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]+ f32[2,3,4]", "", "f32[2,3,4]", 3 },

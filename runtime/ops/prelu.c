@@ -8,7 +8,7 @@
 
 enum { X, SLOPE };
 
-/* -- plan --------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -24,7 +24,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, x->rank, x->dims);
 }
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define EXPR(x, slope) (x) < zero ? (W)(slope) * (W)(x) : (W)(x)
 #include "ops/binary_types.h"
@@ -35,7 +35,7 @@ static bool run(struct step *s)
     return binary_run(s, loops);
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 /* dx, from dY, X, slope */
 #define EXPR(dy, x, slope) (x) < 0 ? (slope) * (dy) : (dy)
@@ -105,7 +105,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]~ f32[2,3,4]", "", "f32[2,3,4]", 3 },

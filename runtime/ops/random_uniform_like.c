@@ -20,7 +20,7 @@ struct uniform {
     uint32_t seed;
 };
 
-/* -- read --------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -43,7 +43,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan --------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -58,7 +58,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, dtype, x->rank, x->dims);
 }
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 enum { BLOCK = 256 };
 
@@ -132,7 +132,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]", "dtype=1 seed=1.0", "f32[2,3,4]", 0 },

@@ -3,7 +3,7 @@
  *   y = 1 / x        dx = -dy * y^2 */
 #include "ops/elementwise.h"
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define EXPR(x) 1 / (x)
 #include "ops/unary_types.h"
@@ -14,7 +14,7 @@ static bool run(struct step *s)
     return unary_run(s, s->k->reciprocal, loops, (struct numbers){ 0 });
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 #define EXPR(dy, y) -(dy) * (y) * (y)
 #define LOOP        grad_f64
@@ -40,7 +40,7 @@ static bool gradient(struct backward *b)
     return unary_gradient(b, &reciprocal_grad, forward_out(b, 0));
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]+", "", "f32[2,3,4]", 1 }, { "f64[5,7]+", "", "f64[5,7]", 1 },     { "f16[3,5]+", "", "f16[3,5]", 0 },

@@ -2,8 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-/* -- read
- * -------------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static const struct {
     const char *name;
@@ -93,8 +92,7 @@ bool recurrent_parse(struct parse *p, struct recurrent *r, int each, const char 
     return read_parameters(p, r, each * r->directions);
 }
 
-/* -- plan
- * -------------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 struct recurrent_shape recurrent_shape(const struct recurrent *r, const struct tensor *x)
 {
@@ -155,8 +153,7 @@ bool recurrent_check_lengths(struct step *s, const struct tensor *lengths, int64
     return true;
 }
 
-/* -- run
- * --------------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 double activate(const struct activation *a, double x)
 {

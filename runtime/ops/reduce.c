@@ -4,8 +4,7 @@
 #include "ops/view.h"
 #include <string.h>
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 bool reduce_parse(struct parse *p, void *attrs)
 {
@@ -49,8 +48,7 @@ bool reduce_channels_last(const struct node *n, int rank, void *attrs)
     return a->channels_last;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 static uint32_t all_axes(int rank)
 {
@@ -118,8 +116,7 @@ bool reduce_infer(struct infer *i)
     return true;
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 bool reduce_run(struct step *s, enum reduction r)
 {
@@ -135,8 +132,7 @@ bool reduce_run(struct step *s, enum reduction r)
     return true;
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 static uint32_t backward_axes(struct backward *b)
 {
@@ -172,8 +168,7 @@ bool reduce_gradient(struct backward *b, bool mean)
     return backward_ok(b);
 }
 
-/* -- the gradients of maximum and product ----------------------------------------------------------------------------
- */
+/* -- the gradients of maximum and product -- */
 
 enum { GRAD_DY, GRAD_X, GRAD_Y };
 

@@ -1,8 +1,7 @@
 /* ReduceMax, https://onnx.ai/onnx/operators/onnx__ReduceMax.html
  *
  * The maximum over `axes`; of nothing it is the least value of the type. NaN is kept. The gradient goes to the elements
- * that equal the maximum, split evenly among ties.
- */
+ * that equal the maximum, split evenly among ties. */
 #include "ops/reduce.h"
 
 static bool run(struct step *s)
@@ -15,8 +14,7 @@ static bool gradient(struct backward *b)
     return reduce_max_gradient(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 static const struct op_case before[] = {
     { "f64[2,3,4]~", "axes=[1]", "f64[2,1,4]", 1 },

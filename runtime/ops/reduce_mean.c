@@ -1,8 +1,7 @@
 /* ReduceMean, https://onnx.ai/onnx/operators/onnx__ReduceMean.html
  *
  * The sum over `axes` divided by the number of elements; NaN for none. Means of integers are rounded towards zero. The
- * gradient is dL/dY divided by the number.
- */
+ * gradient is dL/dY divided by the number. */
 #include "ops/reduce.h"
 
 static bool run(struct step *s)
@@ -15,8 +14,7 @@ static bool gradient(struct backward *b)
     return reduce_gradient(b, true);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 static const struct op_case before[] = {
     { "f64[2,3,4]", "axes=[1]", "f64[2,1,4]", 1 },

@@ -1,7 +1,6 @@
 /* ReduceProd, https://onnx.ai/onnx/operators/onnx__ReduceProd.html
  *
- * The product over `axes`; of nothing it is 1. The gradient of an element is dL/dY times the product of the others.
- */
+ * The product over `axes`; of nothing it is 1. The gradient of an element is dL/dY times the product of the others. */
 #include "ops/reduce.h"
 
 static bool run(struct step *s)
@@ -14,8 +13,7 @@ static bool gradient(struct backward *b)
     return reduce_prod_gradient(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 static const struct op_case before[] = {
     { "f64[2,3,4]", "axes=[1]", "f64[2,1,4]", 1 },

@@ -1,7 +1,6 @@
 /* ReduceSum, https://onnx.ai/onnx/operators/onnx__ReduceSum.html
  *
- * The sum over `axes`; of nothing it is 0. The gradient is dL/dY, the same for all that was summed.
- */
+ * The sum over `axes`; of nothing it is 0. The gradient is dL/dY, the same for all that was summed. */
 #include "ops/reduce.h"
 
 static bool run(struct step *s)
@@ -14,8 +13,7 @@ static bool gradient(struct backward *b)
     return reduce_gradient(b, false);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 static const struct op_case before[] = {
     { "f64[2,3,4]", "axes=[1]", "f64[2,1,4]", 1 },

@@ -5,7 +5,7 @@
  * At 0 the gradient is 0. NaN stays NaN. */
 #include "ops/elementwise.h"
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define EXPR(x) (x) > 0 || (x) != (x) ? (x) : 0
 #define WITH_INTS
@@ -17,7 +17,7 @@ static bool run(struct step *s)
     return unary_run(s, s->k->relu, loops, (struct numbers){ 0 });
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 #define EXPR(dy, y) (y) > 0 ? (dy) : 0
 #define LOOP        grad_f64
@@ -43,7 +43,7 @@ static bool gradient(struct backward *b)
     return unary_gradient(b, &relu_grad, forward_out(b, 0));
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]~", "", "f32[2,3,4]", 1 },

@@ -22,7 +22,7 @@ struct pass {
 /* What a chunk computes at least, in products; lanes of an image that one chunk of the adjoint owns. */
 enum { CHUNK = 1 << 15, LANES = 512 };
 
-/* -- types and sizes ----------------------------------------------------------------------------------------------- */
+/* -- types and sizes -- */
 
 static enum dtype compute_dtype(enum dtype d)
 {
@@ -77,8 +77,8 @@ static bool table_bytes(const struct taps *t, int64_t *bytes)
            mul_size(*bytes, (int64_t)(sizeof *t->index + sizeof *t->weight), bytes) && add_size(*bytes, 63, bytes);
 }
 
-/* The longest value between two axes, those before the first and after the last included where they must be converted.
- */
+/* The longest value between two axes, those before the first and after the last included where they must be
+ * converted. */
 static bool buffer_bytes(const struct resample *r, int64_t *bytes)
 {
     const int64_t each = parts(r->dtype) * (int64_t)dtype_size(compute_dtype(r->dtype));
@@ -128,7 +128,7 @@ void resample_tables(struct resample *r, void *scratch)
     }
 }
 
-/* -- passes -------------------------------------------------------------------------------------------------------- */
+/* -- passes -- */
 
 static void forward_chunk(void *context, int64_t chunk, int thread)
 {

@@ -1,8 +1,7 @@
 /* Reshape, https://onnx.ai/onnx/operators/onnx__Reshape.html
  *
  * The same elements under the dimensions in `shape`: one of them may be -1 and follows from the others; 0 copies the
- * dimension of the input, or is a 0 where allowzero is set. The gradient is reshaped back.
- */
+ * dimension of the input, or is a 0 where allowzero is set. The gradient is reshaped back. */
 #include "ops/rows.h"
 #include "ops/view.h"
 
@@ -12,7 +11,7 @@ struct reshape {
     bool allowzero;
 };
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse_14(struct parse *p, void *attrs)
 {
@@ -22,7 +21,7 @@ static bool parse_14(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 /* Elements that the -1 shares with the other dimensions: copied ones stand on both sides and are left out, so that a
  * batch of 0 can be flattened. */
@@ -89,7 +88,7 @@ static bool rows_apart(const struct node *n, const struct tensor *const *types, 
     return rows_of_first(n, types, rows) && (first == -1 || (first == 0 && !a->allowzero));
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 #define CASES                                                                                                          \
     { "f32[2,3,4] i64[2]{4,-1}", "", "f32[4,6]", 1 << DATA },                                                          \

@@ -8,8 +8,7 @@
  * nearest moves elements of any type; linear and cubic compute in float for float and its halves, in double for double
  * and integers (rounded to nearest even, saturated). Sizes from scales are floor(size * scale) in float, as the
  * standard's own shape inference has them. The gradient for X is the adjoint sum; roi, scales and sizes must be known
- * when planning and have none.
- */
+ * when planning and have none. */
 #include "ops/convert.h"
 #include "ops/layout.h"
 #include "ops/move.h"
@@ -32,7 +31,7 @@ struct resize {
     int scales; /* which input they are */
 };
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static const char *const modes[] = { "nearest", "linear", "cubic", NULL };
 static const char *const nearest_modes[] = { "round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL };
@@ -111,7 +110,7 @@ static bool channels_last(const struct node *n, int rank, void *attrs)
     return true;
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 struct layout {
     int rank;
@@ -420,7 +419,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static const struct tensor *input(const struct step *s, int k)
 {
@@ -502,7 +501,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 struct resize_grad {
     const struct resize *forward;
@@ -569,7 +568,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases_10[] = {
     { "f32[1,1,2,2] f32[4]{1,1,2,3}", "", "f32[1,1,4,6]", 1 },

@@ -7,7 +7,7 @@
 #include "ops/elementwise.h"
 #include <math.h>
 
-/* -- read --------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -18,7 +18,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define EXPR(x) (x) > 0 ? beta *(x) : beta *(alpha * expm1(x))
 #include "ops/unary_types.h"
@@ -29,7 +29,7 @@ static bool run(struct step *s)
     return unary_run(s, s->k->selu, loops, *(const struct numbers *)s->attrs);
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 #define EXPR(dy, y) (y) > 0 ? (dy)*beta : (dy) * ((y) + alpha * beta)
 #define LOOP        of_y_f64
@@ -81,7 +81,7 @@ static bool gradient(struct backward *b)
                                        : unary_gradient(b, &selu_grad_of_x, forward_in(b, 0));
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]~", "", "f32[2,3,4]", 1 },

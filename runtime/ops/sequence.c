@@ -33,8 +33,7 @@ static struct sequence *new_sequence(struct step *s, int64_t count)
     return y;
 }
 
-/* -- an item in its place ---------------------------------------------------------------------------------------------
- */
+/* -- an item in its place -- */
 
 static bool place_run(struct step *s)
 {
@@ -67,8 +66,7 @@ const struct op sequence_place = {
                                      { 0 } },
 };
 
-/* -- one item
- * ---------------------------------------------------------------------------------------------------------- */
+/* -- one item -- */
 
 static bool item_infer(struct infer *i)
 {
@@ -101,8 +99,7 @@ const struct op sequence_item = {
                                      { 0 } },
 };
 
-/* -- sums
- * -------------------------------------------------------------------------------------------------------------- */
+/* -- sums -- */
 
 enum { BLOCK = 256 };
 

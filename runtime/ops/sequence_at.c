@@ -8,7 +8,7 @@
 
 enum { SEQUENCE_INPUT, POSITION };
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -26,7 +26,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {
@@ -41,7 +41,7 @@ static bool run(struct step *s)
     return pass_value(s, 0, &x->items[at]);
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -52,7 +52,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = { { 0 } }; /* a sequence cannot be written as text: see tests/ */
 

@@ -4,7 +4,7 @@
  * its item of the sequence's. */
 #include "ops/sequence.h"
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -26,7 +26,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {
@@ -43,7 +43,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -60,7 +60,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = { { 0 } }; /* a sequence cannot be written as text: see tests/ */
 

@@ -1,8 +1,7 @@
 /* Shape, https://onnx.ai/onnx/operators/onnx__Shape.html
  *
  * The dimensions of the input from `start` to before `end`, known when planning. They do not depend on its elements: no
- * gradient flows.
- */
+ * gradient flows. */
 #include "ops/layout.h"
 #include <string.h>
 
@@ -11,7 +10,7 @@ struct shape {
     bool channels_last; /* the dimensions come as ONNX has them all the same */
 };
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse_15(struct parse *p, void *attrs)
 {
@@ -41,7 +40,7 @@ static bool channels_last(const struct node *n, int rank, void *attrs)
     return true;
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static int clamp(int64_t axis, int rank)
 {
@@ -69,7 +68,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 #define CASES                                                                                                          \
     { "f32[2,3,4]", "", "i64[3]", 0 }, { "str[0]", "", "i64[1]", 0 },                                                  \

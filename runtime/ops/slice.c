@@ -2,8 +2,7 @@
  *
  * Along each of `axes` the elements starts, starts + steps, ... before ends. Indices below 0 count from the end, then
  * both are clamped to what is there: [0, n] going forward; [0, n - 1] and [-1, n - 1] going back. The gradient goes
- * back to where the elements came from, with zeros between: Pad where all steps are 1.
- */
+ * back to where the elements came from, with zeros between: Pad where all steps are 1. */
 #include "ops/cost.h"
 #include "ops/layout.h"
 #include "ops/move.h"
@@ -16,7 +15,7 @@ struct slice {
     bool channels_last; /* the axes stay as ONNX counts them */
 };
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse_1(struct parse *p, void *attrs)
 {
@@ -36,7 +35,7 @@ static bool channels_last(const struct node *n, int rank, void *attrs)
     return true;
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 /* What is taken, for every dimension. */
 struct box {
@@ -74,8 +73,8 @@ static void box_axis(struct box *b, int d, int64_t start, int64_t end, int64_t s
         b->step[d] = 1; /* however long: nobody takes it */
 }
 
-/* The inputs' content must be known. What is wrong is told through `i`, which is NULL where infer has looked already.
- */
+/* The inputs' content must be known. What is wrong is told through `i`, which is NULL where infer has looked
+ * already. */
 static bool box_of(struct infer *i, const struct slice *a, struct box *b, const struct tensor *x,
                    const struct ints *starts, const struct ints *ends, const struct ints *axes,
                    const struct ints *steps)
@@ -123,7 +122,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, b.rank, b.dims);
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 /* The box of inputs that infer has checked. */
 static void box_known(const struct slice *a, struct box *b, const struct tensor *const *in)
@@ -170,7 +169,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 static bool grad_infer(struct infer *i)
 {
@@ -250,7 +249,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases_1[] = {
     { "f32[4,5]", "starts=[1,0] ends=[3,-1] axes=[0,1]", "f32[2,4]", 1 },

@@ -10,8 +10,7 @@
 
 enum { LOSS, LOG_PROB }; /* outputs */
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -21,8 +20,7 @@ static bool parse(struct parse *p, void *attrs)
     return loss_parse(p, a);
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 static struct softmax_shape shape_of(const struct tensor *x)
 {
@@ -49,8 +47,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {
@@ -68,8 +65,7 @@ static bool run(struct step *s)
     return loss_run(s, log_prob, scratch);
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -82,8 +78,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ------------------------------------------------------------------------------------------------------------
- */
+/* -- test -- */
 
 enum { BOTH = 1 << LOSS_INPUT | 1 << LOSS_WEIGHT };
 

@@ -1,8 +1,7 @@
 #include "ops/layout.h"
 #include "ops/softmax.h"
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 bool softmax_parse(struct parse *p, void *attrs)
 {
@@ -38,8 +37,7 @@ bool softmax_rows_apart(const struct node *n, const struct tensor *const *types,
     return a->axis == types[0]->rank || wrap_axis(a->axis, types[0]->rank) > 0;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 /* A scalar is a vector of one. The axis may be the rank in the old form: rows of one element, as the standard's words
  * then allowed. */
@@ -80,8 +78,7 @@ bool softmax_infer(struct infer *i)
     return infer_like(i, 0);
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------
- */
+/* -- run -- */
 
 bool softmax_run(struct step *s, bool log_of)
 {
@@ -92,8 +89,7 @@ bool softmax_run(struct step *s, bool log_of)
     return true;
 }
 
-/* -- differentiate ---------------------------------------------------------------------------------------------------
- */
+/* -- differentiate -- */
 
 enum { GRAD_Y, GRAD_OUT };
 

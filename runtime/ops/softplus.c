@@ -6,7 +6,7 @@
 #include "ops/elementwise.h"
 #include <math.h>
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define EXPR(x) ((x) > 0 ? (x) : 0) + log1p(exp(-fabs(x)))
 #include "ops/unary_types.h"
@@ -17,7 +17,7 @@ static bool run(struct step *s)
     return unary_run(s, s->k->softplus, loops, (struct numbers){ 0 });
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 #define EXPR(dy, x) (x) < 0 ? (dy)*exp(x) / (1 + exp(x)) : (dy) / (1 + exp(-(x)))
 #define LOOP        grad_f64
@@ -43,7 +43,7 @@ static bool gradient(struct backward *b)
     return unary_gradient(b, &softplus_grad, forward_in(b, 0));
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]", "", "f32[2,3,4]", 1 }, { "f64[5,7]", "", "f64[5,7]", 1 },     { "f16[3,5]", "", "f16[3,5]", 0 },

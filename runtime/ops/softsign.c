@@ -5,7 +5,7 @@
  * Of infinities it is NaN, as the formula says. */
 #include "ops/elementwise.h"
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 #define EXPR(x) (x) / (1 + ((x) < 0 ? -(x) : (x)))
 #define LOOP    loop_f64
@@ -20,7 +20,7 @@ static bool run(struct step *s)
     return unary_run(s, s->k->softsign, loops, (struct numbers){ 0 });
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 #define EXPR(dy, x) (dy) / ((1 + ((x) < 0 ? -(x) : (x))) * (1 + ((x) < 0 ? -(x) : (x))))
 #define LOOP        grad_f64
@@ -46,7 +46,7 @@ static bool gradient(struct backward *b)
     return unary_gradient(b, &softsign_grad, forward_in(b, 0));
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]", "", "f32[2,3,4]", 1 }, { "f64[5,7]", "", "f64[5,7]", 1 },     { "f16[3,5]", "", "f16[3,5]", 0 },

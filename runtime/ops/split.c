@@ -2,8 +2,7 @@
  *
  * Cuts the input along `axis` into parts of the given sizes, or of equal ones. With num_outputs that does not divide
  * the dimension all parts are the quotient rounded up, the last ones what is left. The gradient is joined again, zeros
- * for parts that nothing flows back from.
- */
+ * for parts that nothing flows back from. */
 #include "ops/cost.h"
 #include "ops/layout.h"
 #include "ops/move.h"
@@ -19,7 +18,7 @@ struct split {
     bool uneven; /* equal parts need not divide the dimension */
 };
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse_13(struct parse *p, void *attrs)
 {
@@ -60,7 +59,7 @@ static bool channels_last(const struct node *n, int rank, void *attrs)
     return true;
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool given_parts(struct infer *i, const struct split *a, const struct tensor *x, int axis)
 {
@@ -109,7 +108,7 @@ static bool infer(struct infer *i)
     return true;
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {
@@ -131,7 +130,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -158,7 +157,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases_2[] = {
     { "f32[6,2]", "", "f32[2,2] f32[2,2] f32[2,2]", 1 },

@@ -1,13 +1,12 @@
 /* Squeeze, https://onnx.ai/onnx/operators/onnx__Squeeze.html
  *
- * Takes out the dimensions of 1 that `axes` names, or all of them. The gradient is reshaped back.
- */
+ * Takes out the dimensions of 1 that `axes` names, or all of them. The gradient is reshaped back. */
 #include "ops/rows.h"
 #include "ops/view.h"
 
 enum { DATA, AXES };
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse_1(struct parse *p, void *attrs)
 {
@@ -15,7 +14,7 @@ static bool parse_1(struct parse *p, void *attrs)
     return ints_input(p, AXES, "axes");
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -45,7 +44,7 @@ static bool rows_apart(const struct node *n, const struct tensor *const *types, 
     return n->inputs > AXES && n->in[AXES] && rows_of_first(n, types, rows);
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases_1[] = {
     { "f32[1,3,1,4]", "", "f32[3,4]", 1 },

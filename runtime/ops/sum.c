@@ -3,7 +3,7 @@
  *   sum = data_0 + data_1 + ..., broadcast, from the first on        every input's gradient is that of the sum */
 #include "ops/elementwise.h"
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static void add_f32(const struct span *s)
 {
@@ -27,7 +27,7 @@ static bool run(struct step *s)
     return variadic_run(s, loops);
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -36,7 +36,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4] f32[2,3,4]", "", "f32[2,3,4]", 3 },       { "f64[5,7]", "", "f64[5,7]", 1 },

@@ -1,12 +1,11 @@
 /* Tile, https://onnx.ai/onnx/operators/onnx__Tile.html
  *
- * Repeats the whole input repeats[k] times along dimension k. The gradient is the sum over the repetitions.
- */
+ * Repeats the whole input repeats[k] times along dimension k. The gradient is the sum over the repetitions. */
 #include "ops/move.h"
 
 enum { INPUT, REPEATS };
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -28,7 +27,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, x->rank, dims);
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {
@@ -51,7 +50,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 /* One dimension after the other: [before, repeats, size and what is behind] is summed over its middle. */
 static bool gradient(struct backward *b)
@@ -82,7 +81,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3] i64[2]{2,3}", "", "f32[4,9]", 1 },

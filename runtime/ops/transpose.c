@@ -1,13 +1,12 @@
 /* Transpose, https://onnx.ai/onnx/operators/onnx__Transpose.html
  *
  * Dimension k of the output is dimension perm[k] of the input; without perm the order is reversed. The gradient is
- * transposed back.
- */
+ * transposed back. */
 #include "ops/transpose.h"
 #include "ops/move.h"
 #include "ops/rows.h"
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -28,7 +27,7 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 int transpose_from(const void *attrs, int rank, int d)
 {
@@ -76,7 +75,7 @@ static bool infer(struct infer *i)
     return set_out(i, 0, x->dtype, x->rank, dims);
 }
 
-/* -- run ----------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 static bool run(struct step *s)
 {
@@ -97,7 +96,7 @@ static bool run(struct step *s)
     return true;
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------- */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -113,7 +112,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[2,3,4]", "", "f32[4,3,2]", 1 },

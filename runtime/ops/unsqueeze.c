@@ -1,13 +1,12 @@
 /* Unsqueeze, https://onnx.ai/onnx/operators/onnx__Unsqueeze.html
  *
- * Puts in dimensions of 1; `axes` says where they stand in the output. The gradient is reshaped back.
- */
+ * Puts in dimensions of 1; `axes` says where they stand in the output. The gradient is reshaped back. */
 #include "ops/rows.h"
 #include "ops/view.h"
 
 enum { DATA, AXES };
 
-/* -- read ---------------------------------------------------------------------------------------------------------- */
+/* -- read -- */
 
 static bool parse_1(struct parse *p, void *attrs)
 {
@@ -17,7 +16,7 @@ static bool parse_1(struct parse *p, void *attrs)
     return ints_input(p, AXES, "axes");
 }
 
-/* -- plan ---------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
@@ -39,7 +38,7 @@ static bool infer(struct infer *i)
     return view_out(i, x->rank + axes.count, dims);
 }
 
-/* -- test ---------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases_1[] = {
     { "f32[3,4]", "axes=[0,3]", "f32[1,3,4,1]", 1 },

@@ -8,14 +8,14 @@
 
 enum { CONDITION, X, Y };
 
-/* -- plan --------------------------------------------------------------------------------------------------------- */
+/* -- plan -- */
 
 static bool infer(struct infer *i)
 {
     return broadcast_infer(i, 0, typed_in(i, X)->dtype);
 }
 
-/* -- run ---------------------------------------------------------------------------------------------------------- */
+/* -- run -- */
 
 struct two {
     uint64_t half[2];
@@ -54,7 +54,7 @@ static bool run(struct step *s)
     return elementwise(s, &e, s->out[0], 3, s->in);
 }
 
-/* -- differentiate ------------------------------------------------------------------------------------------------ */
+/* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
@@ -68,7 +68,7 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test --------------------------------------------------------------------------------------------------------- */
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "bool[2,3,4] f32[2,3,4] f32[2,3,4]", "", "f32[2,3,4]", 6 },

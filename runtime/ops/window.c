@@ -1,7 +1,6 @@
 #include "ops/window.h"
 
-/* -- read ------------------------------------------------------------------------------------------------------------
- */
+/* -- read -- */
 
 /* So that what a kernel computes of a position, a sum of a few of these, never overflows. */
 static const int64_t most = (int64_t)1 << 40;
@@ -67,8 +66,7 @@ bool window_pad(struct window_attrs *a, const struct ints *more)
     return true;
 }
 
-/* -- plan ------------------------------------------------------------------------------------------------------------
- */
+/* -- plan -- */
 
 /* While running (i is NULL) nothing can be wrong any more. */
 #define COMPLAIN(i, ...) ((i) && infer_error(i, __VA_ARGS__))

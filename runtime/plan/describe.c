@@ -2,7 +2,7 @@
 #include "ops/op.h"
 #include <string.h>
 
-/* -- a table ------------------------------------------------------------------------------------------------------- */
+/* -- a table -- */
 
 /* Its cells are written twice: first to see how wide the columns are. */
 enum column { STEP, OPERATOR, HOW, TYPE, BYTES, PLACE, WORK, NAME, COLUMNS };
@@ -114,7 +114,7 @@ static void put_steps(struct text *out, const struct program *p)
     text_release(&t.cell);
 }
 
-/* -- the whole ----------------------------------------------------------------------------------------------------- */
+/* -- the whole -- */
 
 static void put_folded(struct text *out, const struct program *p)
 {

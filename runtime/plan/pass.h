@@ -65,7 +65,7 @@ bool pass_recompute(struct graph *g, const struct forward_part *forward, struct 
 /* Elementwise nodes become chains. For any graph of which no gradient is taken any more, the last of all passes. */
 bool pass_fuse(struct graph *g, struct report *r);
 
-/* -- for passes ---------------------------------------------------------------------------------------------------- */
+/* -- for passes -- */
 
 struct use {
     int count;           /* nodes that read it, each place counted, and the graph's outputs */

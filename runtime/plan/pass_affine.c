@@ -42,7 +42,7 @@ static double number(const struct tensor *t, int64_t k)
     return t->dtype == F32 ? (double)((const float *)t->data)[k] : ((const double *)t->data)[k];
 }
 
-/* -- the node ------------------------------------------------------------------------------------------------------ */
+/* -- the node -- */
 
 static bool is_one_of(const struct node *n, const char *const *names)
 {
@@ -188,7 +188,7 @@ static bool is_target(struct chain *c)
     return bias_fits(c);
 }
 
-/* -- the chain ----------------------------------------------------------------------------------------------------- */
+/* -- the chain -- */
 
 /* One number for each channel, or one for all, and the shape of the result stays. */
 static bool fits_channels(const struct chain *c, const struct tensor *t)
@@ -283,7 +283,7 @@ static bool follow(struct chain *c, const struct use *uses)
     }
 }
 
-/* -- new parameters ------------------------------------------------------------------------------------------------ */
+/* -- new parameters -- */
 
 static bool put_number(const struct tensor *t, int64_t k, double v)
 {

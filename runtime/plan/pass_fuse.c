@@ -22,8 +22,7 @@ struct chain_maker {
     int *reader;     /* node ids */
 };
 
-/* -- what is known of values ----------------------------------------------------------------------------------------
- */
+/* -- what is known of values -- */
 
 /* Outputs of a node are float where the types of its inputs decide so. */
 static void find_types_of(const struct chain_maker *m, const struct node *n, const struct signature *s)
@@ -103,8 +102,7 @@ static bool find_readers(struct chain_maker *m)
     return true;
 }
 
-/* -- one chain ------------------------------------------------------------------------------------------------------
- */
+/* -- one chain -- */
 
 struct draft {
     struct node *member[CHAIN_STEPS]; /* the last one first */
@@ -209,8 +207,7 @@ static void grow(const struct chain_maker *m, struct draft *d)
     }
 }
 
-/* -- the new node ---------------------------------------------------------------------------------------------------
- */
+/* -- the new node -- */
 
 static int number_of(const struct draft *d, const struct value *v)
 {
@@ -289,8 +286,7 @@ static bool replace(const struct chain_maker *m, const struct draft *d)
     return true;
 }
 
-/* -- a chain at the end of another operator -------------------------------------------------------------------------
- */
+/* -- a chain at the end of another operator -- */
 
 /* Which input of the chain is made for it alone, by a node that can take it? The latest of several. */
 static int product_of(const struct chain_maker *m, const struct draft *d)

@@ -38,7 +38,7 @@ static bool in_reach(int rank)
     return rank == 3 || rank == 4;
 }
 
-/* -- values -------------------------------------------------------------------------------------------------------- */
+/* -- values -- */
 
 /* A value of this pass: it holds itself. */
 static struct value *added(struct layout *l, struct value *v, struct known known)
@@ -164,7 +164,7 @@ static struct value *operand_last(struct layout *l, struct value *v, int rank)
     return added(l, transposed(l, x, rank, true), known);
 }
 
-/* -- nodes --------------------------------------------------------------------------------------------------------- */
+/* -- nodes -- */
 
 static bool append(struct layout *l, struct node *n)
 {
@@ -355,7 +355,7 @@ static bool take_onnx(struct layout *l, struct node *n)
     return append(l, n);
 }
 
-/* -- transpositions of the file ------------------------------------------------------------------------------------ */
+/* -- transpositions of the file -- */
 
 enum order { OTHER, NEITHER, TO_LAST, TO_ONNX }; /* NEITHER: moves nothing */
 
@@ -416,7 +416,7 @@ static bool move(struct layout *l, struct node *n, int rank)
     return true;
 }
 
-/* -- the whole ----------------------------------------------------------------------------------------------------- */
+/* -- the whole -- */
 
 static bool lay_out(struct layout *l, struct node *n)
 {

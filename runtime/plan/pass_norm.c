@@ -35,7 +35,7 @@ static bool has_more(const struct node *n, int k)
     return k < n->slots;
 }
 
-/* -- what may be part of one --------------------------------------------------------------------------------------- */
+/* -- what may be part of one -- */
 
 static bool take_norm(struct run *r, const struct node *n)
 {
@@ -103,8 +103,7 @@ static bool take_pool(struct run *r, const struct node *n)
     return r->attrs.pool;
 }
 
-/* -- moments ---------------------------------------------------------------------------------------------------------
- */
+/* -- moments -- */
 
 /* A convolution takes the moments of its result while that is in the cache. */
 static bool ask_for_moments(const struct run *r, struct report *report)
@@ -124,7 +123,7 @@ static bool ask_for_moments(const struct run *r, struct report *report)
     return in[n->inputs++];
 }
 
-/* -- the block ----------------------------------------------------------------------------------------------------- */
+/* -- the block -- */
 
 static bool replace(const struct run *r, struct report *report)
 {

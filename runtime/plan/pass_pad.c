@@ -107,8 +107,8 @@ static int rank_of(const struct node *n, const struct known *known)
     return rank < 3 || (pass_is(n, "Conv") && known[n->in[1]->id].rank != rank) ? 0 : rank;
 }
 
-/* The Pad whose output n alone reads, as its first input; NULL where there is none, or not one of zeros around images.
- */
+/* The Pad whose output n alone reads, as its first input; NULL where there is none, or not one of zeros around
+ * images. */
 static struct node *pad_before(const struct node *n, const struct use *uses, const struct known *known,
                                struct ints *pads)
 {

@@ -40,8 +40,7 @@ struct recompute {
     int *end;             /* by node id: of the row of steps in which it stands; itself where it is none */
 };
 
-/* -- who reads ------------------------------------------------------------------------------------------------------
- */
+/* -- who reads -- */
 
 static void note_readers(const struct recompute *c, const struct node *n)
 {
@@ -98,8 +97,7 @@ static void find_reads(const struct recompute *c)
         note_views(c, g->nodes[k]);
 }
 
-/* -- what is made again ---------------------------------------------------------------------------------------------
- */
+/* -- what is made again -- */
 
 struct attempt {
     struct value *value[STEPS]; /* the one that it is about, and what that needs */
@@ -198,8 +196,7 @@ static bool choose(const struct recompute *c)
     return true;
 }
 
-/* -- the clones -----------------------------------------------------------------------------------------------------
- */
+/* -- the clones -- */
 
 static void read_clones(const struct recompute *c, struct node *n)
 {

@@ -3,7 +3,7 @@
 #include "plan/planner.h"
 #include <string.h>
 
-/* -- what is needed ------------------------------------------------------------------------------------------------ */
+/* -- what is needed -- */
 
 /* A node is needed when an output of it, which the caller does not have, is read by a needed node or by the caller.
  * Counts the readers of each value on the way. Nodes stand in topological order, so one walk back is enough. */
@@ -28,7 +28,7 @@ static void find_needed(struct planner *p)
     }
 }
 
-/* -- what is known at the start ------------------------------------------------------------------------------------ */
+/* -- what is known at the start -- */
 
 static bool copy_content(struct planner *p, struct tensor *t, const struct tensor *from)
 {
@@ -78,8 +78,8 @@ static bool start_value(struct planner *p, const struct value *v)
     return true;
 }
 
-/* What was known then is known now. `before` outlives the new program, and who uses it again has checked its content.
- */
+/* What was known then is known now. `before` outlives the new program, and who uses it again has checked its
+ * content. */
 static void start_after(struct planner *p, const struct program *before)
 {
     memcpy(p->program->done, before->done, p->graph->node_count);
@@ -111,7 +111,7 @@ static bool start(struct planner *p, const struct program *before)
     return true;
 }
 
-/* -- node by node -------------------------------------------------------------------------------------------------- */
+/* -- node by node -- */
 
 static bool ready(const struct planner *p, const struct node *n)
 {
@@ -144,8 +144,7 @@ static bool can_end(struct planner *p, const struct infer *i)
     p->seconds += cost.flops / (MOST_FLOPS * p->c->threads) + cost.rounds * LEAST_ROUND;
     return p->seconds <= b->seconds ||
            fail(p->c->report, KILN_LIMIT, node_where(i->node, where),
-                "%g %s, which cannot end within the time limit of %g s",
-                cost.rounds > 0 ? cost.rounds : cost.flops,
+                "%g %s, which cannot end within the time limit of %g s", cost.rounds > 0 ? cost.rounds : cost.flops,
                 cost.rounds > 0 ? "iterations" : "multiplications and additions", b->seconds);
 }
 
@@ -251,7 +250,7 @@ static bool plan_node(struct planner *p, const struct node *n)
     return true;
 }
 
-/* -- the whole ----------------------------------------------------------------------------------------------------- */
+/* -- the whole -- */
 
 static bool allocate(struct planner *p)
 {

@@ -145,7 +145,7 @@ const struct program *frame_program(const struct frame *f)
     return f->first ? f->first->program : NULL;
 }
 
-/* -- binding ------------------------------------------------------------------------------------------------------- */
+/* -- binding -- */
 
 /* Marks and frees the segments that hang on dead ones, then the dead. */
 static void sweep(struct frame *f)
@@ -368,7 +368,7 @@ static struct bound *plan_next(struct frame *f, struct bound *before, struct rep
     return plan_and_bind(f, before, r);
 }
 
-/* -- running ------------------------------------------------------------------------------------------------------- */
+/* -- running -- */
 
 /* Gives each value that the segment defines its type and, where that is known already, its memory. */
 static void enter(struct frame *f, struct bound *b)
@@ -498,7 +498,7 @@ void frame_commit(struct frame *f)
         }
 }
 
-/* -- what operators call ------------------------------------------------------------------------------------------- */
+/* -- what operators call -- */
 
 bool step_error(struct step *s, const char *format, ...)
 {

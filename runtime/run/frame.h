@@ -36,8 +36,8 @@ void frame_forget_weights(struct frame *f, const bool *keeps);
  * a node makes that need not be run then. Only the data pointer is kept; it must stay until the run is over, or, for
  * state, until it is set again. */
 void frame_set(struct frame *f, const struct value *v, const struct tensor *t);
-/* What is known of a value now: after a run, of the graph's outputs. Memory belongs to the frame, until the next run.
- */
+/* What is known of a value now: after a run, of the graph's outputs. Memory belongs to the frame, until the next
+ * run. */
 const struct tensor *frame_get(const struct frame *f, const struct value *v);
 
 /* Plans what is not planned yet, and runs, within the time of the engine's budget; but when the first node that updates

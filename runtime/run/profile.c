@@ -8,8 +8,8 @@
 
 enum { MAX_EVENTS = 1 << 20, SHAPES_TEXT = 256 };
 
-/* A node with the shapes that it met. A session may give up the graph that it ran: what is told of the node is a copy.
- */
+/* A node with the shapes that it met. A session may give up the graph that it ran: what is told of the node is a
+ * copy. */
 struct met {
     const char *op, *name, *graph, *shapes;
     int index;
@@ -56,7 +56,7 @@ void profile_free(struct profile *p)
     budget_free(p->budget, p);
 }
 
-/* -- nodes and their shapes ---------------------------------------------------------------------------------------- */
+/* -- nodes and their shapes -- */
 
 static uint64_t add_fingerprint(uint64_t sum, const struct tensor *t)
 {
@@ -157,7 +157,7 @@ static int32_t meet(struct profile *p, const struct step *s)
     return (int32_t)p->met_count - 1;
 }
 
-/* -- events -------------------------------------------------------------------------------------------------------- */
+/* -- events -- */
 
 struct profile_mark profile_start(const struct profile *p)
 {
@@ -227,7 +227,7 @@ void profile_trace(const struct profile *p, struct text *out)
     json_close(&j, '}');
 }
 
-/* -- sums ---------------------------------------------------------------------------------------------------------- */
+/* -- sums -- */
 
 static int longer_first(const void *a, const void *b)
 {

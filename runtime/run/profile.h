@@ -5,8 +5,8 @@
 #define KILN_RUN_PROFILE_H
 
 #include "base/text.h"
-#include "ops/op.h"
 #include "ops/cost.h"
+#include "ops/op.h"
 
 struct profile *profile_new(struct budget *b, struct report *r);
 void profile_free(struct profile *p);

@@ -46,7 +46,7 @@ struct run { /* of all slices */
     _Atomic bool failed;
 };
 
-/* -- the head ------------------------------------------------------------------------------------------------------ */
+/* -- the head -- */
 
 static const struct tensor *type_of(const struct slices *s, const struct value *v)
 {
@@ -155,7 +155,7 @@ static bool cut(struct slices *s)
     return s->nodes >= FEWEST;
 }
 
-/* -- what it leaves ------------------------------------------------------------------------------------------------ */
+/* -- what it leaves -- */
 
 static bool is_made(const struct slices *s, const struct value *v)
 {
@@ -227,7 +227,7 @@ static bool find_edges(struct slices *s, bool *tail)
     return outputs;
 }
 
-/* -- frames -------------------------------------------------------------------------------------------------------- */
+/* -- frames -- */
 
 static void set_inputs(const struct slices *s, struct frame *f, const struct frame *given)
 {
@@ -358,7 +358,7 @@ static bool make_frames(struct slices *s, const struct frame *given, bool tail, 
     return s->tail && plan_tail(s, given);
 }
 
-/* -- all of it ----------------------------------------------------------------------------------------------------- */
+/* -- all of it -- */
 
 /* The first dimension of the first input. */
 static int64_t batch_of(const struct graph *g, const struct frame *given)

@@ -72,8 +72,7 @@ struct string *heap_string(struct heap *h, const char *bytes, size_t length, str
     return s;
 }
 
-/* -- copying ----------------------------------------------------------------------------------------------------------
- */
+/* -- copying -- */
 
 /* What has been copied but still points at the original's data. A list and no recursion: how deep values nest is up to
  * the model. */

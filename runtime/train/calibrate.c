@@ -31,8 +31,7 @@ struct program *plan_sample(const struct model *m, struct budget *b, struct repo
     return p;
 }
 
-/* -- running over data
- * -------------------------------------------------------------------------------------------------------- */
+/* -- running over data -- */
 
 /* A graph whose outputs are chosen, a frame, and batches for its input. */
 struct runner {
@@ -113,9 +112,7 @@ static bool runner_next(struct runner *n, int64_t *count, struct report *r)
     return ok;
 }
 
-/* -- moments
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* -- moments -- */
 
 /* Sums, in double, of the differences from the first value of each channel: no digits are lost where the mean is far
  * from 0. */
@@ -195,8 +192,7 @@ bool calibrate(const struct model *m, const struct calibration *c, struct moment
     return ok;
 }
 
-/* -- comparing -------------------------------------------------------------------------------------------------------
- */
+/* -- comparing -- */
 
 static double apart(double x, double y)
 {

@@ -27,7 +27,7 @@ static char *copy_text(struct edit *e, const char *s)
     return message_string(s, strlen(s), e->budget, e->report);
 }
 
-/* -- the index ----------------------------------------------------------------------------------------------------- */
+/* -- the index -- */
 
 static struct edit_name *find(const struct edit *e, const char *name)
 {
@@ -130,7 +130,7 @@ bool edit_begin(struct edit *e, struct model *m, struct report *r)
     return count_graph(e, e->graph, 1) && find_places(e);
 }
 
-/* -- lists --------------------------------------------------------------------------------------------------------- */
+/* -- lists -- */
 
 static void close_gaps(void *list, size_t *count)
 {
@@ -195,7 +195,7 @@ bool edit_end(struct edit *e)
     return ok;
 }
 
-/* -- names --------------------------------------------------------------------------------------------------------- */
+/* -- names -- */
 
 int edit_readers(const struct edit *e, const char *name)
 {
@@ -217,8 +217,7 @@ char *edit_fresh_name(struct edit *e, const char *stem)
     return name;
 }
 
-/* -- initializers
- * ------------------------------------------------------------------------------------------------------------- */
+/* -- initializers -- */
 
 Onnx__TensorProto *edit_initializer(const struct edit *e, const char *name)
 {
@@ -323,9 +322,7 @@ void edit_drop_value_info(struct edit *e, const char *name)
     n->value_info = 0;
 }
 
-/* -- nodes
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* -- nodes -- */
 
 Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, bool behind, const char *op, const char *name)
 {

@@ -34,8 +34,7 @@ bool early_stop_parse(struct early_stop *out, const char *spec, struct report *r
     return true;
 }
 
-/* -- sums over batches
- * ------------------------------------------------------------------------------------------------------ */
+/* -- sums over batches -- */
 
 struct sums {
     double loss; /* weighted by samples */
@@ -60,8 +59,7 @@ static double accuracy(const struct sums *s)
     return s->rows ? (double)s->correct / (double)s->rows : NAN;
 }
 
-/* -- batches in memory
- * ------------------------------------------------------------------------------------------------------ */
+/* -- batches in memory -- */
 
 struct feed {
     struct batches batches;
@@ -128,8 +126,7 @@ bool fit_has_accuracy(const struct trainer *t, const struct dataset *data)
     return t->loss.kind != LOSS_SQUARED || dataset_has_labels(data);
 }
 
-/* -- epochs
- * ------------------------------------------------------------------------------------------------------------------ */
+/* -- epochs -- */
 
 struct fit {
     struct trainer *trainer;

@@ -7,8 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* -- rules
- * ------------------------------------------------------------------------------------------------------------------ */
+/* -- rules -- */
 
 struct rule {
     const char *name;
@@ -185,8 +184,7 @@ static bool read_rule(struct rule *to, const char *spec, const char *subject, st
                 spec);
 }
 
-/* -- parameters
- * ------------------------------------------------------------------------------------------------------------- */
+/* -- parameters -- */
 
 /* The first place where a value is a parameter. */
 struct place_of {

@@ -28,8 +28,7 @@ static struct value *copied(const struct learner *l, const struct value *v)
     return l->graph->values[v->id]; /* clones keep ids */
 }
 
-/* -- parts
- * --------------------------------------------------------------------------------------------------------------- */
+/* -- parts -- */
 
 /* What trains or is carried comes from outside; a Constant node is cut off from the value it made. */
 static void release_state(struct build *b)
@@ -294,8 +293,7 @@ static bool add_backward(struct build *b)
     return ok;
 }
 
-/* -- the whole
- * ------------------------------------------------------------------------------------------------------------- */
+/* -- the whole -- */
 
 static bool make_frame(struct build *b)
 {

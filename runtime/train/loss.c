@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- which -----------------------------------------------------------------------------------------------------------
- */
+/* -- which -- */
 
 static const char *const names[] = { "sparse_categorical_crossentropy", "categorical_crossentropy",
                                      "binary_crossentropy", "mean_squared_error" };
@@ -153,8 +152,7 @@ struct tensor loss_labels(const struct loss *l, const struct tensor *output)
     return t;
 }
 
-/* -- arithmetic: a row of n outputs
- * -------------------------------------------------------------------------------------- */
+/* -- arithmetic: a row of n outputs -- */
 
 enum { OUTPUT, LABELS };          /* inputs */
 enum { MEAN, CORRECT, GRADIENT }; /* outputs */
@@ -279,8 +277,7 @@ static bool row_right(const struct row *r, bool logits)
     return best == (r->y ? label : r->label);
 }
 
-/* -- the node
- * ------------------------------------------------------------------------------------------------------------ */
+/* -- the node -- */
 
 struct loss_attrs {
     enum loss_kind kind;

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- options
- * ----------------------------------------------------------------------------------------------------------- */
+/* -- options -- */
 
 #define NUMBER(field, from, to)                                                                                        \
     {                                                                                                                  \
@@ -98,8 +97,7 @@ const char *optimizer_name(const struct optimizer *o)
     return kinds[o->kind].name;
 }
 
-/* -- arithmetic
- * ---------------------------------------------------------------------------------------------------------- */
+/* -- arithmetic -- */
 
 /* Powers are taken in float, as Keras takes them: in double the rate would differ by 2e-5 at the first step, for 1 -
  * .999f. 1 - beta is taken in double and then rounded, as Python does. */
@@ -133,8 +131,7 @@ bool has_become_infinite(float was, float now)
     return !isfinite(now) && now != was && !isnan(was);
 }
 
-/* -- the node
- * ---------------------------------------------------------------------------------------------------------- */
+/* -- the node -- */
 
 /* Inputs: the rate, the loss, what is watched (each next value and the one that it is to replace), then parameters. */
 enum { RATE, LOSS, WATCHED };

@@ -2,8 +2,8 @@
  *
  *   sgd      w -= lr g;  with momentum m = mu m - lr g, w += m;  nesterov w += mu m - lr g
  *   adam     m += (g - m)(1 - b1), v += (g g - v)(1 - b2), w -= m lr sqrt(1 - b2^t) / (1 - b1^t) / (sqrt(v) + epsilon)
- *   rmsprop  v = rho v + (1 - rho) g g, d = lr g / sqrt(v [- average^2] + epsilon), w -= d;  with momentum m = mu m +
- * d, w -= m
+ *   rmsprop  v = rho v + (1 - rho) g g, d = lr g / sqrt(v [- average^2] + epsilon), w -= d;
+ *            with momentum m = mu m + d, w -= m
  *
  * One node of the training graph updates all parameters and slots in place. It is the last one, and refuses to run
  * where the loss or a statistic is not finite: so a step happens whole or not at all. That a parameter is not finite

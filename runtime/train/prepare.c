@@ -12,8 +12,7 @@ static bool is_op(const Onnx__NodeProto *n, const char *op)
            (!n->domain || !*n->domain || strcmp(n->domain, "ai.onnx") == 0);
 }
 
-/* -- inference form
- * ------------------------------------------------------------------------------------------------------ */
+/* -- inference form -- */
 
 static bool cut_outputs(struct edit *e, Onnx__NodeProto *n, size_t count)
 {
@@ -48,8 +47,7 @@ bool model_to_inference(struct model *m, struct report *r)
     return edit_end(&e) && ok;
 }
 
-/* -- statistics of their own
- * --------------------------------------------------------------------------------------------- */
+/* -- statistics of their own -- */
 
 static bool own_copy(struct edit *e, Onnx__NodeProto *n, size_t k, const struct tensor *content)
 {

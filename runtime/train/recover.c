@@ -30,9 +30,7 @@ struct recovery {
     size_t count;
 };
 
-/* -- finding
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* -- finding -- */
 
 static bool is_op(const struct node *n, const char *op)
 {
@@ -103,8 +101,8 @@ static bool is_normalised_here(const struct recovery *y, const struct value *x)
            y->active[n->in[1]->id];
 }
 
-/* "sequential/bn1/batchnorm/mul_1" -> "sequential/bn1"; what has no such name is called by its node, or by its number.
- */
+/* "sequential/bn1/batchnorm/mul_1" -> "sequential/bn1"; what has no such name is called by its node, or by its
+ * number. */
 static void name_site(struct site *s, const struct node *n, const char *hint, size_t number)
 {
     const char *names[] = { hint, n->name, n->out[0]->name };
@@ -196,9 +194,7 @@ static bool find_sites(struct recovery *y)
     return true;
 }
 
-/* -- parameters
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* -- parameters -- */
 
 enum { GAMMA, BETA, MEAN, VARIANCE, FOUR };
 
@@ -221,9 +217,7 @@ static bool fill(const struct recovery *y, const struct site *s, const struct mo
     return true;
 }
 
-/* -- writing
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* -- writing -- */
 
 static bool add_parameters(struct edit *e, const struct site *s, float *const four[FOUR], char *names[FOUR])
 {
@@ -356,8 +350,7 @@ static bool write_sites(struct recovery *y, struct model *to, const struct momen
     return edit_end(&e) && ok;
 }
 
-/* -- what cannot be known
- * ---------------------------------------------------------------------------------------------------------------- */
+/* -- what cannot be known -- */
 
 static void tell_folded_looking(const struct recovery *y, const struct node *n)
 {
@@ -399,9 +392,7 @@ static bool tell_limits(const struct recovery *y)
     return true;
 }
 
-/* -- the whole
- * --------------------------------------------------------------------------------------------------------------------------------
- */
+/* -- the whole -- */
 
 static bool recover(struct recovery *y, struct model *to, const struct calibration *c, struct recovered *out)
 {

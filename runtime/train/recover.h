@@ -2,8 +2,9 @@
  * both):
  *
  *   Mul by a, Add of b, per channel   ->  BatchNormalization, gamma = a sqrt(v + eps), beta = b + m a, mean = m,
- * variance = v Conv with folded W', b'           ->  Conv with W' alone, BatchNormalization, gamma = sqrt(v + eps),
- * beta = b' + m, ...
+ *                                         variance = v
+ *   Conv with folded W', b'           ->  Conv with W' alone, BatchNormalization, gamma = sqrt(v + eps),
+ *                                         beta = b' + m, ...
  *
  * m and v are the mean and variance at that place over calibration data, so that the model computes in inference what
  * it did, and its statistics are what training would have kept. What cannot be known is told as warnings: "cannot

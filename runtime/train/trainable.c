@@ -73,8 +73,7 @@ struct search {
     struct parameter **of; /* by value id of the main graph */
 };
 
-/* -- constants
- * ---------------------------------------------------------------------------------------------------------- */
+/* -- constants -- */
 
 static bool is_one_of(const char *name, const char *const *list)
 {
@@ -143,8 +142,7 @@ static bool constant_of(struct search *s, const struct value *v, struct tensor *
     return false;
 }
 
-/* -- the way of the activations
- * ------------------------------------------------------------------------------------------ */
+/* -- the way of the activations -- */
 
 /* What is known of a graph's values, by their ids. */
 struct known_values {
@@ -197,8 +195,7 @@ static const char *reason_against(const struct place *p, const struct node *n, c
     return tensor_count(t) ? NULL : "has no elements";
 }
 
-/* -- collecting
- * ---------------------------------------------------------------------------------------------------------- */
+/* -- collecting -- */
 
 static struct parameter *add(struct search *s, const struct value *v, const struct tensor *t)
 {

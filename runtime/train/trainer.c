@@ -8,8 +8,7 @@ enum {
     MAX_LEARNERS = 4
 }; /* batch sizes with a program of their own: the usual one, the last of an epoch, and two more */
 
-/* -- state
- * ----------------------------------------------------------------------------------------------------------------- */
+/* -- state -- */
 
 static bool state_tensor(struct trainer *t, struct tensor *out, const struct tensor *like, const void *content,
                          struct report *r)
@@ -69,8 +68,7 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
     return true;
 }
 
-/* -- what goes in and comes out
- * ---------------------------------------------------------------------------------------------- */
+/* -- what goes in and comes out -- */
 
 static bool find_ends(struct trainer *t, const struct tensor *data, struct report *r)
 {
@@ -163,8 +161,7 @@ static bool choose_loss(struct trainer *t, const struct trainer_options *o, stru
     return true;
 }
 
-/* -- life
- * ----------------------------------------------------------------------------------------------------------------- */
+/* -- life -- */
 
 static bool start(struct trainer *t, const struct model *m, const struct trainer_options *o, struct report *r)
 {
@@ -221,8 +218,7 @@ void trainer_free(struct trainer *t)
     budget_free(&unlimited, t); /* not charged to the budget it holds */
 }
 
-/* -- steps
- * ---------------------------------------------------------------------------------------------------------------- */
+/* -- steps -- */
 
 static struct learner *learner_for(struct trainer *t, int64_t batch, struct report *r)
 {
@@ -351,8 +347,7 @@ bool trainer_judge(struct trainer *t, const struct tensor *x, const struct tenso
     return ok;
 }
 
-/* -- looking at the state
- * ---------------------------------------------------------------------------------------------------- */
+/* -- looking at the state -- */
 
 static struct state *find_state(const struct trainer *t, const char *name)
 {
@@ -380,8 +375,7 @@ const struct tensor *trainer_gradient(const struct trainer *t, const char *name)
     return frame_get(t->latest->frame, t->latest->gradient[s - t->states]);
 }
 
-/* -- snapshots
- * ---------------------------------------------------------------------------------------------------------------- */
+/* -- snapshots -- */
 
 struct snapshot {
     int64_t steps;

@@ -52,7 +52,7 @@ class Refused(Exception):
     pass
 
 
-# -- programs --------------------------------------------------------------------------------------------------------
+# -- programs --
 
 
 class Worker:
@@ -145,7 +145,7 @@ def locked(options):
         yield
 
 
-# -- turns -----------------------------------------------------------------------------------------------------------
+# -- turns --
 
 
 def take_turns(options, programs, rounds=None):
@@ -231,7 +231,7 @@ class Table:
         return "\n".join([f"### {self.title}", "", line(self.head), "|" + "---|" * len(self.head), *map(line, self.rows), ""])
 
 
-# -- what is measured ------------------------------------------------------------------------------------------------
+# -- what is measured --
 
 
 def start_model(options, network):
@@ -396,7 +396,7 @@ def part_load(options, peers, results):
     return table
 
 
-# -- many convolutions -----------------------------------------------------------------------------------------------
+# -- many convolutions --
 
 
 def shapes():
@@ -476,7 +476,7 @@ def sweep(options, peers, results):
     return table
 
 
-# -- the page --------------------------------------------------------------------------------------------------------
+# -- the page --
 
 
 def machine(options):

@@ -51,7 +51,7 @@ def random_feed(path, batch):
     return feed
 
 
-# -- inference -------------------------------------------------------------------------------------------------------
+# -- inference --
 
 
 class OnnxRuntime:
@@ -94,7 +94,7 @@ class OpenVino:
         return ready
 
 
-# -- training --------------------------------------------------------------------------------------------------------
+# -- training --
 
 
 class Torch:
@@ -172,7 +172,7 @@ class Keras:
         model.export(path, format="onnx", verbose=False)
 
 
-# -- models ----------------------------------------------------------------------------------------------------------
+# -- models --
 
 
 class Files:

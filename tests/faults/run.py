@@ -30,7 +30,7 @@ KINDS = {
 }  # fmt: skip
 FROM_THEN_ON = ("alloc", "map", "write", "read")  # these also fail for good
 
-# -- what is worked on ------------------------------------------------------------------------------------------------
+# -- what is worked on --
 
 HEAD = '<ir_version: 8, opset_import: ["": 17]> '
 LEARNER = HEAD + """g (float[N, 1, 6, 6] x, float[4, 1, 3, 3] w, float[4] scale, float[4] bias, float[4] mean, float[4] var,
@@ -93,7 +93,7 @@ def make_inputs(at):
             onnx.numpy_helper.from_array(np.array(value, np.float32)).SerializeToString())  # fmt: skip
 
 
-# -- cases --------------------------------------------------------------------------------------------------------------
+# -- cases --
 
 
 class Case:
@@ -131,7 +131,7 @@ CASES = [
     Case("test", "test ../in/tests", codes=[11], without=["stat"]),  # what is a test is found out by looking
 ]  # fmt: skip
 
-# -- a run --------------------------------------------------------------------------------------------------------------
+# -- a run --
 
 
 class Run:

@@ -98,7 +98,7 @@ __attribute__((constructor)) static void begin(void)
     ready = true;
 }
 
-/* -- memory -------------------------------------------------------------------------------------------------------- */
+/* -- memory -- */
 
 /* dlsym allocates: these are the C library's own names. */
 void *__libc_malloc(size_t size);
@@ -152,7 +152,7 @@ void free(void *p)
     __libc_free(p);
 }
 
-/* -- all others ---------------------------------------------------------------------------------------------------- */
+/* -- all others -- */
 
 #define CALL(kind, failed, type, name, parameters, arguments)                                                          \
     type name parameters                                                                                               \

@@ -40,8 +40,7 @@ static int64_t number(void)
     return numbers[below(sizeof numbers / sizeof *numbers)];
 }
 
-/* -- bytes
- * ------------------------------------------------------------------------------------------------------------- */
+/* -- bytes -- */
 
 static size_t mutate_bytes(uint8_t *bytes, size_t size)
 {
@@ -70,8 +69,7 @@ static size_t mutate_bytes(uint8_t *bytes, size_t size)
     return size;
 }
 
-/* -- messages
- * ---------------------------------------------------------------------------------------------------------- */
+/* -- messages -- */
 
 static struct budget budget;
 static struct report report;
@@ -267,8 +265,7 @@ static void mutate_message(Onnx__ModelProto *m)
     }
 }
 
-/* -- one after another
- * ------------------------------------------------------------------------------------------------- */
+/* -- one after another -- */
 
 struct original {
     uint8_t *bytes;

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "tensor/tensor.h"
 
-/* -- a target each ------------------------------------------------------------------------------------------------ */
+/* -- a target each -- */
 
 /* A model: read, built, planned and run. */
 void try_loader(const uint8_t *bytes, size_t size);
@@ -17,7 +17,7 @@ void try_text(const uint8_t *bytes, size_t size);
 /* A data set in one of the formats: opened, normalised, batched. */
 void try_data(const uint8_t *bytes, size_t size);
 
-/* -- for them ----------------------------------------------------------------------------------------------------- */
+/* -- for them -- */
 
 enum { TRY_TRAINING = 1 }; /* two steps of training after the runs */
 

@@ -10,7 +10,7 @@
 
 enum { MEMORY = 32 << 20, BATCH_BYTES = 1 << 20 };
 
-/* -- files, below a directory that is made once -------------------------------------------------------------------- */
+/* -- files, below a directory that is made once -- */
 
 static char directory[64];
 
@@ -52,7 +52,7 @@ static void make_directory(void)
     atexit(remove_files);
 }
 
-/* -- formats ------------------------------------------------------------------------------------------------------- */
+/* -- formats -- */
 
 static const struct {
     const char *kind, *path, *second; /* the SPEC, with the directory before the paths */

@@ -45,7 +45,7 @@ static kiln_tensor *floats(int rank, const int64_t *dims, const float *data)
 static const int64_t one_by_two[] = { 1, 2 }, two_by_two[] = { 2, 2 };
 static const float numbers[] = { 1, 2, 3, 4 };
 
-/* -- tensors ------------------------------------------------------------------------------------------------------- */
+/* -- tensors -- */
 
 START_TEST(a_tensor_is_a_copy)
 {
@@ -190,7 +190,7 @@ START_TEST(dtypes_have_names_and_sizes)
 }
 END_TEST
 
-/* -- models -------------------------------------------------------------------------------------------------------- */
+/* -- models -- */
 
 START_TEST(a_model_tells_what_it_declares)
 {
@@ -352,7 +352,7 @@ START_TEST(external_data_is_not_written_over)
 }
 END_TEST
 
-/* -- sessions ------------------------------------------------------------------------------------------------------ */
+/* -- sessions -- */
 
 static const char *const xy[] = { "y", "x", "bias" };
 

@@ -86,8 +86,7 @@ static void expect(kiln_status code, const char *where, const char *part)
     end();
 }
 
-/* -- models ----------------------------------------------------------------------------------------------------------
- */
+/* -- models -- */
 
 struct refused {
     const char *text;
@@ -197,8 +196,7 @@ START_TEST(all_unsupported_operators_are_told)
 }
 END_TEST
 
-/* -- messages that no text can say -----------------------------------------------------------------------------------
- */
+/* -- messages that no text can say -- */
 
 static Onnx__GraphProto *graph_of(void)
 {
@@ -331,8 +329,7 @@ START_TEST(messages_that_are_wrong)
 }
 END_TEST
 
-/* -- bounds ----------------------------------------------------------------------------------------------------------
- */
+/* -- bounds -- */
 
 #define LOOP(condition)                                                                                                \
     HEAD "g (float[2] x) => (float[2] y) { m = Constant <value_int = 9223372036854775807> () t = Constant <value_int " \
@@ -457,8 +454,7 @@ START_TEST(nesting_is_bounded)
 }
 END_TEST
 
-/* -- every allocation ------------------------------------------------------------------------------------------------
- */
+/* -- every allocation -- */
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
@@ -557,8 +553,7 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
-/* -- training --------------------------------------------------------------------------------------------------------
- */
+/* -- training -- */
 
 static const struct {
     const char *optimizer;

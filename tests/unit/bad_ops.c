@@ -39,7 +39,7 @@ static char label[512];
 static int made, ran, gone_back;
 static const char *trace; /* KILN_TRACE names an operator: only that one, and what is under way is printed */
 
-/* -- one variation ------------------------------------------------------------------------------------------------- */
+/* -- one variation -- */
 
 struct attempt {
     struct budget budget;
@@ -232,7 +232,7 @@ static void attempt(const struct bad *b)
     label[length] = 0;
 }
 
-/* -- attributes ---------------------------------------------------------------------------------------------------- */
+/* -- attributes -- */
 
 static void attempt_attr(struct bad *b, size_t k, const struct attr *to, const char *what, int64_t value)
 {
@@ -352,7 +352,7 @@ static void vary_attrs(struct bad *b, const struct attr *known, size_t count)
     add_attrs(b, known, count);
 }
 
-/* -- inputs and outputs -------------------------------------------------------------------------------------------- */
+/* -- inputs and outputs -- */
 
 static void attempt_input(struct bad *b, int k, const struct tensor *to, const char *what, int64_t value)
 {
@@ -484,8 +484,7 @@ static void vary_inputs(struct bad *b)
         }
 }
 
-/* -- the walk -------------------------------------------------------------------------------------------------------
- */
+/* -- the walk -- */
 
 /* The attributes of all cases of all rows, each name once. */
 static size_t known_attrs(const struct op *op, struct attr *known, struct arena *arena)

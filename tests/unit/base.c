@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- status ----------------------------------------------------------------------------------------------------------
- */
+/* -- status -- */
 
 struct heard {
     int count;
@@ -123,8 +122,7 @@ START_TEST(every_status_has_words)
 }
 END_TEST
 
-/* -- memory ----------------------------------------------------------------------------------------------------------
- */
+/* -- memory -- */
 
 START_TEST(budget_counts_and_limits)
 {
@@ -275,8 +273,7 @@ START_TEST(arena_passes_on_the_limit)
 }
 END_TEST
 
-/* -- map and text -----------------------------------------------------------------------------------------------------
- */
+/* -- map and text -- */
 
 START_TEST(map_holds_many_names)
 {

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- elements
- * ---------------------------------------------------------------------------------------------------------- */
+/* -- elements -- */
 
 double case_value(const struct tensor *t, int64_t k)
 {
@@ -115,8 +114,7 @@ static void draw(const struct case_tensor *c, uint64_t stream)
     }
 }
 
-/* -- reading a case
- * ---------------------------------------------------------------------------------------------------- */
+/* -- reading a case -- */
 
 /* "f32[2,3]+{...}" or "-"; moves *at past it. */
 static bool read_tensor(struct case_graph *c, struct case_tensor *out, const char **at)
@@ -216,8 +214,7 @@ static bool read_case(struct case_graph *c, const struct signature *s, const str
     return true;
 }
 
-/* -- making the graph
- * -------------------------------------------------------------------------------------------------- */
+/* -- making the graph -- */
 
 /* Is input or output k one of those that may lie with their channels last? */
 static bool goes_last(const struct case_graph *c, const struct tensor *t)
@@ -378,7 +375,7 @@ struct frame *case_frame(struct case_graph *c, const struct graph *g)
     return f;
 }
 
-/* -- gradients ----------------------------------------------------------------------------------------------------- */
+/* -- gradients -- */
 
 double case_weight(int output, int64_t k)
 {

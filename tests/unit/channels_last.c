@@ -49,7 +49,7 @@ static double *zeros(int64_t n)
     return p;
 }
 
-/* -- arrays with guards -------------------------------------------------------------------------------------------- */
+/* -- arrays with guards -- */
 
 static float *guarded(int64_t n, int shift) /* a multiple of 64 bytes, and so many floats */
 {
@@ -75,7 +75,7 @@ static float *random_guarded(int64_t n, int shift)
     return p;
 }
 
-/* -- finish -------------------------------------------------------------------------------------------------------- */
+/* -- finish -- */
 
 struct seen { /* what finish was called with */
     const float *y;
@@ -108,7 +108,7 @@ static void check_seen(const struct seen *s, int64_t blocks, int64_t n, int64_t 
     ck_assert_msg(!memcmp(s->copy, s->y, (size_t)n * sizeof *s->y), "what was finished was not final");
 }
 
-/* -- one shape ----------------------------------------------------------------------------------------------------- */
+/* -- one shape -- */
 
 struct arrays {
     const struct conv_shape *s;
@@ -279,7 +279,7 @@ static void check_shape(const struct kernels *k, struct pool *const pools[2], co
     release("residual", a.residual, a.nx + a.ny, a.shift);
 }
 
-/* -- tiles --------------------------------------------------------------------------------------------------------- */
+/* -- tiles -- */
 
 static double tile_sum(const struct tile *t, int p, int c)
 {
@@ -420,7 +420,7 @@ START_TEST(tiles_are_right)
 }
 END_TEST
 
-/* -- tests --------------------------------------------------------------------------------------------------------- */
+/* -- tests -- */
 
 static struct conv_shape random_shape(int round)
 {
@@ -471,8 +471,8 @@ START_TEST(convolutions_are_right)
 }
 END_TEST
 
-/* Kernels that slide and others, rows of more than one part, more channels than go together, windows beyond any edge.
- */
+/* Kernels that slide and others, rows of more than one part, more channels than go together, windows beyond any
+ * edge. */
 static struct conv_shape random_depthwise(void)
 {
     const int64_t channels = 2 + random_below(random_below(3) ? 40 : 130);

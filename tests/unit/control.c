@@ -11,7 +11,7 @@
 static struct model *model;
 static struct session *session;
 
-/* -- running a text ------------------------------------------------------------------------------------------------ */
+/* -- running a text -- */
 
 static void end(void)
 {
@@ -86,7 +86,7 @@ static void expect_int(size_t k, int64_t value)
 #define run_ok()        expect_ok(session_run(session, &report))
 #define refuse(text, p) (load(text), ck_assert(!model_build(model, &report)), expect_error(KILN_BAD_MODEL, p), end())
 
-/* -- If ------------------------------------------------------------------------------------------------------------ */
+/* -- If -- */
 
 static const char branches[] = HEAD "g (bool c, float[N] x) => (float[M] y, float[K] z) {"
                                     " y = If (c) <then_branch = t () => (float[P] a) { a = Concat <axis = 0> (x, x) },"
@@ -223,7 +223,7 @@ START_TEST(gradients_go_through_the_branch_taken)
 }
 END_TEST
 
-/* -- Loop ---------------------------------------------------------------------------------------------------------- */
+/* -- Loop -- */
 
 START_TEST(a_loop_for_so_many_times)
 {
@@ -252,8 +252,8 @@ START_TEST(a_loop_for_so_many_times)
 }
 END_TEST
 
-/* M is as large as it can be: the condition ends the loop, and nothing is made ready for what never runs. Values grow.
- */
+/* M is as large as it can be: the condition ends the loop, and nothing is made ready for what never runs. Values
+ * grow. */
 START_TEST(a_loop_until_its_condition)
 {
     int64_t m = INT64_MAX;
@@ -400,7 +400,7 @@ START_TEST(scan_outputs_keep_their_shape)
 }
 END_TEST
 
-/* -- sequences, constants ------------------------------------------------------------------------------------------ */
+/* -- sequences, constants -- */
 
 START_TEST(positions_in_sequences)
 {

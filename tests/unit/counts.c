@@ -36,8 +36,7 @@ enum { ROWS = sizeof rows / sizeof *rows, LEVELS = CPU_AVX512 + 1, THREADS = 2 }
 
 static const char *const levels[LEVELS] = { "base", "avx2", "avx512" };
 
-/* -- allocations ------------------------------------------------------------------------------------------------------
- */
+/* -- allocations -- */
 
 static int allocations;
 
@@ -87,8 +86,7 @@ void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int fd, of
     return __real_mmap64(at, size, protection, flags, fd, offset);
 }
 
-/* -- what is run ------------------------------------------------------------------------------------------------------
- */
+/* -- what is run -- */
 
 struct trial {
     const struct row *row;
@@ -180,8 +178,7 @@ static void finish(struct trial *t)
     arena_release(&t->arena);
 }
 
-/* -- forgotten weights ------------------------------------------------------------------------------------------------
- */
+/* -- forgotten weights -- */
 
 static void run_batch(struct trial *t, int64_t batch, float *out)
 {
@@ -222,8 +219,7 @@ START_TEST(later_runs_give_the_same)
 }
 END_TEST
 
-/* -- the tests --------------------------------------------------------------------------------------------------------
- */
+/* -- the tests -- */
 
 START_TEST(a_step_allocates_nothing)
 {

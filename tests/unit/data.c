@@ -17,7 +17,7 @@ static void drop(struct tensor *x)
     x->data = NULL;
 }
 
-/* -- npy ----------------------------------------------------------------------------------------------------------- */
+/* -- npy -- */
 
 enum { ROOM = 65536 };
 
@@ -270,7 +270,7 @@ START_TEST(npy_written_is_read_again)
 }
 END_TEST
 
-/* -- npz ----------------------------------------------------------------------------------------------------------- */
+/* -- npz -- */
 
 struct zip {
     unsigned char bytes[ROOM];
@@ -537,7 +537,7 @@ START_TEST(npz_refuses_what_is_wrong)
 }
 END_TEST
 
-/* -- idx ----------------------------------------------------------------------------------------------------------- */
+/* -- idx -- */
 
 static const unsigned char idx[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2,  0,  0,
                                      0, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
@@ -637,7 +637,7 @@ START_TEST(idx_header_lies)
 }
 END_TEST
 
-/* -- cifar --------------------------------------------------------------------------------------------------------- */
+/* -- cifar -- */
 
 /* `n` records whose pixels and labels tell their place. */
 static void put_cifar(const char *path, int n, int labels, int first)
@@ -730,7 +730,7 @@ START_TEST(cifar_refuses_what_is_wrong)
 }
 END_TEST
 
-/* -- csv ----------------------------------------------------------------------------------------------------------- */
+/* -- csv -- */
 
 static struct tensor targets;
 static bool has_header;

@@ -113,7 +113,7 @@ static void put_xy(const struct tensor *x, const struct tensor *y)
     put_npz("a.npz", (const char *const[]){ "x", "y" }, (const struct tensor *const[]){ x, y }, 2);
 }
 
-/* -- SPEC ---------------------------------------------------------------------------------------------------------- */
+/* -- SPEC -- */
 
 START_TEST(parts_and_ranges)
 {
@@ -204,7 +204,7 @@ START_TEST(debian_fashion_mnist)
 }
 END_TEST
 
-/* -- what is to be predicted --------------------------------------------------------------------------------------- */
+/* -- what is to be predicted -- */
 
 START_TEST(labels_of_every_form)
 {
@@ -294,7 +294,7 @@ START_TEST(npz_with_parts)
 }
 END_TEST
 
-/* -- split and normalise ------------------------------------------------------------------------------------------- */
+/* -- split and normalise -- */
 
 START_TEST(split_as_keras_does)
 {
@@ -341,7 +341,7 @@ START_TEST(normalisers_have_the_statistics_of_their_training_set)
 }
 END_TEST
 
-/* -- batches ------------------------------------------------------------------------------------------------------- */
+/* -- batches -- */
 
 static struct batches b;
 

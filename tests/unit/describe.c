@@ -31,7 +31,7 @@ static struct model *build(const char *source)
     return m;
 }
 
-/* -- JSON ---------------------------------------------------------------------------------------------------------- */
+/* -- JSON -- */
 
 START_TEST(json_is_nested_and_separated)
 {
@@ -115,7 +115,7 @@ START_TEST(json_that_does_not_fit_says_so)
 }
 END_TEST
 
-/* -- pictures ------------------------------------------------------------------------------------------------------ */
+/* -- pictures -- */
 
 static const char branches[] = "<ir_version: 8, opset_import: [\"\": 17]>\n"
                                "g (bool c, float[2] \"quo\\\"te\") => (float[2] y) <float[2] w = {1, 2}> {\n"
@@ -149,7 +149,7 @@ START_TEST(a_picture_has_nodes_lines_and_frames)
 }
 END_TEST
 
-/* -- programs ------------------------------------------------------------------------------------------------------ */
+/* -- programs -- */
 
 START_TEST(a_program_is_told_step_by_step)
 {

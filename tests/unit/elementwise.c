@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- conversions --------------------------------------------------------------------------------------------------- */
+/* -- conversions -- */
 
 static const enum dtype numbers[] = { F16, BF16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64, BOOL };
 enum { NUMBERS = sizeof numbers / sizeof *numbers };
@@ -81,7 +81,7 @@ START_TEST(doubles_are_rounded_once)
 }
 END_TEST
 
-/* -- text ---------------------------------------------------------------------------------------------------------- */
+/* -- text -- */
 
 START_TEST(numbers_are_written_as_numpy_does)
 {
@@ -204,7 +204,7 @@ START_TEST(text_is_read_strictly)
 }
 END_TEST
 
-/* -- broadcasting -------------------------------------------------------------------------------------------------- */
+/* -- broadcasting -- */
 
 enum { MOST = 4096 };
 
@@ -311,7 +311,7 @@ START_TEST(halves_are_converted_in_blocks)
 }
 END_TEST
 
-/* -- dropout ------------------------------------------------------------------------------------------------------ */
+/* -- dropout -- */
 
 extern const struct op op_dropout;
 

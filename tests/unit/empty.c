@@ -31,7 +31,7 @@ static bool trace; /* KILN_TRACE: tells what comes of each */
         }                                                                                                              \
     } while (0)
 
-/* -- cases of cases ------------------------------------------------------------------------------------------------ */
+/* -- cases of cases -- */
 
 struct derived {
     const struct op *op;
@@ -124,7 +124,7 @@ static void change_attrs(char *to, const char *s, const struct change *c)
     }
 }
 
-/* -- a run --------------------------------------------------------------------------------------------------------- */
+/* -- a run -- */
 
 struct trial {
     struct case_graph c;
@@ -267,7 +267,7 @@ static void check_same(const struct tensor *x, const struct tensor *y, double bo
     }
 }
 
-/* -- gradients ----------------------------------------------------------------------------------------------------- */
+/* -- gradients -- */
 
 static double weighted_sum(struct trial *t)
 {
@@ -327,7 +327,7 @@ static void back_end(struct back *b)
     case_gradients_release(&b->d);
 }
 
-/* -- a changed case ------------------------------------------------------------------------------------------------ */
+/* -- a changed case -- */
 
 /* One more way to compute it, beside the first. */
 static void check_way(struct trial *first, struct back *back, const struct derived *x, const struct case_variant *v)
@@ -479,8 +479,7 @@ START_TEST(every_operator_takes_what_is_empty)
 }
 END_TEST
 
-/* -- what comes of nothing ------------------------------------------------------------------------------------------
- */
+/* -- what comes of nothing -- */
 
 /* As numpy has it. NAN stands for itself. */
 static const struct {
@@ -523,8 +522,7 @@ START_TEST(nothing_comes_to_what_numpy_says)
 }
 END_TEST
 
-/* -- sizes near what can be counted
- * ------------------------------------------------------------------------------------ */
+/* -- sizes near what can be counted -- */
 
 #define HUGE "1099511627776" /* 2^40, the most that a window takes */
 #define IN   "g (float[1, 2, 4, 4] x) => (float[A, B, C, D] y) <float[2, 2, 1, 1] w = {1, 2, 3, 4}, int64[8] p = "
@@ -584,7 +582,7 @@ START_TEST(what_is_huge_fits_or_is_refused)
 }
 END_TEST
 
-/* -- training ------------------------------------------------------------------------------------------------------ */
+/* -- training -- */
 
 enum { SAMPLES, CHANNELS, SIDE, FILTERS, UNITS, CLASSES, SIZES };
 static const char *const optimizers[] = { "sgd:learning_rate=0.1,momentum=0.9", "adam", "rmsprop" };

@@ -11,7 +11,7 @@
 
 enum { STRIDE = 1009, BLOCK = 4096, AROUND = 64, THREADS = 64, LEVELS = CPU_AVX512 + 1 };
 
-/* -- the functions ------------------------------------------------------------------------------------------------- */
+/* -- the functions -- */
 
 static double exact_elu(double x)
 {
@@ -53,7 +53,7 @@ static const struct function {
     { "gelu_tanh", offsetof(struct kernels, gelu_tanh), exact_gelu_tanh, { 0, 1, 3, 5, 10.2f, 10.9f, 12, 20 } },
 };
 
-/* -- errors -------------------------------------------------------------------------------------------------------- */
+/* -- errors -- */
 
 static float float_of(uint32_t bits)
 {

@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
-/* -- the system, as the library sees it here ----------------------------------------------------------------------- */
+/* -- the system, as the library sees it here -- */
 
 /* What is asked of the system: what is left in errno, and the status that may come of it (OK: nothing may). */
 #define SERVICES(X)                                                                                                    \
@@ -145,7 +145,7 @@ int __wrap_close(int fd)
     return wrong ? -1 : result;
 }
 
-/* -- what is worked on --------------------------------------------------------------------------------------------- */
+/* -- what is worked on -- */
 
 #define HEAD "<ir_version: 8, opset_import: [\"\": 17]> "
 
@@ -201,7 +201,7 @@ static void enter(void)
     put_file("out.onnx", old, sizeof old - 1);
 }
 
-/* -- what is done with it ------------------------------------------------------------------------------------------ */
+/* -- what is done with it -- */
 
 static size_t memory;   /* that may be used; 0: no limit */
 static int threads = 1; /* more only where their start is what fails: they wait for each other, which takes time */
@@ -401,7 +401,7 @@ static kiln_status recover_and_save(void)
     return ended(ok);
 }
 
-/* -- and what must be so ------------------------------------------------------------------------------------------- */
+/* -- and what must be so -- */
 
 static const struct act {
     const char *name;

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-/* -- the system, as the library sees it here ----- */
+/* -- the system, as the library sees it here -- */
 
 static int calls, fails_at; /* the call that fails, counted from 1; 0: none */
 static bool in_pieces;      /* three bytes at a time, and every other call is interrupted */
@@ -162,7 +162,7 @@ int __wrap_fchmod(int fd, mode_t mode)
     return !in_pieces && goes_wrong() ? -1 : __real_fchmod(fd, mode);
 }
 
-/* -- reading ------------------------------------------------------------------------------------------------------- */
+/* -- reading -- */
 
 static void unreadable(const char *path, size_t most, kiln_status code, const char *part)
 {
@@ -232,7 +232,7 @@ START_TEST(what_is_no_file_is_not_read)
 }
 END_TEST
 
-/* -- writing ------------------------------------------------------------------------------------------------------- */
+/* -- writing -- */
 
 /* Names in the directory, hidden ones included. */
 static int names(const char *path)
@@ -440,7 +440,7 @@ START_TEST(every_call_may_fail)
 }
 END_TEST
 
-/* -- killed while writing ------------------------------------------------------------------------------------------ */
+/* -- killed while writing -- */
 
 /* Writes in another process, which is killed before its kth call to the system; false where there were not so many. */
 static bool killed_at(int k)
@@ -659,7 +659,7 @@ START_TEST(only_the_file_that_is_locked_is_swept)
 }
 END_TEST
 
-/* -- what is read, and what is written ----------------------------------------------------------------------------- */
+/* -- what is read, and what is written -- */
 
 static struct files apart;
 
@@ -860,7 +860,7 @@ START_TEST(logs_are_emptied)
 }
 END_TEST
 
-/* -- checksums ----------------------------------------------------------------------------------------------------- */
+/* -- checksums -- */
 
 START_TEST(sha1_of_known_texts)
 {
@@ -887,7 +887,7 @@ START_TEST(sha1_of_known_texts)
 }
 END_TEST
 
-/* -- external data ------------------------------------------------------------------------------------------------- */
+/* -- external data -- */
 
 static struct external external;
 

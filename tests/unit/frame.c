@@ -6,7 +6,7 @@
 
 #define HEAD "<ir_version: 8, opset_import: [\"\": 17]>\n"
 
-/* -- branches ------------------------------------------------------------------------------------------------------ */
+/* -- branches -- */
 
 static const char branches[] = HEAD "main (bool c, float[3] x, float[3] w) => (float[3] y) {\n"
                                     "  z = Mul(x, w)\n"
@@ -117,7 +117,7 @@ START_TEST(a_gradient_goes_through_the_branch_taken)
 }
 END_TEST
 
-/* -- loops --------------------------------------------------------------------------------------------------------- */
+/* -- loops -- */
 
 static const char growing[] = HEAD "main (int64 m, float[n] x) => (float[k] last, float[i, j] all) {\n"
                                    "  c = Constant<value = bool {1}>()\n"
@@ -178,7 +178,7 @@ START_TEST(an_endless_loop_may_stop_early)
 }
 END_TEST
 
-/* -- sizes that only running can tell ------------------------------------------------------------------------------ */
+/* -- sizes that only running can tell -- */
 
 static const char dynamic[] = HEAD "main (float[n] x) => (float[k] y, int64[2] shape) {\n"
                                    "  at = NonZero(x)\n"
@@ -251,7 +251,7 @@ START_TEST(shapes_may_change_from_run_to_run)
 }
 END_TEST
 
-/* -- sequences ----------------------------------------------------------------------------------------------------- */
+/* -- sequences -- */
 
 static const char sequences[] = HEAD "main (float[n] x, int64 at) => (float[k] y, seq(float[?]) all) {\n"
                                      "  a = Exp(x)\n"
@@ -342,7 +342,7 @@ START_TEST(a_gradient_goes_through_sequences)
 }
 END_TEST
 
-/* -- what is not needed -------------------------------------------------------------------------------------------- */
+/* -- what is not needed -- */
 
 static const char override[] = HEAD "main (float[2] x, float[2] w = {1, 2}) => (float[2] y) {\n  y = Mul(x, w)\n}\n";
 
@@ -362,7 +362,7 @@ START_TEST(an_initializer_that_is_an_input_is_a_default)
 }
 END_TEST
 
-/* -- plans that are kept ------------------------------------------------------------------------------------------- */
+/* -- plans that are kept -- */
 
 /* With an empty `axes` all is planned at once; else only the first node, and what is behind it must not be what an
  * earlier run has left. */
@@ -522,7 +522,7 @@ START_TEST(segments_of_the_run_stay)
 }
 END_TEST
 
-/* -- outputs of every kind ----------------------------------------------------------------------------------------- */
+/* -- outputs of every kind -- */
 
 static const char outputs[] =
     HEAD "main (float[2] x, float[2] d = {5, 6}) => (float[2] x, float[2] w, float[2] d, float[2] y, float[2] y,"

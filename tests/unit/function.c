@@ -41,7 +41,7 @@ static void refuse(const char *text, kiln_status code, const char *part)
         __VA_ARGS__                                                                                                    \
     }
 
-/* -- attributes ---------------------------------------------------------------------------------------------------- */
+/* -- attributes -- */
 
 static const char leaky[] =
     HEAD "g (float[N] x) => (float[N] y) { t = f.leak (x) y = f.leak <slope = 0.25> (t) }\n" FUNCTION
@@ -85,7 +85,7 @@ START_TEST(an_attribute_outside_of_a_function_refers_to_nothing)
 }
 END_TEST
 
-/* -- inputs and outputs -------------------------------------------------------------------------------------------- */
+/* -- inputs and outputs -- */
 
 static const char optional[] =
     HEAD "g (float[N] x) => (float[N] y) <float two = {2}> { y = f.outer (x, , two) }\n" FUNCTION
@@ -139,7 +139,7 @@ START_TEST(an_output_may_be_an_input)
 }
 END_TEST
 
-/* -- which one ----------------------------------------------------------------------------------------------------- */
+/* -- which one -- */
 
 START_TEST(overloads_are_told_apart)
 {
@@ -159,7 +159,7 @@ START_TEST(a_function_must_not_call_itself)
 }
 END_TEST
 
-/* -- subgraphs ----------------------------------------------------------------------------------------------------- */
+/* -- subgraphs -- */
 
 /* A branch in a body, which reads an input of the function under a name that is another value's outside, and calls. */
 static const char branch[] = HEAD

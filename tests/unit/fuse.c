@@ -96,7 +96,7 @@ static void same_bits_everywhere(struct trial *t, const struct tensor *in, const
         }
 }
 
-/* -- random graphs ------------------------------------------------------------------------------------------------- */
+/* -- random graphs -- */
 
 enum { INPUTS = 6, TEXT = 8192 };
 
@@ -224,7 +224,7 @@ START_TEST(random_graphs_keep_their_bits)
 }
 END_TEST
 
-/* -- what becomes of graphs ---------------------------------------------------------------------------------------- */
+/* -- what becomes of graphs -- */
 
 #define HEAD "<ir_version: 10, opset_import: [\"\" : 20]>\n"
 
@@ -307,7 +307,7 @@ START_TEST(subgraphs_see_what_they_capture)
 }
 END_TEST
 
-/* -- chains behind convolutions ------------------------------------------------------------------------------------ */
+/* -- chains behind convolutions -- */
 
 /* A session runs the passes' graph, a frame the model's. */
 static const struct {
@@ -399,7 +399,7 @@ START_TEST(convolutions_take_chains)
 }
 END_TEST
 
-/* -- chains behind products ---------------------------------------------------------------------------------------- */
+/* -- chains behind products -- */
 
 enum { PRODUCT_A, PRODUCT_B, PRODUCT_C, OPERAND, PRODUCT_INPUTS = OPERAND + 3 }; /* C: of Gemm */
 

@@ -1,5 +1,5 @@
-/* Parity with Keras, from identical states (tests/keras/README.md says what is compared and how the states are made).
- */
+/* Parity with Keras, from identical states (tests/keras/README.md says what is compared and how the states are
+ * made). */
 #include "data/npz.h"
 #include "scratch.h"
 #include "train/edit.h"
@@ -10,8 +10,7 @@
 
 enum { STATES = 20, STEPS = 100, BUCKETS = 256, SIZE = 128 };
 
-/* -- the generator
- * ---------------------------------------------------------------------------------------------------------- */
+/* -- the generator -- */
 
 static uint64_t mix(uint64_t z)
 {
@@ -100,8 +99,7 @@ START_TEST(the_generator_is_that_of_the_dumps)
 }
 END_TEST
 
-/* -- networks
- * ---------------------------------------------------------------------------------------------------------------- */
+/* -- networks -- */
 
 struct parity {
     const char *name;
@@ -215,8 +213,7 @@ static double set_state(struct parity *p, const char *key, const char *prefix, i
     return sum;
 }
 
-/* -- one step
- * ----------------------------------------------------------------------------------------------------------------- */
+/* -- one step -- */
 
 /* Winograd's convolution rounds more coarsely than the states are away from the kinks of ReLU and MaxPool: an element
  * may be on the other side, which the gradient shows. */
@@ -315,8 +312,7 @@ START_TEST(one_step_is_keras_step)
 }
 END_TEST
 
-/* -- many steps
- * ------------------------------------------------------------------------------------------------------------------ */
+/* -- many steps -- */
 
 static const char *const mlps[] = { "mnist_mlp.leaky",   "mnist_mlp.bn_after", "mnist_mlp.bn_before",
                                     "sigmoid_mlp.plain", "sigmoid_mlp.bn",     "sigmoid_mlp.batch_bn" };
@@ -349,9 +345,7 @@ START_TEST(a_hundred_steps_keep_to_keras)
 }
 END_TEST
 
-/* -- optimisers
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* -- optimisers -- */
 
 static const struct optimizer_case {
     const char *name, *spec;
@@ -435,9 +429,7 @@ START_TEST(an_update_is_keras_update)
 }
 END_TEST
 
-/* -- optimisers in a trainer
- * -----------------------------------------------------------------------------------------------------------
- */
+/* -- optimisers in a trainer -- */
 
 static const char stepped_text[] =
     "< ir_version: 8, opset_import: [\"\": 17] >\n"

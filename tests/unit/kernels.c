@@ -3,7 +3,7 @@
 #include "kernels/pooling.h"
 #include "numbers.h"
 
-/* -- the table, against plain C and against double ----------------------------------------------------------------- */
+/* -- the table, against plain C and against double -- */
 
 static double exactly(const char *name, double x, double a, double b)
 {
@@ -409,7 +409,7 @@ START_TEST(maps_cover_whole_arrays)
 }
 END_TEST
 
-/* -- pooling ------------------------------------------------------------------------------------------------------- */
+/* -- pooling -- */
 
 static struct pool_shape random_pool(int round)
 {
@@ -441,8 +441,8 @@ static struct pool_shape random_pool(int round)
     return s;
 }
 
-/* One window by the definition: its maximum, where, the sum, the two counts. Positions are visited in row-major order.
- */
+/* One window by the definition: its maximum, where, the sum, the two counts. Positions are visited in row-major
+ * order. */
 struct seen {
     double top, sum;
     int64_t best, inside, padded;
@@ -586,7 +586,7 @@ START_TEST(pooling_details)
 }
 END_TEST
 
-/* -- normalisation ------------------------------------------------------------------------------------------------- */
+/* -- normalisation -- */
 
 /* Two floats that follow each other: their mean lies between, and cannot be written. */
 START_TEST(moments_far_from_zero)

@@ -12,7 +12,7 @@
 #define HEAD    "< ir_version: 8, opset_import: [\"\": 17] >\n"
 #define AT_ONCE 1e-10 /* seconds: over when they begin */
 
-/* -- budgets ------------------------------------------------------------------------------------------------------- */
+/* -- budgets -- */
 
 START_TEST(what_is_charged_here_is_charged_to_the_total)
 {
@@ -99,7 +99,7 @@ START_TEST(late_jobs_are_left_out)
 }
 END_TEST
 
-/* -- models and sessions ------------------------------------------------------------------------------------------- */
+/* -- models and sessions -- */
 
 static const char conv[] = HEAD "g (float[1,4,6,6] x, float[4,4,3,3] w) => (float[1,4,6,6] y)"
                                 " { y = Conv <pads = [1,1,1,1]> (x, w) }";
@@ -170,7 +170,7 @@ START_TEST(half_a_preparation_is_none)
 }
 END_TEST
 
-/* -- what cannot end ----------------------------------------------------------------------------------------------- */
+/* -- what cannot end -- */
 
 static const struct {
     const char *text, *says;
@@ -304,7 +304,7 @@ START_TEST(what_takes_long_is_not_folded)
 }
 END_TEST
 
-/* -- learning ------------------------------------------------------------------------------------------------------ */
+/* -- learning -- */
 
 /* A step that is late changes nothing; the next one goes on as if it had not been. */
 START_TEST(late_steps_change_nothing)
@@ -346,7 +346,7 @@ START_TEST(late_steps_change_nothing)
 }
 END_TEST
 
-/* -- data ---------------------------------------------------------------------------------------------------------- */
+/* -- data -- */
 
 /* Data that the model cannot take are refused by what their header says: their elements are not read. */
 START_TEST(data_are_held_against_the_model_before_they_are_read)

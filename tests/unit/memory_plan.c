@@ -35,7 +35,7 @@ struct trial {
     int seed;
 };
 
-/* -- a random graph ------------------------------------------------------------------------------------------------ */
+/* -- a random graph -- */
 
 static void allocate(struct trial *t, size_t nodes)
 {
@@ -243,7 +243,7 @@ static void make(struct trial *t, int steps)
     count_readers(t);
 }
 
-/* -- the checker --------------------------------------------------------------------------------------------------- */
+/* -- the checker -- */
 
 static uint32_t word(int content, int64_t i)
 {

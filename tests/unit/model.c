@@ -166,7 +166,7 @@ START_TEST(external_data_needs_a_directory)
 }
 END_TEST
 
-/* -- external data is not written over ----------------------------------------------------------------------------- */
+/* -- external data is not written over -- */
 
 enum { PLACES = 14 };
 

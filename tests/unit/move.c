@@ -44,8 +44,8 @@ static void move_slowly(const struct move *m, const char *from, char *to)
     }
 }
 
-/* A box in a larger tensor on one side, its dimensions in another order on the other; some broadcast, some backwards.
- */
+/* A box in a larger tensor on one side, its dimensions in another order on the other; some broadcast, some
+ * backwards. */
 static void random_move(struct move *m, int64_t *first, int64_t *from_count, int64_t *to_count)
 {
     int64_t stride = 1, from_stride[MAX_RANK];

@@ -12,7 +12,7 @@
 #include "run/frame.h"
 #include <stdio.h>
 
-/* -- what is right ------------------------------------------------------------------------------------------------- */
+/* -- what is right -- */
 
 enum act { NONE, RELU, LEAKY, ELU, STEEP, SELU, SIGMOID, HARD, TANH, SOFTPLUS, GELU, SMOOTH, ACTS };
 
@@ -80,7 +80,7 @@ static void set_act(const struct kernels *k, enum act act, struct norm_block *b)
 #undef ACT
 }
 
-/* -- the kernels --------------------------------------------------------------------------------------------------- */
+/* -- the kernels -- */
 
 struct trial {
     struct norm_block b;
@@ -353,8 +353,7 @@ START_TEST(moments_join)
 }
 END_TEST
 
-/* -- the operator, against the nodes that it stands for -------------------------------------------------------------
- */
+/* -- the operator, against the nodes that it stands for -- */
 
 enum { VALUES = 5 }; /* x, scale, bias, mean, var */
 

@@ -65,8 +65,7 @@ static void end_run(struct case_graph *c, struct frame *f)
     require(c->budget.used == 0, "%zu bytes are not given back", c->budget.used);
 }
 
-/* -- values known early and late, threads
- * -------------------------------------------------------------------------------- */
+/* -- values known early and late, threads -- */
 
 static void check_same_bytes(const struct op *op, const struct op_def *def, const struct op_case *oc,
                              const struct case_variant *v)
@@ -100,8 +99,7 @@ static bool is_for(const struct op *op, const struct op_def *def, const struct o
     return fits;
 }
 
-/* -- types
- * ---------------------------------------------------------------------------------------------------------------- */
+/* -- types -- */
 
 static double tolerance(enum dtype d)
 {
@@ -168,8 +166,7 @@ static void check_types(const struct op *op, const struct op_def *def)
         }
 }
 
-/* -- gradients
- * ------------------------------------------------------------------------------------------------------------ */
+/* -- gradients -- */
 
 enum { PROBES = 24 };
 
@@ -243,8 +240,7 @@ static void check_gradient(const struct op *op, const struct op_def *def, const 
     end_run(&c, NULL);
 }
 
-/* -- the walk
- * ------------------------------------------------------------------------------------------------------------- */
+/* -- the walk -- */
 
 START_TEST(every_operator_keeps_its_word)
 {

@@ -77,7 +77,7 @@ static void finish(struct trial *t)
     end(&t->f);
 }
 
-/* -- inference ----------------------------------------------------------------------------------------------------- */
+/* -- inference -- */
 
 #define X                "float[N, 4, 9, 8] x"
 #define W                "float[6, 4, 3, 3] w"
@@ -202,8 +202,7 @@ START_TEST(results_stay)
 }
 END_TEST
 
-/* -- what is wrong ---------------------------------------------------------------------------------------------------
- */
+/* -- what is wrong -- */
 
 static const struct {
     int opset;
@@ -247,8 +246,7 @@ START_TEST(the_same_is_refused)
 }
 END_TEST
 
-/* -- training --------------------------------------------------------------------------------------------------------
- */
+/* -- training -- */
 
 static struct budget budget;
 static struct report report;

@@ -100,7 +100,7 @@ static void same_results(struct trial *t)
 #define HEAD "<ir_version: 8, opset_import: [\"\" : 17]>\n"
 #define BN   "<float[2] s = {1.5, -0.5}, float[2] o = {0.25, 2}, float[2] m = {0.1, -0.3}, float[2] v = {0.5, 2}"
 
-/* -- constants ----------------------------------------------------------------------------------------------------- */
+/* -- constants -- */
 
 START_TEST(constants_are_folded_once)
 {
@@ -164,7 +164,7 @@ START_TEST(what_is_random_is_not_folded)
 }
 END_TEST
 
-/* -- scale and shift ----------------------------------------------------------------------------------------------- */
+/* -- scale and shift -- */
 
 #define IMAGE "g (float[N, 3, 5, 6] x) => (float[N, 2, P, Q] y)\n" BN
 
@@ -297,7 +297,7 @@ START_TEST(what_is_not_finite_is_left)
 }
 END_TEST
 
-/* -- Relu ---------------------------------------------------------------------------------------------------------- */
+/* -- Relu -- */
 
 static const struct {
     const char *text;
@@ -337,7 +337,7 @@ START_TEST(relu_goes_into_the_node_before)
 }
 END_TEST
 
-/* -- transpositions ------------------------------------------------------------------------------------------------ */
+/* -- transpositions -- */
 
 static const struct {
     const char *text;
@@ -372,7 +372,7 @@ START_TEST(transpositions_cancel)
 }
 END_TEST
 
-/* -- the whole ----------------------------------------------------------------------------------------------------- */
+/* -- the whole -- */
 
 /* Weights that are made, as in the light models: the passes help each other. */
 START_TEST(passes_work_together)

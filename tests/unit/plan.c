@@ -185,8 +185,7 @@ START_TEST(twenty_thousand_nodes)
 }
 END_TEST
 
-/* -- attributes as text ---------------------------------------------------------------------------------------------
- */
+/* -- attributes as text -- */
 
 START_TEST(a_list_may_hold_strings)
 {

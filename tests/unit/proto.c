@@ -4,7 +4,7 @@
 #include "scratch.h"
 #include "unit.h"
 
-/* -- bytes by hand ------------------------------------------------------------------------------------------------- */
+/* -- bytes by hand -- */
 
 struct wire {
     uint8_t bytes[1 << 20];
@@ -56,7 +56,7 @@ static void refused(kiln_status code, const char *where, const char *part)
     wire.size = 0;
 }
 
-/* -- a model with a bit of everything ------------------------------------------------------------------------------ */
+/* -- a model with a bit of everything -- */
 
 static const char sample[] =
     "<ir_version: 10, opset_import: [\"\": 17, \"d\": 1], producer_name: \"p\", metadata_props: [\"a\": \"b\"]>\n"
@@ -91,7 +91,7 @@ static void pack_sample(void)
     message_free(m, &budget);
 }
 
-/* -- scan ---------------------------------------------------------------------------------------------------------- */
+/* -- scan -- */
 
 START_TEST(no_message_has_more_fields_than_the_scan_can_count)
 {
@@ -420,7 +420,7 @@ START_TEST(many_empty_nodes_cost_what_the_budget_allows)
 }
 END_TEST
 
-/* -- messages ------------------------------------------------------------------------------------------------------ */
+/* -- messages -- */
 
 START_TEST(unpacking_fails_at_every_allocation)
 {

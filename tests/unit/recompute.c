@@ -28,8 +28,7 @@ bool __wrap_pass_recompute(struct graph *g, const struct forward_part *forward, 
     return done;
 }
 
-/* -- one training ---------------------------------------------------------------------------------------------------
- */
+/* -- one training -- */
 
 static void ok(bool is)
 {
@@ -87,8 +86,7 @@ static void same_state(const struct trainer *a, const struct trainer *b)
         ck_assert_mem_eq(a->states[k].value.data, b->states[k].value.data, (size_t)tensor_bytes(&a->states[k].value));
 }
 
-/* -- networks -------------------------------------------------------------------------------------------------------
- */
+/* -- networks -- */
 
 #define HEAD                                                                                                           \
     "<ir_version: 8, opset_import: [\"\": 17],\n metadata_props: [\"init.s\": \"ones\", \"init.t\": \"zeros\"]>\n"

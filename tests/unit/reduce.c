@@ -208,8 +208,7 @@ START_TEST(a_nan_is_the_maximum_wherever_it_is)
 }
 END_TEST
 
-/* -- softmax ---------------------------------------------------------------------------------------------------------
- */
+/* -- softmax -- */
 
 static void row_of(const double *x, int64_t n, bool log_of, double *y)
 {

@@ -87,7 +87,7 @@ static void check_same(struct trial *got, struct trial *want, bool exactly)
 
 enum { BATCH = 9 };
 
-/* -- graphs -------------------------------------------------------------------------------------------------------- */
+/* -- graphs -- */
 
 #define X  "float[N, 8, 96, 96] x"
 #define W  "float[8, 8, 3, 3] w"
@@ -261,7 +261,7 @@ START_TEST(views_are_not_kept)
 }
 END_TEST
 
-/* -- from run to run ----------------------------------------------------------------------------------------------- */
+/* -- from run to run -- */
 
 #define NET                                                                                                            \
     "g (float[N, 8, 96, 96] x) => (float[A, B] y)\n"                                                                   \

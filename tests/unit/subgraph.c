@@ -17,7 +17,7 @@ static void set_bool(struct fixture *f, const char *name, uint8_t *c)
     set(f, name, BOOL, 0, NULL, c);
 }
 
-/* -- what is known inside ------------------------------------------------------------------------------------------ */
+/* -- what is known inside -- */
 
 static const char captured_shape[] = HEAD
     "main (bool c, float[6] x) => (float[i, j] y) <int64[2] shape = {2, 3}> {\n"
@@ -106,7 +106,7 @@ START_TEST(a_branch_that_is_not_taken_need_not_fit)
 }
 END_TEST
 
-/* -- nesting ------------------------------------------------------------------------------------------------------- */
+/* -- nesting -- */
 
 /* x * 2^m in a loop in a branch in a loop: the inner loop runs m times where the branch is taken. */
 static const char nested[] =
@@ -173,7 +173,7 @@ START_TEST(a_profile_tells_own_times)
 }
 END_TEST
 
-/* -- random numbers ------------------------------------------------------------------------------------------------ */
+/* -- random numbers -- */
 
 /* The node in the body has the number that the one in the main graph has. */
 static const char noise[] = HEAD
@@ -205,7 +205,7 @@ START_TEST(every_iteration_draws_numbers_of_its_own)
 }
 END_TEST
 
-/* -- gradients ----------------------------------------------------------------------------------------------------- */
+/* -- gradients -- */
 
 enum { MOST = 3 };
 

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- dtype ------------------------------------------------------------------------------------------------------------
- */
+/* -- dtype -- */
 
 START_TEST(dtypes_are_found_by_name_and_code)
 {
@@ -35,8 +34,7 @@ START_TEST(dtypes_are_found_by_name_and_code)
 }
 END_TEST
 
-/* -- half -------------------------------------------------------------------------------------------------------------
- */
+/* -- half -- */
 
 /* What a pattern means, by the definition of the format. */
 static double value_of(uint16_t h, int exponent_bits, int fraction_bits)
@@ -166,8 +164,7 @@ START_TEST(blocks_are_as_single_ones)
 }
 END_TEST
 
-/* -- shape ------------------------------------------------------------------------------------------------------------
- */
+/* -- shape -- */
 
 START_TEST(shapes_are_checked)
 {
@@ -283,8 +280,7 @@ START_TEST(shapes_broadcast)
 }
 END_TEST
 
-/* -- heap -------------------------------------------------------------------------------------------------------------
- */
+/* -- heap -- */
 
 START_TEST(heap_frees_one_or_all)
 {

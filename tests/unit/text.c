@@ -359,7 +359,7 @@ START_TEST(long_tensors_are_abbreviated_on_request)
 }
 END_TEST
 
-/* -- every field ------------------------------------------------------------------------------------------------- */
+/* -- every field -- */
 
 /* All messages in a message, itself first. */
 struct found {

@@ -33,7 +33,7 @@ static void keep(struct task *t, const struct tensor *x)
     }
 }
 
-/* -- what is done in a thread -------------------------------------------------------------------------------------- */
+/* -- what is done in a thread -- */
 
 /* A batch of a type whose first dimension is open. */
 static bool give_rows(struct tensor *x, const struct tensor *type, int64_t rows, struct arena *a)
@@ -99,7 +99,7 @@ static bool learns(struct task *t)
     return ok;
 }
 
-/* -- several at once ----------------------------------------------------------------------------------------------- */
+/* -- several at once -- */
 
 static void *task_main(void *argument)
 {

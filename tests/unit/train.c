@@ -57,8 +57,7 @@ static void noise(float *x, int64_t n, uint32_t seed)
     }
 }
 
-/* -- learning
- * ---------------------------------------------------------------------------------------------------------------- */
+/* -- learning -- */
 
 static const char xor_text[] = HEAD
     "net (float[N, 2] x) => (float[N, 1] p)\n"
@@ -236,9 +235,7 @@ START_TEST(the_seed_decides)
 }
 END_TEST
 
-/* -- steps
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* -- steps -- */
 
 START_TEST(the_last_batch_is_smaller_and_counts_less)
 {
@@ -393,9 +390,7 @@ START_TEST(batches_of_another_type_are_refused)
 }
 END_TEST
 
-/* -- losses
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* -- losses -- */
 
 static const struct loss_case {
     const char *loss, *tail; /* what makes p of z */
@@ -559,8 +554,7 @@ START_TEST(bad_options_are_refused)
 }
 END_TEST
 
-/* -- what is not finite
- * ------------------------------------------------------------------------------------------------------------ */
+/* -- what is not finite -- */
 
 static const struct lost_case {
     const char *optimizer;
@@ -679,9 +673,7 @@ START_TEST(what_was_infinite_may_stay_so)
 }
 END_TEST
 
-/* -- fit
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* -- fit -- */
 
 struct seen {
     int64_t epochs, steps, best;
@@ -782,9 +774,7 @@ START_TEST(the_best_epoch_is_told_by_the_metric)
 }
 END_TEST
 
-/* -- files
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* -- files -- */
 
 static void run_model(const struct model *m, const struct tensor *x, float *out, int64_t n)
 {
@@ -964,8 +954,8 @@ START_TEST(the_public_functions_train)
 }
 END_TEST
 
-/* The loss and the gradient's length at the start, of a model with 3 classes for each of 4 pixels; `end` makes y of z.
- */
+/* The loss and the gradient's length at the start, of a model with 3 classes for each of 4 pixels; `end` makes y of
+ * z. */
 static void pixels(const char *end, const char *because, double *loss, double *after)
 {
     static const float w[6] = { 1, -1, 0.5f, 2, -0.25f, 0.75f };
@@ -1079,9 +1069,7 @@ START_TEST(training_form_becomes_inference_form)
 }
 END_TEST
 
-/* -- initialisers
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* -- initialisers -- */
 
 static const struct rule_case {
     const char *rule;
@@ -1167,9 +1155,7 @@ START_TEST(unknown_rules_are_refused)
 }
 END_TEST
 
-/* -- recovering
- * ----------------------------------------------------------------------------------------------------------------------------
- */
+/* -- recovering -- */
 
 static const struct recover_case {
     const char *name;

@@ -1,5 +1,5 @@
-/* A suite of unit tests: a file defines suite(), main.c runs it and prints TAP. Each test runs in a process of its own.
- */
+/* A suite of unit tests: a file defines suite(), main.c runs it and prints TAP. Each test runs in a process of its
+ * own. */
 #ifndef KILN_TESTS_UNIT_H
 #define KILN_TESTS_UNIT_H
 
@@ -8,8 +8,7 @@
 
 /* As Check's, but where the assertion holds nothing is done. Check writes the line of each one into a file and reads
  * them all back, which takes far longer than most that is asserted here; its use is to tell the last line before a
- * crash.
- */
+ * crash. */
 #undef ck_assert_msg
 #define ck_assert_msg(expr, ...)                                                                                       \
     ((expr) ? (void)0 : _ck_assert_failed(__FILE__, __LINE__, "Assertion '" #expr "' failed", __VA_ARGS__))

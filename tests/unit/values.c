@@ -4,7 +4,7 @@
 
 #define HEAD "<ir_version: 10, opset_import: [\"\": 19]> "
 
-/* -- nearest elements ---------------------------------------------------------------------------------------------- */
+/* -- nearest elements -- */
 
 /* Resize of 0, 1, 2 ...: the place of every element in the exact arithmetic of the standard's formula. */
 static const struct {

@@ -74,7 +74,7 @@ static int64_t depthwise_blocks(const struct conv_last *c)
     return depthwise_of(c).bands.blocks;
 }
 
-/* -- forward, and the gradient by the input ------------------------------------------------------------------------ */
+/* -- forward, and the gradient by the input -- */
 
 struct job {
     const struct depthwise *d;
@@ -260,7 +260,7 @@ static void depthwise_run(const struct conv_last *c, struct pool *pool, const fl
     pool_run(pool, divide_up(d.bands.blocks, d.bands.block_chunk), run_chunk, &job);
 }
 
-/* -- the gradient by the weights ----------------------------------------------------------------------------------- */
+/* -- the gradient by the weights -- */
 
 struct sums {
     const struct depthwise *d;

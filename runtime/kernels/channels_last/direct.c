@@ -18,7 +18,7 @@ enum {
     ALL_GROUPS = -1    /* groups of a panel */
 };
 
-/* -- the shape ----------------------------------------------------------------------------------------------------- */
+/* -- the shape -- */
 
 static bool is_flat(const struct conv_shape *s)
 {
@@ -29,8 +29,8 @@ static bool is_flat(const struct conv_shape *s)
 }
 
 /* About the time that one of so many pixels in a line takes, where 1 is that of a vector's sum for one depth. A tile of
- * few sums waits for their latency, or for its weights: the second cache is taken to give 4 lanes of them in that time.
- */
+ * few sums waits for their latency, or for its weights: the second cache is taken to give 4 lanes of them in that
+ * time. */
 static double pixel_cost(const struct direct *d, int64_t vectors, int64_t pixels)
 {
     const int64_t tiles = divide_up(pixels, d->k->tile_pixels[vectors]), weights = vectors * d->k->lanes / 4;
@@ -173,7 +173,7 @@ static int64_t direct_blocks(const struct conv_last *c)
     return direct_of(c).bands.blocks;
 }
 
-/* -- forward, and the gradient by the input ------------------------------------------------------------------------ */
+/* -- forward, and the gradient by the input -- */
 
 struct job {
     const struct direct *d;

@@ -62,7 +62,7 @@ bool direct_sums_dy(const struct conv_last *c)
     return true;
 }
 
-/* -- sums ---------------------------------------------------------------------------------------------------------- */
+/* -- sums -- */
 
 struct stripe { /* pixels of dy that meet a row of taps: what a tile of weights is given */
     const struct sums *s;
@@ -181,8 +181,8 @@ static void add_dy(const struct sums *s, const struct panel *panel, int64_t unit
     d->k->add(to + channel, sum, to + channel, panel->channels);
 }
 
-static int64_t slice_start(const struct sums *s,
-                           int64_t slice) /* the first float of it; there may be one past the last */
+/* The first float of it; there may be one past the last. */
+static int64_t slice_start(const struct sums *s, int64_t slice)
 {
     const struct direct *d = &s->d;
     const int64_t rows = d->shape.kernel[0], panel = slice / rows;
@@ -220,7 +220,7 @@ static void sum_chunk(void *context, int64_t chunk, int thread)
         }
 }
 
-/* -- parts into one, and to ONNX' order ---------------------------------------------------------------------------- */
+/* -- parts into one, and to ONNX' order -- */
 
 static void add_parts(void *context, int64_t slice, int thread)
 {

@@ -54,7 +54,7 @@ struct winograd winograd_of(const struct conv_last *c)
     return w;
 }
 
-/* -- tiles --------------------------------------------------------------------------------------------------------- */
+/* -- tiles -- */
 
 static int64_t row_of(const struct winograd *w, int64_t block) /* of tiles, of all images */
 {
@@ -168,7 +168,7 @@ struct winograd_soon winograd_soon(const float *p, struct span r, int64_t times,
                                    .write = write };
 }
 
-/* -- weights ------------------------------------------------------------------------------------------------------- */
+/* -- weights -- */
 
 /* Packed weights are [36][panel][channels][vectors * lanes]: panel p has the vectors from even_start(all, panels, p)
  * on. */
@@ -279,7 +279,7 @@ static struct conv_weights_key key(const struct conv_last *c)
                                       .detail = { w.channels, w.out_channels, c->pass == CONV_DX, c->k->level } };
 }
 
-/* -- forward ------------------------------------------------------------------------------------------------------- */
+/* -- forward -- */
 
 struct job {
     struct winograd w;
@@ -515,7 +515,7 @@ static int64_t blocks(const struct conv_last *c)
     return winograd_of(c).blocks;
 }
 
-/* -- how it is cut ------------------------------------------------------------------------------------------------- */
+/* -- how it is cut -- */
 
 /* All sizes were measured, on a CPU with 1 MB of cache for each core. Transformed weights that take more than that are
  * read from memory once for each group: such a group should be big, and be shared. Else the planes of a group should
@@ -552,8 +552,8 @@ static void cut(struct conv_last *c)
 }
 
 /* Where it was measured to be faster than tiles: unless padding to whole tiles takes the gain away, or reading up to
- * four times as many weights does. Errors of a gradient by 5x5 weights would be more than 1e-4 of its elements' size.
- */
+ * four times as many weights does. Errors of a gradient by 5x5 weights would be more than 1e-4 of its elements'
+ * size. */
 enum { MIN_CHANNELS = 16, FEW_TILES = 6, MOST_TAPS_OF_DW = 4 };
 
 static bool fits(struct conv_last *c, bool exact)

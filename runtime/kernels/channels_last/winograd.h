@@ -67,8 +67,8 @@ static inline void winograd_fetch(struct winograd_soon *s)
             __builtin_prefetch(s->at, 0, 2);
 }
 
-/* Are n sums, `step` apart, below 2^37? The squares of 64, as many as a tile has, are then below WINOGRAD_HUGE in sum.
- */
+/* Are n sums, `step` apart, below 2^37? The squares of 64, as many as a tile has, are then below WINOGRAD_HUGE in
+ * sum. */
 static inline bool winograd_good(const float *sums, int64_t n, int64_t step)
 {
     bool good = true;

@@ -1,6 +1,6 @@
 /* Winograd's minimal filtering: the gradient by weights. The 36 sums of products run over all tiles of all images; they
- * are cut into parts, whose sums are added in order, or, where one such sum is too big to have several, into matrices.
- */
+ * are cut into parts, whose sums are added in order, or, where one such sum is too big to have several, into
+ * matrices. */
 #include "kernels/channels_last/winograd.h"
 #include "kernels/conv_plain.h"
 #include <string.h>
@@ -41,7 +41,7 @@ static struct job job_of(const struct conv_last *c)
     return j;
 }
 
-/* -- products ------------------------------------------------------------------------------------------------------ */
+/* -- products -- */
 
 /* Plane i, panels [panel, end): acc = or += sums over the tiles of a span. */
 static void products(const struct job *j, const float *in, const float *gradient, float *acc, int64_t i, int64_t panel,
@@ -143,7 +143,7 @@ static void products_chunk(void *context, int64_t k, int thread)
              winograd_tiles(&j->w, &j->span), j->add, none);
 }
 
-/* -- what becomes of the sums -------------------------------------------------------------------------------------- */
+/* -- what becomes of the sums -- */
 
 static void total_chunk(void *context, int64_t k, int thread)
 {

@@ -60,7 +60,7 @@ ALWAYS_INLINE void depth_tile_of(const struct depth_tile *t, int pixels)
         depth_pixels(t, pixels, c, false, t->channels - c);
 }
 
-/* -- rows ---------------------------------------------------------------------------------------------------------- */
+/* -- rows -- */
 
 /* Rows and pixels of y that go together, such that their sums and the weights that they meet in a row of x fit the
  * registers; and what of x their channels take, so that it is in the first cache while windows overlap. */
@@ -230,7 +230,7 @@ static void depth_rows_loop(const struct depth_rows *t)
 #undef SLIDE
 #undef ENTRY
 
-/* -- the gradient by the weights ----------------------------------------------------------------------------------- */
+/* -- the gradient by the weights -- */
 
 /* Pixels in two sums for each tap, because one would wait for its latency. */
 ALWAYS_INLINE void depth_taps(const struct depth_weight_tile *t, int taps, int64_t c, bool whole, int64_t n)

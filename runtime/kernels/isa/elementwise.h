@@ -204,7 +204,7 @@ static void bias_rows_loop(const float *x, const float *bias, float *y, int64_t 
     }
 }
 
-/* -- optimisers ---------------------------------------------------------------------------------------------------- */
+/* -- optimisers -- */
 
 /* 0 where x is finite. */
 static inline int32_t not_finite(float x)

@@ -29,7 +29,7 @@ static inline uint32_t float_bits(float f)
     return u;
 }
 
-/* -- exp ----------------------------------------------------------------------------------------------------------- */
+/* -- exp -- */
 
 /* x = n ln 2 + r + rest, |r| <= ln 2 / 2, exactly but for the last digits of the rest; adding 1.5 * 2^23 rounds to an
  * integer and leaves it in the low bits. */
@@ -103,7 +103,7 @@ static inline double exp_wide(double x) /* for x up to 700; to 2^-28 */
     return p * scale;
 }
 
-/* -- log ----------------------------------------------------------------------------------------------------------- */
+/* -- log -- */
 
 static inline float log_of(float x)
 {
@@ -128,7 +128,7 @@ static inline float log_of(float x)
     return x < INFINITY ? result : x; /* infinity and NaN */
 }
 
-/* -- tanh, erf ----------------------------------------------------------------------------------------------------- */
+/* -- tanh, erf -- */
 
 static inline float tanh_of(float x)
 {
@@ -162,7 +162,7 @@ static inline float erf_of(float x)
     return t > .94f ? __builtin_copysignf(1 - exp_negative(-q * u), x) : p;
 }
 
-/* -- what is made of them ------------------------------------------------------------------------------------------ */
+/* -- what is made of them -- */
 
 static inline float sigmoid_of(float x)
 {

@@ -18,8 +18,7 @@ ALWAYS_INLINE void store_up_to(float *p, vec v, int64_t n)
         store_some(p, v, n);
 }
 
-/* -- sums of columns: MOMENT_ROWS rows in float, then into the doubles ----------------------------------------------
- */
+/* -- sums of columns: MOMENT_ROWS rows in float, then into the doubles -- */
 
 enum { MOMENT_ROWS = 64, GROUP = 4 };
 
@@ -82,7 +81,7 @@ static void dot_rows_loop(const float *x, const float *g, int64_t rows, int64_t 
         }
 }
 
-/* -- each element -------------------------------------------------------------------------------------------------- */
+/* -- each element -- */
 
 ALWAYS_INLINE void scale_shift_part(const float *x, float *y, const float *mean, const float *scale, const float *shift,
                                     int64_t n)
@@ -122,7 +121,7 @@ static void norm_back_columns_loop(const float *x, const float *g, float *dx, in
     }
 }
 
-/* -- lanes that are chosen ---------------------------------------------------------------------------------------- */
+/* -- lanes that are chosen -- */
 
 /* winners_of: does b win over a that came first? NaN wins over everything. are_best: is v what had won? */
 #if defined(__AVX512F__) && LANES == 16
@@ -184,7 +183,7 @@ ALWAYS_INLINE vec pick(winners m, vec yes, vec no)
 }
 #endif
 
-/* -- back through an activation ------------------------------------------------------------------------------------ */
+/* -- back through an activation -- */
 
 static inline float slope_of_y(float y) /* of sigmoid */
 {
@@ -237,7 +236,7 @@ static void before_relu_loop(const float *x, const float *dy, float *to, int64_t
 #define EXPRESSION (g * gelu_tanh_slope(z))
 #include "kernels/isa/norm_before.h"
 
-/* -- windows of 2x2, stride 2 -------------------------------------------------------------------------------------- */
+/* -- windows of 2x2, stride 2 -- */
 
 ALWAYS_INLINE void pool_part(const float *x, const int64_t at[4], const float *mean, const float *scale,
                              const float *shift, float *best, float *z, int64_t n, const bool normal)

@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "kernels/isa/lanes.h"
 
-/* -- words --------------------------------------------------------------------------------------------------------- */
+/* -- words -- */
 
 /* SETS vectors of blocks are made at once, which hides the latency of the multiplications. A word has 64 bits of a
  * vector, whose upper half is anything: a multiplication does not look at it. */
@@ -83,7 +83,7 @@ ALWAYS_INLINE void make_words(uint32_t words[WORDS], uint64_t seed, uint64_t str
 }
 #endif
 
-/* -- numbers ------------------------------------------------------------------------------------------------------- */
+/* -- numbers -- */
 
 static void random_uniform_loop(float *y, int64_t n, uint64_t seed, uint64_t stream, uint64_t first)
 {

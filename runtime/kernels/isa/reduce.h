@@ -142,7 +142,7 @@ static void combine_rows_loop(const float *w, int64_t w_step, const float *x, in
     }
 }
 
-/* -- softmax ------------------------------------------------------------------------------------------------------- */
+/* -- softmax -- */
 
 static void softmax_loop(const float *x, float *y, int64_t n)
 {

@@ -40,7 +40,7 @@ static void add_rows_loop(const float *w, int64_t w_step, const float *x, int64_
     }
 }
 
-/* -- dot products -------------------------------------------------------------------------------------------------- */
+/* -- dot products -- */
 
 enum { DOT_COLUMNS = 4, DOT_ROWS = LANES / DOT_COLUMNS }; /* as many sums as a vector has lanes */
 

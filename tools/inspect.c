@@ -1,9 +1,9 @@
 /* kiln inspect: what a model is made of. */
 #include "base/json.h"
-#include "graph/dot.h"
 #include "graph/text.h"
 #include "layers.h"
 #include "plan/describe.h"
+#include "plan/dot.h"
 #include "run/session.h"
 #include "tools.h"
 #include "train/initialise.h"

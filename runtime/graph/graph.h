@@ -131,6 +131,10 @@ struct value *graph_captured(const struct graph *g, const struct value *outer);
 /* A node with room for `inputs` and `slots` outputs, all NULL, at the end. The caller sets in[], out[] (and
  * out[k]->producer), op, attrs. */
 struct node *graph_node(struct graph *g, int inputs, int slots);
+static inline bool node_is(const struct node *n, const struct op *op)
+{
+    return n->op == op;
+}
 /* The tensor of a value that nobody can change; NULL, also for a value of NULL, where it is none. */
 const struct tensor *value_constant(const struct value *v);
 /* The node's k-th output, made when it is not there yet. */

@@ -1,5 +1,6 @@
 /* Calls of the model's functions. */
 #include "model/import.h"
+#include "ops/registry.h"
 
 /* Domain, name and overload, with lengths, so that no two functions have the same. NULL when memory ran out. */
 static const char *key_of(struct import *im, const char *domain, const char *name, const char *overload)
@@ -112,8 +113,9 @@ static bool call_attrs(struct scope *body, struct call *c, const struct attr *gi
  * the caller's already (an input that is an output too, an output of two names) gets a second one from an Identity. */
 static struct value *rename_output(struct scope *s, struct value *v, const char *name, bool own)
 {
-    const struct op *identity = op_find("", "Identity");
-    struct node_spec spec = { .op = identity, .index = -1, .opset = s->graph->opset, .inputs = 1, .outputs = 1 };
+    struct node_spec spec = {
+        .op = &op_identity, .def = op_identity.defs, .index = -1, .opset = s->graph->opset, .inputs = 1, .outputs = 1
+    };
     struct value *out;
 
     if (own) {
@@ -121,7 +123,6 @@ static struct value *rename_output(struct scope *s, struct value *v, const char 
         return v;
     }
     out = graph_value(s->graph, name);
-    spec.def = identity ? identity->defs : NULL;
     spec.in = &v;
     spec.out = &out;
     return spec.def && out && node_make(s->graph, &spec, s->im->report) ? out : NULL;

@@ -39,6 +39,12 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS_UNLESS_SCALAR, 0, "summand", "zeros", NULL },
+    { PARAMETER_TRAINS_UNLESS_SCALAR, 1, "summand", "zeros", NULL },
+    { 0 },
+};
+
 /* -- test -- */
 
 static const struct op_case cases[] = {
@@ -60,7 +66,8 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T A, T B -> T C", .types = list, .infer = binary_infer, .run = run,            \
-        .chain = CHAIN_OF_2(add), .gradient = gradient, .flags = OP_UNBROADCAST, .cases = cases                        \
+        .chain = CHAIN_OF_2(add), .gradient = gradient, .flags = OP_ELEMENTWISE, .parameters = parameters,             \
+        .cases = cases                                                                                                 \
     }
 
 const struct op op_add = {

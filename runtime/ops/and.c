@@ -37,7 +37,7 @@ const struct op op_and = {
               .infer = compare_infer,
               .run = run,
               .gradient = zero_gradient,
-              .flags = OP_UNBROADCAST,
+              .flags = OP_ELEMENTWISE,
               .cases = cases },
             { 0 },
         },

@@ -44,6 +44,7 @@ enum {
 #define real       uint64_t
 #define NAME(name) name##_u64
 #include "ops/argmax_body.h"
+#include "ops/rank.h"
 
 struct argmax {
     int64_t axis;
@@ -70,6 +71,13 @@ static bool parse_12(struct parse *p, void *attrs)
 }
 
 /* -- plan -- */
+
+static int rank(const struct node *n, int k, const struct known *known)
+{
+    const int x = rank_of_input(n, k, known);
+
+    return x <= 0 || ((const struct argmax *)n->attrs)->keepdims ? x : x - 1;
+}
 
 static bool infer(struct infer *i)
 {
@@ -209,8 +217,8 @@ static const struct op_case cases_12[] = {
 #define ROW(version, t, parser, tests)                                                                                 \
     {                                                                                                                  \
         .since = version, .signature = "T data -> I reduced", .types = "T: floats ints uints" t "; I: i64",            \
-        .attrs_size = sizeof(struct argmax), .parse = parser, .infer = infer, .run = run, .gradient = zero_gradient,   \
-        .cases = tests                                                                                                 \
+        .attrs_size = sizeof(struct argmax), .parse = parser, .rank = rank, .infer = infer, .run = run,                \
+        .gradient = zero_gradient, .cases = tests                                                                      \
     }
 
 const struct op op_argmax = {

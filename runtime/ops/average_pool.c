@@ -7,6 +7,7 @@
  * X alone. */
 #include "kernels/channels_last/pool.h"
 #include "ops/pooling.h"
+#include "ops/rank.h"
 #include "ops/rows.h"
 
 struct grad_attrs {
@@ -170,8 +171,8 @@ static const struct op_case cases_22[] = {
 #define ROW(version, type_list, parser, case_list)                                                                     \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct pooling_attrs),   \
-        .parse = parser, .infer = infer, .run = run, .gradient = gradient, .channels_last = pooling_channels_last,     \
-        .cost = cost, .rows_apart = rows_of_first, .cases = case_list                                                  \
+        .parse = parser, .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient,                      \
+        .channels_last = pooling_channels_last, .cost = cost, .rows_apart = rows_of_first, .cases = case_list          \
     }
 
 const struct op op_average_pool = {

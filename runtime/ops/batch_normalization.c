@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "kernels/norm.h"
 #include "ops/compute.h"
+#include "ops/rank.h"
 #include "ops/rows.h"
 
 enum { X, SCALE, BIAS, MEAN, VAR };                           /* inputs */
@@ -135,6 +136,11 @@ static size_t scratch_of(struct infer *i, const struct norm_shape *n, enum dtype
     for (int k = X; k <= VAR; k++)
         bytes += compute_bytes(typed_in(i, k), compute);
     return bytes;
+}
+
+static int rank(const struct node *n, int k, const struct known *known)
+{
+    return known_input(n, k == Y ? X : MEAN, known).rank;
 }
 
 static bool infer(struct infer *i)
@@ -426,6 +432,14 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS, SCALE, "scale", "ones", NULL },
+    { PARAMETER_TRAINS, BIAS, "bias", "zeros", NULL },
+    { PARAMETER_IS_STATISTIC, MEAN, "running mean", "zeros", NULL },
+    { PARAMETER_IS_STATISTIC, VAR, "running variance", "ones", NULL },
+    { 0 },
+};
+
 /* -- test -- */
 
 enum { LEARNED = 1 << X | 1 << SCALE | 1 << BIAS, ALL = LEARNED | 1 << MEAN | 1 << VAR };
@@ -479,8 +493,9 @@ static const struct op_case cases_15[] = {
 #define ROW(version, inputs_outputs, type_list, parser, case_list)                                                     \
     {                                                                                                                  \
         .since = version, .signature = inputs_outputs, .types = type_list, .attrs_size = sizeof(struct batch_norm),    \
-        .parse = parser, .infer = infer, .run = run, .gradient = gradient, .train = train, .training_outputs = 3,      \
-        .hidden = 2, .channels_last = channels_last, .rows_apart = rows_apart, .tell = tell, .cases = case_list        \
+        .parse = parser, .rank = rank, .infer = infer, .run = run, .gradient = gradient, .train = train,               \
+        .training_outputs = 3, .hidden = 2, .channels_last = channels_last, .rows_apart = rows_apart, .tell = tell,    \
+        .parameters = parameters, .cases = case_list                                                                   \
     }
 #define BEFORE_14 "T X, T scale, T B, T mean, T var -> T Y, T mean?, T var?, T saved_mean?, T saved_var?"
 

@@ -207,7 +207,7 @@ static const struct op_case cases_25[] = {
     {                                                                                                                  \
         .since = version, .signature = "T1 input -> T2 output", .types = "T1: " list "; T2: " list,                    \
         .attrs_size = sizeof(struct cast), .parse = reader, .infer = infer, .run = run, .gradient = gradient,          \
-        .cases = tests                                                                                                 \
+        .flags = OP_ELEMENTWISE, .cases = tests                                                                        \
     }
 #define NUMBERS "floats ints uints bool"
 

@@ -8,6 +8,7 @@
 #include "ops/channel_shuffle.h"
 #include "ops/layout.h"
 #include "ops/move.h"
+#include "ops/rank.h"
 
 /* -- plan -- */
 
@@ -28,6 +29,14 @@ static int64_t batch_of(const struct channel_shuffle *a, const struct tensor *x)
     if (a->batch < 0)
         return count % image ? -1 : count / image;
     return mul_size(image, a->batch, &all) && all == count ? a->batch : -1;
+}
+
+static int rank(const struct node *n, int k, const struct known *known)
+{
+    (void)n;
+    (void)k;
+    (void)known;
+    return 4;
 }
 
 static bool infer(struct infer *i)
@@ -118,6 +127,7 @@ const struct op channel_shuffle_op = {
               .signature = "T X -> T Y",
               .types = "T: all bf16",
               .attrs_size = sizeof(struct channel_shuffle),
+              .rank = rank,
               .infer = infer,
               .run = run,
               .channels_last = channels_last,

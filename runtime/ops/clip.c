@@ -10,6 +10,7 @@
  * NaN stays NaN, and a bound that is NaN does not bind. */
 #include "ops/convert.h"
 #include "ops/elementwise.h"
+#include "ops/rank.h"
 #include <math.h>
 
 enum { INPUT, MIN, MAX };
@@ -256,7 +257,8 @@ static const struct op_case cases_6[] = {
 #define ROW(version, io, list, reader, tests)                                                                          \
     {                                                                                                                  \
         .since = version, .signature = io, .types = list, .attrs_size = sizeof(struct numbers), .parse = reader,       \
-        .infer = infer, .run = run, .chain = &clip_chain, .gradient = gradient, .cases = tests                         \
+        .rank = rank_of_input, .infer = infer, .run = run, .chain = &clip_chain, .gradient = gradient,                 \
+        .flags = OP_ELEMENTWISE, .cases = tests                                                                        \
     }
 
 const struct op op_clip = {

@@ -4,6 +4,7 @@
 #include "ops/concat.h"
 #include "ops/layout.h"
 #include "ops/move.h"
+#include "ops/rank.h"
 #include "ops/rows.h"
 #include <stdio.h>
 #include <string.h>
@@ -130,8 +131,8 @@ static const struct op_case cases_11[] = { CASES, { "f32[2,3,4] f32[2,3,1]", "ax
 #define ROW(version, t, tests)                                                                                         \
     {                                                                                                                  \
         .since = version, .signature = "T inputs... -> T concat_result", .types = "T: " t,                             \
-        .attrs_size = sizeof(struct concat), .parse = parse, .infer = infer, .run = run, .gradient = gradient,         \
-        .channels_last = channels_last, .rows_apart = rows_apart, .cases = tests                                       \
+        .attrs_size = sizeof(struct concat), .parse = parse, .rank = rank_of_input, .infer = infer, .run = run,        \
+        .gradient = gradient, .channels_last = channels_last, .rows_apart = rows_apart, .cases = tests                 \
     }
 
 const struct op op_concat = {

@@ -2,6 +2,7 @@
  *
  * The value of its attribute; known when planning. It depends on nothing: no gradient flows. */
 #include "ops/constant.h"
+#include "ops/rank.h"
 #include <string.h>
 
 /* -- read -- */
@@ -101,6 +102,13 @@ static bool parse(struct parse *p, void *attrs)
 
 /* -- plan -- */
 
+static int rank(const struct node *n, int k, const struct known *known)
+{
+    (void)k;
+    (void)known;
+    return ((const struct constant *)n->attrs)->value.rank;
+}
+
 static bool infer(struct infer *i)
 {
     const struct constant *a = infer_attrs(i);
@@ -128,7 +136,7 @@ static const struct op_case no_cases[] = { { 0 } }; /* a tensor cannot be writte
 #define ROW(version, t, tests)                                                                                         \
     {                                                                                                                  \
         .since = version, .signature = "-> T output", .types = "T: " t, .attrs_size = sizeof(struct constant),         \
-        .parse = parse, .infer = infer, .gradient = zero_gradient, .cases = tests                                      \
+        .parse = parse, .rank = rank, .infer = infer, .gradient = zero_gradient, .cases = tests                        \
     }
 
 const struct op op_constant = {

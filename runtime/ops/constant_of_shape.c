@@ -3,6 +3,7 @@
  * A tensor of the shape that the input holds, all of one value (a float 0 where it is not given). It depends on no
  * float: no gradient flows. */
 #include "ops/move.h"
+#include "ops/rank.h"
 #include <string.h>
 
 struct fill {
@@ -65,8 +66,8 @@ static const struct op_case cases[] = {
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \
         .since = version, .signature = "T1 input -> T2 output", .types = "T1: i64; T2: floats ints uints bool" t,      \
-        .attrs_size = sizeof(struct fill), .parse = parse, .infer = infer, .run = run, .gradient = zero_gradient,      \
-        .cases = cases                                                                                                 \
+        .attrs_size = sizeof(struct fill), .parse = parse, .rank = rank_of_shape_0, .infer = infer, .run = run,        \
+        .gradient = zero_gradient, .cases = cases                                                                      \
     }
 
 const struct op op_constant_of_shape = {

@@ -8,6 +8,7 @@
 #include "ops/conv_last.h"
 #include "ops/cost.h"
 #include "ops/layout.h"
+#include "ops/rank.h"
 #include "ops/rows.h"
 
 enum { X, W, B };                /* inputs */
@@ -193,6 +194,12 @@ static bool gradient(struct backward *b)
     return conv_gradient(b, &op_grad);
 }
 
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS, W, "weight", "glorot_uniform", conv_fans },
+    { PARAMETER_TRAINS, B, "bias", "zeros", NULL },
+    { 0 },
+};
+
 /* -- test -- */
 
 enum { ALL = 1 << X | 1 << W | 1 << B };
@@ -223,9 +230,10 @@ static const struct op_case newest[] = {
 #define ROW(version, type_list, case_list)                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
-        .attrs_size = sizeof(struct conv_attrs), .parse = parse, .infer = infer, .run = run, .gradient = gradient,     \
-        .channels_last = channels_last, .rows_apart = rows_of_convolution, .take_chain = take_chain,                   \
-        .chain_at = CONV_CHAIN, .tell = tell, .cost = cost, .hidden = 1, .cases = case_list                            \
+        .attrs_size = sizeof(struct conv_attrs), .parse = parse, .rank = rank_of_window, .infer = infer, .run = run,   \
+        .gradient = gradient, .channels_last = channels_last, .rows_apart = rows_of_convolution,                       \
+        .take_chain = take_chain, .chain_at = CONV_CHAIN, .tell = tell, .cost = cost, .hidden = 1,                     \
+        .parameters = parameters, .cases = case_list                                                                   \
     }
 
 const struct op op_conv = {

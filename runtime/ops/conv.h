@@ -27,6 +27,8 @@ enum { CONV_INTO = CONV_CHAIN };        /* with into_channels: what has other pa
  * (kernels/norm_block.h). Only without a residual and a chain. */
 enum { CONV_MOMENTS = 1 };
 
+/* A convolution's field times channels; a transposed one's kernel is [..., out, in] in Keras. */
+struct fans conv_fans(const struct node *n, int input, const struct tensor *w);
 bool conv_parse(struct parse *p, struct conv_attrs *a);
 /* The shapes of X (as ONNX has it), W and B against each other; `out_channels` is set. `transposed`: W is [C, M/group,
  * ...]. */

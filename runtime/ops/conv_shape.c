@@ -3,6 +3,15 @@
 
 enum { X, W, B }; /* inputs of both */
 
+struct fans conv_fans(const struct node *n, int input, const struct tensor *w)
+{
+    const double field = (double)dims_product(w->dims, 2, w->rank);
+
+    (void)n;
+    (void)input;
+    return (struct fans){ (double)w->dims[1] * field, (double)w->dims[0] * field };
+}
+
 bool conv_parse(struct parse *p, struct conv_attrs *a)
 {
     a->group = attr_int(p, "group", 1);

@@ -5,6 +5,7 @@
  * It is the gradient of a convolution with respect to its input, so its own gradients are a convolution (dX) and that
  * convolution's gradient with respect to its weight (dW). */
 #include "ops/conv.h"
+#include "ops/rank.h"
 #include "ops/rows.h"
 
 enum { X, W, B };                /* inputs */
@@ -197,6 +198,12 @@ static bool gradient(struct backward *b)
     return conv_gradient(b, &op_grad);
 }
 
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS, W, "weight", "glorot_uniform", conv_fans },
+    { PARAMETER_TRAINS, B, "bias", "zeros", NULL },
+    { 0 },
+};
+
 /* -- test -- */
 
 enum { ALL = 1 << X | 1 << W | 1 << B };
@@ -225,8 +232,9 @@ static const struct op_case newest[] = {
 #define ROW(version, type_list, case_list)                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
-        .attrs_size = sizeof(struct transpose_attrs), .parse = parse, .infer = infer, .run = run,                      \
-        .gradient = gradient, .cost = cost, .rows_apart = rows_of_convolution, .cases = case_list                      \
+        .attrs_size = sizeof(struct transpose_attrs), .parse = parse, .rank = rank_of_window, .infer = infer,          \
+        .run = run, .gradient = gradient, .cost = cost, .rows_apart = rows_of_convolution, .parameters = parameters,   \
+        .cases = case_list                                                                                             \
     }
 
 const struct op op_conv_transpose = {

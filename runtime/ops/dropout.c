@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "ops/convert.h"
 #include "ops/elementwise.h"
+#include "ops/rank.h"
 #include <math.h>
 
 enum { DATA, RATIO, TRAINING_MODE };
@@ -376,8 +377,8 @@ static const struct op_case cases_7[] = {
 #define ROW(version, io, list, reader, tests)                                                                          \
     {                                                                                                                  \
         .since = version, .signature = io, .types = list, .attrs_size = sizeof(struct dropout), .parse = reader,       \
-        .infer = infer, .run = run, .gradient = gradient, .train = train, .training_outputs = 1, .flags = OP_RANDOM,   \
-        .channels_last = channels_last, .cases = tests                                                                 \
+        .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient, .train = train,                       \
+        .training_outputs = 1, .flags = OP_ELEMENTWISE | OP_RANDOM, .channels_last = channels_last, .cases = tests     \
     }
 #define IO_12 "T data, T1 ratio?, T2 training_mode? -> T output, T2 mask?"
 

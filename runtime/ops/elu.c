@@ -100,7 +100,7 @@ static const struct op_case cases[] = {
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = list, .attrs_size = sizeof(struct numbers),              \
         .parse = parse, .infer = unary_infer, .run = run, .chain = CHAIN_OF_NUMBERS(elu), .gradient = gradient,        \
-        .cases = cases                                                                                                 \
+        .flags = OP_ELEMENTWISE, .cases = cases                                                                        \
     }
 
 const struct op op_elu = {

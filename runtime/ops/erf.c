@@ -59,7 +59,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T input -> T output", .types = list, .infer = unary_infer, .run = run,         \
-        .chain = CHAIN_OF_1(erf), .gradient = gradient, .cases = cases                                                 \
+        .chain = CHAIN_OF_1(erf), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                        \
     }
 
 const struct op op_erf = {

@@ -37,7 +37,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T input -> T output", .types = list, .infer = unary_infer, .run = run,         \
-        .chain = CHAIN_OF_1(exp), .gradient = gradient, .cases = cases                                                 \
+        .chain = CHAIN_OF_1(exp), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                        \
     }
 
 const struct op op_exp = {

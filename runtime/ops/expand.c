@@ -3,11 +3,19 @@
  * Repeats the input along dimensions of 1 to the shape that it and `shape` have when broadcast together. The gradient
  * is summed over what was repeated. */
 #include "ops/move.h"
+#include "ops/rank.h"
 #include <string.h>
 
 enum { INPUT, SHAPE };
 
 /* -- plan -- */
+
+static int rank(const struct node *n, int k, const struct known *known)
+{
+    const int x = rank_of_input(n, k, known), shape = known_length(n, SHAPE);
+
+    return x < 0 || shape < 0 ? UNKNOWN : x > shape ? x : shape;
+}
 
 static bool infer(struct infer *i)
 {
@@ -72,8 +80,8 @@ static const struct op_case cases[] = {
 
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \
-        .since = version, .signature = "T input, I shape -> T output", .types = "T: " t "; I: i64", .infer = infer,    \
-        .run = run, .gradient = gradient, .cases = cases                                                               \
+        .since = version, .signature = "T input, I shape -> T output", .types = "T: " t "; I: i64", .rank = rank,      \
+        .infer = infer, .run = run, .gradient = gradient, .cases = cases                                               \
     }
 
 const struct op op_expand = {

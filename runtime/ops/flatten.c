@@ -1,6 +1,7 @@
 /* Flatten, https://onnx.ai/onnx/operators/onnx__Flatten.html
  *
  * A matrix: the dimensions before `axis` make its rows, all others its columns. The gradient is reshaped back. */
+#include "ops/rank.h"
 #include "ops/rows.h"
 #include "ops/view.h"
 
@@ -56,7 +57,8 @@ static const struct op_case cases_11[] = { CASES, { "u8[2,3,4,5]", "axis=-1", "u
 #define ROW(version, t, parser, tests)                                                                                 \
     {                                                                                                                  \
         .since = version, .signature = "T input -> T output", .types = "T: " t, .attrs_size = sizeof(struct flatten),  \
-        .parse = parser, .infer = infer, .gradient = view_gradient, .rows_apart = rows_of_first, .cases = tests        \
+        .parse = parser, .rank = rank_of_matrix, .infer = infer, .gradient = view_gradient,                            \
+        .rows_apart = rows_of_first, .flags = OP_REARRANGES, .cases = tests                                            \
     }
 
 const struct op op_flatten = {

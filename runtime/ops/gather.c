@@ -6,6 +6,7 @@
  * the slice of dX that it came from, in the order of the indices. */
 #include "ops/cost.h"
 #include "ops/move.h"
+#include "ops/rank.h"
 #include "tensor/half.h"
 #include <string.h>
 
@@ -29,6 +30,14 @@ static bool parse(struct parse *p, void *attrs)
 }
 
 /* -- plan -- */
+
+static int rank(const struct node *n, int k, const struct known *known)
+{
+    const int x = known_input(n, DATA, known).rank, indices = known_input(n, INDICES, known).rank;
+
+    (void)k;
+    return x < 1 || indices < 0 ? UNKNOWN : x - 1 + indices;
+}
 
 static bool infer(struct infer *i)
 {
@@ -239,6 +248,11 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS, DATA, "table", "random_uniform", NULL },
+    { 0 },
+};
+
 /* -- test -- */
 
 #define CASES                                                                                                          \
@@ -255,8 +269,8 @@ static const struct op_case cases_11[] = { CASES, { "f32[5,300] i64[4]{-1,0,-5,4
 #define ROW(version, t, tests)                                                                                         \
     {                                                                                                                  \
         .since = version, .signature = "T data, Tind indices -> T output", .types = "T: " t "; Tind: i32 i64",         \
-        .cost = cost_of_picking, .attrs_size = sizeof(struct gather), .parse = parse, .infer = infer, .run = run,      \
-        .gradient = gradient, .cases = tests                                                                           \
+        .cost = cost_of_picking, .attrs_size = sizeof(struct gather), .parse = parse, .rank = rank, .infer = infer,    \
+        .run = run, .gradient = gradient, .parameters = parameters, .cases = tests                                     \
     }
 
 const struct op op_gather = {

@@ -141,6 +141,7 @@ const struct op op_gelu = {
               .run = run,
               .chain = &gelu_chain,
               .gradient = gradient,
+              .flags = OP_ELEMENTWISE,
               .cases = cases },
             { 0 },
         },

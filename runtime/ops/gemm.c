@@ -10,6 +10,7 @@
 #include "ops/chained.h"
 #include "ops/cost.h"
 #include "ops/move.h"
+#include "ops/rank.h"
 #include <math.h>
 
 enum { A, B, C };                /* inputs */
@@ -322,6 +323,22 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+/* A transposed weight is [out, in]. */
+static struct fans fans(const struct node *n, int input, const struct tensor *t)
+{
+    const struct gemm_attrs *a = n->attrs;
+    const double rows = (double)t->dims[t->rank - 2], columns = (double)t->dims[t->rank - 1];
+
+    return (input == A ? a->trans_a : a->trans_b) ? (struct fans){ columns, rows } : (struct fans){ rows, columns };
+}
+
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS, A, "weight", "glorot_uniform", fans },
+    { PARAMETER_TRAINS, B, "weight", "glorot_uniform", fans },
+    { PARAMETER_TRAINS, C, "bias", "zeros", NULL },
+    { 0 },
+};
+
 /* -- test -- */
 
 enum { ALL = 1 << A | 1 << B | 1 << C };
@@ -384,8 +401,9 @@ static void tell(const struct node *n, const void *plan, struct text *out)
 #define ROW(version, c, type_list, case_list)                                                                          \
     {                                                                                                                  \
         .since = version, .signature = "T A, T B, T " c " -> T Y", .types = type_list,                                 \
-        .attrs_size = sizeof(struct gemm_attrs), .parse = parse, .infer = infer, .run = run, .gradient = gradient,     \
-        .take_chain = take_chain, .chain_at = GEMM_CHAIN, .tell = tell, .cost = cost, .cases = case_list               \
+        .attrs_size = sizeof(struct gemm_attrs), .parse = parse, .rank = rank_of_matrix, .infer = infer, .run = run,   \
+        .gradient = gradient, .take_chain = take_chain, .chain_at = GEMM_CHAIN, .tell = tell, .cost = cost,            \
+        .parameters = parameters, .cases = case_list                                                                   \
     }
 
 const struct op op_gemm = {

@@ -2,6 +2,7 @@
  *
  * The maximum over all spatial dimensions, which stay as 1. The gradient goes to the elements that equal it, split
  * evenly among ties. */
+#include "ops/rank.h"
 #include "ops/reduce.h"
 #include "ops/rows.h"
 
@@ -30,7 +31,7 @@ static const struct op_case newest[] = { CASES, { "bf16[2,3,4,5]", "", "bf16[2,3
 #define ROW(version, type_list, case_list)                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct reduce_attrs),    \
-        .parse = reduce_parse_global, .infer = reduce_infer, .run = run, .gradient = gradient,                         \
+        .parse = reduce_parse_global, .rank = rank_of_input, .infer = reduce_infer, .run = run, .gradient = gradient,  \
         .channels_last = reduce_channels_last, .rows_apart = rows_of_first, .cases = case_list                         \
     }
 

@@ -76,7 +76,7 @@ static const struct op_case cases[] = {
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = list, .attrs_size = sizeof(struct numbers),              \
         .parse = parse, .infer = unary_infer, .run = run, .chain = CHAIN_OF_NUMBERS(hard_sigmoid),                     \
-        .gradient = gradient, .cases = cases                                                                           \
+        .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                                                  \
     }
 
 const struct op op_hard_sigmoid = {

@@ -36,7 +36,8 @@ static const struct op_case cases[] = {
 
 #define ROW(version, io, list)                                                                                         \
     {                                                                                                                  \
-        .since = version, .signature = io, .types = list, .infer = infer, .gradient = gradient, .cases = cases         \
+        .since = version, .signature = io, .types = list, .infer = infer, .gradient = gradient,                        \
+        .flags = OP_ELEMENTWISE | OP_REARRANGES, .cases = cases                                                        \
     }
 #define V_16 "V: all bf16 seq(all) opt(all) optseq(all)"
 

@@ -3,6 +3,7 @@
  * Runs one of two subgraphs and gives its outputs. Where the condition is known when planning only that branch is
  * looked at; else a shape in which the branches differ is told by running. The gradient is an If of the same condition
  * over the branches' gradients, for what they capture. */
+#include "ops/rank.h"
 #include "ops/value.h"
 
 struct branches {
@@ -121,8 +122,8 @@ static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as 
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \
         .since = version, .signature = "B cond -> V outputs*", .types = "B: bool; V: " t,                              \
-        .attrs_size = sizeof(struct branches), .parse = parse, .infer = infer, .run = run, .gradient = gradient,       \
-        .flags = OP_RUN_ONLY, .cases = cases                                                                           \
+        .attrs_size = sizeof(struct branches), .parse = parse, .rank = rank_unknown, .infer = infer, .run = run,       \
+        .gradient = gradient, .flags = OP_RUN_ONLY, .cases = cases                                                     \
     }
 #define ALL_KINDS "all bf16 seq(all bf16) opt(all bf16) optseq(all bf16)"
 

@@ -22,6 +22,7 @@ struct loss_job {
 #define LOSS(f) f##_f64
 #define T       double
 #include "ops/label_loss_body.h"
+#include "ops/rank.h"
 
 /* -- read -- */
 
@@ -46,6 +47,13 @@ static struct loss_job job_of(const struct loss_attrs *a, const struct tensor *x
                               .ignores = a->ignores,
                               .ignore_index = a->ignore_index,
                               .softmax = a->softmax };
+}
+
+int loss_rank(const struct node *n, int k, const struct known *known)
+{
+    const struct loss_attrs *a = n->attrs;
+
+    return k ? rank_of_input(n, k, known) : a->reduction == LOSS_NONE ? known_input(n, LOSS_TARGET, known).rank : 0;
 }
 
 bool loss_infer(struct infer *i)

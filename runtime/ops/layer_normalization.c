@@ -13,6 +13,7 @@
 #include "ops/compute.h"
 #include "ops/move.h"
 #include "ops/op.h"
+#include "ops/rank.h"
 #include <string.h>
 
 enum { X, SCALE, BIAS }; /* inputs */
@@ -377,6 +378,12 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS, SCALE, "scale", "ones", NULL },
+    { PARAMETER_TRAINS, BIAS, "bias", "zeros", NULL },
+    { 0 },
+};
+
 /* -- test -- */
 
 enum { ALL = 1 << X | 1 << SCALE | 1 << BIAS };
@@ -405,10 +412,12 @@ const struct op op_layer_normalization = {
               .types = "T: floats bf16; U: f32 bf16",
               .attrs_size = sizeof(struct layer_norm_attrs),
               .parse = parse,
+              .rank = rank_of_input,
               .infer = infer,
               .run = run,
               .gradient = gradient,
               .hidden = 2,
+              .parameters = parameters,
               .cases = cases },
             { 0 },
         },

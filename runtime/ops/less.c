@@ -32,7 +32,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T A, T B -> T1 C", .types = list "; T1: bool", .infer = compare_infer,         \
-        .run = run, .gradient = zero_gradient, .flags = OP_UNBROADCAST, .cases = cases                                 \
+        .run = run, .gradient = zero_gradient, .flags = OP_ELEMENTWISE, .cases = cases                                 \
     }
 
 const struct op op_less = {

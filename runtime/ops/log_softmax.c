@@ -3,6 +3,7 @@
  *   y = x - max x - log(sum of exp(x - max x))     along `axis`
  *
  * The gradient is dy - exp(y) * sum of dy, from the output alone. */
+#include "ops/rank.h"
 #include "ops/softmax.h"
 
 static bool run(struct step *s)
@@ -43,8 +44,8 @@ static const struct op_case cases[] = { SOFTMAX_CASES, { 0 } };
 #define ROW(version, type_list, parser, case_list)                                                                     \
     {                                                                                                                  \
         .since = version, .signature = "T input -> T output", .types = type_list,                                      \
-        .attrs_size = sizeof(struct softmax_attrs), .parse = parser, .infer = softmax_infer, .run = run,               \
-        .gradient = gradient, .channels_last = softmax_channels_last, .rows_apart = softmax_rows_apart,                \
+        .attrs_size = sizeof(struct softmax_attrs), .parse = parser, .rank = rank_of_input, .infer = softmax_infer,    \
+        .run = run, .gradient = gradient, .channels_last = softmax_channels_last, .rows_apart = softmax_rows_apart,    \
         .cases = case_list                                                                                             \
     }
 

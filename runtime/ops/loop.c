@@ -6,6 +6,7 @@
  *
  * Carried values whose types the body keeps have their final memory from planning; where one of them changes, running
  * tells all shapes. */
+#include "ops/rank.h"
 #include "ops/value.h"
 #include <math.h>
 #include <string.h>
@@ -376,8 +377,8 @@ static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as 
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \
         .since = version, .signature = "I M?, B cond?, V v_initial* -> V v_final_and_scan_outputs*",                   \
-        .types = "I: i64; B: bool; V: " t, .attrs_size = sizeof(struct loop), .parse = parse, .infer = infer,          \
-        .run = run, .no_gradient = "going back through iterations is not supported yet", .cost = cost,                 \
+        .types = "I: i64; B: bool; V: " t, .attrs_size = sizeof(struct loop), .parse = parse, .rank = rank_unknown,    \
+        .infer = infer, .run = run, .no_gradient = "going back through iterations is not supported yet", .cost = cost, \
         .flags = OP_RUN_ONLY, .cases = cases                                                                           \
     }
 #define ALL_KINDS "all bf16 seq(all bf16) opt(all bf16) optseq(all bf16)"

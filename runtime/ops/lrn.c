@@ -12,6 +12,7 @@
 #include "kernels/kernels.h"
 #include "ops/compute.h"
 #include "ops/cost.h"
+#include "ops/rank.h"
 #include "ops/rows.h"
 #include <math.h>
 
@@ -252,8 +253,8 @@ static const struct op_case newest[] = { CASES, { "bf16[2,5,3]", "size=4", "bf16
 #define ROW(version, type_list, case_list)                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct lrn),             \
-        .parse = parse, .infer = infer, .run = run, .gradient = gradient, .channels_last = channels_last,              \
-        .rows_apart = rows_of_first, .cost = cost, .cases = case_list                                                  \
+        .parse = parse, .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient,                       \
+        .channels_last = channels_last, .rows_apart = rows_of_first, .cost = cost, .cases = case_list                  \
     }
 
 const struct op op_lrn = {

@@ -43,6 +43,7 @@ struct lstm_strides { /* of Y, in elements */
 #define REAL    double
 #define NAME(x) x##_f64
 #include "ops/lstm_body.h"
+#include "ops/rank.h"
 
 /* -- read -- */
 
@@ -130,6 +131,13 @@ static bool set_state_out(struct infer *i, int k, const struct lstm *a, const st
                               a->r.batch_first ? p->directions : p->n.batch, p->hidden };
 
     return set_out(i, k, typed_in(i, X)->dtype, 3, dims);
+}
+
+static int rank(const struct node *n, int k, const struct known *known)
+{
+    (void)n;
+    (void)known;
+    return k == Y ? 4 : 3;
 }
 
 static bool infer(struct infer *i)
@@ -564,6 +572,14 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS, W, "weight", "glorot_uniform", recurrent_fans },
+    { PARAMETER_TRAINS, R, "recurrent weight", "orthogonal", recurrent_fans },
+    { PARAMETER_TRAINS, B, "bias", "zeros", NULL },
+    { PARAMETER_TRAINS, P, "peephole weight", "glorot_uniform", recurrent_fans },
+    { 0 },
+};
+
 /* -- test -- */
 
 #define WEIGHTS (1 << X | 1 << W | 1 << R)
@@ -597,8 +613,9 @@ static const struct op_case cases_14[] = {
         .since = version,                                                                                              \
         .signature =                                                                                                   \
             "T X, T W, T R, T B?, T1 sequence_lens?, T initial_h?, T initial_c?, T P? -> T Y?, T Y_h?, T Y_c?",        \
-        .types = "T: " list "; T1: i32", .attrs_size = sizeof(struct lstm), .parse = parse, .infer = infer,            \
-        .run = run, .gradient = gradient, .cost = cost, .hidden = 1, .cases = case_list                                \
+        .types = "T: " list "; T1: i32", .attrs_size = sizeof(struct lstm), .parse = parse, .rank = rank,              \
+        .infer = infer, .run = run, .gradient = gradient, .cost = cost, .hidden = 1, .parameters = parameters,         \
+        .cases = case_list                                                                                             \
     }
 
 const struct op op_lstm = {

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "ops/chained.h"
 #include "ops/cost.h"
+#include "ops/rank.h"
 #include <string.h>
 
 enum { A, B };                   /* inputs */
@@ -168,6 +169,14 @@ static struct tensor result_of(const struct product *p, enum dtype dtype)
     if (p->column_given)
         y.dims[y.rank++] = p->n;
     return y;
+}
+
+static int rank(const struct node *n, int k, const struct known *known)
+{
+    const int a = known_input(n, A, known).rank, b = known_input(n, B, known).rank;
+
+    (void)k;
+    return a < 2 || b < 2 ? UNKNOWN : a > b ? a : b;
 }
 
 static bool infer(struct infer *i)
@@ -397,6 +406,12 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS, A, "weight", "glorot_uniform", NULL },
+    { PARAMETER_TRAINS, B, "weight", "glorot_uniform", NULL },
+    { 0 },
+};
+
 /* -- test -- */
 
 static const struct op_case cases[] = {
@@ -434,8 +449,9 @@ static void tell(const struct node *n, const void *plan, struct text *out)
 #define ROW(version, type_list)                                                                                        \
     {                                                                                                                  \
         .since = version, .signature = "T A, T B -> T Y", .types = type_list,                                          \
-        .attrs_size = sizeof(struct matmul_attrs), .infer = infer, .run = run, .gradient = gradient,                   \
-        .take_chain = take_chain, .chain_at = MATMUL_CHAIN, .tell = tell, .cost = cost, .cases = cases                 \
+        .attrs_size = sizeof(struct matmul_attrs), .rank = rank, .infer = infer, .run = run, .gradient = gradient,     \
+        .take_chain = take_chain, .chain_at = MATMUL_CHAIN, .tell = tell, .cost = cost, .parameters = parameters,      \
+        .cases = cases                                                                                                 \
     }
 
 const struct op op_matmul = {

@@ -7,6 +7,7 @@
  * Indices is zero by definition. */
 #include "kernels/channels_last/pool.h"
 #include "ops/pooling.h"
+#include "ops/rank.h"
 #include "ops/rows.h"
 
 enum { Y, INDICES };     /* outputs */
@@ -205,8 +206,9 @@ static bool rows_apart(const struct node *n, const struct tensor *const *types, 
 #define ROW(version, type_list, parser, case_list)                                                                     \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y, I Indices?", .types = type_list "; I: i64",                        \
-        .attrs_size = sizeof(struct pooling_attrs), .parse = parser, .infer = infer, .run = run, .gradient = gradient, \
-        .channels_last = pooling_channels_last, .rows_apart = rows_apart, .cost = cost, .cases = case_list             \
+        .attrs_size = sizeof(struct pooling_attrs), .parse = parser, .rank = rank_of_input, .infer = infer,            \
+        .run = run, .gradient = gradient, .channels_last = pooling_channels_last, .rows_apart = rows_apart,            \
+        .cost = cost, .cases = case_list                                                                               \
     }
 
 const struct op op_max_pool = {
@@ -224,6 +226,7 @@ const struct op op_max_pool = {
               .types = "T: floats",
               .attrs_size = sizeof(struct pooling_attrs),
               .parse = parse_1,
+              .rank = rank_of_input,
               .infer = infer,
               .run = run_1,
               .gradient = gradient,

@@ -50,7 +50,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T data_0... -> T min", .types = list, .infer = variadic_infer, .run = run,     \
-        .chain = CHAIN_OF_2(min), .gradient = extremum_gradient, .flags = OP_UNBROADCAST, .cases = cases               \
+        .chain = CHAIN_OF_2(min), .gradient = extremum_gradient, .flags = OP_ELEMENTWISE, .cases = cases               \
     }
 
 const struct op op_min = {

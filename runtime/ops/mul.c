@@ -41,6 +41,12 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS_UNLESS_SCALAR, 0, "factor", "ones", NULL },
+    { PARAMETER_TRAINS_UNLESS_SCALAR, 1, "factor", "ones", NULL },
+    { 0 },
+};
+
 /* -- test -- */
 
 static const struct op_case cases[] = {
@@ -62,7 +68,8 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T A, T B -> T C", .types = list, .infer = binary_infer, .run = run,            \
-        .chain = CHAIN_OF_2(mul), .gradient = gradient, .flags = OP_UNBROADCAST, .cases = cases                        \
+        .chain = CHAIN_OF_2(mul), .gradient = gradient, .flags = OP_ELEMENTWISE, .parameters = parameters,             \
+        .cases = cases                                                                                                 \
     }
 
 const struct op op_mul = {

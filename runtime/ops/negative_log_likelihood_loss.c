@@ -67,7 +67,7 @@ static const struct op_case newest[] = { CASES,
     {                                                                                                                  \
         .since = version, .signature = "T input, Tind target, T weight? -> T loss",                                    \
         .types = "T: " float_list "; Tind: i32 i64", .attrs_size = sizeof(struct loss_attrs), .parse = parse,          \
-        .infer = infer, .run = run, .gradient = gradient, .cases = case_list                                           \
+        .rank = loss_rank, .infer = infer, .run = run, .gradient = gradient, .cases = case_list                        \
     }
 
 const struct op op_negative_log_likelihood_loss = {

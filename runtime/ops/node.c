@@ -200,3 +200,13 @@ bool node_check_types(const struct node *n, const struct tensor *const *in, stru
     }
     return true;
 }
+
+const struct op_parameter *node_parameter(const struct node *n, int k)
+{
+    const struct op_parameter *p = n->def ? n->def->parameters : NULL;
+
+    for (; p && p->use; p++)
+        if (p->input == k)
+            return p;
+    return NULL;
+}

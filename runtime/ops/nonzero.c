@@ -4,6 +4,7 @@
  * column each: of none for a scalar. How many there are only running can tell. Piecewise constant: its
  * gradient is zero, no gradient flows. */
 #include "ops/op.h"
+#include "ops/rank.h"
 
 /* -- plan -- */
 
@@ -113,8 +114,8 @@ static const struct op_case cases[] = {
 
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \
-        .since = version, .signature = "T X -> I Y", .types = "T: " t "; I: i64", .infer = infer, .run = run,          \
-        .gradient = zero_gradient, .cases = cases                                                                      \
+        .since = version, .signature = "T X -> I Y", .types = "T: " t "; I: i64", .rank = rank_of_matrix,              \
+        .infer = infer, .run = run, .gradient = zero_gradient, .cases = cases                                          \
     }
 
 const struct op op_nonzero = {

@@ -38,6 +38,7 @@ const struct op op_not = {
               .infer = unary_infer,
               .run = run,
               .gradient = zero_gradient,
+              .flags = OP_ELEMENTWISE,
               .cases = cases },
             { 0 },
         },

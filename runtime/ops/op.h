@@ -22,6 +22,10 @@
 #include "tensor/heap.h"
 #include "tensor/tensor.h"
 
+struct known {        /* of a value, whatever the shapes of the inputs are */
+    int rank;         /* UNKNOWN where it is not */
+    enum dtype dtype; /* UNDEFINED where it is not */
+};
 struct kernels;    /* kernels/kernels.h: what this CPU does best */
 struct chain_rule; /* ops/elementwise.h: how an elementwise operator is a step of a chain */
 struct fused;      /* ops/fused.h: a chain */
@@ -221,11 +225,31 @@ struct op_case {        /* one row: one test of the registry walk */
     uint64_t differentiate; /* inputs whose gradient is compared with central differences, one bit each */
 };
 
+/* What of a node's inputs a model learns: a list ended by {0}. */
+enum parameter_use {
+    PARAMETER_TRAINS = 1,
+    PARAMETER_TRAINS_UNLESS_SCALAR, /* the operator does other things, too */
+    PARAMETER_IS_STATISTIC          /* the operator itself changes it, in its training form */
+};
+struct fans {
+    double in, out; /* as Keras counts them in its own layouts */
+};
+struct op_parameter {
+    enum parameter_use use;
+    int input;
+    const char *name;    /* "weight" */
+    const char *initial; /* Keras' default initialiser (train/initialise.h) */
+    /* Of tensors with two dimensions or more. NULL: the last two dimensions are in and out. */
+    struct fans (*fans)(const struct node *n, int input, const struct tensor *t);
+};
+
 enum op_flags {
     OP_RANDOM = 1,      /* two runs differ: never folded */
     OP_RUN_ONLY = 2,    /* never folded: has an effect, or is cheaper to run than to keep */
-    OP_UNBROADCAST = 4, /* elementwise with broadcasting: nothing checks this flag but the registry walk */
-    OP_UPDATES = 8,     /* changes state in place: once begun it is finished, whatever time it takes */
+    OP_ELEMENTWISE = 4, /* an element of the outputs is made of one of each input, broadcast, wherever they lie */
+    OP_REARRANGES = 8,  /* the output has the elements of input 0, each once, perhaps in another shape or order */
+    OP_SHAPE_ONLY = 16, /* the outputs depend on the shapes of inputs, not on their values */
+    OP_UPDATES = 32,    /* changes state in place: once begun it is finished, whatever time it takes */
 };
 
 /* What a node has to do, for a profile (ops/cost.h), and to refuse what cannot end within the time that there is. */
@@ -249,6 +273,10 @@ struct op_def {
     const char *types;
     size_t attrs_size;
     bool (*parse)(struct parse *p, void *attrs); /* NULL: no attributes */
+    /* The rank of output k where it can be told before any shape is, else UNKNOWN: passes see no more than this, and
+     * the types of the signature. `known` goes by value id; ops/rank.h has the usual ones. NULL for OP_ELEMENTWISE, if
+     * it is the highest of the inputs'. */
+    int (*rank)(const struct node *n, int k, const struct known *known);
     bool (*infer)(struct infer *i);
     bool (*run)(struct step *s); /* NULL: every output is a view or known */
     bool (*gradient)(struct backward *b);
@@ -280,8 +308,16 @@ struct op_def {
     void (*cost)(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *cost);
     int hidden; /* outputs of ours after the standard's, kept only where a gradient reads them, never exported */
     unsigned flags;
+    const struct op_parameter *parameters; /* NULL: none */
     const struct op_case *cases;
 };
+
+/* What input k of such a node is; NULL where nothing is learned there. */
+const struct op_parameter *node_parameter(const struct node *n, int k);
+static inline bool node_elementwise(const struct node *n)
+{
+    return n->def && n->def->flags & OP_ELEMENTWISE;
+}
 
 struct op {
     const char *name;

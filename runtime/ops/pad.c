@@ -10,6 +10,7 @@
 #include "ops/pad.h"
 #include "ops/layout.h"
 #include "ops/move.h"
+#include "ops/rank.h"
 #include "ops/resample.h"
 #include "ops/view.h"
 #include "tensor/half.h"
@@ -389,8 +390,8 @@ static const struct op_case cases_19[] = {
 
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
-        .since = version, .types = "T: " t, .attrs_size = sizeof(struct pad), .infer = infer, .run = run,              \
-        .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                                              \
+        .since = version, .types = "T: " t, .attrs_size = sizeof(struct pad), .rank = rank_of_input, .infer = infer,   \
+        .run = run, .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                                  \
     }
 #define ROW_18(version, parser, tests)                                                                                 \
     ROW(version, "all bf16; I: i64; Tind: i32 i64",                                                                    \

@@ -279,7 +279,7 @@ static const struct op_case cases_7[] = {
 #define ROW(version, io, list, tests)                                                                                  \
     {                                                                                                                  \
         .since = version, .signature = io, .types = list, .infer = infer, .run = run, .chain = &pow_chain,             \
-        .gradient = gradient, .flags = OP_UNBROADCAST, .cases = tests                                                  \
+        .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = tests                                                  \
     }
 
 const struct op op_pow = {

@@ -105,6 +105,11 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS, 1, "slope", "zeros", NULL },
+    { 0 },
+};
+
 /* -- test -- */
 
 static const struct op_case cases[] = {
@@ -125,7 +130,8 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X, T slope -> T Y", .types = list, .infer = infer, .run = run,               \
-        .chain = CHAIN_OF_2(prelu), .gradient = gradient, .cases = cases                                               \
+        .chain = CHAIN_OF_2(prelu), .gradient = gradient, .flags = OP_ELEMENTWISE, .parameters = parameters,           \
+        .cases = cases                                                                                                 \
     }
 
 const struct op op_prelu = {

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "ops/convert.h"
 #include "ops/elementwise.h"
+#include "ops/rank.h"
 #include <math.h>
 
 struct uniform {
@@ -157,7 +158,8 @@ static const struct op_case cases_22[] = {
 #define ROW(version, list, tests)                                                                                      \
     {                                                                                                                  \
         .since = version, .signature = "T1 input -> T2 output", .types = list, .attrs_size = sizeof(struct uniform),   \
-        .parse = parse, .infer = infer, .run = run, .gradient = zero_gradient, .flags = OP_RANDOM, .cases = tests      \
+        .parse = parse, .rank = rank_of_input, .infer = infer, .run = run, .gradient = zero_gradient,                  \
+        .flags = OP_RANDOM, .cases = tests                                                                             \
     }
 
 const struct op op_random_uniform_like = {

@@ -51,7 +51,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = list, .infer = unary_infer, .run = run,                  \
-        .chain = CHAIN_OF_1(reciprocal), .gradient = gradient, .cases = cases                                          \
+        .chain = CHAIN_OF_1(reciprocal), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                 \
     }
 
 const struct op op_reciprocal = {

@@ -117,6 +117,13 @@ static bool check_shape(struct infer *i, int k, const char *name, int rank, int6
                        : infer_error(i, "'%s' is %s, must be [%lld]", name, tensor_text(t, got), (long long)a);
 }
 
+struct fans recurrent_fans(const struct node *n, int input, const struct tensor *t)
+{
+    (void)n;
+    (void)input;
+    return (struct fans){ (double)t->dims[t->rank - 1], (double)t->dims[t->rank - 2] };
+}
+
 bool recurrent_check(struct infer *i, const struct recurrent *r, int gates)
 {
     const struct tensor *x = typed_in(i, 0), *w = typed_in(i, 1), *h = typed_in(i, 2);

@@ -44,6 +44,8 @@ struct recurrent_shape {
 struct recurrent_shape recurrent_shape(const struct recurrent *r, const struct tensor *x);
 /* Checks the shapes of X, W, R, B, sequence_lens and initial states (inputs 0 to 5 and so on, as LSTM, GRU and RNN have
  * them); `gates` is 4 for LSTM. */
+/* Weights are [directions, gates * hidden, in]. */
+struct fans recurrent_fans(const struct node *n, int input, const struct tensor *t);
 bool recurrent_check(struct infer *i, const struct recurrent *r, int gates);
 /* Lengths of the sequences must lie in [0, steps]. */
 bool recurrent_check_lengths(struct step *s, const struct tensor *lengths, int64_t steps);

@@ -1,6 +1,7 @@
 #include "ops/reduce.h"
 #include "ops/compute.h"
 #include "ops/layout.h"
+#include "ops/rank.h"
 #include "ops/view.h"
 #include <string.h>
 
@@ -83,6 +84,21 @@ static uint32_t axes_of(const struct reduce_attrs *a, const struct tensor *axes,
     for (int64_t k = 0; k < tensor_count(axes); k++)
         mask |= (uint32_t)1 << wrap_axis(((const int64_t *)axes->data)[k], rank);
     return laid_out(a, rank, mask);
+}
+
+/* With keepdims 0 as many dimensions go as there are axes. */
+int reduce_rank(const struct node *n, int k, const struct known *known)
+{
+    const struct reduce_attrs *a = n->attrs;
+    const int x = rank_of_input(n, k, known), axes = known_length(n, REDUCE_AXES);
+
+    if (a->keepdims || x < 0)
+        return x;
+    if (axes < 0 && n->inputs > REDUCE_AXES && n->in[REDUCE_AXES])
+        return UNKNOWN;
+    if (axes <= 0)
+        return a->noop ? x : 0;
+    return axes <= x ? x - axes : UNKNOWN;
 }
 
 bool reduce_infer(struct infer *i)

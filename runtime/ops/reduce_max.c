@@ -63,14 +63,15 @@ static const struct op_case cases_bool[] = {
 #define BEFORE(version, type_list)                                                                                     \
     {                                                                                                                  \
         .since = version, .signature = "T data -> T reduced", .types = type_list,                                      \
-        .attrs_size = sizeof(struct reduce_attrs), .parse = reduce_parse_before, .infer = reduce_infer, .run = run,    \
-        .gradient = gradient, .channels_last = reduce_channels_last, .cases = before                                   \
+        .attrs_size = sizeof(struct reduce_attrs), .parse = reduce_parse_before, .rank = reduce_rank,                  \
+        .infer = reduce_infer, .run = run, .gradient = gradient, .channels_last = reduce_channels_last,                \
+        .cases = before                                                                                                \
     }
 #define ROW(version, type_list, case_list)                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T data, I axes? -> T reduced", .types = type_list "; I: i64",                  \
-        .attrs_size = sizeof(struct reduce_attrs), .parse = reduce_parse, .infer = reduce_infer, .run = run,           \
-        .gradient = gradient, .channels_last = reduce_channels_last, .cases = case_list                                \
+        .attrs_size = sizeof(struct reduce_attrs), .parse = reduce_parse, .rank = reduce_rank, .infer = reduce_infer,  \
+        .run = run, .gradient = gradient, .channels_last = reduce_channels_last, .cases = case_list                    \
     }
 
 const struct op op_reduce_max = {

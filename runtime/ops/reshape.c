@@ -2,6 +2,7 @@
  *
  * The same elements under the dimensions in `shape`: one of them may be -1 and follows from the others; 0 copies the
  * dimension of the input, or is a 0 where allowzero is set. The gradient is reshaped back. */
+#include "ops/rank.h"
 #include "ops/rows.h"
 #include "ops/view.h"
 
@@ -109,8 +110,8 @@ static const struct op_case cases_14[] = {
 #define ROW(version, t, parser, tests)                                                                                 \
     {                                                                                                                  \
         .since = version, .signature = "T data, I shape -> T reshaped", .types = "T: " t "; I: i64",                   \
-        .attrs_size = sizeof(struct reshape), .parse = parser, .infer = infer, .gradient = view_gradient,              \
-        .rows_apart = rows_apart, .cases = tests                                                                       \
+        .attrs_size = sizeof(struct reshape), .parse = parser, .rank = rank_of_shape_1, .infer = infer,                \
+        .gradient = view_gradient, .rows_apart = rows_apart, .flags = OP_REARRANGES, .cases = tests                    \
     }
 
 const struct op op_reshape = {

@@ -12,6 +12,7 @@
 #include "ops/convert.h"
 #include "ops/layout.h"
 #include "ops/move.h"
+#include "ops/rank.h"
 #include "ops/resample.h"
 #include "ops/view.h"
 #include <math.h>
@@ -627,8 +628,8 @@ static const struct op_case cases_19[] = {
 
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
-        .since = version, .types = t "; F: f32", .attrs_size = sizeof(struct resize), .infer = infer, .run = run,      \
-        .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                                              \
+        .since = version, .types = t "; F: f32", .attrs_size = sizeof(struct resize), .rank = rank_of_input,           \
+        .infer = infer, .run = run, .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                  \
     }
 #define ROW_13(version, parser, tests)                                                                                 \
     ROW(version, "T1: all bf16; T2: floats; I: i64", .signature = "T1 X, T2 roi?, F scales?, I sizes? -> T1 Y",        \

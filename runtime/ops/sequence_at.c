@@ -3,6 +3,7 @@
  * A copy of the tensor at a position, which counts from the end where it is below 0. Its shape is known while planning
  * where the position and the items' shapes are; else only running can tell. The sequence's gradient is zero but at the
  * position. */
+#include "ops/rank.h"
 #include "ops/sequence.h"
 #include "ops/value.h"
 
@@ -62,6 +63,7 @@ const struct op op_sequence_at = {
     .defs = (const struct op_def[]){ { .since = 11,
                                        .signature = "S input_sequence, I position -> T tensor",
                                        .types = "S: seq(all); T: all; I: i32 i64",
+                                       .rank = rank_unknown,
                                        .infer = infer,
                                        .run = run,
                                        .gradient = gradient,

@@ -2,6 +2,7 @@
  *
  * A sequence of copies of its inputs, tensors of one type. It lives on the heap of the run. The gradient of an input is
  * its item of the sequence's. */
+#include "ops/rank.h"
 #include "ops/sequence.h"
 
 /* -- plan -- */
@@ -70,6 +71,7 @@ const struct op op_sequence_construct = {
     .defs = (const struct op_def[]){ { .since = 11,
                                        .signature = "T inputs... -> S output_sequence",
                                        .types = "T: all; S: seq(all)",
+                                       .rank = rank_unknown,
                                        .infer = infer,
                                        .run = run,
                                        .gradient = gradient,

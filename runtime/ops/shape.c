@@ -3,6 +3,7 @@
  * The dimensions of the input from `start` to before `end`, known when planning. They do not depend on its elements: no
  * gradient flows. */
 #include "ops/layout.h"
+#include "ops/rank.h"
 #include <string.h>
 
 struct shape {
@@ -88,8 +89,8 @@ static const struct op_case cases_15[] = {
 #define ROW(version, t, parser, tests)                                                                                 \
     {                                                                                                                  \
         .since = version, .signature = "T data -> T1 shape", .types = "T: " t "; T1: i64",                             \
-        .attrs_size = sizeof(struct shape), .parse = parser, .infer = infer, .gradient = zero_gradient,                \
-        .channels_last = channels_last, .cases = tests                                                                 \
+        .attrs_size = sizeof(struct shape), .parse = parser, .rank = rank_of_vector, .infer = infer,                   \
+        .gradient = zero_gradient, .channels_last = channels_last, .flags = OP_SHAPE_ONLY, .cases = tests              \
     }
 #define ROW_15(version) ROW(version, "all bf16", parse_15, cases_15)
 

@@ -6,6 +6,7 @@
 #include "ops/cost.h"
 #include "ops/layout.h"
 #include "ops/move.h"
+#include "ops/rank.h"
 #include "ops/view.h"
 #include <string.h>
 
@@ -275,7 +276,8 @@ static const struct op_case cases_10[] = {
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
         .since = version, .types = "T: " t, .cost = cost_of_picking, .attrs_size = sizeof(struct slice),               \
-        .infer = infer, .run = run, .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                  \
+        .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient, .channels_last = channels_last,       \
+        __VA_ARGS__                                                                                                    \
     }
 #define ROW_10(version, t)                                                                                             \
     ROW(version, t "; Tind: i32 i64",                                                                                  \

@@ -4,6 +4,7 @@
  *
  * The gradient is y * (dy - sum of y * dy), from the output alone. */
 #include "ops/softmax.h"
+#include "ops/rank.h"
 #include "ops/rows.h"
 
 static bool run(struct step *s)
@@ -33,8 +34,8 @@ static const struct op_case cases[] = { SOFTMAX_CASES, { 0 } };
 #define ROW(version, type_list, parser, case_list)                                                                     \
     {                                                                                                                  \
         .since = version, .signature = "T input -> T output", .types = type_list,                                      \
-        .attrs_size = sizeof(struct softmax_attrs), .parse = parser, .infer = softmax_infer, .run = run,               \
-        .gradient = gradient, .channels_last = softmax_channels_last, .rows_apart = softmax_rows_apart,                \
+        .attrs_size = sizeof(struct softmax_attrs), .parse = parser, .rank = rank_of_input, .infer = softmax_infer,    \
+        .run = run, .gradient = gradient, .channels_last = softmax_channels_last, .rows_apart = softmax_rows_apart,    \
         .cases = case_list                                                                                             \
     }
 

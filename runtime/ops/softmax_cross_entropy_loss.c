@@ -103,7 +103,7 @@ static const struct op_case cases_13[] = { CASES,
     {                                                                                                                  \
         .since = version, .signature = "T scores, Tind labels, T weights? -> T output, T log_prob?",                   \
         .types = "T: " float_list "; Tind: i32 i64", .attrs_size = sizeof(struct loss_attrs), .parse = parse,          \
-        .infer = infer, .run = run, .gradient = gradient, .cases = case_list                                           \
+        .rank = loss_rank, .infer = infer, .run = run, .gradient = gradient, .cases = case_list                        \
     }
 
 const struct op op_softmax_cross_entropy_loss = {

@@ -1,6 +1,7 @@
 /* Squeeze, https://onnx.ai/onnx/operators/onnx__Squeeze.html
  *
  * Takes out the dimensions of 1 that `axes` names, or all of them. The gradient is reshaped back. */
+#include "ops/rank.h"
 #include "ops/rows.h"
 #include "ops/view.h"
 
@@ -15,6 +16,13 @@ static bool parse_1(struct parse *p, void *attrs)
 }
 
 /* -- plan -- */
+
+static int rank(const struct node *n, int k, const struct known *known)
+{
+    const int x = rank_of_input(n, k, known), axes = known_length(n, AXES);
+
+    return axes < 0 || x < axes ? UNKNOWN : x - axes;
+}
 
 static bool infer(struct infer *i)
 {
@@ -61,12 +69,14 @@ static const struct op_case cases_13[] = {
 
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
-        .since = version, .types = "T: " t, .infer = infer, .gradient = view_gradient, .rows_apart = rows_apart,       \
-        __VA_ARGS__                                                                                                    \
+        .since = version, .types = "T: " t, .rank = rank, .infer = infer, .gradient = view_gradient,                   \
+        .rows_apart = rows_apart, __VA_ARGS__                                                                          \
     }
 #define ROW_13(version)                                                                                                \
-    ROW(version, "all bf16; I: i64", .signature = "T data, I axes? -> T squeezed", .cases = cases_13)
-#define ROW_1(version) ROW(version, "all", .signature = "T data -> T squeezed", .parse = parse_1, .cases = cases_1)
+    ROW(version, "all bf16; I: i64", .signature = "T data, I axes? -> T squeezed", .flags = OP_REARRANGES,             \
+        .cases = cases_13)
+#define ROW_1(version)                                                                                                 \
+    ROW(version, "all", .signature = "T data -> T squeezed", .parse = parse_1, .flags = OP_REARRANGES, .cases = cases_1)
 
 const struct op op_squeeze = {
     .name = "Squeeze",

@@ -61,7 +61,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T A, T B -> T C", .types = list, .infer = binary_infer, .run = run,            \
-        .chain = CHAIN_OF_2(sub), .gradient = gradient, .flags = OP_UNBROADCAST, .cases = cases                        \
+        .chain = CHAIN_OF_2(sub), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                        \
     }
 
 const struct op op_sub = {

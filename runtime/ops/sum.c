@@ -48,7 +48,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T data_0... -> T sum", .types = list, .infer = variadic_infer, .run = run,     \
-        .chain = CHAIN_OF_2(add), .gradient = gradient, .flags = OP_UNBROADCAST, .cases = cases                        \
+        .chain = CHAIN_OF_2(add), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                        \
     }
 
 const struct op op_sum = {

@@ -2,6 +2,7 @@
  *
  * Repeats the whole input repeats[k] times along dimension k. The gradient is the sum over the repetitions. */
 #include "ops/move.h"
+#include "ops/rank.h"
 
 enum { INPUT, REPEATS };
 
@@ -97,7 +98,7 @@ static const struct op_case cases[] = {
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \
         .since = version, .signature = "T input, T1 repeats -> T output", .types = "T: " t "; T1: i64",                \
-        .infer = infer, .run = run, .gradient = gradient, .cases = cases                                               \
+        .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient, .cases = cases                        \
     }
 
 const struct op op_tile = {

@@ -4,6 +4,7 @@
  * transposed back. */
 #include "ops/transpose.h"
 #include "ops/move.h"
+#include "ops/rank.h"
 #include "ops/rows.h"
 
 /* -- read -- */
@@ -132,8 +133,8 @@ static const struct op_case cases[] = {
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \
         .since = version, .signature = "T data -> T transposed", .types = "T: " t,                                     \
-        .attrs_size = sizeof(struct transpose), .parse = parse, .infer = infer, .run = run, .gradient = gradient,      \
-        .rows_apart = rows_apart, .cases = cases                                                                       \
+        .attrs_size = sizeof(struct transpose), .parse = parse, .rank = rank_of_input, .infer = infer, .run = run,     \
+        .gradient = gradient, .rows_apart = rows_apart, .flags = OP_REARRANGES, .cases = cases                         \
     }
 
 const struct op op_transpose = {

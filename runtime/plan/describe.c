@@ -1,5 +1,5 @@
 #include "plan/describe.h"
-#include "ops/op.h"
+#include "ops/registry.h"
 #include <string.h>
 
 /* -- a table -- */
@@ -124,7 +124,7 @@ static void put_folded(struct text *out, const struct program *p)
         const struct value *v = p->graph->values[p->defined[k]];
         char type[TYPE_TEXT];
 
-        if (p->places[v->id].kind != PLACE_CONSTANT || !v->producer || strcmp(v->producer->op_name, "Constant") == 0)
+        if (p->places[v->id].kind != PLACE_CONSTANT || !v->producer || node_is(v->producer, &op_constant))
             continue;
         if (!count++)
             text_printf(out, "folded while planning:\n");

@@ -72,25 +72,19 @@ struct use {
     struct node *reader; /* one of them; NULL where there is none but an output */
 };
 
-/* What can be told of a value whatever the shapes of the inputs are. */
-struct known {
-    int rank;         /* UNKNOWN where it is not */
-    enum dtype dtype; /* UNDEFINED where it is not */
-};
 /* Of what no node makes; `given` is NULL, or of a rank below 0, where nothing else tells. */
 struct known pass_given(const struct value *v, const struct tensor *given);
 /* Of n's outputs, from its inputs: known[] goes by value id. What is known of an output already stays. */
 void pass_know(const struct node *n, struct known *known);
+/* Of all values, by id; `given`, as for pass_layout, may be NULL. */
+struct known *pass_known(const struct graph *g, const struct tensor *given, struct report *r);
 
-/* Is an element of the first output made of one element of each input, broadcast, wherever they lie? */
-bool pass_elementwise(const struct node *n);
 /* Is the node a step of a chain (kernels/chain.h) where what it reads is float? The numbers of operands are not set. */
 struct chain_step;
 bool pass_step(const struct node *n, struct chain_step *s);
 
 /* By value id, in the graph's arena. */
 struct use *pass_uses(const struct graph *g, struct report *r);
-bool pass_is(const struct node *n, const char *op); /* an operator of the standard */
 /* A new initializer, with memory for its data. */
 struct value *pass_initializer(struct graph *g, enum dtype dtype, int rank, const int64_t *dims, struct report *r);
 /* The node that alone reads what n's first output holds; NULL where there is none. */

@@ -4,6 +4,7 @@
 #include "ops/layout.h"
 #include "ops/matmul.h"
 #include "ops/node.h"
+#include "ops/registry.h"
 #include "plan/pass.h"
 #include <math.h>
 #include <string.h>
@@ -28,7 +29,8 @@ struct chain {
     int64_t channels;
     double *scale, *shift;
     bool scaled;
-    bool *declined; /* by node id: in a chain whose values are not finite */
+    const struct known *known; /* by value id */
+    bool *declined;            /* by node id: in a chain whose values are not finite */
     struct report *report;
 };
 
@@ -44,71 +46,10 @@ static double number(const struct tensor *t, int64_t k)
 
 /* -- the node -- */
 
-static bool is_one_of(const struct node *n, const char *const *names)
-{
-    for (; *names; names++)
-        if (pass_is(n, *names))
-            return true;
-    return false;
-}
-
 /* The other input of a node with two of which one is `v`, where it is constant. */
 static const struct tensor *other_of(const struct node *n, const struct value *v)
 {
     return n->in[0] == n->in[1] ? NULL : value_constant(n->in[n->in[0] == v]);
-}
-
-/* The input whose rank the node's first output has, if no constant's is higher. */
-static const struct value *alike(const struct node *n, int *least)
-{
-    static const char *const keep[] = {
-        "AveragePool", "BatchNormalization", "Clip", "Concat",  "Dropout", "Elu",  "GlobalAveragePool", "GlobalMaxPool",
-        "Identity",    "LeakyRelu",          "LRN",  "MaxPool", "Relu",    "Selu", "Sigmoid",           "Softmax",
-        "Tanh",        "Transpose",          NULL
-    };
-    static const char *const pairs[] = { "Add", "Mul", "Sub", NULL };
-
-    if (is_one_of(n, keep))
-        return n->in[0];
-    if (is_one_of(n, pairs))
-        for (int k = 0; k < 2; k++) {
-            const struct tensor *t = value_constant(n->in[1 - k]);
-
-            if (t) {
-                *least = t->rank > *least ? t->rank : *least;
-                return n->in[k];
-            }
-        }
-    if (pass_is(n, "MatMul") && value_constant(n->in[1]) && value_constant(n->in[1])->rank == 2)
-        return n->in[0];
-    return NULL;
-}
-
-/* The rank of a value, followed back to where it is certain; UNKNOWN where that leads nowhere. */
-static int rank_of(const struct value *v)
-{
-    enum { FAR = 64 };
-    int least = 0, rank = UNKNOWN;
-
-    for (int far = 0; v && rank < 0 && far < FAR; far++) {
-        const struct node *n = v->producer;
-
-        if (!n) {
-            rank = v->is_input && v->has_type && v->type.kind == TENSOR ? v->type.rank : UNKNOWN;
-            break;
-        }
-        if (n->out[0] != v)
-            break;
-        if (pass_is(n, "Gemm") || pass_is(n, "Flatten"))
-            rank = 2;
-        else if ((pass_is(n, "Conv") || pass_is(n, "ConvTranspose")) && value_constant(n->in[1]))
-            rank = value_constant(n->in[1])->rank;
-        else if (pass_is(n, "Reshape") && n->inputs > 1 && value_constant(n->in[1]))
-            rank = (int)tensor_count(value_constant(n->in[1]));
-        else
-            v = alike(n, &least);
-    }
-    return rank < 0 ? UNKNOWN : rank < least ? least : rank;
 }
 
 /* A bias for each channel, or one for all. */
@@ -142,7 +83,7 @@ static bool is_product(struct chain *c)
 
     if (c->w->rank != 2)
         return false;
-    c->rank = c->target == GEMM ? 2 : rank_of(c->node->in[0]);
+    c->rank = c->target == GEMM ? 2 : c->known[c->node->in[0]->id].rank;
     c->rank = c->rank < 1 ? 1 : c->rank;
     c->channels_last = c->rank != 2;
     c->channels = c->w->dims[!(a && a->trans_b)];
@@ -162,10 +103,13 @@ static bool is_normalization(const struct node *n)
 /* Can something go into this node? */
 static bool is_target(struct chain *c)
 {
-    static const char *const names[] = { "", "Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization" };
+    static const struct op *const targets[] = {
+        [CONV] = &op_conv,     [CONV_TRANSPOSE] = &op_conv_transpose,  [GEMM] = &op_gemm,
+        [MATMUL] = &op_matmul, [BATCH_NORM] = &op_batch_normalization,
+    };
 
     for (int t = CONV; t <= BATCH_NORM; t++)
-        if (pass_is(c->node, names[t]))
+        if (node_is(c->node, targets[t]))
             c->target = (enum target)t;
     if (c->target == NONE || !(c->w = value_constant(c->node->in[1])) || !is_real(c->w, c->w->dtype))
         return false;
@@ -176,7 +120,7 @@ static bool is_target(struct chain *c)
         if (!is_product(c))
             return false;
     } else {
-        c->rank = rank_of(c->node->in[0]);
+        c->rank = c->known[c->node->in[0]->id].rank;
         c->channels = tensor_count(c->w);
         c->channels_last = ((const struct batch_norm *)c->node->attrs)->channels_last;
         if (!is_normalization(c->node) || c->w->rank != 1 || c->rank < 2)
@@ -239,14 +183,14 @@ static void add_pair(struct chain *c, const struct node *n, const struct tensor 
     for (int64_t k = 0; k < c->channels; k++) {
         const double v = number(t, one ? 0 : k);
 
-        if (pass_is(n, "Mul")) {
+        if (node_is(n, &op_mul)) {
             c->scale[k] *= v;
             c->shift[k] *= v;
         } else {
-            c->shift[k] += pass_is(n, "Sub") ? -v : v;
+            c->shift[k] += node_is(n, &op_sub) ? -v : v;
         }
     }
-    c->scaled = c->scaled || pass_is(n, "Mul");
+    c->scaled = c->scaled || node_is(n, &op_mul);
 }
 
 static bool allocate(struct chain *c)
@@ -267,11 +211,11 @@ static bool follow(struct chain *c, const struct use *uses)
         struct node *n = pass_next(uses, c->last);
         const struct value *y = c->last->out[0];
 
-        if (n && pass_is(n, "BatchNormalization") && n->in[0] == y && fits_normalization(c, n)) {
+        if (n && node_is(n, &op_batch_normalization) && n->in[0] == y && fits_normalization(c, n)) {
             if (!allocate(c))
                 return false;
             add_normalization(c, n);
-        } else if (n && (pass_is(n, "Mul") || pass_is(n, "Add") || (pass_is(n, "Sub") && n->in[0] == y)) &&
+        } else if (n && (node_is(n, &op_mul) || node_is(n, &op_add) || (node_is(n, &op_sub) && n->in[0] == y)) &&
                    other_of(n, y) && fits_channels(c, other_of(n, y))) {
             if (!allocate(c))
                 return false;
@@ -354,8 +298,8 @@ static bool become_gemm(struct chain *c)
     struct node *n = c->node;
     struct gemm_attrs *a = arena_alloc(c->graph->arena, sizeof *a, c->report);
     struct value **in = arena_array(c->graph->arena, 3, sizeof *in, c->report);
-    const struct op *op = op_find("", "Gemm");
-    const struct op_def *def = op ? op_def_for(op, c->graph->opset) : NULL;
+    const struct op *op = &op_gemm;
+    const struct op_def *def = op_def_for(op, c->graph->opset);
 
     if (!a || !in || !def)
         return false;
@@ -421,12 +365,13 @@ static bool replace(struct chain *c, const struct use *uses)
 bool pass_affine(struct graph *g, struct report *r)
 {
     const struct use *uses = pass_uses(g, r);
+    const struct known *known = pass_known(g, NULL, r);
     bool *declined = arena_array(g->arena, g->node_count, sizeof *declined, r);
 
-    if (!uses || !declined)
+    if (!uses || !known || !declined)
         return false;
     for (size_t k = 0; k < g->node_count; k++) {
-        struct chain c = { .graph = g, .node = g->nodes[k], .declined = declined, .report = r };
+        struct chain c = { .graph = g, .node = g->nodes[k], .known = known, .declined = declined, .report = r };
 
         if (declined[c.node->id] || !pass_next(uses, c.node) || !is_target(&c))
             continue;

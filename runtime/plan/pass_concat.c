@@ -1,6 +1,7 @@
 #include "ops/concat.h"
 #include "ops/conv.h"
 #include "ops/layout.h"
+#include "ops/registry.h"
 #include "plan/pass.h"
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static const struct tensor *weights_of(const struct node *conv)
 static int64_t part_of(const struct use *uses, const struct value *v)
 {
     const struct node *n = v ? v->producer : NULL;
-    const struct tensor *w = n && pass_is(n, "Conv") ? weights_of(n) : NULL;
+    const struct tensor *w = n && node_is(n, &op_conv) ? weights_of(n) : NULL;
 
     if (!w || w->rank < 3 || w->dims[0] <= 0 || n->out[0] != v || uses[v->id].count != 1 || n->inputs > CONV_RESIDUAL ||
         !conv_of(n)->channels_last || conv_of(n)->chain || conv_of(n)->into_channels)
@@ -43,7 +44,7 @@ static int64_t whole_of(const struct use *uses, const struct node *n)
     const struct concat *a = n->attrs;
     int64_t sum = 0;
 
-    if (!pass_is(n, "Concat") || !a->channels_last || n->inputs < 2 || !n->out[0])
+    if (!node_is(n, &op_concat) || !a->channels_last || n->inputs < 2 || !n->out[0])
         return 0;
     for (int k = 0; k < n->inputs; k++) {
         const int64_t part = part_of(uses, n->in[k]);

@@ -1,6 +1,5 @@
 #include "ops/elementwise.h"
 #include "ops/fused.h"
-#include "ops/signature.h"
 #include "plan/pass.h"
 #include <string.h>
 
@@ -24,53 +23,16 @@ struct chain_maker {
 
 /* -- what is known of values -- */
 
-/* Outputs of a node are float where the types of its inputs decide so. */
-static void find_types_of(const struct chain_maker *m, const struct node *n, const struct signature *s)
-{
-    const struct type_set only = { .tensor = UINT64_C(1) << F32 };
-    bool is_float[MAX_VARS];
-
-    for (int v = 0; v < s->vars; v++)
-        is_float[v] = memcmp(&s->var[v].set, &only, sizeof only) == 0;
-    for (int k = 0; k < n->inputs; k++) {
-        const struct formal *in = signature_in(s, k);
-
-        if (in && !in->any && n->in[k] && m->is_float[n->in[k]->id])
-            is_float[in->var] = true;
-    }
-    for (int k = 0; k < n->slots; k++) {
-        const struct formal *out = signature_out(s, k);
-
-        if (n->out[k])
-            m->is_float[n->out[k]->id] = out && !out->any && is_float[out->var];
-    }
-}
-
-static bool is_float_tensor(const struct tensor *t)
-{
-    return t->kind == TENSOR && t->dtype == F32;
-}
-
-static void find_types(struct chain_maker *m)
+static bool find_types(struct chain_maker *m)
 {
     const struct graph *g = m->graph;
+    const struct known *known = pass_known(g, NULL, m->report);
 
-    for (size_t k = 0; k < g->value_count; k++) {
-        const struct value *v = g->values[k];
-
-        if (!v->producer)
-            m->is_float[k] = v->initializer ? is_float_tensor(v->initializer)
-                                            : v->is_input && v->has_type && is_float_tensor(&v->type);
-    }
-    for (size_t k = 0; k < g->node_count; k++) {
-        const struct node *n = g->nodes[k];
-        struct signature s;
-
-        if (n->def && signature_read(&s, n->def))
-            find_types_of(m, n, &s);
-    }
+    for (size_t k = 0; known && k < g->value_count; k++)
+        m->is_float[k] = known[k].dtype == F32;
     for (size_t k = 0; k < g->output_count; k++)
         m->is_output[g->outputs[k]->id] = true;
+    return known;
 }
 
 /* Readers of each value, in the order of nodes, one list after the other. */
@@ -371,7 +333,8 @@ bool pass_fuse(struct graph *g, struct report *r)
     m.taken = arena_array(g->arena, g->node_count, sizeof *m.taken, r);
     if (!m.is_float || !m.is_output || !m.taken || !find_readers(&m))
         return false;
-    find_types(&m);
+    if (!find_types(&m))
+        return false;
     for (size_t k = g->node_count; k-- > 0;) {
         struct draft d = { .outputs = 1 };
         struct chain_step step;

@@ -3,6 +3,7 @@
 #include "ops/conv.h"
 #include "ops/layout.h"
 #include "ops/move.h"
+#include "ops/registry.h"
 #include "ops/signature.h"
 #include "ops/transpose.h"
 #include "plan/pass.h"
@@ -183,7 +184,7 @@ static int operands_of(const struct node *n)
 {
     struct signature s;
 
-    if (pass_elementwise(n))
+    if (node_elementwise(n))
         return n->inputs;
     return signature_read(&s, n->def) && signature_in(&s, 0) && signature_in(&s, 0)->variadic ? n->inputs : 1;
 }
@@ -211,7 +212,7 @@ static bool is_cheaper(const struct layout *l, const struct node *n, int rank)
 static bool likes_planes(const struct node *n)
 {
     enum { FEW = 128, FEW_TIMES = 4, MOST_STRIDE = 8 };
-    const struct tensor *w = pass_is(n, "Conv") ? value_constant(n->in[1]) : NULL;
+    const struct tensor *w = node_is(n, &op_conv) ? value_constant(n->in[1]) : NULL;
     const struct conv_attrs *a = n->attrs;
     int64_t in, out, skip = 1;
 
@@ -237,9 +238,9 @@ static bool likes_planes(const struct node *n)
 static void want(struct layout *l, const struct node *n)
 {
     const int operands = operands_of(n);
-    bool last = n->def->channels_last || pass_is(n, "Transpose");
+    bool last = n->def->channels_last || node_is(n, &op_transpose);
 
-    if (pass_elementwise(n) || likes_planes(n))
+    if (node_elementwise(n) || likes_planes(n))
         last = n->slots && n->out[0] && l->wanted[n->out[0]->id];
     for (int k = 0; last && k < operands; k++)
         if (n->in[k])
@@ -253,13 +254,13 @@ static bool is_image(const struct value *v)
     enum { FEW_PIXELS = 16, FAR = 64 };
     int64_t pixels = 1;
 
-    for (int far = 0; v->producer && pass_elementwise(v->producer) && v->producer->in[0]; far++) {
+    for (int far = 0; v->producer && node_elementwise(v->producer) && v->producer->in[0]; far++) {
         if (far == FAR)
             return false;
         v = v->producer->in[0];
     }
     if (v->producer || !v->is_input)
-        return v->producer && pass_is(v->producer, "Conv");
+        return v->producer && node_is(v->producer, &op_conv);
     for (int d = 2; v->has_type && d < v->type.rank && pixels < FEW_PIXELS; d++)
         pixels *= v->type.dims[d] < 0 ? FEW_PIXELS : v->type.dims[d];
     return pixels >= FEW_PIXELS;
@@ -276,14 +277,14 @@ static bool keeps_planes(const struct layout *l, const struct node *n)
 /* The rank that the node has with channels last; 0 where it stays as ONNX has it. */
 static int rank_last(const struct layout *l, const struct node *n)
 {
-    const bool elementwise = pass_elementwise(n);
+    const bool elementwise = node_elementwise(n);
     const int operands = operands_of(n);
     struct known x = { UNKNOWN, UNDEFINED };
 
     if (n->captured || n->graphs || !n->inputs || !n->in[0] || !(elementwise || n->def->channels_last))
         return 0;
     x = l->known[n->in[0]->id];
-    if (pass_is(n, "Conv")) {
+    if (node_is(n, &op_conv)) {
         const struct known w = l->known[n->in[1]->id];
 
         if (keeps_planes(l, n))
@@ -423,7 +424,7 @@ static bool lay_out(struct layout *l, struct node *n)
     int rank;
     bool taken = false;
 
-    if (pass_is(n, "Transpose") && n->in[0] && n->out[0] && in_reach(l->known[n->in[0]->id].rank))
+    if (node_is(n, &op_transpose) && n->in[0] && n->out[0] && in_reach(l->known[n->in[0]->id].rank))
         return move(l, n, l->known[n->in[0]->id].rank);
     rank = rank_last(l, n);
     return (!rank || take_last(l, n, rank, &taken)) && (taken || take_onnx(l, n));
@@ -461,7 +462,7 @@ static bool take_constants(struct graph *g, const bool *kept, struct report *r)
         asked[g->outputs[k]->id] = true;
     for (size_t k = 0; asked && k < g->node_count; k++) {
         struct node *n = g->nodes[k];
-        struct value *v = pass_is(n, "Constant") ? n->out[0] : NULL;
+        struct value *v = node_is(n, &op_constant) ? n->out[0] : NULL;
         const struct constant *a = n->attrs;
 
         if (!v || asked[v->id] || (kept && kept[v->id]) || v->trains || a->value.dtype == STRING)
@@ -477,7 +478,7 @@ static bool take_constants(struct graph *g, const bool *kept, struct report *r)
 static bool has_convolution(const struct graph *g)
 {
     for (size_t k = 0; k < g->node_count; k++)
-        if (pass_is(g->nodes[k], "Conv"))
+        if (node_is(g->nodes[k], &op_conv))
             return true;
     return false;
 }

@@ -4,6 +4,7 @@
 #include "ops/elementwise.h"
 #include "ops/norm_block.h"
 #include "ops/pooling.h"
+#include "ops/registry.h"
 #include "plan/pass.h"
 #include <string.h>
 
@@ -41,7 +42,7 @@ static bool take_norm(struct run *r, const struct node *n)
 {
     const struct batch_norm *a = n->attrs;
 
-    if (!pass_is(n, "BatchNormalization") || !a->training || a->each || n->inputs != 5 || has_more(n, 3) ||
+    if (!node_is(n, &op_batch_normalization) || !a->training || a->each || n->inputs != 5 || has_more(n, 3) ||
         !is_float(r, n, 5))
         return false;
     if (r->types[n->in[0]->id].rank != 2 && !a->channels_last)
@@ -89,7 +90,7 @@ static bool take_pool(struct run *r, const struct node *n)
     const struct tensor *x;
     struct norm_block b = { .pool = true };
 
-    if (r->attrs.pool || !pass_is(n, "MaxPool") || !a->channels_last || has_more(n, 1) || !is_float(r, n, 1))
+    if (r->attrs.pool || !node_is(n, &op_max_pool) || !a->channels_last || has_more(n, 1) || !is_float(r, n, 1))
         return false;
     x = &r->types[n->in[0]->id];
     if (x->rank != 4 || !is_plain(&a->window, x))
@@ -109,7 +110,7 @@ static bool take_pool(struct run *r, const struct node *n)
 static bool ask_for_moments(const struct run *r, struct report *report)
 {
     struct node *n = r->first, *conv = n->in[0]->producer;
-    const struct conv_attrs *a = conv && pass_is(conv, "Conv") ? conv->attrs : NULL;
+    const struct conv_attrs *a = conv && node_is(conv, &op_conv) ? conv->attrs : NULL;
     struct value **in;
 
     if (!r->attrs.normal || !a || !a->channels_last || a->chain || conv->inputs > CONV_RESIDUAL)

@@ -3,6 +3,7 @@
 #include "ops/move.h"
 #include "ops/pad.h"
 #include "ops/pooling.h"
+#include "ops/registry.h"
 #include "plan/pass.h"
 
 /* Zeros around images, which cost a copy of them all, are what the node behind can do without: a Conv adds them to its
@@ -15,7 +16,7 @@ static const struct tensor *constant_in(const struct node *n, int k)
     const struct value *v = k < n->inputs ? n->in[k] : NULL;
     const struct node *m = v && !v->trains ? v->producer : NULL;
 
-    return m && pass_is(m, "Constant") ? &((const struct constant *)m->attrs)->value : value_constant(v);
+    return m && node_is(m, &op_constant) ? &((const struct constant *)m->attrs)->value : value_constant(v);
 }
 
 /* False where they are not known, or are none that a Pad takes. */
@@ -91,7 +92,7 @@ static bool add_pads(const struct node *n, void *attrs, const struct ints *pads)
     struct conv_attrs *conv = attrs;
     struct pooling_attrs *pooling = attrs;
 
-    if (pass_is(n, "Conv"))
+    if (node_is(n, &op_conv))
         return window_pad(&conv->window, pads);
     if (!counts_pads(pooling) || !window_pad(&pooling->window, pads))
         return false;
@@ -104,7 +105,7 @@ static int rank_of(const struct node *n, const struct known *known)
 {
     const int rank = known[n->in[0]->id].rank;
 
-    return rank < 3 || (pass_is(n, "Conv") && known[n->in[1]->id].rank != rank) ? 0 : rank;
+    return rank < 3 || (node_is(n, &op_conv) && known[n->in[1]->id].rank != rank) ? 0 : rank;
 }
 
 /* The Pad whose output n alone reads, as its first input; NULL where there is none, or not one of zeros around
@@ -116,10 +117,10 @@ static struct node *pad_before(const struct node *n, const struct use *uses, con
     const int rank = n->in[0] ? rank_of(n, known) : 0;
     enum dtype dtype;
 
-    if (!rank || !pad || !pass_is(pad, "Pad") || !pad->in[PAD_DATA] || uses[n->in[0]->id].count != 1)
+    if (!rank || !pad || !node_is(pad, &op_pad) || !pad->in[PAD_DATA] || uses[n->in[0]->id].count != 1)
         return NULL;
     dtype = known[n->in[0]->id].dtype;
-    if (dtype == UNDEFINED && pass_is(n, "Conv"))
+    if (dtype == UNDEFINED && node_is(n, &op_conv))
         dtype = known[n->in[1]->id].dtype;
     return adds_zeros(pad, dtype) && spatial_pads(pad, rank, pads) ? pad : NULL;
 }
@@ -127,7 +128,7 @@ static struct node *pad_before(const struct node *n, const struct use *uses, con
 static bool has_pad(const struct graph *g)
 {
     for (size_t k = 0; k < g->node_count; k++)
-        if (pass_is(g->nodes[k], "Pad"))
+        if (node_is(g->nodes[k], &op_pad))
             return true;
     return false;
 }
@@ -162,16 +163,13 @@ bool pass_pad(struct graph *g, const struct tensor *given, struct report *r)
     if (!has_pad(g))
         return true;
     uses = pass_uses(g, r);
-    known = arena_array(g->arena, g->value_count, sizeof *known, r);
+    known = pass_known(g, given, r);
     if (!uses || !known)
         return false;
-    for (size_t k = 0; k < g->value_count; k++)
-        known[k] = pass_given(g->values[k], given ? &given[k] : NULL);
     for (size_t k = 0; k < g->node_count; k++) {
         struct node *n = g->nodes[k];
 
-        pass_know(n, known);
-        if ((pass_is(n, "Conv") || pass_is(n, "AveragePool")) && !take_pads(n, uses, known, r))
+        if ((node_is(n, &op_conv) || node_is(n, &op_average_pool)) && !take_pads(n, uses, known, r))
             return false;
     }
     return true;

@@ -1,6 +1,7 @@
 #include "ops/batch_normalization.h"
 #include "ops/conv.h"
 #include "ops/gemm.h"
+#include "ops/registry.h"
 #include "plan/pass.h"
 #include <math.h>
 
@@ -14,7 +15,7 @@ static bool is_float(const struct node *n)
 
 static bool is_last(const struct node *n)
 {
-    return pass_is(n, "Conv") && ((const struct conv_attrs *)n->attrs)->channels_last;
+    return node_is(n, &op_conv) && ((const struct conv_attrs *)n->attrs)->channels_last;
 }
 
 /* A bound of Clip: a constant, or none. */
@@ -30,11 +31,11 @@ static bool bound(const struct node *n, int k, float *value)
 
 static bool limits(const struct node *n, float *least, float *most)
 {
-    const bool clip = pass_is(n, "Clip");
+    const bool clip = node_is(n, &op_clip);
 
     *least = clip ? -INFINITY : 0;
     *most = INFINITY;
-    return clip ? bound(n, 1, least) && bound(n, 2, most) && *least <= *most : pass_is(n, "Relu");
+    return clip ? bound(n, 1, least) && bound(n, 2, most) && *least <= *most : node_is(n, &op_relu);
 }
 
 /* A normalisation in inference whose channels lie last: floats then. */
@@ -42,7 +43,7 @@ static bool is_norm(const struct node *n)
 {
     const struct batch_norm *a = n->attrs;
 
-    return pass_is(n, "BatchNormalization") && a->channels_last && !a->training;
+    return node_is(n, &op_batch_normalization) && a->channels_last && !a->training;
 }
 
 bool pass_relu(struct graph *g, struct report *r)
@@ -53,12 +54,12 @@ bool pass_relu(struct graph *g, struct report *r)
         return false;
     for (size_t k = 0; k < g->node_count; k++) {
         struct node *n = g->nodes[k], *next = pass_next(uses, n);
-        const bool conv = pass_is(n, "Conv"), norm = is_norm(n);
+        const bool conv = node_is(n, &op_conv), norm = is_norm(n);
         float least, most;
 
-        if (!next || !limits(next, &least, &most) || !(conv || norm || (pass_is(n, "Gemm") && is_float(n))))
+        if (!next || !limits(next, &least, &most) || !(conv || norm || (node_is(n, &op_gemm) && is_float(n))))
             continue;
-        if (next->in[0] != n->out[0] || (pass_is(next, "Clip") && !is_last(n)))
+        if (next->in[0] != n->out[0] || (node_is(next, &op_clip) && !is_last(n)))
             continue;
         if (conv) {
             struct conv_attrs *a = pass_attrs(n, r);

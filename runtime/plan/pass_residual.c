@@ -1,4 +1,5 @@
 #include "ops/conv.h"
+#include "ops/registry.h"
 #include "plan/pass.h"
 #include <string.h>
 
@@ -9,7 +10,7 @@ static bool is_free(const struct use *uses, const struct value *v)
 {
     const struct node *n = v->producer;
 
-    return n && n->out[0] == v && pass_is(n, "Conv") && uses[v->id].count == 1 && n->inputs <= CONV_RESIDUAL &&
+    return n && n->out[0] == v && node_is(n, &op_conv) && uses[v->id].count == 1 && n->inputs <= CONV_RESIDUAL &&
            ((const struct conv_attrs *)n->attrs)->channels_last;
 }
 
@@ -53,7 +54,7 @@ static bool take(struct node *add, int product, struct report *r)
 
 static bool adds_two(const struct node *n)
 {
-    return (pass_is(n, "Add") || pass_is(n, "Sum")) && n->inputs == 2 && n->in[0] && n->in[1] && n->out[0];
+    return (node_is(n, &op_add) || node_is(n, &op_sum)) && n->inputs == 2 && n->in[0] && n->in[1] && n->out[0];
 }
 
 bool pass_residual(struct graph *g, struct report *r)

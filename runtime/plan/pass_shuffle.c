@@ -1,4 +1,5 @@
 #include "ops/channel_shuffle.h"
+#include "ops/registry.h"
 #include "ops/transpose.h"
 #include "plan/pass.h"
 #include <string.h>
@@ -9,7 +10,8 @@
 /* The shape of a Reshape, of so many dimensions; NULL where it is another, or not certain. */
 static const int64_t *shape_of(const struct node *n, int rank)
 {
-    const struct tensor *t = n && pass_is(n, "Reshape") && n->inputs == 2 && n->in[0] ? value_constant(n->in[1]) : NULL;
+    const struct tensor *t =
+        n && node_is(n, &op_reshape) && n->inputs == 2 && n->in[0] ? value_constant(n->in[1]) : NULL;
 
     return t && t->dtype == I64 && t->rank == 1 && t->dims[0] == rank ? t->data : NULL;
 }
@@ -52,8 +54,9 @@ bool pass_shuffle(struct graph *g, struct report *r)
         struct channel_shuffle shapes, *a;
 
         turn = parts ? pass_next(uses, n) : NULL;
-        last = turn && pass_is(turn, "Transpose") && turn->in[0] == n->out[0] && exchanges(turn) ? pass_next(uses, turn)
-                                                                                                 : NULL;
+        last = turn && node_is(turn, &op_transpose) && turn->in[0] == n->out[0] && exchanges(turn)
+                   ? pass_next(uses, turn)
+                   : NULL;
         whole = shape_of(last, 4);
         if (!whole || last->in[0] != turn->out[0] || !read_shapes(&shapes, parts, whole))
             continue;

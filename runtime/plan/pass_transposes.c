@@ -1,5 +1,6 @@
 #include "ops/move.h"
 #include "ops/node.h"
+#include "ops/registry.h"
 #include "ops/transpose.h"
 #include "plan/pass.h"
 
@@ -12,7 +13,7 @@ static bool is_unary(const struct node *n)
     for (int k = 1; k < n->inputs; k++)
         if (n->in[k])
             return false;
-    return pass_elementwise(n);
+    return node_elementwise(n);
 }
 
 static bool undoes(const struct transpose *a, const struct transpose *b)
@@ -31,34 +32,33 @@ static bool undoes(const struct transpose *a, const struct transpose *b)
 
 /* The second of the two becomes an Identity, which is a view: whoever reads it, and the caller, read the same value as
  * before. */
-static void become_identity(struct node *n, const struct op *identity, const struct op_def *def)
+static void become_identity(struct node *n, const struct op_def *def)
 {
-    n->op = identity;
+    n->op = &op_identity;
     n->def = def;
-    n->op_name = identity->name;
+    n->op_name = op_identity.name;
     n->since = def->since;
 }
 
 bool pass_transposes(struct graph *g, struct report *r)
 {
     const struct use *uses = pass_uses(g, r);
-    const struct op *identity = op_find("", "Identity");
-    const struct op_def *def = identity ? op_def_for(identity, g->opset) : NULL;
+    const struct op_def *def = op_def_for(&op_identity, g->opset);
 
     if (!uses)
         return false;
     for (size_t k = 0; def && k < g->node_count; k++) {
         struct node *first = g->nodes[k], *n = first;
 
-        if (!pass_is(first, "Transpose") || !first->in[0] || !first->out[0])
+        if (!node_is(first, &op_transpose) || !first->in[0] || !first->out[0])
             continue;
         do
             n = pass_next(uses, n);
         while (n && is_unary(n));
-        if (!n || !pass_is(n, "Transpose") || !undoes(first->attrs, n->attrs))
+        if (!n || !node_is(n, &op_transpose) || !undoes(first->attrs, n->attrs))
             continue;
-        become_identity(n, identity, def);
-        become_identity(first, identity, def);
+        become_identity(n, def);
+        become_identity(first, def);
         /* what lies between has another shape now */
         for (const struct node *m = first; m != n; m = uses[m->out[0]->id].reader)
             m->out[0]->has_type = false;

@@ -75,7 +75,7 @@ static bool is_apart(const struct slices *s, const struct node *n, struct traffi
 
     *w = (struct traffic){ 0 };
     if (n->graphs || n->captured || n->inputs > MOST || n->def->flags & OP_RANDOM ||
-        !(n->def->rows_apart || pass_elementwise(n)))
+        !(n->def->rows_apart || node_elementwise(n)))
         return false;
     for (int k = 0; k < n->inputs; k++) {
         types[k] = n->in[k] ? type_of(s, n->in[k]) : NULL;

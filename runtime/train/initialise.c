@@ -1,5 +1,6 @@
 #include "train/initialise.h"
 #include "base/random.h"
+#include "ops/op.h"
 #include "train/edit.h"
 #include "train/options.h"
 #include "train/trainable.h"
@@ -14,10 +15,6 @@ struct rule {
     double low, high; /* uniform */
     double mean, deviation;
     double value; /* constant */
-};
-
-struct fans {
-    double in, out;
 };
 
 /* A parameter about to be drawn. */
@@ -201,60 +198,21 @@ static struct place_of *find_readers(const struct graph *g, struct arena *arena,
         for (int i = 0; i < g->nodes[k]->inputs; i++) {
             struct place_of *p = g->nodes[k]->in[i] ? &places[g->nodes[k]->in[i]->id] : NULL;
 
-            if (p && !p->reader && parameter_kind(g->nodes[k]->op_name, i))
+            if (p && !p->reader && node_parameter(g->nodes[k], i))
                 *p = (struct place_of){ g->nodes[k], i };
         }
     return places;
 }
 
-/* Whether a Gemm reads its weight [out, in]. */
-static bool is_transposed(const struct model *m, const struct node *n, int input)
+static struct fans fans_of(const struct node *n, int input, const struct tensor *t)
 {
-    const Onnx__NodeProto *p =
-        n->index >= 0 && (size_t)n->index < m->proto->graph->n_node ? m->proto->graph->node[n->index] : NULL;
-    const Onnx__AttributeProto *a = p ? node_attribute(p, input ? "transB" : "transA") : NULL;
-
-    return a && a->i;
-}
-
-/* As Keras counts them in its own layouts: a convolution's field times channels; a transposed one's kernel is [...,
- * out, in] there. */
-static struct fans fans_of(const struct model *m, const struct node *n, int input, const struct tensor *t)
-{
-    const double first = t->rank > 0 ? (double)t->dims[0] : 1, second = t->rank > 1 ? (double)t->dims[1] : first;
-    const double last = t->rank > 0 ? (double)t->dims[t->rank - 1] : 1;
-    const double before = t->rank > 1 ? (double)t->dims[t->rank - 2] : last;
-    const char *op = n ? n->op_name : "";
+    const struct op_parameter *p = n ? node_parameter(n, input) : NULL;
+    const double first = t->rank > 0 ? (double)t->dims[0] : 1;
 
     if (t->rank < 2)
         return (struct fans){ first, first };
-    if (strcmp(op, "Conv") == 0 || strcmp(op, "ConvTranspose") == 0) {
-        const double field = (double)dims_product(t->dims, 2, t->rank);
-
-        return (struct fans){ second * field, first * field };
-    }
-    if (strcmp(op, "LSTM") == 0 || strcmp(op, "GRU") == 0 || strcmp(op, "RNN") == 0 ||
-        (strcmp(op, "Gemm") == 0 && is_transposed(m, n, input)))
-        return (struct fans){ last, before };
-    return (struct fans){ before, last };
-}
-
-static const char *rule_by_kind(const char *what)
-{
-    static const char *const rules[][2] = {
-        { "weight", "glorot_uniform" },
-        { "recurrent weight", "orthogonal" },
-        { "peephole weight", "glorot_uniform" },
-        { "table", "random_uniform" },
-        { "scale", "ones" },
-        { "running variance", "ones" },
-        { "factor", "ones" },
-    };
-
-    for (size_t k = 0; what && k < sizeof rules / sizeof *rules; k++)
-        if (strcmp(rules[k][0], what) == 0)
-            return rules[k][1];
-    return "zeros";
+    return p && p->fans ? p->fans(n, input, t)
+                        : (struct fans){ (double)t->dims[t->rank - 2], (double)t->dims[t->rank - 1] };
 }
 
 /* What the metadata say, by the names of values: the first of several rules. */
@@ -290,7 +248,7 @@ static bool draw_value(struct drawing *g, const struct value *v, const struct te
 {
     struct report *r = g->e.report;
     struct draw d = { .type = *type,
-                      .fans = fans_of(g->from, reader, input, type),
+                      .fans = fans_of(reader, input, type),
                       .seed = g->options->seed,
                       .stream = random_stream(RANDOM_NODE_INIT, ordinal),
                       .budget = g->e.budget,
@@ -321,7 +279,7 @@ static const char *rule_of_input(const struct drawing *g, size_t k, const struct
     const char *rule = map_get(&g->rules, v->name);
 
     if (!rule && at->reader && k > 0 && tensor_known(&v->type))
-        rule = rule_by_kind(parameter_kind(at->reader->op_name, at->input));
+        rule = node_parameter(at->reader, at->input)->initial;
     return rule;
 }
 
@@ -374,7 +332,7 @@ static bool draw_again(struct drawing *g)
         if ((q->role != ROLE_TRAINABLE && q->role != ROLE_STATISTIC) || q->value->producer)
             continue;
         if (!rule)
-            rule = rule_by_kind(parameter_kind(q->reader->op_name, q->input));
+            rule = node_parameter(q->reader, q->input)->initial;
         ok = draw_value(g, q->value, &q->initial, rule, q->reader, q->input, k);
     }
     return ok;

@@ -1,5 +1,6 @@
 #include "train/loss.h"
 #include "ops/move.h"
+#include "ops/registry.h"
 #include "ops/softmax.h"
 #include "train/options.h"
 #include <float.h>
@@ -21,16 +22,16 @@ const char *loss_name(enum loss_kind kind)
 /* The node that makes `v`, looked at through Identity. */
 static const struct node *maker(const struct value *v)
 {
-    while (v->producer && strcmp(v->producer->op_name, "Identity") == 0)
+    while (v->producer && node_is(v->producer, &op_identity))
         v = v->producer->in[0];
     return v->producer;
 }
 
-static bool made_by(const struct value *v, const char *op)
+static bool made_by(const struct value *v, const struct op *op)
 {
     const struct node *n = maker(v);
 
-    return n && strcmp(n->op_name, op) == 0;
+    return n && node_is(n, op);
 }
 
 static bool contains(const char *s, const char *part)
@@ -49,9 +50,9 @@ static bool made_by_softmax(const struct value *v, int rank)
     const struct node *n = maker(v);
     int axis = rank - 1;
 
-    for (; n && strcmp(n->op_name, "Transpose") == 0; n = maker(n->in[0]))
+    for (; n && node_is(n, &op_transpose); n = maker(n->in[0]))
         axis = transpose_from(n->attrs, rank, axis);
-    return n && strcmp(n->op_name, "Softmax") == 0 && softmax_along(n->attrs, rank, axis);
+    return n && node_is(n, &op_softmax) && softmax_along(n->attrs, rank, axis);
 }
 
 /* What the model ends in, and what that is called. A Softmax behind a Transpose stays where it is. */
@@ -59,9 +60,9 @@ static void look(struct loss *l, struct value *out, int rank, const char **becau
 {
     l->at = out;
     *softmax = made_by_softmax(out, rank);
-    *sigmoid = made_by(out, "Sigmoid");
+    *sigmoid = made_by(out, &op_sigmoid);
     if (*softmax || *sigmoid) {
-        l->logits = *sigmoid || made_by(out, "Softmax");
+        l->logits = *sigmoid || made_by(out, &op_softmax);
         l->at = l->logits ? maker(out)->in[0] : out;
         *because = *softmax ? "the model ends in Softmax" : "the model ends in Sigmoid";
     } else if (contains(out->name, "logit")) {

@@ -1,4 +1,5 @@
 #include "train/prepare.h"
+#include "ops/registry.h"
 #include "plan/program.h"
 #include "train/calibrate.h"
 #include "train/edit.h"
@@ -6,9 +7,9 @@
 
 enum { MEAN = 3, VARIANCE = 4 }; /* inputs of BatchNormalization */
 
-static bool is_op(const Onnx__NodeProto *n, const char *op)
+static bool is_op(const Onnx__NodeProto *n, const struct op *op)
 {
-    return n->op_type && strcmp(n->op_type, op) == 0 &&
+    return n->op_type && strcmp(n->op_type, op->name) == 0 &&
            (!n->domain || !*n->domain || strcmp(n->domain, "ai.onnx") == 0);
 }
 
@@ -29,10 +30,10 @@ static bool to_inference(struct edit *e, Onnx__NodeProto *n)
 {
     const Onnx__AttributeProto *mode = node_attribute(n, "training_mode");
 
-    if (is_op(n, "BatchNormalization"))
+    if (is_op(n, &op_batch_normalization))
         return (!mode || !mode->i || edit_set_int(e, n, "training_mode", 0)) &&
                (n->n_output < 2 || cut_outputs(e, n, 1));
-    if (is_op(n, "Dropout") && n->n_input > 2)
+    if (is_op(n, &op_dropout) && n->n_input > 2)
         edit_cut_inputs(e, n, 2);
     return true;
 }
@@ -84,7 +85,7 @@ static bool settle_statistic(struct preparing *p, Onnx__NodeProto *n, size_t k)
 
 static bool settle_statistics(struct preparing *p, Onnx__NodeProto *n)
 {
-    return !is_op(n, "BatchNormalization") || n->n_input <= VARIANCE ||
+    return !is_op(n, &op_batch_normalization) || n->n_input <= VARIANCE ||
            (settle_statistic(p, n, MEAN) && settle_statistic(p, n, VARIANCE));
 }
 

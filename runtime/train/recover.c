@@ -1,5 +1,6 @@
 #include "train/recover.h"
 #include "ops/op.h"
+#include "ops/registry.h"
 #include "plan/program.h"
 #include "train/edit.h"
 #include "train/trainable.h"
@@ -32,9 +33,9 @@ struct recovery {
 
 /* -- finding -- */
 
-static bool is_op(const struct node *n, const char *op)
+static bool is_op(const struct node *n, const struct op *op)
 {
-    return n && strcmp(n->op_name, op) == 0 && !*n->op->domain;
+    return n && node_is(n, op);
 }
 
 static bool find_readers(struct recovery *y)
@@ -97,7 +98,7 @@ static bool is_normalised_here(const struct recovery *y, const struct value *x)
 {
     const struct node *n = x->producer;
 
-    return (is_op(n, "Div") || is_op(n, "Mul")) && n->in[0] && n->in[1] && y->active[n->in[0]->id] &&
+    return (is_op(n, &op_div) || is_op(n, &op_mul)) && n->in[0] && n->in[1] && y->active[n->in[0]->id] &&
            y->active[n->in[1]->id];
 }
 
@@ -123,10 +124,10 @@ static void name_site(struct site *s, const struct node *n, const char *hint, si
 
 static bool find_pair(struct recovery *y, const struct node *mul, struct site *s)
 {
-    const struct node *add = is_op(mul, "Mul") && mul->out[0] ? y->only_reader[mul->out[0]->id] : NULL;
+    const struct node *add = is_op(mul, &op_mul) && mul->out[0] ? y->only_reader[mul->out[0]->id] : NULL;
     const struct value *x, *product;
 
-    if (!is_op(add, "Add") || !add->out[0] || mul->index < 0 || add->index < 0 || !operands(y, mul, &x, &s->a) ||
+    if (!is_op(add, &op_add) || !add->out[0] || mul->index < 0 || add->index < 0 || !operands(y, mul, &x, &s->a) ||
         !operands(y, add, &product, &s->b) || is_normalised_here(y, x))
         return false;
     s->axis = channel_axis(&y->types->types[x->id], s->a);
@@ -147,7 +148,7 @@ static bool named_as_folded(const char *name)
 
 static bool find_folded(struct recovery *y, const struct node *conv, struct site *s)
 {
-    const struct value *bias = is_op(conv, "Conv") && conv->inputs > 2 ? conv->in[2] : NULL;
+    const struct value *bias = is_op(conv, &op_conv) && conv->inputs > 2 ? conv->in[2] : NULL;
     const struct node *after;
 
     if (!bias || conv->index < 0 || y->options->folded == FOLDED_NONE || !y->active[conv->in[0]->id] || !conv->out[0])
@@ -158,7 +159,7 @@ static bool find_folded(struct recovery *y, const struct node *conv, struct site
     if (y->options->folded == FOLDED_BY_NAME && !named_as_folded(bias->name) && !named_as_folded(conv->name))
         return false;
     after = y->only_reader[conv->out[0]->id];
-    if (is_op(after, "BatchNormalization")) /* nothing was folded into this one */
+    if (is_op(after, &op_batch_normalization)) /* nothing was folded into this one */
         return false;
     s->x = conv->out[0];
     s->conv = conv;
@@ -246,7 +247,7 @@ static Onnx__NodeProto *add_node(struct edit *e, const struct site *s, const cha
 /* What exporters do to bring channels that stand last to axis 1, and back. */
 static bool add_transpose(struct edit *e, const struct site *s, int rank, bool back, const char *in, const char *out)
 {
-    Onnx__NodeProto *n = add_node(e, s, "Transpose", NULL);
+    Onnx__NodeProto *n = add_node(e, s, op_transpose.name, NULL);
     int64_t perm[MAX_RANK];
     int to = 0;
 
@@ -282,7 +283,7 @@ static bool add_normalization(struct edit *e, const struct recovery *y, const st
         ok = normal;
         inputs[0] = turned;
     }
-    n = ok ? add_node(e, s, "BatchNormalization", s->stem) : NULL;
+    n = ok ? add_node(e, s, op_batch_normalization.name, s->stem) : NULL;
     ok = n && edit_set_inputs(e, n, 1 + FOUR, inputs) &&
          edit_set_outputs(e, n, 1, (const char *const[]){ normal ? normal : out }) &&
          (!normal || add_transpose(e, s, rank, true, normal, out)) &&
@@ -373,8 +374,8 @@ static bool tell_limits(const struct recovery *y)
     bool dropout = false;
 
     for (size_t k = 0; k < g->node_count; k++) {
-        dropout |= is_op(g->nodes[k], "Dropout");
-        if (is_op(g->nodes[k], "BatchNormalization"))
+        dropout |= is_op(g->nodes[k], &op_dropout);
+        if (is_op(g->nodes[k], &op_batch_normalization))
             tell_folded_looking(y, g->nodes[k]);
     }
     if (!dropout)

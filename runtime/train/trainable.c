@@ -1,67 +1,13 @@
 #include "train/trainable.h"
-#include "ops/op.h"
+#include "ops/registry.h"
 #include <fnmatch.h>
 #include <string.h>
-
-/* Where nodes read what may learn. */
-static const struct place {
-    const char *op;
-    int input;
-    enum role role;
-    const char *what;
-    bool on_the_way; /* only a constant that is no scalar: Mul and Add do other things, too */
-} places[] = {
-    { "Conv", 1, ROLE_TRAINABLE, "weight", false },
-    { "Conv", 2, ROLE_TRAINABLE, "bias", false },
-    { "ConvTranspose", 1, ROLE_TRAINABLE, "weight", false },
-    { "ConvTranspose", 2, ROLE_TRAINABLE, "bias", false },
-    { "Gemm", 0, ROLE_TRAINABLE, "weight", false },
-    { "Gemm", 1, ROLE_TRAINABLE, "weight", false },
-    { "Gemm", 2, ROLE_TRAINABLE, "bias", false },
-    { "MatMul", 0, ROLE_TRAINABLE, "weight", false },
-    { "MatMul", 1, ROLE_TRAINABLE, "weight", false },
-    { "LSTM", 1, ROLE_TRAINABLE, "weight", false },
-    { "LSTM", 2, ROLE_TRAINABLE, "recurrent weight", false },
-    { "LSTM", 3, ROLE_TRAINABLE, "bias", false },
-    { "LSTM", 7, ROLE_TRAINABLE, "peephole weight", false },
-    { "GRU", 1, ROLE_TRAINABLE, "weight", false },
-    { "GRU", 2, ROLE_TRAINABLE, "recurrent weight", false },
-    { "GRU", 3, ROLE_TRAINABLE, "bias", false },
-    { "RNN", 1, ROLE_TRAINABLE, "weight", false },
-    { "RNN", 2, ROLE_TRAINABLE, "recurrent weight", false },
-    { "RNN", 3, ROLE_TRAINABLE, "bias", false },
-    { "BatchNormalization", 1, ROLE_TRAINABLE, "scale", false },
-    { "BatchNormalization", 2, ROLE_TRAINABLE, "bias", false },
-    { "BatchNormalization", 3, ROLE_STATISTIC, "running mean", false },
-    { "BatchNormalization", 4, ROLE_STATISTIC, "running variance", false },
-    { "InstanceNormalization", 1, ROLE_TRAINABLE, "scale", false },
-    { "InstanceNormalization", 2, ROLE_TRAINABLE, "bias", false },
-    { "GroupNormalization", 1, ROLE_TRAINABLE, "scale", false },
-    { "GroupNormalization", 2, ROLE_TRAINABLE, "bias", false },
-    { "LayerNormalization", 1, ROLE_TRAINABLE, "scale", false },
-    { "LayerNormalization", 2, ROLE_TRAINABLE, "bias", false },
-    { "RMSNormalization", 1, ROLE_TRAINABLE, "scale", false },
-    { "PRelu", 1, ROLE_TRAINABLE, "slope", false },
-    { "Gather", 0, ROLE_TRAINABLE, "table", false },
-    { "Mul", 0, ROLE_TRAINABLE, "factor", true },
-    { "Mul", 1, ROLE_TRAINABLE, "factor", true },
-    { "Add", 0, ROLE_TRAINABLE, "summand", true },
-    { "Add", 1, ROLE_TRAINABLE, "summand", true },
-};
 
 const char *role_name(enum role role)
 {
     static const char *const names[] = { "trainable", "statistic", "frozen", "constant" };
 
     return names[role];
-}
-
-const char *parameter_kind(const char *op, int input)
-{
-    for (size_t k = 0; k < sizeof places / sizeof *places; k++)
-        if (places[k].input == input && strcmp(places[k].op, op) == 0)
-            return places[k].what;
-    return NULL;
 }
 
 struct search {
@@ -75,19 +21,10 @@ struct search {
 
 /* -- constants -- */
 
-static bool is_one_of(const char *name, const char *const *list)
-{
-    for (; *list; list++)
-        if (strcmp(name, *list) == 0)
-            return true;
-    return false;
-}
-
 /* By value id: the value of the main graph that it is, looked at from inside subgraphs, and through nodes that only
  * change shapes; NULL where it is none. `outside`: the same of the graph around. */
 static const struct value **find_roots(struct search *s, const struct graph *g, const struct value *const *outside)
 {
-    static const char *const shapes[] = { "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Flatten", NULL };
     const struct value **root = arena_array(s->arena, g->value_count, sizeof *root, s->report);
 
     if (!root)
@@ -99,9 +36,8 @@ static const struct value **find_roots(struct search *s, const struct graph *g, 
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
 
-        for (int o = 0; n->inputs && n->in[0] && is_one_of(n->op_name, shapes) && o < n->slots; o++)
-            if (n->out[o])
-                root[n->out[o]->id] = root[n->in[0]->id];
+        if (n->def->flags & OP_REARRANGES && n->in[0] && n->out[0])
+            root[n->out[0]->id] = root[n->in[0]->id];
     }
     return root;
 }
@@ -112,7 +48,7 @@ static const Onnx__AttributeProto *constant_attribute(const struct model *m, con
     const struct node *n = v->producer;
     const Onnx__NodeProto *p;
 
-    if (!n || strcmp(n->op_name, "Constant") != 0 || n->index < 0 || (size_t)n->index >= m->proto->graph->n_node)
+    if (!n || !node_is(n, &op_constant) || n->index < 0 || (size_t)n->index >= m->proto->graph->n_node)
         return NULL;
     p = m->proto->graph->node[n->index];
     if (p->n_output != 1 || strcmp(p->output[0], v->name) != 0 || p->n_attribute != 1)
@@ -152,7 +88,6 @@ struct known_values {
 
 static bool *activations(struct search *s, const struct graph *g, const bool *outside)
 {
-    static const char *const sizes[] = { "Shape", "Size", NULL };
     bool *active = arena_array(s->arena, g->value_count, sizeof *active, s->report);
 
     if (!active)
@@ -167,30 +102,33 @@ static bool *activations(struct search *s, const struct graph *g, const bool *ou
 
         for (int i = 0; i < n->inputs + n->captured; i++)
             any |= n->in[i] && active[n->in[i]->id];
-        for (int o = 0; o < n->slots && any && !is_one_of(n->op_name, sizes); o++)
+        for (int o = 0; o < n->slots && any && !(n->def->flags & OP_SHAPE_ONLY); o++)
             if (n->out[o])
                 active[n->out[o]->id] = true;
     }
     return active;
 }
 
-static bool is_dense(const struct value *v)
+/* What a layer makes of a weight: a single number behind it may be the bias of a single unit. */
+static bool is_product(const struct value *v)
 {
-    static const char *const linear[] = { "MatMul", "Gemm", "Conv", NULL };
+    const struct node *n = v ? v->producer : NULL;
 
-    return v && v->producer && is_one_of(v->producer->op_name, linear);
+    for (int k = 0; n && k < n->inputs; k++)
+        if (node_parameter(n, k) && strcmp(node_parameter(n, k)->name, "weight") == 0)
+            return true;
+    return false;
 }
 
 /* Why a constant stays as it is; NULL where it trains. */
-static const char *reason_against(const struct place *p, const struct node *n, const struct tensor *t)
+static const char *reason_against(const struct op_parameter *p, const struct node *n, const struct tensor *t)
 {
-    const struct value *other = p->on_the_way ? n->in[1 - p->input] : NULL;
-
-    if (p->role == ROLE_STATISTIC)
+    if (p->use == PARAMETER_IS_STATISTIC)
         return t->dtype == F32 ? NULL : "is not float";
     if (t->dtype != F32)
         return "only float is trained";
-    if (p->on_the_way && tensor_count(t) == 1 && !(t->rank && is_dense(other)))
+    if (p->use == PARAMETER_TRAINS_UNLESS_SCALAR && tensor_count(t) == 1 &&
+        !(t->rank && is_product(n->in[1 - p->input])))
         return "a scalar";
     return tensor_count(t) ? NULL : "has no elements";
 }
@@ -208,7 +146,7 @@ static struct parameter *add(struct search *s, const struct value *v, const stru
     return p;
 }
 
-static bool note(struct search *s, const struct place *place, const struct node *n, const struct value *v,
+static bool note(struct search *s, const struct op_parameter *place, const struct node *n, const struct value *v,
                  const struct tensor *t)
 {
     struct parameter *p = s->of[v->id];
@@ -226,8 +164,8 @@ static bool note(struct search *s, const struct place *place, const struct node 
         return true;
     p->reader = n;
     p->input = place->input;
-    p->role = place->role;
-    p->why = arena_printf(s->arena, s->report, "%s of %s", place->what, n->op_name);
+    p->role = place->use == PARAMETER_IS_STATISTIC ? ROLE_STATISTIC : ROLE_TRAINABLE;
+    p->why = arena_printf(s->arena, s->report, "%s of %s", place->name, n->op_name);
     return p->why;
 }
 
@@ -246,14 +184,14 @@ static bool visit(struct search *s, const struct graph *g, const struct known_va
 
         for (int i = 0; i < n->inputs; i++)
             reached |= n->in[i] && active[n->in[i]->id];
-        for (size_t p = 0; reached && p < sizeof places / sizeof *places; p++) {
-            const struct value *v = places[p].input < n->inputs ? n->in[places[p].input] : NULL;
+        for (const struct op_parameter *p = n->def->parameters; reached && p && p->use; p++) {
+            const struct value *v = p->input < n->inputs ? n->in[p->input] : NULL;
             struct tensor t;
 
-            if (strcmp(places[p].op, n->op_name) != 0 || !v || active[v->id] || *n->op->domain)
+            if (!v || active[v->id])
                 continue;
             v = own.roots[v->id];
-            if (v && constant_of(s, v, &t) && dtype_is_float(t.dtype) && !note(s, &places[p], n, v, &t))
+            if (v && constant_of(s, v, &t) && dtype_is_float(t.dtype) && !note(s, p, n, v, &t))
                 return false;
         }
         for (int i = 0; i < n->graphs; i++)

@@ -1,9 +1,10 @@
 /* What of a model can learn, and why: the list behind `kiln inspect` and --freeze.
  *
- * By default: float weights and biases of Conv, ConvTranspose, Gemm, MatMul, recurrent and normalisation nodes, tables
- * of Gather, and constants of Mul and Add on the way of the activations, whether initializers or Constant nodes, also
- * where a chain of Transpose, Reshape, Squeeze, Unsqueeze or Identity stands between. Never scalars, but for the bias
- * of a single unit. Running means and variances are statistics: BatchNormalization itself changes them. */
+ * By default: float constants that nodes on the way of the activations read where their operators have a parameter
+ * (op_def.parameters: weights and biases, tables of Gather, factors and summands), whether initializers or Constant
+ * nodes, also where a chain of Transpose, Reshape, Squeeze, Unsqueeze or Identity stands between. Never scalars of Mul
+ * and Add, but for the bias of a single unit. Running means and variances are statistics: BatchNormalization itself
+ * changes them. */
 #ifndef KILN_TRAIN_TRAINABLE_H
 #define KILN_TRAIN_TRAINABLE_H
 
@@ -38,7 +39,5 @@ bool parameters_find(struct parameters *out, const struct model *m, size_t freez
 /* How many elements all parameters of a role have. */
 int64_t parameters_elements(const struct parameters *p, enum role role);
 const char *role_name(enum role role); /* "trainable", ... */
-/* "weight", "bias", "running mean": what input `input` of such an operator is; NULL where nothing is learned there. */
-const char *parameter_kind(const char *op, int input);
 
 #endif

@@ -1,9 +1,9 @@
 /* What is told of models and programs: JSON, pictures, plans in words. */
 #include "plan/describe.h"
 #include "base/json.h"
-#include "graph/dot.h"
 #include "kernels/kernels.h"
 #include "model/model.h"
+#include "plan/dot.h"
 #include "run/session.h"
 #include "scratch.h"
 #include "unit.h"

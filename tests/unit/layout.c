@@ -83,7 +83,7 @@ static int count(const struct graph *g, const char *op)
     int n = 0;
 
     for (size_t k = 0; k < g->node_count; k++)
-        n += pass_is(g->nodes[k], op) && g->nodes[k]->out[0];
+        n += strcmp(g->nodes[k]->op_name, op) == 0 && g->nodes[k]->out[0];
     return n;
 }
 

@@ -8,6 +8,7 @@
 #include "ops/batch_normalization.h"
 #include "ops/norm_block.h"
 #include "ops/pooling.h"
+#include "ops/registry.h"
 #include "plan/pass.h"
 #include "run/frame.h"
 #include <stdio.h>
@@ -395,9 +396,9 @@ static void side_fuse(struct side *s, const struct tensor *in, bool last)
         void *attrs = arena_alloc(&s->arena, n->def->attrs_size, &s->f.report);
 
         memcpy(attrs, n->attrs, n->def->attrs_size);
-        if (pass_is(n, "BatchNormalization"))
+        if (node_is(n, &op_batch_normalization))
             ((struct batch_norm *)attrs)->channels_last = true;
-        else if (pass_is(n, "MaxPool"))
+        else if (node_is(n, &op_max_pool))
             ((struct pooling_attrs *)attrs)->channels_last = true;
         else
             continue;

@@ -3,9 +3,11 @@
  * against central differences. */
 #include "case.h"
 #include "kernels/kernels.h"
+#include "ops/rank.h"
 #include "unit.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int op_count(void)
@@ -166,6 +168,80 @@ static void check_types(const struct op *op, const struct op_def *def)
         }
 }
 
+/* -- what the row tells passes -- */
+
+/* With inputs known as they are, op_def.rank is right or silent; a signature's types are right. */
+static void check_known(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    const struct case_variant plain = { 0 };
+    struct known *known;
+    struct case_graph c;
+    struct frame *f;
+
+    check_run(op, def, oc, &plain, &c, &f);
+    known = calloc(c.graph->value_count, sizeof *known);
+    for (size_t k = 0; k < c.graph->value_count; k++)
+        known[k] = (struct known){ UNKNOWN, UNDEFINED };
+    for (int k = 0; k < c.node->inputs; k++)
+        if (c.node->in[k] && c.in[k].t.kind == TENSOR)
+            known[c.node->in[k]->id] = (struct known){ c.in[k].t.rank, c.in[k].t.dtype };
+    for (int k = 0; k < c.outputs; k++) {
+        const struct tensor *t = c.out_value[k] ? frame_get(f, c.out_value[k]) : NULL;
+        const struct known y = t ? known_output(c.node, k, known) : (struct known){ UNKNOWN, UNDEFINED };
+
+        require(y.rank < 0 || (t->kind == TENSOR && y.rank == t->rank), "rank says %d of output %d", y.rank, k);
+        require(y.dtype == UNDEFINED || y.dtype == t->dtype, "output %d is said to be %s", k, dtype_name(y.dtype));
+    }
+    free(known);
+    end_run(&c, f);
+}
+
+enum { LIKE_OTHERS = 1, UNLIKE_OTHERS = 2 };
+
+/* Does element k of output 0 alone change with element k of input 0, of the same shape? 0 where the case cannot tell. */
+static int looks_elementwise(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    const struct case_variant plain = { 0 };
+    struct case_graph c;
+    struct frame *f, *again;
+    int looks = 0;
+
+    check_run(op, def, oc, &plain, &c, &f);
+    if (c.outputs && c.out_value[0] && c.in[0].t.kind == TENSOR && dtype_is_float(c.in[0].t.dtype) &&
+        tensor_count(&c.in[0].t) > 1 && c.in[0].t.data) {
+        const struct tensor *y = frame_get(f, c.out_value[0]);
+        const int64_t at = tensor_count(&c.in[0].t) / 2, width = (int64_t)dtype_size(y->dtype);
+        const struct tensor *z;
+
+        looks = same_shape(y, &c.in[0].t) && y->dtype != STRING ? LIKE_OTHERS : UNLIKE_OTHERS;
+        case_set(&c.in[0].t, at, case_value(&c.in[0].t, at) + 0.37);
+        again = case_frame(&c, c.graph);
+        require(again && frame_run(again, &c.report), "%s: %s", c.report.error.where, c.report.error.message);
+        z = frame_get(again, c.out_value[0]);
+        for (int64_t k = 0; looks == LIKE_OTHERS && k < tensor_count(y); k++)
+            if (k != at && memcmp((char *)y->data + k * width, (char *)z->data + k * width, (size_t)width) != 0)
+                looks = UNLIKE_OTHERS;
+        frame_free(again);
+    }
+    end_run(&c, f);
+    return looks;
+}
+
+/* An operator that computes each element from one of each input says so: without it no pass would see through it, which
+ * costs two transpositions around each such node, and no test would fail. */
+static void check_elementwise(const struct op *op, const struct op_def *def)
+{
+    int looks = 0;
+
+    for (const struct op_case *oc = def->cases; oc->inputs && !(def->flags & OP_RANDOM); oc++) {
+        name_it(op, def, oc, "is it elementwise?");
+        if (is_for(op, def, oc))
+            looks |= looks_elementwise(op, def, oc);
+    }
+    snprintf(label, sizeof label, "%s-%d", op->name, def->since);
+    require(def->flags & OP_ELEMENTWISE || looks != LIKE_OTHERS, "looks elementwise and does not say OP_ELEMENTWISE");
+}
+
 /* -- gradients -- */
 
 enum { PROBES = 24 };
@@ -251,6 +327,7 @@ START_TEST(every_operator_keeps_its_word)
     for (const struct op_def *def = op->defs; def->since; def++) {
         snprintf(label, sizeof label, "%s-%d", op->name, def->since);
         require(def->infer && (def->gradient || def->no_gradient), "has no infer, or neither gradient nor a reason");
+        require(def->rank || def->flags & OP_ELEMENTWISE, "tells no rank (ops/rank.h has rank_unknown)");
         require(def->cases, "has no cases");
         cases = 0;
         for (const struct op_case *oc = def->cases; oc->inputs; oc++) {
@@ -261,9 +338,12 @@ START_TEST(every_operator_keeps_its_word)
             check_same_bytes(op, def, oc, &late);
             name_it(op, def, oc, "three threads");
             check_same_bytes(op, def, oc, &threads);
+            name_it(op, def, oc, "what passes know");
+            check_known(op, def, oc);
             if (oc->differentiate)
                 check_gradient(op, def, oc);
         }
+        check_elementwise(op, def);
         /* an empty list: what the operator takes cannot be written as text, a suite of its own tests it */
         require(cases || !def->cases->inputs, "has no case of its types");
         check_types(op, def);

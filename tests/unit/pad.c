@@ -25,7 +25,7 @@ static int count(const struct graph *g)
     int n = 0;
 
     for (size_t k = 0; k < g->node_count; k++)
-        n += pass_is(g->nodes[k], "Pad") && g->nodes[k]->out[0];
+        n += strcmp(g->nodes[k]->op_name, "Pad") == 0 && g->nodes[k]->out[0];
     return n;
 }
 

@@ -36,7 +36,7 @@ static int count(const struct graph *g, const char *op)
     int n = 0;
 
     for (size_t k = 0; k < g->node_count; k++)
-        if (pass_is(g->nodes[k], op))
+        if (strcmp(g->nodes[k]->op_name, op) == 0)
             n += g->nodes[k]->out[0] != NULL;
     return n;
 }

@@ -1,6 +1,6 @@
 /* A graph as a picture, for Graphviz (https://graphviz.org/doc/info/lang.html). */
-#ifndef KILN_GRAPH_DOT_H
-#define KILN_GRAPH_DOT_H
+#ifndef KILN_PLAN_DOT_H
+#define KILN_PLAN_DOT_H
 
 #include "base/text.h"
 #include "graph/graph.h"

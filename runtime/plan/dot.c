@@ -1,5 +1,6 @@
-#include "graph/dot.h"
+#include "plan/dot.h"
 #include "base/utf8.h"
+#include "ops/registry.h"
 #include <string.h>
 
 struct dot {
@@ -27,16 +28,11 @@ static void quoted(struct text *out, const char *s)
     }
 }
 
-static bool is_constant(const struct node *n)
-{
-    return strcmp(n->op_name, "Constant") == 0;
-}
-
 static void put_line(struct dot *d, const struct value *from, const char *to_kind, int to)
 {
     const char *label = d->label ? d->label(d->user, from) : NULL;
 
-    if (from->producer && is_constant(from->producer))
+    if (from->producer && node_is(from->producer, &op_constant))
         return;
     if (from->producer)
         text_printf(d->out, "  n%d_%d", d->graph, from->producer->id);
@@ -85,7 +81,7 @@ static void put_graph(struct dot *d, const struct graph *g)
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
 
-        if (is_constant(n))
+        if (node_is(n, &op_constant))
             continue;
         put_node(d, n);
         for (int s = 0; s < n->graphs; s++) {

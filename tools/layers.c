@@ -226,10 +226,14 @@ static bool add_graph(struct layers *l, const struct graph *g, int depth, const 
                       const struct by_reader *p, struct report *r)
 {
     for (size_t k = 0; k < g->node_count; k++) {
-        const struct node *n = g->nodes[k];
+        const struct node *part = g->nodes[k], *n = node_origin(part);
         const struct value *out = NULL;
         struct layer *to;
 
+        if (part->origin && k && n == node_origin(g->nodes[k - 1])) { /* another part of that layer */
+            count_parameters(&l->at[l->count - 1], part, p);
+            continue;
+        }
         if (strcmp(n->op_name, "Constant") == 0)
             continue;
         for (int o = 0; o < n->outputs && !out; o++)
@@ -244,6 +248,8 @@ static bool add_graph(struct layers *l, const struct graph *g, int depth, const 
         if (out)
             open_type_text(types, out, to->type);
         count_parameters(to, n, p);
+        if (part != n)
+            count_parameters(to, part, p);
         for (int s = 0; s < n->graphs; s++)
             if (!add_graph(l, n->graph_of[s], depth + 1, types, p, r))
                 return false;

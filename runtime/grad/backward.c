@@ -156,7 +156,7 @@ static void find_needs(struct backward *b, size_t nodes)
 
 bool op_differentiable(const struct op_def *def)
 {
-    return def->gradient;
+    return def->gradient || def->expand;
 }
 
 static bool differentiate(struct backward *b, const struct node *n)

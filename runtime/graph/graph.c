@@ -72,6 +72,7 @@ struct value *graph_value(struct graph *g, const char *name)
     v->name = name;
     v->id = (int)g->value_count;
     v->type.rank = UNKNOWN;
+    v->known = (struct known){ UNKNOWN, UNDEFINED };
     g->values[g->value_count++] = v;
     return v;
 }
@@ -277,8 +278,16 @@ bool graph_names(const struct graph *g, struct map *names, struct report *r)
     return true;
 }
 
+const struct node *node_origin(const struct node *n)
+{
+    while (n->origin)
+        n = n->origin;
+    return n;
+}
+
 const char *node_where(const struct node *n, char buffer[WHERE_TEXT])
 {
+    n = node_origin(n);
     if (n->index < 0)
         snprintf(buffer, WHERE_TEXT, "%.60s/%.60s (made by kiln)", n->graph->path, n->op_name);
     else

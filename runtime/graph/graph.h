@@ -54,6 +54,12 @@ const char *attr_type_name(enum attr_type type);
 
 /* -- the graph -- */
 
+/* What can be told of a value whatever the shapes of the inputs are. */
+struct known {
+    int rank;         /* UNKNOWN where it is not */
+    enum dtype dtype; /* UNDEFINED where it is not */
+};
+
 struct value {
     const char *name;
     int id;                           /* its place in graph->values */
@@ -62,6 +68,7 @@ struct value {
     bool folded;                      /* the initializer is of a pass, not of the file */
     bool is_input;                    /* with an initializer too: a default that the caller may override */
     bool trains;                      /* changes from step to step: never folded */
+    struct known known;               /* of what a node makes; ops/rank.h tells of all */
     bool has_type;                    /* `type` is what the file declares; dimensions may be UNKNOWN */
     struct tensor type;
     const char *const *dim_names; /* for each dimension its symbol or NULL; NULL where there are none */
@@ -74,6 +81,7 @@ struct node {
     int since;           /* of def */
     const void *attrs;   /* what parse made of the attributes: the operator's own struct */
     const char *name;    /* "" where it has none */
+    struct node *origin; /* the node, in no graph, whose expansion it is a part of (op_def.expand); NULL */
     struct graph *graph;
     int index; /* its place in the file, for messages; -1: made by Kiln */
     int id;    /* its place in graph->nodes */
@@ -131,6 +139,8 @@ struct value *graph_captured(const struct graph *g, const struct value *outer);
 /* A node with room for `inputs` and `slots` outputs, all NULL, at the end. The caller sets in[], out[] (and
  * out[k]->producer), op, attrs. */
 struct node *graph_node(struct graph *g, int inputs, int slots);
+/* The node of the file that it is, or is a part of. */
+const struct node *node_origin(const struct node *n);
 static inline bool node_is(const struct node *n, const struct op *op)
 {
     return n->op == op;

@@ -1,6 +1,7 @@
 /* And, https://onnx.ai/onnx/operators/onnx__And.html
  *
  *   C = A && B, broadcast        constant in pieces: its gradient is zero */
+#include "ops/broadcast.h"
 #include "ops/elementwise.h"
 
 /* -- run -- */
@@ -26,6 +27,12 @@ static const struct op_case cases[] = {
     { "bool[0,3] bool[1,3]", "", "bool[0,3]", 0 },     { 0 },
 };
 
+static const struct op_case cases_1[] = {
+    { "bool[3,5] bool[3,5]", "", "bool[3,5]", 0 },
+    { "bool[2,3]{1,0,0,1,1,0} bool[2]{1,0}", "broadcast=1 axis=0", "bool[2,3]", 0 },
+    { 0 },
+};
+
 const struct op op_and = {
     .name = "And",
     .domain = "",
@@ -39,6 +46,7 @@ const struct op op_and = {
               .gradient = zero_gradient,
               .flags = OP_ELEMENTWISE,
               .cases = cases },
+            BROADCAST_ROW(1, "T A, T B -> T1 C", "T: bool; T1: bool", cases_1),
             { 0 },
         },
 };

@@ -72,9 +72,9 @@ static bool parse_12(struct parse *p, void *attrs)
 
 /* -- plan -- */
 
-static int rank(const struct node *n, int k, const struct known *known)
+static int rank(const struct node *n, int k)
 {
-    const int x = rank_of_input(n, k, known);
+    const int x = rank_of_input(n, k);
 
     return x <= 0 || ((const struct argmax *)n->attrs)->keepdims ? x : x - 1;
 }

@@ -138,9 +138,9 @@ static size_t scratch_of(struct infer *i, const struct norm_shape *n, enum dtype
     return bytes;
 }
 
-static int rank(const struct node *n, int k, const struct known *known)
+static int rank(const struct node *n, int k)
 {
-    return known_input(n, k == Y ? X : MEAN, known).rank;
+    return known_input(n, k == Y ? X : MEAN).rank;
 }
 
 static bool infer(struct infer *i)

@@ -102,10 +102,9 @@ static bool parse(struct parse *p, void *attrs)
 
 /* -- plan -- */
 
-static int rank(const struct node *n, int k, const struct known *known)
+static int rank(const struct node *n, int k)
 {
     (void)k;
-    (void)known;
     return ((const struct constant *)n->attrs)->value.rank;
 }
 

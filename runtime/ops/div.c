@@ -4,6 +4,7 @@
  *
  * Integers are truncated towards zero; the smallest one divided by -1 wraps around, and a division by zero is
  * an error. */
+#include "ops/broadcast.h"
 #include "ops/elementwise.h"
 #include <string.h>
 
@@ -93,6 +94,8 @@ const struct op op_div = {
             ROW(14, "T: floats bf16 ints uints"),
             ROW(13, "T: floats bf16 i32 i64 u32 u64"),
             ROW(7, "T: floats i32 i64 u32 u64"),
+            BROADCAST_ROW(6, "T A, T B -> T C", "T: floats i32 i64 u32 u64", broadcast_cases),
+            BROADCAST_ROW(1, "T A, T B -> T C", "T: floats", broadcast_cases),
             { 0 },
         },
 };

@@ -3,6 +3,7 @@
  *   C = A == B, broadcast        constant in pieces: its gradient is zero
  *
  * NaN equals nothing; strings are equal where their bytes are. */
+#include "ops/broadcast.h"
 #include "ops/elementwise.h"
 #include <string.h>
 
@@ -66,6 +67,12 @@ static const struct op_case cases[] = {
         .run = run, .gradient = zero_gradient, .flags = OP_ELEMENTWISE, .cases = cases                                 \
     }
 
+static const struct op_case cases_1[] = {
+    { "i64[3,5] i64[3,5]", "", "bool[3,5]", 0 },
+    { "i32[2,3]{1,0,0,1,1,0} i32[2]{1,0}", "broadcast=1 axis=0", "bool[2,3]", 0 },
+    { 0 },
+};
+
 const struct op op_equal = {
     .name = "Equal",
     .domain = "",
@@ -75,6 +82,7 @@ const struct op op_equal = {
             ROW(13, "T: floats bf16 ints uints bool"),
             ROW(11, "T: floats ints uints bool"),
             ROW(7, "T: i32 i64 bool"),
+            BROADCAST_ROW(1, "T A, T B -> T1 C", "T: i32 i64 bool; T1: bool", cases_1),
             { 0 },
         },
 };

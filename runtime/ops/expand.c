@@ -10,9 +10,9 @@ enum { INPUT, SHAPE };
 
 /* -- plan -- */
 
-static int rank(const struct node *n, int k, const struct known *known)
+static int rank(const struct node *n, int k)
 {
-    const int x = rank_of_input(n, k, known), shape = known_length(n, SHAPE);
+    const int x = rank_of_input(n, k), shape = known_length(n, SHAPE);
 
     return x < 0 || shape < 0 ? UNKNOWN : x > shape ? x : shape;
 }

@@ -31,9 +31,9 @@ static bool parse(struct parse *p, void *attrs)
 
 /* -- plan -- */
 
-static int rank(const struct node *n, int k, const struct known *known)
+static int rank(const struct node *n, int k)
 {
-    const int x = known_input(n, DATA, known).rank, indices = known_input(n, INDICES, known).rank;
+    const int x = known_input(n, DATA).rank, indices = known_input(n, INDICES).rank;
 
     (void)k;
     return x < 1 || indices < 0 ? UNKNOWN : x - 1 + indices;

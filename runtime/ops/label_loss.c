@@ -49,11 +49,11 @@ static struct loss_job job_of(const struct loss_attrs *a, const struct tensor *x
                               .softmax = a->softmax };
 }
 
-int loss_rank(const struct node *n, int k, const struct known *known)
+int loss_rank(const struct node *n, int k)
 {
     const struct loss_attrs *a = n->attrs;
 
-    return k ? rank_of_input(n, k, known) : a->reduction == LOSS_NONE ? known_input(n, LOSS_TARGET, known).rank : 0;
+    return k ? rank_of_input(n, k) : a->reduction == LOSS_NONE ? known_input(n, LOSS_TARGET).rank : 0;
 }
 
 bool loss_infer(struct infer *i)

@@ -25,7 +25,7 @@ struct loss_attrs {
 bool loss_parse(struct parse *p, struct loss_attrs *a);
 /* Checks the shapes, sets output 0. */
 bool loss_infer(struct infer *i);
-int loss_rank(const struct node *n, int k, const struct known *known);
+int loss_rank(const struct node *n, int k);
 size_t loss_scratch(struct infer *i);
 /* Writes output 0 from log_prob, whose type is dtype_compute of the input's. Fails on a label out of range. */
 bool loss_run(struct step *s, const void *log_prob, char *scratch);

@@ -1,6 +1,7 @@
 /* Less, https://onnx.ai/onnx/operators/onnx__Less.html
  *
  *   C = A < B, broadcast        constant in pieces: its gradient is zero */
+#include "ops/broadcast.h"
 #include "ops/elementwise.h"
 
 /* -- run -- */
@@ -35,6 +36,12 @@ static const struct op_case cases[] = {
         .run = run, .gradient = zero_gradient, .flags = OP_ELEMENTWISE, .cases = cases                                 \
     }
 
+static const struct op_case cases_1[] = {
+    { "f32[3,5] f32[3,5]", "", "bool[3,5]", 0 },
+    { "f64[2,3]{1,0,0,1,1,0} f64[2]{1,0}", "broadcast=1 axis=0", "bool[2,3]", 0 },
+    { 0 },
+};
+
 const struct op op_less = {
     .name = "Less",
     .domain = "",
@@ -43,6 +50,7 @@ const struct op op_less = {
             ROW(13, "T: floats bf16 ints uints"),
             ROW(9, "T: floats ints uints"),
             ROW(7, "T: floats"),
+            BROADCAST_ROW(1, "T A, T B -> T1 C", "T: floats; T1: bool", cases_1),
             { 0 },
         },
 };

@@ -133,10 +133,9 @@ static bool set_state_out(struct infer *i, int k, const struct lstm *a, const st
     return set_out(i, k, typed_in(i, X)->dtype, 3, dims);
 }
 
-static int rank(const struct node *n, int k, const struct known *known)
+static int rank(const struct node *n, int k)
 {
     (void)n;
-    (void)known;
     return k == Y ? 4 : 3;
 }
 

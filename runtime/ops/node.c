@@ -1,5 +1,6 @@
 #include "ops/node.h"
 #include "ops/parse.h"
+#include "ops/rank.h"
 #include "ops/signature.h"
 #include <string.h>
 
@@ -160,7 +161,101 @@ static struct node *make(struct graph *g, const struct node_spec *spec, struct r
         n->attrs = spec->parsed;
     else if (!parse(n, spec, r))
         return NULL;
+    know_outputs(n);
     return n;
+}
+
+/* -- expanding -- */
+
+/* `v`, made among the nodes from `first` on, is `as` from now on. */
+static void rename_value(struct graph *g, size_t first, struct value *v, struct value *as)
+{
+    for (size_t k = first; k < g->node_count; k++) {
+        struct node *n = g->nodes[k];
+
+        for (int i = 0; i < n->inputs + n->captured; i++)
+            if (n->in[i] == v)
+                n->in[i] = as;
+        for (int o = 0; o < n->slots; o++)
+            if (n->out[o] == v)
+                n->out[o] = as;
+    }
+    as->producer = v->producer;
+    as->known = v->known;
+    v->producer = NULL;
+}
+
+/* Is `v` a result of the expansion, read by none of its subgraphs? */
+static bool can_be_renamed(const struct graph *g, size_t first, const struct value *v)
+{
+    bool captured = false;
+
+    for (size_t k = first; k < g->node_count; k++)
+        captured = captured || is_captured(g->nodes[k], g->nodes[k]->graphs, v);
+    return v->producer && v->producer->graph == g && (size_t)v->producer->id >= first && !captured;
+}
+
+/* Gives the outputs of `n` the values that they are to have; through an Identity where one value cannot become another,
+ * or is two outputs. */
+static bool bind_outputs(struct emitter *e, const struct node *n, size_t first, struct value **out)
+{
+    struct graph *g = e->graph;
+
+    for (int k = 0; k < n->slots && !e->failed; k++) {
+        struct value *v = out[k];
+
+        if (!n->out[k])
+            continue;
+        if (!v)
+            return fail(e->report, KILN_UNSUPPORTED, n->op_name, "the expansion does not make output %d", k);
+        if (!can_be_renamed(g, first, v))
+            v = emit(e, "Identity", "", 1, v);
+        for (int j = k + 1; j < n->slots && v; j++)
+            if (n->out[j] && out[j] == v)
+                out[j] = emit(e, "Identity", "", 1, v);
+        if (v)
+            rename_value(g, first, v, n->out[k]);
+    }
+    return !e->failed;
+}
+
+/* Subgraphs that no node took over belong to nobody else. */
+static void release_graphs(struct node *n, size_t first)
+{
+    for (int s = 0; s < n->graphs; s++) {
+        bool taken = false;
+
+        for (size_t k = first; k < n->graph->node_count; k++)
+            for (int t = 0; t < n->graph->nodes[k]->graphs; t++)
+                taken = taken || n->graph->nodes[k]->graph_of[t] == n->graph_of[s];
+        if (!taken)
+            graph_release(n->graph_of[s]);
+    }
+}
+
+/* Puts the expansion of the last node of the graph in its place. */
+static struct node *expand(struct node *n, struct report *r)
+{
+    struct graph *g = n->graph;
+    const size_t first = --g->node_count;
+    struct emitter e = { .graph = g, .report = r };
+    struct value **out = arena_array(g->arena, (size_t)n->slots, sizeof *out, r);
+    bool ok = out;
+
+    for (int k = 0; k < n->slots; k++)
+        if (n->out[k])
+            n->out[k]->producer = NULL;
+    ok = ok && n->def->expand(&e, n, out) && !e.failed && bind_outputs(&e, n, first, out);
+    for (size_t k = first; k < g->node_count; k++) {
+        struct node *made = g->nodes[k];
+
+        while (made->origin && made->origin != n)
+            made = made->origin;
+        if (!made->origin && made != n)
+            made->origin = n;
+    }
+    release_graphs(n, first);
+    return ok && g->node_count > first ? g->nodes[g->node_count - 1] : NULL;
 }
 
 struct node *node_make(struct graph *g, const struct node_spec *spec, struct report *r)
@@ -170,7 +265,7 @@ struct node *node_make(struct graph *g, const struct node_spec *spec, struct rep
     for (size_t k = 0; !n && k < spec->attr_count; k++) /* nobody owns its subgraphs then */
         if (spec->attrs[k].type == ATTR_GRAPH && spec->attrs[k].graph && spec->attrs[k].graph->parent == g)
             graph_release(spec->attrs[k].graph);
-    return n;
+    return n && n->def->expand ? expand(n, r) : n;
 }
 
 bool node_check_types(const struct node *n, const struct tensor *const *in, struct report *r)

@@ -11,6 +11,7 @@
  *   run        the computation, in every step; allocates nothing but an output whose size nobody could know before, and
  *              fails only on values that show while running (an index out of range)
  *   gradient   emits nodes into the backward graph: once for each program, with types and shapes known
+ *   expand     in place of infer, run and gradient: other operators that do the same
  *
  * The memory of inputs and outputs belongs to the caller. Every function but gradient may be called from several
  * threads at once. */
@@ -22,10 +23,7 @@
 #include "tensor/heap.h"
 #include "tensor/tensor.h"
 
-struct known {        /* of a value, whatever the shapes of the inputs are */
-    int rank;         /* UNKNOWN where it is not */
-    enum dtype dtype; /* UNDEFINED where it is not */
-};
+struct emitter;    /* below */
 struct kernels;    /* kernels/kernels.h: what this CPU does best */
 struct chain_rule; /* ops/elementwise.h: how an elementwise operator is a step of a chain */
 struct fused;      /* ops/fused.h: a chain */
@@ -274,9 +272,13 @@ struct op_def {
     size_t attrs_size;
     bool (*parse)(struct parse *p, void *attrs); /* NULL: no attributes */
     /* The rank of output k where it can be told before any shape is, else UNKNOWN: passes see no more than this, and
-     * the types of the signature. `known` goes by value id; ops/rank.h has the usual ones. NULL for OP_ELEMENTWISE, if
+     * the types of the signature. n->in[] say what is known of them; ops/rank.h has the usual ones. NULL for OP_ELEMENTWISE, if
      * it is the highest of the inputs'. */
-    int (*rank)(const struct node *n, int k, const struct known *known);
+    int (*rank)(const struct node *n, int k);
+    /* In place of rank, infer, run and gradient: emits nodes that do the same, from n->in[] and n->attrs. out[k] is what
+     * becomes of n->out[k]; not needed where that is NULL. Types are still checked by the signature, messages still name
+     * this node. */
+    bool (*expand)(struct emitter *e, const struct node *n, struct value **out);
     bool (*infer)(struct infer *i);
     bool (*run)(struct step *s); /* NULL: every output is a view or known */
     bool (*gradient)(struct backward *b);

@@ -6,6 +6,7 @@
  * both summed over what was broadcast. Integers to integers wrap around, and a negative exponent is an error, as in
  * numpy. Where only one of the two is an integer, or one is a double, it is computed in double; a result that is no
  * longer an integer is truncated, and one that does not fit saturates. */
+#include "ops/broadcast.h"
 #include "ops/elementwise.h"
 #include <math.h>
 
@@ -276,6 +277,13 @@ static const struct op_case cases_7[] = {
     { 0 },
 };
 
+static const struct op_case cases_1[] = {
+    { "f32[2,3,4]+ f32[2,3,4]", "", "f32[2,3,4]", 3 },
+    { "f64[5,7,2]+ f64[7]", "broadcast=1 axis=1", "f64[5,7,2]", 3 },
+    { "f16[5]+ f16[]{2}", "broadcast=1", "f16[5]", 0 },
+    { 0 },
+};
+
 #define ROW(version, io, list, tests)                                                                                  \
     {                                                                                                                  \
         .since = version, .signature = io, .types = list, .infer = infer, .run = run, .chain = &pow_chain,             \
@@ -291,6 +299,7 @@ const struct op op_pow = {
             ROW(13, "T X, T1 Y -> T Z", "T: floats bf16 i32 i64; T1: floats ints uints", cases),
             ROW(12, "T X, T1 Y -> T Z", "T: floats i32 i64; T1: floats ints uints", cases),
             ROW(7, "T X, T Y -> T Z", "T: floats", cases_7),
+            BROADCAST_ROW(1, "T X, T Y -> T Z", "T: floats", cases_1),
             { 0 },
         },
 };

@@ -4,6 +4,7 @@
  *   dX = X < 0 ? slope * dY : dY     dslope = X < 0 ? X * dY : 0, summed over what was broadcast
  *
  * Integers wrap around. At 0 the gradient is dY. */
+#include "ops/broadcast.h"
 #include "ops/elementwise.h"
 
 enum { X, SLOPE };
@@ -134,6 +135,30 @@ static const struct op_case cases[] = {
         .cases = cases                                                                                                 \
     }
 
+/* Before opset 7 slopes were one for each channel, or one for all. */
+static bool parse_1(struct parse *p, void *attrs)
+{
+    struct broadcast_attrs *a = attrs;
+
+    attr_list(p, "consumed_inputs", ATTR_INTS); /* means nothing any more */
+    *a = (struct broadcast_attrs){ .has_axis = true, .axis = 1 };
+    return true;
+}
+
+static const struct op_case cases_1[] = {
+    { "f64[2,3,4] f64[3]", "", "f64[2,3,4]", 3 },
+    { "f32[2,3] f32[1]", "", "f32[2,3]", 3 },
+    { "f16[2,3,2] f16[3]", "", "f16[2,3,2]", 0 },
+    { 0 },
+};
+
+#define CHANNELS_ROW(version)                                                                                          \
+    {                                                                                                                  \
+        .since = version, .signature = "T X, T slope -> T Y", .types = "T: floats",                                    \
+        .attrs_size = sizeof(struct broadcast_attrs), .parse = parse_1, .expand = broadcast_expand,                    \
+        .parameters = parameters, .cases = cases_1                                                                     \
+    }
+
 const struct op op_prelu = {
     .name = "PRelu",
     .domain = "",
@@ -142,6 +167,8 @@ const struct op op_prelu = {
             ROW(16, "T: floats bf16 i32 i64 u32 u64"),
             ROW(9, "T: floats i32 i64 u32 u64"),
             ROW(7, "T: floats"),
+            CHANNELS_ROW(6),
+            CHANNELS_ROW(1),
             { 0 },
         },
 };

@@ -3,9 +3,16 @@
 
 static const struct known nothing = { UNKNOWN, UNDEFINED };
 
-struct known known_input(const struct node *n, int k, const struct known *known)
+struct known known_of(const struct value *v)
 {
-    return k < n->inputs && n->in[k] ? known[n->in[k]->id] : nothing;
+    const struct tensor *t = v->initializer ? v->initializer : v->is_input && v->has_type ? &v->type : NULL;
+
+    return !t ? v->known : t->kind == TENSOR ? (struct known){ t->rank, t->dtype } : nothing;
+}
+
+struct known known_input(const struct node *n, int k)
+{
+    return k < n->inputs && n->in[k] ? known_of(n->in[k]) : nothing;
 }
 
 int known_length(const struct node *n, int k)
@@ -15,19 +22,19 @@ int known_length(const struct node *n, int k)
     return t && t->rank <= 1 && tensor_count(t) <= MAX_RANK ? (int)tensor_count(t) : UNKNOWN;
 }
 
-int rank_of_input(const struct node *n, int k, const struct known *known)
+int rank_of_input(const struct node *n, int k)
 {
     (void)k;
-    return known_input(n, 0, known).rank;
+    return known_input(n, 0).rank;
 }
 
-int rank_of_broadcast(const struct node *n, int k, const struct known *known)
+int rank_of_broadcast(const struct node *n, int k)
 {
     int highest = 0;
 
     (void)k;
     for (int i = 0; i < n->inputs; i++) {
-        const int rank = n->in[i] ? known[n->in[i]->id].rank : 0;
+        const int rank = n->in[i] ? known_of(n->in[i]).rank : 0;
 
         if (rank < 0)
             return UNKNOWN;
@@ -36,48 +43,43 @@ int rank_of_broadcast(const struct node *n, int k, const struct known *known)
     return highest;
 }
 
-int rank_of_window(const struct node *n, int k, const struct known *known)
+int rank_of_window(const struct node *n, int k)
 {
-    const int rank = known_input(n, 1, known).rank;
+    const int rank = known_input(n, 1).rank;
 
-    return rank < 0 ? rank_of_input(n, k, known) : rank;
+    return rank < 0 ? rank_of_input(n, k) : rank;
 }
 
-int rank_of_vector(const struct node *n, int k, const struct known *known)
+int rank_of_vector(const struct node *n, int k)
 {
     (void)n;
     (void)k;
-    (void)known;
     return 1;
 }
 
-int rank_of_matrix(const struct node *n, int k, const struct known *known)
+int rank_of_matrix(const struct node *n, int k)
 {
     (void)n;
     (void)k;
-    (void)known;
     return 2;
 }
 
-int rank_of_shape_0(const struct node *n, int k, const struct known *known)
+int rank_of_shape_0(const struct node *n, int k)
 {
     (void)k;
-    (void)known;
     return known_length(n, 0);
 }
 
-int rank_of_shape_1(const struct node *n, int k, const struct known *known)
+int rank_of_shape_1(const struct node *n, int k)
 {
     (void)k;
-    (void)known;
     return known_length(n, 1);
 }
 
-int rank_unknown(const struct node *n, int k, const struct known *known)
+int rank_unknown(const struct node *n, int k)
 {
     (void)n;
     (void)k;
-    (void)known;
     return UNKNOWN;
 }
 
@@ -93,7 +95,7 @@ static enum dtype only_type(const struct type_set *set)
 }
 
 /* That of an input of the same type variable. */
-static enum dtype type_of(const struct node *n, int k, const struct known *known)
+static enum dtype type_of(const struct node *n, int k)
 {
     const struct formal *out;
     enum dtype dtype;
@@ -109,17 +111,21 @@ static enum dtype type_of(const struct node *n, int k, const struct known *known
         const struct formal *in = signature_in(&s, i);
 
         if (in && !in->any && in->var == out->var)
-            dtype = known_input(n, i, known).dtype;
+            dtype = known_input(n, i).dtype;
     }
     return dtype;
 }
 
-struct known known_output(const struct node *n, int k, const struct known *known)
+void know_outputs(const struct node *n)
 {
-    if (!n->def)
-        return nothing;
-    return (struct known){ n->def->rank                     ? n->def->rank(n, k, known)
-                           : n->def->flags & OP_ELEMENTWISE ? rank_of_broadcast(n, k, known)
-                                                            : UNKNOWN,
-                           type_of(n, k, known) };
+    const struct op_def *d = n->def;
+
+    for (int k = 0; k < n->slots; k++) {
+        struct known *known = n->out[k] ? &n->out[k]->known : NULL;
+
+        if (known && known->rank < 0)
+            known->rank = d->rank ? d->rank(n, k) : d->flags & OP_ELEMENTWISE ? rank_of_broadcast(n, k) : UNKNOWN;
+        if (known && known->dtype == UNDEFINED)
+            known->dtype = type_of(n, k);
+    }
 }

@@ -87,10 +87,10 @@ static uint32_t axes_of(const struct reduce_attrs *a, const struct tensor *axes,
 }
 
 /* With keepdims 0 as many dimensions go as there are axes. */
-int reduce_rank(const struct node *n, int k, const struct known *known)
+int reduce_rank(const struct node *n, int k)
 {
     const struct reduce_attrs *a = n->attrs;
-    const int x = rank_of_input(n, k, known), axes = known_length(n, REDUCE_AXES);
+    const int x = rank_of_input(n, k), axes = known_length(n, REDUCE_AXES);
 
     if (a->keepdims || x < 0)
         return x;

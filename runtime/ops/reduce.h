@@ -21,7 +21,7 @@ bool reduce_parse_global(struct parse *p, void *attrs); /* GlobalAveragePool, Gl
 
 /* Not where dimensions that go leave the others in another order. */
 bool reduce_channels_last(const struct node *n, int rank, void *attrs);
-int reduce_rank(const struct node *n, int k, const struct known *known);
+int reduce_rank(const struct node *n, int k);
 bool reduce_infer(struct infer *i);
 bool reduce_run(struct step *s, enum reduction r);
 

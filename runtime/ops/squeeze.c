@@ -17,9 +17,9 @@ static bool parse_1(struct parse *p, void *attrs)
 
 /* -- plan -- */
 
-static int rank(const struct node *n, int k, const struct known *known)
+static int rank(const struct node *n, int k)
 {
-    const int x = rank_of_input(n, k, known), axes = known_length(n, AXES);
+    const int x = rank_of_input(n, k), axes = known_length(n, AXES);
 
     return axes < 0 || x < axes ? UNKNOWN : x - axes;
 }

@@ -3,6 +3,7 @@
  *   C = A - B        dA = dC, dB = -dC, summed over what was broadcast
  *
  * Integers wrap around. */
+#include "ops/broadcast.h"
 #include "ops/elementwise.h"
 
 enum { A, B };
@@ -72,6 +73,8 @@ const struct op op_sub = {
             ROW(14, "T: floats bf16 ints uints"),
             ROW(13, "T: floats bf16 i32 i64 u32 u64"),
             ROW(7, "T: floats i32 i64 u32 u64"),
+            BROADCAST_ROW(6, "T A, T B -> T C", "T: floats i32 i64 u32 u64", broadcast_cases),
+            BROADCAST_ROW(1, "T A, T B -> T C", "T: floats", broadcast_cases),
             { 0 },
         },
 };

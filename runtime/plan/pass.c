@@ -21,32 +21,13 @@ struct use *pass_uses(const struct graph *g, struct report *r)
     return uses;
 }
 
-struct known pass_given(const struct value *v, const struct tensor *given)
+void pass_know(const struct graph *g, const struct tensor *given)
 {
-    const struct tensor *t = given && given->rank >= 0    ? given
-                             : v->initializer             ? v->initializer
-                             : v->is_input && v->has_type ? &v->type
-                                                          : NULL;
-
-    return t && t->kind == TENSOR ? (struct known){ t->rank, t->dtype } : (struct known){ UNKNOWN, UNDEFINED };
-}
-
-void pass_know(const struct node *n, struct known *known)
-{
-    for (int k = 0; k < n->slots; k++)
-        if (n->out[k] && known[n->out[k]->id].rank < 0)
-            known[n->out[k]->id] = known_output(n, k, known);
-}
-
-struct known *pass_known(const struct graph *g, const struct tensor *given, struct report *r)
-{
-    struct known *known = arena_array(g->arena, g->value_count, sizeof *known, r);
-
-    for (size_t k = 0; known && k < g->value_count; k++)
-        known[k] = pass_given(g->values[k], given ? &given[k] : NULL);
-    for (size_t k = 0; known && k < g->node_count; k++)
-        pass_know(g->nodes[k], known);
-    return known;
+    for (size_t k = 0; given && k < g->value_count; k++)
+        if (given[k].rank >= 0 && given[k].kind == TENSOR)
+            g->values[k]->known = (struct known){ given[k].rank, given[k].dtype };
+    for (size_t k = 0; k < g->node_count; k++)
+        know_outputs(g->nodes[k]);
 }
 
 struct value *pass_initializer(struct graph *g, enum dtype dtype, int rank, const int64_t *dims, struct report *r)

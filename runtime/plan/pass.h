@@ -72,12 +72,8 @@ struct use {
     struct node *reader; /* one of them; NULL where there is none but an output */
 };
 
-/* Of what no node makes; `given` is NULL, or of a rank below 0, where nothing else tells. */
-struct known pass_given(const struct value *v, const struct tensor *given);
-/* Of n's outputs, from its inputs: known[] goes by value id. What is known of an output already stays. */
-void pass_know(const struct node *n, struct known *known);
-/* Of all values, by id; `given`, as for pass_layout, may be NULL. */
-struct known *pass_known(const struct graph *g, const struct tensor *given, struct report *r);
+/* Tells all values what is known of them now (ops/rank.h); `given` as for pass_layout. */
+void pass_know(const struct graph *g, const struct tensor *given);
 
 /* Is the node a step of a chain (kernels/chain.h) where what it reads is float? The numbers of operands are not set. */
 struct chain_step;

@@ -4,6 +4,7 @@
 #include "ops/layout.h"
 #include "ops/matmul.h"
 #include "ops/node.h"
+#include "ops/rank.h"
 #include "ops/registry.h"
 #include "plan/pass.h"
 #include <math.h>
@@ -29,8 +30,7 @@ struct chain {
     int64_t channels;
     double *scale, *shift;
     bool scaled;
-    const struct known *known; /* by value id */
-    bool *declined;            /* by node id: in a chain whose values are not finite */
+    bool *declined; /* by node id: in a chain whose values are not finite */
     struct report *report;
 };
 
@@ -83,7 +83,7 @@ static bool is_product(struct chain *c)
 
     if (c->w->rank != 2)
         return false;
-    c->rank = c->target == GEMM ? 2 : c->known[c->node->in[0]->id].rank;
+    c->rank = c->target == GEMM ? 2 : known_of(c->node->in[0]).rank;
     c->rank = c->rank < 1 ? 1 : c->rank;
     c->channels_last = c->rank != 2;
     c->channels = c->w->dims[!(a && a->trans_b)];
@@ -120,7 +120,7 @@ static bool is_target(struct chain *c)
         if (!is_product(c))
             return false;
     } else {
-        c->rank = c->known[c->node->in[0]->id].rank;
+        c->rank = known_of(c->node->in[0]).rank;
         c->channels = tensor_count(c->w);
         c->channels_last = ((const struct batch_norm *)c->node->attrs)->channels_last;
         if (!is_normalization(c->node) || c->w->rank != 1 || c->rank < 2)
@@ -365,13 +365,13 @@ static bool replace(struct chain *c, const struct use *uses)
 bool pass_affine(struct graph *g, struct report *r)
 {
     const struct use *uses = pass_uses(g, r);
-    const struct known *known = pass_known(g, NULL, r);
     bool *declined = arena_array(g->arena, g->node_count, sizeof *declined, r);
 
-    if (!uses || !known || !declined)
+    if (!uses || !declined)
         return false;
+    pass_know(g, NULL);
     for (size_t k = 0; k < g->node_count; k++) {
-        struct chain c = { .graph = g, .node = g->nodes[k], .known = known, .declined = declined, .report = r };
+        struct chain c = { .graph = g, .node = g->nodes[k], .declined = declined, .report = r };
 
         if (declined[c.node->id] || !pass_next(uses, c.node) || !is_target(&c))
             continue;

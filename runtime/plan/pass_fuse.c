@@ -1,5 +1,6 @@
 #include "ops/elementwise.h"
 #include "ops/fused.h"
+#include "ops/rank.h"
 #include "plan/pass.h"
 #include <string.h>
 
@@ -23,16 +24,15 @@ struct chain_maker {
 
 /* -- what is known of values -- */
 
-static bool find_types(struct chain_maker *m)
+static void find_types(struct chain_maker *m)
 {
     const struct graph *g = m->graph;
-    const struct known *known = pass_known(g, NULL, m->report);
 
-    for (size_t k = 0; known && k < g->value_count; k++)
-        m->is_float[k] = known[k].dtype == F32;
+    pass_know(g, NULL);
+    for (size_t k = 0; k < g->value_count; k++)
+        m->is_float[k] = known_of(g->values[k]).dtype == F32;
     for (size_t k = 0; k < g->output_count; k++)
         m->is_output[g->outputs[k]->id] = true;
-    return known;
 }
 
 /* Readers of each value, in the order of nodes, one list after the other. */
@@ -333,8 +333,7 @@ bool pass_fuse(struct graph *g, struct report *r)
     m.taken = arena_array(g->arena, g->node_count, sizeof *m.taken, r);
     if (!m.is_float || !m.is_output || !m.taken || !find_readers(&m))
         return false;
-    if (!find_types(&m))
-        return false;
+    find_types(&m);
     for (size_t k = g->node_count; k-- > 0;) {
         struct draft d = { .outputs = 1 };
         struct chain_step step;

@@ -3,6 +3,7 @@
 #include "ops/conv.h"
 #include "ops/layout.h"
 #include "ops/move.h"
+#include "ops/rank.h"
 #include "ops/registry.h"
 #include "ops/signature.h"
 #include "ops/transpose.h"
@@ -28,8 +29,7 @@ struct layout {
     struct graph *graph;
     struct report *report;
     struct emitter e;
-    struct form *forms;  /* by value id */
-    struct known *known; /* by value id, of the form as ONNX has it */
+    struct form *forms; /* by value id */
     size_t capacity;
     bool *wanted; /* by id of the graph's own values: a reader, or what comes of them, is to have channels last */
 };
@@ -47,7 +47,7 @@ static struct value *added(struct layout *l, struct value *v, struct known known
     if (!v || (size_t)v->id >= l->capacity)
         return NULL;
     l->forms[v->id] = (struct form){ .onnx = v };
-    l->known[v->id] = known;
+    v->known = known;
     return v;
 }
 
@@ -84,9 +84,9 @@ static struct value *as_onnx(struct layout *l, struct value *v)
     struct form *f = &l->forms[v->id];
 
     if (!f->onnx && f->last) {
-        struct value *made = transposed(l, f->last, l->known[v->id].rank, false);
+        struct value *made = transposed(l, f->last, known_of(v).rank, false);
 
-        if (!made || !added(l, made, l->known[v->id]))
+        if (!made || !added(l, made, known_of(v)))
             return NULL;
         make_instead(made, v);
         f->onnx = v;
@@ -101,7 +101,7 @@ static bool keep(struct layout *l, struct value *v)
 
     if (held && held != v) {
         held = emit(&l->e, "Identity", NULL, 1, held);
-        if (!held || !added(l, held, l->known[v->id]))
+        if (!held || !added(l, held, known_of(v)))
             return false;
         make_instead(held, v);
         l->forms[v->id].onnx = v;
@@ -137,7 +137,7 @@ static struct value *as_last(struct layout *l, struct value *v, int rank)
     } else if (!f->last) {
         struct value *x = as_onnx(l, v);
 
-        f->last = x ? added(l, transposed(l, x, rank, true), l->known[v->id]) : NULL;
+        f->last = x ? added(l, transposed(l, x, rank, true), known_of(v)) : NULL;
     }
     return f->last;
 }
@@ -146,8 +146,8 @@ static struct value *as_last(struct layout *l, struct value *v, int rank)
 static struct value *operand_last(struct layout *l, struct value *v, int rank)
 {
     const struct tensor *t = value_constant(v);
-    const int own = l->known[v->id].rank;
-    const struct known known = { rank, l->known[v->id].dtype };
+    const int own = known_of(v).rank;
+    const struct known known = { rank, known_of(v).dtype };
     int64_t axes[MAX_RANK];
     struct value *x;
 
@@ -198,7 +198,7 @@ static bool is_cheaper(const struct layout *l, const struct node *n, int rank)
     for (int k = 0; k < operands; k++) {
         const struct value *v = n->in[k];
 
-        if (!v || l->known[v->id].rank != rank || value_constant(v))
+        if (!v || known_of(v).rank != rank || value_constant(v))
             continue;
         to_last += !l->forms[v->id].last;
         to_onnx += !l->forms[v->id].onnx;
@@ -283,18 +283,18 @@ static int rank_last(const struct layout *l, const struct node *n)
 
     if (n->captured || n->graphs || !n->inputs || !n->in[0] || !(elementwise || n->def->channels_last))
         return 0;
-    x = l->known[n->in[0]->id];
+    x = known_of(n->in[0]);
     if (node_is(n, &op_conv)) {
-        const struct known w = l->known[n->in[1]->id];
+        const struct known w = known_of(n->in[1]);
 
         if (keeps_planes(l, n))
             return 0;
         return w.dtype == F32 && in_reach(w.rank) && (x.rank < 0 || x.rank == w.rank) ? w.rank : 0;
     }
     if (elementwise && n->slots && n->out[0])
-        x.rank = l->known[n->out[0]->id].rank;
+        x.rank = known_of(n->out[0]).rank;
     for (int k = 0; k < operands; k++)
-        if (n->in[k] && l->known[n->in[k]->id].rank < 0)
+        if (n->in[k] && known_of(n->in[k]).rank < 0)
             return 0;
     return in_reach(x.rank) && (elementwise || x.dtype == F32) && is_cheaper(l, n, x.rank) ? x.rank : 0;
 }
@@ -308,9 +308,9 @@ static bool give_last(struct layout *l, struct node *n, int rank)
         if (!v)
             continue;
         l->forms[v->id] = (struct form){ .onnx = v };
-        if (l->known[v->id].rank != rank)
+        if (known_of(v).rank != rank)
             continue;
-        last = new_value(l, l->known[v->id]);
+        last = new_value(l, known_of(v));
         if (!last)
             return false;
         l->forms[v->id] = (struct form){ .last = last };
@@ -403,7 +403,7 @@ static bool move(struct layout *l, struct node *n, int rank)
     if (!x->onnx && x->last) { /* in one step from where it is */
         struct value *made = emit(&l->e, "Transpose", ints_text(text, "perm", rank, through), 1, x->last);
 
-        if (!made || !added(l, made, l->known[n->out[0]->id]))
+        if (!made || !added(l, made, known_of(n->out[0])))
             return false;
         make_instead(made, n->out[0]);
         *y = (struct form){ .onnx = n->out[0] };
@@ -424,8 +424,8 @@ static bool lay_out(struct layout *l, struct node *n)
     int rank;
     bool taken = false;
 
-    if (node_is(n, &op_transpose) && n->in[0] && n->out[0] && in_reach(l->known[n->in[0]->id].rank))
-        return move(l, n, l->known[n->in[0]->id].rank);
+    if (node_is(n, &op_transpose) && n->in[0] && n->out[0] && in_reach(known_of(n->in[0]).rank))
+        return move(l, n, known_of(n->in[0]).rank);
     rank = rank_last(l, n);
     return (!rank || take_last(l, n, rank, &taken)) && (taken || take_onnx(l, n));
 }
@@ -439,17 +439,15 @@ static bool start(struct layout *l, const struct tensor *given)
         places += (size_t)(g->nodes[k]->inputs + g->nodes[k]->captured + g->nodes[k]->slots);
     l->capacity = g->value_count + 4 * places + 2 * g->output_count + 2 * g->value_count;
     l->forms = arena_array(g->arena, l->capacity, sizeof *l->forms, l->report);
-    l->known = arena_array(g->arena, l->capacity, sizeof *l->known, l->report);
     l->wanted = arena_array(g->arena, g->value_count, sizeof *l->wanted, l->report);
-    if (!l->forms || !l->known || !l->wanted)
+    if (!l->forms || !l->wanted)
         return false;
     for (size_t k = g->node_count; k-- > 0;)
         want(l, g->nodes[k]);
-    for (size_t k = 0; k < g->value_count; k++) {
-        l->known[k] = pass_given(g->values[k], given ? &given[k] : NULL);
+    pass_know(g, given);
+    for (size_t k = 0; k < g->value_count; k++)
         if (!g->values[k]->producer)
             l->forms[k].onnx = g->values[k];
-    }
     return true;
 }
 
@@ -509,7 +507,7 @@ bool pass_layout(struct graph *g, const struct tensor *given, const bool *kept, 
     for (size_t k = 0; ok && k < nodes; k++) {
         if (!makes_something(node[k]))
             continue;
-        pass_know(node[k], l.known);
+        know_outputs(node[k]);
         ok = lay_out(&l, node[k]);
     }
     for (size_t k = 0; ok && k < g->output_count; k++)

@@ -3,6 +3,7 @@
 #include "ops/move.h"
 #include "ops/pad.h"
 #include "ops/pooling.h"
+#include "ops/rank.h"
 #include "ops/registry.h"
 #include "plan/pass.h"
 
@@ -101,27 +102,26 @@ static bool add_pads(const struct node *n, void *attrs, const struct ints *pads)
 }
 
 /* The rank of the images that n reads; 0 where it is not certain, or not what n's weights have. */
-static int rank_of(const struct node *n, const struct known *known)
+static int rank_of(const struct node *n)
 {
-    const int rank = known[n->in[0]->id].rank;
+    const int rank = known_of(n->in[0]).rank;
 
-    return rank < 3 || (node_is(n, &op_conv) && known[n->in[1]->id].rank != rank) ? 0 : rank;
+    return rank < 3 || (node_is(n, &op_conv) && known_of(n->in[1]).rank != rank) ? 0 : rank;
 }
 
 /* The Pad whose output n alone reads, as its first input; NULL where there is none, or not one of zeros around
  * images. */
-static struct node *pad_before(const struct node *n, const struct use *uses, const struct known *known,
-                               struct ints *pads)
+static struct node *pad_before(const struct node *n, const struct use *uses, struct ints *pads)
 {
     struct node *pad = n->in[0] ? n->in[0]->producer : NULL;
-    const int rank = n->in[0] ? rank_of(n, known) : 0;
+    const int rank = n->in[0] ? rank_of(n) : 0;
     enum dtype dtype;
 
     if (!rank || !pad || !node_is(pad, &op_pad) || !pad->in[PAD_DATA] || uses[n->in[0]->id].count != 1)
         return NULL;
-    dtype = known[n->in[0]->id].dtype;
+    dtype = known_of(n->in[0]).dtype;
     if (dtype == UNDEFINED && node_is(n, &op_conv))
-        dtype = known[n->in[1]->id].dtype;
+        dtype = known_of(n->in[1]).dtype;
     return adds_zeros(pad, dtype) && spatial_pads(pad, rank, pads) ? pad : NULL;
 }
 
@@ -134,12 +134,12 @@ static bool has_pad(const struct graph *g)
 }
 
 /* All Pads before n, one before another. */
-static bool take_pads(struct node *n, struct use *uses, const struct known *known, struct report *r)
+static bool take_pads(struct node *n, struct use *uses, struct report *r)
 {
     struct node *pad;
     struct ints pads;
 
-    while ((pad = pad_before(n, uses, known, &pads))) {
+    while ((pad = pad_before(n, uses, &pads))) {
         struct value *x = pad->in[PAD_DATA];
         void *attrs = pass_attrs(n, r);
 
@@ -158,18 +158,17 @@ static bool take_pads(struct node *n, struct use *uses, const struct known *know
 bool pass_pad(struct graph *g, const struct tensor *given, struct report *r)
 {
     struct use *uses;
-    struct known *known;
 
     if (!has_pad(g))
         return true;
     uses = pass_uses(g, r);
-    known = pass_known(g, given, r);
-    if (!uses || !known)
+    if (!uses)
         return false;
+    pass_know(g, given);
     for (size_t k = 0; k < g->node_count; k++) {
         struct node *n = g->nodes[k];
 
-        if ((node_is(n, &op_conv) || node_is(n, &op_average_pool)) && !take_pads(n, uses, known, r))
+        if ((node_is(n, &op_conv) || node_is(n, &op_average_pool)) && !take_pads(n, uses, r))
             return false;
     }
     return true;

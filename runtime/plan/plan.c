@@ -221,13 +221,30 @@ static bool settle(struct planner *p, struct infer *i)
     return idle || add_step(p, i);
 }
 
+/* Do the inputs of the node whose expansion this is fit its signature, as far as their types are known by now? */
+static bool check_origin(struct planner *p, const struct node *n)
+{
+    for (const struct node *o = n->origin; o; o = o->origin) {
+        const struct tensor **in = arena_array(&p->scratch, (size_t)o->inputs, sizeof *in, p->c->report);
+
+        if (!in)
+            return false;
+        for (int k = 0; k < o->inputs; k++)
+            if (o->in[k] && p->program->types[o->in[k]->id].dtype != UNDEFINED)
+                in[k] = &p->program->types[o->in[k]->id];
+        if (!node_check_types(o, in, p->c->report))
+            return false;
+    }
+    return true;
+}
+
 static bool plan_node(struct planner *p, const struct node *n)
 {
     struct infer i;
     const int errors = p->c->report->error.count;
     char where[WHERE_TEXT];
 
-    if (!infer_begin(&i, p, n) || !node_check_types(n, i.in, p->c->report))
+    if (!infer_begin(&i, p, n) || !check_origin(p, n) || !node_check_types(n, i.in, p->c->report))
         return false;
     for (int k = 0; k < n->slots; k++)
         if (i.out[k])

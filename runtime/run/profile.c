@@ -141,10 +141,10 @@ static int32_t meet(struct profile *p, const struct step *s)
     put_shapes(s, text);
     m = &p->met[p->met_count];
     *m = (struct met){ .op = copy(p, s->node->op_name),
-                       .name = copy(p, s->node->name),
+                       .name = copy(p, node_origin(s->node)->name),
                        .graph = copy(p, s->node->graph->path),
                        .shapes = copy(p, text),
-                       .index = s->node->index,
+                       .index = node_origin(s->node)->index,
                        .cost = cost_of(s->node, s->in, s->out) };
     own = arena_alloc(&p->arena, sizeof *own, NULL);
     if (!m->op || !m->name || !m->graph || !m->shapes || !own)

@@ -169,6 +169,15 @@ static bool note(struct search *s, const struct op_parameter *place, const struc
     return p->why;
 }
 
+/* Who tells what a node learns: the node of the file whose expansion it is a part of, or it itself where that does not
+ * say. */
+static const struct node *teller(const struct node *n)
+{
+    const struct node *origin = node_origin(n);
+
+    return origin->def->parameters ? origin : n;
+}
+
 /* Subgraphs nest no deeper than the loader allows, so this may recurse. */
 static bool visit(struct search *s, const struct graph *g, const struct known_values *outside)
 {
@@ -179,9 +188,11 @@ static bool visit(struct search *s, const struct graph *g, const struct known_va
     if (!active || !own.roots)
         return false;
     for (size_t k = 0; k < g->node_count; k++) {
-        const struct node *n = g->nodes[k];
+        const struct node *n = teller(g->nodes[k]);
         bool reached = false;
 
+        if (k && n == teller(g->nodes[k - 1])) /* another part of its expansion */
+            continue;
         for (int i = 0; i < n->inputs; i++)
             reached |= n->in[i] && active[n->in[i]->id];
         for (const struct op_parameter *p = n->def->parameters; reached && p && p->use; p++) {

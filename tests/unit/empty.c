@@ -433,7 +433,8 @@ static void attempt_change(const struct op *op, const struct op_def *def, const 
     change_attrs(attrs, oc->attrs, c);
     attempt(&(struct derived){ op, def, &changed,
                                def != op->defs && def->run == def[-1].run && def->infer == def[-1].infer &&
-                                   def->gradient == def[-1].gradient && def->cases == def[-1].cases });
+                                   def->expand == def[-1].expand && def->gradient == def[-1].gradient &&
+                                   def->cases == def[-1].cases });
 }
 
 static void change_all(const struct op *op, const struct op_def *def, const struct op_case *oc,

@@ -173,9 +173,10 @@ static void rename_value(struct graph *g, size_t first, struct value *v, struct 
     for (size_t k = first; k < g->node_count; k++) {
         struct node *n = g->nodes[k];
 
-        for (int i = 0; i < n->inputs + n->captured; i++)
-            if (n->in[i] == v)
-                n->in[i] = as;
+        for (const struct node *of = n; of; of = of->origin)
+            for (int i = 0; i < of->inputs + of->captured; i++)
+                if (of->in[i] == v)
+                    of->in[i] = as;
         for (int o = 0; o < n->slots; o++)
             if (n->out[o] == v)
                 n->out[o] = as;

@@ -172,7 +172,7 @@ static const struct op_case cases_22[] = {
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct pooling_attrs),   \
         .parse = parser, .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient,                      \
-        .channels_last = pooling_channels_last, .cost = cost, .rows_apart = rows_of_first, .cases = case_list          \
+        .channels_last = pooling_channels_last, .cost = cost, .batch_independent = rows_of_first, .cases = case_list   \
     }
 
 const struct op op_average_pool = {

@@ -68,7 +68,7 @@ static bool parse_7(struct parse *p, void *attrs)
     return parse_9(p, attrs);
 }
 
-static bool rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+static bool batch_independent(const struct node *n, const struct tensor *const *types, const bool *rows)
 {
     const struct batch_norm *a = n->attrs;
 
@@ -162,8 +162,8 @@ static bool infer(struct infer *i)
             return false;
     may_reuse(i, Y, X);
     if (a->training) {
-        carry(i, RUNNING_MEAN, MEAN);
-        carry(i, RUNNING_VAR, VAR);
+        next_state(i, RUNNING_MEAN, MEAN);
+        next_state(i, RUNNING_VAR, VAR);
     }
     need_scratch(i, scratch_of(i, &n, compute));
     return true;
@@ -253,7 +253,7 @@ static bool run(struct step *s)
     return true;
 }
 
-static void tell(const struct node *n, const void *plan, struct text *out)
+static void describe(const struct node *n, const void *plan, struct text *out)
 {
     const struct batch_norm *a = n->attrs;
 
@@ -494,8 +494,8 @@ static const struct op_case cases_15[] = {
     {                                                                                                                  \
         .since = version, .signature = inputs_outputs, .types = type_list, .attrs_size = sizeof(struct batch_norm),    \
         .parse = parser, .rank = rank, .infer = infer, .run = run, .gradient = gradient, .train = train,               \
-        .training_outputs = 3, .hidden = 2, .channels_last = channels_last, .rows_apart = rows_apart, .tell = tell,    \
-        .parameters = parameters, .cases = case_list                                                                   \
+        .training_outputs = 3, .hidden = 2, .channels_last = channels_last, .batch_independent = batch_independent,    \
+        .describe = describe, .parameters = parameters, .cases = case_list                                             \
     }
 #define BEFORE_14 "T X, T scale, T B, T mean, T var -> T Y, T mean?, T var?, T saved_mean?, T saved_var?"
 

@@ -110,7 +110,7 @@ static bool channels_last(const struct node *n, int rank, void *attrs)
 }
 
 /* Not where the batch is told, or may be made of other dimensions than the first. */
-static bool rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+static bool batch_independent(const struct node *n, const struct tensor *const *types, const bool *rows)
 {
     const struct channel_shuffle *a = n->attrs;
 
@@ -130,7 +130,7 @@ const struct op channel_shuffle_op = {
               .infer = infer,
               .run = run,
               .channels_last = channels_last,
-              .rows_apart = rows_apart,
+              .batch_independent = batch_independent,
               .no_gradient = "is made where no gradient is taken" },
             { 0 },
         },

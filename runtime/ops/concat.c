@@ -31,7 +31,7 @@ static bool channels_last(const struct node *n, int rank, void *attrs)
     return true;
 }
 
-static bool rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+static bool batch_independent(const struct node *n, const struct tensor *const *types, const bool *rows)
 {
     const struct concat *a = n->attrs;
 
@@ -132,7 +132,7 @@ static const struct op_case cases_11[] = { CASES, { "f32[2,3,4] f32[2,3,1]", "ax
     {                                                                                                                  \
         .since = version, .signature = "T inputs... -> T concat_result", .types = "T: " t,                             \
         .attrs_size = sizeof(struct concat), .parse = parse, .rank = rank_of_input, .infer = infer, .run = run,        \
-        .gradient = gradient, .channels_last = channels_last, .rows_apart = rows_apart, .cases = tests                 \
+        .gradient = gradient, .channels_last = channels_last, .batch_independent = batch_independent, .cases = tests   \
     }
 
 const struct op op_concat = {

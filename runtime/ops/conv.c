@@ -125,7 +125,7 @@ static bool grad_run(struct step *s)
     return true;
 }
 
-static void tell(const struct node *n, const void *plan, struct text *out)
+static void describe(const struct node *n, const void *plan, struct text *out)
 {
     const struct conv_attrs *a = n->attrs;
 
@@ -133,7 +133,7 @@ static void tell(const struct node *n, const void *plan, struct text *out)
         conv_last_tell(n, plan, out);
 }
 
-static void grad_tell(const struct node *n, const void *plan, struct text *out)
+static void grad_describe(const struct node *n, const void *plan, struct text *out)
 {
     const struct conv_attrs *a = n->attrs;
 
@@ -158,7 +158,7 @@ static const struct op op_grad = {
               .attrs_size = sizeof(struct conv_attrs),
               .infer = grad_infer,
               .run = grad_run,
-              .tell = grad_tell,
+              .describe = grad_describe,
               .cost = grad_cost,
               .no_gradient = "second derivatives are not supported" },
             { 0 },
@@ -231,8 +231,8 @@ static const struct op_case newest[] = {
     {                                                                                                                  \
         .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
         .attrs_size = sizeof(struct conv_attrs), .parse = parse, .rank = rank_of_window, .infer = infer, .run = run,   \
-        .gradient = gradient, .channels_last = channels_last, .rows_apart = rows_of_convolution,                       \
-        .take_chain = take_chain, .chain_at = CONV_CHAIN, .tell = tell, .cost = cost, .hidden = 1,                     \
+        .gradient = gradient, .channels_last = channels_last, .batch_independent = rows_of_convolution,                \
+        .take_chain = take_chain, .chain_at = CONV_CHAIN, .describe = describe, .cost = cost, .hidden = 1,             \
         .parameters = parameters, .cases = case_list                                                                   \
     }
 

@@ -99,7 +99,7 @@ static void plan_product(struct infer *i, struct product *p, const struct conv_s
     key.key = conv_last_key(&p->c);
     key.c = p->c;
     p->packed = aligned(conv_last_weights(&p->c));
-    p->prepared = need_prepared_told(i, weights, p->packed, pack, &key, sizeof key, sizeof key.key);
+    p->prepared = need_prepared_keyed(i, weights, p->packed, pack, &key, sizeof key, sizeof key.key);
     if (!p->prepared)
         return;
     p->packed = 0;

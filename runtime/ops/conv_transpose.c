@@ -233,8 +233,8 @@ static const struct op_case newest[] = {
     {                                                                                                                  \
         .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
         .attrs_size = sizeof(struct transpose_attrs), .parse = parse, .rank = rank_of_window, .infer = infer,          \
-        .run = run, .gradient = gradient, .cost = cost, .rows_apart = rows_of_convolution, .parameters = parameters,   \
-        .cases = case_list                                                                                             \
+        .run = run, .gradient = gradient, .cost = cost, .batch_independent = rows_of_convolution,                      \
+        .parameters = parameters, .cases = case_list                                                                   \
     }
 
 const struct op op_conv_transpose = {

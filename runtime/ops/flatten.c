@@ -58,7 +58,7 @@ static const struct op_case cases_11[] = { CASES, { "u8[2,3,4,5]", "axis=-1", "u
     {                                                                                                                  \
         .since = version, .signature = "T input -> T output", .types = "T: " t, .attrs_size = sizeof(struct flatten),  \
         .parse = parser, .rank = rank_of_matrix, .infer = infer, .gradient = view_gradient,                            \
-        .rows_apart = rows_of_first, .flags = OP_REARRANGES, .cases = tests                                            \
+        .batch_independent = rows_of_first, .flags = OP_REARRANGES, .cases = tests                                     \
     }
 
 const struct op op_flatten = {

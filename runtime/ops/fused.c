@@ -54,7 +54,7 @@ static bool run(struct step *s)
     return true;
 }
 
-static void tell(const struct node *n, const void *plan, struct text *out)
+static void describe(const struct node *n, const void *plan, struct text *out)
 {
     const struct fused *a = n->attrs;
 
@@ -74,8 +74,8 @@ const struct op fused_op = {
               .attrs_size = sizeof(struct fused),
               .infer = infer,
               .run = run,
-              .rows_apart = rows_of_elements,
-              .tell = tell,
+              .batch_independent = rows_of_elements,
+              .describe = describe,
               .no_gradient = "is made where no gradient is taken any more" },
             { 0 },
         },

@@ -388,7 +388,7 @@ static const struct op_case newest[] = {
     { 0 },
 };
 
-static void tell(const struct node *n, const void *plan, struct text *out)
+static void describe(const struct node *n, const void *plan, struct text *out)
 {
     const struct gemm_attrs *a = n->attrs;
 
@@ -402,7 +402,7 @@ static void tell(const struct node *n, const void *plan, struct text *out)
     {                                                                                                                  \
         .since = version, .signature = "T A, T B, T " c " -> T Y", .types = type_list,                                 \
         .attrs_size = sizeof(struct gemm_attrs), .parse = parse, .rank = rank_of_matrix, .infer = infer, .run = run,   \
-        .gradient = gradient, .take_chain = take_chain, .chain_at = GEMM_CHAIN, .tell = tell, .cost = cost,            \
+        .gradient = gradient, .take_chain = take_chain, .chain_at = GEMM_CHAIN, .describe = describe, .cost = cost,    \
         .parameters = parameters, .cases = case_list                                                                   \
     }
 

@@ -32,7 +32,7 @@ static const struct op_case newest[] = { CASES, { "bf16[2,3,4,5]", "", "bf16[2,3
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct reduce_attrs),    \
         .parse = reduce_parse_global, .rank = rank_of_input, .infer = reduce_infer, .run = run, .gradient = gradient,  \
-        .channels_last = reduce_channels_last, .rows_apart = rows_of_first, .cases = case_list                         \
+        .channels_last = reduce_channels_last, .batch_independent = rows_of_first, .cases = case_list                  \
     }
 
 const struct op op_global_max_pool = {

@@ -45,8 +45,8 @@ static const struct op_case cases[] = { SOFTMAX_CASES, { 0 } };
     {                                                                                                                  \
         .since = version, .signature = "T input -> T output", .types = type_list,                                      \
         .attrs_size = sizeof(struct softmax_attrs), .parse = parser, .rank = rank_of_input, .infer = softmax_infer,    \
-        .run = run, .gradient = gradient, .channels_last = softmax_channels_last, .rows_apart = softmax_rows_apart,    \
-        .cases = case_list                                                                                             \
+        .run = run, .gradient = gradient, .channels_last = softmax_channels_last,                                      \
+        .batch_independent = softmax_rows_apart, .cases = case_list                                                    \
     }
 
 const struct op op_log_softmax = {

@@ -254,7 +254,7 @@ static const struct op_case newest[] = { CASES, { "bf16[2,5,3]", "size=4", "bf16
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct lrn),             \
         .parse = parse, .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient,                       \
-        .channels_last = channels_last, .rows_apart = rows_of_first, .cost = cost, .cases = case_list                  \
+        .channels_last = channels_last, .batch_independent = rows_of_first, .cost = cost, .cases = case_list           \
     }
 
 const struct op op_lrn = {

@@ -435,7 +435,7 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
-static void tell(const struct node *n, const void *plan, struct text *out)
+static void describe(const struct node *n, const void *plan, struct text *out)
 {
     const struct matmul_attrs *a = n->attrs;
     const bool biased = n->inputs > MATMUL_BIAS && n->in[MATMUL_BIAS];
@@ -450,8 +450,8 @@ static void tell(const struct node *n, const void *plan, struct text *out)
     {                                                                                                                  \
         .since = version, .signature = "T A, T B -> T Y", .types = type_list,                                          \
         .attrs_size = sizeof(struct matmul_attrs), .rank = rank, .infer = infer, .run = run, .gradient = gradient,     \
-        .take_chain = take_chain, .chain_at = MATMUL_CHAIN, .tell = tell, .cost = cost, .parameters = parameters,      \
-        .cases = cases                                                                                                 \
+        .take_chain = take_chain, .chain_at = MATMUL_CHAIN, .describe = describe, .cost = cost,                        \
+        .parameters = parameters, .cases = cases                                                                       \
     }
 
 const struct op op_matmul = {

@@ -198,7 +198,7 @@ static const struct op_case cases_22[] = {
 };
 
 /* Indices count from the first row on. */
-static bool rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+static bool batch_independent(const struct node *n, const struct tensor *const *types, const bool *rows)
 {
     return (n->slots < 2 || !n->out[1]) && rows_of_first(n, types, rows);
 }
@@ -207,8 +207,8 @@ static bool rows_apart(const struct node *n, const struct tensor *const *types, 
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y, I Indices?", .types = type_list "; I: i64",                        \
         .attrs_size = sizeof(struct pooling_attrs), .parse = parser, .rank = rank_of_input, .infer = infer,            \
-        .run = run, .gradient = gradient, .channels_last = pooling_channels_last, .rows_apart = rows_apart,            \
-        .cost = cost, .cases = case_list                                                                               \
+        .run = run, .gradient = gradient, .channels_last = pooling_channels_last,                                      \
+        .batch_independent = batch_independent, .cost = cost, .cases = case_list                                       \
     }
 
 const struct op op_max_pool = {

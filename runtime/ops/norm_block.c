@@ -128,8 +128,8 @@ static bool infer(struct infer *i)
     for (int k = RUNNING_MEAN; k <= INVSTD; k++)
         if (!set_out(i, k, F32, 1, &b.channels))
             return false;
-    carry(i, RUNNING_MEAN, MEAN);
-    carry(i, RUNNING_VAR, VAR);
+    next_state(i, RUNNING_MEAN, MEAN);
+    next_state(i, RUNNING_VAR, VAR);
     need_scratch(i, 3 * statistic_bytes(&b) + norm_moments_scratch(rows_of(&b), b.channels) + norm_block_scratch(&b));
     return true;
 }
@@ -270,7 +270,7 @@ static bool gradient(struct backward *b)
 }
 
 /* Before or behind the activation, the maximum is the same. */
-static void tell(const struct node *n, const void *plan, struct text *out)
+static void describe(const struct node *n, const void *plan, struct text *out)
 {
     const struct norm_block_attrs *a = n->attrs;
 
@@ -292,7 +292,7 @@ const struct op norm_block_op = {
               .infer = infer,
               .run = run,
               .gradient = gradient,
-              .tell = tell,
+              .describe = describe,
               .hidden = 3 },
             { 0 },
         },

@@ -100,14 +100,15 @@ void need_scratch(struct infer *i, size_t bytes); /* 64-byte aligned, placed by 
  * error. */
 void *infer_plan(struct infer *i, size_t bytes);
 /* Asks for something that can be made of input k once for the whole session (packed weights): `bytes`, 64-byte aligned,
- * filled before the first run, which finds it as step.prepared. Nodes that ask for the same of the same tensor, as told
- * by `make` and the bytes of `key`, share it. False where input k may change between runs: run then has to make it each
+ * filled before the first run, which finds it as step.prepared. Nodes that ask for the same of the same tensor, by
+ * `make` and the bytes of `key`, share it. False where input k may change between runs: run then has to make it each
  * time, and step.prepared is NULL. For one input of a node. */
-typedef void prepare(const void *key, const struct tensor *in, struct pool *pool, void *out);
+typedef void prepare(const void *data, const struct tensor *in, struct pool *pool, void *out);
 bool need_prepared(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes);
-/* The same where only the first `told` bytes of the key tell; the others are for `make`, whichever node's they are. */
-bool need_prepared_told(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes,
-                        size_t told);
+/* The same where only the first key_bytes of `data` are the key: the others are for `make`, whichever node's they
+ * are. */
+bool need_prepared_keyed(struct infer *i, int k, size_t bytes, prepare *make, const void *data, size_t data_bytes,
+                         size_t key_bytes);
 /* What was asked for does not suffice: the input itself is read while running, too, and has to stay. */
 void keep_prepared_input(struct infer *i);
 bool infer_exact(const struct infer *i);  /* is a faster way that rounds worse forbidden? */
@@ -118,7 +119,7 @@ void may_reuse(struct infer *i, int out, int in);
 /* `out` is the bytes of `in` under another shape: run has nothing to do for it. */
 void view_of(struct infer *i, int out, int in);
 /* `out` is the next step's `in`, taken over after a whole step: statistics. */
-void carry(struct infer *i, int out, int in);
+void next_state(struct infer *i, int out, int in);
 /* `out` takes the place of `in` at once, in a last phase that cannot fail: optimisers. */
 void updates(struct infer *i, int out, int in);
 bool infer_error(struct infer *i, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -295,7 +296,7 @@ struct op_def {
     /* Is row k of every output, along its first dimension, made of the rows k of those inputs that have rows[k], and of
      * the others whole, and would it be for any number of rows? `types` by input. Some input has rows. NULL: no, but
      * for elementwise operators. What is so can be run on a few rows at a time (run/slices.h). */
-    bool (*rows_apart)(const struct node *n, const struct tensor *const *types, const bool *rows);
+    bool (*batch_independent)(const struct node *n, const struct tensor *const *types, const bool *rows);
     const struct chain_rule *chain; /* NULL where it is not elementwise, or no step of a chain */
     /* For operators that can run a chain (ops/fused.h) on their only output while it is in the cache: changes a copy of
      * the attributes so that they do; false where this node cannot. The chain's input 0 is the result, its inputs 1, 2
@@ -304,7 +305,7 @@ struct op_def {
     int chain_at;
     /* How it is computed, for people, in a few words, from what infer_plan was filled with. NULL: its name tells
      * all. */
-    void (*tell)(const struct node *n, const void *plan, struct text *out);
+    void (*describe)(const struct node *n, const void *plan, struct text *out);
     /* Where there is more to say of its work than that each tensor is met once: `cost` says that already, and no flops.
      * `in` and `out` as in a step, with types; NULL where left out. NULL: there is not. */
     void (*cost)(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *cost);

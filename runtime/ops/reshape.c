@@ -80,7 +80,7 @@ static bool infer(struct infer *i)
 }
 
 /* A row of as many elements as before, where the first dimension follows from how many there are. */
-static bool rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+static bool batch_independent(const struct node *n, const struct tensor *const *types, const bool *rows)
 {
     const struct reshape *a = n->attrs;
     const struct tensor *const shape = value_constant(n->in[SHAPE]);
@@ -111,7 +111,7 @@ static const struct op_case cases_14[] = {
     {                                                                                                                  \
         .since = version, .signature = "T data, I shape -> T reshaped", .types = "T: " t "; I: i64",                   \
         .attrs_size = sizeof(struct reshape), .parse = parser, .rank = rank_of_shape_1, .infer = infer,                \
-        .gradient = view_gradient, .rows_apart = rows_apart, .flags = OP_REARRANGES, .cases = tests                    \
+        .gradient = view_gradient, .batch_independent = batch_independent, .flags = OP_REARRANGES, .cases = tests      \
     }
 
 const struct op op_reshape = {

@@ -1,4 +1,4 @@
-/* Rules of op.h's rows_apart: which operators treat each row, that is index of the first dimension, by itself. */
+/* Rules of op.h's batch_independent: which operators treat each row, that is index of the first dimension, by itself. */
 #ifndef KILN_OPS_ROWS_H
 #define KILN_OPS_ROWS_H
 

@@ -47,7 +47,7 @@ static bool infer(struct infer *i)
 }
 
 /* Without axes a single row would lose its dimension, too. */
-static bool rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+static bool batch_independent(const struct node *n, const struct tensor *const *types, const bool *rows)
 {
     return n->inputs > AXES && n->in[AXES] && rows_of_first(n, types, rows);
 }
@@ -70,7 +70,7 @@ static const struct op_case cases_13[] = {
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
         .since = version, .types = "T: " t, .rank = rank, .infer = infer, .gradient = view_gradient,                   \
-        .rows_apart = rows_apart, __VA_ARGS__                                                                          \
+        .batch_independent = batch_independent, __VA_ARGS__                                                            \
     }
 #define ROW_13(version)                                                                                                \
     ROW(version, "all bf16; I: i64", .signature = "T data, I axes? -> T squeezed", .flags = OP_REARRANGES,             \

@@ -37,7 +37,7 @@ int transpose_from(const void *attrs, int rank, int d)
     return a->given ? (int)a->perm.v[d] : rank - 1 - d;
 }
 
-static bool rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows)
+static bool batch_independent(const struct node *n, const struct tensor *const *types, const bool *rows)
 {
     (void)rows;
     return types[0]->rank > 0 && transpose_from(n->attrs, types[0]->rank, 0) == 0;
@@ -134,7 +134,7 @@ static const struct op_case cases[] = {
     {                                                                                                                  \
         .since = version, .signature = "T data -> T transposed", .types = "T: " t,                                     \
         .attrs_size = sizeof(struct transpose), .parse = parse, .rank = rank_of_input, .infer = infer, .run = run,     \
-        .gradient = gradient, .rows_apart = rows_apart, .flags = OP_REARRANGES, .cases = cases                         \
+        .gradient = gradient, .batch_independent = batch_independent, .flags = OP_REARRANGES, .cases = cases           \
     }
 
 const struct op op_transpose = {

@@ -66,7 +66,7 @@ static const struct op_case cases_13[] = {
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
         .since = version, .types = "T: " t, .rank = rank, .infer = infer, .gradient = view_gradient,                   \
-        .rows_apart = rows_of_first, __VA_ARGS__                                                                       \
+        .batch_independent = rows_of_first, __VA_ARGS__                                                                \
     }
 #define ROW_13(version)                                                                                                \
     ROW(version, "all bf16; I: i64", .signature = "T data, I axes -> T expanded", .flags = OP_REARRANGES,              \

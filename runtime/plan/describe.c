@@ -33,8 +33,8 @@ static void put_how(struct text *cell, const struct program_step *s)
 {
     if (!s->node->def->run)
         text_printf(cell, "nothing to do");
-    else if (s->node->def->tell)
-        s->node->def->tell(s->node, s->plan, cell);
+    else if (s->node->def->describe)
+        s->node->def->describe(s->node, s->plan, cell);
 }
 
 /* One for each output that is read; the first one tells of the step too. */
@@ -171,9 +171,9 @@ void program_describe(struct text *out, const struct program *p)
              p->step_count, (long long)p->arena_bytes, (long long)prepared_bytes(p, out));
     put_folded(out, p);
     put_steps(out, p);
-    for (size_t k = 0; k < p->carry_count; k++)
-        text_say(out, "after the step %s becomes %s\n", p->graph->values[p->carries[k].out]->name,
-                 p->graph->values[p->carries[k].in]->name);
+    for (size_t k = 0; k < p->next_state_count; k++)
+        text_say(out, "after the step %s becomes %s\n", p->graph->values[p->next_states[k].out]->name,
+                 p->graph->values[p->next_states[k].in]->name);
     if (!p->complete)
         text_printf(out, "the rest is planned while running: its sizes are not known before\n");
 }

@@ -31,7 +31,7 @@ static bool may_fold(const struct infer *i)
         }
     for (int k = 0; k < i->node->slots; k++)
         if (i->out[k]) {
-            if (!tensor_known(i->out[k]) || i->carries[k] >= 0)
+            if (!tensor_known(i->out[k]) || i->next_states[k] >= 0)
                 return false;
             if (!i->known[k] && i->links[k].updates)
                 return false;
@@ -81,7 +81,7 @@ bool fold_node(struct infer *i)
         ok = prepared;
         s.prepared = prepared;
         if (ok)
-            i->preparation.make(i->preparation.key, i->preparation.of, NULL, prepared);
+            i->preparation.make(i->preparation.data, i->preparation.of, NULL, prepared);
     }
     if (ok)
         ok = i->node->def->run(&s);

@@ -11,8 +11,8 @@ bool infer_begin(struct infer *i, struct planner *p, const struct node *n)
     i->out = arena_array(&p->scratch, slots, sizeof *i->out, r);
     i->known = arena_array(&p->scratch, slots, sizeof *i->known, r);
     i->links = arena_array(&p->scratch, slots, sizeof *i->links, r);
-    i->carries = arena_array(&p->scratch, slots, sizeof *i->carries, r);
-    if (!i->in || !i->out || !i->known || !i->links || !i->carries)
+    i->next_states = arena_array(&p->scratch, slots, sizeof *i->next_states, r);
+    if (!i->in || !i->out || !i->known || !i->links || !i->next_states)
         return false;
     for (size_t k = 0; k < inputs; k++)
         i->in[k] = n->in[k] ? &p->program->types[n->in[k]->id] : NULL;
@@ -20,7 +20,7 @@ bool infer_begin(struct infer *i, struct planner *p, const struct node *n)
         const bool asked = n->out[k] && (p->types_only || p->readers[n->out[k]->id]);
 
         i->out[k] = asked ? &p->program->types[n->out[k]->id] : NULL;
-        i->links[k].id = i->links[k].other = i->carries[k] = -1;
+        i->links[k].id = i->links[k].other = i->next_states[k] = -1;
     }
     return true;
 }
@@ -166,24 +166,24 @@ void keep_prepared_input(struct infer *i)
 
 bool need_prepared(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes)
 {
-    return need_prepared_told(i, k, bytes, make, key, key_bytes, key_bytes);
+    return need_prepared_keyed(i, k, bytes, make, key, key_bytes, key_bytes);
 }
 
-bool need_prepared_told(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes,
-                        size_t told)
+bool need_prepared_keyed(struct infer *i, int k, size_t bytes, prepare *make, const void *data, size_t data_bytes,
+                         size_t key_bytes)
 {
     const struct value *v = i->node->in[k];
     void *copy;
 
     if (!v || !v->initializer || v->trains || v->is_input || i->planner->types_only)
         return false;
-    copy = arena_alloc(&i->planner->program->arena, key_bytes, i->planner->c->report);
+    copy = arena_alloc(&i->planner->program->arena, data_bytes, i->planner->c->report);
     if (!copy) {
         i->failed = true;
         return false;
     }
-    memcpy(copy, key, key_bytes);
-    i->preparation = (struct preparation){ v->initializer, make, copy, key_bytes, told, bytes, false };
+    memcpy(copy, data, data_bytes);
+    i->preparation = (struct preparation){ v->initializer, make, copy, data_bytes, key_bytes, bytes, false };
     return true;
 }
 
@@ -217,13 +217,13 @@ void updates(struct infer *i, int out, int in)
     }
     link_out(i, out, in, (struct link){ .updates = true });
     if (typed_out(i, out))
-        i->carries[out] = in;
+        i->next_states[out] = in;
 }
 
-void carry(struct infer *i, int out, int in)
+void next_state(struct infer *i, int out, int in)
 {
     if (typed_out(i, out) && typed_in(i, in))
-        i->carries[out] = in;
+        i->next_states[out] = in;
 }
 
 /* What the subgraph sees: its inputs, and what it captures, whose content is known there where it is known here. */

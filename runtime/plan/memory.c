@@ -80,8 +80,8 @@ static void find_lifetimes(const struct planner *p, struct lifetimes *l)
     /* what the caller reads, what is carried over, and what a later segment needs lives to the end */
     for (size_t k = 0; k < g->output_count; k++)
         read_at(l, g->outputs[k]->id, FOREVER);
-    for (size_t k = 0; k < q->carry_count; k++)
-        read_at(l, q->carries[k].out, FOREVER);
+    for (size_t k = 0; k < q->next_state_count; k++)
+        read_at(l, q->next_states[k].out, FOREVER);
     for (size_t k = 0; k < q->wanted_count; k++)
         read_at(l, q->wanted[k], FOREVER);
     for (size_t k = 0; k < g->node_count && !q->complete; k++)

@@ -169,9 +169,9 @@ static bool add_step(struct planner *p, const struct infer *i)
     return true;
 }
 
-static bool add_carry(struct planner *p, const struct infer *i, int out)
+static bool add_next_state(struct planner *p, const struct infer *i, int out)
 {
-    const struct value *from = i->node->out[out], *to = i->node->in[i->carries[out]];
+    const struct value *from = i->node->out[out], *to = i->node->in[i->next_states[out]];
     struct program *q = p->program;
     char where[WHERE_TEXT];
 
@@ -179,12 +179,12 @@ static bool add_carry(struct planner *p, const struct infer *i, int out)
         return fail(p->c->report, KILN_BAD_MODEL, node_where(i->node, where),
                     "output %d and the input whose next value it is differ in type", out);
     if (!i->links[out].updates)
-        q->carries[q->carry_count++] = (struct carry){ from->id, to->id };
+        q->next_states[q->next_state_count++] = (struct next_state){ from->id, to->id };
     return true;
 }
 
 /* Gives the outputs of a node that has answered their places: known, a view, in the arena, or told by running. */
-static bool settle(struct planner *p, struct infer *i)
+static bool give_places(struct planner *p, struct infer *i)
 {
     struct program *q = p->program;
     bool idle = true; /* nothing is left to run */
@@ -215,7 +215,7 @@ static bool settle(struct planner *p, struct infer *i)
                              : i->links[k].updates                                  ? PLACE_VIEW
                              : i->out[k]->kind == TENSOR && tensor_known(i->out[k]) ? PLACE_ARENA
                                                                                     : PLACE_RUN;
-        if (i->carries[k] >= 0 && !add_carry(p, i, k))
+        if (i->next_states[k] >= 0 && !add_next_state(p, i, k))
             return false;
     }
     return idle || add_step(p, i);
@@ -261,7 +261,7 @@ static bool plan_node(struct planner *p, const struct node *n)
             fail(p->c->report, KILN_BAD_MODEL, node_where(n, where), "the shapes of its inputs do not fit");
         return false;
     }
-    if (!settle(p, &i))
+    if (!give_places(p, &i))
         return false;
     p->program->done[n->id] = true;
     return true;
@@ -284,7 +284,7 @@ static bool allocate(struct planner *p)
     q->defined = arena_array(&q->arena, values, sizeof *q->defined, r);
     q->steps = arena_array(&q->arena, nodes, sizeof *q->steps, r);
     q->requirements = arena_array(&q->arena, values, sizeof *q->requirements, r);
-    q->carries = arena_array(&q->arena, outputs, sizeof *q->carries, r);
+    q->next_states = arena_array(&q->arena, outputs, sizeof *q->next_states, r);
     q->wanted = arena_array(&q->arena, values, sizeof *q->wanted, r);
     p->needed = arena_array(&p->scratch, nodes, sizeof *p->needed, r);
     p->readers = arena_array(&p->scratch, values, sizeof *p->readers, r);
@@ -294,8 +294,8 @@ static bool allocate(struct planner *p)
     p->scratch_of = arena_array(&p->scratch, nodes, sizeof *p->scratch_of, r);
     for (size_t k = 0; p->reuse && k < values; k++)
         p->reuse[k].id = p->reuse[k].other = -1;
-    return q->types && q->places && q->done && q->defined && q->steps && q->requirements && q->carries && q->wanted &&
-           p->needed && p->readers && p->reuse && p->provided && p->wanted && p->scratch_of;
+    return q->types && q->places && q->done && q->defined && q->steps && q->requirements && q->next_states &&
+           q->wanted && p->needed && p->readers && p->reuse && p->provided && p->wanted && p->scratch_of;
 }
 
 /* What was taken for granted: the type of everything that comes from outside and is read here, and the content that was
@@ -420,7 +420,7 @@ struct preparation_head {
 
 size_t preparation_id_bytes(const struct preparation *p)
 {
-    return sizeof(struct preparation_head) + p->told;
+    return sizeof(struct preparation_head) + p->key_bytes;
 }
 
 void preparation_id(const struct preparation *p, void *id)
@@ -428,6 +428,6 @@ void preparation_id(const struct preparation *p, void *id)
     const struct preparation_head head = { p->make, p->of->data, p->bytes };
 
     memcpy(id, &head, sizeof head);
-    if (p->told)
-        memcpy((char *)id + sizeof head, p->key, p->told);
+    if (p->key_bytes)
+        memcpy((char *)id + sizeof head, p->data, p->key_bytes);
 }

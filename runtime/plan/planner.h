@@ -39,7 +39,7 @@ struct infer {
     struct tensor **out;      /* by slot; NULL where nobody reads it */
     bool *known;              /* by slot: known_out was called */
     struct link *links;       /* by slot */
-    int *carries;             /* by slot: the input whose next value it is, or -1 */
+    int *next_states;         /* by slot: the input whose next value it is, or -1 */
     int64_t scratch;
     void *plan;
     struct preparation preparation;

@@ -30,10 +30,10 @@ struct place {
 /* What op.h's need_prepared asked for. */
 struct preparation {
     const struct tensor *of;
-    void (*make)(const void *key, const struct tensor *in, struct pool *pool, void *out);
-    const void *key;
-    size_t key_bytes, told, bytes; /* told: how many of the key's bytes tell two apart */
-    bool keeps_input;              /* what it is made of is read while running, too */
+    void (*make)(const void *data, const struct tensor *in, struct pool *pool, void *out);
+    const void *data;
+    size_t data_bytes, key_bytes, bytes; /* key_bytes: how many of the data's bytes tell two apart */
+    bool keeps_input;                    /* what it is made of is read while running, too */
 };
 
 /* Bytes that are the same for two preparations that make the same of the same. The tensor is told by its data: clones
@@ -54,7 +54,7 @@ struct requirement {
     struct tensor type; /* data: the content that was taken for granted, or NULL */
 };
 
-struct carry {
+struct next_state {
     int out, in; /* value ids */
 };
 
@@ -70,8 +70,8 @@ struct program {
     size_t step_count;
     struct requirement *requirements;
     size_t requirement_count;
-    struct carry *carries;
-    size_t carry_count;
+    struct next_state *next_states;
+    size_t next_state_count;
     int *wanted; /* values whose content the next segment needs */
     size_t wanted_count;
     int64_t arena_bytes;

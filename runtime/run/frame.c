@@ -489,8 +489,8 @@ bool frame_run(struct frame *f, struct report *r)
 void frame_commit(struct frame *f)
 {
     for (const struct bound *b = f->last; b; b = b->before)
-        for (size_t k = 0; k < b->program->carry_count; k++) {
-            const struct carry *c = &b->program->carries[k];
+        for (size_t k = 0; k < b->program->next_state_count; k++) {
+            const struct next_state *c = &b->program->next_states[k];
             const int64_t bytes = tensor_bytes(&f->tensors[c->in]);
 
             if (bytes > 0 && f->tensors[c->out].data != f->tensors[c->in].data)

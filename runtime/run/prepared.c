@@ -26,7 +26,7 @@ static bool make(struct prepared *p, struct prepared_entry *e, const struct prep
     e->made = budget_alloc_pages(p->budget, what->bytes, r);
     if (!e->made)
         return false;
-    what->make(what->key, what->of, p->pool, e->made);
+    what->make(what->data, what->of, p->pool, e->made);
     slot = budget_in_time(p->budget, NULL, r) ? map_put_bytes(&p->by_id, e->id, preparation_id_bytes(what), r) : NULL;
     if (!slot)
         return false;

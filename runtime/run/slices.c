@@ -75,7 +75,7 @@ static bool is_apart(const struct slices *s, const struct node *n, struct traffi
 
     *w = (struct traffic){ 0 };
     if (n->graphs || n->captured || n->inputs > MOST || n->def->flags & OP_RANDOM ||
-        !(n->def->rows_apart || node_elementwise(n)))
+        !(n->def->batch_independent || node_elementwise(n)))
         return false;
     for (int k = 0; k < n->inputs; k++) {
         types[k] = n->in[k] ? type_of(s, n->in[k]) : NULL;
@@ -94,7 +94,7 @@ static bool is_apart(const struct slices *s, const struct node *n, struct traffi
             w->row += tensor_bytes(type_of(s, n->out[k])) / s->batch;
     if (is_view(n))
         *w = (struct traffic){ 0 };
-    return any && (n->def->rows_apart ? n->def->rows_apart : rows_of_elements)(n, types, rows);
+    return any && (n->def->batch_independent ? n->def->batch_independent : rows_of_elements)(n, types, rows);
 }
 
 /* Marks the head, of nodes before `end`; returns the most bytes of one row that a node of it reads and writes. */

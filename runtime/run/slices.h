@@ -1,5 +1,5 @@
 /* Big batches in slices. Where a graph begins with nodes that treat each row of the batch by itself (op.h's
- * rows_apart), and what they make of the whole batch would not stay in a cache, these nodes (the head) run on a few
+ * batch_independent), and what they make of the whole batch would not stay in a cache, these nodes (the head) run on a few
  * rows at a time, each thread on slices of its own; what they leave for the others (the tail) is put together, and
  * those run on all rows at once. Weights are read once for each slice, and meet few rows there: so the head ends where
  * they outweigh what is made of a slice.

@@ -230,13 +230,13 @@ static bool add_gradients(struct build *b, const struct program *types)
 static bool find_watched(struct build *b, const struct program *types, struct optimizer_inputs *to)
 {
     struct graph *g = b->learner->graph;
-    struct value **next = emit_alloc(&b->e, types->carry_count * sizeof *next);
-    struct value **now = emit_alloc(&b->e, types->carry_count * sizeof *now);
+    struct value **next = emit_alloc(&b->e, types->next_state_count * sizeof *next);
+    struct value **now = emit_alloc(&b->e, types->next_state_count * sizeof *now);
 
-    for (size_t k = 0; !b->e.failed && k < types->carry_count; k++)
-        if (types->types[types->carries[k].out].dtype == F32) {
-            next[to->watched] = g->values[types->carries[k].out];
-            now[to->watched++] = g->values[types->carries[k].in];
+    for (size_t k = 0; !b->e.failed && k < types->next_state_count; k++)
+        if (types->types[types->next_states[k].out].dtype == F32) {
+            next[to->watched] = g->values[types->next_states[k].out];
+            now[to->watched++] = g->values[types->next_states[k].in];
         }
     to->next = next;
     to->now = now;

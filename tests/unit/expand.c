@@ -143,8 +143,9 @@ START_TEST(types_are_those_of_the_signature)
     for (int k = 0; k < 4; k++)
         ck_assert(graph_add_output(graph, out[k]));
     ck_assert(!run_graph(x));
-    ck_assert_msg(strstr(report.error.where, "Odd") && strstr(report.error.message, "is int32[2], must be float, double"), "%s: %s",
-                  report.error.where, report.error.message);
+    ck_assert_msg(strstr(report.error.where, "Odd") &&
+                      strstr(report.error.message, "is int32[2], must be float, double"),
+                  "%s: %s", report.error.where, report.error.message);
     end_graph();
 }
 END_TEST

@@ -51,7 +51,7 @@ static void allocate(struct trial *t, size_t nodes)
     t->q.done = arena_array(a, nodes, sizeof *t->q.done, NULL);
     t->q.defined = arena_array(a, values, sizeof *t->q.defined, NULL);
     t->q.steps = arena_array(a, nodes, sizeof *t->q.steps, NULL);
-    t->q.carries = arena_array(a, values, sizeof *t->q.carries, NULL);
+    t->q.next_states = arena_array(a, values, sizeof *t->q.next_states, NULL);
     t->q.wanted = arena_array(a, values, sizeof *t->q.wanted, NULL);
     t->q.complete = true;
     t->c = (struct plan_context){ .budget = &t->budget, .report = &t->report };
@@ -233,8 +233,8 @@ static void make(struct trial *t, int steps)
         t->p.readers[t->q.wanted[t->q.wanted_count++]]++;
     }
     for (int64_t k = random_below(3); k > 0; k--) {
-        t->q.carries[t->q.carry_count] = (struct carry){ .out = pick(t)->id, .in = t->pool[0] };
-        t->p.readers[t->q.carries[t->q.carry_count++].out]++;
+        t->q.next_states[t->q.next_state_count] = (struct next_state){ .out = pick(t)->id, .in = t->pool[0] };
+        t->p.readers[t->q.next_states[t->q.next_state_count++].out]++;
     }
     if (random_below(3) == 0)
         random_other(t, true);
@@ -349,8 +349,8 @@ static void expect_end(struct trial *t)
 {
     for (size_t k = 0; k < t->graph->output_count; k++)
         expect_held(t, t->graph->outputs[k], t->q.step_count, "(an output)");
-    for (size_t k = 0; k < t->q.carry_count; k++)
-        expect_held(t, t->graph->values[t->q.carries[k].out], t->q.step_count, "(carried)");
+    for (size_t k = 0; k < t->q.next_state_count; k++)
+        expect_held(t, t->graph->values[t->q.next_states[k].out], t->q.step_count, "(carried)");
     for (size_t k = 0; k < t->q.wanted_count; k++)
         expect_held(t, t->graph->values[t->q.wanted[k]], t->q.step_count, "(wanted)");
     for (size_t k = 0; k < t->graph->node_count; k++)

@@ -10,6 +10,7 @@ enum { BAND_BYTES = 24 << 10 }; /* of a copy of some rows: it stays in the neare
 
 struct depth {
     const struct kernels *k;
+    struct pool *pool;
     struct axis down, along;
     int64_t batch, channels, times; /* channels of the input, and how many each one makes of the result */
     int64_t reach;                  /* rows that a window spans */
@@ -117,6 +118,23 @@ static void copy_rows(const struct depth *d, const float *x, int64_t from, int64
     }
 }
 
+/* So many columns at a time that the time is looked at often, however many taps there are. */
+static void run_rows(const struct depth *d, const struct plane_rows *rows)
+{
+    enum { OFTEN = 1 << 26, LEAST = 256 }; /* products */
+    const double each = (double)rows->rows * (double)rows->taps[0] * (double)rows->taps[1];
+    const int64_t columns = greater(LEAST, (int64_t)(OFTEN / each) / LEAST * LEAST);
+
+    for (int64_t c = 0; c < rows->columns && !pool_late(d->pool); c += columns) {
+        struct plane_rows t = *rows;
+
+        t.columns = lesser(columns, rows->columns - c);
+        t.x += c;
+        t.y += c;
+        d->k->plane_rows(&t);
+    }
+}
+
 /* Rows first, first + d->every, ... of what a plane makes: they meet the same rows of x, d->down.spread apart. */
 static void run_band(const struct depth *d, const struct place *p, int64_t plane, int64_t first)
 {
@@ -148,7 +166,7 @@ static void run_band(const struct depth *d, const struct place *p, int64_t plane
             t.to = divide_up(to - top - at, down->spread);
             t.x = p->copy + at * d->row;
             t.y = d->y + (plane * d->times + i) * out + (first + r) * d->along.count;
-            d->k->plane_rows(&t);
+            run_rows(d, &t);
         }
     }
 }
@@ -191,6 +209,7 @@ void conv_depth(const struct kernels *k, struct pool *pool, const struct conv_sh
     d.shape = s;
     d.y = y;
     d.scratch = scratch;
+    d.pool = pool;
     if (d.batch)
         pool_run(pool, divide_up(d.batch * d.channels, d.planes), run_chunk, &d);
 }

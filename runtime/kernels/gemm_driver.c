@@ -206,6 +206,7 @@ size_t gemm_driver_scratch(const struct kernels *k, const struct gemm_driver *d,
 
 struct drive {
     const struct gemm_driver *d;
+    struct pool *pool;
     struct cut t;
     char *shared;           /* panels of B, or the partial results of slices */
     char *threads;          /* for each: a panel of A, local memory, panels of B */
@@ -336,7 +337,7 @@ static void compute_group(void *context, int64_t group, int thread)
     char *const panel = v->threads + (size_t)thread * t->thread_bytes, *const local = panel + t->a_bytes;
 
     for (int64_t i = i_from; i < i_to; i++)
-        for (int64_t part = v->part; part < v->part_end; part++) {
+        for (int64_t part = v->part; part < v->part_end && !pool_late(v->pool); part++) {
             const int64_t depth = part_depth(v, v->d->k, part);
 
             v->d->pack_a(v->d->a, local, i * t->a_width, lesser(t->a_width, v->d->m - i * t->a_width), t->a_width,
@@ -411,7 +412,7 @@ static void compute_slice(void *context, int64_t slice, int thread)
         for (int64_t j = 0; j < t->b_panels; j++)
             d->pack_b(d->b, NULL, j * t->b_width, lesser(t->b_width, d->n - j * t->b_width), t->b_width, from + at,
                       depth, b + (size_t)(j * t->b_width * depth) * t->size);
-        for (int64_t i = 0; i < t->a_panels; i++) {
+        for (int64_t i = 0; i < t->a_panels && !pool_late(v->pool); i++) {
             d->pack_a(d->a, local, i * t->a_width, lesser(t->a_width, d->m - i * t->a_width), t->a_width, from + at,
                       depth, a);
             for (int64_t j = 0; j < t->b_panels; j++)
@@ -454,7 +455,7 @@ static void add_slices(void *context, int64_t i, int thread)
 
 void gemm_drive(const struct kernels *k, struct pool *pool, const struct gemm_driver *d, void *scratch)
 {
-    struct drive v = { .d = d };
+    struct drive v = { .d = d, .pool = pool };
 
     if (d->m == 0 || d->n == 0)
         return;

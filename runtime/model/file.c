@@ -203,7 +203,8 @@ static bool lock(int fd)
     return flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
-/* Removes the file of the temporary name, if it is ours and nobody writes it any more. It is looked up again under the
+/* Removes the file of the temporary name, if it is ours and nobody writes it any more, nor reads or writes it here, where
+ * somebody may have taken such a name for a file of his own. It is looked up again under the
  * lock: the name may have gone to another file meanwhile, and only who holds the lock takes it away. */
 static void sweep(const struct writing *w)
 {
@@ -212,7 +213,7 @@ static void sweep(const struct writing *w)
 
     if (fd < 0)
         return;
-    if (fstat(fd, &s) == 0 && S_ISREG(s.st_mode) && s.st_uid == geteuid() && lock(fd) &&
+    if (fstat(fd, &s) == 0 && S_ISREG(s.st_mode) && s.st_uid == geteuid() && !files_know(&s, w->report) && lock(fd) &&
         fstatat(w->directory, w->temporary, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_dev == s.st_dev &&
         named.st_ino == s.st_ino)
         unlinkat(w->directory, w->temporary, 0);
@@ -263,7 +264,6 @@ static bool open_named(struct writing *w)
  * takes /proc. */
 static bool open_new(struct writing *w)
 {
-    sweep_all(w);
     if (access("/proc/self/fd", X_OK) == 0)
         w->fd = openat(w->directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
     if (w->fd >= 0)
@@ -353,7 +353,10 @@ static void end_writing(struct writing *w)
 
 static bool try_writing(struct writing *w, const void *bytes, size_t size)
 {
-    if (!start_writing(w, false) || !open_new(w) || !tell_made(w) || !write_all(w, bytes, size))
+    if (!start_writing(w, false))
+        return false;
+    sweep_all(w); /* not when a file is claimed: what will be read is not known yet */
+    if (!open_new(w) || !tell_made(w) || !write_all(w, bytes, size))
         return false;
     if (!give_name(w))
         return fail_system(w->report, w->path, "cannot be given its name");

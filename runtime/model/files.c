@@ -17,6 +17,12 @@ void files_release(struct files *f)
     *f = (struct files){ 0 };
 }
 
+static void key_of(char key[KEY_TEXT], const struct stat *s, const char *name)
+{
+    snprintf(key, KEY_TEXT, "%llx:%llx%s%s", (unsigned long long)s->st_dev, (unsigned long long)s->st_ino,
+             name ? "/" : "", name ? name : "");
+}
+
 /* What is known of a file, or of a name in a directory. NULL when memory ran out. */
 static struct known_file *find(struct files *f, const struct stat *s, const char *name, struct report *r)
 {
@@ -29,8 +35,7 @@ static struct known_file *find(struct files *f, const struct stat *s, const char
         f->arena.budget = &f->budget;
         map_init(&f->known, &f->budget);
     }
-    snprintf(key, sizeof key, "%llx:%llx%s%s", (unsigned long long)s->st_dev, (unsigned long long)s->st_ino,
-             name ? "/" : "", name ? name : "");
+    key_of(key, s, name);
     if (map_has(&f->known, key))
         return map_get(&f->known, key);
     kept = arena_string(&f->arena, key, strlen(key), r);
@@ -108,6 +113,18 @@ bool files_claim(const struct file_target *t, enum file_use use, struct report *
 bool files_write(const struct file_target *t, enum file_use use, struct report *r)
 {
     return write_both(t, use, false, r);
+}
+
+bool files_know(const struct stat *file, struct report *r)
+{
+    const struct known_file *k;
+    char key[KEY_TEXT];
+
+    if (!r || !r->files || !r->files->known.budget)
+        return false;
+    key_of(key, file, NULL);
+    k = map_get(&r->files->known, key);
+    return k && k->uses;
 }
 
 bool files_made(const struct stat *file, const char *path, enum file_use use, struct report *r)

@@ -39,6 +39,8 @@ bool files_read(const struct stat *file, const char *path, enum file_use use, st
 bool files_claim(const struct file_target *t, enum file_use use, struct report *r);
 /* When it is written; any number of times under one path. It need not have been claimed. */
 bool files_write(const struct file_target *t, enum file_use use, struct report *r);
+/* Is it read or written? */
+bool files_know(const struct stat *file, struct report *r);
 /* A new file, on its way to `path`: what was known by its inode is of one that has been deleted since. */
 bool files_made(const struct stat *file, const char *path, enum file_use use, struct report *r);
 

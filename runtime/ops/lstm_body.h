@@ -67,7 +67,7 @@ static void NAME(lstm_steps)(struct step *s, const struct NAME(lstm_direction) *
 {
     const int64_t n = d->hidden, batch = d->n.batch;
 
-    for (int64_t k = 0; k < d->n.steps; k++) {
+    for (int64_t k = 0; k < d->n.steps && !pool_late(s->pool); k++) {
         const int64_t t = d->reverse ? d->n.steps - 1 - k : k;
 
         g->a = h;
@@ -137,7 +137,7 @@ static void NAME(lstm_back)(struct step *s, const struct NAME(lstm_direction) * 
 {
     const int64_t n = d->hidden, batch = d->n.batch, way = d->reverse ? -1 : 1;
 
-    for (int64_t k = d->n.steps - 1; k >= 0; k--) {
+    for (int64_t k = d->n.steps - 1; k >= 0 && !pool_late(s->pool); k--) {
         const int64_t t = d->reverse ? d->n.steps - 1 - k : k;
 
         for (int64_t b = 0; b < batch; b++) {

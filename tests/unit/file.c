@@ -501,13 +501,15 @@ START_TEST(what_a_kill_leaves_is_swept)
 }
 END_TEST
 
-/* The claim before the work sweeps as well, and its own file may be what a kill leaves. */
-START_TEST(a_claim_sweeps)
+/* The claim before the work does not: what of such a name will be read is not known yet. */
+START_TEST(a_claim_does_not_sweep)
 {
     put_file(".a.kiln-0.tmp", "1", 1);
     put_file(".a.kiln-7.tmp", "1", 1);
     expect_ok(file_claim("a", FILE_WRITE, &report));
-    ck_assert_int_eq(names("."), 0);
+    ck_assert_int_eq(names("."), 2);
+    expect_ok(file_write("a", "new", 3, &report));
+    ck_assert_int_eq(names("."), 1);
 }
 END_TEST
 
@@ -759,6 +761,26 @@ START_TEST(what_will_be_written_is_not_read)
             ck_assert(open_model(ways[way]) == (use == FILE_WRITE_MODEL));
             start_again();
         }
+}
+END_TEST
+
+/* Somebody may have taken such a name for a file of his own. */
+START_TEST(what_is_read_or_written_is_not_swept)
+{
+    FILE *log;
+
+    start_again();
+    put_file(".a.kiln-0.tmp", "data", 4);
+    put_file(".a.kiln-2.tmp", "left", 4);
+    read_data(".a.kiln-0.tmp");
+    log = file_open_log(".a.kiln-1.tmp", &report);
+    expect_ok(log && fputs("log", log) > 0);
+    expect_ok(file_write("a", "new", 3, &report));
+    ck_assert(fclose(log) == 0);
+    contains(".a.kiln-0.tmp", "data");
+    contains(".a.kiln-1.tmp", "log");
+    ck_assert_int_eq(access(".a.kiln-2.tmp", F_OK), -1);
+    ck_assert(unlink("a") == 0 && unlink(".a.kiln-0.tmp") == 0 && unlink(".a.kiln-1.tmp") == 0);
 }
 END_TEST
 
@@ -1070,7 +1092,7 @@ Suite *suite(void)
     tcase_add_test(files, short_and_interrupted_calls_go_on);
     tcase_add_test(files, every_call_may_fail);
     tcase_add_test(files, what_a_kill_leaves_is_swept);
-    tcase_add_test(files, a_claim_sweeps);
+    tcase_add_test(files, a_claim_does_not_sweep);
     tcase_add_test(files, nothing_else_is_swept);
     tcase_add_test(files, who_still_writes_is_left_alone);
     tcase_add_test(files, a_file_that_was_swept_is_made_again);
@@ -1080,6 +1102,7 @@ Suite *suite(void)
     tcase_add_test(uses, what_is_read_is_not_written);
     tcase_add_test(uses, what_will_be_written_is_not_read);
     tcase_add_test(uses, a_model_may_be_written_over_its_own_file);
+    tcase_add_test(uses, what_is_read_or_written_is_not_swept);
     tcase_add_test(uses, two_outputs_are_two_files);
     tcase_add_test(uses, numbers_of_files_are_used_again);
     tcase_add_test(uses, logs_are_emptied);

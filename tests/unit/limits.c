@@ -268,6 +268,12 @@ static const char *const long_pieces[] = {
          " { y = AveragePool <kernel_shape = [89,89,89], pads = [44,44,44,44,44,44]> (x) }",
     HEAD "g (double[1,2,400000] x, double[2,1,200001] w) => (double[A,B,C] y) { y = Conv <group = 2> (x, w) }",
     HEAD "g (float[1,300000,1] x) => (float[A,B,C] y) { y = LRN <size = 300000> (x) }",
+    HEAD "g (float[1,1,740000] x, float[1,1,370000] w) => (float[A,B,C] y) { y = Conv(x, w) }",
+    HEAD "g (float[1,1,1,740000] x, float[1,1,1,370000] w) => (float[A,B,C,D] y) { y = Conv(x, w) }",
+    HEAD "g (float[1,8,1,260000] x, float[8,1,1,130000] w) => (float[A,B,C,D] y) { y = Conv <group = 8> (x, w) }",
+    HEAD "g (float[1,1,1,370000] x, float[1,1,1,370000] w) => (float[A,B,C,D] y) { y = ConvTranspose(x, w) }",
+    HEAD "g (float[40000,1,8] x, float[1,4096,8] w, float[1,4096,1024] r) => (float[A,B,C,D] y)"
+         " { y = LSTM <hidden_size = 1024> (x, w, r) }",
 };
 
 START_TEST(long_pieces_look_at_the_time)

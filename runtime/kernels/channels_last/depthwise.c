@@ -182,17 +182,18 @@ static void run_tiles(const struct job *job, const struct field *f, int64_t i)
         const int64_t column = from * along->stride + along->base + taps.from * along->spread;
         const int64_t w =
             (down->kernel + rows.from * down->kernel_step) * columns + along->kernel + taps.from * along->kernel_step;
-        int64_t pixels, parts;
+        int64_t pixels, parts, look;
 
         next = axis_alike(along, from, along->count);
         pixels = next - from;
         parts = divide_up(pixels, DEPTH_PIXELS);
         t.columns = taps.to - taps.from;
         t.rows = t.columns == 0 ? 0 : rows.to - rows.from;
+        look = tiles_for_a_look((double)t.rows * (double)t.columns * (double)channels);
         for (int64_t p = 0, at = 0; p < parts; p++, at += t.pixels) {
             const int64_t y = to + (along->first + (from + at) * along->step) * channels;
 
-            if (p % LINE_TILES == LINE_TILES - 1 && pool_late(job->pool))
+            if (p % look == look - 1 && pool_late(job->pool))
                 return;
             t.pixels = (int)(pixels / parts + (p < pixels % parts));
             if (t.rows > 0) {

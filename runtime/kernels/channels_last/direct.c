@@ -241,6 +241,8 @@ static void cover(struct sweep *s, const float *x, int64_t at, const struct side
     const struct side *pixel = &box[2];
     const int64_t parts = divide_up(pixel->count, k->tile_pixels[s->panel.vectors]), each = pixel->count / parts;
     const int64_t longer = pixel->count % parts;
+    const int64_t look = tiles_for_a_look((double)s->tile.rows * (double)s->tile.run * k->lanes);
+    int64_t tiles = 0;
     struct tile t = s->tile;
 
     t.x_pixel = pixel->x;
@@ -250,7 +252,7 @@ static void cover(struct sweep *s, const float *x, int64_t at, const struct side
             for (int64_t p = 0, from = 0; p < parts; p++, from += t.pixels) {
                 const int64_t to = at + i * box[0].y + j * box[1].y + from * pixel->y;
 
-                if (p % LINE_TILES == LINE_TILES - 1 && pool_late(job->pool))
+                if (++tiles % look == 0 && pool_late(job->pool))
                     return;
                 t.pixels = (int)(each + (p < longer));
                 t.x = t.rows > 0 ? x + i * box[0].x + j * box[1].x + from * pixel->x : NULL;

@@ -5,8 +5,14 @@
 #include "kernels/channels_last/conv.h"
 #include "kernels/tile.h"
 
-/* Tiles of a line after which the time is looked at: bands are cut into lines, a line is not cut. */
-enum { LINE_TILES = 1024 };
+/* Tiles after which the time is looked at, of so many products for each of their pixels: bands are cut into lines, a line
+ * is not cut. */
+static inline int64_t tiles_for_a_look(double products)
+{
+    enum { MOST = 1024, SOME = 1 << 22 };
+
+    return products * MOST <= SOME ? MOST : products >= SOME ? 1 : (int64_t)(SOME / products);
+}
 
 struct conv_method {
     const char *name;

@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "base/clock.h"
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +12,18 @@ enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 /* Before each block, so that freeing needs no size. Exactly one alignment long. */
 struct header {
     _Alignas(ALIGNMENT) size_t bytes;
+    struct budget *total;        /* that is charged once for all its holders; NULL: for none */
+    atomic_uint holders, within; /* how many; of which charge `total` */
 };
 
-static bool charge(struct budget *b, size_t bytes, struct report *r)
+/* Up to, but not to, `end`. */
+static bool charge_up_to(struct budget *b, const struct budget *end, size_t bytes, struct report *r)
 {
-    for (const struct budget *at = b; at; at = at->total)
+    for (const struct budget *at = b; at != end; at = at->total)
         if (bytes > SIZE_MAX / 2 || (at->limit && bytes > at->limit - at->used))
             return fail(r, KILN_LIMIT, NULL, "%zu more bytes would pass the memory limit of %zu, of which %zu are used",
                         bytes, at->limit, at->used);
-    for (; b; b = b->total) {
+    for (; b != end; b = b->total) {
         b->used += bytes;
         if (b->used > b->peak)
             b->peak = b->used;
@@ -27,10 +31,27 @@ static bool charge(struct budget *b, size_t bytes, struct report *r)
     return true;
 }
 
+static bool charge(struct budget *b, size_t bytes, struct report *r)
+{
+    return charge_up_to(b, NULL, bytes, r);
+}
+
+static void discharge_up_to(struct budget *b, const struct budget *end, size_t bytes)
+{
+    for (; b != end; b = b->total)
+        b->used -= bytes;
+}
+
 static void discharge(struct budget *b, size_t bytes)
 {
-    for (; b; b = b->total)
-        b->used -= bytes;
+    discharge_up_to(b, NULL, bytes);
+}
+
+static struct budget *last_total(struct budget *b)
+{
+    while (b->total)
+        b = b->total;
+    return b;
 }
 
 struct budget budget_like(const struct budget *b)
@@ -125,7 +146,28 @@ void *budget_alloc(struct budget *b, size_t bytes, struct report *r)
     if (total >= 4 * (size_t)HUGE_PAGE)
         advise_huge(h, total);
     h->bytes = total;
+    h->total = last_total(b);
+    atomic_init(&h->holders, 1);
+    atomic_init(&h->within, 1);
     return h + 1;
+}
+
+bool budget_share(struct budget *b, void *p, struct report *r)
+{
+    struct header *h = (struct header *)p - 1;
+    const bool within = h->total == last_total(b) && atomic_load(&h->within);
+
+    if (!charge_up_to(b, within ? h->total : NULL, h->bytes, r))
+        return false;
+    atomic_fetch_add(&h->holders, 1);
+    if (within)
+        atomic_fetch_add(&h->within, 1);
+    return true;
+}
+
+bool budget_is_shared(const void *p)
+{
+    return atomic_load(&((const struct header *)p - 1)->holders) > 1;
 }
 
 void *budget_zalloc(struct budget *b, size_t count, size_t size, struct report *r)
@@ -150,8 +192,12 @@ void budget_free(struct budget *b, void *p)
     if (!p)
         return;
     h--;
-    discharge(b, h->bytes);
-    free(h);
+    if (h->total == last_total(b) && atomic_load(&h->within) && atomic_fetch_sub(&h->within, 1) > 1)
+        discharge_up_to(b, h->total, h->bytes);
+    else
+        discharge(b, h->bytes);
+    if (atomic_fetch_sub(&h->holders, 1) == 1)
+        free(h);
 }
 
 bool budget_grow(struct budget *b, void *array, size_t *capacity, size_t need, size_t size, struct report *r)

@@ -216,6 +216,20 @@ bool message_equal(const void *a, const void *b)
 
 /* -- copies -- */
 
+/* The bytes of a message that is not changed, or changed by putting others in their place: those of weights are many. */
+static bool share_bytes(ProtobufCBinaryData *to, const ProtobufCBinaryData *from, struct budget *b, struct report *r)
+{
+    enum { MANY = 1 << 12 };
+
+    if (from->len < MANY)
+        return message_bytes(to, from->data, from->len, b, r);
+    *to = (ProtobufCBinaryData){ 0 };
+    if (!budget_share(b, from->data, r))
+        return false;
+    *to = *from;
+    return true;
+}
+
 /* Writes one value. On failure `to` is as empty as it was: NULL, or no bytes. */
 static bool copy_value(ProtobufCType type, void *to, const void *from, struct budget *b, struct report *r)
 {
@@ -224,11 +238,8 @@ static bool copy_value(ProtobufCType type, void *to, const void *from, struct bu
 
         return (*(char **)to = message_string(s, strlen(s), b, r));
     }
-    if (type == PROTOBUF_C_TYPE_BYTES) {
-        const ProtobufCBinaryData *bytes = from;
-
-        return message_bytes(to, bytes->data, bytes->len, b, r);
-    }
+    if (type == PROTOBUF_C_TYPE_BYTES)
+        return share_bytes(to, from, b, r);
     if (type == PROTOBUF_C_TYPE_MESSAGE)
         return (*(void **)to = message_copy(*(const void *const *)from, b, r));
     memcpy(to, from, value_size(type));

@@ -284,6 +284,13 @@ static bool tell_made(const struct writing *w)
     return files_made(&s, w->path, w->use, w->report);
 }
 
+/* What is small is put together. */
+struct file_sink {
+    struct writing *to;
+    size_t held;
+    char small[1 << 14];
+};
+
 static bool write_all(struct writing *w, const char *bytes, size_t size)
 {
     while (size) {
@@ -296,6 +303,35 @@ static bool write_all(struct writing *w, const char *bytes, size_t size)
         bytes += n;
         size -= (size_t)n;
     }
+    return true;
+}
+
+static bool put_small(struct file_sink *to)
+{
+    const size_t held = to->held;
+
+    to->held = 0;
+    return write_all(to->to, to->small, held);
+}
+
+bool file_put(struct file_sink *to, const void *bytes, size_t size)
+{
+    if (size > sizeof to->small - to->held && !put_small(to))
+        return false;
+    if (size > sizeof to->small)
+        return write_all(to->to, bytes, size);
+    if (size)
+        memcpy(to->small + to->held, bytes, size);
+    to->held += size;
+    return true;
+}
+
+static bool fill(struct writing *w, file_produce *produce, void *user)
+{
+    struct file_sink sink = { .to = w };
+
+    if (!produce(user, &sink) || !put_small(&sink))
+        return false;
     while (fsync(w->fd) < 0)
         if (errno != EINTR)
             return fail_system(w->report, w->path, "cannot be brought to the disk");
@@ -351,35 +387,52 @@ static void end_writing(struct writing *w)
     w->named = false;
 }
 
-static bool try_writing(struct writing *w, const void *bytes, size_t size)
+static bool try_writing(struct writing *w, file_produce *produce, void *user)
 {
     if (!start_writing(w, false))
         return false;
     sweep_all(w); /* not when a file is claimed: what will be read is not known yet */
-    if (!open_new(w) || !tell_made(w) || !write_all(w, bytes, size))
+    if (!open_new(w) || !tell_made(w) || !fill(w, produce, user))
         return false;
     if (!give_name(w))
         return fail_system(w->report, w->path, "cannot be given its name");
     return sync_directory(w);
 }
 
-static bool write_as(const char *path, enum file_use use, const void *bytes, size_t size, struct report *r)
+static bool write_as(const char *path, enum file_use use, file_produce *produce, void *user, struct report *r)
 {
     struct writing w = { .path = path, .use = use, .directory = -1, .fd = -1, .report = r };
-    const bool ok = try_writing(&w, bytes, size);
+    const bool ok = try_writing(&w, produce, user);
 
     end_writing(&w);
     return ok;
 }
 
+struct whole {
+    const void *bytes;
+    size_t size;
+};
+
+static bool put_whole(void *user, struct file_sink *to)
+{
+    const struct whole *w = user;
+
+    return file_put(to, w->bytes, w->size);
+}
+
 bool file_write(const char *path, const void *bytes, size_t size, struct report *r)
 {
-    return write_as(path, FILE_WRITE, bytes, size, r);
+    return write_as(path, FILE_WRITE, put_whole, &(struct whole){ bytes, size }, r);
 }
 
 bool file_write_model(const char *path, const void *bytes, size_t size, struct report *r)
 {
-    return write_as(path, FILE_WRITE_MODEL, bytes, size, r);
+    return write_as(path, FILE_WRITE_MODEL, put_whole, &(struct whole){ bytes, size }, r);
+}
+
+bool file_produce_model(const char *path, file_produce *produce, void *user, struct report *r)
+{
+    return write_as(path, FILE_WRITE_MODEL, produce, user, r);
 }
 
 /* -- logs -- */

@@ -26,6 +26,12 @@ bool file_write(const char *path, const void *bytes, size_t size, struct report 
 /* The same for a model, which may be written over the file that it was read from. */
 bool file_write_model(const char *path, const void *bytes, size_t size, struct report *r);
 
+/* The same, from pieces that are put one after the other: nothing is written unless all of them could be. */
+struct file_sink;
+typedef bool file_produce(void *user, struct file_sink *to);
+bool file_produce_model(const char *path, file_produce *produce, void *user, struct report *r);
+bool file_put(struct file_sink *to, const void *bytes, size_t size);
+
 /* Before hours of work: could `path` be written now, and is it neither read nor another output? Leaves nothing
  * behind. */
 bool file_claim(const char *path, enum file_use use, struct report *r);

@@ -1,4 +1,5 @@
 #include "model/proto.h"
+#include "model/file.h"
 
 void *proto_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,
                    const struct scan_limits *limits, struct budget *b, struct report *r)
@@ -32,15 +33,46 @@ Onnx__ModelProto *proto_unpack_model(const uint8_t *bytes, size_t size, const st
     return proto_unpack(&onnx__model_proto__descriptor, bytes, size, limits, b, r);
 }
 
+/* Into what a message is packed, piece by piece. */
+struct stream {
+    ProtobufCBuffer base;
+    struct file_sink *to;
+    bool failed;
+};
+
+static void append(ProtobufCBuffer *buffer, size_t size, const uint8_t *bytes)
+{
+    struct stream *s = (struct stream *)(void *)buffer;
+
+    s->failed = s->failed || !file_put(s->to, bytes, size);
+}
+
+/* No reader of protobuf would take more. */
+static bool check_size(size_t size, struct report *r)
+{
+    return size <= INT32_MAX ||
+           fail(r, KILN_LIMIT, NULL, "the message needs %zu bytes, the most that protobuf can read is %d", size,
+                INT32_MAX);
+}
+
+bool proto_put(const void *message, struct file_sink *to, struct report *r)
+{
+    struct stream s = { .base.append = append, .to = to };
+
+    if (!check_size(protobuf_c_message_get_packed_size(message), r))
+        return false;
+    protobuf_c_message_pack_to_buffer(message, &s.base);
+    return !s.failed;
+}
+
 bool proto_pack(const void *message, uint8_t **bytes, size_t *size, struct budget *b, struct report *r)
 {
     const size_t need = protobuf_c_message_get_packed_size(message);
 
     *bytes = NULL;
     *size = 0;
-    if (need > INT32_MAX)
-        return fail(r, KILN_LIMIT, NULL, "the message needs %zu bytes, the most that protobuf can read is %d", need,
-                    INT32_MAX);
+    if (!check_size(need, r))
+        return false;
     *bytes = budget_alloc(b, need, r);
     if (!*bytes)
         return false;

@@ -91,14 +91,21 @@ static bool write_text(const Onnx__ModelProto *m, const char *path, struct budge
     return ok;
 }
 
-static bool write_binary(const Onnx__ModelProto *m, const char *path, struct budget *b, struct report *r)
-{
-    uint8_t *bytes = NULL;
-    size_t size;
-    const bool ok = proto_pack(m, &bytes, &size, b, r) && file_write_model(path, bytes, size, r);
+struct binary {
+    const Onnx__ModelProto *message;
+    struct report *report;
+};
 
-    budget_free(b, bytes);
-    return ok;
+static bool put_binary(void *user, struct file_sink *to)
+{
+    const struct binary *b = user;
+
+    return proto_put(b->message, to, b->report);
+}
+
+static bool write_binary(const Onnx__ModelProto *m, const char *path, struct report *r)
+{
+    return file_produce_model(path, put_binary, &(struct binary){ m, r }, r);
 }
 
 bool path_is_text(const char *path)
@@ -113,7 +120,7 @@ static bool write_model(const struct model *m, const char *path, bool text, stru
 {
     struct budget b = budget_like(&m->budget);
 
-    return text ? write_text(m->proto, path, &b, r) : write_binary(m->proto, path, &b, r);
+    return text ? write_text(m->proto, path, &b, r) : write_binary(m->proto, path, r);
 }
 
 bool model_save_as(const struct model *m, const char *path, bool text, struct report *r)

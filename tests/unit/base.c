@@ -420,6 +420,49 @@ START_TEST(cpu_levels_have_names)
 }
 END_TEST
 
+/* A total that holders have in common is charged once; who has another one is charged all; in whichever order they go. */
+START_TEST(a_block_has_several_holders)
+{
+    enum { HOLDERS = 3, BYTES = 5000 };
+    struct budget total = { 0 }, own = { 0 }, one = { .total = &total }, two = { .total = &total };
+    struct budget *const holder[HOLDERS] = { &one, &two, &own };
+    static const int orders[][HOLDERS] = {
+        { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 }
+    };
+    const int *const order = orders[_i];
+    struct report report = { 0 };
+    char *p = budget_alloc(&one, BYTES, &report);
+    size_t charged;
+
+    ck_assert(p && !budget_is_shared(p));
+    memset(p, 7, BYTES);
+    charged = one.used;
+    ck_assert(budget_share(&two, p, &report) && budget_share(&own, p, &report) && budget_is_shared(p));
+    ck_assert(one.used == charged && two.used == charged && own.used == charged && total.used == charged);
+    for (int k = 0; k < HOLDERS; k++) {
+        ck_assert_int_eq(p[BYTES - 1], 7);
+        ck_assert_uint_eq(total.used, one.used || two.used ? charged : 0);
+        budget_free(holder[order[k]], p);
+        ck_assert_uint_eq(holder[order[k]]->used, 0);
+    }
+    ck_assert_uint_eq(total.used, 0);
+}
+END_TEST
+
+START_TEST(who_may_not_hold_more_shares_nothing)
+{
+    struct budget one = { 0 }, little = { .limit = 100 };
+    struct report report = { 0 };
+    void *p = budget_alloc(&one, 5000, &report);
+
+    ck_assert(!budget_share(&little, p, &report) && !budget_is_shared(p));
+    ck_assert_int_eq(report.error.code, KILN_LIMIT);
+    ck_assert_uint_eq(little.used, 0);
+    budget_free(&one, p);
+    ck_assert_uint_eq(one.used, 0);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("base");
@@ -443,5 +486,7 @@ Suite *suite(void)
     add_test(s, text_for_people_is_escaped);
     add_test(s, text_stays_failed);
     add_test(s, cpu_levels_have_names);
+    add_tests(s, a_block_has_several_holders, 6);
+    add_test(s, who_may_not_hold_more_shares_nothing);
     return s;
 }

@@ -296,6 +296,44 @@ END_TEST
 
 /* A power failure leaves the old file or the new one: the content is on the disk before it has the name, and the name
  * before it is told that all went well. */
+/* Pieces of all sizes, around that up to which they are put together. */
+static bool put_pieces(void *user, struct file_sink *to)
+{
+    static char bytes[1 << 15];
+    const bool breaks = *(const bool *)user;
+    size_t at = 0;
+
+    for (size_t k = 0; k < sizeof bytes; k++)
+        bytes[k] = (char)(k * 7);
+    for (size_t n = 0; n < 1 << 15; n = n * 2 + 1) {
+        if (!file_put(to, bytes, n) || !file_put(to, "x", 1))
+            return false;
+        at += n + 1;
+    }
+    return !breaks && at;
+}
+
+START_TEST(pieces_are_written_one_after_the_other)
+{
+    uint8_t *bytes;
+    size_t size, at = 0;
+
+    expect_ok(file_produce_model("a", put_pieces, &(bool){ false }, &report));
+    expect_ok(file_read("a", 0, &bytes, &size, &budget, &report));
+    for (size_t n = 0; n < 1 << 15; n = n * 2 + 1) {
+        for (size_t k = 0; k < n; k++, at++)
+            ck_assert_int_eq(bytes[at], (uint8_t)(k * 7));
+        ck_assert_int_eq(bytes[at++], 'x');
+    }
+    ck_assert_uint_eq(size, at);
+    budget_free(&budget, bytes);
+    put_file("a", "old", 3);
+    ck_assert(!file_produce_model("a", put_pieces, &(bool){ true }, &report));
+    contains("a", "old");
+    ck_assert_int_eq(names("."), 1);
+}
+END_TEST
+
 START_TEST(what_is_written_is_on_the_disk)
 {
     for (int named = 0; named < 2; named++) {
@@ -1084,6 +1122,7 @@ Suite *suite(void)
     tcase_add_test(files, a_file_that_no_memory_holds);
     tcase_add_test(files, what_is_no_file_is_not_read);
     tcase_add_test(files, files_are_written);
+    tcase_add_test(files, pieces_are_written_one_after_the_other);
     tcase_add_test(files, what_is_written_is_on_the_disk);
     tcase_add_test(files, links_stay_links);
     tcase_add_test(files, what_is_no_file_is_not_replaced);

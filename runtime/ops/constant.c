@@ -130,7 +130,11 @@ static const struct op_case cases[] = {
     { "", "value_int=-7", "i64[]", 0 },        { "", "value_ints=[1,2]", "i64[2]", 0 },
     { "", "value_string='kiln'", "str[]", 0 }, { 0 },
 };
-static const struct op_case no_cases[] = { { 0 } }; /* a tensor cannot be written as text */
+static const struct op_case tensors[] = {
+    { "", "{ y0 = Constant <value = float[2] {1, -2}> () }", "f32[2]", 0 },
+    { "", "{ y0 = Constant <value = int64 {7}> () }", "i64[]", 0 },
+    { 0 },
+};
 
 #define ROW(version, t, tests)                                                                                         \
     {                                                                                                                  \
@@ -148,8 +152,8 @@ const struct op op_constant = {
                                      ROW(19, "all bf16", cases),
                                      ROW(13, "all bf16", cases),
                                      ROW(12, "all", cases),
-                                     ROW(11, "all", no_cases),
-                                     ROW(9, "all", no_cases),
-                                     ROW(1, "floats", no_cases),
+                                     ROW(11, "all", tensors),
+                                     ROW(9, "all", tensors),
+                                     ROW(1, "floats", tensors),
                                      { 0 } },
 };

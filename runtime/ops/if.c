@@ -117,7 +117,19 @@ static bool gradient(struct backward *b)
 
 /* -- test -- */
 
-static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as text: see tests/ */
+#define NEGATED                                                                                                        \
+    "{ y0 = If (x0) <then_branch = t () => (double[2,3] a) { a = Neg (x1) }, "                                         \
+    "else_branch = f () => (double[2,3] b) { b = Mul (x1, x1) }> }"
+
+static const struct op_case cases[] = {
+    { "bool[]{1} f64[2,3]", NEGATED, "f64[2,3]", 2 },
+    { "bool[]{0} f64[2,3]", NEGATED, "f64[2,3]", 2 },
+    { "bool[1]{0} f32[2] f32[2]",
+      "{ y0, y1 = If (x0) <then_branch = t () => (float[2] a, float[2] b) { a = Neg (x1) b = Neg (x2) }, "
+      "else_branch = f () => (float[2] c, float[2] d) { c = Add (x1, x2) d = Sub (x1, x2) }> }",
+      "f32[2] f32[2]", 0 },
+    { 0 },
+};
 
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \

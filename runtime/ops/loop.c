@@ -372,7 +372,17 @@ static bool run(struct step *s)
 
 /* -- test -- */
 
-static const struct op_case cases[] = { { 0 } }; /* graphs cannot be written as text: see tests/ */
+static const struct op_case cases[] = {
+    { "i64[]{3} bool[]{1} f64[2]",
+      "{ y0, y1 = Loop (x0, x1, x2) <body = b (int64 i, bool c, double[2] v) => (bool d, double[2] w, double[2] s) "
+      "{ d = Identity (c) w = Add (v, v) s = Neg (v) }> }",
+      "f64[2] f64[3,2]", 0 },
+    { "i64[]{0} bool[]{1} f32[2]",
+      "{ y0 = Loop (x0, x1, x2) <body = b (int64 i, bool c, float[2] v) => (bool d, float[2] w) "
+      "{ d = And (c, c) w = Neg (v) }> }",
+      "f32[2]", 0 },
+    { 0 },
+};
 
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \

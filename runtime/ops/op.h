@@ -219,6 +219,8 @@ bool backward_error(struct backward *b, const char *format, ...) __attribute__((
 struct op_case {        /* one row: one test of the registry walk */
     const char *inputs; /* "f32[2,3,4,4] f32[3]+": '+' draws positive values, '~' distinct ones far apart, "{1,2}" after
                          * a shape gives the values themselves, "-" leaves an optional input out */
+    /* As emit takes them. For operators that see more than tensors and such attributes "{ nodes }", in the ONNX textual
+     * syntax, which make outputs y0, y1 ... of inputs x0, x1 ...: the types that they name are not varied. */
     const char *attrs;
     const char *outputs;    /* "f32[2,3]"; "-" where an output is not asked for */
     uint64_t differentiate; /* inputs whose gradient is compared with central differences, one bit each */

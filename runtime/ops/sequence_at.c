@@ -55,7 +55,11 @@ static bool gradient(struct backward *b)
 
 /* -- test -- */
 
-static const struct op_case cases[] = { { 0 } }; /* a sequence cannot be written as text: see tests/ */
+static const struct op_case cases[] = {
+    { "f64[2,3] f64[3] i64[]{-2}", "{ q = SequenceConstruct (x0, x1) y0 = SequenceAt (q, x2) }", "f64[2,3]", 1 },
+    { "f32[2] f32[2] i32[]{1}", "{ q = SequenceConstruct (x0, x1) y0 = SequenceAt (q, x2) }", "f32[2]", 0 },
+    { 0 },
+};
 
 const struct op op_sequence_at = {
     .name = "SequenceAt",

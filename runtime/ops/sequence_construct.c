@@ -63,7 +63,11 @@ static bool gradient(struct backward *b)
 
 /* -- test -- */
 
-static const struct op_case cases[] = { { 0 } }; /* a sequence cannot be written as text: see tests/ */
+static const struct op_case cases[] = {
+    { "f64[2,3] f64[3]", "{ q = SequenceConstruct (x0, x1) i = Constant <value_int = 1> () y0 = SequenceAt (q, i) }",
+      "f64[3]", 2 },
+    { 0 },
+};
 
 const struct op op_sequence_construct = {
     .name = "SequenceConstruct",

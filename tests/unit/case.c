@@ -1,7 +1,9 @@
 #include "case.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "grad/grad.h"
 #include "kernels/kernels.h"
+#include "model/model.h"
 #include "ops/layout.h"
 #include "ops/move.h"
 #include "ops/node.h"
@@ -326,10 +328,83 @@ static bool make_graph(struct case_graph *c, const struct op *op, const struct o
     return ok && !failed(&c->report);
 }
 
+/* -- from nodes -- */
+
+/* The newest opset in which the row is in force. */
+static int opset_of(const struct op *op, const struct op_def *def)
+{
+    return def == op->defs ? NEWEST_OPSET : def[-1].since - 1;
+}
+
+/* "float[2,3] x0, int64[] x1" */
+static void put_formals(struct text *to, const char *name, int count,
+                        const struct tensor *(*type)(struct case_graph *, int), struct case_graph *c)
+{
+    for (int k = 0; k < count; k++) {
+        const struct tensor *t = type(c, k);
+
+        text_printf(to, "%s%s", k ? ", " : "", dtype_name(t->dtype));
+        for (int d = 0; d < t->rank; d++)
+            text_printf(to, "%s%lld", d ? "," : "[", (long long)t->dims[d]);
+        text_printf(to, "%s %s%d", t->rank ? "]" : "", name, k);
+    }
+}
+
+static const struct tensor *input_type(struct case_graph *c, int k)
+{
+    return &c->in[k].t;
+}
+
+static const struct tensor *output_type(struct case_graph *c, int k)
+{
+    return &c->expected[k];
+}
+
+static void drop_input(struct graph *g, size_t k)
+{
+    memmove(&g->inputs[k], &g->inputs[k + 1], (g->input_count - k - 1) * sizeof *g->inputs);
+    g->input_count--;
+}
+
+static bool make_from_nodes(struct case_graph *c, const struct op *op, const struct op_def *def,
+                            const struct op_case *oc, const struct case_variant *v)
+{
+    struct text t = { .budget = &c->budget, .report = &c->report };
+
+    text_printf(&t, "<ir_version: 10, opset_import: [\"\": %d]> g (", opset_of(op, def));
+    put_formals(&t, "x", c->inputs, input_type, c);
+    text_printf(&t, ") => (");
+    put_formals(&t, "y", c->outputs, output_type, c);
+    text_printf(&t, ") %s", oc->attrs);
+    c->model = t.failed ? NULL : model_read_bytes(t.data, t.length, NULL, &c->report);
+    text_release(&t);
+    if (!c->model || !model_build(c->model, &c->report))
+        return false;
+    c->graph = c->model->graph;
+    for (size_t k = 0; k < c->graph->node_count; k++)
+        if (c->graph->nodes[k]->def == def)
+            c->node = c->graph->nodes[k];
+    if (!c->node)
+        return fail(&c->report, KILN_BAD_ARGUMENT, NULL, "the nodes '%s' have none of this row", oc->attrs);
+    for (int k = 0; k < c->inputs; k++)
+        c->in_value[k] = c->graph->inputs[k];
+    for (int k = 0; k < c->outputs; k++)
+        c->out_value[k] = c->graph->outputs[k];
+    for (int k = c->inputs; k-- > 0;)
+        if ((c->in[k].given && !v->run_time) || (v->fixed && k)) {
+            c->in_value[k]->initializer = &c->in[k].t;
+            c->in_value[k]->is_input = false;
+            drop_input(c->graph, (size_t)k);
+        }
+    return true;
+}
+
 bool case_fits(const struct case_graph *c, const struct op_def *def)
 {
     struct signature s;
 
+    if (c->model)
+        return true;
     if (!signature_read(&s, def))
         return false;
     for (int k = 0; k < c->inputs; k++)
@@ -354,12 +429,15 @@ bool case_make(struct case_graph *c, const struct op *op, const struct op_def *d
                                  .number = 3 };
     if (v->threads > 1)
         c->engine.pool = pool_new(v->threads, &c->budget, &c->report);
-    return read_case(c, &s, oc, v) && make_graph(c, op, def, oc, v);
+    return read_case(c, &s, oc, v) && (case_gives_nodes(oc) ? make_from_nodes : make_graph)(c, op, def, oc, v);
 }
 
 void case_release(struct case_graph *c)
 {
-    graph_release(c->graph);
+    if (c->model)
+        model_free(c->model);
+    else
+        graph_release(c->graph);
     prepared_free(&c->engine.prepared);
     pool_free(c->engine.pool);
     arena_release(&c->arena);

@@ -20,6 +20,7 @@ struct case_graph {
     struct arena arena;
     struct report report;
     struct engine engine;
+    struct model *model; /* that the graph is of, where the case gives nodes; NULL */
     struct graph *graph;
     struct node *node;
     int inputs, outputs;
@@ -42,6 +43,11 @@ struct case_variant {
     int threads;
 };
 
+/* Does the case give nodes, instead of attributes of one? */
+static inline bool case_gives_nodes(const struct op_case *oc)
+{
+    return *oc->attrs == '{';
+}
 /* Makes the graph of one node. False, with an error in c->report, where it cannot. Always followed by case_release. */
 bool case_make(struct case_graph *c, const struct op *op, const struct op_def *def, const struct op_case *oc,
                const struct case_variant *v);

@@ -470,6 +470,8 @@ START_TEST(every_operator_takes_what_is_empty)
             const struct case_variant plain = { 0 };
             struct case_graph c;
 
+            if (case_gives_nodes(oc))
+                continue;
             if (case_make(&c, op, def, oc, &plain) && case_fits(&c, def)) {
                 change_all(op, def, oc, &c);
                 some |= *oc->inputs != 0;

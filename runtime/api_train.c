@@ -1,7 +1,7 @@
 #include "api.h"
+#include "base/spec.h"
 #include "model/model.h"
 #include "train/initialise.h"
-#include "train/options.h"
 #include "train/trainer.h"
 
 /* A kiln_trainer is a struct trainer. */
@@ -65,9 +65,9 @@ static kiln_status run(kiln_trainer *trainer, const kiln_tensor *x, const kiln_t
         *score = (kiln_score){ 0 };
     if (!trainer || !x || !y)
         return api_refuse(err, "%s is NULL", !trainer ? "trainer" : x ? "y" : "x");
-    ok = (learn ? trainer_step : trainer_judge)(inner(trainer), &x->tensor, &y->tensor, &got, &r);
+    ok = (learn ? trainer_step : trainer_evaluate_batch)(inner(trainer), &x->tensor, &y->tensor, &got, &r);
     if (ok && score)
-        *score = (kiln_score){ (double)got.loss, got.correct, got.rows };
+        *score = (kiln_score){ (double)got.loss, (int64_t)got.metric[METRIC_accuracy], got.rows };
     return api_end(&r, ok, err);
 }
 

@@ -279,11 +279,11 @@ KILN_API kiln_status kiln_session_trace(const kiln_session *session, kiln_write_
 typedef struct kiln_trainer kiln_trainer;
 
 typedef struct kiln_trainer_options {
-    /* "sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy" or "mean_squared_error", as
-     * Keras defines them, with ":from_logits=1" where the output is logits. NULL: by what the output is
-     * (kiln_trainer_loss tells). */
+    /* As Keras defines them and calls them (`kiln train --help` lists them, with their options):
+     * "mean_squared_error", "binary_crossentropy:from_logits=1". NULL: by what the output is (kiln_trainer_loss
+     * tells). */
     const char *loss;
-    /* "sgd", "adam" or "rmsprop" with Keras' options: "sgd:learning_rate=0.1,momentum=0.9". NULL: "adam" */
+    /* The same: "adam", "sgd:learning_rate=0.1,momentum=0.9". NULL: "adam" */
     const char *optimizer;
     const char *const *freeze; /* [freeze_count] shell patterns of parameters that keep their values */
     size_t freeze_count;

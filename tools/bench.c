@@ -299,7 +299,7 @@ static int run(int argc, char **argv)
 {
     static const struct argp_option options[] = {
         { "train", KEY_TRAIN, NULL, 0, "steps of training on random samples, not inference", 0 },
-        { "optimizer", 'O', "NAME", 0, "of the training: adam (the default), sgd, rmsprop", 0 },
+        { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "of the training: {optimizers} (" DEFAULT_OPTIMIZER ")", 0 },
         { "batch", 'b', "N", 0, "the first dimension, where the model leaves it open (1; 32 with --train)", 0 },
         { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
         { "duration", KEY_DURATION, "S", 0, "go on for so long, at least three runs (2)", 0 },
@@ -319,7 +319,7 @@ static int run(int argc, char **argv)
         "caches, "
         "and where a way with fewer multiplications (Winograd's) is taken.",
         limits_options,
-        NULL,
+        help_filled,
         NULL
     };
     struct options o = { .duration = 2 };

@@ -14,7 +14,7 @@ static const struct argp_option argp_options[] = {
       0 },
     { "batch", 'b', "N", 0, "samples at a time (256)", 0 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 0 },
-    { "loss", 'l', "NAME[:from_logits=1]", 0, "(guessed from the output)", 0 },
+    { "loss", 'l', "NAME[:KEY=VALUE,...]", 0, "as for `kiln train` (guessed from the output)", 0 },
     { "normalize", KEY_NORMALIZE, "KIND", 0, "as the model was trained: unit, center, standardize", 0 },
     { "fit", KEY_FIT, "SPEC", 0, "what center and standardize are fitted to (the data evaluated)", 0 },
     { "threads", 't', "N", 0, "(one for each CPU)", 0 },
@@ -74,20 +74,20 @@ static int run(int argc, char **argv)
                                limits_options, NULL,         NULL };
     struct options o = { .batch = 256, .learn = { .part = PART_TEST } };
     struct learn l = { 0 };
-    double loss, accuracy;
+    struct scores scores;
     int code = 0;
 
     argp_err_exit_status = EXIT_USAGE;
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
     l.report = command_report(&l.teller);
-    if (learn_open(&l, &o.learn) &&
-        trainer_evaluate(l.trainer, &l.data, &l.normalizer, o.batch, &loss, &accuracy, &l.report)) {
+    if (learn_open(&l, &o.learn) && trainer_evaluate(l.trainer, &l.data, &l.normalizer, o.batch, &scores, &l.report)) {
         say("loss function %s\n", l.trainer->loss.said);
         say("samples %lld%s\n", (long long)l.data.count, l.data.header ? " below a header" : "");
-        say("loss %.9g\n", loss);
-        if (fit_has_accuracy(l.trainer, &l.data))
-            say("accuracy %.6f\n", accuracy);
+        say("%s %.9g\n", measure_name(0), scores.value[0]);
+        for (int m = 1; m < MEASURES; m++)
+            if (measure_applies(l.trainer, &l.data, m))
+                say("%s %.6f\n", measure_name(m), scores.value[m]);
     } else {
         code = tell_rest(&l.teller, &l.report.error);
     }

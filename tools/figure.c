@@ -2,9 +2,8 @@
 #include "base/utf8.h"
 #include "model/file.h"
 #include "tools.h"
-#include "train/fit.h"
-#include "train/options.h"
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -177,47 +176,100 @@ void figure_svg(struct text *out, const char *title, const struct panel *panels,
 
 /* -- histories -- */
 
-enum { COLUMNS = 6 };
+/* Columns: the epoch, what is measured in training, the same in validation, the seconds. */
+enum { COLUMNS = 2 * MEASURES + 2 };
+
+static void put_header(struct text *out)
+{
+    text_printf(out, "epoch");
+    for (int k = 0; k < 2 * MEASURES; k++)
+        text_printf(out, ",%s%s", k < MEASURES ? "" : "val_", measure_name(k % MEASURES));
+    text_printf(out, ",seconds\n");
+}
+
+static void put_scores(struct text *out, const struct scores *s)
+{
+    for (int m = 0; m < MEASURES; m++)
+        if (isnan(s->value[m]))
+            text_add(out, ",", 1);
+        else
+            text_printf(out, ",%.17g", s->value[m]);
+}
 
 void history_csv(const struct history *h, struct text *out)
 {
-    text_printf(out, "epoch,loss,accuracy,val_loss,val_accuracy,seconds\n");
+    put_header(out);
     for (size_t k = 0; k < h->epochs; k++) {
         const struct history_row *row = &h->row[k];
 
         text_printf(out, "%.0f", row->epoch);
-        for (int m = 0; m < METRICS; m++)
-            if (isnan(row->value[m]))
-                text_add(out, ",", 1);
-            else
-                text_printf(out, ",%.17g", row->value[m]);
+        put_scores(out, &row->train);
+        put_scores(out, &row->validation);
         text_printf(out, ",%.6g\n", row->seconds);
     }
 }
 
-static bool read_row(struct history *h, const char *line, struct budget *b, struct report *r)
+/* Where the columns of a file go in a row; one of a metric that is not known goes nowhere. */
+enum { MOST_COLUMNS = 100, NOWHERE = -1 };
+struct columns {
+    int count;
+    int to[MOST_COLUMNS]; /* a place in the row, in bytes */
+};
+
+static int place_of(const char *name, size_t n)
 {
-    double value[COLUMNS];
+    struct measure m;
 
-    for (int k = 0; k < COLUMNS; k++) {
-        const size_t n = decimal_read(line, &value[k]);
+    if (n == 5 && strncmp(name, "epoch", n) == 0)
+        return offsetof(struct history_row, epoch);
+    if (n == 7 && strncmp(name, "seconds", n) == 0)
+        return offsetof(struct history_row, seconds);
+    if (!measure_parse(&m, name, n, NULL))
+        return NOWHERE;
+    return (int)((m.validation ? offsetof(struct history_row, validation) : offsetof(struct history_row, train)) +
+                 (size_t)m.which * sizeof(double));
+}
 
-        if (!n)
-            value[k] = NAN;
+static bool read_header(struct columns *c, const char *line)
+{
+    bool more = strncmp(line, "epoch,loss,", 11) == 0;
+
+    for (c->count = 0; more && c->count < MOST_COLUMNS; line++) {
+        const size_t n = strcspn(line, ",");
+
+        c->to[c->count++] = place_of(line, n);
         line += n;
-        if (*line != (k < COLUMNS - 1 ? ',' : 0))
+        more = *line;
+    }
+    return c->count && !more;
+}
+
+static bool read_row(struct history *h, const struct columns *c, const char *line, struct budget *b, struct report *r)
+{
+    struct history_row row = { .epoch = NAN, .seconds = NAN };
+
+    for (int m = 0; m < MEASURES; m++)
+        row.train.value[m] = row.validation.value[m] = NAN;
+    for (int k = 0; k < c->count; k++) {
+        double value;
+        const size_t n = decimal_read(line, &value);
+
+        if (n && c->to[k] != NOWHERE)
+            *(double *)((char *)&row + c->to[k]) = value;
+        line += n;
+        if (*line != (k < c->count - 1 ? ',' : 0))
             return false;
-        line += k < COLUMNS - 1;
+        line += k < c->count - 1;
     }
     if (!budget_grow(b, &h->row, &h->capacity, h->epochs + 1, sizeof *h->row, r))
         return false;
-    h->row[h->epochs++] =
-        (struct history_row){ value[0], { value[1], value[2], value[3], value[4] }, value[COLUMNS - 1] };
+    h->row[h->epochs++] = row;
     return true;
 }
 
 bool history_read(struct history *out, const char *path, struct budget *b, struct report *r)
 {
+    struct columns columns;
     uint8_t *bytes;
     size_t size;
     int line = 0;
@@ -228,15 +280,14 @@ bool history_read(struct history *out, const char *path, struct budget *b, struc
     for (size_t at = 0; ok && at < size; line++) {
         const uint8_t *end = memchr(bytes + at, '\n', size - at);
         const size_t n = end ? (size_t)(end - bytes) - at : size - at;
-        char text[512];
+        char text[1 << 12];
 
         snprintf(text, sizeof text, "%.*s", (int)(n < sizeof text ? n : sizeof text - 1), (const char *)bytes + at);
         text[strcspn(text, "\r")] = 0;
         at += n + 1;
-        if (line ? *text && !read_row(out, text, b, r) : strncmp(text, "epoch,loss,accuracy,", 20) != 0)
-            ok = failed(r)
-                     ? false
-                     : fail(r, KILN_BAD_DATA, path, "line %d is not of a history that `kiln train` writes", line + 1);
+        ok = line ? !*text || read_row(out, &columns, text, b, r) : read_header(&columns, text);
+        if (!ok && !failed(r))
+            fail(r, KILN_BAD_DATA, path, "line %d is not of a history that `kiln train` writes", line + 1);
     }
     budget_free(b, bytes);
     return ok;
@@ -249,20 +300,18 @@ void history_release(struct history *h, struct budget *b)
     *h = (struct history){ 0 };
 }
 
-/* The series of one metric and its validation for all runs; those that have no value at all are left out. */
-static size_t add_series(struct series *to, double *y, const struct history *runs, size_t count, enum metric first,
+/* The series of one measure and its validation for all runs; those that have no value at all are left out. */
+static size_t add_series(struct series *to, double *y, const struct history *runs, size_t count, int which,
                          char names[][80])
 {
     size_t n = 0, at = 0;
 
     for (size_t k = 0; k < count; k++)
         for (int v = 0; v < 2; v++) {
-            const enum metric m = first + (v ? METRIC_VAL_LOSS - METRIC_LOSS : 0);
-
             if (!runs[k].epochs)
                 continue;
             for (size_t e = 0; e < runs[k].epochs; e++)
-                y[at + e] = runs[k].row[e].value[m];
+                y[at + e] = (v ? &runs[k].row[e].validation : &runs[k].row[e].train)->value[which];
             snprintf(names[n], sizeof names[n], "%.60s%s%s", runs[k].name ? runs[k].name : "", runs[k].name ? ", " : "",
                      v ? "validation" : "training");
             to[n] = (struct series){ names[n], (int)k, !v, y + at, runs[k].epochs };
@@ -278,24 +327,25 @@ bool figure_of_histories(const char *path, const char *title, const struct histo
 {
     struct arena arena = { .budget = b };
     struct text out = { .budget = b, .report = r };
-    struct panel panels[2] = { { .title = "loss" }, { .title = "accuracy" } };
-    size_t epochs = 0;
+    struct panel panels[MEASURES];
+    size_t epochs = 0, drawn = 0;
     bool ok = true;
 
     for (size_t k = 0; k < count; k++)
         epochs += runs[k].epochs;
-    for (int p = 0; p < 2 && ok; p++) {
+    for (int m = 0; m < MEASURES && ok; m++) {
         struct series *s = arena_array(&arena, 2 * count, sizeof *s, r);
         double *y = arena_array(&arena, 2 * epochs, sizeof *y, r);
         char(*names)[80] = arena_array(&arena, 2 * count, sizeof *names, r);
 
         ok = s && y && names;
-        panels[p].series = s;
+        panels[drawn] = (struct panel){ .title = measure_name(m), .series = s };
         if (ok)
-            panels[p].count = add_series(s, y, runs, count, p ? METRIC_ACCURACY : METRIC_LOSS, names);
+            panels[drawn].count = add_series(s, y, runs, count, m, names);
+        drawn += ok && (m == 0 || panels[drawn].count); /* the loss in any case */
     }
     if (ok)
-        figure_svg(&out, title, panels, panels[1].count ? 2 : 1);
+        figure_svg(&out, title, panels, drawn);
     ok = ok && !out.failed && file_write(path, out.data, out.length, r);
     text_release(&out);
     arena_release(&arena);

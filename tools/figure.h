@@ -2,7 +2,7 @@
 #ifndef KILN_TOOLS_FIGURE_H
 #define KILN_TOOLS_FIGURE_H
 
-#include "base/text.h"
+#include "train/fit.h"
 
 struct series {
     const char *name;
@@ -25,14 +25,15 @@ struct history {
     char *name; /* in the legend */
     size_t epochs, capacity;
     struct history_row {
-        double epoch, value[4], seconds; /* values in the order of enum metric; NaN where there is none */
+        double epoch, seconds;
+        struct scores train, validation; /* NaN where there is none */
     } * row;
 };
 bool history_read(struct history *out, const char *path, struct budget *b, struct report *r);
 void history_csv(const struct history *h, struct text *out);
 void history_release(struct history *h, struct budget *b);
 
-/* Loss and accuracy of several runs, written as a file. */
+/* Each measure that there are values of, of several runs, written as a file. */
 bool figure_of_histories(const char *path, const char *title, const struct history *runs, size_t count,
                          struct budget *b, struct report *r);
 

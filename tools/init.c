@@ -70,9 +70,10 @@ static int run(int argc, char **argv)
         argp_options,
         parse_option,
         "MODEL",
-        "Draw initial weights by Keras' rules, as the metadata say (init.NAME), else by the kind of layer.",
+        "Draw initial weights by Keras' rules, as the metadata say (init.NAME), else by the kind of layer."
+        "\vRules:\n{initialisers:}",
         limits_options,
-        NULL,
+        help_filled,
         NULL
     };
     struct options o = { 0 };

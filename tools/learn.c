@@ -1,13 +1,12 @@
 #include "learn.h"
 #include "train/initialise.h"
-#include "train/options.h"
 #include <string.h>
 
 /* -- model -- */
 
 /* A model as it is written down, whose parameters have no values yet, is given them first; where nothing is to be
  * learned, that is an error, which the trainer tells. */
-static bool open_learner(struct learn *l, struct learn_options *o)
+static bool load_model(struct learn *l, struct learn_options *o)
 {
     const struct initialise_options draw = { .seed = o->trainer.seed };
     struct model *drawn;
@@ -36,8 +35,8 @@ const struct tensor *model_samples(const struct model *m)
 
 static bool open_data(struct learn *l, const struct learn_options *o)
 {
-    const char *loss = o->trainer.loss;
-    const struct data_options all = { .values = loss && strncmp(loss, "mean_squared_error", 18) == 0,
+    const struct loss_def *loss = loss_named(o->trainer.loss);
+    const struct data_options all = { .values = loss && loss->labels == LABELS_NUMBERS,
                                       .input = model_samples(l->model) };
     struct data_options first = all;
 
@@ -99,7 +98,7 @@ bool learn_open(struct learn *l, struct learn_options *o)
 
     l->budget = budget_within(&o->limits);
     l->teller.file = o->model;
-    if (!open_learner(l, o))
+    if (!load_model(l, o))
         return false;
     l->teller.file = NULL; /* what goes wrong from here on is not of that file */
     if (!open_data(l, o) || !fit_normalizer(l, o) || !batch_type(l, &x))

@@ -1,9 +1,9 @@
 #include "base/random.h"
+#include "base/spec.h"
 #include "base/text.h"
 #include "data/element.h"
 #include "tools.h"
 #include "train/initialise.h"
-#include "train/options.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

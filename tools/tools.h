@@ -68,6 +68,9 @@ struct budget limits_default(void);
 
 /* -- options -- */
 
+/* The help_filter of an argp: puts the names of a table where a text has "{optimizers}", "{losses}", "{measures}" or
+ * "{data}", and its rows with their options where it has "{optimizers:}" ... */
+char *help_filled(int key, const char *text, void *input);
 /* argp_parse. False, and told, where there was no memory for it: nothing is parsed then. */
 bool options_parse(const struct argp *argp, int argc, char **argv, void *input);
 /* The argument of --NAME as a whole number from `least` to `most`; anything else ends the command with EXIT_USAGE. */

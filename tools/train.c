@@ -19,7 +19,7 @@ struct options {
     struct fit_options fit;
     const char *output, *history, *step_log, *figure, *profile;
     const char *freeze[MAX_FREEZES];
-    enum metric save_best;
+    struct measure save_best;
     bool quiet;
 };
 
@@ -29,7 +29,8 @@ struct session_log {
     struct learn *learn;
     FILE *steps;
     struct history history;
-    bool accuracy, bar;
+    bool told[MEASURES]; /* which say something of this training */
+    bool bar;
     double drawn; /* when the bar was drawn last */
 };
 
@@ -43,6 +44,13 @@ static double now(void)
 
 /* -- while it runs -- */
 
+static void print_scores(const struct session_log *s, const struct scores *scores, const char *prefix)
+{
+    for (int m = 0; m < MEASURES; m++)
+        if (s->told[m] && !isnan(scores->value[m]))
+            printf("  %s%s %.4f", prefix, measure_name(m), scores->value[m]);
+}
+
 static void draw_bar(struct session_log *s, const struct fit_step *f)
 {
     const int full = (int)((double)BAR * (double)f->done / (double)f->of);
@@ -54,9 +62,8 @@ static void draw_bar(struct session_log *s, const struct fit_step *f)
     printf("\repoch %lld/%lld [", (long long)f->epoch, (long long)s->o->fit.epochs);
     for (int k = 0; k < BAR; k++)
         putchar(k < full ? '=' : k == full ? '>' : ' ');
-    printf("] %lld/%lld  loss %.4f", (long long)f->done, (long long)f->of, f->mean);
-    if (s->accuracy)
-        printf("  accuracy %.4f", f->accuracy);
+    printf("] %lld/%lld", (long long)f->done, (long long)f->of);
+    print_scores(s, &f->so_far, "");
     printf("\033[K");
     fflush(stdout);
 }
@@ -90,11 +97,20 @@ static void print_epoch(const struct session_log *s, const struct epoch *e)
 {
     printf("%sepoch %lld/%lld  %.2f s", s->bar ? "\r\033[K" : "", (long long)e->number, (long long)s->o->fit.epochs,
            e->seconds);
-    for (int m = 0; m < METRICS; m++)
-        if (!isnan(e->value[m]) && (s->accuracy || m == METRIC_LOSS || m == METRIC_VAL_LOSS))
-            printf("  %s %.4f", metric_names[m], e->value[m]);
+    print_scores(s, &e->train, "");
+    print_scores(s, &e->validation, "val_");
     printf("%s\n", s->o->fit.save_best && e->best ? "  saved" : "");
     fflush(stdout);
+}
+
+static struct scores told_scores(const struct session_log *s, const struct scores *scores)
+{
+    struct scores told = *scores;
+
+    for (int m = 0; m < MEASURES; m++)
+        if (!s->told[m])
+            told.value[m] = NAN;
+    return told;
 }
 
 static bool on_epoch(void *user, const struct epoch *e, struct report *r)
@@ -104,10 +120,10 @@ static bool on_epoch(void *user, const struct epoch *e, struct report *r)
 
     if (!budget_grow(&s->learn->budget, &h->row, &h->capacity, h->epochs + 1, sizeof *h->row, r))
         return false;
-    h->row[h->epochs] = (struct history_row){ .epoch = (double)e->number, .seconds = e->seconds };
-    for (int m = 0; m < METRICS; m++)
-        h->row[h->epochs].value[m] = s->accuracy || m == METRIC_LOSS || m == METRIC_VAL_LOSS ? e->value[m] : NAN;
-    h->epochs++;
+    h->row[h->epochs++] = (struct history_row){ .epoch = (double)e->number,
+                                                .seconds = e->seconds,
+                                                .train = told_scores(s, &e->train),
+                                                .validation = told_scores(s, &e->validation) };
     if (!s->o->quiet)
         print_epoch(s, e);
     return !s->o->fit.save_best || !e->best || save(s, r);
@@ -129,7 +145,7 @@ static void print_start(const struct options *o, const struct learn *l)
         say(", %lld to validate", (long long)l->check.count);
     say("\n");
     say("loss       %s\n", t->loss.said);
-    say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", optimizer_name(&t->optimizer), t->learning_rate,
+    say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", t->optimizer.def->row.name, t->learning_rate,
         (long long)o->fit.batch, pool_threads(t->engine.pool));
     fflush(stdout);
 }
@@ -210,7 +226,8 @@ static bool train(struct session_log *s)
     int64_t ran = 0;
     bool ok;
 
-    s->accuracy = fit_has_accuracy(l->trainer, &l->data);
+    for (int m = 0; m < MEASURES; m++)
+        s->told[m] = measure_applies(l->trainer, &l->data, m);
     s->bar = !s->o->quiet && isatty(STDOUT_FILENO);
     if (!s->o->quiet)
         print_start(s->o, l);
@@ -246,19 +263,14 @@ enum {
 };
 
 static const struct argp_option argp_options[] = {
-    { "data", 'd', "SPEC", 0,
-      "fashion-mnist, idx:IMAGES,LABELS, cifar10:DIR, cifar100:DIR, npz:FILE or csv:FILE; then :train or :test, and "
-      "[FROM:TO]",
-      1 },
+    { "data", 'd', "SPEC", 0, "{data}; then :train or :test where there are such, and [FROM:TO]", 1 },
     { "output", 'o', "FILE", 0, "where the trained model goes; text where it ends in .onnxtxt", 1 },
     { "validation", KEY_VALIDATION, "SPEC", 0, "data to validate with after each epoch", 1 },
     { "validation-split", KEY_SPLIT, "F", 0, "this part of the data, its end, validates", 1 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 1 },
     { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
-    { "loss", 'l', "NAME[:from_logits=1]", 0,
-      "sparse_categorical_crossentropy, categorical_crossentropy, binary_crossentropy, mean_squared_error (guessed)",
-      2 },
-    { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "adam (the default), sgd, rmsprop, with Keras' options", 2 },
+    { "loss", 'l', "NAME[:KEY=VALUE,...]", 0, "{losses} (guessed)", 2 },
+    { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (" DEFAULT_OPTIMIZER ")", 2 },
     { "batch", 'b', "N", 0, "samples in a step (32)", 2 },
     { "epochs", 'e', "N", 0, "(1)", 2 },
     { "seed", KEY_SEED, "N", 0, "of initial values, order and Dropout (0)", 2 },
@@ -267,8 +279,7 @@ static const struct argp_option argp_options[] = {
     { "untie", KEY_UNTIE, NULL, 0, "an initializer that several nodes read becomes one for each", 2 },
     { "threads", 't', "N", 0, "(one for each CPU)", 2 },
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 2 },
-    { "save-best", KEY_BEST, "METRIC", 0, "write the model whenever loss, accuracy, val_loss or val_accuracy is best",
-      3 },
+    { "save-best", KEY_BEST, "METRIC", 0, "write the model whenever {measures} is best", 3 },
     { "early-stop", KEY_STOP, "METRIC:PATIENCE", 0, "end after so many epochs without improvement", 3 },
     { "history", KEY_HISTORY, "FILE.csv", 0, "a row for each epoch", 3 },
     { "step-log", KEY_STEPS, "FILE.csv", 0, "a row for each step, with the loss before the update", 3 },
@@ -334,7 +345,7 @@ static error_t parse_log_option(int key, char *arg, struct argp_state *state)
         o->output = arg;
         return 0;
     case KEY_BEST:
-        if (!metric_parse(&o->save_best, arg, strlen(arg), &r))
+        if (!measure_parse(&o->save_best, arg, strlen(arg), &r))
             argp_error(state, "--save-best: %s", r.error.message);
         o->fit.save_best = &o->save_best;
         return 0;
@@ -403,9 +414,11 @@ static int run(int argc, char **argv)
     const struct argp argp = { argp_options,
                                parse_option,
                                "MODEL",
-                               "Train a model. What trains and which loss is used goes by the model and is said.",
+                               "Train a model. What trains and which loss is used goes by the model and is said."
+                               "\vData:\n{data:}\nLosses:\n{losses:}\nOptimizers:\n{optimizers:}\nMetrics:\n"
+                               "{metrics:}",
                                limits_options,
-                               NULL,
+                               help_filled,
                                NULL };
     struct options o = { .fit = { .batch = 32, .epochs = 1, .shuffle = true }, .learn = { .draw = true } };
     struct learn l = { 0 };

@@ -1,18 +1,12 @@
 #include "data/dataset.h"
 #include "data/batch.h"
-#include "data/cifar.h"
-#include "data/csv.h"
 #include "data/element.h"
-#include "data/idx.h"
-#include "data/npz.h"
-#include <limits.h>
+#include "data/formats/registry.h"
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 struct spec {
-    char text[2 * PATH_MAX];  /* the name, and where the data are, cut apart */
+    char text[SPEC_SIZE];     /* the name, and where the data are, cut apart */
     const char *name, *where; /* where: NULL without */
     bool part_named;
     enum part part;
@@ -101,30 +95,30 @@ static bool check_count(const struct tensor *samples, const struct tensor *targe
                 tensor_text(samples, x), tensor_text(targets, y));
 }
 
-/* -- formats: each gives x [N, ...] and y as they are in the file -- */
+/* -- formats -- */
 
-static bool no_parts(const struct spec *s, struct report *r)
+const struct spec_row *format_table(size_t k)
 {
-    return !s->part_named || s->part == PART_TRAIN ||
+    return format_registry[k] ? &format_registry[k]->row : NULL;
+}
+
+bool format_no_parts(const struct format_request *q, struct report *r)
+{
+    return !q->part_named || q->part == PART_TRAIN ||
            fail(r, KILN_BAD_ARGUMENT, NULL, "'%s' has no test part; a range of it can be taken: %s:...[from:to]",
-                s->name, s->name);
+                q->name, q->name);
 }
 
 /* What samples must be for the model, and what is to be predicted for them. */
 struct sample_check {
     struct type_check check;
-    const struct data_options *options;
+    const struct tensor *input; /* of the model */
 };
 
 static bool samples_fit(const struct type_check *c, const struct tensor *type, const char *name, struct report *r)
 {
     (void)name;
-    return batches_take(((const struct sample_check *)c)->options->input, type, r);
-}
-
-static struct sample_check samples_for(const struct data_options *o)
-{
-    return (struct sample_check){ { samples_fit }, o };
+    return batches_take(((const struct sample_check *)c)->input, type, r);
 }
 
 struct target_check {
@@ -137,149 +131,54 @@ static bool targets_fit(const struct type_check *c, const struct tensor *type, c
     return check_count(((const struct target_check *)c)->x, type, name, r);
 }
 
-static struct target_check targets_for(const struct dataset *d)
+static const struct format_def *find_format(const struct spec *s, struct report *r)
 {
-    return (struct target_check){ { targets_fit }, &d->x };
-}
+    const struct spec_subject about = { "data set", NULL, KILN_BAD_ARGUMENT };
+    const struct format_def *f = (const struct format_def *)spec_find(format_table, s->name, &about, r);
 
-/* Grey images have one channel. */
-static struct tensor with_channel(const struct tensor *images)
-{
-    struct tensor x = *images;
-
-    if (x.rank != 3)
-        return x;
-    x.dims[3] = x.dims[2];
-    x.dims[2] = x.dims[1];
-    x.dims[1] = 1;
-    x.rank = 4;
-    return x;
-}
-
-static bool images_fit(const struct type_check *c, const struct tensor *type, const char *name, struct report *r)
-{
-    const struct tensor x = with_channel(type);
-
-    return samples_fit(c, &x, name, r);
-}
-
-static bool load_idx_pair(struct dataset *d, const char *images, const char *labels, const struct data_options *o,
-                          struct report *r)
-{
-    const struct sample_check samples = { { images_fit }, o };
-    const struct target_check targets = targets_for(d);
-
-    if (!idx_load(&d->x, images, &samples.check, d->budget, r) ||
-        !idx_load(&d->y, labels, &targets.check, d->budget, r))
-        return false;
-    if (d->x.rank < 2)
-        return fail(r, KILN_BAD_DATA, images, "1 dimension, images have 2 or more");
-    if (d->y.rank != 1)
-        return fail(r, KILN_BAD_DATA, labels, "%d dimensions, labels have 1", d->y.rank);
-    d->x = with_channel(&d->x);
-    return true;
-}
-
-static bool load_fashion_mnist(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
-{
-    const char *directory = s->where ? s->where : "/usr/share/datasets/fashion-mnist";
-    const char *part = s->part == PART_TEST ? "t10k" : "train";
-    char images[PATH_MAX], labels[PATH_MAX];
-
-    for (int gz = 1; gz >= 0; gz--) {
-        const char *end = gz ? ".gz" : "";
-
-        if (snprintf(images, sizeof images, "%s/%s-images-idx3-ubyte%s", directory, part, end) >= PATH_MAX ||
-            snprintf(labels, sizeof labels, "%s/%s-labels-idx1-ubyte%s", directory, part, end) >= PATH_MAX)
-            return fail(r, KILN_BAD_ARGUMENT, NULL, "the name of the directory is longer than %d", PATH_MAX);
-        if (access(images, F_OK) == 0)
-            return load_idx_pair(d, images, labels, o, r);
-    }
-    return fail(r, KILN_IO, images, "is not there, nor with .gz%s",
-                s->where ? "" : "; on Debian it comes with the package dataset-fashion-mnist");
-}
-
-static bool load_idx(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
-{
-    char images[sizeof s->text];
-    const char *comma = strchr(s->where, ',');
-
-    if (!comma || strchr(comma + 1, ',') || comma == s->where || !comma[1])
-        return fail(r, KILN_BAD_ARGUMENT, NULL, "'idx:%s' must name two files: idx:IMAGES,LABELS", s->where);
-    memcpy(images, s->where, (size_t)(comma - s->where));
-    images[comma - s->where] = 0;
-    return load_idx_pair(d, images, comma + 1, o, r);
-}
-
-static bool load_cifar10(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
-{
-    (void)o;
-    return cifar_load(&d->x, &d->y, s->where, 10, s->part == PART_TEST, d->budget, r);
-}
-
-static bool load_cifar100(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
-{
-    (void)o;
-    return cifar_load(&d->x, &d->y, s->where, 100, s->part == PART_TEST, d->budget, r);
-}
-
-static bool load_npz(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
-{
-    const char *x = s->part == PART_TEST ? "x_test" : "x_train", *y = s->part == PART_TEST ? "y_test" : "y_train";
-    const struct sample_check samples = samples_for(o);
-    const struct target_check targets = targets_for(d);
-    struct npz *z;
-    bool ok = true;
-
-    if (!npz_open(&z, s->where, d->budget, r))
-        return false;
-    if (!npz_has(z, "x_train") && !npz_has(z, "x_test")) {
-        x = "x";
-        y = "y";
-        ok = no_parts(s, r);
-    }
-    ok = ok && npz_read(&d->x, z, x, &samples.check, r) && npz_read(&d->y, z, y, &targets.check, r);
-    npz_close(z);
-    return ok;
-}
-
-static bool load_csv(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r)
-{
-    return csv_load(&d->x, &d->y, s->where, o->values, &d->header, d->budget, r);
-}
-
-static const struct format {
-    const char *name, *where; /* where: what must follow the name; NULL for nothing */
-    int classes;              /* 0: what the labels show */
-    bool parts;               /* has a part to test with, or finds out by itself */
-    bool (*load)(struct dataset *d, const struct spec *s, const struct data_options *o, struct report *r);
-} formats[] = {
-    { "fashion-mnist", NULL, 10, true, load_fashion_mnist },
-    { "idx", "IMAGES,LABELS", 0, false, load_idx },
-    { "cifar10", "DIR", 10, true, load_cifar10 },
-    { "cifar100", "DIR", 100, true, load_cifar100 },
-    { "npz", "FILE", 0, true, load_npz },
-    { "csv", "FILE", 0, false, load_csv },
-};
-enum { FORMATS = sizeof formats / sizeof *formats };
-
-static const struct format *find_format(const struct spec *s, struct report *r)
-{
-    for (int i = 0; i < FORMATS; i++) {
-        const struct format *f = &formats[i];
-
-        if (strcmp(f->name, s->name) != 0)
-            continue;
-        if (s->where ? *s->where == 0 : f->where != NULL) {
-            fail(r, KILN_BAD_ARGUMENT, NULL, "data set '%s' needs to know where: %s:%s", f->name, f->name,
-                 f->where ? f->where : "DIR");
-            return NULL;
-        }
-        return f->parts || no_parts(s, r) ? f : NULL;
-    }
-    fail(r, KILN_BAD_ARGUMENT, NULL, "data set '%s' is unknown: fashion-mnist, idx, cifar10, cifar100, npz or csv",
-         s->name);
+    if (!f || (s->where ? *s->where : f->where_left_out))
+        return f;
+    fail(r, KILN_BAD_ARGUMENT, NULL, "data set '%s' needs to know where: %s:%s", s->name, s->name, f->where);
     return NULL;
+}
+
+static bool load(struct dataset *d, const struct format_def *f, const struct spec *s, const struct data_options *o,
+                 struct report *r)
+{
+    const struct sample_check samples = { { samples_fit }, o->input };
+    const struct target_check targets = { { targets_fit }, &d->x };
+    const struct format_request q = { .name = s->name,
+                                      .where = s->where,
+                                      .part_named = s->part_named,
+                                      .part = s->part,
+                                      .values = o->values,
+                                      .samples = &samples.check,
+                                      .targets = &targets.check };
+
+    return (f->parts || format_no_parts(&q, r)) && f->load(d, &q, r);
+}
+
+/* "csv:FILE", "fashion-mnist[:DIR]" */
+static void put_format(struct text *out, const struct format_def *f)
+{
+    text_printf(out, "%s%s:%s%s", f->row.name, f->where_left_out ? "[" : "", f->where, f->where_left_out ? "]" : "");
+}
+
+void format_names(struct text *out)
+{
+    for (size_t k = 0; k < FORMAT_COUNT; k++) {
+        spec_comma(out, k, FORMAT_COUNT);
+        put_format(out, format_registry[k]);
+    }
+}
+
+void format_help(struct text *out)
+{
+    for (size_t k = 0; k < FORMAT_COUNT; k++) {
+        text_printf(out, "  ");
+        put_format(out, format_registry[k]);
+        text_printf(out, " - %s\n", format_registry[k]->row.help);
+    }
 }
 
 /* -- what is to be predicted -- */
@@ -371,8 +270,8 @@ static bool check_labels(struct dataset *d, int classes, const char *spec, struc
 }
 
 /* Makes y labels, unless values are wanted or it holds fractions. */
-static bool settle_targets(struct dataset *d, int classes, const struct data_options *o, const char *spec,
-                           struct report *r)
+static bool convert_targets(struct dataset *d, int classes, const struct data_options *o, const char *spec,
+                            struct report *r)
 {
     const int64_t width = dims_product(d->y.dims, 1, d->y.rank);
     const int columns = width > 1 && width < INT_MAX ? (int)width : 0; /* one for each class, where rows are one-hot */
@@ -423,7 +322,7 @@ bool dataset_open(struct dataset *out, const char *spec, enum part part, const s
     static const struct data_options defaults = { 0 };
     const struct data_options *o = options ? options : &defaults;
     struct dataset d = { .budget = b };
-    const struct format *f;
+    const struct format_def *f;
     void *memory[2];
     struct spec s;
     bool ok;
@@ -435,7 +334,7 @@ bool dataset_open(struct dataset *out, const char *spec, enum part part, const s
     f = read_spec(&s, spec, part, r) ? find_format(&s, r) : NULL;
     if (!f)
         return false;
-    ok = f->load(&d, &s, o, r) && check_shapes(&d, spec, r) && settle_targets(&d, f->classes, o, spec, r);
+    ok = load(&d, f, &s, o, r) && check_shapes(&d, spec, r) && convert_targets(&d, f->classes, o, spec, r);
     memory[0] = d.x.data;
     memory[1] = d.y.data;
     ok = ok && select_range(&d, &s, o, spec, r);

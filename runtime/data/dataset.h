@@ -1,13 +1,8 @@
 /* A data set in memory: samples and what is to be predicted from them, as they are in the file (images stay bytes until
  * a batch is made).
  *
- * Which one is written as SPEC, "NAME[:WHERE][:PART][RANGE]":
- *
- *   fashion-mnist, fashion-mnist:DIR   the four files of Debian's dataset-fashion-mnist, or of another directory
- *   idx:IMAGES,LABELS                  two IDX files, plain or gzipped
- *   cifar10:DIR, cifar100:DIR          the binary version
- *   npz:FILE                           arrays x and y (or x_train, y_train and x_test, y_test)
- *   csv:FILE                           features, then a label, in each line; the first may be a header (csv.h)
+ * Which one is written as SPEC, "NAME[:WHERE][:PART][RANGE]": NAME is that of a format (data/format.h), such as
+ * "csv:FILE".
  *
  * PART is "train" or "test", where the data have parts; RANGE is "[from:to]", counted from 0, either of them may be
  * left out. So the second thousand of the training images is "fashion-mnist:train[1000:2000]". A path that ends like a

@@ -3,18 +3,55 @@
 #include <string.h>
 #include <time.h>
 
-const char *const metric_names[METRICS] = { "loss", "accuracy", "val_loss", "val_accuracy" };
+/* -- measures -- */
 
-bool metric_parse(enum metric *out, const char *name, size_t length, struct report *r)
+enum { LOSS }; /* the first of them */
+
+const char *measure_name(int which)
 {
-    for (int k = 0; k < METRICS; k++)
-        if (strlen(metric_names[k]) == length && strncmp(metric_names[k], name, length) == 0) {
-            *out = (enum metric)k;
+    return which == LOSS ? "loss" : metric_registry[which - 1]->row.name;
+}
+
+static bool lower_is_better(int which)
+{
+    return which == LOSS || metric_registry[which - 1]->lower_is_better;
+}
+
+bool measure_applies(const struct trainer *t, const struct dataset *data, int which)
+{
+    return which == LOSS || metric_registry[which - 1]->applies(t->loss.def, dataset_has_labels(data));
+}
+
+void measure_names(struct text *out)
+{
+    for (int k = 0; k < 2 * MEASURES; k++) {
+        spec_comma(out, (size_t)k, 2 * MEASURES);
+        text_printf(out, "%s%s", k < MEASURES ? "" : "val_", measure_name(k % MEASURES));
+    }
+}
+
+bool measure_parse(struct measure *out, const char *name, size_t length, struct report *r)
+{
+    const bool validation = length > 4 && strncmp(name, "val_", 4) == 0;
+    const char *rest = name + 4 * validation;
+    struct budget b = { 0 };
+    struct text names = { .budget = &b };
+
+    *out = (struct measure){ 0, validation };
+    for (; out->which < MEASURES; out->which++)
+        if (strlen(measure_name(out->which)) == length - 4 * validation &&
+            strncmp(measure_name(out->which), rest, length - 4 * validation) == 0)
             return true;
-        }
-    return fail(r, KILN_BAD_ARGUMENT, NULL,
-                "metric '%.*s' is unknown, must be loss, accuracy, val_loss or val_accuracy",
-                (int)(length > 60 ? 60 : length), name);
+    measure_names(&names);
+    fail(r, KILN_BAD_ARGUMENT, NULL, "metric '%.*s' is unknown%s%s", (int)(length > 60 ? 60 : length), name,
+         names.failed ? "" : ", must be ", names.failed ? "" : names.data);
+    text_release(&names);
+    return false;
+}
+
+static double measured(const struct epoch *e, const struct measure *m)
+{
+    return (m->validation ? &e->validation : &e->train)->value[m->which];
 }
 
 bool early_stop_parse(struct early_stop *out, const char *spec, struct report *r)
@@ -23,7 +60,7 @@ bool early_stop_parse(struct early_stop *out, const char *spec, struct report *r
     int64_t patience = 0;
     const char *s = spec + n + (spec[n] == ':');
 
-    if (!metric_parse(&out->metric, spec, n, r))
+    if (!measure_parse(&out->measure, spec, n, r))
         return false;
     for (; *s >= '0' && *s <= '9' && patience < 1000000; s++)
         patience = 10 * patience + *s - '0';
@@ -38,25 +75,32 @@ bool early_stop_parse(struct early_stop *out, const char *spec, struct report *r
 
 struct sums {
     double loss; /* weighted by samples */
-    int64_t samples, correct, rows;
+    double metric[METRIC_COUNT];
+    int64_t samples, rows;
 };
 
 static void add_sums(struct sums *s, const struct step_result *b, int64_t samples)
 {
     s->loss += (double)b->loss * (double)samples;
     s->samples += samples;
-    s->correct += b->correct;
+    for (int m = 0; m < METRIC_COUNT; m++)
+        s->metric[m] += b->metric[m];
     s->rows += b->rows;
 }
 
-static double mean_loss(const struct sums *s)
+static struct scores means(const struct sums *s)
 {
-    return s->samples ? s->loss / (double)s->samples : NAN;
+    struct scores out;
+
+    out.value[LOSS] = s->samples ? s->loss / (double)s->samples : NAN;
+    for (int m = 0; m < METRIC_COUNT; m++)
+        out.value[1 + m] = s->rows ? s->metric[m] / (double)s->rows : NAN;
+    return out;
 }
 
-static double accuracy(const struct sums *s)
+static struct scores no_scores(void)
 {
-    return s->rows ? (double)s->correct / (double)s->rows : NAN;
+    return means(&(struct sums){ 0 });
 }
 
 /* -- batches in memory -- */
@@ -101,7 +145,7 @@ static bool feed_next(struct feed *f, int64_t *count, struct report *r)
 }
 
 bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
-                      double *loss, double *acc, struct report *r)
+                      struct scores *out, struct report *r)
 {
     const struct batch_options o = { .batch = batch < data->count ? batch : data->count };
     struct step_result b;
@@ -113,17 +157,11 @@ bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struc
     if (!feed_init(&f, t, data, normalizer, &o, r))
         return false;
     batches_start(&f.batches, 0);
-    while ((ok = feed_next(&f, &n, r)) && n && (ok = trainer_judge(t, &f.x, &f.y, &b, r)))
+    while ((ok = feed_next(&f, &n, r)) && n && (ok = trainer_evaluate_batch(t, &f.x, &f.y, &b, r)))
         add_sums(&s, &b, n);
     feed_release(&f);
-    *loss = mean_loss(&s);
-    *acc = accuracy(&s);
+    *out = means(&s);
     return ok;
-}
-
-bool fit_has_accuracy(const struct trainer *t, const struct dataset *data)
-{
-    return t->loss.kind != LOSS_SQUARED || dataset_has_labels(data);
 }
 
 /* -- epochs -- */
@@ -166,36 +204,35 @@ static bool train_epoch(struct fit *f, struct epoch *e)
             return false;
         add_sums(&s, &b, n);
         if (f->events && f->events->step) {
-            const struct fit_step step = { f->trainer->steps, e->number,   s.samples, f->samples, b.loss,
-                                           mean_loss(&s),     accuracy(&s) };
+            const struct fit_step step = { f->trainer->steps, e->number, s.samples, f->samples, b.loss, means(&s) };
 
             if (!f->events->step(f->events->user, &step, f->report))
                 return stopped(f->report);
         }
     }
-    e->value[METRIC_LOSS] = mean_loss(&s);
-    e->value[METRIC_ACCURACY] = accuracy(&s);
+    e->train = means(&s);
     return true;
 }
 
-/* Losses get better downwards. A value that is no number is never better. */
-static bool improves(enum metric m, double now_, double best)
+/* A value that is no number is never better. */
+static bool improves(const struct measure *m, double now_, double best)
 {
-    return m == METRIC_LOSS || m == METRIC_VAL_LOSS ? now_ < best : now_ > best;
+    return lower_is_better(m->which) ? now_ < best : now_ > best;
 }
 
-static double worst(enum metric m)
+static double worst(const struct measure *m)
 {
-    return m == METRIC_LOSS || m == METRIC_VAL_LOSS ? INFINITY : -INFINITY;
+    return lower_is_better(m->which) ? INFINITY : -INFINITY;
 }
 
-static bool check_metrics(const struct fit_options *o, const struct dataset *validation, struct report *r)
+static bool check_measures(const struct fit_options *o, const struct dataset *validation, struct report *r)
 {
-    const enum metric *asked[] = { o->save_best, o->early_stop.on ? &o->early_stop.metric : NULL };
+    const struct measure *asked[] = { o->save_best, o->early_stop.on ? &o->early_stop.measure : NULL };
 
     for (int k = 0; k < 2; k++)
-        if (asked[k] && *asked[k] >= METRIC_VAL_LOSS && !validation)
-            return fail(r, KILN_BAD_ARGUMENT, NULL, "metric '%s' needs validation data", metric_names[*asked[k]]);
+        if (asked[k] && asked[k]->validation && !validation)
+            return fail(r, KILN_BAD_ARGUMENT, NULL, "metric 'val_%s' needs validation data",
+                        measure_name(asked[k]->which));
     if (o->batch < 1 || o->epochs < 0)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "batch is %lld and epochs %lld, must be at least 1 and 0",
                     (long long)o->batch, (long long)o->epochs);
@@ -207,29 +244,28 @@ static bool run_epochs(struct fit *f, const struct dataset *validation, const st
 {
     const struct fit_options *o = f->options;
     const struct early_stop *stop = &o->early_stop;
-    double best = o->save_best ? worst(*o->save_best) : 0, waited_best = worst(stop->metric);
+    double best = o->save_best ? worst(o->save_best) : 0, waited_best = worst(&stop->measure);
     int64_t wait = 0;
 
     for (int64_t k = 1; k <= o->epochs; k++) {
-        struct epoch e = { .number = k, .value = { NAN, NAN, NAN, NAN }, .best = true };
+        struct epoch e = { .number = k, .train = no_scores(), .validation = no_scores(), .best = true };
         const double start = now();
 
         if (!train_epoch(f, &e))
             return false;
-        if (validation && !trainer_evaluate(f->trainer, validation, normalizer, o->batch, &e.value[METRIC_VAL_LOSS],
-                                            &e.value[METRIC_VAL_ACCURACY], f->report))
+        if (validation && !trainer_evaluate(f->trainer, validation, normalizer, o->batch, &e.validation, f->report))
             return false;
         e.seconds = now() - start;
         if (o->save_best) {
-            e.best = improves(*o->save_best, e.value[*o->save_best], best);
-            best = e.best ? e.value[*o->save_best] : best;
+            e.best = improves(o->save_best, measured(&e, o->save_best), best);
+            best = e.best ? measured(&e, o->save_best) : best;
         }
         *ran = k;
         if (f->events && f->events->epoch && !f->events->epoch(f->events->user, &e, f->report))
             return stopped(f->report);
         wait++;
-        if (stop->on && improves(stop->metric, e.value[stop->metric], waited_best)) {
-            waited_best = e.value[stop->metric];
+        if (stop->on && improves(&stop->measure, measured(&e, &stop->measure), waited_best)) {
+            waited_best = measured(&e, &stop->measure);
             wait = 0;
         } else if (stop->on && wait >= stop->patience && k > 1) {
             break;
@@ -249,7 +285,7 @@ bool trainer_fit(struct trainer *t, const struct dataset *train, const struct da
     bool ok;
 
     *ran = 0;
-    if (!check_metrics(o, validation, r) || !feed_init(&f.feed, t, train, normalizer, &b, r))
+    if (!check_measures(o, validation, r) || !feed_init(&f.feed, t, train, normalizer, &b, r))
         return false;
     ok = run_epochs(&f, validation, normalizer, ran);
     feed_release(&f.feed);

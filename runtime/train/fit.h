@@ -5,31 +5,45 @@
 #include "data/batch.h"
 #include "train/trainer.h"
 
-enum metric { METRIC_LOSS, METRIC_ACCURACY, METRIC_VAL_LOSS, METRIC_VAL_ACCURACY, METRICS };
+/* What a model is measured by over a data set: the loss, then each metric of the table. */
+enum { MEASURES = 1 + METRIC_COUNT };
+struct scores {
+    double value[MEASURES]; /* NaN where nothing was measured */
+};
 
-extern const char *const metric_names[METRICS]; /* "loss", "accuracy", "val_loss", "val_accuracy" */
-bool metric_parse(enum metric *out, const char *name, size_t length, struct report *r);
+/* One of the numbers that an epoch has, as people name it: "loss", "accuracy", "val_loss" ... */
+struct measure {
+    int which;       /* of scores.value */
+    bool validation; /* "val_" */
+};
+
+const char *measure_name(int which); /* without "val_" */
+bool measure_parse(struct measure *out, const char *name, size_t length, struct report *r);
+/* "loss, accuracy, val_loss or val_accuracy" */
+void measure_names(struct text *out);
+/* Does it say something of this loss and these data? */
+bool measure_applies(const struct trainer *t, const struct dataset *data, int which);
 
 struct early_stop {
     bool on;
-    enum metric metric;
+    struct measure measure;
     int64_t patience; /* epochs without improvement */
 };
 /* "val_loss:3" */
 bool early_stop_parse(struct early_stop *out, const char *spec, struct report *r);
 
 struct epoch {
-    int64_t number;        /* from 1 */
-    double value[METRICS]; /* NaN where there is no validation */
-    double seconds;        /* of training and validation */
-    bool best;             /* by options.save_best; true where that is off */
+    int64_t number; /* from 1 */
+    struct scores train, validation;
+    double seconds; /* of training and validation */
+    bool best;      /* by options.save_best; true where that is off */
 };
 
 struct fit_step {
-    int64_t step, epoch;   /* from 1 */
-    int64_t done, of;      /* samples of this epoch */
-    float loss;            /* of this batch, before the update */
-    double mean, accuracy; /* so far in this epoch */
+    int64_t step, epoch;  /* from 1 */
+    int64_t done, of;     /* samples of this epoch */
+    float loss;           /* of this batch, before the update */
+    struct scores so_far; /* in this epoch */
 };
 
 /* Both may be NULL; false stops, with KILN_STOPPED unless there is another error in the report. */
@@ -43,7 +57,7 @@ struct fit_options {
     int64_t batch, epochs;
     bool shuffle;
     uint64_t seed;
-    const enum metric *save_best; /* NULL: none */
+    const struct measure *save_best; /* NULL: none */
     struct early_stop early_stop;
 };
 
@@ -52,10 +66,8 @@ struct fit_options {
 bool trainer_fit(struct trainer *t, const struct dataset *train, const struct dataset *validation,
                  const struct normalizer *normalizer, const struct fit_options *o, const struct fit_events *events,
                  int64_t *ran, struct report *r);
-/* Loss and accuracy over a data set, in inference form. */
+/* In inference form. */
 bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
-                      double *loss, double *accuracy, struct report *r);
-/* Does accuracy mean anything for this loss and these data? */
-bool fit_has_accuracy(const struct trainer *t, const struct dataset *data);
+                      struct scores *out, struct report *r);
 
 #endif

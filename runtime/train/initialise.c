@@ -2,184 +2,9 @@
 #include "base/random.h"
 #include "ops/op.h"
 #include "train/edit.h"
-#include "train/options.h"
+#include "train/initialisers.h"
 #include "train/trainable.h"
-#include <math.h>
-#include <stddef.h>
 #include <string.h>
-
-/* -- rules -- */
-
-struct rule {
-    const char *name;
-    double low, high; /* uniform */
-    double mean, deviation;
-    double value; /* constant */
-};
-
-/* A parameter about to be drawn. */
-struct draw {
-    struct tensor type;
-    struct fans fans;
-    float *out;
-    uint64_t seed, stream;
-    struct budget *budget;
-    struct report *report;
-};
-
-static bool draw_constant(struct draw *d, double value)
-{
-    const int64_t n = tensor_count(&d->type);
-
-    for (int64_t k = 0; k < n; k++)
-        d->out[k] = (float)value;
-    return true;
-}
-
-static bool draw_uniform(struct draw *d, double low, double high)
-{
-    const int64_t n = tensor_count(&d->type);
-
-    random_uniform(d->out, n, d->seed, d->stream, 0);
-    for (int64_t k = 0; k < n; k++)
-        d->out[k] = (float)(low + (high - low) * (double)d->out[k]);
-    return true;
-}
-
-static bool draw_normal(struct draw *d, double mean, double deviation, bool truncated)
-{
-    const int64_t n = tensor_count(&d->type);
-
-    (truncated ? random_truncated_normal : random_normal)(d->out, n, d->seed, d->stream, 0);
-    for (int64_t k = 0; k < n; k++)
-        d->out[k] = (float)(mean + deviation * (double)d->out[k]);
-    return true;
-}
-
-/* Glorot and Bengio 2010; He et al. 2015; LeCun et al. 1998. The normal one is cut at two deviations and widened again
- * by as much. */
-static bool draw_scaled(struct draw *d, double scale, double fan, bool normal)
-{
-    const double variance = scale / (fan < 1 ? 1 : fan);
-
-    if (normal)
-        return draw_normal(d, 0, sqrt(variance) / .87962566103423978, true);
-    return draw_uniform(d, -sqrt(3 * variance), sqrt(3 * variance));
-}
-
-/* Orthonormal columns of a matrix of normal numbers, by Gram and Schmidt, each twice, in double; one matrix for each
- * leading index. */
-static bool draw_orthogonal(struct draw *d)
-{
-    const int rank = d->type.rank;
-    const int64_t across = rank ? d->type.dims[rank - 1] : 1, down = rank > 1 ? d->type.dims[rank - 2] : 1;
-    const int64_t matrices = across && down ? tensor_count(&d->type) / (across * down) : 0;
-    const bool tall = down >= across;
-    const int64_t rows = tall ? across : down, columns = tall ? down : across; /* vectors, and their length */
-    double *q = budget_zalloc(d->budget, (size_t)(rows * columns), sizeof *q, d->report);
-
-    if (!q)
-        return false;
-    random_normal(d->out, tensor_count(&d->type), d->seed, d->stream, 0);
-    for (int64_t m = 0; m < matrices; m++) {
-        float *out = d->out + m * across * down;
-
-        for (int64_t i = 0; i < rows; i++) {
-            double *v = q + i * columns, length = 0;
-
-            for (int64_t k = 0; k < columns; k++)
-                v[k] = (double)(tall ? out[k * across + i] : out[i * across + k]);
-            for (int64_t j = 0; j < 2 * i; j++) {
-                const double *u = q + (j % i) * columns;
-                double dot = 0;
-
-                for (int64_t k = 0; k < columns; k++)
-                    dot += u[k] * v[k];
-                for (int64_t k = 0; k < columns; k++)
-                    v[k] -= dot * u[k];
-            }
-            for (int64_t k = 0; k < columns; k++)
-                length += v[k] * v[k];
-            for (int64_t k = 0; k < columns; k++)
-                v[k] /= sqrt(length);
-        }
-        for (int64_t i = 0; i < rows; i++)
-            for (int64_t k = 0; k < columns; k++)
-                out[tall ? k * across + i : i * across + k] = (float)q[i * columns + k];
-    }
-    budget_free(d->budget, q);
-    return true;
-}
-
-static bool draw_named(struct draw *d, const struct rule *r)
-{
-    const struct fans f = d->fans;
-    const bool normal = strstr(r->name, "normal");
-
-    if (strncmp(r->name, "glorot_", 7) == 0)
-        return draw_scaled(d, 1, (f.in + f.out) / 2, normal);
-    if (strncmp(r->name, "he_", 3) == 0)
-        return draw_scaled(d, 2, f.in, normal);
-    if (strncmp(r->name, "lecun_", 6) == 0)
-        return draw_scaled(d, 1, f.in, normal);
-    if (strcmp(r->name, "zeros") == 0)
-        return draw_constant(d, 0);
-    if (strcmp(r->name, "ones") == 0)
-        return draw_constant(d, 1);
-    if (strcmp(r->name, "constant") == 0)
-        return draw_constant(d, r->value);
-    if (strcmp(r->name, "random_uniform") == 0)
-        return draw_uniform(d, r->low, r->high);
-    if (strcmp(r->name, "orthogonal") == 0)
-        return draw_orthogonal(d);
-    return draw_normal(d, r->mean, r->deviation, strcmp(r->name, "truncated_normal") == 0);
-}
-
-static bool read_rule(struct rule *to, const char *spec, const char *subject, struct report *r)
-{
-    static const struct spec_option none[] = { { 0 } };
-    static const struct spec_option uniform[] = {
-        { "minval", false, -1e30, 1e30, true, offsetof(struct rule, low) },
-        { "maxval", false, -1e30, 1e30, true, offsetof(struct rule, high) },
-        { 0 },
-    };
-    static const struct spec_option normal[] = {
-        { "mean", false, -1e30, 1e30, true, offsetof(struct rule, mean) },
-        { "stddev", false, 0, 1e30, true, offsetof(struct rule, deviation) },
-        { 0 },
-    };
-    static const struct {
-        const char *name;
-        const struct spec_option *options;
-    } rules[] = { { "glorot_uniform", none },  { "glorot_normal", none },
-                  { "he_uniform", none },      { "he_normal", none },
-                  { "lecun_uniform", none },   { "lecun_normal", none },
-                  { "zeros", none },           { "ones", none },
-                  { "orthogonal", none },      { "random_uniform", uniform },
-                  { "random_normal", normal }, { "truncated_normal", normal } };
-    const size_t n = option_name_length(spec);
-
-    *to = (struct rule){ .name = "constant", .low = -.05, .high = .05, .deviation = .05 };
-    if (strncmp(spec, "constant:", 9) == 0) {
-        const size_t used = decimal_read(spec + 9, &to->value);
-
-        return (used && !spec[9 + used] && fits_float(to->value)) ||
-               fail(r, KILN_BAD_MODEL, subject,
-                    "initialiser '%s' needs a number that a float can hold, as in "
-                    "'constant:0.1'",
-                    spec);
-    }
-    for (size_t k = 0; k < sizeof rules / sizeof *rules; k++)
-        if (strlen(rules[k].name) == n && strncmp(rules[k].name, spec, n) == 0) {
-            to->name = rules[k].name;
-            return options_read(to, spec, rules[k].options, &(struct spec_subject){ subject, KILN_BAD_MODEL }, r);
-        }
-    return fail(r, KILN_BAD_MODEL, subject,
-                "initialiser '%s' is unknown, must be glorot_, he_ or lecun_ with uniform or normal, zeros, ones, "
-                "constant:VALUE, "
-                "random_uniform, random_normal, truncated_normal or orthogonal",
-                spec);
-}
 
 /* -- parameters -- */
 
@@ -254,18 +79,18 @@ static bool draw_value(struct drawing *g, const struct value *v, const struct te
                       .budget = g->e.budget,
                       .report = r };
     Onnx__TensorProto *old = edit_initializer(&g->e, v->name);
-    struct rule rule;
+    struct initialiser how;
     bool ok;
 
     if (type->dtype != F32)
         return fail(r, KILN_UNSUPPORTED, v->name, "type %s cannot be drawn, must be float", dtype_name(type->dtype));
-    if (!read_rule(&rule, spec, v->name, r))
+    if (!initialiser_parse(&how, spec, v->name, r))
         return false;
     d.out = budget_alloc(g->e.budget, (size_t)tensor_bytes(type), r);
     if (!d.out)
         return false;
     d.type.data = d.out;
-    ok = draw_named(&d, &rule) &&
+    ok = how.def->draw(&d, &how.settings) &&
          (old ? edit_tensor(&g->e, old, &d.type) : edit_add_initializer(&g->e, v->name, &d.type));
     budget_free(g->e.budget, d.out);
     g->count += ok;

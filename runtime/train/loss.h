@@ -1,24 +1,75 @@
-/* Losses and accuracy, as Keras defines them (https://keras.io/api/losses/), in one node that stands behind the model's
- * output and gives the loss, how many samples are right, and the gradient of the loss: what the backward walk starts
- * from.
+/* Losses, as Keras defines them (https://keras.io/api/losses/). Each is a file in losses/ and a line in its meson.build:
+ * nothing else knows which there are.
  *
- *   sparse_categorical_crossentropy   labels int64 [n...], output [n..., classes]
- *   categorical_crossentropy          labels float, one row for each sample
- *   binary_crossentropy               labels float of the output's shape
- *   mean_squared_error                the same
- *
- * The mean is over all rows of the batch at hand. A model that ends in Softmax or Sigmoid is taken back to its logits,
- * as Keras does: no probability is then too small for its logarithm. Other probabilities are renormalised (categorical)
- * and clipped to [1e-7, 1 - 1e-7].
- *
- * Accuracy: a last dimension of 1 is right where output and label are on the same side of 0.5; otherwise where the
- * largest output, the first of equal ones, is the label's. */
+ * A loss stands behind the model's output. Its mean over all rows of the batch at hand is what training makes small. A
+ * model that ends in the activation that a loss knows is taken back to its logits, as Keras does: no probability is
+ * then too small for its logarithm. */
 #ifndef KILN_TRAIN_LOSS_H
 #define KILN_TRAIN_LOSS_H
 
-#include "ops/op.h"
+#include "base/spec.h"
+#include "train/row.h"
 
-enum loss_kind { LOSS_SPARSE_CATEGORICAL, LOSS_CATEGORICAL, LOSS_BINARY, LOSS_SQUARED };
+/* -- the contract of a loss -- */
+
+/* What it is compared with, and how data are read for it. */
+enum label_form {
+    LABELS_CLASSES,       /* int64 [n...] for an output [n..., classes] */
+    LABELS_PROBABILITIES, /* float of the output's shape; data that hold classes give one-hot rows, or 0 and 1 */
+    LABELS_NUMBERS        /* float of the output's shape; data are numbers, though they be whole */
+};
+
+/* What makes probabilities of logits. */
+enum activation { ACTIVATION_NONE, ACTIVATION_SOFTMAX, ACTIVATION_SIGMOID };
+
+/* What a guess goes by. */
+struct loss_clues {
+    enum activation activation; /* that the model ends in; softmax: along the last dimension */
+    bool named_logits;          /* the output's name says so, and there is no activation */
+    bool label_classes;         /* the data hold classes, not floats */
+    bool one_for_each_class;    /* and the output has a number for each of them; there is no other clue */
+    int64_t width;              /* of the output's last dimension */
+};
+
+/* A row, and the gradient of its loss. */
+struct loss_row {
+    struct output_row row;
+    const void *settings;
+    float *gradient; /* of the outputs; NULL: it is not asked for */
+    double scale;    /* that the gradient is to be multiplied by */
+};
+
+/* What a loss is emitted for. */
+struct loss_nodes {
+    struct value *y_pred, *y_true; /* as in Keras: the output, or the logits behind it, and the labels */
+    bool logits;
+    const void *settings;
+};
+
+struct loss_def {
+    struct spec_row row;
+    size_t settings_size;
+    enum label_form labels;
+    enum activation activation; /* what it takes a model back from, to logits. One that has any has FROM_LOGITS, too */
+    /* Why it is chosen where none is asked for: "the model ends in Softmax"; NULL where it is not. Of all losses one has
+     * a reason, whatever the clues are. NULL: it is never guessed. */
+    const char *(*guess)(const struct loss_clues *c);
+    /* One of the two. `rows` computes the loss of a row and its gradient. `emit` emits nodes of the standard (ops/op.h)
+     * that compute the loss of each row, or of each element, of which the mean is taken then; the gradient follows from
+     * the nodes. */
+    double (*rows)(const struct loss_row *r);
+    struct value *(*emit)(struct emitter *e, const struct loss_nodes *n);
+};
+
+/* The option of a loss that knows an activation: settings have a `bool from_logits`. */
+#define FROM_LOGITS(type)                                                                                              \
+    {                                                                                                                  \
+        SPEC_FIELD(type, from_logits), "the output is logits, no probabilities", SPEC_FLAG                             \
+    }
+
+extern const struct loss_def *const loss_registry[]; /* ended by NULL; made from losses/meson.build */
+
+/* -- one that was chosen -- */
 
 /* What the data give to compare with. */
 enum targets {
@@ -27,28 +78,30 @@ enum targets {
 };
 
 struct loss {
-    enum loss_kind kind;
-    bool logits;      /* the node reads logits */
+    const struct loss_def *def;
+    void *settings;   /* of the arena */
+    bool logits;      /* it reads logits */
     struct value *at; /* what it reads: the model's output, or the logits behind it */
-    char said[160];   /* how it was chosen, in words: "softmax cross-entropy, because the model ends in Softmax" */
+    char said[160];   /* how it was chosen, in words: "NAME from logits, because the model ends in Softmax" */
 };
 
-const char *loss_name(enum loss_kind kind);
+spec_table loss_table;
+/* The loss that a specification names, for those who read the data; NULL where there is none. */
+const struct loss_def *loss_named(const char *spec);
 /* Chooses the loss for the model's output `out`: as `spec` says ("NAME" or "NAME:from_logits=1"), or, where it is NULL,
  * by what the output is. `type` is the output's, with known dimensions. */
 bool loss_choose(struct loss *l, const char *spec, struct value *out, const struct tensor *type, enum targets targets,
-                 int classes, struct report *r);
+                 int classes, struct arena *arena, struct report *r);
 /* The type of the labels that this loss wants for an output of that type. */
 struct tensor loss_labels(const struct loss *l, const struct tensor *output);
 
 struct loss_values {
-    struct value *loss;     /* float, scalar: the mean */
-    struct value *correct;  /* int64, scalar: how many rows (elements, where the last dimension is 1) are right */
-    struct value *gradient; /* of loss->at; NULL unless asked for */
+    struct value *mean;     /* float, scalar */
+    struct value *seed;     /* where gradients start: the value, */
+    struct value *gradient; /* and the gradient of the mean by it; NULL unless asked for */
 };
+/* `l` must live as long as the graph. */
 bool loss_emit(struct emitter *e, const struct loss *l, struct value *at, struct value *labels, bool gradient,
                struct loss_values *out);
-/* Of how many `correct` is counted. */
-int64_t loss_rows(const struct tensor *output);
 
 #endif

@@ -1,129 +1,60 @@
 #include "train/optimizer.h"
-#include "train/options.h"
 #include <math.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
 
-/* -- options -- */
+/* -- what is asked for -- */
 
-#define NUMBER(field, from, to)                                                                                        \
-    {                                                                                                                  \
-#field, false, from, to, true, offsetof(struct optimizer, field)                                               \
-    }
-#define BELOW(field, from, to)                                                                                         \
-    {                                                                                                                  \
-#field, false, from, to, false, offsetof(struct optimizer, field)                                              \
-    }
-#define FLAG(field)                                                                                                    \
-    {                                                                                                                  \
-#field, true, 0, 1, true, offsetof(struct optimizer, field)                                                    \
-    }
-
-static const struct spec_option sgd_options[] = {
-    NUMBER(learning_rate, 0, MOST_RATE), NUMBER(momentum, 0, 1), FLAG(nesterov), { 0 }
-};
-static const struct spec_option adam_options[] = {
-    NUMBER(learning_rate, 0, MOST_RATE), BELOW(beta_1, 0, 1), BELOW(beta_2, 0, 1), NUMBER(epsilon, 0, 1e30), { 0 }
-};
-static const struct spec_option rmsprop_options[] = { NUMBER(learning_rate, 0, MOST_RATE),
-                                                      NUMBER(rho, 0, 1),
-                                                      NUMBER(momentum, 0, 1),
-                                                      NUMBER(epsilon, 0, 1e30),
-                                                      FLAG(centered),
-                                                      { 0 } };
-
-static const struct row {
-    const char *name;
-    const struct spec_option *options;
-    struct optimizer defaults;
-} kinds[] = {
-    [OPTIMIZER_SGD] = { "sgd", sgd_options, { .kind = OPTIMIZER_SGD, .learning_rate = .01 } },
-    [OPTIMIZER_ADAM] = { "adam",
-                         adam_options,
-                         { .kind = OPTIMIZER_ADAM,
-                           .learning_rate = .001,
-                           .beta_1 = .9,
-                           .beta_2 = .999,
-                           .epsilon = 1e-7 } },
-    [OPTIMIZER_RMSPROP] = { "rmsprop",
-                            rmsprop_options,
-                            { .kind = OPTIMIZER_RMSPROP, .learning_rate = .001, .rho = .9, .epsilon = 1e-7 } },
-};
-
-static void name_slots(struct optimizer *o)
+const struct spec_row *optimizer_table(size_t k)
 {
-    switch (o->kind) {
-    case OPTIMIZER_SGD:
-        if (o->momentum > 0)
-            o->slot_names[o->slots++] = "momentum";
-        break;
-    case OPTIMIZER_ADAM:
-        o->slot_names[o->slots++] = "momentum";
-        o->slot_names[o->slots++] = "velocity";
-        break;
-    case OPTIMIZER_RMSPROP:
-        o->slot_names[o->slots++] = "velocity";
-        if (o->centered)
-            o->slot_names[o->slots++] = "average";
-        if (o->momentum > 0)
-            o->slot_names[o->slots++] = "momentum";
-        break;
-    }
+    return optimizer_registry[k] ? &optimizer_registry[k]->row : NULL;
 }
 
-bool optimizer_parse(struct optimizer *out, const char *spec, struct report *r)
+static void find_slots(struct optimizer *o)
 {
-    const size_t n = option_name_length(spec);
-    char what[80];
+    for (int k = 0; k < MAX_SLOTS && o->def->slots[k].name; k++) {
+        const struct slot_def *slot = &o->def->slots[k];
 
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-        if (strlen(kinds[k].name) != n || strncmp(kinds[k].name, spec, n) != 0)
+        if (slot->needed_by && spec_value(&o->def->row, o->settings, slot->needed_by) == 0)
             continue;
-        *out = kinds[k].defaults;
-        snprintf(what, sizeof what, "optimizer '%s'", kinds[k].name);
-        if (!options_read(out, spec, kinds[k].options, &(struct spec_subject){ what, KILN_BAD_ARGUMENT }, r))
-            return false;
-        name_slots(out);
-        return true;
+        o->slot_names[o->slots] = slot->name;
+        o->slot_place[o->slots++] = k;
     }
-    return fail(r, KILN_BAD_ARGUMENT, NULL, "optimizer '%.*s' is unknown, must be sgd, adam or rmsprop",
-                (int)(n > 60 ? 60 : n), spec);
 }
 
-const char *optimizer_name(const struct optimizer *o)
+bool optimizer_parse(struct optimizer *out, const char *spec, struct arena *arena, struct report *r)
 {
-    return kinds[o->kind].name;
+    const struct spec_subject about = { "optimizer", NULL, KILN_BAD_ARGUMENT };
+    const struct spec_row *row = spec_find(optimizer_table, spec, &about, r);
+
+    if (!row)
+        return false;
+    *out = (struct optimizer){ .def = (const struct optimizer_def *)row };
+    out->settings = arena_alloc(arena, out->def->settings_size, r);
+    if (!out->settings || !spec_read(out->settings, row, spec, &about, r))
+        return false;
+    out->learning_rate = spec_value(row, out->settings, "learning_rate");
+    find_slots(out);
+    return true;
 }
 
 /* -- arithmetic -- */
 
-/* Powers are taken in float, as Keras takes them: in double the rate would differ by 2e-5 at the first step, for 1 -
- * .999f. 1 - beta is taken in double and then rounded, as Python does. */
-float optimizer_rate(const struct optimizer *o, float learning_rate, int64_t step)
+struct update optimizer_update(const struct optimizer *o, const struct kernels *k, float learning_rate, int64_t step)
 {
-    const float t = (float)step;
-
-    if (o->kind != OPTIMIZER_ADAM)
-        return learning_rate;
-    return learning_rate * sqrtf(1 - powf((float)o->beta_2, t)) / (1 - powf((float)o->beta_1, t));
+    return (struct update){ .settings = o->settings,
+                            .learning_rate = learning_rate,
+                            .rate = o->def->rate ? o->def->rate(o->settings, learning_rate, step) : learning_rate,
+                            .step = step,
+                            .kernels = k };
 }
 
-bool optimizer_apply(const struct optimizer *o, const struct kernels *k, float rate, float *w, float *const *slots,
-                     const float *g, int64_t n)
+bool all_finite(const float *x, int64_t n)
 {
-    switch (o->kind) {
-    case OPTIMIZER_SGD:
-        return k->sgd(w, o->slots ? slots[0] : NULL, g, n, rate, (float)o->momentum, o->nesterov);
-    case OPTIMIZER_ADAM:
-        return k->adam(w, slots[0], slots[1], g, n, rate, (float)(1 - o->beta_1), (float)(1 - o->beta_2),
-                       (float)o->epsilon);
-    case OPTIMIZER_RMSPROP:
-        return k->rmsprop(w, slots[0], o->centered ? slots[1] : NULL, o->momentum > 0 ? slots[o->slots - 1] : NULL, g,
-                          n, rate, (float)o->rho, (float)o->momentum, (float)o->epsilon);
-    }
-    return true;
+    bool finite = true;
+
+    for (int64_t k = 0; k < n; k++)
+        finite &= (bool)isfinite(x[k]);
+    return finite;
 }
 
 bool has_become_infinite(float was, float now)
@@ -133,29 +64,40 @@ bool has_become_infinite(float was, float now)
 
 /* -- the node -- */
 
-/* Inputs: the rate, the loss, what is watched (each next value and the one that it is to replace), then parameters. */
+/* Inputs: the learning rate, the loss, what is watched (each next value and the one that it is to replace), then parameters. */
 enum { RATE, LOSS, WATCHED };
 
-struct update {
+struct node_attrs {
     const struct optimizer *optimizer;
     int watched;
     const float *const *initial; /* by parameter: what it began with */
     atomic_bool *suspect;        /* by parameter: something in it is not finite after the step that runs */
 };
 
-static int first(const struct update *u)
+static int first(const struct node_attrs *u)
 {
     return WATCHED + 2 * u->watched;
 }
 
-static int group(const struct update *u) /* inputs of a parameter: itself, its gradient, its slots */
+static int group(const struct node_attrs *u) /* inputs of a parameter: itself, its gradient, its slots */
 {
     return 2 + u->optimizer->slots;
 }
 
+static int64_t parameters_of(const struct node_attrs *u, int inputs)
+{
+    return (inputs - first(u)) / group(u);
+}
+
+/* What is prepared for a parameter stands apart from the others. */
+static size_t prepared_bytes(const struct node_attrs *u)
+{
+    return (u->optimizer->def->prepared_size + 63) / 64 * 64;
+}
+
 static bool infer(struct infer *i)
 {
-    const struct update *u = infer_attrs(i);
+    const struct node_attrs *u = infer_attrs(i);
     int out = 0;
 
     for (int p = first(u); p < infer_inputs(i); p += group(u)) {
@@ -169,6 +111,7 @@ static bool infer(struct infer *i)
             updates(i, out++, p + k);
         }
     }
+    need_scratch(i, (size_t)parameters_of(u, infer_inputs(i)) * prepared_bytes(u));
     return true;
 }
 
@@ -176,24 +119,12 @@ static bool infer(struct infer *i)
 static int64_t pieces_of(const struct optimizer *o, int64_t elements)
 {
     enum { MOST = 64 };
-    const int64_t each = o->kind == OPTIMIZER_SGD && !o->slots ? 1 << 16 : 1 << 15;
+    const int64_t each = o->slots ? 1 << 15 : 1 << 16;
     int64_t pieces = 1;
 
     while (pieces < MOST && pieces * each < elements)
         pieces *= 2;
     return pieces;
-}
-
-/* Elements [from, to) of one parameter. */
-static bool update(const struct step *s, int p, float rate, int64_t from, int64_t to)
-{
-    const struct update *u = s->attrs;
-    float *slots[MAX_SLOTS];
-
-    for (int k = 0; k < u->optimizer->slots; k++)
-        slots[k] = (float *)s->in[p + 2 + k]->data + from;
-    return optimizer_apply(u->optimizer, s->k, rate, (float *)s->in[p]->data + from, slots,
-                           (const float *)s->in[p + 1]->data + from, to - from);
 }
 
 /* Elements before piece i of a parameter with n of them. Small ones are in one piece. */
@@ -206,31 +137,66 @@ static int64_t piece_at(int64_t n, int64_t i, int64_t pieces)
     return i == pieces ? n : n * i / pieces / LINE * LINE;
 }
 
-struct pieces {
+struct job {
     const struct step *step;
-    int64_t count;
+    struct update update; /* what is the same for all parameters */
+    int64_t pieces;
 };
+
+/* Elements [from, to) of parameter k. */
+static struct update part(const struct job *j, int k, int64_t from, int64_t to)
+{
+    const struct step *s = j->step;
+    const struct node_attrs *a = s->attrs;
+    const int at = first(a) + k * group(a);
+    struct update u = j->update;
+
+    u.n = to - from;
+    u.w = (float *)s->in[at]->data + from;
+    u.g = (const float *)s->in[at + 1]->data + from;
+    for (int i = 0; i < a->optimizer->slots; i++)
+        u.slots[a->optimizer->slot_place[i]] = (float *)s->in[at + 2 + i]->data + from;
+    u.prepared = a->optimizer->def->prepare ? scratch_at(s, (size_t)k * prepared_bytes(a)) : NULL;
+    return u;
+}
+
+static int64_t elements_of(const struct step *s, int k)
+{
+    const struct node_attrs *a = s->attrs;
+
+    return tensor_count(s->in[first(a) + k * group(a)]);
+}
+
+static void prepare_parameter(void *context, int64_t k, int thread)
+{
+    const struct job *j = context;
+    const struct node_attrs *a = j->step->attrs;
+    const struct update u = part(j, (int)k, 0, elements_of(j->step, (int)k));
+
+    (void)thread;
+    a->optimizer->def->prepare(&u, scratch_at(j->step, (size_t)k * prepared_bytes(a)));
+}
 
 /* Of each parameter its share: the rows of a matrix that a thread updates are those that it reads in a product whose
  * depth is cut among threads (kernels/dense_stream.h). */
 static void run_piece(void *context, int64_t i, int thread)
 {
-    const struct pieces *p = context;
-    const struct step *s = p->step;
-    const struct update *u = s->attrs;
-    const float rate = *(const float *)s->in[RATE]->data;
+    const struct job *j = context;
+    const struct node_attrs *a = j->step->attrs;
+    const int parameters = (int)parameters_of(a, j->step->node->inputs);
 
     (void)thread;
-    for (int at = first(u), k = 0; at < s->node->inputs; at += group(u), k++) {
-        const int64_t n = tensor_count(s->in[at]), from = piece_at(n, i, p->count), to = piece_at(n, i + 1, p->count);
+    for (int k = 0; k < parameters; k++) {
+        const int64_t n = elements_of(j->step, k), from = piece_at(n, i, j->pieces), to = piece_at(n, i + 1, j->pieces);
+        const struct update u = part(j, k, from, to);
 
-        if (from < to && !update(s, at, rate, from, to))
-            atomic_store_explicit(&u->suspect[k], true, memory_order_relaxed);
+        if (from < to && !a->optimizer->def->apply(&u))
+            atomic_store_explicit(&a->suspect[k], true, memory_order_relaxed);
     }
 }
 
 /* Statistics are few numbers, and known before anything is changed. */
-static bool check_watched(struct step *s, const struct update *u)
+static bool check_watched(struct step *s, const struct node_attrs *u)
 {
     for (int k = WATCHED; k < first(u); k += 2) {
         const float *next = s->in[k]->data, *now = s->in[k + 1]->data;
@@ -247,7 +213,7 @@ static bool check_watched(struct step *s, const struct update *u)
 }
 
 /* What was not finite in the file may stay so: a mask of -inf that is added is taken for a bias. */
-static bool check_suspects(struct step *s, const struct update *u)
+static bool check_suspects(struct step *s, const struct node_attrs *u)
 {
     for (int at = first(u), k = 0; at < s->node->inputs; at += group(u), k++) {
         const float *now = s->in[at]->data, *was = u->initial[k];
@@ -266,41 +232,43 @@ static bool check_suspects(struct step *s, const struct update *u)
 
 static bool run(struct step *s)
 {
-    const struct update *u = s->attrs;
-    const float loss = *(const float *)s->in[LOSS]->data;
-    struct pieces pieces = { .step = s };
+    const struct node_attrs *a = s->attrs;
+    const float loss = *(const float *)s->in[LOSS]->data, rate = *(const float *)s->in[RATE]->data;
+    const int64_t parameters = parameters_of(a, s->node->inputs), step = (int64_t)s->number + 1;
+    struct job j = { .step = s, .update = optimizer_update(a->optimizer, s->k, rate, step) };
     int64_t n = 0;
 
     if (!isfinite(loss))
         return step_error(s, "the loss is %s: nothing was changed; a lower learning rate may help",
                           isnan(loss) ? "not a number" : "infinite");
-    if (!check_watched(s, u))
+    if (!check_watched(s, a))
         return false;
-    for (int p = first(u); p < s->node->inputs; p += group(u))
-        n += tensor_count(s->in[p]);
-    pieces.count = pieces_of(u->optimizer, n);
-    pool_run(s->pool, pieces.count, run_piece, &pieces);
-    return check_suspects(s, u);
+    for (int k = 0; k < parameters; k++)
+        n += elements_of(s, k);
+    if (a->optimizer->def->prepare)
+        pool_run(s->pool, parameters, prepare_parameter, &j);
+    j.pieces = pieces_of(a->optimizer, n);
+    pool_run(s->pool, j.pieces, run_piece, &j);
+    return check_suspects(s, a);
 }
 
 /* An update changes what it reads, so it is never folded and never tried in the walk over the registry. */
-#define ROW                                                                                                            \
-    {                                                                                                                  \
-        .since = 1, .signature = "T rate, T loss, T state* -> T next*", .types = "T: f32",                             \
-        .attrs_size = sizeof(struct update), .infer = infer, .run = run, .no_gradient = "changes the state",           \
-        .flags = OP_RUN_ONLY | OP_UPDATES                                                                              \
-    }
-
-static const struct op ops[] = {
-    [OPTIMIZER_SGD] = { "Sgd", "kiln", (const struct op_def[]){ ROW, { 0 } } },
-    [OPTIMIZER_ADAM] = { "Adam", "kiln", (const struct op_def[]){ ROW, { 0 } } },
-    [OPTIMIZER_RMSPROP] = { "RmsProp", "kiln", (const struct op_def[]){ ROW, { 0 } } },
-};
+static const struct op_def defs[] = { { .since = 1,
+                                        .signature = "T rate, T loss, T state* -> T next*",
+                                        .types = "T: f32",
+                                        .attrs_size = sizeof(struct node_attrs),
+                                        .infer = infer,
+                                        .run = run,
+                                        .no_gradient = "changes the state",
+                                        .flags = OP_RUN_ONLY | OP_UPDATES },
+                                      { 0 } };
 
 bool optimizer_emit(struct emitter *e, const struct optimizer *o, const struct optimizer_inputs *i)
 {
-    struct update *u = emit_alloc(e, sizeof *u);
-    const struct update made = { o, (int)i->watched, i->initial, emit_alloc(e, i->parameters * sizeof *made.suspect) };
+    struct op *op = emit_alloc(e, sizeof *op);
+    struct node_attrs *a = emit_alloc(e, sizeof *a);
+    const struct node_attrs made = { o, (int)i->watched, i->initial,
+                                     emit_alloc(e, i->parameters * sizeof *made.suspect) };
     const size_t inputs = (size_t)first(&made) + i->parameters * (size_t)group(&made);
     const size_t outputs = i->parameters * (size_t)(1 + o->slots);
     struct value **in = emit_alloc(e, inputs * sizeof *in), **out = emit_alloc(e, outputs * sizeof *out);
@@ -308,7 +276,8 @@ bool optimizer_emit(struct emitter *e, const struct optimizer *o, const struct o
 
     if (e->failed)
         return false;
-    *u = made;
+    *op = (struct op){ o->def->title, "kiln", defs };
+    *a = made;
     in[RATE] = i->rate;
     in[LOSS] = i->loss;
     for (size_t k = 0; k < i->watched; k++) {
@@ -321,7 +290,7 @@ bool optimizer_emit(struct emitter *e, const struct optimizer *o, const struct o
         for (int k = 0; k < o->slots; k++)
             in[at++] = i->slots[p * (size_t)o->slots + (size_t)k];
     }
-    if (!emit_private(e, &ops[o->kind], u, (int)outputs, out, NULL, (int)inputs, in))
+    if (!emit_private(e, op, a, (int)outputs, out, NULL, (int)inputs, in))
         return false;
     for (size_t k = 0; k < outputs; k++)
         if (!graph_add_output(e->graph, out[k]))

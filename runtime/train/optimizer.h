@@ -1,9 +1,5 @@
-/* Optimisers, computed as Keras computes them, in float (https://keras.io/api/optimizers/):
- *
- *   sgd      w -= lr g;  with momentum m = mu m - lr g, w += m;  nesterov w += mu m - lr g
- *   adam     m += (g - m)(1 - b1), v += (g g - v)(1 - b2), w -= m lr sqrt(1 - b2^t) / (1 - b1^t) / (sqrt(v) + epsilon)
- *   rmsprop  v = rho v + (1 - rho) g g, d = lr g / sqrt(v [- average^2] + epsilon), w -= d;
- *            with momentum m = mu m + d, w -= m
+/* Optimisers, computed as Keras computes them, in float (https://keras.io/api/optimizers/). Each is a file in
+ * optimizers/ and a line in its meson.build: nothing else knows which there are.
  *
  * One node of the training graph updates all parameters and slots in place. It is the last one, and refuses to run
  * where the loss or a statistic is not finite: so a step happens whole or not at all. That a parameter is not finite
@@ -12,44 +8,83 @@
 #ifndef KILN_TRAIN_OPTIMIZER_H
 #define KILN_TRAIN_OPTIMIZER_H
 
+#include "base/spec.h"
 #include "kernels/kernels.h"
 #include "ops/op.h"
 
-enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_RMSPROP };
+/* -- the contract of an optimiser -- */
 
-enum { MAX_SLOTS = 3 };
+enum { MAX_SLOTS = 4 };
 
 #define MOST_RATE 1e30 /* of learning: what Adam makes of it in a step is a float, too */
+/* The option that every optimiser has: settings are a struct of its own, with `double learning_rate` in it. */
+#define LEARNING_RATE(type, rate)                                                                                      \
+    {                                                                                                                  \
+        SPEC_FIELD(type, learning_rate), "how far a step goes", .high = MOST_RATE, .fallback = rate                    \
+    }
+
+/* What a step does to some elements of one parameter, or to all of them. */
+struct update {
+    const void *settings;
+    float learning_rate;           /* of this step */
+    float rate;                    /* what the optimiser's `rate` makes of it */
+    int64_t step;                  /* from 1 */
+    const void *prepared;          /* NULL where nothing is */
+    const struct kernels *kernels; /* sgd, adam and rmsprop have one of their own; others are a plain loop */
+    int64_t n;
+    float *w;                /* the elements: read and written */
+    float *slots[MAX_SLOTS]; /* read and written, 0 before the first step; NULL where the settings need none */
+    const float *g;          /* the gradient */
+};
+
+struct optimizer_def {
+    struct spec_row row; /* its options: LEARNING_RATE, then its own */
+    const char *title;   /* what its node is called in a plan: "Adam" */
+    size_t settings_size;
+    struct slot_def {          /* what is kept for each element of each parameter */
+        const char *name;      /* "momentum"; trainer_state finds it by that */
+        const char *needed_by; /* the option that must not be 0 for it; NULL: it is always there */
+    } slots[MAX_SLOTS];
+    /* The learning rate with what depends on the step alone. NULL: as it is. What is to be decoupled from that, such as
+     * decay, goes by update->learning_rate. */
+    float (*rate)(const void *settings, float learning_rate, int64_t step);
+    /* For what depends on the whole tensor, a norm: fills the prepared_size bytes that `apply` is then given. Of all
+     * elements of a parameter, before any is changed. NULL: nothing does. */
+    size_t prepared_size;
+    void (*prepare)(const struct update *u, void *prepared);
+    /* The update of some elements; several threads do so at once, each with its own. False: not all of w is finite. */
+    bool (*apply)(const struct update *u);
+};
+
+extern const struct optimizer_def *const optimizer_registry[]; /* ended by NULL; made from optimizers/meson.build */
+
+/* For an `apply` without a kernel that tells. */
+bool all_finite(const float *x, int64_t n);
+
+/* -- one that was asked for -- */
 
 struct optimizer {
-    enum optimizer_kind kind;
+    const struct optimizer_def *def;
+    void *settings; /* of the arena */
     double learning_rate;
-    double momentum;
-    bool nesterov;
-    double beta_1, beta_2;
-    double rho;
-    bool centered;
-    double epsilon;
-    int slots;                         /* for each parameter */
-    const char *slot_names[MAX_SLOTS]; /* "momentum", "velocity", "average" */
+    int slots;                         /* for each parameter: those that the settings need */
+    const char *slot_names[MAX_SLOTS]; /* of these */
+    int slot_place[MAX_SLOTS];         /* their places in def->slots */
 };
 
 /* "adam", "sgd:learning_rate=0.1,momentum=0.9"; Keras' defaults. */
-bool optimizer_parse(struct optimizer *out, const char *spec, struct report *r);
-const char *optimizer_name(const struct optimizer *o);
+bool optimizer_parse(struct optimizer *out, const char *spec, struct arena *arena, struct report *r);
+spec_table optimizer_table;
 
-/* What changes from step to step: the learning rate, for Adam with its correction. Steps count from 1. */
-float optimizer_rate(const struct optimizer *o, float learning_rate, int64_t step);
-/* One update of n elements; slots[k] as in slot_names. False: not all of w is finite. */
-bool optimizer_apply(const struct optimizer *o, const struct kernels *k, float rate, float *w, float *const *slots,
-                     const float *g, int64_t n);
+/* What is the same for all parameters in a step. Steps count from 1. */
+struct update optimizer_update(const struct optimizer *o, const struct kernels *k, float learning_rate, int64_t step);
 
 /* May what became `now` not be saved? What was not finite from the start may stay as it was. */
 bool has_become_infinite(float was, float now);
 
 /* The node: appends it to the graph. Its outputs (parameter, slots, in this order) become outputs of the graph. */
 struct optimizer_inputs {
-    struct value *rate, *loss; /* scalars */
+    struct value *rate, *loss; /* scalars: the learning rate, the loss */
     size_t watched;            /* values that must be finite before anything is changed: */
     struct value *const *next; /* what is to replace */
     struct value *const *now;  /* these */

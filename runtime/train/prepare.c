@@ -68,7 +68,7 @@ struct preparing {
 };
 
 /* Where statistics are neither an initializer nor an input, the content that planning knows becomes one. */
-static bool settle_statistic(struct preparing *p, Onnx__NodeProto *n, size_t k)
+static bool own_statistic(struct preparing *p, Onnx__NodeProto *n, size_t k)
 {
     const struct value *v = map_get(&p->values, n->input[k]);
 
@@ -83,10 +83,10 @@ static bool settle_statistic(struct preparing *p, Onnx__NodeProto *n, size_t k)
     return own_copy(&p->e, n, k, &p->constants->types[v->id]);
 }
 
-static bool settle_statistics(struct preparing *p, Onnx__NodeProto *n)
+static bool own_statistics(struct preparing *p, Onnx__NodeProto *n)
 {
     return !is_op(n, &op_batch_normalization) || n->n_input <= VARIANCE ||
-           (settle_statistic(p, n, MEAN) && settle_statistic(p, n, VARIANCE));
+           (own_statistic(p, n, MEAN) && own_statistic(p, n, VARIANCE));
 }
 
 static bool untie_node(struct preparing *p, Onnx__NodeProto *n)
@@ -110,7 +110,7 @@ static bool give_own(struct model *copy, const struct model *m, bool untie, stru
     map_init(&p.values, &copy->budget);
     ok = edit_begin(&p.e, copy, r) && graph_names(m->graph, &p.values, r);
     for (size_t k = 0; ok && k < p.e.graph->n_node; k++)
-        ok = settle_statistics(&p, p.e.graph->node[k]);
+        ok = own_statistics(&p, p.e.graph->node[k]);
     for (size_t k = 0; ok && untie && k < p.e.graph->n_node; k++)
         ok = untie_node(&p, p.e.graph->node[k]);
     program_free(p.constants);

@@ -1,11 +1,11 @@
 #include "train/trainer.h"
 #include "run/profile.h"
-#include "train/learner.h"
 #include "train/prepare.h"
+#include "train/training_program.h"
 #include <string.h>
 
 enum {
-    MAX_LEARNERS = 4
+    MAX_PROGRAMS = 4
 }; /* batch sizes with a program of their own: the usual one, the last of an epoch, and two more */
 
 /* -- state -- */
@@ -150,13 +150,14 @@ static bool choose_loss(struct trainer *t, const struct trainer_options *o, stru
 {
     struct tensor out;
 
-    if (!output_type(t, &out, r) || !loss_choose(&t->loss, o->loss, t->output, &out, o->targets, o->classes, r))
+    if (!output_type(t, &out, r) ||
+        !loss_choose(&t->loss, o->loss, t->output, &out, o->targets, o->classes, &t->arena, r))
         return false;
     t->y = loss_labels(&t->loss, &out);
     t->x.dims[0] = UNKNOWN;
     if (!t->y.rank)
         return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is a vector, loss '%s' needs a row for each sample",
-                    t->output->name, loss_name(t->loss.kind));
+                    t->output->name, t->loss.def->row.name);
     t->y.dims[0] = UNKNOWN;
     return true;
 }
@@ -169,7 +170,8 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
     t->engine.pool = pool_new(o->threads, &t->budget, r);
     t->engine.prepared = (struct prepared){ .budget = &t->budget, .pool = t->engine.pool };
     t->engine.exact = o->exact;
-    if (!t->engine.pool || !optimizer_parse(&t->optimizer, o->optimizer ? o->optimizer : "adam", r))
+    if (!t->engine.pool ||
+        !optimizer_parse(&t->optimizer, o->optimizer ? o->optimizer : DEFAULT_OPTIMIZER, &t->arena, r))
         return false;
     t->learning_rate = t->optimizer.learning_rate;
     t->keep_gradients = o->keep_gradients;
@@ -202,13 +204,13 @@ void trainer_free(struct trainer *t)
 
     if (!t)
         return;
-    while (t->learners) {
-        struct learner *l = t->learners;
+    while (t->programs) {
+        struct training_program *p = t->programs;
 
-        t->learners = l->next;
-        learner_free(t, l);
+        t->programs = p->next;
+        training_program_free(t, p);
     }
-    learner_free(t, t->judge);
+    training_program_free(t, t->evaluation);
     prepared_free(&t->engine.prepared);
     profile_free(t->engine.profile);
     pool_free(t->engine.pool);
@@ -220,9 +222,9 @@ void trainer_free(struct trainer *t)
 
 /* -- steps -- */
 
-static struct learner *learner_for(struct trainer *t, int64_t batch, struct report *r)
+static struct training_program *program_for(struct trainer *t, int64_t batch, struct report *r)
 {
-    struct learner **at = &t->learners, **oldest = NULL, *l;
+    struct training_program **at = &t->programs, **oldest = NULL, *p;
     int count = 0;
 
     for (; *at; at = &(*at)->next, count++) {
@@ -231,19 +233,19 @@ static struct learner *learner_for(struct trainer *t, int64_t batch, struct repo
         if (!oldest || (*at)->used < (*oldest)->used)
             oldest = at;
     }
-    if (count >= MAX_LEARNERS) {
-        l = *oldest;
-        *oldest = l->next;
-        if (t->latest == l)
+    if (count >= MAX_PROGRAMS) {
+        p = *oldest;
+        *oldest = p->next;
+        if (t->latest == p)
             t->latest = NULL;
-        learner_free(t, l);
+        training_program_free(t, p);
     }
-    l = learner_new(t, batch, r);
-    if (l) {
-        l->next = t->learners;
-        t->learners = l;
+    p = training_program_new(t, batch, r);
+    if (p) {
+        p->next = t->programs;
+        t->programs = p;
     }
-    return l;
+    return p;
 }
 
 static bool check_batch(const struct tensor *got, const struct tensor *need, const char *what, struct report *r)
@@ -257,17 +259,17 @@ static bool check_batch(const struct tensor *got, const struct tensor *need, con
            fail(r, KILN_BAD_DATA, NULL, "%s are %s, must be %s", what, tensor_text(got, a), tensor_text(need, b));
 }
 
-static bool run(struct trainer *t, struct learner *l, const struct tensor *x, const struct tensor *y,
+static bool run(struct trainer *t, struct training_program *p, const struct tensor *x, const struct tensor *y,
                 struct step_result *out, struct report *r)
 {
-    frame_set(l->frame, l->x, x);
-    frame_set(l->frame, l->y, y);
-    l->used = ++t->clock;
-    if (!frame_run(l->frame, r))
+    frame_set(p->frame, p->x, x);
+    frame_set(p->frame, p->y, y);
+    p->used = ++t->clock;
+    if (!frame_run(p->frame, r))
         return false;
-    out->loss = *(const float *)frame_get(l->frame, l->loss.loss)->data;
-    out->correct = *(const int64_t *)frame_get(l->frame, l->loss.correct)->data;
-    out->rows = t->loss.kind == LOSS_SPARSE_CATEGORICAL ? tensor_count(y) : loss_rows(y);
+    out->loss = *(const float *)frame_get(p->frame, p->loss.mean)->data;
+    memcpy(out->metric, frame_get(p->frame, p->metrics)->data, sizeof out->metric);
+    out->rows = t->loss.def->labels == LABELS_CLASSES ? tensor_count(y) : row_count(y);
     return true;
 }
 
@@ -283,34 +285,34 @@ static bool check_both(const struct trainer *t, const struct tensor *x, const st
 const struct program *trainer_plan(struct trainer *t, int64_t batch, struct report *r)
 {
     struct tensor x = t->x, y = t->y;
-    const struct program *p = NULL;
-    struct learner *l;
+    const struct program *plan = NULL;
+    struct training_program *p;
 
     budget_start(&t->budget);
-    l = learner_for(t, batch, r);
-    if (l) {
+    p = program_for(t, batch, r);
+    if (p) {
         x.dims[0] = y.dims[0] = batch;
-        frame_set(l->frame, l->x, &x);
-        frame_set(l->frame, l->y, &y);
-        p = frame_plan(l->frame, r);
+        frame_set(p->frame, p->x, &x);
+        frame_set(p->frame, p->y, &y);
+        plan = frame_plan(p->frame, r);
     }
     budget_stop(&t->budget);
-    return p;
+    return plan;
 }
 
 static bool step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
                  struct report *r)
 {
-    struct learner *l = check_both(t, x, y, r) ? learner_for(t, x->dims[0], r) : NULL;
+    struct training_program *p = check_both(t, x, y, r) ? program_for(t, x->dims[0], r) : NULL;
 
-    if (!l)
+    if (!p)
         return false;
     t->engine.number = (uint64_t)t->steps;
-    *(float *)t->rate.data = optimizer_rate(&t->optimizer, (float)t->learning_rate, t->steps + 1);
-    if (!run(t, l, x, y, out, r))
+    *(float *)t->rate.data = (float)t->learning_rate;
+    if (!run(t, p, x, y, out, r))
         return false;
-    frame_commit(l->frame);
-    t->latest = l;
+    frame_commit(p->frame);
+    t->latest = p;
     t->steps++;
     return true;
 }
@@ -326,23 +328,23 @@ bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor
     return ok;
 }
 
-static bool judge(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
-                  struct report *r)
+static bool evaluate(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
+                     struct report *r)
 {
     if (!check_both(t, x, y, r))
         return false;
-    if (!t->judge && !(t->judge = learner_new(t, 0, r)))
+    if (!t->evaluation && !(t->evaluation = training_program_new(t, 0, r)))
         return false;
-    return run(t, t->judge, x, y, out, r);
+    return run(t, t->evaluation, x, y, out, r);
 }
 
-bool trainer_judge(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
-                   struct report *r)
+bool trainer_evaluate_batch(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
+                            struct report *r)
 {
     bool ok;
 
     budget_start(&t->budget);
-    ok = judge(t, x, y, out, r);
+    ok = evaluate(t, x, y, out, r);
     budget_stop(&t->budget);
     return ok;
 }

@@ -10,20 +10,23 @@
 
 #include "base/map.h"
 #include "run/frame.h"
-#include "train/loss.h"
+#include "train/metric.h"
+#include "train/metrics/registry.h"
 #include "train/optimizer.h"
 #include "train/trainable.h"
 
+#define DEFAULT_OPTIMIZER "adam"
+
 struct trainer_options {
     const char *loss;      /* NULL: guessed from the output */
-    const char *optimizer; /* NULL: "adam" */
+    const char *optimizer; /* NULL: DEFAULT_OPTIMIZER */
     enum targets targets;
     int classes;            /* of the data, for the guess; 0 where there are none */
     const struct tensor *x; /* a batch of the data: gives the dimensions that the model leaves open; may be NULL */
     int threads;            /* 0: one for each CPU */
     bool exact;             /* no ways that are faster and round worse (Winograd's convolution) */
     size_t memory;          /* bytes for plans, values and state; 0 is no limit */
-    double seconds;         /* that making the trainer, each step and each judgement may take; 0 is no limit */
+    double seconds;         /* that making the trainer, each step and each evaluation may take; 0 is no limit */
     struct budget *total;   /* that its memory is charged to, too; may be NULL */
     uint64_t seed;          /* of Dropout */
     size_t freezes;
@@ -52,20 +55,20 @@ struct trainer {
     struct loss loss;
     struct value *input, *output; /* of model->graph */
     struct tensor x, y;           /* what a batch must be; the first dimension is UNKNOWN */
-    struct tensor rate;           /* scalar, set before each step */
+    struct tensor rate;           /* scalar: the learning rate, set before each step */
     double learning_rate;
     int64_t steps;
     bool keep_gradients;
-    struct learner *learners; /* programs by batch size */
-    struct learner *judge;    /* inference and loss, for all batch sizes */
-    struct learner *latest;   /* that ran the last step */
+    struct training_program *programs;   /* by batch size */
+    struct training_program *evaluation; /* inference and loss, for all batch sizes */
+    struct training_program *latest;     /* that ran the last step */
     uint64_t clock;
 };
 
 struct step_result {
-    float loss;      /* the mean over the batch, before the update */
-    int64_t correct; /* of `rows` */
-    int64_t rows;    /* samples, or more where the output has more dimensions */
+    float loss;                  /* the mean over the batch, before the update */
+    double metric[METRIC_COUNT]; /* the sums over `rows`: accuracy counts those that are right */
+    int64_t rows;                /* samples, or more where the output has more dimensions */
 };
 
 /* The model may go afterwards: a copy is taken. NULL with an error. What was decided is in trainer->loss.said and
@@ -78,9 +81,9 @@ void trainer_free(struct trainer *t);
  * else be done with the state. */
 bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
                   struct report *r);
-/* Loss and accuracy in inference form; changes nothing. */
-bool trainer_judge(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
-                   struct report *r);
+/* Loss and metrics in inference form; changes nothing. */
+bool trainer_evaluate_batch(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
+                            struct report *r);
 
 /* The program of a step with so many samples, for those who only look: planned, not run. Until the next step. */
 const struct program *trainer_plan(struct trainer *t, int64_t batch, struct report *r);

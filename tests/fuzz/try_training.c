@@ -96,7 +96,7 @@ static void train(const struct model *m, const struct dataset *d, unsigned optio
     struct report r = { 0 };
     struct trainer *t;
     struct model *learned;
-    double loss, accuracy;
+    struct scores scores;
     int64_t ran;
 
     memcpy(x.dims + 1, sample.dims, (size_t)sample.rank * sizeof *x.dims);
@@ -105,7 +105,7 @@ static void train(const struct model *m, const struct dataset *d, unsigned optio
         return;
     trainer_fit(t, d, NULL, NULL, &f, &events, &ran, &r);
     r = (struct report){ 0 };
-    trainer_evaluate(t, d, NULL, 3, &loss, &accuracy, &r);
+    trainer_evaluate(t, d, NULL, 3, &scores, &r);
     r = (struct report){ 0 };
     learned = trainer_export(t, &r);
     if (learned)

@@ -350,7 +350,7 @@ static bool save_best(void *user, const struct epoch *e, struct report *r)
 
 static bool fit(struct model *m, const struct dataset *train, const struct dataset *check)
 {
-    static const enum metric best = METRIC_VAL_LOSS;
+    static const struct measure best = { .validation = true };
     const struct fit_options o = { .batch = 4, .epochs = 2, .shuffle = true, .seed = 3, .save_best = &best };
     const struct trainer_options to = { .optimizer = "sgd:learning_rate=0.01,momentum=0.9",
                                         .threads = threads,
@@ -358,11 +358,11 @@ static bool fit(struct model *m, const struct dataset *train, const struct datas
     struct normalizer n = { 0 };
     struct trainer *t = NULL;
     int64_t ran;
-    double loss, accuracy;
+    struct scores scores;
     bool ok =
         normalizer_fit(&n, NORMALIZE_STANDARDIZE, train, &budget, &fresh) && (t = trainer_new(m, &to, &fresh)) &&
         trainer_fit(t, train, check, &n, &o, &(struct fit_events){ .user = t, .epoch = save_best }, &ran, &fresh) &&
-        trainer_evaluate(t, check, &n, 4, &loss, &accuracy, &fresh);
+        trainer_evaluate(t, check, &n, 4, &scores, &fresh);
 
     trainer_free(t);
     normalizer_release(&n);

@@ -396,15 +396,17 @@ START_TEST(an_update_is_keras_update)
 {
     const struct optimizer_case *c = &optimizers[_i];
     struct parity p = { .name = c->name };
-    float old[1 + MAX_SLOTS][SIZE], now[1 + MAX_SLOTS][SIZE], gradient[SIZE], *slots[MAX_SLOTS];
+    float old[1 + MAX_SLOTS][SIZE], now[1 + MAX_SLOTS][SIZE], gradient[SIZE];
+    struct arena arena = { .budget = &budget };
     struct optimizer o;
     struct tensor step;
 
     expect_ok(npz_open(&p.file, PROJECT "/tests/keras/optimizers.npz", &budget, &report));
-    expect_ok(optimizer_parse(&o, c->spec, &report));
+    expect_ok(optimizer_parse(&o, c->spec, &arena, &report));
     step = array(&p, "%s/step", c->name);
     for (int k = 0; k < STATES; k++) {
         const int64_t t = ((int64_t *)step.data)[k];
+        struct update u;
         char key[128];
 
         snprintf(key, sizeof key, "%s/%d", c->name, k);
@@ -415,15 +417,17 @@ START_TEST(an_update_is_keras_update)
                 old[1 + s][i] = before(key, o.slot_names[s], k == 0, i);
         }
         memcpy(now, old, sizeof now);
+        u = optimizer_update(&o, kernels_get(), (float)o.learning_rate, t);
+        u.n = SIZE, u.w = now[0], u.g = gradient;
         for (int s = 0; s < o.slots; s++)
-            slots[s] = now[1 + s];
-        optimizer_apply(&o, kernels_get(), optimizer_rate(&o, (float)o.learning_rate, t), now[0], slots, gradient,
-                        SIZE);
+            u.slots[o.slot_place[s]] = now[1 + s];
+        ck_assert(o.def->apply(&u));
         compare(&p, c, "weight", k, old[0], now[0]);
         for (int s = 0; s < o.slots; s++)
             compare(&p, c, o.slot_names[s], k, old[1 + s], now[1 + s]);
     }
     drop(&step);
+    arena_release(&arena);
     npz_close(p.file);
     ck_assert_uint_eq(budget.used, 0);
 }

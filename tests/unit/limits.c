@@ -338,7 +338,7 @@ START_TEST(late_steps_change_nothing)
         t->budget.seconds = AT_ONCE;
         ck_assert(!trainer_step(t, &tx, &ty, &result, &report));
         expect_error(KILN_LIMIT, "time limit");
-        ck_assert(!trainer_judge(t, &tx, &ty, &result, &report));
+        ck_assert(!trainer_evaluate_batch(t, &tx, &ty, &result, &report));
         expect_error(KILN_LIMIT, "time limit");
         ck_assert_float_eq(w[0], before);
         ck_assert_int_eq(t->steps, planned);

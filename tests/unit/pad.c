@@ -5,8 +5,8 @@
 #include "numbers.h"
 #include "plan/pass.h"
 #include "train/initialise.h"
-#include "train/learner.h"
 #include "train/trainer.h"
+#include "train/training_program.h"
 #include <stdio.h>
 
 static bool skipped;
@@ -289,8 +289,8 @@ static struct trainer *train(const char *text, bool skip, int *pads)
     draw(&arena, &y, 2);
     for (int k = 0; k < 3; k++)
         ok(trainer_step(t, &x, &y, &result, &report));
-    ok(trainer_judge(t, &x, &y, &result, &report));
-    *pads = count(t->latest->graph) + count(t->judge->graph);
+    ok(trainer_evaluate_batch(t, &x, &y, &result, &report));
+    *pads = count(t->latest->graph) + count(t->evaluation->graph);
     arena_release(&arena);
     model_free(drawn);
     model_free(m);

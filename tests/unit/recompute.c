@@ -4,8 +4,8 @@
 #include "base/random.h"
 #include "plan/pass.h"
 #include "train/initialise.h"
-#include "train/learner.h"
 #include "train/trainer.h"
+#include "train/training_program.h"
 #include "unit.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -88,7 +88,8 @@ static bool learns(struct task *t)
         struct step_result result;
 
         ok = give_rows(&x, &trainer->x, rows, &a) && give_rows(&y, &trainer->y, rows, &a) &&
-             trainer_step(trainer, &x, &y, &result, &t->report) && trainer_judge(trainer, &x, &y, &result, &t->report);
+             trainer_step(trainer, &x, &y, &result, &t->report) &&
+             trainer_evaluate_batch(trainer, &x, &y, &result, &t->report);
     }
     arena_release(&a);
     ok = ok && (learned = trainer_export(trainer, &t->report));

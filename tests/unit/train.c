@@ -5,9 +5,12 @@
 #include "scratch.h"
 #include "train/fit.h"
 #include "train/initialise.h"
+#include "train/losses/registry.h"
 #include "train/recover.h"
 #include "unit.h"
 #include <math.h>
+
+enum { LOSS, ACCURACY = 1 + METRIC_accuracy }; /* of scores */
 
 #define HEAD "< ir_version: 8, opset_import: [\"\": 17] >\n"
 
@@ -74,17 +77,17 @@ START_TEST(xor_is_learned)
     const struct fit_options f = { .batch = 4, .epochs = 200, .shuffle = true };
     struct trainer *t = trainer_of(xor_text, &o);
     const struct dataset d = data_of(2, (const int64_t[]){ 4, 2 }, xor_x, xor_y, NULL, 2);
-    double loss, accuracy;
+    struct scores scores;
     int64_t ran;
 
     expect_ok(t);
-    ck_assert_int_eq(t->loss.kind, LOSS_BINARY);
+    ck_assert_ptr_eq(t->loss.def, &loss_binary_crossentropy);
     ck_assert(t->loss.logits);
     ck_assert_int_eq(parameters_elements(&t->parameters, ROLE_TRAINABLE), 33); /* the bias of the one output too */
     expect_ok(trainer_fit(t, &d, NULL, NULL, &f, NULL, &ran, &report));
-    expect_ok(trainer_evaluate(t, &d, NULL, 3, &loss, &accuracy, &report));
-    ck_assert_double_eq(accuracy, 1);
-    ck_assert_double_lt(loss, .05);
+    expect_ok(trainer_evaluate(t, &d, NULL, 3, &scores, &report));
+    ck_assert_double_eq(scores.value[ACCURACY], 1);
+    ck_assert_double_lt(scores.value[LOSS], .05);
     trainer_free(t);
 }
 END_TEST
@@ -102,7 +105,7 @@ START_TEST(a_line_is_fitted)
     int64_t ran;
 
     expect_ok(t);
-    ck_assert_int_eq(t->loss.kind, LOSS_SQUARED);
+    ck_assert_ptr_eq(t->loss.def, &loss_mean_squared_error);
     expect_ok(trainer_fit(t, &d, NULL, NULL, &f, NULL, &ran, &report));
     ck_assert_float_eq_tol(*state_of(t, "w"), 2, 1e-4f);
     ck_assert_float_eq_tol(*state_of(t, "b"), 1, 1e-4f);
@@ -244,15 +247,15 @@ START_TEST(the_last_batch_is_smaller_and_counts_less)
     float x[14];
     const int64_t y[7] = { 0, 1, 1, 0, 1, 0, 0 };
     struct dataset d;
-    double batched, whole, accuracy[2];
+    struct scores batched, whole;
 
     noise(x, 14, 1);
     d = data_of(2, (const int64_t[]){ 7, 2 }, x, y, NULL, 2);
     expect_ok(t);
-    expect_ok(trainer_evaluate(t, &d, NULL, 3, &batched, &accuracy[0], &report));
-    expect_ok(trainer_evaluate(t, &d, NULL, 7, &whole, &accuracy[1], &report));
-    ck_assert_double_eq_tol(batched, whole, 1e-7);
-    ck_assert_double_eq(accuracy[0], accuracy[1]);
+    expect_ok(trainer_evaluate(t, &d, NULL, 3, &batched, &report));
+    expect_ok(trainer_evaluate(t, &d, NULL, 7, &whole, &report));
+    ck_assert_double_eq_tol(batched.value[LOSS], whole.value[LOSS], 1e-7);
+    ck_assert_double_eq(batched.value[ACCURACY], whole.value[ACCURACY]);
     trainer_free(t);
 }
 END_TEST
@@ -273,8 +276,8 @@ START_TEST(statistics_move_by_what_momentum_leaves)
     tx = t->x, ty = t->y;
     tx.dims[0] = ty.dims[0] = 3;
     tx.data = (void *)(uintptr_t)x, ty.data = (void *)(uintptr_t)y;
-    expect_ok(trainer_judge(t, &tx, &ty, &got, &report));
-    ck_assert_float_eq(state_of(t, "m")[0], 5); /* judging changes nothing */
+    expect_ok(trainer_evaluate_batch(t, &tx, &ty, &got, &report));
+    ck_assert_float_eq(state_of(t, "m")[0], 5); /* evaluation changes nothing */
     expect_ok(trainer_step(t, &tx, &ty, &got, &report));
     ck_assert_float_eq_tol(state_of(t, "m")[0], .75f * 5 + .25f * 3, 1e-5f);
     ck_assert_float_eq_tol(state_of(t, "m")[1], .75f * 6 + .25f * 30, 1e-5f);
@@ -414,18 +417,18 @@ static const struct loss_case {
 static const struct guess_case {
     const char *output, *tail;
     enum targets targets;
-    enum loss_kind kind;
+    const struct loss_def *loss;
     bool logits;
 } guesses[] = {
-    { "p", "p = Softmax (z)", TARGETS_CLASSES, LOSS_SPARSE_CATEGORICAL, true },
-    { "p", "q = Softmax (z)  p = Identity (q)", TARGETS_VALUES, LOSS_CATEGORICAL, true },
-    { "p", "p = Sigmoid (z)", TARGETS_CLASSES, LOSS_BINARY, true },
-    { "p", "p = Sigmoid (z)", TARGETS_VALUES, LOSS_BINARY, true },
-    { "Logits_2", "Logits_2 = Identity (z)", TARGETS_CLASSES, LOSS_SPARSE_CATEGORICAL, true },
-    { "logit", "logit = Identity (z)", TARGETS_VALUES, LOSS_CATEGORICAL, true },
-    { "p", "p = Identity (z)", TARGETS_CLASSES, LOSS_SPARSE_CATEGORICAL, true },
-    { "p", "p = Identity (z)", TARGETS_VALUES, LOSS_SQUARED, false },
-    { "p", "q = Softmax (z)  p = Exp (q)", TARGETS_VALUES, LOSS_SQUARED, false },
+    { "p", "p = Softmax (z)", TARGETS_CLASSES, &loss_sparse_categorical_crossentropy, true },
+    { "p", "q = Softmax (z)  p = Identity (q)", TARGETS_VALUES, &loss_categorical_crossentropy, true },
+    { "p", "p = Sigmoid (z)", TARGETS_CLASSES, &loss_binary_crossentropy, true },
+    { "p", "p = Sigmoid (z)", TARGETS_VALUES, &loss_binary_crossentropy, true },
+    { "Logits_2", "Logits_2 = Identity (z)", TARGETS_CLASSES, &loss_sparse_categorical_crossentropy, true },
+    { "logit", "logit = Identity (z)", TARGETS_VALUES, &loss_categorical_crossentropy, true },
+    { "p", "p = Identity (z)", TARGETS_CLASSES, &loss_sparse_categorical_crossentropy, true },
+    { "p", "p = Identity (z)", TARGETS_VALUES, &loss_mean_squared_error, false },
+    { "p", "q = Softmax (z)  p = Exp (q)", TARGETS_VALUES, &loss_mean_squared_error, false },
 };
 
 START_TEST(losses_are_guessed)
@@ -440,7 +443,7 @@ START_TEST(losses_are_guessed)
              c->tail);
     t = trainer_of(text, &o);
     expect_ok(t);
-    ck_assert_msg(t->loss.kind == c->kind && t->loss.logits == c->logits, "%s: %s", c->tail, t->loss.said);
+    ck_assert_msg(t->loss.def == c->loss && t->loss.logits == c->logits, "%s: %s", c->tail, t->loss.said);
     trainer_free(t);
 }
 END_TEST
@@ -479,9 +482,9 @@ START_TEST(losses_and_gradients_agree)
         const float at = *w;
 
         *w = at + h;
-        expect_ok(trainer_judge(t, &tx, &ty, &up, &report));
+        expect_ok(trainer_evaluate_batch(t, &tx, &ty, &up, &report));
         *w = at - h;
-        expect_ok(trainer_judge(t, &tx, &ty, &down, &report));
+        expect_ok(trainer_evaluate_batch(t, &tx, &ty, &down, &report));
         *w = at;
         ck_assert_msg(fabsf(slope - (up.loss - down.loss) / (2 * h)) < 2e-4f, "%s after %s: slope %g, difference %g",
                       c->loss, c->tail, (double)slope, (double)((up.loss - down.loss) / (2 * h)));
@@ -514,9 +517,9 @@ START_TEST(far_logits_are_not_clipped)
     tx = t->x, ty = t->y;
     tx.dims[0] = ty.dims[0] = 1;
     tx.data = (void *)(uintptr_t)x, ty.data = (void *)(uintptr_t)&y;
-    expect_ok(trainer_judge(t, &tx, &ty, &got, &report));
+    expect_ok(trainer_evaluate_batch(t, &tx, &ty, &got, &report));
     ck_assert_double_eq_tol((double)got.loss, ends[_i].loss, 1e-4);
-    ck_assert_int_eq(got.correct, 0);
+    ck_assert_double_eq(got.metric[METRIC_accuracy], 0);
     trainer_free(t);
 }
 END_TEST
@@ -700,7 +703,7 @@ static bool on_epoch(void *user, const struct epoch *e, struct report *r)
 
 START_TEST(no_improvement_stops_early)
 {
-    const enum metric loss = METRIC_LOSS, val = METRIC_VAL_LOSS;
+    const struct measure loss = { LOSS, false }, val = { LOSS, true };
     const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .classes = 2, .threads = 1 };
     struct fit_options f = { .batch = 4, .epochs = 20, .save_best = &loss };
     const struct dataset d = data_of(2, (const int64_t[]){ 4, 2 }, xor_x, xor_y, NULL, 2);
@@ -744,18 +747,18 @@ static bool on_metric_epoch(void *user, const struct epoch *e, struct report *r)
 
     (void)r;
     ck_assert_msg(e->best == best[e->number - 1], "epoch %d, accuracy %g, loss %g", (int)e->number,
-                  e->value[METRIC_ACCURACY], e->value[METRIC_LOSS]);
+                  e->train.value[ACCURACY], e->train.value[LOSS]);
     place(user, (int)e->number);
     return true;
 }
 
 START_TEST(the_best_epoch_is_told_by_the_metric)
 {
-    const enum metric metric = (enum metric)_i;
+    const struct measure measure = { _i & 1 ? ACCURACY : LOSS, _i & 2 };
     const struct trainer_options o = {
         .optimizer = "sgd:learning_rate=0", .loss = "binary_crossentropy:from_logits=1", .classes = 2, .threads = 1
     };
-    const struct fit_options f = { .batch = 4, .epochs = 4, .save_best = &metric };
+    const struct fit_options f = { .batch = 4, .epochs = 4, .save_best = &measure };
     const float x[] = { .5f, 1.5f, 2.5f, 3.5f };
     const int64_t y[] = { 1, 1, 1, 1 };
     const struct dataset d = data_of(2, (const int64_t[]){ 4, 1 }, x, y, NULL, 2);
@@ -793,7 +796,7 @@ START_TEST(what_is_exported_is_what_was_learned)
     const struct trainer_options o = { .classes = 3, .threads = 1 };
     struct model *m = trainer_export(t, &report), *loaded;
     const struct dataset d = images_data();
-    double loss[2], accuracy[2];
+    struct scores scores[2];
 
     expect_ok(m && model_save(m, "m.onnx", &report));
     loaded = model_read("m.onnx", NULL, &report);
@@ -805,9 +808,9 @@ START_TEST(what_is_exported_is_what_was_learned)
     again = trainer_new(loaded, &o, &report);
     expect_ok(again);
     expect_same_state(t, again);
-    expect_ok(trainer_evaluate(t, &d, NULL, 8, &loss[0], &accuracy[0], &report));
-    expect_ok(trainer_evaluate(again, &d, NULL, 8, &loss[1], &accuracy[1], &report));
-    ck_assert(loss[0] == loss[1] && accuracy[0] == accuracy[1]);
+    expect_ok(trainer_evaluate(t, &d, NULL, 8, &scores[0], &report));
+    expect_ok(trainer_evaluate(again, &d, NULL, 8, &scores[1], &report));
+    ck_assert(memcmp(&scores[0], &scores[1], sizeof *scores) == 0);
     trainer_free(again);
     trainer_free(t);
     model_free(loaded);
@@ -1380,7 +1383,7 @@ Suite *suite(void)
     add_test(s, a_statistic_that_is_not_finite_is_an_error);
     add_tests(s, what_was_infinite_may_stay_so, 3);
     add_test(s, no_improvement_stops_early);
-    add_tests(s, the_best_epoch_is_told_by_the_metric, METRICS);
+    add_tests(s, the_best_epoch_is_told_by_the_metric, 4);
     add_test(s, constants_of_nodes_train_too);
     add_test(s, merged_statistics_are_taken_apart);
     add_tests(s, shared_weights_are_told_of_and_untied_on_request, 2);

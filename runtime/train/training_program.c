@@ -1,4 +1,4 @@
-#include "train/learner.h"
+#include "train/training_program.h"
 #include "grad/grad.h"
 #include "plan/pass.h"
 #include <string.h>
@@ -6,7 +6,7 @@
 /* A graph under construction. */
 struct build {
     struct trainer *trainer;
-    struct learner *learner;
+    struct training_program *program;
     struct emitter e;
     struct report *report;
     struct value **state;  /* by state: in this graph */
@@ -23,9 +23,9 @@ static struct plan_context context_of(const struct trainer *t, struct report *r)
                                   .exact = t->engine.exact };
 }
 
-static struct value *copied(const struct learner *l, const struct value *v)
+static struct value *copied(const struct training_program *p, const struct value *v)
 {
-    return l->graph->values[v->id]; /* clones keep ids */
+    return p->graph->values[v->id]; /* clones keep ids */
 }
 
 /* -- parts -- */
@@ -34,7 +34,7 @@ static struct value *copied(const struct learner *l, const struct value *v)
 static void release_state(struct build *b)
 {
     for (size_t k = 0; k < b->trainer->state_count; k++) {
-        struct value *v = copied(b->learner, b->trainer->states[k].parameter->value);
+        struct value *v = copied(b->program, b->trainer->states[k].parameter->value);
 
         if (v->producer) {
             v->producer->out[0] = NULL;
@@ -67,8 +67,8 @@ static bool note_roles(struct build *b)
     const struct parameters *p = &b->trainer->parameters;
     const size_t values = b->trainer->model->graph->value_count;
 
-    b->learns = arena_array(&b->learner->arena, values, sizeof *b->learns, b->report);
-    b->frozen = arena_array(&b->learner->arena, values, sizeof *b->frozen, b->report);
+    b->learns = arena_array(&b->program->arena, values, sizeof *b->learns, b->report);
+    b->frozen = arena_array(&b->program->arena, values, sizeof *b->frozen, b->report);
     for (size_t k = 0; b->learns && b->frozen && k < p->count; k++) {
         b->learns[p->at[k].value->id] = p->at[k].role == ROLE_TRAINABLE;
         b->frozen[p->at[k].value->id] = p->at[k].role == ROLE_FROZEN;
@@ -78,7 +78,7 @@ static bool note_roles(struct build *b)
 
 static bool train_node(struct build *b, struct node *n)
 {
-    void *attrs = arena_alloc(b->learner->graph->arena, n->def->attrs_size, b->report);
+    void *attrs = arena_alloc(b->program->graph->arena, n->def->attrs_size, b->report);
 
     if (!attrs)
         return false;
@@ -88,7 +88,7 @@ static bool train_node(struct build *b, struct node *n)
     for (int k = 0; k < n->def->training_outputs; k++) {
         struct value *v = node_output(n, k);
 
-        if (!v || (k > 0 && !graph_add_output(b->learner->graph, v)))
+        if (!v || (k > 0 && !graph_add_output(b->program->graph, v)))
             return false;
         if (n->outputs <= k)
             n->outputs = k + 1;
@@ -98,7 +98,7 @@ static bool train_node(struct build *b, struct node *n)
 
 static bool train_nodes(struct build *b)
 {
-    struct graph *g = b->learner->graph;
+    struct graph *g = b->program->graph;
     const size_t count = g->node_count;
 
     if (!note_roles(b))
@@ -111,9 +111,9 @@ static bool train_nodes(struct build *b)
 
 static struct value *new_input(struct build *b, const char *name, const struct tensor *type)
 {
-    struct value *v = graph_value(b->learner->graph, name);
+    struct value *v = graph_value(b->program->graph, name);
 
-    if (!v || !graph_add_input(b->learner->graph, v))
+    if (!v || !graph_add_input(b->program->graph, v))
         return NULL;
     v->type = *type;
     v->type.data = NULL;
@@ -125,20 +125,22 @@ static struct value *new_input(struct build *b, const char *name, const struct t
 static bool add_loss(struct build *b, bool gradient)
 {
     struct trainer *t = b->trainer;
-    struct learner *l = b->learner;
+    struct training_program *p = b->program;
 
-    l->graph->output_count = 0;
-    l->x = copied(l, t->input);
-    l->y = new_input(b, "kiln.labels", &t->y);
-    return l->y && loss_emit(&b->e, &t->loss, copied(l, t->loss.at), l->y, gradient, &l->loss) &&
-           graph_add_output(l->graph, l->loss.loss) && graph_add_output(l->graph, l->loss.correct);
+    p->graph->output_count = 0;
+    p->x = copied(p, t->input);
+    p->y = new_input(b, "kiln.labels", &t->y);
+    if (!p->y || !loss_emit(&b->e, &t->loss, copied(p, t->loss.at), p->y, gradient, &p->loss))
+        return false;
+    p->metrics = metrics_emit(&b->e, &t->loss, copied(p, t->loss.at), p->y);
+    return p->metrics && graph_add_output(p->graph, p->loss.mean) && graph_add_output(p->graph, p->metrics);
 }
 
 /* By value id: what comes from outside, for this batch size; rank UNKNOWN for all others. */
 static struct tensor *types_given(struct build *b, struct arena *scratch)
 {
     const struct trainer *t = b->trainer;
-    const struct graph *g = b->learner->graph;
+    const struct graph *g = b->program->graph;
     struct tensor *tensors = arena_array(scratch, g->value_count, sizeof *tensors, b->report);
 
     for (size_t k = 0; tensors && k < g->value_count; k++) {
@@ -150,27 +152,27 @@ static struct tensor *types_given(struct build *b, struct arena *scratch)
         tensors[b->state[k]->id] = t->states[k].value;
     if (!tensors)
         return NULL;
-    tensors[b->learner->x->id] = t->x;
-    tensors[b->learner->x->id].dims[0] = b->learner->batch;
-    tensors[b->learner->y->id] = t->y;
-    tensors[b->learner->y->id].dims[0] = b->learner->batch;
+    tensors[b->program->x->id] = t->x;
+    tensors[b->program->x->id].dims[0] = b->program->batch;
+    tensors[b->program->y->id] = t->y;
+    tensors[b->program->y->id].dims[0] = b->program->batch;
     return tensors;
 }
 
 /* Pads, and channels last, for what is trained as for what is evaluated: they compute the same. */
 static bool lay_out(struct build *b)
 {
-    struct learner *l = b->learner;
+    struct training_program *p = b->program;
     struct arena scratch = { .budget = b->trainer->engine.budget };
     struct tensor *given = types_given(b, &scratch);
-    bool *kept = arena_array(&scratch, l->graph->value_count, sizeof *kept, b->report);
+    bool *kept = arena_array(&scratch, p->graph->value_count, sizeof *kept, b->report);
     bool ok = given && kept;
 
     if (ok) {
-        kept[copied(l, b->trainer->loss.at)->id] = true;
-        if (l->loss.gradient)
-            kept[l->loss.gradient->id] = true;
-        ok = pass_pad(l->graph, given, b->report) && pass_layout(l->graph, given, kept, b->report);
+        kept[copied(p, b->trainer->loss.at)->id] = true;
+        if (p->loss.gradient)
+            kept[p->loss.gradient->id] = true;
+        ok = pass_pad(p->graph, given, b->report) && pass_layout(p->graph, given, kept, b->report);
     }
     arena_release(&scratch);
     return ok;
@@ -182,7 +184,7 @@ static struct program *types_of(struct build *b)
     const struct plan_context c = context_of(b->trainer, b->report);
     struct arena scratch = { .budget = b->trainer->engine.budget };
     const struct tensor *given = types_given(b, &scratch);
-    struct program *p = given ? plan_types(b->learner->graph, given, NULL, &c) : NULL;
+    struct program *p = given ? plan_types(b->program->graph, given, NULL, &c) : NULL;
 
     arena_release(&scratch);
     if (p && !p->complete) {
@@ -197,7 +199,7 @@ static struct program *types_of(struct build *b)
 static bool join_norms(struct build *b)
 {
     struct program *types = types_of(b);
-    const bool ok = types && pass_norm(b->learner->graph, types->types, b->report);
+    const bool ok = types && pass_norm(b->program->graph, types->types, b->report);
 
     program_free(types);
     return ok;
@@ -206,21 +208,20 @@ static bool join_norms(struct build *b)
 static bool add_gradients(struct build *b, const struct program *types)
 {
     struct trainer *t = b->trainer;
-    struct learner *l = b->learner;
+    struct training_program *p = b->program;
     const struct plan_context c = context_of(t, b->report);
-    struct value *at = copied(l, t->loss.at);
-    const struct grad_request q = { .graph = l->graph,
+    const struct grad_request q = { .graph = p->graph,
                                     .types = types->types,
                                     .seeds = 1,
-                                    .seed = &at,
-                                    .seed_gradient = &l->loss.gradient,
+                                    .seed = &p->loss.seed,
+                                    .seed_gradient = &p->loss.gradient,
                                     .count = t->trainable,
                                     .wrt = b->state,
-                                    .gradient = l->gradient };
+                                    .gradient = p->gradient };
     bool ok = grad_build(&q, &c);
 
     for (size_t k = 0; ok && k < t->trainable; k++)
-        if (!l->gradient[k])
+        if (!p->gradient[k])
             ok = fail(b->report, KILN_UNSUPPORTED, NULL,
                       "nothing flows back to parameter '%s': freeze it, or look at the model", b->state[k]->name);
     return ok;
@@ -229,7 +230,7 @@ static bool add_gradients(struct build *b, const struct program *types)
 /* What a step takes over when it is done: the statistics. */
 static bool find_watched(struct build *b, const struct program *types, struct optimizer_inputs *to)
 {
-    struct graph *g = b->learner->graph;
+    struct graph *g = b->program->graph;
     struct value **next = emit_alloc(&b->e, types->next_state_count * sizeof *next);
     struct value **now = emit_alloc(&b->e, types->next_state_count * sizeof *now);
 
@@ -257,16 +258,16 @@ static const float *const *initial_values(struct build *b)
 static bool add_optimizer(struct build *b, const struct program *types)
 {
     struct trainer *t = b->trainer;
-    struct learner *l = b->learner;
+    struct training_program *p = b->program;
     const size_t slots = (size_t)t->optimizer.slots;
-    struct optimizer_inputs in = { .loss = l->loss.loss,
+    struct optimizer_inputs in = { .loss = p->loss.mean,
                                    .parameters = t->trainable,
                                    .parameter = b->state,
-                                   .gradient = l->gradient,
+                                   .gradient = p->gradient,
                                    .slots = b->slots };
 
-    l->rate = new_input(b, "kiln.rate", &t->rate);
-    if (!l->rate)
+    p->rate = new_input(b, "kiln.rate", &t->rate);
+    if (!p->rate)
         return false;
     for (size_t k = 0; k < t->trainable; k++)
         for (size_t s = 0; s < slots; s++) {
@@ -275,16 +276,16 @@ static bool add_optimizer(struct build *b, const struct program *types)
                 return false;
         }
     for (size_t k = 0; t->keep_gradients && k < t->trainable; k++)
-        if (!graph_add_output(l->graph, l->gradient[k]))
+        if (!graph_add_output(p->graph, p->gradient[k]))
             return false;
-    in.rate = l->rate;
+    in.rate = p->rate;
     in.initial = initial_values(b);
     return find_watched(b, types, &in) && optimizer_emit(&b->e, &t->optimizer, &in);
 }
 
 static bool add_backward(struct build *b)
 {
-    struct graph *g = b->learner->graph;
+    struct graph *g = b->program->graph;
     struct program *types = types_of(b);
     const struct forward_part f = { types, g->node_count, g->value_count };
     const bool ok = types && add_gradients(b, types) && add_optimizer(b, types) && pass_recompute(g, &f, b->report);
@@ -298,69 +299,69 @@ static bool add_backward(struct build *b)
 static bool make_frame(struct build *b)
 {
     struct trainer *t = b->trainer;
-    struct learner *l = b->learner;
+    struct training_program *p = b->program;
     const size_t slots = (size_t)t->optimizer.slots;
 
-    l->frame = frame_new(&t->engine, l->graph, b->report);
-    if (!l->frame)
+    p->frame = frame_new(&t->engine, p->graph, b->report);
+    if (!p->frame)
         return false;
     for (size_t k = 0; k < t->state_count; k++)
-        frame_set(l->frame, b->state[k], &t->states[k].value);
-    for (size_t k = 0; l->rate && k < t->trainable; k++)
+        frame_set(p->frame, b->state[k], &t->states[k].value);
+    for (size_t k = 0; p->rate && k < t->trainable; k++)
         for (size_t s = 0; s < slots; s++)
-            frame_set(l->frame, b->slots[k * slots + s], &t->states[k].slots[s]);
-    if (l->rate)
-        frame_set(l->frame, l->rate, &t->rate);
+            frame_set(p->frame, b->slots[k * slots + s], &t->states[k].slots[s]);
+    if (p->rate)
+        frame_set(p->frame, p->rate, &t->rate);
     return true;
 }
 
 static bool build(struct build *b)
 {
     struct trainer *t = b->trainer;
-    struct learner *l = b->learner;
-    const bool training = l->batch > 0;
+    struct training_program *p = b->program;
+    const bool training = p->batch > 0;
 
-    l->graph = graph_clone(t->model->graph, &l->arena, b->report);
-    if (!l->graph)
+    p->graph = graph_clone(t->model->graph, &p->arena, b->report);
+    if (!p->graph)
         return false;
-    l->graph->report = b->report;
-    b->e = (struct emitter){ .graph = l->graph, .report = b->report };
-    b->state = arena_array(&l->arena, t->state_count, sizeof *b->state, b->report);
-    b->slots = arena_array(&l->arena, t->trainable * MAX_SLOTS, sizeof *b->slots, b->report);
-    l->gradient = training ? arena_array(&l->arena, t->trainable, sizeof *l->gradient, b->report) : NULL;
-    if (!b->state || !b->slots || (training && !l->gradient))
+    p->graph->report = b->report;
+    b->e = (struct emitter){ .graph = p->graph, .report = b->report };
+    b->state = arena_array(&p->arena, t->state_count, sizeof *b->state, b->report);
+    b->slots = arena_array(&p->arena, t->trainable * MAX_SLOTS, sizeof *b->slots, b->report);
+    p->gradient = training ? arena_array(&p->arena, t->trainable, sizeof *p->gradient, b->report) : NULL;
+    if (!b->state || !b->slots || (training && !p->gradient))
         return false;
     release_state(b);
     if (!add_loss(b, training) || (training && !train_nodes(b)) || !lay_out(b))
         return false;
     if (training && !(join_norms(b) && add_backward(b)))
         return false;
-    return pass_fuse(l->graph, b->report) && make_frame(b);
+    return pass_fuse(p->graph, b->report) && make_frame(b);
 }
 
-struct learner *learner_new(struct trainer *t, int64_t batch, struct report *r)
+struct training_program *training_program_new(struct trainer *t, int64_t batch, struct report *r)
 {
-    struct learner *l = budget_zalloc(&t->budget, 1, sizeof *l, r);
-    struct build b = { .trainer = t, .learner = l, .report = r };
+    struct training_program *p = budget_zalloc(&t->budget, 1, sizeof *p, r);
+    struct build b = { .trainer = t, .program = p, .report = r };
 
-    if (!l)
+    if (!p)
         return NULL;
-    l->batch = batch;
-    l->arena.budget = &t->budget;
+    p->batch = batch;
+    p->arena.budget = &t->budget;
     if (build(&b))
-        return l;
+        return p;
     if (!failed(r))
         fail(r, KILN_NO_MEMORY, NULL, "the training graph cannot be made");
-    learner_free(t, l);
+    training_program_free(t, p);
     return NULL;
 }
 
-void learner_free(struct trainer *t, struct learner *l)
+void training_program_free(struct trainer *t, struct training_program *p)
 {
-    if (!l)
+    if (!p)
         return;
-    frame_free(l->frame);
-    graph_release(l->graph);
-    arena_release(&l->arena);
-    budget_free(&t->budget, l);
+    frame_free(p->frame);
+    graph_release(p->graph);
+    arena_release(&p->arena);
+    budget_free(&t->budget, p);
 }

@@ -1,0 +1,45 @@
+/* Formats of data sets. Each is a file in formats/ and a line in its meson.build: nothing else knows which there are. What
+ * reads a format's bytes and is of use elsewhere, too, stands beside this (idx.h, npz.h ...). */
+#ifndef KILN_DATA_FORMAT_H
+#define KILN_DATA_FORMAT_H
+
+#include "base/spec.h"
+#include "data/dataset.h"
+#include "data/source.h"
+#include <limits.h>
+
+enum { SPEC_SIZE = 2 * PATH_MAX }; /* what is asked for is shorter */
+
+/* What is asked for. */
+struct format_request {
+    const char *name;  /* the format's */
+    const char *where; /* what follows the name: a file, a directory; NULL where it is left out */
+    bool part_named;   /* was a part asked for, */
+    enum part part;    /* this one? Else it is the one that the command wants */
+    bool values;       /* y are numbers to be predicted, not classes */
+    /* To be asked by type_fits before memory is: can the model take samples of this type, [N, ...]; then, for y, when
+     * the type of dataset->x is known: are there as many? */
+    const struct type_check *samples, *targets;
+};
+
+struct format_def {
+    struct spec_row row;
+    const char *where;   /* what follows the name: "FILE", "DIR" */
+    bool where_left_out; /* may that be left out? */
+    int classes;         /* labels are below; 0: what the labels show */
+    bool parts;          /* has a part to test with, or finds out by itself (format_no_parts) */
+    /* Gives x [N, ...] and y [N, ...] as they are in the file: any type of real numbers. Their data are taken from
+     * d->budget (budget_alloc) and stay with d, also on failure: they are freed there. */
+    bool (*load)(struct dataset *d, const struct format_request *q, struct report *r);
+};
+
+extern const struct format_def *const format_registry[]; /* ended by NULL; made from formats/meson.build */
+
+/* For data that prove to have one part only: false, with an error, where another one is asked for. */
+bool format_no_parts(const struct format_request *q, struct report *r);
+spec_table format_table;
+/* What may be written, for people: "csv:FILE, idx:IMAGES,LABELS or ...", and each with its help in a line of its own. */
+void format_names(struct text *out);
+void format_help(struct text *out);
+
+#endif

@@ -1,0 +1,15 @@
+#include "data/cifar.h"
+#include "data/format.h"
+
+static bool load(struct dataset *d, const struct format_request *q, struct report *r)
+{
+    return cifar_load(&d->x, &d->y, q->where, 10, q->part == PART_TEST, d->budget, r);
+}
+
+const struct format_def format_cifar10 = {
+    .row = { "cifar10", "CIFAR-10, the binary version", NULL },
+    .where = "DIR",
+    .classes = 10,
+    .parts = true,
+    .load = load,
+};

@@ -1,0 +1,15 @@
+#include "data/cifar.h"
+#include "data/format.h"
+
+static bool load(struct dataset *d, const struct format_request *q, struct report *r)
+{
+    return cifar_load(&d->x, &d->y, q->where, 100, q->part == PART_TEST, d->budget, r);
+}
+
+const struct format_def format_cifar100 = {
+    .row = { "cifar100", "CIFAR-100, the binary version", NULL },
+    .where = "DIR",
+    .classes = 100,
+    .parts = true,
+    .load = load,
+};

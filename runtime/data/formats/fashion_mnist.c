@@ -1,0 +1,32 @@
+#include "data/formats/images.h"
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static bool load(struct dataset *d, const struct format_request *q, struct report *r)
+{
+    const char *directory = q->where ? q->where : "/usr/share/datasets/fashion-mnist";
+    const char *part = q->part == PART_TEST ? "t10k" : "train";
+    char images[PATH_MAX], labels[PATH_MAX];
+
+    for (int gz = 1; gz >= 0; gz--) {
+        const char *end = gz ? ".gz" : "";
+
+        if (snprintf(images, sizeof images, "%s/%s-images-idx3-ubyte%s", directory, part, end) >= PATH_MAX ||
+            snprintf(labels, sizeof labels, "%s/%s-labels-idx1-ubyte%s", directory, part, end) >= PATH_MAX)
+            return fail(r, KILN_BAD_ARGUMENT, NULL, "the name of the directory is longer than %d", PATH_MAX);
+        if (access(images, F_OK) == 0)
+            return images_load(d, images, labels, q, r);
+    }
+    return fail(r, KILN_IO, images, "is not there, nor with .gz%s",
+                q->where ? "" : "; on Debian it comes with the package dataset-fashion-mnist");
+}
+
+const struct format_def format_fashion_mnist = {
+    .row = { "fashion-mnist", "its four IDX files; without DIR, those of Debian", NULL },
+    .where = "DIR",
+    .where_left_out = true,
+    .classes = 10,
+    .parts = true,
+    .load = load,
+};

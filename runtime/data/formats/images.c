@@ -1,0 +1,43 @@
+#include "data/formats/images.h"
+#include "data/idx.h"
+
+/* Grey images have one channel. */
+static struct tensor with_channel(const struct tensor *images)
+{
+    struct tensor x = *images;
+
+    if (x.rank != 3)
+        return x;
+    x.dims[3] = x.dims[2];
+    x.dims[2] = x.dims[1];
+    x.dims[1] = 1;
+    x.rank = 4;
+    return x;
+}
+
+struct image_check {
+    struct type_check check;
+    const struct type_check *samples;
+};
+
+static bool images_fit(const struct type_check *c, const struct tensor *type, const char *name, struct report *r)
+{
+    const struct tensor x = with_channel(type);
+
+    return type_fits(((const struct image_check *)c)->samples, &x, name, r);
+}
+
+bool images_load(struct dataset *d, const char *images, const char *labels, const struct format_request *q,
+                 struct report *r)
+{
+    const struct image_check fits = { { images_fit }, q->samples };
+
+    if (!idx_load(&d->x, images, &fits.check, d->budget, r) || !idx_load(&d->y, labels, q->targets, d->budget, r))
+        return false;
+    if (d->x.rank < 2)
+        return fail(r, KILN_BAD_DATA, images, "1 dimension, images have 2 or more");
+    if (d->y.rank != 1)
+        return fail(r, KILN_BAD_DATA, labels, "%d dimensions, labels have 1", d->y.rank);
+    d->x = with_channel(&d->x);
+    return true;
+}

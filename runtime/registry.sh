@@ -1,0 +1,34 @@
+#!/bin/sh
+# Writes a table from the names of its rows, each of which has a file of its own. Usage:
+#   registry.sh PREFIX STRUCT INCLUDE HEADER SOURCE NAME...
+# A row is `const struct STRUCT PREFIX_NAME`; the table is PREFIX_registry, ended by NULL, which INCLUDE declares.
+set -e
+prefix=$1 struct=$2 include=$3 header=$4 source=$5
+shift 5
+capital=$(echo "$prefix" | tr '[:lower:]' '[:upper:]')
+
+{
+    echo "/* The rows of ${prefix}_registry, for those who look for one, and their places in it. */"
+    echo "#ifndef KILN_${capital}_REGISTRY_H"
+    echo "#define KILN_${capital}_REGISTRY_H"
+    echo "#include \"$include\""
+    for name; do
+        echo "extern const struct $struct ${prefix}_$name;"
+    done
+    echo 'enum {'
+    for name; do
+        echo "    ${capital}_$name,"
+    done
+    echo "    ${capital}_COUNT"
+    echo '};'
+    echo '#endif'
+} >"$header"
+{
+    echo '#include "registry.h"'
+    echo "const struct $struct *const ${prefix}_registry[] = {"
+    for name; do
+        echo "    &${prefix}_$name,"
+    done
+    echo '    NULL,'
+    echo '};'
+} >"$source"

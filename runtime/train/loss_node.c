@@ -1,0 +1,111 @@
+/* What computes a loss: one node for all losses that go by rows, nodes of the standard for the others. */
+#include "train/loss.h"
+
+enum { OUTPUT, LABELS }; /* inputs */
+enum { MEAN, GRADIENT }; /* outputs */
+
+struct part { /* of a chunk; rounded up to what vectors like */
+    double loss;
+    int64_t bad; /* a row whose label is out of range, plus 1 */
+    int64_t pad[2];
+};
+
+static bool infer(struct infer *i)
+{
+    const struct loss *l = infer_attrs(i);
+    const struct tensor *x = typed_in(i, OUTPUT), *y = typed_in(i, LABELS);
+    const struct tensor need = loss_labels(l, x);
+    char got[TYPE_TEXT], want[TYPE_TEXT];
+
+    if (!x->rank)
+        return infer_error(i, "the output is a scalar, must have a row for each sample");
+    if (!same_type(y, &need))
+        return infer_error(i, "the labels are %s, must be %s", tensor_text(y, got), tensor_text(&need, want));
+    if (!row_count(x) || !row_width(x))
+        return infer_error(i, "the output is %s: there is nothing to compare", tensor_text(x, got));
+    need_scratch(i, (size_t)chunk_count(x) * sizeof(struct part));
+    return set_out(i, MEAN, F32, 0, NULL) && set_out(i, GRADIENT, F32, x->rank, x->dims);
+}
+
+static void run_chunk(void *context, int64_t chunk, int thread)
+{
+    const struct step *s = context;
+    const struct loss *l = s->attrs;
+    const struct tensor *x = s->in[OUTPUT], *dx = s->out[GRADIENT];
+    const int64_t rows = row_count(x), from = chunk * rows_of_chunk(x);
+    const int64_t to = from + rows_of_chunk(x) < rows ? from + rows_of_chunk(x) : rows;
+    struct part *p = (struct part *)s->scratch + chunk;
+
+    (void)thread;
+    *p = (struct part){ 0 };
+    for (int64_t k = from; k < to; k++) {
+        const struct loss_row r = { .row = row_of(x, s->in[LABELS], k, l->logits),
+                                    .settings = l->settings,
+                                    .gradient = dx ? (float *)dx->data + k * row_width(x) : NULL,
+                                    .scale = 1 / (double)rows };
+
+        if (r.row.label < 0 || r.row.label >= r.row.n) {
+            p->bad = k + 1;
+            return;
+        }
+        p->loss += l->def->rows(&r);
+    }
+}
+
+static bool run(struct step *s)
+{
+    const struct tensor *x = s->in[OUTPUT];
+    const int64_t rows = row_count(x), chunks = chunk_count(x);
+    const struct part *parts = s->scratch;
+    double loss = 0;
+
+    pool_run(s->pool, chunks, run_chunk, s);
+    for (int64_t k = 0; k < chunks; k++) {
+        if (parts[k].bad)
+            return step_error(s, "label %lld of sample %lld is out of range, there are %lld classes",
+                              (long long)((const int64_t *)s->in[LABELS]->data)[parts[k].bad - 1],
+                              (long long)((parts[k].bad - 1) / (rows / x->dims[0])), (long long)row_width(x));
+        loss += parts[k].loss;
+    }
+    if (s->out[MEAN])
+        *(float *)s->out[MEAN]->data = (float)(loss / (double)rows);
+    return true;
+}
+
+static const struct op op_loss = {
+    .name = "Loss",
+    .domain = "kiln",
+    .defs = (const struct op_def[]){ { .since = 1,
+                                       .signature = "T output, L labels -> T mean, T gradient?",
+                                       .types = "T: f32; L: f32 i64",
+                                       .attrs_size = sizeof(struct loss),
+                                       .infer = infer,
+                                       .run = run,
+                                       .no_gradient = "is where gradients start" },
+                                     { 0 } },
+};
+
+static bool emit_rows(struct emitter *e, const struct loss *l, struct value *at, struct value *labels, bool gradient,
+                      struct loss_values *out)
+{
+    const bool want[] = { true, gradient };
+    struct value *in[] = { at, labels }, *made[2];
+
+    if (!emit_private(e, &op_loss, l, 2, made, want, 2, in))
+        return false;
+    *out = (struct loss_values){ made[MEAN], at, made[GRADIENT] };
+    return true;
+}
+
+bool loss_emit(struct emitter *e, const struct loss *l, struct value *at, struct value *labels, bool gradient,
+               struct loss_values *out)
+{
+    const struct loss_nodes n = { at, labels, l->logits, l->settings };
+    struct value *mean;
+
+    if (l->def->rows)
+        return emit_rows(e, l, at, labels, gradient, out);
+    mean = emit(e, "ReduceMean", "keepdims=0", 1, l->def->emit(e, &n));
+    *out = (struct loss_values){ mean, mean, gradient ? emit_scalar(e, F32, 1) : NULL };
+    return !e->failed;
+}

@@ -1,0 +1,35 @@
+/* v = rho v + (1 - rho) g g, d = lr g / sqrt(v [- average^2] + epsilon), w -= d; with momentum m = mu m + d, w -= m. */
+#include "train/optimizer.h"
+
+struct settings {
+    double learning_rate, rho, momentum, epsilon;
+    bool centered;
+};
+
+enum { VELOCITY, AVERAGE, MOMENTUM }; /* slots */
+
+static bool apply(const struct update *u)
+{
+    const struct settings *s = u->settings;
+
+    return u->kernels->rmsprop(u->w, u->slots[VELOCITY], u->slots[AVERAGE], u->slots[MOMENTUM], u->g, u->n, u->rate,
+                               (float)s->rho, (float)s->momentum, (float)s->epsilon);
+}
+
+const struct optimizer_def optimizer_rmsprop = {
+    .row = { "rmsprop", "RMSprop (Tieleman and Hinton 2012)",
+             (const struct spec_option[]){
+                 LEARNING_RATE(struct settings, .001),
+                 { SPEC_FIELD(struct settings, rho), "how much of the mean of the squared gradients stays", .high = 1,
+                   .fallback = .9 },
+                 { SPEC_FIELD(struct settings, momentum), "how much of the last change is made again", .high = 1 },
+                 { SPEC_FIELD(struct settings, epsilon), "keeps the quotient finite", .high = 1e30, .fallback = 1e-7 },
+                 { SPEC_FIELD(struct settings, centered), "divide by the deviation, not the mean square", SPEC_FLAG },
+                 { 0 } } },
+    .title = "RmsProp",
+    .settings_size = sizeof(struct settings),
+    .slots = { [VELOCITY] = { "velocity", NULL },
+               [AVERAGE] = { "average", "centered" },
+               [MOMENTUM] = { "momentum", "momentum" } },
+    .apply = apply,
+};

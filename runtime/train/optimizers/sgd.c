@@ -1,0 +1,27 @@
+/* w -= lr g; with momentum m = mu m - lr g, w += m; nesterov w += mu m - lr g. */
+#include "train/optimizer.h"
+
+struct settings {
+    double learning_rate, momentum;
+    bool nesterov;
+};
+
+static bool apply(const struct update *u)
+{
+    const struct settings *s = u->settings;
+
+    return u->kernels->sgd(u->w, u->slots[0], u->g, u->n, u->rate, (float)s->momentum, s->nesterov);
+}
+
+const struct optimizer_def optimizer_sgd = {
+    .row = { "sgd", "gradient descent, with momentum where it is asked for",
+             (const struct spec_option[]){
+                 LEARNING_RATE(struct settings, .01),
+                 { SPEC_FIELD(struct settings, momentum), "how much of the last change is made again", .high = 1 },
+                 { SPEC_FIELD(struct settings, nesterov), "look ahead by the momentum", SPEC_FLAG },
+                 { 0 } } },
+    .title = "Sgd",
+    .settings_size = sizeof(struct settings),
+    .slots = { { "momentum", "momentum" } },
+    .apply = apply,
+};

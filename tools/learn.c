@@ -110,6 +110,8 @@ bool learn_open(struct learn *l, struct learn_options *o)
     t.targets = dataset_has_labels(&l->data) ? TARGETS_CLASSES : TARGETS_VALUES;
     t.classes = l->data.classes;
     l->trainer = trainer_new(l->model, &t, &l->report);
+    model_free(l->model); /* the trainer has its own */
+    l->model = NULL;
     return l->trainer;
 }
 

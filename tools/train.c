@@ -86,11 +86,7 @@ static bool on_step(void *user, const struct fit_step *f, struct report *r)
 
 static bool save(struct session_log *s, struct report *r)
 {
-    struct model *m = trainer_export(s->learn->trainer, r);
-    const bool ok = m && model_save(m, s->o->output, r);
-
-    model_free(m);
-    return ok;
+    return trainer_save(s->learn->trainer, s->o->output, r);
 }
 
 static void print_epoch(const struct session_log *s, const struct epoch *e)

@@ -1,6 +1,6 @@
 /* Writing what was learned back into the messages. */
 #include "train/edit.h"
-#include "train/trainer.h"
+#include "train/state.h"
 #include <math.h>
 #include <string.h>
 
@@ -18,13 +18,13 @@ static bool replace_constant(struct edit *e, const struct value *v, const struct
 /* What was finite in the file is so in what is saved. A step sees to that; but the state may also be written to. */
 static bool is_sound(const struct state *s, struct report *r)
 {
-    const float *now = s->value.data, *was = s->parameter->initial.data;
     const int64_t n = tensor_count(&s->value);
 
     for (int64_t k = 0; k < n; k++)
-        if (has_become_infinite(was[k], now[k]))
+        if (state_has_become_infinite(s, k))
             return fail(r, KILN_RUN_FAILED, NULL, "element %lld of '%s' is %s, must be finite to be saved",
-                        (long long)k, s->parameter->value->name, isnan(now[k]) ? "no number" : "infinite");
+                        (long long)k, s->parameter->value->name,
+                        isnan(((const float *)s->value.data)[k]) ? "no number" : "infinite");
     return true;
 }
 
@@ -49,4 +49,23 @@ struct model *trainer_export(const struct trainer *t, struct report *r)
         return m;
     model_free(m);
     return NULL;
+}
+
+bool trainer_save(const struct trainer *t, const char *path, struct report *r)
+{
+    bool adopted = true, ok;
+    struct model *m;
+
+    for (size_t k = 0; k < t->state_count && adopted; k++)
+        adopted = t->states[k].adopted;
+    if (adopted) {
+        for (size_t k = 0; k < t->state_count; k++)
+            if (!is_sound(&t->states[k], r))
+                return false;
+        return model_save(t->model, path, r);
+    }
+    m = trainer_export(t, r);
+    ok = m && model_save(m, path, r);
+    model_free(m);
+    return ok;
 }

@@ -70,8 +70,8 @@ enum { RATE, LOSS, WATCHED };
 struct node_attrs {
     const struct optimizer *optimizer;
     int watched;
-    const float *const *initial; /* by parameter: what it began with */
-    atomic_bool *suspect;        /* by parameter: something in it is not finite after the step that runs */
+    const float *const *beginning; /* by parameter: what it began with; NULL where all of that was finite */
+    atomic_bool *suspect;          /* by parameter: something in it is not finite after the step that runs */
 };
 
 static int first(const struct node_attrs *u)
@@ -216,11 +216,11 @@ static bool check_watched(struct step *s, const struct node_attrs *u)
 static bool check_suspects(struct step *s, const struct node_attrs *u)
 {
     for (int at = first(u), k = 0; at < s->node->inputs; at += group(u), k++) {
-        const float *now = s->in[at]->data, *was = u->initial[k];
+        const float *now = s->in[at]->data, *was = u->beginning[k];
         const int64_t n = atomic_exchange(&u->suspect[k], false) ? tensor_count(s->in[at]) : 0;
 
         for (int64_t i = 0; i < n; i++)
-            if (has_become_infinite(was[i], now[i]))
+            if (has_become_infinite(was ? was[i] : 0, now[i]))
                 return step_error(
                     s,
                     "element %lld of '%s' has become %s: the state cannot be saved any more; a lower learning "
@@ -267,7 +267,7 @@ bool optimizer_emit(struct emitter *e, const struct optimizer *o, const struct o
 {
     struct op *op = emit_alloc(e, sizeof *op);
     struct node_attrs *a = emit_alloc(e, sizeof *a);
-    const struct node_attrs made = { o, (int)i->watched, i->initial,
+    const struct node_attrs made = { o, (int)i->watched, i->beginning,
                                      emit_alloc(e, i->parameters * sizeof *made.suspect) };
     const size_t inputs = (size_t)first(&made) + i->parameters * (size_t)group(&made);
     const size_t outputs = i->parameters * (size_t)(1 + o->slots);

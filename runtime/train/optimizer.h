@@ -90,8 +90,9 @@ struct optimizer_inputs {
     struct value *const *now;  /* these */
     size_t parameters;
     struct value *const *parameter, *const *gradient;
-    struct value *const *slots;  /* of the first parameter, of the second ... */
-    const float *const *initial; /* of each parameter; lives as long as the graph */
+    struct value *const *slots; /* of the first parameter, of the second ... */
+    /* Of each parameter, NULL where all of it was finite; lives as long as the graph. */
+    const float *const *beginning;
 };
 bool optimizer_emit(struct emitter *e, const struct optimizer *o, const struct optimizer_inputs *i);
 

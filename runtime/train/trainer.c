@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 #include "run/profile.h"
 #include "train/prepare.h"
+#include "train/state.h"
 #include "train/training_program.h"
 #include <string.h>
 
@@ -10,19 +11,7 @@ enum {
 
 /* -- state -- */
 
-static bool state_tensor(struct trainer *t, struct tensor *out, const struct tensor *like, const void *content,
-                         struct report *r)
-{
-    const size_t bytes = (size_t)tensor_bytes(like);
-
-    *out = *like;
-    out->data = arena_alloc(&t->arena, bytes, r); /* zeroed */
-    if (out->data && content && bytes)
-        memcpy(out->data, content, bytes);
-    return out->data;
-}
-
-static bool add_states(struct trainer *t, enum role role, struct report *r)
+static bool add_states(struct trainer *t, enum role role, const struct map *messages, struct report *r)
 {
     for (size_t k = 0; k < t->parameters.count; k++) {
         const struct parameter *p = &t->parameters.at[k];
@@ -31,7 +20,7 @@ static bool add_states(struct trainer *t, enum role role, struct report *r)
         if (p->role != role)
             continue;
         s->parameter = p;
-        if (!state_tensor(t, &s->value, &p->initial, p->initial.data, r))
+        if (!state_take(t, messages, s, r))
             return false;
         for (int n = 0; role == ROLE_TRAINABLE && n < t->optimizer.slots; n++)
             if (!state_tensor(t, &s->slots[n], &p->initial, NULL, r))
@@ -45,12 +34,16 @@ static bool add_states(struct trainer *t, enum role role, struct report *r)
 static bool make_state(struct trainer *t, const struct trainer_options *o, struct report *r)
 {
     static const struct tensor scalar = { .dtype = F32 };
+    struct map messages = { 0 };
+    bool ok;
 
     if (!parameters_find(&t->parameters, t->model, o->freezes, o->freeze, &t->arena, r))
         return false;
     t->states = arena_array(&t->arena, t->parameters.count, sizeof *t->states, r);
-    if (!t->states || !state_tensor(t, &t->rate, &scalar, NULL, r) || !add_states(t, ROLE_TRAINABLE, r) ||
-        !add_states(t, ROLE_STATISTIC, r))
+    ok = t->states && state_tensor(t, &t->rate, &scalar, NULL, r) && states_index(t, &messages, r) &&
+         add_states(t, ROLE_TRAINABLE, &messages, r) && add_states(t, ROLE_STATISTIC, &messages, r);
+    map_release(&messages);
+    if (!ok)
         return false;
     if (!t->trainable)
         return fail(r, KILN_BAD_MODEL, NULL, "nothing in the model can be trained");

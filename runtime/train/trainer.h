@@ -38,7 +38,9 @@ struct trainer_options {
 /* What one parameter or statistic has. */
 struct state {
     const struct parameter *parameter;
-    struct tensor value; /* the trainer's own memory */
+    struct tensor value;    /* the trainer's own memory */
+    bool adopted;           /* it is that of the initializer in the trainer's model */
+    const float *beginning; /* what it began with, where not all of that was finite; else NULL */
     struct tensor slots[MAX_SLOTS];
 };
 
@@ -104,5 +106,7 @@ void snapshot_free(struct trainer *t, struct snapshot *s);
  * else is as it was loaded. Not built yet (model_build).
  * Freed by the caller. */
 struct model *trainer_export(const struct trainer *t, struct report *r);
+/* The same, to a file: where it can, without a copy. */
+bool trainer_save(const struct trainer *t, const char *path, struct report *r);
 
 #endif

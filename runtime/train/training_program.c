@@ -244,14 +244,14 @@ static bool find_watched(struct build *b, const struct program *types, struct op
     return !b->e.failed;
 }
 
-static const float *const *initial_values(struct build *b)
+static const float *const *beginnings(struct build *b)
 {
     const struct trainer *t = b->trainer;
-    const float **initial = emit_alloc(&b->e, t->trainable * sizeof *initial);
+    const float **beginning = emit_alloc(&b->e, t->trainable * sizeof *beginning);
 
-    for (size_t k = 0; initial && k < t->trainable; k++)
-        initial[k] = t->states[k].parameter->initial.data;
-    return initial;
+    for (size_t k = 0; beginning && k < t->trainable; k++)
+        beginning[k] = t->states[k].beginning;
+    return beginning;
 }
 
 /* Slots and the rate are inputs of the graph that have no name in the file. */
@@ -279,7 +279,7 @@ static bool add_optimizer(struct build *b, const struct program *types)
         if (!graph_add_output(p->graph, p->gradient[k]))
             return false;
     in.rate = p->rate;
-    in.initial = initial_values(b);
+    in.beginning = beginnings(b);
     return find_watched(b, types, &in) && optimizer_emit(&b->e, &t->optimizer, &in);
 }
 

@@ -3,6 +3,7 @@
 #include "graph/message.h"
 #include "run/session.h"
 #include "scratch.h"
+#include "train/edit.h"
 #include "train/fit.h"
 #include "train/initialise.h"
 #include "train/losses/registry.h"
@@ -1358,6 +1359,101 @@ END_TEST
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
+/* -- one copy of the weights -- */
+
+enum { WIDTH = 64 }; /* of a weight that copies of its message share */
+
+/* y = x w + b, as a file of its own says it. */
+static struct model *wide_model(void)
+{
+    static float w[WIDTH * WIDTH], b[WIDTH];
+    static const struct tensor weight = { .dtype = F32, .rank = 2, .dims = { WIDTH, WIDTH }, .data = w },
+                               bias = { .dtype = F32, .rank = 1, .dims = { WIDTH }, .data = b };
+    static const char text[] = HEAD "g (float[N,64] x) => (float[N,64] y) <float[1] w = {0}, float[1] b = {0}> "
+                                    "{ h = MatMul (x, w) y = Add (h, b) }";
+    struct model *m = model_read_bytes(text, strlen(text), NULL, &report);
+    struct edit e;
+
+    noise(w, WIDTH * WIDTH, 3);
+    expect_ok(m && edit_begin(&e, m, &report) && edit_tensor(&e, edit_initializer(&e, "w"), &weight) &&
+              edit_tensor(&e, edit_initializer(&e, "b"), &bias) && edit_end(&e) && model_build(m, &report));
+    return m;
+}
+
+static const float *weight_of(const struct model *m)
+{
+    return (const float *)(const void *)m->proto->graph->initializer[0]->raw_data.data;
+}
+
+static void wide_step(struct trainer *t)
+{
+    static float x[2 * WIDTH], y[2 * WIDTH];
+    const struct tensor in = { .dtype = F32, .rank = 2, .dims = { 2, WIDTH }, .data = x },
+                        out = { .dtype = F32, .rank = 2, .dims = { 2, WIDTH }, .data = y };
+    struct step_result result;
+
+    noise(x, 2 * WIDTH, 5);
+    expect_ok(trainer_step(t, &in, &out, &result, &report));
+}
+
+/* The model that a trainer was made of, and those that were exported, keep their weights; what is saved is what would be
+ * exported. */
+START_TEST(weights_are_the_trainers_own)
+{
+    const struct trainer_options o = { .loss = "mean_squared_error", .optimizer = "sgd", .targets = TARGETS_VALUES };
+    float before[WIDTH * WIDTH], once[WIDTH * WIDTH];
+    struct model *m = wide_model(), *first, *saved;
+    struct trainer *t = trainer_new(m, &o, &report);
+
+    expect_ok(t);
+    memcpy(before, weight_of(m), sizeof before);
+    ck_assert(state_of(t, "w") == weight_of(t->model) && weight_of(t->model) != weight_of(m));
+    wide_step(t);
+    ck_assert(memcmp(before, weight_of(m), sizeof before) == 0);
+    first = trainer_export(t, &report);
+    expect_ok(first);
+    memcpy(once, weight_of(first), sizeof once);
+    ck_assert(memcmp(before, once, sizeof before) != 0);
+    wide_step(t);
+    ck_assert(memcmp(once, weight_of(first), sizeof once) == 0);
+    ck_assert(memcmp(once, state_of(t, "w"), sizeof once) != 0);
+    expect_ok(trainer_save(t, "saved.onnx", &report));
+    saved = model_read("saved.onnx", NULL, &report);
+    expect_ok(saved);
+    ck_assert(memcmp(weight_of(saved), state_of(t, "w"), sizeof once) == 0);
+    state_of(t, "w")[7] = INFINITY;
+    ck_assert(!trainer_save(t, "saved.onnx", &report));
+    expect_error(KILN_RUN_FAILED, "element 7 of 'w' is infinite");
+    model_free(saved);
+    model_free(first);
+    trainer_free(t);
+    model_free(m);
+    ck_assert_int_eq(unlink("saved.onnx"), 0);
+}
+END_TEST
+
+/* A trainer may outlive the model, and the other way round; what both hold goes with the last. */
+START_TEST(weights_that_are_not_trained_are_shared)
+{
+    const char *const all = "w";
+    const struct trainer_options o = {
+        .loss = "mean_squared_error", .optimizer = "sgd", .targets = TARGETS_VALUES, .freezes = 1, .freeze = &all
+    };
+    struct model *m = wide_model();
+    struct trainer *t = trainer_new(m, &o, &report);
+
+    expect_ok(t);
+    ck_assert(weight_of(t->model) == weight_of(m));
+    if (_i)
+        trainer_free(t);
+    model_free(m);
+    if (!_i) {
+        wide_step(t);
+        trainer_free(t);
+    }
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("train");
@@ -1398,8 +1494,10 @@ Suite *suite(void)
     add_tests(s, other_outputs_are_compared_as_what_they_are, 7);
     add_tests(s, what_differs_is_counted, 7);
     add_test(s, only_batch_normalization_is_recovered);
+    add_tests(s, weights_that_are_not_trained_are_shared, 2);
     tcase_add_checked_fixture(files, enter_scratch, leave_scratch);
     tcase_add_test(files, what_is_exported_is_what_was_learned);
+    tcase_add_test(files, weights_are_the_trainers_own);
     suite_add_tcase(s, files);
     return s;
 }

@@ -1,10 +1,20 @@
 #!/bin/sh
 # Writes a table from the names of its rows, each of which has a file of its own. Usage:
-#   registry.sh PREFIX STRUCT INCLUDE HEADER SOURCE NAME...
-# A row is `const struct STRUCT PREFIX_NAME`; the table is PREFIX_registry, ended by NULL, which INCLUDE declares.
+#   registry.sh [--sort] PREFIX STRUCT INCLUDE HEADER SOURCE NAME...
+# A row is `const struct STRUCT PREFIX_NAME`; the table is PREFIX_registry, ended by NULL, which INCLUDE declares. Rows stand as
+# they are named, or in the order of their names.
 set -e
+sorted=
+if [ "$1" = --sort ]; then
+    sorted=yes
+    shift
+fi
 prefix=$1 struct=$2 include=$3 header=$4 source=$5
 shift 5
+if [ "$sorted" ]; then
+    # shellcheck disable=SC2046 # names have no blanks
+    set -- $(printf '%s\n' "$@" | LC_ALL=C sort)
+fi
 capital=$(echo "$prefix" | tr '[:lower:]' '[:upper:]')
 
 {

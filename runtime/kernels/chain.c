@@ -67,66 +67,13 @@ static void spread(const struct chain_source *s, const float *x, int64_t from, i
     }
 }
 
+/* Of a unary step, q is p. */
 static void compute(const struct kernels *k, const struct chain_step *s, const float *p, bool p_one, const float *q,
                     bool q_one, float *y, int64_t n)
 {
-    switch (s->op) {
-#define X(name)                                                                                                        \
-    case CHAIN_##name:                                                                                                 \
-        k->name(p, y, n, s->a, s->b);                                                                                  \
-        break;
-        KERNELS_UNARY(X)
-#undef X
-#define X(name)                                                                                                        \
-    case CHAIN_##name:                                                                                                 \
-        k->name(p, q, y, n, s->a, s->b);                                                                               \
-        break;
-        KERNELS_UNARY_GRAD(X)
-#undef X
-    case CHAIN_add:
-        if (q_one)
-            k->add_s(p, *q, y, n);
-        else if (p_one)
-            k->add_s(q, *p, y, n);
-        else
-            k->add(p, q, y, n);
-        break;
-    case CHAIN_sub:
-        if (q_one)
-            k->add_s(p, -*q, y, n);
-        else if (p_one)
-            k->sub_r(q, *p, y, n);
-        else
-            k->sub(p, q, y, n);
-        break;
-    case CHAIN_mul:
-        if (q_one)
-            k->mul_s(p, *q, y, n);
-        else if (p_one)
-            k->mul_s(q, *p, y, n);
-        else
-            k->mul(p, q, y, n);
-        break;
-    case CHAIN_div:
-        if (q_one)
-            k->div_s(p, *q, y, n);
-        else if (p_one)
-            k->div_r(q, *p, y, n);
-        else
-            k->div(p, q, y, n);
-        break;
-    case CHAIN_max:
-        k->max(p, q, y, n);
-        break;
-    case CHAIN_min:
-        k->min(p, q, y, n);
-        break;
-    case CHAIN_prelu:
-        k->prelu(p, q, y, n);
-        break;
-    case CHAIN_OPS:
-        break;
-    }
+    const struct elements span = { .y = y, .x = { p, q }, .step = { !p_one, !q_one }, .n = n, .numbers = s->numbers };
+
+    formula_f32(s->formula, k)(&span);
 }
 
 static const float *memory_of(const struct chain_task *t, int value)

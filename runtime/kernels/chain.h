@@ -1,21 +1,14 @@
 /* Chains: elementwise steps that follow each other, done block by block, so that what lies between them never leaves
  * the first cache: each operand is read once, each result written once, however many steps there are.
  *
- * A step is an entry of the kernel table; operands are inputs of the chain, of any shape that broadcasts, and results
- * of earlier steps. Steps whose results have another shape than the rest (sigmoid of a [N,1,1,C] that then scales a
+ * A step is a formula (formula.h); operands are inputs of the chain, of any shape that broadcasts, and results of
+ * earlier steps. Steps whose results have another shape than the rest (sigmoid of a [N,1,1,C] that then scales a
  * [N,H,W,C]) are a stage of their own, done before. The bits are those of the steps done one after the other. */
 #ifndef KILN_KERNELS_CHAIN_H
 #define KILN_KERNELS_CHAIN_H
 
-#include "kernels/kernels.h"
+#include "kernels/formula.h"
 #include "tensor/tensor.h"
-
-enum chain_op {
-#define X(name) CHAIN_##name,
-    KERNELS_UNARY(X) KERNELS_UNARY_GRAD(X) KERNELS_BINARY(X)
-#undef X
-        CHAIN_OPS
-};
 
 enum {
     CHAIN_STEPS = 16,
@@ -25,17 +18,17 @@ enum {
     CHAIN_BLOCK = 1024 /* floats: a few blocks fit the first cache together */
 };
 
-/* An operand is the number of an input, or CHAIN_INPUTS + the number of an earlier step. Gradients have s for p and dy
- * for q. */
+/* An operand is the number of an input, or CHAIN_INPUTS + the number of an earlier step. Gradients have what was saved
+ * for p and dy for q. */
 static inline bool chain_is_step(int operand)
 {
     return operand >= CHAIN_INPUTS;
 }
 
 struct chain_step {
-    enum chain_op op;
+    const struct formula *formula;
     int p, q; /* q is CHAIN_NOTHING for the unary ones */
-    float a, b;
+    struct numbers numbers;
 };
 
 struct chain {
@@ -82,8 +75,6 @@ struct chain_plan {
     int64_t chunk;                 /* elements of a piece of work */
     double work;                   /* of an element: about so many operations of a product take as long */
 };
-
-bool chain_costly(enum chain_op op); /* an exponential, or more: several times what memory takes */
 
 /* `in` tells the shapes. `wanted[k]`: is output k to be written? False where shapes do not broadcast. */
 bool chain_plan(struct chain_plan *c, const struct chain *chain, const struct tensor *const *in, const bool *wanted);

@@ -42,12 +42,6 @@ static bool find_shapes(struct chain_plan *c, const struct chain *chain, const s
     return true;
 }
 
-/* Has an operand of one element a loop of its own here? */
-static bool takes_one(const struct chain_step *s)
-{
-    return s->op == CHAIN_add || s->op == CHAIN_sub || s->op == CHAIN_mul || s->op == CHAIN_div;
-}
-
 /* How `t` lies in a result of the shape of `y`. */
 static void find_form(struct chain_source *s, const struct tensor *t, const struct tensor *y, bool one)
 {
@@ -87,8 +81,8 @@ struct planning {
     bool whole[CHAIN_STEPS]; /* its result is wanted outside its stage */
     int stage_of[CHAIN_STEPS];
     int codes, sources;
-    int swish[CHAIN_STEPS]; /* by the step that multiplies: of what */
-    bool gone[CHAIN_STEPS]; /* the step has no code */
+    int times_x[CHAIN_STEPS], inner[CHAIN_STEPS]; /* by the step that multiplies: x, and the step f(x) */
+    bool gone[CHAIN_STEPS];                       /* the step has no code */
 };
 
 /* The operand as a code of this stage sees it. */
@@ -114,20 +108,19 @@ static int operand_of(struct planning *p, struct chain_stage *stage, int operand
     return source_of(p, stage, operand, &p->c->type[of->number], one);
 }
 
-/* The operand of the sigmoid, where step s multiplies that operand with it and nobody else reads it: x * sigmoid(x) is
- * one code. CHAIN_NOTHING where s is none. */
-static int swish_of(const struct planning *p, int s, int *sigmoid)
+/* The operand of a formula f, where step s multiplies that operand with the result of it and nobody else reads that,
+ * and f has one loop for x * f(x): then it is one code. CHAIN_NOTHING where s is none. */
+static int times_x_of(const struct planning *p, int s, int *inner)
 {
     const struct chain_step *step = p->chain->step;
     const int a = step[s].p, b = step[s].q;
 
-    for (int o = 0; step[s].op == CHAIN_mul && o < 2; o++) {
+    for (int o = 0; step[s].formula->product && o < 2; o++) {
         const int factor = o ? a : b, other = o ? b : a;
         int readers = 0;
 
-        *sigmoid = factor - CHAIN_INPUTS;
-        if (!chain_is_step(factor) || step[*sigmoid].op != CHAIN_sigmoid || step[*sigmoid].p != other ||
-            p->whole[*sigmoid])
+        *inner = factor - CHAIN_INPUTS;
+        if (!chain_is_step(factor) || !step[*inner].formula->times_x || step[*inner].p != other || p->whole[*inner])
             continue;
         for (int k = 0; k < p->chain->steps; k++)
             readers += (step[k].p == factor) + (step[k].q == factor);
@@ -137,15 +130,17 @@ static int swish_of(const struct planning *p, int s, int *sigmoid)
     return CHAIN_NOTHING;
 }
 
-/* Sigmoids that are a part of a swish have no code of their own. */
-static void find_swishes(struct planning *p)
+/* Steps that are a part of such a product have no code of their own. */
+static void find_products(struct planning *p)
 {
     for (int s = 0; s < p->chain->steps; s++) {
-        int sigmoid;
+        int inner;
 
-        p->swish[s] = swish_of(p, s, &sigmoid);
-        if (p->swish[s] != CHAIN_NOTHING)
-            p->gone[sigmoid] = true;
+        p->times_x[s] = times_x_of(p, s, &inner);
+        if (p->times_x[s] == CHAIN_NOTHING)
+            continue;
+        p->inner[s] = inner;
+        p->gone[inner] = true;
     }
 }
 
@@ -161,11 +156,13 @@ static void add_codes(struct planning *p, struct chain_stage *stage)
         if (p->stage_of[s] != number || p->gone[s])
             continue;
         *code = (struct chain_code){ .step = p->chain->step[s], .number = s, .place = CHAIN_NOTHING };
-        if (p->swish[s] != CHAIN_NOTHING)
-            code->step = (struct chain_step){ .op = CHAIN_swish, .p = p->swish[s], .q = CHAIN_NOTHING };
-        code->step.p = operand_of(p, stage, code->step.p, code, takes_one(&code->step));
+        if (p->times_x[s] != CHAIN_NOTHING) {
+            code->step = p->chain->step[p->inner[s]];
+            code->step.formula = code->step.formula->times_x;
+        }
+        code->step.p = operand_of(p, stage, code->step.p, code, code->step.formula->takes_one);
         if (code->step.q != CHAIN_NOTHING)
-            code->step.q = operand_of(p, stage, code->step.q, code, takes_one(&code->step));
+            code->step.q = operand_of(p, stage, code->step.q, code, code->step.formula->takes_one);
         stage->codes++;
         p->codes++;
     }
@@ -255,43 +252,13 @@ static void find_whole(struct planning *p, const bool *wanted)
             p->whole[p->chain->output[k]] = true;
 }
 
-bool chain_costly(enum chain_op op)
-{
-    switch (op) {
-    case CHAIN_elu:
-    case CHAIN_selu:
-    case CHAIN_sigmoid:
-    case CHAIN_swish:
-    case CHAIN_tanh:
-    case CHAIN_exp:
-    case CHAIN_log:
-    case CHAIN_softplus:
-    case CHAIN_erf:
-    case CHAIN_gelu:
-    case CHAIN_gelu_tanh:
-    case CHAIN_erf_grad:
-    case CHAIN_elu_grad:
-    case CHAIN_selu_grad:
-    case CHAIN_softplus_grad:
-    case CHAIN_gelu_grad:
-    case CHAIN_gelu_tanh_grad:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* For each element. */
 static int64_t work_of(const struct chain *chain)
 {
     int64_t work = 2;
 
-    for (int s = 0; s < chain->steps; s++) {
-        const enum chain_op op = chain->step[s].op;
-        const bool divides = op == CHAIN_div || op == CHAIN_sqrt || op == CHAIN_reciprocal;
-
-        work += chain_costly(op) ? 8 : divides ? 2 : 1;
-    }
+    for (int s = 0; s < chain->steps; s++)
+        work += chain->step[s].formula->work;
     return work;
 }
 
@@ -306,7 +273,7 @@ bool chain_plan(struct chain_plan *c, const struct chain *chain, const struct te
         return false;
     find_stages(&p);
     find_whole(&p, wanted);
-    find_swishes(&p);
+    find_products(&p);
     for (int k = 0; k < c->stages; k++) {
         add_codes(&p, &c->stage[k]);
         give_places(&p, &c->stage[k]);

@@ -398,7 +398,7 @@ static void end_turned(const struct plan *p, const struct panel *w, int64_t from
 
         p->k->add(row, residual_of(p, row), row, to - from);
         if (p->g->relu)
-            p->k->relu(row, row, to - from, 0, 0);
+            p->k->relu(row, row, to - from);
     }
 }
 

@@ -181,7 +181,7 @@ static void add_bias(const struct ending *p, int64_t from, int64_t to)
             if (g->residual)
                 p->k->add(row, g->residual + (row - (const float *)g->c), row, g->n);
             if (g->relu)
-                p->k->relu(row, row, g->n, 0, 0);
+                p->k->relu(row, row, g->n);
             continue;
         }
         for (int64_t j = 0; j < g->n; j++) {

@@ -17,68 +17,7 @@
 #include "kernels/winograd.h"
 #include "tensor/dtype.h"
 
-/* y[i] = f(x[i]); `a` and `b` are parameters of f, as below. */
-typedef void unary_f32(const float *x, float *y, int64_t n, float a, float b);
-/* dx[i] = dy[i] * f'; `s` is what f' is written in: the input x or the output y of f, as below. */
-typedef void unary_grad_f32(const float *s, const float *dy, float *dx, int64_t n, float a, float b);
 typedef void binary_f32(const float *p, const float *q, float *y, int64_t n);
-
-/* name; the function. NaN comes out as NaN. */
-#define KERNELS_UNARY(X)                                                                                               \
-    X(affine)       /* a * x + b, rounded twice */                                                                     \
-    X(relu)         /* x < 0 ? 0 : x */                                                                                \
-    X(leaky_relu)   /* x < 0 ? a * x : x */                                                                            \
-    X(elu)          /* x < 0 ? a * (exp(x) - 1) : x */                                                                 \
-    X(selu)         /* x > 0 ? b * x : b * (a * exp(x) - a); b is the standard's gamma */                              \
-    X(sigmoid)      /* 1 / (1 + exp(-x)) */                                                                            \
-    X(swish)        /* x * sigmoid(x) */                                                                               \
-    X(hard_sigmoid) /* max(0, min(1, a * x + b)) */                                                                    \
-    X(tanh)                                                                                                            \
-    X(exp)                                                                                                             \
-    X(log)                                                                                                             \
-    X(softplus) /* log(1 + exp(x)) */                                                                                  \
-    X(erf)                                                                                                             \
-    X(gelu)      /* x / 2 * (1 + erf(x / sqrt(2))) */                                                                  \
-    X(gelu_tanh) /* x / 2 * (1 + tanh(sqrt(2 / pi) * (x + .044715 * x^3))) */                                          \
-    X(sqrt)                                                                                                            \
-    X(reciprocal)                                                                                                      \
-    X(neg)                                                                                                             \
-    X(square)                                                                                                          \
-    X(cube)     /* (x * x) * x */                                                                                      \
-    X(root)     /* x^.5: that of -inf is inf, that of -0 is 0 */                                                       \
-    X(softsign) /* x / (1 + |x|) */                                                                                    \
-    X(clip)     /* min(b, max(a, x)) */
-
-/* name; what s is */
-#define KERNELS_UNARY_GRAD(X)                                                                                          \
-    X(relu_grad)         /* y (or x): s > 0 ? dy : 0 */                                                                \
-    X(leaky_relu_grad)   /* x */                                                                                       \
-    X(elu_grad)          /* x */                                                                                       \
-    X(elu_grad_y)        /* y */                                                                                       \
-    X(selu_grad)         /* x */                                                                                       \
-    X(selu_grad_y)       /* y */                                                                                       \
-    X(sigmoid_grad)      /* y */                                                                                       \
-    X(hard_sigmoid_grad) /* x */                                                                                       \
-    X(tanh_grad)         /* y */                                                                                       \
-    X(softplus_grad)     /* x */                                                                                       \
-    X(gelu_grad)         /* x */                                                                                       \
-    X(gelu_tanh_grad)    /* x */                                                                                       \
-    X(erf_grad)          /* x */                                                                                       \
-    X(sqrt_grad)         /* y */                                                                                       \
-    X(reciprocal_grad)   /* y */                                                                                       \
-    X(softsign_grad)     /* x */                                                                                       \
-    X(clip_grad)         /* x: a <= s <= b ? dy : 0 */
-
-/* vector with vector; vector with scalar is the name with _s after it, scalar with vector with _r (q - p, q / p).
- * prelu: p < 0 ? q * p : p */
-#define KERNELS_BINARY(X) X(add) X(sub) X(mul) X(div) X(max) X(min) X(prelu)
-
-/* name; what may stand behind a normalisation (norm_block.h): the gradient that reaches z = (x - mean) * scale + shift
- * from dy, the gradient of the function above of z. Rows are contiguous, x, dy and the result laid out alike. */
-#define KERNELS_BEFORE(X)                                                                                              \
-    X(relu) X(leaky_relu) X(elu) X(selu) X(sigmoid) X(hard_sigmoid) X(tanh) X(softplus) X(gelu) X(gelu_tanh)
-typedef void before_f32(const float *x, const float *dy, float *to, int64_t rows, int64_t columns, const float *mean,
-                        const float *scale, const float *shift, float a, float b);
 
 /* Lanes of a panel that lie `step` apart in memory: lane l of `mask` is at offset + l * step. */
 struct pack_run {
@@ -138,21 +77,13 @@ struct drop {
 struct kernels {
     enum cpu_level level;
 
-#define X(name) unary_f32 *name;
-    KERNELS_UNARY(X)
-#undef X
-#define X(name) unary_grad_f32 *name;
-    KERNELS_UNARY_GRAD(X)
-#undef X
-#define X(name) binary_f32 *name;
-    KERNELS_BINARY(X)
-#undef X
-    void (*add_s)(const float *p, float q, float *y, int64_t n); /* p + q */
-    void (*mul_s)(const float *p, float q, float *y, int64_t n); /* p * q */
-    void (*sub_r)(const float *p, float q, float *y, int64_t n); /* q - p */
-    void (*div_s)(const float *p, float q, float *y, int64_t n); /* p / q */
-    void (*div_r)(const float *p, float q, float *y, int64_t n); /* q / p */
-    void (*axpy)(float a, const float *x, float *y, int64_t n);  /* y += a * x, rounded twice */
+    /* What other kernels do along a row; operators have formulas of their own (formula.h). _s: with a scalar. */
+    binary_f32 *add, *mul;
+    void (*add_s)(const float *p, float q, float *y, int64_t n);
+    void (*mul_s)(const float *p, float q, float *y, int64_t n);
+    void (*relu)(const float *x, float *y, int64_t n);                     /* x < 0 ? 0 : x */
+    void (*affine)(const float *x, float *y, int64_t n, float a, float b); /* a * x + b, rounded twice */
+    void (*axpy)(float a, const float *x, float *y, int64_t n);            /* y += a * x, rounded twice */
 
     /* Sums in a fixed tree: blocks of lanes, then pairs of blocks. The error grows with the logarithm of n. */
     float (*sum)(const float *x, int64_t n);
@@ -275,10 +206,6 @@ struct kernels {
     void (*norm_back_columns)(const float *x, const float *g, float *dx, int64_t rows, int64_t columns, int64_t stride,
                               const float *mean, const float *p, const float *q,
                               const float *r); /* p*g + q*(x-mean) + r */
-
-#define X(name) before_f32 *before_##name;
-    KERNELS_BEFORE(X)
-#undef X
 
     /* Max pooling with channels last (norm_block.c), windows of 2x2 pixels with stride 2: `pixels` windows side by
      * side, whose upper row begins at x, the lower one x_row later. NaN wins over everything, of equal elements the

@@ -11,14 +11,12 @@ static struct pool *helpers(struct pool *pool, int64_t elements)
 }
 
 struct map {
-    unary_f32 *unary;
-    unary_grad_f32 *unary_grad;
-    binary_f32 *binary;
-    void (*scalar)(const float *, float, float *, int64_t);
-    const float *p, *q;
+    const struct kernels *k;
+    const struct formula *formula;
+    struct numbers numbers;
+    const float *x;
     float *y;
     int64_t n;
-    float a, b;
 };
 
 /* The range of a chunk; its length is returned. */
@@ -28,70 +26,21 @@ static int64_t range(int64_t chunk, int64_t each, int64_t n, int64_t *from)
     return n - *from < each ? n - *from : each;
 }
 
-static void unary_chunk(void *context, int64_t chunk, int thread)
+static void formula_chunk(void *context, int64_t chunk, int thread)
 {
     const struct map *m = context;
     int64_t from;
     const int64_t n = range(chunk, EACH, m->n, &from);
 
     (void)thread;
-    m->unary(m->p + from, m->y + from, n, m->a, m->b);
+    formula_of_1(m->formula, m->k, m->numbers, m->x + from, m->y + from, n);
 }
-void map_unary(struct pool *pool, unary_f32 *f, const float *x, float *y, int64_t n, float a, float b)
+void map_formula(const struct kernels *k, struct pool *pool, const struct formula *f, struct numbers numbers,
+                 const float *x, float *y, int64_t n)
 {
-    struct map m = { .unary = f, .p = x, .y = y, .n = n, .a = a, .b = b };
+    struct map m = { k, f, numbers, x, y, n };
 
-    pool_run(helpers(pool, n), divide_up(n, EACH), unary_chunk, &m);
-}
-
-static void unary_grad_chunk(void *context, int64_t chunk, int thread)
-{
-    const struct map *m = context;
-    int64_t from;
-    const int64_t n = range(chunk, EACH, m->n, &from);
-
-    (void)thread;
-    m->unary_grad(m->p + from, m->q + from, m->y + from, n, m->a, m->b);
-}
-void map_unary_grad(struct pool *pool, unary_grad_f32 *f, const float *s, const float *dy, float *dx, int64_t n,
-                    float a, float b)
-{
-    struct map m = { .unary_grad = f, .p = s, .q = dy, .y = dx, .n = n, .a = a, .b = b };
-
-    pool_run(helpers(pool, n), divide_up(n, EACH), unary_grad_chunk, &m);
-}
-
-static void binary_chunk(void *context, int64_t chunk, int thread)
-{
-    const struct map *m = context;
-    int64_t from;
-    const int64_t n = range(chunk, EACH, m->n, &from);
-
-    (void)thread;
-    m->binary(m->p + from, m->q + from, m->y + from, n);
-}
-void map_binary(struct pool *pool, binary_f32 *f, const float *p, const float *q, float *y, int64_t n)
-{
-    struct map m = { .binary = f, .p = p, .q = q, .y = y, .n = n };
-
-    pool_run(helpers(pool, n), divide_up(n, EACH), binary_chunk, &m);
-}
-
-static void scalar_chunk(void *context, int64_t chunk, int thread)
-{
-    const struct map *m = context;
-    int64_t from;
-    const int64_t n = range(chunk, EACH, m->n, &from);
-
-    (void)thread;
-    m->scalar(m->p + from, m->a, m->y + from, n);
-}
-void map_scalar(struct pool *pool, void (*f)(const float *, float, float *, int64_t), const float *p, float q, float *y,
-                int64_t n)
-{
-    struct map m = { .scalar = f, .p = p, .y = y, .n = n, .a = q };
-
-    pool_run(helpers(pool, n), divide_up(n, EACH), scalar_chunk, &m);
+    pool_run(helpers(pool, n), divide_up(n, EACH), formula_chunk, &m);
 }
 
 /* -- rows -- */

@@ -1,15 +1,12 @@
-/* The table's loops over whole arrays, cut into fixed chunks for a pool. */
+/* Loops over whole arrays, cut into fixed chunks for a pool. */
 #ifndef KILN_KERNELS_MAP_H
 #define KILN_KERNELS_MAP_H
 
-#include "kernels/kernels.h"
+#include "kernels/formula.h"
 
-void map_unary(struct pool *pool, unary_f32 *f, const float *x, float *y, int64_t n, float a, float b);
-void map_unary_grad(struct pool *pool, unary_grad_f32 *f, const float *s, const float *dy, float *dx, int64_t n,
-                    float a, float b);
-void map_binary(struct pool *pool, binary_f32 *f, const float *p, const float *q, float *y, int64_t n);
-void map_scalar(struct pool *pool, void (*f)(const float *, float, float *, int64_t), const float *p, float q, float *y,
-                int64_t n);
+/* y = f(x). */
+void map_formula(const struct kernels *k, struct pool *pool, const struct formula *f, struct numbers numbers,
+                 const float *x, float *y, int64_t n);
 /* f over each of `rows` rows of n contiguous elements: softmax, log_softmax; the gradients. */
 void map_rows(struct pool *pool, void (*f)(const float *, float *, int64_t), const float *x, float *y, int64_t rows,
               int64_t n);

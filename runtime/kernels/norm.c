@@ -261,7 +261,7 @@ static void run_passage(struct pool *pool, struct passage *p)
 
 void batch_norm_apply(const struct kernels *k, struct pool *pool, const struct norm_shape *s, enum dtype dtype,
                       const void *x, const void *scale, const void *bias, const void *mean, const void *invstd,
-                      bool relu, void *y, void *scratch)
+                      const struct formula *act, void *y, void *scratch)
 {
     struct norm_block last = last_block(s);
     struct passage p = { .k = k,
@@ -274,7 +274,7 @@ void batch_norm_apply(const struct kernels *k, struct pool *pool, const struct n
                          .invstd = invstd,
                          .y = y };
 
-    last.act = relu ? k->relu : NULL;
+    last.act = act;
     if (is_last(s, dtype))
         norm_block_forward(k, pool, &last, &(struct norm_parameters){ scale, bias, mean, invstd }, x, y, NULL, scratch);
     else

@@ -5,7 +5,7 @@
 #ifndef KILN_KERNELS_NORM_H
 #define KILN_KERNELS_NORM_H
 
-#include "kernels/kernels.h"
+#include "kernels/formula.h"
 
 struct norm_shape {
     int64_t batch, channels, spatial; /* x[batch, channels, spatial], contiguous */
@@ -21,11 +21,11 @@ void inverse_std(enum dtype dtype, int64_t channels, const void *var, double eps
 void running_update(enum dtype dtype, int64_t channels, const void *running, const void *value, double momentum,
                     void *to);
 
-/* y = (x - mean) * (scale * invstd) + bias; y may be x. scale and bias may be NULL: 1 and 0. With `relu`, max(0, y) of
- * floats whose spatial size is 1. The scratch is that of batch_moments. */
+/* y = (x - mean) * (scale * invstd) + bias; y may be x. scale and bias may be NULL: 1 and 0. `act` (NULL for none) is done to
+ * y, of floats whose spatial size is 1. The scratch is that of batch_moments. */
 void batch_norm_apply(const struct kernels *k, struct pool *pool, const struct norm_shape *s, enum dtype dtype,
                       const void *x, const void *scale, const void *bias, const void *mean, const void *invstd,
-                      bool relu, void *y, void *scratch);
+                      const struct formula *act, void *y, void *scratch);
 
 /* The gradient. training: mean and invstd came from x itself; else they are constants (inference, frozen). dx, dscale
  * and dbias may each be NULL; dx may be dy. */

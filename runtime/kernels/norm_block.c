@@ -377,7 +377,7 @@ static void forward_chunk(void *context, int64_t chunk, int thread)
         scale_shift(w->k, w->x + at.at, w->y + at.at, at.n, at.width, w->with.mean + at.column,
                     w->with.scale + at.column, w->with.shift + at.column);
         if (b->act)
-            b->act(w->y + at.at, w->y + at.at, at.n, b->a, b->b);
+            formula_of_1(b->act, w->k, b->numbers, w->y + at.at, w->y + at.at, at.n);
     }
 }
 
@@ -405,7 +405,7 @@ static void forward_lines_chunk(void *context, int64_t chunk, int thread)
                 w->k->last_pool(x, x_row, s.pixels, c, (best ? best : y) + at);
         }
         if (b->act)
-            b->act(z, y, n, b->a, b->b);
+            formula_of_1(b->act, w->k, b->numbers, z, y, n);
         else if (z != y)
             memcpy(y, z, (size_t)n * sizeof *y);
     }
@@ -443,11 +443,13 @@ static const float *before_act(const struct work *w, const float *from, const fl
     const float *const mean = w->with.mean + column, *const scale = w->with.scale + column,
                        *const shift = w->with.shift + column;
     const int64_t rest = n % width, done = n - rest;
+    before_f32 *before;
 
     if (!b->act)
         return dy;
-    b->before(from, dy, g, n / width, width, mean, scale, shift, b->a, b->b);
-    b->before(from + done, dy + done, g + done, rest > 0, rest, mean, scale, shift, b->a, b->b);
+    before = b->act->level[w->k->level]->before;
+    before(from, dy, g, n / width, width, mean, scale, shift, b->numbers);
+    before(from + done, dy + done, g + done, rest > 0, rest, mean, scale, shift, b->numbers);
     return g;
 }
 

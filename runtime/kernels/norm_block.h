@@ -15,14 +15,13 @@
 #ifndef KILN_KERNELS_NORM_BLOCK_H
 #define KILN_KERNELS_NORM_BLOCK_H
 
-#include "kernels/kernels.h"
+#include "kernels/formula.h"
 
 struct norm_block {
     int64_t images, height, width, channels; /* x[images, height, width, channels] */
     bool normal, pool;
-    unary_f32 *act; /* y = act(z, a, b); NULL: z */
-    before_f32 *before;
-    float a, b;
+    const struct formula *act; /* y = act(z); NULL: z. One that has `before`, to go back */
+    struct numbers numbers;    /* of act */
 };
 
 /* Some channels are too many for a pool. */

@@ -3,32 +3,23 @@
  *   C = A + B        dA = dC, dB = dC, summed over what was broadcast
  *
  * Integers wrap around. */
+#define NAME    add
+#define VALUE   (a + b)
+#define INTEGER ((W)a + (W)b)
+#define INTS
+#define UINTS
+#include "ops/binary_formula.h"
+
+#ifndef FORMULA_LEVEL
 #include "ops/broadcast.h"
-#include "ops/elementwise.h"
 
 enum { A, B };
 
 /* -- run -- */
 
-static void add_f32(const struct span *s)
-{
-    const float *const a = s->x[A], *const b = s->x[B];
-
-    if (s->step[A] && s->step[B])
-        s->k->add(a, b, s->y, s->n);
-    else if (s->step[A])
-        s->k->add_s(a, *b, s->y, s->n);
-    else
-        s->k->add_s(b, *a, s->y, s->n);
-}
-
-#define EXPR(a, b) (W)(a) + (W)(b)
-#define LOOP_F32   add_f32
-#include "ops/binary_types.h"
-
 static bool run(struct step *s)
 {
-    return binary_run(s, loops);
+    return binary_run(s, &formula_add);
 }
 
 /* -- differentiate -- */
@@ -46,29 +37,11 @@ static const struct op_parameter parameters[] = {
     { 0 },
 };
 
-/* -- test -- */
-
-static const struct op_case cases[] = {
-    { "f32[2,3,4] f32[2,3,4]", "", "f32[2,3,4]", 3 },
-    { "f64[5,7] f64[7]", "", "f64[5,7]", 3 },
-    { "f64[3,1,5] f64[4,1]", "", "f64[3,4,5]", 3 },
-    { "f32[2,3,4,5] f32[3,1,1]", "", "f32[2,3,4,5]", 3 },
-    { "f32[] f32[3,5]", "", "f32[3,5]", 3 },
-    { "f16[3,5] f16[3,1]", "", "f16[3,5]", 0 },
-    { "bf16[600] bf16[1]", "", "bf16[600]", 0 },
-    { "i8[7] i8[7]", "", "i8[7]", 0 },
-    { "u16[2,3] u16[2,1]", "", "u16[2,3]", 0 },
-    { "i64[2,3] i64[]", "", "i64[2,3]", 0 },
-    { "f32[0,3] f32[1,3]", "", "f32[0,3]", 0 },
-    { "f32[] f32[]", "", "f32[]", 3 },
-    { 0 },
-};
-
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T A, T B -> T C", .types = list, .infer = binary_infer, .run = run,            \
-        .chain = CHAIN_OF_2(add), .gradient = gradient, .flags = OP_ELEMENTWISE, .parameters = parameters,             \
-        .cases = cases                                                                                                 \
+        .chain = CHAIN_OF_2(formula_add), .gradient = gradient, .flags = OP_ELEMENTWISE, .parameters = parameters,     \
+        .cases = arithmetic_cases                                                                                      \
     }
 
 const struct op op_add = {
@@ -84,3 +57,5 @@ const struct op op_add = {
             { 0 },
         },
 };
+
+#endif

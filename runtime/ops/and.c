@@ -6,10 +6,10 @@
 
 /* -- run -- */
 
-#define EXPR(a, b) (a) && (b)
-#define LOOP       loop
-#define T          uint8_t
-#define RESULT     uint8_t
+#define EXPR   (a && b)
+#define LOOP   loop
+#define T      uint8_t
+#define RESULT uint8_t
 #include "ops/binary_body.h"
 
 static bool run(struct step *s)

@@ -15,7 +15,9 @@
 #include "base/text.h"
 #include "kernels/norm.h"
 #include "ops/compute.h"
+#include "ops/elementwise.h"
 #include "ops/rank.h"
+#include "ops/registry.h"
 #include "ops/rows.h"
 
 enum { X, SCALE, BIAS, MEAN, VAR };                           /* inputs */
@@ -247,7 +249,8 @@ static bool run(struct step *s)
     if (s->out[Y]) {
         void *y = s->in[X]->dtype == compute ? s->out[Y]->data : s->scratch; /* over the widened x */
 
-        batch_norm_apply(s->k, s->pool, &n, compute, x, scale, bias, mean, invstd, a->relu, y, scratch);
+        batch_norm_apply(s->k, s->pool, &n, compute, x, scale, bias, mean, invstd,
+                         a->relu ? formula_of(&op_relu) : NULL, y, scratch);
         compute_store(s->out[Y], compute, y);
     }
     return true;

@@ -105,7 +105,7 @@ static bool from_text(struct step *s)
     return true;
 }
 
-static void convert(const struct span *s)
+static void convert(const struct elements *s)
 {
     convert_loop *const *loop = s->attrs;
 

@@ -1,6 +1,8 @@
 #include "ops/chained.h"
 #include "base/text.h"
 #include "ops/compute.h"
+#include "ops/elementwise.h"
+#include "ops/registry.h"
 
 /* -- plan -- */
 
@@ -36,11 +38,12 @@ static void take_steps(const struct infer *i, struct chained *c, const struct ch
 
     if (g->relu || g->a_col != 1)
         return;
-    if (step->op == CHAIN_add && (!step->p || !step->q) && other > 0 && same_shape(typed_in(i, at - 1 + other), own)) {
+    if (step->formula == formula_of(&op_add) && (!step->p || !step->q) && other > 0 &&
+        same_shape(typed_in(i, at - 1 + other), own)) {
         c->residual = other;
         done++;
     }
-    if (done < chain->steps && step[done].op == CHAIN_relu) {
+    if (done < chain->steps && step[done].formula == formula_of(&op_relu)) {
         c->relu = true;
         done++;
     }

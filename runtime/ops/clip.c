@@ -8,10 +8,18 @@
  *
  * A bound that is left out does not bind. Before opset 11 the bounds were attributes, by default the largest floats.
  * NaN stays NaN, and a bound that is NaN does not bind. */
+#define AT_LEAST(x, bound)      ((x) < (bound) ? (bound) : (x))
+#define AT_MOST(x, bound)       ((x) > (bound) ? (bound) : (x))
+#define CLIPPED(x, least, most) AT_MOST(AT_LEAST(x, least), most)
+
+#define NAME    clip
+#define VALUE   CLIPPED(x, alpha, beta)
+#define DX_OF_X (x >= alpha && x <= beta ? dy : 0)
+#include "ops/unary_formula.h"
+
+#ifndef FORMULA_LEVEL
 #include "ops/convert.h"
-#include "ops/elementwise.h"
 #include "ops/rank.h"
-#include <math.h>
 
 enum { INPUT, MIN, MAX };
 
@@ -75,58 +83,33 @@ static const struct tensor *bound_of(struct bound *b, const struct tensor *given
     return &b->tensor;
 }
 
-#define EXPR(x, lo, hi) AT_MOST(AT_LEAST(x, lo), hi)
-#define AT_LEAST(x, lo) ((x) < (lo) ? (lo) : (x))
-#define AT_MOST(x, hi)  ((x) > (hi) ? (hi) : (x))
-#define LOOP            loop_f64
-#define A               double
-#define T               double
+/* Bounds that are inputs are read when it runs. */
+#define EXPR CLIPPED(a, b, c)
+#define LOOP clip_any_f64
+#define T    double
 #include "ops/ternary_body.h"
-#define LOOP loop_i8
-#define A    int8_t
-#define T    int8_t
-#include "ops/ternary_body.h"
-#define LOOP loop_i16
-#define A    int16_t
-#define T    int16_t
-#include "ops/ternary_body.h"
-#define LOOP loop_i32
-#define A    int32_t
-#define T    int32_t
-#include "ops/ternary_body.h"
-#define LOOP loop_i64
-#define A    int64_t
-#define T    int64_t
-#include "ops/ternary_body.h"
-#define LOOP loop_u8
-#define A    uint8_t
-#define T    uint8_t
-#include "ops/ternary_body.h"
-#define LOOP loop_u16
-#define A    uint16_t
-#define T    uint16_t
-#include "ops/ternary_body.h"
-#define LOOP loop_u32
-#define A    uint32_t
-#define T    uint32_t
-#include "ops/ternary_body.h"
-#define LOOP loop_u64
-#define A    uint64_t
-#define T    uint64_t
-#include "ops/ternary_body.h"
+#define NAME clip_any
+#define BODY "ops/ternary_body.h"
+#define INTS
+#define UINTS
+#include "ops/each_integer.h"
 #undef EXPR
 
-static void loop_f32(const struct span *s)
+static void clip_any_f32(const struct elements *s)
 {
-    s->k->clip(s->x[INPUT], s->y, s->n, *(const float *)s->x[MIN], *(const float *)s->x[MAX]);
+    struct elements with = *s;
+
+    with.numbers = (struct numbers){ *(const float *)s->x[MIN], *(const float *)s->x[MAX] };
+    formula_f32(&formula_clip, s->k)(&with);
 }
+
+static elementwise_loop *const loops[DTYPES] = { [F32] = clip_any_f32, [F64] = clip_any_f64 INTEGER_PLACES };
+#undef NAME
+#undef INTS
+#undef UINTS
 
 static bool run(struct step *s)
 {
-    static elementwise_loop *const loops[DTYPES] = {
-        [F32] = loop_f32, [F64] = loop_f64, [I8] = loop_i8,   [I16] = loop_i16, [I32] = loop_i32,
-        [I64] = loop_i64, [U8] = loop_u8,   [U16] = loop_u16, [U32] = loop_u32, [U64] = loop_u64,
-    };
     const struct numbers *a = s->attrs;
     const enum dtype dtype = s->in[INPUT]->dtype;
     const struct elementwise e = { .loop = loops[dtype_compute(dtype)] };
@@ -141,22 +124,28 @@ static bool run(struct step *s)
 static bool read_chain(const struct node *n, struct chain_step *s)
 {
     chain_numbers(n, s);
-    return (n->inputs <= MIN || !n->in[MIN] || chain_constant(n, MIN, &s->a)) &&
-           (n->inputs <= MAX || !n->in[MAX] || chain_constant(n, MAX, &s->b));
+    return (n->inputs <= MIN || !n->in[MIN] || chain_constant(n, MIN, &s->numbers.alpha)) &&
+           (n->inputs <= MAX || !n->in[MAX] || chain_constant(n, MAX, &s->numbers.beta));
 }
 
-static const struct chain_rule clip_chain = { CHAIN_clip, INPUT, CHAIN_NOTHING, read_chain },
-                               clip_grad_chain = { CHAIN_clip_grad, INPUT, 3, read_chain };
+static const struct chain_rule clip_chain = { &formula_clip, INPUT, CHAIN_NOTHING, read_chain },
+                               clip_grad_chain = { &formula_clip_of_x, INPUT, 3, read_chain };
 
 /* -- differentiate -- */
 
 /* dinput, from input, min, max, dy */
-static void grad_f32(const struct span *s)
+static void grad_f32(const struct elements *s)
 {
-    s->k->clip_grad(s->x[INPUT], s->x[3], s->y, s->n, *(const float *)s->x[MIN], *(const float *)s->x[MAX]);
+    const struct elements with = { .y = s->y,
+                                   .x = { s->x[INPUT], s->x[3] },
+                                   .step = { 1, 1 },
+                                   .n = s->n,
+                                   .numbers = { *(const float *)s->x[MIN], *(const float *)s->x[MAX] } };
+
+    formula_f32(&formula_clip_of_x, s->k)(&with);
 }
 
-static void grad_f64(const struct span *s)
+static void grad_f64(const struct elements *s)
 {
     const double *const x = s->x[INPUT], *const dy = s->x[3], lo = *(const double *)s->x[MIN],
                         hi = *(const double *)s->x[MAX];
@@ -273,3 +262,5 @@ const struct op op_clip = {
             { 0 },
         },
 };
+
+#endif

@@ -8,6 +8,7 @@
 #include "ops/elementwise.h"
 #include "ops/layout.h"
 #include "ops/move.h"
+#include "ops/registry.h"
 #include <math.h>
 #include <string.h>
 
@@ -249,7 +250,14 @@ static struct epilogue epilogue_of(const struct step *s, bool plain)
                               .most = a->limited && !plain ? a->most : INFINITY };
 }
 
-static void add_loop(const struct span *s)
+static void limit(const struct elements *s, const float *x)
+{
+    const struct conv_attrs *a = s->attrs;
+
+    formula_of_1(formula_of(&op_clip), s->k, (struct numbers){ a->least, a->most }, x, s->y, s->n);
+}
+
+static void add_loop(const struct elements *s)
 {
     const struct conv_attrs *a = s->attrs;
     const float *const p = s->x[0], *const q = s->x[1];
@@ -261,14 +269,12 @@ static void add_loop(const struct span *s)
     else
         s->k->add_s(q, *p, s->y, s->n);
     if (a->limited)
-        s->k->clip(s->y, s->y, s->n, a->least, a->most);
+        limit(s, s->y);
 }
 
-static void limit_loop(const struct span *s)
+static void limit_loop(const struct elements *s)
 {
-    const struct conv_attrs *a = s->attrs;
-
-    s->k->clip(s->x[0], s->y, s->n, a->least, a->most);
+    limit(s, s->x[0]);
 }
 
 /* The residual and the limits, where the kernel did not see to them, into y; NULL: in place. */
@@ -276,7 +282,7 @@ static void finish_apart(struct step *s, const struct conv_shape *shape, void *r
 {
     const struct conv_attrs *a = s->attrs;
     const struct elementwise add = { .loop = add_loop, .span.attrs = a },
-                             limit = { .loop = limit_loop, .span.attrs = a };
+                             alone = { .loop = limit_loop, .span.attrs = a };
     struct tensor own = image(shape, false);
     const struct tensor *const in[] = { &own, s->node->inputs > CONV_RESIDUAL ? s->in[CONV_RESIDUAL] : NULL };
 
@@ -290,7 +296,7 @@ static void finish_apart(struct step *s, const struct conv_shape *shape, void *r
     if (in[1])
         elementwise(s, &add, y, 2, in);
     else if (a->limited)
-        elementwise(s, &limit, y, 1, in);
+        elementwise(s, &alone, y, 1, in);
 }
 
 static void finish_block(void *context, int64_t block, int64_t from, int64_t n, float *y, int thread)

@@ -4,31 +4,24 @@
  *
  * Integers are truncated towards zero; the smallest one divided by -1 wraps around, and a division by zero is
  * an error. */
+
+/* The smallest integer by -1 would overflow. A divisor of zero never gets here. */
+#define SIGNED_INT ((T)-1 < (T)1)
+#define NAME       div
+#define VALUE      (a / b)
+#define INTEGER    (SIGNED_INT && b == (T)-1 ? (W)0 - (W)a : (W)(a / b))
+#define WORK       DIVISION
+#define INTS
+#define UINTS
+#include "ops/binary_formula.h"
+
+#ifndef FORMULA_LEVEL
 #include "ops/broadcast.h"
-#include "ops/elementwise.h"
 #include <string.h>
 
 enum { A, B };
 
 /* -- run -- */
-
-static void div_f32(const struct span *s)
-{
-    const float *const a = s->x[A], *const b = s->x[B];
-
-    if (s->step[A] && s->step[B])
-        s->k->div(a, b, s->y, s->n);
-    else if (s->step[A])
-        s->k->div_s(a, *b, s->y, s->n);
-    else
-        s->k->div_r(b, *a, s->y, s->n);
-}
-
-/* The smallest integer by -1 would overflow. A divisor of zero never gets here. */
-#define SIGNED_INT ((T)1 / (T)2 == 0 && (T)-1 < (T)1)
-#define EXPR(a, b) SIGNED_INT && (b) == (T)-1 ? (W)0 - (W)(a) : (W)((a) / (b))
-#define LOOP_F32   div_f32
-#include "ops/binary_types.h"
 
 static bool has_zero(const struct tensor *t)
 {
@@ -46,7 +39,7 @@ static bool run(struct step *s)
 {
     if (!dtype_is_float(s->in[A]->dtype) && s->out[0] && tensor_count(s->out[0]) && has_zero(s->in[B]))
         return step_error(s, "'B' holds a 0, by which integers cannot be divided");
-    return binary_run(s, loops);
+    return binary_run(s, &formula_div);
 }
 
 /* -- differentiate -- */
@@ -83,7 +76,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T A, T B -> T C", .types = list, .infer = binary_infer, .run = run,            \
-        .chain = CHAIN_OF_2(div), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                        \
+        .chain = CHAIN_OF_2(formula_div), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                \
     }
 
 const struct op op_div = {
@@ -99,3 +92,5 @@ const struct op op_div = {
             { 0 },
         },
 };
+
+#endif

@@ -222,17 +222,17 @@ static void drop(struct step *s, const struct dropout *a, double ratio)
         pool_run(s->pool, draw_chunks(&d), drop_chunk, &d);
 }
 
-#define EXPR(mask, x, scale) (mask) ? (x) * (scale) : 0
-#define LOOP                 loop_any_f32
-#define A                    uint8_t
-#define T                    float
+#define EXPR (a ? b * c : 0) /* of the mask, x and the scale */
+#define LOOP loop_any_f32
+#define A    uint8_t
+#define T    float
 #include "ops/ternary_body.h"
 #define LOOP loop_f64
 #define A    uint8_t
 #define T    double
 #include "ops/ternary_body.h"
 
-static void loop_f32(const struct span *s)
+static void loop_f32(const struct elements *s)
 {
     if (s->step[0] && s->step[1] && !s->step[2])
         s->k->keep(s->x[0], s->x[1], s->y, s->n, *(const float *)s->x[2]);

@@ -97,7 +97,7 @@ static void repeat(struct spread *s, int inputs)
 struct job {
     const struct elementwise *e;
     struct spread spread;
-    struct span span; /* whole: where operands and output begin */
+    struct elements span; /* whole: where operands and output begin */
     int inputs;
     size_t size[OPERANDS], y_size;
     convert_loop *into[OPERANDS], *from; /* NULL: the loop takes what is stored */
@@ -106,12 +106,12 @@ struct job {
 };
 
 /* A run whose types are not those of the loop, in blocks. */
-static void run_converted(const struct job *j, const struct span *whole)
+static void run_converted(const struct job *j, const struct elements *whole)
 {
     uint64_t x[OPERANDS][BLOCK], y[BLOCK];
 
     for (int64_t at = 0; at < whole->n; at += BLOCK) {
-        struct span s = *whole;
+        struct elements s = *whole;
 
         s.n = whole->n - at < BLOCK ? whole->n - at : BLOCK;
         for (int k = 0; k < j->inputs; k++) {
@@ -130,7 +130,7 @@ static void run_converted(const struct job *j, const struct span *whole)
 
 /* A run that no operand varies in (one that is still to come made the output larger) is computed once: loops need not
  * expect it. */
-static void run(const struct job *j, struct span *s)
+static void run(const struct job *j, struct elements *s)
 {
     const int64_t n = s->n;
     bool constant = n > 1;
@@ -175,7 +175,7 @@ static void run_chunk(void *context, int64_t index, int thread)
             offset[k] += i[d] * sp->step[d][k];
     }
     while (at < end) {
-        struct span s = j->span;
+        struct elements s = j->span;
 
         s.n = sp->dims[0] - i[0] < end - at ? sp->dims[0] - i[0] : end - at;
         s.y = (char *)j->span.y + (size_t)at * j->y_size;
@@ -244,42 +244,36 @@ bool elementwise(struct step *s, const struct elementwise *e, struct tensor *y, 
     return true;
 }
 
-static void unary_kernel(const struct span *s)
+/* Where libm is called for each element, chunks are smaller. */
+static int64_t chunk_of(enum dtype as)
 {
-    s->kernel.unary(s->x[0], s->y, s->n, s->numbers.alpha, s->numbers.beta);
+    return as == F32 ? CHUNK_KERNEL : CHUNK_LIBM;
 }
 
-static void unary_grad_kernel(const struct span *s)
-{
-    s->kernel.grad(s->x[1], s->x[0], s->y, s->n, s->numbers.alpha, s->numbers.beta);
-}
-
-bool unary_run(struct step *s, unary_f32 *kernel, elementwise_loop *const loops[DTYPES], struct numbers numbers)
+bool unary_run(struct step *s, const struct formula *f, struct numbers numbers)
 {
     const enum dtype as = dtype_compute(s->in[0]->dtype);
-    const bool by_kernel = as == F32 && kernel;
-    const struct elementwise e = { .loop = by_kernel ? unary_kernel : loops[as],
-                                   .chunk = by_kernel ? CHUNK_KERNEL : CHUNK_LIBM,
-                                   .span = { .numbers = numbers, .attrs = s->attrs, .kernel.unary = kernel } };
+    const struct elementwise e = { .loop = formula_loop(f, s->k, as),
+                                   .chunk = chunk_of(as),
+                                   .span = { .numbers = numbers, .attrs = s->attrs } };
 
     return elementwise(s, &e, s->out[0], 1, s->in);
 }
 
-bool unary_grad_run(struct step *s, unary_grad_f32 *kernel, elementwise_loop *const loops[DTYPES],
-                    struct numbers numbers)
+bool unary_grad_run(struct step *s, const struct formula *f, struct numbers numbers)
 {
     const enum dtype as = dtype_compute(s->in[0]->dtype);
-    const bool by_kernel = as == F32 && kernel;
-    const struct elementwise e = { .loop = by_kernel ? unary_grad_kernel : loops[as],
-                                   .chunk = by_kernel ? CHUNK_KERNEL : CHUNK_LIBM,
-                                   .span = { .numbers = numbers, .attrs = s->attrs, .kernel.grad = kernel } };
+    const struct elementwise e = { .loop = formula_loop(f, s->k, as),
+                                   .chunk = chunk_of(as),
+                                   .span = { .numbers = numbers, .attrs = s->attrs } };
+    const struct tensor *const saved_and_dy[] = { s->in[1], s->in[0] };
 
-    return elementwise(s, &e, s->out[0], 2, s->in);
+    return elementwise(s, &e, s->out[0], 2, saved_and_dy);
 }
 
-bool binary_run(struct step *s, elementwise_loop *const loops[DTYPES])
+bool binary_run(struct step *s, const struct formula *f)
 {
-    const struct elementwise e = { .loop = loops[dtype_compute(s->in[0]->dtype)] };
+    const struct elementwise e = { .loop = formula_loop(f, s->k, dtype_compute(s->in[0]->dtype)) };
 
     return elementwise(s, &e, s->out[0], 2, s->in);
 }
@@ -291,9 +285,9 @@ bool copy_run(struct step *s)
     return true;
 }
 
-bool variadic_run(struct step *s, elementwise_loop *const loops[DTYPES])
+bool variadic_run(struct step *s, const struct formula *f)
 {
-    const struct elementwise e = { .loop = loops[dtype_compute(s->in[0]->dtype)] };
+    const struct elementwise e = { .loop = formula_loop(f, s->k, dtype_compute(s->in[0]->dtype)) };
     const int inputs = s->node->inputs;
     bool ok;
 
@@ -312,10 +306,7 @@ bool variadic_run(struct step *s, elementwise_loop *const loops[DTYPES])
 
 bool chain_numbers(const struct node *n, struct chain_step *s)
 {
-    const struct numbers *a = n->attrs;
-
-    s->a = a->alpha;
-    s->b = a->beta;
+    s->numbers = *(const struct numbers *)n->attrs;
     return true;
 }
 
@@ -424,3 +415,46 @@ bool extremum_gradient(struct backward *b)
             give_unbroadcast(b, k, emit(e, "Mul", "", 2, share, mask[k]));
     return backward_ok(b);
 }
+
+/* -- test -- */
+
+#define CASES(sign)                                                                                                    \
+    { "f32[2,3,4]" sign, "", "f32[2,3,4]", 1 }, { "f64[5,7]" sign, "", "f64[5,7]", 1 },                                \
+        { "f16[3,5]" sign, "", "f16[3,5]", 0 }, { "bf16[600]" sign, "", "bf16[600]", 0 },                              \
+        { "f32[]" sign, "", "f32[]", 1 }, { "f32[0,3]", "", "f32[0,3]", 0 }, { "f64[1000]" sign, "", "f64[1000]", 0 }, \
+        { "f32[40001]" sign, "", "f32[40001]", 0 },                                                                    \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
+
+const struct op_case unary_cases[] = { CASES("") }, unary_cases_apart[] = { CASES("~") },
+                     unary_cases_positive[] = { CASES("+") };
+
+const struct op_case arithmetic_cases[] = {
+    { "f32[2,3,4] f32[2,3,4]", "", "f32[2,3,4]", 3 },
+    { "f64[5,7] f64[7]", "", "f64[5,7]", 3 },
+    { "f64[3,1,5] f64[4,1]", "", "f64[3,4,5]", 3 },
+    { "f32[2,3,4,5] f32[3,1,1]", "", "f32[2,3,4,5]", 3 },
+    { "f32[] f32[3,5]", "", "f32[3,5]", 3 },
+    { "f16[3,5] f16[3,1]", "", "f16[3,5]", 0 },
+    { "bf16[600] bf16[1]", "", "bf16[600]", 0 },
+    { "i8[7] i8[7]", "", "i8[7]", 0 },
+    { "u16[2,3] u16[2,1]", "", "u16[2,3]", 0 },
+    { "i64[2,3] i64[]", "", "i64[2,3]", 0 },
+    { "f32[0,3] f32[1,3]", "", "f32[0,3]", 0 },
+    { "f32[] f32[]", "", "f32[]", 3 },
+    { 0 },
+};
+
+const struct op_case comparison_cases[] = {
+    { "f32[2,3,4] f32[2,3,4]", "", "bool[2,3,4]", 0 },
+    { "f64[3,1,5] f64[4,1]", "", "bool[3,4,5]", 0 },
+    { "f16[600] f16[1]", "", "bool[600]", 0 },
+    { "bf16[3,5] bf16[3,1]", "", "bool[3,5]", 0 },
+    { "i8[7] i8[7]", "", "bool[7]", 0 },
+    { "u16[2,3] u16[2,1]", "", "bool[2,3]", 0 },
+    { "i64[2,3] i64[]", "", "bool[2,3]", 0 },
+    { "u64[3]{200,1,3} u64[3]{2,3,4}", "", "bool[3]", 0 },
+    { "f32[0,3] f32[1,3]", "", "bool[0,3]", 0 },
+    { 0 },
+};

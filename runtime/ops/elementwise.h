@@ -1,71 +1,44 @@
 /* Operators that compute each element of their output from one element of each input, broadcast
  * (https://onnx.ai/onnx/repo-docs/Broadcasting.html).
  *
- * An operator supplies loops over a run of elements: one for each type it computes in, made by including a body
- * (unary_body.h, binary_body.h, ternary_body.h) with its expression, or an entry of the kernel table. Here shapes are
- * collapsed into as few strided dimensions as they need, cut into chunks of fixed size for the pool, and float16 and
- * bfloat16 widened in blocks. */
+ * An operator supplies loops over a run of elements: a formula (formula.h), or, where it has none, one loop for each
+ * type it computes in, made by including a body (unary_body.h, binary_body.h, ternary_body.h) with its expression. Here
+ * shapes are collapsed into as few strided dimensions as they need, cut into chunks of fixed size for the pool, and
+ * float16 and bfloat16 widened in blocks. */
 #ifndef KILN_OPS_ELEMENTWISE_H
 #define KILN_OPS_ELEMENTWISE_H
 
 #include "kernels/chain.h"
+#include "kernels/loop.h"
 #include "ops/op.h"
 
-enum { OPERANDS = 4 };
-
-struct numbers { /* the attributes of most of these operators */
-    float alpha, beta;
-};
-
 /* Says in a row of an operator's table that its nodes may become steps of a chain (plan/pass_fuse.c) where they see
- * float: which entry of the kernel table they are, and of which inputs. */
+ * float: by which formula, and of which inputs. */
 struct chain_rule {
-    enum chain_op op;
+    const struct formula *formula;
     int p, q; /* inputs; q is CHAIN_NOTHING for none */
-    /* Sets op and the numbers from what the node has; false where this node is no step. All other inputs must then be
+    /* Sets formula and numbers from what the node has; false where this node is no step. All other inputs must then be
      * looked at here. NULL: as above, without numbers, and other inputs must be left out. */
     bool (*read)(const struct node *n, struct chain_step *s);
 };
-#define CHAIN_OF_1(name)            (&(const struct chain_rule){ CHAIN_##name, 0, CHAIN_NOTHING, NULL })
-#define CHAIN_OF_NUMBERS(name)      (&(const struct chain_rule){ CHAIN_##name, 0, CHAIN_NOTHING, chain_numbers })
-#define CHAIN_OF_2(name)            (&(const struct chain_rule){ CHAIN_##name, 0, 1, NULL })
-#define CHAIN_OF_GRAD(name)         (&(const struct chain_rule){ CHAIN_##name, 1, 0, NULL })
-#define CHAIN_OF_GRAD_NUMBERS(name) (&(const struct chain_rule){ CHAIN_##name, 1, 0, chain_numbers })
+#define CHAIN_OF_2(formula) (&(const struct chain_rule){ &formula, 0, 1, NULL })
 bool chain_numbers(const struct node *n, struct chain_step *s); /* attributes are struct numbers: alpha, beta */
 /* The float of an input that nobody can change; false where it is none, or not one number. */
 bool chain_constant(const struct node *n, int k, float *value);
 
-/* A run of n elements, at least 1. Operand k is x[k][i * step[k]]; step is 1, or 0 for one element that all share, but
- * never 0 for every operand where n is above 1. y may be one of x. */
-struct span {
-    void *y;
-    const void *x[OPERANDS];
-    int64_t step[OPERANDS];
-    int64_t n;
-    struct numbers numbers;
-    const void *attrs;
-    const struct kernels *k;
-    union { /* for the loops that are a kernel */
-        unary_f32 *unary;
-        unary_grad_f32 *grad;
-    } kernel;
-};
-typedef void elementwise_loop(const struct span *s);
-
-/* Iterations are independent of each other, though y may be an x. */
-#ifdef __clang__
-#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define INDEPENDENT _Pragma("GCC ivdep")
-#endif
+/* What the nodes of this operator compute, where one formula tells all, or the first one that may. */
+static inline const struct formula *formula_of(const struct op *op)
+{
+    return op->defs->chain->formula;
+}
 
 struct elementwise {
     elementwise_loop *loop;
     /* What the loop reads and writes; other types are converted in blocks. UNDEFINED: what is stored, but float for the
      * halves. */
     enum dtype x_as[OPERANDS], y_as;
-    int64_t chunk;    /* elements of a piece of work; 0 for loops about as fast as memory */
-    struct span span; /* what the loop sees of it: numbers, attrs, kernel */
+    int64_t chunk;        /* elements of a piece of work; 0 for loops about as fast as memory */
+    struct elements span; /* what the loop sees of it: numbers, attrs */
 };
 enum { CHUNK_CHEAP = 32768, CHUNK_KERNEL = 16384, CHUNK_LIBM = 4096 };
 
@@ -85,16 +58,13 @@ bool broadcast_infer(struct infer *i, int first, enum dtype dtype);
 
 /* -- run -- */
 
-/* out[0] = f(in[0]): floats by the kernel (NULL: by loops), other types by loops[dtype]. */
-bool unary_run(struct step *s, unary_f32 *kernel, elementwise_loop *const loops[DTYPES], struct numbers numbers);
+bool unary_run(struct step *s, const struct formula *f, struct numbers numbers); /* out[0] = f(in[0]) */
 /* out[0] = gradient of f, from in[0], the gradient of its output, and in[1], its input or output: as the operator saved
  * it. */
-bool unary_grad_run(struct step *s, unary_grad_f32 *kernel, elementwise_loop *const loops[DTYPES],
-                    struct numbers numbers);
-/* out[0] = f(in[0], in[1]). */
-bool binary_run(struct step *s, elementwise_loop *const loops[DTYPES]);
+bool unary_grad_run(struct step *s, const struct formula *f, struct numbers numbers);
+bool binary_run(struct step *s, const struct formula *f); /* out[0] = f(in[0], in[1]) */
 /* out[0] = f(f(in[0], in[1]), in[2])...; a single input as it is. */
-bool variadic_run(struct step *s, elementwise_loop *const loops[DTYPES]);
+bool variadic_run(struct step *s, const struct formula *f);
 /* out[0] = in[0], where it is not a view of it already. */
 bool copy_run(struct step *s);
 
@@ -102,6 +72,12 @@ bool copy_run(struct step *s);
 
 /* dL/d(input 0) by a private node with inputs (gradient of the output, saved) and the attributes of this one. */
 bool unary_gradient(struct backward *b, const struct op *grad, struct value *saved);
+
+/* What unary_formula.h made, in the rows of an operator. */
+#define UNARY_PARTS .infer = unary_infer, .run = run, .chain = &chain, .gradient = gradient, .flags = OP_ELEMENTWISE
+
+/* The same of comparison.h. */
+#define COMPARISON_PARTS .infer = compare_infer, .run = run, .gradient = zero_gradient, .flags = OP_ELEMENTWISE
 
 /* A row of the operator behind unary_gradient. */
 #define UNARY_GRAD_ROW(attributes_size, runner, rule)                                                                  \
@@ -113,5 +89,12 @@ bool unary_gradient(struct backward *b, const struct op *grad, struct value *sav
 /* Max and Min: the gradient goes to the inputs that the output equals; where several do, each gets the same part of
  * it. */
 bool extremum_gradient(struct backward *b);
+
+/* -- test: for .cases -- */
+
+/* Of unary operators that take real numbers alone; of numbers far apart, where there is a bend; of positive ones. */
+extern const struct op_case unary_cases[], unary_cases_apart[], unary_cases_positive[];
+/* Of binary operators that take numbers of every type; of those whose result is a bool. */
+extern const struct op_case arithmetic_cases[], comparison_cases[];
 
 #endif

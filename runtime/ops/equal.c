@@ -4,15 +4,14 @@
  *
  * NaN equals nothing; strings are equal where their bytes are. */
 #include "ops/broadcast.h"
-#include "ops/elementwise.h"
 #include <string.h>
 
 /* -- run -- */
 
-#define RESULT     uint8_t
-#define EXPR(a, b) (a) == (b)
-#include "ops/binary_types.h"
-#undef EXPR
+#define NAME equal
+#define EXPR (a == b)
+#define OWN_RUN
+#include "ops/comparison.h"
 
 static bool same_string(uint64_t a, uint64_t b)
 {
@@ -22,15 +21,16 @@ static bool same_string(uint64_t a, uint64_t b)
     return n == (t ? t->length : 0) && (!n || memcmp(s->bytes, t->bytes, n) == 0);
 }
 
-#define EXPR(a, b) same_string(a, b)
-#define LOOP       loop_string
-#define T          uint64_t
+#define RESULT uint8_t
+#define EXPR   same_string(a, b)
+#define LOOP   loop_string
+#define T      uint64_t
 #include "ops/binary_body.h"
 #undef EXPR
 
-#define EXPR(a, b) !(a) == !(b)
-#define LOOP       loop_bool
-#define T          uint8_t
+#define EXPR (!a == !b)
+#define LOOP loop_bool
+#define T    uint8_t
 #include "ops/binary_body.h"
 
 static bool run(struct step *s)
@@ -63,8 +63,8 @@ static const struct op_case cases[] = {
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
-        .since = version, .signature = "T A, T B -> T1 C", .types = list "; T1: bool", .infer = compare_infer,         \
-        .run = run, .gradient = zero_gradient, .flags = OP_ELEMENTWISE, .cases = cases                                 \
+        .since = version, .signature = "T A, T B -> T1 C", .types = list "; T1: bool", COMPARISON_PARTS,               \
+        .cases = cases                                                                                                 \
     }
 
 static const struct op_case cases_1[] = {

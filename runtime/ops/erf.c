@@ -3,48 +3,17 @@
  *   y = 2 / sqrt(pi) * integral of exp(-t^2) from 0 to x        dx = dy * 2 / sqrt(pi) * exp(-x^2)
  *
  * Of integers it is computed in double, rounded to float and truncated, as the reference does: 0, 1 or -1. */
-#include "ops/elementwise.h"
-#include <math.h>
+#define OPERATOR "Erf"
+#define NAME     erf
+#define VALUE    ERF(x)
+#define INTEGER  ((float)ERF((double)x))
+#define INTS
+#define UINTS
+#define DX_OF_X (dy * ((T)1.12837916709551257 * EXP(-x * x)))
+#define WORK    EXPONENTIAL
+#include "ops/unary_formula.h"
 
-/* -- run -- */
-
-#define IS_INT  (!((T)1 / (T)2))
-#define EXPR(x) IS_INT ? (double)(float)erf((double)(x)) : erf((double)(x))
-#define WITH_INTS
-#define WITH_UINTS
-#include "ops/unary_types.h"
-#undef EXPR
-
-static bool run(struct step *s)
-{
-    return unary_run(s, s->k->erf, loops, (struct numbers){ 0 });
-}
-
-/* -- differentiate -- */
-
-#define EXPR(dy, x) (dy) * (M_2_SQRTPI * exp(-(x) * (x)))
-#define LOOP        grad_f64
-#define T           double
-#include "ops/binary_body.h"
-#undef EXPR
-
-static bool run_grad(struct step *s)
-{
-    static elementwise_loop *const grad_loops[DTYPES] = { [F64] = grad_f64 };
-
-    return unary_grad_run(s, s->k->erf_grad, grad_loops, (struct numbers){ 0 });
-}
-
-static const struct op erf_grad = {
-    .name = "ErfGrad",
-    .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad, CHAIN_OF_GRAD(erf_grad)), { 0 } },
-};
-
-static bool gradient(struct backward *b)
-{
-    return unary_gradient(b, &erf_grad, forward_in(b, 0));
-}
+#ifndef FORMULA_LEVEL
 
 /* -- test -- */
 
@@ -58,8 +27,7 @@ static const struct op_case cases[] = {
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
-        .since = version, .signature = "T input -> T output", .types = list, .infer = unary_infer, .run = run,         \
-        .chain = CHAIN_OF_1(erf), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                        \
+        .since = version, .signature = "T input -> T output", .types = list, UNARY_PARTS, .cases = cases               \
     }
 
 const struct op op_erf = {
@@ -67,3 +35,5 @@ const struct op op_erf = {
     .domain = "",
     .defs = (const struct op_def[]){ ROW(13, "T: floats bf16"), ROW(9, "T: floats ints uints"), { 0 } },
 };
+
+#endif

@@ -1,19 +1,13 @@
 /* Exp, https://onnx.ai/onnx/operators/onnx__Exp.html
  *
  *   y = exp(x)        dx = dy * y */
-#include "ops/elementwise.h"
-#include <math.h>
+#define OPERATOR "Exp"
+#define NAME     exp
+#define VALUE    EXP(x)
+#define WORK     EXPONENTIAL
+#include "ops/unary_formula.h"
 
-/* -- run -- */
-
-#define EXPR(x) exp(x)
-#include "ops/unary_types.h"
-#undef EXPR
-
-static bool run(struct step *s)
-{
-    return unary_run(s, s->k->exp, loops, (struct numbers){ 0 });
-}
+#ifndef FORMULA_LEVEL
 
 /* -- differentiate -- */
 
@@ -26,18 +20,9 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test -- */
-
-static const struct op_case cases[] = {
-    { "f32[2,3,4]", "", "f32[2,3,4]", 1 }, { "f64[5,7]", "", "f64[5,7]", 1 },     { "f16[3,5]", "", "f16[3,5]", 0 },
-    { "bf16[600]", "", "bf16[600]", 0 },   { "f32[]", "", "f32[]", 1 },           { "f32[0,3]", "", "f32[0,3]", 0 },
-    { "f64[1000]", "", "f64[1000]", 0 },   { "f32[40001]", "", "f32[40001]", 0 }, { 0 },
-};
-
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
-        .since = version, .signature = "T input -> T output", .types = list, .infer = unary_infer, .run = run,         \
-        .chain = CHAIN_OF_1(exp), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                        \
+        .since = version, .signature = "T input -> T output", .types = list, UNARY_PARTS, .cases = unary_cases         \
     }
 
 const struct op op_exp = {
@@ -50,3 +35,5 @@ const struct op op_exp = {
             { 0 },
         },
 };
+
+#endif

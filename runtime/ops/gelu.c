@@ -8,8 +8,64 @@
  *   tanh   dx = dy * (S(x) + 2 * x * S(x) * (1 - S(x)) * u')
  *
  * P by erfc and S by exp keep their digits where x is far below 0. */
-#include "ops/elementwise.h"
-#include <math.h>
+#include "ops/formula.h"
+
+/* x times the normal distribution's probability of less than x, whose tail, for a = |x|, is exp(-a^2 / 2) times a
+ * rational function. */
+static inline float gelu_of(float x)
+{
+    const double low = x < -20.f ? -20 : (double)x; /* 0 from there on, and no infinity times 0 */
+    const double a = low < 0 ? -low : low > 20 ? 20 : low;
+    double p = FMA_WIDE(.004123787505978461, a, .04068352692135556);
+    double q = FMA_WIDE(.010336684299397532, a, .10198485757236221);
+    double tail, inverse;
+
+    p = FMA_WIDE(p, a, .18338421698643487);
+    p = FMA_WIDE(p, a, .4384959659048408);
+    p = FMA_WIDE(p, a, .5000000029875225);
+    q = FMA_WIDE(q, a, .4698642255366529);
+    q = FMA_WIDE(q, a, 1.2031220256873243);
+    q = FMA_WIDE(q, a, 1.674876917926183);
+    q = FMA_WIDE(q, a, 1);
+    inverse = (double)(1 / (float)q);
+    inverse *= FMA_WIDE(-q, inverse, 2); /* one step of Newton's: cheaper than to divide doubles */
+    tail = exp_wide(-.5 * a * a) * p * inverse;
+    return (float)(low * (x < 0 ? tail : 1 - tail));
+}
+static inline float gelu_tanh_of(float x) /* x / 2 * (1 + tanh(u)) = x / (1 + exp(-2 u)) */
+{
+    const double low = x < -20.f ? -20 : (double)x;
+    const double w = low * FMA_WIDE(low * low, -.07135481627260025, -1.5957691216057308);
+
+    return (float)(low / (1 + exp_wide(w)));
+}
+static inline float gelu_tanh_slope(float x)
+{
+    const float t = tanh_of(.797884561f * (x + .044715f * x * x * x));
+
+    return .5f * (1 + t) + .5f * x * (1 - t * t) * (.797884561f + .107032224f * x * x);
+}
+
+#define ROOT_2_PI   (M_2_SQRTPI * M_SQRT1_2) /* sqrt(2 / pi) */
+#define PROBABILITY EITHER(.5f * (1 + erf_of(x * .707106781f)), .5 * erfc(-x * M_SQRT1_2))
+#define SMOOTH      (1 / (1 + exp(-2 * ROOT_2_PI * (x + 0.044715 * x * x * x))))
+#define SMOOTH_DX   (SMOOTH + 2 * x * SMOOTH * (1 - SMOOTH) * (ROOT_2_PI * (1 + 3 * 0.044715 * x * x)))
+
+#define NAME    gelu
+#define VALUE   EITHER(gelu_of(x), x *PROBABILITY)
+#define DX_OF_X (dy * (PROBABILITY + x * (T)0.39894228040143268 * EXP(-(T)0.5 * x * x)))
+#define RISES   false
+#define WORK    EXPONENTIAL
+#include "ops/unary_formula.h"
+
+#define NAME    gelu_tanh
+#define VALUE   EITHER(gelu_tanh_of(x), x *SMOOTH)
+#define DX_OF_X (dy * EITHER(gelu_tanh_slope(x), SMOOTH_DX))
+#define RISES   false
+#define WORK    EXPONENTIAL
+#include "ops/unary_formula.h"
+
+#ifndef FORMULA_LEVEL
 
 enum { NONE, TANH };
 struct gelu {
@@ -29,78 +85,38 @@ static bool parse(struct parse *p, void *attrs)
 
 /* -- run -- */
 
-#define CUBIC      0.044715
-#define ROOT_2_PI  (M_2_SQRTPI * M_SQRT1_2) /* sqrt(2 / pi) */
-#define NORMAL(x)  (0.5 * erfc(-(x)*M_SQRT1_2))
-#define SMOOTH(x)  (1 / (1 + exp(-2 * ROOT_2_PI * ((x) + CUBIC * (x) * (x) * (x)))))
-#define SLOPE(x)   (ROOT_2_PI * (1 + 3 * CUBIC * (x) * (x)))
-#define DENSITY(x) (0.5 * ROOT_2_PI * exp(-0.5 * (x) * (x)))
-
-#define EXPR(x) (x) * NORMAL(x)
-#define LOOP    none_f64
-#define T       double
-#include "ops/unary_body.h"
-#undef EXPR
-
-#define EXPR(x) (x) * SMOOTH(x)
-#define LOOP    tanh_f64
-#define T       double
-#include "ops/unary_body.h"
-#undef EXPR
+static const struct formula *formula_by(const void *attrs)
+{
+    return ((const struct gelu *)attrs)->approximate == TANH ? &formula_gelu_tanh : &formula_gelu;
+}
 
 static bool run(struct step *s)
 {
-    static elementwise_loop *const loops[][DTYPES] = { [NONE] = { [F64] = none_f64 }, [TANH] = { [F64] = tanh_f64 } };
-    const struct gelu *a = s->attrs;
-
-    return unary_run(s, a->approximate == TANH ? s->k->gelu_tanh : s->k->gelu, loops[a->approximate],
-                     (struct numbers){ 0 });
+    return unary_run(s, formula_by(s->attrs), (struct numbers){ 0 });
 }
 
 static bool read_chain(const struct node *n, struct chain_step *s)
 {
-    const struct gelu *a = n->attrs;
-
-    s->op = a->approximate == TANH ? CHAIN_gelu_tanh : CHAIN_gelu;
+    s->formula = formula_by(n->attrs);
     return true;
 }
 
-static const struct chain_rule gelu_chain = { CHAIN_gelu, 0, CHAIN_NOTHING, read_chain };
+static const struct chain_rule chain = { &formula_gelu, 0, CHAIN_NOTHING, read_chain };
 
 /* -- differentiate -- */
 
-#define EXPR(dy, x) (dy) * (NORMAL(x) + (x)*DENSITY(x))
-#define LOOP        none_grad_f64
-#define T           double
-#include "ops/binary_body.h"
-#undef EXPR
-
-#define EXPR(dy, x) (dy) * (SMOOTH(x) + 2 * (x)*SMOOTH(x) * (1 - SMOOTH(x)) * SLOPE(x))
-#define LOOP        tanh_grad_f64
-#define T           double
-#include "ops/binary_body.h"
-#undef EXPR
-
 static bool run_grad(struct step *s)
 {
-    static elementwise_loop *const loops[][DTYPES] = {
-        [NONE] = { [F64] = none_grad_f64 }, [TANH] = { [F64] = tanh_grad_f64 }
-    };
-    const struct gelu *a = s->attrs;
-
-    return unary_grad_run(s, a->approximate == TANH ? s->k->gelu_tanh_grad : s->k->gelu_grad, loops[a->approximate],
-                          (struct numbers){ 0 });
+    return unary_grad_run(s, formula_by(s->attrs)->dx_of_x, (struct numbers){ 0 });
 }
 
-static bool chain_grad(const struct node *n, struct chain_step *s)
+static bool read_grad_chain(const struct node *n, struct chain_step *s)
 {
-    const struct gelu *a = n->attrs;
-
-    s->op = a->approximate == TANH ? CHAIN_gelu_tanh_grad : CHAIN_gelu_grad;
+    s->formula = formula_by(n->attrs)->dx_of_x;
     return true;
 }
 
-static const struct chain_rule grad_chain = { CHAIN_gelu_grad, 1, 0, chain_grad };
+static const struct chain_rule grad_chain = { &formula_gelu_of_x, 1, 0, read_grad_chain };
 
 static const struct op gelu_grad = {
     .name = "GeluGrad",
@@ -139,10 +155,12 @@ const struct op op_gelu = {
               .parse = parse,
               .infer = unary_infer,
               .run = run,
-              .chain = &gelu_chain,
+              .chain = &chain,
               .gradient = gradient,
               .flags = OP_ELEMENTWISE,
               .cases = cases },
             { 0 },
         },
 };
+
+#endif

@@ -2,6 +2,8 @@
 #include "kernels/map.h"
 #include "ops/compute.h"
 #include "ops/convert.h"
+#include "ops/elementwise.h"
+#include "ops/registry.h"
 #include <math.h>
 #include <string.h>
 
@@ -155,7 +157,7 @@ static void spread(struct step *s, struct loss_job *j, enum dtype compute, const
     const int64_t count = j->batch * j->classes * j->inner;
 
     if (j->softmax && compute == F32)
-        map_unary(s->pool, s->k->exp, log_prob, j->dx, count, 0, 0);
+        map_formula(s->k, s->pool, formula_of(&op_exp), (struct numbers){ 0 }, log_prob, j->dx, count);
     for (int64_t k = 0; j->softmax && compute == F64 && k < count; k++)
         ((double *)j->dx)[k] = exp(((const double *)log_prob)[k]);
     if (j->classes * j->inner >= 4096)

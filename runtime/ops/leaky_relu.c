@@ -3,7 +3,15 @@
  *   y = x < 0 ? alpha * x : x        dx = x < 0 ? alpha * dy : dy
  *
  * At 0 the gradient is dy. */
-#include "ops/elementwise.h"
+#define OPERATOR "LeakyRelu"
+#define NAME     leaky_relu
+#define VALUE    (x < 0 ? alpha * x : x)
+#define DX_OF_X  (x < 0 ? alpha * dy : dy)
+#define RISES    (alpha >= 0)
+#define NUMBERS
+#include "ops/unary_formula.h"
+
+#ifndef FORMULA_LEVEL
 
 /* -- read -- */
 
@@ -13,45 +21,6 @@ static bool parse(struct parse *p, void *attrs)
 
     a->alpha = attr_float(p, "alpha", 0.01f);
     return true;
-}
-
-/* -- run -- */
-
-#define EXPR(x) (x) < 0 ? alpha *(x) : (x)
-#include "ops/unary_types.h"
-#undef EXPR
-
-static bool run(struct step *s)
-{
-    return unary_run(s, s->k->leaky_relu, loops, *(const struct numbers *)s->attrs);
-}
-
-/* -- differentiate -- */
-
-#define EXPR(dy, x) (x) < 0 ? alpha *(dy) : (dy)
-#define LOOP        grad_f64
-#define T           double
-#include "ops/binary_body.h"
-#undef EXPR
-
-static bool run_grad(struct step *s)
-{
-    static elementwise_loop *const grad_loops[DTYPES] = { [F64] = grad_f64 };
-
-    return unary_grad_run(s, s->k->leaky_relu_grad, grad_loops, *(const struct numbers *)s->attrs);
-}
-
-static const struct op leaky_relu_grad = {
-    .name = "LeakyReluGrad",
-    .domain = "kiln",
-    .defs =
-        (const struct op_def[]){
-            UNARY_GRAD_ROW(sizeof(struct numbers), run_grad, CHAIN_OF_GRAD_NUMBERS(leaky_relu_grad)), { 0 } },
-};
-
-static bool gradient(struct backward *b)
-{
-    return unary_gradient(b, &leaky_relu_grad, forward_in(b, 0));
 }
 
 /* -- test -- */
@@ -74,8 +43,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = list, .attrs_size = sizeof(struct numbers),              \
-        .parse = parse, .infer = unary_infer, .run = run, .chain = CHAIN_OF_NUMBERS(leaky_relu), .gradient = gradient, \
-        .flags = OP_ELEMENTWISE, .cases = cases                                                                        \
+        .parse = parse, UNARY_PARTS, .cases = cases                                                                    \
     }
 
 const struct op op_leaky_relu = {
@@ -88,3 +56,5 @@ const struct op op_leaky_relu = {
             { 0 },
         },
 };
+
+#endif

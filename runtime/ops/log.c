@@ -1,19 +1,13 @@
 /* Log, https://onnx.ai/onnx/operators/onnx__Log.html
  *
  *   y = ln(x)        dx = dy / x */
-#include "ops/elementwise.h"
-#include <math.h>
+#define OPERATOR "Log"
+#define NAME     log
+#define VALUE    LOG(x)
+#define WORK     EXPONENTIAL
+#include "ops/unary_formula.h"
 
-/* -- run -- */
-
-#define EXPR(x) log(x)
-#include "ops/unary_types.h"
-#undef EXPR
-
-static bool run(struct step *s)
-{
-    return unary_run(s, s->k->log, loops, (struct numbers){ 0 });
-}
+#ifndef FORMULA_LEVEL
 
 /* -- differentiate -- */
 
@@ -26,18 +20,10 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-/* -- test -- */
-
-static const struct op_case cases[] = {
-    { "f32[2,3,4]+", "", "f32[2,3,4]", 1 }, { "f64[5,7]+", "", "f64[5,7]", 1 },     { "f16[3,5]+", "", "f16[3,5]", 0 },
-    { "bf16[600]+", "", "bf16[600]", 0 },   { "f32[]+", "", "f32[]", 1 },           { "f32[0,3]", "", "f32[0,3]", 0 },
-    { "f64[1000]+", "", "f64[1000]", 0 },   { "f32[40001]+", "", "f32[40001]", 0 }, { 0 },
-};
-
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
-        .since = version, .signature = "T input -> T output", .types = list, .infer = unary_infer, .run = run,         \
-        .chain = CHAIN_OF_1(log), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                        \
+        .since = version, .signature = "T input -> T output", .types = list, UNARY_PARTS,                              \
+        .cases = unary_cases_positive                                                                                  \
     }
 
 const struct op op_log = {
@@ -50,3 +36,5 @@ const struct op op_log = {
             { 0 },
         },
 };
+
+#endif

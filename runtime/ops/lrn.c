@@ -12,7 +12,9 @@
 #include "kernels/kernels.h"
 #include "ops/compute.h"
 #include "ops/cost.h"
+#include "ops/elementwise.h"
 #include "ops/rank.h"
+#include "ops/registry.h"
 #include "ops/rows.h"
 #include <math.h>
 
@@ -116,16 +118,16 @@ static void power_f32(const struct job *j, const float *x, int64_t c, int64_t n,
     const int64_t to = j->p.channels - 1 - c > j->p.after ? c + j->p.after : j->p.channels - 1;
     const float *at = x + from * j->p.spatial;
 
-    j->k->square(at, power, n, 0, 0);
+    j->k->mul(at, at, power, n);
     for (int64_t w = from + 1; w <= to; w++) {
         at += j->p.spatial;
         for (int64_t i = 0; i < n; i++)
             power[i] += at[i] * at[i];
     }
     j->k->affine(power, power, n, j->a->alpha / (float)j->a->size, j->a->bias);
-    j->k->log(power, power, n, 0, 0);
+    formula_of_1(formula_of(&op_log), j->k, (struct numbers){ 0 }, power, power, n);
     j->k->affine(power, power, n, exponent, 0);
-    j->k->exp(power, power, n, 0, 0);
+    formula_of_1(formula_of(&op_exp), j->k, (struct numbers){ 0 }, power, power, n);
 }
 
 static void power_f64(const struct job *j, const double *x, int64_t c, int64_t n, double exponent, double *power)

@@ -1,6 +1,8 @@
 #include "kernels/kernels.h"
 #include "ops/compute.h"
+#include "ops/elementwise.h"
 #include "ops/lrn.h"
+#include "ops/registry.h"
 #include <string.h>
 
 /* Some places at a time. Each one's channels get room on both sides, so that a window is a sum of shifted rows: rows of
@@ -62,21 +64,26 @@ static void add_windows(const struct job *j, const float *rows, int64_t places, 
     }
 }
 
+static void apply(const struct kernels *k, const struct op *op, const float *x, float *y, int64_t n)
+{
+    formula_of_1(formula_of(op), k, (struct numbers){ 0 }, x, y, n);
+}
+
 /* s^-beta; of the usual beta, 3/4, by roots, which are exact to the last bit. s stays; `spare` is written. */
 static void powers(const struct job *j, const float *s, int64_t n, float *power, float *spare)
 {
     const struct kernels *k = j->k;
 
     if (j->a->beta == .75f) {
-        k->sqrt(s, power, n, 0, 0);
-        k->sqrt(power, spare, n, 0, 0);
+        apply(k, &op_sqrt, s, power, n);
+        apply(k, &op_sqrt, power, spare, n);
         k->mul(power, spare, power, n);
-        k->reciprocal(power, power, n, 0, 0);
+        apply(k, &op_reciprocal, power, power, n);
         return;
     }
-    k->log(s, power, n, 0, 0);
+    apply(k, &op_log, s, power, n);
     k->affine(power, power, n, -j->a->beta, 0);
-    k->exp(power, power, n, 0, 0);
+    apply(k, &op_exp, power, power, n);
 }
 
 static void run_block(void *context, int64_t chunk, int thread)
@@ -93,7 +100,7 @@ static void run_block(void *context, int64_t chunk, int thread)
 
     memset(rows, 0, (size_t)(places * j->row) * sizeof *rows);
     for (int64_t p = 0; p < places; p++)
-        k->square(x + p * j->channels, rows + p * j->row + j->reach, j->channels, 0, 0);
+        k->mul(x + p * j->channels, x + p * j->channels, rows + p * j->row + j->reach, j->channels);
     add_windows(j, rows, places, j->before, j->after, s);
     k->affine(s, s, n, j->a->alpha / (float)j->a->size, j->a->bias);
     powers(j, s, n, power, spare);
@@ -104,7 +111,7 @@ static void run_block(void *context, int64_t chunk, int thread)
     /* dx = dy * s^-beta - 2 * alpha * beta / size * x * sum of p, p = dy * x * s^(-beta - 1), over the windows that
      * hold the channel */
     k->mul(dy, power, spare, n);
-    k->div(spare, s, s, n);
+    formula_of_2(formula_of(&op_div), k, (struct numbers){ 0 }, spare, s, s, n);
     k->mul(s, x, s, n);
     for (int64_t p = 0; p < places; p++)
         memcpy(rows + p * j->row + j->reach, s + p * j->channels, (size_t)j->channels * sizeof *rows);

@@ -3,29 +3,19 @@
  *   max = the greatest of all inputs, element by element, broadcast; NaN where one is NaN
  *
  * The gradient goes to the inputs that are the greatest; where several are, each gets the same part of it. */
-#include "ops/elementwise.h"
+#define NAME  max
+#define VALUE (a > b || a != a ? a : b)
+#define INTS
+#define UINTS
+#include "ops/binary_formula.h"
+
+#ifndef FORMULA_LEVEL
 
 /* -- run -- */
 
-#define EXPR(a, b) (a) > (b) || (a) != (a) ? (a) : (b)
-#define LOOP       shared_f32
-#define T          float
-#include "ops/binary_body.h"
-
-static void max_f32(const struct span *s)
-{
-    if (s->step[0] && s->step[1])
-        s->k->max(s->x[0], s->x[1], s->y, s->n);
-    else
-        shared_f32(s);
-}
-
-#define LOOP_F32 max_f32
-#include "ops/binary_types.h"
-
 static bool run(struct step *s)
 {
-    return variadic_run(s, loops);
+    return variadic_run(s, &formula_max);
 }
 
 /* -- test -- */
@@ -50,7 +40,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T data_0... -> T max", .types = list, .infer = variadic_infer, .run = run,     \
-        .chain = CHAIN_OF_2(max), .gradient = extremum_gradient, .flags = OP_ELEMENTWISE, .cases = cases               \
+        .chain = CHAIN_OF_2(formula_max), .gradient = extremum_gradient, .flags = OP_ELEMENTWISE, .cases = cases       \
     }
 
 const struct op op_max = {
@@ -65,3 +55,5 @@ const struct op op_max = {
             { 0 },
         },
 };
+
+#endif

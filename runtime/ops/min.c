@@ -3,29 +3,19 @@
  *   min = the least of all inputs, element by element, broadcast; NaN where one is NaN
  *
  * The gradient goes to the inputs that are the least; where several are, each gets the same part of it. */
-#include "ops/elementwise.h"
+#define NAME  min
+#define VALUE (a < b || a != a ? a : b)
+#define INTS
+#define UINTS
+#include "ops/binary_formula.h"
+
+#ifndef FORMULA_LEVEL
 
 /* -- run -- */
 
-#define EXPR(a, b) (a) < (b) || (a) != (a) ? (a) : (b)
-#define LOOP       shared_f32
-#define T          float
-#include "ops/binary_body.h"
-
-static void min_f32(const struct span *s)
-{
-    if (s->step[0] && s->step[1])
-        s->k->min(s->x[0], s->x[1], s->y, s->n);
-    else
-        shared_f32(s);
-}
-
-#define LOOP_F32 min_f32
-#include "ops/binary_types.h"
-
 static bool run(struct step *s)
 {
-    return variadic_run(s, loops);
+    return variadic_run(s, &formula_min);
 }
 
 /* -- test -- */
@@ -50,7 +40,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T data_0... -> T min", .types = list, .infer = variadic_infer, .run = run,     \
-        .chain = CHAIN_OF_2(min), .gradient = extremum_gradient, .flags = OP_ELEMENTWISE, .cases = cases               \
+        .chain = CHAIN_OF_2(formula_min), .gradient = extremum_gradient, .flags = OP_ELEMENTWISE, .cases = cases       \
     }
 
 const struct op op_min = {
@@ -65,3 +55,5 @@ const struct op op_min = {
             { 0 },
         },
 };
+
+#endif

@@ -3,19 +3,14 @@
  *   y = -x        dx = -dy
  *
  * The smallest integer stays what it is. */
-#include "ops/elementwise.h"
+#define OPERATOR "Neg"
+#define NAME     neg
+#define VALUE    (-x)
+#define INTEGER  (-(W)x)
+#define INTS
+#include "ops/unary_formula.h"
 
-/* -- run -- */
-
-#define EXPR(x) 0 - (W)(x)
-#define WITH_INTS
-#include "ops/unary_types.h"
-#undef EXPR
-
-static bool run(struct step *s)
-{
-    return unary_run(s, s->k->neg, loops, (struct numbers){ 0 });
-}
+#ifndef FORMULA_LEVEL
 
 /* -- differentiate -- */
 
@@ -48,8 +43,7 @@ static const struct op_case cases[] = {
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
-        .since = version, .signature = "T X -> T Y", .types = list, .infer = unary_infer, .run = run,                  \
-        .chain = CHAIN_OF_1(neg), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                        \
+        .since = version, .signature = "T X -> T Y", .types = list, UNARY_PARTS, .cases = cases                        \
     }
 
 const struct op op_neg = {
@@ -62,3 +56,5 @@ const struct op op_neg = {
             { 0 },
         },
 };
+
+#endif

@@ -16,69 +16,29 @@
 #include "kernels/norm.h"
 #include "kernels/norm_block.h"
 #include "ops/compute.h"
+#include "ops/elementwise.h"
+#include "ops/registry.h"
 
 enum { X, SCALE, BIAS, MEAN, VAR, MOMENTS };                     /* inputs */
 enum { Y, RUNNING_MEAN, RUNNING_VAR, BATCH_MEAN, INVSTD, BEST }; /* outputs; hidden ones from BATCH_MEAN on */
 enum { GRAD_Y, GRAD_X, GRAD_BEST, GRAD_SCALE, GRAD_B, GRAD_MEAN, GRAD_INVSTD }; /* inputs of the gradient */
 
-/* -- the activations -- */
-
-struct activation {
-    unary_f32 *act;
-    before_f32 *before;
-};
-
-static struct activation activation_of(const struct kernels *k, enum chain_op act)
+bool norm_block_act(const struct formula *act, struct numbers numbers, bool pool)
 {
-    switch (act) {
-#define X(name)                                                                                                        \
-    case CHAIN_##name:                                                                                                 \
-        return (struct activation){ k->name, k->before_##name };
-        KERNELS_BEFORE(X)
-#undef X
-    default:
-        return (struct activation){ 0 };
-    }
-}
-
-bool norm_block_act(enum chain_op act, float a, float b, bool pool)
-{
-    if (!activation_of(kernels_get(), act).act)
-        return false;
-    if (!pool)
-        return true;
-    switch (act) {
-    case CHAIN_leaky_relu:
-    case CHAIN_elu:
-    case CHAIN_hard_sigmoid:
-        return a >= 0;
-    case CHAIN_selu:
-        return a >= 0 && b >= 0;
-    case CHAIN_gelu:
-    case CHAIN_gelu_tanh:
-        return false;
-    default:
-        return true;
-    }
+    return act->rises && (!pool || act->rises(numbers));
 }
 
 /* -- plan -- */
 
-static struct norm_block block_of(const struct norm_block_attrs *a, const struct kernels *k, const struct tensor *x)
+static struct norm_block block_of(const struct norm_block_attrs *a, const struct tensor *x)
 {
     struct norm_block b = {
-        .channels = x->dims[x->rank - 1], .normal = a->normal, .pool = a->pool, .a = a->a, .b = a->b
+        .channels = x->dims[x->rank - 1], .normal = a->normal, .pool = a->pool, .act = a->act, .numbers = a->numbers
     };
 
     b.images = a->pool ? x->dims[0] : dims_product(x->dims, 0, x->rank - 1);
     b.height = a->pool ? x->dims[1] : 1;
     b.width = a->pool ? x->dims[2] : 1;
-    if (a->acts) {
-        const struct activation act = activation_of(k, a->act);
-
-        b.act = act.act;
-        b.before = act.before;
-    }
     return b;
 }
 
@@ -93,7 +53,7 @@ static int64_t rows_of(const struct norm_block *b)
 
 static bool check(struct infer *i, const struct norm_block_attrs *a, const struct tensor *x)
 {
-    const struct norm_block b = block_of(a, kernels_get(), x);
+    const struct norm_block b = block_of(a, x);
 
     if (x->rank < 2 || (a->pool && x->rank != 4) || !norm_block_fits(&b))
         return infer_error(i, "'X' cannot be normalised and pooled in one");
@@ -116,7 +76,7 @@ static bool infer(struct infer *i)
 
     if (!check(i, a, x))
         return false;
-    b = block_of(a, kernels_get(), x);
+    b = block_of(a, x);
     for (int d = 0; d < x->rank; d++)
         dims[d] = a->pool && (d == 1 || d == 2) ? x->dims[d] / 2 : x->dims[d];
     if (!set_out(i, Y, F32, x->rank, dims) || (a->pool && !set_out(i, BEST, F32, x->rank, dims)))
@@ -167,7 +127,7 @@ static void statistics(const struct step *s, const struct norm_block *b, float *
 static bool run(struct step *s)
 {
     const struct norm_block_attrs *a = s->attrs;
-    const struct norm_block b = block_of(a, s->k, s->in[X]);
+    const struct norm_block b = block_of(a, s->in[X]);
     struct norm_parameters p = { 0 };
     char *scratch = s->scratch;
 
@@ -191,7 +151,7 @@ static bool grad_infer(struct infer *i)
 {
     const struct norm_block_attrs *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, GRAD_X);
-    const struct norm_block b = block_of(a, kernels_get(), x);
+    const struct norm_block b = block_of(a, x);
 
     if (!set_out(i, X, F32, x->rank, x->dims))
         return false;
@@ -210,7 +170,7 @@ static float *data_of(const struct tensor *t)
 }
 static bool grad_run(struct step *s)
 {
-    const struct norm_block b = block_of(s->attrs, s->k, s->in[GRAD_X]);
+    const struct norm_block b = block_of(s->attrs, s->in[GRAD_X]);
     const struct norm_parameters p = { data_of(s->in[GRAD_SCALE]), data_of(s->in[GRAD_B]), data_of(s->in[GRAD_MEAN]),
                                        data_of(s->in[GRAD_INVSTD]) };
 
@@ -240,7 +200,7 @@ static struct value *best_of(struct backward *b, const struct norm_block_attrs *
 {
     if (!a->pool)
         return NULL;
-    return forward_out(b, !a->normal && (!a->acts || a->act == CHAIN_relu) ? Y : BEST);
+    return forward_out(b, !a->normal && (!a->act || a->act == formula_of(&op_relu)) ? Y : BEST);
 }
 
 static bool gradient(struct backward *b)
@@ -276,7 +236,7 @@ static void describe(const struct node *n, const void *plan, struct text *out)
 
     (void)plan;
     text_printf(out, "%s%s%s%s%s", a->normal ? "BatchNormalization" : "", a->normal && a->pool ? ", " : "",
-                a->pool ? "MaxPool" : "", a->acts && (a->normal || a->pool) ? ", " : "", a->acts ? a->act_name : "");
+                a->pool ? "MaxPool" : "", a->act && (a->normal || a->pool) ? ", " : "", a->act ? a->act_name : "");
 }
 
 const struct op norm_block_op = {

@@ -5,9 +5,9 @@
 
 /* -- run -- */
 
-#define EXPR(x) !(x)
-#define LOOP    loop
-#define T       uint8_t
+#define EXPR !x
+#define LOOP loop
+#define T    uint8_t
 #include "ops/unary_body.h"
 
 static bool run(struct step *s)

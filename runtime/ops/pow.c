@@ -6,9 +6,23 @@
  * both summed over what was broadcast. Integers to integers wrap around, and a negative exponent is an error, as in
  * numpy. Where only one of the two is an integer, or one is a double, it is computed in double; a result that is no
  * longer an integer is truncated, and one that does not fit saturates. */
+
+/* Exponents that models are full of, as products. */
+#define NAME  square
+#define VALUE (x * x)
+#include "ops/unary_formula.h"
+#define NAME  cube
+#define VALUE (x * x * x)
+#include "ops/unary_formula.h"
+/* That of -infinity is infinity, that of -0 is 0. */
+#define NAME  root
+#define VALUE (x == -INFINITY ? INFINITY : SQRT(x + 0))
+#define WORK  DIVISION
+#include "ops/unary_formula.h"
+
+#ifndef FORMULA_LEVEL
 #include "ops/broadcast.h"
-#include "ops/elementwise.h"
-#include <math.h>
+#include "ops/registry.h"
 
 enum { X, Y };
 
@@ -27,43 +41,38 @@ static bool infer(struct infer *i)
 
 /* -- run -- */
 
-#define EXPR(x, y) powf(x, y)
-#define LOOP       any_f32
-#define T          float
+#define EXPR powf(a, b)
+#define LOOP any_f32
+#define T    float
 #include "ops/binary_body.h"
 #undef EXPR
-#define EXPR(x, y) pow(x, y)
-#define LOOP       any_f64
-#define T          double
+#define EXPR pow(a, b)
+#define LOOP any_f64
+#define T    double
 #include "ops/binary_body.h"
 #undef EXPR
 
-/* Exponents that models are full of, as products. */
-#define EXPR(x) (x) * (x)
-#define LOOP    square_f64
-#define T       double
-#include "ops/unary_body.h"
-#undef EXPR
-
-static void pow_f32(const struct span *s)
+/* NULL: none that has a formula. */
+static const struct formula *formula_by(float exponent)
 {
-    const float y = *(const float *)s->x[Y];
+    return exponent == 2     ? &formula_square
+           : exponent == -1  ? formula_of(&op_reciprocal)
+           : exponent == 3   ? &formula_cube
+           : exponent == .5f ? &formula_root
+                             : NULL;
+}
 
-    if (s->step[Y] || !s->step[X])
-        any_f32(s);
-    else if (y == 2)
-        s->k->square(s->x[X], s->y, s->n, 0, 0);
-    else if (y == -1)
-        s->k->reciprocal(s->x[X], s->y, s->n, 0, 0);
-    else if (y == 3)
-        s->k->cube(s->x[X], s->y, s->n, 0, 0);
-    else if (y == .5f)
-        s->k->root(s->x[X], s->y, s->n, 0, 0);
+static void pow_f32(const struct elements *s)
+{
+    const struct formula *f = s->step[Y] || !s->step[X] ? NULL : formula_by(*(const float *)s->x[Y]);
+
+    if (f)
+        formula_f32(f, s->k)(s);
     else
         any_f32(s);
 }
 
-static void pow_f64(const struct span *s)
+static void pow_f64(const struct elements *s)
 {
     if (s->step[X] && !s->step[Y] && *(const double *)s->x[Y] == 2)
         square_f64(s);
@@ -84,9 +93,9 @@ static uint64_t pow_int(uint64_t x, uint64_t y)
     return z;
 }
 
-#define EXPR(x, y) pow_int(x, y)
-#define LOOP       any_int
-#define T          uint64_t
+#define EXPR pow_int(a, b)
+#define LOOP any_int
+#define T    uint64_t
 #include "ops/binary_body.h"
 #undef EXPR
 
@@ -131,39 +140,35 @@ static bool read_chain(const struct node *n, struct chain_step *s)
 
     if (!chain_constant(n, Y, &y))
         return false;
-    s->op = y == 2 ? CHAIN_square : y == -1 ? CHAIN_reciprocal : y == 3 ? CHAIN_cube : CHAIN_root;
-    return y == 2 || y == -1 || y == 3 || y == .5f;
+    s->formula = formula_by(y);
+    return s->formula;
 }
 
-static const struct chain_rule pow_chain = { CHAIN_square, X, CHAIN_NOTHING, read_chain };
+static const struct chain_rule pow_chain = { &formula_square, X, CHAIN_NOTHING, read_chain };
 
 /* -- differentiate -- */
 
 /* dX before it is summed, from dZ, X, Y */
-#define EXPR(dz, x, y) (y) == 0 ? 0 : (y) == 2 ? (dz)*2 * (x) : (dz) * (y)*powf(x, (y)-1)
-#define LOOP           dx_f32
-#define A              float
-#define T              float
+#define EXPR (c == 0 ? 0 : c == 2 ? a * 2 * b : a * c * powf(b, c - 1))
+#define LOOP dx_f32
+#define T    float
 #include "ops/ternary_body.h"
 #undef EXPR
-#define EXPR(dz, x, y) (y) == 0 ? 0 : (y) == 2 ? (dz)*2 * (x) : (dz) * (y)*pow(x, (y)-1)
-#define LOOP           dx_f64
-#define A              double
-#define T              double
+#define EXPR (c == 0 ? 0 : c == 2 ? a * 2 * b : a * c * pow(b, c - 1))
+#define LOOP dx_f64
+#define T    double
 #include "ops/ternary_body.h"
 #undef EXPR
 
 /* dY before it is summed, from dZ, X, Z */
-#define EXPR(dz, x, z) (x) > 0 ? (dz) * (z)*logf(x) : 0
-#define LOOP           dy_f32
-#define A              float
-#define T              float
+#define EXPR (b > 0 ? a * c * logf(b) : 0)
+#define LOOP dy_f32
+#define T    float
 #include "ops/ternary_body.h"
 #undef EXPR
-#define EXPR(dz, x, z) (x) > 0 ? (dz) * (z)*log(x) : 0
-#define LOOP           dy_f64
-#define A              double
-#define T              double
+#define EXPR (b > 0 ? a * c * log(b) : 0)
+#define LOOP dy_f64
+#define T    double
 #include "ops/ternary_body.h"
 
 static bool run_grad(struct step *s, elementwise_loop *f32, elementwise_loop *f64, enum dtype exponent)
@@ -303,3 +308,5 @@ const struct op op_pow = {
             { 0 },
         },
 };
+
+#endif

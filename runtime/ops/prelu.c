@@ -4,8 +4,15 @@
  *   dX = X < 0 ? slope * dY : dY     dslope = X < 0 ? X * dY : 0, summed over what was broadcast
  *
  * Integers wrap around. At 0 the gradient is dY. */
+#define NAME    prelu
+#define VALUE   (a < 0 ? b * a : a) /* a is X, b the slope */
+#define INTEGER (a < zero ? (W)b * (W)a : (W)a)
+#define INTS
+#define UINTS
+#include "ops/binary_formula.h"
+
+#ifndef FORMULA_LEVEL
 #include "ops/broadcast.h"
-#include "ops/elementwise.h"
 
 enum { X, SLOPE };
 
@@ -27,25 +34,19 @@ static bool infer(struct infer *i)
 
 /* -- run -- */
 
-#define EXPR(x, slope) (x) < zero ? (W)(slope) * (W)(x) : (W)(x)
-#include "ops/binary_types.h"
-#undef EXPR
-
 static bool run(struct step *s)
 {
-    return binary_run(s, loops);
+    return binary_run(s, &formula_prelu);
 }
 
 /* -- differentiate -- */
 
 /* dx, from dY, X, slope */
-#define EXPR(dy, x, slope) (x) < 0 ? (slope) * (dy) : (dy)
-#define LOOP               dx_f32
-#define A                  float
-#define T                  float
+#define EXPR (b < 0 ? c * a : a)
+#define LOOP dx_f32
+#define T    float
 #include "ops/ternary_body.h"
 #define LOOP dx_f64
-#define A    double
 #define T    double
 #include "ops/ternary_body.h"
 #undef EXPR
@@ -73,19 +74,20 @@ static const struct op prelu_grad_x = {
 };
 
 /* dslope before it is summed, from dY, X */
-#define EXPR(dy, x) (x) < 0 ? (x) * (dy) : 0
-#define LOOP        dslope_f32
-#define T           float
+#define EXPR (b < 0 ? b * a : 0)
+#define LOOP dslope_f32
+#define T    float
 #include "ops/binary_body.h"
 #define LOOP dslope_f64
 #define T    double
 #include "ops/binary_body.h"
+#undef EXPR
 
 static bool run_dslope(struct step *s)
 {
-    static elementwise_loop *const dslope[DTYPES] = { [F32] = dslope_f32, [F64] = dslope_f64 };
+    const struct elementwise e = { .loop = s->in[0]->dtype == F64 ? dslope_f64 : dslope_f32, .chunk = CHUNK_LIBM };
 
-    return unary_grad_run(s, NULL, dslope, (struct numbers){ 0 });
+    return elementwise(s, &e, s->out[0], 2, s->in);
 }
 
 static const struct op prelu_grad_slope = {
@@ -131,7 +133,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X, T slope -> T Y", .types = list, .infer = infer, .run = run,               \
-        .chain = CHAIN_OF_2(prelu), .gradient = gradient, .flags = OP_ELEMENTWISE, .parameters = parameters,           \
+        .chain = CHAIN_OF_2(formula_prelu), .gradient = gradient, .flags = OP_ELEMENTWISE, .parameters = parameters,   \
         .cases = cases                                                                                                 \
     }
 
@@ -172,3 +174,5 @@ const struct op op_prelu = {
             { 0 },
         },
 };
+
+#endif

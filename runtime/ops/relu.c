@@ -3,45 +3,35 @@
  *   y = max(x, 0)        dx = y > 0 ? dy : 0
  *
  * At 0 the gradient is 0. NaN stays NaN. */
-#include "ops/elementwise.h"
+#include "ops/formula.h"
 
-/* -- run -- */
+#include "kernels/isa/choice.h" /* needs what formula.h defines */
 
-#define EXPR(x) (x) > 0 || (x) != (x) ? (x) : 0
-#define WITH_INTS
-#include "ops/unary_types.h"
-#undef EXPR
-
-static bool run(struct step *s)
+/* Behind a normalisation. By hand, because under AVX-512 a compiler would load dy by the mask that x gives. */
+static void before(const float *from, const float *dy, float *to, int64_t rows, int64_t columns, const float *mean,
+                   const float *scale, const float *shift, struct numbers numbers)
 {
-    return unary_run(s, s->k->relu, loops, (struct numbers){ 0 });
+    (void)numbers;
+    for (int64_t r = 0; r < rows; r++, from += columns, dy += columns, to += columns)
+        for (int64_t c = 0; c < columns; c += LANES) {
+            const int64_t n = columns - c < LANES ? columns - c : LANES;
+            const vec x = (load_up_to(from + c, n) - load_up_to(mean + c, n)) * load_up_to(scale + c, n) +
+                          load_up_to(shift + c, n);
+
+            store_up_to(to + c, pick(positive(x), as_a_whole(load_up_to(dy + c, n)), (vec){ 0 }), n);
+        }
 }
 
-/* -- differentiate -- */
+#define OPERATOR "Relu"
+#define NAME     relu
+#define VALUE    (x < 0 ? 0 : x)
+#define INTS
+#define DX_OF_Y     (y > 0 ? dy : 0)
+#define RISES       true
+#define BEFORE_LOOP before
+#include "ops/unary_formula.h"
 
-#define EXPR(dy, y) (y) > 0 ? (dy) : 0
-#define LOOP        grad_f64
-#define T           double
-#include "ops/binary_body.h"
-#undef EXPR
-
-static bool run_grad(struct step *s)
-{
-    static elementwise_loop *const grad_loops[DTYPES] = { [F64] = grad_f64 };
-
-    return unary_grad_run(s, s->k->relu_grad, grad_loops, (struct numbers){ 0 });
-}
-
-static const struct op relu_grad = {
-    .name = "ReluGrad",
-    .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad, CHAIN_OF_GRAD(relu_grad)), { 0 } },
-};
-
-static bool gradient(struct backward *b)
-{
-    return unary_gradient(b, &relu_grad, forward_out(b, 0));
-}
+#ifndef FORMULA_LEVEL
 
 /* -- test -- */
 
@@ -63,8 +53,7 @@ static const struct op_case cases[] = {
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
-        .since = version, .signature = "T X -> T Y", .types = list, .infer = unary_infer, .run = run,                  \
-        .chain = CHAIN_OF_1(relu), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                       \
+        .since = version, .signature = "T X -> T Y", .types = list, UNARY_PARTS, .cases = cases                        \
     }
 
 const struct op op_relu = {
@@ -78,3 +67,5 @@ const struct op op_relu = {
             { 0 },
         },
 };
+
+#endif

@@ -4,8 +4,19 @@
  *
  * Where alpha and gamma are positive, x > 0 is y > 0, and gamma * alpha * exp(x) is y + gamma * alpha: the output is
  * saved, and no exponential computed again. gamma is `beta` in struct numbers. */
-#include "ops/elementwise.h"
-#include <math.h>
+#define OPERATOR  "Selu"
+#define NAME      selu
+#define VALUE     (x > 0 ? beta * x : beta * (alpha * EXPM1(x)))
+#define DX_OF_X   (x > 0 ? beta * dy : beta * alpha * EXP(x) * dy)
+#define DX_OF_Y   (y > 0 ? dy * beta : dy * (y + alpha * beta))
+#define Y_TELLS   (alpha > 0 && beta > 0)
+#define RISES     (alpha >= 0 && beta >= 0)
+#define DX_BEFORE (x > 0 ? dy * beta : dy * (beta * (alpha * EXPM1(x)) + alpha * beta))
+#define WORK      EXPONENTIAL
+#define NUMBERS
+#include "ops/unary_formula.h"
+
+#ifndef FORMULA_LEVEL
 
 /* -- read -- */
 
@@ -16,69 +27,6 @@ static bool parse(struct parse *p, void *attrs)
     a->alpha = attr_float(p, "alpha", 1.67326319217681884765625f);
     a->beta = attr_float(p, "gamma", 1.05070102214813232421875f);
     return true;
-}
-
-/* -- run -- */
-
-#define EXPR(x) (x) > 0 ? beta *(x) : beta *(alpha * expm1(x))
-#include "ops/unary_types.h"
-#undef EXPR
-
-static bool run(struct step *s)
-{
-    return unary_run(s, s->k->selu, loops, *(const struct numbers *)s->attrs);
-}
-
-/* -- differentiate -- */
-
-#define EXPR(dy, y) (y) > 0 ? (dy)*beta : (dy) * ((y) + alpha * beta)
-#define LOOP        of_y_f64
-#define T           double
-#include "ops/binary_body.h"
-#undef EXPR
-
-static bool run_grad(struct step *s)
-{
-    static elementwise_loop *const grad_loops[DTYPES] = { [F64] = of_y_f64 };
-
-    return unary_grad_run(s, s->k->selu_grad_y, grad_loops, *(const struct numbers *)s->attrs);
-}
-
-static const struct op selu_grad = {
-    .name = "SeluGrad",
-    .domain = "kiln",
-    .defs =
-        (const struct op_def[]){ UNARY_GRAD_ROW(sizeof(struct numbers), run_grad, CHAIN_OF_GRAD_NUMBERS(selu_grad_y)),
-                                 { 0 } },
-};
-
-#define EXPR(dy, x) (x) > 0 ? (dy)*beta : (dy) * (beta * (alpha * exp(x)))
-#define LOOP        of_x_f64
-#define T           double
-#include "ops/binary_body.h"
-#undef EXPR
-
-static bool run_grad_of_x(struct step *s)
-{
-    static elementwise_loop *const grad_loops[DTYPES] = { [F64] = of_x_f64 };
-
-    return unary_grad_run(s, s->k->selu_grad, grad_loops, *(const struct numbers *)s->attrs);
-}
-
-static const struct op selu_grad_of_x = {
-    .name = "SeluGradOfX",
-    .domain = "kiln",
-    .defs =
-        (const struct op_def[]){
-            UNARY_GRAD_ROW(sizeof(struct numbers), run_grad_of_x, CHAIN_OF_GRAD_NUMBERS(selu_grad)), { 0 } },
-};
-
-static bool gradient(struct backward *b)
-{
-    const struct numbers *a = attrs_of(b);
-
-    return a->alpha > 0 && a->beta > 0 ? unary_gradient(b, &selu_grad, forward_out(b, 0))
-                                       : unary_gradient(b, &selu_grad_of_x, forward_in(b, 0));
 }
 
 /* -- test -- */
@@ -100,8 +48,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = list, .attrs_size = sizeof(struct numbers),              \
-        .parse = parse, .infer = unary_infer, .run = run, .chain = CHAIN_OF_NUMBERS(selu), .gradient = gradient,       \
-        .flags = OP_ELEMENTWISE, .cases = cases                                                                        \
+        .parse = parse, UNARY_PARTS, .cases = cases                                                                    \
     }
 
 const struct op op_selu = {
@@ -109,3 +56,5 @@ const struct op op_selu = {
     .domain = "",
     .defs = (const struct op_def[]){ ROW(22, "T: floats bf16"), ROW(6, "T: floats"), { 0 } },
 };
+
+#endif

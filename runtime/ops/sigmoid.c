@@ -1,58 +1,25 @@
 /* Sigmoid, https://onnx.ai/onnx/operators/onnx__Sigmoid.html
  *
  *   y = 1 / (1 + exp(-x))        dx = dy * y * (1 - y) */
-#include "ops/elementwise.h"
-#include <math.h>
+#define NAME  swish
+#define VALUE (x * SIGMOID(x))
+#define WORK  EXPONENTIAL
+#include "ops/unary_formula.h"
 
-/* -- run -- */
+#define OPERATOR "Sigmoid"
+#define NAME     sigmoid
+#define VALUE    SIGMOID(x)
+#define DX_OF_Y  (dy * (y * (1 - y)))
+#define RISES    true
+#define TIMES_X  formula_swish
+#define WORK     EXPONENTIAL
+#include "ops/unary_formula.h"
 
-#define EXPR(x) (x) < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-(x)))
-#include "ops/unary_types.h"
-#undef EXPR
-
-static bool run(struct step *s)
-{
-    return unary_run(s, s->k->sigmoid, loops, (struct numbers){ 0 });
-}
-
-/* -- differentiate -- */
-
-#define EXPR(dy, y) (dy) * (y) * (1 - (y))
-#define LOOP        grad_f64
-#define T           double
-#include "ops/binary_body.h"
-#undef EXPR
-
-static bool run_grad(struct step *s)
-{
-    static elementwise_loop *const grad_loops[DTYPES] = { [F64] = grad_f64 };
-
-    return unary_grad_run(s, s->k->sigmoid_grad, grad_loops, (struct numbers){ 0 });
-}
-
-static const struct op sigmoid_grad = {
-    .name = "SigmoidGrad",
-    .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad, CHAIN_OF_GRAD(sigmoid_grad)), { 0 } },
-};
-
-static bool gradient(struct backward *b)
-{
-    return unary_gradient(b, &sigmoid_grad, forward_out(b, 0));
-}
-
-/* -- test -- */
-
-static const struct op_case cases[] = {
-    { "f32[2,3,4]", "", "f32[2,3,4]", 1 }, { "f64[5,7]", "", "f64[5,7]", 1 },     { "f16[3,5]", "", "f16[3,5]", 0 },
-    { "bf16[600]", "", "bf16[600]", 0 },   { "f32[]", "", "f32[]", 1 },           { "f32[0,3]", "", "f32[0,3]", 0 },
-    { "f64[1000]", "", "f64[1000]", 0 },   { "f32[40001]", "", "f32[40001]", 0 }, { 0 },
-};
+#ifndef FORMULA_LEVEL
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
-        .since = version, .signature = "T X -> T Y", .types = list, .infer = unary_infer, .run = run,                  \
-        .chain = CHAIN_OF_1(sigmoid), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                    \
+        .since = version, .signature = "T X -> T Y", .types = list, UNARY_PARTS, .cases = unary_cases                  \
     }
 
 const struct op op_sigmoid = {
@@ -65,3 +32,5 @@ const struct op op_sigmoid = {
             { 0 },
         },
 };
+
+#endif

@@ -3,61 +3,18 @@
  *   y = x / (1 + |x|)        dx = dy / (1 + |x|)^2
  *
  * Of infinities it is NaN, as the formula says. */
-#include "ops/elementwise.h"
+#define OPERATOR "Softsign"
+#define NAME     softsign
+#define VALUE    (x / (1 + ABS(x)))
+#define DX_OF_X  (dy / ((1 + ABS(x)) * (1 + ABS(x))))
+#define WORK     DIVISION
+#include "ops/unary_formula.h"
 
-/* -- run -- */
-
-#define EXPR(x) (x) / (1 + ((x) < 0 ? -(x) : (x)))
-#define LOOP    loop_f64
-#define T       double
-#include "ops/unary_body.h"
-#undef EXPR
-
-static bool run(struct step *s)
-{
-    static elementwise_loop *const loops[DTYPES] = { [F64] = loop_f64 };
-
-    return unary_run(s, s->k->softsign, loops, (struct numbers){ 0 });
-}
-
-/* -- differentiate -- */
-
-#define EXPR(dy, x) (dy) / ((1 + ((x) < 0 ? -(x) : (x))) * (1 + ((x) < 0 ? -(x) : (x))))
-#define LOOP        grad_f64
-#define T           double
-#include "ops/binary_body.h"
-#undef EXPR
-
-static bool run_grad(struct step *s)
-{
-    static elementwise_loop *const grad_loops[DTYPES] = { [F64] = grad_f64 };
-
-    return unary_grad_run(s, s->k->softsign_grad, grad_loops, (struct numbers){ 0 });
-}
-
-static const struct op softsign_grad = {
-    .name = "SoftsignGrad",
-    .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad, CHAIN_OF_GRAD(softsign_grad)), { 0 } },
-};
-
-static bool gradient(struct backward *b)
-{
-    return unary_gradient(b, &softsign_grad, forward_in(b, 0));
-}
-
-/* -- test -- */
-
-static const struct op_case cases[] = {
-    { "f32[2,3,4]", "", "f32[2,3,4]", 1 }, { "f64[5,7]", "", "f64[5,7]", 1 },     { "f16[3,5]", "", "f16[3,5]", 0 },
-    { "bf16[600]", "", "bf16[600]", 0 },   { "f32[]", "", "f32[]", 1 },           { "f32[0,3]", "", "f32[0,3]", 0 },
-    { "f64[1000]", "", "f64[1000]", 0 },   { "f32[40001]", "", "f32[40001]", 0 }, { 0 },
-};
+#ifndef FORMULA_LEVEL
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
-        .since = version, .signature = "T input -> T output", .types = list, .infer = unary_infer, .run = run,         \
-        .chain = CHAIN_OF_1(softsign), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                   \
+        .since = version, .signature = "T input -> T output", .types = list, UNARY_PARTS, .cases = unary_cases         \
     }
 
 const struct op op_softsign = {
@@ -70,3 +27,5 @@ const struct op op_softsign = {
             { 0 },
         },
 };
+
+#endif

@@ -5,26 +5,11 @@
 
 /* -- run -- */
 
-static void add_f32(const struct span *s)
-{
-    const float *const a = s->x[0], *const b = s->x[1];
-
-    if (s->step[0] && s->step[1])
-        s->k->add(a, b, s->y, s->n);
-    else if (s->step[0])
-        s->k->add_s(a, *b, s->y, s->n);
-    else
-        s->k->add_s(b, *a, s->y, s->n);
-}
-
-#define EXPR(a, b) (a) + (b)
-#define LOOP_F32   add_f32
-#define ONLY_REAL
-#include "ops/binary_types.h"
+extern const struct formula formula_add; /* add.c */
 
 static bool run(struct step *s)
 {
-    return variadic_run(s, loops);
+    return variadic_run(s, &formula_add);
 }
 
 /* -- differentiate -- */
@@ -48,7 +33,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "T data_0... -> T sum", .types = list, .infer = variadic_infer, .run = run,     \
-        .chain = CHAIN_OF_2(add), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                        \
+        .chain = CHAIN_OF_2(formula_add), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                \
     }
 
 const struct op op_sum = {

@@ -1,58 +1,19 @@
 /* Tanh, https://onnx.ai/onnx/operators/onnx__Tanh.html
  *
  *   y = tanh(x)        dx = dy * (1 - y^2) */
-#include "ops/elementwise.h"
-#include <math.h>
+#define OPERATOR "Tanh"
+#define NAME     tanh
+#define VALUE    TANH(x)
+#define DX_OF_Y  (dy * (1 - y * y))
+#define RISES    true
+#define WORK     EXPONENTIAL
+#include "ops/unary_formula.h"
 
-/* -- run -- */
-
-#define EXPR(x) tanh(x)
-#include "ops/unary_types.h"
-#undef EXPR
-
-static bool run(struct step *s)
-{
-    return unary_run(s, s->k->tanh, loops, (struct numbers){ 0 });
-}
-
-/* -- differentiate -- */
-
-#define EXPR(dy, y) (dy) * (1 - (y) * (y))
-#define LOOP        grad_f64
-#define T           double
-#include "ops/binary_body.h"
-#undef EXPR
-
-static bool run_grad(struct step *s)
-{
-    static elementwise_loop *const grad_loops[DTYPES] = { [F64] = grad_f64 };
-
-    return unary_grad_run(s, s->k->tanh_grad, grad_loops, (struct numbers){ 0 });
-}
-
-static const struct op tanh_grad = {
-    .name = "TanhGrad",
-    .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_grad, CHAIN_OF_GRAD(tanh_grad)), { 0 } },
-};
-
-static bool gradient(struct backward *b)
-{
-    return unary_gradient(b, &tanh_grad, forward_out(b, 0));
-}
-
-/* -- test -- */
-
-static const struct op_case cases[] = {
-    { "f32[2,3,4]", "", "f32[2,3,4]", 1 }, { "f64[5,7]", "", "f64[5,7]", 1 },     { "f16[3,5]", "", "f16[3,5]", 0 },
-    { "bf16[600]", "", "bf16[600]", 0 },   { "f32[]", "", "f32[]", 1 },           { "f32[0,3]", "", "f32[0,3]", 0 },
-    { "f64[1000]", "", "f64[1000]", 0 },   { "f32[40001]", "", "f32[40001]", 0 }, { 0 },
-};
+#ifndef FORMULA_LEVEL
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
-        .since = version, .signature = "T input -> T output", .types = list, .infer = unary_infer, .run = run,         \
-        .chain = CHAIN_OF_1(tanh), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                       \
+        .since = version, .signature = "T input -> T output", .types = list, UNARY_PARTS, .cases = unary_cases         \
     }
 
 const struct op op_tanh = {
@@ -65,3 +26,5 @@ const struct op op_tanh = {
             { 0 },
         },
 };
+
+#endif

@@ -21,10 +21,10 @@ struct two {
     uint64_t half[2];
 };
 
-#define EXPR(c, x, y) (c) ? (x) : (y)
-#define LOOP          loop_1
-#define A             uint8_t
-#define T             uint8_t
+#define EXPR (a ? b : c)
+#define LOOP loop_1
+#define A    uint8_t
+#define T    uint8_t
 #include "ops/ternary_body.h"
 #define LOOP loop_2
 #define A    uint8_t

@@ -56,7 +56,7 @@ bool pass_step(const struct node *n, struct chain_step *s)
     for (int k = 1; k < n->slots; k++)
         if (n->out[k])
             return false;
-    *s = (struct chain_step){ .op = rule->op };
+    *s = (struct chain_step){ .formula = rule->formula };
     if (rule->read)
         return rule->read(n, s);
     for (int k = 0; k < n->inputs + n->captured; k++)

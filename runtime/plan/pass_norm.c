@@ -56,16 +56,14 @@ static bool take_norm(struct run *r, const struct node *n)
 static bool take_act(struct run *r, const struct node *n)
 {
     const struct chain_rule *rule = n->def ? n->def->chain : NULL;
-    struct chain_step s = { .op = rule ? rule->op : CHAIN_OPS };
+    struct chain_step s = { .formula = rule ? rule->formula : NULL };
 
-    if (r->attrs.acts || !rule || rule->p != 0 || rule->q != CHAIN_NOTHING || has_more(n, 1) || !is_float(r, n, 1) ||
-        (rule->read && !rule->read(n, &s)) || !norm_block_act(s.op, s.a, s.b, false))
+    if (r->attrs.act || !rule || rule->p != 0 || rule->q != CHAIN_NOTHING || has_more(n, 1) || !is_float(r, n, 1) ||
+        (rule->read && !rule->read(n, &s)) || !norm_block_act(s.formula, s.numbers, false))
         return false;
-    r->attrs.acts = true;
-    r->attrs.act = s.op;
+    r->attrs.act = s.formula;
     r->attrs.act_name = n->op_name;
-    r->attrs.a = s.a;
-    r->attrs.b = s.b;
+    r->attrs.numbers = s.numbers;
     return true;
 }
 
@@ -95,7 +93,7 @@ static bool take_pool(struct run *r, const struct node *n)
     x = &r->types[n->in[0]->id];
     if (x->rank != 4 || !is_plain(&a->window, x))
         return false;
-    if (r->attrs.acts && !norm_block_act(r->attrs.act, r->attrs.a, r->attrs.b, true))
+    if (r->attrs.act && !norm_block_act(r->attrs.act, r->attrs.numbers, true))
         return false;
     b.height = x->dims[1];
     b.width = x->dims[2];

@@ -146,7 +146,7 @@ static bool make_again(const struct recompute *c, struct attempt *a, struct valu
     if (a->count == STEPS || !is_made_by_step(c, v, &step))
         return false;
     a->value[a->count++] = v;
-    if (chain_costly(step.op) && (a->costly++ || a->bytes < LARGE))
+    if (step.formula->work >= EXPONENTIAL && (a->costly++ || a->bytes < LARGE))
         return false;
     for (int k = 0; k < n->inputs; k++) {
         struct value *in = n->in[k];

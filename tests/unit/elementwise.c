@@ -208,9 +208,9 @@ END_TEST
 
 enum { MOST = 4096 };
 
-#define EXPR(a, b) (a) - 2 * (b)
-#define LOOP       minus_f32
-#define T          float
+#define EXPR (a - 2 * b)
+#define LOOP minus_f32
+#define T    float
 #include "ops/binary_body.h"
 
 /* Where element `at` of y comes from in x: the definition, dimension by dimension. */

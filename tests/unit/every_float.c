@@ -1,7 +1,8 @@
-/* The vector functions of the kernel table against libm's in double: at most 2 units in the last place. The suite goes
+/* The vector functions of formulas against libm's in double: at most 2 units in the last place. The suite goes
  * over a part of all floats, spread evenly, and over what lies around places where a formula changes; with
  * KILN_EVERY_FLOAT set over every single one, which takes a minute or two. */
-#include "kernels/kernels.h"
+#include "ops/elementwise.h"
+#include "ops/registry.h"
 #include "unit.h"
 #include <float.h>
 #include <math.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRIDE = 1009, BLOCK = 4096, AROUND = 64, THREADS = 64, LEVELS = CPU_AVX512 + 1 };
+enum { STRIDE = 1009, BLOCK = 4096, AROUND = 64, THREADS = 64, LEVELS = CPU_LEVELS };
 
 /* -- the functions -- */
 
@@ -36,21 +37,23 @@ static double exact_gelu_tanh(double x)
     return x == -INFINITY ? 0 : x / (1 + exp(-u));
 }
 
+extern const struct formula formula_gelu_tanh;
+
 static const struct function {
     const char *name;
-    size_t at; /* in struct kernels */
+    const struct op *op; /* whose formula it is; NULL: gelu_tanh */
     double (*exact)(double x);
     float places[12]; /* around which every float is looked at, on both sides of 0 */
 } functions[] = {
-    { "exp", offsetof(struct kernels, exp), exp, { 0, .34657359f, 1.0397208f, 87.336545f, 88.72284f, 103.97f, 104 } },
-    { "elu", offsetof(struct kernels, elu), exact_elu, { 0, .34657359f, 1.0397208f, 1, 16.6f, 17.3f, 20 } },
-    { "tanh", offsetof(struct kernels, tanh), tanh, { 0, .5f, .625f, 1, 8.66f, 9.01f, 44 } },
-    { "erf", offsetof(struct kernels, erf), erf, { 0, .5f, .75f, .94f, 1, 2, 3.83f, 4.1f } },
-    { "sigmoid", offsetof(struct kernels, sigmoid), exact_sigmoid, { 0, 1, 16.6f, 17.3f, 87.336545f, 88.72284f, 104 } },
-    { "log", offsetof(struct kernels, log), log, { 0, FLT_MIN, .70710678f, 1, 1.4142135f, 2, FLT_MAX } },
-    { "softplus", offsetof(struct kernels, softplus), exact_softplus, { 0, 1, 16.6f, 17.3f, 87.336545f, 104 } },
-    { "gelu", offsetof(struct kernels, gelu), exact_gelu, { 0, 1, 2, 4, 5.5f, 13, 14.3f, 20 } },
-    { "gelu_tanh", offsetof(struct kernels, gelu_tanh), exact_gelu_tanh, { 0, 1, 3, 5, 10.2f, 10.9f, 12, 20 } },
+    { "exp", &op_exp, exp, { 0, .34657359f, 1.0397208f, 87.336545f, 88.72284f, 103.97f, 104 } },
+    { "elu", &op_elu, exact_elu, { 0, .34657359f, 1.0397208f, 1, 16.6f, 17.3f, 20 } },
+    { "tanh", &op_tanh, tanh, { 0, .5f, .625f, 1, 8.66f, 9.01f, 44 } },
+    { "erf", &op_erf, erf, { 0, .5f, .75f, .94f, 1, 2, 3.83f, 4.1f } },
+    { "sigmoid", &op_sigmoid, exact_sigmoid, { 0, 1, 16.6f, 17.3f, 87.336545f, 88.72284f, 104 } },
+    { "log", &op_log, log, { 0, FLT_MIN, .70710678f, 1, 1.4142135f, 2, FLT_MAX } },
+    { "softplus", &op_softplus, exact_softplus, { 0, 1, 16.6f, 17.3f, 87.336545f, 104 } },
+    { "gelu", &op_gelu, exact_gelu, { 0, 1, 2, 4, 5.5f, 13, 14.3f, 20 } },
+    { "gelu_tanh", NULL, exact_gelu_tanh, { 0, 1, 3, 5, 10.2f, 10.9f, 12, 20 } },
 };
 
 /* -- errors -- */
@@ -125,12 +128,10 @@ static void compare(struct search *s, const float *x, int64_t n, int thread)
     }
     for (int level = 0; level < LEVELS; level++) {
         struct worst *w = &s->worst[thread][level];
-        unary_f32 *kernel;
-
         if (!s->k[level])
             continue;
-        memcpy(&kernel, (const char *)s->k[level] + s->f->at, sizeof kernel);
-        kernel(x, y, n, 1, 0);
+        formula_of_1(s->f->op ? formula_of(s->f->op) : &formula_gelu_tanh, s->k[level], (struct numbers){ 1, 0 }, x, y,
+                     n);
         for (int64_t i = 0; i < n; i++)
             if (y[i] != nearest[i]) { /* else the error is at most a half */
                 const double error = error_of(y[i], exact[i]);

@@ -286,6 +286,28 @@ START_TEST(chains_are_found)
 }
 END_TEST
 
+/* x * sigmoid(x) is one loop (struct formula, times_x) where nobody else reads the sigmoid. */
+static const char *const swishes[] = {
+    HEAD "g (float[N, C] x) => (float[N, C] y)\n{ s = Sigmoid(x) m = Mul(x, s) y = Neg(m) }",
+    HEAD "g (float[N, C] x) => (float[N, C] y)\n{ s = Sigmoid(x) m = Mul(s, x) y = Sub(m, x) }",
+    HEAD "g (float[N, C] x) => (float[N, C] y)\n{ s = Sigmoid(x) m = Mul(x, s) y = Sub(m, s) }",
+    HEAD "g (float[N, C] x) => (float[N, C] y)\n{ s = Sigmoid(x) m = Mul(s, s) y = Sub(m, x) }",
+    HEAD "g (float[N, C] x) => (float[N, C] y, float[N, C] s)\n{ s = Sigmoid(x) m = Mul(x, s) y = Neg(m) }",
+};
+
+START_TEST(a_product_of_x_and_what_is_made_of_it)
+{
+    float x[6] = { -1, 2, -3, 4, 0, 6 };
+    const struct tensor in[] = { { .dtype = F32, .rank = 2, .dims = { 2, 3 }, .data = x } };
+    struct trial t;
+
+    start(&t, swishes[_i]);
+    ck_assert_int_eq(count(t.passes.graph, &fused_op), 1);
+    same_bits_everywhere(&t, in, swishes[_i]);
+    finish(&t);
+}
+END_TEST
+
 START_TEST(subgraphs_see_what_they_capture)
 {
     const char *text = HEAD "g (float[N, C] x, bool c) => (float[N, C] y)\n"
@@ -531,6 +553,7 @@ Suite *suite(void)
 
     add_tests(s, random_graphs_keep_their_bits, ROUNDS(100));
     add_tests(s, chains_are_found, sizeof graphs / sizeof *graphs);
+    add_tests(s, a_product_of_x_and_what_is_made_of_it, (int)(sizeof swishes / sizeof *swishes));
     add_test(s, subgraphs_see_what_they_capture);
     add_tests(s, convolutions_take_chains, sizeof convolutions / sizeof *convolutions);
     add_tests(s, products_take_chains, ROUNDS(100));

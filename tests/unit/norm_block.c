@@ -6,6 +6,7 @@
 #include "kernels/norm.h"
 #include "numbers.h"
 #include "ops/batch_normalization.h"
+#include "ops/elementwise.h"
 #include "ops/norm_block.h"
 #include "ops/pooling.h"
 #include "ops/registry.h"
@@ -54,27 +55,27 @@ static double slope_of(enum act act, double z)
     return (act_of(act, z + h) - act_of(act, z - h)) / (2 * h);
 }
 
-static void set_act(const struct kernels *k, enum act act, struct norm_block *b)
+extern const struct formula formula_gelu_tanh;
+
+static void set_act(enum act act, struct norm_block *b)
 {
-#define ACT(which, name, alpha, beta)                                                                                  \
+#define ACT(which, formula, alpha, beta)                                                                               \
     case which:                                                                                                        \
-        b->act = k->name;                                                                                              \
-        b->before = k->before_##name;                                                                                  \
-        b->a = alpha;                                                                                                  \
-        b->b = beta;                                                                                                   \
+        b->act = formula;                                                                                              \
+        b->numbers = (struct numbers){ alpha, beta };                                                                  \
         break;
     switch (act) {
-        ACT(RELU, relu, 0, 0)
-        ACT(LEAKY, leaky_relu, .3f, 0)
-        ACT(ELU, elu, 1, 0)
-        ACT(STEEP, elu, 2.5f, 0)
-        ACT(SELU, selu, 1.67326319217681884765625f, 1.05070102214813232421875f)
-        ACT(SIGMOID, sigmoid, 0, 0)
-        ACT(HARD, hard_sigmoid, .2f, .5f)
-        ACT(TANH, tanh, 0, 0)
-        ACT(SOFTPLUS, softplus, 0, 0)
-        ACT(GELU, gelu, 0, 0)
-        ACT(SMOOTH, gelu_tanh, 0, 0)
+        ACT(RELU, formula_of(&op_relu), 0, 0)
+        ACT(LEAKY, formula_of(&op_leaky_relu), .3f, 0)
+        ACT(ELU, formula_of(&op_elu), 1, 0)
+        ACT(STEEP, formula_of(&op_elu), 2.5f, 0)
+        ACT(SELU, formula_of(&op_selu), 1.67326319217681884765625f, 1.05070102214813232421875f)
+        ACT(SIGMOID, formula_of(&op_sigmoid), 0, 0)
+        ACT(HARD, formula_of(&op_hard_sigmoid), .2f, .5f)
+        ACT(TANH, formula_of(&op_tanh), 0, 0)
+        ACT(SOFTPLUS, formula_of(&op_softplus), 0, 0)
+        ACT(GELU, formula_of(&op_gelu), 0, 0)
+        ACT(SMOOTH, &formula_gelu_tanh, 0, 0)
     default:
         break;
     }
@@ -286,7 +287,7 @@ START_TEST(blocks_are_right)
 
                 if (has_pool && (act == GELU || act == SMOOTH))
                     continue;
-                set_act(k, act, &b);
+                set_act(act, &b);
                 trial_begin(&t, &b, act);
                 trial_run(&t, k, NULL);
                 check_trial(&t);

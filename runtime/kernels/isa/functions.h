@@ -4,7 +4,10 @@
 #ifndef KILN_KERNELS_ISA_FUNCTIONS_H
 #define KILN_KERNELS_ISA_FUNCTIONS_H
 
-#include "kernels/isa/lanes.h"
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 #define FMA      __builtin_fmaf
@@ -162,8 +165,6 @@ static inline float erf_of(float x)
     return t > .94f ? __builtin_copysignf(1 - exp_negative(-q * u), x) : p;
 }
 
-/* -- what is made of them -- */
-
 static inline float sigmoid_of(float x)
 {
     const float e = exp_negative(-__builtin_fabsf(x));
@@ -182,35 +183,6 @@ static inline float softplus_of(float x)
     p = FMA(p, z, 3.99988884e-1f);
     p = FMA(p, z, 6.66666755e-1f);
     return u + FMA(-s, FMA(-p, z, u), x > 0 ? x : 0);
-}
-/* x times the normal distribution's probability of less than x, whose tail, for a = |x|, is exp(-a^2 / 2) times a
- * rational function. */
-static inline float gelu_of(float x)
-{
-    const double low = x < -20.f ? -20 : (double)x; /* 0 from there on, and no infinity times 0 */
-    const double a = low < 0 ? -low : low > 20 ? 20 : low;
-    double p = FMA_WIDE(.004123787505978461, a, .04068352692135556);
-    double q = FMA_WIDE(.010336684299397532, a, .10198485757236221);
-    double tail, inverse;
-
-    p = FMA_WIDE(p, a, .18338421698643487);
-    p = FMA_WIDE(p, a, .4384959659048408);
-    p = FMA_WIDE(p, a, .5000000029875225);
-    q = FMA_WIDE(q, a, .4698642255366529);
-    q = FMA_WIDE(q, a, 1.2031220256873243);
-    q = FMA_WIDE(q, a, 1.674876917926183);
-    q = FMA_WIDE(q, a, 1);
-    inverse = (double)(1 / (float)q);
-    inverse *= FMA_WIDE(-q, inverse, 2); /* one step of Newton's: cheaper than to divide doubles */
-    tail = exp_wide(-.5 * a * a) * p * inverse;
-    return (float)(low * (x < 0 ? tail : 1 - tail));
-}
-static inline float gelu_tanh_of(float x) /* x / 2 * (1 + tanh(u)) = x / (1 + exp(-2 u)) */
-{
-    const double low = x < -20.f ? -20 : (double)x;
-    const double w = low * FMA_WIDE(low * low, -.07135481627260025, -1.5957691216057308);
-
-    return (float)(low / (1 + exp_wide(w)));
 }
 
 #endif

@@ -3,21 +3,11 @@
 #define KILN_KERNELS_ISA_LANES_H
 
 #include "kernels/kernels.h"
+#include "kernels/loop.h"
 #include <math.h>
 #include <string.h>
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
-#endif
-
-#define LOOP_NAME(name) name##_loop
-#define LOOP(name)      LOOP_NAME(name)
-
-/* In and out may be one array, element for element: iterations do not depend on each other, which the compiler cannot
- * know. */
-#if defined(__clang__)
-#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
 /* Under a sanitizer loops stay loops: every access of an unrolled one is checked by code of its own, which takes a

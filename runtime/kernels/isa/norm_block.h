@@ -3,20 +3,8 @@
 #ifndef KILN_KERNELS_ISA_NORM_BLOCK_H
 #define KILN_KERNELS_ISA_NORM_BLOCK_H
 
+#include "kernels/isa/choice.h"
 #include "kernels/isa/windows.h"
-
-/* n is at most LANES: a whole vector, or the last lanes of a row. */
-ALWAYS_INLINE vec load_up_to(const float *p, int64_t n)
-{
-    return n == LANES ? load(p) : load_some(p, n);
-}
-ALWAYS_INLINE void store_up_to(float *p, vec v, int64_t n)
-{
-    if (n == LANES)
-        store(p, v);
-    else
-        store_some(p, v, n);
-}
 
 /* -- sums of columns: MOMENT_ROWS rows in float, then into the doubles -- */
 
@@ -120,121 +108,6 @@ static void norm_back_columns_loop(const float *x, const float *g, float *dx, in
             norm_back_part(x + c, g + c, dx + c, mean + c, p + c, q + c, r + c, columns - c);
     }
 }
-
-/* -- lanes that are chosen -- */
-
-/* winners_of: does b win over a that came first? NaN wins over everything. are_best: is v what had won? */
-#if defined(__AVX512F__) && LANES == 16
-typedef __mmask16 winners;
-ALWAYS_INLINE winners winners_of(vec b, vec a)
-{
-    return _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask((__m512)a, (__m512)a, _CMP_ORD_Q), (__m512)b, (__m512)a,
-                                   _CMP_NLE_UQ);
-}
-ALWAYS_INLINE winners are_best(vec v, vec best)
-{
-    return _mm512_cmp_ps_mask((__m512)v, (__m512)best, _CMP_EQ_OQ) |
-           _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
-}
-ALWAYS_INLINE winners all_lanes(void)
-{
-    return 0xffff;
-}
-ALWAYS_INLINE winners positive(vec v)
-{
-    return _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_GT_OQ);
-}
-/* Whatever is done with it under a mask, it is loaded as a whole: a masked load waits for its mask, which may come from
- * memory itself. */
-ALWAYS_INLINE vec as_a_whole(vec v)
-{
-    __asm__("" : "+v"(v));
-    return v;
-}
-ALWAYS_INLINE vec pick(winners m, vec yes, vec no)
-{
-    return (vec)_mm512_mask_mov_ps((__m512)no, m, (__m512)yes);
-}
-#else
-typedef lanes_mask winners;
-ALWAYS_INLINE winners winners_of(vec b, vec a)
-{
-    return beats_lanes(b, a);
-}
-ALWAYS_INLINE winners are_best(vec v, vec best)
-{
-    return (v == best) | (v != v);
-}
-ALWAYS_INLINE winners all_lanes(void)
-{
-    return ~(winners){ 0 };
-}
-ALWAYS_INLINE winners positive(vec v)
-{
-    return v > 0;
-}
-ALWAYS_INLINE vec as_a_whole(vec v)
-{
-    return v;
-}
-ALWAYS_INLINE vec pick(winners m, vec yes, vec no)
-{
-    return choose(m, yes, no);
-}
-#endif
-
-/* -- back through an activation -- */
-
-static inline float slope_of_y(float y) /* of sigmoid */
-{
-    return y * (1 - y);
-}
-static inline float rest_of_square(float y) /* the slope of tanh, of y */
-{
-    return 1 - y * y;
-}
-
-static void before_relu_loop(const float *x, const float *dy, float *to, int64_t rows, int64_t columns,
-                             const float *mean, const float *scale, const float *shift, float a, float b)
-{
-    (void)a;
-    (void)b;
-    for (int64_t r = 0; r < rows; r++, x += columns, dy += columns, to += columns)
-        for (int64_t c = 0; c < columns; c += LANES) {
-            const int64_t n = columns - c < LANES ? columns - c : LANES;
-            const vec z =
-                (load_up_to(x + c, n) - load_up_to(mean + c, n)) * load_up_to(scale + c, n) + load_up_to(shift + c, n);
-
-            store_up_to(to + c, pick(positive(z), as_a_whole(load_up_to(dy + c, n)), (vec){ 0 }), n);
-        }
-}
-#define NAME       before_leaky_relu
-#define EXPRESSION (z < 0 ? a * g : g)
-#include "kernels/isa/norm_before.h"
-#define NAME       before_elu
-#define EXPRESSION (z < 0 ? g * (a * expm1_of(z) + a) : g)
-#include "kernels/isa/norm_before.h"
-#define NAME       before_selu
-#define EXPRESSION (z > 0 ? g * b : g * (b * (a * expm1_of(z)) + a * b))
-#include "kernels/isa/norm_before.h"
-#define NAME       before_sigmoid
-#define EXPRESSION (g * slope_of_y(sigmoid_of(z)))
-#include "kernels/isa/norm_before.h"
-#define NAME       before_hard_sigmoid
-#define EXPRESSION (a * z + b > 0 && a * z + b < 1 ? a * g : 0)
-#include "kernels/isa/norm_before.h"
-#define NAME       before_tanh
-#define EXPRESSION (g * rest_of_square(tanh_of(z)))
-#include "kernels/isa/norm_before.h"
-#define NAME       before_softplus
-#define EXPRESSION (g * sigmoid_of(z))
-#include "kernels/isa/norm_before.h"
-#define NAME       before_gelu
-#define EXPRESSION (g * (.5f * (1 + erf_of(z * .707106781f)) + z * .398942280f * exp_of(-.5f * z * z)))
-#include "kernels/isa/norm_before.h"
-#define NAME       before_gelu_tanh
-#define EXPRESSION (g * gelu_tanh_slope(z))
-#include "kernels/isa/norm_before.h"
 
 /* -- windows of 2x2, stride 2 -- */
 

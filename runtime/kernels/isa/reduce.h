@@ -144,6 +144,12 @@ static void combine_rows_loop(const float *w, int64_t w_step, const float *x, in
 
 /* -- softmax -- */
 
+static void div_s_loop(const float *p, float q, float *y, int64_t n)
+{
+    INDEPENDENT
+    for (int64_t i = 0; i < n; i++)
+        y[i] = p[i] / q;
+}
 static void softmax_loop(const float *x, float *y, int64_t n)
 {
     const float top = max_of_loop(x, n);

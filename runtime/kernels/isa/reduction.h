@@ -1,6 +1,6 @@
 /* Sums of EXPRESSION, of vectors p and q (q is p where only one array comes), as NAME##_block. Lanes are added in pairs
  * at the end. */
-static float LOOP(NAME)(const float *left, const float *right, int64_t n)
+static float GLUE(NAME, _, loop)(const float *left, const float *right, int64_t n)
 {
     vec s[4] = { { 0 } };
     int64_t i = 0;

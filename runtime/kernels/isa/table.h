@@ -1,10 +1,11 @@
 /* The table itself, from the loops before it: TABLE is its name, LEVEL its level. */
-#define KERNELS_OTHER(X)                                                                                               \
+#define KERNELS_ALL(X)                                                                                                 \
+    X(add)                                                                                                             \
+    X(mul)                                                                                                             \
     X(add_s)                                                                                                           \
     X(mul_s)                                                                                                           \
-    X(sub_r)                                                                                                           \
-    X(div_s)                                                                                                           \
-    X(div_r)                                                                                                           \
+    X(relu)                                                                                                            \
+    X(affine)                                                                                                          \
     X(axpy)                                                                                                            \
     X(sum)                                                                                                             \
     X(sum_squares)                                                                                                     \
@@ -67,14 +68,9 @@
     X(depth_rows)                                                                                                      \
     X(plane_rows)                                                                                                      \
     X(every)
-#define ENTRY(name)        .name = name##_loop,
-#define ENTRY_BEFORE(name) .before_##name = before_##name##_loop,
-const struct kernels TABLE = { .level = LEVEL,
-                               .lanes = LANES,
-                               .tile_pixels = TILE_SIZES,
-                               .weight_taps = TILE_SIZES,
-                               KERNELS_UNARY(ENTRY) KERNELS_UNARY_GRAD(ENTRY) KERNELS_BINARY(ENTRY) KERNELS_OTHER(ENTRY)
-                                   KERNELS_BEFORE(ENTRY_BEFORE) };
+#define ENTRY(name) .name = name##_loop,
+const struct kernels TABLE = {
+    .level = LEVEL, .lanes = LANES, .tile_pixels = TILE_SIZES, .weight_taps = TILE_SIZES, KERNELS_ALL(ENTRY)
+};
 #undef ENTRY
-#undef ENTRY_BEFORE
-#undef KERNELS_OTHER
+#undef KERNELS_ALL

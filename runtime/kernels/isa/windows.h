@@ -2,6 +2,7 @@
 #ifndef KILN_KERNELS_ISA_WINDOWS_H
 #define KILN_KERNELS_ISA_WINDOWS_H
 
+#include "kernels/isa/choice.h"
 #include "kernels/isa/reduce.h"
 
 static void row_axpy_loop(float w, const float *x, int64_t x_step, float *y, int64_t y_step, int64_t n)
@@ -94,10 +95,6 @@ static void max_pool_2x2_loop(const float *x, int64_t x_stride, float *y, int64_
     }
 }
 
-static inline lanes_mask beats_lanes(vec b, vec a)
-{
-    return (b > a) | ((b != b) & (a == a));
-}
 static inline void store_zipped(float *to, vec even, vec odd)
 {
     store(to, __builtin_shufflevector(even, odd, ZIP_LOW));

@@ -742,14 +742,21 @@ static void place(struct trainer *t, int epoch)
     state_of(t, "b")[0] = (float)(right[epoch % 4] - 4);
 }
 
+struct placed {
+    struct trainer *trainer;
+    bool validation; /* the labels are the other ones there: what is good in training is bad */
+};
+
 static bool on_metric_epoch(void *user, const struct epoch *e, struct report *r)
 {
-    static const bool best[] = { true, false, false, true }; /* what is equal is not better */
+    static const bool best[2][4] = { { true, false, false, true },
+                                     { true, true, false, false } }; /* equal: not better */
+    const struct placed *p = user;
 
     (void)r;
-    ck_assert_msg(e->best == best[e->number - 1], "epoch %d, accuracy %g, loss %g", (int)e->number,
+    ck_assert_msg(e->best == best[p->validation][e->number - 1], "epoch %d, accuracy %g, loss %g", (int)e->number,
                   e->train.value[ACCURACY], e->train.value[LOSS]);
-    place(user, (int)e->number);
+    place(p->trainer, (int)e->number);
     return true;
 }
 
@@ -761,18 +768,20 @@ START_TEST(the_best_epoch_is_told_by_the_metric)
     };
     const struct fit_options f = { .batch = 4, .epochs = 4, .save_best = &measure };
     const float x[] = { .5f, 1.5f, 2.5f, 3.5f };
-    const int64_t y[] = { 1, 1, 1, 1 };
+    const int64_t y[] = { 1, 1, 1, 1 }, other[] = { 0, 0, 0, 0 };
     const struct dataset d = data_of(2, (const int64_t[]){ 4, 1 }, x, y, NULL, 2);
+    const struct dataset validation = data_of(2, (const int64_t[]){ 4, 1 }, x, other, NULL, 2);
     struct trainer *t =
         trainer_of(HEAD "net (float[N, 1] x) => (float[N, 1] z) <float[1, 1] w = {1}, float[1] b = {0}>\n"
                         "{ z = Gemm (x, w, b) }",
                    &o);
-    const struct fit_events events = { .user = t, .epoch = on_metric_epoch };
+    struct placed placed = { t, measure.validation };
+    const struct fit_events events = { .user = &placed, .epoch = on_metric_epoch };
     int64_t ran;
 
     expect_ok(t);
     place(t, 0);
-    expect_ok(trainer_fit(t, &d, &d, NULL, &f, &events, &ran, &report));
+    expect_ok(trainer_fit(t, &d, &validation, NULL, &f, &events, &ran, &report));
     ck_assert_int_eq(ran, 4);
     trainer_free(t);
 }

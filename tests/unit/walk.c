@@ -1,0 +1,343 @@
+/* The walk over an operator: every row, every case it brings. Inferred against actual shapes, every type that
+ * the row allows, values known while planning and values that only come while running, one thread and three, gradients
+ * against central differences. */
+#include "walk.h"
+#include "case.h"
+#include "kernels/kernels.h"
+#include "ops/rank.h"
+#include "unit.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static char label[512];
+
+static void name_it(const struct op *op, const struct op_def *def, const struct op_case *oc, const char *what)
+{
+    snprintf(label, sizeof label, "%s-%d (%s; %s): %s", op->name, def->since, oc->inputs, oc->attrs, what);
+}
+
+#define require(condition, ...)                                                                                        \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            char why[512];                                                                                             \
+            snprintf(why, sizeof why, __VA_ARGS__);                                                                    \
+            ck_abort_msg("%s: %s", label, why);                                                                        \
+        }                                                                                                              \
+    } while (0)
+
+/* Runs a variant, checks types and shapes. */
+static void check_run(const struct op *op, const struct op_def *def, const struct op_case *oc,
+                      const struct case_variant *v, struct case_graph *c, struct frame **frame)
+{
+    char got[TYPE_TEXT], need[TYPE_TEXT];
+    struct signature s;
+
+    require(signature_read(&s, def), "the signature is malformed");
+    require(case_make(c, op, def, oc, v), "%s: %s", c->report.error.where, c->report.error.message);
+    *frame = case_frame(c, c->graph);
+    require(*frame && frame_run(*frame, &c->report), "%s: %s", c->report.error.where, c->report.error.message);
+    for (int k = 0; k < c->outputs; k++) {
+        const struct tensor *t = c->out_value[k] ? frame_get(*frame, c->out_value[k]) : NULL;
+
+        if (!t)
+            continue;
+        if (v->dtype != UNDEFINED &&
+            t->dtype != c->expected[k].dtype) /* an output whose type follows from an attribute */
+            require(type_set_has(&s.var[signature_out(&s, k)->var].set, t), "output %d is %s", k, tensor_text(t, got));
+        else
+            require(same_type(t, &c->expected[k]), "output %d is %s, must be %s", k, tensor_text(t, got),
+                    tensor_text(&c->expected[k], need));
+    }
+}
+
+static void end_run(struct case_graph *c, struct frame *f)
+{
+    frame_free(f);
+    case_release(c);
+    require(c->budget.used == 0, "%zu bytes are not given back", c->budget.used);
+}
+
+/* -- values known early and late, threads -- */
+
+static void check_same_bytes(const struct op *op, const struct op_def *def, const struct op_case *oc,
+                             const struct case_variant *v)
+{
+    const struct case_variant plain = { 0 };
+    struct case_graph a, b;
+    struct frame *fa, *fb;
+
+    check_run(op, def, oc, &plain, &a, &fa);
+    check_run(op, def, oc, v, &b, &fb);
+    for (int k = 0; k < a.outputs; k++) {
+        const struct tensor *x = a.out_value[k] ? frame_get(fa, a.out_value[k]) : NULL;
+        const struct tensor *y = x ? frame_get(fb, b.out_value[k]) : NULL;
+
+        if (x && x->kind == TENSOR && x->dtype != STRING && tensor_bytes(x))
+            require(memcmp(x->data, y->data, (size_t)tensor_bytes(x)) == 0, "output %d differs", k);
+    }
+    end_run(&a, fa);
+    end_run(&b, fb);
+}
+
+static bool is_for(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    const struct case_variant plain = { 0 };
+    struct case_graph c;
+    bool fits;
+
+    name_it(op, def, oc, "reading the case");
+    fits = !case_make(&c, op, def, oc, &plain) || case_fits(&c, def);
+    case_release(&c);
+    return fits;
+}
+
+/* -- types -- */
+
+static double tolerance(enum dtype d)
+{
+    return d == F16 ? 2e-2 : d == BF16 ? 1e-1 : 2e-4;
+}
+
+/* Floats of all widths agree, as far as the narrowest goes. */
+static void check_close(const struct case_graph *a, const struct frame *fa, const struct case_graph *b,
+                        const struct frame *fb, enum dtype narrow)
+{
+    for (int k = 0; k < a->outputs; k++) {
+        const struct tensor *x = a->out_value[k] ? frame_get(fa, a->out_value[k]) : NULL;
+        const struct tensor *y = x ? frame_get(fb, b->out_value[k]) : NULL;
+
+        if (!x || !dtype_is_float(x->dtype) || !dtype_is_float(y->dtype))
+            continue;
+        for (int64_t i = 0; i < tensor_count(x); i++) {
+            const double p = case_value(x, i), q = case_value(y, i);
+
+            require((isnan(p) && isnan(q)) || p == q || fabs(p - q) <= tolerance(narrow) * (1 + fabs(p)),
+                    "output %d[%lld] is %g in %s, %g before", k, (long long)i, q, dtype_name(narrow), p);
+        }
+    }
+}
+
+static void check_type(const struct op *op, const struct op_def *def, const struct op_case *oc, int var, enum dtype d)
+{
+    const struct case_variant plain = { 0 }, v = { .var = var, .dtype = d };
+    struct case_graph a, b;
+    struct frame *fa, *fb;
+    char what[64];
+
+    snprintf(what, sizeof what, "type variable %d as %s", var, dtype_name(d));
+    name_it(op, def, oc, what);
+    check_run(op, def, oc, &plain, &a, &fa);
+    check_run(op, def, oc, &v, &b, &fb);
+    if (dtype_is_float(d) && !(def->flags & OP_RANDOM))
+        check_close(&a, fa, &b, fb, d);
+    end_run(&a, fa);
+    end_run(&b, fb);
+}
+
+/* Each variable takes every type it may, in the first case that has an input of it. */
+static void check_types(const struct op *op, const struct op_def *def)
+{
+    struct signature s;
+    bool seen[MAX_VARS] = { 0 };
+
+    name_it(op, def, def->cases, "signature");
+    require(signature_read(&s, def), "'%s', '%s' is malformed", def->signature, def->types);
+    for (const struct op_case *oc = def->cases; oc->inputs; oc++)
+        for (int k = 0, n = 0; oc->inputs[n]; k++) {
+            const struct formal *f = signature_in(&s, k);
+            const size_t length = strcspn(oc->inputs + n, " ");
+
+            if (f && !case_gives_nodes(oc) && oc->inputs[n] != '-' && !seen[f->var] && !strchr(oc->inputs, '{') &&
+                is_for(op, def, oc)) {
+                seen[f->var] = true;
+                for (int d = 1; d < DTYPES; d++)
+                    if (s.var[f->var].set.tensor >> d & 1)
+                        check_type(op, def, oc, f->var, (enum dtype)d);
+            }
+            n += (int)length;
+            n += (int)strspn(oc->inputs + n, " ");
+        }
+}
+
+/* -- what the row tells passes -- */
+
+/* With inputs known as they are, op_def.rank is right or silent; a signature's types are right. */
+static void check_known(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    const struct case_variant plain = { 0 };
+    struct case_graph c;
+    struct frame *f;
+
+    check_run(op, def, oc, &plain, &c, &f);
+    for (int k = 0; k < c.node->inputs; k++)
+        if (c.node->in[k] && c.in[k].t.kind == TENSOR)
+            c.node->in[k]->known = (struct known){ c.in[k].t.rank, c.in[k].t.dtype };
+    know_outputs(c.node);
+    for (int k = 0; k < c.outputs; k++) {
+        const struct tensor *t = c.out_value[k] ? frame_get(f, c.out_value[k]) : NULL;
+        const struct known y = t ? c.out_value[k]->known : (struct known){ UNKNOWN, UNDEFINED };
+
+        require(y.rank < 0 || (t->kind == TENSOR && y.rank == t->rank), "rank says %d of output %d", y.rank, k);
+        require(y.dtype == UNDEFINED || y.dtype == t->dtype, "output %d is said to be %s", k, dtype_name(y.dtype));
+    }
+    end_run(&c, f);
+}
+
+enum { LIKE_OTHERS = 1, UNLIKE_OTHERS = 2 };
+
+/* Does element k of output 0 alone change with element k of input 0, of the same shape? 0 where the case cannot tell. */
+static int looks_elementwise(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    const struct case_variant plain = { 0 };
+    struct case_graph c;
+    struct frame *f, *again;
+    int looks = 0;
+
+    check_run(op, def, oc, &plain, &c, &f);
+    if (c.outputs && c.out_value[0] && c.in[0].t.kind == TENSOR && dtype_is_float(c.in[0].t.dtype) &&
+        tensor_count(&c.in[0].t) > 1 && c.in[0].t.data) {
+        const struct tensor *y = frame_get(f, c.out_value[0]);
+        const int64_t at = tensor_count(&c.in[0].t) / 2, width = (int64_t)dtype_size(y->dtype);
+        const struct tensor *z;
+
+        looks = same_shape(y, &c.in[0].t) && y->dtype != STRING ? LIKE_OTHERS : UNLIKE_OTHERS;
+        case_set(&c.in[0].t, at, case_value(&c.in[0].t, at) + 0.37);
+        again = case_frame(&c, c.graph);
+        require(again && frame_run(again, &c.report), "%s: %s", c.report.error.where, c.report.error.message);
+        z = frame_get(again, c.out_value[0]);
+        for (int64_t k = 0; looks == LIKE_OTHERS && k < tensor_count(y); k++)
+            if (k != at && memcmp((char *)y->data + k * width, (char *)z->data + k * width, (size_t)width) != 0)
+                looks = UNLIKE_OTHERS;
+        frame_free(again);
+    }
+    end_run(&c, f);
+    return looks;
+}
+
+/* An operator that computes each element from one of each input says so: without it no pass would see through it, which
+ * costs two transpositions around each such node, and no test would fail. */
+static void check_elementwise(const struct op *op, const struct op_def *def)
+{
+    int looks = 0;
+
+    for (const struct op_case *oc = def->cases; oc->inputs && !(def->flags & OP_RANDOM); oc++) {
+        name_it(op, def, oc, "is it elementwise?");
+        if (!case_gives_nodes(oc) && is_for(op, def, oc))
+            looks |= looks_elementwise(op, def, oc);
+    }
+    snprintf(label, sizeof label, "%s-%d", op->name, def->since);
+    require(def->flags & OP_ELEMENTWISE || looks != LIKE_OTHERS, "looks elementwise and does not say OP_ELEMENTWISE");
+}
+
+/* -- gradients -- */
+
+enum { PROBES = 24 };
+
+/* The scalar that is differentiated: the sum of all float outputs, each element weighted. */
+static double weighted_sum(struct case_graph *c)
+{
+    struct frame *f = case_frame(c, c->graph);
+    double sum = 0;
+
+    require(f && frame_run(f, &c->report), "%s: %s", c->report.error.where, c->report.error.message);
+    for (int o = 0; o < c->outputs; o++) {
+        const struct tensor *t = c->out_value[o] ? frame_get(f, c->out_value[o]) : NULL;
+
+        for (int64_t k = 0; t && dtype_is_float(t->dtype) && k < tensor_count(t); k++)
+            sum += case_weight(o, k) * case_value(t, k);
+    }
+    frame_free(f);
+    return sum;
+}
+
+static bool in_doubles(const struct case_graph *c, const struct tensor *x)
+{
+    bool all = x->dtype == F64;
+
+    for (int o = 0; o < c->outputs; o++)
+        if (c->out_value[o] && dtype_is_float(c->expected[o].dtype) && c->expected[o].dtype != F64)
+            all = false;
+    return all;
+}
+
+static void compare_gradient(struct case_graph *c, const struct tensor *g, int input)
+{
+    const struct tensor *x = &c->in[input].t;
+    const bool doubles = in_doubles(c, x);
+    const double h = doubles ? 1e-5 : 1e-2, within = doubles ? 2e-6 : 3e-2;
+    const int64_t n = tensor_count(x), stride = n > PROBES ? n / PROBES + 1 : 1;
+
+    require(same_type(g, x), "the gradient of input %d has another type than the input", input);
+    for (int64_t k = 0; k < n; k += stride) {
+        const double was = case_value(x, k);
+        double up, down, slope;
+
+        case_set(x, k, was + h);
+        up = weighted_sum(c);
+        case_set(x, k, was - h);
+        down = weighted_sum(c);
+        case_set(x, k, was);
+        slope = (up - down) / (2 * h);
+        require(fabs(slope - case_value(g, k)) <= within * (1 + fabs(slope)),
+                "gradient of input %d[%lld] is %.9g, the central difference %.9g", input, (long long)k,
+                case_value(g, k), slope);
+    }
+}
+
+static void check_gradient(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    const struct case_variant v = { .all_f64 = true };
+    struct case_gradients d = { 0 };
+    struct case_graph c;
+    struct frame *f;
+
+    name_it(op, def, oc, "gradient");
+    require(case_make(&c, op, def, oc, &v), "%s: %s", c.report.error.where, c.report.error.message);
+    require(case_differentiate(&c, oc, &d), "%s: %s", c.report.error.where, c.report.error.message);
+    f = case_frame(&c, d.graph);
+    require(f && frame_run(f, &c.report), "%s: %s", c.report.error.where, c.report.error.message);
+    for (size_t k = 0; k < d.count; k++)
+        compare_gradient(&c, frame_get(f, d.gradient[k]), d.of[k]);
+    frame_free(f);
+    case_gradients_release(&d);
+    end_run(&c, NULL);
+}
+
+/* -- the walk -- */
+
+void walk_operator(const struct op *op)
+{
+    const struct case_variant late = { .run_time = true }, threads = { .threads = 3 };
+    int cases;
+
+    for (const struct op_def *def = op->defs; def->since; def++) {
+        snprintf(label, sizeof label, "%s-%d", op->name, def->since);
+        if (def->expand) {
+            require(!def->infer && !def->run && !def->gradient && !def->rank, "has an expansion, and what comes of it");
+        } else {
+            require(def->infer && (def->gradient || def->no_gradient), "no infer, or neither gradient nor a reason");
+            require(def->rank || def->flags & OP_ELEMENTWISE, "tells no rank (ops/rank.h has rank_unknown)");
+        }
+        require(def->cases, "has no cases");
+        cases = 0;
+        for (const struct op_case *oc = def->cases; oc->inputs; oc++) {
+            if (!is_for(op, def, oc))
+                continue;
+            cases++;
+            name_it(op, def, oc, "values at run time");
+            check_same_bytes(op, def, oc, &late);
+            name_it(op, def, oc, "three threads");
+            check_same_bytes(op, def, oc, &threads);
+            name_it(op, def, oc, "what passes know");
+            if (!def->expand && !case_gives_nodes(oc))
+                check_known(op, def, oc);
+            if (oc->differentiate)
+                check_gradient(op, def, oc);
+        }
+        if (!def->expand)
+            check_elementwise(op, def);
+        require(cases, "has no case of its types");
+        check_types(op, def);
+    }
+}

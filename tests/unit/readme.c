@@ -1,13 +1,73 @@
-/* The operators that runtime/ops/README.md writes as examples, built out of its text. */
+/* The examples of runtime/ops/README.md and runtime/train/README.md, built out of their text. */
+#include "grad/grad.h"
+#include "run/session.h"
+#include "scratch.h"
+#include "train/loss.h"
+#include "train/optimizer.h"
 #include "unit.h"
 #include "walk.h"
+#include <string.h>
 
 extern const struct op op_bent_identity, op_tanh_shrink;
-static const struct op *const examples[] = { &op_bent_identity, &op_tanh_shrink };
+extern const struct optimizer_def optimizer_sign_descent;
+extern const struct loss_def loss_half_squared_error;
 
-START_TEST(examples_keep_their_word)
+static const struct op *const operators[] = { &op_bent_identity, &op_tanh_shrink };
+
+START_TEST(operators_keep_their_word)
 {
-    walk_operator(examples[_i]);
+    walk_operator(operators[_i]);
+}
+END_TEST
+
+START_TEST(the_optimiser_updates)
+{
+    struct {
+        double learning_rate, decay;
+    } settings;
+    float w[4] = { 1, -2, 3, 0 };
+    const float g[4] = { 5, -7, 0, .5f };
+    struct update u = { .settings = &settings, .learning_rate = .5f, .rate = .25f, .n = 4, .w = w, .g = g };
+
+    expect_ok(spec_read(&settings, &optimizer_sign_descent.row, "sign_descent:decay=0.5",
+                        &(struct spec_subject){ "optimizer", NULL, KILN_BAD_ARGUMENT }, &report));
+    ck_assert(settings.learning_rate == .001 && settings.decay == .5);
+    ck_assert(optimizer_sign_descent.apply(&u));
+    ck_assert(w[0] == .5f && w[1] == -1.25f && w[2] == 2.25f && w[3] == -.25f);
+    u.rate = INFINITY;
+    ck_assert(!optimizer_sign_descent.apply(&u));
+}
+END_TEST
+
+/* Its value, and the gradient that is made of its nodes: the mean of (t - p)^2 / 2, so (p - t) / n. */
+START_TEST(the_loss_is_differentiated)
+{
+    static const struct tensor type = { .dtype = F32, .rank = 2, .dims = { 2, 2 } };
+    float p[4] = { 1, 2, 3, 4 }, t[4] = { 3, 2, 2, 8 };
+    const struct loss l = { .def = &loss_half_squared_error };
+    struct arena a = { .budget = &budget };
+    struct emitter e = { .graph = graph_new(&a, NULL, "main", &report), .report = &report };
+    struct value *pred = graph_value(e.graph, "p"), *truth = graph_value(e.graph, "t");
+    struct loss_values out;
+    struct session *s;
+
+    e.graph->opset = NEWEST_OPSET;
+    pred->type = truth->type = type;
+    pred->has_type = truth->has_type = true;
+    ck_assert(graph_add_input(e.graph, pred) && graph_add_input(e.graph, truth));
+    expect_ok(loss_emit(&e, &l, pred, truth, false, &out) && graph_add_output(e.graph, out.mean));
+    s = session_new(e.graph, &(struct session_options){ .threads = 1 }, &report);
+    for (int k = 0; k < 2; k++) {
+        struct tensor in = type;
+
+        in.data = k ? t : p;
+        expect_ok(s && session_set(s, e.graph->inputs[k], &in, &report));
+    }
+    expect_ok(session_run(s, &report));
+    ck_assert(*(const float *)session_output(s, 0)->data == (4 + 0 + 1 + 16) / 8.f);
+    session_free(s);
+    graph_release(e.graph);
+    arena_release(&a);
 }
 END_TEST
 
@@ -15,6 +75,8 @@ Suite *suite(void)
 {
     Suite *s = suite_create("readme");
 
-    add_tests(s, examples_keep_their_word, sizeof examples / sizeof *examples);
+    add_tests(s, operators_keep_their_word, sizeof operators / sizeof *operators);
+    add_test(s, the_optimiser_updates);
+    add_test(s, the_loss_is_differentiated);
     return s;
 }

@@ -10,6 +10,8 @@ bool broadcast_parse(struct parse *p, void *attrs)
 
     a->has_axis = attr_given(p, "axis");
     a->axis = attr_int(p, "axis", 0);
+    if (a->axis < -MAX_RANK || a->axis > MAX_RANK)
+        return parse_error(p, "axis is %lld, at most %d dimensions are supported", (long long)a->axis, (int)MAX_RANK);
     attr_list(p, "consumed_inputs", ATTR_INTS); /* told what memory might be used again; means nothing any more */
     if (a->has_axis && !broadcast)
         a->has_axis = false; /* "only valid when broadcast is 1": the shapes are equal then */

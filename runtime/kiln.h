@@ -172,9 +172,9 @@ typedef struct kiln_model kiln_model;
 typedef struct kiln_load_options {
     size_t memory;  /* bytes that the model may take in all, LIMIT beyond that; 0: no limit */
     double seconds; /* that opening may compute, LIMIT beyond that; 0: no limit */
-    kiln_diagnostic_fn
-        diagnostic; /* is told of every error and warning, such as each operator that is not supported; may be NULL */
-    void *user;     /* for the callback */
+    /* Is told of every error and warning, such as each operator that is not supported; may be NULL. */
+    kiln_diagnostic_fn diagnostic;
+    void *user; /* for the callback */
 } kiln_load_options;
 
 #define KILN_LOAD_OPTIONS_INIT                                                                                         \
@@ -291,12 +291,12 @@ typedef struct kiln_trainer_options {
     bool values;               /* labels are floats: numbers, or a row for each sample; else int64 classes */
     bool untie;                /* an initializer that several nodes read is trained as one for each */
     int threads;               /* as of a session. Results do not depend on it */
-    size_t memory;             /* bytes for plans, values and state, LIMIT beyond that; 0: no limit */
+    size_t memory;             /* bytes for its model, plans, values and state, LIMIT beyond that; 0: no limit */
     double seconds;            /* that making the trainer, each step and each score may compute; as of a session */
     uint64_t seed;             /* of Dropout */
     bool exact;                /* as of a session */
-    kiln_diagnostic_fn
-        diagnostic; /* is told of warnings, such as shared initializers, by kiln_trainer_new; may be NULL */
+    /* Is told of warnings, such as shared initializers, by kiln_trainer_new; may be NULL. */
+    kiln_diagnostic_fn diagnostic;
     void *user;
 } kiln_trainer_options;
 
@@ -313,9 +313,10 @@ typedef struct kiln_score {
 } kiln_score;
 
 /* Weights, biases, normalisation parameters and per-channel constants of the model train (kiln_trainer_parameter tells
- * which, and why). Nodes in training form are taken as their inference form. Errors: BAD_ARGUMENT (options), BAD_MODEL
- * (more than one input without a value, nothing to train), UNSUPPORTED (an operator without gradient on the way),
- * LIMIT, NO_MEMORY. */
+ * which, and why). Nodes in training form are taken as their inference form. The model may be freed
+ * afterwards, which leaves one copy of the weights that train; the others are shared. Errors: BAD_ARGUMENT (options),
+ * BAD_MODEL (more than one input without a value, nothing to train), UNSUPPORTED (an operator without gradient on the
+ * way), LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const kiln_trainer_options *options,
                                       kiln_error *err);
 /* One step on a batch of any size: `x` for the model's input, `y` the labels, [samples, ...]; *score, which may be

@@ -93,6 +93,8 @@ static bool start_trainer(struct bench *b)
     };
 
     b->trainer = trainer_new(b->model, &to, &b->report);
+    model_free(b->model); /* the trainer has its own */
+    b->model = NULL;
     if (!b->trainer)
         return false;
     b->x = b->trainer->x;

@@ -1,6 +1,7 @@
 #include "layers.h"
 #include "grad/grad.h"
 #include "kernels/kernels.h"
+#include "ops/registry.h"
 #include "tools.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,7 +235,7 @@ static bool add_graph(struct layers *l, const struct graph *g, int depth, const 
             count_parameters(&l->at[l->count - 1], part, p);
             continue;
         }
-        if (strcmp(n->op_name, "Constant") == 0)
+        if (node_is(n, &op_constant))
             continue;
         for (int o = 0; o < n->outputs && !out; o++)
             out = n->out[o];
@@ -296,7 +297,7 @@ bool layers_of_messages(struct layers *l, const struct model *m, struct report *
     }
     for (size_t k = 0; g && ok && k < g->n_node; k++) {
         const Onnx__NodeProto *n = g->node[k];
-        struct layer *to = strcmp(or_empty(n->op_type), "Constant") == 0 ? NULL : add_layer(l, r);
+        struct layer *to = strcmp(or_empty(n->op_type), op_constant.name) == 0 ? NULL : add_layer(l, r);
 
         if (!to) {
             ok = !failed(r);

@@ -94,8 +94,8 @@ static bool give_file(struct run *r, int k)
     return set(r, v, &t);
 }
 
-/* A symbol that a given input has settled is the same in those made up. */
-static void settle_symbols(const struct run *r, const struct value *v, struct tensor *t)
+/* A symbol for which a given input has a size has the same one in those made up. */
+static void set_symbols(const struct run *r, const struct value *v, struct tensor *t)
 {
     for (int d = 0; v->dim_names && d < t->rank; d++) {
         const int64_t *n = v->dim_names[d] ? map_get(&r->symbols, v->dim_names[d]) : NULL;
@@ -111,7 +111,7 @@ static bool give_random(struct run *r, size_t k)
     struct tensor t = closed_type(v, 1);
     char type[TYPE_TEXT];
 
-    settle_symbols(r, v, &t);
+    set_symbols(r, v, &t);
     if (!random_input(&t, v->name, r->o->session.seed, (int64_t)k, &r->arena, &r->report))
         return false;
     say("input %s %s: random\n", v->name, tensor_text(&t, type));

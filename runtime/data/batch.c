@@ -120,7 +120,7 @@ static bool takes(enum dtype input, enum dtype data, bool normal)
     return !normal && element_int_getter(data) && (input == U64 || element_int_getter(input));
 }
 
-static bool settle_x(struct batches *b, const struct tensor *wanted, struct report *r)
+static bool choose_sample_type(struct batches *b, const struct tensor *wanted, struct report *r)
 {
     const struct tensor sample = dataset_sample(b->data);
     struct tensor shape;
@@ -152,7 +152,7 @@ static int64_t target_width(const struct tensor *wanted, int64_t unknown)
     return n;
 }
 
-static bool settle_y(struct batches *b, const struct tensor *wanted, struct report *r)
+static bool choose_target_type(struct batches *b, const struct tensor *wanted, struct report *r)
 {
     const struct dataset *d = b->data;
     const int64_t held = dataset_has_labels(d) ? d->classes : dims_product(d->y.dims, 1, d->y.rank);
@@ -193,7 +193,7 @@ bool batches_init(struct batches *b, const struct dataset *data, const struct no
     if (options->batch < 1)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "a batch of %lld samples, must be at least 1",
                     (long long)options->batch);
-    if (!settle_x(b, x, r) || (y && !settle_y(b, y, r)))
+    if (!choose_sample_type(b, x, r) || (y && !choose_target_type(b, y, r)))
         return false;
     b->sample = budget_zalloc(budget, (size_t)b->features, sizeof *b->sample, r);
     if (b->sample && options->shuffle)

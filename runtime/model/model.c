@@ -72,14 +72,21 @@ struct model *model_read(const char *path, const struct model_options *o, struct
     return end_reading(m, m->proto && set_path(m, path, r) && external_files_note(m, r), r);
 }
 
-struct model *model_copy(const struct model *m, struct report *r)
+struct model *model_copy_within(const struct model *m, struct budget *total, struct report *r)
 {
-    const struct model_options o = model_limits(m);
-    struct model *copy = model_new(&o, r);
+    struct model_options o = model_limits(m);
+    struct model *copy;
 
+    o.total = total;
+    copy = model_new(&o, r);
     if (copy && (copy->proto = message_copy(m->proto, &copy->budget, r)) && set_path(copy, m->path, r) &&
         external_files_copy(copy, m, r))
         return copy;
     model_free(copy);
     return NULL;
+}
+
+struct model *model_copy(const struct model *m, struct report *r)
+{
+    return model_copy_within(m, m->budget.total, r);
 }

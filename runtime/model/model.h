@@ -40,6 +40,8 @@ struct model *model_read(const char *path, const struct model_options *o, struct
 struct model *model_read_bytes(const void *bytes, size_t size, const struct model_options *o, struct report *r);
 /* Another model of the same messages, to be changed; not built. */
 struct model *model_copy(const struct model *m, struct report *r);
+/* One whose memory is charged to `total` (which may be NULL), in place of what m's is charged to. */
+struct model *model_copy_within(const struct model *m, struct budget *total, struct report *r);
 void model_free(struct model *m);
 
 /* Verifies the messages and makes the graph. All errors are collected: every unsupported operator is told. */

@@ -15,8 +15,8 @@ struct taps {
 };
 
 struct resample {
-    enum dtype
-        dtype; /* all but strings; halves are computed in float, integers in double and rounded to nearest even */
+    /* All but strings; halves are computed in float, integers in double and rounded to nearest even. */
+    enum dtype dtype;
     int rank;
     int64_t dims[MAX_RANK]; /* before; an axis changes from taps.in to taps.out */
     int count;

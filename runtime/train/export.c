@@ -30,7 +30,7 @@ static bool is_sound(const struct state *s, struct report *r)
 
 struct model *trainer_export(const struct trainer *t, struct report *r)
 {
-    struct model *m = model_copy(t->model, r);
+    struct model *m = model_copy_within(t->model, t->budget.total, r);
     struct edit e;
     bool ok = m && edit_begin(&e, m, r);
 

@@ -118,9 +118,9 @@ static bool give_own(struct model *copy, const struct model *m, bool untie, stru
     return edit_end(&p.e) && ok;
 }
 
-struct model *model_prepare(const struct model *m, bool untie, struct report *r)
+struct model *model_prepare(const struct model *m, bool untie, struct budget *total, struct report *r)
 {
-    struct model *copy = model_copy(m, r);
+    struct model *copy = model_copy_within(m, total, r);
 
     if (copy && model_to_inference(copy, r) && give_own(copy, m, untie, r) && model_build(copy, r))
         return copy;

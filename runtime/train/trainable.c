@@ -169,9 +169,9 @@ static bool note(struct search *s, const struct op_parameter *place, const struc
     return p->why;
 }
 
-/* Who tells what a node learns: the node of the file whose expansion it is a part of, or it itself where that does not
- * say. */
-static const struct node *teller(const struct node *n)
+/* The node whose row says what is learned: that of the file whose expansion `n` is a part of, or `n` where that one does
+ * not say. */
+static const struct node *parameter_reader(const struct node *n)
 {
     const struct node *origin = node_origin(n);
 
@@ -188,10 +188,10 @@ static bool visit(struct search *s, const struct graph *g, const struct known_va
     if (!active || !own.roots)
         return false;
     for (size_t k = 0; k < g->node_count; k++) {
-        const struct node *n = teller(g->nodes[k]);
+        const struct node *n = parameter_reader(g->nodes[k]);
         bool reached = false;
 
-        if (k && n == teller(g->nodes[k - 1])) /* another part of its expansion */
+        if (k && n == parameter_reader(g->nodes[k - 1])) /* another part of its expansion */
             continue;
         for (int i = 0; i < n->inputs; i++)
             reached |= n->in[i] && active[n->in[i]->id];

@@ -19,7 +19,7 @@ enum role {
 
 struct parameter {
     const struct value *value; /* of the model's graph: an initializer, or what a Constant node makes */
-    struct tensor initial;     /* points into the model */
+    struct tensor initial;     /* points into the model; without data once a trainer has taken it over */
     enum role role;
     const char *why;           /* "weight of Conv", "frozen by 'bn*'", "a scalar" */
     const struct node *reader; /* the first node that reads it so; NULL where role is CONSTANT and nothing reads it */

@@ -14,7 +14,7 @@ enum {
 static bool add_states(struct trainer *t, enum role role, const struct map *messages, struct report *r)
 {
     for (size_t k = 0; k < t->parameters.count; k++) {
-        const struct parameter *p = &t->parameters.at[k];
+        struct parameter *p = &t->parameters.at[k];
         struct state *s = &t->states[t->state_count];
 
         if (p->role != role)
@@ -22,6 +22,7 @@ static bool add_states(struct trainer *t, enum role role, const struct map *mess
         s->parameter = p;
         if (!state_take(t, messages, s, r))
             return false;
+        p->initial.data = NULL; /* its memory is the state's now, or another model's */
         for (int n = 0; role == ROLE_TRAINABLE && n < t->optimizer.slots; n++)
             if (!state_tensor(t, &s->slots[n], &p->initial, NULL, r))
                 return false;
@@ -168,7 +169,7 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
         return false;
     t->learning_rate = t->optimizer.learning_rate;
     t->keep_gradients = o->keep_gradients;
-    t->model = model_prepare(m, o->untie, r);
+    t->model = model_prepare(m, o->untie, &t->budget, r);
     return t->model && find_ends(t, o->x, r) && make_state(t, o, r) && choose_loss(t, o, r);
 }
 

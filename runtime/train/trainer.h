@@ -25,7 +25,7 @@ struct trainer_options {
     const struct tensor *x; /* a batch of the data: gives the dimensions that the model leaves open; may be NULL */
     int threads;            /* 0: one for each CPU */
     bool exact;             /* no ways that are faster and round worse (Winograd's convolution) */
-    size_t memory;          /* bytes for plans, values and state; 0 is no limit */
+    size_t memory;          /* bytes for its model, plans, values and state; 0 is no limit */
     double seconds;         /* that making the trainer, each step and each evaluation may take; 0 is no limit */
     struct budget *total;   /* that its memory is charged to, too; may be NULL */
     uint64_t seed;          /* of Dropout */

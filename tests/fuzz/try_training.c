@@ -1,5 +1,7 @@
 #include "model/model.h"
 #include "train/fit.h"
+#include "train/losses/registry.h"
+#include "train/optimizers/registry.h"
 #include "try.h"
 #include <math.h>
 #include <string.h>
@@ -16,6 +18,17 @@ static const char *const losses[] = { NULL,
                                       "binary_crossentropy",
                                       "mean_squared_error",
                                       "sparse_categorical_crossentropy:from_logits=1" };
+
+/* One of those above, with options, or any that there is. */
+static const char *optimizer_of(unsigned options)
+{
+    return options >> 14 & 1 ? optimizer_registry[(options >> 6 & 3) % OPTIMIZER_COUNT]->row.name
+                             : optimizers[options >> 6 & 3];
+}
+static const char *loss_of(unsigned options)
+{
+    return options >> 14 & 1 ? loss_registry[(options >> 8 & 7) % LOSS_COUNT]->row.name : losses[options >> 8 & 7];
+}
 
 /* What a byte stands for: small numbers, and some that are not. */
 static float number(uint8_t byte)
@@ -82,8 +95,8 @@ static void train(const struct model *m, const struct dataset *d, unsigned optio
 {
     const struct tensor sample = dataset_sample(d);
     struct tensor x = { .dtype = F32, .rank = sample.rank + 1, .dims = { 1 } };
-    struct trainer_options o = { .loss = losses[options >> 8 & 7],
-                                 .optimizer = optimizers[options >> 6 & 3],
+    struct trainer_options o = { .loss = loss_of(options),
+                                 .optimizer = optimizer_of(options),
                                  .targets = dataset_has_labels(d) ? TARGETS_CLASSES : TARGETS_VALUES,
                                  .classes = d->classes,
                                  .x = &x,

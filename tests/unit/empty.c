@@ -7,6 +7,7 @@
 #include "kernels/kernels.h"
 #include "model/model.h"
 #include "plan/pass.h"
+#include "require.h"
 #include "run/session.h"
 #include "train/fit.h"
 #include "train/initialise.h"
@@ -21,15 +22,6 @@ enum { TEXT = 1024 };
 static char label[TEXT + 512];
 static int made;
 static bool trace; /* KILN_TRACE: tells what comes of each */
-
-#define require(condition, ...)                                                                                        \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            char why[512];                                                                                             \
-            snprintf(why, sizeof why, __VA_ARGS__);                                                                    \
-            ck_abort_msg("%s: %s", label, why);                                                                        \
-        }                                                                                                              \
-    } while (0)
 
 /* -- cases of cases -- */
 

@@ -59,6 +59,42 @@ static const struct op nothing = {
                                  { 0 } },
 };
 
+/* An If the other way round, and what leaves its branches to nobody. */
+static bool parse_branches(struct parse *p, void *attrs)
+{
+    (void)attrs;
+    return attr_graph(p, "then_branch") == 0 && attr_graph(p, "else_branch") == 1;
+}
+
+static bool expand_unless(struct emitter *e, const struct node *n, struct value **out)
+{
+    static const char *const names[] = { "then_branch", "else_branch" };
+    struct graph *const branches[] = { n->graph_of[1], n->graph_of[0] };
+
+    return emit_graphs(e, "If", 2, names, branches, 1, out, 1, n->in);
+}
+
+static bool expand_identity(struct emitter *e, const struct node *n, struct value **out)
+{
+    out[0] = emit(e, "Identity", "", 1, n->in[0]);
+    return out[0];
+}
+
+#define BRANCHING(called, function)                                                                                    \
+    {                                                                                                                  \
+        .name = called, .domain = "test", .defs = (const struct op_def[])                                              \
+        {                                                                                                              \
+            { .since = 1,                                                                                              \
+              .signature = "B cond -> V y",                                                                            \
+              .types = "B: bool; V: all",                                                                              \
+              .parse = parse_branches,                                                                                 \
+              .expand = function },                                                                                    \
+                { 0 },                                                                                                 \
+        }                                                                                                              \
+    }
+static const struct op unless = BRANCHING("Unless", expand_unless);
+static const struct op ignoring = BRANCHING("Ignoring", expand_identity);
+
 /* -- a graph -- */
 
 static struct budget budget;
@@ -120,6 +156,61 @@ START_TEST(outputs_are_what_they_are_called)
     ck_assert(first(0) == -.5f && first(1) == .5f && first(2) == .5f);
     ck_assert_double_eq_tol((double)first(3), .5 * tanh(log1p(exp(.5))), 1e-6);
     end_graph();
+}
+END_TEST
+
+/* A branch without inputs that gives `value`. */
+static struct graph *branch(float value)
+{
+    struct graph *g = graph_new(&arena, graph, "branch", &report);
+    struct emitter e = { .graph = g, .report = &report };
+    struct value *v = emit(&e, "Identity", "", 1, emit_scalar(&e, F32, (double)value));
+
+    ck_assert(v && graph_add_output(g, v));
+    return g;
+}
+
+static struct value *branching(const struct op *op, struct value *condition)
+{
+    struct value *out = graph_value(graph, NULL);
+    struct attr attrs[] = { { .name = "then_branch", .type = ATTR_GRAPH, .graph = branch(1) },
+                            { .name = "else_branch", .type = ATTR_GRAPH, .graph = branch(2) } };
+    const struct node_spec spec = { .op = op,
+                                    .def = op->defs,
+                                    .index = -1,
+                                    .opset = NEWEST_OPSET,
+                                    .attrs = attrs,
+                                    .attr_count = 2,
+                                    .inputs = 1,
+                                    .in = &condition,
+                                    .outputs = 1,
+                                    .out = &out };
+
+    ck_assert(node_make(graph, &spec, &report));
+    return out;
+}
+
+START_TEST(subgraphs_go_over_to_what_it_becomes)
+{
+    bool yes = true;
+    struct value *condition = begin_graph(BOOL, 0, NULL);
+
+    ck_assert(graph_add_output(graph, branching(&unless, condition)));
+    ck_assert_msg(run_graph(&yes), "%s: %s", report.error.where, report.error.message);
+    ck_assert(first(0) == 2);
+    end_graph();
+}
+END_TEST
+
+START_TEST(subgraphs_that_nobody_takes_are_released)
+{
+    bool yes = true;
+    struct value *condition = begin_graph(BOOL, 0, NULL);
+
+    ck_assert(graph_add_output(graph, branching(&ignoring, condition)));
+    ck_assert_msg(run_graph(&yes), "%s: %s", report.error.where, report.error.message);
+    ck_assert(*(const bool *)session_output(session, 0)->data);
+    end_graph(); /* looks whether all memory is given back */
 }
 END_TEST
 
@@ -258,6 +349,8 @@ Suite *suite(void)
     Suite *s = suite_create("expand");
 
     add_test(s, outputs_are_what_they_are_called);
+    add_test(s, subgraphs_go_over_to_what_it_becomes);
+    add_test(s, subgraphs_that_nobody_takes_are_released);
     add_test(s, an_output_that_is_not_made_is_an_error);
     add_test(s, types_are_those_of_the_signature);
     add_test(s, passes_see_through_it);

@@ -1,5 +1,7 @@
 /* The examples of runtime/ops/README.md and runtime/train/README.md, built out of their text. */
 #include "grad/grad.h"
+#include "kernels/kernels.h"
+#include "plan/program.h"
 #include "run/session.h"
 #include "scratch.h"
 #include "train/loss.h"
@@ -39,33 +41,64 @@ START_TEST(the_optimiser_updates)
 }
 END_TEST
 
+static struct value *input_of(struct graph *g, const char *name, const struct tensor *type)
+{
+    struct value *v = graph_value(g, name);
+
+    v->type = *type;
+    v->has_type = true;
+    ck_assert(graph_add_input(g, v));
+    return v;
+}
+
 /* Its value, and the gradient that is made of its nodes: the mean of (t - p)^2 / 2, so (p - t) / n. */
 START_TEST(the_loss_is_differentiated)
 {
     static const struct tensor type = { .dtype = F32, .rank = 2, .dims = { 2, 2 } };
-    float p[4] = { 1, 2, 3, 4 }, t[4] = { 3, 2, 2, 8 };
+    const float p[4] = { 1, 2, 3, 4 }, t[4] = { 3, 2, 2, 8 }, *dp;
+    const struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = &budget, .report = &report };
     const struct loss l = { .def = &loss_half_squared_error };
     struct arena a = { .budget = &budget };
     struct emitter e = { .graph = graph_new(&a, NULL, "main", &report), .report = &report };
-    struct value *pred = graph_value(e.graph, "p"), *truth = graph_value(e.graph, "t");
+    struct value *pred = input_of(e.graph, "p", &type), *truth = input_of(e.graph, "t", &type), *gradient;
     struct loss_values out;
+    struct program *types;
+    struct tensor *known;
     struct session *s;
 
     e.graph->opset = NEWEST_OPSET;
-    pred->type = truth->type = type;
-    pred->has_type = truth->has_type = true;
-    ck_assert(graph_add_input(e.graph, pred) && graph_add_input(e.graph, truth));
-    expect_ok(loss_emit(&e, &l, pred, truth, false, &out) && graph_add_output(e.graph, out.mean));
+    expect_ok(loss_emit(&e, &l, pred, truth, true, &out) && graph_add_output(e.graph, out.mean));
+    known = arena_array(&a, e.graph->value_count, sizeof *known, &report);
+    for (size_t k = 0; k < e.graph->value_count; k++)
+        known[k] = e.graph->values[k]->initializer ? *e.graph->values[k]->initializer
+                   : k < 2                         ? type
+                                                   : (struct tensor){ .rank = UNKNOWN };
+    types = plan_types(e.graph, known, NULL, &c);
+    expect_ok(types);
+    expect_ok(grad_build(&(struct grad_request){ .graph = e.graph,
+                                                 .types = types->types,
+                                                 .seeds = 1,
+                                                 .seed = &out.seed,
+                                                 .seed_gradient = &out.gradient,
+                                                 .count = 1,
+                                                 .wrt = &pred,
+                                                 .gradient = &gradient },
+                         &c));
+    expect_ok(gradient && graph_add_output(e.graph, gradient));
     s = session_new(e.graph, &(struct session_options){ .threads = 1 }, &report);
-    for (int k = 0; k < 2; k++) {
+    for (size_t k = 0; k < 2; k++) {
         struct tensor in = type;
 
-        in.data = k ? t : p;
+        in.data = (void *)(uintptr_t)(k ? t : p);
         expect_ok(s && session_set(s, e.graph->inputs[k], &in, &report));
     }
     expect_ok(session_run(s, &report));
     ck_assert(*(const float *)session_output(s, 0)->data == (4 + 0 + 1 + 16) / 8.f);
+    dp = session_output(s, 1)->data;
+    for (int k = 0; k < 4; k++)
+        ck_assert(dp[k] == (p[k] - t[k]) / 4);
     session_free(s);
+    program_free(types);
     graph_release(e.graph);
     arena_release(&a);
 }

@@ -5,6 +5,7 @@
 #include "case.h"
 #include "kernels/kernels.h"
 #include "ops/rank.h"
+#include "require.h"
 #include "unit.h"
 #include <math.h>
 #include <stdio.h>
@@ -16,15 +17,6 @@ static void name_it(const struct op *op, const struct op_def *def, const struct 
 {
     snprintf(label, sizeof label, "%s-%d (%s; %s): %s", op->name, def->since, oc->inputs, oc->attrs, what);
 }
-
-#define require(condition, ...)                                                                                        \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            char why[512];                                                                                             \
-            snprintf(why, sizeof why, __VA_ARGS__);                                                                    \
-            ck_abort_msg("%s: %s", label, why);                                                                        \
-        }                                                                                                              \
-    } while (0)
 
 /* Runs a variant, checks types and shapes. */
 static void check_run(const struct op *op, const struct op_def *def, const struct op_case *oc,

@@ -1,6 +1,5 @@
 #include "base/memory.h"
 #include "base/clock.h"
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,30 +15,50 @@ struct header {
     atomic_uint holders, within; /* how many; of which charge `total` */
 };
 
+static void raise_peak(struct budget *b, size_t used)
+{
+    size_t peak = atomic_load_explicit(&b->peak, memory_order_relaxed);
+
+    while (used > peak &&
+           !atomic_compare_exchange_weak_explicit(&b->peak, &peak, used, memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
+/* Of one budget, whatever its totals say. */
+static bool take(struct budget *b, size_t bytes)
+{
+    size_t used = atomic_load_explicit(&b->used, memory_order_relaxed);
+
+    do
+        if (bytes > SIZE_MAX / 2 || (b->limit && (used > b->limit || bytes > b->limit - used)))
+            return false;
+    while (!atomic_compare_exchange_weak_explicit(&b->used, &used, used + bytes, memory_order_relaxed,
+                                                  memory_order_relaxed));
+    raise_peak(b, used + bytes);
+    return true;
+}
+
+static void discharge_up_to(struct budget *b, const struct budget *end, size_t bytes)
+{
+    for (; b != end; b = b->total)
+        atomic_fetch_sub_explicit(&b->used, bytes, memory_order_relaxed);
+}
+
 /* Up to, but not to, `end`. */
 static bool charge_up_to(struct budget *b, const struct budget *end, size_t bytes, struct report *r)
 {
-    for (const struct budget *at = b; at != end; at = at->total)
-        if (bytes > SIZE_MAX / 2 || (at->limit && bytes > at->limit - at->used))
+    for (struct budget *at = b; at != end; at = at->total)
+        if (!take(at, bytes)) {
+            discharge_up_to(b, at, bytes);
             return fail(r, KILN_LIMIT, NULL, "%zu more bytes would pass the memory limit of %zu, of which %zu are used",
-                        bytes, at->limit, at->used);
-    for (; b != end; b = b->total) {
-        b->used += bytes;
-        if (b->used > b->peak)
-            b->peak = b->used;
-    }
+                        bytes, at->limit, (size_t)at->used);
+        }
     return true;
 }
 
 static bool charge(struct budget *b, size_t bytes, struct report *r)
 {
     return charge_up_to(b, NULL, bytes, r);
-}
-
-static void discharge_up_to(struct budget *b, const struct budget *end, size_t bytes)
-{
-    for (; b != end; b = b->total)
-        b->used -= bytes;
 }
 
 static void discharge(struct budget *b, size_t bytes)
@@ -76,12 +95,29 @@ size_t budget_left(const struct budget *b)
 
 /* -- time -- */
 
+enum { CANCELLED = 1u };
+
+void cancel_request(struct cancel *c)
+{
+    atomic_fetch_or(&c->state, CANCELLED);
+}
+
+void cancel_reset(struct cancel *c)
+{
+    unsigned state = atomic_load(&c->state);
+
+    while (state & CANCELLED && !atomic_compare_exchange_weak(&c->state, &state, state + 1))
+        ;
+}
+
 void budget_start(struct budget *b)
 {
     const double most = 1e9; /* seconds; 30 years */
     uint64_t ns;
 
-    b->wall = b->computed = 0;
+    budget_stop(b);
+    b->watched = last_total(b)->cancel;
+    b->calm = b->watched ? atomic_load(&b->watched->state) & ~CANCELLED : 0;
     if (!(b->seconds > 0))
         return;
     ns = (uint64_t)((b->seconds < most ? b->seconds : most) * 1e9);
@@ -92,15 +128,23 @@ void budget_start(struct budget *b)
 void budget_stop(struct budget *b)
 {
     b->wall = b->computed = 0;
+    b->watched = NULL;
+}
+
+static bool cancelled(const struct budget *b)
+{
+    return b->watched && atomic_load_explicit(&b->watched->state, memory_order_relaxed) != b->calm;
 }
 
 bool budget_late(const struct budget *b)
 {
-    return b->wall && clock_coarse() >= b->wall && clock_computed() >= b->computed;
+    return cancelled(b) || (b->wall && clock_coarse() >= b->wall && clock_computed() >= b->computed);
 }
 
 bool budget_in_time(const struct budget *b, const char *where, struct report *r)
 {
+    if (cancelled(b))
+        return fail(r, KILN_STOPPED, where, "cancelled");
     return !budget_late(b) || fail(r, KILN_LIMIT, where, "not over within the time limit of %g s", b->seconds);
 }
 

@@ -4,14 +4,27 @@
 #define KILN_BASE_MEMORY_H
 
 #include "base/status.h"
+#include <stdatomic.h>
 
+/* A total may be charged by several threads at once; all else of a budget belongs to one. */
 struct budget {
     size_t limit; /* bytes; 0 is no limit */
-    size_t used, peak;
+    _Atomic size_t used, peak;
     struct budget *total;    /* what is charged here is charged there, too; NULL: nowhere else */
     double seconds;          /* that a piece of work may take from budget_start on; 0 is no limit */
     uint64_t wall, computed; /* when they will be over; 0: no work has begun that is limited */
+    struct cancel *cancel;   /* of the last total: by which all work that is charged to it can be ended; NULL */
+    struct cancel *watched;  /* that of the last total, while there is work; */
+    unsigned calm;           /* and what its state must stay */
 };
+
+/* A way to end work from another thread, or from a signal handler. Its state is even while work may go on, and never
+ * becomes again what it was: work that has seen it change stays cancelled. */
+struct cancel {
+    atomic_uint state;
+};
+void cancel_request(struct cancel *c);
+void cancel_reset(struct cancel *c); /* work that begins from here on is not cancelled */
 
 /* A budget with the same limits, of which nothing is used. */
 struct budget budget_like(const struct budget *b);
@@ -19,13 +32,15 @@ struct budget budget_like(const struct budget *b);
 struct budget budget_within(struct budget *total);
 size_t budget_left(const struct budget *b); /* bytes; SIZE_MAX where there is no limit */
 
-/* Work begins, a load, a run or a step, which may take b->seconds; or has ended: what follows is not limited. */
+/* Work begins, a load, a run or a step, which may take b->seconds and be cancelled; or has ended: what follows is
+ * neither limited nor cancelled. */
 void budget_start(struct budget *b);
 void budget_stop(struct budget *b);
 /* Is the time over? It is when so many seconds have gone by, and the process has computed for as long: a process that
- * was stopped, or had no CPU, is not late. May be asked by any thread, at any time. */
+ * was stopped, or had no CPU, is not late. And it is when the work was cancelled. May be asked by any thread, at any
+ * time; what is late stays late. */
 bool budget_late(const struct budget *b);
-/* False, with a LIMIT error, when it is. */
+/* False, with an error, LIMIT or STOPPED, when it is. */
 bool budget_in_time(const struct budget *b, const char *where, struct report *r);
 
 /* What an allocation of so many bytes is charged: with what it takes to find it at its place. False where that is more

@@ -33,28 +33,37 @@ struct job {
     void (*chunk)(void *context, int64_t k, int thread);
     void *context;
     int64_t chunks, chunks_per_share;
+    const struct budget *budget; /* whose time it takes */
 };
 
 struct worker { /* the first stands for the caller */
     _Alignas(LINE) _Atomic uint64_t word;
-    struct pool *pool;
+    struct crew *crew;
     pthread_t thread;
     int number;
 };
 
-struct pool {
+/* The threads, which several pools may share. */
+struct crew {
     _Alignas(LINE) _Atomic uint32_t done; /* shares; a futex */
     _Atomic bool caller_sleeps;
     _Alignas(LINE) _Atomic uint32_t jobs; /* moves with each; a futex */
     _Atomic uint32_t sleepers;
     _Atomic bool stop;
     _Alignas(LINE) struct job job;
-    uint64_t generation; /* of the job */
-    struct budget *budget;
+    uint64_t generation;   /* of the job */
+    pthread_mutex_t turn;  /* of those that have a job: one at a time */
+    struct budget *budget; /* that the memory is charged to */
     long spin_ns;
     _Atomic int threads; /* the caller included */
     int started;         /* of them exist */
+    atomic_uint holders; /* pools */
     struct worker workers[];
+};
+
+struct pool {
+    struct crew *crew;
+    struct budget *budget; /* of the work that it is for */
 };
 
 static void futex_wait(_Atomic uint32_t *at, uint32_t while_it_is)
@@ -86,20 +95,15 @@ static uint64_t end_of(uint64_t word)
     return word >> COUNT_BITS & (MAX_SHARES - 1);
 }
 
-static bool has_work(struct pool *p)
+static bool has_work(struct crew *c)
 {
-    for (int t = 0; t < p->threads; t++) {
-        const uint64_t word = atomic_load(&p->workers[t].word);
+    for (int t = 0; t < c->threads; t++) {
+        const uint64_t word = atomic_load(&c->workers[t].word);
 
         if (next_of(word) < end_of(word))
             return true;
     }
     return false;
-}
-
-bool pool_late(const struct pool *p)
-{
-    return p && budget_late(p->budget);
 }
 
 /* -- a share -- */
@@ -120,26 +124,26 @@ static bool take_from(_Atomic uint64_t *range, bool first, int64_t *share)
     return false;
 }
 
-static bool take(struct pool *p, int thread, int64_t *share)
+static bool take(struct crew *c, int thread, int64_t *share)
 {
-    for (int t = 0; t < p->threads; t++)
-        if (take_from(&p->workers[(thread + t) % p->threads].word, t == 0, share))
+    for (int t = 0; t < c->threads; t++)
+        if (take_from(&c->workers[(thread + t) % c->threads].word, t == 0, share))
             return true;
     return false;
 }
 
 /* Takes shares as long as there are any; the number that it did. */
-static uint32_t work(struct pool *p, int thread)
+static uint32_t work(struct crew *c, int thread)
 {
     uint32_t did = 0;
 
-    for (int64_t share; take(p, thread, &share); did++) {
-        const struct job *const job = &p->job;
+    for (int64_t share; take(c, thread, &share); did++) {
+        const struct job *const job = &c->job;
         const int64_t first = share * job->chunks_per_share;
         const int64_t left = job->chunks - first;
         const int64_t n = left < job->chunks_per_share ? left : job->chunks_per_share;
 
-        for (int64_t k = 0; k < n && !budget_late(p->budget); k++)
+        for (int64_t k = 0; k < n && !budget_late(job->budget); k++)
             job->chunk(job->context, first + k, thread);
     }
     return did;
@@ -148,26 +152,26 @@ static uint32_t work(struct pool *p, int thread)
 /* -- workers -- */
 
 /* Waits until there is work; false when the pool ends. */
-static bool wait_for_work(struct pool *p)
+static bool wait_for_work(struct crew *c)
 {
-    const uint64_t end = p->spin_ns ? clock_now() + (uint64_t)p->spin_ns : 0;
+    const uint64_t end = c->spin_ns ? clock_now() + (uint64_t)c->spin_ns : 0;
 
-    while (p->spin_ns && clock_now() < end)
+    while (c->spin_ns && clock_now() < end)
         for (int k = 0; k < 16; k++) {
-            if (has_work(p))
+            if (has_work(c))
                 return true;
             pause_cpu();
         }
     for (;;) {
-        const uint32_t seen = atomic_load(&p->jobs);
+        const uint32_t seen = atomic_load(&c->jobs);
 
-        if (atomic_load(&p->stop))
+        if (atomic_load(&c->stop))
             return false;
-        atomic_fetch_add(&p->sleepers, 1);
-        if (!has_work(p))
-            futex_wait(&p->jobs, seen);
-        atomic_fetch_sub(&p->sleepers, 1);
-        if (has_work(p))
+        atomic_fetch_add(&c->sleepers, 1);
+        if (!has_work(c))
+            futex_wait(&c->jobs, seen);
+        atomic_fetch_sub(&c->sleepers, 1);
+        if (has_work(c))
             return true;
     }
 }
@@ -175,16 +179,16 @@ static bool wait_for_work(struct pool *p)
 static void *worker_main(void *argument)
 {
     const struct worker *const w = argument;
-    struct pool *const p = w->pool;
+    struct crew *const c = w->crew;
 
-    while (wait_for_work(p)) {
-        const uint32_t did = work(p, w->number);
+    while (wait_for_work(c)) {
+        const uint32_t did = work(c, w->number);
 
         if (!did)
             continue;
-        atomic_fetch_add(&p->done, did);
-        if (atomic_load(&p->caller_sleeps))
-            futex_wake(&p->done);
+        atomic_fetch_add(&c->done, did);
+        if (atomic_load(&c->caller_sleeps))
+            futex_wake(&c->done);
     }
     return NULL;
 }
@@ -226,27 +230,29 @@ static int usable_cpus(int cpus[MAX_THREADS])
     return n ? n : 1;
 }
 
-struct pool *pool_new(int threads, struct budget *b, struct report *r)
+static struct crew *crew_new(int threads, struct budget *b, struct report *r)
 {
     int cpus[MAX_THREADS], available = usable_cpus(cpus), wanted = threads ? threads : available;
-    struct pool *p;
+    struct crew *c;
 
     if (wanted < 0 || wanted > MAX_THREADS) {
         fail(r, KILN_BAD_ARGUMENT, NULL, "%d threads were asked for, 0 to %d can be had", threads, MAX_THREADS);
         return NULL;
     }
-    p = budget_zalloc(b, 1, sizeof *p + (size_t)wanted * sizeof *p->workers, r);
-    if (!p)
+    c = budget_zalloc(b, 1, sizeof *c + (size_t)wanted * sizeof *c->workers, r);
+    if (!c)
         return NULL;
-    p->budget = b;
-    p->threads = wanted;
-    p->started = 1;
-    p->spin_ns = wanted <= available ? SPIN_NS : 0; /* else who spins keeps the CPU from who works */
-    return p;
+    pthread_mutex_init(&c->turn, NULL);
+    c->budget = b;
+    c->threads = wanted;
+    c->started = 1;
+    c->holders = 1;
+    c->spin_ns = wanted <= available ? SPIN_NS : 0; /* else who spins keeps the CPU from who works */
+    return c;
 }
 
 /* Before the first job that several threads can share: who never has one pays for none. */
-static void start_workers(struct pool *p)
+static void start_workers(struct crew *c)
 {
     int cpus[MAX_THREADS];
     const int available = usable_cpus(cpus);
@@ -254,75 +260,126 @@ static void start_workers(struct pool *p)
 
     sigfillset(&all); /* signals belong to the program's own threads */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (p->started < p->threads) {
-        struct worker *const w = &p->workers[p->started];
+    while (c->started < c->threads) {
+        struct worker *const w = &c->workers[c->started];
 
-        w->pool = p;
-        w->number = p->started;
-        if (!start(w, p->threads <= available ? &cpus[p->started] : NULL))
+        w->crew = c;
+        w->number = c->started;
+        if (!start(w, c->threads <= available ? &cpus[c->started] : NULL))
             break;
-        p->started++;
+        c->started++;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    p->threads = p->started;
+    c->threads = c->started;
+}
+
+static void crew_free(struct crew *c)
+{
+    if (atomic_fetch_sub(&c->holders, 1) > 1)
+        return;
+    atomic_store(&c->stop, true);
+    atomic_fetch_add(&c->jobs, 1);
+    futex_wake(&c->jobs);
+    for (int k = 1; k < c->started; k++)
+        pthread_join(c->workers[k].thread, NULL);
+    pthread_mutex_destroy(&c->turn);
+    budget_free(c->budget, c);
+}
+
+/* -- pools -- */
+
+struct pool *pool_new(int threads, struct budget *b, struct report *r)
+{
+    struct pool *p = budget_zalloc(b, 1, sizeof *p, r);
+
+    if (!p)
+        return NULL;
+    p->budget = b;
+    p->crew = crew_new(threads, b, r);
+    if (p->crew)
+        return p;
+    budget_free(b, p);
+    return NULL;
+}
+
+struct pool *pool_share(const struct pool *other, struct budget *b, struct report *r)
+{
+    struct pool *p = budget_zalloc(b, 1, sizeof *p, r);
+
+    if (!p)
+        return NULL;
+    p->budget = b;
+    p->crew = other->crew;
+    atomic_fetch_add(&p->crew->holders, 1);
+    return p;
 }
 
 void pool_free(struct pool *p)
 {
     if (!p)
         return;
-    atomic_store(&p->stop, true);
-    atomic_fetch_add(&p->jobs, 1);
-    futex_wake(&p->jobs);
-    for (int k = 1; k < p->started; k++)
-        pthread_join(p->workers[k].thread, NULL);
+    crew_free(p->crew);
     budget_free(p->budget, p);
 }
 
 int pool_threads(const struct pool *p)
 {
-    return p ? p->threads : 1;
+    return p ? p->crew->threads : 1;
+}
+
+bool pool_late(const struct pool *p)
+{
+    return p && budget_late(p->budget);
 }
 
 /* -- the caller -- */
 
-static void wait_until_done(struct pool *p, uint32_t shares)
+static void wait_until_done(struct crew *c, uint32_t shares)
 {
-    const uint64_t end = p->spin_ns && atomic_load(&p->done) != shares ? clock_now() + (uint64_t)p->spin_ns : 0;
+    const uint64_t end = c->spin_ns && atomic_load(&c->done) != shares ? clock_now() + (uint64_t)c->spin_ns : 0;
     uint32_t seen;
 
-    while (atomic_load(&p->done) != shares && clock_now() < end)
-        for (int k = 0; k < 16 && atomic_load(&p->done) != shares; k++)
+    while (atomic_load(&c->done) != shares && clock_now() < end)
+        for (int k = 0; k < 16 && atomic_load(&c->done) != shares; k++)
             pause_cpu();
-    if (atomic_load(&p->done) == shares)
+    if (atomic_load(&c->done) == shares)
         return;
-    atomic_store(&p->caller_sleeps, true);
-    while ((seen = atomic_load(&p->done)) != shares)
-        futex_wait(&p->done, seen);
-    atomic_store(&p->caller_sleeps, false);
+    atomic_store(&c->caller_sleeps, true);
+    while ((seen = atomic_load(&c->done)) != shares)
+        futex_wait(&c->done, seen);
+    atomic_store(&c->caller_sleeps, false);
+}
+
+/* The caller's turn has come. */
+static void share_out(struct crew *c, const struct job *job)
+{
+    uint64_t shares;
+
+    if (c->started < c->threads)
+        start_workers(c);
+    c->job = *job;
+    c->job.chunks_per_share = (job->chunks - 1) / (MAX_SHARES - 1) + 1;
+    shares = (uint64_t)((job->chunks - 1) / c->job.chunks_per_share + 1);
+    c->generation++; /* may wrap */
+    atomic_store(&c->done, 0);
+    for (uint64_t t = 0, threads = (uint64_t)c->threads; t < threads; t++)
+        atomic_store(&c->workers[t].word,
+                     c->generation << 2 * COUNT_BITS | shares * (t + 1) / threads << COUNT_BITS | shares * t / threads);
+    atomic_fetch_add(&c->jobs, 1);
+    if (atomic_load(&c->sleepers))
+        futex_wake(&c->jobs);
+    atomic_fetch_add(&c->done, work(c, 0));
+    wait_until_done(c, (uint32_t)shares);
 }
 
 void pool_run(struct pool *p, int64_t chunks, void (*chunk)(void *context, int64_t k, int thread), void *context)
 {
-    uint64_t shares;
-
-    if (p && chunks > 1 && p->started < p->threads)
-        start_workers(p);
-    if (!p || p->threads == 1 || chunks <= 1) {
+    if (pool_threads(p) == 1 || chunks <= 1) {
         for (int64_t k = 0; k < chunks && !pool_late(p); k++)
             chunk(context, k, 0);
         return;
     }
-    p->job = (struct job){ chunk, context, chunks, (chunks - 1) / (MAX_SHARES - 1) + 1 };
-    shares = (uint64_t)((chunks - 1) / p->job.chunks_per_share + 1);
-    p->generation++; /* may wrap */
-    atomic_store(&p->done, 0);
-    for (uint64_t t = 0, threads = (uint64_t)p->threads; t < threads; t++)
-        atomic_store(&p->workers[t].word,
-                     p->generation << 2 * COUNT_BITS | shares * (t + 1) / threads << COUNT_BITS | shares * t / threads);
-    atomic_fetch_add(&p->jobs, 1);
-    if (atomic_load(&p->sleepers))
-        futex_wake(&p->jobs);
-    atomic_fetch_add(&p->done, work(p, 0));
-    wait_until_done(p, (uint32_t)shares);
+    pthread_mutex_lock(&p->crew->turn);
+    share_out(p->crew, &(struct job){ .chunk = chunk, .context = context, .chunks = chunks, .budget = p->budget });
+    pthread_mutex_unlock(&p->crew->turn);
 }

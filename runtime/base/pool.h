@@ -12,6 +12,10 @@ struct pool;
 /* `threads` counts the caller; 0 is one for each CPU this process may use. The others are started by the first job that
  * they can share; fewer, where the system gives fewer. */
 struct pool *pool_new(int threads, struct budget *b, struct report *r);
+/* One with the threads of another, for work with a budget of its own. Pools that share threads may be used at the same
+ * time: their jobs take turns. The threads end with the last of the pools; their memory is charged to the budget of the
+ * first, which must outlive all. */
+struct pool *pool_share(const struct pool *other, struct budget *b, struct report *r);
 void pool_free(struct pool *p);
 int pool_threads(const struct pool *p); /* NULL: 1. May become fewer with the first job, never more */
 

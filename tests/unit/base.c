@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "unit.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,6 +229,73 @@ START_TEST(pages_are_charged)
     ck_assert_ptr_nonnull(p);
     budget_free_pages(&b, p, 0);
     ck_assert_uint_eq(b.used, 0);
+}
+END_TEST
+
+/* -- work that is cancelled -- */
+
+START_TEST(cancelled_work_stays_cancelled)
+{
+    struct cancel cancel = { 0 };
+    struct budget total = { .cancel = &cancel }, within = budget_within(&total), b = budget_within(&within);
+    struct report r = { 0 };
+
+    budget_start(&b);
+    ck_assert(budget_in_time(&b, "here", &r));
+    cancel_request(&cancel);
+    cancel_request(&cancel); /* no more than once */
+    ck_assert(budget_late(&b));
+    ck_assert(!budget_in_time(&b, "here", &r));
+    ck_assert_int_eq(r.error.code, KILN_STOPPED);
+    ck_assert_str_eq(r.error.where, "here");
+    cancel_reset(&cancel);
+    cancel_reset(&cancel);
+    ck_assert(budget_late(&b)); /* it may have left something out */
+    budget_stop(&b);
+    ck_assert(!budget_late(&b));
+    budget_start(&b);
+    ck_assert(!budget_late(&b));
+    budget_stop(&b);
+    cancel_request(&cancel);
+    ck_assert(!budget_late(&b)); /* no work, nothing to cancel */
+    budget_start(&b);
+    ck_assert(budget_late(&b)); /* until it is reset, nothing begins */
+}
+END_TEST
+
+enum { CHARGES = 20000 };
+
+static void *charge_total(void *argument)
+{
+    struct budget b = budget_within(argument);
+
+    for (int k = 0; k < CHARGES; k++)
+        budget_free(&b, budget_alloc(&b, 1, NULL));
+    return NULL;
+}
+
+START_TEST(several_threads_charge_one_total)
+{
+    struct budget total = { 0 };
+    pthread_t threads[3];
+
+    for (int k = 0; k < 3; k++)
+        ck_assert_int_eq(pthread_create(&threads[k], NULL, charge_total, &total), 0);
+    for (int k = 0; k < 3; k++)
+        ck_assert_int_eq(pthread_join(threads[k], NULL), 0);
+    ck_assert_uint_eq(total.used, 0);
+    ck_assert_uint_gt(total.peak, 0);
+}
+END_TEST
+
+START_TEST(what_a_total_refuses_is_charged_nowhere)
+{
+    struct budget total = { .limit = 1000 }, b = budget_within(&total);
+
+    b.limit = 0;
+    ck_assert_ptr_null(budget_alloc(&b, 5000, NULL));
+    ck_assert_uint_eq(b.used, 0);
+    ck_assert_uint_eq(total.used, 0);
 }
 END_TEST
 
@@ -477,6 +545,9 @@ Suite *suite(void)
     add_test(s, budget_refuses_what_overflows);
     add_test(s, budget_grow_keeps_what_is_there);
     add_test(s, pages_are_charged);
+    add_test(s, cancelled_work_stays_cancelled);
+    add_test(s, several_threads_charge_one_total);
+    add_test(s, what_a_total_refuses_is_charged_nowhere);
     add_test(s, arena_gives_zeroed_aligned_memory);
     add_test(s, arena_passes_on_the_limit);
     add_test(s, map_holds_many_names);

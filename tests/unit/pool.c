@@ -194,6 +194,73 @@ START_TEST(fewer_threads_are_enough)
 }
 END_TEST
 
+/* -- pools that share threads -- */
+
+enum { RUNS = 400 };
+
+struct visitor {
+    struct pool *pool;
+    bool wrong;
+};
+
+static void *visit(void *argument)
+{
+    struct visitor *v = argument;
+
+    for (int k = 0; k < RUNS; k++) {
+        struct tally t = { .chunks = 50, .threads = pool_threads(v->pool) };
+
+        pool_run(v->pool, t.chunks, count, &t);
+        v->wrong |= t.calls != t.chunks || t.sum != t.chunks * (t.chunks - 1) / 2 || t.wrong_thread;
+    }
+    return NULL;
+}
+
+START_TEST(pools_share_threads)
+{
+    struct budget b = { 0 }, of[3] = { 0 };
+    struct pool *first;
+    struct visitor v[3];
+    pthread_t threads[3];
+
+    threads_left = 64;
+    first = pool_new(3, &b, NULL);
+    for (int k = 0; k < 3; k++) {
+        v[k] = (struct visitor){ .pool = pool_share(first, &of[k], NULL) };
+        ck_assert_int_eq(pool_threads(v[k].pool), 3);
+    }
+    pool_free(first); /* the threads stay for the others */
+    for (int k = 0; k < 3; k++)
+        ck_assert_int_eq(pthread_create(&threads[k], NULL, visit, &v[k]), 0);
+    for (int k = 0; k < 3; k++)
+        ck_assert_int_eq(pthread_join(threads[k], NULL), 0);
+    ck_assert_int_eq(threads_left, 64 - 3 - 2); /* two workers beside the callers */
+    for (int k = 0; k < 3; k++) {
+        ck_assert(!v[k].wrong);
+        pool_free(v[k].pool);
+        ck_assert_uint_eq(of[k].used, 0);
+    }
+    ck_assert_uint_eq(b.used, 0);
+}
+END_TEST
+
+START_TEST(each_pool_has_its_own_time)
+{
+    struct cancel cancel = { 0 };
+    struct budget total = { .cancel = &cancel }, stopped = budget_within(&total), goes_on = { 0 };
+    struct pool *one = pool_new(2, &stopped, NULL), *other = pool_share(one, &goes_on, NULL);
+    struct tally t = { .chunks = 100, .threads = 2 };
+
+    budget_start(&stopped);
+    cancel_request(&cancel);
+    pool_run(one, t.chunks, count, &t);
+    ck_assert_int_eq(t.calls, 0);
+    run_and_check(other, 100);
+    pool_free(other);
+    pool_free(one);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("pool");
@@ -206,5 +273,7 @@ Suite *suite(void)
     add_test(s, no_pool_runs_on_the_caller);
     add_test(s, wrong_numbers_of_threads_are_refused);
     add_test(s, fewer_threads_are_enough);
+    add_test(s, pools_share_threads);
+    add_test(s, each_pool_has_its_own_time);
     return s;
 }

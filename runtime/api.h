@@ -1,19 +1,52 @@
-/* What stands behind the public types, and how a public function ends. */
+/* What stands behind the public types, and how a public function begins and ends. */
 #ifndef KILN_API_H
 #define KILN_API_H
 
+#include "model/files.h"
+#include "model/model.h"
 #include "run/session.h"
 #include "tensor/heap.h"
-
-struct model;
 
 /* A getter's result is the session's own struct tensor: this must hold nothing else. */
 struct kiln_tensor {
     struct tensor tensor;
 };
 
-/* The model behind a public one, which is nothing else: for trainers. */
-const struct model *api_model(const kiln_model *model);
+/* Freed with the last object that was made with it. */
+struct kiln_context {
+    struct budget budget; /* the total of all */
+    struct cancel cancel;
+    struct pool *pool; /* others share its threads */
+    struct files files;
+    atomic_uint holders;
+};
+
+struct kiln_model {
+    struct model *model; /* built */
+    kiln_context *context;
+};
+
+/* Another holder, and one less; NULL is nobody. */
+kiln_context *context_hold(kiln_context *context);
+void context_release(kiln_context *context);
+/* What the memory is charged to, beside an object's own budget; NULL for no context. */
+static inline struct budget *context_total(kiln_context *context)
+{
+    return context ? &context->budget : NULL;
+}
+
+/* A model for the caller, built first where it is not: *out, or an error. `m` may be NULL, after a failure. */
+kiln_status api_end_model(kiln_model **out, struct model *m, kiln_context *context, struct report *r, kiln_error *err);
+
+/* Copies what the caller's options say into a struct of `size` bytes; what they do not have is 0. Refused is a struct
+ * without a size, and one with fields that are not known here and not 0. All options begin with their size. */
+bool api_options(void *to, size_t size, const void *from, const char *init, kiln_error *err);
+/* Threads and seconds, which several options have; with a context, whose threads they are. */
+bool api_check_limits(const kiln_context *context, int threads, double seconds, kiln_error *err);
+
+/* Zeroed memory that no budget counts, for the structs behind public types, which may hold their budget. */
+void *api_alloc(size_t bytes, struct report *r);
+void api_free(void *p);
 
 /* Hands the report to the caller; the status. An error that nobody told of is one all the same. */
 kiln_status api_end(const struct report *r, bool ok, kiln_error *err);

@@ -2,62 +2,62 @@
 #include "model/model.h"
 #include <string.h>
 
-/* A kiln_model is a struct model, that has been built. */
-const struct model *api_model(const kiln_model *model)
+kiln_status api_end_model(kiln_model **out, struct model *m, kiln_context *context, struct report *r, kiln_error *err)
 {
-    return (const struct model *)(const void *)model;
-}
+    kiln_model *made = m && (m->graph || model_build(m, r)) ? api_alloc(sizeof *made, r) : NULL;
 
-static kiln_status end(kiln_model **out, struct model *m, struct report *r, kiln_error *err)
-{
-    const bool ok = m && model_build(m, r);
-
-    if (ok)
-        *out = (kiln_model *)(void *)m;
-    else
+    if (made) {
+        *made = (kiln_model){ m, context_hold(context) };
+        *out = made;
+    } else {
         model_free(m);
-    return api_end(r, ok, err);
+    }
+    return api_end(r, made, err);
 }
 
-static struct model_options limits(const kiln_load_options *o)
+/* What an option struct says, for the library and for the report. */
+static bool begin(const kiln_load_options *options, kiln_load_options *o, struct model_options *to, struct report *r,
+                  kiln_error *err)
 {
-    return (struct model_options){ .memory = o ? o->memory : 0, .seconds = o ? o->seconds : 0 };
-}
-
-static struct report report_for(const kiln_load_options *o)
-{
-    return (struct report){ .notify = o ? o->diagnostic : NULL, .user = o ? o->user : NULL };
+    if (!api_options(o, sizeof *o, options, "KILN_LOAD_OPTIONS_INIT", err) ||
+        !api_check_limits(NULL, 0, o->seconds, err))
+        return false;
+    *to = (struct model_options){ .memory = o->memory, .seconds = o->seconds, .total = context_total(o->context) };
+    *r = (struct report){ .notify = o->diagnostic, .user = o->user };
+    return true;
 }
 
 kiln_status kiln_model_open(kiln_model **out, const char *path, const kiln_load_options *options, kiln_error *err)
 {
-    const struct model_options o = limits(options);
-    struct report r = report_for(options);
+    struct model_options to;
+    kiln_load_options o;
+    struct report r;
 
     if (!out)
         return api_refuse(err, "out is NULL");
     *out = NULL;
     if (!path)
         return api_refuse(err, "path is NULL");
-    if (!(o.seconds >= 0))
-        return api_refuse(err, "seconds is %g, must be at least 0", o.seconds);
-    return end(out, model_read(path, &o, &r), &r, err);
+    if (!begin(options, &o, &to, &r, err))
+        return KILN_BAD_ARGUMENT;
+    return api_end_model(out, model_read(path, &to, &r), o.context, &r, err);
 }
 
 kiln_status kiln_model_open_memory(kiln_model **out, const void *bytes, size_t size, const kiln_load_options *options,
                                    kiln_error *err)
 {
-    const struct model_options o = limits(options);
-    struct report r = report_for(options);
+    struct model_options to;
+    kiln_load_options o;
+    struct report r;
 
     if (!out)
         return api_refuse(err, "out is NULL");
     *out = NULL;
     if (!bytes)
         return api_refuse(err, "bytes is NULL");
-    if (!(o.seconds >= 0))
-        return api_refuse(err, "seconds is %g, must be at least 0", o.seconds);
-    return end(out, model_read_bytes(bytes, size, &o, &r), &r, err);
+    if (!begin(options, &o, &to, &r, err))
+        return KILN_BAD_ARGUMENT;
+    return api_end_model(out, model_read_bytes(bytes, size, &to, &r), o.context, &r, err);
 }
 
 kiln_status kiln_model_save(const kiln_model *model, const char *path, kiln_error *err)
@@ -66,12 +66,16 @@ kiln_status kiln_model_save(const kiln_model *model, const char *path, kiln_erro
 
     if (!model || !path)
         return api_refuse(err, "%s is NULL", model ? "path" : "model");
-    return api_end(&r, model_save(api_model(model), path, &r), err);
+    return api_end(&r, model_save(model->model, path, &r), err);
 }
 
 void kiln_model_free(kiln_model *model)
 {
-    model_free((struct model *)(void *)model);
+    if (!model)
+        return;
+    model_free(model->model);
+    context_release(model->context);
+    api_free(model);
 }
 
 /* -- looking -- */
@@ -87,12 +91,12 @@ static const struct value *input(const struct model *m, size_t k)
 
 size_t kiln_model_input_count(const kiln_model *model)
 {
-    return model ? api_model(model)->graph->input_count + api_model(model)->default_count : 0;
+    return model ? model->model->graph->input_count + model->model->default_count : 0;
 }
 
 size_t kiln_model_output_count(const kiln_model *model)
 {
-    return model ? api_model(model)->graph->output_count : 0;
+    return model ? model->model->graph->output_count : 0;
 }
 
 static kiln_status describe(kiln_value_info *out, const struct value *v)
@@ -119,12 +123,12 @@ static kiln_status describe(kiln_value_info *out, const struct value *v)
 
 kiln_status kiln_model_input(const kiln_model *model, size_t k, kiln_value_info *out)
 {
-    return describe(out, model ? input(api_model(model), k) : NULL);
+    return describe(out, model ? input(model->model, k) : NULL);
 }
 
 kiln_status kiln_model_output(const kiln_model *model, size_t k, kiln_value_info *out)
 {
-    return describe(out, k < kiln_model_output_count(model) ? api_model(model)->graph->outputs[k] : NULL);
+    return describe(out, k < kiln_model_output_count(model) ? model->model->graph->outputs[k] : NULL);
 }
 
 static const char *or_empty(const char *s)
@@ -134,7 +138,7 @@ static const char *or_empty(const char *s)
 
 int64_t kiln_model_opset(const kiln_model *model, const char *domain)
 {
-    const Onnx__ModelProto *m = model ? api_model(model)->proto : NULL;
+    const Onnx__ModelProto *m = model ? model->model->proto : NULL;
 
     domain = domain && strcmp(domain, "ai.onnx") == 0 ? "" : domain;
     for (size_t k = 0; m && domain && k < m->n_opset_import; k++) {
@@ -148,7 +152,7 @@ int64_t kiln_model_opset(const kiln_model *model, const char *domain)
 
 size_t kiln_model_metadata_count(const kiln_model *model)
 {
-    return model ? api_model(model)->proto->n_metadata_props : 0;
+    return model ? model->model->proto->n_metadata_props : 0;
 }
 
 bool kiln_model_metadata(const kiln_model *model, size_t k, const char **key, const char **value)
@@ -156,8 +160,8 @@ bool kiln_model_metadata(const kiln_model *model, size_t k, const char **key, co
     const bool there = k < kiln_model_metadata_count(model);
 
     if (key)
-        *key = there ? or_empty(api_model(model)->proto->metadata_props[k]->key) : NULL;
+        *key = there ? or_empty(model->model->proto->metadata_props[k]->key) : NULL;
     if (value)
-        *value = there ? or_empty(api_model(model)->proto->metadata_props[k]->value) : NULL;
+        *value = there ? or_empty(model->model->proto->metadata_props[k]->value) : NULL;
     return there;
 }

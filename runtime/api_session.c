@@ -7,6 +7,7 @@
 
 struct kiln_session {
     struct session *session;
+    kiln_context *context;
     bool ran;                   /* the latest run went well: there are outputs */
     struct heap heap;           /* of what follows */
     struct kiln_tensor *copies; /* by output: of those that lie in what the caller has given; data is NULL elsewhere */
@@ -34,52 +35,54 @@ static bool list_names(kiln_session *s, struct report *r)
     return true;
 }
 
+static bool start(kiln_session *s, const kiln_model *model, const kiln_session_options *o, struct report *r)
+{
+    const struct session_options so = { .threads = o->threads,
+                                        .exact = o->exact,
+                                        .memory = o->memory,
+                                        .seed = o->seed,
+                                        .seconds = o->seconds,
+                                        .total = context_total(o->context),
+                                        .pool = o->context ? o->context->pool : NULL };
+    struct budget *budget;
+
+    s->context = context_hold(o->context);
+    s->session = session_new(model->model->graph, &so, r);
+    if (!s->session)
+        return false;
+    budget = &s->session->budget;
+    s->heap.budget = budget;
+    map_init(&s->inputs, budget);
+    map_init(&s->outputs, budget);
+    s->copies = budget_zalloc(budget, s->session->graph->output_count, sizeof *s->copies, r);
+    return s->copies && list_names(s, r) && (!o->profile || (s->session->engine.profile = profile_new(budget, r)));
+}
+
 kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const kiln_session_options *options,
                              kiln_error *err)
 {
-    const kiln_session_options defaults = KILN_SESSION_OPTIONS_INIT, *const o = options ? options : &defaults;
-    struct session_options so;
-    struct budget unlimited = { 0 };
     struct report r = { 0 };
+    kiln_session_options o;
     kiln_session *s;
-    bool ok;
 
     if (!out)
         return api_refuse(err, "out is NULL");
     *out = NULL;
     if (!model)
         return api_refuse(err, "model is NULL");
-    if (o->threads < 0)
-        return api_refuse(err, "threads is %d, must be at least 0", o->threads);
-    if (!(o->seconds >= 0))
-        return api_refuse(err, "seconds is %g, must be at least 0", o->seconds);
-    so = (struct session_options){
-        .threads = o->threads, .exact = o->exact, .memory = o->memory, .seed = o->seed, .seconds = o->seconds
-    };
-    s = budget_zalloc(&unlimited, 1, sizeof *s, &r);
-    ok = s && (s->session = session_new(api_model(model)->graph, &so, &r));
-    if (ok) {
-        struct budget *budget = &s->session->budget;
-
-        s->heap.budget = budget;
-        map_init(&s->inputs, budget);
-        map_init(&s->outputs, budget);
-        s->copies = budget_zalloc(budget, s->session->graph->output_count, sizeof *s->copies, &r);
-        ok = s->copies && list_names(s, &r);
-    }
-    if (ok && o->profile)
-        ok = (s->session->engine.profile = profile_new(&s->session->budget, &r));
-    if (ok)
+    if (!api_options(&o, sizeof o, options, "KILN_SESSION_OPTIONS_INIT", err) ||
+        !api_check_limits(o.context, o.threads, o.seconds, err))
+        return KILN_BAD_ARGUMENT;
+    s = api_alloc(sizeof *s, &r);
+    if (s && start(s, model, &o, &r))
         *out = s;
     else
         kiln_session_free(s);
-    return api_end(&r, ok, err);
+    return api_end(&r, *out, err);
 }
 
 void kiln_session_free(kiln_session *session)
 {
-    struct budget unlimited = { .used = SIZE_MAX };
-
     if (!session)
         return;
     if (session->session) {
@@ -89,7 +92,8 @@ void kiln_session_free(kiln_session *session)
         map_release(&session->outputs);
     }
     session_free(session->session);
-    budget_free(&unlimited, session);
+    context_release(session->context);
+    api_free(session);
 }
 
 static bool set(kiln_session *session, const char *name, const kiln_tensor *tensor, struct report *r)

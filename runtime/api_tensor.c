@@ -10,8 +10,7 @@ struct owned {
 
 static struct owned *owned_new(struct report *r)
 {
-    struct budget unlimited = { 0 };
-    struct owned *o = budget_zalloc(&unlimited, 1, sizeof *o, r);
+    struct owned *o = api_alloc(sizeof *o, r);
 
     if (o)
         o->heap.budget = &o->budget;
@@ -20,13 +19,12 @@ static struct owned *owned_new(struct report *r)
 
 void kiln_tensor_free(kiln_tensor *tensor)
 {
-    struct budget unlimited = { .used = SIZE_MAX }; /* the budget it was charged to is in it */
     struct owned *o = (struct owned *)(void *)tensor;
 
     if (!o)
         return;
     heap_reset(&o->heap);
-    budget_free(&unlimited, o);
+    api_free(o);
 }
 
 static kiln_status owned_end(kiln_tensor **out, struct owned *o, const struct report *r, bool ok, kiln_error *err)

@@ -4,54 +4,78 @@
 #include "train/initialise.h"
 #include "train/trainer.h"
 
-/* A kiln_trainer is a struct trainer. */
-static struct trainer *inner(const kiln_trainer *t)
+struct kiln_trainer {
+    struct trainer *trainer;
+    kiln_context *context;
+};
+
+static bool check_freeze(const kiln_trainer_options *o, kiln_error *err)
 {
-    return (struct trainer *)(uintptr_t)t;
+    if (o->freeze_count && !o->freeze) {
+        api_refuse(err, "freeze is NULL, must hold %zu patterns", o->freeze_count);
+        return false;
+    }
+    for (size_t k = 0; k < o->freeze_count; k++)
+        if (!o->freeze[k]) {
+            api_refuse(err, "freeze[%zu] is NULL", k);
+            return false;
+        }
+    return true;
+}
+
+static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_options *o, struct report *r)
+{
+    const struct trainer_options to = { .loss = o->loss,
+                                        .optimizer = o->optimizer,
+                                        .targets = o->values ? TARGETS_VALUES : TARGETS_CLASSES,
+                                        .x = o->sample ? &o->sample->tensor : NULL,
+                                        .threads = o->threads,
+                                        .exact = o->exact,
+                                        .memory = o->memory,
+                                        .seconds = o->seconds,
+                                        .total = context_total(o->context),
+                                        .pool = o->context ? o->context->pool : NULL,
+                                        .seed = o->seed,
+                                        .freezes = o->freeze_count,
+                                        .freeze = o->freeze,
+                                        .untie = o->untie };
+
+    t->context = context_hold(o->context);
+    t->trainer = trainer_new(model->model, &to, r);
+    return t->trainer;
 }
 
 kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const kiln_trainer_options *options,
                              kiln_error *err)
 {
-    const kiln_trainer_options defaults = KILN_TRAINER_OPTIONS_INIT, *const o = options ? options : &defaults;
-    struct report r = { .notify = o->diagnostic, .user = o->user };
-    struct trainer_options to;
-    struct trainer *t;
+    kiln_trainer_options o;
+    struct report r;
+    kiln_trainer *t;
 
     if (!out)
         return api_refuse(err, "out is NULL");
     *out = NULL;
     if (!model)
         return api_refuse(err, "model is NULL");
-    if (o->threads < 0)
-        return api_refuse(err, "threads is %d, must be at least 0", o->threads);
-    if (!(o->seconds >= 0))
-        return api_refuse(err, "seconds is %g, must be at least 0", o->seconds);
-    if (o->freeze_count && !o->freeze)
-        return api_refuse(err, "freeze is NULL, must hold %zu patterns", o->freeze_count);
-    for (size_t k = 0; k < o->freeze_count; k++)
-        if (!o->freeze[k])
-            return api_refuse(err, "freeze[%zu] is NULL", k);
-    to = (struct trainer_options){ .loss = o->loss,
-                                   .optimizer = o->optimizer,
-                                   .targets = o->values ? TARGETS_VALUES : TARGETS_CLASSES,
-                                   .x = o->sample ? &o->sample->tensor : NULL,
-                                   .threads = o->threads,
-                                   .exact = o->exact,
-                                   .memory = o->memory,
-                                   .seconds = o->seconds,
-                                   .seed = o->seed,
-                                   .freezes = o->freeze_count,
-                                   .freeze = o->freeze,
-                                   .untie = o->untie };
-    t = trainer_new(api_model(model), &to, &r);
-    *out = (kiln_trainer *)(void *)t;
-    return api_end(&r, t, err);
+    if (!api_options(&o, sizeof o, options, "KILN_TRAINER_OPTIONS_INIT", err) ||
+        !api_check_limits(o.context, o.threads, o.seconds, err) || !check_freeze(&o, err))
+        return KILN_BAD_ARGUMENT;
+    r = (struct report){ .notify = o.diagnostic, .user = o.user };
+    t = api_alloc(sizeof *t, &r);
+    if (t && start(t, model, &o, &r))
+        *out = t;
+    else
+        kiln_trainer_free(t);
+    return api_end(&r, *out, err);
 }
 
 void kiln_trainer_free(kiln_trainer *trainer)
 {
-    trainer_free(inner(trainer));
+    if (!trainer)
+        return;
+    trainer_free(trainer->trainer);
+    context_release(trainer->context);
+    api_free(trainer);
 }
 
 static kiln_status run(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y, kiln_score *score, bool learn,
@@ -65,7 +89,7 @@ static kiln_status run(kiln_trainer *trainer, const kiln_tensor *x, const kiln_t
         *score = (kiln_score){ 0 };
     if (!trainer || !x || !y)
         return api_refuse(err, "%s is NULL", !trainer ? "trainer" : x ? "y" : "x");
-    ok = (learn ? trainer_step : trainer_evaluate_batch)(inner(trainer), &x->tensor, &y->tensor, &got, &r);
+    ok = (learn ? trainer_step : trainer_evaluate_batch)(trainer->trainer, &x->tensor, &y->tensor, &got, &r);
     if (ok && score)
         *score = (kiln_score){ (double)got.loss, (int64_t)got.metric[METRIC_accuracy], got.rows };
     return api_end(&r, ok, err);
@@ -91,19 +115,8 @@ kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, k
         return api_refuse(err, "trainer is NULL");
     if (!(rate >= 0 && rate <= MOST_RATE) || !fits_float(rate))
         return api_refuse(err, "the learning rate is %g, must be 0, or a float of at most %g", rate, MOST_RATE);
-    inner(trainer)->learning_rate = rate;
+    trainer->trainer->learning_rate = rate;
     return api_end(&r, true, err);
-}
-
-static kiln_status end_model(kiln_model **out, struct model *m, struct report *r, kiln_error *err)
-{
-    const bool ok = m && model_build(m, r);
-
-    if (ok)
-        *out = (kiln_model *)(void *)m;
-    else
-        model_free(m);
-    return api_end(r, ok, err);
 }
 
 kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *trainer, kiln_error *err)
@@ -115,7 +128,7 @@ kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *trainer, k
     *out = NULL;
     if (!trainer)
         return api_refuse(err, "trainer is NULL");
-    return end_model(out, trainer_export(inner(trainer), &r), &r, err);
+    return api_end_model(out, trainer_export(trainer->trainer, &r), trainer->context, &r, err);
 }
 
 kiln_status kiln_model_initialize(kiln_model **out, const kiln_model *model, uint64_t seed, bool again, size_t *count,
@@ -131,27 +144,27 @@ kiln_status kiln_model_initialize(kiln_model **out, const kiln_model *model, uin
     *out = NULL;
     if (!model)
         return api_refuse(err, "model is NULL");
-    m = model_initialise(api_model(model), &o, &drawn, &r);
+    m = model_initialise(model->model, &o, &drawn, &r);
     if (count)
         *count = drawn;
-    return end_model(out, m, &r, err);
+    return api_end_model(out, m, model->context, &r, err);
 }
 
 /* -- looking -- */
 
 const char *kiln_trainer_loss(const kiln_trainer *trainer)
 {
-    return trainer ? inner(trainer)->loss.said : NULL;
+    return trainer ? trainer->trainer->loss.said : NULL;
 }
 
 size_t kiln_trainer_parameter_count(const kiln_trainer *trainer)
 {
-    return trainer ? inner(trainer)->parameters.count : 0;
+    return trainer ? trainer->trainer->parameters.count : 0;
 }
 
 kiln_status kiln_trainer_parameter(const kiln_trainer *trainer, size_t k, kiln_parameter *out)
 {
-    const struct trainer *t = inner(trainer);
+    const struct trainer *t = trainer ? trainer->trainer : NULL;
     const struct parameter *p;
 
     if (!out)

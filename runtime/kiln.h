@@ -4,14 +4,18 @@
  *   kiln_session  a model made ready to run: buffers, plans, threads
  *   kiln_trainer  a model made ready to learn: a session with a loss, an optimiser and the state that changes
  *   kiln_tensor   a value that goes in or comes out
+ *   kiln_context  what several of these may share: threads, a limit of memory, a way to cancel
  *
  * Conventions. A function that makes something has it as its first, out parameter and returns a status, 0 or negative;
  * on failure *out is NULL and nothing is consumed. `err` may be NULL. kiln_x_free(NULL) does nothing. A pointer
- * returned by a getter belongs to the object it was asked of and lives as long, unless its comment says less. Options
- * are structs, started with their _INIT. A NULL options pointer means the defaults.
+ * returned by a getter belongs to the object it was asked of and lives as long, unless its comment says less; it is
+ * NULL where there is no such thing. Options are structs, started with their _INIT, which writes down their size: a
+ * program that was compiled with fewer fields runs with a later library, and one that sets fields which the library
+ * does not know yet is refused. A NULL options pointer means the defaults, which are zeros. Structs that the library
+ * hands out are its own, and may have more fields in a later version.
  *
- * Threads. A model may be used by any number of threads at once. A session or a trainer belongs to one thread at a
- * time. Different objects never share anything that changes.
+ * Threads. A model or a context may be used by any number of threads at once. A session or a trainer belongs
+ * to one thread at a time. Different objects never share anything that changes, but for what a context is for.
  *
  * Limits. What comes from a file that is not trusted may ask for any memory and any time: options have bounds for both.
  * A limit of seconds is passed when so much time has gone by and the process has computed for as long, so that one that
@@ -55,7 +59,7 @@ extern "C" {
     X(KILN_IO, -7, "reading or writing failed")                                                                        \
     X(KILN_NO_MEMORY, -8, "out of memory")                                                                             \
     X(KILN_RUN_FAILED, -9, "a value met while running is not valid")                                                   \
-    X(KILN_STOPPED, -10, "stopped by a callback")                                                                      \
+    X(KILN_STOPPED, -10, "cancelled, or stopped by a callback")                                                        \
     X(KILN_MISMATCH, -11, "results differ from what was expected")
 
 typedef enum kiln_status {
@@ -80,6 +84,33 @@ typedef struct kiln_error {
 /* Called for every error (code < 0) and every warning (KILN_OK), on the thread that made the call, before it
  * returns. */
 typedef void (*kiln_diagnostic_fn)(void *user, kiln_status code, const char *where, const char *message);
+
+/* -- contexts -- */
+
+/* What models, sessions and trainers share that are made with it; they keep it as long as they need it. */
+typedef struct kiln_context kiln_context;
+
+typedef struct kiln_context_options {
+    size_t size;   /* of the struct, from _INIT: as in all options */
+    int threads;   /* that compute, the caller's among them; 0: one for each CPU that the process may use. Sessions and
+                      trainers take turns where they run at the same time. Results do not depend on it */
+    size_t memory; /* bytes that everything may take together, LIMIT beyond that; 0: no limit */
+} kiln_context_options;
+
+/* Errors: BAD_ARGUMENT (options), NO_MEMORY. */
+KILN_API kiln_status kiln_context_new(kiln_context **out, const kiln_context_options *options, kiln_error *err);
+/* What was made with it may still be used. */
+KILN_API void kiln_context_free(kiln_context *context);
+/* Ends what goes on with the context: each call that opens, runs, trains or scores returns STOPPED as soon as it can,
+ * and so does each that begins later, until kiln_context_resume. A step of training that has begun to update is
+ * finished. May be called from any thread and from a signal handler. */
+KILN_API void kiln_context_cancel(kiln_context *context);
+/* Calls that begin from here on are not cancelled; those that were stay so. */
+KILN_API void kiln_context_resume(kiln_context *context);
+/* How many threads there are, at least 1; 0 for NULL. */
+KILN_API int kiln_context_threads(const kiln_context *context);
+/* Bytes that everything made with it takes now, and has taken at most; *most may be NULL. */
+KILN_API size_t kiln_context_memory(const kiln_context *context, size_t *most);
 
 /* -- tensors -- */
 
@@ -170,17 +201,14 @@ KILN_API size_t kiln_dtype_size(kiln_dtype dtype);
 typedef struct kiln_model kiln_model;
 
 typedef struct kiln_load_options {
-    size_t memory;  /* bytes that the model may take in all, LIMIT beyond that; 0: no limit */
-    double seconds; /* that opening may compute, LIMIT beyond that; 0: no limit */
+    size_t size;           /* of the struct, from _INIT */
+    kiln_context *context; /* NULL: nothing is shared */
+    size_t memory;         /* bytes that the model may take in all, LIMIT beyond that; 0: no limit */
+    double seconds;        /* that opening may compute, LIMIT beyond that; 0: no limit */
     /* Is told of every error and warning, such as each operator that is not supported; may be NULL. */
     kiln_diagnostic_fn diagnostic;
     void *user; /* for the callback */
 } kiln_load_options;
-
-#define KILN_LOAD_OPTIONS_INIT                                                                                         \
-    {                                                                                                                  \
-        0, 0.0, NULL, NULL                                                                                             \
-    }
 
 /* Opens a file: binary (https://onnx.ai/onnx/repo-docs/IR.html) or in the ONNX textual syntax
  * (https://onnx.ai/onnx/repo-docs/Syntax.html). External data is read from the file's directory and from nowhere else.
@@ -230,9 +258,10 @@ KILN_API bool kiln_model_metadata(const kiln_model *model, size_t k, const char 
 typedef struct kiln_session kiln_session;
 
 typedef struct kiln_session_options {
-    int threads; /* that compute, the caller's among them; 0: one for each CPU that the process may use. Results do not
-                    depend on it */
-    size_t memory;  /* bytes for plans and values, LIMIT beyond that; 0: no limit */
+    size_t size;           /* of the struct, from _INIT */
+    kiln_context *context; /* NULL: nothing is shared */
+    int threads;           /* as of a context; with a context, which has them, 0 */
+    size_t memory;         /* bytes for plans and values, LIMIT beyond that; 0: no limit */
     uint64_t seed;  /* of operators that draw random numbers; the same seed, model and inputs give the same outputs */
     double seconds; /* that making the session, and each run, may compute, its planning included, LIMIT beyond that; 0:
                        no limit */
@@ -243,11 +272,6 @@ typedef struct kiln_session_options {
                        numbers about 1 moves results near it that do not meet it, by up to about .7. What is not finite,
                        or makes more than 2^40, reaches what it meets and nothing else, with and without */
 } kiln_session_options;
-
-#define KILN_SESSION_OPTIONS_INIT                                                                                      \
-    {                                                                                                                  \
-        0, 0, 0, 0.0, false, false                                                                                     \
-    }
 
 /* The model must outlive the session. Errors: BAD_ARGUMENT (options), LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const kiln_session_options *options,
@@ -279,6 +303,8 @@ KILN_API kiln_status kiln_session_trace(const kiln_session *session, kiln_write_
 typedef struct kiln_trainer kiln_trainer;
 
 typedef struct kiln_trainer_options {
+    size_t size;           /* of the struct, from _INIT */
+    kiln_context *context; /* NULL: nothing is shared */
     /* As Keras defines them and calls them (`kiln train --help` lists them, with their options):
      * "mean_squared_error", "binary_crossentropy:from_logits=1". NULL: by what the output is (kiln_trainer_loss
      * tells). */
@@ -290,7 +316,7 @@ typedef struct kiln_trainer_options {
     const kiln_tensor *sample; /* a batch like those to come, for dimensions that the model leaves open; may be NULL */
     bool values;               /* labels are floats: numbers, or a row for each sample; else int64 classes */
     bool untie;                /* an initializer that several nodes read is trained as one for each */
-    int threads;               /* as of a session. Results do not depend on it */
+    int threads;               /* as of a session */
     size_t memory;             /* bytes for its model, plans, values and state, LIMIT beyond that; 0: no limit */
     double seconds;            /* that making the trainer, each step and each score may compute; as of a session */
     uint64_t seed;             /* of Dropout */
@@ -299,11 +325,6 @@ typedef struct kiln_trainer_options {
     kiln_diagnostic_fn diagnostic;
     void *user;
 } kiln_trainer_options;
-
-#define KILN_TRAINER_OPTIONS_INIT                                                                                      \
-    {                                                                                                                  \
-        NULL, NULL, NULL, 0, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL                                       \
-    }
 
 /* What a batch gave. */
 typedef struct kiln_score {
@@ -366,6 +387,15 @@ KILN_API kiln_status kiln_trainer_parameter(const kiln_trainer *trainer, size_t 
  * UNSUPPORTED (a type other than float), NO_MEMORY. */
 KILN_API kiln_status kiln_model_initialize(kiln_model **out, const kiln_model *model, uint64_t seed, bool again,
                                            size_t *count, kiln_error *err);
+
+/* -- options at their start -- */
+
+/* clang-format off */
+#define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0 }
+#define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL }
+#define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL }
+/* clang-format on */
 
 #ifdef __cplusplus
 }

@@ -64,7 +64,7 @@ struct session *session_new(const struct graph *g, const struct session_options 
     budget_start(&s->budget);
     s->graph = g;
     s->engine = (struct engine){ .kernels = kernels_get(), .budget = &s->budget, .seed = o->seed };
-    s->engine.pool = pool_new(o->threads, &s->budget, r);
+    s->engine.pool = o->pool ? pool_share(o->pool, &s->budget, r) : pool_new(o->threads, &s->budget, r);
     s->engine.prepared = (struct prepared){ .budget = &s->budget, .pool = s->engine.pool };
     s->engine.exact = o->exact;
     s->given = budget_zalloc(&s->budget, g->value_count, sizeof *s->given, r);

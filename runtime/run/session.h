@@ -7,12 +7,13 @@
 #include "run/frame.h"
 
 struct session_options {
-    int threads;          /* 0: one for each CPU */
-    size_t memory;        /* bytes for plans, activations and what running makes; 0 is no limit */
-    uint64_t seed;        /* of random operators */
-    bool exact;           /* no ways that are faster and round worse (Winograd's convolution) */
-    double seconds;       /* that making a session, and each run, may take; 0 is no limit */
-    struct budget *total; /* that the session's memory is charged to, too; may be NULL */
+    int threads;             /* 0: one for each CPU */
+    size_t memory;           /* bytes for plans, activations and what running makes; 0 is no limit */
+    uint64_t seed;           /* of random operators */
+    bool exact;              /* no ways that are faster and round worse (Winograd's convolution) */
+    double seconds;          /* that making a session, and each run, may take; 0 is no limit */
+    struct budget *total;    /* that the session's memory is charged to, too; may be NULL */
+    const struct pool *pool; /* whose threads are used, `threads` then says nothing; NULL: its own */
 };
 
 struct session {

@@ -161,7 +161,7 @@ static bool choose_loss(struct trainer *t, const struct trainer_options *o, stru
 static bool start(struct trainer *t, const struct model *m, const struct trainer_options *o, struct report *r)
 {
     t->engine = (struct engine){ .kernels = kernels_get(), .budget = &t->budget, .seed = o->seed };
-    t->engine.pool = pool_new(o->threads, &t->budget, r);
+    t->engine.pool = o->pool ? pool_share(o->pool, &t->budget, r) : pool_new(o->threads, &t->budget, r);
     t->engine.prepared = (struct prepared){ .budget = &t->budget, .pool = t->engine.pool };
     t->engine.exact = o->exact;
     if (!t->engine.pool ||

@@ -21,14 +21,15 @@ struct trainer_options {
     const char *loss;      /* NULL: guessed from the output */
     const char *optimizer; /* NULL: DEFAULT_OPTIMIZER */
     enum targets targets;
-    int classes;            /* of the data, for the guess; 0 where there are none */
-    const struct tensor *x; /* a batch of the data: gives the dimensions that the model leaves open; may be NULL */
-    int threads;            /* 0: one for each CPU */
-    bool exact;             /* no ways that are faster and round worse (Winograd's convolution) */
-    size_t memory;          /* bytes for its model, plans, values and state; 0 is no limit */
-    double seconds;         /* that making the trainer, each step and each evaluation may take; 0 is no limit */
-    struct budget *total;   /* that its memory is charged to, too; may be NULL */
-    uint64_t seed;          /* of Dropout */
+    int classes;             /* of the data, for the guess; 0 where there are none */
+    const struct tensor *x;  /* a batch of the data: gives the dimensions that the model leaves open; may be NULL */
+    int threads;             /* 0: one for each CPU */
+    bool exact;              /* no ways that are faster and round worse (Winograd's convolution) */
+    size_t memory;           /* bytes for its model, plans, values and state; 0 is no limit */
+    double seconds;          /* that making the trainer, each step and each evaluation may take; 0 is no limit */
+    struct budget *total;    /* that its memory is charged to, too; may be NULL */
+    const struct pool *pool; /* whose threads are used, `threads` then says nothing; NULL: its own */
+    uint64_t seed;           /* of Dropout */
     size_t freezes;
     const char *const *freeze; /* patterns of names */
     bool untie;                /* an initializer that several places read is trained as one for each */

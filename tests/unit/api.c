@@ -252,7 +252,7 @@ START_TEST(all_that_is_not_supported_is_told)
     static const char text[] = "<ir_version: 8, opset_import: [\"\": 17]> g (float[N] x) => (float[N] y)"
                                "{ a = NoSuchOp(x) b = Relu(a) y = NorThis(b) }";
     struct told told = { 0 };
-    const kiln_load_options options = { .diagnostic = listen, .user = &told };
+    const kiln_load_options options = { .size = sizeof options, .diagnostic = listen, .user = &told };
     kiln_model *m;
 
     expect(kiln_model_open_memory(&m, text, strlen(text), &options, &err), KILN_UNSUPPORTED, "NoSuchOp");

@@ -217,7 +217,7 @@ static void came_out(const void *bytes, size_t size)
 
 static kiln_status open_model(kiln_model **m, const char *path)
 {
-    const kiln_load_options o = { .memory = memory };
+    const kiln_load_options o = { .size = sizeof o, .memory = memory };
 
     return kiln_model_open(m, path, &o, &err);
 }
@@ -245,7 +245,7 @@ static kiln_status run_once(kiln_session *s, int64_t rows, bool c)
 
 static kiln_status run_everything(void)
 {
-    const kiln_session_options o = { .threads = threads, .memory = memory };
+    const kiln_session_options o = { .size = sizeof o, .threads = threads, .memory = memory };
     kiln_model *m = NULL;
     kiln_session *s = NULL;
     kiln_status status = open_model(&m, "everything.onnxtxt");
@@ -308,7 +308,7 @@ static kiln_status learn_from(kiln_trainer *t, int64_t samples, bool learn)
 
 static kiln_status train_and_save(void)
 {
-    const kiln_trainer_options o = { .threads = threads, .memory = memory };
+    const kiln_trainer_options o = { .size = sizeof o, .threads = threads, .memory = memory };
     kiln_model *m = NULL, *out = NULL;
     kiln_trainer *t = NULL;
     kiln_status status = open_model(&m, "learner.onnxtxt");

@@ -18,12 +18,17 @@ struct kiln_context {
     struct cancel cancel;
     struct pool *pool; /* others share its threads */
     struct files files;
+    bool files_apart;
     atomic_uint holders;
 };
 
 struct kiln_model {
-    struct model *model; /* built */
+    struct model *model; /* built, unless `error` tells why not */
     kiln_context *context;
+    kiln_error error;
+    kiln_model_info info;
+    kiln_value_info *inputs, *outputs; /* memory of the model's arena */
+    size_t input_count, output_count;
 };
 
 /* Another holder, and one less; NULL is nobody. */
@@ -35,8 +40,18 @@ static inline struct budget *context_total(kiln_context *context)
     return context ? &context->budget : NULL;
 }
 
-/* A model for the caller, built first where it is not: *out, or an error. `m` may be NULL, after a failure. */
-kiln_status api_end_model(kiln_model **out, struct model *m, kiln_context *context, struct report *r, kiln_error *err);
+/* A model for the caller, built first where it is not: *out, or an error. `m` may be NULL, after a failure. With
+ * `partial` one that cannot be built, because of what is in it, is none. */
+kiln_status api_end_model(kiln_model **out, struct model *m, kiln_context *context, bool partial, struct report *r,
+                          kiln_error *err);
+/* Is it a model that can be run? */
+kiln_status api_check_model(const kiln_model *model, kiln_error *err);
+
+/* A report for work with the context, which may be NULL. */
+static inline struct report api_report(kiln_context *context)
+{
+    return (struct report){ .files = context && context->files_apart ? &context->files : NULL };
+}
 
 /* Copies what the caller's options say into a struct of `size` bytes; what they do not have is 0. Refused is a struct
  * without a size, and one with fields that are not known here and not 0. All options begin with their size. */

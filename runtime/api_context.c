@@ -1,4 +1,5 @@
 #include "api.h"
+#include "model/file.h"
 
 kiln_context *context_hold(kiln_context *context)
 {
@@ -32,6 +33,7 @@ kiln_status kiln_context_new(kiln_context **out, const kiln_context_options *opt
     if (!c)
         return api_end(&r, false, err);
     c->holders = 1;
+    c->files_apart = o.files_apart;
     c->budget = (struct budget){ .limit = o.memory, .cancel = &c->cancel };
     c->pool = pool_new(o.threads, &c->budget, &r);
     if (c->pool)
@@ -68,4 +70,28 @@ size_t kiln_context_memory(const kiln_context *context, size_t *most)
     if (most)
         *most = context ? context->budget.peak : 0;
     return context ? context->budget.used : 0;
+}
+
+kiln_status kiln_file_claim(kiln_context *context, const char *path, kiln_file_use use, kiln_error *err)
+{
+    static const enum file_use uses[] = { [KILN_FILE_OUTPUT] = FILE_WRITE,
+                                          [KILN_FILE_MODEL] = FILE_WRITE_MODEL,
+                                          [KILN_FILE_LOG] = FILE_WRITE_LOG,
+                                          [KILN_FILE_INPUT] = FILE_READ };
+    struct report r = api_report(context);
+
+    if (!path)
+        return api_refuse(err, "path is NULL");
+    if (use < KILN_FILE_OUTPUT || use > KILN_FILE_INPUT)
+        return api_refuse(err, "use %d of a file is unknown", (int)use);
+    return api_end(&r, use == KILN_FILE_INPUT ? file_look(path, &r) : file_claim(path, uses[use], &r), err);
+}
+
+kiln_status kiln_file_write(kiln_context *context, const char *path, const void *bytes, size_t count, kiln_error *err)
+{
+    struct report r = api_report(context);
+
+    if (!path || (count && !bytes))
+        return api_refuse(err, "%s is NULL", path ? "bytes" : "path");
+    return api_end(&r, file_write(path, bytes, count, &r), err);
 }

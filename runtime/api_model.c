@@ -1,18 +1,153 @@
 #include "api.h"
-#include "model/model.h"
+#include "train/change.h"
+#include "train/initialise.h"
 #include <string.h>
 
-kiln_status api_end_model(kiln_model **out, struct model *m, kiln_context *context, struct report *r, kiln_error *err)
-{
-    kiln_model *made = m && (m->graph || model_build(m, r)) ? api_alloc(sizeof *made, r) : NULL;
+/* -- what the model declares -- */
 
-    if (made) {
-        *made = (kiln_model){ m, context_hold(context) };
-        *out = made;
-    } else {
-        model_free(m);
+static const char *or_empty(const char *s)
+{
+    return s ? s : "";
+}
+
+static void describe(kiln_value_info *to, const struct value *v)
+{
+    *to = (kiln_value_info){ .name = v->name, .rank = KILN_ANY, .optional = v->initializer };
+    if (!v->has_type)
+        return;
+    to->kind = (kiln_kind)v->type.kind;
+    to->dtype = (kiln_dtype)v->type.dtype;
+    if (v->type.kind == TENSOR) {
+        to->rank = v->type.rank;
+        to->dims = v->type.dims;
+        to->dim_names = v->dim_names;
     }
-    return api_end(r, made, err);
+}
+
+static bool describe_graph(kiln_model *m, struct report *r)
+{
+    const struct graph *g = m->model->graph;
+    struct arena *a = &m->model->arena;
+
+    m->input_count = g->input_count + m->model->default_count;
+    m->output_count = g->output_count;
+    m->inputs = arena_array(a, m->input_count, sizeof *m->inputs, r);
+    m->outputs = arena_array(a, m->output_count, sizeof *m->outputs, r);
+    if (!m->inputs || !m->outputs)
+        return false;
+    for (size_t k = 0; k < g->input_count; k++)
+        describe(&m->inputs[k], g->inputs[k]);
+    for (size_t k = 0; k < m->model->default_count; k++)
+        describe(&m->inputs[g->input_count + k], m->model->defaults[k]);
+    for (size_t k = 0; k < g->output_count; k++)
+        describe(&m->outputs[k], g->outputs[k]);
+    return true;
+}
+
+/* The symbols of a message's dimensions; NULL where there are none. */
+static bool symbols_of(const char *const **to, const Onnx__TypeProto *type, int rank, struct arena *a, struct report *r)
+{
+    const Onnx__TensorShapeProto *shape = rank > 0 ? type->tensor_type->shape : NULL;
+    const char **names = shape ? arena_array(a, (size_t)rank, sizeof *names, r) : NULL;
+
+    for (int d = 0; names && d < rank; d++)
+        names[d] = shape->dim[d]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM
+                       ? shape->dim[d]->dim_param
+                       : NULL;
+    *to = names;
+    return names || !shape;
+}
+
+/* Of a model that has no graph: as the messages say. */
+static bool describe_messages(kiln_value_info **to, Onnx__ValueInfoProto *const *list, size_t count, struct arena *a,
+                              struct report *r)
+{
+    kiln_value_info *infos = *to = arena_array(a, count, sizeof *infos, r);
+
+    for (size_t k = 0; infos && k < count; k++) {
+        struct report quiet = { 0 };
+        struct tensor *t = arena_alloc(a, sizeof *t, r);
+
+        if (!t)
+            return false;
+        infos[k] = (kiln_value_info){ .name = or_empty(list[k]->name), .rank = KILN_ANY };
+        if (!list[k]->type || !type_of_proto(t, list[k]->type, NULL, &quiet))
+            continue;
+        infos[k].kind = (kiln_kind)t->kind;
+        infos[k].dtype = (kiln_dtype)t->dtype;
+        if (t->kind != TENSOR)
+            continue;
+        infos[k].rank = t->rank;
+        infos[k].dims = t->dims;
+        if (!symbols_of(&infos[k].dim_names, list[k]->type, t->rank, a, r))
+            return false;
+    }
+    return infos;
+}
+
+static bool describe_model(kiln_model *m, struct report *r)
+{
+    const Onnx__ModelProto *p = m->model->proto;
+    const Onnx__GraphProto *g = p->graph;
+
+    m->info = (kiln_model_info){ .ir_version = p->ir_version,
+                                 .model_version = p->model_version,
+                                 .producer_name = or_empty(p->producer_name),
+                                 .producer_version = or_empty(p->producer_version),
+                                 .domain = or_empty(p->domain),
+                                 .graph_name = or_empty(g ? g->name : NULL),
+                                 .doc = or_empty(p->doc_string) };
+    if (m->model->graph)
+        return describe_graph(m, r);
+    m->input_count = g ? g->n_input : 0;
+    m->output_count = g ? g->n_output : 0;
+    return describe_messages(&m->inputs, g ? g->input : NULL, m->input_count, &m->model->arena, r) &&
+           describe_messages(&m->outputs, g ? g->output : NULL, m->output_count, &m->model->arena, r);
+}
+
+/* -- making and opening -- */
+
+/* False where it cannot be built, unless that is for what is in the file, and may be. */
+static bool build(kiln_model *m, bool partial, struct report *r)
+{
+    struct report telling = { .notify = r->notify, .user = r->user, .files = r->files };
+
+    if (m->model->graph || model_build(m->model, &telling))
+        return true;
+    m->error = telling.error;
+    if (partial && (telling.error.code == KILN_BAD_MODEL || telling.error.code == KILN_UNSUPPORTED))
+        return true;
+    r->error = telling.error;
+    return false;
+}
+
+kiln_status api_end_model(kiln_model **out, struct model *m, kiln_context *context, bool partial, struct report *r,
+                          kiln_error *err)
+{
+    kiln_model *made = m ? api_alloc(sizeof *made, r) : NULL;
+    bool ok;
+
+    if (!made) {
+        model_free(m);
+        return api_end(r, false, err);
+    }
+    made->model = m;
+    made->context = context_hold(context);
+    ok = build(made, partial, r) && describe_model(made, r);
+    if (ok)
+        *out = made;
+    else
+        kiln_model_free(made);
+    return api_end(r, ok, err);
+}
+
+kiln_status api_check_model(const kiln_model *model, kiln_error *err)
+{
+    if (!model)
+        return api_refuse(err, "model is NULL");
+    if (err)
+        *err = model->error;
+    return model->error.code;
 }
 
 /* What an option struct says, for the library and for the report. */
@@ -23,7 +158,9 @@ static bool begin(const kiln_load_options *options, kiln_load_options *o, struct
         !api_check_limits(NULL, 0, o->seconds, err))
         return false;
     *to = (struct model_options){ .memory = o->memory, .seconds = o->seconds, .total = context_total(o->context) };
-    *r = (struct report){ .notify = o->diagnostic, .user = o->user };
+    *r = api_report(o->context);
+    r->notify = o->diagnostic;
+    r->user = o->user;
     return true;
 }
 
@@ -40,7 +177,7 @@ kiln_status kiln_model_open(kiln_model **out, const char *path, const kiln_load_
         return api_refuse(err, "path is NULL");
     if (!begin(options, &o, &to, &r, err))
         return KILN_BAD_ARGUMENT;
-    return api_end_model(out, model_read(path, &to, &r), o.context, &r, err);
+    return api_end_model(out, model_read(path, &to, &r), o.context, o.partial, &r, err);
 }
 
 kiln_status kiln_model_open_memory(kiln_model **out, const void *bytes, size_t size, const kiln_load_options *options,
@@ -57,16 +194,51 @@ kiln_status kiln_model_open_memory(kiln_model **out, const void *bytes, size_t s
         return api_refuse(err, "bytes is NULL");
     if (!begin(options, &o, &to, &r, err))
         return KILN_BAD_ARGUMENT;
-    return api_end_model(out, model_read_bytes(bytes, size, &to, &r), o.context, &r, err);
+    return api_end_model(out, model_read_bytes(bytes, size, &to, &r), o.context, o.partial, &r, err);
 }
 
-kiln_status kiln_model_save(const kiln_model *model, const char *path, kiln_error *err)
+/* -- saving -- */
+
+kiln_status kiln_model_save(const kiln_model *model, const char *path, kiln_form form, kiln_error *err)
 {
-    struct report r = { 0 };
+    struct report r;
 
     if (!model || !path)
         return api_refuse(err, "%s is NULL", model ? "path" : "model");
-    return api_end(&r, model_save(model->model, path, &r), err);
+    if (form != KILN_FORM_BY_NAME && form != KILN_FORM_BINARY && form != KILN_FORM_TEXT)
+        return api_refuse(err, "form %d is none that a model is saved in", (int)form);
+    r = api_report(model->context);
+    return api_end(&r,
+                   model_save_as(model->model, path,
+                                 form == KILN_FORM_TEXT || (form == KILN_FORM_BY_NAME && path_is_text(path)), &r),
+                   err);
+}
+
+struct writer {
+    kiln_write_fn write;
+    void *user;
+    struct report *report;
+};
+
+static bool put(void *to, const void *bytes, size_t size)
+{
+    const struct writer *w = to;
+
+    return w->write(w->user, bytes, size) || fail(w->report, KILN_STOPPED, NULL, "stopped while writing");
+}
+
+kiln_status kiln_model_write(const kiln_model *model, kiln_form form, kiln_write_fn write, void *user, kiln_error *err)
+{
+    const struct text_options brief = { .most = 8 };
+    struct report r = { 0 };
+    struct writer w = { write, user, &r };
+
+    if (!model || !write)
+        return api_refuse(err, "%s is NULL", model ? "write" : "model");
+    if (form < KILN_FORM_BY_NAME || form > KILN_FORM_BRIEF)
+        return api_refuse(err, "form %d is unknown", (int)form);
+    return api_end(
+        &r, model_put(model->model, form >= KILN_FORM_TEXT, form == KILN_FORM_BRIEF ? &brief : NULL, put, &w, &r), err);
 }
 
 void kiln_model_free(kiln_model *model)
@@ -78,62 +250,106 @@ void kiln_model_free(kiln_model *model)
     api_free(model);
 }
 
-/* -- looking -- */
+/* -- another one -- */
 
-/* Input k: those that must be given, then those with a default, which are initializers too. */
-static const struct value *input(const struct model *m, size_t k)
+static bool check_lists(const kiln_edit_options *o, kiln_error *err)
 {
-    if (k < m->graph->input_count)
-        return m->graph->inputs[k];
-    k -= m->graph->input_count;
-    return k < m->default_count ? m->defaults[k] : NULL;
+    const bool constants = !o->constant_count || (o->constant_names && o->constants),
+               metadata = !o->metadata_count || (o->metadata_keys && o->metadata_values);
+    bool ok = constants && metadata;
+
+    for (size_t k = 0; ok && k < o->constant_count; k++)
+        ok = o->constant_names[k] && o->constants[k];
+    for (size_t k = 0; ok && k < o->metadata_count; k++)
+        ok = o->metadata_keys[k];
+    if (!ok)
+        api_refuse(err, "a list, a name, a value or a key is NULL");
+    return ok;
 }
+
+kiln_status kiln_model_edit(kiln_model **out, const kiln_model *model, const kiln_edit_options *options,
+                            kiln_error *err)
+{
+    struct model_changes c;
+    kiln_edit_options o;
+    struct report r;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!model)
+        return api_refuse(err, "model is NULL");
+    if (!api_options(&o, sizeof o, options, "KILN_EDIT_OPTIONS_INIT", err) || !check_lists(&o, err))
+        return KILN_BAD_ARGUMENT;
+    /* a kiln_tensor is a struct tensor and nothing else */
+    c = (struct model_changes){ .inference = o.inference,
+                                .constants = o.constant_count,
+                                .names = o.constant_names,
+                                .values = (const struct tensor *const *)(const void *)o.constants,
+                                .metadata = o.metadata_count,
+                                .keys = o.metadata_keys,
+                                .texts = o.metadata_values };
+    r = api_report(model->context);
+    return api_end_model(out, model_change(model->model, &c, &r), model->context, model->error.code != KILN_OK, &r,
+                         err);
+}
+
+kiln_status kiln_model_initialize(kiln_model **out, const kiln_model *model, uint64_t seed, bool again, size_t *count,
+                                  kiln_error *err)
+{
+    const struct initialise_options o = { .seed = seed, .again = again };
+    struct report r = { 0 };
+    kiln_status usable;
+    struct model *m;
+    size_t drawn = 0;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    usable = api_check_model(model, err);
+    if (usable != KILN_OK)
+        return usable;
+    m = model_initialise(model->model, &o, &drawn, &r);
+    if (count)
+        *count = drawn;
+    return api_end_model(out, m, model->context, false, &r, err);
+}
+
+/* -- looking -- */
 
 size_t kiln_model_input_count(const kiln_model *model)
 {
-    return model ? model->model->graph->input_count + model->model->default_count : 0;
+    return model ? model->input_count : 0;
 }
 
 size_t kiln_model_output_count(const kiln_model *model)
 {
-    return model ? model->model->graph->output_count : 0;
+    return model ? model->output_count : 0;
 }
 
-static kiln_status describe(kiln_value_info *out, const struct value *v)
+const kiln_value_info *kiln_model_input(const kiln_model *model, size_t k)
 {
-    if (!out)
-        return KILN_BAD_ARGUMENT;
-    *out = (kiln_value_info){ 0 };
-    if (!v)
-        return KILN_BAD_ARGUMENT;
-    out->name = v->name;
-    out->rank = KILN_ANY;
-    out->optional = v->initializer;
-    if (!v->has_type)
-        return KILN_OK;
-    out->kind = (kiln_kind)v->type.kind;
-    out->dtype = (kiln_dtype)v->type.dtype;
-    if (v->type.kind == TENSOR) {
-        out->rank = v->type.rank;
-        out->dims = v->type.dims;
-        out->dim_names = v->dim_names;
-    }
-    return KILN_OK;
+    return k < kiln_model_input_count(model) ? &model->inputs[k] : NULL;
 }
 
-kiln_status kiln_model_input(const kiln_model *model, size_t k, kiln_value_info *out)
+const kiln_value_info *kiln_model_output(const kiln_model *model, size_t k)
 {
-    return describe(out, model ? input(model->model, k) : NULL);
+    return k < kiln_model_output_count(model) ? &model->outputs[k] : NULL;
 }
 
-kiln_status kiln_model_output(const kiln_model *model, size_t k, kiln_value_info *out)
+const kiln_model_info *kiln_model_about(const kiln_model *model)
 {
-    return describe(out, k < kiln_model_output_count(model) ? model->model->graph->outputs[k] : NULL);
+    return model ? &model->info : NULL;
 }
 
-static const char *or_empty(const char *s)
+const kiln_error *kiln_model_error(const kiln_model *model)
 {
-    return s ? s : "";
+    return model && model->error.code ? &model->error : NULL;
+}
+
+size_t kiln_model_missing_count(const kiln_model *model)
+{
+    return model && model->model->graph ? model_missing_values(model->model) : 0;
 }
 
 int64_t kiln_model_opset(const kiln_model *model, const char *domain)

@@ -1,5 +1,4 @@
 #include "api.h"
-#include "model/model.h"
 #include "run/profile.h"
 #include <math.h>
 #include <stdlib.h>
@@ -63,13 +62,15 @@ kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const 
 {
     struct report r = { 0 };
     kiln_session_options o;
+    kiln_status usable;
     kiln_session *s;
 
     if (!out)
         return api_refuse(err, "out is NULL");
     *out = NULL;
-    if (!model)
-        return api_refuse(err, "model is NULL");
+    usable = api_check_model(model, err);
+    if (usable != KILN_OK)
+        return usable;
     if (!api_options(&o, sizeof o, options, "KILN_SESSION_OPTIONS_INIT", err) ||
         !api_check_limits(o.context, o.threads, o.seconds, err))
         return KILN_BAD_ARGUMENT;

@@ -1,13 +1,31 @@
 #include "api.h"
 #include "base/spec.h"
-#include "model/model.h"
-#include "train/initialise.h"
 #include "train/trainer.h"
 
 struct kiln_trainer {
     struct trainer *trainer;
     kiln_context *context;
+    kiln_parameter *parameters; /* memory of the trainer's arena */
 };
+
+static bool describe_parameters(kiln_trainer *to, struct report *r)
+{
+    struct trainer *t = to->trainer;
+
+    to->parameters = arena_array(&t->arena, t->parameters.count, sizeof *to->parameters, r);
+    for (size_t k = 0; to->parameters && k < t->parameters.count; k++) {
+        const struct parameter *p = &t->parameters.at[k];
+
+        to->parameters[k] = (kiln_parameter){ .name = p->value->name,
+                                              .role = (kiln_role)p->role,
+                                              .why = p->why,
+                                              .rank = p->initial.rank,
+                                              .dims = p->initial.dims };
+    }
+    for (size_t s = 0; to->parameters && s < t->state_count; s++)
+        to->parameters[t->states[s].parameter - t->parameters.at].data = t->states[s].value.data;
+    return to->parameters;
+}
 
 static bool check_freeze(const kiln_trainer_options *o, kiln_error *err)
 {
@@ -42,21 +60,23 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
 
     t->context = context_hold(o->context);
     t->trainer = trainer_new(model->model, &to, r);
-    return t->trainer;
+    return t->trainer && describe_parameters(t, r);
 }
 
 kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const kiln_trainer_options *options,
                              kiln_error *err)
 {
     kiln_trainer_options o;
+    kiln_status usable;
     struct report r;
     kiln_trainer *t;
 
     if (!out)
         return api_refuse(err, "out is NULL");
     *out = NULL;
-    if (!model)
-        return api_refuse(err, "model is NULL");
+    usable = api_check_model(model, err);
+    if (usable != KILN_OK)
+        return usable;
     if (!api_options(&o, sizeof o, options, "KILN_TRAINER_OPTIONS_INIT", err) ||
         !api_check_limits(o.context, o.threads, o.seconds, err) || !check_freeze(&o, err))
         return KILN_BAD_ARGUMENT;
@@ -128,26 +148,7 @@ kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *trainer, k
     *out = NULL;
     if (!trainer)
         return api_refuse(err, "trainer is NULL");
-    return api_end_model(out, trainer_export(trainer->trainer, &r), trainer->context, &r, err);
-}
-
-kiln_status kiln_model_initialize(kiln_model **out, const kiln_model *model, uint64_t seed, bool again, size_t *count,
-                                  kiln_error *err)
-{
-    const struct initialise_options o = { .seed = seed, .again = again };
-    struct report r = { 0 };
-    struct model *m;
-    size_t drawn = 0;
-
-    if (!out)
-        return api_refuse(err, "out is NULL");
-    *out = NULL;
-    if (!model)
-        return api_refuse(err, "model is NULL");
-    m = model_initialise(model->model, &o, &drawn, &r);
-    if (count)
-        *count = drawn;
-    return api_end_model(out, m, model->context, &r, err);
+    return api_end_model(out, trainer_export(trainer->trainer, &r), trainer->context, false, &r, err);
 }
 
 /* -- looking -- */
@@ -162,24 +163,7 @@ size_t kiln_trainer_parameter_count(const kiln_trainer *trainer)
     return trainer ? trainer->trainer->parameters.count : 0;
 }
 
-kiln_status kiln_trainer_parameter(const kiln_trainer *trainer, size_t k, kiln_parameter *out)
+const kiln_parameter *kiln_trainer_parameter(const kiln_trainer *trainer, size_t k)
 {
-    const struct trainer *t = trainer ? trainer->trainer : NULL;
-    const struct parameter *p;
-
-    if (!out)
-        return KILN_BAD_ARGUMENT;
-    *out = (kiln_parameter){ 0 };
-    if (!t || k >= t->parameters.count)
-        return KILN_BAD_ARGUMENT;
-    p = &t->parameters.at[k];
-    *out = (kiln_parameter){ .name = p->value->name,
-                             .role = (kiln_role)p->role,
-                             .why = p->why,
-                             .rank = p->initial.rank,
-                             .dims = p->initial.dims };
-    for (size_t s = 0; s < t->state_count; s++)
-        if (t->states[s].parameter == p)
-            out->data = t->states[s].value.data;
-    return KILN_OK;
+    return k < kiln_trainer_parameter_count(trainer) ? &trainer->parameters[k] : NULL;
 }

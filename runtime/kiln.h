@@ -95,6 +95,8 @@ typedef struct kiln_context_options {
     int threads;   /* that compute, the caller's among them; 0: one for each CPU that the process may use. Sessions and
                       trainers take turns where they run at the same time. Results do not depend on it */
     size_t memory; /* bytes that everything may take together, LIMIT beyond that; 0: no limit */
+    bool files_apart; /* what was read is not written over, and no two outputs are one file, whichever links lead there:
+                         for a program that does one piece of work, such as a command */
 } kiln_context_options;
 
 /* Errors: BAD_ARGUMENT (options), NO_MEMORY. */
@@ -111,6 +113,23 @@ KILN_API void kiln_context_resume(kiln_context *context);
 KILN_API int kiln_context_threads(const kiln_context *context);
 /* Bytes that everything made with it takes now, and has taken at most; *most may be NULL. */
 KILN_API size_t kiln_context_memory(const kiln_context *context, size_t *most);
+
+/* What a file will be for. */
+typedef enum kiln_file_use {
+    KILN_FILE_OUTPUT = 0,
+    KILN_FILE_MODEL = 1, /* may be the file that the model was read from: it is in memory then */
+    KILN_FILE_LOG = 2,   /* written by the caller while the work goes on; may be a pipe or a device */
+    KILN_FILE_INPUT = 3  /* read by the caller */
+} kiln_file_use;
+
+/* Before hours of work: could the file be written now (or read)? With options.files_apart it is kept from what else the
+ * context reads and writes from here on. Leaves nothing behind. The context may be NULL. Errors: BAD_ARGUMENT (it is
+ * read, or another output), IO, NO_MEMORY. */
+KILN_API kiln_status kiln_file_claim(kiln_context *context, const char *path, kiln_file_use use, kiln_error *err);
+/* Replaces a file, or makes it: whole, or not at all. Where a symbolic link leads is replaced, the link stays. The
+ * context may be NULL. Errors: BAD_ARGUMENT (as above), IO, NO_MEMORY. */
+KILN_API kiln_status kiln_file_write(kiln_context *context, const char *path, const void *bytes, size_t count,
+                                     kiln_error *err);
 
 /* -- tensors -- */
 
@@ -207,7 +226,9 @@ typedef struct kiln_load_options {
     double seconds;        /* that opening may compute, LIMIT beyond that; 0: no limit */
     /* Is told of every error and warning, such as each operator that is not supported; may be NULL. */
     kiln_diagnostic_fn diagnostic;
-    void *user; /* for the callback */
+    void *user;   /* for the callback */
+    bool partial; /* a model that is not valid, or not supported, is opened all the same where the file can be read at
+                     all: to be looked at, edited and saved. kiln_model_error tells why nothing else will do */
 } kiln_load_options;
 
 /* Opens a file: binary (https://onnx.ai/onnx/repo-docs/IR.html) or in the ONNX textual syntax
@@ -218,12 +239,51 @@ KILN_API kiln_status kiln_model_open(kiln_model **out, const char *path, const k
 /* The same from memory, which is not needed afterwards. There is no directory: external data is refused. */
 KILN_API kiln_status kiln_model_open_memory(kiln_model **out, const void *bytes, size_t size,
                                             const kiln_load_options *options, kiln_error *err);
-/* Writes the model; text where the name ends in .onnxtxt. Opening and saving changes nothing: fields that this version
- * does not know are written again. Text lacks annotations that its syntax has no place for (a comment at its end lists
- * them). The file is replaced whole or not at all; it may be the model's own, but none that holds external data of the
- * model, or of that which it was made of. Errors: BAD_ARGUMENT (such a file), IO, UNSUPPORTED (text: what cannot be left
- * out and has no place, as sparse tensors), LIMIT (2 GiB), NO_MEMORY. */
-KILN_API kiln_status kiln_model_save(const kiln_model *model, const char *path, kiln_error *err);
+typedef enum kiln_form {
+    KILN_FORM_BY_NAME = 0, /* text where the name of the file ends in .onnxtxt */
+    KILN_FORM_BINARY = 1,
+    KILN_FORM_TEXT = 2,
+    KILN_FORM_BRIEF = 3 /* text in which big tensors are cut short: for people, it cannot be read back */
+} kiln_form;
+
+/* Writes the model to a file. Opening and saving changes nothing: fields that this version does not know are written
+ * again. Text lacks annotations that its syntax has no place for (a comment at its end lists them). The file is replaced
+ * whole or not at all; it may be the model's own, but none that holds external data of the model, or of that which it
+ * was made of. Errors: BAD_ARGUMENT (such a file), IO, UNSUPPORTED (text: what cannot be left out and has no place, as
+ * sparse tensors), LIMIT (2 GiB), NO_MEMORY. */
+KILN_API kiln_status kiln_model_save(const kiln_model *model, const char *path, kiln_form form, kiln_error *err);
+
+/* Takes bytes, in order; false stops. */
+typedef bool (*kiln_write_fn)(void *user, const void *bytes, size_t count);
+
+/* The same to anywhere, such as memory: BY_NAME is binary. External data becomes part of it. Errors: as above but IO,
+ * and STOPPED (by `write`). */
+KILN_API kiln_status kiln_model_write(const kiln_model *model, kiln_form form, kiln_write_fn write, void *user,
+                                      kiln_error *err);
+
+/* What a copy of a model is to have otherwise. */
+typedef struct kiln_edit_options {
+    size_t size;    /* of the struct, from _INIT */
+    bool inference; /* BatchNormalization and Dropout as they are after training */
+    size_t constant_count;
+    const char *const *constant_names;   /* [constant_count] inputs that become constants */
+    const kiln_tensor *const *constants; /* [constant_count] their values */
+    size_t metadata_count;
+    const char *const *metadata_keys;   /* [metadata_count] */
+    const char *const *metadata_values; /* [metadata_count] in the place of what the key has; NULL takes the key away */
+} kiln_edit_options;
+
+/* A copy with these changes; weights are shared with the model. Belongs to the caller. It runs where the model did, and
+ * may be partial where that is. Errors: BAD_ARGUMENT (a name that is no input, or given twice), BAD_DATA (another
+ * element type than is declared), BAD_MODEL (it would not be valid any more), LIMIT, NO_MEMORY. */
+KILN_API kiln_status kiln_model_edit(kiln_model **out, const kiln_model *model, const kiln_edit_options *options,
+                                     kiln_error *err);
+/* A copy whose parameters without a value (graph inputs that the metadata name as "init.NAME", or that are read as
+ * weights) are drawn by Keras' rules (https://keras.io/api/layers/initializers/); with `again`, those that have one
+ * too. *count, which may be NULL, is how many there were. Belongs to the caller. Errors: BAD_MODEL (an unknown rule),
+ * UNSUPPORTED (a type other than float), NO_MEMORY. */
+KILN_API kiln_status kiln_model_initialize(kiln_model **out, const kiln_model *model, uint64_t seed, bool again,
+                                           size_t *count, kiln_error *err);
 KILN_API void kiln_model_free(kiln_model *model);
 
 /* What a model declares of an input or an output. Pointers belong to the model. */
@@ -241,15 +301,27 @@ typedef struct kiln_value_info {
 /* Inputs that must be given come first, in the order of the file, then those with a default. */
 KILN_API size_t kiln_model_input_count(const kiln_model *model);
 KILN_API size_t kiln_model_output_count(const kiln_model *model);
-/* Fills *out. Errors: BAD_ARGUMENT where k is not below the count; *out is then all zeros. */
-KILN_API kiln_status kiln_model_input(const kiln_model *model, size_t k, kiln_value_info *out);
-KILN_API kiln_status kiln_model_output(const kiln_model *model, size_t k, kiln_value_info *out);
+/* NULL where k is not below the count. */
+KILN_API const kiln_value_info *kiln_model_input(const kiln_model *model, size_t k);
+KILN_API const kiln_value_info *kiln_model_output(const kiln_model *model, size_t k);
+
+/* What the file says of itself; texts are "" where it says nothing. */
+typedef struct kiln_model_info {
+    int64_t ir_version, model_version;
+    const char *producer_name, *producer_version, *domain, *graph_name, *doc;
+} kiln_model_info;
+
+KILN_API const kiln_model_info *kiln_model_about(const kiln_model *model);
 /* The version of an operator set that the model imports; "" is ai.onnx. 0 where it does not import it. */
 KILN_API int64_t kiln_model_opset(const kiln_model *model, const char *domain);
 /* Key and value of the model's metadata, in the order of the file; both belong to the model. False where k is not below
  * the count. */
 KILN_API size_t kiln_model_metadata_count(const kiln_model *model);
 KILN_API bool kiln_model_metadata(const kiln_model *model, size_t k, const char **key, const char **value);
+/* How many graph inputs are parameters that the metadata name (init.NAME): kiln_model_initialize gives them values. */
+KILN_API size_t kiln_model_missing_count(const kiln_model *model);
+/* Why a partial model can neither be run nor trained; NULL where it can. */
+KILN_API const kiln_error *kiln_model_error(const kiln_model *model);
 
 /* -- sessions -- */
 
@@ -288,9 +360,6 @@ KILN_API kiln_status kiln_session_run(kiln_session *session, size_t count, const
 KILN_API const kiln_tensor *kiln_session_output(const kiln_session *session, size_t k);
 KILN_API const kiln_tensor *kiln_session_output_named(const kiln_session *session, const char *name);
 KILN_API void kiln_session_free(kiln_session *session);
-
-/* Takes bytes, in order; false stops. */
-typedef bool (*kiln_write_fn)(void *user, const void *bytes, size_t count);
 
 /* Writes a Chrome trace (JSON, to be opened in a browser's tracing page) of all runs since the session was made, with
  * options.profile. Errors: BAD_ARGUMENT (no profile was asked for), STOPPED (by `write`), NO_MEMORY. */
@@ -377,22 +446,15 @@ typedef struct kiln_parameter {
 } kiln_parameter;
 
 KILN_API size_t kiln_trainer_parameter_count(const kiln_trainer *trainer);
-/* Fills *out; pointers belong to the trainer. Errors: BAD_ARGUMENT where k is not below the count; *out is then all
- * zeros. */
-KILN_API kiln_status kiln_trainer_parameter(const kiln_trainer *trainer, size_t k, kiln_parameter *out);
-
-/* A copy whose parameters without a value (graph inputs that the metadata name as "init.NAME", or that are read as
- * weights) are drawn by Keras' rules (https://keras.io/api/layers/initializers/); with `again`, those that have one
- * too. *count, which may be NULL, is how many there were. Belongs to the caller. Errors: BAD_MODEL (an unknown rule),
- * UNSUPPORTED (a type other than float), NO_MEMORY. */
-KILN_API kiln_status kiln_model_initialize(kiln_model **out, const kiln_model *model, uint64_t seed, bool again,
-                                           size_t *count, kiln_error *err);
+/* NULL where k is not below the count. */
+KILN_API const kiln_parameter *kiln_trainer_parameter(const kiln_trainer *trainer, size_t k);
 
 /* -- options at their start -- */
 
 /* clang-format off */
-#define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0 }
-#define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL }
+#define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false }
+#define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL }
+#define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false }
 #define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL }
 /* clang-format on */

@@ -16,17 +16,15 @@ static int give_up(void)
 static bool run(kiln_model *model, kiln_session *session, size_t count, const char **names, const kiln_tensor **tensors,
                 kiln_tensor *one)
 {
-    kiln_value_info info;
     bool ok = true;
 
     for (size_t k = 0; k < count; k++) {
-        ok = ok && kiln_model_input(model, k, &info) == KILN_OK;
-        names[k] = info.name;
+        names[k] = kiln_model_input(model, k)->name;
         tensors[k] = one;
     }
     ok = ok && kiln_session_run(session, count, names, tensors, &error) == KILN_OK;
     for (size_t k = 0; ok && k < kiln_model_output_count(model); k++)
-        ok = kiln_model_output(model, k, &info) == KILN_OK && kiln_session_output_named(session, info.name);
+        ok = kiln_session_output_named(session, kiln_model_output(model, k)->name);
     return ok;
 }
 

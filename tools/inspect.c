@@ -466,7 +466,7 @@ static bool draw(struct inspection *i)
 
     if (!build_model(&i->model, &i->report))
         return false;
-    if (!model_needs_values(i->model))
+    if (!model_missing_values(i->model))
         return true;
     drawn = model_initialise(i->model, &o, &count, &i->report);
     if (!drawn)

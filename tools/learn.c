@@ -14,7 +14,7 @@ static bool load_model(struct learn *l, struct learn_options *o)
     l->model = open_model(o->model, &o->limits, &l->report);
     if (!l->model || !model_build(l->model, &l->report))
         return false;
-    if (!o->draw || !model_needs_values(l->model))
+    if (!o->draw || !model_missing_values(l->model))
         return true;
     drawn = model_initialise(l->model, &draw, &l->drawn, &l->report);
     if (!drawn)

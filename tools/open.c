@@ -17,7 +17,7 @@ static bool give_values(struct model **m, struct report *r)
     struct model *filled;
     size_t count;
 
-    if (!model_needs_values(*m))
+    if (!model_missing_values(*m))
         return true;
     filled = model_initialise(*m, &o, &count, r);
     if (!filled)

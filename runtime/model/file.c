@@ -78,6 +78,16 @@ int file_open(const char *path, enum file_use use, size_t most, size_t *size, st
     return -1;
 }
 
+bool file_look(const char *path, struct report *r)
+{
+    size_t size;
+    const int fd = file_open(path, FILE_READ, 0, &size, r);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 bool file_read(const char *path, size_t most, uint8_t **bytes, size_t *size, struct budget *b, struct report *r)
 {
     const int fd = file_open(path, FILE_READ, most, size, r);

@@ -12,6 +12,9 @@
  * failure. */
 int file_open(const char *path, enum file_use use, size_t most, size_t *size, struct report *r);
 
+/* Could such a file be read, and may it be? */
+bool file_look(const char *path, struct report *r);
+
 /* Reads all of such a file. *bytes is freed with budget_free; it is not NULL, even where *size is 0. */
 bool file_read(const char *path, size_t most, uint8_t **bytes, size_t *size, struct budget *b, struct report *r);
 

@@ -4,7 +4,9 @@
 #define KILN_MODEL_MODEL_H
 
 #include "graph/graph.h"
+#include "graph/text.h"
 #include "model/external.h"
+#include "model/proto.h"
 #include "model/scan.h"
 #include "onnx.pb-c.h"
 
@@ -54,6 +56,9 @@ bool path_is_text(const char *path);
 bool model_save(const struct model *m, const char *path, struct report *r);
 /* The same as text or not, whatever the name. */
 bool model_save_as(const struct model *m, const char *path, bool text, struct report *r);
+/* The same to anywhere: external data becomes part of it. `o` is for text, and may be NULL. */
+bool model_put(const struct model *m, bool text, const struct text_options *o, put_bytes *put, void *to,
+               struct report *r);
 
 /* -- external_files.c -- */
 

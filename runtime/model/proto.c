@@ -1,5 +1,4 @@
 #include "model/proto.h"
-#include "model/file.h"
 
 void *proto_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,
                    const struct scan_limits *limits, struct budget *b, struct report *r)
@@ -36,7 +35,8 @@ Onnx__ModelProto *proto_unpack_model(const uint8_t *bytes, size_t size, const st
 /* Into what a message is packed, piece by piece. */
 struct stream {
     ProtobufCBuffer base;
-    struct file_sink *to;
+    put_bytes *put;
+    void *to;
     bool failed;
 };
 
@@ -44,7 +44,7 @@ static void append(ProtobufCBuffer *buffer, size_t size, const uint8_t *bytes)
 {
     struct stream *s = (struct stream *)(void *)buffer;
 
-    s->failed = s->failed || !file_put(s->to, bytes, size);
+    s->failed = s->failed || !s->put(s->to, bytes, size);
 }
 
 /* No reader of protobuf would take more. */
@@ -55,9 +55,9 @@ static bool check_size(size_t size, struct report *r)
                 INT32_MAX);
 }
 
-bool proto_put(const void *message, struct file_sink *to, struct report *r)
+bool proto_put(const void *message, put_bytes *put, void *to, struct report *r)
 {
-    struct stream s = { .base.append = append, .to = to };
+    struct stream s = { .base.append = append, .put = put, .to = to };
 
     if (!check_size(protobuf_c_message_get_packed_size(message), r))
         return false;

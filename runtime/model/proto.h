@@ -10,9 +10,10 @@ Onnx__ModelProto *proto_unpack_model(const uint8_t *bytes, size_t size, const st
 void *proto_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,
                    const struct scan_limits *limits, struct budget *b, struct report *r);
 
+/* Takes bytes, in order; false ends it, with the error told. */
+typedef bool put_bytes(void *to, const void *bytes, size_t size);
 /* More than 2 GiB are refused: no reader of protobuf would take them. */
-struct file_sink;
-bool proto_put(const void *message, struct file_sink *to, struct report *r);
+bool proto_put(const void *message, put_bytes *put, void *to, struct report *r);
 /* *bytes is freed with budget_free. */
 bool proto_pack(const void *message, uint8_t **bytes, size_t *size, struct budget *b, struct report *r);
 

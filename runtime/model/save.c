@@ -96,11 +96,16 @@ struct binary {
     struct report *report;
 };
 
+static bool put_in_file(void *to, const void *bytes, size_t size)
+{
+    return file_put(to, bytes, size);
+}
+
 static bool put_binary(void *user, struct file_sink *to)
 {
     const struct binary *b = user;
 
-    return proto_put(b->message, to, b->report);
+    return proto_put(b->message, put_in_file, to, b->report);
 }
 
 static bool write_binary(const Onnx__ModelProto *m, const char *path, struct report *r)
@@ -123,18 +128,55 @@ static bool write_model(const struct model *m, const char *path, bool text, stru
     return text ? write_text(m->proto, path, &b, r) : write_binary(m->proto, path, r);
 }
 
+/* A copy that holds what lies in files beside the model. */
+static struct model *embedded(const struct model *m, struct report *r)
+{
+    struct embed e = { .copy = model_copy(m, r), .report = r };
+
+    if (e.copy && external_each(e.copy->proto, embed_tensor, &e))
+        return e.copy;
+    model_free(e.copy);
+    return NULL;
+}
+
+static bool has_external(const struct model *m)
+{
+    return !external_each(m->proto, stop, NULL);
+}
+
 bool model_save_as(const struct model *m, const char *path, bool text, struct report *r)
 {
-    struct embed e = { .report = r };
+    struct model *copy;
     bool ok;
 
     if (!external_files_spare(m, path, r))
         return false;
-    if (external_each(m->proto, stop, NULL) || (m->path && same_directory(m->path, path) && !text))
+    if (!has_external(m) || (m->path && same_directory(m->path, path) && !text))
         return write_model(m, path, text, r);
-    e.copy = model_copy(m, r);
-    ok = e.copy && external_each(e.copy->proto, embed_tensor, &e) && write_model(e.copy, path, text, r);
-    model_free(e.copy);
+    copy = embedded(m, r);
+    ok = copy && write_model(copy, path, text, r);
+    model_free(copy);
+    return ok;
+}
+
+static bool put_text(const struct model *m, const struct text_options *o, put_bytes *put, void *to, struct report *r)
+{
+    struct budget b = budget_like(&m->budget);
+    struct text t = { .budget = &b, .report = r };
+    const bool ok = text_write_model(&t, m->proto, o, NULL) && put(to, t.data, t.length);
+
+    text_release(&t);
+    return ok;
+}
+
+bool model_put(const struct model *m, bool text, const struct text_options *o, put_bytes *put, void *to,
+               struct report *r)
+{
+    struct model *copy = has_external(m) ? embedded(m, r) : NULL;
+    const struct model *whole = copy ? copy : m;
+    const bool ok = !failed(r) && (text ? put_text(whole, o, put, to, r) : proto_put(whole->proto, put, to, r));
+
+    model_free(copy);
     return ok;
 }
 

@@ -109,18 +109,18 @@ static const char *rule_of_input(const struct drawing *g, size_t k, const struct
 }
 
 /* Where memory does not suffice to tell, who gives them values will say so. */
-bool model_needs_values(const struct model *m)
+size_t model_missing_values(const struct model *m)
 {
     struct budget b = budget_like(&m->budget);
     struct map rules;
-    bool needs;
+    size_t missing;
 
     map_init(&rules, &b);
-    needs = !find_rules(m, &rules, NULL);
+    missing = !find_rules(m, &rules, NULL);
     for (size_t k = 0; k < m->graph->input_count; k++)
-        needs |= map_has(&rules, m->graph->inputs[k]->name);
+        missing += map_has(&rules, m->graph->inputs[k]->name);
     map_release(&rules);
-    return needs;
+    return missing;
 }
 
 static bool draw_inputs(struct drawing *g)

@@ -18,7 +18,7 @@ struct initialise_options {
  * were drawn. NULL with an error. */
 struct model *model_initialise(const struct model *m, const struct initialise_options *o, size_t *count,
                                struct report *r);
-/* Has the model parameters, named by its metadata, that are graph inputs without a value? */
-bool model_needs_values(const struct model *m);
+/* How many parameters, named by the model's metadata, are graph inputs without a value. */
+size_t model_missing_values(const struct model *m);
 
 #endif

@@ -196,29 +196,28 @@ START_TEST(a_model_tells_what_it_declares)
 {
     kiln_model *m = open_text(sum);
     const char *key, *value;
-    kiln_value_info v;
+    const kiln_value_info *v;
 
     ck_assert_uint_eq(kiln_model_input_count(m), 3);
     ck_assert_uint_eq(kiln_model_output_count(m), 2);
-    ok(kiln_model_input(m, 0, &v));
-    ck_assert_str_eq(v.name, "x");
-    ck_assert_int_eq(v.kind, KILN_TENSOR);
-    ck_assert_int_eq(v.dtype, KILN_FLOAT);
-    ck_assert_int_eq(v.rank, 2);
-    ck_assert_int_eq(v.dims[0], KILN_ANY);
-    ck_assert_int_eq(v.dims[1], 2);
-    ck_assert_str_eq(v.dim_names[0], "N");
-    ck_assert_ptr_null(v.dim_names[1]);
-    ck_assert(!v.optional);
-    ok(kiln_model_input(m, 2, &v));
-    ck_assert_str_eq(v.name, "bias");
-    ck_assert(v.optional);
-    ok(kiln_model_output(m, 1, &v));
-    ck_assert_str_eq(v.name, "w");
-    ck_assert_int_eq(kiln_model_input(m, 3, &v), KILN_BAD_ARGUMENT);
-    ck_assert_ptr_null(v.name);
-    ck_assert_int_eq(kiln_model_output(m, 2, &v), KILN_BAD_ARGUMENT);
-    ck_assert_int_eq(kiln_model_output(m, 0, NULL), KILN_BAD_ARGUMENT);
+    v = kiln_model_input(m, 0);
+    ck_assert_str_eq(v->name, "x");
+    ck_assert_int_eq(v->kind, KILN_TENSOR);
+    ck_assert_int_eq(v->dtype, KILN_FLOAT);
+    ck_assert_int_eq(v->rank, 2);
+    ck_assert_int_eq(v->dims[0], KILN_ANY);
+    ck_assert_int_eq(v->dims[1], 2);
+    ck_assert_str_eq(v->dim_names[0], "N");
+    ck_assert_ptr_null(v->dim_names[1]);
+    ck_assert(!v->optional);
+    v = kiln_model_input(m, 2);
+    ck_assert_str_eq(v->name, "bias");
+    ck_assert(v->optional);
+    v = kiln_model_output(m, 1);
+    ck_assert_str_eq(v->name, "w");
+    ck_assert_ptr_null(kiln_model_input(m, 3));
+    ck_assert_ptr_null(kiln_model_output(m, 2));
+    ck_assert_ptr_null(kiln_model_output(NULL, 0));
     ck_assert_int_eq(kiln_model_opset(m, ""), 17);
     ck_assert_int_eq(kiln_model_opset(m, "ai.onnx"), 17);
     ck_assert_int_eq(kiln_model_opset(m, "ai.onnx.ml"), 3);
@@ -291,16 +290,16 @@ START_TEST(a_saved_model_opens_again)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     for (int k = 0; k < 2; k++) {
         snprintf(path, sizeof path, "%s/m%s", folder, k ? ".onnx" : ".onnxtxt");
-        ok(kiln_model_save(m, path, &err));
+        ok(kiln_model_save(m, path, KILN_FORM_BY_NAME, &err));
         ok(kiln_model_open(&again, path, NULL, &err));
         ck_assert_uint_eq(kiln_model_input_count(again), 3);
         kiln_model_free(again);
         unlink(path);
     }
     rmdir(folder);
-    expect(kiln_model_save(m, path, &err), KILN_IO, "");
-    expect(kiln_model_save(NULL, path, &err), KILN_BAD_ARGUMENT, "model is NULL");
-    expect(kiln_model_save(m, NULL, &err), KILN_BAD_ARGUMENT, "path is NULL");
+    expect(kiln_model_save(m, path, KILN_FORM_BY_NAME, &err), KILN_IO, "");
+    expect(kiln_model_save(NULL, path, KILN_FORM_BY_NAME, &err), KILN_BAD_ARGUMENT, "model is NULL");
+    expect(kiln_model_save(m, NULL, KILN_FORM_BY_NAME, &err), KILN_BAD_ARGUMENT, "path is NULL");
     kiln_model_free(m);
 }
 END_TEST
@@ -330,17 +329,20 @@ START_TEST(external_data_is_not_written_over)
     write_file(path, text, sizeof text - 1);
     write_file(data, w, sizeof w);
     ok(kiln_model_open(&m, path, NULL, &err));
-    expect(kiln_model_save(m, data, &err), KILN_BAD_ARGUMENT, "where external data of the model lies");
+    expect(kiln_model_save(m, data, KILN_FORM_BY_NAME, &err), KILN_BAD_ARGUMENT,
+           "where external data of the model lies");
     o.values = true;
     ok(kiln_model_initialize(&drawn, m, 0, true, &count, &err));
     ck_assert_uint_eq(count, 1);
     ok(kiln_trainer_new(&t, drawn, &o, &err));
     ok(kiln_trainer_export(&learned, t, &err));
     kiln_trainer_free(t);
-    expect(kiln_model_save(drawn, data, &err), KILN_BAD_ARGUMENT, "where external data of the model lies");
-    expect(kiln_model_save(learned, data, &err), KILN_BAD_ARGUMENT, "where external data of the model lies");
-    ok(kiln_model_save(learned, path, &err));
-    ok(kiln_model_save(m, path, &err));
+    expect(kiln_model_save(drawn, data, KILN_FORM_BY_NAME, &err), KILN_BAD_ARGUMENT,
+           "where external data of the model lies");
+    expect(kiln_model_save(learned, data, KILN_FORM_BY_NAME, &err), KILN_BAD_ARGUMENT,
+           "where external data of the model lies");
+    ok(kiln_model_save(learned, path, KILN_FORM_BY_NAME, &err));
+    ok(kiln_model_save(m, path, KILN_FORM_BY_NAME, &err));
     kiln_model_free(learned);
     kiln_model_free(drawn);
     kiln_model_free(m);

@@ -125,7 +125,7 @@ static void open_model(struct trial *t)
     m = model_read(path, NULL, &t->report);
     ok(t, m && model_build(m, &t->report));
     t->model = m;
-    if (!model_needs_values(m))
+    if (!model_missing_values(m))
         return;
     t->model = model_initialise(m, &o, &drawn, &t->report);
     ok(t, t->model && model_build(t->model, &t->report));

@@ -265,7 +265,7 @@ static kiln_status save_everything(void)
     kiln_status status = open_model(&m, "everything.onnxtxt");
 
     if (!status)
-        status = kiln_model_save(m, "out.onnx", &err);
+        status = kiln_model_save(m, "out.onnx", KILN_FORM_BY_NAME, &err);
     kiln_model_free(m);
     return status;
 }
@@ -278,7 +278,7 @@ static kiln_status draw(void)
     if (!status)
         status = kiln_model_initialize(&made, m, 7, false, NULL, &err);
     if (!status)
-        status = kiln_model_save(made, "out.onnx", &err);
+        status = kiln_model_save(made, "out.onnx", KILN_FORM_BY_NAME, &err);
     kiln_model_free(made);
     kiln_model_free(m);
     return status;
@@ -323,7 +323,7 @@ static kiln_status train_and_save(void)
     if (!status)
         status = kiln_trainer_export(&out, t, &err);
     if (!status)
-        status = kiln_model_save(out, "out.onnx", &err);
+        status = kiln_model_save(out, "out.onnx", KILN_FORM_BY_NAME, &err);
     kiln_trainer_free(t);
     kiln_model_free(out);
     return status;

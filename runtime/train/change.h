@@ -1,0 +1,19 @@
+/* Copies of a model with something changed that its user asks for. */
+#ifndef KILN_TRAIN_CHANGE_H
+#define KILN_TRAIN_CHANGE_H
+
+#include "model/model.h"
+
+struct model_changes {
+    bool inference; /* BatchNormalization and Dropout as they are after training */
+    size_t constants;
+    const char *const *names;           /* of inputs that become constants: */
+    const struct tensor *const *values; /* exporters make inputs of what a layer was adapted to, such as a mean */
+    size_t metadata;
+    const char *const *keys, *const *texts; /* in the place of what a key has; NULL takes it away */
+};
+
+/* Not built. NULL with an error. */
+struct model *model_change(const struct model *m, const struct model_changes *c, struct report *r);
+
+#endif

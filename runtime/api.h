@@ -2,6 +2,7 @@
 #ifndef KILN_API_H
 #define KILN_API_H
 
+#include "base/text.h"
 #include "model/files.h"
 #include "model/model.h"
 #include "run/session.h"
@@ -67,5 +68,11 @@ void api_free(void *p);
 kiln_status api_end(const struct report *r, bool ok, kiln_error *err);
 /* The same for an argument that is wrong, told by a message. */
 kiln_status api_refuse(kiln_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Hands what was written to the caller, and ends; the text is released. */
+kiln_status api_end_text(struct text *t, bool ok, kiln_write_fn write, void *user, kiln_error *err);
+/* Of sessions and trainers; `profile` is NULL where nothing is remembered. */
+kiln_status api_trace(const struct profile *profile, kiln_write_fn write, void *user, kiln_error *err);
+kiln_status api_times(const struct profile *profile, bool by_node, kiln_time_fn each, void *user, kiln_error *err);
 
 #endif

@@ -10,6 +10,7 @@ struct kiln_session {
     bool ran;                   /* the latest run went well: there are outputs */
     struct heap heap;           /* of what follows */
     struct kiln_tensor *copies; /* by output: of those that lie in what the caller has given; data is NULL elsewhere */
+    kiln_tensor **bound;        /* by output: where the caller wants it; NULL */
     struct map inputs, outputs; /* by name: to struct value; to the output's place, counted from 1 */
 };
 
@@ -34,6 +35,20 @@ static bool list_names(kiln_session *s, struct report *r)
     return true;
 }
 
+static bool check_outputs(const kiln_session_options *o, kiln_error *err)
+{
+    if (o->output_count && !o->outputs) {
+        api_refuse(err, "outputs is NULL, must hold %zu names", o->output_count);
+        return false;
+    }
+    for (size_t k = 0; k < o->output_count; k++)
+        if (!o->outputs[k]) {
+            api_refuse(err, "outputs[%zu] is NULL", k);
+            return false;
+        }
+    return true;
+}
+
 static bool start(kiln_session *s, const kiln_model *model, const kiln_session_options *o, struct report *r)
 {
     const struct session_options so = { .threads = o->threads,
@@ -42,7 +57,9 @@ static bool start(kiln_session *s, const kiln_model *model, const kiln_session_o
                                         .seed = o->seed,
                                         .seconds = o->seconds,
                                         .total = context_total(o->context),
-                                        .pool = o->context ? o->context->pool : NULL };
+                                        .pool = o->context ? o->context->pool : NULL,
+                                        .outputs = o->output_count,
+                                        .output = o->outputs };
     struct budget *budget;
 
     s->context = context_hold(o->context);
@@ -54,7 +71,9 @@ static bool start(kiln_session *s, const kiln_model *model, const kiln_session_o
     map_init(&s->inputs, budget);
     map_init(&s->outputs, budget);
     s->copies = budget_zalloc(budget, s->session->graph->output_count, sizeof *s->copies, r);
-    return s->copies && list_names(s, r) && (!o->profile || (s->session->engine.profile = profile_new(budget, r)));
+    s->bound = budget_zalloc(budget, s->session->graph->output_count, sizeof *s->bound, r);
+    return s->copies && s->bound && list_names(s, r) &&
+           (!o->profile || (s->session->engine.profile = profile_new(budget, r)));
 }
 
 kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const kiln_session_options *options,
@@ -72,7 +91,7 @@ kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const 
     if (usable != KILN_OK)
         return usable;
     if (!api_options(&o, sizeof o, options, "KILN_SESSION_OPTIONS_INIT", err) ||
-        !api_check_limits(o.context, o.threads, o.seconds, err))
+        !api_check_limits(o.context, o.threads, o.seconds, err) || !check_outputs(&o, err))
         return KILN_BAD_ARGUMENT;
     s = api_alloc(sizeof *s, &r);
     if (s && start(s, model, &o, &r))
@@ -89,6 +108,7 @@ void kiln_session_free(kiln_session *session)
     if (session->session) {
         heap_reset(&session->heap);
         budget_free(&session->session->budget, session->copies);
+        budget_free(&session->session->budget, session->bound);
         map_release(&session->inputs);
         map_release(&session->outputs);
     }
@@ -184,6 +204,26 @@ static bool copy_given(kiln_session *s, size_t count, const kiln_tensor *const *
     return ok;
 }
 
+/* What the caller wants elsewhere. */
+static bool copy_bound(kiln_session *s, struct report *r)
+{
+    char got[TYPE_TEXT], need[TYPE_TEXT];
+
+    for (size_t k = 0; k < s->session->graph->output_count; k++) {
+        const struct tensor *from = session_output(s->session, k);
+        const struct tensor *to = s->bound[k] ? &s->bound[k]->tensor : NULL;
+
+        if (to && !same_type(from, to))
+            return fail(r, KILN_BAD_DATA, NULL, "output '%s' is %s, the tensor that it is bound to %s",
+                        s->session->graph->outputs[k]->name, tensor_text(from, got), tensor_text(to, need));
+    }
+    for (size_t k = 0; k < s->session->graph->output_count; k++)
+        if (s->bound[k] && tensor_bytes(&s->bound[k]->tensor))
+            memcpy(s->bound[k]->tensor.data, session_output(s->session, k)->data,
+                   (size_t)tensor_bytes(&s->bound[k]->tensor));
+    return true;
+}
+
 static void forget_copies(kiln_session *s)
 {
     for (size_t k = 0; k < s->session->graph->output_count; k++)
@@ -207,7 +247,7 @@ kiln_status kiln_session_run(kiln_session *session, size_t count, const char *co
         ok = set(session, names[k], tensors[k], &r);
     session->ran = ok && session_run(session->session, &r);
     forget_copies(session);
-    session->ran = session->ran && copy_given(session, count, tensors, &r);
+    session->ran = session->ran && copy_given(session, count, tensors, &r) && copy_bound(session, &r);
     return api_end(&r, session->ran, err);
 }
 
@@ -215,6 +255,8 @@ const kiln_tensor *kiln_session_output(const kiln_session *session, size_t k)
 {
     if (!session || !session->ran || k >= session->session->graph->output_count)
         return NULL;
+    if (session->bound[k])
+        return session->bound[k];
     if (session->copies[k].tensor.data)
         return &session->copies[k];
     return (const kiln_tensor *)session_output(session->session, k);
@@ -227,7 +269,32 @@ const kiln_tensor *kiln_session_output_named(const kiln_session *session, const 
     return place ? kiln_session_output(session, place - 1) : NULL;
 }
 
-kiln_status kiln_session_trace(const kiln_session *session, kiln_write_fn write, void *user, kiln_error *err)
+kiln_status kiln_session_bind_output(kiln_session *session, const char *name, kiln_tensor *tensor, kiln_error *err)
+{
+    const size_t place = session && name ? (size_t)(uintptr_t)map_get(&session->outputs, name) : 0;
+    const struct report r = { 0 };
+
+    if (!session || !name)
+        return api_refuse(err, "%s is NULL", session ? "name" : "session");
+    if (!place)
+        return api_refuse(err, "there is no output '%s'", name);
+    if (tensor && (tensor->tensor.kind != TENSOR || tensor->tensor.dtype == STRING))
+        return api_refuse(err, "an output can be bound to a tensor of numbers only");
+    session->bound[place - 1] = tensor;
+    session->ran = false;
+    return api_end(&r, true, err);
+}
+
+/* -- looking at it -- */
+
+size_t kiln_session_memory(const kiln_session *session, size_t *most)
+{
+    if (most)
+        *most = session ? session->session->budget.peak : 0;
+    return session ? session->session->budget.used : 0;
+}
+
+kiln_status kiln_session_plan(kiln_session *session, int64_t batch, kiln_write_fn write, void *user, kiln_error *err)
 {
     struct budget unlimited = { 0 };
     struct report r = { 0 };
@@ -236,11 +303,36 @@ kiln_status kiln_session_trace(const kiln_session *session, kiln_write_fn write,
 
     if (!session || !write)
         return api_refuse(err, "%s is NULL", session ? "write" : "session");
-    if (!session->session->engine.profile)
-        return api_refuse(err, "the session was made without options.profile");
-    profile_trace(session->session->engine.profile, &t);
-    ok =
-        !t.failed && (write(user, t.data, t.length) || fail(&r, KILN_STOPPED, NULL, "stopped while writing the trace"));
-    text_release(&t);
-    return api_end(&r, ok, err);
+    if (batch < 0)
+        return api_refuse(err, "batch is %lld, must be at least 0", (long long)batch);
+    session->ran = false;
+    session_clear(session->session);
+    session_set_types(session->session, batch);
+    ok = session_describe(session->session, &t, &r);
+    session_clear(session->session);
+    return api_end_text(&t, ok, write, user, err);
+}
+
+kiln_status kiln_session_set_profile(kiln_session *session, bool on, kiln_error *err)
+{
+    struct report r = { 0 };
+
+    if (!session)
+        return api_refuse(err, "session is NULL");
+    return api_end(&r, profile_switch(&session->session->engine.profile, on, &session->session->budget, &r), err);
+}
+
+kiln_status kiln_session_trace(const kiln_session *session, kiln_write_fn write, void *user, kiln_error *err)
+{
+    if (!session)
+        return api_refuse(err, "session is NULL");
+    return api_trace(session->session->engine.profile, write, user, err);
+}
+
+kiln_status kiln_session_times(const kiln_session *session, bool by_node, kiln_time_fn each, void *user,
+                               kiln_error *err)
+{
+    if (!session)
+        return api_refuse(err, "session is NULL");
+    return api_times(session->session->engine.profile, by_node, each, user, err);
 }

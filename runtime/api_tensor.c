@@ -1,4 +1,10 @@
 #include "api.h"
+#include "base/random.h"
+#include "data/element.h"
+#include "data/npy.h"
+#include "data/value_file.h"
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What the caller owns: its memory is a heap of its own. */
@@ -178,6 +184,79 @@ kiln_status kiln_tensor_copy(kiln_tensor **out, const kiln_tensor *tensor, kiln_
     return owned_end(out, o, &r, o && heap_copy(&o->heap, &o->tensor.tensor, &tensor->tensor, &r), err);
 }
 
+enum { MOST_DRAWN = 1 << 30 }; /* bytes: beyond that somebody has mistaken a dimension */
+
+static bool draw(struct owned *o, uint64_t seed, int32_t stream, struct report *r)
+{
+    struct tensor *t = &o->tensor.tensor;
+    const int64_t n = tensor_count(t);
+    float *floats = n <= MOST_DRAWN ? budget_zalloc(&o->budget, (size_t)n, sizeof *floats, r) : NULL;
+
+    if (tensor_bytes(t) > MOST_DRAWN)
+        return fail(r, KILN_LIMIT, NULL, "a tensor of %lld bytes is too big to be made up", (long long)tensor_bytes(t));
+    if (!floats || !fill(o, NULL, r))
+        return false;
+    random_uniform(floats, n, seed, random_stream(stream, 0), 0);
+    for (int64_t k = 0; k < n; k++)
+        if (dtype_is_float(t->dtype))
+            element_put(t->data, k, t->dtype, (double)floats[k]);
+        else if (element_getter(t->dtype) && t->dtype != BOOL)
+            element_put_int(t->data, k, t->dtype, floats[k] < 0.5f ? 0 : 1);
+    budget_free(&o->budget, floats);
+    return true;
+}
+
+kiln_status kiln_tensor_new_random(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims, uint64_t seed,
+                                   int32_t stream, kiln_error *err)
+{
+    struct report r = { 0 };
+    struct tensor type;
+    struct owned *o;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!describe(&type, dtype, rank, dims, err))
+        return KILN_BAD_ARGUMENT;
+    o = owned_new(&r);
+    if (o)
+        o->tensor.tensor = type;
+    return owned_end(out, o, &r, o && draw(o, seed, stream, &r), err);
+}
+
+/* -- files -- */
+
+kiln_status kiln_tensor_read(kiln_tensor **out, const char *path, kiln_kind kind, kiln_context *context,
+                             kiln_error *err)
+{
+    struct report r = api_report(context);
+    struct owned *o;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!path)
+        return api_refuse(err, "path is NULL");
+    if (kind != KILN_TENSOR && kind != KILN_SEQUENCE && kind != KILN_OPTIONAL)
+        return api_refuse(err, "kind %d is unknown", (int)kind);
+    o = owned_new(&r);
+    if (o)
+        o->budget.total = context_total(context);
+    return owned_end(out, o, &r, o && value_load(&o->tensor.tensor, path, (enum kind)kind, &o->heap, &r), err);
+}
+
+kiln_status kiln_tensor_write(const kiln_tensor *tensor, const char *path, kiln_context *context, kiln_error *err)
+{
+    struct report r = api_report(context);
+    struct budget b = { .total = context_total(context) };
+
+    if (!tensor || !path)
+        return api_refuse(err, "%s is NULL", tensor ? "path" : "tensor");
+    if (tensor->tensor.kind != TENSOR)
+        fail(&r, KILN_UNSUPPORTED, path, "only tensors can be written as .npy");
+    return api_end(&r, !failed(&r) && npy_save(&tensor->tensor, path, &b, &r), err);
+}
+
 /* -- looking -- */
 
 kiln_kind kiln_tensor_kind(const kiln_tensor *tensor)
@@ -218,6 +297,22 @@ int64_t kiln_tensor_count(const kiln_tensor *tensor)
 size_t kiln_tensor_bytes(const kiln_tensor *tensor)
 {
     return has_data(tensor) ? (size_t)tensor_bytes(&tensor->tensor) : 0;
+}
+
+double kiln_tensor_number(const kiln_tensor *tensor, int64_t k)
+{
+    element_get *const get = has_data(tensor) ? element_getter(tensor->tensor.dtype) : NULL;
+
+    return get && k >= 0 && k < tensor_count(&tensor->tensor) ? get(tensor->tensor.data, k) : (double)NAN;
+}
+
+char *kiln_tensor_text(const kiln_tensor *tensor, char *to, size_t room)
+{
+    char type[TYPE_TEXT] = "";
+
+    if (room)
+        snprintf(to, room, "%s", tensor ? tensor_text(&tensor->tensor, type) : type);
+    return to;
 }
 
 const char *kiln_tensor_string(const kiln_tensor *tensor, int64_t k, size_t *length)

@@ -2,6 +2,7 @@
  *
  *   kiln_model    a graph and its weights; read-only and shared once opened
  *   kiln_session  a model made ready to run: buffers, plans, threads
+ *   kiln_dataset  samples and what is to be predicted from them
  *   kiln_trainer  a model made ready to learn: a session with a loss, an optimiser and the state that changes
  *   kiln_tensor   a value that goes in or comes out
  *   kiln_context  what several of these may share: threads, a limit of memory, a way to cancel
@@ -14,7 +15,7 @@
  * does not know yet is refused. A NULL options pointer means the defaults, which are zeros. Structs that the library
  * hands out are its own, and may have more fields in a later version.
  *
- * Threads. A model or a context may be used by any number of threads at once. A session or a trainer belongs
+ * Threads. A model, a data set or a context may be used by any number of threads at once. A session or a trainer belongs
  * to one thread at a time. Different objects never share anything that changes, but for what a context is for.
  *
  * Limits. What comes from a file that is not trusted may ask for any memory and any time: options have bounds for both.
@@ -68,6 +69,9 @@ typedef enum kiln_status {
 #undef KILN_STATUS_ENTRY
 } kiln_status;
 
+/* How many bytes the character at `s` has, of which `left` bytes are there, where people may be shown it as it is; 0
+ * where it is no UTF-8, or a terminal would obey it. Names in files are anybody's. */
+KILN_API size_t kiln_shown(const char *s, size_t left);
 /* The few words of the list above; never NULL. */
 KILN_API const char *kiln_status_text(kiln_status status);
 /* "0.1.0" */
@@ -180,6 +184,18 @@ KILN_API kiln_status kiln_tensor_wrap(kiln_tensor **out, kiln_dtype dtype, int r
 /* A sequence of copies of `count` tensors, all of `dtype`; there may be none. Errors: BAD_ARGUMENT, NO_MEMORY. */
 KILN_API kiln_status kiln_tensor_new_sequence(kiln_tensor **out, kiln_dtype dtype, size_t count,
                                               const kiln_tensor *const *items, kiln_error *err);
+/* Floats drawn uniformly from [0, 1), integers that are 0 or 1, false, empty strings: numbers to try a model with, the
+ * same for the same seed and stream. Errors: as kiln_tensor_new, LIMIT (more than 1 GiB). */
+KILN_API kiln_status kiln_tensor_new_random(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims,
+                                            uint64_t seed, int32_t stream, kiln_error *err);
+/* Reads a file: .npy (NumPy's format, one tensor), or else a message of ONNX, a TensorProto, SequenceProto or
+ * OptionalProto as `kind` says. The context may be NULL. Errors: IO, BAD_DATA, UNSUPPORTED, NO_MEMORY. */
+KILN_API kiln_status kiln_tensor_read(kiln_tensor **out, const char *path, kiln_kind kind, kiln_context *context,
+                                      kiln_error *err);
+/* Writes a tensor of numbers as .npy, the file whole or not at all. The context may be NULL. Errors: UNSUPPORTED (what
+ * NumPy has no type for), IO, NO_MEMORY. */
+KILN_API kiln_status kiln_tensor_write(const kiln_tensor *tensor, const char *path, kiln_context *context,
+                                       kiln_error *err);
 /* A copy that belongs to the caller, strings and items included: for an output that is to outlive the next run. Errors:
  * NO_MEMORY. */
 KILN_API kiln_status kiln_tensor_copy(kiln_tensor **out, const kiln_tensor *tensor, kiln_error *err);
@@ -201,6 +217,10 @@ KILN_API void *kiln_tensor_data(const kiln_tensor *tensor);
 KILN_API int64_t kiln_tensor_count(const kiln_tensor *tensor);
 /* Bytes of kiln_tensor_data; 0 where that is NULL. */
 KILN_API size_t kiln_tensor_bytes(const kiln_tensor *tensor);
+/* Element k as a number, whatever the type; NaN for strings and complex numbers, and where there is none. */
+KILN_API double kiln_tensor_number(const kiln_tensor *tensor, int64_t k);
+/* "float[2,3]", "seq(float[?])": into `to`, which has `room` bytes, ended by NUL and cut where it is longer; `to`. */
+KILN_API char *kiln_tensor_text(const kiln_tensor *tensor, char *to, size_t room);
 /* Element k of a string tensor: `*length` (which may be NULL) bytes, not ended by NUL. Belongs to the tensor. NULL
  * where there is none. */
 KILN_API const char *kiln_tensor_string(const kiln_tensor *tensor, int64_t k, size_t *length);
@@ -337,15 +357,18 @@ typedef struct kiln_session_options {
     uint64_t seed;  /* of operators that draw random numbers; the same seed, model and inputs give the same outputs */
     double seconds; /* that making the session, and each run, may compute, its planning included, LIMIT beyond that; 0:
                        no limit */
-    bool profile;   /* remember how long each node takes, for kiln_session_trace */
+    bool profile;   /* as kiln_session_set_profile, from the start */
     bool exact;     /* only ways that round as a plain sum does: not Winograd's convolution (Lavin and Gray,
                        arXiv:1509.09308), which is faster, with an error up to 6 times as large. It is relative to the
                        largest of the 6x6 pixels that a tile of results is made of, some 1e-5 of it: a pixel of 1e5 among
                        numbers about 1 moves results near it that do not meet it, by up to about .7. What is not finite,
                        or makes more than 2^40, reaches what it meets and nothing else, with and without */
+    const char *const *outputs; /* [output_count] the values to be computed, by name: any of the main graph, what lies
+                                   between as well. What they do not need is left out, inputs too. NULL: the model's */
+    size_t output_count;
 } kiln_session_options;
 
-/* The model must outlive the session. Errors: BAD_ARGUMENT (options), LIMIT, NO_MEMORY. */
+/* The model must outlive the session. Errors: BAD_ARGUMENT (options, a value that there is not), LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const kiln_session_options *options,
                                       kiln_error *err);
 /* Runs the model once: tensors[k] is the input names[k], in any order; inputs with a default may be left out. Tensors
@@ -359,11 +382,99 @@ KILN_API kiln_status kiln_session_run(kiln_session *session, size_t count, const
  * where there is none. */
 KILN_API const kiln_tensor *kiln_session_output(const kiln_session *session, size_t k);
 KILN_API const kiln_tensor *kiln_session_output_named(const kiln_session *session, const char *name);
+/* Where an output is to be written, by every run that follows: a tensor of the caller's, of its type and shape. It is
+ * then kiln_session_output as well. NULL ends it. The tensor must outlive the session, or that end; between runs it may
+ * be read and written. Errors: BAD_ARGUMENT (no such output, strings, a sequence), NO_MEMORY; a run whose output has
+ * another type or shape fails with BAD_DATA. */
+KILN_API kiln_status kiln_session_bind_output(kiln_session *session, const char *name, kiln_tensor *tensor,
+                                              kiln_error *err);
 KILN_API void kiln_session_free(kiln_session *session);
 
-/* Writes a Chrome trace (JSON, to be opened in a browser's tracing page) of all runs since the session was made, with
- * options.profile. Errors: BAD_ARGUMENT (no profile was asked for), STOPPED (by `write`), NO_MEMORY. */
+/* Bytes that plans, values and what running makes take now, and have taken at most; *most may be NULL. */
+KILN_API size_t kiln_session_memory(const kiln_session *session, size_t *most);
+/* What a run would do, as text for people: steps, places in memory, what was folded and fused. The first dimension of
+ * an input that the model leaves open is `batch`, others are 1. Errors: as a run. */
+KILN_API kiln_status kiln_session_plan(kiln_session *session, int64_t batch, kiln_write_fn write, void *user,
+                                       kiln_error *err);
+/* From now on it is remembered how long each node takes, or not any more: what was is forgotten. Errors: NO_MEMORY. */
+KILN_API kiln_status kiln_session_set_profile(kiln_session *session, bool on, kiln_error *err);
+/* Writes a Chrome trace (JSON, to be opened in a browser's tracing page) of what is remembered. Errors: BAD_ARGUMENT
+ * (there is no profile), STOPPED (by `write`), NO_MEMORY. */
 KILN_API kiln_status kiln_session_trace(const kiln_session *session, kiln_write_fn write, void *user, kiln_error *err);
+
+/* The sum of all calls of an operator, or of a node on one set of shapes. */
+typedef struct kiln_time {
+    const char *op;
+    const char *node;   /* the name; NULL for an operator */
+    const char *shapes; /* "[1,64,56,56] [64,64,3,3] -> [1,64,56,56]"; NULL likewise */
+    uint64_t calls, nanoseconds;
+    double flops, bytes; /* multiplications and additions of products, bytes of all tensors, of all calls */
+} kiln_time;
+
+/* For each sum, the longest first; valid during the call. False ends it. */
+typedef bool (*kiln_time_fn)(void *user, const kiln_time *time);
+/* What is remembered, by operator or by node. Errors: BAD_ARGUMENT (there is no profile), STOPPED, NO_MEMORY. */
+KILN_API kiln_status kiln_session_times(const kiln_session *session, bool by_node, kiln_time_fn each, void *user,
+                                        kiln_error *err);
+
+/* What this machine can do at most, as measured now, with the context's threads (NULL: one): float operations and bytes
+ * read from memory, each in a second. Takes some tenths of a second. Errors: NO_MEMORY. */
+KILN_API kiln_status kiln_machine_measure(kiln_context *context, double *flops, double *bytes, kiln_error *err);
+/* The instruction set that is used: "avx2". */
+KILN_API const char *kiln_machine_isa(void);
+
+/* -- data sets -- */
+
+/* Samples x and what is to be predicted from them, y: in memory, as they are in the file until a batch is made of them.
+ * Read-only once it is made. */
+typedef struct kiln_dataset kiln_dataset;
+
+typedef enum kiln_part { KILN_PART_TRAIN = 0, KILN_PART_TEST = 1 } kiln_part;
+
+typedef struct kiln_data_options {
+    size_t size;             /* of the struct, from _INIT */
+    kiln_context *context;   /* NULL: nothing is shared */
+    kiln_part part;          /* where the data have parts, and `spec` names none */
+    int64_t limit;           /* only the first samples; 0: all */
+    bool values;             /* y are numbers to be predicted; else they are classes */
+    const kiln_dataset *as;  /* whose classes these are, too: of a set to validate with; may be NULL */
+    const kiln_model *model; /* that is to take the samples: data that cannot fit its only input are refused before they
+                                are unpacked; may be NULL */
+    size_t memory;           /* bytes, LIMIT beyond that; 0: no limit */
+    double seconds;          /* that opening may compute, LIMIT beyond that; 0: no limit */
+} kiln_data_options;
+
+/* Opens what `spec` names, "FORMAT[:WHERE][:PART][[FROM:TO]]", such as "csv:FILE", "fashion-mnist:train[1000:2000]":
+ * kiln_table_write lists the formats. Errors: BAD_ARGUMENT (the spec), IO, BAD_DATA, UNSUPPORTED, LIMIT, NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_open(kiln_dataset **out, const char *spec, const kiln_data_options *options,
+                                       kiln_error *err);
+/* One of copies of tensors of real numbers: `x` [N, ...], `y` [N] (classes, from 0) or, with options.values, [N, ...].
+ * Errors: BAD_ARGUMENT, BAD_DATA, LIMIT, NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_new(kiln_dataset **out, const kiln_tensor *x, const kiln_tensor *y,
+                                      const kiln_data_options *options, kiln_error *err);
+/* As Keras' validation_split: the last part, floor(count * fraction) samples or one more, becomes *validation, the
+ * others *train. Both share the samples, and belong to the caller. Errors: BAD_ARGUMENT (nothing would be left of one),
+ * NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **validation, const kiln_dataset *data,
+                                        double fraction, kiln_error *err);
+/* The same samples, normalised when a batch is made: "none", "unit" (x / 255), "center" (the mean of each feature taken
+ * off), "standardize" (divided by the deviation, too). What that takes is fitted to `fitted`, which is the training set
+ * whatever is normalised; NULL: `data` itself. Belongs to the caller, the samples are shared. Errors: BAD_ARGUMENT (the
+ * kind), BAD_DATA (other features), NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data, const char *kind,
+                                            const kiln_dataset *fitted, kiln_error *err);
+KILN_API void kiln_dataset_free(kiln_dataset *data);
+
+typedef struct kiln_dataset_info {
+    int64_t count;       /* samples */
+    int64_t classes;     /* 0 where y are numbers */
+    bool header;         /* the first line of the file held names, and is no sample */
+    kiln_dtype dtype;    /* of x in the file */
+    int rank;            /* of a sample */
+    const int64_t *dims; /* [rank] */
+} kiln_dataset_info;
+
+KILN_API const kiln_dataset_info *kiln_dataset_about(const kiln_dataset *data);
 
 /* -- training -- */
 
@@ -383,6 +494,8 @@ typedef struct kiln_trainer_options {
     const char *const *freeze; /* [freeze_count] shell patterns of parameters that keep their values */
     size_t freeze_count;
     const kiln_tensor *sample; /* a batch like those to come, for dimensions that the model leaves open; may be NULL */
+    const kiln_dataset *data;  /* that training is going to take: tells `sample`, `values` and how many classes there
+                                  are; may be NULL */
     bool values;               /* labels are floats: numbers, or a row for each sample; else int64 classes */
     bool untie;                /* an initializer that several nodes read is trained as one for each */
     int threads;               /* as of a session */
@@ -393,9 +506,11 @@ typedef struct kiln_trainer_options {
     /* Is told of warnings, such as shared initializers, by kiln_trainer_new; may be NULL. */
     kiln_diagnostic_fn diagnostic;
     void *user;
+    bool keep_gradients; /* for kiln_trainer_get */
+    bool profile;        /* as of a session */
 } kiln_trainer_options;
 
-/* What a batch gave. */
+/* What a batch gave; will never have more fields. */
 typedef struct kiln_score {
     double loss;     /* the mean over the batch */
     int64_t correct; /* of `rows`: the largest output is the label's, or both are on the same side of 0.5 */
@@ -419,15 +534,33 @@ KILN_API kiln_status kiln_trainer_step(kiln_trainer *trainer, const kiln_tensor 
 /* The same in inference form, changing nothing. */
 KILN_API kiln_status kiln_trainer_score(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y,
                                         kiln_score *score, kiln_error *err);
+/* The model's outputs for a batch, in inference form, with what is learned so far; kiln_trainer_output gives them.
+ * Errors: as kiln_trainer_score. */
+KILN_API kiln_status kiln_trainer_predict(kiln_trainer *trainer, const kiln_tensor *x, kiln_error *err);
+/* Output k of the latest kiln_trainer_predict; belongs to the trainer, until its next call. NULL where there is none. */
+KILN_API const kiln_tensor *kiln_trainer_output(const kiln_trainer *trainer, size_t k);
 /* From 0 to 1e30, and not so small that it is 0 as a float; from the next step on. Errors: BAD_ARGUMENT. */
 KILN_API kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, kiln_error *err);
+KILN_API double kiln_trainer_learning_rate(const kiln_trainer *trainer);
+/* A copy, for the caller, of what a parameter has: its value (`what` is NULL or "value"), its gradient in the latest
+ * step ("gradient", with options.keep_gradients), or what the optimiser keeps for it ("m", "v", "momentum" ...: a wrong
+ * one is answered with those that there are). Errors: BAD_ARGUMENT, NO_MEMORY. */
+KILN_API kiln_status kiln_trainer_get(kiln_tensor **out, kiln_trainer *trainer, const char *parameter, const char *what,
+                                      kiln_error *err);
+/* Puts another value in its place; a gradient cannot be set. Errors: BAD_ARGUMENT (also another type or shape). */
+KILN_API kiln_status kiln_trainer_set(kiln_trainer *trainer, const char *parameter, const char *what,
+                                      const kiln_tensor *tensor, kiln_error *err);
 /* The model with what was learned; everything else is as it was loaded. Belongs to the caller. Errors: RUN_FAILED (a
  * parameter that is not finite, and was), NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *trainer, kiln_error *err);
+/* Writes that model to a file, as kiln_model_save does, where it can without a copy. */
+KILN_API kiln_status kiln_trainer_save(kiln_trainer *trainer, const char *path, kiln_form form, kiln_error *err);
 KILN_API void kiln_trainer_free(kiln_trainer *trainer);
 
-/* Which loss was chosen, and why: one line. Belongs to the trainer. */
+/* Which loss was chosen, and why: one line. */
 KILN_API const char *kiln_trainer_loss(const kiln_trainer *trainer);
+/* The optimiser's name: "adam". */
+KILN_API const char *kiln_trainer_optimizer(const kiln_trainer *trainer);
 
 typedef enum kiln_role {
     KILN_TRAINABLE = 0,
@@ -436,27 +569,166 @@ typedef enum kiln_role {
     KILN_CONSTANT = 3 /* a float initializer that is none of these */
 } kiln_role;
 
+/* "trainable", ... */
+KILN_API const char *kiln_role_name(kiln_role role);
+
 typedef struct kiln_parameter {
     const char *name;
     kiln_role role;
-    const char *why; /* "weight of Conv", "frozen by 'conv*'", "a scalar" */
+    const char *why;  /* "weight of Conv", "frozen by 'conv*'", "a scalar" */
+    const char *node; /* the first that reads it so; NULL where there is none, or it has no name */
+    int readers;      /* how many places read it so: above 1 it is shared, or an exporter merged equal ones */
+    kiln_dtype dtype;
     int rank;
     const int64_t *dims;
-    const float *data; /* its value now, where it trains or is a statistic, until the next step; else NULL */
+    const float *data; /* of a trainer: its value until the next step, where it trains or is a statistic; else NULL */
 } kiln_parameter;
 
 KILN_API size_t kiln_trainer_parameter_count(const kiln_trainer *trainer);
 /* NULL where k is not below the count. */
 KILN_API const kiln_parameter *kiln_trainer_parameter(const kiln_trainer *trainer, size_t k);
 
+/* As those of a session. */
+KILN_API size_t kiln_trainer_memory(const kiln_trainer *trainer, size_t *most);
+KILN_API kiln_status kiln_trainer_plan(kiln_trainer *trainer, int64_t batch, kiln_write_fn write, void *user,
+                                       kiln_error *err);
+KILN_API kiln_status kiln_trainer_set_profile(kiln_trainer *trainer, bool on, kiln_error *err);
+KILN_API kiln_status kiln_trainer_trace(const kiln_trainer *trainer, kiln_write_fn write, void *user, kiln_error *err);
+KILN_API kiln_status kiln_trainer_times(const kiln_trainer *trainer, bool by_node, kiln_time_fn each, void *user,
+                                        kiln_error *err);
+/* What the samples and the labels of a batch must be; the first dimension is KILN_ANY. */
+KILN_API const kiln_value_info *kiln_trainer_samples(const kiln_trainer *trainer);
+KILN_API const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer);
+
+/* -- epochs -- */
+
+/* What a model is measured by over a data set: the loss, then the metrics. A measure is asked for by its name, with
+ * "val_" before it for the validation set. */
+KILN_API size_t kiln_measure_count(void);
+/* "loss", "accuracy"; NULL where k is not below the count. */
+KILN_API const char *kiln_measure_name(size_t k);
+
+typedef struct kiln_fit_step {
+    int64_t step, epoch;  /* from 1 */
+    int64_t done, of;     /* samples of this epoch */
+    double loss;          /* of this batch, before the update */
+    const double *so_far; /* by measure, in this epoch; NaN for what says nothing of this training */
+} kiln_fit_step;
+
+typedef struct kiln_epoch {
+    int64_t number;                   /* from 1 */
+    const double *train, *validation; /* by measure; NaN for what says nothing, or was not measured */
+    double seconds;                   /* of training and validation */
+    bool best;                        /* by options.best; true where that is NULL */
+} kiln_epoch;
+
+typedef struct kiln_fit_options {
+    size_t size;                    /* of the struct, from _INIT */
+    const kiln_dataset *validation; /* to validate with after each epoch; NULL: none */
+    int64_t batch;                  /* samples in a step; 0: 32 */
+    int64_t epochs;                 /* 0: 1 */
+    bool in_order;                  /* samples in the order of the data; else shuffled anew in each epoch */
+    uint64_t seed;                  /* of that */
+    const char *best;               /* the measure by which kiln_epoch.best is told; may be NULL */
+    const char *early_stop;         /* the measure that must become better; NULL: all epochs are run */
+    int64_t patience;               /* epochs in which it need not */
+    /* Called after each step and each epoch; valid during the call. False ends the training with STOPPED. May be
+     * NULL. */
+    bool (*step)(void *user, const kiln_fit_step *step);
+    bool (*epoch)(void *user, const kiln_epoch *epoch);
+    void *user;
+} kiln_fit_options;
+
+/* Trains as Keras' fit does (https://keras.io/api/models/model_training_apis/). *ran, which may be NULL, is how many
+ * epochs there were. Errors: BAD_ARGUMENT (options), BAD_DATA (samples or labels that do not fit the model), those of a
+ * step, STOPPED. */
+KILN_API kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, const kiln_fit_options *options,
+                                      int64_t *ran, kiln_error *err);
+/* Measures the model over a data set, `batch` samples at a time (0: 32), in inference form: `values` has room for
+ * kiln_measure_count(). Errors: as above. */
+KILN_API kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *data, int64_t batch,
+                                           double *values, kiln_error *err);
+
+/* -- looking at models -- */
+
+/* What a model is made of, found once: types of all values, with open dimensions by their names, layers, parameters,
+ * operators without gradient. Of a partial model less is known. Belongs to the caller; the model must outlive it. May be
+ * read by any number of threads. */
+typedef struct kiln_summary kiln_summary;
+
+/* Errors: LIMIT (the model's limits hold for this, too), NO_MEMORY. */
+KILN_API kiln_status kiln_summary_new(kiln_summary **out, const kiln_model *model, kiln_error *err);
+KILN_API void kiln_summary_free(kiln_summary *summary);
+
+typedef struct kiln_layer { /* a node, but for Constant */
+    const char *name;       /* the node's; where it has none, that of its first output */
+    const char *op;
+    int since;                /* version of the operator; 0 where it is not known */
+    int depth;                /* of subgraphs: those of a node follow it */
+    const char *type;         /* of the first output: "float[N,26,26,32]", a dimension that nothing tells is "?" */
+    int64_t trainable, fixed; /* elements of the parameters that it is the first to read */
+} kiln_layer;
+
+KILN_API size_t kiln_summary_layer_count(const kiln_summary *summary);
+KILN_API const kiln_layer *kiln_summary_layer(const kiln_summary *summary, size_t k);
+KILN_API size_t kiln_summary_parameter_count(const kiln_summary *summary);
+KILN_API const kiln_parameter *kiln_summary_parameter(const kiln_summary *summary, size_t k);
+/* The type of the model's input or output k, as that of a layer. */
+KILN_API const char *kiln_summary_input_type(const kiln_summary *summary, size_t k);
+KILN_API const char *kiln_summary_output_type(const kiln_summary *summary, size_t k);
+
+typedef struct kiln_obstacle { /* an operator without gradient */
+    const char *op, *reason;
+    int nodes;
+    bool in_the_way; /* of training: it reads floats that depend on what trains, and makes floats */
+} kiln_obstacle;
+
+KILN_API size_t kiln_summary_obstacle_count(const kiln_summary *summary);
+KILN_API const kiln_obstacle *kiln_summary_obstacle(const kiln_summary *summary, size_t k);
+/* The graph for Graphviz, with types. Errors: BAD_MODEL and UNSUPPORTED (a partial model), STOPPED, NO_MEMORY. */
+KILN_API kiln_status kiln_summary_write_dot(const kiln_summary *summary, kiln_write_fn write, void *user,
+                                            kiln_error *err);
+
+/* -- what there is -- */
+
+typedef struct kiln_operator {
+    const char *name, *domain; /* "" is ai.onnx */
+    int since;                 /* the version of the operator set from which on it is so */
+    const char *types;         /* inputs and outputs, as runtime/ops/signature.h writes them */
+    bool differentiable;
+    bool zero_gradient;      /* its outputs do not change with its inputs, but for jumps */
+    const char *no_gradient; /* why it has none; NULL where it is differentiable */
+} kiln_operator;
+
+/* For every version of every operator, newest first, each operator's one after the other; false ends it. */
+typedef bool (*kiln_operator_fn)(void *user, const kiln_operator *op);
+KILN_API void kiln_operators(kiln_operator_fn each, void *user);
+/* The same as JSON, with each input and output and all its types by the names of onnx.defs. Errors: STOPPED,
+ * NO_MEMORY. */
+KILN_API kiln_status kiln_operators_write(kiln_write_fn write, void *user, kiln_error *err);
+
+typedef enum kiln_table {
+    KILN_FORMATS = 0, /* of data sets */
+    KILN_INITIALIZERS = 1,
+    KILN_LOSSES = 2,
+    KILN_METRICS = 3,
+    KILN_OPTIMIZERS = 4
+} kiln_table;
+
+/* What may be written where one is asked for: "adam, rmsprop or sgd"; with `help` each in a line, its options in lines
+ * of their own. Errors: BAD_ARGUMENT (no such table), STOPPED, NO_MEMORY. */
+KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn write, void *user, kiln_error *err);
+
 /* -- options at their start -- */
 
 /* clang-format off */
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false }
 #define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL }
+#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, 0, 0.0 }
+#define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
-#define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL }
+#define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false }
 /* clang-format on */
 
 #ifdef __cplusplus

@@ -56,6 +56,13 @@ void profile_free(struct profile *p)
     budget_free(p->budget, p);
 }
 
+bool profile_switch(struct profile **p, bool on, struct budget *b, struct report *r)
+{
+    profile_free(*p);
+    *p = on ? profile_new(b, r) : NULL;
+    return *p || !on;
+}
+
 /* -- nodes and their shapes -- */
 
 static uint64_t add_fingerprint(uint64_t sum, const struct tensor *t)

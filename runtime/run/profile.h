@@ -10,6 +10,8 @@
 
 struct profile *profile_new(struct budget *b, struct report *r);
 void profile_free(struct profile *p);
+/* *p becomes a new one, or NULL; what it was is freed. */
+bool profile_switch(struct profile **p, bool on, struct budget *b, struct report *r);
 struct profile_mark {
     uint64_t at, told;
 };

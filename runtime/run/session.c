@@ -1,6 +1,7 @@
 #include "run/session.h"
 #include "kernels/kernels.h"
 #include "plan/describe.h"
+#include "run/outputs.h"
 #include "run/profile.h"
 #include "run/slices.h"
 #include <string.h>
@@ -51,6 +52,15 @@ static const struct graph *run_passes(struct session *s, struct report *r)
     return passes_run(&s->passes, s->graph, &c);
 }
 
+static bool choose_outputs(struct session *s, const struct session_options *o, struct report *r)
+{
+    if (!o->outputs)
+        return true;
+    s->chosen = graph_for_outputs(s->graph, o->output, o->outputs, &s->arena, r);
+    s->graph = s->chosen;
+    return s->chosen;
+}
+
 struct session *session_new(const struct graph *g, const struct session_options *o, struct report *r)
 {
     const struct session_options defaults = { 0 };
@@ -68,7 +78,8 @@ struct session *session_new(const struct graph *g, const struct session_options 
     s->engine.prepared = (struct prepared){ .budget = &s->budget, .pool = s->engine.pool };
     s->engine.exact = o->exact;
     s->given = budget_zalloc(&s->budget, g->value_count, sizeof *s->given, r);
-    if (s->engine.pool && s->given && find_symbols(s, r))
+    s->arena.budget = &s->budget;
+    if (s->engine.pool && s->given && choose_outputs(s, o, r) && find_symbols(s, r))
         s->frame = frame_new(&s->engine, run_passes(s, r), r);
     s->engine.passes = s->passes.graph ? &s->passes : NULL;
     if (s->frame && budget_in_time(&s->budget, g->path, r)) {
@@ -92,6 +103,8 @@ void session_free(struct session *s)
     passes_free(&s->passes);
     profile_free(s->engine.profile);
     pool_free(s->engine.pool);
+    graph_release(s->chosen);
+    arena_release(&s->arena);
     budget_free(&s->budget, s->given);
     budget_free(&s->budget, s->symbols);
     budget_free(&unlimited, s); /* not charged to the budget it holds */
@@ -253,6 +266,20 @@ bool session_run(struct session *s, struct report *r)
     budget_stop(&s->budget);
     s->engine.number += ok;
     return ok;
+}
+
+void session_set_types(struct session *s, int64_t batch)
+{
+    for (size_t k = 0; k < s->graph->input_count; k++) {
+        const struct value *v = s->graph->inputs[k];
+        struct tensor t = v->type;
+
+        for (int d = 0; d < t.rank; d++)
+            if (t.dims[d] < 0)
+                t.dims[d] = d ? 1 : batch;
+        frame_set(s->frame, v, &t);
+        s->given[v->id] = true;
+    }
 }
 
 static bool describe(struct session *s, struct text *out, struct report *r)

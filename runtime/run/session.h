@@ -14,12 +14,16 @@ struct session_options {
     double seconds;          /* that making a session, and each run, may take; 0 is no limit */
     struct budget *total;    /* that the session's memory is charged to, too; may be NULL */
     const struct pool *pool; /* whose threads are used, `threads` then says nothing; NULL: its own */
+    size_t outputs;          /* names of values that are computed in place of the graph's outputs; 0: those */
+    const char *const *output;
 };
 
 struct session {
     struct budget budget;
     struct engine engine;
-    const struct graph *graph; /* as it was given */
+    const struct graph *graph; /* as it was given, or its own: */
+    struct graph *chosen;      /* for other outputs; NULL */
+    struct arena arena;        /* of that */
     struct passes passes;      /* what is run instead, with the same ids */
     struct frame *frame;
     struct slices *slices;  /* for the shapes of some run; NULL */
@@ -41,6 +45,9 @@ bool session_set(struct session *s, const struct value *v, const struct tensor *
 /* Forgets what was set: the next run starts without. */
 void session_clear(struct session *s);
 bool session_run(struct session *s, struct report *r);
+/* For session_describe: types as the inputs declare them, with `batch` for a first dimension that is open, and 1 for
+ * others. */
+void session_set_types(struct session *s, int64_t batch);
 /* How a run would go: of what was set only the types are looked at. False with an error. */
 bool session_describe(struct session *s, struct text *out, struct report *r);
 /* Output k; its memory belongs to the session, until the next run. */

@@ -1,4 +1,4 @@
-#include "peak.h"
+#include "run/machine.h"
 #include "base/clock.h"
 #include "kernels/gemm.h"
 #include <math.h>
@@ -181,32 +181,10 @@ static bool read_rate(double *rate, struct pool *pool, struct budget *b, struct 
     return sums[0];
 }
 
-bool peak_measure(struct peak *out, struct pool *pool, struct budget *b, struct report *r)
+bool machine_measure(struct machine_peak *out, struct pool *pool, struct budget *b, struct report *r)
 {
     const int vectors = best_tile(kernels_get());
 
     return (vectors ? tile_rate(&out->flops, vectors, pool, b, r) : gemm_rate(&out->flops, pool, b, r)) &&
            read_rate(&out->bytes, pool, b, r);
-}
-
-const char *cpu_text(char buffer[CPU_TEXT])
-{
-    static const char key[] = "model name";
-    char line[512];
-    FILE *f = fopen("/proc/cpuinfo", "r");
-
-    snprintf(buffer, CPU_TEXT, "a CPU without a name");
-    while (f && fgets(line, sizeof line, f)) {
-        char *value = strncmp(line, key, sizeof key - 1) == 0 ? strchr(line, ':') : NULL;
-
-        if (!value)
-            continue;
-        value += strspn(value, ": ");
-        value[strcspn(value, "\n")] = 0;
-        snprintf(buffer, CPU_TEXT, "%s", value);
-        break;
-    }
-    if (f)
-        fclose(f);
-    return buffer;
 }

@@ -2,23 +2,17 @@
  * and goes back through it. */
 #include "grad/backward.h"
 #include "ops/node.h"
+#include "plan/given.h"
 
 /* Types of what the branch sees outside are those of the node's captured inputs. */
 static struct program *branch_types(struct backward *b, const struct graph *g)
 {
-    struct tensor *tensors = arena_array(&b->scratch, g->value_count, sizeof *tensors, b->c->report);
+    struct tensor *tensors = given_types(g, &b->scratch, b->c->report);
     bool *content = arena_array(&b->scratch, g->value_count, sizeof *content, b->c->report);
 
     if (!tensors || !content)
         return NULL;
-    for (size_t k = 0; k < g->value_count; k++)
-        tensors[k].rank = UNKNOWN;
-    for (size_t k = 0; k < g->capture_count; k++) {
-        const int id = g->captures[k].inner->id;
-
-        tensors[id] = b->q->types[g->captures[k].outer->id];
-        content[id] = tensors[id].data;
-    }
+    given_captures(g, b->q->types, tensors, content);
     return plan_types(g, tensors, content, b->c);
 }
 

@@ -257,6 +257,43 @@ struct graph *graph_clone(const struct graph *from, struct arena *arena, struct 
     return g;
 }
 
+static struct graph *own_subgraph(struct graph *g, const struct graph *shared)
+{
+    struct graph *own = graph_clone(shared, g->arena, g->report);
+
+    if (!own)
+        return NULL;
+    own->parent = g;
+    for (size_t k = 0; k < own->capture_count; k++)
+        own->captures[k].outer = copy_of(g, own->captures[k].outer);
+    return own;
+}
+
+/* Subgraphs nest no deeper than the loader allows, so this may recurse. */
+bool graph_own_subgraphs(struct graph *g)
+{
+    for (size_t k = 0; k < g->node_count; k++) {
+        struct node *n = g->nodes[k];
+        struct graph **own = n->graphs ? arena_array(g->arena, (size_t)n->graphs, sizeof *own, g->report) : NULL;
+
+        if (!n->graphs)
+            continue;
+        if (!own)
+            return false;
+        n->graph_of = memcpy(own, n->graph_of, (size_t)n->graphs * sizeof *own);
+        for (int s = 0; s < n->graphs; s++) {
+            struct graph *sub = own[s]->parent == g ? own[s] : own_subgraph(g, own[s]);
+
+            if (!sub)
+                return false;
+            own[s] = sub;
+            if (!graph_own_subgraphs(sub))
+                return false;
+        }
+    }
+    return true;
+}
+
 struct value *graph_find(const struct graph *g, const char *name)
 {
     for (size_t k = 0; k < g->value_count; k++)

@@ -153,6 +153,8 @@ struct value *node_output(struct node *n, int k);
 /* A copy that can grow without changing the original: values and nodes are new and keep their ids, attributes,
  * initializers and subgraphs are shared. It must be released before the original's arena. */
 struct graph *graph_clone(const struct graph *g, struct arena *arena, struct report *r);
+/* From now on all subgraphs, down to the innermost, are its own, too: copies of those that it shares. */
+bool graph_own_subgraphs(struct graph *g);
 
 /* The first value of that name; NULL where there is none. Linear: for the few places that look a user's name up. */
 struct value *graph_find(const struct graph *g, const char *name);

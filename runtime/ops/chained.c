@@ -73,7 +73,7 @@ bool chained_gemm_infer(struct infer *i, const struct fused *f, int at, const st
     }
     if (f && c->taken)
         set_steps(c, &any, g);
-    need_scratch(i, (f ? c->result + c->scratch : 0) + gemm_scratch(kernels_get(), g, infer_threads(i)));
+    need_scratch(i, (f ? c->result + c->scratch : 0) + gemm_scratch(infer_kernels(i), g, infer_threads(i)));
     return true;
 }
 

@@ -33,10 +33,11 @@ struct weights {
     struct conv_last c;
 };
 
-static void pack(const void *key, const struct tensor *in, struct pool *pool, void *out)
+static void pack(const void *key, const struct tensor *in, const struct kernels *k, struct pool *pool, void *out)
 {
     const struct weights *w = key;
 
+    (void)k; /* the plan has them */
     conv_last_pack(&w->c, pool, in->data, out);
 }
 
@@ -71,7 +72,7 @@ static size_t bytes_of(const struct conv_shape *s, bool input)
 
 static size_t planes_scratch(struct infer *i, const struct conv_shape *s, enum conv_pass pass)
 {
-    const struct kernels *k = kernels_get();
+    const struct kernels *k = infer_kernels(i);
     const int threads = infer_threads(i);
 
     return bytes_of(s, true) + bytes_of(s, false) +
@@ -88,7 +89,7 @@ static void plan_product(struct infer *i, struct product *p, const struct conv_s
 
     p->shape = *s;
     lift(&p->shape);
-    p->fits = !is_empty(&p->shape) && conv_last_plan(&p->c, kernels_get(), &p->shape, pass, infer_exact(i));
+    p->fits = !is_empty(&p->shape) && conv_last_plan(&p->c, infer_kernels(i), &p->shape, pass, infer_exact(i));
     if (!p->fits) {
         p->scratch = planes_scratch(i, &p->shape, pass);
         return;

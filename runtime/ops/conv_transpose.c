@@ -108,7 +108,7 @@ static bool infer(struct infer *i)
         dims[2 + d] = s.in[d];
     if (!set_out(i, 0, x->dtype, x->rank, dims) || !conv_dx_fits(i, &s, x->dtype))
         return false;
-    need_scratch(i, conv_dx_scratch(kernels_get(), &s, x->dtype, infer_threads(i)));
+    need_scratch(i, conv_dx_scratch(infer_kernels(i), &s, x->dtype, infer_threads(i)));
     return true;
 }
 
@@ -139,9 +139,9 @@ static bool grad_infer(struct infer *i)
         !set_out(i, W, w->dtype, w->rank, w->dims) || !set_out(i, B, w->dtype, 1, &channels))
         return false;
     if (typed_out(i, X))
-        dx = conv_forward_scratch(kernels_get(), &s, x->dtype, infer_threads(i));
+        dx = conv_forward_scratch(infer_kernels(i), &s, x->dtype, infer_threads(i));
     if (typed_out(i, W))
-        dw = conv_dw_scratch(kernels_get(), &s, x->dtype, infer_threads(i));
+        dw = conv_dw_scratch(infer_kernels(i), &s, x->dtype, infer_threads(i));
     need_scratch(i, dx > dw ? dx : dw);
     return true;
 }

@@ -107,7 +107,7 @@ static bool is_whole(float f)
 struct packing {
     int64_t n, k, b_row, b_col;
 };
-static void make_packed(const void *key, const struct tensor *w, struct pool *pool, void *out)
+static void make_packed(const void *key, const struct tensor *w, const struct kernels *k, struct pool *pool, void *out)
 {
     const struct packing *p = key;
     const struct gemm g = { .dtype = w->dtype,
@@ -120,11 +120,11 @@ static void make_packed(const void *key, const struct tensor *w, struct pool *po
                             .c_col = 1,
                             .alpha = 1 };
 
-    gemm_pack(kernels_get(), pool, &g, w->data, out);
+    gemm_pack(k, pool, &g, w->data, out);
 }
 static void ask_for_packed(struct infer *i, struct gemm *g)
 {
-    const size_t bytes = gemm_packed_bytes(kernels_get(), g);
+    const size_t bytes = gemm_packed_bytes(infer_kernels(i), g);
     const struct packing key = { g->n, g->k, g->b_row, g->b_col };
 
     if (bytes && need_prepared(i, B, bytes, make_packed, &key, sizeof key))
@@ -237,7 +237,7 @@ static bool grad_infer(struct infer *i)
     for (int side = A; side <= B; side++) {
         const struct tensor *t = typed_in(i, side == A ? GRAD_A : GRAD_B);
         const struct gemm g = grad_of(infer_attrs(i), typed_in(i, GRAD_A), typed_in(i, GRAD_B), side);
-        const size_t need = gemm_scratch(kernels_get(), &g, infer_threads(i));
+        const size_t need = gemm_scratch(infer_kernels(i), &g, infer_threads(i));
 
         if (!set_out(i, side, t->dtype, t->rank, t->dims))
             return false;

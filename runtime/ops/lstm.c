@@ -173,8 +173,8 @@ static bool infer(struct infer *i)
     {
         const struct gemm in = product(&p, p.rows, 4 * p.hidden, p.n.inputs, false);
         const struct gemm step = product(&p, p.n.batch, 4 * p.hidden, p.hidden, false);
-        const size_t one = gemm_scratch(kernels_get(), &in, infer_threads(i));
-        const size_t other = gemm_scratch(kernels_get(), &step, infer_threads(i));
+        const size_t one = gemm_scratch(infer_kernels(i), &in, infer_threads(i));
+        const size_t other = gemm_scratch(infer_kernels(i), &step, infer_threads(i));
 
         need_scratch(i, bytes + (one > other ? one : other) + 64);
     }
@@ -371,7 +371,7 @@ static bool grad_infer(struct infer *i)
                               : k == 1 ? product(&p, p.rows, p.n.inputs, 4 * p.hidden, true)
                               : k == 2 ? over_rows(&p, p.n.inputs)
                                        : over_rows(&p, p.hidden);
-        const size_t need = gemm_scratch(kernels_get(), &g, infer_threads(i));
+        const size_t need = gemm_scratch(infer_kernels(i), &g, infer_threads(i));
 
         most = need > most ? need : most;
     }

@@ -130,7 +130,7 @@ static struct gemm forward_gemm(const struct product *p, enum dtype dtype)
 struct packing {
     int64_t n, k;
 };
-static void make_packed(const void *key, const struct tensor *w, struct pool *pool, void *out)
+static void make_packed(const void *key, const struct tensor *w, const struct kernels *k, struct pool *pool, void *out)
 {
     const struct packing *p = key;
     const struct gemm g = { .dtype = w->dtype,
@@ -143,11 +143,11 @@ static void make_packed(const void *key, const struct tensor *w, struct pool *po
                             .c_col = 1,
                             .alpha = 1 };
 
-    gemm_pack(kernels_get(), pool, &g, w->data, out);
+    gemm_pack(k, pool, &g, w->data, out);
 }
 static void ask_for_packed(struct infer *i, struct gemm *g)
 {
-    const size_t bytes = typed_in(i, B)->rank == 2 ? gemm_packed_bytes(kernels_get(), g) : 0;
+    const size_t bytes = typed_in(i, B)->rank == 2 ? gemm_packed_bytes(infer_kernels(i), g) : 0;
     const struct packing key = { g->n, g->k };
 
     if (bytes && need_prepared(i, B, bytes, make_packed, &key, sizeof key))
@@ -295,7 +295,7 @@ static bool grad_infer(struct infer *i)
         const struct gemm g = grad_gemm(&p, t->dtype, side);
         struct summed sum;
         const struct gemm one = leave_summed(&g, &sum);
-        const size_t need = gemm_scratch(kernels_get(), &one, infer_threads(i));
+        const size_t need = gemm_scratch(infer_kernels(i), &one, infer_threads(i));
 
         if (!set_out(i, side, t->dtype, t->rank, t->dims))
             return false;

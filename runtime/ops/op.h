@@ -103,7 +103,7 @@ void *infer_plan(struct infer *i, size_t bytes);
  * filled before the first run, which finds it as step.prepared. Nodes that ask for the same of the same tensor, by
  * `make` and the bytes of `key`, share it. False where input k may change between runs: run then has to make it each
  * time, and step.prepared is NULL. For one input of a node. */
-typedef void prepare(const void *data, const struct tensor *in, struct pool *pool, void *out);
+typedef void prepare(const void *data, const struct tensor *in, const struct kernels *k, struct pool *pool, void *out);
 bool need_prepared(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes);
 /* The same where only the first key_bytes of `data` are the key: the others are for `make`, whichever node's they
  * are. */
@@ -111,7 +111,8 @@ bool need_prepared_keyed(struct infer *i, int k, size_t bytes, prepare *make, co
                          size_t key_bytes);
 /* What was asked for does not suffice: the input itself is read while running, too, and has to stay. */
 void keep_prepared_input(struct infer *i);
-bool infer_exact(const struct infer *i);  /* is a faster way that rounds worse forbidden? */
+const struct kernels *infer_kernels(const struct infer *i); /* that run will have */
+bool infer_exact(const struct infer *i);                    /* is a faster way that rounds worse forbidden? */
 int infer_threads(const struct infer *i); /* how many `thread` numbers pool_run may pass, for scratch */
 /* `out` may take the memory of `in` once nobody else reads it; said of up to two inputs. The planner looks at bytes
  * alone: the operator must be able to write element k of `out` before it reads element k + 1 of `in`. */

@@ -54,7 +54,7 @@ static void put_cell(struct text *cell, const struct program *p, size_t step, in
         text_printf(cell, "%s", tensor_text(&p->types[v->id], type));
     else if (c == BYTES && tensor_known(&p->types[v->id]))
         text_printf(cell, "%lld", (long long)tensor_bytes(&p->types[v->id]));
-    else if (c == PLACE)
+    else if (c == PLACE && !p->types_only)
         put_place(cell, p, v);
     else if (c == WORK && first && s->scratch >= 0)
         text_printf(cell, "%lld", (long long)s->scratch);
@@ -165,6 +165,31 @@ static int64_t prepared_bytes(const struct program *p, struct text *out)
     return total;
 }
 
+static const struct program *body_of(const struct program *p, const struct node *n, int graph)
+{
+    const struct body *b = p->bodies;
+
+    while (b && !(b->node == n && b->graph == graph))
+        b = b->next;
+    return b ? b->program : NULL;
+}
+
+/* Subgraphs nest no deeper than the loader allows, so this may recurse. */
+static void put_bodies(struct text *out, const struct program *p)
+{
+    for (size_t k = 0; k < p->step_count; k++)
+        for (int g = 0; g < p->steps[k].node->graphs; g++) {
+            const struct program *body = body_of(p, p->steps[k].node, g);
+
+            if (!body)
+                continue;
+            text_say(out, "\n%s: %zu steps each time it is run\n", body->graph->path, body->step_count);
+            put_folded(out, body);
+            put_steps(out, body);
+            put_bodies(out, body);
+        }
+}
+
 void program_describe(struct text *out, const struct program *p)
 {
     text_say(out, "%s: %zu steps, an arena of %lld bytes, %lld bytes prepared of weights\n", p->graph->path,
@@ -176,4 +201,5 @@ void program_describe(struct text *out, const struct program *p)
                  p->graph->values[p->next_states[k].in]->name);
     if (!p->complete)
         text_printf(out, "the rest is planned while running: its sizes are not known before\n");
+    put_bodies(out, p);
 }

@@ -81,7 +81,7 @@ bool fold_node(struct infer *i)
         ok = prepared;
         s.prepared = prepared;
         if (ok)
-            i->preparation.make(i->preparation.data, i->preparation.of, NULL, prepared);
+            i->preparation.make(i->preparation.data, i->preparation.of, p->c->kernels, NULL, prepared);
     }
     if (ok)
         ok = i->node->def->run(&s);

@@ -1,3 +1,4 @@
+#include "plan/given.h"
 #include "plan/planner.h"
 #include <string.h>
 
@@ -17,7 +18,7 @@ bool infer_begin(struct infer *i, struct planner *p, const struct node *n)
     for (size_t k = 0; k < inputs; k++)
         i->in[k] = n->in[k] ? &p->program->types[n->in[k]->id] : NULL;
     for (size_t k = 0; k < slots; k++) { /* who asks for types may ask for those of outputs that nobody reads */
-        const bool asked = n->out[k] && (p->types_only || p->readers[n->out[k]->id]);
+        const bool asked = n->out[k] && (p->program->types_only || p->readers[n->out[k]->id]);
 
         i->out[k] = asked ? &p->program->types[n->out[k]->id] : NULL;
         i->links[k].id = i->links[k].other = i->next_states[k] = -1;
@@ -154,6 +155,11 @@ void *infer_plan(struct infer *i, size_t bytes)
     return i->plan;
 }
 
+const struct kernels *infer_kernels(const struct infer *i)
+{
+    return i->planner->c->kernels;
+}
+
 bool infer_exact(const struct infer *i)
 {
     return i->planner->c->exact;
@@ -175,7 +181,7 @@ bool need_prepared_keyed(struct infer *i, int k, size_t bytes, prepare *make, co
     const struct value *v = i->node->in[k];
     void *copy;
 
-    if (!v || !v->initializer || v->trains || v->is_input || i->planner->types_only)
+    if (!v || !v->initializer || v->trains || v->is_input || i->planner->program->types_only)
         return false;
     copy = arena_alloc(&i->planner->program->arena, data_bytes, i->planner->c->report);
     if (!copy) {
@@ -234,24 +240,39 @@ static struct program *subgraph_types(struct infer *i, const struct graph *sub, 
     const struct plan_context c = {
         .kernels = p->c->kernels, .threads = p->c->threads, .budget = p->c->budget, .report = r, .exact = p->c->exact
     };
-    struct tensor *tensors = arena_array(&p->scratch, sub->value_count, sizeof *tensors, r);
+    struct tensor *tensors = given_types(sub, &p->scratch, r);
     bool *content = arena_array(&p->scratch, sub->value_count, sizeof *content, r);
 
     if (!tensors || !content)
         return NULL;
-    for (size_t k = 0; k < sub->value_count; k++)
-        tensors[k].rank = UNKNOWN;
     for (size_t k = 0; k < sub->input_count; k++) {
         tensors[sub->inputs[k]->id] = inputs[k];
         tensors[sub->inputs[k]->id].planned = NULL; /* the next turn of a loop may bring other items */
     }
-    for (size_t k = 0; k < sub->capture_count; k++) {
-        const int id = sub->captures[k].inner->id;
-
-        tensors[id] = p->program->types[sub->captures[k].outer->id];
-        content[id] = tensors[id].data;
-    }
+    given_captures(sub, p->program->types, tensors, content);
     return plan_types(sub, tensors, content, &c);
+}
+
+/* What was planned of subgraph g last is what the program keeps. */
+static bool keep_body(struct infer *i, int g, struct program *types)
+{
+    struct program *around = i->planner->program;
+    struct body *b = around->bodies;
+
+    while (b && !(b->node == i->node && b->graph == g))
+        b = b->next;
+    if (!b) {
+        b = arena_alloc(&around->arena, sizeof *b, i->planner->c->report);
+        if (!b) {
+            program_free(types);
+            return false;
+        }
+        *b = (struct body){ .node = i->node, .graph = g, .next = around->bodies };
+        around->bodies = b;
+    }
+    program_free(b->program);
+    b->program = types;
+    return true;
 }
 
 /* What is known of an output of a subgraph that cannot be planned: what the file says of it, but for the shape. */
@@ -284,6 +305,6 @@ bool infer_graph(struct infer *i, int g, const struct tensor *inputs, struct ten
         if (outputs[k].kind == TENSOR && outputs[k].dtype == UNDEFINED)
             outputs[k] = declared_type(v);
     }
-    program_free(types);
-    return true;
+    i->failed = types && !keep_body(i, g, types);
+    return !i->failed;
 }

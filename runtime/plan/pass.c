@@ -21,13 +21,13 @@ struct use *pass_uses(const struct graph *g, struct report *r)
     return uses;
 }
 
-void pass_know(const struct graph *g, const struct tensor *given)
+void pass_know(const struct rewrite *w)
 {
-    for (size_t k = 0; given && k < g->value_count; k++)
-        if (given[k].rank >= 0 && given[k].kind == TENSOR)
-            g->values[k]->known = (struct known){ given[k].rank, given[k].dtype };
-    for (size_t k = 0; k < g->node_count; k++)
-        know_outputs(g->nodes[k]);
+    for (size_t k = 0; w->given && k < w->values; k++)
+        if (w->given[k].rank >= 0 && w->given[k].kind == TENSOR)
+            w->graph->values[k]->known = (struct known){ w->given[k].rank, w->given[k].dtype };
+    for (size_t k = 0; k < w->graph->node_count; k++)
+        know_outputs(w->graph->nodes[k]);
 }
 
 struct value *pass_initializer(struct graph *g, enum dtype dtype, int rank, const int64_t *dims, struct report *r)
@@ -123,10 +123,10 @@ static void forget_unused(struct passes *p, struct report *r)
         passes_forget(p, p->graph->values[k], &pieces);
 }
 
-/* Outputs behind the first that nobody reads: whoever makes them need not, and where they lie does not matter. */
-static bool drop_unread(struct graph *g, struct report *r)
+bool pass_unread(struct rewrite *w)
 {
-    const struct use *uses = pass_uses(g, r);
+    const struct graph *g = w->graph;
+    const struct use *uses = pass_uses(g, w->c->report);
 
     for (size_t k = 0; uses && k < g->node_count; k++)
         for (int o = 1; o < g->nodes[k]->slots; o++) {
@@ -140,22 +140,103 @@ static bool drop_unread(struct graph *g, struct report *r)
     return uses;
 }
 
+/* -- all of them -- */
+
+static const struct pass {
+    bool (*run)(struct rewrite *w);
+    unsigned times; /* of enum pass_time */
+} passes[] = {
+    { pass_constants, PASS_SESSION },
+    { pass_unread, PASS_SESSION | PASS_BODIES },
+    { pass_shuffle, PASS_SESSION | PASS_BODIES },
+    { pass_pad, PASS_SESSION | PASS_EVALUATION | PASS_FORWARD },
+    { pass_layout, PASS_SESSION | PASS_EVALUATION | PASS_FORWARD },
+    { pass_norm, PASS_FORWARD },
+    { pass_transposes, PASS_SESSION | PASS_BODIES },
+    { pass_affine, PASS_SESSION },
+    { pass_residual, PASS_SESSION },
+    { pass_relu, PASS_SESSION | PASS_BODIES },
+    { pass_concat, PASS_SESSION },
+    { pass_recompute, PASS_STEP },
+    { pass_fuse, PASS_SESSION | PASS_EVALUATION | PASS_STEP | PASS_BODIES },
+};
+
+/* What is known outside of captured values is known inside. Formal inputs are those of the node, in their order (Loop):
+ * their types come from there too, and from what the file declares only where that is all. */
+static void know_from_outside(const struct node *n, const struct graph *sub)
+{
+    for (size_t c = 0; c < sub->capture_count; c++)
+        sub->captures[c].inner->known = known_of(sub->captures[c].outer);
+    for (size_t k = 0; k < sub->input_count; k++) {
+        const enum dtype dtype = known_input(n, (int)k).dtype;
+
+        if (dtype == UNDEFINED || dtype == known_of(sub->inputs[k]).dtype)
+            continue;
+        for (size_t v = 0; v < sub->value_count; v++) /* what was thought to follow */
+            if (sub->values[v]->producer)
+                sub->values[v]->known = (struct known){ UNKNOWN, UNDEFINED };
+        sub->inputs[k]->has_type = false;
+        sub->inputs[k]->known = (struct known){ UNKNOWN, dtype };
+    }
+}
+
+/* Subgraphs nest no deeper than the loader allows, so this may recurse. */
+static bool run_in_bodies(const struct pass *p, const struct rewrite *around)
+{
+    const struct graph *g = around->graph;
+
+    pass_know(around);
+    for (size_t k = 0; k < g->node_count; k++)
+        for (int s = 0; s < g->nodes[k]->graphs; s++) {
+            struct rewrite w = { .graph = g->nodes[k]->graph_of[s], .c = around->c };
+
+            know_from_outside(g->nodes[k], w.graph);
+            if (!p->run(&w) || !run_in_bodies(p, &w))
+                return false;
+        }
+    return true;
+}
+
+static bool has_bodies(const struct graph *g)
+{
+    for (size_t k = 0; k < g->node_count; k++)
+        if (g->nodes[k]->graphs)
+            return true;
+    return false;
+}
+
+bool passes_apply(struct rewrite *w, enum pass_time time)
+{
+    const bool bodies = time != PASS_FORWARD && has_bodies(w->graph);
+
+    if (bodies && !graph_own_subgraphs(w->graph))
+        return false;
+    for (size_t k = 0; k < sizeof passes / sizeof *passes; k++) {
+        const struct pass *p = &passes[k];
+
+        if (!(p->times & time))
+            continue;
+        if (!p->run(w) || (bodies && p->times & PASS_BODIES && !run_in_bodies(p, w)))
+            return false;
+    }
+    return true;
+}
+
 const struct graph *passes_run(struct passes *p, const struct graph *g, const struct plan_context *c)
 {
     struct report r = { 0 }; /* what is wrong with the graph is told when it is run */
     struct plan_context own = *c;
+    struct rewrite w = { .c = &own };
     bool ok;
 
     *p = (struct passes){ .arena.budget = c->budget };
     own.report = &r;
     own.once = true;
-    p->graph = graph_clone(g, &p->arena, &r);
+    p->graph = w.graph = graph_clone(g, &p->arena, &r);
     for (size_t k = 0; p->graph && k < p->graph->value_count; k++)
         p->graph->values[k]->is_input = p->graph->values[k]->is_input && !p->graph->values[k]->initializer;
-    ok = p->graph && pass_constants(p, &own) && drop_unread(p->graph, &r) && pass_shuffle(p->graph, &r) &&
-         pass_pad(p->graph, NULL, &r) && pass_layout(p->graph, NULL, NULL, &r) && pass_transposes(p->graph, &r) &&
-         pass_affine(p->graph, &r) && pass_residual(p->graph, &r) && pass_relu(p->graph, &r) &&
-         pass_concat(p->graph, &r) && pass_fuse(p->graph, &r);
+    ok = p->graph && passes_apply(&w, PASS_SESSION);
+    p->constants = w.constants;
     if (ok) {
         forget_unused(p, &r);
         p->graph->report = c->report;

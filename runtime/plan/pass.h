@@ -1,5 +1,6 @@
-/* Passes over the graph of an inference session: they change a clone, in which values of the model keep their ids, and
- * leave subgraphs alone. What they put in place of an initializer is a new one.
+/* Passes change a graph so that it is run faster. One list of them, in pass.c, serves sessions and trainers, and says of
+ * each when it holds. The graph is a clone of the model's, in which values of the model keep their ids; what a pass puts
+ * in place of an initializer is a new one.
  *
  * A pass returns false only where memory runs out: the clone is then of no use. */
 #ifndef KILN_PLAN_PASS_H
@@ -7,6 +8,32 @@
 
 #include "plan/program.h"
 
+/* What is right at which time. */
+enum pass_time {
+    PASS_SESSION = 1,    /* in inference: weights stay as they are, no gradient is taken */
+    PASS_EVALUATION = 2, /* in a trainer's graph without gradients, whose weights change */
+    PASS_FORWARD = 4,    /* in the graph of a trainer's step, before its gradients */
+    PASS_STEP = 8,       /* in the same, after gradients and optimiser */
+    PASS_BODIES = 16     /* in subgraphs as well, at the same times */
+};
+
+/* The graph that passes change, and what they go by. */
+struct rewrite {
+    struct graph *graph;
+    const struct plan_context *c;
+    /* By value id, of those that there were before all passes: types that neither values nor initializers tell, rank
+     * UNKNOWN for nothing; and who is asked for besides the graph's outputs. Either may be NULL. */
+    size_t values;
+    const struct tensor *given;
+    const bool *kept;
+    const struct forward_part *forward; /* for PASS_STEP */
+    struct program *constants;          /* set by pass_constants: holds what was folded */
+};
+
+/* Runs those passes that are right at that time. */
+bool passes_apply(struct rewrite *w, enum pass_time time);
+
+/* The graph of an inference session. */
 struct passes {
     struct arena arena;
     struct graph *graph;       /* NULL: the original is run as it is */
@@ -31,39 +58,37 @@ void pieces_unread(struct pieces *p, const struct value *v); /* nobody reads the
 bool passes_forget(struct passes *p, const struct value *v, const struct pieces *pieces);
 
 /* What can be told without inputs becomes an initializer, once and not for each set of shapes. */
-bool pass_constants(struct passes *p, const struct plan_context *c);
+bool pass_constants(struct rewrite *w);
+/* Outputs behind the first that nobody reads: whoever makes them need not, and where they lie does not matter. */
+bool pass_unread(struct rewrite *w);
 /* Shuffles of channels become one node. */
-bool pass_shuffle(struct graph *g, struct report *r);
-/* Zeros that a Pad puts around images become the pads of the convolution or the average pool behind it. Also for the
- * graph of a trainer, before its gradients; `given` as for pass_layout. */
-bool pass_pad(struct graph *g, const struct tensor *given, struct report *r);
+bool pass_shuffle(struct rewrite *w);
+/* Zeros that a Pad puts around images become the pads of the convolution or the average pool behind it. */
+bool pass_pad(struct rewrite *w);
+/* Float convolutions, and what stands between them, get their channels last (ops/layout.h). The nodes get other ids. */
+bool pass_layout(struct rewrite *w);
+/* Batch normalisation in training, with the activation and the pool behind it, becomes one node; after channels were
+ * put last. */
+bool pass_norm(struct rewrite *w);
 /* Transpositions that undo each other go, also around elementwise nodes. */
-bool pass_transposes(struct graph *g, struct report *r);
-/* Float convolutions, and what stands between them, get their channels last (ops/layout.h). Also for the graph of a
- * trainer, before its gradients. `given`, by value id, may hold types that neither values nor initializers tell, rank
- * UNKNOWN for nothing; `kept`, by value id, who is asked for besides the graph's outputs. Either may be NULL. The nodes
- * get other ids. */
-bool pass_layout(struct graph *g, const struct tensor *given, const bool *kept, struct report *r);
+bool pass_transposes(struct rewrite *w);
 /* Normalisation, scale and shift of channels go into the weights and the bias of the node before. */
-bool pass_affine(struct graph *g, struct report *r);
+bool pass_affine(struct rewrite *w);
 /* An addition goes into a convolution with channels last, behind which it stands. */
-bool pass_residual(struct graph *g, struct report *r);
+bool pass_residual(struct rewrite *w);
 /* Relu goes into the node before; a Clip into a convolution with channels last. */
-bool pass_relu(struct graph *g, struct report *r);
+bool pass_relu(struct rewrite *w);
 /* Convolutions whose channels are only to be concatenated write them where they belong. */
-bool pass_concat(struct graph *g, struct report *r);
-/* Batch normalisation in training, with the activation and the pool behind it, becomes one node. For the graph of a
- * trainer, after channels were put last and before gradients; `types` by value id. */
-bool pass_norm(struct graph *g, const struct tensor *types, struct report *r);
-/* What elementwise nodes make of values that the backward pass needs anyway is not kept for it, but made again there.
- * For the graph of a trainer, after gradients and optimiser; `forward` tells of it before them. */
+bool pass_concat(struct rewrite *w);
+/* What elementwise nodes make of values that the backward pass needs anyway is not kept for it, but made again there;
+ * `forward` tells of the graph before its gradients. */
 struct forward_part {
     const struct program *types; /* of all values then, by plan_types */
     size_t nodes, values;        /* how many there were: the same ones are the first still */
 };
-bool pass_recompute(struct graph *g, const struct forward_part *forward, struct report *r);
-/* Elementwise nodes become chains. For any graph of which no gradient is taken any more, the last of all passes. */
-bool pass_fuse(struct graph *g, struct report *r);
+bool pass_recompute(struct rewrite *w);
+/* Elementwise nodes become chains; the last of all passes. */
+bool pass_fuse(struct rewrite *w);
 
 /* -- for passes -- */
 
@@ -72,8 +97,8 @@ struct use {
     struct node *reader; /* one of them; NULL where there is none but an output */
 };
 
-/* Tells all values what is known of them now (ops/rank.h); `given` as for pass_layout. */
-void pass_know(const struct graph *g, const struct tensor *given);
+/* Tells all values what is known of them now (ops/rank.h). */
+void pass_know(const struct rewrite *w);
 
 /* Is the node a step of a chain (kernels/chain.h) where what it reads is float? The numbers of operands are not set. */
 struct chain_step;

@@ -362,14 +362,16 @@ static bool replace(struct chain *c, const struct use *uses)
     return true;
 }
 
-bool pass_affine(struct graph *g, struct report *r)
+bool pass_affine(struct rewrite *w)
 {
+    struct graph *g = w->graph;
+    struct report *r = w->c->report;
     const struct use *uses = pass_uses(g, r);
     bool *declined = arena_array(g->arena, g->node_count, sizeof *declined, r);
 
     if (!uses || !declined)
         return false;
-    pass_know(g, NULL);
+    pass_know(w);
     for (size_t k = 0; k < g->node_count; k++) {
         struct chain c = { .graph = g, .node = g->nodes[k], .declined = declined, .report = r };
 

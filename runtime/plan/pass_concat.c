@@ -117,8 +117,10 @@ static bool spread(struct node *n, int64_t whole, struct report *r)
     return true;
 }
 
-bool pass_concat(struct graph *g, struct report *r)
+bool pass_concat(struct rewrite *w)
 {
+    struct graph *g = w->graph;
+    struct report *r = w->c->report;
     const struct use *uses = pass_uses(g, r);
 
     for (size_t k = 0; uses && k < g->node_count; k++) {

@@ -1,3 +1,4 @@
+#include "plan/given.h"
 #include "plan/pass.h"
 
 static bool makes_nothing(const struct node *n)
@@ -8,26 +9,24 @@ static bool makes_nothing(const struct node *n)
     return true;
 }
 
-bool pass_constants(struct passes *p, const struct plan_context *c)
+bool pass_constants(struct rewrite *w)
 {
-    struct graph *g = p->graph;
-    struct tensor *none = arena_array(g->arena, g->value_count, sizeof *none, c->report);
-    bool *leaves = arena_array(g->arena, g->value_count, sizeof *leaves, c->report);
+    struct graph *g = w->graph;
+    struct tensor *given = given_types(g, g->arena, w->c->report);
+    bool *leaves = arena_array(g->arena, g->value_count, sizeof *leaves, w->c->report);
 
-    if (!none || !leaves)
+    if (!given || !leaves)
         return false;
-    for (size_t k = 0; k < g->value_count; k++)
-        none[k].rank = UNKNOWN;
     for (size_t k = 0; k < g->output_count; k++)
         leaves[g->outputs[k]->id] = true;
-    p->constants = plan_types(g, none, NULL, c);
-    if (!p->constants)
+    w->constants = plan_types(g, given, NULL, w->c);
+    if (!w->constants)
         return false;
     for (size_t k = 0; k < g->node_count; k++) {
         struct node *n = g->nodes[k];
 
         for (int o = 0; o < n->slots; o++) {
-            const struct tensor *t = n->out[o] ? &p->constants->types[n->out[o]->id] : NULL;
+            const struct tensor *t = n->out[o] ? &w->constants->types[n->out[o]->id] : NULL;
 
             if (!t || !t->data || t->kind != TENSOR || t->dtype == STRING || leaves[n->out[o]->id])
                 continue;

@@ -28,7 +28,6 @@ static void find_types(struct chain_maker *m)
 {
     const struct graph *g = m->graph;
 
-    pass_know(g, NULL);
     for (size_t k = 0; k < g->value_count; k++)
         m->is_float[k] = known_of(g->values[k]).dtype == F32;
     for (size_t k = 0; k < g->output_count; k++)
@@ -324,8 +323,10 @@ static bool hand_over(const struct chain_maker *m, struct draft *d, int product,
     return true;
 }
 
-bool pass_fuse(struct graph *g, struct report *r)
+bool pass_fuse(struct rewrite *w)
 {
+    struct graph *g = w->graph;
+    struct report *r = w->c->report;
     struct chain_maker m = { .graph = g, .report = r };
 
     m.is_float = arena_array(g->arena, g->value_count, sizeof *m.is_float, r);
@@ -333,6 +334,7 @@ bool pass_fuse(struct graph *g, struct report *r)
     m.taken = arena_array(g->arena, g->node_count, sizeof *m.taken, r);
     if (!m.is_float || !m.is_output || !m.taken || !find_readers(&m))
         return false;
+    pass_know(w);
     find_types(&m);
     for (size_t k = g->node_count; k-- > 0;) {
         struct draft d = { .outputs = 1 };

@@ -1,4 +1,3 @@
-#include "kernels/kernels.h"
 #include "ops/constant.h"
 #include "ops/conv.h"
 #include "ops/layout.h"
@@ -27,6 +26,7 @@ struct form {
 
 struct layout {
     struct graph *graph;
+    const struct kernels *kernels;
     struct report *report;
     struct emitter e;
     struct form *forms; /* by value id */
@@ -123,7 +123,7 @@ static struct value *constant_last(struct layout *l, const struct tensor *t, int
     v = pass_initializer(l->graph, t->dtype, rank, dims, l->report);
     if (!v || !added(l, v, (struct known){ rank, t->dtype }))
         return NULL;
-    layout_copy(kernels_get(), NULL, &x, true, t->data, v->initializer->data);
+    layout_copy(l->kernels, NULL, &x, true, t->data, v->initializer->data);
     return v;
 }
 
@@ -430,7 +430,7 @@ static bool lay_out(struct layout *l, struct node *n)
     return (!rank || take_last(l, n, rank, &taken)) && (taken || take_onnx(l, n));
 }
 
-static bool start(struct layout *l, const struct tensor *given)
+static bool start(struct layout *l, const struct rewrite *w)
 {
     struct graph *g = l->graph;
     size_t places = 0;
@@ -444,7 +444,7 @@ static bool start(struct layout *l, const struct tensor *given)
         return false;
     for (size_t k = g->node_count; k-- > 0;)
         want(l, g->nodes[k]);
-    pass_know(g, given);
+    pass_know(w);
     for (size_t k = 0; k < g->value_count; k++)
         if (!g->values[k]->producer)
             l->forms[k].onnx = g->values[k];
@@ -452,10 +452,13 @@ static bool start(struct layout *l, const struct tensor *given)
 }
 
 /* What Constant nodes make is as good as an initializer, where nobody but nodes asks for it. */
-static bool take_constants(struct graph *g, const bool *kept, struct report *r)
+static bool take_constants(const struct rewrite *w)
 {
-    bool *asked = arena_array(g->arena, g->value_count, sizeof *asked, r);
+    const struct graph *g = w->graph;
+    bool *asked = arena_array(g->arena, g->value_count, sizeof *asked, w->c->report);
 
+    for (size_t k = 0; asked && w->kept && k < w->values; k++)
+        asked[k] = w->kept[k];
     for (size_t k = 0; asked && k < g->output_count; k++)
         asked[g->outputs[k]->id] = true;
     for (size_t k = 0; asked && k < g->node_count; k++) {
@@ -463,7 +466,7 @@ static bool take_constants(struct graph *g, const bool *kept, struct report *r)
         struct value *v = node_is(n, &op_constant) ? n->out[0] : NULL;
         const struct constant *a = n->attrs;
 
-        if (!v || asked[v->id] || (kept && kept[v->id]) || v->trains || a->value.dtype == STRING)
+        if (!v || asked[v->id] || v->trains || a->value.dtype == STRING)
             continue;
         v->initializer = &a->value;
         v->folded = true;
@@ -489,17 +492,19 @@ static bool makes_something(const struct node *n)
     return false;
 }
 
-bool pass_layout(struct graph *g, const struct tensor *given, const bool *kept, struct report *r)
+bool pass_layout(struct rewrite *w)
 {
-    struct layout l = { .graph = g, .report = r, .e = { .graph = g, .report = r } };
-    const size_t nodes = g->node_count, values = g->value_count;
+    struct graph *g = w->graph;
+    struct report *r = w->c->report;
+    struct layout l = { .graph = g, .kernels = w->c->kernels, .report = r, .e = { .graph = g, .report = r } };
+    const size_t nodes = g->node_count;
     struct node **node;
     bool ok;
 
     if (!has_convolution(g))
         return true;
     node = arena_array(g->arena, nodes, sizeof(struct node *), r);
-    if (!node || !take_constants(g, kept, r) || !start(&l, given))
+    if (!node || !take_constants(w) || !start(&l, w))
         return false;
     memcpy(node, g->nodes, nodes * sizeof(struct node *));
     g->node_count = 0;
@@ -512,7 +517,7 @@ bool pass_layout(struct graph *g, const struct tensor *given, const bool *kept, 
     }
     for (size_t k = 0; ok && k < g->output_count; k++)
         ok = keep(&l, g->outputs[k]);
-    for (size_t k = 0; ok && kept && k < values; k++)
-        ok = !kept[k] || keep(&l, g->values[k]);
+    for (size_t k = 0; ok && w->kept && k < w->values; k++)
+        ok = !w->kept[k] || keep(&l, g->values[k]);
     return ok;
 }

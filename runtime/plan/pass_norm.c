@@ -5,6 +5,7 @@
 #include "ops/norm_block.h"
 #include "ops/pooling.h"
 #include "ops/registry.h"
+#include "plan/given.h"
 #include "plan/pass.h"
 #include <string.h>
 
@@ -149,7 +150,22 @@ static bool replace(const struct run *r, struct report *report)
     return ask_for_moments(r, report);
 }
 
-bool pass_norm(struct graph *g, const struct tensor *types, struct report *report)
+/* By value id. Of the values that passes have added only initializers come from outside. */
+static struct program *types_of(const struct rewrite *w)
+{
+    struct arena scratch = { .budget = w->c->budget };
+    struct tensor *given = given_types(w->graph, &scratch, w->c->report);
+    struct program *types = NULL;
+
+    if (given && w->given)
+        memcpy(given, w->given, w->values * sizeof *given);
+    if (given)
+        types = plan_types(w->graph, given, NULL, w->c);
+    arena_release(&scratch);
+    return types;
+}
+
+static bool make_blocks(const struct graph *g, const struct tensor *types, struct report *report)
 {
     const struct use *uses = pass_uses(g, report);
 
@@ -166,4 +182,13 @@ bool pass_norm(struct graph *g, const struct tensor *types, struct report *repor
             return false;
     }
     return uses;
+}
+
+bool pass_norm(struct rewrite *w)
+{
+    struct program *types = types_of(w);
+    const bool ok = types && make_blocks(w->graph, types->types, w->c->report);
+
+    program_free(types);
+    return ok;
 }

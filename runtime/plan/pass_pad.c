@@ -155,8 +155,10 @@ static bool take_pads(struct node *n, struct use *uses, struct report *r)
     return true;
 }
 
-bool pass_pad(struct graph *g, const struct tensor *given, struct report *r)
+bool pass_pad(struct rewrite *w)
 {
+    struct graph *g = w->graph;
+    struct report *r = w->c->report;
     struct use *uses;
 
     if (!has_pad(g))
@@ -164,7 +166,7 @@ bool pass_pad(struct graph *g, const struct tensor *given, struct report *r)
     uses = pass_uses(g, r);
     if (!uses)
         return false;
-    pass_know(g, given);
+    pass_know(w);
     for (size_t k = 0; k < g->node_count; k++) {
         struct node *n = g->nodes[k];
 

@@ -277,10 +277,12 @@ static bool add_clones(const struct recompute *c)
     return true;
 }
 
-bool pass_recompute(struct graph *g, const struct forward_part *forward, struct report *r)
+bool pass_recompute(struct rewrite *w)
 {
+    struct graph *g = w->graph;
+    struct report *r = w->c->report;
     const struct recompute c = { .graph = g,
-                                 .forward = forward,
+                                 .forward = w->forward,
                                  .report = r,
                                  .reads = arena_array(g->arena, g->value_count, sizeof *c.reads, r),
                                  .clone = arena_array(g->arena, g->value_count, sizeof *c.clone, r),

@@ -46,8 +46,10 @@ static bool is_norm(const struct node *n)
     return node_is(n, &op_batch_normalization) && a->channels_last && !a->training;
 }
 
-bool pass_relu(struct graph *g, struct report *r)
+bool pass_relu(struct rewrite *w)
 {
+    struct graph *g = w->graph;
+    struct report *r = w->c->report;
     const struct use *uses = pass_uses(g, r);
 
     if (!uses)

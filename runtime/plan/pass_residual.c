@@ -57,8 +57,10 @@ static bool adds_two(const struct node *n)
     return (node_is(n, &op_add) || node_is(n, &op_sum)) && n->inputs == 2 && n->in[0] && n->in[1] && n->out[0];
 }
 
-bool pass_residual(struct graph *g, struct report *r)
+bool pass_residual(struct rewrite *w)
 {
+    struct graph *g = w->graph;
+    struct report *r = w->c->report;
     const struct use *uses = pass_uses(g, r);
 
     if (!uses)

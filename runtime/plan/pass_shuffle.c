@@ -44,8 +44,10 @@ static bool read_shapes(struct channel_shuffle *a, const int64_t *parts, const i
     return true;
 }
 
-bool pass_shuffle(struct graph *g, struct report *r)
+bool pass_shuffle(struct rewrite *w)
 {
+    struct graph *g = w->graph;
+    struct report *r = w->c->report;
     const struct use *uses = pass_uses(g, r);
 
     for (size_t k = 0; uses && k < g->node_count; k++) {

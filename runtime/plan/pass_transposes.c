@@ -40,8 +40,10 @@ static void become_identity(struct node *n, const struct op_def *def)
     n->since = def->since;
 }
 
-bool pass_transposes(struct graph *g, struct report *r)
+bool pass_transposes(struct rewrite *w)
 {
+    struct graph *g = w->graph;
+    struct report *r = w->c->report;
     const struct use *uses = pass_uses(g, r);
     const struct op_def *def = op_def_for(&op_identity, g->opset);
 

@@ -138,7 +138,7 @@ static bool can_end(struct planner *p, const struct infer *i)
     struct cost cost;
     char where[WHERE_TEXT];
 
-    if (p->types_only || !b->wall)
+    if (p->program->types_only || !b->wall)
         return true;
     cost = cost_of(i->node, i->in, i->out);
     p->seconds += cost.flops / (MOST_FLOPS * p->c->threads) + cost.rounds * LEAST_ROUND;
@@ -337,12 +337,7 @@ static bool plan_nodes(struct planner *p)
 static struct program *plan(const struct graph *g, const struct program *before, const struct tensor *tensors,
                             const bool *content, const struct plan_context *c, bool types_only)
 {
-    struct planner p = { .c = c,
-                         .graph = g,
-                         .scratch = { .budget = c->budget },
-                         .types_only = types_only,
-                         .given = tensors,
-                         .content = content };
+    struct planner p = { .c = c, .graph = g, .scratch = { .budget = c->budget }, .given = tensors, .content = content };
     struct program *q = budget_zalloc(c->budget, 1, sizeof *q, c->report);
     bool ok;
 
@@ -350,6 +345,7 @@ static struct program *plan(const struct graph *g, const struct program *before,
         return NULL;
     q->arena.budget = c->budget;
     q->graph = g;
+    q->types_only = types_only;
     p.program = q;
     ok = allocate(&p) && start(&p, before);
     if (ok) {
@@ -383,6 +379,7 @@ struct program *plan_types(const struct graph *g, const struct tensor *tensors, 
     return plan(g, NULL, tensors, content, c, true);
 }
 
+/* Subgraphs nest no deeper than the loader allows, so this may recurse. */
 void program_free(struct program *p)
 {
     struct budget *b;
@@ -390,6 +387,8 @@ void program_free(struct program *p)
     if (!p)
         return;
     b = p->arena.budget;
+    for (struct body *body = p->bodies; body; body = body->next)
+        program_free(body->program);
     arena_release(&p->arena);
     budget_free(b, p);
 }
@@ -413,7 +412,7 @@ bool program_fits(const struct program *p, const struct tensor *tensors)
 }
 
 struct preparation_head {
-    void (*make)(const void *key, const struct tensor *in, struct pool *pool, void *out);
+    void (*make)(const void *key, const struct tensor *in, const struct kernels *k, struct pool *pool, void *out);
     const void *data;
     size_t bytes;
 };

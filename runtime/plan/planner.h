@@ -9,8 +9,7 @@ struct planner {
     const struct plan_context *c;
     const struct graph *graph;
     struct program *program;
-    struct arena scratch; /* ends with the planning */
-    bool types_only;
+    struct arena scratch;                 /* ends with the planning */
     const struct tensor *given;           /* by value id: what the caller has */
     const bool *content;                  /* by value id: planning may look at what is in it; NULL: at nothing */
     bool *needed;                         /* by node id */

@@ -30,7 +30,7 @@ struct place {
 /* What op.h's need_prepared asked for. */
 struct preparation {
     const struct tensor *of;
-    void (*make)(const void *data, const struct tensor *in, struct pool *pool, void *out);
+    void (*make)(const void *data, const struct tensor *in, const struct kernels *k, struct pool *pool, void *out);
     const void *data;
     size_t data_bytes, key_bytes, bytes; /* key_bytes: how many of the data's bytes tell two apart */
     bool keeps_input;                    /* what it is made of is read while running, too */
@@ -47,6 +47,14 @@ struct program_step {
     bool *read;      /* for each output slot: does anybody read it? */
     const void *plan;
     struct preparation preparation; /* make is NULL where there is none */
+};
+
+/* A subgraph as planning sees it from outside: types and steps. Running plans it anew, in a frame of its own. */
+struct body {
+    const struct node *node;
+    int graph; /* node->graph_of[graph] */
+    struct program *program;
+    struct body *next;
 };
 
 struct requirement {
@@ -74,8 +82,10 @@ struct program {
     size_t next_state_count;
     int *wanted; /* values whose content the next segment needs */
     size_t wanted_count;
+    struct body *bodies; /* of nodes that have subgraphs */
     int64_t arena_bytes;
     bool complete;
+    bool types_only; /* made by plan_types: nothing has a place */
 };
 
 struct plan_context {

@@ -1,5 +1,6 @@
 #include "run/frame.h"
 #include "base/random.h"
+#include "plan/given.h"
 #include "run/profile.h"
 #include <string.h>
 
@@ -69,19 +70,12 @@ struct frame *frame_new(struct engine *e, const struct graph *g, struct report *
     f->graph = g;
     f->pool = e->pool;
     f->arena.budget = f->heap.budget = e->budget;
-    f->tensors = arena_array(&f->arena, g->value_count, sizeof *f->tensors, r);
+    f->tensors = given_types(g, &f->arena, r);
     f->children = arena_array(&f->arena, g->node_count, CHILDREN * sizeof *f->children, r);
     f->known = arena_array(&f->arena, g->value_count, sizeof *f->known, r);
     if (!f->tensors || !f->children || !f->known) {
         frame_free(f);
         return NULL;
-    }
-    for (size_t k = 0; k < g->value_count; k++) {
-        const struct value *v = g->values[k];
-
-        f->tensors[k].rank = UNKNOWN;
-        if (v->initializer)
-            f->tensors[k] = *v->initializer;
     }
     return f;
 }
@@ -230,7 +224,8 @@ static bool bind_step(struct frame *f, struct bound *b, struct bound_step *to, c
                               .heap = &f->heap,
                               .frame = f };
     if (from->preparation.make)
-        to->step.prepared = prepared_get(&f->engine->prepared, &from->preparation, r);
+        to->step.prepared =
+            prepared_get(&f->engine->prepared, &from->preparation, f->engine->kernels, f->engine->pool, r);
     return !from->preparation.make || to->step.prepared;
 }
 
@@ -336,13 +331,13 @@ bool frame_is_planned(const struct frame *f)
 
 static struct bound *plan_and_bind(struct frame *f, struct bound *before, struct report *r)
 {
-    const struct plan_context c = { .kernels = f->engine->kernels,
-                                    .threads = pool_threads(f->pool),
-                                    .budget = f->engine->budget,
-                                    .report = r,
-                                    .exact = f->engine->exact };
-    struct program *p = plan_program(f->graph, before ? before->program : NULL, f->tensors, f->known, &c);
-    struct bound *b = p ? bind(f, p, before, r) : NULL;
+    struct plan_context c = engine_context(f->engine, r);
+    struct program *p;
+    struct bound *b;
+
+    c.threads = pool_threads(f->pool);
+    p = plan_program(f->graph, before ? before->program : NULL, f->tensors, f->known, &c);
+    b = p ? bind(f, p, before, r) : NULL;
 
     if (b)
         b->used = f->clock;

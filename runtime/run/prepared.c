@@ -19,14 +19,15 @@ static struct prepared_entry *new_entry(struct prepared *p, const struct prepara
 }
 
 /* What the time did not suffice for may be half made, and is not kept. */
-static bool make(struct prepared *p, struct prepared_entry *e, const struct preparation *what, struct report *r)
+static bool make(struct prepared *p, struct prepared_entry *e, const struct preparation *what, const struct kernels *k,
+                 struct pool *pool, struct report *r)
 {
     void **slot;
 
     e->made = budget_alloc_pages(p->budget, what->bytes, r);
     if (!e->made)
         return false;
-    what->make(what->data, what->of, p->pool, e->made);
+    what->make(what->data, what->of, k, pool, e->made);
     slot = budget_in_time(p->budget, NULL, r) ? map_put_bytes(&p->by_id, e->id, preparation_id_bytes(what), r) : NULL;
     if (!slot)
         return false;
@@ -36,7 +37,8 @@ static bool make(struct prepared *p, struct prepared_entry *e, const struct prep
     return true;
 }
 
-const void *prepared_get(struct prepared *p, const struct preparation *what, struct report *r)
+const void *prepared_get(struct prepared *p, const struct preparation *what, const struct kernels *k, struct pool *pool,
+                         struct report *r)
 {
     struct prepared_entry *e = new_entry(p, what, r), *there;
 
@@ -45,7 +47,7 @@ const void *prepared_get(struct prepared *p, const struct preparation *what, str
     if (!p->by_id.budget)
         map_init(&p->by_id, p->budget);
     there = map_get_bytes(&p->by_id, e->id, preparation_id_bytes(what));
-    if (!there && make(p, e, what, r))
+    if (!there && make(p, e, what, k, pool, r))
         return e->made;
     budget_free_pages(p->budget, e->made, e->bytes);
     budget_free(p->budget, e);

@@ -1,8 +1,5 @@
 #include "run/session.h"
-#include "kernels/kernels.h"
 #include "plan/describe.h"
-#include "run/outputs.h"
-#include "run/profile.h"
 #include "run/slices.h"
 #include <string.h>
 
@@ -46,19 +43,20 @@ static bool find_symbols(struct session *s, struct report *r)
 
 static const struct graph *run_passes(struct session *s, struct report *r)
 {
-    const struct engine *e = &s->engine;
-    const struct plan_context c = { e->kernels, pool_threads(e->pool), &s->budget, r, false, e->exact };
+    const struct plan_context c = engine_context(&s->engine, r);
 
     return passes_run(&s->passes, s->graph, &c);
 }
 
-static bool choose_outputs(struct session *s, const struct session_options *o, struct report *r)
+static bool start_engine(struct session *s, const struct session_options *o, struct report *r)
 {
-    if (!o->outputs)
-        return true;
-    s->chosen = graph_for_outputs(s->graph, o->output, o->outputs, &s->arena, r);
-    s->graph = s->chosen;
-    return s->chosen;
+    const struct engine_options e = { .limits = { .limit = o->memory, .total = o->total, .seconds = o->seconds },
+                                      .pool = o->pool,
+                                      .threads = o->threads,
+                                      .exact = o->exact,
+                                      .seed = o->seed };
+
+    return engine_init(&s->engine, &s->budget, &e, r);
 }
 
 struct session *session_new(const struct graph *g, const struct session_options *o, struct report *r)
@@ -69,17 +67,9 @@ struct session *session_new(const struct graph *g, const struct session_options 
 
     if (!s)
         return NULL;
-    o = o ? o : &defaults;
-    s->budget = (struct budget){ .limit = o->memory, .total = o->total, .seconds = o->seconds };
-    budget_start(&s->budget);
     s->graph = g;
-    s->engine = (struct engine){ .kernels = kernels_get(), .budget = &s->budget, .seed = o->seed };
-    s->engine.pool = o->pool ? pool_share(o->pool, &s->budget, r) : pool_new(o->threads, &s->budget, r);
-    s->engine.prepared = (struct prepared){ .budget = &s->budget, .pool = s->engine.pool };
-    s->engine.exact = o->exact;
-    s->given = budget_zalloc(&s->budget, g->value_count, sizeof *s->given, r);
-    s->arena.budget = &s->budget;
-    if (s->engine.pool && s->given && choose_outputs(s, o, r) && find_symbols(s, r))
+    if (start_engine(s, o ? o : &defaults, r) && find_symbols(s, r) &&
+        (s->given = budget_zalloc(&s->budget, g->value_count, sizeof *s->given, r)))
         s->frame = frame_new(&s->engine, run_passes(s, r), r);
     s->engine.passes = s->passes.graph ? &s->passes : NULL;
     if (s->frame && budget_in_time(&s->budget, g->path, r)) {
@@ -99,12 +89,8 @@ void session_free(struct session *s)
         return;
     slices_free(s->slices);
     frame_free(s->frame);
-    prepared_free(&s->engine.prepared);
     passes_free(&s->passes);
-    profile_free(s->engine.profile);
-    pool_free(s->engine.pool);
-    graph_release(s->chosen);
-    arena_release(&s->arena);
+    engine_release(&s->engine);
     budget_free(&s->budget, s->given);
     budget_free(&s->budget, s->symbols);
     budget_free(&unlimited, s); /* not charged to the budget it holds */

@@ -1,6 +1,7 @@
 #include "train/calibrate.h"
 #include "data/element.h"
 #include "kernels/kernels.h"
+#include "plan/given.h"
 #include "run/frame.h"
 #include <math.h>
 #include <string.h>
@@ -10,21 +11,12 @@ struct program *plan_sample(const struct model *m, struct budget *b, struct repo
     const struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = b, .report = r };
     const struct graph *g = m->graph;
     struct arena scratch = { .budget = b };
-    struct tensor *tensors = arena_array(&scratch, g->value_count, sizeof *tensors, r);
+    struct tensor *tensors = given_types(g, &scratch, r);
     struct program *p = NULL;
 
-    for (size_t k = 0; tensors && k < g->value_count; k++) {
-        const struct value *v = g->values[k];
-
-        tensors[k].rank = UNKNOWN;
-        if (v->initializer)
-            tensors[k] = *v->initializer;
-        else if (v->is_input && v->has_type) {
-            tensors[k] = v->type;
-            for (int d = 0; d < v->type.rank; d++)
-                tensors[k].dims[d] = v->type.dims[d] < 0 ? 1 : v->type.dims[d];
-        }
-    }
+    for (size_t k = 0; tensors && k < g->input_count; k++)
+        if (g->inputs[k]->has_type)
+            tensors[g->inputs[k]->id] = given_closed(&g->inputs[k]->type, 1);
     if (tensors)
         p = plan_program(g, NULL, tensors, NULL, &c);
     arena_release(&scratch);
@@ -53,8 +45,7 @@ static void runner_release(struct runner *n)
     if (n->has_batches)
         batches_release(&n->batches);
     budget_free(&n->budget, n->x.data);
-    prepared_free(&n->engine.prepared);
-    pool_free(n->engine.pool);
+    engine_release(&n->engine);
 }
 
 static bool open_batches(struct runner *n, const struct model *m, const struct calibration *c, struct report *r)
@@ -80,11 +71,13 @@ static bool open_batches(struct runner *n, const struct model *m, const struct c
 static bool runner_init(struct runner *n, const struct model *m, const struct calibration *c,
                         const struct moments *places, size_t count, struct report *r)
 {
-    *n = (struct runner){ .engine.kernels = kernels_get(), .budget = budget_like(&c->limits) };
-    n->arena.budget = n->engine.budget = &n->budget;
-    n->engine.pool = pool_new(c->threads, &n->budget, r);
-    n->engine.prepared = (struct prepared){ .budget = &n->budget, .pool = n->engine.pool };
-    n->graph = n->engine.pool ? graph_clone(m->graph, &n->arena, r) : NULL;
+    const struct engine_options o = { .limits = c->limits, .threads = c->threads };
+
+    *n = (struct runner){ .arena.budget = &n->budget };
+    if (!engine_init(&n->engine, &n->budget, &o, r))
+        return false;
+    budget_stop(&n->budget); /* batches have their time each */
+    n->graph = graph_clone(m->graph, &n->arena, r);
     if (!n->graph)
         return false;
     n->graph->report = r;

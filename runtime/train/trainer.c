@@ -1,5 +1,5 @@
 #include "train/trainer.h"
-#include "run/profile.h"
+#include "plan/given.h"
 #include "train/prepare.h"
 #include "train/state.h"
 #include "train/training_program.h"
@@ -111,24 +111,16 @@ static bool fail_unknown(const struct trainer *t, const struct program *p, struc
 
 static bool output_type(struct trainer *t, struct tensor *out, struct report *r)
 {
-    const struct plan_context c = { .kernels = t->engine.kernels, .threads = 1, .budget = &t->budget, .report = r };
+    const struct plan_context c = engine_context(&t->engine, r);
     const struct graph *g = t->model->graph;
     struct arena scratch = { .budget = &t->budget };
-    struct tensor *tensors = arena_array(&scratch, g->value_count, sizeof *tensors, r);
+    struct tensor *tensors = given_types(g, &scratch, r);
     struct program *p;
     bool ok;
 
-    for (size_t k = 0; tensors && k < g->value_count; k++) {
-        tensors[k].rank = UNKNOWN;
-        if (g->values[k]->initializer)
-            tensors[k] = *g->values[k]->initializer;
-    }
     if (!tensors)
         return false;
-    tensors[t->input->id] = t->x;
-    for (int d = 0; d < t->x.rank; d++)
-        if (tensors[t->input->id].dims[d] < 0)
-            tensors[t->input->id].dims[d] = 1;
+    tensors[t->input->id] = given_closed(&t->x, 1);
     p = plan_program(g, NULL, tensors, NULL, &c);
     arena_release(&scratch);
     if (!p)
@@ -160,11 +152,13 @@ static bool choose_loss(struct trainer *t, const struct trainer_options *o, stru
 
 static bool start(struct trainer *t, const struct model *m, const struct trainer_options *o, struct report *r)
 {
-    t->engine = (struct engine){ .kernels = kernels_get(), .budget = &t->budget, .seed = o->seed };
-    t->engine.pool = o->pool ? pool_share(o->pool, &t->budget, r) : pool_new(o->threads, &t->budget, r);
-    t->engine.prepared = (struct prepared){ .budget = &t->budget, .pool = t->engine.pool };
-    t->engine.exact = o->exact;
-    if (!t->engine.pool ||
+    const struct engine_options e = { .limits = { .limit = o->memory, .total = o->total, .seconds = o->seconds },
+                                      .pool = o->pool,
+                                      .threads = o->threads,
+                                      .exact = o->exact,
+                                      .seed = o->seed };
+
+    if (!engine_init(&t->engine, &t->budget, &e, r) ||
         !optimizer_parse(&t->optimizer, o->optimizer ? o->optimizer : DEFAULT_OPTIMIZER, &t->arena, r))
         return false;
     t->learning_rate = t->optimizer.learning_rate;
@@ -180,10 +174,8 @@ struct trainer *trainer_new(const struct model *m, const struct trainer_options 
 
     if (!t)
         return NULL;
-    t->budget = (struct budget){ .limit = o->memory, .total = o->total, .seconds = o->seconds };
     t->arena.budget = &t->budget;
     map_init(&t->names, &t->budget);
-    budget_start(&t->budget);
     if (start(t, m, o, r) && budget_in_time(&t->budget, NULL, r)) {
         budget_stop(&t->budget);
         return t;
@@ -205,9 +197,7 @@ void trainer_free(struct trainer *t)
         training_program_free(t, p);
     }
     training_program_free(t, t->evaluation);
-    prepared_free(&t->engine.prepared);
-    profile_free(t->engine.profile);
-    pool_free(t->engine.pool);
+    engine_release(&t->engine);
     map_release(&t->names);
     arena_release(&t->arena);
     model_free(t->model);

@@ -1,5 +1,6 @@
 #include "train/training_program.h"
 #include "grad/grad.h"
+#include "plan/given.h"
 #include "plan/pass.h"
 #include <string.h>
 
@@ -13,15 +14,6 @@ struct build {
     struct value **slots;  /* of the trainable ones, one after the other */
     bool *learns, *frozen; /* by value id of the model: its parameter trains, or is frozen */
 };
-
-static struct plan_context context_of(const struct trainer *t, struct report *r)
-{
-    return (struct plan_context){ .kernels = t->engine.kernels,
-                                  .threads = pool_threads(t->engine.pool),
-                                  .budget = t->engine.budget,
-                                  .report = r,
-                                  .exact = t->engine.exact };
-}
 
 static struct value *copied(const struct training_program *p, const struct value *v)
 {
@@ -140,14 +132,8 @@ static bool add_loss(struct build *b, bool gradient)
 static struct tensor *types_given(struct build *b, struct arena *scratch)
 {
     const struct trainer *t = b->trainer;
-    const struct graph *g = b->program->graph;
-    struct tensor *tensors = arena_array(scratch, g->value_count, sizeof *tensors, b->report);
+    struct tensor *tensors = given_types(b->program->graph, scratch, b->report);
 
-    for (size_t k = 0; tensors && k < g->value_count; k++) {
-        tensors[k].rank = UNKNOWN;
-        if (g->values[k]->initializer)
-            tensors[k] = *g->values[k]->initializer;
-    }
     for (size_t k = 0; tensors && k < t->state_count; k++)
         tensors[b->state[k]->id] = t->states[k].value;
     if (!tensors)
@@ -159,20 +145,22 @@ static struct tensor *types_given(struct build *b, struct arena *scratch)
     return tensors;
 }
 
-/* Pads, and channels last, for what is trained as for what is evaluated: they compute the same. */
-static bool lay_out(struct build *b)
+/* What passes are right without gradients, or before them. What is trained and what is evaluated compute the same. */
+static bool rewrite(struct build *b, enum pass_time time)
 {
     struct training_program *p = b->program;
+    const struct plan_context c = engine_context(&b->trainer->engine, b->report);
     struct arena scratch = { .budget = b->trainer->engine.budget };
     struct tensor *given = types_given(b, &scratch);
     bool *kept = arena_array(&scratch, p->graph->value_count, sizeof *kept, b->report);
+    struct rewrite w = { .graph = p->graph, .c = &c, .values = p->graph->value_count, .given = given, .kept = kept };
     bool ok = given && kept;
 
     if (ok) {
         kept[copied(p, b->trainer->loss.at)->id] = true;
         if (p->loss.gradient)
             kept[p->loss.gradient->id] = true;
-        ok = pass_pad(p->graph, given, b->report) && pass_layout(p->graph, given, kept, b->report);
+        ok = passes_apply(&w, time);
     }
     arena_release(&scratch);
     return ok;
@@ -181,7 +169,7 @@ static bool lay_out(struct build *b)
 /* The types of all values for this batch size. */
 static struct program *types_of(struct build *b)
 {
-    const struct plan_context c = context_of(b->trainer, b->report);
+    const struct plan_context c = engine_context(&b->trainer->engine, b->report);
     struct arena scratch = { .budget = b->trainer->engine.budget };
     const struct tensor *given = types_given(b, &scratch);
     struct program *p = given ? plan_types(b->program->graph, given, NULL, &c) : NULL;
@@ -195,21 +183,11 @@ static struct program *types_of(struct build *b)
     return p;
 }
 
-/* Normalisations take in what follows them. */
-static bool join_norms(struct build *b)
-{
-    struct program *types = types_of(b);
-    const bool ok = types && pass_norm(b->program->graph, types->types, b->report);
-
-    program_free(types);
-    return ok;
-}
-
 static bool add_gradients(struct build *b, const struct program *types)
 {
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
-    const struct plan_context c = context_of(t, b->report);
+    const struct plan_context c = engine_context(&t->engine, b->report);
     const struct grad_request q = { .graph = p->graph,
                                     .types = types->types,
                                     .seeds = 1,
@@ -285,10 +263,12 @@ static bool add_optimizer(struct build *b, const struct program *types)
 
 static bool add_backward(struct build *b)
 {
+    const struct plan_context c = engine_context(&b->trainer->engine, b->report);
     struct graph *g = b->program->graph;
     struct program *types = types_of(b);
     const struct forward_part f = { types, g->node_count, g->value_count };
-    const bool ok = types && add_gradients(b, types) && add_optimizer(b, types) && pass_recompute(g, &f, b->report);
+    struct rewrite w = { .graph = g, .c = &c, .forward = &f };
+    const bool ok = types && add_gradients(b, types) && add_optimizer(b, types) && passes_apply(&w, PASS_STEP);
 
     program_free(types);
     return ok;
@@ -332,11 +312,10 @@ static bool build(struct build *b)
     if (!b->state || !b->slots || (training && !p->gradient))
         return false;
     release_state(b);
-    if (!add_loss(b, training) || (training && !train_nodes(b)) || !lay_out(b))
+    if (!add_loss(b, training) || (training && !train_nodes(b)) ||
+        !rewrite(b, training ? PASS_FORWARD : PASS_EVALUATION))
         return false;
-    if (training && !(join_norms(b) && add_backward(b)))
-        return false;
-    return pass_fuse(p->graph, b->report) && make_frame(b);
+    return (!training || add_backward(b)) && make_frame(b);
 }
 
 struct training_program *training_program_new(struct trainer *t, int64_t batch, struct report *r)

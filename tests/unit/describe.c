@@ -204,6 +204,35 @@ START_TEST(what_a_gemm_does_besides_is_told)
 }
 END_TEST
 
+/* Chains in a loop's body; the body of the loop in it follows. */
+START_TEST(subgraphs_are_told_too)
+{
+    struct session *s;
+    struct tensor x = { .dtype = F32, .rank = 1, .dims = { 3 }, .data = (float[]){ 1, -1, 2 } };
+    struct model *m;
+    const char *outer, *inner;
+
+    begin();
+    m = build("<ir_version: 8, opset_import: [\"\": 17]> g (float[3] x) => (float[3] y) <int64 m = {2}, bool go = {1}>"
+              "{ y = Loop(m, go, x) <body = b (int64 i, bool c, float[3] h) => (bool d, float[3] u)"
+              "  { d = Identity(c) p = Mul(h, x) t = Tanh(p)"
+              "    u = Loop(m, go, t) <body = n (int64 j, bool e, float[3] k) => (bool f, float[3] v)"
+              "      { f = Identity(e) v = Neg(k) }> }> }");
+    s = session_new(m->graph, NULL, &report);
+    expect_ok(s && session_set(s, m->graph->inputs[0], &x, &report) && session_describe(s, &text, &report));
+    ck_assert_ptr_nonnull(strstr(text.data, "main: 1 steps, an arena of "));
+    outer = strstr(text.data, "\nmain/node[0] '' Loop/body: 3 steps each time it is run\n");
+    ck_assert_ptr_nonnull(outer);
+    ck_assert_ptr_nonnull(strstr(outer, "Fused-1      Mul, Tanh"));
+    inner = strstr(outer + 1, "Loop/body: 2 steps each time it is run\n");
+    ck_assert_ptr_nonnull(inner);
+    ck_assert_ptr_nonnull(strstr(inner, "Neg-13"));
+    session_free(s);
+    model_free(m);
+    end();
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("describe");
@@ -215,5 +244,6 @@ Suite *suite(void)
     add_test(s, a_picture_has_nodes_lines_and_frames);
     add_test(s, a_program_is_told_step_by_step);
     add_test(s, what_a_gemm_does_besides_is_told);
+    add_test(s, subgraphs_are_told_too);
     return s;
 }

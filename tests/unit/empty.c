@@ -201,6 +201,7 @@ static bool run_passes(struct trial *t, const struct case_variant *v)
     const struct plan_context pc = {
         .kernels = c->engine.kernels, .threads = 1, .budget = &c->budget, .report = &c->report, .once = true
     };
+    struct rewrite w = { .c = &pc };
 
     for (int k = 0; k < c->inputs; k++)
         if (c->in_value[k]) {
@@ -212,10 +213,8 @@ static bool run_passes(struct trial *t, const struct case_variant *v)
         return true;
     }
     t->passes.arena.budget = &c->budget;
-    t->passes.graph = graph_clone(g, &t->passes.arena, &c->report);
-    g = t->passes.graph;
-    return g && pass_transposes(g, &c->report) && pass_affine(g, &c->report) && pass_residual(g, &c->report) &&
-           pass_relu(g, &c->report) && pass_fuse(g, &c->report);
+    t->passes.graph = w.graph = graph_clone(g, &t->passes.arena, &c->report);
+    return w.graph && pass_transposes(&w) && pass_affine(&w) && pass_residual(&w) && pass_relu(&w) && pass_fuse(&w);
 }
 
 static void begin(struct trial *t, const struct derived *x, const struct case_variant *v)
@@ -306,9 +305,13 @@ struct back {
 static void go_back(struct trial *t, const struct derived *x, bool fused, struct back *b)
 {
     struct case_graph *c = &t->c;
+    const struct plan_context pc = {
+        .kernels = c->engine.kernels, .threads = 1, .budget = &c->budget, .report = &c->report
+    };
+    struct rewrite w = { .c = &pc };
 
     memset(b, 0, sizeof *b);
-    b->ok = case_differentiate(c, x->oc, &b->d) && (!fused || pass_fuse(b->d.graph, &c->report)) &&
+    b->ok = case_differentiate(c, x->oc, &b->d) && (!fused || (w.graph = b->d.graph, pass_fuse(&w))) &&
             (b->f = case_frame(c, b->d.graph)) && frame_run(b->f, &c->report);
     check_error(&c->report, b->ok);
 }

@@ -16,14 +16,17 @@ struct trial {
 
 static void start(struct trial *t, const char *text)
 {
+    const struct plan_context c = { kernels_get(), 1, &t->budget, &t->report, false, false };
+    struct rewrite w = { .c = &c };
+
     memset(t, 0, sizeof *t);
     t->model = model_read_bytes(text, strlen(text), NULL, &t->report);
     ck_assert_msg(t->model && model_build(t->model, &t->report), "%s: %s in\n%s", t->report.error.where,
                   t->report.error.message, text);
     t->passes.arena.budget = &t->budget;
-    t->passes.graph = graph_clone(t->model->graph, &t->passes.arena, &t->report);
+    t->passes.graph = w.graph = graph_clone(t->model->graph, &t->passes.arena, &t->report);
     ck_assert_ptr_nonnull(t->passes.graph);
-    ck_assert(pass_fuse(t->passes.graph, &t->report));
+    ck_assert(pass_fuse(&w));
 }
 
 static void finish(struct trial *t)

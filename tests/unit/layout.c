@@ -42,6 +42,13 @@ static void fill(struct tensor *t, const struct value *v, uint64_t stream)
     }
 }
 
+static void apply(struct trial *t, struct graph *g, bool (*pass)(struct rewrite *w))
+{
+    struct rewrite w = { .graph = g, .c = &t->c };
+
+    ck_assert(pass(&w));
+}
+
 static void start(struct trial *t, const char *graph)
 {
     char text[4096];
@@ -59,7 +66,7 @@ static void start(struct trial *t, const char *graph)
     t->plain = graph_clone(t->f.model->graph, &t->arena, &t->report);
     t->last = graph_clone(t->f.model->graph, &t->arena, &t->report);
     ck_assert(t->plain && t->last);
-    ck_assert(pass_layout(t->last, NULL, NULL, &t->report));
+    apply(t, t->last, pass_layout);
     ck_assert_uint_eq(t->report.error.count, 0);
     ck_assert_uint_le(t->plain->input_count, INPUTS);
     for (size_t k = 0; k < t->plain->input_count; k++)
@@ -380,7 +387,8 @@ START_TEST(convolutions_take_in_what_follows)
              "float[6] me = {0, 0.1, 0.2, -0.3, 0, 0}, float[6] va = {1, 2, 0.5, 1, 1, 0.1}>\n%s",
              epilogues[_i].text);
     start(&t, text);
-    ck_assert(pass_residual(t.last, &t.report) && pass_relu(t.last, &t.report));
+    apply(&t, t.last, pass_residual);
+    apply(&t, t.last, pass_relu);
     for (size_t k = 0; k < t.last->node_count; k++)
         nodes += t.last->nodes[k]->out[0] != NULL;
     ck_assert_int_eq(nodes, epilogues[_i].nodes);
@@ -430,10 +438,11 @@ START_TEST(parts_of_a_concat_are_written_in_place)
     start(&t, text);
     t.engine.exact = t.c.exact = concats[_i].exact;
     t.bound = 1e-4; /* of 20 channels and more */
-    ck_assert(pass_relu(t.last, &t.report) && pass_concat(t.last, &t.report));
+    apply(&t, t.last, pass_relu);
+    apply(&t, t.last, pass_concat);
     ck_assert_int_eq(count(t.last, "Concat"), concats[_i].concats);
     same_results(&t);
-    ck_assert(pass_fuse(t.last, &t.report));
+    apply(&t, t.last, pass_fuse);
     same_results(&t);
     finish(&t);
 }
@@ -473,11 +482,12 @@ START_TEST(shuffles_of_channels_become_one_node)
              channels ? channels : 20, shuffles[_i].parts, shuffles[_i].whole, shuffles[_i].perm);
     start(&t, text);
     g = graph_clone(t.f.model->graph, &t.arena, &t.report);
-    ck_assert(g && pass_shuffle(g, &t.report));
+    ck_assert_ptr_nonnull(g);
+    apply(&t, g, pass_shuffle);
     for (size_t k = 0; k < g->node_count; k++)
         found += g->nodes[k]->op == &channel_shuffle_op;
     ck_assert_int_eq(found, shuffles[_i].shuffles);
-    ck_assert(pass_layout(g, NULL, NULL, &t.report));
+    apply(&t, g, pass_layout);
     graph_release(t.last);
     t.last = g;
     same_results(&t);

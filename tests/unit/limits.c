@@ -162,7 +162,7 @@ START_TEST(half_a_preparation_is_none)
             what = program->steps[k].preparation;
     ck_assert(what.make != NULL);
     budget_start(&late);
-    ck_assert_ptr_null(prepared_get(&p, &what, &report));
+    ck_assert_ptr_null(prepared_get(&p, &what, kernels_get(), NULL, &report));
     expect_error(KILN_LIMIT, "time limit");
     ck_assert_ptr_null(p.entries);
     ck_assert_uint_eq(late.used, 0);

@@ -10,6 +10,7 @@
 #include "ops/norm_block.h"
 #include "ops/pooling.h"
 #include "ops/registry.h"
+#include "plan/given.h"
 #include "plan/pass.h"
 #include "run/frame.h"
 #include <stdio.h>
@@ -384,14 +385,14 @@ static void side_begin(struct side *s, const char *text)
 /* Channels last, as plan/pass_layout.c would say it; and the pass, which is told what it asks of types. */
 static void side_fuse(struct side *s, const struct tensor *in, bool last)
 {
-    struct tensor *const types = arena_array(&s->arena, s->graph->value_count, sizeof *types, &s->f.report);
+    const struct plan_context c = { kernels_get(), 1, &s->budget, &s->f.report, false, false };
+    struct tensor *const given = given_types(s->graph, &s->arena, &s->f.report);
+    struct rewrite w = { .graph = s->graph, .c = &c, .values = s->graph->value_count, .given = given };
 
-    for (size_t k = 0; k < s->graph->value_count; k++) {
-        types[k] = in[0];
+    for (size_t k = 0; k < s->graph->value_count; k++)
         s->graph->values[k]->has_type = false;
-    }
-    for (size_t k = 1; k < s->graph->input_count; k++)
-        types[s->graph->inputs[k]->id] = in[k];
+    for (size_t k = 0; k < s->graph->input_count; k++)
+        given[s->graph->inputs[k]->id] = in[k];
     for (size_t k = 0; k < s->graph->node_count && last; k++) {
         struct node *n = s->graph->nodes[k];
         void *attrs = arena_alloc(&s->arena, n->def->attrs_size, &s->f.report);
@@ -405,7 +406,7 @@ static void side_fuse(struct side *s, const struct tensor *in, bool last)
             continue;
         n->attrs = attrs;
     }
-    ck_assert(pass_norm(s->graph, types, &s->f.report));
+    ck_assert(pass_norm(&w));
 }
 
 static void side_run(struct side *s, const struct tensor *in, const struct tensor *upstream, bool normal)

@@ -11,12 +11,12 @@
 
 static bool skipped;
 
-bool __real_pass_pad(struct graph *g, const struct tensor *given, struct report *r);
-bool __wrap_pass_pad(struct graph *g, const struct tensor *given, struct report *r);
+bool __real_pass_pad(struct rewrite *w);
+bool __wrap_pass_pad(struct rewrite *w);
 
-bool __wrap_pass_pad(struct graph *g, const struct tensor *given, struct report *r)
+bool __wrap_pass_pad(struct rewrite *w)
 {
-    return skipped || __real_pass_pad(g, given, r);
+    return skipped || __real_pass_pad(w);
 }
 
 /* How many Pads make something. */

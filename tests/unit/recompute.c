@@ -16,15 +16,15 @@ static struct report report;
 static bool skipped;
 static int clones; /* of the last graph that was looked at */
 
-bool __real_pass_recompute(struct graph *g, const struct forward_part *forward, struct report *r);
-bool __wrap_pass_recompute(struct graph *g, const struct forward_part *forward, struct report *r);
+bool __real_pass_recompute(struct rewrite *w);
+bool __wrap_pass_recompute(struct rewrite *w);
 
-bool __wrap_pass_recompute(struct graph *g, const struct forward_part *forward, struct report *r)
+bool __wrap_pass_recompute(struct rewrite *w)
 {
-    const size_t nodes = g->node_count;
-    const bool done = skipped || __real_pass_recompute(g, forward, r);
+    const size_t nodes = w->graph->node_count;
+    const bool done = skipped || __real_pass_recompute(w);
 
-    clones = (int)(g->node_count - nodes);
+    clones = (int)(w->graph->node_count - nodes);
     return done;
 }
 

@@ -298,7 +298,7 @@ struct op_def {
     bool (*channels_last)(const struct node *n, int rank, void *attrs);
     /* Is row k of every output, along its first dimension, made of the rows k of those inputs that have rows[k], and of
      * the others whole, and would it be for any number of rows? `types` by input. Some input has rows. NULL: no, but
-     * for elementwise operators. What is so can be run on a few rows at a time (run/slices.h). */
+     * for elementwise operators. What is so can be run on a few rows at a time (plan/slices.h). */
     bool (*batch_independent)(const struct node *n, const struct tensor *const *types, const bool *rows);
     const struct chain_rule *chain; /* NULL where it is not elementwise, or no step of a chain */
     /* For operators that can run a chain (ops/fused.h) on their only output while it is in the cache: changes a copy of

@@ -1,5 +1,6 @@
 #include "plan/describe.h"
 #include "ops/registry.h"
+#include "plan/slices.h"
 #include <string.h>
 
 /* -- a table -- */
@@ -190,7 +191,7 @@ static void put_bodies(struct text *out, const struct program *p)
         }
 }
 
-void program_describe(struct text *out, const struct program *p)
+static void put_whole(struct text *out, const struct program *p)
 {
     text_say(out, "%s: %zu steps, an arena of %lld bytes, %lld bytes prepared of weights\n", p->graph->path,
              p->step_count, (long long)p->arena_bytes, (long long)prepared_bytes(p, out));
@@ -202,4 +203,17 @@ void program_describe(struct text *out, const struct program *p)
     if (!p->complete)
         text_printf(out, "the rest is planned while running: its sizes are not known before\n");
     put_bodies(out, p);
+}
+
+void program_describe(struct text *out, const struct program *p)
+{
+    if (p->slices) {
+        text_printf(out, "In %lld slices of the batch, %s:\n", (long long)p->slices->count,
+                    p->slices->together ? "one after the other" : "each by one thread");
+        put_whole(out, p->slices->program[0]);
+        if (p->step_count)
+            text_printf(out, "\nThen for all of the batch:\n");
+    }
+    if (!p->slices || p->step_count)
+        put_whole(out, p);
 }

@@ -77,6 +77,8 @@ static void find_lifetimes(const struct planner *p, struct lifetimes *l)
                 read_at(l, n->out[k]->id, (int)s);
             }
     }
+    for (size_t k = 0; p->slices && k < p->slices->edge_count; k++) /* made before all steps, side by side */
+        read_at(l, p->slices->edges[k].id, 0);
     /* what the caller reads, what is carried over, and what a later segment needs lives to the end */
     for (size_t k = 0; k < g->output_count; k++)
         read_at(l, g->outputs[k]->id, FOREVER);

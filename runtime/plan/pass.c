@@ -240,6 +240,7 @@ const struct graph *passes_run(struct passes *p, const struct graph *g, const st
     if (ok) {
         forget_unused(p, &r);
         p->graph->report = c->report;
+        p->form = FORM_FRESH;
         return p->graph;
     }
     passes_free(p);

@@ -33,16 +33,27 @@ struct rewrite {
 /* Runs those passes that are right at that time. */
 bool passes_apply(struct rewrite *w, enum pass_time time);
 
+/* The form in which a session runs its graph, and what holds of it. Most sessions see one set of shapes in all their
+ * life: weights that were only wanted to be prepared for it are given back then. */
+enum graph_form {
+    FORM_PLAIN, /* as it was given; whatever is set, and whatever shapes come */
+    FORM_FRESH, /* as passes have made it, which takes initializers for constants; nothing is planned yet: weights that
+                 * the first program prepares, and nobody else reads, go */
+    FORM_SPENT, /* the same, when some have gone: only for what is planned already */
+    FORM_WHOLE, /* the same, with all weights, which stay: for any shapes */
+};
+
 /* The graph of an inference session. */
 struct passes {
+    enum graph_form form;
     struct arena arena;
-    struct graph *graph;       /* NULL: the original is run as it is */
+    struct graph *graph;       /* NULL in FORM_PLAIN: the original is run as it is */
     struct program *constants; /* holds what was folded */
 };
 
 /* Runs all passes on a clone of `g`, which must outlive it. An initializer that is an input too, as all are in files
- * before IR version 4, is taken for a constant: who sets it must go back to `g`. The result is the clone, or `g` where
- * the passes cannot help: a graph that they do not understand is run, and refused, as it stands. */
+ * before IR version 4, is taken for a constant: who sets it must go back to `g`. The result is the clone, in FORM_FRESH,
+ * or `g` where the passes cannot help: a graph that they do not understand is run, and refused, as it stands. */
 const struct graph *passes_run(struct passes *p, const struct graph *g, const struct plan_context *c);
 void passes_free(struct passes *p);
 /* Initializers may be views of each other: the pieces of memory that they lie in, and how many of the values in each

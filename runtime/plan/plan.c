@@ -94,11 +94,24 @@ static void start_after(struct planner *p, const struct program *before)
     }
 }
 
+/* What slices leave lies in the arena before the first step. */
+static void start_edges(struct planner *p)
+{
+    for (size_t k = 0; p->slices && k < p->slices->edge_count; k++) {
+        const struct edge *e = &p->slices->edges[k];
+
+        p->program->types[e->id] = e->type;
+        p->program->places[e->id].kind = PLACE_ARENA;
+        p->provided[e->id] = true;
+    }
+}
+
 static bool start(struct planner *p, const struct program *before)
 {
     for (size_t k = 0; k < p->graph->value_count; k++)
         if (!start_value(p, p->graph->values[k]))
             return false;
+    start_edges(p);
     if (!before)
         return true;
     start_after(p, before);
@@ -269,6 +282,18 @@ static bool plan_node(struct planner *p, const struct node *n)
 
 /* -- the whole -- */
 
+/* Those that only nodes read which nobody needs. */
+static void drop_edges(struct planner *p)
+{
+    size_t count = 0;
+
+    for (size_t k = 0; p->slices && k < p->slices->edge_count; k++)
+        if (p->readers[p->slices->edges[k].id])
+            p->slices->edges[count++] = p->slices->edges[k];
+    if (p->slices)
+        p->slices->edge_count = count;
+}
+
 static bool allocate(struct planner *p)
 {
     const size_t values = p->graph->value_count, nodes = p->graph->node_count;
@@ -305,7 +330,8 @@ static void note_requirements(struct planner *p)
     struct program *q = p->program;
 
     for (size_t k = 0; k < p->graph->value_count; k++) {
-        if (p->provided[k] && p->readers[k])
+        if (p->provided[k] && q->places[k].kind == PLACE_OUTSIDE &&
+            (p->readers[k] || (p->slices && p->slices->reads[k])))
             q->requirements[q->requirement_count++] = (struct requirement){ (int)k, q->types[k] };
         if (p->wanted[k] && !q->types[k].data)
             q->wanted[q->wanted_count++] = (int)k;
@@ -335,9 +361,11 @@ static bool plan_nodes(struct planner *p)
 }
 
 static struct program *plan(const struct graph *g, const struct program *before, const struct tensor *tensors,
-                            const bool *content, const struct plan_context *c, bool types_only)
+                            const bool *content, const struct plan_context *c, struct slices *slices, bool types_only)
 {
-    struct planner p = { .c = c, .graph = g, .scratch = { .budget = c->budget }, .given = tensors, .content = content };
+    struct planner p = {
+        .c = c, .graph = g, .slices = slices, .scratch = { .budget = c->budget }, .given = tensors, .content = content
+    };
     struct program *q = budget_zalloc(c->budget, 1, sizeof *q, c->report);
     bool ok;
 
@@ -350,6 +378,7 @@ static struct program *plan(const struct graph *g, const struct program *before,
     ok = allocate(&p) && start(&p, before);
     if (ok) {
         find_needed(&p);
+        drop_edges(&p);
         ok = plan_nodes(&p);
     }
     if (ok)
@@ -367,16 +396,38 @@ static struct program *plan(const struct graph *g, const struct program *before,
     return NULL;
 }
 
+/* The same in slices, where that is faster and memory suffices; else `whole`. */
+static struct program *in_slices(struct program *whole, const struct tensor *tensors, const bool *content,
+                                 const struct plan_context *c)
+{
+    struct slices *s = slices_find(whole, tensors, c);
+    struct report quiet = { 0 };
+    struct plan_context own = *c;
+    struct program *p;
+
+    own.report = &quiet;
+    p = s ? plan(whole->graph, NULL, tensors, content, &own, s, false) : NULL;
+    if (!p) {
+        slices_free(s);
+        return whole;
+    }
+    p->slices = s;
+    program_free(whole);
+    return p;
+}
+
 struct program *plan_program(const struct graph *g, const struct program *before, const struct tensor *tensors,
                              const bool *content, const struct plan_context *c)
 {
-    return plan(g, before, tensors, content, c, false);
+    struct program *p = plan(g, before, tensors, content, c, NULL, false);
+
+    return p && !before && c->slicing != SLICES_NONE ? in_slices(p, tensors, content, c) : p;
 }
 
 struct program *plan_types(const struct graph *g, const struct tensor *tensors, const bool *content,
                            const struct plan_context *c)
 {
-    return plan(g, NULL, tensors, content, c, true);
+    return plan(g, NULL, tensors, content, c, NULL, true);
 }
 
 /* Subgraphs nest no deeper than the loader allows, so this may recurse. */
@@ -389,12 +440,15 @@ void program_free(struct program *p)
     b = p->arena.budget;
     for (struct body *body = p->bodies; body; body = body->next)
         program_free(body->program);
+    slices_free(p->slices);
     arena_release(&p->arena);
     budget_free(b, p);
 }
 
-bool program_fits(const struct program *p, const struct tensor *tensors)
+bool program_fits(const struct program *p, const struct tensor *tensors, enum slicing slicing)
 {
+    if (p->slices && p->slices->slicing != slicing)
+        return false;
     for (size_t k = 0; k < p->requirement_count; k++) {
         const struct requirement *q = &p->requirements[k];
         const struct tensor *t = &tensors[q->id];

@@ -3,12 +3,13 @@
 #define KILN_PLAN_PLANNER_H
 
 #include "ops/op.h"
-#include "plan/program.h"
+#include "plan/slices.h"
 
 struct planner {
     const struct plan_context *c;
     const struct graph *graph;
     struct program *program;
+    struct slices *slices;                /* that run before it; NULL: none do */
     struct arena scratch;                 /* ends with the planning */
     const struct tensor *given;           /* by value id: what the caller has */
     const bool *content;                  /* by value id: planning may look at what is in it; NULL: at nothing */

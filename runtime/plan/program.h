@@ -66,6 +66,8 @@ struct next_state {
     int out, in; /* value ids */
 };
 
+struct slices; /* plan/slices.h */
+
 struct program {
     struct arena arena;
     const struct graph *graph;
@@ -82,10 +84,18 @@ struct program {
     size_t next_state_count;
     int *wanted; /* values whose content the next segment needs */
     size_t wanted_count;
-    struct body *bodies; /* of nodes that have subgraphs */
+    struct body *bodies;   /* of nodes that have subgraphs */
+    struct slices *slices; /* in which what comes before the steps is run; NULL: nothing does */
     int64_t arena_bytes;
     bool complete;
     bool types_only; /* made by plan_types: nothing has a place */
+};
+
+/* May a big batch be cut into slices? */
+enum slicing {
+    SLICES_NONE,
+    SLICES_APART,   /* each by one thread, where there are enough for all */
+    SLICES_TOGETHER /* one after the other, each by all threads, as a profile wants it */
 };
 
 struct plan_context {
@@ -95,6 +105,7 @@ struct plan_context {
     struct report *report;
     bool once;  /* for a session, not for each set of shapes: more may be folded */
     bool exact; /* no ways that are faster and round worse */
+    enum slicing slicing;
 };
 
 /* Plans the segment after `before` (NULL: the first). `tensors`, by value id, holds the types of all that the caller
@@ -104,7 +115,8 @@ struct plan_context {
 struct program *plan_program(const struct graph *g, const struct program *before, const struct tensor *tensors,
                              const bool *content, const struct plan_context *c);
 void program_free(struct program *p);
-bool program_fits(const struct program *p, const struct tensor *tensors);
+/* Does it hold for these types, and what was looked at, and does it cut the batch as is allowed now? */
+bool program_fits(const struct program *p, const struct tensor *tensors, enum slicing slicing);
 
 /* Types of all values for given types of inputs, as far as planning can tell them, without placing anything: types[id]
  * by value id, rank UNKNOWN where it cannot. What the backward pass is built from. The result is freed with

@@ -14,8 +14,6 @@ struct engine {
     struct budget *budget;
     struct profile *profile; /* NULL: none is taken */
     struct prepared prepared;
-    struct passes *passes; /* NULL: none, or what they have made is to stay */
-    bool forgot;           /* the weights that the first program of their graph has prepared: another one needs them */
     bool exact;            /* no ways that are faster and round worse */
     uint64_t seed, number; /* of random numbers (op.h) */
 };

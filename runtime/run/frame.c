@@ -2,6 +2,7 @@
 #include "base/random.h"
 #include "plan/given.h"
 #include "run/profile.h"
+#include "run/slices.h"
 #include <string.h>
 
 /* Segments kept for one graph beside those of the latest run: shapes met before need no planning. Past that number the
@@ -26,9 +27,12 @@ struct bound_step {
 
 /* A program with memory. */
 struct bound {
-    struct program *program;
+    const struct program *program;
+    struct program *own;  /* the same; NULL where it is somebody else's */
     struct bound *before; /* the segment before it; NULL for a first one */
     struct bound *next;   /* of all of the frame's */
+    struct arena arena;   /* of what is below */
+    struct heads *heads;  /* that run its slices; NULL: it has none */
     char *memory;
     struct bound_step *steps;
     size_t step_count;
@@ -40,12 +44,11 @@ struct frame {
     struct engine *engine;
     const struct graph *graph;
     struct arena arena;
-    struct pool *pool; /* the engine's, or of one thread */
-    bool forgets;      /* weights that the passes have made, once its first program has prepared them */
-    const bool *keeps; /* by value id: but not these; NULL: all of them */
-    bool nested;       /* of a subgraph: what follows is set by each call */
-    uint64_t seed;     /* of random numbers */
-    uint64_t calls;    /* in the present run of the frame around it, which is its run number `around` */
+    struct pool *pool;     /* the engine's, or of one thread */
+    struct passes *passes; /* of a session's own frame; else NULL */
+    bool nested;           /* of a subgraph: what follows is set by each call */
+    uint64_t seed;         /* of random numbers */
+    uint64_t calls;        /* in the present run of the frame around it, which is its run number `around` */
     uint64_t around;
     bool *known; /* by value id: captured content that planning may look at, as it is the same in every run */
     struct tensor *tensors;  /* by value id */
@@ -80,12 +83,23 @@ struct frame *frame_new(struct engine *e, const struct graph *g, struct report *
     return f;
 }
 
+struct frame *frame_new_main(struct engine *e, const struct graph *g, struct passes *p, struct report *r)
+{
+    struct frame *f = frame_new(e, g, r);
+
+    if (f)
+        f->passes = p;
+    return f;
+}
+
 static void bound_free(struct frame *f, struct bound *b)
 {
     struct budget *budget = f->engine->budget;
 
+    heads_free(b->heads);
     budget_free_pages(budget, b->memory, (size_t)b->program->arena_bytes);
-    program_free(b->program); /* its arena holds b's arrays too */
+    arena_release(&b->arena);
+    program_free(b->own);
     budget_free(budget, b);
     f->bound_count--;
 }
@@ -111,12 +125,6 @@ void frame_free(struct frame *f)
 void frame_run_alone(struct frame *f, struct pool *pool)
 {
     f->pool = pool;
-}
-
-void frame_forget_weights(struct frame *f, const bool *keeps)
-{
-    f->forgets = true;
-    f->keeps = keeps;
 }
 
 void frame_set(struct frame *f, const struct value *v, const struct tensor *t)
@@ -195,7 +203,7 @@ static bool bind_step(struct frame *f, struct bound *b, struct bound_step *to, c
                       struct report *r)
 {
     const struct node *n = from->node;
-    struct arena *arena = &b->program->arena;
+    struct arena *arena = &b->arena;
     const struct tensor **in = arena_array(arena, (size_t)(n->inputs + n->captured), sizeof *in, r);
     struct tensor **out = arena_array(arena, (size_t)n->slots, sizeof *out, r);
 
@@ -230,9 +238,9 @@ static bool bind_step(struct frame *f, struct bound *b, struct bound_step *to, c
 }
 
 /* By value id: 0 where nothing reads it, and how often it is prepared where that is all; else -1. */
-static int *count_preparations(const struct frame *f, struct program *p, struct report *r)
+static int *count_preparations(const struct frame *f, const struct program *p, struct arena *arena)
 {
-    int *left = arena_array(&p->arena, f->graph->value_count, sizeof *left, r);
+    int *left = arena_array(arena, f->graph->value_count, sizeof *left, NULL);
 
     for (size_t k = 0; left && k < p->step_count; k++) {
         const struct program_step *s = &p->steps[k];
@@ -250,13 +258,12 @@ static int *count_preparations(const struct frame *f, struct program *p, struct 
     for (size_t k = 0; left && k < f->graph->output_count; k++)
         left[f->graph->outputs[k]->id] = -1;
     for (size_t k = 0; left && k < f->graph->value_count; k++)
-        if (f->keeps && f->keeps[k])
+        if (p->slices && p->slices->reads[k])
             left[k] = -1;
     return left;
 }
 
-/* Most sessions see one set of shapes in all their life: weights that were only wanted to be prepared go as soon as
- * they have been, so that never all of both are there. */
+/* Weights that were only wanted to be prepared go as soon as they have been, so that never all of both are there. */
 static void forget_prepared(struct frame *f, const struct program *p, const struct program_step *s, int *left,
                             struct pieces *pieces)
 {
@@ -266,55 +273,93 @@ static void forget_prepared(struct frame *f, const struct program *p, const stru
         if (!v || p->types[v->id].data != s->preparation.of->data || left[v->id] <= 0 || --left[v->id])
             continue;
         pieces_unread(pieces, v);
-        f->engine->forgot |= passes_forget(f->engine->passes, v, pieces);
+        if (passes_forget(f->passes, v, pieces))
+            f->passes->form = FORM_SPENT;
     }
 }
 
-static struct bound *bind(struct frame *f, struct program *p, struct bound *before, struct report *r)
+/* Which weights may go, with the first program of a session; false: none. */
+static bool find_weights(struct frame *f, struct bound *b, int **left, struct pieces *pieces)
 {
-    struct bound *b = budget_zalloc(f->engine->budget, 1, sizeof *b, r);
+    if (!f->passes || f->passes->form != FORM_FRESH || !b->program->complete)
+        return false;
+    *left = count_preparations(f, b->program, &b->arena);
+    return *left && pieces_find(pieces, f->graph, *left, &b->arena, NULL);
+}
+
+static bool bind_steps(struct frame *f, struct bound *b, struct report *r)
+{
+    const struct program *p = b->program;
     struct pieces pieces = { 0 };
     int *left = NULL;
+    const bool forget = find_weights(f, b, &left, &pieces);
 
-    if (b)
-        b->program = p;
-    if (b)
-        b->steps = arena_array(&p->arena, p->step_count, sizeof *b->steps, r);
-    if (!b || !b->steps || !(b->memory = budget_alloc_pages(f->engine->budget, to_size(p->arena_bytes), r))) {
-        program_free(p);
-        budget_free(f->engine->budget, b);
-        return NULL;
-    }
-    if (f->engine->passes && f->forgets && !f->bounds && p->complete)
-        left = count_preparations(f, p, NULL);
-    if (left && !pieces_find(&pieces, f->graph, left, &p->arena, NULL))
-        left = NULL;
-    b->before = before;
-    b->next = f->bounds;
-    f->bounds = b;
-    f->bound_count++;
     for (size_t k = 0; k < p->step_count; k++) {
         struct bound_step *s = &b->steps[b->step_count];
 
-        if (!bind_step(f, b, s, &p->steps[k], r)) {
-            b->dead = true;
-            sweep(f);
-            return NULL;
-        }
-        if (left && p->steps[k].preparation.make)
+        if (!bind_step(f, b, s, &p->steps[k], r))
+            return false;
+        if (forget && p->steps[k].preparation.make)
             forget_prepared(f, p, &p->steps[k], left, &pieces);
         if (s->run || s->view_count)
             b->step_count++;
         else
             memset(s, 0, sizeof *s);
     }
+    return true;
+}
+
+/* What is made for a program beside its steps. */
+static bool furnish(struct frame *f, struct bound *b, struct report *r)
+{
+    const struct program *p = b->program;
+    struct budget *budget = f->engine->budget;
+
+    b->steps = arena_array(&b->arena, p->step_count, sizeof *b->steps, r);
+    b->memory = b->steps ? budget_alloc_pages(budget, to_size(p->arena_bytes), r) : NULL;
+    return b->memory && (!p->slices || (b->heads = heads_new(f->engine, p->slices, r)));
+}
+
+/* `own`: the program, if it is to go with what is made; after an error it has gone. */
+static struct bound *bind(struct frame *f, const struct program *p, struct program *own, struct bound *before,
+                          struct report *r)
+{
+    struct bound *b = budget_zalloc(f->engine->budget, 1, sizeof *b, r);
+
+    if (!b) {
+        program_free(own);
+        return NULL;
+    }
+    *b = (struct bound){
+        .program = p, .own = own, .before = before, .next = f->bounds, .arena.budget = f->engine->budget
+    };
+    f->bounds = b;
+    f->bound_count++;
+    if (!furnish(f, b, r) || !bind_steps(f, b, r)) {
+        b->dead = true;
+        sweep(f);
+        return NULL;
+    }
+    if (f->passes && f->passes->form == FORM_FRESH)
+        f->passes->form = FORM_WHOLE;
     return b;
+}
+
+bool frame_adopt(struct frame *f, const struct program *p, struct report *r)
+{
+    return bind(f, p, NULL, NULL, r);
+}
+
+/* How the batch may be cut now. */
+static enum slicing slicing_of(const struct frame *f)
+{
+    return !f->passes ? SLICES_NONE : f->engine->profile ? SLICES_TOGETHER : SLICES_APART;
 }
 
 static struct bound *find(struct frame *f, const struct bound *before)
 {
     for (struct bound *b = f->bounds; b; b = b->next)
-        if (b->before == before && program_fits(b->program, f->tensors)) {
+        if (b->before == before && program_fits(b->program, f->tensors, slicing_of(f))) {
             b->used = f->clock;
             return b;
         }
@@ -324,21 +369,32 @@ static struct bound *find(struct frame *f, const struct bound *before)
 bool frame_is_planned(const struct frame *f)
 {
     for (const struct bound *b = f->bounds; b; b = b->next)
-        if (!b->before && program_fits(b->program, f->tensors))
+        if (!b->before && program_fits(b->program, f->tensors, slicing_of(f)))
             return true;
     return false;
 }
 
+/* In slices, or where memory does not suffice for that, as a whole, if the weights that it reads are there still. */
 static struct bound *plan_and_bind(struct frame *f, struct bound *before, struct report *r)
 {
     struct plan_context c = engine_context(f->engine, r);
+    struct report quiet = { 0 };
     struct program *p;
     struct bound *b;
+    bool sliced;
 
     c.threads = pool_threads(f->pool);
+    c.slicing = slicing_of(f);
     p = plan_program(f->graph, before ? before->program : NULL, f->tensors, f->known, &c);
-    b = p ? bind(f, p, before, r) : NULL;
-
+    sliced = p && p->slices;
+    b = p ? bind(f, p, p, before, sliced ? &quiet : r) : NULL;
+    if (!b && sliced && f->passes->form == FORM_SPENT) {
+        fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
+    } else if (!b && sliced) {
+        c.slicing = SLICES_NONE;
+        p = plan_program(f->graph, NULL, f->tensors, f->known, &c);
+        b = p ? bind(f, p, p, NULL, r) : NULL;
+    }
     if (b)
         b->used = f->clock;
     return b;
@@ -407,6 +463,8 @@ static bool run_step(struct frame *f, struct bound_step *s, struct report *r)
 static bool execute(struct frame *f, struct bound *b, struct report *r)
 {
     enter(f, b);
+    if (b->heads && !heads_run(b->heads, f, r))
+        return false;
     for (size_t k = 0; k < b->step_count; k++) {
         struct bound_step *s = &b->steps[k];
 

@@ -10,12 +10,14 @@
 struct frame;
 
 struct frame *frame_new(struct engine *e, const struct graph *g, struct report *r);
+/* That of a session, for the graph that passes_run gave. It runs big batches in slices (plan/slices.h); p->form says
+ * whether weights go with the first program, and is told. */
+struct frame *frame_new_main(struct engine *e, const struct graph *g, struct passes *p, struct report *r);
 void frame_free(struct frame *f);
 /* From the start on: its nodes run on `pool`, of one thread, so that several frames can run at once. */
 void frame_run_alone(struct frame *f, struct pool *pool);
-/* From the start on: weights that the passes have made go as soon as the first program has prepared them, but those
- * with keeps[id]; NULL: none is kept. */
-void frame_forget_weights(struct frame *f, const bool *keeps);
+/* Runs `p`, which must outlive the frame, for the types that it was planned for. */
+bool frame_adopt(struct frame *f, const struct program *p, struct report *r);
 
 /* Gives a value from outside: an input, a captured value, an initializer that may be overridden or that trains, or what
  * a node makes that need not be run then. Only the data pointer is kept; it must stay until the run is over, or, for

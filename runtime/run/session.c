@@ -1,6 +1,5 @@
 #include "run/session.h"
 #include "plan/describe.h"
-#include "run/slices.h"
 #include <string.h>
 
 /* A symbol stands for one number in all inputs: that of `first`. */
@@ -70,10 +69,8 @@ struct session *session_new(const struct graph *g, const struct session_options 
     s->graph = g;
     if (start_engine(s, o ? o : &defaults, r) && find_symbols(s, r) &&
         (s->given = budget_zalloc(&s->budget, g->value_count, sizeof *s->given, r)))
-        s->frame = frame_new(&s->engine, run_passes(s, r), r);
-    s->engine.passes = s->passes.graph ? &s->passes : NULL;
+        s->frame = frame_new_main(&s->engine, run_passes(s, r), &s->passes, r);
     if (s->frame && budget_in_time(&s->budget, g->path, r)) {
-        frame_forget_weights(s->frame, NULL);
         budget_stop(&s->budget);
         return s;
     }
@@ -87,7 +84,6 @@ void session_free(struct session *s)
 
     if (!s)
         return;
-    slices_free(s->slices);
     frame_free(s->frame);
     passes_free(&s->passes);
     engine_release(&s->engine);
@@ -121,7 +117,6 @@ bool session_set(struct session *s, const struct value *v, const struct tensor *
         return false;
     frame_set(s->frame, v, t);
     s->given[v->id] = true;
-    s->overridden = s->overridden || v->initializer;
     return true;
 }
 
@@ -160,87 +155,59 @@ static bool set_again(struct session *s, struct frame *f)
     return f;
 }
 
-/* All that stands on what the passes have made. */
-static void free_runners(struct session *s)
-{
-    slices_free(s->slices);
-    s->slices = NULL;
-    frame_free(s->frame);
-    prepared_free(&s->engine.prepared);
-}
-
-/* From now on the graph is run as it was given. */
-static bool leave_passes(struct session *s, struct report *r)
-{
-    struct frame *plain = frame_new(&s->engine, s->graph, r);
-
-    if (!set_again(s, plain))
-        return false;
-    free_runners(s);
-    passes_free(&s->passes);
-    s->frame = plain;
-    s->engine.passes = NULL;
-    s->engine.forgot = false;
-    return true;
-}
-
-/* Other shapes need weights that were forgotten: all is made anew, and kept from now on. */
-static bool remember_weights(struct session *s, struct report *r)
+/* From now on the graph is run in that form, PLAIN or WHOLE; what was planned goes. Nothing has changed after an
+ * error. */
+static bool change_form(struct session *s, enum graph_form form, struct report *r)
 {
     struct passes old = s->passes;
-    struct frame *fresh = frame_new(&s->engine, run_passes(s, r), r);
+    struct frame *f;
 
-    if (!set_again(s, fresh)) {
+    if (form == FORM_PLAIN)
+        s->passes = (struct passes){ .form = FORM_PLAIN, .arena.budget = &s->budget };
+    f = frame_new_main(&s->engine, form == FORM_PLAIN ? s->graph : run_passes(s, r), &s->passes, r);
+    if (!set_again(s, f)) {
         passes_free(&s->passes);
         s->passes = old;
         return false;
     }
-    free_runners(s);
+    frame_free(s->frame);
+    prepared_free(&s->engine.prepared);
     passes_free(&old);
-    s->frame = fresh;
-    s->engine.passes = NULL;
-    s->engine.forgot = false;
+    s->frame = f;
+    if (s->passes.form == FORM_FRESH)
+        s->passes.form = form;
     return true;
 }
 
-/* Is it known how these shapes are run? */
-static bool is_planned(const struct session *s)
+static bool sets_initializer(const struct session *s)
 {
-    return (s->slices && slices_fit(s->slices, s->frame)) || frame_is_planned(s->frame);
+    for (size_t k = 0; k < s->graph->value_count; k++)
+        if (s->given[k] && s->graph->values[k]->initializer)
+            return true;
+    return false;
 }
 
-static bool choose_slices(struct session *s)
+/* A form that holds for what is set now. What is fresh is planned here: memory may end when some weights have gone that
+ * another plan needs. */
+static bool choose_form(struct session *s, struct report *r)
 {
-    const struct graph *g = s->passes.graph ? s->passes.graph : s->graph;
+    struct report quiet = { 0 };
 
-    if (s->slices && slices_fit(s->slices, s->frame))
+    if (s->passes.form != FORM_PLAIN && sets_initializer(s))
+        return change_form(s, FORM_PLAIN, r);
+    if (s->passes.form == FORM_PLAIN || s->passes.form == FORM_WHOLE || frame_is_planned(s->frame))
         return true;
-    if (frame_is_planned(s->frame))
-        return false;
-    slices_free(s->slices);
-    s->slices = slices_new(&s->engine, g, s->frame, s->engine.passes);
-    return s->slices;
-}
-
-/* How what is set now is run: in slices or as a whole. Weights that it needs are there then. */
-static bool choose(struct session *s, bool *sliced, struct report *r)
-{
-    if (s->engine.forgot && !is_planned(s) && !remember_weights(s, r))
-        return false;
-    *sliced = choose_slices(s);
-    return *sliced || !s->engine.forgot || frame_is_planned(s->frame) || remember_weights(s, r);
+    if (s->passes.form == FORM_FRESH && (frame_plan(s->frame, &quiet) || s->passes.form != FORM_SPENT))
+        return true;
+    return change_form(s, FORM_WHOLE, r);
 }
 
 static bool run(struct session *s, struct report *r)
 {
-    if (s->overridden && s->passes.graph && !leave_passes(s, r))
-        return false;
     for (size_t k = 0; k < s->graph->input_count; k++)
         if (!s->given[s->graph->inputs[k]->id])
             return fail(r, KILN_BAD_DATA, NULL, "input '%s' is not given", s->graph->inputs[k]->name);
-    if (!check_symbols(s, r) || !choose(s, &s->sliced, r))
-        return false;
-    return s->sliced ? slices_run(s->slices, s->frame, r) : frame_run(s->frame, r);
+    return check_symbols(s, r) && choose_form(s, r) && frame_run(s->frame, r);
 }
 
 bool session_run(struct session *s, struct report *r)
@@ -270,14 +237,8 @@ void session_set_types(struct session *s, int64_t batch)
 
 static bool describe(struct session *s, struct text *out, struct report *r)
 {
-    const struct program *p;
-    bool sliced;
+    const struct program *p = choose_form(s, r) ? frame_plan(s->frame, r) : NULL;
 
-    if (!choose(s, &sliced, r))
-        return false;
-    if (sliced)
-        return slices_describe(s->slices, s->frame, out, r);
-    p = frame_plan(s->frame, r);
     if (p)
         program_describe(out, p);
     return p;
@@ -295,7 +256,5 @@ bool session_describe(struct session *s, struct text *out, struct report *r)
 
 const struct tensor *session_output(const struct session *s, size_t k)
 {
-    const struct value *v = s->graph->outputs[k];
-
-    return s->sliced ? slices_get(s->slices, v) : frame_get(s->frame, v);
+    return frame_get(s->frame, s->graph->outputs[k]);
 }

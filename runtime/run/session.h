@@ -21,15 +21,10 @@ struct session_options {
 struct session {
     struct budget budget;
     struct engine engine;
-    const struct graph *graph; /* as it was given, or its own: */
-    struct graph *chosen;      /* for other outputs; NULL */
-    struct arena arena;        /* of that */
-    struct passes passes;      /* what is run instead, with the same ids */
+    const struct graph *graph; /* as it was given */
+    struct passes passes;      /* in which form it is run: another graph with the same ids, where there is one */
     struct frame *frame;
-    struct slices *slices;  /* for the shapes of some run; NULL */
-    bool sliced;            /* they made the latest run */
     bool *given;            /* by value id */
-    bool overridden;        /* an initializer was set: what the passes made of it does not hold */
     struct symbol *symbols; /* places where inputs declare the same symbol */
     size_t symbol_count;
 };

@@ -485,7 +485,9 @@ static bool seed(struct case_graph *c, struct case_gradients *d, struct grad_req
 
 bool case_differentiate(struct case_graph *c, const struct op_case *oc, struct case_gradients *d)
 {
-    const struct plan_context pc = { c->engine.kernels, 1, &c->budget, &c->report, false, false };
+    const struct plan_context pc = {
+        .kernels = c->engine.kernels, .threads = 1, .budget = &c->budget, .report = &c->report
+    };
     struct tensor *tensors = arena_array(&c->arena, c->graph->value_count, sizeof *tensors, &c->report);
     struct value *from[MAX_CASE], *flow[MAX_CASE];
     struct grad_request q = { .seed = from, .seed_gradient = flow, .wrt = d->wrt, .gradient = d->gradient };

@@ -173,7 +173,9 @@ END_TEST
 /* d/dx of a branch: the gradient of y is 1, so that of x is 2x or 3. */
 static void gradient_of_if(bool condition, const float *expected)
 {
-    const struct plan_context context = { kernels_get(), 1, &budget, &report, false, false };
+    const struct plan_context context = {
+        .kernels = kernels_get(), .threads = 1, .budget = &budget, .report = &report
+    };
     struct arena arena = { .budget = &budget };
     float x[] = { 1.5f, -2 }, one[] = { 1, 1 };
     struct tensor tensors[8] = { 0 }, ones = { .dtype = F32, .rank = 1, .dims = { 2 }, .data = one };

@@ -66,7 +66,7 @@ START_TEST(a_gradient_goes_through_the_branch_taken)
     struct budget b = { 0 };
     struct engine e = { .kernels = kernels_get(), .budget = &b };
     struct arena arena = { .budget = &b };
-    const struct plan_context pc = { e.kernels, 1, &b, &r, false, false };
+    const struct plan_context pc = { .kernels = e.kernels, .threads = 1, .budget = &b, .report = &r };
     struct tensor in[3] = { { .dtype = BOOL },
                             { .dtype = F32, .rank = 1, .dims = { 3 }, .data = x },
                             { .dtype = F32, .rank = 1, .dims = { 3 }, .data = w } };
@@ -302,7 +302,7 @@ START_TEST(a_gradient_goes_through_sequences)
     struct budget b = { 0 };
     struct engine e = { .kernels = kernels_get(), .budget = &b };
     struct arena arena = { .budget = &b };
-    const struct plan_context pc = { e.kernels, 1, &b, &r, false, false };
+    const struct plan_context pc = { .kernels = e.kernels, .threads = 1, .budget = &b, .report = &r };
     struct tensor in = { .dtype = F32, .rank = 1, .dims = { 2 }, .data = x };
     struct tensor flow = { .dtype = F32, .rank = 1, .dims = { 2 }, .data = one };
     struct value *seed, *seed_gradient, *d;

@@ -16,7 +16,9 @@ struct trial {
 
 static void start(struct trial *t, const char *text)
 {
-    const struct plan_context c = { kernels_get(), 1, &t->budget, &t->report, false, false };
+    const struct plan_context c = {
+        .kernels = kernels_get(), .threads = 1, .budget = &t->budget, .report = &t->report
+    };
     struct rewrite w = { .c = &c };
 
     memset(t, 0, sizeof *t);

@@ -385,7 +385,9 @@ static void side_begin(struct side *s, const char *text)
 /* Channels last, as plan/pass_layout.c would say it; and the pass, which is told what it asks of types. */
 static void side_fuse(struct side *s, const struct tensor *in, bool last)
 {
-    const struct plan_context c = { kernels_get(), 1, &s->budget, &s->f.report, false, false };
+    const struct plan_context c = {
+        .kernels = kernels_get(), .threads = 1, .budget = &s->budget, .report = &s->f.report
+    };
     struct tensor *const given = given_types(s->graph, &s->arena, &s->f.report);
     struct rewrite w = { .graph = s->graph, .c = &c, .values = s->graph->value_count, .given = given };
 
@@ -411,7 +413,9 @@ static void side_fuse(struct side *s, const struct tensor *in, bool last)
 
 static void side_run(struct side *s, const struct tensor *in, const struct tensor *upstream, bool normal)
 {
-    const struct plan_context c = { kernels_get(), 1, &s->budget, &s->f.report, false, false };
+    const struct plan_context c = {
+        .kernels = kernels_get(), .threads = 1, .budget = &s->budget, .report = &s->f.report
+    };
     struct tensor *const given = arena_array(&s->arena, s->graph->value_count, sizeof *given, &s->f.report);
     struct value *seed = graph_value(s->graph, NULL);
     struct grad_request q = { .graph = s->graph,

@@ -17,7 +17,9 @@ static void start(struct trial *t, const char *text)
 {
     memset(t, 0, sizeof *t);
     begin(&t->f, text);
-    t->c = (struct plan_context){ kernels_get(), 1, &t->budget, &t->report, true, false };
+    t->c = (struct plan_context){
+        .kernels = kernels_get(), .threads = 1, .budget = &t->budget, .report = &t->report, .once = true
+    };
     t->passes.arena.budget = &t->budget;
     t->passes.graph = graph_clone(t->f.model->graph, &t->passes.arena, &t->report);
     ck_assert_ptr_nonnull(t->passes.graph);

@@ -1,6 +1,6 @@
 /* Batches in slices: what is cut, and that it computes what the whole computes, with any number of threads and whatever
  * came before. Images are so large that nine of them, read and written by one node, are beyond what stays near. */
-#include "run/slices.h"
+#include "plan/slices.h"
 #include "base/text.h"
 #include "fixture.h"
 #include "numbers.h"
@@ -9,12 +9,14 @@
 
 static bool skipped;
 
-struct slices *__real_slices_new(struct engine *e, const struct graph *g, const struct frame *given, bool forget);
-struct slices *__wrap_slices_new(struct engine *e, const struct graph *g, const struct frame *given, bool forget);
+struct slices *__real_slices_find(const struct program *whole, const struct tensor *given,
+                                  const struct plan_context *c);
+struct slices *__wrap_slices_find(const struct program *whole, const struct tensor *given,
+                                  const struct plan_context *c);
 
-struct slices *__wrap_slices_new(struct engine *e, const struct graph *g, const struct frame *given, bool forget)
+struct slices *__wrap_slices_find(const struct program *whole, const struct tensor *given, const struct plan_context *c)
 {
-    return skipped ? NULL : __real_slices_new(e, g, given, forget);
+    return skipped ? NULL : __real_slices_find(whole, given, c);
 }
 
 enum { INPUTS = 8 };
@@ -54,6 +56,12 @@ static void give_all(struct trial *t, int64_t batch)
         in.data = t->data[k] = random_array(in.dtype, tensor_count(&in));
         ck_assert_msg(session_set(t->session, v, &in, &t->report), "%s", t->report.error.message);
     }
+}
+
+/* Was the latest run in slices? */
+static bool was_sliced(const struct trial *t)
+{
+    return frame_program(t->session->frame)->slices;
 }
 
 static void run_trial(struct trial *t, int64_t batch)
@@ -190,11 +198,11 @@ START_TEST(slices_are_the_whole)
     skipped = true;
     start(&whole, graphs[_i].text, &one);
     run_trial(&whole, BATCH);
-    ck_assert(!whole.session->sliced);
+    ck_assert(!was_sliced(&whole));
     skipped = false;
     start(&first, graphs[_i].text, &one);
     run_trial(&first, BATCH);
-    ck_assert_int_eq(first.session->sliced, graphs[_i].sliced);
+    ck_assert_int_eq(was_sliced(&first), graphs[_i].sliced);
     ck_assert_int_eq(describes_slices(&first), graphs[_i].sliced);
     check_same(&first, &whole, false);
     for (int n = 2; n <= 5; n += 3) {
@@ -227,7 +235,7 @@ START_TEST(slices_may_be_uneven)
         skipped = false;
         start(&cut, text, &o);
         run_trial(&cut, batch);
-        ck_assert(cut.session->sliced);
+        ck_assert(was_sliced(&cut));
         check_same(&cut, &whole, false);
         finish(&cut);
         finish(&whole);
@@ -288,7 +296,7 @@ START_TEST(shapes_may_change)
         struct trial whole;
 
         run_trial(&t, batches[k]);
-        ck_assert_int_eq(t.session->sliced, batches[k] > 8);
+        ck_assert_int_eq(was_sliced(&t), batches[k] > 8);
         skipped = true;
         start(&whole, NET, &o);
         run_trial(&whole, batches[k]);
@@ -308,6 +316,7 @@ START_TEST(inputs_may_change)
     skipped = false;
     start(&t, TWO_INPUTS, &(struct session_options){ .threads = 2 });
     run_trial(&t, BATCH);
+    ck_assert(!frame_program(t.session->frame)->slices->together);
     start(&whole, TWO_INPUTS, &(struct session_options){ .threads = 1 });
     give_all(&whole, BATCH);
     for (size_t k = 0; k < whole.model->graph->input_count; k++)
@@ -317,7 +326,8 @@ START_TEST(inputs_may_change)
     ck_assert(session_run(t.session, &t.report));
     skipped = true;
     ck_assert(session_run(whole.session, &whole.report));
-    ck_assert(t.session->sliced && !whole.session->sliced);
+    ck_assert(was_sliced(&t) && !was_sliced(&whole));
+    ck_assert(frame_program(t.session->frame)->slices->together);
     check_same(&t, &whole, false);
     finish(&whole);
     finish(&t);
@@ -339,16 +349,16 @@ START_TEST(slices_need_less_memory)
     skipped = false;
     start(&t, NET, &o);
     run_trial(&t, 12);
-    ck_assert(t.session->sliced);
+    ck_assert(was_sliced(&t));
     finish(&t);
 }
 END_TEST
 
-/* What the head leaves, of all rows, is more beside the tail than is allowed; as a whole one value lies where another
- * was. */
+/* What slices work in is more beside the tail than is allowed. */
 START_TEST(slices_give_way)
 {
-    const struct session_options o = { .threads = 1 + _i, .memory = 22 << 20 };
+    const struct session_options o = { .threads = 1 + _i,
+                                       .memory = (18 << 20) + (200 << 10) }; /* 32 images twice, and less than one */
     static const char graph[] = "g (" X ") => (float y)\n"
                                 "{ a = LRN <size = 3> (x) b = Softmax <axis = 1> (a)\n"
                                 "c = Transpose <perm = [1, 0, 2, 3]> (b) d = Transpose <perm = [2, 0, 1, 3]> (c)\n"
@@ -358,9 +368,9 @@ START_TEST(slices_give_way)
     skipped = false;
     start(&t, graph, &o);
     run_trial(&t, 12);
-    ck_assert(t.session->sliced);
+    ck_assert(was_sliced(&t));
     run_trial(&t, 32);
-    ck_assert(!t.session->sliced);
+    ck_assert(!was_sliced(&t));
     run_trial(&t, 12);
     finish(&t);
 }

@@ -229,7 +229,9 @@ static void gradients(const char *text, uint8_t *conditions, int inputs, int64_t
     size_t at = 0;
 
     begin(&f, text);
-    c = (struct plan_context){ kernels_get(), 1, &f.session->budget, &f.report, false, false };
+    c = (struct plan_context){
+        .kernels = kernels_get(), .threads = 1, .budget = &f.session->budget, .report = &f.report
+    };
     arena.budget = &f.model->budget;
     g = graph_clone(f.model->graph, &arena, &f.report);
     types = arena_array(&arena, g->value_count, sizeof *types, &f.report);

@@ -66,7 +66,7 @@ static bool infers(struct task *t)
         ok = give_rows(&x, &in->type, rows[k], &a) && session_set(s, in, &x, &t->report) && session_run(s, &t->report);
         if (ok)
             keep(t, session_output(s, 0));
-        t->sliced |= ok && s->sliced;
+        t->sliced |= ok && frame_program(s->frame)->slices;
     }
     arena_release(&a);
     session_free(s);

@@ -1,9 +1,10 @@
 #include "kernels/bands.h"
+#include "kernels/machine.h"
 
 enum {
-    BAND_BYTES = 192 << 10,
-    CHUNKS = 48,          /* wanted, so that 16 threads have about as much */
-    CHUNK_WORK = 2 << 20, /* multiplications that are worth a chunk */
+    BAND_BYTES = CORE_CACHE / 16 * 3,
+    CHUNKS = ENOUGH_JOBS,      /* wanted */
+    CHUNK_WORK = JOB_PRODUCTS, /* multiplications that are worth a chunk */
 };
 
 int64_t bands_chunks(int64_t work)

@@ -3,10 +3,11 @@
 #include "kernels/conv_axis.h"
 #include "kernels/conv_pack.h"
 #include "kernels/conv_plain.h"
+#include "kernels/machine.h"
 #include <math.h>
 #include <string.h>
 
-enum { BAND_BYTES = 24 << 10 }; /* of a copy of some rows: it stays in the nearest cache */
+enum { BAND_BYTES = NEAREST_CACHE / 4 * 3 }; /* of a copy of some rows: it stays in the nearest cache */
 
 struct depth {
     const struct kernels *k;

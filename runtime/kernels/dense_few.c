@@ -1,4 +1,5 @@
 #include "kernels/dense_few.h"
+#include "kernels/machine.h"
 #include "kernels/parts.h"
 #include <math.h>
 #include <string.h>
@@ -58,7 +59,7 @@ static struct few few_of(const struct kernels *k, const struct gemm *g)
 
 double dense_few_cost(const struct kernels *k, const struct gemm *g)
 {
-    enum { FAR = 1 << 22 }; /* elements: more than a cache keeps */
+    enum { FAR = SHARED_CACHE / sizeof(float) }; /* elements */
     const struct few f = few_of(k, g);
     const double elements = (double)f.columns * (double)g->k;
 

@@ -1,11 +1,12 @@
 #include "kernels/dense_stream.h"
+#include "kernels/machine.h"
 #include "kernels/parts.h"
 #include <math.h>
 
 enum {
-    DEPTHS = 96,         /* of a part: what a panel has of it stays in the first-level cache */
-    MOST_SLICES = 16,    /* of the depth, with a result of its own each */
-    MOST_SUMS = 1 << 16, /* elements of C, which stays in the second-level cache */
+    DEPTHS = 96,      /* of a part: what a panel has of it stays in the first-level cache */
+    MOST_SLICES = 16, /* of the depth, with a result of its own each */
+    MOST_SUMS = CORE_CACHE / 4 / (int)sizeof(float), /* elements of C, which stays there */
     WORTH_SUMMING = 1 << 16
 };
 

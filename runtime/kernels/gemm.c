@@ -2,6 +2,7 @@
 #include "kernels/gemm.h"
 #include "kernels/dense.h"
 #include "kernels/dense_stream.h"
+#include "kernels/machine.h"
 #include "kernels/parts.h"
 #include "tensor/half.h"
 #include <string.h>
@@ -254,7 +255,7 @@ static double work_to_end(const struct gemm *g)
 static void product(const struct kernels *k, struct pool *pool, const struct gemm *g, const void *a, const void *b,
                     void *c, void *scratch)
 {
-    struct pool *const helpers = work_to_end(g) < 2e6 ? NULL : pool;
+    struct pool *const helpers = work_to_end(g) < JOB_FLOPS ? NULL : pool;
     struct integer_product integers = { g, a, b, c };
     struct prepared p;
 
@@ -263,7 +264,7 @@ static void product(const struct kernels *k, struct pool *pool, const struct gem
     } else if (!dense_stream_fits(k, g) && dense_fits(k, g)) {
         dense(k, pool, g, a, b, c, scratch);
     } else {
-        struct ending end = { k, g, c, 1 + 16384 / (g->n + 1) };
+        struct ending end = { k, g, c, 1 + JOB_ELEMENTS / 2 / (g->n + 1) };
 
         prepare(k, g, a, b, c, &p);
         if (dense_stream_fits(k, g))
@@ -287,7 +288,7 @@ static int64_t batches_of(const struct gemm *g)
 /* Many small products are shared out whole; few, or big ones, are each cut. */
 static bool by_batch(const struct gemm *g)
 {
-    return batches_of(g) > 1 && (work_of(g) < 2e6 || batches_of(g) >= 32);
+    return batches_of(g) > 1 && (work_of(g) < JOB_FLOPS || batches_of(g) >= 32);
 }
 
 static size_t scratch_of(const struct kernels *k, const struct gemm *g, int threads)
@@ -370,7 +371,7 @@ void gemm(const struct kernels *k, struct pool *pool, const struct gemm *g, void
     b.g.finish = NULL;
     b.each = 1 + (int64_t)(5e5 / (work + 1e3));
     b.scratch_each = gemm_scratch(k, g, 1);
-    pool_run(work * (double)b.count < 2e6 ? NULL : pool, divide_up(b.count, b.each), batch_items, &b);
+    pool_run(work * (double)b.count < JOB_FLOPS ? NULL : pool, divide_up(b.count, b.each), batch_items, &b);
 }
 
 size_t gemm_packed_bytes(const struct kernels *k, const struct gemm *g)

@@ -8,6 +8,7 @@
  * wide here, the other narrow; A goes to either. */
 #include "base/memory.h"
 #include "kernels/gemm.h"
+#include "kernels/machine.h"
 #include "kernels/parts.h"
 #include <blis.h>
 #include <string.h>
@@ -156,7 +157,7 @@ static void cut_slices(struct cut *t, const struct gemm_driver *d)
     t->slice = divide_up(d->k, slices);
     t->slices = divide_up(d->k, t->slice);
     cut_depth(t, t->slice, false);
-    if (t->b_panels * t->b_width * t->depth * (int64_t)t->size > 1 << 20) {
+    if (t->b_panels * t->b_width * t->depth * (int64_t)t->size > CORE_CACHE) {
         t->slices = 1;
         t->slice = d->k;
         cut_depth(t, d->k, false);
@@ -369,7 +370,7 @@ static void drive_whole(struct pool *pool, struct drive *v)
 {
     struct cut *t = &v->t;
     const double work = 2. * (double)v->d->m * (double)v->d->n * (double)greater(1, v->d->k);
-    struct pool *const helpers = work < 2e6 ? NULL : pool;
+    struct pool *const helpers = work < JOB_FLOPS ? NULL : pool;
 
     for (v->j_panel = 0; v->j_panel < t->b_panels; v->j_panel += t->b_block) {
         v->block = lesser(t->b_block, t->b_panels - v->j_panel);
@@ -378,7 +379,7 @@ static void drive_whole(struct pool *pool, struct drive *v)
             const int64_t depth = t->together ? v->d->k : t->depth;
 
             v->part_end = t->together ? t->parts : v->part + 1;
-            pool_run(v->block * t->b_width * depth > 1 << 15 ? helpers : NULL, v->block * (v->part_end - v->part),
+            pool_run(v->block * t->b_width * depth > JOB_ELEMENTS ? helpers : NULL, v->block * (v->part_end - v->part),
                      pack_b_panel, v);
             pool_run(helpers, v->i_groups * v->j_groups, compute_group, v);
         }

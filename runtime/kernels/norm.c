@@ -1,11 +1,12 @@
 #include "kernels/norm.h"
+#include "kernels/machine.h"
 #include "kernels/norm_block.h"
 #include "kernels/parts.h"
 #include <math.h>
 #include <string.h>
 
 /* x[batch, channels, spatial] is read in slices of the batch, whose sums are then added in order. */
-enum { MOST_SLICES = 16, FEW = 32768 };
+enum { MOST_SLICES = 16, FEW = JOB_ELEMENTS };
 
 /* One pass over x (and dy) with sums for each channel. */
 struct sums {

@@ -1,4 +1,5 @@
 #include "kernels/norm_block.h"
+#include "kernels/machine.h"
 #include "kernels/parts.h"
 #include <string.h>
 
@@ -15,10 +16,10 @@ enum {
     NARROW = 64, /* narrower rows are put side by side */
     MOST_COLUMNS = 1024,
     PANEL = 512,
-    PIECE = 16384, /* elements of a chunk: still in the cache when it is looked at again */
+    PIECE = JOB_ELEMENTS / 2, /* elements of a chunk: still in the cache when it is looked at again */
     LEAST_ROWS = 64,
-    BLOCK = 1024, /* elements that go from one function to the next */
-    FEW = 65536   /* elements that one thread does alone */
+    BLOCK = 1024,          /* elements that go from one function to the next */
+    FEW = 2 * JOB_ELEMENTS /* elements that one thread does alone */
 };
 
 static size_t bytes_of(int64_t n, size_t size)

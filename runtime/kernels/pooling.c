@@ -1,5 +1,6 @@
 #include "kernels/pooling.h"
 #include "kernels/conv_grid.h"
+#include "kernels/machine.h"
 #include "kernels/parts.h"
 #include "tensor/half.h"
 #include <math.h>
@@ -293,8 +294,8 @@ static void run_planes(struct pool *pool, struct pooling *p, plane_fn *f)
     struct planes g = { p, f, 1 + 8192 / (p->in + p->out + 1) };
 
     if (p->s->planes > 0)
-        pool_run(p->s->planes * (p->in + p->out) < 1 << 15 ? NULL : pool, divide_up(p->s->planes, g.each), planes_chunk,
-                 &g);
+        pool_run(p->s->planes * (p->in + p->out) < JOB_ELEMENTS ? NULL : pool, divide_up(p->s->planes, g.each),
+                 planes_chunk, &g);
 }
 
 void max_pool(const struct kernels *k, struct pool *pool, const struct pool_shape *s, enum dtype dtype, const void *x,

@@ -1,17 +1,18 @@
 #include "kernels/reduce.h"
+#include "kernels/machine.h"
 #include "kernels/parts.h"
 #include "tensor/half.h"
 #include <math.h>
 #include <string.h>
 
 enum {
-    TILE = 256,       /* columns that are reduced together */
-    PIECE = 4096,     /* elements of a contiguous row, or */
-    PIECE_ROWS = 128, /* rows of a tile, between two looks at where we are */
-    SEGMENTS = 32,    /* at most, of one output's reduction */
-    ENOUGH = 16384,   /* elements that are worth a chunk of their own */
-    SHORT = 64,       /* a row whose sum the table's tree would take longer for */
-    WIDE = 8,         /* bytes of an accumulator, whatever its type */
+    TILE = 256,                /* columns that are reduced together */
+    PIECE = 4096,              /* elements of a contiguous row, or */
+    PIECE_ROWS = 128,          /* rows of a tile, between two looks at where we are */
+    SEGMENTS = 32,             /* at most, of one output's reduction */
+    ENOUGH = JOB_ELEMENTS / 2, /* elements that are worth a chunk of their own */
+    SHORT = 64,                /* a row whose sum the table's tree would take longer for */
+    WIDE = 8,                  /* bytes of an accumulator, whatever its type */
 };
 
 /* -- one type -- */

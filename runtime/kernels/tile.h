@@ -6,6 +6,7 @@
 #ifndef KILN_KERNELS_TILE_H
 #define KILN_KERNELS_TILE_H
 
+#include "kernels/machine.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,7 +43,7 @@ struct tile {
     int64_t soon_step;
 };
 
-enum { TILE_SOON = 128 }; /* two lines of the cache */
+enum { TILE_SOON = 2 * CACHE_LINE };
 
 /* What several tiles bring near, one after the other: spread over all their steps, rows * run of each tile, because a
  * core has few places for lines that are on their way, and the tiles' own loads need some. Where `steps` is a wrong

@@ -2,6 +2,7 @@
  *
  * The index of the greatest element along `axis`: the first of several, or the last with select_last_index. NaN is
  * greater than all numbers, as in numpy. Piecewise constant: its gradient is zero, no gradient flows. */
+#include "kernels/machine.h"
 #include "ops/op.h"
 #include "tensor/half.h"
 #include <math.h>
@@ -190,7 +191,7 @@ static bool run(struct step *s)
     if (!tensor_count(s->out[0]))
         return true;
     j.blocks = (j.inner + COLUMNS - 1) / COLUMNS;
-    j.per_chunk = (1 << 15) / (j.n * (j.inner < COLUMNS ? j.inner : COLUMNS)) + 1;
+    j.per_chunk = JOB_ELEMENTS / (j.n * (j.inner < COLUMNS ? j.inner : COLUMNS)) + 1;
     pool_run(s->pool, (j.outer * j.blocks + j.per_chunk - 1) / j.per_chunk, chunk, &j);
     return true;
 }

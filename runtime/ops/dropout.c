@@ -10,6 +10,7 @@
  * anew in every step, from the seed given here or from its own. */
 #include "base/mt19937.h"
 #include "base/random.h"
+#include "kernels/machine.h"
 #include "ops/convert.h"
 #include "ops/elementwise.h"
 #include "ops/rank.h"
@@ -135,7 +136,7 @@ static bool ratio_of(struct step *s, const struct dropout *a, const struct tenso
 }
 
 /* Multiples of 4 numbers begin with a block of the generator. */
-enum { CHUNK_DRAW = 32768 };
+enum { CHUNK_DRAW = JOB_ELEMENTS };
 
 struct draw {
     const struct kernels *k;

@@ -10,6 +10,7 @@
 
 #include "kernels/chain.h"
 #include "kernels/loop.h"
+#include "kernels/machine.h"
 #include "ops/op.h"
 
 /* Says in a row of an operator's table that its nodes may become steps of a chain (plan/pass_fuse.c) where they see
@@ -40,7 +41,7 @@ struct elementwise {
     int64_t chunk;        /* elements of a piece of work; 0 for loops about as fast as memory */
     struct elements span; /* what the loop sees of it: numbers, attrs */
 };
-enum { CHUNK_CHEAP = 32768, CHUNK_KERNEL = 16384, CHUNK_LIBM = 4096 };
+enum { CHUNK_CHEAP = JOB_ELEMENTS, CHUNK_KERNEL = JOB_ELEMENTS / 2, CHUNK_LIBM = JOB_ELEMENTS / 8 };
 
 /* y = loop(x...): does nothing where y is NULL (nobody reads it) or empty. Always true. */
 bool elementwise(struct step *s, const struct elementwise *e, struct tensor *y, int inputs,

@@ -4,6 +4,7 @@
  *
  * Indices below 0 count from the end; one out of range is an error while running. The gradient adds each slice of dY to
  * the slice of dX that it came from, in the order of the indices. */
+#include "kernels/machine.h"
 #include "ops/cost.h"
 #include "ops/move.h"
 #include "ops/rank.h"
@@ -13,7 +14,7 @@
 enum { DATA, INDICES };
 
 /* What one chunk moves or adds at least, in bytes. */
-enum { CHUNK = 1 << 16 };
+enum { CHUNK = JOB_ELEMENTS / 2 * (int)sizeof(float) };
 
 struct gather {
     int64_t axis;

@@ -1,11 +1,12 @@
 #include "ops/move.h"
 #include "kernels/kernels.h"
+#include "kernels/machine.h"
 #include <stdio.h>
 #include <string.h>
 
 /* What one chunk of a pool's job moves: large enough to be worth a hand-over, small enough to share out. Work is cut by
  * these alone. */
-enum { CHUNK_BYTES = 1 << 17, TILE = 64 };
+enum { CHUNK_BYTES = JOB_ELEMENTS * (int)sizeof(float), TILE = 64 };
 
 void move_strides(int rank, const int64_t *dims, int64_t *strides)
 {

@@ -1,4 +1,5 @@
 #include "ops/resample.h"
+#include "kernels/machine.h"
 #include "ops/convert.h"
 #include <math.h>
 #include <string.h>
@@ -20,7 +21,7 @@ struct pass {
 #include "ops/resample_body.h"
 
 /* What a chunk computes at least, in products; lanes of an image that one chunk of the adjoint owns. */
-enum { CHUNK = 1 << 15, LANES = 512 };
+enum { CHUNK = JOB_ELEMENTS, LANES = 512 };
 
 /* -- types and sizes -- */
 

@@ -1,3 +1,4 @@
+#include "kernels/machine.h"
 #include "ops/cost.h"
 #include "ops/node.h"
 #include "plan/planner.h"
@@ -138,11 +139,6 @@ static bool ready(const struct planner *p, const struct node *n)
     }
     return true;
 }
-
-/* More than any machine does: of a thread in a second, with the filtering that saves most (Winograd's); and what an
- * iteration of an empty loop takes. */
-#define MOST_FLOPS  2e12
-#define LEAST_ROUND 2e-8
 
 /* What cannot end in the time that there is need not begin. */
 static bool can_end(struct planner *p, const struct infer *i)

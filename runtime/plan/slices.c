@@ -1,5 +1,6 @@
 #include "plan/slices.h"
 #include "base/pool.h"
+#include "kernels/machine.h"
 #include "kernels/parts.h"
 #include "ops/rows.h"
 #include <string.h>
@@ -127,7 +128,7 @@ static size_t best_end(const struct search *f)
 /* Slices whose rows stay near; false where all of them do, or where nothing would be read that was made in one. */
 static bool cut(struct search *f)
 {
-    enum { NEAR = 1 << 20, FAR = 1 << 22, FEWEST = 2 };
+    enum { NEAR = CORE_CACHE, FAR = 4 * CORE_CACHE, FEWEST = 2 };
     struct slices *s = f->s;
     const int64_t most = find_head(f, f->whole->graph->node_count), slice = most > 0 ? greater(NEAR / most, 1) : 0;
 

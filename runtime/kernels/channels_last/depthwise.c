@@ -4,13 +4,14 @@
 #include "kernels/bands.h"
 #include "kernels/channels_last/method.h"
 #include "kernels/conv_axis.h"
+#include "kernels/machine.h"
 #include <math.h>
 #include <string.h>
 
 enum {
-    PARTS = 16,           /* of the gradient by the weights, that are summed by themselves */
-    PART_WORK = 1 << 20,  /* multiplications that are worth a part */
-    BAND_BYTES = 32 << 10 /* of dy, while all taps are summed over it */
+    PARTS = 16,                   /* of the gradient by the weights, that are summed by themselves */
+    PART_WORK = JOB_PRODUCTS / 2, /* multiplications that are worth a part */
+    BAND_BYTES = NEAREST_CACHE    /* of dy, while all taps are summed over it */
 };
 
 struct depthwise {

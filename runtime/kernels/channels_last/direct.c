@@ -3,13 +3,14 @@
  * Pixels of the result that meet the same taps form rectangles: the inside, and the edges. A rectangle is covered by
  * tiles along its rows or down its columns. */
 #include "kernels/channels_last/direct.h"
+#include "kernels/machine.h"
 #include <math.h>
 #include <string.h>
 
 enum {
-    PANEL_BYTES = 256 << 10, /* of weights that are read once for each tile: they are to stay in a core's cache */
+    PANEL_BYTES = CORE_CACHE / 4, /* of weights that are read once for each tile: they are to stay in a core's cache */
     FEW_PIXELS = 1024,
-    MANY_WEIGHTS = 512 << 10,
+    MANY_WEIGHTS = CORE_CACHE / 2,
     SOME_PIXELS = 128, /* of several images, which small ones are taken together for */
     FEW_CHUNKS = 16,   /* but not so many that there are fewer chunks */
     FLAT_BAND = 24,    /* pixels; a multiple of the tiles' */

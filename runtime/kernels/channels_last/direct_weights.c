@@ -3,14 +3,15 @@
  * Bands of pixels are shared out among parts, each of which sums for itself; parts are added in pairs at last. Sums lie
  * as [panel][kernel row][kernel column][input channel][lanes]. */
 #include "kernels/channels_last/direct.h"
+#include "kernels/machine.h"
 #include <string.h>
 
 enum {
-    BAND_BYTES = 32 << 10, /* of a panel's channels of dy in a band: they stay in the nearest cache */
-    SUMS_BYTES = 8 << 20,  /* of all parts: more weights have fewer parts */
+    BAND_BYTES = NEAREST_CACHE, /* of a panel's channels of dy in a band: they stay in the nearest cache */
+    SUMS_BYTES = 8 << 20,       /* of all parts: more weights have fewer parts */
     PARTS = 16,
-    CHUNKS = 48,
-    CHUNK_WORK = 4 << 20,
+    CHUNKS = ENOUGH_JOBS,
+    CHUNK_WORK = 2 * JOB_PRODUCTS,
     BLOCK = 64,
     MOST_LANES = 16,
     FEW_TAPS = 12, /* fewer channels than this are taken together with those of the next pixels */

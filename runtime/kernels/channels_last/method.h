@@ -3,13 +3,14 @@
 #define KILN_KERNELS_CHANNELS_LAST_METHOD_H
 
 #include "kernels/channels_last/conv.h"
+#include "kernels/machine.h"
 #include "kernels/tile.h"
 
 /* Tiles after which the time is looked at, of so many products for each of their pixels: bands are cut into lines, a line
  * is not cut. */
 static inline int64_t tiles_for_a_look(double products)
 {
-    enum { MOST = 1024, SOME = 1 << 22 };
+    enum { MOST = 1024, SOME = 2 * JOB_PRODUCTS };
 
     return products * MOST <= SOME ? MOST : products >= SOME ? 1 : (int64_t)(SOME / products);
 }

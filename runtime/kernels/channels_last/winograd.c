@@ -2,6 +2,7 @@
  * exchanged. */
 #include "kernels/channels_last/winograd.h"
 #include "kernels/conv_plain.h"
+#include "kernels/machine.h"
 #include <math.h>
 #include <string.h>
 
@@ -517,10 +518,10 @@ static int64_t blocks(const struct conv_last *c)
 
 /* -- how it is cut -- */
 
-/* All sizes were measured, on a CPU with 1 MB of cache for each core. Transformed weights that take more than that are
+/* All sizes were measured. Transformed weights that take more than that are
  * read from memory once for each group: such a group should be big, and be shared. Else the planes of a group should
  * stay in the cache beside the weights; sums over tiles, for the gradient by weights, gain more from longer runs. */
-enum { MIN_TILES = 12, MAX_TILES = 64, CHUNKS = 12, ONE_CHUNK = 1 << 21 /* multiplications, some 20 us */ };
+enum { MIN_TILES = 12, MAX_TILES = 64, CHUNKS = 12, ONE_CHUNK = JOB_PRODUCTS };
 
 static void cut(struct conv_last *c)
 {
@@ -528,14 +529,14 @@ static void cut(struct conv_last *c)
     const int64_t image = w.tile_rows * w.tile_columns, all = w.batch * image;
     const int64_t tile = WINOGRAD_POINTS * (int64_t)sizeof(float) * (w.in_pixel + w.out_pixel);
     const bool small = all * w.channels * w.out_pixel <= ONE_CHUNK / WINOGRAD_POINTS, sums = c->pass == CONV_DW;
-    const bool shared = !small && matrices_of(&w) > 1 << 20;
+    const bool shared = !small && matrices_of(&w) > CORE_CACHE;
     int64_t rows, group, tiles = all;
 
     if (shared)
         tiles =
             lesser(greater(2 * MAX_TILES, (sums ? 12 << 20 : 6 << 20) / tile), greater(MIN_TILES, (24 << 20) / tile));
     else if (!small) { /* enough groups for many threads */
-        tiles = greater(MIN_TILES, lesser(MAX_TILES, (sums ? 800 << 10 : 512 << 10) / tile));
+        tiles = greater(MIN_TILES, lesser(MAX_TILES, (sums ? 800 << 10 : CORE_CACHE / 2) / tile));
         tiles = lesser(tiles, greater(MIN_TILES, all / CHUNKS));
     }
     rows = lesser(w.tile_rows, greater(1, tiles / w.tile_columns));

@@ -3,9 +3,10 @@
  * matrices. */
 #include "kernels/channels_last/winograd.h"
 #include "kernels/conv_plain.h"
+#include "kernels/machine.h"
 #include <string.h>
 
-enum { MAX_PARTS = 16, PART_WORK = 1 << 22, DEPTHS = 16, MAX_LANES = 16 };
+enum { MAX_PARTS = 16, PART_WORK = 2 * JOB_PRODUCTS, DEPTHS = 16, MAX_LANES = 16 };
 
 struct job {
     struct winograd w;

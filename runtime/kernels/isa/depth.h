@@ -4,6 +4,7 @@
 #define KILN_KERNELS_ISA_DEPTH_H
 
 #include "kernels/isa/tile.h"
+#include "kernels/machine.h"
 
 ALWAYS_INLINE vec depth_load(const float *p, bool whole, int64_t n)
 {
@@ -71,7 +72,7 @@ ALWAYS_INLINE void depth_tile_of(const struct depth_tile *t, int pixels)
 #define SLIDE_ROWS(taps)           ((taps) == 3 ? 2 : 1)
 #define SLIDE_PIXELS(taps, stride) ((taps) == 3 ? 4 : 8)
 #endif
-enum { SLIDE_TAPS = 7, SLIDE_BYTES = 24 << 10 };
+enum { SLIDE_TAPS = 7, SLIDE_BYTES = NEAREST_CACHE / 4 * 3 };
 
 /* Some pixels of a row: which columns of their windows lie in x (a bit for each), and the first that does. */
 struct depth_part {

@@ -340,8 +340,18 @@ KILN_API size_t kiln_model_metadata_count(const kiln_model *model);
 KILN_API bool kiln_model_metadata(const kiln_model *model, size_t k, const char **key, const char **value);
 /* How many graph inputs are parameters that the metadata name (init.NAME): kiln_model_initialize gives them values. */
 KILN_API size_t kiln_model_missing_count(const kiln_model *model);
-/* Why a partial model can neither be run nor trained; NULL where it can. */
+/* Why a partial model can neither be run nor trained, the first reason; NULL where it can. */
 KILN_API const kiln_error *kiln_model_error(const kiln_model *model);
+
+/* One of the reasons, told once for all nodes that have it. */
+typedef struct kiln_problem {
+    kiln_status code;            /* UNSUPPORTED: an operator, a type; BAD_MODEL */
+    const char *where, *message; /* as of kiln_error, of the first */
+    int times;
+} kiln_problem;
+
+KILN_API size_t kiln_model_problem_count(const kiln_model *model);
+KILN_API const kiln_problem *kiln_model_problem(const kiln_model *model, size_t k);
 
 /* -- sessions -- */
 
@@ -659,6 +669,9 @@ typedef struct kiln_summary kiln_summary;
 /* Errors: LIMIT (the model's limits hold for this, too), NO_MEMORY. */
 KILN_API kiln_status kiln_summary_new(kiln_summary **out, const kiln_model *model, kiln_error *err);
 KILN_API void kiln_summary_free(kiln_summary *summary);
+/* How many elements the parameters have that train, and the others: running statistics. */
+KILN_API int64_t kiln_summary_trainable(const kiln_summary *summary);
+KILN_API int64_t kiln_summary_fixed(const kiln_summary *summary);
 
 typedef struct kiln_layer { /* a node, but for Constant */
     const char *name;       /* the node's; where it has none, that of its first output */
@@ -685,6 +698,9 @@ typedef struct kiln_obstacle { /* an operator without gradient */
 
 KILN_API size_t kiln_summary_obstacle_count(const kiln_summary *summary);
 KILN_API const kiln_obstacle *kiln_summary_obstacle(const kiln_summary *summary, size_t k);
+/* All of it, and what kiln_model_about tells, as JSON. Errors: STOPPED, NO_MEMORY. */
+KILN_API kiln_status kiln_summary_write_json(const kiln_summary *summary, kiln_write_fn write, void *user,
+                                             kiln_error *err);
 /* The graph for Graphviz, with types. Errors: BAD_MODEL and UNSUPPORTED (a partial model), STOPPED, NO_MEMORY. */
 KILN_API kiln_status kiln_summary_write_dot(const kiln_summary *summary, kiln_write_fn write, void *user,
                                             kiln_error *err);

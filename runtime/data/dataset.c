@@ -316,6 +316,31 @@ static bool select_range(struct dataset *d, const struct spec *s, const struct d
     return true;
 }
 
+static bool check_options(const struct data_options *o, const char *where, struct report *r)
+{
+    return (o->limit >= 0 && o->classes >= 0) ||
+           fail(r, KILN_BAD_ARGUMENT, where, "a limit of %lld samples and %d classes, must not be negative",
+                (long long)o->limit, o->classes);
+}
+
+/* From what `d` holds, as it came; it is released where that fails. */
+static bool finish(struct dataset *out, struct dataset *d, const struct spec *s, int classes,
+                   const struct data_options *o, const char *where, struct report *r)
+{
+    bool ok = check_shapes(d, where, r) && convert_targets(d, classes, o, where, r);
+    void *const memory[] = { d->x.data, d->y.data };
+
+    ok = ok && select_range(d, s, o, where, r);
+    if (!ok) {
+        budget_free(d->budget, memory[0]);
+        budget_free(d->budget, memory[1]);
+        return false;
+    }
+    memcpy(d->memory, memory, sizeof memory);
+    *out = *d;
+    return true;
+}
+
 bool dataset_open(struct dataset *out, const char *spec, enum part part, const struct data_options *options,
                   struct budget *b, struct report *r)
 {
@@ -323,30 +348,46 @@ bool dataset_open(struct dataset *out, const char *spec, enum part part, const s
     const struct data_options *o = options ? options : &defaults;
     struct dataset d = { .budget = b };
     const struct format_def *f;
-    void *memory[2];
     struct spec s;
-    bool ok;
 
     *out = (struct dataset){ .budget = b };
-    if (o->limit < 0 || o->classes < 0)
-        return fail(r, KILN_BAD_ARGUMENT, spec, "a limit of %lld samples and %d classes, must not be negative",
-                    (long long)o->limit, o->classes);
+    if (!check_options(o, spec, r))
+        return false;
     f = read_spec(&s, spec, part, r) ? find_format(&s, r) : NULL;
     if (!f)
         return false;
-    ok = load(&d, f, &s, o, r) && check_shapes(&d, spec, r) && convert_targets(&d, f->classes, o, spec, r);
-    memory[0] = d.x.data;
-    memory[1] = d.y.data;
-    ok = ok && select_range(&d, &s, o, spec, r);
-    if (!ok) {
-        budget_free(b, memory[0]);
-        budget_free(b, memory[1]);
-        return false;
-    }
-    d.memory[0] = memory[0];
-    d.memory[1] = memory[1];
+    if (load(&d, f, &s, o, r))
+        return finish(out, &d, &s, f->classes, o, spec, r);
+    budget_free(b, d.x.data);
+    budget_free(b, d.y.data);
+    return false;
+}
+
+static bool copy_array(struct tensor *to, const struct tensor *from, struct budget *b, struct report *r)
+{
+    *to = *from;
+    to->data = budget_alloc(b, (size_t)tensor_bytes(from), r);
+    if (to->data && tensor_bytes(from))
+        memcpy(to->data, from->data, (size_t)tensor_bytes(from));
+    return to->data;
+}
+
+bool dataset_of_arrays(struct dataset *out, const struct tensor *x, const struct tensor *y,
+                       const struct data_options *o, struct budget *b, struct report *r)
+{
+    static const char where[] = "x and y";
+    const struct sample_check samples = { { samples_fit }, o->input };
+    const struct spec all = { .to = -1 };
+    struct dataset d = { .budget = b };
+
     *out = d;
-    return true;
+    if (!check_options(o, where, r) || !type_fits(&samples.check, x, where, r))
+        return false;
+    if (copy_array(&d.x, x, b, r) && copy_array(&d.y, y, b, r))
+        return finish(out, &d, &all, 0, o, where, r);
+    budget_free(b, d.x.data);
+    budget_free(b, d.y.data);
+    return false;
 }
 
 void dataset_release(struct dataset *d)

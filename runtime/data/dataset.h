@@ -36,6 +36,9 @@ struct dataset {
  * to release. */
 bool dataset_open(struct dataset *out, const char *spec, enum part part, const struct data_options *options,
                   struct budget *b, struct report *r);
+/* One of copies of tensors [N, ...] of real numbers. */
+bool dataset_of_arrays(struct dataset *out, const struct tensor *x, const struct tensor *y,
+                       const struct data_options *options, struct budget *b, struct report *r);
 void dataset_release(struct dataset *d);
 
 static inline bool dataset_has_labels(const struct dataset *d)

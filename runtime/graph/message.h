@@ -31,6 +31,11 @@ bool message_equal(const void *a, const void *b);
 /* Does the field hold more than would be read where it is absent: other than 0, or nothing? */
 bool message_says(const void *message, const ProtobufCFieldDescriptor *field);
 
+/* A string field is NULL where it is absent. */
+static inline const char *or_empty(const char *s)
+{
+    return s ? s : "";
+}
 /* For the fields of messages. A string field is UTF-8 without NUL: protobuf-c would lose what follows one. */
 bool message_utf8(const char *bytes, size_t length); /* is it that? */
 char *message_string(const char *bytes, size_t length, struct budget *b, struct report *r);

@@ -1,5 +1,6 @@
 #include "run/session.h"
 #include "plan/describe.h"
+#include "run/outputs.h"
 #include <string.h>
 
 /* A symbol stands for one number in all inputs: that of `first`. */
@@ -58,6 +59,16 @@ static bool start_engine(struct session *s, const struct session_options *o, str
     return engine_init(&s->engine, &s->budget, &e, r);
 }
 
+static bool choose_outputs(struct session *s, const struct session_options *o, struct report *r)
+{
+    if (!o->outputs)
+        return true;
+    s->arena.budget = &s->budget;
+    s->chosen = graph_for_outputs(s->graph, o->output, o->outputs, &s->arena, r);
+    s->graph = s->chosen;
+    return s->chosen;
+}
+
 struct session *session_new(const struct graph *g, const struct session_options *o, struct report *r)
 {
     const struct session_options defaults = { 0 };
@@ -67,7 +78,8 @@ struct session *session_new(const struct graph *g, const struct session_options 
     if (!s)
         return NULL;
     s->graph = g;
-    if (start_engine(s, o ? o : &defaults, r) && find_symbols(s, r) &&
+    o = o ? o : &defaults;
+    if (start_engine(s, o, r) && choose_outputs(s, o, r) && find_symbols(s, r) &&
         (s->given = budget_zalloc(&s->budget, g->value_count, sizeof *s->given, r)))
         s->frame = frame_new_main(&s->engine, run_passes(s, r), &s->passes, r);
     if (s->frame && budget_in_time(&s->budget, g->path, r)) {
@@ -87,6 +99,8 @@ void session_free(struct session *s)
     frame_free(s->frame);
     passes_free(&s->passes);
     engine_release(&s->engine);
+    graph_release(s->chosen);
+    arena_release(&s->arena);
     budget_free(&s->budget, s->given);
     budget_free(&s->budget, s->symbols);
     budget_free(&unlimited, s); /* not charged to the budget it holds */

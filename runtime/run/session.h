@@ -21,7 +21,9 @@ struct session_options {
 struct session {
     struct budget budget;
     struct engine engine;
-    const struct graph *graph; /* as it was given */
+    const struct graph *graph; /* as it was given, or its own: */
+    struct graph *chosen;      /* for other outputs; NULL */
+    struct arena arena;        /* of that */
     struct passes passes;      /* in which form it is run: another graph with the same ids, where there is one */
     struct frame *frame;
     bool *given;            /* by value id */

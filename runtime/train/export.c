@@ -51,7 +51,7 @@ struct model *trainer_export(const struct trainer *t, struct report *r)
     return NULL;
 }
 
-bool trainer_save(const struct trainer *t, const char *path, struct report *r)
+bool trainer_save(const struct trainer *t, const char *path, bool text, struct report *r)
 {
     bool adopted = true, ok;
     struct model *m;
@@ -62,10 +62,10 @@ bool trainer_save(const struct trainer *t, const char *path, struct report *r)
         for (size_t k = 0; k < t->state_count; k++)
             if (!is_sound(&t->states[k], r))
                 return false;
-        return model_save(t->model, path, r);
+        return model_save_as(t->model, path, text, r);
     }
     m = trainer_export(t, r);
-    ok = m && model_save(m, path, r);
+    ok = m && model_save_as(m, path, text, r);
     model_free(m);
     return ok;
 }

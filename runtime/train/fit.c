@@ -281,13 +281,14 @@ bool trainer_fit(struct trainer *t, const struct dataset *train, const struct da
     const struct batch_options b = { .batch = o->batch < train->count ? o->batch : train->count,
                                      .shuffle = o->shuffle,
                                      .seed = o->seed };
+    const struct normalizer *check = o->validation_normalizer ? o->validation_normalizer : normalizer;
     struct fit f = { .trainer = t, .options = o, .events = events, .samples = train->count, .report = r };
     bool ok;
 
     *ran = 0;
     if (!check_measures(o, validation, r) || !feed_init(&f.feed, t, train, normalizer, &b, r))
         return false;
-    ok = run_epochs(&f, validation, normalizer, ran);
+    ok = run_epochs(&f, validation, check, ran);
     feed_release(&f.feed);
     return ok;
 }

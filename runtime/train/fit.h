@@ -59,6 +59,7 @@ struct fit_options {
     uint64_t seed;
     const struct measure *save_best; /* NULL: none */
     struct early_stop early_stop;
+    const struct normalizer *validation_normalizer; /* NULL: that of the training */
 };
 
 /* Trains on `train`, validates on `validation` (may be NULL) after each epoch. The normaliser may be NULL. *ran is how

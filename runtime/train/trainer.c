@@ -197,6 +197,7 @@ void trainer_free(struct trainer *t)
         training_program_free(t, p);
     }
     training_program_free(t, t->evaluation);
+    training_program_free(t, t->prediction);
     engine_release(&t->engine);
     map_release(&t->names);
     arena_release(&t->arena);
@@ -224,7 +225,7 @@ static struct training_program *program_for(struct trainer *t, int64_t batch, st
             t->latest = NULL;
         training_program_free(t, p);
     }
-    p = training_program_new(t, batch, r);
+    p = training_program_new(t, TO_TRAIN, batch, r);
     if (p) {
         p->next = t->programs;
         t->programs = p;
@@ -317,7 +318,7 @@ static bool evaluate(struct trainer *t, const struct tensor *x, const struct ten
 {
     if (!check_both(t, x, y, r))
         return false;
-    if (!t->evaluation && !(t->evaluation = training_program_new(t, 0, r)))
+    if (!t->evaluation && !(t->evaluation = training_program_new(t, TO_EVALUATE, 0, r)))
         return false;
     return run(t, t->evaluation, x, y, out, r);
 }
@@ -331,6 +332,31 @@ bool trainer_evaluate_batch(struct trainer *t, const struct tensor *x, const str
     ok = evaluate(t, x, y, out, r);
     budget_stop(&t->budget);
     return ok;
+}
+
+static bool predict(struct trainer *t, const struct tensor *x, struct report *r)
+{
+    if (!check_batch(x, &t->x, "samples", r))
+        return false;
+    if (!t->prediction && !(t->prediction = training_program_new(t, TO_PREDICT, 0, r)))
+        return false;
+    frame_set(t->prediction->frame, t->prediction->x, x);
+    return frame_run(t->prediction->frame, r);
+}
+
+bool trainer_predict(struct trainer *t, const struct tensor *x, struct report *r)
+{
+    bool ok;
+
+    budget_start(&t->budget);
+    ok = predict(t, x, r);
+    budget_stop(&t->budget);
+    return ok;
+}
+
+const struct tensor *trainer_output(const struct trainer *t, size_t k)
+{
+    return frame_get(t->prediction->frame, t->prediction->graph->outputs[k]);
 }
 
 /* -- looking at the state -- */

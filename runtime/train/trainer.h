@@ -64,6 +64,7 @@ struct trainer {
     bool keep_gradients;
     struct training_program *programs;   /* by batch size */
     struct training_program *evaluation; /* inference and loss, for all batch sizes */
+    struct training_program *prediction; /* inference alone, likewise */
     struct training_program *latest;     /* that ran the last step */
     uint64_t clock;
 };
@@ -88,6 +89,10 @@ bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor
 bool trainer_evaluate_batch(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
                             struct report *r);
 
+/* The model's outputs for a batch, in inference form; trainer_output gives them, until the next call. */
+bool trainer_predict(struct trainer *t, const struct tensor *x, struct report *r);
+const struct tensor *trainer_output(const struct trainer *t, size_t k);
+
 /* The program of a step with so many samples, for those who only look: planned, not run. Until the next step. */
 const struct program *trainer_plan(struct trainer *t, int64_t batch, struct report *r);
 
@@ -108,6 +113,6 @@ void snapshot_free(struct trainer *t, struct snapshot *s);
  * Freed by the caller. */
 struct model *trainer_export(const struct trainer *t, struct report *r);
 /* The same, to a file: where it can, without a copy. */
-bool trainer_save(const struct trainer *t, const char *path, struct report *r);
+bool trainer_save(const struct trainer *t, const char *path, bool text, struct report *r);
 
 #endif

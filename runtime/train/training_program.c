@@ -120,7 +120,6 @@ static bool add_loss(struct build *b, bool gradient)
     struct training_program *p = b->program;
 
     p->graph->output_count = 0;
-    p->x = copied(p, t->input);
     p->y = new_input(b, "kiln.labels", &t->y);
     if (!p->y || !loss_emit(&b->e, &t->loss, copied(p, t->loss.at), p->y, gradient, &p->loss))
         return false;
@@ -140,8 +139,10 @@ static struct tensor *types_given(struct build *b, struct arena *scratch)
         return NULL;
     tensors[b->program->x->id] = t->x;
     tensors[b->program->x->id].dims[0] = b->program->batch;
-    tensors[b->program->y->id] = t->y;
-    tensors[b->program->y->id].dims[0] = b->program->batch;
+    if (b->program->y) {
+        tensors[b->program->y->id] = t->y;
+        tensors[b->program->y->id].dims[0] = b->program->batch;
+    }
     return tensors;
 }
 
@@ -157,7 +158,7 @@ static bool rewrite(struct build *b, enum pass_time time)
     bool ok = given && kept;
 
     if (ok) {
-        kept[copied(p, b->trainer->loss.at)->id] = true;
+        kept[copied(p, b->trainer->loss.at)->id] = p->purpose != TO_PREDICT;
         if (p->loss.gradient)
             kept[p->loss.gradient->id] = true;
         ok = passes_apply(&w, time);
@@ -299,7 +300,7 @@ static bool build(struct build *b)
 {
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
-    const bool training = p->batch > 0;
+    const bool training = p->purpose == TO_TRAIN;
 
     p->graph = graph_clone(t->model->graph, &p->arena, b->report);
     if (!p->graph)
@@ -312,19 +313,21 @@ static bool build(struct build *b)
     if (!b->state || !b->slots || (training && !p->gradient))
         return false;
     release_state(b);
-    if (!add_loss(b, training) || (training && !train_nodes(b)) ||
+    p->x = copied(p, t->input);
+    if ((p->purpose != TO_PREDICT && !add_loss(b, training)) || (training && !train_nodes(b)) ||
         !rewrite(b, training ? PASS_FORWARD : PASS_EVALUATION))
         return false;
     return (!training || add_backward(b)) && make_frame(b);
 }
 
-struct training_program *training_program_new(struct trainer *t, int64_t batch, struct report *r)
+struct training_program *training_program_new(struct trainer *t, enum purpose purpose, int64_t batch, struct report *r)
 {
     struct training_program *p = budget_zalloc(&t->budget, 1, sizeof *p, r);
     struct build b = { .trainer = t, .program = p, .report = r };
 
     if (!p)
         return NULL;
+    p->purpose = purpose;
     p->batch = batch;
     p->arena.budget = &t->budget;
     if (build(&b))

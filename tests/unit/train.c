@@ -1427,12 +1427,12 @@ START_TEST(weights_are_the_trainers_own)
     wide_step(t);
     ck_assert(memcmp(once, weight_of(first), sizeof once) == 0);
     ck_assert(memcmp(once, state_of(t, "w"), sizeof once) != 0);
-    expect_ok(trainer_save(t, "saved.onnx", &report));
+    expect_ok(trainer_save(t, "saved.onnx", false, &report));
     saved = model_read("saved.onnx", NULL, &report);
     expect_ok(saved);
     ck_assert(memcmp(weight_of(saved), state_of(t, "w"), sizeof once) == 0);
     state_of(t, "w")[7] = INFINITY;
-    ck_assert(!trainer_save(t, "saved.onnx", &report));
+    ck_assert(!trainer_save(t, "saved.onnx", false, &report));
     expect_error(KILN_RUN_FAILED, "element 7 of 'w' is infinite");
     model_free(saved);
     trainer_free(t);

@@ -3,6 +3,7 @@
 #define KILN_API_H
 
 #include "base/text.h"
+#include "inspect/problems.h"
 #include "model/files.h"
 #include "model/model.h"
 #include "run/session.h"
@@ -27,6 +28,7 @@ struct kiln_model {
     struct model *model; /* built, unless `error` tells why not */
     kiln_context *context;
     kiln_error error;
+    struct problems problems;
     kiln_model_info info;
     kiln_value_info *inputs, *outputs; /* memory of the model's arena */
     size_t input_count, output_count;
@@ -47,6 +49,12 @@ kiln_status api_end_model(kiln_model **out, struct model *m, kiln_context *conte
                           kiln_error *err);
 /* Is it a model that can be run? */
 kiln_status api_check_model(const kiln_model *model, kiln_error *err);
+
+/* Is a model saved as text, which must be a form for files? */
+static inline bool api_form_is_text(kiln_form form, const char *path)
+{
+    return form == KILN_FORM_TEXT || (form == KILN_FORM_BY_NAME && path_is_text(path));
+}
 
 /* A report for work with the context, which may be NULL. */
 static inline struct report api_report(kiln_context *context)

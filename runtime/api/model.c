@@ -1,14 +1,10 @@
-#include "api.h"
+#include "api/api.h"
+#include "graph/message.h"
 #include "train/change.h"
 #include "train/initialise.h"
 #include <string.h>
 
 /* -- what the model declares -- */
-
-static const char *or_empty(const char *s)
-{
-    return s ? s : "";
-}
 
 static void describe(kiln_value_info *to, const struct value *v)
 {
@@ -107,17 +103,38 @@ static bool describe_model(kiln_model *m, struct report *r)
 
 /* -- making and opening -- */
 
+/* Who is told of errors while a model is built that may be partial: the caller, and the list. */
+struct telling {
+    struct problems *problems;
+    const struct report *caller;
+};
+
+static void tell(void *user, kiln_status code, const char *where, const char *message)
+{
+    const struct telling *t = user;
+
+    problems_note(t->problems, code, where, message);
+    if (t->caller->notify)
+        t->caller->notify(t->caller->user, code, where, message);
+}
+
 /* False where it cannot be built, unless that is for what is in the file, and may be. */
 static bool build(kiln_model *m, bool partial, struct report *r)
 {
-    struct report telling = { .notify = r->notify, .user = r->user, .files = r->files };
+    struct telling to = { &m->problems, r };
+    struct report telling = { .notify = tell, .user = &to, .files = r->files };
 
-    if (m->model->graph || model_build(m->model, &telling))
+    if (m->model->graph)
         return true;
+    if (!partial)
+        return model_build(m->model, r);
+    problems_init(&m->problems, &m->model->arena, r);
+    if (model_build(m->model, &telling))
+        return !failed(r);
     m->error = telling.error;
-    if (partial && (telling.error.code == KILN_BAD_MODEL || telling.error.code == KILN_UNSUPPORTED))
-        return true;
-    r->error = telling.error;
+    if (m->error.code == KILN_BAD_MODEL || m->error.code == KILN_UNSUPPORTED)
+        return !failed(r);
+    r->error = m->error;
     return false;
 }
 
@@ -208,10 +225,7 @@ kiln_status kiln_model_save(const kiln_model *model, const char *path, kiln_form
     if (form != KILN_FORM_BY_NAME && form != KILN_FORM_BINARY && form != KILN_FORM_TEXT)
         return api_refuse(err, "form %d is none that a model is saved in", (int)form);
     r = api_report(model->context);
-    return api_end(&r,
-                   model_save_as(model->model, path,
-                                 form == KILN_FORM_TEXT || (form == KILN_FORM_BY_NAME && path_is_text(path)), &r),
-                   err);
+    return api_end(&r, model_save_as(model->model, path, api_form_is_text(form, path), &r), err);
 }
 
 struct writer {
@@ -245,6 +259,7 @@ void kiln_model_free(kiln_model *model)
 {
     if (!model)
         return;
+    problems_release(&model->problems);
     model_free(model->model);
     context_release(model->context);
     api_free(model);
@@ -345,6 +360,16 @@ const kiln_model_info *kiln_model_about(const kiln_model *model)
 const kiln_error *kiln_model_error(const kiln_model *model)
 {
     return model && model->error.code ? &model->error : NULL;
+}
+
+size_t kiln_model_problem_count(const kiln_model *model)
+{
+    return model ? model->problems.count : 0;
+}
+
+const kiln_problem *kiln_model_problem(const kiln_model *model, size_t k)
+{
+    return k < kiln_model_problem_count(model) ? &model->problems.at[k] : NULL;
 }
 
 size_t kiln_model_missing_count(const kiln_model *model)

@@ -1,4 +1,4 @@
-#include "api.h"
+#include "api/api.h"
 #include "run/profile.h"
 #include <math.h>
 #include <stdlib.h>

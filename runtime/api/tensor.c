@@ -1,4 +1,4 @@
-#include "api.h"
+#include "api/api.h"
 #include "base/random.h"
 #include "data/element.h"
 #include "data/npy.h"

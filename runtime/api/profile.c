@@ -1,7 +1,7 @@
-#include "api.h"
+#include "run/profile.h"
+#include "api/api.h"
 #include "base/cpu.h"
 #include "run/machine.h"
-#include "run/profile.h"
 
 kiln_status api_end_text(struct text *t, bool ok, kiln_write_fn write, void *user, kiln_error *err)
 {

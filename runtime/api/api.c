@@ -1,5 +1,5 @@
 /* The public functions check their arguments and hand on; the work is in the folders. */
-#include "api.h"
+#include "api/api.h"
 #include <string.h>
 
 #define TEXT_OF(x)       #x

@@ -1,4 +1,4 @@
-#include "api.h"
+#include "api/api.h"
 #include "model/file.h"
 
 kiln_context *context_hold(kiln_context *context)

@@ -1,0 +1,136 @@
+#include "train/fit.h"
+#include "api/data.h"
+#include <math.h>
+#include <string.h>
+
+enum { DEFAULT_BATCH = 32 };
+
+size_t kiln_measure_count(void)
+{
+    return MEASURES;
+}
+
+const char *kiln_measure_name(size_t k)
+{
+    return k < MEASURES ? measure_name((int)k) : NULL;
+}
+
+/* -- what the caller is told -- */
+
+struct listening {
+    const struct trainer *trainer;
+    const struct dataset *data;
+    const kiln_fit_options *options;
+};
+
+/* What says nothing of this training is not told. */
+static struct scores told(const struct listening *l, const struct scores *scores)
+{
+    struct scores out = *scores;
+
+    for (int m = 0; m < MEASURES; m++)
+        if (!measure_applies(l->trainer, l->data, m))
+            out.value[m] = (double)NAN;
+    return out;
+}
+
+static bool on_step(void *user, const struct fit_step *s, struct report *r)
+{
+    const struct listening *l = user;
+    const struct scores so_far = told(l, &s->so_far);
+    const kiln_fit_step step = { .step = s->step,
+                                 .epoch = s->epoch,
+                                 .done = s->done,
+                                 .of = s->of,
+                                 .loss = (double)s->loss,
+                                 .so_far = so_far.value };
+
+    (void)r;
+    return l->options->step(l->options->user, &step);
+}
+
+static bool on_epoch(void *user, const struct epoch *e, struct report *r)
+{
+    const struct listening *l = user;
+    const struct scores train = told(l, &e->train), validation = told(l, &e->validation);
+    const kiln_epoch epoch = { .number = e->number,
+                               .train = train.value,
+                               .validation = validation.value,
+                               .seconds = e->seconds,
+                               .best = e->best };
+
+    (void)r;
+    return l->options->epoch(l->options->user, &epoch);
+}
+
+/* -- epochs -- */
+
+static bool read_options(const kiln_fit_options *o, struct fit_options *to, struct measure *best, struct report *r)
+{
+    *to = (struct fit_options){ .batch = o->batch ? o->batch : DEFAULT_BATCH,
+                                .epochs = o->epochs ? o->epochs : 1,
+                                .shuffle = !o->in_order,
+                                .seed = o->seed,
+                                .early_stop = { .patience = o->patience } };
+    if (o->batch < 0 || o->epochs < 0 || o->patience < 0)
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "batch is %lld, epochs %lld and patience %lld, must not be negative",
+                    (long long)o->batch, (long long)o->epochs, (long long)o->patience);
+    if (o->best && !measure_parse(best, o->best, strlen(o->best), r))
+        return false;
+    to->save_best = o->best ? best : NULL;
+    if (!o->early_stop)
+        return true;
+    to->early_stop.on = true;
+    return measure_parse(&to->early_stop.measure, o->early_stop, strlen(o->early_stop), r);
+}
+
+kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, const kiln_fit_options *options,
+                             int64_t *ran, kiln_error *err)
+{
+    struct listening l = { .data = data ? &data->data : NULL };
+    const kiln_dataset *check;
+    struct fit_events events;
+    struct fit_options to;
+    struct measure best;
+    kiln_fit_options o;
+    struct report r;
+    int64_t epochs = 0;
+    bool ok;
+
+    if (ran)
+        *ran = 0;
+    if (!trainer || !data)
+        return api_refuse(err, "%s is NULL", trainer ? "data" : "trainer");
+    if (!api_options(&o, sizeof o, options, "KILN_FIT_OPTIONS_INIT", err))
+        return KILN_BAD_ARGUMENT;
+    r = api_report(api_trainer_context(trainer));
+    check = o.validation;
+    l.trainer = api_trainer(trainer);
+    l.options = &o;
+    events = (struct fit_events){ &l, o.step ? on_step : NULL, o.epoch ? on_epoch : NULL };
+    ok = read_options(&o, &to, &best, &r);
+    to.validation_normalizer = check ? api_normalizer(check) : NULL;
+    ok = ok && trainer_fit(api_trainer(trainer), &data->data, check ? &check->data : NULL, api_normalizer(data), &to,
+                           &events, &epochs, &r);
+    if (ran)
+        *ran = epochs;
+    return api_end(&r, ok, err);
+}
+
+kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *data, int64_t batch, double *values,
+                                  kiln_error *err)
+{
+    struct report r = { 0 };
+    struct scores scores;
+    bool ok;
+
+    if (!trainer || !data || !values)
+        return api_refuse(err, "%s is NULL", !trainer ? "trainer" : data ? "values" : "data");
+    if (batch < 0)
+        return api_refuse(err, "batch is %lld, must not be negative", (long long)batch);
+    ok = trainer_evaluate(api_trainer(trainer), &data->data, api_normalizer(data), batch ? batch : DEFAULT_BATCH,
+                          &scores, &r);
+    for (int m = 0; m < MEASURES; m++)
+        values[m] = ok && measure_applies(api_trainer(trainer), &data->data, m) ? scores.value[m] : (double)NAN;
+    return api_end(&r, ok, err);
+}

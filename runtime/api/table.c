@@ -1,0 +1,67 @@
+#include "api/api.h"
+#include "base/spec.h"
+#include "base/utf8.h"
+#include "data/format.h"
+#include "grad/grad.h"
+#include "inspect/operators.h"
+#include "ops/registry.h"
+#include "train/initialisers.h"
+#include "train/metric.h"
+#include "train/optimizer.h"
+
+size_t kiln_shown(const char *s, size_t left)
+{
+    return s && left ? utf8_shown(s, left) : 0;
+}
+
+void kiln_operators(kiln_operator_fn each, void *user)
+{
+    for (int k = 0; each && op_registry[k]; k++)
+        for (const struct op_def *d = op_registry[k]->defs; d->since; d++) {
+            const bool differentiable = op_differentiable(d);
+            const kiln_operator op = { .name = op_registry[k]->name,
+                                       .domain = op_registry[k]->domain,
+                                       .since = d->since,
+                                       .types = d->types,
+                                       .differentiable = differentiable,
+                                       .zero_gradient = d->gradient == zero_gradient,
+                                       .no_gradient = differentiable ? NULL : d->no_gradient };
+
+            if (!each(user, &op))
+                return;
+        }
+}
+
+kiln_status kiln_operators_write(kiln_write_fn write, void *user, kiln_error *err)
+{
+    struct budget unlimited = { 0 };
+    struct report r = { 0 };
+    struct text t = { .budget = &unlimited, .report = &r };
+    bool ok;
+
+    if (!write)
+        return api_refuse(err, "write is NULL");
+    ok = operators_json(&t, &r);
+    return api_end_text(&t, ok, write, user, err);
+}
+
+kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn write, void *user, kiln_error *err)
+{
+    static spec_table *const tables[] = { [KILN_INITIALIZERS] = initialiser_table,
+                                          [KILN_LOSSES] = loss_table,
+                                          [KILN_METRICS] = metric_table,
+                                          [KILN_OPTIMIZERS] = optimizer_table };
+    struct budget unlimited = { 0 };
+    struct report r = { 0 };
+    struct text t = { .budget = &unlimited, .report = &r };
+
+    if (!write)
+        return api_refuse(err, "write is NULL");
+    if (table < KILN_FORMATS || table > KILN_OPTIMIZERS)
+        return api_refuse(err, "table %d is unknown", (int)table);
+    if (table == KILN_FORMATS)
+        (help ? format_help : format_names)(&t);
+    else
+        (help ? spec_help : spec_names)(&t, tables[table]);
+    return api_end_text(&t, true, write, user, err);
+}

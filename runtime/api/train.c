@@ -1,0 +1,390 @@
+#include "api/api.h"
+#include "api/data.h"
+#include "base/spec.h"
+#include "plan/describe.h"
+#include "run/profile.h"
+#include "train/trainer.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct kiln_trainer {
+    struct trainer *trainer;
+    kiln_context *context;
+    kiln_parameter *parameters; /* memory of the trainer's arena */
+    kiln_value_info samples, labels;
+    bool predicted; /* the latest call was kiln_trainer_predict: there are outputs */
+};
+
+struct trainer *api_trainer(const kiln_trainer *trainer)
+{
+    return trainer->trainer;
+}
+
+kiln_context *api_trainer_context(const kiln_trainer *trainer)
+{
+    return trainer->context;
+}
+
+kiln_parameter api_parameter(const struct parameter *p)
+{
+    return (kiln_parameter){ .name = p->value->name,
+                             .role = (kiln_role)p->role,
+                             .why = p->why,
+                             .node = p->reader && *p->reader->name ? p->reader->name : NULL,
+                             .readers = p->readers,
+                             .dtype = (kiln_dtype)p->initial.dtype,
+                             .rank = p->initial.rank,
+                             .dims = p->initial.dims };
+}
+
+static kiln_value_info describe_batch(const char *name, const struct tensor *type)
+{
+    return (kiln_value_info){ .name = name, .dtype = (kiln_dtype)type->dtype, .rank = type->rank, .dims = type->dims };
+}
+
+static bool describe_trainer(kiln_trainer *to, struct report *r)
+{
+    struct trainer *t = to->trainer;
+
+    to->samples = describe_batch(t->input->name, &t->x);
+    to->labels = describe_batch(t->output->name, &t->y);
+    to->parameters = arena_array(&t->arena, t->parameters.count, sizeof *to->parameters, r);
+    for (size_t k = 0; to->parameters && k < t->parameters.count; k++)
+        to->parameters[k] = api_parameter(&t->parameters.at[k]);
+    for (size_t s = 0; to->parameters && s < t->state_count; s++)
+        to->parameters[t->states[s].parameter - t->parameters.at].data = t->states[s].value.data;
+    return to->parameters;
+}
+
+static bool check_freeze(const kiln_trainer_options *o, kiln_error *err)
+{
+    if (o->freeze_count && !o->freeze) {
+        api_refuse(err, "freeze is NULL, must hold %zu patterns", o->freeze_count);
+        return false;
+    }
+    for (size_t k = 0; k < o->freeze_count; k++)
+        if (!o->freeze[k]) {
+            api_refuse(err, "freeze[%zu] is NULL", k);
+            return false;
+        }
+    return true;
+}
+
+static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_options *o, struct report *r)
+{
+    struct trainer_options to = { .loss = o->loss,
+                                  .optimizer = o->optimizer,
+                                  .targets = o->values ? TARGETS_VALUES : TARGETS_CLASSES,
+                                  .x = o->sample ? &o->sample->tensor : NULL,
+                                  .threads = o->threads,
+                                  .exact = o->exact,
+                                  .memory = o->memory,
+                                  .seconds = o->seconds,
+                                  .total = context_total(o->context),
+                                  .pool = o->context ? o->context->pool : NULL,
+                                  .seed = o->seed,
+                                  .freezes = o->freeze_count,
+                                  .freeze = o->freeze,
+                                  .untie = o->untie,
+                                  .keep_gradients = o->keep_gradients };
+    struct tensor batch;
+
+    t->context = context_hold(o->context);
+    if (o->data && !api_data_clues(o->data, model->model, &to, &batch, r))
+        return false;
+    t->trainer = trainer_new(model->model, &to, r);
+    return t->trainer && describe_trainer(t, r) &&
+           (!o->profile || profile_switch(&t->trainer->engine.profile, true, &t->trainer->budget, r));
+}
+
+kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const kiln_trainer_options *options,
+                             kiln_error *err)
+{
+    kiln_trainer_options o;
+    kiln_status usable;
+    struct report r;
+    kiln_trainer *t;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    usable = api_check_model(model, err);
+    if (usable != KILN_OK)
+        return usable;
+    if (!api_options(&o, sizeof o, options, "KILN_TRAINER_OPTIONS_INIT", err) ||
+        !api_check_limits(o.context, o.threads, o.seconds, err) || !check_freeze(&o, err))
+        return KILN_BAD_ARGUMENT;
+    r = api_report(o.context);
+    r.notify = o.diagnostic;
+    r.user = o.user;
+    t = api_alloc(sizeof *t, &r);
+    if (t && start(t, model, &o, &r))
+        *out = t;
+    else
+        kiln_trainer_free(t);
+    return api_end(&r, *out, err);
+}
+
+void kiln_trainer_free(kiln_trainer *trainer)
+{
+    if (!trainer)
+        return;
+    trainer_free(trainer->trainer);
+    context_release(trainer->context);
+    api_free(trainer);
+}
+
+static kiln_status run(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y, kiln_score *score, bool learn,
+                       kiln_error *err)
+{
+    struct report r = { 0 };
+    struct step_result got;
+    bool ok;
+
+    if (score)
+        *score = (kiln_score){ 0 };
+    if (!trainer || !x || !y)
+        return api_refuse(err, "%s is NULL", !trainer ? "trainer" : x ? "y" : "x");
+    trainer->predicted = false;
+    ok = (learn ? trainer_step : trainer_evaluate_batch)(trainer->trainer, &x->tensor, &y->tensor, &got, &r);
+    if (ok && score)
+        *score = (kiln_score){ (double)got.loss, (int64_t)got.metric[METRIC_accuracy], got.rows };
+    return api_end(&r, ok, err);
+}
+
+kiln_status kiln_trainer_step(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y, kiln_score *score,
+                              kiln_error *err)
+{
+    return run(trainer, x, y, score, true, err);
+}
+
+kiln_status kiln_trainer_score(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y, kiln_score *score,
+                               kiln_error *err)
+{
+    return run(trainer, x, y, score, false, err);
+}
+
+kiln_status kiln_trainer_predict(kiln_trainer *trainer, const kiln_tensor *x, kiln_error *err)
+{
+    struct report r = { 0 };
+
+    if (!trainer || !x)
+        return api_refuse(err, "%s is NULL", trainer ? "x" : "trainer");
+    trainer->predicted = trainer_predict(trainer->trainer, &x->tensor, &r);
+    return api_end(&r, trainer->predicted, err);
+}
+
+const kiln_tensor *kiln_trainer_output(const kiln_trainer *trainer, size_t k)
+{
+    if (!trainer || !trainer->predicted || k >= trainer->trainer->model->graph->output_count)
+        return NULL;
+    return (const kiln_tensor *)trainer_output(trainer->trainer, k);
+}
+
+kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, kiln_error *err)
+{
+    const struct report r = { 0 };
+
+    if (!trainer)
+        return api_refuse(err, "trainer is NULL");
+    if (!(rate >= 0 && rate <= MOST_RATE) || !fits_float(rate))
+        return api_refuse(err, "the learning rate is %g, must be 0, or a float of at most %g", rate, MOST_RATE);
+    trainer->trainer->learning_rate = rate;
+    return api_end(&r, true, err);
+}
+
+double kiln_trainer_learning_rate(const kiln_trainer *trainer)
+{
+    return trainer ? trainer->trainer->learning_rate : (double)NAN;
+}
+
+/* -- what parameters have -- */
+
+/* What `what` may be, for a message. */
+static bool refuse_what(const struct trainer *t, const char *parameter, const char *what, struct report *r)
+{
+    char names[256] = "value";
+    size_t n = strlen(names);
+
+    for (int k = 0; k < t->optimizer.slots && n < sizeof names; k++)
+        n += (size_t)snprintf(names + n, sizeof names - n, ", %s", t->optimizer.slot_names[k]);
+    return fail(r, KILN_BAD_ARGUMENT, NULL, "parameter '%s' has no '%s', it has %s%s", parameter, what, names,
+                t->keep_gradients ? ", gradient" : "; a gradient with options.keep_gradients");
+}
+
+/* The tensor that is asked for; NULL with an error. */
+static const struct tensor *find(const kiln_trainer *trainer, const char *parameter, const char *what, struct report *r)
+{
+    struct trainer *t = trainer->trainer;
+    const bool value = !what || strcmp(what, "value") == 0, gradient = what && strcmp(what, "gradient") == 0;
+    const struct tensor *found;
+
+    if (!trainer_state(t, parameter, NULL)) {
+        fail(r, KILN_BAD_ARGUMENT, NULL, "the model has no parameter or statistic '%s'", parameter);
+        return NULL;
+    }
+    found = gradient ? trainer_gradient(t, parameter) : trainer_state(t, parameter, value ? NULL : what);
+    if (found)
+        return found;
+    if (gradient && t->keep_gradients)
+        fail(r, KILN_BAD_ARGUMENT, NULL, "parameter '%s' has no gradient: it does not train, or there was no step yet",
+             parameter);
+    else
+        refuse_what(t, parameter, what, r);
+    return NULL;
+}
+
+kiln_status kiln_trainer_get(kiln_tensor **out, kiln_trainer *trainer, const char *parameter, const char *what,
+                             kiln_error *err)
+{
+    struct report r = { 0 };
+    const struct tensor *found;
+    kiln_tensor *made = NULL;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!trainer || !parameter)
+        return api_refuse(err, "%s is NULL", trainer ? "parameter" : "trainer");
+    found = find(trainer, parameter, what, &r);
+    if (!found)
+        return api_end(&r, false, err);
+    if (kiln_tensor_copy(&made, (const kiln_tensor *)found, err) == KILN_OK)
+        *out = made;
+    return made ? KILN_OK : KILN_NO_MEMORY;
+}
+
+kiln_status kiln_trainer_set(kiln_trainer *trainer, const char *parameter, const char *what, const kiln_tensor *tensor,
+                             kiln_error *err)
+{
+    char got[TYPE_TEXT], need[TYPE_TEXT];
+    struct report r = { 0 };
+    const struct tensor *to;
+
+    if (!trainer || !parameter || !tensor)
+        return api_refuse(err, "%s is NULL", !trainer ? "trainer" : parameter ? "tensor" : "parameter");
+    if (what && strcmp(what, "gradient") == 0)
+        return api_refuse(err, "a gradient cannot be set");
+    to = find(trainer, parameter, what, &r);
+    if (!to)
+        return api_end(&r, false, err);
+    if (!same_type(to, &tensor->tensor))
+        return api_refuse(err, "parameter '%s' is %s, the tensor %s", parameter, tensor_text(to, need),
+                          tensor_text(&tensor->tensor, got));
+    if (tensor_bytes(to))
+        memcpy(to->data, tensor->tensor.data, (size_t)tensor_bytes(to));
+    return api_end(&r, true, err);
+}
+
+/* -- what was learned -- */
+
+kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *trainer, kiln_error *err)
+{
+    struct report r = { 0 };
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!trainer)
+        return api_refuse(err, "trainer is NULL");
+    return api_end_model(out, trainer_export(trainer->trainer, &r), trainer->context, false, &r, err);
+}
+
+kiln_status kiln_trainer_save(kiln_trainer *trainer, const char *path, kiln_form form, kiln_error *err)
+{
+    struct report r;
+
+    if (!trainer || !path)
+        return api_refuse(err, "%s is NULL", trainer ? "path" : "trainer");
+    if (form != KILN_FORM_BY_NAME && form != KILN_FORM_BINARY && form != KILN_FORM_TEXT)
+        return api_refuse(err, "form %d is none that a model is saved in", (int)form);
+    r = api_report(trainer->context);
+    return api_end(&r, trainer_save(trainer->trainer, path, api_form_is_text(form, path), &r), err);
+}
+
+/* -- looking -- */
+
+const char *kiln_role_name(kiln_role role)
+{
+    return role >= KILN_TRAINABLE && role <= KILN_CONSTANT ? role_name((enum role)role) : "";
+}
+
+const char *kiln_trainer_optimizer(const kiln_trainer *trainer)
+{
+    return trainer ? trainer->trainer->optimizer.def->row.name : NULL;
+}
+
+const kiln_value_info *kiln_trainer_samples(const kiln_trainer *trainer)
+{
+    return trainer ? &trainer->samples : NULL;
+}
+
+const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer)
+{
+    return trainer ? &trainer->labels : NULL;
+}
+
+size_t kiln_trainer_memory(const kiln_trainer *trainer, size_t *most)
+{
+    if (most)
+        *most = trainer ? trainer->trainer->budget.peak : 0;
+    return trainer ? trainer->trainer->budget.used : 0;
+}
+
+kiln_status kiln_trainer_plan(kiln_trainer *trainer, int64_t batch, kiln_write_fn write, void *user, kiln_error *err)
+{
+    struct budget unlimited = { 0 };
+    struct report r = { 0 };
+    struct text t = { .budget = &unlimited, .report = &r };
+    const struct program *p;
+
+    if (!trainer || !write)
+        return api_refuse(err, "%s is NULL", trainer ? "write" : "trainer");
+    if (batch < 1)
+        return api_refuse(err, "batch is %lld, must be at least 1", (long long)batch);
+    trainer->predicted = false;
+    p = trainer_plan(trainer->trainer, batch, &r);
+    if (p)
+        program_describe(&t, p);
+    return api_end_text(&t, p, write, user, err);
+}
+
+kiln_status kiln_trainer_set_profile(kiln_trainer *trainer, bool on, kiln_error *err)
+{
+    struct report r = { 0 };
+
+    if (!trainer)
+        return api_refuse(err, "trainer is NULL");
+    return api_end(&r, profile_switch(&trainer->trainer->engine.profile, on, &trainer->trainer->budget, &r), err);
+}
+
+kiln_status kiln_trainer_trace(const kiln_trainer *trainer, kiln_write_fn write, void *user, kiln_error *err)
+{
+    if (!trainer)
+        return api_refuse(err, "trainer is NULL");
+    return api_trace(trainer->trainer->engine.profile, write, user, err);
+}
+
+kiln_status kiln_trainer_times(const kiln_trainer *trainer, bool by_node, kiln_time_fn each, void *user,
+                               kiln_error *err)
+{
+    if (!trainer)
+        return api_refuse(err, "trainer is NULL");
+    return api_times(trainer->trainer->engine.profile, by_node, each, user, err);
+}
+
+const char *kiln_trainer_loss(const kiln_trainer *trainer)
+{
+    return trainer ? trainer->trainer->loss.said : NULL;
+}
+
+size_t kiln_trainer_parameter_count(const kiln_trainer *trainer)
+{
+    return trainer ? trainer->trainer->parameters.count : 0;
+}
+
+const kiln_parameter *kiln_trainer_parameter(const kiln_trainer *trainer, size_t k)
+{
+    return k < kiln_trainer_parameter_count(trainer) ? &trainer->parameters[k] : NULL;
+}

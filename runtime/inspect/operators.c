@@ -1,0 +1,81 @@
+#include "inspect/operators.h"
+#include "base/json.h"
+#include "grad/grad.h"
+#include "ops/registry.h"
+#include "ops/signature.h"
+#include <stdio.h>
+
+static void put_types(struct json *j, const struct type_set *set)
+{
+    const uint64_t kinds[] = { set->tensor, set->sequence, set->optional, set->optional_sequence };
+    static const char *const forms[] = { "tensor(%s)", "seq(tensor(%s))", "optional(tensor(%s))",
+                                         "optional(seq(tensor(%s)))" };
+
+    json_open(j, "types", '[');
+    for (int kind = 0; kind < 4; kind++)
+        for (int d = 1; d < DTYPES; d++)
+            if (kinds[kind] >> d & 1) {
+                char name[64];
+
+                snprintf(name, sizeof name, forms[kind], dtype_name((enum dtype)d)); /* the names of onnx.defs */
+                json_string(j, NULL, name);
+            }
+    json_close(j, ']');
+}
+
+static void put_formals(struct json *j, const char *key, const struct signature *s, const struct formal *list,
+                        int count)
+{
+    json_open(j, key, '[');
+    for (int k = 0; k < count; k++) {
+        const struct formal *f = &list[k];
+
+        json_open(j, NULL, '{');
+        json_bytes(j, "name", f->name, (size_t)f->name_length);
+        json_bytes(j, "variable", s->var[f->var].name, (size_t)s->var[f->var].name_length);
+        json_bool(j, "optional", f->optional);
+        json_bool(j, "variadic", f->variadic);
+        json_bool(j, "homogeneous", !f->any);
+        put_types(j, &s->var[f->var].set);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+}
+
+static bool put_version(struct json *j, const struct op *op, const struct op_def *d, struct report *r)
+{
+    struct signature s;
+
+    if (!signature_read(&s, d))
+        return fail(r, KILN_UNSUPPORTED, op->name, "the signature of version %d is malformed", d->since);
+    json_open(j, NULL, '{');
+    json_int(j, "since", d->since);
+    json_bool(j, "differentiable", op_differentiable(d));
+    json_string(j, "no_gradient", op_differentiable(d) ? NULL : d->no_gradient);
+    put_formals(j, "inputs", &s, s.in, s.inputs);
+    put_formals(j, "outputs", &s, s.out, s.outputs);
+    json_close(j, '}');
+    return true;
+}
+
+bool operators_json(struct text *out, struct report *r)
+{
+    struct json j = { .out = out };
+
+    json_open(&j, NULL, '[');
+    for (int k = 0; op_registry[k]; k++) {
+        const struct op *op = op_registry[k];
+
+        json_open(&j, NULL, '{');
+        json_string(&j, "name", op->name);
+        json_string(&j, "domain", op->domain);
+        json_open(&j, "versions", '[');
+        for (const struct op_def *d = op->defs; d->since; d++)
+            if (!put_version(&j, op, d, r))
+                return false;
+        json_close(&j, ']');
+        json_close(&j, '}');
+    }
+    json_close(&j, ']');
+    return true;
+}

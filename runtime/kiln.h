@@ -101,6 +101,9 @@ typedef struct kiln_context_options {
     size_t memory; /* bytes that everything may take together, LIMIT beyond that; 0: no limit */
     bool files_apart; /* what was read is not written over, and no two outputs are one file, whichever links lead there:
                          for a program that does one piece of work, such as a command */
+    /* Is told of every error and warning of calls that are made with the context, or with what was; may be NULL. */
+    kiln_diagnostic_fn diagnostic;
+    void *user;
 } kiln_context_options;
 
 /* Errors: BAD_ARGUMENT (options), NO_MEMORY. */
@@ -130,6 +133,8 @@ typedef enum kiln_file_use {
  * context reads and writes from here on. Leaves nothing behind. The context may be NULL. Errors: BAD_ARGUMENT (it is
  * read, or another output), IO, NO_MEMORY. */
 KILN_API kiln_status kiln_file_claim(kiln_context *context, const char *path, kiln_file_use use, kiln_error *err);
+/* Empties a file that has been claimed as a log, or makes it. Errors: BAD_ARGUMENT (it is read, meanwhile), IO. */
+KILN_API kiln_status kiln_file_empty(kiln_context *context, const char *path, kiln_error *err);
 /* Replaces a file, or makes it: whole, or not at all. Where a symbolic link leads is replaced, the link stays. The
  * context may be NULL. Errors: BAD_ARGUMENT (as above), IO, NO_MEMORY. */
 KILN_API kiln_status kiln_file_write(kiln_context *context, const char *path, const void *bytes, size_t count,
@@ -244,7 +249,7 @@ typedef struct kiln_load_options {
     kiln_context *context; /* NULL: nothing is shared */
     size_t memory;         /* bytes that the model may take in all, LIMIT beyond that; 0: no limit */
     double seconds;        /* that opening may compute, LIMIT beyond that; 0: no limit */
-    /* Is told of every error and warning, such as each operator that is not supported; may be NULL. */
+    /* Is told of every error and warning, such as each operator that is not supported; NULL: the context's. */
     kiln_diagnostic_fn diagnostic;
     void *user;   /* for the callback */
     bool partial; /* a model that is not valid, or not supported, is opened all the same where the file can be read at
@@ -316,6 +321,7 @@ typedef struct kiln_value_info {
     const char *const *dim_names; /* [rank]: the symbol of a dimension, "N", or NULL; one symbol is one number in all
                                    * inputs of a run. The array is NULL where there are none */
     bool optional;                /* an input with a default value: it need not be given */
+    size_t place;                 /* in the file's list of inputs, or outputs */
 } kiln_value_info;
 
 /* Inputs that must be given come first, in the order of the file, then those with a default. */
@@ -334,6 +340,8 @@ typedef struct kiln_model_info {
 KILN_API const kiln_model_info *kiln_model_about(const kiln_model *model);
 /* The version of an operator set that the model imports; "" is ai.onnx. 0 where it does not import it. */
 KILN_API int64_t kiln_model_opset(const kiln_model *model, const char *domain);
+/* The same by its place in the file; *domain is "" for ai.onnx. False where k is not below their number. */
+KILN_API bool kiln_model_import(const kiln_model *model, size_t k, const char **domain, int64_t *version);
 /* Key and value of the model's metadata, in the order of the file; both belong to the model. False where k is not below
  * the count. */
 KILN_API size_t kiln_model_metadata_count(const kiln_model *model);
@@ -447,6 +455,7 @@ typedef struct kiln_data_options {
     kiln_part part;          /* where the data have parts, and `spec` names none */
     int64_t limit;           /* only the first samples; 0: all */
     bool values;             /* y are numbers to be predicted; else they are classes */
+    const char *loss;        /* that they are for, which tells whether they are: as for a trainer; may be NULL */
     const kiln_dataset *as;  /* whose classes these are, too: of a set to validate with; may be NULL */
     const kiln_model *model; /* that is to take the samples: data that cannot fit its only input are refused before they
                                 are unpacked; may be NULL */
@@ -513,7 +522,7 @@ typedef struct kiln_trainer_options {
     double seconds;            /* that making the trainer, each step and each score may compute; as of a session */
     uint64_t seed;             /* of Dropout */
     bool exact;                /* as of a session */
-    /* Is told of warnings, such as shared initializers, by kiln_trainer_new; may be NULL. */
+    /* Is told of warnings, such as shared initializers, by kiln_trainer_new; NULL: the context's. */
     kiln_diagnostic_fn diagnostic;
     void *user;
     bool keep_gradients; /* for kiln_trainer_get */
@@ -738,9 +747,9 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 /* -- options at their start -- */
 
 /* clang-format off */
-#define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false }
+#define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
 #define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL }
-#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, 0, 0.0 }
+#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0 }
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }

@@ -1,17 +1,10 @@
 /* kiln bench: how long a model takes, and where. */
-#include "base/clock.h"
-#include "base/cpu.h"
-#include "learn.h"
-#include "peak.h"
-#include "run/profile.h"
-#include "run/session.h"
 #include "tools.h"
-#include "train/trainer.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { LEAST_RUNS = 3, MOST_RUNS = 10000, WARM_UP = 2, PROFILED = 5, MOST_OPS = 64, MOST_NODES = 4096 };
+enum { LEAST_RUNS = 3, MOST_RUNS = 10000, WARM_UP = 2, PROFILED = 5, CPU_TEXT = 128 };
 
 struct options {
     const char *model, *optimizer;
@@ -19,27 +12,33 @@ struct options {
     int64_t batch;
     int threads;
     double duration;
-    struct budget limits;
+    struct limits limits;
 };
 
 struct bench {
     const struct options *o;
-    struct budget *limits, budget;
-    struct arena arena;
-    struct report report;
-    struct model *model;
-    struct session *session; /* or: */
-    struct trainer *trainer;
-    struct tensor x, y;  /* for the trainer */
+    struct command command;
+    kiln_model *model;
+    kiln_session *session; /* or: */
+    kiln_trainer *trainer;
+    size_t count; /* of the session's inputs */
+    const char **names;
+    kiln_tensor **inputs;
+    kiln_tensor *x, *y;  /* for the trainer */
     double idle;         /* KiB of the process before it knew the model */
     double ready, first; /* seconds until the model could run, and the first run's */
     double *times;       /* of each run, seconds */
     size_t runs;
+    double flops, bytes; /* what the machine can do at most, a second */
+    double sum;          /* of all times in the profile, nanoseconds */
 };
 
 static double now(void)
 {
-    return (double)clock_now() / 1e9;
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 /* KiB of the process, of which /proc/self/status tells: what getrusage says counts the program that started this
@@ -62,59 +61,58 @@ static double resident(const char *key)
 
 static bool start_session(struct bench *b)
 {
-    const struct session_options so = { .threads = b->o->threads,
-                                        .exact = b->o->exact,
-                                        .memory = b->limits->limit,
-                                        .seconds = b->limits->seconds,
-                                        .total = b->limits };
-    const struct graph *g = b->model->graph;
+    kiln_session_options o = KILN_SESSION_OPTIONS_INIT;
+    struct command *c = &b->command;
 
-    b->session = session_new(g, &so, &b->report);
-    for (size_t k = 0; b->session && k < g->input_count; k++) {
-        struct tensor t = closed_type(g->inputs[k], b->o->batch);
+    o.context = c->context;
+    o.exact = b->o->exact;
+    o.seconds = b->o->limits.seconds;
+    if (kiln_session_new(&b->session, b->model, &o, &c->err) != KILN_OK)
+        return false;
+    b->names = calloc(kiln_model_input_count(b->model) + 1, sizeof *b->names);
+    b->inputs = calloc(kiln_model_input_count(b->model) + 1, sizeof *b->inputs);
+    if (!b->names || !b->inputs)
+        return command_no_memory(c);
+    for (size_t k = 0; k < kiln_model_input_count(b->model); k++) {
+        const kiln_value_info *input = kiln_model_input(b->model, k);
 
-        if (!random_input(&t, g->inputs[k]->name, 0, (int64_t)k, &b->arena, &b->report) ||
-            !session_set(b->session, g->inputs[k], &t, &b->report))
+        if (input->optional)
+            continue;
+        b->names[b->count] = input->name;
+        b->inputs[b->count] = random_input(c, input, b->o->batch, 0, (int32_t)k);
+        if (!b->inputs[b->count++])
             return false;
     }
-    return b->session;
+    return true;
 }
 
 /* Random samples; labels are 0 and 1, which every classifier has. */
 static bool start_trainer(struct bench *b)
 {
-    const struct trainer_options to = {
-        .threads = b->o->threads,
-        .optimizer = b->o->optimizer,
-        .exact = b->o->exact,
-        .memory = b->limits->limit,
-        .seconds = b->limits->seconds,
-        .total = b->limits,
-    };
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    struct command *c = &b->command;
 
-    b->trainer = trainer_new(b->model, &to, &b->report);
-    model_free(b->model); /* the trainer has its own */
+    o.context = c->context;
+    o.optimizer = b->o->optimizer;
+    o.exact = b->o->exact;
+    o.seconds = b->o->limits.seconds;
+    kiln_trainer_new(&b->trainer, b->model, &o, &c->err);
+    kiln_model_free(b->model); /* the trainer has its own */
     b->model = NULL;
     if (!b->trainer)
         return false;
-    b->x = b->trainer->x;
-    b->y = b->trainer->y;
-    b->x.dims[0] = b->y.dims[0] = b->o->batch;
-    return random_input(&b->x, "x", 0, 0, &b->arena, &b->report) &&
-           random_input(&b->y, "y", 0, 1, &b->arena, &b->report);
+    b->x = random_input(c, kiln_trainer_samples(b->trainer), b->o->batch, 0, 0);
+    b->y = b->x ? random_input(c, kiln_trainer_labels(b->trainer), b->o->batch, 0, 1) : NULL;
+    return b->y;
 }
 
 static bool run_once(struct bench *b)
 {
-    struct step_result result;
+    kiln_error *err = &b->command.err;
 
-    return b->trainer ? trainer_step(b->trainer, &b->x, &b->y, &result, &b->report)
-                      : session_run(b->session, &b->report);
-}
-
-static struct engine *engine_of(struct bench *b)
-{
-    return b->trainer ? &b->trainer->engine : &b->session->engine;
+    if (b->trainer)
+        return kiln_trainer_step(b->trainer, b->x, b->y, NULL, err) == KILN_OK;
+    return kiln_session_run(b->session, b->count, b->names, (const kiln_tensor *const *)b->inputs, err) == KILN_OK;
 }
 
 /* -- measuring -- */
@@ -124,9 +122,9 @@ static bool measure(struct bench *b)
     const double start = now();
     double before = start;
 
-    b->times = budget_zalloc(&b->budget, MOST_RUNS, sizeof *b->times, &b->report);
+    b->times = calloc(MOST_RUNS, sizeof *b->times);
     if (!b->times)
-        return false;
+        return command_no_memory(&b->command);
     while (b->runs < MOST_RUNS && (b->runs < LEAST_RUNS || before - start < b->o->duration)) {
         double after;
 
@@ -148,32 +146,69 @@ static int ascending(const void *a, const void *b)
 
 static void print_times(struct bench *b)
 {
+    const int threads = kiln_context_threads(b->command.context);
     const double peak = resident("VmHWM");
+    size_t memory;
     double median;
+
+    if (b->trainer)
+        kiln_trainer_memory(b->trainer, &memory);
+    else
+        kiln_session_memory(b->session, &memory);
 
     qsort(b->times, b->runs, sizeof *b->times, ascending);
     median = b->runs % 2 ? b->times[b->runs / 2] : (b->times[b->runs / 2 - 1] + b->times[b->runs / 2]) / 2;
     say("%s: %s, batch %lld, %d thread%s, %zu runs\n", b->o->model, b->trainer ? "training steps" : "inference",
-        (long long)b->o->batch, pool_threads(engine_of(b)->pool), pool_threads(engine_of(b)->pool) == 1 ? "" : "s",
-        b->runs);
+        (long long)b->o->batch, threads, threads == 1 ? "" : "s", b->runs);
     say("median   %12.3f ms\n", median * 1e3);
     say("minimum  %12.3f ms\n", b->times[0] * 1e3);
     say("ready    %12.3f ms after reading the model began; the first run took %.3f ms\n", b->ready * 1e3,
         b->first * 1e3);
-    say("memory   %12.3f MiB at most for plans, values and state\n", (double)engine_of(b)->budget->peak / 1048576);
+    say("memory   %12.3f MiB at most for plans, values and state\n", (double)memory / 1048576);
     say("resident %12.3f MiB at most, %.3f MiB more than before the model was read\n", peak / 1024,
         (peak - b->idle) / 1024);
 }
 
 /* -- where the time goes -- */
 
+static const char *cpu_text(char buffer[CPU_TEXT])
+{
+    static const char key[] = "model name";
+    char line[512];
+    FILE *f = fopen("/proc/cpuinfo", "r");
+
+    snprintf(buffer, CPU_TEXT, "a CPU without a name");
+    while (f && fgets(line, sizeof line, f)) {
+        char *value = strncmp(line, key, sizeof key - 1) == 0 ? strchr(line, ':') : NULL;
+
+        if (!value)
+            continue;
+        value += strspn(value, ": ");
+        value[strcspn(value, "\n")] = 0;
+        snprintf(buffer, CPU_TEXT, "%s", value);
+        break;
+    }
+    if (f)
+        fclose(f);
+    return buffer;
+}
+
+static bool add_time(void *user, const kiln_time *t)
+{
+    struct bench *b = user;
+
+    b->sum += (double)t->nanoseconds;
+    return true;
+}
+
 /* Rates are empty where there is no such work. The share is that of the limit which comes nearer: in the time that
  * arithmetic, or memory, must take at least. */
-static void print_total(const struct profile_total *t, double sum, const struct peak *peak)
+static bool print_time(void *user, const kiln_time *t)
 {
+    const struct bench *b = user;
     const double seconds = (double)t->nanoseconds / 1e9, ms = seconds * 1e3 / PROFILED;
-    const double flops = seconds > 0 ? t->cost.flops / seconds : 0, bytes = seconds > 0 ? t->cost.bytes / seconds : 0;
-    const double arithmetic = flops / peak->flops, memory = bytes / peak->bytes;
+    const double flops = seconds > 0 ? t->flops / seconds : 0, bytes = seconds > 0 ? t->bytes / seconds : 0;
+    const double arithmetic = flops / b->flops, memory = bytes / b->bytes;
     char rate[16] = "", share[16] = "";
 
     if (flops > 0)
@@ -182,48 +217,41 @@ static void print_total(const struct profile_total *t, double sum, const struct 
         snprintf(share, sizeof share, "%.0f %s", 100 * (arithmetic > memory ? arithmetic : memory),
                  arithmetic > memory ? "flops" : "bytes");
     say("%-24.24s %7.4g %10.3f %6.1f %9s %8.1f %10s", t->op, (double)t->calls / PROFILED, ms,
-        sum > 0 ? 100 * (double)t->nanoseconds / sum : 0, rate, bytes / 1e9, share);
+        b->sum > 0 ? 100 * (double)t->nanoseconds / b->sum : 0, rate, bytes / 1e9, share);
     if (t->node)
         say("  %s  %s", t->node, t->shapes);
     putchar('\n');
+    return true;
 }
 
-static void print_totals(struct bench *b, const struct profile *p, const struct peak *peak)
+static bool each_time(struct bench *b, kiln_time_fn each)
 {
-    static struct profile_total totals[MOST_NODES];
-    const size_t n = b->o->nodes ? profile_nodes(p, totals, MOST_NODES) : profile_totals(p, totals, MOST_OPS);
-    double sum = 0;
+    kiln_error *err = &b->command.err;
 
-    for (size_t k = 0; k < n; k++)
-        sum += (double)totals[k].nanoseconds;
-    say("\n%-24s %7s %10s %6s %9s %8s %10s%s\n", "Operator", "Calls", "ms", "%", "GFLOP/s", "GB/s", "% of peak",
-        b->o->nodes ? "  Node" : "");
-    for (size_t k = 0; k < n; k++)
-        print_total(&totals[k], sum, peak);
+    return (b->trainer ? kiln_trainer_times(b->trainer, b->o->nodes, each, b, err)
+                       : kiln_session_times(b->session, b->o->nodes, each, b, err)) == KILN_OK;
 }
 
 /* Times by operator come from runs of their own: looking at the clock takes time, too. */
 static bool print_operators(struct bench *b)
 {
-    struct engine *e = engine_of(b);
-    struct profile *outer = e->profile;
-    struct peak peak;
+    struct command *c = &b->command;
     char cpu[CPU_TEXT];
-    bool ok = peak_measure(&peak, e->pool, e->budget, &b->report);
+    bool ok = kiln_machine_measure(c->context, &b->flops, &b->bytes, &c->err) == KILN_OK &&
+              (b->trainer ? kiln_trainer_set_profile(b->trainer, true, &c->err)
+                          : kiln_session_set_profile(b->session, true, &c->err)) == KILN_OK;
 
-    if (!ok || !(e->profile = profile_new(e->budget, &b->report))) {
-        e->profile = outer;
+    if (!ok)
         return false;
-    }
-    say("peak     %12.1f GFLOP/s, %.1f GB/s read from memory: %s, %s\n", peak.flops / 1e9, peak.bytes / 1e9,
-        cpu_text(cpu), cpu_level_name(cpu_level()));
+    say("peak     %12.1f GFLOP/s, %.1f GB/s read from memory: %s, %s\n", b->flops / 1e9, b->bytes / 1e9, cpu_text(cpu),
+        kiln_machine_isa());
     for (int k = 0; ok && k < PROFILED; k++)
         ok = run_once(b);
-    if (ok)
-        print_totals(b, e->profile, &peak);
-    profile_free(e->profile);
-    e->profile = outer;
-    return ok;
+    if (!ok || !each_time(b, add_time))
+        return false;
+    say("\n%-24s %7s %10s %6s %9s %8s %10s%s\n", "Operator", "Calls", "ms", "%", "GFLOP/s", "GB/s", "% of peak",
+        b->o->nodes ? "  Node" : "");
+    return each_time(b, print_time);
 }
 
 static bool bench(struct bench *b)
@@ -232,8 +260,8 @@ static bool bench(struct bench *b)
 
     b->idle = resident("VmRSS");
     start = now();
-    b->model = open_model(b->o->model, b->limits, &b->report);
-    if (!b->model || !build_model(&b->model, &b->report) || !(b->o->train ? start_trainer(b) : start_session(b)))
+    b->model = open_filled_model(&b->command, b->o->model, 0, NULL);
+    if (!b->model || !(b->o->train ? start_trainer(b) : start_session(b)))
         return false;
     b->ready = now() - start;
     if (!run_once(b))
@@ -246,6 +274,20 @@ static bool bench(struct bench *b)
         return false;
     print_times(b);
     return b->o->brief || print_operators(b);
+}
+
+static void release(struct bench *b)
+{
+    for (size_t k = 0; k < b->count; k++)
+        kiln_tensor_free(b->inputs[k]);
+    free(b->inputs);
+    free(b->names);
+    free(b->times);
+    kiln_tensor_free(b->x);
+    kiln_tensor_free(b->y);
+    kiln_trainer_free(b->trainer);
+    kiln_session_free(b->session);
+    kiln_model_free(b->model);
 }
 
 /* -- the verb -- */
@@ -301,7 +343,7 @@ static int run(int argc, char **argv)
 {
     static const struct argp_option options[] = {
         { "train", KEY_TRAIN, NULL, 0, "steps of training on random samples, not inference", 0 },
-        { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "of the training: {optimizers} (" DEFAULT_OPTIMIZER ")", 0 },
+        { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "of the training: {optimizers} (adam)", 0 },
         { "batch", 'b', "N", 0, "the first dimension, where the model leaves it open (1; 32 with --train)", 0 },
         { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
         { "duration", KEY_DURATION, "S", 0, "go on for so long, at least three runs (2)", 0 },
@@ -325,25 +367,18 @@ static int run(int argc, char **argv)
         NULL
     };
     struct options o = { .duration = 2 };
-    struct teller teller = { 0 };
-    struct bench b = { .o = &o, .limits = &o.limits, .report = { .notify = tell_each, .user = &teller } };
-    int code = 0;
+    static struct bench b;
+    bool ok;
 
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
-    teller.file = o.model;
     if (!o.batch)
         o.batch = o.train ? 32 : 1;
-    b.budget = budget_within(&o.limits);
-    b.arena.budget = &b.budget;
-    if (!bench(&b))
-        code = tell_rest(&teller, &b.report.error);
-    trainer_free(b.trainer);
-    session_free(b.session);
-    budget_free(&b.budget, b.times);
-    arena_release(&b.arena);
-    model_free(b.model);
-    return code;
+    b.o = &o;
+    b.command.limits = o.limits;
+    ok = command_start(&b.command, o.threads) && bench(&b);
+    release(&b);
+    return command_end(&b.command, ok);
 }
 
 const struct verb verb_bench = { "bench", "tell how long a model takes, and where", run };

@@ -1,21 +1,13 @@
 #include "compare.h"
-#include "tensor/half.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static double float_at(const struct tensor *t, int64_t k)
+enum { TYPE_TEXT = 256 };
+
+static bool is_float(kiln_dtype d)
 {
-    switch (t->dtype) {
-    case F32:
-        return (double)((const float *)t->data)[k];
-    case F64:
-        return ((const double *)t->data)[k];
-    case F16:
-        return (double)f16_to_f32(((const uint16_t *)t->data)[k]);
-    default:
-        return (double)bf16_to_f32(((const uint16_t *)t->data)[k]);
-    }
+    return d == KILN_FLOAT || d == KILN_DOUBLE || d == KILN_FLOAT16 || d == KILN_BFLOAT16;
 }
 
 static bool close_enough(double got, double expected, struct tolerance t)
@@ -25,80 +17,80 @@ static bool close_enough(double got, double expected, struct tolerance t)
     return got == expected || fabs(got - expected) <= t.absolute + t.relative * fabs(expected);
 }
 
-static bool same_floats(const struct tensor *got, const struct tensor *expected, struct tolerance t, char why[WHY_TEXT])
+static bool same_floats(const kiln_tensor *got, const kiln_tensor *expected, struct tolerance t, char why[WHY_TEXT])
 {
-    const int64_t n = tensor_count(got);
+    const int64_t n = kiln_tensor_count(got);
     int64_t first = -1, wrong = 0;
 
     for (int64_t k = 0; k < n; k++)
-        if (!close_enough(float_at(got, k), float_at(expected, k), t)) {
+        if (!close_enough(kiln_tensor_number(got, k), kiln_tensor_number(expected, k), t)) {
             if (first < 0)
                 first = k;
             wrong++;
         }
     if (wrong)
         snprintf(why, WHY_TEXT, "%lld of %lld values differ, the first at %lld: got %.9g, need %.9g", (long long)wrong,
-                 (long long)n, (long long)first, float_at(got, first), float_at(expected, first));
+                 (long long)n, (long long)first, kiln_tensor_number(got, first), kiln_tensor_number(expected, first));
     return !wrong;
 }
 
-static bool same_strings(const struct tensor *got, const struct tensor *expected, char why[WHY_TEXT])
+static bool same_strings(const kiln_tensor *got, const kiln_tensor *expected, char why[WHY_TEXT])
 {
-    struct string *const *a = got->data, *const *b = expected->data;
+    for (int64_t k = 0; k < kiln_tensor_count(got); k++) {
+        size_t n, m;
+        const char *a = kiln_tensor_string(got, k, &n), *b = kiln_tensor_string(expected, k, &m);
 
-    for (int64_t k = 0; k < tensor_count(got); k++) {
-        const size_t n = a[k] ? a[k]->length : 0, m = b[k] ? b[k]->length : 0;
-
-        if (n != m || (n && memcmp(a[k]->bytes, b[k]->bytes, n) != 0)) {
-            snprintf(why, WHY_TEXT, "string %lld differs: got '%.*s', need '%.*s'", (long long)k, (int)n,
-                     a[k] ? a[k]->bytes : "", (int)m, b[k] ? b[k]->bytes : "");
+        if (n != m || memcmp(a, b, n) != 0) {
+            snprintf(why, WHY_TEXT, "string %lld differs: got '%.*s', need '%.*s'", (long long)k, (int)n, a, (int)m, b);
             return false;
         }
     }
     return true;
 }
 
-static bool same_items(const struct tensor *got, const struct tensor *expected, struct tolerance t, char why[WHY_TEXT])
+static bool same_type(const kiln_tensor *a, const kiln_tensor *b)
 {
-    const struct sequence *a = got->data, *b = expected->data;
+    const int rank = kiln_tensor_rank(a);
 
-    if (a->count != b->count) {
-        snprintf(why, WHY_TEXT, "%lld items, need %lld", (long long)a->count, (long long)b->count);
+    return kiln_tensor_kind(a) == kiln_tensor_kind(b) && kiln_tensor_dtype(a) == kiln_tensor_dtype(b) &&
+           rank == kiln_tensor_rank(b) &&
+           (rank < 1 || memcmp(kiln_tensor_dims(a), kiln_tensor_dims(b), (size_t)rank * sizeof(int64_t)) == 0);
+}
+
+/* Of a sequence or an optional. */
+static bool same_items(const kiln_tensor *got, const kiln_tensor *expected, struct tolerance t, char why[WHY_TEXT])
+{
+    const int64_t n = kiln_tensor_item_count(got), m = kiln_tensor_item_count(expected);
+
+    if (n != m) {
+        snprintf(why, WHY_TEXT, "%lld items, need %lld", (long long)n, (long long)m);
         return false;
     }
-    for (int64_t k = 0; k < a->count; k++)
-        if (!same_value(&a->items[k], &b->items[k], t, why))
+    for (int64_t k = 0; k < n; k++)
+        if (!same_value(kiln_tensor_item(got, k), kiln_tensor_item(expected, k), t, why))
             return false;
     return true;
 }
 
-/* Sequences hold tensors and optionals hold at most sequences: the recursion is two deep. */
-bool same_value(const struct tensor *got, const struct tensor *expected, struct tolerance t, char why[WHY_TEXT])
+/* The library bounds how deep values lie in each other. */
+bool same_value(const kiln_tensor *got, const kiln_tensor *expected, struct tolerance t, char why[WHY_TEXT])
 {
     char a[TYPE_TEXT], b[TYPE_TEXT];
 
-    if (got->kind != expected->kind || got->dtype != expected->dtype ||
-        (got->kind == TENSOR && !same_shape(got, expected))) {
-        snprintf(why, WHY_TEXT, "got %.100s, need %.100s", tensor_text(got, a), tensor_text(expected, b));
+    if (!same_type(got, expected)) {
+        snprintf(why, WHY_TEXT, "got %.100s, need %.100s", kiln_tensor_text(got, a, sizeof a),
+                 kiln_tensor_text(expected, b, sizeof b));
         return false;
     }
-    if (got->kind == SEQUENCE)
+    if (kiln_tensor_kind(got) != KILN_TENSOR)
         return same_items(got, expected, t, why);
-    if (got->kind == OPTIONAL) {
-        const struct optional *x = got->data, *y = expected->data;
-
-        if (x->present != y->present) {
-            snprintf(why, WHY_TEXT, "%s, need %s", x->present ? "a value" : "no value", y->present ? "one" : "none");
-            return false;
-        }
-        return !x->present || same_value(&x->value, &y->value, t, why);
-    }
-    if (got->dtype == STRING)
+    if (kiln_tensor_dtype(got) == KILN_STRING)
         return same_strings(got, expected, why);
-    if (dtype_is_float(got->dtype))
+    if (is_float(kiln_tensor_dtype(got)))
         return same_floats(got, expected, t, why);
-    if (tensor_bytes(got) && memcmp(got->data, expected->data, (size_t)tensor_bytes(got)) != 0) {
-        snprintf(why, WHY_TEXT, "%s values differ", dtype_name(got->dtype));
+    if (kiln_tensor_bytes(got) &&
+        memcmp(kiln_tensor_data(got), kiln_tensor_data(expected), kiln_tensor_bytes(got)) != 0) {
+        snprintf(why, WHY_TEXT, "%s values differ", kiln_dtype_name(kiln_tensor_dtype(got)));
         return false;
     }
     return true;

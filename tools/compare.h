@@ -2,7 +2,7 @@
 #ifndef KILN_TOOLS_COMPARE_H
 #define KILN_TOOLS_COMPARE_H
 
-#include "tensor/tensor.h"
+#include "kiln.h"
 
 struct tolerance {
     double relative, absolute; /* |got - expected| <= absolute + relative * |expected|, as numpy's allclose */
@@ -10,6 +10,6 @@ struct tolerance {
 
 /* Kind, dtype, shape and values. On a difference, false with one line that says where in `why`. NaN equals NaN. */
 enum { WHY_TEXT = 256 };
-bool same_value(const struct tensor *got, const struct tensor *expected, struct tolerance t, char why[WHY_TEXT]);
+bool same_value(const kiln_tensor *got, const kiln_tensor *expected, struct tolerance t, char why[WHY_TEXT]);
 
 #endif

@@ -1,12 +1,8 @@
 /* kiln convert: a model in another form. */
-#include "data/npy.h"
-#include "learn.h"
-#include "model/file.h"
-#include "train/edit.h"
-#include "train/prepare.h"
-#include "train/recover.h"
+#include "recover.h"
+#include "tools.h"
 #include <float.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_SETS = 64 };
@@ -14,116 +10,85 @@ enum { MAX_SETS = 64 };
 struct options {
     const char *input, *output;
     char *set[MAX_SETS]; /* "NAME=FILE" */
-    int sets;
+    size_t sets;
     bool inference, text, trainable;
-    const char *calibrate; /* a SPEC */
-    int64_t limit;
-    enum normalization normalize;
+    struct recover_request recover;
     int threads;
-    struct recover_options recover;
-    struct budget limits;
+    struct limits limits;
 };
 
-/* -- --set -- */
+/* What stays until the model is written. */
+struct conversion {
+    const struct options *o;
+    struct command command;
+    kiln_model *model;
+    const char *names[MAX_SETS]; /* of --set */
+    kiln_tensor *values[MAX_SETS];
+};
 
-/* An input becomes a constant: exporters make inputs of what a layer was adapted to, such as a mean and a variance. */
-static bool set_input(struct edit *e, const char *name, const struct tensor *t)
+/* A model that is not supported is written as well. */
+static bool open_any(struct conversion *v)
 {
-    const Onnx__ValueInfoProto *input = edit_graph_input(e, name);
-    const Onnx__TypeProto__Tensor *type = input && input->type ? input->type->tensor_type : NULL;
-    Onnx__TensorProto *old = edit_initializer(e, name);
+    kiln_load_options o = KILN_LOAD_OPTIONS_INIT;
 
-    if (!input && !old)
-        return fail(e->report, KILN_BAD_ARGUMENT, NULL, "--set: the model has no input '%s'", name);
-    if (type && type->elem_type && (enum dtype)type->elem_type != t->dtype)
-        return fail(e->report, KILN_BAD_DATA, NULL, "--set: input '%s' is %s, the file has %s", name,
-                    kiln_dtype_name((kiln_dtype)type->elem_type), dtype_name(t->dtype));
-    edit_drop_graph_input(e, name);
-    return old ? edit_tensor(e, old, t) : edit_add_initializer(e, name, t);
+    v->command.teller.file = v->o->input;
+    o.context = v->command.context;
+    o.seconds = v->o->limits.seconds;
+    o.partial = true;
+    o.diagnostic = tell_nothing;
+    return kiln_model_open(&v->model, v->o->input, &o, &v->command.err) == KILN_OK;
 }
 
-static bool set_inputs(struct options *o, struct model *m, struct report *r)
+/* Exporters make inputs of what a layer was adapted to, such as a mean and a variance. */
+static bool read_sets(struct conversion *v)
 {
-    struct edit e;
-    struct budget b = budget_within(&o->limits);
-    bool ok = edit_begin(&e, m, r);
+    struct command *c = &v->command;
 
-    for (int k = 0; ok && k < o->sets; k++) {
-        char *const equals = strchr(o->set[k], '=');
-        struct tensor t = { 0 };
+    for (size_t k = 0; k < v->o->sets; k++) {
+        char *const equals = strchr(v->o->set[k], '=');
 
-        if (equals)
-            *equals = 0;
-        ok = equals ? npy_load(&t, equals + 1, &b, r) && set_input(&e, o->set[k], &t)
-                    : fail(r, KILN_BAD_ARGUMENT, NULL, "--set '%s' must be NAME=FILE", o->set[k]);
-        budget_free(&b, t.data);
+        if (!equals)
+            return command_fail(c, KILN_BAD_ARGUMENT, NULL, "--set '%s' must be NAME=FILE", v->o->set[k]);
+        *equals = 0;
+        v->names[k] = v->o->set[k];
+        if (kiln_tensor_read(&v->values[k], equals + 1, KILN_TENSOR, c->context, &c->err) != KILN_OK)
+            return false;
     }
-    return edit_end(&e) && ok;
-}
-
-/* -- --trainable -- */
-
-static void print_found(const struct recovered *f)
-{
-    say("%zu BatchNormalization from Mul and Add, %zu from folded convolutions", f->pairs, f->folded);
-    if (f->outputs.floats || !f->outputs.others)
-        say("; outputs differ by %.3g at most", f->outputs.difference);
-    if (f->outputs.others)
-        say("; of %lld values that are no floats %lld differ", (long long)f->outputs.others,
-            (long long)f->outputs.unlike);
-    say("\n");
-}
-
-static struct model *recover_on(const struct options *o, const struct model *m, const struct dataset *data,
-                                struct budget *b, struct report *r)
-{
-    struct normalizer normalizer = { 0 };
-    const struct calibration c = { .data = data, .normalizer = &normalizer, .threads = o->threads, .limits = *b };
-    struct recovered found;
-    struct model *made = NULL;
-
-    if (normalizer_fit(&normalizer, o->normalize, data, b, r))
-        made = model_recover(m, &c, &o->recover, &found, r);
-    normalizer_release(&normalizer);
-    if (made)
-        print_found(&found);
-    return made;
-}
-
-/* Running statistics are not in the file any more: they are measured on the data. */
-static bool recover(struct options *o, struct model **m, struct report *r)
-{
-    struct data_options limit = { .limit = o->limit };
-    struct budget b = budget_within(&o->limits);
-    struct dataset data;
-    struct model *made;
-
-    if (!build_model(m, r))
-        return false;
-    limit.input = model_samples(*m);
-    if (!dataset_open(&data, o->calibrate, PART_TRAIN, &limit, &b, r))
-        return false;
-    made = recover_on(o, *m, &data, &b, r);
-    dataset_release(&data);
-    if (!made)
-        return false;
-    model_free(*m);
-    *m = made;
     return true;
 }
 
-/* -- the verb -- */
-
-static bool convert(struct options *o, struct model **m, struct report *r)
+static bool edit(struct conversion *v)
 {
-    if ((o->inference || o->sets) && !(*m)->proto->graph)
-        return fail(r, KILN_BAD_MODEL, NULL, "there is no graph");
-    if (o->sets && !set_inputs(o, *m, r))
+    kiln_edit_options o = KILN_EDIT_OPTIONS_INIT;
+    kiln_model *made;
+
+    if (!v->o->sets && !v->o->inference)
+        return true;
+    o.inference = v->o->inference;
+    o.constant_count = v->o->sets;
+    o.constant_names = v->names;
+    o.constants = (const kiln_tensor *const *)v->values;
+    if (kiln_model_edit(&made, v->model, &o, &v->command.err) != KILN_OK)
         return false;
-    if ((o->trainable && !recover(o, m, r)) || (o->inference && !model_to_inference(*m, r)))
-        return false;
-    return model_save_as(*m, o->output, o->text || path_is_text(o->output), r);
+    kiln_model_free(v->model);
+    v->model = made;
+    return true;
 }
+
+static bool convert(struct conversion *v)
+{
+    const kiln_form form = v->o->text ? KILN_FORM_TEXT : KILN_FORM_BY_NAME;
+    struct command *c = &v->command;
+
+    if (kiln_file_claim(c->context, v->o->output, KILN_FILE_MODEL, &c->err) != KILN_OK || !open_any(v) ||
+        !read_sets(v) || !edit(v))
+        return false;
+    if (v->o->trainable && !recover_model(c, &v->model, &v->o->recover))
+        return false;
+    return kiln_model_save(v->model, v->o->output, form, &c->err) == KILN_OK;
+}
+
+/* -- the verb -- */
 
 enum {
     KEY_INFERENCE = 256,
@@ -138,15 +103,13 @@ enum {
     KEY_FOLDED
 };
 
-static enum fold_choice option_folded(struct argp_state *state, const char *arg)
+static int option_folded(struct argp_state *state, const char *arg)
 {
-    static const char *const names[] = { [FOLDED_BY_NAME] = "named", [FOLDED_ALL] = "all", [FOLDED_NONE] = "none" };
-
-    for (int k = 0; k < 3; k++)
-        if (strcmp(arg, names[k]) == 0)
-            return (enum fold_choice)k;
+    for (int k = 0; k < RECOVER_FOLDED; k++)
+        if (strcmp(arg, recover_folded[k]) == 0)
+            return k;
     argp_error(state, "--folded is '%s', must be named, all or none", arg);
-    return FOLDED_NONE;
+    return 0;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -172,13 +135,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->trainable = true;
         return 0;
     case KEY_CALIBRATE:
-        o->calibrate = arg;
+        o->recover.data = arg;
         return 0;
     case KEY_LIMIT:
-        o->limit = option_number(state, "limit", arg, 1, INT64_MAX);
+        o->recover.limit = option_number(state, "limit", arg, 1, INT64_MAX);
         return 0;
     case KEY_NORMALIZE:
-        o->normalize = option_normalization(state, arg);
+        o->recover.normalize = option_normalization(state, arg);
         return 0;
     case KEY_THREADS:
         o->threads = (int)option_number(state, "threads", arg, 0, 4096);
@@ -203,7 +166,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!o->input || !o->output)
             argp_error(state, "needs a model and --output");
-        if (o->trainable != (o->calibrate != NULL))
+        if (o->trainable != (o->recover.data != NULL))
             argp_error(state, "--trainable and --calibrate go together");
         if (o->trainable && o->inference)
             argp_error(state, "--trainable and --inference exclude each other");
@@ -239,20 +202,19 @@ static int run(int argc, char **argv)
                                limits_options,
                                NULL,
                                NULL };
-    struct options o = { .recover = RECOVER_OPTIONS_INIT };
-    struct teller teller = { 0 };
-    struct report r = command_report(&teller);
-    struct model *m;
-    int code = 0;
+    struct options o = { .recover = { .epsilon = 1e-3f, .momentum = .99f } };
+    static struct conversion v;
+    bool ok;
 
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
-    teller.file = o.input;
-    m = file_claim(o.output, FILE_WRITE_MODEL, &r) ? open_model(o.input, &o.limits, &r) : NULL;
-    if (!m || !convert(&o, &m, &r))
-        code = tell_rest(&teller, &r.error);
-    model_free(m);
-    return code;
+    v.o = &o;
+    v.command.limits = o.limits;
+    ok = command_start(&v.command, o.threads) && convert(&v);
+    kiln_model_free(v.model);
+    for (size_t k = 0; k < o.sets; k++)
+        kiln_tensor_free(v.values[k]);
+    return command_end(&v.command, ok);
 }
 
 const struct verb verb_convert = { "convert", "write a model in another form", run };

@@ -1,6 +1,7 @@
 /* kiln eval: loss and accuracy of a model on a data set. */
+#include "figure.h"
 #include "learn.h"
-#include <string.h>
+#include <math.h>
 
 struct options {
     struct learn_options learn;
@@ -49,7 +50,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->learn.fit_to = arg;
         return 0;
     case 't':
-        o->learn.trainer.threads = (int)option_number(state, "threads", arg, 0, 1024);
+        o->learn.threads = (int)option_number(state, "threads", arg, 0, 1024);
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->learn.limits;
@@ -68,31 +69,39 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+static bool evaluate(struct learn *l, int64_t batch)
+{
+    double values[MOST_MEASURES];
+    const kiln_dataset_info *data = kiln_dataset_about(l->train);
+
+    if (kiln_measure_count() > MOST_MEASURES ||
+        kiln_trainer_evaluate(l->trainer, l->train, batch, values, &l->command.err) != KILN_OK)
+        return false;
+    say("loss function %s\n", kiln_trainer_loss(l->trainer));
+    say("samples %lld%s\n", (long long)data->count, data->header ? " below a header" : "");
+    say("%s %.9g\n", kiln_measure_name(0), values[0]);
+    for (size_t m = 1; m < kiln_measure_count(); m++)
+        if (!isnan(values[m]))
+            say("%s %.6f\n", kiln_measure_name(m), values[m]);
+    return true;
+}
+
 static int run(int argc, char **argv)
 {
     const struct argp argp = { argp_options,   parse_option, "MODEL", "Loss and accuracy of a model on a data set.",
                                limits_options, NULL,         NULL };
-    struct options o = { .batch = 256, .learn = { .part = PART_TEST } };
-    struct learn l = { 0 };
-    struct scores scores;
-    int code = 0;
+    struct options o = { .batch = 256, .learn = { .part = KILN_PART_TEST, .trainer = KILN_TRAINER_OPTIONS_INIT } };
+    static struct learn l;
+    struct command *c = &l.command;
+    bool ok;
 
     argp_err_exit_status = EXIT_USAGE;
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
-    l.report = command_report(&l.teller);
-    if (learn_open(&l, &o.learn) && trainer_evaluate(l.trainer, &l.data, &l.normalizer, o.batch, &scores, &l.report)) {
-        say("loss function %s\n", l.trainer->loss.said);
-        say("samples %lld%s\n", (long long)l.data.count, l.data.header ? " below a header" : "");
-        say("%s %.9g\n", measure_name(0), scores.value[0]);
-        for (int m = 1; m < MEASURES; m++)
-            if (measure_applies(l.trainer, &l.data, m))
-                say("%s %.6f\n", measure_name(m), scores.value[m]);
-    } else {
-        code = tell_rest(&l.teller, &l.report.error);
-    }
+    c->limits = o.learn.limits;
+    ok = command_start(c, o.learn.threads) && learn_open(&l, &o.learn) && evaluate(&l, o.batch);
     learn_close(&l);
-    return code;
+    return command_end(c, ok);
 }
 
 const struct verb verb_eval = { "eval", "loss and accuracy on a data set", run };

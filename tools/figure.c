@@ -1,10 +1,8 @@
 #include "figure.h"
-#include "base/utf8.h"
-#include "model/file.h"
-#include "tools.h"
+#include <errno.h>
 #include <math.h>
 #include <stddef.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { WIDTH = 460, HEIGHT = 300, LEFT = 58, RIGHT = 16, TOP = 64, BOTTOM = 44, LEGEND_LINE = 18, COLORS = 6 };
@@ -38,10 +36,10 @@ static struct axis axis_for(double low, double high)
 }
 
 /* As the content of an element: what XML does not allow, or nobody could see, is written as \xNN. */
-static void add_escaped(struct text *out, const char *s)
+static void add_escaped(FILE *out, const char *s)
 {
     for (size_t left = strlen(s); left;) {
-        const size_t n = utf8_shown(s, left);
+        const size_t n = kiln_shown(s, left);
         const char *entity = *s == '<'   ? "&lt;"
                              : *s == '>' ? "&gt;"
                              : *s == '&' ? "&amp;"
@@ -49,11 +47,11 @@ static void add_escaped(struct text *out, const char *s)
                                          : NULL;
 
         if (!n)
-            text_printf(out, "\\x%02x", (unsigned)(unsigned char)*s);
+            fprintf(out, "\\x%02x", (unsigned)(unsigned char)*s);
         else if (entity)
-            text_printf(out, "%s", entity);
+            fprintf(out, "%s", entity);
         else
-            text_add(out, s, n);
+            fwrite(s, 1, n, out);
         s += n ? n : 1;
         left -= n ? n : 1;
     }
@@ -93,75 +91,74 @@ static struct view make_view(const struct panel *p, double x0)
                           axis_for(low, high) };
 }
 
-static void draw_axes(struct text *out, const struct panel *p, const struct view *v)
+static void draw_axes(FILE *out, const struct panel *p, const struct view *v)
 {
     const double left = at_x(v, v->x.low), right = at_x(v, v->x.high), bottom = at_y(v, v->y.low),
                  top = at_y(v, v->y.high);
 
-    text_printf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"title\">", (left + right) / 2, top - 10);
+    fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"title\">", (left + right) / 2, top - 10);
     add_escaped(out, p->title);
-    text_printf(out, "</text>\n<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">epoch</text>\n", (left + right) / 2,
-                bottom + 34);
+    fprintf(out, "</text>\n<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">epoch</text>\n", (left + right) / 2,
+            bottom + 34);
     for (double y = v->y.low; y <= v->y.high + v->y.step / 2; y += v->y.step)
-        text_printf(out,
-                    "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>"
-                    "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>\n",
-                    left, at_y(v, y), right, at_y(v, y), left - 6, at_y(v, y) + 4, fabs(y) < v->y.step / 2 ? 0. : y);
+        fprintf(out,
+                "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>"
+                "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>\n",
+                left, at_y(v, y), right, at_y(v, y), left - 6, at_y(v, y) + 4, fabs(y) < v->y.step / 2 ? 0. : y);
     for (double x = v->x.low; x <= v->x.high + v->x.step / 2; x += v->x.step)
         if (fabs(x - round(x)) < 1e-6)
-            text_printf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.4g</text>\n", at_x(v, x),
-                        bottom + 16, x);
-    text_printf(out, "<path d=\"M%.1f %.1fV%.1fH%.1f\" class=\"axis\"/>\n", left, top, bottom, right);
+            fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.4g</text>\n", at_x(v, x), bottom + 16,
+                    x);
+    fprintf(out, "<path d=\"M%.1f %.1fV%.1fH%.1f\" class=\"axis\"/>\n", left, top, bottom, right);
 }
 
-static void draw_series(struct text *out, const struct series *s, const struct view *v)
+static void draw_series(FILE *out, const struct series *s, const struct view *v)
 {
     const char *color = colors[s->color % COLORS];
     bool open = false;
 
-    text_printf(out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\"%s d=\"", color,
-                s->dashed ? " stroke-dasharray=\"5 3\"" : "");
+    fprintf(out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\"%s d=\"", color,
+            s->dashed ? " stroke-dasharray=\"5 3\"" : "");
     for (size_t k = 0; k < s->count; k++) {
         if (isfinite(s->y[k]))
-            text_printf(out, "%c%.2f %.2f", open ? 'L' : 'M', at_x(v, (double)k + 1), at_y(v, s->y[k]));
+            fprintf(out, "%c%.2f %.2f", open ? 'L' : 'M', at_x(v, (double)k + 1), at_y(v, s->y[k]));
         open = isfinite(s->y[k]);
     }
-    text_printf(out, "\"/>\n");
+    fprintf(out, "\"/>\n");
     for (size_t k = 0; k < s->count && s->count < 40; k++)
         if (isfinite(s->y[k]))
-            text_printf(out, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"2\" fill=\"%s\"/>", at_x(v, (double)k + 1),
-                        at_y(v, s->y[k]), color);
-    text_printf(out, "\n");
+            fprintf(out, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"2\" fill=\"%s\"/>", at_x(v, (double)k + 1),
+                    at_y(v, s->y[k]), color);
+    fprintf(out, "\n");
 }
 
-static void draw_legend(struct text *out, const struct panel *p)
+static void draw_legend(FILE *out, const struct panel *p)
 {
     for (size_t k = 0; k < p->count; k++) {
         const double x = LEFT + (double)(k % 2) * WIDTH, y = TOP + HEIGHT + 12 + (double)(k / 2) * LEGEND_LINE;
 
-        text_printf(out, "<path d=\"M%.1f %.1fh26\" stroke=\"%s\" stroke-width=\"1.8\"%s/><text x=\"%.1f\" y=\"%.1f\">",
-                    x, y, colors[p->series[k].color % COLORS], p->series[k].dashed ? " stroke-dasharray=\"5 3\"" : "",
-                    x + 32, y + 4);
+        fprintf(out, "<path d=\"M%.1f %.1fh26\" stroke=\"%s\" stroke-width=\"1.8\"%s/><text x=\"%.1f\" y=\"%.1f\">", x,
+                y, colors[p->series[k].color % COLORS], p->series[k].dashed ? " stroke-dasharray=\"5 3\"" : "", x + 32,
+                y + 4);
         add_escaped(out, p->series[k].name);
-        text_printf(out, "</text>\n");
+        fprintf(out, "</text>\n");
     }
 }
 
-void figure_svg(struct text *out, const char *title, const struct panel *panels, size_t count)
+void figure_svg(FILE *out, const char *title, const struct panel *panels, size_t count)
 {
     const size_t lines = count ? (panels[0].count + 1) / 2 : 0;
     const double width = (double)count * WIDTH, height = TOP + HEIGHT + 20 + (double)lines * LEGEND_LINE;
 
-    text_printf(
-        out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
-        "font-family=\"sans-serif\" font-size=\"12\">\n"
-        "<style>.title{font-size:14px;text-anchor:middle}.grid{stroke:#ddd}.axis{stroke:#333;fill:none}</style>\n"
-        "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n<text x=\"%.0f\" y=\"26\" class=\"title\" "
-        "font-weight=\"bold\">",
-        width, height, width, height, width / 2);
+    fprintf(out,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
+            "font-family=\"sans-serif\" font-size=\"12\">\n"
+            "<style>.title{font-size:14px;text-anchor:middle}.grid{stroke:#ddd}.axis{stroke:#333;fill:none}</style>\n"
+            "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n<text x=\"%.0f\" y=\"26\" class=\"title\" "
+            "font-weight=\"bold\">",
+            width, height, width, height, width / 2);
     add_escaped(out, title);
-    text_printf(out, "</text>\n");
+    fprintf(out, "</text>\n");
     for (size_t p = 0; p < count; p++) {
         const struct view v = make_view(&panels[p], (double)p * WIDTH);
 
@@ -171,42 +168,81 @@ void figure_svg(struct text *out, const char *title, const struct panel *panels,
     }
     if (count)
         draw_legend(out, &panels[0]);
-    text_printf(out, "</svg>\n");
+    fprintf(out, "</svg>\n");
+}
+
+/* Text that is written as a file, whole or not at all. */
+struct draft {
+    FILE *to;
+    char *text;
+    size_t length;
+};
+
+static bool draft_open(struct draft *d, struct command *c)
+{
+    *d = (struct draft){ 0 };
+    d->to = open_memstream(&d->text, &d->length);
+    return d->to || command_no_memory(c);
+}
+
+/* A path of NULL throws it away. */
+static bool draft_save(struct draft *d, const char *path, struct command *c)
+{
+    bool ok = !(ferror(d->to) | fclose(d->to)) || command_no_memory(c);
+
+    ok = ok && path && kiln_file_write(c->context, path, d->text, d->length, &c->err) == KILN_OK;
+    free(d->text);
+    return ok;
 }
 
 /* -- histories -- */
 
-/* Columns: the epoch, what is measured in training, the same in validation, the seconds. */
-enum { COLUMNS = 2 * MEASURES + 2 };
-
-static void put_header(struct text *out)
+static void put_header(FILE *out)
 {
-    text_printf(out, "epoch");
-    for (int k = 0; k < 2 * MEASURES; k++)
-        text_printf(out, ",%s%s", k < MEASURES ? "" : "val_", measure_name(k % MEASURES));
-    text_printf(out, ",seconds\n");
+    const size_t measures = kiln_measure_count();
+
+    fprintf(out, "epoch");
+    for (size_t k = 0; k < 2 * measures; k++)
+        fprintf(out, ",%s%s", k < measures ? "" : "val_", kiln_measure_name(k % measures));
+    fprintf(out, ",seconds\n");
 }
 
-static void put_scores(struct text *out, const struct scores *s)
+static void put_values(FILE *out, const double *values)
 {
-    for (int m = 0; m < MEASURES; m++)
-        if (isnan(s->value[m]))
-            text_add(out, ",", 1);
+    for (size_t m = 0; m < kiln_measure_count(); m++)
+        if (isnan(values[m]))
+            fputc(',', out);
         else
-            text_printf(out, ",%.17g", s->value[m]);
+            fprintf(out, ",%.17g", values[m]);
 }
 
-void history_csv(const struct history *h, struct text *out)
+bool history_write(const struct history *h, const char *path, struct command *c)
 {
-    put_header(out);
+    struct draft d;
+
+    if (!draft_open(&d, c))
+        return false;
+    put_header(d.to);
     for (size_t k = 0; k < h->epochs; k++) {
         const struct history_row *row = &h->row[k];
 
-        text_printf(out, "%.0f", row->epoch);
-        put_scores(out, &row->train);
-        put_scores(out, &row->validation);
-        text_printf(out, ",%.6g\n", row->seconds);
+        fprintf(d.to, "%.0f", row->epoch);
+        put_values(d.to, row->train);
+        put_values(d.to, row->validation);
+        fprintf(d.to, ",%.6g\n", row->seconds);
     }
+    return draft_save(&d, path, c);
+}
+
+bool history_add(struct history *h, const struct history_row *row, struct command *c)
+{
+    struct history_row *more = realloc(h->row, (h->epochs + 1) * sizeof *more);
+
+    if (!more)
+        return command_no_memory(c);
+    h->row = more;
+    more[h->epochs++] = *row;
+    return true;
 }
 
 /* Where the columns of a file go in a row; one of a metric that is not known goes nowhere. */
@@ -218,16 +254,19 @@ struct columns {
 
 static int place_of(const char *name, size_t n)
 {
-    struct measure m;
+    const bool validation = n > 4 && strncmp(name, "val_", 4) == 0;
+    const size_t first = validation ? offsetof(struct history_row, validation) : offsetof(struct history_row, train);
 
     if (n == 5 && strncmp(name, "epoch", n) == 0)
         return offsetof(struct history_row, epoch);
     if (n == 7 && strncmp(name, "seconds", n) == 0)
         return offsetof(struct history_row, seconds);
-    if (!measure_parse(&m, name, n, NULL))
-        return NOWHERE;
-    return (int)((m.validation ? offsetof(struct history_row, validation) : offsetof(struct history_row, train)) +
-                 (size_t)m.which * sizeof(double));
+    name += validation ? 4 : 0;
+    n -= validation ? 4 : 0;
+    for (size_t m = 0; m < kiln_measure_count(); m++)
+        if (strlen(kiln_measure_name(m)) == n && strncmp(kiln_measure_name(m), name, n) == 0)
+            return (int)(first + m * sizeof(double));
+    return NOWHERE;
 }
 
 static bool read_header(struct columns *c, const char *line)
@@ -244,78 +283,112 @@ static bool read_header(struct columns *c, const char *line)
     return c->count && !more;
 }
 
-static bool read_row(struct history *h, const struct columns *c, const char *line, struct budget *b, struct report *r)
+static bool read_row(struct history_row *row, const struct columns *c, const char *line)
 {
-    struct history_row row = { .epoch = NAN, .seconds = NAN };
-
-    for (int m = 0; m < MEASURES; m++)
-        row.train.value[m] = row.validation.value[m] = NAN;
+    row->epoch = row->seconds = (double)NAN;
+    for (int m = 0; m < MOST_MEASURES; m++)
+        row->train[m] = row->validation[m] = (double)NAN;
     for (int k = 0; k < c->count; k++) {
         double value;
-        const size_t n = decimal_read(line, &value);
+        const size_t n = read_real(line, &value);
 
         if (n && c->to[k] != NOWHERE)
-            *(double *)((char *)&row + c->to[k]) = value;
+            *(double *)((char *)row + c->to[k]) = value;
         line += n;
         if (*line != (k < c->count - 1 ? ',' : 0))
             return false;
         line += k < c->count - 1;
     }
-    if (!budget_grow(b, &h->row, &h->capacity, h->epochs + 1, sizeof *h->row, r))
-        return false;
-    h->row[h->epochs++] = row;
     return true;
 }
 
-bool history_read(struct history *out, const char *path, struct budget *b, struct report *r)
+static bool read_lines(struct history *out, FILE *f, const char *path, struct command *c)
 {
+    struct history_row row;
     struct columns columns;
-    uint8_t *bytes;
-    size_t size;
-    int line = 0;
+    char *line = NULL;
+    size_t room = 0;
     bool ok = true;
 
-    if (!file_read(path, 1 << 24, &bytes, &size, b, r))
-        return false;
-    for (size_t at = 0; ok && at < size; line++) {
-        const uint8_t *end = memchr(bytes + at, '\n', size - at);
-        const size_t n = end ? (size_t)(end - bytes) - at : size - at;
-        char text[1 << 12];
-
-        snprintf(text, sizeof text, "%.*s", (int)(n < sizeof text ? n : sizeof text - 1), (const char *)bytes + at);
-        text[strcspn(text, "\r")] = 0;
-        at += n + 1;
-        ok = line ? !*text || read_row(out, &columns, text, b, r) : read_header(&columns, text);
-        if (!ok && !failed(r))
-            fail(r, KILN_BAD_DATA, path, "line %d is not of a history that `kiln train` writes", line + 1);
+    for (int number = 0; ok && getline(&line, &room, f) >= 0; number++) {
+        line[strcspn(line, "\r\n")] = 0;
+        if (number && !*line)
+            continue;
+        if (!(number ? read_row(&row, &columns, line) : read_header(&columns, line)))
+            ok = command_fail(c, KILN_BAD_DATA, path, "line %d is not of a history that `kiln train` writes",
+                              number + 1);
+        else if (number)
+            ok = history_add(out, &row, c);
     }
-    budget_free(b, bytes);
+    free(line);
     return ok;
 }
 
-void history_release(struct history *h, struct budget *b)
+bool history_read(struct history *out, const char *path, struct command *c)
 {
-    budget_free(b, h->row);
-    budget_free(b, h->name);
+    FILE *f;
+    bool ok;
+
+    if (kiln_file_claim(c->context, path, KILN_FILE_INPUT, &c->err) != KILN_OK)
+        return false;
+    f = fopen(path, "r");
+    if (!f)
+        return command_fail(c, KILN_IO, path, "%s", strerror(errno));
+    ok = read_lines(out, f, path, c);
+    fclose(f);
+    return ok;
+}
+
+void history_release(struct history *h)
+{
+    free(h->row);
+    free(h->name);
     *h = (struct history){ 0 };
 }
 
+/* -- figures of them -- */
+
+enum { NAME_TEXT = 80 };
+
+/* What is drawn of one measure. */
+struct drawing {
+    struct series *series;
+    double *y;
+    char (*names)[NAME_TEXT];
+};
+
+static bool drawing_open(struct drawing *d, size_t runs, size_t epochs)
+{
+    d->series = calloc(2 * runs + 1, sizeof *d->series);
+    d->y = calloc(2 * epochs + 1, sizeof *d->y);
+    d->names = calloc(2 * runs + 1, sizeof *d->names);
+    return d->series && d->y && d->names;
+}
+
+static void drawing_close(struct drawing *d)
+{
+    free(d->series);
+    free(d->y);
+    free(d->names);
+}
+
 /* The series of one measure and its validation for all runs; those that have no value at all are left out. */
-static size_t add_series(struct series *to, double *y, const struct history *runs, size_t count, int which,
-                         char names[][80])
+static size_t add_series(struct drawing *d, const struct history *runs, size_t count, size_t which)
 {
     size_t n = 0, at = 0;
 
     for (size_t k = 0; k < count; k++)
         for (int v = 0; v < 2; v++) {
+            double *y = d->y + at;
+
             if (!runs[k].epochs)
                 continue;
             for (size_t e = 0; e < runs[k].epochs; e++)
-                y[at + e] = (v ? &runs[k].row[e].validation : &runs[k].row[e].train)->value[which];
-            snprintf(names[n], sizeof names[n], "%.60s%s%s", runs[k].name ? runs[k].name : "", runs[k].name ? ", " : "",
+                y[e] = (v ? runs[k].row[e].validation : runs[k].row[e].train)[which];
+            snprintf(d->names[n], NAME_TEXT, "%.60s%s%s", runs[k].name ? runs[k].name : "", runs[k].name ? ", " : "",
                      v ? "validation" : "training");
-            to[n] = (struct series){ names[n], (int)k, !v, y + at, runs[k].epochs };
-            if (isfinite(y[at + runs[k].epochs - 1]) || isfinite(y[at]))
+            d->series[n] = (struct series){ d->names[n], (int)k, !v, y, runs[k].epochs };
+            if (isfinite(y[runs[k].epochs - 1]) || isfinite(y[0]))
                 n++;
             at += runs[k].epochs;
         }
@@ -323,32 +396,28 @@ static size_t add_series(struct series *to, double *y, const struct history *run
 }
 
 bool figure_of_histories(const char *path, const char *title, const struct history *runs, size_t count,
-                         struct budget *b, struct report *r)
+                         struct command *c)
 {
-    struct arena arena = { .budget = b };
-    struct text out = { .budget = b, .report = r };
-    struct panel panels[MEASURES];
+    struct drawing drawings[MOST_MEASURES] = { 0 };
+    struct panel panels[MOST_MEASURES];
     size_t epochs = 0, drawn = 0;
-    bool ok = true;
+    struct draft d;
+    bool ok = draft_open(&d, c);
 
     for (size_t k = 0; k < count; k++)
         epochs += runs[k].epochs;
-    for (int m = 0; m < MEASURES && ok; m++) {
-        struct series *s = arena_array(&arena, 2 * count, sizeof *s, r);
-        double *y = arena_array(&arena, 2 * epochs, sizeof *y, r);
-        char(*names)[80] = arena_array(&arena, 2 * count, sizeof *names, r);
-
-        ok = s && y && names;
-        panels[drawn] = (struct panel){ .title = measure_name(m), .series = s };
+    for (size_t m = 0; ok && m < kiln_measure_count() && m < MOST_MEASURES; m++) {
+        ok = drawing_open(&drawings[m], count, epochs) || command_no_memory(c);
+        panels[drawn] = (struct panel){ .title = kiln_measure_name(m), .series = drawings[m].series };
         if (ok)
-            panels[drawn].count = add_series(s, y, runs, count, m, names);
+            panels[drawn].count = add_series(&drawings[m], runs, count, m);
         drawn += ok && (m == 0 || panels[drawn].count); /* the loss in any case */
     }
     if (ok)
-        figure_svg(&out, title, panels, drawn);
-    ok = ok && !out.failed && file_write(path, out.data, out.length, r);
-    text_release(&out);
-    arena_release(&arena);
+        figure_svg(d.to, title, panels, drawn);
+    ok = d.to && draft_save(&d, ok ? path : NULL, c) && ok;
+    for (size_t m = 0; m < MOST_MEASURES; m++)
+        drawing_close(&drawings[m]);
     return ok;
 }
 
@@ -404,28 +473,23 @@ static int run(int argc, char **argv)
         NULL
     };
     struct options o = { .title = "training" };
+    static struct command c;
     struct history runs[MAX_RUNS] = { 0 };
-    struct budget b = { 0 };
-    struct teller teller = { 0 };
-    struct report r = command_report(&teller);
     bool ok;
 
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
-    ok = file_claim(o.output, FILE_WRITE, &r);
+    ok = command_start(&c, 1) && kiln_file_claim(c.context, o.output, KILN_FILE_OUTPUT, &c.err) == KILN_OK;
     for (int k = 0; k < o.count && ok; k++) {
         const char *equals = strchr(o.runs[k], '=');
-        const size_t n = equals ? (size_t)(equals - o.runs[k]) : strlen(o.runs[k]);
 
-        runs[k].name = budget_zalloc(&b, n + 1, 1, &r);
-        if (runs[k].name)
-            memcpy(runs[k].name, o.runs[k], n);
-        ok = runs[k].name && history_read(&runs[k], equals ? equals + 1 : o.runs[k], &b, &r);
+        runs[k].name = strndup(o.runs[k], equals ? (size_t)(equals - o.runs[k]) : strlen(o.runs[k]));
+        ok = (runs[k].name || command_no_memory(&c)) && history_read(&runs[k], equals ? equals + 1 : o.runs[k], &c);
     }
-    ok = ok && figure_of_histories(o.output, o.title, runs, (size_t)o.count, &b, &r);
+    ok = ok && figure_of_histories(o.output, o.title, runs, (size_t)o.count, &c);
     for (int k = 0; k < o.count && k < MAX_RUNS; k++)
-        history_release(&runs[k], &b);
-    return ok ? 0 : tell_rest(&teller, &r.error);
+        history_release(&runs[k]);
+    return command_end(&c, ok);
 }
 
 const struct verb verb_figure = { "figure", "draw the curves of training runs", run };

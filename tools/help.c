@@ -1,82 +1,116 @@
-/* Help texts with what the library's tables hold. */
-#include "data/format.h"
+/* Help texts with what the library's tables hold, and options. */
 #include "tools.h"
-#include "train/fit.h"
-#include "train/initialisers.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void put_optimizers(struct text *out)
-{
-    spec_names(out, optimizer_table);
-}
+/* -- help -- */
 
-static void put_losses(struct text *out)
+/* "loss, accuracy, val_loss or val_accuracy" */
+static void put_measures(FILE *out)
 {
-    spec_names(out, loss_table);
-}
+    const size_t n = 2 * kiln_measure_count();
 
-static void tell_optimizers(struct text *out)
-{
-    spec_help(out, optimizer_table);
-}
-
-static void tell_losses(struct text *out)
-{
-    spec_help(out, loss_table);
-}
-
-static void tell_metrics(struct text *out)
-{
-    spec_help(out, metric_table);
-}
-
-static void tell_initialisers(struct text *out)
-{
-    spec_help(out, initialiser_table);
+    for (size_t k = 0; k < n; k++)
+        fprintf(out, "%s%s%s",
+                !k          ? ""
+                : k + 1 < n ? ", "
+                            : " or ",
+                k < n / 2 ? "" : "val_", kiln_measure_name(k % (n / 2)));
 }
 
 static const struct blank {
     const char *name;
-    void (*put)(struct text *out);
+    kiln_table table;
+    bool help;
 } blanks[] = {
-    { "{data}", format_names },           { "{data:}", format_help },     { "{optimizers}", put_optimizers },
-    { "{optimizers:}", tell_optimizers }, { "{losses}", put_losses },     { "{losses:}", tell_losses },
-    { "{measures}", measure_names },      { "{metrics:}", tell_metrics }, { "{initialisers:}", tell_initialisers },
+    { "{data}", KILN_FORMATS, false },          { "{data:}", KILN_FORMATS, true },
+    { "{losses}", KILN_LOSSES, false },         { "{losses:}", KILN_LOSSES, true },
+    { "{optimizers}", KILN_OPTIMIZERS, false }, { "{optimizers:}", KILN_OPTIMIZERS, true },
+    { "{metrics:}", KILN_METRICS, true },       { "{initialisers:}", KILN_INITIALIZERS, true },
 };
 
+static const char measures[] = "{measures}";
+
 /* How many bytes of `text` it takes the place of. */
-static size_t fill(struct text *out, const char *text)
+static size_t fill(FILE *out, const char *text)
 {
     for (size_t k = 0; k < sizeof blanks / sizeof *blanks; k++) {
         const size_t n = strlen(blanks[k].name);
 
         if (strncmp(text, blanks[k].name, n) == 0) {
-            blanks[k].put(out);
+            kiln_table_write(blanks[k].table, blanks[k].help, write_file, out, NULL);
             return n;
         }
     }
-    text_add(out, text, 1);
+    if (strncmp(text, measures, strlen(measures)) == 0) {
+        put_measures(out);
+        return strlen(measures);
+    }
+    fputc(*text, out);
     return 1;
 }
 
 char *help_filled(int key, const char *text, void *input)
 {
-    struct budget b = { 0 };
-    struct text out = { .budget = &b };
     char *filled = NULL;
+    size_t length;
+    FILE *out;
 
     (void)key;
     (void)input;
     if (!text || !strchr(text, '{'))
         return (char *)(uintptr_t)text;
-    for (const char *s = text; *s;)
-        s += fill(&out, s);
-    if (!out.failed)
-        filled = strdup(out.data); /* argp frees it */
-    text_release(&out);
-    if (filled)
-        return filled;
+    out = open_memstream(&filled, &length);
+    for (const char *s = text; out && *s;)
+        s += fill(out, s);
+    if (out && !(ferror(out) | fclose(out)))
+        return filled; /* argp frees it */
     fputs("kiln: there is no memory for the help\n", stderr);
     exit(-KILN_NO_MEMORY);
+}
+
+/* -- options -- */
+
+bool options_parse(const struct argp *argp, int argc, char **argv, void *input)
+{
+    const error_t error = argp_parse(argp, argc, argv, 0, NULL, input);
+
+    if (error)
+        fprintf(stderr, "kiln: the options cannot be read: %s\n", strerror(error));
+    return !error;
+}
+
+int64_t option_number(struct argp_state *state, const char *name, const char *arg, int64_t least, int64_t most)
+{
+    char *end;
+    long long n;
+
+    errno = 0;
+    n = strtoll(arg, &end, 10);
+    if (end == arg || *end || errno || n < least || n > most)
+        argp_error(state, "--%s is '%s', must be a whole number from %lld to %lld", name, arg, (long long)least,
+                   (long long)most);
+    return n;
+}
+
+/* The command never calls setlocale: a point is a point. */
+size_t read_real(const char *s, double *out)
+{
+    const size_t n = strspn(s, "+-0123456789.eEnaNifIF");
+    char *end = (char *)(uintptr_t)s;
+
+    if (n)
+        *out = strtod(s, &end);
+    return (size_t)(end - s) == n ? n : 0;
+}
+
+double option_real(struct argp_state *state, const char *name, const char *arg, double low, double high)
+{
+    double x = 0;
+    const size_t n = read_real(arg, &x);
+
+    if (!n || arg[n] || !((double)(float)x >= low) || !((double)(float)x <= high))
+        argp_error(state, "--%s is '%s', must be a number from %g to %g", name, arg, low, high);
+    return x;
 }

@@ -1,12 +1,11 @@
 /* kiln init: initial weights. */
-#include "model/file.h"
 #include "tools.h"
-#include "train/initialise.h"
 
 struct options {
     const char *model, *output;
-    struct initialise_options initialise;
-    struct budget limits;
+    uint64_t seed;
+    bool again;
+    struct limits limits;
 };
 
 enum { KEY_SEED = 256, KEY_AGAIN };
@@ -27,10 +26,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->output = arg;
         return 0;
     case KEY_SEED:
-        o->initialise.seed = (uint64_t)option_number(state, "seed", arg, 0, INT64_MAX);
+        o->seed = (uint64_t)option_number(state, "seed", arg, 0, INT64_MAX);
         return 0;
     case KEY_AGAIN:
-        o->initialise.again = true;
+        o->again = true;
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->limits;
@@ -49,18 +48,19 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* Built once more before it is saved: what is written is a model that runs. */
-static bool initialise(struct options *o, size_t *count, struct report *r)
+static bool initialise(struct command *c, const struct options *o, size_t *count)
 {
-    struct model *m = file_claim(o->output, FILE_WRITE_MODEL, r) ? open_model(o->model, &o->limits, r) : NULL;
-    struct model *made = NULL;
-    bool ok = m && model_build(m, r) && (made = model_initialise(m, &o->initialise, count, r)) && model_build(made, r);
+    kiln_model *m, *made = NULL;
+    bool ok;
 
+    if (kiln_file_claim(c->context, o->output, KILN_FILE_MODEL, &c->err) != KILN_OK || !(m = open_model(c, o->model)))
+        return false;
+    ok = kiln_model_initialize(&made, m, o->seed, o->again, count, &c->err) == KILN_OK;
     if (ok && !*count)
-        ok = fail(r, KILN_BAD_ARGUMENT, NULL, "every parameter has a value already; --again draws them anew");
-    ok = ok && model_save(made, o->output, r);
-    model_free(made);
-    model_free(m);
+        ok = command_fail(c, KILN_BAD_ARGUMENT, NULL, "every parameter has a value already; --again draws them anew");
+    ok = ok && kiln_model_save(made, o->output, KILN_FORM_BY_NAME, &c->err) == KILN_OK;
+    kiln_model_free(made);
+    kiln_model_free(m);
     return ok;
 }
 
@@ -77,18 +77,18 @@ static int run(int argc, char **argv)
         NULL
     };
     struct options o = { 0 };
-    struct teller teller = { 0 };
-    struct report r = command_report(&teller);
+    static struct command c;
     size_t count = 0;
+    bool ok;
 
     argp_err_exit_status = EXIT_USAGE;
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
-    teller.file = o.model;
-    if (!initialise(&o, &count, &r))
-        return tell_rest(&teller, &r.error);
-    say("%s: %zu parameters drawn\n", o.output, count);
-    return 0;
+    c.limits = o.limits;
+    ok = command_start(&c, 1) && initialise(&c, &o, &count);
+    if (ok)
+        say("%s: %zu parameters drawn\n", o.output, count);
+    return command_end(&c, ok);
 }
 
 const struct verb verb_init = { "init", "draw initial weights", run };

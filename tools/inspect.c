@@ -1,14 +1,5 @@
 /* kiln inspect: what a model is made of. */
-#include "base/json.h"
-#include "graph/text.h"
-#include "layers.h"
-#include "plan/describe.h"
-#include "plan/dot.h"
-#include "run/session.h"
 #include "tools.h"
-#include "train/initialise.h"
-#include "train/trainer.h"
-#include <stdio.h>
 #include <string.h>
 
 enum form { FORM_TABLE, FORM_TEXT, FORM_PLAN, FORM_DOT, FORM_JSON };
@@ -18,88 +9,37 @@ struct options {
     enum form form;
     bool full, train;
     int64_t batch;
-    struct budget limits;
-};
-
-struct complaint { /* an error of the model, told once for all nodes that have it */
-    kiln_status code;
-    const char *where, *message;
-    int times;
+    struct limits limits;
 };
 
 struct inspection {
     const struct options *o;
-    struct budget *limits, budget;
-    struct arena arena;
-    struct report report;
-    struct model *model;
-    bool built;
-    kiln_error broken; /* why it could not be */
-    struct complaint *complaints;
-    size_t complaint_count, complaint_capacity;
-    struct map told; /* messages: to their places in complaints, counted from 1 */
-    struct open_types types;
-    struct parameters parameters;
-    struct layers layers;
-    struct obstacles obstacles;
+    struct command command;
+    kiln_model *model;
+    kiln_summary *summary; /* of a table, JSON, a picture */
 };
 
-/* -- looking -- */
-
-static void complain(void *user, kiln_status code, const char *where, const char *message)
+/* A model that is not supported is looked at as far as it can be; parameters without a value are drawn. */
+static bool open_any(struct inspection *i, bool partial)
 {
-    struct inspection *i = user;
-    const size_t place = (size_t)(uintptr_t)map_get(&i->told, message);
-    struct complaint c = { .code = code, .times = 1 };
-    void **slot;
+    kiln_load_options o = KILN_LOAD_OPTIONS_INIT;
+    struct command *c = &i->command;
+    kiln_model *filled;
 
-    if (code == KILN_OK)
-        return;
-    if (place) {
-        i->complaints[place - 1].times++;
-        return;
-    }
-    c.where = arena_string(&i->arena, where, strlen(where), &i->report);
-    c.message = arena_string(&i->arena, message, strlen(message), &i->report);
-    if (!c.where || !c.message ||
-        !budget_grow(&i->budget, &i->complaints, &i->complaint_capacity, i->complaint_count + 1, sizeof c,
-                     &i->report) ||
-        !(slot = map_put(&i->told, c.message, &i->report)))
-        return;
-    i->complaints[i->complaint_count++] = c;
-    *slot = (void *)(uintptr_t)i->complaint_count;
-}
-
-static bool look(struct inspection *i)
-{
-    struct report telling = { .notify = complain, .user = i };
-
-    i->built = build_model(&i->model, &telling);
-    if (!i->built) {
-        i->broken = telling.error;
-        return layers_of_messages(&i->layers, i->model, &i->report);
-    }
-    return parameters_find(&i->parameters, i->model, 0, NULL, &i->arena, &i->report) &&
-           open_types_find(&i->types, i->model->graph, &i->budget, &i->report) &&
-           layers_of_graph(&i->layers, &i->types, &i->parameters, &i->report) &&
-           obstacles_find(&i->obstacles, &i->types, &i->parameters, &i->arena, &i->report);
-}
-
-struct totals {
-    int64_t trainable, fixed;
-};
-
-static struct totals totals_of(const struct inspection *i)
-{
-    struct totals t = { 0 };
-
-    if (i->built)
-        return (struct totals){ parameters_elements(&i->parameters, ROLE_TRAINABLE),
-                                parameters_elements(&i->parameters, ROLE_STATISTIC) +
-                                    parameters_elements(&i->parameters, ROLE_FROZEN) };
-    for (size_t k = 0; k < i->layers.count; k++)
-        t.trainable += i->layers.at[k].trainable;
-    return t;
+    c->teller.file = i->o->model;
+    o.context = c->context;
+    o.seconds = i->o->limits.seconds;
+    o.partial = partial;
+    o.diagnostic = tell_nothing;
+    if (kiln_model_open(&i->model, i->o->model, &o, &c->err) != KILN_OK)
+        return false;
+    if (i->o->form == FORM_TEXT || !kiln_model_missing_count(i->model))
+        return true;
+    if (kiln_model_initialize(&filled, i->model, 0, false, NULL, &c->err) != KILN_OK)
+        return false;
+    kiln_model_free(i->model);
+    i->model = filled;
+    return true;
 }
 
 /* -- for people -- */
@@ -127,438 +67,232 @@ static int column(int width, const char *s, int most)
     return n > width && n <= most ? n : width;
 }
 
-static void put_header(const struct inspection *i, struct text *out)
+static void put_header(const struct inspection *i, FILE *out)
 {
-    const Onnx__ModelProto *m = i->model->proto;
+    const kiln_model_info *m = kiln_model_about(i->model);
+    const char *domain;
+    int64_t version;
 
-    text_say(out, "%s: IR %lld", i->o->model, (long long)m->ir_version);
-    for (size_t k = 0; k < m->n_opset_import; k++)
-        text_say(out, ", %s %lld", *or_empty(m->opset_import[k]->domain) ? m->opset_import[k]->domain : "ai.onnx",
-                 (long long)m->opset_import[k]->version);
-    if (*or_empty(m->producer_name))
-        text_say(out, ", by %s %s", m->producer_name, or_empty(m->producer_version));
-    text_add(out, "\n", 1);
+    say_to(out, "%s: IR %lld", i->o->model, (long long)m->ir_version);
+    for (size_t k = 0; kiln_model_import(i->model, k, &domain, &version); k++)
+        say_to(out, ", %s %lld", *domain ? domain : "ai.onnx", (long long)version);
+    if (*m->producer_name)
+        say_to(out, ", by %s %s", m->producer_name, m->producer_version);
+    fputc('\n', out);
 }
 
-static void put_message_values(struct text *out, const char *title, Onnx__ValueInfoProto **list, size_t count)
+static void put_interface(const struct inspection *i, FILE *out)
 {
-    text_say(out, "\n%s\n", title);
-    for (size_t k = 0; k < count; k++) {
-        struct text type = { .budget = out->budget, .report = out->report };
-
-        if (list[k]->type)
-            text_write_type(&type, list[k]->type);
-        text_say(out, "  %s %s\n", or_empty(list[k]->name), type.length ? type.data : "?");
-        text_release(&type);
-    }
-}
-
-static void put_values(const struct inspection *i, struct text *out, const char *title, struct value *const *list,
-                       size_t count)
-{
-    char type[TYPE_TEXT];
     int width = 0;
 
-    for (size_t k = 0; k < count; k++)
-        width = column(width, list[k]->name, 40);
-    text_say(out, "\n%s\n", title);
-    for (size_t k = 0; k < count; k++)
-        text_say(out, "  %-*s  %s\n", width, list[k]->name, open_type_text(&i->types, list[k], type));
+    for (size_t k = 0; kiln_summary_input_type(i->summary, k); k++)
+        width = column(width, kiln_model_input(i->model, k)->name, 40);
+    say_to(out, "\nInputs\n");
+    for (size_t k = 0; kiln_summary_input_type(i->summary, k); k++)
+        say_to(out, "  %-*s  %s\n", width, kiln_model_input(i->model, k)->name, kiln_summary_input_type(i->summary, k));
+    width = 0;
+    for (size_t k = 0; k < kiln_model_output_count(i->model); k++)
+        width = column(width, kiln_model_output(i->model, k)->name, 40);
+    say_to(out, "\nOutputs\n");
+    for (size_t k = 0; k < kiln_model_output_count(i->model); k++)
+        say_to(out, "  %-*s  %s\n", width, kiln_model_output(i->model, k)->name,
+               kiln_summary_output_type(i->summary, k));
 }
 
-static void put_interface(const struct inspection *i, struct text *out)
+static void put_layers(const struct inspection *i, FILE *out)
 {
-    const struct graph *g = i->model->graph;
-    const Onnx__GraphProto *p = i->model->proto->graph;
-
-    if (i->built) {
-        put_values(i, out, "Inputs", g->inputs, g->input_count);
-        put_values(i, out, "Outputs", g->outputs, g->output_count);
-    } else if (p) {
-        put_message_values(out, "Inputs", p->input, p->n_input);
-        put_message_values(out, "Outputs", p->output, p->n_output);
-    }
-}
-
-static void put_layers(const struct inspection *i, struct text *out)
-{
+    const size_t count = kiln_summary_layer_count(i->summary);
     int name = 4, op = 8, type = 6;
     char number[32];
 
-    for (size_t k = 0; k < i->layers.count; k++) {
-        const struct layer *l = &i->layers.at[k];
+    for (size_t k = 0; k < count; k++) {
+        const kiln_layer *l = kiln_summary_layer(i->summary, k);
 
         name = column(name - 2 * l->depth, l->name, 48) + 2 * l->depth;
         op = column(op, l->op, 32);
         type = column(type, l->type, 40);
     }
-    text_say(out, "\n%-*s  %-*s  %-*s  %10s\n", name + 2, "Layers", op, "Operator", type, "Output", "Parameters");
-    for (size_t k = 0; k < i->layers.count; k++) {
-        const struct layer *l = &i->layers.at[k];
+    say_to(out, "\n%-*s  %-*s  %-*s  %10s\n", name + 2, "Layers", op, "Operator", type, "Output", "Parameters");
+    for (size_t k = 0; k < count; k++) {
+        const kiln_layer *l = kiln_summary_layer(i->summary, k);
         const int64_t n = l->trainable + l->fixed;
 
-        text_say(out, "  %*s%-*s  %-*s  ", 2 * l->depth, "", name - 2 * l->depth, l->name, op, l->op);
+        say_to(out, "  %*s%-*s  %-*s  ", 2 * l->depth, "", name - 2 * l->depth, l->name, op, l->op);
         if (n)
-            text_say(out, "%-*s  %10s\n", type, l->type, grouped(n, number));
+            say_to(out, "%-*s  %10s\n", type, l->type, grouped(n, number));
         else
-            text_say(out, "%s\n", l->type);
+            say_to(out, "%s\n", l->type);
     }
 }
 
-static void put_parameters(const struct inspection *i, struct text *out)
+static void put_totals(const struct inspection *i, FILE *out)
 {
-    const struct totals t = totals_of(i);
+    const int64_t trainable = kiln_summary_trainable(i->summary), fixed = kiln_summary_fixed(i->summary);
     char number[32];
 
-    text_say(out, "\nTotal parameters      %12s\n", grouped(t.trainable + t.fixed, number));
-    if (!i->built)
+    say_to(out, "\nTotal parameters      %12s\n", grouped(trainable + fixed, number));
+    if (kiln_model_error(i->model))
         return;
-    text_say(out, "Trainable             %12s\n", grouped(t.trainable, number));
-    text_say(out, "Non-trainable         %12s\n", grouped(t.fixed, number));
+    say_to(out, "Trainable             %12s\n", grouped(trainable, number));
+    say_to(out, "Non-trainable         %12s\n", grouped(fixed, number));
 }
 
-static void put_variables(const struct inspection *i, struct text *out, enum role role, const char *title)
+/* "float[3,3]" */
+static const char *parameter_type(const kiln_parameter *p, char buffer[256])
 {
-    char type[TYPE_TEXT];
+    int n = snprintf(buffer, 256, "%s[", kiln_dtype_name(p->dtype));
+
+    for (int d = 0; d < p->rank && n < 200; d++)
+        n += snprintf(buffer + n, 256 - (size_t)n, "%s%lld", d ? "," : "", (long long)p->dims[d]);
+    snprintf(buffer + n, 256 - (size_t)n, "]");
+    return buffer;
+}
+
+static void put_variables(const struct inspection *i, FILE *out, kiln_role role, const char *title)
+{
+    const size_t count = kiln_summary_parameter_count(i->summary);
     int name = 0, shape = 0;
     bool any = false;
+    char type[256];
 
-    for (size_t k = 0; k < i->parameters.count; k++)
-        if (i->parameters.at[k].role == role) {
-            any = true;
-            name = column(name, i->parameters.at[k].value->name, 48);
-            shape = column(shape, tensor_text(&i->parameters.at[k].initial, type), 40);
-        }
-    if (any)
-        text_say(out, "\n%s\n", title);
-    for (size_t k = 0; k < i->parameters.count; k++) {
-        const struct parameter *p = &i->parameters.at[k];
+    for (size_t k = 0; k < count; k++) {
+        const kiln_parameter *p = kiln_summary_parameter(i->summary, k);
 
         if (p->role != role)
             continue;
-        text_say(out, "  %-*s  %-*s  %s", name, p->value->name, shape, tensor_text(&p->initial, type), p->why);
-        if (p->reader && *p->reader->name)
-            text_say(out, " '%s'", p->reader->name);
+        any = true;
+        name = column(name, p->name, 48);
+        shape = column(shape, parameter_type(p, type), 40);
+    }
+    if (any)
+        say_to(out, "\n%s\n", title);
+    for (size_t k = 0; k < count; k++) {
+        const kiln_parameter *p = kiln_summary_parameter(i->summary, k);
+
+        if (p->role != role)
+            continue;
+        say_to(out, "  %-*s  %-*s  %s", name, p->name, shape, parameter_type(p, type), p->why);
+        if (p->node)
+            say_to(out, " '%s'", p->node);
         if (p->readers > 1)
-            text_say(out, ", shared by %d nodes", p->readers);
-        text_add(out, "\n", 1);
+            say_to(out, ", shared by %d nodes", p->readers);
+        fputc('\n', out);
     }
 }
 
-static void put_complaints(const struct inspection *i, struct text *out, bool unsupported)
+static void put_problems(const struct inspection *i, FILE *out, bool unsupported)
 {
     bool any = false;
 
-    for (size_t k = 0; k < i->complaint_count; k++) {
-        const struct complaint *c = &i->complaints[k];
+    for (size_t k = 0; k < kiln_model_problem_count(i->model); k++) {
+        const kiln_problem *p = kiln_model_problem(i->model, k);
 
-        if ((c->code == KILN_UNSUPPORTED) != unsupported)
+        if ((p->code == KILN_UNSUPPORTED) != unsupported)
             continue;
         if (!any)
-            text_say(out, "\n%s\n", unsupported ? "Not supported" : "Errors");
+            say_to(out, "\n%s\n", unsupported ? "Not supported" : "Errors");
         any = true;
-        text_say(out, "  %s%s%s", c->where, *c->where ? ": " : "", c->message);
-        if (c->times > 1)
-            text_say(out, " (and %d more like it)", c->times - 1);
-        text_add(out, "\n", 1);
+        say_to(out, "  %s%s%s", p->where, *p->where ? ": " : "", p->message);
+        if (p->times > 1)
+            say_to(out, " (and %d more like it)", p->times - 1);
+        fputc('\n', out);
     }
-    if (!any && unsupported && i->built)
-        text_say(out, "\nAll operators are supported.\n");
+    if (!any && unsupported && !kiln_model_error(i->model))
+        say_to(out, "\nAll operators are supported.\n");
 }
 
-static void put_obstacles(const struct inspection *i, struct text *out)
+static void put_obstacles(const struct inspection *i, FILE *out)
 {
-    if (i->obstacles.count)
-        text_say(out, "\nOperators without gradient\n");
-    else if (i->built)
-        text_say(out, "All operators have a gradient.\n");
-    for (size_t k = 0; k < i->obstacles.count; k++) {
-        const struct obstacle *o = &i->obstacles.at[k];
+    const size_t count = kiln_summary_obstacle_count(i->summary);
 
-        text_say(out, "  %s, %d node%s: %s%s\n", o->op, o->nodes, o->nodes == 1 ? "" : "s", o->reason,
-                 o->in_the_way ? "; in the way of training" : "");
+    if (count)
+        say_to(out, "\nOperators without gradient\n");
+    else if (!kiln_model_error(i->model))
+        say_to(out, "All operators have a gradient.\n");
+    for (size_t k = 0; k < count; k++) {
+        const kiln_obstacle *o = kiln_summary_obstacle(i->summary, k);
+
+        say_to(out, "  %s, %d node%s: %s%s\n", o->op, o->nodes, o->nodes == 1 ? "" : "s", o->reason,
+               o->in_the_way ? "; in the way of training" : "");
     }
 }
 
-static void put_table(const struct inspection *i, struct text *out)
+static void put_table(const struct inspection *i, FILE *out)
 {
     put_header(i, out);
     put_interface(i, out);
     put_layers(i, out);
-    put_parameters(i, out);
-    put_variables(i, out, ROLE_TRAINABLE, "Trainable variables");
-    put_variables(i, out, ROLE_STATISTIC, "Running statistics");
-    put_complaints(i, out, true);
-    put_complaints(i, out, false);
+    put_totals(i, out);
+    put_variables(i, out, KILN_TRAINABLE, "Trainable variables");
+    put_variables(i, out, KILN_STATISTIC, "Running statistics");
+    put_problems(i, out, true);
+    put_problems(i, out, false);
     put_obstacles(i, out);
-}
-
-/* -- for programs -- */
-
-static void json_text(struct json *j, const char *key, const struct text *t)
-{
-    json_bytes(j, key, t->data ? t->data : "", t->length);
-}
-
-static void json_model(const struct inspection *i, struct json *j)
-{
-    const Onnx__ModelProto *m = i->model->proto;
-
-    json_string(j, "file", i->o->model);
-    json_int(j, "ir_version", m->ir_version);
-    json_string(j, "producer_name", or_empty(m->producer_name));
-    json_string(j, "producer_version", or_empty(m->producer_version));
-    json_string(j, "domain", or_empty(m->domain));
-    json_int(j, "model_version", m->model_version);
-    json_open(j, "opsets", '[');
-    for (size_t k = 0; k < m->n_opset_import; k++) {
-        json_open(j, NULL, '{');
-        json_string(j, "domain", or_empty(m->opset_import[k]->domain));
-        json_int(j, "version", m->opset_import[k]->version);
-        json_close(j, '}');
-    }
-    json_close(j, ']');
-    json_open(j, "metadata", '[');
-    for (size_t k = 0; k < m->n_metadata_props; k++) {
-        json_open(j, NULL, '{');
-        json_string(j, "key", m->metadata_props[k]->key);
-        json_string(j, "value", m->metadata_props[k]->value);
-        json_close(j, '}');
-    }
-    json_close(j, ']');
-}
-
-static void json_message_values(struct json *j, const char *key, Onnx__ValueInfoProto **list, size_t count)
-{
-    json_open(j, key, '[');
-    for (size_t k = 0; k < count; k++) {
-        struct text type = { .budget = j->out->budget, .report = j->out->report };
-
-        if (list[k]->type)
-            text_write_type(&type, list[k]->type);
-        json_open(j, NULL, '{');
-        json_string(j, "name", list[k]->name);
-        json_text(j, "type", &type);
-        json_close(j, '}');
-        text_release(&type);
-    }
-    json_close(j, ']');
-}
-
-static void json_values(const struct inspection *i, struct json *j, const char *key, struct value *const *list,
-                        size_t count)
-{
-    char type[TYPE_TEXT];
-
-    json_open(j, key, '[');
-    for (size_t k = 0; k < count; k++) {
-        json_open(j, NULL, '{');
-        json_string(j, "name", list[k]->name);
-        json_string(j, "type", open_type_text(&i->types, list[k], type));
-        json_close(j, '}');
-    }
-    json_close(j, ']');
-}
-
-static void json_layers(const struct inspection *i, struct json *j)
-{
-    const struct totals t = totals_of(i);
-
-    json_open(j, "layers", '[');
-    for (size_t k = 0; k < i->layers.count; k++) {
-        const struct layer *l = &i->layers.at[k];
-
-        json_open(j, NULL, '{');
-        json_string(j, "name", l->name);
-        json_string(j, "operator", l->op);
-        json_int(j, "since", l->since);
-        json_int(j, "depth", l->depth);
-        json_string(j, "type", l->type);
-        json_int(j, "trainable", l->trainable);
-        json_int(j, "non_trainable", l->fixed);
-        json_close(j, '}');
-    }
-    json_close(j, ']');
-    json_open(j, "parameters", '{');
-    json_int(j, "total", t.trainable + t.fixed);
-    json_int(j, "trainable", t.trainable);
-    json_int(j, "non_trainable", t.fixed);
-    json_close(j, '}');
-}
-
-static void json_variables(const struct inspection *i, struct json *j)
-{
-    char type[TYPE_TEXT];
-
-    json_open(j, "variables", '[');
-    for (size_t k = 0; k < i->parameters.count; k++) {
-        const struct parameter *p = &i->parameters.at[k];
-
-        json_open(j, NULL, '{');
-        json_string(j, "name", p->value->name);
-        json_string(j, "type", tensor_text(&p->initial, type));
-        json_string(j, "role", role_name(p->role));
-        json_string(j, "reason", p->why);
-        json_string(j, "node", p->reader ? p->reader->name : NULL);
-        json_int(j, "readers", p->readers);
-        json_close(j, '}');
-    }
-    json_close(j, ']');
-}
-
-static void json_problems(const struct inspection *i, struct json *j)
-{
-    json_open(j, "errors", '[');
-    for (size_t k = 0; k < i->complaint_count; k++) {
-        const struct complaint *c = &i->complaints[k];
-
-        json_open(j, NULL, '{');
-        json_bool(j, "unsupported", c->code == KILN_UNSUPPORTED);
-        json_string(j, "where", c->where);
-        json_string(j, "message", c->message);
-        json_int(j, "times", c->times);
-        json_close(j, '}');
-    }
-    json_close(j, ']');
-    json_open(j, "without_gradient", '[');
-    for (size_t k = 0; k < i->obstacles.count; k++) {
-        const struct obstacle *o = &i->obstacles.at[k];
-
-        json_open(j, NULL, '{');
-        json_string(j, "operator", o->op);
-        json_string(j, "reason", o->reason);
-        json_int(j, "nodes", o->nodes);
-        json_bool(j, "in_the_way", o->in_the_way);
-        json_close(j, '}');
-    }
-    json_close(j, ']');
-}
-
-static void put_json(const struct inspection *i, struct text *out)
-{
-    const struct graph *g = i->model->graph;
-    const Onnx__GraphProto *p = i->model->proto->graph;
-    struct json j = { .out = out };
-
-    json_open(&j, NULL, '{');
-    json_model(i, &j);
-    if (i->built) {
-        json_values(i, &j, "inputs", g->inputs, g->input_count);
-        json_values(i, &j, "outputs", g->outputs, g->output_count);
-    } else if (p) {
-        json_message_values(&j, "inputs", p->input, p->n_input);
-        json_message_values(&j, "outputs", p->output, p->n_output);
-    }
-    json_layers(i, &j);
-    json_variables(i, &j);
-    json_problems(i, &j);
-    json_close(&j, '}');
 }
 
 /* -- other forms -- */
 
-/* Parameters that have no value are drawn. */
-static bool draw(struct inspection *i)
+static bool put_training_plan(struct inspection *i, FILE *out)
 {
-    const struct initialise_options o = { 0 };
-    struct model *drawn;
-    size_t count;
-
-    if (!build_model(&i->model, &i->report))
-        return false;
-    if (!model_missing_values(i->model))
-        return true;
-    drawn = model_initialise(i->model, &o, &count, &i->report);
-    if (!drawn)
-        return false;
-    model_free(i->model);
-    i->model = drawn;
-    return build_model(&i->model, &i->report);
-}
-
-static bool put_training_plan(struct inspection *i, struct text *out)
-{
-    const struct trainer_options o = {
-        .threads = 1, .memory = i->limits->limit, .seconds = i->limits->seconds, .total = i->limits
-    };
-    struct trainer *t = draw(i) ? trainer_new(i->model, &o, &i->report) : NULL;
-    const struct program *p = t ? trainer_plan(t, i->o->batch, &i->report) : NULL;
-
-    if (p)
-        program_describe(out, p);
-    trainer_free(t);
-    return p;
-}
-
-static bool put_plan(struct inspection *i, struct text *out)
-{
-    const struct session_options o = {
-        .threads = 1, .memory = i->limits->limit, .seconds = i->limits->seconds, .total = i->limits
-    };
-    struct session *s;
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    kiln_error *err = &i->command.err;
+    kiln_trainer *t;
     bool ok;
 
-    if (!build_model(&i->model, &i->report) || !(s = session_new(i->model->graph, &o, &i->report)))
+    o.context = i->command.context;
+    o.seconds = i->o->limits.seconds;
+    o.diagnostic = tell_nothing;
+    if (kiln_trainer_new(&t, i->model, &o, err) != KILN_OK)
         return false;
-    for (size_t k = 0; k < i->model->graph->input_count; k++) {
-        const struct tensor t = closed_type(i->model->graph->inputs[k], i->o->batch);
-
-        frame_set(s->frame, i->model->graph->inputs[k], &t);
-    }
-    ok = session_describe(s, out, &i->report);
-    session_free(s);
+    ok = kiln_trainer_plan(t, i->o->batch, write_file, out, err) == KILN_OK;
+    kiln_trainer_free(t);
     return ok;
 }
 
-static const char *line_label(void *user, const struct value *v)
+static bool put_plan(struct inspection *i, FILE *out)
 {
-    struct inspection *i = user;
-    char type[TYPE_TEXT];
+    kiln_session_options o = KILN_SESSION_OPTIONS_INIT;
+    kiln_error *err = &i->command.err;
+    kiln_session *s;
+    bool ok;
 
-    open_type_text(&i->types, v, type);
-    return arena_string(&i->arena, type, strlen(type), &i->report);
-}
-
-static bool put_dot(struct inspection *i, struct text *out)
-{
-    if (!build_model(&i->model, &i->report) || !open_types_find(&i->types, i->model->graph, &i->budget, &i->report))
+    o.context = i->command.context;
+    o.seconds = i->o->limits.seconds;
+    if (kiln_session_new(&s, i->model, &o, err) != KILN_OK)
         return false;
-    dot_write(out, i->model->graph, line_label, i);
-    return true;
+    ok = kiln_session_plan(s, i->o->batch, write_file, out, err) == KILN_OK;
+    kiln_session_free(s);
+    return ok;
 }
 
-static bool put_text(struct inspection *i, struct text *out)
+static bool put_summary(struct inspection *i, FILE *out)
 {
-    const struct text_options abbreviated = { .most = 8 };
+    kiln_error *err = &i->command.err;
 
-    return text_write_model(out, i->model->proto, i->o->full ? NULL : &abbreviated, NULL);
-}
-
-static bool put_form(struct inspection *i, struct text *out)
-{
-    if (i->o->form == FORM_TEXT)
-        return put_text(i, out);
-    if (i->o->form == FORM_PLAN)
-        return i->o->train ? put_training_plan(i, out) : put_plan(i, out);
+    if (kiln_summary_new(&i->summary, i->model, err) != KILN_OK)
+        return false;
     if (i->o->form == FORM_DOT)
-        return put_dot(i, out);
-    if (!look(i))
-        return false;
-    (i->o->form == FORM_JSON ? put_json : put_table)(i, out);
+        return kiln_summary_write_dot(i->summary, write_file, out, err) == KILN_OK;
+    if (i->o->form == FORM_JSON)
+        return kiln_summary_write_json(i->summary, write_file, out, err) == KILN_OK;
+    put_table(i, out);
     return true;
+}
+
+static bool put_form(struct inspection *i, FILE *out)
+{
+    const kiln_form text = i->o->full ? KILN_FORM_TEXT : KILN_FORM_BRIEF;
+
+    if (!open_any(i, i->o->form != FORM_PLAN))
+        return false;
+    if (i->o->form == FORM_TEXT)
+        return kiln_model_write(i->model, text, write_file, out, &i->command.err) == KILN_OK;
+    if (i->o->form == FORM_PLAN)
+        return (i->o->train ? put_training_plan : put_plan)(i, out);
+    return put_summary(i, out);
 }
 
 /* -- the verb -- */
-
-static void release(struct inspection *i)
-{
-    open_types_release(&i->types);
-    layers_release(&i->layers);
-    budget_free(&i->budget, i->complaints);
-    map_release(&i->told);
-    arena_release(&i->arena);
-    model_free(i->model);
-}
 
 enum { OPTION_FULL = 256, OPTION_TRAIN };
 
@@ -627,23 +361,25 @@ static int run(int argc, char **argv)
         NULL
     };
     struct options o = { .batch = 1 };
-    struct inspection i = { .o = &o, .limits = &o.limits };
-    struct text out = { .budget = &i.budget, .report = &i.report };
+    static struct inspection i;
+    struct page page = { 0 };
+    bool ok;
     int code;
 
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
-    i.budget = budget_within(&o.limits);
-    i.arena.budget = i.layers.budget = &i.budget;
-    map_init(&i.told, &i.budget);
-    i.model = open_model(o.model, &o.limits, &i.report);
-    budget_start(&i.budget); /* of finding types; plans have clocks of their own */
-    if (!i.model || !put_form(&i, &out) || out.failed || failed(&i.report))
-        code = tell_error(o.model, &i.report.error);
-    else if ((code = print_text(&out)) == 0 && i.broken.count)
-        code = tell_error(o.model, &i.broken);
-    text_release(&out);
-    release(&i);
+    i.o = &o;
+    i.command.limits = o.limits;
+    ok = command_start(&i.command, 1) && page_open(&page, &i.command);
+    ok = ok && put_form(&i, page.to);
+    ok = page_close(&page, ok, &i.command) && ok;
+    if (ok && o.form != FORM_TEXT && kiln_model_error(i.model)) { /* told after what can be told */
+        i.command.err = *kiln_model_error(i.model);
+        ok = false;
+    }
+    kiln_summary_free(i.summary);
+    kiln_model_free(i.model);
+    code = command_end(&i.command, ok);
     return code;
 }
 

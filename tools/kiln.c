@@ -1,4 +1,3 @@
-#include "model/files.h"
 #include "tools.h"
 #include <errno.h>
 #include <signal.h>
@@ -9,60 +8,6 @@ static const struct verb *const verbs[] = {
     &verb_inspect, &verb_run,     &verb_init,  &verb_train, &verb_eval,
     &verb_figure,  &verb_convert, &verb_bench, &verb_ops,   &verb_test,
 };
-
-/* -- errors and warnings -- */
-
-static void tell_line(const char *kind, const char *file, const char *where, const char *message)
-{
-    if (file && (strstr(message, file) || strstr(where, file))) /* it names the file itself */
-        file = NULL;
-    say_to(stderr, "kiln: %s%s%s%s%s%s\n", kind, file ? file : "", file ? ": " : "", where, *where ? ": " : "",
-           message);
-}
-
-int tell_error(const char *file, const kiln_error *e)
-{
-    tell_line("", file, e->where, e->message);
-    if (e->count > 1)
-        say_to(stderr, "kiln: %s%sand %d more\n", file ? file : "", file ? ": " : "", e->count - 1);
-    return -(int)e->code;
-}
-
-void tell_each(void *user, kiln_status code, const char *where, const char *message)
-{
-    struct teller *t = user;
-
-    if (code == KILN_OK) {
-        tell_line("warning: ", t->file, where, message);
-        return;
-    }
-    for (int k = 0; k < t->told; k++)
-        if (strncmp(t->message[k], message, sizeof t->message[k] - 1) == 0)
-            return;
-    if (t->told == TELLER_MESSAGES)
-        return;
-    snprintf(t->message[t->told++], sizeof *t->message, "%s", message);
-    tell_line("", t->file, where, message);
-}
-
-struct report command_report(struct teller *t)
-{
-    static struct files files; /* a command is one piece of work */
-
-    return (struct report){ .notify = tell_each, .user = t, .files = &files };
-}
-
-int tell_rest(const struct teller *t, const kiln_error *e)
-{
-    if (!t->told)
-        return tell_error(t->file, e);
-    if (e->count > t->told)
-        say_to(stderr, "kiln: %s%sand %d more like %s\n", t->file ? t->file : "", t->file ? ": " : "",
-               e->count - t->told, t->told > 1 ? "these" : "it");
-    return -(int)e->code;
-}
-
-/* -- the command -- */
 
 static void usage(FILE *to)
 {

@@ -1,139 +1,118 @@
 #include "learn.h"
-#include "train/initialise.h"
 #include <string.h>
-
-/* -- model -- */
-
-/* A model as it is written down, whose parameters have no values yet, is given them first; where nothing is to be
- * learned, that is an error, which the trainer tells. */
-static bool load_model(struct learn *l, struct learn_options *o)
-{
-    const struct initialise_options draw = { .seed = o->trainer.seed };
-    struct model *drawn;
-
-    l->model = open_model(o->model, &o->limits, &l->report);
-    if (!l->model || !model_build(l->model, &l->report))
-        return false;
-    if (!o->draw || !model_missing_values(l->model))
-        return true;
-    drawn = model_initialise(l->model, &draw, &l->drawn, &l->report);
-    if (!drawn)
-        return false;
-    model_free(l->model);
-    l->model = drawn;
-    return model_build(l->model, &l->report);
-}
 
 /* -- data -- */
 
-const struct tensor *model_samples(const struct model *m)
+static bool open_data(struct learn *l, const struct learn_options *o, const char *spec, kiln_data_options *d,
+                      kiln_dataset **out)
 {
-    const struct graph *g = m->graph;
-
-    return g->input_count == 1 && g->inputs[0]->has_type ? &g->inputs[0]->type : NULL;
+    d->context = l->command.context;
+    d->loss = o->trainer.loss;
+    d->model = l->model;
+    d->seconds = o->limits.seconds;
+    return kiln_dataset_open(out, spec, d, &l->command.err) == KILN_OK;
 }
 
-static bool open_data(struct learn *l, const struct learn_options *o)
+/* Both as they were read. */
+static bool open_sets(struct learn *l, const struct learn_options *o)
 {
-    const struct loss_def *loss = loss_named(o->trainer.loss);
-    const struct data_options all = { .values = loss && loss->labels == LABELS_NUMBERS,
-                                      .input = model_samples(l->model) };
-    struct data_options first = all;
-
-    first.limit = o->limit;
-    if (!dataset_open(&l->data, o->data, o->part, &first, &l->budget, &l->report))
-        return false;
-    l->train = l->data;
-    if (o->validation) {
-        struct data_options same = all;
-
-        same.classes = l->data.classes;
-        if (!dataset_open(&l->validation, o->validation, PART_TEST, &same, &l->budget, &l->report))
-            return false;
-        l->check = l->validation;
-        l->checks = true;
-    } else if (o->split > 0) {
-        l->checks = true;
-        return dataset_split(&l->data, o->split, &l->train, &l->check, &l->report);
-    }
-    return true;
-}
-
-static bool fit_normalizer(struct learn *l, const struct learn_options *o)
-{
-    const struct data_options values = { .values = !dataset_has_labels(&l->data), .input = model_samples(l->model) };
-    struct dataset other = { 0 };
+    kiln_data_options first = KILN_DATA_OPTIONS_INIT, second = KILN_DATA_OPTIONS_INIT;
+    kiln_dataset *whole;
     bool ok;
 
-    if (o->normalize == NORMALIZE_NONE || o->normalize == NORMALIZE_UNIT || !o->fit_to)
-        return normalizer_fit(&l->normalizer, o->normalize, &l->train, &l->budget, &l->report);
-    if (!dataset_open(&other, o->fit_to, PART_TRAIN, &values, &l->budget, &l->report))
+    first.part = o->part;
+    first.limit = o->limit;
+    if (!open_data(l, o, o->data, &first, &l->train))
         return false;
-    ok = normalizer_fit(&l->normalizer, o->normalize, &other, &l->budget, &l->report);
-    dataset_release(&other);
+    second.part = KILN_PART_TEST;
+    second.as = l->train;
+    if (o->validation)
+        return open_data(l, o, o->validation, &second, &l->check);
+    if (!(o->split > 0))
+        return true;
+    whole = l->train;
+    ok = kiln_dataset_split(&l->train, &l->check, whole, o->split, &l->command.err) == KILN_OK;
+    kiln_dataset_free(whole);
     return ok;
 }
 
-/* The dimensions of a batch, where the model leaves some open. */
-static bool batch_type(struct learn *l, struct tensor *x)
+static bool normalize_one(struct learn *l, kiln_dataset **data, const char *kind, const kiln_dataset *fitted)
 {
-    const struct graph *g = l->model->graph;
-    const struct batch_options o = { .batch = 1 };
-    struct batches b;
+    kiln_dataset *made;
 
-    *x = (struct tensor){ .rank = UNKNOWN };
-    if (g->input_count != 1 || !g->inputs[0]->has_type)
-        return true; /* the trainer tells what is wrong with it */
-    if (!batches_init(&b, &l->train, NULL, &g->inputs[0]->type, NULL, &o, &l->budget, &l->report))
+    if (!*data)
+        return true;
+    if (kiln_dataset_normalize(&made, *data, kind, fitted, &l->command.err) != KILN_OK)
         return false;
-    *x = b.x;
-    batches_release(&b);
+    kiln_dataset_free(*data);
+    *data = made;
     return true;
 }
 
-bool learn_open(struct learn *l, struct learn_options *o)
+static bool normalize(struct learn *l, const struct learn_options *o)
 {
-    struct trainer_options t = o->trainer;
-    struct tensor x;
+    kiln_data_options d = KILN_DATA_OPTIONS_INIT;
+    kiln_dataset *fitted = NULL;
+    bool ok;
 
-    l->budget = budget_within(&o->limits);
-    l->teller.file = o->model;
+    if (!o->normalize)
+        return true;
+    d.values = !kiln_dataset_about(l->train)->classes;
+    if (o->fit_to && !open_data(l, o, o->fit_to, &d, &fitted))
+        return false;
+    ok = normalize_one(l, &l->check, o->normalize, fitted ? fitted : l->train) &&
+         normalize_one(l, &l->train, o->normalize, fitted);
+    kiln_dataset_free(fitted);
+    return ok;
+}
+
+/* -- all of it -- */
+
+/* A model as it is written down, whose parameters have no values yet, is given them first; where nothing is to be
+ * learned, that is an error, which the trainer tells. */
+static bool load_model(struct learn *l, const struct learn_options *o)
+{
+    l->model = o->draw ? open_filled_model(&l->command, o->model, o->trainer.seed, &l->drawn)
+                       : open_model(&l->command, o->model);
+    return l->model;
+}
+
+bool learn_open(struct learn *l, const struct learn_options *o)
+{
+    kiln_trainer_options t = o->trainer;
+    struct command *c = &l->command;
+
     if (!load_model(l, o))
         return false;
-    l->teller.file = NULL; /* what goes wrong from here on is not of that file */
-    if (!open_data(l, o) || !fit_normalizer(l, o) || !batch_type(l, &x))
+    c->teller.file = NULL; /* what goes wrong from here on is not of that file */
+    if (!open_sets(l, o) || !normalize(l, o))
         return false;
-    t.x = &x;
-    t.memory = o->limits.limit;
+    t.context = c->context;
     t.seconds = o->limits.seconds;
-    t.total = &o->limits;
-    t.targets = dataset_has_labels(&l->data) ? TARGETS_CLASSES : TARGETS_VALUES;
-    t.classes = l->data.classes;
-    l->trainer = trainer_new(l->model, &t, &l->report);
-    model_free(l->model); /* the trainer has its own */
+    t.data = l->train;
+    kiln_trainer_new(&l->trainer, l->model, &t, &c->err);
+    kiln_model_free(l->model); /* the trainer has its own */
     l->model = NULL;
     return l->trainer;
 }
 
 void learn_close(struct learn *l)
 {
-    trainer_free(l->trainer);
-    if (l->normalizer.budget)
-        normalizer_release(&l->normalizer);
-    if (l->validation.budget)
-        dataset_release(&l->validation);
-    if (l->data.budget)
-        dataset_release(&l->data);
-    model_free(l->model);
+    kiln_trainer_free(l->trainer);
+    kiln_dataset_free(l->check);
+    kiln_dataset_free(l->train);
+    kiln_model_free(l->model);
 }
 
 /* -- options -- */
 
-enum normalization option_normalization(struct argp_state *state, const char *arg)
+const char *option_normalization(struct argp_state *state, const char *arg)
 {
-    for (int k = 0; k < NORMALIZATIONS; k++)
-        if (strcmp(arg, normalization_names[k]) == 0)
-            return (enum normalization)k;
+    static const char *const kinds[] = { "none", "unit", "center", "standardize" };
+
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        if (strcmp(arg, kinds[k]) == 0)
+            return kinds[k];
     argp_error(state, "--normalize is '%s', must be none, unit, center or standardize", arg);
-    return NORMALIZE_NONE;
+    return NULL;
 }

@@ -33,18 +33,18 @@ static size_t memory_default(void)
     return least == SIZE_MAX ? 0 : least / 4 * 3;
 }
 
-struct budget limits_default(void)
+struct limits limits_default(void)
 {
-    return (struct budget){ .limit = memory_default(), .seconds = DEFAULT_SECONDS };
+    return (struct limits){ .memory = memory_default(), .seconds = DEFAULT_SECONDS };
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-    struct budget *limits = state->input;
+    struct limits *limits = state->input;
 
     switch (key) {
     case 'm':
-        limits->limit = (size_t)option_number(state, "memory", arg, 0, (int64_t)(SIZE_MAX >> 21)) << 20;
+        limits->memory = (size_t)option_number(state, "memory", arg, 0, (int64_t)(SIZE_MAX >> 21)) << 20;
         return 0;
     case KEY_SECONDS:
         limits->seconds = option_real(state, "seconds", arg, 0, 1e9);

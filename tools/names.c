@@ -1,7 +1,8 @@
 #include "names.h"
-#include "base/map.h"
-#include "base/utf8.h"
+#include "kiln.h"
+#include <search.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST = 199 }; /* bytes, which leaves room for a number and a suffix */
@@ -18,16 +19,16 @@ static size_t shortened(const char *name)
     return n;
 }
 
-/* What could leave the directory, hide in it, or do something to a terminal (base/utf8.h) becomes '_'. True where the
+/* What could leave the directory, hide in it, or do something to a terminal (kiln_shown) becomes '_'. True where the
  * name is as it was. */
-static bool clean(char to[MOST + 1], const char *name)
+static bool clean(char to[FILE_NAME], const char *name)
 {
     const size_t n = shortened(name);
 
     if (!n)
         return strcpy(to, "_"), false;
     for (size_t k = 0; k < n;) {
-        const size_t shown = utf8_shown(name + k, n - k);
+        const size_t shown = kiln_shown(name + k, n - k);
 
         if (!shown || name[k] == '/' || name[k] == '\\' || (name[k] == '.' && !k))
             to[k++] = '_';
@@ -39,54 +40,83 @@ static bool clean(char to[MOST + 1], const char *name)
     return strcmp(to, name) == 0;
 }
 
-/* Keeps the name, which is not taken yet. The value counts those that were made of it. */
-static const char *take(struct map *taken, const char *name, struct arena *a, struct report *r)
-{
-    const char *kept = arena_string(a, name, strlen(name), r);
-    void **slot = kept ? map_put(taken, kept, r) : NULL;
+/* -- sets of names, as trees (search.h) -- */
 
-    if (!slot)
-        return NULL;
-    *slot = (void *)(uintptr_t)1;
-    return kept;
+struct taken {
+    unsigned made; /* how many others were made of it */
+    char name[FILE_NAME];
+};
+
+static int compare_taken(const void *a, const void *b)
+{
+    return strcmp(((const struct taken *)a)->name, ((const struct taken *)b)->name);
 }
 
-static const char *take_another(struct map *taken, const char *name, struct arena *a, struct report *r)
+static int compare_names(const void *a, const void *b)
 {
-    char numbered[MOST + 32];
-    void **count;
-    uintptr_t n;
+    return strcmp(a, b);
+}
 
-    if (!map_has(taken, name))
-        return take(taken, name, a, r);
-    count = map_put(taken, name, r);
-    if (!count)
-        return NULL;
-    n = (uintptr_t)*count;
+static void leave(void *node)
+{
+    (void)node;
+}
+
+static struct taken *find(void *const *tree, const char *name)
+{
+    struct taken key;
+    struct taken **found;
+
+    snprintf(key.name, sizeof key.name, "%s", name);
+    found = tfind(&key, tree, compare_taken);
+    return found ? *found : NULL;
+}
+
+/* The name is not taken yet. False where there is no memory. */
+static bool take(void **tree, char to[FILE_NAME], const char *name)
+{
+    struct taken *t = malloc(sizeof *t);
+
+    if (!t)
+        return false;
+    t->made = 1;
+    snprintf(t->name, sizeof t->name, "%s", name);
+    if (!tsearch(t, tree, compare_taken)) {
+        free(t);
+        return false;
+    }
+    strcpy(to, t->name);
+    return true;
+}
+
+static bool take_another(void **tree, char to[FILE_NAME], const char *name)
+{
+    struct taken *const first = find(tree, name);
+    char numbered[FILE_NAME];
+
+    if (!first)
+        return take(tree, to, name);
     do
-        snprintf(numbered, sizeof numbered, "%s_%zu", name, (size_t)++n);
-    while (map_has(taken, numbered));
-    *count = (void *)n;
-    return take(taken, numbered, a, r);
+        snprintf(numbered, sizeof numbered, "%.*s_%u", (int)MOST, name, ++first->made);
+    while (find(tree, numbered));
+    return take(tree, to, numbered);
 }
 
-bool names_of_files(const char *files[], const char *const names[], size_t count, struct arena *a, struct report *r)
+bool names_of_files(char (*files)[FILE_NAME], const char *const names[], size_t count)
 {
-    struct map taken, met;
-    char name[MOST + 1];
+    void *taken = NULL, *met = NULL;
+    char name[FILE_NAME];
     bool ok = true;
 
-    map_init(&taken, a->budget);
-    map_init(&met, a->budget);
     for (size_t k = 0; ok && k < count; k++) { /* those that can stay have their names first */
-        files[k] = NULL;
-        if (clean(name, names[k]) && !map_has(&taken, names[k]))
-            ok = (files[k] = take(&taken, names[k], a, r)) != NULL;
+        *files[k] = 0;
+        if (clean(name, names[k]) && !find(&taken, names[k]))
+            ok = take(&taken, files[k], names[k]);
     }
     for (size_t k = 0; ok && k < count; k++)
-        if (!clean(name, names[k]) && !map_has(&met, names[k]))
-            ok = map_put(&met, names[k], r) && (files[k] = take_another(&taken, name, a, r)) != NULL;
-    map_release(&taken);
-    map_release(&met);
+        if (!clean(name, names[k]) && !tfind(names[k], &met, compare_names))
+            ok = tsearch(names[k], &met, compare_names) && take_another(&taken, files[k], name);
+    tdestroy(taken, free);
+    tdestroy(met, leave);
     return ok;
 }

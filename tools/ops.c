@@ -1,112 +1,50 @@
-/* kiln ops: the registry as a table. */
-#include "base/json.h"
-#include "grad/grad.h"
-#include "ops/signature.h"
+/* kiln ops: the operators as a table. */
 #include "tools.h"
-#include <stdio.h>
 #include <string.h>
 
-/* -- for people -- */
+enum { VERSIONS_TEXT = 256 };
 
-/* "13, 8, 7" */
-static void put_versions(struct text *t, const struct op *op)
+/* A row is told when all its versions are known. */
+struct row {
+    kiln_operator newest;
+    char versions[VERSIONS_TEXT]; /* "13, 8, 7" */
+};
+
+static void put_row(const struct row *r)
 {
-    for (const struct op_def *d = op->defs; d->since; d++)
-        text_printf(t, "%s%d", d == op->defs ? "" : ", ", d->since);
+    const kiln_operator *op = &r->newest;
+
+    if (!op->name)
+        return;
+    printf("%-30s %-8s %-36s %-56s %s%s\n", op->name, *op->domain ? op->domain : "ai.onnx", r->versions, op->types,
+           op->differentiable ? "" : "no: ",
+           op->zero_gradient    ? "zero"
+           : op->differentiable ? "yes"
+                                : op->no_gradient);
 }
 
-static void put_table(struct text *out, struct budget *b, struct report *r)
+static bool note(void *user, const kiln_operator *op)
 {
-    text_printf(out, "%-30s %-8s %-36s %-56s %s\n", "OPERATOR", "DOMAIN", "VERSIONS", "TYPES OF THE NEWEST",
-                "GRADIENT");
-    for (int k = 0; op_registry[k]; k++) {
-        const struct op *op = op_registry[k];
-        const struct op_def *d = op->defs;
-        const char *gradient = d->gradient == zero_gradient ? "zero" : op_differentiable(d) ? "yes" : d->no_gradient;
-        struct text versions = { .budget = b, .report = r };
+    struct row *r = user;
+    const bool same =
+        r->newest.name && strcmp(r->newest.name, op->name) == 0 && strcmp(r->newest.domain, op->domain) == 0;
+    const size_t used = same ? strlen(r->versions) : 0;
 
-        put_versions(&versions, op);
-        text_printf(out, "%-30s %-8s %-36s %-56s %s%s\n", op->name, *op->domain ? op->domain : "ai.onnx",
-                    versions.data ? versions.data : "", d->types, op_differentiable(d) ? "" : "no: ", gradient);
-        text_release(&versions);
+    if (!same) {
+        put_row(r);
+        r->newest = *op;
     }
-}
-
-/* -- for programs -- */
-
-static void put_types(struct json *j, const struct type_set *set)
-{
-    const uint64_t kinds[] = { set->tensor, set->sequence, set->optional, set->optional_sequence };
-    static const char *const forms[] = { "tensor(%s)", "seq(tensor(%s))", "optional(tensor(%s))",
-                                         "optional(seq(tensor(%s)))" };
-
-    json_open(j, "types", '[');
-    for (int kind = 0; kind < 4; kind++)
-        for (int d = 1; d < DTYPES; d++)
-            if (kinds[kind] >> d & 1) {
-                char name[64];
-
-                snprintf(name, sizeof name, forms[kind], dtype_name((enum dtype)d)); /* the names of onnx.defs */
-                json_string(j, NULL, name);
-            }
-    json_close(j, ']');
-}
-
-static void put_formals(struct json *j, const char *key, const struct signature *s, const struct formal *list,
-                        int count)
-{
-    json_open(j, key, '[');
-    for (int k = 0; k < count; k++) {
-        const struct formal *f = &list[k];
-
-        json_open(j, NULL, '{');
-        json_bytes(j, "name", f->name, (size_t)f->name_length);
-        json_bytes(j, "variable", s->var[f->var].name, (size_t)s->var[f->var].name_length);
-        json_bool(j, "optional", f->optional);
-        json_bool(j, "variadic", f->variadic);
-        json_bool(j, "homogeneous", !f->any);
-        put_types(j, &s->var[f->var].set);
-        json_close(j, '}');
-    }
-    json_close(j, ']');
-}
-
-static bool put_version(struct json *j, const struct op *op, const struct op_def *d, struct report *r)
-{
-    struct signature s;
-
-    if (!signature_read(&s, d))
-        return fail(r, KILN_UNSUPPORTED, op->name, "the signature of version %d is malformed", d->since);
-    json_open(j, NULL, '{');
-    json_int(j, "since", d->since);
-    json_bool(j, "differentiable", op_differentiable(d));
-    json_string(j, "no_gradient", op_differentiable(d) ? NULL : d->no_gradient);
-    put_formals(j, "inputs", &s, s.in, s.inputs);
-    put_formals(j, "outputs", &s, s.out, s.outputs);
-    json_close(j, '}');
+    snprintf(r->versions + used, sizeof r->versions - used, "%s%d", same ? ", " : "", op->since);
     return true;
 }
 
-static bool put_json(struct text *out, struct report *r)
+static void put_table(void)
 {
-    struct json j = { .out = out };
+    struct row last = { .versions = "" };
 
-    json_open(&j, NULL, '[');
-    for (int k = 0; op_registry[k]; k++) {
-        const struct op *op = op_registry[k];
-
-        json_open(&j, NULL, '{');
-        json_string(&j, "name", op->name);
-        json_string(&j, "domain", op->domain);
-        json_open(&j, "versions", '[');
-        for (const struct op_def *d = op->defs; d->since; d++)
-            if (!put_version(&j, op, d, r))
-                return false;
-        json_close(&j, ']');
-        json_close(&j, '}');
-    }
-    json_close(&j, ']');
-    return true;
+    printf("%-30s %-8s %-36s %-56s %s\n", "OPERATOR", "DOMAIN", "VERSIONS", "TYPES OF THE NEWEST", "GRADIENT");
+    kiln_operators(note, &last);
+    put_row(&last);
 }
 
 /* -- the verb -- */
@@ -131,21 +69,16 @@ static int run(int argc, char **argv)
                                "",      "List the operators: versions, gradient or the reason why not, types.",
                                NULL,    NULL,
                                NULL };
-    struct budget b = { 0 };
-    struct report r = { 0 };
-    struct text t = { .budget = &b, .report = &r };
+    kiln_error err = { 0 };
     bool json = false;
-    int code;
 
     if (!options_parse(&argp, argc, argv, &json))
         return -KILN_NO_MEMORY;
     if (!json)
-        put_table(&t, &b, &r);
-    else if (!put_json(&t, &r))
-        t.failed = true;
-    code = print_text(&t);
-    text_release(&t);
-    return code;
+        put_table();
+    else if (kiln_operators_write(write_file, stdout, &err) != KILN_OK && err.code != KILN_STOPPED)
+        return tell_error(NULL, &err); /* what could not be written is told at the end */
+    return 0;
 }
 
 const struct verb verb_ops = { "ops", "list the operators", run };

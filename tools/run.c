@@ -1,155 +1,174 @@
 /* kiln run: a model on files, or on numbers made up. */
-#include "data/element.h"
-#include "data/npy.h"
-#include "model/file.h"
-#include "model/proto.h"
 #include "names.h"
-#include "run/profile.h"
-#include "run/session.h"
 #include "tools.h"
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_INPUTS = 256 };
+enum { MAX_INPUTS = 256, TYPE_TEXT = 256, MOST_STRING = 1024 };
 
 struct options {
     const char *model, *output, *profile;
-    struct session_options session;
-    struct budget limits;
+    int threads;
+    bool exact;
+    uint64_t seed;
+    struct limits limits;
     char *inputs[MAX_INPUTS]; /* "NAME=FILE" */
     int input_count;
 };
 
 struct run {
     const struct options *o;
-    struct budget *limits, budget;
-    struct arena arena;
-    struct teller teller;
-    struct report report;
-    struct model *model;
-    struct session *session;
-    struct map symbols;         /* of inputs that are set: to int64_t */
-    void *data[MAX_INPUTS];     /* of .npy files */
-    void *messages[MAX_INPUTS]; /* of .pb files: tensors point into them */
-    const char **paths;         /* of each output; NULL where it is there before */
+    struct command command;
+    kiln_model *model;
+    kiln_session *session;
+    size_t count; /* of the model's inputs that get a value: */
+    const char **names;
+    kiln_tensor **tensors;   /* by input of the model; NULL: not given yet */
+    size_t read[MAX_INPUTS]; /* places of those that come from files */
+    size_t read_count;
+    char (*files)[FILE_NAME]; /* of each output; "" where it is there before */
 };
 
 /* -- inputs -- */
 
-static bool ends_with(const char *s, const char *end)
+static const kiln_value_info *find_input(const struct run *r, const char *name, size_t *place)
 {
-    return strlen(s) >= strlen(end) && strcmp(s + strlen(s) - strlen(end), end) == 0;
+    for (size_t k = 0; k < kiln_model_input_count(r->model); k++)
+        if (strcmp(kiln_model_input(r->model, k)->name, name) == 0) {
+            *place = k;
+            return kiln_model_input(r->model, k);
+        }
+    return NULL;
 }
 
-static bool read_pb(struct run *r, struct tensor *t, const char *path, void **message)
+static bool give_file(struct run *r, char *argument)
 {
-    struct external none = { 0 };
-    uint8_t *bytes;
-    size_t size;
-
-    if (!file_read(path, 0, &bytes, &size, &r->budget, &r->report))
-        return false;
-    *message = proto_unpack(&onnx__tensor_proto__descriptor, bytes, size, NULL, &r->budget, &r->report);
-    budget_free(&r->budget, bytes);
-    return *message && tensor_of_proto(t, *message, &none, &r->arena, path, &r->report);
-}
-
-/* Sets an input, and with it the symbols that it declares. */
-static bool set(struct run *r, const struct value *v, const struct tensor *t)
-{
-    if (!session_set(r->session, v, t, &r->report))
-        return false;
-    for (int d = 0; v->dim_names && d < t->rank && d < v->type.rank; d++) {
-        void **slot = v->dim_names[d] ? map_put(&r->symbols, v->dim_names[d], &r->report) : NULL;
-
-        if (!v->dim_names[d])
-            continue;
-        if (!slot || (!*slot && !(*slot = arena_alloc(&r->arena, sizeof(int64_t), &r->report))))
-            return false;
-        *(int64_t *)*slot = t->dims[d];
-    }
-    return true;
-}
-
-static bool give_file(struct run *r, int k)
-{
-    char *equals = strchr(r->o->inputs[k], '=');
-    const char *path = equals ? equals + 1 : NULL;
-    const struct value *v;
-    struct tensor t = { 0 };
+    struct command *c = &r->command;
+    char *equals = strchr(argument, '=');
+    const kiln_value_info *input;
+    size_t place;
 
     if (!equals)
-        return fail(&r->report, KILN_BAD_ARGUMENT, NULL, "--input '%s' must be NAME=FILE", r->o->inputs[k]);
+        return command_fail(c, KILN_BAD_ARGUMENT, NULL, "--input '%s' must be NAME=FILE", argument);
     *equals = 0;
-    v = graph_find(r->model->graph, r->o->inputs[k]);
-    if (!v || !v->is_input)
-        return fail(&r->report, KILN_BAD_ARGUMENT, NULL, "the model has no input '%s'", r->o->inputs[k]);
-    if (ends_with(path, ".pb") ? !read_pb(r, &t, path, &r->messages[k]) : !npy_load(&t, path, &r->budget, &r->report))
-        return false;
-    if (!r->messages[k])
-        r->data[k] = t.data;
-    return set(r, v, &t);
+    input = find_input(r, argument, &place);
+    if (!input)
+        return command_fail(c, KILN_BAD_ARGUMENT, NULL, "the model has no input '%s'", argument);
+    kiln_tensor_free(r->tensors[place]);
+    r->read[r->read_count++] = place;
+    return kiln_tensor_read(&r->tensors[place], equals + 1, input->kind, c->context, &c->err) == KILN_OK;
 }
 
-/* A symbol for which a given input has a size has the same one in those made up. */
-static void set_symbols(const struct run *r, const struct value *v, struct tensor *t)
+/* The size that a symbol has in an input from a file; 1 where there is none. */
+static int64_t symbol_size(const struct run *r, const char *symbol)
 {
-    for (int d = 0; v->dim_names && d < t->rank; d++) {
-        const int64_t *n = v->dim_names[d] ? map_get(&r->symbols, v->dim_names[d]) : NULL;
+    int64_t size = 1;
 
-        if (n)
-            t->dims[d] = *n;
+    for (size_t k = 0; k < r->read_count; k++) {
+        const kiln_value_info *input = kiln_model_input(r->model, r->read[k]);
+        const kiln_tensor *t = r->tensors[r->read[k]];
+
+        for (int d = 0; input->dim_names && d < input->rank && d < kiln_tensor_rank(t); d++)
+            if (input->dim_names[d] && strcmp(input->dim_names[d], symbol) == 0)
+                size = kiln_tensor_dims(t)[d];
     }
+    return size;
 }
 
 static bool give_random(struct run *r, size_t k)
 {
-    const struct value *v = r->model->graph->inputs[k];
-    struct tensor t = closed_type(v, 1);
+    const kiln_value_info *declared = kiln_model_input(r->model, k);
+    kiln_value_info input = *declared;
+    int64_t dims[KILN_MAX_RANK];
     char type[TYPE_TEXT];
 
-    set_symbols(r, v, &t);
-    if (!random_input(&t, v->name, r->o->session.seed, (int64_t)k, &r->arena, &r->report))
+    for (int d = 0; d < input.rank; d++) {
+        const char *symbol = input.dim_names ? input.dim_names[d] : NULL;
+
+        dims[d] = input.dims[d] < 0 && symbol ? symbol_size(r, symbol) : input.dims[d];
+    }
+    input.dims = dims;
+    r->tensors[k] = random_input(&r->command, &input, 1, r->o->seed, (int32_t)k);
+    if (!r->tensors[k])
         return false;
-    say("input %s %s: random\n", v->name, tensor_text(&t, type));
-    return set(r, v, &t);
+    say("input %s %s: random\n", input.name, kiln_tensor_text(r->tensors[k], type, sizeof type));
+    return true;
+}
+
+static bool give_all(struct run *r)
+{
+    const size_t count = kiln_model_input_count(r->model);
+
+    r->names = calloc(count + 1, sizeof *r->names);
+    r->tensors = calloc(count + 1, sizeof *r->tensors);
+    if (!r->names || !r->tensors)
+        return command_no_memory(&r->command);
+    r->command.teller.file = NULL; /* these errors are of other files */
+    for (int k = 0; k < r->o->input_count; k++)
+        if (!give_file(r, r->o->inputs[k]))
+            return false;
+    r->command.teller.file = r->o->model;
+    for (size_t k = 0; k < count; k++)
+        if (!r->tensors[k] && !kiln_model_input(r->model, k)->optional && !give_random(r, k))
+            return false;
+    return true;
+}
+
+static bool run_session(struct run *r)
+{
+    const kiln_tensor **given = calloc(kiln_model_input_count(r->model) + 1, sizeof *given);
+    bool ok;
+
+    if (!given)
+        return command_no_memory(&r->command);
+    for (size_t k = 0; k < kiln_model_input_count(r->model); k++)
+        if (r->tensors[k]) {
+            r->names[r->count] = kiln_model_input(r->model, k)->name;
+            given[r->count++] = r->tensors[k];
+        }
+    ok = kiln_session_run(r->session, r->count, r->names, given, &r->command.err) == KILN_OK;
+    free(given);
+    return ok;
 }
 
 /* -- outputs -- */
 
 /* Any bytes, NUL as well; of a long one its beginning. */
-static void print_strings(const struct tensor *t)
+static void print_strings(const kiln_tensor *t)
 {
-    enum { MOST = 1024 };
-    struct string *const *s = t->data;
-    const int64_t n = tensor_count(t);
+    const int64_t n = kiln_tensor_count(t);
 
     for (int64_t k = 0; k < n && k < 8; k++) {
-        const size_t length = s[k] ? s[k]->length : 0;
+        size_t length;
+        const char *s = kiln_tensor_string(t, k, &length);
 
         say(" '");
-        say_bytes(s[k] ? s[k]->bytes : "", length < MOST ? length : MOST);
-        say("'%s", length <= MOST ? "" : "...");
+        say_bytes(stdout, s, length < MOST_STRING ? length : MOST_STRING);
+        say("'%s", length <= MOST_STRING ? "" : "...");
     }
     say("%s\n", n > 8 ? " ..." : "");
 }
 
-static void print_numbers(const struct tensor *t)
+static bool is_complex(kiln_dtype d)
 {
-    element_get *const get = element_getter(t->dtype);
-    const int64_t n = tensor_count(t);
+    return d == KILN_COMPLEX64 || d == KILN_COMPLEX128;
+}
+
+static void print_numbers(const kiln_tensor *t)
+{
+    const int64_t n = kiln_tensor_count(t);
     double low = INFINITY, high = -INFINITY, sum = 0;
     int64_t bad = 0;
 
-    if (!get || !n) {
+    if (is_complex(kiln_tensor_dtype(t)) || !n) {
         say("%s\n", n ? "" : " empty");
         return;
     }
     for (int64_t k = 0; k < n; k++) {
-        const double x = get(t->data, k);
+        const double x = kiln_tensor_number(t, k);
 
         if (!isfinite(x)) {
             bad++;
@@ -160,7 +179,7 @@ static void print_numbers(const struct tensor *t)
         sum += x;
     }
     for (int64_t k = 0; k < n && k < 8; k++)
-        say(" %.6g", get(t->data, k));
+        say(" %.6g", kiln_tensor_number(t, k));
     say("%s", n > 8 ? " ..." : "");
     if (n > 8 && n > bad)
         say("  (min %.6g, mean %.6g, max %.6g)", low, sum / (double)(n - bad), high);
@@ -169,67 +188,81 @@ static void print_numbers(const struct tensor *t)
     putchar('\n');
 }
 
-static void print_value(const char *kind, const char *name, const struct tensor *t)
+static void print_tensor(const kiln_tensor *t)
+{
+    (kiln_tensor_dtype(t) == KILN_STRING ? print_strings : print_numbers)(t);
+}
+
+static void print_value(const char *name, const kiln_tensor *t)
 {
     char type[TYPE_TEXT];
+    const int64_t items = kiln_tensor_item_count(t);
 
-    say("%s %s %s:", kind, name, tensor_text(t, type));
-    if (t->kind == SEQUENCE) {
-        const struct sequence *s = t->data;
-
-        say(" %lld items\n", (long long)s->count);
-        for (int64_t k = 0; k < s->count; k++) {
-            say("  [%lld] %s:", (long long)k, tensor_text(&s->items[k], type));
-            (s->items[k].dtype == STRING ? print_strings : print_numbers)(&s->items[k]);
+    say("output %s %s:", name, kiln_tensor_text(t, type, sizeof type));
+    if (kiln_tensor_kind(t) == KILN_SEQUENCE) {
+        say(" %lld items\n", (long long)items);
+        for (int64_t k = 0; k < items; k++) {
+            say("  [%lld] %s:", (long long)k, kiln_tensor_text(kiln_tensor_item(t, k), type, sizeof type));
+            print_tensor(kiln_tensor_item(t, k));
         }
-    } else if (t->kind == OPTIONAL) {
-        say(" %s\n", ((const struct optional *)t->data)->present ? "a value" : "no value");
+    } else if (kiln_tensor_kind(t) == KILN_OPTIONAL) {
+        say(" %s\n", items ? "a value" : "no value");
     } else {
-        (t->dtype == STRING ? print_strings : print_numbers)(t);
+        print_tensor(t);
     }
+}
+
+/* DIR/NAME.npy of an output; freed by the caller, NULL with an error. */
+static char *output_path(struct run *r, size_t k)
+{
+    char *path;
+
+    if (asprintf(&path, "%s/%s.npy", r->o->output, r->files[k]) >= 0)
+        return path;
+    command_no_memory(&r->command);
+    return NULL;
 }
 
 /* Outputs of one name are one value, and one file. */
 static bool claim_outputs(struct run *r)
 {
-    const struct graph *g = r->model->graph;
-    const char **names = arena_array(&r->arena, g->output_count, sizeof *names, &r->report);
-
-    r->paths = arena_array(&r->arena, g->output_count, sizeof *r->paths, &r->report);
-    for (size_t k = 0; names && k < g->output_count; k++)
-        names[k] = g->outputs[k]->name;
-    if (!names || !r->paths || !names_of_files(r->paths, names, g->output_count, &r->arena, &r->report))
-        return false;
-    for (size_t k = 0; k < g->output_count; k++) {
-        if (!r->paths[k])
-            continue;
-        r->paths[k] = arena_printf(&r->arena, &r->report, "%s/%s.npy", r->o->output, r->paths[k]);
-        if (!r->paths[k] || !file_claim(r->paths[k], FILE_WRITE, &r->report))
-            return false;
-    }
-    return true;
-}
-
-static bool save_output(struct run *r, const char *name, const char *path, const struct tensor *t)
-{
-    if (t->kind != TENSOR || t->dtype == STRING) {
-        warn(&r->report, name, "only tensors of numbers are written");
-        return true;
-    }
-    if (!npy_save(t, path, &r->budget, &r->report))
-        return false;
-    say("  saved %s\n", path);
-    return true;
-}
-
-static bool save_profile(struct run *r)
-{
-    struct text t = { .budget = &r->budget, .report = &r->report };
+    const size_t count = kiln_model_output_count(r->model);
+    const char **names = calloc(count + 1, sizeof *names);
+    struct command *c = &r->command;
     bool ok;
 
-    profile_trace(r->session->engine.profile, &t);
-    ok = !t.failed && file_write(r->o->profile, t.data, t.length, &r->report);
-    text_release(&t);
+    r->files = calloc(count + 1, sizeof *r->files);
+    for (size_t k = 0; names && k < count; k++)
+        names[k] = kiln_model_output(r->model, k)->name;
+    ok = (names && r->files && names_of_files(r->files, names, count)) || command_no_memory(c);
+    for (size_t k = 0; ok && k < count; k++) {
+        char *path = *r->files[k] ? output_path(r, k) : NULL;
+
+        ok = !*r->files[k] || (path && kiln_file_claim(c->context, path, KILN_FILE_OUTPUT, &c->err) == KILN_OK);
+        free(path);
+    }
+    free(names);
+    return ok;
+}
+
+static bool save_output(struct run *r, size_t k, const kiln_tensor *t)
+{
+    const char *name = kiln_model_output(r->model, k)->name;
+    struct command *c = &r->command;
+    char *path;
+    bool ok;
+
+    if (!r->files || !*r->files[k])
+        return true;
+    if (kiln_tensor_kind(t) != KILN_TENSOR || kiln_tensor_dtype(t) == KILN_STRING) {
+        tell_each(&c->teller, KILN_OK, name, "only tensors of numbers are written");
+        return true;
+    }
+    path = output_path(r, k);
+    ok = path && kiln_tensor_write(t, path, c->context, &c->err) == KILN_OK;
+    if (ok)
+        say("  saved %s\n", path);
+    free(path);
     return ok;
 }
 
@@ -237,61 +270,50 @@ static bool save_profile(struct run *r)
 
 static bool start(struct run *r)
 {
-    struct session_options session = r->o->session;
+    kiln_session_options so = KILN_SESSION_OPTIONS_INIT;
+    const struct options *o = r->o;
+    struct command *c = &r->command;
 
-    if (r->o->profile && !file_claim(r->o->profile, FILE_WRITE, &r->report))
+    if (o->profile && kiln_file_claim(c->context, o->profile, KILN_FILE_OUTPUT, &c->err) != KILN_OK)
         return false;
-    r->model = open_model(r->o->model, r->limits, &r->report);
-    if (!r->model || !model_build(r->model, &r->report))
+    r->model = open_model(c, o->model);
+    if (!r->model)
         return false;
-    session.memory = r->limits->limit;
-    session.seconds = r->limits->seconds;
-    session.total = r->limits;
-    r->session = session_new(r->model->graph, &session, &r->report);
-    if (!r->session)
+    so.context = c->context;
+    so.seconds = o->limits.seconds;
+    so.seed = o->seed;
+    so.exact = o->exact;
+    so.profile = o->profile;
+    if (kiln_session_new(&r->session, r->model, &so, &c->err) != KILN_OK)
         return false;
-    if (r->o->output && mkdir(r->o->output, 0777) && errno != EEXIST)
-        return fail(&r->report, KILN_IO, r->o->output, "%s", strerror(errno));
-    if (r->o->output && !claim_outputs(r))
-        return false;
-    if (!r->o->profile)
-        return true;
-    r->session->engine.profile = profile_new(&r->session->budget, &r->report);
-    return r->session->engine.profile;
+    if (o->output && mkdir(o->output, 0777) && errno != EEXIST)
+        return command_fail(c, KILN_IO, o->output, "%s", strerror(errno));
+    return !o->output || claim_outputs(r);
 }
 
 static bool run_all(struct run *r)
 {
-    const struct graph *g = r->model->graph;
-
-    r->teller.file = NULL; /* these errors are of other files */
-    for (int k = 0; k < r->o->input_count; k++)
-        if (!give_file(r, k))
-            return false;
-    r->teller.file = r->o->model;
-    for (size_t k = 0; k < g->input_count; k++)
-        if (!r->session->given[g->inputs[k]->id] && !give_random(r, k))
-            return false;
-    if (!session_run(r->session, &r->report))
+    if (!give_all(r) || !run_session(r))
         return false;
-    for (size_t k = 0; k < g->output_count; k++) {
-        print_value("output", g->outputs[k]->name, session_output(r->session, k));
-        if (r->paths && r->paths[k] && !save_output(r, g->outputs[k]->name, r->paths[k], session_output(r->session, k)))
+    for (size_t k = 0; k < kiln_model_output_count(r->model); k++) {
+        const kiln_tensor *t = kiln_session_output(r->session, k);
+
+        print_value(kiln_model_output(r->model, k)->name, t);
+        if (!save_output(r, k, t))
             return false;
     }
-    return !r->o->profile || save_profile(r);
+    return !r->o->profile || save_trace(&r->command, r->o->profile, r->session, NULL);
 }
 
 static void release(struct run *r)
 {
-    session_free(r->session);
-    model_free(r->model);
-    for (int k = 0; k < r->o->input_count; k++) {
-        message_free(r->messages[k], &r->budget);
-        budget_free(&r->budget, r->data[k]);
-    }
-    map_release(&r->symbols);
-    arena_release(&r->arena);
+    for (size_t k = 0; r->tensors && k < kiln_model_input_count(r->model); k++)
+        kiln_tensor_free(r->tensors[k]);
+    kiln_session_free(r->session);
+    kiln_model_free(r->model);
+    free(r->tensors);
+    free(r->names);
+    free(r->files);
 }
 
 enum { KEY_EXACT = 256 };
@@ -310,16 +332,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->output = arg;
         return 0;
     case 't':
-        o->session.threads = (int)option_number(state, "threads", arg, 0, 4096);
+        o->threads = (int)option_number(state, "threads", arg, 0, 4096);
         return 0;
     case 'p':
         o->profile = arg;
         return 0;
     case KEY_EXACT:
-        o->session.exact = true;
+        o->exact = true;
         return 0;
     case 's':
-        o->session.seed = (uint64_t)option_number(state, "seed", arg, 0, INT64_MAX);
+        o->seed = (uint64_t)option_number(state, "seed", arg, 0, INT64_MAX);
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->limits;
@@ -352,20 +374,16 @@ static int run(int argc, char **argv)
     const struct argp argp = { options,        parse_option, "MODEL", "Run a model and print its outputs.",
                                limits_options, NULL,         NULL };
     static struct options o;
-    struct run r = { .o = &o, .limits = &o.limits };
-    int code = 0;
+    static struct run r;
+    bool ok;
 
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
-    r.report = command_report(&r.teller);
-    r.teller.file = o.model;
-    r.budget = budget_within(&o.limits);
-    r.arena.budget = &r.budget;
-    map_init(&r.symbols, &r.budget);
-    if (!start(&r) || !run_all(&r))
-        code = tell_rest(&r.teller, &r.report.error);
+    r.o = &o;
+    r.command.limits = o.limits;
+    ok = command_start(&r.command, o.threads) && start(&r) && run_all(&r);
     release(&r);
-    return code;
+    return command_end(&r.command, ok);
 }
 
 const struct verb verb_run = { "run", "run a model on files, or on random numbers", run };

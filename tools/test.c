@@ -1,14 +1,9 @@
 /* kiln test: runs directories of ONNX' backend tests
  * (https://github.com/onnx/onnx/blob/main/docs/OnnxBackendTest.md). */
 #include "compare.h"
-#include "graph/message.h"
-#include "model/file.h"
-#include "model/model.h"
-#include "model/proto.h"
-#include "run/session.h"
 #include "tools.h"
 #include <dirent.h>
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,25 +17,22 @@ struct options {
     const char *expect;
     char **paths;
     int path_count;
-    struct budget limits; /* of each test */
+    struct limits limits; /* of each test */
 };
 
 enum outcome { PASSED, FAILED, UNSUPPORTED };
 
 struct expected { /* a line of the list */
-    const char *name;
+    char *name;
     enum outcome outcome;
     bool seen;
 };
 
 struct totals {
     int of[3]; /* as printed: with a list, failed is what is not as it says, unsupported what it says does not pass */
-    struct expected *list; /* NULL without --expect */
-    size_t count, capacity;
-    struct map by_name; /* to places in the list, counted from 1 */
+    struct expected *list; /* by name; NULL without --expect */
+    size_t count;
 };
-
-/* -- values from files -- */
 
 static bool is_file(const char *path)
 {
@@ -56,168 +48,110 @@ static bool is_directory(const char *path)
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
-static bool read_sequence(struct tensor *out, const Onnx__SequenceProto *p, struct arena *arena, const char *where,
-                          struct report *r)
-{
-    struct external none = { 0 };
-    struct sequence *s = arena_alloc(arena, sizeof *s + p->n_tensor_values * sizeof *s->items, r);
-
-    if (!s)
-        return false;
-    out->kind = SEQUENCE;
-    out->data = s;
-    for (size_t k = 0; k < p->n_tensor_values; k++, s->count++)
-        if (!tensor_of_proto(&s->items[k], p->tensor_values[k], &none, arena, where, r))
-            return false;
-    if (s->count)
-        out->dtype = s->items[0].dtype;
-    return true;
-}
-
-static bool read_optional(struct tensor *out, const Onnx__OptionalProto *p, struct arena *arena, const char *where,
-                          struct report *r)
-{
-    struct external none = { 0 };
-    struct optional *o = arena_alloc(arena, sizeof *o, r);
-
-    if (!o)
-        return false;
-    out->kind = OPTIONAL;
-    out->data = o;
-    if (p->tensor_value) {
-        o->present = true;
-        if (!tensor_of_proto(&o->value, p->tensor_value, &none, arena, where, r))
-            return false;
-    } else if (p->sequence_value) {
-        o->present = true;
-        o->value.rank = UNKNOWN;
-        if (!read_sequence(&o->value, p->sequence_value, arena, where, r))
-            return false;
-    }
-    if (o->present) {
-        out->dtype = o->value.dtype;
-        out->element_kind = o->value.kind;
-    }
-    return true;
-}
-
-/* The messages are kept (in the arena's budget) as long as the arena: tensors point into them. */
-static bool read_value(struct tensor *out, const char *path, const struct tensor *type, struct arena *arena,
-                       void **message, struct report *r)
-{
-    const ProtobufCMessageDescriptor *d = type->kind == SEQUENCE   ? &onnx__sequence_proto__descriptor
-                                          : type->kind == OPTIONAL ? &onnx__optional_proto__descriptor
-                                                                   : &onnx__tensor_proto__descriptor;
-    struct external none = { 0 };
-    uint8_t *bytes;
-    size_t size;
-
-    if (!file_read(path, 0, &bytes, &size, arena->budget, r))
-        return false;
-    *message = proto_unpack(d, bytes, size, NULL, arena->budget, r);
-    budget_free(arena->budget, bytes);
-    if (!*message)
-        return false;
-    *out = *type;
-    out->rank = UNKNOWN;
-    if (type->kind == SEQUENCE)
-        return read_sequence(out, *message, arena, path, r);
-    if (type->kind == OPTIONAL)
-        return read_optional(out, *message, arena, path, r);
-    return tensor_of_proto(out, *message, &none, arena, path, r);
-}
-
 /* -- one test -- */
 
 struct case_run {
     const struct options *o;
-    struct model *model;
-    struct session *session;
-    struct budget budget;
-    struct arena arena;
-    void **messages;
-    size_t message_count, message_capacity;
-    struct report report;
+    struct command command;
+    kiln_model *model;
+    kiln_session *session;
+    size_t count; /* of the inputs that have a value: */
+    const char **names;
+    kiln_tensor **tensors;
     char why[WHY_TEXT];
 };
 
-static bool load_value(struct case_run *c, struct tensor *out, const char *path, const struct tensor *type)
+static void give(struct case_run *c, const kiln_value_info *input, kiln_tensor *t)
 {
-    void *message = NULL;
-    bool ok = read_value(out, path, type, &c->arena, &message, &c->report);
-
-    if (!message)
-        return ok;
-    if (!budget_grow(&c->budget, &c->messages, &c->message_capacity, c->message_count + 1, sizeof message,
-                     &c->report)) {
-        message_free(message, &c->budget);
-        return false;
-    }
-    c->messages[c->message_count++] = message;
-    return ok;
+    c->names[c->count] = input->name;
+    c->tensors[c->count++] = t;
 }
 
 static bool run_and_compare(struct case_run *c, const char *directory, const char *pattern)
 {
-    const struct graph *g = c->model->graph;
-    char path[PATH_TEXT];
+    kiln_error *err = &c->command.err;
 
-    if (!session_run(c->session, &c->report))
+    if (kiln_session_run(c->session, c->count, c->names, (const kiln_tensor *const *)c->tensors, err) != KILN_OK)
         return false;
-    for (size_t k = 0; k < g->output_count; k++) {
-        struct tensor expected;
+    for (size_t k = 0; k < kiln_model_output_count(c->model); k++) {
+        const kiln_tensor *got = kiln_session_output(c->session, k);
+        kiln_tensor *expected;
+        char path[PATH_TEXT];
+        bool same;
 
         snprintf(path, sizeof path, pattern, directory, k);
         if (!is_file(path))
             continue;
-        if (!load_value(c, &expected, path, session_output(c->session, k)))
+        if (kiln_tensor_read(&expected, path, kiln_tensor_kind(got), c->command.context, err) != KILN_OK)
             return false;
-        if (!same_value(session_output(c->session, k), &expected, c->o->tolerance, c->why))
-            return fail(&c->report, KILN_MISMATCH, NULL, "output '%s': %s", g->outputs[k]->name, c->why);
+        same = same_value(got, expected, c->o->tolerance, c->why);
+        kiln_tensor_free(expected);
+        if (!same)
+            return command_fail(&c->command, KILN_MISMATCH, NULL, "output '%s': %s",
+                                kiln_model_output(c->model, k)->name, c->why);
     }
     return true;
+}
+
+static void forget_inputs(struct case_run *c)
+{
+    while (c->count)
+        kiln_tensor_free(c->tensors[--c->count]);
 }
 
 /* Files are numbered by the formal inputs of the file, those with an initializer included. */
 static bool run_set(struct case_run *c, const char *directory)
 {
-    const Onnx__GraphProto *p = c->model->proto->graph;
-    char path[PATH_TEXT];
+    forget_inputs(c);
+    for (size_t k = 0; k < kiln_model_input_count(c->model); k++) {
+        const kiln_value_info *input = kiln_model_input(c->model, k);
+        char path[PATH_TEXT];
+        kiln_tensor *t;
 
-    for (size_t k = 0; k < p->n_input; k++) {
-        const struct value *v = graph_find(c->model->graph, p->input[k]->name);
-        struct tensor t;
-
-        snprintf(path, sizeof path, "%s/input_%zu.pb", directory, k);
+        snprintf(path, sizeof path, "%s/input_%zu.pb", directory, input->place);
         if (!is_file(path))
             continue;
-        if (!load_value(c, &t, path, &v->type) || !session_set(c->session, v, &t, &c->report))
+        if (kiln_tensor_read(&t, path, input->kind, c->command.context, &c->command.err) != KILN_OK)
             return false;
+        give(c, input, t);
     }
     return run_and_compare(c, directory, "%s/output_%zu.pb");
 }
 
-/* The light models have outputs only; the inputs are arange(k).reshape(shape) / k, as onnx' own runner makes them. */
+/* arange(k).reshape(shape) / k, as onnx' own runner makes the inputs of its light models. */
+static kiln_tensor *light_input(struct case_run *c, const kiln_value_info *input)
+{
+    int64_t dims[KILN_MAX_RANK], n;
+    kiln_tensor *t = NULL;
+    float *data;
+
+    if (input->kind != KILN_TENSOR || input->dtype != KILN_FLOAT || input->rank < 0) {
+        command_fail(&c->command, KILN_BAD_DATA, NULL, "input '%s' cannot be made up", input->name);
+        return NULL;
+    }
+    for (int d = 0; d < input->rank; d++)
+        dims[d] = input->dims[d] < 0 ? 1 : input->dims[d];
+    if (kiln_tensor_new(&t, KILN_FLOAT, input->rank, dims, NULL, &c->command.err) != KILN_OK)
+        return NULL;
+    data = kiln_tensor_data(t);
+    n = kiln_tensor_count(t);
+    for (int64_t i = 0; i < n; i++)
+        data[i] = (float)((double)i / (double)n);
+    return t;
+}
+
+/* The light models have outputs only. */
 static bool run_light(struct case_run *c, const char *stem)
 {
-    for (size_t k = 0; k < c->model->graph->input_count; k++) {
-        const struct value *v = c->model->graph->inputs[k];
-        struct tensor t = v->type;
-        float *data;
-        int64_t n;
+    for (size_t k = 0; k < kiln_model_input_count(c->model); k++) {
+        const kiln_value_info *input = kiln_model_input(c->model, k);
+        kiln_tensor *t = input->optional ? NULL : light_input(c, input);
 
-        for (int d = 0; d < t.rank; d++)
-            if (t.dims[d] < 0)
-                t.dims[d] = 1;
-        n = tensor_count(&t);
-        data = n < 0 || t.dtype != F32 ? NULL : arena_alloc(&c->arena, (size_t)tensor_bytes(&t), &c->report);
-        if (!data)
-            return fail(&c->report, KILN_BAD_DATA, NULL, "input '%s' cannot be made up", v->name);
-        for (int64_t i = 0; i < n; i++)
-            data[i] = (float)((double)i / (double)n);
-        t.data = data;
-        if (!session_set(c->session, v, &t, &c->report))
+        if (input->optional)
+            continue;
+        if (!t)
             return false;
+        give(c, input, t);
     }
     return run_and_compare(c, stem, "%s_output_%zu.pb");
 }
@@ -234,35 +168,49 @@ static bool run_sets(struct case_run *c, const char *directory)
         if (!run_set(c, path))
             return false;
     }
-    return n || fail(&c->report, KILN_BAD_DATA, NULL, "there is no test_data_set_0");
+    return n || command_fail(&c->command, KILN_BAD_DATA, NULL, "there is no test_data_set_0");
 }
 
-static void case_release(struct case_run *c)
+static bool open_case(struct case_run *c, const char *model)
 {
-    session_free(c->session);
-    model_free(c->model);
-    for (size_t k = 0; k < c->message_count; k++)
-        message_free(c->messages[k], &c->budget);
-    budget_free(&c->budget, c->messages);
-    arena_release(&c->arena);
+    kiln_load_options lo = KILN_LOAD_OPTIONS_INIT;
+    kiln_session_options so = KILN_SESSION_OPTIONS_INIT;
+    kiln_context_options co = KILN_CONTEXT_OPTIONS_INIT;
+    kiln_error *err = &c->command.err;
+
+    co.threads = c->o->threads;
+    co.memory = c->o->limits.memory;
+    if (kiln_context_new(&c->command.context, &co, err) != KILN_OK)
+        return false;
+    lo.context = so.context = c->command.context;
+    lo.seconds = so.seconds = c->o->limits.seconds;
+    so.exact = c->o->exact;
+    if (kiln_model_open(&c->model, model, &lo, err) != KILN_OK ||
+        kiln_session_new(&c->session, c->model, &so, err) != KILN_OK)
+        return false;
+    c->names = calloc(kiln_model_input_count(c->model) + 1, sizeof *c->names);
+    c->tensors = calloc(kiln_model_input_count(c->model) + 1, sizeof *c->tensors);
+    return (c->names && c->tensors) || command_no_memory(&c->command);
+}
+
+static void close_case(struct case_run *c)
+{
+    forget_inputs(c);
+    free(c->names);
+    free(c->tensors);
+    kiln_session_free(c->session);
+    kiln_model_free(c->model);
+    kiln_context_free(c->command.context);
 }
 
 static enum outcome run_case(const struct options *o, const char *model, const char *directory, const char *stem,
                              kiln_error *error)
 {
-    struct budget limits = budget_like(&o->limits);
-    const struct session_options s = {
-        .threads = o->threads, .exact = o->exact, .memory = limits.limit, .seconds = limits.seconds, .total = &limits
-    };
-    struct case_run c = { .o = o, .budget = budget_within(&limits) };
-    bool ok;
+    struct case_run c = { .o = o };
+    const bool ok = open_case(&c, model) && (stem ? run_light(&c, stem) : run_sets(&c, directory));
 
-    c.arena.budget = &c.budget;
-    c.model = open_model(model, &limits, &c.report);
-    ok = c.model && model_build(c.model, &c.report) && (c.session = session_new(c.model->graph, &s, &c.report));
-    ok = ok && (stem ? run_light(&c, stem) : run_sets(&c, directory));
-    *error = c.report.error;
-    case_release(&c);
+    *error = c.command.err;
+    close_case(&c);
     return ok ? PASSED : error->code == KILN_UNSUPPORTED ? UNSUPPORTED : FAILED;
 }
 
@@ -277,11 +225,16 @@ static const char *base_name(const char *path)
 
 static const char *const words[] = { "PASS", "FAIL", "UNSUPPORTED" };
 
+static int by_expected(const void *a, const void *b)
+{
+    return strcmp(((const struct expected *)a)->name, ((const struct expected *)b)->name);
+}
+
 /* With a list, whatever is not as it says is a failure, and only that. */
 static void tell(struct totals *t, const char *name, enum outcome outcome, const kiln_error *e)
 {
-    const uintptr_t place = t->list ? (uintptr_t)map_get(&t->by_name, name) : 0;
-    struct expected *expected = place ? &t->list[place - 1] : NULL;
+    const struct expected key = { .name = (char *)(uintptr_t)name };
+    struct expected *expected = t->list ? bsearch(&key, t->list, t->count, sizeof key, by_expected) : NULL;
     const bool surprise = t->list && (!expected || expected->outcome != outcome || expected->seen);
 
     if (expected)
@@ -355,55 +308,51 @@ static void test_path(const struct options *o, struct totals *t, char *path, int
     }
 }
 
-/* Lines "pass NAME", "fail NAME", "unsupported NAME"; '#' starts a comment. The names point into `bytes`. */
-static bool read_expected(struct totals *t, char *bytes, const char *path, struct budget *b, struct report *r)
+/* A line "pass NAME", "fail NAME" or "unsupported NAME"; '#' starts a comment. */
+static bool read_line(struct totals *t, char *line, size_t number, const char *path, struct command *c)
 {
-    int line = 0;
+    struct expected *more;
+    char word[16], name[256];
 
-    for (char *next, *at = bytes; at; at = next) {
-        char word[16], name[256];
-        void **slot;
-
-        line++;
-        next = strchr(at, '\n');
-        if (next)
-            *next++ = 0;
-        at[strcspn(at, "#\r")] = 0;
-        if (sscanf(at, "%15s", word) < 1)
-            continue;
-        if (sscanf(at, "%*s %255s", name) != 1 || !strchr("pfu", word[0]))
-            return fail(r, KILN_BAD_DATA, path, "line %d must be 'pass', 'fail' or 'unsupported', and a name", line);
-        if (!budget_grow(b, &t->list, &t->capacity, t->count + 1, sizeof *t->list, r) ||
-            !(slot = map_put(&t->by_name, strcpy(at, name), r)))
-            return false;
-        if (*slot)
-            return fail(r, KILN_BAD_DATA, path, "line %d names '%s' again", line, name);
-        t->list[t->count++] = (struct expected){ .name = at,
-                                                 .outcome = word[0] == 'p'   ? PASSED
-                                                            : word[0] == 'f' ? FAILED
-                                                                             : UNSUPPORTED };
-        *slot = (void *)(uintptr_t)t->count;
-    }
-    return t->list || fail(r, KILN_BAD_DATA, path, "the list names no test");
+    line[strcspn(line, "#\r\n")] = 0;
+    if (sscanf(line, "%15s", word) < 1)
+        return true;
+    if (sscanf(line, "%*s %255s", name) != 1 || !strchr("pfu", word[0]))
+        return command_fail(c, KILN_BAD_DATA, path, "line %zu must be 'pass', 'fail' or 'unsupported', and a name",
+                            number);
+    more = realloc(t->list, (t->count + 1) * sizeof *more);
+    if (!more)
+        return command_no_memory(c);
+    t->list = more;
+    more[t->count] = (struct expected){ .name = strdup(name),
+                                        .outcome = word[0] == 'p'   ? PASSED
+                                                   : word[0] == 'f' ? FAILED
+                                                                    : UNSUPPORTED };
+    return more[t->count++].name || command_no_memory(c);
 }
 
-/* The list as text; freed with budget_free. */
-static char *open_expected(struct totals *t, const char *path, struct budget *b, struct report *r)
+static bool read_expected(struct totals *t, const char *path, struct command *c)
 {
-    uint8_t *bytes;
-    size_t size;
-    char *text;
+    FILE *f = fopen(path, "r");
+    char *line = NULL;
+    size_t room = 0, number = 0;
+    bool ok = true;
 
-    if (!file_read(path, 0, &bytes, &size, b, r))
-        return NULL;
-    text = budget_zalloc(b, size + 1, 1, r);
-    if (text && size)
-        memcpy(text, bytes, size);
-    budget_free(b, bytes);
-    if (text && read_expected(t, text, path, b, r))
-        return text;
-    budget_free(b, text);
-    return NULL;
+    if (!f)
+        return command_fail(c, KILN_IO, path, "%s", strerror(errno));
+    while (ok && getline(&line, &room, f) >= 0)
+        ok = read_line(t, line, ++number, path, c);
+    free(line);
+    fclose(f);
+    if (!ok)
+        return false;
+    if (!t->count)
+        return command_fail(c, KILN_BAD_DATA, path, "the list names no test");
+    qsort(t->list, t->count, sizeof *t->list, by_expected);
+    for (size_t k = 1; k < t->count; k++)
+        if (strcmp(t->list[k - 1].name, t->list[k].name) == 0)
+            return command_fail(c, KILN_BAD_DATA, path, "'%s' is named twice", t->list[k].name);
+    return true;
 }
 
 enum { KEY_EXACT = 256 };
@@ -480,22 +429,16 @@ static int run(int argc, char **argv)
         NULL
     };
     struct options o = { .tolerance = { 1e-3, 1e-7 }, .threads = 1 };
-    struct budget b = { 0 };
-    struct report r = { 0 };
+    static struct command c;
     struct totals t = { 0 };
-    char *list = NULL;
     int code;
 
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
-    map_init(&t.by_name, &b);
-    if (o.expect && !(list = open_expected(&t, o.expect, &b, &r)))
-        code = tell_error(NULL, &r.error);
-    else
-        code = test_all(&o, &t);
-    map_release(&t.by_name);
-    budget_free(&b, t.list);
-    budget_free(&b, list);
+    code = o.expect && !read_expected(&t, o.expect, &c) ? tell_error(NULL, &c.err) : test_all(&o, &t);
+    for (size_t k = 0; k < t.count; k++)
+        free(t.list[k].name);
+    free(t.list);
     return code;
 }
 

@@ -1,9 +1,9 @@
-/* The command: one file for each verb, and what they share. */
+/* The command: one file for each verb, and what they share. It is a program that uses libkiln as any other does: of the
+ * library it includes kiln.h alone. */
 #ifndef KILN_TOOLS_KILN_H
 #define KILN_TOOLS_KILN_H
 
-#include "base/text.h"
-#include "model/model.h"
+#include "kiln.h"
 #include <argp.h>
 #include <stdio.h>
 
@@ -16,57 +16,75 @@ struct verb {
 extern const struct verb verb_eval, verb_figure, verb_init, verb_train;
 extern const struct verb verb_bench, verb_convert, verb_inspect, verb_ops, verb_run, verb_test;
 
-/* Prints "kiln: FILE: where: message" to stderr, and how many more errors there were; returns the exit code of the
- * error. */
-int tell_error(const char *file, const kiln_error *e);
+enum { EXIT_USAGE = 64 }; /* wrong options, as sysexits has it */
+
+/* -- limits.c -- */
+
+/* What a verb may take. */
+struct limits {
+    size_t memory;  /* bytes, of all that is kept; 0: no limit */
+    double seconds; /* that loading, planning, and each run or step may compute; 0: no limit */
+};
+
+/* --memory and --seconds, as children of a verb's argp, whose parser gives them a struct limits at ARGP_KEY_INIT:
+ * state->child_inputs[0]. */
+extern const struct argp_child limits_options[];
+/* What they are where nothing is said. */
+struct limits limits_default(void);
+
+/* -- command.c -- */
 
 enum { TELLER_MESSAGES = 64 };
 
 /* Prints errors and warnings to stderr while they are found: an error that many nodes have is told of once. */
 struct teller {
-    const char *file;
+    const char *file; /* that they are of; NULL: of none */
     int told;
     char message[TELLER_MESSAGES][200];
 };
 
-/* For all that a verb does: tells `t`, and keeps the files that are read from those that are written. */
-struct report command_report(struct teller *t);
-/* The callback of a report; `user` is a teller. */
+/* What a verb works with. */
+struct command {
+    struct limits limits;
+    struct teller teller;
+    kiln_context *context;
+    kiln_error err; /* of the call that failed */
+};
+
+/* When the options are known. With a context, which keeps the files apart that are read and written. False with an
+ * error; command_end in any case. */
+bool command_start(struct command *c, int threads);
+/* Tells what tell_each did not, when `ok` is false. The exit code. */
+int command_end(struct command *c, bool ok);
+/* The callback of a context; `user` is a teller. */
 void tell_each(void *user, kiln_status code, const char *where, const char *message);
-/* What tell_each left out is counted; returns the exit code of the error. */
-int tell_rest(const struct teller *t, const kiln_error *e);
+/* One that tells nothing, for what is no failure. */
+void tell_nothing(void *user, kiln_status code, const char *where, const char *message);
+/* Prints "kiln: FILE: where: message" to stderr, and how many more errors there were; returns the exit code of the
+ * error. */
+int tell_error(const char *file, const kiln_error *e);
 
-enum { EXIT_USAGE = 64 }; /* wrong options, as sysexits has it */
+/* An error of the command itself, told by command_end; always false. */
+bool command_fail(struct command *c, kiln_status code, const char *where, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+bool command_no_memory(struct command *c);
 
-/* -- open.c -- */
+/* Opens a model within the limits. Parameters of which the file names only the initialiser get values, so that it can be
+ * looked at and run; *drawn, which may be NULL, is how many. NULL with an error. */
+kiln_model *open_model(struct command *c, const char *path);
+kiln_model *open_filled_model(struct command *c, const char *path, uint64_t seed, size_t *drawn);
+/* A value for an input that nobody gave: dimensions that it leaves open are 1, or `batch` where that is the first. NULL
+ * with an error. */
+kiln_tensor *random_input(struct command *c, const kiln_value_info *input, int64_t batch, uint64_t seed,
+                          int32_t stream);
+/* A kiln_write_fn: `user` is a FILE. */
+bool write_file(void *user, const void *bytes, size_t count);
+/* What a profile of the session, or of the trainer where that is NULL, remembers, to a file: a Chrome trace. */
+bool save_trace(struct command *c, const char *path, const kiln_session *session, const kiln_trainer *trainer);
+/* Does the name end so? */
+bool ends_with(const char *s, const char *end);
 
-/* Reads a model, binary or text. Not built yet. `limits` must outlive it. */
-struct model *open_model(const char *path, struct budget *limits, struct report *r);
-/* Builds it. Parameters of which the file names only the initialiser get values, so that the model can be looked at and
- * run; it may then be another one, the first is freed. */
-bool build_model(struct model **m, struct report *r);
-
-/* Puts 1 for dimensions of an input that it leaves open, or `batch` where that is the first one. */
-struct tensor closed_type(const struct value *v, int64_t batch);
-/* Fills an input that nobody gave: floats uniform in [0, 1), integers 0 or 1, false, empty strings. */
-bool random_input(struct tensor *t, const char *name, uint64_t seed, int64_t stream, struct arena *arena,
-                  struct report *r);
-
-/* A string field of a message is NULL where it is absent. */
-static inline const char *or_empty(const char *s)
-{
-    return s ? s : "";
-}
-
-/* -- limits.c -- */
-
-/* --memory and --seconds, as children of a verb's argp. Its parser gives them the budget that is the total of all that
- * the verb keeps, at ARGP_KEY_INIT: state->child_inputs[0]. */
-extern const struct argp_child limits_options[];
-/* What it is where nothing is said. */
-struct budget limits_default(void);
-
-/* -- options -- */
+/* -- help.c -- */
 
 /* The help_filter of an argp: puts the names of a table where a text has "{optimizers}", "{losses}", "{measures}" or
  * "{data}", and its rows with their options where it has "{optimizers:}" ... */
@@ -77,18 +95,28 @@ bool options_parse(const struct argp *argp, int argc, char **argv, void *input);
 int64_t option_number(struct argp_state *state, const char *name, const char *arg, int64_t least, int64_t most);
 /* The same of any number, which a float can hold. */
 double option_real(struct argp_state *state, const char *name, const char *arg, double low, double high);
+/* A number with a point, whatever the locale: how many bytes it takes, 0 where there is none. */
+size_t read_real(const char *s, double *out);
 
-/* -- output -- */
+/* -- print.c -- */
 
-/* As printf and fprintf. Names come from files: what a terminal would obey is escaped (text_say), newlines too, but for
+/* As printf and fprintf. Names come from files: what a terminal would obey is written as \xNN, newlines too, but for
  * those at the ends of `format`. */
 #define say(...) say_to(stdout, __VA_ARGS__)
 void say_to(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void say_bytes(const char *bytes, size_t length);
+void say_bytes(FILE *to, const char *bytes, size_t length);
 /* Was there memory for all that was to be said? If not, it has been told, and the command ends with NO_MEMORY. */
 bool said_all(void);
-/* Writes a text to standard output, or tells why not: the exit code. On a terminal it is escaped, but for newlines and
- * tabs: then nothing is to be read back. */
-int print_text(struct text *t);
+
+/* Text that is printed when all of it is there. */
+struct page {
+    FILE *to; /* NULL: there is no memory */
+    char *text;
+    size_t length;
+};
+bool page_open(struct page *p, struct command *c);
+/* Prints it where `print`. On a terminal it is escaped, but for newlines and tabs: then nothing is to be read back. False
+ * with an error. */
+bool page_close(struct page *p, bool print, struct command *c);
 
 #endif

@@ -1,13 +1,10 @@
-/* kiln train: a model learns from a data set. */
+/* kiln train: a model on a data set. */
 #include "figure.h"
 #include "learn.h"
-#include "model/file.h"
-#include "run/profile.h"
-#include "train/initialise.h"
 #include <errno.h>
 #include <float.h>
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,10 +13,10 @@ enum { MAX_FREEZES = 64, BAR = 24 };
 
 struct options {
     struct learn_options learn;
-    struct fit_options fit;
+    kiln_fit_options fit;
+    int64_t epochs; /* may be 0: the model is written as it is */
     const char *output, *history, *step_log, *figure, *profile;
     const char *freeze[MAX_FREEZES];
-    struct measure save_best;
     bool quiet;
 };
 
@@ -29,9 +26,8 @@ struct session_log {
     struct learn *learn;
     FILE *steps;
     struct history history;
-    bool told[MEASURES]; /* which say something of this training */
-    bool bar;
-    double drawn; /* when the bar was drawn last */
+    bool bar, failed; /* failed: the error is told in the learn's command */
+    double drawn;     /* when the bar was drawn last */
 };
 
 static double now(void)
@@ -44,14 +40,14 @@ static double now(void)
 
 /* -- while it runs -- */
 
-static void print_scores(const struct session_log *s, const struct scores *scores, const char *prefix)
+static void print_values(const double *values, const char *prefix)
 {
-    for (int m = 0; m < MEASURES; m++)
-        if (s->told[m] && !isnan(scores->value[m]))
-            printf("  %s%s %.4f", prefix, measure_name(m), scores->value[m]);
+    for (size_t m = 0; m < kiln_measure_count(); m++)
+        if (!isnan(values[m]))
+            printf("  %s%s %.4f", prefix, kiln_measure_name(m), values[m]);
 }
 
-static void draw_bar(struct session_log *s, const struct fit_step *f)
+static void draw_bar(struct session_log *s, const kiln_fit_step *f)
 {
     const int full = (int)((double)BAR * (double)f->done / (double)f->of);
     const double t = now();
@@ -59,180 +55,189 @@ static void draw_bar(struct session_log *s, const struct fit_step *f)
     if (t - s->drawn < .1 && f->done < f->of)
         return;
     s->drawn = t;
-    printf("\repoch %lld/%lld [", (long long)f->epoch, (long long)s->o->fit.epochs);
+    printf("\repoch %lld/%lld [", (long long)f->epoch, (long long)s->o->epochs);
     for (int k = 0; k < BAR; k++)
         putchar(k < full ? '=' : k == full ? '>' : ' ');
     printf("] %lld/%lld", (long long)f->done, (long long)f->of);
-    print_scores(s, &f->so_far, "");
+    print_values(f->so_far, "");
     printf("\033[K");
     fflush(stdout);
 }
 
-static bool fail_log(const char *path, struct report *r)
+static bool fail_log(struct session_log *s)
 {
-    return fail(r, errno == ENOMEM ? KILN_NO_MEMORY : KILN_IO, path, "cannot be written: %s", strerror(errno));
+    s->failed = true;
+    return command_fail(&s->learn->command, errno == ENOMEM ? KILN_NO_MEMORY : KILN_IO, s->o->step_log,
+                        "cannot be written: %s", strerror(errno));
 }
 
-static bool on_step(void *user, const struct fit_step *f, struct report *r)
+static bool on_step(void *user, const kiln_fit_step *f)
 {
     struct session_log *s = user;
 
-    if (s->steps && fprintf(s->steps, "%lld,%lld,%.9g\n", (long long)f->step, (long long)f->epoch, (double)f->loss) < 0)
-        return fail_log(s->o->step_log, r);
+    if (s->steps && fprintf(s->steps, "%lld,%lld,%.9g\n", (long long)f->step, (long long)f->epoch, f->loss) < 0)
+        return fail_log(s);
     if (s->bar)
         draw_bar(s, f);
     return true;
 }
 
-static bool save(struct session_log *s, struct report *r)
+static bool save(struct session_log *s)
 {
-    return trainer_save(s->learn->trainer, s->o->output, r);
+    struct command *c = &s->learn->command;
+
+    return kiln_trainer_save(s->learn->trainer, s->o->output, KILN_FORM_BY_NAME, &c->err) == KILN_OK;
 }
 
-static void print_epoch(const struct session_log *s, const struct epoch *e)
+static void print_epoch(const struct session_log *s, const kiln_epoch *e)
 {
-    printf("%sepoch %lld/%lld  %.2f s", s->bar ? "\r\033[K" : "", (long long)e->number, (long long)s->o->fit.epochs,
+    printf("%sepoch %lld/%lld  %.2f s", s->bar ? "\r\033[K" : "", (long long)e->number, (long long)s->o->epochs,
            e->seconds);
-    print_scores(s, &e->train, "");
-    print_scores(s, &e->validation, "val_");
-    printf("%s\n", s->o->fit.save_best && e->best ? "  saved" : "");
+    print_values(e->train, "");
+    print_values(e->validation, "val_");
+    printf("%s\n", s->o->fit.best && e->best ? "  saved" : "");
     fflush(stdout);
 }
 
-static struct scores told_scores(const struct session_log *s, const struct scores *scores)
+static bool on_epoch(void *user, const kiln_epoch *e)
 {
-    struct scores told = *scores;
-
-    for (int m = 0; m < MEASURES; m++)
-        if (!s->told[m])
-            told.value[m] = NAN;
-    return told;
-}
-
-static bool on_epoch(void *user, const struct epoch *e, struct report *r)
-{
+    struct history_row row = { .epoch = (double)e->number, .seconds = e->seconds };
+    const size_t bytes = kiln_measure_count() * sizeof *row.train;
     struct session_log *s = user;
-    struct history *h = &s->history;
 
-    if (!budget_grow(&s->learn->budget, &h->row, &h->capacity, h->epochs + 1, sizeof *h->row, r))
+    memcpy(row.train, e->train, bytes);
+    memcpy(row.validation, e->validation, bytes);
+    s->failed = !history_add(&s->history, &row, &s->learn->command);
+    if (s->failed)
         return false;
-    h->row[h->epochs++] = (struct history_row){ .epoch = (double)e->number,
-                                                .seconds = e->seconds,
-                                                .train = told_scores(s, &e->train),
-                                                .validation = told_scores(s, &e->validation) };
     if (!s->o->quiet)
         print_epoch(s, e);
-    return !s->o->fit.save_best || !e->best || save(s, r);
+    s->failed = s->o->fit.best && e->best && !save(s);
+    return !s->failed;
 }
 
 /* -- before and after -- */
 
+static int64_t elements_of(const kiln_trainer *t, kiln_role role)
+{
+    int64_t sum = 0;
+
+    for (size_t k = 0; k < kiln_trainer_parameter_count(t); k++) {
+        const kiln_parameter *p = kiln_trainer_parameter(t, k);
+        int64_t n = p->role == role;
+
+        for (int d = 0; d < p->rank; d++)
+            n *= p->dims[d];
+        sum += n;
+    }
+    return sum;
+}
+
 static void print_start(const struct options *o, const struct learn *l)
 {
-    const struct trainer *t = l->trainer;
+    const kiln_dataset_info *data = kiln_dataset_about(l->train);
+    const kiln_trainer *t = l->trainer;
 
     say("model      %s: %lld parameters to train, %lld in statistics, %lld frozen%s\n", o->learn.model,
-        (long long)parameters_elements(&t->parameters, ROLE_TRAINABLE),
-        (long long)parameters_elements(&t->parameters, ROLE_STATISTIC),
-        (long long)parameters_elements(&t->parameters, ROLE_FROZEN), l->drawn ? ", initial values drawn" : "");
-    say("data       %s: %lld samples%s", o->learn.data, (long long)l->train.count,
-        l->data.header ? " below a header" : "");
-    if (l->checks)
-        say(", %lld to validate", (long long)l->check.count);
+        (long long)elements_of(t, KILN_TRAINABLE), (long long)elements_of(t, KILN_STATISTIC),
+        (long long)elements_of(t, KILN_FROZEN), l->drawn ? ", initial values drawn" : "");
+    say("data       %s: %lld samples%s", o->learn.data, (long long)data->count, data->header ? " below a header" : "");
+    if (l->check)
+        say(", %lld to validate", (long long)kiln_dataset_about(l->check)->count);
     say("\n");
-    say("loss       %s\n", t->loss.said);
-    say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", t->optimizer.def->row.name, t->learning_rate,
-        (long long)o->fit.batch, pool_threads(t->engine.pool));
+    say("loss       %s\n", kiln_trainer_loss(t));
+    say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", kiln_trainer_optimizer(t),
+        kiln_trainer_learning_rate(t), (long long)o->fit.batch, kiln_context_threads(l->command.context));
     fflush(stdout);
 }
 
-static bool write_text(struct text *t, const char *path, struct report *r)
-{
-    return !t->failed && file_write(path, t->data, t->length, r);
-}
-
-static bool write_results(struct session_log *s, struct report *r)
+static bool write_results(struct session_log *s)
 {
     const struct options *o = s->o;
-    struct text csv = { .budget = &s->learn->budget, .report = r }, trace = csv;
-    bool ok = o->fit.save_best || save(s, r);
+    struct command *c = &s->learn->command;
 
-    if (ok && o->history) {
-        history_csv(&s->history, &csv);
-        ok = write_text(&csv, o->history, r);
-    }
-    if (ok && o->figure)
-        ok = figure_of_histories(o->figure, o->learn.model, &s->history, 1, &s->learn->budget, r);
-    if (ok && o->profile) {
-        profile_trace(s->learn->trainer->engine.profile, &trace);
-        ok = write_text(&trace, o->profile, r);
-    }
-    text_release(&csv);
-    text_release(&trace);
-    return ok;
+    return (o->fit.best || save(s)) && (!o->history || history_write(&s->history, o->history, c)) &&
+           (!o->figure || figure_of_histories(o->figure, o->learn.model, &s->history, 1, c)) &&
+           (!o->profile || save_trace(c, o->profile, NULL, s->learn->trainer));
 }
 
 /* Before the work, not after it. */
-static bool claim_results(const struct options *o, struct report *r)
+static bool claim_results(const struct options *o, struct command *c)
 {
     const struct {
         const char *path;
-        enum file_use use;
+        kiln_file_use use;
     } results[] = {
-        { o->output, FILE_WRITE_MODEL }, { o->step_log, FILE_WRITE_LOG }, { o->history, FILE_WRITE },
-        { o->figure, FILE_WRITE },       { o->profile, FILE_WRITE },
+        { o->output, KILN_FILE_MODEL },  { o->step_log, KILN_FILE_LOG },   { o->history, KILN_FILE_OUTPUT },
+        { o->figure, KILN_FILE_OUTPUT }, { o->profile, KILN_FILE_OUTPUT },
     };
 
     for (size_t k = 0; k < sizeof results / sizeof *results; k++)
-        if (results[k].path && !file_claim(results[k].path, results[k].use, r))
+        if (results[k].path && kiln_file_claim(c->context, results[k].path, results[k].use, &c->err) != KILN_OK)
             return false;
     return true;
 }
 
-static bool open_logs(struct session_log *s, struct report *r)
+static bool open_log(struct session_log *s)
 {
     static char buffer[1 << 12];
-    const struct options *o = s->o;
-    struct engine *e = &s->learn->trainer->engine;
+    struct command *c = &s->learn->command;
 
-    if (o->profile && !(e->profile = profile_new(&s->learn->trainer->budget, r)))
-        return false;
-    if (!o->step_log)
+    if (!s->o->step_log)
         return true;
-    s->steps = file_open_log(o->step_log, r);
-    if (!s->steps)
+    if (kiln_file_empty(c->context, s->o->step_log, &c->err) != KILN_OK)
         return false;
+    s->steps = fopen(s->o->step_log, "a");
+    if (!s->steps)
+        return fail_log(s);
     setvbuf(s->steps, buffer, _IOFBF, sizeof buffer); /* or memory for it could be wanting when the file is empty */
-    return fputs("step,epoch,loss\n", s->steps) >= 0 || fail_log(o->step_log, r);
+    return fputs("step,epoch,loss\n", s->steps) >= 0 || fail_log(s);
 }
 
-static bool close_logs(struct session_log *s, struct report *r)
+static bool close_log(struct session_log *s)
 {
     FILE *f = s->steps;
 
     s->steps = NULL;
-    return !f || fclose(f) == 0 || fail_log(s->o->step_log, r);
+    return !f || fclose(f) == 0 || fail_log(s);
+}
+
+/* *ran is how many epochs there were. */
+static bool run_epochs(struct session_log *s, int64_t *ran)
+{
+    kiln_fit_options fit = s->o->fit;
+    struct learn *l = s->learn;
+    kiln_error err;
+
+    *ran = 0;
+    if (!s->o->epochs)
+        return true;
+    fit.epochs = s->o->epochs;
+    fit.validation = l->check;
+    fit.step = on_step;
+    fit.epoch = on_epoch;
+    fit.user = s;
+    if (kiln_trainer_fit(l->trainer, l->train, &fit, ran, &err) == KILN_OK)
+        return true;
+    if (!s->failed) /* else a callback has said why */
+        l->command.err = err;
+    return false;
 }
 
 static bool train(struct session_log *s)
 {
     struct learn *l = s->learn;
-    const struct fit_events events = { s, on_step, on_epoch };
-    struct report *r = &l->report;
     int64_t ran = 0;
     bool ok;
 
-    for (int m = 0; m < MEASURES; m++)
-        s->told[m] = measure_applies(l->trainer, &l->data, m);
     s->bar = !s->o->quiet && isatty(STDOUT_FILENO);
     if (!s->o->quiet)
         print_start(s->o, l);
-    ok = open_logs(s, r) &&
-         trainer_fit(l->trainer, &l->train, l->checks ? &l->check : NULL, &l->normalizer, &s->o->fit, &events, &ran, r);
-    if (!close_logs(s, r) || !ok || !write_results(s, r))
+    ok = open_log(s) && run_epochs(s, &ran);
+    if (!close_log(s) || !ok || !write_results(s))
         return false;
-    if (!s->o->quiet && ran < s->o->fit.epochs)
-        say("stopped after %lld epochs without improvement\n", (long long)s->o->fit.early_stop.patience);
+    if (!s->o->quiet && ran < s->o->epochs)
+        say("stopped after %lld epochs without improvement\n", (long long)s->o->fit.patience);
     if (!s->o->quiet)
         say("saved      %s\n", s->o->output);
     return true;
@@ -266,7 +271,7 @@ static const struct argp_option argp_options[] = {
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 1 },
     { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
     { "loss", 'l', "NAME[:KEY=VALUE,...]", 0, "{losses} (guessed)", 2 },
-    { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (" DEFAULT_OPTIMIZER ")", 2 },
+    { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (adam)", 2 },
     { "batch", 'b', "N", 0, "samples in a step (32)", 2 },
     { "epochs", 'e', "N", 0, "(1)", 2 },
     { "seed", KEY_SEED, "N", 0, "of initial values, order and Dropout (0)", 2 },
@@ -313,9 +318,9 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
         l->trainer.optimizer = arg;
         return 0;
     case KEY_FREEZE:
-        if (l->trainer.freezes == MAX_FREEZES)
+        if (l->trainer.freeze_count == MAX_FREEZES)
             argp_error(state, "--freeze is given more than %d times", (int)MAX_FREEZES);
-        o->freeze[l->trainer.freezes++] = arg;
+        o->freeze[l->trainer.freeze_count++] = arg;
         return 0;
     case KEY_EXACT:
         l->trainer.exact = true;
@@ -324,30 +329,64 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
         l->trainer.untie = true;
         return 0;
     case 't':
-        l->trainer.threads = (int)option_number(state, "threads", arg, 0, 1024);
+        l->threads = (int)option_number(state, "threads", arg, 0, 1024);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
+/* Is it "loss", "val_accuracy" ...? */
+static bool is_measure(const char *name)
+{
+    const bool validation = strncmp(name, "val_", 4) == 0;
+
+    for (size_t m = 0; m < kiln_measure_count(); m++)
+        if (strcmp(kiln_measure_name(m), name + 4 * validation) == 0)
+            return true;
+    return false;
+}
+
+static void check_measure(struct argp_state *state, const char *option, const char *name)
+{
+    char *names;
+
+    if (is_measure(name))
+        return;
+    names = help_filled(0, "{measures}", NULL);
+    argp_error(state, "--%s: metric '%.60s' is unknown, must be %s", option, name, names);
+}
+
+/* "val_loss:3" */
+static void parse_early_stop(struct options *o, char *arg, struct argp_state *state)
+{
+    char *colon = strchr(arg, ':'), *end;
+    char name[80];
+
+    snprintf(name, sizeof name, "%.*s", (int)(colon ? colon - arg : (long)strlen(arg)), arg);
+    check_measure(state, "early-stop", name);
+    o->fit.patience = colon ? strtoll(colon + 1, &end, 10) : 0;
+    if (!colon || strspn(colon + 1, "0123456789") != strlen(colon + 1) || !colon[1] || o->fit.patience > 1000000)
+        argp_error(state, "--early-stop: '%.60s' needs a number of epochs, as in 'val_loss:3'", arg);
+    if (colon)
+        *colon = 0;
+    o->fit.early_stop = arg;
+}
+
 static error_t parse_log_option(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
-    struct report r = { 0 };
 
     switch (key) {
     case 'o':
         o->output = arg;
         return 0;
     case KEY_BEST:
-        if (!measure_parse(&o->save_best, arg, strlen(arg), &r))
-            argp_error(state, "--save-best: %s", r.error.message);
-        o->fit.save_best = &o->save_best;
+        check_measure(state, "save-best", arg);
+        o->fit.best = arg;
         return 0;
     case KEY_STOP:
-        if (!early_stop_parse(&o->fit.early_stop, arg, &r))
-            argp_error(state, "--early-stop: %s", r.error.message);
+        parse_early_stop(o, arg, state);
         return 0;
     case KEY_HISTORY:
         o->history = arg;
@@ -378,13 +417,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->fit.batch = option_number(state, "batch", arg, 1, INT32_MAX);
         return 0;
     case 'e':
-        o->fit.epochs = option_number(state, "epochs", arg, 0, INT32_MAX);
+        o->epochs = option_number(state, "epochs", arg, 0, INT32_MAX);
         return 0;
     case KEY_SEED:
         o->fit.seed = o->learn.trainer.seed = (uint64_t)option_number(state, "seed", arg, 0, INT64_MAX);
         return 0;
     case KEY_NO_SHUFFLE:
-        o->fit.shuffle = false;
+        o->fit.in_order = true;
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->learn.limits;
@@ -416,24 +455,27 @@ static int run(int argc, char **argv)
                                limits_options,
                                help_filled,
                                NULL };
-    struct options o = { .fit = { .batch = 32, .epochs = 1, .shuffle = true }, .learn = { .draw = true } };
-    struct learn l = { 0 };
+    struct options o = { .epochs = 1,
+                         .fit = KILN_FIT_OPTIONS_INIT,
+                         .learn = { .draw = true, .trainer = KILN_TRAINER_OPTIONS_INIT } };
+    static struct learn l;
     struct session_log s = { .o = &o, .learn = &l };
-    int code = 0;
+    struct command *c = &l.command;
+    bool ok;
 
+    o.fit.batch = 32;
     o.learn.trainer.freeze = o.freeze;
     argp_err_exit_status = EXIT_USAGE;
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
-    l.report = command_report(&l.teller);
-    if (!claim_results(&o, &l.report) || !learn_open(&l, &o.learn) || !train(&s)) {
-        if (s.bar)
-            putchar('\n');
-        code = tell_rest(&l.teller, &l.report.error);
-    }
-    history_release(&s.history, &l.budget);
+    o.learn.trainer.profile = o.profile;
+    c->limits = o.learn.limits;
+    ok = command_start(c, o.learn.threads) && claim_results(&o, c) && learn_open(&l, &o.learn) && train(&s);
+    if (!ok && s.bar)
+        putchar('\n');
+    history_release(&s.history);
     learn_close(&l);
-    return code;
+    return command_end(c, ok);
 }
 
 const struct verb verb_train = { "train", "train a model on a data set", run };

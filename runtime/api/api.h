@@ -21,6 +21,8 @@ struct kiln_context {
     struct pool *pool; /* others share its threads */
     struct files files;
     bool files_apart;
+    kiln_diagnostic_fn diagnostic;
+    void *user;
     atomic_uint holders;
 };
 
@@ -59,7 +61,22 @@ static inline bool api_form_is_text(kiln_form form, const char *path)
 /* A report for work with the context, which may be NULL. */
 static inline struct report api_report(kiln_context *context)
 {
-    return (struct report){ .files = context && context->files_apart ? &context->files : NULL };
+    if (!context)
+        return (struct report){ 0 };
+    return (struct report){ .notify = context->diagnostic,
+                            .user = context->user,
+                            .files = context->files_apart ? &context->files : NULL };
+}
+/* The same, where the options have a callback of their own. */
+static inline struct report api_report_to(kiln_context *context, kiln_diagnostic_fn diagnostic, void *user)
+{
+    struct report r = api_report(context);
+
+    if (diagnostic) {
+        r.notify = diagnostic;
+        r.user = user;
+    }
+    return r;
 }
 
 /* Copies what the caller's options say into a struct of `size` bytes; what they do not have is 0. Refused is a struct

@@ -34,6 +34,8 @@ kiln_status kiln_context_new(kiln_context **out, const kiln_context_options *opt
         return api_end(&r, false, err);
     c->holders = 1;
     c->files_apart = o.files_apart;
+    c->diagnostic = o.diagnostic;
+    c->user = o.user;
     c->budget = (struct budget){ .limit = o.memory, .cancel = &c->cancel };
     c->pool = pool_new(o.threads, &c->budget, &r);
     if (c->pool)
@@ -85,6 +87,19 @@ kiln_status kiln_file_claim(kiln_context *context, const char *path, kiln_file_u
     if (use < KILN_FILE_OUTPUT || use > KILN_FILE_INPUT)
         return api_refuse(err, "use %d of a file is unknown", (int)use);
     return api_end(&r, use == KILN_FILE_INPUT ? file_look(path, &r) : file_claim(path, uses[use], &r), err);
+}
+
+kiln_status kiln_file_empty(kiln_context *context, const char *path, kiln_error *err)
+{
+    struct report r = api_report(context);
+    FILE *log;
+
+    if (!path)
+        return api_refuse(err, "path is NULL");
+    log = file_open_log(path, &r);
+    if (log)
+        fclose(log);
+    return api_end(&r, log, err);
 }
 
 kiln_status kiln_file_write(kiln_context *context, const char *path, const void *bytes, size_t count, kiln_error *err)

@@ -107,6 +107,8 @@ static kiln_dataset *handle_new(struct samples *samples, struct scaling *scaling
 
 static bool begin(const kiln_data_options *options, kiln_data_options *o, struct data_options *to, kiln_error *err)
 {
+    const struct loss_def *loss;
+
     if (!api_options(o, sizeof *o, options, "KILN_DATA_OPTIONS_INIT", err) ||
         !api_check_limits(NULL, 0, o->seconds, err))
         return false;
@@ -114,8 +116,9 @@ static bool begin(const kiln_data_options *options, kiln_data_options *o, struct
         api_refuse(err, "part %d is unknown", (int)o->part);
         return false;
     }
+    loss = loss_named(o->loss);
     *to = (struct data_options){ .limit = o->limit,
-                                 .values = o->values,
+                                 .values = o->values || (loss && loss->labels == LABELS_NUMBERS),
                                  .classes = o->as ? o->as->data.classes : 0,
                                  .input = o->model ? api_samples_of(o->model->model) : NULL };
     return true;

@@ -120,7 +120,7 @@ kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, co
 kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *data, int64_t batch, double *values,
                                   kiln_error *err)
 {
-    struct report r = { 0 };
+    struct report r = api_report(trainer ? api_trainer_context(trainer) : NULL);
     struct scores scores;
     bool ok;
 

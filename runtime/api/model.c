@@ -20,6 +20,27 @@ static void describe(kiln_value_info *to, const struct value *v)
     }
 }
 
+/* Inputs stand in another order than in the file. */
+static bool find_places(kiln_model *m, struct report *r)
+{
+    const Onnx__GraphProto *g = m->model->proto->graph;
+    struct map places;
+    bool ok = true;
+
+    map_init(&places, &m->model->budget);
+    for (size_t k = 0; ok && k < g->n_input; k++) {
+        void **slot = map_put(&places, or_empty(g->input[k]->name), r);
+
+        ok = slot;
+        if (ok)
+            *slot = (void *)(uintptr_t)k;
+    }
+    for (size_t k = 0; ok && k < m->input_count; k++)
+        m->inputs[k].place = (size_t)(uintptr_t)map_get(&places, m->inputs[k].name);
+    map_release(&places);
+    return ok;
+}
+
 static bool describe_graph(kiln_model *m, struct report *r)
 {
     const struct graph *g = m->model->graph;
@@ -35,9 +56,11 @@ static bool describe_graph(kiln_model *m, struct report *r)
         describe(&m->inputs[k], g->inputs[k]);
     for (size_t k = 0; k < m->model->default_count; k++)
         describe(&m->inputs[g->input_count + k], m->model->defaults[k]);
-    for (size_t k = 0; k < g->output_count; k++)
+    for (size_t k = 0; k < g->output_count; k++) {
         describe(&m->outputs[k], g->outputs[k]);
-    return true;
+        m->outputs[k].place = k;
+    }
+    return find_places(m, r);
 }
 
 /* The symbols of a message's dimensions; NULL where there are none. */
@@ -66,7 +89,7 @@ static bool describe_messages(kiln_value_info **to, Onnx__ValueInfoProto *const 
 
         if (!t)
             return false;
-        infos[k] = (kiln_value_info){ .name = or_empty(list[k]->name), .rank = KILN_ANY };
+        infos[k] = (kiln_value_info){ .name = or_empty(list[k]->name), .rank = KILN_ANY, .place = k };
         if (!list[k]->type || !type_of_proto(t, list[k]->type, NULL, &quiet))
             continue;
         infos[k].kind = (kiln_kind)t->kind;
@@ -175,9 +198,7 @@ static bool begin(const kiln_load_options *options, kiln_load_options *o, struct
         !api_check_limits(NULL, 0, o->seconds, err))
         return false;
     *to = (struct model_options){ .memory = o->memory, .seconds = o->seconds, .total = context_total(o->context) };
-    *r = api_report(o->context);
-    r->notify = o->diagnostic;
-    r->user = o->user;
+    *r = api_report_to(o->context, o->diagnostic, o->user);
     return true;
 }
 
@@ -244,7 +265,7 @@ static bool put(void *to, const void *bytes, size_t size)
 kiln_status kiln_model_write(const kiln_model *model, kiln_form form, kiln_write_fn write, void *user, kiln_error *err)
 {
     const struct text_options brief = { .most = 8 };
-    struct report r = { 0 };
+    struct report r = api_report(model ? model->context : NULL);
     struct writer w = { write, user, &r };
 
     if (!model || !write)
@@ -313,7 +334,7 @@ kiln_status kiln_model_initialize(kiln_model **out, const kiln_model *model, uin
                                   kiln_error *err)
 {
     const struct initialise_options o = { .seed = seed, .again = again };
-    struct report r = { 0 };
+    struct report r = api_report(model ? model->context : NULL);
     kiln_status usable;
     struct model *m;
     size_t drawn = 0;
@@ -389,6 +410,18 @@ int64_t kiln_model_opset(const kiln_model *model, const char *domain)
             return m->opset_import[k]->version;
     }
     return 0;
+}
+
+bool kiln_model_import(const kiln_model *model, size_t k, const char **domain, int64_t *version)
+{
+    const bool there = model && k < model->model->proto->n_opset_import;
+    const Onnx__OperatorSetIdProto *import = there ? model->model->proto->opset_import[k] : NULL;
+
+    if (domain)
+        *domain = there ? or_empty(import->domain) : NULL;
+    if (version)
+        *version = there ? import->version : 0;
+    return there;
 }
 
 size_t kiln_model_metadata_count(const kiln_model *model)

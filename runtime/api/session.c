@@ -79,9 +79,9 @@ static bool start(kiln_session *s, const kiln_model *model, const kiln_session_o
 kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const kiln_session_options *options,
                              kiln_error *err)
 {
-    struct report r = { 0 };
     kiln_session_options o;
     kiln_status usable;
+    struct report r;
     kiln_session *s;
 
     if (!out)
@@ -93,6 +93,7 @@ kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const 
     if (!api_options(&o, sizeof o, options, "KILN_SESSION_OPTIONS_INIT", err) ||
         !api_check_limits(o.context, o.threads, o.seconds, err) || !check_outputs(&o, err))
         return KILN_BAD_ARGUMENT;
+    r = api_report(o.context);
     s = api_alloc(sizeof *s, &r);
     if (s && start(s, model, &o, &r))
         *out = s;
@@ -234,7 +235,7 @@ static void forget_copies(kiln_session *s)
 kiln_status kiln_session_run(kiln_session *session, size_t count, const char *const *names,
                              const kiln_tensor *const *tensors, kiln_error *err)
 {
-    struct report r = { 0 };
+    struct report r = api_report(session ? session->context : NULL);
     bool ok = true;
 
     if (!session)
@@ -297,7 +298,7 @@ size_t kiln_session_memory(const kiln_session *session, size_t *most)
 kiln_status kiln_session_plan(kiln_session *session, int64_t batch, kiln_write_fn write, void *user, kiln_error *err)
 {
     struct budget unlimited = { 0 };
-    struct report r = { 0 };
+    struct report r = api_report(session ? session->context : NULL);
     struct text t = { .budget = &unlimited, .report = &r };
     bool ok;
 
@@ -315,7 +316,7 @@ kiln_status kiln_session_plan(kiln_session *session, int64_t batch, kiln_write_f
 
 kiln_status kiln_session_set_profile(kiln_session *session, bool on, kiln_error *err)
 {
-    struct report r = { 0 };
+    struct report r = api_report(session ? session->context : NULL);
 
     if (!session)
         return api_refuse(err, "session is NULL");

@@ -138,7 +138,7 @@ void kiln_trainer_free(kiln_trainer *trainer)
 static kiln_status run(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y, kiln_score *score, bool learn,
                        kiln_error *err)
 {
-    struct report r = { 0 };
+    struct report r = api_report(trainer ? trainer->context : NULL);
     struct step_result got;
     bool ok;
 
@@ -167,7 +167,7 @@ kiln_status kiln_trainer_score(kiln_trainer *trainer, const kiln_tensor *x, cons
 
 kiln_status kiln_trainer_predict(kiln_trainer *trainer, const kiln_tensor *x, kiln_error *err)
 {
-    struct report r = { 0 };
+    struct report r = api_report(trainer ? trainer->context : NULL);
 
     if (!trainer || !x)
         return api_refuse(err, "%s is NULL", trainer ? "x" : "trainer");
@@ -238,7 +238,7 @@ static const struct tensor *find(const kiln_trainer *trainer, const char *parame
 kiln_status kiln_trainer_get(kiln_tensor **out, kiln_trainer *trainer, const char *parameter, const char *what,
                              kiln_error *err)
 {
-    struct report r = { 0 };
+    struct report r = api_report(trainer ? trainer->context : NULL);
     const struct tensor *found;
     kiln_tensor *made = NULL;
 
@@ -259,7 +259,7 @@ kiln_status kiln_trainer_set(kiln_trainer *trainer, const char *parameter, const
                              kiln_error *err)
 {
     char got[TYPE_TEXT], need[TYPE_TEXT];
-    struct report r = { 0 };
+    struct report r = api_report(trainer ? trainer->context : NULL);
     const struct tensor *to;
 
     if (!trainer || !parameter || !tensor)
@@ -281,7 +281,7 @@ kiln_status kiln_trainer_set(kiln_trainer *trainer, const char *parameter, const
 
 kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *trainer, kiln_error *err)
 {
-    struct report r = { 0 };
+    struct report r = api_report(trainer ? trainer->context : NULL);
 
     if (!out)
         return api_refuse(err, "out is NULL");
@@ -335,7 +335,7 @@ size_t kiln_trainer_memory(const kiln_trainer *trainer, size_t *most)
 kiln_status kiln_trainer_plan(kiln_trainer *trainer, int64_t batch, kiln_write_fn write, void *user, kiln_error *err)
 {
     struct budget unlimited = { 0 };
-    struct report r = { 0 };
+    struct report r = api_report(trainer ? trainer->context : NULL);
     struct text t = { .budget = &unlimited, .report = &r };
     const struct program *p;
 
@@ -352,7 +352,7 @@ kiln_status kiln_trainer_plan(kiln_trainer *trainer, int64_t batch, kiln_write_f
 
 kiln_status kiln_trainer_set_profile(kiln_trainer *trainer, bool on, kiln_error *err)
 {
-    struct report r = { 0 };
+    struct report r = api_report(trainer ? trainer->context : NULL);
 
     if (!trainer)
         return api_refuse(err, "trainer is NULL");

@@ -103,19 +103,25 @@ int64_t summary_fixed(const struct summary *s)
 /* -- as a picture -- */
 
 struct labelling {
-    struct summary *summary;
+    const struct open_types *types;
+    struct arena arena;
     struct report *report;
 };
 
 static const char *line_label(void *user, const struct value *v)
 {
-    const struct labelling *l = user;
+    struct labelling *l = user;
     char type[TYPE_TEXT];
 
-    return keep(l->summary, open_type_text(&l->summary->types, v, type), l->report);
+    open_type_text(l->types, v, type);
+    return arena_string(&l->arena, type, strlen(type), l->report);
 }
 
-void summary_dot(struct summary *s, struct text *out, struct report *r)
+void summary_dot(const struct summary *s, struct text *out, struct report *r)
 {
-    dot_write(out, s->model->graph, line_label, &(struct labelling){ s, r });
+    struct budget b = budget_like(&s->budget);
+    struct labelling l = { .types = &s->types, .arena.budget = &b, .report = r };
+
+    dot_write(out, s->model->graph, line_label, &l);
+    arena_release(&l.arena);
 }

@@ -28,6 +28,6 @@ int64_t summary_fixed(const struct summary *s);
 /* All of it as JSON; `problems` is why the model cannot be built, and may be NULL. */
 void summary_json(const struct summary *s, const struct problems *problems, struct text *out);
 /* The graph as a picture, with types; of a model that is built. */
-void summary_dot(struct summary *s, struct text *out, struct report *r);
+void summary_dot(const struct summary *s, struct text *out, struct report *r);
 
 #endif

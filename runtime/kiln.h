@@ -32,6 +32,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -133,8 +134,9 @@ typedef enum kiln_file_use {
  * context reads and writes from here on. Leaves nothing behind. The context may be NULL. Errors: BAD_ARGUMENT (it is
  * read, or another output), IO, NO_MEMORY. */
 KILN_API kiln_status kiln_file_claim(kiln_context *context, const char *path, kiln_file_use use, kiln_error *err);
-/* Empties a file that has been claimed as a log, or makes it. Errors: BAD_ARGUMENT (it is read, meanwhile), IO. */
-KILN_API kiln_status kiln_file_empty(kiln_context *context, const char *path, kiln_error *err);
+/* Opens a log, which is written while the work goes on: a file that is there is emptied. The caller closes it; on
+ * failure the file is as it was. Errors: BAD_ARGUMENT (as above), IO, NO_MEMORY. */
+KILN_API kiln_status kiln_file_open_log(FILE **out, kiln_context *context, const char *path, kiln_error *err);
 /* Replaces a file, or makes it: whole, or not at all. Where a symbolic link leads is replaced, the link stays. The
  * context may be NULL. Errors: BAD_ARGUMENT (as above), IO, NO_MEMORY. */
 KILN_API kiln_status kiln_file_write(kiln_context *context, const char *path, const void *bytes, size_t count,

@@ -185,11 +185,8 @@ static bool open_log(struct session_log *s)
 
     if (!s->o->step_log)
         return true;
-    if (kiln_file_empty(c->context, s->o->step_log, &c->err) != KILN_OK)
+    if (kiln_file_open_log(&s->steps, c->context, s->o->step_log, &c->err) != KILN_OK)
         return false;
-    s->steps = fopen(s->o->step_log, "a");
-    if (!s->steps)
-        return fail_log(s);
     setvbuf(s->steps, buffer, _IOFBF, sizeof buffer); /* or memory for it could be wanting when the file is empty */
     return fputs("step,epoch,loss\n", s->steps) >= 0 || fail_log(s);
 }

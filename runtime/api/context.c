@@ -89,17 +89,17 @@ kiln_status kiln_file_claim(kiln_context *context, const char *path, kiln_file_u
     return api_end(&r, use == KILN_FILE_INPUT ? file_look(path, &r) : file_claim(path, uses[use], &r), err);
 }
 
-kiln_status kiln_file_empty(kiln_context *context, const char *path, kiln_error *err)
+kiln_status kiln_file_open_log(FILE **out, kiln_context *context, const char *path, kiln_error *err)
 {
     struct report r = api_report(context);
-    FILE *log;
 
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
     if (!path)
         return api_refuse(err, "path is NULL");
-    log = file_open_log(path, &r);
-    if (log)
-        fclose(log);
-    return api_end(&r, log, err);
+    *out = file_open_log(path, &r);
+    return api_end(&r, *out, err);
 }
 
 kiln_status kiln_file_write(kiln_context *context, const char *path, const void *bytes, size_t count, kiln_error *err)

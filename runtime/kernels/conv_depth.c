@@ -34,7 +34,7 @@ struct place {
 
 bool conv_depth_fits(const struct kernels *k, const struct conv_shape *s, enum dtype dtype)
 {
-    if (dtype != F32 || !k->plane_rows || s->in_channels != s->groups || s->rank < 1 || s->rank > 2)
+    if (dtype != F32 || !k->conv->plane_rows || s->in_channels != s->groups || s->rank < 1 || s->rank > 2)
         return false;
     for (int d = 0; d < s->rank; d++)
         if (s->in[d] < 1 || s->out[d] < 1 || s->strides[d] > s->in[d] + 1 || s->dilations[d] > s->in[d] + 1)
@@ -115,7 +115,7 @@ static void copy_rows(const struct depth *d, const float *x, int64_t from, int64
         const int64_t n = lesser(divide_up(a->in - column, a->stride), d->width - i);
 
         if (q % a->stride < residues && n > 0)
-            d->k->every(x + from * a->in + column, a->in, a->stride, copy + place_of(d, q), d->row, to - from, n);
+            d->k->conv->every(x + from * a->in + column, a->in, a->stride, copy + place_of(d, q), d->row, to - from, n);
     }
 }
 
@@ -132,7 +132,7 @@ static void run_rows(const struct depth *d, const struct plane_rows *rows)
         t.columns = lesser(columns, rows->columns - c);
         t.x += c;
         t.y += c;
-        d->k->plane_rows(&t);
+        d->k->conv->plane_rows(&t);
     }
 }
 

@@ -34,11 +34,11 @@ static double dot_f64(const struct kernels *k, const double *x, int64_t x_step, 
 static void axpy_f32(const struct kernels *k, float w, const float *x, int64_t x_step, float *y, int64_t y_step,
                      int64_t n)
 {
-    k->row_axpy(w, x, x_step, y, y_step, n);
+    k->conv->row_axpy(w, x, x_step, y, y_step, n);
 }
 static float dot_f32(const struct kernels *k, const float *x, int64_t x_step, const float *y, int64_t n)
 {
-    return k->row_dot(x, x_step, y, n);
+    return k->conv->row_dot(x, x_step, y, n);
 }
 
 #define REAL    float

@@ -30,7 +30,7 @@ void conv_pack_runs(const struct kernels *k, enum dtype dtype, const struct pack
                     void *panel)
 {
     if (dtype == F32)
-        k->pack_runs_4(p, from, depth, panel);
+        k->gemm->pack_runs_4(p, from, depth, panel);
     else if (dtype == F64)
         pack_runs_f64(p, from, depth, panel);
     else if (dtype == F16)
@@ -42,7 +42,7 @@ void conv_pack_runs(const struct kernels *k, enum dtype dtype, const struct pack
 void conv_pack_lanes(const struct kernels *k, enum dtype dtype, const struct pack_lanes *p, void *panel)
 {
     if (dtype == F32)
-        k->pack_lanes_4(p, panel);
+        k->gemm->pack_lanes_4(p, panel);
     else if (dtype == F64)
         pack_lanes_f64(p, panel);
     else if (dtype == F16)
@@ -55,7 +55,7 @@ void conv_store_runs(const struct kernels *k, enum dtype dtype, const struct sto
                      int64_t rows)
 {
     if (dtype == F32)
-        k->store_runs_4(s, tile, rows);
+        k->gemm->store_runs_4(s, tile, rows);
     else if (dtype == F64)
         store_runs_f64(s, tile, rows);
     else if (dtype == F16)
@@ -71,11 +71,11 @@ void conv_pack_strided(const struct kernels *k, enum dtype dtype, const void *ba
     float *p = panel;
 
     if (dtype == F32) {
-        k->pack_4(x, lane, step, count, width, depth, panel);
+        k->gemm->pack_4(x, lane, step, count, width, depth, panel);
         return;
     }
     if (dtype == F64) {
-        k->pack_8(x, lane, step, count, width, depth, panel);
+        k->gemm->pack_8(x, lane, step, count, width, depth, panel);
         return;
     }
     for (int64_t d = 0; d < depth; d++, p += width)

@@ -201,7 +201,7 @@ bool conv_panel_is_finite(const struct kernels *k, enum dtype dtype, const void 
     int64_t i = 0;
 
     if (dtype != F64)
-        return isfinite(k->sum(panel, n));
+        return isfinite(k->reduce->sum(panel, n));
     for (; i + LANES <= n; i += LANES)
         for (int l = 0; l < LANES; l++)
             sum[l] += x[i + l];

@@ -30,7 +30,7 @@ static bool is_flat(const struct conv_shape *s)
 
 bool conv_point_fits(const struct kernels *k, const struct conv_shape *s, enum dtype dtype)
 {
-    if (dtype != F32 || !k->tile || s->rank < 1 || !s->in_channels || !s->out_channels ||
+    if (dtype != F32 || !k->conv->tile || s->rank < 1 || !s->in_channels || !s->out_channels ||
         dims_product(s->out, 0, s->rank) < FEW_PIXELS || (s->rank > 2 && !is_flat(s)))
         return false;
     for (int d = 0; d < s->rank; d++)
@@ -85,7 +85,8 @@ static void pack(const struct point *p, const float *x, int64_t first, int64_t n
 
     for (int64_t at = 0, some; at < n; at += some, row++, column = 0) {
         some = lesser(n - at, p->columns - column);
-        p->k->every(x + row * p->x_row + column * p->x_pixel, p->x_plane, p->x_pixel, panel + at, width, depth, some);
+        p->k->conv->every(x + row * p->x_row + column * p->x_pixel, p->x_plane, p->x_pixel, panel + at, width, depth,
+                          some);
     }
     for (int64_t d = 0; n < width && d < depth; d++)
         memset(panel + d * width + n, 0, (size_t)(width - n) * sizeof *panel);
@@ -99,7 +100,7 @@ static void run_unit(const struct point *p, int64_t unit, float *panel)
     const int64_t vectors = even_start(p->vectors, p->panels, part + 1) - before, width = vectors * p->k->lanes;
     const int64_t first = before * p->k->lanes, n = lesser(width, p->y_plane - first);
     const int64_t from = p->channels * block / p->blocks, to = p->channels * (block + 1) / p->blocks;
-    const int64_t parts = divide_up(to - from, p->k->tile_pixels[vectors]);
+    const int64_t parts = divide_up(to - from, p->k->conv->tile_pixels[vectors]);
     const int64_t in_all = set % p->groups * p->channels; /* channels of the result before the group */
     struct tile t = {
         .rows = 1,
@@ -122,7 +123,7 @@ static void run_unit(const struct point *p, int64_t unit, float *panel)
             t.x = p->w + (in_all + c) * p->depth + d;
             t.pixel_bias = p->bias && d == 0 ? p->bias + in_all + c : NULL;
             t.y = p->y + (set * p->channels + c) * p->y_plane + first;
-            p->k->tile(&t, (int)vectors);
+            p->k->conv->tile(&t, (int)vectors);
         }
     }
 }

@@ -237,7 +237,7 @@ static double sum_of(const struct bias_sum *p, int64_t at)
     double s = 0;
 
     if (p->dtype == F32)
-        return (double)p->k->sum((const float *)p->dy + at, p->spatial);
+        return (double)p->k->reduce->sum((const float *)p->dy + at, p->spatial);
     for (int64_t i = 0; i < p->spatial; i++) {
         const uint16_t *const half = (const uint16_t *)p->dy + at + i;
 

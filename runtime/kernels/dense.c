@@ -69,9 +69,9 @@ static int best_vectors(const struct kernels *k)
     double least = 2;
 
     for (int v = 1; v <= TILE_VECTORS && v * k->lanes <= MOST_LANES; v++) {
-        const double loads = 1. / v + 1. / k->tile_pixels[v];
+        const double loads = 1. / v + 1. / k->conv->tile_pixels[v];
 
-        if (k->tile_pixels[v] > 1 && loads < least) {
+        if (k->conv->tile_pixels[v] > 1 && loads < least) {
             least = loads;
             best = v;
         }
@@ -192,14 +192,14 @@ static void pack(const struct plan *p, const struct panel *w, int64_t from, int6
         for (int64_t d = 0; d < depth; d++)
             copy_short(x + d * o->depth, to + d * w->channels, w->channels);
     } else if (o->depth == 1) {
-        p->k->transpose_4((const uint32_t *)x, o->along, (uint32_t *)to, w->channels, w->channels, depth);
+        p->k->gemm->transpose_4((const uint32_t *)x, o->along, (uint32_t *)to, w->channels, w->channels, depth);
     } else {
         for (int64_t d = 0; d < depth; d++)
             for (int l = 0; l < w->channels; l++)
                 to[d * w->channels + l] = x[l * o->along + d * o->depth];
     }
     if (p->alpha != 1)
-        p->k->mul_s(to, p->alpha, to, depth * w->channels);
+        p->k->map->mul_s(to, p->alpha, to, depth * w->channels);
 }
 
 /* Panels follow each other; the depths of one too. */
@@ -241,7 +241,7 @@ static void run_tiles(const struct plan *p, struct stage *s, int64_t begin, int6
 {
     const int vectors = s->panel->vectors;
     const bool straight = p->narrow.depth == 1;
-    const int64_t tiles = divide_up(end - begin, p->k->tile_pixels[vectors]);
+    const int64_t tiles = divide_up(end - begin, p->k->conv->tile_pixels[vectors]);
 
     for (int64_t i = 0; i < tiles; i++) {
         const int64_t from = begin + (end - begin) * i / tiles, to = begin + (end - begin) * (i + 1) / tiles;
@@ -263,14 +263,14 @@ static void run_tiles(const struct plan *p, struct stage *s, int64_t begin, int6
                           .most = INFINITY };
 
         tile_bring(&t, &s->next);
-        p->k->tile(&t, vectors);
+        p->k->conv->tile(&t, vectors);
     }
 }
 
 static void run_weight_tiles(const struct plan *p, struct stage *s, int64_t begin, int64_t end)
 {
     const int vectors = s->panel->vectors;
-    const int64_t tiles = divide_up(end - begin, p->k->weight_taps[vectors]);
+    const int64_t tiles = divide_up(end - begin, p->k->conv->weight_taps[vectors]);
 
     for (int64_t i = 0; i < tiles; i++) {
         const int64_t from = begin + (end - begin) * i / tiles, to = begin + (end - begin) * (i + 1) / tiles;
@@ -286,7 +286,7 @@ static void run_weight_tiles(const struct plan *p, struct stage *s, int64_t begi
                                        .channels = s->panel->channels,
                                        .add = s->add };
 
-        p->k->weight_tile(&t, vectors);
+        p->k->conv->weight_tile(&t, vectors);
     }
 }
 
@@ -302,11 +302,11 @@ static bool begin_rows(const struct plan *p, const struct stage *s, int64_t begi
         if (p->beta == 0)
             memset(row, 0, (size_t)w->channels * sizeof *row);
         else if (p->beta != 1)
-            p->k->mul_s(c, p->beta, row, w->channels);
+            p->k->map->mul_s(c, p->beta, row, w->channels);
         else if (c != row)
             copy_short(c, row, w->channels);
         if (p->pixel_bias)
-            p->k->add_s(row, p->pixel_bias[i], row, w->channels);
+            p->k->map->add_s(row, p->pixel_bias[i], row, w->channels);
     }
     return p->pixel_bias || p->beta != 0;
 }
@@ -396,9 +396,9 @@ static void end_turned(const struct plan *p, const struct panel *w, int64_t from
     for (int l = 0; p->g->residual && l < w->channels; l++) {
         float *const row = p->c + (w->lane + l) * p->c_lane + from;
 
-        p->k->add(row, residual_of(p, row), row, to - from);
+        p->k->map->add(row, residual_of(p, row), row, to - from);
         if (p->g->relu)
-            p->k->relu(row, row, to - from);
+            p->k->map->relu(row, row, to - from);
     }
 }
 
@@ -412,7 +412,7 @@ static struct tile_next rows_behind(const struct plan *p, const struct panel *w,
     if (x->depth != 1 || x->along < p->depth || x->along > 2 * p->depth)
         return (struct tile_next){ NULL, NULL, 0 };
     return tile_next_of(at, x->at + lesser(to + GROUP, end) * x->along,
-                        divide_up(pixels, p->k->tile_pixels[w->vectors]) * p->depth);
+                        divide_up(pixels, p->k->conv->tile_pixels[w->vectors]) * p->depth);
 }
 
 static void run_turned(const struct plan *p, const struct panel *w, int64_t begin, int64_t end)
@@ -430,8 +430,8 @@ static void run_turned(const struct plan *p, const struct panel *w, int64_t begi
             find_part(p, &s, NULL, false);
             run_tiles(p, &s, from, to);
         }
-        p->k->transpose_4((const uint32_t *)buffer, MOST_LANES, (uint32_t *)(p->c + w->lane * p->c_lane + from),
-                          p->c_lane, to - from, w->channels);
+        p->k->gemm->transpose_4((const uint32_t *)buffer, MOST_LANES, (uint32_t *)(p->c + w->lane * p->c_lane + from),
+                                p->c_lane, to - from, w->channels);
         end_turned(p, w, from, to);
     }
 }

@@ -114,8 +114,8 @@ static void dots_chunk(void *context, int64_t chunk, int thread)
             const int rows = f->rows - r < most ? (int)(f->rows - r) : most;
             const int columns = to - j < DOT_COLUMNS ? (int)(to - j) : DOT_COLUMNS;
 
-            f->k->dots(f->x + r * f->x_row, f->x_row, rows, f->w + j * f->w_column, f->w_column, columns, f->g->k,
-                       sums);
+            f->k->gemm->dots(f->x + r * f->x_row, f->x_row, rows, f->w + j * f->w_column, f->w_column, columns, f->g->k,
+                             sums);
             for (int i = 0; i < rows; i++)
                 for (int l = 0; l < columns; l++)
                     finish(f, r + i, j + l, sums[i * DOT_COLUMNS + l]);
@@ -134,8 +134,8 @@ static void rows_chunk(void *context, int64_t chunk, int thread)
         memset(y[r], 0, (size_t)n * sizeof **y);
     for (int64_t d = 0; d < f->g->k; d += block)
         for (int64_t r = 0; r < f->rows; r++)
-            f->k->add_rows(f->x + r * f->x_row + d * f->x_depth, f->x_depth, f->w + from + d * f->w_depth,
-                           f->g->k - d < block ? f->g->k - d : block, n, f->w_depth, y[r]);
+            f->k->gemm->add_rows(f->x + r * f->x_row + d * f->x_depth, f->x_depth, f->w + from + d * f->w_depth,
+                                 f->g->k - d < block ? f->g->k - d : block, n, f->w_depth, y[r]);
     for (int64_t r = 0; r < f->rows; r++)
         for (int64_t i = 0; i < n; i++)
             finish(f, r, from + i, y[r][i]);

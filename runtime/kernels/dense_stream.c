@@ -55,7 +55,7 @@ static void run_part(const struct stream *s, int64_t from, int64_t depth, int64_
     for (int64_t i = first; i < last; i++) {
         const int64_t begin = s->vectors * i / s->panels, end = s->vectors * (i + 1) / s->panels;
         const int64_t lane = begin * lanes, vectors = end - begin;
-        const int64_t tiles = divide_up(g->m, s->k->tile_pixels[vectors]);
+        const int64_t tiles = divide_up(g->m, s->k->conv->tile_pixels[vectors]);
 
         for (int64_t t = 0; t < tiles; t++) {
             const int64_t row = g->m * t / tiles, to = g->m * (t + 1) / tiles;
@@ -74,7 +74,7 @@ static void run_part(const struct stream *s, int64_t from, int64_t depth, int64_
                                  .most = INFINITY };
 
             tile_bring(&tile, next);
-            s->k->tile(&tile, (int)vectors);
+            s->k->conv->tile(&tile, (int)vectors);
         }
     }
 }
@@ -107,7 +107,7 @@ static void sum_row(void *context, int64_t row, int thread)
 
     (void)thread;
     for (int64_t i = 0; i < s->slices - 1; i++)
-        s->k->add(c, s->others + (i * s->g->m + row) * s->g->n, c, s->g->n);
+        s->k->map->add(c, s->others + (i * s->g->m + row) * s->g->n, c, s->g->n);
 }
 
 void dense_stream(const struct kernels *k, struct pool *pool, const struct gemm *g, const float *a, const float *b,
@@ -117,7 +117,7 @@ void dense_stream(const struct kernels *k, struct pool *pool, const struct gemm 
     const int64_t threads = pool_threads(pool), sums = g->m * g->n * s.slices;
 
     for (int64_t row = 0; row < g->m && g->beta != 0 && g->beta != 1; row++)
-        k->mul_s(c + row * g->c_row, (float)g->beta, c + row * g->c_row, g->n);
+        k->map->mul_s(c + row * g->c_row, (float)g->beta, c + row * g->c_row, g->n);
     s.vectors = divide_up(g->n, k->lanes);
     s.panels = divide_up(s.vectors, TILE_VECTORS);
     s.column_chunks = threads <= s.slices ? 1 : lesser(s.panels, 2 * threads / s.slices);

@@ -38,9 +38,9 @@ static void pack_operand(const void *context, void *local, int64_t first, int64_
 
     (void)local; /* there is no data where the depth is 0 */
     if (o->dtype == F32)
-        o->k->pack_4(x, o->lane, o->depth, count, width, depth, panel);
+        o->k->gemm->pack_4(x, o->lane, o->depth, count, width, depth, panel);
     else if (o->dtype == F64)
-        o->k->pack_8(x, o->lane, o->depth, count, width, depth, panel);
+        o->k->gemm->pack_8(x, o->lane, o->depth, count, width, depth, panel);
     else
         pack_wide(o, x, count, width, depth, panel);
 }
@@ -176,13 +176,13 @@ static void add_bias(const struct ending *p, int64_t from, int64_t to)
             float *row = (float *)p->c + i * g->c_row;
 
             if (g->row_bias)
-                p->k->add_s(row, ((const float *)g->row_bias)[i], row, g->n);
+                p->k->map->add_s(row, ((const float *)g->row_bias)[i], row, g->n);
             if (g->column_bias)
-                p->k->add(row, g->column_bias, row, g->n);
+                p->k->map->add(row, g->column_bias, row, g->n);
             if (g->residual)
-                p->k->add(row, g->residual + (row - (const float *)g->c), row, g->n);
+                p->k->map->add(row, g->residual + (row - (const float *)g->c), row, g->n);
             if (g->relu)
-                p->k->relu(row, row, g->n);
+                p->k->map->relu(row, row, g->n);
             continue;
         }
         for (int64_t j = 0; j < g->n; j++) {

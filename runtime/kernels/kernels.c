@@ -1,25 +1,17 @@
-/* Plain C: the oracle of every instruction set, and the table where there is none. */
-#define PLAIN
-#define LANES 4
-#define TABLE kernels_plain
-#define LEVEL CPU_BASE
-#include "kernels/isa/depth.h"
-#include "kernels/isa/elementwise.h"
+#include "kernels/kernels.h"
 #include "kernels/isa/levels.h"
-#include "kernels/isa/move.h"
-#include "kernels/isa/move_plain.h"
-#include "kernels/isa/norm_block.h"
-#include "kernels/isa/normalise.h"
-#include "kernels/isa/planes.h"
-#include "kernels/isa/pools.h"
-#include "kernels/isa/random.h"
-#include "kernels/isa/reduce.h"
-#include "kernels/isa/rows.h"
-#include "kernels/isa/tile.h"
-#include "kernels/isa/windows.h"
-#include "kernels/isa/winograd.h"
 
-#include "kernels/isa/table.h"
+#define TABLES(level)                                                                                                  \
+    .map = &map_kernels_##level, .update = &update_kernels_##level, .reduce = &reduce_kernels_##level,                 \
+    .softmax = &softmax_kernels_##level, .random = &random_kernels_##level, .gemm = &gemm_kernels_##level,             \
+    .conv = &conv_kernels_##level, .winograd = &winograd_kernels_##level, .pool = &pool_kernels_##level,               \
+    .norm = &norm_kernels_##level
+
+static const struct kernels plain = { .level = CPU_BASE, .lanes = 4, TABLES(plain) };
+#if defined(__x86_64__)
+static const struct kernels avx2 = { .level = CPU_AVX2, .lanes = 8, TABLES(avx2) };
+static const struct kernels avx512 = { .level = CPU_AVX512, .lanes = 16, TABLES(avx512) };
+#endif
 
 const struct kernels *kernels_for(enum cpu_level level)
 {
@@ -27,11 +19,11 @@ const struct kernels *kernels_for(enum cpu_level level)
         return NULL;
 #if defined(__x86_64__)
     if (level == CPU_AVX512)
-        return &kernels_avx512;
+        return &avx512;
     if (level == CPU_AVX2)
-        return &kernels_avx2;
+        return &avx2;
 #endif
-    return level == CPU_BASE ? &kernels_plain : NULL;
+    return level == CPU_BASE ? &plain : NULL;
 }
 
 const struct kernels *kernels_get(void)

@@ -1,7 +1,6 @@
-/* What this CPU does best: a table of function pointers.
+/* What this CPU does best: tables of function pointers, one for each module.
  *
- * Plain C fills every entry and is the oracle of the others; a file per instruction set (isa/) overwrites what it does
- * better. An entry is a loop over a range, on one thread: it sees raw pointers and sizes, never operators, graphs or
+ * A module is a file in isa/, compiled once for each instruction set. Plain C is the oracle of the others. An entry is a loop over a range, on one thread: it sees raw pointers and sizes, never operators, graphs or
  * dtypes, allocates nothing and cannot fail. What is bigger than a loop (gemm.h, conv.h, pooling.h, norm.h) takes the
  * table and a pool, and cuts the work by its shape alone.
  *
@@ -74,53 +73,21 @@ struct drop {
     float scale; /* of what is kept */
 };
 
-struct kernels {
-    enum cpu_level level;
-
-    /* What other kernels do along a row; operators have formulas of their own (formula.h). _s: with a scalar. */
+/* What other kernels do along a row; operators have formulas of their own (formula.h). _s: with a scalar. */
+struct map_kernels {
     binary_f32 *add, *mul;
     void (*add_s)(const float *p, float q, float *y, int64_t n);
     void (*mul_s)(const float *p, float q, float *y, int64_t n);
     void (*relu)(const float *x, float *y, int64_t n);                     /* x < 0 ? 0 : x */
     void (*affine)(const float *x, float *y, int64_t n, float a, float b); /* a * x + b, rounded twice */
     void (*axpy)(float a, const float *x, float *y, int64_t n);            /* y += a * x, rounded twice */
-
-    /* Sums in a fixed tree: blocks of lanes, then pairs of blocks. The error grows with the logarithm of n. */
-    float (*sum)(const float *x, int64_t n);
-    float (*sum_squares)(const float *x, int64_t n);
-    float (*dot)(const float *p, const float *q, int64_t n);
-    float (*max_of)(const float *x, int64_t n); /* -inf for n 0; NaN where there is one */
-    float (*min_of)(const float *x, int64_t n);
-
-    /* y[c] += sum over r of x[r * stride + c], rows in blocks of 32 whose sums are then added in order. */
-    void (*sum_rows)(const float *x, int64_t rows, int64_t columns, int64_t stride, float *y);
-    /* y[c] = sum over r of w[r * w_step] * x[r * stride + c], in the order of r. */
-    void (*combine_rows)(const float *w, int64_t w_step, const float *x, int64_t rows, int64_t columns, int64_t stride,
-                         float *y);
-    /* y[c] += sum over r of w[r * w_step] * x[r * stride + c], in the order of r, by fused multiply-adds. */
-    void (*add_rows)(const float *w, int64_t w_step, const float *x, int64_t rows, int64_t columns, int64_t stride,
-                     float *y);
-    /* sums[4 * r + j] = sum over i < n of x[r * x_step + i] * w[j * w_step + i] for r < rows <= lanes / 4, j < columns
-     * <= 4; `sums` has room for `lanes`. */
-    void (*dots)(const float *x, int64_t x_step, int rows, const float *w, int64_t w_step, int columns, int64_t n,
-                 float *sums);
     /* y[r, c] = x[r, c] + bias[c]: a bias along rows, rows contiguous. With relu: max(0, .). */
     void (*bias_columns)(const float *x, const float *bias, float *y, int64_t rows, int64_t columns, bool relu);
     /* y[r, c] = x[r, c] + bias[r]: [channels, spatial] of one image. */
     void (*bias_rows)(const float *x, const float *bias, float *y, int64_t rows, int64_t columns, bool relu);
+};
 
-    /* Softmax of one row of n contiguous elements. log_softmax too; both subtract the maximum first. */
-    void (*softmax)(const float *x, float *y, int64_t n);
-    void (*log_softmax)(const float *x, float *y, int64_t n);
-    void (*softmax_grad)(const float *y, const float *dy, float *dx, int64_t n);     /* y * (dy - sum(y * dy)) */
-    void (*log_softmax_grad)(const float *y, const float *dy, float *dx, int64_t n); /* dy - exp(y) * sum(dy) */
-
-    /* y[c * y_stride + r] = x[r * x_stride + c]; y must not be x. */
-    void (*transpose_4)(const uint32_t *x, int64_t x_stride, uint32_t *y, int64_t y_stride, int64_t rows,
-                        int64_t columns);
-    void (*transpose_8)(const uint64_t *x, int64_t x_stride, uint64_t *y, int64_t y_stride, int64_t rows,
-                        int64_t columns);
-
+struct update_kernels {
     /* Optimisers as Keras computes them, in its order of operations, in float. w, m and v are updated in place; g is
      * only read. adam: m += (g - m) * (1 - beta1); v += (g * g - v) * (1 - beta2); w -= m * alpha / (sqrt(v) +
      * epsilon), alpha = lr * sqrt(1 - beta2^t) / (1 - beta1^t), from the caller, t from 1. rmsprop: v = rho * v + (1 -
@@ -133,33 +100,54 @@ struct kernels {
     bool (*rmsprop)(float *w, float *v, float *mean, float *m, const float *g, int64_t n, float lr, float rho,
                     float momentum, float epsilon);
     bool (*sgd)(float *w, float *m, const float *g, int64_t n, float lr, float momentum, bool nesterov);
+};
 
+struct reduce_kernels {
+    /* Sums in a fixed tree: blocks of lanes, then pairs of blocks. The error grows with the logarithm of n. */
+    float (*sum)(const float *x, int64_t n);
+    float (*sum_squares)(const float *x, int64_t n);
+    float (*dot)(const float *p, const float *q, int64_t n);
+    float (*max_of)(const float *x, int64_t n); /* -inf for n 0; NaN where there is one */
+    float (*min_of)(const float *x, int64_t n);
+
+    /* y[c] += sum over r of x[r * stride + c], rows in blocks of 32 whose sums are then added in order. */
+    void (*sum_rows)(const float *x, int64_t rows, int64_t columns, int64_t stride, float *y);
+    /* y[c] = sum over r of w[r * w_step] * x[r * stride + c], in the order of r. */
+    void (*combine_rows)(const float *w, int64_t w_step, const float *x, int64_t rows, int64_t columns, int64_t stride,
+                         float *y);
+};
+
+/* One row of n contiguous elements; both subtract the maximum first. */
+struct softmax_kernels {
+    void (*row)(const float *x, float *y, int64_t n);
+    void (*log_row)(const float *x, float *y, int64_t n);
+    void (*row_grad)(const float *y, const float *dy, float *dx, int64_t n);     /* y * (dy - sum(y * dy)) */
+    void (*log_row_grad)(const float *y, const float *dy, float *dx, int64_t n); /* dy - exp(y) * sum(dy) */
+};
+
+struct random_kernels {
     /* Numbers first ... first + n - 1 of a stream (base/random.h), and what they decide about: y[i] = number first + i
      * is kept ? x[i] * scale : 0; mask (may be NULL) is 1 where it is kept. keep: the same by the mask. */
-    void (*random_uniform)(float *y, int64_t n, uint64_t seed, uint64_t stream, uint64_t first);
+    void (*uniform)(float *y, int64_t n, uint64_t seed, uint64_t stream, uint64_t first);
     void (*drop)(const struct drop *d, const float *x, float *y, uint8_t *mask, int64_t n, uint64_t first);
     void (*keep)(const uint8_t *mask, const float *x, float *y, int64_t n, float scale);
+};
 
-    /* -- for the other files of this folder -- */
+/* Rows of products, for dense layers, and panels, for all others. */
+struct gemm_kernels {
+    /* y[c] += sum over r of w[r * w_step] * x[r * stride + c], in the order of r, by fused multiply-adds. */
+    void (*add_rows)(const float *w, int64_t w_step, const float *x, int64_t rows, int64_t columns, int64_t stride,
+                     float *y);
+    /* sums[4 * r + j] = sum over i < n of x[r * x_step + i] * w[j * w_step + i] for r < rows <= lanes / 4, j < columns
+     * <= 4; `sums` has room for `lanes`. */
+    void (*dots)(const float *x, int64_t x_step, int rows, const float *w, int64_t w_step, int columns, int64_t n,
+                 float *sums);
 
-    /* tile.h. vectors is 1 to TILE_VECTORS, a vector `lanes` floats. */
-    int lanes;
-    int tile_pixels[TILE_VECTORS + 1], weight_taps[TILE_VECTORS + 1]; /* by vectors; [0] is not used */
-    void (*tile)(const struct tile *t, int vectors);
-    void (*weight_tile)(const struct weight_tile *t, int vectors);
-    void (*depth_tile)(const struct depth_tile *t);
-    void (*depth_rows)(const struct depth_rows *t);
-    void (*depth_weight_tile)(const struct depth_weight_tile *t);
-    void (*plane_rows)(const struct plane_rows *t);
-    /* y[r * y_row + i] = x[r * x_row + i * step] for r < rows, i < n. */
-    void (*every)(const float *x, int64_t x_row, int64_t step, float *y, int64_t y_row, int64_t rows, int64_t n);
-
-    /* winograd.h */
-    void (*winograd_input)(const struct winograd_patches *w);    /* of 6x6 */
-    void (*winograd_gradient)(const struct winograd_patches *w); /* of 4x4 */
-    void (*winograd_results)(const struct winograd_results *w);
-    void (*winograd_weights)(const struct winograd_weights *w);
-    void (*winograd_weight_gradient)(const struct winograd_weight_gradient *w);
+    /* y[c * y_stride + r] = x[r * x_stride + c]; y must not be x. */
+    void (*transpose_4)(const uint32_t *x, int64_t x_stride, uint32_t *y, int64_t y_stride, int64_t rows,
+                        int64_t columns);
+    void (*transpose_8)(const uint64_t *x, int64_t x_stride, uint64_t *y, int64_t y_stride, int64_t rows,
+                        int64_t columns);
 
     /* GEMM panels. A panel is [depth][width]: `count` <= width lanes from x, the others 0. Lane l at depth d is
      * x[l * lane_stride + d * depth_stride]. */
@@ -171,11 +159,36 @@ struct kernels {
     void (*pack_runs_4)(const struct pack_runs *p, int64_t from, int64_t depth, float *panel);
     void (*pack_lanes_4)(const struct pack_lanes *p, float *panel);
     void (*store_runs_4)(const struct store_runs *s, const float *tile, int64_t rows);
+};
+
+/* tile.h. `vectors` is 1 to TILE_VECTORS, a vector is struct kernels' `lanes` floats. */
+struct conv_kernels {
+    int tile_pixels[TILE_VECTORS + 1], weight_taps[TILE_VECTORS + 1]; /* by vectors; [0] is not used */
+    void (*tile)(const struct tile *t, int vectors);
+    void (*weight_tile)(const struct weight_tile *t, int vectors);
+    void (*depth_tile)(const struct depth_tile *t);
+    void (*depth_rows)(const struct depth_rows *t);
+    void (*depth_weight_tile)(const struct depth_weight_tile *t);
+    void (*plane_rows)(const struct plane_rows *t);
+    /* y[r * y_row + i] = x[r * x_row + i * step] for r < rows, i < n. */
+    void (*every)(const float *x, int64_t x_row, int64_t step, float *y, int64_t y_row, int64_t rows, int64_t n);
     /* Rows of a depthwise convolution: y[i] += w * x[i * step], and its sum of products. */
     void (*row_axpy)(float w, const float *x, int64_t x_step, float *y, int64_t y_step, int64_t n);
+    float (*row_dot)(const float *x, int64_t x_step, const float *y, int64_t n);
+};
+
+/* winograd.h */
+struct winograd_kernels {
+    void (*input)(const struct winograd_patches *w);    /* of 6x6 */
+    void (*gradient)(const struct winograd_patches *w); /* of 4x4 */
+    void (*results)(const struct winograd_results *w);
+    void (*weights)(const struct winograd_weights *w);
+    void (*weight_gradient)(const struct winograd_weight_gradient *w);
+};
+
+struct pool_kernels {
     void (*row_max)(const float *x, int64_t x_step, float *y,
                     int64_t n); /* y[i] = the larger of y[i] and x[i * x_step] */
-    float (*row_dot)(const float *x, int64_t x_step, const float *y, int64_t n);
 
     /* Max pooling of one plane, window 2x2, stride 2, no pads: y[rows, columns] from x with rows of x_stride. */
     void (*max_pool_2x2)(const float *x, int64_t x_stride, float *y, int64_t rows, int64_t columns);
@@ -189,7 +202,9 @@ struct kernels {
     void (*windows_sum)(const struct pool_windows *w);
     void (*windows_max_grad)(const struct pool_windows *w);
     void (*windows_spread)(const struct pool_windows *w);
+};
 
+struct norm_kernels {
     /* Normalisation (norm.c). Along a row of one channel the parameters are scalars; across channels they are vectors,
      * and rows lie `stride` apart. Sums are added to what is there. */
     void (*moments)(const float *x, int64_t n, float mean, double *sum, double *squares); /* of x - mean */
@@ -220,6 +235,22 @@ struct kernels {
     void (*last_pool)(const float *x, int64_t x_row, int64_t pixels, int64_t channels, float *y);
     void (*last_pool_back)(const float *x, int64_t x_row, const float *best, const float *g, int64_t pixels,
                            int64_t channels, float *dx);
+};
+
+/* One table for each module, which its file in isa/ makes for an instruction set. */
+struct kernels {
+    enum cpu_level level;
+    int lanes; /* floats of a vector */
+    const struct map_kernels *map;
+    const struct update_kernels *update;
+    const struct reduce_kernels *reduce;
+    const struct softmax_kernels *softmax;
+    const struct random_kernels *random;
+    const struct gemm_kernels *gemm;
+    const struct conv_kernels *conv;
+    const struct winograd_kernels *winograd;
+    const struct pool_kernels *pool;
+    const struct norm_kernels *norm;
 };
 
 /* The table for this CPU; made once, thread-safe, never fails. */

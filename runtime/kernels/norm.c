@@ -68,10 +68,10 @@ static void sum_slice(void *context, int64_t slice, int thread)
             if (p->wide)
                 row_sums_f64(p, at, mean, a + c, b + c);
             else if (p->g)
-                p->k->dot_centered((const float *)p->x + at, (const float *)p->g + at, spatial, (float)mean, a + c,
-                                   b + c);
+                p->k->norm->dot_centered((const float *)p->x + at, (const float *)p->g + at, spatial, (float)mean,
+                                         a + c, b + c);
             else
-                p->k->moments((const float *)p->x + at, spatial, (float)mean, a + c, b + c);
+                p->k->norm->moments((const float *)p->x + at, spatial, (float)mean, a + c, b + c);
         }
 }
 
@@ -231,10 +231,10 @@ static void pass_row(const struct passage *p, int64_t at, int64_t c)
 
     if (p->back) {
         backward_numbers(p, c, &a, &b, &r);
-        p->k->norm_back(x, (const float *)p->g + at, y, p->s.spatial, mean, (float)a, (float)b, (float)r);
+        p->k->norm->norm_back(x, (const float *)p->g + at, y, p->s.spatial, mean, (float)a, (float)b, (float)r);
     } else {
         forward_numbers(p, c, &a, &b);
-        p->k->scale_shift(x, y, p->s.spatial, mean, (float)a, (float)b);
+        p->k->norm->scale_shift(x, y, p->s.spatial, mean, (float)a, (float)b);
     }
 }
 
@@ -347,7 +347,7 @@ static void row_moments(const struct layer *p, const void *x, double mean, doubl
 {
     *sum = *squares = 0;
     if (!p->wide) {
-        p->k->moments(x, p->n, (float)mean, sum, squares);
+        p->k->norm->moments(x, p->n, (float)mean, sum, squares);
         return;
     }
     for (int64_t i = 0; i < p->n; i++) {
@@ -380,10 +380,10 @@ static void layer_row(const struct layer *p, int64_t row)
                 (((const double *)x)[i] - mean) * invstd * ((const double *)p->scale)[i] + read_or(true, p->bias, i, 0);
         return;
     }
-    p->k->scale_shift(x, (float *)p->y + row * p->n, p->n, (float)mean, (float)invstd, 0);
-    p->k->mul((float *)p->y + row * p->n, p->scale, (float *)p->y + row * p->n, p->n);
+    p->k->norm->scale_shift(x, (float *)p->y + row * p->n, p->n, (float)mean, (float)invstd, 0);
+    p->k->map->mul((float *)p->y + row * p->n, p->scale, (float *)p->y + row * p->n, p->n);
     if (p->bias)
-        p->k->add((float *)p->y + row * p->n, p->bias, (float *)p->y + row * p->n, p->n);
+        p->k->map->add((float *)p->y + row * p->n, p->bias, (float *)p->y + row * p->n, p->n);
 }
 static void layer_chunk(void *context, int64_t chunk, int thread)
 {

@@ -94,9 +94,9 @@ static void scale_shift(const struct kernels *k, const float *x, float *y, int64
 {
     const int64_t whole = n / width * width;
 
-    k->scale_shift_columns(x, y, n / width, width, width, mean, scale, shift);
+    k->norm->scale_shift_columns(x, y, n / width, width, width, mean, scale, shift);
     if (whole < n)
-        k->scale_shift_columns(x + whole, y + whole, 1, n - whole, n - whole, mean, scale, shift);
+        k->norm->scale_shift_columns(x + whole, y + whole, 1, n - whole, n - whole, mean, scale, shift);
 }
 
 /* -- statistics -- */
@@ -129,8 +129,8 @@ static void moments_of(const struct kernels *k, const struct columns *s, int64_t
     float about[MOST_COLUMNS] = { 0 };
     double sum[MOST_COLUMNS] = { 0 }, square[MOST_COLUMNS] = { 0 };
 
-    k->sum_rows(x, s->rows, s->width, s->stride, about);
-    k->sum_rows(x + s->rest_at, s->rest > 0, s->rest, s->rest, about);
+    k->reduce->sum_rows(x, s->rows, s->width, s->stride, about);
+    k->reduce->sum_rows(x + s->rest_at, s->rest > 0, s->rest, s->rest, about);
     for (int64_t at = columns; at < s->width; at += columns)
         for (int64_t c = 0; c < columns; c++)
             about[c] += about[at + c];
@@ -138,8 +138,8 @@ static void moments_of(const struct kernels *k, const struct columns *s, int64_t
         about[c] /= (float)rows;
     for (int64_t at = columns; at < s->width; at += columns)
         memcpy(about + at, about, (size_t)columns * sizeof *about);
-    k->moments_columns(x, s->rows, s->width, s->stride, about, sum, square);
-    k->moments_columns(x + s->rest_at, s->rest > 0, s->rest, s->rest, about, sum, square);
+    k->norm->moments_columns(x, s->rows, s->width, s->stride, about, sum, square);
+    k->norm->moments_columns(x + s->rest_at, s->rest > 0, s->rest, s->rest, about, sum, square);
     fold(sum, s->width, columns);
     fold(square, s->width, columns);
     for (int64_t c = 0; c < columns; c++) {
@@ -400,10 +400,10 @@ static void forward_lines_chunk(void *context, int64_t chunk, int thread)
             const int64_t at = l * s.pixels * c;
 
             if (b->normal)
-                w->k->norm_pool(x, x_row, s.pixels, c, w->with.mean, w->with.scale, w->with.shift,
-                                best ? best + at : NULL, y + at);
+                w->k->norm->norm_pool(x, x_row, s.pixels, c, w->with.mean, w->with.scale, w->with.shift,
+                                      best ? best + at : NULL, y + at);
             else
-                w->k->last_pool(x, x_row, s.pixels, c, (best ? best : y) + at);
+                w->k->norm->last_pool(x, x_row, s.pixels, c, (best ? best : y) + at);
         }
         if (b->act)
             formula_of_1(b->act, w->k, b->numbers, z, y, n);
@@ -481,8 +481,9 @@ static void sums_chunk(void *context, int64_t chunk, int thread)
         const float *const mean = w->with.mean + at.column;
         const int64_t rows = at.n / width, rest = at.n % width;
 
-        w->k->dot_rows(from + at.at, g, rows, width, width, mean, some, some + width);
-        w->k->dot_rows(from + at.at + rows * width, g + rows * width, rest > 0, rest, rest, mean, some, some + width);
+        w->k->norm->dot_rows(from + at.at, g, rows, width, width, mean, some, some + width);
+        w->k->norm->dot_rows(from + at.at + rows * width, g + rows * width, rest > 0, rest, rest, mean, some,
+                             some + width);
         since += rows + 1;
         if (since > LEAST_ROWS) {
             flush(some, all, across);
@@ -511,9 +512,9 @@ static void backward_chunk(void *context, int64_t chunk, int thread)
         const int64_t rows = at.n / at.width, done = rows * at.width, rest = at.n - done, c = at.column;
         float *const dx = w->dx + at.at;
 
-        w->k->norm_back_columns(x, g, dx, rows, at.width, at.width, l->mean + c, l->p + c, l->q + c, l->r + c);
-        w->k->norm_back_columns(x + done, g + done, dx + done, rest > 0, rest, rest, l->mean + c, l->p + c, l->q + c,
-                                l->r + c);
+        w->k->norm->norm_back_columns(x, g, dx, rows, at.width, at.width, l->mean + c, l->p + c, l->q + c, l->r + c);
+        w->k->norm->norm_back_columns(x + done, g + done, dx + done, rest > 0, rest, rest, l->mean + c, l->p + c,
+                                      l->q + c, l->r + c);
     }
 }
 
@@ -533,9 +534,9 @@ static void backward_line(const struct work *w, int64_t line, int64_t from, int6
     const int64_t c = b->channels, x_row = b->width * c, first = under(w, line), at = first + 2 * from * c;
 
     if (b->normal)
-        w->k->norm_pool_back(w->x + at, x_row, best, g, pixels, c, l->mean, l->p, l->q, l->r, w->dx + at);
+        w->k->norm->norm_pool_back(w->x + at, x_row, best, g, pixels, c, l->mean, l->p, l->q, l->r, w->dx + at);
     else
-        w->k->last_pool_back(w->x + at, x_row, best, g, pixels, c, w->dx + at);
+        w->k->norm->last_pool_back(w->x + at, x_row, best, g, pixels, c, w->dx + at);
     if (from + pixels < w->columns)
         return;
     for (int row = 0; row < 2 && b->width % 2; row++)

@@ -175,8 +175,8 @@ static void plane_2x2(void *context, int64_t plane, int thread)
     const struct pooling *p = context;
 
     (void)thread;
-    p->k->max_pool_2x2((const float *)p->x + plane * p->in, p->s->in[1], (float *)p->y + plane * p->out, p->s->out[0],
-                       p->s->out[1]);
+    p->k->pool->max_pool_2x2((const float *)p->x + plane * p->in, p->s->in[1], (float *)p->y + plane * p->out,
+                             p->s->out[0], p->s->out[1]);
 }
 static void plane_2x2_grad(void *context, int64_t plane, int thread)
 {
@@ -187,8 +187,8 @@ static void plane_2x2_grad(void *context, int64_t plane, int thread)
     (void)thread;
     if (s->out[0] * 2 != s->in[0] || s->out[1] * 2 != s->in[1]) /* the odd row or column gets nothing */
         memset(dx, 0, (size_t)p->in * sizeof *dx);
-    p->k->max_pool_2x2_grad((const float *)p->x + plane * p->in, s->in[1], (const float *)p->dy + plane * p->out, dx,
-                            s->out[0], s->out[1]);
+    p->k->pool->max_pool_2x2_grad((const float *)p->x + plane * p->in, s->in[1], (const float *)p->dy + plane * p->out,
+                                  dx, s->out[0], s->out[1]);
 }
 
 /* -- float, row by row: where no indices are asked for -- */
@@ -231,9 +231,9 @@ static void rows_of_plane(const struct pooling *p, const struct grid *g, int64_t
                 grid_clip(g, &row, tap, in_row, &begin, &end);
                 from = x + m.source + tap * last->base_step + begin * last->step;
                 if (sum)
-                    p->k->row_axpy(1, from, last->step, y + m.target + begin, 1, end - begin);
+                    p->k->conv->row_axpy(1, from, last->step, y + m.target + begin, 1, end - begin);
                 else
-                    p->k->row_max(from, last->step, y + m.target + begin, end - begin);
+                    p->k->pool->row_max(from, last->step, y + m.target + begin, end - begin);
             }
         } while (grid_next_rows(g, t) && !pool_late(p->pool));
     }

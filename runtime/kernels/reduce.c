@@ -203,7 +203,7 @@ static void fast_sum_row(const struct kernels *k, const void *x, int64_t n, void
     if (n < SHORT)
         sum_f32_row(k, x, n, acc);
     else
-        *(double *)acc += (double)k->sum(x, n);
+        *(double *)acc += (double)k->reduce->sum(x, n);
 }
 
 static void fast_sum_columns(const struct kernels *k, const void *x, int64_t rows, int64_t n, int64_t stride, void *acc)
@@ -211,14 +211,14 @@ static void fast_sum_columns(const struct kernels *k, const void *x, int64_t row
     float tile[TILE] = { 0 };
     double *a = acc;
 
-    k->sum_rows(x, rows, n, stride, tile);
+    k->reduce->sum_rows(x, rows, n, stride, tile);
     for (int64_t j = 0; j < n; j++)
         a[j] += (double)tile[j];
 }
 
 static void fast_max_row(const struct kernels *k, const void *x, int64_t n, void *acc)
 {
-    const float most = k->max_of(x, n);
+    const float most = k->reduce->max_of(x, n);
 
     max_f32_merge(acc, &most, 1);
 }

@@ -1,5 +1,4 @@
 #include "kernels/softmax.h"
-#include "kernels/map.h"
 #include "kernels/parts.h"
 #include "tensor/half.h"
 #include <math.h>
@@ -168,9 +167,9 @@ static void scatter(const struct job *j, const void *tile, int64_t at, int64_t l
 static void row_f32(const struct job *j, const float *p, const float *q, float *y)
 {
     if (j->back)
-        (j->log_of ? j->k->log_softmax_grad : j->k->softmax_grad)(p, q, y, j->s.n);
+        (j->log_of ? j->k->softmax->log_row_grad : j->k->softmax->row_grad)(p, q, y, j->s.n);
     else
-        (j->log_of ? j->k->log_softmax : j->k->softmax)(p, y, j->s.n);
+        (j->log_of ? j->k->softmax->log_row : j->k->softmax->row)(p, y, j->s.n);
 }
 
 static void row_f64(const struct job *j, const double *p, const double *q, double *y)

@@ -264,11 +264,11 @@ static void add_loop(const struct elements *s)
     const float *const p = s->x[0], *const q = s->x[1];
 
     if (s->step[0] && s->step[1])
-        s->k->add(p, q, s->y, s->n);
+        s->k->map->add(p, q, s->y, s->n);
     else if (s->step[0])
-        s->k->add_s(p, *q, s->y, s->n);
+        s->k->map->add_s(p, *q, s->y, s->n);
     else
-        s->k->add_s(q, *p, s->y, s->n);
+        s->k->map->add_s(q, *p, s->y, s->n);
     if (a->limited)
         limit(s, s->y);
 }

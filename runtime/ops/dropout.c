@@ -178,7 +178,7 @@ static void draw_chunk(void *context, int64_t index, int thread)
     for (int64_t at = first; at < end; at += BLOCK) {
         const int64_t n = end - at < BLOCK ? end - at : BLOCK;
 
-        d->k->random_uniform(u, n, d->seed, d->stream, (uint64_t)at);
+        d->k->random->uniform(u, n, d->seed, d->stream, (uint64_t)at);
         for (int64_t k = 0; k < n; k++)
             d->mask[at + k] = (double)u[k] >= d->ratio;
     }
@@ -210,7 +210,7 @@ static void drop_chunk(void *context, int64_t index, int thread)
                                .scale = (float)(1 / (1 - d->ratio)) };
 
     (void)thread;
-    d->k->drop(&drop, d->x + first, d->y + first, d->mask ? d->mask + first : NULL, n, (uint64_t)first);
+    d->k->random->drop(&drop, d->x + first, d->y + first, d->mask ? d->mask + first : NULL, n, (uint64_t)first);
 }
 
 static void drop(struct step *s, const struct dropout *a, double ratio)
@@ -236,7 +236,7 @@ static void drop(struct step *s, const struct dropout *a, double ratio)
 static void loop_f32(const struct elements *s)
 {
     if (s->step[0] && s->step[1] && !s->step[2])
-        s->k->keep(s->x[0], s->x[1], s->y, s->n, *(const float *)s->x[2]);
+        s->k->random->keep(s->x[0], s->x[1], s->y, s->n, *(const float *)s->x[2]);
     else
         loop_any_f32(s);
 }

@@ -1,5 +1,7 @@
 #include "ops/label_loss.h"
-#include "kernels/map.h"
+#include "kernels/formula.h"
+#include "kernels/machine.h"
+#include "kernels/parts.h"
 #include "ops/compute.h"
 #include "ops/convert.h"
 #include "ops/elementwise.h"
@@ -150,6 +152,25 @@ static bool grad_infer(struct infer *i)
     return set_out(i, 0, x->dtype, x->rank, x->dims) && (!w || set_out(i, 1, w->dtype, w->rank, w->dims));
 }
 
+struct exponentials {
+    const struct kernels *k;
+    const float *x;
+    float *y;
+    int64_t n;
+};
+
+enum { EXPONENTIALS = JOB_ELEMENTS / 2 }; /* of a piece of work */
+
+static void exponentials_of_chunk(void *context, int64_t chunk, int thread)
+{
+    const struct exponentials *e = context;
+    const int64_t from = chunk * EXPONENTIALS;
+
+    (void)thread;
+    formula_of_1(formula_of(&op_exp), e->k, (struct numbers){ 0 }, e->x + from, e->y + from,
+                 lesser(EXPONENTIALS, e->n - from));
+}
+
 /* dx by way of exp(log_prob), image by image; all in one piece where they are small. */
 static void spread(struct step *s, struct loss_job *j, enum dtype compute, const void *log_prob)
 {
@@ -157,7 +178,8 @@ static void spread(struct step *s, struct loss_job *j, enum dtype compute, const
     const int64_t count = j->batch * j->classes * j->inner;
 
     if (j->softmax && compute == F32)
-        map_formula(s->k, s->pool, formula_of(&op_exp), (struct numbers){ 0 }, log_prob, j->dx, count);
+        pool_run(count < JOB_ELEMENTS ? NULL : s->pool, divide_up(count, EXPONENTIALS), exponentials_of_chunk,
+                 &(struct exponentials){ s->k, log_prob, j->dx, count });
     for (int64_t k = 0; j->softmax && compute == F64 && k < count; k++)
         ((double *)j->dx)[k] = exp(((const double *)log_prob)[k]);
     if (j->classes * j->inner >= 4096)

@@ -182,9 +182,9 @@ static void scale_all(struct step *s, enum dtype compute, const void *scale, con
     double *y = result;
 
     if (compute == F32) {
-        s->k->mul(result, scale, result, n);
+        s->k->map->mul(result, scale, result, n);
         if (bias)
-            s->k->add(result, bias, result, n);
+            s->k->map->add(result, bias, result, n);
         return;
     }
     for (int64_t k = 0; k < n; k++)

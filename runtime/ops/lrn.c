@@ -118,15 +118,15 @@ static void power_f32(const struct job *j, const float *x, int64_t c, int64_t n,
     const int64_t to = j->p.channels - 1 - c > j->p.after ? c + j->p.after : j->p.channels - 1;
     const float *at = x + from * j->p.spatial;
 
-    j->k->mul(at, at, power, n);
+    j->k->map->mul(at, at, power, n);
     for (int64_t w = from + 1; w <= to; w++) {
         at += j->p.spatial;
         for (int64_t i = 0; i < n; i++)
             power[i] += at[i] * at[i];
     }
-    j->k->affine(power, power, n, j->a->alpha / (float)j->a->size, j->a->bias);
+    j->k->map->affine(power, power, n, j->a->alpha / (float)j->a->size, j->a->bias);
     formula_of_1(formula_of(&op_log), j->k, (struct numbers){ 0 }, power, power, n);
-    j->k->affine(power, power, n, exponent, 0);
+    j->k->map->affine(power, power, n, exponent, 0);
     formula_of_1(formula_of(&op_exp), j->k, (struct numbers){ 0 }, power, power, n);
 }
 

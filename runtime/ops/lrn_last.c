@@ -60,7 +60,7 @@ static void add_windows(const struct job *j, const float *rows, int64_t places, 
 
         memcpy(to, first, (size_t)j->channels * sizeof *to);
         for (int64_t w = 1; w <= before + after && !pool_late(j->pool); w++)
-            j->k->add(to, first + w, to, j->channels);
+            j->k->map->add(to, first + w, to, j->channels);
     }
 }
 
@@ -77,12 +77,12 @@ static void powers(const struct job *j, const float *s, int64_t n, float *power,
     if (j->a->beta == .75f) {
         apply(k, &op_sqrt, s, power, n);
         apply(k, &op_sqrt, power, spare, n);
-        k->mul(power, spare, power, n);
+        k->map->mul(power, spare, power, n);
         apply(k, &op_reciprocal, power, power, n);
         return;
     }
     apply(k, &op_log, s, power, n);
-    k->affine(power, power, n, -j->a->beta, 0);
+    k->map->affine(power, power, n, -j->a->beta, 0);
     apply(k, &op_exp, power, power, n);
 }
 
@@ -100,25 +100,25 @@ static void run_block(void *context, int64_t chunk, int thread)
 
     memset(rows, 0, (size_t)(places * j->row) * sizeof *rows);
     for (int64_t p = 0; p < places; p++)
-        k->mul(x + p * j->channels, x + p * j->channels, rows + p * j->row + j->reach, j->channels);
+        k->map->mul(x + p * j->channels, x + p * j->channels, rows + p * j->row + j->reach, j->channels);
     add_windows(j, rows, places, j->before, j->after, s);
-    k->affine(s, s, n, j->a->alpha / (float)j->a->size, j->a->bias);
+    k->map->affine(s, s, n, j->a->alpha / (float)j->a->size, j->a->bias);
     powers(j, s, n, power, spare);
     if (!dy) {
-        k->mul(x, power, to, n);
+        k->map->mul(x, power, to, n);
         return;
     }
     /* dx = dy * s^-beta - 2 * alpha * beta / size * x * sum of p, p = dy * x * s^(-beta - 1), over the windows that
      * hold the channel */
-    k->mul(dy, power, spare, n);
+    k->map->mul(dy, power, spare, n);
     formula_of_2(formula_of(&op_div), k, (struct numbers){ 0 }, spare, s, s, n);
-    k->mul(s, x, s, n);
+    k->map->mul(s, x, s, n);
     for (int64_t p = 0; p < places; p++)
         memcpy(rows + p * j->row + j->reach, s + p * j->channels, (size_t)j->channels * sizeof *rows);
     add_windows(j, rows, places, j->after, j->before, s);
-    k->mul(s, x, s, n);
+    k->map->mul(s, x, s, n);
     memcpy(to, spare, (size_t)n * sizeof *to);
-    k->axpy(-2 * j->a->alpha * j->a->beta / (float)j->a->size, s, to, n);
+    k->map->axpy(-2 * j->a->alpha * j->a->beta / (float)j->a->size, s, to, n);
 }
 
 void lrn_last(const struct step *s, const struct tensor *x, const struct tensor *dy, const struct tensor *to)

@@ -76,9 +76,9 @@ static void transpose_tile(const struct kernels *k, size_t size, int64_t rows, i
     const bool aligned = ((uintptr_t)from | (uintptr_t)to) % size == 0; /* not where a run became one wider element */
 
     if (size == 4 && aligned)
-        k->transpose_4((const uint32_t *)from, from_stride, (uint32_t *)to, to_stride, rows, columns);
+        k->gemm->transpose_4((const uint32_t *)from, from_stride, (uint32_t *)to, to_stride, rows, columns);
     else if (size == 8 && aligned)
-        k->transpose_8((const uint64_t *)from, from_stride, (uint64_t *)to, to_stride, rows, columns);
+        k->gemm->transpose_8((const uint64_t *)from, from_stride, (uint64_t *)to, to_stride, rows, columns);
     else
         for (int64_t c = 0; c < columns; c++)
             move_line(size, rows, from + c * bytes, from_stride * bytes, to + c * to_stride * bytes, bytes);

@@ -87,7 +87,7 @@ static void draw_chunk(void *context, int64_t index, int thread)
     for (int64_t at = first; at < end; at += BLOCK) {
         const int64_t n = end - at < BLOCK ? end - at : BLOCK;
 
-        d->k->random_uniform(u, n * words, d->seed, d->stream, (uint64_t)(at * words));
+        d->k->random->uniform(u, n * words, d->seed, d->stream, (uint64_t)(at * words));
         for (int64_t k = 0; k < n; k++)
             v[k] = low + width * (words == 1 ? (double)u[k] : (double)u[2 * k] + 0x1p-24 * (double)u[2 * k + 1]);
         store(v, (char *)d->y->data + (size_t)at * size, n);

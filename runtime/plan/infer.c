@@ -305,6 +305,8 @@ bool infer_graph(struct infer *i, int g, const struct tensor *inputs, struct ten
         if (outputs[k].kind == TENSOR && outputs[k].dtype == UNDEFINED)
             outputs[k] = declared_type(v);
     }
-    i->failed = types && !keep_body(i, g, types);
-    return !i->failed;
+    if (!types || keep_body(i, g, types))
+        return true;
+    i->failed = true;
+    return false;
 }

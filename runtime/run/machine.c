@@ -28,7 +28,7 @@ static int64_t tile_channels(const struct arithmetic *a)
 static struct tile tile_of(const struct arithmetic *a, int thread)
 {
     float *memory = a->memory + thread * a->step;
-    const int64_t channels = tile_channels(a), pixels = a->k->tile_pixels[a->vectors];
+    const int64_t channels = tile_channels(a), pixels = a->k->conv->tile_pixels[a->vectors];
 
     return (struct tile){ .rows = 1,
                           .run = DEPTH,
@@ -51,14 +51,14 @@ static void run_tiles(void *context, int64_t chunk, int thread)
 
     (void)chunk;
     for (int64_t k = 0; k < a->times; k++)
-        a->k->tile(&t, a->vectors);
+        a->k->conv->tile(&t, a->vectors);
 }
 
 /* The best of a few rounds, each as long as ROUND_NS. */
 static double best_rate(struct arithmetic *a, struct pool *pool)
 {
     const int64_t chunks = (int64_t)CHUNKS * pool_threads(pool);
-    const double work = 2.0 * DEPTH * (double)tile_channels(a) * a->k->tile_pixels[a->vectors];
+    const double work = 2.0 * DEPTH * (double)tile_channels(a) * a->k->conv->tile_pixels[a->vectors];
     double best = 0;
     int rounds = 0;
 
@@ -84,9 +84,9 @@ static int best_tile(const struct kernels *k)
 {
     int best = 0, most = 0;
 
-    for (int v = 1; k->tile && v <= TILE_VECTORS; v++)
-        if (v > 1 && v * k->tile_pixels[v] >= most) {
-            most = v * k->tile_pixels[v];
+    for (int v = 1; k->conv->tile && v <= TILE_VECTORS; v++)
+        if (v > 1 && v * k->conv->tile_pixels[v] >= most) {
+            most = v * k->conv->tile_pixels[v];
             best = v;
         }
     return best;
@@ -95,7 +95,7 @@ static int best_tile(const struct kernels *k)
 static bool tile_rate(double *rate, int vectors, struct pool *pool, struct budget *b, struct report *r)
 {
     struct arithmetic a = { .k = kernels_get(), .vectors = vectors };
-    const int64_t pixels = a.k->tile_pixels[vectors], channels = tile_channels(&a);
+    const int64_t pixels = a.k->conv->tile_pixels[vectors], channels = tile_channels(&a);
 
     a.step = (pixels * DEPTH + channels * DEPTH + pixels * channels + 31) / 16 * 16;
     a.memory = budget_zalloc(b, (size_t)(a.step * pool_threads(pool)), sizeof(float), r);

@@ -295,7 +295,7 @@ static double tile_sum(const struct tile *t, int p, int c)
 static void check_tile(const struct kernels *k)
 {
     enum { ROWS = 5, STEP = 100, Y = TILE_PIXELS * STEP };
-    const int vectors = 1 + (int)random_below(TILE_VECTORS), most = k->tile_pixels[vectors];
+    const int vectors = 1 + (int)random_below(TILE_VECTORS), most = k->conv->tile_pixels[vectors];
     const bool padded = random_below(2), listed = random_below(2);
     const int channels = (vectors - 1) * k->lanes + 1 + (int)random_below(k->lanes);
     const int64_t w_step = padded ? vectors * k->lanes : channels + random_below(3), run = random_below(20);
@@ -341,7 +341,7 @@ static void check_tile(const struct kernels *k)
         at[p] = random_below(5) ? (TILE_PIXELS - 1 - p) * STEP : -1;
     t.x = random_guarded(nx, 1);
     t.w = random_guarded(nw, 1);
-    k->tile(&t, vectors);
+    k->conv->tile(&t, vectors);
     for (int p = 0; p < t.pixels; p++) {
         const int64_t to = t.at ? at[p] : p * t.y_pixel;
 
@@ -376,7 +376,7 @@ static void check_weight_tile(const struct kernels *k)
         .g_row = random_below(300),
         .g_pixel = channels + random_below(5),
         .acc_step = STEP,
-        .taps = 1 + (int)random_below(k->weight_taps[vectors]),
+        .taps = 1 + (int)random_below(k->conv->weight_taps[vectors]),
         .channels = channels,
         .add = random_below(2),
     };
@@ -389,7 +389,7 @@ static void check_weight_tile(const struct kernels *k)
     t.x = x;
     t.g = g;
     t.acc = sums;
-    k->weight_tile(&t, vectors);
+    k->conv->weight_tile(&t, vectors);
     for (int j = 0; j < t.taps; j++)
         for (int c = 0; c < channels; c++) {
             const int64_t to = j * STEP + c;

@@ -298,8 +298,8 @@ START_TEST(rows_and_dots)
         float sums[16];
 
         memcpy(y, before, (size_t)n * sizeof *y);
-        k->dots(x, step, rows, w, step, columns, n, sums);
-        k->add_rows(x, 1, w, columns < n ? columns : n, n, step, y);
+        k->gemm->dots(x, step, rows, w, step, columns, n, sums);
+        k->gemm->add_rows(x, 1, w, columns < n ? columns : n, n, step, y);
         for (int r = 0; r < rows; r++)
             for (int j = 0; j < columns; j++) {
                 double sum = 0;

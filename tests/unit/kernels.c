@@ -1,4 +1,3 @@
-#include "kernels/map.h"
 #include "kernels/norm.h"
 #include "kernels/pooling.h"
 #include "numbers.h"
@@ -37,31 +36,31 @@ START_TEST(arithmetic_is_the_same_bits)
     for (int i = 0; i < N; i++)                                                                                        \
         ck_assert_msg((isnan(a[i]) && isnan(b[i])) || !memcmp(a + i, b + i, 4), #call " [%d]: %g, plain C %g", i,      \
                       (double)a[i], (double)b[i]);
-    SAME(add(p, q, y, N))
-    SAME(mul(p, q, y, N))
-    SAME(add_s(p, .3f, y, N))
-    SAME(mul_s(p, .3f, y, N))
-    SAME(relu(p, y, N))
-    SAME(affine(p, y, N, .3f, .2f))
-    SAME(axpy(.3f, q, y, N))
-    SAME(row_axpy(.3f, q, 2, y, 1, N / 2))
-    SAME(row_axpy(.3f, q, 1, y, 3, N / 3))
-    SAME(row_max(q, 1, y, N))
-    SAME(row_max(q, 2, y, N / 2))
-    SAME(row_max(q, 3, y, N / 3))
-    SAME(bias_columns(p, q, y, 17, 59, true))
-    SAME(bias_rows(p, q, y, 17, 59, false))
-    SAME(scale_shift(p, y, N, .1f, .2f, .3f))
-    SAME(norm_back(p, q, y, N, .1f, .2f, .3f, .4f))
-    SAME(max_pool_2x2(p, 34, y, 7, 17))
-    SAME(max_pool_2x2_grad(p, 34, q, y, 7, 17))
-    SAME(sgd(y, NULL, q, N, .1f, 0, false))
-    SAME(transpose_4((const uint32_t *)(const void *)p, 59, (uint32_t *)(void *)y, 17, 17, 59))
+    SAME(map->add(p, q, y, N))
+    SAME(map->mul(p, q, y, N))
+    SAME(map->add_s(p, .3f, y, N))
+    SAME(map->mul_s(p, .3f, y, N))
+    SAME(map->relu(p, y, N))
+    SAME(map->affine(p, y, N, .3f, .2f))
+    SAME(map->axpy(.3f, q, y, N))
+    SAME(conv->row_axpy(.3f, q, 2, y, 1, N / 2))
+    SAME(conv->row_axpy(.3f, q, 1, y, 3, N / 3))
+    SAME(pool->row_max(q, 1, y, N))
+    SAME(pool->row_max(q, 2, y, N / 2))
+    SAME(pool->row_max(q, 3, y, N / 3))
+    SAME(map->bias_columns(p, q, y, 17, 59, true))
+    SAME(map->bias_rows(p, q, y, 17, 59, false))
+    SAME(norm->scale_shift(p, y, N, .1f, .2f, .3f))
+    SAME(norm->norm_back(p, q, y, N, .1f, .2f, .3f, .4f))
+    SAME(pool->max_pool_2x2(p, 34, y, 7, 17))
+    SAME(pool->max_pool_2x2_grad(p, 34, q, y, 7, 17))
+    SAME(update->sgd(y, NULL, q, N, .1f, 0, false))
+    SAME(gemm->transpose_4((const uint32_t *)(const void *)p, 59, (uint32_t *)(void *)y, 17, 17, 59))
     for (int width = 1; width <= 32; width++)
         for (int count = 0; count <= width; count += 5) {
-            SAME(pack_4(p, 1, 40, count, width, 21, y))
-            SAME(pack_4(p, 23, 1, count, width, 23, y))
-            SAME(pack_4(p, 3, 5, count, width, 20, y))
+            SAME(gemm->pack_4(p, 1, 40, count, width, 21, y))
+            SAME(gemm->pack_4(p, 23, 1, count, width, 23, y))
+            SAME(gemm->pack_4(p, 3, 5, count, width, 20, y))
         }
 #undef SAME
     free(p);
@@ -94,11 +93,11 @@ START_TEST(optimisers_tell_what_is_not_finite)
                 g[i] = i == place ? wrong[(place + f) % 4] : (float)(i % 7) * .1f;
             }
             if (f == 0)
-                ok = k->adam(w, m, v, g, N, .01f, .1f, .001f, 1e-7f);
+                ok = k->update->adam(w, m, v, g, N, .01f, .1f, .001f, 1e-7f);
             else if (f < 5)
-                ok = k->rmsprop(w, v, f & 1 ? mean : NULL, f & 2 ? m : NULL, g, N, .1f, .9f, .5f, 1e-7f);
+                ok = k->update->rmsprop(w, v, f & 1 ? mean : NULL, f & 2 ? m : NULL, g, N, .1f, .9f, .5f, 1e-7f);
             else
-                ok = k->sgd(w, f > 5 ? m : NULL, g, N, .1f, .9f, f == 7);
+                ok = k->update->sgd(w, f > 5 ? m : NULL, g, N, .1f, .9f, f == 7);
             ck_assert_msg(ok == (place == N), "form %d, element %d", f, place);
         }
     free(w);
@@ -127,7 +126,7 @@ START_TEST(optimisers_follow_keras)
     memcpy(was, w, 4 * N);
     memcpy(old_m, m, 4 * N);
     memcpy(old_v, v, 4 * N);
-    k->adam(w, m, v, g, N, .01f, .1f, .001f, 1e-7f);
+    k->update->adam(w, m, v, g, N, .01f, .1f, .001f, 1e-7f);
     for (int i = 0; i < N; i++) {
         const float m1 = old_m[i] + (g[i] - old_m[i]) * .1f, v1 = old_v[i] + (g[i] * g[i] - old_v[i]) * .001f;
 
@@ -138,7 +137,7 @@ START_TEST(optimisers_follow_keras)
     memcpy(was, w, 4 * N);
     memcpy(old_m, m, 4 * N);
     memcpy(old_v, v, 4 * N);
-    k->rmsprop(w, v, mean, m, g, N, .01f, .9f, .5f, 1e-7f);
+    k->update->rmsprop(w, v, mean, m, g, N, .01f, .9f, .5f, 1e-7f);
     for (int i = 0; i < N; i++) {
         const float v1 = .9f * old_v[i] + (1 - .9f) * (g[i] * g[i]), a1 = .9f * .1f + (1 - .9f) * g[i];
         const float m1 = .5f * old_m[i] + .01f * g[i] / sqrtf(v1 - a1 * a1 + 1e-7f);
@@ -150,7 +149,7 @@ START_TEST(optimisers_follow_keras)
     }
     memcpy(was, w, 4 * N);
     memcpy(old_m, m, 4 * N);
-    k->sgd(w, m, g, N, .01f, .9f, true);
+    k->update->sgd(w, m, g, N, .01f, .9f, true);
     for (int i = 0; i < N; i++) {
         const float m1 = .9f * old_m[i] - .01f * g[i];
 
@@ -186,15 +185,15 @@ START_TEST(reductions_are_accurate)
             top = fmax(top, (double)x[i]);
             low = fmin(low, (double)x[i]);
         }
-        expect_near("sum", n, (double)k->sum(x, n), sum, 1e-7 * size);
-        expect_near("sum_squares", n, (double)k->sum_squares(x, n), squares, 1e-6 * size);
-        expect_near("dot", n, (double)k->dot(x, y, n), product, 1e-6 * size);
-        ck_assert(n == 0 || (double)k->max_of(x, n) == top);
-        ck_assert(n == 0 || (double)k->min_of(x, n) == low);
+        expect_near("sum", n, (double)k->reduce->sum(x, n), sum, 1e-7 * size);
+        expect_near("sum_squares", n, (double)k->reduce->sum_squares(x, n), squares, 1e-6 * size);
+        expect_near("dot", n, (double)k->reduce->dot(x, y, n), product, 1e-6 * size);
+        ck_assert(n == 0 || (double)k->reduce->max_of(x, n) == top);
+        ck_assert(n == 0 || (double)k->reduce->min_of(x, n) == low);
         if (n) {
             x[n - 1] = NAN;
-            ck_assert_float_nan(k->max_of(x, n));
-            ck_assert_float_nan(k->min_of(x, n));
+            ck_assert_float_nan(k->reduce->max_of(x, n));
+            ck_assert_float_nan(k->reduce->min_of(x, n));
         }
         free(x);
         free(y);
@@ -216,8 +215,8 @@ START_TEST(softmax_and_its_gradients)
         x[i] = x[i] * 20 + 1000;
         sum += exp((double)x[i] - 1000);
     }
-    k->softmax(x, y, N);
-    k->log_softmax(x, l, N);
+    k->softmax->row(x, y, N);
+    k->softmax->log_row(x, l, N);
     for (int i = 0; i < N; i++) {
         const double p = exp((double)x[i] - 1000) / sum;
 
@@ -226,46 +225,14 @@ START_TEST(softmax_and_its_gradients)
         dot += (double)y[i] * (double)dy[i];
         total += (double)dy[i];
     }
-    k->softmax_grad(y, dy, dx, N);
-    k->log_softmax_grad(l, dy, dl, N);
+    k->softmax->row_grad(y, dy, dx, N);
+    k->softmax->log_row_grad(l, dy, dl, N);
     for (int i = 0; i < N; i++) {
         expect_near("softmax_grad", i, (double)dx[i], (double)y[i] * ((double)dy[i] - dot), 1e-6);
         expect_near("log_softmax_grad", i, (double)dl[i], (double)dy[i] - (double)y[i] * total, 1e-4);
     }
     free(x);
     free(dy);
-}
-END_TEST
-
-START_TEST(maps_cover_whole_arrays)
-{
-    const struct kernels *const k = kernels_get();
-    struct pool *const pool = threads(2);
-    enum { ROWS = 611, COLUMNS = 211, N = ROWS * COLUMNS };
-    float *const x = random_array(F32, N), *const y = room(4 * N), *const z = room(4 * N), columns[COLUMNS];
-
-    map_formula(k, pool, formula_of(&op_neg), (struct numbers){ 0 }, x, y, N);
-    for (int i = 0; i < N; i++)
-        ck_assert_float_eq(y[i], -x[i]);
-    map_transpose(k, pool, 1, ROWS, COLUMNS, 4, x, z);
-    for (int i = 0; i < N; i++)
-        ck_assert_float_eq(z[i % COLUMNS * ROWS + i / COLUMNS], x[i]);
-    map_sum_rows(k, pool, x, ROWS, COLUMNS, columns);
-    for (int c = 0; c < COLUMNS; c++) {
-        double sum = 0;
-
-        for (int r = 0; r < ROWS; r++)
-            sum += (double)x[r * COLUMNS + c];
-        expect_near("sum_rows", c, (double)columns[c], sum, 3e-5);
-    }
-    ck_assert_float_eq(map_sum(k, pool, x, N), map_sum(k, NULL, x, N));
-    map_rows(pool, k->softmax, x, y, ROWS, COLUMNS);
-    for (int r = 0; r < ROWS; r++)
-        expect_near("rows", r, (double)k->sum(y + r * COLUMNS, COLUMNS), 1, 1e-5);
-    free(x);
-    free(y);
-    free(z);
-    pool_free(pool);
 }
 END_TEST
 
@@ -628,7 +595,6 @@ Suite *suite(void)
     add_tests(s, optimisers_tell_what_is_not_finite, 3);
     add_tests(s, reductions_are_accurate, 3);
     add_tests(s, softmax_and_its_gradients, 3);
-    add_test(s, maps_cover_whole_arrays);
     add_tests(s, pooling_is_right, 3);
     add_test(s, pooling_details);
     add_tests(s, moments_far_from_zero, 9);

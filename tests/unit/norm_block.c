@@ -315,8 +315,8 @@ START_TEST(the_first_of_equal_ones_wins)
             x[t * 17 + c] = c == 0 ? 3 : (float)(c >> t & 1);
     }
     x[2 * 17 + 5] = x[3 * 17 + 5] = NAN;
-    k->last_pool(x, 2 * 17, 1, 17, y);
-    k->last_pool_back(x, 2 * 17, y, dy, 1, 17, dx);
+    k->norm->last_pool(x, 2 * 17, 1, 17, y);
+    k->norm->last_pool_back(x, 2 * 17, y, dy, 1, 17, dx);
     for (int c = 0; c < 17; c++) {
         const int winner = c == 0 || c == 16 ? 0 : c == 5 ? 2 : __builtin_ctz((unsigned)c);
 

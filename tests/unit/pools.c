@@ -203,7 +203,7 @@ START_TEST(planes_become_pixels)
             for (size_t i = 0; i < sizeof x / sizeof *x; i++)
                 x[i] = (uint32_t)random_below(1 << 30);
             memset(y, 0xff, sizeof y);
-            k->transpose_4(x, n + APART, y, planes, planes, n);
+            k->gemm->transpose_4(x, n + APART, y, planes, planes, n);
             for (int64_t i = 0; i < n * planes; i++)
                 ck_assert_uint_eq(y[i], x[i % planes * (n + APART) + i / planes]);
             ck_assert_uint_eq(y[n * planes], UINT32_MAX); /* and nothing behind */

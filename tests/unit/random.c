@@ -180,7 +180,7 @@ START_TEST(levels_draw_the_same)
         for (int64_t n = 0; n <= MOST; n += n < 150 ? 1 : 37) {
             got[n] = 7;
             random_uniform(wanted, n, seed, stream, firsts[f]);
-            k->random_uniform(got, n, seed, stream, firsts[f]);
+            k->random->uniform(got, n, seed, stream, firsts[f]);
             ck_assert_mem_eq(got, wanted, (size_t)n * sizeof *got);
             ck_assert(got[n] == 7);
         }
@@ -208,8 +208,8 @@ START_TEST(levels_drop_the_same)
                 x[i] = i % 13 == 5 ? -INFINITY : i % 11 == 3 ? NAN : (float)(i - 100);
             y[n] = back[n] = 7;
             mask[1 + n] = 7;
-            k->drop(&d, x, y, mask + 1, n, first); /* where no vector is aligned */
-            k->keep(mask + 1, x, back, n, d.scale);
+            k->random->drop(&d, x, y, mask + 1, n, first); /* where no vector is aligned */
+            k->random->keep(mask + 1, x, back, n, d.scale);
             ck_assert(y[n] == 7 && back[n] == 7 && mask[1 + n] == 7);
             for (int64_t i = 0; i < n; i++) {
                 const float wanted = (double)u[i] >= ratios[r] ? x[i] * d.scale : 0;
@@ -218,7 +218,7 @@ START_TEST(levels_drop_the_same)
                 ck_assert(isnan(wanted) ? isnan(y[i]) : memcmp(&wanted, y + i, sizeof wanted) == 0);
             }
             ck_assert_mem_eq(back, y, (size_t)n * sizeof *y);
-            k->drop(&d, x, x, NULL, n, first);
+            k->random->drop(&d, x, x, NULL, n, first);
             ck_assert_mem_eq(x, y, (size_t)n * sizeof *y);
         }
 }

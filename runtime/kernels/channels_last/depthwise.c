@@ -44,7 +44,7 @@ static bool depthwise_fits(struct conv_last *c, bool exact)
     const struct conv_shape *s = &c->shape;
 
     (void)exact;
-    return c->k->depth_tile && s->groups > 1 && s->groups == s->in_channels && s->groups == s->out_channels;
+    return c->k->conv->depth_tile && s->groups > 1 && s->groups == s->in_channels && s->groups == s->out_channels;
 }
 
 static struct conv_weights_key depthwise_key(const struct conv_last *c)
@@ -67,7 +67,7 @@ static void depthwise_pack(const struct conv_last *c, struct pool *pool, const f
     const int64_t taps = s->kernel[0] * s->kernel[1];
 
     (void)pool;
-    c->k->transpose_4((const void *)w, taps, packed, s->groups, s->groups, taps);
+    c->k->gemm->transpose_4((const void *)w, taps, packed, s->groups, s->groups, taps);
 }
 
 static int64_t depthwise_blocks(const struct conv_last *c)
@@ -133,7 +133,7 @@ static void run_sliding(const struct job *job, const struct field *f, int64_t i,
         t.rows[2] = taps[1].to - taps[1].from - t.rows[1];
         t.w[1] = w + taps[1].from * t.w_row;
     }
-    d->k->depth_rows(&t);
+    d->k->conv->depth_rows(&t);
 }
 
 /* By pairs where neighbours meet rows of x that follow each other. */
@@ -203,7 +203,7 @@ static void run_tiles(const struct job *job, const struct field *f, int64_t i)
             }
             t.y = job->y + y;
             t.residual = job->e->residual ? job->e->residual + y : NULL;
-            d->k->depth_tile(&t);
+            d->k->conv->depth_tile(&t);
         }
     }
 }
@@ -309,7 +309,7 @@ static void sum_taps(const struct sums *s, struct span rows, int64_t kernel_row,
 
     for (int64_t left = taps.to - taps.from; left > 0; left -= t.taps) {
         t.taps = (int)lesser(left, DEPTH_TAPS);
-        d->k->depth_weight_tile(&t);
+        d->k->conv->depth_weight_tile(&t);
         if (left > t.taps) {
             t.x += t.taps * t.x_column;
             t.acc += t.taps * channels;
@@ -365,9 +365,9 @@ static void depthwise_dw(const struct conv_last *c, struct pool *pool, const flo
         for (int64_t part = 0; part + step < s.parts; part += 2 * step) {
             float *to = s.sums + part * s.size;
 
-            c->k->add(to, to + step * s.size, to, s.size);
+            c->k->map->add(to, to + step * s.size, to, s.size);
         }
-    c->k->transpose_4(scratch, d.channels, (void *)dw, taps, taps, d.channels);
+    c->k->gemm->transpose_4(scratch, d.channels, (void *)dw, taps, taps, d.channels);
 }
 
 static bool depthwise_sums_dy(const struct conv_last *c)

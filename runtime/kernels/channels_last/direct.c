@@ -34,7 +34,7 @@ static bool is_flat(const struct conv_shape *s)
  * time. */
 static double pixel_cost(const struct direct *d, int64_t vectors, int64_t pixels)
 {
-    const int64_t tiles = divide_up(pixels, d->k->tile_pixels[vectors]), weights = vectors * d->k->lanes / 4;
+    const int64_t tiles = divide_up(pixels, d->k->conv->tile_pixels[vectors]), weights = vectors * d->k->lanes / 4;
 
     return (double)(greater(pixels * vectors, greater(LATENCY, weights) * tiles) + tiles) / (double)pixels;
 }
@@ -144,7 +144,7 @@ int64_t direct_slot(const struct direct *d, int64_t kernel_column)
 static bool direct_fits(struct conv_last *c, bool exact)
 {
     (void)exact;
-    return c->k->tile && c->shape.batch > 0 && c->shape.in_channels > 0 && c->shape.out_channels > 0;
+    return c->k->conv->tile && c->shape.batch > 0 && c->shape.in_channels > 0 && c->shape.out_channels > 0;
 }
 
 static struct conv_weights_key direct_key(const struct conv_last *c)
@@ -240,7 +240,7 @@ static void cover(struct sweep *s, const float *x, int64_t at, const struct side
     const struct job *job = s->job;
     const struct kernels *k = job->d->k;
     const struct side *pixel = &box[2];
-    const int64_t parts = divide_up(pixel->count, k->tile_pixels[s->panel.vectors]), each = pixel->count / parts;
+    const int64_t parts = divide_up(pixel->count, k->conv->tile_pixels[s->panel.vectors]), each = pixel->count / parts;
     const int64_t longer = pixel->count % parts;
     const int64_t look = tiles_for_a_look((double)s->tile.rows * (double)s->tile.run * k->lanes);
     int64_t tiles = 0;
@@ -260,7 +260,7 @@ static void cover(struct sweep *s, const float *x, int64_t at, const struct side
                 t.y = job->y + to;
                 t.residual = s->first && job->e->residual ? job->e->residual + to : NULL;
                 tile_bring(&t, &s->next);
-                k->tile(&t, (int)s->panel.vectors);
+                k->conv->tile(&t, (int)s->panel.vectors);
             }
 }
 
@@ -327,7 +327,7 @@ static void expect_next(struct sweep *s, int64_t blocks)
     const float *const behind = s->job->packed + lesser(from, all);
 
     s->next = tile_next_of(behind, behind + lesser(part, all - lesser(from, all)),
-                           divide_up(pixels, d->k->tile_pixels[s->panel.vectors]) * depths);
+                           divide_up(pixels, d->k->conv->tile_pixels[s->panel.vectors]) * depths);
 }
 
 /* Taps in parts whose weights stay in the cache while all blocks meet them. */
@@ -396,7 +396,7 @@ static bool is_finite(const struct job *job, struct span channels, struct span b
         int64_t n;
 
         if (channels.to - channels.from == d->x_channels) {
-            if (!isfinite(d->k->sum(x, pixels * d->x_channels)))
+            if (!isfinite(d->k->reduce->sum(x, pixels * d->x_channels)))
                 return false;
             continue;
         }
@@ -404,8 +404,8 @@ static bool is_finite(const struct job *job, struct span channels, struct span b
             float sums[COLUMNS] = { 0 };
 
             n = lesser(COLUMNS, channels.to - c);
-            d->k->sum_rows(x + c, pixels, n, d->x_channels, sums);
-            if (!isfinite(d->k->sum(sums, n)))
+            d->k->reduce->sum_rows(x + c, pixels, n, d->x_channels, sums);
+            if (!isfinite(d->k->reduce->sum(sums, n)))
                 return false;
         }
     }

@@ -51,7 +51,7 @@ static void pack_rows(const struct packing *p, const struct vector *v)
     for (int64_t from = 0; from < length; from += BLOCK) {
         const int64_t n = lesser(BLOCK, length - from);
 
-        d->k->transpose_4((const void *)(w + from), length, (void *)part, lanes, v->channels, n);
+        d->k->gemm->transpose_4((const void *)(w + from), length, (void *)part, lanes, v->channels, n);
         for (int64_t i = 0; i < n; i++) {
             memcpy(depth_of(p, v, tap, depth), part + i * lanes, (size_t)lanes * sizeof *part);
             if (++tap == d->taps) {
@@ -75,7 +75,7 @@ static void pack_columns(const struct packing *p, const struct vector *v)
         for (int64_t from = 0; from < d->taps; from += BLOCK) {
             const int64_t n = lesser(BLOCK, d->taps - from);
 
-            d->k->transpose_4((const void *)(w + from), d->taps, (void *)part, lanes, v->channels, n);
+            d->k->gemm->transpose_4((const void *)(w + from), d->taps, (void *)part, lanes, v->channels, n);
             for (int64_t i = 0; i < n; i++)
                 memcpy(depth_of(p, v, from + i, depth), part + i * lanes, (size_t)lanes * sizeof *part);
         }

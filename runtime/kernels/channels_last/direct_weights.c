@@ -92,7 +92,7 @@ static void add_stripe(const struct stripe *p, int64_t x_row, int64_t x_column, 
 {
     const struct direct *d = &p->s->d;
     const struct conv_shape *shape = &d->shape;
-    const int64_t count = divide_up(taps, d->k->weight_taps[p->panel.vectors]);
+    const int64_t count = divide_up(taps, d->k->conv->weight_taps[p->panel.vectors]);
     const int64_t row = d->in[1] * d->x_channels, g_row = d->out[1] * d->y_channels;
     const float *x =
         p->s->x + (p->images.from * d->in[0] + x_row) * row + x_column * d->x_channels + p->panel.group * d->depth;
@@ -118,7 +118,7 @@ static void add_stripe(const struct stripe *p, int64_t x_row, int64_t x_column, 
             t.x = x + outer * box[0].x + from;
             t.g = g + outer * box[0].g;
             t.acc = p->to + from * p->panel.lanes;
-            d->k->weight_tile(&t, (int)p->panel.vectors);
+            d->k->conv->weight_tile(&t, (int)p->panel.vectors);
         }
 }
 
@@ -177,9 +177,9 @@ static void add_dy(const struct sums *s, const struct panel *panel, int64_t unit
     const int64_t channel = panel->group * d->width + panel->channel;
     float sum[TILE_VECTORS * MOST_LANES] = { 0 };
 
-    d->k->sum_rows(s->dy + (image * pixels + from) * d->y_channels + channel, images * (end - from), panel->channels,
-                   d->y_channels, sum);
-    d->k->add(to + channel, sum, to + channel, panel->channels);
+    d->k->reduce->sum_rows(s->dy + (image * pixels + from) * d->y_channels + channel, images * (end - from),
+                           panel->channels, d->y_channels, sum);
+    d->k->map->add(to + channel, sum, to + channel, panel->channels);
 }
 
 /* The first float of it; there may be one past the last. */
@@ -233,7 +233,7 @@ static void add_parts(void *context, int64_t slice, int thread)
         for (int64_t part = 0; part + step < s->parts; part += 2 * step) {
             float *to = s->sums + part * s->size + start;
 
-            s->d.k->add(to, to + step * s->size, to, n);
+            s->d.k->map->add(to, to + step * s->size, to, n);
         }
 }
 
@@ -264,9 +264,9 @@ static void unpack_vector(void *context, int64_t n, int thread)
                 depth++;
             }
         }
-        d->k->transpose_4((const void *)part, lanes,
-                          (void *)(s->dw + (panel.group * d->width + channel) * length + from), length, count,
-                          channels);
+        d->k->gemm->transpose_4((const void *)part, lanes,
+                                (void *)(s->dw + (panel.group * d->width + channel) * length + from), length, count,
+                                channels);
     }
 }
 
@@ -288,6 +288,6 @@ void direct_dw(const struct conv_last *c, struct pool *pool, const float *x, con
     if (db)
         memset(db, 0, (size_t)s.d.y_channels * sizeof *db);
     for (int64_t part = 0; part < s.parts && db; part++)
-        s.d.k->add(db, s.dy_sums + part * s.d.y_channels, db, s.d.y_channels);
+        s.d.k->map->add(db, s.dy_sums + part * s.d.y_channels, db, s.d.y_channels);
     pool_run(rest, s.d.groups * s.d.vectors, unpack_vector, &s);
 }

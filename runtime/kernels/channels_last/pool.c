@@ -218,7 +218,7 @@ void max_pool_last(const struct kernels *k, struct pool *pool, const struct pool
                    const float *x, float *y)
 {
     const struct pool_shape shape = lifted(s);
-    struct job j = { .k = k, .s = &shape, .channels = channels, .x = x, .y = y, .loop = k->windows_max };
+    struct job j = { .k = k, .s = &shape, .channels = channels, .x = x, .y = y, .loop = k->pool->windows_max };
 
     run(pool, &j, false);
 }
@@ -228,7 +228,7 @@ void max_pool_last_grad(const struct kernels *k, struct pool *pool, const struct
 {
     const struct pool_shape shape = lifted(s);
     struct job j = {
-        .k = k, .s = &shape, .channels = channels, .x = x, .g = dy, .dx = dx, .loop = k->windows_max_grad
+        .k = k, .s = &shape, .channels = channels, .x = x, .g = dy, .dx = dx, .loop = k->pool->windows_max_grad
     };
 
     run(pool, &j, true);
@@ -238,7 +238,9 @@ void average_pool_last(const struct kernels *k, struct pool *pool, const struct 
                        const float *x, float *y)
 {
     const struct pool_shape shape = lifted(s);
-    struct job j = { .k = k, .s = &shape, .channels = channels, .x = x, .y = y, .loop = k->windows_sum, .mean = true };
+    struct job j = {
+        .k = k, .s = &shape, .channels = channels, .x = x, .y = y, .loop = k->pool->windows_sum, .mean = true
+    };
 
     run(pool, &j, false);
 }
@@ -248,7 +250,7 @@ void average_pool_last_grad(const struct kernels *k, struct pool *pool, const st
 {
     const struct pool_shape shape = lifted(s);
     struct job j = {
-        .k = k, .s = &shape, .channels = channels, .g = dy, .dx = dx, .loop = k->windows_spread, .mean = true
+        .k = k, .s = &shape, .channels = channels, .g = dy, .dx = dx, .loop = k->pool->windows_spread, .mean = true
     };
 
     run(pool, &j, true);

@@ -105,7 +105,7 @@ void winograd_transform(const struct winograd *w, const struct winograd_span *s,
 
     for (int64_t r = at.row; r < at.end; r++, p.out += s->columns * p.pixel) {
         p.row = r * w->tile - w->pad_rows;
-        w->k->winograd_input(&p);
+        w->k->winograd->input(&p);
     }
 }
 void winograd_transform_gradient(const struct winograd *w, const struct winograd_span *s, int64_t b, const float *dy,
@@ -126,7 +126,7 @@ void winograd_transform_gradient(const struct winograd *w, const struct winograd
 
     for (int64_t r = at.row; r < at.end; r++, p.out += s->columns * p.pixel) {
         p.row = r * w->tile;
-        w->k->winograd_gradient(&p);
+        w->k->winograd->gradient(&p);
     }
 }
 
@@ -182,7 +182,7 @@ static int64_t panels_of(const struct winograd *w)
     int best = 1; /* the width that loads least for what it multiplies */
 
     for (int v = 2; v <= TILE_VECTORS; v++) {
-        const int pixels = w->k->tile_pixels[v], best_pixels = w->k->tile_pixels[best];
+        const int pixels = w->k->conv->tile_pixels[v], best_pixels = w->k->conv->tile_pixels[best];
 
         if (v * pixels * (best + best_pixels) >= best * best_pixels * (v + pixels))
             best = v;
@@ -230,13 +230,13 @@ static void pack_vector(const struct pack *p, int64_t o, int64_t width, float *u
     if (used < lanes)
         memset(taps, 0, sizeof taps);
     if (!p->back)
-        w->k->transpose_4((const uint32_t *)(const void *)(p->weights + (o * w->channels + d) * each),
-                          w->channels * each, (uint32_t *)(void *)taps, lanes, used, count * each);
+        w->k->gemm->transpose_4((const uint32_t *)(const void *)(p->weights + (o * w->channels + d) * each),
+                                w->channels * each, (uint32_t *)(void *)taps, lanes, used, count * each);
     for (int64_t e = 0; p->back && e < count; e++)
-        w->k->transpose_4((const uint32_t *)(const void *)(p->weights + ((d + e) * w->out_channels + o) * each), each,
-                          (uint32_t *)(void *)(taps + e * each * lanes), lanes, used, each);
-    w->k->winograd_weights(&t);
-    if (!(w->k->sum_squares(taps, count * each * lanes) < WINOGRAD_HUGE))
+        w->k->gemm->transpose_4((const uint32_t *)(const void *)(p->weights + ((d + e) * w->out_channels + o) * each),
+                                each, (uint32_t *)(void *)(taps + e * each * lanes), lanes, used, each);
+    w->k->winograd->weights(&t);
+    if (!(w->k->reduce->sum_squares(taps, count * each * lanes) < WINOGRAD_HUGE))
         spoil_huge(&t, lanes);
 }
 static void pack_chunk(void *context, int64_t k, int thread)
@@ -306,7 +306,7 @@ static void products(const struct job *j, const float *in, float *out, int64_t i
     for (; panel < end; panel++) {
         const int64_t first = even_start(all, j->panels, panel) * lanes;
         const int vectors = (int)(even_start(all, j->panels, panel + 1) - first / lanes);
-        const int64_t parts = divide_up(tiles, w->k->tile_pixels[vectors]);
+        const int64_t parts = divide_up(tiles, w->k->conv->tile_pixels[vectors]);
         struct tile t = { .rows = 1,
                           .run = w->channels,
                           .x_pixel = w->in_pixel,
@@ -327,7 +327,7 @@ static void products(const struct job *j, const float *in, float *out, int64_t i
             t.y = out + i * w->out_plane + tile * w->out_pixel + first;
             t.pixels = (int)(even_start(tiles, parts, p + 1) - tile);
             tile_bring(&t, &next);
-            w->k->tile(&t, vectors);
+            w->k->conv->tile(&t, vectors);
             winograd_fetch(&soon[0]);
             winograd_fetch(&soon[1]);
         }
@@ -398,7 +398,7 @@ static void results(const struct job *j, const struct winograd_span *s, int64_t 
 
     for (int64_t row = at.row; row < at.end; row++, r.in += s->columns * r.pixel) {
         r.row = row * w->tile;
-        w->k->winograd_results(&r);
+        w->k->winograd->results(&r);
     }
 }
 static void finish(const struct job *j, const struct winograd_span *s, int64_t b, int thread)
@@ -420,7 +420,7 @@ static void group_chunk(void *context, int64_t k, int thread)
     float *const in = j->planes + thread * WINOGRAD_POINTS * (w->in_plane + w->out_plane);
     float *const out = in + WINOGRAD_POINTS * w->in_plane;
     const int64_t parts = divide_up(w->tile_columns, w->columns);
-    const int64_t pixels = w->k->tile_pixels[divide_up(vectors_of(w), j->panels)];
+    const int64_t pixels = w->k->conv->tile_pixels[divide_up(vectors_of(w), j->panels)];
     const int64_t times = WINOGRAD_POINTS * parts * j->panels * divide_up(w->rows * w->group * w->columns, pixels);
     struct winograd_span s = winograd_group(w, k);
     /* what this thread is likely to read next, and will write now */

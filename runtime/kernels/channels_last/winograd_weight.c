@@ -26,7 +26,7 @@ static struct job job_of(const struct conv_last *c)
 {
     struct job j = { .w = winograd_of(c), .parts = 1 };
     const struct winograd *const w = &j.w;
-    const int *const taps = w->k->weight_taps;
+    const int *const taps = w->k->conv->weight_taps;
     const int64_t vectors = w->out_pixel / w->k->lanes;
     const int64_t work = w->batch * w->tile_rows * w->tile_columns * w->channels * w->out_pixel;
     int best = 1;
@@ -54,7 +54,7 @@ static void products(const struct job *j, const float *in, const float *gradient
     for (; panel < end; panel++) {
         const int64_t first = even_start(all, j->panels, panel) * lanes;
         const int vectors = (int)(even_start(all, j->panels, panel + 1) - first / lanes);
-        const int64_t parts = divide_up(w->channels, w->k->weight_taps[vectors]);
+        const int64_t parts = divide_up(w->channels, w->k->conv->weight_taps[vectors]);
         struct weight_tile t = { .rows = 1,
                                  .pixels = tiles,
                                  .x_pixel = w->in_pixel,
@@ -70,7 +70,7 @@ static void products(const struct job *j, const float *in, const float *gradient
             t.x = in + i * w->in_plane + c;
             t.acc = acc + (i * w->channels + c) * w->out_pixel + first;
             t.taps = (int)(even_start(w->channels, parts, p + 1) - c);
-            w->k->weight_tile(&t, vectors);
+            w->k->conv->weight_tile(&t, vectors);
             winograd_fetch(&soon[0]);
             winograd_fetch(&soon[1]);
         }
@@ -85,8 +85,8 @@ static void add_dy(const struct job *j, int64_t group, float *sum)
     float *const of_group = sum + channels;
 
     memset(of_group, 0, (size_t)channels * sizeof *sum);
-    j->w.k->sum_rows(j->dy + r.from, (r.to - r.from) / channels, channels, channels, of_group);
-    j->w.k->add(sum, of_group, sum, channels);
+    j->w.k->reduce->sum_rows(j->dy + r.from, (r.to - r.from) / channels, channels, channels, of_group);
+    j->w.k->map->add(sum, of_group, sum, channels);
 }
 
 /* Groups of a part, by one thread. */
@@ -152,7 +152,7 @@ static void total_chunk(void *context, int64_t k, int thread)
     const int64_t n = j->sums / WINOGRAD_POINTS;
 
     (void)thread;
-    j->w.k->combine_rows(j->ones, 1, j->acc + k * n, j->parts, n, j->sums, j->total + k * n);
+    j->w.k->reduce->combine_rows(j->ones, 1, j->acc + k * n, j->parts, n, j->sums, j->total + k * n);
 }
 
 /* What is huge or not finite has reached all taps: again by plain sums, x's channels from c on, dy's from o on. */
@@ -188,12 +188,12 @@ static void result_chunk(void *context, int64_t k, int thread)
                                                 .dw = taps };
 
     (void)thread;
-    w->k->winograd_weight_gradient(&r);
-    if (!(w->k->sum_squares(taps, r.count * each * lanes) < WINOGRAD_HUGE))
+    w->k->winograd->weight_gradient(&r);
+    if (!(w->k->reduce->sum_squares(taps, r.count * each * lanes) < WINOGRAD_HUGE))
         taps_again(j, o, c, r.count, taps);
-    w->k->transpose_4((const uint32_t *)(const void *)taps, lanes,
-                      (uint32_t *)(void *)(j->dw + (o * w->channels + c) * each), w->channels * each, r.count * each,
-                      lesser(lanes, w->out_channels - o));
+    w->k->gemm->transpose_4((const uint32_t *)(const void *)taps, lanes,
+                            (uint32_t *)(void *)(j->dw + (o * w->channels + c) * each), w->channels * each,
+                            r.count * each, lesser(lanes, w->out_channels - o));
 }
 
 static int64_t dy_sums_size(const struct job *j)
@@ -243,7 +243,7 @@ void winograd_weight(const struct conv_last *c, struct pool *pool, const float *
     if (j.parts > 1)
         pool_run(pool, WINOGRAD_POINTS, total_chunk, &j);
     if (db)
-        w->k->combine_rows(j.ones, 1, j.dy_sums, j.parts, w->out_channels, 2 * w->out_channels, db);
+        w->k->reduce->combine_rows(j.ones, 1, j.dy_sums, j.parts, w->out_channels, 2 * w->out_channels, db);
     pool_run(chunks > 32 ? pool : NULL, chunks, result_chunk, &j);
 }
 

@@ -221,7 +221,7 @@ static void slide_one_by_one(const struct depth_rows *t, void (*rows)(const stru
     }
 #define ENTRY(taps, stride) [taps][stride] = slide_##taps##_##stride,
 DEPTH_ROWS(SLIDE)
-static void depth_rows_loop(const struct depth_rows *t)
+static inline void depth_rows_loop(const struct depth_rows *t)
 {
     static void (*const loops[SLIDE_TAPS + 1][3])(const struct depth_rows *) = { DEPTH_ROWS(ENTRY) };
 
@@ -298,13 +298,13 @@ TO_5(WEIGHT_TILE, )
 
 #define ENTRY(v, n)        [n] = depth_tile_##n,
 #define WEIGHT_ENTRY(v, n) [n] = depth_weight_tile_##n,
-static void depth_tile_loop(const struct depth_tile *t)
+static inline void depth_tile_loop(const struct depth_tile *t)
 {
     static void (*const tiles[DEPTH_PIXELS + 1])(const struct depth_tile *) = { TO_8(ENTRY, ) };
 
     tiles[t->pixels](t);
 }
-static void depth_weight_tile_loop(const struct depth_weight_tile *t)
+static inline void depth_weight_tile_loop(const struct depth_weight_tile *t)
 {
     static void (*const tiles[DEPTH_TAPS + 1])(const struct depth_weight_tile *) = { TO_5(WEIGHT_ENTRY, ) };
 

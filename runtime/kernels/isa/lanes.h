@@ -1,4 +1,5 @@
-/* What the loop bodies are written in. The file that includes them defines LANES, the floats of a vector. */
+/* What the loop bodies are written in. LANES, the floats of a vector, is told by the build or the file that includes
+ * them; without, it is plain C. */
 #ifndef KILN_KERNELS_ISA_LANES_H
 #define KILN_KERNELS_ISA_LANES_H
 
@@ -22,6 +23,9 @@
 #define UNROLLED _Pragma("clang loop unroll(full)")
 #else
 #define UNROLLED _Pragma("GCC unroll 32")
+#endif
+#ifndef LANES
+#define LANES 4
 #endif
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 

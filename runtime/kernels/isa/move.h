@@ -5,8 +5,8 @@
 
 #include "kernels/isa/lanes.h"
 
-static void pack_8_loop(const double *x, int64_t lane_stride, int64_t depth_stride, int64_t count, int64_t width,
-                        int64_t depth, double *panel)
+static inline void pack_8_loop(const double *x, int64_t lane_stride, int64_t depth_stride, int64_t count, int64_t width,
+                               int64_t depth, double *panel)
 {
     for (int64_t d = 0; d < depth; d++, panel += width) {
         const double *from = x + d * depth_stride;
@@ -112,8 +112,8 @@ static inline int64_t transposed_columns(const uint32_t *x, int64_t x_stride, ui
     return 0;
 }
 
-static void transpose_8_loop(const uint64_t *x, int64_t x_stride, uint64_t *y, int64_t y_stride, int64_t rows,
-                             int64_t columns)
+static inline void transpose_8_loop(const uint64_t *x, int64_t x_stride, uint64_t *y, int64_t y_stride, int64_t rows,
+                                    int64_t columns)
 {
     enum { BLOCK = 8 };
 

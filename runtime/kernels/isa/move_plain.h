@@ -4,25 +4,25 @@
 
 #include "kernels/isa/move.h"
 
-static void pack_4_loop(const float *x, int64_t lane_stride, int64_t depth_stride, int64_t count, int64_t width,
-                        int64_t depth, float *panel)
+static inline void pack_4_loop(const float *x, int64_t lane_stride, int64_t depth_stride, int64_t count, int64_t width,
+                               int64_t depth, float *panel)
 {
     pack_4_any(x, lane_stride, depth_stride, count, width, depth, panel);
 }
-static void pack_runs_4_loop(const struct pack_runs *p, int64_t from, int64_t depth, float *panel)
+static inline void pack_runs_4_loop(const struct pack_runs *p, int64_t from, int64_t depth, float *panel)
 {
     pack_runs_4_any(p, from, depth, panel);
 }
-static void pack_lanes_4_loop(const struct pack_lanes *p, float *panel)
+static inline void pack_lanes_4_loop(const struct pack_lanes *p, float *panel)
 {
     pack_lanes_4_any(p, panel);
 }
-static void store_runs_4_loop(const struct store_runs *s, const float *tile, int64_t rows)
+static inline void store_runs_4_loop(const struct store_runs *s, const float *tile, int64_t rows)
 {
     store_runs_4_any(s, tile, rows);
 }
-static void transpose_4_loop(const uint32_t *x, int64_t x_stride, uint32_t *y, int64_t y_stride, int64_t rows,
-                             int64_t columns)
+static inline void transpose_4_loop(const uint32_t *x, int64_t x_stride, uint32_t *y, int64_t y_stride, int64_t rows,
+                                    int64_t columns)
 {
     enum { BLOCK = 8 };
     const int64_t done = transposed_columns(x, x_stride, y, y_stride, rows, columns);

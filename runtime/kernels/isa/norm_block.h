@@ -38,8 +38,8 @@ ALWAYS_INLINE void centred_sums(const float *x, int64_t rows, int64_t stride, co
         add_lanes(q[v], squares + v * LANES, v == vectors - 1 ? last : LANES);
     }
 }
-static void moments_columns_loop(const float *x, int64_t rows, int64_t columns, int64_t stride, const float *mean,
-                                 double *sum, double *squares)
+static inline void moments_columns_loop(const float *x, int64_t rows, int64_t columns, int64_t stride,
+                                        const float *mean, double *sum, double *squares)
 {
     for (int64_t from = 0; from < rows; from += MOMENT_ROWS, x += MOMENT_ROWS * stride) {
         const int64_t count = rows - from < MOMENT_ROWS ? rows - from : MOMENT_ROWS;
@@ -56,8 +56,8 @@ static void moments_columns_loop(const float *x, int64_t rows, int64_t columns, 
     }
 }
 /* Sums of g and of g * (x - mean), row by row as x and g lie, in float. */
-static void dot_rows_loop(const float *x, const float *g, int64_t rows, int64_t columns, int64_t stride,
-                          const float *mean, float *sum_g, float *sum_gx)
+static inline void dot_rows_loop(const float *x, const float *g, int64_t rows, int64_t columns, int64_t stride,
+                                 const float *mean, float *sum_g, float *sum_gx)
 {
     for (int64_t r = 0; r < rows; r++, x += stride, g += stride)
         for (int64_t c = 0; c < columns; c += LANES) {
@@ -76,8 +76,8 @@ ALWAYS_INLINE void scale_shift_part(const float *x, float *y, const float *mean,
 {
     store_up_to(y, (load_up_to(x, n) - load_up_to(mean, n)) * load_up_to(scale, n) + load_up_to(shift, n), n);
 }
-static void scale_shift_columns_loop(const float *x, float *y, int64_t rows, int64_t columns, int64_t stride,
-                                     const float *mean, const float *scale, const float *shift)
+static inline void scale_shift_columns_loop(const float *x, float *y, int64_t rows, int64_t columns, int64_t stride,
+                                            const float *mean, const float *scale, const float *shift)
 {
     for (int64_t r = 0; r < rows; r++, x += stride, y += stride) {
         int64_t c = 0;
@@ -96,8 +96,9 @@ ALWAYS_INLINE void norm_back_part(const float *x, const float *g, float *dx, con
 
     store_up_to(dx, (on_g + on_x) + load_up_to(r, n), n);
 }
-static void norm_back_columns_loop(const float *x, const float *g, float *dx, int64_t rows, int64_t columns,
-                                   int64_t stride, const float *mean, const float *p, const float *q, const float *r)
+static inline void norm_back_columns_loop(const float *x, const float *g, float *dx, int64_t rows, int64_t columns,
+                                          int64_t stride, const float *mean, const float *p, const float *q,
+                                          const float *r)
 {
     for (int64_t i = 0; i < rows; i++, x += stride, g += stride, dx += stride) {
         int64_t c = 0;
@@ -148,12 +149,12 @@ ALWAYS_INLINE void pool_pixels(const float *x, int64_t x_row, int64_t pixels, in
             pool_part(x + c, at, mean + c, scale + c, shift + c, own ? own + c : NULL, z + c, channels - c, normal);
     }
 }
-static void norm_pool_loop(const float *x, int64_t x_row, int64_t pixels, int64_t channels, const float *mean,
-                           const float *scale, const float *shift, float *best, float *z)
+static inline void norm_pool_loop(const float *x, int64_t x_row, int64_t pixels, int64_t channels, const float *mean,
+                                  const float *scale, const float *shift, float *best, float *z)
 {
     pool_pixels(x, x_row, pixels, channels, mean, scale, shift, best, z, true);
 }
-static void last_pool_loop(const float *x, int64_t x_row, int64_t pixels, int64_t channels, float *y)
+static inline void last_pool_loop(const float *x, int64_t x_row, int64_t pixels, int64_t channels, float *y)
 {
     pool_pixels(x, x_row, pixels, channels, x, x, x, NULL, y, false);
 }
@@ -196,14 +197,14 @@ ALWAYS_INLINE void pool_back_pixels(const float *x, int64_t x_row, const float *
             pool_back_part(x + c, at, best + c, g + c, mean + c, p + c, q + c, r + c, dx + c, channels - c, normal);
     }
 }
-static void norm_pool_back_loop(const float *x, int64_t x_row, const float *best, const float *g, int64_t pixels,
-                                int64_t channels, const float *mean, const float *p, const float *q, const float *r,
-                                float *dx)
+static inline void norm_pool_back_loop(const float *x, int64_t x_row, const float *best, const float *g, int64_t pixels,
+                                       int64_t channels, const float *mean, const float *p, const float *q,
+                                       const float *r, float *dx)
 {
     pool_back_pixels(x, x_row, best, g, pixels, channels, mean, p, q, r, dx, true);
 }
-static void last_pool_back_loop(const float *x, int64_t x_row, const float *best, const float *g, int64_t pixels,
-                                int64_t channels, float *dx)
+static inline void last_pool_back_loop(const float *x, int64_t x_row, const float *best, const float *g, int64_t pixels,
+                                       int64_t channels, float *dx)
 {
     pool_back_pixels(x, x_row, best, g, pixels, channels, g, g, g, g, dx, false);
 }

@@ -7,7 +7,7 @@
 
 enum { MOMENT_BLOCK = 4096 };
 
-static void moments_loop(const float *x, int64_t n, float mean, double *sum, double *squares)
+static inline void moments_loop(const float *x, int64_t n, float mean, double *sum, double *squares)
 {
     const vec shift = splat(mean);
 
@@ -34,7 +34,8 @@ static void moments_loop(const float *x, int64_t n, float mean, double *sum, dou
         *squares += total(q[0] + q[1]) + rest_squares;
     }
 }
-static void dot_centered_loop(const float *x, const float *g, int64_t n, float mean, double *sum_g, double *sum_gx)
+static inline void dot_centered_loop(const float *x, const float *g, int64_t n, float mean, double *sum_g,
+                                     double *sum_gx)
 {
     const vec shift = splat(mean);
 
@@ -60,13 +61,14 @@ static void dot_centered_loop(const float *x, const float *g, int64_t n, float m
     }
 }
 
-static void scale_shift_loop(const float *x, float *y, int64_t n, float mean, float scale, float shift)
+static inline void scale_shift_loop(const float *x, float *y, int64_t n, float mean, float scale, float shift)
 {
     INDEPENDENT
     for (int64_t i = 0; i < n; i++)
         y[i] = (x[i] - mean) * scale + shift;
 }
-static void norm_back_loop(const float *x, const float *g, float *dx, int64_t n, float mean, float p, float q, float r)
+static inline void norm_back_loop(const float *x, const float *g, float *dx, int64_t n, float mean, float p, float q,
+                                  float r)
 {
     INDEPENDENT
     for (int64_t i = 0; i < n; i++)

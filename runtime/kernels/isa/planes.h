@@ -26,7 +26,8 @@ static inline void every_one(const float *x, float *y, int64_t n)
         store(y + i, load(x + i));
     store_some(y + i, load_some(x + i, n - i), n - i);
 }
-static void every_loop(const float *x, int64_t x_row, int64_t step, float *y, int64_t y_row, int64_t rows, int64_t n)
+static inline void every_loop(const float *x, int64_t x_row, int64_t step, float *y, int64_t y_row, int64_t rows,
+                              int64_t n)
 {
     for (int64_t r = 0; n > 0 && r < rows; r++, x += x_row, y += y_row)
         if (step == 1)
@@ -124,7 +125,7 @@ PLANES(PLANE)
 #undef PLANE
 
 #define ENTRY(v, most, taps, stride) [v][taps][stride] = plane_##v##_##taps##_##stride,
-static void plane_rows_loop(const struct plane_rows *t)
+static inline void plane_rows_loop(const struct plane_rows *t)
 {
     static void (*const loops[TILE_VECTORS + 1][PLANE_TAPS + 1][3])(const struct plane_rows *, int64_t,
                                                                     int64_t) = { PLANES(ENTRY) };

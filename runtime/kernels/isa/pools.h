@@ -100,17 +100,17 @@ ALWAYS_INLINE void windows_join(const struct pool_windows *w, bool sum)
         windows_any(w, sum);
 }
 
-static void windows_max_loop(const struct pool_windows *w)
+static inline void windows_max_loop(const struct pool_windows *w)
 {
     windows_join(w, false);
 }
-static void windows_sum_loop(const struct pool_windows *w)
+static inline void windows_sum_loop(const struct pool_windows *w)
 {
     windows_join(w, true);
 }
 
 /* The first of the largest gets g. */
-static void windows_max_grad_loop(const struct pool_windows *w)
+static inline void windows_max_grad_loop(const struct pool_windows *w)
 {
     const vec zero = { 0 };
 
@@ -139,7 +139,7 @@ static void windows_max_grad_loop(const struct pool_windows *w)
         }
 }
 
-static void windows_spread_loop(const struct pool_windows *w)
+static inline void windows_spread_loop(const struct pool_windows *w)
 {
     const vec factor = splat(w->factor);
 

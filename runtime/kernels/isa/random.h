@@ -85,7 +85,7 @@ ALWAYS_INLINE void make_words(uint32_t words[WORDS], uint64_t seed, uint64_t str
 
 /* -- numbers -- */
 
-static void random_uniform_loop(float *y, int64_t n, uint64_t seed, uint64_t stream, uint64_t first)
+static inline void random_uniform_loop(float *y, int64_t n, uint64_t seed, uint64_t stream, uint64_t first)
 {
     int64_t skip = (int64_t)(first % 4), count;
     uint32_t words[WORDS];
@@ -171,7 +171,7 @@ ALWAYS_INLINE void drop_all(const struct drop *d, const float *x, float *y, uint
             mask += count;
     }
 }
-static void drop_loop(const struct drop *d, const float *x, float *y, uint8_t *mask, int64_t n, uint64_t first)
+static inline void drop_loop(const struct drop *d, const float *x, float *y, uint8_t *mask, int64_t n, uint64_t first)
 {
     if (mask)
         drop_all(d, x, y, mask, n, first);
@@ -179,7 +179,7 @@ static void drop_loop(const struct drop *d, const float *x, float *y, uint8_t *m
         drop_all(d, x, y, NULL, n, first);
 }
 
-static void keep_loop(const uint8_t *mask, const float *x, float *y, int64_t n, float scale)
+static inline void keep_loop(const uint8_t *mask, const float *x, float *y, int64_t n, float scale)
 {
     int64_t i = 0;
 

@@ -41,15 +41,15 @@ static float sum_in_pairs(float (*block)(const float *, const float *, int64_t),
         }
     return s;
 }
-static float sum_loop(const float *x, int64_t n)
+static inline float sum_loop(const float *x, int64_t n)
 {
     return sum_in_pairs(sum_block_loop, x, x, n);
 }
-static float sum_squares_loop(const float *x, int64_t n)
+static inline float sum_squares_loop(const float *x, int64_t n)
 {
     return sum_in_pairs(sum_squares_block_loop, x, x, n);
 }
-static float dot_loop(const float *p, const float *q, int64_t n)
+static inline float dot_loop(const float *p, const float *q, int64_t n)
 {
     return sum_in_pairs(dot_block_loop, p, q, n);
 }
@@ -86,17 +86,17 @@ static float extreme(const float *x, int64_t n, float sign) /* of sign * x */
     }
     return sign * result;
 }
-static float max_of_loop(const float *x, int64_t n)
+static inline float max_of_loop(const float *x, int64_t n)
 {
     return extreme(x, n, 1);
 }
-static float min_of_loop(const float *x, int64_t n)
+static inline float min_of_loop(const float *x, int64_t n)
 {
     return extreme(x, n, -1);
 }
 
 /* Rows in blocks of 32, whose sums stay in a register. */
-static void sum_rows_loop(const float *x, int64_t rows, int64_t columns, int64_t stride, float *y)
+static inline void sum_rows_loop(const float *x, int64_t rows, int64_t columns, int64_t stride, float *y)
 {
     for (int64_t r = 0; r < rows; r += 32) {
         const int64_t end = rows - r < 32 ? rows : r + 32;
@@ -119,8 +119,8 @@ static void sum_rows_loop(const float *x, int64_t rows, int64_t columns, int64_t
     }
 }
 /* y[c] = sum over r of w[r * w_step] * x[r * stride + c], in the order of r. */
-static void combine_rows_loop(const float *w, int64_t w_step, const float *x, int64_t rows, int64_t columns,
-                              int64_t stride, float *y)
+static inline void combine_rows_loop(const float *w, int64_t w_step, const float *x, int64_t rows, int64_t columns,
+                                     int64_t stride, float *y)
 {
     int64_t c = 0;
 
@@ -144,13 +144,13 @@ static void combine_rows_loop(const float *w, int64_t w_step, const float *x, in
 
 /* -- softmax -- */
 
-static void div_s_loop(const float *p, float q, float *y, int64_t n)
+static inline void div_s_loop(const float *p, float q, float *y, int64_t n)
 {
     INDEPENDENT
     for (int64_t i = 0; i < n; i++)
         y[i] = p[i] / q;
 }
-static void softmax_loop(const float *x, float *y, int64_t n)
+static inline void softmax_loop(const float *x, float *y, int64_t n)
 {
     const float top = max_of_loop(x, n);
 
@@ -159,7 +159,7 @@ static void softmax_loop(const float *x, float *y, int64_t n)
         y[i] = exp_of(x[i] - top);
     div_s_loop(y, sum_loop(y, n), y, n);
 }
-static void log_softmax_loop(const float *x, float *y, int64_t n)
+static inline void log_softmax_loop(const float *x, float *y, int64_t n)
 {
     enum { BLOCK = 1024 };
     const float top = max_of_loop(x, n);
@@ -177,7 +177,7 @@ static void log_softmax_loop(const float *x, float *y, int64_t n)
     for (int64_t i = 0; i < n; i++)
         y[i] = (x[i] - top) - shift;
 }
-static void softmax_grad_loop(const float *y, const float *dy, float *dx, int64_t n)
+static inline void softmax_grad_loop(const float *y, const float *dy, float *dx, int64_t n)
 {
     const float s = dot_loop(y, dy, n);
 
@@ -185,7 +185,7 @@ static void softmax_grad_loop(const float *y, const float *dy, float *dx, int64_
     for (int64_t i = 0; i < n; i++)
         dx[i] = y[i] * (dy[i] - s);
 }
-static void log_softmax_grad_loop(const float *y, const float *dy, float *dx, int64_t n)
+static inline void log_softmax_grad_loop(const float *y, const float *dy, float *dx, int64_t n)
 {
     const float s = sum_loop(dy, n);
 

@@ -5,8 +5,8 @@
 #include "kernels/isa/tile.h"
 
 /* A column is summed in the order of r; the block of columns stays in the first-level cache. */
-static void add_rows_loop(const float *w, int64_t w_step, const float *x, int64_t rows, int64_t columns, int64_t stride,
-                          float *y)
+static inline void add_rows_loop(const float *w, int64_t w_step, const float *x, int64_t rows, int64_t columns,
+                                 int64_t stride, float *y)
 {
     enum { TOGETHER = 4 };
 
@@ -77,8 +77,8 @@ ALWAYS_INLINE void dots_of(const float *x, int64_t x_step, int rows, const float
                __builtin_shufflevector(s[2 * l], s[2 * l + 1], ODD_LANES);
     store(sums, s[0]);
 }
-static void dots_loop(const float *x, int64_t x_step, int rows, const float *w, int64_t w_step, int columns, int64_t n,
-                      float *sums)
+static inline void dots_loop(const float *x, int64_t x_step, int rows, const float *w, int64_t w_step, int columns,
+                             int64_t n, float *sums)
 {
     switch (rows) {
     case 1:

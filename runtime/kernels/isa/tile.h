@@ -234,13 +234,13 @@ TILES(TILE)
 
 #define ENTRY(v, n)        [v][n] = tile_##v##_##n,
 #define WEIGHT_ENTRY(v, n) [v][n] = weight_tile_##v##_##n,
-static void tile_loop(const struct tile *t, int vectors)
+static inline void tile_loop(const struct tile *t, int vectors)
 {
     static void (*const tiles[TILE_VECTORS + 1][MOST_1 + 1])(const struct tile *) = { TILES(ENTRY) };
 
     tiles[vectors][t->pixels](t);
 }
-static void weight_tile_loop(const struct weight_tile *t, int vectors)
+static inline void weight_tile_loop(const struct weight_tile *t, int vectors)
 {
     static void (*const tiles[TILE_VECTORS + 1][MOST_1 + 1])(const struct weight_tile *) = { TILES(WEIGHT_ENTRY) };
 

@@ -5,7 +5,7 @@
 #include "kernels/isa/choice.h"
 #include "kernels/isa/reduce.h"
 
-static void row_axpy_loop(float w, const float *x, int64_t x_step, float *y, int64_t y_step, int64_t n)
+static inline void row_axpy_loop(float w, const float *x, int64_t x_step, float *y, int64_t y_step, int64_t n)
 {
     if (x_step == 1 && y_step == 1) {
         int64_t i = 0;
@@ -23,7 +23,7 @@ static void row_axpy_loop(float w, const float *x, int64_t x_step, float *y, int
             y[i * y_step] += w * x[i * x_step];
     }
 }
-static float row_dot_loop(const float *x, int64_t x_step, const float *y, int64_t n)
+static inline float row_dot_loop(const float *x, int64_t x_step, const float *y, int64_t n)
 {
     float s = 0;
 
@@ -42,7 +42,7 @@ static inline float larger(float a, float b)
 {
     return b > a ? b : b != b ? b : a;
 }
-static void row_max_loop(const float *x, int64_t x_step, float *y, int64_t n)
+static inline void row_max_loop(const float *x, int64_t x_step, float *y, int64_t n)
 {
     if (x_step == 1) {
         INDEPENDENT
@@ -82,7 +82,7 @@ static inline bool may_overrun(int64_t rows_left, int64_t columns, int64_t x_str
 {
     return rows_left * columns - c >= LANES && (2 * rows_left - 1) * x_stride - 2 * c >= 2 * LANES;
 }
-static void max_pool_2x2_loop(const float *x, int64_t x_stride, float *y, int64_t rows, int64_t columns)
+static inline void max_pool_2x2_loop(const float *x, int64_t x_stride, float *y, int64_t rows, int64_t columns)
 {
     for (int64_t r = 0; r < rows; r++, y += columns) {
         const float *top = x + 2 * r * x_stride, *bottom = top + x_stride;
@@ -122,8 +122,8 @@ static inline void share_window(const float *top, const float *bottom, float g, 
     else
         dtop[right_top] = g;
 }
-static void max_pool_2x2_grad_loop(const float *x, int64_t x_stride, const float *dy, float *dx, int64_t rows,
-                                   int64_t columns)
+static inline void max_pool_2x2_grad_loop(const float *x, int64_t x_stride, const float *dy, float *dx, int64_t rows,
+                                          int64_t columns)
 {
     /* the upper row's vector spoils the lower row, which comes after it: so only one vector, and no odd column */
     const bool narrow = columns < LANES && x_stride == 2 * columns;

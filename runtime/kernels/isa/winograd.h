@@ -132,7 +132,7 @@ ALWAYS_INLINE void input_patch(const struct winograd_patches *w, int64_t t, bool
     if (c < w->channels)
         input_vector(&p, inside, c, w->channels - c, out + c, w->plane);
 }
-static void winograd_input_loop(const struct winograd_patches *w)
+static inline void winograd_input_loop(const struct winograd_patches *w)
 {
     for (int64_t t = 0; t < w->count; t++)
         if (is_inside(w, t, 6))
@@ -188,7 +188,7 @@ ALWAYS_INLINE void gradient_patches(const struct winograd_patches *w, int tile)
         else
             gradient_patch(w, t, tile, false);
 }
-static void winograd_gradient_loop(const struct winograd_patches *w)
+static inline void winograd_gradient_loop(const struct winograd_patches *w)
 {
     BY_TILE(gradient_patches, w);
 }
@@ -281,7 +281,7 @@ ALWAYS_INLINE void result_patches(const struct winograd_results *w, int tile)
             result_patch(w, t, tile, rows < tile ? (int)rows : tile, columns < tile ? (int)columns : tile);
     }
 }
-static void winograd_results_loop(const struct winograd_results *w)
+static inline void winograd_results_loop(const struct winograd_results *w)
 {
     BY_TILE(result_patches, w);
 }
@@ -318,7 +318,7 @@ ALWAYS_INLINE void weights_of(const struct winograd_weights *w, int taps)
         }
     }
 }
-static void winograd_weights_loop(const struct winograd_weights *w)
+static inline void winograd_weights_loop(const struct winograd_weights *w)
 {
     BY_TAPS(weights_of, w);
 }
@@ -353,7 +353,7 @@ ALWAYS_INLINE void weight_gradients_of(const struct winograd_weight_gradient *w,
         }
     }
 }
-static void winograd_weight_gradient_loop(const struct winograd_weight_gradient *w)
+static inline void winograd_weight_gradient_loop(const struct winograd_weight_gradient *w)
 {
     BY_TAPS(weight_gradients_of, w);
 }

@@ -21,8 +21,8 @@ static bool apply(const struct update *u)
 {
     const struct settings *s = u->settings;
 
-    return u->kernels->adam(u->w, u->slots[0], u->slots[1], u->g, u->n, u->rate, (float)(1 - s->beta_1),
-                            (float)(1 - s->beta_2), (float)s->epsilon);
+    return u->kernels->update->adam(u->w, u->slots[0], u->slots[1], u->g, u->n, u->rate, (float)(1 - s->beta_1),
+                                    (float)(1 - s->beta_2), (float)s->epsilon);
 }
 
 const struct optimizer_def optimizer_adam = {

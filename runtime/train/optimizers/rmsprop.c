@@ -12,8 +12,8 @@ static bool apply(const struct update *u)
 {
     const struct settings *s = u->settings;
 
-    return u->kernels->rmsprop(u->w, u->slots[VELOCITY], u->slots[AVERAGE], u->slots[MOMENTUM], u->g, u->n, u->rate,
-                               (float)s->rho, (float)s->momentum, (float)s->epsilon);
+    return u->kernels->update->rmsprop(u->w, u->slots[VELOCITY], u->slots[AVERAGE], u->slots[MOMENTUM], u->g, u->n,
+                                       u->rate, (float)s->rho, (float)s->momentum, (float)s->epsilon);
 }
 
 const struct optimizer_def optimizer_rmsprop = {

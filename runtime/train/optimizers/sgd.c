@@ -10,7 +10,7 @@ static bool apply(const struct update *u)
 {
     const struct settings *s = u->settings;
 
-    return u->kernels->sgd(u->w, u->slots[0], u->g, u->n, u->rate, (float)s->momentum, s->nesterov);
+    return u->kernels->update->sgd(u->w, u->slots[0], u->g, u->n, u->rate, (float)s->momentum, s->nesterov);
 }
 
 const struct optimizer_def optimizer_sgd = {

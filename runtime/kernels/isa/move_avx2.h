@@ -1,21 +1,8 @@
-/* The table for AVX2 with FMA: the loops of plain C with 8 lanes, and moves of its own. */
-#define LANES 8
-#define TABLE kernels_avx2
-#define LEVEL CPU_AVX2
-#include "kernels/isa/depth.h"
-#include "kernels/isa/elementwise.h"
-#include "kernels/isa/levels.h"
+/* Moving elements with AVX2. */
+#ifndef KILN_KERNELS_ISA_MOVE_AVX2_H
+#define KILN_KERNELS_ISA_MOVE_AVX2_H
+
 #include "kernels/isa/move.h"
-#include "kernels/isa/norm_block.h"
-#include "kernels/isa/normalise.h"
-#include "kernels/isa/planes.h"
-#include "kernels/isa/pools.h"
-#include "kernels/isa/random.h"
-#include "kernels/isa/reduce.h"
-#include "kernels/isa/rows.h"
-#include "kernels/isa/tile.h"
-#include "kernels/isa/windows.h"
-#include "kernels/isa/winograd.h"
 #include <immintrin.h>
 
 /* Bits 0 to 7 as the signs of 8 lanes, which is what masked loads and stores look at. */
@@ -193,4 +180,4 @@ static void store_runs_4_loop(const struct store_runs *s, const float *tile, int
         }
 }
 
-#include "kernels/isa/table.h"
+#endif

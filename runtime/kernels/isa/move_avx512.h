@@ -1,21 +1,8 @@
-/* The table for AVX-512 (F, DQ, BW, VL): the loops of plain C with 16 lanes, and moves of its own. */
-#define LANES 16
-#define TABLE kernels_avx512
-#define LEVEL CPU_AVX512
-#include "kernels/isa/depth.h"
-#include "kernels/isa/elementwise.h"
-#include "kernels/isa/levels.h"
+/* Moving elements with AVX-512. */
+#ifndef KILN_KERNELS_ISA_MOVE_AVX512_H
+#define KILN_KERNELS_ISA_MOVE_AVX512_H
+
 #include "kernels/isa/move.h"
-#include "kernels/isa/norm_block.h"
-#include "kernels/isa/normalise.h"
-#include "kernels/isa/planes.h"
-#include "kernels/isa/pools.h"
-#include "kernels/isa/random.h"
-#include "kernels/isa/reduce.h"
-#include "kernels/isa/rows.h"
-#include "kernels/isa/tile.h"
-#include "kernels/isa/windows.h"
-#include "kernels/isa/winograd.h"
 #include <immintrin.h>
 
 /* The mask of the first n lanes; n may be anything. */
@@ -249,4 +236,4 @@ static void store_runs_4_loop(const struct store_runs *s, const float *tile, int
     }
 }
 
-#include "kernels/isa/table.h"
+#endif

@@ -17,9 +17,36 @@ enum { MAX_LANES = 32, ALIGNMENT = 64, SLACK = 1024 }; /* micro-kernels read a l
 
 /* -- the configuration -- */
 
+/* What every CPU of a kind runs. */
+#if defined(BLIS_KERNELS_ARMV8A)
+#define PLAIN_SINGLE bli_sgemm_armv8a_asm_8x12
+#define PLAIN_TWICE  bli_dgemm_armv8a_asm_6x8
+#elif defined(BLIS_CONFIG_GENERIC)
+#ifdef GEMM_UKR2_PROT /* 2.x: of two types each */
+#define PLAIN_SINGLE bli_ssgemm_generic_ref
+#define PLAIN_TWICE  bli_ddgemm_generic_ref
+#else
+#define PLAIN_SINGLE bli_sgemm_generic_ref
+#define PLAIN_TWICE  bli_dgemm_generic_ref
+#endif
+#ifdef gemm_params /* 1.x and 2.x */
+void PLAIN_SINGLE(gemm_params, BLIS_AUXINFO_PARAM, BLIS_CNTX_PARAM);
+void PLAIN_TWICE(gemm_params, BLIS_AUXINFO_PARAM, BLIS_CNTX_PARAM);
+#else
+GEMM_UKR_PROT(float, s, gemm_generic_ref)
+GEMM_UKR_PROT(double, d, gemm_generic_ref)
+#endif
+#else
+#error "BLIS must be built as x86_64, cortexa57 or generic: others have no micro-kernels for every CPU"
+#endif
+
+/* BLIS 0.9 has pointers to numbers in these, later ones to anything, and each its own names for the types. */
+typedef __typeof__(PLAIN_SINGLE) single_kernel;
+typedef __typeof__(PLAIN_TWICE) twice_kernel;
+
 struct micro_kernel {
-    sgemm_ukr_ft single; /* or this, as the type is */
-    dgemm_ukr_ft twice;
+    single_kernel *single; /* or this, as the type is */
+    twice_kernel *twice;
     int64_t mr, nr, kc, mc;
     bool rows; /* it stores rows of C, not columns */
 };
@@ -28,24 +55,17 @@ struct configuration {
     struct micro_kernel kernels[2]; /* float, double */
 };
 
-/* What every CPU of a kind runs. */
+static const struct configuration plain = {
 #if defined(BLIS_KERNELS_ARMV8A)
-static const struct configuration plain = {
     "cortexa57",
-    { { .single = bli_sgemm_armv8a_asm_8x12, .mr = 8, .nr = 12, .kc = 640, .mc = 120 },
-      { .twice = bli_dgemm_armv8a_asm_6x8, .mr = 6, .nr = 8, .kc = 240, .mc = 120 } },
-};
-#elif defined(BLIS_CONFIG_GENERIC)
-GEMM_UKR_PROT(float, s, gemm_generic_ref)
-GEMM_UKR_PROT(double, d, gemm_generic_ref)
-static const struct configuration plain = {
-    "generic",
-    { { .single = bli_sgemm_generic_ref, .mr = 4, .nr = 16, .kc = 256, .mc = 256, .rows = true },
-      { .twice = bli_dgemm_generic_ref, .mr = 4, .nr = 8, .kc = 256, .mc = 128, .rows = true } },
-};
+    { { .single = PLAIN_SINGLE, .mr = 8, .nr = 12, .kc = 640, .mc = 120 },
+      { .twice = PLAIN_TWICE, .mr = 6, .nr = 8, .kc = 240, .mc = 120 } },
 #else
-#error "BLIS must be built as x86_64, cortexa57 or generic: others have no micro-kernels for every CPU"
+    "generic",
+    { { .single = PLAIN_SINGLE, .mr = 4, .nr = 16, .kc = 256, .mc = 256, .rows = true },
+      { .twice = PLAIN_TWICE, .mr = 4, .nr = 8, .kc = 256, .mc = 128, .rows = true } },
 #endif
+};
 
 #if defined(__x86_64__)
 static const struct configuration skx = {

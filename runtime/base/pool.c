@@ -195,21 +195,16 @@ static void *worker_main(void *argument)
 
 static bool start(struct worker *w, const int *cpu)
 {
-    pthread_attr_t attributes;
-    bool started;
-
-    if (pthread_attr_init(&attributes) != 0)
+    if (pthread_create(&w->thread, NULL, worker_main, w) != 0)
         return false;
     if (cpu) {
         cpu_set_t one;
 
         CPU_ZERO(&one);
         CPU_SET((size_t)*cpu, &one);
-        pthread_attr_setaffinity_np(&attributes, sizeof one, &one); /* only advice */
+        pthread_setaffinity_np(w->thread, sizeof one, &one); /* only advice */
     }
-    started = pthread_create(&w->thread, &attributes, worker_main, w) == 0;
-    pthread_attr_destroy(&attributes);
-    return started;
+    return true;
 }
 
 /* The CPUs that this process may use, the caller's own first; their number, at least 1. */

@@ -75,6 +75,25 @@ void warn(struct report *r, const char *where, const char *format, ...)
     va_end(args);
 }
 
+/* strerror_r returns the text (glibc's), or fills its buffer and returns 0 (POSIX', as musl has it). */
+static const char *returned_text(const char *returned, const char *buffer)
+{
+    (void)buffer;
+    return returned;
+}
+
+static const char *filled_text(int failed, const char *buffer)
+{
+    return failed ? "an unknown error" : buffer;
+}
+
+const char *error_text(int error, char text[ERROR_TEXT_BYTES])
+{
+    return _Generic(strerror_r(error, text, ERROR_TEXT_BYTES), int
+                    : filled_text, default
+                    : returned_text)(strerror_r(error, text, ERROR_TEXT_BYTES), text);
+}
+
 bool fail_no_memory(struct report *r, size_t bytes)
 {
     return fail(r, KILN_NO_MEMORY, NULL, "%zu bytes of memory cannot be had", bytes);

@@ -29,6 +29,10 @@ bool fail_v(struct report *r, kiln_status code, const char *where, const char *f
 void warn(struct report *r, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool fail_no_memory(struct report *r, size_t bytes);
 
+/* What an errno says, in words; `text` is room for them. For any number of threads. */
+enum { ERROR_TEXT_BYTES = 128 };
+const char *error_text(int error, char text[ERROR_TEXT_BYTES]);
+
 static inline bool failed(const struct report *r)
 {
     return r->error.count > 0;

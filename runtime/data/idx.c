@@ -36,13 +36,14 @@ static bool gz_open(struct gz *g, const char *path, struct report *r)
 static bool gz_failed(const struct gz *g, struct report *r)
 {
     const int error = errno;
+    char system[ERROR_TEXT_BYTES];
     int code;
     const char *const text = gzerror(g->file, &code);
 
     if (code == Z_MEM_ERROR)
         return fail_no_memory(r, BUFFER);
     if (code == Z_ERRNO)
-        return fail(r, KILN_IO, g->name, "cannot be read: %s", strerrordesc_np(error));
+        return fail(r, KILN_IO, g->name, "cannot be read: %s", error_text(error, system));
     return fail(r, KILN_BAD_DATA, g->name, "cannot be unpacked: %s", text);
 }
 

@@ -35,7 +35,7 @@ bool external_open(struct external *e, const char *model_path, struct budget *b,
 {
     const char *slash = strrchr(model_path, '/');
     const size_t length = slash ? (size_t)(slash - model_path) + 1 : 0;
-    char folder[PATH_MAX] = ".";
+    char folder[PATH_MAX] = ".", text[ERROR_TEXT_BYTES];
 
     *e = (struct external){ .budget = b };
     if (length >= sizeof folder)
@@ -46,7 +46,7 @@ bool external_open(struct external *e, const char *model_path, struct budget *b,
     }
     e->directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (e->directory < 0)
-        return fail(r, KILN_IO, NULL, "the directory '%s' cannot be opened: %s", folder, strerrordesc_np(errno));
+        return fail(r, KILN_IO, NULL, "the directory '%s' cannot be opened: %s", folder, error_text(errno, text));
     e->open = true;
     return true;
 }
@@ -126,8 +126,10 @@ static bool refuse(struct loading *l, const char *why)
 
 static bool fail_system(struct loading *l)
 {
+    char text[ERROR_TEXT_BYTES];
+
     return fail(l->report, KILN_IO, l->where, "external_data location '%s': %s", l->place.location,
-                strerrordesc_np(errno));
+                error_text(errno, text));
 }
 
 static bool check_location(struct loading *l)

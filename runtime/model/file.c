@@ -12,11 +12,11 @@
 /* Errors of the system, in words. */
 static bool fail_system(struct report *r, const char *path, const char *what)
 {
-    char text[128];
+    char text[ERROR_TEXT_BYTES];
     const int error = errno;
 
     return fail(r, error == ENOMEM ? KILN_NO_MEMORY : KILN_IO, NULL, "'%s' %s: %s", path, what,
-                strerror_r(error, text, sizeof text));
+                error_text(error, text));
 }
 
 static const char *kind_of(mode_t mode)

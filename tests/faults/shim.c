@@ -226,8 +226,6 @@ CALL(random, -1, ssize_t, getrandom, (void *p, size_t n, unsigned flags), (p, n,
 
 CALL(advice, -1, int, madvise, (void *p, size_t n, int advice), (p, n, advice))
 CALL(advice, -1, int, sched_getaffinity, (pid_t pid, size_t n, cpu_set_t *set), (pid, n, set))
-CALL(advice, EINVAL, int, pthread_attr_setaffinity_np, (pthread_attr_t * a, size_t n, const cpu_set_t *set),
-     (a, n, set))
 CALL(advice, EINVAL, int, pthread_setaffinity_np, (pthread_t t, size_t n, const cpu_set_t *set), (t, n, set))
 CALL(thread, EAGAIN, int, pthread_create, (pthread_t * t, const pthread_attr_t *a, void *(*f)(void *), void *x),
      (t, a, f, x))

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "unit.h"
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +125,16 @@ START_TEST(every_status_has_words)
 END_TEST
 
 /* -- memory -- */
+
+START_TEST(an_errno_has_words)
+{
+    char text[ERROR_TEXT_BYTES] = "";
+
+    ck_assert_str_eq(error_text(ENOENT, text), "No such file or directory");
+    ck_assert_str_eq(error_text(EACCES, text), "Permission denied");
+    ck_assert(*error_text(123456, text));
+}
+END_TEST
 
 START_TEST(budget_counts_and_limits)
 {
@@ -540,6 +551,7 @@ Suite *suite(void)
     add_test(s, characters_are_told_from_bytes);
     add_test(s, long_messages_are_cut);
     add_test(s, every_status_has_words);
+    add_test(s, an_errno_has_words);
     add_test(s, budget_counts_and_limits);
     add_test(s, a_limit_is_exact);
     add_test(s, budget_refuses_what_overflows);

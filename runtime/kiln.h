@@ -144,8 +144,10 @@ KILN_API kiln_status kiln_file_write(kiln_context *context, const char *path, co
 
 /* -- tensors -- */
 
-/* Element types, by the numbers of the standard (TensorProto.DataType). float8*, float4*, int4, uint4, int2 and uint2
- * are refused. */
+/* Element types, by the numbers of the standard (TensorProto.DataType). An element of less than 8 bits takes a byte of
+ * its own in memory, as in NumPy with ml_dtypes: int4 and int2 as an int8, uint4 and uint2 as a uint8, float4 and float6
+ * by their bits, the others 0. They are packed in files alone. Constant, Identity, Cast and what only moves elements take
+ * the types after bfloat16; nothing computes with them. */
 typedef enum kiln_dtype {
     KILN_UNDEFINED = 0,
     KILN_FLOAT = 1,
@@ -163,16 +165,36 @@ typedef enum kiln_dtype {
     KILN_UINT64 = 13,
     KILN_COMPLEX64 = 14, /* real and imaginary part, in turn */
     KILN_COMPLEX128 = 15,
-    KILN_BFLOAT16 = 16
+    KILN_BFLOAT16 = 16,
+    KILN_FLOAT8E4M3FN = 17,
+    KILN_FLOAT8E4M3FNUZ = 18,
+    KILN_FLOAT8E5M2 = 19,
+    KILN_FLOAT8E5M2FNUZ = 20,
+    KILN_UINT4 = 21,
+    KILN_INT4 = 22,
+    KILN_FLOAT4E2M1 = 23,
+    KILN_FLOAT8E8M0 = 24,
+    KILN_UINT2 = 25,
+    KILN_INT2 = 26,
+    KILN_FLOAT6E2M3 = 27,
+    KILN_FLOAT6E3M2 = 28
 } kiln_dtype;
 
 typedef enum kiln_kind {
     KILN_TENSOR = 0,
-    KILN_SEQUENCE = 1, /* of tensors of one dtype */
-    KILN_OPTIONAL = 2  /* a tensor or a sequence, or nothing */
+    KILN_SEQUENCE = 1, /* of values of one type */
+    KILN_OPTIONAL = 2, /* a value, or nothing */
+    KILN_SPARSE = 3,   /* a type alone, as a map: no operator takes or makes one yet */
+    KILN_MAP = 4
 } kiln_kind;
 
-enum { KILN_MAX_RANK = 16, KILN_ANY = -1 /* a dimension or a rank that the model leaves open */ };
+/* What a sequence, an optional or a map holds. */
+typedef struct kiln_element {
+    kiln_kind kind;
+    kiln_dtype key; /* of a map: the type of its keys */
+} kiln_element;
+
+enum { KILN_MAX_RANK = 16, KILN_MAX_NESTING = 4, KILN_ANY = -1 /* a dimension or a rank that the model leaves open */ };
 
 /* A value. Those that a function makes belong to the caller; those that a getter returns do not, and must not be freed.
  * May be read by any number of threads at once. */
@@ -210,7 +232,7 @@ KILN_API kiln_status kiln_tensor_copy(kiln_tensor **out, const kiln_tensor *tens
 KILN_API void kiln_tensor_free(kiln_tensor *tensor);
 
 KILN_API kiln_kind kiln_tensor_kind(const kiln_tensor *tensor);
-/* Of a sequence or an optional: of what it holds; UNDEFINED where that is nothing. */
+/* Of a sequence or an optional: of the tensors in it; UNDEFINED where there is nothing. */
 KILN_API kiln_dtype kiln_tensor_dtype(const kiln_tensor *tensor);
 /* The number of dimensions; KILN_ANY for a sequence or an optional. */
 KILN_API int kiln_tensor_rank(const kiln_tensor *tensor);
@@ -237,8 +259,10 @@ KILN_API int64_t kiln_tensor_item_count(const kiln_tensor *tensor);
 KILN_API const kiln_tensor *kiln_tensor_item(const kiln_tensor *tensor, int64_t k);
 /* "float", "int64": the standard's name; "undefined" for anything else. Never NULL. */
 KILN_API const char *kiln_dtype_name(kiln_dtype dtype);
-/* Bytes of an element; 0 for strings and for types that are not supported. */
+/* Bytes of an element in memory: 1 for those of less than 8 bits; 0 for strings, and for what is no type. */
 KILN_API size_t kiln_dtype_size(kiln_dtype dtype);
+/* Is it a float of any size? */
+KILN_API bool kiln_dtype_is_float(kiln_dtype dtype);
 
 /* -- models -- */
 
@@ -317,7 +341,10 @@ KILN_API void kiln_model_free(kiln_model *model);
 typedef struct kiln_value_info {
     const char *name;
     kiln_kind kind;
-    kiln_dtype dtype;    /* UNDEFINED where the model does not say; of a sequence or an optional: of what it holds */
+    kiln_dtype key; /* of a map: the type of its keys */
+    /* What it holds, from the outside in, where it is a sequence, an optional or a map: TENSOR or SPARSE is the last. */
+    kiln_element element[KILN_MAX_NESTING];
+    kiln_dtype dtype;    /* UNDEFINED where the model does not say; of a sequence or the like: of the tensors in it */
     int rank;            /* KILN_ANY where the model does not say, and for sequences and optionals */
     const int64_t *dims; /* [rank]; KILN_ANY where it may be any number */
     const char *const *dim_names; /* [rank]: the symbol of a dimension, "N", or NULL; one symbol is one number in all

@@ -5,11 +5,6 @@
 
 enum { TYPE_TEXT = 256 };
 
-static bool is_float(kiln_dtype d)
-{
-    return d == KILN_FLOAT || d == KILN_DOUBLE || d == KILN_FLOAT16 || d == KILN_BFLOAT16;
-}
-
 static bool close_enough(double got, double expected, struct tolerance t)
 {
     if (isnan(got) || isnan(expected))
@@ -86,7 +81,7 @@ bool same_value(const kiln_tensor *got, const kiln_tensor *expected, struct tole
         return same_items(got, expected, t, why);
     if (kiln_tensor_dtype(got) == KILN_STRING)
         return same_strings(got, expected, why);
-    if (is_float(kiln_tensor_dtype(got)))
+    if (kiln_dtype_is_float(kiln_tensor_dtype(got)))
         return same_floats(got, expected, t, why);
     if (kiln_tensor_bytes(got) &&
         memcmp(kiln_tensor_data(got), kiln_tensor_data(expected), kiln_tensor_bytes(got)) != 0) {

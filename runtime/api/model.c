@@ -6,13 +6,21 @@
 
 /* -- what the model declares -- */
 
+static void describe_type(kiln_value_info *to, const struct tensor *t)
+{
+    to->kind = (kiln_kind)t->kind;
+    to->key = (kiln_dtype)t->key;
+    to->dtype = (kiln_dtype)t->dtype;
+    for (int k = 0; k < KILN_MAX_NESTING; k++)
+        to->element[k] = (kiln_element){ (kiln_kind)t->element[k].kind, (kiln_dtype)t->element[k].key };
+}
+
 static void describe(kiln_value_info *to, const struct value *v)
 {
     *to = (kiln_value_info){ .name = v->name, .rank = KILN_ANY, .optional = v->initializer };
     if (!v->has_type)
         return;
-    to->kind = (kiln_kind)v->type.kind;
-    to->dtype = (kiln_dtype)v->type.dtype;
+    describe_type(to, &v->type);
     if (v->type.kind == TENSOR) {
         to->rank = v->type.rank;
         to->dims = v->type.dims;
@@ -92,8 +100,7 @@ static bool describe_messages(kiln_value_info **to, Onnx__ValueInfoProto *const 
         infos[k] = (kiln_value_info){ .name = or_empty(list[k]->name), .rank = KILN_ANY, .place = k };
         if (!list[k]->type || !type_of_proto(t, list[k]->type, NULL, &quiet))
             continue;
-        infos[k].kind = (kiln_kind)t->kind;
-        infos[k].dtype = (kiln_dtype)t->dtype;
+        describe_type(&infos[k], t);
         if (t->kind != TENSOR)
             continue;
         infos[k].rank = t->rank;

@@ -359,3 +359,8 @@ size_t kiln_dtype_size(kiln_dtype dtype)
 {
     return dtype_valid((int64_t)dtype) && dtype != KILN_STRING ? dtype_size((enum dtype)dtype) : 0;
 }
+
+bool kiln_dtype_is_float(kiln_dtype dtype)
+{
+    return dtype_valid((int64_t)dtype) && dtype_is_float((enum dtype)dtype);
+}

@@ -1,5 +1,6 @@
 #include "data/element.h"
 #include "tensor/half.h"
+#include "tensor/small.h"
 #include <string.h>
 
 int element_bytes(enum dtype d)
@@ -18,6 +19,20 @@ int element_bytes(enum dtype d)
     X(U32, uint32_t)                                                                                                   \
     X(I32, int32_t)                                                                                                    \
     X(I64, int64_t)
+#define SMALL_INTEGERS(X)                                                                                              \
+    X(U4, uint8_t)                                                                                                     \
+    X(I4, int8_t)                                                                                                      \
+    X(U2, uint8_t)                                                                                                     \
+    X(I2, int8_t)
+#define SMALL_FLOATS(X)                                                                                                \
+    X(F8E4M3FN)                                                                                                        \
+    X(F8E4M3FNUZ)                                                                                                      \
+    X(F8E5M2)                                                                                                          \
+    X(F8E5M2FNUZ)                                                                                                      \
+    X(F8E8M0)                                                                                                          \
+    X(F6E2M3)                                                                                                          \
+    X(F6E3M2)                                                                                                          \
+    X(F4E2M1)
 
 #define GET(code, type)                                                                                                \
     static double get_##code(const void *data, int64_t i)                                                              \
@@ -29,8 +44,16 @@ int element_bytes(enum dtype d)
     {                                                                                                                  \
         return (int64_t)((const type *)data)[i];                                                                       \
     }
+#define GET_SMALL(code)                                                                                                \
+    static double get_##code(const void *data, int64_t i)                                                              \
+    {                                                                                                                  \
+        return (double)small_to_f32(code, ((const uint8_t *)data)[i]);                                                 \
+    }
 INTEGERS(GET)
 INTEGERS(GET_INT)
+SMALL_INTEGERS(GET)
+SMALL_INTEGERS(GET_INT)
+SMALL_FLOATS(GET_SMALL)
 GET(U64, uint64_t)
 GET(F32, float)
 GET(F64, double)
@@ -48,17 +71,20 @@ static double get_BF16(const void *data, int64_t i)
 element_get *element_getter(enum dtype d)
 {
 #define ENTRY(code, type) [code] = get_##code,
+#define ENTRY_SMALL(code) [code] = get_##code,
     static element_get *const getters[DTYPES] = {
-        INTEGERS(ENTRY)[U64] = get_U64, [F32] = get_F32, [F64] = get_F64, [F16] = get_F16, [BF16] = get_BF16
+        INTEGERS(ENTRY) SMALL_INTEGERS(ENTRY) SMALL_FLOATS(ENTRY_SMALL)[U64] = get_U64, [F32] = get_F32,
+        [F64] = get_F64, [F16] = get_F16, [BF16] = get_BF16
     };
 #undef ENTRY
+#undef ENTRY_SMALL
     return getters[d];
 }
 
 element_get_int *element_int_getter(enum dtype d)
 {
 #define ENTRY(code, type) [code] = get_int_##code,
-    static element_get_int *const getters[DTYPES] = { INTEGERS(ENTRY) };
+    static element_get_int *const getters[DTYPES] = { INTEGERS(ENTRY) SMALL_INTEGERS(ENTRY) };
 #undef ENTRY
     return getters[d];
 }
@@ -91,6 +117,12 @@ bool element_put_int(void *data, int64_t i, enum dtype d, int64_t value)
         return code == BOOL ? value == 0 || value == 1 : (int64_t)(type)value == value;
         INTEGERS(PUT)
 #undef PUT
+#define PUT_SMALL(code, type)                                                                                          \
+    case code:                                                                                                         \
+        ((type *)data)[i] = (type)small_of_int(code, value);                                                           \
+        return ((type *)data)[i] == value;
+        SMALL_INTEGERS(PUT_SMALL)
+#undef PUT_SMALL
     case U64:
         ((uint64_t *)data)[i] = (uint64_t)value;
         return value >= 0;
@@ -113,6 +145,11 @@ bool element_put(void *data, int64_t i, enum dtype d, double value)
         return true;
     case BF16:
         ((uint16_t *)data)[i] = f32_to_bf16((float)value);
+        return true;
+#define PUT(code) case code:
+        SMALL_FLOATS(PUT)
+#undef PUT
+        ((uint8_t *)data)[i] = f64_to_small(d, value, ROUNDING_DEFAULT);
         return true;
     default:
         return false;

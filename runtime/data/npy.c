@@ -80,9 +80,12 @@ static bool read_type(struct header *h, struct report *r)
         return false;
     if (s[0] && s[1] == 'O')
         return fail(r, KILN_UNSUPPORTED, h->name, "holds pickled Python objects, which are never loaded");
-    if (strcmp(s, "bfloat16") == 0 || (s[0] && strcmp(s + 1, "V2") == 0))
-        return fail(r, KILN_UNSUPPORTED, h->name,
-                    "type '%s' is not NumPy's: bfloat16 has none, save it as float32 instead", s);
+    if (strcmp(s, "bfloat16") == 0 || (s[0] && (strcmp(s + 1, "V2") == 0 || strcmp(s + 1, "V1") == 0)))
+        return fail(
+            r, KILN_UNSUPPORTED, h->name,
+            "type '%s' is not NumPy's: bfloat16 and types of 8 bits and less have none, save them as float32 or "
+            "int8 instead",
+            s);
     for (int i = 0; i < CODES; i++) {
         const bool single = strlen(codes[i].code) == 2 && codes[i].code[1] == '1';
 

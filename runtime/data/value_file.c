@@ -42,7 +42,7 @@ static bool read_optional(struct reading *g, struct tensor *out, const Onnx__Opt
         return false;
     if (o->present) {
         out->dtype = o->value.dtype;
-        out->element_kind = o->value.kind;
+        out->element[0].kind = o->value.kind;
     }
     return true;
 }

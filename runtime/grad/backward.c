@@ -135,7 +135,7 @@ static bool is_float(const struct backward *b, const struct value *v)
 {
     const struct tensor *t = &b->q->types[v->id];
 
-    return (t->kind == TENSOR || t->kind == SEQUENCE) && dtype_is_float(t->dtype);
+    return (t->kind == TENSOR || t->kind == SEQUENCE) && dtype_is_float(t->dtype) && !dtype_is_small(t->dtype);
 }
 
 static void find_needs(struct backward *b, size_t nodes)

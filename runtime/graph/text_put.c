@@ -1,5 +1,6 @@
 #include "graph/text_put.h"
 #include "graph/text_lex.h"
+#include "tensor/dtype.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,37 +356,23 @@ struct raw_layout {
 
 static struct raw_layout raw_layout(int64_t type)
 {
-    switch (type) {
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__COMPLEX64:
-        return (struct raw_layout){ 32, RAW_FLOAT };
-    case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__COMPLEX128:
-        return (struct raw_layout){ 64, RAW_DOUBLE };
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT8:
-        return (struct raw_layout){ 8, RAW_INT };
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT16:
-        return (struct raw_layout){ 16, RAW_INT };
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT32:
-        return (struct raw_layout){ 32, RAW_INT };
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
-        return (struct raw_layout){ 64, RAW_INT };
-    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT16:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16:
-        return (struct raw_layout){ 16, RAW_UINT };
-    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT32:
-        return (struct raw_layout){ 32, RAW_UINT };
-    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT64:
-        return (struct raw_layout){ 64, RAW_UINT };
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT6E2M3:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT6E3M2:
-        return (struct raw_layout){ 6, RAW_UINT };
-    case ONNX__TENSOR_PROTO__DATA_TYPE__STRING:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__UNDEFINED:
-        return (struct raw_layout){ 8, RAW_NONE };
-    default:
+    const struct dtype_traits *const t = &dtype_traits[dtype_valid(type) ? type : UNDEFINED];
+    const uint8_t bits = t->bits < 6 ? 8 : t->bits;
+
+    if (type && !dtype_valid(type)) /* for people alone */
         return (struct raw_layout){ 8, RAW_UINT };
+    switch (t->class) {
+    case CLASS_NONE:
+    case CLASS_STRING:
+        return (struct raw_layout){ 8, RAW_NONE };
+    case CLASS_INT:
+        return (struct raw_layout){ bits, t->bits < 8 ? RAW_UINT : RAW_INT };
+    case CLASS_COMPLEX:
+        return (struct raw_layout){ bits / 2, bits == 64 ? RAW_FLOAT : RAW_DOUBLE };
+    case CLASS_FLOAT:
+        return (struct raw_layout){ bits, bits == 32 ? RAW_FLOAT : bits == 64 ? RAW_DOUBLE : RAW_UINT };
+    default:
+        return (struct raw_layout){ bits, RAW_UINT };
     }
 }
 

@@ -1,15 +1,9 @@
 #include "base/text.h"
 #include "graph/text_lex.h"
+#include "tensor/dtype.h"
 #include <string.h>
 
 /* -- names of types -- */
-
-static const char *const element_types[] = {
-    [1] = "float", "uint8",      "int8",         "uint16",         "int16",      "int32",          "int64",
-    "string",      "bool",       "float16",      "double",         "uint32",     "uint64",         "complex64",
-    "complex128",  "bfloat16",   "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4",
-    "int4",        "float4e2m1", "float8e8m0",   "uint2",          "int2",       "float6e2m3",     "float6e3m2",
-};
 
 static const char *const attribute_types[] = {
     [1] = "float", "int",     "string", "tensor",        "graph",          "floats",     "ints",
@@ -26,12 +20,12 @@ static int number_of(const char *const *names, size_t count, const char *name, s
 
 int element_type(const char *name, size_t length)
 {
-    return number_of(element_types, sizeof element_types / sizeof *element_types, name, length);
+    return (int)dtype_of_name(name, length);
 }
 
 const char *element_type_name(int64_t type)
 {
-    return type > 0 && (size_t)type < sizeof element_types / sizeof *element_types ? element_types[type] : NULL;
+    return dtype_valid(type) ? dtype_name((enum dtype)type) : NULL;
 }
 
 int attribute_type(const char *name, size_t length)

@@ -5,21 +5,34 @@
 #include "ops/signature.h"
 #include <stdio.h>
 
+/* As onnx.defs names it: "optional(seq(tensor(float)))", "map(int64, float)". */
+static void put_type(struct json *j, struct tensor type)
+{
+    static const char *const open[KINDS] = { "tensor(", "seq(", "optional(", "sparse_tensor(", "map(" };
+    char name[TYPE_TEXT];
+    size_t n = 0;
+    int levels = 0;
+    bool in_map = false;
+
+    for (; holds_values(type.kind); type = element_of(&type), levels++) {
+        in_map = type.kind == MAP;
+        n += (size_t)snprintf(name + n, sizeof name - n, "%s%s%s", open[type.kind], in_map ? dtype_name(type.key) : "",
+                              in_map ? ", " : "");
+    }
+    levels += !in_map;
+    snprintf(name + n, sizeof name - n, "%s%s%.*s", in_map ? "" : open[type.kind], dtype_name(type.dtype), levels,
+             "))))))))))");
+    json_string(j, NULL, name);
+}
+
 static void put_types(struct json *j, const struct type_set *set)
 {
-    const uint64_t kinds[] = { set->tensor, set->sequence, set->optional, set->optional_sequence };
-    static const char *const forms[] = { "tensor(%s)", "seq(tensor(%s))", "optional(tensor(%s))",
-                                         "optional(seq(tensor(%s)))" };
+    struct tensor type;
+    int at = 0;
 
     json_open(j, "types", '[');
-    for (int kind = 0; kind < 4; kind++)
-        for (int d = 1; d < DTYPES; d++)
-            if (kinds[kind] >> d & 1) {
-                char name[64];
-
-                snprintf(name, sizeof name, forms[kind], dtype_name((enum dtype)d)); /* the names of onnx.defs */
-                json_string(j, NULL, name);
-            }
+    while (type_set_next(set, &at, &type))
+        put_type(j, type);
     json_close(j, ']');
 }
 

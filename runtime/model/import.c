@@ -196,11 +196,15 @@ static bool declare(struct value *v, const Onnx__ValueInfoProto *info, struct gr
 {
     const Onnx__TensorShapeProto *shape;
     const char **names;
+    char text[TYPE_TEXT];
 
     if (!info->type)
         return true;
     if (!type_of_proto(&v->type, info->type, v->name, r))
         return false;
+    if (has_no_values(&v->type))
+        return fail(r, KILN_UNSUPPORTED, g->path, "'%s' is %s: maps and sparse tensors are not supported", v->name,
+                    tensor_text(&v->type, text));
     v->has_type = true;
     if (info->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !(shape = info->type->tensor_type->shape))
         return true;

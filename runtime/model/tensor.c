@@ -1,5 +1,6 @@
 #include "graph/message.h"
 #include "model/model.h"
+#include "tensor/small.h"
 #include <string.h>
 
 /* -- from a message -- */
@@ -9,9 +10,6 @@ static bool shape_of(struct tensor *out, const Onnx__TensorProto *t, const char 
     if (!dtype_valid(t->data_type))
         return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has data type %d, which is unknown", t->name ? t->name : "",
                     (int)t->data_type);
-    if (!dtype_size((enum dtype)t->data_type))
-        return fail(r, KILN_UNSUPPORTED, where, "tensor '%s' has type %s, which is not supported",
-                    t->name ? t->name : "", dtype_name((enum dtype)t->data_type));
     if (t->n_dims > MAX_RANK)
         return fail(r, KILN_LIMIT, where, "tensor '%s' has %zu dimensions, at most %d are supported",
                     t->name ? t->name : "", t->n_dims, (int)MAX_RANK);
@@ -58,19 +56,35 @@ static bool strings_of(struct tensor *out, const Onnx__TensorProto *t, struct ar
     return true;
 }
 
+/* Those of 4 and 2 bits are packed in int32_data, too: each holds a byte of them. */
+static bool is_packed_in_ints(enum dtype d)
+{
+    return dtype_traits[d].bits <= 4;
+}
+
+static int64_t narrow_count(const struct tensor *t)
+{
+    return is_packed_in_ints(t->dtype) ? packed_bytes(t->dtype, tensor_count(t)) : tensor_count(t);
+}
+
 /* Small types travel as int32, one each (complex and float16 as the standard says). */
 static bool narrow_ints(struct tensor *out, const Onnx__TensorProto *t, struct arena *arena, struct report *r)
 {
-    const int64_t n = tensor_count(out);
-    void *data = arena_alloc(arena, (size_t)tensor_bytes(out), r);
+    const int64_t n = narrow_count(out);
+    const bool packed = is_packed_in_ints(out->dtype);
+    void *data = arena_alloc(arena, (size_t)tensor_bytes(out), r), *bytes = data;
 
-    if (!data)
+    if (packed)
+        bytes = arena_alloc(arena, (size_t)n, r);
+    if (!data || !bytes)
         return false;
     for (int64_t k = 0; k < n; k++)
         if (dtype_size(out->dtype) == 1)
-            ((uint8_t *)data)[k] = out->dtype == BOOL ? t->int32_data[k] != 0 : (uint8_t)t->int32_data[k];
+            ((uint8_t *)bytes)[k] = out->dtype == BOOL ? t->int32_data[k] != 0 : (uint8_t)t->int32_data[k];
         else
             ((uint16_t *)data)[k] = (uint16_t)t->int32_data[k];
+    if (packed)
+        small_unpack(out->dtype, bytes, data, tensor_count(out));
     out->data = data;
     return true;
 }
@@ -103,6 +117,7 @@ static bool typed_data(struct tensor *out, const Onnx__TensorProto *t, struct ar
         field = "uint64_data", got = t->n_uint64_data, data = t->uint64_data;
         break;
     default:
+        need = dtype_size(out->dtype) < 4 ? narrow_count(out) : n;
         field = "int32_data", got = t->n_int32_data, data = t->int32_data;
         break;
     }
@@ -149,64 +164,77 @@ static bool clean_bools(struct tensor *out, struct arena *arena, struct report *
     return true;
 }
 
-/* Raw data is little-endian. */
-static bool raw_data(struct tensor *out, const Onnx__TensorProto *t, struct arena *arena, struct report *r)
+/* Bytes as they lie in a file: little-endian, small types packed. */
+static bool file_data(struct tensor *out, void *bytes, struct arena *arena, bool keep, struct report *r)
 {
-    const size_t bytes = t->raw_data.len;
+    const int64_t size = tensor_bytes(out);
 
-    out->data = bytes && !big_endian ? t->raw_data.data : arena_alloc(arena, bytes ? bytes : 1, r);
-    if (out->data && bytes && big_endian) {
-        memcpy(out->data, t->raw_data.data, bytes);
-        swap_bytes(out->data, tensor_count(out), out->dtype);
+    if (keep && size && !big_endian && !dtype_is_packed(out->dtype)) {
+        out->data = bytes;
+        return true;
     }
-    return out->data;
+    out->data = arena_alloc(arena, size ? (size_t)size : 1, r);
+    if (!out->data || !size)
+        return out->data;
+    if (dtype_is_packed(out->dtype))
+        small_unpack(out->dtype, bytes, out->data, tensor_count(out));
+    else
+        memcpy(out->data, bytes, (size_t)size);
+    if (big_endian)
+        swap_bytes(out->data, tensor_count(out), out->dtype);
+    return true;
+}
+
+static bool external_data(struct tensor *out, const Onnx__TensorProto *t, struct external *external,
+                          struct arena *arena, const char *where, struct report *r)
+{
+    void *loaded;
+    bool ok;
+
+    if (t->has_raw_data || typed_values(t))
+        return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has data here and in another file", t->name ? t->name : "");
+    if (out->dtype == STRING)
+        return fail(r, KILN_BAD_MODEL, where, "tensor '%s' holds strings in another file", t->name ? t->name : "");
+    loaded = external_load(external, t, packed_bytes(out->dtype, tensor_count(out)), where, arena->budget, r);
+    ok = loaded && file_data(out, loaded, arena, false, r);
+    budget_free(arena->budget, loaded);
+    return ok;
+}
+
+static bool raw_data(struct tensor *out, const Onnx__TensorProto *t, struct arena *arena, const char *where,
+                     struct report *r)
+{
+    const int64_t bytes = packed_bytes(out->dtype, tensor_count(out));
+
+    if (typed_values(t))
+        return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has both raw and typed data", t->name ? t->name : "");
+    if (out->dtype == STRING)
+        return fail(r, KILN_BAD_MODEL, where, "tensor '%s' holds strings as raw data", t->name ? t->name : "");
+    if (t->raw_data.len != (size_t)bytes)
+        return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has %zu bytes of raw data, its shape needs %lld",
+                    t->name ? t->name : "", t->raw_data.len, (long long)bytes);
+    return file_data(out, t->raw_data.data, arena, true, r);
 }
 
 bool tensor_of_proto(struct tensor *out, const Onnx__TensorProto *t, struct external *external, struct arena *arena,
                      const char *where, struct report *r)
 {
     struct tensor made;
-    int64_t bytes;
+    bool ok;
 
     if (!shape_of(&made, t, where, r))
         return false;
-    bytes = tensor_bytes(&made);
     if (t->segment)
         return fail(r, KILN_UNSUPPORTED, where, "tensor '%s' is stored in segments", t->name ? t->name : "");
-    if (external_is(t)) {
-        void *loaded;
-
-        if (t->has_raw_data || typed_values(t))
-            return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has data here and in another file",
-                        t->name ? t->name : "");
-        if (made.dtype == STRING)
-            return fail(r, KILN_BAD_MODEL, where, "tensor '%s' holds strings in another file", t->name ? t->name : "");
-        loaded = external_load(external, t, bytes, where, arena->budget, r);
-        if (!loaded)
-            return false;
-        made.data = arena_alloc(arena, (size_t)bytes, r);
-        if (made.data && bytes)
-            memcpy(made.data, loaded, (size_t)bytes);
-        if (made.data && big_endian)
-            swap_bytes(made.data, tensor_count(&made), made.dtype);
-        budget_free(arena->budget, loaded);
-    } else if (t->has_raw_data) {
-        if (typed_values(t))
-            return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has both raw and typed data", t->name ? t->name : "");
-        if (made.dtype == STRING)
-            return fail(r, KILN_BAD_MODEL, where, "tensor '%s' holds strings as raw data", t->name ? t->name : "");
-        if (t->raw_data.len != (size_t)bytes)
-            return fail(r, KILN_BAD_MODEL, where, "tensor '%s' has %zu bytes of raw data, its shape needs %lld",
-                        t->name ? t->name : "", t->raw_data.len, (long long)bytes);
-        if (!raw_data(&made, t, arena, r))
-            return false;
-    } else if (made.dtype == STRING) {
-        if (!strings_of(&made, t, arena, where, r))
-            return false;
-    } else if (!typed_data(&made, t, arena, where, r)) {
-        return false;
-    }
-    if (!made.data || (made.dtype == BOOL && !clean_bools(&made, arena, r)))
+    if (external_is(t))
+        ok = external_data(&made, t, external, arena, where, r);
+    else if (t->has_raw_data)
+        ok = raw_data(&made, t, arena, where, r);
+    else if (made.dtype == STRING)
+        ok = strings_of(&made, t, arena, where, r);
+    else
+        ok = typed_data(&made, t, arena, where, r);
+    if (!ok || !made.data || (made.dtype == BOOL && !clean_bools(&made, arena, r)))
         return false;
     *out = made;
     return true;
@@ -229,6 +257,17 @@ static bool strings_to(Onnx__TensorProto *out, const struct tensor *t, struct bu
     return true;
 }
 
+static bool packed_to(Onnx__TensorProto *out, const struct tensor *t, struct budget *b, struct report *r)
+{
+    const size_t bytes = (size_t)packed_bytes(t->dtype, tensor_count(t));
+
+    out->raw_data = (ProtobufCBinaryData){ bytes, bytes ? budget_alloc(b, bytes, r) : NULL };
+    out->has_raw_data = !bytes || out->raw_data.data;
+    if (out->has_raw_data)
+        small_pack(t->dtype, t->data, out->raw_data.data, tensor_count(t));
+    return out->has_raw_data;
+}
+
 bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tensor *t, struct budget *b,
                      struct report *r)
 {
@@ -244,6 +283,8 @@ bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tens
         return false;
     if (t->dtype == STRING)
         return strings_to(out, t, b, r);
+    if (dtype_is_packed(t->dtype))
+        return packed_to(out, t, b, r);
     out->has_raw_data = message_bytes(&out->raw_data, t->data, (size_t)tensor_bytes(t), b, r);
     if (out->has_raw_data && big_endian)
         swap_bytes(out->raw_data.data, tensor_count(t), t->dtype);
@@ -292,48 +333,71 @@ static bool tensor_type(struct tensor *out, const Onnx__TypeProto__Tensor *t, co
     return true;
 }
 
-static bool held_type(struct tensor *out, const Onnx__TypeProto *t, enum kind *held, const char *where,
-                      struct report *r);
-
-bool type_of_proto(struct tensor *out, const Onnx__TypeProto *t, const char *where, struct report *r)
+/* What a type is, and the type that it holds; NULL where it holds none, or does not say. */
+static const Onnx__TypeProto *inner_type(const Onnx__TypeProto *t, struct element *level)
 {
-    *out = (struct tensor){ .rank = UNKNOWN };
     switch (t->value_case) {
-    case ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE:
-        return tensor_type(out, t->tensor_type, where, r);
     case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
-        out->kind = SEQUENCE;
-        return held_type(out, t->sequence_type->elem_type, &out->element_kind, where, r);
+        level->kind = SEQUENCE;
+        return t->sequence_type->elem_type;
     case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE:
-        out->kind = OPTIONAL;
-        return held_type(out, t->optional_type->elem_type, &out->element_kind, where, r);
-    case ONNX__TYPE_PROTO__VALUE_SPARSE_TENSOR_TYPE:
-        out->kind = SPARSE;
-        return element_type(out, t->sparse_tensor_type->has_elem_type, t->sparse_tensor_type->elem_type, where, r);
+        level->kind = OPTIONAL;
+        return t->optional_type->elem_type;
     case ONNX__TYPE_PROTO__VALUE_MAP_TYPE:
-        out->kind = MAP;
-        return true;
+        level->kind = MAP;
+        return t->map_type->value_type;
     default:
-        return true;
+        level->kind = t->value_case == ONNX__TYPE_PROTO__VALUE_SPARSE_TENSOR_TYPE ? SPARSE : TENSOR;
+        return NULL;
     }
 }
 
-/* What a sequence or an optional holds: tensors, or an optional's sequence of tensors. */
-static bool held_type(struct tensor *out, const Onnx__TypeProto *t, enum kind *held, const char *where,
-                      struct report *r)
+static bool key_type(struct element *level, const Onnx__TypeProto *t, const char *where, struct report *r)
 {
-    if (!t)
-        return fail(r, KILN_BAD_MODEL, where, "a sequence or an optional does not say what it holds");
-    if (t->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
-        *held = TENSOR;
-        return element_type(out, t->tensor_type->has_elem_type, t->tensor_type->elem_type, where, r);
-    }
-    if (t->value_case == ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE && out->kind == OPTIONAL &&
-        t->sequence_type->elem_type && t->sequence_type->elem_type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
-        const Onnx__TypeProto__Tensor *e = t->sequence_type->elem_type->tensor_type;
+    const int32_t key = t->map_type->has_key_type ? t->map_type->key_type : UNDEFINED;
 
-        *held = SEQUENCE;
-        return element_type(out, e->has_elem_type, e->elem_type, where, r);
+    if (!dtype_valid(key) || !dtype_is_key((enum dtype)key))
+        return fail(r, KILN_BAD_MODEL, where, "a map's keys are %s, must be strings or integers",
+                    dtype_name((enum dtype)key));
+    level->key = (enum dtype)key;
+    return true;
+}
+
+/* The tensors in it: of their shape, which may differ from one to the other, nothing is kept. */
+static bool innermost_type(struct tensor *out, const Onnx__TypeProto *t, const char *where, struct report *r)
+{
+    switch (t->value_case) {
+    case ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE:
+        return element_type(out, t->tensor_type->has_elem_type, t->tensor_type->elem_type, where, r);
+    case ONNX__TYPE_PROTO__VALUE_SPARSE_TENSOR_TYPE:
+        return element_type(out, t->sparse_tensor_type->has_elem_type, t->sparse_tensor_type->elem_type, where, r);
+    default:
+        return fail(r, KILN_UNSUPPORTED, where, "a sequence, an optional or a map of an opaque type");
     }
-    return fail(r, KILN_UNSUPPORTED, where, "a sequence or an optional of anything but tensors");
+}
+
+bool type_of_proto(struct tensor *out, const Onnx__TypeProto *t, const char *where, struct report *r)
+{
+    struct element levels[MAX_NESTING + 1] = { 0 };
+
+    *out = (struct tensor){ .rank = UNKNOWN };
+    if (t->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
+        return tensor_type(out, t->tensor_type, where, r);
+    for (int n = 0;; n++) {
+        const Onnx__TypeProto *inner = inner_type(t, &levels[n]);
+
+        if (!holds_values(levels[n].kind))
+            break;
+        if (levels[n].kind == MAP && !key_type(&levels[n], t, where, r))
+            return false;
+        if (!inner || inner->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET)
+            return fail(r, KILN_BAD_MODEL, where, "a sequence, an optional or a map does not say what it holds");
+        if (n == MAX_NESTING)
+            return fail(r, KILN_LIMIT, where, "a type is nested in more than %d others", (int)MAX_NESTING);
+        t = inner;
+    }
+    out->kind = levels[0].kind;
+    out->key = levels[0].key;
+    memcpy(out->element, levels + 1, sizeof out->element);
+    return out->kind == TENSOR || innermost_type(out, t, where, r);
 }

@@ -2,16 +2,16 @@
  *
  *   output = input as another type        dinput = doutput, as the type of the input
  *
- * Numbers: convert.h. Text: cast_text.h; text that is no number of the type is an error. `saturate` and `round_mode`
- * are about 8-bit floating-point types alone, which Kiln does not compute with. To an integer or a bool the output is
- * constant in pieces: no gradient comes back from there. */
+ * Numbers: convert.h. Text: cast_text.h; text that is no number of the type is an error. `saturate` is about
+ * floating-point types of 8 bits, `round_mode` about float8e8m0 (tensor/small.h). To an integer or a bool the output is
+ * constant in pieces: no gradient comes back from there, nor from floats of 8 bits and less. */
 #include "ops/cast_text.h"
 #include "ops/convert.h"
 #include "ops/elementwise.h"
-#include <stdio.h>
 
 struct cast {
     enum dtype to;
+    struct rounding rounding;
 };
 
 /* -- read -- */
@@ -25,30 +25,30 @@ static bool parse_6(struct parse *p, void *attrs)
         return parse_error(p, "attribute 'to' is missing");
     if (!dtype_valid(to) || to == C64 || to == C128)
         return parse_error(p, "attribute 'to' is %lld, must be a type of number, bool or string", (long long)to);
-    if (dtype_size((enum dtype)to) == 0)
-        return parse_unsupported(p, "attribute 'to' is %lld, %s: Kiln does not compute with it", (long long)to,
-                                 dtype_name((enum dtype)to));
     a->to = (enum dtype)to;
-    if ((to == STRING && parse_opset(p) < 9) || (to == BF16 && parse_opset(p) < 13))
-        return parse_error(p, "attribute 'to' is %lld, %s, which needs opset %d, and the model's is %d", (long long)to,
-                           dtype_name(a->to), to == STRING ? 9 : 13, parse_opset(p));
-    return true;
+    a->rounding.saturate = true;
+    return output_may_be(p, 0, a->to);
 }
 
 static bool parse_19(struct parse *p, void *attrs)
 {
+    struct cast *a = attrs;
     const int64_t saturate = attr_int(p, "saturate", 1);
 
     if (saturate != 0 && saturate != 1)
         return parse_error(p, "attribute 'saturate' is %lld, must be 0 or 1", (long long)saturate);
-    return parse_6(p, attrs);
+    if (!parse_6(p, attrs))
+        return false;
+    a->rounding.saturate = saturate;
+    return true;
 }
 
 static bool parse_24(struct parse *p, void *attrs)
 {
-    static const char *const modes[] = { "up", "down", "nearest", NULL };
+    static const char *const modes[] = { [ROUND_UP] = "up", "down", "nearest", NULL };
+    struct cast *a = attrs;
 
-    attr_choice(p, "round_mode", modes, 0);
+    a->rounding.e8m0 = attr_choice(p, "round_mode", modes, ROUND_UP);
     return parse_19(p, attrs);
 }
 
@@ -97,7 +97,7 @@ static bool from_text(struct step *s)
         const size_t length = x[k] ? x[k]->length : 0;
         const char *text = x[k] ? x[k]->bytes : "";
 
-        if (!number_read(text, length, a->to, s->out[0]->data, k))
+        if (!number_read(text, length, a->to, a->rounding, s->out[0]->data, k))
             return step_error(s, "'%.*s%s', element %lld of 'input', cannot be read as %s",
                               length < 40 ? (int)length : 40, text, length > 40 ? "..." : "", (long long)k,
                               dtype_name(a->to));
@@ -105,18 +105,16 @@ static bool from_text(struct step *s)
     return true;
 }
 
-static void convert(const struct elements *s)
+static void convert_elements(const struct elements *s)
 {
-    convert_loop *const *loop = s->attrs;
-
-    (*loop)(s->x[0], s->y, s->n);
+    convert(s->attrs, s->x[0], s->y, s->n);
 }
 
 static bool run(struct step *s)
 {
     const struct cast *a = s->attrs;
     const enum dtype from = s->in[0]->dtype;
-    convert_loop *loop;
+    const struct conversion c = { from, a->to, a->rounding };
 
     if (!s->out[0])
         return true;
@@ -126,21 +124,17 @@ static bool run(struct step *s)
         return to_text(s);
     if (from == STRING)
         return from_text(s);
-    loop = convert_between(from, a->to);
-    return elementwise(s,
-                       &(struct elementwise){ .loop = convert, .x_as = { from }, .y_as = a->to, .span.attrs = &loop },
-                       s->out[0], 1, s->in);
+    return elementwise(
+        s, &(struct elementwise){ .loop = convert_elements, .x_as = { from }, .y_as = a->to, .span.attrs = &c },
+        s->out[0], 1, s->in);
 }
 
 /* -- differentiate -- */
 
 static bool gradient(struct backward *b)
 {
-    char to[16];
-
-    snprintf(to, sizeof to, "to=%d", (int)type_in(b, 0)->dtype);
     if (wants(b, 0) && upstream(b, 0))
-        give(b, 0, emit(emitter_of(b), "Cast", to, 1, upstream(b, 0)));
+        give(b, 0, emit_cast(emitter_of(b), upstream(b, 0), type_in(b, 0)->dtype));
     return backward_ok(b);
 }
 
@@ -189,19 +183,45 @@ static const struct op_case cases_13[] = {
     { "i64[7]", "to=16", "bf16[7]", 0 },    { 0 },
 };
 
-static const struct op_case cases_19[] = {
-    { "f32[2,3]", "to=8", "str[2,3]", 0 },
-    { "f32[2,3]", "to=1 saturate=0", "f32[2,3]", 0 },
-    { "f64[2,3]", "to=10 saturate=1", "f16[2,3]", 0 },
-    { 0 },
-};
+#define CASES_19                                                                                                       \
+    { "f32[2,3]", "to=8", "str[2,3]", 0 }, { "f32[2,3]", "to=1 saturate=0", "f32[2,3]", 0 },                           \
+        { "f64[2,3]", "to=10 saturate=1", "f16[2,3]", 0 }, { "f32[600]", "to=17", "f8e4m3fn[600]", 0 },                \
+        { "f16[7]", "to=18 saturate=0", "f8e4m3fnuz[7]", 0 }, { "bf16[7]", "to=19", "f8e5m2[7]", 0 },                  \
+        { "i32[7]", "to=20", "f8e5m2fnuz[7]", 0 }, { "f8e4m3fn[600]", "to=1", "f32[600]", 0 },                         \
+        { "f8e5m2[7]", "to=18", "f8e4m3fnuz[7]", 0 }, { "f8e5m2[7]", "to=8", "str[7]", 0 },                            \
+        { "f8e4m3fnuz[7]", "to=3", "i8[7]", 0 },                                                                       \
+    {                                                                                                                  \
+        "bool[2]", "to=17", "f8e4m3fn[2]", 0                                                                           \
+    }
+#define CASES_21                                                                                                       \
+    CASES_19, { "f32[5]{-9,7.9,300,-1.5,0.4}", "to=22", "i4[5]", 0 }, { "i64[7]", "to=21", "u4[7]", 0 },               \
+        { "i4[7]", "to=1", "f32[7]", 0 }, { "u4[7]", "to=2", "u8[7]", 0 }, { "i4[7]", "to=21", "u4[7]", 0 },           \
+        { "i4[7]", "to=8", "str[7]", 0 },                                                                              \
+    {                                                                                                                  \
+        "u4[0,3]", "to=17", "f8e4m3fn[0,3]", 0                                                                         \
+    }
+#define CASES_23                                                                                                       \
+    CASES_21, { "f32[2,3]", "to=23", "f4e2m1[2,3]", 0 },                                                               \
+    {                                                                                                                  \
+        "f4e2m1[2,3]", "to=10", "f16[2,3]", 0                                                                          \
+    }
+#define CASES_24                                                                                                       \
+    CASES_23, { "f32[2,3]", "to=1 saturate=0 round_mode='down'", "f32[2,3]", 0 },                                      \
+        { "f64[2,3]", "to=11 saturate=1 round_mode='nearest'", "f64[2,3]", 1 },                                        \
+        { "f64[7]+", "to=24 round_mode='nearest' saturate=0", "f8e8m0[7]", 0 },                                        \
+    {                                                                                                                  \
+        "f8e8m0[7]", "to=1", "f32[7]", 0                                                                               \
+    }
 
-static const struct op_case cases_25[] = {
-    { "f32[2,3]", "to=8", "str[2,3]", 0 },
-    { "f32[2,3]", "to=1 saturate=0 round_mode='down'", "f32[2,3]", 0 },
-    { "f64[2,3]", "to=11 saturate=1 round_mode='nearest'", "f64[2,3]", 1 },
-    { 0 },
-};
+static const struct op_case cases_19[] = { CASES_19, { 0 } };
+static const struct op_case cases_21[] = { CASES_21, { 0 } };
+static const struct op_case cases_23[] = { CASES_23, { 0 } };
+static const struct op_case cases_24[] = { CASES_24, { 0 } };
+static const struct op_case cases_25[] = { CASES_24,
+                                           { "f32[5]{-9,7.9,300,-1.5,0.4}", "to=26", "i2[5]", 0 },
+                                           { "u2[7]", "to=22", "i4[7]", 0 },
+                                           { "i2[7]", "to=9", "bool[7]", 0 },
+                                           { 0 } };
 
 #define ROW(version, list, reader, tests)                                                                              \
     {                                                                                                                  \
@@ -216,11 +236,11 @@ const struct op op_cast = {
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ROW(25, NUMBERS " bf16 str", parse_24, cases_25),
-            ROW(24, NUMBERS " bf16 str", parse_24, cases_25),
-            ROW(23, NUMBERS " bf16 str", parse_19, cases_19),
-            ROW(21, NUMBERS " bf16 str", parse_19, cases_19),
-            ROW(19, NUMBERS " bf16 str", parse_19, cases_19),
+            ROW(25, NUMBERS " bf16 str ir13", parse_24, cases_25),
+            ROW(24, NUMBERS " bf16 str ir12", parse_24, cases_24),
+            ROW(23, NUMBERS " bf16 str ir11", parse_19, cases_23),
+            ROW(21, NUMBERS " bf16 str ir10", parse_19, cases_21),
+            ROW(19, NUMBERS " bf16 str ir9", parse_19, cases_19),
             ROW(13, NUMBERS " bf16 str", parse_6, cases_13),
             ROW(9, NUMBERS " str", parse_6, cases_9),
             ROW(6, NUMBERS, parse_6, cases_6),

@@ -1,6 +1,5 @@
 #include "ops/cast_text.h"
 #include "ops/convert.h"
-#include "tensor/half.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +25,16 @@ static int digits_of(double v, int count, char digits[DIGITS])
     return *s ? atoi(s + 1) : 0;
 }
 
+/* Among the numbers of a narrower type. */
+static double rounded(double v, enum dtype dtype)
+{
+    uint64_t bits;
+
+    convert(&(struct conversion){ F64, dtype, ROUNDING_DEFAULT }, &v, &bits, 1);
+    convert(&(struct conversion){ dtype, F64, ROUNDING_DEFAULT }, &bits, &v, 1);
+    return v;
+}
+
 /* The value that those digits have in the type. */
 static double value_of(const char *digits, int count, int exponent, enum dtype dtype)
 {
@@ -36,9 +45,7 @@ static double value_of(const char *digits, int count, int exponent, enum dtype d
     if (dtype == F32)
         return (double)strtof(text, NULL);
     v = strtod(text, NULL);
-    return dtype == F16    ? (double)f16_to_f32(f64_to_f16(v))
-           : dtype == BF16 ? (double)bf16_to_f32(f32_to_bf16((float)v))
-                           : v;
+    return dtype == F64 ? v : rounded(v, dtype);
 }
 
 static size_t write_real(char *text, double v, enum dtype dtype)
@@ -89,13 +96,13 @@ size_t number_write(char text[NUMBER_TEXT], enum dtype dtype, const void *array,
 
     switch (dtype_traits[dtype].class) {
     case CLASS_FLOAT:
-        convert_between(dtype, F64)(x, &real, 1);
+        convert(&(struct conversion){ .from = dtype, .to = F64 }, x, &real, 1);
         return write_real(text, real, dtype);
     case CLASS_INT:
-        convert_between(dtype, I64)(x, &integer, 1);
+        convert(&(struct conversion){ .from = dtype, .to = I64 }, x, &integer, 1);
         return (size_t)snprintf(text, NUMBER_TEXT, "%lld", (long long)integer);
     case CLASS_UINT:
-        convert_between(dtype, U64)(x, &natural, 1);
+        convert(&(struct conversion){ .from = dtype, .to = U64 }, x, &natural, 1);
         return (size_t)snprintf(text, NUMBER_TEXT, "%llu", (unsigned long long)natural);
     default:
         return (size_t)snprintf(text, NUMBER_TEXT, *x ? "True" : "False");
@@ -143,7 +150,7 @@ static bool read_decimal(const char *s, const char *end, char *out)
     return digits && s == end;
 }
 
-static bool read_real(const char *text, size_t length, enum dtype dtype, void *x)
+static bool read_real(const char *text, size_t length, enum dtype dtype, struct rounding rounding, void *x)
 {
     const size_t sign = length && (*text == '-' || *text == '+');
     char copy[LONGEST + 32];
@@ -157,7 +164,7 @@ static bool read_real(const char *text, size_t length, enum dtype dtype, void *x
         return false;
     else
         v = dtype == F32 ? (double)strtof(copy, NULL) : strtod(copy, NULL);
-    convert_between(F64, dtype)(&v, x, 1);
+    convert(&(struct conversion){ F64, dtype, rounding }, &v, x, 1);
     return true;
 }
 
@@ -178,15 +185,15 @@ static bool read_integer(const char *text, size_t length, enum dtype dtype, void
     if (!length)
         return false;
     if (dtype_traits[dtype].class == CLASS_UINT) {
-        convert_between(U64, dtype)(&v, x, 1);
-        convert_between(dtype, U64)(x, &back, 1);
+        convert(&(struct conversion){ .from = U64, .to = dtype }, &v, x, 1);
+        convert(&(struct conversion){ .from = dtype, .to = U64 }, x, &back, 1);
         return back == v && !(negative && v);
     }
     if (v > (uint64_t)INT64_MAX + negative)
         return false;
     v = negative ? 0 - v : v;
-    convert_between(U64, dtype)(&v, x, 1);
-    convert_between(dtype, I64)(x, &n, 1);
+    convert(&(struct conversion){ .from = U64, .to = dtype }, &v, x, 1);
+    convert(&(struct conversion){ .from = dtype, .to = I64 }, x, &n, 1);
     return (uint64_t)n == v;
 }
 
@@ -194,19 +201,19 @@ static bool read_bool(const char *text, size_t length, uint8_t *x)
 {
     double v = is(text, length, "true");
 
-    if (v == 0 && !is(text, length, "false") && !read_real(text, length, F64, &v))
+    if (v == 0 && !is(text, length, "false") && !read_real(text, length, F64, ROUNDING_DEFAULT, &v))
         return false;
     *x = v != 0;
     return true;
 }
 
-bool number_read(const char *text, size_t length, enum dtype dtype, void *array, int64_t k)
+bool number_read(const char *text, size_t length, enum dtype dtype, struct rounding rounding, void *array, int64_t k)
 {
     char *const x = (char *)array + (size_t)k * dtype_size(dtype);
 
     switch (dtype_traits[dtype].class) {
     case CLASS_FLOAT:
-        return read_real(text, length, dtype, x);
+        return read_real(text, length, dtype, rounding, x);
     case CLASS_BOOL:
         return read_bool(text, length, (uint8_t *)x);
     default:

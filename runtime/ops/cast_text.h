@@ -2,6 +2,7 @@
 #ifndef KILN_OPS_CAST_TEXT_H
 #define KILN_OPS_CAST_TEXT_H
 
+#include "tensor/small.h"
 #include "tensor/tensor.h"
 
 enum { NUMBER_TEXT = 64 };
@@ -14,6 +15,6 @@ size_t number_write(char text[NUMBER_TEXT], enum dtype dtype, const void *array,
 /* Reads all of the text into element k: a decimal number, "inf", "infinity" or "nan" in any case, with a sign or none;
  * for integers only digits; for bool also "true" and "false". False where it is none of these, or an integer that does
  * not fit. */
-bool number_read(const char *text, size_t length, enum dtype dtype, void *array, int64_t k);
+bool number_read(const char *text, size_t length, enum dtype dtype, struct rounding rounding, void *array, int64_t k);
 
 #endif

@@ -194,3 +194,52 @@ convert_loop *convert_between(enum dtype from, enum dtype to)
         return copy_2;
     return table[from][to];
 }
+
+/* -- small types -- */
+
+enum { BLOCK = 512 };
+
+/* What a small type is read as, and what it is made of: its integers lie in memory as wider ones. */
+static enum dtype read_as(enum dtype d)
+{
+    return dtype_is_small(d) ? dtype_compute(d) : d;
+}
+
+static enum dtype made_of(enum dtype d)
+{
+    return !dtype_is_small(d) ? d : dtype_is_float(d) ? F64 : I64;
+}
+
+static void convert_block(const struct conversion *c, const void *x, void *y, int64_t n)
+{
+    convert_loop *const loop = convert_between(read_as(c->from), made_of(c->to));
+    float widened[BLOCK];
+    union {
+        double reals[BLOCK];
+        int64_t integers[BLOCK];
+    } made;
+
+    if (dtype_is_small(c->from) && dtype_is_float(c->from)) {
+        widen(c->from, x, widened, n);
+        x = widened;
+    }
+    loop(x, dtype_is_small(c->to) ? &made : y, n);
+    if (!dtype_is_small(c->to))
+        return;
+    for (int64_t k = 0; k < n; k++)
+        ((uint8_t *)y)[k] = dtype_is_float(c->to) ? f64_to_small(c->to, made.reals[k], c->rounding)
+                                                  : (uint8_t)small_of_int(c->to, made.integers[k]);
+}
+
+void convert(const struct conversion *c, const void *x, void *y, int64_t n)
+{
+    const int64_t from = (int64_t)dtype_size(c->from), to = (int64_t)dtype_size(c->to);
+
+    if (c->from == c->to)
+        memmove(y, x, (size_t)(n * to));
+    else if (!dtype_is_small(c->from) && !dtype_is_small(c->to))
+        convert_between(c->from, c->to)(x, y, n);
+    else
+        for (int64_t k = 0; k < n; k += BLOCK)
+            convert_block(c, (const char *)x + k * from, (char *)y + k * to, n - k < BLOCK ? n - k : BLOCK);
+}

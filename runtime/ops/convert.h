@@ -6,12 +6,21 @@
 #ifndef KILN_OPS_CONVERT_H
 #define KILN_OPS_CONVERT_H
 
-#include "tensor/dtype.h"
+#include "tensor/small.h"
 
 typedef void convert_loop(const void *x, void *y, int64_t n);
 
-/* The loop for two types, the same one twice included; NULL for strings, complex numbers and what Kiln does not compute
- * with. */
+/* The loop for two types, the same one twice included; NULL for strings, complex numbers and the small types
+ * (tensor/small.h). */
 convert_loop *convert_between(enum dtype from, enum dtype to);
+
+/* Between small types and others as well. To an integer of 4 or 2 bits a floating-point number goes by way of int64, of
+ * which the low bits stay. */
+struct conversion {
+    enum dtype from, to;
+    struct rounding rounding;
+};
+/* Neither strings nor complex numbers. y may be x where their elements have one size. */
+void convert(const struct conversion *c, const void *x, void *y, int64_t n);
 
 #endif

@@ -2,6 +2,7 @@
 #include "ops/signature.h"
 #include "tensor/half.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -264,6 +265,14 @@ struct value *emit_scalar(struct emitter *e, enum dtype dtype, double value)
             !fail(e->report, KILN_UNSUPPORTED, NULL, "a constant of type %s cannot be emitted", dtype_name(dtype));
         return NULL;
     }
+}
+
+struct value *emit_cast(struct emitter *e, struct value *v, enum dtype to)
+{
+    char attrs[16];
+
+    snprintf(attrs, sizeof attrs, "to=%d", (int)to);
+    return emit(e, "Cast", attrs, 1, v);
 }
 
 struct value *emit_ints(struct emitter *e, int count, const int64_t *v)

@@ -142,7 +142,7 @@ static bool grad_infer(struct infer *i)
     const struct gather_grad *a = infer_attrs(i);
     const enum dtype dtype = typed_in(i, 0)->dtype;
 
-    if (dtype_traits[dtype].storage) /* summed in float, rounded once */
+    if (dtype_is_storage(dtype)) /* summed in float, rounded once */
         need_scratch(i, (size_t)dims_product(a->dims, 0, a->rank) * sizeof(float));
     return set_out(i, 0, dtype, a->rank, a->dims);
 }
@@ -166,10 +166,9 @@ static inline __attribute__((always_inline)) void add_slices(const enum dtype dt
                 ((double *)(void *)j->to)[to + i] += ((const double *)(const void *)j->from)[from + i];
             else if (dtype == F32)
                 ((float *)(void *)j->to)[to + i] += ((const float *)(const void *)j->from)[from + i];
-            else if (dtype == F16)
-                ((float *)(void *)j->to)[to + i] += f16_to_f32(((const uint16_t *)(const void *)j->from)[from + i]);
             else
-                ((float *)(void *)j->to)[to + i] += bf16_to_f32(((const uint16_t *)(const void *)j->from)[from + i]);
+                ((float *)(void *)j->to)[to + i] +=
+                    half_to_f32(dtype, ((const uint16_t *)(const void *)j->from)[from + i]);
     }
 }
 
@@ -193,8 +192,11 @@ static void scatter(void *context, int64_t chunk, int thread)
     case F16:
         add_slices(F16, &c->job, chunk);
         break;
-    default:
+    case BF16:
         add_slices(BF16, &c->job, chunk);
+        break;
+    default: /* its types are those of the signature */
+        break;
     }
 }
 
@@ -203,7 +205,7 @@ static bool grad_run(struct step *s)
     const struct gather_grad *a = s->attrs;
     const struct tensor *dy = s->in[0], *dx = s->out[0];
     struct scatter c = { job_of(dx, s->in[1], a->axis), dy->dtype };
-    const bool widened = dtype_traits[dy->dtype].storage;
+    const bool widened = dtype_is_storage(dy->dtype);
     const int64_t zero = 0;
 
     if (!check_indices(s, c.job.indices, c.job.n))

@@ -34,27 +34,45 @@ static const struct op_case cases[] = {
     { "bool[2]", "", "bool[2]", 0 },       { 0 },
 };
 
-#define ROW(version, io, list)                                                                                         \
+static const struct op_case cases_14[] = {
+    { "f32[2,3]", "", "f32[2,3]", 1 },
+    { "seq(f32[2,3],f32[4])", "", "seq(f32)", 0 },
+    { "seq(i64)", "", "seq(i64)", 0 },
+    { 0 },
+};
+static const struct op_case cases_16[] = {
+    { "f32[2,3,4]", "", "f32[2,3,4]", 1 },
+    { "seq(str[2])", "", "seq(str)", 0 },
+    { "opt(f32[2,3])", "", "opt(f32)", 0 },
+    { "opt(bool)", "", "opt(bool)", 0 },
+    { "opt(seq(f32[2],f32[3]))", "", "opt(seq(f32))", 0 },
+    { "i4[3]", "", "i4[3]", 0 },
+    { "f8e5m2[2,2]", "", "f8e5m2[2,2]", 0 },
+    { "u2[]", "", "u2[]", 0 },
+    { 0 },
+};
+
+#define ROW(version, io, list, tests)                                                                                  \
     {                                                                                                                  \
         .since = version, .signature = io, .types = list, .infer = infer, .gradient = gradient,                        \
-        .flags = OP_ELEMENTWISE | OP_REARRANGES, .cases = cases                                                        \
+        .flags = OP_ELEMENTWISE | OP_REARRANGES, .cases = tests                                                        \
     }
-#define V_16 "V: all bf16 seq(all) opt(all) optseq(all)"
+#define V_16(small) "V: all bf16" small " seq(all) opt(all) opt(seq(all))"
 
 const struct op op_identity = {
     .name = "Identity",
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ROW(25, "V input -> V output", V_16),
-            ROW(24, "V input -> V output", V_16),
-            ROW(23, "V input -> V output", V_16),
-            ROW(21, "V input -> V output", V_16),
-            ROW(19, "V input -> V output", V_16),
-            ROW(16, "V input -> V output", V_16),
-            ROW(14, "V input -> V output", "V: all bf16 seq(all)"),
-            ROW(13, "T input -> T output", "T: all bf16"),
-            ROW(1, "T input -> T output", "T: all"),
+            ROW(25, "V input -> V output", V_16(" ir13"), cases_16),
+            ROW(24, "V input -> V output", V_16(" ir12"), cases_16),
+            ROW(23, "V input -> V output", V_16(" ir11"), cases_16),
+            ROW(21, "V input -> V output", V_16(" ir10"), cases_16),
+            ROW(19, "V input -> V output", V_16(" ir9"), cases_16),
+            ROW(16, "V input -> V output", V_16(""), cases_16),
+            ROW(14, "V input -> V output", "V: all bf16 seq(all)", cases_14),
+            ROW(13, "T input -> T output", "T: all bf16", cases),
+            ROW(1, "T input -> T output", "T: all", cases),
             { 0 },
         },
 };

@@ -391,17 +391,17 @@ static const struct op_case cases[] = {
         .infer = infer, .run = run, .no_gradient = "going back through iterations is not supported yet", .cost = cost, \
         .flags = OP_RUN_ONLY, .cases = cases                                                                           \
     }
-#define ALL_KINDS "all bf16 seq(all bf16) opt(all bf16) optseq(all bf16)"
+#define ALL_KINDS(small) "all bf16" small " seq(all bf16" small ") opt(all bf16" small ") opt(seq(all bf16))"
 
 const struct op op_loop = {
     .name = "Loop",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(25, ALL_KINDS),
-                                     ROW(24, ALL_KINDS),
-                                     ROW(23, ALL_KINDS),
-                                     ROW(21, ALL_KINDS),
-                                     ROW(19, ALL_KINDS),
-                                     ROW(16, ALL_KINDS),
+    .defs = (const struct op_def[]){ ROW(25, ALL_KINDS(" ir13")),
+                                     ROW(24, ALL_KINDS(" ir12")),
+                                     ROW(23, ALL_KINDS(" ir11")),
+                                     ROW(21, ALL_KINDS(" ir10")),
+                                     ROW(19, ALL_KINDS(" ir9")),
+                                     ROW(16, ALL_KINDS("")),
                                      ROW(13, "all seq(all)"),
                                      ROW(11, "all"),
                                      ROW(1, "all"),

@@ -287,8 +287,7 @@ bool node_check_types(const struct node *n, const struct tensor *const *in, stru
                         f->name_length, f->name, tensor_text(in[k], type), type_set_text(&s.var[f->var].set, set));
         if (f->any)
             continue;
-        if (bound[f->var] && (bound[f->var]->dtype != in[k]->dtype || bound[f->var]->kind != in[k]->kind ||
-                              bound[f->var]->element_kind != in[k]->element_kind))
+        if (bound[f->var] && !same_element_type(bound[f->var], in[k]))
             return fail(r, KILN_BAD_MODEL, node_where(n, where),
                         "input %d, '%.*s', is %s, must have the element type of %s", k, f->name_length, f->name,
                         tensor_text(in[k], type), tensor_text(bound[f->var], other));

@@ -68,6 +68,8 @@ bool input_given(const struct parse *p, int k);
 bool constant_input(struct parse *p, int k, enum dtype dtype, int64_t count, const void *data);
 /* An attribute of ints that is an input since a later opset; left out when absent. */
 bool ints_input(struct parse *p, int k, const char *name);
+/* Has the type of output k, which an attribute gives, a place in the row's signature? An error where it has none. */
+bool output_may_be(struct parse *p, int k, enum dtype dtype);
 /* Memory that lives as long as the model; NULL on an error. */
 void *parse_alloc(struct parse *p, size_t bytes);
 /* Errors, always false, to be returned: BAD_MODEL; valid, but Kiln cannot. */
@@ -183,6 +185,7 @@ bool emit_graphs(struct emitter *e, const char *op, int graphs, const char *cons
 bool emit_private(struct emitter *e, const struct op *op, const void *attrs, int outputs, struct value **out,
                   const bool *want, int inputs, struct value *const *in);
 struct value *emit_scalar(struct emitter *e, enum dtype dtype, double value);
+struct value *emit_cast(struct emitter *e, struct value *v, enum dtype to);
 struct value *emit_ints(struct emitter *e, int count, const int64_t *v); /* a vector of int64 */
 /* v with these dimensions, of which any may be 0. */
 struct value *emit_reshape(struct emitter *e, struct value *v, int rank, const int64_t *dims);
@@ -219,7 +222,8 @@ bool backward_error(struct backward *b, const char *format, ...) __attribute__((
 
 struct op_case {        /* one row: one test of the registry walk */
     const char *inputs; /* "f32[2,3,4,4] f32[3]+": '+' draws positive values, '~' distinct ones far apart, "{1,2}" after
-                         * a shape gives the values themselves, "-" leaves an optional input out */
+                         * a shape gives the values themselves, "-" leaves an optional input out; "seq(f32[2],f32[3])" and
+                         * "opt(seq(f32[2]))" hold others, "seq(f32)" and "opt(f32)" nothing */
     /* As emit takes them. For operators that see more than tensors and such attributes "{ nodes }", in the ONNX textual
      * syntax, which make outputs y0, y1 ... of inputs x0, x1 ...: the types that they name are not varied. */
     const char *attrs;
@@ -270,8 +274,9 @@ struct op_def {
      * '...' one or more of one type, '*' any number of any types of the variable. Types stand in `types`. */
     const char *signature;
     /* "T: floats bf16; T1: i32 i64": codes of dtypes, or the sets floats (f16 f32 f64), ints (i8 i16 i32 i64), uints
-     * (u8 ... u64), complex (c64 c128), all (floats ints uints bool string complex); seq(...), opt(...) and optseq(...)
-     * around codes and sets. */
+     * (u8 ... u64), complex (c64 c128), all (floats ints uints bool string complex), and ir9 ... ir13: the types of 8 bits and
+     * less that the standard had by that version of its IR (float8*, then u4 i4, f4e2m1, f8e8m0, u2 i2). Around codes and
+     * sets, to any depth: seq(...), opt(...), map(i64, ...), sparse(...). */
     const char *types;
     size_t attrs_size;
     bool (*parse)(struct parse *p, void *attrs); /* NULL: no attributes */

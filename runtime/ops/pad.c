@@ -393,8 +393,8 @@ static const struct op_case cases_19[] = {
         .since = version, .types = "T: " t, .attrs_size = sizeof(struct pad), .rank = rank_of_input, .infer = infer,   \
         .run = run, .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                                  \
     }
-#define ROW_18(version, parser, tests)                                                                                 \
-    ROW(version, "all bf16; I: i64; Tind: i32 i64",                                                                    \
+#define ROW_18(version, small, parser, tests)                                                                          \
+    ROW(version, "all bf16" small "; I: i64; Tind: i32 i64",                                                           \
         .signature = "T data, I pads, T constant_value?, Tind axes? -> T output", .parse = parser, .cases = tests)
 #define ROW_11(version, t)                                                                                             \
     ROW(version, t "; I: i64", .signature = "T data, I pads, T constant_value? -> T output", .parse = parse_11,        \
@@ -403,12 +403,12 @@ static const struct op_case cases_19[] = {
 const struct op op_pad = {
     .name = "Pad",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW_18(25, parse_19, cases_19),
-                                     ROW_18(24, parse_19, cases_19),
-                                     ROW_18(23, parse_19, cases_19),
-                                     ROW_18(21, parse_19, cases_19),
-                                     ROW_18(19, parse_19, cases_19),
-                                     ROW_18(18, parse_11, cases_18),
+    .defs = (const struct op_def[]){ ROW_18(25, " ir13", parse_19, cases_19),
+                                     ROW_18(24, " ir12", parse_19, cases_19),
+                                     ROW_18(23, " ir11", parse_19, cases_19),
+                                     ROW_18(21, " ir10", parse_19, cases_19),
+                                     ROW_18(19, "", parse_19, cases_19),
+                                     ROW_18(18, "", parse_11, cases_18),
                                      ROW_11(13, "all bf16"),
                                      ROW_11(11, "floats ints uints"),
                                      ROW(2, "floats", .signature = "T data -> T output", .parse = parse_2,

@@ -1,4 +1,5 @@
 #include "ops/parse.h"
+#include "ops/signature.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -251,4 +252,27 @@ void *parse_alloc(struct parse *p, size_t bytes)
     if (!m)
         p->failed = true;
     return m;
+}
+
+/* Does the row allow output k of that type? */
+static bool row_allows(const struct op_def *def, int k, enum dtype dtype)
+{
+    struct signature s;
+    const struct formal *f = signature_read(&s, def) ? signature_out(&s, k) : NULL;
+
+    return f && type_set_has(&s.var[f->var].set, &(struct tensor){ .dtype = dtype });
+}
+
+bool output_may_be(struct parse *p, int k, enum dtype dtype)
+{
+    const struct op_def *const def = p->node->def, *newer = def;
+
+    if (row_allows(def, k, dtype))
+        return true;
+    while (newer > p->node->op->defs && !row_allows(newer, k, dtype))
+        newer--;
+    if (!row_allows(newer, k, dtype))
+        return parse_error(p, "output %d cannot be %s", k, dtype_name(dtype));
+    return parse_error(p, "output %d is %s, which needs opset %d, and the model's is %d", k, dtype_name(dtype),
+                       newer->since, p->opset);
 }

@@ -86,7 +86,7 @@ int rank_unknown(const struct node *n, int k)
 /* The only one of a set, or UNDEFINED. */
 static enum dtype only_type(const struct type_set *set)
 {
-    const bool tensors = !set->sequence && !set->optional && !set->optional_sequence;
+    const bool tensors = !set->kinds;
 
     for (int d = 1; tensors && d < DTYPES; d++)
         if (set->tensor == UINT64_C(1) << d)

@@ -27,7 +27,7 @@ enum { CHUNK = JOB_ELEMENTS, LANES = 512 };
 
 static enum dtype compute_dtype(enum dtype d)
 {
-    return d == F32 || d == C64 || dtype_traits[d].storage ? F32 : F64;
+    return d == F32 || d == C64 || dtype_is_storage(d) ? F32 : F64;
 }
 
 static bool direct(enum dtype d)

@@ -104,6 +104,9 @@ static const struct op_case cases_14[] = {
     CASES,
     { "f32[0,3,4] i64[3]{3,4,0}", "allowzero=1", "f32[3,4,0]", 0 },
     { "f16[4] i64[2]{2,-1}", "allowzero=1", "f16[2,2]", 0 },
+    { "i4[3,5] i64[1]{-1}", "", "i4[15]", 0 },
+    { "f8e5m2[2,3] i64[2]{3,2}", "", "f8e5m2[3,2]", 0 },
+    { "i2[4] i64[2]{2,2}", "", "i2[2,2]", 0 },
     { 0 },
 };
 
@@ -117,11 +120,11 @@ static const struct op_case cases_14[] = {
 const struct op op_reshape = {
     .name = "Reshape",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(25, "all bf16", parse_14, cases_14),
-                                     ROW(24, "all bf16", parse_14, cases_14),
-                                     ROW(23, "all bf16", parse_14, cases_14),
-                                     ROW(21, "all bf16", parse_14, cases_14),
-                                     ROW(19, "all bf16", parse_14, cases_14),
+    .defs = (const struct op_def[]){ ROW(25, "all bf16 ir13", parse_14, cases_14),
+                                     ROW(24, "all bf16 ir12", parse_14, cases_14),
+                                     ROW(23, "all bf16 ir11", parse_14, cases_14),
+                                     ROW(21, "all bf16 ir10", parse_14, cases_14),
+                                     ROW(19, "all bf16 ir9", parse_14, cases_14),
                                      ROW(14, "all bf16", parse_14, cases_14),
                                      ROW(13, "all bf16", NULL, cases_5),
                                      ROW(5, "all", NULL, cases_5),

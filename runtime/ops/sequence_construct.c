@@ -21,9 +21,7 @@ static bool infer(struct infer *i)
         types->items[k].data = NULL;
     }
     if (y)
-        *y = (struct tensor){
-            .kind = SEQUENCE, .element_kind = TENSOR, .dtype = typed_in(i, 0)->dtype, .rank = UNKNOWN, .planned = types
-        };
+        *y = (struct tensor){ .kind = SEQUENCE, .dtype = typed_in(i, 0)->dtype, .rank = UNKNOWN, .planned = types };
     return true;
 }
 

@@ -92,17 +92,17 @@ static const struct op_case cases_15[] = {
         .attrs_size = sizeof(struct shape), .parse = parser, .rank = rank_of_vector, .infer = infer,                   \
         .gradient = zero_gradient, .channels_last = channels_last, .flags = OP_SHAPE_ONLY, .cases = tests              \
     }
-#define ROW_15(version) ROW(version, "all bf16", parse_15, cases_15)
+#define ROW_15(version, small) ROW(version, "all bf16" small, parse_15, cases_15)
 
 const struct op op_shape = {
     .name = "Shape",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW_15(25),
-                                     ROW_15(24),
-                                     ROW_15(23),
-                                     ROW_15(21),
-                                     ROW_15(19),
-                                     ROW_15(15),
+    .defs = (const struct op_def[]){ ROW_15(25, " ir13"),
+                                     ROW_15(24, " ir12"),
+                                     ROW_15(23, " ir11"),
+                                     ROW_15(21, " ir10"),
+                                     ROW_15(19, " ir9"),
+                                     ROW_15(15, ""),
                                      ROW(13, "all bf16", parse_1, cases_1),
                                      ROW(1, "all", parse_1, cases_1),
                                      { 0 } },

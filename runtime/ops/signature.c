@@ -19,26 +19,41 @@ static bool is(const char *s, int n, const char *name)
     return (int)strlen(name) == n && memcmp(s, name, (size_t)n) == 0;
 }
 
+#define BIT(d) (UINT64_C(1) << (d))
+
+static const struct {
+    const char *name;
+    uint64_t dtypes;
+} sets[] = {
+#define FLOATS  (BIT(F16) | BIT(F32) | BIT(F64))
+#define INTS    (BIT(I8) | BIT(I16) | BIT(I32) | BIT(I64))
+#define UINTS   (BIT(U8) | BIT(U16) | BIT(U32) | BIT(U64))
+#define COMPLEX (BIT(C64) | BIT(C128))
+    { "floats", FLOATS },
+    { "ints", INTS },
+    { "uints", UINTS },
+    { "complex", COMPLEX },
+    { "all", FLOATS | INTS | UINTS | COMPLEX | BIT(BOOL) | BIT(STRING) },
+#define IR9  (BIT(F8E4M3FN) | BIT(F8E4M3FNUZ) | BIT(F8E5M2) | BIT(F8E5M2FNUZ))
+#define IR10 (IR9 | BIT(U4) | BIT(I4))
+#define IR11 (IR10 | BIT(F4E2M1))
+#define IR12 (IR11 | BIT(F8E8M0))
+#define IR13 (IR12 | BIT(U2) | BIT(I2))
+    { "ir9", IR9 },
+    { "ir10", IR10 },
+    { "ir11", IR11 },
+    { "ir12", IR12 },
+    { "ir13", IR13 },
+};
+
 static uint64_t bits(const char *s, int n)
 {
-    const uint64_t floats = 1ull << F16 | 1ull << F32 | 1ull << F64;
-    const uint64_t ints = 1ull << I8 | 1ull << I16 | 1ull << I32 | 1ull << I64;
-    const uint64_t uints = 1ull << U8 | 1ull << U16 | 1ull << U32 | 1ull << U64;
-    const uint64_t complex = 1ull << C64 | 1ull << C128;
-    enum dtype d;
+    const enum dtype d = dtype_of_code(s, (size_t)n);
 
-    if (is(s, n, "floats"))
-        return floats;
-    if (is(s, n, "ints"))
-        return ints;
-    if (is(s, n, "uints"))
-        return uints;
-    if (is(s, n, "complex"))
-        return complex;
-    if (is(s, n, "all"))
-        return floats | ints | uints | complex | 1ull << BOOL | 1ull << STRING;
-    d = dtype_of_code(s, (size_t)n);
-    return d == UNDEFINED ? 0 : 1ull << d;
+    for (size_t k = 0; k < sizeof sets / sizeof *sets; k++)
+        if (is(s, n, sets[k].name))
+            return sets[k].dtypes;
+    return d == UNDEFINED ? 0 : BIT(d);
 }
 
 /* Adds the words up to `end` to one kind of a set. */
@@ -61,6 +76,56 @@ static bool read_words(uint64_t *set, const char **at, const char *ends)
     return true;
 }
 
+/* The kind whose name and "(" are next, and the type of keys behind it; moves past them. TENSOR where there is none. */
+static struct element read_kind(const char **at)
+{
+    static const char *const names[KINDS] = { "", "seq", "opt", "sparse", "map" };
+    struct element e = { TENSOR, UNDEFINED };
+    const char *s = *at;
+    int n = word(s);
+
+    for (int k = SEQUENCE; k < KINDS; k++)
+        if (s[n] == '(' && is(s, n, names[k]))
+            e.kind = (enum kind)k;
+    if (e.kind == TENSOR)
+        return e;
+    s += n + 1;
+    if (e.kind == MAP) {
+        n = word(s);
+        e.key = dtype_of_code(s, (size_t)n);
+        if (e.key == UNDEFINED)
+            return (struct element){ TENSOR, UNDEFINED };
+        s = skip(s + n);
+    }
+    *at = s;
+    return e;
+}
+
+/* "opt(seq(all bf16))", "map(i64, f32)" */
+static bool read_other(struct type_set *set, const char **at)
+{
+    struct tensor *type = &set->kind[set->kinds].type;
+    const char *s = *at;
+    struct element e = read_kind(&s);
+    int levels = 0;
+
+    if (e.kind == TENSOR || set->kinds == MAX_KINDS)
+        return false;
+    *type = (struct tensor){ .kind = e.kind, .key = e.key, .rank = UNKNOWN };
+    for (levels = 1; (e = read_kind(&s)).kind != TENSOR; levels++)
+        if (levels > MAX_NESTING)
+            return false;
+        else
+            type->element[levels - 1] = e;
+    if (!read_words(&set->kind[set->kinds++].dtypes, &s, ")"))
+        return false;
+    for (; levels > 0; levels--)
+        if (*s++ != ')')
+            return false;
+    *at = skip(s);
+    return true;
+}
+
 static bool read_set(struct type_set *set, const char **at)
 {
     const char *s = skip(*at);
@@ -68,19 +133,8 @@ static bool read_set(struct type_set *set, const char **at)
     while (*s && *s != ';') {
         const int n = word(s);
 
-        if (n && s[n] == '(') {
-            uint64_t *kind = is(s, n, "seq")      ? &set->sequence
-                             : is(s, n, "opt")    ? &set->optional
-                             : is(s, n, "optseq") ? &set->optional_sequence
-                                                  : NULL;
-
-            s += n + 1;
-            if (!kind || !read_words(kind, &s, ")") || *s != ')')
-                return false;
-            s = skip(s + 1);
-        } else if (!n || !read_words(&set->tensor, &s, ";")) {
+        if (!n || !(s[n] == '(' ? read_other(set, &s) : read_words(&set->tensor, &s, ";")))
             return false;
-        }
     }
     *at = s;
     return true;
@@ -174,31 +228,45 @@ const struct formal *signature_out(const struct signature *s, int k)
 
 bool type_set_has(const struct type_set *set, const struct tensor *type)
 {
-    const uint64_t bit = dtype_valid(type->dtype) ? 1ull << type->dtype : 0;
+    const uint64_t bit = dtype_valid(type->dtype) ? BIT(type->dtype) : 0;
 
-    switch (type->kind) {
-    case TENSOR:
+    if (type->kind == TENSOR)
         return set->tensor & bit;
-    case SEQUENCE:
-        return set->sequence & bit;
-    case OPTIONAL:
-        return (type->element_kind == SEQUENCE ? set->optional_sequence : set->optional) & bit;
-    default:
-        return false;
+    for (int k = 0; k < set->kinds; k++) {
+        struct tensor like = set->kind[k].type;
+
+        like.dtype = type->dtype;
+        if (set->kind[k].dtypes & bit && same_element_type(&like, type))
+            return true;
     }
+    return false;
+}
+
+bool type_set_next(const struct type_set *set, int *at, struct tensor *type)
+{
+    while (*at < (set->kinds + 1) * DTYPES) {
+        const int kind = *at / DTYPES - 1, d = *at % DTYPES;
+        const uint64_t dtypes = kind < 0 ? set->tensor : set->kind[kind].dtypes;
+
+        ++*at;
+        if (!(dtypes >> d & 1))
+            continue;
+        *type = kind < 0 ? (struct tensor){ .rank = UNKNOWN } : set->kind[kind].type;
+        type->dtype = (enum dtype)d;
+        return true;
+    }
+    return false;
 }
 
 const char *type_set_text(const struct type_set *set, char buffer[TYPE_SET_TEXT])
 {
-    const uint64_t kinds[] = { set->tensor, set->sequence, set->optional, set->optional_sequence };
-    const char *const open[] = { "", "seq(", "optional(", "optional(seq(" }, *const close[] = { "", ")", ")", "))" };
+    char text[TYPE_TEXT];
+    struct tensor type;
     size_t n = 0;
+    int at = 0;
 
     buffer[0] = 0;
-    for (int kind = 0; kind < 4; kind++)
-        for (int d = 1; d < DTYPES && n + 40 < TYPE_SET_TEXT; d++)
-            if (kinds[kind] >> d & 1)
-                n += (size_t)snprintf(buffer + n, TYPE_SET_TEXT - n, "%s%s%s%s", n ? ", " : "", open[kind],
-                                      dtype_name((enum dtype)d), close[kind]);
+    while (n + 40 < TYPE_SET_TEXT && type_set_next(set, &at, &type))
+        n += (size_t)snprintf(buffer + n, TYPE_SET_TEXT - n, "%s%.40s", n ? ", " : "", element_text(&type, text));
     return buffer;
 }

@@ -4,8 +4,15 @@
 
 #include "ops/op.h"
 
-struct type_set { /* one bit for each dtype */
-    uint64_t tensor, sequence, optional, optional_sequence;
+enum { MAX_KINDS = 6 };
+
+struct type_set {
+    uint64_t tensor; /* one bit for each dtype */
+    int kinds;       /* of values that are no dense tensors */
+    struct {
+        struct tensor type; /* without a dtype */
+        uint64_t dtypes;
+    } kind[MAX_KINDS];
 };
 
 struct formal {
@@ -35,7 +42,9 @@ bool signature_read(struct signature *s, const struct op_def *def);
 const struct formal *signature_in(const struct signature *s, int k);
 const struct formal *signature_out(const struct signature *s, int k);
 bool type_set_has(const struct type_set *set, const struct tensor *type);
-/* "float, double or seq(float)" into `buffer`, which is returned. */
+/* All types of the set, one for each call; *at is 0 before the first. False where there are no more. */
+bool type_set_next(const struct type_set *set, int *at, struct tensor *type);
+/* "float, double, seq(float)" into `buffer`, which is returned. */
 enum { TYPE_SET_TEXT = 256 };
 const char *type_set_text(const struct type_set *set, char buffer[TYPE_SET_TEXT]);
 

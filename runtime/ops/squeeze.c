@@ -72,8 +72,8 @@ static const struct op_case cases_13[] = {
         .since = version, .types = "T: " t, .rank = rank, .infer = infer, .gradient = view_gradient,                   \
         .batch_independent = batch_independent, __VA_ARGS__                                                            \
     }
-#define ROW_13(version)                                                                                                \
-    ROW(version, "all bf16; I: i64", .signature = "T data, I axes? -> T squeezed", .flags = OP_REARRANGES,             \
+#define ROW_13(version, small)                                                                                         \
+    ROW(version, "all bf16" small "; I: i64", .signature = "T data, I axes? -> T squeezed", .flags = OP_REARRANGES,    \
         .cases = cases_13)
 #define ROW_1(version)                                                                                                 \
     ROW(version, "all", .signature = "T data -> T squeezed", .parse = parse_1, .flags = OP_REARRANGES, .cases = cases_1)
@@ -81,7 +81,12 @@ static const struct op_case cases_13[] = {
 const struct op op_squeeze = {
     .name = "Squeeze",
     .domain = "",
-    .defs =
-        (const struct op_def[]){
-            ROW_13(25), ROW_13(24), ROW_13(23), ROW_13(21), ROW_13(13), ROW_1(11), ROW_1(1), { 0 } },
+    .defs = (const struct op_def[]){ ROW_13(25, " ir13"),
+                                     ROW_13(24, " ir12"),
+                                     ROW_13(23, " ir11"),
+                                     ROW_13(21, " ir10"),
+                                     ROW_13(13, ""),
+                                     ROW_1(11),
+                                     ROW_1(1),
+                                     { 0 } },
 };

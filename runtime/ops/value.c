@@ -49,8 +49,7 @@ bool join_types(struct tensor *type, const struct tensor *other)
         type->rank = UNKNOWN;
         return true;
     }
-    if (type->kind != other->kind || type->dtype != other->dtype ||
-        (type->kind != TENSOR && type->element_kind != other->element_kind))
+    if (!same_element_type(type, other))
         return false;
     if (type->rank != other->rank)
         type->rank = UNKNOWN;

@@ -449,7 +449,7 @@ bool program_fits(const struct program *p, const struct tensor *tensors, enum sl
         const struct requirement *q = &p->requirements[k];
         const struct tensor *t = &tensors[q->id];
 
-        if (q->type.kind != t->kind || q->type.dtype != t->dtype || q->type.element_kind != t->element_kind)
+        if (!same_element_type(&q->type, t))
             return false;
         if (t->kind != TENSOR)
             continue;

@@ -34,18 +34,20 @@ enum dtype {
     F8E8M0 = 24,
     U2 = 25,
     I2 = 26,
+    F6E2M3 = 27,
+    F6E3M2 = 28,
     DTYPES
-};
+} __attribute__((packed)); /* a byte: values and their types are many */
 
 enum dtype_class { CLASS_NONE, CLASS_FLOAT, CLASS_INT, CLASS_UINT, CLASS_BOOL, CLASS_STRING, CLASS_COMPLEX };
 
 struct dtype_traits {
     const char *name; /* the standard's: "float", "int64" */
     const char *code; /* ours: "f32", "i64" */
-    uint8_t size;     /* bytes of an element in memory; 0 for types that Kiln does not compute with yet */
-    uint8_t bits;     /* bits of an element in a file */
+    uint8_t size;     /* bytes of an element in memory */
+    uint8_t bits;     /* bits of an element in a file; fewer than in memory where it is packed there (tensor/small.h) */
     enum dtype_class class;
-    bool storage; /* widened to float to compute with: float16, bfloat16 */
+    enum dtype compute; /* what it is widened to where something is computed with it, itself for most */
 };
 
 extern const struct dtype_traits dtype_traits[DTYPES];
@@ -69,7 +71,27 @@ static inline bool dtype_is_float(enum dtype d)
 /* The type that sums and statistics of `d` are kept in: double for double, float for the other floats, else `d`. */
 static inline enum dtype dtype_compute(enum dtype d)
 {
-    return dtype_traits[d].storage ? F32 : d;
+    return dtype_traits[d].compute;
+}
+/* Is it widened to compute with it? */
+static inline bool dtype_is_storage(enum dtype d)
+{
+    return dtype_traits[d].compute != d;
+}
+/* Of 8 bits or less, and neither bool, int8 nor uint8: moved and converted, never computed with (tensor/small.h). */
+static inline bool dtype_is_small(enum dtype d)
+{
+    return dtype_traits[d].size == 1 && dtype_is_storage(d);
+}
+/* Does a file pack several elements into a byte? */
+static inline bool dtype_is_packed(enum dtype d)
+{
+    return dtype_traits[d].bits && dtype_traits[d].bits < 8;
+}
+/* May a map have keys of it? */
+static inline bool dtype_is_key(enum dtype d)
+{
+    return d == STRING || dtype_traits[d].class == CLASS_INT || dtype_traits[d].class == CLASS_UINT;
 }
 enum dtype dtype_of_code(const char *code, size_t length); /* "f32" -> F32; UNDEFINED where there is none */
 enum dtype dtype_of_name(const char *name, size_t length); /* "float" -> F32 */

@@ -1,4 +1,5 @@
 #include "tensor/half.h"
+#include "tensor/small.h"
 #include <string.h>
 
 /* Every conversion computes its cases side by side and selects one by a mask, so that the loops below become vector
@@ -119,22 +120,36 @@ void widen(enum dtype from, const void *in, float *out, int64_t n)
 {
     const uint16_t *const h = in;
 
-    if (from == F16)
+    switch (from) {
+    case F16:
         for (int64_t k = 0; k < n; k++)
             out[k] = from_f16(h[k]);
-    else
+        break;
+    case BF16:
         for (int64_t k = 0; k < n; k++)
             out[k] = float_of((uint32_t)h[k] << 16);
+        break;
+    default:
+        for (int64_t k = 0; k < n; k++)
+            out[k] = small_to_f32(from, ((const uint8_t *)in)[k]);
+    }
 }
 
 void narrow(enum dtype to, const float *in, void *out, int64_t n)
 {
     uint16_t *const h = out;
 
-    if (to == F16)
+    switch (to) {
+    case F16:
         for (int64_t k = 0; k < n; k++)
             h[k] = to_f16(in[k]);
-    else
+        break;
+    case BF16:
         for (int64_t k = 0; k < n; k++)
             h[k] = to_bf16(in[k]);
+        break;
+    default:
+        for (int64_t k = 0; k < n; k++)
+            ((uint8_t *)out)[k] = f64_to_small(to, (double)in[k], ROUNDING_DEFAULT);
+    }
 }

@@ -11,7 +11,18 @@ uint16_t f64_to_f16(double f); /* rounded once */
 float bf16_to_f32(uint16_t h);
 uint16_t f32_to_bf16(float f);
 
-void widen(enum dtype from, const void *in, float *out, int64_t n); /* F16 or BF16 */
+/* By type; what is neither float16 nor bfloat16 is no number, so that it cannot be taken for one of them. */
+static inline float half_to_f32(enum dtype d, uint16_t h)
+{
+    return d == F16 ? f16_to_f32(h) : d == BF16 ? bf16_to_f32(h) : __builtin_nanf("");
+}
+static inline uint16_t f32_to_half(enum dtype d, float f)
+{
+    return d == F16 ? f32_to_f16(f) : d == BF16 ? f32_to_bf16(f) : 0x7fff;
+}
+
+/* Of any float that is narrower than float (dtype_is_storage); what is too large for one of 8 bits is its largest. */
+void widen(enum dtype from, const void *in, float *out, int64_t n);
 void narrow(enum dtype to, const float *in, void *out, int64_t n);
 
 #endif

@@ -34,12 +34,32 @@ bool same_shape(const struct tensor *a, const struct tensor *b)
     return true;
 }
 
+bool same_element_type(const struct tensor *a, const struct tensor *b)
+{
+    return a->kind == b->kind && a->key == b->key && a->dtype == b->dtype &&
+           memcmp(a->element, b->element, sizeof a->element) == 0;
+}
+
 bool same_type(const struct tensor *a, const struct tensor *b)
 {
-    const bool holds = a->kind == SEQUENCE || a->kind == OPTIONAL;
+    return same_element_type(a, b) && same_shape(a, b);
+}
 
-    return a->kind == b->kind && (!holds || a->element_kind == b->element_kind) && a->dtype == b->dtype &&
-           same_shape(a, b);
+struct tensor element_of(const struct tensor *t)
+{
+    struct tensor e = { .kind = t->element[0].kind, .key = t->element[0].key, .dtype = t->dtype, .rank = UNKNOWN };
+
+    memcpy(e.element, t->element + 1, sizeof e.element - sizeof *e.element);
+    return e;
+}
+
+bool has_no_values(const struct tensor *t)
+{
+    struct tensor e = *t;
+
+    while (e.kind != MAP && holds_values(e.kind))
+        e = element_of(&e);
+    return e.kind == MAP || e.kind == SPARSE;
 }
 
 /* Appends, and stops at the end of the buffer. */
@@ -52,17 +72,10 @@ static size_t put(char buffer[TYPE_TEXT], size_t at, const char *s)
     return at + n;
 }
 
-static const char *const kind_open[KINDS] = { "", "seq(", "optional(", "sparse(", "map(" };
-
-const char *tensor_text(const struct tensor *t, char buffer[TYPE_TEXT])
+static size_t put_shape(char buffer[TYPE_TEXT], size_t at, const struct tensor *t)
 {
-    const bool holds = t->kind == SEQUENCE || t->kind == OPTIONAL;
-    size_t at = put(buffer, 0, kind_open[t->kind]);
     char number[24];
 
-    if (holds)
-        at = put(buffer, at, kind_open[t->element_kind]);
-    at = put(buffer, at, dtype_name(t->dtype));
     at = put(buffer, at, "[");
     if (t->rank < 0)
         at = put(buffer, at, "?");
@@ -73,12 +86,41 @@ const char *tensor_text(const struct tensor *t, char buffer[TYPE_TEXT])
             snprintf(number, sizeof number, "%s%lld", d ? "," : "", (long long)t->dims[d]);
         at = put(buffer, at, number);
     }
-    at = put(buffer, at, "]");
-    if (holds && t->element_kind != TENSOR)
+    return put(buffer, at, "]");
+}
+
+static const char *put_type(const struct tensor *t, bool shape, char buffer[TYPE_TEXT])
+{
+    static const char *const open[KINDS] = { "", "seq(", "optional(", "sparse_tensor(", "map(" };
+    struct tensor e = *t;
+    size_t at = 0;
+    int levels = 0;
+
+    for (;; e = element_of(&e), levels++) {
+        at = put(buffer, at, open[e.kind]);
+        if (e.kind == MAP) {
+            at = put(buffer, at, dtype_name(e.key));
+            at = put(buffer, at, ", ");
+        }
+        if (!holds_values(e.kind))
+            break;
+    }
+    at = put(buffer, at, dtype_name(t->dtype));
+    if (shape)
+        at = put_shape(buffer, at, t);
+    for (levels += e.kind == SPARSE; levels > 0; levels--)
         at = put(buffer, at, ")");
-    if (t->kind != TENSOR)
-        put(buffer, at, ")");
     return buffer;
+}
+
+const char *tensor_text(const struct tensor *t, char buffer[TYPE_TEXT])
+{
+    return put_type(t, true, buffer);
+}
+
+const char *element_text(const struct tensor *t, char buffer[TYPE_TEXT])
+{
+    return put_type(t, false, buffer);
 }
 
 /* Two dimensions that meet; false where they do not fit. What is unknown can only be 1 or the other. */

@@ -5,18 +5,27 @@
 #include "base/memory.h"
 #include "tensor/dtype.h"
 
-enum { MAX_RANK = 16, UNKNOWN = -1 }; /* more dimensions are refused, by name of the limit */
+/* More dimensions, or a type within more others, are refused, by name of the limit. */
+enum { MAX_RANK = 16, MAX_NESTING = 4, UNKNOWN = -1 };
 
-enum kind { TENSOR, SEQUENCE, OPTIONAL, SPARSE, MAP, KINDS };
+enum kind { TENSOR, SEQUENCE, OPTIONAL, SPARSE, MAP, KINDS } __attribute__((packed)); /* a byte, as dtypes */
+
+/* What a sequence, an optional or a map holds. */
+struct element {
+    enum kind kind;
+    enum dtype key; /* of a map: the type of its keys */
+};
 
 /* While planning, `data` is NULL but for a value that is known already, and a dimension (or the rank) is UNKNOWN where
- * only running will tell. A sequence or an optional has the dtype of its elements, rank UNKNOWN, and a `struct
- * sequence` or `struct optional` at `data`. */
+ * only running will tell. A sequence or an optional has the dtype of the tensors in it, rank UNKNOWN, and a `struct
+ * sequence` or `struct optional` at `data`. Maps and sparse tensors have types, but no operator makes or takes one yet:
+ * there are no values of them. Plans of long graphs have many of these: its size is looked at in tests/unit/tensor.c. */
 struct tensor {
     enum kind kind;
-    enum kind element_kind; /* of a sequence or an optional: what it holds */
+    enum dtype key; /* of a map: the type of its keys */
     enum dtype dtype;
     int rank;
+    struct element element[MAX_NESTING]; /* what it holds, from the outside in: TENSOR or SPARSE is the last */
     int64_t dims[MAX_RANK];
     void *data;
     const struct sequence *planned; /* of a sequence, while planning: the types of its items, where they are known */
@@ -68,10 +77,20 @@ static inline bool tensor_known(const struct tensor *t) /* are all dimensions kn
  * addresses have 32 bits, is beyond an eighth of them), a dimension is below UNKNOWN, or the rank is above MAX_RANK. */
 bool tensor_shape(struct tensor *t, enum dtype dtype, int rank, const int64_t *dims);
 bool same_shape(const struct tensor *a, const struct tensor *b);
-bool same_type(const struct tensor *a, const struct tensor *b); /* kind, dtype and shape */
-/* "float[2,3]", "seq(float[?])" into `buffer`, which is returned. */
+bool same_element_type(const struct tensor *a, const struct tensor *b); /* kinds to any depth, and dtype */
+bool same_type(const struct tensor *a, const struct tensor *b);         /* and shape */
+static inline bool holds_values(enum kind kind)                         /* of which `element` tells more? */
+{
+    return kind == SEQUENCE || kind == OPTIONAL || kind == MAP;
+}
+/* Is any part of it of a kind that there are no values of? */
+bool has_no_values(const struct tensor *t);
+/* The type of what a sequence, an optional or a map holds, without a shape. */
+struct tensor element_of(const struct tensor *t);
+/* "float[2,3]", "seq(float[?])", "map(int64, seq(float[?]))" into `buffer`, which is returned. */
 enum { TYPE_TEXT = 256 };
 const char *tensor_text(const struct tensor *t, char buffer[TYPE_TEXT]);
+const char *element_text(const struct tensor *t, char buffer[TYPE_TEXT]); /* without the shape: "seq(float)" */
 
 /* The shape of two or more shapes broadcast together (https://onnx.ai/onnx/repo-docs/Broadcasting.html): widens *rank
  * and dims by `t`. False where they do not fit. Start with rank 0. */

@@ -217,8 +217,8 @@ static void compare_tensors(const struct tensor *a, const struct tensor *b, stru
 
     for (int64_t k = 0; k < n && dtype_is_float(a->dtype); k++)
         out->difference = fmax(out->difference, apart(get(a->data, k), get(b->data, k)));
-    for (int64_t k = 0; k < n && !dtype_is_float(a->dtype); k++) /* those of 4 bits have no bytes of their own */
-        out->unlike += dtype_size(a->dtype) ? !same_bytes(a, b, k) : get(a->data, k) != get(b->data, k);
+    for (int64_t k = 0; k < n && !dtype_is_float(a->dtype); k++)
+        out->unlike += !same_bytes(a, b, k);
     out->floats += dtype_is_float(a->dtype) ? n : 0;
     out->others += dtype_is_float(a->dtype) ? 0 : n;
 }

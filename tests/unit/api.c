@@ -109,7 +109,7 @@ START_TEST(wrong_types_and_shapes_are_refused)
     for (int k = 0; k < 17; k++)
         many[k] = 1;
     expect(kiln_tensor_new(&t, KILN_UNDEFINED, 0, NULL, NULL, &err), KILN_BAD_ARGUMENT, "dtype 0");
-    expect(kiln_tensor_new(&t, (kiln_dtype)22, 0, NULL, NULL, &err), KILN_BAD_ARGUMENT, "dtype 22");
+    expect(kiln_tensor_new(&t, (kiln_dtype)29, 0, NULL, NULL, &err), KILN_BAD_ARGUMENT, "dtype 29");
     expect(kiln_tensor_new(&t, (kiln_dtype)-5, 0, NULL, NULL, &err), KILN_BAD_ARGUMENT, "dtype -5");
     expect(kiln_tensor_new(&t, KILN_FLOAT, 17, many, NULL, &err), KILN_BAD_ARGUMENT, "rank is 17");
     expect(kiln_tensor_new(&t, KILN_FLOAT, -1, many, NULL, &err), KILN_BAD_ARGUMENT, "rank is -1");
@@ -187,6 +187,8 @@ START_TEST(dtypes_have_names_and_sizes)
     ck_assert_uint_eq(kiln_dtype_size(KILN_COMPLEX128), 16);
     ck_assert_uint_eq(kiln_dtype_size(KILN_STRING), 0);
     ck_assert_uint_eq(kiln_dtype_size((kiln_dtype)-1), 0);
+    ck_assert_uint_eq(kiln_dtype_size(KILN_INT4), 1);
+    ck_assert_uint_eq(kiln_dtype_size(KILN_FLOAT6E3M2), 1);
 }
 END_TEST
 
@@ -549,6 +551,45 @@ START_TEST(a_profile_names_the_nodes)
 }
 END_TEST
 
+START_TEST(small_types_have_a_byte_each)
+{
+    static const char *const names[] = { "x" };
+    kiln_model *m = open_text("<ir_version: 13, opset_import: [\"\": 25]> g (int4[N] x) => (int4[N] y, float8e5m2[N] z)"
+                              "{ y = Identity(x) z = Cast <to = 19> (x) }");
+    const int64_t three = 3;
+    const int8_t values[] = { -8, 7, 1 };
+    kiln_tensor *x;
+    kiln_session *s;
+
+    ok(kiln_tensor_new(&x, KILN_INT4, 1, &three, values, &err));
+    ck_assert_uint_eq(kiln_tensor_bytes(x), 3);
+    ok(kiln_session_new(&s, m, NULL, &err));
+    ok(kiln_session_run(s, 1, names, (const kiln_tensor *const[]){ x }, &err));
+    ck_assert_int_eq(kiln_tensor_dtype(kiln_session_output(s, 0)), KILN_INT4);
+    ck_assert_mem_eq(kiln_tensor_data(kiln_session_output(s, 0)), values, 3);
+    ck_assert_mem_eq(kiln_tensor_data(kiln_session_output(s, 1)), ((const uint8_t[]){ 0xc8, 0x47, 0x3c }), 3);
+    kiln_session_free(s);
+    kiln_tensor_free(x);
+    kiln_model_free(m);
+}
+END_TEST
+
+START_TEST(a_value_tells_what_it_holds)
+{
+    kiln_model *m =
+        open_text("<ir_version: 8, opset_import: [\"\": 17]> g (optional(seq(int64[N])) x, float y) => (float y)"
+                  "{ }");
+    const kiln_value_info *v = kiln_model_input(m, 0);
+
+    ck_assert_int_eq(v->kind, KILN_OPTIONAL);
+    ck_assert_int_eq(v->element[0].kind, KILN_SEQUENCE);
+    ck_assert_int_eq(v->element[1].kind, KILN_TENSOR);
+    ck_assert_int_eq(v->dtype, KILN_INT64);
+    ck_assert_int_eq(v->rank, KILN_ANY);
+    kiln_model_free(m);
+}
+END_TEST
+
 START_TEST(a_sequence_goes_in)
 {
     static const char *const names[] = { "s", "k" };
@@ -603,6 +644,8 @@ Suite *suite(void)
     add_test(s, wrong_inputs_are_refused);
     add_test(s, wrong_options_are_refused);
     add_test(s, a_profile_names_the_nodes);
+    add_test(s, small_types_have_a_byte_each);
+    add_test(s, a_value_tells_what_it_holds);
     add_test(s, a_sequence_goes_in);
     return s;
 }

@@ -300,7 +300,7 @@ static const struct {
     { TYPED, false, no_typed, undo_none, KILN_BAD_MODEL, "has 0 values in float_data, its shape needs 2" },
     { TYPED, false, type_unknown, undo_none, KILN_BAD_MODEL, "data type 77, which is unknown" },
     { TYPED, false, type_negative, undo_none, KILN_BAD_MODEL, "data type -1, which is unknown" },
-    { TYPED, false, type_small, undo_none, KILN_UNSUPPORTED, "int4, which is not supported" },
+    { TYPED, false, type_small, undo_none, KILN_BAD_MODEL, "has 0 values in int32_data, its shape needs 1" },
     { TYPED, false, nameless, undo_none, KILN_BAD_MODEL, "an initializer has no name" },
     { TYPED, false, union_mismatch, undo_none, KILN_BAD_MODEL, "says it is float, but holds something else" },
     { TYPED, false, union_unknown, undo_none, KILN_BAD_MODEL, "holds something else" },

@@ -525,11 +525,11 @@ static bool from_case(struct bad *b, struct case_graph *c, const struct op *op, 
     memcpy(b->attrs, attrs, b->attr_count * sizeof *attrs);
     for (int k = 0; k < c->inputs; k++) {
         b->in[k] = c->in[k].t;
-        b->left_out[k] = c->in[k].t.rank < 0;
+        b->left_out[k] = !case_given(&c->in[k].t);
         b->constant[k] = c->in[k].given;
     }
     for (int k = 0; k < c->outputs; k++)
-        b->wanted[k] = c->expected[k].rank >= 0;
+        b->wanted[k] = case_given(&c->expected[k]);
     return true;
 }
 

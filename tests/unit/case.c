@@ -4,10 +4,10 @@
 #include "grad/grad.h"
 #include "kernels/kernels.h"
 #include "model/model.h"
+#include "ops/convert.h"
 #include "ops/layout.h"
 #include "ops/move.h"
 #include "ops/node.h"
-#include "tensor/half.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,79 +16,29 @@
 
 double case_value(const struct tensor *t, int64_t k)
 {
-    switch (t->dtype) {
-    case F32:
-        return (double)((const float *)t->data)[k];
-    case F64:
-        return ((const double *)t->data)[k];
-    case F16:
-        return (double)f16_to_f32(((const uint16_t *)t->data)[k]);
-    case BF16:
-        return (double)bf16_to_f32(((const uint16_t *)t->data)[k]);
-    case I64:
-    case U64:
-        return (double)((const int64_t *)t->data)[k];
-    case I32:
-        return ((const int32_t *)t->data)[k];
-    case U32:
-        return ((const uint32_t *)t->data)[k];
-    case I16:
-        return ((const int16_t *)t->data)[k];
-    case U16:
-        return ((const uint16_t *)t->data)[k];
-    case I8:
-        return ((const int8_t *)t->data)[k];
-    case U8:
-    case BOOL:
-        return ((const uint8_t *)t->data)[k];
-    default:
-        return 0;
-    }
+    const char *const x = (const char *)t->data + (size_t)k * dtype_size(t->dtype);
+    const enum dtype_class class = dtype_traits[t->dtype].class;
+    double v = 0;
+
+    if (class != CLASS_STRING && class != CLASS_COMPLEX)
+        convert(&(struct conversion){ t->dtype, F64, ROUNDING_DEFAULT }, x, &v, 1);
+    return v;
 }
 
+/* Integers by way of int64, so that those without a sign take -1 too. A complex number gets its real part. */
 void case_set(const struct tensor *t, int64_t k, double x)
 {
-    switch (t->dtype) {
-    case F32:
-        ((float *)t->data)[k] = (float)x;
-        break;
-    case F64:
-        ((double *)t->data)[k] = x;
-        break;
-    case F16:
-        ((uint16_t *)t->data)[k] = f64_to_f16(x);
-        break;
-    case BF16:
-        ((uint16_t *)t->data)[k] = f32_to_bf16((float)x);
-        break;
-    case I64:
-    case U64:
-        ((int64_t *)t->data)[k] = (int64_t)x;
-        break;
-    case I32:
-    case U32:
-        ((int32_t *)t->data)[k] = (int32_t)(int64_t)x;
-        break;
-    case I16:
-    case U16:
-        ((int16_t *)t->data)[k] = (int16_t)x;
-        break;
-    case I8:
-    case U8:
-        ((int8_t *)t->data)[k] = (int8_t)x;
-        break;
-    case BOOL:
-        ((uint8_t *)t->data)[k] = x > 0;
-        break;
-    case C64:
-        ((float *)t->data)[2 * k] = (float)x;
-        break;
-    case C128:
-        ((double *)t->data)[2 * k] = x;
-        break;
-    default: /* the empty string */
-        break;
-    }
+    char *const to = (char *)t->data + (size_t)k * dtype_size(t->dtype);
+    const enum dtype_class class = dtype_traits[t->dtype].class;
+    const bool integer = class == CLASS_INT || class == CLASS_UINT;
+    const enum dtype as = t->dtype == C64 ? F32 : t->dtype == C128 ? F64 : t->dtype;
+    const int64_t whole = (int64_t)x;
+
+    if (class == CLASS_BOOL)
+        *to = x > 0;
+    else if (class != CLASS_STRING) /* the empty string */
+        convert(&(struct conversion){ integer ? I64 : F64, as, ROUNDING_DEFAULT }, integer ? (const void *)&whole : &x,
+                to, 1);
 }
 
 /* Small numbers, so that integers hold them too. '~': all different and far apart, in a mixed order; '+': positive. */
@@ -167,6 +117,60 @@ static bool read_tensor(struct case_graph *c, struct case_tensor *out, const cha
     return out->t.data != NULL;
 }
 
+static bool is_holder(const char *s)
+{
+    return strncmp(s, "seq(", 4) == 0 || strncmp(s, "opt(", 4) == 0;
+}
+
+static bool read_value(struct case_graph *c, struct case_tensor *out, const char **at);
+
+/* "seq(f32[2],f32[3])", "opt(seq(f32[2]))"; "seq(f32)" and "opt(f32)" hold nothing. */
+static bool read_holder(struct case_graph *c, struct case_tensor *out, const char **at)
+{
+    const enum kind kind = **at == 's' ? SEQUENCE : OPTIONAL;
+    struct case_tensor item = { .t = { .rank = UNKNOWN } };
+    struct sequence *items = arena_alloc(&c->arena, sizeof *items + MAX_CASE * sizeof *items->items, &c->report);
+    struct optional *maybe = arena_alloc(&c->arena, sizeof *maybe, &c->report);
+    const char *s = *at + 4;
+
+    if (!items || !maybe)
+        return false;
+    for (; *s && *s != ')'; s += *s == ',') {
+        if (items->count == MAX_CASE || !read_value(c, &item, &s))
+            return false;
+        if (item.t.kind != TENSOR || item.t.rank >= 0)
+            items->items[items->count++] = item.t;
+    }
+    *maybe = (struct optional){ .present = items->count, .value = items->items[0] };
+    *out = (struct case_tensor){ .t = { .kind = kind,
+                                        .element = { { item.t.kind, item.t.key } },
+                                        .dtype = item.t.dtype,
+                                        .rank = UNKNOWN,
+                                        .data = kind == SEQUENCE ? (void *)items : maybe } };
+    memcpy(out->t.element + 1, item.t.element, sizeof item.t.element - sizeof *item.t.element);
+    *at = s + 1;
+    return *s == ')';
+}
+
+/* A tensor, or what holds such; or a code alone, in what holds nothing. */
+static bool read_value(struct case_graph *c, struct case_tensor *out, const char **at)
+{
+    const size_t n = strcspn(*at, "[,()");
+
+    if (is_holder(*at))
+        return read_holder(c, out, at);
+    if ((*at)[n] == '[') {
+        if (!read_tensor(c, out, at))
+            return false;
+        if (!out->given)
+            draw(out, 0);
+        return true;
+    }
+    *out = (struct case_tensor){ .t = { .dtype = dtype_of_code(*at, n), .rank = UNKNOWN } };
+    *at += n;
+    return out->t.dtype != UNDEFINED;
+}
+
 static bool retype(struct case_graph *c, struct tensor *t, enum dtype dtype)
 {
     struct tensor from = *t;
@@ -199,14 +203,14 @@ static bool read_case(struct case_graph *c, const struct signature *s, const str
     for (at += strspn(at, " "); *at; at += strspn(at, " "), c->inputs++) {
         struct case_tensor *t = &c->in[c->inputs];
 
-        if (c->inputs == MAX_CASE || !read_tensor(c, t, &at) ||
+        if (c->inputs == MAX_CASE || !(is_holder(at) ? read_holder : read_tensor)(c, t, &at) ||
             !retype(c, &t->t, varied(s, signature_in(s, c->inputs), t->t.dtype, v)))
             return fail(&c->report, KILN_BAD_ARGUMENT, NULL, "inputs '%s' are malformed", oc->inputs);
         if (t->t.rank >= 0 && !t->given)
             draw(t, (uint64_t)c->inputs);
     }
     for (at = oc->outputs + strspn(oc->outputs, " "); *at; at += strspn(at, " "), c->outputs++) {
-        if (c->outputs == MAX_CASE || !read_tensor(c, &out, &at))
+        if (c->outputs == MAX_CASE || !(is_holder(at) ? read_holder : read_tensor)(c, &out, &at))
             return fail(&c->report, KILN_BAD_ARGUMENT, NULL, "outputs '%s' are malformed", oc->outputs);
         c->expected[c->outputs] = out.t;
         c->expected[c->outputs].data = NULL;
@@ -269,7 +273,7 @@ bool case_goes_last(const struct case_graph *c)
 static bool make_inputs(struct case_graph *c, const struct case_variant *v)
 {
     for (int k = 0; k < c->inputs; k++) {
-        if (c->in[k].t.rank < 0)
+        if (!case_given(&c->in[k].t))
             continue;
         c->in_value[k] = graph_value(c->graph, NULL);
         if (!c->in_value[k])
@@ -287,7 +291,8 @@ static bool finish_output(struct case_graph *c, int k, struct emitter *e, const 
 {
     struct value *out = c->out_value[k];
 
-    if (out && v->followed && dtype_is_float(c->expected[k].dtype) && c->expected[k].kind == TENSOR)
+    if (out && v->followed && dtype_is_float(c->expected[k].dtype) && !dtype_is_small(c->expected[k].dtype) &&
+        c->expected[k].kind == TENSOR)
         out = emit(e, "Neg", NULL, 1, emit(e, "Neg", NULL, 1, out));
     if (out && v->last && goes_last(c, &c->expected[k]))
         out = transposed(e, out, c->expected[k].rank, false);
@@ -319,12 +324,12 @@ static bool make_graph(struct case_graph *c, const struct op *op, const struct o
         in[k] = c->in_value[k] && v->last && is_first(def, k) ? transposed(&e, c->in_value[k], c->in[k].t.rank, true)
                                                               : c->in_value[k];
     for (int k = 0; k < c->outputs; k++)
-        if (c->expected[k].rank >= 0)
+        if (case_given(&c->expected[k]))
             c->out_value[k] = graph_value(c->graph, NULL);
     c->node = node_make(c->graph, &spec, &c->report);
     ok = c->node && (!v->last || put_last(c));
     for (int k = 0; ok && k < c->outputs; k++)
-        ok = c->expected[k].rank < 0 || finish_output(c, k, &e, v);
+        ok = !case_given(&c->expected[k]) || finish_output(c, k, &e, v);
     return ok && !failed(&c->report);
 }
 

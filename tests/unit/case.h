@@ -29,6 +29,11 @@ struct case_graph {
     struct value *in_value[MAX_CASE], *out_value[MAX_CASE];
 };
 
+static inline bool case_given(const struct tensor *t) /* or left out, as "-"? */
+{
+    return t->kind != TENSOR || t->rank >= 0;
+}
+
 /* How a case is varied. */
 struct case_variant {
     int var;          /* this type variable of the signature ... */

@@ -412,6 +412,45 @@ START_TEST(raw_data_is_little_endian)
 }
 END_TEST
 
+/* -- types -- */
+
+static const struct {
+    const char *type, *text; /* what becomes of it, or a part of the error */
+    kiln_status code;
+} declared[] = {
+    { "seq(optional(float[N]))", "seq(optional(float[?]))", KILN_OK },
+    { "optional(seq(seq(string[])))", "optional(seq(seq(string[?])))", KILN_OK },
+    { "optional(int4[2])", "optional(int4[?])", KILN_OK },
+    { "seq(seq(seq(seq(float))))", "seq(seq(seq(seq(float[?]))))", KILN_OK },
+    { "seq(seq(seq(seq(seq(float)))))", "nested in more than 4 others", KILN_LIMIT },
+    { "map(int64, float[])", "'x' is map(int64, float[?]): maps and sparse tensors are not", KILN_UNSUPPORTED },
+    { "seq(map(string, optional(float[])))", "'x' is seq(map(string, optional(float[?])))", KILN_UNSUPPORTED },
+    { "sparse_tensor(float[2,3])", "'x' is sparse_tensor(float[?]): maps and", KILN_UNSUPPORTED },
+    { "map(float, float[])", "a map's keys are float, must be strings or integers", KILN_BAD_MODEL },
+    { "seq(opaque(a))", "of an opaque type", KILN_UNSUPPORTED },
+};
+
+START_TEST(types_nest)
+{
+    char source[256], got[TYPE_TEXT];
+    struct model *m;
+    bool ok;
+
+    snprintf(source, sizeof source, "<ir_version: 8, opset_import: [\"\": 25]> g (%s x, float y) => (float y) { }",
+             declared[_i].type);
+    m = model_read_bytes(source, strlen(source), NULL, &report);
+    expect_ok(m);
+    ok = model_build(m, &report);
+    if (declared[_i].code)
+        expect_error(declared[_i].code, declared[_i].text);
+    else
+        expect_ok(ok);
+    if (ok)
+        ck_assert_str_eq(tensor_text(&m->graph->inputs[0]->type, got), declared[_i].text);
+    model_free(m);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("model");
@@ -424,5 +463,6 @@ Suite *suite(void)
     add_test(s, a_model_that_is_its_own_external_data);
     add_test(s, work_knows_of_external_data);
     add_test(s, raw_data_is_little_endian);
+    add_tests(s, types_nest, (int)(sizeof declared / sizeof *declared));
     return s;
 }

@@ -17,8 +17,9 @@ START_TEST(dtypes_are_found_by_name_and_code)
         ck_assert_int_eq(dtype_of_name(t->name, strlen(t->name)), (enum dtype)d);
         ck_assert_int_eq(dtype_of_code(t->code, strlen(t->code)), (enum dtype)d);
         ck_assert(dtype_valid(d));
-        if (t->size && t->class != CLASS_STRING)
-            ck_assert_int_eq(t->size * 8, t->bits);
+        ck_assert(t->class == CLASS_STRING || t->size == (t->bits + 7) / 8);
+        ck_assert_int_eq(dtype_is_packed((enum dtype)d), t->bits && t->bits < 8);
+        ck_assert_int_eq(dtype_is_small((enum dtype)d), d >= F8E4M3FN);
     }
     ck_assert_int_eq(dtype_of_name("float", 4), UNDEFINED);
     ck_assert_int_eq(dtype_of_name("undefined", 9), UNDEFINED);
@@ -27,8 +28,10 @@ START_TEST(dtypes_are_found_by_name_and_code)
     ck_assert(!dtype_valid(DTYPES));
     ck_assert_str_eq(dtype_name((enum dtype)99), "undefined");
     ck_assert_str_eq(dtype_name(F8E4M3FN), "float8e4m3fn");
-    ck_assert_uint_eq(dtype_size(U4), 0);
     ck_assert_int_eq(dtype_compute(BF16), F32);
+    ck_assert_int_eq(dtype_compute(F4E2M1), F32);
+    ck_assert_int_eq(dtype_compute(U4), U8);
+    ck_assert_int_eq(dtype_compute(I2), I8);
     ck_assert_int_eq(dtype_compute(F64), F64);
     ck_assert_int_eq(dtype_compute(I8), I8);
 }
@@ -193,6 +196,7 @@ START_TEST(shapes_are_checked)
     ck_assert_int_eq(wrap_axis(-1, 4), 3);
     ck_assert_int_eq(wrap_axis(-5, 4), -1);
     ck_assert_int_eq(wrap_axis(4, 4), -1);
+    ck_assert_uint_le(sizeof t, 16 + sizeof t.dims + 2 * sizeof(void *));
 }
 END_TEST
 
@@ -222,9 +226,9 @@ START_TEST(types_are_compared_and_written)
     a = (struct tensor){ .kind = SEQUENCE, .dtype = F32, .rank = UNKNOWN };
     ck_assert_str_eq(tensor_text(&a, text), "seq(float[?])");
     b = a;
-    b.element_kind = OPTIONAL;
+    b.element[0].kind = OPTIONAL;
     ck_assert(!same_type(&a, &b));
-    a = (struct tensor){ .kind = OPTIONAL, .element_kind = SEQUENCE, .dtype = I64, .rank = UNKNOWN };
+    a = (struct tensor){ .kind = OPTIONAL, .element = { { SEQUENCE } }, .dtype = I64, .rank = UNKNOWN };
     ck_assert_str_eq(tensor_text(&a, text), "optional(seq(int64[?]))");
     a = (struct tensor){ .dtype = BOOL };
     ck_assert_str_eq(tensor_text(&a, text), "bool[]");
@@ -233,6 +237,34 @@ START_TEST(types_are_compared_and_written)
     for (int d = 0; d < MAX_RANK; d++)
         wide.dims[d] = INT64_MAX;
     ck_assert_uint_eq(strlen(tensor_text(&wide, text)), TYPE_TEXT - 1);
+}
+END_TEST
+
+START_TEST(kinds_nest)
+{
+    struct tensor m = {
+        .kind = MAP, .key = I64, .element = { { OPTIONAL }, { SEQUENCE } }, .dtype = F32, .rank = UNKNOWN
+    };
+    struct tensor inner = element_of(&m), other = m;
+    char text[TYPE_TEXT];
+
+    ck_assert_str_eq(tensor_text(&m, text), "map(int64, optional(seq(float[?])))");
+    ck_assert_str_eq(element_text(&m, text), "map(int64, optional(seq(float)))");
+    ck_assert_str_eq(tensor_text(&inner, text), "optional(seq(float[?]))");
+    ck_assert(has_no_values(&m) && !has_no_values(&inner));
+    inner = element_of(&inner);
+    inner = element_of(&inner);
+    ck_assert_int_eq(inner.kind, TENSOR);
+    ck_assert_int_eq(inner.dtype, F32);
+    other.key = STRING;
+    ck_assert(!same_element_type(&m, &other));
+    other = m;
+    other.element[2] = (struct element){ SEQUENCE, UNDEFINED };
+    ck_assert(!same_element_type(&m, &other));
+    m = (struct tensor){ .kind = SEQUENCE, .element = { { MAP, STRING }, { SPARSE } }, .dtype = F64, .rank = UNKNOWN };
+    ck_assert_str_eq(element_text(&m, text), "seq(map(string, sparse_tensor(double)))");
+    m = (struct tensor){ .kind = SEQUENCE, .element = { { SPARSE } }, .dtype = F64, .rank = UNKNOWN };
+    ck_assert(has_no_values(&m));
 }
 END_TEST
 
@@ -326,7 +358,8 @@ static struct tensor nested(struct heap *h)
         *o = (struct optional){ .present = k == 1, .value = strings };
         s->items[k] = (struct tensor){ .kind = OPTIONAL, .dtype = STRING, .rank = UNKNOWN, .data = o };
     }
-    return (struct tensor){ .kind = SEQUENCE, .element_kind = OPTIONAL, .dtype = STRING, .rank = UNKNOWN, .data = s };
+    return (
+        struct tensor){ .kind = SEQUENCE, .element = { { OPTIONAL } }, .dtype = STRING, .rank = UNKNOWN, .data = s };
 }
 
 START_TEST(heap_copies_deeply)
@@ -392,7 +425,7 @@ START_TEST(heap_copies_deep_nesting_without_recursion)
         struct optional *o = heap_alloc(&h, sizeof *o, NULL);
 
         *o = (struct optional){ .present = true, .value = value };
-        value = (struct tensor){ .kind = OPTIONAL, .element_kind = OPTIONAL, .rank = UNKNOWN, .data = o };
+        value = (struct tensor){ .kind = OPTIONAL, .element = { { OPTIONAL } }, .rank = UNKNOWN, .data = o };
     }
     ck_assert(heap_copy(&h, &copy, &value, NULL));
     for (int k = 0; k < DEEP; k++)
@@ -416,6 +449,7 @@ Suite *suite(void)
     add_test(s, blocks_are_as_single_ones);
     add_test(s, shapes_are_checked);
     add_test(s, types_are_compared_and_written);
+    add_test(s, kinds_nest);
     add_test(s, shapes_broadcast);
     add_test(s, heap_frees_one_or_all);
     add_test(s, heap_copies_deeply);

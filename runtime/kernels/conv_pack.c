@@ -35,7 +35,7 @@ void conv_pack_runs(const struct kernels *k, enum dtype dtype, const struct pack
         pack_runs_f64(p, from, depth, panel);
     else if (dtype == F16)
         pack_runs_f16(p, from, depth, panel);
-    else
+    else if (dtype == BF16)
         pack_runs_bf16(p, from, depth, panel);
 }
 
@@ -47,7 +47,7 @@ void conv_pack_lanes(const struct kernels *k, enum dtype dtype, const struct pac
         pack_lanes_f64(p, panel);
     else if (dtype == F16)
         pack_lanes_f16(p, panel);
-    else
+    else if (dtype == BF16)
         pack_lanes_bf16(p, panel);
 }
 
@@ -60,7 +60,7 @@ void conv_store_runs(const struct kernels *k, enum dtype dtype, const struct sto
         store_runs_f64(s, tile, rows);
     else if (dtype == F16)
         store_runs_f16(s, tile, rows);
-    else
+    else if (dtype == BF16)
         store_runs_bf16(s, tile, rows);
 }
 
@@ -82,6 +82,6 @@ void conv_pack_strided(const struct kernels *k, enum dtype dtype, const void *ba
         for (int64_t l = 0; l < width; l++) {
             const uint16_t h = l < count ? ((const uint16_t *)x)[l * lane + d * step] : 0;
 
-            p[l] = dtype == F16 ? f16_to_f32(h) : bf16_to_f32(h);
+            p[l] = half_to_f32(dtype, h);
         }
 }

@@ -153,7 +153,7 @@ static void put(const struct conv_again *a, int64_t at, double sum, int64_t chan
     else if (dtype == F32)
         ((float *)a->result)[at] = (float)v;
     else
-        ((uint16_t *)a->result)[at] = dtype == F16 ? f32_to_f16((float)v) : f32_to_bf16((float)v);
+        ((uint16_t *)a->result)[at] = f32_to_half(dtype, (float)v);
 }
 
 /* NaN elements of the k-th of the arrays of `size`; `of` gives one. */

@@ -41,7 +41,7 @@ static inline double conv_element(enum dtype dtype, const void *x, int64_t i)
         return (double)((const float *)x)[i];
     if (dtype == F64)
         return ((const double *)x)[i];
-    return (double)(dtype == F16 ? f16_to_f32(((const uint16_t *)x)[i]) : bf16_to_f32(((const uint16_t *)x)[i]));
+    return (double)half_to_f32(dtype, ((const uint16_t *)x)[i]);
 }
 
 #endif

@@ -99,7 +99,7 @@ static void store_weights(const void *context, void *local, const struct gemm_ti
         for (int64_t j = 0; j < s->columns; j++) {
             const float v = ((const float *)s->data)[i * s->i_stride + j * s->j_stride];
 
-            ((uint16_t *)p->dw)[(s->j0 + j) * row + s->i0 + i] = p->dtype == F16 ? f32_to_f16(v) : f32_to_bf16(v);
+            ((uint16_t *)p->dw)[(s->j0 + j) * row + s->i0 + i] = f32_to_half(p->dtype, v);
         }
 }
 
@@ -119,7 +119,7 @@ static struct weight_product weight_product_of(const struct kernels *k, const st
 
 static struct gemm_driver weight_driver(const struct weight_product *p)
 {
-    const bool half = p->dtype != F32 && p->dtype != F64;
+    const bool half = p->dtype == F16 || p->dtype == BF16;
 
     return (struct gemm_driver){
         .wide_type = p->dtype == F64,
@@ -241,8 +241,7 @@ static double sum_of(const struct bias_sum *p, int64_t at)
     for (int64_t i = 0; i < p->spatial; i++) {
         const uint16_t *const half = (const uint16_t *)p->dy + at + i;
 
-        s += p->dtype == F64 ? ((const double *)p->dy)[at + i]
-                             : (double)(p->dtype == F16 ? f16_to_f32(*half) : bf16_to_f32(*half));
+        s += p->dtype == F64 ? ((const double *)p->dy)[at + i] : (double)half_to_f32(p->dtype, *half);
     }
     return s;
 }
@@ -260,7 +259,7 @@ static void bias_of_channel(void *context, int64_t c, int thread)
     else if (p->dtype == F32)
         ((float *)p->db)[c] = (float)s;
     else
-        ((uint16_t *)p->db)[c] = p->dtype == F16 ? f32_to_f16((float)s) : f32_to_bf16((float)s);
+        ((uint16_t *)p->db)[c] = f32_to_half(p->dtype, (float)s);
 }
 
 void conv_db(const struct kernels *k, struct pool *pool, enum dtype dtype, int64_t batch, int64_t channels,

@@ -22,7 +22,7 @@ static void pack_wide(const struct operand *o, const void *x, int64_t count, int
         for (int64_t l = 0; l < count; l++) {
             const uint16_t h = ((const uint16_t *)x)[l * o->lane + d * o->depth];
 
-            panel[l] = o->dtype == F16 ? f16_to_f32(h) : bf16_to_f32(h);
+            panel[l] = half_to_f32(o->dtype, h);
         }
         for (int64_t l = count; l < width; l++)
             panel[l] = 0;
@@ -60,10 +60,8 @@ static double read(enum dtype dtype, const void *p, int64_t i)
         return ((const double *)p)[i];
     case F32:
         return (double)((const float *)p)[i];
-    case F16:
-        return (double)f16_to_f32(((const uint16_t *)p)[i]);
     default:
-        return (double)bf16_to_f32(((const uint16_t *)p)[i]);
+        return (double)half_to_f32(dtype, ((const uint16_t *)p)[i]);
     }
 }
 
@@ -76,11 +74,8 @@ static void write(enum dtype dtype, void *p, int64_t i, double v)
     case F32:
         ((float *)p)[i] = (float)v;
         break;
-    case F16:
-        ((uint16_t *)p)[i] = f32_to_f16((float)v);
-        break;
     default:
-        ((uint16_t *)p)[i] = f32_to_bf16((float)v);
+        ((uint16_t *)p)[i] = f32_to_half(dtype, (float)v);
     }
 }
 

@@ -368,12 +368,7 @@ static struct value *for_channels(struct backward *b, struct value *v, enum dtyp
     for (int d = 0; d < x->rank; d++)
         dims[d] = d == (a->channels_last ? x->rank - 1 : 1) || (a->each && d > 1) ? x->dims[d] : 1;
     if (from != x->dtype)
-        v = emit(e, "Cast",
-                 x->dtype == F64    ? "to=11"
-                 : x->dtype == F16  ? "to=10"
-                 : x->dtype == BF16 ? "to=16"
-                                    : "to=1",
-                 1, v);
+        v = emit_cast(e, v, x->dtype);
     v = emit_reshape(e, v, x->rank, dims);
     return emit(e, "Mul", NULL, 2, v, emit_scalar(e, x->dtype, factor));
 }

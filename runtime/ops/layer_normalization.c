@@ -279,9 +279,7 @@ static const struct op op_grad = {
 
 static struct value *cast_to(struct emitter *e, struct value *v, enum dtype from, enum dtype to)
 {
-    const char *const attrs = to == F64 ? "to=11" : to == F16 ? "to=10" : to == BF16 ? "to=16" : "to=1";
-
-    return from == to ? v : emit(e, "Cast", attrs, 1, v);
+    return from == to ? v : emit_cast(e, v, to);
 }
 
 /* x - mean, and xhat, in the type of X. */

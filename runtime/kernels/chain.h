@@ -32,6 +32,7 @@ struct chain_step {
 };
 
 struct chain {
+    enum dtype dtype; /* of all inputs and results: formulas have loops for float alone so far */
     int inputs, steps, outputs;
     struct chain_step step[CHAIN_STEPS];
     int output[CHAIN_OUTPUTS]; /* numbers of steps */
@@ -65,7 +66,7 @@ struct chain_stage {
 
 /* A chain for certain shapes. */
 struct chain_plan {
-    struct tensor type[CHAIN_STEPS]; /* of the results: float, no data */
+    struct tensor type[CHAIN_STEPS]; /* of the results: chain.dtype, no data */
     int stages;
     struct chain_stage stage[CHAIN_STEPS];
     struct chain_code code[CHAIN_STEPS];
@@ -76,7 +77,8 @@ struct chain_plan {
     double work;                   /* of an element: about so many operations of a product take as long */
 };
 
-/* `in` tells the shapes. `wanted[k]`: is output k to be written? False where shapes do not broadcast. */
+/* `in` tells types and shapes. `wanted[k]`: is output k to be written? False where an input is not of the chain's type,
+ * that has no loops, or shapes do not broadcast. */
 bool chain_plan(struct chain_plan *c, const struct chain *chain, const struct tensor *const *in, const bool *wanted);
 /* Afterwards, if chain_rows is to be called. */
 void chain_plan_rows(struct chain_plan *c);

@@ -36,7 +36,7 @@ static bool find_shapes(struct chain_plan *c, const struct chain *chain, const s
 
         if (!broadcast(&rank, dims, shape_of(c, in, step->p)) ||
             (step->q != CHAIN_NOTHING && !broadcast(&rank, dims, shape_of(c, in, step->q))) ||
-            !tensor_shape(&c->type[s], F32, rank, dims))
+            !tensor_shape(&c->type[s], chain->dtype, rank, dims))
             return false;
     }
     return true;
@@ -262,6 +262,15 @@ static int64_t work_of(const struct chain *chain)
     return work;
 }
 
+/* The loops are those of float. */
+static bool has_types(const struct chain *chain, const struct tensor *const *in)
+{
+    for (int k = 0; k < chain->inputs; k++)
+        if (in[k]->dtype != chain->dtype)
+            return false;
+    return chain->dtype == F32;
+}
+
 bool chain_plan(struct chain_plan *c, const struct chain *chain, const struct tensor *const *in, const bool *wanted)
 {
     enum { PRODUCTS = 19 }; /* operations of a product in the time of one unit of work */
@@ -269,7 +278,7 @@ bool chain_plan(struct chain_plan *c, const struct chain *chain, const struct te
     int64_t work;
 
     *c = (struct chain_plan){ 0 };
-    if (!find_shapes(c, chain, in))
+    if (!has_types(chain, in) || !find_shapes(c, chain, in))
         return false;
     find_stages(&p);
     find_whole(&p, wanted);

@@ -15,8 +15,9 @@ bool chained_infer(struct infer *i, struct chained *c, const struct fused *f, in
     for (int k = 1; k < chain->inputs; k++)
         in[k] = typed_in(i, at - 1 + k);
     if (!chain_plan(&c->plan, chain, in, (const bool[]){ true }))
-        return infer_error(i, "the shapes of the chain behind it do not broadcast");
-    if (!set_out(i, 0, F32, y->rank, y->dims))
+        return infer_error(i, "what the chain behind it takes is not all %s, or the shapes do not broadcast",
+                           dtype_name(chain->dtype));
+    if (!set_out(i, 0, y->dtype, y->rank, y->dims))
         return false;
     c->behind = by == CHAINED_BEHIND || !same_shape(y, own) || !chain_may_share(&c->plan, chain->output[0], 0);
     if (c->behind)

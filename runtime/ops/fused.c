@@ -23,12 +23,13 @@ static bool infer(struct infer *i)
     if (!plan)
         return false;
     if (!chain_plan(plan, &a->chain, in, wanted))
-        return infer_error(i, "the shapes of its inputs do not broadcast");
+        return infer_error(i, "its inputs are not all %s, or their shapes do not broadcast",
+                           dtype_name(a->chain.dtype));
     for (int k = 0; k < a->chain.outputs; k++) {
         const int step = a->chain.output[k];
         const struct tensor *t = &plan->type[step];
 
-        if (!set_out(i, k, F32, t->rank, t->dims))
+        if (!set_out(i, k, t->dtype, t->rank, t->dims))
             return false;
         for (int n = 0; n < a->chain.inputs; n++)
             if (chain_may_share(plan, step, n) && tensor_count(in[n]) == tensor_count(t))

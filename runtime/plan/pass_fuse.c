@@ -188,6 +188,7 @@ static struct fused *make_chain(const struct chain_maker *m, const struct draft 
 
     if (!f)
         return NULL;
+    c->dtype = F32; /* what is_float asks for */
     c->inputs = d->inputs;
     for (int k = d->members - 1; k >= 0; k--) {
         const struct node *n = d->member[k];

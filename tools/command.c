@@ -76,6 +76,11 @@ bool command_no_memory(struct command *c)
     return command_fail(c, KILN_NO_MEMORY, NULL, "out of memory");
 }
 
+bool command_fail_system(struct command *c, const char *path)
+{
+    return command_fail(c, errno == ENOMEM ? KILN_NO_MEMORY : KILN_IO, path, "%s", strerror(errno));
+}
+
 /* -- the work -- */
 
 bool command_start(struct command *c, int threads)
@@ -143,20 +148,14 @@ bool write_file(void *user, const void *bytes, size_t count)
 
 bool save_trace(struct command *c, const char *path, const kiln_session *session, const kiln_trainer *trainer)
 {
-    char *text = NULL;
-    size_t length;
-    FILE *to = open_memstream(&text, &length);
-    bool ok;
+    struct page page = { 0 };
+    const kiln_status got = session ? kiln_session_trace(session, page_write, &page, &c->err)
+                                    : kiln_trainer_trace(trainer, page_write, &page, &c->err);
 
-    if (!to)
-        return command_no_memory(c);
-    ok = (session ? kiln_session_trace(session, write_file, to, &c->err)
-                  : kiln_trainer_trace(trainer, write_file, to, &c->err)) == KILN_OK;
-    if (ferror(to) | fclose(to))
-        ok = command_no_memory(c);
-    ok = ok && kiln_file_write(c->context, path, text, length, &c->err) == KILN_OK;
-    free(text);
-    return ok;
+    if (got == KILN_OK)
+        return page_save(&page, path, c);
+    page_free(&page);
+    return false;
 }
 
 bool ends_with(const char *s, const char *end)

@@ -1,5 +1,4 @@
 #include "figure.h"
-#include <errno.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -36,7 +35,7 @@ static struct axis axis_for(double low, double high)
 }
 
 /* As the content of an element: what XML does not allow, or nobody could see, is written as \xNN. */
-static void add_escaped(FILE *out, const char *s)
+static void add_escaped(struct page *out, const char *s)
 {
     for (size_t left = strlen(s); left;) {
         const size_t n = kiln_shown(s, left);
@@ -47,11 +46,11 @@ static void add_escaped(FILE *out, const char *s)
                                          : NULL;
 
         if (!n)
-            fprintf(out, "\\x%02x", (unsigned)(unsigned char)*s);
+            page_printf(out, "\\x%02x", (unsigned)(unsigned char)*s);
         else if (entity)
-            fprintf(out, "%s", entity);
+            page_printf(out, "%s", entity);
         else
-            fwrite(s, 1, n, out);
+            page_add(out, s, n);
         s += n ? n : 1;
         left -= n ? n : 1;
     }
@@ -91,74 +90,75 @@ static struct view make_view(const struct panel *p, double x0)
                           axis_for(low, high) };
 }
 
-static void draw_axes(FILE *out, const struct panel *p, const struct view *v)
+static void draw_axes(struct page *out, const struct panel *p, const struct view *v)
 {
     const double left = at_x(v, v->x.low), right = at_x(v, v->x.high), bottom = at_y(v, v->y.low),
                  top = at_y(v, v->y.high);
 
-    fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"title\">", (left + right) / 2, top - 10);
+    page_printf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"title\">", (left + right) / 2, top - 10);
     add_escaped(out, p->title);
-    fprintf(out, "</text>\n<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">epoch</text>\n", (left + right) / 2,
-            bottom + 34);
+    page_printf(out, "</text>\n<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">epoch</text>\n", (left + right) / 2,
+                bottom + 34);
     for (double y = v->y.low; y <= v->y.high + v->y.step / 2; y += v->y.step)
-        fprintf(out,
-                "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>"
-                "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>\n",
-                left, at_y(v, y), right, at_y(v, y), left - 6, at_y(v, y) + 4, fabs(y) < v->y.step / 2 ? 0. : y);
+        page_printf(out,
+                    "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>"
+                    "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>\n",
+                    left, at_y(v, y), right, at_y(v, y), left - 6, at_y(v, y) + 4, fabs(y) < v->y.step / 2 ? 0. : y);
     for (double x = v->x.low; x <= v->x.high + v->x.step / 2; x += v->x.step)
         if (fabs(x - round(x)) < 1e-6)
-            fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.4g</text>\n", at_x(v, x), bottom + 16,
-                    x);
-    fprintf(out, "<path d=\"M%.1f %.1fV%.1fH%.1f\" class=\"axis\"/>\n", left, top, bottom, right);
+            page_printf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.4g</text>\n", at_x(v, x),
+                        bottom + 16, x);
+    page_printf(out, "<path d=\"M%.1f %.1fV%.1fH%.1f\" class=\"axis\"/>\n", left, top, bottom, right);
 }
 
-static void draw_series(FILE *out, const struct series *s, const struct view *v)
+static void draw_series(struct page *out, const struct series *s, const struct view *v)
 {
     const char *color = colors[s->color % COLORS];
     bool open = false;
 
-    fprintf(out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\"%s d=\"", color,
-            s->dashed ? " stroke-dasharray=\"5 3\"" : "");
+    page_printf(out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\"%s d=\"", color,
+                s->dashed ? " stroke-dasharray=\"5 3\"" : "");
     for (size_t k = 0; k < s->count; k++) {
         if (isfinite(s->y[k]))
-            fprintf(out, "%c%.2f %.2f", open ? 'L' : 'M', at_x(v, (double)k + 1), at_y(v, s->y[k]));
+            page_printf(out, "%c%.2f %.2f", open ? 'L' : 'M', at_x(v, (double)k + 1), at_y(v, s->y[k]));
         open = isfinite(s->y[k]);
     }
-    fprintf(out, "\"/>\n");
+    page_printf(out, "\"/>\n");
     for (size_t k = 0; k < s->count && s->count < 40; k++)
         if (isfinite(s->y[k]))
-            fprintf(out, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"2\" fill=\"%s\"/>", at_x(v, (double)k + 1),
-                    at_y(v, s->y[k]), color);
-    fprintf(out, "\n");
+            page_printf(out, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"2\" fill=\"%s\"/>", at_x(v, (double)k + 1),
+                        at_y(v, s->y[k]), color);
+    page_printf(out, "\n");
 }
 
-static void draw_legend(FILE *out, const struct panel *p)
+static void draw_legend(struct page *out, const struct panel *p)
 {
     for (size_t k = 0; k < p->count; k++) {
         const double x = LEFT + (double)(k % 2) * WIDTH, y = TOP + HEIGHT + 12 + (double)(k / 2) * LEGEND_LINE;
 
-        fprintf(out, "<path d=\"M%.1f %.1fh26\" stroke=\"%s\" stroke-width=\"1.8\"%s/><text x=\"%.1f\" y=\"%.1f\">", x,
-                y, colors[p->series[k].color % COLORS], p->series[k].dashed ? " stroke-dasharray=\"5 3\"" : "", x + 32,
-                y + 4);
+        page_printf(out, "<path d=\"M%.1f %.1fh26\" stroke=\"%s\" stroke-width=\"1.8\"%s/><text x=\"%.1f\" y=\"%.1f\">",
+                    x, y, colors[p->series[k].color % COLORS], p->series[k].dashed ? " stroke-dasharray=\"5 3\"" : "",
+                    x + 32, y + 4);
         add_escaped(out, p->series[k].name);
-        fprintf(out, "</text>\n");
+        page_printf(out, "</text>\n");
     }
 }
 
-void figure_svg(FILE *out, const char *title, const struct panel *panels, size_t count)
+void figure_svg(struct page *out, const char *title, const struct panel *panels, size_t count)
 {
     const size_t lines = count ? (panels[0].count + 1) / 2 : 0;
     const double width = (double)count * WIDTH, height = TOP + HEIGHT + 20 + (double)lines * LEGEND_LINE;
 
-    fprintf(out,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
-            "font-family=\"sans-serif\" font-size=\"12\">\n"
-            "<style>.title{font-size:14px;text-anchor:middle}.grid{stroke:#ddd}.axis{stroke:#333;fill:none}</style>\n"
-            "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n<text x=\"%.0f\" y=\"26\" class=\"title\" "
-            "font-weight=\"bold\">",
-            width, height, width, height, width / 2);
+    page_printf(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
+        "font-family=\"sans-serif\" font-size=\"12\">\n"
+        "<style>.title{font-size:14px;text-anchor:middle}.grid{stroke:#ddd}.axis{stroke:#333;fill:none}</style>\n"
+        "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n<text x=\"%.0f\" y=\"26\" class=\"title\" "
+        "font-weight=\"bold\">",
+        width, height, width, height, width / 2);
     add_escaped(out, title);
-    fprintf(out, "</text>\n");
+    page_printf(out, "</text>\n");
     for (size_t p = 0; p < count; p++) {
         const struct view v = make_view(&panels[p], (double)p * WIDTH);
 
@@ -168,70 +168,44 @@ void figure_svg(FILE *out, const char *title, const struct panel *panels, size_t
     }
     if (count)
         draw_legend(out, &panels[0]);
-    fprintf(out, "</svg>\n");
-}
-
-/* Text that is written as a file, whole or not at all. */
-struct draft {
-    FILE *to;
-    char *text;
-    size_t length;
-};
-
-static bool draft_open(struct draft *d, struct command *c)
-{
-    *d = (struct draft){ 0 };
-    d->to = open_memstream(&d->text, &d->length);
-    return d->to || command_no_memory(c);
-}
-
-/* A path of NULL throws it away. */
-static bool draft_save(struct draft *d, const char *path, struct command *c)
-{
-    bool ok = !(ferror(d->to) | fclose(d->to)) || command_no_memory(c);
-
-    ok = ok && path && kiln_file_write(c->context, path, d->text, d->length, &c->err) == KILN_OK;
-    free(d->text);
-    return ok;
+    page_printf(out, "</svg>\n");
 }
 
 /* -- histories -- */
 
-static void put_header(FILE *out)
+static void put_header(struct page *out)
 {
     const size_t measures = kiln_measure_count();
 
-    fprintf(out, "epoch");
+    page_printf(out, "epoch");
     for (size_t k = 0; k < 2 * measures; k++)
-        fprintf(out, ",%s%s", k < measures ? "" : "val_", kiln_measure_name(k % measures));
-    fprintf(out, ",seconds\n");
+        page_printf(out, ",%s%s", k < measures ? "" : "val_", kiln_measure_name(k % measures));
+    page_printf(out, ",seconds\n");
 }
 
-static void put_values(FILE *out, const double *values)
+static void put_values(struct page *out, const double *values)
 {
     for (size_t m = 0; m < kiln_measure_count(); m++)
         if (isnan(values[m]))
-            fputc(',', out);
+            page_add(out, ",", 1);
         else
-            fprintf(out, ",%.17g", values[m]);
+            page_printf(out, ",%.17g", values[m]);
 }
 
 bool history_write(const struct history *h, const char *path, struct command *c)
 {
-    struct draft d;
+    struct page csv = { 0 };
 
-    if (!draft_open(&d, c))
-        return false;
-    put_header(d.to);
+    put_header(&csv);
     for (size_t k = 0; k < h->epochs; k++) {
         const struct history_row *row = &h->row[k];
 
-        fprintf(d.to, "%.0f", row->epoch);
-        put_values(d.to, row->train);
-        put_values(d.to, row->validation);
-        fprintf(d.to, ",%.6g\n", row->seconds);
+        page_printf(&csv, "%.0f", row->epoch);
+        put_values(&csv, row->train);
+        put_values(&csv, row->validation);
+        page_printf(&csv, ",%.6g\n", row->seconds);
     }
-    return draft_save(&d, path, c);
+    return page_save(&csv, path, c);
 }
 
 bool history_add(struct history *h, const struct history_row *row, struct command *c)
@@ -320,6 +294,8 @@ static bool read_lines(struct history *out, FILE *f, const char *path, struct co
         else if (number)
             ok = history_add(out, &row, c);
     }
+    if (ok && !feof(f))
+        ok = command_fail_system(c, path);
     free(line);
     return ok;
 }
@@ -333,7 +309,7 @@ bool history_read(struct history *out, const char *path, struct command *c)
         return false;
     f = fopen(path, "r");
     if (!f)
-        return command_fail(c, KILN_IO, path, "%s", strerror(errno));
+        return command_fail_system(c, path);
     ok = read_lines(out, f, path, c);
     fclose(f);
     return ok;
@@ -401,8 +377,8 @@ bool figure_of_histories(const char *path, const char *title, const struct histo
     struct drawing drawings[MOST_MEASURES] = { 0 };
     struct panel panels[MOST_MEASURES];
     size_t epochs = 0, drawn = 0;
-    struct draft d;
-    bool ok = draft_open(&d, c);
+    struct page svg = { 0 };
+    bool ok = true;
 
     for (size_t k = 0; k < count; k++)
         epochs += runs[k].epochs;
@@ -414,8 +390,8 @@ bool figure_of_histories(const char *path, const char *title, const struct histo
         drawn += ok && (m == 0 || panels[drawn].count); /* the loss in any case */
     }
     if (ok)
-        figure_svg(d.to, title, panels, drawn);
-    ok = d.to && draft_save(&d, ok ? path : NULL, c) && ok;
+        figure_svg(&svg, title, panels, drawn);
+    ok = ok && page_save(&svg, path, c);
     for (size_t m = 0; m < MOST_MEASURES; m++)
         drawing_close(&drawings[m]);
     return ok;

@@ -18,7 +18,7 @@ struct panel {
     size_t count;
 };
 
-void figure_svg(FILE *out, const char *title, const struct panel *panels, size_t count);
+void figure_svg(struct page *out, const char *title, const struct panel *panels, size_t count);
 
 /* Room for what a model is measured by: the library's measures are fewer. */
 enum { MOST_MEASURES = 32 };

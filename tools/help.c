@@ -7,16 +7,16 @@
 /* -- help -- */
 
 /* "loss, accuracy, val_loss or val_accuracy" */
-static void put_measures(FILE *out)
+static void put_measures(struct page *out)
 {
     const size_t n = 2 * kiln_measure_count();
 
     for (size_t k = 0; k < n; k++)
-        fprintf(out, "%s%s%s",
-                !k          ? ""
-                : k + 1 < n ? ", "
-                            : " or ",
-                k < n / 2 ? "" : "val_", kiln_measure_name(k % (n / 2)));
+        page_printf(out, "%s%s%s",
+                    !k          ? ""
+                    : k + 1 < n ? ", "
+                                : " or ",
+                    k < n / 2 ? "" : "val_", kiln_measure_name(k % (n / 2)));
 }
 
 static const struct blank {
@@ -33,13 +33,13 @@ static const struct blank {
 static const char measures[] = "{measures}";
 
 /* How many bytes of `text` it takes the place of. */
-static size_t fill(FILE *out, const char *text)
+static size_t fill(struct page *out, const char *text)
 {
     for (size_t k = 0; k < sizeof blanks / sizeof *blanks; k++) {
         const size_t n = strlen(blanks[k].name);
 
         if (strncmp(text, blanks[k].name, n) == 0) {
-            kiln_table_write(blanks[k].table, blanks[k].help, write_file, out, NULL);
+            kiln_table_write(blanks[k].table, blanks[k].help, page_write, out, NULL);
             return n;
         }
     }
@@ -47,25 +47,22 @@ static size_t fill(FILE *out, const char *text)
         put_measures(out);
         return strlen(measures);
     }
-    fputc(*text, out);
+    page_add(out, text, 1);
     return 1;
 }
 
 char *help_filled(int key, const char *text, void *input)
 {
-    char *filled = NULL;
-    size_t length;
-    FILE *out;
+    struct page out = { 0 };
 
     (void)key;
     (void)input;
     if (!text || !strchr(text, '{'))
         return (char *)(uintptr_t)text;
-    out = open_memstream(&filled, &length);
-    for (const char *s = text; out && *s;)
-        s += fill(out, s);
-    if (out && !(ferror(out) | fclose(out)))
-        return filled; /* argp frees it */
+    for (const char *s = text; *s;)
+        s += fill(&out, s);
+    if (!out.failed)
+        return out.text; /* argp frees it */
     fputs("kiln: there is no memory for the help\n", stderr);
     exit(-KILN_NO_MEMORY);
 }

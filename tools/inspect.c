@@ -67,39 +67,40 @@ static int column(int width, const char *s, int most)
     return n > width && n <= most ? n : width;
 }
 
-static void put_header(const struct inspection *i, FILE *out)
+static void put_header(const struct inspection *i, struct page *out)
 {
     const kiln_model_info *m = kiln_model_about(i->model);
     const char *domain;
     int64_t version;
 
-    say_to(out, "%s: IR %lld", i->o->model, (long long)m->ir_version);
+    page_say(out, "%s: IR %lld", i->o->model, (long long)m->ir_version);
     for (size_t k = 0; kiln_model_import(i->model, k, &domain, &version); k++)
-        say_to(out, ", %s %lld", *domain ? domain : "ai.onnx", (long long)version);
+        page_say(out, ", %s %lld", *domain ? domain : "ai.onnx", (long long)version);
     if (*m->producer_name)
-        say_to(out, ", by %s %s", m->producer_name, m->producer_version);
-    fputc('\n', out);
+        page_say(out, ", by %s %s", m->producer_name, m->producer_version);
+    page_add(out, "\n", 1);
 }
 
-static void put_interface(const struct inspection *i, FILE *out)
+static void put_interface(const struct inspection *i, struct page *out)
 {
     int width = 0;
 
     for (size_t k = 0; kiln_summary_input_type(i->summary, k); k++)
         width = column(width, kiln_model_input(i->model, k)->name, 40);
-    say_to(out, "\nInputs\n");
+    page_say(out, "\nInputs\n");
     for (size_t k = 0; kiln_summary_input_type(i->summary, k); k++)
-        say_to(out, "  %-*s  %s\n", width, kiln_model_input(i->model, k)->name, kiln_summary_input_type(i->summary, k));
+        page_say(out, "  %-*s  %s\n", width, kiln_model_input(i->model, k)->name,
+                 kiln_summary_input_type(i->summary, k));
     width = 0;
     for (size_t k = 0; k < kiln_model_output_count(i->model); k++)
         width = column(width, kiln_model_output(i->model, k)->name, 40);
-    say_to(out, "\nOutputs\n");
+    page_say(out, "\nOutputs\n");
     for (size_t k = 0; k < kiln_model_output_count(i->model); k++)
-        say_to(out, "  %-*s  %s\n", width, kiln_model_output(i->model, k)->name,
-               kiln_summary_output_type(i->summary, k));
+        page_say(out, "  %-*s  %s\n", width, kiln_model_output(i->model, k)->name,
+                 kiln_summary_output_type(i->summary, k));
 }
 
-static void put_layers(const struct inspection *i, FILE *out)
+static void put_layers(const struct inspection *i, struct page *out)
 {
     const size_t count = kiln_summary_layer_count(i->summary);
     int name = 4, op = 8, type = 6;
@@ -112,29 +113,29 @@ static void put_layers(const struct inspection *i, FILE *out)
         op = column(op, l->op, 32);
         type = column(type, l->type, 40);
     }
-    say_to(out, "\n%-*s  %-*s  %-*s  %10s\n", name + 2, "Layers", op, "Operator", type, "Output", "Parameters");
+    page_say(out, "\n%-*s  %-*s  %-*s  %10s\n", name + 2, "Layers", op, "Operator", type, "Output", "Parameters");
     for (size_t k = 0; k < count; k++) {
         const kiln_layer *l = kiln_summary_layer(i->summary, k);
         const int64_t n = l->trainable + l->fixed;
 
-        say_to(out, "  %*s%-*s  %-*s  ", 2 * l->depth, "", name - 2 * l->depth, l->name, op, l->op);
+        page_say(out, "  %*s%-*s  %-*s  ", 2 * l->depth, "", name - 2 * l->depth, l->name, op, l->op);
         if (n)
-            say_to(out, "%-*s  %10s\n", type, l->type, grouped(n, number));
+            page_say(out, "%-*s  %10s\n", type, l->type, grouped(n, number));
         else
-            say_to(out, "%s\n", l->type);
+            page_say(out, "%s\n", l->type);
     }
 }
 
-static void put_totals(const struct inspection *i, FILE *out)
+static void put_totals(const struct inspection *i, struct page *out)
 {
     const int64_t trainable = kiln_summary_trainable(i->summary), fixed = kiln_summary_fixed(i->summary);
     char number[32];
 
-    say_to(out, "\nTotal parameters      %12s\n", grouped(trainable + fixed, number));
+    page_say(out, "\nTotal parameters      %12s\n", grouped(trainable + fixed, number));
     if (kiln_model_error(i->model))
         return;
-    say_to(out, "Trainable             %12s\n", grouped(trainable, number));
-    say_to(out, "Non-trainable         %12s\n", grouped(fixed, number));
+    page_say(out, "Trainable             %12s\n", grouped(trainable, number));
+    page_say(out, "Non-trainable         %12s\n", grouped(fixed, number));
 }
 
 /* "float[3,3]" */
@@ -148,7 +149,7 @@ static const char *parameter_type(const kiln_parameter *p, char buffer[256])
     return buffer;
 }
 
-static void put_variables(const struct inspection *i, FILE *out, kiln_role role, const char *title)
+static void put_variables(const struct inspection *i, struct page *out, kiln_role role, const char *title)
 {
     const size_t count = kiln_summary_parameter_count(i->summary);
     int name = 0, shape = 0;
@@ -165,22 +166,22 @@ static void put_variables(const struct inspection *i, FILE *out, kiln_role role,
         shape = column(shape, parameter_type(p, type), 40);
     }
     if (any)
-        say_to(out, "\n%s\n", title);
+        page_say(out, "\n%s\n", title);
     for (size_t k = 0; k < count; k++) {
         const kiln_parameter *p = kiln_summary_parameter(i->summary, k);
 
         if (p->role != role)
             continue;
-        say_to(out, "  %-*s  %-*s  %s", name, p->name, shape, parameter_type(p, type), p->why);
+        page_say(out, "  %-*s  %-*s  %s", name, p->name, shape, parameter_type(p, type), p->why);
         if (p->node)
-            say_to(out, " '%s'", p->node);
+            page_say(out, " '%s'", p->node);
         if (p->readers > 1)
-            say_to(out, ", shared by %d nodes", p->readers);
-        fputc('\n', out);
+            page_say(out, ", shared by %d nodes", p->readers);
+        page_add(out, "\n", 1);
     }
 }
 
-static void put_problems(const struct inspection *i, FILE *out, bool unsupported)
+static void put_problems(const struct inspection *i, struct page *out, bool unsupported)
 {
     bool any = false;
 
@@ -190,34 +191,34 @@ static void put_problems(const struct inspection *i, FILE *out, bool unsupported
         if ((p->code == KILN_UNSUPPORTED) != unsupported)
             continue;
         if (!any)
-            say_to(out, "\n%s\n", unsupported ? "Not supported" : "Errors");
+            page_say(out, "\n%s\n", unsupported ? "Not supported" : "Errors");
         any = true;
-        say_to(out, "  %s%s%s", p->where, *p->where ? ": " : "", p->message);
+        page_say(out, "  %s%s%s", p->where, *p->where ? ": " : "", p->message);
         if (p->times > 1)
-            say_to(out, " (and %d more like it)", p->times - 1);
-        fputc('\n', out);
+            page_say(out, " (and %d more like it)", p->times - 1);
+        page_add(out, "\n", 1);
     }
     if (!any && unsupported && !kiln_model_error(i->model))
-        say_to(out, "\nAll operators are supported.\n");
+        page_say(out, "\nAll operators are supported.\n");
 }
 
-static void put_obstacles(const struct inspection *i, FILE *out)
+static void put_obstacles(const struct inspection *i, struct page *out)
 {
     const size_t count = kiln_summary_obstacle_count(i->summary);
 
     if (count)
-        say_to(out, "\nOperators without gradient\n");
+        page_say(out, "\nOperators without gradient\n");
     else if (!kiln_model_error(i->model))
-        say_to(out, "All operators have a gradient.\n");
+        page_say(out, "All operators have a gradient.\n");
     for (size_t k = 0; k < count; k++) {
         const kiln_obstacle *o = kiln_summary_obstacle(i->summary, k);
 
-        say_to(out, "  %s, %d node%s: %s%s\n", o->op, o->nodes, o->nodes == 1 ? "" : "s", o->reason,
-               o->in_the_way ? "; in the way of training" : "");
+        page_say(out, "  %s, %d node%s: %s%s\n", o->op, o->nodes, o->nodes == 1 ? "" : "s", o->reason,
+                 o->in_the_way ? "; in the way of training" : "");
     }
 }
 
-static void put_table(const struct inspection *i, FILE *out)
+static void put_table(const struct inspection *i, struct page *out)
 {
     put_header(i, out);
     put_interface(i, out);
@@ -232,7 +233,7 @@ static void put_table(const struct inspection *i, FILE *out)
 
 /* -- other forms -- */
 
-static bool put_training_plan(struct inspection *i, FILE *out)
+static bool put_training_plan(struct inspection *i, struct page *out)
 {
     kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
     kiln_error *err = &i->command.err;
@@ -244,12 +245,12 @@ static bool put_training_plan(struct inspection *i, FILE *out)
     o.diagnostic = tell_nothing;
     if (kiln_trainer_new(&t, i->model, &o, err) != KILN_OK)
         return false;
-    ok = kiln_trainer_plan(t, i->o->batch, write_file, out, err) == KILN_OK;
+    ok = kiln_trainer_plan(t, i->o->batch, page_write, out, err) == KILN_OK;
     kiln_trainer_free(t);
     return ok;
 }
 
-static bool put_plan(struct inspection *i, FILE *out)
+static bool put_plan(struct inspection *i, struct page *out)
 {
     kiln_session_options o = KILN_SESSION_OPTIONS_INIT;
     kiln_error *err = &i->command.err;
@@ -260,33 +261,33 @@ static bool put_plan(struct inspection *i, FILE *out)
     o.seconds = i->o->limits.seconds;
     if (kiln_session_new(&s, i->model, &o, err) != KILN_OK)
         return false;
-    ok = kiln_session_plan(s, i->o->batch, write_file, out, err) == KILN_OK;
+    ok = kiln_session_plan(s, i->o->batch, page_write, out, err) == KILN_OK;
     kiln_session_free(s);
     return ok;
 }
 
-static bool put_summary(struct inspection *i, FILE *out)
+static bool put_summary(struct inspection *i, struct page *out)
 {
     kiln_error *err = &i->command.err;
 
     if (kiln_summary_new(&i->summary, i->model, err) != KILN_OK)
         return false;
     if (i->o->form == FORM_DOT)
-        return kiln_summary_write_dot(i->summary, write_file, out, err) == KILN_OK;
+        return kiln_summary_write_dot(i->summary, page_write, out, err) == KILN_OK;
     if (i->o->form == FORM_JSON)
-        return kiln_summary_write_json(i->summary, write_file, out, err) == KILN_OK;
+        return kiln_summary_write_json(i->summary, page_write, out, err) == KILN_OK;
     put_table(i, out);
     return true;
 }
 
-static bool put_form(struct inspection *i, FILE *out)
+static bool put_form(struct inspection *i, struct page *out)
 {
     const kiln_form text = i->o->full ? KILN_FORM_TEXT : KILN_FORM_BRIEF;
 
     if (!open_any(i, i->o->form != FORM_PLAN))
         return false;
     if (i->o->form == FORM_TEXT)
-        return kiln_model_write(i->model, text, write_file, out, &i->command.err) == KILN_OK;
+        return kiln_model_write(i->model, text, page_write, out, &i->command.err) == KILN_OK;
     if (i->o->form == FORM_PLAN)
         return (i->o->train ? put_training_plan : put_plan)(i, out);
     return put_summary(i, out);
@@ -364,23 +365,20 @@ static int run(int argc, char **argv)
     static struct inspection i;
     struct page page = { 0 };
     bool ok;
-    int code;
 
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
     i.o = &o;
     i.command.limits = o.limits;
-    ok = command_start(&i.command, 1) && page_open(&page, &i.command);
-    ok = ok && put_form(&i, page.to);
-    ok = page_close(&page, ok, &i.command) && ok;
+    ok = command_start(&i.command, 1) && put_form(&i, &page) && page_show(&page, &i.command);
+    page_free(&page);
     if (ok && o.form != FORM_TEXT && kiln_model_error(i.model)) { /* told after what can be told */
         i.command.err = *kiln_model_error(i.model);
         ok = false;
     }
     kiln_summary_free(i.summary);
     kiln_model_free(i.model);
-    code = command_end(&i.command, ok);
-    return code;
+    return command_end(&i.command, ok);
 }
 
 const struct verb verb_inspect = { "inspect", "tell what a model is made of", run };

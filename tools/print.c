@@ -11,80 +11,162 @@ bool said_all(void)
     return !unsaid;
 }
 
-void say_bytes(FILE *to, const char *bytes, size_t length)
+/* -- pages -- */
+
+void page_add(struct page *p, const char *bytes, size_t length)
+{
+    const size_t need = p->length + length + 1;
+
+    if (need > p->room) {
+        const size_t room = need > 2 * p->room ? need : 2 * p->room;
+        char *more = realloc(p->text, room);
+
+        p->failed |= !more;
+        p->text = more ? more : p->text;
+        p->room = more ? room : p->room;
+    }
+    if (p->failed || need > p->room)
+        return;
+    memcpy(p->text + p->length, bytes, length);
+    p->length += length;
+    p->text[p->length] = 0;
+}
+
+static void add_shown(struct page *p, const char *bytes, size_t length)
 {
     for (size_t at = 0; at < length;) {
         const size_t n = kiln_shown(bytes + at, length - at);
+        char escape[5];
 
-        if (n)
-            fwrite(bytes + at, 1, n, to);
-        else
-            fprintf(to, "\\x%02x", (unsigned)(unsigned char)bytes[at]);
+        if (!n)
+            snprintf(escape, sizeof escape, "\\x%02x", (unsigned)(unsigned char)bytes[at]);
+        page_add(p, n ? bytes + at : escape, n ? n : 4);
         at += n ? n : 1;
     }
 }
 
-void say_to(FILE *to, const char *format, ...)
+static void add_format(struct page *p, bool shown, const char *format, va_list args)
 {
     const size_t size = strlen(format), first = strspn(format, "\n");
     size_t last = 0;
-    va_list args;
     char *line;
-    int n;
+    const int n = vasprintf(&line, format, args);
 
     while (last < size - first && format[size - 1 - last] == '\n')
         last++;
-    va_start(args, format);
-    n = vasprintf(&line, format, args);
-    va_end(args);
     if (n < 0) {
-        fprintf(stderr, "kiln: there is no memory for a line\n");
-        unsaid = true;
+        p->failed = true;
         return;
     }
-    fwrite(line, 1, first, to);
-    say_bytes(to, line + first, (size_t)n - first - last);
-    fwrite(line + (size_t)n - last, 1, last, to);
+    if (shown) {
+        page_add(p, line, first);
+        add_shown(p, line + first, (size_t)n - first - last);
+        page_add(p, line + (size_t)n - last, last);
+    } else {
+        page_add(p, line, (size_t)n);
+    }
     free(line);
 }
 
-/* -- pages -- */
-
-bool page_open(struct page *p, struct command *c)
+void page_say(struct page *p, const char *format, ...)
 {
+    va_list args;
+
+    va_start(args, format);
+    add_format(p, true, format, args);
+    va_end(args);
+}
+
+void page_printf(struct page *p, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add_format(p, false, format, args);
+    va_end(args);
+}
+
+bool page_write(void *user, const void *bytes, size_t count)
+{
+    struct page *p = user;
+
+    page_add(p, bytes, count);
+    return true; /* that there is no memory is told at the end */
+}
+
+void page_free(struct page *p)
+{
+    free(p->text);
     *p = (struct page){ 0 };
-    p->to = open_memstream(&p->text, &p->length);
-    return p->to || command_no_memory(c);
 }
 
 /* Lines stay lines; in a text that describes a model, tabs stay tabs. */
-static void print_shown(const char *s, size_t length)
+static void add_lines(struct page *to, const struct page *from)
 {
-    for (size_t from = 0; from < length;) {
-        size_t n = 0;
+    for (size_t at = 0; at < from->length;) {
+        const size_t n = strcspn(from->text + at, "\n\t");
 
-        while (from + n < length && s[from + n] != '\n' && s[from + n] != '\t')
-            n++;
-        say_bytes(stdout, s + from, n);
-        from += n;
-        if (from < length)
-            putchar(s[from++]);
+        add_shown(to, from->text + at, n);
+        at += n;
+        if (at < from->length)
+            page_add(to, from->text + at++, 1);
     }
 }
 
-bool page_close(struct page *p, bool print, struct command *c)
+bool page_show(struct page *p, struct command *c)
 {
-    bool ok = true;
+    struct page shown = { 0 };
+    const bool terminal = isatty(STDOUT_FILENO);
+    const struct page *const out = terminal ? &shown : p;
+    bool ok;
 
-    if (!p->to)
-        return false;
-    if (ferror(p->to) | fclose(p->to))
-        ok = command_no_memory(c);
-    else if (print && isatty(STDOUT_FILENO))
-        print_shown(p->text, p->length);
-    else if (print)
-        fwrite(p->text, 1, p->length, stdout);
-    free(p->text);
-    p->to = NULL;
+    if (terminal)
+        add_lines(&shown, p);
+    ok = !p->failed && !out->failed;
+    if (ok && out->length)
+        fwrite(out->text, 1, out->length, stdout);
+    page_free(&shown);
+    page_free(p);
+    return ok || command_no_memory(c);
+}
+
+bool page_save(struct page *p, const char *path, struct command *c)
+{
+    const bool ok =
+        p->failed ? command_no_memory(c) : kiln_file_write(c->context, path, p->text, p->length, &c->err) == KILN_OK;
+
+    page_free(p);
     return ok;
+}
+
+/* -- lines -- */
+
+/* What there is no memory for is told. */
+static void end_saying(FILE *to, struct page *p)
+{
+    if (p->failed && !unsaid)
+        fprintf(stderr, "kiln: out of memory\n");
+    unsaid |= p->failed;
+    if (!p->failed && p->length)
+        fwrite(p->text, 1, p->length, to);
+    page_free(p);
+}
+
+void say_bytes(FILE *to, const char *bytes, size_t length)
+{
+    struct page p = { 0 };
+
+    add_shown(&p, bytes, length);
+    end_saying(to, &p);
+}
+
+void say_to(FILE *to, const char *format, ...)
+{
+    struct page p = { 0 };
+    va_list args;
+
+    va_start(args, format);
+    add_format(&p, true, format, args);
+    va_end(args);
+    end_saying(to, &p);
 }

@@ -287,7 +287,7 @@ static bool start(struct run *r)
     if (kiln_session_new(&r->session, r->model, &so, &c->err) != KILN_OK)
         return false;
     if (o->output && mkdir(o->output, 0777) && errno != EEXIST)
-        return command_fail(c, KILN_IO, o->output, "%s", strerror(errno));
+        return command_fail_system(c, o->output);
     return !o->output || claim_outputs(r);
 }
 

@@ -3,7 +3,6 @@
 #include "compare.h"
 #include "tools.h"
 #include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -339,9 +338,11 @@ static bool read_expected(struct totals *t, const char *path, struct command *c)
     bool ok = true;
 
     if (!f)
-        return command_fail(c, KILN_IO, path, "%s", strerror(errno));
+        return command_fail_system(c, path);
     while (ok && getline(&line, &room, f) >= 0)
         ok = read_line(t, line, ++number, path, c);
+    if (ok && !feof(f))
+        ok = command_fail_system(c, path);
     free(line);
     fclose(f);
     if (!ok)

@@ -68,6 +68,8 @@ int tell_error(const char *file, const kiln_error *e);
 bool command_fail(struct command *c, kiln_status code, const char *where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 bool command_no_memory(struct command *c);
+/* What errno says of a file. */
+bool command_fail_system(struct command *c, const char *path);
 
 /* Opens a model within the limits. Parameters of which the file names only the initialiser get values, so that it can be
  * looked at and run; *drawn, which may be NULL, is how many. NULL with an error. */
@@ -108,15 +110,23 @@ void say_bytes(FILE *to, const char *bytes, size_t length);
 /* Was there memory for all that was to be said? If not, it has been told, and the command ends with NO_MEMORY. */
 bool said_all(void);
 
-/* Text that is printed when all of it is there. */
+/* Text that is printed, or written to a file, when all of it is there. Zero-initialise. What there is no memory for makes
+ * it fail at its end. */
 struct page {
-    FILE *to; /* NULL: there is no memory */
-    char *text;
-    size_t length;
+    char *text; /* ended by NUL, where there is any */
+    size_t length, room;
+    bool failed;
 };
-bool page_open(struct page *p, struct command *c);
-/* Prints it where `print`. On a terminal it is escaped, but for newlines and tabs: then nothing is to be read back. False
- * with an error. */
-bool page_close(struct page *p, bool print, struct command *c);
+void page_add(struct page *p, const char *bytes, size_t length);
+/* As say_to, and the same without escaping. */
+void page_say(struct page *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void page_printf(struct page *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A kiln_write_fn: `user` is a page. */
+bool page_write(void *user, const void *bytes, size_t count);
+/* To standard output. On a terminal it is escaped, but for newlines and tabs: then nothing is to be read back. These two
+ * free it; false with an error. */
+bool page_show(struct page *p, struct command *c);
+bool page_save(struct page *p, const char *path, struct command *c);
+void page_free(struct page *p);
 
 #endif

@@ -535,7 +535,7 @@ START_TEST(a_profile_names_the_nodes)
     kiln_session *s;
 
     ok(kiln_session_new(&s, m, &options, &err));
-    expect(kiln_session_trace(s, take, &trace, &err), KILN_BAD_ARGUMENT, "options.profile");
+    expect(kiln_session_trace(s, take, &trace, &err), KILN_BAD_ARGUMENT, "there is no profile");
     kiln_session_free(s);
     options.profile = true;
     ok(kiln_session_new(&s, m, &options, &err));

@@ -279,7 +279,7 @@ static bool read_row(struct history_row *row, const struct columns *c, const cha
 static bool read_lines(struct history *out, FILE *f, const char *path, struct command *c)
 {
     struct history_row row;
-    struct columns columns;
+    struct columns columns = { 0 };
     char *line = NULL;
     size_t room = 0;
     bool ok = true;

@@ -327,7 +327,7 @@ static bool check_options(const struct data_options *o, const char *where, struc
 static bool finish(struct dataset *out, struct dataset *d, const struct spec *s, int classes,
                    const struct data_options *o, const char *where, struct report *r)
 {
-    bool ok = check_shapes(d, where, r) && convert_targets(d, classes, o, where, r);
+    bool ok = check_shapes(d, where, r) && batches_take(o->input, &d->x, r) && convert_targets(d, classes, o, where, r);
     void *const memory[] = { d->x.data, d->y.data };
 
     ok = ok && select_range(d, s, o, where, r);

@@ -1,23 +1,7 @@
 /* What several objects share, and options of another version, as a program that has nothing but kiln.h uses them. */
-#include "kiln.h"
-#include "unit.h"
+#include "public.h"
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-static kiln_error err;
-
-static void expect(kiln_status got, kiln_status need, const char *part)
-{
-    ck_assert_msg(got == need && err.code == need && strstr(err.message, part), "%d (%d '%s: %s'), need %d '%s'", got,
-                  err.code, err.where, err.message, need, part);
-}
-
-static void ok(kiln_status got)
-{
-    ck_assert_msg(got == KILN_OK, "%d '%s: %s'", got, err.where, err.message);
-}
 
 static kiln_context *new_context(int threads, size_t memory)
 {

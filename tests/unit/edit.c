@@ -1,25 +1,9 @@
 /* Models that are looked at, changed and written, as a program that has nothing but kiln.h does it. */
-#include "kiln.h"
-#include "unit.h"
+#include "public.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-static kiln_error err;
-
-static void expect(kiln_status got, kiln_status need, const char *part)
-{
-    ck_assert_msg(got == need && err.code == need && strstr(err.message, part), "%d (%d '%s: %s'), need %d '%s'", got,
-                  err.code, err.where, err.message, need, part);
-}
-
-static void ok(kiln_status got)
-{
-    ck_assert_msg(got == KILN_OK, "%d '%s: %s'", got, err.where, err.message);
-}
-
-static kiln_model *open_text(const char *text, bool partial)
+static kiln_model *open_as(const char *text, bool partial)
 {
     kiln_load_options o = KILN_LOAD_OPTIONS_INIT;
     kiln_model *m;
@@ -27,25 +11,6 @@ static kiln_model *open_text(const char *text, bool partial)
     o.partial = partial;
     ok(kiln_model_open_memory(&m, text, strlen(text), &o, &err));
     return m;
-}
-
-/* Grows; ended by NUL. */
-struct bytes {
-    char *data;
-    size_t count, most; /* stops before it would pass it; 0: never */
-};
-
-static bool take(void *user, const void *bytes, size_t count)
-{
-    struct bytes *b = user;
-
-    if (b->most && b->count + count > b->most)
-        return false;
-    b->data = realloc(b->data, b->count + count + 1);
-    memcpy(b->data + b->count, bytes, count);
-    b->count += count;
-    b->data[b->count] = 0;
-    return true;
 }
 
 static char *text_of(const kiln_model *m, kiln_form form)
@@ -68,7 +33,7 @@ static const char unsupported[] = "<ir_version: 8, opset_import: [\"\": 17, \"no
 
 START_TEST(a_model_tells_of_itself)
 {
-    kiln_model *m = open_text(net, false);
+    kiln_model *m = open_as(net, false);
     const kiln_model_info *i = kiln_model_about(m);
 
     ck_assert_int_eq(i->ir_version, 8);
@@ -88,7 +53,7 @@ END_TEST
 
 START_TEST(a_partial_model_is_looked_at_and_saved)
 {
-    kiln_model *m = open_text(unsupported, true), *none, *again;
+    kiln_model *m = open_as(unsupported, true), *none, *again;
     kiln_session *s;
     kiln_trainer *t;
     char folder[] = "/tmp/kiln-XXXXXX", path[64], *text;
@@ -141,7 +106,7 @@ START_TEST(inputs_become_constants)
     const int64_t two = 2;
     const float numbers[] = { 10, 20 };
     const char *const names[] = { "mean", "mean" };
-    kiln_model *m = open_text(net, false), *made, *none;
+    kiln_model *m = open_as(net, false), *made, *none;
     kiln_edit_options o = KILN_EDIT_OPTIONS_INIT;
     kiln_tensor *mean, *whole;
     char *text;
@@ -190,7 +155,7 @@ static void expect_metadata(const kiln_model *m, const char *const *want, size_t
 
 START_TEST(metadata_is_written)
 {
-    kiln_model *m = open_text(net, false), *made;
+    kiln_model *m = open_as(net, false), *made;
     kiln_edit_options o = KILN_EDIT_OPTIONS_INIT;
 
     o.metadata_count = 3;
@@ -209,7 +174,7 @@ START_TEST(a_copy_is_in_inference_form)
     static const char training[] = "<ir_version: 8, opset_import: [\"\": 17]>\n"
                                    "net (float[N,2] x) => (float[N,2] y) <float[2] w = {1, 2}, float[2] v = {1, 2}> {\n"
                                    "    y, a, b = BatchNormalization<training_mode = 1>(x, w, w, w, v)\n}";
-    kiln_model *m = open_text(training, false), *made;
+    kiln_model *m = open_as(training, false), *made;
     kiln_edit_options o = KILN_EDIT_OPTIONS_INIT;
     char *text;
 
@@ -226,7 +191,7 @@ END_TEST
 
 START_TEST(a_model_is_written_to_memory)
 {
-    kiln_model *m = open_text(net, false), *again;
+    kiln_model *m = open_as(net, false), *again;
     struct bytes b = { 0 }, little = { .most = 4 };
     char *brief, *text, *text_again;
 

@@ -1,0 +1,529 @@
+/* Data sets, training, epochs and what there is to look at, as a program that has nothing but kiln.h uses them. */
+#include "public.h"
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { SAMPLES = 20 };
+
+static const char net[] = "<ir_version: 8, opset_import: [\"\": 17]>\n"
+                          "net (float[N,2] x) => (float[N,3] y, float[N,3] z)\n"
+                          "<float[2,3] w = {0.1, 0.2, -0.3, 0.4, -0.5, 0.6}, float[3] b = {0, 0.1, 0.2}> {\n"
+                          "    m = MatMul(x, w) z = Add(m, b) y = Softmax(z)\n}";
+
+/* Class k % 3 at (k, k * k), numbers that are not normalised. */
+static kiln_dataset *make_data(int64_t limit)
+{
+    const int64_t x_dims[] = { SAMPLES, 2 }, y_dims[] = { SAMPLES };
+    kiln_data_options o = KILN_DATA_OPTIONS_INIT;
+    float x[SAMPLES][2];
+    int64_t y[SAMPLES];
+    kiln_tensor *tx, *ty;
+    kiln_dataset *d;
+
+    for (int k = 0; k < SAMPLES; k++) {
+        x[k][0] = (float)k;
+        x[k][1] = (float)(k * k);
+        y[k] = k % 3;
+    }
+    ok(kiln_tensor_wrap(&tx, KILN_FLOAT, 2, x_dims, x, sizeof x, &err));
+    ok(kiln_tensor_wrap(&ty, KILN_INT64, 1, y_dims, y, sizeof y, &err));
+    o.limit = limit;
+    ok(kiln_dataset_new(&d, tx, ty, &o, &err));
+    kiln_tensor_free(tx);
+    kiln_tensor_free(ty);
+    return d;
+}
+
+static kiln_dataset *normalized(const kiln_dataset *d, const char *kind)
+{
+    kiln_dataset *made;
+
+    ok(kiln_dataset_normalize(&made, d, kind, NULL, &err));
+    return made;
+}
+
+static kiln_trainer *new_trainer(const kiln_dataset *d, const char *optimizer)
+{
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    kiln_model *m = open_text(net);
+    kiln_trainer *t;
+
+    o.data = d;
+    o.optimizer = optimizer;
+    o.keep_gradients = true;
+    ok(kiln_trainer_new(&t, m, &o, &err));
+    kiln_model_free(m);
+    return t;
+}
+
+/* -- data -- */
+
+START_TEST(a_data_set_is_made_of_tensors)
+{
+    kiln_dataset *d = make_data(0), *few = make_data(4), *none;
+    const kiln_dataset_info *i = kiln_dataset_about(d);
+    kiln_tensor *scalar;
+
+    ck_assert(i->count == SAMPLES && i->classes == 3 && i->dtype == KILN_FLOAT && i->rank == 1 && i->dims[0] == 2);
+    ck_assert_int_eq(kiln_dataset_about(few)->count, 4);
+    ok(kiln_tensor_new(&scalar, KILN_FLOAT, 0, NULL, NULL, &err));
+    expect(kiln_dataset_new(&none, scalar, scalar, NULL, &err), KILN_BAD_ARGUMENT, "a dimension for the samples");
+    expect(kiln_dataset_new(&none, NULL, scalar, NULL, &err), KILN_BAD_ARGUMENT, "x is NULL");
+    expect(kiln_dataset_open(&none, "nothing:x", NULL, &err), KILN_BAD_ARGUMENT, "nothing");
+    expect(kiln_dataset_open(&none, NULL, NULL, &err), KILN_BAD_ARGUMENT, "spec is NULL");
+    ck_assert_ptr_null(none);
+    ck_assert_ptr_null(kiln_dataset_about(NULL));
+    kiln_dataset_free(NULL);
+    kiln_tensor_free(scalar);
+    kiln_dataset_free(few);
+    kiln_dataset_free(d);
+}
+END_TEST
+
+START_TEST(a_data_set_is_read_from_a_file)
+{
+    static const char csv[] = "1,2,0\n3,4,1\n5,6,2\n7,8,1\n";
+    char folder[] = "/tmp/kiln-XXXXXX", path[64], spec[80];
+    kiln_data_options o = KILN_DATA_OPTIONS_INIT;
+    kiln_model *wide = open_text("<ir_version: 8, opset_import: [\"\": 17]>\n"
+                                 "g (float[N,5] x) => (float[N,5] y) { y = Neg(x) }");
+    kiln_dataset *d, *same, *none;
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/d.csv", folder);
+    ok(kiln_file_write(NULL, path, csv, strlen(csv), &err));
+    snprintf(spec, sizeof spec, "csv:%s", path);
+    ok(kiln_dataset_open(&d, spec, &o, &err));
+    ck_assert(kiln_dataset_about(d)->count == 4 && kiln_dataset_about(d)->classes == 3);
+    o.as = d;
+    o.limit = 1;
+    ok(kiln_dataset_open(&same, spec, &o, &err));
+    ck_assert_int_eq(kiln_dataset_about(same)->classes, 3); /* though it holds one */
+    o.as = NULL;
+    o.loss = "mean_squared_error";
+    kiln_dataset_free(d);
+    ok(kiln_dataset_open(&d, spec, &o, &err));
+    ck_assert_int_eq(kiln_dataset_about(d)->classes, 0); /* they are numbers for this loss */
+    o.model = wide;
+    expect(kiln_dataset_open(&none, spec, &o, &err), KILN_BAD_DATA, "");
+    o.model = NULL;
+    o.part = (kiln_part)5;
+    expect(kiln_dataset_open(&none, spec, &o, &err), KILN_BAD_ARGUMENT, "part 5");
+    o.part = KILN_PART_TEST;
+    ok(kiln_dataset_open(&none, spec, &o, &err)); /* without parts it is all there is */
+    kiln_dataset_free(none);
+    o.memory = 100;
+    expect(kiln_dataset_open(&none, spec, &o, &err), KILN_LIMIT, "memory limit");
+    unlink(path);
+    rmdir(folder);
+    kiln_dataset_free(d);
+    kiln_dataset_free(same);
+    kiln_model_free(wide);
+}
+END_TEST
+
+START_TEST(a_part_validates)
+{
+    kiln_dataset *d = make_data(0), *train, *check;
+
+    ok(kiln_dataset_split(&train, &check, d, .25, &err));
+    kiln_dataset_free(d); /* the samples stay */
+    ck_assert_int_eq(kiln_dataset_about(train)->count, 15);
+    ck_assert_int_eq(kiln_dataset_about(check)->count, 5);
+    kiln_dataset_free(train);
+    expect(kiln_dataset_split(&train, &d, check, 1, &err), KILN_BAD_ARGUMENT, "");
+    ck_assert(!train && !d);
+    expect(kiln_dataset_split(&train, &d, NULL, .5, &err), KILN_BAD_ARGUMENT, "data is NULL");
+    kiln_dataset_free(check);
+}
+END_TEST
+
+/* A trainer that sees x / 255 has another loss; a set that is fitted to itself is no other for it. */
+START_TEST(samples_are_normalised)
+{
+    kiln_dataset *d = make_data(0), *none = normalized(d, "none"), *unit = normalized(d, "unit"), *other, *wrong;
+    kiln_trainer *t = new_trainer(d, "sgd");
+    double plain[8], same[8], scaled[8];
+
+    ck_assert_uint_le(kiln_measure_count(), 8);
+    ok(kiln_trainer_evaluate(t, d, 0, plain, &err));
+    ok(kiln_trainer_evaluate(t, none, 7, same, &err));
+    ok(kiln_trainer_evaluate(t, unit, 7, scaled, &err));
+    ck_assert_double_eq_tol(plain[0], same[0], 1e-5);
+    ck_assert(fabs(plain[0] - scaled[0]) > .1);
+    ok(kiln_dataset_normalize(&other, d, "standardize", none, &err));
+    kiln_dataset_free(other);
+    expect(kiln_dataset_normalize(&wrong, d, "twice", NULL, &err), KILN_BAD_ARGUMENT, "kind 'twice'");
+    ck_assert_ptr_null(wrong);
+    kiln_trainer_free(t);
+    kiln_dataset_free(unit);
+    kiln_dataset_free(none);
+    kiln_dataset_free(d);
+}
+END_TEST
+
+/* -- epochs -- */
+
+struct watch {
+    int steps, epochs;
+    int64_t last_done;
+    double first, last, validation;
+    bool best, stop;
+};
+
+static bool on_step(void *user, const kiln_fit_step *s)
+{
+    struct watch *w = user;
+
+    w->steps++;
+    w->last_done = s->done;
+    ck_assert(s->of == 15 && isfinite(s->loss) && isfinite(s->so_far[0]));
+    return !w->stop;
+}
+
+static bool on_epoch(void *user, const kiln_epoch *e)
+{
+    struct watch *w = user;
+
+    ck_assert_int_eq(e->number, ++w->epochs);
+    w->first = w->epochs == 1 ? e->train[0] : w->first;
+    w->last = e->train[0];
+    w->validation = e->validation[0];
+    w->best |= e->best;
+    return true;
+}
+
+START_TEST(a_model_is_fitted)
+{
+    kiln_dataset *all = make_data(0), *d = normalized(all, "standardize"), *train, *check;
+    kiln_trainer *t = new_trainer(d, "adam:learning_rate=0.05");
+    kiln_fit_options o = KILN_FIT_OPTIONS_INIT;
+    struct watch w = { 0 };
+    double values[8];
+    int64_t ran;
+
+    ok(kiln_dataset_split(&train, &check, d, .25, &err));
+    o.validation = check;
+    o.batch = 4;
+    o.epochs = 5;
+    o.best = "val_loss";
+    o.step = on_step;
+    o.epoch = on_epoch;
+    o.user = &w;
+    ok(kiln_trainer_fit(t, train, &o, &ran, &err));
+    ck_assert(ran == 5 && w.steps == 20 && w.epochs == 5 && w.last_done == 15 && w.best);
+    ck_assert(w.last < w.first && isfinite(w.validation));
+    ok(kiln_trainer_evaluate(t, check, 3, values, &err));
+    ck_assert_double_eq_tol(values[0], w.validation, 1e-5);
+    w.stop = true;
+    expect(kiln_trainer_fit(t, train, &o, &ran, &err), KILN_STOPPED, "stopped");
+    ck_assert_int_eq(ran, 0);
+    o.step = NULL;
+    o.epoch = NULL;
+    o.epochs = 50;
+    o.early_stop = "loss";
+    o.patience = 0;
+    ok(kiln_trainer_set_learning_rate(t, 0, &err));
+    ok(kiln_trainer_fit(t, train, &o, &ran, &err));
+    ck_assert_int_lt(ran, 50);
+    kiln_trainer_free(t);
+    kiln_dataset_free(train);
+    kiln_dataset_free(check);
+    kiln_dataset_free(d);
+    kiln_dataset_free(all);
+}
+END_TEST
+
+START_TEST(wrong_options_of_a_fit_are_refused)
+{
+    kiln_dataset *d = make_data(0);
+    kiln_trainer *t = new_trainer(d, NULL);
+    kiln_fit_options o = KILN_FIT_OPTIONS_INIT;
+    double values[8];
+
+    o.best = "val_loss";
+    expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_BAD_ARGUMENT, "needs validation data");
+    o.best = "beauty";
+    expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_BAD_ARGUMENT, "metric 'beauty' is unknown");
+    o.best = NULL;
+    o.early_stop = "beauty";
+    expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_BAD_ARGUMENT, "metric 'beauty' is unknown");
+    o.early_stop = NULL;
+    o.epochs = -1;
+    expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_BAD_ARGUMENT, "epochs -1");
+    expect(kiln_trainer_fit(t, NULL, NULL, NULL, &err), KILN_BAD_ARGUMENT, "data is NULL");
+    expect(kiln_trainer_evaluate(t, d, -1, values, &err), KILN_BAD_ARGUMENT, "batch is -1");
+    expect(kiln_trainer_evaluate(t, d, 1, NULL, &err), KILN_BAD_ARGUMENT, "values is NULL");
+    ck_assert_str_eq(kiln_measure_name(0), "loss");
+    ck_assert_ptr_null(kiln_measure_name(kiln_measure_count()));
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+}
+END_TEST
+
+/* -- while training -- */
+
+START_TEST(a_trainer_predicts)
+{
+    const int64_t dims[] = { 2, 2 }, labels[] = { 2 };
+    const float x[] = { 1, 0, 0, 1 };
+    kiln_dataset *d = make_data(0);
+    kiln_trainer *t = new_trainer(d, "sgd:learning_rate=0.5");
+    kiln_tensor *in = floats(2, dims, x), *y, *before;
+
+    ck_assert_ptr_null(kiln_trainer_output(t, 0));
+    ok(kiln_trainer_predict(t, in, &err));
+    ck_assert_float_eq_tol(floats_of(kiln_trainer_output(t, 1))[1], .3f, 1e-6); /* .2 + .1 */
+    ck_assert_float_eq_tol(floats_of(kiln_trainer_output(t, 1))[5], .8f, 1e-6);
+    ck_assert_ptr_null(kiln_trainer_output(t, 2));
+    ok(kiln_tensor_copy(&before, kiln_trainer_output(t, 0), &err));
+    ok(kiln_tensor_new(&y, KILN_INT64, 1, labels, NULL, &err));
+    ok(kiln_trainer_step(t, in, y, NULL, &err));
+    ck_assert_ptr_null(kiln_trainer_output(t, 0));
+    ok(kiln_trainer_predict(t, in, &err));
+    ck_assert_float_gt(floats_of(kiln_trainer_output(t, 0))[0], floats_of(before)[0]); /* label 0 was taught */
+    expect(kiln_trainer_predict(t, y, &err), KILN_BAD_DATA, "samples are int64[2]");
+    ck_assert_ptr_null(kiln_trainer_output(t, 0));
+    expect(kiln_trainer_predict(t, NULL, &err), KILN_BAD_ARGUMENT, "x is NULL");
+    kiln_tensor_free(in);
+    kiln_tensor_free(y);
+    kiln_tensor_free(before);
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+}
+END_TEST
+
+START_TEST(parameters_are_read_and_written)
+{
+    const int64_t dims[] = { 1, 2 }, one = 1, three = 3;
+    const float x[] = { 1, 2 }, numbers[] = { 7, 8, 9 };
+    kiln_dataset *d = make_data(0);
+    kiln_trainer *t = new_trainer(d, "adam");
+    kiln_tensor *in = floats(2, dims, x), *b = floats(1, &three, numbers), *y, *got;
+
+    expect(kiln_trainer_get(&got, t, "b", "gradient", &err), KILN_BAD_ARGUMENT, "there was no step yet");
+    ok(kiln_tensor_new(&y, KILN_INT64, 1, &one, NULL, &err));
+    ok(kiln_trainer_step(t, in, y, NULL, &err));
+    ok(kiln_trainer_get(&got, t, "b", "gradient", &err));
+    ck_assert(floats_of(got)[0] < 0 && floats_of(got)[1] > 0); /* towards the label */
+    ck_assert_float_eq_tol(floats_of(got)[0] + floats_of(got)[1] + floats_of(got)[2], 0, 1e-6);
+    kiln_tensor_free(got);
+    ok(kiln_trainer_set(t, "b", NULL, b, &err));
+    ok(kiln_trainer_get(&got, t, "b", "value", &err));
+    ck_assert_float_eq(floats_of(got)[2], 9);
+    kiln_tensor_free(got);
+    ok(kiln_trainer_predict(t, in, &err)); /* it counts from now on */
+    ck_assert_float_gt(floats_of(kiln_trainer_output(t, 1))[2], 8);
+    expect(kiln_trainer_get(&got, t, "b", "speed", &err), KILN_BAD_ARGUMENT, "has no 'speed', it has value, ");
+    expect(kiln_trainer_get(&got, t, "nobody", NULL, &err), KILN_BAD_ARGUMENT, "no parameter or statistic 'nobody'");
+    expect(kiln_trainer_set(t, "b", "gradient", b, &err), KILN_BAD_ARGUMENT, "cannot be set");
+    expect(kiln_trainer_set(t, "w", NULL, b, &err), KILN_BAD_ARGUMENT,
+           "parameter 'w' is float[2,3], the tensor float[3]");
+    ck_assert_ptr_null(got);
+    kiln_tensor_free(in);
+    kiln_tensor_free(y);
+    kiln_tensor_free(b);
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+}
+END_TEST
+
+static bool count_each(void *user, const kiln_time *t)
+{
+    *(int *)user += t->calls > 0;
+    return true;
+}
+
+START_TEST(a_trainer_tells_of_itself)
+{
+    char folder[] = "/tmp/kiln-XXXXXX", path[64];
+    kiln_dataset *d = make_data(0);
+    kiln_trainer *t = new_trainer(d, "sgd:learning_rate=0.25");
+    kiln_fit_options o = KILN_FIT_OPTIONS_INIT;
+    struct bytes b = { 0 };
+    kiln_model *m;
+    size_t most;
+    int count = 0;
+
+    ck_assert_str_eq(kiln_trainer_optimizer(t), "sgd");
+    ck_assert_double_eq(kiln_trainer_learning_rate(t), .25);
+    ck_assert(kiln_trainer_samples(t)->rank == 2 && kiln_trainer_samples(t)->dims[0] == KILN_ANY);
+    ck_assert(kiln_trainer_labels(t)->dtype == KILN_INT64 && kiln_trainer_labels(t)->rank == 1);
+    ck_assert_str_eq(kiln_role_name(kiln_trainer_parameter(t, 0)->role), "trainable");
+    ck_assert_str_eq(kiln_role_name((kiln_role)9), "");
+    ck_assert_uint_gt(kiln_trainer_memory(t, &most), 0);
+    ok(kiln_trainer_plan(t, 6, take, &b, &err));
+    expect_text(&b, "float[6,3]");
+    expect(kiln_trainer_plan(t, 0, take, &b, &err), KILN_BAD_ARGUMENT, "batch is 0");
+    expect(kiln_trainer_trace(t, take, &b, &err), KILN_BAD_ARGUMENT, "no profile");
+    ok(kiln_trainer_set_profile(t, true, &err));
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+    ok(kiln_trainer_times(t, true, count_each, &count, &err));
+    ck_assert_int_gt(count, 0);
+    ok(kiln_trainer_trace(t, take, &b, &err));
+    expect_text(&b, "MatMul");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/m.onnxtxt", folder);
+    ok(kiln_trainer_save(t, path, KILN_FORM_BY_NAME, &err));
+    ok(kiln_model_open(&m, path, NULL, &err));
+    expect(kiln_trainer_save(t, path, KILN_FORM_BRIEF, &err), KILN_BAD_ARGUMENT, "form 3");
+    kiln_model_free(m);
+    unlink(path);
+    rmdir(folder);
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+}
+END_TEST
+
+/* -- looking at models -- */
+
+START_TEST(a_summary_tells_what_a_model_is_made_of)
+{
+    kiln_model *m = open_text(net);
+    struct bytes b = { 0 };
+    kiln_summary *s;
+
+    ok(kiln_summary_new(&s, m, &err));
+    ck_assert_uint_eq(kiln_summary_layer_count(s), 3);
+    ck_assert_str_eq(kiln_summary_layer(s, 0)->op, "MatMul");
+    ck_assert_str_eq(kiln_summary_layer(s, 0)->type, "float[N,3]");
+    ck_assert_int_eq(kiln_summary_layer(s, 0)->trainable, 6);
+    ck_assert_ptr_null(kiln_summary_layer(s, 3));
+    ck_assert_uint_eq(kiln_summary_parameter_count(s), 2);
+    ck_assert_str_eq(kiln_summary_parameter(s, 1)->name, "b");
+    ck_assert_ptr_null(kiln_summary_parameter(s, 2));
+    ck_assert_int_eq(kiln_summary_trainable(s), 9);
+    ck_assert_int_eq(kiln_summary_fixed(s), 0);
+    ck_assert_uint_eq(kiln_summary_obstacle_count(s), 0);
+    ck_assert_ptr_null(kiln_summary_obstacle(s, 0));
+    ck_assert_str_eq(kiln_summary_input_type(s, 0), "float[N,2]");
+    ck_assert_str_eq(kiln_summary_output_type(s, 1), "float[N,3]");
+    ck_assert_ptr_null(kiln_summary_output_type(s, 2));
+    ok(kiln_summary_write_json(s, take, &b, &err));
+    expect_text(&b, "\"operator\": \"MatMul\"");
+    ok(kiln_summary_write_dot(s, take, &b, &err));
+    expect_text(&b, "float[N,3]");
+    kiln_summary_free(s);
+    kiln_model_free(m);
+    expect(kiln_summary_new(&s, NULL, &err), KILN_BAD_ARGUMENT, "model is NULL");
+    kiln_summary_free(NULL);
+}
+END_TEST
+
+START_TEST(a_partial_model_has_a_summary)
+{
+    static const char odd[] = "<ir_version: 8, opset_import: [\"\": 17, \"nobody\": 1]>\n"
+                              "odd (float[N,2] x) => (float[M,2] y) <float[2] w = {1, 2}> {\n"
+                              "    h = nobody.Strange(x) i = nobody.Strange(h) y = Mul(i, w)\n}";
+    kiln_load_options o = KILN_LOAD_OPTIONS_INIT;
+    struct bytes b = { 0 };
+    kiln_summary *s;
+    kiln_model *m;
+
+    o.partial = true;
+    ok(kiln_model_open_memory(&m, odd, strlen(odd), &o, &err));
+    ck_assert_uint_eq(kiln_model_problem_count(m), 1);
+    ck_assert_int_eq(kiln_model_problem(m, 0)->times, 2);
+    ck_assert_int_eq(kiln_model_problem(m, 0)->code, KILN_UNSUPPORTED);
+    ck_assert_ptr_null(kiln_model_problem(m, 1));
+    ok(kiln_summary_new(&s, m, &err));
+    ck_assert_uint_eq(kiln_summary_layer_count(s), 3);
+    ck_assert_str_eq(kiln_summary_layer(s, 1)->type, "?");
+    ck_assert_str_eq(kiln_summary_output_type(s, 0), "float[M,2]");
+    ck_assert_int_eq(kiln_summary_trainable(s), 2);
+    ok(kiln_summary_write_json(s, take, &b, &err));
+    expect_text(&b, "\"times\": 2");
+    expect(kiln_summary_write_dot(s, take, &b, &err), KILN_UNSUPPORTED, "Strange");
+    kiln_summary_free(s);
+    kiln_model_free(m);
+}
+END_TEST
+
+/* -- what there is -- */
+
+struct listing {
+    int count;
+    bool relu, newest_first;
+    int last_since;
+    char last[64];
+};
+
+static bool list(void *user, const kiln_operator *op)
+{
+    struct listing *l = user;
+
+    l->count++;
+    l->relu |= strcmp(op->name, "Relu") == 0 && op->differentiable && !op->no_gradient;
+    l->newest_first &= strcmp(op->name, l->last) != 0 || op->since < l->last_since;
+    l->last_since = op->since;
+    snprintf(l->last, sizeof l->last, "%s", op->name);
+    return true;
+}
+
+static bool only_one(void *user, const kiln_operator *op)
+{
+    (void)op;
+    ++*(int *)user;
+    return false;
+}
+
+START_TEST(operators_are_listed)
+{
+    struct listing l = { .newest_first = true };
+    struct bytes b = { 0 };
+    int one = 0;
+
+    kiln_operators(list, &l);
+    ck_assert(l.count > 100 && l.relu && l.newest_first);
+    kiln_operators(only_one, &one);
+    ck_assert_int_eq(one, 1);
+    kiln_operators(NULL, NULL);
+    ok(kiln_operators_write(take, &b, &err));
+    expect_text(&b, "\"tensor(float)\"");
+    expect(kiln_operators_write(NULL, NULL, &err), KILN_BAD_ARGUMENT, "write is NULL");
+}
+END_TEST
+
+START_TEST(tables_are_written)
+{
+    static const struct {
+        kiln_table table;
+        const char *name;
+    } rows[] = { { KILN_FORMATS, "csv:FILE" },
+                 { KILN_INITIALIZERS, "glorot_uniform" },
+                 { KILN_LOSSES, "mean_squared_error" },
+                 { KILN_METRICS, "accuracy" },
+                 { KILN_OPTIMIZERS, "adam" } };
+    struct bytes b = { 0 };
+
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
+        for (int help = 0; help < 2; help++) {
+            ok(kiln_table_write(rows[k].table, help, take, &b, &err));
+            ck_assert_int_eq(!strchr(b.data, '\n'), !help);
+            expect_text(&b, rows[k].name);
+        }
+    expect(kiln_table_write((kiln_table)9, false, take, &b, &err), KILN_BAD_ARGUMENT, "table 9");
+    expect(kiln_table_write(KILN_LOSSES, false, NULL, &b, &err), KILN_BAD_ARGUMENT, "write is NULL");
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("api_learn");
+
+    add_test(s, a_data_set_is_made_of_tensors);
+    add_test(s, a_data_set_is_read_from_a_file);
+    add_test(s, a_part_validates);
+    add_test(s, samples_are_normalised);
+    add_test(s, a_model_is_fitted);
+    add_test(s, wrong_options_of_a_fit_are_refused);
+    add_test(s, a_trainer_predicts);
+    add_test(s, parameters_are_read_and_written);
+    add_test(s, a_trainer_tells_of_itself);
+    add_test(s, a_summary_tells_what_a_model_is_made_of);
+    add_test(s, a_partial_model_has_a_summary);
+    add_test(s, operators_are_listed);
+    add_test(s, tables_are_written);
+    return s;
+}

@@ -7,7 +7,7 @@ static const char *guess(const struct loss_clues *c)
 }
 
 const struct loss_def loss_sparse_categorical_crossentropy = {
-    .row = { "sparse_categorical_crossentropy", "as categorical, labels are numbers of classes",
+    .row = { "sparse_categorical_crossentropy", "as categorical, labels are class numbers",
              (const struct spec_option[]){ FROM_LOGITS(struct crossentropy), { 0 } } },
     .settings_size = sizeof(struct crossentropy),
     .labels = LABELS_CLASSES,

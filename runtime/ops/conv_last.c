@@ -23,7 +23,8 @@ struct product {
     struct conv_last c;
     struct conv_shape shape; /* of two dimensions, though the node may have one */
     bool fits;
-    bool prepared; /* the weights are packed before the first run */
+    int weights;   /* the input that they are */
+    bool prepared; /* they are packed before the first run */
     size_t packed, scratch;
 };
 
@@ -97,6 +98,7 @@ static void plan_product(struct infer *i, struct product *p, const struct conv_s
     p->scratch = conv_last_scratch(&p->c, infer_threads(i));
     if (pass == CONV_DW)
         return;
+    p->weights = weights;
     memset(&key, 0, sizeof key);
     key.key = conv_last_key(&p->c);
     key.c = p->c;
@@ -106,7 +108,7 @@ static void plan_product(struct infer *i, struct product *p, const struct conv_s
         return;
     p->packed = 0;
     if (conv_last_reads_weights(&p->c))
-        keep_prepared_input(i);
+        keep_prepared_input(i, weights);
 }
 
 struct forward {
@@ -199,8 +201,10 @@ bool conv_last_infer(struct infer *i)
 /* Scratch is packed weights, what `between` is, and the kernel's own. */
 static const void *packed_weights(const struct step *s, const struct product *p, const float *w)
 {
-    if (s->prepared)
-        return s->prepared;
+    const void *prepared = prepared_for(s, p->weights);
+
+    if (prepared)
+        return prepared;
     conv_last_pack(&p->c, s->pool, w, s->scratch);
     return s->scratch;
 }

@@ -178,7 +178,7 @@ static bool run(struct step *s)
     g.a = s->in[A]->data;
     g.b = s->in[B]->data;
     g.c = chained_product(s);
-    g.packed = s->prepared;
+    g.packed = prepared_for(s, B);
     switch (bias_of(a, &g, c)) {
     case COLUMNS:
         g.column_bias = c->data;

@@ -215,7 +215,7 @@ static bool run(struct step *s)
     g.b = s->in[B]->data;
     g.c = chained_product(s);
     g.column_bias = bias_of(s) ? bias_of(s)->data : NULL;
-    g.packed = s->prepared;
+    g.packed = prepared_for(s, B);
     chained_gemm(s, a->chain, MATMUL_CHAIN, &g);
     return true;
 }

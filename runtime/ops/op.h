@@ -102,9 +102,9 @@ void need_scratch(struct infer *i, size_t bytes); /* 64-byte aligned, placed by 
  * error. */
 void *infer_plan(struct infer *i, size_t bytes);
 /* Asks for something that can be made of input k once for the whole session (packed weights): `bytes`, 64-byte aligned,
- * filled before the first run, which finds it as step.prepared. Nodes that ask for the same of the same tensor, by
+ * filled before the first run, which finds it by prepared_for. Nodes that ask for the same of the same tensor, by
  * `make` and the bytes of `key`, share it. False where input k may change between runs: run then has to make it each
- * time, and step.prepared is NULL. For one input of a node. */
+ * time, and prepared_for is NULL. Once for each input of a node. */
 typedef void prepare(const void *data, const struct tensor *in, const struct kernels *k, struct pool *pool, void *out);
 bool need_prepared(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes);
 /* The same where only the first key_bytes of `data` are the key: the others are for `make`, whichever node's they
@@ -112,7 +112,7 @@ bool need_prepared(struct infer *i, int k, size_t bytes, prepare *make, const vo
 bool need_prepared_keyed(struct infer *i, int k, size_t bytes, prepare *make, const void *data, size_t data_bytes,
                          size_t key_bytes);
 /* What was asked for does not suffice: the input itself is read while running, too, and has to stay. */
-void keep_prepared_input(struct infer *i);
+void keep_prepared_input(struct infer *i, int k);
 const struct kernels *infer_kernels(const struct infer *i); /* that run will have */
 bool infer_exact(const struct infer *i);                    /* is a faster way that rounds worse forbidden? */
 int infer_threads(const struct infer *i); /* how many `thread` numbers pool_run may pass, for scratch */
@@ -142,7 +142,7 @@ struct step {
     struct tensor *const *out;      /* NULL where nobody reads it */
     void *scratch;                  /* never NULL, also where none was asked for */
     const void *plan;               /* what infer_plan gave; NULL for nothing */
-    const void *prepared;           /* what need_prepared asked for, of an input that does not change; NULL */
+    const void *const *prepared;    /* by input; NULL where need_prepared was not asked (prepared_for) */
     const struct kernels *k;
     struct pool *pool;
     uint64_t seed;     /* of the session: random numbers depend on (seed, node, number, element) alone */
@@ -151,6 +151,11 @@ struct step {
     struct report *report;
     struct frame *frame; /* run/frame.h: what step_call needs */
 };
+/* What need_prepared asked for of input k; NULL where nothing was, or the input may change. */
+static inline const void *prepared_for(const struct step *s, int k)
+{
+    return s->prepared ? s->prepared[k] : NULL;
+}
 static inline char *scratch_at(const struct step *s, size_t bytes) /* from so many bytes on */
 {
     return (char *)s->scratch + bytes;

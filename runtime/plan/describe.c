@@ -159,8 +159,9 @@ static int64_t prepared_bytes(const struct program *p, struct text *out)
 
     map_init(&met, out->budget);
     for (size_t k = 0; k < p->step_count && !out->failed; k++)
-        if (p->steps[k].preparation.make)
-            out->failed = !add_prepared(&p->steps[k].preparation, &met, &arena, &total, out->report);
+        for (int i = 0; i < p->steps[k].node->inputs && !out->failed; i++)
+            if (preparation_for(&p->steps[k], i))
+                out->failed = !add_prepared(preparation_for(&p->steps[k], i), &met, &arena, &total, out->report);
     map_release(&met);
     arena_release(&arena);
     return total;

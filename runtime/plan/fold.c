@@ -47,6 +47,29 @@ static bool may_fold(const struct infer *i)
     return true;
 }
 
+/* What the node asked for of its inputs, for this one run. */
+static bool prepare_inputs(const struct infer *i, struct step *s)
+{
+    struct planner *p = i->planner;
+    const void **made =
+        i->preparations ? arena_array(&p->scratch, (size_t)i->node->inputs, sizeof *made, p->c->report) : NULL;
+
+    s->prepared = made;
+    if (i->preparations && !made)
+        return false;
+    for (int k = 0; made && k < i->node->inputs; k++) {
+        const struct preparation *q = &i->preparations[k];
+        void *prepared = q->make ? arena_alloc(&p->scratch, q->bytes, p->c->report) : NULL;
+
+        if (q->make && !prepared)
+            return false;
+        if (prepared)
+            q->make(q->data, q->of, p->c->kernels, NULL, prepared);
+        made[k] = prepared;
+    }
+    return true;
+}
+
 bool fold_node(struct infer *i)
 {
     struct planner *p = i->planner;
@@ -75,14 +98,7 @@ bool fold_node(struct infer *i)
     }
     if (ok && i->scratch)
         ok = (s.scratch = arena_alloc(&p->scratch, (size_t)i->scratch, p->c->report));
-    if (ok && i->preparation.make) {
-        void *prepared = arena_alloc(&p->scratch, i->preparation.bytes, p->c->report);
-
-        ok = prepared;
-        s.prepared = prepared;
-        if (ok)
-            i->preparation.make(i->preparation.data, i->preparation.of, p->c->kernels, NULL, prepared);
-    }
+    ok = ok && prepare_inputs(i, &s);
     if (ok)
         ok = i->node->def->run(&s);
     heap_reset(&heap);

@@ -165,9 +165,9 @@ bool infer_exact(const struct infer *i)
     return i->planner->c->exact;
 }
 
-void keep_prepared_input(struct infer *i)
+void keep_prepared_input(struct infer *i, int k)
 {
-    i->preparation.keeps_input = true;
+    i->preparations[k].keeps_input = true;
 }
 
 bool need_prepared(struct infer *i, int k, size_t bytes, prepare *make, const void *key, size_t key_bytes)
@@ -184,12 +184,15 @@ bool need_prepared_keyed(struct infer *i, int k, size_t bytes, prepare *make, co
     if (!v || !v->initializer || v->trains || v->is_input || i->planner->program->types_only)
         return false;
     copy = arena_alloc(&i->planner->program->arena, data_bytes, i->planner->c->report);
-    if (!copy) {
+    if (!i->preparations)
+        i->preparations = arena_array(&i->planner->program->arena, (size_t)i->node->inputs, sizeof *i->preparations,
+                                      i->planner->c->report);
+    if (!copy || !i->preparations) {
         i->failed = true;
         return false;
     }
     memcpy(copy, data, data_bytes);
-    i->preparation = (struct preparation){ v->initializer, make, copy, data_bytes, key_bytes, bytes, false };
+    i->preparations[k] = (struct preparation){ v->initializer, make, copy, data_bytes, key_bytes, bytes, false };
     return true;
 }
 

@@ -172,7 +172,7 @@ static bool add_step(struct planner *p, const struct infer *i)
     for (int k = 0; k < i->node->slots; k++)
         s->read[k] = i->out[k];
     s->plan = i->plan;
-    s->preparation = i->preparation;
+    s->preparations = i->preparations;
     p->scratch_of[q->step_count] = i->scratch;
     q->step_count++;
     return true;

@@ -42,9 +42,9 @@ struct infer {
     int *next_states;         /* by slot: the input whose next value it is, or -1 */
     int64_t scratch;
     void *plan;
-    struct preparation preparation;
-    bool waits;  /* for the content of an input */
-    bool failed; /* with an error in the report */
+    struct preparation *preparations; /* by input; NULL for none at all */
+    bool waits;                       /* for the content of an input */
+    bool failed;                      /* with an error in the report */
 };
 
 /* plan/plan.c: the content of a value from outside becomes known, where the caller allows it; a copy is kept. */

@@ -27,7 +27,7 @@ struct place {
     int64_t at;
 };
 
-/* What op.h's need_prepared asked for. */
+/* What op.h's need_prepared asked for of an input. */
 struct preparation {
     const struct tensor *of;
     void (*make)(const void *data, const struct tensor *in, const struct kernels *k, struct pool *pool, void *out);
@@ -46,7 +46,7 @@ struct program_step {
     int64_t scratch; /* bytes into the arena */
     bool *read;      /* for each output slot: does anybody read it? */
     const void *plan;
-    struct preparation preparation; /* make is NULL where there is none */
+    const struct preparation *preparations; /* by input; NULL for none at all (preparation_for) */
 };
 
 /* A subgraph as planning sees it from outside: types and steps. Running plans it anew, in a frame of its own. */
@@ -56,6 +56,12 @@ struct body {
     struct program *program;
     struct body *next;
 };
+
+/* Of input k; NULL where there is none. */
+static inline const struct preparation *preparation_for(const struct program_step *s, int k)
+{
+    return s->preparations && s->preparations[k].make ? &s->preparations[k] : NULL;
+}
 
 struct requirement {
     int id;

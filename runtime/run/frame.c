@@ -199,6 +199,20 @@ static void evict(struct frame *f)
         ;
 }
 
+static bool find_prepared(struct frame *f, struct step *to, const struct program_step *from, struct arena *arena,
+                          struct report *r)
+{
+    struct engine *e = f->engine;
+    const void **prepared = arena_array(arena, (size_t)from->node->inputs, sizeof *prepared, r);
+
+    to->prepared = prepared;
+    for (int k = 0; prepared && k < from->node->inputs; k++)
+        if (preparation_for(from, k) &&
+            !(prepared[k] = prepared_get(&e->prepared, preparation_for(from, k), e->kernels, e->pool, r)))
+            return false;
+    return prepared;
+}
+
 static bool bind_step(struct frame *f, struct bound *b, struct bound_step *to, const struct program_step *from,
                       struct report *r)
 {
@@ -231,10 +245,7 @@ static bool bind_step(struct frame *f, struct bound *b, struct bound_step *to, c
                               .pool = f->pool,
                               .heap = &f->heap,
                               .frame = f };
-    if (from->preparation.make)
-        to->step.prepared =
-            prepared_get(&f->engine->prepared, &from->preparation, f->engine->kernels, f->engine->pool, r);
-    return !from->preparation.make || to->step.prepared;
+    return !from->preparations || find_prepared(f, &to->step, from, arena, r);
 }
 
 /* By value id: 0 where nothing reads it, and how often it is prepared where that is all; else -1. */
@@ -244,12 +255,11 @@ static int *count_preparations(const struct frame *f, const struct program *p, s
 
     for (size_t k = 0; left && k < p->step_count; k++) {
         const struct program_step *s = &p->steps[k];
-        const void *prepared = s->preparation.make && !s->preparation.keeps_input ? s->preparation.of->data : NULL;
-
         for (int i = 0; i < s->node->inputs + s->node->captured; i++) {
             const int id = s->node->in[i] ? s->node->in[i]->id : -1;
+            const struct preparation *q = i < s->node->inputs ? preparation_for(s, i) : NULL;
 
-            if (id >= 0 && (!prepared || p->types[id].data != prepared))
+            if (id >= 0 && (!q || q->keeps_input || p->types[id].data != q->of->data))
                 left[id] = -1;
             else if (id >= 0 && left[id] >= 0)
                 left[id]++;
@@ -264,13 +274,12 @@ static int *count_preparations(const struct frame *f, const struct program *p, s
 }
 
 /* Weights that were only wanted to be prepared go as soon as they have been, so that never all of both are there. */
-static void forget_prepared(struct frame *f, const struct program *p, const struct program_step *s, int *left,
-                            struct pieces *pieces)
+static void forget_prepared(struct frame *f, const struct program_step *s, int *left, struct pieces *pieces)
 {
     for (int i = 0; i < s->node->inputs; i++) {
         const struct value *v = s->node->in[i];
 
-        if (!v || p->types[v->id].data != s->preparation.of->data || left[v->id] <= 0 || --left[v->id])
+        if (!preparation_for(s, i) || left[v->id] <= 0 || --left[v->id])
             continue;
         pieces_unread(pieces, v);
         if (passes_forget(f->passes, v, pieces))
@@ -299,8 +308,8 @@ static bool bind_steps(struct frame *f, struct bound *b, struct report *r)
 
         if (!bind_step(f, b, s, &p->steps[k], r))
             return false;
-        if (forget && p->steps[k].preparation.make)
-            forget_prepared(f, p, &p->steps[k], left, &pieces);
+        if (forget && p->steps[k].preparations)
+            forget_prepared(f, &p->steps[k], left, &pieces);
         if (s->run || s->view_count)
             b->step_count++;
         else

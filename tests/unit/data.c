@@ -143,6 +143,8 @@ START_TEST(npy_refuses_what_is_wrong)
     } wrong[] = {
         { "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", 8, KILN_UNSUPPORTED, "pickled" },
         { "{'descr': '<V2', 'fortran_order': False, 'shape': (1,), }", 2, KILN_UNSUPPORTED, "bfloat16" },
+        { "{'descr': '|V1', 'fortran_order': False, 'shape': (1,), }", 1, KILN_UNSUPPORTED,
+          "types of 8 bits and less" },
         { "{'descr': 'bfloat16', 'fortran_order': False, 'shape': (1,), }", 2, KILN_UNSUPPORTED, "bfloat16" },
         { "{'descr': '<U3', 'fortran_order': False, 'shape': (1,), }", 12, KILN_UNSUPPORTED, "'<U3'" },
         { "{'descr': '<f16', 'fortran_order': False, 'shape': (1,), }", 16, KILN_UNSUPPORTED, "'<f16'" },

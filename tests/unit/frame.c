@@ -2,6 +2,7 @@
  * from run to run. */
 #include "fixture.h"
 #include "grad/grad.h"
+#include "ops/op.h"
 #include <stdio.h>
 
 #define HEAD "<ir_version: 8, opset_import: [\"\": 17]>\n"
@@ -565,6 +566,89 @@ START_TEST(a_graph_may_be_empty)
 }
 END_TEST
 
+/* -- several inputs that are prepared -- */
+
+static void scaled(const void *key, const struct tensor *in, const struct kernels *k, struct pool *pool, void *out)
+{
+    (void)k;
+    (void)pool;
+    for (int64_t n = 0; n < tensor_count(in); n++)
+        ((float *)out)[n] = *(const float *)key * ((const float *)in->data)[n];
+}
+
+/* y = 2 a + 3 b + x, where a and b are constants: each is scaled once. */
+static bool sum_infer(struct infer *i)
+{
+    const struct tensor *x = typed_in(i, 2);
+    const float factors[] = { 2, 3, 5 };
+
+    for (int k = 0; k < 3; k++)
+        if (need_prepared(i, k, (size_t)tensor_bytes(x), scaled, &factors[k], sizeof *factors) != (k < 2))
+            return false;
+    return set_out(i, 0, F32, x->rank, x->dims);
+}
+
+static bool sum_run(struct step *s)
+{
+    const float *a = prepared_for(s, 0), *b = prepared_for(s, 1), *x = s->in[2]->data;
+
+    for (int64_t k = 0; k < tensor_count(s->out[0]); k++)
+        ((float *)s->out[0]->data)[k] = a[k] + b[k] + x[k];
+    return !prepared_for(s, 2);
+}
+
+static const struct op sum_op = {
+    .name = "ScaledSum",
+    .domain = "test",
+    .defs = (const struct op_def[]){ { .since = 1,
+                                       .signature = "T a, T b, T x -> T y",
+                                       .types = "T: f32",
+                                       .infer = sum_infer,
+                                       .run = sum_run,
+                                       .no_gradient = "a test" },
+                                     { 0 } },
+};
+
+START_TEST(each_input_is_prepared)
+{
+    struct budget b = { 0 };
+    struct arena arena = { .budget = &b };
+    struct report r = { 0 };
+    float ones[] = { 1, 2 }, tens[] = { 10, 20 }, given[] = { 100, 200 };
+    struct tensor constant[] = { { .dtype = F32, .rank = 1, .dims = { 2 }, .data = ones },
+                                 { .dtype = F32, .rank = 1, .dims = { 2 }, .data = tens } };
+    struct tensor x = { .dtype = F32, .rank = 1, .dims = { 2 }, .data = given };
+    struct emitter e = { .report = &r };
+    struct value *in[3], *y;
+    struct engine engine;
+    struct graph *g;
+    struct frame *f;
+
+    ck_assert(engine_init(&engine, &b, &(struct engine_options){ .threads = 1 }, &r));
+    e.graph = g = graph_new(&arena, NULL, "test", &r);
+    for (int k = 0; k < 3; k++) {
+        in[k] = graph_value(g, NULL);
+        if (k < 2)
+            in[k]->initializer = &constant[k];
+        else
+            graph_add_input(g, in[k]);
+    }
+    ck_assert(emit_private(&e, &sum_op, NULL, 1, &y, NULL, 3, in) && graph_add_output(g, y));
+    f = frame_new(&engine, g, &r);
+    frame_set(f, in[2], &x);
+    for (int k = 0; k < 2; k++) {
+        ck_assert_msg(frame_run(f, &r), "%s: %s", r.error.where, r.error.message);
+        ck_assert_float_eq(((const float *)frame_get(f, y)->data)[0], 132);
+        ck_assert_float_eq(((const float *)frame_get(f, y)->data)[1], 264);
+    }
+    frame_free(f);
+    engine_release(&engine);
+    graph_release(g);
+    arena_release(&arena);
+    ck_assert_uint_eq(b.used, 0);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("frame");
@@ -589,5 +673,6 @@ Suite *suite(void)
     add_test(s, segments_of_the_run_stay);
     add_test(s, an_output_may_be_anything);
     add_test(s, a_graph_may_be_empty);
+    add_test(s, each_input_is_prepared);
     return s;
 }

@@ -1,5 +1,6 @@
 /* Types of 8 bits and less: what their bits mean, how numbers become them, how they lie in files. */
 #include "tensor/small.h"
+#include "data/element.h"
 #include "fixture.h"
 #include "graph/message.h"
 #include "ops/cast_text.h"
@@ -222,6 +223,27 @@ START_TEST(text_is_read_and_written)
 }
 END_TEST
 
+START_TEST(data_sets_hold_them)
+{
+    uint8_t x[2] = { 0 };
+
+    for (int k = 0; k < NUMBERS; k++) {
+        const enum dtype d = numbers[k];
+
+        if (!dtype_is_small(d))
+            continue;
+        if (dtype_is_float(d))
+            ck_assert(element_put(x, 1, d, 2));
+        else
+            ck_assert(element_put_int(x, 1, d, 1) && !element_put_int(x, 0, d, 16));
+        ck_assert(element_getter(d)(x, 1) == (dtype_is_float(d) ? 2 : 1));
+        ck_assert((element_int_getter(d) != NULL) == !dtype_is_float(d));
+    }
+    ck_assert(element_put_int(x, 0, I2, -2) && element_int_getter(I2)(x, 0) == -2);
+    ck_assert(!element_put_int(x, 0, I4, 8) && element_put_int(x, 0, U4, 15));
+}
+END_TEST
+
 /* -- files -- */
 
 START_TEST(elements_are_packed_from_the_low_bits_on)
@@ -387,6 +409,7 @@ Suite *suite(void)
     add_tests(s, every_pair_converts, NUMBERS);
     add_test(s, integers_keep_their_low_bits);
     add_test(s, text_is_read_and_written);
+    add_test(s, data_sets_hold_them);
     add_test(s, elements_are_packed_from_the_low_bits_on);
     add_test(s, tensors_come_from_messages_and_go_back);
     tcase_add_unchecked_fixture(files, enter_scratch, leave_scratch);

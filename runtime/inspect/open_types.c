@@ -37,19 +37,17 @@ static struct program *plan_once(const struct open_types *o, int changed, int64_
 {
     const struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = b, .report = r };
     struct arena arena = { .budget = b };
-    struct tensor *types = arena_array(&arena, o->graph->value_count, sizeof *types, r);
+    struct tensor *types = given_types(o->graph, &arena, r);
     struct program *p = NULL;
 
     for (size_t k = 0; types && k < o->graph->value_count; k++) {
         const struct value *v = o->graph->values[k];
         struct tensor *t = &types[k];
 
-        t->rank = UNKNOWN;
-        if (v->initializer)
-            *t = *v->initializer;
-        else if (!v->producer)
-            *t = v->type;
-        for (int d = 0; !v->initializer && !v->producer && d < t->rank; d++) {
+        if (v->initializer || v->producer)
+            continue;
+        *t = v->type;
+        for (int d = 0; d < t->rank; d++) {
             const int s = t->dims[d] < 0 ? find_symbol(o, symbol_of(v, d)) : -1;
 
             if (t->dims[d] < 0)

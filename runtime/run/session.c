@@ -1,5 +1,6 @@
 #include "run/session.h"
 #include "plan/describe.h"
+#include "plan/given.h"
 #include "run/outputs.h"
 #include <string.h>
 
@@ -239,11 +240,10 @@ void session_set_types(struct session *s, int64_t batch)
 {
     for (size_t k = 0; k < s->graph->input_count; k++) {
         const struct value *v = s->graph->inputs[k];
-        struct tensor t = v->type;
+        struct tensor t = given_closed(&v->type, 1);
 
-        for (int d = 0; d < t.rank; d++)
-            if (t.dims[d] < 0)
-                t.dims[d] = d ? 1 : batch;
+        if (v->type.rank > 0 && v->type.dims[0] < 0)
+            t.dims[0] = batch;
         frame_set(s->frame, v, &t);
         s->given[v->id] = true;
     }

@@ -158,8 +158,8 @@ START_TEST(half_a_preparation_is_none)
     run_ok(&f);
     program = frame_program(f.session->frame);
     for (size_t k = 0; k < program->step_count; k++)
-        if (program->steps[k].preparation.make)
-            what = program->steps[k].preparation;
+        if (preparation_for(&program->steps[k], 1))
+            what = *preparation_for(&program->steps[k], 1);
     ck_assert(what.make != NULL);
     budget_start(&late);
     ck_assert_ptr_null(prepared_get(&p, &what, kernels_get(), NULL, &report));

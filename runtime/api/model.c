@@ -148,6 +148,16 @@ static void tell(void *user, kiln_status code, const char *where, const char *me
         t->caller->notify(t->caller->user, code, where, message);
 }
 
+/* No error of what is in the file: the caller has been told of it. */
+static bool refuse(const kiln_problem *p, struct report *caller)
+{
+    struct report silent = { 0 };
+
+    fail(&silent, p->code, p->where, "%s", p->message);
+    caller->error = silent.error;
+    return false;
+}
+
 /* False where it cannot be built, unless that is for what is in the file, and may be. */
 static bool build(kiln_model *m, bool partial, struct report *r)
 {
@@ -162,10 +172,10 @@ static bool build(kiln_model *m, bool partial, struct report *r)
     if (model_build(m->model, &telling))
         return !failed(r);
     m->error = telling.error;
-    if (m->error.code == KILN_BAD_MODEL || m->error.code == KILN_UNSUPPORTED)
-        return !failed(r);
-    r->error = m->error;
-    return false;
+    for (size_t k = 0; k < m->problems.count; k++)
+        if (m->problems.at[k].code != KILN_BAD_MODEL && m->problems.at[k].code != KILN_UNSUPPORTED)
+            return refuse(&m->problems.at[k], r);
+    return !failed(r);
 }
 
 kiln_status api_end_model(kiln_model **out, struct model *m, kiln_context *context, bool partial, struct report *r,

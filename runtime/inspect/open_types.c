@@ -60,6 +60,14 @@ static struct program *plan_once(const struct open_types *o, int changed, int64_
     return p;
 }
 
+/* What memory is wanting for is no fault of the model. */
+static bool wants_memory(const struct report *quiet, struct report *r)
+{
+    if (quiet->error.code != KILN_NO_MEMORY && quiet->error.code != KILN_LIMIT)
+        return false;
+    return !fail(r, quiet->error.code, quiet->error.where, "%s", quiet->error.message);
+}
+
 bool open_types_find(struct open_types *o, const struct graph *g, struct budget *b, struct report *r)
 {
     static const int64_t sizes[] = {
@@ -74,18 +82,14 @@ bool open_types_find(struct open_types *o, const struct graph *g, struct budget 
         for (int s = 0; s < o->count; s++)
             o->numbers[s] = s ? sizes[k] : 2;
         o->plan = plan_once(o, -1, sizes[k], b, &quiet);
-        if (quiet.error.code == KILN_NO_MEMORY)
-            return fail_no_memory(r, 0);
-        if (!budget_in_time(b, g->path, r))
+        if (wants_memory(&quiet, r) || !budget_in_time(b, g->path, r))
             return false;
     }
     for (int s = 0; s < o->count && o->plan; s++) {
         struct report quiet = { 0 };
 
         o->plans[s] = plan_once(o, s, 1, b, &quiet);
-        if (quiet.error.code == KILN_NO_MEMORY)
-            return fail_no_memory(r, 0);
-        if (!budget_in_time(b, g->path, r))
+        if (wants_memory(&quiet, r) || !budget_in_time(b, g->path, r))
             return false;
     }
     return true;

@@ -29,7 +29,7 @@ static bool types_of_messages(struct summary *s, const char ***to, Onnx__ValueIn
 
         if (list[k]->type)
             text_write_type(&type, list[k]->type);
-        (*to)[k] = keep(s, type.length ? type.data : "?", r);
+        (*to)[k] = type.failed ? NULL : keep(s, type.length ? type.data : "?", r);
         text_release(&type);
         if (!(*to)[k])
             return false;

@@ -177,6 +177,8 @@ static const char export[] =
          " { a = Conv(x, w) b = Mul(a, m) c = Add(b, s) r = Relu(c) f = Flatten(r) l = MatMul(f, v) y = Softmax(l) }";
 
 enum { SAMPLES = 10, PIXELS = 16 };
+static const char odd[] = "<ir_version: 8, opset_import: [\"\": 17, \"nobody\": 1]> g (float[N,2] x) => (float[N,2] y)"
+                          "<float[2] w = {1, 2}> { h = nobody.Strange(x) i = nobody.Strange(h) y = Mul(i, w) }";
 static const char old[] = "what was there before";
 
 static void enter(void)
@@ -197,6 +199,7 @@ static void enter(void)
         n += (size_t)snprintf(csv + n, sizeof csv - n, "%d\n", i % 3);
     }
     put_file("data.csv", csv, n);
+    put_file("odd.onnxtxt", odd, sizeof odd - 1);
     put_file("out.onnx", old, sizeof old - 1);
 }
 
@@ -328,6 +331,134 @@ static kiln_status train_and_save(void)
     return status;
 }
 
+/* What a training with data has, made with one context. */
+struct fitting {
+    kiln_context *context;
+    kiln_model *model;
+    kiln_dataset *data, *train, *check, *scaled_train, *scaled_check;
+    kiln_trainer *trainer;
+    bool unsaved; /* the error is that of saving */
+};
+
+static bool save_best(void *user, const kiln_epoch *e)
+{
+    struct fitting *f = user;
+
+    f->unsaved = e->best && kiln_trainer_save(f->trainer, "out.onnx", KILN_FORM_BY_NAME, &err) != KILN_OK;
+    return !f->unsaved;
+}
+
+static kiln_status fit(struct fitting *f)
+{
+    kiln_fit_options o = KILN_FIT_OPTIONS_INIT;
+    kiln_status status;
+    double values[8];
+    kiln_error why;
+    int64_t ran;
+
+    o.validation = f->scaled_check;
+    o.batch = 4;
+    o.epochs = 2;
+    o.seed = 3;
+    o.best = "val_loss";
+    o.epoch = save_best;
+    o.user = f;
+    status = kiln_trainer_fit(f->trainer, f->scaled_train, &o, &ran, &why);
+    if (f->unsaved)
+        return err.code;
+    err = why;
+    return status ? status : kiln_trainer_evaluate(f->trainer, f->scaled_check, 4, values, &err);
+}
+
+static kiln_status start_fitting(struct fitting *f)
+{
+    const kiln_context_options co = { .size = sizeof co, .threads = threads, .memory = memory };
+    kiln_load_options lo = KILN_LOAD_OPTIONS_INIT;
+    kiln_data_options d = KILN_DATA_OPTIONS_INIT;
+    kiln_trainer_options to = KILN_TRAINER_OPTIONS_INIT;
+    kiln_status status = kiln_context_new(&f->context, &co, &err);
+
+    lo.context = d.context = to.context = f->context;
+    if (!status)
+        status = kiln_model_open(&f->model, "learner.onnxtxt", &lo, &err);
+    d.model = f->model;
+    if (!status)
+        status = kiln_dataset_open(&f->data, "csv:data.csv", &d, &err);
+    if (!status)
+        status = kiln_dataset_split(&f->train, &f->check, f->data, .3, &err);
+    if (!status)
+        status = kiln_dataset_normalize(&f->scaled_train, f->train, "standardize", NULL, &err);
+    if (!status)
+        status = kiln_dataset_normalize(&f->scaled_check, f->check, "standardize", f->train, &err);
+    to.data = f->scaled_train;
+    to.optimizer = "sgd:learning_rate=0.01,momentum=0.9";
+    return status ? status : kiln_trainer_new(&f->trainer, f->model, &to, &err);
+}
+
+static kiln_status fit_and_save_best(void)
+{
+    struct fitting f = { 0 };
+    kiln_status status = start_fitting(&f);
+
+    if (!status)
+        status = fit(&f);
+    kiln_context_free(f.context);
+    kiln_trainer_free(f.trainer);
+    kiln_dataset_free(f.scaled_check);
+    kiln_dataset_free(f.scaled_train);
+    kiln_dataset_free(f.check);
+    kiln_dataset_free(f.train);
+    kiln_dataset_free(f.data);
+    kiln_model_free(f.model);
+    return status;
+}
+
+static bool put(void *user, const void *bytes, size_t count)
+{
+    (void)user;
+    came_out(bytes, count);
+    return true;
+}
+
+/* What is told of a model that is not supported, and of one that is, and a changed copy. */
+static kiln_status look_and_edit(void)
+{
+    kiln_load_options o = KILN_LOAD_OPTIONS_INIT;
+    const kiln_edit_options e = { .size = sizeof e,
+                                  .metadata_count = 1,
+                                  .metadata_keys = (const char *const[]){ "key" },
+                                  .metadata_values = (const char *const[]){ "value" } };
+    kiln_model *partial = NULL, *m = NULL, *made = NULL;
+    kiln_summary *of_partial = NULL, *s = NULL;
+    kiln_status status;
+
+    o.memory = memory;
+    o.partial = true;
+    status = kiln_model_open(&partial, "odd.onnxtxt", &o, &err);
+    if (!status)
+        status = kiln_summary_new(&of_partial, partial, &err);
+    if (!status)
+        status = kiln_summary_write_json(of_partial, put, NULL, &err);
+    if (!status)
+        status = open_model(&m, "learner.onnxtxt");
+    if (!status)
+        status = kiln_summary_new(&s, m, &err);
+    if (!status)
+        status = kiln_summary_write_dot(s, put, NULL, &err);
+    if (!status)
+        status = kiln_model_edit(&made, m, &e, &err);
+    if (!status)
+        status = kiln_model_write(made, KILN_FORM_TEXT, put, NULL, &err);
+    if (!status)
+        status = kiln_model_save(made, "out.onnx", KILN_FORM_BY_NAME, &err);
+    kiln_summary_free(of_partial);
+    kiln_summary_free(s);
+    kiln_model_free(partial);
+    kiln_model_free(m);
+    kiln_model_free(made);
+    return status;
+}
+
 /* -- what the command does, which kiln.h does not offer -- */
 
 static struct report fresh; /* of one of these */
@@ -336,50 +467,6 @@ static kiln_status ended(bool ok)
 {
     err = fresh.error;
     return ok ? KILN_OK : err.code;
-}
-
-static bool save_best(void *user, const struct epoch *e, struct report *r)
-{
-    struct model *out = e->best ? trainer_export(user, r) : NULL;
-    const bool ok = !e->best || (out && model_save(out, "out.onnx", r));
-
-    model_free(out);
-    return ok;
-}
-
-static bool fit(struct model *m, const struct dataset *train, const struct dataset *check)
-{
-    static const struct measure best = { .validation = true };
-    const struct fit_options o = { .batch = 4, .epochs = 2, .shuffle = true, .seed = 3, .save_best = &best };
-    const struct trainer_options to = { .optimizer = "sgd:learning_rate=0.01,momentum=0.9",
-                                        .threads = threads,
-                                        .classes = 3 };
-    struct normalizer n = { 0 };
-    struct trainer *t = NULL;
-    int64_t ran;
-    struct scores scores;
-    bool ok =
-        normalizer_fit(&n, NORMALIZE_STANDARDIZE, train, &budget, &fresh) && (t = trainer_new(m, &to, &fresh)) &&
-        trainer_fit(t, train, check, &n, &o, &(struct fit_events){ .user = t, .epoch = save_best }, &ran, &fresh) &&
-        trainer_evaluate(t, check, &n, 4, &scores, &fresh);
-
-    trainer_free(t);
-    normalizer_release(&n);
-    return ok;
-}
-
-static kiln_status fit_and_save_best(void)
-{
-    struct dataset data = { 0 }, train, check;
-    struct model *m = model_read("learner.onnxtxt", NULL, &fresh);
-    bool ok = m && model_build(m, &fresh) &&
-              dataset_open(&data, "csv:data.csv", PART_TRAIN, &(struct data_options){ 0 }, &budget, &fresh) &&
-              dataset_split(&data, .3, &train, &check, &fresh) && fit(m, &train, &check);
-
-    if (data.budget)
-        dataset_release(&data);
-    model_free(m);
-    return ended(ok);
 }
 
 static kiln_status recover_and_save(void)
@@ -407,8 +494,9 @@ static const struct act {
     kiln_status (*run)(void);
     bool limits; /* it takes `memory` */
 } acts[] = {
-    { "run", run_everything, true },   { "save", save_everything, true },   { "draw", draw, true },
-    { "train", train_and_save, true }, { "fit", fit_and_save_best, false }, { "recover", recover_and_save, false },
+    { "run", run_everything, true },        { "save", save_everything, true },  { "draw", draw, true },
+    { "train", train_and_save, true },      { "fit", fit_and_save_best, true }, { "look", look_and_edit, true },
+    { "recover", recover_and_save, false },
 };
 enum { ACTS = sizeof acts / sizeof *acts };
 

@@ -1,9 +1,9 @@
 /* convert IN OUT: a model from messages or text to messages (OUT ends in .onnx) or text, with nothing in between: what
  * tests/text.py compares with the onnx package. */
-#include "graph/message.h"
-#include "graph/text.h"
 #include "model/file.h"
+#include "model/message.h"
 #include "model/proto.h"
+#include "model/text.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* saved PATH...: every model below those paths is opened, saved and opened again: both must have equal messages, field
  * by field, and what was built from the one must be built from the other. A line for each, then "N passed, N failed, N
  * skipped". */
-#include "graph/message.h"
+#include "model/message.h"
 #include "model/model.h"
 #include <dirent.h>
 #include <stdio.h>

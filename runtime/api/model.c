@@ -1,5 +1,5 @@
 #include "api/api.h"
-#include "graph/message.h"
+#include "model/message.h"
 #include "train/change.h"
 #include "train/initialise.h"
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "data/value_file.h"
 #include "data/npy.h"
-#include "graph/message.h"
 #include "model/file.h"
+#include "model/message.h"
 #include "model/model.h"
 #include "model/proto.h"
 #include <string.h>

@@ -1,7 +1,7 @@
 /* What is known of a model, for programs. */
 #include "base/json.h"
-#include "graph/message.h"
 #include "inspect/summary.h"
+#include "model/message.h"
 
 static void put_model(struct json *j, const struct model *model)
 {

@@ -1,5 +1,5 @@
 #include "inspect/layers.h"
-#include "graph/message.h"
+#include "model/message.h"
 #include "ops/registry.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 #include "inspect/summary.h"
-#include "graph/text.h"
+#include "model/text.h"
 #include "plan/dot.h"
 #include <string.h>
 

@@ -1,8 +1,8 @@
 #include "model/load.h"
-#include "graph/text.h"
 #include "model/file.h"
 #include "model/model.h"
 #include "model/proto.h"
+#include "model/text.h"
 #include <string.h>
 #include <unistd.h>
 

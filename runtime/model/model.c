@@ -1,7 +1,7 @@
 #include "model/model.h"
-#include "graph/text.h"
 #include "model/load.h"
 #include "model/proto.h"
+#include "model/text.h"
 #include <string.h>
 
 static struct model *model_new(const struct model_options *o, struct report *r)

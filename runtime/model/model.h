@@ -4,10 +4,10 @@
 #define KILN_MODEL_MODEL_H
 
 #include "graph/graph.h"
-#include "graph/text.h"
 #include "model/external.h"
 #include "model/proto.h"
 #include "model/scan.h"
+#include "model/text.h"
 #include "onnx.pb-c.h"
 
 struct model {

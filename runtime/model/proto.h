@@ -1,4 +1,4 @@
-/* Bytes to messages and back: scan, protobuf-c, budget. Messages are freed with message_free (graph/message.h). */
+/* Bytes to messages and back: scan, protobuf-c, budget. Messages are freed with message_free (model/message.h). */
 #ifndef KILN_MODEL_PROTO_H
 #define KILN_MODEL_PROTO_H
 

@@ -1,10 +1,10 @@
 /* Saving: the messages as they are; what lies in files beside the model is brought in, where those files would not be
  * found any more. */
-#include "graph/message.h"
-#include "graph/text.h"
 #include "model/file.h"
+#include "model/message.h"
 #include "model/model.h"
 #include "model/proto.h"
+#include "model/text.h"
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -7,7 +7,7 @@
 #ifndef KILN_MODEL_SCAN_H
 #define KILN_MODEL_SCAN_H
 
-#include "graph/message.h"
+#include "model/message.h"
 
 /* 0 is the usual limit. */
 struct scan_limits {

@@ -1,4 +1,4 @@
-#include "graph/message.h"
+#include "model/message.h"
 #include "model/model.h"
 #include "tensor/small.h"
 #include <string.h>

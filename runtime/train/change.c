@@ -1,5 +1,5 @@
 #include "train/change.h"
-#include "graph/message.h"
+#include "model/message.h"
 #include "train/edit.h"
 #include "train/prepare.h"
 #include <string.h>

@@ -1,5 +1,5 @@
 #include "train/edit.h"
-#include "graph/message.h"
+#include "model/message.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

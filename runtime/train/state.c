@@ -1,7 +1,7 @@
 /* Where the values of parameters and statistics lie: once, in the messages of the trainer's own model, which is then saved
  * as it stands. */
 #include "train/state.h"
-#include "graph/message.h"
+#include "model/message.h"
 #include <math.h>
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* Models mutated as bytes and as parsed messages (attributes, shapes, names, types, wiring), each put through try_model
  * in a process of its own: a crash or a hang is told with the seed that makes it again. Usage: mutate bytes|messages
  * COUNT SEED MODEL... */
-#include "graph/message.h"
-#include "graph/text.h"
 #include "model/file.h"
+#include "model/message.h"
 #include "model/proto.h"
+#include "model/text.h"
 #include "ops/op.h"
 #include "try.h"
 #include <stdio.h>

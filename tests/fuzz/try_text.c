@@ -1,6 +1,6 @@
-#include "graph/message.h"
-#include "graph/text.h"
+#include "model/message.h"
 #include "model/proto.h"
+#include "model/text.h"
 #include "try.h"
 #include <string.h>
 

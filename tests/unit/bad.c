@@ -4,7 +4,7 @@
  * single operators in bad_ops.c and refuse.c, about training steps that fail in train.c; what needs a process of its
  * own is in tests/bad. */
 #include "base/clock.h"
-#include "graph/message.h"
+#include "model/message.h"
 #include "model/proto.h"
 #include "run/session.h"
 #include "scratch.h"

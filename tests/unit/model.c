@@ -1,7 +1,7 @@
 /* Models as a whole: what is loaded is saved equal, wherever its data lies. */
 #include "model/model.h"
-#include "graph/message.h"
 #include "model/file.h"
+#include "model/message.h"
 #include "model/proto.h"
 #include "run/session.h"
 #include "scratch.h"

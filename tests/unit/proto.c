@@ -1,6 +1,6 @@
 /* The door: scan, unpack, pack, and messages in general. */
 #include "model/proto.h"
-#include "graph/text.h"
+#include "model/text.h"
 #include "scratch.h"
 #include "unit.h"
 

@@ -2,7 +2,7 @@
 #include "tensor/small.h"
 #include "data/element.h"
 #include "fixture.h"
-#include "graph/message.h"
+#include "model/message.h"
 #include "ops/cast_text.h"
 #include "ops/convert.h"
 #include "scratch.h"

@@ -1,6 +1,6 @@
 /* The textual syntax, read and written. */
-#include "graph/text.h"
-#include "graph/message.h"
+#include "model/text.h"
+#include "model/message.h"
 #include "scratch.h"
 #include "unit.h"
 #include <locale.h>

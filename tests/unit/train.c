@@ -1,6 +1,6 @@
 /* The trainer, on models small enough to know what must come out. */
 #include "data/npy.h"
-#include "graph/message.h"
+#include "model/message.h"
 #include "run/session.h"
 #include "scratch.h"
 #include "train/edit.h"

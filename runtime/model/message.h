@@ -1,8 +1,8 @@
 /* Protobuf messages (onnx.pb-c.h) whose memory is charged to a budget. Every message and everything in it is freed with
  * the budget it was made from. Messages are at most MESSAGE_DEPTH deep, the outermost counting 1: whoever makes one
- * keeps to that (model/scan.h, graph/text.h), so that walking one by recursion is bounded. */
-#ifndef KILN_GRAPH_MESSAGE_H
-#define KILN_GRAPH_MESSAGE_H
+ * keeps to that (model/scan.h, model/text.h), so that walking one by recursion is bounded. */
+#ifndef KILN_MODEL_MESSAGE_H
+#define KILN_MODEL_MESSAGE_H
 
 #include "base/memory.h"
 #include "onnx.pb-c.h"

@@ -1,5 +1,5 @@
-#include "graph/text.h"
-#include "graph/text_lex.h"
+#include "model/text.h"
+#include "model/text_lex.h"
 #include <locale.h>
 #include <string.h>
 

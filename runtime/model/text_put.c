@@ -1,5 +1,5 @@
-#include "graph/text_put.h"
-#include "graph/text_lex.h"
+#include "model/text_put.h"
+#include "model/text_lex.h"
 #include "tensor/dtype.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "graph/message.h"
+#include "model/message.h"
 #include "base/utf8.h"
 #include <string.h>
 

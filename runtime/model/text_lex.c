@@ -1,4 +1,4 @@
-#include "graph/text_lex.h"
+#include "model/text_lex.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

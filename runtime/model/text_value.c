@@ -1,5 +1,5 @@
 #include "base/text.h"
-#include "graph/text_lex.h"
+#include "model/text_lex.h"
 #include "tensor/dtype.h"
 #include <string.h>
 

@@ -5,8 +5,8 @@
  * name of a graph in an attribute; 'undefined' as an element type, where a name, a shape or values follow; opaque types
  * with quotes; a header without keys, '<>'. What is written needs these only for models that the standard's syntax
  * cannot express. */
-#ifndef KILN_GRAPH_TEXT_H
-#define KILN_GRAPH_TEXT_H
+#ifndef KILN_MODEL_TEXT_H
+#define KILN_MODEL_TEXT_H
 
 #include "base/text.h"
 #include "onnx.pb-c.h"

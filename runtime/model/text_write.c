@@ -1,6 +1,6 @@
-#include "graph/text.h"
-#include "graph/text_lex.h"
-#include "graph/text_put.h"
+#include "model/text.h"
+#include "model/text_lex.h"
+#include "model/text_put.h"
 #include <locale.h>
 #include <string.h>
 

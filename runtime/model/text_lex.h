@@ -2,10 +2,10 @@
  *
  * All functions return false (or NULL) after an error, which is in the report with the line and the column where it was
  * found. */
-#ifndef KILN_GRAPH_TEXT_LEX_H
-#define KILN_GRAPH_TEXT_LEX_H
+#ifndef KILN_MODEL_TEXT_LEX_H
+#define KILN_MODEL_TEXT_LEX_H
 
-#include "graph/message.h"
+#include "model/message.h"
 
 struct reader {
     const char *text;

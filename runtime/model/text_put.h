@@ -1,7 +1,7 @@
 /* The parts of the textual syntax that text_write.c puts together: names, types, numbers, tensors. Inside graph/ only.
  * Nothing fails before the end: struct text remembers. The locale is C while these are called. */
-#ifndef KILN_GRAPH_TEXT_PUT_H
-#define KILN_GRAPH_TEXT_PUT_H
+#ifndef KILN_MODEL_TEXT_PUT_H
+#define KILN_MODEL_TEXT_PUT_H
 
 #include "base/text.h"
 #include "onnx.pb-c.h"

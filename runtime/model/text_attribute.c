@@ -1,4 +1,4 @@
-#include "graph/text_lex.h"
+#include "model/text_lex.h"
 #include <string.h>
 
 /* A value on its own, or one of a list. What it points to belongs to whoever reads it on. */

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
+enum { HUGE_PAGE = 2 << 20 };
 
 /* Before each block, so that freeing needs no size. Exactly one alignment long. */
 struct header {
@@ -365,7 +365,7 @@ void *arena_alloc(struct arena *a, size_t bytes, struct report *r)
         fail(r, KILN_LIMIT, NULL, "%zu bytes are more than can be addressed", bytes);
         return NULL;
     }
-    need = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    need = aligned(bytes);
     if (!a->last || need > a->size - a->at) {
         const size_t grown = a->total / GROWTH > BLOCK ? a->total / GROWTH / ALIGNMENT * ALIGNMENT : BLOCK;
         const size_t size = sizeof(struct arena_block) + (need > grown ? need : grown);

@@ -6,6 +6,8 @@
 #include "base/status.h"
 #include <stdatomic.h>
 
+enum { ALIGNMENT = 64 }; /* of every block, in bytes: a line of the caches */
+
 /* A total may be charged by several threads at once; all else of a budget belongs to one. */
 struct budget {
     size_t limit; /* bytes; 0 is no limit */
@@ -46,7 +48,7 @@ bool budget_in_time(const struct budget *b, const char *where, struct report *r)
 /* What an allocation of so many bytes is charged: with what it takes to find it at its place. False where that is more
  * than can be counted. */
 bool budget_charge(size_t bytes, size_t *charged);
-/* 64-byte aligned. NULL, with a LIMIT or NO_MEMORY error in `r` (which may be NULL), when it cannot be had. */
+/* At a multiple of ALIGNMENT. NULL, with a LIMIT or NO_MEMORY error in `r` (which may be NULL), when it cannot be had. */
 void *budget_alloc(struct budget *b, size_t bytes, struct report *r);
 void *budget_zalloc(struct budget *b, size_t count, size_t size, struct report *r); /* zeroed, count * size checked */
 void budget_free(struct budget *b, void *p);
@@ -76,6 +78,12 @@ char *arena_printf(struct arena *a, struct report *r, const char *format, ...) _
  * stay charged. False where there are none, and for memory that is not the arena's, which is left alone. */
 bool arena_forget(struct arena *a, void *p, size_t bytes);
 void arena_release(struct arena *a);
+
+/* The next multiple of ALIGNMENT: for parts that one block is cut into. */
+static inline size_t aligned(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
 
 /* Sizes are int64 and checked: false where the result does not fit. */
 static inline bool add_size(int64_t a, int64_t b, int64_t *sum)

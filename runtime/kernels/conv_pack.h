@@ -16,11 +16,6 @@ void conv_store_runs(const struct kernels *k, enum dtype dtype, const struct sto
 void conv_pack_strided(const struct kernels *k, enum dtype dtype, const void *base, int64_t at, int64_t lane,
                        int64_t step, int64_t count, int64_t width, int64_t depth, void *panel);
 
-static inline size_t aligned(int64_t bytes)
-{
-    return ((size_t)bytes + 63) / 64 * 64;
-}
-
 static inline size_t sum_size(enum dtype dtype)
 {
     return dtype_size(dtype_compute(dtype));

@@ -12,8 +12,7 @@ enum {
     SMALL = 1 << 16,                /* elements of a packed operand that is made at once, not by each chunk */
     WORTH = 500000,                 /* operations of a chunk: 3 us */
     PER_BYTE = 3,                   /* operations in the time that a byte takes */
-    MOST_CHUNKS = 64,
-    ALIGNMENT = 64
+    MOST_CHUNKS = 64
 };
 
 /* Where the elements of a panel come from. */
@@ -30,7 +29,7 @@ struct operand {
 };
 
 /* One product as tiles see it: lanes by pixels. `vectors` of lanes are cut into panels, the depth into parts. */
-struct plan {
+struct dense_plan {
     const struct kernels *k;
     const struct gemm *g;
     int64_t lanes, pixels, depth;
@@ -54,11 +53,6 @@ struct panel {
     int64_t lane;
     int vectors, channels;
 };
-
-static size_t aligned(size_t bytes)
-{
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
 
 /* -- planning -- */
 
@@ -85,7 +79,7 @@ static bool rows_collide(int64_t stride)
     return stride > 0 && stride % 512 == 0;
 }
 
-static void choose_source(struct plan *p, bool packed)
+static void choose_source(struct dense_plan *p, bool packed)
 {
     enum { REPAID = 512 }; /* pixels */
 
@@ -98,7 +92,7 @@ static void choose_source(struct plan *p, bool packed)
 }
 
 /* What the tiles of this plan lose by how their operands lie. */
-static double slowness(const struct plan *p)
+static double slowness(const struct dense_plan *p)
 {
     const bool far = p->pixels * p->depth > SMALL; /* not in the cache */
     double factor = 1;
@@ -112,7 +106,7 @@ static double slowness(const struct plan *p)
     return factor;
 }
 
-static void reckon(struct plan *p)
+static void reckon(struct dense_plan *p)
 {
     const double each = p->wide.along == 1 ? .1 : .25; /* to pack an element */
 
@@ -123,7 +117,7 @@ static void reckon(struct plan *p)
         p->cost += .5 * (double)p->lanes * (double)p->pixels;
 }
 
-static void cut_chunks(struct plan *p)
+static void cut_chunks(struct dense_plan *p)
 {
     const double operations = 2. * (double)p->lanes * (double)p->pixels * (double)p->depth;
     const double bytes = 4. * (double)p->depth * (double)greater(p->lanes, p->pixels);
@@ -137,11 +131,13 @@ static void cut_chunks(struct plan *p)
     p->pixel_chunks = lesser(greater(1, groups / each), divide_up(wanted, p->lane_chunks));
 }
 
-static struct plan plan_of(const struct kernels *k, const struct gemm *g, bool turn)
+static struct dense_plan plan_of(const struct kernels *k, const struct gemm *g, bool turn)
 {
     const bool columns = g->c_col != 1 && g->c_row == 1; /* C's rows are columns in memory: so are the operands' */
     const struct operand a = { NULL, g->a_row, g->a_col }, b = { NULL, g->b_col, g->b_row };
-    struct plan p = { .k = k, .g = g, .depth = g->k, .alpha = (float)g->alpha, .beta = (float)g->beta, .turned = turn };
+    struct dense_plan p = {
+        .k = k, .g = g, .depth = g->k, .alpha = (float)g->alpha, .beta = (float)g->beta, .turned = turn
+    };
 
     p.least = g->relu && !(turn && g->residual) ? 0 : -INFINITY;
     p.lanes = columns == turn ? g->n : g->m;
@@ -166,14 +162,14 @@ static struct plan plan_of(const struct kernels *k, const struct gemm *g, bool t
     return p;
 }
 
-static struct plan best_plan(const struct kernels *k, const struct gemm *g)
+static struct dense_plan best_plan(const struct kernels *k, const struct gemm *g)
 {
-    const struct plan straight = plan_of(k, g, false), turned = plan_of(k, g, true);
+    const struct dense_plan straight = plan_of(k, g, false), turned = plan_of(k, g, true);
 
     return turned.cost < straight.cost ? turned : straight;
 }
 
-static struct panel panel_at(const struct plan *p, int64_t i)
+static struct panel panel_at(const struct dense_plan *p, int64_t i)
 {
     const int64_t from = p->vectors * i / p->panels, to = p->vectors * (i + 1) / p->panels;
 
@@ -183,7 +179,7 @@ static struct panel panel_at(const struct plan *p, int64_t i)
 
 /* -- packing -- */
 
-static void pack(const struct plan *p, const struct panel *w, int64_t from, int64_t depth, float *to)
+static void pack(const struct dense_plan *p, const struct panel *w, int64_t from, int64_t depth, float *to)
 {
     const struct operand *o = &p->wide;
     const float *x = o->at + w->lane * o->along + from * o->depth;
@@ -205,7 +201,7 @@ static void pack(const struct plan *p, const struct panel *w, int64_t from, int6
 /* Panels follow each other; the depths of one too. */
 static void pack_part(void *context, int64_t chunk, int thread)
 {
-    const struct plan *p = context;
+    const struct dense_plan *p = context;
     const struct panel w = panel_at(p, chunk / p->parts);
     const int64_t part = chunk % p->parts, from = p->depth * part / p->parts, to = p->depth * (part + 1) / p->parts;
 
@@ -213,7 +209,7 @@ static void pack_part(void *context, int64_t chunk, int thread)
     pack(p, &w, from, to - from, (float *)p->packed + w.lane * p->depth + from * w.channels);
 }
 
-static void pack_all(struct plan *p, struct pool *pool)
+static void pack_all(struct dense_plan *p, struct pool *pool)
 {
     pool_run(p->lanes * p->depth > 2 * SMALL ? pool : NULL, p->panels * p->parts, pack_part, p);
 }
@@ -232,12 +228,12 @@ struct stage { /* some depths of a panel, and where results are */
 };
 
 /* The residual of what lies at c. */
-static const float *residual_of(const struct plan *p, const float *c)
+static const float *residual_of(const struct dense_plan *p, const float *c)
 {
     return p->g->residual ? p->g->residual + (c - (const float *)p->g->c) : NULL;
 }
 
-static void run_tiles(const struct plan *p, struct stage *s, int64_t begin, int64_t end)
+static void run_tiles(const struct dense_plan *p, struct stage *s, int64_t begin, int64_t end)
 {
     const int vectors = s->panel->vectors;
     const bool straight = p->narrow.depth == 1;
@@ -267,7 +263,7 @@ static void run_tiles(const struct plan *p, struct stage *s, int64_t begin, int6
     }
 }
 
-static void run_weight_tiles(const struct plan *p, struct stage *s, int64_t begin, int64_t end)
+static void run_weight_tiles(const struct dense_plan *p, struct stage *s, int64_t begin, int64_t end)
 {
     const int vectors = s->panel->vectors;
     const int64_t tiles = divide_up(end - begin, p->k->conv->weight_taps[vectors]);
@@ -291,7 +287,7 @@ static void run_weight_tiles(const struct plan *p, struct stage *s, int64_t begi
 }
 
 /* What the sums are added to; false: to nothing. */
-static bool begin_rows(const struct plan *p, const struct stage *s, int64_t begin, int64_t end)
+static bool begin_rows(const struct dense_plan *p, const struct stage *s, int64_t begin, int64_t end)
 {
     const struct panel *w = s->panel;
 
@@ -311,7 +307,7 @@ static bool begin_rows(const struct plan *p, const struct stage *s, int64_t begi
     return p->pixel_bias || p->beta != 0;
 }
 
-static bool begin_buffer(const struct plan *p, const struct panel *w, int64_t begin, int64_t end, float *buffer)
+static bool begin_buffer(const struct dense_plan *p, const struct panel *w, int64_t begin, int64_t end, float *buffer)
 {
     for (int64_t i = begin; i < end && (p->pixel_bias || p->beta != 0); i++)
         for (int l = 0; l < w->channels; l++) {
@@ -325,7 +321,7 @@ static bool begin_buffer(const struct plan *p, const struct panel *w, int64_t be
 
 /* Where the part of a panel is that begins at depth s->from; `own` is memory for it, where it has to be made, unless
  * it is `made` already. */
-static void find_part(const struct plan *p, struct stage *s, float *own, bool made)
+static void find_part(const struct dense_plan *p, struct stage *s, float *own, bool made)
 {
     const struct panel *w = s->panel;
 
@@ -345,7 +341,7 @@ static void find_part(const struct plan *p, struct stage *s, float *own, bool ma
     }
 }
 
-static void set_part(const struct plan *p, struct stage *s, int64_t part)
+static void set_part(const struct dense_plan *p, struct stage *s, int64_t part)
 {
     s->from = p->depth * part / p->parts;
     s->depth = p->depth * (part + 1) / p->parts - s->from;
@@ -353,7 +349,7 @@ static void set_part(const struct plan *p, struct stage *s, int64_t part)
 }
 
 /* `made`: as in find_part. */
-static void run_parts(const struct plan *p, struct stage *s, int64_t begin, int64_t end, float *own, bool made)
+static void run_parts(const struct dense_plan *p, struct stage *s, int64_t begin, int64_t end, float *own, bool made)
 {
     s->add = begin_rows(p, s, begin, end);
     for (int64_t part = 0; part < p->parts; part++, s->add = true) {
@@ -363,7 +359,7 @@ static void run_parts(const struct plan *p, struct stage *s, int64_t begin, int6
     }
 }
 
-static void run_straight(const struct plan *p, const struct panel *w, int64_t begin, int64_t end, float *own)
+static void run_straight(const struct dense_plan *p, const struct panel *w, int64_t begin, int64_t end, float *own)
 {
     struct stage s = { .panel = w, .y = p->c + w->lane, .y_pixel = p->c_pixel };
 
@@ -373,7 +369,7 @@ static void run_straight(const struct plan *p, const struct panel *w, int64_t be
 
 /* Of narrow panels, which are finished side by side: rows of C may be so far apart that a cache keeps few of them. A
  * panel of several parts is too much for the cache to come back to soon. */
-static void run_finished(const struct plan *p, const struct panel *w, int64_t begin, int64_t end, float *own,
+static void run_finished(const struct dense_plan *p, const struct panel *w, int64_t begin, int64_t end, float *own,
                          int thread)
 {
     enum { MOST = 3 * GROUP };
@@ -391,7 +387,7 @@ static void run_finished(const struct plan *p, const struct panel *w, int64_t be
 }
 
 /* What tiles cannot do whose results are turned. */
-static void end_turned(const struct plan *p, const struct panel *w, int64_t from, int64_t to)
+static void end_turned(const struct dense_plan *p, const struct panel *w, int64_t from, int64_t to)
 {
     for (int l = 0; p->g->residual && l < w->channels; l++) {
         float *const row = p->c + (w->lane + l) * p->c_lane + from;
@@ -403,7 +399,7 @@ static void end_turned(const struct plan *p, const struct panel *w, int64_t from
 }
 
 /* The rows of pixels behind these, up to `end`, if they lie side by side. */
-static struct tile_next rows_behind(const struct plan *p, const struct panel *w, int64_t pixels, int64_t to,
+static struct tile_next rows_behind(const struct dense_plan *p, const struct panel *w, int64_t pixels, int64_t to,
                                     int64_t end)
 {
     const struct operand *const x = &p->narrow;
@@ -415,7 +411,7 @@ static struct tile_next rows_behind(const struct plan *p, const struct panel *w,
                         divide_up(pixels, p->k->conv->tile_pixels[w->vectors]) * p->depth);
 }
 
-static void run_turned(const struct plan *p, const struct panel *w, int64_t begin, int64_t end)
+static void run_turned(const struct dense_plan *p, const struct panel *w, int64_t begin, int64_t end)
 {
     _Alignas(ALIGNMENT) float buffer[GROUP * MOST_LANES];
 
@@ -437,7 +433,8 @@ static void run_turned(const struct plan *p, const struct panel *w, int64_t begi
 }
 
 /* Rows of C are pixels, or where it is turned lanes. */
-static void finish_part(const struct plan *p, int64_t lane, int64_t lanes, int64_t pixel, int64_t pixels, int thread)
+static void finish_part(const struct dense_plan *p, int64_t lane, int64_t lanes, int64_t pixel, int64_t pixels,
+                        int thread)
 {
     const struct gemm *g = p->g;
     const int64_t at = p->c - (float *)g->c + lane * p->c_lane + pixel * p->c_pixel;
@@ -448,7 +445,7 @@ static void finish_part(const struct plan *p, int64_t lane, int64_t lanes, int64
 
 static void run_chunk(void *context, int64_t chunk, int thread)
 {
-    const struct plan *p = context;
+    const struct dense_plan *p = context;
     const int64_t l = chunk % p->lane_chunks, i = chunk / p->lane_chunks, groups = divide_up(p->pixels, GROUP);
     const int64_t first = p->panels * l / p->lane_chunks, last = p->panels * (l + 1) / p->lane_chunks;
     const int64_t begin = groups * i / p->pixel_chunks * GROUP,
@@ -485,14 +482,14 @@ bool dense_fits(const struct kernels *k, const struct gemm *g)
 }
 
 /* Does reading rows once beat tiles? */
-static bool is_few(const struct kernels *k, const struct gemm *g, const struct plan *p)
+static bool is_few(const struct kernels *k, const struct gemm *g, const struct dense_plan *p)
 {
     return dense_few_cost(k, g) < p->cost;
 }
 
 static size_t scratch_of(const struct kernels *k, const struct gemm *g, int threads)
 {
-    const struct plan p = best_plan(k, g);
+    const struct dense_plan p = best_plan(k, g);
 
     return is_few(k, g, &p) ? 0 : p.at_once_bytes + (size_t)threads * p.thread_bytes;
 }
@@ -518,7 +515,7 @@ size_t dense_scratch(const struct kernels *k, const struct gemm *g, int threads)
 void dense(const struct kernels *k, struct pool *pool, const struct gemm *g, const float *a, const float *b, float *c,
            void *scratch)
 {
-    struct plan p = best_plan(k, g);
+    struct dense_plan p = best_plan(k, g);
     const bool columns = g->c_col != 1 && g->c_row == 1;
 
     if (is_few(k, g, &p)) {
@@ -545,7 +542,7 @@ size_t dense_packed_bytes(const struct kernels *k, const struct gemm *g)
     enum { MOST = 64 << 20 };
     const double bytes = (double)g->n * (double)g->k * sizeof(float);
     struct gemm packed = *g;
-    struct plan best, p;
+    struct dense_plan best, p;
 
     packed.packed = NULL;
     if (!dense_fits(k, g) || g->alpha != 1 || g->c_col != 1 || bytes > MOST)
@@ -558,7 +555,7 @@ size_t dense_packed_bytes(const struct kernels *k, const struct gemm *g)
 
 void dense_pack(const struct kernels *k, struct pool *pool, const struct gemm *g, const float *b, void *packed)
 {
-    struct plan p = plan_of(k, g, false);
+    struct dense_plan p = plan_of(k, g, false);
 
     p.wide.at = b;
     p.packed = packed;

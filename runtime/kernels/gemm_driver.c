@@ -13,7 +13,7 @@
 #include <blis.h>
 #include <string.h>
 
-enum { MAX_LANES = 32, ALIGNMENT = 64, SLACK = 1024 }; /* micro-kernels read a little beyond a panel */
+enum { MAX_LANES = 32, SLACK = 1024 }; /* micro-kernels read a little beyond a panel */
 
 /* -- the configuration -- */
 
@@ -145,11 +145,6 @@ struct cut {
     int64_t slices, slice; /* 1, or how many and how deep */
     size_t a_bytes, b_bytes, thread_bytes, partial_bytes;
 };
-
-static size_t aligned(size_t bytes)
-{
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
 
 /* Deep parts read and write C less often; a panel of A and one of B should still lie well in the second-level cache. */
 static void cut_depth(struct cut *t, int64_t k, bool whole)

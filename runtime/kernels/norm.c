@@ -34,11 +34,6 @@ static double read_or(bool wide, const void *p, int64_t i, double fallback)
 {
     return p ? read(wide, p, i) : fallback;
 }
-static size_t aligned(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
-}
-
 static void row_sums_f64(const struct sums *p, int64_t at, double mean, double *a, double *b)
 {
     const double *const x = (const double *)p->x + at, *const g = p->g ? (const double *)p->g + at : NULL;

@@ -427,7 +427,7 @@ size_t reduce_scratch(const struct reduce_shape *s)
 
 /* -- run -- */
 
-struct job {
+struct reduce_job {
     const struct kernels *k;
     const struct reduce_shape *s;
     const struct reducer *r;
@@ -437,7 +437,7 @@ struct job {
     bool mean;
 };
 
-static int64_t unit_columns(const struct job *j, int64_t unit)
+static int64_t unit_columns(const struct reduce_job *j, int64_t unit)
 {
     const int64_t first = unit % j->cut.tiles * TILE;
 
@@ -445,7 +445,7 @@ static int64_t unit_columns(const struct job *j, int64_t unit)
 }
 
 /* Where the unit's first input element is; its first output element is its number, tiles apart. */
-static int64_t unit_input(const struct job *j, int64_t unit)
+static int64_t unit_input(const struct reduce_job *j, int64_t unit)
 {
     const struct reduce_shape *s = j->s;
 
@@ -454,7 +454,7 @@ static int64_t unit_input(const struct job *j, int64_t unit)
     return unit % j->cut.tiles * TILE + offset_of(s->kept_dim, s->kept_stride, 1, s->kept, unit / j->cut.tiles);
 }
 
-static void reduce_pieces(const struct job *j, int64_t unit, int64_t from, int64_t to, void *acc)
+static void reduce_pieces(const struct reduce_job *j, int64_t unit, int64_t from, int64_t to, void *acc)
 {
     const struct reduce_shape *s = j->s;
     const int64_t n = unit_columns(j, unit), first = unit_input(j, unit), step = s->columns ? PIECE_ROWS : PIECE;
@@ -474,7 +474,7 @@ static void reduce_pieces(const struct job *j, int64_t unit, int64_t from, int64
     }
 }
 
-static void store_unit(const struct job *j, int64_t unit, const void *acc)
+static void store_unit(const struct reduce_job *j, int64_t unit, const void *acc)
 {
     const int64_t at = j->s->columns ? unit / j->cut.tiles * j->s->inner + unit % j->cut.tiles * TILE : unit;
 
@@ -483,7 +483,7 @@ static void store_unit(const struct job *j, int64_t unit, const void *acc)
 
 static void whole_units(void *context, int64_t chunk, int thread)
 {
-    const struct job *j = context;
+    const struct reduce_job *j = context;
     const int64_t from = chunk * j->cut.group;
     const int64_t to = from + j->cut.group < j->cut.units ? from + j->cut.group : j->cut.units;
     double acc[TILE];
@@ -495,14 +495,14 @@ static void whole_units(void *context, int64_t chunk, int thread)
     }
 }
 
-static char *partial_of(const struct job *j, int64_t unit, int64_t segment)
+static char *partial_of(const struct reduce_job *j, int64_t unit, int64_t segment)
 {
     return j->partial + (size_t)((unit * j->cut.segments + segment) * j->cut.width) * WIDE;
 }
 
 static void one_segment(void *context, int64_t chunk, int thread)
 {
-    const struct job *j = context;
+    const struct reduce_job *j = context;
     const int64_t unit = chunk / j->cut.segments, segment = chunk % j->cut.segments;
     const int64_t most = divide_up(j->cut.pieces, j->cut.segments);
     const int64_t from = segment * most < j->cut.pieces ? segment * most : j->cut.pieces;
@@ -515,7 +515,7 @@ static void one_segment(void *context, int64_t chunk, int thread)
 void reduce(const struct kernels *k, struct pool *pool, const struct reduce_shape *s, enum reduction r,
             enum dtype dtype, const void *x, void *y, void *scratch)
 {
-    struct job j = { k, s, reducer_of(r, dtype), cut_of(s), x, y, scratch, r == REDUCE_MEAN };
+    struct reduce_job j = { k, s, reducer_of(r, dtype), cut_of(s), x, y, scratch, r == REDUCE_MEAN };
 
     if (j.cut.segments == 1) {
         pool_run(pool, divide_up(j.cut.units, j.cut.group), whole_units, &j);

@@ -67,7 +67,7 @@ static void log_softmax_grad_f64(const double *y, const double *dy, double *dx, 
 
 /* -- gather and scatter -- */
 
-struct job {
+struct softmax_job {
     const struct kernels *k;
     struct softmax_shape s;
     enum dtype dtype;
@@ -138,7 +138,7 @@ static void scatter_half(enum dtype dtype, const float *tile, int64_t inner, int
     }
 }
 
-static void gather(const struct job *j, const char *from, int64_t at, int64_t lanes, void *tile)
+static void gather(const struct softmax_job *j, const char *from, int64_t at, int64_t lanes, void *tile)
 {
     const void *x = from + (size_t)at * dtype_size(j->dtype);
 
@@ -150,7 +150,7 @@ static void gather(const struct job *j, const char *from, int64_t at, int64_t la
         gather_half(j->dtype, x, j->s.inner, lanes, j->s.n, tile);
 }
 
-static void scatter(const struct job *j, const void *tile, int64_t at, int64_t lanes)
+static void scatter(const struct softmax_job *j, const void *tile, int64_t at, int64_t lanes)
 {
     void *y = j->to + (size_t)at * dtype_size(j->dtype);
 
@@ -164,7 +164,7 @@ static void scatter(const struct job *j, const void *tile, int64_t at, int64_t l
 
 /* -- rows -- */
 
-static void row_f32(const struct job *j, const float *p, const float *q, float *y)
+static void row_f32(const struct softmax_job *j, const float *p, const float *q, float *y)
 {
     if (j->back)
         (j->log_of ? j->k->softmax->log_row_grad : j->k->softmax->row_grad)(p, q, y, j->s.n);
@@ -172,7 +172,7 @@ static void row_f32(const struct job *j, const float *p, const float *q, float *
         (j->log_of ? j->k->softmax->log_row : j->k->softmax->row)(p, y, j->s.n);
 }
 
-static void row_f64(const struct job *j, const double *p, const double *q, double *y)
+static void row_f64(const struct softmax_job *j, const double *p, const double *q, double *y)
 {
     if (j->back)
         (j->log_of ? log_softmax_grad_f64 : softmax_grad_f64)(p, q, y, j->s.n);
@@ -180,7 +180,7 @@ static void row_f64(const struct job *j, const double *p, const double *q, doubl
         (j->log_of ? log_softmax_f64 : softmax_f64)(p, y, j->s.n);
 }
 
-static void one_tile(const struct job *j, int64_t tile, char *scratch)
+static void one_tile(const struct softmax_job *j, int64_t tile, char *scratch)
 {
     const int64_t first = tile % j->tiles * LANES, n = j->s.n;
     const int64_t at = tile / j->tiles * n * j->s.inner + first;
@@ -200,7 +200,7 @@ static void one_tile(const struct job *j, int64_t tile, char *scratch)
 
 static void chunk_of_tiles(void *context, int64_t chunk, int thread)
 {
-    const struct job *j = context;
+    const struct softmax_job *j = context;
     const int64_t all = j->s.outer * j->tiles, from = chunk * j->group;
     const int64_t to = from + j->group < all ? from + j->group : all;
 
@@ -210,7 +210,7 @@ static void chunk_of_tiles(void *context, int64_t chunk, int thread)
 
 static void chunk_of_rows(void *context, int64_t chunk, int thread)
 {
-    const struct job *j = context;
+    const struct softmax_job *j = context;
     const int64_t from = chunk * j->group, n = j->s.n;
     const int64_t to = from + j->group < j->s.outer ? from + j->group : j->s.outer;
 
@@ -245,7 +245,7 @@ size_t softmax_scratch(const struct softmax_shape *s, enum dtype dtype, int thre
     return in_place(s, dtype) ? 0 : slice_of(s, dtype) * (size_t)threads;
 }
 
-static void run(struct pool *pool, struct job *j)
+static void run(struct pool *pool, struct softmax_job *j)
 {
     const struct softmax_shape *s = &j->s;
     int64_t units, work;
@@ -263,7 +263,7 @@ static void run(struct pool *pool, struct job *j)
 void softmax(const struct kernels *k, struct pool *pool, const struct softmax_shape *s, enum dtype dtype, bool log_of,
              const void *x, void *y, void *scratch)
 {
-    struct job j = { .k = k, .s = *s, .dtype = dtype, .log_of = log_of, .p = x, .to = y, .scratch = scratch };
+    struct softmax_job j = { .k = k, .s = *s, .dtype = dtype, .log_of = log_of, .p = x, .to = y, .scratch = scratch };
 
     run(pool, &j);
 }
@@ -271,7 +271,7 @@ void softmax(const struct kernels *k, struct pool *pool, const struct softmax_sh
 void softmax_grad(const struct kernels *k, struct pool *pool, const struct softmax_shape *s, enum dtype dtype,
                   bool log_of, const void *y, const void *dy, void *dx, void *scratch)
 {
-    struct job j = {
+    struct softmax_job j = {
         .k = k, .s = *s, .dtype = dtype, .log_of = log_of, .back = true, .p = y, .q = dy, .to = dx, .scratch = scratch
     };
 

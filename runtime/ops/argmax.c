@@ -150,7 +150,7 @@ static columns_fn *const loops[DTYPES] = {
     [U8] = columns_u8,   [U16] = columns_u16,   [U32] = columns_u32, [U64] = columns_u64,
 };
 
-struct job {
+struct argmax_job {
     columns_fn *loop;
     const char *x;
     int64_t *y;
@@ -160,7 +160,7 @@ struct job {
 
 static void chunk(void *context, int64_t k, int thread)
 {
-    const struct job *j = context;
+    const struct argmax_job *j = context;
     const int64_t items = j->outer * j->blocks, first = k * j->per_chunk;
     const int64_t end = items - first < j->per_chunk ? items : first + j->per_chunk;
 
@@ -179,14 +179,14 @@ static bool run(struct step *s)
     const struct argmax *a = s->attrs;
     const struct tensor *x = s->in[0];
     const int axis = x->rank ? wrap_axis(a->axis, x->rank) : 0;
-    struct job j = { .loop = loops[x->dtype],
-                     .x = x->data,
-                     .y = s->out[0]->data,
-                     .outer = dims_product(x->dims, 0, axis),
-                     .n = x->rank ? x->dims[axis] : 1,
-                     .inner = dims_product(x->dims, axis + 1, x->rank),
-                     .size = (int64_t)dtype_size(x->dtype),
-                     .last = a->last };
+    struct argmax_job j = { .loop = loops[x->dtype],
+                            .x = x->data,
+                            .y = s->out[0]->data,
+                            .outer = dims_product(x->dims, 0, axis),
+                            .n = x->rank ? x->dims[axis] : 1,
+                            .inner = dims_product(x->dims, axis + 1, x->rank),
+                            .size = (int64_t)dtype_size(x->dtype),
+                            .last = a->last };
 
     if (!tensor_count(s->out[0]))
         return true;

@@ -12,7 +12,7 @@
 
 /* -- plan -- */
 
-struct plan {
+struct shuffle_plan {
     struct tensor y; /* as ONNX has it */
     bool straight;   /* x has the same dimensions */
 };
@@ -42,7 +42,7 @@ static bool infer(struct infer *i)
 {
     const struct channel_shuffle *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, 0), onnx = layout_onnx(a->channels_last, x);
-    struct plan *p = infer_plan(i, sizeof *p);
+    struct shuffle_plan *p = infer_plan(i, sizeof *p);
     int64_t dims[MAX_RANK];
 
     if (!p)
@@ -84,7 +84,7 @@ static void exchange(const struct step *s, int64_t outer, int64_t inner, const v
 static bool run(struct step *s)
 {
     const struct channel_shuffle *a = s->attrs;
-    const struct plan *p = s->plan;
+    const struct shuffle_plan *p = s->plan;
     const int64_t pixels = a->size[0] * a->size[1], batch = p->y.dims[0];
     char *const planes = s->scratch, *const shuffled = scratch_at(s, (size_t)tensor_bytes(s->in[0]));
 

@@ -15,10 +15,4 @@ void *compute_out(const struct tensor *t, enum dtype compute, char **scratch);
 void compute_store(const struct tensor *t, enum dtype compute, const void *values);
 /* n values of one floating-point type to another. */
 void convert_floats(enum dtype from, const void *x, enum dtype to, void *y, int64_t n);
-/* Rounded up to what a kernel's scratch is aligned to. */
-static inline size_t aligned(size_t bytes)
-{
-    return (bytes + 63) & ~(size_t)63;
-}
-
 #endif

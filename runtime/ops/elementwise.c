@@ -94,7 +94,7 @@ static void repeat(struct spread *s, int inputs)
 
 /* -- running -- */
 
-struct job {
+struct elementwise_job {
     const struct elementwise *e;
     struct spread spread;
     struct elements span; /* whole: where operands and output begin */
@@ -106,7 +106,7 @@ struct job {
 };
 
 /* A run whose types are not those of the loop, in blocks. */
-static void run_converted(const struct job *j, const struct elements *whole)
+static void run_converted(const struct elementwise_job *j, const struct elements *whole)
 {
     uint64_t x[OPERANDS][BLOCK], y[BLOCK];
 
@@ -130,7 +130,7 @@ static void run_converted(const struct job *j, const struct elements *whole)
 
 /* A run that no operand varies in (one that is still to come made the output larger) is computed once: loops need not
  * expect it. */
-static void run(const struct job *j, struct elements *s)
+static void run(const struct elementwise_job *j, struct elements *s)
 {
     const int64_t n = s->n;
     bool constant = n > 1;
@@ -148,7 +148,7 @@ static void run(const struct job *j, struct elements *s)
     s->n = n;
 }
 
-static void fill_tile(const struct job *j, int operand, char *tile)
+static void fill_tile(const struct elementwise_job *j, int operand, char *tile)
 {
     const size_t bytes = (size_t)j->spread.period[operand] * j->size[operand];
 
@@ -158,7 +158,7 @@ static void fill_tile(const struct job *j, int operand, char *tile)
 
 static void run_chunk(void *context, int64_t index, int thread)
 {
-    const struct job *j = context;
+    const struct elementwise_job *j = context;
     const struct spread *sp = &j->spread;
     uint64_t tile[OPERANDS][2 * TILE];
     int64_t at = index * j->chunk, rest = at, i[MAX_RANK], offset[OPERANDS] = { 0 };
@@ -204,7 +204,7 @@ static void run_chunk(void *context, int64_t index, int thread)
 }
 
 /* A tile has room for elements of up to 8 bytes. */
-static bool all_words(const struct job *j)
+static bool all_words(const struct elementwise_job *j)
 {
     for (int k = 0; k < j->inputs; k++)
         if (j->size[k] > sizeof(uint64_t))
@@ -220,7 +220,9 @@ static convert_loop *conversion(enum dtype from, enum dtype to)
 bool elementwise(struct step *s, const struct elementwise *e, struct tensor *y, int inputs,
                  const struct tensor *const *x)
 {
-    struct job j = { .e = e, .inputs = inputs, .span = e->span, .chunk = e->chunk ? e->chunk : CHUNK_CHEAP };
+    struct elementwise_job j = {
+        .e = e, .inputs = inputs, .span = e->span, .chunk = e->chunk ? e->chunk : CHUNK_CHEAP
+    };
 
     if (!y || tensor_count(y) == 0)
         return true;

@@ -61,7 +61,7 @@ static bool infer(struct infer *i)
 
 /* -- run -- */
 
-struct job {
+struct gather_job {
     int64_t before, n, count, behind; /* data is [before, n, behind], the other side [before, count, behind] */
     const struct tensor *indices;
     const char *from;
@@ -89,18 +89,18 @@ static bool check_indices(struct step *s, const struct tensor *t, int64_t n)
     return true;
 }
 
-static struct job job_of(const struct tensor *x, const struct tensor *indices, int axis)
+static struct gather_job job_of(const struct tensor *x, const struct tensor *indices, int axis)
 {
-    return (struct job){ .before = dims_product(x->dims, 0, axis),
-                         .n = x->dims[axis],
-                         .count = tensor_count(indices),
-                         .behind = dims_product(x->dims, axis + 1, x->rank),
-                         .indices = indices };
+    return (struct gather_job){ .before = dims_product(x->dims, 0, axis),
+                                .n = x->dims[axis],
+                                .count = tensor_count(indices),
+                                .behind = dims_product(x->dims, axis + 1, x->rank),
+                                .indices = indices };
 }
 
 static void gather_chunk(void *context, int64_t chunk, int thread)
 {
-    const struct job *j = context;
+    const struct gather_job *j = context;
     const int64_t items = j->before * j->count, slice = (int64_t)j->slice;
     const int64_t end = items - chunk * j->per_chunk < j->per_chunk ? items : (chunk + 1) * j->per_chunk;
 
@@ -116,7 +116,7 @@ static bool run(struct step *s)
 {
     const struct gather *a = s->attrs;
     const struct tensor *x = s->in[DATA];
-    struct job j = job_of(x, s->in[INDICES], wrap_axis(a->axis, x->rank));
+    struct gather_job j = job_of(x, s->in[INDICES], wrap_axis(a->axis, x->rank));
 
     if (!check_indices(s, j.indices, j.n))
         return false;
@@ -152,7 +152,8 @@ enum {
 }; /* elements of `behind` that a chunk adds for all indices: a chunk alone writes to them, so the order is fixed */
 
 /* Made once for each type: `dtype` is a constant where this is called. */
-static inline __attribute__((always_inline)) void add_slices(const enum dtype dtype, const struct job *j, int64_t chunk)
+static inline __attribute__((always_inline)) void add_slices(const enum dtype dtype, const struct gather_job *j,
+                                                             int64_t chunk)
 {
     const int64_t per_slice = (j->behind + LANES - 1) / LANES, before = chunk / per_slice;
     const int64_t first = chunk % per_slice * LANES, lanes = j->behind - first < LANES ? j->behind - first : LANES;
@@ -173,7 +174,7 @@ static inline __attribute__((always_inline)) void add_slices(const enum dtype dt
 }
 
 struct scatter {
-    struct job job;
+    struct gather_job job;
     enum dtype dtype;
 };
 

@@ -100,7 +100,7 @@ static bool grad_infer(struct infer *i)
 
 /* -- run -- */
 
-struct job {
+struct lrn_job {
     const struct lrn *a;
     const struct kernels *k;
     const struct pool *pool;
@@ -112,7 +112,7 @@ struct job {
 };
 
 /* power[i] = s^exponent of n places of one channel. */
-static void power_f32(const struct job *j, const float *x, int64_t c, int64_t n, float exponent, float *power)
+static void power_f32(const struct lrn_job *j, const float *x, int64_t c, int64_t n, float exponent, float *power)
 {
     const int64_t from = c > j->p.before ? c - j->p.before : 0;
     const int64_t to = j->p.channels - 1 - c > j->p.after ? c + j->p.after : j->p.channels - 1;
@@ -130,7 +130,7 @@ static void power_f32(const struct job *j, const float *x, int64_t c, int64_t n,
     formula_of_1(formula_of(&op_exp), j->k, (struct numbers){ 0 }, power, power, n);
 }
 
-static void power_f64(const struct job *j, const double *x, int64_t c, int64_t n, double exponent, double *power)
+static void power_f64(const struct lrn_job *j, const double *x, int64_t c, int64_t n, double exponent, double *power)
 {
     const int64_t from = c > j->p.before ? c - j->p.before : 0;
     const int64_t to = j->p.channels - 1 - c > j->p.after ? c + j->p.after : j->p.channels - 1;
@@ -152,7 +152,7 @@ static void power_f64(const struct job *j, const double *x, int64_t c, int64_t n
 #define T      double
 #include "ops/lrn_body.h"
 
-static void run_tiles(struct step *s, struct job *j, void (*tile)(void *, int64_t, int))
+static void run_tiles(struct step *s, struct lrn_job *j, void (*tile)(void *, int64_t, int))
 {
     pool_run(s->pool, j->p.channels ? j->p.batch * j->p.tiles : 0, tile, j);
 }
@@ -161,7 +161,7 @@ static bool run(struct step *s)
 {
     const struct tensor *x = s->in[0];
     const enum dtype compute = dtype_compute(x->dtype);
-    struct job j = { .a = s->attrs, .k = s->k, .pool = s->pool, .p = places_of(s->attrs, x) };
+    struct lrn_job j = { .a = s->attrs, .k = s->k, .pool = s->pool, .p = places_of(s->attrs, x) };
     char *scratch = s->scratch;
 
     if (j.a->channels_last) {
@@ -194,7 +194,7 @@ static bool grad_run(struct step *s)
 {
     const struct tensor *x = s->in[GRAD_X];
     const enum dtype compute = dtype_compute(x->dtype);
-    struct job j = { .a = s->attrs, .k = s->k, .pool = s->pool, .p = places_of(s->attrs, x) };
+    struct lrn_job j = { .a = s->attrs, .k = s->k, .pool = s->pool, .p = places_of(s->attrs, x) };
     char *scratch = s->scratch;
 
     if (j.a->channels_last) {

@@ -3,7 +3,7 @@
 
 static void LRN(forward)(void *context, int64_t chunk, int thread)
 {
-    const struct job *j = context;
+    const struct lrn_job *j = context;
     const int64_t image = chunk / j->p.tiles * j->p.channels * j->p.spatial, place = chunk % j->p.tiles * TILE;
     const int64_t n = j->p.spatial - place < TILE ? j->p.spatial - place : TILE;
     const T *x = (const T *)j->x + image + place;
@@ -20,7 +20,7 @@ static void LRN(forward)(void *context, int64_t chunk, int thread)
 
 static void LRN(backward)(void *context, int64_t chunk, int thread)
 {
-    const struct job *j = context;
+    const struct lrn_job *j = context;
     const int64_t image = chunk / j->p.tiles * j->p.channels * j->p.spatial, place = chunk % j->p.tiles * TILE;
     const int64_t n = j->p.spatial - place < TILE ? j->p.spatial - place : TILE;
     const T *x = (const T *)j->x + image + place, *dy = (const T *)j->dy + image + place;

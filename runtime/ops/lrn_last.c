@@ -10,7 +10,7 @@
 
 enum { BLOCK = 4096 }; /* elements, about */
 
-struct job {
+struct lrn_last_job {
     const struct pool *pool;
     const struct lrn *a;
     const struct kernels *k;
@@ -24,9 +24,11 @@ struct job {
     size_t slice;
 };
 
-static struct job job_of(const struct lrn *a, const struct tensor *x)
+static struct lrn_last_job job_of(const struct lrn *a, const struct tensor *x)
 {
-    struct job j = { .a = a, .channels = x->dims[x->rank - 1], .places = dims_product(x->dims, 0, x->rank - 1) };
+    struct lrn_last_job j = { .a = a,
+                              .channels = x->dims[x->rank - 1],
+                              .places = dims_product(x->dims, 0, x->rank - 1) };
     const int64_t widest = j.channels ? j.channels - 1 : 0, before = (a->size - 1) / 2, after = a->size - 1 - before;
 
     j.before = before < widest ? before : widest;
@@ -38,20 +40,20 @@ static struct job job_of(const struct lrn *a, const struct tensor *x)
 }
 
 /* Of a thread: rows with room, and as many elements three times. */
-static size_t slice_of(const struct job *j)
+static size_t slice_of(const struct lrn_last_job *j)
 {
     return aligned((size_t)(j->block * (j->row + 3 * j->channels)) * sizeof(float));
 }
 
 size_t lrn_last_scratch(const struct lrn *a, const struct tensor *x, int threads)
 {
-    const struct job j = job_of(a, x);
+    const struct lrn_last_job j = job_of(a, x);
 
     return (size_t)threads * slice_of(&j);
 }
 
 /* sum[c] = sum of the rows from c - before to c + after */
-static void add_windows(const struct job *j, const float *rows, int64_t places, int64_t before, int64_t after,
+static void add_windows(const struct lrn_last_job *j, const float *rows, int64_t places, int64_t before, int64_t after,
                         float *sum)
 {
     for (int64_t p = 0; p < places; p++) {
@@ -70,7 +72,7 @@ static void apply(const struct kernels *k, const struct op *op, const float *x, 
 }
 
 /* s^-beta; of the usual beta, 3/4, by roots, which are exact to the last bit. s stays; `spare` is written. */
-static void powers(const struct job *j, const float *s, int64_t n, float *power, float *spare)
+static void powers(const struct lrn_last_job *j, const float *s, int64_t n, float *power, float *spare)
 {
     const struct kernels *k = j->k;
 
@@ -88,7 +90,7 @@ static void powers(const struct job *j, const float *s, int64_t n, float *power,
 
 static void run_block(void *context, int64_t chunk, int thread)
 {
-    const struct job *j = context;
+    const struct lrn_last_job *j = context;
     const struct kernels *k = j->k;
     const int64_t first = chunk * j->block, places = j->places - first < j->block ? j->places - first : j->block;
     const int64_t n = places * j->channels;
@@ -123,7 +125,7 @@ static void run_block(void *context, int64_t chunk, int thread)
 
 void lrn_last(const struct step *s, const struct tensor *x, const struct tensor *dy, const struct tensor *to)
 {
-    struct job j = job_of(s->attrs, x);
+    struct lrn_last_job j = job_of(s->attrs, x);
 
     j.k = s->k;
     j.pool = s->pool;

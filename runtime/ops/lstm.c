@@ -59,7 +59,7 @@ static bool parse(struct parse *p, void *attrs)
 /* -- plan -- */
 
 /* Everything that run needs to know of the shapes. */
-struct plan {
+struct lstm_plan {
     struct recurrent_shape n;
     int64_t hidden, rows; /* of one step; steps * batch */
     int directions;
@@ -67,9 +67,9 @@ struct plan {
     size_t real; /* bytes of one */
 };
 
-static struct plan plan_of(const struct lstm *a, const struct tensor *x, const struct tensor *r)
+static struct lstm_plan plan_of(const struct lstm *a, const struct tensor *x, const struct tensor *r)
 {
-    struct plan p = { .n = recurrent_shape(&a->r, x), .hidden = r->dims[2], .directions = a->r.directions };
+    struct lstm_plan p = { .n = recurrent_shape(&a->r, x), .hidden = r->dims[2], .directions = a->r.directions };
 
     p.rows = p.n.steps * p.n.batch;
     p.compute = dtype_compute(x->dtype);
@@ -77,7 +77,7 @@ static struct plan plan_of(const struct lstm *a, const struct tensor *x, const s
     return p;
 }
 
-static struct lstm_strides strides_of(const struct lstm *a, const struct plan *p)
+static struct lstm_strides strides_of(const struct lstm *a, const struct lstm_plan *p)
 {
     const int64_t d = p->directions, h = p->hidden;
 
@@ -87,7 +87,7 @@ static struct lstm_strides strides_of(const struct lstm *a, const struct plan *p
 }
 
 /* rows x columns of `a` times the transpose of what lies as [n, k] (or, with `plain`, times what lies as [k, n]). */
-static struct gemm product(const struct plan *p, int64_t m, int64_t n, int64_t k, bool plain)
+static struct gemm product(const struct lstm_plan *p, int64_t m, int64_t n, int64_t k, bool plain)
 {
     return (struct gemm){ .dtype = p->compute,
                           .m = m,
@@ -103,7 +103,7 @@ static struct gemm product(const struct plan *p, int64_t m, int64_t n, int64_t k
 }
 
 /* dz' times what lies as [rows, n]: a product over all rows. */
-static struct gemm over_rows(const struct plan *p, int64_t n)
+static struct gemm over_rows(const struct lstm_plan *p, int64_t n)
 {
     struct gemm g = product(p, 4 * p->hidden, n, p->rows, true);
 
@@ -112,12 +112,12 @@ static struct gemm over_rows(const struct plan *p, int64_t n)
     return g;
 }
 
-static size_t reals(const struct plan *p, int64_t n)
+static size_t reals(const struct lstm_plan *p, int64_t n)
 {
     return aligned((size_t)n * p->real);
 }
 
-static bool fits(const struct plan *p)
+static bool fits(const struct lstm_plan *p)
 {
     int64_t n;
 
@@ -125,7 +125,7 @@ static bool fits(const struct plan *p)
            (mul_size(n, p->hidden, &n) && mul_size(n, 8, &n)) && n < INT64_MAX / 16;
 }
 
-static bool set_state_out(struct infer *i, int k, const struct lstm *a, const struct plan *p)
+static bool set_state_out(struct infer *i, int k, const struct lstm *a, const struct lstm_plan *p)
 {
     const int64_t dims[3] = { a->r.batch_first ? p->n.batch : p->directions,
                               a->r.batch_first ? p->directions : p->n.batch, p->hidden };
@@ -143,7 +143,7 @@ static bool infer(struct infer *i)
 {
     const struct lstm *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, X);
-    struct plan p;
+    struct lstm_plan p;
     size_t bytes = 0;
 
     if (!recurrent_check(i, &a->r, 4))
@@ -192,7 +192,7 @@ static void *take(char **scratch, size_t bytes)
 }
 
 /* X with the steps first. */
-static const void *steps_first(const struct lstm *a, const struct plan *p, const void *x, char **scratch)
+static const void *steps_first(const struct lstm *a, const struct lstm_plan *p, const void *x, char **scratch)
 {
     const size_t row = (size_t)p->n.inputs * p->real;
     char *to;
@@ -209,7 +209,7 @@ static const void *steps_first(const struct lstm *a, const struct plan *p, const
 }
 
 /* A state of one direction, [batch, hidden]: from where it lies, or 0. */
-static void state_in(const struct lstm *a, const struct plan *p, const void *all, int direction, void *to)
+static void state_in(const struct lstm *a, const struct lstm_plan *p, const void *all, int direction, void *to)
 {
     const size_t row = (size_t)p->hidden * p->real;
 
@@ -223,7 +223,7 @@ static void state_in(const struct lstm *a, const struct plan *p, const void *all
     }
 }
 
-static void state_out(const struct lstm *a, const struct plan *p, const void *from, int direction, void *all)
+static void state_out(const struct lstm *a, const struct lstm_plan *p, const void *from, int direction, void *all)
 {
     const size_t row = (size_t)p->hidden * p->real;
 
@@ -235,7 +235,7 @@ static void state_out(const struct lstm *a, const struct plan *p, const void *fr
 }
 
 /* Both biases of a direction, added; NULL where there is none. */
-static const void *bias_of(const struct plan *p, const void *all, int direction, void *to)
+static const void *bias_of(const struct lstm_plan *p, const void *all, int direction, void *to)
 {
     const int64_t n = 4 * p->hidden;
 
@@ -258,7 +258,7 @@ static const void *offset(const void *p, int64_t elements, size_t real)
 
 struct lstm_run { /* of one direction, whatever the type */
     const struct lstm *a;
-    struct plan p;
+    struct lstm_plan p;
     int direction;
     const int32_t *lengths;
     const void *r, *peephole;
@@ -293,7 +293,7 @@ static void steps_of(struct step *s, const struct lstm_run *u, const void *z, vo
 static bool run(struct step *s)
 {
     const struct lstm *a = s->attrs;
-    const struct plan p = plan_of(a, s->in[X], s->in[R]);
+    const struct lstm_plan p = plan_of(a, s->in[X], s->in[R]);
     const int64_t wide = 4 * p.hidden;
     const void *in[INPUTS], *x;
     void *y, *y_h, *y_c, *z, *rz, *h, *c, *bias, *one_step;
@@ -350,7 +350,7 @@ static bool grad_infer(struct infer *i)
     static const int like[GRADS] = { X, W, R, -1, H0, C0, P };
     const struct lstm *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, X);
-    const struct plan p = plan_of(a, x, typed_in(i, R));
+    const struct lstm_plan p = plan_of(a, x, typed_in(i, R));
     const int64_t bias[2] = { p.directions, 8 * p.hidden };
     size_t bytes = 0, most = 0;
 
@@ -397,7 +397,7 @@ static void back_of(struct step *s, const struct lstm_run *u, const void *h0, co
 }
 
 /* The biases' gradients, both the same: sums of dz over all rows, in order. */
-static void bias_grad(const struct plan *p, const void *dz, int direction, void *db)
+static void bias_grad(const struct lstm_plan *p, const void *dz, int direction, void *db)
 {
     const int64_t n = 4 * p->hidden;
 
@@ -415,7 +415,7 @@ static void bias_grad(const struct plan *p, const void *dz, int direction, void 
 }
 
 /* dX with the batch first, where X has it so. */
-static void store_dx(const struct lstm *a, const struct plan *p, const void *from, void *dx)
+static void store_dx(const struct lstm *a, const struct lstm_plan *p, const void *from, void *dx)
 {
     const size_t row = (size_t)p->n.inputs * p->real;
 
@@ -430,7 +430,8 @@ struct grad_memory {
     void *out[GRADS], *dx, *dz, *h_before, *h0, *c0, *dh, *dc, *from_r, *dp, *gemm;
 };
 
-static void grad_direction(struct step *s, const struct lstm *a, const struct plan *p, struct grad_memory *m, int d)
+static void grad_direction(struct step *s, const struct lstm *a, const struct lstm_plan *p, struct grad_memory *m,
+                           int d)
 {
     const int64_t wide = 4 * p->hidden;
     const struct lstm_run u = { .a = a,
@@ -484,7 +485,7 @@ static void grad_direction(struct step *s, const struct lstm *a, const struct pl
 static bool grad_run(struct step *s)
 {
     const struct lstm *a = s->attrs;
-    const struct plan p = plan_of(a, s->in[X], s->in[R]);
+    const struct lstm_plan p = plan_of(a, s->in[X], s->in[R]);
     const size_t state = (size_t)(p.n.batch * p.hidden) * p.real;
     struct grad_memory m;
     char *scratch = s->scratch;

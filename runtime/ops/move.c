@@ -132,7 +132,7 @@ static void widen_element(struct move *m)
 
 /* The innermost loops are taken out of a move: lines along one dimension, or tiles of two that are transposed. What is
  * left is counted through, `outer` items in all, each cut into `pieces` along the dimension `cut`. */
-struct plan {
+struct move_plan {
     struct move m;
     const struct kernels *k;
     const char *from;
@@ -152,7 +152,7 @@ static void take(struct move *m, int d)
 }
 
 /* Piece `piece` of the item at these offsets. */
-static void move_item(const struct plan *p, int64_t piece, int64_t in, int64_t out)
+static void move_item(const struct move_plan *p, int64_t piece, int64_t in, int64_t out)
 {
     const struct move *m = &p->m;
     const int last = m->rank - 1;
@@ -176,7 +176,7 @@ static void move_item(const struct plan *p, int64_t piece, int64_t in, int64_t o
 
 static void move_chunk(void *context, int64_t chunk, int thread)
 {
-    const struct plan *p = context;
+    const struct move_plan *p = context;
     const int64_t items = p->outer * p->pieces;
     const int64_t end = items - chunk * p->per_chunk < p->per_chunk ? items : (chunk + 1) * p->per_chunk;
     struct move outer = p->m;
@@ -225,7 +225,7 @@ static int find_across(const struct move *m)
 
 void move_run(const struct kernels *k, struct pool *pool, const struct move *m, const void *from, void *to)
 {
-    struct plan p = { .m = *m, .k = k, .from = from, .to = to, .outer = 1 };
+    struct move_plan p = { .m = *m, .k = k, .from = from, .to = to, .outer = 1 };
     int64_t item_bytes;
 
     for (int d = 0; d < m->rank; d++)

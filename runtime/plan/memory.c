@@ -7,7 +7,12 @@
  * during its life. That compares all pairs: past CAREFUL buffers, the others, which are the smallest, take turns in
  * slots behind. */
 
-enum { FOREVER = INT32_MAX, ALIGNMENT = 64, CAREFUL = 4096 };
+enum { FOREVER = INT32_MAX, CAREFUL = 4096 };
+
+static int64_t aligned_bytes(int64_t bytes)
+{
+    return (int64_t)aligned((size_t)bytes);
+}
 
 struct buffer {
     int64_t bytes, at;
@@ -20,11 +25,6 @@ struct lifetimes {
     int *first; /* by root */
     int *last;  /* by root: the last step that reads it */
 };
-
-static int64_t aligned(int64_t bytes)
-{
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
 
 /* Paths are made shorter on the way, so that a long row of values in one place costs nothing. */
 static int root_of(const struct lifetimes *l, int id)
@@ -114,7 +114,7 @@ static bool may_take(const struct planner *p, const struct lifetimes *l, int s, 
     const int root = in < 0 ? -1 : root_of(l, in);
 
     return root >= 0 && q->places[root].kind == PLACE_ARENA && l->last[root] == s &&
-           aligned(tensor_bytes(&q->types[root])) >= aligned(tensor_bytes(&q->types[out])) &&
+           aligned_bytes(tensor_bytes(&q->types[root])) >= aligned_bytes(tensor_bytes(&q->types[out])) &&
            only_use(l, &q->steps[s], in, out);
 }
 
@@ -255,11 +255,12 @@ static size_t collect(const struct planner *p, const struct lifetimes *l, struct
         const int id = q->defined[k];
 
         if (q->places[id].kind == PLACE_ARENA && root_of(l, id) == id)
-            buffers[n++] = (struct buffer){ aligned(tensor_bytes(&q->types[id])), 0, l->first[id], l->last[id], id };
+            buffers[n++] =
+                (struct buffer){ aligned_bytes(tensor_bytes(&q->types[id])), 0, l->first[id], l->last[id], id };
     }
     for (size_t s = 0; s < q->step_count; s++)
         if (p->scratch_of[s])
-            buffers[n++] = (struct buffer){ aligned(p->scratch_of[s]), 0, (int)s, (int)s, -1 };
+            buffers[n++] = (struct buffer){ aligned_bytes(p->scratch_of[s]), 0, (int)s, (int)s, -1 };
     return n;
 }
 

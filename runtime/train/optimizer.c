@@ -137,14 +137,14 @@ static int64_t piece_at(int64_t n, int64_t i, int64_t pieces)
     return i == pieces ? n : n * i / pieces / LINE * LINE;
 }
 
-struct job {
+struct update_job {
     const struct step *step;
     struct update update; /* what is the same for all parameters */
     int64_t pieces;
 };
 
 /* Elements [from, to) of parameter k. */
-static struct update part(const struct job *j, int k, int64_t from, int64_t to)
+static struct update part(const struct update_job *j, int k, int64_t from, int64_t to)
 {
     const struct step *s = j->step;
     const struct node_attrs *a = s->attrs;
@@ -169,7 +169,7 @@ static int64_t elements_of(const struct step *s, int k)
 
 static void prepare_parameter(void *context, int64_t k, int thread)
 {
-    const struct job *j = context;
+    const struct update_job *j = context;
     const struct node_attrs *a = j->step->attrs;
     const struct update u = part(j, (int)k, 0, elements_of(j->step, (int)k));
 
@@ -181,7 +181,7 @@ static void prepare_parameter(void *context, int64_t k, int thread)
  * depth is cut among threads (kernels/dense_stream.h). */
 static void run_piece(void *context, int64_t i, int thread)
 {
-    const struct job *j = context;
+    const struct update_job *j = context;
     const struct node_attrs *a = j->step->attrs;
     const int parameters = (int)parameters_of(a, j->step->node->inputs);
 
@@ -235,7 +235,7 @@ static bool run(struct step *s)
     const struct node_attrs *a = s->attrs;
     const float loss = *(const float *)s->in[LOSS]->data, rate = *(const float *)s->in[RATE]->data;
     const int64_t parameters = parameters_of(a, s->node->inputs), step = (int64_t)s->number + 1;
-    struct job j = { .step = s, .update = optimizer_update(a->optimizer, s->k, rate, step) };
+    struct update_job j = { .step = s, .update = optimizer_update(a->optimizer, s->k, rate, step) };
     int64_t n = 0;
 
     if (!isfinite(loss))

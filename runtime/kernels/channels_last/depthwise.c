@@ -77,7 +77,7 @@ static int64_t depthwise_blocks(const struct conv_last *c)
 
 /* -- forward, and the gradient by the input -- */
 
-struct job {
+struct depthwise_job {
     const struct depthwise *d;
     const struct pool *pool;
     const float *x, *w;
@@ -93,7 +93,7 @@ struct field {
 };
 
 /* Row i by those of its taps that meet x, taps[0]; row i + 1 as well where taps[1] has any. */
-static void run_sliding(const struct job *job, const struct field *f, int64_t i, const struct span taps[2])
+static void run_sliding(const struct depthwise_job *job, const struct field *f, int64_t i, const struct span taps[2])
 {
     const struct depthwise *d = job->d;
     const struct axis *down = &f->down, *along = &f->along;
@@ -137,7 +137,7 @@ static void run_sliding(const struct job *job, const struct field *f, int64_t i,
 }
 
 /* By pairs where neighbours meet rows of x that follow each other. */
-static void run_sliding_rows(const struct job *job, const struct field *f, struct span rows)
+static void run_sliding_rows(const struct depthwise_job *job, const struct field *f, struct span rows)
 {
     const struct axis *down = &f->down;
     int64_t next;
@@ -156,7 +156,7 @@ static void run_sliding_rows(const struct job *job, const struct field *f, struc
     }
 }
 
-static void run_tiles(const struct job *job, const struct field *f, int64_t i)
+static void run_tiles(const struct depthwise_job *job, const struct field *f, int64_t i)
 {
     const struct depthwise *d = job->d;
     const struct axis *down = &f->down, *along = &f->along;
@@ -208,7 +208,7 @@ static void run_tiles(const struct job *job, const struct field *f, int64_t i)
     }
 }
 
-static void run_rows(const struct job *job, const struct field *f, struct span rows)
+static void run_rows(const struct depthwise_job *job, const struct field *f, struct span rows)
 {
     if (f->along.spread == 1 && depth_slides(f->along.taps, f->along.stride))
         run_sliding_rows(job, f, rows);
@@ -217,7 +217,7 @@ static void run_rows(const struct job *job, const struct field *f, struct span r
             run_tiles(job, f, i);
 }
 
-static void run_block(const struct job *job, int64_t block)
+static void run_block(const struct depthwise_job *job, int64_t block)
 {
     const struct depthwise *d = job->d;
     const int64_t phases_down = d->back ? axis_phases(d->shape, 0) : 1;
@@ -240,7 +240,7 @@ static void run_block(const struct job *job, int64_t block)
 
 static void run_chunk(void *context, int64_t chunk, int thread)
 {
-    const struct job *job = context;
+    const struct depthwise_job *job = context;
     const struct bands *b = &job->d->bands;
     const struct span blocks = chunk_blocks(b, chunk);
 
@@ -255,7 +255,7 @@ static void depthwise_run(const struct conv_last *c, struct pool *pool, const fl
                           const void *packed, const struct epilogue *e, float *y, void *scratch)
 {
     const struct depthwise d = depthwise_of(c);
-    struct job job = { .d = &d, .pool = pool, .x = x, .w = packed, .e = e, .y = y };
+    struct depthwise_job job = { .d = &d, .pool = pool, .x = x, .w = packed, .e = e, .y = y };
 
     (void)w;
     (void)scratch;

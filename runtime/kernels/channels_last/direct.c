@@ -176,7 +176,7 @@ static int64_t direct_blocks(const struct conv_last *c)
 
 /* -- forward, and the gradient by the input -- */
 
-struct job {
+struct direct_job {
     const struct direct *d;
     const struct pool *pool;
     const float *x, *packed;
@@ -188,7 +188,7 @@ struct job {
 /* What is done by one panel in one phase. `rows` are tap rows: rows of the kernel where a row's columns and depths lie
  * together in x, else columns of the kernel. `run` are their elements. */
 struct sweep {
-    const struct job *job;
+    const struct direct_job *job;
     struct panel panel;
     struct axis down, along;
     bool joined;
@@ -237,7 +237,7 @@ struct side {
 /* Lines along the last side, by tiles of about the same size; x and `at` in y are those of the corner. */
 static void cover(struct sweep *s, const float *x, int64_t at, const struct side box[3])
 {
-    const struct job *job = s->job;
+    const struct direct_job *job = s->job;
     const struct kernels *k = job->d->k;
     const struct side *pixel = &box[2];
     const int64_t parts = divide_up(pixel->count, k->conv->tile_pixels[s->panel.vectors]), each = pixel->count / parts;
@@ -382,7 +382,7 @@ static struct span rows_read(const struct direct *d, struct span units)
 
 /* Is all finite that some blocks read of some channels? Sums tell: of whole pixels, whose channels lie together, at
  * about the price of a tile's step for each. */
-static bool is_finite(const struct job *job, struct span channels, struct span blocks)
+static bool is_finite(const struct direct_job *job, struct span channels, struct span blocks)
 {
     enum { COLUMNS = 64 };
     const struct direct *d = job->d;
@@ -413,7 +413,7 @@ static bool is_finite(const struct job *job, struct span channels, struct span b
 }
 
 /* May the groups of a panel be taken together? `all`: so may those of all panels. */
-static bool may_join(const struct job *job, int64_t p, bool all, struct span blocks)
+static bool may_join(const struct direct_job *job, int64_t p, bool all, struct span blocks)
 {
     const struct direct *d = job->d;
     const int64_t first = direct_panel(d, p).group * d->depth;
@@ -422,7 +422,7 @@ static bool may_join(const struct job *job, int64_t p, bool all, struct span blo
 }
 
 /* One panel, or of the groups that it takes together only number `own`, with its part of the weights. */
-static void run_panel(const struct job *job, int64_t p, struct span blocks, int64_t own, int thread)
+static void run_panel(const struct direct_job *job, int64_t p, struct span blocks, int64_t own, int thread)
 {
     const struct direct *d = job->d;
     const int64_t down = d->back ? axis_phases(&d->shape, 0) : 1, along = d->back ? axis_phases(&d->shape, 1) : 1;
@@ -455,14 +455,14 @@ static void run_panel(const struct job *job, int64_t p, struct span blocks, int6
 
 static void finish_block(void *context, int64_t block, int thread)
 {
-    const struct job *job = context;
+    const struct direct_job *job = context;
 
     band_finish(&job->d->bands, job->e, block, job->y, thread);
 }
 
 static void run_chunk(void *context, int64_t chunk, int thread)
 {
-    const struct job *job = context;
+    const struct direct_job *job = context;
     const struct direct *d = job->d;
     const int64_t across = divide_up(d->panels, d->panel_chunk);
     const int64_t down = divide_up(d->bands.blocks, d->bands.block_chunk);
@@ -486,7 +486,7 @@ static void direct_run(const struct conv_last *c, struct pool *pool, const float
 {
     const struct direct d = direct_of(c);
     const int64_t across = divide_up(d.panels, d.panel_chunk);
-    struct job job = { .d = &d, .pool = pool, .x = x, .packed = packed, .e = e, .y = y, .tables = scratch };
+    struct direct_job job = { .d = &d, .pool = pool, .x = x, .packed = packed, .e = e, .y = y, .tables = scratch };
 
     (void)w;
     pool_run(pool, divide_up(d.bands.blocks, d.bands.block_chunk) * across, run_chunk, &job);

@@ -10,7 +10,7 @@ enum { LONG = 1 << 26 };                      /* reads after which the time is l
 
 typedef void windows_loop(const struct pool_windows *w);
 
-struct job {
+struct pool_job {
     const struct kernels *k;
     const struct pool *pool;
     const struct pool_shape *s;
@@ -62,7 +62,7 @@ static int64_t whole_windows(const struct pool_shape *s, int64_t q)
 }
 
 /* One row of output pixels, for channels [c, c + n). */
-static void pool_row(const struct job *j, int64_t image, int64_t p, int64_t c, int64_t n)
+static void pool_row(const struct pool_job *j, int64_t image, int64_t p, int64_t c, int64_t n)
 {
     const struct pool_shape *s = j->s;
     const struct inside h = inside(s, 0, p);
@@ -104,7 +104,7 @@ static void pool_row(const struct job *j, int64_t image, int64_t p, int64_t c, i
 
 static void pool_rows(void *context, int64_t chunk, int thread)
 {
-    const struct job *j = context;
+    const struct pool_job *j = context;
     const int64_t image = chunk / j->chunks, from = chunk % j->chunks * j->rows;
     const int64_t end = from + j->rows < j->s->out[0] ? from + j->rows : j->s->out[0];
 
@@ -123,7 +123,7 @@ static int64_t rows_before(const struct pool_shape *s, int64_t p)
 
 static void spread_rows(void *context, int64_t chunk, int thread)
 {
-    const struct job *j = context;
+    const struct pool_job *j = context;
     const struct pool_shape *s = j->s;
     const int64_t image = chunk / j->chunks, from = chunk % j->chunks * j->rows;
     const int64_t end = from + j->rows < s->out[0] ? from + j->rows : s->out[0];
@@ -136,7 +136,7 @@ static void spread_rows(void *context, int64_t chunk, int thread)
 
 static void spread_block(void *context, int64_t chunk, int thread)
 {
-    const struct job *j = context;
+    const struct pool_job *j = context;
     const struct pool_shape *s = j->s;
     const int64_t image = chunk / j->blocks, c = chunk % j->blocks * CHANNEL_BLOCK, pixels = s->in[0] * s->in[1];
     const int64_t n = j->channels - c < CHANNEL_BLOCK ? j->channels - c : CHANNEL_BLOCK;
@@ -166,7 +166,7 @@ static bool windows_cover(const struct pool_shape *s)
     return true;
 }
 
-static void run(struct pool *pool, struct job *j, bool back)
+static void run(struct pool *pool, struct pool_job *j, bool back)
 {
     const struct pool_shape *s = j->s;
     const double taps =
@@ -218,7 +218,7 @@ void max_pool_last(const struct kernels *k, struct pool *pool, const struct pool
                    const float *x, float *y)
 {
     const struct pool_shape shape = lifted(s);
-    struct job j = { .k = k, .s = &shape, .channels = channels, .x = x, .y = y, .loop = k->pool->windows_max };
+    struct pool_job j = { .k = k, .s = &shape, .channels = channels, .x = x, .y = y, .loop = k->pool->windows_max };
 
     run(pool, &j, false);
 }
@@ -227,7 +227,7 @@ void max_pool_last_grad(const struct kernels *k, struct pool *pool, const struct
                         const float *x, const float *dy, float *dx)
 {
     const struct pool_shape shape = lifted(s);
-    struct job j = {
+    struct pool_job j = {
         .k = k, .s = &shape, .channels = channels, .x = x, .g = dy, .dx = dx, .loop = k->pool->windows_max_grad
     };
 
@@ -238,7 +238,7 @@ void average_pool_last(const struct kernels *k, struct pool *pool, const struct 
                        const float *x, float *y)
 {
     const struct pool_shape shape = lifted(s);
-    struct job j = {
+    struct pool_job j = {
         .k = k, .s = &shape, .channels = channels, .x = x, .y = y, .loop = k->pool->windows_sum, .mean = true
     };
 
@@ -249,7 +249,7 @@ void average_pool_last_grad(const struct kernels *k, struct pool *pool, const st
                             const float *dy, float *dx)
 {
     const struct pool_shape shape = lifted(s);
-    struct job j = {
+    struct pool_job j = {
         .k = k, .s = &shape, .channels = channels, .g = dy, .dx = dx, .loop = k->pool->windows_spread, .mean = true
     };
 

@@ -282,7 +282,7 @@ static struct conv_weights_key key(const struct conv_last *c)
 
 /* -- forward -- */
 
-struct job {
+struct winograd_job {
     struct winograd w;
     struct conv_plain plain;
     bool back;
@@ -296,7 +296,7 @@ struct job {
 };
 
 /* Plane i of the sums, panels [panel, end). */
-static void products(const struct job *j, const float *in, float *out, int64_t i, int64_t panel, int64_t end,
+static void products(const struct winograd_job *j, const float *in, float *out, int64_t i, int64_t panel, int64_t end,
                      int64_t tiles, struct winograd_soon soon[2])
 {
     const struct winograd *const w = &j->w;
@@ -336,7 +336,7 @@ static void products(const struct job *j, const float *in, float *out, int64_t i
 
 /* What the tiles' sums are taken for. */
 struct result {
-    const struct job *job;
+    const struct winograd_job *job;
     int64_t image;
 };
 
@@ -371,7 +371,7 @@ static void results_again(const struct winograd_results *w, int64_t t, int64_t c
     }
 }
 
-static void results(const struct job *j, const struct winograd_span *s, int64_t b, const float *in)
+static void results(const struct winograd_job *j, const struct winograd_span *s, int64_t b, const float *in)
 {
     const struct winograd *const w = &j->w;
     const struct block at = block_of(w, s, b);
@@ -401,7 +401,7 @@ static void results(const struct job *j, const struct winograd_span *s, int64_t 
         w->k->winograd->results(&r);
     }
 }
-static void finish(const struct job *j, const struct winograd_span *s, int64_t b, int thread)
+static void finish(const struct winograd_job *j, const struct winograd_span *s, int64_t b, int thread)
 {
     const struct winograd *const w = &j->w;
     const struct block at = block_of(w, s, b);
@@ -415,7 +415,7 @@ static void finish(const struct job *j, const struct winograd_span *s, int64_t b
 /* A group, by one thread. */
 static void group_chunk(void *context, int64_t k, int thread)
 {
-    const struct job *const j = context;
+    const struct winograd_job *const j = context;
     const struct winograd *const w = &j->w;
     float *const in = j->planes + thread * WINOGRAD_POINTS * (w->in_plane + w->out_plane);
     float *const out = in + WINOGRAD_POINTS * w->in_plane;
@@ -447,14 +447,14 @@ static void group_chunk(void *context, int64_t k, int thread)
 /* A group, by all. */
 static void transform_chunk(void *context, int64_t k, int thread)
 {
-    const struct job *const j = context;
+    const struct winograd_job *const j = context;
 
     (void)thread;
     winograd_transform(&j->w, &j->span, j->span.first + k, j->x, j->zeros, j->planes);
 }
 static void products_chunk(void *context, int64_t k, int thread)
 {
-    const struct job *const j = context;
+    const struct winograd_job *const j = context;
     const int64_t part = k % j->panel_parts;
     struct winograd_soon none[2] = { 0 };
 
@@ -465,7 +465,7 @@ static void products_chunk(void *context, int64_t k, int thread)
 }
 static void results_chunk(void *context, int64_t k, int thread)
 {
-    const struct job *const j = context;
+    const struct winograd_job *const j = context;
     const int64_t b = j->span.first + k;
 
     results(j, &j->span, b, j->planes + WINOGRAD_POINTS * j->w.in_plane);
@@ -475,7 +475,7 @@ static void results_chunk(void *context, int64_t k, int thread)
 static void run(const struct conv_last *c, struct pool *pool, const float *x, const float *weights, const void *packed,
                 const struct epilogue *e, float *y, void *scratch)
 {
-    struct job j = {
+    struct winograd_job j = {
         .w = winograd_of(c), .x = x, .u = packed, .e = e, .y = y, .zeros = scratch, .threads = pool_threads(pool)
     };
     int64_t work;

@@ -8,7 +8,7 @@
 
 enum { MAX_PARTS = 16, PART_WORK = 2 * JOB_PRODUCTS, DEPTHS = 16, MAX_LANES = 16 };
 
-struct job {
+struct winograd_weight_job {
     struct winograd w;
     int64_t parts;
     int64_t panels, panel_parts; /* of dy's channels */
@@ -22,9 +22,9 @@ struct job {
     bool add;
 };
 
-static struct job job_of(const struct conv_last *c)
+static struct winograd_weight_job job_of(const struct conv_last *c)
 {
-    struct job j = { .w = winograd_of(c), .parts = 1 };
+    struct winograd_weight_job j = { .w = winograd_of(c), .parts = 1 };
     const struct winograd *const w = &j.w;
     const int *const taps = w->k->conv->weight_taps;
     const int64_t vectors = w->out_pixel / w->k->lanes;
@@ -45,8 +45,8 @@ static struct job job_of(const struct conv_last *c)
 /* -- products -- */
 
 /* Plane i, panels [panel, end): acc = or += sums over the tiles of a span. */
-static void products(const struct job *j, const float *in, const float *gradient, float *acc, int64_t i, int64_t panel,
-                     int64_t end, int64_t tiles, bool add, struct winograd_soon soon[2])
+static void products(const struct winograd_weight_job *j, const float *in, const float *gradient, float *acc, int64_t i,
+                     int64_t panel, int64_t end, int64_t tiles, bool add, struct winograd_soon soon[2])
 {
     const struct winograd *const w = &j->w;
     const int64_t lanes = w->k->lanes, all = w->out_pixel / lanes;
@@ -78,7 +78,7 @@ static void products(const struct job *j, const float *in, const float *gradient
 }
 
 /* A group's pixels lie one after the other. To have them near when they are transformed, they are summed before. */
-static void add_dy(const struct job *j, int64_t group, float *sum)
+static void add_dy(const struct winograd_weight_job *j, int64_t group, float *sum)
 {
     const int64_t channels = j->w.out_channels;
     const struct span r = winograd_writes(&j->w, group);
@@ -92,7 +92,7 @@ static void add_dy(const struct job *j, int64_t group, float *sum)
 /* Groups of a part, by one thread. */
 static void part_chunk(void *context, int64_t k, int thread)
 {
-    const struct job *const j = context;
+    const struct winograd_weight_job *const j = context;
     const struct winograd *const w = &j->w;
     float *const in = j->planes + thread * WINOGRAD_POINTS * (w->in_plane + w->out_plane);
     float *const gradient = in + WINOGRAD_POINTS * w->in_plane;
@@ -125,7 +125,7 @@ static void part_chunk(void *context, int64_t k, int thread)
 /* A group, by all. */
 static void transform_chunk(void *context, int64_t k, int thread)
 {
-    const struct job *const j = context;
+    const struct winograd_weight_job *const j = context;
 
     (void)thread;
     winograd_transform(&j->w, &j->span, j->span.first + k, j->x, j->zeros, j->planes);
@@ -134,7 +134,7 @@ static void transform_chunk(void *context, int64_t k, int thread)
 }
 static void products_chunk(void *context, int64_t k, int thread)
 {
-    const struct job *const j = context;
+    const struct winograd_weight_job *const j = context;
     const int64_t part = k % j->panel_parts;
     struct winograd_soon none[2] = { 0 };
 
@@ -148,7 +148,7 @@ static void products_chunk(void *context, int64_t k, int thread)
 
 static void total_chunk(void *context, int64_t k, int thread)
 {
-    const struct job *const j = context;
+    const struct winograd_weight_job *const j = context;
     const int64_t n = j->sums / WINOGRAD_POINTS;
 
     (void)thread;
@@ -156,7 +156,7 @@ static void total_chunk(void *context, int64_t k, int thread)
 }
 
 /* What is huge or not finite has reached all taps: again by plain sums, x's channels from c on, dy's from o on. */
-static void taps_again(const struct job *j, int64_t o, int64_t c, int64_t count, float *taps)
+static void taps_again(const struct winograd_weight_job *j, int64_t o, int64_t c, int64_t count, float *taps)
 {
     const struct winograd *const w = &j->w;
     const int64_t lanes = w->k->lanes, each = w->taps * w->taps;
@@ -175,7 +175,7 @@ static void taps_again(const struct job *j, int64_t o, int64_t c, int64_t count,
 /* DEPTHS of x's channels, for a vector of dy's. */
 static void result_chunk(void *context, int64_t k, int thread)
 {
-    const struct job *const j = context;
+    const struct winograd_weight_job *const j = context;
     const struct winograd *const w = &j->w;
     const int64_t lanes = w->k->lanes, depth_parts = divide_up(w->channels, DEPTHS);
     const int64_t o = k / depth_parts * lanes, c = k % depth_parts * DEPTHS, each = w->taps * w->taps;
@@ -196,7 +196,7 @@ static void result_chunk(void *context, int64_t k, int thread)
                             r.count * each, lesser(lanes, w->out_channels - o));
 }
 
-static int64_t dy_sums_size(const struct job *j)
+static int64_t dy_sums_size(const struct winograd_weight_job *j)
 {
     return j->w.shared ? 0 : round_up(2 * j->parts * j->w.out_channels, 16);
 }
@@ -209,7 +209,7 @@ bool winograd_sums_dy(const struct conv_last *c)
 void winograd_weight(const struct conv_last *c, struct pool *pool, const float *x, const float *dy, float *dw,
                      float *db, void *scratch)
 {
-    struct job j = job_of(c);
+    struct winograd_weight_job j = job_of(c);
     const struct winograd *const w = &j.w;
     const int64_t channels = greater(w->in_pixel, w->out_pixel);
     const int64_t chunks = w->out_pixel / w->k->lanes * divide_up(w->channels, DEPTHS);
@@ -249,7 +249,7 @@ void winograd_weight(const struct conv_last *c, struct pool *pool, const float *
 
 size_t winograd_weight_scratch(const struct conv_last *c, int threads)
 {
-    const struct job j = job_of(c);
+    const struct winograd_weight_job j = job_of(c);
     const struct winograd *const w = &j.w;
     const int64_t planes = WINOGRAD_POINTS * (w->in_plane + w->out_plane) * (w->shared ? 1 : threads);
     const int64_t sums = (j.parts > 1 ? j.parts + 1 : 1) * j.sums;

@@ -36,7 +36,9 @@ START_TEST(types_of_any_depth_are_read)
                                        .types =
                                            "T: i64 ir9; V: f32 seq(map(i64, f32 f64)) opt(seq(opt(u4))) sparse(f32)" };
     const struct tensor maps = { .kind = SEQUENCE, .element = { { MAP, I64 } }, .dtype = F64 };
-    const struct tensor options = { .kind = OPTIONAL, .element = { { SEQUENCE }, { OPTIONAL } }, .dtype = U4 };
+    const struct tensor options = { .kind = OPTIONAL,
+                                    .element = { { .kind = SEQUENCE }, { .kind = OPTIONAL } },
+                                    .dtype = U4 };
     struct tensor other = maps;
     char text[TYPE_SET_TEXT];
     struct signature s;

@@ -44,7 +44,8 @@ __attribute__((unused)) static void leave_scratch(void)
 {
     empty_directory(scratch);
     rmdir(scratch);
-    budget.limit = budget.peak = 0;
+    budget.limit = 0;
+    budget.peak = 0;
     ck_assert_uint_eq(budget.used, 0); /* whatever went wrong, all is given back */
 }
 

@@ -228,7 +228,7 @@ START_TEST(types_are_compared_and_written)
     b = a;
     b.element[0].kind = OPTIONAL;
     ck_assert(!same_type(&a, &b));
-    a = (struct tensor){ .kind = OPTIONAL, .element = { { SEQUENCE } }, .dtype = I64, .rank = UNKNOWN };
+    a = (struct tensor){ .kind = OPTIONAL, .element = { { .kind = SEQUENCE } }, .dtype = I64, .rank = UNKNOWN };
     ck_assert_str_eq(tensor_text(&a, text), "optional(seq(int64[?]))");
     a = (struct tensor){ .dtype = BOOL };
     ck_assert_str_eq(tensor_text(&a, text), "bool[]");
@@ -242,9 +242,11 @@ END_TEST
 
 START_TEST(kinds_nest)
 {
-    struct tensor m = {
-        .kind = MAP, .key = I64, .element = { { OPTIONAL }, { SEQUENCE } }, .dtype = F32, .rank = UNKNOWN
-    };
+    struct tensor m = { .kind = MAP,
+                        .key = I64,
+                        .element = { { .kind = OPTIONAL }, { .kind = SEQUENCE } },
+                        .dtype = F32,
+                        .rank = UNKNOWN };
     struct tensor inner = element_of(&m), other = m;
     char text[TYPE_TEXT];
 
@@ -261,9 +263,11 @@ START_TEST(kinds_nest)
     other = m;
     other.element[2] = (struct element){ SEQUENCE, UNDEFINED };
     ck_assert(!same_element_type(&m, &other));
-    m = (struct tensor){ .kind = SEQUENCE, .element = { { MAP, STRING }, { SPARSE } }, .dtype = F64, .rank = UNKNOWN };
+    m = (struct tensor){
+        .kind = SEQUENCE, .element = { { MAP, STRING }, { .kind = SPARSE } }, .dtype = F64, .rank = UNKNOWN
+    };
     ck_assert_str_eq(element_text(&m, text), "seq(map(string, sparse_tensor(double)))");
-    m = (struct tensor){ .kind = SEQUENCE, .element = { { SPARSE } }, .dtype = F64, .rank = UNKNOWN };
+    m = (struct tensor){ .kind = SEQUENCE, .element = { { .kind = SPARSE } }, .dtype = F64, .rank = UNKNOWN };
     ck_assert(has_no_values(&m));
 }
 END_TEST
@@ -358,8 +362,9 @@ static struct tensor nested(struct heap *h)
         *o = (struct optional){ .present = k == 1, .value = strings };
         s->items[k] = (struct tensor){ .kind = OPTIONAL, .dtype = STRING, .rank = UNKNOWN, .data = o };
     }
-    return (
-        struct tensor){ .kind = SEQUENCE, .element = { { OPTIONAL } }, .dtype = STRING, .rank = UNKNOWN, .data = s };
+    return (struct tensor){
+        .kind = SEQUENCE, .element = { { .kind = OPTIONAL } }, .dtype = STRING, .rank = UNKNOWN, .data = s
+    };
 }
 
 START_TEST(heap_copies_deeply)
@@ -425,7 +430,7 @@ START_TEST(heap_copies_deep_nesting_without_recursion)
         struct optional *o = heap_alloc(&h, sizeof *o, NULL);
 
         *o = (struct optional){ .present = true, .value = value };
-        value = (struct tensor){ .kind = OPTIONAL, .element = { { OPTIONAL } }, .rank = UNKNOWN, .data = o };
+        value = (struct tensor){ .kind = OPTIONAL, .element = { { .kind = OPTIONAL } }, .rank = UNKNOWN, .data = o };
     }
     ck_assert(heap_copy(&h, &copy, &value, NULL));
     for (int k = 0; k < DEEP; k++)

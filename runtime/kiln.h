@@ -101,7 +101,8 @@ typedef struct kiln_context_options {
                       trainers take turns where they run at the same time. Results do not depend on it */
     size_t memory; /* bytes that everything may take together, LIMIT beyond that; 0: no limit */
     bool files_apart; /* what was read is not written over, and no two outputs are one file, whichever links lead there:
-                         for a program that does one piece of work, such as a command */
+                         for a program that does one piece of work, such as a command. Calls that read or write files
+                         then belong to one thread at a time */
     /* Is told of every error and warning of calls that are made with the context, or with what was; may be NULL. */
     kiln_diagnostic_fn diagnostic;
     void *user;

@@ -55,6 +55,8 @@ void graph_release(struct graph *g)
         for (int s = 0; s < g->nodes[k]->graphs; s++)
             if (g->nodes[k]->graph_of[s]->parent == g)
                 graph_release(g->nodes[k]->graph_of[s]);
+    for (struct graph *sub = g->own; sub; sub = sub->next) /* those that nodes have are empty by now */
+        graph_release(sub);
     release_vectors(g);
 }
 
@@ -264,6 +266,8 @@ static struct graph *own_subgraph(struct graph *g, const struct graph *shared)
     if (!own)
         return NULL;
     own->parent = g;
+    own->next = g->own;
+    g->own = own;
     for (size_t k = 0; k < own->capture_count; k++)
         own->captures[k].outer = copy_of(g, own->captures[k].outer);
     return own;

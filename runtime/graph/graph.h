@@ -106,7 +106,9 @@ struct graph {
     struct arena *arena;
     struct report *report;
     struct graph *parent; /* NULL: the main graph */
-    const char *path;     /* "main", "main/node[3]/then_branch" */
+    struct graph *own;  /* of a clone: the first of the subgraphs that are its own, whichever nodes still have them; */
+    struct graph *next; /* and the next one of them */
+    const char *path;   /* "main", "main/node[3]/then_branch" */
     struct value **values;
     size_t value_count, value_capacity;
     struct node **nodes; /* in topological order */

@@ -32,7 +32,7 @@ void case_set(const struct tensor *t, int64_t k, double x)
     const enum dtype_class class = dtype_traits[t->dtype].class;
     const bool integer = class == CLASS_INT || class == CLASS_UINT;
     const enum dtype as = t->dtype == C64 ? F32 : t->dtype == C128 ? F64 : t->dtype;
-    const int64_t whole = (int64_t)x;
+    const int64_t whole = integer ? (int64_t)fmin(fmax(x, -9e18), 9e18) : 0;
 
     if (class == CLASS_BOOL)
         *to = x > 0;

@@ -211,6 +211,7 @@ START_TEST(a_model_is_written_to_memory)
     free(text_again);
     free(brief);
     free(b.data);
+    free(little.data);
     kiln_model_free(again);
     kiln_model_free(m);
 }

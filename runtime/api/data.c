@@ -13,6 +13,7 @@ struct scaling {
     atomic_uint holders;
     struct budget budget;
     struct normalizer normalizer;
+    kiln_context *context; /* of the samples that it was fitted to */
 };
 
 static struct samples *hold_samples(struct samples *s)
@@ -42,6 +43,7 @@ static void release_scaling(struct scaling *s)
     if (!s || atomic_fetch_sub(&s->holders, 1) > 1)
         return;
     normalizer_release(&s->normalizer);
+    context_release(s->context);
     api_free(s);
 }
 
@@ -216,9 +218,11 @@ static struct scaling *fit(const kiln_dataset *fitted, enum normalization kind, 
     if (!s)
         return NULL;
     s->holders = 1;
+    s->context = context_hold(fitted->samples->context);
     s->budget = budget_like(&fitted->samples->budget);
     if (normalizer_fit(&s->normalizer, kind, &fitted->data, &s->budget, r))
         return s;
+    context_release(s->context);
     api_free(s);
     return NULL;
 }

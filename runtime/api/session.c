@@ -205,13 +205,19 @@ static bool copy_given(kiln_session *s, size_t count, const kiln_tensor *const *
     return ok;
 }
 
-/* What the caller wants elsewhere. */
+/* As it is after copy_given. */
+static const struct tensor *output(const kiln_session *s, size_t k)
+{
+    return s->copies[k].tensor.data ? &s->copies[k].tensor : session_output(s->session, k);
+}
+
+/* What the caller wants elsewhere: all is copied first that lies in what was given, which may be the same memory. */
 static bool copy_bound(kiln_session *s, struct report *r)
 {
     char got[TYPE_TEXT], need[TYPE_TEXT];
 
     for (size_t k = 0; k < s->session->graph->output_count; k++) {
-        const struct tensor *from = session_output(s->session, k);
+        const struct tensor *from = output(s, k);
         const struct tensor *to = s->bound[k] ? &s->bound[k]->tensor : NULL;
 
         if (to && !same_type(from, to))
@@ -220,8 +226,7 @@ static bool copy_bound(kiln_session *s, struct report *r)
     }
     for (size_t k = 0; k < s->session->graph->output_count; k++)
         if (s->bound[k] && tensor_bytes(&s->bound[k]->tensor))
-            memcpy(s->bound[k]->tensor.data, session_output(s->session, k)->data,
-                   (size_t)tensor_bytes(&s->bound[k]->tensor));
+            memmove(s->bound[k]->tensor.data, output(s, k)->data, (size_t)tensor_bytes(&s->bound[k]->tensor));
     return true;
 }
 
@@ -304,12 +309,11 @@ kiln_status kiln_session_plan(kiln_session *session, int64_t batch, kiln_write_f
 
     if (!session || !write)
         return api_refuse(err, "%s is NULL", session ? "write" : "session");
-    if (batch < 0)
-        return api_refuse(err, "batch is %lld, must be at least 0", (long long)batch);
+    if (batch < 0 || batch > INT32_MAX)
+        return api_refuse(err, "batch is %lld, must be 0 to %d", (long long)batch, INT32_MAX);
     session->ran = false;
     session_clear(session->session);
-    session_set_types(session->session, batch);
-    ok = session_describe(session->session, &t, &r);
+    ok = session_set_types(session->session, batch, &r) && session_describe(session->session, &t, &r);
     session_clear(session->session);
     return api_end_text(&t, ok, write, user, err);
 }

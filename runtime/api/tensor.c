@@ -12,6 +12,7 @@ struct owned {
     struct kiln_tensor tensor; /* first: a kiln_tensor points here */
     struct budget budget;
     struct heap heap;
+    kiln_context *context; /* whose total it is charged to; NULL */
 };
 
 static struct owned *owned_new(struct report *r)
@@ -30,6 +31,7 @@ void kiln_tensor_free(kiln_tensor *tensor)
     if (!o)
         return;
     heap_reset(&o->heap);
+    context_release(o->context);
     api_free(o);
 }
 
@@ -240,8 +242,10 @@ kiln_status kiln_tensor_read(kiln_tensor **out, const char *path, kiln_kind kind
     if (kind != KILN_TENSOR && kind != KILN_SEQUENCE && kind != KILN_OPTIONAL)
         return api_refuse(err, "kind %d is unknown", (int)kind);
     o = owned_new(&r);
-    if (o)
+    if (o) {
+        o->context = context_hold(context);
         o->budget.total = context_total(context);
+    }
     return owned_end(out, o, &r, o && value_load(&o->tensor.tensor, path, (enum kind)kind, &o->heap, &r), err);
 }
 

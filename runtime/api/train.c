@@ -16,8 +16,9 @@ struct kiln_trainer {
     bool predicted; /* the latest call was kiln_trainer_predict: there are outputs */
 };
 
-struct trainer *api_trainer(const kiln_trainer *trainer)
+struct trainer *api_trainer(kiln_trainer *trainer)
 {
+    trainer->predicted = false;
     return trainer->trainer;
 }
 
@@ -115,9 +116,7 @@ kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const 
     if (!api_options(&o, sizeof o, options, "KILN_TRAINER_OPTIONS_INIT", err) ||
         !api_check_limits(o.context, o.threads, o.seconds, err) || !check_freeze(&o, err))
         return KILN_BAD_ARGUMENT;
-    r = api_report(o.context);
-    r.notify = o.diagnostic;
-    r.user = o.user;
+    r = api_report_to(o.context, o.diagnostic, o.user);
     t = api_alloc(sizeof *t, &r);
     if (t && start(t, model, &o, &r))
         *out = t;
@@ -341,8 +340,8 @@ kiln_status kiln_trainer_plan(kiln_trainer *trainer, int64_t batch, kiln_write_f
 
     if (!trainer || !write)
         return api_refuse(err, "%s is NULL", trainer ? "write" : "trainer");
-    if (batch < 1)
-        return api_refuse(err, "batch is %lld, must be at least 1", (long long)batch);
+    if (batch < 1 || batch > INT32_MAX)
+        return api_refuse(err, "batch is %lld, must be 1 to %d", (long long)batch, INT32_MAX);
     trainer->predicted = false;
     p = trainer_plan(trainer->trainer, batch, &r);
     if (p)

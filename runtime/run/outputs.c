@@ -1,5 +1,6 @@
 #include "run/outputs.h"
 #include "base/map.h"
+#include "plan/pass.h"
 
 /* Nodes are in order: who comes before, reading backwards, is asked for. */
 static void need(struct graph *g, bool *needed)
@@ -16,10 +17,10 @@ static void need(struct graph *g, bool *needed)
     }
 }
 
-/* What is not needed leaves the lists. */
+/* What is not needed is emptied, or is no input any more; nodes keep their ids, by which random numbers are drawn. */
 static void prune(struct graph *g, const bool *needed)
 {
-    size_t nodes = 0, inputs = 0;
+    size_t inputs = 0;
 
     for (size_t k = 0; k < g->node_count; k++) {
         struct node *n = g->nodes[k];
@@ -27,18 +28,17 @@ static void prune(struct graph *g, const bool *needed)
 
         for (int o = 0; o < n->slots; o++)
             wanted |= n->out[o] && needed[n->out[o]->id];
-        if (wanted) {
-            n->id = (int)nodes;
-            g->nodes[nodes++] = n;
-        }
         for (int o = 0; !wanted && o < n->slots; o++)
             if (n->out[o])
                 n->out[o]->producer = NULL;
+        if (!wanted) {
+            pass_empty(n);
+            n->graphs = 0;
+        }
     }
     for (size_t k = 0; k < g->input_count; k++)
         if (needed[g->inputs[k]->id])
             g->inputs[inputs++] = g->inputs[k];
-    g->node_count = nodes;
     g->input_count = inputs;
 }
 

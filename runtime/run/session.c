@@ -236,7 +236,7 @@ bool session_run(struct session *s, struct report *r)
     return ok;
 }
 
-void session_set_types(struct session *s, int64_t batch)
+bool session_set_types(struct session *s, int64_t batch, struct report *r)
 {
     for (size_t k = 0; k < s->graph->input_count; k++) {
         const struct value *v = s->graph->inputs[k];
@@ -244,9 +244,13 @@ void session_set_types(struct session *s, int64_t batch)
 
         if (v->type.rank > 0 && v->type.dims[0] < 0)
             t.dims[0] = batch;
+        if (t.rank > 0 && !tensor_shape(&(struct tensor){ 0 }, t.dtype, t.rank, t.dims))
+            return fail(r, KILN_LIMIT, NULL, "input '%s' has more bytes than can be counted with a batch of %lld",
+                        v->name, (long long)batch);
         frame_set(s->frame, v, &t);
         s->given[v->id] = true;
     }
+    return true;
 }
 
 static bool describe(struct session *s, struct text *out, struct report *r)

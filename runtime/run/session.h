@@ -44,7 +44,7 @@ void session_clear(struct session *s);
 bool session_run(struct session *s, struct report *r);
 /* For session_describe: types as the inputs declare them, with `batch` for a first dimension that is open, and 1 for
  * others. */
-void session_set_types(struct session *s, int64_t batch);
+bool session_set_types(struct session *s, int64_t batch, struct report *r);
 /* How a run would go: of what was set only the types are looked at. False with an error. */
 bool session_describe(struct session *s, struct text *out, struct report *r);
 /* Output k; its memory belongs to the session, until the next run. */

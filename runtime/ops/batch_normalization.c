@@ -215,9 +215,8 @@ static void save(const struct step *s, int out, const void *values, enum dtype c
         convert_floats(compute, values, s->out[out]->dtype, s->out[out]->data, tensor_count(s->out[out]));
 }
 
-static bool run(struct step *s)
+static bool run_lowered(struct step *s, const struct batch_norm *a, bool relu)
 {
-    const struct batch_norm *a = s->attrs;
     const struct norm_shape n = shape_of(a, s->in[X]);
     const enum dtype compute = dtype_compute(s->in[X]->dtype);
     const int kept = kept_of(a);
@@ -249,20 +248,16 @@ static bool run(struct step *s)
     if (s->out[Y]) {
         void *y = s->in[X]->dtype == compute ? s->out[Y]->data : s->scratch; /* over the widened x */
 
-        batch_norm_apply(s->k, s->pool, &n, compute, x, scale, bias, mean, invstd,
-                         a->relu ? formula_of(&op_relu) : NULL, y, scratch);
+        batch_norm_apply(s->k, s->pool, &n, compute, x, scale, bias, mean, invstd, relu ? formula_of(&op_relu) : NULL,
+                         y, scratch);
         compute_store(s->out[Y], compute, y);
     }
     return true;
 }
 
-static void describe(const struct node *n, const void *plan, struct text *out)
+static bool run(struct step *s)
 {
-    const struct batch_norm *a = n->attrs;
-
-    (void)plan;
-    if (a->relu)
-        text_printf(out, "Relu");
+    return run_lowered(s, s->attrs, false);
 }
 
 /* -- differentiate -- */
@@ -438,6 +433,62 @@ static const struct op_parameter parameters[] = {
     { 0 },
 };
 
+/* -- lowered -- */
+
+/* Where its channels lie last it is of float32. */
+static bool take_relu(const struct node *n, void *attrs)
+{
+    struct batch_norm_lowered *a = attrs;
+
+    (void)n;
+    if (!a->norm.channels_last || a->norm.training)
+        return false;
+    a->relu = true;
+    return true;
+}
+
+static bool lowered_run(struct step *s)
+{
+    const struct batch_norm_lowered *a = s->attrs;
+
+    return run_lowered(s, &a->norm, a->relu);
+}
+
+static void describe(const struct node *n, const void *plan, struct text *out)
+{
+    const struct batch_norm_lowered *a = n->attrs;
+
+    (void)plan;
+    if (a->relu)
+        text_printf(out, "Relu");
+}
+
+#define SINCE_15  "T X, T1 scale, T1 B, T2 input_mean, T2 input_var -> T Y, T2 running_mean?, T2 running_var?"
+#define TYPES_15  "T: floats bf16; T1: floats bf16; T2: floats bf16"
+#define SINCE_14  "T X, T scale, T B, U input_mean, U input_var -> T Y, U running_mean?, U running_var?"
+#define TYPES_14  "T: floats bf16; U: floats bf16"
+#define BEFORE_14 "T X, T scale, T B, T mean, T var -> T Y, T mean?, T var?, T saved_mean?, T saved_var?"
+
+#define LOWERED_ROW(version, inputs_outputs, type_list)                                                                \
+    {                                                                                                                  \
+        .since = version, .signature = inputs_outputs, .types = type_list,                                             \
+        .attrs_size = sizeof(struct batch_norm_lowered), .rank = rank, .infer = infer, .run = lowered_run,             \
+        .hidden = 2, .batch_independent = batch_independent, .take_relu = take_relu, .describe = describe,             \
+        .no_gradient = "is made where no gradient is taken any more"                                                   \
+    }
+
+static const struct op op_lowered = {
+    .name = "BatchNormalization",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            LOWERED_ROW(15, SINCE_15, TYPES_15),
+            LOWERED_ROW(14, SINCE_14, TYPES_14),
+            LOWERED_ROW(1, BEFORE_14, "T: floats"),
+            { 0 },
+        },
+};
+
 /* -- test -- */
 
 enum { LEARNED = 1 << X | 1 << SCALE | 1 << BIAS, ALL = LEARNED | 1 << MEAN | 1 << VAR };
@@ -493,21 +544,18 @@ static const struct op_case cases_15[] = {
         .since = version, .signature = inputs_outputs, .types = type_list, .attrs_size = sizeof(struct batch_norm),    \
         .parse = parser, .rank = rank, .infer = infer, .run = run, .gradient = gradient, .train = train,               \
         .training_outputs = 3, .hidden = 2, .channels_last = channels_last, .batch_independent = batch_independent,    \
-        .describe = describe, .parameters = parameters, .cases = case_list                                             \
+        .parameters = parameters, .cases = case_list                                                                   \
     }
-#define BEFORE_14 "T X, T scale, T B, T mean, T var -> T Y, T mean?, T var?, T saved_mean?, T saved_var?"
-
 const struct op op_batch_normalization = {
     .name = "BatchNormalization",
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ROW(15, "T X, T1 scale, T1 B, T2 input_mean, T2 input_var -> T Y, T2 running_mean?, T2 running_var?",
-                "T: floats bf16; T1: floats bf16; T2: floats bf16", parse_14, cases_15),
-            ROW(14, "T X, T scale, T B, U input_mean, U input_var -> T Y, U running_mean?, U running_var?",
-                "T: floats bf16; U: floats bf16", parse_14, cases_14),
+            ROW(15, SINCE_15, TYPES_15, parse_14, cases_15),
+            ROW(14, SINCE_14, TYPES_14, parse_14, cases_14),
             ROW(9, BEFORE_14, "T: floats", parse_9, cases_9),
             ROW(7, BEFORE_14, "T: floats", parse_7, cases_7),
             { 0 },
         },
+    .lowered = &op_lowered,
 };

@@ -9,8 +9,12 @@ struct batch_norm {
     bool training;
     bool each; /* a statistic for each element of an image, not for each channel: spatial 0 */
     bool channels_last;
-    bool relu;      /* max(0, y) behind it; only in inference with channels last, where a pass says so */
     bool has_saved; /* are there slots for the batch's own statistics? */
+};
+
+struct batch_norm_lowered { /* kiln.BatchNormalization: in inference, with channels last */
+    struct batch_norm norm;
+    bool relu; /* max(0, y) */
 };
 
 #endif

@@ -10,6 +10,7 @@
 #include "ops/layout.h"
 #include "ops/rank.h"
 #include "ops/rows.h"
+#include <math.h>
 
 enum { X, W, B };                /* inputs */
 enum { GRAD_Y, GRAD_X, GRAD_W }; /* inputs of the gradient */
@@ -30,28 +31,18 @@ static bool channels_last(const struct node *n, int rank, void *attrs)
     return a->channels_last;
 }
 
-static bool take_chain(const struct node *n, const struct fused *chain, void *attrs)
-{
-    struct conv_attrs *a = attrs;
-
-    if (!a->channels_last || a->chain || a->into_channels || n->out[CONV_MOMENTS] ||
-        (n->inputs > CONV_RESIDUAL && n->in[CONV_RESIDUAL]))
-        return false;
-    a->chain = chain;
-    return true;
-}
-
 /* -- plan -- */
 
-static bool infer(struct infer *i)
+static const struct conv_extras no_extras;
+
+static bool infer_with(struct infer *i, const struct conv_attrs *a, const struct conv_extras *extras)
 {
-    const struct conv_attrs *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, X);
     int64_t dims[MAX_RANK], channels;
     struct conv_shape s;
 
     if (a->channels_last)
-        return conv_last_infer(i);
+        return conv_last_infer(i, a, extras);
     if (!conv_check(i, a, x, false, &channels) || !conv_shape_read(i, a, x, typed_in(i, W), &s))
         return false;
     dims[0] = x->dims[0];
@@ -64,21 +55,30 @@ static bool infer(struct infer *i)
     return true;
 }
 
+static bool infer(struct infer *i)
+{
+    return infer_with(i, infer_attrs(i), &no_extras);
+}
+
 /* -- run -- */
 
-static bool run(struct step *s)
+static bool run_with(struct step *s, const struct conv_attrs *a, const struct conv_extras *extras)
 {
-    const struct conv_attrs *a = s->attrs;
     const struct tensor *x = s->in[X], *w = s->in[W];
     struct conv_shape shape;
 
     if (a->channels_last)
-        return conv_last_step(s);
+        return conv_last_step(s, extras);
     if (!conv_shape_read(NULL, a, x, w, &shape))
         return step_error(s, "the shapes do not fit");
-    conv_forward(s->k, s->pool, &shape, x->dtype, x->data, w->data, s->in[B] ? s->in[B]->data : NULL, a->limited,
+    conv_forward(s->k, s->pool, &shape, x->dtype, x->data, w->data, s->in[B] ? s->in[B]->data : NULL, extras->limited,
                  s->out[0]->data, s->scratch);
     return true;
+}
+
+static bool run(struct step *s)
+{
+    return run_with(s, s->attrs, &no_extras);
 }
 
 /* -- differentiate -- */
@@ -130,7 +130,7 @@ static void describe(const struct node *n, const void *plan, struct text *out)
     const struct conv_attrs *a = n->attrs;
 
     if (a->channels_last)
-        conv_last_tell(n, plan, out);
+        conv_last_tell(n, &no_extras, plan, out);
 }
 
 static void grad_describe(const struct node *n, const void *plan, struct text *out)
@@ -165,8 +165,7 @@ static const struct op op_grad = {
         },
 };
 
-/* The output may have more than the convolution makes: what its chain broadcasts to, or the other parts of a Concat,
- * which it does not meet. */
+/* The output may have more than the convolution makes: what the chain of a lowered one broadcasts to. */
 static void cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
 {
     const struct conv_attrs *a = n->attrs;
@@ -174,6 +173,7 @@ static void cost(const struct node *n, const struct tensor *const *in, struct te
     struct conv_shape s;
     double pixels;
 
+    (void)out;
     if (!conv_shape_read(NULL, a, &x, in[W], &s))
         return;
     pixels = (double)s.batch;
@@ -183,10 +183,6 @@ static void cost(const struct node *n, const struct tensor *const *in, struct te
             pixels *= (double)s.in[d] / (double)s.kernel[d];
     }
     c->flops = 2 * pixels * cost_count(in[W]);
-    if (a->into_channels) {
-        c->bytes -= cost_bytes(out[0]) * (1 - (double)s.out_channels / (double)a->into_channels);
-        c->bytes -= n->inputs > CONV_INTO ? cost_bytes(in[CONV_INTO]) : 0;
-    }
 }
 
 static bool gradient(struct backward *b)
@@ -198,6 +194,108 @@ static const struct op_parameter parameters[] = {
     { PARAMETER_TRAINS, W, "weight", "glorot_uniform", conv_fans },
     { PARAMETER_TRAINS, B, "bias", "zeros", NULL },
     { 0 },
+};
+
+/* -- lowered -- */
+
+static bool take_chain(const struct node *n, const struct fused *chain, void *attrs)
+{
+    struct conv_lowered *a = attrs;
+
+    if (!a->conv.channels_last || a->extras.chain || a->extras.into_channels || n->out[CONV_MOMENTS] ||
+        (n->inputs > CONV_RESIDUAL && n->in[CONV_RESIDUAL]))
+        return false;
+    a->extras.chain = chain;
+    return true;
+}
+
+static bool take_relu(const struct node *n, void *attrs)
+{
+    struct conv_lowered *a = attrs;
+
+    (void)n;
+    if (a->extras.limited || a->extras.chain || a->extras.into_channels)
+        return false;
+    a->extras.limited = true;
+    a->extras.least = 0;
+    a->extras.most = INFINITY;
+    return true;
+}
+
+static bool take_clip(const struct node *n, float least, float most, void *attrs)
+{
+    struct conv_lowered *a = attrs;
+
+    if (!a->conv.channels_last || !(least <= most) || !take_relu(n, attrs))
+        return false;
+    a->extras.least = least;
+    a->extras.most = most;
+    return true;
+}
+
+static int lowered_rank(const struct node *n, int k)
+{
+    return n->inputs > CONV_RESIDUAL ? UNKNOWN : rank_of_window(n, k);
+}
+
+static bool lowered_infer(struct infer *i)
+{
+    const struct conv_lowered *a = infer_attrs(i);
+
+    return infer_with(i, &a->conv, &a->extras);
+}
+
+static bool lowered_run(struct step *s)
+{
+    const struct conv_lowered *a = s->attrs;
+
+    return run_with(s, &a->conv, &a->extras);
+}
+
+static void lowered_describe(const struct node *n, const void *plan, struct text *out)
+{
+    const struct conv_lowered *a = n->attrs;
+
+    if (a->conv.channels_last)
+        conv_last_tell(n, &a->extras, plan, out);
+}
+
+/* The other parts of a Concat are in the output, too; it does not meet them. */
+static void lowered_cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out,
+                         struct cost *c)
+{
+    const struct conv_lowered *a = n->attrs;
+
+    cost(n, in, out, c);
+    if (!a->extras.into_channels)
+        return;
+    c->bytes -= cost_bytes(out[0]) * (1 - (double)in[W]->dims[0] / (double)a->extras.into_channels);
+    c->bytes -= n->inputs > CONV_INTO ? cost_bytes(in[CONV_INTO]) : 0;
+}
+
+static const struct op op_lowered = {
+    .name = "Conv",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T X, T W, T B?, V more* -> T Y",
+              .types = "T: floats bf16; V: all bf16",
+              .attrs_size = sizeof(struct conv_lowered),
+              .rank = lowered_rank,
+              .infer = lowered_infer,
+              .run = lowered_run,
+              .batch_independent = rows_of_convolution,
+              .take_chain = take_chain,
+              .chain_at = CONV_CHAIN,
+              .take_relu = take_relu,
+              .take_clip = take_clip,
+              .describe = lowered_describe,
+              .cost = lowered_cost,
+              .hidden = 1,
+              .no_gradient = "is made where no gradient is taken any more" },
+            { 0 },
+        },
 };
 
 /* -- test -- */
@@ -232,8 +330,7 @@ static const struct op_case newest[] = {
         .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
         .attrs_size = sizeof(struct conv_attrs), .parse = parse, .rank = rank_of_window, .infer = infer, .run = run,   \
         .gradient = gradient, .channels_last = channels_last, .batch_independent = rows_of_convolution,                \
-        .take_chain = take_chain, .chain_at = CONV_CHAIN, .describe = describe, .cost = cost, .hidden = 1,             \
-        .parameters = parameters, .cases = case_list                                                                   \
+        .describe = describe, .cost = cost, .hidden = 1, .parameters = parameters, .cases = case_list                  \
     }
 
 const struct op op_conv = {
@@ -246,4 +343,5 @@ const struct op op_conv = {
             ROW(1, "T: floats", cases),
             { 0 },
         },
+    .lowered = &op_lowered,
 };

@@ -8,8 +8,11 @@
 struct conv_attrs {
     struct window_attrs window;
     int64_t group;
-    /* What passes put into a Conv; none of it is in a file's own. */
-    bool channels_last;
+    bool channels_last; /* of a Conv, where a pass has laid it out so (op_def.channels_last) */
+};
+
+/* What passes put into a Conv (plan/pass.h): all of it zero for nothing. */
+struct conv_extras {
     bool limited; /* y = min(most, max(least, y)), at the end; without channels_last max(0, y) alone */
     float least, most;
     const struct fused *chain; /* at the very end; only with channels last, and without a residual. NULL: none */
@@ -18,7 +21,12 @@ struct conv_attrs {
     int64_t into_channels, into_at;
 };
 
-/* An input behind those of the standard, which a pass may give a Conv with channels last: it is added to the result
+struct conv_lowered { /* kiln.Conv */
+    struct conv_attrs conv;
+    struct conv_extras extras;
+};
+
+/* An input behind those of the standard, of a kiln.Conv with channels last: it is added to the result
  * (broadcast as by Add), before limits. */
 enum { CONV_RESIDUAL = 3, CONV_CHAIN }; /* CONV_CHAIN: the chain's input 1, and the others after it */
 enum { CONV_INTO = CONV_CHAIN };        /* with into_channels: what has other parts already. Left out: the first one */

@@ -120,9 +120,8 @@ struct forward {
 };
 
 /* The result is a part of the output's channels. */
-static bool plan_part(struct infer *i, struct forward *f, const struct tensor *own)
+static bool plan_part(struct infer *i, const struct conv_extras *a, struct forward *f, const struct tensor *own)
 {
-    const struct conv_attrs *a = infer_attrs(i);
     const struct tensor *before = infer_inputs(i) > CONV_INTO ? typed_in(i, CONV_INTO) : NULL;
     struct tensor whole = *own;
 
@@ -139,9 +138,8 @@ static bool plan_part(struct infer *i, struct forward *f, const struct tensor *o
     return true;
 }
 
-static bool out_of(struct infer *i, const struct conv_shape *s, struct forward *f)
+static bool out_of(struct infer *i, const struct conv_extras *a, const struct conv_shape *s, struct forward *f)
 {
-    const struct conv_attrs *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, X), *r = infer_inputs(i) > CONV_RESIDUAL ? typed_in(i, CONV_RESIDUAL) : NULL;
     struct tensor own = *x;
     int64_t dims[MAX_RANK];
@@ -157,7 +155,7 @@ static bool out_of(struct infer *i, const struct conv_shape *s, struct forward *
     if (a->chain)
         return true;
     if (a->into_channels)
-        return plan_part(i, f, &own);
+        return plan_part(i, a, f, &own);
     memcpy(dims, own.dims, sizeof dims);
     if (r && !broadcast(&rank, dims, r))
         return infer_error(i, "what is added to the result does not broadcast with it");
@@ -179,9 +177,8 @@ static bool moments_out(struct infer *i, const struct product *p)
     return set_out(i, CONV_MOMENTS, F64, 2, dims);
 }
 
-bool conv_last_infer(struct infer *i)
+bool conv_last_infer(struct infer *i, const struct conv_attrs *a, const struct conv_extras *extras)
 {
-    const struct conv_attrs *a = infer_attrs(i);
     const struct tensor x = layout_onnx(true, typed_in(i, X));
     struct forward *f = infer_plan(i, sizeof *f);
     struct conv_shape s;
@@ -190,7 +187,7 @@ bool conv_last_infer(struct infer *i)
     if (!f || !conv_check(i, a, &x, false, &channels) || !conv_shape_read(i, a, &x, typed_in(i, W), &s))
         return false;
     plan_product(i, &f->product, &s, CONV_FORWARD, W);
-    if (!out_of(i, &s, f) || !moments_out(i, &f->product))
+    if (!out_of(i, extras, &s, f) || !moments_out(i, &f->product))
         return false;
     need_scratch(i, f->product.packed + f->result + f->chained.scratch + f->product.scratch);
     return true;
@@ -244,9 +241,8 @@ static void forward_planes(const struct step *s, const struct product *p, char *
 }
 
 /* What is done with the result while it is at hand; with `plain` nothing but the bias. */
-static struct epilogue epilogue_of(const struct step *s, bool plain)
+static struct epilogue epilogue_of(const struct step *s, const struct conv_extras *a, bool plain)
 {
-    const struct conv_attrs *a = s->attrs;
     const struct tensor *r = s->node->inputs > CONV_RESIDUAL && !plain ? s->in[CONV_RESIDUAL] : NULL;
 
     return (struct epilogue){ .bias = s->in[B] ? s->in[B]->data : NULL,
@@ -257,14 +253,14 @@ static struct epilogue epilogue_of(const struct step *s, bool plain)
 
 static void limit(const struct elements *s, const float *x)
 {
-    const struct conv_attrs *a = s->attrs;
+    const struct conv_extras *a = s->attrs;
 
     formula_of_1(formula_of(&op_clip), s->k, (struct numbers){ a->least, a->most }, x, s->y, s->n);
 }
 
 static void add_loop(const struct elements *s)
 {
-    const struct conv_attrs *a = s->attrs;
+    const struct conv_extras *a = s->attrs;
     const float *const p = s->x[0], *const q = s->x[1];
 
     if (s->step[0] && s->step[1])
@@ -283,9 +279,9 @@ static void limit_loop(const struct elements *s)
 }
 
 /* The residual and the limits, where the kernel did not see to them, into y; NULL: in place. */
-static void finish_apart(struct step *s, const struct conv_shape *shape, void *result, struct tensor *y)
+static void finish_apart(struct step *s, const struct conv_extras *a, const struct conv_shape *shape, void *result,
+                         struct tensor *y)
 {
-    const struct conv_attrs *a = s->attrs;
     const struct elementwise add = { .loop = add_loop, .span.attrs = a },
                              alone = { .loop = limit_loop, .span.attrs = a };
     struct tensor own = image(shape, false);
@@ -314,11 +310,11 @@ static void finish_block(void *context, int64_t block, int64_t from, int64_t n, 
 }
 
 /* With a chain behind it: part by part, or when the result is complete. */
-static void run_chained(struct step *s, const struct forward *f, float *y, void *memory, void *scratch)
+static void run_chained(struct step *s, const struct conv_extras *a, const struct forward *f, float *y, void *memory,
+                        void *scratch)
 {
     const struct product *p = &f->product;
-    const struct conv_attrs *a = s->attrs;
-    struct epilogue e = epilogue_of(s, !p->fits);
+    struct epilogue e = epilogue_of(s, a, !p->fits);
     struct chained_run r;
 
     chained_begin(&r, s, &f->chained, a->chain, CONV_CHAIN, y, memory);
@@ -331,7 +327,7 @@ static void run_chained(struct step *s, const struct forward *f, float *y, void 
                       scratch);
     } else {
         forward_planes(s, p, scratch, y);
-        finish_apart(s, &p->shape, y, NULL);
+        finish_apart(s, a, &p->shape, y, NULL);
     }
     chained_end(&r, s, a->chain);
 }
@@ -356,22 +352,20 @@ static void moments_of_block(void *context, int64_t block, int64_t from, int64_t
 }
 
 /* The result's channels to where they belong among those of the output. */
-static void move_part(struct step *s, const struct conv_shape *shape, const float *result)
+static void move_part(struct step *s, const struct conv_extras *a, const struct conv_shape *shape, const float *result)
 {
-    const struct conv_attrs *a = s->attrs;
     const int64_t pixels = shape->batch * shape->out[0] * shape->out[1];
     const int64_t part[] = { pixels, shape->out_channels }, whole[] = { pixels, a->into_channels };
 
     move_box(s->k, s->pool, sizeof *result, 2, part, part, 0, result, whole, a->into_at, s->out[0]->data);
 }
 
-bool conv_last_step(struct step *s)
+bool conv_last_step(struct step *s, const struct conv_extras *a)
 {
     const struct forward *f = s->plan;
     const struct product *p = &f->product;
-    const struct conv_attrs *a = s->attrs;
     const bool apart = f->apart || !p->fits;
-    struct epilogue e = epilogue_of(s, apart);
+    struct epilogue e = epilogue_of(s, a, apart);
     char *const result = scratch_at(s, p->packed), *const memory = scratch_at(s, p->packed + f->result);
     char *const scratch = scratch_at(s, p->packed + f->result + f->chained.scratch);
     float *y = f->result ? (void *)result : (float *)s->out[0]->data + a->into_at;
@@ -379,7 +373,7 @@ bool conv_last_step(struct step *s)
     if (!tensor_count(s->out[0]))
         return true;
     if (a->chain) {
-        run_chained(s, f, y, memory, scratch);
+        run_chained(s, a, f, y, memory, scratch);
         return true;
     }
     if (s->out[CONV_MOMENTS] && !apart) {
@@ -393,9 +387,9 @@ bool conv_last_step(struct step *s)
     else
         forward_planes(s, p, scratch, y);
     if (apart)
-        finish_apart(s, &p->shape, y, a->into_channels ? NULL : s->out[0]);
+        finish_apart(s, a, &p->shape, y, a->into_channels ? NULL : s->out[0]);
     if (f->moved)
-        move_part(s, &p->shape, y);
+        move_part(s, a, &p->shape, y);
     if (s->out[CONV_MOMENTS] && !p->fits)
         record_moments(s, &p->shape, 0, tensor_count(s->out[0]), s->out[0]->data);
     return true;
@@ -494,9 +488,8 @@ static const char *name_of(const struct product *p)
     return p->fits ? conv_last_name(&p->c) : "by planes";
 }
 
-void conv_last_tell(const struct node *n, const void *plan, struct text *out)
+void conv_last_tell(const struct node *n, const struct conv_extras *a, const void *plan, struct text *out)
 {
-    const struct conv_attrs *a = n->attrs;
     const struct forward *f = plan;
 
     text_printf(out, "%s", name_of(&f->product));

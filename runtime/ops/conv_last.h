@@ -4,13 +4,13 @@
 
 #include "ops/conv.h"
 
-bool conv_last_infer(struct infer *i);
-bool conv_last_step(struct step *s);
+bool conv_last_infer(struct infer *i, const struct conv_attrs *a, const struct conv_extras *extras);
+bool conv_last_step(struct step *s, const struct conv_extras *extras);
 /* Of the gradient: inputs dY, X, W; outputs dX, dW, dB. */
 bool conv_last_grad_infer(struct infer *i);
 bool conv_last_grad_step(struct step *s);
 /* Which methods were chosen, and what is done at the end. */
-void conv_last_tell(const struct node *n, const void *plan, struct text *out);
+void conv_last_tell(const struct node *n, const struct conv_extras *extras, const void *plan, struct text *out);
 void conv_last_grad_tell(const struct node *n, const void *plan, struct text *out);
 
 #endif

@@ -29,23 +29,12 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
-static bool take_chain(const struct node *n, const struct fused *chain, void *attrs)
-{
-    struct gemm_attrs *a = attrs;
-
-    (void)n;
-    if (a->chain)
-        return false;
-    a->chain = chain;
-    return true;
-}
-
 /* -- plan -- */
 
 /* alpha * A' B'. */
 static struct gemm product_of(const struct gemm_attrs *a, const struct tensor *x, const struct tensor *w)
 {
-    struct gemm g = { .dtype = x->dtype, .alpha = (double)a->alpha, .c_col = 1, .relu = a->relu };
+    struct gemm g = { .dtype = x->dtype, .alpha = (double)a->alpha, .c_col = 1 };
 
     g.m = x->dims[a->trans_a];
     g.k = x->dims[!a->trans_a];
@@ -131,9 +120,9 @@ static void ask_for_packed(struct infer *i, struct gemm *g)
         g->packed = g; /* not yet, but it will be */
 }
 
-static bool infer(struct infer *i)
+static bool infer_lowered(struct infer *i, const struct gemm_lowered *lowered)
 {
-    const struct gemm_attrs *a = infer_attrs(i);
+    const struct gemm_attrs *a = &lowered->gemm;
     const struct tensor *x = typed_in(i, A), *w = typed_in(i, B);
     struct tensor y;
     struct gemm g;
@@ -141,6 +130,7 @@ static bool infer(struct infer *i)
     if (x->rank != 2 || w->rank != 2)
         return infer_error(i, "'A' has %d and 'B' has %d dimensions, both must have 2", x->rank, w->rank);
     g = product_of(a, x, w);
+    g.relu = lowered->relu;
     if (g.k != w->dims[a->trans_b])
         return infer_error(i, "'B' has depth %lld, must have that of 'A', %lld", (long long)w->dims[a->trans_b],
                            (long long)g.k);
@@ -151,7 +141,14 @@ static bool infer(struct infer *i)
                            (double)a->beta, dtype_name(g.dtype));
     y = result_of(&g);
     ask_for_packed(i, &g);
-    return chained_gemm_infer(i, a->chain, GEMM_CHAIN, &y, &g);
+    return chained_gemm_infer(i, lowered->chain, GEMM_CHAIN, &y, &g);
+}
+
+static bool infer(struct infer *i)
+{
+    const struct gemm_attrs *a = infer_attrs(i);
+
+    return infer_lowered(i, &(struct gemm_lowered){ .gemm = *a });
 }
 
 /* -- run -- */
@@ -168,9 +165,9 @@ static void fill_with(const struct step *s, const struct tensor *c, const struct
     move_run(s->k, s->pool, &m, c->data, y->data);
 }
 
-static bool run(struct step *s)
+static bool run_lowered(struct step *s, const struct gemm_lowered *lowered)
 {
-    const struct gemm_attrs *a = s->attrs;
+    const struct gemm_attrs *a = &lowered->gemm;
     const struct tensor *c = s->in[C];
     struct gemm g = product_of(a, s->in[A], s->in[B]);
     struct tensor y;
@@ -178,6 +175,7 @@ static bool run(struct step *s)
     g.a = s->in[A]->data;
     g.b = s->in[B]->data;
     g.c = chained_product(s);
+    g.relu = lowered->relu;
     g.packed = prepared_for(s, B);
     switch (bias_of(a, &g, c)) {
     case COLUMNS:
@@ -194,8 +192,15 @@ static bool run(struct step *s)
     case NONE:
         break;
     }
-    chained_gemm(s, a->chain, GEMM_CHAIN, &g);
+    chained_gemm(s, lowered->chain, GEMM_CHAIN, &g);
     return true;
+}
+
+static bool run(struct step *s)
+{
+    const struct gemm_attrs *a = s->attrs;
+
+    return run_lowered(s, &(struct gemm_lowered){ .gemm = *a });
 }
 
 /* -- differentiate -- */
@@ -339,6 +344,78 @@ static const struct op_parameter parameters[] = {
     { 0 },
 };
 
+/* -- lowered -- */
+
+static bool take_chain(const struct node *n, const struct fused *chain, void *attrs)
+{
+    struct gemm_lowered *a = attrs;
+
+    (void)n;
+    if (a->chain)
+        return false;
+    a->chain = chain;
+    return true;
+}
+
+/* Of integers the product knows no Relu. */
+static bool take_relu(const struct node *n, void *attrs)
+{
+    const struct tensor *w = value_constant(n->in[B]);
+    struct gemm_lowered *a = attrs;
+
+    if (!w || !dtype_is_float(w->dtype) || a->chain)
+        return false;
+    a->relu = true;
+    return true;
+}
+
+static int lowered_rank(const struct node *n, int k)
+{
+    return n->inputs > GEMM_CHAIN ? UNKNOWN : rank_of_matrix(n, k);
+}
+
+static bool lowered_infer(struct infer *i)
+{
+    return infer_lowered(i, infer_attrs(i));
+}
+
+static bool lowered_run(struct step *s)
+{
+    return run_lowered(s, s->attrs);
+}
+
+static void describe(const struct node *n, const void *plan, struct text *out)
+{
+    const struct gemm_lowered *a = n->attrs;
+
+    if (a->relu)
+        text_printf(out, "Relu");
+    if (a->chain)
+        chained_tell(plan, a->chain, a->relu ? ", " : "", out);
+}
+
+static const struct op op_lowered = {
+    .name = "Gemm",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T A, T B, T C?, V chain* -> T Y",
+              .types = "T: floats bf16 i32 i64 u32 u64; V: all bf16",
+              .attrs_size = sizeof(struct gemm_lowered),
+              .rank = lowered_rank,
+              .infer = lowered_infer,
+              .run = lowered_run,
+              .take_chain = take_chain,
+              .chain_at = GEMM_CHAIN,
+              .take_relu = take_relu,
+              .describe = describe,
+              .cost = cost,
+              .no_gradient = "is made where no gradient is taken any more" },
+            { 0 },
+        },
+};
+
 /* -- test -- */
 
 enum { ALL = 1 << A | 1 << B | 1 << C };
@@ -388,22 +465,11 @@ static const struct op_case newest[] = {
     { 0 },
 };
 
-static void describe(const struct node *n, const void *plan, struct text *out)
-{
-    const struct gemm_attrs *a = n->attrs;
-
-    if (a->relu)
-        text_printf(out, "Relu");
-    if (a->chain)
-        chained_tell(plan, a->chain, a->relu ? ", " : "", out);
-}
-
 #define ROW(version, c, type_list, case_list)                                                                          \
     {                                                                                                                  \
         .since = version, .signature = "T A, T B, T " c " -> T Y", .types = type_list,                                 \
         .attrs_size = sizeof(struct gemm_attrs), .parse = parse, .rank = rank_of_matrix, .infer = infer, .run = run,   \
-        .gradient = gradient, .take_chain = take_chain, .chain_at = GEMM_CHAIN, .describe = describe, .cost = cost,    \
-        .parameters = parameters, .cases = case_list                                                                   \
+        .gradient = gradient, .cost = cost, .parameters = parameters, .cases = case_list                               \
     }
 
 const struct op op_gemm = {
@@ -417,4 +483,5 @@ const struct op op_gemm = {
             ROW(7, "C", "T: floats", needs_c),
             { 0 },
         },
+    .lowered = &op_lowered,
 };

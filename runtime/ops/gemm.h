@@ -7,11 +7,15 @@
 struct gemm_attrs {
     float alpha, beta;
     bool trans_a, trans_b;
-    bool relu;                 /* a Relu that a pass has put in */
+};
+
+struct gemm_lowered { /* kiln.Gemm */
+    struct gemm_attrs gemm;
+    bool relu;                 /* max(0, y) */
     const struct fused *chain; /* at the very end. NULL: none */
 };
 
-/* The input of a Gemm that is input 1 of its chain; others follow. */
+/* The input of a kiln.Gemm that is input 1 of its chain; others follow. */
 enum { GEMM_CHAIN = 3 };
 
 #endif

@@ -19,17 +19,6 @@ enum { A, B };                   /* inputs */
 enum { GRAD_Y, GRAD_A, GRAD_B }; /* inputs of the gradient */
 enum { BATCH_RANK = MAX_RANK };  /* of the leading dimensions */
 
-static bool take_chain(const struct node *n, const struct fused *chain, void *attrs)
-{
-    struct matmul_attrs *a = attrs;
-
-    (void)n;
-    if (a->chain)
-        return false;
-    a->chain = chain;
-    return true;
-}
-
 /* -- plan -- */
 
 struct product { /* the two operands as matrices with leading dimensions */
@@ -179,9 +168,8 @@ static int rank(const struct node *n, int k)
     return a < 2 || b < 2 ? UNKNOWN : a > b ? a : b;
 }
 
-static bool infer(struct infer *i)
+static bool infer_chained(struct infer *i, const struct fused *chain)
 {
-    const struct matmul_attrs *a = infer_attrs(i);
     const char *why;
     struct product p;
     struct tensor y;
@@ -196,14 +184,18 @@ static bool infer(struct infer *i)
     y = result_of(&p, typed_in(i, A)->dtype);
     g = forward_gemm(&p, y.dtype);
     ask_for_packed(i, &g);
-    return chained_gemm_infer(i, a->chain, MATMUL_CHAIN, &y, &g);
+    return chained_gemm_infer(i, chain, MATMUL_CHAIN, &y, &g);
+}
+
+static bool infer(struct infer *i)
+{
+    return infer_chained(i, NULL);
 }
 
 /* -- run -- */
 
-static bool run(struct step *s)
+static bool run_chained(struct step *s, const struct fused *chain)
 {
-    const struct matmul_attrs *a = s->attrs;
     const char *why;
     struct product p;
     struct gemm g;
@@ -216,8 +208,13 @@ static bool run(struct step *s)
     g.c = chained_product(s);
     g.column_bias = bias_of(s) ? bias_of(s)->data : NULL;
     g.packed = prepared_for(s, B);
-    chained_gemm(s, a->chain, MATMUL_CHAIN, &g);
+    chained_gemm(s, chain, MATMUL_CHAIN, &g);
     return true;
+}
+
+static bool run(struct step *s)
+{
+    return run_chained(s, NULL);
 }
 
 /* -- differentiate -- */
@@ -412,6 +409,70 @@ static const struct op_parameter parameters[] = {
     { 0 },
 };
 
+/* -- lowered -- */
+
+static bool take_chain(const struct node *n, const struct fused *chain, void *attrs)
+{
+    struct matmul_lowered *a = attrs;
+
+    (void)n;
+    if (a->chain)
+        return false;
+    a->chain = chain;
+    return true;
+}
+
+static int lowered_rank(const struct node *n, int k)
+{
+    return n->inputs > MATMUL_CHAIN ? UNKNOWN : rank(n, k);
+}
+
+static bool lowered_infer(struct infer *i)
+{
+    const struct matmul_lowered *a = infer_attrs(i);
+
+    return infer_chained(i, a->chain);
+}
+
+static bool lowered_run(struct step *s)
+{
+    const struct matmul_lowered *a = s->attrs;
+
+    return run_chained(s, a->chain);
+}
+
+static void describe(const struct node *n, const void *plan, struct text *out)
+{
+    const struct matmul_lowered *a = n->attrs;
+    const bool biased = n->inputs > MATMUL_BIAS && n->in[MATMUL_BIAS];
+
+    if (biased)
+        text_printf(out, "Add");
+    if (a->chain)
+        chained_tell(plan, a->chain, biased ? ", " : "", out);
+}
+
+static const struct op op_lowered = {
+    .name = "MatMul",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T A, T B, T bias?, V chain* -> T Y",
+              .types = "T: floats bf16 i32 i64 u32 u64; V: all bf16",
+              .attrs_size = sizeof(struct matmul_lowered),
+              .rank = lowered_rank,
+              .infer = lowered_infer,
+              .run = lowered_run,
+              .take_chain = take_chain,
+              .chain_at = MATMUL_CHAIN,
+              .describe = describe,
+              .cost = cost,
+              .no_gradient = "is made where no gradient is taken any more" },
+            { 0 },
+        },
+};
+
 /* -- test -- */
 
 static const struct op_case cases[] = {
@@ -435,23 +496,10 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
-static void describe(const struct node *n, const void *plan, struct text *out)
-{
-    const struct matmul_attrs *a = n->attrs;
-    const bool biased = n->inputs > MATMUL_BIAS && n->in[MATMUL_BIAS];
-
-    if (biased)
-        text_printf(out, "Add");
-    if (a->chain)
-        chained_tell(plan, a->chain, biased ? ", " : "", out);
-}
-
 #define ROW(version, type_list)                                                                                        \
     {                                                                                                                  \
-        .since = version, .signature = "T A, T B -> T Y", .types = type_list,                                          \
-        .attrs_size = sizeof(struct matmul_attrs), .rank = rank, .infer = infer, .run = run, .gradient = gradient,     \
-        .take_chain = take_chain, .chain_at = MATMUL_CHAIN, .describe = describe, .cost = cost,                        \
-        .parameters = parameters, .cases = cases                                                                       \
+        .since = version, .signature = "T A, T B -> T Y", .types = type_list, .rank = rank, .infer = infer,            \
+        .run = run, .gradient = gradient, .cost = cost, .parameters = parameters, .cases = cases                       \
     }
 
 const struct op op_matmul = {
@@ -464,4 +512,5 @@ const struct op op_matmul = {
             ROW(1, "T: floats"),
             { 0 },
         },
+    .lowered = &op_lowered,
 };

@@ -1,10 +1,10 @@
-/* What passes put into a MatMul (plan/pass.h). */
+/* What passes put into a MatMul (plan/pass.h): kiln.MatMul. */
 #ifndef KILN_OPS_MATMUL_H
 #define KILN_OPS_MATMUL_H
 
 #include "ops/op.h"
 
-struct matmul_attrs {
+struct matmul_lowered {
     const struct fused *chain; /* at the very end. NULL: none */
 };
 

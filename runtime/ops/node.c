@@ -22,6 +22,11 @@ const struct op_def *op_def_for(const struct op *op, int opset)
     return NULL;
 }
 
+const struct op_def *node_lowered(const struct node *n)
+{
+    return n->op && n->op->lowered ? op_def_for(n->op->lowered, n->def->since) : n->def;
+}
+
 static bool check_inputs(const struct node *n, const struct node_spec *spec, const struct signature *s,
                          struct report *r)
 {

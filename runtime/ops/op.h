@@ -311,11 +311,14 @@ struct op_def {
      * for elementwise operators. What is so can be run on a few rows at a time (plan/slices.h). */
     bool (*batch_independent)(const struct node *n, const struct tensor *const *types, const bool *rows);
     const struct chain_rule *chain; /* NULL where it is not elementwise, or no step of a chain */
-    /* For operators that can run a chain (ops/fused.h) on their only output while it is in the cache: changes a copy of
-     * the attributes so that they do; false where this node cannot. The chain's input 0 is the result, its inputs 1, 2
+    /* Of a lowered operator (below) that can run a chain (ops/fused.h) on its only output while it is in the cache:
+     * changes a copy of the attributes so that it does; false where this node cannot. The chain's input 0 is the result, its inputs 1, 2
      * ... become the node's inputs chain_at, chain_at + 1 ... */
     bool (*take_chain)(const struct node *n, const struct fused *chain, void *attrs);
     int chain_at;
+    /* The same of a Relu of its first output, of any type, and of a Clip with these bounds, of float32. */
+    bool (*take_relu)(const struct node *n, void *attrs);
+    bool (*take_clip)(const struct node *n, float least, float most, void *attrs);
     /* How it is computed, for people, in a few words, from what infer_plan was filled with. NULL: its name tells
      * all. */
     void (*describe)(const struct node *n, const void *plan, struct text *out);
@@ -339,7 +342,28 @@ struct op {
     const char *name;
     const char *domain; /* "" is ai.onnx, "kiln" a private one */
     const struct op_def *defs;
+    const struct op *lowered; /* NULL: nothing can be put into a node but what the standard has attributes for */
 };
+
+/* What a pass puts into a node (a Relu behind it, an addition, a chain) is in no attribute of the standard's. The node
+ * becomes one of a private operator then: a Conv one of kiln.Conv, the `lowered` of op_conv, by pass_lower (plan/pass.h).
+ *
+ *   - It has a row for each of the standard's, found by op_def_for with its version, and the same outputs and facts.
+ *   - Its attributes begin with those of the standard's row. What follows is zero where nothing has been put in, and it
+ *     does what the standard's operator does then, by the same code, to the bit.
+ *   - Its inputs begin with those of the standard; what was put in may read others, behind them.
+ *   - The node keeps the name and the version that it had, for people.
+ *
+ * Nobody takes a gradient of it, trains or saves it: passes that lower are run when all gradients are taken, on clones
+ * of graphs, and what is saved are the messages. So it needs no way back into standard operators. */
+
+/* The row of the node's lowered form, or its own where it is lowered already, or cannot be. */
+const struct op_def *node_lowered(const struct node *n);
+/* Is it a node of this operator, lowered or not? */
+static inline bool node_is_any(const struct node *n, const struct op *op)
+{
+    return n->op && (n->op == op || n->op == op->lowered);
+}
 
 /* -- the registry -- */
 

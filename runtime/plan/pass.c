@@ -89,6 +89,21 @@ void *pass_attrs(struct node *n, struct report *r)
     return attrs;
 }
 
+void *pass_lower(struct node *n, struct report *r)
+{
+    const struct op_def *def = node_lowered(n);
+    void *attrs = arena_alloc(n->graph->arena, def->attrs_size, r);
+
+    if (!attrs)
+        return NULL;
+    if (n->def->attrs_size)
+        memcpy(attrs, n->attrs, n->def->attrs_size);
+    n->op = n->op->lowered ? n->op->lowered : n->op;
+    n->def = def;
+    n->attrs = attrs;
+    return attrs;
+}
+
 void pass_replace(const struct use *uses, struct node *n, struct node *last)
 {
     struct value *y = last->out[0];

@@ -125,6 +125,8 @@ struct node *pass_next(const struct use *uses, const struct node *n);
 void pass_empty(struct node *n);
 /* A copy of the node's attributes, to be changed. */
 void *pass_attrs(struct node *n, struct report *r);
+/* The same, of what is a node of its lowered operator from now on (ops/op.h), if there is one. */
+void *pass_lower(struct node *n, struct report *r);
 /* `n` makes what `last` made, at the end of a chain of pass_next's; those after `n` make nothing any more. */
 void pass_replace(const struct use *uses, struct node *n, struct node *last);
 

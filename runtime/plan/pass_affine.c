@@ -324,7 +324,7 @@ static bool make_room(struct chain *c)
     struct node *n = c->node;
     struct value **in = arena_array(c->graph->arena, MATMUL_BIAS + 1, sizeof *in, c->report);
 
-    if (!in)
+    if (!in || !pass_lower(n, c->report))
         return false;
     memcpy(in, n->in, MATMUL_BIAS * sizeof *in);
     n->in = in;

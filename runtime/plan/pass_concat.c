@@ -10,9 +10,14 @@
  * makes the whole, the others take it one from the other, in the order of nodes, and the last one's result is what the
  * Concat made. */
 
-static const struct conv_attrs *conv_of(const struct node *n)
+/* Can the convolution's result lie among others? */
+static bool can_be_part(const struct node *conv)
 {
-    return n->attrs;
+    const struct conv_attrs *a = conv->attrs;
+    const struct conv_lowered *lowered = node_is(conv, &op_conv) ? NULL : conv->attrs;
+
+    return a->channels_last && conv->inputs <= CONV_RESIDUAL &&
+           !(lowered && (lowered->extras.chain || lowered->extras.into_channels));
 }
 
 /* The weights' shape: those of a constant, or as an input is declared. */
@@ -27,10 +32,9 @@ static const struct tensor *weights_of(const struct node *conv)
 static int64_t part_of(const struct use *uses, const struct value *v)
 {
     const struct node *n = v ? v->producer : NULL;
-    const struct tensor *w = n && node_is(n, &op_conv) ? weights_of(n) : NULL;
+    const struct tensor *w = n && node_is_any(n, &op_conv) ? weights_of(n) : NULL;
 
-    if (!w || w->rank < 3 || w->dims[0] <= 0 || n->out[0] != v || uses[v->id].count != 1 || n->inputs > CONV_RESIDUAL ||
-        !conv_of(n)->channels_last || conv_of(n)->chain || conv_of(n)->into_channels)
+    if (!w || w->rank < 3 || w->dims[0] <= 0 || n->out[0] != v || uses[v->id].count != 1 || !can_be_part(n))
         return 0;
     for (int k = 1; k < n->slots; k++)
         if (n->out[k])
@@ -60,15 +64,13 @@ static int64_t whole_of(const struct use *uses, const struct node *n)
 /* Writes channels [at, ...) into what `before` made; NULL: it makes the whole. */
 static bool write_part(struct node *conv, int64_t at, int64_t whole, struct value *before, struct report *r)
 {
-    struct conv_attrs *a = arena_alloc(conv->graph->arena, sizeof *a, r);
+    struct conv_lowered *a = pass_lower(conv, r);
     struct value **in = arena_array(conv->graph->arena, CONV_INTO + 1, sizeof(struct value *), r);
 
     if (!a || !in)
         return false;
-    *a = *conv_of(conv);
-    a->into_channels = whole;
-    a->into_at = at;
-    conv->attrs = a;
+    a->extras.into_channels = whole;
+    a->extras.into_at = at;
     if (!before)
         return true;
     memcpy(in, conv->in, (size_t)conv->inputs * sizeof(struct value *));

@@ -258,7 +258,8 @@ static int product_of(const struct chain_maker *m, const struct draft *d)
     for (int k = 0; k < d->inputs; k++) {
         const struct value *v = d->in[k];
         const struct node *n = v->producer;
-        bool alone = n && n->def && n->def->take_chain && n->out[0] == v && !m->is_output[v->id] && m->is_float[v->id];
+        bool alone =
+            n && n->def && node_lowered(n)->take_chain && n->out[0] == v && !m->is_output[v->id] && m->is_float[v->id];
 
         for (int o = 1; alone && o < n->slots; o++)
             alone = !n->out[o];
@@ -292,7 +293,7 @@ static bool hand_over(const struct chain_maker *m, struct draft *d, int product,
 {
     struct value *made = d->in[product], *out[CHAIN_OUTPUTS];
     struct node *n = made->producer, *last = d->member[0];
-    struct node was;
+    struct node lowered = *n, was;
     struct fused *f;
     struct value **in;
     void *attrs;
@@ -301,21 +302,19 @@ static bool hand_over(const struct chain_maker *m, struct draft *d, int product,
     d->in[product] = d->in[0];
     d->in[0] = made;
     f = make_chain(m, d, out);
-    attrs = arena_alloc(m->graph->arena, n->def->attrs_size, m->report);
-    in = inputs_of(m, n, d, &count);
+    attrs = pass_lower(&lowered, m->report);
+    in = inputs_of(m, &lowered, d, &count);
     if (!f || !attrs || !in)
         return false;
-    memcpy(attrs, n->attrs, n->def->attrs_size);
-    *taken = n->inputs <= n->def->chain_at && n->def->take_chain(n, f, attrs);
+    *taken = n->inputs <= lowered.def->chain_at && lowered.def->take_chain(&lowered, f, attrs);
     if (!*taken)
         return true;
     empty_members(m, d);
     was = *last;
-    *last = *n;
+    *last = lowered;
     *n = was;
     n->id = last->id;
     last->id = was.id;
-    last->attrs = attrs;
     last->in = in;
     last->inputs = count;
     last->out[0] = out[0];

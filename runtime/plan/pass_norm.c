@@ -112,7 +112,7 @@ static bool ask_for_moments(const struct run *r, struct report *report)
     const struct conv_attrs *a = conv && node_is(conv, &op_conv) ? conv->attrs : NULL;
     struct value **in;
 
-    if (!r->attrs.normal || !a || !a->channels_last || a->chain || conv->inputs > CONV_RESIDUAL)
+    if (!r->attrs.normal || !a || !a->channels_last)
         return true;
     in = arena_array(n->graph->arena, (size_t)n->inputs + 1, sizeof *in, report);
     if (!in)

@@ -10,7 +10,7 @@ static bool is_free(const struct use *uses, const struct value *v)
 {
     const struct node *n = v->producer;
 
-    return n && n->out[0] == v && node_is(n, &op_conv) && uses[v->id].count == 1 && n->inputs <= CONV_RESIDUAL &&
+    return n && n->out[0] == v && node_is(n, &op_conv) && uses[v->id].count == 1 &&
            ((const struct conv_attrs *)n->attrs)->channels_last;
 }
 
@@ -35,7 +35,7 @@ static bool take(struct node *add, int product, struct report *r)
     const int id = conv->id;
     struct value **in = arena_array(add->graph->arena, CONV_RESIDUAL + 1, sizeof(struct value *), r);
 
-    if (!in)
+    if (!in || !pass_lower(conv, r))
         return false;
     memcpy(in, conv->in, (size_t)conv->inputs * sizeof(struct value *));
     in[CONV_RESIDUAL] = other;

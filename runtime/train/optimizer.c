@@ -276,7 +276,7 @@ bool optimizer_emit(struct emitter *e, const struct optimizer *o, const struct o
 
     if (e->failed)
         return false;
-    *op = (struct op){ o->def->title, "kiln", defs };
+    *op = (struct op){ .name = o->def->title, .domain = "kiln", .defs = defs };
     *a = made;
     in[RATE] = i->rate;
     in[LOSS] = i->loss;

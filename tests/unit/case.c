@@ -8,6 +8,7 @@
 #include "ops/layout.h"
 #include "ops/move.h"
 #include "ops/node.h"
+#include "plan/pass.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -327,7 +328,7 @@ static bool make_graph(struct case_graph *c, const struct op *op, const struct o
         if (case_given(&c->expected[k]))
             c->out_value[k] = graph_value(c->graph, NULL);
     c->node = node_make(c->graph, &spec, &c->report);
-    ok = c->node && (!v->last || put_last(c));
+    ok = c->node && (!v->last || put_last(c)) && (!v->lowered || pass_lower(c->node, &c->report));
     for (int k = 0; ok && k < c->outputs; k++)
         ok = !case_given(&c->expected[k]) || finish_output(c, k, &e, v);
     return ok && !failed(&c->report);

@@ -43,6 +43,7 @@ struct case_variant {
     bool fixed;       /* inputs after the first are constants */
     bool last;     /* input 0 and the outputs that have its rank lie with their channels last, between transpositions;
                     * where the operator can */
+    bool lowered;  /* the node is its operator's lowered one, where there is one; nothing has been put into it */
     bool followed; /* floats that come out go through elementwise nodes, which come to nothing */
     const struct kernels *kernels; /* NULL: the best there are */
     int threads;

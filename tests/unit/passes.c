@@ -1,6 +1,7 @@
 /* Passes: what the graph is after each, alone, and that a session computes what a frame computes without any. */
 #include "base/random.h"
 #include "fixture.h"
+#include "ops/registry.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -352,6 +353,70 @@ START_TEST(relu_goes_into_the_node_before)
 }
 END_TEST
 
+/* -- lowered nodes -- */
+
+#define IMAGES                                                                                                         \
+    "g (float[N, 2, 3, 3] x) => (float[P, Q, R, S] y, float[T, U, V, W] z)\n" BN                                       \
+    ", float[2, 2, 1, 1] w = {1, 2, -3, 4}, float[2, 2, 1, 1] u = {1, -1, 2, 0.5}>\n"
+#define ROWS "g (float[N, 3] x) => (float[P, 2] y, float[Q, 2] z)\n<float[3, 2] w = {1, 2, -3, 4, 5, 6}>\n"
+#define LINES                                                                                                          \
+    "g (float[N, 2, 3] x) => (float[P, 2, 2] y, float[Q, 2, 2] z)\n<float[3, 2] w = {1, 2, -3, 4, 5, 6}, "             \
+    "float[2] b = {1, -2}>\n"
+
+static const struct {
+    const struct op *op;
+    const char *text;
+    int lowered, plain; /* nodes of it, when all passes are through */
+} lowered[] = {
+    { &op_conv, IMAGES "{ c = Conv(x, w) y = Relu(c) z = Conv(x, w) }", 1, 1 },
+    { &op_conv, IMAGES "{ c = Conv(x, w) d = Conv(x, u) e = Sigmoid(d) y = Add(c, e) z = Conv(x, w) }", 2, 1 },
+    { &op_conv, IMAGES "{ c = Conv(x, w) d = Conv(x, u) y = Concat <axis = 1> (c, d) z = Conv(x, w) }", 2, 1 },
+    { &op_conv, IMAGES "{ c = Conv(x, w) y = BatchNormalization(c, s, o, m, v) z = Conv(x, w) }", 0, 2 },
+    { &op_batch_normalization,
+      IMAGES "{ k = Conv(x, w) c = MaxPool <kernel_shape = [1, 1]> (k) d = BatchNormalization(c, s, o, m, v)\n"
+             "  y = Relu(d) z = BatchNormalization(c, s, o, m, v) }",
+      1, 1 },
+    { &op_gemm, ROWS "{ c = Gemm(x, w) y = Relu(c) z = Gemm(x, w) }", 1, 1 },
+    { &op_gemm, ROWS "{ c = Gemm(x, w) y = Tanh(c) z = Gemm(x, w) }", 1, 1 },
+    { &op_matmul, LINES "{ c = MatMul(x, w) y = Add(c, b) z = MatMul(x, w) }", 1, 1 },
+    { &op_matmul, LINES "{ c = MatMul(x, w) y = Tanh(c) z = MatMul(x, w) }", 1, 1 },
+};
+
+static int nodes_of(const struct graph *g, const struct op *op)
+{
+    int n = 0;
+
+    for (size_t k = 0; k < g->node_count; k++)
+        n += g->nodes[k]->op == op && g->nodes[k]->out[0];
+    return n;
+}
+
+/* What is put into a node makes it one of a private operator, under the name and the version that it had; others, and
+ * those of the model, stay. */
+START_TEST(what_takes_something_in_is_lowered)
+{
+    const struct op *op = lowered[_i].op;
+    const struct graph *g, *own;
+    char text[1024];
+    struct trial t;
+
+    snprintf(text, sizeof text, "%s%s", HEAD, lowered[_i].text);
+    start(&t, text);
+    passes_free(&t.passes);
+    own = t.f.model->graph;
+    g = passes_run(&t.passes, own, &t.c);
+    ck_assert_int_eq(nodes_of(g, op->lowered), lowered[_i].lowered);
+    ck_assert_int_eq(nodes_of(g, op), lowered[_i].plain);
+    ck_assert_int_eq(count(g, op->name), lowered[_i].lowered + lowered[_i].plain);
+    for (size_t k = 0; k < g->node_count; k++)
+        if (node_is_any(g->nodes[k], op))
+            ck_assert_int_eq(g->nodes[k]->since, op_def_for(op, own->opset)->since);
+    ck_assert_int_eq(nodes_of(own, op->lowered), 0);
+    same_results(&t);
+    finish(&t);
+}
+END_TEST
+
 /* -- transpositions -- */
 
 static const struct {
@@ -542,6 +607,7 @@ Suite *suite(void)
     add_test(s, initializers_stay_as_they_are);
     add_test(s, what_is_not_finite_is_left);
     add_tests(s, relu_goes_into_the_node_before, (int)(sizeof relus / sizeof *relus));
+    add_tests(s, what_takes_something_in_is_lowered, sizeof lowered / sizeof *lowered);
     add_tests(s, transpositions_cancel, (int)(sizeof transposes / sizeof *transposes));
     add_test(s, passes_work_together);
     add_tests(s, bodies_are_rewritten, (int)(sizeof bodies / sizeof *bodies));

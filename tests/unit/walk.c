@@ -53,13 +53,12 @@ static void end_run(struct case_graph *c, struct frame *f)
 /* -- values known early and late, threads -- */
 
 static void check_same_bytes(const struct op *op, const struct op_def *def, const struct op_case *oc,
-                             const struct case_variant *v)
+                             const struct case_variant *plain, const struct case_variant *v)
 {
-    const struct case_variant plain = { 0 };
     struct case_graph a, b;
     struct frame *fa, *fb;
 
-    check_run(op, def, oc, &plain, &a, &fa);
+    check_run(op, def, oc, plain, &a, &fa);
     check_run(op, def, oc, v, &b, &fb);
     for (int k = 0; k < a.outputs; k++) {
         const struct tensor *x = a.out_value[k] ? frame_get(fa, a.out_value[k]) : NULL;
@@ -307,11 +306,68 @@ static void check_gradient(const struct op *op, const struct op_def *def, const 
     end_run(&c, NULL);
 }
 
+/* -- lowered -- */
+
+/* Each row has one that takes what it takes, and more. */
+static void check_lowered_row(const struct op *op, const struct op_def *def)
+{
+    const struct op_def *low = op_def_for(op->lowered, def->since);
+    struct signature own, s;
+
+    require(strcmp(op->lowered->name, op->name) == 0 && strcmp(op->lowered->domain, "kiln") == 0 &&
+                !op->lowered->lowered,
+            "the lowered operator has another name, or a lowered one itself");
+    require(low, "has no lowered row");
+    require(signature_read(&own, def) && signature_read(&s, low), "'%s', '%s' is malformed", low->signature,
+            low->types);
+    require(s.inputs >= own.inputs && s.outputs == own.outputs, "the lowered row has other inputs or outputs");
+    for (int k = 0; k < own.inputs; k++)
+        require(!(own.var[own.in[k].var].set.tensor & ~s.var[s.in[k].var].set.tensor),
+                "the lowered row does not take every type of input %d", k);
+    require(low->attrs_size > def->attrs_size && !low->parse, "nothing can be put into the lowered row");
+    require(low->take_chain || low->take_relu || low->take_clip, "the lowered row takes nothing");
+    require(!def->take_chain && !def->take_relu && !def->take_clip, "takes what is no attribute of the standard's");
+    require(low->infer && low->run && low->rank && low->describe && !low->gradient && low->no_gradient,
+            "the lowered row lacks something, or has a gradient");
+    require(low->hidden == def->hidden && low->flags == def->flags && !low->cost == !def->cost &&
+                low->batch_independent == def->batch_independent,
+            "the lowered row has other facts");
+}
+
+static bool has_form_last(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    const struct case_variant plain = { 0 };
+    struct case_graph c;
+    bool has;
+
+    require(case_make(&c, op, def, oc, &plain), "%s: %s", c.report.error.where, c.report.error.message);
+    has = case_goes_last(&c);
+    case_release(&c);
+    return has;
+}
+
+/* A lowered node into which nothing has been put does what the standard's does. */
+static void check_lowered(const struct op *op, const struct op_def *def)
+{
+    const struct case_variant plain = { 0 }, lowered = { .lowered = true }, last = { .last = true },
+                              both = { .lowered = true, .last = true, .threads = 3 };
+
+    check_lowered_row(op, def);
+    for (const struct op_case *oc = def->cases; oc->inputs; oc++) {
+        if (!is_for(op, def, oc))
+            continue;
+        name_it(op, def, oc, "lowered");
+        check_same_bytes(op, def, oc, &plain, &lowered);
+        if (has_form_last(op, def, oc))
+            check_same_bytes(op, def, oc, &last, &both);
+    }
+}
+
 /* -- the walk -- */
 
 void walk_operator(const struct op *op)
 {
-    const struct case_variant late = { .run_time = true }, threads = { .threads = 3 };
+    const struct case_variant plain = { 0 }, late = { .run_time = true }, threads = { .threads = 3 };
     int cases;
 
     for (const struct op_def *def = op->defs; def->since; def++) {
@@ -329,9 +385,9 @@ void walk_operator(const struct op *op)
                 continue;
             cases++;
             name_it(op, def, oc, "values at run time");
-            check_same_bytes(op, def, oc, &late);
+            check_same_bytes(op, def, oc, &plain, &late);
             name_it(op, def, oc, "three threads");
-            check_same_bytes(op, def, oc, &threads);
+            check_same_bytes(op, def, oc, &plain, &threads);
             name_it(op, def, oc, "what passes know");
             if (!def->expand && !case_gives_nodes(oc))
                 check_known(op, def, oc);
@@ -341,6 +397,8 @@ void walk_operator(const struct op *op)
         if (!def->expand)
             check_elementwise(op, def);
         require(cases, "has no case of its types");
+        if (op->lowered)
+            check_lowered(op, def);
         check_types(op, def);
     }
 }

@@ -88,7 +88,7 @@ static bool field_at(struct loading *l, int64_t at, int64_t end, struct field *f
 {
     uint64_t tag, length;
 
-    if (!budget_in_time(l->budget, NULL, l->report) || !varint_at(l, &at, end, &tag))
+    if (!budget_in_time(l->budget, NULL, l->report) || !varint_at(l, &at, end, &tag) || !(tag >> 3)) /* no field is 0 */
         return false;
     *f = (struct field){ .number = tag >> 3, .delimited = (tag & 7) == 2, .length_at = at };
     switch (tag & 7) {

@@ -327,7 +327,7 @@ typedef struct kiln_edit_options {
 
 /* A copy with these changes; weights are shared with the model. Belongs to the caller. It runs where the model did, and
  * may be partial where that is. Errors: BAD_ARGUMENT (a name that is no input, or given twice), BAD_DATA (another
- * element type than is declared), BAD_MODEL (it would not be valid any more), LIMIT, NO_MEMORY. */
+ * type or shape than is declared), BAD_MODEL (it would not be valid any more), LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_model_edit(kiln_model **out, const kiln_model *model, const kiln_edit_options *options,
                                      kiln_error *err);
 /* A copy whose parameters without a value (graph inputs that the metadata name as "init.NAME", or that are read as
@@ -592,7 +592,7 @@ KILN_API const kiln_tensor *kiln_trainer_output(const kiln_trainer *trainer, siz
 KILN_API kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, kiln_error *err);
 KILN_API double kiln_trainer_learning_rate(const kiln_trainer *trainer);
 /* A copy, for the caller, of what a parameter has: its value (`what` is NULL or "value"), its gradient in the latest
- * step ("gradient", with options.keep_gradients), or what the optimiser keeps for it ("m", "v", "momentum" ...: a wrong
+ * step ("gradient", with options.keep_gradients), or what the optimiser keeps for it ("momentum", "velocity" ...: a wrong
  * one is answered with those that there are). Errors: BAD_ARGUMENT, NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_get(kiln_tensor **out, kiln_trainer *trainer, const char *parameter, const char *what,
                                       kiln_error *err);

@@ -6,17 +6,38 @@
 
 /* -- inputs -- */
 
+static bool fits(const struct tensor *need, const struct tensor *t)
+{
+    bool fit = need->kind == t->kind && (need->dtype == UNDEFINED || need->dtype == t->dtype) &&
+               (need->rank < 0 || need->rank == t->rank);
+
+    for (int d = 0; fit && d < need->rank; d++)
+        fit = need->dims[d] < 0 || need->dims[d] == t->dims[d];
+    return fit;
+}
+
+/* What the file says of an input; of one without a type, nothing. */
+static bool declared_type(struct tensor *out, const Onnx__ValueInfoProto *input, struct report *r)
+{
+    *out = (struct tensor){ .rank = UNKNOWN };
+    return !input->type || type_of_proto(out, input->type, NULL, r);
+}
+
 static bool set_input(struct edit *e, const char *name, const struct tensor *t)
 {
     const Onnx__ValueInfoProto *input = edit_graph_input(e, name);
-    const Onnx__TypeProto__Tensor *type = input && input->type ? input->type->tensor_type : NULL;
     Onnx__TensorProto *old = edit_initializer(e, name);
+    char got[TYPE_TEXT], need[TYPE_TEXT];
+    struct tensor declared;
 
-    if (!input && !old)
-        return fail(e->report, KILN_BAD_ARGUMENT, NULL, "the model has no input '%s'", name);
-    if (type && type->elem_type && (enum dtype)type->elem_type != t->dtype)
+    if (!input)
+        return fail(e->report, KILN_BAD_ARGUMENT, NULL, "the model has no input '%s'%s", name,
+                    old ? ": it is an initializer" : "");
+    if (!declared_type(&declared, input, e->report))
+        return false;
+    if (t->kind != TENSOR || !fits(&declared, t))
         return fail(e->report, KILN_BAD_DATA, NULL, "input '%s' is %s, the value for it %s", name,
-                    kiln_dtype_name((kiln_dtype)type->elem_type), dtype_name(t->dtype));
+                    tensor_text(&declared, need), tensor_text(t, got));
     edit_drop_graph_input(e, name);
     return old ? edit_tensor(e, old, t) : edit_add_initializer(e, name, t);
 }
@@ -40,6 +61,11 @@ static bool set_inputs(struct model *m, const struct model_changes *c, struct re
 static bool same_key(const Onnx__StringStringEntryProto *e, const char *key)
 {
     return strcmp(e->key ? e->key : "", key) == 0;
+}
+
+static bool is_text(const char *s)
+{
+    return message_utf8(s, strlen(s));
 }
 
 /* All entries of the key from place `from` on. */
@@ -106,7 +132,9 @@ static bool change(struct model *m, const struct model_changes *c, struct report
     if ((c->constants && !set_inputs(m, c, r)) || (c->inference && !model_to_inference(m, r)))
         return false;
     for (size_t k = 0; k < c->metadata; k++)
-        if (!c->texts[k])
+        if (!is_text(c->keys[k]) || (c->texts[k] && !is_text(c->texts[k])))
+            return fail(r, KILN_BAD_ARGUMENT, NULL, "metadata '%s' is not valid UTF-8", c->keys[k]);
+        else if (!c->texts[k])
             drop_metadata(m, c->keys[k], 0);
         else if (!set_metadata(m, c->keys[k], c->texts[k], r))
             return false;

@@ -103,16 +103,18 @@ END_TEST
 
 START_TEST(inputs_become_constants)
 {
-    const int64_t two = 2;
+    const int64_t two = 2, three = 3;
     const float numbers[] = { 10, 20 };
     const char *const names[] = { "mean", "mean" };
     kiln_model *m = open_as(net, false), *made, *none;
     kiln_edit_options o = KILN_EDIT_OPTIONS_INIT;
-    kiln_tensor *mean, *whole;
+    kiln_tensor *mean, *whole, *longer, *several;
     char *text;
 
     ok(kiln_tensor_new(&mean, KILN_FLOAT, 1, &two, numbers, &err));
     ok(kiln_tensor_new(&whole, KILN_INT64, 1, &two, NULL, &err));
+    ok(kiln_tensor_new(&longer, KILN_FLOAT, 1, &three, NULL, &err));
+    ok(kiln_tensor_new_sequence(&several, KILN_FLOAT, 1, (const kiln_tensor *const *)&mean, &err));
     o.constant_names = names;
     o.constants = (const kiln_tensor *const[]){ mean, mean };
     o.constant_count = 1;
@@ -126,7 +128,14 @@ START_TEST(inputs_become_constants)
     expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_ARGUMENT, "'mean' is given twice");
     o.constant_count = 1;
     o.constants = (const kiln_tensor *const[]){ whole };
-    expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_DATA, "input 'mean' is float, the value for it int64");
+    expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_DATA, "input 'mean' is float[2], the value for it int64[2]");
+    o.constants = (const kiln_tensor *const[]){ longer };
+    expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_DATA, "input 'mean' is float[2], the value for it float[3]");
+    o.constants = (const kiln_tensor *const[]){ several };
+    expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_DATA, "the value for it seq(float");
+    o.constants = (const kiln_tensor *const[]){ mean };
+    o.constant_names = (const char *const[]){ "w" };
+    expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_ARGUMENT, "no input 'w': it is an initializer");
     o.constant_names = (const char *const[]){ "nobody" };
     expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_ARGUMENT, "no input 'nobody'");
     o.constants = (const kiln_tensor *const[]){ NULL };
@@ -136,6 +145,8 @@ START_TEST(inputs_become_constants)
     ck_assert_ptr_null(none);
     kiln_tensor_free(mean);
     kiln_tensor_free(whole);
+    kiln_tensor_free(longer);
+    kiln_tensor_free(several);
     kiln_model_free(made);
     kiln_model_free(m);
 }
@@ -165,6 +176,8 @@ START_TEST(metadata_is_written)
     expect_metadata(made, (const char *const[]){ "a", "one", "new", "four" }, 2);
     expect_metadata(m, (const char *const[]){ "a", "1", "b", "2", "a", "3" }, 3);
     kiln_model_free(made);
+    o.metadata_values = (const char *const[]){ "one", "\xff", NULL };
+    expect(kiln_model_edit(&made, m, &o, &err), KILN_BAD_ARGUMENT, "metadata 'new' is not valid UTF-8");
     kiln_model_free(m);
 }
 END_TEST

@@ -13,7 +13,9 @@
  * NULL where there is no such thing. Options are structs, started with their _INIT, which writes down their size: a
  * program that was compiled with fewer fields runs with a later library, and one that sets fields which the library
  * does not know yet is refused. A NULL options pointer means the defaults, which are zeros. Structs that the library
- * hands out are its own, and may have more fields in a later version.
+ * hands out are its own, and may have more fields in a later version. Beside the errors that a comment names, any call
+ * may end with NO_MEMORY, with LIMIT where a limit of memory or time is set, and with STOPPED where its context has been
+ * cancelled.
  *
  * Threads. A model, a data set or a context may be used by any number of threads at once. A session or a trainer belongs
  * to one thread at a time. Different objects never share anything that changes, but for what a context is for.
@@ -103,7 +105,8 @@ typedef struct kiln_context_options {
     bool files_apart; /* what was read is not written over, and no two outputs are one file, whichever links lead there:
                          for a program that does one piece of work, such as a command. Calls that read or write files
                          then belong to one thread at a time */
-    /* Is told of every error and warning of calls that are made with the context, or with what was; may be NULL. */
+    /* Is told of the errors and warnings of work with the context, or with what was made with it, but not of arguments
+     * that are refused at once; may be NULL. */
     kiln_diagnostic_fn diagnostic;
     void *user;
 } kiln_context_options;
@@ -498,6 +501,7 @@ typedef struct kiln_data_options {
 KILN_API kiln_status kiln_dataset_open(kiln_dataset **out, const char *spec, const kiln_data_options *options,
                                        kiln_error *err);
 /* One of copies of tensors of real numbers: `x` [N, ...], `y` [N] (classes, from 0) or, with options.values, [N, ...].
+ * Fractions among the classes make numbers of all of them, as in a file: kiln_dataset_about tells.
  * Errors: BAD_ARGUMENT, BAD_DATA, LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_new(kiln_dataset **out, const kiln_tensor *x, const kiln_tensor *y,
                                       const kiln_data_options *options, kiln_error *err);

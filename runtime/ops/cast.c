@@ -66,6 +66,12 @@ static bool infer(struct infer *i)
     return set_out(i, 0, a->to, x->rank, x->dims);
 }
 
+static enum dtype told(const struct node *n, int k)
+{
+    (void)k;
+    return ((const struct cast *)n->attrs)->to;
+}
+
 /* -- run -- */
 
 enum { OFTEN = 1024 }; /* texts after which the time is looked at */
@@ -226,8 +232,8 @@ static const struct op_case cases_25[] = { CASES_24,
 #define ROW(version, list, reader, tests)                                                                              \
     {                                                                                                                  \
         .since = version, .signature = "T1 input -> T2 output", .types = "T1: " list "; T2: " list,                    \
-        .attrs_size = sizeof(struct cast), .parse = reader, .infer = infer, .run = run, .gradient = gradient,          \
-        .flags = OP_ELEMENTWISE, .cases = tests                                                                        \
+        .attrs_size = sizeof(struct cast), .parse = reader, .dtype = told, .infer = infer, .run = run,                 \
+        .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = tests                                                  \
     }
 #define NUMBERS "floats ints uints bool"
 

@@ -54,6 +54,12 @@ static bool run(struct step *s)
     return true;
 }
 
+static enum dtype told(const struct node *n, int k)
+{
+    (void)k;
+    return ((const struct fill *)n->attrs)->dtype;
+}
+
 /* -- test -- */
 
 static const struct op_case cases[] = {
@@ -66,8 +72,8 @@ static const struct op_case cases[] = {
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \
         .since = version, .signature = "T1 input -> T2 output", .types = "T1: i64; T2: floats ints uints bool" t,      \
-        .attrs_size = sizeof(struct fill), .parse = parse, .rank = rank_of_shape_0, .infer = infer, .run = run,        \
-        .gradient = zero_gradient, .cases = cases                                                                      \
+        .attrs_size = sizeof(struct fill), .parse = parse, .rank = rank_of_shape_0, .dtype = told, .infer = infer,     \
+        .run = run, .gradient = zero_gradient, .cases = cases                                                          \
     }
 
 const struct op op_constant_of_shape = {

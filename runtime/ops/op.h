@@ -285,10 +285,12 @@ struct op_def {
     const char *types;
     size_t attrs_size;
     bool (*parse)(struct parse *p, void *attrs); /* NULL: no attributes */
-    /* The rank of output k where it can be told before any shape is, else UNKNOWN: passes see no more than this, and
-     * the types of the signature. n->in[] say what is known of them; ops/rank.h has the usual ones. NULL for OP_ELEMENTWISE, if
-     * it is the highest of the inputs'. */
+    /* The rank of output k where it can be told before any shape is, else UNKNOWN: passes see no more than this and its
+     * type. n->in[] say what is known of them; ops/rank.h has the usual ones. NULL for OP_ELEMENTWISE, if it is the
+     * highest of the inputs'. */
     int (*rank)(const struct node *n, int k);
+    /* The element type of output k where an attribute tells it; UNDEFINED, or NULL: the signature alone does. */
+    enum dtype (*dtype)(const struct node *n, int k);
     /* In place of rank, infer, run and gradient: emits nodes that do the same, from n->in[] and n->attrs. out[k] is what
      * becomes of n->out[k]; not needed where that is NULL. Types are still checked by the signature, messages still name
      * this node. */

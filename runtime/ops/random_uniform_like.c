@@ -59,6 +59,14 @@ static bool infer(struct infer *i)
     return set_out(i, 0, dtype, x->rank, x->dims);
 }
 
+static enum dtype told(const struct node *n, int k)
+{
+    const enum dtype dtype = ((const struct uniform *)n->attrs)->dtype;
+
+    (void)k;
+    return dtype ? dtype : known_input(n, 0).dtype;
+}
+
 /* -- run -- */
 
 enum { BLOCK = 256 };
@@ -158,7 +166,7 @@ static const struct op_case cases_22[] = {
 #define ROW(version, list, tests)                                                                                      \
     {                                                                                                                  \
         .since = version, .signature = "T1 input -> T2 output", .types = list, .attrs_size = sizeof(struct uniform),   \
-        .parse = parse, .rank = rank_of_input, .infer = infer, .run = run, .gradient = zero_gradient,                  \
+        .parse = parse, .rank = rank_of_input, .dtype = told, .infer = infer, .run = run, .gradient = zero_gradient,   \
         .flags = OP_RANDOM, .cases = tests                                                                             \
     }
 

@@ -101,8 +101,9 @@ static enum dtype type_of(const struct node *n, int k)
     enum dtype dtype;
     struct signature s;
 
-    if (!signature_read(&s, n->def))
-        return UNDEFINED;
+    dtype = n->def->dtype ? n->def->dtype(n, k) : UNDEFINED;
+    if (dtype != UNDEFINED || !signature_read(&s, n->def))
+        return dtype;
     out = signature_out(&s, k);
     if (!out || out->any)
         return UNDEFINED;

@@ -177,7 +177,7 @@ static const struct pass {
 };
 
 /* What is known outside of captured values is known inside. Formal inputs are those of the node, in their order (Loop):
- * their types come from there too, and from what the file declares only where that is all. */
+ * their types come from there alone. What the file declares of them is not believed, as it is not when it is run. */
 static void know_from_outside(const struct node *n, const struct graph *sub)
 {
     for (size_t c = 0; c < sub->capture_count; c++)
@@ -185,7 +185,7 @@ static void know_from_outside(const struct node *n, const struct graph *sub)
     for (size_t k = 0; k < sub->input_count; k++) {
         const enum dtype dtype = known_input(n, (int)k).dtype;
 
-        if (dtype == UNDEFINED || dtype == known_of(sub->inputs[k]).dtype)
+        if (dtype == known_of(sub->inputs[k]).dtype)
             continue;
         for (size_t v = 0; v < sub->value_count; v++) /* what was thought to follow */
             if (sub->values[v]->producer)

@@ -524,6 +524,20 @@ static const struct {
       "{ k = Loop(m, go, f) <body = b (int64 i, bool c, float[A] h) => (bool d, float[A] t)\n"
       "  { d = Identity(c) p = Mul(h, h) q = Sigmoid(p) t = Tanh(q) }> l = Cast <to = 1> (k) y = Add(l, x) }",
       4, 0 },
+    /* also where only running tells what it is */
+    { "g (float[5] x) => (float[5] y) <int64 m = {3}, bool go = {1}, double[5] f = {1, 2, 3, 4, 5}>\n"
+      "{ s = ReduceSum <keepdims = 0> (x) o = Less(s, s)\n"
+      "  e = If (o) <then_branch = p () => (double[5] a) { a = Neg(f) }, else_branch = n () => (double[5] r) { r = "
+      "Exp(f) }>\n"
+      "  k = Loop(m, go, e) <body = b (int64 i, bool c, float[A] h) => (bool d, float[A] t)\n"
+      "  { d = Identity(c) p = Mul(h, h) q = Sigmoid(p) t = Tanh(q) }> l = Cast <to = 1> (k) y = Add(l, x) }",
+      4, 0 },
+    /* an attribute tells it */
+    { "g (float[5] x) => (float[5] y) <int64 m = {3}, bool go = {1}, int64[1] n = {5}>\n"
+      "{ s = Shape(x) z = ConstantOfShape <value = float[1] {2}> (s)\n"
+      "  k = Loop(m, go, z) <body = b (int64 i, bool c, float[A] h) => (bool d, float[A] t)\n"
+      "  { d = Identity(c) p = Mul(h, h) q = Sigmoid(p) t = Tanh(q) }> y = Add(k, x) }",
+      2, 1 },
 };
 
 /* The last subgraph of the last node that has any, and so on in that. */

@@ -222,7 +222,8 @@ KILN_API kiln_status kiln_tensor_new_sequence(kiln_tensor **out, kiln_dtype dtyp
 KILN_API kiln_status kiln_tensor_new_random(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims,
                                             uint64_t seed, int32_t stream, kiln_error *err);
 /* Reads a file: .npy (NumPy's format, one tensor), or else a message of ONNX, a TensorProto, SequenceProto or
- * OptionalProto as `kind` says. The context may be NULL. Errors: IO, BAD_DATA, UNSUPPORTED, NO_MEMORY. */
+ * OptionalProto as `kind` says. The context may be NULL. Errors: IO, BAD_DATA, BAD_MODEL
+ * (what is no such message), UNSUPPORTED. */
 KILN_API kiln_status kiln_tensor_read(kiln_tensor **out, const char *path, kiln_kind kind, kiln_context *context,
                                       kiln_error *err);
 /* Writes a tensor of numbers as .npy, the file whole or not at all. The context may be NULL. Errors: UNSUPPORTED (what
@@ -415,7 +416,8 @@ typedef struct kiln_session_options {
                        numbers about 1 moves results near it that do not meet it, by up to about .7. What is not finite,
                        or makes more than 2^40, reaches what it meets and nothing else, with and without */
     const char *const *outputs; /* [output_count] the values to be computed, by name: any of the main graph, what lies
-                                   between as well. What they do not need is left out, inputs too. NULL: the model's */
+                                   between as well. What they do not need is left out; inputs that they do not need may be given all the
+                                   same. NULL: the model's */
     size_t output_count;
 } kiln_session_options;
 
@@ -510,6 +512,8 @@ KILN_API kiln_status kiln_dataset_new(kiln_dataset **out, const kiln_tensor *x, 
  * NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **validation, const kiln_dataset *data,
                                         double fraction, kiln_error *err);
+/* "none", "unit", "center", "standardize"; NULL where k is not below their number. */
+KILN_API const char *kiln_normalization_name(size_t k);
 /* The same samples, normalised when a batch is made: "none", "unit" (x / 255), "center" (the mean of each feature taken
  * off), "standardize" (divided by the deviation, too). What that takes is fitted to `fitted`, which is the training set
  * whatever is normalised; NULL: `data` itself. Belongs to the caller, the samples are shared. Errors: BAD_ARGUMENT (the
@@ -698,7 +702,8 @@ typedef struct kiln_fit_options {
 KILN_API kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, const kiln_fit_options *options,
                                       int64_t *ran, kiln_error *err);
 /* Measures the model over a data set, `batch` samples at a time (0: 32), in inference form: `values` has room for
- * kiln_measure_count(). Errors: as above. */
+ * kiln_measure_count(). NaN stands for what says nothing of this training, and for a loss that is no number. Errors: as
+ * above. */
 KILN_API kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *data, int64_t batch,
                                            double *values, kiln_error *err);
 

@@ -150,7 +150,7 @@ bool write_file(void *user, const void *bytes, size_t count)
 
 bool save_trace(struct command *c, const char *path, const kiln_session *session, const kiln_trainer *trainer)
 {
-    struct page page = { 0 };
+    struct page page = { .command = c };
     const kiln_status got = session ? kiln_session_trace(session, page_write, &page, &c->err)
                                     : kiln_trainer_trace(trainer, page_write, &page, &c->err);
 

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { WIDTH = 460, HEIGHT = 300, LEFT = 58, RIGHT = 16, TOP = 64, BOTTOM = 44, LEGEND_LINE = 18, COLORS = 6 };
 
@@ -302,15 +303,19 @@ static bool read_lines(struct history *out, FILE *f, const char *path, struct co
 
 bool history_read(struct history *out, const char *path, struct command *c)
 {
+    enum { MOST_BYTES = 1 << 24 };
+    struct stat s;
     FILE *f;
     bool ok;
 
     if (kiln_file_claim(c->context, path, KILN_FILE_INPUT, &c->err) != KILN_OK)
         return false;
     f = fopen(path, "r");
-    if (!f)
+    if (!f || fstat(fileno(f), &s))
         return command_fail_system(c, path);
-    ok = read_lines(out, f, path, c);
+    ok = s.st_size <= MOST_BYTES ? read_lines(out, f, path, c)
+                                 : command_fail(c, KILN_LIMIT, path, "has %lld bytes, a history has at most %d",
+                                                (long long)s.st_size, (int)MOST_BYTES);
     fclose(f);
     return ok;
 }

@@ -363,7 +363,7 @@ static int run(int argc, char **argv)
     };
     struct options o = { .batch = 1 };
     static struct inspection i;
-    struct page page = { 0 };
+    struct page page = { .command = &i.command };
     bool ok;
 
     if (!options_parse(&argp, argc, argv, &o))

@@ -108,11 +108,16 @@ void learn_close(struct learn *l)
 
 const char *option_normalization(struct argp_state *state, const char *arg)
 {
-    static const char *const kinds[] = { "none", "unit", "center", "standardize" };
+    struct page names = { 0 };
+    const char *name;
 
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-        if (strcmp(arg, kinds[k]) == 0)
-            return kinds[k];
-    argp_error(state, "--normalize is '%s', must be none, unit, center or standardize", arg);
-    return NULL;
+    for (size_t k = 0; (name = kiln_normalization_name(k)); k++) {
+        if (strcmp(arg, name) == 0)
+            break;
+        page_printf(&names, "%s%s", !k ? "" : kiln_normalization_name(k + 1) ? ", " : " or ", name);
+    }
+    if (!name)
+        argp_error(state, "--normalize is '%s', must be %s", arg, names.text ? names.text : "another");
+    page_free(&names);
+    return name;
 }

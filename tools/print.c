@@ -13,19 +13,36 @@ bool said_all(void)
 
 /* -- pages -- */
 
+static bool keeps_limit(const struct page *p, size_t room)
+{
+    const size_t most = p->command ? p->command->limits.memory : 0,
+                 used = p->command ? kiln_context_memory(p->command->context, NULL) : 0;
+
+    return !most || (used <= most && room <= most - used);
+}
+
+static void grow(struct page *p, size_t need)
+{
+    const size_t room = need > 2 * p->room ? need : 2 * p->room;
+    char *more = NULL;
+
+    p->limited = !keeps_limit(p, room);
+    if (!p->limited)
+        more = realloc(p->text, room);
+    p->failed = !more;
+    if (!more)
+        return;
+    p->text = more;
+    p->room = room;
+}
+
 void page_add(struct page *p, const char *bytes, size_t length)
 {
     const size_t need = p->length + length + 1;
 
-    if (need > p->room) {
-        const size_t room = need > 2 * p->room ? need : 2 * p->room;
-        char *more = realloc(p->text, room);
-
-        p->failed |= !more;
-        p->text = more ? more : p->text;
-        p->room = more ? room : p->room;
-    }
-    if (p->failed || need > p->room)
+    if (!p->failed && need > p->room)
+        grow(p, need);
+    if (p->failed)
         return;
     memcpy(p->text + p->length, bytes, length);
     p->length += length;
@@ -113,21 +130,28 @@ static void add_lines(struct page *to, const struct page *from)
     }
 }
 
+static bool fail_page(const struct page *p, struct command *c)
+{
+    return p->limited ? command_fail(c, KILN_LIMIT, NULL, "what is told would pass the memory limit of %zu bytes",
+                                     c->limits.memory)
+                      : command_no_memory(c);
+}
+
 bool page_show(struct page *p, struct command *c)
 {
-    struct page shown = { 0 };
+    struct page shown = { .command = p->command };
     const bool terminal = isatty(STDOUT_FILENO);
     const struct page *const out = terminal ? &shown : p;
     bool ok;
 
     if (terminal)
         add_lines(&shown, p);
-    ok = !p->failed && !out->failed;
+    ok = (!p->failed || fail_page(p, c)) && (!out->failed || fail_page(out, c));
     if (ok && out->length)
         fwrite(out->text, 1, out->length, stdout);
     page_free(&shown);
     page_free(p);
-    return ok || command_no_memory(c);
+    return ok;
 }
 
 bool page_save(struct page *p, const char *path, struct command *c)

@@ -332,11 +332,14 @@ static bool read_line(struct totals *t, char *line, size_t number, const char *p
 
 static bool read_expected(struct totals *t, const char *path, struct command *c)
 {
-    FILE *f = fopen(path, "r");
     char *line = NULL;
     size_t room = 0, number = 0;
     bool ok = true;
+    FILE *f;
 
+    if (kiln_file_claim(NULL, path, KILN_FILE_INPUT, &c->err) != KILN_OK) /* a regular file: no pipe is waited for */
+        return false;
+    f = fopen(path, "r");
     if (!f)
         return command_fail_system(c, path);
     while (ok && getline(&line, &room, f) >= 0)

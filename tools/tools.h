@@ -115,7 +115,8 @@ bool said_all(void);
 struct page {
     char *text; /* ended by NUL, where there is any */
     size_t length, room;
-    bool failed;
+    const struct command *command; /* whose limit of memory it keeps, with all that the context has; NULL: none */
+    bool failed, limited;          /* limited: that was the limit */
 };
 void page_add(struct page *p, const char *bytes, size_t length);
 /* As say_to, and the same without escaping. */

@@ -94,10 +94,19 @@ kiln_status api_end(const struct report *r, bool ok, kiln_error *err);
 /* The same for an argument that is wrong, told by a message. */
 kiln_status api_refuse(kiln_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Hands what was written to the caller, and ends; the text is released. */
-kiln_status api_end_text(struct text *t, bool ok, kiln_write_fn write, void *user, kiln_error *err);
+/* Text for the caller, which is made in memory first. */
+struct writing {
+    struct budget budget;
+    struct report report;
+    struct text text;
+};
+/* `like` has the limits, and what is charged too; NULL has none. */
+void api_write_begin(struct writing *w, const struct budget *like, kiln_context *context);
+/* Hands it over, where `ok`, and frees it. */
+kiln_status api_write_end(struct writing *w, bool ok, kiln_write_fn write, void *user, kiln_error *err);
 /* Of sessions and trainers; `profile` is NULL where nothing is remembered. */
-kiln_status api_trace(const struct profile *profile, kiln_write_fn write, void *user, kiln_error *err);
+kiln_status api_trace(const struct profile *profile, struct writing *w, kiln_write_fn write, void *user,
+                      kiln_error *err);
 kiln_status api_times(const struct profile *profile, bool by_node, kiln_time_fn each, void *user, kiln_error *err);
 
 #endif

@@ -182,7 +182,7 @@ kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **validation, 
                                double fraction, kiln_error *err)
 {
     struct dataset first, last;
-    struct report r = { 0 };
+    struct report r = api_report(data ? data->samples->context : NULL);
 
     if (!train || !validation)
         return api_refuse(err, "%s is NULL", train ? "validation" : "train");
@@ -211,6 +211,11 @@ static bool find_kind(const char *kind, enum normalization *out)
     return false;
 }
 
+const char *kiln_normalization_name(size_t k)
+{
+    return k < NORMALIZATIONS ? normalization_names[k] : NULL;
+}
+
 static struct scaling *fit(const kiln_dataset *fitted, enum normalization kind, struct report *r)
 {
     struct scaling *s = api_alloc(sizeof *s, r);
@@ -231,7 +236,7 @@ kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data,
                                    const kiln_dataset *fitted, kiln_error *err)
 {
     enum normalization chosen;
-    struct report r = { 0 };
+    struct report r = api_report(data ? data->samples->context : NULL);
     struct scaling *s;
 
     if (!out)
@@ -240,7 +245,7 @@ kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data,
     if (!data || !kind)
         return api_refuse(err, "%s is NULL", data ? "kind" : "data");
     if (!find_kind(kind, &chosen))
-        return api_refuse(err, "kind '%s' is unknown, must be none, unit, center or standardize", kind);
+        return api_refuse(err, "kind '%s' is none of those that kiln_normalization_name gives", kind);
     fitted = fitted ? fitted : data;
     if (tensor_count(&fitted->sample) != tensor_count(&data->sample))
         fail(&r, KILN_BAD_DATA, NULL, "samples have %lld features, those that it is fitted to %lld",

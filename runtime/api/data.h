@@ -24,8 +24,8 @@ const struct tensor *api_samples_of(const struct model *m);
 bool api_data_clues(const kiln_dataset *data, const struct model *m, struct trainer_options *to, struct tensor *batch,
                     struct report *r);
 
-/* Of a call that ends the life of what was predicted. */
-struct trainer *api_trainer(kiln_trainer *trainer);
+/* For a call that ends the life of what was predicted. */
+struct trainer *api_begin_call(kiln_trainer *trainer);
 kiln_context *api_trainer_context(const kiln_trainer *trainer);
 /* As the public struct has it. */
 kiln_parameter api_parameter(const struct parameter *p);

@@ -90,6 +90,7 @@ kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, co
     struct listening l = { .data = data ? &data->data : NULL };
     const kiln_dataset *check;
     struct fit_events events;
+    struct trainer *t;
     struct fit_options to;
     struct measure best;
     kiln_fit_options o;
@@ -105,13 +106,13 @@ kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, co
         return KILN_BAD_ARGUMENT;
     r = api_report(api_trainer_context(trainer));
     check = o.validation;
-    l.trainer = api_trainer(trainer);
+    l.trainer = t = api_begin_call(trainer);
     l.options = &o;
     events = (struct fit_events){ &l, o.step ? on_step : NULL, o.epoch ? on_epoch : NULL };
     ok = read_options(&o, &to, &best, &r);
     to.validation_normalizer = check ? api_normalizer(check) : NULL;
-    ok = ok && trainer_fit(api_trainer(trainer), &data->data, check ? &check->data : NULL, api_normalizer(data), &to,
-                           &events, &epochs, &r);
+    ok =
+        ok && trainer_fit(t, &data->data, check ? &check->data : NULL, api_normalizer(data), &to, &events, &epochs, &r);
     if (ran)
         *ran = epochs;
     return api_end(&r, ok, err);
@@ -122,15 +123,16 @@ kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *dat
 {
     struct report r = api_report(trainer ? api_trainer_context(trainer) : NULL);
     struct scores scores;
+    struct trainer *t;
     bool ok;
 
     if (!trainer || !data || !values)
         return api_refuse(err, "%s is NULL", !trainer ? "trainer" : data ? "values" : "data");
     if (batch < 0)
         return api_refuse(err, "batch is %lld, must not be negative", (long long)batch);
-    ok = trainer_evaluate(api_trainer(trainer), &data->data, api_normalizer(data), batch ? batch : DEFAULT_BATCH,
-                          &scores, &r);
+    t = api_begin_call(trainer);
+    ok = trainer_evaluate(t, &data->data, api_normalizer(data), batch ? batch : DEFAULT_BATCH, &scores, &r);
     for (int m = 0; m < MEASURES; m++)
-        values[m] = ok && measure_applies(api_trainer(trainer), &data->data, m) ? scores.value[m] : (double)NAN;
+        values[m] = ok && measure_applies(t, &data->data, m) ? scores.value[m] : (double)NAN;
     return api_end(&r, ok, err);
 }

@@ -35,7 +35,7 @@ static bool describe(kiln_summary *to, struct report *r)
 
 kiln_status kiln_summary_new(kiln_summary **out, const kiln_model *model, kiln_error *err)
 {
-    struct report r = { 0 };
+    struct report r = api_report(model ? model->context : NULL);
     kiln_summary *s;
 
     if (!out)
@@ -114,21 +114,18 @@ const char *kiln_summary_output_type(const kiln_summary *summary, size_t k)
 
 kiln_status kiln_summary_write_json(const kiln_summary *summary, kiln_write_fn write, void *user, kiln_error *err)
 {
-    struct budget unlimited = { 0 };
-    struct report r = { 0 };
-    struct text t = { .budget = &unlimited, .report = &r };
+    struct writing w;
 
     if (!summary || !write)
         return api_refuse(err, "%s is NULL", summary ? "write" : "summary");
-    summary_json(&summary->summary, &summary->model->problems, &t);
-    return api_end_text(&t, true, write, user, err);
+    api_write_begin(&w, &summary->summary.budget, summary->model->context);
+    summary_json(&summary->summary, &summary->model->problems, &w.text);
+    return api_write_end(&w, true, write, user, err);
 }
 
 kiln_status kiln_summary_write_dot(const kiln_summary *summary, kiln_write_fn write, void *user, kiln_error *err)
 {
-    struct budget unlimited = { 0 };
-    struct report r = { 0 };
-    struct text t = { .budget = &unlimited, .report = &r };
+    struct writing w;
     kiln_status usable;
 
     if (!summary || !write)
@@ -136,6 +133,7 @@ kiln_status kiln_summary_write_dot(const kiln_summary *summary, kiln_write_fn wr
     usable = api_check_model(summary->model, err);
     if (usable != KILN_OK)
         return usable;
-    summary_dot(&summary->summary, &t, &r);
-    return api_end_text(&t, !failed(&r), write, user, err);
+    api_write_begin(&w, &summary->summary.budget, summary->model->context);
+    summary_dot(&summary->summary, &w.text, &w.report);
+    return api_write_end(&w, !failed(&w.report), write, user, err);
 }

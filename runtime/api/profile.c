@@ -3,27 +3,34 @@
 #include "base/cpu.h"
 #include "run/machine.h"
 
-kiln_status api_end_text(struct text *t, bool ok, kiln_write_fn write, void *user, kiln_error *err)
+void api_write_begin(struct writing *w, const struct budget *like, kiln_context *context)
 {
-    ok = ok && !t->failed &&
-         (write(user, t->data ? t->data : "", t->length) ||
-          fail(t->report, KILN_STOPPED, NULL, "stopped while writing"));
-    text_release(t);
-    return api_end(t->report, ok, err);
+    *w = (struct writing){ .report = api_report(context) };
+    if (like)
+        w->budget = budget_like(like);
+    w->text = (struct text){ .budget = &w->budget, .report = &w->report };
 }
 
-kiln_status api_trace(const struct profile *profile, kiln_write_fn write, void *user, kiln_error *err)
+kiln_status api_write_end(struct writing *w, bool ok, kiln_write_fn write, void *user, kiln_error *err)
 {
-    struct budget unlimited = { 0 };
-    struct report r = { 0 };
-    struct text t = { .budget = &unlimited, .report = &r };
+    struct text *t = &w->text;
 
+    ok = ok && !t->failed &&
+         (write(user, t->data ? t->data : "", t->length) ||
+          fail(&w->report, KILN_STOPPED, NULL, "stopped while writing"));
+    text_release(t);
+    return api_end(&w->report, ok, err);
+}
+
+kiln_status api_trace(const struct profile *profile, struct writing *w, kiln_write_fn write, void *user,
+                      kiln_error *err)
+{
     if (!write)
         return api_refuse(err, "write is NULL");
     if (!profile)
         return api_refuse(err, "there is no profile: it was not asked for");
-    profile_trace(profile, &t);
-    return api_end_text(&t, true, write, user, err);
+    profile_trace(profile, &w->text);
+    return api_write_end(w, true, write, user, err);
 }
 
 enum { MOST_TIMES = 4096 };
@@ -61,12 +68,15 @@ kiln_status api_times(const struct profile *profile, bool by_node, kiln_time_fn 
 
 kiln_status kiln_machine_measure(kiln_context *context, double *flops, double *bytes, kiln_error *err)
 {
-    struct budget alone = { 0 }, *b = context ? &context->budget : &alone;
-    struct report r = { 0 };
-    struct machine_peak peak;
-    struct pool *pool = context ? pool_share(context->pool, b, &r) : NULL;
-    const bool ok = (pool || !context) && machine_measure(&peak, pool, b, &r);
+    struct budget b = context ? budget_within(&context->budget) : (struct budget){ 0 };
+    struct report r = api_report(context);
+    struct machine_peak peak = { 0 };
+    struct pool *pool;
+    bool ok;
 
+    budget_start(&b);
+    pool = context ? pool_share(context->pool, &b, &r) : NULL;
+    ok = (pool || !context) && machine_measure(&peak, pool, &b, &r);
     pool_free(pool);
     if (flops)
         *flops = ok ? peak.flops : 0;

@@ -302,9 +302,7 @@ size_t kiln_session_memory(const kiln_session *session, size_t *most)
 
 kiln_status kiln_session_plan(kiln_session *session, int64_t batch, kiln_write_fn write, void *user, kiln_error *err)
 {
-    struct budget unlimited = { 0 };
-    struct report r = api_report(session ? session->context : NULL);
-    struct text t = { .budget = &unlimited, .report = &r };
+    struct writing w;
     bool ok;
 
     if (!session || !write)
@@ -313,9 +311,11 @@ kiln_status kiln_session_plan(kiln_session *session, int64_t batch, kiln_write_f
         return api_refuse(err, "batch is %lld, must be 0 to %d", (long long)batch, INT32_MAX);
     session->ran = false;
     session_clear(session->session);
-    ok = session_set_types(session->session, batch, &r) && session_describe(session->session, &t, &r);
+    api_write_begin(&w, &session->session->budget, session->context);
+    ok =
+        session_set_types(session->session, batch, &w.report) && session_describe(session->session, &w.text, &w.report);
     session_clear(session->session);
-    return api_end_text(&t, ok, write, user, err);
+    return api_write_end(&w, ok, write, user, err);
 }
 
 kiln_status kiln_session_set_profile(kiln_session *session, bool on, kiln_error *err)
@@ -329,9 +329,12 @@ kiln_status kiln_session_set_profile(kiln_session *session, bool on, kiln_error 
 
 kiln_status kiln_session_trace(const kiln_session *session, kiln_write_fn write, void *user, kiln_error *err)
 {
+    struct writing w;
+
     if (!session)
         return api_refuse(err, "session is NULL");
-    return api_trace(session->session->engine.profile, write, user, err);
+    api_write_begin(&w, &session->session->budget, session->context);
+    return api_trace(session->session->engine.profile, &w, write, user, err);
 }
 
 kiln_status kiln_session_times(const kiln_session *session, bool by_node, kiln_time_fn each, void *user,

@@ -34,15 +34,14 @@ void kiln_operators(kiln_operator_fn each, void *user)
 
 kiln_status kiln_operators_write(kiln_write_fn write, void *user, kiln_error *err)
 {
-    struct budget unlimited = { 0 };
-    struct report r = { 0 };
-    struct text t = { .budget = &unlimited, .report = &r };
+    struct writing w;
     bool ok;
 
     if (!write)
         return api_refuse(err, "write is NULL");
-    ok = operators_json(&t, &r);
-    return api_end_text(&t, ok, write, user, err);
+    api_write_begin(&w, NULL, NULL);
+    ok = operators_json(&w.text, &w.report);
+    return api_write_end(&w, ok, write, user, err);
 }
 
 kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn write, void *user, kiln_error *err)
@@ -51,17 +50,16 @@ kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn write, v
                                           [KILN_LOSSES] = loss_table,
                                           [KILN_METRICS] = metric_table,
                                           [KILN_OPTIMIZERS] = optimizer_table };
-    struct budget unlimited = { 0 };
-    struct report r = { 0 };
-    struct text t = { .budget = &unlimited, .report = &r };
+    struct writing w;
 
     if (!write)
         return api_refuse(err, "write is NULL");
     if (table < KILN_FORMATS || table > KILN_OPTIMIZERS)
         return api_refuse(err, "table %d is unknown", (int)table);
+    api_write_begin(&w, NULL, NULL);
     if (table == KILN_FORMATS)
-        (help ? format_help : format_names)(&t);
+        (help ? format_help : format_names)(&w.text);
     else
-        (help ? spec_help : spec_names)(&t, tables[table]);
-    return api_end_text(&t, true, write, user, err);
+        (help ? spec_help : spec_names)(&w.text, tables[table]);
+    return api_write_end(&w, true, write, user, err);
 }

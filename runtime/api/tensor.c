@@ -15,12 +15,14 @@ struct owned {
     kiln_context *context; /* whose total it is charged to; NULL */
 };
 
-static struct owned *owned_new(struct report *r)
+static struct owned *owned_new(const struct tensor *type, struct report *r)
 {
     struct owned *o = api_alloc(sizeof *o, r);
 
-    if (o)
-        o->heap.budget = &o->budget;
+    if (!o)
+        return NULL;
+    o->heap.budget = &o->budget;
+    o->tensor.tensor = *type;
     return o;
 }
 
@@ -46,12 +48,17 @@ static kiln_status owned_end(kiln_tensor **out, struct owned *o, const struct re
 
 /* -- making -- */
 
-/* The type of a tensor from outside; false with BAD_ARGUMENT. */
-static bool describe(struct tensor *t, kiln_dtype dtype, int rank, const int64_t *dims, kiln_error *err)
+/* The type of a tensor from outside, which is to be *out; false with BAD_ARGUMENT. */
+static bool describe(kiln_tensor **out, struct tensor *t, kiln_dtype dtype, int rank, const int64_t *dims,
+                     kiln_error *err)
 {
     const bool known = dtype_valid((int64_t)dtype) && dtype_size((enum dtype)dtype);
 
-    if (!known)
+    if (out)
+        *out = NULL;
+    if (!out)
+        api_refuse(err, "out is NULL");
+    else if (!known)
         api_refuse(err, "dtype %d is not supported", (int)dtype);
     else if (rank < 0 || rank > KILN_MAX_RANK || (rank && !dims))
         api_refuse(err, "the rank is %d, must be 0 to %d, with as many dimensions", rank, (int)KILN_MAX_RANK);
@@ -101,14 +108,9 @@ kiln_status kiln_tensor_new(kiln_tensor **out, kiln_dtype dtype, int rank, const
     struct tensor type;
     struct owned *o;
 
-    if (!out)
-        return api_refuse(err, "out is NULL");
-    *out = NULL;
-    if (!describe(&type, dtype, rank, dims, err))
+    if (!describe(out, &type, dtype, rank, dims, err))
         return KILN_BAD_ARGUMENT;
-    o = owned_new(&r);
-    if (o)
-        o->tensor.tensor = type;
+    o = owned_new(&type, &r);
     return owned_end(out, o, &r, o && fill(o, data, &r), err);
 }
 
@@ -119,10 +121,7 @@ kiln_status kiln_tensor_wrap(kiln_tensor **out, kiln_dtype dtype, int rank, cons
     struct tensor type;
     struct owned *o;
 
-    if (!out)
-        return api_refuse(err, "out is NULL");
-    *out = NULL;
-    if (!describe(&type, dtype, rank, dims, err))
+    if (!describe(out, &type, dtype, rank, dims, err))
         return KILN_BAD_ARGUMENT;
     if (dtype == KILN_STRING)
         return api_refuse(err, "strings cannot be wrapped, must be copied");
@@ -133,11 +132,8 @@ kiln_status kiln_tensor_wrap(kiln_tensor **out, kiln_dtype dtype, int rank, cons
         return api_refuse(err, "data is NULL");
     if ((uintptr_t)data % (dtype_size(type.dtype) > 8 ? 8 : dtype_size(type.dtype)))
         return api_refuse(err, "data is not aligned to its elements");
-    o = owned_new(&r);
-    if (o) {
-        o->tensor.tensor = type;
-        o->tensor.tensor.data = data;
-    }
+    type.data = data;
+    o = owned_new(&type, &r);
     return owned_end(out, o, &r, o, err);
 }
 
@@ -159,7 +155,7 @@ kiln_status kiln_tensor_new_sequence(kiln_tensor **out, kiln_dtype dtype, size_t
     for (size_t k = 0; k < count; k++)
         if (!items[k] || items[k]->tensor.kind != TENSOR || items[k]->tensor.dtype != (enum dtype)dtype)
             return api_refuse(err, "item %zu is not a tensor of %s", k, dtype_name((enum dtype)dtype));
-    o = owned_new(&r);
+    o = owned_new(&(struct tensor){ 0 }, &r);
     s = o && count < SIZE_MAX / sizeof *s->items - 1 ? heap_alloc(&o->heap, sizeof *s + count * sizeof *s->items, &r)
                                                      : NULL;
     ok = s;
@@ -182,7 +178,7 @@ kiln_status kiln_tensor_copy(kiln_tensor **out, const kiln_tensor *tensor, kiln_
     *out = NULL;
     if (!tensor)
         return api_refuse(err, "tensor is NULL");
-    o = owned_new(&r);
+    o = owned_new(&(struct tensor){ 0 }, &r);
     return owned_end(out, o, &r, o && heap_copy(&o->heap, &o->tensor.tensor, &tensor->tensor, &r), err);
 }
 
@@ -215,14 +211,9 @@ kiln_status kiln_tensor_new_random(kiln_tensor **out, kiln_dtype dtype, int rank
     struct tensor type;
     struct owned *o;
 
-    if (!out)
-        return api_refuse(err, "out is NULL");
-    *out = NULL;
-    if (!describe(&type, dtype, rank, dims, err))
+    if (!describe(out, &type, dtype, rank, dims, err))
         return KILN_BAD_ARGUMENT;
-    o = owned_new(&r);
-    if (o)
-        o->tensor.tensor = type;
+    o = owned_new(&type, &r);
     return owned_end(out, o, &r, o && draw(o, seed, stream, &r), err);
 }
 
@@ -241,7 +232,7 @@ kiln_status kiln_tensor_read(kiln_tensor **out, const char *path, kiln_kind kind
         return api_refuse(err, "path is NULL");
     if (kind != KILN_TENSOR && kind != KILN_SEQUENCE && kind != KILN_OPTIONAL)
         return api_refuse(err, "kind %d is unknown", (int)kind);
-    o = owned_new(&r);
+    o = owned_new(&(struct tensor){ 0 }, &r);
     if (o) {
         o->context = context_hold(context);
         o->budget.total = context_total(context);

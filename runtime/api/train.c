@@ -16,7 +16,7 @@ struct kiln_trainer {
     bool predicted; /* the latest call was kiln_trainer_predict: there are outputs */
 };
 
-struct trainer *api_trainer(kiln_trainer *trainer)
+struct trainer *api_begin_call(kiln_trainer *trainer)
 {
     trainer->predicted = false;
     return trainer->trainer;
@@ -333,9 +333,7 @@ size_t kiln_trainer_memory(const kiln_trainer *trainer, size_t *most)
 
 kiln_status kiln_trainer_plan(kiln_trainer *trainer, int64_t batch, kiln_write_fn write, void *user, kiln_error *err)
 {
-    struct budget unlimited = { 0 };
-    struct report r = api_report(trainer ? trainer->context : NULL);
-    struct text t = { .budget = &unlimited, .report = &r };
+    struct writing w;
     const struct program *p;
 
     if (!trainer || !write)
@@ -343,10 +341,11 @@ kiln_status kiln_trainer_plan(kiln_trainer *trainer, int64_t batch, kiln_write_f
     if (batch < 1 || batch > INT32_MAX)
         return api_refuse(err, "batch is %lld, must be 1 to %d", (long long)batch, INT32_MAX);
     trainer->predicted = false;
-    p = trainer_plan(trainer->trainer, batch, &r);
+    api_write_begin(&w, &trainer->trainer->budget, trainer->context);
+    p = trainer_plan(trainer->trainer, batch, &w.report);
     if (p)
-        program_describe(&t, p);
-    return api_end_text(&t, p, write, user, err);
+        program_describe(&w.text, p);
+    return api_write_end(&w, p, write, user, err);
 }
 
 kiln_status kiln_trainer_set_profile(kiln_trainer *trainer, bool on, kiln_error *err)
@@ -360,9 +359,12 @@ kiln_status kiln_trainer_set_profile(kiln_trainer *trainer, bool on, kiln_error 
 
 kiln_status kiln_trainer_trace(const kiln_trainer *trainer, kiln_write_fn write, void *user, kiln_error *err)
 {
+    struct writing w;
+
     if (!trainer)
         return api_refuse(err, "trainer is NULL");
-    return api_trace(trainer->trainer->engine.profile, write, user, err);
+    api_write_begin(&w, &trainer->trainer->budget, trainer->context);
+    return api_trace(trainer->trainer->engine.profile, &w, write, user, err);
 }
 
 kiln_status kiln_trainer_times(const kiln_trainer *trainer, bool by_node, kiln_time_fn each, void *user,

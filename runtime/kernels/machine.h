@@ -1,9 +1,10 @@
 /* What is taken for granted of the machine, wherever work is cut or a way is chosen. Nothing is asked of the machine that
  * runs, so that results depend on shapes alone.
  *
- * All of it was measured on server CPUs with AVX-512 and 1 MiB of cache for each core, at some 200 GFLOP/s of one
- * thread; it is right within a factor of two on others that are as wide, and what is cut too fine costs little. Fractions
- * where it is used (a half of a cache for one operand, a job of a quarter) are of the loop there. */
+ * These are the figures that the loops had, each for itself, before they stood here; most were chosen by timing a loop on
+ * a server CPU with AVX-512, 1 MiB of cache for each core and some 200 GFLOP/s of one thread. Nothing was timed anew for
+ * this file, and nothing on CPUs of other kinds. Fractions where a figure is used (a half of a cache for one operand, a
+ * job of a quarter) are of the loop there. */
 #ifndef KILN_KERNELS_MACHINE_H
 #define KILN_KERNELS_MACHINE_H
 
@@ -16,8 +17,8 @@ enum {
     /* More than a core finds again when it comes back: its share of the last level. */
     SHARED_CACHE = 16 << 20,
 
-    /* What is worth a job of its own: some 10 to 20 us, ten times what it takes to hand one to a sleeping thread (some us,
-     * a futex each way; base/pool.c). Elements are read and written once, about as fast as memory; products are
+    /* What is worth a job of its own: some 10 to 20 us on that CPU, several times what it takes to hand one to another
+     * thread (base/pool.c). Elements are read and written once, about as fast as memory; products are
      * multiplications with their additions. */
     JOB_ELEMENTS = 1 << 15,
     JOB_PRODUCTS = 1 << 21,

@@ -63,7 +63,7 @@ static double best_rate(struct arithmetic *a, struct pool *pool)
     int rounds = 0;
 
     a->times = 16;
-    while (rounds < ROUNDS) {
+    while (rounds < ROUNDS && !pool_late(pool)) {
         const uint64_t start = clock_now();
         uint64_t took;
 
@@ -121,7 +121,7 @@ static bool gemm_rate(double *rate, struct pool *pool, struct budget *b, struct 
     g.b = memory ? memory + SIDE * SIDE : NULL;
     g.c = memory ? memory + 2 * SIDE * SIDE : NULL;
     *rate = 0;
-    for (int round = 0; memory && scratch && round < ROUNDS; round++) {
+    for (int round = 0; memory && scratch && round < ROUNDS && !pool_late(pool); round++) {
         const uint64_t start = clock_now();
 
         gemm(k, pool, &g, scratch);
@@ -178,7 +178,7 @@ static bool read_rate(double *rate, struct pool *pool, struct budget *b, struct 
         *rate = fmax(*rate, READ_BYTES / (double)(clock_now() - start) * 1e9);
     }
     budget_free_pages(b, d.data, READ_BYTES);
-    return sums[0];
+    return budget_in_time(b, NULL, r) && sums[0];
 }
 
 bool machine_measure(struct machine_peak *out, struct pool *pool, struct budget *b, struct report *r)
@@ -186,5 +186,5 @@ bool machine_measure(struct machine_peak *out, struct pool *pool, struct budget 
     const int vectors = best_tile(kernels_get());
 
     return (vectors ? tile_rate(&out->flops, vectors, pool, b, r) : gemm_rate(&out->flops, pool, b, r)) &&
-           read_rate(&out->bytes, pool, b, r);
+           budget_in_time(b, NULL, r) && read_rate(&out->bytes, pool, b, r);
 }

@@ -9,7 +9,7 @@ struct machine_peak {
     double bytes; /* read from memory, a second */
 };
 
-/* With all threads of the pool; takes about a tenth of a second, and memory for a moment. */
+/* With all threads of the pool, whose budget is `b`; takes about a tenth of a second, and memory for a moment. */
 bool machine_measure(struct machine_peak *out, struct pool *pool, struct budget *b, struct report *r);
 
 #endif

@@ -188,12 +188,6 @@ void profile_stop(struct profile *p, const struct step *s, struct profile_mark s
         p->events[p->count++] = (struct event){ met, start.at, length, own };
 }
 
-void profile_reset(struct profile *p)
-{
-    p->count = 0;
-    p->lost = 0;
-}
-
 static void trace_event(struct json *j, const struct event *e, const struct met *m, uint64_t first)
 {
     json_open(j, NULL, '{');

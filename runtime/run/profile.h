@@ -17,7 +17,6 @@ struct profile_mark {
 };
 struct profile_mark profile_start(const struct profile *p); /* NULL: nothing is taken */
 void profile_stop(struct profile *p, const struct step *s, struct profile_mark start);
-void profile_reset(struct profile *p);                         /* forgets the events */
 void profile_trace(const struct profile *p, struct text *out); /* the trace, JSON */
 
 struct profile_total {

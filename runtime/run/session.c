@@ -1,7 +1,7 @@
 #include "run/session.h"
 #include "plan/describe.h"
 #include "plan/given.h"
-#include "run/outputs.h"
+#include "plan/outputs.h"
 #include <string.h>
 
 /* A symbol stands for one number in all inputs: that of `first`. */

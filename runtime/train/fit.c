@@ -54,23 +54,6 @@ static double measured(const struct epoch *e, const struct measure *m)
     return (m->validation ? &e->validation : &e->train)->value[m->which];
 }
 
-bool early_stop_parse(struct early_stop *out, const char *spec, struct report *r)
-{
-    const size_t n = strcspn(spec, ":");
-    int64_t patience = 0;
-    const char *s = spec + n + (spec[n] == ':');
-
-    if (!measure_parse(&out->measure, spec, n, r))
-        return false;
-    for (; *s >= '0' && *s <= '9' && patience < 1000000; s++)
-        patience = 10 * patience + *s - '0';
-    if (!spec[n] || !spec[n + 1] || *s)
-        return fail(r, KILN_BAD_ARGUMENT, NULL, "'%.60s' needs a number of epochs, as in 'val_loss:3'", spec);
-    out->patience = patience;
-    out->on = true;
-    return true;
-}
-
 /* -- sums over batches -- */
 
 struct sums {

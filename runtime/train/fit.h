@@ -29,8 +29,6 @@ struct early_stop {
     struct measure measure;
     int64_t patience; /* epochs without improvement */
 };
-/* "val_loss:3" */
-bool early_stop_parse(struct early_stop *out, const char *spec, struct report *r);
 
 struct epoch {
     int64_t number; /* from 1 */

@@ -271,6 +271,7 @@ START_TEST(a_trainer_predicts)
     kiln_dataset *d = make_data(0);
     kiln_trainer *t = new_trainer(d, "sgd:learning_rate=0.5");
     kiln_tensor *in = floats(2, dims, x), *y, *before;
+    double values[8];
 
     ck_assert_ptr_null(kiln_trainer_output(t, 0));
     ok(kiln_trainer_predict(t, in, &err));
@@ -283,6 +284,8 @@ START_TEST(a_trainer_predicts)
     ck_assert_ptr_null(kiln_trainer_output(t, 0));
     ok(kiln_trainer_predict(t, in, &err));
     ck_assert_float_gt(floats_of(kiln_trainer_output(t, 0))[0], floats_of(before)[0]); /* label 0 was taught */
+    ok(kiln_trainer_evaluate(t, d, 0, values, &err));
+    ck_assert_ptr_null(kiln_trainer_output(t, 0)); /* until the next call, whichever it is */
     expect(kiln_trainer_predict(t, y, &err), KILN_BAD_DATA, "samples are int64[2]");
     ck_assert_ptr_null(kiln_trainer_output(t, 0));
     expect(kiln_trainer_predict(t, NULL, &err), KILN_BAD_ARGUMENT, "x is NULL");

@@ -117,6 +117,64 @@ START_TEST(an_output_is_written_where_the_caller_wants)
 }
 END_TEST
 
+/* What was given is only read, though outputs are bound to the same memory: they are written when all is computed. */
+START_TEST(an_output_may_lie_in_an_input)
+{
+    static const char text[] =
+        "<ir_version: 8, opset_import: [\"\": 17]>\n"
+        "g (float[4] x, float[4] w) => (float[4] z, float[4] y) { y = Identity(x) z = Add(x, w) }";
+    float memory[6] = { 1, 2, 3, 4, 0, 0 };
+    const int64_t four = 4;
+    const char *const names[] = { "x", "w" };
+    kiln_model *m = open_text(text);
+    kiln_session *s = session_for(m, 0, NULL);
+    kiln_tensor *x, *z, *y, *w = floats(1, &four, numbers);
+    const kiln_tensor *given[2];
+
+    ok(kiln_tensor_wrap(&x, KILN_FLOAT, 1, &four, memory, 16, &err));
+    ok(kiln_tensor_wrap(&z, KILN_FLOAT, 1, &four, memory, 16, &err));
+    ok(kiln_tensor_wrap(&y, KILN_FLOAT, 1, &four, memory + 2, 16, &err));
+    given[0] = x;
+    given[1] = w;
+    ok(kiln_session_bind_output(s, "z", z, &err));
+    ok(kiln_session_run(s, 2, names, given, &err));
+    ck_assert_float_eq(memory[3], 8);
+    ck_assert_float_eq(floats_of(kiln_session_output(s, 1))[3], 4); /* as x was */
+    ok(kiln_session_bind_output(s, "z", NULL, &err));
+    ok(kiln_session_bind_output(s, "y", y, &err)); /* what it is a copy of overlaps it */
+    ok(kiln_session_run(s, 2, names, given, &err));
+    ck_assert(memory[1] == 4 && memory[2] == 2 && memory[3] == 4 && memory[4] == 6 && memory[5] == 8);
+    kiln_tensor_free(x);
+    kiln_tensor_free(z);
+    kiln_tensor_free(y);
+    kiln_tensor_free(w);
+    kiln_session_free(s);
+    kiln_model_free(m);
+}
+END_TEST
+
+START_TEST(chosen_outputs_draw_the_same_numbers)
+{
+    static const char text[] = "<ir_version: 8, opset_import: [\"\": 17]>\n"
+                               "g (float[8] x) => (float[8] q, float[8] y, float[8] z) {\n"
+                               "    q = Neg(x) y = RandomUniformLike(x) z = RandomUniformLike(x)\n}";
+    const int64_t eight = 8;
+    kiln_model *m = open_text(text);
+    kiln_session *all = session_for(m, 0, NULL), *last = session_for(m, 1, (const char *const[]){ "z" });
+    kiln_tensor *x;
+
+    ok(kiln_tensor_new(&x, KILN_FLOAT, 1, &eight, NULL, &err));
+    ok(run(all, "x", x));
+    ok(run(last, "x", x));
+    ck_assert_mem_eq(floats_of(kiln_session_output(all, 2)), floats_of(kiln_session_output(last, 0)), 32);
+    ck_assert_mem_ne(floats_of(kiln_session_output(all, 1)), floats_of(kiln_session_output(last, 0)), 32);
+    kiln_tensor_free(x);
+    kiln_session_free(all);
+    kiln_session_free(last);
+    kiln_model_free(m);
+}
+END_TEST
+
 /* -- looking -- */
 
 START_TEST(a_session_tells_what_it_would_do)
@@ -130,12 +188,19 @@ START_TEST(a_session_tells_what_it_would_do)
     expect_text(&b, "float[5,2]");
     expect(kiln_session_plan(s, 5, take, &little, &err), KILN_STOPPED, "stopped while writing");
     expect(kiln_session_plan(s, -1, take, &b, &err), KILN_BAD_ARGUMENT, "batch is -1");
+    expect(kiln_session_plan(s, INT64_MAX, take, &b, &err), KILN_BAD_ARGUMENT, "must be 0 to 2147483647");
     expect(kiln_session_plan(s, 1, NULL, &b, &err), KILN_BAD_ARGUMENT, "write is NULL");
     expect(kiln_session_plan(NULL, 1, take, &b, &err), KILN_BAD_ARGUMENT, "session is NULL");
     expect(kiln_session_run(s, 0, NULL, NULL, &err), KILN_BAD_DATA, "input 'x' is not given");
     ck_assert_uint_gt(kiln_session_memory(s, &most), 0);
     ck_assert_uint_ge(most, kiln_session_memory(s, NULL));
     ck_assert_uint_eq(kiln_session_memory(NULL, &most), 0);
+    kiln_session_free(s);
+    kiln_model_free(m);
+    m = open_text("<ir_version: 8, opset_import: [\"\": 17]>\n"
+                  "g (float[N,2147483647,8] x) => (float[N,2147483647,8] y) { y = Neg(x) }");
+    s = session_for(m, 0, NULL);
+    expect(kiln_session_plan(s, INT32_MAX, take, &b, &err), KILN_LIMIT, "more bytes than can be counted");
     kiln_session_free(s);
     kiln_model_free(m);
 }
@@ -328,6 +393,8 @@ Suite *suite(void)
     add_test(s, outputs_are_chosen_by_name);
     add_test(s, what_nothing_needs_is_left_out);
     add_test(s, an_output_is_written_where_the_caller_wants);
+    add_test(s, an_output_may_lie_in_an_input);
+    add_test(s, chosen_outputs_draw_the_same_numbers);
     add_test(s, a_session_tells_what_it_would_do);
     add_test(s, times_are_remembered_when_asked_for);
     add_test(s, the_machine_is_measured);

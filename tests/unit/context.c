@@ -1,7 +1,9 @@
 /* What several objects share, and options of another version, as a program that has nothing but kiln.h uses them. */
 #include "public.h"
 #include <pthread.h>
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 static kiln_context *new_context(int threads, size_t memory)
 {
@@ -132,6 +134,105 @@ START_TEST(a_context_lives_as_long_as_it_is_needed)
 }
 END_TEST
 
+static kiln_dataset *pairs_within(kiln_context *context)
+{
+    const int64_t x_dims[] = { 2, 1 }, y_dims[] = { 2 }, y[] = { 0, 1 };
+    kiln_data_options o = KILN_DATA_OPTIONS_INIT;
+    const float x[] = { 3, 5 };
+    kiln_tensor *tx, *ty;
+    kiln_dataset *d;
+
+    ok(kiln_tensor_new(&tx, KILN_FLOAT, 2, x_dims, x, &err));
+    ok(kiln_tensor_new(&ty, KILN_INT64, 1, y_dims, y, &err));
+    o.context = context;
+    ok(kiln_dataset_new(&d, tx, ty, &o, &err));
+    kiln_tensor_free(tx);
+    kiln_tensor_free(ty);
+    return d;
+}
+
+/* Sanitizers see what is wrong here. */
+START_TEST(what_is_made_with_a_context_outlives_it)
+{
+    char folder[] = "/tmp/kiln-XXXXXX", path[64];
+    kiln_context *c = new_context(1, 0), *other = new_context(1, 0);
+    kiln_dataset *of_other = pairs_within(other), *d = pairs_within(c), *scaled;
+    const int64_t one = 1;
+    kiln_tensor *t;
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/t.npy", folder);
+    ok(kiln_tensor_new(&t, KILN_FLOAT, 1, &one, NULL, &err));
+    ok(kiln_tensor_write(t, path, c, &err));
+    kiln_tensor_free(t);
+    ok(kiln_tensor_read(&t, path, KILN_TENSOR, c, &err));
+    ok(kiln_dataset_normalize(&scaled, d, "standardize", of_other, &err));
+    kiln_dataset_free(of_other);
+    kiln_dataset_free(d);
+    kiln_context_free(other);
+    kiln_context_free(c);
+    ck_assert_int_eq(kiln_tensor_count(t), 1);
+    ck_assert_int_eq(kiln_dataset_about(scaled)->count, 2);
+    kiln_dataset_free(scaled);
+    kiln_tensor_free(t);
+    unlink(path);
+    rmdir(folder);
+}
+END_TEST
+
+struct heard {
+    int errors, warnings;
+};
+
+static void hear(void *user, kiln_status code, const char *where, const char *message)
+{
+    struct heard *h = user;
+
+    (void)where;
+    (void)message;
+    ++*(code == KILN_OK ? &h->warnings : &h->errors);
+}
+
+START_TEST(a_context_hears_of_all_work)
+{
+    static const char tied[] =
+        "<ir_version: 8, opset_import: [\"\": 17]>\n"
+        "net (float[N,1] x) => (float[N,1] y) <float[1,1] w = {1}> { h = MatMul(x, w) y = MatMul(h, w) }";
+    kiln_context_options o = KILN_CONTEXT_OPTIONS_INIT;
+    kiln_trainer_options to = KILN_TRAINER_OPTIONS_INIT;
+    struct heard heard = { 0 }, own = { 0 };
+    kiln_dataset *d, *none, *rest;
+    kiln_context *c;
+    kiln_model *m;
+    kiln_trainer *t;
+
+    o.diagnostic = hear;
+    o.user = &heard;
+    ok(kiln_context_new(&c, &o, &err));
+    m = open_within(c, tied);
+    to.context = c;
+    to.values = true;
+    ok(kiln_trainer_new(&t, m, &to, &err)); /* w is read in two places */
+    ck_assert(heard.warnings == 1 && heard.errors == 0);
+    kiln_trainer_free(t);
+    to.diagnostic = hear;
+    to.user = &own;
+    ok(kiln_trainer_new(&t, m, &to, &err));
+    ck_assert(heard.warnings == 1 && own.warnings == 1);
+    kiln_trainer_free(t);
+    to.diagnostic = NULL;
+    to.loss = "nonsense";
+    ck_assert_int_lt(kiln_trainer_new(&t, m, &to, &err), 0);
+    ck_assert_int_eq(heard.errors, 1);
+    d = pairs_within(c);
+    ck_assert_int_lt(kiln_dataset_split(&none, &rest, d, 2, &err), 0);
+    ck_assert_int_eq(heard.errors, 2);
+    kiln_dataset_free(d);
+    kiln_model_free(m);
+    kiln_context_free(c);
+}
+END_TEST
+
 START_TEST(everything_together_keeps_within_the_memory)
 {
     kiln_context *c = new_context(1, 0);
@@ -221,6 +322,44 @@ START_TEST(sessions_of_several_threads_take_turns)
 }
 END_TEST
 
+static bool discard(void *user, const void *bytes, size_t count)
+{
+    (void)bytes;
+    *(size_t *)user += count;
+    return true;
+}
+
+/* What is written is made in memory first: of a session whose longest part is a name, which belongs to the model. */
+START_TEST(text_is_charged_too)
+{
+    enum { LONG = 1 << 18 };
+    char *const name = malloc(LONG + 1), *const text = malloc(2 * LONG + 200);
+    kiln_context *c = new_context(1, 0);
+    size_t most, written = 0;
+    kiln_session *s;
+    kiln_model *m;
+
+    ck_assert(name && text);
+    memset(name, 'n', LONG);
+    name[LONG] = 0;
+    snprintf(text, 2 * LONG + 200,
+             "<ir_version: 8, opset_import: [\"\": 17]> g (float[N] x) => (float[N] %s) { %s = Neg(x) }", name, name);
+    m = open_within(NULL, text);
+    s = session_within(c, m);
+    kiln_context_memory(c, &most);
+    ck_assert_uint_lt(most, LONG);
+    ok(kiln_session_plan(s, 1, discard, &written, &err));
+    ck_assert_uint_gt(written, LONG);
+    kiln_context_memory(c, &most);
+    ck_assert_uint_gt(most, LONG);
+    kiln_session_free(s);
+    kiln_model_free(m);
+    kiln_context_free(c);
+    free(name);
+    free(text);
+}
+END_TEST
+
 /* -- cancelling -- */
 
 static void *cancel_soon(void *context)
@@ -273,8 +412,10 @@ START_TEST(opening_and_training_are_cancelled)
     kiln_context *c = new_context(1, 0);
     kiln_model *m = open_within(c, net), *none;
     kiln_trainer *t, *nobody;
+    kiln_summary *summary;
     kiln_session *s;
     kiln_tensor *x;
+    double flops;
 
     o.context = to.context = so.context = c;
     to.values = true;
@@ -288,6 +429,9 @@ START_TEST(opening_and_training_are_cancelled)
     ck_assert(!none && !nobody && !s);
     expect(kiln_trainer_step(t, x, x, NULL, &err), KILN_STOPPED, "cancelled");
     expect(kiln_trainer_score(t, x, x, NULL, &err), KILN_STOPPED, "cancelled");
+    expect(kiln_machine_measure(c, &flops, NULL, &err), KILN_STOPPED, "cancelled");
+    expect(kiln_summary_new(&summary, m, &err), KILN_STOPPED, "cancelled");
+    ck_assert_ptr_null(summary);
     ck_assert_float_eq(*kiln_trainer_parameter(t, 0)->data, 1);
     kiln_context_resume(c);
     ok(kiln_trainer_step(t, x, x, NULL, &err));
@@ -306,9 +450,12 @@ Suite *suite(void)
     add_test(s, a_newer_program_may_not_ask_for_more);
     add_test(s, options_must_have_a_size);
     add_test(s, a_context_lives_as_long_as_it_is_needed);
+    add_test(s, what_is_made_with_a_context_outlives_it);
+    add_test(s, a_context_hears_of_all_work);
     add_test(s, everything_together_keeps_within_the_memory);
     add_test(s, threads_are_the_contexts);
     add_test(s, sessions_of_several_threads_take_turns);
+    add_test(s, text_is_charged_too);
     add_test(s, a_run_is_cancelled_from_another_thread);
     add_test(s, opening_and_training_are_cancelled);
     return s;

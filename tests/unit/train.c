@@ -706,14 +706,15 @@ START_TEST(no_improvement_stops_early)
 {
     const struct measure loss = { LOSS, false }, val = { LOSS, true };
     const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .classes = 2, .threads = 1 };
-    struct fit_options f = { .batch = 4, .epochs = 20, .save_best = &loss };
+    struct fit_options f = { .batch = 4, .epochs = 20, .save_best = &loss, .early_stop = { true, loss, 3 } };
     const struct dataset d = data_of(2, (const int64_t[]){ 4, 2 }, xor_x, xor_y, NULL, 2);
     struct seen seen = { 0 };
     const struct fit_events events = { &seen, on_step, on_epoch };
     struct trainer *t = trainer_of(xor_text, &o);
+    struct measure none;
     int64_t ran;
 
-    expect_ok(t && early_stop_parse(&f.early_stop, "loss:3", &report));
+    ck_assert_ptr_nonnull(t);
     expect_ok(trainer_fit(t, &d, NULL, NULL, &f, &events, &ran, &report));
     ck_assert_int_eq(ran, 4); /* the first one is an improvement, then three are not */
     ck_assert_int_eq(seen.best, 1);
@@ -721,9 +722,7 @@ START_TEST(no_improvement_stops_early)
     f.save_best = &val;
     ck_assert(!trainer_fit(t, &d, NULL, NULL, &f, &events, &ran, &report));
     expect_error(KILN_BAD_ARGUMENT, "metric 'val_loss' needs validation data");
-    ck_assert(!early_stop_parse(&f.early_stop, "loss", &report));
-    expect_error(KILN_BAD_ARGUMENT, "needs a number of epochs");
-    ck_assert(!early_stop_parse(&f.early_stop, "mse:2", &report));
+    ck_assert(!measure_parse(&none, "mse", 3, &report));
     expect_error(KILN_BAD_ARGUMENT, "metric 'mse' is unknown");
     f = (struct fit_options){ .batch = 4, .epochs = 100 };
     seen = (struct seen){ .steps = t->steps };

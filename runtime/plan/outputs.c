@@ -1,4 +1,4 @@
-#include "run/outputs.h"
+#include "plan/outputs.h"
 #include "base/map.h"
 #include "plan/pass.h"
 

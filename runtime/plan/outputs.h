@@ -1,6 +1,6 @@
 /* A graph for other outputs than its own. */
-#ifndef KILN_RUN_OUTPUTS_H
-#define KILN_RUN_OUTPUTS_H
+#ifndef KILN_PLAN_OUTPUTS_H
+#define KILN_PLAN_OUTPUTS_H
 
 #include "graph/graph.h"
 

@@ -311,11 +311,15 @@ bool history_read(struct history *out, const char *path, struct command *c)
     if (kiln_file_claim(c->context, path, KILN_FILE_INPUT, &c->err) != KILN_OK)
         return false;
     f = fopen(path, "r");
-    if (!f || fstat(fileno(f), &s))
+    if (!f)
         return command_fail_system(c, path);
-    ok = s.st_size <= MOST_BYTES ? read_lines(out, f, path, c)
-                                 : command_fail(c, KILN_LIMIT, path, "has %lld bytes, a history has at most %d",
-                                                (long long)s.st_size, (int)MOST_BYTES);
+    if (fstat(fileno(f), &s))
+        ok = command_fail_system(c, path);
+    else if (s.st_size > MOST_BYTES)
+        ok = command_fail(c, KILN_LIMIT, path, "has %lld bytes, a history has at most %d", (long long)s.st_size,
+                          (int)MOST_BYTES);
+    else
+        ok = read_lines(out, f, path, c);
     fclose(f);
     return ok;
 }

@@ -121,8 +121,10 @@ void page_free(struct page *p)
 static void add_lines(struct page *to, const struct page *from)
 {
     for (size_t at = 0; at < from->length;) {
-        const size_t n = strcspn(from->text + at, "\n\t");
+        size_t n = 0; /* strcspn() would end at a NUL */
 
+        while (at + n < from->length && from->text[at + n] != '\n' && from->text[at + n] != '\t')
+            n++;
         add_shown(to, from->text + at, n);
         at += n;
         if (at < from->length)

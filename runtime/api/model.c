@@ -169,8 +169,8 @@ static bool build(kiln_model *m, bool partial, struct report *r)
     if (!partial)
         return model_build(m->model, r);
     problems_init(&m->problems, &m->model->arena, r);
-    if (model_build(m->model, &telling))
-        return !failed(r);
+    model_build(m->model, &telling);
+    m->problems.report = NULL; /* it ends with this call */
     m->error = telling.error;
     for (size_t k = 0; k < m->problems.count; k++)
         if (m->problems.at[k].code != KILN_BAD_MODEL && m->problems.at[k].code != KILN_UNSUPPORTED)

@@ -277,7 +277,8 @@ static const struct {
            "{ a = MatMul(x, w) b = Cast <to = 1> (a) y = Relu(b) }",
       0, 3 },
     { HEAD "g (double[N, C] x) => (double[N, C] y)\n{ a = Relu(x) y = Neg(a) }", 0, 2 },
-    { HEAD "g (int64[N, C] x) => (float[N, C] y)\n{ a = Cast <to = 1> (x) b = Relu(a) y = Neg(b) }", 0, 3 },
+    /* but what a Cast makes float is float */
+    { HEAD "g (int64[N, C] x) => (float[N, C] y)\n{ a = Cast <to = 1> (x) b = Relu(a) y = Neg(b) }", 1, 2 },
 };
 
 START_TEST(chains_are_found)

@@ -575,10 +575,11 @@ typedef struct kiln_score {
 } kiln_score;
 
 /* Weights, biases, normalisation parameters and per-channel constants of the model train (kiln_trainer_parameter tells
- * which, and why). Nodes in training form are taken as their inference form. The model may be freed
- * afterwards, which leaves one copy of the weights that train; the others are shared. Errors: BAD_ARGUMENT (options),
- * BAD_MODEL (more than one input without a value, nothing to train), UNSUPPORTED (an operator without gradient on the
- * way), LIMIT, NO_MEMORY. */
+ * which, and why). What float16 or bfloat16 parameters learn is kept in float, and rounded where the model reads it and
+ * when it is exported; double ones train in double. Loss and labels are float. Nodes in training form are taken as their
+ * inference form. The model may be freed afterwards, which leaves one copy of the weights that train; the others are
+ * shared. Errors: BAD_ARGUMENT (options), BAD_MODEL (more than one input without a value, nothing to train), UNSUPPORTED
+ * (an operator without gradient on the way, an optimiser that does not train double), LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const kiln_trainer_options *options,
                                       kiln_error *err);
 /* One step on a batch of any size: `x` for the model's input, `y` the labels, [samples, ...]; *score, which may be
@@ -601,7 +602,8 @@ KILN_API kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, doubl
 KILN_API double kiln_trainer_learning_rate(const kiln_trainer *trainer);
 /* A copy, for the caller, of what a parameter has: its value (`what` is NULL or "value"), its gradient in the latest
  * step ("gradient", with options.keep_gradients), or what the optimiser keeps for it ("momentum", "velocity" ...: a wrong
- * one is answered with those that there are). Errors: BAD_ARGUMENT, NO_MEMORY. */
+ * one is answered with those that there are): float, or double where the parameter is. Errors: BAD_ARGUMENT,
+ * NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_get(kiln_tensor **out, kiln_trainer *trainer, const char *parameter, const char *what,
                                       kiln_error *err);
 /* Puts another value in its place; a gradient cannot be set. Errors: BAD_ARGUMENT (also another type or shape). */
@@ -635,10 +637,12 @@ typedef struct kiln_parameter {
     const char *why;  /* "weight of Conv", "frozen by 'conv*'", "a scalar" */
     const char *node; /* the first that reads it so; NULL where there is none, or it has no name */
     int readers;      /* how many places read it so: above 1 it is shared, or an exporter merged equal ones */
-    kiln_dtype dtype;
+    kiln_dtype dtype; /* in the file */
     int rank;
     const int64_t *dims;
-    const float *data; /* of a trainer: its value until the next step, where it trains or is a statistic; else NULL */
+    /* Of a trainer: its value until the next step, where it trains or is a statistic; of float16 and bfloat16 what is
+     * rounded to them. Else, and where it is double, NULL: kiln_trainer_get gives that. */
+    const float *data;
 } kiln_parameter;
 
 KILN_API size_t kiln_trainer_parameter_count(const kiln_trainer *trainer);

@@ -54,7 +54,8 @@ static bool describe_trainer(kiln_trainer *to, struct report *r)
     for (size_t k = 0; to->parameters && k < t->parameters.count; k++)
         to->parameters[k] = api_parameter(&t->parameters.at[k]);
     for (size_t s = 0; to->parameters && s < t->state_count; s++)
-        to->parameters[t->states[s].parameter - t->parameters.at].data = t->states[s].value.data;
+        if (t->states[s].value.dtype == F32)
+            to->parameters[t->states[s].parameter - t->parameters.at].data = t->states[s].value.data;
     return to->parameters;
 }
 

@@ -94,12 +94,17 @@ struct update_kernels {
      * rho) * g * g; step = lr * g / sqrt(v + epsilon); centered (mean not NULL): mean = rho * mean + (1 - rho) * g,
      * sqrt(v - mean * mean + epsilon); with momentum (m not NULL): m = momentum * m + step; w -= m; else w -= step.
      * sgd: m NULL: w -= lr * g; else m = momentum * m - lr * g; w += m, or with nesterov w += momentum * m - lr * g.
-     * All return whether what w has become is finite. */
+     * All return whether what w has become is finite. The last three are the same in double. */
     bool (*adam)(float *w, float *m, float *v, const float *g, int64_t n, float alpha, float one_minus_beta1,
                  float one_minus_beta2, float epsilon);
     bool (*rmsprop)(float *w, float *v, float *mean, float *m, const float *g, int64_t n, float lr, float rho,
                     float momentum, float epsilon);
     bool (*sgd)(float *w, float *m, const float *g, int64_t n, float lr, float momentum, bool nesterov);
+    bool (*adam_double)(double *w, double *m, double *v, const double *g, int64_t n, double alpha,
+                        double one_minus_beta1, double one_minus_beta2, double epsilon);
+    bool (*rmsprop_double)(double *w, double *v, double *mean, double *m, const double *g, int64_t n, double lr,
+                           double rho, double momentum, double epsilon);
+    bool (*sgd_double)(double *w, double *m, const double *g, int64_t n, double lr, double momentum, bool nesterov);
 };
 
 struct reduce_kernels {

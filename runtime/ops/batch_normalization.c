@@ -82,6 +82,7 @@ static void train(void *attrs)
     struct batch_norm *a = attrs;
 
     a->training = true;
+    a->has_saved = false;
 }
 
 /* -- plan -- */

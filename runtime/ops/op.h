@@ -300,7 +300,9 @@ struct op_def {
     bool (*gradient)(struct backward *b);
     const char *no_gradient; /* the reason, where gradient is NULL */
     /* The training form of a node that behaves differently there (BatchNormalization, Dropout): changes a copy of the
-     * attributes. NULL for all others. The frame then asks for the first `training_outputs` outputs. */
+     * attributes; of an operator with statistics it makes them those of the newest row, whose statistics have a type of
+     * their own, wide enough for what changes a little in each step. NULL for all others. The frame then asks for the
+     * first `training_outputs` outputs. */
     void (*train)(void *attrs);
     int training_outputs;
     /* For operators whose input 0 (each one, of variadic inputs) and outputs of the same rank may lie with their

@@ -1,4 +1,6 @@
 /* Writing what was learned back into the messages. */
+#include "data/element.h"
+#include "ops/compute.h"
 #include "train/edit.h"
 #include "train/state.h"
 #include <math.h>
@@ -15,17 +17,45 @@ static bool replace_constant(struct edit *e, const struct value *v, const struct
     return true;
 }
 
-/* What was finite in the file is so in what is saved. A step sees to that; but the state may also be written to. */
-static bool is_sound(const struct state *s, struct report *r)
+/* What was finite in the file is so in what is saved, `value`. A step sees to that; but the state may also be written to,
+ * and float16 reaches less far than its master. */
+static bool is_sound(const struct state *s, const struct tensor *value, struct report *r)
 {
-    const int64_t n = tensor_count(&s->value);
+    element_get *const get = element_getter(value->dtype);
+    const int64_t n = tensor_count(value);
 
     for (int64_t k = 0; k < n; k++)
-        if (state_has_become_infinite(s, k))
+        if (state_has_become_infinite(s, k, get(value->data, k)))
             return fail(r, KILN_RUN_FAILED, NULL, "element %lld of '%s' is %s, must be finite to be saved",
-                        (long long)k, s->parameter->value->name,
-                        isnan(((const float *)s->value.data)[k]) ? "no number" : "infinite");
+                        (long long)k, s->parameter->value->name, isnan(get(value->data, k)) ? "no number" : "infinite");
     return true;
+}
+
+static bool write_value(struct edit *e, const struct state *s, const struct tensor *value)
+{
+    const struct value *v = s->parameter->value;
+
+    if (!is_sound(s, value, e->report))
+        return false;
+    return v->producer ? replace_constant(e, v, value) : edit_tensor(e, edit_initializer(e, v->name), value);
+}
+
+/* As the type that the file has. */
+static bool write_state(struct edit *e, const struct state *s)
+{
+    struct tensor rounded = s->value;
+    bool ok;
+
+    rounded.dtype = s->parameter->initial.dtype;
+    if (rounded.dtype == s->value.dtype)
+        return write_value(e, s, &s->value);
+    rounded.data = budget_alloc(e->budget, (size_t)tensor_bytes(&rounded), e->report);
+    if (!rounded.data)
+        return false;
+    convert_floats(s->value.dtype, s->value.data, rounded.dtype, rounded.data, tensor_count(&rounded));
+    ok = write_value(e, s, &rounded);
+    budget_free(e->budget, rounded.data);
+    return ok;
 }
 
 struct model *trainer_export(const struct trainer *t, struct report *r)
@@ -34,16 +64,8 @@ struct model *trainer_export(const struct trainer *t, struct report *r)
     struct edit e;
     bool ok = m && edit_begin(&e, m, r);
 
-    for (size_t k = 0; ok && k < t->state_count; k++) {
-        const struct value *v = t->states[k].parameter->value;
-
-        if (!is_sound(&t->states[k], r))
-            ok = false;
-        else if (v->producer)
-            ok = replace_constant(&e, v, &t->states[k].value);
-        else
-            ok = edit_tensor(&e, edit_initializer(&e, v->name), &t->states[k].value);
-    }
+    for (size_t k = 0; ok && k < t->state_count; k++)
+        ok = write_state(&e, &t->states[k]);
     ok = m && edit_end(&e) && ok;
     if (ok)
         return m;
@@ -60,7 +82,7 @@ bool trainer_save(const struct trainer *t, const char *path, bool text, struct r
         adopted = t->states[k].adopted;
     if (adopted) {
         for (size_t k = 0; k < t->state_count; k++)
-            if (!is_sound(&t->states[k], r))
+            if (!is_sound(&t->states[k], &t->states[k].value, r))
                 return false;
         return model_save_as(t->model, path, text, r);
     }

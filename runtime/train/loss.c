@@ -144,7 +144,7 @@ bool loss_choose(struct loss *l, const char *spec, struct value *out, const stru
 {
     const struct loss_clues c = clues_of(out, type, targets, classes);
 
-    *l = (struct loss){ 0 };
+    *l = (struct loss){ .dtype = type->dtype };
     return spec ? choose_asked(l, spec, out, c.activation, arena, r) : guess(l, out, &c, arena, r);
 }
 
@@ -153,6 +153,7 @@ struct tensor loss_labels(const struct loss *l, const struct tensor *output)
     struct tensor t = *output;
 
     t.data = NULL;
+    t.dtype = F32;
     if (l->def->labels == LABELS_CLASSES) {
         t.dtype = I64;
         t.rank -= t.rank > 0;

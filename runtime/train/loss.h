@@ -81,7 +81,8 @@ struct loss {
     const struct loss_def *def;
     void *settings;   /* of the arena */
     bool logits;      /* it reads logits */
-    struct value *at; /* what it reads: the model's output, or the logits behind it */
+    struct value *at; /* what it reads, as float: the model's output, or the logits behind it */
+    enum dtype dtype; /* of that in the model */
     char said[160];   /* how it was chosen, in words: "NAME from logits, because the model ends in Softmax" */
 };
 

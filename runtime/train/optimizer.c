@@ -57,9 +57,14 @@ bool all_finite(const float *x, int64_t n)
     return finite;
 }
 
-bool has_become_infinite(float was, float now)
+bool has_become_infinite(double was, double now)
 {
     return !isfinite(now) && now != was && !isnan(was);
+}
+
+double real_at(enum dtype dtype, const void *x, int64_t k)
+{
+    return dtype == F64 ? ((const double *)x)[k] : (double)((const float *)x)[k];
 }
 
 /* -- the node -- */
@@ -70,8 +75,8 @@ enum { RATE, LOSS, WATCHED };
 struct node_attrs {
     const struct optimizer *optimizer;
     int watched;
-    const float *const *beginning; /* by parameter: what it began with; NULL where all of that was finite */
-    atomic_bool *suspect;          /* by parameter: something in it is not finite after the step that runs */
+    const void *const *beginning; /* by parameter: what it began with; NULL where all of that was finite */
+    atomic_bool *suspect;         /* by parameter: something in it is not finite after the step that runs */
 };
 
 static int first(const struct node_attrs *u)
@@ -106,7 +111,7 @@ static bool infer(struct infer *i)
         for (int k = 0; k < group(u); k++) {
             if (k == 1) /* the gradient is only read */
                 continue;
-            if (!set_out(i, out, F32, typed_in(i, p)->rank, typed_in(i, p)->dims))
+            if (!set_out(i, out, typed_in(i, p)->dtype, typed_in(i, p)->rank, typed_in(i, p)->dims))
                 return false;
             updates(i, out++, p + k);
         }
@@ -140,6 +145,7 @@ static int64_t piece_at(int64_t n, int64_t i, int64_t pieces)
 struct update_job {
     const struct step *step;
     struct update update; /* what is the same for all parameters */
+    double learning_rate;
     int64_t pieces;
 };
 
@@ -160,6 +166,31 @@ static struct update part(const struct update_job *j, int k, int64_t from, int64
     return u;
 }
 
+static struct update_double part_double(const struct update_job *j, int k, int64_t from, int64_t to)
+{
+    const struct step *s = j->step;
+    const struct node_attrs *a = s->attrs;
+    const int at = first(a) + k * group(a);
+    struct update_double u = { .settings = j->update.settings,
+                               .learning_rate = j->learning_rate,
+                               .step = j->update.step,
+                               .kernels = j->update.kernels,
+                               .n = to - from };
+
+    u.w = (double *)s->in[at]->data + from;
+    u.g = (const double *)s->in[at + 1]->data + from;
+    for (int i = 0; i < a->optimizer->slots; i++)
+        u.slots[a->optimizer->slot_place[i]] = (double *)s->in[at + 2 + i]->data + from;
+    return u;
+}
+
+static bool is_double(const struct step *s, int k)
+{
+    const struct node_attrs *a = s->attrs;
+
+    return s->in[first(a) + k * group(a)]->dtype == F64;
+}
+
 static int64_t elements_of(const struct step *s, int k)
 {
     const struct node_attrs *a = s->attrs;
@@ -171,10 +202,28 @@ static void prepare_parameter(void *context, int64_t k, int thread)
 {
     const struct update_job *j = context;
     const struct node_attrs *a = j->step->attrs;
-    const struct update u = part(j, (int)k, 0, elements_of(j->step, (int)k));
+    struct update u;
 
     (void)thread;
+    if (is_double(j->step, (int)k))
+        return;
+    u = part(j, (int)k, 0, elements_of(j->step, (int)k));
     a->optimizer->def->prepare(&u, scratch_at(j->step, (size_t)k * prepared_bytes(a)));
+}
+
+static bool apply(const struct update_job *j, int k, int64_t from, int64_t to)
+{
+    const struct optimizer *o = ((const struct node_attrs *)j->step->attrs)->optimizer;
+
+    if (is_double(j->step, k)) {
+        const struct update_double u = part_double(j, k, from, to);
+
+        return o->def->apply_double(&u);
+    } else {
+        const struct update u = part(j, k, from, to);
+
+        return o->def->apply(&u);
+    }
 }
 
 /* Of each parameter its share: the rows of a matrix that a thread updates are those that it reads in a product whose
@@ -188,9 +237,8 @@ static void run_piece(void *context, int64_t i, int thread)
     (void)thread;
     for (int k = 0; k < parameters; k++) {
         const int64_t n = elements_of(j->step, k), from = piece_at(n, i, j->pieces), to = piece_at(n, i + 1, j->pieces);
-        const struct update u = part(j, k, from, to);
 
-        if (from < to && !a->optimizer->def->apply(&u))
+        if (from < to && !apply(j, k, from, to))
             atomic_store_explicit(&a->suspect[k], true, memory_order_relaxed);
     }
 }
@@ -199,11 +247,11 @@ static void run_piece(void *context, int64_t i, int thread)
 static bool check_watched(struct step *s, const struct node_attrs *u)
 {
     for (int k = WATCHED; k < first(u); k += 2) {
-        const float *next = s->in[k]->data, *now = s->in[k + 1]->data;
-        const int64_t n = tensor_count(s->in[k]);
+        const struct tensor *next = s->in[k], *now = s->in[k + 1];
+        const int64_t n = tensor_count(next);
 
         for (int64_t i = 0; i < n; i++)
-            if (has_become_infinite(now[i], next[i]))
+            if (has_become_infinite(real_at(now->dtype, now->data, i), real_at(next->dtype, next->data, i)))
                 return step_error(s,
                                   "statistic '%s' would not be finite: nothing was changed; a lower learning rate "
                                   "or other data may help",
@@ -216,16 +264,17 @@ static bool check_watched(struct step *s, const struct node_attrs *u)
 static bool check_suspects(struct step *s, const struct node_attrs *u)
 {
     for (int at = first(u), k = 0; at < s->node->inputs; at += group(u), k++) {
-        const float *now = s->in[at]->data, *was = u->beginning[k];
+        const enum dtype dtype = s->in[at]->dtype;
+        const void *now = s->in[at]->data, *was = u->beginning[k];
         const int64_t n = atomic_exchange(&u->suspect[k], false) ? tensor_count(s->in[at]) : 0;
 
         for (int64_t i = 0; i < n; i++)
-            if (has_become_infinite(was ? was[i] : 0, now[i]))
+            if (has_become_infinite(was ? real_at(dtype, was, i) : 0, real_at(dtype, now, i)))
                 return step_error(
                     s,
                     "element %lld of '%s' has become %s: the state cannot be saved any more; a lower learning "
                     "rate or a larger epsilon may help",
-                    (long long)i, s->node->in[at]->name, isnan(now[i]) ? "no number" : "infinite");
+                    (long long)i, s->node->in[at]->name, isnan(real_at(dtype, now, i)) ? "no number" : "infinite");
     }
     return true;
 }
@@ -233,9 +282,12 @@ static bool check_suspects(struct step *s, const struct node_attrs *u)
 static bool run(struct step *s)
 {
     const struct node_attrs *a = s->attrs;
-    const float loss = *(const float *)s->in[LOSS]->data, rate = *(const float *)s->in[RATE]->data;
+    const float loss = *(const float *)s->in[LOSS]->data;
+    const double rate = *(const double *)s->in[RATE]->data;
     const int64_t parameters = parameters_of(a, s->node->inputs), step = (int64_t)s->number + 1;
-    struct update_job j = { .step = s, .update = optimizer_update(a->optimizer, s->k, rate, step) };
+    struct update_job j = { .step = s,
+                            .update = optimizer_update(a->optimizer, s->k, (float)rate, step),
+                            .learning_rate = rate };
     int64_t n = 0;
 
     if (!isfinite(loss))
@@ -254,8 +306,8 @@ static bool run(struct step *s)
 
 /* An update changes what it reads, so it is never folded and never tried in the walk over the registry. */
 static const struct op_def defs[] = { { .since = 1,
-                                        .signature = "T rate, T loss, T state* -> T next*",
-                                        .types = "T: f32",
+                                        .signature = "R rate, L loss, T state* -> T next*",
+                                        .types = "R: f64; L: f32; T: f32 f64",
                                         .attrs_size = sizeof(struct node_attrs),
                                         .infer = infer,
                                         .run = run,

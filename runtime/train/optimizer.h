@@ -1,5 +1,5 @@
-/* Optimisers, computed as Keras computes them, in float (https://keras.io/api/optimizers/). Each is a file in
- * optimizers/ and a line in its meson.build: nothing else knows which there are.
+/* Optimisers, computed as Keras computes them (https://keras.io/api/optimizers/), in float, or in double where the
+ * parameter is double. Each is a file in optimizers/ and a line in its meson.build: nothing else knows which there are.
  *
  * One node of the training graph updates all parameters and slots in place. It is the last one, and refuses to run
  * where the loss or a statistic is not finite: so a step happens whole or not at all. That a parameter is not finite
@@ -37,6 +37,17 @@ struct update {
     const float *g;          /* the gradient */
 };
 
+/* The same of a parameter that is double. What depends on the step is computed from learning_rate and step. */
+struct update_double {
+    const void *settings;
+    double learning_rate;
+    int64_t step;
+    const struct kernels *kernels;
+    int64_t n;
+    double *w, *slots[MAX_SLOTS];
+    const double *g;
+};
+
 struct optimizer_def {
     struct spec_row row; /* its options: LEARNING_RATE, then its own */
     const char *title;   /* what its node is called in a plan: "Adam" */
@@ -54,6 +65,8 @@ struct optimizer_def {
     void (*prepare)(const struct update *u, void *prepared);
     /* The update of some elements; several threads do so at once, each with its own. False: not all of w is finite. */
     bool (*apply)(const struct update *u);
+    /* NULL: it does not train parameters that are double. */
+    bool (*apply_double)(const struct update_double *u);
 };
 
 extern const struct optimizer_def *const optimizer_registry[]; /* ended by NULL; made from optimizers/meson.build */
@@ -80,19 +93,21 @@ spec_table optimizer_table;
 struct update optimizer_update(const struct optimizer *o, const struct kernels *k, float learning_rate, int64_t step);
 
 /* May what became `now` not be saved? What was not finite from the start may stay as it was. */
-bool has_become_infinite(float was, float now);
+bool has_become_infinite(double was, double now);
+/* Element k of what holds floats or doubles. */
+double real_at(enum dtype dtype, const void *x, int64_t k);
 
 /* The node: appends it to the graph. Its outputs (parameter, slots, in this order) become outputs of the graph. */
 struct optimizer_inputs {
-    struct value *rate, *loss; /* scalars: the learning rate, the loss */
+    struct value *rate, *loss; /* scalars: the learning rate, double; the loss, float */
     size_t watched;            /* values that must be finite before anything is changed: */
     struct value *const *next; /* what is to replace */
     struct value *const *now;  /* these */
     size_t parameters;
-    struct value *const *parameter, *const *gradient;
-    struct value *const *slots; /* of the first parameter, of the second ... */
+    struct value *const *parameter, *const *gradient; /* float or double */
+    struct value *const *slots;                       /* of the first parameter, of the second ... */
     /* Of each parameter, NULL where all of it was finite; lives as long as the graph. */
-    const float *const *beginning;
+    const void *const *beginning;
 };
 bool optimizer_emit(struct emitter *e, const struct optimizer *o, const struct optimizer_inputs *i);
 

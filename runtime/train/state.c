@@ -1,7 +1,8 @@
 /* Where the values of parameters and statistics lie: once, in the messages of the trainer's own model, which is then saved
- * as it stands. */
+ * as it stands; those of float16 and bfloat16 beside them, in float, from which they are rounded when it is saved. */
 #include "train/state.h"
 #include "model/message.h"
+#include "ops/compute.h"
 #include <math.h>
 #include <string.h>
 
@@ -20,12 +21,12 @@ bool state_tensor(struct trainer *t, struct tensor *out, const struct tensor *li
 /* A step sees to it that nothing becomes infinite; what was so in the file may stay so, and has to be known. */
 static bool keep_beginning(struct trainer *t, struct state *s, struct report *r)
 {
-    const float *value = s->value.data;
+    const struct tensor *v = &s->value;
     struct tensor copy;
 
-    for (int64_t k = 0, n = tensor_count(&s->value); k < n; k++)
-        if (!isfinite(value[k])) {
-            const bool ok = state_tensor(t, &copy, &s->value, value, r);
+    for (int64_t k = 0, n = tensor_count(v); k < n; k++)
+        if (!isfinite(real_at(v->dtype, v->data, k))) {
+            const bool ok = state_tensor(t, &copy, v, v->data, r);
 
             s->beginning = copy.data;
             return ok;
@@ -62,11 +63,26 @@ bool states_index(struct trainer *t, struct map *messages, struct report *r)
     return true;
 }
 
+/* What float16 and bfloat16 cannot hold adds up in float. */
+static bool make_master(struct trainer *t, struct state *s, struct report *r)
+{
+    const struct tensor *file = &s->parameter->initial;
+    struct tensor type = *file;
+
+    type.dtype = dtype_compute(file->dtype);
+    if (!state_tensor(t, &s->value, &type, NULL, r))
+        return false;
+    convert_floats(file->dtype, file->data, type.dtype, s->value.data, tensor_count(file));
+    return keep_beginning(t, s, r);
+}
+
 bool state_take(struct trainer *t, const struct map *messages, struct state *s, struct report *r)
 {
     const struct value *v = s->parameter->value;
     Onnx__TensorProto *p = v->producer ? NULL : map_get(messages, v->name);
 
+    if (dtype_is_storage(s->parameter->initial.dtype))
+        return make_master(t, s, r);
     s->adopted = p && p->raw_data.len && v->initializer && v->initializer->data == p->raw_data.data;
     if (!s->adopted)
         return state_tensor(t, &s->value, &s->parameter->initial, s->parameter->initial.data, r) &&
@@ -79,7 +95,7 @@ bool state_take(struct trainer *t, const struct map *messages, struct state *s, 
     return keep_beginning(t, s, r);
 }
 
-bool state_has_become_infinite(const struct state *s, int64_t k)
+bool state_has_become_infinite(const struct state *s, int64_t k, double now)
 {
-    return has_become_infinite(s->beginning ? s->beginning[k] : 0, ((const float *)s->value.data)[k]);
+    return has_become_infinite(s->beginning ? real_at(s->value.dtype, s->beginning, k) : 0, now);
 }

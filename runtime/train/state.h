@@ -9,10 +9,11 @@ bool state_tensor(struct trainer *t, struct tensor *out, const struct tensor *li
                   struct report *r);
 /* The messages of the initializers of the trainer's model, by name; released with map_release. */
 bool states_index(struct trainer *t, struct map *messages, struct report *r);
-/* Gives s->parameter its value: the memory of its initializer's message, where that holds the numbers as they are
- * computed with, so that what is learned stands in the trainer's model at once; else a copy. */
+/* Gives s->parameter its value: a copy in float where the file's type is float16 or bfloat16; the memory of its
+ * initializer's message, where that holds the numbers as they are computed with, so that what is learned stands in the
+ * trainer's model at once; else a copy. */
 bool state_take(struct trainer *t, const struct map *messages, struct state *s, struct report *r);
-/* Is element k infinite, or no number, and was not when the trainer was made? */
-bool state_has_become_infinite(const struct state *s, int64_t k);
+/* Is `now`, as which element k is to be saved, infinite, or no number, and was it not when the trainer was made? */
+bool state_has_become_infinite(const struct state *s, int64_t k, double now);
 
 #endif

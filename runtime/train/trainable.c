@@ -21,8 +21,15 @@ struct search {
 
 /* -- constants -- */
 
-/* By value id: the value of the main graph that it is, looked at from inside subgraphs, and through nodes that only
- * change shapes; NULL where it is none. `outside`: the same of the graph around. */
+/* Has its output the numbers of input 0, in another shape, order or type of float? */
+static bool keeps_numbers(const struct node *n)
+{
+    return n->in[0] && n->out[0] &&
+           (n->def->flags & OP_REARRANGES || (node_is(n, &op_cast) && dtype_is_float(n->def->dtype(n, 0))));
+}
+
+/* By value id: the value of the main graph that it is, looked at from inside subgraphs, and through nodes that leave it
+ * what it is; NULL where it is none. `outside`: the same of the graph around. */
 static const struct value **find_roots(struct search *s, const struct graph *g, const struct value *const *outside)
 {
     const struct value **root = arena_array(s->arena, g->value_count, sizeof *root, s->report);
@@ -36,7 +43,7 @@ static const struct value **find_roots(struct search *s, const struct graph *g, 
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
 
-        if (n->def->flags & OP_REARRANGES && n->in[0] && n->out[0])
+        if (keeps_numbers(n))
             root[n->out[0]->id] = root[n->in[0]->id];
     }
     return root;
@@ -120,13 +127,18 @@ static bool is_product(const struct value *v)
     return false;
 }
 
+static bool is_trained(enum dtype dtype)
+{
+    return dtype_is_float(dtype) && !dtype_is_small(dtype);
+}
+
 /* Why a constant stays as it is; NULL where it trains. */
 static const char *reason_against(const struct op_parameter *p, const struct node *n, const struct tensor *t)
 {
+    if (!is_trained(t->dtype))
+        return "has less than 16 bits";
     if (p->use == PARAMETER_IS_STATISTIC)
-        return t->dtype == F32 ? NULL : "is not float";
-    if (t->dtype != F32)
-        return "only float is trained";
+        return NULL;
     if (p->use == PARAMETER_TRAINS_UNLESS_SCALAR && tensor_count(t) == 1 &&
         !(t->rank && is_product(n->in[1 - p->input])))
         return "a scalar";

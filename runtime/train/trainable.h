@@ -1,10 +1,10 @@
 /* What of a model can learn, and why: the list behind `kiln inspect` and --freeze.
  *
- * By default: float constants that nodes on the way of the activations read where their operators have a parameter
- * (op_def.parameters: weights and biases, tables of Gather, factors and summands), whether initializers or Constant
- * nodes, also where a chain of Transpose, Reshape, Squeeze, Unsqueeze or Identity stands between. Never scalars of Mul
- * and Add, but for the bias of a single unit. Running means and variances are statistics: BatchNormalization itself
- * changes them. */
+ * By default: constants of float, float16, bfloat16 and double that nodes on the way of the activations read where
+ * their operators have a parameter (op_def.parameters: weights and biases, tables of Gather, factors and summands),
+ * whether initializers or Constant nodes, also where a chain of Transpose, Reshape, Squeeze, Unsqueeze, Identity or
+ * Cast to a type of float stands between. Never scalars of Mul and Add, but for the bias of a single unit. Running means and variances are
+ * statistics: BatchNormalization itself changes them. */
 #ifndef KILN_TRAIN_TRAINABLE_H
 #define KILN_TRAIN_TRAINABLE_H
 

@@ -24,7 +24,7 @@ static bool add_states(struct trainer *t, enum role role, const struct map *mess
             return false;
         p->initial.data = NULL; /* its memory is the state's now, or another model's */
         for (int n = 0; role == ROLE_TRAINABLE && n < t->optimizer.slots; n++)
-            if (!state_tensor(t, &s->slots[n], &p->initial, NULL, r))
+            if (!state_tensor(t, &s->slots[n], &s->value, NULL, r))
                 return false;
         t->state_count++;
         t->trainable += role == ROLE_TRAINABLE;
@@ -34,7 +34,7 @@ static bool add_states(struct trainer *t, enum role role, const struct map *mess
 
 static bool make_state(struct trainer *t, const struct trainer_options *o, struct report *r)
 {
-    static const struct tensor scalar = { .dtype = F32 };
+    static const struct tensor scalar = { .dtype = F64 };
     struct map messages = { 0 };
     bool ok;
 
@@ -48,6 +48,10 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
         return false;
     if (!t->trainable)
         return fail(r, KILN_BAD_MODEL, NULL, "nothing in the model can be trained");
+    for (size_t k = 0; k < t->trainable; k++)
+        if (t->states[k].value.dtype == F64 && !t->optimizer.def->apply_double)
+            return fail(r, KILN_UNSUPPORTED, NULL, "optimizer '%s' does not train double, which parameter '%s' is",
+                        t->optimizer.def->row.name, t->states[k].parameter->value->name);
     for (size_t k = 0; k < t->state_count; k++) {
         void **slot = map_put(&t->names, t->states[k].parameter->value->name, r);
 
@@ -105,7 +109,7 @@ static bool fail_unknown(const struct trainer *t, const struct program *p, struc
                        : fail(r, KILN_UNSUPPORTED, node_where(n, where),
                               "only running tells the shape of its output, which one cannot train through");
     }
-    return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is %s, must be float with a dimension for the samples",
+    return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is %s, must be floats with a dimension for the samples",
                 t->output->name, tensor_text(&p->types[t->output->id], text));
 }
 
@@ -127,7 +131,8 @@ static bool output_type(struct trainer *t, struct tensor *out, struct report *r)
         return false;
     *out = p->types[t->output->id];
     out->data = NULL;
-    ok = (tensor_known(out) && out->dtype == F32 && out->rank > 0) || fail_unknown(t, p, r);
+    ok = (tensor_known(out) && dtype_is_float(out->dtype) && !dtype_is_small(out->dtype) && out->rank > 0) ||
+         fail_unknown(t, p, r);
     program_free(p);
     return ok;
 }
@@ -293,7 +298,7 @@ static bool step(struct trainer *t, const struct tensor *x, const struct tensor 
     if (!p)
         return false;
     t->engine.number = (uint64_t)t->steps;
-    *(float *)t->rate.data = (float)t->learning_rate;
+    *(double *)t->rate.data = t->learning_rate;
     if (!run(t, p, x, y, out, r))
         return false;
     frame_commit(p->frame);

@@ -39,10 +39,10 @@ struct trainer_options {
 /* What one parameter or statistic has. */
 struct state {
     const struct parameter *parameter;
-    struct tensor value;    /* the trainer's own memory */
-    bool adopted;           /* it is that of the initializer in the trainer's model */
-    const float *beginning; /* what it began with, where not all of that was finite; else NULL */
-    struct tensor slots[MAX_SLOTS];
+    struct tensor value;            /* the trainer's own memory: float, or double where the file's type is that */
+    bool adopted;                   /* it is that of the initializer in the trainer's model */
+    const void *beginning;          /* what it began with, where not all of that was finite; else NULL */
+    struct tensor slots[MAX_SLOTS]; /* of the value's type */
 };
 
 struct trainer {
@@ -58,7 +58,7 @@ struct trainer {
     struct loss loss;
     struct value *input, *output; /* of model->graph */
     struct tensor x, y;           /* what a batch must be; the first dimension is UNKNOWN */
-    struct tensor rate;           /* scalar: the learning rate, set before each step */
+    struct tensor rate;           /* scalar, double: the learning rate, set before each step */
     double learning_rate;
     int64_t steps;
     bool keep_gradients;

@@ -1,5 +1,6 @@
 #include "train/training_program.h"
 #include "grad/grad.h"
+#include "ops/rank.h"
 #include "plan/given.h"
 #include "plan/pass.h"
 #include <string.h>
@@ -10,7 +11,7 @@ struct build {
     struct training_program *program;
     struct emitter e;
     struct report *report;
-    struct value **state;  /* by state: in this graph */
+    struct value **state;  /* by state: in this graph; float where the file's type is float16 or bfloat16 */
     struct value **slots;  /* of the trainable ones, one after the other */
     bool *learns, *frozen; /* by value id of the model: its parameter trains, or is frozen */
 };
@@ -22,19 +23,65 @@ static struct value *copied(const struct training_program *p, const struct value
 
 /* -- parts -- */
 
-/* What trains or is carried comes from outside; a Constant node is cut off from the value it made. */
-static void release_state(struct build *b)
+/* A value for the state where that is wider than the file's type: `v` becomes what Cast makes of it. */
+static struct value *add_master(struct build *b, struct value *v, const struct state *s)
 {
+    struct value *master = graph_value(b->program->graph, v->name), *rounded;
+
+    if (!master)
+        return NULL;
+    master->trains = true;
+    master->known = (struct known){ s->value.rank, s->value.dtype };
+    rounded = emit_cast(&b->e, master, s->parameter->initial.dtype);
+    if (!rounded)
+        return NULL;
+    v->known = known_of(v);
+    v->initializer = NULL;
+    v->producer = rounded->producer;
+    v->producer->out[0] = v;
+    rounded->producer = NULL;
+    return master;
+}
+
+/* The nodes from place `from` on go before all others. */
+static bool begin_with(struct build *b, size_t from)
+{
+    struct graph *g = b->program->graph;
+    const size_t count = g->node_count - from;
+    struct node **order = count ? arena_array(&b->program->arena, g->node_count, sizeof *order, b->report) : NULL;
+
+    if (!count)
+        return true;
+    if (!order)
+        return false;
+    memcpy(order, g->nodes + from, count * sizeof *order);
+    memcpy(order + count, g->nodes, from * sizeof *order);
+    for (size_t k = 0; k < g->node_count; k++) {
+        g->nodes[k] = order[k];
+        g->nodes[k]->id = (int)k;
+    }
+    return true;
+}
+
+/* What trains or is carried comes from outside; a Constant node is cut off from the value it made. */
+static bool release_state(struct build *b)
+{
+    const size_t nodes = b->program->graph->node_count;
+
     for (size_t k = 0; k < b->trainer->state_count; k++) {
-        struct value *v = copied(b->program, b->trainer->states[k].parameter->value);
+        const struct state *s = &b->trainer->states[k];
+        struct value *v = copied(b->program, s->parameter->value);
 
         if (v->producer) {
             v->producer->out[0] = NULL;
             v->producer = NULL;
         }
-        v->trains = true;
-        b->state[k] = v;
+        b->state[k] = s->value.dtype == s->parameter->initial.dtype ? v : add_master(b, v, s);
+        if (!b->state[k])
+            return false;
+        b->state[k]->trains = true;
     }
+    return begin_with(b, nodes);
 }
 
 /* Does the node have something to learn that is frozen, all of it? Then it works as in inference, as Keras'
@@ -68,6 +115,22 @@ static bool note_roles(struct build *b)
     return b->learns && b->frozen;
 }
 
+/* What the operator itself changes it reads as the state is, not rounded: a share of a float16 that is lost in each step
+ * would never come. */
+static void read_statistics(const struct build *b, struct node *n)
+{
+    const struct trainer *t = b->trainer;
+
+    for (const struct op_parameter *p = n->def->parameters; p && p->use; p++) {
+        if (p->use != PARAMETER_IS_STATISTIC)
+            continue;
+        for (size_t k = t->trainable; k < t->state_count; k++)
+            if (n->in[p->input] == copied(b->program, t->states[k].parameter->value))
+                n->in[p->input] = b->state[k];
+        n->def = n->op->defs;
+    }
+}
+
 static bool train_node(struct build *b, struct node *n)
 {
     void *attrs = arena_alloc(b->program->graph->arena, n->def->attrs_size, b->report);
@@ -77,6 +140,7 @@ static bool train_node(struct build *b, struct node *n)
     memcpy(attrs, n->attrs, n->def->attrs_size);
     n->def->train(attrs);
     n->attrs = attrs;
+    read_statistics(b, n);
     for (int k = 0; k < n->def->training_outputs; k++) {
         struct value *v = node_output(n, k);
 
@@ -113,17 +177,20 @@ static struct value *new_input(struct build *b, const char *name, const struct t
     return v;
 }
 
-/* The loss stands behind the output; nothing else of the model's outputs is asked for. */
+/* The loss stands behind the output, and reads it as float; nothing else of the model's outputs is asked for. */
 static bool add_loss(struct build *b, bool gradient)
 {
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
+    struct value *at = copied(p, t->loss.at);
 
     p->graph->output_count = 0;
     p->y = new_input(b, "kiln.labels", &t->y);
-    if (!p->y || !loss_emit(&b->e, &t->loss, copied(p, t->loss.at), p->y, gradient, &p->loss))
+    if (t->loss.dtype != F32)
+        at = emit_cast(&b->e, at, F32);
+    if (!p->y || !at || !loss_emit(&b->e, &t->loss, at, p->y, gradient, &p->loss))
         return false;
-    p->metrics = metrics_emit(&b->e, &t->loss, copied(p, t->loss.at), p->y);
+    p->metrics = metrics_emit(&b->e, &t->loss, at, p->y);
     return p->metrics && graph_add_output(p->graph, p->loss.mean) && graph_add_output(p->graph, p->metrics);
 }
 
@@ -213,20 +280,23 @@ static bool find_watched(struct build *b, const struct program *types, struct op
     struct value **next = emit_alloc(&b->e, types->next_state_count * sizeof *next);
     struct value **now = emit_alloc(&b->e, types->next_state_count * sizeof *now);
 
-    for (size_t k = 0; !b->e.failed && k < types->next_state_count; k++)
-        if (types->types[types->next_states[k].out].dtype == F32) {
+    for (size_t k = 0; !b->e.failed && k < types->next_state_count; k++) {
+        const enum dtype dtype = types->types[types->next_states[k].out].dtype;
+
+        if (dtype == F32 || dtype == F64) {
             next[to->watched] = g->values[types->next_states[k].out];
             now[to->watched++] = g->values[types->next_states[k].in];
         }
+    }
     to->next = next;
     to->now = now;
     return !b->e.failed;
 }
 
-static const float *const *beginnings(struct build *b)
+static const void *const *beginnings(struct build *b)
 {
     const struct trainer *t = b->trainer;
-    const float **beginning = emit_alloc(&b->e, t->trainable * sizeof *beginning);
+    const void **beginning = emit_alloc(&b->e, t->trainable * sizeof *beginning);
 
     for (size_t k = 0; beginning && k < t->trainable; k++)
         beginning[k] = t->states[k].beginning;
@@ -310,9 +380,8 @@ static bool build(struct build *b)
     b->state = arena_array(&p->arena, t->state_count, sizeof *b->state, b->report);
     b->slots = arena_array(&p->arena, t->trainable * MAX_SLOTS, sizeof *b->slots, b->report);
     p->gradient = training ? arena_array(&p->arena, t->trainable, sizeof *p->gradient, b->report) : NULL;
-    if (!b->state || !b->slots || (training && !p->gradient))
+    if (!b->state || !b->slots || (training && !p->gradient) || !release_state(b))
         return false;
-    release_state(b);
     p->x = copied(p, t->input);
     if ((p->purpose != TO_PREDICT && !add_loss(b, training)) || (training && !train_nodes(b)) ||
         !rewrite(b, training ? PASS_FORWARD : PASS_EVALUATION))

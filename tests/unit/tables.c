@@ -494,6 +494,20 @@ START_TEST(decay_is_apart_from_the_rate)
 }
 END_TEST
 
+START_TEST(an_optimiser_need_not_know_double)
+{
+    static const char text[] =
+        HEAD "net (double[N, 1] x) => (double[N, 1] y) <double[1, 1] w = {1}> { y = MatMul (x, w) }";
+    const struct trainer_options o = { .optimizer = "decayed", .targets = TARGETS_VALUES, .threads = 1 };
+    struct model *m = model_read_bytes(text, strlen(text), NULL, &report);
+
+    expect_ok(m && model_build(m, &report));
+    ck_assert_ptr_null(trainer_new(m, &o, &report));
+    expect_error(KILN_UNSUPPORTED, "optimizer 'decayed' does not train double, which parameter 'w' is");
+    model_free(m);
+}
+END_TEST
+
 /* Of two parameters, one so large that it is updated in pieces. */
 START_TEST(a_norm_is_of_the_whole_tensor)
 {
@@ -560,6 +574,7 @@ Suite *suite(void)
     add_test(s, a_loss_of_nodes_goes_all_the_way);
     add_test(s, the_public_functions_take_a_loss_of_nodes);
     add_test(s, decay_is_apart_from_the_rate);
+    add_test(s, an_optimiser_need_not_know_double);
     add_test(s, a_norm_is_of_the_whole_tensor);
     return s;
 }

@@ -25,6 +25,16 @@ static bool apply(const struct update *u)
                                     (float)(1 - s->beta_2), (float)s->epsilon);
 }
 
+static bool apply_double(const struct update_double *u)
+{
+    const struct settings *s = u->settings;
+    const double t = (double)u->step;
+    const double alpha = u->learning_rate * sqrt(1 - pow(s->beta_2, t)) / (1 - pow(s->beta_1, t));
+
+    return u->kernels->update->adam_double(u->w, u->slots[0], u->slots[1], u->g, u->n, alpha, 1 - s->beta_1,
+                                           1 - s->beta_2, s->epsilon);
+}
+
 const struct optimizer_def optimizer_adam = {
     .row = { "adam", "Adam (Kingma and Ba, arXiv:1412.6980)",
              (const struct spec_option[]){
@@ -40,4 +50,5 @@ const struct optimizer_def optimizer_adam = {
     .slots = { { "momentum", NULL }, { "velocity", NULL } },
     .rate = rate,
     .apply = apply,
+    .apply_double = apply_double,
 };

@@ -16,6 +16,14 @@ static bool apply(const struct update *u)
                                        u->rate, (float)s->rho, (float)s->momentum, (float)s->epsilon);
 }
 
+static bool apply_double(const struct update_double *u)
+{
+    const struct settings *s = u->settings;
+
+    return u->kernels->update->rmsprop_double(u->w, u->slots[VELOCITY], u->slots[AVERAGE], u->slots[MOMENTUM], u->g,
+                                              u->n, u->learning_rate, s->rho, s->momentum, s->epsilon);
+}
+
 const struct optimizer_def optimizer_rmsprop = {
     .row = { "rmsprop", "RMSprop (Tieleman and Hinton 2012)",
              (const struct spec_option[]){
@@ -32,4 +40,5 @@ const struct optimizer_def optimizer_rmsprop = {
                [AVERAGE] = { "average", "centered" },
                [MOMENTUM] = { "momentum", "momentum" } },
     .apply = apply,
+    .apply_double = apply_double,
 };

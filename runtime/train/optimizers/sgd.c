@@ -13,6 +13,13 @@ static bool apply(const struct update *u)
     return u->kernels->update->sgd(u->w, u->slots[0], u->g, u->n, u->rate, (float)s->momentum, s->nesterov);
 }
 
+static bool apply_double(const struct update_double *u)
+{
+    const struct settings *s = u->settings;
+
+    return u->kernels->update->sgd_double(u->w, u->slots[0], u->g, u->n, u->learning_rate, s->momentum, s->nesterov);
+}
+
 const struct optimizer_def optimizer_sgd = {
     .row = { "sgd", "gradient descent, with momentum where it is asked for",
              (const struct spec_option[]){
@@ -24,4 +31,5 @@ const struct optimizer_def optimizer_sgd = {
     .settings_size = sizeof(struct settings),
     .slots = { { "momentum", "momentum" } },
     .apply = apply,
+    .apply_double = apply_double,
 };

@@ -478,24 +478,35 @@ KILN_API const char *kiln_machine_isa(void);
 
 /* -- data sets -- */
 
-/* Samples x and what is to be predicted from them, y: in memory, as they are in the file until a batch is made of them.
- * Read-only once it is made. */
+/* Samples and what is to be predicted from them: a column for each input of a model and for each output that is to
+ * learn, in memory, as they are in the file until a batch is made of them. Read-only once it is made. */
 typedef struct kiln_dataset kiln_dataset;
 
 typedef enum kiln_part { KILN_PART_TRAIN = 0, KILN_PART_TEST = 1 } kiln_part;
 
+/* What is asked of an output that is to learn. */
+typedef struct kiln_target {
+    const char *output; /* its name; NULL: the model's first */
+    const char *loss;   /* as kiln_trainer_options.loss; NULL: that one */
+    double weight;      /* how often its loss counts in the sum of all; 0: once */
+} kiln_target;
+
 typedef struct kiln_data_options {
-    size_t size;             /* of the struct, from _INIT */
-    kiln_context *context;   /* NULL: nothing is shared */
-    kiln_part part;          /* where the data have parts, and `spec` names none */
-    int64_t limit;           /* only the first samples; 0: all */
-    bool values;             /* y are numbers to be predicted; else they are classes */
-    const char *loss;        /* that they are for, which tells whether they are: as for a trainer; may be NULL */
-    const kiln_dataset *as;  /* whose classes these are, too: of a set to validate with; may be NULL */
-    const kiln_model *model; /* that is to take the samples: data that cannot fit its only input are refused before they
-                                are unpacked; may be NULL */
-    size_t memory;           /* bytes, LIMIT beyond that; 0: no limit */
-    double seconds;          /* that opening may compute, LIMIT beyond that; 0: no limit */
+    size_t size;            /* of the struct, from _INIT */
+    kiln_context *context;  /* NULL: nothing is shared */
+    kiln_part part;         /* where the data have parts, and `spec` names none */
+    int64_t limit;          /* only the first samples; 0: all */
+    bool values;            /* what is to be predicted are numbers; else they are classes */
+    const char *loss;       /* that they are for, which tells whether they are: as for a trainer; may be NULL */
+    const kiln_dataset *as; /* whose classes these are, too: of a set to validate with; may be NULL */
+    const kiln_model
+        *model;     /* that is to take the samples: columns are found by the names of its inputs and outputs, and
+                                data that cannot fit are refused before they are unpacked; NULL: one column of each */
+    size_t memory;  /* bytes, LIMIT beyond that; 0: no limit */
+    double seconds; /* that opening may compute, LIMIT beyond that; 0: no limit */
+    const kiln_target
+        *targets; /* [target_count] what `loss` is for outputs of their own; the weight is not looked at */
+    size_t target_count;
 } kiln_data_options;
 
 /* Opens what `spec` names, "FORMAT[:WHERE][:PART][[FROM:TO]]", such as "csv:FILE", "fashion-mnist:train[1000:2000]":
@@ -503,10 +514,20 @@ typedef struct kiln_data_options {
 KILN_API kiln_status kiln_dataset_open(kiln_dataset **out, const char *spec, const kiln_data_options *options,
                                        kiln_error *err);
 /* One of copies of tensors of real numbers: `x` [N, ...], `y` [N] (classes, from 0) or, with options.values, [N, ...].
- * Fractions among the classes make numbers of all of them, as in a file: kiln_dataset_about tells.
+ * Fractions among the classes make numbers of all of them, as in a file: kiln_dataset_target tells.
  * Errors: BAD_ARGUMENT, BAD_DATA, LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_new(kiln_dataset **out, const kiln_tensor *x, const kiln_tensor *y,
                                       const kiln_data_options *options, kiln_error *err);
+
+typedef struct kiln_column {
+    const char *name; /* of the model's input or output; may be NULL where there is one */
+    const kiln_tensor *tensor;
+} kiln_column;
+
+/* The same of several columns, for models with several inputs, or outputs that are to learn. */
+KILN_API kiln_status kiln_dataset_new_of(kiln_dataset **out, const kiln_column *inputs, size_t input_count,
+                                         const kiln_column *targets, size_t target_count,
+                                         const kiln_data_options *options, kiln_error *err);
 /* As Keras' validation_split: the last part, floor(count * fraction) samples or one more, becomes *validation, the
  * others *train. Both share the samples, and belong to the caller. Errors: BAD_ARGUMENT (nothing would be left of one),
  * NO_MEMORY. */
@@ -516,22 +537,32 @@ KILN_API kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **val
 KILN_API const char *kiln_normalization_name(size_t k);
 /* The same samples, normalised when a batch is made: "none", "unit" (x / 255), "center" (the mean of each feature taken
  * off), "standardize" (divided by the deviation, too). What that takes is fitted to `fitted`, which is the training set
- * whatever is normalised; NULL: `data` itself. Belongs to the caller, the samples are shared. Errors: BAD_ARGUMENT (the
- * kind), BAD_DATA (other features), NO_MEMORY. */
+ * whatever is normalised; NULL: `data` itself. Of a model with several inputs those that are no floats get what is in the
+ * file. Belongs to the caller, the samples are shared. Errors: BAD_ARGUMENT (the kind), BAD_DATA (other features),
+ * NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data, const char *kind,
                                             const kiln_dataset *fitted, kiln_error *err);
 KILN_API void kiln_dataset_free(kiln_dataset *data);
 
 typedef struct kiln_dataset_info {
-    int64_t count;       /* samples */
-    int64_t classes;     /* 0 where y are numbers */
-    bool header;         /* the first line of the file held names, and is no sample */
-    kiln_dtype dtype;    /* of x in the file */
-    int rank;            /* of a sample */
-    const int64_t *dims; /* [rank] */
+    int64_t count;          /* samples */
+    bool header;            /* the first line of the file held names, and is no sample */
+    size_t inputs, targets; /* columns */
 } kiln_dataset_info;
 
 KILN_API const kiln_dataset_info *kiln_dataset_about(const kiln_dataset *data);
+
+typedef struct kiln_column_info {
+    const char *name;    /* NULL where it has none */
+    kiln_dtype dtype;    /* of an input as in the file; of a target int64 (classes) or float */
+    int rank;            /* of a sample */
+    const int64_t *dims; /* [rank] */
+    int64_t classes;     /* of a target; 0 where it holds numbers */
+} kiln_column_info;
+
+/* NULL where k is not below the count. */
+KILN_API const kiln_column_info *kiln_dataset_input(const kiln_dataset *data, size_t k);
+KILN_API const kiln_column_info *kiln_dataset_target(const kiln_dataset *data, size_t k);
 
 /* -- training -- */
 
@@ -543,16 +574,17 @@ typedef struct kiln_trainer_options {
     size_t size;           /* of the struct, from _INIT */
     kiln_context *context; /* NULL: nothing is shared */
     /* As Keras defines them and calls them (`kiln train --help` lists them, with their options):
-     * "mean_squared_error", "binary_crossentropy:from_logits=1". NULL: by what the output is (kiln_trainer_loss
-     * tells). */
+     * "mean_squared_error", "binary_crossentropy:from_logits=1". Of all outputs that are to learn, but for those that
+     * have their own. NULL: by what each output is (kiln_trainer_loss tells). */
     const char *loss;
     /* The same: "adam", "sgd:learning_rate=0.1,momentum=0.9". NULL: "adam" */
     const char *optimizer;
     const char *const *freeze; /* [freeze_count] shell patterns of parameters that keep their values */
     size_t freeze_count;
-    const kiln_tensor *sample; /* a batch like those to come, for dimensions that the model leaves open; may be NULL */
-    const kiln_dataset *data;  /* that training is going to take: tells `sample`, `values` and how many classes there
-                                  are; may be NULL */
+    const kiln_tensor *sample; /* of a model with one input, a batch like those to come, for dimensions that the model
+                                  leaves open; may be NULL */
+    const kiln_dataset *data;  /* that training is going to take: tells `sample`, `values`, how many classes there are,
+                                  and `targets`: its own, where they have names; may be NULL */
     bool values;               /* labels are floats: numbers, or a row for each sample; else int64 classes */
     bool untie;                /* an initializer that several nodes read is trained as one for each */
     int threads;               /* as of a session */
@@ -565,20 +597,24 @@ typedef struct kiln_trainer_options {
     void *user;
     bool keep_gradients; /* for kiln_trainer_get */
     bool profile;        /* as of a session */
+    /* [target_count] the outputs that are to learn. The sum of their losses becomes small, each counted as often as its
+     * weight says. target_count 0: what `data` has targets for, or the model's first output. */
+    const kiln_target *targets;
+    size_t target_count;
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
 typedef struct kiln_score {
-    double loss;     /* the mean over the batch */
+    double loss;     /* the mean over the batch; of several targets their sum */
     int64_t correct; /* of `rows`: the largest output is the label's, or both are on the same side of 0.5 */
-    int64_t rows;    /* samples; more where the output has more than two dimensions */
+    int64_t rows;    /* samples; more where the output has more than two dimensions; of several targets the first's */
 } kiln_score;
 
 /* Weights, biases, normalisation parameters and per-channel constants of the model train (kiln_trainer_parameter tells
  * which, and why). What float16 or bfloat16 parameters learn is kept in float, and rounded where the model reads it and
  * when it is exported; double ones train in double. Loss and labels are float. Nodes in training form are taken as their
  * inference form. The model may be freed afterwards, which leaves one copy of the weights that train; the others are
- * shared. Errors: BAD_ARGUMENT (options), BAD_MODEL (more than one input without a value, nothing to train), UNSUPPORTED
+ * shared. Errors: BAD_ARGUMENT (options), BAD_MODEL (an input without a dimension for the samples, nothing to train), UNSUPPORTED
  * (an operator without gradient on the way, an optimiser that does not train double), LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const kiln_trainer_options *options,
                                       kiln_error *err);
@@ -589,12 +625,21 @@ KILN_API kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *mode
  * LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_step(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y,
                                        kiln_score *score, kiln_error *err);
-/* The same in inference form, changing nothing. */
+/* The same of a trainer with several inputs or targets: a tensor for each, in the order of kiln_trainer_input and
+ * kiln_trainer_labels. */
+KILN_API kiln_status kiln_trainer_step_all(kiln_trainer *trainer, const kiln_tensor *const *x,
+                                           const kiln_tensor *const *y, kiln_score *score, kiln_error *err);
+/* Both in inference form, changing nothing. */
+KILN_API kiln_status kiln_trainer_score_all(kiln_trainer *trainer, const kiln_tensor *const *x,
+                                            const kiln_tensor *const *y, kiln_score *score, kiln_error *err);
 KILN_API kiln_status kiln_trainer_score(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y,
                                         kiln_score *score, kiln_error *err);
+/* What the latest step or score gave for target k, its loss without its weight. False where k is not below the count. */
+KILN_API bool kiln_trainer_target_score(const kiln_trainer *trainer, size_t k, kiln_score *score);
 /* The model's outputs for a batch, in inference form, with what is learned so far; kiln_trainer_output gives them.
  * Errors: as kiln_trainer_score. */
 KILN_API kiln_status kiln_trainer_predict(kiln_trainer *trainer, const kiln_tensor *x, kiln_error *err);
+KILN_API kiln_status kiln_trainer_predict_all(kiln_trainer *trainer, const kiln_tensor *const *x, kiln_error *err);
 /* Output k of the latest kiln_trainer_predict; belongs to the trainer, until its next call. NULL where there is none. */
 KILN_API const kiln_tensor *kiln_trainer_output(const kiln_trainer *trainer, size_t k);
 /* From 0 to 1e30, and not so small that it is 0 as a float; from the next step on. Errors: BAD_ARGUMENT. */
@@ -616,8 +661,17 @@ KILN_API kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *t
 KILN_API kiln_status kiln_trainer_save(kiln_trainer *trainer, const char *path, kiln_form form, kiln_error *err);
 KILN_API void kiln_trainer_free(kiln_trainer *trainer);
 
-/* Which loss was chosen, and why: one line. */
-KILN_API const char *kiln_trainer_loss(const kiln_trainer *trainer);
+/* The outputs that learn. */
+KILN_API size_t kiln_trainer_target_count(const kiln_trainer *trainer);
+/* Which loss was chosen for target k, and why: one line; NULL where k is not below the count. */
+KILN_API const char *kiln_trainer_loss(const kiln_trainer *trainer, size_t k);
+/* How often it counts; 0 where k is not below the count. */
+KILN_API double kiln_trainer_weight(const kiln_trainer *trainer, size_t k);
+/* What its labels in a batch must be, under the output's name; the first dimension is KILN_ANY. NULL likewise. */
+KILN_API const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer, size_t k);
+KILN_API size_t kiln_trainer_input_count(const kiln_trainer *trainer);
+/* What a batch must be for input k; the first dimension is KILN_ANY. NULL where k is not below the count. */
+KILN_API const kiln_value_info *kiln_trainer_input(const kiln_trainer *trainer, size_t k);
 /* The optimiser's name: "adam". */
 KILN_API const char *kiln_trainer_optimizer(const kiln_trainer *trainer);
 
@@ -657,17 +711,15 @@ KILN_API kiln_status kiln_trainer_set_profile(kiln_trainer *trainer, bool on, ki
 KILN_API kiln_status kiln_trainer_trace(const kiln_trainer *trainer, kiln_write_fn write, void *user, kiln_error *err);
 KILN_API kiln_status kiln_trainer_times(const kiln_trainer *trainer, bool by_node, kiln_time_fn each, void *user,
                                         kiln_error *err);
-/* What the samples and the labels of a batch must be; the first dimension is KILN_ANY. */
-KILN_API const kiln_value_info *kiln_trainer_samples(const kiln_trainer *trainer);
-KILN_API const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer);
 
 /* -- epochs -- */
 
-/* What a model is measured by over a data set: the loss, then the metrics. A measure is asked for by its name, with
- * "val_" before it for the validation set. */
-KILN_API size_t kiln_measure_count(void);
-/* "loss", "accuracy"; NULL where k is not below the count. */
-KILN_API const char *kiln_measure_name(size_t k);
+/* What a model is measured by over a data set: the loss, then the metrics; of several targets the sum of their losses,
+ * then each one's loss and metrics. A measure is asked for by its name, with "val_" before it for the validation set. */
+KILN_API size_t kiln_trainer_measure_count(const kiln_trainer *trainer);
+/* "loss", "accuracy"; of several targets with the output's name before it, as Keras has it: "age_loss". NULL where k is
+ * not below the count. */
+KILN_API const char *kiln_trainer_measure_name(const kiln_trainer *trainer, size_t k);
 
 typedef struct kiln_fit_step {
     int64_t step, epoch;  /* from 1 */
@@ -706,7 +758,7 @@ typedef struct kiln_fit_options {
 KILN_API kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, const kiln_fit_options *options,
                                       int64_t *ran, kiln_error *err);
 /* Measures the model over a data set, `batch` samples at a time (0: 32), in inference form: `values` has room for
- * kiln_measure_count(). NaN stands for what says nothing of this training, and for a loss that is no number. Errors: as
+ * kiln_trainer_measure_count(). NaN stands for what says nothing of this training, and for a loss that is no number. Errors: as
  * above. */
 KILN_API kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *data, int64_t batch,
                                            double *values, kiln_error *err);
@@ -792,11 +844,11 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 /* clang-format off */
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
 #define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL }
-#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0 }
+#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0 }
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0 }
 /* clang-format on */
 
 #ifdef __cplusplus

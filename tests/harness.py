@@ -35,13 +35,13 @@ def kiln(*words, code=0):
     return done.stdout + done.stderr
 
 
-def outside(path, x):
-    """The outputs in onnxruntime for its only input, after onnx's own checks."""
+def outside(path, *x):
+    """The outputs in onnxruntime for its inputs, after onnx's own checks."""
     onnx.checker.check_model(str(path), full_check=True)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     s = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return s.run(None, {s.get_inputs()[0].name: x})
+    return s.run(None, {i.name: value for i, value in zip(s.get_inputs(), x)})
 
 
 def difference(got, want):

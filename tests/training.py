@@ -23,7 +23,7 @@ def rows(path):
 
 def score(*words):
     """The numbers that `kiln eval` prints."""
-    return {name: float(number) for name, number in re.findall(r"^(loss|accuracy) ([0-9].*)$", kiln("eval", *words), re.M)}
+    return {name: float(number) for name, number in re.findall(r"^(.*(?:loss|accuracy)) ([0-9.e+-]+)$", kiln("eval", *words), re.M)}
 
 
 def every_network(text):
@@ -137,6 +137,71 @@ def pixels():
     return None if accuracy > 0.95 else f"accuracy is {accuracy}"
 
 
+SEVERAL = """<ir_version: 8, opset_import: ["": 17]>
+g (float[N, 4, 4, 1] image, int64[N, 3] ids) => (float[N, 3] kind, float[N, 1] "years, all")
+<float[16, 8] w1 = {%s}, float[5, 2] table = {%s}, float[6, 8] w2 = {%s}, float[8, 3] wk = {%s}, float[8, 1] wa = {%s}, int64[2] flat = {0, -1}>
+{ a = Reshape (image, flat) b = MatMul (a, w1) e = Gather (table, ids) f = Reshape (e, flat) h = MatMul (f, w2)
+  s = Add (b, h) r = Relu (s) k = MatMul (r, wk) kind = Softmax (k) "years, all" = MatMul (r, wa) }"""
+
+
+def several():
+    """Two inputs and two outputs: columns by name, losses with weights, each measured; the file is what was learned."""
+    random = np.random.default_rng(2)
+    Path("two.onnxtxt").write_text(SEVERAL % tuple(", ".join(f"{v:.4f}" for v in random.normal(size=n) / 3) for n in (128, 10, 48, 24, 8)))
+    kind, ids = random.integers(0, 3, 90), random.integers(0, 5, (90, 3))
+    images = (random.normal(size=(90, 4, 4)) * 20 + 40 * kind[:, None, None] + 100).clip(0, 255).astype(np.uint8)
+    years = (ids[:, :1] * 2 - kind[:, None]).astype(np.float32)
+    data = {"image": images, "ids": ids, "kind": kind, "years, all": years}
+    np.savez("data.npz", **data)
+    np.savez("parts.npz", **{f"{n}_train": v[:60] for n, v in data.items()}, **{f"{n}_test": v[60:] for n, v in data.items()})
+    words = ["--normalize", "unit", "--loss", "years, all=mean_squared_error", "--loss-weight", "years, all=0.125"]
+    said = kiln("train", "two.onnxtxt", "--data", "npz:parts.npz", "--validation", "npz:parts.npz", *words, "--epochs", 40, "--batch", 10, "--optimizer", "adam:learning_rate=0.02",
+                "--output", "m.onnx", "--history", "h.csv", "--figure", "f.svg", "--save-best", "val_kind_accuracy", "--early-stop", "val_years, all_loss:40")  # fmt: skip
+    for line in (
+        "60 samples of 'image', 'ids' for 'kind', 'years, all', 30 to validate",
+        "normalize  unit: 'image', 'ids' stays as it is",
+        "loss       of 'kind': sparse_categorical_crossentropy from logits, because the model ends in Softmax\n",
+        "loss       of 'years, all': mean_squared_error from the output, as asked, counted 0.125 times\n",
+    ):
+        if line not in said:
+            return f"says {said}, not {line}"
+    history = rows("h.csv")
+    last = {name: float(value) for name, value in history[-1].items() if value}
+    if abs(last["kind_loss"] + 0.125 * last["years, all_loss"] - last["loss"]) > 1e-5 * last["loss"] or "years, all_accuracy" in last:
+        return f"the last epoch has {last}"
+    if last["val_kind_accuracy"] < 0.9 or last["years, all_loss"] > float(history[0]["years, all_loss"]) / 4:
+        return f"learned {last}"
+    kiln("figure", "--output", "again.svg", "a=h.csv")
+    if [Path(f).read_text().count("<path fill") for f in ("f.svg", "again.svg")] != [8, 8]:
+        return "the figure has not eight curves"
+    scores = score("m.onnx", "--data", "npz:parts.npz", *words)
+    kinds, ages = outside("m.onnx", (data["image"][60:, :, :, None] / 255).astype(np.float32), ids[60:])
+    if abs(scores["kind_accuracy"] - (kinds.argmax(1) == kind[60:]).mean()) > 1e-6:
+        return f"says {scores}, others have {(kinds.argmax(1) == kind[60:]).mean()}"
+    if abs(scores["years, all_loss"] / ((ages - years[60:]) ** 2).mean() - 1) > 1e-5:
+        return f"says {scores}, others have {((ages - years[60:]) ** 2).mean()}"
+    np.savez("one.npz", image=images, ids=ids, y=years)
+    said = kiln("train", "two.onnxtxt", "--data", "npz:one.npz", "--loss", "years, all=mean_squared_error", "--output", "one.onnx")
+    if "loss       of 'years, all': mean_squared_error" not in said or "'wk' leads to no output that learns" not in said:
+        return f"says {said}"
+    np.savez("one.npz", image=images, ids=ids, y=kind)
+    said = kiln("train", "two.onnxtxt", "--data", "npz:one.npz", "--output", "one.onnx")
+    if "loss       of 'kind', the model's first output: " not in said:
+        return f"says {said}"
+    for names, words, says in (
+        (("image", "kind"), [], "an array 'ids' is needed for an input of the model, there are: image, kind"),
+        (("image", "ids", "kind"), ["--loss", "years, all=mean_squared_error"], "name 1 outputs, the data have something for 0 of them"),
+        (("image", "ids"), [], "one array 'y' is needed, there are: image, ids"),
+    ):
+        np.savez("few.npz", **{n: data[n] for n in names})
+        said = kiln("train", "two.onnxtxt", "--data", "npz:few.npz", "--output", "never.onnx", *words, code=2 if words else 5)
+        if says not in said:
+            return f"{names}: says {said}"
+    Path("rows.csv").write_text("1,2,0\n")
+    said = kiln("train", "two.onnxtxt", "--data", "csv:rows.csv", "--output", "never.onnx", code=3)
+    return None if "2 inputs without a value ('image', 'ids'), data of format csv are for 1; `kiln init`" in said else f"says {said}"
+
+
 def mistakes():
     """Each is refused with a code and a line of its own, and nothing is written."""
     np.savez("data.npz", x=np.zeros((4, 1, 28, 28), np.float32), y=np.array([0, 1, 2, 3]))
@@ -147,7 +212,12 @@ def mistakes():
         (["--loss", "hinge"], 2, "loss 'hinge' is unknown"),
         (["--freeze", "conv*"], 2, "names no trainable parameter"),
         (["--save-best", "val_loss"], 2, "needs validation data"),
+        (["--save-best", "beauty"], 2, "metric 'beauty' is unknown, must be loss, accuracy, with val_ before it or without"),
+        (["--early-stop", "beauty:3"], 2, "metric 'beauty' is unknown"),
         (["--early-stop", "loss"], 64, "needs a number of epochs"),
+        (["--loss", "none=mean_squared_error"], 2, "the model has no such output, it has '"),
+        (["--loss-weight", "none=2"], 2, "the model has no such output"),
+        (["--loss", "mean_squared_error", "--loss", "hinge"], 2, "a second one must name its output"),
         (["--batch", "0"], 64, "--batch is '0'"),
         (["--data", "npz:none.npz"], 7, "cannot be opened"),
         (["--optimizer", "sgd:learning_rate=1e20"], 9, "has become infinite"),
@@ -242,6 +312,6 @@ with tempfile.TemporaryDirectory() as scratch:
         attempt(f"network.{text.parent.name}.{text.stem}", every_network, text)
     for folder in sorted(p.parent for p in MODELS.glob("*/keras.onnx")):
         attempt(f"keras-export.{folder.name}", keras_export, folder)
-    for test in (threads_and_seeds, logs, frozen, pixels, mistakes, over_inputs, two_outputs):
+    for test in (threads_and_seeds, logs, frozen, pixels, several, mistakes, over_inputs, two_outputs):
         attempt(test.__name__, test)
 sys.exit(harness.failures > 0)

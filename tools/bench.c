@@ -24,10 +24,10 @@ struct bench {
     size_t count; /* of the session's inputs */
     const char **names;
     kiln_tensor **inputs;
-    kiln_tensor *x, *y;  /* for the trainer */
-    double idle;         /* KiB of the process before it knew the model */
-    double ready, first; /* seconds until the model could run, and the first run's */
-    double *times;       /* of each run, seconds */
+    kiln_tensor **x, **y; /* for the trainer, ended by NULL */
+    double idle;          /* KiB of the process before it knew the model */
+    double ready, first;  /* seconds until the model could run, and the first run's */
+    double *times;        /* of each run, seconds */
     size_t runs;
     double flops, bytes; /* what the machine can do at most, a second */
     double sum;          /* of all times in the profile, nanoseconds */
@@ -86,6 +86,33 @@ static bool start_session(struct bench *b)
     return true;
 }
 
+static void free_batches(kiln_tensor **t)
+{
+    for (size_t k = 0; t && t[k]; k++)
+        kiln_tensor_free(t[k]);
+    free(t);
+}
+
+/* A batch for each input of the trainer, or for the labels of each target. */
+static kiln_tensor **random_batches(struct bench *b, bool labels)
+{
+    const size_t count = labels ? kiln_trainer_target_count(b->trainer) : kiln_trainer_input_count(b->trainer);
+    kiln_tensor **t = calloc(count + 1, sizeof *t);
+
+    if (!t)
+        command_no_memory(&b->command);
+    for (size_t k = 0; t && k < count; k++) {
+        const kiln_value_info *v = labels ? kiln_trainer_labels(b->trainer, k) : kiln_trainer_input(b->trainer, k);
+
+        t[k] = random_input(&b->command, v, b->o->batch, k, labels);
+        if (!t[k]) {
+            free_batches(t);
+            return NULL;
+        }
+    }
+    return t;
+}
+
 /* Random samples; labels are 0 and 1, which every classifier has. */
 static bool start_trainer(struct bench *b)
 {
@@ -101,8 +128,8 @@ static bool start_trainer(struct bench *b)
     b->model = NULL;
     if (!b->trainer)
         return false;
-    b->x = random_input(c, kiln_trainer_samples(b->trainer), b->o->batch, 0, 0);
-    b->y = b->x ? random_input(c, kiln_trainer_labels(b->trainer), b->o->batch, 0, 1) : NULL;
+    b->x = random_batches(b, false);
+    b->y = b->x ? random_batches(b, true) : NULL;
     return b->y;
 }
 
@@ -111,7 +138,8 @@ static bool run_once(struct bench *b)
     kiln_error *err = &b->command.err;
 
     if (b->trainer)
-        return kiln_trainer_step(b->trainer, b->x, b->y, NULL, err) == KILN_OK;
+        return kiln_trainer_step_all(b->trainer, (const kiln_tensor *const *)b->x, (const kiln_tensor *const *)b->y,
+                                     NULL, err) == KILN_OK;
     return kiln_session_run(b->session, b->count, b->names, (const kiln_tensor *const *)b->inputs, err) == KILN_OK;
 }
 
@@ -283,8 +311,8 @@ static void release(struct bench *b)
     free(b->inputs);
     free(b->names);
     free(b->times);
-    kiln_tensor_free(b->x);
-    kiln_tensor_free(b->y);
+    free_batches(b->x);
+    free_batches(b->y);
     kiln_trainer_free(b->trainer);
     kiln_session_free(b->session);
     kiln_model_free(b->model);

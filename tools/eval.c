@@ -1,21 +1,22 @@
 /* kiln eval: loss and accuracy of a model on a data set. */
-#include "figure.h"
 #include "learn.h"
 #include <math.h>
+#include <stdlib.h>
 
 struct options {
     struct learn_options learn;
     int64_t batch;
 };
 
-enum { KEY_LIMIT = 256, KEY_NORMALIZE, KEY_FIT, KEY_EXACT };
+enum { KEY_LIMIT = 256, KEY_NORMALIZE, KEY_FIT, KEY_EXACT, KEY_WEIGHT };
 
 static const struct argp_option argp_options[] = {
     { "data", 'd', "SPEC", 0, "as for `kiln train`; where the data have parts, the test part unless :train is said",
       0 },
     { "batch", 'b', "N", 0, "samples at a time (256)", 0 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 0 },
-    { "loss", 'l', "NAME[:KEY=VALUE,...]", 0, "as for `kiln train` (guessed from the output)", 0 },
+    { "loss", 'l', "[OUTPUT=]NAME[:KEY=VALUE,...]", 0, "as for `kiln train` (guessed from the output)", 0 },
+    { "loss-weight", KEY_WEIGHT, "OUTPUT=NUMBER", 0, "as for `kiln train` (1)", 0 },
     { "normalize", KEY_NORMALIZE, "KIND", 0, "as the model was trained: unit, center, standardize", 0 },
     { "fit", KEY_FIT, "SPEC", 0, "what center and standardize are fitted to (the data evaluated)", 0 },
     { "threads", 't', "N", 0, "(one for each CPU)", 0 },
@@ -38,7 +39,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->learn.limit = option_number(state, "limit", arg, 1, INT64_MAX);
         return 0;
     case 'l':
-        o->learn.trainer.loss = arg;
+        option_loss(&o->learn, state, arg);
+        return 0;
+    case KEY_WEIGHT:
+        option_weight(&o->learn, state, arg);
         return 0;
     case KEY_NORMALIZE:
         o->learn.normalize = option_normalization(state, arg);
@@ -69,21 +73,30 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-static bool evaluate(struct learn *l, int64_t batch)
+static void print(const struct learn *l, const double *values)
 {
-    double values[MOST_MEASURES];
     const kiln_dataset_info *data = kiln_dataset_about(l->train);
 
-    if (kiln_measure_count() > MOST_MEASURES ||
-        kiln_trainer_evaluate(l->trainer, l->train, batch, values, &l->command.err) != KILN_OK)
-        return false;
-    say("loss function %s\n", kiln_trainer_loss(l->trainer));
+    learn_say_losses(l, "loss function ");
     say("samples %lld%s\n", (long long)data->count, data->header ? " below a header" : "");
-    say("%s %.9g\n", kiln_measure_name(0), values[0]);
-    for (size_t m = 1; m < kiln_measure_count(); m++)
+    say("%s %.9g\n", kiln_trainer_measure_name(l->trainer, 0), values[0]);
+    for (size_t m = 1; m < kiln_trainer_measure_count(l->trainer); m++)
         if (!isnan(values[m]))
-            say("%s %.6f\n", kiln_measure_name(m), values[m]);
-    return true;
+            say("%s %.6f\n", kiln_trainer_measure_name(l->trainer, m), values[m]);
+}
+
+static bool evaluate(struct learn *l, int64_t batch)
+{
+    double *values = calloc(kiln_trainer_measure_count(l->trainer), sizeof *values);
+    bool ok;
+
+    if (!values)
+        return command_no_memory(&l->command);
+    ok = kiln_trainer_evaluate(l->trainer, l->train, batch, values, &l->command.err) == KILN_OK;
+    if (ok)
+        print(l, values);
+    free(values);
+    return ok;
 }
 
 static int run(int argc, char **argv)

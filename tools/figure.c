@@ -1,9 +1,7 @@
 #include "figure.h"
 #include <math.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { WIDTH = 460, HEIGHT = 300, LEFT = 58, RIGHT = 16, TOP = 64, BOTTOM = 44, LEGEND_LINE = 18, COLORS = 6 };
 
@@ -172,165 +170,6 @@ void figure_svg(struct page *out, const char *title, const struct panel *panels,
     page_printf(out, "</svg>\n");
 }
 
-/* -- histories -- */
-
-static void put_header(struct page *out)
-{
-    const size_t measures = kiln_measure_count();
-
-    page_printf(out, "epoch");
-    for (size_t k = 0; k < 2 * measures; k++)
-        page_printf(out, ",%s%s", k < measures ? "" : "val_", kiln_measure_name(k % measures));
-    page_printf(out, ",seconds\n");
-}
-
-static void put_values(struct page *out, const double *values)
-{
-    for (size_t m = 0; m < kiln_measure_count(); m++)
-        if (isnan(values[m]))
-            page_add(out, ",", 1);
-        else
-            page_printf(out, ",%.17g", values[m]);
-}
-
-bool history_write(const struct history *h, const char *path, struct command *c)
-{
-    struct page csv = { 0 };
-
-    put_header(&csv);
-    for (size_t k = 0; k < h->epochs; k++) {
-        const struct history_row *row = &h->row[k];
-
-        page_printf(&csv, "%.0f", row->epoch);
-        put_values(&csv, row->train);
-        put_values(&csv, row->validation);
-        page_printf(&csv, ",%.6g\n", row->seconds);
-    }
-    return page_save(&csv, path, c);
-}
-
-bool history_add(struct history *h, const struct history_row *row, struct command *c)
-{
-    struct history_row *more = realloc(h->row, (h->epochs + 1) * sizeof *more);
-
-    if (!more)
-        return command_no_memory(c);
-    h->row = more;
-    more[h->epochs++] = *row;
-    return true;
-}
-
-/* Where the columns of a file go in a row; one of a metric that is not known goes nowhere. */
-enum { MOST_COLUMNS = 100, NOWHERE = -1 };
-struct columns {
-    int count;
-    int to[MOST_COLUMNS]; /* a place in the row, in bytes */
-};
-
-static int place_of(const char *name, size_t n)
-{
-    const bool validation = n > 4 && strncmp(name, "val_", 4) == 0;
-    const size_t first = validation ? offsetof(struct history_row, validation) : offsetof(struct history_row, train);
-
-    if (n == 5 && strncmp(name, "epoch", n) == 0)
-        return offsetof(struct history_row, epoch);
-    if (n == 7 && strncmp(name, "seconds", n) == 0)
-        return offsetof(struct history_row, seconds);
-    name += validation ? 4 : 0;
-    n -= validation ? 4 : 0;
-    for (size_t m = 0; m < kiln_measure_count(); m++)
-        if (strlen(kiln_measure_name(m)) == n && strncmp(kiln_measure_name(m), name, n) == 0)
-            return (int)(first + m * sizeof(double));
-    return NOWHERE;
-}
-
-static bool read_header(struct columns *c, const char *line)
-{
-    bool more = strncmp(line, "epoch,loss,", 11) == 0;
-
-    for (c->count = 0; more && c->count < MOST_COLUMNS; line++) {
-        const size_t n = strcspn(line, ",");
-
-        c->to[c->count++] = place_of(line, n);
-        line += n;
-        more = *line;
-    }
-    return c->count && !more;
-}
-
-static bool read_row(struct history_row *row, const struct columns *c, const char *line)
-{
-    row->epoch = row->seconds = (double)NAN;
-    for (int m = 0; m < MOST_MEASURES; m++)
-        row->train[m] = row->validation[m] = (double)NAN;
-    for (int k = 0; k < c->count; k++) {
-        double value;
-        const size_t n = read_real(line, &value);
-
-        if (n && c->to[k] != NOWHERE)
-            *(double *)((char *)row + c->to[k]) = value;
-        line += n;
-        if (*line != (k < c->count - 1 ? ',' : 0))
-            return false;
-        line += k < c->count - 1;
-    }
-    return true;
-}
-
-static bool read_lines(struct history *out, FILE *f, const char *path, struct command *c)
-{
-    struct history_row row;
-    struct columns columns = { 0 };
-    char *line = NULL;
-    size_t room = 0;
-    bool ok = true;
-
-    for (int number = 0; ok && getline(&line, &room, f) >= 0; number++) {
-        line[strcspn(line, "\r\n")] = 0;
-        if (number && !*line)
-            continue;
-        if (!(number ? read_row(&row, &columns, line) : read_header(&columns, line)))
-            ok = command_fail(c, KILN_BAD_DATA, path, "line %d is not of a history that `kiln train` writes",
-                              number + 1);
-        else if (number)
-            ok = history_add(out, &row, c);
-    }
-    if (ok && !feof(f))
-        ok = command_fail_system(c, path);
-    free(line);
-    return ok;
-}
-
-bool history_read(struct history *out, const char *path, struct command *c)
-{
-    enum { MOST_BYTES = 1 << 24 };
-    struct stat s;
-    FILE *f;
-    bool ok;
-
-    if (kiln_file_claim(c->context, path, KILN_FILE_INPUT, &c->err) != KILN_OK)
-        return false;
-    f = fopen(path, "r");
-    if (!f)
-        return command_fail_system(c, path);
-    if (fstat(fileno(f), &s))
-        ok = command_fail_system(c, path);
-    else if (s.st_size > MOST_BYTES)
-        ok = command_fail(c, KILN_LIMIT, path, "has %lld bytes, a history has at most %d", (long long)s.st_size,
-                          (int)MOST_BYTES);
-    else
-        ok = read_lines(out, f, path, c);
-    fclose(f);
-    return ok;
-}
-
-void history_release(struct history *h)
-{
-    free(h->row);
-    free(h->name);
-    *h = (struct history){ 0 };
-}
-
 /* -- figures of them -- */
 
 enum { NAME_TEXT = 80 };
@@ -355,54 +194,91 @@ static void drawing_close(struct drawing *d)
     free(d->series);
     free(d->y);
     free(d->names);
+    *d = (struct drawing){ 0 };
 }
 
 /* The series of one measure and its validation for all runs; those that have no value at all are left out. */
-static size_t add_series(struct drawing *d, const struct history *runs, size_t count, size_t which)
+static size_t add_series(struct drawing *d, const struct history *runs, size_t count, const char *measure)
 {
     size_t n = 0, at = 0;
 
     for (size_t k = 0; k < count; k++)
         for (int v = 0; v < 2; v++) {
+            const struct history *h = &runs[k];
             double *y = d->y + at;
+            size_t which = 0;
 
-            if (!runs[k].epochs)
+            while (which < h->measures && strcmp(h->measure[which], measure) != 0)
+                which++;
+            if (!h->epochs || which == h->measures)
                 continue;
-            for (size_t e = 0; e < runs[k].epochs; e++)
-                y[e] = (v ? runs[k].row[e].validation : runs[k].row[e].train)[which];
-            snprintf(d->names[n], NAME_TEXT, "%.60s%s%s", runs[k].name ? runs[k].name : "", runs[k].name ? ", " : "",
+            for (size_t e = 0; e < h->epochs; e++)
+                y[e] = history_value(h, e, which, v);
+            snprintf(d->names[n], NAME_TEXT, "%.60s%s%s", h->name ? h->name : "", h->name ? ", " : "",
                      v ? "validation" : "training");
-            d->series[n] = (struct series){ d->names[n], (int)k, !v, y, runs[k].epochs };
-            if (isfinite(y[runs[k].epochs - 1]) || isfinite(y[0]))
+            d->series[n] = (struct series){ d->names[n], (int)k, !v, y, h->epochs };
+            if (isfinite(y[h->epochs - 1]) || isfinite(y[0]))
                 n++;
-            at += runs[k].epochs;
+            at += h->epochs;
         }
     return n;
+}
+
+/* Is it one of the measures of an earlier run, or of an earlier place? */
+static bool is_known(const struct history *runs, size_t run, size_t which)
+{
+    for (size_t k = 0; k <= run; k++)
+        for (size_t m = 0; m < (k < run ? runs[k].measures : which); m++)
+            if (strcmp(runs[k].measure[m], runs[run].measure[which]) == 0)
+                return true;
+    return false;
+}
+
+/* Panels for the measures of a run that no earlier one has: the loss in any case, others that have values. */
+static bool add_panels(struct panel *panels, struct drawing *drawings, size_t *drawn, const struct history *runs,
+                       size_t count, size_t run, size_t epochs)
+{
+    for (size_t m = 0; m < runs[run].measures; m++) {
+        struct drawing *d = &drawings[*drawn];
+        struct panel *p = &panels[*drawn];
+
+        if (is_known(runs, run, m))
+            continue;
+        drawing_close(d);
+        if (!drawing_open(d, count, epochs))
+            return false;
+        *p = (struct panel){ .title = runs[run].measure[m], .series = d->series };
+        p->count = add_series(d, runs, count, p->title);
+        *drawn += !*drawn || p->count;
+    }
+    return true;
 }
 
 bool figure_of_histories(const char *path, const char *title, const struct history *runs, size_t count,
                          struct command *c)
 {
-    struct drawing drawings[MOST_MEASURES] = { 0 };
-    struct panel panels[MOST_MEASURES];
-    size_t epochs = 0, drawn = 0;
+    size_t epochs = 0, most = 1, drawn = 0;
+    struct drawing *drawings;
     struct page svg = { 0 };
-    bool ok = true;
+    struct panel *panels;
+    bool ok;
 
-    for (size_t k = 0; k < count; k++)
+    for (size_t k = 0; k < count; k++) {
         epochs += runs[k].epochs;
-    for (size_t m = 0; ok && m < kiln_measure_count() && m < MOST_MEASURES; m++) {
-        ok = drawing_open(&drawings[m], count, epochs) || command_no_memory(c);
-        panels[drawn] = (struct panel){ .title = kiln_measure_name(m), .series = drawings[m].series };
-        if (ok)
-            panels[drawn].count = add_series(&drawings[m], runs, count, m);
-        drawn += ok && (m == 0 || panels[drawn].count); /* the loss in any case */
+        most += runs[k].measures;
     }
+    drawings = calloc(most, sizeof *drawings);
+    panels = calloc(most, sizeof *panels);
+    ok = drawings && panels;
+    for (size_t k = 0; ok && k < count; k++)
+        ok = add_panels(panels, drawings, &drawn, runs, count, k, epochs);
     if (ok)
         figure_svg(&svg, title, panels, drawn);
-    ok = ok && page_save(&svg, path, c);
-    for (size_t m = 0; m < MOST_MEASURES; m++)
-        drawing_close(&drawings[m]);
+    ok = ok ? page_save(&svg, path, c) : command_no_memory(c);
+    for (size_t k = 0; drawings && k < most; k++)
+        drawing_close(&drawings[k]);
+    free(drawings);
+    free(panels);
     return ok;
 }
 

@@ -6,31 +6,21 @@
 
 /* -- help -- */
 
-/* "loss, accuracy, val_loss or val_accuracy" */
-static void put_measures(struct page *out)
-{
-    const size_t n = 2 * kiln_measure_count();
-
-    for (size_t k = 0; k < n; k++)
-        page_printf(out, "%s%s%s",
-                    !k          ? ""
-                    : k + 1 < n ? ", "
-                                : " or ",
-                    k < n / 2 ? "" : "val_", kiln_measure_name(k % (n / 2)));
-}
-
 static const struct blank {
     const char *name;
     kiln_table table;
     bool help;
 } blanks[] = {
-    { "{data}", KILN_FORMATS, false },          { "{data:}", KILN_FORMATS, true },
-    { "{losses}", KILN_LOSSES, false },         { "{losses:}", KILN_LOSSES, true },
-    { "{optimizers}", KILN_OPTIMIZERS, false }, { "{optimizers:}", KILN_OPTIMIZERS, true },
-    { "{metrics:}", KILN_METRICS, true },       { "{initialisers:}", KILN_INITIALIZERS, true },
+    { "{data}", KILN_FORMATS, false },
+    { "{data:}", KILN_FORMATS, true },
+    { "{losses}", KILN_LOSSES, false },
+    { "{losses:}", KILN_LOSSES, true },
+    { "{optimizers}", KILN_OPTIMIZERS, false },
+    { "{optimizers:}", KILN_OPTIMIZERS, true },
+    { "{metrics}", KILN_METRICS, false },
+    { "{metrics:}", KILN_METRICS, true },
+    { "{initialisers:}", KILN_INITIALIZERS, true },
 };
-
-static const char measures[] = "{measures}";
 
 /* How many bytes of `text` it takes the place of. */
 static size_t fill(struct page *out, const char *text)
@@ -42,10 +32,6 @@ static size_t fill(struct page *out, const char *text)
             kiln_table_write(blanks[k].table, blanks[k].help, page_write, out, NULL);
             return n;
         }
-    }
-    if (strncmp(text, measures, strlen(measures)) == 0) {
-        put_measures(out);
-        return strlen(measures);
     }
     page_add(out, text, 1);
     return 1;

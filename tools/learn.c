@@ -1,13 +1,155 @@
 #include "learn.h"
 #include <string.h>
 
+/* -- what the options say of outputs -- */
+
+/* The output of the model whose name and '=' the argument begins with; *rest is what follows. */
+static const char *output_of(const kiln_model *m, const char *arg, const char **rest)
+{
+    const char *found = NULL;
+
+    for (size_t k = 0; k < kiln_model_output_count(m); k++) {
+        const char *name = kiln_model_output(m, k)->name;
+        const size_t n = strlen(name);
+
+        if (strncmp(arg, name, n) == 0 && arg[n] == '=' && (!found || n > strlen(found))) {
+            found = name;
+            *rest = arg + n + 1;
+        }
+    }
+    return found;
+}
+
+static bool fail_output(struct learn *l, const char *option, const char *arg)
+{
+    struct page names = { 0 };
+    bool ok;
+
+    for (size_t k = 0; k < kiln_model_output_count(l->model); k++)
+        page_say(&names, "%s'%s'", k ? ", " : "", kiln_model_output(l->model, k)->name);
+    ok = command_fail(&l->command, KILN_BAD_ARGUMENT, NULL, "--%s %.80s: the model has no such output, it has %.300s",
+                      option, arg, names.text ? names.text : "none");
+    page_free(&names);
+    return ok;
+}
+
+/* What is said of an output, at its first mention nothing. */
+static kiln_target *target_of(struct learn *l, const char *output)
+{
+    for (size_t k = 0; k < l->target_count; k++)
+        if (l->targets[k].output == output)
+            return &l->targets[k];
+    if (l->target_count == MOST_TARGETS) {
+        command_fail(&l->command, KILN_BAD_ARGUMENT, NULL, "more than %d outputs are named", (int)MOST_TARGETS);
+        return NULL;
+    }
+    l->targets[l->target_count].output = output;
+    return &l->targets[l->target_count++];
+}
+
+static bool read_loss(struct learn *l, const char *arg)
+{
+    const char *spec = arg, *output = output_of(l->model, arg, &spec);
+    const size_t equals = strcspn(arg, "=:");
+    kiln_target *t;
+
+    if (!output && arg[equals] == '=')
+        return fail_output(l, "loss", arg);
+    if (!output && l->loss)
+        return command_fail(&l->command, KILN_BAD_ARGUMENT, NULL, "--loss %.80s: a second one must name its output",
+                            arg);
+    if (!output) {
+        l->loss = arg;
+        return true;
+    }
+    t = target_of(l, output);
+    if (t && t->loss)
+        return command_fail(&l->command, KILN_BAD_ARGUMENT, NULL, "--loss %.80s: it is the output's second one", arg);
+    if (t)
+        t->loss = spec;
+    return t;
+}
+
+static bool read_weight(struct learn *l, const char *arg)
+{
+    const char *number = arg, *output = output_of(l->model, arg, &number);
+    kiln_target *t;
+    double weight;
+    size_t n;
+
+    if (!output)
+        return fail_output(l, "loss-weight", arg);
+    n = read_real(number, &weight);
+    if (!n || number[n] || !(weight > 0))
+        return command_fail(&l->command, KILN_BAD_ARGUMENT, NULL, "--loss-weight %.80s: must be a number above 0", arg);
+    t = target_of(l, output);
+    if (t)
+        t->weight = weight;
+    return t;
+}
+
+static bool read_targets(struct learn *l, const struct learn_options *o)
+{
+    l->outputs = kiln_model_output_count(l->model);
+    for (size_t k = 0; k < o->loss_count; k++)
+        if (!read_loss(l, o->loss[k]))
+            return false;
+    for (size_t k = 0; k < o->weight_count; k++)
+        if (!read_weight(l, o->weight[k]))
+            return false;
+    return true;
+}
+
+static const kiln_target *said_of(const struct learn *l, const char *output)
+{
+    for (size_t k = 0; k < l->target_count; k++)
+        if (strcmp(l->targets[k].output, output) == 0)
+            return &l->targets[k];
+    return NULL;
+}
+
+/* The outputs that the data have something for, with what was said of them; what has no name is for the one that was
+ * named. `to` has room for MOST_TARGETS. */
+static bool choose_targets(struct learn *l, kiln_target *to, size_t *count)
+{
+    const size_t columns = kiln_dataset_about(l->train)->targets;
+    const kiln_target *said;
+    size_t used = 0;
+
+    *count = 0;
+    if (!l->target_count)
+        return true;
+    if (!kiln_dataset_target(l->train, 0)->name) {
+        to[0] = l->targets[0];
+        *count = 1;
+        return l->target_count == 1 ||
+               command_fail(&l->command, KILN_BAD_ARGUMENT, NULL,
+                            "outputs '%.80s' and '%.80s' are to learn, the data have one column without a name",
+                            l->targets[0].output, l->targets[1].output);
+    }
+    for (size_t k = 0; k < columns && k < MOST_TARGETS; k++) {
+        const char *name = kiln_dataset_target(l->train, k)->name;
+
+        said = said_of(l, name);
+        to[k] = said ? *said : (kiln_target){ .output = name };
+        used += said != NULL;
+        ++*count;
+    }
+    return used == l->target_count ||
+           command_fail(&l->command, KILN_BAD_ARGUMENT, NULL,
+                        "--loss and --loss-weight name %zu outputs, the data have something for %zu of them",
+                        l->target_count, used);
+}
+
 /* -- data -- */
 
 static bool open_data(struct learn *l, const struct learn_options *o, const char *spec, kiln_data_options *d,
                       kiln_dataset **out)
 {
     d->context = l->command.context;
-    d->loss = o->trainer.loss;
+    d->loss = l->loss;
+    d->targets = l->targets;
+    d->target_count = l->target_count;
     d->model = l->model;
     d->seconds = o->limits.seconds;
     return kiln_dataset_open(out, spec, d, &l->command.err) == KILN_OK;
@@ -57,7 +199,7 @@ static bool normalize(struct learn *l, const struct learn_options *o)
 
     if (!o->normalize)
         return true;
-    d.values = !kiln_dataset_about(l->train)->classes;
+    d.values = !kiln_dataset_target(l->train, 0)->classes;
     if (o->fit_to && !open_data(l, o, o->fit_to, &d, &fitted))
         return false;
     ok = normalize_one(l, &l->check, o->normalize, fitted ? fitted : l->train) &&
@@ -80,16 +222,20 @@ static bool load_model(struct learn *l, const struct learn_options *o)
 bool learn_open(struct learn *l, const struct learn_options *o)
 {
     kiln_trainer_options t = o->trainer;
+    kiln_target targets[MOST_TARGETS];
     struct command *c = &l->command;
 
     if (!load_model(l, o))
         return false;
     c->teller.file = NULL; /* what goes wrong from here on is not of that file */
-    if (!open_sets(l, o) || !normalize(l, o))
+    if (!read_targets(l, o) || !open_sets(l, o) || !normalize(l, o) || !choose_targets(l, targets, &t.target_count))
         return false;
+    t.loss = l->loss;
+    t.targets = targets;
     t.context = c->context;
     t.seconds = o->limits.seconds;
     t.data = l->train;
+    l->named = kiln_dataset_target(l->train, 0)->name;
     kiln_trainer_new(&l->trainer, l->model, &t, &c->err);
     kiln_model_free(l->model); /* the trainer has its own */
     l->model = NULL;
@@ -104,7 +250,39 @@ void learn_close(struct learn *l)
     kiln_model_free(l->model);
 }
 
+void learn_say_losses(const struct learn *l, const char *title)
+{
+    const size_t count = kiln_trainer_target_count(l->trainer);
+
+    for (size_t k = 0; k < count; k++) {
+        const double weight = kiln_trainer_weight(l->trainer, k);
+
+        say("%s", title);
+        if (l->outputs > 1)
+            say("of '%s'%s: ", kiln_trainer_labels(l->trainer, k)->name,
+                l->named || l->target_count ? "" : ", the model's first output");
+        say("%s", kiln_trainer_loss(l->trainer, k));
+        if (weight != 1)
+            say(", counted %g times", weight);
+        say("\n");
+    }
+}
+
 /* -- options -- */
+
+void option_loss(struct learn_options *o, struct argp_state *state, const char *arg)
+{
+    if (o->loss_count == MOST_TARGETS)
+        argp_error(state, "--loss is given more than %d times", (int)MOST_TARGETS);
+    o->loss[o->loss_count++] = arg;
+}
+
+void option_weight(struct learn_options *o, struct argp_state *state, const char *arg)
+{
+    if (o->weight_count == MOST_TARGETS)
+        argp_error(state, "--loss-weight is given more than %d times", (int)MOST_TARGETS);
+    o->weight[o->weight_count++] = arg;
+}
 
 const char *option_normalization(struct argp_state *state, const char *arg)
 {

@@ -4,13 +4,18 @@
 
 #include "tools.h"
 
+enum { MOST_TARGETS = 64 };
+
 struct learn_options {
     const char *model, *data;
-    bool draw;              /* parameters without a value are given one */
-    const char *validation; /* a SPEC; NULL: */
-    double split;           /* the part of the data that validates; 0 is none */
-    const char *fit_to;     /* a SPEC that the normalisation is fitted to; NULL: the training data */
-    kiln_part part;         /* of --data, where its SPEC names none */
+    size_t loss_count, weight_count;
+    const char *loss[MOST_TARGETS];   /* "[OUTPUT=]NAME..." */
+    const char *weight[MOST_TARGETS]; /* "OUTPUT=NUMBER" */
+    bool draw;                        /* parameters without a value are given one */
+    const char *validation;           /* a SPEC; NULL: */
+    double split;                     /* the part of the data that validates; 0 is none */
+    const char *fit_to;               /* a SPEC that the normalisation is fitted to; NULL: the training data */
+    kiln_part part;                   /* of --data, where its SPEC names none */
     int64_t limit;
     const char *normalize;        /* NULL: nothing */
     kiln_trainer_options trainer; /* what the verb's options say of it */
@@ -23,13 +28,23 @@ struct learn {
     kiln_model *model;
     kiln_dataset *train, *check; /* what is trained with, and validated with, or NULL; normalised */
     kiln_trainer *trainer;
-    size_t drawn; /* parameters that had no value and were given one */
+    size_t outputs; /* of the model */
+    bool named;     /* the data have names for those that learn */
+    size_t target_count;
+    kiln_target targets[MOST_TARGETS]; /* what the options say of outputs, while the model is there */
+    const char *loss;                  /* of all others */
+    size_t drawn;                      /* parameters that had no value and were given one */
 };
 
 /* `l` is zero but for its command, which has been started; on failure its error tells why. learn_close in any case. */
 bool learn_open(struct learn *l, const struct learn_options *o);
 void learn_close(struct learn *l);
 
+/* --loss and --loss-weight, or the command ends with EXIT_USAGE. */
+void option_loss(struct learn_options *o, struct argp_state *state, const char *arg);
+void option_weight(struct learn_options *o, struct argp_state *state, const char *arg);
+/* "loss  NAME, because ..." for each output that learns, after `title`. */
+void learn_say_losses(const struct learn *l, const char *title);
 /* --normalize KIND, or the command ends with EXIT_USAGE. */
 const char *option_normalization(struct argp_state *state, const char *arg);
 

@@ -88,7 +88,7 @@ bool ends_with(const char *s, const char *end);
 
 /* -- help.c -- */
 
-/* The help_filter of an argp: puts the names of a table where a text has "{optimizers}", "{losses}", "{measures}" or
+/* The help_filter of an argp: puts the names of a table where a text has "{optimizers}", "{losses}", "{metrics}" or
  * "{data}", and its rows with their options where it has "{optimizers:}" ... */
 char *help_filled(int key, const char *text, void *input);
 /* argp_parse. False, and told, where there was no memory for it: nothing is parsed then. */

@@ -40,11 +40,11 @@ static double now(void)
 
 /* -- while it runs -- */
 
-static void print_values(const double *values, const char *prefix)
+static void print_values(const struct session_log *s, const double *values, const char *prefix)
 {
-    for (size_t m = 0; m < kiln_measure_count(); m++)
+    for (size_t m = 0; m < kiln_trainer_measure_count(s->learn->trainer); m++)
         if (!isnan(values[m]))
-            printf("  %s%s %.4f", prefix, kiln_measure_name(m), values[m]);
+            say("  %s%s %.4f", prefix, kiln_trainer_measure_name(s->learn->trainer, m), values[m]);
 }
 
 static void draw_bar(struct session_log *s, const kiln_fit_step *f)
@@ -59,7 +59,7 @@ static void draw_bar(struct session_log *s, const kiln_fit_step *f)
     for (int k = 0; k < BAR; k++)
         putchar(k < full ? '=' : k == full ? '>' : ' ');
     printf("] %lld/%lld", (long long)f->done, (long long)f->of);
-    print_values(f->so_far, "");
+    print_values(s, f->so_far, "");
     printf("\033[K");
     fflush(stdout);
 }
@@ -93,21 +93,17 @@ static void print_epoch(const struct session_log *s, const kiln_epoch *e)
 {
     printf("%sepoch %lld/%lld  %.2f s", s->bar ? "\r\033[K" : "", (long long)e->number, (long long)s->o->epochs,
            e->seconds);
-    print_values(e->train, "");
-    print_values(e->validation, "val_");
+    print_values(s, e->train, "");
+    print_values(s, e->validation, "val_");
     printf("%s\n", s->o->fit.best && e->best ? "  saved" : "");
     fflush(stdout);
 }
 
 static bool on_epoch(void *user, const kiln_epoch *e)
 {
-    struct history_row row = { .epoch = (double)e->number, .seconds = e->seconds };
-    const size_t bytes = kiln_measure_count() * sizeof *row.train;
     struct session_log *s = user;
 
-    memcpy(row.train, e->train, bytes);
-    memcpy(row.validation, e->validation, bytes);
-    s->failed = !history_add(&s->history, &row, &s->learn->command);
+    s->failed = !history_add(&s->history, (double)e->number, e->seconds, e->train, e->validation, &s->learn->command);
     if (s->failed)
         return false;
     if (!s->o->quiet)
@@ -133,6 +129,33 @@ static int64_t elements_of(const kiln_trainer *t, kiln_role role)
     return sum;
 }
 
+/* What they are of, where there are several columns. */
+static void print_columns(const kiln_dataset *d)
+{
+    const kiln_dataset_info *data = kiln_dataset_about(d);
+
+    for (size_t k = 0; k < data->inputs && data->inputs > 1; k++)
+        say("%s'%s'", k ? ", " : " of ", kiln_dataset_input(d, k)->name);
+    for (size_t k = 0; k < data->targets && data->targets > 1; k++)
+        say("%s'%s'", k ? ", " : " for ", kiln_dataset_target(d, k)->name);
+}
+
+/* Which of several inputs are normalised: those of float. */
+static void print_normalization(const struct options *o, const kiln_trainer *t)
+{
+    const size_t count = kiln_trainer_input_count(t);
+
+    if (!o->learn.normalize || count < 2)
+        return;
+    say("normalize  %s:", o->learn.normalize);
+    for (size_t k = 0; k < count; k++) {
+        const kiln_value_info *v = kiln_trainer_input(t, k);
+
+        say("%s '%s'%s", k ? "," : "", v->name, kiln_dtype_is_float(v->dtype) ? "" : " stays as it is");
+    }
+    say("\n");
+}
+
 static void print_start(const struct options *o, const struct learn *l)
 {
     const kiln_dataset_info *data = kiln_dataset_about(l->train);
@@ -142,10 +165,12 @@ static void print_start(const struct options *o, const struct learn *l)
         (long long)elements_of(t, KILN_TRAINABLE), (long long)elements_of(t, KILN_STATISTIC),
         (long long)elements_of(t, KILN_FROZEN), l->drawn ? ", initial values drawn" : "");
     say("data       %s: %lld samples%s", o->learn.data, (long long)data->count, data->header ? " below a header" : "");
+    print_columns(l->train);
     if (l->check)
         say(", %lld to validate", (long long)kiln_dataset_about(l->check)->count);
     say("\n");
-    say("loss       %s\n", kiln_trainer_loss(t));
+    print_normalization(o, t);
+    learn_say_losses(l, "loss       ");
     say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", kiln_trainer_optimizer(t),
         kiln_trainer_learning_rate(t), (long long)o->fit.batch, kiln_context_threads(l->command.context));
     fflush(stdout);
@@ -221,6 +246,17 @@ static bool run_epochs(struct session_log *s, int64_t *ran)
     return false;
 }
 
+static bool start_history(struct session_log *s)
+{
+    for (size_t m = 0; m < kiln_trainer_measure_count(s->learn->trainer); m++) {
+        const char *name = kiln_trainer_measure_name(s->learn->trainer, m);
+
+        if (!history_add_measure(&s->history, name, strlen(name), &s->learn->command))
+            return false;
+    }
+    return true;
+}
+
 static bool train(struct session_log *s)
 {
     struct learn *l = s->learn;
@@ -230,7 +266,7 @@ static bool train(struct session_log *s)
     s->bar = !s->o->quiet && isatty(STDOUT_FILENO);
     if (!s->o->quiet)
         print_start(s->o, l);
-    ok = open_log(s) && run_epochs(s, &ran);
+    ok = start_history(s) && open_log(s) && run_epochs(s, &ran);
     if (!close_log(s) || !ok || !write_results(s))
         return false;
     if (!s->o->quiet && ran < s->o->epochs)
@@ -257,7 +293,8 @@ enum {
     KEY_FIGURE,
     KEY_UNTIE,
     KEY_PROFILE,
-    KEY_EXACT
+    KEY_EXACT,
+    KEY_WEIGHT
 };
 
 static const struct argp_option argp_options[] = {
@@ -267,7 +304,8 @@ static const struct argp_option argp_options[] = {
     { "validation-split", KEY_SPLIT, "F", 0, "this part of the data, its end, validates", 1 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 1 },
     { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
-    { "loss", 'l', "NAME[:KEY=VALUE,...]", 0, "{losses} (guessed)", 2 },
+    { "loss", 'l', "[OUTPUT=]NAME[:KEY=VALUE,...]", 0, "{losses} (guessed); for several outputs repeated", 2 },
+    { "loss-weight", KEY_WEIGHT, "OUTPUT=NUMBER", 0, "how often its loss counts in the sum (1); may be repeated", 2 },
     { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (adam)", 2 },
     { "batch", 'b', "N", 0, "samples in a step (32)", 2 },
     { "epochs", 'e', "N", 0, "(1)", 2 },
@@ -277,7 +315,11 @@ static const struct argp_option argp_options[] = {
     { "untie", KEY_UNTIE, NULL, 0, "an initializer that several nodes read becomes one for each", 2 },
     { "threads", 't', "N", 0, "(one for each CPU)", 2 },
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 2 },
-    { "save-best", KEY_BEST, "METRIC", 0, "write the model whenever {measures} is best", 3 },
+    { "save-best", KEY_BEST, "METRIC", 0,
+      "write the model whenever it is best: loss or {metrics}, val_ before it for the data to validate with; of "
+      "several "
+      "outputs OUTPUT_loss ...",
+      3 },
     { "early-stop", KEY_STOP, "METRIC:PATIENCE", 0, "end after so many epochs without improvement", 3 },
     { "history", KEY_HISTORY, "FILE.csv", 0, "a row for each epoch", 3 },
     { "step-log", KEY_STEPS, "FILE.csv", 0, "a row for each step, with the loss before the update", 3 },
@@ -309,7 +351,10 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
         l->normalize = option_normalization(state, arg);
         return 0;
     case 'l':
-        l->trainer.loss = arg;
+        option_loss(l, state, arg);
+        return 0;
+    case KEY_WEIGHT:
+        option_weight(l, state, arg);
         return 0;
     case 'O':
         l->trainer.optimizer = arg;
@@ -333,35 +378,11 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* Is it "loss", "val_accuracy" ...? */
-static bool is_measure(const char *name)
-{
-    const bool validation = strncmp(name, "val_", 4) == 0;
-
-    for (size_t m = 0; m < kiln_measure_count(); m++)
-        if (strcmp(kiln_measure_name(m), name + 4 * validation) == 0)
-            return true;
-    return false;
-}
-
-static void check_measure(struct argp_state *state, const char *option, const char *name)
-{
-    char *names;
-
-    if (is_measure(name))
-        return;
-    names = help_filled(0, "{measures}", NULL);
-    argp_error(state, "--%s: metric '%.60s' is unknown, must be %s", option, name, names);
-}
-
 /* "val_loss:3" */
 static void parse_early_stop(struct options *o, char *arg, struct argp_state *state)
 {
-    char *colon = strchr(arg, ':'), *end;
-    char name[80];
+    char *colon = strrchr(arg, ':'), *end;
 
-    snprintf(name, sizeof name, "%.*s", (int)(colon ? colon - arg : (long)strlen(arg)), arg);
-    check_measure(state, "early-stop", name);
     o->fit.patience = colon ? strtoll(colon + 1, &end, 10) : 0;
     if (!colon || strspn(colon + 1, "0123456789") != strlen(colon + 1) || !colon[1] || o->fit.patience > 1000000)
         argp_error(state, "--early-stop: '%.60s' needs a number of epochs, as in 'val_loss:3'", arg);
@@ -379,7 +400,6 @@ static error_t parse_log_option(int key, char *arg, struct argp_state *state)
         o->output = arg;
         return 0;
     case KEY_BEST:
-        check_measure(state, "save-best", arg);
         o->fit.best = arg;
         return 0;
     case KEY_STOP:

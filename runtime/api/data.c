@@ -9,7 +9,7 @@ struct samples {
     kiln_context *context;
 };
 
-struct scaling {
+struct fitted {
     atomic_uint holders;
     struct budget budget;
     struct normalizer normalizer;
@@ -31,14 +31,14 @@ static void release_samples(struct samples *s)
     api_free(s);
 }
 
-static struct scaling *hold_scaling(struct scaling *s)
+static struct fitted *hold_fitted(struct fitted *s)
 {
     if (s)
         atomic_fetch_add(&s->holders, 1);
     return s;
 }
 
-static void release_scaling(struct scaling *s)
+static void release_fitted(struct fitted *s)
 {
     if (!s || atomic_fetch_sub(&s->holders, 1) > 1)
         return;
@@ -51,92 +51,168 @@ static void release_scaling(struct scaling *s)
 
 const struct normalizer *api_normalizer(const kiln_dataset *data)
 {
-    return data->scaling ? &data->scaling->normalizer : &data->none;
+    return data->fitted ? &data->fitted->normalizer : &data->none;
 }
 
-const struct tensor *api_samples_of(const struct model *m)
+struct column_request *api_inputs_of(const struct graph *g, struct arena *a, struct report *r)
 {
-    const struct graph *g = m->graph;
+    struct column_request *q = arena_array(a, g->input_count, sizeof *q, r);
 
-    return g && g->input_count == 1 && g->inputs[0]->has_type ? &g->inputs[0]->type : NULL;
-}
-
-bool api_data_clues(const kiln_dataset *data, const struct model *m, struct trainer_options *to, struct tensor *batch,
-                    struct report *r)
-{
-    const struct batch_options o = { .batch = 1 };
-    const struct tensor *input = api_samples_of(m);
-    struct batches b;
-
-    to->targets = dataset_has_labels(&data->data) ? TARGETS_CLASSES : TARGETS_VALUES;
-    to->classes = data->data.classes;
-    if (!input)
-        return true; /* the trainer tells what is wrong with it */
-    if (!batches_init(&b, &data->data, NULL, input, NULL, &o, &data->samples->budget, r))
-        return false;
-    *batch = b.x;
-    to->x = batch;
-    batches_release(&b);
-    return true;
+    for (size_t k = 0; q && k < g->input_count; k++)
+        q[k] = (struct column_request){ .name = g->inputs[k]->name,
+                                        .type = g->inputs[k]->has_type ? &g->inputs[k]->type : NULL };
+    return q;
 }
 
 /* -- making -- */
 
+static void describe(kiln_dataset *d)
+{
+    for (size_t k = 0; k < d->data.inputs + d->data.targets; k++) {
+        const struct column *c = k < d->data.inputs ? &d->data.x[k] : &d->data.y[k - d->data.inputs];
+
+        d->columns[k] = (kiln_column_info){ .name = c->name,
+                                            .dtype = (kiln_dtype)c->values.dtype,
+                                            .rank = c->values.rank - 1,
+                                            .dims = c->values.dims + 1,
+                                            .classes = c->classes };
+    }
+}
+
 /* Takes both references; they are given back where there is no memory. */
-static kiln_dataset *handle_new(struct samples *samples, struct scaling *scaling, const struct dataset *view,
+static kiln_dataset *handle_new(struct samples *samples, struct fitted *fitted, const struct dataset *view,
                                 struct report *r)
 {
-    kiln_dataset *d = api_alloc(sizeof *d, r);
+    kiln_dataset *d = api_alloc(sizeof *d + (view->inputs + view->targets) * sizeof *d->columns, r);
 
     if (!d) {
         release_samples(samples);
-        release_scaling(scaling);
+        release_fitted(fitted);
         return NULL;
     }
     d->samples = samples;
-    d->scaling = scaling;
-    d->data = *view;
-    d->sample = dataset_sample(view);
-    d->none.features = tensor_count(&d->sample);
-    d->info = (kiln_dataset_info){ .count = view->count,
-                                   .classes = view->classes,
-                                   .header = view->header,
-                                   .dtype = (kiln_dtype)view->x.dtype,
-                                   .rank = d->sample.rank,
-                                   .dims = d->sample.dims };
+    d->fitted = fitted;
+    d->data = dataset_view(view, 0, view->count);
+    d->info = (kiln_dataset_info){
+        .count = view->count, .header = view->header, .inputs = view->inputs, .targets = view->targets
+    };
+    describe(d);
     return d;
 }
 
-static bool begin(const kiln_data_options *options, kiln_data_options *o, struct data_options *to, kiln_error *err)
+/* Is something called `name` of that output? Where one of them has no name, it is of the first. */
+static bool is_of(const char *name, const char *output, bool first)
 {
+    return name && output ? strcmp(name, output) == 0 : first;
+}
+
+/* What is asked of what is to be predicted for an output; NULL: one whose name nobody knows. */
+static struct column_request target_request(const kiln_data_options *o, const char *output, bool first)
+{
+    const struct dataset *as = o->as ? &o->as->data : NULL;
+    struct column_request q = { .name = output };
+    const char *spec = o->loss;
     const struct loss_def *loss;
 
-    if (!api_options(o, sizeof *o, options, "KILN_DATA_OPTIONS_INIT", err) ||
-        !api_check_limits(NULL, 0, o->seconds, err))
-        return false;
-    if (o->part != KILN_PART_TRAIN && o->part != KILN_PART_TEST) {
-        api_refuse(err, "part %d is unknown", (int)o->part);
-        return false;
-    }
-    loss = loss_named(o->loss);
+    for (size_t k = 0; k < o->target_count; k++)
+        if (o->targets[k].loss && is_of(o->targets[k].output, output, first))
+            spec = o->targets[k].loss;
+    loss = loss_named(spec);
+    q.values = o->values || (loss && loss->labels == LABELS_NUMBERS);
+    for (size_t c = 0; as && c < as->targets && !q.classes; c++)
+        if (is_of(as->y[c].name, output, first))
+            q.classes = as->y[c].classes;
+    return q;
+}
+
+/* What a column without a name is for: the one output that something is said of, or the first. */
+static size_t unnamed_target(const kiln_data_options *o, const struct graph *g)
+{
+    for (size_t k = 0; g && o->target_count == 1 && o->targets->output && k < g->output_count; k++)
+        if (strcmp(g->outputs[k]->name, o->targets->output) == 0)
+            return k;
+    return 0;
+}
+
+/* What the model needs. Where there is none, columns are what their names and the targets say. */
+static bool requests(struct data_options *to, const kiln_data_options *o, struct arena *a, struct report *r)
+{
+    const struct graph *g = o->model ? o->model->model->graph : NULL;
+    struct column_request *y;
+
     *to = (struct data_options){ .limit = o->limit,
-                                 .values = o->values || (loss && loss->labels == LABELS_NUMBERS),
-                                 .classes = o->as ? o->as->data.classes : 0,
-                                 .input = o->model ? api_samples_of(o->model->model) : NULL };
+                                 .inputs = g ? g->input_count : 0,
+                                 .input = g ? api_inputs_of(g, a, r) : NULL,
+                                 .targets = g ? g->output_count : o->target_count + 1,
+                                 .unnamed = unnamed_target(o, g) };
+    to->target = y = arena_array(a, to->targets, sizeof *y, r);
+    if (!y || (g && !to->input))
+        return false;
+    for (size_t k = 0; k < to->targets; k++) {
+        const char *said = g || k == o->target_count ? NULL : o->targets[k].output;
+
+        y[k] = target_request(o, g ? g->outputs[k]->name : said, !g || k == to->unnamed);
+    }
     return true;
 }
 
-/* From `spec`, or from tensors. */
-static kiln_status make(kiln_dataset **out, const char *spec, const kiln_tensor *x, const kiln_tensor *y,
-                        const kiln_data_options *options, kiln_error *err)
+static bool check(const kiln_data_options *o, kiln_error *err)
 {
+    if (!api_check_limits(NULL, 0, o->seconds, err))
+        return false;
+    if (o->part != KILN_PART_TRAIN && o->part != KILN_PART_TEST)
+        api_refuse(err, "part %d is unknown", (int)o->part);
+    else if (o->target_count && !o->targets)
+        api_refuse(err, "targets is NULL, must hold %zu", o->target_count);
+    else
+        return true;
+    return false;
+}
+
+/* Where data are from: `spec`, or tensors. */
+struct origin {
+    const char *spec;
+    size_t inputs, targets;
+    const kiln_column *x, *y;
+};
+
+/* The same columns, without copies. */
+static struct column *columns_of(const kiln_column *from, size_t count, struct arena *a, struct report *r)
+{
+    struct column *to = arena_array(a, count, sizeof *to, r);
+
+    for (size_t k = 0; to && k < count; k++)
+        to[k] = (struct column){ .name = from[k].name, .values = from[k].tensor->tensor };
+    return to;
+}
+
+static bool fill(struct samples *s, const struct origin *from, const kiln_data_options *o, struct report *r)
+{
+    struct arena scratch = { .budget = &s->budget };
+    const struct column *x = NULL, *y = NULL;
     struct data_options to;
+    bool ok = requests(&to, o, &scratch, r);
+
+    if (ok && from->spec) {
+        ok = dataset_open(&s->data, from->spec, o->part == KILN_PART_TEST ? PART_TEST : PART_TRAIN, &to, &s->budget, r);
+    } else if (ok) {
+        x = columns_of(from->x, from->inputs, &scratch, r);
+        y = columns_of(from->y, from->targets, &scratch, r);
+        ok = x && y && dataset_of_arrays(&s->data, from->inputs, x, from->targets, y, &to, &s->budget, r);
+    }
+    arena_release(&scratch);
+    return ok;
+}
+
+static kiln_status make(kiln_dataset **out, const struct origin *from, const kiln_data_options *options,
+                        kiln_error *err)
+{
     kiln_data_options o;
     struct report r;
     struct samples *s;
     bool ok;
 
-    if (!begin(options, &o, &to, err))
+    if (!api_options(&o, sizeof o, options, "KILN_DATA_OPTIONS_INIT", err) || !check(&o, err))
         return KILN_BAD_ARGUMENT;
     r = api_report(o.context);
     s = api_alloc(sizeof *s, &r);
@@ -146,9 +222,7 @@ static kiln_status make(kiln_dataset **out, const char *spec, const kiln_tensor 
     s->context = context_hold(o.context);
     s->budget = (struct budget){ .limit = o.memory, .seconds = o.seconds, .total = context_total(o.context) };
     budget_start(&s->budget);
-    ok = spec ? dataset_open(&s->data, spec, o.part == KILN_PART_TEST ? PART_TEST : PART_TRAIN, &to, &s->budget, &r)
-              : dataset_of_arrays(&s->data, &x->tensor, &y->tensor, &to, &s->budget, &r);
-    ok = ok && budget_in_time(&s->budget, spec, &r);
+    ok = fill(s, from, &o, &r) && budget_in_time(&s->budget, from->spec, &r);
     budget_stop(&s->budget);
     if (ok)
         *out = handle_new(s, NULL, &s->data, &r);
@@ -159,23 +233,69 @@ static kiln_status make(kiln_dataset **out, const char *spec, const kiln_tensor 
 
 kiln_status kiln_dataset_open(kiln_dataset **out, const char *spec, const kiln_data_options *options, kiln_error *err)
 {
+    const struct origin from = { .spec = spec };
+
     if (!out)
         return api_refuse(err, "out is NULL");
     *out = NULL;
-    return spec ? make(out, spec, NULL, NULL, options, err) : api_refuse(err, "spec is NULL");
+    return spec ? make(out, &from, options, err) : api_refuse(err, "spec is NULL");
+}
+
+/* Tensors with a dimension for the samples, and names where there are several. */
+static bool check_columns(const kiln_column *columns, size_t count, const char *what, kiln_error *err)
+{
+    if (!columns || !count) {
+        api_refuse(err, "%s is %s", what, columns ? "empty" : "NULL");
+        return false;
+    }
+    for (size_t k = 0; k < count; k++) {
+        const kiln_tensor *t = columns[k].tensor;
+
+        if (!t || t->tensor.kind != TENSOR || t->tensor.rank < 1) {
+            api_refuse(err, "column %zu of %s is %s, must be a tensor with a dimension for the samples", k, what,
+                       !t                         ? "NULL"
+                       : t->tensor.kind != TENSOR ? "none"
+                                                  : "a scalar");
+            return false;
+        }
+        if (count > 1 && !columns[k].name) {
+            api_refuse(err, "column %zu of %s has no name, must have one where there are several", k, what);
+            return false;
+        }
+        for (size_t before = 0; before < k; before++)
+            if (strcmp(columns[before].name, columns[k].name) == 0) {
+                api_refuse(err, "%s has two columns '%s'", what, columns[k].name);
+                return false;
+            }
+    }
+    return true;
+}
+
+kiln_status kiln_dataset_new_of(kiln_dataset **out, const kiln_column *inputs, size_t input_count,
+                                const kiln_column *targets, size_t target_count, const kiln_data_options *options,
+                                kiln_error *err)
+{
+    const struct origin from = { .inputs = input_count, .x = inputs, .targets = target_count, .y = targets };
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!check_columns(inputs, input_count, "inputs", err) || !check_columns(targets, target_count, "targets", err))
+        return KILN_BAD_ARGUMENT;
+    return make(out, &from, options, err);
 }
 
 kiln_status kiln_dataset_new(kiln_dataset **out, const kiln_tensor *x, const kiln_tensor *y,
                              const kiln_data_options *options, kiln_error *err)
 {
+    const kiln_column input = { NULL, x }, target = { NULL, y };
+
     if (!out)
         return api_refuse(err, "out is NULL");
     *out = NULL;
     if (!x || !y)
         return api_refuse(err, "%s is NULL", x ? "y" : "x");
-    if (x->tensor.kind != TENSOR || y->tensor.kind != TENSOR || x->tensor.rank < 1 || y->tensor.rank < 1)
-        return api_refuse(err, "x and y must be tensors with a dimension for the samples");
-    return make(out, NULL, x, y, options, err);
+    return kiln_dataset_new_of(out, &input, 1, &target, 1, options, err);
 }
 
 kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **validation, const kiln_dataset *data,
@@ -190,8 +310,8 @@ kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **validation, 
     if (!data)
         return api_refuse(err, "data is NULL");
     if (dataset_split(&data->data, fraction, &first, &last, &r)) {
-        *train = handle_new(hold_samples(data->samples), hold_scaling(data->scaling), &first, &r);
-        *validation = handle_new(hold_samples(data->samples), hold_scaling(data->scaling), &last, &r);
+        *train = handle_new(hold_samples(data->samples), hold_fitted(data->fitted), &first, &r);
+        *validation = handle_new(hold_samples(data->samples), hold_fitted(data->fitted), &last, &r);
     }
     if (!*train || !*validation) {
         kiln_dataset_free(*train);
@@ -216,20 +336,35 @@ const char *kiln_normalization_name(size_t k)
     return k < NORMALIZATIONS ? normalization_names[k] : NULL;
 }
 
-static struct scaling *fit(const kiln_dataset *fitted, enum normalization kind, struct report *r)
+static struct fitted *fit(const kiln_dataset *to, enum normalization kind, struct report *r)
 {
-    struct scaling *s = api_alloc(sizeof *s, r);
+    struct fitted *s = api_alloc(sizeof *s, r);
 
     if (!s)
         return NULL;
     s->holders = 1;
-    s->context = context_hold(fitted->samples->context);
-    s->budget = budget_like(&fitted->samples->budget);
-    if (normalizer_fit(&s->normalizer, kind, &fitted->data, &s->budget, r))
+    s->context = context_hold(to->samples->context);
+    s->budget = budget_like(&to->samples->budget);
+    if (normalizer_fit(&s->normalizer, kind, &to->data, &s->budget, r))
         return s;
     context_release(s->context);
     api_free(s);
     return NULL;
+}
+
+static bool check_features(const struct dataset *data, const struct dataset *fitted, struct report *r)
+{
+    if (data->inputs != fitted->inputs)
+        return fail(r, KILN_BAD_DATA, NULL, "samples have %zu columns, those that it is fitted to %zu", data->inputs,
+                    fitted->inputs);
+    for (size_t k = 0; k < data->inputs; k++) {
+        const struct tensor a = column_sample(&data->x[k]), b = column_sample(&fitted->x[k]);
+
+        if (tensor_count(&a) != tensor_count(&b))
+            return fail(r, KILN_BAD_DATA, NULL, "samples have %lld features, those that it is fitted to %lld",
+                        (long long)tensor_count(&a), (long long)tensor_count(&b));
+    }
+    return true;
 }
 
 kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data, const char *kind,
@@ -237,7 +372,7 @@ kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data,
 {
     enum normalization chosen;
     struct report r = api_report(data ? data->samples->context : NULL);
-    struct scaling *s;
+    struct fitted *s;
 
     if (!out)
         return api_refuse(err, "out is NULL");
@@ -247,10 +382,7 @@ kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data,
     if (!find_kind(kind, &chosen))
         return api_refuse(err, "kind '%s' is none of those that kiln_normalization_name gives", kind);
     fitted = fitted ? fitted : data;
-    if (tensor_count(&fitted->sample) != tensor_count(&data->sample))
-        fail(&r, KILN_BAD_DATA, NULL, "samples have %lld features, those that it is fitted to %lld",
-             (long long)tensor_count(&data->sample), (long long)tensor_count(&fitted->sample));
-    s = failed(&r) ? NULL : fit(fitted, chosen, &r);
+    s = check_features(&data->data, &fitted->data, &r) ? fit(fitted, chosen, &r) : NULL;
     if (s)
         *out = handle_new(hold_samples(data->samples), s, &data->data, &r);
     return api_end(&r, *out, err);
@@ -260,7 +392,7 @@ void kiln_dataset_free(kiln_dataset *data)
 {
     if (!data)
         return;
-    release_scaling(data->scaling);
+    release_fitted(data->fitted);
     release_samples(data->samples);
     api_free(data);
 }
@@ -268,4 +400,14 @@ void kiln_dataset_free(kiln_dataset *data)
 const kiln_dataset_info *kiln_dataset_about(const kiln_dataset *data)
 {
     return data ? &data->info : NULL;
+}
+
+const kiln_column_info *kiln_dataset_input(const kiln_dataset *data, size_t k)
+{
+    return data && k < data->info.inputs ? &data->columns[k] : NULL;
+}
+
+const kiln_column_info *kiln_dataset_target(const kiln_dataset *data, size_t k)
+{
+    return data && k < data->info.targets ? &data->columns[data->info.inputs + k] : NULL;
 }

@@ -9,20 +9,17 @@
 /* What several public data sets share, each with a reference: the arrays, and a normaliser. */
 struct kiln_dataset {
     struct samples *samples;
-    struct scaling *scaling; /* NULL: */
-    struct normalizer none;  /* samples stay as they are */
-    struct dataset data;     /* a view of the samples, or all of them */
+    struct fitted *fitted;  /* NULL: */
+    struct normalizer none; /* samples stay as they are */
+    struct dataset data;    /* a view of the samples */
     kiln_dataset_info info;
-    struct tensor sample;
+    kiln_column_info columns[]; /* inputs, then targets */
 };
 
 const struct normalizer *api_normalizer(const kiln_dataset *data);
 
-/* The type of the model's only input, which takes the samples; NULL where there is no such. */
-const struct tensor *api_samples_of(const struct model *m);
-/* What a trainer is told by the data that it is going to take; `batch` must outlive `to`. */
-bool api_data_clues(const kiln_dataset *data, const struct model *m, struct trainer_options *to, struct tensor *batch,
-                    struct report *r);
+/* The inputs of the model without a value, with their types; NULL where there is no memory. */
+struct column_request *api_inputs_of(const struct graph *g, struct arena *a, struct report *r);
 
 /* For a call that ends the life of what was predicted. */
 struct trainer *api_begin_call(kiln_trainer *trainer);

@@ -5,16 +5,6 @@
 
 enum { DEFAULT_BATCH = 32 };
 
-size_t kiln_measure_count(void)
-{
-    return MEASURES;
-}
-
-const char *kiln_measure_name(size_t k)
-{
-    return k < MEASURES ? measure_name((int)k) : NULL;
-}
-
 /* -- what the caller is told -- */
 
 struct listening {
@@ -24,26 +14,23 @@ struct listening {
 };
 
 /* What says nothing of this training is not told. */
-static struct scores told(const struct listening *l, const struct scores *scores)
+static const double *told(const struct listening *l, double *values)
 {
-    struct scores out = *scores;
-
-    for (int m = 0; m < MEASURES; m++)
+    for (size_t m = 0; m < l->trainer->measure_count; m++)
         if (!measure_applies(l->trainer, l->data, m))
-            out.value[m] = (double)NAN;
-    return out;
+            values[m] = (double)NAN;
+    return values;
 }
 
 static bool on_step(void *user, const struct fit_step *s, struct report *r)
 {
     const struct listening *l = user;
-    const struct scores so_far = told(l, &s->so_far);
     const kiln_fit_step step = { .step = s->step,
                                  .epoch = s->epoch,
                                  .done = s->done,
                                  .of = s->of,
                                  .loss = (double)s->loss,
-                                 .so_far = so_far.value };
+                                 .so_far = told(l, s->so_far) };
 
     (void)r;
     return l->options->step(l->options->user, &step);
@@ -52,10 +39,9 @@ static bool on_step(void *user, const struct fit_step *s, struct report *r)
 static bool on_epoch(void *user, const struct epoch *e, struct report *r)
 {
     const struct listening *l = user;
-    const struct scores train = told(l, &e->train), validation = told(l, &e->validation);
     const kiln_epoch epoch = { .number = e->number,
-                               .train = train.value,
-                               .validation = validation.value,
+                               .train = told(l, e->train),
+                               .validation = told(l, e->validation),
                                .seconds = e->seconds,
                                .best = e->best };
 
@@ -65,7 +51,8 @@ static bool on_epoch(void *user, const struct epoch *e, struct report *r)
 
 /* -- epochs -- */
 
-static bool read_options(const kiln_fit_options *o, struct fit_options *to, struct measure *best, struct report *r)
+static bool read_options(const kiln_fit_options *o, const struct trainer *t, struct fit_options *to,
+                         struct measure_name *best, struct report *r)
 {
     *to = (struct fit_options){ .batch = o->batch ? o->batch : DEFAULT_BATCH,
                                 .epochs = o->epochs ? o->epochs : 1,
@@ -75,13 +62,13 @@ static bool read_options(const kiln_fit_options *o, struct fit_options *to, stru
     if (o->batch < 0 || o->epochs < 0 || o->patience < 0)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "batch is %lld, epochs %lld and patience %lld, must not be negative",
                     (long long)o->batch, (long long)o->epochs, (long long)o->patience);
-    if (o->best && !measure_parse(best, o->best, strlen(o->best), r))
+    if (o->best && !measure_parse(best, t, o->best, r))
         return false;
     to->save_best = o->best ? best : NULL;
     if (!o->early_stop)
         return true;
     to->early_stop.on = true;
-    return measure_parse(&to->early_stop.measure, o->early_stop, strlen(o->early_stop), r);
+    return measure_parse(&to->early_stop.measure, t, o->early_stop, r);
 }
 
 kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, const kiln_fit_options *options,
@@ -92,7 +79,7 @@ kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, co
     struct fit_events events;
     struct trainer *t;
     struct fit_options to;
-    struct measure best;
+    struct measure_name best;
     kiln_fit_options o;
     struct report r;
     int64_t epochs = 0;
@@ -109,7 +96,7 @@ kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, co
     l.trainer = t = api_begin_call(trainer);
     l.options = &o;
     events = (struct fit_events){ &l, o.step ? on_step : NULL, o.epoch ? on_epoch : NULL };
-    ok = read_options(&o, &to, &best, &r);
+    ok = read_options(&o, t, &to, &best, &r);
     to.validation_normalizer = check ? api_normalizer(check) : NULL;
     ok =
         ok && trainer_fit(t, &data->data, check ? &check->data : NULL, api_normalizer(data), &to, &events, &epochs, &r);
@@ -122,7 +109,6 @@ kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *dat
                                   kiln_error *err)
 {
     struct report r = api_report(trainer ? api_trainer_context(trainer) : NULL);
-    struct scores scores;
     struct trainer *t;
     bool ok;
 
@@ -131,8 +117,8 @@ kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *dat
     if (batch < 0)
         return api_refuse(err, "batch is %lld, must not be negative", (long long)batch);
     t = api_begin_call(trainer);
-    ok = trainer_evaluate(t, &data->data, api_normalizer(data), batch ? batch : DEFAULT_BATCH, &scores, &r);
-    for (int m = 0; m < MEASURES; m++)
-        values[m] = ok && measure_applies(t, &data->data, m) ? scores.value[m] : (double)NAN;
+    ok = trainer_evaluate(t, &data->data, api_normalizer(data), batch ? batch : DEFAULT_BATCH, values, &r);
+    for (size_t m = 0; m < t->measure_count; m++)
+        values[m] = ok && measure_applies(t, &data->data, m) ? values[m] : (double)NAN;
     return api_end(&r, ok, err);
 }

@@ -1,6 +1,7 @@
 #include "api/api.h"
 #include "api/data.h"
 #include "base/spec.h"
+#include "data/batch.h"
 #include "plan/describe.h"
 #include "run/profile.h"
 #include "train/trainer.h"
@@ -8,12 +9,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* More than a loss can be multiplied by and stay a float. */
+#define MOST_WEIGHT 1e30
+
 struct kiln_trainer {
     struct trainer *trainer;
     kiln_context *context;
-    kiln_parameter *parameters; /* memory of the trainer's arena */
-    kiln_value_info samples, labels;
-    bool predicted; /* the latest call was kiln_trainer_predict: there are outputs */
+    kiln_parameter *parameters;       /* memory of the trainer's arena */
+    kiln_value_info *inputs, *labels; /* by input, by target */
+    struct tensor *x, *y;             /* a batch */
+    bool scored;                      /* there is what a step or a score gave */
+    bool predicted;                   /* the latest call was kiln_trainer_predict: there are outputs */
 };
 
 struct trainer *api_begin_call(kiln_trainer *trainer)
@@ -48,8 +54,16 @@ static bool describe_trainer(kiln_trainer *to, struct report *r)
 {
     struct trainer *t = to->trainer;
 
-    to->samples = describe_batch(t->input->name, &t->x);
-    to->labels = describe_batch(t->output->name, &t->y);
+    to->inputs = arena_array(&t->arena, t->inputs, sizeof *to->inputs, r);
+    to->labels = arena_array(&t->arena, t->target_count, sizeof *to->labels, r);
+    to->x = arena_array(&t->arena, t->inputs, sizeof *to->x, r);
+    to->y = arena_array(&t->arena, t->target_count, sizeof *to->y, r);
+    if (!to->inputs || !to->labels || !to->x || !to->y)
+        return false;
+    for (size_t k = 0; k < t->inputs; k++)
+        to->inputs[k] = describe_batch(t->model->graph->inputs[k]->name, &t->x[k]);
+    for (size_t k = 0; k < t->target_count; k++)
+        to->labels[k] = describe_batch(t->targets[k].output->name, &t->targets[k].y);
     to->parameters = arena_array(&t->arena, t->parameters.count, sizeof *to->parameters, r);
     for (size_t k = 0; to->parameters && k < t->parameters.count; k++)
         to->parameters[k] = api_parameter(&t->parameters.at[k]);
@@ -73,12 +87,108 @@ static bool check_freeze(const kiln_trainer_options *o, kiln_error *err)
     return true;
 }
 
+static bool check_targets(const kiln_trainer_options *o, kiln_error *err)
+{
+    if (o->target_count && !o->targets) {
+        api_refuse(err, "targets is NULL, must hold %zu", o->target_count);
+        return false;
+    }
+    for (size_t k = 0; k < o->target_count; k++)
+        if (!(o->targets[k].weight >= 0 && o->targets[k].weight <= MOST_WEIGHT)) {
+            api_refuse(err, "the weight of target %zu is %g, must be from 0 to %g", k, o->targets[k].weight,
+                       MOST_WEIGHT);
+            return false;
+        }
+    return true;
+}
+
+/* -- what the data tell -- */
+
+static bool find_targets(const kiln_trainer_options *o, const struct dataset *d, struct target_options *to,
+                         size_t count, struct arena *a, struct report *r)
+{
+    struct column_request *q = arena_array(a, count, sizeof *q, r);
+
+    if (!q)
+        return false;
+    for (size_t k = 0; k < count; k++)
+        q[k].name = to[k].output;
+    for (size_t k = 0; d && k < count; k++) {
+        const struct column *c = column_find(d->y, d->targets, q, count, k);
+
+        if (!c)
+            return fail(r, KILN_BAD_DATA, NULL, "the data have nothing to be predicted for output '%s'", q[k].name);
+        to[k].form = column_has_labels(c) ? TARGETS_CLASSES : TARGETS_VALUES;
+        to[k].classes = c->classes;
+    }
+    for (size_t k = 0; !d && k < count; k++)
+        to[k].form = o->values ? TARGETS_VALUES : TARGETS_CLASSES;
+    return true;
+}
+
+/* Those that are asked for, else those that the data have by name, else one, of the first output. */
+static bool choose_targets(const kiln_trainer_options *o, struct trainer_options *to, struct arena *a, struct report *r)
+{
+    const struct dataset *d = o->data ? &o->data->data : NULL;
+    const bool named = d && d->y->name;
+    const size_t count = o->target_count ? o->target_count : named ? d->targets : 1;
+    struct target_options *t = arena_array(a, count, sizeof *t, r);
+
+    if (!t)
+        return false;
+    for (size_t k = 0; k < count; k++) {
+        const kiln_target *asked = o->target_count ? &o->targets[k] : NULL;
+
+        t[k] = (struct target_options){ .output = asked   ? asked->output
+                                                  : named ? d->y[k].name
+                                                          : NULL,
+                                        .loss = asked && asked->loss ? asked->loss : o->loss,
+                                        .weight = asked ? asked->weight : 0 };
+    }
+    to->targets = count;
+    to->target = t;
+    return find_targets(o, d, t, count, a, r);
+}
+
+/* Types of batches like those to come. */
+static bool choose_samples(const kiln_trainer_options *o, const struct graph *g, struct trainer_options *to,
+                           struct arena *a, struct report *r)
+{
+    const struct batch_options one = { .batch = 1 };
+    struct batch_request q = { .inputs = g->input_count };
+    struct tensor *x = arena_array(a, g->input_count, sizeof *x, r);
+    struct batches b;
+
+    if (!x)
+        return false;
+    to->x = x;
+    if (!o->data) {
+        if (o->sample && g->input_count != 1)
+            return fail(r, KILN_BAD_ARGUMENT, NULL, "sample is of a model with one input, this one has %zu",
+                        g->input_count);
+        for (size_t k = 0; k < g->input_count; k++)
+            x[k] = o->sample ? o->sample->tensor : (struct tensor){ .rank = UNKNOWN };
+        return true;
+    }
+    q.input = api_inputs_of(g, a, r);
+    for (size_t k = 0; q.input && k < q.inputs; k++) {
+        x[k].rank = UNKNOWN;
+        if (!q.input[k].type || q.input[k].type->rank < 1)
+            return true; /* the trainer tells what is wrong with it */
+    }
+    if (!q.input || !batches_init(&b, &o->data->data, NULL, &q, &one, a->budget, r))
+        return false;
+    for (size_t k = 0; k < q.inputs; k++)
+        x[k] = b.x[k].type;
+    batches_release(&b);
+    return true;
+}
+
+/* -- life -- */
+
 static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_options *o, struct report *r)
 {
-    struct trainer_options to = { .loss = o->loss,
-                                  .optimizer = o->optimizer,
-                                  .targets = o->values ? TARGETS_VALUES : TARGETS_CLASSES,
-                                  .x = o->sample ? &o->sample->tensor : NULL,
+    struct trainer_options to = { .optimizer = o->optimizer,
                                   .threads = o->threads,
                                   .exact = o->exact,
                                   .memory = o->memory,
@@ -90,12 +200,13 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
                                   .freeze = o->freeze,
                                   .untie = o->untie,
                                   .keep_gradients = o->keep_gradients };
-    struct tensor batch;
+    struct budget b = { .limit = o->memory, .total = to.total };
+    struct arena scratch = { .budget = &b };
 
     t->context = context_hold(o->context);
-    if (o->data && !api_data_clues(o->data, model->model, &to, &batch, r))
-        return false;
-    t->trainer = trainer_new(model->model, &to, r);
+    if (choose_targets(o, &to, &scratch, r) && choose_samples(o, model->model->graph, &to, &scratch, r))
+        t->trainer = trainer_new(model->model, &to, r);
+    arena_release(&scratch);
     return t->trainer && describe_trainer(t, r) &&
            (!o->profile || profile_switch(&t->trainer->engine.profile, true, &t->trainer->budget, r));
 }
@@ -115,7 +226,7 @@ kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const 
     if (usable != KILN_OK)
         return usable;
     if (!api_options(&o, sizeof o, options, "KILN_TRAINER_OPTIONS_INIT", err) ||
-        !api_check_limits(o.context, o.threads, o.seconds, err) || !check_freeze(&o, err))
+        !api_check_limits(o.context, o.threads, o.seconds, err) || !check_freeze(&o, err) || !check_targets(&o, err))
         return KILN_BAD_ARGUMENT;
     r = api_report_to(o.context, o.diagnostic, o.user);
     t = api_alloc(sizeof *t, &r);
@@ -135,44 +246,118 @@ void kiln_trainer_free(kiln_trainer *trainer)
     api_free(trainer);
 }
 
-static kiln_status run(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y, kiln_score *score, bool learn,
+/* -- steps -- */
+
+static bool take_batch(struct tensor *to, const kiln_tensor *const *from, size_t count, const char *what,
                        kiln_error *err)
 {
+    for (size_t k = 0; k < count; k++) {
+        if (!from)
+            api_refuse(err, "%s is NULL", what);
+        else if (!from[k])
+            api_refuse(err, "%s[%zu] is NULL", what, k);
+        if (!from || !from[k])
+            return false;
+        to[k] = from[k]->tensor;
+    }
+    return true;
+}
+
+static kiln_score score_of(const struct target_result *t)
+{
+    return (kiln_score){ (double)t->loss, (int64_t)t->metric[METRIC_accuracy], t->rows };
+}
+
+static kiln_status run(kiln_trainer *trainer, const kiln_tensor *const *x, const kiln_tensor *const *y,
+                       kiln_score *score, bool learn, kiln_error *err)
+{
     struct report r = api_report(trainer ? trainer->context : NULL);
-    struct step_result got;
+    struct trainer *t;
+    float loss;
     bool ok;
 
     if (score)
         *score = (kiln_score){ 0 };
-    if (!trainer || !x || !y)
-        return api_refuse(err, "%s is NULL", !trainer ? "trainer" : x ? "y" : "x");
-    trainer->predicted = false;
-    ok = (learn ? trainer_step : trainer_evaluate_batch)(trainer->trainer, &x->tensor, &y->tensor, &got, &r);
-    if (ok && score)
-        *score = (kiln_score){ (double)got.loss, (int64_t)got.metric[METRIC_accuracy], got.rows };
+    if (!trainer)
+        return api_refuse(err, "trainer is NULL");
+    t = api_begin_call(trainer);
+    trainer->scored = false;
+    if (!take_batch(trainer->x, x, t->inputs, "x", err) || !take_batch(trainer->y, y, t->target_count, "y", err))
+        return KILN_BAD_ARGUMENT;
+    ok = trainer->scored = (learn ? trainer_step : trainer_evaluate_batch)(t, trainer->x, trainer->y, &loss, &r);
+    if (ok && score) {
+        *score = score_of(t->result);
+        score->loss = (double)loss;
+    }
     return api_end(&r, ok, err);
+}
+
+/* Is it a trainer of one input and one target? */
+static bool is_simple(const kiln_trainer *t, const char *all, kiln_error *err)
+{
+    if (!t || (t->trainer->inputs == 1 && t->trainer->target_count == 1))
+        return true;
+    api_refuse(err, "the trainer has %zu inputs and %zu targets, which %s takes", t->trainer->inputs,
+               t->trainer->target_count, all);
+    return false;
+}
+
+kiln_status kiln_trainer_step_all(kiln_trainer *trainer, const kiln_tensor *const *x, const kiln_tensor *const *y,
+                                  kiln_score *score, kiln_error *err)
+{
+    return run(trainer, x, y, score, true, err);
+}
+
+kiln_status kiln_trainer_score_all(kiln_trainer *trainer, const kiln_tensor *const *x, const kiln_tensor *const *y,
+                                   kiln_score *score, kiln_error *err)
+{
+    return run(trainer, x, y, score, false, err);
 }
 
 kiln_status kiln_trainer_step(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y, kiln_score *score,
                               kiln_error *err)
 {
-    return run(trainer, x, y, score, true, err);
+    return is_simple(trainer, "kiln_trainer_step_all", err)
+               ? run(trainer, x ? &x : NULL, y ? &y : NULL, score, true, err)
+               : KILN_BAD_ARGUMENT;
 }
 
 kiln_status kiln_trainer_score(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y, kiln_score *score,
                                kiln_error *err)
 {
-    return run(trainer, x, y, score, false, err);
+    return is_simple(trainer, "kiln_trainer_score_all", err)
+               ? run(trainer, x ? &x : NULL, y ? &y : NULL, score, false, err)
+               : KILN_BAD_ARGUMENT;
+}
+
+bool kiln_trainer_target_score(const kiln_trainer *trainer, size_t k, kiln_score *score)
+{
+    const bool there = trainer && trainer->scored && k < trainer->trainer->target_count;
+
+    if (score)
+        *score = there ? score_of(&trainer->trainer->result[k]) : (kiln_score){ 0 };
+    return there;
+}
+
+kiln_status kiln_trainer_predict_all(kiln_trainer *trainer, const kiln_tensor *const *x, kiln_error *err)
+{
+    struct report r = api_report(trainer ? trainer->context : NULL);
+
+    if (!trainer)
+        return api_refuse(err, "trainer is NULL");
+    trainer->predicted = false;
+    if (!take_batch(trainer->x, x, trainer->trainer->inputs, "x", err))
+        return KILN_BAD_ARGUMENT;
+    trainer->predicted = trainer_predict(trainer->trainer, trainer->x, &r);
+    return api_end(&r, trainer->predicted, err);
 }
 
 kiln_status kiln_trainer_predict(kiln_trainer *trainer, const kiln_tensor *x, kiln_error *err)
 {
-    struct report r = api_report(trainer ? trainer->context : NULL);
-
-    if (!trainer || !x)
-        return api_refuse(err, "%s is NULL", trainer ? "x" : "trainer");
-    trainer->predicted = trainer_predict(trainer->trainer, &x->tensor, &r);
-    return api_end(&r, trainer->predicted, err);
+    if (trainer && trainer->trainer->inputs > 1)
+        return api_refuse(err, "the trainer has %zu inputs, which kiln_trainer_predict_all takes",
+                          trainer->trainer->inputs);
+    return kiln_trainer_predict_all(trainer, x ? &x : NULL, err);
 }
 
 const kiln_tensor *kiln_trainer_output(const kiln_trainer *trainer, size_t k)
@@ -315,14 +500,39 @@ const char *kiln_trainer_optimizer(const kiln_trainer *trainer)
     return trainer ? trainer->trainer->optimizer.def->row.name : NULL;
 }
 
-const kiln_value_info *kiln_trainer_samples(const kiln_trainer *trainer)
+size_t kiln_trainer_input_count(const kiln_trainer *trainer)
 {
-    return trainer ? &trainer->samples : NULL;
+    return trainer ? trainer->trainer->inputs : 0;
 }
 
-const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer)
+const kiln_value_info *kiln_trainer_input(const kiln_trainer *trainer, size_t k)
 {
-    return trainer ? &trainer->labels : NULL;
+    return k < kiln_trainer_input_count(trainer) ? &trainer->inputs[k] : NULL;
+}
+
+size_t kiln_trainer_target_count(const kiln_trainer *trainer)
+{
+    return trainer ? trainer->trainer->target_count : 0;
+}
+
+const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer, size_t k)
+{
+    return k < kiln_trainer_target_count(trainer) ? &trainer->labels[k] : NULL;
+}
+
+double kiln_trainer_weight(const kiln_trainer *trainer, size_t k)
+{
+    return k < kiln_trainer_target_count(trainer) ? trainer->trainer->targets[k].loss.weight : 0;
+}
+
+size_t kiln_trainer_measure_count(const kiln_trainer *trainer)
+{
+    return trainer ? trainer->trainer->measure_count : 0;
+}
+
+const char *kiln_trainer_measure_name(const kiln_trainer *trainer, size_t k)
+{
+    return k < kiln_trainer_measure_count(trainer) ? trainer->trainer->measures[k].name : NULL;
 }
 
 size_t kiln_trainer_memory(const kiln_trainer *trainer, size_t *most)
@@ -376,9 +586,9 @@ kiln_status kiln_trainer_times(const kiln_trainer *trainer, bool by_node, kiln_t
     return api_times(trainer->trainer->engine.profile, by_node, each, user, err);
 }
 
-const char *kiln_trainer_loss(const kiln_trainer *trainer)
+const char *kiln_trainer_loss(const kiln_trainer *trainer, size_t k)
 {
-    return trainer ? trainer->trainer->loss.said : NULL;
+    return k < kiln_trainer_target_count(trainer) ? trainer->trainer->targets[k].loss.said : NULL;
 }
 
 size_t kiln_trainer_parameter_count(const kiln_trainer *trainer)

@@ -107,11 +107,6 @@ static struct tensor batch_of(const struct tensor *sample, enum dtype dtype, int
     return t;
 }
 
-static bool is_normal(const struct batches *b)
-{
-    return b->normalizer && b->normalizer->kind != NORMALIZE_NONE;
-}
-
 /* Floats take any number, integers take integers as they are. */
 static bool takes(enum dtype input, enum dtype data, bool normal)
 {
@@ -120,24 +115,25 @@ static bool takes(enum dtype input, enum dtype data, bool normal)
     return !normal && element_int_getter(data) && (input == U64 || element_int_getter(input));
 }
 
-static bool choose_sample_type(struct batches *b, const struct tensor *wanted, struct report *r)
+static bool choose_sample_type(struct batch_column *c, const struct tensor *wanted, int64_t batch, struct report *r)
 {
-    const struct tensor sample = dataset_sample(b->data);
+    const struct tensor sample = column_sample(c->from);
+    const enum dtype dtype = c->from->values.dtype;
     struct tensor shape;
 
-    if (!fit_sample(wanted, &sample, &shape, &b->turn, r))
+    if (!fit_sample(wanted, &sample, &shape, &c->turn, r))
         return false;
-    if (!takes(wanted->dtype, b->data->x.dtype, is_normal(b)))
+    if (!takes(wanted->dtype, dtype, c->scaling))
         return fail(r, KILN_BAD_DATA, NULL, "samples of %s%s cannot be given to an input of %s",
-                    is_normal(b) ? "normalised " : "", dtype_name(b->data->x.dtype), dtype_name(wanted->dtype));
-    if (is_normal(b) && b->normalizer->features != tensor_count(&sample))
+                    c->scaling ? "normalised " : "", dtype_name(dtype), dtype_name(wanted->dtype));
+    if (c->scaling && c->scaling->features != tensor_count(&sample))
         return fail(r, KILN_BAD_DATA, NULL, "samples have %lld features, those of the training set have %lld",
-                    (long long)tensor_count(&sample), (long long)b->normalizer->features);
-    b->x = batch_of(&shape, wanted->dtype, b->options.batch);
-    b->features = tensor_count(&sample);
-    b->channels = b->turn == TURN_TO_LAST ? sample.dims[0] : b->turn == TURN_TO_FIRST ? sample.dims[2] : 1;
-    if (b->channels == 1 || b->channels == b->features)
-        b->turn = TURN_NONE;
+                    (long long)tensor_count(&sample), (long long)c->scaling->features);
+    c->type = batch_of(&shape, wanted->dtype, batch);
+    c->features = tensor_count(&sample);
+    c->channels = c->turn == TURN_TO_LAST ? sample.dims[0] : c->turn == TURN_TO_FIRST ? sample.dims[2] : 1;
+    if (c->channels == 1 || c->channels == c->features)
+        c->turn = TURN_NONE;
     return true;
 }
 
@@ -152,53 +148,112 @@ static int64_t target_width(const struct tensor *wanted, int64_t unknown)
     return n;
 }
 
-static bool choose_target_type(struct batches *b, const struct tensor *wanted, struct report *r)
+static enum target_form form_for(const struct column *from, const struct tensor *wanted, int64_t width, int64_t held)
 {
-    const struct dataset *d = b->data;
-    const int64_t held = dataset_has_labels(d) ? d->classes : dims_product(d->y.dims, 1, d->y.rank);
+    const bool labels = column_has_labels(from), real = dtype_is_float(wanted->dtype);
     const bool index = element_int_getter(wanted->dtype) != NULL;
-    const int64_t unknown = index || wanted->rank > 2 ? 1 : held, width = target_width(wanted, unknown);
+
+    if (labels && index && width == 1)
+        return TARGET_INDEX;
+    if (labels && real && width == 1)
+        return TARGET_NUMBER;
+    if (labels && real && width >= held)
+        return TARGET_ONE_HOT;
+    return !labels && (real || index) && width == held ? TARGET_VALUES : TARGET_NONE;
+}
+
+static bool choose_target_type(struct batch_column *c, const struct tensor *wanted, int64_t batch, struct report *r)
+{
+    const struct tensor *y = &c->from->values;
+    const int64_t held = column_has_labels(c->from) ? c->from->classes : dims_product(y->dims, 1, y->rank);
+    const int64_t unknown = element_int_getter(wanted->dtype) || wanted->rank > 2 ? 1 : held;
     char have[TYPE_TEXT], want[TYPE_TEXT];
 
-    if (dataset_has_labels(d) && index && width == 1)
-        b->target = TARGET_INDEX;
-    else if (dataset_has_labels(d) && dtype_is_float(wanted->dtype) && width == 1)
-        b->target = TARGET_NUMBER;
-    else if (dataset_has_labels(d) && dtype_is_float(wanted->dtype) && width >= held)
-        b->target = TARGET_ONE_HOT;
-    else if (!dataset_has_labels(d) && (dtype_is_float(wanted->dtype) || index) && width == held)
-        b->target = TARGET_VALUES;
-    if (b->target == TARGET_NONE || wanted->rank < 1 || !dtype_size(wanted->dtype))
-        return dataset_has_labels(d)
+    c->form = form_for(c->from, wanted, target_width(wanted, unknown), held);
+    if (c->form == TARGET_NONE || wanted->rank < 1 || !dtype_size(wanted->dtype))
+        return column_has_labels(c->from)
                    ? fail(r, KILN_BAD_DATA, NULL, "what is to be predicted is %s with %d classes, the model needs %s",
-                          tensor_text(&d->y, have), d->classes, tensor_text(wanted, want))
+                          tensor_text(y, have), c->from->classes, tensor_text(wanted, want))
                    : fail(r, KILN_BAD_DATA, NULL, "what is to be predicted is %s, the model and its loss need %s",
-                          tensor_text(&d->y, have), tensor_text(wanted, want));
-    b->y = *wanted;
-    b->y.data = NULL;
-    b->y.dims[0] = b->options.batch;
+                          tensor_text(y, have), tensor_text(wanted, want));
+    c->type = *wanted;
+    c->type.data = NULL;
+    c->type.dims[0] = batch;
     for (int k = 1; k < wanted->rank; k++)
         if (wanted->dims[k] == UNKNOWN)
-            b->y.dims[k] = unknown;
+            c->type.dims[k] = unknown;
     return true;
 }
 
 /* -- an epoch -- */
 
-bool batches_init(struct batches *b, const struct dataset *data, const struct normalizer *normalizer,
-                  const struct tensor *x, const struct tensor *y, const struct batch_options *options,
-                  struct budget *budget, struct report *r)
+static bool find_column(struct batch_column *c, const struct column *columns, size_t count,
+                        const struct column_request *requests, size_t requested, size_t k, struct report *r)
 {
-    *b = (struct batches){ .data = data, .normalizer = normalizer, .options = *options, .budget = budget };
+    c->from = column_find(columns, count, requests, requested, k);
+    return c->from || fail(r, KILN_BAD_DATA, NULL, "the data have nothing for '%s'%s%s", requests[k].name,
+                           columns->name ? ", but for " : "", columns->name ? columns->name : "");
+}
+
+static bool choose_input(struct batches *b, const struct normalizer *n, const struct batch_request *q, size_t k,
+                         struct report *r)
+{
+    const struct dataset *d = b->data;
+    struct batch_column *c = &b->x[k];
+
+    if (!find_column(c, d->x, d->inputs, q->input, q->inputs, k, r))
+        return false;
+    if (n && n->kind != NORMALIZE_NONE && (q->inputs == 1 || dtype_is_float(q->input[k].type->dtype))) {
+        if (n->inputs != d->inputs)
+            return fail(r, KILN_BAD_DATA, NULL, "samples have %zu columns, those of the training set have %zu",
+                        d->inputs, n->inputs);
+        c->scaling = &n->of[c->from - d->x];
+    }
+    if (!choose_sample_type(c, q->input[k].type, b->options.batch, r))
+        return false;
+    c->sample = arena_array(&b->memory, (size_t)c->features, sizeof *c->sample, r);
+    return c->sample;
+}
+
+static bool choose_target(struct batches *b, const struct batch_request *q, size_t k, struct report *r)
+{
+    const struct dataset *d = b->data;
+    struct batch_column *c = &b->y[k];
+
+    c->classes = q->target[k].classes;
+    return find_column(c, d->y, d->targets, q->target, q->targets, k, r) &&
+           choose_target_type(c, q->target[k].type, b->options.batch, r);
+}
+
+static bool choose(struct batches *b, const struct normalizer *n, const struct batch_request *q, struct report *r)
+{
+    b->inputs = q->inputs;
+    b->targets = q->targets;
+    b->x = arena_array(&b->memory, q->inputs, sizeof *b->x, r);
+    b->y = arena_array(&b->memory, q->targets, sizeof *b->y, r);
+    if (!b->x || !b->y)
+        return false;
+    for (size_t k = 0; k < q->inputs; k++)
+        if (!choose_input(b, n, q, k, r))
+            return false;
+    for (size_t k = 0; k < q->targets; k++)
+        if (!choose_target(b, q, k, r))
+            return false;
+    if (!b->options.shuffle)
+        return true;
+    b->order = arena_array(&b->memory, (size_t)b->data->count, sizeof *b->order, r);
+    return b->order;
+}
+
+bool batches_init(struct batches *b, const struct dataset *data, const struct normalizer *normalizer,
+                  const struct batch_request *request, const struct batch_options *options, struct budget *budget,
+                  struct report *r)
+{
+    *b = (struct batches){ .data = data, .options = *options, .memory.budget = budget };
     if (options->batch < 1)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "a batch of %lld samples, must be at least 1",
                     (long long)options->batch);
-    if (!choose_sample_type(b, x, r) || (y && !choose_target_type(b, y, r)))
-        return false;
-    b->sample = budget_zalloc(budget, (size_t)b->features, sizeof *b->sample, r);
-    if (b->sample && options->shuffle)
-        b->order = budget_zalloc(budget, (size_t)data->count, sizeof *b->order, r);
-    if (!b->sample || (options->shuffle && !b->order)) {
+    if (!choose(b, normalizer, request, r)) {
         batches_release(b);
         return false;
     }
@@ -208,10 +263,8 @@ bool batches_init(struct batches *b, const struct dataset *data, const struct no
 
 void batches_release(struct batches *b)
 {
-    budget_free(b->budget, b->sample);
-    budget_free(b->budget, b->order);
-    b->sample = NULL;
-    b->order = NULL;
+    arena_release(&b->memory);
+    *b = (struct batches){ .memory.budget = b->memory.budget };
 }
 
 void batches_start(struct batches *b, uint64_t epoch)
@@ -228,7 +281,7 @@ int64_t batches_next_count(const struct batches *b)
     return left < b->options.batch ? left : b->options.batch;
 }
 
-bool batches_next(struct batches *b, void *x, void *y, int64_t *count, struct report *r)
+bool batches_next(struct batches *b, void *const *x, void *const *y, int64_t *count, struct report *r)
 {
     *count = batches_next_count(b);
     if (!batches_fill(b, b->order ? b->order + b->at : NULL, *count, x, y, r))
@@ -240,115 +293,126 @@ bool batches_next(struct batches *b, void *x, void *y, int64_t *count, struct re
 /* -- filling -- */
 
 /* Where value k of what the model wants is in the file's sample. */
-static int64_t source_of(const struct batches *b, int64_t k)
+static int64_t source_of(const struct batch_column *c, int64_t k)
 {
-    const int64_t spatial = b->features / b->channels;
+    const int64_t spatial = c->features / c->channels;
 
-    switch (b->turn) {
+    switch (c->turn) {
     case TURN_TO_LAST:
-        return k % b->channels * spatial + k / b->channels;
+        return k % c->channels * spatial + k / c->channels;
     case TURN_TO_FIRST:
-        return k % spatial * b->channels + k / spatial;
+        return k % spatial * c->channels + k / spatial;
     default:
         return k;
     }
 }
 
-static void turn(const struct batches *b, const float *in, float *out)
+static void turn(const struct batch_column *c, const float *in, float *out)
 {
-    const int64_t spatial = b->features / b->channels;
+    const int64_t spatial = c->features / c->channels;
 
-    if (b->turn == TURN_TO_LAST)
+    if (c->turn == TURN_TO_LAST)
         for (int64_t s = 0; s < spatial; s++)
-            for (int64_t c = 0; c < b->channels; c++)
-                *out++ = in[c * spatial + s];
+            for (int64_t k = 0; k < c->channels; k++)
+                *out++ = in[k * spatial + s];
     else
-        for (int64_t c = 0; c < b->channels; c++)
+        for (int64_t k = 0; k < c->channels; k++)
             for (int64_t s = 0; s < spatial; s++)
-                *out++ = in[s * b->channels + c];
+                *out++ = in[s * c->channels + k];
 }
 
-static void fill_float(const struct batches *b, int64_t index, float *out)
+static void fill_float(const struct batch_column *c, int64_t row, float *out)
 {
-    float *sample = b->turn == TURN_NONE ? out : b->sample;
+    const struct tensor *from = &c->from->values;
+    float *sample = c->turn == TURN_NONE ? out : c->sample;
 
-    elements_to_float(b->data->x.dtype, b->data->x.data, index * b->features, b->features, sample);
-    if (b->normalizer)
-        normalizer_apply(b->normalizer, sample);
-    if (b->turn != TURN_NONE)
-        turn(b, sample, out);
+    elements_to_float(from->dtype, from->data, row * c->features, c->features, sample);
+    if (c->scaling)
+        scaling_apply(c->scaling, sample);
+    if (c->turn != TURN_NONE)
+        turn(c, sample, out);
 }
 
 /* Other types: one by one. An integer that does not fit is the data's fault. */
-static bool fill_any(const struct batches *b, int64_t index, void *out, int64_t at, struct report *r)
+static bool fill_any(const struct batch_column *c, int64_t row, void *out, int64_t at, struct report *r)
 {
-    const enum dtype from = b->data->x.dtype, to = b->x.dtype;
-    const bool normal = is_normal(b);
+    const struct tensor *data = &c->from->values;
+    const enum dtype from = data->dtype, to = c->type.dtype;
     element_get *const get = element_getter(from);
     element_get_int *const get_int = element_int_getter(from);
 
-    if (normal) {
-        elements_to_float(from, b->data->x.data, index * b->features, b->features, b->sample);
-        normalizer_apply(b->normalizer, b->sample);
+    if (c->scaling) {
+        elements_to_float(from, data->data, row * c->features, c->features, c->sample);
+        scaling_apply(c->scaling, c->sample);
     }
-    for (int64_t k = 0; k < b->features; k++) {
-        const int64_t source = source_of(b, k), i = index * b->features + source;
+    for (int64_t k = 0; k < c->features; k++) {
+        const int64_t source = source_of(c, k), i = row * c->features + source;
 
-        if (normal)
-            element_put(out, at + k, to, (double)b->sample[source]);
+        if (c->scaling)
+            element_put(out, at + k, to, (double)c->sample[source]);
         else if (dtype_is_float(to))
-            element_put(out, at + k, to, get(b->data->x.data, i));
-        else if (!element_put_int(out, at + k, to, get_int(b->data->x.data, i)))
-            return fail(r, KILN_BAD_DATA, NULL, "sample %lld holds %lld, the model's input is %s", (long long)index,
-                        (long long)get_int(b->data->x.data, i), dtype_name(to));
+            element_put(out, at + k, to, get(data->data, i));
+        else if (!element_put_int(out, at + k, to, get_int(data->data, i)))
+            return fail(r, KILN_BAD_DATA, NULL, "sample %lld holds %lld, the model's input is %s", (long long)row,
+                        (long long)get_int(data->data, i), dtype_name(to));
     }
     return true;
 }
 
-static bool fill_y(const struct batches *b, int64_t index, int64_t row, void *y, struct report *r)
+static bool fill_values(const struct batch_column *c, int64_t row, int64_t to_row, void *y, struct report *r)
 {
-    const enum dtype to = b->y.dtype;
-    const int64_t width = dims_product(b->y.dims, 1, b->y.rank);
-    const int64_t label = dataset_has_labels(b->data) ? ((const int64_t *)b->data->y.data)[index] : 0;
+    const int64_t width = dims_product(c->type.dims, 1, c->type.rank);
+    const float *values = (const float *)c->from->values.data + row * width;
+    const enum dtype to = c->type.dtype;
 
-    switch (b->target) {
-    case TARGET_INDEX:
-        return element_put_int(y, row, to, label) ||
-               fail(r, KILN_BAD_DATA, NULL, "label %lld does not fit %s", (long long)label, dtype_name(to));
-    case TARGET_NUMBER:
-        return element_put(y, row, to, (double)label);
-    case TARGET_ONE_HOT:
-        for (int64_t k = 0; k < width; k++)
-            element_put(y, row * width + k, to, k == label);
-        return true;
-    case TARGET_VALUES:
-        for (int64_t k = 0; k < width; k++) {
-            const double v = (double)((const float *)b->data->y.data)[index * width + k];
+    for (int64_t k = 0; k < width; k++) {
+        const double v = (double)values[k];
 
-            if (dtype_is_float(to))
-                element_put(y, row * width + k, to, v);
-            else if (!(fabs(v) < 0x1p24) || v != floor(v) || !element_put_int(y, row * width + k, to, (int64_t)v))
-                return fail(r, KILN_BAD_DATA, NULL, "a label of sample %lld is %g, must be a whole number (%s)",
-                            (long long)index, v, dtype_name(to));
-        }
-        return true;
-    case TARGET_NONE:
-        break;
+        if (dtype_is_float(to))
+            element_put(y, to_row * width + k, to, v);
+        else if (!(fabs(v) < 0x1p24) || v != floor(v) || !element_put_int(y, to_row * width + k, to, (int64_t)v))
+            return fail(r, KILN_BAD_DATA, NULL, "a label of sample %lld is %g, must be a whole number (%s)",
+                        (long long)row, v, dtype_name(to));
     }
     return true;
 }
 
-bool batches_fill(struct batches *b, const int64_t *indices, int64_t n, void *x, void *y, struct report *r)
+static bool fill_label(const struct batch_column *c, int64_t row, int64_t to_row, void *y, struct report *r)
+{
+    const int64_t width = dims_product(c->type.dims, 1, c->type.rank);
+    const int64_t label = ((const int64_t *)c->from->values.data)[row];
+    const enum dtype to = c->type.dtype;
+
+    if (c->classes && label >= c->classes)
+        return fail(r, KILN_BAD_DATA, NULL, "label %lld of sample %lld, the model tells %d classes apart",
+                    (long long)label, (long long)row, c->classes);
+    if (c->form == TARGET_NUMBER)
+        return element_put(y, to_row, to, (double)label);
+    if (c->form == TARGET_INDEX)
+        return element_put_int(y, to_row, to, label) ||
+               fail(r, KILN_BAD_DATA, NULL, "label %lld does not fit %s", (long long)label, dtype_name(to));
+    for (int64_t k = 0; k < width; k++)
+        element_put(y, to_row * width + k, to, k == label);
+    return true;
+}
+
+bool batches_fill(struct batches *b, const int64_t *indices, int64_t n, void *const *x, void *const *y,
+                  struct report *r)
 {
     for (int64_t i = 0; i < n; i++) {
-        const int64_t index = indices ? indices[i] : b->at + i;
+        const int64_t row = b->data->from + (indices ? indices[i] : b->at + i);
 
-        if (b->x.dtype == F32)
-            fill_float(b, index, (float *)x + i * b->features);
-        else if (!fill_any(b, index, x, i * b->features, r))
-            return false;
-        if (y && !fill_y(b, index, i, y, r))
-            return false;
+        for (size_t k = 0; k < b->inputs; k++) {
+            const struct batch_column *c = &b->x[k];
+
+            if (c->type.dtype == F32)
+                fill_float(c, row, (float *)x[k] + i * c->features);
+            else if (!fill_any(c, row, x[k], i * c->features, r))
+                return false;
+        }
+        for (size_t k = 0; k < b->targets; k++)
+            if (!(b->y[k].form == TARGET_VALUES ? fill_values : fill_label)(&b->y[k], row, i, y[k], r))
+                return false;
     }
     return true;
 }

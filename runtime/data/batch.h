@@ -10,7 +10,7 @@
 #include "data/normalizer.h"
 
 enum turn { TURN_NONE, TURN_TO_LAST, TURN_TO_FIRST }; /* where the channels of an image go */
-enum target { TARGET_NONE, TARGET_INDEX, TARGET_NUMBER, TARGET_ONE_HOT, TARGET_VALUES };
+enum target_form { TARGET_NONE, TARGET_INDEX, TARGET_NUMBER, TARGET_ONE_HOT, TARGET_VALUES };
 
 struct batch_options {
     int64_t batch; /* samples at a time, at least 1; the last batch of an epoch is smaller where it does not come out
@@ -19,38 +19,53 @@ struct batch_options {
     uint64_t seed;
 };
 
+/* What a batch has for one input, or of what is to be predicted. */
+struct batch_column {
+    const struct column *from;
+    const struct scaling *scaling; /* NULL: stays as it is */
+    struct tensor type;            /* of a batch; all known */
+    enum turn turn;                /* of an input */
+    enum target_form form;         /* of what is to be predicted */
+    int classes;                   /* labels must be below; 0: any */
+    int64_t features, channels;    /* of a sample; channels where it is turned */
+    float *sample;                 /* one, while it is turned or converted */
+};
+
 struct batches {
     const struct dataset *data;
-    const struct normalizer *normalizer; /* may be NULL */
     struct batch_options options;
-    struct tensor x, y; /* a batch's types and shapes; all known */
-    enum turn turn;
-    enum target target;
-    int64_t features, channels; /* of a sample; channels where it is turned */
-    float *sample;              /* one, while it is turned or converted */
-    int64_t *order;             /* this epoch's; NULL without shuffling */
-    int64_t at;                 /* the next sample of the epoch */
-    struct budget *budget;
+    struct batch_column *x, *y; /* [inputs] and [targets] that were asked for */
+    size_t inputs, targets;
+    int64_t *order; /* this epoch's; NULL without shuffling */
+    int64_t at;     /* the next sample of the epoch */
+    struct arena memory;
+};
+
+/* What batches are for: the model's inputs and what is to be predicted, with their types. */
+struct batch_request {
+    size_t inputs, targets;
+    const struct column_request *input, *target;
 };
 
 /* Can samples of this shape, the dimensions behind the first, be made what the input `wanted` takes? NULL, or one of an
  * unknown rank, takes all. */
 bool batches_take(const struct tensor *wanted, const struct tensor *data, struct report *r);
-/* `x` and `y` are types of the model's inputs; their first dimension is ignored, others may be UNKNOWN and are then the
- * data's. What they come to is in batches->x and ->y. The data set and the normaliser, which may be NULL, must outlive
- * it; `y` may be NULL. */
+/* The first dimension of the types asked for is ignored, others may be UNKNOWN and are then the data's. What they come to
+ * is in x[k].type and y[k].type. The data set, the normaliser, which may be NULL, and the names must outlive it. Where there
+ * are several inputs, those that are no float are not normalised. */
 bool batches_init(struct batches *b, const struct dataset *data, const struct normalizer *normalizer,
-                  const struct tensor *x, const struct tensor *y, const struct batch_options *options,
-                  struct budget *budget, struct report *r);
+                  const struct batch_request *request, const struct batch_options *options, struct budget *budget,
+                  struct report *r);
 void batches_release(struct batches *b);
 /* The order depends on the seed and the epoch alone. */
 void batches_start(struct batches *b, uint64_t epoch);
 /* How many the next batch has, 0 at the end of the epoch. */
 int64_t batches_next_count(const struct batches *b);
-/* Writes the next batch to x and y, which have room for options.batch samples; y may be NULL. *count is 0 at the end of
- * the epoch. */
-bool batches_next(struct batches *b, void *x, void *y, int64_t *count, struct report *r);
+/* Writes the next batch: x[k] and y[k] are where column k goes, with room for options.batch samples. *count is 0 at the
+ * end of the epoch. */
+bool batches_next(struct batches *b, void *const *x, void *const *y, int64_t *count, struct report *r);
 /* Writes the `n` samples that `indices` names, in that order. */
-bool batches_fill(struct batches *b, const int64_t *indices, int64_t n, void *x, void *y, struct report *r);
+bool batches_fill(struct batches *b, const int64_t *indices, int64_t n, void *const *x, void *const *y,
+                  struct report *r);
 
 #endif

@@ -109,26 +109,18 @@ bool format_no_parts(const struct format_request *q, struct report *r)
                 q->name, q->name);
 }
 
-/* What samples must be for the model, and what is to be predicted for them. */
-struct sample_check {
+/* What a column must be, before it is read. */
+struct column_check {
     struct type_check check;
-    const struct tensor *input; /* of the model */
+    const struct tensor *input; /* of the model, that takes it; NULL: anything */
+    const struct dataset *as;   /* whose column 0 has as many rows; NULL for that column */
 };
 
-static bool samples_fit(const struct type_check *c, const struct tensor *type, const char *name, struct report *r)
+static bool column_fits(const struct type_check *check, const struct tensor *type, const char *name, struct report *r)
 {
-    (void)name;
-    return batches_take(((const struct sample_check *)c)->input, type, r);
-}
+    const struct column_check *c = (const struct column_check *)check;
 
-struct target_check {
-    struct type_check check;
-    const struct tensor *x;
-};
-
-static bool targets_fit(const struct type_check *c, const struct tensor *type, const char *name, struct report *r)
-{
-    return check_count(((const struct target_check *)c)->x, type, name, r);
+    return batches_take(c->input, type, r) && (!c->as || check_count(&c->as->x->values, type, name, r));
 }
 
 static const struct format_def *find_format(const struct spec *s, struct report *r)
@@ -142,20 +134,48 @@ static const struct format_def *find_format(const struct spec *s, struct report 
     return NULL;
 }
 
+bool format_columns(struct dataset *d, size_t inputs, size_t targets, struct report *r)
+{
+    d->x = arena_array(&d->columns, inputs, sizeof *d->x, r);
+    d->y = arena_array(&d->columns, targets, sizeof *d->y, r);
+    d->inputs = d->x ? inputs : 0;
+    d->targets = d->y ? targets : 0;
+    return d->x && d->y;
+}
+
+/* A format without names has one column. */
+static bool check_inputs(const struct format_def *f, const struct data_options *o, struct report *r)
+{
+    return f->names || o->inputs < 2 ||
+           fail(r, KILN_BAD_MODEL, NULL,
+                "the model has %zu inputs without a value ('%s', '%s'%s), data of format %s are for 1; `kiln init` "
+                "gives "
+                "parameters values, `kiln convert --set` inputs",
+                o->inputs, o->input[0].name, o->input[1].name, o->inputs > 2 ? ", ..." : "", f->row.name);
+}
+
 static bool load(struct dataset *d, const struct format_def *f, const struct spec *s, const struct data_options *o,
                  struct report *r)
 {
-    const struct sample_check samples = { { samples_fit }, o->input };
-    const struct target_check targets = { { targets_fit }, &d->x };
+    const size_t inputs = o->inputs ? o->inputs : 1;
+    struct column_check *fit = arena_array(&d->columns, inputs, sizeof *fit, r);
+    const struct type_check **samples = arena_array(&d->columns, inputs, sizeof *samples, r);
+    const struct column_check rows = { { column_fits }, NULL, d };
     const struct format_request q = { .name = s->name,
                                       .where = s->where,
                                       .part_named = s->part_named,
                                       .part = s->part,
-                                      .values = o->values,
-                                      .samples = &samples.check,
-                                      .targets = &targets.check };
+                                      .options = o,
+                                      .samples = samples,
+                                      .rows = &rows.check };
 
-    return (f->parts || format_no_parts(&q, r)) && f->load(d, &q, r);
+    if (!fit || !samples)
+        return false;
+    for (size_t k = 0; k < inputs; k++) {
+        fit[k] = (struct column_check){ { column_fits }, o->inputs ? o->input[k].type : NULL, k ? d : NULL };
+        samples[k] = &fit[k].check;
+    }
+    return (f->parts || format_no_parts(&q, r)) && check_inputs(f, o, r) && f->load(d, &q, r);
 }
 
 /* "csv:FILE", "fashion-mnist[:DIR]" */
@@ -213,132 +233,193 @@ static bool read_label(const struct tensor *y, int64_t sample, int64_t width, do
     return true;
 }
 
+/* A column that is to be predicted, what is asked of it, and where errors are. */
+struct target_column {
+    struct column *column;
+    const struct column_request *request;
+    const char *where;
+    struct budget *budget;
+    int64_t rows;
+};
+
 /* int64 [N] in place of integers of any type or one-hot rows. *are is false, and nothing changed, where some are
  * neither. */
-static bool take_labels(struct dataset *d, int64_t width, bool *are, struct report *r)
+static bool take_labels(const struct target_column *t, int64_t width, bool *are, struct report *r)
 {
-    struct tensor y;
-    double *row = budget_zalloc(d->budget, (size_t)width, sizeof *row, r);
+    struct tensor *const old = &t->column->values, y;
+    double *row = budget_zalloc(t->budget, (size_t)width, sizeof *row, r);
     int64_t *label;
 
-    tensor_shape(&y, I64, 1, &d->count);
-    label = budget_zalloc(d->budget, (size_t)d->count, sizeof *label, r);
+    tensor_shape(&y, I64, 1, &t->rows);
+    label = budget_zalloc(t->budget, (size_t)t->rows, sizeof *label, r);
     *are = row && label;
-    for (int64_t i = 0; *are && i < d->count; i++)
-        *are = read_label(&d->y, i, width, row, &label[i]);
-    budget_free(d->budget, row);
+    for (int64_t i = 0; *are && i < t->rows; i++)
+        *are = read_label(old, i, width, row, &label[i]);
+    budget_free(t->budget, row);
     if (!row || !label || !*are) {
-        budget_free(d->budget, label);
+        budget_free(t->budget, label);
         return row && label;
     }
-    budget_free(d->budget, d->y.data);
+    budget_free(t->budget, old->data);
     y.data = label;
-    d->y = y;
+    *old = y;
     return true;
 }
 
-static bool take_values(struct dataset *d, struct report *r)
+static bool take_values(const struct target_column *t, struct report *r)
 {
-    struct tensor y = d->y;
+    struct tensor *const old = &t->column->values, y;
 
-    if (y.dtype == F32)
+    if (old->dtype == F32)
         return true;
-    tensor_shape(&y, F32, d->y.rank, d->y.dims);
-    y.data = budget_zalloc(d->budget, (size_t)tensor_count(&y), sizeof(float), r);
+    tensor_shape(&y, F32, old->rank, old->dims);
+    y.data = budget_zalloc(t->budget, (size_t)tensor_count(&y), sizeof(float), r);
     if (!y.data)
         return false;
-    elements_to_float(d->y.dtype, d->y.data, 0, tensor_count(&y), y.data);
-    budget_free(d->budget, d->y.data);
-    d->y = y;
+    elements_to_float(old->dtype, old->data, 0, tensor_count(&y), y.data);
+    budget_free(t->budget, old->data);
+    *old = y;
     return true;
 }
 
-static bool check_labels(struct dataset *d, int classes, const char *spec, struct report *r)
+static bool check_labels(const struct target_column *t, int classes, struct report *r)
 {
-    const int64_t *label = d->y.data;
+    const int64_t *label = t->column->values.data;
     int64_t most = 0;
 
-    for (int64_t i = 0; i < d->count; i++) {
+    for (int64_t i = 0; i < t->rows; i++) {
         if (label[i] < 0 || (classes && label[i] >= classes) || label[i] >= INT_MAX)
-            return fail(r, KILN_BAD_DATA, spec, "label %lld of sample %lld, must be in [0, %d)", (long long)label[i],
-                        (long long)i, classes ? classes : INT_MAX);
+            return fail(r, KILN_BAD_DATA, t->where, "label %lld of sample %lld, must be in [0, %d)",
+                        (long long)label[i], (long long)i, classes ? classes : INT_MAX);
         if (label[i] > most)
             most = label[i];
     }
-    d->classes = classes ? classes : (int)most + 1;
+    t->column->classes = classes ? classes : (int)most + 1;
     return true;
 }
 
-/* Makes y labels, unless values are wanted or it holds fractions. */
-static bool convert_targets(struct dataset *d, int classes, const struct data_options *o, const char *spec,
-                            struct report *r)
+/* Makes it labels, unless values are wanted or it holds fractions. `classes`: those of the format, or 0. */
+static bool convert_target(const struct target_column *t, int classes, struct report *r)
 {
-    const int64_t width = dims_product(d->y.dims, 1, d->y.rank);
+    const struct tensor *y = &t->column->values;
+    const int64_t width = dims_product(y->dims, 1, y->rank);
     const int columns = width > 1 && width < INT_MAX ? (int)width : 0; /* one for each class, where rows are one-hot */
     bool labels = false;
 
-    if (!element_getter(d->y.dtype) || width == 0)
-        return fail(r, KILN_BAD_DATA, spec, "what is to be predicted must be real numbers, it is %s",
-                    dtype_name(d->y.dtype));
-    if (!o->values && !take_labels(d, width, &labels, r))
+    if (!element_getter(y->dtype) || width == 0)
+        return fail(r, KILN_BAD_DATA, t->where, "what is to be predicted must be real numbers, it is %s",
+                    dtype_name(y->dtype));
+    if (!t->request->values && !take_labels(t, width, &labels, r))
         return false;
     if (labels)
-        return check_labels(d, o->classes ? o->classes : classes ? classes : columns, spec, r);
-    return take_values(d, r);
+        return check_labels(t, t->request->classes ? t->request->classes : classes ? classes : columns, r);
+    return take_values(t, r);
+}
+
+/* What is asked of a column that is to be predicted. */
+static const struct column_request *request_of(const struct column *c, const struct data_options *o)
+{
+    static const struct column_request none;
+
+    if (!c->name && o->unnamed < o->targets)
+        return &o->target[o->unnamed];
+    for (size_t k = 0; c->name && k < o->targets; k++)
+        if (!o->target[k].name || strcmp(o->target[k].name, c->name) == 0)
+            return &o->target[k];
+    return &none;
+}
+
+static bool convert_targets(struct dataset *d, int classes, const struct data_options *o, const char *where,
+                            struct report *r)
+{
+    for (size_t k = 0; k < d->targets; k++) {
+        const char *name = d->y[k].name;
+        const char *place = name && d->targets > 1 ? arena_printf(&d->columns, r, "%s[%s]", where, name) : where;
+        const struct target_column t = { &d->y[k], request_of(&d->y[k], o), place, d->budget, d->x->values.dims[0] };
+
+        if (!place || !convert_target(&t, classes, r))
+            return false;
+    }
+    return true;
 }
 
 /* -- open -- */
 
-static bool check_shapes(struct dataset *d, const char *spec, struct report *r)
+/* Numbers, as many of all. */
+static bool check_samples(const struct dataset *d, const char *where, struct report *r)
 {
-    char x[TYPE_TEXT];
+    char text[TYPE_TEXT];
 
-    if (!check_count(&d->x, &d->y, spec, r))
-        return false;
-    d->count = d->x.dims[0];
-    if (tensor_count(&d->x) == 0)
-        return fail(r, KILN_BAD_DATA, spec, "no data: samples are %s", tensor_text(&d->x, x));
-    return element_getter(d->x.dtype) ||
-           fail(r, KILN_BAD_DATA, spec, "samples are %s, must be real numbers", tensor_text(&d->x, x));
+    for (size_t k = 0; k < d->inputs; k++) {
+        const struct tensor *x = &d->x[k].values;
+
+        if (!check_count(&d->x->values, x, where, r))
+            return false;
+        if (tensor_count(x) == 0)
+            return fail(r, KILN_BAD_DATA, where, "no data: samples are %s", tensor_text(x, text));
+        if (!element_getter(x->dtype))
+            return fail(r, KILN_BAD_DATA, where, "samples are %s, must be real numbers", tensor_text(x, text));
+    }
+    for (size_t k = 0; k < d->targets; k++)
+        if (!check_count(&d->x->values, &d->y[k].values, where, r))
+            return false;
+    return true;
 }
 
-static bool select_range(struct dataset *d, const struct spec *s, const struct data_options *o, const char *spec,
+/* Is there something for every input of the model, and does it fit? */
+static bool check_inputs_of_model(const struct dataset *d, const struct data_options *o, const char *where,
+                                  struct report *r)
+{
+    for (size_t k = 0; k < o->inputs; k++) {
+        const struct column *c = column_find(d->x, d->inputs, o->input, o->inputs, k);
+
+        if (!c)
+            return fail(r, KILN_BAD_DATA, where, "there is nothing for the model's input '%s'", o->input[k].name);
+        if (!batches_take(o->input[k].type, &c->values, r))
+            return false;
+    }
+    return true;
+}
+
+static bool select_range(struct dataset *d, const struct spec *s, const struct data_options *o, const char *where,
                          struct report *r)
 {
-    int64_t to = s->to < 0 ? d->count : s->to;
+    const int64_t rows = d->x->values.dims[0];
+    int64_t to = s->to < 0 ? rows : s->to;
 
-    if (to > d->count || s->from >= to)
-        return fail(r, KILN_BAD_ARGUMENT, spec, "there are %lld samples, the range ends past them",
-                    (long long)d->count);
+    if (to > rows || s->from >= to)
+        return fail(r, KILN_BAD_ARGUMENT, where, "there are %lld samples, the range ends past them", (long long)rows);
     if (o->limit > 0 && to - s->from > o->limit)
         to = s->from + o->limit;
-    *d = dataset_view(d, s->from, to);
+    d->from = s->from;
+    d->count = to - s->from;
     return true;
 }
 
 static bool check_options(const struct data_options *o, const char *where, struct report *r)
 {
-    return (o->limit >= 0 && o->classes >= 0) ||
+    int classes = 0;
+
+    for (size_t k = 0; k < o->targets; k++)
+        classes = o->target[k].classes < classes ? o->target[k].classes : classes;
+    return (o->limit >= 0 && classes >= 0) ||
            fail(r, KILN_BAD_ARGUMENT, where, "a limit of %lld samples and %d classes, must not be negative",
-                (long long)o->limit, o->classes);
+                (long long)o->limit, classes);
 }
 
-/* From what `d` holds, as it came; it is released where that fails. */
-static bool finish(struct dataset *out, struct dataset *d, const struct spec *s, int classes,
-                   const struct data_options *o, const char *where, struct report *r)
+static bool start(struct dataset *d, const struct data_options *o, size_t inputs, size_t targets, const char *where,
+                  struct budget *b, struct report *r)
 {
-    bool ok = check_shapes(d, where, r) && batches_take(o->input, &d->x, r) && convert_targets(d, classes, o, where, r);
-    void *const memory[] = { d->x.data, d->y.data };
+    *d = (struct dataset){ .owns = true, .columns.budget = b, .budget = b };
+    return check_options(o, where, r) && format_columns(d, inputs, targets, r);
+}
 
-    ok = ok && select_range(d, s, o, where, r);
-    if (!ok) {
-        budget_free(d->budget, memory[0]);
-        budget_free(d->budget, memory[1]);
-        return false;
-    }
-    memcpy(d->memory, memory, sizeof memory);
-    *out = *d;
-    return true;
+/* From what `d` holds, as it came. */
+static bool finish(struct dataset *d, const struct spec *s, int classes, const struct data_options *o,
+                   const char *where, struct report *r)
+{
+    return check_samples(d, where, r) && check_inputs_of_model(d, o, where, r) &&
+           convert_targets(d, classes, o, where, r) && select_range(d, s, o, where, r);
 }
 
 bool dataset_open(struct dataset *out, const char *spec, enum part part, const struct data_options *options,
@@ -346,73 +427,68 @@ bool dataset_open(struct dataset *out, const char *spec, enum part part, const s
 {
     static const struct data_options defaults = { 0 };
     const struct data_options *o = options ? options : &defaults;
-    struct dataset d = { .budget = b };
     const struct format_def *f;
     struct spec s;
 
-    *out = (struct dataset){ .budget = b };
-    if (!check_options(o, spec, r))
-        return false;
-    f = read_spec(&s, spec, part, r) ? find_format(&s, r) : NULL;
-    if (!f)
-        return false;
-    if (load(&d, f, &s, o, r))
-        return finish(out, &d, &s, f->classes, o, spec, r);
-    budget_free(b, d.x.data);
-    budget_free(b, d.y.data);
+    if (start(out, o, 1, 1, spec, b, r) && read_spec(&s, spec, part, r) && (f = find_format(&s, r)) &&
+        load(out, f, &s, o, r) && finish(out, &s, f->classes, o, spec, r))
+        return true;
+    dataset_release(out);
     return false;
 }
 
-static bool copy_array(struct tensor *to, const struct tensor *from, struct budget *b, struct report *r)
+static bool copy_column(struct column *to, const struct column *from, struct dataset *d, struct report *r)
 {
-    *to = *from;
-    to->data = budget_alloc(b, (size_t)tensor_bytes(from), r);
-    if (to->data && tensor_bytes(from))
-        memcpy(to->data, from->data, (size_t)tensor_bytes(from));
-    return to->data;
+    const struct tensor *t = &from->values;
+
+    *to = (struct column){ .values = *t };
+    to->values.data = budget_alloc(d->budget, (size_t)tensor_bytes(t), r);
+    if (!to->values.data)
+        return false;
+    if (tensor_bytes(t))
+        memcpy(to->values.data, t->data, (size_t)tensor_bytes(t));
+    to->name = from->name ? arena_printf(&d->columns, r, "%s", from->name) : NULL;
+    return to->name || !from->name;
 }
 
-bool dataset_of_arrays(struct dataset *out, const struct tensor *x, const struct tensor *y,
-                       const struct data_options *o, struct budget *b, struct report *r)
+bool dataset_of_arrays(struct dataset *out, size_t inputs, const struct column *x, size_t targets,
+                       const struct column *y, const struct data_options *o, struct budget *b, struct report *r)
 {
     static const char where[] = "x and y";
-    const struct sample_check samples = { { samples_fit }, o->input };
     const struct spec all = { .to = -1 };
-    struct dataset d = { .budget = b };
+    const struct dataset given = { .x = (struct column *)(uintptr_t)x, .inputs = inputs }; /* only read from */
+    bool ok = start(out, o, inputs, targets, where, b, r) && check_inputs_of_model(&given, o, where, r);
 
-    *out = d;
-    if (!check_options(o, where, r) || !type_fits(&samples.check, x, where, r))
-        return false;
-    if (copy_array(&d.x, x, b, r) && copy_array(&d.y, y, b, r))
-        return finish(out, &d, &all, 0, o, where, r);
-    budget_free(b, d.x.data);
-    budget_free(b, d.y.data);
+    for (size_t k = 0; ok && k < inputs; k++)
+        ok = copy_column(&out->x[k], &x[k], out, r);
+    for (size_t k = 0; ok && k < targets; k++)
+        ok = copy_column(&out->y[k], &y[k], out, r);
+    if (ok && finish(out, &all, 0, o, where, r))
+        return true;
+    dataset_release(out);
     return false;
 }
 
 void dataset_release(struct dataset *d)
 {
-    for (int i = 0; i < 2; i++)
-        budget_free(d->budget, d->memory[i]);
+    for (size_t k = 0; d->owns && k < d->inputs; k++)
+        budget_free(d->budget, d->x[k].values.data);
+    for (size_t k = 0; d->owns && k < d->targets; k++)
+        budget_free(d->budget, d->y[k].values.data);
+    if (d->owns)
+        arena_release(&d->columns);
     *d = (struct dataset){ .budget = d->budget };
 }
 
 /* -- views -- */
 
-static void narrow_to(struct tensor *t, int64_t from, int64_t to)
-{
-    t->data = (char *)t->data + from * dims_product(t->dims, 1, t->rank) * element_bytes(t->dtype);
-    t->dims[0] = to - from;
-}
-
 struct dataset dataset_view(const struct dataset *d, int64_t from, int64_t to)
 {
     struct dataset v = *d;
 
-    narrow_to(&v.x, from, to);
-    narrow_to(&v.y, from, to);
+    v.from += from;
     v.count = to - from;
-    v.memory[0] = v.memory[1] = NULL;
+    v.owns = false;
     return v;
 }
 
@@ -432,10 +508,23 @@ bool dataset_split(const struct dataset *d, double fraction, struct dataset *tra
     return true;
 }
 
-struct tensor dataset_sample(const struct dataset *d)
+/* -- columns -- */
+
+struct tensor column_sample(const struct column *c)
 {
     struct tensor sample;
 
-    tensor_shape(&sample, d->x.dtype, d->x.rank - 1, d->x.dims + 1);
+    tensor_shape(&sample, c->values.dtype, c->values.rank - 1, c->values.dims + 1);
     return sample;
+}
+
+const struct column *column_find(const struct column *columns, size_t count, const struct column_request *requests,
+                                 size_t requested, size_t k)
+{
+    const char *name = requests[k].name;
+
+    for (size_t c = 0; c < count; c++)
+        if (name && columns[c].name && strcmp(columns[c].name, name) == 0)
+            return &columns[c];
+    return count == 1 && requested == 1 && (!name || !columns->name) ? columns : NULL;
 }

@@ -10,25 +10,42 @@
 #ifndef KILN_DATA_DATASET_H
 #define KILN_DATA_DATASET_H
 
+#include "base/memory.h"
 #include "tensor/tensor.h"
 
 enum part { PART_TRAIN, PART_TEST };
 
+/* A tensor that holds a row for each sample. */
+struct column {
+    const char *name;     /* of the model's input or output; NULL: of the only one, or of the first */
+    struct tensor values; /* [rows, ...]; to be predicted: int64 [rows] where there are classes, else float */
+    int classes;          /* of what is to be predicted: labels are below; 0: it holds numbers */
+};
+
+/* What a column is for. */
+struct column_request {
+    const char *name;          /* of the model's input or output; NULL: nothing is known of a model */
+    const struct tensor *type; /* an input's: data that cannot fit are refused before they are unpacked; NULL: all are
+                                  taken. Its first dimension is ignored, others may be UNKNOWN */
+    int classes;               /* labels must be below; 0 is the data's own number, or what the labels show */
+    bool values;               /* numbers are to be predicted (regression), not classes */
+};
+
 struct data_options {
-    int64_t limit;              /* the first samples only; 0 is all */
-    int classes;                /* labels must be below; 0 is the data's own number, or what the labels show */
-    bool values;                /* y holds numbers to be predicted (regression), not classes */
-    const struct tensor *input; /* the type of the model's input that takes the samples: data that cannot fit are
-                                   refused before they are unpacked; NULL: all are taken */
+    int64_t limit;                       /* the first samples only; 0 is all */
+    size_t inputs, targets;              /* how many of each are asked for; 0: one, of which nothing is known */
+    const struct column_request *input;  /* [inputs]: there must be a column for each */
+    const struct column_request *target; /* [targets]: there must be one for at least one of them */
+    size_t unnamed;                      /* the target that a column without a name is for */
 };
 
 struct dataset {
-    struct tensor x; /* [count, ...] */
-    struct tensor y; /* labels: int64 [count]; else float [count, ...] */
-    int64_t count;   /* at least 1 */
-    int classes;     /* 0 where y is no labels */
-    bool header;     /* the first line of the file held names and is no sample */
-    void *memory[2]; /* what x and y lie in; NULL where it belongs to another data set */
+    struct column *x, *y; /* what a model reads, and what is to be predicted: at least one of each */
+    size_t inputs, targets;
+    int64_t from, count;  /* the samples are rows [from, from + count) of each, at least 1 */
+    bool header;          /* the first line of the file held names and is no sample */
+    bool owns;            /* the columns; a view does not */
+    struct arena columns; /* what x and y lie in, but for their values */
     struct budget *budget;
 };
 
@@ -36,14 +53,14 @@ struct dataset {
  * to release. */
 bool dataset_open(struct dataset *out, const char *spec, enum part part, const struct data_options *options,
                   struct budget *b, struct report *r);
-/* One of copies of tensors [N, ...] of real numbers. */
-bool dataset_of_arrays(struct dataset *out, const struct tensor *x, const struct tensor *y,
-                       const struct data_options *options, struct budget *b, struct report *r);
+/* One of copies of tensors [N, ...] of real numbers; the names are copied, too. */
+bool dataset_of_arrays(struct dataset *out, size_t inputs, const struct column *x, size_t targets,
+                       const struct column *y, const struct data_options *options, struct budget *b, struct report *r);
 void dataset_release(struct dataset *d);
 
-static inline bool dataset_has_labels(const struct dataset *d)
+static inline bool column_has_labels(const struct column *c)
 {
-    return d->classes > 0;
+    return c->classes > 0;
 }
 /* Samples [from, to) of `d`, which must outlive the view; 0 <= from <= to <= count. */
 struct dataset dataset_view(const struct dataset *d, int64_t from, int64_t to);
@@ -51,7 +68,11 @@ struct dataset dataset_view(const struct dataset *d, int64_t from, int64_t to);
  * are views. */
 bool dataset_split(const struct dataset *d, double fraction, struct dataset *train, struct dataset *validation,
                    struct report *r);
-/* A sample's shape: the dimensions of x but the first. */
-struct tensor dataset_sample(const struct dataset *d);
+/* What a sample has of it: its dimensions but the first. */
+struct tensor column_sample(const struct column *c);
+/* The column for request k: that of its name, or, where either has no name, the only one for the only request. NULL
+ * where there is none. */
+const struct column *column_find(const struct column *columns, size_t count, const struct column_request *requests,
+                                 size_t requested, size_t k);
 
 #endif

@@ -16,10 +16,11 @@ struct format_request {
     const char *where; /* what follows the name: a file, a directory; NULL where it is left out */
     bool part_named;   /* was a part asked for, */
     enum part part;    /* this one? Else it is the one that the command wants */
-    bool values;       /* y are numbers to be predicted, not classes */
-    /* To be asked by type_fits before memory is: can the model take samples of this type, [N, ...]; then, for y, when
-     * the type of dataset->x is known: are there as many? */
-    const struct type_check *samples, *targets;
+    const struct data_options *options;
+    /* To be asked by type_fits before memory is: can the input of options->input[k] take samples of this type, [N, ...],
+     * and, where d->x[0] has been read, are there as many; for what is to be predicted only the latter. */
+    const struct type_check *const *samples; /* [options->inputs], at least 1 */
+    const struct type_check *rows;
 };
 
 struct format_def {
@@ -28,13 +29,16 @@ struct format_def {
     bool where_left_out; /* may that be left out? */
     int classes;         /* labels are below; 0: what the labels show */
     bool parts;          /* has a part to test with, or finds out by itself (format_no_parts) */
-    /* Gives x [N, ...] and y [N, ...] as they are in the file: any type of real numbers. Their data are taken from
-     * d->budget (budget_alloc) and stay with d, also on failure: they are freed there. */
+    bool names;          /* columns are found by the names of the model's inputs and outputs (format_columns) */
+    /* Gives d->x->values [N, ...] and d->y->values [N, ...] as they are in the file: any type of real numbers. Their data
+     * are taken from d->budget (budget_alloc) and stay with d, also on failure: they are freed there. */
     bool (*load)(struct dataset *d, const struct format_request *q, struct report *r);
 };
 
 extern const struct format_def *const format_registry[]; /* ended by NULL; made from formats/meson.build */
 
+/* Makes so many columns in place of the one of each that there are at first. */
+bool format_columns(struct dataset *d, size_t inputs, size_t targets, struct report *r);
 /* For data that prove to have one part only: false, with an error, where another one is asked for. */
 bool format_no_parts(const struct format_request *q, struct report *r);
 spec_table format_table;

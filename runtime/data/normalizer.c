@@ -7,85 +7,108 @@ const char *const normalization_names[NORMALIZATIONS] = { "none", "unit", "cente
 /* Below this a feature is taken to be constant: dividing would only blow up what other sets have there. */
 static const double least_deviation = 1e-7;
 
+/* The rows of a data set that one of its columns is fitted to. */
+struct rows {
+    const struct tensor *values;
+    int64_t from, count, features;
+};
+
 /* Sums of the samples, or of the squares of their distance from the mean; in double, because there are many. */
-static void sum_up(double *sum, const struct dataset *d, const float *mean, float *sample, int64_t features)
+static void sum_up(double *sum, const struct rows *d, const float *mean, float *sample)
 {
-    for (int64_t f = 0; f < features; f++)
+    for (int64_t f = 0; f < d->features; f++)
         sum[f] = 0;
-    for (int64_t i = 0; i < d->count; i++) {
-        elements_to_float(d->x.dtype, d->x.data, i * features, features, sample);
+    for (int64_t i = d->from; i < d->from + d->count; i++) {
+        elements_to_float(d->values->dtype, d->values->data, i * d->features, d->features, sample);
         if (mean)
-            for (int64_t f = 0; f < features; f++)
+            for (int64_t f = 0; f < d->features; f++)
                 sum[f] += ((double)sample[f] - (double)mean[f]) * ((double)sample[f] - (double)mean[f]);
         else
-            for (int64_t f = 0; f < features; f++)
+            for (int64_t f = 0; f < d->features; f++)
                 sum[f] += (double)sample[f];
     }
 }
 
-static void fit(struct normalizer *n, const struct dataset *train, double *sum, float *sample)
+static void fit(struct scaling *s, const struct rows *d, double *sum, float *sample)
 {
-    const double count = (double)train->count;
+    const double count = (double)d->count;
 
-    sum_up(sum, train, NULL, sample, n->features);
-    for (int64_t f = 0; f < n->features; f++)
-        n->mean[f] = (float)(sum[f] / count);
-    if (!n->deviation)
+    sum_up(sum, d, NULL, sample);
+    for (int64_t f = 0; f < d->features; f++)
+        s->mean[f] = (float)(sum[f] / count);
+    if (!s->deviation)
         return;
-    sum_up(sum, train, n->mean, sample, n->features);
-    for (int64_t f = 0; f < n->features; f++) {
+    sum_up(sum, d, s->mean, sample);
+    for (int64_t f = 0; f < d->features; f++) {
         const double deviation = sqrt(sum[f] / count);
 
-        n->deviation[f] = deviation < least_deviation ? 1 : (float)deviation;
+        s->deviation[f] = deviation < least_deviation ? 1 : (float)deviation;
     }
+}
+
+static bool fit_column(struct normalizer *n, struct scaling *s, const struct rows *d, struct report *r)
+{
+    struct budget *b = n->memory.budget;
+    const size_t features = (size_t)d->features;
+    double *sum;
+    float *row;
+    bool ok;
+
+    *s = (struct scaling){ .kind = n->kind, .features = d->features };
+    if (n->kind == NORMALIZE_NONE || n->kind == NORMALIZE_UNIT)
+        return true;
+    s->mean = arena_array(&n->memory, features, sizeof(float), r);
+    if (s->mean && n->kind == NORMALIZE_STANDARDIZE)
+        s->deviation = arena_array(&n->memory, features, sizeof(float), r);
+    sum = budget_zalloc(b, features, sizeof *sum, r);
+    row = budget_zalloc(b, features, sizeof *row, r);
+    ok = sum && row && s->mean && (s->deviation || n->kind == NORMALIZE_CENTER);
+    if (ok)
+        fit(s, d, sum, row);
+    budget_free(b, sum);
+    budget_free(b, row);
+    return ok;
 }
 
 bool normalizer_fit(struct normalizer *n, enum normalization kind, const struct dataset *train, struct budget *b,
                     struct report *r)
 {
-    const struct tensor sample = dataset_sample(train);
-    const size_t features = (size_t)tensor_count(&sample);
-    double *sum;
-    float *row;
+    bool ok;
 
-    *n = (struct normalizer){ .kind = kind, .features = (int64_t)features, .budget = b };
-    if (kind == NORMALIZE_NONE || kind == NORMALIZE_UNIT)
-        return true;
-    n->mean = budget_zalloc(b, features, sizeof(float), r);
-    if (n->mean && kind == NORMALIZE_STANDARDIZE)
-        n->deviation = budget_zalloc(b, features, sizeof(float), r);
-    sum = budget_zalloc(b, features, sizeof *sum, r);
-    row = budget_zalloc(b, features, sizeof *row, r);
-    if (sum && row && n->mean && (n->deviation || kind == NORMALIZE_CENTER))
-        fit(n, train, sum, row);
-    else
+    *n = (struct normalizer){ .kind = kind, .inputs = train->inputs, .memory.budget = b };
+    n->of = arena_array(&n->memory, train->inputs, sizeof *n->of, r);
+    ok = n->of;
+    for (size_t k = 0; ok && k < train->inputs; k++) {
+        const struct tensor sample = column_sample(&train->x[k]);
+        const struct rows rows = { &train->x[k].values, train->from, train->count, tensor_count(&sample) };
+
+        ok = fit_column(n, &n->of[k], &rows, r);
+    }
+    if (!ok)
         normalizer_release(n);
-    budget_free(b, sum);
-    budget_free(b, row);
-    return n->mean != NULL;
+    return ok;
 }
 
 void normalizer_release(struct normalizer *n)
 {
-    budget_free(n->budget, n->mean);
-    budget_free(n->budget, n->deviation);
-    n->mean = n->deviation = NULL;
+    arena_release(&n->memory);
+    *n = (struct normalizer){ .memory.budget = n->memory.budget };
 }
 
-void normalizer_apply(const struct normalizer *n, float *sample)
+void scaling_apply(const struct scaling *s, float *sample)
 {
-    switch (n->kind) {
+    switch (s->kind) {
     case NORMALIZE_UNIT:
-        for (int64_t f = 0; f < n->features; f++)
+        for (int64_t f = 0; f < s->features; f++)
             sample[f] /= 255;
         break;
     case NORMALIZE_CENTER:
-        for (int64_t f = 0; f < n->features; f++)
-            sample[f] -= n->mean[f];
+        for (int64_t f = 0; f < s->features; f++)
+            sample[f] -= s->mean[f];
         break;
     case NORMALIZE_STANDARDIZE:
-        for (int64_t f = 0; f < n->features; f++)
-            sample[f] = (sample[f] - n->mean[f]) / n->deviation[f];
+        for (int64_t f = 0; f < s->features; f++)
+            sample[f] = (sample[f] - s->mean[f]) / s->deviation[f];
         break;
     case NORMALIZE_NONE:
     case NORMALIZATIONS:

@@ -15,17 +15,24 @@ enum normalization {
 
 extern const char *const normalization_names[NORMALIZATIONS]; /* "none", "unit", "center", "standardize" */
 
-struct normalizer {
+/* What one column takes. */
+struct scaling {
     enum normalization kind;
     int64_t features;
     float *mean, *deviation; /* [features], NULL where the kind has none */
-    struct budget *budget;
+};
+
+struct normalizer {
+    enum normalization kind;
+    size_t inputs;
+    struct scaling *of; /* [inputs], in the order of the training set's columns */
+    struct arena memory;
 };
 
 bool normalizer_fit(struct normalizer *n, enum normalization kind, const struct dataset *train, struct budget *b,
                     struct report *r);
 void normalizer_release(struct normalizer *n);
-/* Of one sample, in the order of the file. */
-void normalizer_apply(const struct normalizer *n, float *sample);
+/* To one sample, in the order of the file. */
+void scaling_apply(const struct scaling *s, float *sample);
 
 #endif

@@ -53,15 +53,17 @@ static bool open_batches(struct runner *n, const struct model *m, const struct c
     const struct graph *g = m->graph;
     const int64_t batch = c->batch > 0 ? c->batch : 64;
     const struct batch_options o = { .batch = batch < c->data->count ? batch : c->data->count };
+    struct column_request input = { 0 };
+    const struct batch_request q = { .inputs = 1, .input = &input };
 
     if (g->input_count != 1 || !g->inputs[0]->has_type)
         return fail(r, KILN_BAD_MODEL, NULL, "the model has %zu inputs without a value, must have 1 to be calibrated",
                     g->input_count);
-    if (!batches_init(&n->batches, c->data, c->normalizer, &g->inputs[0]->type, NULL, &o, &n->budget, r))
+    input = (struct column_request){ .name = g->inputs[0]->name, .type = &g->inputs[0]->type };
+    if (!batches_init(&n->batches, c->data, c->normalizer, &q, &o, &n->budget, r))
         return false;
     n->has_batches = true;
-    n->x = n->batches.x;
-    n->x.dims[0] = o.batch;
+    n->x = n->batches.x->type;
     n->x.data = budget_alloc(&n->budget, (size_t)tensor_bytes(&n->x), r);
     batches_start(&n->batches, 0);
     return n->x.data;
@@ -95,7 +97,7 @@ static bool runner_next(struct runner *n, int64_t *count, struct report *r)
 {
     bool ok;
 
-    if (!batches_next(&n->batches, n->x.data, NULL, count, r) || !*count)
+    if (!batches_next(&n->batches, &n->x.data, NULL, count, r) || !*count)
         return !failed(r);
     n->x.dims[0] = *count;
     frame_set(n->frame, n->graph->inputs[0], &n->x);

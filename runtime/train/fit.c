@@ -5,145 +5,232 @@
 
 /* -- measures -- */
 
-enum { LOSS }; /* the first of them */
-
-const char *measure_name(int which)
+static bool lower_is_better(const struct trainer *t, const struct measure_name *m)
 {
-    return which == LOSS ? "loss" : metric_registry[which - 1]->row.name;
+    const int metric = t->measures[m->which].metric;
+
+    return metric < 0 || metric_registry[metric]->lower_is_better;
 }
 
-static bool lower_is_better(int which)
+/* The column of the data that target k is held against, NULL where there is none. */
+static const struct column *column_of(const struct trainer *t, const struct dataset *d, size_t k)
 {
-    return which == LOSS || metric_registry[which - 1]->lower_is_better;
+    const struct column_request q = { .name = t->targets[k].output->name };
+
+    for (size_t c = 0; c < d->targets; c++)
+        if (column_find(&d->y[c], 1, &q, t->target_count, 0))
+            return &d->y[c];
+    return NULL;
 }
 
-bool measure_applies(const struct trainer *t, const struct dataset *data, int which)
+bool measure_applies(const struct trainer *t, const struct dataset *data, size_t which)
 {
-    return which == LOSS || metric_registry[which - 1]->applies(t->loss.def, dataset_has_labels(data));
+    const struct measure *m = &t->measures[which];
+    const struct column *c;
+
+    if (m->metric < 0)
+        return true;
+    c = column_of(t, data, (size_t)m->target);
+    return c && metric_registry[m->metric]->applies(t->targets[m->target].loss.def, column_has_labels(c));
 }
 
-void measure_names(struct text *out)
+bool measure_parse(struct measure_name *out, const struct trainer *t, const char *name, struct report *r)
 {
-    for (int k = 0; k < 2 * MEASURES; k++) {
-        spec_comma(out, (size_t)k, 2 * MEASURES);
-        text_printf(out, "%s%s", k < MEASURES ? "" : "val_", measure_name(k % MEASURES));
-    }
-}
-
-bool measure_parse(struct measure *out, const char *name, size_t length, struct report *r)
-{
-    const bool validation = length > 4 && strncmp(name, "val_", 4) == 0;
-    const char *rest = name + 4 * validation;
     struct budget b = { 0 };
     struct text names = { .budget = &b };
 
-    *out = (struct measure){ 0, validation };
-    for (; out->which < MEASURES; out->which++)
-        if (strlen(measure_name(out->which)) == length - 4 * validation &&
-            strncmp(measure_name(out->which), rest, length - 4 * validation) == 0)
-            return true;
-    measure_names(&names);
-    fail(r, KILN_BAD_ARGUMENT, NULL, "metric '%.*s' is unknown%s%s", (int)(length > 60 ? 60 : length), name,
-         names.failed ? "" : ", must be ", names.failed ? "" : names.data);
+    for (int validation = 0; validation < 2; validation++)
+        for (size_t k = 0; k < t->measure_count; k++) {
+            *out = (struct measure_name){ k, validation };
+            if ((!validation || strncmp(name, "val_", 4) == 0) &&
+                strcmp(t->measures[k].name, name + 4 * validation) == 0)
+                return true;
+        }
+    for (size_t k = 0; k < t->measure_count; k++)
+        text_printf(&names, "%s, ", t->measures[k].name);
+    fail(r, KILN_BAD_ARGUMENT, NULL, "metric '%.60s' is unknown, must be %s%swith val_ before it or without", name,
+         names.failed ? "" : names.data, "");
     text_release(&names);
     return false;
 }
 
-static double measured(const struct epoch *e, const struct measure *m)
+static double measured(const struct epoch *e, const struct measure_name *m)
 {
-    return (m->validation ? &e->validation : &e->train)->value[m->which];
+    return (m->validation ? e->validation : e->train)[m->which];
 }
 
 /* -- sums over batches -- */
 
 struct sums {
+    const struct trainer *trainer;
     double loss; /* weighted by samples */
-    double metric[METRIC_COUNT];
-    int64_t samples, rows;
+    int64_t samples;
+    struct target_sums {
+        double loss;
+        double metric[METRIC_COUNT];
+        int64_t rows;
+    } * of; /* by target */
 };
 
-static void add_sums(struct sums *s, const struct step_result *b, int64_t samples)
+static bool sums_init(struct sums *s, struct trainer *t, struct report *r)
 {
-    s->loss += (double)b->loss * (double)samples;
+    *s = (struct sums){ .trainer = t };
+    s->of = budget_zalloc(&t->budget, t->target_count, sizeof *s->of, r);
+    return s->of;
+}
+
+static void sums_release(struct sums *s, struct trainer *t)
+{
+    budget_free(&t->budget, s->of);
+}
+
+static void sums_start(struct sums *s)
+{
+    s->loss = 0;
+    s->samples = 0;
+    memset(s->of, 0, s->trainer->target_count * sizeof *s->of);
+}
+
+static void add_sums(struct sums *s, float loss, int64_t samples)
+{
+    const struct trainer *t = s->trainer;
+
+    s->loss += (double)loss * (double)samples;
     s->samples += samples;
-    for (int m = 0; m < METRIC_COUNT; m++)
-        s->metric[m] += b->metric[m];
-    s->rows += b->rows;
+    for (size_t k = 0; k < t->target_count; k++) {
+        s->of[k].loss += (double)t->result[k].loss * (double)samples;
+        for (int m = 0; m < METRIC_COUNT; m++)
+            s->of[k].metric[m] += t->result[k].metric[m];
+        s->of[k].rows += t->result[k].rows;
+    }
 }
 
-static struct scores means(const struct sums *s)
+static double mean(double sum, int64_t count)
 {
-    struct scores out;
-
-    out.value[LOSS] = s->samples ? s->loss / (double)s->samples : NAN;
-    for (int m = 0; m < METRIC_COUNT; m++)
-        out.value[1 + m] = s->rows ? s->metric[m] / (double)s->rows : NAN;
-    return out;
+    return count ? sum / (double)count : (double)NAN;
 }
 
-static struct scores no_scores(void)
+static void means(const struct sums *s, double *out)
 {
-    return means(&(struct sums){ 0 });
+    const struct trainer *t = s->trainer;
+
+    for (size_t k = 0; k < t->measure_count; k++) {
+        const struct measure *m = &t->measures[k];
+
+        if (m->target < 0)
+            out[k] = mean(s->loss, s->samples);
+        else if (m->metric < 0)
+            out[k] = mean(s->of[m->target].loss, s->samples);
+        else
+            out[k] = mean(s->of[m->target].metric[m->metric], s->of[m->target].rows);
+    }
 }
 
 /* -- batches in memory -- */
 
 struct feed {
     struct batches batches;
-    struct tensor x, y;
+    struct tensor *x, *y;    /* [inputs], [targets] of the trainer */
+    void **x_data, **y_data; /* where they lie */
     struct trainer *trainer;
+    struct arena memory;
 };
 
-static bool feed_init(struct feed *f, struct trainer *t, const struct dataset *d, const struct normalizer *n,
-                      const struct batch_options *o, struct report *r)
+static bool make_room(struct feed *f, struct tensor **tensors, void ***data, const struct batch_column *c, size_t count,
+                      struct report *r)
 {
-    *f = (struct feed){ .trainer = t };
-    if (!batches_init(&f->batches, d, n, &t->x, &t->y, o, &t->budget, r))
+    *tensors = arena_array(&f->memory, count, sizeof **tensors, r);
+    *data = arena_array(&f->memory, count, sizeof **data, r);
+    for (size_t k = 0; *tensors && *data && k < count; k++) {
+        (*tensors)[k] = c[k].type;
+        (*tensors)[k].data = (*data)[k] = arena_alloc(&f->memory, (size_t)tensor_bytes(&c[k].type), r);
+        if (!(*data)[k])
+            return false;
+    }
+    return *tensors && *data;
+}
+
+/* What the trainer asks the data for. */
+static bool request(struct batch_request *q, struct trainer *t, struct arena *memory, struct report *r)
+{
+    struct column_request *x = arena_array(memory, t->inputs, sizeof *x, r);
+    struct column_request *y = arena_array(memory, t->target_count, sizeof *y, r);
+
+    if (!x || !y)
         return false;
-    f->x = f->batches.x;
-    f->y = f->batches.y;
-    f->x.dims[0] = f->y.dims[0] = o->batch;
-    f->x.data = budget_alloc(&t->budget, (size_t)tensor_bytes(&f->x), r);
-    f->y.data = f->x.data ? budget_alloc(&t->budget, (size_t)tensor_bytes(&f->y), r) : NULL;
-    if (f->y.data)
-        return true;
-    budget_free(&t->budget, f->x.data);
-    batches_release(&f->batches);
-    return false;
+    for (size_t k = 0; k < t->inputs; k++)
+        x[k] = (struct column_request){ .name = t->model->graph->inputs[k]->name, .type = &t->x[k] };
+    for (size_t k = 0; k < t->target_count; k++)
+        y[k] = (struct column_request){ .name = t->targets[k].output->name,
+                                        .type = &t->targets[k].y,
+                                        .classes = t->targets[k].loss.classes };
+    *q = (struct batch_request){ t->inputs, t->target_count, x, y };
+    return true;
 }
 
 static void feed_release(struct feed *f)
 {
-    budget_free(&f->trainer->budget, f->x.data);
-    budget_free(&f->trainer->budget, f->y.data);
     batches_release(&f->batches);
+    arena_release(&f->memory);
+}
+
+static bool feed_init(struct feed *f, struct trainer *t, const struct dataset *d, const struct normalizer *n,
+                      const struct batch_options *o, struct report *r)
+{
+    struct batch_request q;
+
+    *f = (struct feed){ .trainer = t, .memory.budget = &t->budget };
+    if (request(&q, t, &f->memory, r) && batches_init(&f->batches, d, n, &q, o, &t->budget, r)) {
+        if (make_room(f, &f->x, &f->x_data, f->batches.x, t->inputs, r) &&
+            make_room(f, &f->y, &f->y_data, f->batches.y, t->target_count, r))
+            return true;
+        batches_release(&f->batches);
+    }
+    arena_release(&f->memory);
+    return false;
 }
 
 static bool feed_next(struct feed *f, int64_t *count, struct report *r)
 {
-    if (!batches_next(&f->batches, f->x.data, f->y.data, count, r))
+    if (!batches_next(&f->batches, f->x_data, f->y_data, count, r))
         return false;
-    f->x.dims[0] = f->y.dims[0] = *count;
+    for (size_t k = 0; k < f->trainer->inputs; k++)
+        f->x[k].dims[0] = *count;
+    for (size_t k = 0; k < f->trainer->target_count; k++)
+        f->y[k].dims[0] = *count;
     return true;
 }
 
-bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
-                      struct scores *out, struct report *r)
+static bool evaluate(struct feed *f, struct sums *s, double *out, struct report *r)
 {
-    const struct batch_options o = { .batch = batch < data->count ? batch : data->count };
-    struct step_result b;
-    struct sums s = { 0 };
-    struct feed f;
     int64_t n = 0;
+    float loss;
     bool ok;
 
-    if (!feed_init(&f, t, data, normalizer, &o, r))
+    sums_start(s);
+    batches_start(&f->batches, 0);
+    while ((ok = feed_next(f, &n, r)) && n && (ok = trainer_evaluate_batch(f->trainer, f->x, f->y, &loss, r)))
+        add_sums(s, loss, n);
+    means(s, out);
+    return ok;
+}
+
+bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
+                      double *out, struct report *r)
+{
+    const struct batch_options o = { .batch = batch < data->count ? batch : data->count };
+    struct sums s;
+    struct feed f;
+    bool ok;
+
+    if (!sums_init(&s, t, r))
         return false;
-    batches_start(&f.batches, 0);
-    while ((ok = feed_next(&f, &n, r)) && n && (ok = trainer_evaluate_batch(t, &f.x, &f.y, &b, r)))
-        add_sums(&s, &b, n);
-    feed_release(&f);
-    *out = means(&s);
+    ok = feed_init(&f, t, data, normalizer, &o, r);
+    if (ok) {
+        ok = evaluate(&f, &s, out, r);
+        feed_release(&f);
+    }
+    sums_release(&s, t);
     return ok;
 }
 
@@ -152,6 +239,8 @@ bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struc
 struct fit {
     struct trainer *trainer;
     struct feed feed;
+    struct sums sums;
+    double *so_far, *train, *validation; /* by measure */
     const struct fit_options *options;
     const struct fit_events *events;
     int64_t samples; /* of the training set */
@@ -171,51 +260,58 @@ static bool stopped(struct report *r)
     return failed(r) ? false : fail(r, KILN_STOPPED, NULL, "stopped");
 }
 
+static bool tell_step(struct fit *f, const struct epoch *e, float loss)
+{
+    const struct fit_step step = { f->trainer->steps, e->number, f->sums.samples, f->samples, loss, f->so_far };
+
+    if (!f->events || !f->events->step)
+        return true;
+    means(&f->sums, f->so_far);
+    return f->events->step(f->events->user, &step, f->report) || stopped(f->report);
+}
+
 static bool train_epoch(struct fit *f, struct epoch *e)
 {
-    struct step_result b;
-    struct sums s = { 0 };
     int64_t n;
+    float loss;
 
+    sums_start(&f->sums);
     batches_start(&f->feed.batches, (uint64_t)e->number - 1);
     for (;;) {
         if (!feed_next(&f->feed, &n, f->report))
             return false;
         if (!n)
             break;
-        if (!trainer_step(f->trainer, &f->feed.x, &f->feed.y, &b, f->report))
+        if (!trainer_step(f->trainer, f->feed.x, f->feed.y, &loss, f->report))
             return false;
-        add_sums(&s, &b, n);
-        if (f->events && f->events->step) {
-            const struct fit_step step = { f->trainer->steps, e->number, s.samples, f->samples, b.loss, means(&s) };
-
-            if (!f->events->step(f->events->user, &step, f->report))
-                return stopped(f->report);
-        }
+        add_sums(&f->sums, loss, n);
+        if (!tell_step(f, e, loss))
+            return false;
     }
-    e->train = means(&s);
+    means(&f->sums, e->train);
     return true;
 }
 
 /* A value that is no number is never better. */
-static bool improves(const struct measure *m, double now_, double best)
+static bool improves(const struct trainer *t, const struct measure_name *m, double now_, double best)
 {
-    return lower_is_better(m->which) ? now_ < best : now_ > best;
+    return lower_is_better(t, m) ? now_ < best : now_ > best;
 }
 
-static double worst(const struct measure *m)
+static double worst(const struct trainer *t, const struct measure_name *m)
 {
-    return lower_is_better(m->which) ? INFINITY : -INFINITY;
+    return lower_is_better(t, m) ? INFINITY : -INFINITY;
 }
 
-static bool check_measures(const struct fit_options *o, const struct dataset *validation, struct report *r)
+static bool check_measures(const struct trainer *t, const struct fit_options *o, const struct dataset *validation,
+                           struct report *r)
 {
-    const struct measure *asked[] = { o->save_best, o->early_stop.on ? &o->early_stop.measure : NULL };
+    const struct measure_name *asked[] = { o->save_best, o->early_stop.on ? &o->early_stop.measure : NULL };
 
     for (int k = 0; k < 2; k++)
         if (asked[k] && asked[k]->validation && !validation)
             return fail(r, KILN_BAD_ARGUMENT, NULL, "metric 'val_%s' needs validation data",
-                        measure_name(asked[k]->which));
+                        t->measures[asked[k]->which].name);
     if (o->batch < 1 || o->epochs < 0)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "batch is %lld and epochs %lld, must be at least 1 and 0",
                     (long long)o->batch, (long long)o->epochs);
@@ -227,27 +323,28 @@ static bool run_epochs(struct fit *f, const struct dataset *validation, const st
 {
     const struct fit_options *o = f->options;
     const struct early_stop *stop = &o->early_stop;
-    double best = o->save_best ? worst(o->save_best) : 0, waited_best = worst(&stop->measure);
+    const struct trainer *t = f->trainer;
+    double best = o->save_best ? worst(t, o->save_best) : 0, waited_best = worst(t, &stop->measure);
     int64_t wait = 0;
 
     for (int64_t k = 1; k <= o->epochs; k++) {
-        struct epoch e = { .number = k, .train = no_scores(), .validation = no_scores(), .best = true };
+        struct epoch e = { .number = k, .train = f->train, .validation = f->validation, .best = true };
         const double start = now();
 
         if (!train_epoch(f, &e))
             return false;
-        if (validation && !trainer_evaluate(f->trainer, validation, normalizer, o->batch, &e.validation, f->report))
+        if (validation && !trainer_evaluate(f->trainer, validation, normalizer, o->batch, e.validation, f->report))
             return false;
         e.seconds = now() - start;
         if (o->save_best) {
-            e.best = improves(o->save_best, measured(&e, o->save_best), best);
+            e.best = improves(t, o->save_best, measured(&e, o->save_best), best);
             best = e.best ? measured(&e, o->save_best) : best;
         }
         *ran = k;
         if (f->events && f->events->epoch && !f->events->epoch(f->events->user, &e, f->report))
             return stopped(f->report);
         wait++;
-        if (stop->on && improves(&stop->measure, measured(&e, &stop->measure), waited_best)) {
+        if (stop->on && improves(t, &stop->measure, measured(&e, &stop->measure), waited_best)) {
             waited_best = measured(&e, &stop->measure);
             wait = 0;
         } else if (stop->on && wait >= stop->patience && k > 1) {
@@ -257,21 +354,39 @@ static bool run_epochs(struct fit *f, const struct dataset *validation, const st
     return true;
 }
 
+/* What an epoch tells, and what it takes. */
+static bool start(struct fit *f, const struct dataset *train, const struct normalizer *normalizer, struct arena *memory)
+{
+    struct trainer *t = f->trainer;
+    const struct batch_options b = { .batch = f->options->batch < train->count ? f->options->batch : train->count,
+                                     .shuffle = f->options->shuffle,
+                                     .seed = f->options->seed };
+
+    f->so_far = arena_array(memory, t->measure_count, sizeof *f->so_far, f->report);
+    f->train = arena_array(memory, t->measure_count, sizeof *f->train, f->report);
+    f->validation = arena_array(memory, t->measure_count, sizeof *f->validation, f->report);
+    for (size_t k = 0; f->validation && k < t->measure_count; k++)
+        f->validation[k] = (double)NAN;
+    return f->so_far && f->train && f->validation && sums_init(&f->sums, t, f->report) &&
+           feed_init(&f->feed, t, train, normalizer, &b, f->report);
+}
+
 bool trainer_fit(struct trainer *t, const struct dataset *train, const struct dataset *validation,
                  const struct normalizer *normalizer, const struct fit_options *o, const struct fit_events *events,
                  int64_t *ran, struct report *r)
 {
-    const struct batch_options b = { .batch = o->batch < train->count ? o->batch : train->count,
-                                     .shuffle = o->shuffle,
-                                     .seed = o->seed };
     const struct normalizer *check = o->validation_normalizer ? o->validation_normalizer : normalizer;
     struct fit f = { .trainer = t, .options = o, .events = events, .samples = train->count, .report = r };
+    struct arena memory = { .budget = &t->budget };
     bool ok;
 
     *ran = 0;
-    if (!check_measures(o, validation, r) || !feed_init(&f.feed, t, train, normalizer, &b, r))
-        return false;
-    ok = run_epochs(&f, validation, check, ran);
-    feed_release(&f.feed);
+    ok = check_measures(t, o, validation, r) && start(&f, train, normalizer, &memory);
+    if (ok) {
+        ok = run_epochs(&f, validation, check, ran);
+        feed_release(&f.feed);
+    }
+    sums_release(&f.sums, t);
+    arena_release(&memory);
     return ok;
 }

@@ -5,43 +5,36 @@
 #include "data/batch.h"
 #include "train/trainer.h"
 
-/* What a model is measured by over a data set: the loss, then each metric of the table. */
-enum { MEASURES = 1 + METRIC_COUNT };
-struct scores {
-    double value[MEASURES]; /* NaN where nothing was measured */
-};
+/* What a model is measured by over a data set: a number for each of trainer->measures, NaN where nothing was measured. */
 
 /* One of the numbers that an epoch has, as people name it: "loss", "accuracy", "val_loss" ... */
-struct measure {
-    int which;       /* of scores.value */
+struct measure_name {
+    size_t which;    /* of trainer->measures */
     bool validation; /* "val_" */
 };
 
-const char *measure_name(int which); /* without "val_" */
-bool measure_parse(struct measure *out, const char *name, size_t length, struct report *r);
-/* "loss, accuracy, val_loss or val_accuracy" */
-void measure_names(struct text *out);
-/* Does it say something of this loss and these data? */
-bool measure_applies(const struct trainer *t, const struct dataset *data, int which);
+bool measure_parse(struct measure_name *out, const struct trainer *t, const char *name, struct report *r);
+/* Does it say something of these data? */
+bool measure_applies(const struct trainer *t, const struct dataset *data, size_t which);
 
 struct early_stop {
     bool on;
-    struct measure measure;
+    struct measure_name measure;
     int64_t patience; /* epochs without improvement */
 };
 
 struct epoch {
-    int64_t number; /* from 1 */
-    struct scores train, validation;
-    double seconds; /* of training and validation */
-    bool best;      /* by options.save_best; true where that is off */
+    int64_t number;             /* from 1 */
+    double *train, *validation; /* by measure; what is told may be changed */
+    double seconds;             /* of training and validation */
+    bool best;                  /* by options.save_best; true where that is off */
 };
 
 struct fit_step {
-    int64_t step, epoch;  /* from 1 */
-    int64_t done, of;     /* samples of this epoch */
-    float loss;           /* of this batch, before the update */
-    struct scores so_far; /* in this epoch */
+    int64_t step, epoch; /* from 1 */
+    int64_t done, of;    /* samples of this epoch */
+    float loss;          /* of this batch, before the update */
+    double *so_far;      /* by measure, in this epoch; may be changed */
 };
 
 /* Both may be NULL; false stops, with KILN_STOPPED unless there is another error in the report. */
@@ -55,7 +48,7 @@ struct fit_options {
     int64_t batch, epochs;
     bool shuffle;
     uint64_t seed;
-    const struct measure *save_best; /* NULL: none */
+    const struct measure_name *save_best; /* NULL: none */
     struct early_stop early_stop;
     const struct normalizer *validation_normalizer; /* NULL: that of the training */
 };
@@ -65,8 +58,8 @@ struct fit_options {
 bool trainer_fit(struct trainer *t, const struct dataset *train, const struct dataset *validation,
                  const struct normalizer *normalizer, const struct fit_options *o, const struct fit_events *events,
                  int64_t *ran, struct report *r);
-/* In inference form. */
+/* In inference form; `out` has room for all measures. */
 bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
-                      struct scores *out, struct report *r);
+                      double *out, struct report *r);
 
 #endif

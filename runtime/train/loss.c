@@ -2,6 +2,7 @@
 #include "ops/move.h"
 #include "ops/registry.h"
 #include "ops/softmax.h"
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -144,8 +145,12 @@ bool loss_choose(struct loss *l, const char *spec, struct value *out, const stru
 {
     const struct loss_clues c = clues_of(out, type, targets, classes);
 
-    *l = (struct loss){ .dtype = type->dtype };
-    return spec ? choose_asked(l, spec, out, c.activation, arena, r) : guess(l, out, &c, arena, r);
+    *l = (struct loss){ .weight = 1, .dtype = type->dtype };
+    if (!(spec ? choose_asked(l, spec, out, c.activation, arena, r) : guess(l, out, &c, arena, r)))
+        return false;
+    if (l->def->labels != LABELS_NUMBERS && c.width > 0 && c.width < INT_MAX)
+        l->classes = c.width == 1 && l->def->labels == LABELS_PROBABILITIES ? 2 : (int)c.width;
+    return true;
 }
 
 struct tensor loss_labels(const struct loss *l, const struct tensor *output)

@@ -80,9 +80,11 @@ enum targets {
 struct loss {
     const struct loss_def *def;
     void *settings;   /* of the arena */
+    double weight;    /* that its gradient is multiplied by */
     bool logits;      /* it reads logits */
     struct value *at; /* what it reads, as float: the model's output, or the logits behind it */
     enum dtype dtype; /* of that in the model */
+    int classes;      /* that labels must be below, where they are classes; 0: they are not */
     char said[160];   /* how it was chosen, in words: "NAME from logits, because the model ends in Softmax" */
 };
 
@@ -99,7 +101,7 @@ struct tensor loss_labels(const struct loss *l, const struct tensor *output);
 struct loss_values {
     struct value *mean;     /* float, scalar */
     struct value *seed;     /* where gradients start: the value, */
-    struct value *gradient; /* and the gradient of the mean by it; NULL unless asked for */
+    struct value *gradient; /* and the gradient of the mean by it, times the weight; NULL unless asked for */
 };
 /* `l` must live as long as the graph. */
 bool loss_emit(struct emitter *e, const struct loss *l, struct value *at, struct value *labels, bool gradient,

@@ -42,7 +42,7 @@ static void run_chunk(void *context, int64_t chunk, int thread)
         const struct loss_row r = { .row = row_of(x, s->in[LABELS], k, l->logits),
                                     .settings = l->settings,
                                     .gradient = dx ? (float *)dx->data + k * row_width(x) : NULL,
-                                    .scale = 1 / (double)rows };
+                                    .scale = l->weight / (double)rows };
 
         if (r.row.label < 0 || r.row.label >= r.row.n) {
             p->bad = k + 1;
@@ -106,6 +106,6 @@ bool loss_emit(struct emitter *e, const struct loss *l, struct value *at, struct
     if (l->def->rows)
         return emit_rows(e, l, at, labels, gradient, out);
     mean = emit(e, "ReduceMean", "keepdims=0", 1, l->def->emit(e, &n));
-    *out = (struct loss_values){ mean, mean, gradient ? emit_scalar(e, F32, 1) : NULL };
+    *out = (struct loss_values){ mean, mean, gradient ? emit_scalar(e, F32, l->weight) : NULL };
     return !e->failed;
 }

@@ -32,13 +32,59 @@ static bool add_states(struct trainer *t, enum role role, const struct map *mess
     return true;
 }
 
+/* Which values lead to an output that learns, by their ids. */
+static bool *find_leading(const struct trainer *t, struct arena *a, struct report *r)
+{
+    const struct graph *g = t->model->graph;
+    bool *leads = arena_array(a, g->value_count, sizeof *leads, r);
+
+    for (size_t k = 0; leads && k < t->target_count; k++)
+        leads[t->targets[k].output->id] = true;
+    for (size_t k = g->node_count; leads && k-- > 0;) {
+        const struct node *n = g->nodes[k];
+        bool any = false;
+
+        for (int o = 0; o < n->outputs; o++)
+            any |= n->out[o] && leads[n->out[o]->id];
+        for (int i = 0; any && i < n->inputs + n->captured; i++)
+            if (n->in[i])
+                leads[n->in[i]->id] = true;
+    }
+    return leads;
+}
+
+/* What belongs to other outputs keeps its value, as in Keras, which warns likewise. */
+static bool leave_others(struct trainer *t, struct report *r)
+{
+    struct arena scratch = { .budget = &t->budget };
+    const bool *leads = find_leading(t, &scratch, r);
+    const char *first = NULL;
+    size_t count = 0;
+
+    for (size_t k = 0; leads && k < t->parameters.count; k++) {
+        struct parameter *p = &t->parameters.at[k];
+
+        if (p->role != ROLE_TRAINABLE || leads[p->value->id])
+            continue;
+        p->role = ROLE_CONSTANT;
+        p->why = "leads to no output that learns";
+        first = first ? first : p->value->name;
+        count++;
+    }
+    if (count)
+        warn(r, NULL, "'%s'%s lead%s to no output that learns: %s value%s", first, count > 1 ? " and others" : "",
+             count > 1 ? "" : "s", count > 1 ? "they keep their" : "it keeps its", count > 1 ? "s" : "");
+    arena_release(&scratch);
+    return leads;
+}
+
 static bool make_state(struct trainer *t, const struct trainer_options *o, struct report *r)
 {
     static const struct tensor scalar = { .dtype = F64 };
     struct map messages = { 0 };
     bool ok;
 
-    if (!parameters_find(&t->parameters, t->model, o->freezes, o->freeze, &t->arena, r))
+    if (!parameters_find(&t->parameters, t->model, o->freezes, o->freeze, &t->arena, r) || !leave_others(t, r))
         return false;
     t->states = arena_array(&t->arena, t->parameters.count, sizeof *t->states, r);
     ok = t->states && state_tensor(t, &t->rate, &scalar, NULL, r) && states_index(t, &messages, r) &&
@@ -68,34 +114,70 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
 
 /* -- what goes in and comes out -- */
 
-static bool find_ends(struct trainer *t, const struct tensor *data, struct report *r)
+static bool find_input(struct trainer *t, size_t k, const struct tensor *data, struct report *r)
+{
+    const struct value *v = t->model->graph->inputs[k];
+    char text[TYPE_TEXT];
+
+    if (!v->has_type || v->type.kind != TENSOR)
+        return fail(r, KILN_BAD_MODEL, NULL, "input '%s' declares no shape, must have a dimension for the samples",
+                    v->name);
+    if (v->type.rank < 1)
+        return fail(r, KILN_BAD_MODEL, NULL,
+                    "input '%s' is %s, must have a dimension for the samples; `kiln convert --set` gives inputs values",
+                    v->name, tensor_text(&v->type, text));
+    t->x[k] = v->type;
+    for (int d = 1; data && data->rank == v->type.rank && d < v->type.rank; d++)
+        t->x[k].dims[d] = t->x[k].dims[d] < 0 ? data->dims[d] : t->x[k].dims[d];
+    return true;
+}
+
+static bool find_inputs(struct trainer *t, const struct tensor *data, struct report *r)
 {
     const struct graph *g = t->model->graph;
 
-    if (g->input_count != 1)
-        return fail(r, KILN_BAD_MODEL, NULL,
-                    "the model has %zu inputs without a value ('%s'%s%s%s), must have 1; `kiln init` gives parameters "
-                    "values, `kiln convert --set` inputs",
-                    g->input_count, g->input_count ? g->inputs[0]->name : "", g->input_count > 1 ? ", '" : "",
-                    g->input_count > 1 ? g->inputs[1]->name : "",
-                    g->input_count > 2   ? "', ..."
-                    : g->input_count > 1 ? "'"
-                                         : "");
-    if (!g->output_count)
-        return fail(r, KILN_BAD_MODEL, NULL, "the model has no output");
-    t->input = g->inputs[0];
-    t->output = g->outputs[0];
-    if (!t->input->has_type || t->input->type.kind != TENSOR || t->input->type.rank < 1)
-        return fail(r, KILN_BAD_MODEL, NULL, "input '%s' declares no shape, must have a dimension for the samples",
-                    t->input->name);
-    t->x = t->input->type;
-    for (int d = 1; data && data->rank == t->x.rank && d < t->x.rank; d++)
-        t->x.dims[d] = t->x.dims[d] < 0 ? data->dims[d] : t->x.dims[d];
+    if (!g->input_count)
+        return fail(r, KILN_BAD_MODEL, NULL, "the model has no input without a value, must have one for the samples");
+    t->inputs = g->input_count;
+    t->x = arena_array(&t->arena, t->inputs, sizeof *t->x, r);
+    for (size_t k = 0; t->x && k < t->inputs; k++)
+        if (!find_input(t, k, data ? &data[k] : NULL, r))
+            return false;
+    return t->x;
+}
+
+static bool find_output(struct trainer *t, size_t k, const char *name, struct report *r)
+{
+    const struct graph *g = t->model->graph;
+    struct target *target = &t->targets[k];
+
+    for (size_t o = 0; o < g->output_count && !target->output; o++)
+        if (!name || strcmp(g->outputs[o]->name, name) == 0)
+            target->output = g->outputs[o];
+    if (!target->output)
+        return name ? fail(r, KILN_BAD_ARGUMENT, NULL, "the model has no output '%s' that could learn", name)
+                    : fail(r, KILN_BAD_MODEL, NULL, "the model has no output");
+    for (size_t o = 0; o < k; o++)
+        if (t->targets[o].output == target->output)
+            return fail(r, KILN_BAD_ARGUMENT, NULL, "output '%s' is to learn twice", target->output->name);
+    return true;
+}
+
+static bool find_targets(struct trainer *t, const struct trainer_options *o, struct report *r)
+{
+    t->target_count = o->targets ? o->targets : 1;
+    t->targets = arena_array(&t->arena, t->target_count, sizeof *t->targets, r);
+    t->result = arena_array(&t->arena, t->target_count, sizeof *t->result, r);
+    if (!t->targets || !t->result)
+        return false;
+    for (size_t k = 0; k < t->target_count; k++)
+        if (!find_output(t, k, o->targets ? o->target[k].output : NULL, r))
+            return false;
     return true;
 }
 
 /* The first node whose result planning does not know is what one cannot train through. */
-static bool fail_unknown(const struct trainer *t, const struct program *p, struct report *r)
+static bool fail_unknown(const struct trainer *t, const struct program *p, const struct value *output, struct report *r)
 {
     const struct graph *g = t->model->graph;
     char where[WHERE_TEXT], text[TYPE_TEXT];
@@ -110,47 +192,84 @@ static bool fail_unknown(const struct trainer *t, const struct program *p, struc
                               "only running tells the shape of its output, which one cannot train through");
     }
     return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is %s, must be floats with a dimension for the samples",
-                t->output->name, tensor_text(&p->types[t->output->id], text));
+                output->name, tensor_text(&p->types[output->id], text));
 }
 
-static bool output_type(struct trainer *t, struct tensor *out, struct report *r)
+static bool choose_loss(struct trainer *t, size_t k, const struct target_options *o, const struct program *types,
+                        struct report *r)
+{
+    struct target *to = &t->targets[k];
+    struct tensor out = types->types[to->output->id];
+
+    out.data = NULL;
+    if (!tensor_known(&out) || !dtype_is_float(out.dtype) || dtype_is_small(out.dtype) || !out.rank)
+        return fail_unknown(t, types, to->output, r);
+    if (!loss_choose(&to->loss, o->loss, to->output, &out, o->form, o->classes, &t->arena, r))
+        return false;
+    to->loss.weight = o->weight ? o->weight : 1;
+    to->y = loss_labels(&to->loss, &out);
+    if (!to->y.rank)
+        return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is a vector, loss '%s' needs a row for each sample",
+                    to->output->name, to->loss.def->row.name);
+    to->y.dims[0] = UNKNOWN;
+    return true;
+}
+
+/* The types of all values with one sample. */
+static struct program *sample_types(struct trainer *t, struct report *r)
 {
     const struct plan_context c = engine_context(&t->engine, r);
     const struct graph *g = t->model->graph;
     struct arena scratch = { .budget = &t->budget };
     struct tensor *tensors = given_types(g, &scratch, r);
-    struct program *p;
-    bool ok;
+    struct program *p = NULL;
 
-    if (!tensors)
-        return false;
-    tensors[t->input->id] = given_closed(&t->x, 1);
-    p = plan_program(g, NULL, tensors, NULL, &c);
+    for (size_t k = 0; tensors && k < t->inputs; k++)
+        tensors[g->inputs[k]->id] = given_closed(&t->x[k], 1);
+    if (tensors)
+        p = plan_program(g, NULL, tensors, NULL, &c);
     arena_release(&scratch);
-    if (!p)
-        return false;
-    *out = p->types[t->output->id];
-    out->data = NULL;
-    ok = (tensor_known(out) && dtype_is_float(out->dtype) && !dtype_is_small(out->dtype) && out->rank > 0) ||
-         fail_unknown(t, p, r);
+    return p;
+}
+
+static bool choose_losses(struct trainer *t, const struct trainer_options *o, struct report *r)
+{
+    static const struct target_options nothing_said;
+    struct program *p = sample_types(t, r);
+    bool ok = p;
+
+    for (size_t k = 0; ok && k < t->target_count; k++)
+        ok = choose_loss(t, k, o->targets ? &o->target[k] : &nothing_said, p, r);
+    for (size_t k = 0; ok && k < t->inputs; k++)
+        t->x[k].dims[0] = UNKNOWN;
     program_free(p);
     return ok;
 }
 
-static bool choose_loss(struct trainer *t, const struct trainer_options *o, struct report *r)
-{
-    struct tensor out;
+/* -- measures -- */
 
-    if (!output_type(t, &out, r) ||
-        !loss_choose(&t->loss, o->loss, t->output, &out, o->targets, o->classes, &t->arena, r))
-        return false;
-    t->y = loss_labels(&t->loss, &out);
-    t->x.dims[0] = UNKNOWN;
-    if (!t->y.rank)
-        return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is a vector, loss '%s' needs a row for each sample",
-                    t->output->name, t->loss.def->row.name);
-    t->y.dims[0] = UNKNOWN;
-    return true;
+static bool add_measure(struct trainer *t, int target, int metric, const char *name, struct report *r)
+{
+    const bool alone = target < 0 || t->target_count == 1;
+
+    t->measures[t->measure_count++] =
+        (struct measure){ alone ? name : arena_printf(&t->arena, r, "%s_%s", t->targets[target].output->name, name),
+                          target, metric };
+    return t->measures[t->measure_count - 1].name;
+}
+
+static bool name_measures(struct trainer *t, struct report *r)
+{
+    bool ok;
+
+    t->measures = arena_array(&t->arena, 1 + t->target_count * (1 + METRIC_COUNT), sizeof *t->measures, r);
+    ok = t->measures && add_measure(t, -1, -1, "loss", r);
+    for (size_t k = 0; ok && k < t->target_count; k++) {
+        ok = t->target_count == 1 || add_measure(t, (int)k, -1, "loss", r);
+        for (int m = 0; ok && m < METRIC_COUNT; m++)
+            ok = add_measure(t, (int)k, m, metric_registry[m]->row.name, r);
+    }
+    return ok;
 }
 
 /* -- life -- */
@@ -169,7 +288,8 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
     t->learning_rate = t->optimizer.learning_rate;
     t->keep_gradients = o->keep_gradients;
     t->model = model_prepare(m, o->untie, &t->budget, r);
-    return t->model && find_ends(t, o->x, r) && make_state(t, o, r) && choose_loss(t, o, r);
+    return t->model && find_inputs(t, o->x, r) && find_targets(t, o, r) && make_state(t, o, r) &&
+           choose_losses(t, o, r) && name_measures(t, r);
 }
 
 struct trainer *trainer_new(const struct model *m, const struct trainer_options *o, struct report *r)
@@ -249,57 +369,99 @@ static bool check_batch(const struct tensor *got, const struct tensor *need, con
            fail(r, KILN_BAD_DATA, NULL, "%s are %s, must be %s", what, tensor_text(got, a), tensor_text(need, b));
 }
 
-static bool run(struct trainer *t, struct training_program *p, const struct tensor *x, const struct tensor *y,
-                struct step_result *out, struct report *r)
+static void set_batch(struct training_program *p, const struct tensor *x, const struct tensor *y)
 {
-    frame_set(p->frame, p->x, x);
-    frame_set(p->frame, p->y, y);
+    for (size_t k = 0; k < p->inputs; k++)
+        frame_set(p->frame, p->x[k], &x[k]);
+    for (size_t k = 0; k < p->targets; k++)
+        frame_set(p->frame, p->y[k], &y[k]);
+}
+
+static bool run(struct trainer *t, struct training_program *p, const struct tensor *x, const struct tensor *y,
+                float *loss, struct report *r)
+{
+    set_batch(p, x, y);
     p->used = ++t->clock;
     if (!frame_run(p->frame, r))
         return false;
-    out->loss = *(const float *)frame_get(p->frame, p->loss.mean)->data;
-    memcpy(out->metric, frame_get(p->frame, p->metrics)->data, sizeof out->metric);
-    out->rows = t->loss.def->labels == LABELS_CLASSES ? tensor_count(y) : row_count(y);
+    *loss = *(const float *)frame_get(p->frame, p->sum)->data;
+    for (size_t k = 0; k < t->target_count; k++) {
+        struct target_result *to = &t->result[k];
+
+        to->loss = *(const float *)frame_get(p->frame, p->loss[k].mean)->data;
+        memcpy(to->metric, frame_get(p->frame, p->metrics[k])->data, sizeof to->metric);
+        to->rows = t->targets[k].loss.def->labels == LABELS_CLASSES ? tensor_count(&y[k]) : row_count(&y[k]);
+    }
     return true;
 }
 
-/* Loss and labels agree on the number of samples, so one check of each is enough. */
-static bool check_both(const struct trainer *t, const struct tensor *x, const struct tensor *y, struct report *r)
+static bool check_inputs(const struct trainer *t, const struct tensor *x, struct report *r)
 {
-    if (!check_batch(x, &t->x, "samples", r) || !check_batch(y, &t->y, "labels", r))
+    for (size_t k = 0; k < t->inputs; k++) {
+        if (!check_batch(&x[k], &t->x[k], "samples", r))
+            return false;
+        if (x[k].dims[0] != x[0].dims[0])
+            return fail(r, KILN_BAD_DATA, NULL, "%lld samples for input '%s', but %lld for '%s'",
+                        (long long)x[0].dims[0], t->model->graph->inputs[0]->name, (long long)x[k].dims[0],
+                        t->model->graph->inputs[k]->name);
+    }
+    return true;
+}
+
+static bool check_all(const struct trainer *t, const struct tensor *x, const struct tensor *y, struct report *r)
+{
+    if (!check_inputs(t, x, r))
         return false;
-    return x->dims[0] == y->dims[0] ||
-           fail(r, KILN_BAD_DATA, NULL, "%lld samples, but %lld labels", (long long)x->dims[0], (long long)y->dims[0]);
+    for (size_t k = 0; k < t->target_count; k++) {
+        if (!check_batch(&y[k], &t->targets[k].y, "labels", r))
+            return false;
+        if (x->dims[0] != y[k].dims[0])
+            return fail(r, KILN_BAD_DATA, NULL, "%lld samples, but %lld labels", (long long)x->dims[0],
+                        (long long)y[k].dims[0]);
+    }
+    return true;
+}
+
+static const struct program *plan(struct trainer *t, int64_t batch, struct report *r)
+{
+    struct training_program *p = program_for(t, batch, r);
+
+    if (!p)
+        return NULL;
+    for (size_t k = 0; k < p->inputs; k++) {
+        struct tensor x = t->x[k];
+
+        x.dims[0] = batch;
+        frame_set(p->frame, p->x[k], &x);
+    }
+    for (size_t k = 0; k < p->targets; k++) {
+        struct tensor y = t->targets[k].y;
+
+        y.dims[0] = batch;
+        frame_set(p->frame, p->y[k], &y);
+    }
+    return frame_plan(p->frame, r);
 }
 
 const struct program *trainer_plan(struct trainer *t, int64_t batch, struct report *r)
 {
-    struct tensor x = t->x, y = t->y;
-    const struct program *plan = NULL;
-    struct training_program *p;
+    const struct program *p;
 
     budget_start(&t->budget);
-    p = program_for(t, batch, r);
-    if (p) {
-        x.dims[0] = y.dims[0] = batch;
-        frame_set(p->frame, p->x, &x);
-        frame_set(p->frame, p->y, &y);
-        plan = frame_plan(p->frame, r);
-    }
+    p = plan(t, batch, r);
     budget_stop(&t->budget);
-    return plan;
+    return p;
 }
 
-static bool step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
-                 struct report *r)
+static bool step(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss, struct report *r)
 {
-    struct training_program *p = check_both(t, x, y, r) ? program_for(t, x->dims[0], r) : NULL;
+    struct training_program *p = check_all(t, x, y, r) ? program_for(t, x->dims[0], r) : NULL;
 
     if (!p)
         return false;
     t->engine.number = (uint64_t)t->steps;
     *(double *)t->rate.data = t->learning_rate;
-    if (!run(t, p, x, y, out, r))
+    if (!run(t, p, x, y, loss, r))
         return false;
     frame_commit(p->frame);
     t->latest = p;
@@ -307,45 +469,43 @@ static bool step(struct trainer *t, const struct tensor *x, const struct tensor 
     return true;
 }
 
-bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
-                  struct report *r)
+bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss, struct report *r)
 {
     bool ok;
 
     budget_start(&t->budget);
-    ok = step(t, x, y, out, r);
+    ok = step(t, x, y, loss, r);
     budget_stop(&t->budget);
     return ok;
 }
 
-static bool evaluate(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
-                     struct report *r)
+static bool evaluate(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss, struct report *r)
 {
-    if (!check_both(t, x, y, r))
+    if (!check_all(t, x, y, r))
         return false;
     if (!t->evaluation && !(t->evaluation = training_program_new(t, TO_EVALUATE, 0, r)))
         return false;
-    return run(t, t->evaluation, x, y, out, r);
+    return run(t, t->evaluation, x, y, loss, r);
 }
 
-bool trainer_evaluate_batch(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
+bool trainer_evaluate_batch(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss,
                             struct report *r)
 {
     bool ok;
 
     budget_start(&t->budget);
-    ok = evaluate(t, x, y, out, r);
+    ok = evaluate(t, x, y, loss, r);
     budget_stop(&t->budget);
     return ok;
 }
 
 static bool predict(struct trainer *t, const struct tensor *x, struct report *r)
 {
-    if (!check_batch(x, &t->x, "samples", r))
+    if (!check_inputs(t, x, r))
         return false;
     if (!t->prediction && !(t->prediction = training_program_new(t, TO_PREDICT, 0, r)))
         return false;
-    frame_set(t->prediction->frame, t->prediction->x, x);
+    set_batch(t->prediction, x, NULL);
     return frame_run(t->prediction->frame, r);
 }
 

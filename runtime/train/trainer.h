@@ -17,17 +17,26 @@
 
 #define DEFAULT_OPTIMIZER "adam"
 
+/* An output that is to learn. */
+struct target_options {
+    const char *output; /* its name; NULL: the model's first */
+    const char *loss;   /* NULL: guessed from the output */
+    enum targets form;
+    int classes;   /* of the data, for the guess; 0 where there are none */
+    double weight; /* that its loss counts with; 0 is 1 */
+};
+
 struct trainer_options {
-    const char *loss;      /* NULL: guessed from the output */
-    const char *optimizer; /* NULL: DEFAULT_OPTIMIZER */
-    enum targets targets;
-    int classes;             /* of the data, for the guess; 0 where there are none */
-    const struct tensor *x;  /* a batch of the data: gives the dimensions that the model leaves open; may be NULL */
-    int threads;             /* 0: one for each CPU */
-    bool exact;              /* no ways that are faster and round worse (Winograd's convolution) */
-    size_t memory;           /* bytes for its model, plans, values and state; 0 is no limit */
-    double seconds;          /* that making the trainer, each step and each evaluation may take; 0 is no limit */
-    struct budget *total;    /* that its memory is charged to, too; may be NULL */
+    size_t targets; /* 0: one, of which nothing is said */
+    const struct target_options *target;
+    const char *optimizer;  /* NULL: DEFAULT_OPTIMIZER */
+    const struct tensor *x; /* [the model's inputs] batches of the data: give the dimensions that the model leaves open;
+                                may be NULL */
+    int threads;            /* 0: one for each CPU */
+    bool exact;             /* no ways that are faster and round worse (Winograd's convolution) */
+    size_t memory;          /* bytes for its model, plans, values and state; 0 is no limit */
+    double seconds;         /* that making the trainer, each step and each evaluation may take; 0 is no limit */
+    struct budget *total;   /* that its memory is charged to, too; may be NULL */
     const struct pool *pool; /* whose threads are used, `threads` then says nothing; NULL: its own */
     uint64_t seed;           /* of Dropout */
     size_t freezes;
@@ -45,6 +54,28 @@ struct state {
     struct tensor slots[MAX_SLOTS]; /* of the value's type */
 };
 
+/* An output that learns. */
+struct target {
+    struct value *output; /* of model->graph */
+    struct loss loss;     /* it counts loss.weight times */
+    struct tensor y;      /* what the labels of a batch must be; the first dimension is UNKNOWN */
+};
+
+/* What a batch gave for one target. */
+struct target_result {
+    float loss;                  /* the mean over the batch, before the update, without its weight */
+    double metric[METRIC_COUNT]; /* the sums over `rows`: accuracy counts those that are right */
+    int64_t rows;                /* samples, or more where the output has more dimensions */
+};
+
+/* One of the numbers that a model is measured by, as people name it: "loss", "accuracy"; with several targets the sum of
+ * their losses is "loss", and others have the output's name before them, as Keras': "age_loss", "age_accuracy". */
+struct measure {
+    const char *name;
+    int target; /* -1: the sum over all */
+    int metric; /* of metric_registry; -1: the loss */
+};
+
 struct trainer {
     struct budget budget;
     struct engine engine;
@@ -55,10 +86,13 @@ struct trainer {
     size_t trainable, state_count;
     struct map names; /* of the states: to the states */
     struct optimizer optimizer;
-    struct loss loss;
-    struct value *input, *output; /* of model->graph */
-    struct tensor x, y;           /* what a batch must be; the first dimension is UNKNOWN */
-    struct tensor rate;           /* scalar, double: the learning rate, set before each step */
+    size_t inputs, target_count;
+    struct tensor *x;             /* [inputs] what a batch must be for graph->inputs; the first dimension is UNKNOWN */
+    struct target *targets;       /* [target_count] */
+    struct target_result *result; /* [target_count] of the latest step or evaluation */
+    size_t measure_count;         /* the first of them is the loss */
+    struct measure *measures;
+    struct tensor rate; /* scalar, double: the learning rate, set before each step */
     double learning_rate;
     int64_t steps;
     bool keep_gradients;
@@ -69,24 +103,18 @@ struct trainer {
     uint64_t clock;
 };
 
-struct step_result {
-    float loss;                  /* the mean over the batch, before the update */
-    double metric[METRIC_COUNT]; /* the sums over `rows`: accuracy counts those that are right */
-    int64_t rows;                /* samples, or more where the output has more dimensions */
-};
-
-/* The model may go afterwards: a copy is taken. NULL with an error. What was decided is in trainer->loss.said and
- * ->parameters. */
+/* The model may go afterwards: a copy is taken. NULL with an error. What was decided is in trainer->targets[k].loss.said
+ * and ->parameters. */
 struct trainer *trainer_new(const struct model *m, const struct trainer_options *o, struct report *r);
 void trainer_free(struct trainer *t);
 
-/* One step. `x` and `y` are of the types t->x and t->y, with any number of samples. On failure nothing has changed,
- * unless the error is that a parameter has become infinite or no number: then a snapshot may be put back, and nothing
- * else be done with the state. */
-bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
-                  struct report *r);
+/* One step. x[k] is of the type t->x[k], y[k] of t->targets[k].y, all with the same number of samples, which may be any.
+ * *loss is the sum of the losses before the update, each as often as it counts; more is in t->result. On failure nothing
+ * has changed, unless the error is that a parameter has become infinite or no number: then a snapshot may be put back,
+ * and nothing else be done with the state. */
+bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss, struct report *r);
 /* Loss and metrics in inference form; changes nothing. */
-bool trainer_evaluate_batch(struct trainer *t, const struct tensor *x, const struct tensor *y, struct step_result *out,
+bool trainer_evaluate_batch(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss,
                             struct report *r);
 
 /* The model's outputs for a batch, in inference form; trainer_output gives them, until the next call. */

@@ -177,21 +177,61 @@ static struct value *new_input(struct build *b, const char *name, const struct t
     return v;
 }
 
-/* The loss stands behind the output, and reads it as float; nothing else of the model's outputs is asked for. */
-static bool add_loss(struct build *b, bool gradient)
+/* The loss stands behind the output, and reads it as float. */
+static bool add_target(struct build *b, size_t k, bool gradient)
 {
-    struct trainer *t = b->trainer;
+    const struct target *t = &b->trainer->targets[k];
     struct training_program *p = b->program;
     struct value *at = copied(p, t->loss.at);
 
-    p->graph->output_count = 0;
-    p->y = new_input(b, "kiln.labels", &t->y);
+    p->y[k] = new_input(b, k ? NULL : "kiln.labels", &t->y);
     if (t->loss.dtype != F32)
         at = emit_cast(&b->e, at, F32);
-    if (!p->y || !at || !loss_emit(&b->e, &t->loss, at, p->y, gradient, &p->loss))
+    if (!p->y[k] || !at || !loss_emit(&b->e, &t->loss, at, p->y[k], gradient, &p->loss[k]))
         return false;
-    p->metrics = metrics_emit(&b->e, &t->loss, at, p->y);
-    return p->metrics && graph_add_output(p->graph, p->loss.mean) && graph_add_output(p->graph, p->metrics);
+    p->metrics[k] = metrics_emit(&b->e, &t->loss, at, p->y[k]);
+    return p->metrics[k] && graph_add_output(p->graph, p->loss[k].mean) && graph_add_output(p->graph, p->metrics[k]);
+}
+
+/* Losses, each as often as it counts. */
+static struct value *add_up(struct build *b)
+{
+    struct value *sum = NULL;
+
+    for (size_t k = 0; k < b->program->targets; k++) {
+        const double weight = b->trainer->targets[k].loss.weight;
+        struct value *part = b->program->loss[k].mean;
+
+        if (weight != 1)
+            part = emit(&b->e, "Mul", "", 2, part, emit_scalar(&b->e, F32, weight));
+        sum = sum ? emit(&b->e, "Add", "", 2, sum, part) : part;
+    }
+    return sum;
+}
+
+/* Nothing else of the model's outputs is asked for. */
+static bool add_losses(struct build *b, bool gradient)
+{
+    const size_t targets = b->trainer->target_count;
+    struct training_program *p = b->program;
+
+    p->graph->output_count = 0;
+    p->y = arena_array(&p->arena, targets, sizeof *p->y, b->report);
+    p->loss = arena_array(&p->arena, targets, sizeof *p->loss, b->report);
+    p->metrics = arena_array(&p->arena, targets, sizeof *p->metrics, b->report);
+    if (!p->y || !p->loss || !p->metrics)
+        return false;
+    for (p->targets = 0; p->targets < targets; p->targets++)
+        if (!add_target(b, p->targets, gradient))
+            return false;
+    p->sum = add_up(b);
+    return p->sum && (p->sum == p->loss->mean || graph_add_output(p->graph, p->sum));
+}
+
+static void give_batch(const struct build *b, struct tensor *tensors, const struct value *v, const struct tensor *type)
+{
+    tensors[v->id] = *type;
+    tensors[v->id].dims[0] = b->program->batch;
 }
 
 /* By value id: what comes from outside, for this batch size; rank UNKNOWN for all others. */
@@ -204,12 +244,10 @@ static struct tensor *types_given(struct build *b, struct arena *scratch)
         tensors[b->state[k]->id] = t->states[k].value;
     if (!tensors)
         return NULL;
-    tensors[b->program->x->id] = t->x;
-    tensors[b->program->x->id].dims[0] = b->program->batch;
-    if (b->program->y) {
-        tensors[b->program->y->id] = t->y;
-        tensors[b->program->y->id].dims[0] = b->program->batch;
-    }
+    for (size_t k = 0; k < b->program->inputs; k++)
+        give_batch(b, tensors, b->program->x[k], &t->x[k]);
+    for (size_t k = 0; k < b->program->targets; k++)
+        give_batch(b, tensors, b->program->y[k], &t->targets[k].y);
     return tensors;
 }
 
@@ -225,9 +263,11 @@ static bool rewrite(struct build *b, enum pass_time time)
     bool ok = given && kept;
 
     if (ok) {
-        kept[copied(p, b->trainer->loss.at)->id] = p->purpose != TO_PREDICT;
-        if (p->loss.gradient)
-            kept[p->loss.gradient->id] = true;
+        for (size_t k = 0; k < p->targets; k++) {
+            kept[copied(p, b->trainer->targets[k].loss.at)->id] = true;
+            if (p->loss[k].gradient)
+                kept[p->loss[k].gradient->id] = true;
+        }
         ok = passes_apply(&w, time);
     }
     arena_release(&scratch);
@@ -256,16 +296,23 @@ static bool add_gradients(struct build *b, const struct program *types)
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
     const struct plan_context c = engine_context(&t->engine, b->report);
+    struct value **seed = emit_alloc(&b->e, p->targets * sizeof *seed);
+    struct value **flow = emit_alloc(&b->e, p->targets * sizeof *flow);
     const struct grad_request q = { .graph = p->graph,
                                     .types = types->types,
-                                    .seeds = 1,
-                                    .seed = &p->loss.seed,
-                                    .seed_gradient = &p->loss.gradient,
+                                    .seeds = p->targets,
+                                    .seed = seed,
+                                    .seed_gradient = flow,
                                     .count = t->trainable,
                                     .wrt = b->state,
                                     .gradient = p->gradient };
-    bool ok = grad_build(&q, &c);
+    bool ok = seed && flow;
 
+    for (size_t k = 0; ok && k < p->targets; k++) {
+        seed[k] = p->loss[k].seed;
+        flow[k] = p->loss[k].gradient;
+    }
+    ok = ok && grad_build(&q, &c);
     for (size_t k = 0; ok && k < t->trainable; k++)
         if (!p->gradient[k])
             ok = fail(b->report, KILN_UNSUPPORTED, NULL,
@@ -309,11 +356,9 @@ static bool add_optimizer(struct build *b, const struct program *types)
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
     const size_t slots = (size_t)t->optimizer.slots;
-    struct optimizer_inputs in = { .loss = p->loss.mean,
-                                   .parameters = t->trainable,
-                                   .parameter = b->state,
-                                   .gradient = p->gradient,
-                                   .slots = b->slots };
+    struct optimizer_inputs in = {
+        .loss = p->sum, .parameters = t->trainable, .parameter = b->state, .gradient = p->gradient, .slots = b->slots
+    };
 
     p->rate = new_input(b, "kiln.rate", &t->rate);
     if (!p->rate)
@@ -379,11 +424,14 @@ static bool build(struct build *b)
     b->e = (struct emitter){ .graph = p->graph, .report = b->report };
     b->state = arena_array(&p->arena, t->state_count, sizeof *b->state, b->report);
     b->slots = arena_array(&p->arena, t->trainable * MAX_SLOTS, sizeof *b->slots, b->report);
+    p->x = arena_array(&p->arena, t->inputs, sizeof *p->x, b->report);
     p->gradient = training ? arena_array(&p->arena, t->trainable, sizeof *p->gradient, b->report) : NULL;
-    if (!b->state || !b->slots || (training && !p->gradient) || !release_state(b))
+    if (!b->state || !b->slots || !p->x || (training && !p->gradient) || !release_state(b))
         return false;
-    p->x = copied(p, t->input);
-    if ((p->purpose != TO_PREDICT && !add_loss(b, training)) || (training && !train_nodes(b)) ||
+    p->inputs = t->inputs;
+    for (size_t k = 0; k < t->inputs; k++)
+        p->x[k] = copied(p, t->model->graph->inputs[k]);
+    if ((p->purpose != TO_PREDICT && !add_losses(b, training)) || (training && !train_nodes(b)) ||
         !rewrite(b, training ? PASS_FORWARD : PASS_EVALUATION))
         return false;
     return (!training || add_backward(b)) && make_frame(b);

@@ -17,10 +17,13 @@ struct training_program {
     struct arena arena;
     struct graph *graph;
     struct frame *frame;
-    struct value *x, *y, *rate; /* NULL where the purpose needs none */
-    struct loss_values loss;
-    struct value *metrics;   /* the sums over the rows of a batch */
-    struct value **gradient; /* by state; NULL but for training */
+    size_t inputs, targets;   /* targets: 0 to predict with */
+    struct value **x, **y;    /* [inputs], [targets] */
+    struct value *rate;       /* NULL but for training */
+    struct loss_values *loss; /* [targets] */
+    struct value *sum;        /* of the losses, each as often as it counts: float, scalar; NULL to predict with */
+    struct value **metrics;   /* [targets] the sums over the rows of a batch */
+    struct value **gradient;  /* by state; NULL but for training */
     uint64_t used;
 };
 

@@ -96,11 +96,11 @@ static bool trains(const struct model *m, struct budget *b)
     struct arena a = { .budget = b };
     struct report r = { 0 };
     struct trainer *t = m->graph->input_count == 1 ? trainer_new(m, &o, &r) : NULL;
-    struct step_result result;
+    float result;
     bool ok = t;
 
     for (int step = 0; ok && step < 2; step++) {
-        struct tensor x = t->x, y = t->y;
+        struct tensor x = t->x[0], y = t->targets->y;
 
         x.dims[0] = y.dims[0] = 2 + step;
         ok = tensor_known(&x) && tensor_known(&y) && tensor_shape(&x, x.dtype, x.rank, x.dims) &&

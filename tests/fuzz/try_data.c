@@ -96,20 +96,22 @@ static void batch(const struct dataset *d, const struct normalizer *n, unsigned 
     struct tensor x = { .dtype = F32, .rank = UNKNOWN }, y = { .dtype = options & 8 ? F32 : I64, .rank = UNKNOWN };
     struct report r = { 0 };
     struct batches batches;
+    const struct column_request input = { .type = &x }, target = { .type = &y };
+    const struct batch_request q = { .inputs = 1, .input = &input, .targets = 1, .target = &target };
     void *room[2] = { NULL, NULL };
     int64_t count = 1;
 
-    if (!dataset_has_labels(d))
+    if (!column_has_labels(d->y))
         y.dtype = F32;
-    if (!batches_init(&batches, d, n, &x, &y, &o, b, &r))
+    if (!batches_init(&batches, d, n, &q, &o, b, &r))
         return;
-    if (tensor_bytes(&batches.x) <= BATCH_BYTES && tensor_bytes(&batches.y) <= BATCH_BYTES) {
-        room[0] = budget_alloc(b, (size_t)tensor_bytes(&batches.x), &r);
-        room[1] = budget_alloc(b, (size_t)tensor_bytes(&batches.y), &r);
+    if (tensor_bytes(&batches.x->type) <= BATCH_BYTES && tensor_bytes(&batches.y->type) <= BATCH_BYTES) {
+        room[0] = budget_alloc(b, (size_t)tensor_bytes(&batches.x->type), &r);
+        room[1] = budget_alloc(b, (size_t)tensor_bytes(&batches.y->type), &r);
     }
     batches_start(&batches, 1);
     for (int k = 0; room[0] && room[1] && k < 4 && count; k++)
-        if (!batches_next(&batches, room[0], room[1], &count, &r))
+        if (!batches_next(&batches, &room[0], &room[1], &count, &r))
             break;
     budget_free(b, room[0]);
     budget_free(b, room[1]);
@@ -119,9 +121,8 @@ static void batch(const struct dataset *d, const struct normalizer *n, unsigned 
 void try_data(const uint8_t *bytes, size_t size)
 {
     const unsigned format = try_take(&bytes, &size) % FORMATS, options = try_take(&bytes, &size);
-    const struct data_options o = { .limit = options >> 4 & 1 ? 3 : 0,
-                                    .classes = options >> 5 & 1 ? 10 : 0,
-                                    .values = options >> 6 & 1 };
+    const struct column_request target = { .classes = options >> 5 & 1 ? 10 : 0, .values = options >> 6 & 1 };
+    const struct data_options o = { .limit = options >> 4 & 1 ? 3 : 0, .targets = 1, .target = &target };
     struct budget b = { .limit = MEMORY };
     struct report r = { 0 };
     struct normalizer n;

@@ -74,15 +74,55 @@ static bool make_data(struct dataset *d, const struct graph *g, unsigned options
                       size_t size)
 {
     const struct tensor label = { .rank = 1 };
+    const bool classes = options & 1;
 
     d->count = SAMPLES;
-    d->classes = options & 1 ? 4 : 0;
-    if (!g->input_count || !g->output_count || !make_rows(&d->x, options & 2 ? U8 : F32, &g->inputs[0]->type, a) ||
-        !make_rows(&d->y, d->classes ? I64 : F32, d->classes ? &label : &g->outputs[0]->type, a))
+    d->inputs = g->input_count;
+    d->targets = g->output_count;
+    d->x = arena_array(a, d->inputs, sizeof *d->x, NULL);
+    d->y = arena_array(a, d->targets, sizeof *d->y, NULL);
+    if (!d->inputs || !d->targets || !d->x || !d->y)
         return false;
-    fill(&d->x, bytes, size);
-    fill(&d->y, bytes + size / 2, size - size / 2);
+    for (size_t k = 0; k < d->inputs; k++) {
+        d->x[k].name = g->inputs[k]->name;
+        if (!make_rows(&d->x[k].values, options & 2 ? U8 : F32, &g->inputs[k]->type, a))
+            return false;
+        fill(&d->x[k].values, bytes, size);
+    }
+    for (size_t k = 0; k < d->targets; k++) {
+        d->y[k].name = g->outputs[k]->name;
+        d->y[k].classes = classes ? 4 : 0;
+        if (!make_rows(&d->y[k].values, classes ? I64 : F32, classes ? &label : &g->outputs[k]->type, a))
+            return false;
+        fill(&d->y[k].values, bytes + size / 2, size - size / 2);
+    }
     return true;
+}
+
+/* The first output alone, or all. */
+static struct target_options *make_targets(const struct dataset *d, unsigned options, struct arena *a)
+{
+    struct target_options *t = arena_array(a, d->targets, sizeof *t, NULL);
+
+    for (size_t k = 0; t && k < d->targets; k++)
+        t[k] = (struct target_options){ .output = d->y[k].name,
+                                        .loss = loss_of(options),
+                                        .form = d->y[k].classes ? TARGETS_CLASSES : TARGETS_VALUES,
+                                        .classes = d->y[k].classes,
+                                        .weight = k };
+    return t;
+}
+
+/* Types of batches like those to come. */
+static struct tensor *make_batches(const struct dataset *d, struct arena *a)
+{
+    struct tensor *x = arena_array(a, d->inputs, sizeof *x, NULL);
+
+    for (size_t k = 0; x && k < d->inputs; k++) {
+        x[k] = d->x[k].values;
+        x[k].dims[0] = 1;
+    }
+    return x;
 }
 
 static bool count_steps(void *user, const struct fit_step *s, struct report *r)
@@ -91,15 +131,12 @@ static bool count_steps(void *user, const struct fit_step *s, struct report *r)
     return s->step < STEPS;
 }
 
-static void train(const struct model *m, const struct dataset *d, unsigned options)
+static void train(const struct model *m, const struct dataset *d, unsigned options, struct arena *a)
 {
-    const struct tensor sample = dataset_sample(d);
-    struct tensor x = { .dtype = F32, .rank = sample.rank + 1, .dims = { 1 } };
-    struct trainer_options o = { .loss = loss_of(options),
+    struct trainer_options o = { .targets = options >> 15 & 1 ? d->targets : 1,
+                                 .target = make_targets(d, options, a),
                                  .optimizer = optimizer_of(options),
-                                 .targets = dataset_has_labels(d) ? TARGETS_CLASSES : TARGETS_VALUES,
-                                 .classes = d->classes,
-                                 .x = &x,
+                                 .x = make_batches(d, a),
                                  .threads = 1,
                                  .exact = options >> 11 & 1,
                                  .memory = MEMORY,
@@ -109,16 +146,19 @@ static void train(const struct model *m, const struct dataset *d, unsigned optio
     struct report r = { 0 };
     struct trainer *t;
     struct model *learned;
-    struct scores scores;
+    double *scores;
     int64_t ran;
 
-    memcpy(x.dims + 1, sample.dims, (size_t)sample.rank * sizeof *x.dims);
+    if (!o.target || !o.x)
+        return;
     t = trainer_new(m, &o, &r);
     if (!t)
         return;
     trainer_fit(t, d, NULL, NULL, &f, &events, &ran, &r);
     r = (struct report){ 0 };
-    trainer_evaluate(t, d, NULL, 3, &scores, &r);
+    scores = arena_array(a, t->measure_count, sizeof *scores, NULL);
+    if (scores)
+        trainer_evaluate(t, d, NULL, 3, scores, &r);
     r = (struct report){ 0 };
     learned = trainer_export(t, &r);
     if (learned)
@@ -141,7 +181,7 @@ void try_training(const uint8_t *bytes, size_t size)
     struct model *m = model_read_bytes(bytes + data, size - data, &o, &r);
 
     if (m && model_build(m, &r) && make_data(&d, m->graph, options, &a, bytes, data))
-        train(m, &d, options);
+        train(m, &d, options, &a);
     model_free(m);
     arena_release(&a);
     try_nothing_left(&b);

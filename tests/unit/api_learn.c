@@ -63,9 +63,13 @@ START_TEST(a_data_set_is_made_of_tensors)
 {
     kiln_dataset *d = make_data(0), *few = make_data(4), *none;
     const kiln_dataset_info *i = kiln_dataset_about(d);
+    const kiln_column_info *x = kiln_dataset_input(d, 0), *y = kiln_dataset_target(d, 0);
     kiln_tensor *scalar;
 
-    ck_assert(i->count == SAMPLES && i->classes == 3 && i->dtype == KILN_FLOAT && i->rank == 1 && i->dims[0] == 2);
+    ck_assert(i->count == SAMPLES && i->inputs == 1 && i->targets == 1 && !i->header);
+    ck_assert(x->dtype == KILN_FLOAT && x->rank == 1 && x->dims[0] == 2 && !x->name && !x->classes);
+    ck_assert(y->dtype == KILN_INT64 && y->rank == 0 && !y->name && y->classes == 3);
+    ck_assert(!kiln_dataset_input(d, 1) && !kiln_dataset_target(d, 1) && !kiln_dataset_input(NULL, 0));
     ck_assert_int_eq(kiln_dataset_about(few)->count, 4);
     ok(kiln_tensor_new(&scalar, KILN_FLOAT, 0, NULL, NULL, &err));
     expect(kiln_dataset_new(&none, scalar, scalar, NULL, &err), KILN_BAD_ARGUMENT, "a dimension for the samples");
@@ -95,16 +99,16 @@ START_TEST(a_data_set_is_read_from_a_file)
     ok(kiln_file_write(NULL, path, csv, strlen(csv), &err));
     snprintf(spec, sizeof spec, "csv:%s", path);
     ok(kiln_dataset_open(&d, spec, &o, &err));
-    ck_assert(kiln_dataset_about(d)->count == 4 && kiln_dataset_about(d)->classes == 3);
+    ck_assert(kiln_dataset_about(d)->count == 4 && kiln_dataset_target(d, 0)->classes == 3);
     o.as = d;
     o.limit = 1;
     ok(kiln_dataset_open(&same, spec, &o, &err));
-    ck_assert_int_eq(kiln_dataset_about(same)->classes, 3); /* though it holds one */
+    ck_assert_int_eq(kiln_dataset_target(same, 0)->classes, 3); /* though it holds one */
     o.as = NULL;
     o.loss = "mean_squared_error";
     kiln_dataset_free(d);
     ok(kiln_dataset_open(&d, spec, &o, &err));
-    ck_assert_int_eq(kiln_dataset_about(d)->classes, 0); /* they are numbers for this loss */
+    ck_assert_int_eq(kiln_dataset_target(d, 0)->classes, 0); /* they are numbers for this loss */
     o.model = wide;
     expect(kiln_dataset_open(&none, spec, &o, &err), KILN_BAD_DATA, "");
     o.model = NULL;
@@ -146,7 +150,7 @@ START_TEST(samples_are_normalised)
     kiln_trainer *t = new_trainer(d, "sgd");
     double plain[8], same[8], scaled[8];
 
-    ck_assert_uint_le(kiln_measure_count(), 8);
+    ck_assert_uint_le(kiln_trainer_measure_count(t), 8);
     ok(kiln_trainer_evaluate(t, d, 0, plain, &err));
     ok(kiln_trainer_evaluate(t, none, 7, same, &err));
     ok(kiln_trainer_evaluate(t, unit, 7, scaled, &err));
@@ -255,8 +259,8 @@ START_TEST(wrong_options_of_a_fit_are_refused)
     expect(kiln_trainer_fit(t, NULL, NULL, NULL, &err), KILN_BAD_ARGUMENT, "data is NULL");
     expect(kiln_trainer_evaluate(t, d, -1, values, &err), KILN_BAD_ARGUMENT, "batch is -1");
     expect(kiln_trainer_evaluate(t, d, 1, NULL, &err), KILN_BAD_ARGUMENT, "values is NULL");
-    ck_assert_str_eq(kiln_measure_name(0), "loss");
-    ck_assert_ptr_null(kiln_measure_name(kiln_measure_count()));
+    ck_assert_str_eq(kiln_trainer_measure_name(t, 0), "loss");
+    ck_assert_ptr_null(kiln_trainer_measure_name(t, kiln_trainer_measure_count(t)));
     kiln_trainer_free(t);
     kiln_dataset_free(d);
 }
@@ -351,8 +355,8 @@ START_TEST(a_trainer_tells_of_itself)
 
     ck_assert_str_eq(kiln_trainer_optimizer(t), "sgd");
     ck_assert_double_eq(kiln_trainer_learning_rate(t), .25);
-    ck_assert(kiln_trainer_samples(t)->rank == 2 && kiln_trainer_samples(t)->dims[0] == KILN_ANY);
-    ck_assert(kiln_trainer_labels(t)->dtype == KILN_INT64 && kiln_trainer_labels(t)->rank == 1);
+    ck_assert(kiln_trainer_input(t, 0)->rank == 2 && kiln_trainer_input(t, 0)->dims[0] == KILN_ANY);
+    ck_assert(kiln_trainer_labels(t, 0)->dtype == KILN_INT64 && kiln_trainer_labels(t, 0)->rank == 1);
     ck_assert_str_eq(kiln_role_name(kiln_trainer_parameter(t, 0)->role), "trainable");
     ck_assert_str_eq(kiln_role_name((kiln_role)9), "");
     ck_assert_uint_gt(kiln_trainer_memory(t, &most), 0);

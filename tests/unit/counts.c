@@ -142,8 +142,8 @@ static void start(struct trial *t, const struct row *row)
 
         t->trainer = trainer_new(t->model, &o, &t->report);
         ok(t, t->trainer);
-        t->x = t->trainer->x;
-        t->y = t->trainer->y;
+        t->x = t->trainer->x[0];
+        t->y = t->trainer->targets->y;
         fill(t, &t->x);
         fill(t, &t->y);
     } else {
@@ -159,7 +159,7 @@ static void start(struct trial *t, const struct row *row)
 
 static bool step(struct trial *t) /* Check's assertions allocate: the caller looks at the result */
 {
-    struct step_result result;
+    float result;
 
     return t->trainer ? trainer_step(t->trainer, &t->x, &t->y, &result, &t->report)
                       : session_run(t->session, &t->report);

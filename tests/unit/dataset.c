@@ -141,11 +141,11 @@ START_TEST(parts_and_ranges)
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         expect_ok(open_set(sets[i].spec, sets[i].part, &(struct data_options){ .limit = sets[i].limit }));
         ck_assert_int_eq(d.count, sets[i].count);
-        ck_assert(d.x.dtype == U8 && d.x.rank == 4 && d.x.dims[0] == d.count && d.x.dims[1] == 1 && d.x.dims[2] == 5 &&
-                  d.x.dims[3] == 4);
+        ck_assert(d.x->values.dtype == U8 && d.x->values.rank == 4 && d.x->values.dims[1] == 1 &&
+                  d.x->values.dims[2] == 5 && d.x->values.dims[3] == 4);
         for (int64_t k = 0; k < d.count; k++) {
-            ck_assert_int_eq(((uint8_t *)d.x.data)[20 * k], (sets[i].first + k) % 256);
-            ck_assert_int_eq(((int64_t *)d.y.data)[k], (sets[i].first + k) % 10);
+            ck_assert_int_eq(((uint8_t *)d.x->values.data)[20 * (d.from + k)], (sets[i].first + k) % 256);
+            ck_assert_int_eq(((int64_t *)d.y->values.data)[d.from + k], (sets[i].first + k) % 10);
         }
         dataset_release(&d);
     }
@@ -183,13 +183,13 @@ START_TEST(specs_that_are_wrong)
     put_file("a.csv", "1,0\n2,1\n3,2\n", 12);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ck_assert_msg(!open_set(wrong[i].spec, PART_TRAIN, NULL), "'%s' was taken", wrong[i].spec);
-        ck_assert_ptr_null(d.x.data);
+        ck_assert_ptr_null(d.x);
         snprintf(line, sizeof line, "%s: %s", report.error.where, report.error.message);
         memcpy(report.error.message, line, sizeof report.error.message - 1); /* a path may be in the place */
         expect_error(wrong[i].code, wrong[i].message);
     }
     expect_ok(open_set("csv:a.csv[1:]", PART_TEST, NULL));
-    ck_assert(d.count == 2 && d.classes == 3 && ((int64_t *)d.y.data)[0] == 1);
+    ck_assert(d.count == 2 && d.y->classes == 3 && ((int64_t *)d.y->values.data)[d.from] == 1);
     dataset_release(&d);
 }
 END_TEST
@@ -199,7 +199,8 @@ START_TEST(debian_fashion_mnist)
     if (access("/usr/share/datasets/fashion-mnist", F_OK))
         return;
     expect_ok(open_set("fashion-mnist:test[1000:2000]", PART_TRAIN, NULL));
-    ck_assert(d.count == 1000 && d.classes == 10 && d.x.dims[1] == 1 && d.x.dims[2] == 28 && d.x.dims[3] == 28);
+    ck_assert(d.count == 1000 && d.y->classes == 10 && d.x->values.dims[1] == 1 && d.x->values.dims[2] == 28 &&
+              d.x->values.dims[3] == 28);
     dataset_release(&d);
 }
 END_TEST
@@ -220,21 +221,25 @@ START_TEST(labels_of_every_form)
     for (int i = 0; i < 4; i++) {
         put_xy(&samples, &forms[i]);
         expect_ok(open_set("npz:a.npz", PART_TEST, NULL));
-        ck_assert(d.y.dtype == I64 && d.y.rank == 1 && d.y.dims[0] == 3 && dataset_has_labels(&d));
-        ck_assert_int_eq(d.classes, i == 3 ? 4 : 3);
+        ck_assert(d.y->values.dtype == I64 && d.y->values.rank == 1 && d.y->values.dims[0] == 3 &&
+                  column_has_labels(d.y));
+        ck_assert_int_eq(d.y->classes, i == 3 ? 4 : 3);
         for (int k = 0; k < 3; k++)
-            ck_assert_int_eq(((int64_t *)d.y.data)[k], bytes[k]);
+            ck_assert_int_eq(((int64_t *)d.y->values.data)[k], bytes[k]);
         dataset_release(&d);
-        expect_ok(open_set("npz:a.npz", PART_TEST, &(struct data_options){ .values = true }));
-        ck_assert(d.y.dtype == F32 && d.y.rank == forms[i].rank && !dataset_has_labels(&d));
+        expect_ok(
+            open_set("npz:a.npz", PART_TEST,
+                     &(struct data_options){ .targets = 1, .target = &(struct column_request){ .values = true } }));
+        ck_assert(d.y->values.dtype == F32 && d.y->values.rank == forms[i].rank && !column_has_labels(d.y));
         if (i < 3)
-            ck_assert(((float *)d.y.data)[0] == 2);
+            ck_assert(((float *)d.y->values.data)[0] == 2);
         dataset_release(&d);
     }
     hot[1] = .5f; /* fractions: values, without being asked */
     put_xy(&samples, &forms[3]);
     expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
-    ck_assert(d.y.dtype == F32 && d.y.rank == 2 && !dataset_has_labels(&d) && ((float *)d.y.data)[1] == .5f);
+    ck_assert(d.y->values.dtype == F32 && d.y->values.rank == 2 && !column_has_labels(d.y) &&
+              ((float *)d.y->values.data)[1] == .5f);
     dataset_release(&d);
 }
 END_TEST
@@ -250,9 +255,11 @@ START_TEST(data_that_are_wrong)
     expect_error(KILN_BAD_DATA, "label -1 of sample 2");
     y[2] = 5;
     put_xy(&samples, &labels);
-    ck_assert(!open_set("npz:a.npz", PART_TRAIN, &(struct data_options){ .classes = 5 }));
+    ck_assert(!open_set("npz:a.npz", PART_TRAIN,
+                        &(struct data_options){ .targets = 1, .target = &(struct column_request){ .classes = 5 } }));
     expect_error(KILN_BAD_DATA, "label 5 of sample 2, must be in [0, 5)");
-    expect_ok(open_set("npz:a.npz", PART_TRAIN, &(struct data_options){ .classes = 6 }));
+    expect_ok(open_set("npz:a.npz", PART_TRAIN,
+                       &(struct data_options){ .targets = 1, .target = &(struct column_request){ .classes = 6 } }));
     dataset_release(&d);
     y[2] = (int64_t)1 << 40;
     put_xy(&samples, &labels);
@@ -289,7 +296,94 @@ START_TEST(npz_with_parts)
     ck_assert_int_eq(d.count, 3);
     dataset_release(&d);
     expect_ok(open_set("npz:k.npz:test", PART_TRAIN, NULL));
-    ck_assert(d.count == 1 && *(float *)d.x.data == 4);
+    ck_assert(d.count == 1 && *(float *)d.x->values.data == 4);
+    dataset_release(&d);
+}
+END_TEST
+
+/* The inputs "a" and "b" and the outputs "p" and "q" of a model; a dimension of each is open. */
+static struct data_options two_of_each(void)
+{
+    static const struct tensor a = { .dtype = F32, .rank = 2, .dims = { UNKNOWN, 1 } },
+                               b = { .dtype = I64, .rank = 2, .dims = { UNKNOWN, 2 } };
+    static const struct column_request inputs[] = { { .name = "a", .type = &a }, { .name = "b", .type = &b } };
+    static const struct column_request targets[] = { { .name = "p" }, { .name = "q", .values = true } };
+
+    return (struct data_options){ .inputs = 2, .input = inputs, .targets = 2, .target = targets };
+}
+
+START_TEST(npz_by_the_names_of_a_model)
+{
+    float fa[4] = { 1, 2, 3, 4 };
+    int64_t fb[8] = { 0, 1, 2, 3, 4, 5, 6, 7 }, labels[4] = { 0, 1, 0, 2 };
+    const struct tensor ta = array(F32, SHAPE(4, 1), fa), tb = array(I64, SHAPE(4, 2), fb),
+                        ty = array(I64, SHAPE(4), labels), few = array(I64, SHAPE(3), labels),
+                        wide = array(I64, SHAPE(4, 1), fb);
+    struct data_options o = two_of_each();
+    struct normalizer n;
+
+    put_npz("n.npz", (const char *const[]){ "q", "x", "b", "p", "a" },
+            (const struct tensor *const[]){ &ty, &few, &tb, &ty, &ta }, 5);
+    expect_ok(open_set("npz:n.npz[1:3]", PART_TRAIN, &o));
+    ck_assert(d.inputs == 2 && d.targets == 2 && d.from == 1 && d.count == 2);
+    ck_assert(strcmp(d.x[1].name, "b") == 0 && d.x[1].values.dims[1] == 2 && strcmp(d.y[0].name, "p") == 0);
+    ck_assert(d.y[0].classes == 3 && d.y[1].classes == 0 && d.y[1].values.dtype == F32);
+    expect_ok(normalizer_fit(&n, NORMALIZE_CENTER, &d, &budget, &report)); /* to the rows of the range */
+    ck_assert(n.inputs == 2 && n.of[0].mean[0] == 2.5f && n.of[1].mean[1] == 4);
+    normalizer_release(&n);
+    dataset_release(&d);
+
+    put_npz("n.npz", (const char *const[]){ "a_test", "b_test", "q_test", "y_test" },
+            (const struct tensor *const[]){ &ta, &tb, &ty, &few }, 4);
+    expect_ok(open_set("npz:n.npz", PART_TEST, &o)); /* one target is enough, and y is not asked for then */
+    ck_assert(d.targets == 1 && strcmp(d.y->name, "q") == 0 && d.count == 4);
+    dataset_release(&d);
+    ck_assert(!open_set("npz:n.npz", PART_TRAIN, &o));
+    expect_error(KILN_BAD_DATA, "an array 'a_train' is needed for an input of the model, there are: a_test, b_test");
+
+    put_npz("n.npz", (const char *const[]){ "a", "b", "y" }, (const struct tensor *const[]){ &ta, &tb, &ty }, 3);
+    expect_ok(open_set("npz:n.npz", PART_TRAIN, &o)); /* without a name it is the first target's */
+    ck_assert(d.targets == 1 && !d.y->name && d.y->classes == 3);
+    dataset_release(&d);
+    o.unnamed = 1;
+    expect_ok(open_set("npz:n.npz", PART_TRAIN, &o));
+    ck_assert(!d.y->name && d.y->classes == 0);
+    dataset_release(&d);
+    ck_assert(!open_set("npz:n.npz:test", PART_TRAIN, &o));
+    expect_error(KILN_BAD_ARGUMENT, "no test part");
+
+    put_npz("n.npz", (const char *const[]){ "a", "b", "p" }, (const struct tensor *const[]){ &ta, &tb, &few }, 3);
+    ck_assert(!open_set("npz:n.npz", PART_TRAIN, &o));
+    expect_error(KILN_BAD_DATA, "samples are float[4,1], what is to be predicted is int64[3]");
+    put_npz("n.npz", (const char *const[]){ "a", "b", "p" }, (const struct tensor *const[]){ &ta, &few, &ty }, 3);
+    ck_assert(!open_set("npz:n.npz", PART_TRAIN, &o));
+    expect_error(KILN_BAD_DATA, "a sample is int64[], the model's input int64[?,2]");
+    put_npz("n.npz", (const char *const[]){ "a", "b", "p" }, (const struct tensor *const[]){ &ta, &wide, &ty }, 3);
+    ck_assert(!open_set("npz:n.npz", PART_TRAIN, &o));
+    expect_error(KILN_BAD_DATA, "a sample is int64[1], the model's input int64[?,2]");
+    labels[3] = -4;
+    put_npz("n.npz", (const char *const[]){ "a", "b", "q", "p" }, (const struct tensor *const[]){ &ta, &tb, &ty, &ty },
+            4);
+    ck_assert(!open_set("npz:n.npz", PART_TRAIN, &o));
+    ck_assert_str_eq(report.error.where, "npz:n.npz[p]");
+    expect_error(KILN_BAD_DATA, "label -4 of sample 3");
+    ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
+/* Formats whose columns have no names are for models with one input; what else they need is told. */
+START_TEST(data_without_names_are_for_one_input)
+{
+    struct data_options o = two_of_each();
+
+    put_file("a.csv", "1,0\n2,1\n3,2\n", 12);
+    ck_assert(!open_set("csv:a.csv", PART_TRAIN, &o));
+    expect_error(KILN_BAD_MODEL,
+                 "2 inputs without a value ('a', 'b'), data of format csv are for 1; `kiln init` gives");
+    o.inputs = 1;
+    o.unnamed = 1;
+    expect_ok(open_set("csv:a.csv", PART_TRAIN, &o));
+    ck_assert(d.inputs == 1 && !d.x->name && d.y->classes == 0);
     dataset_release(&d);
 }
 END_TEST
@@ -305,8 +399,7 @@ START_TEST(split_as_keras_does)
     expect_ok(dataset_split(&d, .2, &train, &validation, &report));
     ck_assert_int_eq(train.count, 84);
     ck_assert_int_eq(validation.count, 21);
-    ck_assert(train.x.data == d.x.data && validation.x.data == (char *)d.x.data + 84 * 6);
-    ck_assert_int_eq(((int64_t *)validation.y.data)[0], 4);
+    ck_assert(train.x == d.x && validation.x == d.x && train.from == 0 && validation.from == 84);
     ck_assert(!dataset_split(&d, 0, &train, &validation, &report));
     expect_error(KILN_BAD_ARGUMENT, "between 0 and 1");
     ck_assert(!dataset_split(&d, NAN, &train, &validation, &report));
@@ -333,7 +426,7 @@ START_TEST(normalisers_have_the_statistics_of_their_training_set)
         expect_ok(normalizer_fit(&n, (enum normalization)kind, &d, &budget, &report));
         sample[0] = 6;
         sample[1] = 10;
-        normalizer_apply(&n, sample);
+        scaling_apply(n.of, sample);
         ck_assert(sample[0] == first[kind] && sample[1] == second[kind]);
         normalizer_release(&n);
     }
@@ -345,9 +438,23 @@ END_TEST
 
 static struct batches b;
 
+static bool start_normalised(const struct normalizer *n, const struct tensor *x, const struct tensor *y, int64_t batch,
+                             bool shuffle)
+{
+    const struct column_request input = { .type = x }, target = { .type = y };
+    const struct batch_request q = { .inputs = 1, .input = &input, .targets = y != NULL, .target = &target };
+
+    return batches_init(&b, &d, n, &q, &(struct batch_options){ batch, shuffle, 1 }, &budget, &report);
+}
+
 static bool start(const struct tensor *x, const struct tensor *y, int64_t batch, bool shuffle)
 {
-    return batches_init(&b, &d, NULL, x, y, &(struct batch_options){ batch, shuffle, 1 }, &budget, &report);
+    return start_normalised(NULL, x, y, batch, shuffle);
+}
+
+static bool next(void *x, void *y, int64_t *count)
+{
+    return batches_next(&b, &x, &y, count, &report);
 }
 
 START_TEST(every_epoch_gives_each_sample_once)
@@ -367,7 +474,7 @@ START_TEST(every_epoch_gives_each_sample_once)
             for (;;) {
                 const int64_t told = batches_next_count(&b);
 
-                expect_ok(batches_next(&b, bx, by, &count, &report));
+                expect_ok(next(bx, by, &count));
                 ck_assert_int_eq(count, told);
                 if (!count)
                     break;
@@ -408,7 +515,7 @@ START_TEST(no_two_epochs_have_one_order)
     expect_ok(start(&x, &y, 105, true));
     for (int k = 0; k < EPOCHS; k++) {
         batches_start(&b, epochs[k]);
-        expect_ok(batches_next(&b, bx[k], by, &count, &report));
+        expect_ok(next(bx[k], by, &count));
         ck_assert_int_eq(count, 105);
         for (int before = 0; before < k; before++)
             ck_assert_msg(memcmp(bx[k], bx[before], sizeof bx[k]) != 0, "epoch %d has the order of epoch %d",
@@ -453,10 +560,10 @@ START_TEST(samples_take_the_shape_of_the_input)
     expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         expect_ok(start(&ways[i].input, NULL, 1, false));
-        ck_assert_int_eq(b.x.rank, ways[i].rank);
+        ck_assert_int_eq(b.x->type.rank, ways[i].rank);
         for (int k = 0; k < ways[i].rank && k < 4; k++)
-            ck_assert_int_eq(b.x.dims[k], ways[i].dims[k]);
-        expect_ok(batches_next(&b, out, NULL, &count, &report));
+            ck_assert_int_eq(b.x->type.dims[k], ways[i].dims[k]);
+        expect_ok(next(out, NULL, &count));
         ck_assert_mem_eq(out, ways[i].values, sizeof out);
         batches_release(&b);
     }
@@ -490,8 +597,8 @@ START_TEST(grey_images_take_a_channel_or_none)
     expect_ok(open_set("idx:i,l", PART_TRAIN, NULL));
     for (int i = 0; i < 7; i++) {
         expect_ok(start(&inputs[i], NULL, 1, false));
-        expect_ok(batches_next(&b, out, NULL, &count, &report));
-        expect_ok(batches_next(&b, out, NULL, &count, &report));
+        expect_ok(next(out, NULL, &count));
+        expect_ok(next(out, NULL, &count));
         for (int k = 0; k < 20; k++) {
             const void *at = out + k * (int)dtype_size(inputs[i].dtype);
 
@@ -518,16 +625,16 @@ START_TEST(types_that_do_not_fit_are_refused)
     put_xy(&samples, &labels);
     expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
     expect_ok(start(&input, NULL, 2, false));
-    expect_ok(batches_next(&b, out, NULL, &count, &report));
+    expect_ok(next(out, NULL, &count));
     ck_assert_mem_eq(out, tokens, sizeof tokens);
     batches_release(&b);
     input.dtype = I32;
     expect_ok(start(&input, NULL, 2, false));
-    ck_assert(!batches_next(&b, out, NULL, &count, &report));
+    ck_assert(!next(out, NULL, &count));
     expect_error(KILN_BAD_DATA, "sample 1 holds 1099511627776, the model's input is int32");
     batches_release(&b);
     expect_ok(normalizer_fit(&n, NORMALIZE_UNIT, &d, &budget, &report));
-    ck_assert(!batches_init(&b, &d, &n, &input, NULL, &(struct batch_options){ 1, false, 0 }, &budget, &report));
+    ck_assert(!start_normalised(&n, &input, NULL, 1, false));
     expect_error(KILN_BAD_DATA, "normalised int64 cannot be given to an input of int32");
     dataset_release(&d);
 
@@ -536,7 +643,7 @@ START_TEST(types_that_do_not_fit_are_refused)
     put_xy(&samples, &labels);
     expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
     input = array(F32, SHAPE(UNKNOWN, 4), NULL);
-    ck_assert(!batches_init(&b, &d, &n, &input, NULL, &(struct batch_options){ 1, false, 0 }, &budget, &report));
+    ck_assert(!start_normalised(&n, &input, NULL, 1, false));
     expect_error(KILN_BAD_DATA, "4 features, those of the training set have 2");
     ck_assert(!start(&input, NULL, 0, false));
     expect_error(KILN_BAD_ARGUMENT, "a batch of 0");
@@ -557,26 +664,26 @@ START_TEST(targets_take_the_form_of_the_input)
     expect_ok(open_set("csv:a.csv", PART_TRAIN, NULL));
     y = array(I64, SHAPE(UNKNOWN, 1), NULL);
     expect_ok(start(&x, &y, 3, false));
-    expect_ok(batches_next(&b, pixels, index, &count, &report));
+    expect_ok(next(pixels, index, &count));
     ck_assert(index[0] == 0 && index[1] == 2 && index[2] == 1);
     batches_release(&b);
     y = array(I32, SHAPE(UNKNOWN), NULL);
     expect_ok(start(&x, &y, 3, false));
-    expect_ok(batches_next(&b, pixels, index32, &count, &report));
+    expect_ok(next(pixels, index32, &count));
     ck_assert(index32[0] == 0 && index32[1] == 2 && index32[2] == 1);
     batches_release(&b);
     y = array(F32, SHAPE(UNKNOWN, 4), NULL);
     expect_ok(start(&x, &y, 3, false));
-    expect_ok(batches_next(&b, pixels, out, &count, &report));
+    expect_ok(next(pixels, out, &count));
     ck_assert_mem_eq(out, ((const float[]){ 1, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0 }), sizeof out);
     batches_release(&b);
     y = array(F32, SHAPE(UNKNOWN, UNKNOWN), NULL);
     expect_ok(start(&x, &y, 3, false));
-    ck_assert(b.y.dims[0] == 3 && b.y.dims[1] == 3);
+    ck_assert(b.y->type.dims[0] == 3 && b.y->type.dims[1] == 3);
     batches_release(&b);
     y = array(F32, SHAPE(UNKNOWN, 1), NULL);
     expect_ok(start(&x, &y, 3, false));
-    expect_ok(batches_next(&b, pixels, out, &count, &report));
+    expect_ok(next(pixels, out, &count));
     ck_assert(out[0] == 0 && out[1] == 2 && out[2] == 1);
     batches_release(&b);
     y = array(F32, SHAPE(UNKNOWN, 2), NULL); /* three classes */
@@ -591,7 +698,7 @@ START_TEST(targets_take_the_form_of_the_input)
     }
     expect_ok(open_set("npz:a.npz", PART_TRAIN, &none));
     expect_ok(start(&x, &y, 2, false));
-    expect_ok(batches_next(&b, pixels, out, &count, &report));
+    expect_ok(next(pixels, out, &count));
     ck_assert_mem_eq(out, pair, sizeof pair);
     batches_release(&b);
     y = array(I64, SHAPE(UNKNOWN), NULL);
@@ -616,8 +723,8 @@ START_TEST(normalised_in_the_order_of_the_file)
     put_xy(&samples, &labels);
     expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
     expect_ok(normalizer_fit(&n, NORMALIZE_CENTER, &d, &budget, &report));
-    expect_ok(batches_init(&b, &d, &n, &input, NULL, &(struct batch_options){ 1, false, 0 }, &budget, &report));
-    expect_ok(batches_next(&b, out, NULL, &count, &report));
+    expect_ok(start_normalised(&n, &input, NULL, 1, false));
+    expect_ok(next(out, NULL, &count));
     for (int k = 0; k < 8; k++) /* two samples: each is half their difference from the mean */
         ck_assert(out[k] == (x[k] - x[k + 8]) / 2);
     batches_release(&b);
@@ -626,8 +733,8 @@ START_TEST(normalised_in_the_order_of_the_file)
     samples = array(F32, SHAPE(2, 4, 2, 1), x); /* [C,H,W] = [4,2,1] to [H,W,C] = [2,1,4], as double */
     put_xy(&samples, &labels);
     expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
-    expect_ok(batches_init(&b, &d, &n, &turned, NULL, &(struct batch_options){ 1, false, 0 }, &budget, &report));
-    expect_ok(batches_next(&b, wide, NULL, &count, &report));
+    expect_ok(start_normalised(&n, &turned, NULL, 1, false));
+    expect_ok(next(wide, NULL, &count));
     for (int h = 0; h < 2; h++)
         for (int c = 0; c < 4; c++)
             ck_assert(wide[h * 4 + c] == (double)(x[c * 2 + h] - x[c * 2 + h + 8]) / 2);
@@ -663,7 +770,7 @@ START_TEST(memory_may_run_out_anywhere)
             if (ok) {
                 ok = normalizer_fit(&n, NORMALIZE_STANDARDIZE, &d, &budget, &report);
                 if (ok) {
-                    ok = batches_init(&b, &d, &n, &x, &y, &(struct batch_options){ 4, true, 0 }, &budget, &report);
+                    ok = start_normalised(&n, &x, &y, 4, true);
                     if (ok)
                         batches_release(&b);
                 }
@@ -696,6 +803,8 @@ Suite *suite(void)
     tcase_add_test(c, labels_of_every_form);
     tcase_add_test(c, data_that_are_wrong);
     tcase_add_test(c, npz_with_parts);
+    tcase_add_test(c, npz_by_the_names_of_a_model);
+    tcase_add_test(c, data_without_names_are_for_one_input);
     tcase_add_test(c, split_as_keras_does);
     tcase_add_test(c, normalisers_have_the_statistics_of_their_training_set);
     tcase_add_test(c, every_epoch_gives_each_sample_once);

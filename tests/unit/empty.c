@@ -5,6 +5,7 @@
 #include "case.h"
 #include "grad/grad.h"
 #include "kernels/kernels.h"
+#include "learning.h"
 #include "model/model.h"
 #include "plan/pass.h"
 #include "require.h"
@@ -588,7 +589,7 @@ enum { OPTIMIZERS = sizeof optimizers / sizeof *optimizers };
 
 static struct trainer *small_trainer(const int *n, bool normal, const char *optimizer, struct report *r)
 {
-    const struct trainer_options o = { .optimizer = optimizer, .classes = 4, .threads = 1 };
+    const struct trainer_options o = { .optimizer = optimizer, .threads = 1, TARGET(.classes = 4) };
     const struct initialise_options init = { .seed = 1 };
     struct model *m, *drawn = NULL;
     struct trainer *t = NULL;
@@ -627,29 +628,30 @@ START_TEST(training_takes_what_is_empty)
     float x[7 * 2 * 4 * 4] = { 0 };
     int64_t labels[7] = { 0, 1, 2, 3, 0, 1, 2 }, ran;
     struct budget budget = { 0 };
-    struct dataset d = { .budget = &budget };
+    struct two_columns columns;
+    struct tensor tx, ty;
+    struct dataset d;
     struct report r = { 0 };
-    struct scores scores;
+    double scores[ALL_MEASURES];
     struct trainer *t;
     bool ok;
 
     n[zero] = 0;
     for (size_t k = 0; k < sizeof x / sizeof *x; k++)
         x[k] = (float)sin((double)k);
-    d.count = n[SAMPLES];
-    d.classes = 4;
-    ck_assert(tensor_shape(&d.x, F32, 4, (const int64_t[]){ n[SAMPLES], n[CHANNELS], n[SIDE], n[SIDE] }));
-    ck_assert(tensor_shape(&d.y, I64, 1, (const int64_t[]){ n[SAMPLES] }));
-    d.x.data = x;
-    d.y.data = labels;
+    ck_assert(tensor_shape(&tx, F32, 4, (const int64_t[]){ n[SAMPLES], n[CHANNELS], n[SIDE], n[SIDE] }));
+    ck_assert(tensor_shape(&ty, I64, 1, (const int64_t[]){ n[SAMPLES] }));
+    tx.data = x;
+    ty.data = labels;
+    d = dataset_of(&columns, &tx, &ty, 4, &budget);
     t = small_trainer(n, way % 2, optimizers[way / 2], &r);
-    ok = t && trainer_fit(t, &d, NULL, NULL, &o, NULL, &ran, &r) && trainer_evaluate(t, &d, NULL, 3, &scores, &r);
+    ok = t && trainer_fit(t, &d, NULL, NULL, &o, NULL, &ran, &r) && trainer_evaluate(t, &d, NULL, 3, scores, &r);
     snprintf(label, sizeof label, "size %d is 0, %s, %s", zero, way % 2 ? "normalised" : "plain", optimizers[way / 2]);
     require(ok == !failed(&r) && (ok || *r.error.message), "%s: '%s'", ok ? "ran" : "failed", r.error.message);
     if (getenv("KILN_TRACE"))
         fprintf(stderr, "%s: %s\n", label, r.error.message);
     require(ok || zero != UNITS, "%s: %s", r.error.where, r.error.message);
-    require(!ok || zero == SAMPLES || isfinite(scores.value[0]), "the loss is %g", scores.value[0]);
+    require(!ok || zero == SAMPLES || isfinite(scores[0]), "the loss is %g", scores[0]);
     trainer_free(t);
 }
 END_TEST

@@ -1,6 +1,7 @@
 /* Parity with Keras, from identical states (tests/keras/README.md says what is compared and how the states are
  * made). */
 #include "data/npz.h"
+#include "learning.h"
 #include "scratch.h"
 #include "train/edit.h"
 #include "train/initialise.h"
@@ -172,8 +173,8 @@ static void open_network(struct parity *p, const char *file, const char *prefix,
     expect_ok(npz_open(&p->file, path, &budget, &report));
     p->batch = array(p, "%sbatch", prefix);
     p->pixel = array(p, "%spixel", prefix);
-    p->x = p->trainer->x;
-    p->y = p->trainer->y;
+    p->x = p->trainer->x[0];
+    p->y = p->trainer->targets->y;
     p->x.dims[0] = p->y.dims[0] = ((int64_t *)p->batch.data)[0];
     p->x.data = budget_alloc(&budget, (size_t)tensor_bytes(&p->x), &report);
     p->y.data = budget_alloc(&budget, (size_t)tensor_bytes(&p->y), &report);
@@ -284,7 +285,7 @@ START_TEST(one_step_is_keras_step)
     state = array(&p, "state"), loss = array(&p, "loss"), norm = array(&p, "norm"), check = array(&p, "check");
     for (int k = 0; k < STATES; k++) {
         const double *want = (const double *)loss.data + 2 * k;
-        struct step_result got;
+        float got;
         double sum, error[3];
         char key[128];
 
@@ -293,14 +294,14 @@ START_TEST(one_step_is_keras_step)
         sum = set_state(&p, key, "", k);
         ck_assert_double_eq_tol(sum, ((double *)check.data)[3 * k], 1e-6 * fmax(1, fabs(sum)));
         expect_ok(trainer_step(p.trainer, &p.x, &p.y, &got, &report));
-        error[0] = fabs((double)got.loss / want[0] - 1);
+        error[0] = fabs((double)got / want[0] - 1);
         error[1] = gradient_distance(&p, k) / ((double *)norm.data)[2 * k];
         error[2] = statistics_error(&p, k);
         for (int e = 0; e < 3; e++)
             worst[e] = fmax(worst[e], error[e]);
         ck_assert_msg(error[0] <= 1e-6 && error[1] <= c->gradient && error[2] <= 1e-5,
-                      "%s: loss %.9g, must be %.9g (%.2g); gradient %.2g, statistics %.2g", key, (double)got.loss,
-                      want[0], error[0], error[1], error[2]);
+                      "%s: loss %.9g, must be %.9g (%.2g); gradient %.2g, statistics %.2g", key, (double)got, want[0],
+                      error[0], error[1], error[2]);
     }
     printf("%s%s: loss %.1e, gradient %.1e, statistics %.1e\n", c->name, c->exact ? ", exact" : "", worst[0], worst[1],
            worst[2]);
@@ -331,13 +332,13 @@ START_TEST(a_hundred_steps_keep_to_keras)
     loss = array(&p, "%sloss", prefix);
     for (int t = 0; t < STEPS; t++) {
         const double want = ((const double *)loss.data)[2 * t];
-        struct step_result got;
+        float got;
 
         snprintf(key, sizeof key, "%s/free/%d", p.name, t);
         make_batch(p.x.data, p.y.data, p.name, key, p.batch.data, p.pixel.data);
         expect_ok(trainer_step(p.trainer, &p.x, &p.y, &got, &report));
-        worst = fmax(worst, fabs((double)got.loss / want - 1));
-        ck_assert_msg(worst <= 1e-5, "%s: step %d has loss %.9g, must be %.9g", p.name, t, (double)got.loss, want);
+        worst = fmax(worst, fabs((double)got / want - 1));
+        ck_assert_msg(worst <= 1e-5, "%s: step %d has loss %.9g, must be %.9g", p.name, t, (double)got, want);
     }
     printf("%s: %d steps within %.1e\n", p.name, (int)STEPS, worst);
     drop(&loss);
@@ -445,7 +446,7 @@ static const char stepped_text[] =
 
 static void start_stepped(struct parity *p, const char *optimizer)
 {
-    const struct trainer_options o = { .optimizer = optimizer, .threads = 1, .classes = 3 };
+    const struct trainer_options o = { .optimizer = optimizer, .threads = 1, TARGET(.classes = 3) };
     struct model *m = model_read_bytes(stepped_text, strlen(stepped_text), NULL, &report);
 
     expect_ok(m && model_build(m, &report));
@@ -488,9 +489,9 @@ static void take_step(struct parity *p, int t, int64_t samples, double loss)
     const uint64_t image = key_of("steps/%d/x", t), label = key_of("steps/%d/label", t);
     float x[4 * 6];
     int64_t y[6];
-    struct step_result got;
+    float got;
 
-    p->x = p->trainer->x, p->y = p->trainer->y;
+    p->x = p->trainer->x[0], p->y = p->trainer->targets->y;
     p->x.dims[0] = p->y.dims[0] = samples;
     p->x.data = x, p->y.data = y;
     for (int64_t i = 0; i < 4 * samples; i++)
@@ -498,8 +499,8 @@ static void take_step(struct parity *p, int t, int64_t samples, double loss)
     for (int64_t i = 0; i < samples; i++)
         y[i] = (int64_t)((hash(label, i) >> 33) % 3);
     expect_ok(trainer_step(p->trainer, &p->x, &p->y, &got, &report));
-    ck_assert_msg(fabs((double)got.loss / loss - 1) <= 1e-6, "%s: loss of step %d is %.9g, must be %.9g", p->name,
-                  t + 1, (double)got.loss, loss);
+    ck_assert_msg(fabs((double)got / loss - 1) <= 1e-6, "%s: loss of step %d is %.9g, must be %.9g", p->name, t + 1,
+                  (double)got, loss);
 }
 
 /* With the trainer's own count of steps, slots and programs: batches of three sizes, and another learning rate. */

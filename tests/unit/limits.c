@@ -5,6 +5,7 @@
 #include "data/dataset.h"
 #include "data/npy.h"
 #include "fixture.h"
+#include "learning.h"
 #include "plan/describe.h"
 #include "scratch.h"
 #include "train/trainer.h"
@@ -316,13 +317,14 @@ END_TEST
 START_TEST(late_steps_change_nothing)
 {
     static const char text[] = HEAD "g (float[N,2] x) => (float[N,1] y) <float[2,1] w = {1, 2}> { y = MatMul (x, w) }";
-    const struct trainer_options o = { .loss = "mean_squared_error", .optimizer = "sgd", .targets = TARGETS_VALUES };
+    const struct trainer_options o = { .optimizer = "sgd",
+                                       TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
     const struct model_options none = { 0 };
     struct model *m = model_read_bytes(text, strlen(text), &none, &report);
     float x[] = { 1, 2, 3, 4 }, y[] = { 5, 6 }, before;
     struct tensor tx = { .dtype = F32, .rank = 2, .dims = { 2, 2 }, .data = x },
                   ty = { .dtype = F32, .rank = 2, .dims = { 2, 1 }, .data = y };
-    struct step_result result;
+    float result;
     struct trainer *t;
     const float *w;
 
@@ -357,8 +359,9 @@ END_TEST
 /* Data that the model cannot take are refused by what their header says: their elements are not read. */
 START_TEST(data_are_held_against_the_model_before_they_are_read)
 {
-    const struct tensor input = { .dtype = F32, .rank = 2, .dims = { UNKNOWN, 3 } };
-    const struct data_options o = { .input = &input };
+    const struct tensor type = { .dtype = F32, .rank = 2, .dims = { UNKNOWN, 3 } };
+    const struct column_request input = { .type = &type };
+    const struct data_options o = { .inputs = 1, .input = &input };
     unsigned char images[16] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 1, 0, 0, 0, 1, 0, 0 }; /* 2 of 65536 x 65536 */
     struct dataset d;
 

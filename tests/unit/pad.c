@@ -272,7 +272,7 @@ static struct trainer *train(const char *text, bool skip, int *pads)
     const struct initialise_options weights = { 0 };
     struct arena arena = { .budget = &budget };
     struct model *m = model_read_bytes(text, strlen(text), NULL, &report), *drawn;
-    struct step_result result;
+    float result;
     struct trainer *t;
     struct tensor x, y;
     size_t n;
@@ -283,8 +283,8 @@ static struct trainer *train(const char *text, bool skip, int *pads)
     ok(drawn && model_build(drawn, &report));
     t = trainer_new(drawn, &o, &report);
     ok(t);
-    x = t->x;
-    y = t->y;
+    x = t->x[0];
+    y = t->targets->y;
     draw(&arena, &x, 1);
     draw(&arena, &y, 2);
     for (int k = 0; k < 3; k++)

@@ -57,7 +57,7 @@ START_TEST(the_loss_is_differentiated)
     static const struct tensor type = { .dtype = F32, .rank = 2, .dims = { 2, 2 } };
     const float p[4] = { 1, 2, 3, 4 }, t[4] = { 3, 2, 2, 8 }, *dp;
     const struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = &budget, .report = &report };
-    const struct loss l = { .def = &loss_half_squared_error };
+    const struct loss l = { .def = &loss_half_squared_error, .weight = 1 };
     struct arena a = { .budget = &budget };
     struct emitter e = { .graph = graph_new(&a, NULL, "main", &report), .report = &report };
     struct value *pred = input_of(e.graph, "p", &type), *truth = input_of(e.graph, "t", &type), *gradient;

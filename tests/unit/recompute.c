@@ -51,7 +51,7 @@ static struct trainer *train(const char *text, int64_t batch, int threads, bool 
     const struct initialise_options weights = { 0 };
     struct arena arena = { .budget = &budget };
     struct model *m = model_read_bytes(text, strlen(text), NULL, &report), *drawn;
-    struct step_result result;
+    float result;
     struct trainer *t;
     struct tensor x, y;
     size_t count;
@@ -61,8 +61,8 @@ static struct trainer *train(const char *text, int64_t batch, int threads, bool 
     ok(drawn && model_build(drawn, &report));
     t = trainer_new(drawn, &o, &report);
     ok(t);
-    x = t->x;
-    y = t->y;
+    x = t->x[0];
+    y = t->targets->y;
     fill(&arena, &x, batch, 1);
     fill(&arena, &y, batch, 2);
     skipped = skip;

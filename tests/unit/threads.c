@@ -1,6 +1,7 @@
 /* What may be shared is: sessions and trainers in threads of their own on one model, each with a pool. Whatever runs
  * beside it, a task makes what it makes alone and on one thread, bit for bit. tests/threads runs this under
  * ThreadSanitizer. */
+#include "learning.h"
 #include "model/model.h"
 #include "run/session.h"
 #include "train/trainer.h"
@@ -75,7 +76,7 @@ static bool infers(struct task *t)
 
 static bool learns(struct task *t)
 {
-    const struct trainer_options o = { .threads = t->threads, .seed = 3, .classes = 3 };
+    const struct trainer_options o = { .threads = t->threads, .seed = 3, TARGET(.classes = 3) };
     struct budget b = { 0 };
     struct arena a = { .budget = &b };
     struct trainer *trainer = trainer_new(t->model, &o, &t->report);
@@ -85,9 +86,9 @@ static bool learns(struct task *t)
     for (int64_t step = 0; ok && step < 4; step++) {
         const int64_t rows = t->rows - step % 2;
         struct tensor x, y;
-        struct step_result result;
+        float result;
 
-        ok = give_rows(&x, &trainer->x, rows, &a) && give_rows(&y, &trainer->y, rows, &a) &&
+        ok = give_rows(&x, trainer->x, rows, &a) && give_rows(&y, &trainer->targets->y, rows, &a) &&
              trainer_step(trainer, &x, &y, &result, &t->report) &&
              trainer_evaluate_batch(trainer, &x, &y, &result, &t->report);
     }

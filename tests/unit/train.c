@@ -1,5 +1,6 @@
 /* The trainer, on models small enough to know what must come out. */
 #include "data/npy.h"
+#include "learning.h"
 #include "model/message.h"
 #include "run/session.h"
 #include "scratch.h"
@@ -26,13 +27,15 @@ static struct model *model_of(const char *text)
 static struct dataset data_of(int rank, const int64_t *dims, const float *x, const int64_t *labels, const float *values,
                               int classes)
 {
-    struct dataset d = { .count = dims[0], .classes = labels ? classes : 0, .budget = &budget };
+    static struct two_columns columns[4];
+    static size_t used;
+    struct tensor tx, ty;
 
-    ck_assert(tensor_shape(&d.x, F32, rank, dims));
-    ck_assert(tensor_shape(&d.y, labels ? I64 : F32, 1, dims));
-    d.x.data = (void *)(uintptr_t)x;
-    d.y.data = labels ? (void *)(uintptr_t)labels : (void *)(uintptr_t)values;
-    return d;
+    ck_assert(tensor_shape(&tx, F32, rank, dims));
+    ck_assert(tensor_shape(&ty, labels ? I64 : F32, 1, dims));
+    tx.data = (void *)(uintptr_t)x;
+    ty.data = labels ? (void *)(uintptr_t)labels : (void *)(uintptr_t)values;
+    return dataset_of(&columns[used++ % 4], &tx, &ty, labels ? classes : 0, &budget);
 }
 
 static struct trainer *trainer_of(const char *text, const struct trainer_options *o)
@@ -74,28 +77,29 @@ static const int64_t xor_y[] = { 0, 1, 1, 0 };
 
 START_TEST(xor_is_learned)
 {
-    const struct trainer_options o = { .optimizer = "adam:learning_rate=0.05", .classes = 2, .threads = 1 };
+    const struct trainer_options o = { .optimizer = "adam:learning_rate=0.05", .threads = 1, TARGET(.classes = 2) };
     const struct fit_options f = { .batch = 4, .epochs = 200, .shuffle = true };
     struct trainer *t = trainer_of(xor_text, &o);
     const struct dataset d = data_of(2, (const int64_t[]){ 4, 2 }, xor_x, xor_y, NULL, 2);
-    struct scores scores;
+    double scores[ALL_MEASURES];
     int64_t ran;
 
     expect_ok(t);
-    ck_assert_ptr_eq(t->loss.def, &loss_binary_crossentropy);
-    ck_assert(t->loss.logits);
+    ck_assert_ptr_eq(t->targets->loss.def, &loss_binary_crossentropy);
+    ck_assert(t->targets->loss.logits);
     ck_assert_int_eq(parameters_elements(&t->parameters, ROLE_TRAINABLE), 33); /* the bias of the one output too */
     expect_ok(trainer_fit(t, &d, NULL, NULL, &f, NULL, &ran, &report));
-    expect_ok(trainer_evaluate(t, &d, NULL, 3, &scores, &report));
-    ck_assert_double_eq(scores.value[ACCURACY], 1);
-    ck_assert_double_lt(scores.value[LOSS], .05);
+    expect_ok(trainer_evaluate(t, &d, NULL, 3, scores, &report));
+    ck_assert_double_eq(scores[ACCURACY], 1);
+    ck_assert_double_lt(scores[LOSS], .05);
     trainer_free(t);
 }
 END_TEST
 
 START_TEST(a_line_is_fitted)
 {
-    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0.1,momentum=0.5", .targets = TARGETS_VALUES };
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0.1,momentum=0.5",
+                                       TARGET(.form = TARGETS_VALUES) };
     const struct fit_options f = { .batch = 3, .epochs = 200, .shuffle = true, .seed = 3 };
     struct trainer *t =
         trainer_of(HEAD "net (float[N, 1] x) => (float[N, 1] y) <float[1, 1] w = {0}, float[1] b = {0}>\n"
@@ -106,7 +110,7 @@ START_TEST(a_line_is_fitted)
     int64_t ran;
 
     expect_ok(t);
-    ck_assert_ptr_eq(t->loss.def, &loss_mean_squared_error);
+    ck_assert_ptr_eq(t->targets->loss.def, &loss_mean_squared_error);
     expect_ok(trainer_fit(t, &d, NULL, NULL, &f, NULL, &ran, &report));
     ck_assert_float_eq_tol(*state_of(t, "w"), 2, 1e-4f);
     ck_assert_float_eq_tol(*state_of(t, "b"), 1, 1e-4f);
@@ -116,7 +120,7 @@ END_TEST
 
 START_TEST(a_part_that_nobody_reads_has_no_gradient)
 {
-    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0.1", .targets = TARGETS_VALUES };
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0.1", TARGET(.form = TARGETS_VALUES) };
     const struct fit_options f = { .batch = 2, .epochs = 1 };
     struct trainer *t = trainer_of(HEAD "net (float[N, 1] x) => (float[N, 1] y) <float[1, 2] w = {0, 5}>\n"
                                         "{ z = MatMul (x, w) y, unread = Split <axis = 1> (z) }",
@@ -177,7 +181,7 @@ static struct dataset images_data(void)
 
 static struct trainer *train_cnn(int threads, int64_t epochs)
 {
-    const struct trainer_options o = { .threads = threads, .seed = 5, .classes = 3 };
+    const struct trainer_options o = { .threads = threads, .seed = 5, TARGET(.classes = 3) };
     const struct fit_options f = { .batch = 8, .epochs = epochs, .shuffle = true, .seed = 5 };
     const struct dataset d = images_data();
     struct model *m = drawn_cnn(11);
@@ -226,7 +230,7 @@ START_TEST(the_seed_decides)
 {
     struct trainer *a = train_cnn(1, 2), *b = train_cnn(1, 2), *c;
     struct model *other = drawn_cnn(12);
-    const struct trainer_options o = { .classes = 3, .threads = 1 };
+    const struct trainer_options o = { .threads = 1, TARGET(.classes = 3) };
 
     expect_same_state(a, b);
     c = trainer_new(other, &o, &report);
@@ -243,27 +247,27 @@ END_TEST
 
 START_TEST(the_last_batch_is_smaller_and_counts_less)
 {
-    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .classes = 2, .threads = 1 };
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .threads = 1, TARGET(.classes = 2) };
     struct trainer *t = trainer_of(xor_text, &o);
     float x[14];
     const int64_t y[7] = { 0, 1, 1, 0, 1, 0, 0 };
     struct dataset d;
-    struct scores batched, whole;
+    double batched[ALL_MEASURES], whole[ALL_MEASURES];
 
     noise(x, 14, 1);
     d = data_of(2, (const int64_t[]){ 7, 2 }, x, y, NULL, 2);
     expect_ok(t);
-    expect_ok(trainer_evaluate(t, &d, NULL, 3, &batched, &report));
-    expect_ok(trainer_evaluate(t, &d, NULL, 7, &whole, &report));
-    ck_assert_double_eq_tol(batched.value[LOSS], whole.value[LOSS], 1e-7);
-    ck_assert_double_eq(batched.value[ACCURACY], whole.value[ACCURACY]);
+    expect_ok(trainer_evaluate(t, &d, NULL, 3, batched, &report));
+    expect_ok(trainer_evaluate(t, &d, NULL, 7, whole, &report));
+    ck_assert_double_eq_tol(batched[LOSS], whole[LOSS], 1e-7);
+    ck_assert_double_eq(batched[ACCURACY], whole[ACCURACY]);
     trainer_free(t);
 }
 END_TEST
 
 START_TEST(statistics_move_by_what_momentum_leaves)
 {
-    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .classes = 2, .threads = 1 };
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .threads = 1, TARGET(.classes = 2) };
     struct trainer *t = trainer_of(HEAD "net (float[N, 2] x) => (float[N, 2] logits) <float[2] s = {1, 1}, float[2] b "
                                         "= {0, 0}, float[2] m = {5, 6}, float[2] v = {2, 3}>\n"
                                         "{ logits = BatchNormalization <momentum = 0.75> (x, s, b, m, v) }",
@@ -271,10 +275,10 @@ START_TEST(statistics_move_by_what_momentum_leaves)
     const float x[] = { 1, 10, 2, 20, 6, 60 };
     const int64_t y[] = { 0, 1, 0 };
     struct tensor tx, ty;
-    struct step_result got;
+    float got;
 
     expect_ok(t);
-    tx = t->x, ty = t->y;
+    tx = t->x[0], ty = t->targets->y;
     tx.dims[0] = ty.dims[0] = 3;
     tx.data = (void *)(uintptr_t)x, ty.data = (void *)(uintptr_t)y;
     expect_ok(trainer_evaluate_batch(t, &tx, &ty, &got, &report));
@@ -290,7 +294,7 @@ END_TEST
 START_TEST(what_is_frozen_stays)
 {
     const char *const patterns[] = { "gamma", "bet*", "w1" }, *nothing[] = { "conv*" };
-    struct trainer_options o = { .classes = 3, .threads = 1, .freezes = 3, .freeze = patterns };
+    struct trainer_options o = { .threads = 1, .freezes = 3, .freeze = patterns, TARGET(.classes = 3) };
     const struct fit_options f = { .batch = 8, .epochs = 2 };
     const struct dataset d = images_data();
     struct model *m = drawn_cnn(11);
@@ -318,8 +322,8 @@ START_TEST(a_loss_that_is_not_finite_changes_nothing)
     struct snapshot *before = trainer_snapshot(t, &report);
     float x[FEATURES] = { 0 }, w[90];
     int64_t y = 1;
-    struct tensor tx = t->x, ty = t->y;
-    struct step_result got;
+    struct tensor tx = t->x[0], ty = t->targets->y;
+    float got;
 
     expect_ok(before);
     tx.dims[0] = ty.dims[0] = 1;
@@ -346,11 +350,11 @@ END_TEST
 static void take_steps(struct trainer *t, int count, int64_t samples)
 {
     const struct dataset d = images_data();
-    struct tensor tx = t->x, ty = t->y;
-    struct step_result got;
+    struct tensor tx = t->x[0], ty = t->targets->y;
+    float got;
 
     tx.dims[0] = ty.dims[0] = samples;
-    tx.data = d.x.data, ty.data = d.y.data;
+    tx.data = d.x->values.data, ty.data = d.y->values.data;
     for (int k = 0; k < count; k++)
         expect_ok(trainer_step(t, &tx, &ty, &got, &report));
 }
@@ -381,8 +385,8 @@ END_TEST
 START_TEST(batches_of_another_type_are_refused)
 {
     struct trainer *t = train_cnn(1, 0);
-    struct tensor tx = t->x, ty = t->y;
-    struct step_result got;
+    struct tensor tx = t->x[0], ty = t->targets->y;
+    float got;
 
     tx.dims[0] = 2, ty.dims[0] = 3;
     ck_assert(!trainer_step(t, &tx, &ty, &got, &report));
@@ -435,7 +439,7 @@ static const struct guess_case {
 START_TEST(losses_are_guessed)
 {
     const struct guess_case *c = &guesses[_i];
-    const struct trainer_options o = { .targets = c->targets, .classes = 3, .threads = 1 };
+    const struct trainer_options o = { .threads = 1, TARGET(.form = c->targets, .classes = 3) };
     struct trainer *t;
     char text[512];
 
@@ -444,7 +448,8 @@ START_TEST(losses_are_guessed)
              c->tail);
     t = trainer_of(text, &o);
     expect_ok(t);
-    ck_assert_msg(t->loss.def == c->loss && t->loss.logits == c->logits, "%s: %s", c->tail, t->loss.said);
+    ck_assert_msg(t->targets->loss.def == c->loss && t->targets->loss.logits == c->logits, "%s: %s", c->tail,
+                  t->targets->loss.said);
     trainer_free(t);
 }
 END_TEST
@@ -453,17 +458,16 @@ END_TEST
 START_TEST(losses_and_gradients_agree)
 {
     const struct loss_case *c = &losses[_i];
-    const struct trainer_options o = { .loss = c->loss,
-                                       .optimizer = "sgd:learning_rate=0",
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0",
                                        .keep_gradients = true,
                                        .threads = 1,
-                                       .targets = c->rows ? TARGETS_VALUES : TARGETS_CLASSES,
-                                       .classes = 3 };
+                                       TARGET(.loss = c->loss, .form = c->rows ? TARGETS_VALUES : TARGETS_CLASSES,
+                                              .classes = 3) };
     const float x[] = { .3f, -.2f, .7f, 1.1f, .4f, -.9f, -.5f, .6f, .2f, .1f, -.3f, .8f };
     const float rows[] = { 1, 0, 0, .2f, .5f, .7f, 0, 0, 0, .3f, .1f, 0 }; /* they need not sum to 1 */
     const int64_t classes[] = { 0, 2, 1, 1 };
     struct tensor tx, ty;
-    struct step_result got, up, down;
+    float got, up, down;
     char text[1024];
     struct trainer *t;
 
@@ -472,7 +476,7 @@ START_TEST(losses_and_gradients_agree)
              c->tail);
     t = trainer_of(text, &o);
     expect_ok(t);
-    tx = t->x, ty = t->y;
+    tx = t->x[0], ty = t->targets->y;
     tx.dims[0] = ty.dims[0] = 4;
     tx.data = (void *)(uintptr_t)x;
     ty.data = c->rows ? (void *)(uintptr_t)rows : (void *)(uintptr_t)classes;
@@ -487,8 +491,8 @@ START_TEST(losses_and_gradients_agree)
         *w = at - h;
         expect_ok(trainer_evaluate_batch(t, &tx, &ty, &down, &report));
         *w = at;
-        ck_assert_msg(fabsf(slope - (up.loss - down.loss) / (2 * h)) < 2e-4f, "%s after %s: slope %g, difference %g",
-                      c->loss, c->tail, (double)slope, (double)((up.loss - down.loss) / (2 * h)));
+        ck_assert_msg(fabsf(slope - (up - down) / (2 * h)) < 2e-4f, "%s after %s: slope %g, difference %g", c->loss,
+                      c->tail, (double)slope, (double)((up - down) / (2 * h)));
     }
     trainer_free(t);
 }
@@ -502,10 +506,10 @@ START_TEST(far_logits_are_not_clipped)
         double loss;
     } ends[] = { { "p = Softmax (z)", 40 },
                  { "q = Softmax (z)  one = Constant <value_float = 1.0> ()  p = Mul (q, one)", 16.118095651 } };
-    const struct trainer_options o = { .loss = "sparse_categorical_crossentropy", .classes = 2, .threads = 1 };
+    const struct trainer_options o = { .threads = 1, TARGET(.loss = "sparse_categorical_crossentropy", .classes = 2) };
     const float x[] = { 40, 0 };
     const int64_t y = 1;
-    struct step_result got;
+    float got;
     char text[512];
     struct trainer *t;
     struct tensor tx, ty;
@@ -515,12 +519,12 @@ START_TEST(far_logits_are_not_clipped)
              ends[_i].tail);
     t = trainer_of(text, &o);
     expect_ok(t);
-    tx = t->x, ty = t->y;
+    tx = t->x[0], ty = t->targets->y;
     tx.dims[0] = ty.dims[0] = 1;
     tx.data = (void *)(uintptr_t)x, ty.data = (void *)(uintptr_t)&y;
     expect_ok(trainer_evaluate_batch(t, &tx, &ty, &got, &report));
-    ck_assert_double_eq_tol((double)got.loss, ends[_i].loss, 1e-4);
-    ck_assert_double_eq(got.metric[METRIC_accuracy], 0);
+    ck_assert_double_eq_tol((double)got, ends[_i].loss, 1e-4);
+    ck_assert_double_eq(t->result->metric[METRIC_accuracy], 0);
     trainer_free(t);
 }
 END_TEST
@@ -551,7 +555,7 @@ START_TEST(bad_options_are_refused)
         { "binary_crossentropy:logits=1", NULL, "loss 'binary_crossentropy' has no option 'logits'" },
         { "binary_crossentropy:from_logits=1", NULL, "is no logits, it comes from Sigmoid" },
     };
-    const struct trainer_options o = { .loss = bad[_i].loss, .optimizer = bad[_i].optimizer, .threads = 1 };
+    const struct trainer_options o = { .optimizer = bad[_i].optimizer, .threads = 1, TARGET(.loss = bad[_i].loss) };
 
     ck_assert_ptr_null(trainer_of(xor_text, &o));
     expect_error(KILN_BAD_ARGUMENT, bad[_i].says);
@@ -578,7 +582,7 @@ static const struct lost_case {
 START_TEST(a_parameter_that_is_not_finite_is_an_error)
 {
     const struct lost_case *c = &lost_cases[_i];
-    const struct trainer_options o = { .optimizer = c->optimizer, .targets = TARGETS_VALUES, .threads = 1 };
+    const struct trainer_options o = { .optimizer = c->optimizer, .threads = 1, TARGET(.form = TARGETS_VALUES) };
     struct trainer *t = trainer_of(HEAD "net (float[N, 2] x) => (float[N, 1] y) <float[2, 1] weights = {0.5, 5}, "
                                         "float[1] bias = {0.25}>\n"
                                         "{ y = Gemm (x, weights, bias) }",
@@ -586,7 +590,7 @@ START_TEST(a_parameter_that_is_not_finite_is_an_error)
     struct tensor x = { .dtype = F32, .rank = 2, .dims = { 1, 2 } }, y = { .dtype = F32, .rank = 2, .dims = { 1, 1 } };
     float data[2] = { c->x[0], c->x[1] }, target = c->y;
     struct snapshot *before;
-    struct step_result got;
+    float got;
     struct model *m;
 
     x.data = data;
@@ -616,7 +620,9 @@ END_TEST
 /* Found before anything is changed. */
 START_TEST(a_statistic_that_is_not_finite_is_an_error)
 {
-    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0.1", .targets = TARGETS_VALUES, .threads = 1 };
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0.1",
+                                       .threads = 1,
+                                       TARGET(.form = TARGETS_VALUES) };
     struct trainer *t =
         trainer_of(HEAD "net (float[N, 1] x) => (float[N, 1] y) <float[1] gamma = {1}, float[1] beta = {2}, float[1] "
                         "mean = {0}, float[1] variance = {1}>\n"
@@ -625,7 +631,7 @@ START_TEST(a_statistic_that_is_not_finite_is_an_error)
     float data[] = { -1e30f, 0, 1e30f, 1 }, targets[] = { 1, 1, 1, 1 };
     struct tensor x = { .dtype = F32, .rank = 2, .dims = { 4, 1 }, .data = data };
     struct tensor y = { .dtype = F32, .rank = 2, .dims = { 4, 1 }, .data = targets };
-    struct step_result got;
+    float got;
 
     expect_ok(t);
     ck_assert(!trainer_step(t, &x, &y, &got, &report));
@@ -645,7 +651,7 @@ END_TEST
 START_TEST(what_was_infinite_may_stay_so)
 {
     static const char *const optimizers[] = { "adam", "sgd:learning_rate=0.1", "rmsprop:momentum=0.9" };
-    const struct trainer_options o = { .optimizer = optimizers[_i], .classes = 3, .threads = 1 };
+    const struct trainer_options o = { .optimizer = optimizers[_i], .threads = 1, TARGET(.classes = 3) };
     struct trainer *t = trainer_of(
         HEAD "net (float[N, 2] x) => (float[N, 3] p)\n"
              "<float[2, 3] w = {1, 2, 3, 4, 5, 6}, float[3] mask = {0, -inf, 0.5}, float[2] apart = {nan, inf}>\n"
@@ -655,7 +661,7 @@ START_TEST(what_was_infinite_may_stay_so)
     const int64_t label = 2;
     struct tensor x = { .dtype = F32, .rank = 2, .dims = { 1, 2 }, .data = (void *)(uintptr_t)data };
     struct tensor y = { .dtype = I64, .rank = 1, .dims = { 1 }, .data = (void *)(uintptr_t)&label };
-    struct step_result got;
+    float got;
     struct model *m;
 
     expect_ok(t);
@@ -704,14 +710,14 @@ static bool on_epoch(void *user, const struct epoch *e, struct report *r)
 
 START_TEST(no_improvement_stops_early)
 {
-    const struct measure loss = { LOSS, false }, val = { LOSS, true };
-    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .classes = 2, .threads = 1 };
+    const struct measure_name loss = { LOSS, false }, val = { LOSS, true };
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .threads = 1, TARGET(.classes = 2) };
     struct fit_options f = { .batch = 4, .epochs = 20, .save_best = &loss, .early_stop = { true, loss, 3 } };
     const struct dataset d = data_of(2, (const int64_t[]){ 4, 2 }, xor_x, xor_y, NULL, 2);
     struct seen seen = { 0 };
     const struct fit_events events = { &seen, on_step, on_epoch };
     struct trainer *t = trainer_of(xor_text, &o);
-    struct measure none;
+    struct measure_name none;
     int64_t ran;
 
     ck_assert_ptr_nonnull(t);
@@ -722,7 +728,7 @@ START_TEST(no_improvement_stops_early)
     f.save_best = &val;
     ck_assert(!trainer_fit(t, &d, NULL, NULL, &f, &events, &ran, &report));
     expect_error(KILN_BAD_ARGUMENT, "metric 'val_loss' needs validation data");
-    ck_assert(!measure_parse(&none, "mse", 3, &report));
+    ck_assert(!measure_parse(&none, t, "mse", &report));
     expect_error(KILN_BAD_ARGUMENT, "metric 'mse' is unknown");
     f = (struct fit_options){ .batch = 4, .epochs = 100 };
     seen = (struct seen){ .steps = t->steps };
@@ -754,17 +760,17 @@ static bool on_metric_epoch(void *user, const struct epoch *e, struct report *r)
 
     (void)r;
     ck_assert_msg(e->best == best[p->validation][e->number - 1], "epoch %d, accuracy %g, loss %g", (int)e->number,
-                  e->train.value[ACCURACY], e->train.value[LOSS]);
+                  e->train[ACCURACY], e->train[LOSS]);
     place(p->trainer, (int)e->number);
     return true;
 }
 
 START_TEST(the_best_epoch_is_told_by_the_metric)
 {
-    const struct measure measure = { _i & 1 ? ACCURACY : LOSS, _i & 2 };
-    const struct trainer_options o = {
-        .optimizer = "sgd:learning_rate=0", .loss = "binary_crossentropy:from_logits=1", .classes = 2, .threads = 1
-    };
+    const struct measure_name measure = { _i & 1 ? ACCURACY : LOSS, _i & 2 };
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0",
+                                       .threads = 1,
+                                       TARGET(.loss = "binary_crossentropy:from_logits=1", .classes = 2) };
     const struct fit_options f = { .batch = 4, .epochs = 4, .save_best = &measure };
     const float x[] = { .5f, 1.5f, 2.5f, 3.5f };
     const int64_t y[] = { 1, 1, 1, 1 }, other[] = { 0, 0, 0, 0 };
@@ -802,10 +808,10 @@ static void run_model(const struct model *m, const struct tensor *x, float *out,
 START_TEST(what_is_exported_is_what_was_learned)
 {
     struct trainer *t = train_cnn(1, 2), *again;
-    const struct trainer_options o = { .classes = 3, .threads = 1 };
+    const struct trainer_options o = { .threads = 1, TARGET(.classes = 3) };
     struct model *m = trainer_export(t, &report), *loaded;
     const struct dataset d = images_data();
-    struct scores scores[2];
+    double scores[2][ALL_MEASURES];
 
     expect_ok(m && model_save(m, "m.onnx", &report));
     loaded = model_read("m.onnx", NULL, &report);
@@ -817,9 +823,9 @@ START_TEST(what_is_exported_is_what_was_learned)
     again = trainer_new(loaded, &o, &report);
     expect_ok(again);
     expect_same_state(t, again);
-    expect_ok(trainer_evaluate(t, &d, NULL, 8, &scores[0], &report));
-    expect_ok(trainer_evaluate(again, &d, NULL, 8, &scores[1], &report));
-    ck_assert(memcmp(&scores[0], &scores[1], sizeof *scores) == 0);
+    expect_ok(trainer_evaluate(t, &d, NULL, 8, scores[0], &report));
+    expect_ok(trainer_evaluate(again, &d, NULL, 8, scores[1], &report));
+    ck_assert(memcmp(scores[0], scores[1], sizeof *scores) == 0);
     trainer_free(again);
     trainer_free(t);
     model_free(loaded);
@@ -829,7 +835,9 @@ END_TEST
 
 START_TEST(constants_of_nodes_train_too)
 {
-    const struct trainer_options o = { .optimizer = "sgd:learning_rate=1", .targets = TARGETS_VALUES, .threads = 1 };
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=1",
+                                       .threads = 1,
+                                       TARGET(.form = TARGETS_VALUES) };
     struct trainer *t =
         trainer_of(HEAD "net (float[N, 2] x) => (float[N, 2] y)\n{ w = Constant <value = float[2] {2, 3}> ()\n"
                         "  b = Constant <value_floats = [1.0, 1.0]> ()  two = Constant <value = float {2}> ()\n"
@@ -837,13 +845,13 @@ START_TEST(constants_of_nodes_train_too)
                    &o);
     const float x[] = { 1, 1 }, y[] = { 0, 0 };
     struct tensor tx, ty;
-    struct step_result got;
+    float got;
     struct model *m;
     float out[2];
 
     expect_ok(t);
     ck_assert_uint_eq(t->trainable, 2); /* not the scalar */
-    tx = t->x, ty = t->y;
+    tx = t->x[0], ty = t->targets->y;
     tx.dims[0] = ty.dims[0] = 1;
     tx.data = (void *)(uintptr_t)x, ty.data = (void *)(uintptr_t)y;
     expect_ok(trainer_step(t, &tx, &ty, &got, &report)); /* y = 5, 7: dy = 5, 7; dw = 2 dy, db = dy */
@@ -863,7 +871,7 @@ END_TEST
  * itself. */
 START_TEST(merged_statistics_are_taken_apart)
 {
-    const struct trainer_options o = { .optimizer = "sgd", .classes = 2, .threads = 1 };
+    const struct trainer_options o = { .optimizer = "sgd", .threads = 1, TARGET(.classes = 2) };
     struct trainer *t = trainer_of(
         HEAD "net (float[N, 2] x) => (float[N, 2] logits) <float[2] ones = {1, 1}, float[2] zeros = {0, 0}>\n"
              "{ h = BatchNormalization <momentum = 0.5> (x, ones, zeros, zeros, ones)\n"
@@ -872,12 +880,12 @@ START_TEST(merged_statistics_are_taken_apart)
     const float x[] = { 1, 10, 2, 20, 6, 60 };
     const int64_t y[] = { 0, 1, 0 };
     struct tensor tx, ty;
-    struct step_result got;
+    float got;
 
     expect_ok(t);
     ck_assert_uint_eq(t->trainable, 2);
     ck_assert_uint_eq(t->state_count, 6);
-    tx = t->x, ty = t->y;
+    tx = t->x[0], ty = t->targets->y;
     tx.dims[0] = ty.dims[0] = 3;
     tx.data = (void *)(uintptr_t)x, ty.data = (void *)(uintptr_t)y;
     expect_ok(trainer_step(t, &tx, &ty, &got, &report));
@@ -889,7 +897,7 @@ END_TEST
 
 START_TEST(shared_weights_are_told_of_and_untied_on_request)
 {
-    struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .classes = 2, .threads = 1, .untie = _i };
+    struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .threads = 1, .untie = _i, TARGET(.classes = 2) };
     struct trainer *t = trainer_of(HEAD "net (float[N, 2] x) => (float[N, 2] logits) <float[2, 2] w = {1, 2, 3, 4}>\n"
                                         "{ h = MatMul (x, w)  logits = MatMul (h, w) }",
                                    &o);
@@ -941,7 +949,7 @@ START_TEST(the_public_functions_train)
     ck_assert_int_eq(kiln_trainer_set_learning_rate(t, 0, &err), KILN_OK);
     ck_assert_int_eq(kiln_trainer_step(t, x, y, &score, &err), KILN_OK);
     ck_assert(score.correct == 4 && score.rows == 4 && score.loss < first.loss / 4);
-    ck_assert_ptr_nonnull(strstr(kiln_trainer_loss(t), "because the model ends in Sigmoid"));
+    ck_assert_ptr_nonnull(strstr(kiln_trainer_loss(t, 0), "because the model ends in Sigmoid"));
     ck_assert_uint_eq(kiln_trainer_parameter_count(t), 4);
     p = kiln_trainer_parameter(t, 0);
     ck_assert(strcmp(p->name, "w1") == 0 && p->role == KILN_TRAINABLE && p->dims[1] == 8 && p->data);
@@ -991,7 +999,7 @@ static void pixels(const char *end, const char *because, double *loss, double *a
     ck_assert_int_eq(kiln_tensor_new(&y, KILN_INT64, 3, y_dims, pixel, &err), KILN_OK);
     o.optimizer = "sgd:learning_rate=0.5";
     ck_assert_int_eq(kiln_trainer_new(&t, m, &o, &err), KILN_OK);
-    ck_assert_ptr_nonnull(strstr(kiln_trainer_loss(t), because));
+    ck_assert_ptr_nonnull(strstr(kiln_trainer_loss(t, 0), because));
     ck_assert_int_eq(kiln_trainer_step(t, x, y, &score, &err), KILN_OK);
     *loss = score.loss;
     ck_assert_int_eq(kiln_trainer_score(t, x, y, &score, &err), KILN_OK);
@@ -1060,7 +1068,7 @@ END_TEST
 
 START_TEST(training_form_becomes_inference_form)
 {
-    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .classes = 2, .threads = 1 };
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .threads = 1, TARGET(.classes = 2) };
     struct trainer *t =
         trainer_of(HEAD "net (float[N, 2] x) => (float[N, 2] logits)\n"
                         "<float[2] s = {1, 1}, float[2] b = {0, 0}, float[2] m = {5, 6}, float[2] v = {2, 3}, float r "
@@ -1184,14 +1192,15 @@ START_TEST(lowered_normalization_is_recovered)
     const struct recover_case *c = &exports[_i];
     const struct recover_options o = RECOVER_OPTIONS_INIT;
     struct tensor x, want;
-    struct dataset d = { .count = 4, .budget = &budget, .classes = 10 };
+    struct two_columns columns;
+    struct dataset d;
     struct calibration calibration = { .data = &d, .batch = 3, .threads = 1 };
-    struct trainer_options train = { .classes = 10, .threads = 2 };
+    struct trainer_options train = { .threads = 2, TARGET(.classes = 10) };
     const int64_t y[] = { 1, 2, 3, 4 };
     struct recovered got;
     struct model *m, *recovered;
     struct trainer *t;
-    struct step_result step;
+    float step;
     struct tensor ty;
     float *out;
     char path[512];
@@ -1203,8 +1212,8 @@ START_TEST(lowered_normalization_is_recovered)
     expect_ok(npy_load(&x, path, &budget, &report));
     snprintf(path, sizeof path, PROJECT "/models/%s/keras.out.npy", c->name);
     expect_ok(npy_load(&want, path, &budget, &report));
-    d.x = x;
-    d.y = (struct tensor){ .dtype = I64, .rank = 1, .dims = { 4 }, .data = (void *)(uintptr_t)y };
+    ty = (struct tensor){ .dtype = I64, .rank = 1, .dims = { 4 }, .data = (void *)(uintptr_t)y };
+    d = dataset_of(&columns, &x, &ty, 10, &budget);
     recovered = model_recover(m, &calibration, &o, &got, &report);
     expect_ok(recovered);
     ck_assert_uint_eq(got.pairs, c->pairs);
@@ -1221,9 +1230,9 @@ START_TEST(lowered_normalization_is_recovered)
     ck_assert_int_eq(parameters_elements(&t->parameters, ROLE_STATISTIC), c->statistics);
     if (c->trainable)
         ck_assert_int_eq(parameters_elements(&t->parameters, ROLE_TRAINABLE), c->trainable);
-    ty = t->y;
+    ty = t->targets->y;
     ty.dims[0] = 4;
-    ty.data = d.y.data;
+    ty.data = d.y->values.data;
     expect_ok(trainer_step(t, &x, &ty, &step, &report));
     trainer_free(t);
     model_free(recovered);
@@ -1398,7 +1407,7 @@ static void wide_step(struct trainer *t)
     static float x[2 * WIDTH], y[2 * WIDTH];
     const struct tensor in = { .dtype = F32, .rank = 2, .dims = { 2, WIDTH }, .data = x },
                         out = { .dtype = F32, .rank = 2, .dims = { 2, WIDTH }, .data = y };
-    struct step_result result;
+    float result;
 
     noise(x, 2 * WIDTH, 5);
     expect_ok(trainer_step(t, &in, &out, &result, &report));
@@ -1408,7 +1417,8 @@ static void wide_step(struct trainer *t)
  * exported. */
 START_TEST(weights_are_the_trainers_own)
 {
-    const struct trainer_options o = { .loss = "mean_squared_error", .optimizer = "sgd", .targets = TARGETS_VALUES };
+    const struct trainer_options o = { .optimizer = "sgd",
+                                       TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
     float before[WIDTH * WIDTH], once[WIDTH * WIDTH];
     struct model *m = wide_model(), *first, *saved;
     struct trainer *t = trainer_new(m, &o, &report);
@@ -1447,7 +1457,7 @@ START_TEST(weights_that_are_not_trained_are_shared)
 {
     const char *const all = "w";
     const struct trainer_options o = {
-        .loss = "mean_squared_error", .optimizer = "sgd", .targets = TARGETS_VALUES, .freezes = 1, .freeze = &all
+        .optimizer = "sgd", .freezes = 1, .freeze = &all, TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES)
     };
     struct model *m = wide_model();
     struct trainer *t = trainer_new(m, &o, &report);

@@ -1,6 +1,7 @@
 /* Training models of other types than float: what float16 and bfloat16 hold is trained in float, double in double. */
 #include "data/element.h"
 #include "kiln.h"
+#include "learning.h"
 #include "ops/compute.h"
 #include "run/session.h"
 #include "scratch.h"
@@ -84,21 +85,24 @@ static const char mlp[] =
 struct points {
     float x[2 * ROWS];
     int64_t y[ROWS];
+    struct two_columns columns;
     struct dataset data;
 };
 
 static void draw(struct points *p)
 {
+    struct tensor x, y;
+
     for (int k = 0; k < ROWS; k++) {
         p->x[2 * k] = (float)sin(1.7 * k);
         p->x[2 * k + 1] = (float)cos(2.3 * k);
         p->y[k] = p->x[2 * k] * p->x[2 * k + 1] > 0;
     }
-    p->data = (struct dataset){ .count = ROWS, .classes = 2, .budget = &budget };
-    ck_assert(tensor_shape(&p->data.x, F32, 2, (const int64_t[]){ ROWS, 2 }));
-    ck_assert(tensor_shape(&p->data.y, I64, 1, (const int64_t[]){ ROWS }));
-    p->data.x.data = p->x;
-    p->data.y.data = p->y;
+    ck_assert(tensor_shape(&x, F32, 2, (const int64_t[]){ ROWS, 2 }));
+    ck_assert(tensor_shape(&y, I64, 1, (const int64_t[]){ ROWS }));
+    x.data = p->x;
+    y.data = p->y;
+    p->data = dataset_of(&p->columns, &x, &y, 2, &budget);
 }
 
 static const struct recipe {
@@ -114,20 +118,20 @@ static const struct recipe {
 static void learn(struct trainer *t, const struct points *p, double loss[2])
 {
     const struct fit_options f = { .batch = ROWS / 2, .epochs = 30, .shuffle = true, .seed = 1 };
-    struct scores scores;
+    double scores[ALL_MEASURES];
     int64_t ran;
 
-    expect_ok(trainer_evaluate(t, &p->data, NULL, ROWS, &scores, &report));
-    loss[0] = scores.value[0];
+    expect_ok(trainer_evaluate(t, &p->data, NULL, ROWS, scores, &report));
+    loss[0] = scores[0];
     expect_ok(trainer_fit(t, &p->data, NULL, NULL, &f, NULL, &ran, &report));
-    expect_ok(trainer_evaluate(t, &p->data, NULL, ROWS, &scores, &report));
-    loss[1] = scores.value[0];
+    expect_ok(trainer_evaluate(t, &p->data, NULL, ROWS, scores, &report));
+    loss[1] = scores[0];
 }
 
 START_TEST(every_type_learns_as_float_does)
 {
     const struct recipe *c = &recipes[_i];
-    const struct trainer_options o = { .optimizer = c->optimizer, .classes = 2, .threads = 1 };
+    const struct trainer_options o = { .optimizer = c->optimizer, .threads = 1, TARGET(.classes = 2) };
     double loss[COUNT(types)][2];
     struct points p;
 
@@ -160,12 +164,12 @@ START_TEST(small_steps_add_up)
     enum { STEPS = 100 };
     const enum dtype dtype = types[_i];
     const double rate = dtype == F64 ? 1e-12 : dtype == BF16 ? 1e-4 : 1e-5;
-    const struct trainer_options o = { .optimizer = "sgd", .targets = TARGETS_VALUES, .threads = 1 };
+    const struct trainer_options o = { .optimizer = "sgd", .threads = 1, TARGET(.form = TARGETS_VALUES) };
     struct trainer *t = trainer_of(line, dtype, 17, &o);
-    struct tensor x = t->x, y = t->y, *w;
+    struct tensor x = t->x[0], y = t->targets->y, *w;
     double one, want = 1;
     float zero = 0;
-    struct step_result got;
+    float got;
 
     element_put(&one, 0, dtype, 1);
     x.dims[0] = y.dims[0] = 1;
@@ -188,13 +192,13 @@ static const char behind_cast[] =
 START_TEST(weights_behind_a_cast_train)
 {
     const struct trainer_options o = { .optimizer = "sgd:learning_rate=0.125",
-                                       .targets = TARGETS_VALUES,
-                                       .threads = 1 };
+                                       .threads = 1,
+                                       TARGET(.form = TARGETS_VALUES) };
     struct trainer *t = trainer_of(behind_cast, types[_i], 17, &o);
-    struct tensor x = t->x, y = t->y;
+    struct tensor x = t->x[0], y = t->targets->y;
     float one = 1, zero = 0;
     const struct value *w;
-    struct step_result got;
+    float got;
     struct model *m;
 
     x.dims[0] = y.dims[0] = 1;
@@ -223,11 +227,11 @@ START_TEST(statistics_add_up)
     } cases[] = {
         { F32, 17 }, { F16, 17 }, { F16, 14 }, { F16, 9 }, { F16, 7 }, { BF16, 15 }, { F64, 17 }, { F64, 9 }
     };
-    const struct trainer_options o = { .optimizer = "sgd", .targets = TARGETS_VALUES, .threads = 1 };
+    const struct trainer_options o = { .optimizer = "sgd", .threads = 1, TARGET(.form = TARGETS_VALUES) };
     struct trainer *t = trainer_of(norm, cases[_i].dtype, cases[_i].opset, &o);
-    struct tensor x = t->x, y = t->y, *mean;
+    struct tensor x = t->x[0], y = t->targets->y, *mean;
     const float zeros[2] = { 0 };
-    struct step_result got;
+    float got;
     double values[2];
 
     element_put(values, 0, x.dtype, 1);
@@ -249,7 +253,7 @@ END_TEST
 START_TEST(what_is_exported_is_what_was_trained)
 {
     const enum dtype dtype = types[_i];
-    const struct trainer_options o = { .optimizer = "adam", .classes = 2, .threads = 1 };
+    const struct trainer_options o = { .optimizer = "adam", .threads = 1, TARGET(.classes = 2) };
     const struct session_options one = { .threads = 1 };
     struct trainer *t = trainer_of(mlp, dtype, 17, &o);
     struct session *s;
@@ -293,7 +297,7 @@ END_TEST
 /* A master may be larger than the file's type tells. */
 START_TEST(what_the_type_cannot_hold_is_not_saved)
 {
-    const struct trainer_options o = { .optimizer = "sgd", .targets = TARGETS_VALUES, .threads = 1 };
+    const struct trainer_options o = { .optimizer = "sgd", .threads = 1, TARGET(.form = TARGETS_VALUES) };
     struct trainer *t = trainer_of(line, _i ? BF16 : F16, 17, &o);
     struct model *m;
 
@@ -327,8 +331,8 @@ START_TEST(the_public_functions_tell_both_types)
     w = kiln_trainer_parameter(t, 0);
     ck_assert_int_eq(w->dtype, told[_i]);
     ck_assert_int_eq(w->role, KILN_TRAINABLE);
-    ck_assert_int_eq(kiln_trainer_samples(t)->dtype, told[_i]);
-    ck_assert_int_eq(kiln_trainer_labels(t)->dtype, KILN_FLOAT);
+    ck_assert_int_eq(kiln_trainer_input(t, 0)->dtype, told[_i]);
+    ck_assert_int_eq(kiln_trainer_labels(t, 0)->dtype, KILN_FLOAT);
     ck_assert_int_eq(kiln_trainer_get(&value, t, "w", NULL, &err), KILN_OK);
     ck_assert_int_eq(kiln_tensor_dtype(value), types[_i] == F64 ? KILN_DOUBLE : KILN_FLOAT);
     if (types[_i] == F64)

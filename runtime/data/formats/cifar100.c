@@ -3,7 +3,7 @@
 
 static bool load(struct dataset *d, const struct format_request *q, struct report *r)
 {
-    return cifar_load(&d->x, &d->y, q->where, 100, q->part == PART_TEST, d->budget, r);
+    return cifar_load(&d->x->values, &d->y->values, q->where, 100, q->part == PART_TEST, d->budget, r);
 }
 
 const struct format_def format_cifar100 = {

@@ -3,7 +3,9 @@
 
 static bool load(struct dataset *d, const struct format_request *q, struct report *r)
 {
-    return csv_load(&d->x, &d->y, q->where, q->values, &d->header, d->budget, r);
+    const bool values = q->options->targets && q->options->target[q->options->unnamed].values;
+
+    return csv_load(&d->x->values, &d->y->values, q->where, values, &d->header, d->budget, r);
 }
 
 const struct format_def format_csv = {

@@ -30,14 +30,15 @@ static bool images_fit(const struct type_check *c, const struct tensor *type, co
 bool images_load(struct dataset *d, const char *images, const char *labels, const struct format_request *q,
                  struct report *r)
 {
-    const struct image_check fits = { { images_fit }, q->samples };
+    const struct image_check fits = { { images_fit }, q->samples[0] };
+    struct tensor *const x = &d->x->values, *const y = &d->y->values;
 
-    if (!idx_load(&d->x, images, &fits.check, d->budget, r) || !idx_load(&d->y, labels, q->targets, d->budget, r))
+    if (!idx_load(x, images, &fits.check, d->budget, r) || !idx_load(y, labels, q->rows, d->budget, r))
         return false;
-    if (d->x.rank < 2)
+    if (x->rank < 2)
         return fail(r, KILN_BAD_DATA, images, "1 dimension, images have 2 or more");
-    if (d->y.rank != 1)
-        return fail(r, KILN_BAD_DATA, labels, "%d dimensions, labels have 1", d->y.rank);
-    d->x = with_channel(&d->x);
+    if (y->rank != 1)
+        return fail(r, KILN_BAD_DATA, labels, "%d dimensions, labels have 1", y->rank);
+    *x = with_channel(x);
     return true;
 }

@@ -82,7 +82,8 @@ static bool take_record(const struct records *f, int file, const unsigned char *
     return true;
 }
 
-static bool read_all(struct records *f, unsigned char *block, struct tensor *x, struct tensor *y, struct report *r)
+static bool read_all(struct records *f, unsigned char *block, struct tensor *x, struct tensor *y,
+                     const struct budget *b, struct report *r)
 {
     const int64_t record = f->layout->labels + PIXELS;
     int64_t index = 0;
@@ -91,7 +92,7 @@ static bool read_all(struct records *f, unsigned char *block, struct tensor *x, 
         while (f->file[i].source.left) {
             const int64_t left = f->file[i].source.left / record, n = left < BLOCK ? left : BLOCK;
 
-            if (!source_read(&f->file[i].source, block, n * record, r))
+            if (!source_read(&f->file[i].source, block, n * record, r) || !budget_in_time(b, f->path[i], r))
                 return false;
             for (int64_t k = 0; k < n; k++)
                 if (!take_record(f, i, block + k * record, index++, x, y, r))
@@ -119,7 +120,7 @@ bool cifar_load(struct tensor *x, struct tensor *y, const char *directory, int c
     if (ok) {
         x->data = budget_alloc(b, (size_t)n * PIXELS, r);
         y->data = budget_alloc(b, (size_t)n * sizeof(int64_t), r);
-        ok = x->data && y->data && read_all(f, block, x, y, r);
+        ok = x->data && y->data && read_all(f, block, x, y, b, r);
     }
     for (int i = 0; f && i < f->count; i++)
         file_source_close(&f->file[i]);

@@ -7,12 +7,14 @@
 #include <strings.h>
 
 enum { MAX_FIELD = 255 };
+enum { ROWS = 4096 }; /* between two looks at the time */
 
 struct csv {
     const char *name;
     const char *at, *end; /* the next line, and where the last one ends */
     int64_t line;         /* the number of the one before it */
-    locale_t c;           /* strtod's */
+    const struct budget *budget;
+    locale_t c; /* strtod's */
 };
 
 struct field {
@@ -194,6 +196,8 @@ static bool count_rows(struct csv c, int64_t columns, int64_t *rows, struct repo
     for (*rows = 0; next_line(&c, &at, &end); ++*rows) {
         int64_t n = 0;
 
+        if (*rows % ROWS == 0 && !budget_in_time(c.budget, c.name, r))
+            return false;
         for (; at; n++)
             if (!next_field(&c, &at, end, &f, r))
                 return false;
@@ -223,7 +227,9 @@ static bool read_rows(struct csv *c, struct tensor *x, struct tensor *y, struct 
     struct field f;
     double value = 0;
 
-    for (int64_t row = 0; next_line(c, &at, &end); row++)
+    for (int64_t row = 0; next_line(c, &at, &end); row++) {
+        if (row % ROWS == 0 && !budget_in_time(c->budget, c->name, r))
+            return false;
         for (int64_t column = 0; column <= features; column++) {
             if (!next_field(c, &at, end, &f, r) || !read_number(c, &f, column, &value, r))
                 return false;
@@ -232,13 +238,14 @@ static bool read_rows(struct csv *c, struct tensor *x, struct tensor *y, struct 
             else if (!put_target(c, y, row, value, r))
                 return false;
         }
+    }
     return true;
 }
 
 bool csv_parse(struct tensor *x, struct tensor *y, const char *name, const char *bytes, size_t size, bool values,
                bool *header, struct budget *b, struct report *r)
 {
-    struct csv c = { .name = name, .at = bytes, .end = bytes + size };
+    struct csv c = { .name = name, .at = bytes, .end = bytes + size, .budget = b };
     int64_t columns, rows;
     bool ok;
 

@@ -242,6 +242,8 @@ struct target_column {
     int64_t rows;
 };
 
+enum { ROWS = 4096 }; /* between two looks at the time */
+
 /* int64 [N] in place of integers of any type or one-hot rows. *are is false, and nothing changed, where some are
  * neither. */
 static bool take_labels(const struct target_column *t, int64_t width, bool *are, struct report *r)
@@ -249,16 +251,19 @@ static bool take_labels(const struct target_column *t, int64_t width, bool *are,
     struct tensor *const old = &t->column->values, y;
     double *row = budget_zalloc(t->budget, (size_t)width, sizeof *row, r);
     int64_t *label;
+    bool ok;
 
     tensor_shape(&y, I64, 1, &t->rows);
     label = budget_zalloc(t->budget, (size_t)t->rows, sizeof *label, r);
-    *are = row && label;
-    for (int64_t i = 0; *are && i < t->rows; i++)
-        *are = read_label(old, i, width, row, &label[i]);
+    ok = *are = row && label;
+    for (int64_t i = 0; ok && *are && i < t->rows; i++) {
+        ok = i % ROWS || budget_in_time(t->budget, t->where, r);
+        *are = ok && read_label(old, i, width, row, &label[i]);
+    }
     budget_free(t->budget, row);
-    if (!row || !label || !*are) {
+    if (!ok || !*are) {
         budget_free(t->budget, label);
-        return row && label;
+        return ok;
     }
     budget_free(t->budget, old->data);
     y.data = label;

@@ -12,6 +12,7 @@ struct gz {
     const char *name;
     gzFile file;
     int64_t most; /* bytes that it can hold, the header included */
+    const struct budget *budget;
 };
 
 static bool gz_open(struct gz *g, const char *path, struct report *r)
@@ -54,6 +55,8 @@ static bool gz_read(struct gz *g, void *to, int64_t bytes, struct report *r)
 
         if (got < 0)
             return gz_failed(g, r);
+        if (!budget_in_time(g->budget, g->name, r))
+            return false;
         if (got == 0)
             return fail(r, KILN_BAD_DATA, g->name, "the file ends too early, %lld more bytes are needed",
                         (long long)bytes);
@@ -109,7 +112,7 @@ static bool read_header(struct gz *g, struct tensor *out, struct report *r)
 
 bool idx_load(struct tensor *out, const char *path, const struct type_check *check, struct budget *b, struct report *r)
 {
-    struct gz g;
+    struct gz g = { .budget = b };
     bool ok;
 
     *out = (struct tensor){ 0 };

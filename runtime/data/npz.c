@@ -330,7 +330,7 @@ static bool fill_deflated(struct member_source *m, unsigned char *to, size_t byt
         const uInt room = bytes < CHUNK ? (uInt)bytes : CHUNK;
         int code;
 
-        if (!refill(m, r))
+        if (!refill(m, r) || !budget_in_time(m->npz->budget, m->source.name, r))
             return false;
         m->zlib.next_out = look ? &none : to;
         m->zlib.avail_out = look ? 1 : room;

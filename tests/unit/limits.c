@@ -376,6 +376,46 @@ START_TEST(data_are_held_against_the_model_before_they_are_read)
 }
 END_TEST
 
+/* The time is looked at while data are read, not only in the end. */
+START_TEST(reading_data_takes_no_longer_than_it_may)
+{
+    static const char *const specs[] = { "csv:a.csv", "idx:images,labels", "cifar10:." };
+    unsigned char idx[16 + 4] = { 0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2 }, record[3073] = { 1 };
+    int64_t dims[] = { 2, 1 }, labels[] = { 0, 1 };
+    struct column x = { .name = NULL }, y = x;
+    struct dataset d;
+    char name[32];
+
+    put_file("a.csv", "1,0\n2,1\n", 8);
+    put_file("images", idx, sizeof idx);
+    put_file("labels", (unsigned char[]){ 0, 0, 8, 1, 0, 0, 0, 1, 3 }, 9);
+    for (int k = 1; k <= 5; k++) {
+        snprintf(name, sizeof name, "data_batch_%d.bin", k);
+        put_file(name, record, sizeof record);
+    }
+    ck_assert(tensor_shape(&x.values, I64, 2, dims) && tensor_shape(&y.values, I64, 1, dims));
+    x.values.data = y.values.data = labels;
+    for (size_t k = 0; k <= sizeof specs / sizeof *specs; k++)
+        for (int late = 0; late < 2; late++) {
+            bool ok;
+
+            budget.seconds = late ? AT_ONCE : 0;
+            budget_start(&budget);
+            ok = k < 3 ? dataset_open(&d, specs[k], PART_TRAIN, NULL, &budget, &report)
+                       : dataset_of_arrays(&d, 1, &x, 1, &y, &(struct data_options){ 0 }, &budget, &report);
+            budget_stop(&budget);
+            if (late) {
+                ck_assert(!ok);
+                expect_error(KILN_LIMIT, "not over within the time limit");
+            } else {
+                expect_ok(ok);
+                dataset_release(&d);
+            }
+            ck_assert_uint_eq(budget.used, 0);
+        }
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("limits");
@@ -396,6 +436,7 @@ Suite *suite(void)
     add_test(s, late_steps_change_nothing);
     tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
     tcase_add_test(c, data_are_held_against_the_model_before_they_are_read);
+    tcase_add_test(c, reading_data_takes_no_longer_than_it_may);
     suite_add_tcase(s, c);
     return s;
 }

@@ -383,7 +383,7 @@ START_TEST(reading_data_takes_no_longer_than_it_may)
         const char *spec, *where;
     } sets[] = { { "csv:a.csv", "a.csv" },
                  { "idx:images,labels", "images" },
-                 { "cifar10:.", "data_batch_1" },
+                 { "cifar10:.", "./data_batch_1.bin" },
                  { NULL, "x and y" } };
     unsigned char idx[16 + 4] = { 0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2 }, record[3073] = { 1 };
     int64_t dims[] = { 2, 1 }, labels[] = { 0, 1 };
@@ -411,7 +411,7 @@ START_TEST(reading_data_takes_no_longer_than_it_may)
             budget_stop(&budget);
             if (late) {
                 ck_assert(!ok);
-                ck_assert_msg(strstr(report.error.where, sets[k].where), "it is '%s'", report.error.where);
+                ck_assert_str_eq(report.error.where, sets[k].where);
                 expect_error(KILN_LIMIT, "not over within the time limit");
             } else {
                 expect_ok(ok);

@@ -149,9 +149,9 @@ KILN_API kiln_status kiln_file_write(kiln_context *context, const char *path, co
 /* -- tensors -- */
 
 /* Element types, by the numbers of the standard (TensorProto.DataType). An element of less than 8 bits takes a byte of
- * its own in memory, as in NumPy with ml_dtypes: int4 and int2 as an int8, uint4 and uint2 as a uint8, float4 and float6
- * by their bits, the others 0. They are packed in files alone. Constant, Identity, Cast and what only moves elements take
- * the types after bfloat16; nothing computes with them. */
+ * its own in memory, as in NumPy with ml_dtypes: int4 and int2 as an int8, uint4 and uint2 as a uint8, float4 and
+ * float6 by their bits, the others 0. They are packed in files alone. Constant, Identity, Cast and what only moves
+ * elements take the types after bfloat16; nothing computes with them. */
 typedef enum kiln_dtype {
     KILN_UNDEFINED = 0,
     KILN_FLOAT = 1,
@@ -303,10 +303,10 @@ typedef enum kiln_form {
 } kiln_form;
 
 /* Writes the model to a file. Opening and saving changes nothing: fields that this version does not know are written
- * again. Text lacks annotations that its syntax has no place for (a comment at its end lists them). The file is replaced
- * whole or not at all; it may be the model's own, but none that holds external data of the model, or of that which it
- * was made of. Errors: BAD_ARGUMENT (such a file), IO, UNSUPPORTED (text: what cannot be left out and has no place, as
- * sparse tensors), LIMIT (2 GiB), NO_MEMORY. */
+ * again. Text lacks annotations that its syntax has no place for (a comment at its end lists them). The file is
+ * replaced whole or not at all; it may be the model's own, but none that holds external data of the model, or of that
+ * which it was made of. Errors: BAD_ARGUMENT (such a file), IO, UNSUPPORTED (text: what cannot be left out and has no
+ * place, as sparse tensors), LIMIT (2 GiB), NO_MEMORY. */
 KILN_API kiln_status kiln_model_save(const kiln_model *model, const char *path, kiln_form form, kiln_error *err);
 
 /* Takes bytes, in order; false stops. */
@@ -416,8 +416,8 @@ typedef struct kiln_session_options {
                        numbers about 1 moves results near it that do not meet it, by up to about .7. What is not finite,
                        or makes more than 2^40, reaches what it meets and nothing else, with and without */
     const char *const *outputs; /* [output_count] the values to be computed, by name: any of the main graph, what lies
-                                   between as well. What they do not need is left out; inputs that they do not need may be given all the
-                                   same. NULL: the model's */
+                                   between as well. What they do not need is left out; inputs that they do not need may
+                                   be given all the same. NULL: the model's */
     size_t output_count;
 } kiln_session_options;
 
@@ -524,7 +524,9 @@ typedef struct kiln_column {
     const kiln_tensor *tensor;
 } kiln_column;
 
-/* The same of several columns, for models with several inputs, or outputs that are to learn. */
+/* The same of several columns, for models with several inputs, or outputs that are to learn. Their names differ, and
+ * are the model's, which options.model checks for inputs; a trainer checks all. Errors: as above, and BAD_DATA where an
+ * input of options.model has no column. */
 KILN_API kiln_status kiln_dataset_new_of(kiln_dataset **out, const kiln_column *inputs, size_t input_count,
                                          const kiln_column *targets, size_t target_count,
                                          const kiln_data_options *options, kiln_error *err);
@@ -537,8 +539,8 @@ KILN_API kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **val
 KILN_API const char *kiln_normalization_name(size_t k);
 /* The same samples, normalised when a batch is made: "none", "unit" (x / 255), "center" (the mean of each feature taken
  * off), "standardize" (divided by the deviation, too). What that takes is fitted to `fitted`, which is the training set
- * whatever is normalised; NULL: `data` itself. Of a model with several inputs those that are no floats get what is in the
- * file. Belongs to the caller, the samples are shared. Errors: BAD_ARGUMENT (the kind), BAD_DATA (other features),
+ * whatever is normalised; NULL: `data` itself. Of a model with several inputs those that are no floats get what is in
+ * the file. Belongs to the caller, the samples are shared. Errors: BAD_ARGUMENT (the kind), BAD_DATA (other features),
  * NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data, const char *kind,
                                             const kiln_dataset *fitted, kiln_error *err);
@@ -601,21 +603,23 @@ typedef struct kiln_trainer_options {
      * weight says. target_count 0: what `data` has targets for, or the model's first output. */
     const kiln_target *targets;
     size_t target_count;
+    bool measure; /* only kiln_trainer_score, _evaluate and _predict are to be called: nothing trains, and need not */
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
 typedef struct kiln_score {
     double loss;     /* the mean over the batch; of several targets their sum */
     int64_t correct; /* of `rows`: the largest output is the label's, or both are on the same side of 0.5 */
-    int64_t rows;    /* samples; more where the output has more than two dimensions; of several targets the first's */
-} kiln_score;
+    int64_t rows;    /* samples; more where the output has more than two dimensions */
+} kiln_score;        /* of several targets `correct` and `rows` are the first's */
 
 /* Weights, biases, normalisation parameters and per-channel constants of the model train (kiln_trainer_parameter tells
  * which, and why). What float16 or bfloat16 parameters learn is kept in float, and rounded where the model reads it and
- * when it is exported; double ones train in double. Loss and labels are float. Nodes in training form are taken as their
- * inference form. The model may be freed afterwards, which leaves one copy of the weights that train; the others are
- * shared. Errors: BAD_ARGUMENT (options), BAD_MODEL (an input without a dimension for the samples, nothing to train), UNSUPPORTED
- * (an operator without gradient on the way, an optimiser that does not train double), LIMIT, NO_MEMORY. */
+ * when it is exported; double ones train in double. Loss and labels are float. Nodes in training form are taken as
+ * their inference form. The model may be freed afterwards, which leaves one copy of the weights that train; the others
+ * are shared. Errors: BAD_ARGUMENT (options), BAD_MODEL (an input without a dimension for the samples, nothing to
+ * train), UNSUPPORTED (an operator without gradient on the way, an optimiser that does not train double), LIMIT,
+ * NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const kiln_trainer_options *options,
                                       kiln_error *err);
 /* One step on a batch of any size: `x` for the model's input, `y` the labels, [samples, ...]; *score, which may be
@@ -646,8 +650,8 @@ KILN_API const kiln_tensor *kiln_trainer_output(const kiln_trainer *trainer, siz
 KILN_API kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, kiln_error *err);
 KILN_API double kiln_trainer_learning_rate(const kiln_trainer *trainer);
 /* A copy, for the caller, of what a parameter has: its value (`what` is NULL or "value"), its gradient in the latest
- * step ("gradient", with options.keep_gradients), or what the optimiser keeps for it ("momentum", "velocity" ...: a wrong
- * one is answered with those that there are): float, or double where the parameter is. Errors: BAD_ARGUMENT,
+ * step ("gradient", with options.keep_gradients), or what the optimiser keeps for it ("momentum", "velocity" ...: a
+ * wrong one is answered with those that there are): float, or double where the parameter is. Errors: BAD_ARGUMENT,
  * NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_get(kiln_tensor **out, kiln_trainer *trainer, const char *parameter, const char *what,
                                       kiln_error *err);
@@ -714,8 +718,9 @@ KILN_API kiln_status kiln_trainer_times(const kiln_trainer *trainer, bool by_nod
 
 /* -- epochs -- */
 
-/* What a model is measured by over a data set: the loss, then the metrics; of several targets the sum of their losses,
- * then each one's loss and metrics. A measure is asked for by its name, with "val_" before it for the validation set. */
+/* What a model is measured by over a data set: the loss, then the metrics; of several targets the sum of their
+ * losses, then each one's loss and metrics. A measure is asked for by its name, with "val_" before it for the
+ * validation set. */
 KILN_API size_t kiln_trainer_measure_count(const kiln_trainer *trainer);
 /* "loss", "accuracy"; of several targets with the output's name before it, as Keras has it: "age_loss". NULL where k is
  * not below the count. */
@@ -758,16 +763,16 @@ typedef struct kiln_fit_options {
 KILN_API kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, const kiln_fit_options *options,
                                       int64_t *ran, kiln_error *err);
 /* Measures the model over a data set, `batch` samples at a time (0: 32), in inference form: `values` has room for
- * kiln_trainer_measure_count(). NaN stands for what says nothing of this training, and for a loss that is no number. Errors: as
- * above. */
+ * kiln_trainer_measure_count(). NaN stands for what says nothing of this training, and for a loss that is no number.
+ * Errors: as above. */
 KILN_API kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *data, int64_t batch,
                                            double *values, kiln_error *err);
 
 /* -- looking at models -- */
 
 /* What a model is made of, found once: types of all values, with open dimensions by their names, layers, parameters,
- * operators without gradient. Of a partial model less is known. Belongs to the caller; the model must outlive it. May be
- * read by any number of threads. */
+ * operators without gradient. Of a partial model less is known. Belongs to the caller; the model must outlive it. May
+ * be read by any number of threads. */
 typedef struct kiln_summary kiln_summary;
 
 /* Errors: LIMIT (the model's limits hold for this, too), NO_MEMORY. */
@@ -848,7 +853,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0 }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, false }
 /* clang-format on */
 
 #ifdef __cplusplus

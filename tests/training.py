@@ -190,16 +190,63 @@ def several():
         return f"says {said}"
     for names, words, says in (
         (("image", "kind"), [], "an array 'ids' is needed for an input of the model, there are: image, kind"),
-        (("image", "ids", "kind"), ["--loss", "years, all=mean_squared_error"], "name 1 outputs, the data have something for 0 of them"),
+        (("image", "ids", "kind"), ["--loss", "years, all=mean_squared_error"], "1 outputs are named by options, the data have something for 0 of them"),
         (("image", "ids"), [], "one array 'y' is needed, there are: image, ids"),
     ):
         np.savez("few.npz", **{n: data[n] for n in names})
         said = kiln("train", "two.onnxtxt", "--data", "npz:few.npz", "--output", "never.onnx", *words, code=2 if words else 5)
         if says not in said:
             return f"{names}: says {said}"
+    np.savez("kinds.npz", image=images, ids=ids, kind=kind)
+    for words, says in (
+        (["--loss-weight", "kind=2", "--loss-weight", "kind=2"], "it is the output's second one"),
+        (["--loss-weight", "kind=-2"], "must be a number above 0"),
+        (["--loss-weight", "kind=1e-60"], "must be 0, or a float"),
+    ):
+        said = kiln("train", "two.onnxtxt", "--data", "npz:data.npz", "--output", "never.onnx", *words, "--loss", "years, all=mean_squared_error", code=2)
+        if says not in said:
+            return f"{words}: says {said}"
+    said = kiln("train", "two.onnxtxt", "--data", "npz:data.npz", "--output", "one.onnx", "--train-output", "years, all", "--loss", "mean_squared_error")
+    if "loss       of 'years, all': mean_squared_error" not in said or "of 'kind'" in said:
+        return f"says {said}"
+    said = kiln("eval", "two.onnxtxt", "--data", "npz:kinds.npz", "--train-output", "kind")
+    if "warning" in said or "years" in said:
+        return f"says {said}"
     Path("rows.csv").write_text("1,2,0\n")
     said = kiln("train", "two.onnxtxt", "--data", "csv:rows.csv", "--output", "never.onnx", code=3)
     return None if "2 inputs without a value ('image', 'ids'), data of format csv are for 1; `kiln init`" in said else f"says {said}"
+
+
+def many_outputs():
+    """More outputs than options can name; one of integers, which does not learn, and one that nothing leads to."""
+    names = [f"o{k}" for k in range(70)]
+    Path("many.onnxtxt").write_text('<ir_version: 8, opset_import: ["": 17]> g (float[N, 2] x) => (%s, int64[N] best, float[N, 2] same) <%s> { best = ArgMax <axis = 1, keepdims = 0> (x) same = Identity (x) %s }' % (
+        ", ".join(f"float[N, 1] {n}" for n in names), ", ".join(f"float[2, 1] w{n} = {{1, 2}}" for n in names), " ".join(f"{n} = MatMul (x, w{n})" for n in names)))
+    x = np.random.default_rng(3).normal(size=(12, 2)).astype(np.float32)
+    np.savez("many.npz", x=x, best=x.argmax(1), **{n: np.full((12, 1), k, np.float32) for k, n in enumerate(names)})
+    said = kiln("train", "many.onnxtxt", "--data", "npz:many.npz", "--loss", "mean_squared_error", "--output", "m.onnx", "--history", "h.csv", "--loss-weight", "o69=0.5")
+    if said.count("loss       of 'o") != 70 or "of 'o69': mean_squared_error from the output, as asked, counted 0.5 times" not in said:
+        return f"says {said}"
+    last = {name: float(value) for name, value in rows("h.csv")[-1].items() if value}
+    if abs(sum(last[f"o{k}_loss"] for k in range(69)) + last["o69_loss"] / 2 - last["loss"]) > 1e-4 * last["loss"]:
+        return f"the sum of losses is {last['loss']}"
+    said = kiln("train", "many.onnxtxt", "--data", "npz:many.npz", "--output", "m.onnx", "--loss", "mean_squared_error")
+    if "output 'best' is of a type that cannot learn: what the data have for it is left out" not in said:
+        return f"says {said}"
+    np.savez("same.npz", x=x, y=x)
+    said = kiln("eval", "many.onnxtxt", "--data", "npz:same.npz", "--train-output", "same", "--loss", "mean_squared_error")
+    return None if "\nloss 0\n" in said else f"says {said}"
+
+
+def regression():
+    """A training set with fractions tells that whole numbers beside it, negative ones too, are numbers."""
+    Path("line.onnxtxt").write_text('<ir_version: 8, opset_import: ["": 17]> g (float[N, 1] x) => (float[N, 1] r) <float[1, 1] w = {1}> { r = MatMul (x, w) }')
+    x = np.arange(6, dtype=np.float32)[:, None]
+    np.savez("halves.npz", x=x, r=x - 2.5)
+    np.savez("whole.npz", x=x, r=x - 3)
+    kiln("train", "line.onnxtxt", "--data", "npz:halves.npz", "--validation", "npz:whole.npz", "--output", "m.onnx")
+    loss = score("line.onnxtxt", "--data", "npz:halves.npz", "--normalize", "center", "--fit", "npz:whole.npz")["loss"]
+    return None if abs(loss - ((x - x.mean() - (x - 2.5)) ** 2).mean()) < 1e-6 else f"the loss is {loss}"
 
 
 def mistakes():
@@ -216,7 +263,9 @@ def mistakes():
         (["--early-stop", "beauty:3"], 2, "metric 'beauty' is unknown"),
         (["--early-stop", "loss"], 64, "needs a number of epochs"),
         (["--loss", "none=mean_squared_error"], 2, "the model has no such output, it has '"),
+        (["--loss", "Identity:0=mean_squared_error"], 2, "the model has no such output"),
         (["--loss-weight", "none=2"], 2, "the model has no such output"),
+        (["--train-output", "none"], 2, "the model has no such output"),
         (["--loss", "mean_squared_error", "--loss", "hinge"], 2, "a second one must name its output"),
         (["--batch", "0"], 64, "--batch is '0'"),
         (["--data", "npz:none.npz"], 7, "cannot be opened"),
@@ -312,6 +361,6 @@ with tempfile.TemporaryDirectory() as scratch:
         attempt(f"network.{text.parent.name}.{text.stem}", every_network, text)
     for folder in sorted(p.parent for p in MODELS.glob("*/keras.onnx")):
         attempt(f"keras-export.{folder.name}", keras_export, folder)
-    for test in (threads_and_seeds, logs, frozen, pixels, several, mistakes, over_inputs, two_outputs):
+    for test in (threads_and_seeds, logs, frozen, pixels, several, many_outputs, regression, mistakes, over_inputs, two_outputs):
         attempt(test.__name__, test)
 sys.exit(harness.failures > 0)

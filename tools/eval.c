@@ -8,15 +8,14 @@ struct options {
     int64_t batch;
 };
 
-enum { KEY_LIMIT = 256, KEY_NORMALIZE, KEY_FIT, KEY_EXACT, KEY_WEIGHT };
+enum { KEY_LIMIT = 256, KEY_NORMALIZE, KEY_FIT, KEY_EXACT };
 
 static const struct argp_option argp_options[] = {
     { "data", 'd', "SPEC", 0, "as for `kiln train`; where the data have parts, the test part unless :train is said",
       0 },
     { "batch", 'b', "N", 0, "samples at a time (256)", 0 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 0 },
-    { "loss", 'l', "[OUTPUT=]NAME[:KEY=VALUE,...]", 0, "as for `kiln train` (guessed from the output)", 0 },
-    { "loss-weight", KEY_WEIGHT, "OUTPUT=NUMBER", 0, "as for `kiln train` (1)", 0 },
+    TARGET_OPTIONS(0, "as for `kiln train` (guessed from the output)"),
     { "normalize", KEY_NORMALIZE, "KIND", 0, "as the model was trained: unit, center, standardize", 0 },
     { "fit", KEY_FIT, "SPEC", 0, "what center and standardize are fitted to (the data evaluated)", 0 },
     { "threads", 't', "N", 0, "(one for each CPU)", 0 },
@@ -37,12 +36,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_LIMIT:
         o->learn.limit = option_number(state, "limit", arg, 1, INT64_MAX);
-        return 0;
-    case 'l':
-        option_loss(&o->learn, state, arg);
-        return 0;
-    case KEY_WEIGHT:
-        option_weight(&o->learn, state, arg);
         return 0;
     case KEY_NORMALIZE:
         o->learn.normalize = option_normalization(state, arg);
@@ -69,7 +62,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "needs a model and --data");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return option_target(&o->learn, key, arg, state) ? 0 : ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -111,6 +104,7 @@ static int run(int argc, char **argv)
     argp_err_exit_status = EXIT_USAGE;
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
+    o.learn.trainer.measure = true;
     c->limits = o.learn.limits;
     ok = command_start(c, o.learn.threads) && learn_open(&l, &o.learn) && evaluate(&l, o.batch);
     learn_close(&l);

@@ -1,4 +1,5 @@
 #include "learn.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* -- what the options say of outputs -- */
@@ -47,13 +48,29 @@ static kiln_target *target_of(struct learn *l, const char *output)
     return &l->targets[l->target_count++];
 }
 
+/* Is it the name of a loss? */
+static bool is_loss(const char *name, size_t n)
+{
+    struct page names = { 0 };
+    bool found = false;
+
+    kiln_table_write(KILN_LOSSES, false, page_write, &names, NULL);
+    for (const char *s = names.text; s && *s && !found; s += strspn(s, ", ")) {
+        const size_t length = strcspn(s, ", ");
+
+        found = length == n && strncmp(s, name, n) == 0;
+        s += length;
+    }
+    page_free(&names);
+    return found;
+}
+
 static bool read_loss(struct learn *l, const char *arg)
 {
     const char *spec = arg, *output = output_of(l->model, arg, &spec);
-    const size_t equals = strcspn(arg, "=:");
     kiln_target *t;
 
-    if (!output && arg[equals] == '=')
+    if (!output && strchr(arg, '=') && !is_loss(arg, strcspn(arg, ":")))
         return fail_output(l, "loss", arg);
     if (!output && l->loss)
         return command_fail(&l->command, KILN_BAD_ARGUMENT, NULL, "--loss %.80s: a second one must name its output",
@@ -83,9 +100,21 @@ static bool read_weight(struct learn *l, const char *arg)
     if (!n || number[n] || !(weight > 0))
         return command_fail(&l->command, KILN_BAD_ARGUMENT, NULL, "--loss-weight %.80s: must be a number above 0", arg);
     t = target_of(l, output);
+    if (t && t->weight > 0)
+        return command_fail(&l->command, KILN_BAD_ARGUMENT, NULL, "--loss-weight %.80s: it is the output's second one",
+                            arg);
     if (t)
         t->weight = weight;
     return t;
+}
+
+/* --train-output: it learns, whatever else the data have. */
+static bool read_output(struct learn *l, const char *arg)
+{
+    for (size_t k = 0; k < l->outputs; k++)
+        if (strcmp(kiln_model_output(l->model, k)->name, arg) == 0)
+            return target_of(l, kiln_model_output(l->model, k)->name);
+    return fail_output(l, "train-output", arg);
 }
 
 static bool read_targets(struct learn *l, const struct learn_options *o)
@@ -96,6 +125,9 @@ static bool read_targets(struct learn *l, const struct learn_options *o)
             return false;
     for (size_t k = 0; k < o->weight_count; k++)
         if (!read_weight(l, o->weight[k]))
+            return false;
+    for (size_t k = 0; k < o->output_count; k++)
+        if (!read_output(l, o->output[k]))
             return false;
     return true;
 }
@@ -108,37 +140,56 @@ static const kiln_target *said_of(const struct learn *l, const char *output)
     return NULL;
 }
 
-/* The outputs that the data have something for, with what was said of them; what has no name is for the one that was
- * named. `to` has room for MOST_TARGETS. */
-static bool choose_targets(struct learn *l, kiln_target *to, size_t *count)
+static bool is_chosen(const struct learn_options *o, const char *output)
+{
+    for (size_t k = 0; k < o->output_count; k++)
+        if (strcmp(o->output[k], output) == 0)
+            return true;
+    return !o->output_count;
+}
+
+/* An ArgMax beside its scores comes with them. */
+static bool can_learn(const struct learn *l, const char *output)
+{
+    for (size_t k = 0; k < l->outputs; k++)
+        if (strcmp(kiln_model_output(l->model, k)->name, output) == 0)
+            return kiln_dtype_is_float(kiln_model_output(l->model, k)->dtype);
+    return false;
+}
+
+/* The outputs that the data have something for, with what was said of them; `to` has room for all columns. */
+static bool choose_named(struct learn *l, const struct learn_options *o, kiln_target *to, size_t *count)
 {
     const size_t columns = kiln_dataset_about(l->train)->targets;
-    const kiln_target *said;
-    size_t used = 0;
+    size_t said = 0;
 
+    for (size_t k = 0; k < columns; k++) {
+        const char *name = kiln_dataset_target(l->train, k)->name;
+        const kiln_target *of = said_of(l, name);
+
+        said += of != NULL;
+        if (is_chosen(o, name) && (of || can_learn(l, name)))
+            to[(*count)++] = of ? *of : (kiln_target){ .output = name };
+    }
+    return said == l->target_count ||
+           command_fail(&l->command, KILN_BAD_ARGUMENT, NULL,
+                        "%zu outputs are named by options, the data have something for %zu of them", l->target_count,
+                        said);
+}
+
+/* What has no name is for the one output that was named. Nothing is chosen where nothing was said. */
+static bool choose_targets(struct learn *l, const struct learn_options *o, kiln_target *to, size_t *count)
+{
     *count = 0;
     if (!l->target_count)
         return true;
-    if (!kiln_dataset_target(l->train, 0)->name) {
-        to[0] = l->targets[0];
-        *count = 1;
-        return l->target_count == 1 ||
-               command_fail(&l->command, KILN_BAD_ARGUMENT, NULL,
-                            "outputs '%.80s' and '%.80s' are to learn, the data have one column without a name",
-                            l->targets[0].output, l->targets[1].output);
-    }
-    for (size_t k = 0; k < columns && k < MOST_TARGETS; k++) {
-        const char *name = kiln_dataset_target(l->train, k)->name;
-
-        said = said_of(l, name);
-        to[k] = said ? *said : (kiln_target){ .output = name };
-        used += said != NULL;
-        ++*count;
-    }
-    return used == l->target_count ||
+    if (kiln_dataset_target(l->train, 0)->name)
+        return choose_named(l, o, to, count);
+    to[(*count)++] = l->targets[0];
+    return l->target_count == 1 ||
            command_fail(&l->command, KILN_BAD_ARGUMENT, NULL,
-                        "--loss and --loss-weight name %zu outputs, the data have something for %zu of them",
-                        l->target_count, used);
+                        "outputs '%.80s' and '%.80s' are to learn, the data have one column without a name",
+                        l->targets[0].output, l->targets[1].output);
 }
 
 /* -- data -- */
@@ -199,7 +250,7 @@ static bool normalize(struct learn *l, const struct learn_options *o)
 
     if (!o->normalize)
         return true;
-    d.values = !kiln_dataset_target(l->train, 0)->classes;
+    d.as = l->train;
     if (o->fit_to && !open_data(l, o, o->fit_to, &d, &fitted))
         return false;
     ok = normalize_one(l, &l->check, o->normalize, fitted ? fitted : l->train) &&
@@ -219,27 +270,36 @@ static bool load_model(struct learn *l, const struct learn_options *o)
     return l->model;
 }
 
-bool learn_open(struct learn *l, const struct learn_options *o)
+static bool make_trainer(struct learn *l, const struct learn_options *o)
 {
     kiln_trainer_options t = o->trainer;
-    kiln_target targets[MOST_TARGETS];
+    kiln_target *targets = calloc(kiln_dataset_about(l->train)->targets + 1, sizeof *targets);
     struct command *c = &l->command;
 
-    if (!load_model(l, o))
-        return false;
-    c->teller.file = NULL; /* what goes wrong from here on is not of that file */
-    if (!read_targets(l, o) || !open_sets(l, o) || !normalize(l, o) || !choose_targets(l, targets, &t.target_count))
-        return false;
-    t.loss = l->loss;
-    t.targets = targets;
+    if (!targets)
+        return command_no_memory(c);
+    l->named = kiln_dataset_target(l->train, 0)->name;
     t.context = c->context;
     t.seconds = o->limits.seconds;
     t.data = l->train;
-    l->named = kiln_dataset_target(l->train, 0)->name;
-    kiln_trainer_new(&l->trainer, l->model, &t, &c->err);
+    t.loss = l->loss;
+    t.targets = targets;
+    if (choose_targets(l, o, targets, &t.target_count))
+        kiln_trainer_new(&l->trainer, l->model, &t, &c->err);
+    free(targets);
+    return l->trainer;
+}
+
+bool learn_open(struct learn *l, const struct learn_options *o)
+{
+    if (!load_model(l, o))
+        return false;
+    l->command.teller.file = NULL; /* what goes wrong from here on is not of that file */
+    if (!read_targets(l, o) || !open_sets(l, o) || !normalize(l, o) || !make_trainer(l, o))
+        return false;
     kiln_model_free(l->model); /* the trainer has its own */
     l->model = NULL;
-    return l->trainer;
+    return true;
 }
 
 void learn_close(struct learn *l)
@@ -270,18 +330,17 @@ void learn_say_losses(const struct learn *l, const char *title)
 
 /* -- options -- */
 
-void option_loss(struct learn_options *o, struct argp_state *state, const char *arg)
+bool option_target(struct learn_options *o, int key, const char *arg, struct argp_state *state)
 {
-    if (o->loss_count == MOST_TARGETS)
-        argp_error(state, "--loss is given more than %d times", (int)MOST_TARGETS);
-    o->loss[o->loss_count++] = arg;
-}
+    const char **list = key == KEY_LOSS ? o->loss : key == KEY_WEIGHT ? o->weight : o->output;
+    size_t *count = key == KEY_LOSS ? &o->loss_count : key == KEY_WEIGHT ? &o->weight_count : &o->output_count;
 
-void option_weight(struct learn_options *o, struct argp_state *state, const char *arg)
-{
-    if (o->weight_count == MOST_TARGETS)
-        argp_error(state, "--loss-weight is given more than %d times", (int)MOST_TARGETS);
-    o->weight[o->weight_count++] = arg;
+    if (key != KEY_LOSS && key != KEY_WEIGHT && key != KEY_TRAIN_OUTPUT)
+        return false;
+    if (*count == MOST_TARGETS)
+        argp_error(state, "an option of outputs is given more than %d times", (int)MOST_TARGETS);
+    list[(*count)++] = arg;
+    return true;
 }
 
 const char *option_normalization(struct argp_state *state, const char *arg)

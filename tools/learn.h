@@ -8,9 +8,10 @@ enum { MOST_TARGETS = 64 };
 
 struct learn_options {
     const char *model, *data;
-    size_t loss_count, weight_count;
+    size_t loss_count, weight_count, output_count;
     const char *loss[MOST_TARGETS];   /* "[OUTPUT=]NAME..." */
     const char *weight[MOST_TARGETS]; /* "OUTPUT=NUMBER" */
+    const char *output[MOST_TARGETS]; /* those that learn; none: all that the data have something for */
     bool draw;                        /* parameters without a value are given one */
     const char *validation;           /* a SPEC; NULL: */
     double split;                     /* the part of the data that validates; 0 is none */
@@ -40,9 +41,17 @@ struct learn {
 bool learn_open(struct learn *l, const struct learn_options *o);
 void learn_close(struct learn *l);
 
-/* --loss and --loss-weight, or the command ends with EXIT_USAGE. */
-void option_loss(struct learn_options *o, struct argp_state *state, const char *arg);
-void option_weight(struct learn_options *o, struct argp_state *state, const char *arg);
+/* The options of outputs, for a list of struct argp_option. */
+enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT };
+#define TARGET_OPTIONS(group, losses)                                                                                  \
+    { "loss", KEY_LOSS, "LOSS", 0, "[OUTPUT=]NAME[:KEY=VALUE,...]: " losses "; repeated for several outputs", group }, \
+        { "loss-weight", KEY_WEIGHT, "OUTPUT=N", 0, "how often its loss counts in the sum of all (1)", group },        \
+    {                                                                                                                  \
+        "train-output", KEY_TRAIN_OUTPUT, "OUTPUT", 0,                                                                 \
+            "it counts, others do not; repeated for several (all that the data have something for)", group             \
+    }
+/* Is it one of them? Then it is noted, or the command ends with EXIT_USAGE. */
+bool option_target(struct learn_options *o, int key, const char *arg, struct argp_state *state);
 /* "loss  NAME, because ..." for each output that learns, after `title`. */
 void learn_say_losses(const struct learn *l, const char *title);
 /* --normalize KIND, or the command ends with EXIT_USAGE. */

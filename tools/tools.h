@@ -71,8 +71,8 @@ bool command_no_memory(struct command *c);
 /* What errno says of a file. */
 bool command_fail_system(struct command *c, const char *path);
 
-/* Opens a model within the limits. Parameters of which the file names only the initialiser get values, so that it can be
- * looked at and run; *drawn, which may be NULL, is how many. NULL with an error. */
+/* Opens a model within the limits. Parameters of which the file names only the initialiser get values, so that it can
+ * be looked at and run; *drawn, which may be NULL, is how many. NULL with an error. */
 kiln_model *open_model(struct command *c, const char *path);
 kiln_model *open_filled_model(struct command *c, const char *path, uint64_t seed, size_t *drawn);
 /* A value for an input that nobody gave: dimensions that it leaves open are 1, or `batch` where that is the first. NULL
@@ -110,8 +110,8 @@ void say_bytes(FILE *to, const char *bytes, size_t length);
 /* Was there memory for all that was to be said? If not, it has been told, and the command ends with NO_MEMORY. */
 bool said_all(void);
 
-/* Text that is printed, or written to a file, when all of it is there. Zero-initialise. What there is no memory for makes
- * it fail at its end. */
+/* Text that is printed, or written to a file, when all of it is there. Zero-initialise. What there is no memory for
+ * makes it fail at its end. */
 struct page {
     char *text; /* ended by NUL, where there is any */
     size_t length, room;
@@ -124,8 +124,8 @@ void page_say(struct page *p, const char *format, ...) __attribute__((format(pri
 void page_printf(struct page *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A kiln_write_fn: `user` is a page. */
 bool page_write(void *user, const void *bytes, size_t count);
-/* To standard output. On a terminal it is escaped, but for newlines and tabs: then nothing is to be read back. These two
- * free it; false with an error. */
+/* To standard output. On a terminal it is escaped, but for newlines and tabs: then nothing is to be read back. These
+ * two free it; false with an error. */
 bool page_show(struct page *p, struct command *c);
 bool page_save(struct page *p, const char *path, struct command *c);
 void page_free(struct page *p);

@@ -129,14 +129,15 @@ static int64_t elements_of(const kiln_trainer *t, kiln_role role)
     return sum;
 }
 
-/* What they are of, where there are several columns. */
-static void print_columns(const kiln_dataset *d)
+/* What they are of and for, where that could be something else. */
+static void print_columns(const struct learn *l)
 {
+    const kiln_dataset *d = l->train;
     const kiln_dataset_info *data = kiln_dataset_about(d);
 
     for (size_t k = 0; k < data->inputs && data->inputs > 1; k++)
         say("%s'%s'", k ? ", " : " of ", kiln_dataset_input(d, k)->name);
-    for (size_t k = 0; k < data->targets && data->targets > 1; k++)
+    for (size_t k = 0; k < data->targets && l->named && l->outputs > 1; k++)
         say("%s'%s'", k ? ", " : " for ", kiln_dataset_target(d, k)->name);
 }
 
@@ -165,7 +166,7 @@ static void print_start(const struct options *o, const struct learn *l)
         (long long)elements_of(t, KILN_TRAINABLE), (long long)elements_of(t, KILN_STATISTIC),
         (long long)elements_of(t, KILN_FROZEN), l->drawn ? ", initial values drawn" : "");
     say("data       %s: %lld samples%s", o->learn.data, (long long)data->count, data->header ? " below a header" : "");
-    print_columns(l->train);
+    print_columns(l);
     if (l->check)
         say(", %lld to validate", (long long)kiln_dataset_about(l->check)->count);
     say("\n");
@@ -293,8 +294,7 @@ enum {
     KEY_FIGURE,
     KEY_UNTIE,
     KEY_PROFILE,
-    KEY_EXACT,
-    KEY_WEIGHT
+    KEY_EXACT
 };
 
 static const struct argp_option argp_options[] = {
@@ -304,8 +304,7 @@ static const struct argp_option argp_options[] = {
     { "validation-split", KEY_SPLIT, "F", 0, "this part of the data, its end, validates", 1 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 1 },
     { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
-    { "loss", 'l', "[OUTPUT=]NAME[:KEY=VALUE,...]", 0, "{losses} (guessed); for several outputs repeated", 2 },
-    { "loss-weight", KEY_WEIGHT, "OUTPUT=NUMBER", 0, "how often its loss counts in the sum (1); may be repeated", 2 },
+    TARGET_OPTIONS(2, "{losses} (guessed)"),
     { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (adam)", 2 },
     { "batch", 'b', "N", 0, "samples in a step (32)", 2 },
     { "epochs", 'e', "N", 0, "(1)", 2 },
@@ -316,9 +315,8 @@ static const struct argp_option argp_options[] = {
     { "threads", 't', "N", 0, "(one for each CPU)", 2 },
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 2 },
     { "save-best", KEY_BEST, "METRIC", 0,
-      "write the model whenever it is best: loss or {metrics}, val_ before it for the data to validate with; of "
-      "several "
-      "outputs OUTPUT_loss ...",
+      "write the model whenever loss or {metrics} is best; val_loss ... of the data to validate with, OUTPUT_loss ... "
+      "of one of several outputs",
       3 },
     { "early-stop", KEY_STOP, "METRIC:PATIENCE", 0, "end after so many epochs without improvement", 3 },
     { "history", KEY_HISTORY, "FILE.csv", 0, "a row for each epoch", 3 },
@@ -350,12 +348,6 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
     case KEY_NORMALIZE:
         l->normalize = option_normalization(state, arg);
         return 0;
-    case 'l':
-        option_loss(l, state, arg);
-        return 0;
-    case KEY_WEIGHT:
-        option_weight(l, state, arg);
-        return 0;
     case 'O':
         l->trainer.optimizer = arg;
         return 0;
@@ -374,7 +366,7 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
         l->threads = (int)option_number(state, "threads", arg, 0, 1024);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return option_target(l, key, arg, state) ? 0 : ARGP_ERR_UNKNOWN;
     }
 }
 

@@ -100,60 +100,82 @@ static kiln_dataset *handle_new(struct samples *samples, struct fitted *fitted, 
     return d;
 }
 
-/* Is something called `name` of that output? Where one of them has no name, it is of the first. */
-static bool is_of(const char *name, const char *output, bool first)
+/* The loss that is said of an output; `rest`: what is said of no name is of it, too. */
+static const char *loss_for(const kiln_data_options *o, const char *output, bool rest)
 {
-    return name && output ? strcmp(name, output) == 0 : first;
+    const char *spec = o->loss;
+
+    for (size_t k = 0; k < o->target_count; k++) {
+        const kiln_target *t = &o->targets[k];
+
+        if (t->loss && t->output && output && strcmp(t->output, output) == 0)
+            return t->loss;
+        if (t->loss && !t->output && rest)
+            spec = t->loss;
+    }
+    return spec;
 }
 
-/* What is asked of what is to be predicted for an output; NULL: one whose name nobody knows. */
-static struct column_request target_request(const kiln_data_options *o, const char *output, bool first)
+/* What is asked of what is to be predicted for an output; NULL: for any other. */
+static struct column_request target_request(const kiln_data_options *o, const char *output, bool rest)
 {
+    const struct loss_def *loss = loss_named(loss_for(o, output, rest));
     const struct dataset *as = o->as ? &o->as->data : NULL;
-    struct column_request q = { .name = output };
-    const char *spec = o->loss;
-    const struct loss_def *loss;
+    struct column_request q = { .name = output, .values = o->values || (loss && loss->labels == LABELS_NUMBERS) };
 
-    for (size_t k = 0; k < o->target_count; k++)
-        if (o->targets[k].loss && is_of(o->targets[k].output, output, first))
-            spec = o->targets[k].loss;
-    loss = loss_named(spec);
-    q.values = o->values || (loss && loss->labels == LABELS_NUMBERS);
-    for (size_t c = 0; as && c < as->targets && !q.classes; c++)
-        if (is_of(as->y[c].name, output, first))
+    for (size_t c = 0; as && c < as->targets; c++)
+        if (column_is(&as->y[c], output, rest && !as->y[c].name)) {
             q.classes = as->y[c].classes;
+            q.values |= !column_has_labels(&as->y[c]);
+        }
     return q;
 }
 
 /* What a column without a name is for: the one output that something is said of, or the first. */
 static size_t unnamed_target(const kiln_data_options *o, const struct graph *g)
 {
-    for (size_t k = 0; g && o->target_count == 1 && o->targets->output && k < g->output_count; k++)
+    for (size_t k = 0; o->target_count == 1 && o->targets->output && k < g->output_count; k++)
         if (strcmp(g->outputs[k]->name, o->targets->output) == 0)
             return k;
     return 0;
 }
 
-/* What the model needs. Where there is none, columns are what their names and the targets say. */
+/* One for each output of the model; where there is none, for each name that something is known of, and one for all
+ * others. */
+static bool request_targets(struct data_options *to, const kiln_data_options *o, const struct graph *g, struct arena *a,
+                            struct report *r)
+{
+    const struct dataset *as = o->as ? &o->as->data : NULL;
+    const size_t most = g ? g->output_count : o->target_count + (as ? as->targets : 0) + 1;
+    struct column_request *y = arena_array(a, most, sizeof *y, r);
+
+    to->target = y;
+    to->unnamed = g ? unnamed_target(o, g) : 0;
+    for (size_t k = 0; y && g && k < g->output_count; k++)
+        y[to->targets++] = target_request(o, g->outputs[k]->name, k == to->unnamed);
+    for (size_t k = 0; y && !g && k < o->target_count; k++)
+        if (o->targets[k].output)
+            y[to->targets++] = target_request(o, o->targets[k].output, o->target_count == 1);
+    for (size_t k = 0; y && !g && as && k < as->targets; k++)
+        if (as->y[k].name)
+            y[to->targets++] = target_request(o, as->y[k].name, false);
+    if (y && !g) {
+        to->unnamed = o->target_count == 1 && o->targets->output ? 0 : to->targets;
+        y[to->targets++] = target_request(o, NULL, true);
+    }
+    return y;
+}
+
 static bool requests(struct data_options *to, const kiln_data_options *o, struct arena *a, struct report *r)
 {
     const struct graph *g = o->model ? o->model->model->graph : NULL;
-    struct column_request *y;
 
-    *to = (struct data_options){ .limit = o->limit,
-                                 .inputs = g ? g->input_count : 0,
-                                 .input = g ? api_inputs_of(g, a, r) : NULL,
-                                 .targets = g ? g->output_count : o->target_count + 1,
-                                 .unnamed = unnamed_target(o, g) };
-    to->target = y = arena_array(a, to->targets, sizeof *y, r);
-    if (!y || (g && !to->input))
-        return false;
-    for (size_t k = 0; k < to->targets; k++) {
-        const char *said = g || k == o->target_count ? NULL : o->targets[k].output;
-
-        y[k] = target_request(o, g ? g->outputs[k]->name : said, !g || k == to->unnamed);
+    *to = (struct data_options){ .limit = o->limit };
+    if (g) {
+        to->inputs = g->input_count;
+        to->input = api_inputs_of(g, a, r);
     }
-    return true;
+    return (!g || to->input) && request_targets(to, o, g, a, r);
 }
 
 static bool check(const kiln_data_options *o, kiln_error *err)
@@ -352,14 +374,21 @@ static struct fitted *fit(const kiln_dataset *to, enum normalization kind, struc
     return NULL;
 }
 
+/* Every input needs one that it is fitted to, with as many features. */
 static bool check_features(const struct dataset *data, const struct dataset *fitted, struct report *r)
 {
-    if (data->inputs != fitted->inputs)
-        return fail(r, KILN_BAD_DATA, NULL, "samples have %zu columns, those that it is fitted to %zu", data->inputs,
-                    fitted->inputs);
     for (size_t k = 0; k < data->inputs; k++) {
-        const struct tensor a = column_sample(&data->x[k]), b = column_sample(&fitted->x[k]);
+        const struct column *other = NULL;
+        struct tensor a, b;
 
+        for (size_t j = 0; j < fitted->inputs && !other; j++)
+            if (column_is(&fitted->x[j], data->x[k].name, data->inputs == 1 && fitted->inputs == 1))
+                other = &fitted->x[j];
+        if (!other)
+            return fail(r, KILN_BAD_DATA, NULL, "there is nothing that '%s' could be fitted to",
+                        data->x[k].name ? data->x[k].name : "x");
+        a = column_sample(&data->x[k]);
+        b = column_sample(other);
         if (tensor_count(&a) != tensor_count(&b))
             return fail(r, KILN_BAD_DATA, NULL, "samples have %lld features, those that it is fitted to %lld",
                         (long long)tensor_count(&a), (long long)tensor_count(&b));

@@ -24,7 +24,7 @@ struct kiln_trainer {
 
 struct trainer *api_begin_call(kiln_trainer *trainer)
 {
-    trainer->predicted = false;
+    trainer->predicted = trainer->scored = false;
     return trainer->trainer;
 }
 
@@ -94,9 +94,9 @@ static bool check_targets(const kiln_trainer_options *o, kiln_error *err)
         return false;
     }
     for (size_t k = 0; k < o->target_count; k++)
-        if (!(o->targets[k].weight >= 0 && o->targets[k].weight <= MOST_WEIGHT)) {
-            api_refuse(err, "the weight of target %zu is %g, must be from 0 to %g", k, o->targets[k].weight,
-                       MOST_WEIGHT);
+        if (!(o->targets[k].weight >= 0 && o->targets[k].weight <= MOST_WEIGHT) || !fits_float(o->targets[k].weight)) {
+            api_refuse(err, "the weight of target %zu is %g, must be 0, or a float of at most %g", k,
+                       o->targets[k].weight, MOST_WEIGHT);
             return false;
         }
     return true;
@@ -126,28 +126,52 @@ static bool find_targets(const kiln_trainer_options *o, const struct dataset *d,
     return true;
 }
 
+/* Is it declared to be no float? An output of integers comes with those that learn, as an ArgMax beside its scores. */
+static bool cannot_learn(const struct graph *g, const char *output)
+{
+    for (size_t k = 0; k < g->output_count; k++)
+        if (strcmp(g->outputs[k]->name, output) == 0)
+            return g->outputs[k]->has_type && !dtype_is_float(g->outputs[k]->type.dtype);
+    return false; /* there is no such output: the trainer says so */
+}
+
+/* The columns that have names, but for those of outputs that cannot learn, unless nothing else is there. */
+static size_t named_targets(const struct dataset *d, const struct graph *g, struct target_options *t, struct report *r)
+{
+    size_t count = 0;
+
+    for (size_t k = 0; k < d->targets; k++)
+        if (!cannot_learn(g, d->y[k].name))
+            t[count++].output = d->y[k].name;
+        else if (d->targets > 1)
+            warn(r, NULL, "output '%s' is of a type that cannot learn: what the data have for it is left out",
+                 d->y[k].name);
+    if (!count)
+        t[count++].output = d->y->name;
+    return count;
+}
+
 /* Those that are asked for, else those that the data have by name, else one, of the first output. */
-static bool choose_targets(const kiln_trainer_options *o, struct trainer_options *to, struct arena *a, struct report *r)
+static bool choose_targets(const kiln_trainer_options *o, const struct graph *g, struct trainer_options *to,
+                           struct arena *a, struct report *r)
 {
     const struct dataset *d = o->data ? &o->data->data : NULL;
-    const bool named = d && d->y->name;
-    const size_t count = o->target_count ? o->target_count : named ? d->targets : 1;
-    struct target_options *t = arena_array(a, count, sizeof *t, r);
+    const size_t most = (d ? d->targets : 1) + o->target_count;
+    struct target_options *t = arena_array(a, most, sizeof *t, r);
 
     if (!t)
         return false;
-    for (size_t k = 0; k < count; k++) {
-        const kiln_target *asked = o->target_count ? &o->targets[k] : NULL;
-
-        t[k] = (struct target_options){ .output = asked   ? asked->output
-                                                  : named ? d->y[k].name
-                                                          : NULL,
-                                        .loss = asked && asked->loss ? asked->loss : o->loss,
-                                        .weight = asked ? asked->weight : 0 };
-    }
-    to->targets = count;
+    to->targets = o->target_count;
+    for (size_t k = 0; k < o->target_count; k++)
+        t[k] = (struct target_options){ .output = o->targets[k].output,
+                                        .loss = o->targets[k].loss,
+                                        .weight = o->targets[k].weight };
+    if (!to->targets)
+        to->targets = d && d->y->name ? named_targets(d, g, t, r) : 1;
+    for (size_t k = 0; k < to->targets; k++)
+        t[k].loss = t[k].loss ? t[k].loss : o->loss;
     to->target = t;
-    return find_targets(o, d, t, count, a, r);
+    return find_targets(o, d, t, to->targets, a, r);
 }
 
 /* Types of batches like those to come. */
@@ -199,12 +223,14 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
                                   .freezes = o->freeze_count,
                                   .freeze = o->freeze,
                                   .untie = o->untie,
-                                  .keep_gradients = o->keep_gradients };
+                                  .keep_gradients = o->keep_gradients,
+                                  .measure = o->measure };
     struct budget b = { .limit = o->memory, .total = to.total };
     struct arena scratch = { .budget = &b };
 
     t->context = context_hold(o->context);
-    if (choose_targets(o, &to, &scratch, r) && choose_samples(o, model->model->graph, &to, &scratch, r))
+    if (choose_targets(o, model->model->graph, &to, &scratch, r) &&
+        choose_samples(o, model->model->graph, &to, &scratch, r))
         t->trainer = trainer_new(model->model, &to, r);
     arena_release(&scratch);
     return t->trainer && describe_trainer(t, r) &&
@@ -281,7 +307,6 @@ static kiln_status run(kiln_trainer *trainer, const kiln_tensor *const *x, const
     if (!trainer)
         return api_refuse(err, "trainer is NULL");
     t = api_begin_call(trainer);
-    trainer->scored = false;
     if (!take_batch(trainer->x, x, t->inputs, "x", err) || !take_batch(trainer->y, y, t->target_count, "y", err))
         return KILN_BAD_ARGUMENT;
     ok = trainer->scored = (learn ? trainer_step : trainer_evaluate_batch)(t, trainer->x, trainer->y, &loss, &r);

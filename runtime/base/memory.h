@@ -52,8 +52,8 @@ bool budget_charge(size_t bytes, size_t *charged);
 void *budget_alloc(struct budget *b, size_t bytes, struct report *r);
 void *budget_zalloc(struct budget *b, size_t count, size_t size, struct report *r); /* zeroed, count * size checked */
 void budget_free(struct budget *b, void *p);
-/* Another holder of a block, which is not written to from now on: it is charged to `b` as well, but not twice to a total
- * that both have. The block goes when each holder has freed it, with the budget that it holds it by. */
+/* Another holder of a block, which is not written to from now on: it is charged to `b` as well, but not twice to a
+ * total that both have. The block goes when each holder has freed it, with the budget that it holds it by. */
 bool budget_share(struct budget *b, void *p, struct report *r);
 bool budget_is_shared(const void *p); /* has the block other holders? */
 /* Makes room for `need` elements in *array, at least doubling. *array may be NULL with *capacity 0. */

@@ -48,8 +48,8 @@ size_t spec_name_length(const char *spec);
 /* The row that `spec` names; NULL with an error that lists all. */
 const struct spec_row *spec_find(spec_table *table, const char *spec, const struct spec_subject *about,
                                  struct report *r);
-/* Fills the settings: by what follows the name in `spec`, the others by what they are where nothing is said. Numbers are
- * read with a point whatever the locale, and keep within their bounds as floats, which is what becomes of them. */
+/* Fills the settings: by what follows the name in `spec`, the others by what they are where nothing is said. Numbers
+ * are read with a point whatever the locale, and keep within their bounds as floats, which is what becomes of them. */
 bool spec_read(void *settings, const struct spec_row *row, const char *spec, const struct spec_subject *about,
                struct report *r);
 /* The option of that name, for what is common to several rows; NULL where the row has none, and its value 0. */

@@ -2,6 +2,7 @@
 #include "base/random.h"
 #include "data/element.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* -- shapes -- */
@@ -187,12 +188,24 @@ static bool choose_target_type(struct batch_column *c, const struct tensor *want
 
 /* -- an epoch -- */
 
+/* What there is is told as far as there is room for it. */
+static bool fail_missing(const struct column *columns, size_t count, const char *name, struct report *r)
+{
+    char names[200] = "";
+    size_t n = 0;
+
+    for (size_t k = 0; k < count && n < sizeof names; k++)
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s'%s'", k ? ", " : "",
+                              columns[k].name ? columns[k].name : "");
+    return fail(r, KILN_BAD_DATA, NULL, "the data have nothing for '%s'%s%s", name, columns->name ? ", but for " : "",
+                columns->name ? names : "");
+}
+
 static bool find_column(struct batch_column *c, const struct column *columns, size_t count,
                         const struct column_request *requests, size_t requested, size_t k, struct report *r)
 {
     c->from = column_find(columns, count, requests, requested, k);
-    return c->from || fail(r, KILN_BAD_DATA, NULL, "the data have nothing for '%s'%s%s", requests[k].name,
-                           columns->name ? ", but for " : "", columns->name ? columns->name : "");
+    return c->from || fail_missing(columns, count, requests[k].name, r);
 }
 
 static bool choose_input(struct batches *b, const struct normalizer *n, const struct batch_request *q, size_t k,
@@ -204,10 +217,9 @@ static bool choose_input(struct batches *b, const struct normalizer *n, const st
     if (!find_column(c, d->x, d->inputs, q->input, q->inputs, k, r))
         return false;
     if (n && n->kind != NORMALIZE_NONE && (q->inputs == 1 || dtype_is_float(q->input[k].type->dtype))) {
-        if (n->inputs != d->inputs)
-            return fail(r, KILN_BAD_DATA, NULL, "samples have %zu columns, those of the training set have %zu",
-                        d->inputs, n->inputs);
-        c->scaling = &n->of[c->from - d->x];
+        c->scaling = scaling_find(n, c->from->name);
+        if (!c->scaling)
+            return fail(r, KILN_BAD_DATA, NULL, "the normalisation was fitted to data without '%s'", q->input[k].name);
     }
     if (!choose_sample_type(c, q->input[k].type, b->options.batch, r))
         return false;

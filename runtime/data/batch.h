@@ -50,9 +50,9 @@ struct batch_request {
 /* Can samples of this shape, the dimensions behind the first, be made what the input `wanted` takes? NULL, or one of an
  * unknown rank, takes all. */
 bool batches_take(const struct tensor *wanted, const struct tensor *data, struct report *r);
-/* The first dimension of the types asked for is ignored, others may be UNKNOWN and are then the data's. What they come to
- * is in x[k].type and y[k].type. The data set, the normaliser, which may be NULL, and the names must outlive it. Where there
- * are several inputs, those that are no float are not normalised. */
+/* The first dimension of the types asked for is ignored, others may be UNKNOWN and are then the data's. What they come
+ * to is in x[k].type and y[k].type. The data set, the normaliser, which may be NULL, and the names must outlive it.
+ * Where there are several inputs, those that are no float are not normalised. */
 bool batches_init(struct batches *b, const struct dataset *data, const struct normalizer *normalizer,
                   const struct batch_request *request, const struct batch_options *options, struct budget *budget,
                   struct report *r);

@@ -113,7 +113,7 @@ bool format_no_parts(const struct format_request *q, struct report *r)
 struct column_check {
     struct type_check check;
     const struct tensor *input; /* of the model, that takes it; NULL: anything */
-    const struct dataset *as;   /* whose column 0 has as many rows; NULL for that column */
+    const struct dataset *as;   /* whose column 0 has as many rows; NULL for inputs, of which that is looked at later */
 };
 
 static bool column_fits(const struct type_check *check, const struct tensor *type, const char *name, struct report *r)
@@ -146,12 +146,12 @@ bool format_columns(struct dataset *d, size_t inputs, size_t targets, struct rep
 /* A format without names has one column. */
 static bool check_inputs(const struct format_def *f, const struct data_options *o, struct report *r)
 {
+    static const char hint[] = "`kiln init` gives parameters values, `kiln convert --set` inputs";
+
     return f->names || o->inputs < 2 ||
            fail(r, KILN_BAD_MODEL, NULL,
-                "the model has %zu inputs without a value ('%s', '%s'%s), data of format %s are for 1; `kiln init` "
-                "gives "
-                "parameters values, `kiln convert --set` inputs",
-                o->inputs, o->input[0].name, o->input[1].name, o->inputs > 2 ? ", ..." : "", f->row.name);
+                "the model has %zu inputs without a value ('%s', '%s'%s), data of format %s are for 1; %s", o->inputs,
+                o->input[0].name, o->input[1].name, o->inputs > 2 ? ", ..." : "", f->row.name, hint);
 }
 
 static bool load(struct dataset *d, const struct format_def *f, const struct spec *s, const struct data_options *o,
@@ -172,7 +172,7 @@ static bool load(struct dataset *d, const struct format_def *f, const struct spe
     if (!fit || !samples)
         return false;
     for (size_t k = 0; k < inputs; k++) {
-        fit[k] = (struct column_check){ { column_fits }, o->inputs ? o->input[k].type : NULL, k ? d : NULL };
+        fit[k] = (struct column_check){ { column_fits }, o->inputs ? o->input[k].type : NULL, NULL };
         samples[k] = &fit[k].check;
     }
     return (f->parts || format_no_parts(&q, r)) && check_inputs(f, o, r) && f->load(d, &q, r);
@@ -353,13 +353,16 @@ static bool convert_targets(struct dataset *d, int classes, const struct data_op
 /* Numbers, as many of all. */
 static bool check_samples(const struct dataset *d, const char *where, struct report *r)
 {
-    char text[TYPE_TEXT];
+    char text[TYPE_TEXT], first[TYPE_TEXT];
 
     for (size_t k = 0; k < d->inputs; k++) {
         const struct tensor *x = &d->x[k].values;
 
-        if (!check_count(&d->x->values, x, where, r))
-            return false;
+        if (x->rank < 1 || d->x->values.rank < 1 || x->dims[0] != d->x->values.dims[0])
+            return fail(r, KILN_BAD_DATA, where,
+                        "samples are %s for '%s' and %s for '%s': their number must be the same",
+                        tensor_text(&d->x->values, first), d->x->name ? d->x->name : "x", tensor_text(x, text),
+                        d->x[k].name ? d->x[k].name : "x");
         if (tensor_count(x) == 0)
             return fail(r, KILN_BAD_DATA, where, "no data: samples are %s", tensor_text(x, text));
         if (!element_getter(x->dtype))
@@ -523,13 +526,16 @@ struct tensor column_sample(const struct column *c)
     return sample;
 }
 
+bool column_is(const struct column *c, const char *name, bool alone)
+{
+    return c->name && name ? strcmp(c->name, name) == 0 : alone;
+}
+
 const struct column *column_find(const struct column *columns, size_t count, const struct column_request *requests,
                                  size_t requested, size_t k)
 {
-    const char *name = requests[k].name;
-
     for (size_t c = 0; c < count; c++)
-        if (name && columns[c].name && strcmp(columns[c].name, name) == 0)
+        if (column_is(&columns[c], requests[k].name, count == 1 && requested == 1))
             return &columns[c];
-    return count == 1 && requested == 1 && (!name || !columns->name) ? columns : NULL;
+    return NULL;
 }

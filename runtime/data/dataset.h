@@ -70,6 +70,8 @@ bool dataset_split(const struct dataset *d, double fraction, struct dataset *tra
                    struct report *r);
 /* What a sample has of it: its dimensions but the first. */
 struct tensor column_sample(const struct column *c);
+/* Is it the column of that name? Where either has no name it is, if it is `alone`. */
+bool column_is(const struct column *c, const char *name, bool alone);
 /* The column for request k: that of its name, or, where either has no name, the only one for the only request. NULL
  * where there is none. */
 const struct column *column_find(const struct column *columns, size_t count, const struct column_request *requests,

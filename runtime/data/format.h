@@ -1,5 +1,5 @@
-/* Formats of data sets. Each is a file in formats/ and a line in its meson.build: nothing else knows which there are. What
- * reads a format's bytes and is of use elsewhere, too, stands beside this (idx.h, npz.h ...). */
+/* Formats of data sets. Each is a file in formats/ and a line in its meson.build: nothing else knows which there are.
+ * What reads a format's bytes and is of use elsewhere, too, stands beside this (idx.h, npz.h ...). */
 #ifndef KILN_DATA_FORMAT_H
 #define KILN_DATA_FORMAT_H
 
@@ -17,8 +17,8 @@ struct format_request {
     bool part_named;   /* was a part asked for, */
     enum part part;    /* this one? Else it is the one that the command wants */
     const struct data_options *options;
-    /* To be asked by type_fits before memory is: can the input of options->input[k] take samples of this type, [N, ...],
-     * and, where d->x[0] has been read, are there as many; for what is to be predicted only the latter. */
+    /* To be asked by type_fits before memory is: can the input of options->input[k] take samples of this type, [N,
+     * ...]; of what is to be predicted: are there as many as d->x has? */
     const struct type_check *const *samples; /* [options->inputs], at least 1 */
     const struct type_check *rows;
 };
@@ -30,8 +30,8 @@ struct format_def {
     int classes;         /* labels are below; 0: what the labels show */
     bool parts;          /* has a part to test with, or finds out by itself (format_no_parts) */
     bool names;          /* columns are found by the names of the model's inputs and outputs (format_columns) */
-    /* Gives d->x->values [N, ...] and d->y->values [N, ...] as they are in the file: any type of real numbers. Their data
-     * are taken from d->budget (budget_alloc) and stay with d, also on failure: they are freed there. */
+    /* Gives d->x->values [N, ...] and d->y->values [N, ...] as they are in the file: any type of real numbers. Their
+     * data are taken from d->budget (budget_alloc) and stay with d, also on failure: they are freed there. */
     bool (*load)(struct dataset *d, const struct format_request *q, struct report *r);
 };
 

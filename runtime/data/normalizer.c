@@ -1,6 +1,7 @@
 #include "data/normalizer.h"
 #include "data/element.h"
 #include <math.h>
+#include <string.h>
 
 const char *const normalization_names[NORMALIZATIONS] = { "none", "unit", "center", "standardize" };
 
@@ -70,6 +71,12 @@ static bool fit_column(struct normalizer *n, struct scaling *s, const struct row
     return ok;
 }
 
+static bool copy_name(struct normalizer *n, struct scaling *s, const char *name, struct report *r)
+{
+    s->name = name ? arena_printf(&n->memory, r, "%s", name) : NULL;
+    return s->name || !name;
+}
+
 bool normalizer_fit(struct normalizer *n, enum normalization kind, const struct dataset *train, struct budget *b,
                     struct report *r)
 {
@@ -82,7 +89,7 @@ bool normalizer_fit(struct normalizer *n, enum normalization kind, const struct 
         const struct tensor sample = column_sample(&train->x[k]);
         const struct rows rows = { &train->x[k].values, train->from, train->count, tensor_count(&sample) };
 
-        ok = fit_column(n, &n->of[k], &rows, r);
+        ok = fit_column(n, &n->of[k], &rows, r) && copy_name(n, &n->of[k], train->x[k].name, r);
     }
     if (!ok)
         normalizer_release(n);
@@ -93,6 +100,14 @@ void normalizer_release(struct normalizer *n)
 {
     arena_release(&n->memory);
     *n = (struct normalizer){ .memory.budget = n->memory.budget };
+}
+
+const struct scaling *scaling_find(const struct normalizer *n, const char *name)
+{
+    for (size_t k = 0; k < n->inputs; k++)
+        if (column_is(&(struct column){ .name = n->of[k].name }, name, n->inputs == 1))
+            return &n->of[k];
+    return NULL;
 }
 
 void scaling_apply(const struct scaling *s, float *sample)

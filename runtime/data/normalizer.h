@@ -17,6 +17,7 @@ extern const char *const normalization_names[NORMALIZATIONS]; /* "none", "unit",
 
 /* What one column takes. */
 struct scaling {
+    const char *name; /* the column's; may be NULL */
     enum normalization kind;
     int64_t features;
     float *mean, *deviation; /* [features], NULL where the kind has none */
@@ -25,13 +26,15 @@ struct scaling {
 struct normalizer {
     enum normalization kind;
     size_t inputs;
-    struct scaling *of; /* [inputs], in the order of the training set's columns */
+    struct scaling *of; /* [inputs] */
     struct arena memory;
 };
 
 bool normalizer_fit(struct normalizer *n, enum normalization kind, const struct dataset *train, struct budget *b,
                     struct report *r);
 void normalizer_release(struct normalizer *n);
+/* That of a column of this name; NULL where there is none. */
+const struct scaling *scaling_find(const struct normalizer *n, const char *name);
 /* To one sample, in the order of the file. */
 void scaling_apply(const struct scaling *s, float *sample);
 

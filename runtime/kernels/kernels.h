@@ -1,12 +1,13 @@
 /* What this CPU does best: tables of function pointers, one for each module.
  *
- * A module is a file in isa/, compiled once for each instruction set. Plain C is the oracle of the others. An entry is a loop over a range, on one thread: it sees raw pointers and sizes, never operators, graphs or
- * dtypes, allocates nothing and cannot fail. What is bigger than a loop (gemm.h, conv.h, pooling.h, norm.h) takes the
- * table and a pool, and cuts the work by its shape alone.
+ * A module is a file in isa/, compiled once for each instruction set. Plain C is the oracle of the others. An entry is
+ * a loop over a range, on one thread: it sees raw pointers and sizes, never operators, graphs or dtypes, allocates
+ * nothing and cannot fail. What is bigger than a loop (gemm.h, conv.h, pooling.h, norm.h) takes the table and a pool,
+ * and cuts the work by its shape alone.
  *
  * Unless said, an output may be the same array as an input (not overlap it otherwise), and a size may be 0. Arithmetic
- * is IEEE, never contracted; exp, log and the like are within 2 ulp of the exact value; what is
- * subnormal may come out as 0. */
+ * is IEEE, never contracted; exp, log and the like are within 2 ulp of the exact value; what is subnormal may come out
+ * as 0. */
 #ifndef KILN_KERNELS_KERNELS_H
 #define KILN_KERNELS_KERNELS_H
 

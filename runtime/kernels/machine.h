@@ -1,10 +1,10 @@
-/* What is taken for granted of the machine, wherever work is cut or a way is chosen. Nothing is asked of the machine that
- * runs, so that results depend on shapes alone.
+/* What is taken for granted of the machine, wherever work is cut or a way is chosen. Nothing is asked of the machine
+ * that runs, so that results depend on shapes alone.
  *
- * These are the figures that the loops had, each for itself, before they stood here; most were chosen by timing a loop on
- * a server CPU with AVX-512, 1 MiB of cache for each core and some 200 GFLOP/s of one thread. Nothing was timed anew for
- * this file, and nothing on CPUs of other kinds. Fractions where a figure is used (a half of a cache for one operand, a
- * job of a quarter) are of the loop there. */
+ * These are the figures that the loops had, each for itself, before they stood here; most were chosen by timing a loop
+ * on a server CPU with AVX-512, 1 MiB of cache for each core and some 200 GFLOP/s of one thread. Nothing was timed anew
+ * for this file, and nothing on CPUs of other kinds. Fractions where a figure is used (a half of a cache for one
+ * operand, a job of a quarter) are of the loop there. */
 #ifndef KILN_KERNELS_MACHINE_H
 #define KILN_KERNELS_MACHINE_H
 
@@ -29,8 +29,8 @@ enum {
 #define JOB_FLOPS 2e6
 
 /* More than any machine does: operations of a thread in a second, with the filtering that saves most (Winograd's: four
- * products for one, on two units of 16 lanes at 4 GHz, and twice that); and what an iteration of an empty loop takes at least. What
- * could not end within a limit even so is refused at once. */
+ * products for one, on two units of 16 lanes at 4 GHz, and twice that); and what an iteration of an empty loop takes at
+ * least. What could not end within a limit even so is refused at once. */
 #define MOST_FLOPS  2e12
 #define LEAST_ROUND 2e-8
 

@@ -21,8 +21,8 @@ void inverse_std(enum dtype dtype, int64_t channels, const void *var, double eps
 void running_update(enum dtype dtype, int64_t channels, const void *running, const void *value, double momentum,
                     void *to);
 
-/* y = (x - mean) * (scale * invstd) + bias; y may be x. scale and bias may be NULL: 1 and 0. `act` (NULL for none) is done to
- * y, of floats whose spatial size is 1. The scratch is that of batch_moments. */
+/* y = (x - mean) * (scale * invstd) + bias; y may be x. scale and bias may be NULL: 1 and 0. `act` (NULL for none) is
+ * done to y, of floats whose spatial size is 1. The scratch is that of batch_moments. */
 void batch_norm_apply(const struct kernels *k, struct pool *pool, const struct norm_shape *s, enum dtype dtype,
                       const void *x, const void *scale, const void *bias, const void *mean, const void *invstd,
                       const struct formula *act, void *y, void *scratch);

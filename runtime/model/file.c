@@ -213,9 +213,9 @@ static bool lock(int fd)
     return flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
-/* Removes the file of the temporary name, if it is ours and nobody writes it any more, nor reads or writes it here, where
- * somebody may have taken such a name for a file of his own. It is looked up again under the
- * lock: the name may have gone to another file meanwhile, and only who holds the lock takes it away. */
+/* Removes the file of the temporary name, if it is ours and nobody writes it any more, nor reads or writes it here,
+ * where somebody may have taken such a name for a file of his own. It is looked up again under the lock: the name may
+ * have gone to another file meanwhile, and only who holds the lock takes it away. */
 static void sweep(const struct writing *w)
 {
     const int fd = openat(w->directory, w->temporary, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

@@ -22,8 +22,8 @@ ProtobufCAllocator message_allocator(struct message_memory *data, struct budget 
 void *message_new(const ProtobufCMessageDescriptor *descriptor, struct budget *b, struct report *r);
 void message_free(void *message, struct budget *b);
 /* A copy with the same fields present, unknown ones included; NULL where memory ran out. Long bytes fields, the data of
- * weights, are shared by both (budget_share): who changes one of the messages puts other bytes in their place, and never
- * writes into them. */
+ * weights, are shared by both (budget_share): who changes one of the messages puts other bytes in their place, and
+ * never writes into them. */
 void *message_copy(const void *message, struct budget *b, struct report *r);
 /* Are the same fields present with the same values, bit by bit, unknown fields included? Both may be NULL. */
 bool message_equal(const void *a, const void *b);

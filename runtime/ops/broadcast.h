@@ -1,6 +1,6 @@
-/* Operators of two operands as they were before opset 7: `B` is broadcast only where the attribute `broadcast` is 1, and
- * its dimensions stand at `axis` of those of `A`, or at their end (https://onnx.ai/onnx/operators/onnx__Add.html, Add-1
- * and Add-6). They become the operator as it is today, B being given dimensions of 1 at its end. That shapes are
+/* Operators of two operands as they were before opset 7: `B` is broadcast only where the attribute `broadcast` is 1,
+ * and its dimensions stand at `axis` of those of `A`, or at their end (https://onnx.ai/onnx/operators/onnx__Add.html,
+ * Add-1 and Add-6). They become the operator as it is today, B being given dimensions of 1 at its end. That shapes are
  * equal where `broadcast` is 0, as the standard asks, is not looked at: they broadcast as today. */
 #ifndef KILN_OPS_BROADCAST_H
 #define KILN_OPS_BROADCAST_H

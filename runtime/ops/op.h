@@ -279,9 +279,9 @@ struct op_def {
      * '...' one or more of one type, '*' any number of any types of the variable. Types stand in `types`. */
     const char *signature;
     /* "T: floats bf16; T1: i32 i64": codes of dtypes, or the sets floats (f16 f32 f64), ints (i8 i16 i32 i64), uints
-     * (u8 ... u64), complex (c64 c128), all (floats ints uints bool string complex), and ir9 ... ir13: the types of 8 bits and
-     * less that the standard had by that version of its IR (float8*, then u4 i4, f4e2m1, f8e8m0, u2 i2). Around codes and
-     * sets, to any depth: seq(...), opt(...), map(i64, ...), sparse(...). */
+     * (u8 ... u64), complex (c64 c128), all (floats ints uints bool string complex), and ir9 ... ir13: the types of 8
+     * bits and less that the standard had by that version of its IR (float8*, then u4 i4, f4e2m1, f8e8m0, u2 i2).
+     * Around codes and sets, to any depth: seq(...), opt(...), map(i64, ...), sparse(...). */
     const char *types;
     size_t attrs_size;
     bool (*parse)(struct parse *p, void *attrs); /* NULL: no attributes */
@@ -291,9 +291,9 @@ struct op_def {
     int (*rank)(const struct node *n, int k);
     /* The element type of output k where an attribute tells it; UNDEFINED, or NULL: the signature alone does. */
     enum dtype (*dtype)(const struct node *n, int k);
-    /* In place of rank, infer, run and gradient: emits nodes that do the same, from n->in[] and n->attrs. out[k] is what
-     * becomes of n->out[k]; not needed where that is NULL. Types are still checked by the signature, messages still name
-     * this node. */
+    /* In place of rank, infer, run and gradient: emits nodes that do the same, from n->in[] and n->attrs. out[k] is
+     * what becomes of n->out[k]; not needed where that is NULL. Types are still checked by the signature, messages
+     * still name this node. */
     bool (*expand)(struct emitter *e, const struct node *n, struct value **out);
     bool (*infer)(struct infer *i);
     bool (*run)(struct step *s); /* NULL: every output is a view or known */
@@ -316,8 +316,8 @@ struct op_def {
     bool (*batch_independent)(const struct node *n, const struct tensor *const *types, const bool *rows);
     const struct chain_rule *chain; /* NULL where it is not elementwise, or no step of a chain */
     /* Of a lowered operator (below) that can run a chain (ops/fused.h) on its only output while it is in the cache:
-     * changes a copy of the attributes so that it does; false where this node cannot. The chain's input 0 is the result, its inputs 1, 2
-     * ... become the node's inputs chain_at, chain_at + 1 ... */
+     * changes a copy of the attributes so that it does; false where this node cannot. The chain's input 0 is the
+     * result, its inputs 1, 2 ... become the node's inputs chain_at, chain_at + 1 ... */
     bool (*take_chain)(const struct node *n, const struct fused *chain, void *attrs);
     int chain_at;
     /* The same of a Relu of its first output, of any type, and of a Clip with these bounds, of float32. */

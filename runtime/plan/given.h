@@ -11,8 +11,8 @@ struct tensor *given_types(const struct graph *g, struct arena *a, struct report
 /* The type with `open` for every dimension that is not told. */
 struct tensor given_closed(const struct tensor *type, int64_t open);
 
-/* Values that a subgraph captures have the types that those around it have, by the ids of `types`. `content`, by value id
- * of the subgraph: what is in them is known, and the same in every run. */
+/* Values that a subgraph captures have the types that those around it have, by the ids of `types`. `content`, by value
+ * id of the subgraph: what is in them is known, and the same in every run. */
 void given_captures(const struct graph *sub, const struct tensor *types, struct tensor *given, bool *content);
 
 #endif

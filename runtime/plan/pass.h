@@ -1,6 +1,6 @@
-/* Passes change a graph so that it is run faster. One list of them, in pass.c, serves sessions and trainers, and says of
- * each when it holds. The graph is a clone of the model's, in which values of the model keep their ids; what a pass puts
- * in place of an initializer is a new one.
+/* Passes change a graph so that it is run faster. One list of them, in pass.c, serves sessions and trainers, and says
+ * of each when it holds. The graph is a clone of the model's, in which values of the model keep their ids; what a pass
+ * puts in place of an initializer is a new one.
  *
  * A pass returns false only where memory runs out: the clone is then of no use. */
 #ifndef KILN_PLAN_PASS_H
@@ -52,8 +52,9 @@ struct passes {
 };
 
 /* Runs all passes on a clone of `g`, which must outlive it. An initializer that is an input too, as all are in files
- * before IR version 4, is taken for a constant: who sets it must go back to `g`. The result is the clone, in FORM_FRESH,
- * or `g` where the passes cannot help: a graph that they do not understand is run, and refused, as it stands. */
+ * before IR version 4, is taken for a constant: who sets it must go back to `g`. The result is the clone, in
+ * FORM_FRESH, or `g` where the passes cannot help: a graph that they do not understand is run, and refused, as it
+ * stands. */
 const struct graph *passes_run(struct passes *p, const struct graph *g, const struct plan_context *c);
 void passes_free(struct passes *p);
 /* Initializers may be views of each other: the pieces of memory that they lie in, and how many of the values in each

@@ -1,5 +1,5 @@
-/* What all frames of a session, a trainer or a calibration share: the kernels of this CPU, threads, memory and time, what
- * is prepared of weights, and where random numbers come from. */
+/* What all frames of a session, a trainer or a calibration share: the kernels of this CPU, threads, memory and time,
+ * what is prepared of weights, and where random numbers come from. */
 #ifndef KILN_RUN_ENGINE_H
 #define KILN_RUN_ENGINE_H
 

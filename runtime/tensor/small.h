@@ -1,10 +1,10 @@
-/* Types of 8 bits and less, with which nothing computes: float8*, float6*, float4e2m1, float8e8m0, and the integers of 4
- * and 2 bits.
+/* Types of 8 bits and less, with which nothing computes: float8*, float6*, float4e2m1, float8e8m0, and the integers of
+ * 4 and 2 bits.
  *
- * In memory each element is a byte of its own, so that whatever moves elements (views, Transpose, Slice, Gather) need not
- * know them, and any element has an address; it is what NumPy's arrays of them are, too (ml_dtypes). Integers are there as
- * int8 and uint8, of which they are a part; floats are their bits, the rest of the byte 0. Files are packed: the bits of
- * the elements one behind the other, the first in the lowest bits of the first byte, 0 behind the last
+ * In memory each element is a byte of its own, so that whatever moves elements (views, Transpose, Slice, Gather) need
+ * not know them, and any element has an address; it is what NumPy's arrays of them are, too (ml_dtypes). Integers are
+ * there as int8 and uint8, of which they are a part; floats are their bits, the rest of the byte 0. Files are packed:
+ * the bits of the elements one behind the other, the first in the lowest bits of the first byte, 0 behind the last
  * (https://onnx.ai/onnx/technical/int4.html). */
 #ifndef KILN_TENSOR_SMALL_H
 #define KILN_TENSOR_SMALL_H

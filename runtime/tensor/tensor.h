@@ -16,10 +16,11 @@ struct element {
     enum dtype key; /* of a map: the type of its keys */
 };
 
-/* While planning, `data` is NULL but for a value that is known already, and a dimension (or the rank) is UNKNOWN where
- * only running will tell. A sequence or an optional has the dtype of the tensors in it, rank UNKNOWN, and a `struct
- * sequence` or `struct optional` at `data`. Maps and sparse tensors have types, but no operator makes or takes one yet:
- * there are no values of them. Plans of long graphs have many of these: its size is looked at in tests/unit/tensor.c. */
+/* While planning, `data` is NULL but for a value that is known already, and a dimension (or the rank) is UNKNOWN
+ * where only running will tell. A sequence or an optional has the dtype of the tensors in it, rank UNKNOWN, and a
+ * `struct sequence` or `struct optional` at `data`. Maps and sparse tensors have types, but no operator makes or
+ * takes one yet: there are no values of them. Plans of long graphs have many of these: its size is looked at in
+ * tests/unit/tensor.c. */
 struct tensor {
     enum kind kind;
     enum dtype key; /* of a map: the type of its keys */

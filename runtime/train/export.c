@@ -17,8 +17,8 @@ static bool replace_constant(struct edit *e, const struct value *v, const struct
     return true;
 }
 
-/* What was finite in the file is so in what is saved, `value`. A step sees to that; but the state may also be written to,
- * and float16 reaches less far than its master. */
+/* What was finite in the file is so in what is saved, `value`. A step sees to that; but the state may also be written
+ * to, and float16 reaches less far than its master. */
 static bool is_sound(const struct state *s, const struct tensor *value, struct report *r)
 {
     element_get *const get = element_getter(value->dtype);

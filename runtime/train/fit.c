@@ -15,10 +15,8 @@ static bool lower_is_better(const struct trainer *t, const struct measure_name *
 /* The column of the data that target k is held against, NULL where there is none. */
 static const struct column *column_of(const struct trainer *t, const struct dataset *d, size_t k)
 {
-    const struct column_request q = { .name = t->targets[k].output->name };
-
     for (size_t c = 0; c < d->targets; c++)
-        if (column_find(&d->y[c], 1, &q, t->target_count, 0))
+        if (column_is(&d->y[c], t->targets[k].output->name, d->targets == 1 && t->target_count == 1))
             return &d->y[c];
     return NULL;
 }
@@ -48,8 +46,8 @@ bool measure_parse(struct measure_name *out, const struct trainer *t, const char
         }
     for (size_t k = 0; k < t->measure_count; k++)
         text_printf(&names, "%s, ", t->measures[k].name);
-    fail(r, KILN_BAD_ARGUMENT, NULL, "metric '%.60s' is unknown, must be %s%swith val_ before it or without", name,
-         names.failed ? "" : names.data, "");
+    fail(r, KILN_BAD_ARGUMENT, NULL, "metric '%.60s' is unknown, must be %swith val_ before it or without", name,
+         names.failed ? "" : names.data);
     text_release(&names);
     return false;
 }

@@ -1,5 +1,5 @@
-/* How initial values are drawn, by Keras' rules (https://keras.io/api/layers/initializers/). Each is a row of the table in
- * initialisers.c: nothing else knows which there are. */
+/* How initial values are drawn, by Keras' rules (https://keras.io/api/layers/initializers/). Each is a row of the table
+ * in initialisers.c: nothing else knows which there are. */
 #ifndef KILN_TRAIN_INITIALISERS_H
 #define KILN_TRAIN_INITIALISERS_H
 

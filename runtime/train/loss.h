@@ -1,5 +1,5 @@
-/* Losses, as Keras defines them (https://keras.io/api/losses/). Each is a file in losses/ and a line in its meson.build:
- * nothing else knows which there are.
+/* Losses, as Keras defines them (https://keras.io/api/losses/). Each is a file in losses/ and a line in its
+ * meson.build: nothing else knows which there are.
  *
  * A loss stands behind the model's output. Its mean over all rows of the batch at hand is what training makes small. A
  * model that ends in the activation that a loss knows is taken back to its logits, as Keras does: no probability is
@@ -51,8 +51,8 @@ struct loss_def {
     size_t settings_size;
     enum label_form labels;
     enum activation activation; /* what it takes a model back from, to logits. One that has any has FROM_LOGITS, too */
-    /* Why it is chosen where none is asked for: "the model ends in Softmax"; NULL where it is not. Of all losses one has
-     * a reason, whatever the clues are. NULL: it is never guessed. */
+    /* Why it is chosen where none is asked for: "the model ends in Softmax"; NULL where it is not. Of all losses one
+     * has a reason, whatever the clues are. NULL: it is never guessed. */
     const char *(*guess)(const struct loss_clues *c);
     /* One of the two. `rows` computes the loss of a row and its gradient. `emit` emits nodes of the standard (ops/op.h)
      * that compute the loss of each row, or of each element, of which the mean is taken then; the gradient follows from

@@ -1,5 +1,5 @@
-/* Metrics, as Keras defines them (https://keras.io/api/metrics/): what people are told of beside the loss. Each is a file
- * in metrics/ and a line in its meson.build: nothing else knows which there are. */
+/* Metrics, as Keras defines them (https://keras.io/api/metrics/): what people are told of beside the loss. Each is a
+ * file in metrics/ and a line in its meson.build: nothing else knows which there are. */
 #ifndef KILN_TRAIN_METRIC_H
 #define KILN_TRAIN_METRIC_H
 

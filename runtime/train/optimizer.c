@@ -69,14 +69,17 @@ double real_at(enum dtype dtype, const void *x, int64_t k)
 
 /* -- the node -- */
 
-/* Inputs: the learning rate, the loss, what is watched (each next value and the one that it is to replace), then parameters. */
+/* Inputs: the learning rate, the loss, what is watched (each next value and the one that it is to replace), then
+ * parameters. */
 enum { RATE, LOSS, WATCHED };
 
 struct node_attrs {
     const struct optimizer *optimizer;
     int watched;
     const void *const *beginning; /* by parameter: what it began with; NULL where all of that was finite */
-    atomic_bool *suspect;         /* by parameter: something in it is not finite after the step that runs */
+    const double *limit;          /* by parameter: what its file cannot hold */
+    const double *watched_limit;  /* by value that is watched */
+    atomic_bool *suspect;         /* by parameter: something in it cannot be saved after the step that runs */
 };
 
 static int first(const struct node_attrs *u)
@@ -211,18 +214,29 @@ static void prepare_parameter(void *context, int64_t k, int thread)
     a->optimizer->def->prepare(&u, scratch_at(j->step, (size_t)k * prepared_bytes(a)));
 }
 
+/* float16 and bfloat16 reach less far than the float that is rounded to them. */
+static bool all_below(const float *w, int64_t n, double limit)
+{
+    bool below = true;
+
+    for (int64_t k = 0; isfinite(limit) && k < n; k++)
+        below &= fabs((double)w[k]) < limit;
+    return below;
+}
+
+/* False: not all of it can be saved. */
 static bool apply(const struct update_job *j, int k, int64_t from, int64_t to)
 {
-    const struct optimizer *o = ((const struct node_attrs *)j->step->attrs)->optimizer;
+    const struct node_attrs *a = j->step->attrs;
 
     if (is_double(j->step, k)) {
         const struct update_double u = part_double(j, k, from, to);
 
-        return o->def->apply_double(&u);
+        return a->optimizer->def->apply_double(&u);
     } else {
         const struct update u = part(j, k, from, to);
 
-        return o->def->apply(&u);
+        return a->optimizer->def->apply(&u) && all_below(u.w, u.n, a->limit[k]);
     }
 }
 
@@ -250,12 +264,19 @@ static bool check_watched(struct step *s, const struct node_attrs *u)
         const struct tensor *next = s->in[k], *now = s->in[k + 1];
         const int64_t n = tensor_count(next);
 
-        for (int64_t i = 0; i < n; i++)
-            if (has_become_infinite(real_at(now->dtype, now->data, i), real_at(next->dtype, next->data, i)))
+        const double limit = u->watched_limit[(k - WATCHED) / 2];
+
+        for (int64_t i = 0; i < n; i++) {
+            const double after = real_at(next->dtype, next->data, i);
+
+            if (has_become_infinite(real_at(now->dtype, now->data, i), after) ||
+                (isfinite(after) && fabs(after) >= limit))
                 return step_error(s,
-                                  "statistic '%s' would not be finite: nothing was changed; a lower learning rate "
-                                  "or other data may help",
-                                  s->node->in[k + 1]->name);
+                                  "statistic '%s' would %s: nothing was changed; a lower learning rate or other data "
+                                  "may help",
+                                  s->node->in[k + 1]->name,
+                                  isfinite(after) ? "be larger than the type in its file holds" : "not be finite");
+        }
     }
     return true;
 }
@@ -268,13 +289,18 @@ static bool check_suspects(struct step *s, const struct node_attrs *u)
         const void *now = s->in[at]->data, *was = u->beginning[k];
         const int64_t n = atomic_exchange(&u->suspect[k], false) ? tensor_count(s->in[at]) : 0;
 
-        for (int64_t i = 0; i < n; i++)
-            if (has_become_infinite(was ? real_at(dtype, was, i) : 0, real_at(dtype, now, i)))
-                return step_error(
-                    s,
-                    "element %lld of '%s' has become %s: the state cannot be saved any more; a lower learning "
-                    "rate or a larger epsilon may help",
-                    (long long)i, s->node->in[at]->name, isnan(real_at(dtype, now, i)) ? "no number" : "infinite");
+        for (int64_t i = 0; i < n; i++) {
+            const double before = was ? real_at(dtype, was, i) : 0, after = real_at(dtype, now, i);
+
+            if (has_become_infinite(before, after) || (isfinite(after) && fabs(after) >= u->limit[k]))
+                return step_error(s,
+                                  "element %lld of '%s' has become %s: the state cannot be saved any more; a lower "
+                                  "learning rate or a larger epsilon may help",
+                                  (long long)i, s->node->in[at]->name,
+                                  isnan(after)      ? "no number"
+                                  : isfinite(after) ? "larger than the type in its file holds"
+                                                    : "infinite");
+        }
     }
     return true;
 }
@@ -319,8 +345,8 @@ bool optimizer_emit(struct emitter *e, const struct optimizer *o, const struct o
 {
     struct op *op = emit_alloc(e, sizeof *op);
     struct node_attrs *a = emit_alloc(e, sizeof *a);
-    const struct node_attrs made = { o, (int)i->watched, i->beginning,
-                                     emit_alloc(e, i->parameters * sizeof *made.suspect) };
+    const struct node_attrs made = { o,        (int)i->watched,  i->beginning,
+                                     i->limit, i->watched_limit, emit_alloc(e, i->parameters * sizeof *made.suspect) };
     const size_t inputs = (size_t)first(&made) + i->parameters * (size_t)group(&made);
     const size_t outputs = i->parameters * (size_t)(1 + o->slots);
     struct value **in = emit_alloc(e, inputs * sizeof *in), **out = emit_alloc(e, outputs * sizeof *out);

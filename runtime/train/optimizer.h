@@ -99,15 +99,17 @@ double real_at(enum dtype dtype, const void *x, int64_t k);
 
 /* The node: appends it to the graph. Its outputs (parameter, slots, in this order) become outputs of the graph. */
 struct optimizer_inputs {
-    struct value *rate, *loss; /* scalars: the learning rate, double; the loss, float */
-    size_t watched;            /* values that must be finite before anything is changed: */
-    struct value *const *next; /* what is to replace */
-    struct value *const *now;  /* these */
+    struct value *rate, *loss;   /* scalars: the learning rate, double; the loss, float */
+    size_t watched;              /* values that must be finite before anything is changed: */
+    struct value *const *next;   /* what is to replace */
+    struct value *const *now;    /* these; */
+    const double *watched_limit; /* and stay below this, as parameters below `limit` */
     size_t parameters;
     struct value *const *parameter, *const *gradient; /* float or double */
     struct value *const *slots;                       /* of the first parameter, of the second ... */
-    /* Of each parameter, NULL where all of it was finite; lives as long as the graph. */
-    const void *const *beginning;
+    /* Of each parameter; they live as long as the graph: */
+    const void *const *beginning; /* NULL where all of it was finite */
+    const double *limit;          /* what would be infinite in the type of its file; infinite where that is its own */
 };
 bool optimizer_emit(struct emitter *e, const struct optimizer *o, const struct optimizer_inputs *i);
 

@@ -1,5 +1,6 @@
-/* Where the values of parameters and statistics lie: once, in the messages of the trainer's own model, which is then saved
- * as it stands; those of float16 and bfloat16 beside them, in float, from which they are rounded when it is saved. */
+/* Where the values of parameters and statistics lie: once, in the messages of the trainer's own model, which is then
+ * saved as it stands; those of float16 and bfloat16 beside them, in float, from which they are rounded when it is
+ * saved. */
 #include "train/state.h"
 #include "model/message.h"
 #include "ops/compute.h"
@@ -93,6 +94,18 @@ bool state_take(struct trainer *t, const struct map *messages, struct state *s, 
     s->value.data = p->raw_data.data;
     ((struct tensor *)(uintptr_t)v->initializer)->data = s->value.data; /* of a graph that only the trainer has */
     return keep_beginning(t, s, r);
+}
+
+double state_limit(const struct state *s)
+{
+    switch (s->parameter->initial.dtype) {
+    case F16:
+        return 65520; /* halfway between 65504 and what would be next */
+    case BF16:
+        return 0x1.ffp127;
+    default:
+        return (double)INFINITY;
+    }
 }
 
 bool state_has_become_infinite(const struct state *s, int64_t k, double now)

@@ -181,8 +181,8 @@ static bool note(struct search *s, const struct op_parameter *place, const struc
     return p->why;
 }
 
-/* The node whose row says what is learned: that of the file whose expansion `n` is a part of, or `n` where that one does
- * not say. */
+/* The node whose row says what is learned: that of the file whose expansion `n` is a part of, or `n` where that one
+ * does not say. */
 static const struct node *parameter_reader(const struct node *n)
 {
     const struct node *origin = node_origin(n);

@@ -3,8 +3,8 @@
  * By default: constants of float, float16, bfloat16 and double that nodes on the way of the activations read where
  * their operators have a parameter (op_def.parameters: weights and biases, tables of Gather, factors and summands),
  * whether initializers or Constant nodes, also where a chain of Transpose, Reshape, Squeeze, Unsqueeze, Identity or
- * Cast to a type of float stands between. Never scalars of Mul and Add, but for the bias of a single unit. Running means and variances are
- * statistics: BatchNormalization itself changes them. */
+ * Cast to a type of float stands between. Never scalars of Mul and Add, but for the bias of a single unit. Running
+ * means and variances are statistics: BatchNormalization itself changes them. */
 #ifndef KILN_TRAIN_TRAINABLE_H
 #define KILN_TRAIN_TRAINABLE_H
 

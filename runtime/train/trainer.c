@@ -53,7 +53,8 @@ static bool *find_leading(const struct trainer *t, struct arena *a, struct repor
     return leads;
 }
 
-/* What belongs to other outputs keeps its value, as in Keras, which warns likewise. */
+/* Parameters of other outputs keep their values, as in Keras, which warns likewise. Running statistics move: all of the
+ * model runs. */
 static bool leave_others(struct trainer *t, struct report *r)
 {
     struct arena scratch = { .budget = &t->budget };
@@ -248,26 +249,62 @@ static bool choose_losses(struct trainer *t, const struct trainer_options *o, st
 
 /* -- measures -- */
 
-static bool add_measure(struct trainer *t, int target, int metric, const char *name, struct report *r)
+/* Would it be taken for another one, or for what validation makes of another? */
+static bool is_taken(const struct trainer *t, const char *name)
 {
-    const bool alone = target < 0 || t->target_count == 1;
+    for (size_t k = 0; k < t->measure_count; k++) {
+        const char *other = t->measures[k].name;
 
-    t->measures[t->measure_count++] =
-        (struct measure){ alone ? name : arena_printf(&t->arena, r, "%s_%s", t->targets[target].output->name, name),
-                          target, metric };
-    return t->measures[t->measure_count - 1].name;
+        if (strcmp(name, other) == 0 || (strncmp(name, "val_", 4) == 0 && strcmp(name + 4, other) == 0) ||
+            (strncmp(other, "val_", 4) == 0 && strcmp(other + 4, name) == 0))
+            return true;
+    }
+    return false;
 }
 
+static bool add_measure(struct trainer *t, int target, int metric, const char *name)
+{
+    if (name)
+        t->measures[t->measure_count++] = (struct measure){ name, target, metric };
+    return name;
+}
+
+static const char *metric_name(int metric)
+{
+    return metric < 0 ? "loss" : metric_registry[metric]->row.name;
+}
+
+/* What the measures of target k begin with: the output's name, or, where that would be ambiguous, its place. */
+static const char *measures_of(struct trainer *t, size_t k, struct report *r)
+{
+    const char *stem = arena_printf(&t->arena, r, "%s_", t->targets[k].output->name);
+
+    for (int m = -1; stem && m < METRIC_COUNT; m++) {
+        const char *name = arena_printf(&t->arena, r, "%s%s", stem, metric_name(m));
+
+        if (!name)
+            return NULL;
+        if (is_taken(t, name)) {
+            return arena_printf(&t->arena, r, "output_%zu_", k + 1);
+        }
+    }
+    return stem;
+}
+
+/* "loss", "accuracy"; of several targets "loss", then "age_loss", "age_accuracy" of each. */
 static bool name_measures(struct trainer *t, struct report *r)
 {
+    const bool several = t->target_count > 1;
     bool ok;
 
     t->measures = arena_array(&t->arena, 1 + t->target_count * (1 + METRIC_COUNT), sizeof *t->measures, r);
-    ok = t->measures && add_measure(t, -1, -1, "loss", r);
+    ok = t->measures && add_measure(t, -1, -1, metric_name(-1));
     for (size_t k = 0; ok && k < t->target_count; k++) {
-        ok = t->target_count == 1 || add_measure(t, (int)k, -1, "loss", r);
-        for (int m = 0; ok && m < METRIC_COUNT; m++)
-            ok = add_measure(t, (int)k, m, metric_registry[m]->row.name, r);
+        const char *stem = several ? measures_of(t, k, r) : "";
+
+        ok = stem;
+        for (int m = several ? -1 : 0; ok && m < METRIC_COUNT; m++)
+            ok = add_measure(t, (int)k, m, arena_printf(&t->arena, r, "%s%s", stem, metric_name(m)));
     }
     return ok;
 }
@@ -288,7 +325,7 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
     t->learning_rate = t->optimizer.learning_rate;
     t->keep_gradients = o->keep_gradients;
     t->model = model_prepare(m, o->untie, &t->budget, r);
-    return t->model && find_inputs(t, o->x, r) && find_targets(t, o, r) && make_state(t, o, r) &&
+    return t->model && find_inputs(t, o->x, r) && find_targets(t, o, r) && (o->measure || make_state(t, o, r)) &&
            choose_losses(t, o, r) && name_measures(t, r);
 }
 
@@ -337,6 +374,10 @@ static struct training_program *program_for(struct trainer *t, int64_t batch, st
     struct training_program **at = &t->programs, **oldest = NULL, *p;
     int count = 0;
 
+    if (!t->trainable) {
+        fail(r, KILN_BAD_ARGUMENT, NULL, "the trainer was made to measure: it takes no steps");
+        return NULL;
+    }
     for (; *at; at = &(*at)->next, count++) {
         if ((*at)->batch == batch)
             return *at;
@@ -358,15 +399,17 @@ static struct training_program *program_for(struct trainer *t, int64_t batch, st
     return p;
 }
 
-static bool check_batch(const struct tensor *got, const struct tensor *need, const char *what, struct report *r)
+/* `what` of the value `of`, which is named where there are several. */
+static bool check_batch(const struct tensor *got, const struct tensor *need, const char *what, const struct value *of,
+                        bool several, struct report *r)
 {
     char a[TYPE_TEXT], b[TYPE_TEXT];
     bool fits = got->kind == TENSOR && got->dtype == need->dtype && got->rank == need->rank;
 
     for (int d = 0; fits && d < need->rank; d++)
         fits = d ? need->dims[d] < 0 || got->dims[d] == need->dims[d] : got->dims[d] > 0;
-    return fits ||
-           fail(r, KILN_BAD_DATA, NULL, "%s are %s, must be %s", what, tensor_text(got, a), tensor_text(need, b));
+    return fits || fail(r, KILN_BAD_DATA, NULL, "%s%s%s%s are %s, must be %s", what, several ? " for '" : "",
+                        several ? of->name : "", several ? "'" : "", tensor_text(got, a), tensor_text(need, b));
 }
 
 static void set_batch(struct training_program *p, const struct tensor *x, const struct tensor *y)
@@ -398,7 +441,7 @@ static bool run(struct trainer *t, struct training_program *p, const struct tens
 static bool check_inputs(const struct trainer *t, const struct tensor *x, struct report *r)
 {
     for (size_t k = 0; k < t->inputs; k++) {
-        if (!check_batch(&x[k], &t->x[k], "samples", r))
+        if (!check_batch(&x[k], &t->x[k], "samples", t->model->graph->inputs[k], t->inputs > 1, r))
             return false;
         if (x[k].dims[0] != x[0].dims[0])
             return fail(r, KILN_BAD_DATA, NULL, "%lld samples for input '%s', but %lld for '%s'",
@@ -413,11 +456,13 @@ static bool check_all(const struct trainer *t, const struct tensor *x, const str
     if (!check_inputs(t, x, r))
         return false;
     for (size_t k = 0; k < t->target_count; k++) {
-        if (!check_batch(&y[k], &t->targets[k].y, "labels", r))
+        const struct value *output = t->targets[k].output;
+
+        if (!check_batch(&y[k], &t->targets[k].y, "labels", output, t->target_count > 1, r))
             return false;
         if (x->dims[0] != y[k].dims[0])
-            return fail(r, KILN_BAD_DATA, NULL, "%lld samples, but %lld labels", (long long)x->dims[0],
-                        (long long)y[k].dims[0]);
+            return fail(r, KILN_BAD_DATA, NULL, "%lld samples, but %lld labels for '%s'", (long long)x->dims[0],
+                        (long long)y[k].dims[0], output->name);
     }
     return true;
 }

@@ -43,6 +43,7 @@ struct trainer_options {
     const char *const *freeze; /* patterns of names */
     bool untie;                /* an initializer that several places read is trained as one for each */
     bool keep_gradients;       /* for trainer_gradient */
+    bool measure;              /* nothing trains, and need not: there are no steps */
 };
 
 /* What one parameter or statistic has. */
@@ -68,8 +69,8 @@ struct target_result {
     int64_t rows;                /* samples, or more where the output has more dimensions */
 };
 
-/* One of the numbers that a model is measured by, as people name it: "loss", "accuracy"; with several targets the sum of
- * their losses is "loss", and others have the output's name before them, as Keras': "age_loss", "age_accuracy". */
+/* One of the numbers that a model is measured by, as people name it: "loss", "accuracy"; with several targets the sum
+ * of their losses is "loss", and others have the output's name before them, as Keras': "age_loss", "age_accuracy". */
 struct measure {
     const char *name;
     int target; /* -1: the sum over all */
@@ -103,15 +104,15 @@ struct trainer {
     uint64_t clock;
 };
 
-/* The model may go afterwards: a copy is taken. NULL with an error. What was decided is in trainer->targets[k].loss.said
- * and ->parameters. */
+/* The model may go afterwards: a copy is taken. NULL with an error. What was decided is in
+ * trainer->targets[k].loss.said and ->parameters. */
 struct trainer *trainer_new(const struct model *m, const struct trainer_options *o, struct report *r);
 void trainer_free(struct trainer *t);
 
-/* One step. x[k] is of the type t->x[k], y[k] of t->targets[k].y, all with the same number of samples, which may be any.
- * *loss is the sum of the losses before the update, each as often as it counts; more is in t->result. On failure nothing
- * has changed, unless the error is that a parameter has become infinite or no number: then a snapshot may be put back,
- * and nothing else be done with the state. */
+/* One step. x[k] is of the type t->x[k], y[k] of t->targets[k].y, all with the same number of samples, which may be
+ * any. *loss is the sum of the losses before the update, each as often as it counts; more is in t->result. On failure
+ * nothing has changed, unless the error is that a parameter has become infinite or no number: then a snapshot may be
+ * put back, and nothing else be done with the state. */
 bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss, struct report *r);
 /* Loss and metrics in inference form; changes nothing. */
 bool trainer_evaluate_batch(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss,

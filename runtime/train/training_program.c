@@ -3,6 +3,8 @@
 #include "ops/rank.h"
 #include "plan/given.h"
 #include "plan/pass.h"
+#include "train/state.h"
+#include <math.h>
 #include <string.h>
 
 /* A graph under construction. */
@@ -115,8 +117,8 @@ static bool note_roles(struct build *b)
     return b->learns && b->frozen;
 }
 
-/* What the operator itself changes it reads as the state is, not rounded: a share of a float16 that is lost in each step
- * would never come. */
+/* What the operator itself changes it reads as the state is, not rounded: a share of a float16 that is lost in each
+ * step would never come. */
 static void read_statistics(const struct build *b, struct node *n)
 {
     const struct trainer *t = b->trainer;
@@ -320,34 +322,53 @@ static bool add_gradients(struct build *b, const struct program *types)
     return ok;
 }
 
+/* state_limit of the state that the value is; infinite where it is none. */
+static double limit_of(const struct build *b, const struct value *v)
+{
+    for (size_t k = 0; k < b->trainer->state_count; k++)
+        if (b->state[k] == v)
+            return state_limit(&b->trainer->states[k]);
+    return (double)INFINITY;
+}
+
 /* What a step takes over when it is done: the statistics. */
 static bool find_watched(struct build *b, const struct program *types, struct optimizer_inputs *to)
 {
     struct graph *g = b->program->graph;
     struct value **next = emit_alloc(&b->e, types->next_state_count * sizeof *next);
     struct value **now = emit_alloc(&b->e, types->next_state_count * sizeof *now);
+    double *limit = emit_alloc(&b->e, types->next_state_count * sizeof *limit);
 
     for (size_t k = 0; !b->e.failed && k < types->next_state_count; k++) {
         const enum dtype dtype = types->types[types->next_states[k].out].dtype;
 
         if (dtype == F32 || dtype == F64) {
             next[to->watched] = g->values[types->next_states[k].out];
-            now[to->watched++] = g->values[types->next_states[k].in];
+            now[to->watched] = g->values[types->next_states[k].in];
+            limit[to->watched] = limit_of(b, now[to->watched]);
+            to->watched++;
         }
     }
     to->next = next;
     to->now = now;
+    to->watched_limit = limit;
     return !b->e.failed;
 }
 
-static const void *const *beginnings(struct build *b)
+/* What the optimiser must know of parameters to tell whether they can still be saved. */
+static bool find_bounds(struct build *b, struct optimizer_inputs *to)
 {
     const struct trainer *t = b->trainer;
     const void **beginning = emit_alloc(&b->e, t->trainable * sizeof *beginning);
+    double *limit = emit_alloc(&b->e, t->trainable * sizeof *limit);
 
-    for (size_t k = 0; beginning && k < t->trainable; k++)
+    for (size_t k = 0; beginning && limit && k < t->trainable; k++) {
         beginning[k] = t->states[k].beginning;
-    return beginning;
+        limit[k] = state_limit(&t->states[k]);
+    }
+    to->beginning = beginning;
+    to->limit = limit;
+    return beginning && limit;
 }
 
 /* Slots and the rate are inputs of the graph that have no name in the file. */
@@ -373,8 +394,7 @@ static bool add_optimizer(struct build *b, const struct program *types)
         if (!graph_add_output(p->graph, p->gradient[k]))
             return false;
     in.rate = p->rate;
-    in.beginning = beginnings(b);
-    return find_watched(b, types, &in) && optimizer_emit(&b->e, &t->optimizer, &in);
+    return find_bounds(b, &in) && find_watched(b, types, &in) && optimizer_emit(&b->e, &t->optimizer, &in);
 }
 
 static bool add_backward(struct build *b)

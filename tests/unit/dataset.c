@@ -371,6 +371,55 @@ START_TEST(npz_by_the_names_of_a_model)
 }
 END_TEST
 
+/* x and y stay a pair, whatever the model calls its values, and no array is both; what else there is is not asked for. */
+START_TEST(x_and_y_are_a_pair)
+{
+    static const struct tensor any = { .dtype = F32, .rank = UNKNOWN };
+    static const struct {
+        const char *input, *output, *arrays[3]; /* the first has the samples */
+        const char *x, *y;                      /* what columns are called; NULL: by no name */
+        bool fails;
+    } cases[] = {
+        { "y", "p", { "x", "y" }, NULL, NULL, false },
+        { "a", "x", { "x", "y" }, NULL, NULL, false },
+        { "y", "x", { "y", "x" }, "y", "x", false },
+        { "a", "p", { "x", "y", "p" }, NULL, NULL, false },
+        { "a", "p", { "x", "p" }, NULL, "p", false },
+        { "x", "p", { "x", "y", "p" }, "x", "p", false },
+        { "x", "p", { "x", "y" }, "x", NULL, false },
+        { "a", "p", { "a", "y" }, "a", NULL, false },
+        { "a", "a", { "a", "y" }, "a", NULL, false },
+        { "a", "p", { "a", "p", "y_test" }, "a", "p", false },
+        { "a", "p", { "x", "y", "y_test" }, NULL, NULL, false },
+        { "a", "p", { "y", "p" }, NULL, NULL, true },
+    };
+    float fx[2] = { 5, 6 };
+    int64_t fy[2] = { 0, 1 };
+    const struct tensor x = array(F32, SHAPE(2, 1), fx), y = array(I64, SHAPE(2), fy);
+
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        const struct column_request input = { .name = cases[k].input, .type = &any },
+                                    target[] = { { .name = cases[k].output }, { .name = cases[k].output } };
+        const struct data_options o = { .inputs = 1, .input = &input, .targets = 2, .target = target };
+        bool ok;
+
+        put_npz("k.npz", cases[k].arrays, (const struct tensor *const[]){ &x, &y, &y }, cases[k].arrays[2] ? 3 : 2);
+        ok = open_set("npz:k.npz", PART_TRAIN, &o);
+        ck_assert_msg(ok != cases[k].fails, "case %zu: %s", k, report.error.message);
+        if (ok) {
+            ck_assert_msg(d.targets == 1 && *(float *)d.x->values.data == 5 && d.y->classes == 2,
+                          "case %zu: %zu targets, %d classes", k, d.targets, d.y->classes);
+            ck_assert_msg((d.x->name ? cases[k].x && strcmp(d.x->name, cases[k].x) == 0 : !cases[k].x) &&
+                              (d.y->name ? cases[k].y && strcmp(d.y->name, cases[k].y) == 0 : !cases[k].y),
+                          "case %zu: '%s' and '%s'", k, d.x->name ? d.x->name : "-", d.y->name ? d.y->name : "-");
+            dataset_release(&d);
+        } else {
+            expect_error(KILN_BAD_DATA, "one array 'x' is needed");
+        }
+    }
+}
+END_TEST
+
 /* Formats whose columns have no names are for models with one input; what else they need is told. */
 START_TEST(data_without_names_are_for_one_input)
 {
@@ -804,6 +853,7 @@ Suite *suite(void)
     tcase_add_test(c, data_that_are_wrong);
     tcase_add_test(c, npz_with_parts);
     tcase_add_test(c, npz_by_the_names_of_a_model);
+    tcase_add_test(c, x_and_y_are_a_pair);
     tcase_add_test(c, data_without_names_are_for_one_input);
     tcase_add_test(c, split_as_keras_does);
     tcase_add_test(c, normalisers_have_the_statistics_of_their_training_set);

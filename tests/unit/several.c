@@ -247,6 +247,7 @@ START_TEST(columns_find_their_inputs_and_outputs_by_name)
     ck_assert_double_eq_tol(w.sum, w.each[0] + w.each[1], 1e-4);
     ck_assert(w.best > 0 && isfinite(w.validation));
     ok(kiln_trainer_evaluate(t, first, 0, after, &err));
+    ck_assert(!kiln_trainer_target_score(t, 0, NULL)); /* that is of a batch */
     ck_assert_double_lt(after[0], before[0]);
     o.best = "p_less";
     expect(kiln_trainer_fit(t, first, &o, NULL, &err), KILN_BAD_ARGUMENT,
@@ -278,6 +279,138 @@ START_TEST(columns_come_in_any_order)
     }
     kiln_trainer_free(t);
     kiln_dataset_free(d);
+}
+END_TEST
+
+/* A normaliser knows its columns by their names, too. */
+START_TEST(columns_are_normalised_by_name)
+{
+    static const char *const turned[] = { "b", "a", "p", "q" };
+    kiln_tensor *ta = column(a), *tb = column(b), *tp = column(p), *tq = column(q);
+    const kiln_column same[] = { { "b", tb }, { "a", ta } }, y[] = { { "p", tp }, { "q", tq } };
+    kiln_data_options o = KILN_DATA_OPTIONS_INIT;
+    kiln_dataset *d = data_of(names), *other, *one, *two, *wrong = data_of(turned);
+    kiln_trainer *t = trainer_of(linear, NULL, 0, d);
+    double first[8], second[8];
+
+    o.values = true;
+    ok(kiln_dataset_new_of(&other, same, 2, y, 2, &o, &err));
+    ok(kiln_dataset_normalize(&one, d, "center", NULL, &err));
+    ok(kiln_dataset_normalize(&two, other, "center", d, &err));
+    ok(kiln_trainer_evaluate(t, one, 0, first, &err));
+    ok(kiln_trainer_evaluate(t, two, 0, second, &err));
+    ck_assert_double_eq(first[0], second[0]);
+    kiln_dataset_free(two);
+    {
+        const kiln_column c[] = { { "a", ta }, { "c", tb } };
+        kiln_dataset *unknown;
+
+        ok(kiln_dataset_new_of(&unknown, c, 2, y, 2, &o, &err));
+        expect(kiln_dataset_normalize(&two, d, "center", unknown, &err), KILN_BAD_DATA,
+               "nothing that 'b' could be fitted to");
+        kiln_dataset_free(unknown);
+    }
+    kiln_trainer_free(t);
+    kiln_dataset_free(one);
+    kiln_dataset_free(other);
+    kiln_dataset_free(wrong);
+    kiln_dataset_free(d);
+    kiln_tensor_free(ta);
+    kiln_tensor_free(tb);
+    kiln_tensor_free(tp);
+    kiln_tensor_free(tq);
+}
+END_TEST
+
+/* What is said of targets decides what their columns are, in any order and without a model. */
+START_TEST(columns_are_what_is_said_of_their_targets)
+{
+    static const struct {
+        kiln_target targets[2];
+        int64_t classes[2];
+    } cases[] = {
+        { { { "q", "sparse_categorical_crossentropy", 0 }, { NULL, "mean_squared_error", 0 } }, { 0, 2 } },
+        { { { NULL, "mean_squared_error", 0 }, { "q", "sparse_categorical_crossentropy", 0 } }, { 0, 2 } },
+        { { { NULL, "sparse_categorical_crossentropy", 0 }, { "q", "mean_squared_error", 0 } }, { 4, 0 } },
+        { { { "q", "mean_squared_error", 0 }, { NULL, "sparse_categorical_crossentropy", 0 } }, { 4, 0 } },
+        { { { "p", "mean_squared_error", 0 }, { "q", NULL, 0 } }, { 0, 2 } },
+    };
+    const int64_t dims[] = { N };
+    kiln_tensor *x = column(a), *four, *two;
+
+    ok(kiln_tensor_new(&four, KILN_INT64, 1, dims, (const int64_t[]){ 0, 1, 2, 3 }, &err));
+    ok(kiln_tensor_new(&two, KILN_INT64, 1, dims, (const int64_t[]){ 0, 1, 1, 0 }, &err));
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        const kiln_column input = { NULL, x }, y[] = { { "p", four }, { "q", two } };
+        kiln_data_options o = KILN_DATA_OPTIONS_INIT;
+        kiln_dataset *d, *as;
+
+        o.targets = cases[k].targets;
+        o.target_count = 2;
+        ok(kiln_dataset_new_of(&d, &input, 1, y, 2, &o, &err));
+        for (size_t c = 0; c < 2; c++)
+            ck_assert_msg(kiln_dataset_target(d, c)->classes == cases[k].classes[c], "case %zu, column %zu: %d", k, c,
+                          (int)kiln_dataset_target(d, c)->classes);
+        o.target_count = 0; /* the same without a word: as another set */
+        o.as = d;
+        ok(kiln_dataset_new_of(&as, &input, 1, y, 2, &o, &err));
+        for (size_t c = 0; c < 2; c++)
+            ck_assert_int_eq(kiln_dataset_target(as, c)->classes, cases[k].classes[c]);
+        kiln_dataset_free(as);
+        kiln_dataset_free(d);
+    }
+    kiln_tensor_free(x);
+    kiln_tensor_free(four);
+    kiln_tensor_free(two);
+}
+END_TEST
+
+/* No two measures have one name, with val_ or without. */
+START_TEST(measures_are_told_apart)
+{
+    static const char text[] = HEAD "g (float[N,1] x) => (float[N,1] val, float[N,1] p, float[N,1] val_p)\n"
+                                    "<float[1,1] w = {2}> { val = MatMul(x, w) p = Neg(val) val_p = Tanh(val) }";
+    static const char *const want[] = { "loss",       "output_1_loss", "output_1_accuracy", "p_loss",
+                                        "p_accuracy", "output_3_loss", "output_3_accuracy" };
+    const kiln_target targets[] = { { "val", NULL, 0 }, { "p", NULL, 0 }, { "val_p", NULL, 0 } };
+    kiln_trainer *t = trainer_of(text, targets, 3, NULL);
+
+    ck_assert_uint_eq(kiln_trainer_measure_count(t), 7);
+    for (size_t k = 0; k < 7; k++)
+        ck_assert_str_eq(kiln_trainer_measure_name(t, k), want[k]);
+    kiln_trainer_free(t);
+}
+END_TEST
+
+/* It needs nothing to learn, and takes no steps. */
+START_TEST(a_trainer_may_only_measure)
+{
+    static const char text[] = HEAD "g (float[N,1] x) => (float[N,1] y) { y = Neg(x) }";
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    kiln_model *m = open_text(text);
+    kiln_tensor *x = column(a), *y = column(p);
+    kiln_score score;
+    kiln_trainer *t;
+    double loss = 0;
+
+    o.values = true;
+    o.loss = "mean_squared_error";
+    expect(kiln_trainer_new(&t, m, &o, &err), KILN_BAD_MODEL, "nothing in the model can be trained");
+    o.measure = true;
+    ok(kiln_trainer_new(&t, m, &o, &err));
+    ok(kiln_trainer_score(t, x, y, &score, &err));
+    for (int k = 0; k < N; k++)
+        loss += pow((double)a[k] + (double)p[k], 2) / N;
+    ck_assert_double_eq_tol(score.loss, loss, 1e-5);
+    ck_assert(kiln_trainer_target_score(t, 0, &score));
+    expect(kiln_trainer_step(t, x, y, NULL, &err), KILN_BAD_ARGUMENT, "made to measure: it takes no steps");
+    ck_assert(!kiln_trainer_target_score(t, 0, &score)); /* of a call that failed nothing is told */
+    ok(kiln_trainer_predict(t, x, &err));
+    ck_assert_float_eq(floats_of(kiln_trainer_output(t, 0))[0], -a[0]);
+    kiln_trainer_free(t);
+    kiln_model_free(m);
+    kiln_tensor_free(x);
+    kiln_tensor_free(y);
 }
 END_TEST
 
@@ -370,6 +503,7 @@ START_TEST(trainers_that_are_wrong)
         { { { "p", NULL, 0 }, { "p", NULL, 0 } }, 2, KILN_BAD_ARGUMENT, "'p' is to learn twice" },
         { { { "p", NULL, -1 } }, 1, KILN_BAD_ARGUMENT, "the weight of target 0 is -1" },
         { { { "p", NULL, 0 }, { "q", NULL, NAN } }, 2, KILN_BAD_ARGUMENT, "the weight of target 1 is" },
+        { { { "p", NULL, 1e-60 } }, 1, KILN_BAD_ARGUMENT, "the weight of target 0 is 1e-60" },
         { { { "p", "hinge", 0 } }, 1, KILN_BAD_ARGUMENT, "loss 'hinge' is unknown" },
     };
     kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
@@ -414,7 +548,7 @@ START_TEST(batches_that_are_wrong)
 
     ok(kiln_trainer_step_all(t, good, good, NULL, &err));
     expect(kiln_trainer_step_all(t, uneven, good, NULL, &err), KILN_BAD_DATA, "4 samples for input 'a', but 2 for 'b'");
-    expect(kiln_trainer_step_all(t, good, uneven, NULL, &err), KILN_BAD_DATA, "4 samples, but 2 labels");
+    expect(kiln_trainer_step_all(t, good, uneven, NULL, &err), KILN_BAD_DATA, "4 samples, but 2 labels for 'q'");
     expect(kiln_trainer_step_all(t, none, good, NULL, &err), KILN_BAD_ARGUMENT, "x[1] is NULL");
     expect(kiln_trainer_score_all(t, good, none, NULL, &err), KILN_BAD_ARGUMENT, "y[1] is NULL");
     expect(kiln_trainer_score_all(t, good, NULL, NULL, &err), KILN_BAD_ARGUMENT, "y is NULL");
@@ -482,6 +616,10 @@ Suite *suite(void)
     add_test(s, parameters_of_other_outputs_stay);
     add_test(s, columns_find_their_inputs_and_outputs_by_name);
     add_test(s, columns_come_in_any_order);
+    add_test(s, columns_are_normalised_by_name);
+    add_test(s, columns_are_what_is_said_of_their_targets);
+    add_test(s, measures_are_told_apart);
+    add_test(s, a_trainer_may_only_measure);
     add_test(s, what_is_no_float_is_not_normalised);
     add_test(s, columns_that_are_wrong);
     add_test(s, trainers_that_are_wrong);

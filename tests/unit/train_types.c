@@ -314,6 +314,39 @@ START_TEST(what_the_type_cannot_hold_is_not_saved)
 }
 END_TEST
 
+/* That is found in the step that makes it so, not in the end; a statistic is not let that far. */
+START_TEST(what_the_type_cannot_hold_ends_the_training)
+{
+    static const char norm[] =
+        "($[N, 1] x) => ($[N, 1] y) <$[1] s = {1}, $[1] b = {0}, $[1] mean = {1}, $[1] var = {1}>\n"
+        "{ y = BatchNormalization <momentum = 0.0> (x, s, b, mean, var) }";
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=5e4",
+                                       .threads = 1,
+                                       TARGET(.form = TARGETS_VALUES) };
+    struct trainer *t = trainer_of(_i & 1 ? norm : line, _i & 2 ? F32 : F16, 17, &o);
+    struct tensor x = t->x[0], y = t->targets->y;
+    const float labels[2] = { 0 };
+    float loss;
+    double values[2];
+    bool ok;
+
+    element_put(values, 0, x.dtype, _i & 1 ? 600 : 1);
+    element_put(values, 1, x.dtype, _i & 1 ? -600 : 1); /* a variance of 360,000 */
+    x.dims[0] = y.dims[0] = 2;
+    x.data = values;
+    y.data = (void *)(uintptr_t)labels;
+    ok = trainer_step(t, &x, &y, &loss, &report); /* w becomes -99,999 */
+    ck_assert_int_eq(ok, (_i & 2) != 0);
+    if (!ok)
+        expect_error(KILN_RUN_FAILED,
+                     _i & 1 ? "statistic 'var' would be larger than the type in its file holds: nothing was changed"
+                            : "element 0 of 'w' has become larger than the type in its file holds");
+    if (_i & 1)
+        ck_assert_double_eq(real_at(F32, trainer_state(t, "mean", NULL)->data, 0), _i & 2 ? 0 : 1);
+    trainer_free(t);
+}
+END_TEST
+
 START_TEST(the_public_functions_tell_both_types)
 {
     static const kiln_dtype told[] = { KILN_FLOAT, KILN_FLOAT16, KILN_BFLOAT16, KILN_DOUBLE };
@@ -356,6 +389,7 @@ Suite *suite(void)
     add_tests(s, statistics_add_up, 8);
     add_tests(s, what_is_exported_is_what_was_trained, COUNT(types));
     add_tests(s, what_the_type_cannot_hold_is_not_saved, 2);
+    add_tests(s, what_the_type_cannot_hold_ends_the_training, 4);
     add_tests(s, the_public_functions_tell_both_types, COUNT(types));
     return s;
 }

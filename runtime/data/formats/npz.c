@@ -1,5 +1,6 @@
 #include "data/npz.h"
 #include "data/format.h"
+#include <string.h>
 
 /* An archive, and what is asked of it. */
 struct reading {
@@ -31,33 +32,18 @@ static const char *array_name(const struct reading *a, const char *name)
     return a->parts ? name_of_part(a, name, a->request->part) : name;
 }
 
-/* Has any array the name of a request, or `simple`, as a part? */
-static bool any_parts(const struct reading *a, const struct column_request *requests, size_t count, const char *simple)
+/* Which arrays are read, NULL for x and y. */
+struct choice {
+    const char **x, **y; /* [inputs], [targets] */
+    size_t inputs, targets;
+};
+
+static bool is_in(const char *name, const char *const *names, size_t count)
 {
     for (size_t k = 0; k < count; k++)
-        if (requests[k].name && has_parts(a, requests[k].name))
+        if (names[k] && strcmp(names[k], name) == 0)
             return true;
-    return has_parts(a, simple);
-}
-
-/* How many of the requests have an array; those that do are noted in names. */
-static size_t find(const struct reading *a, const struct column_request *requests, size_t count, const char **names)
-{
-    size_t found = 0;
-
-    for (size_t k = 0; k < count; k++)
-        if (requests[k].name && has(a, array_name(a, requests[k].name)))
-            names[found++] = requests[k].name;
-    return found;
-}
-
-static bool read_column(const struct reading *a, struct column *c, const char *name, const char *simple,
-                        const struct type_check *check)
-{
-    const char *array = array_name(a, name ? name : simple);
-
-    c->name = name ? arena_printf(&a->data->columns, a->report, "%s", name) : NULL;
-    return array && (c->name || !name) && npz_read(&c->values, a->npz, array, check, a->report);
+    return false;
 }
 
 static bool fail_missing(const struct reading *a)
@@ -76,31 +62,87 @@ static bool fail_missing(const struct reading *a)
         array_name(a, o->input[k].name), names);
 }
 
-static bool read_all(struct reading *a)
+/* Those of the requests that have an array, each name once, and not what is in `taken`. */
+static size_t find(const struct reading *a, const struct column_request *requests, size_t count, const char **names,
+                   const char *const *taken, size_t taken_count)
+{
+    size_t found = 0;
+
+    for (size_t k = 0; k < count; k++) {
+        const char *name = requests[k].name;
+
+        if (name && has(a, array_name(a, name)) && !is_in(name, names, found) && !is_in(name, taken, taken_count))
+            names[found++] = name;
+    }
+    return found;
+}
+
+/* x and y, or where there is no y, what has the name of an output. */
+static void choose_pair(const struct reading *a, struct choice *c)
+{
+    static const char *const x[] = { "x" };
+    const struct data_options *o = a->request->options;
+
+    c->inputs = 1;
+    c->x[0] = NULL;
+    c->targets = has(a, array_name(a, "y")) ? 0 : find(a, o->target, o->targets, c->y, x, 1);
+}
+
+/* Columns by the names of the model, where its inputs have arrays and something is left to be predicted. */
+static bool choose(const struct reading *a, struct choice *c)
 {
     const struct data_options *o = a->request->options;
-    const char **x = arena_array(&a->data->columns, o->inputs + 1, sizeof *x, a->report);
-    const char **y = arena_array(&a->data->columns, o->targets + 1, sizeof *y, a->report);
-    struct dataset *d = a->data;
-    size_t targets;
 
-    if (!x || !y)
+    c->x = arena_array(&a->data->columns, o->inputs + 1, sizeof *c->x, a->report);
+    c->y = arena_array(&a->data->columns, o->targets + 1, sizeof *c->y, a->report);
+    if (!c->x || !c->y)
         return false;
-    if (find(a, o->input, o->inputs, x) < o->inputs) {
-        if (o->inputs > 1)
-            return fail_missing(a);
-        x[0] = NULL;
+    c->inputs = find(a, o->input, o->inputs, c->x, NULL, 0);
+    if (c->inputs && c->inputs == o->inputs) {
+        c->targets = find(a, o->target, o->targets, c->y, c->x, c->inputs);
+        if (c->targets || o->inputs > 1 || (has(a, array_name(a, "y")) && !is_in("y", c->x, c->inputs)))
+            return true;
+    } else if (o->inputs > 1) {
+        return fail_missing(a);
     }
-    targets = find(a, o->target, o->targets, y);
-    if (!format_columns(d, o->inputs ? o->inputs : 1, targets ? targets : 1, a->report))
+    choose_pair(a, c);
+    return true;
+}
+
+static bool read_column(const struct reading *a, struct column *c, const char *name, const char *simple,
+                        const struct type_check *check)
+{
+    const char *array = array_name(a, name ? name : simple);
+
+    c->name = name ? arena_printf(&a->data->columns, a->report, "%s", name) : NULL;
+    return array && (c->name || !name) && npz_read(&c->values, a->npz, array, check, a->report);
+}
+
+static bool read_all(struct reading *a)
+{
+    struct dataset *d = a->data;
+    struct choice c = { 0 };
+
+    if (!choose(a, &c) || !format_columns(d, c.inputs, c.targets ? c.targets : 1, a->report))
         return false;
     for (size_t k = 0; k < d->inputs; k++)
-        if (!read_column(a, &d->x[k], x[k], "x", a->request->samples[k]))
+        if (!read_column(a, &d->x[k], c.x[k], "x", a->request->samples[k]))
             return false;
     for (size_t k = 0; k < d->targets; k++)
-        if (!read_column(a, &d->y[k], y[k], "y", a->request->rows))
+        if (!read_column(a, &d->y[k], c.y[k], "y", a->request->rows))
             return false;
     return true;
+}
+
+/* Do the inputs of the model, or x, have arrays for parts? */
+static bool find_parts(const struct reading *a)
+{
+    const struct data_options *o = a->request->options;
+
+    for (size_t k = 0; k < o->inputs; k++)
+        if (o->input[k].name && has_parts(a, o->input[k].name))
+            return true;
+    return has_parts(a, "x");
 }
 
 static bool load(struct dataset *d, const struct format_request *q, struct report *r)
@@ -110,8 +152,7 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
 
     if (!npz_open(&a.npz, q->where, d->budget, r))
         return false;
-    a.parts = any_parts(&a, q->options->input, q->options->inputs, "x") ||
-              any_parts(&a, q->options->target, q->options->targets, "y");
+    a.parts = find_parts(&a);
     ok = (a.parts || format_no_parts(q, r)) && read_all(&a);
     npz_close(a.npz);
     return ok;

@@ -6,8 +6,8 @@
 #include "kernels/machine.h"
 #include "kernels/tile.h"
 
-/* Tiles after which the time is looked at, of so many products for each of their pixels: bands are cut into lines, a line
- * is not cut. */
+/* Tiles after which the time is looked at, of so many products for each of their pixels: bands are cut into lines, a
+ * line is not cut. */
 static inline int64_t tiles_for_a_look(double products)
 {
     enum { MOST = 1024, SOME = 2 * JOB_PRODUCTS };

@@ -581,7 +581,9 @@ typedef struct kiln_trainer_options {
     const char *loss;
     /* The same: "adam", "sgd:learning_rate=0.1,momentum=0.9". NULL: "adam" */
     const char *optimizer;
-    const char *const *freeze; /* [freeze_count] shell patterns of parameters that keep their values */
+    /* [freeze_count] shell patterns of parameters that keep their values, by their own names or those of the nodes that
+     * read them; each must match something */
+    const char *const *freeze;
     size_t freeze_count;
     const kiln_tensor *sample; /* of a model with one input, a batch like those to come, for dimensions that the model
                                   leaves open; may be NULL */
@@ -603,6 +605,8 @@ typedef struct kiln_trainer_options {
      * weight says. target_count 0: what `data` has targets for, or the model's first output. */
     const kiln_target *targets;
     size_t target_count;
+    const char *const *train; /* [train_count] as `freeze`: only these train; train_count 0: all that can */
+    size_t train_count;
     bool measure; /* only kiln_trainer_score, _evaluate and _predict are to be called: nothing trains, and need not */
 } kiln_trainer_options;
 
@@ -853,7 +857,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, false }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false }
 /* clang-format on */
 
 #ifdef __cplusplus

@@ -9,14 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_FREEZES = 64, BAR = 24 };
+enum { MAX_PATTERNS = 64, BAR = 24 };
 
 struct options {
     struct learn_options learn;
     kiln_fit_options fit;
     int64_t epochs; /* may be 0: the model is written as it is */
     const char *output, *history, *step_log, *figure, *profile;
-    const char *freeze[MAX_FREEZES];
+    const char *freeze[MAX_PATTERNS], *train[MAX_PATTERNS];
     bool quiet;
 };
 
@@ -294,7 +294,8 @@ enum {
     KEY_FIGURE,
     KEY_UNTIE,
     KEY_PROFILE,
-    KEY_EXACT
+    KEY_EXACT,
+    KEY_TRAINABLE
 };
 
 static const struct argp_option argp_options[] = {
@@ -310,7 +311,11 @@ static const struct argp_option argp_options[] = {
     { "epochs", 'e', "N", 0, "(1)", 2 },
     { "seed", KEY_SEED, "N", 0, "of initial values, order and Dropout (0)", 2 },
     { "no-shuffle", KEY_NO_SHUFFLE, NULL, 0, "samples in the order of the file", 2 },
-    { "freeze", KEY_FREEZE, "PATTERN", 0, "parameters that keep their values, as a shell pattern; may be repeated", 2 },
+    { "freeze", KEY_FREEZE, "PATTERN", 0,
+      "parameters that keep their values, as a shell pattern of their names or those of the nodes that read them; may "
+      "be repeated",
+      2 },
+    { "trainable", KEY_TRAINABLE, "PATTERN", 0, "likewise, only these train; may be repeated (all that can)", 2 },
     { "untie", KEY_UNTIE, NULL, 0, "an initializer that several nodes read becomes one for each", 2 },
     { "threads", 't', "N", 0, "(one for each CPU)", 2 },
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 2 },
@@ -326,6 +331,15 @@ static const struct argp_option argp_options[] = {
     { "quiet", 'q', NULL, 0, "say nothing", 3 },
     { 0 },
 };
+
+static error_t add_pattern(const char **patterns, size_t *count, const char *option, const char *arg,
+                           struct argp_state *state)
+{
+    if (*count == MAX_PATTERNS)
+        argp_error(state, "--%s is given more than %d times", option, (int)MAX_PATTERNS);
+    patterns[(*count)++] = arg;
+    return 0;
+}
 
 static error_t parse_data_option(int key, char *arg, struct argp_state *state)
 {
@@ -352,10 +366,9 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
         l->trainer.optimizer = arg;
         return 0;
     case KEY_FREEZE:
-        if (l->trainer.freeze_count == MAX_FREEZES)
-            argp_error(state, "--freeze is given more than %d times", (int)MAX_FREEZES);
-        o->freeze[l->trainer.freeze_count++] = arg;
-        return 0;
+        return add_pattern(o->freeze, &l->trainer.freeze_count, "freeze", arg, state);
+    case KEY_TRAINABLE:
+        return add_pattern(o->train, &l->trainer.train_count, "trainable", arg, state);
     case KEY_EXACT:
         l->trainer.exact = true;
         return 0;
@@ -474,6 +487,7 @@ static int run(int argc, char **argv)
 
     o.fit.batch = 32;
     o.learn.trainer.freeze = o.freeze;
+    o.learn.trainer.train = o.train;
     argp_err_exit_status = EXIT_USAGE;
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;

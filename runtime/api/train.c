@@ -73,15 +73,15 @@ static bool describe_trainer(kiln_trainer *to, struct report *r)
     return to->parameters;
 }
 
-static bool check_freeze(const kiln_trainer_options *o, kiln_error *err)
+static bool check_patterns(const char *const *patterns, size_t count, const char *what, kiln_error *err)
 {
-    if (o->freeze_count && !o->freeze) {
-        api_refuse(err, "freeze is NULL, must hold %zu patterns", o->freeze_count);
+    if (count && !patterns) {
+        api_refuse(err, "%s is NULL, must hold %zu patterns", what, count);
         return false;
     }
-    for (size_t k = 0; k < o->freeze_count; k++)
-        if (!o->freeze[k]) {
-            api_refuse(err, "freeze[%zu] is NULL", k);
+    for (size_t k = 0; k < count; k++)
+        if (!patterns[k]) {
+            api_refuse(err, "%s[%zu] is NULL", what, k);
             return false;
         }
     return true;
@@ -220,8 +220,7 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
                                   .total = context_total(o->context),
                                   .pool = o->context ? o->context->pool : NULL,
                                   .seed = o->seed,
-                                  .freezes = o->freeze_count,
-                                  .freeze = o->freeze,
+                                  .patterns = { o->train_count, o->freeze_count, o->train, o->freeze },
                                   .untie = o->untie,
                                   .keep_gradients = o->keep_gradients,
                                   .measure = o->measure };
@@ -252,7 +251,9 @@ kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const 
     if (usable != KILN_OK)
         return usable;
     if (!api_options(&o, sizeof o, options, "KILN_TRAINER_OPTIONS_INIT", err) ||
-        !api_check_limits(o.context, o.threads, o.seconds, err) || !check_freeze(&o, err) || !check_targets(&o, err))
+        !api_check_limits(o.context, o.threads, o.seconds, err) ||
+        !check_patterns(o.freeze, o.freeze_count, "freeze", err) ||
+        !check_patterns(o.train, o.train_count, "train", err) || !check_targets(&o, err))
         return KILN_BAD_ARGUMENT;
     r = api_report_to(o.context, o.diagnostic, o.user);
     t = api_alloc(sizeof *t, &r);

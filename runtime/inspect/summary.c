@@ -43,7 +43,7 @@ static bool find_in_graph(struct summary *s, struct report *r)
 
     s->input_count = g->input_count;
     s->output_count = g->output_count;
-    return parameters_find(&s->parameters, s->model, 0, NULL, &s->arena, r) &&
+    return parameters_find(&s->parameters, s->model, NULL, &s->arena, r) &&
            open_types_find(&s->types, g, &s->budget, r) && layers_of_graph(&s->layers, &s->types, &s->parameters, r) &&
            obstacles_find(&s->obstacles, &s->types, &s->parameters, &s->arena, r) &&
            types_of_values(s, &s->inputs, g->inputs, g->input_count, r) &&

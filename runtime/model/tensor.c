@@ -401,3 +401,60 @@ bool type_of_proto(struct tensor *out, const Onnx__TypeProto *t, const char *whe
     memcpy(out->element, levels + 1, sizeof out->element);
     return out->kind == TENSOR || innermost_type(out, t, where, r);
 }
+
+/* -- as a declaration -- */
+
+static Onnx__TensorShapeProto *shape_message(const struct tensor *t, struct budget *b, struct report *r)
+{
+    Onnx__TensorShapeProto *s = message_new(&onnx__tensor_shape_proto__descriptor, b, r);
+
+    if (!s || !t->rank)
+        return s;
+    s->dim = budget_zalloc(b, (size_t)t->rank, sizeof *s->dim, r);
+    for (; s->dim && s->n_dim < (size_t)t->rank; s->n_dim++) {
+        Onnx__TensorShapeProto__Dimension *d = message_new(&onnx__tensor_shape_proto__dimension__descriptor, b, r);
+
+        if (!d)
+            break;
+        d->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+        d->dim_value = t->dims[s->n_dim];
+        s->dim[s->n_dim] = d;
+    }
+    if (s->n_dim == (size_t)t->rank)
+        return s;
+    message_free(s, b);
+    return NULL;
+}
+
+static Onnx__TypeProto *type_message(const struct tensor *t, struct budget *b, struct report *r)
+{
+    Onnx__TypeProto *p = message_new(&onnx__type_proto__descriptor, b, r);
+
+    if (!p)
+        return NULL;
+    p->tensor_type = message_new(&onnx__type_proto__tensor__descriptor, b, r);
+    if (p->tensor_type) {
+        p->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
+        p->tensor_type->has_elem_type = true;
+        p->tensor_type->elem_type = (int32_t)t->dtype;
+        p->tensor_type->shape = shape_message(t, b, r);
+    }
+    if (p->tensor_type && p->tensor_type->shape)
+        return p;
+    message_free(p, b);
+    return NULL;
+}
+
+Onnx__ValueInfoProto *value_info_of(const char *name, const struct tensor *t, struct budget *b, struct report *r)
+{
+    Onnx__ValueInfoProto *v = message_new(&onnx__value_info_proto__descriptor, b, r);
+
+    if (!v)
+        return NULL;
+    v->name = message_string(name, strlen(name), b, r);
+    v->type = type_message(t, b, r);
+    if (v->name && v->type)
+        return v;
+    message_free(v, b);
+    return NULL;
+}

@@ -124,9 +124,14 @@ static bool find_places(struct edit *e)
 
 bool edit_begin(struct edit *e, struct model *m, struct report *r)
 {
-    *e = (struct edit){ .graph = m->proto->graph, .budget = &m->budget, .report = r, .arena.budget = &m->budget };
+    *e = (struct edit){ .graph = m->proto->graph,
+                        .budget = &m->budget,
+                        .report = r,
+                        .arena.budget = &m->budget,
+                        .lists_inputs = m->proto->ir_version < 4 };
     map_init(&e->names, e->budget);
     e->initializer_room = e->graph->n_initializer;
+    e->input_room = e->graph->n_input;
     return count_graph(e, e->graph, 1) && find_places(e);
 }
 
@@ -267,6 +272,20 @@ bool edit_tensor(struct edit *e, Onnx__TensorProto *to, const struct tensor *t)
     return tensor_to_proto(to, NULL, t, e->budget, e->report);
 }
 
+static bool add_graph_input(struct edit *e, struct edit_name *n, const char *name, const struct tensor *t)
+{
+    Onnx__GraphProto *g = e->graph;
+    Onnx__ValueInfoProto *v = value_info_of(name, t, e->budget, e->report);
+
+    if (!v || !budget_grow(e->budget, &g->input, &e->input_room, g->n_input + 1, sizeof *g->input, e->report)) {
+        message_free(v, e->budget);
+        return false;
+    }
+    g->input[g->n_input++] = v;
+    n->input = g->n_input;
+    return true;
+}
+
 bool edit_add_initializer(struct edit *e, const char *name, const struct tensor *t)
 {
     Onnx__GraphProto *g = e->graph;
@@ -282,7 +301,7 @@ bool edit_add_initializer(struct edit *e, const char *name, const struct tensor 
     n->definitions++;
     if (!n->initializer)
         n->initializer = g->n_initializer;
-    return true;
+    return !e->lists_inputs || add_graph_input(e, n, name, t);
 }
 
 void edit_drop_initializer(struct edit *e, const char *name)

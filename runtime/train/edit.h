@@ -17,7 +17,8 @@ struct edit {
     unsigned next_name;
     struct arena arena; /* of the index */
     struct map names;   /* to struct edit_name */
-    size_t initializer_room;
+    size_t initializer_room, input_room;
+    bool lists_inputs; /* before IR version 4 an initializer is an input of the graph as well */
     struct insertion *insertions;
     size_t insertion_count, insertion_room;
 };

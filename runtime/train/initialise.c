@@ -148,7 +148,7 @@ static bool draw_inputs(struct drawing *g)
 static bool draw_again(struct drawing *g)
 {
     struct parameters p;
-    bool ok = parameters_find(&p, g->from, 0, NULL, &g->arena, g->e.report);
+    bool ok = parameters_find(&p, g->from, NULL, &g->arena, g->e.report);
 
     for (size_t k = 0; ok && k < p.count; k++) {
         const struct parameter *q = &p.at[k];

@@ -72,10 +72,12 @@ static bool own_statistic(struct preparing *p, Onnx__NodeProto *n, size_t k)
 {
     const struct value *v = map_get(&p->values, n->input[k]);
 
-    if (!v || v->is_input)
+    if (!v)
         return true;
     if (v->initializer)
         return edit_readers(&p->e, n->input[k]) < 2 || own_copy(&p->e, n, k, v->initializer);
+    if (v->is_input)
+        return true;
     if (!p->constants && !(p->constants = plan_sample(p->from, p->e.budget, p->e.report)))
         return false;
     if (!p->constants->types[v->id].data)
@@ -95,7 +97,7 @@ static bool untie_node(struct preparing *p, Onnx__NodeProto *n)
         const char *name = n->input[k];
         const struct value *v = *name && edit_initializer(&p->e, name) ? map_get(&p->values, name) : NULL;
 
-        if (v && v->initializer && !v->is_input && dtype_is_float(v->initializer->dtype) && v->initializer->rank > 0 &&
+        if (v && v->initializer && dtype_is_float(v->initializer->dtype) && v->initializer->rank > 0 &&
             edit_readers(&p->e, name) > 1 && !own_copy(&p->e, n, k, v->initializer))
             return false;
     }

@@ -383,7 +383,7 @@ static bool tell_limits(const struct recovery *y)
     if (g->inputs[0]->type.rank > 0 && g->inputs[0]->type.dims[0] >= 0)
         warn(y->report, NULL, "cannot recover: the batch size, which is fixed to %lld",
              (long long)g->inputs[0]->type.dims[0]);
-    if (!parameters_find(&p, y->from, 0, NULL, y->arena, y->report))
+    if (!parameters_find(&p, y->from, NULL, y->arena, y->report))
         return false;
     for (size_t k = 0; k < p.count; k++)
         if (p.at[k].role == ROLE_TRAINABLE && p.at[k].readers > 1)

@@ -1,5 +1,7 @@
 #include "train/trainable.h"
+#include "grad/grad.h"
 #include "ops/registry.h"
+#include "train/constants.h"
 #include <fnmatch.h>
 #include <string.h>
 
@@ -17,6 +19,7 @@ struct search {
     struct report *report;
     size_t room;
     struct parameter **of; /* by value id of the main graph */
+    bool weights;          /* the model has a layer with weights */
 };
 
 /* -- constants -- */
@@ -87,10 +90,19 @@ static bool constant_of(struct search *s, const struct value *v, struct tensor *
 
 /* -- the way of the activations -- */
 
+/* Where a value that does not depend on the caller is read as a parameter. */
+struct use {
+    const struct op_parameter *place; /* NULL: nowhere */
+    const struct node *reader;
+    const struct known_values *in; /* what is known of the reader's graph */
+};
+
 /* What is known of a graph's values, by their ids. */
 struct known_values {
     bool *active;               /* depends on what the caller gives; sizes do not count */
+    bool *behind;               /* find_behind */
     const struct value **roots; /* find_roots */
+    struct use *uses;           /* of what is made of several constants, or of one by arithmetic */
 };
 
 static bool *activations(struct search *s, const struct graph *g, const bool *outside)
@@ -116,33 +128,49 @@ static bool *activations(struct search *s, const struct graph *g, const bool *ou
     return active;
 }
 
-/* What a layer makes of a weight: a single number behind it may be the bias of a single unit. */
-static bool is_product(const struct value *v)
+/* Does a layer read its weight there? Slopes and scales make no layer. */
+static bool is_weight(const struct node *n, int k)
 {
-    const struct node *n = v ? v->producer : NULL;
+    const struct op_parameter *p = node_parameter(n, k);
 
-    for (int k = 0; n && k < n->inputs; k++)
-        if (node_parameter(n, k) && strcmp(node_parameter(n, k)->name, "weight") == 0)
-            return true;
-    return false;
+    return p && p->use == PARAMETER_TRAINS && (strstr(p->name, "weight") || strcmp(p->name, "table") == 0);
 }
 
-static bool is_trained(enum dtype dtype)
+/* Behind layers with weights, by value id. What comes into a subgraph counts as such. */
+static bool *find_behind(struct search *s, const struct graph *g, const bool *active)
 {
-    return dtype_is_float(dtype) && !dtype_is_small(dtype);
-}
+    bool *behind = arena_array(s->arena, g->value_count, sizeof *behind, s->report);
 
-/* Why a constant stays as it is; NULL where it trains. */
-static const char *reason_against(const struct op_parameter *p, const struct node *n, const struct tensor *t)
-{
-    if (!is_trained(t->dtype))
-        return "has less than 16 bits";
-    if (p->use == PARAMETER_IS_STATISTIC)
+    if (!behind)
         return NULL;
-    if (p->use == PARAMETER_TRAINS_UNLESS_SCALAR && tensor_count(t) == 1 &&
-        !(t->rank && is_product(n->in[1 - p->input])))
-        return "a scalar";
-    return tensor_count(t) ? NULL : "has no elements";
+    for (size_t k = 0; g->parent && k < g->input_count; k++)
+        behind[g->inputs[k]->id] = true;
+    for (size_t k = 0; g->parent && k < g->capture_count; k++)
+        behind[g->captures[k].inner->id] = active[g->captures[k].inner->id];
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+        bool any = n->graphs > 0;
+
+        for (int i = 0; i < n->inputs; i++)
+            any |= n->in[i] && (behind[n->in[i]->id] || (is_weight(n, i) && !active[n->in[i]->id]));
+        for (int o = 0; any && o < n->slots; o++)
+            if (n->out[o])
+                behind[n->out[o]->id] = true;
+    }
+    return behind;
+}
+
+/* Has the model a layer with weights? */
+static bool has_weights(const struct graph *g, const bool *active)
+{
+    for (size_t k = 0; k < g->node_count; k++)
+        for (int i = 0; i < g->nodes[k]->inputs; i++) {
+            const struct value *v = g->nodes[k]->in[i];
+
+            if (v && is_weight(g->nodes[k], i) && !active[v->id])
+                return true;
+        }
+    return false;
 }
 
 /* -- collecting -- */
@@ -158,11 +186,16 @@ static struct parameter *add(struct search *s, const struct value *v, const stru
     return p;
 }
 
-static bool note(struct search *s, const struct op_parameter *place, const struct node *n, const struct value *v,
+/* `through`: what makes it what is read; NULL where it is read as it is, or in another shape, order or type. */
+static bool note(struct search *s, const struct use *use, const struct node *through, const struct value *v,
                  const struct tensor *t)
 {
+    const struct op_parameter *place = use->place;
+    const struct candidate c = {
+        place, use->reader, through, t, v->name, use->in->behind, s->weights, use->in->active
+    };
     struct parameter *p = s->of[v->id];
-    const char *against = reason_against(place, n, t);
+    const char *against = constant_reason(&c);
 
     if (!p)
         p = add(s, v, t);
@@ -171,13 +204,16 @@ static bool note(struct search *s, const struct op_parameter *place, const struc
             p->why = against;
         return true;
     }
+    if (p->reader == use->reader && p->input == place->input) /* another part of it */
+        return true;
     p->readers++;
     if (p->reader)
         return true;
-    p->reader = n;
+    p->reader = use->reader;
     p->input = place->input;
     p->role = place->use == PARAMETER_IS_STATISTIC ? ROLE_STATISTIC : ROLE_TRAINABLE;
-    p->why = arena_printf(s->arena, s->report, "%s of %s", place->name, n->op_name);
+    p->why = arena_printf(s->arena, s->report, "%s of %s%s%s", place->name, use->reader->op_name,
+                          through ? ", through " : "", through ? through->op_name : "");
     return p->why;
 }
 
@@ -190,15 +226,83 @@ static const struct node *parameter_reader(const struct node *n)
     return origin->def->parameters ? origin : n;
 }
 
+/* A parameter that the node reads: what is behind it is noted, or, where that is arithmetic on constants, looked for
+ * when all of the graph has been seen. */
+static bool note_parameter(struct search *s, const struct known_values *own, const struct node *n,
+                           const struct op_parameter *p)
+{
+    const struct use use = { p, n, own };
+    const struct value *v = p->input < n->inputs ? n->in[p->input] : NULL, *root;
+    struct tensor t;
+
+    if (!v || own->active[v->id])
+        return true;
+    root = own->roots[v->id];
+    if (root && constant_of(s, root, &t))
+        return !dtype_is_float(t.dtype) || note(s, &use, NULL, root, &t);
+    if (!own->uses[v->id].place)
+        own->uses[v->id] = use;
+    return true;
+}
+
+/* Does it make a parameter of constants, so that a gradient reaches them? */
+static const struct use *use_of(const struct known_values *own, const struct node *n)
+{
+    for (int k = 0; k < n->slots && !n->graphs && op_differentiable(n->def); k++)
+        if (n->out[k] && own->uses[n->out[k]->id].place)
+            return &own->uses[n->out[k]->id];
+    return NULL;
+}
+
+/* From where parameters are read back to the constants that they are made of. */
+static bool note_origins(struct search *s, const struct graph *g, const struct known_values *own,
+                         const struct known_values *outside)
+{
+    for (size_t k = g->node_count; k-- > 0;) {
+        const struct use *use = use_of(own, g->nodes[k]);
+
+        for (int i = 0; use && i < g->nodes[k]->inputs; i++)
+            if (g->nodes[k]->in[i] && !own->uses[g->nodes[k]->in[i]->id].place)
+                own->uses[g->nodes[k]->in[i]->id] = *use;
+    }
+    for (size_t k = 0; k < g->capture_count; k++) {
+        const struct use *use = &own->uses[g->captures[k].inner->id];
+
+        if (use->place && !outside->uses[g->captures[k].outer->id].place)
+            outside->uses[g->captures[k].outer->id] = *use;
+    }
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+        const struct use *use = use_of(own, n);
+
+        for (int i = 0; use && i < n->inputs; i++) {
+            const struct value *root = n->in[i] ? own->roots[n->in[i]->id] : NULL;
+            struct tensor t;
+
+            if (root && constant_of(s, root, &t) && dtype_is_float(t.dtype) && !note(s, use, n, root, &t))
+                return false;
+        }
+    }
+    return true;
+}
+
 /* Subgraphs nest no deeper than the loader allows, so this may recurse. */
 static bool visit(struct search *s, const struct graph *g, const struct known_values *outside)
 {
-    const struct known_values own = { activations(s, g, outside ? outside->active : NULL),
-                                      find_roots(s, g, outside ? outside->roots : NULL) };
-    const bool *active = own.active;
+    struct known_values *own = arena_alloc(s->arena, sizeof *own, s->report);
+    const bool *active;
 
-    if (!active || !own.roots)
+    if (!own)
         return false;
+    own->active = activations(s, g, outside ? outside->active : NULL);
+    own->behind = own->active ? find_behind(s, g, own->active) : NULL;
+    own->roots = find_roots(s, g, outside ? outside->roots : NULL);
+    own->uses = arena_array(s->arena, g->value_count, sizeof *own->uses, s->report);
+    active = own->active;
+    if (!own->behind || !own->roots || !own->uses)
+        return false;
+    if (!outside)
+        s->weights = has_weights(g, active);
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = parameter_reader(g->nodes[k]);
         bool reached = false;
@@ -207,43 +311,72 @@ static bool visit(struct search *s, const struct graph *g, const struct known_va
             continue;
         for (int i = 0; i < n->inputs; i++)
             reached |= n->in[i] && active[n->in[i]->id];
-        for (const struct op_parameter *p = n->def->parameters; reached && p && p->use; p++) {
-            const struct value *v = p->input < n->inputs ? n->in[p->input] : NULL;
-            struct tensor t;
-
-            if (!v || active[v->id])
-                continue;
-            v = own.roots[v->id];
-            if (v && constant_of(s, v, &t) && dtype_is_float(t.dtype) && !note(s, p, n, v, &t))
+        for (const struct op_parameter *p = n->def->parameters; reached && p && p->use; p++)
+            if (!note_parameter(s, own, n, p))
                 return false;
-        }
         for (int i = 0; i < n->graphs; i++)
-            if (!visit(s, n->graph_of[i], &own))
+            if (!visit(s, n->graph_of[i], own))
                 return false;
     }
-    return true;
+    return note_origins(s, g, own, outside);
 }
 
-static bool freeze_matching(struct search *s, const char *pattern)
+/* A parameter goes by its own name and by that of the node that reads it, which says of which layer it is: exporters call
+ * a folded kernel "const_fold_opt__17". */
+static bool matches(const struct parameter *p, const char *pattern)
+{
+    return fnmatch(pattern, p->value->name, 0) == 0 ||
+           (p->reader && *p->reader->name && fnmatch(pattern, p->reader->name, 0) == 0);
+}
+
+/* Marks what could train and matches, by place in the list; it must be something. */
+static bool mark(struct search *s, const char *pattern, bool *marked)
 {
     bool any = false;
 
     for (size_t k = 0; k < s->out->count; k++) {
-        struct parameter *p = &s->out->at[k];
+        const struct parameter *p = &s->out->at[k];
 
-        if ((p->role != ROLE_TRAINABLE && p->role != ROLE_FROZEN) || fnmatch(pattern, p->value->name, 0) != 0)
-            continue;
-        any = true;
-        p->role = ROLE_FROZEN;
-        p->why = arena_printf(s->arena, s->report, "frozen by '%s'", pattern);
-        if (!p->why)
-            return false;
+        if ((p->role == ROLE_TRAINABLE || p->role == ROLE_FROZEN) && matches(p, pattern))
+            any = marked[k] = true;
     }
-    return any || fail(s->report, KILN_BAD_ARGUMENT, NULL, "'%s' names no trainable parameter, nothing can be frozen",
-                       pattern);
+    return any || fail(s->report, KILN_BAD_ARGUMENT, NULL,
+                       "'%s' names no trainable parameter, and no node that reads one", pattern);
 }
 
-bool parameters_find(struct parameters *out, const struct model *m, size_t freezes, const char *const *freeze,
+static bool freeze_matching(struct search *s, const char *pattern)
+{
+    bool *marked = arena_array(s->arena, s->out->count, sizeof *marked, s->report);
+
+    if (!marked || !mark(s, pattern, marked))
+        return false;
+    for (size_t k = 0; k < s->out->count; k++)
+        if (marked[k]) {
+            s->out->at[k].role = ROLE_FROZEN;
+            s->out->at[k].why = arena_printf(s->arena, s->report, "frozen by '%s'", pattern);
+            if (!s->out->at[k].why)
+                return false;
+        }
+    return true;
+}
+
+/* Only what one of the patterns matches trains. */
+static bool freeze_others(struct search *s, const struct parameter_patterns *q)
+{
+    bool *marked = arena_array(s->arena, s->out->count, sizeof *marked, s->report);
+
+    for (size_t k = 0; k < q->trains; k++)
+        if (!marked || !mark(s, q->train[k], marked))
+            return false;
+    for (size_t k = 0; q->trains && k < s->out->count; k++)
+        if (s->out->at[k].role == ROLE_TRAINABLE && !marked[k]) {
+            s->out->at[k].role = ROLE_FROZEN;
+            s->out->at[k].why = "not among those that are to train";
+        }
+    return true;
+}
+
+bool parameters_find(struct parameters *out, const struct model *m, const struct parameter_patterns *patterns,
                      struct arena *arena, struct report *r)
 {
     const struct graph *g = m->graph;
@@ -260,8 +393,11 @@ bool parameters_find(struct parameters *out, const struct model *m, size_t freez
         if (!s.of[k] && v->initializer && dtype_is_float(v->initializer->dtype))
             add(&s, v, v->initializer);
     }
-    for (size_t k = 0; ok && k < freezes; k++)
-        ok = freeze_matching(&s, freeze[k]);
+    if (!ok || !patterns)
+        return ok;
+    ok = freeze_others(&s, patterns);
+    for (size_t k = 0; ok && k < patterns->freezes; k++)
+        ok = freeze_matching(&s, patterns->freeze[k]);
     return ok;
 }
 

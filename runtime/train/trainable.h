@@ -3,8 +3,9 @@
  * By default: constants of float, float16, bfloat16 and double that nodes on the way of the activations read where
  * their operators have a parameter (op_def.parameters: weights and biases, tables of Gather, factors and summands),
  * whether initializers or Constant nodes, also where a chain of Transpose, Reshape, Squeeze, Unsqueeze, Identity or
- * Cast to a type of float stands between. Never scalars of Mul and Add, but for the bias of a single unit. Running
- * means and variances are statistics: BatchNormalization itself changes them. */
+ * Cast to a type of float stands between, and where other operators with gradients make a parameter of them
+ * (Slice, Concat, Mul ...: gates put in another order, tables that are cut). Never scalars of Mul and Add, but for the
+ * bias of a single unit. Running means and variances are statistics: BatchNormalization itself changes them. */
 #ifndef KILN_TRAIN_TRAINABLE_H
 #define KILN_TRAIN_TRAINABLE_H
 
@@ -32,9 +33,16 @@ struct parameters {
     size_t count;
 };
 
-/* In the order of the nodes that read them, those without a reader last. `freeze` are shell patterns of names
- * (fnmatch); one that matches no trainable parameter is an error. Memory is the arena's. */
-bool parameters_find(struct parameters *out, const struct model *m, size_t freezes, const char *const *freeze,
+/* Shell patterns (fnmatch) of parameters, by their own names or those of the nodes that read them. One that matches nothing
+ * that could train is an error. */
+struct parameter_patterns {
+    size_t trains, freezes;
+    const char *const *train;  /* only these train; none: all */
+    const char *const *freeze; /* these keep their values */
+};
+
+/* In the order of the nodes that read them, those without a reader last. `patterns` may be NULL. Memory is the arena's. */
+bool parameters_find(struct parameters *out, const struct model *m, const struct parameter_patterns *patterns,
                      struct arena *arena, struct report *r);
 /* How many elements all parameters of a role have. */
 int64_t parameters_elements(const struct parameters *p, enum role role);

@@ -85,7 +85,7 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
     struct map messages = { 0 };
     bool ok;
 
-    if (!parameters_find(&t->parameters, t->model, o->freezes, o->freeze, &t->arena, r) || !leave_others(t, r))
+    if (!parameters_find(&t->parameters, t->model, &o->patterns, &t->arena, r) || !leave_others(t, r))
         return false;
     t->states = arena_array(&t->arena, t->parameters.count, sizeof *t->states, r);
     ok = t->states && state_tensor(t, &t->rate, &scalar, NULL, r) && states_index(t, &messages, r) &&

@@ -39,11 +39,10 @@ struct trainer_options {
     struct budget *total;   /* that its memory is charged to, too; may be NULL */
     const struct pool *pool; /* whose threads are used, `threads` then says nothing; NULL: its own */
     uint64_t seed;           /* of Dropout */
-    size_t freezes;
-    const char *const *freeze; /* patterns of names */
-    bool untie;                /* an initializer that several places read is trained as one for each */
-    bool keep_gradients;       /* for trainer_gradient */
-    bool measure;              /* nothing trains, and need not: there are no steps */
+    struct parameter_patterns patterns;
+    bool untie;          /* an initializer that several places read is trained as one for each */
+    bool keep_gradients; /* for trainer_gradient */
+    bool measure;        /* nothing trains, and need not: there are no steps */
 };
 
 /* What one parameter or statistic has. */

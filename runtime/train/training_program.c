@@ -103,18 +103,55 @@ static bool is_frozen(const struct build *b, const struct node *n)
     return frozen;
 }
 
+/* What is made of parameters alone is as they are: a scale that comes through Identity. */
+static void pass_roles_on(const struct build *b, const bool *active)
+{
+    const struct graph *g = b->trainer->model->graph;
+
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+        bool learns = false, frozen = false, constant = true;
+
+        for (int i = 0; i < n->inputs; i++) {
+            learns |= n->in[i] && b->learns[n->in[i]->id];
+            frozen |= n->in[i] && b->frozen[n->in[i]->id];
+            constant &= !n->in[i] || !active[n->in[i]->id];
+        }
+        for (int o = 0; constant && o < n->outputs; o++)
+            if (n->out[o]) {
+                b->learns[n->out[o]->id] |= learns;
+                b->frozen[n->out[o]->id] |= frozen;
+            }
+    }
+}
+
 static bool note_roles(struct build *b)
 {
     const struct parameters *p = &b->trainer->parameters;
-    const size_t values = b->trainer->model->graph->value_count;
+    const struct graph *g = b->trainer->model->graph;
+    bool *active = arena_array(&b->program->arena, g->value_count, sizeof *active, b->report);
 
-    b->learns = arena_array(&b->program->arena, values, sizeof *b->learns, b->report);
-    b->frozen = arena_array(&b->program->arena, values, sizeof *b->frozen, b->report);
-    for (size_t k = 0; b->learns && b->frozen && k < p->count; k++) {
+    b->learns = arena_array(&b->program->arena, g->value_count, sizeof *b->learns, b->report);
+    b->frozen = arena_array(&b->program->arena, g->value_count, sizeof *b->frozen, b->report);
+    if (!active || !b->learns || !b->frozen)
+        return false;
+    for (size_t k = 0; k < p->count; k++) {
         b->learns[p->at[k].value->id] = p->at[k].role == ROLE_TRAINABLE;
         b->frozen[p->at[k].value->id] = p->at[k].role == ROLE_FROZEN;
     }
-    return b->learns && b->frozen;
+    for (size_t k = 0; k < g->input_count; k++)
+        active[g->inputs[k]->id] = true;
+    for (size_t k = 0; k < g->node_count; k++) {
+        bool any = false;
+
+        for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
+            any |= g->nodes[k]->in[i] && active[g->nodes[k]->in[i]->id];
+        for (int o = 0; any && o < g->nodes[k]->outputs; o++)
+            if (g->nodes[k]->out[o])
+                active[g->nodes[k]->out[o]->id] = true;
+    }
+    pass_roles_on(b, active);
+    return true;
 }
 
 /* What the operator itself changes it reads as the state is, not rounded: a share of a float16 that is lost in each

@@ -315,7 +315,7 @@ START_TEST(parameters_are_found_in_it)
     begin(&f, "<ir_version: 3, opset_import: [\"\" : 6]>\n"
               "g (float[1,2,2] x) => (float[1,2,2] y) <float[2] s = {1, 2}, float[2] p = {3, 4}, float[2] b = {5, 6}>\n"
               "{ m = Mul<broadcast = 1, axis = 1>(x, s) n = PRelu(m, p) y = Add<broadcast = 1, axis = 1>(n, b) }");
-    ck_assert(parameters_find(&p, f.model, 0, NULL, &a, &report));
+    ck_assert(parameters_find(&p, f.model, NULL, &a, &report));
     ck_assert_uint_eq(p.count, 3);
     for (size_t k = 0; k < p.count; k++) {
         ck_assert_str_eq(p.at[k].value->name, names[k]);

@@ -294,7 +294,7 @@ END_TEST
 START_TEST(what_is_frozen_stays)
 {
     const char *const patterns[] = { "gamma", "bet*", "w1" }, *nothing[] = { "conv*" };
-    struct trainer_options o = { .threads = 1, .freezes = 3, .freeze = patterns, TARGET(.classes = 3) };
+    struct trainer_options o = { .threads = 1, .patterns = { .freezes = 3, .freeze = patterns }, TARGET(.classes = 3) };
     const struct fit_options f = { .batch = 8, .epochs = 2 };
     const struct dataset d = images_data();
     struct model *m = drawn_cnn(11);
@@ -308,8 +308,8 @@ START_TEST(what_is_frozen_stays)
     ck_assert_float_eq(state_of(t, "mean")[0], 0);       /* and the layer works as in inference */
     ck_assert_float_eq(state_of(t, "variance")[4], 1);
     trainer_free(t);
-    o.freezes = 1;
-    o.freeze = nothing;
+    o.patterns.freezes = 1;
+    o.patterns.freeze = nothing;
     ck_assert_ptr_null(trainer_new(m, &o, &report));
     expect_error(KILN_BAD_ARGUMENT, "'conv*' names no trainable parameter");
     model_free(m);
@@ -1456,9 +1456,9 @@ END_TEST
 START_TEST(weights_that_are_not_trained_are_shared)
 {
     const char *const all = "w";
-    const struct trainer_options o = {
-        .optimizer = "sgd", .freezes = 1, .freeze = &all, TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES)
-    };
+    const struct trainer_options o = { .optimizer = "sgd",
+                                       .patterns = { .freezes = 1, .freeze = &all },
+                                       TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
     struct model *m = wide_model();
     struct trainer *t = trainer_new(m, &o, &report);
 

@@ -1,0 +1,194 @@
+#include "train/constants.h"
+#include "data/element.h"
+#include "ops/registry.h"
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_wide_enough(const struct candidate *c)
+{
+    return !dtype_is_small(c->content->dtype);
+}
+
+static bool is_computed_statistic(const struct candidate *c)
+{
+    return c->place->use == PARAMETER_IS_STATISTIC && c->through;
+}
+
+/* -- single numbers -- */
+
+/* Has the layer one unit, whose bias is a single number? */
+static bool has_one_unit(const struct node *n, const struct tensor *weight)
+{
+    if (!weight || weight->rank < 2)
+        return false;
+    if (node_is(n, &op_conv))
+        return weight->dims[0] == 1;
+    if (node_is(n, &op_conv_transpose))
+        return weight->dims[1] == 1;
+    return weight->dims[weight->rank - 1] == 1 || weight->dims[weight->rank - 2] == 1;
+}
+
+/* What a layer of one unit makes of its weight. A Transpose may stand between: exporters turn channels. */
+static bool is_single_product(const struct value *v)
+{
+    const struct node *n = v ? v->producer : NULL;
+
+    while (n && n->def->flags & OP_REARRANGES && n->in[0])
+        n = n->in[0]->producer;
+    for (int k = 0; n && k < n->inputs; k++) {
+        const struct op_parameter *p = node_parameter(n, k);
+
+        if (p && p->use == PARAMETER_TRAINS && n->in[k] && n->in[k]->initializer &&
+            has_one_unit(n, n->in[k]->initializer))
+            return true;
+    }
+    return false;
+}
+
+/* A factor, a bound, the 1 of 1 - w, the 3 of a hard sigmoid. */
+static bool is_scalar(const struct candidate *c)
+{
+    if (tensor_count(c->content) != 1)
+        return false;
+    if (c->through)
+        return true;
+    return c->place->use == PARAMETER_TRAINS_UNLESS_SCALAR &&
+           !(c->content->rank && is_single_product(c->reader->in[1 - c->place->input]));
+}
+
+static bool is_empty(const struct candidate *c)
+{
+    return tensor_count(c->content) == 0;
+}
+
+/* -- what is done to inputs -- */
+
+static bool says_normalization(const char *name)
+{
+    static const char *const words[] = { "batchnorm", "batch_norm", "_bn", "bn_", "/bn" };
+
+    for (size_t k = 0; name && k < sizeof words / sizeof *words; k++)
+        for (const char *s = name; *s; s++)
+            if (strncasecmp(s, words[k], strlen(words[k])) == 0)
+                return true;
+    return false;
+}
+
+/* Keras' Rescaling and Normalization, the mean and deviation of ImageNet: factors and summands before the first layer.
+ * A normalisation layer that learns says so by its name. */
+static bool is_preprocessing(const struct candidate *c)
+{
+    const struct value *other;
+
+    if (c->place->use != PARAMETER_TRAINS_UNLESS_SCALAR || !c->has_weights || c->through)
+        return false;
+    other = c->reader->in[1 - c->place->input];
+    return other && c->active[other->id] && !c->behind_weights[other->id] && !says_normalization(c->reader->name) &&
+           !says_normalization(c->name);
+}
+
+/* -- attention -- */
+
+/* A product of what two layers have made, scaled or not: scores of attention. */
+static bool is_score(const struct candidate *c, const struct value *v)
+{
+    const struct node *n = v ? v->producer : NULL;
+
+    while (n && (node_is(n, &op_mul) || node_is(n, &op_div) || node_is(n, &op_add)) && n->in[0] && n->in[1]) {
+        const int k = c->active[n->in[0]->id] ? 0 : 1;
+
+        n = n->in[k]->producer;
+    }
+    return n && node_is(n, &op_matmul) && n->in[0] && n->in[1] && c->active[n->in[0]->id] && c->active[n->in[1]->id];
+}
+
+/* What is added to scores, one for each pair of positions: a mask, ALiBi. */
+static bool is_added_to_scores(const struct candidate *c)
+{
+    return node_is(c->reader, &op_add) && c->content->rank >= 2 && is_score(c, c->reader->in[1 - c->place->input]);
+}
+
+/* Nothing that is learned is 0 but where it is -1e4 or less. */
+static bool is_mask(const struct candidate *c)
+{
+    element_get *const get = element_getter(c->content->dtype);
+    bool any = false;
+
+    if (c->place->use != PARAMETER_TRAINS_UNLESS_SCALAR)
+        return false;
+    for (int64_t k = 0, n = tensor_count(c->content); k < n; k++) {
+        const double x = get(c->content->data, k);
+
+        if (x != 0 && !(x <= -1e4))
+            return false;
+        any |= x != 0;
+    }
+    return any;
+}
+
+/* -- positions -- */
+
+/* Element (row, column) of a table that is the last two dimensions. */
+static double at(const struct tensor *t, int64_t row, int64_t column)
+{
+    return element_getter(t->dtype)(t->data, row * t->dims[t->rank - 1] + column);
+}
+
+/* Are columns a and b the sine and the cosine of one angle, which is 0 in the first row? */
+static bool is_pair(const struct tensor *t, int64_t rows, int64_t a, int64_t b)
+{
+    enum { MOST = 64 }; /* rows that are looked at */
+
+    if (fabs(at(t, 0, a)) > 1e-6 || fabs(at(t, 0, b) - 1) > 1e-6)
+        return false;
+    for (int64_t r = 0; r < rows && r < MOST; r++)
+        if (fabs(at(t, r, a) * at(t, r, a) + at(t, r, b) * at(t, r, b) - 1) > 1e-3)
+            return false;
+    return true;
+}
+
+/* Positions as sines and cosines (Vaswani and others, arXiv:1706.03762): in turn, or one half each. */
+static bool is_sinusoid(const struct candidate *c)
+{
+    const struct tensor *t = c->content;
+    int64_t rows, width;
+    bool turns = true, halves = true;
+
+    if (c->place->use != PARAMETER_TRAINS_UNLESS_SCALAR || t->rank < 2)
+        return false;
+    rows = t->dims[t->rank - 2];
+    width = t->dims[t->rank - 1];
+    if (rows < 2 || width < 2 || width % 2 || tensor_count(t) != rows * width)
+        return false;
+    for (int64_t k = 0; k < width / 2; k++) {
+        turns = turns && is_pair(t, rows, 2 * k, 2 * k + 1);
+        halves = halves && is_pair(t, rows, k, k + width / 2);
+    }
+    return turns || halves;
+}
+
+/* -- all of it -- */
+
+const char *constant_reason(const struct candidate *c)
+{
+    static const struct {
+        bool (*is)(const struct candidate *c);
+        const char *why;
+    } reasons[] = {
+        { is_computed_statistic, "a statistic that is computed" },
+        { is_empty, "has no elements" },
+        { is_scalar, "a scalar" },
+        { is_preprocessing, "is done to an input before the first layer" },
+        { is_mask, "a mask" },
+        { is_added_to_scores, "is added to attention scores: a mask or distances" },
+        { is_sinusoid, "positions as sines and cosines" },
+    };
+
+    if (!is_wide_enough(c))
+        return "has less than 16 bits";
+    for (size_t k = 0; k < sizeof reasons / sizeof *reasons; k++)
+        if (reasons[k].is(c))
+            return reasons[k].why;
+    return NULL;
+}

@@ -1,0 +1,24 @@
+/* Constants that stand where something is learned and yet are none of it: what a look at the graph and the numbers tells.
+ * The first reason that holds is the one that people are shown. */
+#ifndef KILN_TRAIN_CONSTANTS_H
+#define KILN_TRAIN_CONSTANTS_H
+
+#include "graph/graph.h"
+#include "ops/op.h"
+
+/* A constant, and where it is read. */
+struct candidate {
+    const struct op_parameter *place;
+    const struct node *reader;
+    const struct node *through; /* what makes it what is read there; NULL: it is read as it is, or rearranged */
+    const struct tensor *content;
+    const char *name;
+    const bool *behind_weights; /* by value id of the reader's graph: a layer with weights lies before it */
+    bool has_weights;           /* some layer of the model has */
+    const bool *active;         /* by value id: depends on what the caller gives */
+};
+
+/* Why it stays as it is; NULL where it trains. */
+const char *constant_reason(const struct candidate *c);
+
+#endif

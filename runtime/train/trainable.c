@@ -248,7 +248,9 @@ static bool note_parameter(struct search *s, const struct known_values *own, con
 /* Does it make a parameter of constants, so that a gradient reaches them? */
 static const struct use *use_of(const struct known_values *own, const struct node *n)
 {
-    for (int k = 0; k < n->slots && !n->graphs && op_differentiable(n->def); k++)
+    if (n->graphs || !op_differentiable(n->def) || n->def->gradient == zero_gradient)
+        return NULL;
+    for (int k = 0; k < n->slots; k++)
         if (n->out[k] && own->uses[n->out[k]->id].place)
             return &own->uses[n->out[k]->id];
     return NULL;

@@ -246,6 +246,14 @@ START_TEST(columns_find_their_inputs_and_outputs_by_name)
     ck_assert_int_eq(ran, 20);
     ck_assert_double_eq_tol(w.sum, w.each[0] + w.each[1], 1e-4);
     ck_assert(w.best > 0 && isfinite(w.validation));
+    {
+        kiln_tensor *c[] = { column(a), column(b), column(p), column(q) };
+
+        ok(kiln_trainer_score_all(t, (const kiln_tensor *const *)c, (const kiln_tensor *const *)c + 2, NULL, &err));
+        ck_assert(kiln_trainer_target_score(t, 0, NULL));
+        for (int k = 0; k < 4; k++)
+            kiln_tensor_free(c[k]);
+    }
     ok(kiln_trainer_evaluate(t, first, 0, after, &err));
     ck_assert(!kiln_trainer_target_score(t, 0, NULL)); /* that is of a batch */
     ck_assert_double_lt(after[0], before[0]);
@@ -378,6 +386,10 @@ START_TEST(measures_are_told_apart)
     ck_assert_uint_eq(kiln_trainer_measure_count(t), 7);
     for (size_t k = 0; k < 7; k++)
         ck_assert_str_eq(kiln_trainer_measure_name(t, k), want[k]);
+    kiln_trainer_free(t);
+    t = trainer_of(text, (const kiln_target[]){ targets[2], targets[1] }, 2, NULL);
+    ck_assert_str_eq(kiln_trainer_measure_name(t, 1), "val_p_loss");
+    ck_assert_str_eq(kiln_trainer_measure_name(t, 3), "output_2_loss");
     kiln_trainer_free(t);
 }
 END_TEST

@@ -1,0 +1,264 @@
+/* What of a model learns, and why the rest does not. */
+#include "train/trainable.h"
+#include "learning.h"
+#include "scratch.h"
+#include "unit.h"
+#include <math.h>
+
+#define HEAD "<ir_version: 8, opset_import: [\"\": 17]>\n"
+
+static struct model *model_of(const char *text)
+{
+    struct model *m = model_read_bytes(text, strlen(text), NULL, &report);
+
+    expect_ok(m && model_build(m, &report));
+    return m;
+}
+
+/* "NAME ROLE why" of each parameter, a line each. */
+static void describe(const char *text, const struct parameter_patterns *patterns, char *out, size_t size)
+{
+    struct arena a = { .budget = &budget };
+    struct model *m = model_of(text);
+    struct parameters p;
+    size_t n = 0;
+
+    *out = 0;
+    expect_ok(parameters_find(&p, m, patterns, &a, &report));
+    for (size_t k = 0; k < p.count && n < size; k++)
+        n += (size_t)snprintf(out + n, size - n, "%s %s %s\n", p.at[k].value->name, role_name(p.at[k].role),
+                              p.at[k].why);
+    arena_release(&a);
+    model_free(m);
+}
+
+static const struct {
+    const char *text, *want;
+} models[] = {
+    /* gates in another order, as PyTorch's exporter writes them for training; a factor is none of the weight */
+    { "g (float[2,N,1] x) => (float[2,1,N,1] y)\n"
+      "<float[1,4,1] w = {1,2,3,4}, float[4,1] r = {1,2,3,4}, float[4] b = {1,2,3,4}, float two = {2}, int64[1] i0 = "
+      "{0},\n"
+      " int64[1] i2 = {2}, int64[1] i4 = {4}, int64[1] one = {1}>\n"
+      "{ w1 = Slice (w, i0, i2, one) w2 = Slice (w, i2, i4, one) wc = Concat <axis = 1> (w2, w1) rs = Mul (r, two)\n"
+      "  ru = Unsqueeze (rs, i0) bb = Concat <axis = 0> (b, b) bu = Unsqueeze (bb, i0)\n"
+      "  y = LSTM <hidden_size = 1> (x, wc, ru, bu) }",
+      "w trainable weight of LSTM, through Slice\nr trainable recurrent weight of LSTM, through Mul\n"
+      "two constant a scalar\nb trainable bias of LSTM, through Concat\n" },
+    /* a table of positions that is cut; what does not change with its input has no gradient to give */
+    { "g (float[N,2,2] x) => (float[N,2,2] y)\n"
+      "<float[4,2] p = {1,2,3,4,5,6,7,8}, float[2,2] w = {1,2,3,4}, float[2] s = {1.5,2.5}, int64[1] i0 = {0}, "
+      "int64[1] i2 = {2}>\n"
+      "{ h = MatMul (x, w) c = Slice (p, i0, i2) a = Add (h, c) q = ArgMax <axis = 0, keepdims = 1> (s) f = Cast <to = "
+      "1> (q)\n"
+      "  y = Mul (a, f) }",
+      "w trainable weight of MatMul\np trainable summand of Add, through Slice\n"
+      "s constant no place where something is learned\n" },
+    /* preprocessing, the 3 of a hard sigmoid, a scale that is learned, the bias of one unit */
+    { "g (float[N,2,1,1] x) => (float[N,1,1,1] y)\n"
+      "<float[1,2,1,1] f = {0.1,0.2}, float[1,2,1,1] o = {1,2}, float[2,2,1,1] w = {1,2,3,4}, float[1,1,1,1] three = "
+      "{3},\n"
+      " float[1,2,1,1] l = {1,2}, float[1,2,1,1] v = {1,2}, float[1,1,1,1] b = {1}>\n"
+      "{ a = Mul (x, f) c = Add (a, o) d = Conv (c, w) e = Add (d, three) h = Mul (e, l) z = Conv (h, v) y = Add (z, "
+      "b) }",
+      "f constant is done to an input before the first layer\no constant is done to an input before the first layer\n"
+      "w trainable weight of Conv\nthree constant a scalar\nl trainable factor of Mul\nv trainable weight of Conv\n"
+      "b trainable summand of Add\n" },
+    /* before the first layer, too, a normalisation that says so by its name */
+    { "g (float[N,2] x) => (float[N,2] y) <float[2] \"m/batchnorm/mul:0\" = {1,2}, float[2] s = {1,2}, float[2,2] w = "
+      "{1,2,3,4}>\n"
+      "{ [\"m/batchnorm/mul_1\"] a = Mul (x, \"m/batchnorm/mul:0\") [\"m/batchnorm/add_1\"] b = Add (a, s) y = MatMul "
+      "(b, w) }",
+      "m/batchnorm/mul:0 trainable factor of Mul\ns trainable summand of Add\nw trainable weight of MatMul\n" },
+    /* where there is no layer, factors are what learns */
+    { "g (float[N,2] x) => (float[N,2] y) <float[2] a = {1,2}, float[2] b = {3,4}> { c = Mul (x, a) y = Add (c, b) }",
+      "a trainable factor of Mul\nb trainable summand of Add\n" },
+    /* scores of attention: a mask of -1e9, distances; a bias of the projection learns */
+    { "g (float[N,2,2] x) => (float[N,2,2] y)\n"
+      "<float[2,2] q = {1,2,3,4}, float[2] b = {1,2}, float[2,2] mask = {0,-1e9,0,0}, float[1,2,2] far = {0,-1,-1,0}, "
+      "float s = {2}>\n"
+      "{ h = MatMul (x, q) p = Add (h, b) t = Transpose <perm = [0, 2, 1]> (p) c = MatMul (p, t) d = Div (c, s)\n"
+      "  e = Add (d, far) f = Add (mask, e) g = Softmax (f) y = MatMul (g, p) }",
+      "q trainable weight of MatMul\nb trainable summand of Add\n"
+      "far constant is added to attention scores: a mask or distances\nmask constant a mask\n"
+      "s constant no place where something is learned\n" },
+    /* positions as sines and cosines, in turn and in halves; a table that is close to none of them */
+    { "g (float[N,2,4] x) => (float[N,2,4] y)\n"
+      "<float[4,4] w = {1,2,3,4,1,2,3,4,1,2,3,4,1,2,3,4}, float[2,4] turn = "
+      "{0,1,0,1,0.84147098,0.54030231,0.00999983,0.99995},\n"
+      " float[1,2,4] half = {0,0,1,1,0.84147098,0.00999983,0.54030231,0.99995}, float[2,4] own = "
+      "{0,1,0,1,0.8,0.5,0.1,0.9}>\n"
+      "{ h = MatMul (x, w) a = Add (h, turn) b = Add (half, a) y = Add (b, own) }",
+      "w trainable weight of MatMul\nturn constant positions as sines and cosines\n"
+      "half constant positions as sines and cosines\nown trainable summand of Add\n" },
+};
+
+START_TEST(each_constant_has_a_reason)
+{
+    char got[2000], text[2000];
+
+    snprintf(text, sizeof text, HEAD "%s", models[_i].text);
+    describe(text, NULL, got, sizeof got);
+    ck_assert_str_eq(got, models[_i].want);
+}
+END_TEST
+
+/* -- patterns -- */
+
+static const char named[] = HEAD
+    "g (float[N,2] x) => (float[N,2] y) <float[2,2] const_fold_opt__1 = {1,2,3,4}, float[2,2] w = {1,2,3,4}, float[2] "
+    "b = {1,2}>\n"
+    "{ [\"net/depthwise\"] h = MatMul (x, const_fold_opt__1) [\"net/dense/MatMul\"] d = MatMul (h, w) y = Add (d, b) }";
+
+START_TEST(patterns_go_by_names_of_nodes_too)
+{
+    static const struct {
+        const char *train[2], *freeze[1];
+        size_t trains, freezes;
+        const char *want;
+    } cases[] = {
+        { { 0 },
+          { "*depthwise" },
+          0,
+          1,
+          "const_fold_opt__1 frozen frozen by '*depthwise'\nw trainable weight of MatMul\nb trainable summand of "
+          "Add\n" },
+        { { "*dense*" },
+          { 0 },
+          1,
+          0,
+          "const_fold_opt__1 frozen not among those that are to train\nw trainable weight of MatMul\n"
+          "b frozen not among those that are to train\n" },
+        { { "b", "*dense*" },
+          { "w" },
+          2,
+          1,
+          "const_fold_opt__1 frozen not among those that are to train\nw frozen frozen by 'w'\nb trainable summand of "
+          "Add\n" },
+    };
+    const struct parameter_patterns p = { cases[_i].trains, cases[_i].freezes, cases[_i].train, cases[_i].freeze };
+    char got[1000];
+
+    describe(named, &p, got, sizeof got);
+    ck_assert_str_eq(got, cases[_i].want);
+}
+END_TEST
+
+START_TEST(a_pattern_must_match)
+{
+    static const char *const nothing[] = { "conv*" };
+    const struct parameter_patterns ways[] = { { .trains = 1, .train = nothing }, { .freezes = 1, .freeze = nothing } };
+    struct arena a = { .budget = &budget };
+    struct model *m = model_of(named);
+    struct parameters p;
+
+    for (int k = 0; k < 2; k++) {
+        ck_assert(!parameters_find(&p, m, &ways[k], &a, &report));
+        expect_error(KILN_BAD_ARGUMENT, "'conv*' names no trainable parameter, and no node that reads one");
+    }
+    arena_release(&a);
+    model_free(m);
+}
+END_TEST
+
+/* -- normalisation -- */
+
+/* One step of two layers of normalisation. Where the first is frozen, it works as in inference, however its scale comes. */
+START_TEST(a_frozen_layer_is_found_behind_nodes)
+{
+    static const char pattern[] =
+        HEAD "g (float[N,2] x) => (float[N,2] y)\n"
+             "<float[2] g0 = {1,1}, float[2] b0 = {0,1}, float[2] m0 = {0,0}, float[2] v0 = {1,1},\n"
+             " float[2] g1 = {1,1}, float[2] b1 = {0,0}, float[2] m1 = {0,0}, float[2] v1 = {1,1}>\n"
+             "{ %s z = BatchNormalization (x, %s, b0, m0, v0) y = BatchNormalization (z, g1, b1, m1, v1) }";
+    static const char *const patterns[] = { "[gb]0" };
+    const struct trainer_options o = { .optimizer = "sgd",
+                                       .threads = 1,
+                                       .patterns = { .freezes = 1, .freeze = patterns },
+                                       TARGET(.form = TARGETS_VALUES) };
+    const float data[] = { 1, 2, 3, 5 }, labels[] = { 0, 0, 0, 0 };
+    float loss[2];
+
+    for (int k = 0; k < 2; k++) {
+        struct trainer *t;
+        struct tensor x, y;
+        struct model *m;
+        char text[800];
+
+        snprintf(text, sizeof text, pattern, k ? "i = Identity (g0) s = Mul (i, i) " : "", k ? "s" : "g0");
+        m = model_of(text);
+        t = trainer_new(m, &o, &report);
+        expect_ok(t);
+        x = t->x[0];
+        y = t->targets->y;
+        x.dims[0] = y.dims[0] = 2;
+        x.data = (void *)(uintptr_t)data;
+        y.data = (void *)(uintptr_t)labels;
+        expect_ok(trainer_step(t, &x, &y, &loss[k], &report));
+        ck_assert_float_eq(((float *)trainer_state(t, "m0", NULL)->data)[0], 0);
+        ck_assert_float_ne(((float *)trainer_state(t, "m1", NULL)->data)[0], 0);
+        trainer_free(t);
+        model_free(m);
+    }
+    ck_assert_float_eq(loss[0], loss[1]);
+}
+END_TEST
+
+/* Statistics that two layers read, merged by a tool, and that are inputs of the graph as well. */
+START_TEST(statistics_that_may_be_overridden_are_each_layers_own)
+{
+    static const char pattern[] =
+        "<ir_version: %d, opset_import: [\"\": 17]>\n"
+        "g (float[N,1] x, float[1] m, float[1] v, float[1] g, float[1] b, float[1,1] w) => (float[N,1] y)\n"
+        "<float[1] m = {0}, float[1] v = {1}, float[1] g = {1}, float[1] b = {0}, float[1,1] w = {3}>\n"
+        "{ a = BatchNormalization (x, g, b, m, v) c = MatMul (a, w)\n"
+        "  y = BatchNormalization (c, g, b, m, v) }";
+    const struct trainer_options o = {
+        .optimizer = "sgd:learning_rate=0", .threads = 1, .untie = _i & 2, TARGET(.form = TARGETS_VALUES)
+    };
+    const float data[] = { 1, 3 }, labels[] = { 0, 0 };
+    struct tensor x, y;
+    struct trainer *t;
+    struct model *m, *learned;
+    char text[800];
+    float loss;
+
+    snprintf(text, sizeof text, pattern, _i & 1 ? 3 : 10);
+    m = model_of(text);
+    t = trainer_new(m, &o, &report);
+    expect_ok(t);
+    ck_assert_uint_eq(t->state_count - t->trainable, 4);
+    ck_assert_uint_eq(t->trainable, _i & 2 ? 5 : 3);
+    x = t->x[0];
+    y = t->targets->y;
+    x.dims[0] = y.dims[0] = 2;
+    x.data = (void *)(uintptr_t)data;
+    y.data = (void *)(uintptr_t)labels;
+    expect_ok(trainer_step(t, &x, &y, &loss, &report));
+    learned = trainer_export(t, &report);
+    expect_ok(learned && model_build(learned, &report));
+    for (size_t k = 0; k < learned->proto->graph->n_initializer;
+         k++) { /* before IR version 4 each is an input as well */
+        bool listed = false;
+
+        for (size_t i = 0; i < learned->proto->graph->n_input; i++)
+            listed |= strcmp(learned->proto->graph->input[i]->name, learned->proto->graph->initializer[k]->name) == 0;
+        ck_assert(listed || !(_i & 1));
+    }
+    model_free(learned);
+    trainer_free(t);
+    model_free(m);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("trainable");
+
+    add_tests(s, each_constant_has_a_reason, sizeof models / sizeof *models);
+    add_tests(s, patterns_go_by_names_of_nodes_too, 3);
+    add_test(s, a_pattern_must_match);
+    add_test(s, a_frozen_layer_is_found_behind_nodes);
+    add_tests(s, statistics_that_may_be_overridden_are_each_layers_own, 4);
+    return s;
+}

@@ -138,52 +138,66 @@ static bool choose_sample_type(struct batch_column *c, const struct tensor *want
     return true;
 }
 
-/* How many values a sample has to predict: those of an UNKNOWN dimension are `unknown`. */
-static int64_t target_width(const struct tensor *wanted, int64_t unknown)
+/* How many labels a sample has. */
+static int64_t labels_of(const struct column *c)
 {
-    int64_t n = 1;
-
-    for (int d = 1; d < wanted->rank; d++)
-        if (!mul_size(n, wanted->dims[d] == UNKNOWN ? unknown : wanted->dims[d], &n))
-            return UNKNOWN;
-    return n;
+    return dims_product(c->values.dims, 1, c->values.rank);
 }
 
-static enum target_form form_for(const struct column *from, const struct tensor *wanted, int64_t width, int64_t held)
+static enum target_form form_for(const struct column *from, const struct tensor *type)
 {
-    const bool labels = column_has_labels(from), real = dtype_is_float(wanted->dtype);
-    const bool index = element_int_getter(wanted->dtype) != NULL;
+    const bool labels = column_has_labels(from), real = dtype_is_float(type->dtype);
+    const bool index = element_int_getter(type->dtype) != NULL;
+    const int64_t each = labels_of(from), width = dims_product(type->dims, 1, type->rank);
 
-    if (labels && index && width == 1)
-        return TARGET_INDEX;
-    if (labels && real && width == 1)
+    if (!labels)
+        return (real || index) && width == each ? TARGET_VALUES : TARGET_NONE;
+    if (index)
+        return width == each ? TARGET_INDEX : TARGET_NONE;
+    if (real && width == each)
         return TARGET_NUMBER;
-    if (labels && real && width >= held)
-        return TARGET_ONE_HOT;
-    return !labels && (real || index) && width == held ? TARGET_VALUES : TARGET_NONE;
+    return real && each && width % each == 0 && width / each >= from->classes ? TARGET_ONE_HOT : TARGET_NONE;
+}
+
+/* The wanted type with its open dimensions: those of the labels, where it has as many, or one more, for the classes. */
+static struct tensor closed_type(const struct column *from, const struct tensor *wanted, int64_t batch)
+{
+    const struct tensor *y = &from->values;
+    struct tensor t = *wanted;
+
+    t.data = NULL;
+    t.dims[0] = batch;
+    for (int k = 1; k < t.rank; k++) {
+        if (t.dims[k] != UNKNOWN)
+            continue;
+        t.dims[k] = k < y->rank ? y->dims[k] : column_has_labels(from) && dtype_is_float(t.dtype) ? from->classes : 1;
+    }
+    return t;
+}
+
+static bool fail_target(const struct column *c, const struct tensor *wanted, struct report *r)
+{
+    char have[TYPE_TEXT], want[TYPE_TEXT];
+
+    tensor_text(&c->values, have);
+    tensor_text(wanted, want);
+    if (column_has_labels(c))
+        return fail(r, KILN_BAD_DATA, NULL, "what is to be predicted is %s with %d classes, the model needs %s", have,
+                    c->classes, want);
+    if (c->negative)
+        return fail(r, KILN_BAD_DATA, NULL,
+                    "label %lld of sample %lld: classes are whole numbers from 0, and the model and its loss need them",
+                    (long long)c->least, (long long)c->negative - 1);
+    return fail(r, KILN_BAD_DATA, NULL, "what is to be predicted is %s, the model and its loss need %s", have, want);
 }
 
 static bool choose_target_type(struct batch_column *c, const struct tensor *wanted, int64_t batch, struct report *r)
 {
-    const struct tensor *y = &c->from->values;
-    const int64_t held = column_has_labels(c->from) ? c->from->classes : dims_product(y->dims, 1, y->rank);
-    const int64_t unknown = element_int_getter(wanted->dtype) || wanted->rank > 2 ? 1 : held;
-    char have[TYPE_TEXT], want[TYPE_TEXT];
-
-    c->form = form_for(c->from, wanted, target_width(wanted, unknown), held);
-    if (c->form == TARGET_NONE || wanted->rank < 1 || !dtype_size(wanted->dtype))
-        return column_has_labels(c->from)
-                   ? fail(r, KILN_BAD_DATA, NULL, "what is to be predicted is %s with %d classes, the model needs %s",
-                          tensor_text(y, have), c->from->classes, tensor_text(wanted, want))
-                   : fail(r, KILN_BAD_DATA, NULL, "what is to be predicted is %s, the model and its loss need %s",
-                          tensor_text(y, have), tensor_text(wanted, want));
-    c->type = *wanted;
-    c->type.data = NULL;
-    c->type.dims[0] = batch;
-    for (int k = 1; k < wanted->rank; k++)
-        if (wanted->dims[k] == UNKNOWN)
-            c->type.dims[k] = unknown;
-    return true;
+    if (wanted->rank < 1 || !dtype_size(wanted->dtype))
+        return fail_target(c->from, wanted, r);
+    c->type = closed_type(c->from, wanted, batch);
+    c->form = form_for(c->from, &c->type);
+    return c->form != TARGET_NONE || fail_target(c->from, wanted, r);
 }
 
 /* -- an epoch -- */
@@ -389,22 +403,32 @@ static bool fill_values(const struct batch_column *c, int64_t row, int64_t to_ro
     return true;
 }
 
-static bool fill_label(const struct batch_column *c, int64_t row, int64_t to_row, void *y, struct report *r)
+static bool fail_label(const struct batch_column *c, int64_t label, int64_t row, struct report *r)
 {
-    const int64_t width = dims_product(c->type.dims, 1, c->type.rank);
-    const int64_t label = ((const int64_t *)c->from->values.data)[row];
+    return fail(r, KILN_BAD_DATA, NULL, "label %lld of sample %lld, the model tells %d classes apart, from 0 to %d%s",
+                (long long)label, (long long)row, c->classes, c->classes - 1,
+                c->from->least == 1 && label == c->classes ? ": these begin at 1" : "");
+}
+
+static bool fill_labels(const struct batch_column *c, int64_t row, int64_t to_row, void *y, struct report *r)
+{
+    const int64_t each = labels_of(c->from), width = dims_product(c->type.dims, 1, c->type.rank) / each;
+    const int64_t *labels = (const int64_t *)c->from->values.data + row * each;
     const enum dtype to = c->type.dtype;
 
-    if (c->classes && label >= c->classes)
-        return fail(r, KILN_BAD_DATA, NULL, "label %lld of sample %lld, the model tells %d classes apart",
-                    (long long)label, (long long)row, c->classes);
-    if (c->form == TARGET_NUMBER)
-        return element_put(y, to_row, to, (double)label);
-    if (c->form == TARGET_INDEX)
-        return element_put_int(y, to_row, to, label) ||
-               fail(r, KILN_BAD_DATA, NULL, "label %lld does not fit %s", (long long)label, dtype_name(to));
-    for (int64_t k = 0; k < width; k++)
-        element_put(y, to_row * width + k, to, k == label);
+    for (int64_t i = 0; i < each; i++) {
+        const int64_t at = to_row * each + i;
+
+        if (c->classes && labels[i] >= c->classes)
+            return fail_label(c, labels[i], row, r);
+        if (c->form == TARGET_NUMBER)
+            element_put(y, at, to, (double)labels[i]);
+        else if (c->form == TARGET_ONE_HOT)
+            for (int64_t k = 0; k < width; k++)
+                element_put(y, at * width + k, to, k == labels[i]);
+        else if (!element_put_int(y, at, to, labels[i]))
+            return fail(r, KILN_BAD_DATA, NULL, "label %lld does not fit %s", (long long)labels[i], dtype_name(to));
+    }
     return true;
 }
 
@@ -423,7 +447,7 @@ bool batches_fill(struct batches *b, const int64_t *indices, int64_t n, void *co
                 return false;
         }
         for (size_t k = 0; k < b->targets; k++)
-            if (!(b->y[k].form == TARGET_VALUES ? fill_values : fill_label)(&b->y[k], row, i, y[k], r))
+            if (!(b->y[k].form == TARGET_VALUES ? fill_values : fill_labels)(&b->y[k], row, i, y[k], r))
                 return false;
     }
     return true;

@@ -217,20 +217,10 @@ static int64_t hot(const double *row, int64_t n)
     return at;
 }
 
-/* The label that the values of one sample stand for: an integer, or a one-hot row. False where they are neither. */
-static bool read_label(const struct tensor *y, int64_t sample, int64_t width, double *row, int64_t *label)
+/* A whole number that a double holds. */
+static bool is_whole(double x)
 {
-    element_get *const get = element_getter(y->dtype);
-
-    for (int64_t k = 0; k < width; k++)
-        row[k] = get(y->data, sample * width + k);
-    *label = width == 1 ? 0 : hot(row, width);
-    if (width > 1)
-        return *label >= 0;
-    if (!(fabs(row[0]) < 0x1p53) || row[0] != floor(row[0]))
-        return false;
-    *label = (int64_t)row[0];
-    return true;
+    return fabs(x) < 0x1p53 && x == floor(x);
 }
 
 /* A column that is to be predicted, what is asked of it, and where errors are. */
@@ -244,27 +234,56 @@ struct target_column {
 
 enum { ROWS = 4096 }; /* between two looks at the time */
 
-/* int64 [N] in place of integers of any type or one-hot rows. *are is false, and nothing changed, where some are
- * neither. */
-static bool take_labels(const struct target_column *t, int64_t width, bool *are, struct report *r)
+/* How values stand for classes. */
+enum label_rows {
+    LABELS_NONE,
+    LABELS_ONE_HOT, /* a row that is 1 in one place */
+    LABELS_WHOLE    /* integers: one for each sample, or for each position of it */
+};
+
+/* What the values of all samples are: fractions, and floats that are several for a sample, are numbers. */
+static bool find_labels(const struct target_column *t, int64_t width, enum label_rows *rows, struct report *r)
+{
+    const struct tensor *y = &t->column->values;
+    element_get *const get = element_getter(y->dtype);
+    double *row = budget_zalloc(t->budget, (size_t)width, sizeof *row, r);
+    bool whole = width == 1 || element_int_getter(y->dtype), one_hot = width > 1, ok = row;
+
+    for (int64_t i = 0; ok && (whole || one_hot) && i < t->rows; i++) {
+        ok = i % ROWS || budget_in_time(t->budget, t->where, r);
+        for (int64_t k = 0; k < width; k++) {
+            row[k] = get(y->data, i * width + k);
+            whole = whole && is_whole(row[k]);
+        }
+        one_hot = one_hot && hot(row, width) >= 0;
+    }
+    *rows = one_hot ? LABELS_ONE_HOT : whole ? LABELS_WHOLE : LABELS_NONE;
+    budget_free(t->budget, row);
+    return ok;
+}
+
+/* int64 in place of integers of any type: [N] in place of one-hot rows, else of the same shape. */
+static bool take_labels(const struct target_column *t, int64_t width, enum label_rows rows, struct report *r)
 {
     struct tensor *const old = &t->column->values, y;
-    double *row = budget_zalloc(t->budget, (size_t)width, sizeof *row, r);
+    element_get *const get = element_getter(old->dtype);
+    const int64_t n = rows == LABELS_ONE_HOT ? t->rows : tensor_count(old);
     int64_t *label;
-    bool ok;
 
-    tensor_shape(&y, I64, 1, &t->rows);
-    label = budget_zalloc(t->budget, (size_t)t->rows, sizeof *label, r);
-    ok = *are = row && label;
-    for (int64_t i = 0; ok && *are && i < t->rows; i++) {
-        ok = i % ROWS || budget_in_time(t->budget, t->where, r);
-        *are = ok && read_label(old, i, width, row, &label[i]);
+    if (rows == LABELS_ONE_HOT || width == 1)
+        tensor_shape(&y, I64, 1, &t->rows);
+    else
+        tensor_shape(&y, I64, old->rank, old->dims);
+    label = budget_zalloc(t->budget, (size_t)n, sizeof *label, r);
+    for (int64_t i = 0; label && i < n; i++) {
+        int64_t k = 0;
+
+        while (rows == LABELS_ONE_HOT && get(old->data, i * width + k) == 0)
+            k++;
+        label[i] = rows == LABELS_ONE_HOT ? k : (int64_t)get(old->data, i);
     }
-    budget_free(t->budget, row);
-    if (!ok || !*are) {
-        budget_free(t->budget, label);
-        return ok;
-    }
+    if (!label)
+        return false;
     budget_free(t->budget, old->data);
     y.data = label;
     *old = y;
@@ -290,17 +309,36 @@ static bool take_values(const struct target_column *t, struct report *r)
 static bool check_labels(const struct target_column *t, int classes, struct report *r)
 {
     const int64_t *label = t->column->values.data;
-    int64_t most = 0;
+    const int64_t n = tensor_count(&t->column->values), each = n / t->rows;
+    int64_t most = 0, least = INT64_MAX;
 
-    for (int64_t i = 0; i < t->rows; i++) {
+    for (int64_t i = 0; i < n; i++) {
         if (label[i] < 0 || (classes && label[i] >= classes) || label[i] >= INT_MAX)
             return fail(r, KILN_BAD_DATA, t->where, "label %lld of sample %lld, must be in [0, %d)",
-                        (long long)label[i], (long long)i, classes ? classes : INT_MAX);
-        if (label[i] > most)
-            most = label[i];
+                        (long long)label[i], (long long)(i / each), classes ? classes : INT_MAX);
+        most = label[i] > most ? label[i] : most;
+        least = label[i] < least ? label[i] : least;
     }
     t->column->classes = classes ? classes : (int)most + 1;
+    t->column->least = least;
     return true;
+}
+
+/* Whole numbers of which one is negative are no classes, where nobody says that they are: they are numbers. Which one it
+ * is is remembered for those who need classes. */
+static bool find_negative(const struct target_column *t)
+{
+    const struct tensor *y = &t->column->values;
+    element_get *const get = element_getter(y->dtype);
+    const int64_t n = tensor_count(y);
+
+    for (int64_t i = 0; i < n; i++)
+        if (get(y->data, i) < 0) {
+            t->column->negative = i / (n / t->rows) + 1;
+            t->column->least = (int64_t)get(y->data, i);
+            return true;
+        }
+    return false;
 }
 
 /* Makes it labels, unless values are wanted or it holds fractions. `classes`: those of the format, or 0. */
@@ -308,17 +346,21 @@ static bool convert_target(const struct target_column *t, int classes, struct re
 {
     const struct tensor *y = &t->column->values;
     const int64_t width = dims_product(y->dims, 1, y->rank);
-    const int columns = width > 1 && width < INT_MAX ? (int)width : 0; /* one for each class, where rows are one-hot */
-    bool labels = false;
+    const int known = t->request->classes ? t->request->classes : classes;
+    enum label_rows rows = LABELS_NONE;
 
     if (!element_getter(y->dtype) || width == 0)
         return fail(r, KILN_BAD_DATA, t->where, "what is to be predicted must be real numbers, it is %s",
                     dtype_name(y->dtype));
-    if (!t->request->values && !take_labels(t, width, &labels, r))
+    if (!t->request->values && !find_labels(t, width, &rows, r))
         return false;
-    if (labels)
-        return check_labels(t, t->request->classes ? t->request->classes : classes ? classes : columns, r);
-    return take_values(t, r);
+    if (rows == LABELS_NONE || (rows == LABELS_WHOLE && !known && find_negative(t)))
+        return take_values(t, r);
+    return take_labels(t, width, rows, r) && check_labels(t,
+                                                          known                                       ? known
+                                                          : rows == LABELS_ONE_HOT && width < INT_MAX ? (int)width
+                                                                                                      : 0,
+                                                          r);
 }
 
 /* What is asked of a column that is to be predicted. */
@@ -370,6 +412,37 @@ static bool check_samples(const struct dataset *d, const char *where, struct rep
     }
     for (size_t k = 0; k < d->targets; k++)
         if (!check_count(&d->x->values, &d->y[k].values, where, r))
+            return false;
+    return true;
+}
+
+/* What is no number would make everything that is learned from it none: it is told before, by its place. */
+static bool check_finite(const struct dataset *d, const struct column *c, const char *where, struct report *r)
+{
+    element_get *const get = element_getter(c->values.dtype);
+    const int64_t rows = c->values.dims[0], width = rows ? tensor_count(&c->values) / rows : 0;
+
+    if (!dtype_is_float(c->values.dtype))
+        return true;
+    for (int64_t i = 0; i < rows; i++) {
+        if (i % ROWS == 0 && !budget_in_time(d->budget, where, r))
+            return false;
+        for (int64_t k = 0; k < width; k++)
+            if (!isfinite(get(c->values.data, i * width + k)))
+                return fail(r, KILN_BAD_DATA, where, "element %lld of sample %lld%s%s%s is %s", (long long)k,
+                            (long long)i, c->name ? " of '" : "", c->name ? c->name : "", c->name ? "'" : "",
+                            isnan(get(c->values.data, i * width + k)) ? "no number" : "infinite");
+    }
+    return true;
+}
+
+static bool check_numbers(const struct dataset *d, const char *where, struct report *r)
+{
+    for (size_t k = 0; k < d->inputs; k++)
+        if (!check_finite(d, &d->x[k], where, r))
+            return false;
+    for (size_t k = 0; k < d->targets; k++)
+        if (!check_finite(d, &d->y[k], where, r))
             return false;
     return true;
 }
@@ -426,7 +499,7 @@ static bool start(struct dataset *d, const struct data_options *o, size_t inputs
 static bool finish(struct dataset *d, const struct spec *s, int classes, const struct data_options *o,
                    const char *where, struct report *r)
 {
-    return check_samples(d, where, r) && check_inputs_of_model(d, o, where, r) &&
+    return check_samples(d, where, r) && check_inputs_of_model(d, o, where, r) && check_numbers(d, where, r) &&
            convert_targets(d, classes, o, where, r) && select_range(d, s, o, where, r);
 }
 

@@ -18,8 +18,10 @@ enum part { PART_TRAIN, PART_TEST };
 /* A tensor that holds a row for each sample. */
 struct column {
     const char *name;     /* of the model's input or output; NULL: of the only one, or of the first */
-    struct tensor values; /* [rows, ...]; to be predicted: int64 [rows] where there are classes, else float */
+    struct tensor values; /* [rows, ...]; to be predicted: int64 [rows, ...] where there are classes, else float */
     int classes;          /* of what is to be predicted: labels are below; 0: it holds numbers */
+    int64_t least;    /* of labels: the smallest; of whole numbers that are no labels because one is negative: that */
+    int64_t negative; /* its sample, from 1; 0: there is none */
 };
 
 /* What a column is for. */

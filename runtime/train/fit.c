@@ -25,11 +25,15 @@ bool measure_applies(const struct trainer *t, const struct dataset *data, size_t
 {
     const struct measure *m = &t->measures[which];
     const struct column *c;
+    const struct loss *loss;
 
     if (m->metric < 0)
         return true;
     c = column_of(t, data, (size_t)m->target);
-    return c && metric_registry[m->metric]->applies(t->targets[m->target].loss.def, column_has_labels(c));
+    loss = &t->targets[m->target].loss;
+    /* a single number that is compared as such is no class, though it be whole */
+    return c && metric_registry[m->metric]->applies(
+                    loss->def, column_has_labels(c) && (loss->width > 1 || loss->def->labels != LABELS_NUMBERS));
 }
 
 bool measure_parse(struct measure_name *out, const struct trainer *t, const char *name, struct report *r)

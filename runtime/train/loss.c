@@ -28,13 +28,6 @@ static const struct node *maker(const struct value *v)
     return v->producer;
 }
 
-static bool made_by(const struct value *v, const struct op *op)
-{
-    const struct node *n = maker(v);
-
-    return n && node_is(n, op);
-}
-
 static bool contains(const char *s, const char *part)
 {
     const size_t n = strlen(part);
@@ -45,37 +38,42 @@ static bool contains(const char *s, const char *part)
     return false;
 }
 
-/* Is the last of `rank` dimensions of `v` what a Softmax made probabilities of? It is looked for through Transpose. */
-static bool made_by_softmax(const struct value *v, int rank)
+/* What Sigmoid made, looked at through nodes that only rearrange it; NULL where it was something else. */
+static const struct node *sigmoid_behind(const struct value *v)
+{
+    const struct node *n = v->producer;
+
+    while (n && n->def->flags & OP_REARRANGES && n->in[0])
+        n = n->in[0]->producer;
+    return n && node_is(n, &op_sigmoid) ? n : NULL;
+}
+
+/* The Softmax that made probabilities along the last of `rank` dimensions of `v`, looked for through Transpose. */
+static const struct node *softmax_behind(const struct value *v, int rank)
 {
     const struct node *n = maker(v);
     int axis = rank - 1;
 
     for (; n && node_is(n, &op_transpose); n = maker(n->in[0]))
         axis = transpose_from(n->attrs, rank, axis);
-    return n && node_is(n, &op_softmax) && softmax_along(n->attrs, rank, axis);
+    return n && node_is(n, &op_softmax) && softmax_along(n->attrs, rank, axis) ? n : NULL;
 }
 
 static enum activation activation_of(const struct value *out, int rank)
 {
-    return made_by_softmax(out, rank)  ? ACTIVATION_SOFTMAX
-           : made_by(out, &op_sigmoid) ? ACTIVATION_SIGMOID
-                                       : ACTIVATION_NONE;
+    return softmax_behind(out, rank) ? ACTIVATION_SOFTMAX : sigmoid_behind(out) ? ACTIVATION_SIGMOID : ACTIVATION_NONE;
 }
 
-/* A Softmax behind a Transpose stays where it is. */
-static bool can_be_taken_back(const struct value *out)
+/* Takes the model back to its logits where the loss knows what it ends in; what rearranges them goes on doing so. */
+static void take_back(struct loss *l, struct value *out, const struct loss_clues *c)
 {
-    return made_by(out, &op_softmax) || made_by(out, &op_sigmoid);
-}
+    const struct node *activation = c->activation == ACTIVATION_SOFTMAX ? softmax_behind(out, c->rank)
+                                    : c->activation                     ? sigmoid_behind(out)
+                                                                        : NULL;
 
-/* Takes the model back to its logits where the loss knows what it ends in. */
-static void take_back(struct loss *l, struct value *out, enum activation activation)
-{
-    const bool own = activation && activation == l->def->activation;
-
-    l->logits = own && can_be_taken_back(out);
-    l->at = l->logits ? maker(out)->in[0] : out;
+    l->logits = activation && c->activation == l->def->activation;
+    l->at = l->logits ? activation->in[0] : out;
+    l->out = out;
 }
 
 /* -- as it is asked for -- */
@@ -88,9 +86,10 @@ static bool set_loss(struct loss *l, const struct loss_def *def, const char *spe
     return l->settings && spec_read(l->settings, &def->row, spec, &about, r);
 }
 
-static bool choose_asked(struct loss *l, const char *spec, struct value *out, enum activation activation,
+static bool choose_asked(struct loss *l, const char *spec, struct value *out, const struct loss_clues *c,
                          struct arena *arena, struct report *r)
 {
+    const enum activation activation = c->activation;
     const struct spec_row *row = spec_find(loss_table, spec, &about, r);
     bool from_logits;
 
@@ -99,8 +98,8 @@ static bool choose_asked(struct loss *l, const char *spec, struct value *out, en
     from_logits = spec_value(row, l->settings, "from_logits") != 0;
     if (from_logits && activation && activation == l->def->activation)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "loss '%s': the output '%s' is no logits, it comes from %s", row->name,
-                    out->name, maker(out)->op_name);
-    take_back(l, out, activation);
+                    out->name, activation == ACTIVATION_SIGMOID ? "Sigmoid" : "Softmax");
+    take_back(l, out, c);
     l->logits |= from_logits;
     snprintf(l->said, sizeof l->said, "%s from %s, as asked", row->name,
              !l->def->activation ? "the output"
@@ -115,7 +114,8 @@ static struct loss_clues clues_of(const struct value *out, const struct tensor *
 {
     struct loss_clues c = { .activation = activation_of(out, type->rank),
                             .label_classes = targets == TARGETS_CLASSES,
-                            .width = type->rank > 0 ? type->dims[type->rank - 1] : 0 };
+                            .width = type->rank > 0 ? type->dims[type->rank - 1] : 0,
+                            .rank = type->rank };
 
     c.named_logits = !c.activation && contains(out->name, "logit");
     c.one_for_each_class = !c.activation && !c.named_logits && c.label_classes && c.width > 1 && c.width >= classes;
@@ -132,7 +132,7 @@ static bool guess(struct loss *l, struct value *out, const struct loss_clues *c,
             continue;
         if (!set_loss(l, def, "", arena, r))
             return false;
-        take_back(l, out, c->activation);
+        take_back(l, out, c);
         l->logits |= def->activation && !c->activation;
         snprintf(l->said, sizeof l->said, "%s%s, because %s", def->row.name, l->logits ? " from logits" : "", because);
         return true;
@@ -145,8 +145,8 @@ bool loss_choose(struct loss *l, const char *spec, struct value *out, const stru
 {
     const struct loss_clues c = clues_of(out, type, targets, classes);
 
-    *l = (struct loss){ .weight = 1, .dtype = type->dtype };
-    if (!(spec ? choose_asked(l, spec, out, c.activation, arena, r) : guess(l, out, &c, arena, r)))
+    *l = (struct loss){ .weight = 1, .dtype = type->dtype, .width = c.width };
+    if (!(spec ? choose_asked(l, spec, out, &c, arena, r) : guess(l, out, &c, arena, r)))
         return false;
     if (l->def->labels != LABELS_NUMBERS && c.width > 0 && c.width < INT_MAX)
         l->classes = c.width == 1 && l->def->labels == LABELS_PROBABILITIES ? 2 : (int)c.width;

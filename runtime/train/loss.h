@@ -29,6 +29,7 @@ struct loss_clues {
     bool label_classes;         /* the data hold classes, not floats */
     bool one_for_each_class;    /* and the output has a number for each of them; there is no other clue */
     int64_t width;              /* of the output's last dimension */
+    int rank;                   /* of the output */
 };
 
 /* A row, and the gradient of its loss. */
@@ -79,13 +80,15 @@ enum targets {
 
 struct loss {
     const struct loss_def *def;
-    void *settings;   /* of the arena */
-    double weight;    /* that its gradient is multiplied by */
-    bool logits;      /* it reads logits */
-    struct value *at; /* what it reads, as float: the model's output, or the logits behind it */
-    enum dtype dtype; /* of that in the model */
-    int classes;      /* that labels must be below, where they are classes; 0: they are not */
-    char said[160];   /* how it was chosen, in words: "NAME from logits, because the model ends in Softmax" */
+    void *settings;    /* of the arena */
+    double weight;     /* that its gradient is multiplied by */
+    bool logits;       /* it reads logits */
+    struct value *at;  /* what it reads, as float: the model's output, or the logits behind it, */
+    struct value *out; /* rearranged as they are on their way to this, the output */
+    enum dtype dtype;  /* of that in the model */
+    int64_t width;     /* of the output's last dimension */
+    int classes;       /* that labels must be below, where they are classes; 0: they are not */
+    char said[160];    /* how it was chosen, in words: "NAME from logits, because the model ends in Softmax" */
 };
 
 spec_table loss_table;
@@ -100,6 +103,7 @@ struct tensor loss_labels(const struct loss *l, const struct tensor *output);
 
 struct loss_values {
     struct value *mean;     /* float, scalar */
+    struct value *at;       /* what it reads */
     struct value *seed;     /* where gradients start: the value, */
     struct value *gradient; /* and the gradient of the mean by it, times the weight; NULL unless asked for */
 };

@@ -93,7 +93,7 @@ static bool emit_rows(struct emitter *e, const struct loss *l, struct value *at,
 
     if (!emit_private(e, &op_loss, l, 2, made, want, 2, in))
         return false;
-    *out = (struct loss_values){ made[MEAN], at, made[GRADIENT] };
+    *out = (struct loss_values){ made[MEAN], at, at, made[GRADIENT] };
     return true;
 }
 
@@ -106,6 +106,6 @@ bool loss_emit(struct emitter *e, const struct loss *l, struct value *at, struct
     if (l->def->rows)
         return emit_rows(e, l, at, labels, gradient, out);
     mean = emit(e, "ReduceMean", "keepdims=0", 1, l->def->emit(e, &n));
-    *out = (struct loss_values){ mean, mean, gradient ? emit_scalar(e, F32, l->weight) : NULL };
+    *out = (struct loss_values){ mean, at, mean, gradient ? emit_scalar(e, F32, l->weight) : NULL };
     return !e->failed;
 }

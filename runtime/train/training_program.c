@@ -1,6 +1,7 @@
 #include "train/training_program.h"
 #include "grad/grad.h"
 #include "ops/rank.h"
+#include "ops/registry.h"
 #include "plan/given.h"
 #include "plan/pass.h"
 #include "train/state.h"
@@ -216,13 +217,59 @@ static struct value *new_input(struct build *b, const char *name, const struct t
     return v;
 }
 
+/* The same node for another input 0. */
+static struct value *again(struct build *b, const struct node *n, struct value *in)
+{
+    struct node *copy = graph_node(b->program->graph, n->inputs, n->slots);
+    struct value *out = copy ? graph_value(b->program->graph, NULL) : NULL;
+
+    if (!out)
+        return NULL;
+    copy->op = n->op;
+    copy->op_name = n->op_name;
+    copy->def = n->def;
+    copy->attrs = n->attrs;
+    copy->outputs = 1;
+    for (int k = 1; k < n->inputs; k++)
+        copy->in[k] = n->in[k] ? copied(b->program, n->in[k]) : NULL;
+    copy->in[0] = in;
+    copy->out[0] = out;
+    out->producer = copy;
+    return out;
+}
+
+/* Logits, rearranged as the activation behind them is on its way to the output. */
+static struct value *loss_input(struct build *b, const struct loss *l)
+{
+    enum { MOST = 16 }; /* nodes in a row that do nothing but rearrange */
+    const struct node *way[MOST];
+    struct value *at = copied(b->program, l->at);
+    int n = 0;
+
+    if (!l->logits || l->at == l->out)
+        return at;
+    for (const struct node *p = l->out->producer; p && p->in[0] != l->at; p = p->in[0]->producer) {
+        if (n == MOST) {
+            fail(b->report, KILN_UNSUPPORTED, NULL, "more than %d nodes rearrange output '%s'", MOST, l->out->name);
+            return NULL;
+        }
+        way[n++] = p;
+    }
+    while (at && n > 0)
+        if (!node_is(way[--n], &op_identity))
+            at = again(b, way[n], at);
+    return at;
+}
+
 /* The loss stands behind the output, and reads it as float. */
 static bool add_target(struct build *b, size_t k, bool gradient)
 {
     const struct target *t = &b->trainer->targets[k];
     struct training_program *p = b->program;
-    struct value *at = copied(p, t->loss.at);
+    struct value *at = loss_input(b, &t->loss);
 
+    if (!at)
+        return false;
     p->y[k] = new_input(b, k ? NULL : "kiln.labels", &t->y);
     if (t->loss.dtype != F32)
         at = emit_cast(&b->e, at, F32);
@@ -303,7 +350,7 @@ static bool rewrite(struct build *b, enum pass_time time)
 
     if (ok) {
         for (size_t k = 0; k < p->targets; k++) {
-            kept[copied(p, b->trainer->targets[k].loss.at)->id] = true;
+            kept[p->loss[k].at->id] = true;
             if (p->loss[k].gradient)
                 kept[p->loss[k].gradient->id] = true;
         }

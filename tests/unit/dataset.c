@@ -1,5 +1,6 @@
 /* Data sets by name, their parts and ranges, normalisation, batches. */
 #include "data/batch.h"
+#include "data/element.h"
 #include "data/npy.h"
 #include "scratch.h"
 #include "unit.h"
@@ -251,8 +252,9 @@ START_TEST(data_that_are_wrong)
     struct tensor samples = array(F32, SHAPE(4, 1), x), labels = array(I64, SHAPE(4), y);
 
     put_xy(&samples, &labels);
-    ck_assert(!open_set("npz:a.npz", PART_TRAIN, NULL));
-    expect_error(KILN_BAD_DATA, "label -1 of sample 2");
+    ck_assert(!open_set("npz:a.npz", PART_TRAIN,
+                        &(struct data_options){ .targets = 1, .target = &(struct column_request){ .classes = 5 } }));
+    expect_error(KILN_BAD_DATA, "label -1 of sample 2, must be in [0, 5)");
     y[2] = 5;
     put_xy(&samples, &labels);
     ck_assert(!open_set("npz:a.npz", PART_TRAIN,
@@ -361,12 +363,13 @@ START_TEST(npz_by_the_names_of_a_model)
     put_npz("n.npz", (const char *const[]){ "a", "b", "p" }, (const struct tensor *const[]){ &ta, &wide, &ty }, 3);
     ck_assert(!open_set("npz:n.npz", PART_TRAIN, &o));
     expect_error(KILN_BAD_DATA, "a sample is int64[1], the model's input int64[?,2]");
-    labels[3] = -4;
+    labels[3] = 4;
+    o.target = (const struct column_request[]){ { .name = "p", .classes = 3 }, { .name = "q", .values = true } };
     put_npz("n.npz", (const char *const[]){ "a", "b", "q", "p" }, (const struct tensor *const[]){ &ta, &tb, &ty, &ty },
             4);
     ck_assert(!open_set("npz:n.npz", PART_TRAIN, &o));
     ck_assert_str_eq(report.error.where, "npz:n.npz[p]");
-    expect_error(KILN_BAD_DATA, "label -4 of sample 3");
+    expect_error(KILN_BAD_DATA, "label 4 of sample 3");
     ck_assert_uint_eq(budget.used, 0);
 }
 END_TEST
@@ -757,6 +760,102 @@ START_TEST(targets_take_the_form_of_the_input)
 }
 END_TEST
 
+/* What whole numbers are: classes of positions; numbers, where one is negative or floats are several for a sample. */
+START_TEST(whole_numbers_of_every_form)
+{
+    static const struct {
+        enum dtype dtype;
+        int rank;
+        int64_t dims[3];
+        double values[8];
+        int classes;
+        int64_t least, negative;
+    } forms[] = {
+        { I32, 2, { 2, 3 }, { 0, 1, 2, 2, 1, 1 }, 3, 0, 0 },
+        { U8, 3, { 2, 2, 2 }, { 1, 2, 1, 2, 1, 1, 2, 2 }, 3, 1, 0 },
+        { F32, 2, { 2, 3 }, { 0, 1, 2, 2, 1, 1 }, 0, 0, 0 },
+        { I64, 2, { 2, 3 }, { 0, 1, 0, 1, 0, 0 }, 3, 0, 0 },
+        { I64, 1, { 2 }, { 3, -7 }, 0, -7, 2 },
+        { F32, 2, { 2, 1 }, { 4, -1 }, 0, -1, 2 },
+        { F64, 1, { 2 }, { 2, 5 }, 6, 2, 0 },
+        { I32, 2, { 2, 2 }, { 1, 1, -2, 0 }, 0, -2, 2 },
+    };
+    float x[2] = { 1, 2 };
+    const struct tensor samples = array(F32, SHAPE(2, 1), x);
+
+    for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
+        char bytes[64];
+        const struct tensor y = array(forms[k].dtype, forms[k].rank, forms[k].dims, bytes);
+
+        for (int64_t i = 0; i < tensor_count(&y); i++)
+            ck_assert(dtype_is_float(y.dtype) ? element_put(bytes, i, y.dtype, forms[k].values[i])
+                                              : element_put_int(bytes, i, y.dtype, (int64_t)forms[k].values[i]));
+        put_xy(&samples, &y);
+        expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
+        ck_assert_msg(d.y->classes == forms[k].classes && d.y->least == forms[k].least &&
+                          d.y->negative == forms[k].negative,
+                      "form %zu: %d, %d, %d", k, d.y->classes, (int)d.y->least, (int)d.y->negative);
+        dataset_release(&d);
+    }
+}
+END_TEST
+
+/* Classes of positions as indices, as rows for each, or as numbers; open dimensions are the data's. */
+START_TEST(labels_of_positions)
+{
+    const struct tensor x = array(F32, SHAPE(UNKNOWN, 1), NULL);
+    const struct {
+        struct tensor wanted;
+        float values[12];
+        const char *error;
+    } ways[] = {
+        { array(I64, SHAPE(UNKNOWN, UNKNOWN), NULL), { 0, 2, 1, 1 }, NULL },
+        { array(F32, SHAPE(UNKNOWN, 2), NULL), { 0, 2, 1, 1 }, NULL },
+        { array(F32, SHAPE(UNKNOWN, UNKNOWN, UNKNOWN), NULL), { 1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 1, 0 }, NULL },
+        { array(F32, SHAPE(UNKNOWN, 2, 2), NULL), { 0 }, "int64[2,2] with 3 classes, the model needs float[?,2,2]" },
+        { array(I64, SHAPE(UNKNOWN, 3), NULL), { 0 }, "int64[2,2] with 3 classes, the model needs int64[?,3]" },
+    };
+    float fx[2] = { 1, 2 }, pixels[2];
+    int64_t fy[4] = { 0, 2, 1, 1 }, count;
+    const struct tensor samples = array(F32, SHAPE(2, 1), fx), labels = array(I64, SHAPE(2, 2), fy);
+
+    put_xy(&samples, &labels);
+    expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
+    for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+        const enum dtype dtype = ways[k].wanted.dtype;
+        char out[12 * 8];
+
+        ck_assert(start(&x, &ways[k].wanted, 2, false) == !ways[k].error);
+        if (ways[k].error) {
+            expect_error(KILN_BAD_DATA, ways[k].error);
+            continue;
+        }
+        expect_ok(next(pixels, out, &count));
+        for (int64_t i = 0; i < tensor_count(&b.y->type); i++)
+            ck_assert_double_eq(element_getter(dtype)(out, i), (double)ways[k].values[i]);
+        batches_release(&b);
+    }
+    dataset_release(&d);
+}
+END_TEST
+
+/* A number that is none is told with its place, before anything is learned from it. */
+START_TEST(what_is_no_number_is_found)
+{
+    float x[4] = { 1, 2, NAN, 4 }, y[2] = { .5f, INFINITY };
+    const struct tensor samples = array(F32, SHAPE(2, 2), x), values = array(F32, SHAPE(2), y);
+
+    put_xy(&samples, &values);
+    ck_assert(!open_set("npz:a.npz", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_DATA, "element 0 of sample 1 is no number");
+    x[2] = 3;
+    put_xy(&samples, &values);
+    ck_assert(!open_set("npz:a.npz", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_DATA, "element 0 of sample 1 is infinite");
+    ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
 START_TEST(normalised_in_the_order_of_the_file)
 {
     float x[16], out[8];
@@ -863,6 +962,9 @@ Suite *suite(void)
     tcase_add_test(c, grey_images_take_a_channel_or_none);
     tcase_add_test(c, types_that_do_not_fit_are_refused);
     tcase_add_test(c, targets_take_the_form_of_the_input);
+    tcase_add_test(c, whole_numbers_of_every_form);
+    tcase_add_test(c, labels_of_positions);
+    tcase_add_test(c, what_is_no_number_is_found);
     tcase_add_test(c, normalised_in_the_order_of_the_file);
     tcase_add_test(c, memory_may_run_out_anywhere);
     suite_add_tcase(s, c);

@@ -170,7 +170,7 @@ START_TEST(a_frozen_layer_is_found_behind_nodes)
         HEAD "g (float[N,2] x) => (float[N,2] y)\n"
              "<float[2] g0 = {1,1}, float[2] b0 = {0,1}, float[2] m0 = {0,0}, float[2] v0 = {1,1},\n"
              " float[2] g1 = {1,1}, float[2] b1 = {0,0}, float[2] m1 = {0,0}, float[2] v1 = {1,1}>\n"
-             "{ %s z = BatchNormalization (x, %s, b0, m0, v0) y = BatchNormalization (z, g1, b1, m1, v1) }";
+             "{ %s z = BatchNormalization (x, %s, %s, m0, v0) y = BatchNormalization (z, g1, b1, m1, v1) }";
     static const char *const patterns[] = { "[gb]0" };
     const struct trainer_options o = { .optimizer = "sgd",
                                        .threads = 1,
@@ -185,7 +185,8 @@ START_TEST(a_frozen_layer_is_found_behind_nodes)
         struct model *m;
         char text[800];
 
-        snprintf(text, sizeof text, pattern, k ? "i = Identity (g0) s = Mul (i, i) " : "", k ? "s" : "g0");
+        snprintf(text, sizeof text, pattern, k ? "i = Identity (g0) s = Mul (i, i) j = Identity (b0)" : "",
+                 k ? "s" : "g0", k ? "j" : "b0");
         m = model_of(text);
         t = trainer_new(m, &o, &report);
         expect_ok(t);

@@ -226,6 +226,7 @@ static void put_table(const struct inspection *i, struct page *out)
     put_totals(i, out);
     put_variables(i, out, KILN_TRAINABLE, "Trainable variables");
     put_variables(i, out, KILN_STATISTIC, "Running statistics");
+    put_variables(i, out, KILN_CONSTANT, "Constants, which do not train");
     put_problems(i, out, true);
     put_problems(i, out, false);
     put_obstacles(i, out);

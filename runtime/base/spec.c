@@ -158,6 +158,19 @@ static bool store(const struct reading *g, const struct spec_option *o, double v
     return true;
 }
 
+/* A flag may be said in words, as Python says it. */
+static size_t read_number(const char *s, bool flag, double *out)
+{
+    static const char *const words[] = { "false", "true" };
+
+    for (int k = 0; flag && k < 2; k++)
+        if (strncasecmp(s, words[k], strlen(words[k])) == 0) {
+            *out = k;
+            return strlen(words[k]);
+        }
+    return decimal_read(s, out);
+}
+
 static bool unknown_key(const struct reading *g, const char *key, size_t n)
 {
     struct budget b = { 0 };
@@ -211,7 +224,7 @@ bool spec_read(void *settings, const struct spec_row *row, const char *spec, con
         if (!o->key)
             return unknown_key(&g, key, n);
         s += n;
-        used = *s == '=' ? decimal_read(s + 1, &value) : 0;
+        used = *s == '=' ? read_number(s + 1, o && o->kind == SPEC_FLAG, &value) : 0;
         if (!used || (s[1 + used] && s[1 + used] != ','))
             return bad(&g, o, "needs a number, as in '%s=0.5'", o->key);
         if (!store(&g, o, value))

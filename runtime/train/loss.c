@@ -101,6 +101,12 @@ static bool choose_asked(struct loss *l, const char *spec, struct value *out, co
                     out->name, activation == ACTIVATION_SIGMOID ? "Sigmoid" : "Softmax");
     take_back(l, out, c);
     l->logits |= from_logits;
+    if (l->def->activation && !l->logits && !activation)
+        warn(
+            r, NULL,
+            "output '%s' does not end in Softmax or Sigmoid, and is taken for probabilities: if it is logits, the loss "
+            "is %s:from_logits=true",
+            out->name, row->name);
     snprintf(l->said, sizeof l->said, "%s from %s, as asked", row->name,
              !l->def->activation ? "the output"
              : l->logits         ? "logits"

@@ -20,7 +20,7 @@ struct external_checked {
 /* What external_data says. */
 struct data_place {
     const char *location, *checksum;
-    int64_t offset, length; /* length -1: not given, up to the end */
+    int64_t offset, length; /* length 0: not given; so it was written once, too */
 };
 
 /* What a load needs to know, to say what went wrong. */
@@ -100,7 +100,7 @@ static bool read_entry(struct loading *l, const char *key, const char *value)
 
 static bool read_place(struct loading *l, const Onnx__TensorProto *t)
 {
-    l->place = (struct data_place){ .length = -1 };
+    l->place = (struct data_place){ 0 };
     for (size_t k = 0; k < t->n_external_data; k++) {
         const char *key = t->external_data[k]->key, *value = t->external_data[k]->value;
 
@@ -253,7 +253,7 @@ static bool check_file(struct loading *l, int fd, int64_t size)
         return fail(l->report, KILN_BAD_MODEL, l->where,
                     "external_data offset %lld is past the end of '%s' (%lld bytes)", (long long)p->offset, p->location,
                     (long long)status.st_size);
-    if (p->length >= 0 && p->length != size)
+    if (p->length && p->length != size)
         return fail(l->report, KILN_BAD_MODEL, l->where,
                     "external_data length is %lld, the type and shape need %lld bytes", (long long)p->length,
                     (long long)size);
@@ -261,10 +261,6 @@ static bool check_file(struct loading *l, int fd, int64_t size)
         return fail(l->report, KILN_BAD_MODEL, l->where,
                     "%lld bytes from offset %lld run past the end of '%s' (%lld bytes)", (long long)size,
                     (long long)p->offset, p->location, (long long)status.st_size);
-    if (p->length < 0 && end != status.st_size)
-        return fail(l->report, KILN_BAD_MODEL, l->where,
-                    "without a length the data is the %lld bytes up to the end of '%s', the type and shape need %lld",
-                    (long long)(status.st_size - p->offset), p->location, (long long)size);
     return !p->checksum || check_sum(l, fd, &status);
 }
 

@@ -3,7 +3,10 @@
  * A location never leaves the model's directory: it is opened component by component from that directory, and absolute
  * paths, "..", backslashes, symbolic links, hard links and anything but regular files are refused. Keys other than
  * location, offset, length, checksum are refused, as are duplicates; `basepath`, which onnx's tools write and ignore,
- * is ignored. */
+ * is ignored.
+ *
+ * How many bytes there are, type and shape say. A length only repeats it: without one, or with one of 0, as older
+ * writers left it, the file may go on behind the data; any other number is a mistake. */
 #ifndef KILN_MODEL_EXTERNAL_H
 #define KILN_MODEL_EXTERNAL_H
 

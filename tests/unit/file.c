@@ -1018,6 +1018,11 @@ START_TEST(external_data_is_loaded)
     loads(LOAD(6, location, v_bin), "abcdef");
     loads(LOAD(6, location, dotted, basepath, text), "abcdef");
     loads(LOAD(0, location, w_bin, offset, ten, length, zero), "");
+    loads(LOAD(4, location, w_bin), "0123"); /* the file goes on */
+    loads(LOAD(4, location, w_bin, offset, two), "2345");
+    loads(LOAD(4, location, w_bin, length, zero), "0123");
+    loads(LOAD(4, location, w_bin, length, zero, offset, two), "2345");
+    loads(LOAD(0, location, w_bin), "");
     loads(LOAD(10, location, w_bin, checksum, sum), "0123456789");
     loads(LOAD(3, location, w_bin, offset, two, length, three, checksum, sum), "234"); /* of the whole file */
     sum[0] = '9';
@@ -1071,6 +1076,7 @@ START_TEST(sizes_and_keys_are_checked)
 {
     static const char *const bad[] = { "-1", "+1", " 1", "1 ", "", "0x1", "1e3", "nine", "9223372036854775808" };
     char eleven[] = "11", ten[] = "10", four[] = "4", huge[] = "9223372036854775807", key[] = "sha", twice[] = "4";
+    char zero[] = "0", three[] = "3";
 
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         char text[32];
@@ -1085,7 +1091,12 @@ START_TEST(sizes_and_keys_are_checked)
     refuses(LOAD(4, location, w_bin, length, ten), KILN_BAD_MODEL, "length is 10, the type and shape need 4 bytes");
     refuses(LOAD(11, location, w_bin, length, eleven), KILN_BAD_MODEL, "11 bytes from offset 0 run past the end");
     refuses(LOAD(INT64_MAX, location, w_bin, offset, four), KILN_BAD_MODEL, "run past the end");
-    refuses(LOAD(4, location, w_bin), KILN_BAD_MODEL, "without a length the data is the 10 bytes");
+    refuses(LOAD(11, location, w_bin), KILN_BAD_MODEL, "11 bytes from offset 0 run past the end of 'w.bin' (10 bytes)");
+    refuses(LOAD(7, location, w_bin, offset, four), KILN_BAD_MODEL, "7 bytes from offset 4 run past the end");
+    refuses(LOAD(11, location, w_bin, length, zero), KILN_BAD_MODEL, "11 bytes from offset 0 run past the end");
+    refuses(LOAD(4, location, w_bin, length, three), KILN_BAD_MODEL, "length is 3, the type and shape need 4 bytes");
+    refuses(LOAD(0, location, w_bin, length, four), KILN_BAD_MODEL, "length is 4, the type and shape need 0 bytes");
+    refuses(LOAD(4, location, w_bin, length, zero, length, four), KILN_BAD_MODEL, "has 'length' twice");
     refuses(LOAD(4, location, w_bin, key, four), KILN_BAD_MODEL, "has the key 'sha'");
     refuses(LOAD(4, location, w_bin, length, four, length, twice), KILN_BAD_MODEL, "has 'length' twice");
     refuses(LOAD(4, length, four), KILN_BAD_MODEL, "has no location");

@@ -353,7 +353,8 @@ typedef struct kiln_value_info {
     int rank;            /* KILN_ANY where the model does not say, and for sequences and optionals */
     const int64_t *dims; /* [rank]; KILN_ANY where it may be any number */
     const char *const *dim_names; /* [rank]: the symbol of a dimension, "N", or NULL; one symbol is one number in all
-                                   * inputs of a run. The array is NULL where there are none */
+                                   * inputs of a run. "None", "none", "?", "-1" and "" in the file are none, but what
+                                   * converters wrote where they knew nothing. The array is NULL where there are none */
     bool optional;                /* an input with a default value: it need not be given */
     size_t place;                 /* in the file's list of inputs, or outputs */
 } kiln_value_info;

@@ -79,5 +79,7 @@ bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tens
                      struct report *r);
 /* Type and shape that a message declares; dimensions that are symbols or absent are UNKNOWN. */
 bool type_of_proto(struct tensor *out, const Onnx__TypeProto *t, const char *where, struct report *r);
+/* The symbol of a dimension, which is one number wherever it stands; NULL where it has none. */
+const char *symbol_of_proto(const Onnx__TensorShapeProto__Dimension *d);
 
 #endif

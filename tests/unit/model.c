@@ -430,6 +430,75 @@ static const struct {
     { "seq(opaque(a))", "of an opaque type", KILN_UNSUPPORTED },
 };
 
+/* -- symbols -- */
+
+static bool runs_with(const struct model *m, int64_t a, int64_t b, int64_t c)
+{
+    float x[64] = { 0 };
+    struct tensor first = { .dtype = F32, .rank = 2, .dims = { a, b }, .data = x },
+                  second = { .dtype = F32, .rank = 1, .dims = { c }, .data = x };
+    struct session *s = session_new(m->graph, &(struct session_options){ .threads = 1 }, &report);
+    const bool ok = s && session_set(s, m->graph->inputs[0], &first, &report) &&
+                    session_set(s, m->graph->inputs[1], &second, &report) && session_run(s, &report);
+
+    session_free(s);
+    return ok;
+}
+
+/* Of a model in which the three dimensions of the inputs, one of a value within and one of an output have this name. */
+static struct model *of_symbol(const char *symbol)
+{
+    char model[512];
+    struct model *m;
+
+    snprintf(model, sizeof model,
+             "<ir_version: 8, opset_import: [\"\": 17]>\n"
+             "g (float[\"%s\",\"%s\"] x, float[\"%s\"] z) => (float[\"%s\",2] y, float[n] v) <float[\"%s\",2] h>\n"
+             "{ h = Flatten(x) y = Identity(h) v = Neg(z) }",
+             symbol, symbol, symbol, symbol, symbol);
+    m = model_read_bytes(model, strlen(model), NULL, &report);
+    expect_ok(m && model_build(m, &report));
+    return m;
+}
+
+static void first_dimensions_are(const struct model *m, const char *symbol)
+{
+    static const char *const names[] = { "x", "z", "y", "h" };
+
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        ck_assert_pstr_eq(graph_find(m->graph, names[k])->dim_names[0], symbol);
+    ck_assert_str_eq(graph_find(m->graph, "v")->dim_names[0], "n");
+}
+
+START_TEST(what_converters_call_unknown_is_no_symbol)
+{
+    static const char *const unknown[] = { "None", "none", "?", "-1", "" }, *const known[] = {
+        "N", "NONE", "None_1", "unk__1", "??", "-2", " ", "0"
+    };
+
+    for (size_t k = 0; k < sizeof unknown / sizeof *unknown; k++) {
+        struct model *m = of_symbol(unknown[k]);
+        const Onnx__TensorShapeProto *shape = m->proto->graph->input[0]->type->tensor_type->shape;
+
+        expect_ok(runs_with(m, 2, 5, 3) && runs_with(m, 2, 2, 2));
+        first_dimensions_are(m, NULL);
+        ck_assert_str_eq(shape->dim[1]->dim_param, unknown[k]); /* and is saved again */
+        model_free(m);
+    }
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+        struct model *m = of_symbol(known[k]);
+
+        expect_ok(runs_with(m, 2, 2, 2));
+        ck_assert(!runs_with(m, 2, 5, 2));
+        expect_error(KILN_BAD_DATA, "is 2 in input 'x' and 5 in input 'x'");
+        ck_assert(!runs_with(m, 2, 2, 3));
+        expect_error(KILN_BAD_DATA, "is 2 in input 'x' and 3 in input 'z'");
+        first_dimensions_are(m, known[k]);
+        model_free(m);
+    }
+}
+END_TEST
+
 START_TEST(types_nest)
 {
     char source[256], got[TYPE_TEXT];
@@ -463,6 +532,7 @@ Suite *suite(void)
     add_test(s, a_model_that_is_its_own_external_data);
     add_test(s, work_knows_of_external_data);
     add_test(s, raw_data_is_little_endian);
+    add_test(s, what_converters_call_unknown_is_no_symbol);
     add_tests(s, types_nest, (int)(sizeof declared / sizeof *declared));
     return s;
 }

@@ -288,8 +288,9 @@ typedef struct kiln_load_options {
 } kiln_load_options;
 
 /* Opens a file: binary (https://onnx.ai/onnx/repo-docs/IR.html) or in the ONNX textual syntax
- * (https://onnx.ai/onnx/repo-docs/Syntax.html). External data is read from the file's directory and from nowhere else.
- * Errors: IO, BAD_MODEL, UNSUPPORTED (an operator, a type, an opset), LIMIT, NO_MEMORY. */
+ * (https://onnx.ai/onnx/repo-docs/Syntax.html). External data is read from below the directory of
+ * `path` and, where that is a symbolic link, of the file that it leads to; from nowhere else. Errors: IO, BAD_MODEL,
+ * UNSUPPORTED (an operator, a type, an opset), LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_model_open(kiln_model **out, const char *path, const kiln_load_options *options,
                                      kiln_error *err);
 /* The same from memory, which is not needed afterwards. There is no directory: external data is refused. */

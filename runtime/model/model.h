@@ -51,8 +51,9 @@ bool model_build(struct model *m, struct report *r);
 
 /* Does the name end in .onnxtxt? Such a file is read and written in the textual syntax. */
 bool path_is_text(const char *path);
-/* Packs and writes. External data stays where it is, unless the target lies in another directory, or is text: then the
- * bytes are written into the file. A model may be saved over its own file, but never over its external data. */
+/* Packs and writes. External data stays where it is, unless it would not be found from there, as in another directory,
+ * or the target is text: then the bytes are written into the file. A model may be saved over its own file, but never
+ * over its external data. */
 bool model_save(const struct model *m, const char *path, struct report *r);
 /* The same as text or not, whatever the name. */
 bool model_save_as(const struct model *m, const char *path, bool text, struct report *r);
@@ -68,6 +69,9 @@ bool external_files_copy(struct model *m, const struct model *from, struct repor
 /* False, with an error, where `path` leads to one of them. For programs that use the library: a model is saved without
  * the registry of files.h there. */
 bool external_files_spare(const struct model *m, const char *path, struct report *r);
+
+/* Would a model at `path` find them as well? If in doubt, no. */
+bool external_files_stay(const struct model *m, const char *path);
 
 /* -- tensors as messages -- */
 

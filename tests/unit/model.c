@@ -145,6 +145,67 @@ START_TEST(external_data_stays_or_is_brought_in)
 }
 END_TEST
 
+static void spares(const struct model *m, const char *path)
+{
+    ck_assert(!model_save(m, path, &report));
+    expect_error(KILN_BAD_ARGUMENT, "where external data of the model lies: it is not written over");
+}
+
+/* As caches lay models out: what has a name in snapshot/ is a link to blobs/. */
+static struct model *in_cache(void)
+{
+    Onnx__ModelProto *p;
+
+    ck_assert_int_eq(mkdir("in", 0700) + mkdir("blobs", 0700) + mkdir("snapshot", 0700), 0);
+    p = with_external_data();
+    write_proto(p, "blobs/m");
+    message_free(p, &budget);
+    ck_assert_int_eq(rename("in/w.bin", "blobs/w"), 0);
+    ck_assert_int_eq(symlink("../blobs/m", "snapshot/m.onnx"), 0);
+    ck_assert_int_eq(symlink("../blobs/w", "snapshot/w.bin"), 0);
+    return opened("snapshot/m.onnx");
+}
+
+/* Is it saved so, and read back? */
+static void saves(const struct model *m, const char *path, bool outside)
+{
+    struct model *again;
+
+    expect_ok(model_save(m, path, &report));
+    again = opened(path);
+    ck_assert_int_eq(external_is(again->proto->graph->initializer[0]), outside);
+    check_runs(again);
+    model_free(again);
+}
+
+START_TEST(external_data_behind_links)
+{
+    struct model *m, *copy;
+
+    enter_scratch();
+    m = in_cache();
+    check_runs(m);
+    spares(m, "blobs/w");
+    spares(m, "snapshot/w.bin");
+    ck_assert_int_eq(symlink("../in/o", "snapshot/o.onnx"), 0);
+    put_file("in/o", "x", 1);
+    saves(m, "snapshot/m.onnx", true);
+    saves(m, "snapshot/new.onnx", false); /* is no link: blobs/ is not its own */
+    saves(m, "snapshot/o.onnx", false);   /* a link, to another place */
+    saves(m, "blobs/m", false);
+    copy = model_copy(m, &report);
+    expect_ok(copy && model_build(copy, &report));
+    check_runs(copy);
+    model_free(copy);
+    ck_assert_int_eq(unlink("snapshot/w.bin") + rename("blobs/w", "snapshot/w.bin"), 0);
+    saves(m, "snapshot/new.onnx", true); /* the data are no longer behind a link */
+    unlink("snapshot/w.bin");
+    expect_ok(model_save(m, "snapshot/new.onnx", &report)); /* what is lost already does not matter */
+    model_free(m);
+    leave_scratch();
+}
+END_TEST
+
 START_TEST(external_data_needs_a_directory)
 {
     Onnx__ModelProto *p;
@@ -251,12 +312,6 @@ static bool count(void *user, Onnx__TensorProto *t)
     ck_assert(external_is(t));
     ++*(int *)user;
     return true;
-}
-
-static void spares(const struct model *m, const char *path)
-{
-    ck_assert(!model_save(m, path, &report));
-    expect_error(KILN_BAD_ARGUMENT, "where external data of the model lies: it is not written over");
 }
 
 START_TEST(external_data_is_found_everywhere)
@@ -526,6 +581,7 @@ Suite *suite(void)
 
     add_test(s, what_is_loaded_is_saved_equal);
     add_test(s, external_data_stays_or_is_brought_in);
+    add_test(s, external_data_behind_links);
     add_test(s, external_data_needs_a_directory);
     add_test(s, external_data_is_found_everywhere);
     add_test(s, external_data_is_not_written_over);

@@ -452,7 +452,7 @@ static bool lowered_run(struct step *s)
 {
     const struct batch_norm_lowered *a = s->attrs;
 
-    return run_lowered(s, &a->norm, true);
+    return run_lowered(s, &a->norm, a->relu);
 }
 
 static void describe(const struct node *n, const void *plan, struct text *out)

@@ -288,8 +288,9 @@ typedef struct kiln_load_options {
 } kiln_load_options;
 
 /* Opens a file: binary (https://onnx.ai/onnx/repo-docs/IR.html) or in the ONNX textual syntax
- * (https://onnx.ai/onnx/repo-docs/Syntax.html). External data is read from the file's directory and from nowhere else.
- * Errors: IO, BAD_MODEL, UNSUPPORTED (an operator, a type, an opset), LIMIT, NO_MEMORY. */
+ * (https://onnx.ai/onnx/repo-docs/Syntax.html). External data is read from below the directory of
+ * `path` and, where that is a symbolic link, of the file that it leads to; from nowhere else. Errors: IO, BAD_MODEL,
+ * UNSUPPORTED (an operator, a type, an opset), LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_model_open(kiln_model **out, const char *path, const kiln_load_options *options,
                                      kiln_error *err);
 /* The same from memory, which is not needed afterwards. There is no directory: external data is refused. */
@@ -353,7 +354,8 @@ typedef struct kiln_value_info {
     int rank;            /* KILN_ANY where the model does not say, and for sequences and optionals */
     const int64_t *dims; /* [rank]; KILN_ANY where it may be any number */
     const char *const *dim_names; /* [rank]: the symbol of a dimension, "N", or NULL; one symbol is one number in all
-                                   * inputs of a run. The array is NULL where there are none */
+                                   * inputs of a run. "None", "none", "?", "-1" and "" in the file are none, but what
+                                   * converters wrote where they knew nothing. The array is NULL where there are none */
     bool optional;                /* an input with a default value: it need not be given */
     size_t place;                 /* in the file's list of inputs, or outputs */
 } kiln_value_info;

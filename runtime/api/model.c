@@ -78,9 +78,7 @@ static bool symbols_of(const char *const **to, const Onnx__TypeProto *type, int 
     const char **names = shape ? arena_array(a, (size_t)rank, sizeof *names, r) : NULL;
 
     for (int d = 0; names && d < rank; d++)
-        names[d] = shape->dim[d]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM
-                       ? shape->dim[d]->dim_param
-                       : NULL;
+        names[d] = symbol_of_proto(shape->dim[d]);
     *to = names;
     return names || !shape;
 }

@@ -6,7 +6,7 @@
 
 static const char *symbol_of(const struct value *v, int d)
 {
-    return v->dim_names && v->dim_names[d] && *v->dim_names[d] ? v->dim_names[d] : d ? NULL : "N";
+    return v->dim_names && v->dim_names[d] ? v->dim_names[d] : d ? NULL : "N";
 }
 
 static int find_symbol(const struct open_types *o, const char *name)

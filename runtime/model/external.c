@@ -1,6 +1,7 @@
 #include "model/external.h"
 #include "model/file.h"
 #include "model/sha1.h"
+#include "model/way.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,7 +21,7 @@ struct external_checked {
 /* What external_data says. */
 struct data_place {
     const char *location, *checksum;
-    int64_t offset, length; /* length -1: not given, up to the end */
+    int64_t offset, length; /* length 0: not given; so it was written once, too */
 };
 
 /* What a load needs to know, to say what went wrong. */
@@ -31,7 +32,22 @@ struct loading {
     struct report *report;
 };
 
-bool external_open(struct external *e, const char *model_path, struct budget *b, struct report *r)
+/* Nobody but the file that was read tells where else its data may lie: a link may lead to another one by now. */
+static int open_target(const char *model_path, const struct stat *read)
+{
+    struct stat s;
+    struct way w;
+
+    if (!read || lstat(model_path, &s) < 0 || !S_ISLNK(s.st_mode) || !way_find(&w, AT_FDCWD, model_path))
+        return -1;
+    if (fstatat(w.directory, w.name, &s, AT_SYMLINK_NOFOLLOW) == 0 && same_file(&s, read))
+        return w.directory;
+    close(w.directory);
+    return -1;
+}
+
+bool external_open(struct external *e, const char *model_path, const struct stat *read, struct budget *b,
+                   struct report *r)
 {
     const char *slash = strrchr(model_path, '/');
     const size_t length = slash ? (size_t)(slash - model_path) + 1 : 0;
@@ -47,8 +63,27 @@ bool external_open(struct external *e, const char *model_path, struct budget *b,
     e->directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (e->directory < 0)
         return fail(r, KILN_IO, NULL, "the directory '%s' cannot be opened: %s", folder, error_text(errno, text));
+    e->target = open_target(model_path, read);
     e->open = true;
     return true;
+}
+
+bool external_copy(struct external *e, const struct external *from, struct budget *b, struct report *r)
+{
+    char text[ERROR_TEXT_BYTES];
+
+    *e = (struct external){ .budget = b, .target = -1 };
+    if (!from->open)
+        return true;
+    e->directory = fcntl(from->directory, F_DUPFD_CLOEXEC, 0);
+    e->open = e->directory >= 0;
+    if (e->open && from->target >= 0)
+        e->target = fcntl(from->target, F_DUPFD_CLOEXEC, 0);
+    if (e->open && (e->target >= 0 || from->target < 0))
+        return true;
+    fail(r, KILN_IO, NULL, "the directory of the model cannot be opened again: %s", error_text(errno, text));
+    external_close(e);
+    return false;
 }
 
 void external_close(struct external *e)
@@ -59,8 +94,11 @@ void external_close(struct external *e)
         budget_free(e->budget, e->checked);
         e->checked = next;
     }
-    if (e->open)
+    if (e->open) {
         close(e->directory);
+        if (e->target >= 0)
+            close(e->target);
+    }
     e->open = false;
 }
 
@@ -100,7 +138,7 @@ static bool read_entry(struct loading *l, const char *key, const char *value)
 
 static bool read_place(struct loading *l, const Onnx__TensorProto *t)
 {
-    l->place = (struct data_place){ .length = -1 };
+    l->place = (struct data_place){ 0 };
     for (size_t k = 0; k < t->n_external_data; k++) {
         const char *key = t->external_data[k]->key, *value = t->external_data[k]->value;
 
@@ -144,57 +182,41 @@ static bool check_location(struct loading *l)
         return refuse(l, "has a backslash, directories are separated by '/'");
     if (strlen(location) >= PATH_MAX || location[strlen(location) - 1] == '/')
         return refuse(l, "is not the path of a file");
+    for (const char *p = location; p; p = strchr(p, '/')) {
+        p += *p == '/';
+        if (strncmp(p, "..", 2) == 0 && (!p[2] || p[2] == '/'))
+            return refuse(l, "has '..', a path below the model's directory is needed");
+    }
     return true;
 }
 
-/* Opens one component, which must not be a link. `parent` is closed. -1 on failure. */
-static int open_component(struct loading *l, int parent, const char *name, bool last)
+static bool may_lie_in(const struct external *e, int directory)
 {
-    struct stat status;
-    int fd = -1;
-
-    if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        fail_system(l);
-    else if (S_ISLNK(status.st_mode))
-        refuse(l, "leads through a symbolic link, which is not followed");
-    else if (last && !S_ISREG(status.st_mode)) /* known before it is opened: opening a device can have effects */
-        refuse(l, "is not a regular file");
-    else if ((fd = openat(parent, name,
-                          O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (last ? 0 : O_DIRECTORY))) < 0)
-        fail_system(l);
-    close(parent);
-    return fd;
+    return way_is_below(directory, e->directory) || (e->target >= 0 && way_is_below(directory, e->target));
 }
 
-/* The file, opened without ever leaving the directory; -1 on failure. */
+/* The file; -1 on failure. */
 static int open_location(struct loading *l)
 {
-    int at = fcntl(l->external->directory, F_DUPFD_CLOEXEC, 0);
-    const char *p = l->place.location;
+    struct stat status;
+    struct way w;
+    int fd = -1;
 
-    if (at < 0)
-        return fail_system(l), -1;
-    while (at >= 0) {
-        const size_t length = strcspn(p, "/");
-        const bool last = !p[length];
-        char name[NAME_MAX + 1];
-
-        if (length > NAME_MAX || (length == 2 && p[0] == '.' && p[1] == '.')) {
-            refuse(l, length == 2 ? "has '..', a path below the model's directory is needed"
-                                  : "has a name that is too long");
-            close(at);
-            return -1;
-        }
-        if (last || (length && !(length == 1 && *p == '.'))) {
-            memcpy(name, p, length);
-            name[length] = 0;
-            at = open_component(l, at, name, last);
-        }
-        if (last)
-            break;
-        p += length + 1;
+    if (!way_find(&w, l->external->directory, l->place.location)) {
+        fail_system(l);
+        return -1;
     }
-    return at;
+    if (w.links && !may_lie_in(l->external, w.directory))
+        refuse(l, "leads through a symbolic link to a place that is neither below the model's directory nor below that "
+                  "of the file that the model is a link to");
+    else if (fstatat(w.directory, w.name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        fail_system(l);
+    else if (!S_ISREG(status.st_mode)) /* known before it is opened: opening a device can have effects */
+        refuse(l, "is not a regular file");
+    else if ((fd = openat(w.directory, w.name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) < 0)
+        fail_system(l);
+    close(w.directory);
+    return fd;
 }
 
 /* -- what is there -- */
@@ -253,7 +275,7 @@ static bool check_file(struct loading *l, int fd, int64_t size)
         return fail(l->report, KILN_BAD_MODEL, l->where,
                     "external_data offset %lld is past the end of '%s' (%lld bytes)", (long long)p->offset, p->location,
                     (long long)status.st_size);
-    if (p->length >= 0 && p->length != size)
+    if (p->length && p->length != size)
         return fail(l->report, KILN_BAD_MODEL, l->where,
                     "external_data length is %lld, the type and shape need %lld bytes", (long long)p->length,
                     (long long)size);
@@ -261,11 +283,18 @@ static bool check_file(struct loading *l, int fd, int64_t size)
         return fail(l->report, KILN_BAD_MODEL, l->where,
                     "%lld bytes from offset %lld run past the end of '%s' (%lld bytes)", (long long)size,
                     (long long)p->offset, p->location, (long long)status.st_size);
-    if (p->length < 0 && end != status.st_size)
-        return fail(l->report, KILN_BAD_MODEL, l->where,
-                    "without a length the data is the %lld bytes up to the end of '%s', the type and shape need %lld",
-                    (long long)(status.st_size - p->offset), p->location, (long long)size);
     return !p->checksum || check_sum(l, fd, &status);
+}
+
+bool external_finds(struct external *e, const Onnx__TensorProto *t)
+{
+    struct report quiet = { 0 };
+    struct loading l = { .external = e, .report = &quiet };
+    const int fd = e->open && read_place(&l, t) && check_location(&l) ? open_location(&l) : -1;
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
 }
 
 void *external_load(struct external *e, const Onnx__TensorProto *t, int64_t size, const char *where, struct budget *b,

@@ -1,24 +1,40 @@
 /* External data: tensors whose bytes lie in files beside the model (https://onnx.ai/onnx/repo-docs/ExternalData.html).
  *
- * A location never leaves the model's directory: it is opened component by component from that directory, and absolute
- * paths, "..", backslashes, symbolic links, hard links and anything but regular files are refused. Keys other than
+ * A location never leaves the model's directory: absolute paths, "..", backslashes and anything but regular files are
+ * refused. Keys other than
  * location, offset, length, checksum are refused, as are duplicates; `basepath`, which onnx's tools write and ignore,
- * is ignored. */
+ * is ignored.
+ *
+ * How many bytes there are, type and shape say. A length only repeats it: without one, or with one of 0, as older
+ * writers left it, the file may go on behind the data; any other number is a mistake.
+ *
+ * Symbolic links are followed, as caches of models are made of them, where they lead to a file below the model's
+ * directory; or, where the model itself is a link, below the directory of the file that was read for it. Whoever wrote
+ * the model could have put its data there as well. Anything else would let a model that somebody else made read the
+ * user's files. Which file is opened and which is judged cannot differ (model/way.h).
+ *
+ * A file of several hard links is refused: one of its names may lie anywhere, and nothing tells. That a link leads to
+ * it changes nothing, or a link beside such a file would be the way around this. */
 #ifndef KILN_MODEL_EXTERNAL_H
 #define KILN_MODEL_EXTERNAL_H
 
 #include "base/memory.h"
 #include "onnx.pb-c.h"
+#include <sys/stat.h>
 
 /* Zero-initialise for a model that has no directory. */
 struct external {
     bool open;
-    int directory;                    /* that of the model's file */
+    int directory;                    /* that of the model's path */
+    int target;                       /* that of the file itself, where that path is one of a link; else -1 */
     struct external_checked *checked; /* files whose checksums held, so that none is read twice for it */
     struct budget *budget;
 };
 
-bool external_open(struct external *e, const char *model_path, struct budget *b, struct report *r);
+/* `read` is the file that was read for the model; NULL where there is none. */
+bool external_open(struct external *e, const char *model_path, const struct stat *read, struct budget *b,
+                   struct report *r);
+bool external_copy(struct external *e, const struct external *from, struct budget *b, struct report *r);
 void external_close(struct external *e);
 
 static inline bool external_is(const Onnx__TensorProto *t)
@@ -29,6 +45,9 @@ static inline bool external_is(const Onnx__TensorProto *t)
 /* Each tensor of a model of which external_is, wherever it stands. False as soon as `visit` says so. */
 typedef bool external_visit(void *user, Onnx__TensorProto *t);
 bool external_each(const Onnx__ModelProto *m, external_visit *visit, void *user);
+
+/* Is there a file that can be opened, and may be? */
+bool external_finds(struct external *e, const Onnx__TensorProto *t);
 
 /* The bytes of a tensor of which external_is; NULL on failure, freed with budget_free. `size` is what its type and
  * shape ask for. `where` is the place for messages. */

@@ -2,7 +2,9 @@
  * built: a model that is only copied refers to them as well. */
 #include "model/files.h"
 #include "model/model.h"
+#include "model/way.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 /* -- tensors of a model -- */
@@ -147,9 +149,62 @@ bool external_files_spare(const struct model *m, const char *path, struct report
     if (!m->external_files || stat(path, &target) < 0)
         return true;
     for (const struct external_file *f = m->external_files; f; f = f->next)
-        if (find_file(m, f->location, &s) && s.st_dev == target.st_dev && s.st_ino == target.st_ino)
+        if (find_file(m, f->location, &s) && same_file(&s, &target))
             return fail(r, KILN_BAD_ARGUMENT, NULL,
                         "'%s' is '%s', where external data of the model lies: it is not written over", path,
                         f->location);
     return true;
+}
+
+struct move {
+    struct external from, to;
+};
+
+/* What is found from neither is left as it is. */
+static bool stays(void *user, Onnx__TensorProto *t)
+{
+    struct move *m = user;
+
+    return external_finds(&m->to, t) || !external_finds(&m->from, t);
+}
+
+static bool directory_of(const char *path, struct stat *s)
+{
+    const char *slash = strrchr(path, '/');
+    const size_t n = slash ? (size_t)(slash - path) + 1 : 0;
+    char name[PATH_MAX] = ".";
+
+    if (n >= sizeof name)
+        return false;
+    if (n) {
+        memcpy(name, path, n);
+        name[n] = 0;
+    }
+    return stat(name, s) == 0;
+}
+
+static bool in_directory(const struct external *e, const char *path)
+{
+    struct stat x, y;
+
+    return e->open && fstat(e->directory, &x) == 0 && directory_of(path, &y) && same_file(&x, &y);
+}
+
+bool external_files_stay(const struct model *m, const char *path)
+{
+    struct move move = { .from = m->external }; /* borrowed */
+    struct budget unlimited = { 0 };
+    struct report quiet = { 0 };
+    struct stat file;
+    bool ok;
+
+    if (!in_directory(&m->external, path))
+        return false;
+    if (m->external.target < 0) /* then nothing is found but what lies below that directory */
+        return true;
+    if (!external_open(&move.to, path, stat(path, &file) == 0 ? &file : NULL, &unlimited, &quiet))
+        return false;
+    ok = external_each(m->proto, stays, &move);
+    external_close(&move.to);
+    return ok;
 }

@@ -210,8 +210,7 @@ static bool declare(struct value *v, const Onnx__ValueInfoProto *info, struct gr
         return true;
     names = arena_array(g->arena, shape->n_dim, sizeof *names, r);
     for (size_t k = 0; names && k < shape->n_dim; k++)
-        if (shape->dim[k]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM)
-            names[k] = shape->dim[k]->dim_param;
+        names[k] = symbol_of_proto(shape->dim[k]);
     v->dim_names = names;
     return names;
 }

@@ -288,7 +288,18 @@ static Onnx__ModelProto *load_whole(struct loading *l, const struct scan_limits 
     return m;
 }
 
-Onnx__ModelProto *load_model(const char *path, const struct scan_limits *limits, struct budget *b, struct report *r)
+static Onnx__ModelProto *load_open(struct loading *l, const struct scan_limits *limits)
+{
+    const int errors = l->report->error.count;
+    const bool parts = l->size >= BIG && !path_is_text(l->path) && find_cuts(l);
+
+    if (l->report->error.count != errors) /* of reading, or of memory */
+        return NULL;
+    return parts ? load_in_parts(l, limits) : load_whole(l, limits);
+}
+
+Onnx__ModelProto *load_model(const char *path, const struct scan_limits *limits, struct stat *file, struct budget *b,
+                             struct report *r)
 {
     struct loading *l = budget_zalloc(b, 1, sizeof *l, r);
     Onnx__ModelProto *m = NULL;
@@ -302,11 +313,10 @@ Onnx__ModelProto *load_model(const char *path, const struct scan_limits *limits,
     l->fd = file_open(path, FILE_READ_MODEL, 0, &size, r);
     l->size = (int64_t)size;
     if (l->fd >= 0) {
-        const int errors = r->error.count;
-        const bool parts = size >= BIG && !path_is_text(path) && find_cuts(l);
-
-        if (r->error.count == errors) /* of reading, or of memory */
-            m = parts ? load_in_parts(l, limits) : load_whole(l, limits);
+        if (!file || fstat(l->fd, file) == 0)
+            m = load_open(l, limits);
+        else
+            fail(r, KILN_IO, NULL, "'%s' cannot be looked at", path);
         close(l->fd);
     }
     budget_free(b, l->cuts);

@@ -4,8 +4,11 @@
 #define KILN_MODEL_LOAD_H
 
 #include "model/scan.h"
+#include <sys/stat.h>
 
-/* Binary, or the textual syntax: by its name or by its first character. `limits` may be NULL. NULL on failure. */
-Onnx__ModelProto *load_model(const char *path, const struct scan_limits *limits, struct budget *b, struct report *r);
+/* Binary, or the textual syntax: by its name or by its first character. `limits` may be NULL. NULL on failure. *file, which may be
+ * NULL, is the one that was read. */
+Onnx__ModelProto *load_model(const char *path, const struct scan_limits *limits, struct stat *file, struct budget *b,
+                             struct report *r);
 
 #endif

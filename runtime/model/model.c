@@ -32,10 +32,8 @@ void model_free(struct model *m)
 
 static bool set_path(struct model *m, const char *path, struct report *r)
 {
-    if (!path)
-        return true;
-    m->path = arena_string(&m->arena, path, strlen(path), r);
-    return m->path && external_open(&m->external, path, &m->budget, r);
+    m->path = path ? arena_string(&m->arena, path, strlen(path), r) : NULL;
+    return m->path || !path;
 }
 
 /* What was read within the time is kept. */
@@ -64,12 +62,15 @@ struct model *model_read_bytes(const void *bytes, size_t size, const struct mode
 struct model *model_read(const char *path, const struct model_options *o, struct report *r)
 {
     struct model *m = model_new(o, r);
+    struct stat file;
+    bool ok;
 
     if (!m)
         return NULL;
     budget_start(&m->budget);
-    m->proto = load_model(path, o ? &o->limits : NULL, &m->budget, r);
-    return end_reading(m, m->proto && set_path(m, path, r) && external_files_note(m, r), r);
+    m->proto = load_model(path, o ? &o->limits : NULL, &file, &m->budget, r);
+    ok = m->proto && set_path(m, path, r) && external_open(&m->external, path, &file, &m->budget, r);
+    return end_reading(m, ok && external_files_note(m, r), r);
 }
 
 struct model *model_copy_within(const struct model *m, struct budget *total, struct report *r)
@@ -80,7 +81,7 @@ struct model *model_copy_within(const struct model *m, struct budget *total, str
     o.total = total;
     copy = model_new(&o, r);
     if (copy && (copy->proto = message_copy(m->proto, &copy->budget, r)) && set_path(copy, m->path, r) &&
-        external_files_copy(copy, m, r))
+        external_copy(&copy->external, &m->external, &copy->budget, r) && external_files_copy(copy, m, r))
         return copy;
     model_free(copy);
     return NULL;

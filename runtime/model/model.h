@@ -51,8 +51,9 @@ bool model_build(struct model *m, struct report *r);
 
 /* Does the name end in .onnxtxt? Such a file is read and written in the textual syntax. */
 bool path_is_text(const char *path);
-/* Packs and writes. External data stays where it is, unless the target lies in another directory, or is text: then the
- * bytes are written into the file. A model may be saved over its own file, but never over its external data. */
+/* Packs and writes. External data stays where it is, unless it would not be found from there, as in another directory,
+ * or the target is text: then the bytes are written into the file. A model may be saved over its own file, but never
+ * over its external data. */
 bool model_save(const struct model *m, const char *path, struct report *r);
 /* The same as text or not, whatever the name. */
 bool model_save_as(const struct model *m, const char *path, bool text, struct report *r);
@@ -69,6 +70,9 @@ bool external_files_copy(struct model *m, const struct model *from, struct repor
  * the registry of files.h there. */
 bool external_files_spare(const struct model *m, const char *path, struct report *r);
 
+/* Would a model at `path` find them as well? If in doubt, no. */
+bool external_files_stay(const struct model *m, const char *path);
+
 /* -- tensors as messages -- */
 
 /* Checks a message and makes a tensor that points into it where it can, else into the arena. */
@@ -81,5 +85,7 @@ bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tens
 Onnx__ValueInfoProto *value_info_of(const char *name, const struct tensor *t, struct budget *b, struct report *r);
 /* Type and shape that a message declares; dimensions that are symbols or absent are UNKNOWN. */
 bool type_of_proto(struct tensor *out, const Onnx__TypeProto *t, const char *where, struct report *r);
+/* The symbol of a dimension, which is one number wherever it stands; NULL where it has none. */
+const char *symbol_of_proto(const Onnx__TensorShapeProto__Dimension *d);
 
 #endif

@@ -5,9 +5,7 @@
 #include "model/model.h"
 #include "model/proto.h"
 #include "model/text.h"
-#include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* -- external data -- */
 
@@ -50,29 +48,6 @@ static bool stop(void *user, Onnx__TensorProto *t)
     (void)user;
     (void)t;
     return false;
-}
-
-static bool directory_of(const char *path, struct stat *s)
-{
-    const char *slash = strrchr(path, '/');
-    const size_t n = slash ? (size_t)(slash - path) + 1 : 0;
-    char name[PATH_MAX] = ".";
-
-    if (n >= sizeof name)
-        return false;
-    if (n) {
-        memcpy(name, path, n);
-        name[n] = 0;
-    }
-    return stat(name, s) == 0;
-}
-
-/* Do both files lie in one directory? If in doubt, no. */
-static bool same_directory(const char *a, const char *b)
-{
-    struct stat x, y;
-
-    return directory_of(a, &x) && directory_of(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 /* -- writing -- */
@@ -151,7 +126,7 @@ bool model_save_as(const struct model *m, const char *path, bool text, struct re
 
     if (!external_files_spare(m, path, r))
         return false;
-    if (!has_external(m) || (m->path && same_directory(m->path, path) && !text))
+    if (!has_external(m) || (!text && external_files_stay(m, path)))
         return write_model(m, path, text, r);
     copy = embedded(m, r);
     ok = copy && write_model(copy, path, text, r);

@@ -458,3 +458,17 @@ Onnx__ValueInfoProto *value_info_of(const char *name, const struct tensor *t, st
     message_free(v, b);
     return NULL;
 }
+
+const char *symbol_of_proto(const Onnx__TensorShapeProto__Dimension *d)
+{
+    /* Converters of scikit-learn, Keras and Core ML models wrote these for each dimension that they did not know: the
+     * dimensions have no more in common than that. */
+    static const char *const unknown[] = { "", "?", "-1", "None", "none" };
+
+    if (d->value_case != ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM || !d->dim_param)
+        return NULL;
+    for (size_t k = 0; k < sizeof unknown / sizeof *unknown; k++)
+        if (strcmp(d->dim_param, unknown[k]) == 0)
+            return NULL;
+    return d->dim_param;
+}

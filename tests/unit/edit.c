@@ -28,7 +28,7 @@ static const char net[] = "<ir_version: 8, opset_import: [\"\": 17], producer_na
                           "    d = Sub(x, mean) e = Mul(d, w)\n"
                           "    y = BatchNormalization<training_mode = 0>(e, w, w, w, w)\n}";
 static const char unsupported[] = "<ir_version: 8, opset_import: [\"\": 17, \"nobody\": 1]>\n"
-                                  "odd (float[N,2] x, seq(float) u) => (float[M,2] y) <float[2] w = {1, 2}> {\n"
+                                  "odd (float[N,2,None] x, seq(float) u) => (float[M,2] y) <float[2] w = {1, 2}> {\n"
                                   "    h = nobody.Strange(x, u) y = Mul(h, w)\n}";
 
 START_TEST(a_model_tells_of_itself)
@@ -64,6 +64,7 @@ START_TEST(a_partial_model_is_looked_at_and_saved)
     ck_assert_str_eq(kiln_model_input(m, 0)->name, "x");
     ck_assert_str_eq(kiln_model_input(m, 0)->dim_names[0], "N");
     ck_assert_ptr_null(kiln_model_input(m, 0)->dim_names[1]);
+    ck_assert_ptr_null(kiln_model_input(m, 0)->dim_names[2]); /* "None" */
     ck_assert_int_eq(kiln_model_input(m, 0)->dims[1], 2);
     ck_assert_int_eq(kiln_model_input(m, 1)->kind, KILN_SEQUENCE);
     ck_assert_int_eq(kiln_model_input(m, 1)->rank, KILN_ANY);

@@ -959,13 +959,18 @@ static void enter_external(void)
     put_file("m/w.bin", "0123456789", 10);
     put_file("m/sub/v.bin", "abcdef", 6);
     put_file("outside", "secret", 6);
-    expect_ok(external_open(&external, "m/model.onnx", &budget, &report));
+    expect_ok(external_open(&external, "m/model.onnx", NULL, &budget, &report));
 }
 
 static void leave_external(void)
 {
     external_close(&external);
     leave_scratch();
+}
+
+static void link_to(const char *target, const char *path)
+{
+    ck_assert_int_eq(symlink(target, path), 0);
 }
 
 /* Loads `size` bytes of a tensor with these keys and values; a list that ends with NULL. */
@@ -1018,6 +1023,11 @@ START_TEST(external_data_is_loaded)
     loads(LOAD(6, location, v_bin), "abcdef");
     loads(LOAD(6, location, dotted, basepath, text), "abcdef");
     loads(LOAD(0, location, w_bin, offset, ten, length, zero), "");
+    loads(LOAD(4, location, w_bin), "0123"); /* the file goes on */
+    loads(LOAD(4, location, w_bin, offset, two), "2345");
+    loads(LOAD(4, location, w_bin, length, zero), "0123");
+    loads(LOAD(4, location, w_bin, length, zero, offset, two), "2345");
+    loads(LOAD(0, location, w_bin), "");
     loads(LOAD(10, location, w_bin, checksum, sum), "0123456789");
     loads(LOAD(3, location, w_bin, offset, two, length, three, checksum, sum), "234"); /* of the whole file */
     sum[0] = '9';
@@ -1045,16 +1055,39 @@ START_TEST(locations_stay_below_the_model)
         { ".", "is not a regular file", KILN_BAD_MODEL },
         { "none", "No such file", KILN_IO },
         { "w.bin/x", "Not a directory", KILN_IO },
-        { "link", "symbolic link", KILN_BAD_MODEL },
-        { "inner", "symbolic link", KILN_BAD_MODEL },
-        { "up/outside", "symbolic link", KILN_BAD_MODEL },
+        { "link", "symbolic link to a place", KILN_BAD_MODEL },
+        { "absolute", "symbolic link to a place", KILN_BAD_MODEL },
+        { "twice", "symbolic link to a place", KILN_BAD_MODEL },
+        { "up/outside", "symbolic link to a place", KILN_BAD_MODEL },
+        { "namesake", "symbolic link to a place", KILN_BAD_MODEL },
+        { "null", "symbolic link to a place", KILN_BAD_MODEL },
+        { "up", "symbolic link to a place", KILN_BAD_MODEL },
+        { "to_sub", "is not a regular file", KILN_BAD_MODEL },
+        { "to_fifo", "is not a regular file", KILN_BAD_MODEL },
+        { "to_hard", "has several hard links", KILN_BAD_MODEL },
+        { "dangling", "No such file", KILN_IO },
+        { "loop", "Too many levels", KILN_IO },
+        { "to_file", "Not a directory", KILN_IO },
         { "fifo", "is not a regular file", KILN_BAD_MODEL },
         { "hard", "has several hard links", KILN_BAD_MODEL },
     };
+    char absolute[64];
 
-    ck_assert_int_eq(symlink("../outside", "m/link"), 0);
-    ck_assert_int_eq(symlink("w.bin", "m/inner"), 0);
-    ck_assert_int_eq(symlink("..", "m/up"), 0);
+    snprintf(absolute, sizeof absolute, "%s/outside", scratch);
+    ck_assert_int_eq(mkdir("more", 0700), 0); /* "m" is how it begins, no more */
+    put_file("more/v.bin", "secret", 6);
+    link_to("../outside", "m/link");
+    link_to(absolute, "m/absolute");
+    link_to("sub/../link", "m/twice");
+    link_to("..", "m/up");
+    link_to("../more/v.bin", "m/namesake");
+    link_to("/dev/null", "m/null");
+    link_to("sub", "m/to_sub");
+    link_to("fifo", "m/to_fifo");
+    link_to("hard", "m/to_hard");
+    link_to("nowhere", "m/dangling");
+    link_to("loop", "m/loop");
+    link_to("w.bin/", "m/to_file");
     ck_assert_int_eq(mkfifo("m/fifo", 0600), 0);
     ck_assert_int_eq(link("outside", "m/hard"), 0);
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
@@ -1067,10 +1100,92 @@ START_TEST(locations_stay_below_the_model)
 }
 END_TEST
 
+START_TEST(links_below_the_model_are_followed)
+{
+    static const char *const below[] = {
+        "inner", "absolute", "twice", "folder/../sub/../w.bin", "up/m/w.bin", "chain0"
+    };
+    char absolute[64];
+
+    snprintf(absolute, sizeof absolute, "%s/m/w.bin", scratch);
+    link_to("w.bin", "m/inner");
+    link_to(absolute, "m/absolute");
+    link_to("./sub//../inner", "m/twice");
+    link_to("sub/", "m/folder");
+    link_to("..", "m/up");
+    for (int k = 0; k < 39; k++) { /* as many as Linux follows, with the last one */
+        char from[16], to[16];
+
+        snprintf(from, sizeof from, "m/chain%d", k);
+        snprintf(to, sizeof to, "chain%d", k + 1);
+        link_to(k < 38 ? to : "inner", from);
+    }
+    for (size_t k = 0; k < sizeof below / sizeof *below; k++) {
+        char text[64];
+
+        strcpy(text, below[k]);
+        if (strstr(text, "..")) /* is for links alone */
+            refuses(LOAD(4, location, text), KILN_BAD_MODEL, "has '..'");
+        else
+            loads(LOAD(4, location, text), "0123");
+    }
+    ck_assert_int_eq(unlink("m/chain38") + unlink("m/up"), 0);
+    link_to("chain39", "m/chain38");
+    link_to("inner", "m/chain39");
+    refuses(LOAD(4, location, (char[]){ "chain0" }), KILN_IO, "Too many levels");
+}
+END_TEST
+
+/* The model's path is a link: snapshot/model.onnx leads to blobs/model, snapshot/data to blobs/data. */
+static void open_snapshot(const char *read)
+{
+    struct stat s;
+
+    ck_assert_int_eq(stat(read, &s), 0);
+    external_close(&external);
+    expect_ok(external_open(&external, "snapshot/model.onnx", &s, &budget, &report));
+}
+
+START_TEST(a_model_that_is_a_link_has_two_directories)
+{
+    char data[] = "data", v_bin[] = "v.bin", out[] = "outside", own[] = "own.bin", near[] = "near";
+    struct external copy;
+
+    ck_assert_int_eq(mkdir("blobs", 0700) + mkdir("blobs/deep", 0700) + mkdir("snapshot", 0700), 0);
+    put_file("blobs/model", "model", 5);
+    put_file("blobs/deep/data", "abcdef", 6);
+    put_file("snapshot/own.bin", "ghijkl", 6);
+    put_file("model", "another", 7);
+    link_to("../blobs/model", "snapshot/model.onnx");
+    link_to("../blobs/deep/data", "snapshot/data");
+    link_to("../m/sub/v.bin", "snapshot/v.bin");
+    link_to("../outside", "snapshot/outside");
+    link_to("deep/data", "blobs/near");
+    open_snapshot("blobs/model");
+    loads(LOAD(6, location, data), "abcdef");
+    loads(LOAD(6, location, own), "ghijkl");
+    refuses(LOAD(6, location, near), KILN_IO, "No such file"); /* a location is one beside the link */
+    refuses(LOAD(6, location, v_bin), KILN_BAD_MODEL, "that the model is a link to");
+    refuses(LOAD(6, location, out), KILN_BAD_MODEL, "that the model is a link to");
+    expect_ok(external_copy(&copy, &external, &budget, &report));
+    external_close(&external);
+    external = copy;
+    loads(LOAD(6, location, data), "abcdef");
+    open_snapshot("model"); /* that was read, and the link leads elsewhere since: where is nobody's to say */
+    refuses(LOAD(6, location, data), KILN_BAD_MODEL, "symbolic link to a place");
+    loads(LOAD(6, location, own), "ghijkl");
+    ck_assert_int_eq(unlink("snapshot/model.onnx") + rename("blobs/model", "snapshot/model.onnx"), 0);
+    open_snapshot("snapshot/model.onnx"); /* no link any more */
+    refuses(LOAD(6, location, data), KILN_BAD_MODEL, "symbolic link to a place");
+    loads(LOAD(6, location, own), "ghijkl");
+}
+END_TEST
+
 START_TEST(sizes_and_keys_are_checked)
 {
     static const char *const bad[] = { "-1", "+1", " 1", "1 ", "", "0x1", "1e3", "nine", "9223372036854775808" };
     char eleven[] = "11", ten[] = "10", four[] = "4", huge[] = "9223372036854775807", key[] = "sha", twice[] = "4";
+    char zero[] = "0", three[] = "3";
 
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         char text[32];
@@ -1085,7 +1200,12 @@ START_TEST(sizes_and_keys_are_checked)
     refuses(LOAD(4, location, w_bin, length, ten), KILN_BAD_MODEL, "length is 10, the type and shape need 4 bytes");
     refuses(LOAD(11, location, w_bin, length, eleven), KILN_BAD_MODEL, "11 bytes from offset 0 run past the end");
     refuses(LOAD(INT64_MAX, location, w_bin, offset, four), KILN_BAD_MODEL, "run past the end");
-    refuses(LOAD(4, location, w_bin), KILN_BAD_MODEL, "without a length the data is the 10 bytes");
+    refuses(LOAD(11, location, w_bin), KILN_BAD_MODEL, "11 bytes from offset 0 run past the end of 'w.bin' (10 bytes)");
+    refuses(LOAD(7, location, w_bin, offset, four), KILN_BAD_MODEL, "7 bytes from offset 4 run past the end");
+    refuses(LOAD(11, location, w_bin, length, zero), KILN_BAD_MODEL, "11 bytes from offset 0 run past the end");
+    refuses(LOAD(4, location, w_bin, length, three), KILN_BAD_MODEL, "length is 3, the type and shape need 4 bytes");
+    refuses(LOAD(0, location, w_bin, length, four), KILN_BAD_MODEL, "length is 4, the type and shape need 0 bytes");
+    refuses(LOAD(4, location, w_bin, length, zero, length, four), KILN_BAD_MODEL, "has 'length' twice");
     refuses(LOAD(4, location, w_bin, key, four), KILN_BAD_MODEL, "has the key 'sha'");
     refuses(LOAD(4, location, w_bin, length, four, length, twice), KILN_BAD_MODEL, "has 'length' twice");
     refuses(LOAD(4, length, four), KILN_BAD_MODEL, "has no location");
@@ -1104,9 +1224,9 @@ START_TEST(a_model_from_memory_has_no_directory)
     external = (struct external){ 0 };
     refuses(LOAD(10, location, w_bin), KILN_BAD_MODEL, "came from memory");
     refuses(LOAD(10, location, parent), KILN_BAD_MODEL, "external_data location '../outside'");
-    ck_assert(!external_open(&external, "none/model.onnx", &budget, &report));
+    ck_assert(!external_open(&external, "none/model.onnx", NULL, &budget, &report));
     expect_error(KILN_IO, "'none/' cannot be opened");
-    expect_ok(external_open(&external, "model.onnx", &budget, &report));
+    expect_ok(external_open(&external, "model.onnx", NULL, &budget, &report));
     strcpy(parent, "outside");
     loads(LOAD(6, location, parent), "secret"); /* beside the model this time */
 }
@@ -1148,6 +1268,8 @@ Suite *suite(void)
     tcase_add_checked_fixture(outer, enter_external, leave_external);
     tcase_add_test(outer, external_data_is_loaded);
     tcase_add_test(outer, locations_stay_below_the_model);
+    tcase_add_test(outer, links_below_the_model_are_followed);
+    tcase_add_test(outer, a_model_that_is_a_link_has_two_directories);
     tcase_add_test(outer, sizes_and_keys_are_checked);
     tcase_add_test(outer, a_model_from_memory_has_no_directory);
     suite_add_tcase(s, files);

@@ -53,7 +53,7 @@ START_TEST(weights_are_in_memory_once)
     bytes = write_model(&size);
     budget_free(&budget, bytes);
     budget.peak = 0;
-    m = load_model("m.onnx", NULL, &budget, &report);
+    m = load_model("m.onnx", NULL, NULL, &budget, &report);
     expect_ok(m);
     ck_assert_uint_gt(budget.peak, 2 * WEIGHTS * sizeof(float));
     ck_assert_uint_lt(budget.peak, 2 * WEIGHTS * sizeof(float) + 60000);
@@ -67,7 +67,7 @@ static void compare(const uint8_t *bytes, size_t size)
     Onnx__ModelProto *want = proto_unpack_model(bytes, size, NULL, &budget, &whole), *got;
 
     put_file("m.onnx", bytes, size);
-    got = load_model("m.onnx", NULL, &budget, &report);
+    got = load_model("m.onnx", NULL, NULL, &budget, &report);
     if (want) {
         expect_ok(got);
         ck_assert(message_equal(got, want));
@@ -127,11 +127,11 @@ START_TEST(a_limit_holds)
     bytes = write_model(&size);
     budget_free(&budget, bytes);
     budget.limit = 2 * WEIGHTS * sizeof(float);
-    ck_assert_ptr_null(load_model("m.onnx", NULL, &budget, &report));
+    ck_assert_ptr_null(load_model("m.onnx", NULL, NULL, &budget, &report));
     expect_error(KILN_LIMIT, "memory limit");
     budget.limit = 0;
     limits.memory = 2 * WEIGHTS * sizeof(float);
-    ck_assert_ptr_null(load_model("m.onnx", &limits, &budget, &report));
+    ck_assert_ptr_null(load_model("m.onnx", &limits, NULL, &budget, &report));
     expect_error(KILN_LIMIT, "");
 }
 END_TEST

@@ -145,6 +145,67 @@ START_TEST(external_data_stays_or_is_brought_in)
 }
 END_TEST
 
+static void spares(const struct model *m, const char *path)
+{
+    ck_assert(!model_save(m, path, &report));
+    expect_error(KILN_BAD_ARGUMENT, "where external data of the model lies: it is not written over");
+}
+
+/* As caches lay models out: what has a name in snapshot/ is a link to blobs/. */
+static struct model *in_cache(void)
+{
+    Onnx__ModelProto *p;
+
+    ck_assert_int_eq(mkdir("in", 0700) + mkdir("blobs", 0700) + mkdir("snapshot", 0700), 0);
+    p = with_external_data();
+    write_proto(p, "blobs/m");
+    message_free(p, &budget);
+    ck_assert_int_eq(rename("in/w.bin", "blobs/w"), 0);
+    ck_assert_int_eq(symlink("../blobs/m", "snapshot/m.onnx"), 0);
+    ck_assert_int_eq(symlink("../blobs/w", "snapshot/w.bin"), 0);
+    return opened("snapshot/m.onnx");
+}
+
+/* Is it saved so, and read back? */
+static void saves(const struct model *m, const char *path, bool outside)
+{
+    struct model *again;
+
+    expect_ok(model_save(m, path, &report));
+    again = opened(path);
+    ck_assert_int_eq(external_is(again->proto->graph->initializer[0]), outside);
+    check_runs(again);
+    model_free(again);
+}
+
+START_TEST(external_data_behind_links)
+{
+    struct model *m, *copy;
+
+    enter_scratch();
+    m = in_cache();
+    check_runs(m);
+    spares(m, "blobs/w");
+    spares(m, "snapshot/w.bin");
+    ck_assert_int_eq(symlink("../in/o", "snapshot/o.onnx"), 0);
+    put_file("in/o", "x", 1);
+    saves(m, "snapshot/m.onnx", true);
+    saves(m, "snapshot/new.onnx", false); /* is no link: blobs/ is not its own */
+    saves(m, "snapshot/o.onnx", false);   /* a link, to another place */
+    saves(m, "blobs/m", false);
+    copy = model_copy(m, &report);
+    expect_ok(copy && model_build(copy, &report));
+    check_runs(copy);
+    model_free(copy);
+    ck_assert_int_eq(unlink("snapshot/w.bin") + rename("blobs/w", "snapshot/w.bin"), 0);
+    saves(m, "snapshot/new.onnx", true); /* the data are no longer behind a link */
+    unlink("snapshot/w.bin");
+    expect_ok(model_save(m, "snapshot/new.onnx", &report)); /* what is lost already does not matter */
+    model_free(m);
+    leave_scratch();
+}
+END_TEST
+
 START_TEST(external_data_needs_a_directory)
 {
     Onnx__ModelProto *p;
@@ -251,12 +312,6 @@ static bool count(void *user, Onnx__TensorProto *t)
     ck_assert(external_is(t));
     ++*(int *)user;
     return true;
-}
-
-static void spares(const struct model *m, const char *path)
-{
-    ck_assert(!model_save(m, path, &report));
-    expect_error(KILN_BAD_ARGUMENT, "where external data of the model lies: it is not written over");
 }
 
 START_TEST(external_data_is_found_everywhere)
@@ -430,6 +485,75 @@ static const struct {
     { "seq(opaque(a))", "of an opaque type", KILN_UNSUPPORTED },
 };
 
+/* -- symbols -- */
+
+static bool runs_with(const struct model *m, int64_t a, int64_t b, int64_t c)
+{
+    float x[64] = { 0 };
+    struct tensor first = { .dtype = F32, .rank = 2, .dims = { a, b }, .data = x },
+                  second = { .dtype = F32, .rank = 1, .dims = { c }, .data = x };
+    struct session *s = session_new(m->graph, &(struct session_options){ .threads = 1 }, &report);
+    const bool ok = s && session_set(s, m->graph->inputs[0], &first, &report) &&
+                    session_set(s, m->graph->inputs[1], &second, &report) && session_run(s, &report);
+
+    session_free(s);
+    return ok;
+}
+
+/* Of a model in which the three dimensions of the inputs, one of a value within and one of an output have this name. */
+static struct model *of_symbol(const char *symbol)
+{
+    char model[512];
+    struct model *m;
+
+    snprintf(model, sizeof model,
+             "<ir_version: 8, opset_import: [\"\": 17]>\n"
+             "g (float[\"%s\",\"%s\"] x, float[\"%s\"] z) => (float[\"%s\",2] y, float[n] v) <float[\"%s\",2] h>\n"
+             "{ h = Flatten(x) y = Identity(h) v = Neg(z) }",
+             symbol, symbol, symbol, symbol, symbol);
+    m = model_read_bytes(model, strlen(model), NULL, &report);
+    expect_ok(m && model_build(m, &report));
+    return m;
+}
+
+static void first_dimensions_are(const struct model *m, const char *symbol)
+{
+    static const char *const names[] = { "x", "z", "y", "h" };
+
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        ck_assert_pstr_eq(graph_find(m->graph, names[k])->dim_names[0], symbol);
+    ck_assert_str_eq(graph_find(m->graph, "v")->dim_names[0], "n");
+}
+
+START_TEST(what_converters_call_unknown_is_no_symbol)
+{
+    static const char *const unknown[] = { "None", "none", "?", "-1", "" }, *const known[] = {
+        "N", "NONE", "None_1", "unk__1", "??", "-2", " ", "0"
+    };
+
+    for (size_t k = 0; k < sizeof unknown / sizeof *unknown; k++) {
+        struct model *m = of_symbol(unknown[k]);
+        const Onnx__TensorShapeProto *shape = m->proto->graph->input[0]->type->tensor_type->shape;
+
+        expect_ok(runs_with(m, 2, 5, 3) && runs_with(m, 2, 2, 2));
+        first_dimensions_are(m, NULL);
+        ck_assert_str_eq(shape->dim[1]->dim_param, unknown[k]); /* and is saved again */
+        model_free(m);
+    }
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+        struct model *m = of_symbol(known[k]);
+
+        expect_ok(runs_with(m, 2, 2, 2));
+        ck_assert(!runs_with(m, 2, 5, 2));
+        expect_error(KILN_BAD_DATA, "is 2 in input 'x' and 5 in input 'x'");
+        ck_assert(!runs_with(m, 2, 2, 3));
+        expect_error(KILN_BAD_DATA, "is 2 in input 'x' and 3 in input 'z'");
+        first_dimensions_are(m, known[k]);
+        model_free(m);
+    }
+}
+END_TEST
+
 START_TEST(types_nest)
 {
     char source[256], got[TYPE_TEXT];
@@ -457,12 +581,14 @@ Suite *suite(void)
 
     add_test(s, what_is_loaded_is_saved_equal);
     add_test(s, external_data_stays_or_is_brought_in);
+    add_test(s, external_data_behind_links);
     add_test(s, external_data_needs_a_directory);
     add_test(s, external_data_is_found_everywhere);
     add_test(s, external_data_is_not_written_over);
     add_test(s, a_model_that_is_its_own_external_data);
     add_test(s, work_knows_of_external_data);
     add_test(s, raw_data_is_little_endian);
+    add_test(s, what_converters_call_unknown_is_no_symbol);
     add_tests(s, types_nest, (int)(sizeof declared / sizeof *declared));
     return s;
 }

@@ -1,4 +1,5 @@
 #include "model/model.h"
+#include "model/dialect.h"
 #include "model/load.h"
 #include "model/proto.h"
 #include "model/text.h"
@@ -39,7 +40,7 @@ static bool set_path(struct model *m, const char *path, struct report *r)
 /* What was read within the time is kept. */
 static struct model *end_reading(struct model *m, bool ok, struct report *r)
 {
-    if (ok && budget_in_time(&m->budget, NULL, r)) {
+    if (ok && dialect_translate(m, r) && budget_in_time(&m->budget, NULL, r)) {
         budget_stop(&m->budget);
         return m;
     }

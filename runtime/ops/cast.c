@@ -5,16 +5,23 @@
  * Numbers: convert.h. Text: cast_text.h; text that is no number of the type is an error. `saturate` is about
  * floating-point types of 8 bits, `round_mode` about float8e8m0 (tensor/small.h). To an integer or a bool the output is
  * constant in pieces: no gradient comes back from there, nor from floats of 8 bits and less. */
+#include "ops/cast.h"
 #include "ops/cast_text.h"
-#include "ops/convert.h"
 #include "ops/elementwise.h"
 
-struct cast {
-    enum dtype to;
-    struct rounding rounding;
-};
-
 /* -- read -- */
+
+bool rounding_parse(struct parse *p, bool has_mode, struct rounding *out)
+{
+    static const char *const modes[] = { [ROUND_UP] = "up", "down", "nearest", NULL };
+    const int64_t saturate = attr_int(p, "saturate", 1);
+
+    if (has_mode)
+        out->e8m0 = attr_choice(p, "round_mode", modes, ROUND_UP);
+    out->saturate = saturate;
+    return saturate == 0 || saturate == 1 ||
+           parse_error(p, "attribute 'saturate' is %lld, must be 0 or 1", (long long)saturate);
+}
 
 static bool parse_6(struct parse *p, void *attrs)
 {
@@ -32,38 +39,30 @@ static bool parse_6(struct parse *p, void *attrs)
 
 static bool parse_19(struct parse *p, void *attrs)
 {
-    struct cast *a = attrs;
-    const int64_t saturate = attr_int(p, "saturate", 1);
-
-    if (saturate != 0 && saturate != 1)
-        return parse_error(p, "attribute 'saturate' is %lld, must be 0 or 1", (long long)saturate);
-    if (!parse_6(p, attrs))
-        return false;
-    a->rounding.saturate = saturate;
-    return true;
+    return parse_6(p, attrs) && rounding_parse(p, false, &((struct cast *)attrs)->rounding);
 }
 
 static bool parse_24(struct parse *p, void *attrs)
 {
-    static const char *const modes[] = { [ROUND_UP] = "up", "down", "nearest", NULL };
-    struct cast *a = attrs;
-
-    a->rounding.e8m0 = attr_choice(p, "round_mode", modes, ROUND_UP);
-    return parse_19(p, attrs);
+    return parse_6(p, attrs) && rounding_parse(p, true, &((struct cast *)attrs)->rounding);
 }
 
 /* -- plan -- */
 
-static bool infer(struct infer *i)
+bool cast_infer(struct infer *i, enum dtype to)
 {
-    const struct cast *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, 0);
 
-    if (x->dtype == a->to)
+    if (x->dtype == to)
         view_of(i, 0, 0);
-    else if (dtype_size(x->dtype) == dtype_size(a->to))
+    else if (dtype_size(x->dtype) == dtype_size(to))
         may_reuse(i, 0, 0);
-    return set_out(i, 0, a->to, x->rank, x->dims);
+    return set_out(i, 0, to, x->rank, x->dims);
+}
+
+static bool infer(struct infer *i)
+{
+    return cast_infer(i, ((const struct cast *)infer_attrs(i))->to);
 }
 
 static enum dtype told(const struct node *n, int k)
@@ -93,9 +92,8 @@ static bool to_text(struct step *s)
     return true;
 }
 
-static bool from_text(struct step *s)
+static bool from_text(struct step *s, const struct cast *a)
 {
-    const struct cast *a = s->attrs;
     const struct string *const *x = s->in[0]->data;
     const int64_t n = tensor_count(s->in[0]);
 
@@ -116,9 +114,8 @@ static void convert_elements(const struct elements *s)
     convert(s->attrs, s->x[0], s->y, s->n);
 }
 
-static bool run(struct step *s)
+bool cast_run(struct step *s, const struct cast *a)
 {
-    const struct cast *a = s->attrs;
     const enum dtype from = s->in[0]->dtype;
     const struct conversion c = { from, a->to, a->rounding };
 
@@ -129,15 +126,20 @@ static bool run(struct step *s)
     if (a->to == STRING)
         return to_text(s);
     if (from == STRING)
-        return from_text(s);
+        return from_text(s, a);
     return elementwise(
         s, &(struct elementwise){ .loop = convert_elements, .x_as = { from }, .y_as = a->to, .span.attrs = &c },
         s->out[0], 1, s->in);
 }
 
+static bool run(struct step *s)
+{
+    return cast_run(s, s->attrs);
+}
+
 /* -- differentiate -- */
 
-static bool gradient(struct backward *b)
+bool cast_gradient(struct backward *b)
 {
     if (wants(b, 0) && upstream(b, 0))
         give(b, 0, emit_cast(emitter_of(b), upstream(b, 0), type_in(b, 0)->dtype));
@@ -233,7 +235,7 @@ static const struct op_case cases_25[] = { CASES_24,
     {                                                                                                                  \
         .since = version, .signature = "T1 input -> T2 output", .types = "T1: " list "; T2: " list,                    \
         .attrs_size = sizeof(struct cast), .parse = reader, .dtype = told, .infer = infer, .run = run,                 \
-        .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = tests                                                  \
+        .gradient = cast_gradient, .flags = OP_ELEMENTWISE, .cases = tests                                             \
     }
 #define NUMBERS "floats ints uints bool"
 

@@ -17,29 +17,14 @@
 
 #ifndef FORMULA_LEVEL
 #include "ops/broadcast.h"
-#include <string.h>
 
 enum { A, B };
 
 /* -- run -- */
 
-static bool has_zero(const struct tensor *t)
-{
-    static const char zero[8];
-    const size_t size = dtype_size(t->dtype);
-    const int64_t n = tensor_count(t);
-
-    for (int64_t k = 0; k < n; k++)
-        if (memcmp((const char *)t->data + (size_t)k * size, zero, size) == 0)
-            return true;
-    return false;
-}
-
 static bool run(struct step *s)
 {
-    if (!dtype_is_float(s->in[A]->dtype) && s->out[0] && tensor_count(s->out[0]) && has_zero(s->in[B]))
-        return step_error(s, "'B' holds a 0, by which integers cannot be divided");
-    return binary_run(s, &formula_div);
+    return divisor_fits(s) && binary_run(s, &formula_div);
 }
 
 /* -- differentiate -- */

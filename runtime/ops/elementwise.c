@@ -280,6 +280,25 @@ bool binary_run(struct step *s, const struct formula *f)
     return elementwise(s, &e, s->out[0], 2, s->in);
 }
 
+static bool has_zero(const struct tensor *t)
+{
+    static const char zero[8];
+    const size_t size = dtype_size(t->dtype);
+    const int64_t n = tensor_count(t);
+
+    for (int64_t k = 0; k < n; k++)
+        if (memcmp((const char *)t->data + (size_t)k * size, zero, size) == 0)
+            return true;
+    return false;
+}
+
+bool divisor_fits(struct step *s)
+{
+    if (!dtype_is_float(s->in[1]->dtype) && s->out[0] && tensor_count(s->out[0]) && has_zero(s->in[1]))
+        return step_error(s, "'B' holds a 0, by which integers cannot be divided");
+    return true;
+}
+
 bool copy_run(struct step *s)
 {
     if (s->out[0] && s->out[0]->data != s->in[0]->data && tensor_bytes(s->in[0]) > 0)

@@ -64,6 +64,8 @@ bool unary_run(struct step *s, const struct formula *f, struct numbers numbers);
  * it. */
 bool unary_grad_run(struct step *s, const struct formula *f, struct numbers numbers);
 bool binary_run(struct step *s, const struct formula *f); /* out[0] = f(in[0], in[1]) */
+/* Before in[0] is divided by in[1]: an error where they are integers, and one of in[1] is 0. */
+bool divisor_fits(struct step *s);
 /* out[0] = f(f(in[0], in[1]), in[2])...; a single input as it is. */
 bool variadic_run(struct step *s, const struct formula *f);
 /* out[0] = in[0], where it is not a view of it already. */

@@ -11,14 +11,14 @@
  *   dW = dz' X    dR = dz' H(before)    dX = dz W    dB = sum of dz
  *
  * Computed in float, or in double where X is double. Keras' LSTM is this one with the gates in the order i, f, c, o. */
-#include "kernels/gemm.h"
 #include "ops/compute.h"
-#include "ops/cost.h"
+#include "ops/rank.h"
 #include "ops/recurrent.h"
 #include <string.h>
 
 enum { X, W, R, B, LENGTHS, H0, C0, P, INPUTS }; /* inputs */
 enum { Y, Y_H, Y_C, KEPT };                      /* outputs; the last one is hidden */
+enum { GATES = 4, KEPT_EACH = 6 };               /* for each hidden unit, of one step of one sequence */
 enum {
     GRAD_KEPT = INPUTS,
     GRAD_Y,
@@ -33,17 +33,12 @@ struct lstm {
     bool input_forget;
 };
 
-struct lstm_strides { /* of Y, in elements */
-    int64_t step, batch, direction;
-};
-
 #define REAL    float
 #define NAME(x) x##_f32
 #include "ops/lstm_body.h"
 #define REAL    double
 #define NAME(x) x##_f64
 #include "ops/lstm_body.h"
-#include "ops/rank.h"
 
 /* -- read -- */
 
@@ -58,186 +53,55 @@ static bool parse(struct parse *p, void *attrs)
 
 /* -- plan -- */
 
-/* Everything that run needs to know of the shapes. */
-struct lstm_plan {
-    struct recurrent_shape n;
-    int64_t hidden, rows; /* of one step; steps * batch */
-    int directions;
-    enum dtype compute;
-    size_t real; /* bytes of one */
-};
-
-static struct lstm_plan plan_of(const struct lstm *a, const struct tensor *x, const struct tensor *r)
+static struct recurrent_plan plan_of(const struct lstm *a, const struct tensor *x, const struct tensor *r)
 {
-    struct lstm_plan p = { .n = recurrent_shape(&a->r, x), .hidden = r->dims[2], .directions = a->r.directions };
-
-    p.rows = p.n.steps * p.n.batch;
-    p.compute = dtype_compute(x->dtype);
-    p.real = dtype_size(p.compute);
-    return p;
-}
-
-static struct lstm_strides strides_of(const struct lstm *a, const struct lstm_plan *p)
-{
-    const int64_t d = p->directions, h = p->hidden;
-
-    if (a->r.batch_first)
-        return (struct lstm_strides){ d * h, p->n.steps * d * h, h };
-    return (struct lstm_strides){ d * p->n.batch * h, h, p->n.batch * h };
-}
-
-/* rows x columns of `a` times the transpose of what lies as [n, k] (or, with `plain`, times what lies as [k, n]). */
-static struct gemm product(const struct lstm_plan *p, int64_t m, int64_t n, int64_t k, bool plain)
-{
-    return (struct gemm){ .dtype = p->compute,
-                          .m = m,
-                          .n = n,
-                          .k = k,
-                          .a_row = k,
-                          .a_col = 1,
-                          .b_row = plain ? n : 1,
-                          .b_col = plain ? 1 : k,
-                          .c_row = n,
-                          .c_col = 1,
-                          .alpha = 1 };
-}
-
-/* dz' times what lies as [rows, n]: a product over all rows. */
-static struct gemm over_rows(const struct lstm_plan *p, int64_t n)
-{
-    struct gemm g = product(p, 4 * p->hidden, n, p->rows, true);
-
-    g.a_row = 1;
-    g.a_col = 4 * p->hidden;
-    return g;
-}
-
-static size_t reals(const struct lstm_plan *p, int64_t n)
-{
-    return aligned((size_t)n * p->real);
-}
-
-static bool fits(const struct lstm_plan *p)
-{
-    int64_t n;
-
-    return mul_size(p->n.steps, p->n.batch, &n) && mul_size(n, 16 * 2, &n) &&
-           (mul_size(n, p->hidden, &n) && mul_size(n, 8, &n)) && n < INT64_MAX / 16;
-}
-
-static bool set_state_out(struct infer *i, int k, const struct lstm *a, const struct lstm_plan *p)
-{
-    const int64_t dims[3] = { a->r.batch_first ? p->n.batch : p->directions,
-                              a->r.batch_first ? p->directions : p->n.batch, p->hidden };
-
-    return set_out(i, k, typed_in(i, X)->dtype, 3, dims);
+    return recurrent_plan(&a->r, GATES, x, r);
 }
 
 static int rank(const struct node *n, int k)
 {
     (void)n;
-    return k == Y ? 4 : 3;
+    return k == Y || k == KEPT ? 4 : 3;
 }
 
 static bool infer(struct infer *i)
 {
     const struct lstm *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, X);
-    struct lstm_plan p;
+    const int64_t directions = a->r.directions;
+    struct recurrent_plan p;
     size_t bytes = 0;
 
-    if (!recurrent_check(i, &a->r, 4))
+    if (!recurrent_check(i, &a->r, GATES, KEPT_EACH))
         return false;
     p = plan_of(a, x, typed_in(i, R));
-    if (!fits(&p))
-        return infer_error(i, "a sequence of this length has more bytes than can be counted");
-    if (typed_in(i, P) && (typed_in(i, P)->rank != 2 || typed_in(i, P)->dims[0] != p.directions ||
-                           typed_in(i, P)->dims[1] != 3 * p.hidden))
-        return infer_error(i, "'P' must have shape [%d,%lld]", p.directions, (long long)(3 * p.hidden));
-    {
-        const int64_t steps_first[4] = { p.n.steps, p.directions, p.n.batch, p.hidden };
-        const int64_t batch_first[4] = { p.n.batch, p.n.steps, p.directions, p.hidden };
-        const int64_t kept[4] = { p.directions, p.n.steps, p.n.batch, 6 * p.hidden };
-
-        if (!set_out(i, Y, x->dtype, 4, a->r.batch_first ? batch_first : steps_first) ||
-            !set_state_out(i, Y_H, a, &p) || !set_state_out(i, Y_C, a, &p) || !set_out(i, KEPT, p.compute, 4, kept))
-            return false;
-    }
+    if (typed_in(i, P) &&
+        (typed_in(i, P)->rank != 2 || typed_in(i, P)->dims[0] != directions || typed_in(i, P)->dims[1] != 3 * p.hidden))
+        return infer_error(i, "'P' must have shape [%lld,%lld]", (long long)directions, (long long)(3 * p.hidden));
+    if (!recurrent_set_outs(i, &p, 2, KEPT_EACH))
+        return false;
     for (int k = 0; k < INPUTS; k++)
         bytes += k == LENGTHS ? 0 : compute_bytes(typed_in(i, k), p.compute);
     for (int k = Y; k <= Y_C; k++)
         bytes += compute_bytes(typed_out(i, k), p.compute);
-    bytes += reals(&p, p.rows * p.n.inputs) + reals(&p, p.rows * 4 * p.hidden) +
-             3 * reals(&p, p.n.batch * 4 * p.hidden) + 2 * reals(&p, p.n.batch * 6 * p.hidden) +
-             reals(&p, 4 * p.hidden);
+    bytes += recurrent_reals(&p, p.rows * p.inputs) + recurrent_reals(&p, p.rows * p.wide) +
+             recurrent_reals(&p, p.batch * p.wide) + 2 * recurrent_reals(&p, p.batch * p.hidden) +
+             recurrent_reals(&p, p.batch * KEPT_EACH * p.hidden) + recurrent_reals(&p, p.wide);
     {
-        const struct gemm in = product(&p, p.rows, 4 * p.hidden, p.n.inputs, false);
-        const struct gemm step = product(&p, p.n.batch, 4 * p.hidden, p.hidden, false);
-        const size_t one = gemm_scratch(infer_kernels(i), &in, infer_threads(i));
-        const size_t other = gemm_scratch(infer_kernels(i), &step, infer_threads(i));
+        const struct gemm g[] = { recurrent_product(&p, p.rows, p.wide, p.inputs, false),
+                                  recurrent_product(&p, p.batch, p.wide, p.hidden, false) };
 
-        need_scratch(i, bytes + (one > other ? one : other) + 64);
+        need_scratch(i, bytes + recurrent_gemm_scratch(i, 2, g) + 64);
     }
     return true;
 }
 
 /* -- run -- */
 
-static void *take(char **scratch, size_t bytes)
-{
-    void *p = *scratch;
-
-    *scratch += aligned(bytes);
-    return p;
-}
-
-/* X with the steps first. */
-static const void *steps_first(const struct lstm *a, const struct lstm_plan *p, const void *x, char **scratch)
-{
-    const size_t row = (size_t)p->n.inputs * p->real;
-    char *to;
-
-    if (!a->r.batch_first)
-        return x;
-    to = take(scratch, (size_t)p->rows * row);
-    for (int64_t b = 0; b < p->n.batch; b++)
-        for (int64_t t = 0; t < p->n.steps; t++)
-            if (row)
-                memcpy(to + (size_t)(t * p->n.batch + b) * row, (const char *)x + (size_t)(b * p->n.steps + t) * row,
-                       row);
-    return to;
-}
-
-/* A state of one direction, [batch, hidden]: from where it lies, or 0. */
-static void state_in(const struct lstm *a, const struct lstm_plan *p, const void *all, int direction, void *to)
-{
-    const size_t row = (size_t)p->hidden * p->real;
-
-    for (int64_t b = 0; b < p->n.batch; b++) {
-        const int64_t at = a->r.batch_first ? b * p->directions + direction : direction * p->n.batch + b;
-
-        if (all)
-            memcpy((char *)to + (size_t)b * row, (const char *)all + (size_t)at * row, row);
-        else
-            memset((char *)to + (size_t)b * row, 0, row);
-    }
-}
-
-static void state_out(const struct lstm *a, const struct lstm_plan *p, const void *from, int direction, void *all)
-{
-    const size_t row = (size_t)p->hidden * p->real;
-
-    for (int64_t b = 0; all && b < p->n.batch; b++) {
-        const int64_t at = a->r.batch_first ? b * p->directions + direction : direction * p->n.batch + b;
-
-        memcpy((char *)all + (size_t)at * row, (const char *)from + (size_t)b * row, row);
-    }
-}
-
 /* Both biases of a direction, added; NULL where there is none. */
-static const void *bias_of(const struct lstm_plan *p, const void *all, int direction, void *to)
+static const void *bias_of(const struct recurrent_plan *p, const void *all, int direction, void *to)
 {
-    const int64_t n = 4 * p->hidden;
+    const int64_t n = p->wide;
 
     if (!all)
         return NULL;
@@ -251,14 +115,9 @@ static const void *bias_of(const struct lstm_plan *p, const void *all, int direc
     return to;
 }
 
-static const void *offset(const void *p, int64_t elements, size_t real)
-{
-    return p ? (const char *)p + elements * (int64_t)real : NULL;
-}
-
 struct lstm_run { /* of one direction, whatever the type */
     const struct lstm *a;
-    struct lstm_plan p;
+    struct recurrent_plan p;
     int direction;
     const int32_t *lengths;
     const void *r, *peephole;
@@ -268,16 +127,16 @@ struct lstm_run { /* of one direction, whatever the type */
 
 #define DIRECTION(u, type)                                                                                             \
     {                                                                                                                  \
-        .a = (u)->a, .act = (u)->a->r.act + 3 * (u)->direction, .n = (u)->p.n, .hidden = (u)->p.hidden,                \
-        .reverse = (u)->a->r.reverse || (u)->direction == 1, .lengths = (u)->lengths, .peephole = (u)->peephole,       \
-        .kept = (u)->kept, .keep = (u)->keep                                                                           \
+        .a = (u)->a, .act = (u)->a->r.act + 3 * (u)->direction, .steps = (u)->p.steps, .batch = (u)->p.batch,          \
+        .hidden = (u)->p.hidden, .reverse = (u)->a->r.reverse || (u)->direction == 1, .lengths = (u)->lengths,         \
+        .peephole = (u)->peephole, .kept = (u)->kept, .keep = (u)->keep                                                \
     }
 
 static void steps_of(struct step *s, const struct lstm_run *u, const void *z, void *rz, void *h, void *c, void *y,
                      void *gemm_memory)
 {
-    const struct lstm_strides ys = strides_of(u->a, &u->p);
-    struct gemm g = product(&u->p, u->p.n.batch, 4 * u->p.hidden, u->p.hidden, false);
+    const struct recurrent_strides ys = recurrent_strides(&u->p);
+    struct gemm g = recurrent_product(&u->p, u->p.batch, u->p.wide, u->p.hidden, false);
 
     if (u->p.compute == F64) {
         const struct lstm_direction_f64 d = DIRECTION(u, double);
@@ -293,53 +152,50 @@ static void steps_of(struct step *s, const struct lstm_run *u, const void *z, vo
 static bool run(struct step *s)
 {
     const struct lstm *a = s->attrs;
-    const struct lstm_plan p = plan_of(a, s->in[X], s->in[R]);
-    const int64_t wide = 4 * p.hidden;
+    const struct recurrent_plan p = plan_of(a, s->in[X], s->in[R]);
+    const int64_t kept = KEPT_EACH * p.hidden;
     const void *in[INPUTS], *x;
-    void *y, *y_h, *y_c, *z, *rz, *h, *c, *bias, *one_step;
+    void *out[KEPT], *z, *rz, *h, *c, *bias, *one_step;
     char *scratch = s->scratch;
 
-    if (!recurrent_check_lengths(s, s->in[LENGTHS], p.n.steps))
+    if (!recurrent_check_lengths(s, s->in[LENGTHS], p.steps))
         return false;
     for (int k = 0; k < INPUTS; k++)
         in[k] = k == LENGTHS ? NULL : compute_in(s->in[k], p.compute, &scratch);
-    y = compute_out(s->out[Y], p.compute, &scratch);
-    y_h = compute_out(s->out[Y_H], p.compute, &scratch);
-    y_c = compute_out(s->out[Y_C], p.compute, &scratch);
-    x = steps_first(a, &p, in[X], &scratch);
-    z = take(&scratch, (size_t)(p.rows * wide) * p.real);
-    rz = take(&scratch, (size_t)(p.n.batch * wide) * p.real);
-    h = take(&scratch, (size_t)(p.n.batch * p.hidden) * p.real);
-    c = take(&scratch, (size_t)(p.n.batch * p.hidden) * p.real);
-    one_step = take(&scratch, (size_t)(p.n.batch * 6 * p.hidden) * p.real);
-    bias = take(&scratch, (size_t)wide * p.real);
-    for (int d = 0; d < p.directions; d++) {
-        const struct lstm_run u = {
-            .a = a,
-            .p = p,
-            .direction = d,
-            .lengths = s->in[LENGTHS] ? s->in[LENGTHS]->data : NULL,
-            .r = offset(in[R], d * wide * p.hidden, p.real),
-            .peephole = offset(in[P], d * 3 * p.hidden, p.real),
-            .kept = s->out[KEPT] ? (char *)s->out[KEPT]->data + (size_t)(d * p.rows * 6 * p.hidden) * p.real : one_step,
-            .keep = s->out[KEPT]
-        };
-        struct gemm g = product(&p, p.rows, wide, p.n.inputs, false);
+    for (int k = Y; k < KEPT; k++)
+        out[k] = compute_out(s->out[k], p.compute, &scratch);
+    x = recurrent_steps_first(&p, in[X], &scratch);
+    z = recurrent_take(&p, &scratch, p.rows * p.wide);
+    rz = recurrent_take(&p, &scratch, p.batch * p.wide);
+    h = recurrent_take(&p, &scratch, p.batch * p.hidden);
+    c = recurrent_take(&p, &scratch, p.batch * p.hidden);
+    one_step = recurrent_take(&p, &scratch, p.batch * kept);
+    bias = recurrent_take(&p, &scratch, p.wide);
+    for (int d = 0; d < a->r.directions; d++) {
+        const struct lstm_run u = { .a = a,
+                                    .p = p,
+                                    .direction = d,
+                                    .lengths = s->in[LENGTHS] ? s->in[LENGTHS]->data : NULL,
+                                    .r = recurrent_at(&p, in[R], d * p.wide * p.hidden),
+                                    .peephole = recurrent_at(&p, in[P], d * 3 * p.hidden),
+                                    .kept = s->out[KEPT] ? recurrent_into(&p, s->out[KEPT]->data, d * p.rows * kept)
+                                                         : one_step,
+                                    .keep = s->out[KEPT] };
+        struct gemm g = recurrent_product(&p, p.rows, p.wide, p.inputs, false);
 
         g.a = x;
-        g.b = offset(in[W], d * wide * p.n.inputs, p.real);
+        g.b = recurrent_at(&p, in[W], d * p.wide * p.inputs);
         g.c = z;
         g.column_bias = bias_of(&p, in[B], d, bias);
         gemm(s->k, s->pool, &g, scratch);
-        state_in(a, &p, in[H0], d, h);
-        state_in(a, &p, in[C0], d, c);
-        steps_of(s, &u, z, rz, h, c, y ? (char *)y + (size_t)(strides_of(a, &p).direction * d) * p.real : NULL,
-                 scratch);
-        state_out(a, &p, h, d, y_h);
-        state_out(a, &p, c, d, y_c);
+        recurrent_state_in(&p, in[H0], d, h);
+        recurrent_state_in(&p, in[C0], d, c);
+        steps_of(s, &u, z, rz, h, c, recurrent_into(&p, out[Y], recurrent_strides(&p).direction * d), scratch);
+        recurrent_state_out(&p, h, d, out[Y_H]);
+        recurrent_state_out(&p, c, d, out[Y_C]);
     }
-    for (int k = Y; k <= Y_C; k++)
-        compute_store(s->out[k], p.compute, k == Y ? y : k == Y_H ? y_h : y_c);
+    for (int k = Y; k < KEPT; k++)
+        compute_store(s->out[k], p.compute, out[k]);
     return true;
 }
 
@@ -350,9 +206,9 @@ static bool grad_infer(struct infer *i)
     static const int like[GRADS] = { X, W, R, -1, H0, C0, P };
     const struct lstm *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, X);
-    const struct lstm_plan p = plan_of(a, x, typed_in(i, R));
-    const int64_t bias[2] = { p.directions, 8 * p.hidden };
-    size_t bytes = 0, most = 0;
+    const struct recurrent_plan p = plan_of(a, x, typed_in(i, R));
+    const int64_t bias[2] = { a->r.directions, 2 * p.wide };
+    size_t bytes = 0;
 
     for (int k = 0; k < GRADS; k++)
         if (typed_out(i, k)) {
@@ -364,26 +220,25 @@ static bool grad_infer(struct infer *i)
         }
     for (int k = 0; k < GRAD_INPUTS; k++)
         bytes += k == LENGTHS || k == GRAD_KEPT ? 0 : compute_bytes(typed_in(i, k), p.compute);
-    bytes += 2 * reals(&p, p.rows * p.n.inputs) + reals(&p, p.rows * 4 * p.hidden) + reals(&p, p.rows * p.hidden) +
-             5 * reals(&p, p.n.batch * p.hidden) + reals(&p, 3 * p.hidden);
-    for (int k = 0; k < 4; k++) {
-        const struct gemm g = k == 0   ? product(&p, p.n.batch, p.hidden, 4 * p.hidden, true)
-                              : k == 1 ? product(&p, p.rows, p.n.inputs, 4 * p.hidden, true)
-                              : k == 2 ? over_rows(&p, p.n.inputs)
-                                       : over_rows(&p, p.hidden);
-        const size_t need = gemm_scratch(infer_kernels(i), &g, infer_threads(i));
+    bytes += 2 * recurrent_reals(&p, p.rows * p.inputs) + recurrent_reals(&p, p.rows * p.wide) +
+             recurrent_reals(&p, p.rows * p.hidden) + 5 * recurrent_reals(&p, p.batch * p.hidden) +
+             recurrent_reals(&p, 3 * p.hidden);
+    {
+        const struct gemm g[] = { recurrent_product(&p, p.batch, p.hidden, p.wide, true),
+                                  recurrent_product(&p, p.rows, p.inputs, p.wide, true),
+                                  recurrent_over_rows(&p, p.wide, p.inputs, p.wide),
+                                  recurrent_over_rows(&p, p.wide, p.hidden, p.wide) };
 
-        most = need > most ? need : most;
+        need_scratch(i, bytes + recurrent_gemm_scratch(i, 4, g) + 64);
     }
-    need_scratch(i, bytes + most + 64);
     return true;
 }
 
 static void back_of(struct step *s, const struct lstm_run *u, const void *h0, const void *c0, const void *dy, void *dz,
                     void *h_before, void *dh, void *dc, void *dp, void *from_r, void *gemm_memory)
 {
-    const struct lstm_strides ys = strides_of(u->a, &u->p);
-    struct gemm g = product(&u->p, u->p.n.batch, u->p.hidden, 4 * u->p.hidden, true);
+    const struct recurrent_strides ys = recurrent_strides(&u->p);
+    struct gemm g = recurrent_product(&u->p, u->p.batch, u->p.hidden, u->p.wide, true);
 
     if (u->p.compute == F64) {
         const struct lstm_direction_f64 d = DIRECTION(u, double);
@@ -396,97 +251,73 @@ static void back_of(struct step *s, const struct lstm_run *u, const void *h0, co
     }
 }
 
-/* The biases' gradients, both the same: sums of dz over all rows, in order. */
-static void bias_grad(const struct lstm_plan *p, const void *dz, int direction, void *db)
-{
-    const int64_t n = 4 * p->hidden;
-
-    for (int64_t k = 0; k < n; k++) {
-        double sum = 0;
-
-        for (int64_t row = 0; row < p->rows; row++)
-            sum += p->compute == F64 ? ((const double *)dz)[row * n + k] : (double)((const float *)dz)[row * n + k];
-        for (int half = 0; half < 2; half++)
-            if (p->compute == F64)
-                ((double *)db)[2 * n * direction + half * n + k] = sum;
-            else
-                ((float *)db)[2 * n * direction + half * n + k] = (float)sum;
-    }
-}
-
-/* dX with the batch first, where X has it so. */
-static void store_dx(const struct lstm *a, const struct lstm_plan *p, const void *from, void *dx)
-{
-    const size_t row = (size_t)p->n.inputs * p->real;
-
-    for (int64_t b = 0; a->r.batch_first && row && b < p->n.batch; b++)
-        for (int64_t t = 0; t < p->n.steps; t++)
-            memcpy((char *)dx + (size_t)(b * p->n.steps + t) * row,
-                   (const char *)from + (size_t)(t * p->n.batch + b) * row, row);
-}
-
 struct grad_memory {
     const void *in[GRAD_INPUTS], *x;
     void *out[GRADS], *dx, *dz, *h_before, *h0, *c0, *dh, *dc, *from_r, *dp, *gemm;
 };
 
-static void grad_direction(struct step *s, const struct lstm *a, const struct lstm_plan *p, struct grad_memory *m,
-                           int d)
+static void grad_products(struct step *s, const struct recurrent_plan *p, const struct grad_memory *m, int d)
 {
-    const int64_t wide = 4 * p->hidden;
-    const struct lstm_run u = { .a = a,
-                                .p = *p,
-                                .direction = d,
-                                .lengths = s->in[LENGTHS] ? s->in[LENGTHS]->data : NULL,
-                                .r = offset(m->in[R], d * wide * p->hidden, p->real),
-                                .peephole = offset(m->in[P], d * 3 * p->hidden, p->real),
-                                .kept =
-                                    (char *)s->in[GRAD_KEPT]->data + (size_t)(d * p->rows * 6 * p->hidden) * p->real,
-                                .keep = true };
     struct gemm g;
 
-    state_in(a, p, m->in[H0], d, m->h0);
-    state_in(a, p, m->in[C0], d, m->c0);
-    state_in(a, p, m->in[GRAD_YH], d, m->dh);
-    state_in(a, p, m->in[GRAD_YC], d, m->dc);
-    memset(m->dp, 0, (size_t)(3 * p->hidden) * p->real);
-    back_of(s, &u, m->h0, m->c0, offset(m->in[GRAD_Y], strides_of(a, p).direction * d, p->real), m->dz, m->h_before,
-            m->dh, m->dc, m->dp, m->from_r, m->gemm);
     if (m->out[DX]) {
-        g = product(p, p->rows, p->n.inputs, wide, true);
+        g = recurrent_product(p, p->rows, p->inputs, p->wide, true);
         g.a = m->dz;
-        g.b = offset(m->in[W], d * wide * p->n.inputs, p->real);
+        g.b = recurrent_at(p, m->in[W], d * p->wide * p->inputs);
         g.c = m->dx;
         g.beta = d;
         gemm(s->k, s->pool, &g, m->gemm);
     }
     if (m->out[DW]) {
-        g = over_rows(p, p->n.inputs);
+        g = recurrent_over_rows(p, p->wide, p->inputs, p->wide);
         g.a = m->dz;
         g.b = m->x;
-        g.c = (char *)m->out[DW] + (size_t)(d * wide * p->n.inputs) * p->real;
+        g.c = recurrent_into(p, m->out[DW], d * p->wide * p->inputs);
         gemm(s->k, s->pool, &g, m->gemm);
     }
     if (m->out[DR]) {
-        g = over_rows(p, p->hidden);
+        g = recurrent_over_rows(p, p->wide, p->hidden, p->wide);
         g.a = m->dz;
         g.b = m->h_before;
-        g.c = (char *)m->out[DR] + (size_t)(d * wide * p->hidden) * p->real;
+        g.c = recurrent_into(p, m->out[DR], d * p->wide * p->hidden);
         gemm(s->k, s->pool, &g, m->gemm);
     }
-    if (m->out[DB])
-        bias_grad(p, m->dz, d, m->out[DB]);
+    for (int half = 0; half < 2 && m->out[DB]; half++) /* both biases have the same */
+        recurrent_sum_rows(p, m->dz, p->wide, p->wide, recurrent_into(p, m->out[DB], (2 * d + half) * p->wide));
+}
+
+static void grad_direction(struct step *s, const struct lstm *a, const struct recurrent_plan *p, struct grad_memory *m,
+                           int d)
+{
+    const int64_t peepholes = 3 * p->hidden;
+    const struct lstm_run u = { .a = a,
+                                .p = *p,
+                                .direction = d,
+                                .lengths = s->in[LENGTHS] ? s->in[LENGTHS]->data : NULL,
+                                .r = recurrent_at(p, m->in[R], d * p->wide * p->hidden),
+                                .peephole = recurrent_at(p, m->in[P], d * peepholes),
+                                .kept = recurrent_into(p, s->in[GRAD_KEPT]->data, d * p->rows * KEPT_EACH * p->hidden),
+                                .keep = true };
+
+    recurrent_state_in(p, m->in[H0], d, m->h0);
+    recurrent_state_in(p, m->in[C0], d, m->c0);
+    recurrent_state_in(p, m->in[GRAD_YH], d, m->dh);
+    recurrent_state_in(p, m->in[GRAD_YC], d, m->dc);
+    memset(m->dp, 0, (size_t)peepholes * p->real);
+    back_of(s, &u, m->h0, m->c0, recurrent_at(p, m->in[GRAD_Y], recurrent_strides(p).direction * d), m->dz, m->h_before,
+            m->dh, m->dc, m->dp, m->from_r, m->gemm);
+    grad_products(s, p, m, d);
     if (m->out[DP])
-        memcpy((char *)m->out[DP] + (size_t)(d * 3 * p->hidden) * p->real, m->dp, (size_t)(3 * p->hidden) * p->real);
-    state_out(a, p, m->dh, d, m->out[DH0]);
-    state_out(a, p, m->dc, d, m->out[DC0]);
+        memcpy(recurrent_into(p, m->out[DP], d * peepholes), m->dp, (size_t)peepholes * p->real);
+    recurrent_state_out(p, m->dh, d, m->out[DH0]);
+    recurrent_state_out(p, m->dc, d, m->out[DC0]);
 }
 
 static bool grad_run(struct step *s)
 {
     const struct lstm *a = s->attrs;
-    const struct lstm_plan p = plan_of(a, s->in[X], s->in[R]);
-    const size_t state = (size_t)(p.n.batch * p.hidden) * p.real;
+    const struct recurrent_plan p = plan_of(a, s->in[X], s->in[R]);
+    const int64_t state = p.batch * p.hidden;
     struct grad_memory m;
     char *scratch = s->scratch;
 
@@ -494,46 +325,24 @@ static bool grad_run(struct step *s)
         m.in[k] = k == LENGTHS || k == GRAD_KEPT ? NULL : compute_in(s->in[k], p.compute, &scratch);
     for (int k = 0; k < GRADS; k++)
         m.out[k] = compute_out(s->out[k], p.compute, &scratch);
-    m.x = steps_first(a, &p, m.in[X], &scratch);
-    m.dx = a->r.batch_first ? take(&scratch, (size_t)(p.rows * p.n.inputs) * p.real) : m.out[DX];
-    m.dz = take(&scratch, (size_t)(p.rows * 4 * p.hidden) * p.real);
-    m.h_before = take(&scratch, (size_t)(p.rows * p.hidden) * p.real);
-    m.h0 = take(&scratch, state);
-    m.c0 = take(&scratch, state);
-    m.dh = take(&scratch, state);
-    m.dc = take(&scratch, state);
-    m.from_r = take(&scratch, state);
-    m.dp = take(&scratch, (size_t)(3 * p.hidden) * p.real);
+    m.x = recurrent_steps_first(&p, m.in[X], &scratch);
+    m.dx = a->r.batch_first ? recurrent_take(&p, &scratch, p.rows * p.inputs) : m.out[DX];
+    m.dz = recurrent_take(&p, &scratch, p.rows * p.wide);
+    m.h_before = recurrent_take(&p, &scratch, p.rows * p.hidden);
+    m.h0 = recurrent_take(&p, &scratch, state);
+    m.c0 = recurrent_take(&p, &scratch, state);
+    m.dh = recurrent_take(&p, &scratch, state);
+    m.dc = recurrent_take(&p, &scratch, state);
+    m.from_r = recurrent_take(&p, &scratch, state);
+    m.dp = recurrent_take(&p, &scratch, 3 * p.hidden);
     m.gemm = scratch;
-    for (int d = 0; d < p.directions; d++)
+    for (int d = 0; d < a->r.directions; d++)
         grad_direction(s, a, &p, &m, d);
     if (m.out[DX])
-        store_dx(a, &p, m.dx, m.out[DX]);
+        recurrent_store_dx(&p, m.dx, m.out[DX]);
     for (int k = 0; k < GRADS; k++)
         compute_store(s->out[k], p.compute, m.out[k]);
     return true;
-}
-
-/* The products of the gates: for each step of each sequence all weights. */
-static double product_flops(const struct tensor *const *in)
-{
-    const double inputs = (double)in[X]->dims[in[X]->rank - 1];
-
-    return inputs > 0 ? 2 * cost_count(in[X]) / inputs * (cost_count(in[W]) + cost_count(in[R])) : 0;
-}
-
-static void cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
-{
-    (void)n;
-    (void)out;
-    c->flops = product_flops(in);
-}
-
-static void grad_cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
-{
-    (void)n;
-    (void)out;
-    c->flops = 2 * product_flops(in);
 }
 
 static const struct op lstm_grad = {
@@ -548,7 +357,7 @@ static const struct op lstm_grad = {
               .types = "T: floats bf16; I: i32; K: f32 f64",
               .infer = grad_infer,
               .run = grad_run,
-              .cost = grad_cost,
+              .cost = recurrent_grad_cost,
               .no_gradient = "second derivatives of LSTM are not supported" },
             { 0 } },
 };
@@ -614,8 +423,8 @@ static const struct op_case cases_14[] = {
         .signature =                                                                                                   \
             "T X, T W, T R, T B?, T1 sequence_lens?, T initial_h?, T initial_c?, T P? -> T Y?, T Y_h?, T Y_c?",        \
         .types = "T: " list "; T1: i32", .attrs_size = sizeof(struct lstm), .parse = parse, .rank = rank,              \
-        .infer = infer, .run = run, .gradient = gradient, .cost = cost, .hidden = 1, .parameters = parameters,         \
-        .cases = case_list                                                                                             \
+        .infer = infer, .run = run, .gradient = gradient, .cost = recurrent_cost, .hidden = 1,                         \
+        .parameters = parameters, .cases = case_list                                                                   \
     }
 
 const struct op op_lstm = {

@@ -1,39 +1,18 @@
 /* The arithmetic of LSTM for one type of computation. Included with REAL (float, double) and NAME(x). All that it sees
  * is in the order of layout 0; one direction at a time. `kept` of a step and a sequence are i, o, f, c~ (after their
  * activations), C and H: 6 x hidden. */
+#include "ops/recurrent_body.h"
 
 struct NAME(lstm_direction) {
     const struct lstm *a;
     const struct activation *act; /* f, g, h */
-    struct recurrent_shape n;
-    int64_t hidden;
+    int64_t steps, batch, hidden;
     bool reverse;
     const int32_t *lengths;
     const REAL *peephole; /* i, o, f; NULL for none */
     REAL *kept;           /* [steps, batch, 6 hidden]; of one step only, where nobody reads it later */
     bool keep;
 };
-
-static REAL NAME(clipped)(const struct lstm *a, REAL x)
-{
-    const REAL c = (REAL)a->r.clip;
-
-    return c > 0 ? (x > c ? c : x < -c ? -c : x) : x;
-}
-
-static REAL NAME(gate)(const struct lstm *a, const struct activation *act, REAL x)
-{
-    return (REAL)activate(act, (double)NAME(clipped)(a, x));
-}
-
-/* The slope of a gate, from what it gave; where the clip held, nothing passes. */
-static REAL NAME(gate_slope)(const struct lstm *a, const struct activation *act, REAL y)
-{
-    if (a->r.clip > 0 &&
-        (y == (REAL)activate(act, (double)(REAL)a->r.clip) || y == (REAL)activate(act, (double)(REAL)-a->r.clip)))
-        return 0;
-    return (REAL)activation_slope(act, (double)y);
-}
 
 /* One step of one sequence: z holds what came in through W, R and B. */
 static void NAME(cell)(const struct NAME(lstm_direction) * d, const REAL *z, const REAL *c_before, REAL *kept)
@@ -43,32 +22,32 @@ static void NAME(cell)(const struct NAME(lstm_direction) * d, const REAL *z, con
 
     for (int64_t k = 0; k < n; k++) {
         const REAL c0 = c_before[k];
-        const REAL i = NAME(gate)(d->a, &d->act[0], z[k] + (p ? p[k] * c0 : 0));
+        const REAL i = NAME(gate)(&d->a->r, &d->act[0], z[k] + (p ? p[k] * c0 : 0));
         const REAL f =
-            d->a->input_forget ? 1 - i : NAME(gate)(d->a, &d->act[0], z[2 * n + k] + (p ? p[2 * n + k] * c0 : 0));
-        const REAL g = NAME(gate)(d->a, &d->act[1], z[3 * n + k]);
+            d->a->input_forget ? 1 - i : NAME(gate)(&d->a->r, &d->act[0], z[2 * n + k] + (p ? p[2 * n + k] * c0 : 0));
+        const REAL g = NAME(gate)(&d->a->r, &d->act[1], z[3 * n + k]);
         const REAL c = f * c0 + i * g;
-        const REAL o = NAME(gate)(d->a, &d->act[0], z[n + k] + (p ? p[n + k] * c : 0));
+        const REAL o = NAME(gate)(&d->a->r, &d->act[0], z[n + k] + (p ? p[n + k] * c : 0));
 
         kept[k] = i;
         kept[n + k] = o;
         kept[2 * n + k] = f;
         kept[3 * n + k] = g;
         kept[4 * n + k] = c;
-        kept[5 * n + k] = o * NAME(gate)(d->a, &d->act[2], c);
+        kept[5 * n + k] = o * NAME(gate)(&d->a->r, &d->act[2], c);
     }
 }
 
 /* All steps of a direction. `z` [steps, batch, 4 hidden] holds X W' + B; `rz` is scratch [batch, 4 hidden]; `h` and `c`
  * [batch, hidden] begin as the initial states and end as the last ones; `y` is Y of this direction or NULL. */
 static void NAME(lstm_steps)(struct step *s, const struct NAME(lstm_direction) * d, const REAL *r, const REAL *z,
-                             REAL *rz, REAL *h, REAL *c, REAL *y, const struct lstm_strides *ys, struct gemm *g,
+                             REAL *rz, REAL *h, REAL *c, REAL *y, const struct recurrent_strides *ys, struct gemm *g,
                              void *gemm_memory)
 {
-    const int64_t n = d->hidden, batch = d->n.batch;
+    const int64_t n = d->hidden, batch = d->batch;
 
-    for (int64_t k = 0; k < d->n.steps && !pool_late(s->pool); k++) {
-        const int64_t t = d->reverse ? d->n.steps - 1 - k : k;
+    for (int64_t k = 0; k < d->steps && !pool_late(s->pool); k++) {
+        const int64_t t = d->reverse ? d->steps - 1 - k : k;
 
         g->a = h;
         g->b = r;
@@ -108,17 +87,17 @@ static void NAME(cell_back)(const struct NAME(lstm_direction) * d, const REAL *k
     for (int64_t k = 0; k < n; k++) {
         const REAL i = kept[k], o = kept[n + k], f = kept[2 * n + k], g = kept[3 * n + k], c = kept[4 * n + k],
                    c0 = c_before[k];
-        const REAL hc = NAME(gate)(a, &d->act[2], c);
-        const REAL zo = dh[k] * hc * NAME(gate_slope)(a, &d->act[0], o);
-        const REAL flow = dc[k] + dh[k] * o * NAME(gate_slope)(a, &d->act[2], hc) + (p ? zo * p[n + k] : 0);
+        const REAL hc = NAME(gate)(&a->r, &d->act[2], c);
+        const REAL zo = dh[k] * hc * NAME(gate_slope)(&a->r, &d->act[0], o);
+        const REAL flow = dc[k] + dh[k] * o * NAME(gate_slope)(&a->r, &d->act[2], hc) + (p ? zo * p[n + k] : 0);
         const REAL di = flow * (a->input_forget ? g - c0 : g);
-        const REAL zi = di * NAME(gate_slope)(a, &d->act[0], i);
-        const REAL zf = a->input_forget ? 0 : flow * c0 * NAME(gate_slope)(a, &d->act[0], f);
+        const REAL zi = di * NAME(gate_slope)(&a->r, &d->act[0], i);
+        const REAL zf = a->input_forget ? 0 : flow * c0 * NAME(gate_slope)(&a->r, &d->act[0], f);
 
         dz[k] = zi;
         dz[n + k] = zo;
         dz[2 * n + k] = zf;
-        dz[3 * n + k] = flow * i * NAME(gate_slope)(a, &d->act[1], g);
+        dz[3 * n + k] = flow * i * NAME(gate_slope)(&a->r, &d->act[1], g);
         dc[k] = flow * f + (p ? zi * p[k] + zf * p[2 * n + k] : 0);
         if (dp) {
             dp[k] += zi * c0;
@@ -132,17 +111,18 @@ static void NAME(cell_back)(const struct NAME(lstm_direction) * d, const REAL *k
  * that follow; `dh`, `dc` [batch, hidden] begin as the gradients of the last states and end as those of the initial
  * ones. */
 static void NAME(lstm_back)(struct step *s, const struct NAME(lstm_direction) * d, const REAL *r, const REAL *h0,
-                            const REAL *c0, const REAL *dy, const struct lstm_strides *ys, REAL *dz, REAL *h_before,
-                            REAL *dh, REAL *dc, REAL *dp, REAL *from_r, struct gemm *g, void *gemm_memory)
+                            const REAL *c0, const REAL *dy, const struct recurrent_strides *ys, REAL *dz,
+                            REAL *h_before, REAL *dh, REAL *dc, REAL *dp, REAL *from_r, struct gemm *g,
+                            void *gemm_memory)
 {
-    const int64_t n = d->hidden, batch = d->n.batch, way = d->reverse ? -1 : 1;
+    const int64_t n = d->hidden, batch = d->batch, way = d->reverse ? -1 : 1;
 
-    for (int64_t k = d->n.steps - 1; k >= 0 && !pool_late(s->pool); k--) {
-        const int64_t t = d->reverse ? d->n.steps - 1 - k : k;
+    for (int64_t k = d->steps - 1; k >= 0 && !pool_late(s->pool); k--) {
+        const int64_t t = d->reverse ? d->steps - 1 - k : k;
 
         for (int64_t b = 0; b < batch; b++) {
             const int64_t at = t * batch + b, before = t - way;
-            const bool first = before < 0 || before >= d->n.steps || (d->lengths && before >= d->lengths[b]);
+            const bool first = before < 0 || before >= d->steps || (d->lengths && before >= d->lengths[b]);
             const REAL *kept = d->kept + at * 6 * n, *prior = d->kept + (before * batch + b) * 6 * n;
 
             if (d->lengths && t >= d->lengths[b]) {

@@ -1,4 +1,6 @@
 #include "ops/recurrent.h"
+#include "ops/compute.h"
+#include "ops/cost.h"
 #include <math.h>
 #include <string.h>
 
@@ -94,9 +96,22 @@ bool recurrent_parse(struct parse *p, struct recurrent *r, int each, const char 
 
 /* -- plan -- */
 
-struct recurrent_shape recurrent_shape(const struct recurrent *r, const struct tensor *x)
+enum { X, W, R }; /* inputs */
+
+struct recurrent_plan recurrent_plan(const struct recurrent *r, int gates, const struct tensor *x,
+                                     const struct tensor *weights_r)
 {
-    return (struct recurrent_shape){ x->dims[r->batch_first], x->dims[!r->batch_first], x->dims[2] };
+    struct recurrent_plan p = { .r = r,
+                                .steps = x->dims[r->batch_first],
+                                .batch = x->dims[!r->batch_first],
+                                .inputs = x->dims[2],
+                                .hidden = weights_r->dims[2] };
+
+    p.rows = p.steps * p.batch;
+    p.wide = gates * p.hidden;
+    p.compute = dtype_compute(x->dtype);
+    p.real = dtype_size(p.compute);
+    return p;
 }
 
 static bool check_shape(struct infer *i, int k, const char *name, int rank, int64_t a, int64_t b, int64_t c)
@@ -124,29 +139,50 @@ struct fans recurrent_fans(const struct node *n, int input, const struct tensor 
     return (struct fans){ (double)t->dims[t->rank - 1], (double)t->dims[t->rank - 2] };
 }
 
-bool recurrent_check(struct infer *i, const struct recurrent *r, int gates)
+static bool countable(const struct recurrent_plan *p, int kept)
 {
-    const struct tensor *x = typed_in(i, 0), *w = typed_in(i, 1), *h = typed_in(i, 2);
-    struct recurrent_shape n;
+    int64_t n;
+
+    return mul_size(p->steps, p->batch, &n) && mul_size(n, 32, &n) && mul_size(n, p->hidden, &n) &&
+           mul_size(n, kept + 2, &n) && n < INT64_MAX / 16;
+}
+
+bool recurrent_check(struct infer *i, const struct recurrent *r, int gates, int kept)
+{
+    const struct tensor *x = typed_in(i, X), *w = typed_in(i, W), *h = typed_in(i, R);
+    struct recurrent_plan p;
     int64_t wide, d = r->directions, hidden;
 
     if (x->rank != 3 || w->rank != 3 || h->rank != 3)
         return infer_error(i, "'X', 'W' and 'R' have %d, %d and %d dimensions, must have 3", x->rank, w->rank, h->rank);
-    n = recurrent_shape(r, x);
     hidden = h->dims[2];
     if (r->hidden && r->hidden != hidden)
         return infer_error(i, "hidden_size is %lld, but 'R' has %lld columns", (long long)r->hidden, (long long)hidden);
     if (!mul_size(hidden, 2 * gates, &wide))
         return infer_error(i, "'R' has %lld columns, too many", (long long)hidden);
-    wide = gates * hidden;
-    if (!check_shape(i, 1, "W", 3, d, wide, n.inputs) || !check_shape(i, 2, "R", 3, d, wide, hidden) ||
-        !check_shape(i, 3, "B", 2, d, 2 * wide, 0) || !check_shape(i, 4, "sequence_lens", 1, n.batch, 0, 0))
+    p = recurrent_plan(r, gates, x, h);
+    if (!check_shape(i, W, "W", 3, d, p.wide, p.inputs) || !check_shape(i, R, "R", 3, d, p.wide, hidden) ||
+        !check_shape(i, 3, "B", 2, d, 2 * p.wide, 0) || !check_shape(i, 4, "sequence_lens", 1, p.batch, 0, 0))
         return false;
     for (int k = 5; k < (gates == 4 ? 7 : 6); k++)
-        if (!check_shape(i, k, k == 5 ? "initial_h" : "initial_c", 3, r->batch_first ? n.batch : d,
-                         r->batch_first ? d : n.batch, hidden))
+        if (!check_shape(i, k, k == 5 ? "initial_h" : "initial_c", 3, r->batch_first ? p.batch : d,
+                         r->batch_first ? d : p.batch, hidden))
             return false;
-    return true;
+    return countable(&p, kept) || infer_error(i, "a sequence of this length has more bytes than can be counted");
+}
+
+bool recurrent_set_outs(struct infer *i, const struct recurrent_plan *p, int states, int kept)
+{
+    const bool first = p->r->batch_first;
+    const int64_t d = p->r->directions;
+    const int64_t y[4] = { first ? p->batch : p->steps, first ? p->steps : d, first ? d : p->batch, p->hidden };
+    const int64_t state[3] = { first ? p->batch : d, first ? d : p->batch, p->hidden };
+    const int64_t all[4] = { d, p->steps, p->batch, kept * p->hidden };
+    bool ok = set_out(i, 0, typed_in(i, X)->dtype, 4, y);
+
+    for (int k = 1; ok && k <= states; k++)
+        ok = set_out(i, k, typed_in(i, X)->dtype, 3, state);
+    return ok && set_out(i, states + 1, p->compute, 4, all);
 }
 
 bool recurrent_check_lengths(struct step *s, const struct tensor *lengths, int64_t steps)
@@ -160,7 +196,165 @@ bool recurrent_check_lengths(struct step *s, const struct tensor *lengths, int64
     return true;
 }
 
-/* -- run -- */
+/* -- memory -- */
+
+size_t recurrent_reals(const struct recurrent_plan *p, int64_t n)
+{
+    return aligned((size_t)n * p->real);
+}
+
+void *recurrent_take(const struct recurrent_plan *p, char **scratch, int64_t n)
+{
+    void *taken = *scratch;
+
+    *scratch += recurrent_reals(p, n);
+    return taken;
+}
+
+const void *recurrent_at(const struct recurrent_plan *p, const void *base, int64_t n)
+{
+    return base ? (const char *)base + n * (int64_t)p->real : NULL;
+}
+
+void *recurrent_into(const struct recurrent_plan *p, void *base, int64_t n)
+{
+    return base ? (char *)base + n * (int64_t)p->real : NULL;
+}
+
+struct recurrent_strides recurrent_strides(const struct recurrent_plan *p)
+{
+    const int64_t d = p->r->directions, h = p->hidden;
+
+    if (p->r->batch_first)
+        return (struct recurrent_strides){ d * h, p->steps * d * h, h };
+    return (struct recurrent_strides){ d * p->batch * h, h, p->batch * h };
+}
+
+const void *recurrent_steps_first(const struct recurrent_plan *p, const void *x, char **scratch)
+{
+    const size_t row = (size_t)p->inputs * p->real;
+    char *to;
+
+    if (!p->r->batch_first)
+        return x;
+    to = recurrent_take(p, scratch, p->rows * p->inputs);
+    for (int64_t b = 0; b < p->batch && row; b++)
+        for (int64_t t = 0; t < p->steps; t++)
+            memcpy(to + (size_t)(t * p->batch + b) * row, (const char *)x + (size_t)(b * p->steps + t) * row, row);
+    return to;
+}
+
+void recurrent_store_dx(const struct recurrent_plan *p, const void *from, void *dx)
+{
+    const size_t row = (size_t)p->inputs * p->real;
+
+    for (int64_t b = 0; p->r->batch_first && row && b < p->batch; b++)
+        for (int64_t t = 0; t < p->steps; t++)
+            memcpy((char *)dx + (size_t)(b * p->steps + t) * row, (const char *)from + (size_t)(t * p->batch + b) * row,
+                   row);
+}
+
+/* The row of a sequence in a state. */
+static size_t state_row(const struct recurrent_plan *p, int direction, int64_t b)
+{
+    return (size_t)(p->r->batch_first ? b * p->r->directions + direction : direction * p->batch + b);
+}
+
+void recurrent_state_in(const struct recurrent_plan *p, const void *all, int direction, void *to)
+{
+    const size_t row = (size_t)p->hidden * p->real;
+
+    for (int64_t b = 0; b < p->batch; b++)
+        if (all)
+            memcpy((char *)to + (size_t)b * row, (const char *)all + state_row(p, direction, b) * row, row);
+        else
+            memset((char *)to + (size_t)b * row, 0, row);
+}
+
+void recurrent_state_out(const struct recurrent_plan *p, const void *from, int direction, void *all)
+{
+    const size_t row = (size_t)p->hidden * p->real;
+
+    for (int64_t b = 0; all && b < p->batch; b++)
+        memcpy((char *)all + state_row(p, direction, b) * row, (const char *)from + (size_t)b * row, row);
+}
+
+/* -- products -- */
+
+struct gemm recurrent_product(const struct recurrent_plan *p, int64_t m, int64_t n, int64_t k, bool plain)
+{
+    return (struct gemm){ .dtype = p->compute,
+                          .m = m,
+                          .n = n,
+                          .k = k,
+                          .a_row = k,
+                          .a_col = 1,
+                          .b_row = plain ? n : 1,
+                          .b_col = plain ? 1 : k,
+                          .c_row = n,
+                          .c_col = 1,
+                          .alpha = 1 };
+}
+
+struct gemm recurrent_over_rows(const struct recurrent_plan *p, int64_t m, int64_t n, int64_t a_col)
+{
+    struct gemm g = recurrent_product(p, m, n, p->rows, true);
+
+    g.a_row = 1;
+    g.a_col = a_col;
+    return g;
+}
+
+size_t recurrent_gemm_scratch(struct infer *i, int count, const struct gemm *g)
+{
+    size_t most = 0;
+
+    for (int k = 0; k < count; k++) {
+        const size_t need = gemm_scratch(infer_kernels(i), &g[k], infer_threads(i));
+
+        most = need > most ? need : most;
+    }
+    return most;
+}
+
+void recurrent_sum_rows(const struct recurrent_plan *p, const void *rows, int64_t stride, int64_t n, void *sums)
+{
+    for (int64_t k = 0; k < n; k++) {
+        double sum = 0;
+
+        for (int64_t row = 0; row < p->rows; row++)
+            sum += p->compute == F64 ? ((const double *)rows)[row * stride + k]
+                                     : (double)((const float *)rows)[row * stride + k];
+        if (p->compute == F64)
+            ((double *)sums)[k] = sum;
+        else
+            ((float *)sums)[k] = (float)sum;
+    }
+}
+
+static double product_flops(const struct tensor *const *in)
+{
+    const double inputs = (double)in[X]->dims[in[X]->rank - 1];
+
+    return inputs > 0 ? 2 * cost_count(in[X]) / inputs * (cost_count(in[W]) + cost_count(in[R])) : 0;
+}
+
+void recurrent_cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
+{
+    (void)n;
+    (void)out;
+    c->flops = product_flops(in);
+}
+
+void recurrent_grad_cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out,
+                         struct cost *c)
+{
+    (void)n;
+    (void)out;
+    c->flops = 2 * product_flops(in);
+}
+
+/* -- activations -- */
 
 double activate(const struct activation *a, double x)
 {

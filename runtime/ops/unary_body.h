@@ -1,16 +1,22 @@
 /* One loop of a unary operator, for one type; included once for each. Needs
- *   LOOP  its name
- *   T     the type of x
- *   W     an unsigned type of at least 32 bits for integers, which wraps around; T where it is not defined
- *   EXPR  y, of x; may use alpha, beta and zero (a 0 that no compiler compares with)
+ *   LOOP    its name
+ *   T       the type of x
+ *   W       an unsigned type of at least 32 bits for integers, which wraps around; T where it is not defined
+ *   RESULT  the type of y; T where it is not defined
+ *   EXPR    y, of x; may use alpha, beta and zero (a 0 that no compiler compares with)
  * and forgets LOOP, T and W. */
 #ifndef W
 #define W T
 #endif
+#ifdef RESULT
+#define R RESULT
+#else
+#define R T
+#endif
 static void LOOP(const struct elements *s)
 {
     const T *const from = s->x[0];
-    T *const to = s->y;
+    R *const to = s->y;
     const int64_t n = s->n;
     const T alpha = (T)s->numbers.alpha, beta = (T)s->numbers.beta, zero = 0;
 
@@ -21,9 +27,10 @@ static void LOOP(const struct elements *s)
     for (int64_t k = 0; k < n; k++) {
         const T x = from[k];
 
-        to[k] = (T)(EXPR);
+        to[k] = (R)(EXPR);
     }
 }
 #undef LOOP
 #undef T
 #undef W
+#undef R

@@ -1,5 +1,6 @@
 /* Values of operators where only the standard's words tell which they are: ties, scalars. */
 #include "fixture.h"
+#include <math.h>
 #include <stdio.h>
 
 #define HEAD "<ir_version: 10, opset_import: [\"\": 19]> "
@@ -64,10 +65,101 @@ START_TEST(nearest_elements)
 }
 END_TEST
 
+/* -- what is no number -- */
+
+/* Of floats of 8 bits, which have one NaN or several; what is too large for one is one, but where it is infinite. */
+START_TEST(not_a_number)
+{
+    static const int f8e5m2 = 19;
+    const int to = 17 + _i;
+    const int64_t five = 5;
+    float x[] = { NAN, INFINITY, -1e30f, 1, -0.f };
+    const float *y;
+    char text[256];
+    struct fixture f;
+
+    snprintf(text, sizeof text,
+             "<ir_version: 10, opset_import: [\"\": 20]> g (float[5] x) => (float[5] y) { s = Cast <to = %d, saturate "
+             "= 0> (x) n = IsNaN(s)"
+             " y = Cast <to = 1> (n) }",
+             to);
+    begin(&f, text);
+    set(&f, "x", F32, 1, &five, x);
+    run_ok(&f);
+    y = floats(&f, 0, 5);
+    for (int k = 0; k < 5; k++)
+        ck_assert_int_eq(y[k] != 0, k == 0 || (k < 3 && to != f8e5m2));
+    end(&f);
+}
+END_TEST
+
+/* -- remainders -- */
+
+/* Each of -7 ... 7 by 3 and by -3. */
+START_TEST(a_remainder_has_the_sign_of_the_divisor)
+{
+    static const int types[] = { 3, 5, 6, 7 }; /* int8 ... int64 */
+    const int64_t dims[] = { 15, 2 }, n = 15;
+    float x[15];
+    const float *y;
+    char text[320];
+    struct fixture f;
+
+    snprintf(text, sizeof text,
+             HEAD "g (float[15] x) => (float[15, 2] y, float[15, 2] z) <int64[2] b = {3, -3}, int64[1] one = {1}>\n"
+                  "{ a = Cast <to = %d> (x) c = Unsqueeze(a, one) d = Cast <to = %d> (b)\n"
+                  "  p = Mod(c, d) q = Mod <fmod = 1> (c, d) y = Cast <to = 1> (p) z = Cast <to = 1> (q) }",
+             types[_i], types[_i]);
+    begin(&f, text);
+    for (int k = 0; k < 15; k++)
+        x[k] = (float)(k - 7);
+    set(&f, "x", F32, 1, &n, x);
+    run_ok(&f);
+    y = floats(&f, 0, dims[0] * dims[1]);
+    for (int k = 0; k < 15; k++) {
+        ck_assert_float_eq(y[2 * k], (float)((k - 7 + 9) % 3));
+        ck_assert_float_eq(y[2 * k + 1], (float)-((7 - k + 9) % 3));
+        ck_assert_float_eq(floats(&f, 1, 30)[2 * k], (float)((k - 7) % 3));
+        ck_assert_float_eq(floats(&f, 1, 30)[2 * k + 1], (float)((k - 7) % -3));
+    }
+    end(&f);
+}
+END_TEST
+
+/* -- comparisons -- */
+
+START_TEST(nothing_compares_with_nan)
+{
+    static const struct {
+        const char *op;
+        int holds[4]; /* for less, equal, greater, NaN */
+    } of[] = { { "Less", { 1, 0, 0, 0 } },
+               { "LessOrEqual", { 1, 1, 0, 0 } },
+               { "Greater", { 0, 0, 1, 0 } },
+               { "GreaterOrEqual", { 0, 1, 1, 0 } } };
+    const int64_t four = 4;
+    float x[] = { -1, 2, 3, NAN };
+    char text[256];
+    struct fixture f;
+
+    snprintf(text, sizeof text,
+             HEAD "g (float[4] x) => (float[4] y) <float b = {2}> { c = %s(x, b) y = Cast <to = 1> (c) }", of[_i].op);
+    begin(&f, text);
+    set(&f, "x", F32, 1, &four, x);
+    run_ok(&f);
+    for (int k = 0; k < 4; k++)
+        ck_assert_int_eq(floats(&f, 0, 4)[k] != 0, of[_i].holds[k]);
+    end(&f);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("values");
 
     add_tests(s, nearest_elements, NEAREST);
+    add_tests(s, not_a_number, 4);
+    add_tests(s, a_remainder_has_the_sign_of_the_divisor, 4);
+    add_tests(s, nothing_compares_with_nan, 4);
     return s;
 }

@@ -1,0 +1,26 @@
+/* GreaterOrEqual, https://onnx.ai/onnx/operators/onnx__GreaterOrEqual.html
+ *
+ *   C = A >= B, broadcast        constant in pieces: its gradient is zero
+ *
+ * Nothing compares with NaN: false. */
+#include "ops/elementwise.h"
+#define NAME greater_or_equal
+#define EXPR (a >= b)
+#include "ops/comparison.h"
+
+#define ROW(version, list)                                                                                             \
+    {                                                                                                                  \
+        .since = version, .signature = "T A, T B -> T1 C", .types = list "; T1: bool", COMPARISON_PARTS,               \
+        .cases = comparison_cases                                                                                      \
+    }
+
+const struct op op_greater_or_equal = {
+    .name = "GreaterOrEqual",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(16, "T: floats bf16 ints uints"),
+            ROW(12, "T: floats ints uints"),
+            { 0 },
+        },
+};

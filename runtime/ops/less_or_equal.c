@@ -1,0 +1,26 @@
+/* LessOrEqual, https://onnx.ai/onnx/operators/onnx__LessOrEqual.html
+ *
+ *   C = A <= B, broadcast        constant in pieces: its gradient is zero
+ *
+ * Nothing compares with NaN: false. */
+#include "ops/elementwise.h"
+#define NAME less_or_equal
+#define EXPR (a <= b)
+#include "ops/comparison.h"
+
+#define ROW(version, list)                                                                                             \
+    {                                                                                                                  \
+        .since = version, .signature = "T A, T B -> T1 C", .types = list "; T1: bool", COMPARISON_PARTS,               \
+        .cases = comparison_cases                                                                                      \
+    }
+
+const struct op op_less_or_equal = {
+    .name = "LessOrEqual",
+    .domain = "",
+    .defs =
+        (const struct op_def[]){
+            ROW(16, "T: floats bf16 ints uints"),
+            ROW(12, "T: floats ints uints"),
+            { 0 },
+        },
+};

@@ -700,6 +700,7 @@ typedef struct kiln_parameter {
     kiln_role role;
     const char *why;  /* "weight of Conv", "frozen by 'conv*'", "a scalar" */
     const char *node; /* the first that reads it so; NULL where there is none, or it has no name */
+    int64_t elements; /* that train, or, where none does, that there are */
     int readers;      /* how many places read it so: above 1 it is shared, or an exporter merged equal ones */
     kiln_dtype dtype; /* in the file */
     int rank;

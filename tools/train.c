@@ -120,11 +120,7 @@ static int64_t elements_of(const kiln_trainer *t, kiln_role role)
 
     for (size_t k = 0; k < kiln_trainer_parameter_count(t); k++) {
         const kiln_parameter *p = kiln_trainer_parameter(t, k);
-        int64_t n = p->role == role;
-
-        for (int d = 0; d < p->rank; d++)
-            n *= p->dims[d];
-        sum += n;
+        sum += p->role == role ? p->elements : 0;
     }
     return sum;
 }

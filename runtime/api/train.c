@@ -39,6 +39,7 @@ kiln_parameter api_parameter(const struct parameter *p)
                              .role = (kiln_role)p->role,
                              .why = p->why,
                              .node = p->reader && *p->reader->name ? p->reader->name : NULL,
+                             .elements = parameter_elements(p),
                              .readers = p->readers,
                              .dtype = (kiln_dtype)p->initial.dtype,
                              .rank = p->initial.rank,

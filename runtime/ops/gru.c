@@ -398,7 +398,7 @@ static bool gradient(struct backward *b)
 static const struct op_parameter parameters[] = {
     { PARAMETER_TRAINS, W, "weight", "glorot_uniform", recurrent_fans },
     { PARAMETER_TRAINS, R, "recurrent weight", "orthogonal", recurrent_fans },
-    { PARAMETER_TRAINS, B, "bias", "zeros", NULL },
+    { PARAMETER_TRAINS_IN_HALVES, B, "bias", "zeros", NULL },
     { 0 },
 };
 

@@ -239,6 +239,7 @@ struct op_case {        /* one row: one test of the registry walk */
 /* What of a node's inputs a model learns: a list ended by {0}. */
 enum parameter_use {
     PARAMETER_TRAINS = 1,
+    PARAMETER_TRAINS_IN_HALVES,     /* its last dimension holds a bias of the input, then one of the state */
     PARAMETER_TRAINS_UNLESS_SCALAR, /* the operator does other things, too */
     PARAMETER_IS_STATISTIC          /* the operator itself changes it, in its training form */
 };

@@ -1,4 +1,5 @@
 #include "train/trainable.h"
+#include "data/element.h"
 #include "grad/grad.h"
 #include "ops/registry.h"
 #include "train/constants.h"
@@ -186,6 +187,34 @@ static struct parameter *add(struct search *s, const struct value *v, const stru
     return p;
 }
 
+static bool is_zero(const struct tensor *t, int64_t from, int64_t to)
+{
+    element_get *const get = element_getter(t->dtype);
+
+    for (int64_t k = from; k < to; k++)
+        if (get(t->data, k) != 0)
+            return false;
+    return true;
+}
+
+/* ONNX' recurrent layers have two biases that are added, Keras' LSTM one: its exporter (tf2onnx) writes zeros for the other.
+ * Trained, both would go the way of one. PyTorch has two, which are not 0. */
+static bool is_half(const struct model *m, const struct node *n, const struct tensor *t)
+{
+    const int64_t width = t->rank ? t->dims[t->rank - 1] : 0, rows = width ? tensor_count(t) / width : 0;
+    const char *producer = m->proto->producer_name ? m->proto->producer_name : "";
+    bool first = true;
+
+    if (!width || width % 2)
+        return false;
+    for (int64_t r = 0; r < rows; r++) {
+        first = first && is_zero(t, r * width, r * width + width / 2);
+        if (!is_zero(t, r * width + width / 2, (r + 1) * width))
+            return false;
+    }
+    return !first || (node_is(n, &op_lstm) && strcmp(producer, "tf2onnx") == 0); /* a GRU of Keras may have both */
+}
+
 /* `through`: what makes it what is read; NULL where it is read as it is, or in another shape, order or type. */
 static bool note(struct search *s, const struct use *use, const struct node *through, const struct value *v,
                  const struct tensor *t)
@@ -212,8 +241,10 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
     p->reader = use->reader;
     p->input = place->input;
     p->role = place->use == PARAMETER_IS_STATISTIC ? ROLE_STATISTIC : ROLE_TRAINABLE;
-    p->why = arena_printf(s->arena, s->report, "%s of %s%s%s", place->name, use->reader->op_name,
-                          through ? ", through " : "", through ? through->op_name : "");
+    p->half = place->use == PARAMETER_TRAINS_IN_HALVES && !through && is_half(s->model, use->reader, t);
+    p->why = arena_printf(s->arena, s->report, "%s of %s%s%s%s", place->name, use->reader->op_name,
+                          through ? ", through " : "", through ? through->op_name : "",
+                          p->half ? ", but that of the state, which is 0: Keras has one" : "");
     return p->why;
 }
 
@@ -403,12 +434,16 @@ bool parameters_find(struct parameters *out, const struct model *m, const struct
     return ok;
 }
 
+int64_t parameter_elements(const struct parameter *p)
+{
+    return tensor_count(&p->initial) / (p->half && p->role != ROLE_CONSTANT ? 2 : 1);
+}
+
 int64_t parameters_elements(const struct parameters *p, enum role role)
 {
     int64_t n = 0;
 
     for (size_t k = 0; k < p->count; k++)
-        if (p->at[k].role == role)
-            n += tensor_count(&p->at[k].initial);
+        n += p->at[k].role == role ? parameter_elements(&p->at[k]) : 0;
     return n;
 }

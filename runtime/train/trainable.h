@@ -25,6 +25,7 @@ struct parameter {
     const char *why;           /* "weight of Conv", "frozen by 'bn*'", "a scalar" */
     const struct node *reader; /* the first node that reads it so; NULL where role is CONSTANT and nothing reads it */
     int input;                 /* of the reader */
+    bool half;                 /* only the first half of its last dimension trains, the other is 0 and stays so */
     int readers;               /* how many places read it so: above 1 it is shared, or an exporter merged equal ones */
 };
 
@@ -44,7 +45,9 @@ struct parameter_patterns {
 /* In the order of the nodes that read them, those without a reader last. `patterns` may be NULL. Memory is the arena's. */
 bool parameters_find(struct parameters *out, const struct model *m, const struct parameter_patterns *patterns,
                      struct arena *arena, struct report *r);
-/* How many elements all parameters of a role have. */
+/* How many elements train, or, where none does, there are. */
+int64_t parameter_elements(const struct parameter *p);
+/* The same of all parameters of a role. */
 int64_t parameters_elements(const struct parameters *p, enum role role);
 const char *role_name(enum role role); /* "trainable", ... */
 

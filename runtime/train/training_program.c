@@ -1,4 +1,5 @@
 #include "train/training_program.h"
+#include "data/element.h"
 #include "grad/grad.h"
 #include "ops/rank.h"
 #include "ops/registry.h"
@@ -26,23 +27,45 @@ static struct value *copied(const struct training_program *p, const struct value
 
 /* -- parts -- */
 
-/* A value for the state where that is wider than the file's type: `v` becomes what Cast makes of it. */
+/* 1 where a parameter trains, 0 in the half that does not. */
+static struct value *half_mask(struct build *b, const struct tensor *like)
+{
+    struct value *v = graph_value(b->program->graph, NULL);
+    struct tensor *t = emit_alloc(&b->e, sizeof *t);
+    const int64_t width = like->dims[like->rank - 1], n = tensor_count(like);
+
+    if (!v || !t)
+        return NULL;
+    *t = *like;
+    t->data = emit_alloc(&b->e, (size_t)tensor_bytes(like));
+    for (int64_t k = 0; t->data && k < n; k++)
+        element_put(t->data, k, t->dtype, k % width < width / 2);
+    v->initializer = t;
+    v->known = (struct known){ like->rank, like->dtype };
+    return t->data ? v : NULL;
+}
+
+/* A value for the state where that is not what the model reads: wider than the file's type, or with a half that must not
+ * learn. `v` becomes what is made of it. */
 static struct value *add_master(struct build *b, struct value *v, const struct state *s)
 {
-    struct value *master = graph_value(b->program->graph, v->name), *rounded;
+    struct value *master = graph_value(b->program->graph, v->name), *made = master;
 
     if (!master)
         return NULL;
     master->trains = true;
     master->known = (struct known){ s->value.rank, s->value.dtype };
-    rounded = emit_cast(&b->e, master, s->parameter->initial.dtype);
-    if (!rounded)
+    if (s->parameter->half)
+        made = emit(&b->e, "Mul", "", 2, master, half_mask(b, &s->value));
+    if (made && s->value.dtype != s->parameter->initial.dtype)
+        made = emit_cast(&b->e, made, s->parameter->initial.dtype);
+    if (!made)
         return NULL;
     v->known = known_of(v);
     v->initializer = NULL;
-    v->producer = rounded->producer;
+    v->producer = made->producer;
     v->producer->out[0] = v;
-    rounded->producer = NULL;
+    made->producer = NULL;
     return master;
 }
 
@@ -79,7 +102,7 @@ static bool release_state(struct build *b)
             v->producer->out[0] = NULL;
             v->producer = NULL;
         }
-        b->state[k] = s->value.dtype == s->parameter->initial.dtype ? v : add_master(b, v, s);
+        b->state[k] = s->value.dtype == s->parameter->initial.dtype && !s->parameter->half ? v : add_master(b, v, s);
         if (!b->state[k])
             return false;
         b->state[k]->trains = true;

@@ -103,6 +103,58 @@ START_TEST(each_constant_has_a_reason)
 }
 END_TEST
 
+/* -- two biases -- */
+
+/* Keras' LSTM has one bias, ONNX' two, of which its exporter leaves one 0: that stays so. PyTorch's both learn. */
+START_TEST(a_bias_that_is_left_out_stays_so)
+{
+    static const struct {
+        const char *producer, *bias, *op;
+        bool half;
+    } cases[] = {
+        { "tf2onnx", "1,1,1,1,0,0,0,0", "LSTM", true }, { "pytorch", "1,1,1,1,0.5,0,0,0", "LSTM", false },
+        { "tf2onnx", "0,0,0,0,0,0,0,0", "LSTM", true }, { "pytorch", "0,0,0,0,0,0,0,0", "LSTM", false },
+        { "pytorch", "1,1,1,1,0,0,0,0", "LSTM", true }, { "tf2onnx", "0,0,0,0,0,0,0,1", "LSTM", false },
+        { "tf2onnx", "1,1,1,0,0,0", "GRU", true },      { "tf2onnx", "0,0,0,0,0,0", "GRU", false },
+    };
+    const struct trainer_options o = { .optimizer = "adam", .threads = 1, TARGET(.form = TARGETS_VALUES) };
+    const int gates = strcmp(cases[_i].op, "GRU") == 0 ? 3 : 4;
+    const float data[] = { 1, -2 }, labels[] = { 3, 1 };
+    struct tensor x, y;
+    const float *b;
+    struct trainer *t;
+    struct model *m;
+    char text[800];
+    float loss;
+
+    snprintf(text, sizeof text,
+             "<ir_version: 8, opset_import: [\"\": 17], producer_name: \"%s\">\n"
+             "g (float[N,1,1] x) => (float[N,1,1,1] y) <float[1,%d,1] w = {1,2,3%s}, float[1,%d,1] r = {1,2,3%s}, "
+             "float[1,%d] b = {%s}>\n"
+             "{ y = %s <hidden_size = 1> (x, w, r, b) }",
+             cases[_i].producer, gates, gates == 4 ? ",4" : "", gates, gates == 4 ? ",4" : "", 2 * gates,
+             cases[_i].bias, cases[_i].op);
+    m = model_of(text);
+    t = trainer_new(m, &o, &report);
+    expect_ok(t);
+    ck_assert_int_eq(parameters_elements(&t->parameters, ROLE_TRAINABLE), (cases[_i].half ? 3 : 4) * gates);
+    x = t->x[0];
+    y = t->targets->y;
+    x.dims[0] = y.dims[0] = 2;
+    x.data = (void *)(uintptr_t)data;
+    y.data = (void *)(uintptr_t)labels;
+    for (int k = 0; k < 3; k++)
+        expect_ok(trainer_step(t, &x, &y, &loss, &report));
+    b = trainer_state(t, "b", NULL)->data;
+    for (int k = 0; cases[_i].half && k < gates; k++)
+        ck_assert_float_eq(b[gates + k], 0);
+    ck_assert_float_ne(b[0], cases[_i].bias[0] == '1' ? 1 : 0);
+    ck_assert(cases[_i].half || b[2 * gates - 1] != (cases[_i].bias[4 * gates - 2] == '1' ? 1 : 0));
+    trainer_free(t);
+    model_free(m);
+}
+END_TEST
+
 /* -- patterns -- */
 
 static const char named[] = HEAD
@@ -257,6 +309,7 @@ Suite *suite(void)
     Suite *s = suite_create("trainable");
 
     add_tests(s, each_constant_has_a_reason, sizeof models / sizeof *models);
+    add_tests(s, a_bias_that_is_left_out_stays_so, 8);
     add_tests(s, patterns_go_by_names_of_nodes_too, 3);
     add_test(s, a_pattern_must_match);
     add_test(s, a_frozen_layer_is_found_behind_nodes);

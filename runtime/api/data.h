@@ -21,6 +21,12 @@ const struct normalizer *api_normalizer(const kiln_dataset *data);
 /* The inputs of the model without a value, with their types; NULL where there is no memory. */
 struct column_request *api_inputs_of(const struct graph *g, struct arena *a, struct report *r);
 
+/* False where the options are wrong, which *err tells. */
+bool api_check_training(const kiln_trainer_options *o, kiln_error *err);
+/* Adds what the options and the data tell of inputs and targets, in memory of the arena. */
+bool api_training_options(struct trainer_options *to, const kiln_trainer_options *o, const struct graph *g,
+                          struct arena *a, struct report *r);
+
 /* For a call that ends the life of what was predicted. */
 struct trainer *api_begin_call(kiln_trainer *trainer);
 kiln_context *api_trainer_context(const kiln_trainer *trainer);

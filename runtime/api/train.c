@@ -9,9 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* More than a loss can be multiplied by and stay a float. */
-#define MOST_WEIGHT 1e30
-
 struct kiln_trainer {
     struct trainer *trainer;
     kiln_context *context;
@@ -74,141 +71,6 @@ static bool describe_trainer(kiln_trainer *to, struct report *r)
     return to->parameters;
 }
 
-static bool check_patterns(const char *const *patterns, size_t count, const char *what, kiln_error *err)
-{
-    if (count && !patterns) {
-        api_refuse(err, "%s is NULL, must hold %zu patterns", what, count);
-        return false;
-    }
-    for (size_t k = 0; k < count; k++)
-        if (!patterns[k]) {
-            api_refuse(err, "%s[%zu] is NULL", what, k);
-            return false;
-        }
-    return true;
-}
-
-static bool check_targets(const kiln_trainer_options *o, kiln_error *err)
-{
-    if (o->target_count && !o->targets) {
-        api_refuse(err, "targets is NULL, must hold %zu", o->target_count);
-        return false;
-    }
-    for (size_t k = 0; k < o->target_count; k++)
-        if (!(o->targets[k].weight >= 0 && o->targets[k].weight <= MOST_WEIGHT) || !fits_float(o->targets[k].weight)) {
-            api_refuse(err, "the weight of target %zu is %g, must be 0, or a float of at most %g", k,
-                       o->targets[k].weight, MOST_WEIGHT);
-            return false;
-        }
-    return true;
-}
-
-/* -- what the data tell -- */
-
-static bool find_targets(const kiln_trainer_options *o, const struct dataset *d, struct target_options *to,
-                         size_t count, struct arena *a, struct report *r)
-{
-    struct column_request *q = arena_array(a, count, sizeof *q, r);
-
-    if (!q)
-        return false;
-    for (size_t k = 0; k < count; k++)
-        q[k].name = to[k].output;
-    for (size_t k = 0; d && k < count; k++) {
-        const struct column *c = column_find(d->y, d->targets, q, count, k);
-
-        if (!c)
-            return fail(r, KILN_BAD_DATA, NULL, "the data have nothing to be predicted for output '%s'", q[k].name);
-        to[k].form = column_has_labels(c) ? TARGETS_CLASSES : TARGETS_VALUES;
-        to[k].classes = c->classes;
-    }
-    for (size_t k = 0; !d && k < count; k++)
-        to[k].form = o->values ? TARGETS_VALUES : TARGETS_CLASSES;
-    return true;
-}
-
-/* Is it declared to be no float? An output of integers comes with those that learn, as an ArgMax beside its scores. */
-static bool cannot_learn(const struct graph *g, const char *output)
-{
-    for (size_t k = 0; k < g->output_count; k++)
-        if (strcmp(g->outputs[k]->name, output) == 0)
-            return g->outputs[k]->has_type && !dtype_is_float(g->outputs[k]->type.dtype);
-    return false; /* there is no such output: the trainer says so */
-}
-
-/* The columns that have names, but for those of outputs that cannot learn, unless nothing else is there. */
-static size_t named_targets(const struct dataset *d, const struct graph *g, struct target_options *t, struct report *r)
-{
-    size_t count = 0;
-
-    for (size_t k = 0; k < d->targets; k++)
-        if (!cannot_learn(g, d->y[k].name))
-            t[count++].output = d->y[k].name;
-        else if (d->targets > 1)
-            warn(r, NULL, "output '%s' is of a type that cannot learn: what the data have for it is left out",
-                 d->y[k].name);
-    if (!count)
-        t[count++].output = d->y->name;
-    return count;
-}
-
-/* Those that are asked for, else those that the data have by name, else one, of the first output. */
-static bool choose_targets(const kiln_trainer_options *o, const struct graph *g, struct trainer_options *to,
-                           struct arena *a, struct report *r)
-{
-    const struct dataset *d = o->data ? &o->data->data : NULL;
-    const size_t most = (d ? d->targets : 1) + o->target_count;
-    struct target_options *t = arena_array(a, most, sizeof *t, r);
-
-    if (!t)
-        return false;
-    to->targets = o->target_count;
-    for (size_t k = 0; k < o->target_count; k++)
-        t[k] = (struct target_options){ .output = o->targets[k].output,
-                                        .loss = o->targets[k].loss,
-                                        .weight = o->targets[k].weight };
-    if (!to->targets)
-        to->targets = d && d->y->name ? named_targets(d, g, t, r) : 1;
-    for (size_t k = 0; k < to->targets; k++)
-        t[k].loss = t[k].loss ? t[k].loss : o->loss;
-    to->target = t;
-    return find_targets(o, d, t, to->targets, a, r);
-}
-
-/* Types of batches like those to come. */
-static bool choose_samples(const kiln_trainer_options *o, const struct graph *g, struct trainer_options *to,
-                           struct arena *a, struct report *r)
-{
-    const struct batch_options one = { .batch = 1 };
-    struct batch_request q = { .inputs = g->input_count };
-    struct tensor *x = arena_array(a, g->input_count, sizeof *x, r);
-    struct batches b;
-
-    if (!x)
-        return false;
-    to->x = x;
-    if (!o->data) {
-        if (o->sample && g->input_count != 1)
-            return fail(r, KILN_BAD_ARGUMENT, NULL, "sample is of a model with one input, this one has %zu",
-                        g->input_count);
-        for (size_t k = 0; k < g->input_count; k++)
-            x[k] = o->sample ? o->sample->tensor : (struct tensor){ .rank = UNKNOWN };
-        return true;
-    }
-    q.input = api_inputs_of(g, a, r);
-    for (size_t k = 0; q.input && k < q.inputs; k++) {
-        x[k].rank = UNKNOWN;
-        if (!q.input[k].type || q.input[k].type->rank < 1)
-            return true; /* the trainer tells what is wrong with it */
-    }
-    if (!q.input || !batches_init(&b, &o->data->data, NULL, &q, &one, a->budget, r))
-        return false;
-    for (size_t k = 0; k < q.inputs; k++)
-        x[k] = b.x[k].type;
-    batches_release(&b);
-    return true;
-}
-
 /* -- life -- */
 
 static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_options *o, struct report *r)
@@ -229,8 +91,7 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
     struct arena scratch = { .budget = &b };
 
     t->context = context_hold(o->context);
-    if (choose_targets(o, model->model->graph, &to, &scratch, r) &&
-        choose_samples(o, model->model->graph, &to, &scratch, r))
+    if (api_training_options(&to, o, model->model->graph, &scratch, r))
         t->trainer = trainer_new(model->model, &to, r);
     arena_release(&scratch);
     return t->trainer && describe_trainer(t, r) &&
@@ -252,9 +113,7 @@ kiln_status kiln_trainer_new(kiln_trainer **out, const kiln_model *model, const 
     if (usable != KILN_OK)
         return usable;
     if (!api_options(&o, sizeof o, options, "KILN_TRAINER_OPTIONS_INIT", err) ||
-        !api_check_limits(o.context, o.threads, o.seconds, err) ||
-        !check_patterns(o.freeze, o.freeze_count, "freeze", err) ||
-        !check_patterns(o.train, o.train_count, "train", err) || !check_targets(&o, err))
+        !api_check_limits(o.context, o.threads, o.seconds, err) || !api_check_training(&o, err))
         return KILN_BAD_ARGUMENT;
     r = api_report_to(o.context, o.diagnostic, o.user);
     t = api_alloc(sizeof *t, &r);

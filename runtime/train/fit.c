@@ -5,57 +5,6 @@
 
 /* -- measures -- */
 
-static bool lower_is_better(const struct trainer *t, const struct measure_name *m)
-{
-    const int metric = t->measures[m->which].metric;
-
-    return metric < 0 || metric_registry[metric]->lower_is_better;
-}
-
-/* The column of the data that target k is held against, NULL where there is none. */
-static const struct column *column_of(const struct trainer *t, const struct dataset *d, size_t k)
-{
-    for (size_t c = 0; c < d->targets; c++)
-        if (column_is(&d->y[c], t->targets[k].output->name, d->targets == 1 && t->target_count == 1))
-            return &d->y[c];
-    return NULL;
-}
-
-bool measure_applies(const struct trainer *t, const struct dataset *data, size_t which)
-{
-    const struct measure *m = &t->measures[which];
-    const struct column *c;
-    const struct loss *loss;
-
-    if (m->metric < 0)
-        return true;
-    c = column_of(t, data, (size_t)m->target);
-    loss = &t->targets[m->target].loss;
-    /* a single number that is compared as such is no class, though it be whole */
-    return c && metric_registry[m->metric]->applies(
-                    loss->def, column_has_labels(c) && (loss->width > 1 || loss->def->labels != LABELS_NUMBERS));
-}
-
-bool measure_parse(struct measure_name *out, const struct trainer *t, const char *name, struct report *r)
-{
-    struct budget b = { 0 };
-    struct text names = { .budget = &b };
-
-    for (int validation = 0; validation < 2; validation++)
-        for (size_t k = 0; k < t->measure_count; k++) {
-            *out = (struct measure_name){ k, validation };
-            if ((!validation || strncmp(name, "val_", 4) == 0) &&
-                strcmp(t->measures[k].name, name + 4 * validation) == 0)
-                return true;
-        }
-    for (size_t k = 0; k < t->measure_count; k++)
-        text_printf(&names, "%s, ", t->measures[k].name);
-    fail(r, KILN_BAD_ARGUMENT, NULL, "metric '%.60s' is unknown, must be %swith val_ before it or without", name,
-         names.failed ? "" : names.data);
-    text_release(&names);
-    return false;
-}
-
 static double measured(const struct epoch *e, const struct measure_name *m)
 {
     return (m->validation ? e->validation : e->train)[m->which];
@@ -297,12 +246,12 @@ static bool train_epoch(struct fit *f, struct epoch *e)
 /* A value that is no number is never better. */
 static bool improves(const struct trainer *t, const struct measure_name *m, double now_, double best)
 {
-    return lower_is_better(t, m) ? now_ < best : now_ > best;
+    return measure_lower_is_better(t, m) ? now_ < best : now_ > best;
 }
 
 static double worst(const struct trainer *t, const struct measure_name *m)
 {
-    return lower_is_better(t, m) ? INFINITY : -INFINITY;
+    return measure_lower_is_better(t, m) ? INFINITY : -INFINITY;
 }
 
 static bool check_measures(const struct trainer *t, const struct fit_options *o, const struct dataset *validation,

@@ -3,19 +3,7 @@
 #define KILN_TRAIN_FIT_H
 
 #include "data/batch.h"
-#include "train/trainer.h"
-
-/* What a model is measured by over a data set: a number for each of trainer->measures, NaN where nothing was measured. */
-
-/* One of the numbers that an epoch has, as people name it: "loss", "accuracy", "val_loss" ... */
-struct measure_name {
-    size_t which;    /* of trainer->measures */
-    bool validation; /* "val_" */
-};
-
-bool measure_parse(struct measure_name *out, const struct trainer *t, const char *name, struct report *r);
-/* Does it say something of these data? */
-bool measure_applies(const struct trainer *t, const struct dataset *data, size_t which);
+#include "train/measure.h"
 
 struct early_stop {
     bool on;

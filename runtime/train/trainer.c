@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 #include "plan/given.h"
+#include "train/measure.h"
 #include "train/prepare.h"
 #include "train/state.h"
 #include "train/training_program.h"
@@ -247,68 +248,6 @@ static bool choose_losses(struct trainer *t, const struct trainer_options *o, st
     return ok;
 }
 
-/* -- measures -- */
-
-/* Would it be taken for another one, or for what validation makes of another? */
-static bool is_taken(const struct trainer *t, const char *name)
-{
-    for (size_t k = 0; k < t->measure_count; k++) {
-        const char *other = t->measures[k].name;
-
-        if (strcmp(name, other) == 0 || (strncmp(name, "val_", 4) == 0 && strcmp(name + 4, other) == 0) ||
-            (strncmp(other, "val_", 4) == 0 && strcmp(other + 4, name) == 0))
-            return true;
-    }
-    return false;
-}
-
-static bool add_measure(struct trainer *t, int target, int metric, const char *name)
-{
-    if (name)
-        t->measures[t->measure_count++] = (struct measure){ name, target, metric };
-    return name;
-}
-
-static const char *metric_name(int metric)
-{
-    return metric < 0 ? "loss" : metric_registry[metric]->row.name;
-}
-
-/* What the measures of target k begin with: the output's name, or, where that would be ambiguous, its place. */
-static const char *measures_of(struct trainer *t, size_t k, struct report *r)
-{
-    const char *stem = arena_printf(&t->arena, r, "%s_", t->targets[k].output->name);
-
-    for (int m = -1; stem && m < METRIC_COUNT; m++) {
-        const char *name = arena_printf(&t->arena, r, "%s%s", stem, metric_name(m));
-
-        if (!name)
-            return NULL;
-        if (is_taken(t, name)) {
-            return arena_printf(&t->arena, r, "output_%zu_", k + 1);
-        }
-    }
-    return stem;
-}
-
-/* "loss", "accuracy"; of several targets "loss", then "age_loss", "age_accuracy" of each. */
-static bool name_measures(struct trainer *t, struct report *r)
-{
-    const bool several = t->target_count > 1;
-    bool ok;
-
-    t->measures = arena_array(&t->arena, 1 + t->target_count * (1 + METRIC_COUNT), sizeof *t->measures, r);
-    ok = t->measures && add_measure(t, -1, -1, metric_name(-1));
-    for (size_t k = 0; ok && k < t->target_count; k++) {
-        const char *stem = several ? measures_of(t, k, r) : "";
-
-        ok = stem;
-        for (int m = several ? -1 : 0; ok && m < METRIC_COUNT; m++)
-            ok = add_measure(t, (int)k, m, arena_printf(&t->arena, r, "%s%s", stem, metric_name(m)));
-    }
-    return ok;
-}
-
 /* -- life -- */
 
 static bool start(struct trainer *t, const struct model *m, const struct trainer_options *o, struct report *r)
@@ -326,7 +265,7 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
     t->keep_gradients = o->keep_gradients;
     t->model = model_prepare(m, o->untie, &t->budget, r);
     return t->model && find_inputs(t, o->x, r) && find_targets(t, o, r) && (o->measure || make_state(t, o, r)) &&
-           choose_losses(t, o, r) && name_measures(t, r);
+           choose_losses(t, o, r) && measures_name(t, r);
 }
 
 struct trainer *trainer_new(const struct model *m, const struct trainer_options *o, struct report *r)
@@ -595,55 +534,4 @@ const struct tensor *trainer_gradient(const struct trainer *t, const char *name)
     if (!s || !t->latest || !t->keep_gradients || s->parameter->role != ROLE_TRAINABLE)
         return NULL;
     return frame_get(t->latest->frame, t->latest->gradient[s - t->states]);
-}
-
-/* -- snapshots -- */
-
-struct snapshot {
-    int64_t steps;
-    size_t bytes;
-    char content[];
-};
-
-/* Copies all state out to, or in from, `content`; returns how many bytes that is. */
-static size_t copy_state(const struct trainer *t, char *content, bool out)
-{
-    size_t at = 0;
-
-    for (size_t k = 0; k < t->state_count; k++)
-        for (int s = -1; s < (k < t->trainable ? t->optimizer.slots : 0); s++) {
-            const struct tensor *from = s < 0 ? &t->states[k].value : &t->states[k].slots[s];
-            const size_t bytes = (size_t)tensor_bytes(from);
-
-            if (content && bytes)
-                memcpy(out ? content + at : from->data, out ? from->data : content + at, bytes);
-            at += bytes;
-        }
-    return at;
-}
-
-struct snapshot *trainer_snapshot(struct trainer *t, struct report *r)
-{
-    const size_t bytes = copy_state(t, NULL, true);
-    struct snapshot *s = budget_alloc(&t->budget, sizeof *s + bytes, r);
-
-    if (!s)
-        return NULL;
-    s->steps = t->steps;
-    s->bytes = bytes;
-    copy_state(t, s->content, true);
-    return s;
-}
-
-void trainer_restore(struct trainer *t, const struct snapshot *s)
-{
-    char *content = (char *)(uintptr_t)s->content; /* only read from */
-
-    copy_state(t, content, false);
-    t->steps = s->steps;
-}
-
-void snapshot_free(struct trainer *t, struct snapshot *s)
-{
-    budget_free(&t->budget, s);
 }

@@ -191,12 +191,39 @@ static bool fail_target(const struct column *c, const struct tensor *wanted, str
     return fail(r, KILN_BAD_DATA, NULL, "what is to be predicted is %s, the model and its loss need %s", have, want);
 }
 
-static bool choose_target_type(struct batch_column *c, const struct tensor *wanted, int64_t batch, struct report *r)
+/* An image that is to be predicted is turned as one that is read: where only that makes it fit. Where it has the shape of
+ * the samples, `like`, it goes their way. */
+static void turn_target(struct batch_column *c, const struct tensor *wanted, const struct batch_column *like)
+{
+    const struct tensor sample = column_sample(c->from), other = column_sample(like->from);
+    struct tensor shape;
+
+    if (c->form != TARGET_VALUES || sample.rank != 3 || wanted->rank != 4)
+        return;
+    if (same_shape(&sample, &other) && like->turn != TURN_NONE) {
+        shape = turned(&sample, like->turn);
+        if (!accepts(wanted, &shape))
+            return;
+        c->turn = like->turn;
+    } else if (!find_shape(wanted, &sample, &shape, &c->turn)) {
+        c->turn = TURN_NONE;
+    }
+    if (c->turn == TURN_NONE)
+        return;
+    c->features = tensor_count(&sample);
+    c->channels = c->turn == TURN_TO_LAST ? sample.dims[0] : sample.dims[2];
+    for (int d = 0; d < 3; d++)
+        c->type.dims[d + 1] = shape.dims[d];
+}
+
+static bool choose_target_type(struct batch_column *c, const struct tensor *wanted, const struct batch_column *like,
+                               int64_t batch, struct report *r)
 {
     if (wanted->rank < 1 || !dtype_size(wanted->dtype))
         return fail_target(c->from, wanted, r);
     c->type = closed_type(c->from, wanted, batch);
     c->form = form_for(c->from, &c->type);
+    turn_target(c, wanted, like);
     return c->form != TARGET_NONE || fail_target(c->from, wanted, r);
 }
 
@@ -248,7 +275,7 @@ static bool choose_target(struct batches *b, const struct batch_request *q, size
 
     c->classes = q->target[k].classes;
     return find_column(c, d->y, d->targets, q->target, q->targets, k, r) &&
-           choose_target_type(c, q->target[k].type, b->options.batch, r);
+           choose_target_type(c, q->target[k].type, &b->x[0], b->options.batch, r);
 }
 
 static bool choose(struct batches *b, const struct normalizer *n, const struct batch_request *q, struct report *r)
@@ -392,7 +419,7 @@ static bool fill_values(const struct batch_column *c, int64_t row, int64_t to_ro
     const enum dtype to = c->type.dtype;
 
     for (int64_t k = 0; k < width; k++) {
-        const double v = (double)values[k];
+        const double v = (double)values[c->turn == TURN_NONE ? k : source_of(c, k)];
 
         if (dtype_is_float(to))
             element_put(y, to_row * width + k, to, v);

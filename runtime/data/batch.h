@@ -1,7 +1,8 @@
 /* Batches: samples in this epoch's order, in the shape and type that the model's inputs have.
  *
  * A sample is reshaped where the model wants the same with dimensions of 1 added or left out, or flat; an image is
- * turned from [C,H,W] to [H,W,C] or back where only that makes it fit. Nothing else is guessed. Labels are given as
+ * turned from [C,H,W] to [H,W,C] or back where only that makes it fit, also one that is to be predicted. Nothing else is
+ * guessed. Labels are given as
  * class indices where the model wants integers, as one-hot rows where it wants floats, as numbers where it wants one
  * float for each sample. */
 #ifndef KILN_DATA_BATCH_H
@@ -24,7 +25,7 @@ struct batch_column {
     const struct column *from;
     const struct scaling *scaling; /* NULL: stays as it is */
     struct tensor type;            /* of a batch; all known */
-    enum turn turn;                /* of an input */
+    enum turn turn;                /* of an image */
     enum target_form form;         /* of what is to be predicted */
     int classes;                   /* labels must be below; 0: any */
     int64_t features, channels;    /* of a sample; channels where it is turned */

@@ -74,6 +74,8 @@ bool open_types_find(struct open_types *o, const struct graph *g, struct budget 
         8, 64, 224, 1
     }; /* of all but the first, which is the batch: a picture must not be too small */
 
+    int64_t other = 1; /* the size that could be planned */
+
     *o = (struct open_types){ .graph = g };
     collect_symbols(o);
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes && !o->plan; k++) {
@@ -81,16 +83,23 @@ bool open_types_find(struct open_types *o, const struct graph *g, struct budget 
 
         for (int s = 0; s < o->count; s++)
             o->numbers[s] = s ? sizes[k] : 2;
-        o->plan = plan_once(o, -1, sizes[k], b, &quiet);
+        other = sizes[k];
+        o->plan = plan_once(o, -1, other, b, &quiet);
         if (wants_memory(&quiet, r) || !budget_in_time(b, g->path, r))
             return false;
     }
     for (int s = 0; s < o->count && o->plan; s++) {
         struct report quiet = { 0 };
 
-        o->plans[s] = plan_once(o, s, 1, b, &quiet);
+        o->plans[s] = plan_once(o, s, other, b, &quiet);
         if (wants_memory(&quiet, r) || !budget_in_time(b, g->path, r))
             return false;
+    }
+    if (o->plan) {
+        struct report quiet = { 0 };
+
+        o->unnamed = plan_once(o, -1, other + 1, b, &quiet);
+        return !wants_memory(&quiet, r) && budget_in_time(b, g->path, r);
     }
     return true;
 }
@@ -98,6 +107,7 @@ bool open_types_find(struct open_types *o, const struct graph *g, struct budget 
 void open_types_release(struct open_types *o)
 {
     program_free(o->plan);
+    program_free(o->unnamed);
     for (int s = 0; s < o->count; s++)
         program_free(o->plans[s]);
 }
@@ -109,7 +119,7 @@ static int put_dimension(const struct open_types *o, const struct value *v, int 
     int on = -1;
     int64_t slope = 0, rest;
 
-    if (n < 0)
+    if (n < 0 || (o->unnamed && o->unnamed->types[v->id].rank > d && o->unnamed->types[v->id].dims[d] != n))
         return snprintf(to, room, "?");
     for (int s = 0; s < o->count; s++) {
         const struct tensor *t = o->plans[s] ? &o->plans[s]->types[v->id] : NULL;

@@ -14,6 +14,7 @@ struct open_types {
     const char *names[MAX_SYMBOLS];
     int64_t numbers[MAX_SYMBOLS];       /* of the first choice */
     struct program *plan;               /* NULL where none can be made: the declared types are all there is */
+    struct program *unnamed;            /* with that of dimensions that have no name changed; NULL likewise */
     struct program *plans[MAX_SYMBOLS]; /* with one number changed; NULL where that cannot be planned */
 };
 

@@ -760,6 +760,44 @@ START_TEST(targets_take_the_form_of_the_input)
 }
 END_TEST
 
+/* Images that are to be predicted go the way of those that they are predicted from. */
+START_TEST(targets_are_turned_as_samples)
+{
+    const struct {
+        struct tensor x, y;
+        bool turned;
+    } ways[] = {
+        { array(F32, SHAPE(UNKNOWN, 3, 2, 2), NULL), array(F32, SHAPE(UNKNOWN, 3, 2, 2), NULL), true },
+        { array(F32, SHAPE(UNKNOWN, 3, 2, 2), NULL), array(F32, SHAPE(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN), NULL),
+          true },
+        { array(F32, SHAPE(UNKNOWN, 2, 2, 3), NULL), array(F32, SHAPE(UNKNOWN, 3, 2, 2), NULL), true },
+        { array(F32, SHAPE(UNKNOWN, 2, 2, 3), NULL), array(F32, SHAPE(UNKNOWN, 2, 2, 3), NULL), false },
+        { array(F32, SHAPE(UNKNOWN, 2, 2, 3), NULL), array(F32, SHAPE(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN), NULL),
+          false },
+        { array(F32, SHAPE(UNKNOWN, 2, 2, 3), NULL), array(F32, SHAPE(UNKNOWN, 12), NULL), false },
+    };
+    static const float back[12] = { 0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11 };
+    float x[12], ox[12], oy[12];
+    struct tensor samples;
+    int64_t count;
+
+    for (int k = 0; k < 12; k++)
+        x[k] = (float)k + .5f; /* no labels */
+    samples = array(F32, SHAPE(1, 2, 2, 3), x);
+    put_xy(&samples, &samples);
+    expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
+    for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+        expect_ok(start(&ways[k].x, &ways[k].y, 1, false));
+        ck_assert_int_eq(b.y->type.dims[1], ways[k].turned ? 3 : ways[k].y.rank == 2 ? 12 : 2);
+        expect_ok(next(ox, oy, &count));
+        for (int i = 0; i < 12; i++)
+            ck_assert_float_eq(oy[i], ways[k].turned ? back[i] + .5f : x[i]);
+        batches_release(&b);
+    }
+    dataset_release(&d);
+}
+END_TEST
+
 /* What whole numbers are: classes of positions; numbers, where one is negative or floats are several for a sample. */
 START_TEST(whole_numbers_of_every_form)
 {
@@ -962,6 +1000,7 @@ Suite *suite(void)
     tcase_add_test(c, grey_images_take_a_channel_or_none);
     tcase_add_test(c, types_that_do_not_fit_are_refused);
     tcase_add_test(c, targets_take_the_form_of_the_input);
+    tcase_add_test(c, targets_are_turned_as_samples);
     tcase_add_test(c, whole_numbers_of_every_form);
     tcase_add_test(c, labels_of_positions);
     tcase_add_test(c, what_is_no_number_is_found);

@@ -27,6 +27,7 @@ struct recovery {
     const struct node *const *only_reader; /* by value id; NULL where there are several, or the caller reads it, too */
     struct arena *arena;
     struct report *report;
+    struct parameters parameters; /* of `from` */
     struct site *sites;
     size_t count;
 };
@@ -73,13 +74,24 @@ static bool operands(const struct recovery *y, const struct node *n, const struc
     return false;
 }
 
-/* The axis of x along which a constant varies, where it varies along just one; -1 where not. */
-static int channel_axis(const struct tensor *x, const struct tensor *c)
+/* Of a single channel: the axis where there is one, which ONNX has in front and Keras behind; -1 where there is none. */
+static int single_channel_axis(const struct tensor *x)
+{
+    if (x->rank > 1 && x->dims[1] == 1)
+        return 1;
+    return x->rank > 1 && x->dims[x->rank - 1] == 1 ? x->rank - 1 : -1;
+}
+
+/* The axis of x along which a constant varies, where it varies along just one; -1 where not. `single`: it may be a
+ * number, of a single channel. */
+static int channel_axis(const struct tensor *x, const struct tensor *c, bool single)
 {
     int axis = -1;
 
     if (c->rank > x->rank)
         return -1;
+    if (tensor_count(c) == 1)
+        return single ? single_channel_axis(x) : -1;
     for (int d = 0; d < c->rank; d++) {
         const int of_x = d + x->rank - c->rank;
 
@@ -122,16 +134,36 @@ static void name_site(struct site *s, const struct node *n, const char *hint, si
         snprintf(s->stem, sizeof s->stem, "bn%zu", number + 1);
 }
 
+/* As Keras calls its layer, and what its exporters leave of that. */
+static bool says_batch_normalization(const char *name)
+{
+    return strstr(name, "batchnorm") || strstr(name, "batch_norm");
+}
+
+/* A factor and a summand before the first layer, which do not train: Rescaling, the statistics of a data set. */
+static bool is_preprocessing(const struct recovery *y, const struct node *mul, const struct value *x)
+{
+    const struct value *a = mul->in[mul->in[0] == x];
+
+    for (size_t k = 0; k < y->parameters.count; k++)
+        if (y->parameters.at[k].value->id == a->id)
+            return y->parameters.at[k].role == ROLE_CONSTANT;
+    return false;
+}
+
 static bool find_pair(struct recovery *y, const struct node *mul, struct site *s)
 {
     const struct node *add = is_op(mul, &op_mul) && mul->out[0] ? y->only_reader[mul->out[0]->id] : NULL;
     const struct value *x, *product;
+    bool named;
 
     if (!is_op(add, &op_add) || !add->out[0] || mul->index < 0 || add->index < 0 || !operands(y, mul, &x, &s->a) ||
         !operands(y, add, &product, &s->b) || is_normalised_here(y, x))
         return false;
-    s->axis = channel_axis(&y->types->types[x->id], s->a);
-    if (s->axis < 0 || channel_axis(&y->types->types[x->id], s->b) != s->axis)
+    named = says_batch_normalization(mul->name) || says_batch_normalization(mul->in[mul->in[0] == x]->name);
+    s->axis = channel_axis(&y->types->types[x->id], s->a, named);
+    if (s->axis < 0 || channel_axis(&y->types->types[x->id], s->b, named) != s->axis ||
+        (!named && is_preprocessing(y, mul, x)))
         return false;
     s->x = x;
     s->mul = mul;
@@ -143,7 +175,9 @@ static bool find_pair(struct recovery *y, const struct node *mul, struct site *s
 
 static bool named_as_folded(const char *name)
 {
-    return strstr(name, "batchnorm/sub") || strstr(name, "_fused_bn") || strstr(name, "FusedBatchNorm");
+    /* without a centre (beta) the new bias is a product, "batchnorm/mul_2" */
+    return strstr(name, "batchnorm/sub") || strstr(name, "batchnorm/mul_") || strstr(name, "_fused_bn") ||
+           strstr(name, "FusedBatchNorm");
 }
 
 static bool find_folded(struct recovery *y, const struct node *conv, struct site *s)
@@ -367,10 +401,9 @@ static void tell_folded_looking(const struct recovery *y, const struct node *n)
          "mean 0 and variance 1: either never trained, or its statistics were folded away");
 }
 
-static bool tell_limits(const struct recovery *y)
+static void tell_limits(const struct recovery *y)
 {
     const struct graph *g = y->from->graph;
-    struct parameters p;
     bool dropout = false;
 
     for (size_t k = 0; k < g->node_count; k++) {
@@ -383,14 +416,11 @@ static bool tell_limits(const struct recovery *y)
     if (g->inputs[0]->type.rank > 0 && g->inputs[0]->type.dims[0] >= 0)
         warn(y->report, NULL, "cannot recover: the batch size, which is fixed to %lld",
              (long long)g->inputs[0]->type.dims[0]);
-    if (!parameters_find(&p, y->from, NULL, y->arena, y->report))
-        return false;
-    for (size_t k = 0; k < p.count; k++)
-        if (p.at[k].role == ROLE_TRAINABLE && p.at[k].readers > 1)
+    for (size_t k = 0; k < y->parameters.count; k++)
+        if (y->parameters.at[k].role == ROLE_TRAINABLE && y->parameters.at[k].readers > 1)
             warn(y->report, NULL,
                  "cannot recover: whether '%s' was shared by its %d readers, or equal ones were merged",
-                 p.at[k].value->name, p.at[k].readers);
-    return true;
+                 y->parameters.at[k].value->name, y->parameters.at[k].readers);
 }
 
 /* -- the whole -- */
@@ -399,8 +429,9 @@ static bool recover(struct recovery *y, struct model *to, const struct calibrati
 {
     struct moments *moments;
 
-    if (!find_sites(y) || !tell_limits(y))
+    if (!parameters_find(&y->parameters, y->from, NULL, y->arena, y->report) || !find_sites(y))
         return false;
+    tell_limits(y);
     moments = arena_array(y->arena, y->count, sizeof *moments, y->report);
     for (size_t k = 0; moments && k < y->count; k++) {
         moments[k] = (struct moments){ .at = y->sites[k].x, .axis = y->sites[k].axis };

@@ -1343,6 +1343,56 @@ START_TEST(what_differs_is_counted)
 }
 END_TEST
 
+/* What Keras' exporter leaves of a layer of one channel and of one without a centre; what is done to an input is none. */
+START_TEST(traces_are_told_apart)
+{
+    static const struct {
+        const char *text;
+        size_t pairs, folded;
+    } cases[] = {
+        { "g (float[N, 2, 3, 3] x) => (float[N, 1, 3, 3] y)\n"
+          "<float[1, 2, 1, 1] w = {1, 2}, float[1] \"l/batchnorm/mul:0\" = {0.5}, float[1, 1, 1, 1] c = {0.25}>\n"
+          "{ h = Conv (x, w) r = Relu (h) [\"l/batchnorm/mul_1\"] m = Mul (r, \"l/batchnorm/mul:0\") y = Add (m, c) }",
+          1, 0 },
+        { "g (float[N, 2, 3, 3] x) => (float[N, 1, 3, 3] y)\n"
+          "<float[1, 2, 1, 1] w = {1, 2}, float[1] f = {0.5}, float[1, 1, 1, 1] c = {0.25}>\n"
+          "{ h = Conv (x, w) r = Relu (h) m = Mul (r, f) y = Add (m, c) }",
+          0, 0 },
+        { "g (float[N, 2, 3, 3] x) => (float[N, 1, 3, 3] y)\n"
+          "<float[1, 2, 1, 1] w = {1, 2}, float[1, 2, 1, 1] f = {0.5, 0.25}, float[1, 2, 1, 1] c = {1, 2}>\n"
+          "{ m = Mul (x, f) a = Add (m, c) y = Conv (a, w) }",
+          0, 0 },
+        { "g (float[N, 2, 3, 3] x) => (float[N, 2, 3, 3] y)\n"
+          "<float[2, 2, 1, 1] w = {1, 2, 3, 4}, float[2] \"l/batchnorm/mul_2:0\" = {0.5, 0.25}, float[2, 2, 1, 1] v = "
+          "{1, 2, 3, 4},\n"
+          " float[2] b = {1, 2}>\n"
+          "{ h = Conv (x, w, \"l/batchnorm/mul_2:0\") r = Relu (h) y = Conv (r, v, b) }",
+          0, 1 },
+    };
+    const struct recover_options o = RECOVER_OPTIONS_INIT;
+    float data[4 * 18];
+    const int64_t labels_[4] = { 0 };
+    char text[1000];
+    struct calibration calibration = { .threads = 1 };
+    struct dataset d;
+    struct recovered got;
+    struct model *m, *r;
+
+    noise(data, 4 * 18, 3);
+    d = data_of(4, (const int64_t[]){ 4, 2, 3, 3 }, data, labels_, NULL, 1);
+    calibration.data = &d;
+    snprintf(text, sizeof text, HEAD "%s", cases[_i].text);
+    m = model_of(text);
+    r = model_recover(m, &calibration, &o, &got, &report);
+    expect_ok(r);
+    ck_assert_uint_eq(got.pairs, cases[_i].pairs);
+    ck_assert_uint_eq(got.folded, cases[_i].folded);
+    ck_assert_double_lt(got.outputs.difference, 1e-5);
+    model_free(r);
+    model_free(m);
+}
+END_TEST
+
 /* Channels that stand last, as Keras on other backends leaves them, cost two transpositions; layer normalisation is
  * left alone. */
 START_TEST(only_batch_normalization_is_recovered)
@@ -1513,6 +1563,7 @@ Suite *suite(void)
     add_tests(s, lowered_normalization_is_recovered, COUNT(exports));
     add_tests(s, other_outputs_are_compared_as_what_they_are, 7);
     add_tests(s, what_differs_is_counted, 7);
+    add_tests(s, traces_are_told_apart, 4);
     add_test(s, only_batch_normalization_is_recovered);
     add_tests(s, weights_that_are_not_trained_are_shared, 2);
     tcase_add_checked_fixture(files, enter_scratch, leave_scratch);

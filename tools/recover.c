@@ -12,6 +12,8 @@ const char *const recover_folded[RECOVER_FOLDED] = {
 static void print_found(const struct recovered *f)
 {
     say("%zu BatchNormalization from Mul and Add, %zu from folded convolutions", f->pairs, f->folded);
+    if (f->fresh)
+        say(" (%zu of them never trained: mean 0, variance 1)", f->fresh);
     if (f->outputs.floats || !f->outputs.others)
         say("; outputs differ by %.3g at most", f->outputs.difference);
     if (f->outputs.others)

@@ -11,11 +11,12 @@
 /* A place where BatchNormalization was. */
 struct site {
     const struct value *x;        /* what it normalised; for a folded convolution, what that gives */
-    const struct node *mul, *add; /* the pair; NULL: */
+    const struct node *mul, *add; /* the pair, or the product alone; NULL: */
     const struct node *conv;
     int axis;
     int64_t channels;
-    const struct tensor *a, *b; /* one value for each channel; `a` is NULL for a convolution */
+    const struct tensor *a, *b; /* one value for each channel; `a` is NULL for a convolution, `b` where it was 0 */
+    bool fresh;                 /* it was never trained */
     char stem[160];             /* names of the new parameters begin so */
 };
 
@@ -151,24 +152,79 @@ static bool is_preprocessing(const struct recovery *y, const struct node *mul, c
     return false;
 }
 
+static double channel_value(const struct tensor *t, int64_t c, double none)
+{
+    return t ? (double)((const float *)t->data)[c] : none;
+}
+
+enum {
+    FRESH = 30
+}; /* percent that a factor may be from 1, and a summand from 0: initialisers may draw gamma and beta */
+
+/* gamma 1, beta 0, mean 0 and variance 1, or near: a layer that has not learned yet. Statistics that are measured would
+ * make one of it that cannot learn any more: gamma would become a deviation, which may be very small. */
+static bool is_fresh(const struct recovery *y, const struct site *s)
+{
+    const double deviation = sqrt(1 + (double)y->options->epsilon);
+
+    if (!s->a)
+        return !s->b;
+    for (int64_t c = 0; c < s->channels; c++)
+        if (fabs(channel_value(s->a, c, 1) * deviation - 1) * 100 > FRESH ||
+            fabs(channel_value(s->b, c, 0)) * 100 > FRESH)
+            return false;
+    return true;
+}
+
+/* Of a convolution the weights tell nothing. It is taken for fresh with small biases where all else is fresh, too. */
+static void find_fresh_convolutions(struct recovery *y)
+{
+    bool fresh = false, all = true;
+
+    for (size_t k = 0; k < y->count; k++) {
+        const struct site *s = &y->sites[k];
+
+        fresh |= s->a && s->fresh;
+        all = all && (s->fresh || !s->a);
+        for (int64_t c = 0; !s->a && c < s->channels; c++)
+            all = all && fabs(channel_value(s->b, c, 0)) * 100 <= FRESH;
+    }
+    for (size_t k = 0; fresh && all && k < y->count; k++)
+        y->sites[k].fresh = true;
+}
+
+/* The addition behind a product; NULL where there is none. */
+static const struct node *addition_behind(const struct recovery *y, const struct node *mul)
+{
+    const struct node *add = mul->out[0] ? y->only_reader[mul->out[0]->id] : NULL;
+
+    return is_op(add, &op_add) && add->out[0] && add->index >= 0 ? add : NULL;
+}
+
+/* A product and a sum, or, where the name says so, a product alone: zeros are not exported. */
 static bool find_pair(struct recovery *y, const struct node *mul, struct site *s)
 {
-    const struct node *add = is_op(mul, &op_mul) && mul->out[0] ? y->only_reader[mul->out[0]->id] : NULL;
+    const struct tensor *type;
     const struct value *x, *product;
     bool named;
 
-    if (!is_op(add, &op_add) || !add->out[0] || mul->index < 0 || add->index < 0 || !operands(y, mul, &x, &s->a) ||
-        !operands(y, add, &product, &s->b) || is_normalised_here(y, x))
+    if (!is_op(mul, &op_mul) || !mul->out[0] || mul->index < 0 || !operands(y, mul, &x, &s->a) ||
+        is_normalised_here(y, x))
         return false;
     named = says_batch_normalization(mul->name) || says_batch_normalization(mul->in[mul->in[0] == x]->name);
-    s->axis = channel_axis(&y->types->types[x->id], s->a, named);
-    if (s->axis < 0 || channel_axis(&y->types->types[x->id], s->b, named) != s->axis ||
-        (!named && is_preprocessing(y, mul, x)))
+    type = &y->types->types[x->id];
+    s->axis = channel_axis(type, s->a, named);
+    s->add = addition_behind(y, mul);
+    if (s->add && (!operands(y, s->add, &product, &s->b) || channel_axis(type, s->b, named) != s->axis))
+        s->add = NULL;
+    if (s->axis < 0 || (!s->add && !named) || (!named && is_preprocessing(y, mul, x)))
         return false;
+    if (!s->add)
+        s->b = NULL;
     s->x = x;
     s->mul = mul;
-    s->add = add;
-    s->channels = y->types->types[x->id].dims[s->axis];
+    s->channels = type->dims[s->axis];
+    s->fresh = is_fresh(y, s);
     name_site(s, mul, NULL, y->count);
     return true;
 }
@@ -183,23 +239,25 @@ static bool named_as_folded(const char *name)
 static bool find_folded(struct recovery *y, const struct node *conv, struct site *s)
 {
     const struct value *bias = is_op(conv, &op_conv) && conv->inputs > 2 ? conv->in[2] : NULL;
-    const struct node *after;
 
-    if (!bias || conv->index < 0 || y->options->folded == FOLDED_NONE || !y->active[conv->in[0]->id] || !conv->out[0])
+    if (!is_op(conv, &op_conv) || conv->index < 0 || y->options->folded == FOLDED_NONE || !y->active[conv->in[0]->id] ||
+        !conv->out[0] || !tensor_known(&y->types->types[conv->out[0]->id]))
         return false;
-    s->b = &y->types->types[bias->id];
-    if (!s->b->data || s->b->dtype != F32 || s->b->rank != 1)
+    s->b = bias ? &y->types->types[bias->id] : NULL;
+    if (s->b && (!s->b->data || s->b->dtype != F32 || s->b->rank != 1))
         return false;
-    if (y->options->folded == FOLDED_BY_NAME && !named_as_folded(bias->name) && !named_as_folded(conv->name))
+    if (!bias && !says_batch_normalization(conv->name)) /* one that was never trained has none */
         return false;
-    after = y->only_reader[conv->out[0]->id];
-    if (is_op(after, &op_batch_normalization)) /* nothing was folded into this one */
+    if (bias && y->options->folded == FOLDED_BY_NAME && !named_as_folded(bias->name) && !named_as_folded(conv->name))
+        return false;
+    if (is_op(y->only_reader[conv->out[0]->id], &op_batch_normalization)) /* nothing was folded into this one */
         return false;
     s->x = conv->out[0];
     s->conv = conv;
     s->axis = 1;
-    s->channels = s->b->dims[0];
-    name_site(s, conv, bias->name, y->count);
+    s->channels = y->types->types[s->x->id].dims[1];
+    s->fresh = is_fresh(y, s);
+    name_site(s, conv, bias ? bias->name : NULL, y->count);
     return true;
 }
 
@@ -226,6 +284,7 @@ static bool find_sites(struct recovery *y)
         if (find_pair(y, g->nodes[k], s) || find_folded(y, g->nodes[k], s))
             y->count++;
     }
+    find_fresh_convolutions(y);
     return true;
 }
 
@@ -239,10 +298,10 @@ static bool fill(const struct recovery *y, const struct site *s, const struct mo
         if (!(four[k] = arena_array(y->arena, (size_t)s->channels, sizeof(float), y->report)))
             return false;
     for (int64_t c = 0; c < s->channels; c++) {
-        const double b = (double)((const float *)s->b->data)[c];
-        const double a = s->a ? (double)((const float *)s->a->data)[c] : 1;
-        const double mean = s->a ? m->mean[c] : m->mean[c] - b; /* of a convolution, without the bias that it had */
-        const double v = (double)(float)m->variance[c];
+        const double b = channel_value(s->b, c, 0), a = channel_value(s->a, c, 1);
+        /* of a convolution without the bias that it had */
+        const double mean = s->fresh ? 0 : s->a ? m->mean[c] : m->mean[c] - b;
+        const double v = s->fresh ? 1 : (double)(float)m->variance[c];
 
         four[GAMMA][c] = (float)(a * sqrt(v + (double)y->options->epsilon));
         four[BETA][c] = (float)(b + (double)(float)mean * a);
@@ -272,10 +331,14 @@ static bool add_parameters(struct edit *e, const struct site *s, float *const fo
     return true;
 }
 
-/* Where new nodes go: before the addition of a pair, behind a convolution. */
+/* Where new nodes go: before the last of a pair, behind a convolution. */
 static Onnx__NodeProto *add_node(struct edit *e, const struct site *s, const char *op, const char *name)
 {
-    return edit_insert_node(e, (size_t)(s->conv ? s->conv->index : s->add->index), s->conv, op, name);
+    return edit_insert_node(e,
+                            (size_t)(s->conv  ? s->conv->index
+                                     : s->add ? s->add->index
+                                              : s->mul->index),
+                            s->conv, op, name);
 }
 
 /* What exporters do to bring channels that stand last to axis 1, and back. */
@@ -335,23 +398,25 @@ static void drop_unread(struct edit *e, const char *name)
 
 static bool replace_pair(struct edit *e, const struct recovery *y, const struct site *s, char *const names[FOUR])
 {
-    const char *a = s->mul->in[s->mul->in[0] == s->x ? 1 : 0]->name;
-    const char *b = s->add->in[s->add->in[0] == s->mul->out[0] ? 1 : 0]->name;
+    const struct node *last = s->add ? s->add : s->mul;
 
-    if (!add_normalization(e, y, s, s->x->name, s->add->out[0]->name, names))
+    if (!add_normalization(e, y, s, s->x->name, last->out[0]->name, names))
         return false;
-    edit_drop_value_info(e, s->mul->out[0]->name);
-    edit_drop_node(e, (size_t)s->add->index);
+    if (s->add) {
+        edit_drop_value_info(e, s->mul->out[0]->name);
+        edit_drop_node(e, (size_t)s->add->index);
+    }
     edit_drop_node(e, (size_t)s->mul->index);
-    drop_unread(e, a);
-    drop_unread(e, b);
+    drop_unread(e, s->mul->in[s->mul->in[0] == s->x ? 1 : 0]->name);
+    if (s->add)
+        drop_unread(e, s->add->in[s->add->in[0] == s->mul->out[0] ? 1 : 0]->name);
     return true;
 }
 
 static bool unfold(struct edit *e, const struct recovery *y, const struct site *s, char *const names[FOUR])
 {
     Onnx__NodeProto *conv = e->graph->node[s->conv->index];
-    const char *bias = s->conv->in[2]->name, *out = s->conv->out[0]->name;
+    const char *bias = s->b ? s->conv->in[2]->name : NULL, *out = s->conv->out[0]->name;
     char stem[200], *plain;
     bool ok;
 
@@ -359,7 +424,7 @@ static bool unfold(struct edit *e, const struct recovery *y, const struct site *
     plain = edit_fresh_name(e, stem);
     ok = plain && add_normalization(e, y, s, plain, out, names) &&
          edit_set_outputs(e, conv, 1, (const char *const[]){ plain });
-    if (ok) {
+    if (ok && bias) {
         edit_cut_inputs(e, conv, 2);
         drop_unread(e, bias);
     }
@@ -436,6 +501,7 @@ static bool recover(struct recovery *y, struct model *to, const struct calibrati
     for (size_t k = 0; moments && k < y->count; k++) {
         moments[k] = (struct moments){ .at = y->sites[k].x, .axis = y->sites[k].axis };
         out->folded += y->sites[k].conv != NULL;
+        out->fresh += y->sites[k].fresh;
         out->pairs += y->sites[k].conv == NULL;
     }
     return moments && (!y->count || calibrate(y->from, c, moments, y->count, y->arena, y->report)) &&

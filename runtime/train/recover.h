@@ -6,6 +6,9 @@
  *   Conv with folded W', b'           ->  Conv with W' alone, BatchNormalization, gamma = sqrt(v + eps),
  *                                         beta = b' + m, ...
  *
+ * What was never trained has left a factor near 1 / sqrt(1 + eps) alone, or a convolution without a bias, where the name
+ * tells of it; it gets mean 0 and variance 1, as it had.
+ *
  * m and v are the mean and variance at that place over calibration data, so that the model computes in inference what
  * it did, and its statistics are what training would have kept. What cannot be known is told as warnings: "cannot
  * recover: ...". */
@@ -30,8 +33,9 @@ struct recover_options {
     }
 
 struct recovered {
-    size_t pairs;              /* Mul and Add that became BatchNormalization */
-    size_t folded;             /* convolutions that were unfolded */
+    size_t pairs;  /* Mul and Add that became BatchNormalization */
+    size_t folded; /* convolutions that were unfolded */
+    size_t fresh;  /* of both, those that were never trained: mean 0 and variance 1 in place of measured ones */
     struct comparison outputs; /* before and after */
 };
 

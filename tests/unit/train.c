@@ -1348,26 +1348,44 @@ START_TEST(traces_are_told_apart)
 {
     static const struct {
         const char *text;
-        size_t pairs, folded;
+        size_t pairs, folded, fresh;
     } cases[] = {
         { "g (float[N, 2, 3, 3] x) => (float[N, 1, 3, 3] y)\n"
           "<float[1, 2, 1, 1] w = {1, 2}, float[1] \"l/batchnorm/mul:0\" = {0.5}, float[1, 1, 1, 1] c = {0.25}>\n"
           "{ h = Conv (x, w) r = Relu (h) [\"l/batchnorm/mul_1\"] m = Mul (r, \"l/batchnorm/mul:0\") y = Add (m, c) }",
-          1, 0 },
+          1, 0, 0 },
         { "g (float[N, 2, 3, 3] x) => (float[N, 1, 3, 3] y)\n"
           "<float[1, 2, 1, 1] w = {1, 2}, float[1] f = {0.5}, float[1, 1, 1, 1] c = {0.25}>\n"
           "{ h = Conv (x, w) r = Relu (h) m = Mul (r, f) y = Add (m, c) }",
-          0, 0 },
+          0, 0, 0 },
         { "g (float[N, 2, 3, 3] x) => (float[N, 1, 3, 3] y)\n"
           "<float[1, 2, 1, 1] w = {1, 2}, float[1, 2, 1, 1] f = {0.5, 0.25}, float[1, 2, 1, 1] c = {1, 2}>\n"
           "{ m = Mul (x, f) a = Add (m, c) y = Conv (a, w) }",
-          0, 0 },
+          0, 0, 0 },
         { "g (float[N, 2, 3, 3] x) => (float[N, 2, 3, 3] y)\n"
           "<float[2, 2, 1, 1] w = {1, 2, 3, 4}, float[2] \"l/batchnorm/mul_2:0\" = {0.5, 0.25}, float[2, 2, 1, 1] v = "
           "{1, 2, 3, 4},\n"
           " float[2] b = {1, 2}>\n"
           "{ h = Conv (x, w, \"l/batchnorm/mul_2:0\") r = Relu (h) y = Conv (r, v, b) }",
-          0, 1 },
+          0, 1, 0 },
+        /* never trained: a product alone, in any layout; a convolution without a bias; a bias that is near 0 */
+        { "g (float[N, 3, 3, 2] x) => (float[N, 3, 3, 2] y)\n"
+          "<float[2, 2] w = {1, 2, 3, 4}, float[2] \"l/batchnorm/mul:0\" = {0.99950039, 0.99950039}>\n"
+          "{ h = MatMul (x, w) [\"l/batchnorm/mul_1\"] m = Mul (h, \"l/batchnorm/mul:0\") y = Relu (m) }",
+          1, 0, 1 },
+        { "g (float[N, 2, 3, 3] x) => (float[N, 2, 3, 3] y) <float[2, 2, 1, 1] w = {1, 2, 3, 4}>\n"
+          "{ [\"l/batchnorm/mul_1\"] h = Conv (x, w) y = Relu (h) }",
+          0, 1, 1 },
+        { "g (float[N, 2, 3, 3] x) => (float[N, 2, 3, 3] y)\n"
+          "<float[2, 2, 1, 1] w = {1, 2, 3, 4}, float[2] \"l/batchnorm/sub:0\" = {0.01, -0.02}, float[1, 2, 1, 1] a = "
+          "{0.98, 1.01}>\n"
+          "{ h = Conv (x, w, \"l/batchnorm/sub:0\") r = Relu (h) [\"k/batchnorm/mul_1\"] y = Mul (r, a) }",
+          1, 1, 2 },
+        { "g (float[N, 2, 3, 3] x) => (float[N, 2, 3, 3] y)\n"
+          "<float[2, 2, 1, 1] w = {1, 2, 3, 4}, float[2] \"l/batchnorm/sub:0\" = {0.01, -2}, float[1, 2, 1, 1] a = "
+          "{0.98, 1.01}>\n"
+          "{ h = Conv (x, w, \"l/batchnorm/sub:0\") r = Relu (h) [\"k/batchnorm/mul_1\"] y = Mul (r, a) }",
+          1, 1, 1 },
     };
     const struct recover_options o = RECOVER_OPTIONS_INIT;
     float data[4 * 18];
@@ -1379,7 +1397,7 @@ START_TEST(traces_are_told_apart)
     struct model *m, *r;
 
     noise(data, 4 * 18, 3);
-    d = data_of(4, (const int64_t[]){ 4, 2, 3, 3 }, data, labels_, NULL, 1);
+    d = data_of(4, (const int64_t[]){ 4, _i == 4 ? 3 : 2, 3, _i == 4 ? 2 : 3 }, data, labels_, NULL, 1);
     calibration.data = &d;
     snprintf(text, sizeof text, HEAD "%s", cases[_i].text);
     m = model_of(text);
@@ -1387,6 +1405,7 @@ START_TEST(traces_are_told_apart)
     expect_ok(r);
     ck_assert_uint_eq(got.pairs, cases[_i].pairs);
     ck_assert_uint_eq(got.folded, cases[_i].folded);
+    ck_assert_uint_eq(got.fresh, cases[_i].fresh);
     ck_assert_double_lt(got.outputs.difference, 1e-5);
     model_free(r);
     model_free(m);
@@ -1563,7 +1582,7 @@ Suite *suite(void)
     add_tests(s, lowered_normalization_is_recovered, COUNT(exports));
     add_tests(s, other_outputs_are_compared_as_what_they_are, 7);
     add_tests(s, what_differs_is_counted, 7);
-    add_tests(s, traces_are_told_apart, 4);
+    add_tests(s, traces_are_told_apart, 8);
     add_test(s, only_batch_normalization_is_recovered);
     add_tests(s, weights_that_are_not_trained_are_shared, 2);
     tcase_add_checked_fixture(files, enter_scratch, leave_scratch);

@@ -233,7 +233,8 @@ static bool named_as_folded(const char *name)
 {
     /* without a centre (beta) the new bias is a product, "batchnorm/mul_2" */
     return strstr(name, "batchnorm/sub") || strstr(name, "batchnorm/mul_") || strstr(name, "_fused_bn") ||
-           strstr(name, "FusedBatchNorm");
+           strstr(name, "FusedBatchNorm") ||
+           strncmp(name, "onnx::Conv_", 11) == 0; /* PyTorch's TorchScript exporter calls what it has computed so */
 }
 
 static bool find_folded(struct recovery *y, const struct node *conv, struct site *s)

@@ -1368,6 +1368,13 @@ START_TEST(traces_are_told_apart)
           " float[2] b = {1, 2}>\n"
           "{ h = Conv (x, w, \"l/batchnorm/mul_2:0\") r = Relu (h) y = Conv (r, v, b) }",
           0, 1, 0 },
+        /* PyTorch's exporter: what it has computed has such names, parameters keep theirs */
+        { "g (float[N, 2, 3, 3] x) => (float[N, 2, 3, 3] y)\n"
+          "<float[2, 2, 1, 1] \"onnx::Conv_23\" = {1, 2, 3, 4}, float[2] \"onnx::Conv_24\" = {0.5, -2}, float[2, 2, 1, "
+          "1] v = {1, 2, 3, 4},\n"
+          " float[2] \"6.bias\" = {1, 2}>\n"
+          "{ h = Conv (x, \"onnx::Conv_23\", \"onnx::Conv_24\") r = Relu (h) y = Conv (r, v, \"6.bias\") }",
+          0, 1, 0 },
         /* never trained: a product alone, in any layout; a convolution without a bias; a bias that is near 0 */
         { "g (float[N, 3, 3, 2] x) => (float[N, 3, 3, 2] y)\n"
           "<float[2, 2] w = {1, 2, 3, 4}, float[2] \"l/batchnorm/mul:0\" = {0.99950039, 0.99950039}>\n"
@@ -1397,7 +1404,7 @@ START_TEST(traces_are_told_apart)
     struct model *m, *r;
 
     noise(data, 4 * 18, 3);
-    d = data_of(4, (const int64_t[]){ 4, _i == 4 ? 3 : 2, 3, _i == 4 ? 2 : 3 }, data, labels_, NULL, 1);
+    d = data_of(4, (const int64_t[]){ 4, _i == 5 ? 3 : 2, 3, _i == 5 ? 2 : 3 }, data, labels_, NULL, 1);
     calibration.data = &d;
     snprintf(text, sizeof text, HEAD "%s", cases[_i].text);
     m = model_of(text);
@@ -1582,7 +1589,7 @@ Suite *suite(void)
     add_tests(s, lowered_normalization_is_recovered, COUNT(exports));
     add_tests(s, other_outputs_are_compared_as_what_they_are, 7);
     add_tests(s, what_differs_is_counted, 7);
-    add_tests(s, traces_are_told_apart, 8);
+    add_tests(s, traces_are_told_apart, 9);
     add_test(s, only_batch_normalization_is_recovered);
     add_tests(s, weights_that_are_not_trained_are_shared, 2);
     tcase_add_checked_fixture(files, enter_scratch, leave_scratch);

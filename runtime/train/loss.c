@@ -98,7 +98,7 @@ static bool choose_asked(struct loss *l, const char *spec, struct value *out, co
     from_logits = spec_value(row, l->settings, "from_logits") != 0;
     if (from_logits && activation && activation == l->def->activation)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "loss '%s': the output '%s' is no logits, it comes from %s", row->name,
-                    out->name, activation == ACTIVATION_SIGMOID ? "Sigmoid" : "Softmax");
+                    out->name, (activation == ACTIVATION_SIGMOID ? &op_sigmoid : &op_softmax)->name);
     take_back(l, out, c);
     l->logits |= from_logits;
     if (l->def->activation && !l->logits && !activation)

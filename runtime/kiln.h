@@ -682,6 +682,9 @@ KILN_API const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer,
 KILN_API size_t kiln_trainer_input_count(const kiln_trainer *trainer);
 /* What a batch must be for input k; the first dimension is KILN_ANY. NULL where k is not below the count. */
 KILN_API const kiln_value_info *kiln_trainer_input(const kiln_trainer *trainer, size_t k);
+/* The only number of samples that a batch may have, where an exporter has written it into the model; kiln_trainer_fit
+ * and kiln_trainer_evaluate take it, and leave an incomplete last batch out. 0: any. */
+KILN_API int64_t kiln_trainer_batch(const kiln_trainer *trainer);
 /* The optimiser's name: "adam". */
 KILN_API const char *kiln_trainer_optimizer(const kiln_trainer *trainer);
 

@@ -69,9 +69,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static void print(const struct learn *l, const double *values)
 {
     const kiln_dataset_info *data = kiln_dataset_about(l->train);
+    const int64_t only = kiln_trainer_batch(l->trainer);
 
     learn_say_losses(l, "loss function ");
-    say("samples %lld%s\n", (long long)data->count, data->header ? " below a header" : "");
+    say("samples %lld%s\n", (long long)(only ? data->count / only * only : data->count),
+        data->header ? " below a header" : "");
     say("%s %.9g\n", kiln_trainer_measure_name(l->trainer, 0), values[0]);
     for (size_t m = 1; m < kiln_trainer_measure_count(l->trainer); m++)
         if (!isnan(values[m]))

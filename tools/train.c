@@ -169,7 +169,8 @@ static void print_start(const struct options *o, const struct learn *l)
     print_normalization(o, t);
     learn_say_losses(l, "loss       ");
     say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", kiln_trainer_optimizer(t),
-        kiln_trainer_learning_rate(t), (long long)o->fit.batch, kiln_context_threads(l->command.context));
+        kiln_trainer_learning_rate(t), (long long)(kiln_trainer_batch(t) ? kiln_trainer_batch(t) : o->fit.batch),
+        kiln_context_threads(l->command.context));
     fflush(stdout);
 }
 

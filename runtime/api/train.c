@@ -381,6 +381,11 @@ const char *kiln_role_name(kiln_role role)
     return role >= KILN_TRAINABLE && role <= KILN_CONSTANT ? role_name((enum role)role) : "";
 }
 
+int64_t kiln_trainer_batch(const kiln_trainer *trainer)
+{
+    return trainer ? trainer->trainer->batch : 0;
+}
+
 const char *kiln_trainer_optimizer(const kiln_trainer *trainer)
 {
     return trainer ? trainer->trainer->optimizer.def->row.name : NULL;

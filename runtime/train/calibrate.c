@@ -1,26 +1,16 @@
 #include "train/calibrate.h"
 #include "data/element.h"
 #include "kernels/kernels.h"
-#include "plan/given.h"
 #include "run/frame.h"
+#include "train/batch_size.h"
 #include <math.h>
 #include <string.h>
 
 struct program *plan_sample(const struct model *m, struct budget *b, struct report *r)
 {
     const struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = b, .report = r };
-    const struct graph *g = m->graph;
-    struct arena scratch = { .budget = b };
-    struct tensor *tensors = given_types(g, &scratch, r);
-    struct program *p = NULL;
 
-    for (size_t k = 0; tensors && k < g->input_count; k++)
-        if (g->inputs[k]->has_type)
-            tensors[g->inputs[k]->id] = given_closed(&g->inputs[k]->type, 1);
-    if (tensors)
-        p = plan_program(g, NULL, tensors, NULL, &c);
-    arena_release(&scratch);
-    return p;
+    return plan_samples(m->graph, NULL, 1, UNKNOWN, &c);
 }
 
 /* -- running over data -- */
@@ -34,6 +24,7 @@ struct runner {
     struct frame *frame;
     struct batches batches;
     bool has_batches;
+    int64_t only; /* the only batch that the model takes; 0: any */
     struct tensor x;
 };
 
@@ -51,14 +42,20 @@ static void runner_release(struct runner *n)
 static bool open_batches(struct runner *n, const struct model *m, const struct calibration *c, struct report *r)
 {
     const struct graph *g = m->graph;
-    const int64_t batch = c->batch > 0 ? c->batch : 64;
-    const struct batch_options o = { .batch = batch < c->data->count ? batch : c->data->count };
+    struct report quiet = { 0 }; /* who recovers has told it */
+    const struct plan_context plan = engine_context(&n->engine, &quiet);
+    struct batch_options o = { 0 };
     struct column_request input = { 0 };
     const struct batch_request q = { .inputs = 1, .input = &input };
 
     if (g->input_count != 1 || !g->inputs[0]->has_type)
         return fail(r, KILN_BAD_MODEL, NULL, "the model has %zu inputs without a value, must have 1 to be calibrated",
                     g->input_count);
+    if (!batch_size_find(g, NULL, &plan, &n->only))
+        return fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
+    o.batch = batch_size(c->batch > 0 ? c->batch : 64, n->only, c->data->count, r);
+    if (!o.batch && n->only)
+        return false;
     input = (struct column_request){ .name = g->inputs[0]->name, .type = &g->inputs[0]->type };
     if (!batches_init(&n->batches, c->data, c->normalizer, &q, &o, &n->budget, r))
         return false;
@@ -97,8 +94,12 @@ static bool runner_next(struct runner *n, int64_t *count, struct report *r)
 {
     bool ok;
 
-    if (!batches_next(&n->batches, &n->x.data, NULL, count, r) || !*count)
-        return !failed(r);
+    if (!batches_next(&n->batches, &n->x.data, NULL, count, r))
+        return false;
+    if (*count < n->only)
+        *count = 0;
+    if (!*count)
+        return true;
     n->x.dims[0] = *count;
     frame_set(n->frame, n->graph->inputs[0], &n->x);
     budget_start(&n->budget);

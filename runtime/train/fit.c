@@ -1,4 +1,5 @@
 #include "train/fit.h"
+#include "train/batch_size.h"
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -145,6 +146,8 @@ static bool feed_next(struct feed *f, int64_t *count, struct report *r)
 {
     if (!batches_next(&f->batches, f->x_data, f->y_data, count, r))
         return false;
+    if (*count < f->trainer->batch)
+        *count = 0; /* the model does not take an incomplete batch */
     for (size_t k = 0; k < f->trainer->inputs; k++)
         f->x[k].dims[0] = *count;
     for (size_t k = 0; k < f->trainer->target_count; k++)
@@ -169,12 +172,12 @@ static bool evaluate(struct feed *f, struct sums *s, double *out, struct report 
 bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
                       double *out, struct report *r)
 {
-    const struct batch_options o = { .batch = batch < data->count ? batch : data->count };
+    const struct batch_options o = { .batch = batch_size(batch, t->batch, data->count, r) };
     struct sums s;
     struct feed f;
     bool ok;
 
-    if (!sums_init(&s, t, r))
+    if ((!o.batch && t->batch) || !sums_init(&s, t, r))
         return false;
     ok = feed_init(&f, t, data, normalizer, &o, r);
     if (ok) {
@@ -194,7 +197,7 @@ struct fit {
     double *so_far, *train, *validation; /* by measure */
     const struct fit_options *options;
     const struct fit_events *events;
-    int64_t samples; /* of the training set */
+    int64_t samples; /* of the training set, that an epoch sees */
     struct report *report;
 };
 
@@ -309,10 +312,13 @@ static bool run_epochs(struct fit *f, const struct dataset *validation, const st
 static bool start(struct fit *f, const struct dataset *train, const struct normalizer *normalizer, struct arena *memory)
 {
     struct trainer *t = f->trainer;
-    const struct batch_options b = { .batch = f->options->batch < train->count ? f->options->batch : train->count,
+    const struct batch_options b = { .batch = batch_size(f->options->batch, t->batch, train->count, f->report),
                                      .shuffle = f->options->shuffle,
                                      .seed = f->options->seed };
 
+    if (!b.batch && t->batch)
+        return false;
+    f->samples = t->batch ? train->count / t->batch * t->batch : train->count;
     f->so_far = arena_array(memory, t->measure_count, sizeof *f->so_far, f->report);
     f->train = arena_array(memory, t->measure_count, sizeof *f->train, f->report);
     f->validation = arena_array(memory, t->measure_count, sizeof *f->validation, f->report);
@@ -327,7 +333,7 @@ bool trainer_fit(struct trainer *t, const struct dataset *train, const struct da
                  int64_t *ran, struct report *r)
 {
     const struct normalizer *check = o->validation_normalizer ? o->validation_normalizer : normalizer;
-    struct fit f = { .trainer = t, .options = o, .events = events, .samples = train->count, .report = r };
+    struct fit f = { .trainer = t, .options = o, .events = events, .report = r };
     struct arena memory = { .budget = &t->budget };
     bool ok;
 

@@ -1,7 +1,9 @@
 #include "train/recover.h"
+#include "kernels/kernels.h"
 #include "ops/op.h"
 #include "ops/registry.h"
 #include "plan/program.h"
+#include "train/batch_size.h"
 #include "train/edit.h"
 #include "train/trainable.h"
 #include <math.h>
@@ -467,9 +469,13 @@ static void tell_folded_looking(const struct recovery *y, const struct node *n)
          "mean 0 and variance 1: either never trained, or its statistics were folded away");
 }
 
-static void tell_limits(const struct recovery *y)
+static bool tell_limits(const struct recovery *y)
 {
+    const struct plan_context c = {
+        .kernels = kernels_get(), .threads = 1, .budget = y->arena->budget, .report = y->report
+    };
     const struct graph *g = y->from->graph;
+    int64_t batch;
     bool dropout = false;
 
     for (size_t k = 0; k < g->node_count; k++) {
@@ -479,7 +485,9 @@ static void tell_limits(const struct recovery *y)
     }
     if (!dropout)
         warn(y->report, NULL, "cannot recover: Dropout, if there was any, is not in the file");
-    if (g->inputs[0]->type.rank > 0 && g->inputs[0]->type.dims[0] >= 0)
+    if (!batch_size_find(g, NULL, &c, &batch))
+        return false;
+    if (!batch && g->inputs[0]->type.rank > 0 && g->inputs[0]->type.dims[0] >= 0)
         warn(y->report, NULL, "cannot recover: the batch size, which is fixed to %lld",
              (long long)g->inputs[0]->type.dims[0]);
     for (size_t k = 0; k < y->parameters.count; k++)
@@ -487,6 +495,7 @@ static void tell_limits(const struct recovery *y)
             warn(y->report, NULL,
                  "cannot recover: whether '%s' was shared by its %d readers, or equal ones were merged",
                  y->parameters.at[k].value->name, y->parameters.at[k].readers);
+    return true;
 }
 
 /* -- the whole -- */
@@ -495,9 +504,8 @@ static bool recover(struct recovery *y, struct model *to, const struct calibrati
 {
     struct moments *moments;
 
-    if (!parameters_find(&y->parameters, y->from, NULL, y->arena, y->report) || !find_sites(y))
+    if (!parameters_find(&y->parameters, y->from, NULL, y->arena, y->report) || !find_sites(y) || !tell_limits(y))
         return false;
-    tell_limits(y);
     moments = arena_array(y->arena, y->count, sizeof *moments, y->report);
     for (size_t k = 0; moments && k < y->count; k++) {
         moments[k] = (struct moments){ .at = y->sites[k].x, .axis = y->sites[k].axis };

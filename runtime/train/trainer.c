@@ -1,5 +1,5 @@
 #include "train/trainer.h"
-#include "plan/given.h"
+#include "train/batch_size.h"
 #include "train/measure.h"
 #include "train/prepare.h"
 #include "train/state.h"
@@ -217,31 +217,16 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
     return true;
 }
 
-/* The types of all values with one sample. */
-static struct program *sample_types(struct trainer *t, struct report *r)
-{
-    const struct plan_context c = engine_context(&t->engine, r);
-    const struct graph *g = t->model->graph;
-    struct arena scratch = { .budget = &t->budget };
-    struct tensor *tensors = given_types(g, &scratch, r);
-    struct program *p = NULL;
-
-    for (size_t k = 0; tensors && k < t->inputs; k++)
-        tensors[g->inputs[k]->id] = given_closed(&t->x[k], 1);
-    if (tensors)
-        p = plan_program(g, NULL, tensors, NULL, &c);
-    arena_release(&scratch);
-    return p;
-}
-
 static bool choose_losses(struct trainer *t, const struct trainer_options *o, struct report *r)
 {
     static const struct target_options nothing_said;
-    struct program *p = sample_types(t, r);
+    const struct plan_context c = engine_context(&t->engine, r);
+    struct program *p = plan_samples(t->model->graph, t->x, 1, UNKNOWN, &c);
     bool ok = p;
 
     for (size_t k = 0; ok && k < t->target_count; k++)
         ok = choose_loss(t, k, o->targets ? &o->target[k] : &nothing_said, p, r);
+    ok = ok && batch_size_find(t->model->graph, t->x, &c, &t->batch);
     for (size_t k = 0; ok && k < t->inputs; k++)
         t->x[k].dims[0] = UNKNOWN;
     program_free(p);
@@ -379,6 +364,9 @@ static bool run(struct trainer *t, struct training_program *p, const struct tens
 
 static bool check_inputs(const struct trainer *t, const struct tensor *x, struct report *r)
 {
+    if (t->batch && x->rank > 0 && x->dims[0] != t->batch)
+        return fail(r, KILN_BAD_DATA, NULL, "the model is made for %lld samples at a time, not for %lld",
+                    (long long)t->batch, (long long)x->dims[0]);
     for (size_t k = 0; k < t->inputs; k++) {
         if (!check_batch(&x[k], &t->x[k], "samples", t->model->graph->inputs[k], t->inputs > 1, r))
             return false;

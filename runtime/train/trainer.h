@@ -86,6 +86,7 @@ struct trainer {
     size_t trainable, state_count;
     struct map names; /* of the states: to the states */
     struct optimizer optimizer;
+    int64_t batch; /* the only number of samples that the model takes; 0: it takes any */
     size_t inputs, target_count;
     struct tensor *x;             /* [inputs] what a batch must be for graph->inputs; the first dimension is UNKNOWN */
     struct target *targets;       /* [target_count] */
@@ -108,8 +109,8 @@ struct trainer {
 struct trainer *trainer_new(const struct model *m, const struct trainer_options *o, struct report *r);
 void trainer_free(struct trainer *t);
 
-/* One step. x[k] is of the type t->x[k], y[k] of t->targets[k].y, all with the same number of samples, which may be
- * any. *loss is the sum of the losses before the update, each as often as it counts; more is in t->result. On failure
+/* One step. x[k] is of the type t->x[k], y[k] of t->targets[k].y, all with the same number of samples: t->batch,
+ * or any where that is 0. *loss is the sum of the losses before the update, each as often as it counts; more is in t->result. On failure
  * nothing has changed, unless the error is that a parameter has become infinite or no number: then a snapshot may be
  * put back, and nothing else be done with the state. */
 bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss, struct report *r);

@@ -29,6 +29,7 @@ static const struct {
       "{ r = Reshape (x, s) y = MatMul (r, w) }",
       1 },
     { "g (float[2,3,1] x) => (float[2,3] y) <int64[2] s = {2,-1}> { y = Reshape (x, s) }", 2 },
+    { "g (float[2,4,1] x) => (float[N,M] y) <int64[2] s = {2,-1}> { y = Reshape (x, s) }", 2 },
     /* a state that is drawn for so many */
     { "g (float[2,3] x) => (float[2,3] y) <float[2,3] h = {1,2,3,4,5,6}> { y = Add (x, h) }", 2 },
     /* samples and positions in one dimension; in another dimension than the first; an output that is none of theirs */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ROUNDING 1e-3 /* of probabilities that were computed */
+
 /* -- shapes -- */
 
 /* Does a shape fit what is wanted, where some dimensions may be UNKNOWN? `wanted` counts from its second dimension. */
@@ -198,7 +200,7 @@ static void turn_target(struct batch_column *c, const struct tensor *wanted, con
     const struct tensor sample = column_sample(c->from), other = column_sample(like->from);
     struct tensor shape;
 
-    if (c->form != TARGET_VALUES || sample.rank != 3 || wanted->rank != 4)
+    if ((c->form != TARGET_VALUES && c->form != TARGET_NUMBER) || sample.rank != 3 || wanted->rank != 4)
         return;
     if (same_shape(&sample, &other) && like->turn != TURN_NONE) {
         shape = turned(&sample, like->turn);
@@ -274,6 +276,7 @@ static bool choose_target(struct batches *b, const struct batch_request *q, size
     struct batch_column *c = &b->y[k];
 
     c->classes = q->target[k].classes;
+    c->probabilities = q->target[k].probabilities;
     return find_column(c, d->y, d->targets, q->target, q->targets, k, r) &&
            choose_target_type(c, q->target[k].type, &b->x[0], b->options.batch, r);
 }
@@ -421,6 +424,10 @@ static bool fill_values(const struct batch_column *c, int64_t row, int64_t to_ro
     for (int64_t k = 0; k < width; k++) {
         const double v = (double)values[c->turn == TURN_NONE ? k : source_of(c, k)];
 
+        if (c->probabilities && !(v >= -ROUNDING && v <= 1 + ROUNDING))
+            return fail(r, KILN_BAD_DATA, NULL,
+                        "what is to be predicted for sample %lld is %g, the loss needs probabilities, from 0 to 1",
+                        (long long)row, v);
         if (dtype_is_float(to))
             element_put(y, to_row * width + k, to, v);
         else if (!(fabs(v) < 0x1p24) || v != floor(v) || !element_put_int(y, to_row * width + k, to, (int64_t)v))
@@ -444,17 +451,17 @@ static bool fill_labels(const struct batch_column *c, int64_t row, int64_t to_ro
     const enum dtype to = c->type.dtype;
 
     for (int64_t i = 0; i < each; i++) {
-        const int64_t at = to_row * each + i;
+        const int64_t at = to_row * each + i, label = labels[c->turn == TURN_NONE ? i : source_of(c, i)];
 
-        if (c->classes && labels[i] >= c->classes)
-            return fail_label(c, labels[i], row, r);
+        if (c->classes && label >= c->classes)
+            return fail_label(c, label, row, r);
         if (c->form == TARGET_NUMBER)
-            element_put(y, at, to, (double)labels[i]);
+            element_put(y, at, to, (double)label);
         else if (c->form == TARGET_ONE_HOT)
             for (int64_t k = 0; k < width; k++)
-                element_put(y, at * width + k, to, k == labels[i]);
-        else if (!element_put_int(y, at, to, labels[i]))
-            return fail(r, KILN_BAD_DATA, NULL, "label %lld does not fit %s", (long long)labels[i], dtype_name(to));
+                element_put(y, at * width + k, to, k == label);
+        else if (!element_put_int(y, at, to, label))
+            return fail(r, KILN_BAD_DATA, NULL, "label %lld does not fit %s", (long long)label, dtype_name(to));
     }
     return true;
 }

@@ -267,7 +267,7 @@ static bool check_finite(const struct dataset *d, const struct column *c, const 
 
     if (!dtype_is_float(c->values.dtype))
         return true;
-    for (int64_t i = 0; i < rows; i++) {
+    for (int64_t i = d->from; i < d->from + d->count; i++) {
         if (i % ROWS == 0 && !budget_in_time(d->budget, where, r))
             return false;
         for (int64_t k = 0; k < width; k++)
@@ -342,8 +342,8 @@ static bool start(struct dataset *d, const struct data_options *o, size_t inputs
 static bool finish(struct dataset *d, const struct spec *s, int classes, const struct data_options *o,
                    const char *where, struct report *r)
 {
-    return check_samples(d, where, r) && check_inputs_of_model(d, o, where, r) && check_numbers(d, where, r) &&
-           convert_targets(d, classes, o, where, r) && select_range(d, s, o, where, r);
+    return check_samples(d, where, r) && check_inputs_of_model(d, o, where, r) &&
+           convert_targets(d, classes, o, where, r) && select_range(d, s, o, where, r) && check_numbers(d, where, r);
 }
 
 bool dataset_open(struct dataset *out, const char *spec, enum part part, const struct data_options *options,

@@ -31,6 +31,7 @@ struct column_request {
                                   taken. Its first dimension is ignored, others may be UNKNOWN */
     int classes;               /* labels must be below; 0 is the data's own number, or what the labels show */
     bool values;               /* numbers are to be predicted (regression), not classes */
+    bool probabilities;        /* values must be from 0 to 1 */
 };
 
 struct data_options {

@@ -39,7 +39,7 @@ static bool find_labels(const struct target_column *t, int64_t width, enum label
     const struct tensor *y = &t->column->values;
     element_get *const get = element_getter(y->dtype);
     double *row = budget_zalloc(t->budget, (size_t)width, sizeof *row, r);
-    bool whole = width == 1 || element_int_getter(y->dtype), one_hot = width > 1, ok = row;
+    bool whole = width == 1 || element_int_getter(y->dtype) || y->dtype == U64, one_hot = width > 1, ok = row;
 
     for (int64_t i = 0; ok && (whole || one_hot) && i < t->rows; i++) {
         ok = i % ROWS || budget_in_time(t->budget, t->where, r);

@@ -49,7 +49,7 @@ static void count_parameters(struct layer *to, const struct node *n, const struc
             high = middle;
     }
     for (; low < p->count && p->at[low]->reader == n; low++)
-        *(p->at[low]->role == ROLE_TRAINABLE ? &to->trainable : &to->fixed) += tensor_count(&p->at[low]->initial);
+        *(p->at[low]->role == ROLE_TRAINABLE ? &to->trainable : &to->fixed) += parameter_elements(p->at[low]);
 }
 
 /* Subgraphs nest no deeper than the loader allows, so this may recurse. */

@@ -17,20 +17,23 @@ static bool is_computed_statistic(const struct candidate *c)
 
 /* -- single numbers -- */
 
-/* Has the layer one unit, whose bias is a single number? */
-static bool has_one_unit(const struct node *n, const struct tensor *weight)
+/* Has the layer one unit, whose bias is a single number? `weight` is its input k. */
+static bool has_one_unit(const struct node *n, int k, const struct tensor *weight)
 {
-    if (!weight || weight->rank < 2)
+    if (weight->rank < 2)
         return false;
     if (node_is(n, &op_conv))
         return weight->dims[0] == 1;
     if (node_is(n, &op_conv_transpose))
         return weight->dims[1] == 1;
+    if (node_is(n, &op_matmul))
+        return weight->dims[weight->rank - (k ? 1 : 2)] == 1;
     return weight->dims[weight->rank - 1] == 1 || weight->dims[weight->rank - 2] == 1;
 }
 
-/* What a layer of one unit makes of its weight. A Transpose may stand between: exporters turn channels. */
-static bool is_single_product(const struct value *v)
+/* What a layer of one unit makes of its weight; of a weight that is made by nodes only running tells the units. A
+ * Transpose may stand between: exporters turn channels. */
+static bool is_single_product(const struct candidate *c, const struct value *v)
 {
     const struct node *n = v ? v->producer : NULL;
 
@@ -39,8 +42,8 @@ static bool is_single_product(const struct value *v)
     for (int k = 0; n && k < n->inputs; k++) {
         const struct op_parameter *p = node_parameter(n, k);
 
-        if (p && p->use == PARAMETER_TRAINS && n->in[k] && n->in[k]->initializer &&
-            has_one_unit(n, n->in[k]->initializer))
+        if (p && p->use == PARAMETER_TRAINS && n->in[k] && !c->active[n->in[k]->id] &&
+            (!n->in[k]->initializer || has_one_unit(n, k, n->in[k]->initializer)))
             return true;
     }
     return false;
@@ -54,7 +57,7 @@ static bool is_scalar(const struct candidate *c)
     if (c->through)
         return true;
     return c->place->use == PARAMETER_TRAINS_UNLESS_SCALAR &&
-           !(c->content->rank && is_single_product(c->reader->in[1 - c->place->input]));
+           !(c->content->rank && is_single_product(c, c->reader->in[1 - c->place->input]));
 }
 
 static bool is_empty(const struct candidate *c)
@@ -75,6 +78,23 @@ static bool says_normalization(const char *name)
     return false;
 }
 
+/* Comes it from a normalisation by what was computed of the activations, (x - mean) / deviation? */
+static bool is_normalized(const struct candidate *c, const struct value *v)
+{
+    for (const struct node *n = v->producer; n && n->in[0]; n = v->producer) {
+        const bool arithmetic =
+            n->inputs == 2 && n->in[1] &&
+            (node_is(n, &op_mul) || node_is(n, &op_div) || node_is(n, &op_add) || node_is(n, &op_sub));
+
+        if (!arithmetic && !(n->def->flags & OP_REARRANGES))
+            return false;
+        if (arithmetic && c->active[n->in[0]->id] && c->active[n->in[1]->id])
+            return node_is(n, &op_mul) || node_is(n, &op_div);
+        v = n->in[arithmetic && !c->active[n->in[0]->id] ? 1 : 0];
+    }
+    return false;
+}
+
 /* Keras' Rescaling and Normalization, the mean and deviation of ImageNet: factors and summands before the first layer.
  * A normalisation layer that learns says so by its name. */
 static bool is_preprocessing(const struct candidate *c)
@@ -85,10 +105,15 @@ static bool is_preprocessing(const struct candidate *c)
         return false;
     other = c->reader->in[1 - c->place->input];
     return other && c->active[other->id] && !c->behind_weights[other->id] && !says_normalization(c->reader->name) &&
-           !says_normalization(c->name);
+           !says_normalization(c->name) && !is_normalized(c, other);
 }
 
 /* -- attention -- */
+
+static bool is_softmax(const struct value *v)
+{
+    return v->producer && node_is(v->producer, &op_softmax);
+}
 
 /* A product of what two layers have made, scaled or not: scores of attention. */
 static bool is_score(const struct candidate *c, const struct value *v)
@@ -100,31 +125,36 @@ static bool is_score(const struct candidate *c, const struct value *v)
 
         n = n->in[k]->producer;
     }
-    return n && node_is(n, &op_matmul) && n->in[0] && n->in[1] && c->active[n->in[0]->id] && c->active[n->in[1]->id];
+    return n && node_is(n, &op_matmul) && n->in[0] && n->in[1] && c->active[n->in[0]->id] && c->active[n->in[1]->id] &&
+           !is_softmax(n->in[0]);
 }
 
 /* What is added to scores, one for each pair of positions: a mask, ALiBi. */
 static bool is_added_to_scores(const struct candidate *c)
 {
+    if (c->through && node_is(c->through, &op_gather)) /* a table that is learned: of relative positions */
+        return false;
     return node_is(c->reader, &op_add) && c->content->rank >= 2 && is_score(c, c->reader->in[1 - c->place->input]);
 }
 
-/* Nothing that is learned is 0 but where it is -1e4 or less. */
+/* Nothing that is learned is 0 but where it is -1e4 or less, as a summand, or is 0 here and 1 there, as a factor. */
 static bool is_mask(const struct candidate *c)
 {
     element_get *const get = element_getter(c->content->dtype);
-    bool any = false;
+    const bool factor = node_is(c->reader, &op_mul);
+    bool zero = false, other = false;
 
     if (c->place->use != PARAMETER_TRAINS_UNLESS_SCALAR)
         return false;
     for (int64_t k = 0, n = tensor_count(c->content); k < n; k++) {
         const double x = get(c->content->data, k);
 
-        if (x != 0 && !(x <= -1e4))
+        if (x != 0 && !(x <= -1e4) && !(factor && x == 1))
             return false;
-        any |= x != 0;
+        zero |= x == 0;
+        other |= x != 0;
     }
-    return any;
+    return other && (zero || !factor);
 }
 
 /* -- positions -- */
@@ -157,8 +187,10 @@ static bool is_sinusoid(const struct candidate *c)
 
     if (c->place->use != PARAMETER_TRAINS_UNLESS_SCALAR || t->rank < 2)
         return false;
-    rows = t->dims[t->rank - 2];
     width = t->dims[t->rank - 1];
+    rows = 1;
+    for (int d = t->rank - 2; d >= 0 && rows == 1; d--)
+        rows = t->dims[d];
     if (rows < 2 || width < 2 || width % 2 || tensor_count(t) != rows * width)
         return false;
     for (int64_t k = 0; k < width / 2; k++) {

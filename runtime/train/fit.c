@@ -115,7 +115,8 @@ static bool request(struct batch_request *q, struct trainer *t, struct arena *me
     for (size_t k = 0; k < t->target_count; k++)
         y[k] = (struct column_request){ .name = t->targets[k].output->name,
                                         .type = &t->targets[k].y,
-                                        .classes = t->targets[k].loss.classes };
+                                        .classes = t->targets[k].loss.classes,
+                                        .probabilities = t->targets[k].loss.def->labels == LABELS_PROBABILITIES };
     *q = (struct batch_request){ t->inputs, t->target_count, x, y };
     return true;
 }

@@ -48,26 +48,50 @@ static const struct node *sigmoid_behind(const struct value *v)
     return n && node_is(n, &op_sigmoid) ? n : NULL;
 }
 
-/* The Softmax that made probabilities along the last of `rank` dimensions of `v`, looked for through Transpose. */
-static const struct node *softmax_behind(const struct value *v, int rank)
+/* The Softmax that made probabilities along dimension `axis`, of `rank`, of `v`, looked for through Transpose. */
+static const struct node *softmax_behind(const struct value *v, int rank, int axis)
 {
     const struct node *n = maker(v);
-    int axis = rank - 1;
 
     for (; n && node_is(n, &op_transpose); n = maker(n->in[0]))
         axis = transpose_from(n->attrs, rank, axis);
     return n && node_is(n, &op_softmax) && softmax_along(n->attrs, rank, axis) ? n : NULL;
 }
 
+/* Softmax along whatever dimension, looked at through nodes that only rearrange what it made, or
+ * take means of it; NULL where there is none.
+ * `axis`: the dimension of v that it goes along, 0 where the nodes do not tell. */
+static const struct node *any_softmax_behind(const struct value *v, int rank, int *axis)
+{
+    const struct node *n = v->producer;
+
+    *axis = 0;
+    for (int d = rank - 1; d > 0; d--)
+        if ((n = softmax_behind(v, rank, d))) {
+            *axis = d;
+            return n;
+        }
+    n = v->producer;
+    while (n && n->in[0] &&
+           (n->def->flags & OP_REARRANGES || node_is(n, &op_cast) || node_is(n, &op_reduce_mean) ||
+            node_is(n, &op_global_average_pool)))
+        n = n->in[0]->producer;
+    return n && node_is(n, &op_softmax) ? n : NULL;
+}
+
 static enum activation activation_of(const struct value *out, int rank)
 {
-    return softmax_behind(out, rank) ? ACTIVATION_SOFTMAX : sigmoid_behind(out) ? ACTIVATION_SIGMOID : ACTIVATION_NONE;
+    int axis;
+
+    return any_softmax_behind(out, rank, &axis) ? ACTIVATION_SOFTMAX
+           : sigmoid_behind(out)                ? ACTIVATION_SIGMOID
+                                                : ACTIVATION_NONE;
 }
 
 /* Takes the model back to its logits where the loss knows what it ends in; what rearranges them goes on doing so. */
 static void take_back(struct loss *l, struct value *out, const struct loss_clues *c)
 {
-    const struct node *activation = c->activation == ACTIVATION_SOFTMAX ? softmax_behind(out, c->rank)
+    const struct node *activation = c->activation == ACTIVATION_SOFTMAX ? softmax_behind(out, c->rank, c->rank - 1)
                                     : c->activation                     ? sigmoid_behind(out)
                                                                         : NULL;
 
@@ -150,10 +174,17 @@ bool loss_choose(struct loss *l, const char *spec, struct value *out, const stru
                  int classes, struct arena *arena, struct report *r)
 {
     const struct loss_clues c = clues_of(out, type, targets, classes);
+    char text[TYPE_TEXT];
+    int axis;
 
     *l = (struct loss){ .weight = 1, .dtype = type->dtype, .width = c.width };
     if (!(spec ? choose_asked(l, spec, out, &c, arena, r) : guess(l, out, &c, arena, r)))
         return false;
+    if (l->def->activation == ACTIVATION_SOFTMAX && any_softmax_behind(out, type->rank, &axis) && axis &&
+        axis != type->rank - 1)
+        return fail(r, KILN_UNSUPPORTED, NULL,
+                    "the Softmax of output '%s' goes along dimension %d, of %s; loss '%s' needs classes in the last",
+                    out->name, axis, tensor_text(type, text), l->def->row.name);
     if (l->def->labels != LABELS_NUMBERS && c.width > 0 && c.width < INT_MAX)
         l->classes = c.width == 1 && l->def->labels == LABELS_PROBABILITIES ? 2 : (int)c.width;
     return true;

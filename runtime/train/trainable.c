@@ -2,6 +2,7 @@
 #include "data/element.h"
 #include "grad/grad.h"
 #include "ops/registry.h"
+#include "ops/signature.h"
 #include "train/constants.h"
 #include <fnmatch.h>
 #include <string.h>
@@ -215,6 +216,16 @@ static bool is_half(const struct model *m, const struct node *n, const struct te
     return !first || (node_is(n, &op_lstm) && strcmp(producer, "tf2onnx") == 0); /* a GRU of Keras may have both */
 }
 
+/* Is it read with the rows that it has? Other ways to rearrange it may make one row of two. */
+static bool keeps_rows(const struct value *read, const struct value *v)
+{
+    while (read != v && read->producer && read->producer->in[0] &&
+           (node_is(read->producer, &op_unsqueeze) || node_is(read->producer, &op_squeeze) ||
+            node_is(read->producer, &op_identity) || node_is(read->producer, &op_cast)))
+        read = read->producer->in[0];
+    return read == v;
+}
+
 /* `through`: what makes it what is read; NULL where it is read as it is, or in another shape, order or type. */
 static bool note(struct search *s, const struct use *use, const struct node *through, const struct value *v,
                  const struct tensor *t)
@@ -241,7 +252,8 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
     p->reader = use->reader;
     p->input = place->input;
     p->role = place->use == PARAMETER_IS_STATISTIC ? ROLE_STATISTIC : ROLE_TRAINABLE;
-    p->half = place->use == PARAMETER_TRAINS_IN_HALVES && !through && is_half(s->model, use->reader, t);
+    p->half = place->use == PARAMETER_TRAINS_IN_HALVES && !through && keeps_rows(use->reader->in[place->input], v) &&
+              is_half(s->model, use->reader, t);
     p->why = arena_printf(s->arena, s->report, "%s of %s%s%s%s", place->name, use->reader->op_name,
                           through ? ", through " : "", through ? through->op_name : "",
                           p->half ? ", but that of the state, which is 0: Keras has one" : "");
@@ -276,6 +288,21 @@ static bool note_parameter(struct search *s, const struct known_values *own, con
     return true;
 }
 
+/* Is input k part of what comes out, as its type says, not a size or a place by which that is made? */
+static bool is_content(const struct node *n, int k)
+{
+    struct signature s;
+    const struct formal *in, *out;
+
+    if (keeps_numbers(n))
+        return k == 0;
+    if (!signature_read(&s, n->def))
+        return false;
+    in = signature_in(&s, k);
+    out = signature_out(&s, 0);
+    return in && out && in->var == out->var;
+}
+
 /* Does it make a parameter of constants, so that a gradient reaches them? */
 static const struct use *use_of(const struct known_values *own, const struct node *n)
 {
@@ -295,7 +322,7 @@ static bool note_origins(struct search *s, const struct graph *g, const struct k
         const struct use *use = use_of(own, g->nodes[k]);
 
         for (int i = 0; use && i < g->nodes[k]->inputs; i++)
-            if (g->nodes[k]->in[i] && !own->uses[g->nodes[k]->in[i]->id].place)
+            if (g->nodes[k]->in[i] && !own->uses[g->nodes[k]->in[i]->id].place && is_content(g->nodes[k], i))
                 own->uses[g->nodes[k]->in[i]->id] = *use;
     }
     for (size_t k = 0; k < g->capture_count; k++) {
@@ -312,7 +339,8 @@ static bool note_origins(struct search *s, const struct graph *g, const struct k
             const struct value *root = n->in[i] ? own->roots[n->in[i]->id] : NULL;
             struct tensor t;
 
-            if (root && constant_of(s, root, &t) && dtype_is_float(t.dtype) && !note(s, use, n, root, &t))
+            if (root && constant_of(s, root, &t) && dtype_is_float(t.dtype) && is_content(n, i) &&
+                !note(s, use, n, root, &t))
                 return false;
         }
     }

@@ -778,20 +778,25 @@ START_TEST(targets_are_turned_as_samples)
     };
     static const float back[12] = { 0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11 };
     float x[12], ox[12], oy[12];
-    struct tensor samples;
+    const float more = _i ? 0 : .5f; /* no labels; whole numbers that a loss for numbers takes */
+    uint8_t whole[12];
+    struct tensor samples, pixels;
     int64_t count;
 
-    for (int k = 0; k < 12; k++)
-        x[k] = (float)k + .5f; /* no labels */
+    for (int k = 0; k < 12; k++) {
+        x[k] = (float)k + more;
+        whole[k] = (uint8_t)k;
+    }
     samples = array(F32, SHAPE(1, 2, 2, 3), x);
-    put_xy(&samples, &samples);
+    pixels = array(U8, SHAPE(1, 2, 2, 3), whole);
+    put_xy(&samples, _i ? &pixels : &samples);
     expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
     for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
         expect_ok(start(&ways[k].x, &ways[k].y, 1, false));
         ck_assert_int_eq(b.y->type.dims[1], ways[k].turned ? 3 : ways[k].y.rank == 2 ? 12 : 2);
         expect_ok(next(ox, oy, &count));
         for (int i = 0; i < 12; i++)
-            ck_assert_float_eq(oy[i], ways[k].turned ? back[i] + .5f : x[i]);
+            ck_assert_float_eq(oy[i], ways[k].turned ? back[i] + more : x[i]);
         batches_release(&b);
     }
     dataset_release(&d);
@@ -817,16 +822,18 @@ START_TEST(whole_numbers_of_every_form)
         { F32, 2, { 2, 1 }, { 4, -1 }, 0, -1, 2 },
         { F64, 1, { 2 }, { 2, 5 }, 6, 2, 0 },
         { I32, 2, { 2, 2 }, { 1, 1, -2, 0 }, 0, -2, 2 },
+        { U64, 2, { 2, 2 }, { 0, 1, 2, 1 }, 3, 0, 0 },
     };
     float x[2] = { 1, 2 };
     const struct tensor samples = array(F32, SHAPE(2, 1), x);
 
     for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
-        char bytes[64];
+        _Alignas(8) char bytes[64];
         const struct tensor y = array(forms[k].dtype, forms[k].rank, forms[k].dims, bytes);
 
         for (int64_t i = 0; i < tensor_count(&y); i++)
             ck_assert(dtype_is_float(y.dtype) ? element_put(bytes, i, y.dtype, forms[k].values[i])
+                      : y.dtype == U64        ? (((uint64_t *)(void *)bytes)[i] = (uint64_t)forms[k].values[i], true)
                                               : element_put_int(bytes, i, y.dtype, (int64_t)forms[k].values[i]));
         put_xy(&samples, &y);
         expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
@@ -886,11 +893,38 @@ START_TEST(what_is_no_number_is_found)
     put_xy(&samples, &values);
     ck_assert(!open_set("npz:a.npz", PART_TRAIN, NULL));
     expect_error(KILN_BAD_DATA, "element 0 of sample 1 is no number");
+    y[1] = 1;
+    put_xy(&samples, &values);
+    expect_ok(open_set("npz:a.npz[0:1]", PART_TRAIN, NULL)); /* only what is used */
+    dataset_release(&d);
+    y[1] = INFINITY;
     x[2] = 3;
     put_xy(&samples, &values);
     ck_assert(!open_set("npz:a.npz", PART_TRAIN, NULL));
     expect_error(KILN_BAD_DATA, "element 0 of sample 1 is infinite");
     ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
+/* A probability is from 0 to 1: labels of -1 and 1 would teach something else. */
+START_TEST(probabilities_are_looked_at)
+{
+    float x[3] = { 1, 2, 3 }, y[3] = { .5f, 1.0001f, -1 }, out[3];
+    const struct tensor samples = array(F32, SHAPE(3, 1), x), values = array(F32, SHAPE(3), y),
+                        type = array(F32, SHAPE(UNKNOWN, 1), NULL);
+    const struct column_request in = { .type = &type }, wanted = { .type = &type, .probabilities = true };
+    const struct batch_request q = { 1, 1, &in, &wanted };
+    int64_t count;
+
+    put_xy(&samples, &values);
+    expect_ok(open_set("npz:a.npz", PART_TRAIN, NULL));
+    expect_ok(batches_init(&b, &d, NULL, &q, &(struct batch_options){ .batch = 2 }, &budget, &report));
+    expect_ok(next(out, out, &count));
+    ck_assert(!next(out, out, &count));
+    expect_error(KILN_BAD_DATA,
+                 "what is to be predicted for sample 2 is -1, the loss needs probabilities, from 0 to 1");
+    batches_release(&b);
+    dataset_release(&d);
 }
 END_TEST
 
@@ -1000,7 +1034,8 @@ Suite *suite(void)
     tcase_add_test(c, grey_images_take_a_channel_or_none);
     tcase_add_test(c, types_that_do_not_fit_are_refused);
     tcase_add_test(c, targets_take_the_form_of_the_input);
-    tcase_add_test(c, targets_are_turned_as_samples);
+    tcase_add_loop_test(c, targets_are_turned_as_samples, 0, 2);
+    tcase_add_test(c, probabilities_are_looked_at);
     tcase_add_test(c, whole_numbers_of_every_form);
     tcase_add_test(c, labels_of_positions);
     tcase_add_test(c, what_is_no_number_is_found);

@@ -91,6 +91,40 @@ static const struct {
       "{ h = MatMul (x, w) a = Add (h, turn) b = Add (half, a) y = Add (b, own) }",
       "w trainable weight of MatMul\nturn constant positions as sines and cosines\n"
       "half constant positions as sines and cosines\nown trainable summand of Add\n" },
+    /* the same with the samples in between */
+    { "g (float[T,N,4] x) => (float[T,N,4] y)\n"
+      "<float[4,4] w = {1,2,3,4,1,2,3,4,1,2,3,4,1,2,3,4}, float[2,1,4] pe = "
+      "{0,1,0,1,0.84147098,0.54030231,0.00999983,0.99995}>\n"
+      "{ h = MatMul (x, w) y = Add (h, pe) }",
+      "w trainable weight of MatMul\npe constant positions as sines and cosines\n" },
+    /* a factor that is 0 here and 1 there; a table of relative positions; positions behind the values */
+    { "g (float[N,2,2] x) => (float[N,2,2] y)\n"
+      "<float[2,2] q = {1,2,3,4}, float[2,2] tri = {1,0,1,1}, float[3,2] table = {1,2,3,4,5,6}, int64[2] i = {0,2},\n"
+      " float[2,2] pos = {1,2,3,4}>\n"
+      "{ h = MatMul (x, q) t = Transpose <perm = [0, 2, 1]> (h) c = MatMul (h, t) m = Mul (c, tri) g = Gather (table, "
+      "i)\n"
+      "  d = Add (m, g) s = Softmax (d) o = MatMul (s, h) r = Add (o, x) y = Add (r, pos) }",
+      "q trainable weight of MatMul\ntri constant a mask\npos trainable summand of Add\n"
+      "table trainable summand of Add, through Gather\n" },
+    /* a normalisation by what is computed, before the first layer */
+    { "g (float[N,3,2] x) => (float[N,3,2] y)\n"
+      "<float[2,2] w = {1,2,3,4}, float[2] gamma = {1.5,2}, float[2] beta = {1,2}, int64[1] last = {-1}>\n"
+      "{ m = ReduceMean <axes = [-1]> (x) d = Sub (x, m) p = Mul (d, d) v = ReduceMean <axes = [-1]> (p) s = Sqrt (v)\n"
+      "  n = Div (d, s) a = Mul (n, gamma) b = Add (a, beta) y = MatMul (b, w) }",
+      "gamma trainable factor of Mul\nbeta trainable summand of Add\nw trainable weight of MatMul\n" },
+    /* the bias of one unit, whose weight is made by a node; of three units it would be none */
+    { "g (float[N,3,2] x) => (float[N,3,1] y) <float[1,2] w = {1,2}, float[1] b = {1}>\n"
+      "{ t = Transpose (w) h = MatMul (x, t) y = Add (b, h) }",
+      "w trainable weight of MatMul\nb trainable summand of Add\n" },
+    { "g (float[N,1] x) => (float[N,3] y) <float[1,3] w = {1,2,3}, float[1] b = {1}>\n"
+      "{ h = MatMul (x, w) y = Add (b, h) }",
+      "w trainable weight of MatMul\nb constant a scalar\n" },
+    /* sizes are no content */
+    { "g (float[N,1,4,4] x) => (float[N,1,4,4] y)\n"
+      "<float[1,1,2,2] w = {1,2,3,4}, float[4] sizes = {1,1,2,2}, float[1,1,1,1] k = {2}>\n"
+      "{ h = Conv (x, k) r = Resize (w, , sizes) y = Add (h, r) }",
+      "k trainable weight of Conv\nw trainable summand of Add, through Resize\n"
+      "sizes constant no place where something is learned\n" },
 };
 
 START_TEST(each_constant_has_a_reason)
@@ -257,6 +291,35 @@ START_TEST(a_frozen_layer_is_found_behind_nodes)
 }
 END_TEST
 
+/* Rows that are made of another shape are not those of the file: then nothing is known of halves. */
+START_TEST(halves_are_those_that_are_read)
+{
+    static const struct {
+        const char *b, *made;
+        int64_t want; /* of b */
+    } cases[] = {
+        { "float[8] b = {1,1,1,1,0,0,0,0}", "Unsqueeze (b, i0)", 4 },
+        { "float[8] b = {1,1,1,1,0,0,0,0}", "Reshape (b, s)", 8 },
+        { "float[8,1] b = {1,1,1,1,0,0,0,0}", "Transpose (b)", 8 },
+    };
+    struct arena a = { .budget = &budget };
+    struct parameters p;
+    struct model *m;
+    char text[800];
+
+    snprintf(text, sizeof text,
+             HEAD
+             "g (float[N,1,1] x) => (float[N,1,1,1] y) <float[1,4,1] w = {1,2,3,4}, float[1,4,1] r = {1,2,3,4}, %s,\n"
+             " int64[1] i0 = {0}, int64[2] s = {1,8}> { c = %s y = LSTM <hidden_size = 1> (x, w, r, c) }",
+             cases[_i].b, cases[_i].made);
+    m = model_of(text);
+    expect_ok(parameters_find(&p, m, NULL, &a, &report));
+    ck_assert_int_eq(parameters_elements(&p, ROLE_TRAINABLE), 8 + cases[_i].want);
+    arena_release(&a);
+    model_free(m);
+}
+END_TEST
+
 /* Statistics that two layers read, merged by a tool, and that are inputs of the graph as well. */
 START_TEST(statistics_that_may_be_overridden_are_each_layers_own)
 {
@@ -310,6 +373,7 @@ Suite *suite(void)
 
     add_tests(s, each_constant_has_a_reason, sizeof models / sizeof *models);
     add_tests(s, a_bias_that_is_left_out_stays_so, 8);
+    add_tests(s, halves_are_those_that_are_read, 3);
     add_tests(s, patterns_go_by_names_of_nodes_too, 3);
     add_test(s, a_pattern_must_match);
     add_test(s, a_frozen_layer_is_found_behind_nodes);

@@ -610,6 +610,9 @@ typedef struct kiln_trainer_options {
     const char *const *train; /* [train_count] as `freeze`: only these train; train_count 0: all that can */
     size_t train_count;
     bool measure; /* only kiln_trainer_score, _evaluate and _predict are to be called: nothing trains, and need not */
+    /* The dimension of outputs that holds the classes, from the end where below 0: 1 for PyTorch's [N, C, H, W]. 0: the
+     * one that a Softmax goes along, or that the labels of `data` leave open, else the last. */
+    int class_axis;
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
@@ -863,7 +866,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0 }
 /* clang-format on */
 
 #ifdef __cplusplus

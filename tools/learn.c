@@ -335,6 +335,10 @@ bool option_target(struct learn_options *o, int key, const char *arg, struct arg
     const char **list = key == KEY_LOSS ? o->loss : key == KEY_WEIGHT ? o->weight : o->output;
     size_t *count = key == KEY_LOSS ? &o->loss_count : key == KEY_WEIGHT ? &o->weight_count : &o->output_count;
 
+    if (key == KEY_CLASS_AXIS) {
+        o->trainer.class_axis = (int)option_number(state, "class-axis", arg, -64, 64);
+        return true;
+    }
     if (key != KEY_LOSS && key != KEY_WEIGHT && key != KEY_TRAIN_OUTPUT)
         return false;
     if (*count == MOST_TARGETS)

@@ -42,9 +42,16 @@ bool learn_open(struct learn *l, const struct learn_options *o);
 void learn_close(struct learn *l);
 
 /* The options of outputs, for a list of struct argp_option. */
-enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT };
+enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT, KEY_CLASS_AXIS };
 #define TARGET_OPTIONS(group, losses)                                                                                  \
     { "loss", KEY_LOSS, "LOSS", 0, "[OUTPUT=]NAME[:KEY=VALUE,...]: " losses "; repeated for several outputs", group }, \
+        { "class-axis",                                                                                                \
+          KEY_CLASS_AXIS,                                                                                              \
+          "N",                                                                                                         \
+          0,                                                                                                           \
+          "the dimension of outputs that holds the classes: 1 in [N,C,H,W] (as the output or the labels tell, else "   \
+          "the last)",                                                                                                 \
+          group },                                                                                                     \
         { "loss-weight", KEY_WEIGHT, "OUTPUT=N", 0, "how often its loss counts in the sum of all (1)", group },        \
     {                                                                                                                  \
         "train-output", KEY_TRAIN_OUTPUT, "OUTPUT", 0,                                                                 \

@@ -60,6 +60,7 @@ static bool find_targets(const kiln_trainer_options *o, const struct dataset *d,
             return fail(r, KILN_BAD_DATA, NULL, "the data have nothing to be predicted for output '%s'", q[k].name);
         to[k].form = column_has_labels(c) ? TARGETS_CLASSES : TARGETS_VALUES;
         to[k].classes = c->classes;
+        to[k].labels = &c->values;
     }
     for (size_t k = 0; !d && k < count; k++)
         to[k].form = o->values ? TARGETS_VALUES : TARGETS_CLASSES;
@@ -108,8 +109,10 @@ static bool choose_targets(const kiln_trainer_options *o, const struct graph *g,
                                         .weight = o->targets[k].weight };
     if (!to->targets)
         to->targets = d && d->y->name ? named_targets(d, g, t, r) : 1;
-    for (size_t k = 0; k < to->targets; k++)
+    for (size_t k = 0; k < to->targets; k++) {
         t[k].loss = t[k].loss ? t[k].loss : o->loss;
+        t[k].class_axis = o->class_axis;
+    }
     to->target = t;
     return find_targets(o, d, t, to->targets, a, r);
 }

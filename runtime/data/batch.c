@@ -277,6 +277,7 @@ static bool choose_target(struct batches *b, const struct batch_request *q, size
 
     c->classes = q->target[k].classes;
     c->probabilities = q->target[k].probabilities;
+    c->class_axis = q->target[k].class_axis;
     return find_column(c, d->y, d->targets, q->target, q->targets, k, r) &&
            choose_target_type(c, q->target[k].type, &b->x[0], b->options.batch, r);
 }
@@ -444,9 +445,16 @@ static bool fail_label(const struct batch_column *c, int64_t label, int64_t row,
                 c->from->least == 1 && label == c->classes ? ": these begin at 1" : "");
 }
 
+/* Where class k of position `at` is, counted over the whole batch; `inner` positions are behind the classes. */
+static int64_t hot_place(int64_t at, int64_t classes, int64_t inner, int64_t k)
+{
+    return at / inner * classes * inner + k * inner + at % inner;
+}
+
 static bool fill_labels(const struct batch_column *c, int64_t row, int64_t to_row, void *y, struct report *r)
 {
     const int64_t each = labels_of(c->from), width = dims_product(c->type.dims, 1, c->type.rank) / each;
+    const int64_t inner = c->class_axis ? dims_product(c->type.dims, c->class_axis + 1, c->type.rank) : 1;
     const int64_t *labels = (const int64_t *)c->from->values.data + row * each;
     const enum dtype to = c->type.dtype;
 
@@ -459,7 +467,7 @@ static bool fill_labels(const struct batch_column *c, int64_t row, int64_t to_ro
             element_put(y, at, to, (double)label);
         else if (c->form == TARGET_ONE_HOT)
             for (int64_t k = 0; k < width; k++)
-                element_put(y, at * width + k, to, k == label);
+                element_put(y, hot_place(at, width, inner, k), to, k == label);
         else if (!element_put_int(y, at, to, label))
             return fail(r, KILN_BAD_DATA, NULL, "label %lld does not fit %s", (long long)label, dtype_name(to));
     }

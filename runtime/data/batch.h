@@ -29,6 +29,7 @@ struct batch_column {
     enum target_form form;         /* of what is to be predicted */
     int classes;                   /* labels must be below; 0: any */
     bool probabilities;            /* values must be */
+    int class_axis;                /* that one-hot rows are in; 0: the last */
     int64_t features, channels;    /* of a sample; channels where it is turned */
     float *sample;                 /* one, while it is turned or converted */
 };

@@ -32,6 +32,7 @@ struct column_request {
     int classes;               /* labels must be below; 0 is the data's own number, or what the labels show */
     bool values;               /* numbers are to be predicted (regression), not classes */
     bool probabilities;        /* values must be from 0 to 1 */
+    int class_axis;            /* the dimension of a batch that holds the classes; 0: the last */
 };
 
 struct data_options {

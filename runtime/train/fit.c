@@ -116,6 +116,7 @@ static bool request(struct batch_request *q, struct trainer *t, struct arena *me
         y[k] = (struct column_request){ .name = t->targets[k].output->name,
                                         .type = &t->targets[k].y,
                                         .classes = t->targets[k].loss.classes,
+                                        .class_axis = t->targets[k].loss.axis,
                                         .probabilities = t->targets[k].loss.def->labels == LABELS_PROBABILITIES };
     *q = (struct batch_request){ t->inputs, t->target_count, x, y };
     return true;

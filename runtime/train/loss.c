@@ -91,7 +91,7 @@ static enum activation activation_of(const struct value *out, int rank)
 /* Takes the model back to its logits where the loss knows what it ends in; what rearranges them goes on doing so. */
 static void take_back(struct loss *l, struct value *out, const struct loss_clues *c)
 {
-    const struct node *activation = c->activation == ACTIVATION_SOFTMAX ? softmax_behind(out, c->rank, c->rank - 1)
+    const struct node *activation = c->activation == ACTIVATION_SOFTMAX ? softmax_behind(out, c->rank, c->axis)
                                     : c->activation                     ? sigmoid_behind(out)
                                                                         : NULL;
 
@@ -140,11 +140,13 @@ static bool choose_asked(struct loss *l, const char *spec, struct value *out, co
 
 /* -- as it is guessed -- */
 
-static struct loss_clues clues_of(const struct value *out, const struct tensor *type, enum targets targets, int classes)
+static struct loss_clues clues_of(const struct value *out, const struct tensor *type, int axis, enum targets targets,
+                                  int classes)
 {
     struct loss_clues c = { .activation = activation_of(out, type->rank),
                             .label_classes = targets == TARGETS_CLASSES,
-                            .width = type->rank > 0 ? type->dims[type->rank - 1] : 0,
+                            .axis = axis,
+                            .width = type->rank > 0 ? type->dims[axis] : 0,
                             .rank = type->rank };
 
     c.named_logits = !c.activation && contains(out->name, "logit");
@@ -170,24 +172,29 @@ static bool guess(struct loss *l, struct value *out, const struct loss_clues *c,
     return fail(r, KILN_UNSUPPORTED, NULL, "no loss can be guessed for output '%s', one must be asked for", out->name);
 }
 
-bool loss_choose(struct loss *l, const char *spec, struct value *out, const struct tensor *type, enum targets targets,
-                 int classes, struct arena *arena, struct report *r)
+bool loss_choose(struct loss *l, const char *spec, struct value *out, const struct tensor *type, int axis,
+                 enum targets targets, int classes, struct arena *arena, struct report *r)
 {
-    const struct loss_clues c = clues_of(out, type, targets, classes);
-    char text[TYPE_TEXT];
-    int axis;
+    const struct loss_clues c = clues_of(out, type, axis, targets, classes);
+    const int last = type->rank - 1;
 
-    *l = (struct loss){ .weight = 1, .dtype = type->dtype, .width = c.width };
+    *l = (struct loss){ .weight = 1, .dtype = type->dtype };
     if (!(spec ? choose_asked(l, spec, out, &c, arena, r) : guess(l, out, &c, arena, r)))
         return false;
-    if (l->def->activation == ACTIVATION_SOFTMAX && any_softmax_behind(out, type->rank, &axis) && axis &&
-        axis != type->rank - 1)
-        return fail(r, KILN_UNSUPPORTED, NULL,
-                    "the Softmax of output '%s' goes along dimension %d, of %s; loss '%s' needs classes in the last",
-                    out->name, axis, tensor_text(type, text), l->def->row.name);
-    if (l->def->labels != LABELS_NUMBERS && c.width > 0 && c.width < INT_MAX)
-        l->classes = c.width == 1 && l->def->labels == LABELS_PROBABILITIES ? 2 : (int)c.width;
+    l->axis = l->def->activation == ACTIVATION_SOFTMAX && axis != last ? axis : 0;
+    l->width = last < 0 ? 0 : type->dims[l->axis ? l->axis : last];
+    if (l->axis)
+        snprintf(l->said + strlen(l->said), sizeof l->said - strlen(l->said), ", classes along dimension %d", axis);
+    if (l->def->labels != LABELS_NUMBERS && l->width > 0 && l->width < INT_MAX)
+        l->classes = l->width == 1 && l->def->labels == LABELS_PROBABILITIES ? 2 : (int)l->width;
     return true;
+}
+
+int loss_softmax_axis(const struct value *out, int rank)
+{
+    int axis;
+
+    return any_softmax_behind(out, rank, &axis) ? axis : 0;
 }
 
 struct tensor loss_labels(const struct loss *l, const struct tensor *output)

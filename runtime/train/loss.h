@@ -24,11 +24,12 @@ enum activation { ACTIVATION_NONE, ACTIVATION_SOFTMAX, ACTIVATION_SIGMOID };
 
 /* What a guess goes by. */
 struct loss_clues {
-    enum activation activation; /* that the model ends in; softmax: along the last dimension */
+    enum activation activation; /* that the model ends in; softmax: along `axis` */
     bool named_logits;          /* the output's name says so, and there is no activation */
     bool label_classes;         /* the data hold classes, not floats */
     bool one_for_each_class;    /* and the output has a number for each of them; there is no other clue */
-    int64_t width;              /* of the output's last dimension */
+    int axis;                   /* the output's dimension that may hold classes */
+    int64_t width;              /* of that dimension */
     int rank;                   /* of the output */
 };
 
@@ -86,7 +87,8 @@ struct loss {
     struct value *at;  /* what it reads, as float: the model's output, or the logits behind it, */
     struct value *out; /* rearranged as they are on their way to this, the output */
     enum dtype dtype;  /* of that in the model */
-    int64_t width;     /* of the output's last dimension */
+    int axis;          /* the output's dimension that holds the classes; 0: the last */
+    int64_t width;     /* of that dimension */
     int classes;       /* that labels must be below, where they are classes; 0: they are not */
     char said[160];    /* how it was chosen, in words: "NAME from logits, because the model ends in Softmax" */
 };
@@ -95,10 +97,12 @@ spec_table loss_table;
 /* The loss that a specification names, for those who read the data; NULL where there is none. */
 const struct loss_def *loss_named(const char *spec);
 /* Chooses the loss for the model's output `out`: as `spec` says ("NAME" or "NAME:from_logits=1"), or, where it is NULL,
- * by what the output is. `type` is the output's, with known dimensions. */
-bool loss_choose(struct loss *l, const char *spec, struct value *out, const struct tensor *type, enum targets targets,
-                 int classes, struct arena *arena, struct report *r);
-/* The type of the labels that this loss wants for an output of that type. */
+ * by what the output is. `type` is the output's, with known dimensions, of which `axis` may hold classes. */
+bool loss_choose(struct loss *l, const char *spec, struct value *out, const struct tensor *type, int axis,
+                 enum targets targets, int classes, struct arena *arena, struct report *r);
+/* The dimension of the output that a Softmax goes along, 0 where there is none. */
+int loss_softmax_axis(const struct value *out, int rank);
+/* The type of the labels that this loss wants for an output of that type, with the classes in the last dimension. */
 struct tensor loss_labels(const struct loss *l, const struct tensor *output);
 
 struct loss_values {

@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 #include "train/batch_size.h"
+#include "train/class_axis.h"
 #include "train/measure.h"
 #include "train/prepare.h"
 #include "train/state.h"
@@ -202,12 +203,21 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
 {
     struct target *to = &t->targets[k];
     struct tensor out = types->types[to->output->id];
+    int axis;
 
     out.data = NULL;
     if (!tensor_known(&out) || !dtype_is_float(out.dtype) || dtype_is_small(out.dtype) || !out.rank)
         return fail_unknown(t, types, to->output, r);
-    if (!loss_choose(&to->loss, o->loss, to->output, &out, o->form, o->classes, &t->arena, r))
+    axis = class_axis_find(to->output, &out, o, r);
+    if (!axis && out.rank > 1)
         return false;
+    if (!loss_choose(&to->loss, o->loss, to->output, &out, axis, o->form, o->classes, &t->arena, r))
+        return false;
+    if (o->class_axis && to->loss.def->activation != ACTIVATION_SOFTMAX)
+        warn(r, NULL, "the class axis says nothing to loss '%s' of output '%s'", to->loss.def->row.name,
+             to->output->name);
+    if (to->loss.axis && to->loss.def->labels == LABELS_CLASSES)
+        out = class_axis_last(&out, axis);
     to->loss.weight = o->weight ? o->weight : 1;
     to->y = loss_labels(&to->loss, &out);
     if (!to->y.rank)
@@ -357,7 +367,9 @@ static bool run(struct trainer *t, struct training_program *p, const struct tens
 
         to->loss = *(const float *)frame_get(p->frame, p->loss[k].mean)->data;
         memcpy(to->metric, frame_get(p->frame, p->metrics[k])->data, sizeof to->metric);
-        to->rows = t->targets[k].loss.def->labels == LABELS_CLASSES ? tensor_count(&y[k]) : row_count(&y[k]);
+        to->rows = t->targets[k].loss.def->labels == LABELS_CLASSES ? tensor_count(&y[k])
+                   : t->targets[k].loss.axis                        ? tensor_count(&y[k]) / t->targets[k].loss.width
+                                                                    : row_count(&y[k]);
     }
     return true;
 }

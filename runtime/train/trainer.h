@@ -22,8 +22,10 @@ struct target_options {
     const char *output; /* its name; NULL: the model's first */
     const char *loss;   /* NULL: guessed from the output */
     enum targets form;
-    int classes;   /* of the data, for the guess; 0 where there are none */
-    double weight; /* that its loss counts with; 0 is 1 */
+    int classes;    /* of the data, for the guess; 0 where there are none */
+    double weight;  /* that its loss counts with; 0 is 1 */
+    int class_axis; /* the output's dimension that holds the classes, from the end where below 0; 0: it is found */
+    const struct tensor *labels; /* of the data, for that; may be NULL */
 };
 
 struct trainer_options {

@@ -5,6 +5,7 @@
 #include "ops/registry.h"
 #include "plan/given.h"
 #include "plan/pass.h"
+#include "train/class_axis.h"
 #include "train/state.h"
 #include <math.h>
 #include <string.h>
@@ -289,16 +290,23 @@ static bool add_target(struct build *b, size_t k, bool gradient)
 {
     const struct target *t = &b->trainer->targets[k];
     struct training_program *p = b->program;
-    struct value *at = loss_input(b, &t->loss);
+    struct value *at = loss_input(b, &t->loss), *y;
 
     if (!at)
         return false;
     p->y[k] = new_input(b, k ? NULL : "kiln.labels", &t->y);
     if (t->loss.dtype != F32)
         at = emit_cast(&b->e, at, F32);
-    if (!p->y[k] || !at || !loss_emit(&b->e, &t->loss, at, p->y[k], gradient, &p->loss[k]))
+    y = p->y[k];
+    if (t->loss.axis && at && y) {
+        const bool numbers = t->loss.def->labels != LABELS_CLASSES;
+
+        at = class_axis_emit(&b->e, at, t->y.rank + !numbers, t->loss.axis);
+        y = numbers ? class_axis_emit(&b->e, y, t->y.rank, t->loss.axis) : y;
+    }
+    if (!y || !at || !loss_emit(&b->e, &t->loss, at, y, gradient, &p->loss[k]))
         return false;
-    p->metrics[k] = metrics_emit(&b->e, &t->loss, at, p->y[k]);
+    p->metrics[k] = metrics_emit(&b->e, &t->loss, at, y);
     return p->metrics[k] && graph_add_output(p->graph, p->loss[k].mean) && graph_add_output(p->graph, p->metrics[k]);
 }
 

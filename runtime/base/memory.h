@@ -44,6 +44,11 @@ void budget_stop(struct budget *b);
 bool budget_late(const struct budget *b);
 /* False, with an error, LIMIT or STOPPED, when it is. */
 bool budget_in_time(const struct budget *b, const char *where, struct report *r);
+/* The same in a loop of many short steps: looks in some of them. */
+static inline bool budget_in_time_at(const struct budget *b, int64_t step, const char *where, struct report *r)
+{
+    return step % 4096 || budget_in_time(b, where, r);
+}
 
 /* What an allocation of so many bytes is charged: with what it takes to find it at its place. False where that is more
  * than can be counted. */

@@ -2,6 +2,7 @@
 #include "base/utf8.h"
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static bool room(struct text *t, size_t more)
 {
@@ -95,4 +96,14 @@ void text_release(struct text *t)
     budget_free(t->budget, t->data);
     t->data = NULL;
     t->length = t->capacity = 0;
+}
+
+bool text_contains(const char *s, const char *part)
+{
+    const size_t n = strlen(part);
+
+    for (; *s; s++)
+        if (strncasecmp(s, part, n) == 0)
+            return true;
+    return false;
 }

@@ -22,4 +22,7 @@ void text_say(struct text *t, const char *format, ...) __attribute__((format(pri
 void text_say_v(struct text *t, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 void text_release(struct text *t);
 
+/* Is the part anywhere in it, whatever the case of its letters? */
+bool text_contains(const char *s, const char *part);
+
 #endif

@@ -7,7 +7,6 @@
 #include <strings.h>
 
 enum { MAX_FIELD = 255 };
-enum { ROWS = 4096 }; /* between two looks at the time */
 
 struct csv {
     const char *name;
@@ -196,7 +195,7 @@ static bool count_rows(struct csv c, int64_t columns, int64_t *rows, struct repo
     for (*rows = 0; next_line(&c, &at, &end); ++*rows) {
         int64_t n = 0;
 
-        if (*rows % ROWS == 0 && !budget_in_time(c.budget, c.name, r))
+        if (!budget_in_time_at(c.budget, *rows, c.name, r))
             return false;
         for (; at; n++)
             if (!next_field(&c, &at, end, &f, r))
@@ -228,7 +227,7 @@ static bool read_rows(struct csv *c, struct tensor *x, struct tensor *y, struct 
     double value = 0;
 
     for (int64_t row = 0; next_line(c, &at, &end); row++) {
-        if (row % ROWS == 0 && !budget_in_time(c->budget, c->name, r))
+        if (!budget_in_time_at(c->budget, row, c->name, r))
             return false;
         for (int64_t column = 0; column <= features; column++) {
             if (!next_field(c, &at, end, &f, r) || !read_number(c, &f, column, &value, r))

@@ -231,8 +231,6 @@ static bool convert_targets(struct dataset *d, int classes, const struct data_op
     return true;
 }
 
-enum { ROWS = 4096 }; /* between two looks at the time */
-
 /* -- open -- */
 
 /* Numbers, as many of all. */
@@ -268,7 +266,7 @@ static bool check_finite(const struct dataset *d, const struct column *c, const 
     if (!dtype_is_float(c->values.dtype))
         return true;
     for (int64_t i = d->from; i < d->from + d->count; i++) {
-        if (i % ROWS == 0 && !budget_in_time(d->budget, where, r))
+        if (!budget_in_time_at(d->budget, i, where, r))
             return false;
         for (int64_t k = 0; k < width; k++)
             if (!isfinite(get(c->values.data, i * width + k)))

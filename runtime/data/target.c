@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = 4096 }; /* between two looks at the time */
-
 /* The class of a row that is 1 in one place and 0 elsewhere, or -1. */
 static int64_t hot(const double *row, int64_t n)
 {
@@ -42,7 +40,7 @@ static bool find_labels(const struct target_column *t, int64_t width, enum label
     bool whole = width == 1 || element_int_getter(y->dtype) || y->dtype == U64, one_hot = width > 1, ok = row;
 
     for (int64_t i = 0; ok && (whole || one_hot) && i < t->rows; i++) {
-        ok = i % ROWS || budget_in_time(t->budget, t->where, r);
+        ok = budget_in_time_at(t->budget, i, t->where, r);
         for (int64_t k = 0; k < width; k++) {
             row[k] = get(y->data, i * width + k);
             whole = whole && is_whole(row[k]);
@@ -137,7 +135,7 @@ bool target_convert(const struct target_column *t, int classes, struct report *r
 {
     const struct tensor *y = &t->column->values;
     const int64_t width = dims_product(y->dims, 1, y->rank);
-    const int known = t->request->classes ? t->request->classes : classes;
+    int known = t->request->classes ? t->request->classes : classes;
     enum label_rows rows = LABELS_NONE;
 
     if (!element_getter(y->dtype) || width == 0)
@@ -147,9 +145,7 @@ bool target_convert(const struct target_column *t, int classes, struct report *r
         return false;
     if (rows == LABELS_NONE || (rows == LABELS_WHOLE && !known && find_negative(t)))
         return take_values(t, r);
-    return take_labels(t, width, rows, r) && check_labels(t,
-                                                          known                                       ? known
-                                                          : rows == LABELS_ONE_HOT && width < INT_MAX ? (int)width
-                                                                                                      : 0,
-                                                          r);
+    if (!known && rows == LABELS_ONE_HOT && width < INT_MAX)
+        known = (int)width;
+    return take_labels(t, width, rows, r) && check_labels(t, known, r);
 }

@@ -479,3 +479,9 @@ const struct op_case comparison_cases[] = {
     { "f32[0,3] f32[1,3]", "", "bool[0,3]", 0 },
     { 0 },
 };
+
+const struct op_case comparison_cases_1[] = {
+    { "f32[3,5] f32[3,5]", "", "bool[3,5]", 0 },
+    { "f64[2,3]{1,0,0,1,1,0} f64[2]{1,0}", "broadcast=1 axis=0", "bool[2,3]", 0 },
+    { 0 },
+};

@@ -81,6 +81,11 @@ bool unary_gradient(struct backward *b, const struct op *grad, struct value *sav
 
 /* The same of comparison.h. */
 #define COMPARISON_PARTS .infer = compare_infer, .run = run, .gradient = zero_gradient, .flags = OP_ELEMENTWISE
+#define COMPARISON_ROW(version, list, tests)                                                                           \
+    {                                                                                                                  \
+        .since = version, .signature = "T A, T B -> T1 C", .types = list "; T1: bool", COMPARISON_PARTS,               \
+        .cases = tests                                                                                                 \
+    }
 
 /* A row of the operator behind unary_gradient. */
 #define UNARY_GRAD_ROW(attributes_size, runner, rule)                                                                  \
@@ -98,6 +103,6 @@ bool extremum_gradient(struct backward *b);
 /* Of unary operators that take real numbers alone; of numbers far apart, where there is a bend; of positive ones. */
 extern const struct op_case unary_cases[], unary_cases_apart[], unary_cases_positive[];
 /* Of binary operators that take numbers of every type; of those whose result is a bool. */
-extern const struct op_case arithmetic_cases[], comparison_cases[];
+extern const struct op_case arithmetic_cases[], comparison_cases[], comparison_cases_1[];
 
 #endif

@@ -61,12 +61,6 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
-#define ROW(version, list)                                                                                             \
-    {                                                                                                                  \
-        .since = version, .signature = "T A, T B -> T1 C", .types = list "; T1: bool", COMPARISON_PARTS,               \
-        .cases = cases                                                                                                 \
-    }
-
 static const struct op_case cases_1[] = {
     { "i64[3,5] i64[3,5]", "", "bool[3,5]", 0 },
     { "i32[2,3]{1,0,0,1,1,0} i32[2]{1,0}", "broadcast=1 axis=0", "bool[2,3]", 0 },
@@ -78,10 +72,10 @@ const struct op op_equal = {
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ROW(19, "T: floats bf16 ints uints bool str"),
-            ROW(13, "T: floats bf16 ints uints bool"),
-            ROW(11, "T: floats ints uints bool"),
-            ROW(7, "T: i32 i64 bool"),
+            COMPARISON_ROW(19, "T: floats bf16 ints uints bool str", cases),
+            COMPARISON_ROW(13, "T: floats bf16 ints uints bool", cases),
+            COMPARISON_ROW(11, "T: floats ints uints bool", cases),
+            COMPARISON_ROW(7, "T: i32 i64 bool", cases),
             BROADCAST_ROW(1, "T A, T B -> T1 C", "T: i32 i64 bool; T1: bool", cases_1),
             { 0 },
         },

@@ -8,19 +8,13 @@
 #define EXPR (a >= b)
 #include "ops/comparison.h"
 
-#define ROW(version, list)                                                                                             \
-    {                                                                                                                  \
-        .since = version, .signature = "T A, T B -> T1 C", .types = list "; T1: bool", COMPARISON_PARTS,               \
-        .cases = comparison_cases                                                                                      \
-    }
-
 const struct op op_greater_or_equal = {
     .name = "GreaterOrEqual",
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ROW(16, "T: floats bf16 ints uints"),
-            ROW(12, "T: floats ints uints"),
+            COMPARISON_ROW(16, "T: floats bf16 ints uints", comparison_cases),
+            COMPARISON_ROW(12, "T: floats ints uints", comparison_cases),
             { 0 },
         },
 };

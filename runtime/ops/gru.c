@@ -379,20 +379,8 @@ static const struct op gru_grad = {
 static bool gradient(struct backward *b)
 {
     static const int gives[GRADS] = { X, W, R, B, H0 };
-    struct value *in[GRAD_INPUTS], *d[GRADS];
-    bool want[GRADS];
 
-    for (int k = 0; k < INPUTS; k++)
-        in[k] = k == B ? NULL : forward_in(b, k);
-    in[GRAD_KEPT] = forward_out(b, KEPT);
-    for (int k = Y; k < KEPT; k++)
-        in[GRAD_Y + k] = upstream(b, k);
-    for (int k = 0; k < GRADS; k++)
-        want[k] = wants(b, gives[k]);
-    if (emit_private(emitter_of(b), &gru_grad, attrs_of(b), GRADS, d, want, GRAD_INPUTS, in))
-        for (int k = 0; k < GRADS; k++)
-            give(b, gives[k], d[k]);
-    return backward_ok(b);
+    return recurrent_gradient(b, &gru_grad, INPUTS, KEPT, GRADS, gives);
 }
 
 static const struct op_parameter parameters[] = {

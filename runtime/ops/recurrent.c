@@ -413,3 +413,22 @@ double activation_slope(const struct activation *a, double y)
     }
     return 1;
 }
+
+bool recurrent_gradient(struct backward *b, const struct op *grad, int inputs, int kept, int grads, const int *gives)
+{
+    enum { BIAS = 3, MOST = 16 };
+    struct value *in[MOST], *d[MOST];
+    bool want[MOST];
+
+    for (int k = 0; k < inputs; k++)
+        in[k] = k == BIAS ? NULL : forward_in(b, k);
+    in[inputs] = forward_out(b, kept);
+    for (int k = 0; k < kept; k++)
+        in[inputs + 1 + k] = upstream(b, k);
+    for (int k = 0; k < grads; k++)
+        want[k] = wants(b, gives[k]);
+    if (emit_private(emitter_of(b), grad, attrs_of(b), grads, d, want, inputs + 1 + kept, in))
+        for (int k = 0; k < grads; k++)
+            give(b, gives[k], d[k]);
+    return backward_ok(b);
+}

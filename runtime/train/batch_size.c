@@ -97,14 +97,10 @@ bool batch_size_find(const struct graph *g, const struct tensor *x, const struct
     return true;
 }
 
-int64_t batch_size(int64_t asked, int64_t only, int64_t samples, struct report *r)
+bool batch_size(int64_t asked, int64_t only, int64_t samples, int64_t *out, struct report *r)
 {
-    if (only && samples < only) {
-        fail(r, KILN_BAD_DATA, NULL, "the model is made for %lld samples at a time, the data has %lld", (long long)only,
-             (long long)samples);
-        return 0;
-    }
-    if (only)
-        return only;
-    return asked < samples ? asked : samples;
+    *out = only ? only : asked < samples ? asked : samples;
+    return samples >= only ||
+           fail(r, KILN_BAD_DATA, NULL, "the model is made for %lld samples at a time, the data has %lld",
+                (long long)only, (long long)samples);
 }

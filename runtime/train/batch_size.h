@@ -16,7 +16,7 @@ struct program *plan_samples(const struct graph *g, const struct tensor *x, int6
 bool batch_size_find(const struct graph *g, const struct tensor *x, const struct plan_context *c, int64_t *out);
 
 /* How many of the data's samples are taken at a time where `asked` are wished for: no more than there are, or what the
- * model takes (batch_size_find). 0 with an error where there are not as many. */
-int64_t batch_size(int64_t asked, int64_t only, int64_t samples, struct report *r);
+ * model takes (batch_size_find), of which there must be as many. */
+bool batch_size(int64_t asked, int64_t only, int64_t samples, int64_t *out, struct report *r);
 
 #endif

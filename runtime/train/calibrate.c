@@ -53,8 +53,7 @@ static bool open_batches(struct runner *n, const struct model *m, const struct c
                     g->input_count);
     if (!batch_size_find(g, NULL, &plan, &n->only))
         return fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
-    o.batch = batch_size(c->batch > 0 ? c->batch : 64, n->only, c->data->count, r);
-    if (!o.batch && n->only)
+    if (!batch_size(c->batch > 0 ? c->batch : 64, n->only, c->data->count, &o.batch, r))
         return false;
     input = (struct column_request){ .name = g->inputs[0]->name, .type = &g->inputs[0]->type };
     if (!batches_init(&n->batches, c->data, c->normalizer, &q, &o, &n->budget, r))

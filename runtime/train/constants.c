@@ -1,4 +1,5 @@
 #include "train/constants.h"
+#include "base/text.h"
 #include "data/element.h"
 #include "ops/registry.h"
 #include <math.h>
@@ -72,9 +73,8 @@ static bool says_normalization(const char *name)
     static const char *const words[] = { "batchnorm", "batch_norm", "_bn", "bn_", "/bn" };
 
     for (size_t k = 0; name && k < sizeof words / sizeof *words; k++)
-        for (const char *s = name; *s; s++)
-            if (strncasecmp(s, words[k], strlen(words[k])) == 0)
-                return true;
+        if (text_contains(name, words[k]))
+            return true;
     return false;
 }
 

@@ -174,12 +174,12 @@ static bool evaluate(struct feed *f, struct sums *s, double *out, struct report 
 bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
                       double *out, struct report *r)
 {
-    const struct batch_options o = { .batch = batch_size(batch, t->batch, data->count, r) };
+    struct batch_options o = { 0 };
     struct sums s;
     struct feed f;
     bool ok;
 
-    if ((!o.batch && t->batch) || !sums_init(&s, t, r))
+    if (!batch_size(batch, t->batch, data->count, &o.batch, r) || !sums_init(&s, t, r))
         return false;
     ok = feed_init(&f, t, data, normalizer, &o, r);
     if (ok) {
@@ -311,15 +311,16 @@ static bool run_epochs(struct fit *f, const struct dataset *validation, const st
 }
 
 /* What an epoch tells, and what it takes. */
-static bool start(struct fit *f, const struct dataset *train, const struct normalizer *normalizer, struct arena *memory)
+static bool start(struct fit *f, const struct dataset *train, const struct dataset *validation,
+                  const struct normalizer *normalizer, struct arena *memory)
 {
     struct trainer *t = f->trainer;
-    const struct batch_options b = { .batch = batch_size(f->options->batch, t->batch, train->count, f->report),
-                                     .shuffle = f->options->shuffle,
-                                     .seed = f->options->seed };
+    struct batch_options b = { .shuffle = f->options->shuffle, .seed = f->options->seed };
+    int64_t checked;
 
-    if (!b.batch && t->batch)
-        return false;
+    if (!batch_size(f->options->batch, t->batch, train->count, &b.batch, f->report) ||
+        (validation && !batch_size(f->options->batch, t->batch, validation->count, &checked, f->report)))
+        return false; /* before an epoch is lost */
     f->samples = t->batch ? train->count / t->batch * t->batch : train->count;
     f->so_far = arena_array(memory, t->measure_count, sizeof *f->so_far, f->report);
     f->train = arena_array(memory, t->measure_count, sizeof *f->train, f->report);
@@ -340,7 +341,7 @@ bool trainer_fit(struct trainer *t, const struct dataset *train, const struct da
     bool ok;
 
     *ran = 0;
-    ok = check_measures(t, o, validation, r) && start(&f, train, normalizer, &memory);
+    ok = check_measures(t, o, validation, r) && start(&f, train, validation, normalizer, &memory);
     if (ok) {
         ok = run_epochs(&f, validation, check, ran);
         feed_release(&f.feed);

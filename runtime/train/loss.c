@@ -1,4 +1,5 @@
 #include "train/loss.h"
+#include "base/text.h"
 #include "ops/move.h"
 #include "ops/registry.h"
 #include "ops/softmax.h"
@@ -28,16 +29,6 @@ static const struct node *maker(const struct value *v)
     return v->producer;
 }
 
-static bool contains(const char *s, const char *part)
-{
-    const size_t n = strlen(part);
-
-    for (; *s; s++)
-        if (strncasecmp(s, part, n) == 0)
-            return true;
-    return false;
-}
-
 /* What Sigmoid made, looked at through nodes that only rearrange it; NULL where it was something else. */
 static const struct node *sigmoid_behind(const struct value *v)
 {
@@ -63,7 +54,7 @@ static const struct node *softmax_behind(const struct value *v, int rank, int ax
  * `axis`: the dimension of v that it goes along, 0 where the nodes do not tell. */
 static const struct node *any_softmax_behind(const struct value *v, int rank, int *axis)
 {
-    const struct node *n = v->producer;
+    const struct node *n;
 
     *axis = 0;
     for (int d = rank - 1; d > 0; d--)
@@ -149,7 +140,7 @@ static struct loss_clues clues_of(const struct value *out, const struct tensor *
                             .width = type->rank > 0 ? type->dims[axis] : 0,
                             .rank = type->rank };
 
-    c.named_logits = !c.activation && contains(out->name, "logit");
+    c.named_logits = !c.activation && text_contains(out->name, "logit");
     c.one_for_each_class = !c.activation && !c.named_logits && c.label_classes && c.width > 1 && c.width >= classes;
     return c;
 }

@@ -267,19 +267,11 @@ static bool find_folded(struct recovery *y, const struct node *conv, struct site
 static bool find_sites(struct recovery *y)
 {
     const struct graph *g = y->from->graph;
-    bool *active = arena_array(y->arena, g->value_count, sizeof *active, y->report);
 
+    y->active = activations_find(g, NULL, y->arena, y->report);
     y->sites = arena_array(y->arena, g->node_count, sizeof *y->sites, y->report);
-    if (!active || !y->sites || !find_readers(y))
+    if (!y->active || !y->sites || !find_readers(y))
         return false;
-    for (size_t k = 0; k < g->input_count; k++)
-        active[g->inputs[k]->id] = true;
-    for (size_t k = 0; k < g->node_count; k++)
-        for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
-            for (int o = 0; g->nodes[k]->in[i] && active[g->nodes[k]->in[i]->id] && o < g->nodes[k]->slots; o++)
-                if (g->nodes[k]->out[o])
-                    active[g->nodes[k]->out[o]->id] = true;
-    y->active = active;
     for (size_t k = 0; k < g->node_count; k++) {
         struct site *s = &y->sites[y->count];
 

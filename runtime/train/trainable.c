@@ -107,9 +107,9 @@ struct known_values {
     struct use *uses;           /* of what is made of several constants, or of one by arithmetic */
 };
 
-static bool *activations(struct search *s, const struct graph *g, const bool *outside)
+bool *activations_find(const struct graph *g, const bool *outside, struct arena *arena, struct report *r)
 {
-    bool *active = arena_array(s->arena, g->value_count, sizeof *active, s->report);
+    bool *active = arena_array(arena, g->value_count, sizeof *active, r);
 
     if (!active)
         return NULL;
@@ -355,7 +355,7 @@ static bool visit(struct search *s, const struct graph *g, const struct known_va
 
     if (!own)
         return false;
-    own->active = activations(s, g, outside ? outside->active : NULL);
+    own->active = activations_find(g, outside ? outside->active : NULL, s->arena, s->report);
     own->behind = own->active ? find_behind(s, g, own->active) : NULL;
     own->roots = find_roots(s, g, outside ? outside->roots : NULL);
     own->uses = arena_array(s->arena, g->value_count, sizeof *own->uses, s->report);

@@ -154,7 +154,7 @@ static bool note_roles(struct build *b)
 {
     const struct parameters *p = &b->trainer->parameters;
     const struct graph *g = b->trainer->model->graph;
-    bool *active = arena_array(&b->program->arena, g->value_count, sizeof *active, b->report);
+    const bool *active = activations_find(g, NULL, &b->program->arena, b->report);
 
     b->learns = arena_array(&b->program->arena, g->value_count, sizeof *b->learns, b->report);
     b->frozen = arena_array(&b->program->arena, g->value_count, sizeof *b->frozen, b->report);
@@ -163,17 +163,6 @@ static bool note_roles(struct build *b)
     for (size_t k = 0; k < p->count; k++) {
         b->learns[p->at[k].value->id] = p->at[k].role == ROLE_TRAINABLE;
         b->frozen[p->at[k].value->id] = p->at[k].role == ROLE_FROZEN;
-    }
-    for (size_t k = 0; k < g->input_count; k++)
-        active[g->inputs[k]->id] = true;
-    for (size_t k = 0; k < g->node_count; k++) {
-        bool any = false;
-
-        for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
-            any |= g->nodes[k]->in[i] && active[g->nodes[k]->in[i]->id];
-        for (int o = 0; any && o < g->nodes[k]->outputs; o++)
-            if (g->nodes[k]->out[o])
-                active[g->nodes[k]->out[o]->id] = true;
     }
     pass_roles_on(b, active);
     return true;

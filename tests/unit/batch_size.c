@@ -132,6 +132,9 @@ START_TEST(it_is_taken_whatever_is_asked_for)
     ck_assert_double_lt(scores[LOSS], 1e-3);
     ck_assert(!trainer_evaluate(t, &one, NULL, 64, scores, &report));
     expect_error(KILN_BAD_DATA, "the model is made for 2 samples at a time, the data has 1");
+    ck_assert(!trainer_fit(t, &d, &one, NULL, &f, &events, &ran, &report)); /* before anything is trained */
+    ck_assert_int_eq(t->steps, 400);
+    expect_error(KILN_BAD_DATA, "the model is made for 2 samples at a time, the data has 1");
     ck_assert(!trainer_fit(t, &one, NULL, NULL, &f, NULL, &ran, &report));
     expect_error(KILN_BAD_DATA, "the model is made for 2 samples at a time, the data has 1");
     trainer_free(t);

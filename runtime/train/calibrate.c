@@ -15,7 +15,7 @@ struct program *plan_sample(const struct model *m, struct budget *b, struct repo
 
 /* -- running over data -- */
 
-/* A graph whose outputs are chosen, a frame, and batches for its input. */
+/* A graph whose outputs are chosen, a frame, and batches for its inputs. */
 struct runner {
     struct budget budget;
     struct arena arena;
@@ -24,8 +24,9 @@ struct runner {
     struct frame *frame;
     struct batches batches;
     bool has_batches;
-    int64_t only; /* the only batch that the model takes; 0: any */
-    struct tensor x;
+    int64_t only;     /* the only batch that the model takes; 0: any */
+    struct tensor *x; /* [inputs]; what is behind them is the arena's */
+    void **data;
 };
 
 static void runner_release(struct runner *n)
@@ -35,39 +36,59 @@ static void runner_release(struct runner *n)
     arena_release(&n->arena);
     if (n->has_batches)
         batches_release(&n->batches);
-    budget_free(&n->budget, n->x.data);
     engine_release(&n->engine);
+}
+
+/* What the inputs must be given, and where it goes. */
+static bool request_inputs(struct runner *n, const struct graph *g, struct batch_request *q, struct report *r)
+{
+    struct column_request *inputs = arena_array(&n->arena, g->input_count, sizeof *inputs, r);
+
+    n->x = arena_array(&n->arena, g->input_count, sizeof *n->x, r);
+    n->data = arena_array(&n->arena, g->input_count, sizeof *n->data, r);
+    if (!inputs || !n->x || !n->data)
+        return false;
+    if (!g->input_count)
+        return fail(r, KILN_BAD_MODEL, NULL, "the model has no inputs, must have one to be calibrated");
+    for (size_t k = 0; k < g->input_count; k++) {
+        if (!g->inputs[k]->has_type)
+            return fail(r, KILN_BAD_MODEL, NULL, "input '%s' has no type, must have one to be calibrated",
+                        g->inputs[k]->name);
+        inputs[k] = (struct column_request){ .name = g->inputs[k]->name, .type = &g->inputs[k]->type };
+    }
+    *q = (struct batch_request){ .inputs = g->input_count, .input = inputs };
+    return true;
 }
 
 static bool open_batches(struct runner *n, const struct model *m, const struct calibration *c, struct report *r)
 {
-    const struct graph *g = m->graph;
     struct report quiet = { 0 }; /* who recovers has told it */
     const struct plan_context plan = engine_context(&n->engine, &quiet);
     struct batch_options o = { 0 };
-    struct column_request input = { 0 };
-    const struct batch_request q = { .inputs = 1, .input = &input };
+    struct batch_request q;
 
-    if (g->input_count != 1 || !g->inputs[0]->has_type)
-        return fail(r, KILN_BAD_MODEL, NULL, "the model has %zu inputs without a value, must have 1 to be calibrated",
-                    g->input_count);
-    if (!batch_size_find(g, NULL, &plan, &n->only))
-        return fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
-    if (!batch_size(c->batch > 0 ? c->batch : 64, n->only, c->data->count, &o.batch, r))
+    if (!request_inputs(n, m->graph, &q, r))
         return false;
-    input = (struct column_request){ .name = g->inputs[0]->name, .type = &g->inputs[0]->type };
-    if (!batches_init(&n->batches, c->data, c->normalizer, &q, &o, &n->budget, r))
+    if (!batch_size_find(m->graph, NULL, &plan, &n->only))
+        return fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
+    if (!batch_size(c->batch > 0 ? c->batch : 64, n->only, c->data->count, &o.batch, r) ||
+        !batches_init(&n->batches, c->data, c->normalizer, &q, &o, &n->budget, r))
         return false;
     n->has_batches = true;
-    n->x = n->batches.x->type;
-    n->x.data = budget_alloc(&n->budget, (size_t)tensor_bytes(&n->x), r);
+    for (size_t k = 0; k < q.inputs; k++) {
+        n->x[k] = n->batches.x[k].type;
+        n->data[k] = n->x[k].data = arena_alloc(&n->arena, (size_t)tensor_bytes(&n->x[k]), r);
+        if (!n->data[k])
+            return false;
+    }
     batches_start(&n->batches, 0);
-    return n->x.data;
+    return true;
 }
 
-/* Nothing is appended to the clone but its list of outputs, so the caller's values name the same places in it. */
+/* `at`: the values to be computed, NULL for the model's outputs. Nothing is appended to the clone but its list of outputs,
+ * so the caller's values name the same places in it. */
 static bool runner_init(struct runner *n, const struct model *m, const struct calibration *c,
-                        const struct moments *places, size_t count, struct report *r)
+                        const struct value *const *at, size_t count, struct report *r)
 {
     const struct engine_options o = { .limits = c->limits, .threads = c->threads };
 
@@ -79,10 +100,10 @@ static bool runner_init(struct runner *n, const struct model *m, const struct ca
     if (!n->graph)
         return false;
     n->graph->report = r;
-    if (places)
+    if (at)
         n->graph->output_count = 0;
-    for (size_t k = 0; places && k < count; k++)
-        if (!graph_add_output(n->graph, n->graph->values[places[k].at->id]))
+    for (size_t k = 0; at && k < count; k++)
+        if (!graph_add_output(n->graph, n->graph->values[at[k]->id]))
             return false;
     n->frame = frame_new(&n->engine, n->graph, r);
     return n->frame && open_batches(n, m, c, r);
@@ -93,14 +114,16 @@ static bool runner_next(struct runner *n, int64_t *count, struct report *r)
 {
     bool ok;
 
-    if (!batches_next(&n->batches, &n->x.data, NULL, count, r))
+    if (!batches_next(&n->batches, n->data, NULL, count, r))
         return false;
     if (*count < n->only)
         *count = 0;
     if (!*count)
         return true;
-    n->x.dims[0] = *count;
-    frame_set(n->frame, n->graph->inputs[0], &n->x);
+    for (size_t k = 0; k < n->graph->input_count; k++) {
+        n->x[k].dims[0] = *count;
+        frame_set(n->frame, n->graph->inputs[k], &n->x[k]);
+    }
     budget_start(&n->budget);
     ok = frame_run(n->frame, r);
     budget_stop(&n->budget);
@@ -164,12 +187,16 @@ bool calibrate(const struct model *m, const struct calibration *c, struct moment
                struct arena *arena, struct report *r)
 {
     struct sums *sums = arena_array(arena, count, sizeof *sums, r);
+    const struct value **at = arena_array(arena, count, sizeof *at, r);
     struct runner n;
     int64_t samples = 0;
-    bool ok = sums && runner_init(&n, m, c, places, count, r);
+    bool ok;
 
-    if (!sums)
+    if (!sums || !at)
         return false;
+    for (size_t k = 0; k < count; k++)
+        at[k] = places[k].at;
+    ok = runner_init(&n, m, c, at, count, r);
     while (ok && (ok = runner_next(&n, &samples, r)) && samples)
         for (size_t k = 0; ok && k < count; k++) {
             const struct tensor *t = frame_get(n.frame, n.graph->outputs[k]);
@@ -191,7 +218,7 @@ bool calibrate(const struct model *m, const struct calibration *c, struct moment
 
 static double apart(double x, double y)
 {
-    const double d = fabs(x - y) / fmax(1, fabs(x));
+    const double d = fabs(x - y);
 
     if (x == y || (isnan(x) && isnan(y)))
         return 0;
@@ -216,9 +243,15 @@ static void compare_tensors(const struct tensor *a, const struct tensor *b, stru
 {
     element_get *const get = element_getter(a->dtype);
     const int64_t n = tensor_count(a);
+    double largest = 1, difference = 0;
 
-    for (int64_t k = 0; k < n && dtype_is_float(a->dtype); k++)
-        out->difference = fmax(out->difference, apart(get(a->data, k), get(b->data, k)));
+    for (int64_t k = 0; k < n && dtype_is_float(a->dtype); k++) {
+        const double x = get(a->data, k);
+
+        difference = fmax(difference, apart(x, get(b->data, k)));
+        largest = isfinite(x) ? fmax(largest, fabs(x)) : largest;
+    }
+    out->difference = fmax(out->difference, difference / largest);
     for (int64_t k = 0; k < n && !dtype_is_float(a->dtype); k++)
         out->unlike += !same_bytes(a, b, k);
     out->floats += dtype_is_float(a->dtype) ? n : 0;
@@ -256,20 +289,84 @@ static bool compare_values(const struct tensor *a, const struct tensor *b, const
     return true;
 }
 
+/* The outputs of both for the same batches, to the end or only the first. */
+static bool compare_runs(struct runner n[2], bool all, const struct graph *names, struct comparison *out,
+                         struct report *r)
+{
+    int64_t samples;
+
+    for (;;) {
+        if (!runner_next(&n[0], &samples, r) || !runner_next(&n[1], &samples, r))
+            return false;
+        for (size_t k = 0; samples && k < n[0].graph->output_count; k++)
+            if (!compare_values(frame_get(n[0].frame, n[0].graph->outputs[k]),
+                                frame_get(n[1].frame, n[1].graph->outputs[k]), names->outputs[k]->name, out, r))
+                return false;
+        if (!samples || !all)
+            return true;
+    }
+}
+
 bool compare_models(const struct model *a, const struct model *b, const struct calibration *c, struct comparison *out,
                     struct report *r)
 {
     struct runner n[2];
-    int64_t samples;
     bool ok = runner_init(&n[0], a, c, NULL, 0, r);
 
-    ok = runner_init(&n[1], b, c, NULL, 0, r) && ok;
-    ok = ok && runner_next(&n[0], &samples, r) && runner_next(&n[1], &samples, r);
     *out = (struct comparison){ 0 };
-    for (size_t k = 0; ok && k < a->graph->output_count; k++)
-        ok = compare_values(frame_get(n[0].frame, n[0].graph->outputs[k]),
-                            frame_get(n[1].frame, n[1].graph->outputs[k]), a->graph->outputs[k]->name, out, r);
+    ok = runner_init(&n[1], b, c, NULL, 0, r) && ok;
+    ok = ok && compare_runs(n, true, a->graph, out, r);
     runner_release(&n[0]);
     runner_release(&n[1]);
     return ok;
+}
+
+/* Values of floats that both models make and call by the same name, in the order of a's nodes. */
+static size_t common_values(const struct model *a, const struct model *b, const struct value **at[2],
+                            struct arena *arena, struct report *r)
+{
+    struct map names;
+    size_t count = 0;
+
+    map_init(&names, arena->budget);
+    for (int k = 0; k < 2; k++)
+        at[k] = arena_array(arena, a->graph->value_count, sizeof **at, r);
+    if (at[0] && at[1] && graph_names(b->graph, &names, r))
+        for (size_t k = 0; k < a->graph->node_count; k++)
+            for (int o = 0; o < a->graph->nodes[k]->outputs; o++) {
+                const struct value *v = a->graph->nodes[k]->out[o], *w = v && v->name ? map_get(&names, v->name) : NULL;
+
+                if (!w || !w->producer)
+                    continue;
+                at[0][count] = v;
+                at[1][count++] = w;
+            }
+    map_release(&names);
+    return count;
+}
+
+const struct node *compare_nodes(const struct model *a, const struct model *b, const struct calibration *c,
+                                 double tolerance, struct arena *arena, struct report *r)
+{
+    const struct value **at[2];
+    const size_t count = common_values(a, b, at, arena, r);
+    const struct node *found = NULL;
+    struct report quiet = { 0 };
+    struct runner n[2];
+    bool ok = runner_init(&n[0], a, c, at[0], count, &quiet);
+    int64_t samples;
+
+    ok = runner_init(&n[1], b, c, at[1], count, &quiet) && ok;
+    ok = ok && runner_next(&n[0], &samples, &quiet) && runner_next(&n[1], &samples, &quiet);
+    for (size_t k = 0; ok && !found && k < count; k++) {
+        struct comparison apart = { 0 };
+
+        if (!compare_values(frame_get(n[0].frame, n[0].graph->outputs[k]),
+                            frame_get(n[1].frame, n[1].graph->outputs[k]), at[0][k]->name, &apart, &quiet) ||
+            apart.difference > tolerance || apart.unlike)
+            found = at[0][k]->producer;
+    }
+    runner_release(&n[0]);
+    runner_release(&n[1]);
+    return found;
 }

@@ -24,14 +24,18 @@ struct calibration {
 bool calibrate(const struct model *m, const struct calibration *c, struct moments *places, size_t count,
                struct arena *arena, struct report *r);
 
-/* What two models with the same inputs and outputs make of the first batch. */
+/* What two models with the same inputs and outputs make of the data. */
 struct comparison {
-    double difference;      /* of floats: the largest, of max(1, value) */
+    double difference;      /* of floats: the largest, in units of the larger of 1 and the tensor's largest value */
     int64_t floats;         /* values that this was taken over */
     int64_t others, unlike; /* values of other types (integers, bools, strings), and those of them that are not equal */
 };
 bool compare_models(const struct model *a, const struct model *b, const struct calibration *c, struct comparison *out,
                     struct report *r);
+/* The first node of `a` that makes something else than the one of `b` whose output has the same name, of the first batch;
+ * NULL where none does, or that cannot be told. */
+const struct node *compare_nodes(const struct model *a, const struct model *b, const struct calibration *c,
+                                 double tolerance, struct arena *arena, struct report *r);
 
 /* Types of all values for one sample, and the content of those that planning knows; freed with program_free. */
 struct program;

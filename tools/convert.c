@@ -1,6 +1,6 @@
 /* kiln convert: a model in another form. */
-#include "recover.h"
-#include "tools.h"
+#include "adaptation.h"
+#include "learn.h"
 #include <float.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +12,13 @@ struct options {
     char *set[MAX_SETS]; /* "NAME=FILE" */
     size_t sets;
     bool inference, text, trainable;
-    struct recover_request recover;
-    int threads;
+    struct adapt_request adapt;
     struct limits limits;
 };
 
 /* What stays until the model is written. */
 struct conversion {
-    const struct options *o;
+    struct options *o;
     struct command command;
     kiln_model *model;
     const char *names[MAX_SETS]; /* of --set */
@@ -83,7 +82,7 @@ static bool convert(struct conversion *v)
     if (kiln_file_claim(c->context, v->o->output, KILN_FILE_MODEL, &c->err) != KILN_OK || !open_any(v) ||
         !read_sets(v) || !edit(v))
         return false;
-    if (v->o->trainable && !recover_model(c, &v->model, &v->o->recover))
+    if (v->o->trainable && !adapt_model(c, &v->model, &v->o->adapt))
         return false;
     return kiln_model_save(v->model, v->o->output, form, &c->err) == KILN_OK;
 }
@@ -103,13 +102,15 @@ enum {
     KEY_FOLDED
 };
 
-static int option_folded(struct argp_state *state, const char *arg)
+static kiln_folded option_folded(struct argp_state *state, const char *arg)
 {
-    for (int k = 0; k < RECOVER_FOLDED; k++)
-        if (strcmp(arg, recover_folded[k]) == 0)
-            return k;
+    static const char *const names[] = { "named", "all", "none" };
+
+    for (int k = 0; k < 3; k++)
+        if (strcmp(arg, names[k]) == 0)
+            return (kiln_folded)k;
     argp_error(state, "--folded is '%s', must be named, all or none", arg);
-    return 0;
+    return KILN_FOLDED_NAMED;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -135,25 +136,25 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->trainable = true;
         return 0;
     case KEY_CALIBRATE:
-        o->recover.data = arg;
+        o->adapt.data = arg;
         return 0;
     case KEY_LIMIT:
-        o->recover.limit = option_number(state, "limit", arg, 1, INT64_MAX);
+        o->adapt.limit = option_number(state, "limit", arg, 1, INT64_MAX);
         return 0;
     case KEY_NORMALIZE:
-        o->recover.normalize = option_normalization(state, arg);
+        o->adapt.normalize = option_normalization(state, arg);
         return 0;
     case KEY_THREADS:
-        o->threads = (int)option_number(state, "threads", arg, 0, 4096);
+        o->adapt.threads = (int)option_number(state, "threads", arg, 0, 4096);
         return 0;
     case KEY_EPSILON:
-        o->recover.epsilon = (float)option_real(state, "epsilon", arg, (double)FLT_MIN, 1);
+        o->adapt.options.epsilon = option_real(state, "epsilon", arg, (double)FLT_MIN, 1);
         return 0;
     case KEY_MOMENTUM:
-        o->recover.momentum = (float)option_real(state, "momentum", arg, 0, 1);
+        o->adapt.options.momentum = option_real(state, "momentum", arg, (double)FLT_MIN, 1);
         return 0;
     case KEY_FOLDED:
-        o->recover.folded = option_folded(state, arg);
+        o->adapt.options.folded = option_folded(state, arg);
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->limits;
@@ -166,7 +167,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!o->input || !o->output)
             argp_error(state, "needs a model and --output");
-        if (o->trainable != (o->recover.data != NULL))
+        if (o->trainable != (o->adapt.data != NULL))
             argp_error(state, "--trainable and --calibrate go together");
         if (o->trainable && o->inference)
             argp_error(state, "--trainable and --inference exclude each other");
@@ -183,13 +184,13 @@ static int run(int argc, char **argv)
         { "text", 't', NULL, 0, "write the ONNX textual syntax, whatever the file is called", 1 },
         { "inference", KEY_INFERENCE, NULL, 0, "BatchNormalization and Dropout as they are after training", 1 },
         { "set", KEY_SET, "NAME=FILE", 0, "an input becomes a constant, from a .npy file; may be repeated", 1 },
-        { "trainable", KEY_TRAINABLE, NULL, 0, "make BatchNormalization again of what an exporter made of it", 2 },
+        { "trainable", KEY_TRAINABLE, NULL, 0, "the short form of kiln adapt", 2 },
         { "calibrate", KEY_CALIBRATE, "SPEC", 0,
           "with --trainable: the data that its running statistics are measured on", 2 },
         { "limit", KEY_LIMIT, "N", 0, "of the data: only the first N samples", 2 },
         { "normalize", KEY_NORMALIZE, "KIND", 0, "of the data: unit (/255), center, standardize", 2 },
-        { "epsilon", KEY_EPSILON, "X", 0, "of BatchNormalization; a file does not tell (0.001)", 2 },
-        { "momentum", KEY_MOMENTUM, "X", 0, "of BatchNormalization; a file does not tell (0.99)", 2 },
+        { "epsilon", KEY_EPSILON, "X", 0, "of BatchNormalization, where the file does not tell", 2 },
+        { "momentum", KEY_MOMENTUM, "X", 0, "likewise", 2 },
         { "folded", KEY_FOLDED, "WHICH", 0, "convolutions that one was folded into: those named so (named), all, none",
           2 },
         { "threads", KEY_THREADS, "N", 0, "threads (0: one for each CPU)", 2 },
@@ -202,7 +203,7 @@ static int run(int argc, char **argv)
                                limits_options,
                                NULL,
                                NULL };
-    struct options o = { .recover = { .epsilon = 1e-3f, .momentum = .99f } };
+    struct options o = { .adapt.options = KILN_ADAPT_OPTIONS_INIT };
     static struct conversion v;
     bool ok;
 
@@ -210,7 +211,7 @@ static int run(int argc, char **argv)
         return -KILN_NO_MEMORY;
     v.o = &o;
     v.command.limits = o.limits;
-    ok = command_start(&v.command, o.threads) && convert(&v);
+    ok = command_start(&v.command, o.adapt.threads) && convert(&v);
     kiln_model_free(v.model);
     for (size_t k = 0; k < o.sets; k++)
         kiln_tensor_free(v.values[k]);

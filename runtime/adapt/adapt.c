@@ -1,7 +1,7 @@
 #include "adapt/adapt.h"
 #include "adapt/random.h"
 #include "adapt/step.h"
-#include "train/trainable.h"
+#include "base/text.h"
 #include <fnmatch.h>
 #include <math.h>
 #include <string.h>
@@ -56,42 +56,66 @@ static bool is_one_of(const char *const *choices, const char *choice)
     return false;
 }
 
-static bool refuse_choice(struct adapt *a, const struct adapt_choice *c, const char *const *choices, const char *name)
+/* "a, b or c", in the arena. */
+static const char *listed(struct adapt *a, const char *const *choices)
 {
     struct text list = { .budget = a->arena->budget, .report = a->report };
+    const char *copy = NULL;
 
     for (size_t k = 0; choices[k]; k++)
         text_printf(&list, "%s%s", !k ? "" : choices[k + 1] ? ", " : " or ", choices[k]);
     if (!list.failed)
-        fail(a->report, KILN_BAD_ARGUMENT, NULL, "'%s' cannot be '%s', must be %s", name, c->choice, list.data);
+        copy = arena_string(a->arena, list.data, list.length, a->report);
     text_release(&list);
-    return false;
+    return copy;
 }
 
-const char *adapt_choice(struct adapt *a, const char *const *choices, const char *name, const char *other, bool *ok)
+static bool names(const char *pattern, const char *name)
 {
-    const struct adapt_options *o = a->options;
+    return name && *name && fnmatch(pattern, name, 0) == 0;
+}
 
-    for (size_t k = o->choice_count; k > 0; k--) { /* the last one counts */
-        const struct adapt_choice *c = &o->choices[k - 1];
+const char *adapt_choice(struct adapt *a, const char *const *choices, const char *name, const char *other)
+{
+    for (size_t k = a->options->choice_count; k > 0; k--) { /* the last one counts */
+        const struct adapt_choice *c = &a->options->choices[k - 1];
 
-        if (!(name && fnmatch(c->what, name, 0) == 0) && !(other && fnmatch(c->what, other, 0) == 0))
+        if (!names(c->what, name) && !names(c->what, other))
             continue;
-        a->used[k - 1] = true;
-        if (is_one_of(choices, c->choice))
+        if (is_one_of(choices, c->choice)) {
+            a->used[k - 1] = true;
             return c->choice;
-        *ok = refuse_choice(a, c, choices, name ? name : other);
-        return NULL;
+        }
+        if (!a->refused[k - 1])
+            a->refused[k - 1] = listed(a, choices);
     }
     return NULL;
 }
 
 static bool check_choices(struct adapt *a)
 {
-    for (size_t k = 0; k < a->options->choice_count; k++)
-        if (!a->used[k])
-            return fail(a->report, KILN_BAD_ARGUMENT, NULL, "'%s' names nothing of which something can be chosen",
-                        a->options->choices[k].what);
+    for (size_t k = 0; k < a->options->choice_count; k++) {
+        const struct adapt_choice *c = &a->options->choices[k];
+
+        if (a->used[k])
+            continue;
+        if (a->refused[k])
+            return fail(a->report, KILN_BAD_ARGUMENT, NULL, "'%s' cannot be '%s', must be %s", c->what, c->choice,
+                        a->refused[k]);
+        return fail(a->report, KILN_BAD_ARGUMENT, NULL, "'%s' names nothing of which something can be chosen", c->what);
+    }
+    return true;
+}
+
+bool adapt_set_role(struct adapt *a, const char *name, enum role role)
+{
+    struct role_choice *c = arena_alloc(a->arena, sizeof *c, a->report);
+
+    if (!c || !(c->name = arena_string(a->arena, name, strlen(name), a->report)))
+        return false;
+    c->role = role;
+    c->next = a->roles;
+    a->roles = c;
     return true;
 }
 
@@ -120,9 +144,9 @@ static bool prove(struct adapt *a)
 
 static bool check_options(const struct adapt_options *o, struct report *r)
 {
-    if (!(o->epsilon > 0 && isfinite(o->epsilon)) || !(o->momentum >= 0 && o->momentum <= 1))
-        return fail(r, KILN_BAD_ARGUMENT, NULL, "epsilon is %g and momentum %g, must be above 0 and from 0 to 1",
-                    (double)o->epsilon, (double)o->momentum);
+    if (!(o->epsilon >= 0 && isfinite(o->epsilon)) || !(o->momentum >= 0 && o->momentum <= 1))
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "epsilon is %g and momentum %g, must be at least 0 and from 0 to 1",
+                    o->epsilon, o->momentum);
     if (o->classes < 0 || o->classes > INT32_MAX)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "classes is %lld, must be 1 to %d", (long long)o->classes, INT32_MAX);
     if (o->classes && o->head)
@@ -133,7 +157,7 @@ static bool check_options(const struct adapt_options *o, struct report *r)
 static bool take_steps(struct adapt *a)
 {
     return adapt_inference(a) && adapt_normalization(a) && adapt_batch(a) && prove(a) && adapt_head(a) &&
-           check_choices(a) && adapt_roles(a);
+           adapt_roles(a) && check_choices(a);
 }
 
 /* The model that came out, and the others gone. One that nothing was changed of is a copy. */
@@ -159,7 +183,8 @@ struct model *model_adapt(const struct model *m, const struct adapt_options *o, 
 
     *out = (struct adapted){ .findings.arena = arena };
     a.used = arena_array(arena, o->choice_count, sizeof *a.used, r);
-    if (!a.used || !check_options(o, r) || (!o->data && !random_samples(&random, m, &budget, r)))
+    a.refused = arena_array(arena, o->choice_count, sizeof *a.refused, r);
+    if (!a.used || !a.refused || !check_options(o, r) || (!o->data && !random_samples(&random, m, &budget, r)))
         return NULL;
     a.calibration = (struct calibration){ .data = o->data ? o->data : &random,
                                           .normalizer = o->data ? o->normalizer : NULL,

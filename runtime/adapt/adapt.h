@@ -14,12 +14,20 @@ struct adapt_choice {
     const char *what, *choice;
 };
 
+/* Which layers BatchNormalization may have been folded into. */
+enum folded {
+    FOLDED_NAMED, /* those that tell of it */
+    FOLDED_ALL,   /* and every convolution with a bias */
+    FOLDED_NONE
+};
+
 struct adapt_options {
     const struct dataset *data;          /* samples as the network is used on; NULL: there are none */
     const struct normalizer *normalizer; /* of these; may be NULL */
     int threads;
-    struct budget limits;    /* as of a calibration */
-    float epsilon, momentum; /* of BatchNormalization, where the file does not tell */
+    struct budget limits;     /* as of a calibration */
+    double epsilon, momentum; /* of BatchNormalization, where the file does not tell; 0: as its framework has them */
+    enum folded folded;
     size_t choice_count;
     const struct adapt_choice *choices;
     bool inference;           /* what is left in training mode becomes inference form, its statistics measured */
@@ -29,11 +37,6 @@ struct adapt_options {
     size_t output_count;
     const char *const *outputs; /* those that are to train; none: the first */
 };
-#define ADAPT_OPTIONS_INIT                                                                                             \
-    {                                                                                                                  \
-        .epsilon = 1e-3f, .momentum = .99f                                                                             \
-    }
-
 /* What became of the model. Memory is the arena's. */
 struct adapted {
     struct findings findings;

@@ -4,6 +4,7 @@
 
 #include "adapt/adapt.h"
 #include "train/edit.h"
+#include "train/trainable.h"
 
 enum { ADAPT_MODELS = 16 }; /* that are made on the way, at most */
 
@@ -16,9 +17,17 @@ struct adapt {
     struct adapted *out;
     struct arena *arena;
     struct report *report;
-    bool *used; /* [options->choice_count]: it named something */
+    const char **refused;      /* [options->choice_count]: what it named cannot be that, but must be one of these */
+    bool *used;                /* likewise: it was taken */
+    struct role_choice *roles; /* adapt_set_role, the latest first */
     struct model *made[ADAPT_MODELS];
     size_t made_count;
+};
+
+struct role_choice {
+    const char *name;
+    enum role role;
+    struct role_choice *next;
 };
 
 typedef bool adapt_step(struct adapt *a);
@@ -35,9 +44,11 @@ bool adapt_take(struct adapt *a, struct model *made, bool ok);
 /* The same of a step that is meant to change what is computed; `what` is told. */
 bool adapt_take_changed(struct adapt *a, struct model *made, bool ok, const char *what);
 
-/* What the caller says of something that goes by these names, which may be NULL; NULL where nothing. One that is none of
- * `choices`, ended by NULL, is an error: *ok. */
-const char *adapt_choice(struct adapt *a, const char *const *choices, const char *name, const char *other, bool *ok);
+/* What the caller says of something that goes by these names, which may be NULL: one of `choices`, a list ended by NULL;
+ * NULL where he says nothing of the kind. */
+const char *adapt_choice(struct adapt *a, const char *const *choices, const char *name, const char *other);
+/* The initializer of that name has this role, whatever its place tells: it is written into the metadata. */
+bool adapt_set_role(struct adapt *a, const char *name, enum role role);
 /* A line of the table. */
 bool adapt_tell(struct adapt *a, const struct finding *f);
 

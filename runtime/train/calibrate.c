@@ -141,7 +141,7 @@ struct sums {
 
 static bool start_sums(struct sums *s, struct moments *p, const struct tensor *t, struct arena *arena, struct report *r)
 {
-    const float *x = t->data;
+    element_get *const get = element_getter(t->dtype);
     const int64_t inner = dims_product(t->dims, p->axis + 1, t->rank);
 
     p->channels = t->dims[p->axis];
@@ -153,19 +153,21 @@ static bool start_sums(struct sums *s, struct moments *p, const struct tensor *t
     if (!p->mean || !p->variance || !s->shift)
         return false;
     for (int64_t c = 0; c < p->channels && tensor_count(t); c++)
-        s->shift[c] = (double)x[c * inner];
+        s->shift[c] = get(t->data, c * inner);
     return true;
 }
 
 static void add_sums(struct sums *s, const struct moments *p, const struct tensor *t)
 {
     const int64_t outer = dims_product(t->dims, 0, p->axis), inner = dims_product(t->dims, p->axis + 1, t->rank);
-    const float *x = t->data;
+    element_get *const get = element_getter(t->dtype);
+    const float *floats = t->dtype == F32 ? t->data : NULL;
+    int64_t at = 0;
 
     for (int64_t o = 0; o < outer; o++)
-        for (int64_t c = 0; c < p->channels; c++, x += inner)
-            for (int64_t i = 0; i < inner; i++) {
-                const double d = (double)x[i] - s->shift[c];
+        for (int64_t c = 0; c < p->channels; c++)
+            for (int64_t i = 0; i < inner; i++, at++) {
+                const double d = (floats ? (double)floats[at] : get(t->data, at)) - s->shift[c];
 
                 s->sum[c] += d;
                 s->squares[c] += d * d;
@@ -175,6 +177,7 @@ static void add_sums(struct sums *s, const struct moments *p, const struct tenso
 
 static void end_sums(const struct sums *s, struct moments *p)
 {
+    p->count = s->count;
     for (int64_t c = 0; c < p->channels && s->count; c++) {
         const double mean = s->sum[c] / (double)s->count, variance = s->squares[c] / (double)s->count - mean * mean;
 
@@ -201,7 +204,7 @@ bool calibrate(const struct model *m, const struct calibration *c, struct moment
         for (size_t k = 0; ok && k < count; k++) {
             const struct tensor *t = frame_get(n.frame, n.graph->outputs[k]);
 
-            if (t->dtype != F32 || places[k].axis >= t->rank)
+            if (!dtype_is_float(t->dtype) || places[k].axis >= t->rank)
                 ok = fail(r, KILN_UNSUPPORTED, places[k].at->name,
                           "only float activations with channels can be calibrated");
             ok = ok && (sums[k].count || start_sums(&sums[k], &places[k], t, arena, r));

@@ -6,10 +6,11 @@
 #include "model/model.h"
 
 struct moments {
-    const struct value *at;  /* of the model's graph; float */
+    const struct value *at;  /* of the model's graph; a type of float */
     int axis;                /* of the channels */
-    int64_t channels;        /* out; below too: memory of the arena */
-    double *mean, *variance; /* population */
+    int64_t channels;        /* out; below too */
+    int64_t count;           /* values of each channel */
+    double *mean, *variance; /* population; memory of the arena */
 };
 
 struct calibration {

@@ -68,7 +68,7 @@ static bool is_empty(const struct candidate *c)
 
 /* -- what is done to inputs -- */
 
-static bool says_normalization(const char *name)
+bool says_batch_normalization(const char *name)
 {
     static const char *const words[] = { "batchnorm", "batch_norm", "_bn", "bn_", "/bn" };
 
@@ -104,8 +104,8 @@ static bool is_preprocessing(const struct candidate *c)
     if (c->place->use != PARAMETER_TRAINS_UNLESS_SCALAR || !c->has_weights || c->through)
         return false;
     other = c->reader->in[1 - c->place->input];
-    return other && c->active[other->id] && !c->behind_weights[other->id] && !says_normalization(c->reader->name) &&
-           !says_normalization(c->name) && !is_normalized(c, other);
+    return other && c->active[other->id] && !c->behind_weights[other->id] &&
+           !says_batch_normalization(c->reader->name) && !says_batch_normalization(c->name) && !is_normalized(c, other);
 }
 
 /* -- attention -- */

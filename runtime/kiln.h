@@ -356,11 +356,11 @@ typedef struct kiln_value_info {
     const char *const *dim_names; /* [rank]: the symbol of a dimension, "N", or NULL; one symbol is one number in all
                                    * inputs of a run. "None", "none", "?", "-1" and "" in the file are none, but what
                                    * converters wrote where they knew nothing. The array is NULL where there are none */
-    bool optional;                /* an input with a default value: it need not be given */
+    bool optional;                /* an input that need not be given: it has a default value, or nothing reads it */
     size_t place;                 /* in the file's list of inputs, or outputs */
 } kiln_value_info;
 
-/* Inputs that must be given come first, in the order of the file, then those with a default. */
+/* Inputs that must be given come first, in the order of the file, then those that need not. */
 KILN_API size_t kiln_model_input_count(const kiln_model *model);
 KILN_API size_t kiln_model_output_count(const kiln_model *model);
 /* NULL where k is not below the count. */
@@ -426,7 +426,7 @@ typedef struct kiln_session_options {
 /* The model must outlive the session. Errors: BAD_ARGUMENT (options, a value that there is not), LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const kiln_session_options *options,
                                       kiln_error *err);
-/* Runs the model once: tensors[k] is the input names[k], in any order; inputs with a default may be left out. Tensors
+/* Runs the model once: tensors[k] is the input names[k], in any order; optional inputs may be left out. Tensors
  * are only read, and not needed afterwards. Errors: BAD_ARGUMENT (a name that is no input, or given twice), BAD_DATA
  * (an input that is missing, or of another type or shape than the model declares), BAD_MODEL (shapes that do not fit
  * each other inside), RUN_FAILED (a value that is not valid: an index out of range), UNSUPPORTED, LIMIT, NO_MEMORY.

@@ -192,6 +192,38 @@ static bool recover(struct search *s)
     return true;
 }
 
+/* Values whose shape only running tells, as those that a Loop makes: the first batch shows it. */
+static bool observe_others(struct search *s)
+{
+    struct adapt *a = s->adapt;
+    const struct graph *g = s->graph;
+    const struct value **at = arena_array(a->arena, g->value_count, sizeof *at, a->report);
+    struct tensor *seen = arena_array(a->arena, g->value_count, sizeof *seen, a->report);
+    size_t count = 0;
+
+    if (!at || !seen)
+        return false;
+    for (size_t k = 0; k < g->value_count; k++)
+        if (s->active[k] && s->types[k].kind == TENSOR && !tensor_known(&s->types[k]) && g->values[k]->producer)
+            at[count++] = g->values[k];
+    if (count && !observe(a->model, &a->calibration, at, count, seen, a->report))
+        return false;
+    for (size_t k = 0; k < count; k++)
+        s->types[at[k]->id] = seen[k];
+    return true;
+}
+
+static bool find_types(struct search *s, const struct program *p)
+{
+    const size_t count = s->graph->value_count;
+
+    s->types = arena_array(s->adapt->arena, count, sizeof *s->types, s->adapt->report);
+    if (!s->types)
+        return false;
+    memcpy(s->types, p->types, count * sizeof *s->types);
+    return observe_others(s);
+}
+
 bool adapt_normalization(struct adapt *a)
 {
     const struct graph *g = a->model->graph;
@@ -204,10 +236,9 @@ bool adapt_normalization(struct adapt *a)
     budget_start(&budget);
     types = plan_sample(a->model, &budget, a->report);
     budget_stop(&budget);
-    s.types = types;
     s.active = activations_find(g, NULL, a->arena, a->report);
-    ok = types && s.active && parameters_find(&parameters, a->model, NULL, a->arena, a->report) && find_readers(&s) &&
-         recover(&s);
+    ok = types && s.active && find_types(&s, types) &&
+         parameters_find(&parameters, a->model, NULL, a->arena, a->report) && find_readers(&s) && recover(&s);
     program_free(types);
     return ok;
 }

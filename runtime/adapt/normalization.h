@@ -40,8 +40,8 @@ struct site {
 struct search {
     struct adapt *adapt;
     const struct graph *graph;
-    const struct program *types;           /* for one sample, with the content of what is constant */
-    const bool *active;                    /* by value id: depends on the input */
+    struct tensor *types; /* by value id: for one sample, or as running shows, with the content of what is constant */
+    const bool *active;   /* by value id: depends on the input */
     const struct node *const *only_reader; /* by value id; NULL where there are several, or the caller reads it, too */
     const struct parameters *parameters;
 };
@@ -88,8 +88,8 @@ int search_axis(const struct search *s, const struct value *x, const struct valu
 double *search_channels(const struct search *s, const struct value *c);
 /* The node that alone reads the value, where it is one of the file and has that operator; NULL where not. */
 const struct node *search_reader(const struct search *s, const struct value *v, const struct op *op);
-/* x / deviation, or x * its reciprocal, both made of activations: the statistics are computed right here
- * (LayerNormalization, or statistics of the batch). */
+/* Is it x / deviation, or x * its reciprocal, both made of activations, or such a reciprocal itself? Then the statistics
+ * are computed right here (LayerNormalization, or statistics of the batch). */
 bool search_normalised_here(const struct search *s, const struct value *x);
 /* Is the constant a factor or summand that is done to an input before the first layer? */
 bool search_is_preprocessing(const struct search *s, const struct value *c);

@@ -10,7 +10,7 @@
 
 const struct tensor *search_type(const struct search *s, const struct value *v)
 {
-    return &s->types->types[v->id];
+    return &s->types[v->id];
 }
 
 static bool is_constant(const struct search *s, const struct value *v)
@@ -86,12 +86,30 @@ const struct node *search_reader(const struct search *s, const struct value *v, 
     return n && node_is(n, op) && n->index >= 0 ? n : NULL;
 }
 
+/* A deviation, its reciprocal, or a product of that with something: what a layer divides by. */
+static bool is_deviation(const struct search *s, const struct value *v)
+{
+    for (int depth = 0; depth < 4 && v && v->producer && s->active[v->id]; depth++) {
+        const struct node *n = v->producer;
+
+        if (node_is(n, &op_sqrt) || node_is(n, &op_reciprocal) || node_is(n, &op_pow))
+            return true;
+        if (!(n->def->flags & OP_REARRANGES) && !(node_is(n, &op_mul) && n->in[1] && !s->active[n->in[1]->id]) &&
+            !node_is(n, &op_cast))
+            return node_is(n, &op_div) && n->in[0] && !s->active[n->in[0]->id] && is_deviation(s, n->in[1]);
+        v = n->in[0];
+    }
+    return false;
+}
+
 bool search_normalised_here(const struct search *s, const struct value *x)
 {
     const struct node *n = x->producer;
 
+    if (is_deviation(s, x))
+        return true;
     return n && (node_is(n, &op_div) || node_is(n, &op_mul)) && n->in[0] && n->in[1] && s->active[n->in[0]->id] &&
-           s->active[n->in[1]->id];
+           s->active[n->in[1]->id] && (is_deviation(s, n->in[0]) || is_deviation(s, n->in[1]));
 }
 
 bool search_is_preprocessing(const struct search *s, const struct value *c)
@@ -136,11 +154,16 @@ bool search_folded(const struct search *s, const struct node *n, struct site *ou
     out->bias = bias ? at : -1;
     out->x = n->out[0];
     out->channels = search_type(s, out->x)->dims[out->axis];
+    out->shared_by = n->in[1];
     if (!bias)
         return true;
     if (tensor_count(search_type(s, bias)) != out->channels)
         return false;
     out->summand = search_channels(s, bias);
+    /* layers that are normalised by one have its bias; zeros may have been merged */
+    for (int64_t c = 1; out->summand && c < out->channels; c++)
+        if (out->summand[c] != out->summand[0])
+            out->shared_by = bias;
     return out->summand;
 }
 

@@ -128,7 +128,7 @@ static void choose_epsilon(struct search *s, const struct sites *sites)
 static bool is_shared(const struct site *a, const struct site *b)
 {
     return a->shared_by && a->shared_by == b->shared_by && a->trace == b->trace && a->channels == b->channels &&
-           !a->layer == !b->layer && (a->layer || !is_uniform(a->factor, a->channels)) &&
+           !a->layer == !b->layer && (a->layer || a->variance || !is_uniform(a->factor, a->channels)) &&
            (!a->summand == !b->summand) &&
            (!a->summand || memcmp(a->summand, b->summand, (size_t)a->channels * sizeof *a->summand) == 0);
 }
@@ -241,8 +241,38 @@ static double variance_of(const struct site *s, const struct moments *m, int64_t
     return m->variance[c];
 }
 
+/* Deep networks make much of an ulp, so the layer is to have, in floats, the very factor that it had. A measured deviation
+ * is cut to 12 bits: its square is a float, and a product by it loses little. */
+static double rounded_deviation(double deviation)
+{
+    int exponent;
+    const double fraction = frexp(deviation, &exponent);
+
+    return ldexp(nearbyint(ldexp(fraction, 12)), exponent - 12);
+}
+
+/* The mean with which floats make `summand` of beta again. */
+static double rounded_mean(double mean, double factor, double summand)
+{
+    const double beta = (double)(float)(summand + mean * factor), exact = (beta - summand) / factor;
+
+    return factor != 0 && isfinite(exact) ? (double)(float)exact : mean;
+}
+
+/* The float next to `near` of which `factor` is made again, as a float, by a division; `near` where none is. */
+static double gamma_for(double near, double deviation, double factor)
+{
+    const float g = (float)near, tries[] = { g, nextafterf(g, -INFINITY), nextafterf(g, INFINITY) };
+
+    for (int k = 0; k < 3; k++)
+        if ((float)((double)tries[k] / deviation) == (float)factor)
+            return (double)tries[k];
+    return near;
+}
+
 static bool complete(struct search *s, struct site *t, const struct moments *m)
 {
+    const double epsilon = (double)(float)t->epsilon;
     struct adapt *a = s->adapt;
     double *four[4];
 
@@ -253,10 +283,30 @@ static bool complete(struct search *s, struct site *t, const struct moments *m)
     for (int64_t c = 0; c < t->channels; c++) {
         const double factor = at(t->factor, c, 1);
         /* as they are in the file afterwards: gamma and beta then make up for what they lost */
-        const double mean = (double)(float)mean_of(t, m, c), variance = (double)(float)variance_of(t, m, c);
-        const double gamma = at(t->gamma, c, factor * sqrt(variance + t->epsilon));
+        double mean = (double)(float)mean_of(t, m, c), variance = (double)(float)variance_of(t, m, c);
+        double deviation, gamma;
 
-        four[0][c] = fabs(gamma - 1) < 4 * (double)FLT_EPSILON ? 1 : gamma;
+        if (!isfinite(mean) || !isfinite(variance)) { /* more than a float can hold */
+            mean = 0;
+            variance = 1;
+        }
+        deviation = sqrt(variance + epsilon);
+        if (needs_variance(t)) {
+            deviation = rounded_deviation(deviation);
+            variance = (double)(float)(deviation * deviation - epsilon);
+            if (variance < 0) {
+                variance = 0;
+                deviation = sqrt(epsilon);
+            }
+        }
+        if (needs_mean(t))
+            mean = rounded_mean(mean, factor, at(t->summand, c, 0));
+        gamma = factor * deviation;
+        if (t->fresh && fabs(gamma - 1) < 4 * (double)FLT_EPSILON)
+            gamma = 1;
+        else
+            gamma = gamma_for(gamma, sqrt(variance + epsilon), factor);
+        four[0][c] = at(t->gamma, c, gamma);
         four[1][c] = at(t->beta, c, at(t->summand, c, 0) + mean * factor);
         four[2][c] = mean;
         four[3][c] = variance;

@@ -90,7 +90,7 @@ static bool open_batches(struct runner *n, const struct model *m, const struct c
 static bool runner_init(struct runner *n, const struct model *m, const struct calibration *c,
                         const struct value *const *at, size_t count, struct report *r)
 {
-    const struct engine_options o = { .limits = c->limits, .threads = c->threads };
+    const struct engine_options o = { .limits = c->limits, .threads = c->threads, .exact = true };
 
     *n = (struct runner){ .arena.budget = &n->budget };
     if (!engine_init(&n->engine, &n->budget, &o, r))
@@ -127,6 +127,21 @@ static bool runner_next(struct runner *n, int64_t *count, struct report *r)
     budget_start(&n->budget);
     ok = frame_run(n->frame, r);
     budget_stop(&n->budget);
+    return ok;
+}
+
+bool observe(const struct model *m, const struct calibration *c, const struct value *const *at, size_t count,
+             struct tensor *types, struct report *r)
+{
+    struct runner n;
+    int64_t samples;
+    bool ok = runner_init(&n, m, c, at, count, r) && runner_next(&n, &samples, r);
+
+    for (size_t k = 0; ok && k < count; k++) {
+        types[k] = *frame_get(n.frame, n.graph->outputs[k]);
+        types[k].data = NULL;
+    }
+    runner_release(&n);
     return ok;
 }
 

@@ -38,6 +38,10 @@ bool compare_models(const struct model *a, const struct model *b, const struct c
 const struct node *compare_nodes(const struct model *a, const struct model *b, const struct calibration *c,
                                  double tolerance, struct arena *arena, struct report *r);
 
+/* The types, without data, of what the first batch makes of these values. */
+bool observe(const struct model *m, const struct calibration *c, const struct value *const *at, size_t count,
+             struct tensor *types, struct report *r);
+
 /* Types of all values for one sample, and the content of those that planning knows; freed with program_free. */
 struct program;
 struct program *plan_sample(const struct model *m, struct budget *b, struct report *r);

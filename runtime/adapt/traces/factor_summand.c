@@ -10,27 +10,40 @@
 #include "train/constants.h"
 #include <string.h>
 
-/* All four, where nodes compute the constants. */
-static bool read_expressions(const struct search *s, const struct value *a, const struct value *b, struct site *out)
-{
-    struct factor_expression f;
-    const struct value *beta = NULL, *mean;
+/* What computes the constants, where nodes do. */
+struct computed {
+    struct factor_expression factor;
+    const struct value *beta, *mean;
+};
 
-    if (!b || !factor_expression(s, a, &f) || !summand_expression(b, a, &beta, &mean))
-        return true;
-    if (tensor_count(search_type(s, f.variance)) != out->channels ||
-        tensor_count(search_type(s, mean)) != out->channels ||
-        (beta && tensor_count(search_type(s, beta)) != out->channels) ||
-        (f.gamma && tensor_count(search_type(s, f.gamma)) != out->channels))
-        return true;
-    out->epsilon = f.epsilon;
-    out->no_scale = !f.gamma;
-    out->no_center = !beta;
+static bool is_computed(const struct search *s, const struct value *a, const struct value *b, struct computed *c)
+{
+    return b && factor_expression(s, a, &c->factor) && summand_expression(b, a, &c->beta, &c->mean);
+}
+
+static bool has_channels(const struct search *s, const struct value *v, const struct site *out)
+{
+    return !v || tensor_count(search_type(s, v)) == out->channels;
+}
+
+/* All four are there. */
+static bool read_computed(const struct search *s, const struct computed *c, struct site *out)
+{
+    const struct factor_expression *f = &c->factor;
+
+    if (!has_channels(s, f->variance, out) || !has_channels(s, c->mean, out) || !has_channels(s, c->beta, out) ||
+        !has_channels(s, f->gamma, out))
+        return false;
+    out->epsilon = f->epsilon;
+    out->no_scale = !f->gamma;
+    out->no_center = !c->beta;
     out->certainty = CERTAIN;
-    out->evidence = search_text(s, "'%s' and '%s' are computed of its parameters", a->name, b->name);
-    return (out->variance = search_channels(s, f.variance)) && (out->mean = search_channels(s, mean)) &&
-           (!beta || (out->beta = search_channels(s, beta))) &&
-           (!f.gamma || (out->gamma = search_channels(s, f.gamma)));
+    out->shared_by = expression_root(f->variance);
+    out->evidence = search_text(s, "nodes compute it of mean '%s' and variance '%s'", expression_root(c->mean)->name,
+                                expression_root(f->variance)->name);
+    return (out->variance = search_channels(s, f->variance)) && (out->mean = search_channels(s, c->mean)) &&
+           (!c->beta || (out->beta = search_channels(s, c->beta))) &&
+           (!f->gamma || (out->gamma = search_channels(s, f->gamma)));
 }
 
 /* What the names of TensorFlow's own operators tell: x * inv, with inv = rsqrt (variance + epsilon) [* gamma], is its
@@ -53,36 +66,34 @@ static const char *taken_for(const struct search *s, const struct node *mul, con
                                                                                                  : NULL;
 }
 
-static const struct node *find_addition(const struct search *s, const struct node *mul, const struct value **b,
-                                        bool named, const struct site *of)
+static const struct node *find_addition(const struct search *s, const struct node *mul, const struct value **b)
 {
     const struct node *add = search_reader(s, mul->out[0], &op_add);
     const struct value *product;
     bool first;
 
-    if (!add || !search_operands(s, add, &product, b, &first) || search_axis(s, of->x, *b, named) != of->axis)
-        return NULL;
-    return add;
+    return add && search_operands(s, add, &product, b, &first) ? add : NULL;
 }
 
 static bool find(const struct search *s, const struct node *mul, struct site *out)
 {
     const struct value *a, *b = NULL;
     const struct node *add;
-    bool named, first;
+    struct computed c;
+    bool first, computed, named;
 
-    if (!node_is(mul, &op_mul) || !search_operands(s, mul, &out->x, &a, &first) || search_normalised_here(s, out->x))
+    if (!node_is(mul, &op_mul) || !search_operands(s, mul, &out->x, &a, &first))
         return false;
-    named = says_batch_normalization(mul->name) || says_batch_normalization(a->name);
-    out->axis = search_axis(s, out->x, a, named);
-    if (out->axis < 0)
+    add = find_addition(s, mul, &b);
+    computed = add && is_computed(s, a, b, &c);
+    named = says_batch_normalization(mul->name) || says_batch_normalization(a->name) ||
+            (add && (says_batch_normalization(b->name) || says_batch_normalization(add->name)));
+    out->axis = search_axis(s, out->x, a, named || computed);
+    if (add && search_axis(s, out->x, b, named || computed) != out->axis)
+        add = NULL;
+    if (out->axis < 0 || (!computed && search_normalised_here(s, out->x)) || (!named && !add))
         return false;
-    add = find_addition(s, mul, &b, named, out);
-    b = add ? b : NULL;
-    named = named || (b && says_batch_normalization(b->name)) || (add && says_batch_normalization(add->name));
-    if (!named && !add)
-        return false;
-    out->taken_for = named ? NULL : taken_for(s, mul, a, b);
+    out->taken_for = named || computed ? NULL : taken_for(s, mul, a, b);
     out->nodes[out->node_count++] = mul;
     if (add)
         out->nodes[out->node_count++] = add;
@@ -93,10 +104,10 @@ static bool find(const struct search *s, const struct node *mul, struct site *ou
                           : "a factor and a summand for each channel, without names";
     if (!search_keras_layer(out, mul->name) && !search_keras_layer(out, a->name))
         search_name(out, mul);
-    read_names(mul, a, b, out);
+    read_names(mul, a, add ? b : NULL, out);
     out->factor = search_channels(s, a);
-    out->summand = b ? search_channels(s, b) : NULL;
-    return out->factor && (!b || out->summand) && read_expressions(s, a, b, out);
+    out->summand = add ? search_channels(s, b) : NULL;
+    return out->factor && (!add || out->summand) && (!computed || !add || read_computed(s, &c, out));
 }
 
 const struct trace trace_factor_summand = {

@@ -13,7 +13,6 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
     if (!chosen && (s->adapt->options->folded != FOLDED_ALL || out->bias < 0))
         return false;
     search_name(out, n);
-    out->shared_by = n->inputs > 1 ? n->in[1] : NULL;
     out->certainty = DOUBTFUL;
     out->evidence = "as asked";
     return true;

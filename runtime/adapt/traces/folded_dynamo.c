@@ -45,7 +45,6 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
                    strcmp(bias->name + length - 12, ".weight_bias") == 0))
         return false;
     search_name(out, n);
-    out->shared_by = n->inputs > 1 ? n->in[1] : NULL;
     out->certainty = said ? CERTAIN : LIKELY;
     out->evidence =
         said ? search_text(s, "metadata of the node: %.200s", said) : search_text(s, "bias '%s'", bias->name);

@@ -28,7 +28,6 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
     cut = strstr(n->name, "/batchnorm/");
     out->no_scale = cut && strcmp(cut, "/batchnorm/mul") == 0;
     out->no_center = bias && strstr(bias->name, "/batchnorm/mul_");
-    out->shared_by = n->inputs > 1 ? n->in[1] : NULL;
     out->certainty = LIKELY;
     out->evidence = search_text(s, "%s '%s'", name == n->name ? "named so:" : "bias", name);
     return true;

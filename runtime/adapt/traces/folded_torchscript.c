@@ -18,7 +18,6 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
     if (strncmp(n->in[out->bias]->name, computed, length) != 0)
         return false;
     search_name(out, n);
-    out->shared_by = weight;
     out->certainty = LIKELY;
     out->evidence = search_text(s, "bias '%s', which the exporter has computed", n->in[out->bias]->name);
     return true;

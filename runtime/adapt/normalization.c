@@ -119,7 +119,20 @@ static const struct site *site_of_layer(const struct sites *sites, const char *n
     return NULL;
 }
 
-/* A layer of Keras whose nodes are there and that was not found. Those that compute statistics do so in the file. */
+/* Does the layer compute statistics in the file? Keras 2 has "batchnorm" in its LayerNormalization, too. */
+static bool computes_statistics(const struct search *s, const char *name, size_t length)
+{
+    for (size_t k = 0; k < s->graph->node_count; k++) {
+        const struct node *n = s->graph->nodes[k];
+
+        if ((node_is(n, &op_reduce_mean) || node_is(n, &op_global_average_pool)) &&
+            strncmp(n->name, name, length) == 0 && n->name[length] == '/')
+            return true;
+    }
+    return false;
+}
+
+/* A layer of Keras whose nodes are there and that was not found. */
 static bool tell_missed(struct search *s, const struct sites *sites, size_t *missed)
 {
     const char *last = NULL;
@@ -138,6 +151,8 @@ static bool tell_missed(struct search *s, const struct sites *sites, size_t *mis
             continue;
         last = n->name;
         last_length = length;
+        if (computes_statistics(s, n->name, length))
+            continue;
         ++*missed;
         snprintf(name, sizeof name, "%.*s", (int)(length < 150 ? length : 150), n->name);
         if (!adapt_tell(s->adapt, &(struct finding){ .name = name,
@@ -221,6 +236,9 @@ static bool find_types(struct search *s, const struct program *p)
     if (!s->types)
         return false;
     memcpy(s->types, p->types, count * sizeof *s->types);
+    for (size_t k = 0; k < count; k++) /* one that the caller may override is what it is in the file */
+        if (s->graph->values[k]->initializer)
+            s->types[k] = *s->graph->values[k]->initializer;
     return observe_others(s);
 }
 

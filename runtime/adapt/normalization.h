@@ -20,9 +20,11 @@ struct site {
     int node_count;
     const struct node *layer; /* the layer that it was folded into, and its input that is the bias; -1: it has none */
     int bias;
-    const struct value *x; /* what it normalised; of a folded one, what the layer makes */
+    const struct value *own; /* the bias that the layer had before; NULL: none, or that is not known */
+    const struct value *x;   /* what it normalised; of a folded one, what the layer makes */
     int axis;
     int64_t channels;
+    const struct value *weight;             /* that the layer had before; NULL: the one that it has */
     const struct value *shared_by;          /* a constant that tells one layer from another; NULL: there is none */
     double *factor, *summand;               /* [channels]; NULL: 1, 0 */
     double *gamma, *beta, *mean, *variance; /* [channels]; NULL: the file does not tell */

@@ -136,7 +136,11 @@ static bool unfold(struct rebuild *b, const struct site *s, char *const names[FO
     plain = edit_fresh_name(e, stem);
     ok = plain && add_normalization(b, s, plain, s->layer->out[0]->name, names) &&
          edit_set_outputs(e, layer, 1, (const char *const[]){ plain });
-    if (ok && s->bias >= 0)
+    if (ok && s->weight)
+        ok = edit_set_input(e, layer, 1, s->weight->name);
+    if (ok && s->own)
+        ok = edit_set_input(e, layer, (size_t)s->bias, s->own->name);
+    else if (ok && s->bias >= 0)
         edit_cut_inputs(e, layer, (size_t)s->bias);
     budget_free(e->budget, plain);
     return ok;

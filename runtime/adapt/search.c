@@ -1,4 +1,4 @@
-#include "adapt/normalization.h"
+#include "adapt/expression.h"
 #include "data/element.h"
 #include "ops/registry.h"
 #include <ctype.h>
@@ -114,6 +114,7 @@ bool search_normalised_here(const struct search *s, const struct value *x)
 
 bool search_is_preprocessing(const struct search *s, const struct value *c)
 {
+    c = expression_root(c);
     for (size_t k = 0; k < s->parameters->count; k++)
         if (s->parameters->at[k].value->id == c->id)
             return s->parameters->at[k].role == ROLE_CONSTANT;

@@ -38,7 +38,7 @@ static bool is_single_product(const struct candidate *c, const struct value *v)
 {
     const struct node *n = v ? v->producer : NULL;
 
-    while (n && n->def->flags & OP_REARRANGES && n->in[0])
+    while (n && (n->def->flags & OP_REARRANGES || node_is(n, &op_cast)) && n->in[0])
         n = n->in[0]->producer;
     for (int k = 0; n && k < n->inputs; k++) {
         const struct op_parameter *p = node_parameter(n, k);

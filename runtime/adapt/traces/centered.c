@@ -69,6 +69,15 @@ static bool read_scale(const struct search *s, struct site *out)
     return !gamma || multiply(s, out, gamma, false);
 }
 
+/* A layer that has a centre has learned one; another one gets zeros of the exporter. */
+static bool is_zero(const double *beta, int64_t n)
+{
+    for (int64_t c = 0; c < n; c++)
+        if (beta[c] != 0)
+            return false;
+    return true;
+}
+
 static bool read_summand(const struct search *s, struct site *out)
 {
     const struct value *beta = next(s, &op_add, out);
@@ -76,7 +85,7 @@ static bool read_summand(const struct search *s, struct site *out)
 
     if (beta && !(out->beta = search_channels(s, beta)))
         return false;
-    out->no_center = !beta;
+    out->no_center = !beta || (is_zero(out->beta, out->channels) && !is_zero(out->mean, out->channels));
     for (int64_t k = 0; b && k < out->channels; k++)
         b[k] = (beta ? out->beta[k] : 0) - out->mean[k] * out->factor[k];
     out->summand = b;
@@ -100,7 +109,7 @@ static bool find(const struct search *s, const struct node *sub, struct site *ou
         return false;
     named = says_batch_normalization(sub->name) || says_batch_normalization(mean->name);
     /* what is done to an input: a mean and a deviation, which do not train */
-    if (!named && (search_is_preprocessing(s, mean) || (out->no_center && !out->gamma && !out->variance)))
+    if (!named && !out->beta && !out->gamma && !out->variance)
         out->taken_for = "what is done to an input";
     out->evidence = search_text(s, "%sSub of '%s', a factor%s", named ? "named so, " : "", mean->name,
                                 out->no_center ? "" : ", and a summand");

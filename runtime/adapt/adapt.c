@@ -46,6 +46,25 @@ bool adapt_tell(struct adapt *a, const struct finding *f)
     return findings_add(&a->out->findings, f, a->report);
 }
 
+bool adapt_set_role(struct adapt *a, const char *name, enum role role)
+{
+    if (a->role_count == a->role_room) { /* what was there stays in the arena: each doubling leaves half of it behind */
+        const size_t room = a->role_room ? 2 * a->role_room : 16;
+        struct adapt_role *more = arena_array(a->arena, room, sizeof *more, a->report);
+
+        if (!more)
+            return false;
+        if (a->role_count)
+            memcpy(more, a->roles, a->role_count * sizeof *more);
+        a->roles = more;
+        a->role_room = room;
+    }
+    name = arena_string(a->arena, name, strlen(name), a->report);
+    if (name)
+        a->roles[a->role_count++] = (struct adapt_role){ name, role };
+    return name;
+}
+
 /* -- what the caller knows better -- */
 
 static bool is_one_of(const char *const *choices, const char *choice)

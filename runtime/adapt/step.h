@@ -4,8 +4,15 @@
 
 #include "adapt/adapt.h"
 #include "train/edit.h"
+#include "train/trainable.h"
 
 enum { ADAPT_MODELS = 16 }; /* that are made on the way, at most */
+
+/* What a step knows of an initializer that a look at the graph does not tell. */
+struct adapt_role {
+    const char *name;
+    enum role role;
+};
 
 struct adapt {
     const struct adapt_options *options;
@@ -19,6 +26,8 @@ struct adapt {
     bool *used; /* [options->choice_count]: it named something */
     struct model *made[ADAPT_MODELS];
     size_t made_count;
+    struct adapt_role *roles;
+    size_t role_count, role_room;
 };
 
 typedef bool adapt_step(struct adapt *a);
@@ -38,6 +47,8 @@ bool adapt_take_changed(struct adapt *a, struct model *made, bool ok, const char
 /* What the caller says of something that goes by these names, which may be NULL; NULL where nothing. One that is none of
  * `choices`, ended by NULL, is an error: *ok. */
 const char *adapt_choice(struct adapt *a, const char *const *choices, const char *name, const char *other, bool *ok);
+/* Says what an initializer is; of what is said twice the last counts. The name is copied. */
+bool adapt_set_role(struct adapt *a, const char *name, enum role role);
 /* A line of the table. */
 bool adapt_tell(struct adapt *a, const struct finding *f);
 

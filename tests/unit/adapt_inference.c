@@ -61,13 +61,14 @@ static void begin(const char *text)
 static bool adapted(void)
 {
     t.out = (struct adapted){ .findings.arena = &t.arena };
-    t.adapt = (struct adapt){ .options = &t.options,
-                              .model = t.file,
-                              .reference = t.file,
-                              .calibration = { .data = t.options.data, .threads = 1 },
-                              .out = &t.out,
-                              .arena = &t.arena,
-                              .report = &report };
+    t.adapt =
+        (struct adapt){ .options = &t.options,
+                        .model = t.file,
+                        .reference = t.file,
+                        .calibration = { .data = &t.data, .threads = 1 }, /* random numbers, where there are none */
+                        .out = &t.out,
+                        .arena = &t.arena,
+                        .report = &report };
     return adapt_inference(&t.adapt);
 }
 
@@ -260,6 +261,21 @@ START_TEST(it_is_told_where_nothing_is_asked_for)
 }
 END_TEST
 
+START_TEST(a_file_in_inference_form_stays_as_it_is)
+{
+    begin("<ir_version: 8, opset_import: [\"\": 15]>\n"
+          "g (float[N,3] x) => (float[N,3] y) <float[3] " LAYER_INPUTS ">\n"
+          "{ d = Dropout (x) y = BatchNormalization (d, s, b, m, v) }");
+    begin_data(SAMPLES, 2, (const int64_t[]){ CHANNELS });
+    t.options.inference = true;
+    expect_ok(adapted());
+    ck_assert_ptr_eq(t.adapt.model, t.file);
+    ck_assert_uint_eq(t.out.findings.count, 0);
+    ck_assert_uint_eq(t.adapt.role_count, 0); /* none is frozen beside others */
+    end();
+}
+END_TEST
+
 START_TEST(without_data_nothing_can_be_measured)
 {
     begin_two(3);
@@ -372,19 +388,25 @@ START_TEST(a_layer_that_is_used_twice_has_the_mean_of_both)
 }
 END_TEST
 
-/* What the second layer sees is dropped in training: of ones half become 2, with a variance of 1. */
+/* What the second layer sees is dropped in training: of ones half become 2, with a variance of 1. Each batch draws anew. */
 START_TEST(dropout_drops_while_statistics_are_measured)
 {
-    begin("<ir_version: 8, opset_import: [\"\": 15]>\n"
-          "g (float[N,3] x) => (float[N,3] y) <float[3] " LAYER_INPUTS ", float zero = {0}, float one = {1}>\n"
-          "{ z = Mul (x, zero) o = Add (z, one) d = Dropout (o) " TRAINING_LAYER("d", "y, m1, v1", "m, v") " }");
-    begin_data(SAMPLES, 2, (const int64_t[]){ CHANNELS });
-    t.options.inference = true;
-    expect_ok(adapted());
-    expect_channels(input_of(0, MEAN), (const double[]){ 1, 1, 1 }, .3);
-    expect_channels(input_of(0, VARIANCE), (const double[]){ 1, 1, 1 }, .3);
-    ck_assert_ptr_null(t.adapt.model->graph->nodes[2]->in[2]); /* and is as it was */
-    end();
+    double mean[2];
+
+    for (int k = 0; k < 2; k++) {
+        begin("<ir_version: 8, opset_import: [\"\": 15]>\n"
+              "g (float[N,3] x) => (float[N,3] y) <float[3] " LAYER_INPUTS ", float zero = {0}, float one = {1}>\n"
+              "{ z = Mul (x, zero) o = Add (z, one) d = Dropout (o) " TRAINING_LAYER("d", "y, m1, v1", "m, v") " }");
+        begin_data(k ? 2 * BATCH : BATCH, 2, (const int64_t[]){ CHANNELS });
+        t.options.inference = true;
+        expect_ok(adapted());
+        expect_channels(input_of(0, MEAN), (const double[]){ 1, 1, 1 }, .4);
+        expect_channels(input_of(0, VARIANCE), (const double[]){ 1, 1, 1 }, .4);
+        ck_assert_ptr_null(t.adapt.model->graph->nodes[2]->in[2]); /* and is as it was */
+        mean[k] = (double)input_of(0, MEAN)[0];
+        end();
+    }
+    ck_assert_double_ne(mean[0], mean[1]);
 }
 END_TEST
 
@@ -570,6 +592,40 @@ START_TEST(what_is_no_such_layer_stays)
     expect_ok(adapted());
     ck_assert_ptr_eq(t.adapt.model, t.file);
     ck_assert_uint_eq(t.out.findings.count, 0);
+    end();
+}
+END_TEST
+
+/* Positions, of which there are as many as channels. */
+START_TEST(squares_are_averaged_over_what_values_are)
+{
+    char text[1000];
+
+    for (int same = 0; same < 2; same++) {
+        snprintf(
+            text, sizeof text,
+            "<ir_version: 8, opset_import: [\"\": 15]>\n"
+            "g (float[N,3,3] x) => (float[N,3,3] y) <float e = {0.001}, int64[3] stat = {1,3,1}>\n"
+            "{ m = ReduceMean <axes = [0,2]> (x) d = Sub (x, m) q = Mul (d, d) v = ReduceMean <axes = [0,%d]> (q)\n"
+            "u = Reshape (v, stat) w = Add (u, e) r = Sqrt (w) y = Div (d, r) }",
+            same ? 2 : 1);
+        begin(text);
+        begin_data(SAMPLES, 3, (const int64_t[]){ 3, 3 });
+        t.options.inference = true;
+        expect_ok(adapted());
+        ck_assert_int_eq(nodes_of(t.adapt.model, &op_batch_normalization), same);
+        end();
+    }
+}
+END_TEST
+
+/* Two runs of it differ, so that what was written out and what takes its place cannot be held against each other. */
+START_TEST(a_network_that_stays_random_is_not_compared)
+{
+    begin_written(NORMALISED("x", "n") "u = RandomUniformLike <dtype = 1> (n) y = Add (n, u)", 15, 2, LAST);
+    expect_ok(adapted());
+    ck_assert_int_eq(nodes_of(t.adapt.model, &op_batch_normalization), 1);
+    ck_assert_int_eq(found("random numbers")->certainty, DOUBTFUL);
     end();
 }
 END_TEST
@@ -824,6 +880,7 @@ Suite *suite(void)
 
     add_tests(s, statistics_are_those_of_update_bn, sizeof forms / sizeof *forms);
     add_test(s, it_is_told_where_nothing_is_asked_for);
+    add_test(s, a_file_in_inference_form_stays_as_it_is);
     add_test(s, without_data_nothing_can_be_measured);
     add_test(s, a_batch_of_one_sample_is_left_out);
     add_test(s, a_frozen_layer_stays_as_it_is);
@@ -832,6 +889,8 @@ Suite *suite(void)
     add_test(s, what_else_is_read_has_no_inference_form);
     add_tests(s, layers_that_were_written_out_are_found, sizeof written / sizeof *written);
     add_tests(s, what_is_no_such_layer_stays, sizeof others / sizeof *others);
+    add_test(s, squares_are_averaged_over_what_values_are);
+    add_test(s, a_network_that_stays_random_is_not_compared);
     add_test(s, the_next_layer_is_not_taken_into_it);
     add_test(s, two_in_a_row_are_two);
     add_test(s, a_layer_has_the_name_that_the_exporter_left);

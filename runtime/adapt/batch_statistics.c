@@ -66,9 +66,10 @@ static bool is_all(const struct site *site, const double *c, double value)
     return true;
 }
 
+/* A gamma of 0 is there, too. */
 static bool has(const struct form *f, int part, int term)
 {
-    return !is_all(f->site, f->at[part][term], 0);
+    return f->at[part][term];
 }
 
 static bool has_x(const struct form *f)

@@ -432,7 +432,7 @@ enum side { LAST, FIRST };
     "float[3] s = {1,2,0.5}, float[3] b = {0.25,-1,2}, float e = {0.001}, int64[1] a = {0}, int64[3] abc = {0,1,2}, "  \
     "int64[3] acd = {0,2,3}, float two = {2}, float half = {0.5}, float minus = {-0.5}, float one = {1}, "             \
     "float[1,3,1,1] sc = {1,2,0.5}, float[1,3,1,1] bc = {0.25,-1,2}, int64[4] stat = {1,3,1,1}, "                      \
-    "float[3] ec = {0.001,0.001,0.001}"
+    "float[3] ec = {0.001,0.001,0.001}, float[3] none = {0,0,0}"
 
 static const struct {
     const char *nodes;
@@ -681,6 +681,20 @@ START_TEST(two_in_a_row_are_two)
 }
 END_TEST
 
+/* As the last layer of a residual block begins. */
+START_TEST(a_gamma_of_0_is_one)
+{
+    begin_written("m = ReduceMean <axes = [0]> (x) d = Sub (x, m) q = Mul (d, d) v = ReduceMean <axes = [0]> (q)\n"
+                  "w = Add (v, e) r = Sqrt (w) i = Reciprocal (r) g = Mul (i, none) f = Mul (x, g) l = Mul (m, g)\n"
+                  "c = Sub (b, l) y = Add (f, c)",
+                  15, 2, LAST);
+    expect_ok(adapted());
+    expect_channels(input_of(0, SCALE), (const double[]){ 0, 0, 0 }, 0);
+    expect_channels(input_of(0, BIAS), betas, 0);
+    end();
+}
+END_TEST
+
 START_TEST(a_layer_has_the_name_that_the_exporter_left)
 {
     begin_written(
@@ -893,6 +907,7 @@ Suite *suite(void)
     add_test(s, a_network_that_stays_random_is_not_compared);
     add_test(s, the_next_layer_is_not_taken_into_it);
     add_test(s, two_in_a_row_are_two);
+    add_test(s, a_gamma_of_0_is_one);
     add_test(s, a_layer_has_the_name_that_the_exporter_left);
     add_tests(s, dropout_that_was_written_out_is_found, sizeof dropouts / sizeof *dropouts);
     add_test(s, dropout_in_training_mode_is_put_in_inference_form);

@@ -8,6 +8,13 @@
 
 enum { ADAPT_MODELS = 16 }; /* that are made on the way, at most */
 
+/* What a step knows of an initializer that a look at the graph does not tell. */
+struct role_choice {
+    const char *name;
+    enum role role;
+    struct role_choice *next;
+};
+
 struct adapt {
     const struct adapt_options *options;
     const struct model *model; /* as far as it has come: built */
@@ -22,12 +29,6 @@ struct adapt {
     struct role_choice *roles; /* adapt_set_role, the latest first */
     struct model *made[ADAPT_MODELS];
     size_t made_count;
-};
-
-struct role_choice {
-    const char *name;
-    enum role role;
-    struct role_choice *next;
 };
 
 typedef bool adapt_step(struct adapt *a);

@@ -1,6 +1,7 @@
 #include "train/calibrate.h"
 #include "data/element.h"
 #include "kernels/kernels.h"
+#include "ops/registry.h"
 #include "run/frame.h"
 #include "train/batch_size.h"
 #include <math.h>
@@ -124,6 +125,7 @@ static bool runner_next(struct runner *n, int64_t *count, struct report *r)
         n->x[k].dims[0] = *count;
         frame_set(n->frame, n->graph->inputs[k], &n->x[k]);
     }
+    n->engine.number++; /* random numbers are others for each batch */
     budget_start(&n->budget);
     ok = frame_run(n->frame, r);
     budget_stop(&n->budget);
@@ -154,22 +156,27 @@ struct sums {
     double *shift, *sum, *squares;
 };
 
+static bool alloc_moments(struct moments *p, const struct tensor *t, struct arena *arena, struct report *r)
+{
+    p->channels = t->dims[p->axis];
+    p->mean = arena_array(arena, (size_t)p->channels, sizeof *p->mean, r);
+    p->variance = arena_array(arena, (size_t)p->channels, sizeof *p->variance, r);
+    return p->mean && p->variance;
+}
+
+/* The sums are kept where the moments will be, which are 0. */
 static bool start_sums(struct sums *s, struct moments *p, const struct tensor *t, struct arena *arena, struct report *r)
 {
     element_get *const get = element_getter(t->dtype);
     const int64_t inner = dims_product(t->dims, p->axis + 1, t->rank);
 
-    p->channels = t->dims[p->axis];
-    p->mean = arena_array(arena, (size_t)p->channels, sizeof *p->mean, r);
-    p->variance = arena_array(arena, (size_t)p->channels, sizeof *p->variance, r);
-    s->shift = arena_array(arena, (size_t)p->channels, sizeof *s->shift, r);
+    if (!s->shift)
+        s->shift = arena_array(arena, (size_t)p->channels, sizeof *s->shift, r);
     s->sum = p->mean;
     s->squares = p->variance;
-    if (!p->mean || !p->variance || !s->shift)
-        return false;
-    for (int64_t c = 0; c < p->channels && tensor_count(t); c++)
+    for (int64_t c = 0; s->shift && c < p->channels && tensor_count(t); c++)
         s->shift[c] = get(t->data, c * inner);
-    return true;
+    return s->shift;
 }
 
 static void add_sums(struct sums *s, const struct moments *p, const struct tensor *t)
@@ -201,6 +208,12 @@ static void end_sums(const struct sums *s, struct moments *p)
     }
 }
 
+static bool can_be_measured(const struct moments *p, const struct tensor *t, struct report *r)
+{
+    return (dtype_is_float(t->dtype) && p->axis < t->rank) ||
+           fail(r, KILN_UNSUPPORTED, p->at->name, "only float activations with channels can be calibrated");
+}
+
 bool calibrate(const struct model *m, const struct calibration *c, struct moments *places, size_t count,
                struct arena *arena, struct report *r)
 {
@@ -219,16 +232,125 @@ bool calibrate(const struct model *m, const struct calibration *c, struct moment
         for (size_t k = 0; ok && k < count; k++) {
             const struct tensor *t = frame_get(n.frame, n.graph->outputs[k]);
 
-            if (!dtype_is_float(t->dtype) || places[k].axis >= t->rank)
-                ok = fail(r, KILN_UNSUPPORTED, places[k].at->name,
-                          "only float activations with channels can be calibrated");
-            ok = ok && (sums[k].count || start_sums(&sums[k], &places[k], t, arena, r));
+            ok = can_be_measured(&places[k], t, r) &&
+                 (sums[k].count ||
+                  (alloc_moments(&places[k], t, arena, r) && start_sums(&sums[k], &places[k], t, arena, r)));
             if (ok)
                 add_sums(&sums[k], &places[k], t);
         }
     for (size_t k = 0; ok && k < count; k++)
         end_sums(&sums[k], &places[k]);
     runner_release(&n);
+    return ok;
+}
+
+/* -- moments of each batch -- */
+
+/* Dropout drops, whatever the file says. */
+static bool train_dropout(struct runner *n, struct report *r)
+{
+    for (size_t k = 0; k < n->graph->node_count; k++) {
+        struct node *d = n->graph->nodes[k];
+        void *attrs;
+
+        if (!node_is(d, &op_dropout))
+            continue;
+        attrs = arena_alloc(&n->arena, d->def->attrs_size, r);
+        if (!attrs)
+            return false;
+        memcpy(attrs, d->attrs, d->def->attrs_size);
+        d->def->train(attrs);
+        d->attrs = attrs;
+    }
+    return true;
+}
+
+/* Of one batch, and of all. */
+struct batch_moments {
+    struct moments one;
+    struct sums sums;
+};
+
+static bool add_batch(struct batch_moments *b, struct moments *p, const struct tensor *t, struct arena *arena,
+                      struct report *r)
+{
+    if (!p->mean && (!alloc_moments(p, t, arena, r) || !alloc_moments(&b->one, t, arena, r)))
+        return false;
+    memset(b->one.mean, 0, (size_t)p->channels * sizeof *b->one.mean);
+    memset(b->one.variance, 0, (size_t)p->channels * sizeof *b->one.variance);
+    b->sums.count = 0;
+    if (!start_sums(&b->sums, &b->one, t, arena, r))
+        return false;
+    add_sums(&b->sums, &b->one, t);
+    end_sums(&b->sums, &b->one);
+    for (int64_t c = 0; c < p->channels; c++) {
+        p->mean[c] += b->one.mean[c];
+        p->variance[c] += b->one.variance[c];
+    }
+    return true;
+}
+
+/* Has each channel of each place several values? *ok: could that be told? */
+static bool has_variances(const struct runner *n, const struct moments *places, size_t count, bool *ok,
+                          struct report *r)
+{
+    for (size_t k = 0; k < count; k++) {
+        const struct tensor *t = frame_get(n->frame, n->graph->outputs[k]);
+
+        *ok = can_be_measured(&places[k], t, r);
+        if (!*ok || tensor_count(t) / 2 < t->dims[places[k].axis])
+            return false;
+    }
+    return true;
+}
+
+/* Of all batches; how many there were. */
+static bool add_batches(struct runner *n, struct moments *places, size_t count, int64_t *batches, struct arena *arena,
+                        struct report *r)
+{
+    struct batch_moments *b = arena_array(arena, count, sizeof *b, r);
+    int64_t samples;
+    bool ok = b;
+
+    for (size_t k = 0; ok && k < count; k++)
+        b[k].one = places[k];
+    for (*batches = 0; ok && (ok = runner_next(n, &samples, r)) && samples;) {
+        if (!has_variances(n, places, count, &ok, r))
+            continue;
+        for (size_t k = 0; ok && k < count; k++)
+            ok = add_batch(&b[k], &places[k], frame_get(n->frame, n->graph->outputs[k]), arena, r);
+        ++*batches;
+    }
+    return ok;
+}
+
+bool calibrate_batches(const struct model *m, const struct calibration *c, struct moments *places, size_t count,
+                       struct arena *arena, struct report *r)
+{
+    const struct value **at = arena_array(arena, count, sizeof *at, r);
+    int64_t batches = 0;
+    struct runner n;
+    bool ok;
+
+    if (!at)
+        return false;
+    for (size_t k = 0; k < count; k++) {
+        at[k] = places[k].at;
+        places[k].mean = places[k].variance = NULL;
+    }
+    ok = runner_init(&n, m, c, at, count, r);
+    ok = ok && train_dropout(&n, r) && add_batches(&n, places, count, &batches, arena, r);
+    runner_release(&n);
+    if (ok && !batches)
+        return fail(
+            r, KILN_BAD_DATA, NULL,
+            "no batch has more than one value for each channel, which a variance is measured of: there must be at "
+            "least 2 samples");
+    for (size_t k = 0; ok && k < count; k++)
+        for (int64_t i = 0; i < places[k].channels; i++) {
+            places[k].mean[i] /= (double)batches;
+            places[k].variance[i] /= (double)batches;
+        }
     return ok;
 }
 

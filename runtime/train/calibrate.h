@@ -25,6 +25,14 @@ struct calibration {
 bool calibrate(const struct model *m, const struct calibration *c, struct moments *places, size_t count,
                struct arena *arena, struct report *r);
 
+/* What PyTorch's update_bn makes of running statistics (torch.optim.swa_utils, momentum None): the mean, over the batches,
+ * of each batch's own moments. The model runs in its training form: Dropout drops, and BatchNormalization that is in
+ * training form takes the batch's statistics, so that later layers see what earlier ones make of it. Two things differ:
+ * the variance is the population's, as ONNX has it, where PyTorch keeps batch's values * n / (n - 1); and a batch that has
+ * one value for a channel, which PyTorch refuses, is left out. */
+bool calibrate_batches(const struct model *m, const struct calibration *c, struct moments *places, size_t count,
+                       struct arena *arena, struct report *r);
+
 /* What two models with the same inputs and outputs make of the data. */
 struct comparison {
     double difference;      /* of floats: the largest, in units of the larger of 1 and the tensor's largest value */

@@ -31,6 +31,16 @@ static void show_mend(struct text *t, const struct batch *b, const struct mend *
         text_say(t, "'%s' for %lld sample%s", n->in[m->input]->name, (long long)b->size, b->size == 1 ? "" : "s");
 }
 
+/* Could some mend as well be another one? */
+static bool is_unsure(const struct batch *b)
+{
+    bool unsure = false;
+
+    for (size_t k = 0; k < b->mend_count; k++)
+        unsure = unsure || b->mends[k].unsure;
+    return unsure;
+}
+
 static size_t count_mends(const struct batch *b)
 {
     size_t n = 0;
@@ -68,7 +78,7 @@ static bool tell(struct batch *b, const char *done)
     const bool fixed = b->stuck || count_mends(b);
     struct text evidence = { .budget = &b->budget, .report = a->report };
     struct finding f = { .name = b->graph->inputs[0]->name,
-                         .certainty = b->ambiguous ? LIKELY : CERTAIN,
+                         .certainty = is_unsure(b) ? LIKELY : CERTAIN,
                          .done = done };
     bool ok;
 
@@ -165,10 +175,14 @@ static bool set_free(struct batch *b)
 
     if (!adapt_take(a, m, ok) || !check_plans(b, a->model) || (!b->stuck && !batch_prove(b, a->model, &samples)))
         return false;
-    if (!b->stuck)
-        return tell_freed(b, declared, samples);
-    a->model = before;
-    return tell_kept(b);
+    if (b->stuck) {
+        a->model = before;
+        return tell_kept(b);
+    }
+    if (!b->told &&
+        a->reference == before) /* batches of a data set would fit the freed one alone, and it is the same */
+        a->reference = a->model;
+    return tell_freed(b, declared, samples);
 }
 
 static bool free_batch(struct batch *b)

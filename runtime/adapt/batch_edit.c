@@ -6,7 +6,7 @@
 #include "ops/registry.h"
 #include <string.h>
 
-enum { EXPAND_SINCE = 8, MOST_PARTS = 2 * MAX_RANK };
+enum { EXPAND_SINCE = 8 };
 
 struct editing {
     struct batch *batch;
@@ -100,15 +100,6 @@ static const char *sizes(struct editing *y, size_t at, const char *stem, const s
 
 /* -- sizes -- */
 
-static bool vector_of(const struct tensor *t, struct ints *v)
-{
-    if (!t || t->rank != 1 || t->dims[0] > (int64_t)(sizeof v->v / sizeof *v->v))
-        return false;
-    for (v->count = 0; v->count < (int)t->dims[0]; v->count++)
-        v->v[v->count] = t->dtype == I64 ? ((const int64_t *)t->data)[v->count] : ((const int32_t *)t->data)[v->count];
-    return true;
-}
-
 /* Are all dimensions of inputs told but for the samples? */
 static bool told_but_samples(const struct batch *b)
 {
@@ -171,7 +162,7 @@ static bool edit_sizes(struct editing *y, const struct mend *m)
     const char *name;
     struct ints v;
 
-    if (!vector_of(batch_constant(y->batch, m->node, m->input), &v))
+    if (!batch_vector(y->batch, m->node, m->input, &v))
         return fail(y->edit.report, KILN_BAD_MODEL, NULL, "'%s' is no constant vector", p->input[m->input]);
     if (m->kind == MEND_BOUND)
         v.v[m->entry] = m->factor;

@@ -303,6 +303,22 @@ static const struct {
       "g (float[2,3,2] x) => (float[3,2,2] y) <int64[3] s = {2,3,2}> { r = Reshape (x, s) y = Transpose <perm = "
       "[1,0,2]> (r) }",
       "the batch is fixed to 2", "Reshape 'r' has [2,3,2]", "freed: 1 constant, 2 declared shapes" },
+    /* an Expand that goes by the samples, of what does not; an addend of a Gemm */
+    { 13, 4, 1,
+      "g (float[4,3] x) => (float[4,3] y) <float[1,4,1] c = {7,7,7,7}, int64[1] o = {1}, int64[1] z = {0}, int64[2] s "
+      "= {4,3}>\n"
+      "{ h = Shape (x) n = Gather (h, z) t = Concat <axis = 0> (o, n, o) e = Expand (c, t) f = Squeeze (e, z) y = Add "
+      "(x, f) }",
+      "the batch is fixed to 4", "Expand 'e' has 'c' for 4 samples", "freed: 1 constant" },
+    { 13, 2, 1,
+      "g (float[2,3] x) => (float[2,2] y) <float[3,2] w = {1,2,3,4,5,6}, float[2,2] c = {1,2,1,2}> { y = Gemm (x, w, "
+      "c) }",
+      "the batch is fixed to 2", "Gemm 'y' has 'c' for 2 samples", "freed: 1 constant" },
+    /* left open, and fixed all the same */
+    { 13, 2, 1,
+      "g (float[N,3,1] x) => (float[M,1] y) <int64[2] s = {2,3}, float[3,1] w = {1,2,3}> { r = Reshape (x, s) y = "
+      "MatMul (r, w) }",
+      "the batch is fixed to 2", "Reshape 'r' has [2,3]", "freed: 1 constant, 0 declared shapes" },
     /* a graph within, that takes any */
     { 13, 4, 1,
       "g (float[4,3,1] x) => (float[4,3] y) <bool c = {1}, int64[2] s = {4,3}>\n"
@@ -326,6 +342,167 @@ START_TEST(a_file_is_freed)
     model_free(made);
     model_free(m);
     arena_release(&arena);
+}
+END_TEST
+
+/* Before version 4 of the IR an initializer is an input as well. */
+START_TEST(an_old_file_is_freed)
+{
+    struct model *m =
+                     model_of(3, 9,
+                              "g (float[4,3,2] x, int64[2] s, float[4,6] c) => (float[4,6] y)\n"
+                              "<int64[2] s = {4,6}, float[4,6] c = {1,2,3,4,5,6,1,2,3,4,5,6,1,2,3,4,5,6,1,2,3,4,5,6}>\n"
+                              "{ r = Reshape (x, s) y = Add (r, c) }"),
+                 *made = adapt(m, false);
+
+    expect_finding("the batch is fixed to 4", "Reshape 'r' has [4,6]; Add 'y' has 'c' for 4 samples",
+                   "freed: 2 constants");
+    ck_assert_uint_eq(made->proto->graph->n_initializer, 2);
+    ck_assert_uint_eq(made->proto->graph->n_input, 3);
+    expect_same(m, 4, made, 3, 1);
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
+static const char *symbol_of(const Onnx__ValueInfoProto *v, size_t dim)
+{
+    const char *s = symbol_of_proto(v->type->tensor_type->shape->dim[dim]);
+
+    return s ? s : "";
+}
+
+/* A weight stays under its name, what nobody reads any more goes, what is declared is right. */
+START_TEST(a_file_says_no_more_and_no_less)
+{
+    struct model *m = model_of(8, 13,
+                               "g (float[2,3,2] x, float[2,N] n) => (float[2,4,2] y, float[2,N] z)\n"
+                               "<float[2,1,2] c = {5,6,5,6}, int64[1] b = {2}, int64[1] f = {6}, int64[3] t = {2,3,2}, "
+                               "float[2] dead = {1,2},\n"
+                               " float[2,6] p, float[4,3] u, float[6] w, float[2,1,2] k>\n"
+                               "{ s = Concat <axis = 0> (b, f) p = Reshape (x, s) q = Reshape (p, t) y = Concat <axis "
+                               "= 1> (c, q) z = Neg (n) }"),
+                 *made = adapt(m, false);
+    const Onnx__GraphProto *g = made->proto->graph;
+
+    expect_finding("the batch is fixed to 2",
+                   "Reshape 'p' has [2,6]; Reshape 'q' has [2,3,2]; Concat 'y' has 'c' for 2 samples",
+                   "freed: 3 constants, 4 declared shapes");
+    ck_assert_int_eq(told.findings.at->certainty, CERTAIN);
+    ck_assert_ptr_nonnull(graph_find(made->graph, "c")->initializer);
+    ck_assert_int_eq(graph_find(made->graph, "c")->initializer->dims[0], 1);
+    ck_assert_ptr_nonnull(graph_find(made->graph, "dead"));
+    ck_assert_ptr_null(graph_find(made->graph, "s"));
+    ck_assert_ptr_null(graph_find(made->graph, "b"));
+    ck_assert_ptr_null(graph_find(made->graph, "t"));
+    for (size_t k = 0; k < 2; k++) {
+        ck_assert_str_eq(symbol_of(g->input[k], 0), "N1"); /* N is in use */
+        ck_assert_str_eq(symbol_of(g->output[k], 0), "N1");
+    }
+    ck_assert_str_eq(symbol_of(g->input[1], 1), "N");
+    for (size_t k = 0; k < g->n_value_info; k++)
+        if (strcmp(g->value_info[k]->name, "p") == 0)
+            ck_assert_str_eq(symbol_of(g->value_info[k], 0), "N1");
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
+/* A 1 of several is likely to be the batch, and no more. */
+START_TEST(what_could_be_another_is_likely)
+{
+    struct model *m = model_of(8, 13,
+                               "g (float[1,2] x) => (float[1,1,2] y) <int64[3] s = {1,1,2}> { y = Reshape (x, s) }"),
+                 *made = adapt(m, false);
+
+    expect_finding("the batch is fixed to 1", "Reshape 'y' has [1,1,2]", "freed: 1 constant");
+    ck_assert_int_eq(told.findings.at->certainty, LIKELY);
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
+/* -- over data -- */
+
+static struct model *adapt_over(const struct model *m, int64_t samples)
+{
+    static float x[60];
+    static int64_t labels[10];
+    struct two_columns columns;
+    struct tensor values, targets;
+    struct dataset d;
+    struct adapt_options o = ADAPT_OPTIONS_INIT;
+
+    for (int k = 0; k < 60; k++)
+        x[k] = (float)(k * k % 17) - 8;
+    ck_assert(tensor_shape(&values, F32, 2, (const int64_t[]){ samples, 6 }));
+    ck_assert(tensor_shape(&targets, I64, 1, (const int64_t[]){ samples }));
+    values.data = x;
+    targets.data = labels;
+    d = dataset_of(&columns, &values, &targets, 0, &budget);
+    o.threads = 1;
+    o.data = &d;
+    return model_adapt(m, &o, &told, &arena, &report);
+}
+
+/* Where only negative values are told apart, nothing that is drawn shows that samples are mixed. */
+static const char mixing[] = "g (float[4,6] x) => (float[4,6] y)\n"
+                             "{ n = Neg (x) r = Relu (n) m = ReduceMean <axes = [0]> (r) y = Add (x, m) }";
+
+START_TEST(the_callers_samples_are_taken)
+{
+    struct model *m = model_of(8, 13, mixing), *made = adapt(m, false);
+
+    expect_finding("the batch is declared as 4", "", "freed");
+    model_free(made);
+    ck_assert_ptr_null(adapt_over(m, 10));
+    expect_ok(true);
+    expect_finding("the batch is fixed to 4", "", "stays: one batch of 3 samples is not what");
+    model_free(m);
+    m = model_of(8, 13,
+                 "g (float[4,6] x) => (float[4,3] y) <int64[2] s = {8,3}, int64[3] t = {4,2,3}> { a = Reshape (x, s) b "
+                 "= Reshape (a, t) y = ReduceMean <axes = [1], keepdims = 0> (b) }");
+    made = adapt_over(m, 10); /* the last two are no batch of the file's */
+    expect_ok(made);
+    ck_assert(told.measured);
+    ck_assert_int_eq(told.outputs.floats, 2 * 4 * 3);
+    ck_assert_ptr_nonnull(strstr(told.findings.at->done, "freed: 2 constants"));
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
+/* -- too little memory is no property of the model -- */
+
+START_TEST(memory_that_runs_out_is_an_error)
+{
+    struct model *m = model_of(8, 13, freed[18].text);
+    int refused = 0;
+
+    for (size_t limit = 1000; limit < 4000000; limit += limit / 16) {
+        struct adapt_options o = ADAPT_OPTIONS_INIT;
+        struct model *made;
+
+        o.threads = 1;
+        o.limits.limit = limit;
+        made = model_adapt(m, &o, &told, &arena, &report);
+        if (made) {
+            ck_assert_ptr_nonnull(strstr(told.findings.at->done, "freed"));
+            model_free(made);
+        } else {
+            ck_assert(failed(&report) && report.error.code == KILN_LIMIT);
+            report = (struct report){ 0 };
+            refused++;
+        }
+        arena_release(&arena);
+    }
+    ck_assert_int_gt(refused, 10);
+    ck_assert_ptr_nonnull(strstr(freed[18].evidence, "Reshape"));
+    model_free(m);
 }
 END_TEST
 
@@ -435,6 +612,11 @@ Suite *suite(void)
     Suite *s = suite_create("adapt_batch");
 
     add_tests(s, a_file_is_freed, sizeof freed / sizeof *freed);
+    add_test(s, an_old_file_is_freed);
+    add_test(s, a_file_says_no_more_and_no_less);
+    add_test(s, what_could_be_another_is_likely);
+    add_test(s, the_callers_samples_are_taken);
+    add_test(s, memory_that_runs_out_is_an_error);
     add_tests(s, a_file_stays, sizeof kept / sizeof *kept);
     add_tests(s, it_stays_where_that_is_asked_for, sizeof asked / sizeof *asked);
     add_tests(s, nothing_is_told_where_any_batch_passes, sizeof nothing / sizeof *nothing);

@@ -179,8 +179,8 @@ static bool set_free(struct batch *b)
         a->model = before;
         return tell_kept(b);
     }
-    if (!b->told &&
-        a->reference == before) /* batches of a data set would fit the freed one alone, and it is the same */
+    /* what is left open is run with batches that fit the freed one alone, which has been shown to be the same */
+    if (!b->told && a->reference == before)
         a->reference = a->model;
     return tell_freed(b, declared, samples);
 }

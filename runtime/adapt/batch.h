@@ -1,6 +1,6 @@
 /* The number of samples that a file fixes: what the parts of the step share. batch.c decides, batch_plan.c sees where the
- * samples are, batch_follow.c and batch_mend.c find what has to change, batch_edit.c changes it, batch_proof.c runs what
- * came out. Functions return false with an error alone: what is wrong with the model is no error here. */
+ * samples are, batch_follow.c and batch_mend.c find what has to change, batch_edit.c and batch_declare.c change it,
+ * batch_proof.c runs what came out. Functions return false with an error alone: what is wrong with the model is no error here. */
 #ifndef KILN_ADAPT_BATCH_H
 #define KILN_ADAPT_BATCH_H
 
@@ -116,6 +116,11 @@ bool batch_follow(struct batch *b);
 /* Makes all mends in the copy `m`, which is not built, and declares the batch as open. *declared: how many inputs and
  * outputs were told so. */
 bool batch_edit(struct batch *b, struct model *m, size_t *declared);
+
+/* -- batch_declare.c -- */
+
+/* Leaves the batch open in all that is declared. *declared: how many inputs and outputs were told so. */
+bool batch_declare(struct batch *b, struct edit *e, size_t *declared);
 
 /* -- batch_proof.c -- */
 

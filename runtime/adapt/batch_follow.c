@@ -6,8 +6,8 @@
 #include <string.h>
 
 enum {
-    MOST_PLANS = 4096, /* that are made for one model, */
-    MOST_TURNS = 256   /* and ways that lead nowhere */
+    MOST_WORK = 1 << 25, /* nodes that are planned, each as often as it is: tens of seconds, */
+    MOST_TURNS = 256     /* and ways that lead nowhere */
 };
 
 /* -- one after the other -- */
@@ -120,7 +120,7 @@ bool batch_follow(struct batch *b)
     bool done = false;
     int turns = 0;
 
-    for (int plans = 0; !done && plans < MOST_PLANS; plans++)
+    for (size_t work = 0; !done && work < MOST_WORK; work += b->base->node_count + 1)
         if (!follow_on(b, &next, &turns, &done))
             return false;
     if (!done)

@@ -5,9 +5,9 @@
 #include "ops/registry.h"
 #include <string.h>
 
-enum { SHAPE = 1, REPEATS = 1, STARTS = 1, ENDS, AXES, STEPS, SIZES = 3 }; /* inputs that are vectors */
-enum { LENGTHS = 4, STATE, LAST_STATE };                                   /* of a recurrent layer, */
-enum { ADDEND = 2 };                                                       /* of a Gemm */
+enum { SHAPE = 1, STARTS = 1, ENDS, AXES, STEPS, SIZES = 3 }; /* inputs that are vectors */
+enum { LENGTHS = 4, STATE, LAST_STATE };                      /* of a recurrent layer, */
+enum { ADDEND = 2 };                                          /* of a Gemm */
 
 /* -- what may change -- */
 
@@ -237,19 +237,16 @@ static bool broadcasts(const struct node *n, const struct tensor *t, int dim)
 static bool mend_input(struct batch *b, const struct node *n, int k, int dim)
 {
     const struct tensor *t = file_type(b, n->in[k]);
-    struct mend m = {
-        .kind = MEND_ROWS, .node = b->graph->nodes[n->id], .input = k, .dim = dim, .factor = t->dims[dim] / b->size
-    };
+    const bool state = is_recurrent(n) && k >= STATE && k <= LAST_STATE && is_zero(t);
+    struct mend m;
 
-    if (is_recurrent(n) && k >= STATE && k <= LAST_STATE && is_zero(t))
-        m.kind = MEND_STATE;
-    else if (made_for(b, n->in[k], dim, &m))
+    if (!state && made_for(b, n->in[k], dim, &m))
         return add_mend(b, m);
-    else
-        m = (struct mend){
-            .kind = MEND_ROWS, .node = b->graph->nodes[n->id], .input = k, .dim = dim, .factor = m.factor
-        };
-    m.factor = t->dims[dim] / b->size;
+    m = (struct mend){ .kind = state ? MEND_STATE : MEND_ROWS,
+                       .node = b->graph->nodes[n->id],
+                       .input = k,
+                       .dim = dim,
+                       .factor = t->dims[dim] / b->size };
     m.repeat = b->size == 1 || m.factor > 1 || !broadcasts(n, t, dim);
     if (m.kind == MEND_ROWS && b->size > 1 && (!t->data || !same_rows(t, dim, m.factor))) {
         b->stuck = arena_printf(&b->arena, b->adapt->report,
@@ -294,9 +291,7 @@ static int counterpart(const struct batch *b, const struct node *n, int k, const
     const struct tensor *t = n->in[k] ? file_type(b, n->in[k]) : NULL, *l = file_type(b, like);
     int dim = b->track[like->id].dim;
 
-    if (!t || t->kind != TENSOR || !tensor_known(t) || !t->rank || tracked(b, n->in[k]))
-        return -1;
-    if (!takes_samples(n, k))
+    if (!t || t->kind != TENSOR || !tensor_known(t) || !t->rank || tracked(b, n->in[k]) || !takes_samples(n, k))
         return -1;
     if (is_recurrent(n) && k == LENGTHS)
         return t->dims[0] == b->size ? 0 : -1;

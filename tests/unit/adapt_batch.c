@@ -417,6 +417,31 @@ START_TEST(a_file_says_no_more_and_no_less)
 }
 END_TEST
 
+/* Graphs within, and what they declare, which is not told any more. */
+START_TEST(shapes_within_are_not_told)
+{
+    struct model *m =
+                     model_of(8, 13,
+                              "g (float[4,3,1] x) => (float[4,3] y) <bool c = {1}, int64 n = {2}, int64[2] s = {4,3}>\n"
+                              "{ r = Reshape (x, s) k = Loop <body = l (int64 i, bool d, float[4,3] p) => (bool e, "
+                              "float[4,3] q) { e = Identity (d) q = Tanh (p) }> (n, c, r)\n"
+                              "  y = If <then_branch = t () => (float[4,3] a) { a = Relu (k) }, else_branch = f () => "
+                              "(float[4,3] b) { b = Neg (k) }> (c) }"),
+                 *made = adapt(m, false);
+    const Onnx__GraphProto *g = made->proto->graph, *body = g->node[1]->attribute[0]->g,
+                           *branch = g->node[2]->attribute[0]->g;
+
+    expect_finding("the batch is fixed to 4", "Reshape 'r' has [4,3]", "freed: 1 constant, 2 declared shapes");
+    ck_assert_ptr_null(body->input[2]->type->tensor_type->shape);
+    ck_assert_ptr_null(body->output[1]->type->tensor_type->shape);
+    ck_assert_ptr_null(branch->output[0]->type->tensor_type->shape);
+    expect_same(m, 4, made, 3, 1);
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
 /* A 1 of several is likely to be the batch, and no more. */
 START_TEST(what_could_be_another_is_likely)
 {
@@ -621,6 +646,7 @@ Suite *suite(void)
     add_tests(s, a_file_is_freed, sizeof freed / sizeof *freed);
     add_test(s, an_old_file_is_freed);
     add_test(s, a_file_says_no_more_and_no_less);
+    add_test(s, shapes_within_are_not_told);
     add_test(s, what_could_be_another_is_likely);
     add_test(s, the_callers_samples_are_taken);
     add_test(s, memory_that_runs_out_is_an_error);

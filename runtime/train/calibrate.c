@@ -429,6 +429,21 @@ static bool compare_values(const struct tensor *a, const struct tensor *b, const
     return true;
 }
 
+/* The same batches for both: where one takes no other than its own, so does the other one. */
+static bool runners_init(struct runner n[2], const struct model *a, const struct model *b, const struct calibration *c,
+                         const struct value **const at[2], size_t count, struct report *r)
+{
+    struct calibration same = *c;
+    bool ok = runner_init(&n[0], a, c, at[0], count, r);
+
+    if (n[0].only)
+        same.batch = n[0].only;
+    ok = runner_init(&n[1], b, &same, at[1], count, r) && ok;
+    if (!n[1].only)
+        n[1].only = n[0].only;
+    return ok;
+}
+
 /* The outputs of both for the same batches, to the end or only the first. */
 static bool compare_runs(struct runner n[2], bool all, const struct graph *names, struct comparison *out,
                          struct report *r)
@@ -451,10 +466,10 @@ bool compare_models(const struct model *a, const struct model *b, const struct c
                     struct report *r)
 {
     struct runner n[2];
-    bool ok = runner_init(&n[0], a, c, NULL, 0, r);
+    const struct value **const all[2] = { NULL, NULL };
+    bool ok = runners_init(n, a, b, c, all, 0, r);
 
     *out = (struct comparison){ 0 };
-    ok = runner_init(&n[1], b, c, NULL, 0, r) && ok;
     ok = ok && compare_runs(n, true, a->graph, out, r);
     runner_release(&n[0]);
     runner_release(&n[1]);
@@ -493,10 +508,9 @@ const struct node *compare_nodes(const struct model *a, const struct model *b, c
     const struct node *found = NULL;
     struct report quiet = { 0 };
     struct runner n[2];
-    bool ok = runner_init(&n[0], a, c, at[0], count, &quiet);
+    bool ok = runners_init(n, a, b, c, at, count, &quiet);
     int64_t samples;
 
-    ok = runner_init(&n[1], b, c, at[1], count, &quiet) && ok;
     ok = ok && runner_next(&n[0], &samples, &quiet) && runner_next(&n[1], &samples, &quiet);
     for (size_t k = 0; ok && !found && k < count; k++) {
         struct comparison apart = { 0 };

@@ -34,10 +34,10 @@ struct adapt {
 typedef bool adapt_step(struct adapt *a);
 
 adapt_step adapt_inference;     /* inference.c: training mode */
+adapt_step adapt_batch;         /* batch.c: constants that fix it */
 adapt_step adapt_products;      /* products.c: factors that were moved */
 adapt_step adapt_normalization; /* normalization.c */
 adapt_step adapt_vanished;      /* vanished.c: biases of zeros */
-adapt_step adapt_batch;         /* batch.c: constants that fix it */
 adapt_step adapt_head;          /* head.c */
 adapt_step adapt_roles;         /* roles.c: metadata */
 

@@ -852,6 +852,8 @@ typedef struct kiln_adaptation_info {
  * compute the same: the first node that differs), those of a run. */
 KILN_API kiln_status kiln_adapt(kiln_model **out, kiln_adaptation **found, const kiln_model *model,
                                 const kiln_adapt_options *options, kiln_error *err);
+/* What kiln_adapt would find of BatchNormalization; nothing is done, measured or compared. Errors: as above. */
+KILN_API kiln_status kiln_adapt_look(kiln_adaptation **found, const kiln_model *model, kiln_error *err);
 KILN_API const kiln_adaptation_info *kiln_adaptation_about(const kiln_adaptation *found);
 /* NULL where k is not below the count. */
 KILN_API const kiln_finding *kiln_adaptation_finding(const kiln_adaptation *found, size_t k);

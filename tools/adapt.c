@@ -44,7 +44,8 @@ enum {
     KEY_FREEZE,
     KEY_EPSILON,
     KEY_MOMENTUM,
-    KEY_THREADS
+    KEY_THREADS,
+    KEY_SET
 };
 
 static void take_batch(struct options *o, const char *arg, struct argp_state *state)
@@ -82,6 +83,9 @@ static error_t parse_adaptation(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_AS:
         adapt_add_choice(&o->adapt, arg, state);
+        return 0;
+    case KEY_SET:
+        sets_add(&o->adapt.sets, arg, state);
         return 0;
     case KEY_INFERENCE:
         a->inference = true;
@@ -171,6 +175,7 @@ static const struct argp_option argp_options[] = {
       "what a layer is, where the table is wrong: batch-normalization, scale-and-shift, constant, trainable, frozen, "
       "fresh, measured, folded, none; NAME may be a pattern; may be repeated",
       3 },
+    { "set", KEY_SET, "NAME=FILE", 0, SET_HELP, 3 },
     { "inference", KEY_INFERENCE, NULL, 0, "BatchNormalization in training mode normalises by measured statistics", 3 },
     { "epsilon", KEY_EPSILON, "X", 0, "of BatchNormalization, where the file does not tell (as its framework has it)",
       3 },

@@ -99,6 +99,34 @@ static bool save_report(struct command *c, const kiln_adaptation *f, const char 
     return false;
 }
 
+/* -- a hint -- */
+
+static bool was_adapted(const kiln_model *m)
+{
+    const char *key, *value;
+
+    for (size_t k = 0; kiln_model_metadata(m, k, &key, &value); k++)
+        if (strncmp(key, "kiln.role.", 10) == 0)
+            return true;
+    return false;
+}
+
+void adapt_hint(struct command *c, const kiln_model *m)
+{
+    kiln_adaptation *found;
+    const kiln_finding *first;
+    size_t count;
+
+    if (was_adapted(m) || kiln_adapt_look(&found, m, NULL) != KILN_OK)
+        return;
+    count = kiln_adaptation_about(found)->batch_normalizations;
+    first = kiln_adaptation_finding(found, 0);
+    if (count && first)
+        say_to(stderr, "kiln: note: %s: `kiln adapt` would make %zu BatchNormalization again, first '%s': %s\n",
+               c->teller.file, count, first->name, first->evidence);
+    kiln_adaptation_free(found);
+}
+
 /* -- adapting -- */
 
 /* Parameters that the file gives no value are drawn first: the network is run. */
@@ -112,6 +140,24 @@ static bool fill(struct command *c, kiln_model **m)
         return false;
     kiln_model_free(*m);
     *m = filled;
+    return true;
+}
+
+/* Inputs that become constants. */
+static bool set_inputs(struct command *c, kiln_model **m, const struct sets *sets)
+{
+    kiln_edit_options o = KILN_EDIT_OPTIONS_INIT;
+    kiln_model *made = NULL;
+
+    if (!sets->count)
+        return true;
+    if (sets_read(c, sets, *m, &o))
+        kiln_model_edit(&made, *m, &o, &c->err);
+    sets_release(&o);
+    if (!made)
+        return false;
+    kiln_model_free(*m);
+    *m = made;
     return true;
 }
 
@@ -177,7 +223,8 @@ bool adapt_model(struct command *c, kiln_model **m, struct adapt_request *q)
         c->err = *kiln_model_error(*m);
         return false;
     }
-    ok = fill(c, m) && open_data(c, &data, *m, q) && open_head(c, &head, q->head) && adapt(c, m, q, data, head);
+    ok = fill(c, m) && set_inputs(c, m, &q->sets) && open_data(c, &data, *m, q) && open_head(c, &head, q->head) &&
+         adapt(c, m, q, data, head);
     kiln_model_free(head);
     kiln_dataset_free(data);
     return ok;

@@ -2,7 +2,7 @@
 #ifndef KILN_TOOLS_ADAPTATION_H
 #define KILN_TOOLS_ADAPTATION_H
 
-#include "tools.h"
+#include "sets.h"
 
 enum { ADAPT_MOST = 64 }; /* choices, and outputs that train */
 
@@ -15,11 +15,15 @@ struct adapt_request {
     const char *names[ADAPT_MOST], *choices[ADAPT_MOST], *outputs[ADAPT_MOST];
     const char *report; /* a file for all that was found, as JSON; NULL: none */
     int threads;
+    struct sets sets;
 };
 
 /* Takes "NAME=CHOICE"; the option's error ends the command. */
 void adapt_add_choice(struct adapt_request *q, char *arg, struct argp_state *state);
 /* *m becomes the adapted model; what was found is told, and written to the report. False with an error. */
 bool adapt_model(struct command *c, kiln_model **m, struct adapt_request *q);
+
+/* One line to stderr where a file that was not adapted has BatchNormalization that training would not see. */
+void adapt_hint(struct command *c, const kiln_model *m);
 
 #endif

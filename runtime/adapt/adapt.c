@@ -174,6 +174,17 @@ static struct model *end(struct adapt *a, bool ok)
     return result;
 }
 
+bool model_adapt_look(const struct model *m, struct adapted *out, struct arena *arena, struct report *r)
+{
+    const struct adapt_options o = { 0 };
+    struct adapt a = {
+        .options = &o, .model = m, .reference = m, .out = out, .arena = arena, .report = r, .look = true
+    };
+
+    *out = (struct adapted){ .findings.arena = arena };
+    return adapt_normalization(&a);
+}
+
 struct model *model_adapt(const struct model *m, const struct adapt_options *o, struct adapted *out,
                           struct arena *arena, struct report *r)
 {

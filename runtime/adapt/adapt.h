@@ -50,4 +50,8 @@ struct adapted {
 struct model *model_adapt(const struct model *m, const struct adapt_options *o, struct adapted *out,
                           struct arena *arena, struct report *r);
 
+/* What there is of BatchNormalization in a file that was not adapted: its findings and their number, nothing is done.
+ * False with an error. */
+bool model_adapt_look(const struct model *m, struct adapted *out, struct arena *arena, struct report *r);
+
 #endif

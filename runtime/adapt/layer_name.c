@@ -1,6 +1,7 @@
 #include "adapt/layer_name.h"
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* What stands behind a layer's name: Keras' and PyTorch's parameters, TensorFlow's operators. */
 static bool is_part(const char *s, size_t length)
@@ -18,22 +19,22 @@ static bool is_part(const char *s, size_t length)
         "running_var",
         "embeddings",
         "recurrent_kernel",
-        "ReadVariableOp",
+        "readvariableop",
         "merged_input",
         "convolution",
-        "Cast",
-        "BiasAdd",
-        "Squeeze",
-        "MatMul",
+        "cast",
+        "biasadd",
+        "squeeze",
+        "matmul",
         "depthwise",
         "separable_conv2d",
         "weight_bias",
-        "ExpandDims_1",
+        "expanddims_1",
         "conv_transpose",
     };
 
     for (size_t k = 0; k < sizeof words / sizeof *words; k++)
-        if (strlen(words[k]) == length && strncmp(words[k], s, length) == 0)
+        if (strlen(words[k]) == length && strncasecmp(words[k], s, length) == 0)
             return true;
     return false;
 }

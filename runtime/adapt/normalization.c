@@ -192,6 +192,13 @@ static bool recover(struct search *s)
     choose(s, &sites);
     for (size_t k = 0; k < sites.count; k++)
         count += !sites.kept[k];
+    if (a->look) {
+        a->out->normalizations = count;
+        for (size_t k = 0; k < sites.count; k++)
+            if (!sites.kept[k] && !tell_site(s, &sites.at[k], false))
+                return false;
+        return true;
+    }
     if (!tell_missed(s, &sites, &missed))
         return false;
     if (missed && !count)
@@ -239,7 +246,7 @@ static bool find_types(struct search *s, const struct program *p)
     for (size_t k = 0; k < count; k++) /* one that the caller may override is what it is in the file */
         if (s->graph->values[k]->initializer)
             s->types[k] = *s->graph->values[k]->initializer;
-    return observe_others(s);
+    return s->adapt->look || observe_others(s);
 }
 
 bool adapt_normalization(struct adapt *a)

@@ -24,6 +24,7 @@ struct adapt {
     struct adapted *out;
     struct arena *arena;
     struct report *report;
+    bool look;                 /* only to tell what there is */
     const char **refused;      /* [options->choice_count]: what it named cannot be that, but must be one of these */
     bool *used;                /* likewise: it was taken */
     struct role_choice *roles; /* adapt_set_role, the latest first */

@@ -138,6 +138,27 @@ kiln_status kiln_adapt(kiln_model **out, kiln_adaptation **found, const kiln_mod
     return status;
 }
 
+kiln_status kiln_adapt_look(kiln_adaptation **found, const kiln_model *model, kiln_error *err)
+{
+    kiln_status usable;
+    kiln_adaptation *f;
+    struct report r;
+
+    if (!found)
+        return api_refuse(err, "found is NULL");
+    *found = NULL;
+    usable = api_check_model(model, err);
+    if (usable != KILN_OK)
+        return usable;
+    r = api_report(model->context);
+    f = adaptation_new(model, &r);
+    if (f && model_adapt_look(model->model, &f->adapted, &f->arena, &r) && describe(f, &r))
+        *found = f;
+    else
+        kiln_adaptation_free(f);
+    return api_end(&r, *found, err);
+}
+
 const kiln_adaptation_info *kiln_adaptation_about(const kiln_adaptation *found)
 {
     return found ? &found->info : NULL;

@@ -3,6 +3,7 @@
  * It calls what it has computed "_v_23"; the model's metadata list the nodes that it has removed
  * ("onnxsim.removed_nodes": "BatchNormalization (/bn1/BatchNormalization), ..."). */
 #include "adapt/normalization.h"
+#include "ops/registry.h"
 #include <string.h>
 
 static bool removed_any(const Onnx__ModelProto *m)
@@ -11,7 +12,7 @@ static bool removed_any(const Onnx__ModelProto *m)
         const char *key = m->metadata_props[k]->key, *value = m->metadata_props[k]->value;
 
         if (key && value && strcmp(key, "onnxsim.removed_nodes") == 0)
-            return strstr(value, "BatchNormalization") != NULL;
+            return strstr(value, op_batch_normalization.name) != NULL;
     }
     return false;
 }

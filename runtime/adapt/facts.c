@@ -1,4 +1,5 @@
 #include "adapt/facts.h"
+#include "data/element.h"
 #include "kernels/kernels.h"
 #include "ops/op.h"
 #include "plan/program.h"
@@ -90,6 +91,41 @@ int64_t facts_place(const struct facts *f, const struct node *n)
         if (n->out[k] && n->out[k]->name && strcmp(p->output[k], n->out[k]->name) != 0)
             return -1;
     return n->index;
+}
+
+bool tensor_is_uniform(const struct tensor *t)
+{
+    element_get *const get = element_getter(t->dtype);
+    const int64_t n = tensor_count(t);
+
+    for (int64_t k = 1; get && k < n; k++)
+        if (get(t->data, k) != get(t->data, 0))
+            return false;
+    return get && n > 0;
+}
+
+static bool is_weight(const struct value *v)
+{
+    return v->initializer && dtype_is_float(v->initializer->dtype) && !tensor_is_uniform(v->initializer);
+}
+
+const struct value *facts_weight(const bool *active, const struct node *n, const struct value *besides)
+{
+    for (int depth = 0; n && depth < 8; depth++) {
+        const struct node *before = NULL;
+        int inputs = 0;
+
+        for (int k = 0; k < n->inputs; k++) {
+            const struct value *v = n->in[k];
+
+            if (v && v != besides && !active[v->id] && is_weight(v))
+                return v;
+            if (v && active[v->id] && ++inputs)
+                before = v->producer;
+        }
+        n = inputs == 1 ? before : NULL;
+    }
+    return NULL;
 }
 
 const char *facts_name(const struct node *n)

@@ -20,6 +20,7 @@ struct site {
     int node_count;
     const struct node *layer; /* the layer that it was folded into, and its input that is the bias; -1: it has none */
     int bias;
+    bool keeps_bias;         /* the layer had a bias of its own, which goes on doing what it does */
     const struct value *own; /* the bias that the layer had before; NULL: none, or that is not known */
     const struct value *x;   /* what it normalised; of a folded one, what the layer makes */
     int axis;

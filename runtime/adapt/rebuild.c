@@ -140,7 +140,7 @@ static bool unfold(struct rebuild *b, const struct site *s, char *const names[FO
         ok = edit_set_input(e, layer, 1, s->weight->name);
     if (ok && s->own)
         ok = edit_set_input(e, layer, (size_t)s->bias, s->own->name);
-    else if (ok && s->bias >= 0)
+    else if (ok && s->bias >= 0 && !s->keeps_bias)
         edit_cut_inputs(e, layer, (size_t)s->bias);
     budget_free(e->budget, plain);
     return ok;

@@ -1,4 +1,5 @@
 /* The parameters of BatchNormalization, from what a trace has found of them. */
+#include "adapt/facts.h"
 #include "adapt/normalization.h"
 #include "data/element.h"
 #include <float.h>
@@ -43,7 +44,7 @@ static bool is_fresh(const struct site *s, double epsilon)
     const double deviation = sqrt(1 + epsilon);
 
     if (s->layer)
-        return !s->summand;
+        return s->bias < 0;
     if (is_uniform(s->factor, s->channels) && !s->summand && epsilon_of(s->factor[0]))
         return true;
     for (int64_t c = 0; c < s->channels; c++)
@@ -123,22 +124,31 @@ static void choose_epsilon(struct search *s, const struct sites *sites)
 
 /* -- sharing -- */
 
+/* Behind layers of one weight? */
+static bool is_same_use(const struct search *s, const struct site *a, const struct site *b)
+{
+    const struct value *weight = a->x->producer ? facts_weight(s->active, a->x->producer, NULL) : NULL;
+
+    return weight && b->x->producer && facts_weight(s->active, b->x->producer, NULL) == weight;
+}
+
 /* Two that read the same constant are one layer that is used twice, unless all its channels are equal: then exporters
  * may have merged what was the same by chance. */
-static bool is_shared(const struct site *a, const struct site *b)
+static bool is_shared(const struct search *s, const struct site *a, const struct site *b)
 {
     return a->shared_by && a->shared_by == b->shared_by && a->trace == b->trace && a->channels == b->channels &&
-           !a->layer == !b->layer && (a->layer || a->variance || !is_uniform(a->factor, a->channels)) &&
+           !a->layer == !b->layer &&
+           (a->layer || a->variance || !is_uniform(a->factor, a->channels) || is_same_use(s, a, b)) &&
            (!a->summand == !b->summand) &&
            (!a->summand || memcmp(a->summand, b->summand, (size_t)a->channels * sizeof *a->summand) == 0);
 }
 
-static void find_shared(const struct sites *sites, size_t *first)
+static void find_shared(const struct search *s, const struct sites *sites, size_t *first)
 {
     for (size_t k = 0; k < sites->count; k++) {
         first[k] = k;
         for (size_t j = 0; j < k && first[k] == k; j++)
-            if (!sites->kept[k] && !sites->kept[j] && is_shared(&sites->at[j], &sites->at[k]))
+            if (!sites->kept[k] && !sites->kept[j] && is_shared(s, &sites->at[j], &sites->at[k]))
                 first[k] = first[j];
     }
 }
@@ -325,7 +335,7 @@ bool sites_complete(struct search *s, struct sites *sites, size_t *first)
 
     find_fresh(s, sites);
     choose_epsilon(s, sites);
-    find_shared(sites, first);
+    find_shared(s, sites, first);
     if (!moments || !measure(s, sites, first, moments))
         return false;
     for (size_t k = 0; k < sites->count; k++)

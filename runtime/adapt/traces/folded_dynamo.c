@@ -45,6 +45,10 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
                    strcmp(bias->name + length - 12, ".weight_bias") == 0))
         return false;
     search_name(out, n);
+    if (bias && !(length > 12 && strcmp(bias->name + length - 12, ".weight_bias") == 0)) {
+        out->keeps_bias = true; /* a bias that was there keeps its name */
+        out->summand = NULL;
+    }
     out->certainty = said ? CERTAIN : LIKELY;
     out->evidence =
         said ? search_text(s, "metadata of the node: %.200s", said) : search_text(s, "bias '%s'", bias->name);

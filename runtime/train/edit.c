@@ -217,6 +217,11 @@ int edit_readers(const struct edit *e, const char *name)
     return n ? n->readers : 0;
 }
 
+bool edit_count_reader(struct edit *e, const char *name, int count)
+{
+    return add_readers(e, name, count);
+}
+
 char *edit_fresh_name(struct edit *e, const char *stem)
 {
     const size_t room = strlen(stem) + 16;

@@ -32,6 +32,8 @@ Onnx__TensorProto *edit_initializer(const struct edit *e, const char *name); /* 
 Onnx__ValueInfoProto *edit_graph_input(const struct edit *e, const char *name);
 /* How often the main graph, its subgraphs and its outputs read the name. */
 int edit_readers(const struct edit *e, const char *name);
+/* Counts the name as read once more, or less: for a reader that is yet to come. */
+bool edit_count_reader(struct edit *e, const char *name, int count);
 /* A name that is not in use yet: "STEM", "STEM.1", ... NULL when memory runs out. Freed with budget_free. */
 char *edit_fresh_name(struct edit *e, const char *stem);
 

@@ -7,6 +7,7 @@
 #include "model/message.h"
 #include "ops/registry.h"
 #include "scratch.h"
+#include "train/decided.h"
 #include "train/initialise.h"
 #include "unit.h"
 #include <math.h>
@@ -84,6 +85,23 @@ static const struct tensor *content(const struct model *m, const char *name)
 
     ck_assert_msg(v && v->initializer, "there is no constant '%s'", name);
     return v->initializer;
+}
+
+static const char *text_of(const struct model *m, char buffer[4000])
+{
+    struct text t = { .budget = &budget, .report = &report };
+
+    expect_ok(text_write_model(&t, m->proto, NULL, NULL));
+    snprintf(buffer, 4000, "%s", t.data);
+    text_release(&t);
+    return buffer;
+}
+
+static void expect_text(const struct model *m, const char *part)
+{
+    char text[4000];
+
+    ck_assert_msg(strstr(text_of(m, text), part), "no '%s' in %s", part, text);
 }
 
 /* -- heads that there are -- */
@@ -351,6 +369,29 @@ START_TEST(metadata_say_how_it_is_drawn)
 }
 END_TEST
 
+/* What was decided of a head that is gone holds no more; of all else it does. */
+START_TEST(old_decisions_go_with_the_head)
+{
+    static const char text[] =
+        "<ir_version: 9, opset_import: [\"\": 17], metadata_props: [\"kiln.role.w\": \"frozen\", \"kiln.role.u\": "
+        "\"frozen\", "
+        "\"kiln.layer.w\": \"fc\", \"kiln.loss.y\": \"mean_squared_error\", \"kiln.loss.h\": \"mean_squared_error\", "
+        "\"mine\": \"stays\"]>\n"
+        "g (float[N,4] x, float[4,3] u, float[3,6] w) => (float[N,6] y, float[N,3] h) { h = MatMul (x, u) y = MatMul "
+        "(h, w) }";
+    struct model *m = model_of(text), *made = adapt(m, (struct adapt_options){ .classes = 5 });
+
+    expect_ok(made);
+    ck_assert_uint_eq(out.head.count, 2);
+    expect_text(made, "\"kiln.role.w\": \"trainable\"");
+    expect_text(made, "\"kiln.role.u\": \"frozen\"");
+    expect_text(made, "\"kiln.loss.h\": \"mean_squared_error\"");
+    expect_text(made, "\"mine\": \"stays\"");
+    ck_assert_ptr_null(decided_once(made, DECIDED_LOSS, "y"));
+    forget(m, made);
+}
+END_TEST
+
 /* What a head had and nobody reads any more goes with it; what nobody read before stays. */
 START_TEST(what_is_not_read_any_more_goes)
 {
@@ -470,23 +511,6 @@ static struct model *graft(const char *text, const char *head, const char *diffe
         expect_same_before(m, made, differs);
     model_free(m);
     return made;
-}
-
-static const char *text_of(const struct model *m, char buffer[4000])
-{
-    struct text t = { .budget = &budget, .report = &report };
-
-    expect_ok(text_write_model(&t, m->proto, NULL, NULL));
-    snprintf(buffer, 4000, "%s", t.data);
-    text_release(&t);
-    return buffer;
-}
-
-static void expect_text(const struct model *m, const char *part)
-{
-    char text[4000];
-
-    ck_assert_msg(strstr(text_of(m, text), part), "no '%s' in %s", part, text);
 }
 
 /* Names that are in use, of values, nodes and functions; those that the old head had are free. */
@@ -828,6 +852,7 @@ Suite *suite(void)
     add_test(s, declarations_follow);
     add_test(s, a_tied_weight_stays_for_others);
     add_test(s, metadata_say_how_it_is_drawn);
+    add_test(s, old_decisions_go_with_the_head);
     add_test(s, what_is_not_read_any_more_goes);
     add_test(s, defaults_become_constants);
     add_tests(s, what_cannot_have_other_classes_is_named, (int)(sizeof refusals / sizeof *refusals));

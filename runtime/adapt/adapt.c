@@ -157,7 +157,7 @@ static bool check_options(const struct adapt_options *o, struct report *r)
 /* The batch comes first of what keeps the function: what is measured later may then be measured over any. */
 static bool take_steps(struct adapt *a)
 {
-    return adapt_defaults(a) && adapt_inference(a) && adapt_batch(a) && adapt_products(a) && adapt_normalization(a) &&
+    return adapt_inference(a) && adapt_batch(a) && adapt_defaults(a) && adapt_products(a) && adapt_normalization(a) &&
            adapt_vanished(a) && prove(a) && adapt_head(a) && adapt_roles(a) && check_choices(a);
 }
 

@@ -1,5 +1,6 @@
-/* Initializers that are inputs as well, as all were before version 4 of the IR: whoever runs the model may give them
- * other values, so that no shape which depends on them is known, and nothing behind it trains. */
+/* Initializers that are inputs as well, because all had to be before version 4 of the IR: whoever runs the model may give
+ * them other values, so that no shape which depends on them is known, and nothing behind it trains. From version 4 on
+ * they are meant to be inputs. */
 #include "adapt/step.h"
 
 enum { SEPARATE = 4 }; /* the version from which they need not be */
@@ -12,7 +13,7 @@ bool adapt_defaults(struct adapt *a)
     struct edit e;
     bool ok;
 
-    if (!m->default_count)
+    if (!m->default_count || m->proto->ir_version >= SEPARATE)
         return true;
     f.found = arena_printf(a->arena, a->report, "%zu initializers that are inputs as well", m->default_count);
     f.evidence = arena_printf(a->arena, a->report, "'%s'", m->defaults[0]->name);
@@ -23,7 +24,6 @@ bool adapt_defaults(struct adapt *a)
     for (size_t k = 0; ok && k < m->default_count; k++)
         edit_drop_graph_input(&e, m->defaults[k]->name);
     ok = edit_end(&e) && ok;
-    if (made->proto->ir_version < SEPARATE)
-        made->proto->ir_version = SEPARATE;
+    made->proto->ir_version = SEPARATE;
     return adapt_take(a, made, ok) && adapt_tell(a, &f);
 }

@@ -461,15 +461,18 @@ static const struct {
 
 START_TEST(what_cannot_have_other_classes_is_named)
 {
-    const struct adapt_options o = { .classes = refusals[_i].classes };
+    const struct adapt_options o = { .classes = refusals[_i].classes, .keep_batch = true };
 
     refuse(refusals[_i].text, o, refusals[_i].code, refusals[_i].says);
 }
 END_TEST
 
-/* An initializer that is an input as well is one no more: nothing behind a shape that the caller may change trains. */
+/* An initializer that had to be an input as well is one no more: nothing behind a shape that the caller may change
+ * trains. One that need not have been stays an input. */
 START_TEST(defaults_become_constants)
 {
+    static const char meant[] =
+        HEAD "g (float[N,4] x, float[4] w) => (float[N,4] y) <float[4] w = {1,2,3,4}> { y = Mul (x, w) }";
     static const char text[] =
         "<ir_version: 3, opset_import: [\"\": 9]>\n"
         "g (float[N,4] x, float[4,6] w, int64[2] s) => (float[N,6] y)\n"
@@ -482,6 +485,11 @@ START_TEST(defaults_become_constants)
     ck_assert_int_eq(made->proto->ir_version, 4);
     ck_assert(said("2 initializers that are inputs as well"));
     ck_assert_int_eq(tensor_count(content(made, "s")), 2);
+    forget(m, made);
+    m = model_of(meant);
+    made = adapt(m, (struct adapt_options){ 0 });
+    expect_ok(made);
+    ck_assert_uint_eq(made->proto->graph->n_input, 2);
     forget(m, made);
 }
 END_TEST

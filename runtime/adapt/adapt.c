@@ -17,7 +17,7 @@ struct model *adapt_copy(struct adapt *a)
 
 bool adapt_take(struct adapt *a, struct model *made, bool ok)
 {
-    if (!made || !ok || !model_build(made, a->report)) {
+    if (!made || !ok || (!made->graph && !model_build(made, a->report))) {
         model_free(made);
         return false;
     }
@@ -157,8 +157,8 @@ static bool check_options(const struct adapt_options *o, struct report *r)
 /* The batch comes first of what keeps the function: what is measured later may then be measured over any. */
 static bool take_steps(struct adapt *a)
 {
-    return adapt_inference(a) && adapt_batch(a) && adapt_products(a) && adapt_normalization(a) && adapt_vanished(a) &&
-           adapt_untie(a) && prove(a) && adapt_head(a) && adapt_roles(a) && check_choices(a);
+    return adapt_inference(a) && adapt_batch(a) && adapt_defaults(a) && adapt_products(a) && adapt_normalization(a) &&
+           adapt_vanished(a) && adapt_untie(a) && prove(a) && adapt_head(a) && adapt_roles(a) && check_choices(a);
 }
 
 /* The model that came out, and the others gone. One that nothing was changed of is a copy. */
@@ -202,7 +202,7 @@ struct model *model_adapt(const struct model *m, const struct adapt_options *o, 
                                           .normalizer = o->data ? o->normalizer : NULL,
                                           .threads = o->threads,
                                           .limits = o->limits };
-    ok = take_steps(&a);
+    ok = take_steps(&a) && (a.made_count || adapt_take(&a, adapt_copy(&a), true));
     if (!o->data)
         dataset_release(&random);
     return end(&a, ok);

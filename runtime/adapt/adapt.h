@@ -36,14 +36,25 @@ struct adapt_options {
     const struct model *head; /* this takes the head's place; NULL: none does */
     size_t output_count;
     const char *const *outputs; /* those that are to train; none: the first */
+    bool freeze_backbone;       /* all that would train but the head keeps its values */
 };
+
+struct adapted_names {
+    size_t count;
+    const char **at;
+};
+
 /* What became of the model. Memory is the arena's. */
 struct adapted {
     struct findings findings;
-    size_t normalizations;     /* BatchNormalization layers that were made again */
-    struct comparison outputs; /* of the model before and after: what the proof saw */
-    bool measured;             /* the proof ran over the caller's data, not over random numbers */
-    const char *changed;       /* what was meant to compute something else; NULL where nothing was */
+    size_t normalizations;          /* BatchNormalization layers that were made again */
+    struct comparison outputs;      /* of the model before and after: what the proof saw */
+    bool measured;                  /* the proof ran over the caller's data, not over random numbers */
+    const char *changed;            /* what was meant to compute something else; NULL where nothing was */
+    struct adapted_names training;  /* outputs: one at least */
+    struct adapted_names head;      /* parameters of the head, where one was made, or is not to be frozen */
+    struct adapted_names frozen;    /* parameters that are to be: all others, where that is asked for */
+    struct adapted_names unreached; /* parameters that would train, but no gradient reaches them */
 };
 
 /* `m` must be built; the result is, too. NULL with an error. */

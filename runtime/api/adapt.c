@@ -65,6 +65,7 @@ static bool read_options(struct adapt_options *to, const kiln_adapt_options *o, 
         .head = o->head ? o->head->model : NULL,
         .output_count = o->output_count,
         .outputs = o->outputs,
+        .freeze_backbone = o->freeze_backbone,
     };
     return true;
 }

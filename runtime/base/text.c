@@ -107,3 +107,22 @@ bool text_contains(const char *s, const char *part)
             return true;
     return false;
 }
+
+const char *names_text(char buffer[NAMES_TEXT], const char *const *names, size_t count)
+{
+    enum { TAIL = 32 }; /* that " and 1000000 more" takes */
+    size_t length = 0;
+
+    *buffer = 0;
+    for (size_t k = 0; k < count; k++) {
+        const char *before = !k ? "" : k + 1 < count ? ", " : " and ";
+
+        if (k && length + strlen(names[k]) + TAIL > NAMES_TEXT) {
+            snprintf(buffer + length, NAMES_TEXT - length, " and %zu more", count - k);
+            break;
+        }
+        snprintf(buffer + length, NAMES_TEXT - length, "%s'%.200s'", before, names[k]);
+        length = strlen(buffer);
+    }
+    return buffer;
+}

@@ -25,4 +25,8 @@ void text_release(struct text *t);
 /* Is the part anywhere in it, whatever the case of its letters? */
 bool text_contains(const char *s, const char *part);
 
+/* "'a', 'b' and 3 more" into `buffer`, which is returned: as many as there is room for. */
+enum { NAMES_TEXT = 320 };
+const char *names_text(char buffer[NAMES_TEXT], const char *const *names, size_t count);
+
 #endif

@@ -200,6 +200,7 @@ bool edit_end(struct edit *e)
     close_gaps(g->node, &g->n_node);
     close_gaps(g->initializer, &g->n_initializer);
     close_gaps(g->input, &g->n_input);
+    close_gaps(g->output, &g->n_output);
     close_gaps(g->value_info, &g->n_value_info);
     budget_free(e->budget, e->insertions);
     map_release(&e->names);
@@ -214,6 +215,11 @@ int edit_readers(const struct edit *e, const char *name)
     const struct edit_name *n = find(e, name);
 
     return n ? n->readers : 0;
+}
+
+bool edit_count_reader(struct edit *e, const char *name, int count)
+{
+    return add_readers(e, name, count);
 }
 
 char *edit_fresh_name(struct edit *e, const char *stem)
@@ -348,7 +354,65 @@ void edit_drop_value_info(struct edit *e, const char *name)
     n->value_info = 0;
 }
 
+void edit_drop_graph_output(struct edit *e, size_t at)
+{
+    Onnx__ValueInfoProto *v = e->graph->output[at];
+
+    add_readers(e, v->name, -1);
+    message_free(v, e->budget);
+    e->graph->output[at] = NULL;
+}
+
+bool edit_insert_graph_outputs(struct edit *e, size_t at, size_t count, Onnx__ValueInfoProto *const *outputs)
+{
+    Onnx__GraphProto *g = e->graph;
+    Onnx__ValueInfoProto **list = budget_zalloc(e->budget, g->n_output + count, sizeof *list, e->report);
+    size_t done = 0;
+
+    while (list && done < count && add_readers(e, outputs[done]->name, 1))
+        done++;
+    if (done < count) {
+        for (size_t k = 0; k < count; k++)
+            message_free(outputs[k], e->budget);
+        budget_free(e->budget, list);
+        return false;
+    }
+    memcpy(list, g->output, at * sizeof *list);
+    memcpy(list + at, outputs, count * sizeof *list);
+    memcpy(list + at + count, g->output + at, (g->n_output - at) * sizeof *list);
+    budget_free(e->budget, g->output);
+    g->output = list;
+    g->n_output += count;
+    return true;
+}
+
 /* -- nodes -- */
+
+bool edit_insert_made(struct edit *e, size_t at, bool behind, Onnx__NodeProto *made)
+{
+    if (!budget_grow(e->budget, &e->insertions, &e->insertion_room, e->insertion_count + 1, sizeof *e->insertions,
+                     e->report) ||
+        !count_node(e, made, 1)) {
+        message_free(made, e->budget);
+        return false;
+    }
+    e->insertions[e->insertion_count] = (struct insertion){ 2 * at + behind, e->insertion_count, made };
+    e->insertion_count++;
+    return true;
+}
+
+bool edit_set_op(struct edit *e, Onnx__NodeProto *n, const char *op)
+{
+    char *name = copy_text(e, op);
+
+    if (!name)
+        return false;
+    budget_free(e->budget, n->op_type);
+    n->op_type = name;
+    while (n->n_attribute)
+        message_free(n->attribute[--n->n_attribute], e->budget);
+    return true;
+}
 
 Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, bool behind, const char *op, const char *name)
 {

@@ -32,6 +32,8 @@ Onnx__TensorProto *edit_initializer(const struct edit *e, const char *name); /* 
 Onnx__ValueInfoProto *edit_graph_input(const struct edit *e, const char *name);
 /* How often the main graph, its subgraphs and its outputs read the name. */
 int edit_readers(const struct edit *e, const char *name);
+/* Counts the name as read once more, or less: for a reader that is yet to come. */
+bool edit_count_reader(struct edit *e, const char *name, int count);
 /* A name that is not in use yet: "STEM", "STEM.1", ... NULL when memory runs out. Freed with budget_free. */
 char *edit_fresh_name(struct edit *e, const char *stem);
 
@@ -41,10 +43,17 @@ bool edit_add_initializer(struct edit *e, const char *name, const struct tensor 
 void edit_drop_initializer(struct edit *e, const char *name);
 void edit_drop_graph_input(struct edit *e, const char *name);
 void edit_drop_value_info(struct edit *e, const char *name);
+void edit_drop_graph_output(struct edit *e, size_t at);
+/* More of them before place `at`, made with the edit's budget; they are taken in any case. */
+bool edit_insert_graph_outputs(struct edit *e, size_t at, size_t count, Onnx__ValueInfoProto *const *outputs);
 
 /* An empty node before or behind the one at place `at`, behind those inserted there before. Places are those of the
  * beginning. */
 Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, bool behind, const char *op, const char *name);
+/* The same with a node that was made elsewhere with the edit's budget; it is taken in any case. */
+bool edit_insert_made(struct edit *e, size_t at, bool behind, Onnx__NodeProto *made);
+/* Another operator of the same domain in its place, which has no attributes yet. */
+bool edit_set_op(struct edit *e, Onnx__NodeProto *n, const char *op);
 void edit_drop_node(struct edit *e, size_t at);
 /* All nodes and initializers that were read when the edit began, and are not any more. */
 void edit_drop_unread(struct edit *e);

@@ -1,5 +1,6 @@
 #include "train/initialise.h"
 #include "base/random.h"
+#include "data/element.h"
 #include "ops/op.h"
 #include "train/edit.h"
 #include "train/initialisers.h"
@@ -67,32 +68,57 @@ struct drawing {
     size_t count;
 };
 
-/* `ordinal` is the parameter's place in the file: what it is given depends on that and the seed alone. */
+const char *initial_rule(const struct model *m, const char *name)
+{
+    for (size_t k = 0; k < m->proto->n_metadata_props; k++) {
+        const Onnx__StringStringEntryProto *p = m->proto->metadata_props[k];
+
+        if (p->key && p->value && strncmp(p->key, "init.", 5) == 0 && strcmp(p->key + 5, name) == 0)
+            return p->value;
+    }
+    return NULL;
+}
+
+bool initial_draw(struct tensor *t, const struct initial *i, struct budget *b, struct report *r)
+{
+    const int64_t n = tensor_count(t);
+    struct draw d = { .type = *t,
+                      .fans = fans_of(i->reader, i->input, t),
+                      .seed = i->seed,
+                      .stream = random_stream(RANDOM_NODE_INIT, i->ordinal),
+                      .budget = b,
+                      .report = r };
+    struct initialiser how;
+    bool ok;
+
+    if (!dtype_is_float(t->dtype) || dtype_is_small(t->dtype))
+        return fail(r, KILN_UNSUPPORTED, i->name, "type %s cannot be drawn, must be float", dtype_name(t->dtype));
+    if (!initialiser_parse(&how, i->rule, i->name, r))
+        return false;
+    d.out = t->dtype == F32 ? t->data : budget_zalloc(b, (size_t)n, sizeof *d.out, r);
+    ok = d.out && how.def->draw(&d, &how.settings);
+    for (int64_t k = 0; ok && t->dtype != F32 && k < n; k++)
+        element_put(t->data, k, t->dtype, (double)d.out[k]);
+    if (t->dtype != F32)
+        budget_free(b, d.out);
+    return ok;
+}
+
 static bool draw_value(struct drawing *g, const struct value *v, const struct tensor *type, const char *spec,
                        const struct node *reader, int input, size_t ordinal)
 {
     struct report *r = g->e.report;
-    struct draw d = { .type = *type,
-                      .fans = fans_of(reader, input, type),
-                      .seed = g->options->seed,
-                      .stream = random_stream(RANDOM_NODE_INIT, ordinal),
-                      .budget = g->e.budget,
-                      .report = r };
+    const struct initial i = { v->name, spec, reader, input, g->options->seed, ordinal };
     Onnx__TensorProto *old = edit_initializer(&g->e, v->name);
-    struct initialiser how;
+    struct tensor t = *type;
     bool ok;
 
-    if (type->dtype != F32)
-        return fail(r, KILN_UNSUPPORTED, v->name, "type %s cannot be drawn, must be float", dtype_name(type->dtype));
-    if (!initialiser_parse(&how, spec, v->name, r))
+    t.data = budget_alloc(g->e.budget, (size_t)tensor_bytes(type), r);
+    if (!t.data)
         return false;
-    d.out = budget_alloc(g->e.budget, (size_t)tensor_bytes(type), r);
-    if (!d.out)
-        return false;
-    d.type.data = d.out;
-    ok = how.def->draw(&d, &how.settings) &&
-         (old ? edit_tensor(&g->e, old, &d.type) : edit_add_initializer(&g->e, v->name, &d.type));
-    budget_free(g->e.budget, d.out);
+    ok = initial_draw(&t, &i, g->e.budget, r) &&
+         (old ? edit_tensor(&g->e, old, &t) : edit_add_initializer(&g->e, v->name, &t));
+    budget_free(g->e.budget, t.data);
     g->count += ok;
     return ok;
 }
@@ -137,10 +163,9 @@ static bool draw_inputs(struct drawing *g)
             continue;
         if (!v->has_type || !tensor_known(&v->type))
             return fail(g->e.report, KILN_BAD_MODEL, v->name, "a parameter must declare its shape");
+        edit_drop_graph_input(&g->e, v->name); /* where an initializer is an input as well, it becomes one again */
         if (!draw_value(g, v, &v->type, rule, at->reader, at->input, k))
             return false;
-        if (g->from->proto->ir_version > 3) /* before, every initializer had to be an input as well */
-            edit_drop_graph_input(&g->e, v->name);
     }
     return places;
 }

@@ -18,6 +18,19 @@ struct initialise_options {
  * were drawn. NULL with an error. */
 struct model *model_initialise(const struct model *m, const struct initialise_options *o, size_t *count,
                                struct report *r);
+/* A parameter about to be drawn: input `input` of `reader`. */
+struct initial {
+    const char *name, *rule;
+    const struct node *reader; /* NULL: nothing reads it */
+    int input;
+    uint64_t seed;
+    size_t ordinal; /* what it is given depends on that and the seed alone */
+};
+/* Fills t->data, of float, float16, bfloat16 or double. */
+bool initial_draw(struct tensor *t, const struct initial *i, struct budget *b, struct report *r);
+/* What the model's metadata say of a name, the first of several; NULL where they say nothing. */
+const char *initial_rule(const struct model *m, const char *name);
+
 /* How many parameters, named by the model's metadata, are graph inputs without a value. */
 size_t model_missing_values(const struct model *m);
 

@@ -4,6 +4,7 @@
 #include "train/decided.h"
 #include "train/measure.h"
 #include "train/prepare.h"
+#include "train/reach.h"
 #include "train/state.h"
 #include "train/training_program.h"
 #include <stdio.h>
@@ -36,51 +37,22 @@ static bool add_states(struct trainer *t, enum role role, const struct map *mess
     return true;
 }
 
-/* Which values lead to an output that learns, by their ids. */
-static bool *find_leading(const struct trainer *t, struct arena *a, struct report *r)
-{
-    const struct graph *g = t->model->graph;
-    bool *leads = arena_array(a, g->value_count, sizeof *leads, r);
-
-    for (size_t k = 0; leads && k < t->target_count; k++)
-        leads[t->targets[k].output->id] = true;
-    for (size_t k = g->node_count; leads && k-- > 0;) {
-        const struct node *n = g->nodes[k];
-        bool any = false;
-
-        for (int o = 0; o < n->outputs; o++)
-            any |= n->out[o] && leads[n->out[o]->id];
-        for (int i = 0; any && i < n->inputs + n->captured; i++)
-            if (n->in[i])
-                leads[n->in[i]->id] = true;
-    }
-    return leads;
-}
-
-/* Parameters of other outputs keep their values, as in Keras, which warns likewise. Running statistics move: all of the
- * model runs. */
+/* Parameters that no gradient reaches keep their values, as in Keras, which warns likewise. Running statistics move: all
+ * of the model runs. */
 static bool leave_others(struct trainer *t, struct report *r)
 {
     struct arena scratch = { .budget = &t->budget };
-    const bool *leads = find_leading(t, &scratch, r);
-    const char *first = NULL;
-    size_t count = 0;
+    const struct value **outputs = arena_array(&scratch, t->target_count, sizeof *outputs, r);
+    const struct reached *reached = NULL;
+    bool ok;
 
-    for (size_t k = 0; leads && k < t->parameters.count; k++) {
-        struct parameter *p = &t->parameters.at[k];
-
-        if (p->role != ROLE_TRAINABLE || leads[p->value->id])
-            continue;
-        p->role = ROLE_CONSTANT;
-        p->why = "leads to no output that learns";
-        first = first ? first : p->value->name;
-        count++;
-    }
-    if (count)
-        warn(r, NULL, "'%s'%s lead%s to no output that learns: %s value%s", first, count > 1 ? " and others" : "",
-             count > 1 ? "" : "s", count > 1 ? "they keep their" : "it keeps its", count > 1 ? "s" : "");
+    for (size_t k = 0; outputs && k < t->target_count; k++)
+        outputs[k] = t->targets[k].output;
+    if (outputs)
+        reached = parameters_reach(&t->parameters, t->model->graph, outputs, t->target_count, &scratch, r);
+    ok = reached && parameters_leave(&t->parameters, reached, &t->arena, r);
     arena_release(&scratch);
-    return leads;
+    return ok;
 }
 
 static bool make_state(struct trainer *t, const struct trainer_options *o, struct report *r)

@@ -175,6 +175,10 @@ static const char export[] =
          " float[8,3] v = {1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9,1,2,3,4,5,6}>"
          " { a = Conv(x, w) b = Mul(a, m) c = Add(b, s) r = Relu(c) f = Flatten(r) l = MatMul(f, v) y = Softmax(l) }";
 
+static const char grafted[] = HEAD "h (float[N,8] d, float[8,4] v, float[4,3] w) => (float[N,3] p)"
+                                   " { a = MatMul(d, v) r = my.twice(a) l = MatMul(r, w) p = Softmax(l) }"
+                                   " <domain: \"my\", opset_import: [\"\": 17]> twice (p) => (q) { q = Add(p, p) }";
+
 enum { SAMPLES = 10, PIXELS = 16 };
 static const char odd[] = "<ir_version: 8, opset_import: [\"\": 17, \"nobody\": 1]> g (float[N,2] x) => (float[N,2] y)"
                           "<float[2] w = {1, 2}> { h = nobody.Strange(x) i = nobody.Strange(h) y = Mul(i, w) }";
@@ -192,6 +196,7 @@ static void enter(void)
     put_file("learner.onnxtxt", learner, sizeof learner - 1);
     put_file("drawn.onnxtxt", drawn, sizeof drawn - 1);
     put_file("export.onnxtxt", export, sizeof export - 1);
+    put_file("head.onnxtxt", grafted, sizeof grafted - 1);
     for (int i = 0; i < SAMPLES; i++) {
         for (int k = 0; k < PIXELS; k++)
             n += (size_t)snprintf(csv + n, sizeof csv - n, "%d.5,", (i * 7 + k * 3) % 11);
@@ -458,6 +463,39 @@ static kiln_status look_and_edit(void)
     return status;
 }
 
+static kiln_status replace_and_save(const char *head, int64_t classes)
+{
+    kiln_adapt_options o = KILN_ADAPT_OPTIONS_INIT;
+    kiln_model *m = NULL, *h = NULL, *made = NULL;
+    kiln_adaptation *found = NULL;
+    kiln_status status = open_model(&m, "learner.onnxtxt");
+
+    if (!status && head)
+        status = open_model(&h, head);
+    o.head = h;
+    o.classes = classes;
+    o.memory = memory;
+    if (!status)
+        status = kiln_adapt(&made, &found, m, &o, &err);
+    if (!status)
+        status = kiln_model_save(made, "out.onnx", KILN_FORM_BY_NAME, &err);
+    kiln_adaptation_free(found);
+    kiln_model_free(made);
+    kiln_model_free(h);
+    kiln_model_free(m);
+    return status;
+}
+
+static kiln_status replace_by_classes(void)
+{
+    return replace_and_save(NULL, 5);
+}
+
+static kiln_status replace_by_graft(void)
+{
+    return replace_and_save("head.onnxtxt", 0);
+}
+
 static kiln_status adapt_and_save(void)
 {
     kiln_adapt_options o = KILN_ADAPT_OPTIONS_INIT;
@@ -489,9 +527,9 @@ static const struct act {
     kiln_status (*run)(void);
     bool limits; /* it takes `memory` */
 } acts[] = {
-    { "run", run_everything, true },   { "save", save_everything, true },  { "draw", draw, true },
-    { "train", train_and_save, true }, { "fit", fit_and_save_best, true }, { "look", look_and_edit, true },
-    { "adapt", adapt_and_save, true },
+    { "run", run_everything, true },   { "save", save_everything, true },       { "draw", draw, true },
+    { "train", train_and_save, true }, { "fit", fit_and_save_best, true },      { "look", look_and_edit, true },
+    { "adapt", adapt_and_save, true }, { "classes", replace_by_classes, true }, { "graft", replace_by_graft, true },
 };
 enum { ACTS = sizeof acts / sizeof *acts };
 

@@ -1,0 +1,541 @@
+/* Gradients through a subgraph that a node runs again and again (Loop): another loop, from the last iteration to the
+ * first. Its body computes one iteration again, from the carried values that the forward loop is asked to keep, as scan
+ * outputs, and goes back through it. What it carries are the gradients of the carried values, and the sums of those of
+ * what every iteration reads: captured values, and carried ones that never change.
+ *
+ *   forward    c[t + 1], s[t] = body (t, c[t], w)                           kept: t, and of c what is read below
+ *   backward   dc[t], dw = dc[t + 1] dbody/dc + ds[t] .., dw + dc[t + 1] dbody/dw + ds[t] ..       t = N - 1 ... 0
+ *
+ * What the body carries and no gradient can flow through (counters, conditions) is kept like the rest where the way back
+ * reads it. All that is emitted are nodes of the standard, so that types, shapes and memory follow from them. */
+#include "grad/backward.h"
+#include <string.h>
+
+enum { ITERATION, CONDITION, CARRIED }; /* inputs of the body; of the outputs the first carried one is number 1 */
+
+/* A gradient that the backward loop carries. */
+struct flow {
+    int input;           /* of the node */
+    int carried;         /* the place of a carried value that changes; -1: the gradient of what every iteration reads */
+    struct value *inner; /* in the body */
+    struct value *now;   /* the input of the backward body */
+    enum dtype dtype;    /* of the sum: float32 for halves, which would lose what is added to much */
+};
+
+struct way {
+    struct backward *b;
+    const struct iterations *it;
+    const struct node *node;
+    struct emitter e;           /* into the backward body: */
+    struct graph *g;            /* a copy of the body that grows */
+    struct value **inputs;      /* those that the body has; nodes make them in the copy */
+    struct value **outputs;     /* and its outputs */
+    const struct tensor *types; /* of the body's values */
+    size_t values;              /* how many it has */
+    struct value *at;           /* in the copy: the number of the iteration, a scalar */
+    bool *needs, *flows;        /* by value id: does what is asked for flow into it? does a gradient come to it? */
+    bool *live;                 /* by value id of the copy: does the way back read it? */
+    struct flow *flow;
+    int count;
+    struct value **kept; /* by input of the body: what the forward loop keeps of it; NULL: nothing */
+};
+
+static bool is_number(const struct tensor *t)
+{
+    return t->kind == TENSOR && dtype_is_float(t->dtype) && !dtype_is_small(t->dtype);
+}
+
+/* Where the body's input k is the same in each iteration, the node's input that it is; else NULL. */
+static struct value *always(const struct way *w, int k)
+{
+    const struct node *n = w->node;
+    const int from = n->def->body_input ? n->def->body_input(n, 0, k) : -1;
+
+    return from >= 0 ? n->in[from] : NULL;
+}
+
+/* -- what flows -- */
+
+/* Marks values that `from` flows into, in one iteration. */
+static void spread_needs(struct way *w)
+{
+    for (size_t k = 0; k < w->g->node_count; k++) {
+        const struct node *n = w->g->nodes[k];
+        bool any = false;
+
+        for (int i = 0; i < n->inputs + n->captured; i++)
+            any |= n->in[i] && w->needs[n->in[i]->id];
+        for (int o = 0; o < n->slots && any; o++)
+            if (n->out[o] && is_number(&w->types[n->out[o]->id]))
+                w->needs[n->out[o]->id] = true;
+    }
+}
+
+static void spread_flows(struct way *w)
+{
+    for (size_t k = w->g->node_count; k-- > 0;) {
+        const struct node *n = w->g->nodes[k];
+        bool any = false;
+
+        for (int o = 0; o < n->slots; o++)
+            any |= n->out[o] && w->flows[n->out[o]->id];
+        for (int i = 0; i < n->inputs + n->captured && any; i++)
+            if (n->in[i] && is_number(&w->types[n->in[i]->id]))
+                w->flows[n->in[i]->id] = true;
+    }
+}
+
+/* From iteration to iteration, until nothing new is found. */
+static void find_flows(struct way *w)
+{
+    const struct iterations *it = w->it;
+    const struct graph *g = w->g;
+    bool more = true;
+
+    for (size_t k = 0; k < g->capture_count; k++)
+        w->needs[g->captures[k].inner->id] = w->b->needs[g->captures[k].outer->id];
+    for (int k = 0; k < it->carried; k++)
+        w->needs[w->inputs[CARRIED + k]->id] = wants(w->b, it->first + k);
+    for (int k = 0; k < it->carried + it->scans; k++)
+        w->flows[w->outputs[1 + k]->id] |= upstream(w->b, k) != NULL;
+    while (more) {
+        more = false;
+        spread_needs(w);
+        spread_flows(w);
+        for (int k = 0; k < it->carried; k++) {
+            const int in = w->inputs[CARRIED + k]->id, out = w->outputs[1 + k]->id;
+
+            if (!is_number(&w->types[in]))
+                continue;
+            more |= w->needs[out] > w->needs[in] || w->flows[in] > w->flows[out];
+            w->needs[in] |= w->needs[out];
+            w->flows[out] |= w->flows[in];
+        }
+    }
+}
+
+/* -- what is carried back -- */
+
+static bool keeps_type(struct way *w, int k)
+{
+    const struct tensor *before = &w->types[w->inputs[CARRIED + k]->id];
+    const struct tensor *after = &w->types[w->outputs[1 + k]->id];
+    char text[2][TYPE_TEXT];
+
+    return (before->kind == TENSOR && before->dtype != STRING && same_type(before, after) && tensor_known(after)) ||
+           backward_error(w->b,
+                          "carried value %d is %s, the body makes it %s: a gradient needs one shape in all "
+                          "iterations",
+                          k, tensor_text(before, text[0]), tensor_text(after, text[1]));
+}
+
+static bool add_flow(struct way *w, int input, int carried, struct value *inner)
+{
+    const struct tensor *t = &w->types[inner->id];
+    const bool half = t->dtype == F16 || t->dtype == BF16;
+    char text[TYPE_TEXT];
+
+    if (!is_number(t) || !tensor_known(t))
+        return backward_error(w->b,
+                              "input %d is %s: a gradient through iterations needs tensors whose shapes planning "
+                              "can tell",
+                              input, tensor_text(t, text));
+    w->flow[w->count++] = (struct flow){
+        .input = input, .carried = carried, .inner = inner, .dtype = carried < 0 && half ? F32 : t->dtype
+    };
+    return true;
+}
+
+static bool find_carried(struct way *w)
+{
+    const struct node *n = w->node;
+
+    for (int k = 0; k < w->it->carried; k++) {
+        struct value *in = w->inputs[CARRIED + k];
+        const bool same = always(w, CARRIED + k);
+
+        if (!w->needs[in->id] || !(w->flows[w->outputs[1 + k]->id] || upstream(w->b, k)))
+            continue;
+        if ((!same && !keeps_type(w, k)) || !add_flow(w, w->it->first + k, same ? -1 : k, in))
+            return false;
+    }
+    for (int k = n->inputs; k < n->inputs + n->captured; k++) {
+        struct value *in = graph_captured(w->g, n->in[k]);
+
+        if (in && wants(w->b, k) && w->flows[in->id] && !add_flow(w, k, -1, in))
+            return false;
+    }
+    return true;
+}
+
+/* -- one iteration back -- */
+
+/* The part of what lies one behind the other that is this iteration's. */
+static struct value *now_of(struct way *w, struct value *all)
+{
+    struct value *inner = graph_capture(w->g, all);
+
+    return inner ? emit(&w->e, "Gather", "axis=0", 2, inner, w->at) : NULL;
+}
+
+static struct value *zeros(struct emitter *e, enum dtype dtype, const struct tensor *like)
+{
+    return emit(e, "Expand", "", 2, emit_scalar(e, dtype, 0), emit_ints(e, like->rank, like->dims));
+}
+
+/* What flows into the iteration: to its carried values from behind, to its scan outputs from outside. */
+static bool add_seeds(struct way *w, struct grad_request *q, struct value **seed, struct value **from)
+{
+    for (int k = 0; k < w->count; k++)
+        if (w->flow[k].carried >= 0) {
+            seed[q->seeds] = w->outputs[1 + w->flow[k].carried];
+            from[q->seeds++] = w->flow[k].now;
+        }
+    for (int k = w->it->carried; k < w->it->carried + w->it->scans; k++)
+        if (upstream(w->b, k)) {
+            seed[q->seeds] = w->outputs[1 + k];
+            from[q->seeds] = now_of(w, upstream(w->b, k));
+            if (!from[q->seeds++])
+                return false;
+        }
+    return true;
+}
+
+/* The inputs of the backward body: number, condition, gradients. Those of the body are made by nodes now. */
+static bool renew_inputs(struct way *w)
+{
+    struct graph *g = w->g;
+    struct value *v;
+
+    for (size_t k = 0; k < g->input_count; k++)
+        w->inputs[k]->is_input = false;
+    g->input_count = 0;
+    for (int k = 0; k < CARRIED + w->count; k++) {
+        v = graph_value(g, NULL);
+        if (!v || !graph_add_input(g, v))
+            return false;
+        if (k >= CARRIED)
+            w->flow[k - CARRIED].now = v;
+    }
+    w->at = graph_value(g, NULL);
+    return w->at;
+}
+
+/* The outputs: the condition, and for each gradient its next value. */
+static bool renew_outputs(struct way *w, struct value *const *got)
+{
+    struct graph *g = w->g;
+
+    g->output_count = 0;
+    if (!graph_add_output(g, g->inputs[CONDITION]))
+        return false;
+    for (int k = 0; k < w->count; k++) {
+        const struct flow *f = &w->flow[k];
+        const struct tensor *t = &w->types[f->inner->id];
+        struct value *v = got[k];
+
+        if (f->carried >= 0)
+            v = v ? v : zeros(&w->e, f->dtype, t);
+        else if (!v)
+            v = f->now;
+        else
+            v = emit(&w->e, "Add", "", 2, f->now, f->dtype == t->dtype ? v : emit_cast(&w->e, v, f->dtype));
+        if (!v || !graph_add_output(g, v))
+            return false;
+    }
+    return true;
+}
+
+static bool go_back(struct way *w)
+{
+    struct arena *a = &w->b->scratch;
+    struct report *r = w->b->c->report;
+    const size_t count = (size_t)w->count, most = count + (size_t)w->it->scans;
+    struct value **seed = arena_array(a, most, sizeof *seed, r), **from = arena_array(a, most, sizeof *from, r);
+    struct value **wrt = arena_array(a, count, sizeof *wrt, r), **got = arena_array(a, count, sizeof *got, r);
+    struct grad_request q = { .graph = w->g,
+                              .types = w->types,
+                              .seed = seed,
+                              .seed_gradient = from,
+                              .count = count,
+                              .wrt = wrt,
+                              .gradient = got };
+
+    if (!seed || !from || !wrt || !got || !renew_inputs(w) || !add_seeds(w, &q, seed, from))
+        return false;
+    for (size_t k = 0; k < count; k++)
+        wrt[k] = w->flow[k].inner;
+    return grad_build(&q, w->b->c) && renew_outputs(w, got);
+}
+
+/* -- what the way back reads -- */
+
+/* The first operator of the graph whose results nobody could compute again; NULL where there is none. Subgraphs nest no
+ * deeper than the loader allows, so this may recurse. */
+static const char *draws(const struct graph *g)
+{
+    const char *found = NULL;
+
+    for (size_t k = 0; k < g->node_count && !found; k++) {
+        const struct node *n = g->nodes[k];
+
+        if (n->def->flags & OP_RANDOM)
+            found = n->op_name;
+        for (int s = 0; s < n->graphs && !found; s++)
+            found = draws(n->graph_of[s]);
+    }
+    return found;
+}
+
+/* Nodes that nobody reads go, and with them what only they read from outside. */
+static bool drop_dead(struct way *w)
+{
+    struct graph *g = w->g;
+    size_t count = 0;
+
+    w->live = arena_array(&w->b->scratch, g->value_count, sizeof *w->live, w->b->c->report);
+    if (!w->live)
+        return false;
+    for (size_t k = 0; k < g->output_count; k++)
+        w->live[g->outputs[k]->id] = true;
+    for (size_t k = g->node_count; k-- > 0;) {
+        struct node *n = g->nodes[k];
+        bool read = false;
+
+        for (int o = 0; o < n->slots; o++)
+            read |= n->out[o] && w->live[n->out[o]->id];
+        for (int i = 0; i < n->inputs + n->captured && read; i++)
+            if (n->in[i])
+                w->live[n->in[i]->id] = true;
+        for (int s = 0; s < n->graphs && !read; s++)
+            if (n->graph_of[s]->parent == g)
+                graph_release(n->graph_of[s]);
+        n->id = read ? n->id : -1;
+    }
+    for (size_t k = 0; k < g->node_count; k++)
+        if (g->nodes[k]->id >= 0) {
+            g->nodes[k]->id = (int)count;
+            g->nodes[count++] = g->nodes[k];
+        }
+    g->node_count = count;
+    graph_keep_captures(g, w->live);
+    return true;
+}
+
+/* The forward loop gives what is to be kept as further scan outputs. */
+static bool keep(struct way *w)
+{
+    struct backward *b = w->b;
+    struct node *n = b->e.graph->nodes[w->node->id];
+    const int own = w->it->carried + w->it->scans;
+    struct graph *body = body_copy(b, n->graph_of[0]);
+    struct value **out;
+    int more = 0;
+
+    for (int k = 0; body && k < CARRIED + w->it->carried; k++) {
+        const bool read = k == ITERATION || (k >= CARRIED && w->live[w->inputs[k]->id] && !always(w, k));
+
+        if (!read)
+            continue;
+        w->kept[k] = graph_value(b->e.graph, NULL);
+        if (!w->kept[k] || (k >= CARRIED && !keeps_type(w, k - CARRIED)) || !graph_add_output(body, body->inputs[k])) {
+            graph_release(body);
+            return false;
+        }
+        w->kept[k]->producer = n;
+        more++;
+    }
+    out = body ? emit_alloc(&b->e, (size_t)(own + more) * sizeof(struct value *)) : NULL;
+    n->graph_of = out ? emit_alloc(&b->e, sizeof(struct graph *)) : n->graph_of;
+    n->attrs = out ? w->it->with_body(&b->e, n->attrs, body, more) : n->attrs;
+    if (!out || !n->graph_of || !n->attrs) {
+        graph_release(body);
+        return false;
+    }
+    n->graph_of[0] = body;
+    memcpy(out, n->out, (size_t)(n->slots < own ? n->slots : own) * sizeof(struct value *));
+    n->out = out;
+    n->outputs = n->slots = own;
+    for (int k = 0; k < CARRIED + w->it->carried; k++)
+        if (w->kept[k])
+            out[n->slots++] = w->kept[k];
+    n->outputs = n->slots;
+    return true;
+}
+
+/* `v` is what has been made as `made`. */
+static bool becomes(struct value *v, struct value *made)
+{
+    if (!made)
+        return false;
+    v->known = made->known;
+    v->initializer = made->initializer;
+    v->producer = made->producer;
+    if (v->producer)
+        v->producer->out[0] = v;
+    made->producer = NULL;
+    return true;
+}
+
+static struct value *true_like(struct way *w, const struct tensor *type)
+{
+    struct value *v = graph_value(w->g, NULL);
+    struct tensor *t = emit_alloc(&w->e, sizeof *t);
+    bool *data = emit_alloc(&w->e, sizeof *data);
+
+    if (!v || !t || !data)
+        return NULL;
+    *data = true;
+    *t = *type;
+    t->data = data;
+    v->initializer = t;
+    return v;
+}
+
+/* What the body had as inputs comes from what was kept, or from outside. */
+static bool make_inputs(struct way *w, struct value *last)
+{
+    struct graph *g = w->g;
+    const size_t from = g->node_count;
+    struct value *inner = graph_capture(g, last);
+
+    if (!inner || !becomes(w->at, emit(&w->e, "Sub", "", 2, inner, g->inputs[ITERATION])))
+        return false;
+    for (int k = 0; k < CARRIED + w->it->carried; k++) {
+        const struct tensor *t = &w->types[w->inputs[k]->id];
+        struct value *outer = always(w, k), *made;
+
+        if (!w->live[w->inputs[k]->id])
+            continue;
+        if (k == ITERATION)
+            made = emit_reshape(&w->e, w->at, t->rank, t->dims);
+        else if (k == CONDITION)
+            made = true_like(w, t);
+        else if (outer)
+            made = (inner = graph_capture(g, outer)) ? emit(&w->e, "Identity", "", 1, inner) : NULL;
+        else
+            made = now_of(w, w->kept[k]);
+        if (!becomes(w->inputs[k], made))
+            return false;
+    }
+    return graph_begin_with(g, from);
+}
+
+/* -- the whole -- */
+
+/* The backward loop, and its results. */
+static bool emit_loop(struct way *w, struct value *number)
+{
+    static const char *const names[] = { "body" };
+    struct backward *b = w->b;
+    struct emitter *e = &b->e;
+    struct value **in = emit_alloc(e, (size_t)(CARRIED + w->count) * sizeof *in);
+    struct value **out = emit_alloc(e, (size_t)w->count * sizeof(struct value *));
+
+    if (!in || !out)
+        return false;
+    in[ITERATION] = number;
+    for (int k = 0; k < w->count; k++) {
+        const struct flow *f = &w->flow[k];
+        const struct tensor *t = &w->types[f->inner->id];
+        const bool carried = f->input >= w->it->first && f->input < w->node->inputs;
+        struct value *v = carried ? upstream(b, f->input - w->it->first) : NULL;
+
+        if (v && f->dtype != t->dtype)
+            v = emit_cast(e, v, f->dtype);
+        in[CARRIED + k] = v ? v : zeros(e, f->dtype, t);
+    }
+    if (!e->failed)
+        emit_graphs(e, "Loop", 1, names, &w->g, w->count, out, CARRIED + w->count, in);
+    else
+        graph_release(w->g);
+    w->g = NULL;
+    for (int k = 0; k < w->count && !e->failed; k++) {
+        const enum dtype dtype = w->types[w->flow[k].inner->id].dtype;
+
+        give(b, w->flow[k].input, dtype == w->flow[k].dtype ? out[k] : emit_cast(e, out[k], dtype));
+    }
+    return !e->failed;
+}
+
+static bool build(struct way *w)
+{
+    struct backward *b = w->b;
+    struct emitter *e = &b->e;
+    struct value *number;
+    const char *random;
+
+    find_flows(w);
+    if (!find_carried(w))
+        return false;
+    if (!w->count)
+        return true;
+    if (!go_back(w) || !drop_dead(w))
+        return false;
+    random = draws(w->g);
+    if (random)
+        return backward_error(b, "its body draws random numbers (%s), going back would draw others", random);
+    if (!keep(w))
+        return false;
+    number = emit(e, "Squeeze", "", 1, emit(e, "Shape", "end=1", 1, w->kept[ITERATION]));
+    if (!make_inputs(w, emit(e, "Sub", "", 2, number, emit_scalar(e, I64, 1))) || w->e.failed)
+        return false;
+    return emit_loop(w, number);
+}
+
+static bool allocate(struct way *w, const struct tensor *given)
+{
+    struct arena *a = &w->b->scratch;
+    struct report *r = w->b->c->report;
+    const size_t inputs = w->g->input_count;
+
+    w->values = w->g->value_count;
+    w->inputs = arena_array(a, inputs, sizeof *w->inputs, r);
+    w->kept = arena_array(a, inputs, sizeof *w->kept, r);
+    w->flow = arena_array(a, inputs + (size_t)w->node->captured, sizeof *w->flow, r);
+    w->needs = arena_array(a, w->values, sizeof *w->needs, r);
+    w->flows = arena_array(a, w->values, sizeof *w->flows, r);
+    w->outputs = arena_array(a, w->g->output_count, sizeof *w->outputs, r);
+    for (size_t k = 0; w->inputs && k < inputs; k++)
+        w->inputs[k] = w->g->inputs[k];
+    for (size_t k = 0; w->outputs && k < w->g->output_count; k++)
+        w->outputs[k] = w->g->outputs[k];
+    return given && w->inputs && w->outputs && w->kept && w->flow && w->needs && w->flows;
+}
+
+/* The types of the body's inputs; data of those that are the same each time. */
+static struct tensor *given_inputs(struct way *w)
+{
+    struct backward *b = w->b;
+    struct tensor *given = arena_array(&b->scratch, w->g->input_count, sizeof *given, b->c->report);
+
+    for (int k = 0; given && k < CARRIED; k++) {
+        given[k] = w->it->scalars[k];
+        given[k].data = NULL;
+    }
+    for (int k = 0; given && k < w->it->carried; k++) {
+        given[CARRIED + k] = *type_in(b, w->it->first + k);
+        given[CARRIED + k].planned = NULL;
+        if (!always(w, CARRIED + k))
+            given[CARRIED + k].data = NULL;
+    }
+    return given;
+}
+
+bool gradient_of_iterations(struct backward *b, const struct iterations *it)
+{
+    struct way w = { .b = b, .it = it, .node = b->node, .g = body_copy(b, b->node->graph_of[0]) };
+    const struct tensor *given = w.g ? given_inputs(&w) : NULL;
+    struct program *types = given && allocate(&w, given) ? body_types(b, w.g, given) : NULL;
+    bool ok = false;
+
+    w.e = (struct emitter){ .graph = w.g, .report = b->c->report };
+    if (types) {
+        w.types = types->types;
+        ok = build(&w);
+    }
+    program_free(types);
+    graph_release(w.g);
+    b->e.failed |= !ok;
+    return ok;
+}

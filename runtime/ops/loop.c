@@ -450,14 +450,16 @@ static bool gradient(struct backward *b)
     "{ f = Constant <value_int = 5> () f1 = Cast <to = 6> (f) o = Constant <value_int = 1> () o1 = Cast <to = 6> (o) " \
     "n1 = Add (n, o1) d = Less (n1, f1) m = Cast <to = 11> (n) a1 = Mul (e, m) e1 = Tanh (a) }> }"
 
-#define CASES_1                                                                                                        \
+#define CASES                                                                                                          \
     { "i64[]{3} bool[]{1} f64[2]", DOUBLED, "f64[2] f64[3,2]", 4 },                                                    \
         { "i64[]{0} bool[]{1} f32[2]", NEVER, "f32[2]", 4 },                                                           \
-        { "i64[]{4} f64[2,3] f64[3,3] f64[2,3] f64[5,2,2]", LAYER, "f64[2,3] f64[3,3] f64[4,2,3]", 30 }
+    {                                                                                                                  \
+        "i64[]{4} f64[2,3] f64[3,3] f64[2,3] f64[5,2,2]", LAYER, "f64[2,3] f64[3,3] f64[4,2,3]", 30                    \
+    }
 
-static const struct op_case cases_1[] = { CASES_1, { 0 } };
+static const struct op_case cases_1[] = { CASES, { 0 } };
 static const struct op_case cases[] = {
-    CASES_1,
+    CASES,
     { "i64[]{9} i32[]{0} f64[2] f64[2]", COUNTED, "i32[] f64[2] f64[2]", 12 },
     { 0 },
 };

@@ -268,7 +268,7 @@ static bool find_sites(struct recovery *y)
 {
     const struct graph *g = y->from->graph;
 
-    y->active = activations_find(g, NULL, y->arena, y->report);
+    y->active = activations_find(g, y->arena, y->report);
     y->sites = arena_array(y->arena, g->node_count, sizeof *y->sites, y->report);
     if (!y->active || !y->sites || !find_readers(y))
         return false;

@@ -33,14 +33,35 @@ static bool keeps_numbers(const struct node *n)
            (n->def->flags & OP_REARRANGES || (node_is(n, &op_cast) && dtype_is_float(n->def->dtype(n, 0))));
 }
 
+/* Where a graph stands. */
+struct body_place {
+    const struct node *node; /* whose subgraph it is; NULL: the main graph */
+    int which;
+};
+static const struct body_place no_body;
+
+/* The value around the subgraph that its input k always is: what a loop carries unchanged, as exporters write weights.
+ * NULL for all others. */
+static const struct value *always(const struct body_place *p, size_t k)
+{
+    const struct node *n = p->node;
+    const int from = n && n->def->body_input ? n->def->body_input(n, p->which, (int)k) : -1;
+
+    return from >= 0 ? n->in[from] : NULL;
+}
+
 /* By value id: the value of the main graph that it is, looked at from inside subgraphs, and through nodes that leave it
  * what it is; NULL where it is none. `outside`: the same of the graph around. */
-static const struct value **find_roots(struct search *s, const struct graph *g, const struct value *const *outside)
+static const struct value **find_roots(struct search *s, const struct graph *g, const struct body_place *place,
+                                       const struct value *const *outside)
 {
     const struct value **root = arena_array(s->arena, g->value_count, sizeof *root, s->report);
 
     if (!root)
         return NULL;
+    for (size_t k = 0; k < g->input_count; k++)
+        if (always(place, k))
+            root[g->inputs[k]->id] = outside[always(place, k)->id];
     for (size_t k = 0; k < g->value_count && !g->parent; k++)
         root[k] = g->values[k];
     for (size_t k = 0; k < g->capture_count; k++)
@@ -107,14 +128,16 @@ struct known_values {
     struct use *uses;           /* of what is made of several constants, or of one by arithmetic */
 };
 
-bool *activations_find(const struct graph *g, const bool *outside, struct arena *arena, struct report *r)
+/* `outside`: the same of the graph around. */
+static bool *find_active(const struct graph *g, const struct body_place *place, const bool *outside,
+                         struct arena *arena, struct report *r)
 {
     bool *active = arena_array(arena, g->value_count, sizeof *active, r);
 
     if (!active)
         return NULL;
     for (size_t k = 0; k < g->input_count; k++)
-        active[g->inputs[k]->id] = true;
+        active[g->inputs[k]->id] = !always(place, k) || outside[always(place, k)->id];
     for (size_t k = 0; k < g->capture_count; k++)
         active[g->captures[k].inner->id] = outside[g->captures[k].outer->id];
     for (size_t k = 0; k < g->node_count; k++) {
@@ -128,6 +151,11 @@ bool *activations_find(const struct graph *g, const bool *outside, struct arena 
                 active[n->out[o]->id] = true;
     }
     return active;
+}
+
+bool *activations_find(const struct graph *g, struct arena *arena, struct report *r)
+{
+    return find_active(g, &no_body, NULL, arena, r);
 }
 
 /* Does a layer read its weight there? Slopes and scales make no layer. */
@@ -146,7 +174,7 @@ static bool *find_behind(struct search *s, const struct graph *g, const bool *ac
     if (!behind)
         return NULL;
     for (size_t k = 0; g->parent && k < g->input_count; k++)
-        behind[g->inputs[k]->id] = true;
+        behind[g->inputs[k]->id] = active[g->inputs[k]->id];
     for (size_t k = 0; g->parent && k < g->capture_count; k++)
         behind[g->captures[k].inner->id] = active[g->captures[k].inner->id];
     for (size_t k = 0; k < g->node_count; k++) {
@@ -315,8 +343,8 @@ static const struct use *use_of(const struct known_values *own, const struct nod
 }
 
 /* From where parameters are read back to the constants that they are made of. */
-static bool note_origins(struct search *s, const struct graph *g, const struct known_values *own,
-                         const struct known_values *outside)
+static bool note_origins(struct search *s, const struct graph *g, const struct body_place *place,
+                         const struct known_values *own, const struct known_values *outside)
 {
     for (size_t k = g->node_count; k-- > 0;) {
         const struct use *use = use_of(own, g->nodes[k]);
@@ -330,6 +358,12 @@ static bool note_origins(struct search *s, const struct graph *g, const struct k
 
         if (use->place && !outside->uses[g->captures[k].outer->id].place)
             outside->uses[g->captures[k].outer->id] = *use;
+    }
+    for (size_t k = 0; k < g->input_count; k++) {
+        const struct use *use = &own->uses[g->inputs[k]->id];
+
+        if (use->place && always(place, k) && !outside->uses[always(place, k)->id].place)
+            outside->uses[always(place, k)->id] = *use;
     }
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
@@ -348,16 +382,17 @@ static bool note_origins(struct search *s, const struct graph *g, const struct k
 }
 
 /* Subgraphs nest no deeper than the loader allows, so this may recurse. */
-static bool visit(struct search *s, const struct graph *g, const struct known_values *outside)
+static bool visit(struct search *s, const struct graph *g, const struct body_place *place,
+                  const struct known_values *outside)
 {
     struct known_values *own = arena_alloc(s->arena, sizeof *own, s->report);
     const bool *active;
 
     if (!own)
         return false;
-    own->active = activations_find(g, outside ? outside->active : NULL, s->arena, s->report);
+    own->active = find_active(g, place, outside ? outside->active : NULL, s->arena, s->report);
     own->behind = own->active ? find_behind(s, g, own->active) : NULL;
-    own->roots = find_roots(s, g, outside ? outside->roots : NULL);
+    own->roots = find_roots(s, g, place, outside ? outside->roots : NULL);
     own->uses = arena_array(s->arena, g->value_count, sizeof *own->uses, s->report);
     active = own->active;
     if (!own->behind || !own->roots || !own->uses)
@@ -376,10 +411,10 @@ static bool visit(struct search *s, const struct graph *g, const struct known_va
             if (!note_parameter(s, own, n, p))
                 return false;
         for (int i = 0; i < n->graphs; i++)
-            if (!visit(s, n->graph_of[i], own))
+            if (!visit(s, n->graph_of[i], &(struct body_place){ n, i }, own))
                 return false;
     }
-    return note_origins(s, g, own, outside);
+    return note_origins(s, g, place, own, outside);
 }
 
 /* A parameter goes by its own name and by that of the node that reads it, which says of which layer it is: exporters call
@@ -447,7 +482,7 @@ bool parameters_find(struct parameters *out, const struct model *m, const struct
     out->count = 0;
     out->at = arena_array(arena, g->value_count, sizeof *out->at, r);
     s.of = arena_array(arena, g->value_count, sizeof *s.of, r);
-    ok = out->at && s.of && visit(&s, g, NULL);
+    ok = out->at && s.of && visit(&s, g, &no_body, NULL);
     for (size_t k = 0; ok && k < g->value_count; k++) {
         const struct value *v = g->values[k];
 

@@ -134,7 +134,7 @@ static bool note_roles(struct build *b)
 {
     const struct parameters *p = &b->trainer->parameters;
     const struct graph *g = b->trainer->model->graph;
-    const bool *active = activations_find(g, NULL, &b->program->arena, b->report);
+    const bool *active = activations_find(g, &b->program->arena, b->report);
 
     b->learns = arena_array(&b->program->arena, g->value_count, sizeof *b->learns, b->report);
     b->frozen = arena_array(&b->program->arena, g->value_count, sizeof *b->frozen, b->report);

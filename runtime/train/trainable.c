@@ -124,6 +124,7 @@ struct use {
 struct known_values {
     bool *active;               /* depends on what the caller gives; sizes do not count */
     bool *behind;               /* find_behind */
+    bool *counts;               /* find_counts */
     const struct value **roots; /* find_roots */
     struct use *uses;           /* of what is made of several constants, or of one by arithmetic */
 };
@@ -188,6 +189,26 @@ static bool *find_behind(struct search *s, const struct graph *g, const bool *ac
                 behind[n->out[o]->id] = true;
     }
     return behind;
+}
+
+/* By value id: the numbers in it matter to a result of the graph. */
+static bool *find_counts(struct search *s, const struct graph *g)
+{
+    bool *counts = arena_array(s->arena, g->value_count, sizeof *counts, s->report);
+
+    for (size_t k = 0; counts && k < g->output_count; k++)
+        counts[g->outputs[k]->id] = true;
+    for (size_t k = g->node_count; counts && k-- > 0;) {
+        const struct node *n = g->nodes[k];
+        bool any = false;
+
+        for (int o = 0; o < n->slots && !(n->def->flags & OP_SHAPE_ONLY); o++)
+            any |= n->out[o] && counts[n->out[o]->id];
+        for (int i = 0; any && i < n->inputs + n->captured; i++)
+            if (n->in[i])
+                counts[n->in[i]->id] = true;
+    }
+    return counts;
 }
 
 /* Has the model a layer with weights? */
@@ -259,9 +280,8 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
                  const struct tensor *t)
 {
     const struct op_parameter *place = use->place;
-    const struct candidate c = {
-        place, use->reader, through, t, v->name, use->in->behind, s->weights, use->in->active
-    };
+    const struct candidate c = { place,      use->reader,     through,        t, v->name, use->in->behind,
+                                 s->weights, use->in->active, use->in->counts };
     struct parameter *p = s->of[v->id];
     const char *against = constant_reason(&c);
 
@@ -393,9 +413,10 @@ static bool visit(struct search *s, const struct graph *g, const struct body_pla
     own->active = find_active(g, place, outside ? outside->active : NULL, s->arena, s->report);
     own->behind = own->active ? find_behind(s, g, own->active) : NULL;
     own->roots = find_roots(s, g, place, outside ? outside->roots : NULL);
+    own->counts = find_counts(s, g);
     own->uses = arena_array(s->arena, g->value_count, sizeof *own->uses, s->report);
     active = own->active;
-    if (!own->behind || !own->roots || !own->uses)
+    if (!own->behind || !own->counts || !own->roots || !own->uses)
         return false;
     if (!outside)
         s->weights = has_weights(g, active);

@@ -40,9 +40,9 @@ struct way {
     struct value **kept; /* by input of the body: what the forward loop keeps of it; NULL: nothing */
 };
 
-static bool is_number(const struct tensor *t)
+static bool has_gradient(const struct tensor *t)
 {
-    return t->kind == TENSOR && dtype_is_float(t->dtype) && !dtype_is_small(t->dtype);
+    return (t->kind == TENSOR || t->kind == SEQUENCE) && dtype_is_float(t->dtype) && !dtype_is_small(t->dtype);
 }
 
 /* Where the body's input k is the same in each iteration, the node's input that it is; else NULL. */
@@ -66,7 +66,7 @@ static void spread_needs(struct way *w)
         for (int i = 0; i < n->inputs + n->captured; i++)
             any |= n->in[i] && w->needs[n->in[i]->id];
         for (int o = 0; o < n->slots && any; o++)
-            if (n->out[o] && is_number(&w->types[n->out[o]->id]))
+            if (n->out[o] && has_gradient(&w->types[n->out[o]->id]))
                 w->needs[n->out[o]->id] = true;
     }
 }
@@ -80,7 +80,7 @@ static void spread_flows(struct way *w)
         for (int o = 0; o < n->slots; o++)
             any |= n->out[o] && w->flows[n->out[o]->id];
         for (int i = 0; i < n->inputs + n->captured && any; i++)
-            if (n->in[i] && is_number(&w->types[n->in[i]->id]))
+            if (n->in[i] && has_gradient(&w->types[n->in[i]->id]))
                 w->flows[n->in[i]->id] = true;
     }
 }
@@ -105,7 +105,7 @@ static void find_flows(struct way *w)
         for (int k = 0; k < it->carried; k++) {
             const int in = w->inputs[CARRIED + k]->id, out = w->outputs[1 + k]->id;
 
-            if (!is_number(&w->types[in]))
+            if (!has_gradient(&w->types[in]))
                 continue;
             more |= w->needs[out] > w->needs[in] || w->flows[in] > w->flows[out];
             w->needs[in] |= w->needs[out];
@@ -123,9 +123,7 @@ static bool keeps_type(struct way *w, int k)
     char text[2][TYPE_TEXT];
 
     return (before->kind == TENSOR && before->dtype != STRING && same_type(before, after) && tensor_known(after)) ||
-           backward_error(w->b,
-                          "carried value %d is %s, the body makes it %s: a gradient needs one shape in all "
-                          "iterations",
+           backward_error(w->b, "carried value %d is %s, the body makes it %s: a gradient needs tensors of one shape",
                           k, tensor_text(before, text[0]), tensor_text(after, text[1]));
 }
 
@@ -135,7 +133,7 @@ static bool add_flow(struct way *w, int input, int carried, struct value *inner)
     const bool half = t->dtype == F16 || t->dtype == BF16;
     char text[TYPE_TEXT];
 
-    if (!is_number(t) || !tensor_known(t))
+    if (t->kind != TENSOR || !tensor_known(t))
         return backward_error(w->b,
                               "input %d is %s: a gradient through iterations needs tensors whose shapes planning "
                               "can tell",
@@ -322,44 +320,50 @@ static bool drop_dead(struct way *w)
     return true;
 }
 
-/* The forward loop gives what is to be kept as further scan outputs. */
-static bool keep(struct way *w)
+/* Another body for the forward loop, with what is to be kept as further scan outputs: their number; -1 on an error. */
+static int add_kept(struct way *w, struct node *n, struct graph *body)
 {
-    struct backward *b = w->b;
-    struct node *n = b->e.graph->nodes[w->node->id];
-    const int own = w->it->carried + w->it->scans;
-    struct graph *body = body_copy(b, n->graph_of[0]);
-    struct value **out;
     int more = 0;
 
-    for (int k = 0; body && k < CARRIED + w->it->carried; k++) {
-        const bool read = k == ITERATION || (k >= CARRIED && w->live[w->inputs[k]->id] && !always(w, k));
-
-        if (!read)
+    for (int k = 0; k < CARRIED + w->it->carried; k++) {
+        if (k != ITERATION && (k < CARRIED || !w->live[w->inputs[k]->id] || always(w, k)))
             continue;
-        w->kept[k] = graph_value(b->e.graph, NULL);
-        if (!w->kept[k] || (k >= CARRIED && !keeps_type(w, k - CARRIED)) || !graph_add_output(body, body->inputs[k])) {
-            graph_release(body);
-            return false;
-        }
+        if (k >= CARRIED && !keeps_type(w, k - CARRIED))
+            return -1;
+        w->kept[k] = graph_value(w->b->e.graph, NULL);
+        if (!w->kept[k] || !graph_add_output(body, body->inputs[k]))
+            return -1;
         w->kept[k]->producer = n;
         more++;
     }
-    out = body ? emit_alloc(&b->e, (size_t)(own + more) * sizeof(struct value *)) : NULL;
-    n->graph_of = out ? emit_alloc(&b->e, sizeof(struct graph *)) : n->graph_of;
-    n->attrs = out ? w->it->with_body(&b->e, n->attrs, body, more) : n->attrs;
-    if (!out || !n->graph_of || !n->attrs) {
+    return more;
+}
+
+static bool keep(struct way *w)
+{
+    struct emitter *e = &w->b->e;
+    struct node *n = e->graph->nodes[w->node->id];
+    const int own = w->it->carried + w->it->scans;
+    struct graph *body = body_copy(w->b, n->graph_of[0]);
+    const int more = body ? add_kept(w, n, body) : -1;
+    struct value **out = more < 0 ? NULL : emit_alloc(e, (size_t)(own + more) * sizeof *out);
+    struct graph **graphs = out ? emit_alloc(e, sizeof *graphs) : NULL;
+    const void *attrs = graphs ? w->it->with_body(e, n->attrs, body, more) : NULL;
+
+    if (!attrs) {
         graph_release(body);
         return false;
     }
-    n->graph_of[0] = body;
-    memcpy(out, n->out, (size_t)(n->slots < own ? n->slots : own) * sizeof(struct value *));
-    n->out = out;
-    n->outputs = n->slots = own;
+    memcpy(out, n->out, (size_t)(n->slots < own ? n->slots : own) * sizeof *out);
+    n->slots = own;
     for (int k = 0; k < CARRIED + w->it->carried; k++)
         if (w->kept[k])
             out[n->slots++] = w->kept[k];
     n->outputs = n->slots;
+    n->out = out;
+    n->attrs = attrs;
+    n->graph_of = graphs;
+    n->graph_of[0] = body;
     return true;
 }
 
@@ -397,7 +401,7 @@ static bool make_inputs(struct way *w, struct value *last)
 {
     struct graph *g = w->g;
     const size_t from = g->node_count;
-    struct value *inner = graph_capture(g, last);
+    struct value *inner = last ? graph_capture(g, last) : NULL;
 
     if (!inner || !becomes(w->at, emit(&w->e, "Sub", "", 2, inner, g->inputs[ITERATION])))
         return false;

@@ -191,11 +191,17 @@ static bool *find_behind(struct search *s, const struct graph *g, const bool *ac
     return behind;
 }
 
-/* By value id: the numbers in it matter to a result of the graph. */
+/* By value id: the numbers in it matter to a result of the graph, or to what nobody reads. */
 static bool *find_counts(struct search *s, const struct graph *g)
 {
     bool *counts = arena_array(s->arena, g->value_count, sizeof *counts, s->report);
 
+    for (size_t k = 0; counts && k < g->value_count; k++)
+        counts[k] = true;
+    for (size_t k = 0; counts && k < g->node_count; k++)
+        for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
+            if (g->nodes[k]->in[i])
+                counts[g->nodes[k]->in[i]->id] = false;
     for (size_t k = 0; counts && k < g->output_count; k++)
         counts[g->outputs[k]->id] = true;
     for (size_t k = g->node_count; counts && k-- > 0;) {

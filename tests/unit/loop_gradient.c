@@ -12,6 +12,8 @@
 
 enum { MOST = 12, TEXT = 1 << 14 };
 
+static size_t spare; /* bytes that there are for gradients; 0: any */
+
 /* A model whose inputs have closed types, and the gradients of the weighted sum of its float outputs. */
 struct graded {
     struct model *model;
@@ -52,17 +54,19 @@ static void fill(struct graded *d, size_t k, int64_t integer)
 static struct value *weights(struct graded *d, size_t output, const struct tensor *type)
 {
     struct tensor *t = arena_alloc(&d->arena, sizeof *t, &report);
-    struct value *v = graph_value(d->graph, NULL);
+    struct value *v = t ? graph_value(d->graph, NULL) : NULL;
 
+    if (!v)
+        return NULL;
     *t = *type;
     t->data = arena_alloc(&d->arena, (size_t)tensor_bytes(t) + 8, &report);
-    for (int64_t k = 0; k < tensor_count(t); k++)
+    for (int64_t k = 0; t->data && k < tensor_count(t); k++)
         if (t->dtype == F64)
             ((double *)t->data)[k] = weight(output, k);
         else
             ((uint16_t *)t->data)[k] = 0x3c00; /* float16: 1 */
     v->initializer = t;
-    return v;
+    return t->data ? v : NULL;
 }
 
 /* `most`: of so many outputs something flows in. */
@@ -81,7 +85,9 @@ static bool differentiate(struct graded *d, size_t most, const struct plan_conte
         if (!dtype_is_float(t->dtype) || !tensor_known(t))
             continue;
         seed[q.seeds] = d->graph->outputs[k];
-        flow[q.seeds++] = weights(d, k, t);
+        flow[q.seeds] = weights(d, k, t);
+        if (!flow[q.seeds++])
+            return false;
     }
     for (size_t k = 0; k < g->input_count; k++)
         if (dtype_is_float(d->in[k].dtype))
@@ -104,6 +110,7 @@ static bool grade_some(struct graded *d, const char *text, int64_t integer, int 
     bool ok;
 
     *d = (struct graded){ .arena.budget = &budget };
+    budget.limit = 0;
     d->model = model_read_bytes(text, strlen(text), NULL, &report);
     expect_ok(d->model && model_build(d->model, &report));
     ck_assert_uint_le(d->model->graph->input_count, MOST);
@@ -118,6 +125,7 @@ static bool grade_some(struct graded *d, const char *text, int64_t integer, int 
     expect_ok(d->types);
     d->graph = graph_clone(d->model->graph, &d->arena, &report);
     expect_ok(d->graph);
+    budget.limit = spare ? budget.used + spare : 0;
     ok = differentiate(d, most, &c);
     d->session = ok ? session_new(d->graph, &o, &report) : NULL;
     for (size_t k = 0; d->session && k < d->model->graph->input_count; k++)
@@ -378,7 +386,8 @@ START_TEST(only_running_tells_how_many)
 END_TEST
 
 #define NUMBERS                                                                                                        \
-    "<int64 none = {0}, int64 one = {1}, int64 three = {3}, int64[1] axis = {0}, double lim = {0.4}, double half = "   \
+    "<int64 none = {0}, int64 one = {1}, int64 three = {3}, int64[1] axis = {0},"                                      \
+    "double lim = {0.4}, double half = "                                                                               \
     "{0.9},"                                                                                                           \
     " double little = {0.05}, double most = {1.3}, bool yes = {1}> "
 
@@ -436,12 +445,185 @@ START_TEST(slopes_are_as_central_differences)
 }
 END_TEST
 
+/* -- what cannot be -- */
+
+static const struct {
+    const char *text, *says;
+} refused[] = {
+    { "g (double[2] x) => (double[2] y) " NUMBERS "{ y = Loop (three, , x) <body = b (int64 i, bool c, double[2] v) =>"
+      " (bool d, double[2] r) { d = Identity (c) n = RandomUniformLike (v) r = Mul (v, n) }> }",
+      "its body draws random numbers (RandomUniformLike)" },
+};
+
+START_TEST(what_has_no_gradient_is_told)
+{
+    char text[4096];
+    struct graded d;
+
+    snprintf(text, sizeof text, HEAD "%s", refused[_i].text);
+    ck_assert(!grade(&d, text, 3, 1));
+    expect_error(KILN_UNSUPPORTED, refused[_i].says);
+    end(&d);
+}
+END_TEST
+
+/* Whatever there is not enough memory for is told, and all is given back. */
+START_TEST(memory_may_end_anywhere)
+{
+    const char *text = loop_text(&layers[2], BY_COUNTER);
+    struct graded d;
+    int refusals = 0;
+    bool ok;
+
+    for (spare = 1; !(ok = grade(&d, text, 0, 1)); spare += 1 + spare / 64) {
+        end(&d);
+        expect_error(KILN_LIMIT, "memory limit");
+        refusals++;
+    }
+    end(&d);
+    ck_assert_int_gt(refusals, 100);
+}
+END_TEST
+
+/* -- sums -- */
+
+/* float16 has no 2049: what is added up over more iterations is so in float32. */
+START_TEST(halves_are_added_up_in_float)
+{
+    static const char text[] =
+        HEAD "g (float16[1] x, float16[1] w, float16[1] u) => (float16[1] y) <int64 many = {4096}> {"
+             " y, u1 = Loop (many, , x, u) <body = b (int64 i, bool c, float16[1] v, float16[1] k) =>"
+             " (bool d, float16[1] r, float16[1] k) { d = Identity (c) s = Sub (w, k) r = Add (v, s) }> }";
+    struct graded d;
+
+    expect_ok(grade(&d, text, 0, 1));
+    run(&d);
+    ck_assert_uint_eq(*(const uint16_t *)result(&d, place(&d, 0))->data, 0x3c00); /* 1 */
+    ck_assert_uint_eq(*(const uint16_t *)result(&d, place(&d, 1))->data, 0x6c00); /* 4096 */
+    ck_assert_uint_eq(*(const uint16_t *)result(&d, place(&d, 2))->data, 0xec00); /* -4096 */
+    end(&d);
+}
+END_TEST
+
+START_TEST(threads_change_no_bit)
+{
+    static const char text[] = HEAD
+        "g (double[5,96,80] x, double[80,160] w, double[160,160] u, double[96,160] h0) => (double[96,160] h,"
+        " double[5,96,160] y) <int64 five = {5}> { h, y = Loop (five, , h0) <body = b (int64 i, bool c, double[96,160]"
+        " h1) => (bool d, double[96,160] h2, double[96,160] z) { d = Identity (c) g = Gather (x, i) p = MatMul (g, w)"
+        " q = MatMul (h1, u) r = Add (p, q) h2 = Tanh (r) z = Softmax (h2) }> }";
+    struct graded one, three;
+
+    expect_ok(grade(&one, text, 0, 1));
+    expect_ok(grade(&three, text, 0, 3));
+    run(&one);
+    run(&three);
+    for (size_t k = 0; k < 6; k++)
+        ck_assert(memcmp(result(&one, k)->data, result(&three, k)->data, (size_t)tensor_bytes(result(&one, k))) == 0);
+    end(&one);
+    end(&three);
+}
+END_TEST
+
+/* -- learning -- */
+
+/* The layer in float, behind it a weight: learns what its inputs say. */
+static struct model *layer_model(const struct layer *l)
+{
+    static char text[TEXT], step[TEXT / 4];
+    const int width = l == layers ? 4 : l == layers + 1 ? 12 : 16;
+    const bool two = l->states > 1;
+    struct model *m;
+    int n;
+
+    write_step(step, l->step, 0);
+    n = sprintf(
+        text,
+        HEAD "g (float[N,%d,3] in) => (float[N,1] out) <bool[%d,1,1] keep = {1,0,1,1,1}, int64 many = {9}, int32 zero ="
+             " {0}, bool yes = {1},\n",
+        STEPS, STEPS);
+    for (int k = 0; k < 5; k++) {
+        static const char *const names[] = { "w", "U", "b", "rb", "last" };
+        const int rows[] = { 3, 4, 1, 1, 4 }, columns = k < 4 ? width : 1;
+
+        n += k == 2 || k == 3 ? sprintf(text + n, "float[%d] %s = {", columns, names[k])
+                              : sprintf(text + n, "float[%d,%d] %s = {", rows[k], columns, names[k]);
+        for (int i = 0; i < rows[k] * columns; i++)
+            n += sprintf(text + n, "%s%.4f", i ? "," : "", number((size_t)k, i));
+        n += sprintf(text + n, "}%s", k < 4 ? ",\n" : "> {\n");
+    }
+    n += sprintf(
+        text + n,
+        "x = Transpose <perm = [1, 0, 2]> (in) size = Shape <end = 1> (in) four = Constant <value_ints = [4]> ()\n"
+        "shape = Concat <axis = 0> (size, four) H0 = ConstantOfShape (shape)\n"
+        "end, same, h%s = Loop (many, yes, zero, U, H0%s) <body = b (int64 i0, bool go, int32 j0, float[4,W] u,"
+        " float[N,4] h0%s) => (bool on, int32 j1, float[4,W] u1, float[N,4] h1%s) <int32 one = {1}, float last1 ="
+        " {%d}> {\n%s j1 = Add (j0, one) f = Cast <to = 1> (j1) on = Less (f, last1) u1 = Identity (u) }>\n"
+        "out = MatMul (h, last) }\n",
+        two ? ", c" : "", two ? ", H0" : "", two ? ", float[N,4] c0" : "", two ? ", float[N,4] c1" : "", STEPS, step);
+    m = model_read_bytes(text, strlen(text), NULL, &report);
+    expect_ok(m && model_build(m, &report));
+    return m;
+}
+
+START_TEST(layers_learn)
+{
+    enum { ROWS = 16 };
+    const struct trainer_options o = { .optimizer = "adam:learning_rate=0.02",
+                                       .threads = 1,
+                                       TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
+    struct model *m = layer_model(&layers[_i]);
+    struct trainer *t = trainer_new(m, &o, &report);
+    float data[ROWS * STEPS * 3], labels[ROWS], first = 0, loss = 0;
+    struct tensor x, y;
+
+    expect_ok(t);
+    ck_assert_uint_eq(t->trainable, _i == 1 ? 5 : 4);
+    for (int k = 0; k < ROWS * STEPS * 3; k++)
+        data[k] = (float)number((size_t)k % 7, k);
+    for (int k = 0; k < ROWS; k++)
+        labels[k] = data[k * STEPS * 3] - data[k * STEPS * 3 + 7] * data[k * STEPS * 3 + 14];
+    x = t->x[0];
+    y = t->targets->y;
+    x.dims[0] = y.dims[0] = ROWS;
+    x.data = data;
+    y.data = labels;
+    for (int k = 0; k < 150; k++) {
+        expect_ok(trainer_step(t, &x, &y, &loss, &report));
+        first = k ? first : loss;
+    }
+    ck_assert_msg(loss < first / 10, "%g at first, %g now", (double)first, (double)loss);
+    trainer_free(t);
+    model_free(m);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("loop_gradient");
+    const struct {
+        const char *name;
+        const TTest *test;
+        size_t count;
+    } tests[] = {
+#define TEST(name, count) { #name, name, count }
+        TEST(a_loop_is_as_what_is_written_out, 9),
+        TEST(only_running_tells_how_many, 1),
+        TEST(slopes_are_as_central_differences, sizeof models / sizeof *models),
+        TEST(what_has_no_gradient_is_told, sizeof refused / sizeof *refused),
+        TEST(memory_may_end_anywhere, 1),
+        TEST(halves_are_added_up_in_float, 1),
+        TEST(threads_change_no_bit, 1),
+        TEST(layers_learn, sizeof layers / sizeof *layers),
+#undef TEST
+    };
 
-    add_tests(s, a_loop_is_as_what_is_written_out, 9);
-    add_test(s, only_running_tells_how_many);
-    add_tests(s, slopes_are_as_central_differences, (int)(sizeof models / sizeof *models));
+    (void)put_file;
+    for (size_t k = 0; k < sizeof tests / sizeof *tests; k++) {
+        TCase *c = test_case(tests[k].name, tests[k].test, (int)tests[k].count);
+
+        tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
+        suite_add_tcase(s, c);
+    }
     return s;
 }

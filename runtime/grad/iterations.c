@@ -6,165 +6,15 @@
  *   forward    c[t + 1], s[t] = body (t, c[t], w)                           kept: t, and of c what is read below
  *   backward   dc[t], dw = dc[t + 1] dbody/dc + ds[t] .., dw + dc[t + 1] dbody/dw + ds[t] ..       t = N - 1 ... 0
  *
+ * Of a sequence each iteration reads one element, most often: its gradient is not added up, which would take as long as
+ * the sequence in each iteration. What flows to the elements are scan outputs of the backward loop, and what flows to
+ * the sequence is made of them at once.
+ *
  * What the body carries and no gradient can flow through (counters, conditions) is kept like the rest where the way back
  * reads it. All that is emitted are nodes of the standard, so that types, shapes and memory follow from them. */
-#include "grad/backward.h"
+#include "grad/iterations.h"
+#include "ops/gather.h"
 #include <string.h>
-
-enum { ITERATION, CONDITION, CARRIED }; /* inputs of the body; of the outputs the first carried one is number 1 */
-
-/* A gradient that the backward loop carries. */
-struct flow {
-    int input;           /* of the node */
-    int carried;         /* the place of a carried value that changes; -1: the gradient of what every iteration reads */
-    struct value *inner; /* in the body */
-    struct value *now;   /* the input of the backward body */
-    enum dtype dtype;    /* of the sum: float32 for halves, which would lose what is added to much */
-};
-
-struct way {
-    struct backward *b;
-    const struct iterations *it;
-    const struct node *node;
-    struct emitter e;           /* into the backward body: */
-    struct graph *g;            /* a copy of the body that grows */
-    struct value **inputs;      /* those that the body has; nodes make them in the copy */
-    struct value **outputs;     /* and its outputs */
-    const struct tensor *types; /* of the body's values */
-    size_t values;              /* how many it has */
-    struct value *at;           /* in the copy: the number of the iteration, a scalar */
-    bool *needs, *flows;        /* by value id: does what is asked for flow into it? does a gradient come to it? */
-    bool *live;                 /* by value id of the copy: does the way back read it? */
-    struct flow *flow;
-    int count;
-    struct value **kept; /* by input of the body: what the forward loop keeps of it; NULL: nothing */
-};
-
-static bool has_gradient(const struct tensor *t)
-{
-    return (t->kind == TENSOR || t->kind == SEQUENCE) && dtype_is_float(t->dtype) && !dtype_is_small(t->dtype);
-}
-
-/* Where the body's input k is the same in each iteration, the node's input that it is; else NULL. */
-static struct value *always(const struct way *w, int k)
-{
-    const struct node *n = w->node;
-    const int from = n->def->body_input ? n->def->body_input(n, 0, k) : -1;
-
-    return from >= 0 ? n->in[from] : NULL;
-}
-
-/* -- what flows -- */
-
-/* Marks values that `from` flows into, in one iteration. */
-static void spread_needs(struct way *w)
-{
-    for (size_t k = 0; k < w->g->node_count; k++) {
-        const struct node *n = w->g->nodes[k];
-        bool any = false;
-
-        for (int i = 0; i < n->inputs + n->captured; i++)
-            any |= n->in[i] && w->needs[n->in[i]->id];
-        for (int o = 0; o < n->slots && any; o++)
-            if (n->out[o] && has_gradient(&w->types[n->out[o]->id]))
-                w->needs[n->out[o]->id] = true;
-    }
-}
-
-static void spread_flows(struct way *w)
-{
-    for (size_t k = w->g->node_count; k-- > 0;) {
-        const struct node *n = w->g->nodes[k];
-        bool any = false;
-
-        for (int o = 0; o < n->slots; o++)
-            any |= n->out[o] && w->flows[n->out[o]->id];
-        for (int i = 0; i < n->inputs + n->captured && any; i++)
-            if (n->in[i] && has_gradient(&w->types[n->in[i]->id]))
-                w->flows[n->in[i]->id] = true;
-    }
-}
-
-/* From iteration to iteration, until nothing new is found. */
-static void find_flows(struct way *w)
-{
-    const struct iterations *it = w->it;
-    const struct graph *g = w->g;
-    bool more = true;
-
-    for (size_t k = 0; k < g->capture_count; k++)
-        w->needs[g->captures[k].inner->id] = w->b->needs[g->captures[k].outer->id];
-    for (int k = 0; k < it->carried; k++)
-        w->needs[w->inputs[CARRIED + k]->id] = wants(w->b, it->first + k);
-    for (int k = 0; k < it->carried + it->scans; k++)
-        w->flows[w->outputs[1 + k]->id] |= upstream(w->b, k) != NULL;
-    while (more) {
-        more = false;
-        spread_needs(w);
-        spread_flows(w);
-        for (int k = 0; k < it->carried; k++) {
-            const int in = w->inputs[CARRIED + k]->id, out = w->outputs[1 + k]->id;
-
-            if (!has_gradient(&w->types[in]))
-                continue;
-            more |= w->needs[out] > w->needs[in] || w->flows[in] > w->flows[out];
-            w->needs[in] |= w->needs[out];
-            w->flows[out] |= w->flows[in];
-        }
-    }
-}
-
-/* -- what is carried back -- */
-
-static bool keeps_type(struct way *w, int k)
-{
-    const struct tensor *before = &w->types[w->inputs[CARRIED + k]->id];
-    const struct tensor *after = &w->types[w->outputs[1 + k]->id];
-    char text[2][TYPE_TEXT];
-
-    return (before->kind == TENSOR && before->dtype != STRING && same_type(before, after) && tensor_known(after)) ||
-           backward_error(w->b, "carried value %d is %s, the body makes it %s: a gradient needs tensors of one shape",
-                          k, tensor_text(before, text[0]), tensor_text(after, text[1]));
-}
-
-static bool add_flow(struct way *w, int input, int carried, struct value *inner)
-{
-    const struct tensor *t = &w->types[inner->id];
-    const bool half = t->dtype == F16 || t->dtype == BF16;
-    char text[TYPE_TEXT];
-
-    if (t->kind != TENSOR || !tensor_known(t))
-        return backward_error(w->b,
-                              "input %d is %s: a gradient through iterations needs tensors whose shapes planning "
-                              "can tell",
-                              input, tensor_text(t, text));
-    w->flow[w->count++] = (struct flow){
-        .input = input, .carried = carried, .inner = inner, .dtype = carried < 0 && half ? F32 : t->dtype
-    };
-    return true;
-}
-
-static bool find_carried(struct way *w)
-{
-    const struct node *n = w->node;
-
-    for (int k = 0; k < w->it->carried; k++) {
-        struct value *in = w->inputs[CARRIED + k];
-        const bool same = always(w, CARRIED + k);
-
-        if (!w->needs[in->id] || !(w->flows[w->outputs[1 + k]->id] || upstream(w->b, k)))
-            continue;
-        if ((!same && !keeps_type(w, k)) || !add_flow(w, w->it->first + k, same ? -1 : k, in))
-            return false;
-    }
-    for (int k = n->inputs; k < n->inputs + n->captured; k++) {
-        struct value *in = graph_captured(w->g, n->in[k]);
-
-        if (in && wants(w->b, k) && w->flows[in->id] && !add_flow(w, k, -1, in))
-            return false;
-    }
-    return true;
-}
 
 /* -- one iteration back -- */
 
@@ -241,6 +91,15 @@ static bool renew_outputs(struct way *w, struct value *const *got)
         if (!v || !graph_add_output(g, v))
             return false;
     }
+    for (int k = 0; k < w->pick_count; k++) {
+        const struct pick *x = &w->picks[k];
+        const struct tensor *t = &w->types[x->out->id];
+        struct value *v = got[w->count + k];
+
+        v = v ? v : zeros(&w->e, t->dtype, t);
+        if (!v || !graph_add_output(g, v) || !graph_add_output(g, x->indices))
+            return false;
+    }
     return true;
 }
 
@@ -248,7 +107,7 @@ static bool go_back(struct way *w)
 {
     struct arena *a = &w->b->scratch;
     struct report *r = w->b->c->report;
-    const size_t count = (size_t)w->count, most = count + (size_t)w->it->scans;
+    const size_t count = (size_t)(w->count + w->pick_count), most = count + (size_t)w->it->scans;
     struct value **seed = arena_array(a, most, sizeof *seed, r), **from = arena_array(a, most, sizeof *from, r);
     struct value **wrt = arena_array(a, count, sizeof *wrt, r), **got = arena_array(a, count, sizeof *got, r);
     struct grad_request q = { .graph = w->g,
@@ -261,8 +120,10 @@ static bool go_back(struct way *w)
 
     if (!seed || !from || !wrt || !got || !renew_inputs(w) || !add_seeds(w, &q, seed, from))
         return false;
-    for (size_t k = 0; k < count; k++)
+    for (int k = 0; k < w->count; k++)
         wrt[k] = w->flow[k].inner;
+    for (int k = 0; k < w->pick_count; k++)
+        wrt[w->count + k] = w->picks[k].out;
     return grad_build(&q, w->b->c) && renew_outputs(w, got);
 }
 
@@ -326,9 +187,9 @@ static int add_kept(struct way *w, struct node *n, struct graph *body)
     int more = 0;
 
     for (int k = 0; k < CARRIED + w->it->carried; k++) {
-        if (k != ITERATION && (k < CARRIED || !w->live[w->inputs[k]->id] || always(w, k)))
+        if (k != ITERATION && (k < CARRIED || !w->live[w->inputs[k]->id] || iterations_always(w, k)))
             continue;
-        if (k >= CARRIED && !keeps_type(w, k - CARRIED))
+        if (k >= CARRIED && !iterations_keep_type(w, k - CARRIED))
             return -1;
         w->kept[k] = graph_value(w->b->e.graph, NULL);
         if (!w->kept[k] || !graph_add_output(body, body->inputs[k]))
@@ -407,7 +268,7 @@ static bool make_inputs(struct way *w, struct value *last)
         return false;
     for (int k = 0; k < CARRIED + w->it->carried; k++) {
         const struct tensor *t = &w->types[w->inputs[k]->id];
-        struct value *outer = always(w, k), *made;
+        struct value *outer = iterations_always(w, k), *made;
 
         if (!w->live[w->inputs[k]->id])
             continue;
@@ -434,7 +295,8 @@ static bool emit_loop(struct way *w, struct value *number)
     struct backward *b = w->b;
     struct emitter *e = &b->e;
     struct value **in = emit_alloc(e, (size_t)(CARRIED + w->count) * sizeof *in);
-    struct value **out = emit_alloc(e, (size_t)w->count * sizeof(struct value *));
+    const int results = w->count + 2 * w->pick_count;
+    struct value **out = emit_alloc(e, (size_t)results * sizeof(struct value *));
 
     if (!in || !out)
         return false;
@@ -442,15 +304,14 @@ static bool emit_loop(struct way *w, struct value *number)
     for (int k = 0; k < w->count; k++) {
         const struct flow *f = &w->flow[k];
         const struct tensor *t = &w->types[f->inner->id];
-        const bool carried = f->input >= w->it->first && f->input < w->node->inputs;
-        struct value *v = carried ? upstream(b, f->input - w->it->first) : NULL;
+        struct value *v = iterations_end_of(w, f->input);
 
         if (v && f->dtype != t->dtype)
             v = emit_cast(e, v, f->dtype);
         in[CARRIED + k] = v ? v : zeros(e, f->dtype, t);
     }
     if (!e->failed)
-        emit_graphs(e, "Loop", 1, names, &w->g, w->count, out, CARRIED + w->count, in);
+        emit_graphs(e, "Loop", 1, names, &w->g, results, out, CARRIED + w->count, in);
     else
         graph_release(w->g);
     w->g = NULL;
@@ -458,6 +319,11 @@ static bool emit_loop(struct way *w, struct value *number)
         const enum dtype dtype = w->types[w->flow[k].inner->id].dtype;
 
         give(b, w->flow[k].input, dtype == w->flow[k].dtype ? out[k] : emit_cast(e, out[k], dtype));
+    }
+    for (int k = 0; k < w->pick_count && !e->failed; k++) {
+        struct value **got = out + w->count + 2 * k;
+
+        give(b, w->picks[k].input, gather_back(e, got[0], got[1], 0, &w->types[w->picks[k].inner->id]));
     }
     return !e->failed;
 }
@@ -469,11 +335,10 @@ static bool build(struct way *w)
     struct value *number;
     const char *random;
 
-    find_flows(w);
-    if (!find_carried(w))
+    if (!iterations_find(w))
         return false;
-    if (!w->count)
-        return true;
+    if (!w->count && !w->pick_count)
+        return !b->e.failed;
     if (!go_back(w) || !drop_dead(w))
         return false;
     random = draws(w->g);
@@ -497,6 +362,7 @@ static bool allocate(struct way *w, const struct tensor *given)
     w->inputs = arena_array(a, inputs, sizeof *w->inputs, r);
     w->kept = arena_array(a, inputs, sizeof *w->kept, r);
     w->flow = arena_array(a, inputs + (size_t)w->node->captured, sizeof *w->flow, r);
+    w->picks = arena_array(a, w->g->node_count, sizeof *w->picks, r);
     w->needs = arena_array(a, w->values, sizeof *w->needs, r);
     w->flows = arena_array(a, w->values, sizeof *w->flows, r);
     w->outputs = arena_array(a, w->g->output_count, sizeof *w->outputs, r);
@@ -504,7 +370,7 @@ static bool allocate(struct way *w, const struct tensor *given)
         w->inputs[k] = w->g->inputs[k];
     for (size_t k = 0; w->outputs && k < w->g->output_count; k++)
         w->outputs[k] = w->g->outputs[k];
-    return given && w->inputs && w->outputs && w->kept && w->flow && w->needs && w->flows;
+    return given && w->inputs && w->outputs && w->kept && w->flow && w->picks && w->needs && w->flows;
 }
 
 /* The types of the body's inputs; data of those that are the same each time. */
@@ -520,7 +386,7 @@ static struct tensor *given_inputs(struct way *w)
     for (int k = 0; given && k < w->it->carried; k++) {
         given[CARRIED + k] = *type_in(b, w->it->first + k);
         given[CARRIED + k].planned = NULL;
-        if (!always(w, CARRIED + k))
+        if (!iterations_always(w, CARRIED + k))
             given[CARRIED + k].data = NULL;
     }
     return given;

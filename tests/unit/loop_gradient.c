@@ -389,7 +389,7 @@ END_TEST
     "<int64 none = {0}, int64 one = {1}, int64 three = {3}, int64[1] axis = {0},"                                      \
     "double lim = {0.4}, double half = "                                                                               \
     "{0.9},"                                                                                                           \
-    " double little = {0.05}, double most = {1.3}, bool yes = {1}> "
+    " double little = {0.05}, double[2] half2 = {0.5, 0.25}, double most = {1.3}, bool yes = {1}> "
 
 static const char *const models[] = {
     /* a branch in an iteration, by its number */
@@ -430,6 +430,18 @@ static const char *const models[] = {
     "double[2] r,"
     " double[2] r, double[2] w, double[2] k, double[2] v5, double[2] r) <double[2] k = {0.5, 0.25}> { d = Identity (c)"
     " f = Cast <to = 11> (i) e = Mul (v, f) h = Add (e, v2) n = Mul (v3, v4) r = Add (h, n) }> }",
+    /* elements of a sequence that is captured, in two orders, of one that is carried, and one that is read as a whole */
+    "g (double[3,2] x, double[3,2] z, double[3,2] w) => (double[2] y, double[3,2] z1, double[3,3,2] s) " NUMBERS
+    "{ y, z1, s = Loop (three, yes, half2, z) <body ="
+    " b (int64 i, bool c, double[2] v, double[3,2] z0) => (bool d, double[2] r, double[3,2] z2, double[3,2] q) {"
+    " d = Identity (c) z2 = Identity (z0) n = Neg (i) m = Sub (n, one) e = Gather (x, i) f = Gather (x, m) o = Gather "
+    "(z0, i)"
+    " h = Gather (w, i) a = Mul (e, f) k = Add (o, h) l = Mul (a, k) j = Add (l, v) r = Tanh (j) q = Mul (w, r) }> }",
+    /* a sequence that the body gives, too, and whose first element alone is read */
+    "g (double[3,2] x, double[2] v0) => (double[2] y, double[3,2] z, double[3,3,2] s) " NUMBERS
+    "{ y, z, s = Loop (three, yes, v0, x) <body ="
+    " b (int64 i, bool c, double[2] v, double[3,2] z0) => (bool d, double[2] r, double[3,2] x, double[3,2] x) {"
+    " d = Identity (c) e = Gather (x, none) r = Mul (v, e) }> }",
     /* a float counter, and what is carried to no end */
     "g (double[2] x, double[2] w) => (double[2] y) " NUMBERS "{ y, n, z = Loop (three, yes, x, lim, w) <body ="
     " b (int64 i, bool c, double[2] v, double n0, double[2] e) => (bool d, double[2] r, double n1, double[2] e1) {"

@@ -537,6 +537,34 @@ START_TEST(threads_change_no_bit)
 }
 END_TEST
 
+/* Loop number k of the graph. */
+static const struct node *loop_of(const struct graph *g, int k)
+{
+    for (size_t n = 0; n < g->node_count; n++)
+        if (strcmp(g->nodes[n]->op_name, "Loop") == 0 && k-- == 0)
+            return g->nodes[n];
+    ck_abort_msg("there is no such loop");
+    return NULL;
+}
+
+/* The forward loop keeps the numbers and the states, not the weight that it carries nor the counter. The way back carries
+ * the gradients of states and weights, gives those of the elements with their places, and reads what it needs. */
+START_TEST(nothing_is_kept_for_nothing)
+{
+    struct graded d;
+    const struct node *forward, *back;
+
+    expect_ok(grade(&d, loop_text(&layers[0], BY_COUNTER), 0, 1));
+    forward = loop_of(d.graph, 0);
+    back = loop_of(d.graph, 1);
+    ck_assert_int_eq(forward->slots, 3 + 1 + 2);
+    ck_assert_int_eq(back->inputs, 2 + 4);
+    ck_assert_int_eq(back->slots, 4 + 2);
+    ck_assert_int_eq(back->captured, 7); /* x, w, b, U; states; what flows to scan outputs; the last number */
+    end(&d);
+}
+END_TEST
+
 /* -- learning -- */
 
 /* The layer in float, behind it a weight: learns what its inputs say. */
@@ -626,6 +654,7 @@ Suite *suite(void)
         TEST(memory_may_end_anywhere, 1),
         TEST(halves_are_added_up_in_float, 1),
         TEST(threads_change_no_bit, 1),
+        TEST(nothing_is_kept_for_nothing, 1),
         TEST(layers_learn, sizeof layers / sizeof *layers),
 #undef TEST
     };

@@ -562,6 +562,14 @@ START_TEST(nothing_is_kept_for_nothing)
     ck_assert_int_eq(back->slots, 4 + 2);
     ck_assert_int_eq(back->captured, 7); /* x, w, b, U; states; what flows to scan outputs; the last number */
     end(&d);
+    expect_ok(grade(&d,
+                    HEAD
+                    "g (double[2] x, double[2] w) => (double[2] y) <int64 m = {3}> { y = Loop (m, , x) <body ="
+                    " b (int64 i, bool c, double[2] v) => (bool d, double[2] r) { d = Identity (c) r = Add (v, w) }> }",
+                    0, 1));
+    ck_assert_int_eq(loop_of(d.graph, 0)->slots, 1 + 1);
+    ck_assert_int_eq(loop_of(d.graph, 1)->captured, 1);
+    end(&d);
 }
 END_TEST
 

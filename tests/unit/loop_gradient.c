@@ -386,10 +386,9 @@ START_TEST(only_running_tells_how_many)
 END_TEST
 
 #define NUMBERS                                                                                                        \
-    "<int64 none = {0}, int64 one = {1}, int64 three = {3}, int64[1] axis = {0},"                                      \
-    "double lim = {0.4}, double half = "                                                                               \
-    "{0.9},"                                                                                                           \
-    " double little = {0.05}, double[2] half2 = {0.5, 0.25}, double most = {1.3}, bool yes = {1}> "
+    "<int64 none = {0}, int64 one = {1}, int64 three = {3}, int64[1] axis = {0}, double lim = {0.4},"                  \
+    " double half = {0.9}, double little = {0.05}, double[2] half2 = {0.5, 0.25}, double most = {1.3},"                \
+    " bool yes = {1}> "
 
 static const char *const models[] = {
     /* a branch in an iteration, by its number */
@@ -646,6 +645,46 @@ START_TEST(layers_learn)
 }
 END_TEST
 
+/* The data tell in each step how long it goes on: what is kept has another size each time. */
+START_TEST(a_loop_that_ends_by_its_data_learns)
+{
+    enum { ROWS = 6 };
+    static const char text[] = HEAD
+        "g (float[N,2] x) => (float[N,1] y) <float[2,2] w = {0.6,0.9,-0.7,0.8}, float[2,1] o = {1,-0.5}, int64 many = "
+        "{20},"
+        " float enough = {0.2}, bool yes = {1}> { h = Loop (many, yes, x) <body = b (int64 i, bool c, float[N,2] v) =>"
+        " (bool d, float[N,2] r) { p = MatMul (v, w) r = Tanh (p) m = ReduceMax <keepdims = 0> (r)"
+        " d = Greater (m, enough) }> y = MatMul (h, o) }";
+    const struct trainer_options o = { .optimizer = "adam:learning_rate=0.05",
+                                       .threads = 1,
+                                       TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
+    struct model *m = model_read_bytes(text, strlen(text), NULL, &report);
+    float data[2 * ROWS], labels[ROWS], loss = 0, first = 0;
+    struct trainer *t;
+    struct tensor x, y;
+
+    expect_ok(m && model_build(m, &report));
+    t = trainer_new(m, &o, &report);
+    expect_ok(t);
+    x = t->x[0];
+    y = t->targets->y;
+    x.dims[0] = y.dims[0] = ROWS;
+    x.data = data;
+    y.data = labels;
+    for (int step = 0; step < 60; step++) {
+        for (int k = 0; k < 2 * ROWS; k++)
+            data[k] = (float)number((size_t)(step % 3), k);
+        for (int k = 0; k < ROWS; k++)
+            labels[k] = .3f * data[2 * k];
+        expect_ok(trainer_step(t, &x, &y, &loss, &report));
+        first = step < 3 ? first + loss / 3 : first;
+    }
+    ck_assert_msg(loss < first / 2, "%g at first, %g now", (double)first, (double)loss);
+    trainer_free(t);
+    model_free(m);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("loop_gradient");
@@ -663,6 +702,7 @@ Suite *suite(void)
         TEST(halves_are_added_up_in_float, 1),
         TEST(threads_change_no_bit, 1),
         TEST(nothing_is_kept_for_nothing, 1),
+        TEST(a_loop_that_ends_by_its_data_learns, 1),
         TEST(layers_learn, sizeof layers / sizeof *layers),
 #undef TEST
     };

@@ -356,15 +356,14 @@ static bool allocate(struct way *w, const struct tensor *given)
 {
     struct arena *a = &w->b->scratch;
     struct report *r = w->b->c->report;
-    const size_t inputs = w->g->input_count;
+    const size_t inputs = w->g->input_count, values = w->g->value_count;
 
-    w->values = w->g->value_count;
     w->inputs = arena_array(a, inputs, sizeof *w->inputs, r);
     w->kept = arena_array(a, inputs, sizeof *w->kept, r);
     w->flow = arena_array(a, inputs + (size_t)w->node->captured, sizeof *w->flow, r);
     w->picks = arena_array(a, w->g->node_count, sizeof *w->picks, r);
-    w->needs = arena_array(a, w->values, sizeof *w->needs, r);
-    w->flows = arena_array(a, w->values, sizeof *w->flows, r);
+    w->needs = arena_array(a, values, sizeof *w->needs, r);
+    w->flows = arena_array(a, values, sizeof *w->flows, r);
     w->outputs = arena_array(a, w->g->output_count, sizeof *w->outputs, r);
     for (size_t k = 0; w->inputs && k < inputs; k++)
         w->inputs[k] = w->g->inputs[k];

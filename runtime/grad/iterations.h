@@ -31,7 +31,6 @@ struct way {
     struct value **inputs;      /* those that the body has; nodes make them in the copy */
     struct value **outputs;     /* and its outputs */
     const struct tensor *types; /* of the body's values */
-    size_t values;              /* how many it has */
     struct value *at;           /* in the copy: the number of the iteration, a scalar */
     bool *needs, *flows;        /* by value id: does what is asked for flow into it? does a gradient come to it? */
     bool *live;                 /* by value id of the copy: does the way back read it? */

@@ -5,7 +5,8 @@
  * next carried values, and scan outputs, which are put one behind the other along a new first axis.
  *
  * Carried values whose types the body keeps have their final memory from planning; where one of them changes, running
- * tells all shapes. */
+ * tells all shapes. So have scan outputs, where planning can tell how many iterations there will be (loop_rounds.c). The
+ * gradient is another Loop, from the last iteration to the first, which the backward walk makes of the body. */
 #include "ops/loop.h"
 #include "ops/rank.h"
 #include "ops/value.h"
@@ -179,8 +180,8 @@ static bool infer(struct infer *i)
         fixed = fixed && kept(&before[CARRIED + k], &after[1 + k]);
     need_scratch(i, work_of(a, NULL, &w));
     return infer_carried(i, a, before + CARRIED, after + 1, fixed) &&
-           (!scans_are_read(i, a) || loop_rounds(i, a, before, &rounds)) &&
-           infer_scans(i, a, after + 1 + a->carried, fixed ? rounds : UNKNOWN, fixed);
+           (!fixed || !scans_are_read(i, a) || loop_rounds(i, a, before, &rounds)) &&
+           infer_scans(i, a, after + 1 + a->carried, rounds, fixed);
 }
 
 /* How many iterations there will be at least: all of them where nothing can end them and their number is known. */

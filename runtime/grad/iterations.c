@@ -129,8 +129,8 @@ static bool go_back(struct way *w)
 
 /* -- what the way back reads -- */
 
-/* The first operator of the graph whose results nobody could compute again; NULL where there is none. Subgraphs nest no
- * deeper than the loader allows, so this may recurse. */
+/* The first operator of the graph that draws random numbers; NULL where there is none. Subgraphs nest no deeper than the
+ * loader allows, so this may recurse. */
 static const char *draws(const struct graph *g)
 {
     const char *found = NULL;
@@ -146,6 +146,14 @@ static const char *draws(const struct graph *g)
     return found;
 }
 
+/* Of a node of the body that draws what is read is kept, the node goes. */
+static void note_drawn(struct way *w, const struct node *n)
+{
+    for (int o = 0; o < n->slots; o++)
+        if (n->out[o] && w->live[n->out[o]->id])
+            w->drawn[w->drawn_count++] = (struct drawn){ .node = n->id, .slot = o, .value = n->out[o] };
+}
+
 /* Nodes that nobody reads go, and with them what only they read from outside. */
 static bool drop_dead(struct way *w)
 {
@@ -153,7 +161,8 @@ static bool drop_dead(struct way *w)
     size_t count = 0;
 
     w->live = arena_array(&w->b->scratch, g->value_count, sizeof *w->live, w->b->c->report);
-    if (!w->live)
+    w->drawn = arena_array(&w->b->scratch, g->value_count, sizeof *w->drawn, w->b->c->report);
+    if (!w->live || !w->drawn)
         return false;
     for (size_t k = 0; k < g->output_count; k++)
         w->live[g->outputs[k]->id] = true;
@@ -163,6 +172,10 @@ static bool drop_dead(struct way *w)
 
         for (int o = 0; o < n->slots; o++)
             read |= n->out[o] && w->live[n->out[o]->id];
+        if (read && k < w->nodes && n->def->flags & OP_RANDOM) {
+            note_drawn(w, n);
+            read = false;
+        }
         for (int i = 0; i < n->inputs + n->captured && read; i++)
             if (n->in[i])
                 w->live[n->in[i]->id] = true;
@@ -181,6 +194,16 @@ static bool drop_dead(struct way *w)
     return true;
 }
 
+/* A value that the forward loop gives for what its body has, or NULL. */
+static struct value *add_scan(struct way *w, struct node *n, struct graph *body, struct value *inner)
+{
+    struct value *v = inner && graph_add_output(body, inner) ? graph_value(w->b->e.graph, NULL) : NULL;
+
+    if (v)
+        v->producer = n;
+    return v;
+}
+
 /* Another body for the forward loop, with what is to be kept as further scan outputs: their number; -1 on an error. */
 static int add_kept(struct way *w, struct node *n, struct graph *body)
 {
@@ -191,11 +214,17 @@ static int add_kept(struct way *w, struct node *n, struct graph *body)
             continue;
         if (k >= CARRIED && !iterations_keep_type(w, k - CARRIED))
             return -1;
-        w->kept[k] = graph_value(w->b->e.graph, NULL);
-        if (!w->kept[k] || !graph_add_output(body, body->inputs[k]))
+        w->kept[k] = add_scan(w, n, body, body->inputs[k]);
+        if (!w->kept[k])
             return -1;
-        w->kept[k]->producer = n;
         more++;
+    }
+    for (int k = 0; k < w->drawn_count; k++, more++) {
+        struct drawn *d = &w->drawn[k];
+
+        d->kept = add_scan(w, n, body, node_output(body->nodes[d->node], d->slot));
+        if (!d->kept)
+            return -1;
     }
     return more;
 }
@@ -220,6 +249,8 @@ static bool keep(struct way *w)
     for (int k = 0; k < CARRIED + w->it->carried; k++)
         if (w->kept[k])
             out[n->slots++] = w->kept[k];
+    for (int k = 0; k < w->drawn_count; k++)
+        out[n->slots++] = w->drawn[k].kept;
     n->outputs = n->slots;
     n->out = out;
     n->attrs = attrs;
@@ -283,6 +314,9 @@ static bool make_inputs(struct way *w, struct value *last)
         if (!becomes(w->inputs[k], made))
             return false;
     }
+    for (int k = 0; k < w->drawn_count; k++)
+        if (!becomes(w->drawn[k].value, now_of(w, w->drawn[k].kept)))
+            return false;
     return graph_begin_with(g, from);
 }
 
@@ -343,7 +377,8 @@ static bool build(struct way *w)
         return false;
     random = draws(w->g);
     if (random)
-        return backward_error(b, "its body draws random numbers (%s), going back would draw others", random);
+        return backward_error(b, "a subgraph of its body draws random numbers (%s), going back would draw others",
+                              random);
     if (!keep(w))
         return false;
     number = emit(e, "Squeeze", "", 1, emit(e, "Shape", "end=1", 1, w->kept[ITERATION]));
@@ -361,6 +396,7 @@ static bool allocate(struct way *w, const struct tensor *given)
     w->inputs = arena_array(a, inputs, sizeof *w->inputs, r);
     w->kept = arena_array(a, inputs, sizeof *w->kept, r);
     w->flow = arena_array(a, inputs + (size_t)w->node->captured, sizeof *w->flow, r);
+    w->nodes = w->g->node_count;
     w->picks = arena_array(a, w->g->node_count, sizeof *w->picks, r);
     w->needs = arena_array(a, values, sizeof *w->needs, r);
     w->flows = arena_array(a, values, sizeof *w->flows, r);

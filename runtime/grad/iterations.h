@@ -22,6 +22,13 @@ struct pick {
     struct value *out, *indices; /* of the Gather */
 };
 
+/* What a node of the body makes that could not make it again: random numbers. */
+struct drawn {
+    int node, slot;
+    struct value *value; /* in the copy */
+    struct value *kept;
+};
+
 struct way {
     struct backward *b;
     const struct iterations *it;
@@ -38,6 +45,9 @@ struct way {
     int count;
     struct pick *picks;
     int pick_count;
+    size_t nodes; /* of the body, which stand first in the copy */
+    struct drawn *drawn;
+    int drawn_count;
     struct value **kept; /* by input of the body: what the forward loop keeps of it; NULL: nothing */
 };
 

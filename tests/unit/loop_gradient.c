@@ -441,6 +441,10 @@ static const char *const models[] = {
     "{ y, z, s = Loop (three, yes, v0, x) <body ="
     " b (int64 i, bool c, double[2] v, double[3,2] z0) => (bool d, double[2] r, double[3,2] x, double[3,2] x) {"
     " d = Identity (c) e = Gather (x, none) r = Mul (v, e) }> }",
+    /* random numbers, of which those of the forward loop count, and a mask that the way back alone reads */
+    "g (double[2] x, double[2] w) => (double[2] y) " NUMBERS "{ y = Loop (three, , x) <body ="
+    " b (int64 i, bool c, double[2] v) => (bool d, double[2] r) { d = Identity (c) n = RandomUniformLike (v)"
+    " a = Mul (v, n) e = Add (a, w) f = Dropout <seed = 3> (e, half, yes) r = Tanh (f) }> }",
     /* a float counter, and what is carried to no end */
     "g (double[2] x, double[2] w) => (double[2] y) " NUMBERS "{ y, n, z = Loop (three, yes, x, lim, w) <body ="
     " b (int64 i, bool c, double[2] v, double n0, double[2] e) => (bool d, double[2] r, double n1, double[2] e1) {"
@@ -462,8 +466,9 @@ static const struct {
     const char *text, *says;
 } refused[] = {
     { "g (double[2] x) => (double[2] y) " NUMBERS "{ y = Loop (three, , x) <body = b (int64 i, bool c, double[2] v) =>"
-      " (bool d, double[2] r) { d = Identity (c) n = RandomUniformLike (v) r = Mul (v, n) }> }",
-      "its body draws random numbers (RandomUniformLike)" },
+      " (bool d, double[2] r) { d = Identity (c) e = Equal (i, one) r = If (e) <then_branch = t () => (double[2] p) {"
+      " n = RandomUniformLike (v) p = Mul (v, n) }, else_branch = f () => (double[2] q) { q = Neg (v) }> }> }",
+      "a subgraph of its body draws random numbers (RandomUniformLike)" },
 };
 
 START_TEST(what_has_no_gradient_is_told)

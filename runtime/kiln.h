@@ -356,11 +356,11 @@ typedef struct kiln_value_info {
     const char *const *dim_names; /* [rank]: the symbol of a dimension, "N", or NULL; one symbol is one number in all
                                    * inputs of a run. "None", "none", "?", "-1" and "" in the file are none, but what
                                    * converters wrote where they knew nothing. The array is NULL where there are none */
-    bool optional;                /* an input with a default value: it need not be given */
+    bool optional;                /* an input that need not be given: it has a default value, or nothing reads it */
     size_t place;                 /* in the file's list of inputs, or outputs */
 } kiln_value_info;
 
-/* Inputs that must be given come first, in the order of the file, then those with a default. */
+/* Inputs that must be given come first, in the order of the file, then those that need not. */
 KILN_API size_t kiln_model_input_count(const kiln_model *model);
 KILN_API size_t kiln_model_output_count(const kiln_model *model);
 /* NULL where k is not below the count. */
@@ -426,7 +426,7 @@ typedef struct kiln_session_options {
 /* The model must outlive the session. Errors: BAD_ARGUMENT (options, a value that there is not), LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_session_new(kiln_session **out, const kiln_model *model, const kiln_session_options *options,
                                       kiln_error *err);
-/* Runs the model once: tensors[k] is the input names[k], in any order; inputs with a default may be left out. Tensors
+/* Runs the model once: tensors[k] is the input names[k], in any order; optional inputs may be left out. Tensors
  * are only read, and not needed afterwards. Errors: BAD_ARGUMENT (a name that is no input, or given twice), BAD_DATA
  * (an input that is missing, or of another type or shape than the model declares), BAD_MODEL (shapes that do not fit
  * each other inside), RUN_FAILED (a value that is not valid: an index out of range), UNSUPPORTED, LIMIT, NO_MEMORY.
@@ -781,6 +781,87 @@ KILN_API kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset 
 KILN_API kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *data, int64_t batch,
                                            double *values, kiln_error *err);
 
+/* -- adapting files to training -- */
+
+/* What exporters leave of a network cannot always be trained: BatchNormalization taken apart or folded away, a batch that
+ * is fixed, a head of other classes. Adapting makes of it a network that trains and computes the same. */
+
+typedef enum kiln_certainty {
+    KILN_CERTAIN = 0, /* the file says it, or leaves nothing else */
+    KILN_LIKELY = 1,  /* what exporters are known to write */
+    KILN_DOUBTFUL = 2 /* it may as well be something else: a choice tells */
+} kiln_certainty;
+
+/* What was found, why that is believed, and what was done. Texts belong to the adaptation. */
+typedef struct kiln_finding {
+    const char *name; /* of the layer, node, input or output, as a choice names it; "" where it is of the whole model */
+    const char *found, *evidence;
+    kiln_certainty certainty;
+    const char *done;
+    const char *unknown; /* what the file cannot tell; NULL */
+} kiln_finding;
+
+/* Which layers BatchNormalization may have been folded into. */
+typedef enum kiln_folded {
+    KILN_FOLDED_NAMED = 0, /* those that tell of it, by the names or the metadata that an exporter leaves */
+    KILN_FOLDED_ALL = 1,   /* and every convolution with a bias */
+    KILN_FOLDED_NONE = 2
+} kiln_folded;
+
+typedef struct kiln_adapt_options {
+    size_t size;              /* of the struct, from _INIT */
+    const kiln_dataset *data; /* samples as the network is used on, normalised as they are for it: means and variances
+                                 that the file does not have are measured on them, and the proof compares what comes out.
+                                 NULL: nothing is measured, the proof goes over random numbers */
+    double seconds;           /* that each run may compute; 0: no limit */
+    size_t memory;            /* bytes for plans and values; 0: no limit */
+    double epsilon, momentum; /* of BatchNormalization where the file does not tell, momentum as in Keras and ONNX
+                                 (running * momentum + batch * (1 - momentum)); 0: as the layers of the framework have
+                                 them that wrote the file */
+    kiln_folded folded;
+    size_t choice_count;
+    const char *const
+        *choice_names;          /* [choice_count] of findings: shell patterns, of which each must match something */
+    const char *const *choices; /* [choice_count] what that is: "batch-normalization", "constant", ... */
+    bool inference;             /* BatchNormalization in training mode normalises by measured statistics, as PyTorch's
+                                        update_bn makes them */
+    bool keep_batch;            /* a batch that the file fixes stays so */
+    int64_t classes;            /* the last layer becomes a new one with so many classes; 0: it stays */
+    const kiln_model *head;     /* in place of the last layer, instead: a model with one input; may be NULL */
+    size_t output_count;
+    const char *const *outputs; /* [output_count] that are to train; none: the first */
+    bool freeze_backbone;       /* only the new head trains */
+} kiln_adapt_options;
+
+/* What became of a model. Belongs to the caller. */
+typedef struct kiln_adaptation kiln_adaptation;
+
+typedef struct kiln_adaptation_info {
+    size_t findings;
+    size_t batch_normalizations; /* layers that were made again */
+    double difference;   /* between outputs before and after: the largest, in units of the larger of 1 and the output's
+                          largest value. It is at most 1e-5 */
+    bool over_data;      /* that was taken over options.data, else over random numbers */
+    const char *changed; /* what is meant to compute something else; NULL where nothing is. The proof goes to there */
+} kiln_adaptation_info;
+
+/* *out is the adapted model, with what was decided in its metadata ("kiln.role.NAME", "kiln.layer.NAME",
+ * "kiln.loss.NAME"), which training reads and anybody may edit. *found, which may be NULL, is what there was. Both belong
+ * to the caller. Errors: BAD_ARGUMENT (options, a choice that names nothing, data that must be given), BAD_DATA,
+ * UNSUPPORTED (names say that there was BatchNormalization, and nothing of it was found), MISMATCH (the result does not
+ * compute the same: the first node that differs), those of a run. */
+KILN_API kiln_status kiln_adapt(kiln_model **out, kiln_adaptation **found, const kiln_model *model,
+                                const kiln_adapt_options *options, kiln_error *err);
+/* What kiln_adapt would find of BatchNormalization; nothing is done, measured or compared. Errors: as above. */
+KILN_API kiln_status kiln_adapt_look(kiln_adaptation **found, const kiln_model *model, kiln_error *err);
+KILN_API const kiln_adaptation_info *kiln_adaptation_about(const kiln_adaptation *found);
+/* NULL where k is not below the count. */
+KILN_API const kiln_finding *kiln_adaptation_finding(const kiln_adaptation *found, size_t k);
+/* All of it as JSON. Errors: STOPPED, NO_MEMORY. */
+KILN_API kiln_status kiln_adaptation_write_json(const kiln_adaptation *found, kiln_write_fn write, void *user,
+                                                kiln_error *err);
+KILN_API void kiln_adaptation_free(kiln_adaptation *found);
+
 /* -- looking at models -- */
 
 /* What a model is made of, found once: types of all values, with open dimensions by their names, layers, parameters,
@@ -860,6 +941,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 /* -- options at their start -- */
 
 /* clang-format off */
+#define KILN_ADAPT_OPTIONS_INIT   { sizeof(kiln_adapt_options), NULL, 0.0, 0, 0.0, 0.0, KILN_FOLDED_NAMED, 0, NULL, NULL, false, false, 0, NULL, 0, NULL, false }
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
 #define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL }
 #define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0 }

@@ -1,29 +1,24 @@
 /* kiln convert: a model in another form. */
-#include "recover.h"
-#include "tools.h"
+#include "adaptation.h"
+#include "learn.h"
+#include "sets.h"
 #include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SETS = 64 };
-
 struct options {
     const char *input, *output;
-    char *set[MAX_SETS]; /* "NAME=FILE" */
-    size_t sets;
+    struct sets sets;
     bool inference, text, trainable;
-    struct recover_request recover;
-    int threads;
+    struct adapt_request adapt;
     struct limits limits;
 };
 
 /* What stays until the model is written. */
 struct conversion {
-    const struct options *o;
+    struct options *o;
     struct command command;
     kiln_model *model;
-    const char *names[MAX_SETS]; /* of --set */
-    kiln_tensor *values[MAX_SETS];
 };
 
 /* A model that is not supported is written as well. */
@@ -39,36 +34,19 @@ static bool open_any(struct conversion *v)
     return kiln_model_open(&v->model, v->o->input, &o, &v->command.err) == KILN_OK;
 }
 
-/* Exporters make inputs of what a layer was adapted to, such as a mean and a variance. */
-static bool read_sets(struct conversion *v)
-{
-    struct command *c = &v->command;
-
-    for (size_t k = 0; k < v->o->sets; k++) {
-        char *const equals = strchr(v->o->set[k], '=');
-
-        if (!equals)
-            return command_fail(c, KILN_BAD_ARGUMENT, NULL, "--set '%s' must be NAME=FILE", v->o->set[k]);
-        *equals = 0;
-        v->names[k] = v->o->set[k];
-        if (kiln_tensor_read(&v->values[k], equals + 1, KILN_TENSOR, c->context, &c->err) != KILN_OK)
-            return false;
-    }
-    return true;
-}
-
 static bool edit(struct conversion *v)
 {
     kiln_edit_options o = KILN_EDIT_OPTIONS_INIT;
-    kiln_model *made;
+    kiln_model *made = NULL;
 
-    if (!v->o->sets && !v->o->inference)
+    /* with data, statistics are measured first: adapt_model does it */
+    o.inference = v->o->inference && !v->o->adapt.data;
+    if (!v->o->sets.count && !o.inference)
         return true;
-    o.inference = v->o->inference;
-    o.constant_count = v->o->sets;
-    o.constant_names = v->names;
-    o.constants = (const kiln_tensor *const *)v->values;
-    if (kiln_model_edit(&made, v->model, &o, &v->command.err) != KILN_OK)
+    if (sets_read(&v->command, &v->o->sets, v->model, &o))
+        kiln_model_edit(&made, v->model, &o, &v->command.err);
+    sets_release(&o);
+    if (!made)
         return false;
     kiln_model_free(v->model);
     v->model = made;
@@ -80,10 +58,10 @@ static bool convert(struct conversion *v)
     const kiln_form form = v->o->text ? KILN_FORM_TEXT : KILN_FORM_BY_NAME;
     struct command *c = &v->command;
 
-    if (kiln_file_claim(c->context, v->o->output, KILN_FILE_MODEL, &c->err) != KILN_OK || !open_any(v) ||
-        !read_sets(v) || !edit(v))
+    if (kiln_file_claim(c->context, v->o->output, KILN_FILE_MODEL, &c->err) != KILN_OK || !open_any(v) || !edit(v))
         return false;
-    if (v->o->trainable && !recover_model(c, &v->model, &v->o->recover))
+    v->o->adapt.options.inference = v->o->inference;
+    if (v->o->adapt.data && !adapt_model(c, &v->model, &v->o->adapt))
         return false;
     return kiln_model_save(v->model, v->o->output, form, &c->err) == KILN_OK;
 }
@@ -103,13 +81,15 @@ enum {
     KEY_FOLDED
 };
 
-static int option_folded(struct argp_state *state, const char *arg)
+static kiln_folded option_folded(struct argp_state *state, const char *arg)
 {
-    for (int k = 0; k < RECOVER_FOLDED; k++)
-        if (strcmp(arg, recover_folded[k]) == 0)
-            return k;
+    static const char *const names[] = { "named", "all", "none" };
+
+    for (int k = 0; k < 3; k++)
+        if (strcmp(arg, names[k]) == 0)
+            return (kiln_folded)k;
     argp_error(state, "--folded is '%s', must be named, all or none", arg);
-    return 0;
+    return KILN_FOLDED_NAMED;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -127,33 +107,31 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->inference = true;
         return 0;
     case KEY_SET:
-        if (o->sets == MAX_SETS)
-            argp_error(state, "--set is given more than %d times", (int)MAX_SETS);
-        o->set[o->sets++] = arg;
+        sets_add(&o->sets, arg, state);
         return 0;
     case KEY_TRAINABLE:
         o->trainable = true;
         return 0;
     case KEY_CALIBRATE:
-        o->recover.data = arg;
+        o->adapt.data = arg;
         return 0;
     case KEY_LIMIT:
-        o->recover.limit = option_number(state, "limit", arg, 1, INT64_MAX);
+        o->adapt.limit = option_number(state, "limit", arg, 1, INT64_MAX);
         return 0;
     case KEY_NORMALIZE:
-        o->recover.normalize = option_normalization(state, arg);
+        o->adapt.normalize = option_normalization(state, arg);
         return 0;
     case KEY_THREADS:
-        o->threads = (int)option_number(state, "threads", arg, 0, 4096);
+        o->adapt.threads = (int)option_number(state, "threads", arg, 0, 4096);
         return 0;
     case KEY_EPSILON:
-        o->recover.epsilon = (float)option_real(state, "epsilon", arg, (double)FLT_MIN, 1);
+        o->adapt.options.epsilon = option_real(state, "epsilon", arg, (double)FLT_MIN, 1);
         return 0;
     case KEY_MOMENTUM:
-        o->recover.momentum = (float)option_real(state, "momentum", arg, 0, 1);
+        o->adapt.options.momentum = option_real(state, "momentum", arg, (double)FLT_MIN, 1);
         return 0;
     case KEY_FOLDED:
-        o->recover.folded = option_folded(state, arg);
+        o->adapt.options.folded = option_folded(state, arg);
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->limits;
@@ -166,8 +144,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!o->input || !o->output)
             argp_error(state, "needs a model and --output");
-        if (o->trainable != (o->recover.data != NULL))
-            argp_error(state, "--trainable and --calibrate go together");
+        if (o->trainable && !o->adapt.data)
+            argp_error(state, "--trainable measures on data: it needs --calibrate");
+        if (o->adapt.data && !o->trainable && !o->inference)
+            argp_error(state, "--calibrate is of --trainable or --inference");
         if (o->trainable && o->inference)
             argp_error(state, "--trainable and --inference exclude each other");
         return 0;
@@ -182,14 +162,14 @@ static int run(int argc, char **argv)
         { "output", 'o', "FILE", 0, "where the model goes; text where it ends in .onnxtxt", 1 },
         { "text", 't', NULL, 0, "write the ONNX textual syntax, whatever the file is called", 1 },
         { "inference", KEY_INFERENCE, NULL, 0, "BatchNormalization and Dropout as they are after training", 1 },
-        { "set", KEY_SET, "NAME=FILE", 0, "an input becomes a constant, from a .npy file; may be repeated", 1 },
-        { "trainable", KEY_TRAINABLE, NULL, 0, "make BatchNormalization again of what an exporter made of it", 2 },
+        { "set", KEY_SET, "NAME=FILE", 0, SET_HELP, 1 },
+        { "trainable", KEY_TRAINABLE, NULL, 0, "the short form of kiln adapt", 2 },
         { "calibrate", KEY_CALIBRATE, "SPEC", 0,
-          "with --trainable: the data that its running statistics are measured on", 2 },
+          "with --trainable or --inference: the data that running statistics are measured on", 2 },
         { "limit", KEY_LIMIT, "N", 0, "of the data: only the first N samples", 2 },
         { "normalize", KEY_NORMALIZE, "KIND", 0, "of the data: unit (/255), center, standardize", 2 },
-        { "epsilon", KEY_EPSILON, "X", 0, "of BatchNormalization; a file does not tell (0.001)", 2 },
-        { "momentum", KEY_MOMENTUM, "X", 0, "of BatchNormalization; a file does not tell (0.99)", 2 },
+        { "epsilon", KEY_EPSILON, "X", 0, "of BatchNormalization, where the file does not tell", 2 },
+        { "momentum", KEY_MOMENTUM, "X", 0, "likewise", 2 },
         { "folded", KEY_FOLDED, "WHICH", 0, "convolutions that one was folded into: those named so (named), all, none",
           2 },
         { "threads", KEY_THREADS, "N", 0, "threads (0: one for each CPU)", 2 },
@@ -202,7 +182,7 @@ static int run(int argc, char **argv)
                                limits_options,
                                NULL,
                                NULL };
-    struct options o = { .recover = { .epsilon = 1e-3f, .momentum = .99f } };
+    struct options o = { .adapt.options = KILN_ADAPT_OPTIONS_INIT };
     static struct conversion v;
     bool ok;
 
@@ -210,10 +190,8 @@ static int run(int argc, char **argv)
         return -KILN_NO_MEMORY;
     v.o = &o;
     v.command.limits = o.limits;
-    ok = command_start(&v.command, o.threads) && convert(&v);
+    ok = command_start(&v.command, o.adapt.threads) && convert(&v);
     kiln_model_free(v.model);
-    for (size_t k = 0; k < o.sets; k++)
-        kiln_tensor_free(v.values[k]);
     return command_end(&v.command, ok);
 }
 

@@ -1,5 +1,5 @@
 /* kiln inspect: what a model is made of. */
-#include "tools.h"
+#include "adaptation.h"
 #include <string.h>
 
 enum form { FORM_TABLE, FORM_TEXT, FORM_PLAN, FORM_DOT, FORM_JSON };
@@ -278,6 +278,8 @@ static bool put_summary(struct inspection *i, struct page *out)
     if (i->o->form == FORM_JSON)
         return kiln_summary_write_json(i->summary, page_write, out, err) == KILN_OK;
     put_table(i, out);
+    if (!kiln_model_error(i->model))
+        adapt_hint(&i->command, i->model);
     return true;
 }
 

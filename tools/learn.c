@@ -1,4 +1,5 @@
 #include "learn.h"
+#include "adaptation.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -294,6 +295,7 @@ bool learn_open(struct learn *l, const struct learn_options *o)
 {
     if (!load_model(l, o))
         return false;
+    adapt_hint(&l->command, l->model);
     l->command.teller.file = NULL; /* what goes wrong from here on is not of that file */
     if (!read_targets(l, o) || !open_sets(l, o) || !normalize(l, o) || !make_trainer(l, o))
         return false;

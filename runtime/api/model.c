@@ -62,8 +62,10 @@ static bool describe_graph(kiln_model *m, struct report *r)
         return false;
     for (size_t k = 0; k < g->input_count; k++)
         describe(&m->inputs[k], g->inputs[k]);
-    for (size_t k = 0; k < m->model->default_count; k++)
+    for (size_t k = 0; k < m->model->default_count; k++) {
         describe(&m->inputs[g->input_count + k], m->model->defaults[k]);
+        m->inputs[g->input_count + k].optional = true;
+    }
     for (size_t k = 0; k < g->output_count; k++) {
         describe(&m->outputs[k], g->outputs[k]);
         m->outputs[k].place = k;

@@ -1,5 +1,4 @@
 #include "api/api.h"
-#include "base/random.h"
 #include "data/element.h"
 #include "data/npy.h"
 #include "data/value_file.h"
@@ -186,21 +185,13 @@ enum { MOST_DRAWN = 1 << 30 }; /* bytes: beyond that somebody has mistaken a dim
 
 static bool draw(struct owned *o, uint64_t seed, int32_t stream, struct report *r)
 {
-    struct tensor *t = &o->tensor.tensor;
-    const int64_t n = tensor_count(t);
-    float *floats = n <= MOST_DRAWN ? budget_zalloc(&o->budget, (size_t)n, sizeof *floats, r) : NULL;
+    const struct tensor *t = &o->tensor.tensor;
 
     if (tensor_bytes(t) > MOST_DRAWN)
         return fail(r, KILN_LIMIT, NULL, "a tensor of %lld bytes is too big to be made up", (long long)tensor_bytes(t));
-    if (!floats || !fill(o, NULL, r))
+    if (!fill(o, NULL, r))
         return false;
-    random_uniform(floats, n, seed, random_stream(stream, 0), 0);
-    for (int64_t k = 0; k < n; k++)
-        if (dtype_is_float(t->dtype))
-            element_put(t->data, k, t->dtype, (double)floats[k]);
-        else if (element_getter(t->dtype) && t->dtype != BOOL)
-            element_put_int(t->data, k, t->dtype, floats[k] < 0.5f ? 0 : 1);
-    budget_free(&o->budget, floats);
+    elements_draw(t->dtype, t->data, tensor_count(t), seed, stream);
     return true;
 }
 

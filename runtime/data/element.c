@@ -1,4 +1,5 @@
 #include "data/element.h"
+#include "base/random.h"
 #include "tensor/half.h"
 #include "tensor/small.h"
 #include <string.h>
@@ -153,5 +154,23 @@ bool element_put(void *data, int64_t i, enum dtype d, double value)
         return true;
     default:
         return false;
+    }
+}
+
+void elements_draw(enum dtype d, void *data, int64_t n, uint64_t seed, int32_t stream)
+{
+    enum { BLOCK = 1024 };
+    float drawn[BLOCK];
+    const bool integers = element_getter(d) && d != BOOL;
+
+    for (int64_t from = 0; from < n; from += BLOCK) {
+        const int64_t count = n - from < BLOCK ? n - from : BLOCK;
+
+        random_uniform(drawn, count, seed, random_stream(stream, 0), (uint64_t)from);
+        for (int64_t k = 0; k < count; k++)
+            if (dtype_is_float(d))
+                element_put(data, from + k, d, (double)drawn[k]);
+            else if (integers)
+                element_put_int(data, from + k, d, drawn[k] < 0.5f ? 0 : 1);
     }
 }

@@ -20,4 +20,7 @@ void elements_to_float(enum dtype d, const void *data, int64_t from, int64_t n, 
 bool element_put(void *data, int64_t i, enum dtype d, double value);
 bool element_put_int(void *data, int64_t i, enum dtype d, int64_t value);
 
+/* The first n become random: floats from [0, 1), integers 0 or 1, which are places in any table. All others stay. */
+void elements_draw(enum dtype d, void *data, int64_t n, uint64_t seed, int32_t stream);
+
 #endif

@@ -359,15 +359,46 @@ struct graph *import_subgraph(struct scope *s, const Onnx__GraphProto *proto, co
     return g;
 }
 
+/* Inputs that nothing reads need not be given: exporters leave some behind, such as the mean of a layer whose subtraction
+ * they have folded. */
+static bool free_unread_inputs(struct model *m, struct report *r)
+{
+    struct graph *g = m->graph;
+    struct arena scratch = { .budget = &m->budget };
+    bool *read = arena_array(&scratch, g->value_count, sizeof *read, r);
+    size_t kept = 0;
+
+    for (size_t k = 0; read && k < g->output_count; k++)
+        read[g->outputs[k]->id] = true;
+    for (size_t k = 0; read && k < g->node_count; k++)
+        for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
+            if (g->nodes[k]->in[i])
+                read[g->nodes[k]->in[i]->id] = true;
+    for (size_t k = 0; read && k < g->input_count; k++)
+        if (read[g->inputs[k]->id])
+            g->inputs[kept++] = g->inputs[k];
+    if (read)
+        g->input_count = kept;
+    arena_release(&scratch);
+    return read;
+}
+
+/* Inputs that need not be given. */
 static bool list_defaults(struct model *m, struct report *r)
 {
     const size_t most = m->proto->graph->n_input - m->graph->input_count;
+    size_t formal = 0;
 
     m->default_count = 0;
     m->defaults = arena_array(&m->arena, most, sizeof *m->defaults, r);
-    for (size_t k = 0; m->defaults && m->default_count < most && k < m->graph->value_count; k++)
-        if (m->graph->values[k]->is_input && m->graph->values[k]->initializer)
-            m->defaults[m->default_count++] = m->graph->values[k];
+    for (size_t k = 0; m->defaults && m->default_count < most && k < m->graph->value_count; k++) {
+        const struct value *v = m->graph->values[k];
+
+        if (formal < m->graph->input_count && v == m->graph->inputs[formal])
+            formal++; /* both are in the order of the file */
+        else if (v->is_input)
+            m->defaults[m->default_count++] = v;
+    }
     return m->defaults;
 }
 
@@ -390,7 +421,7 @@ static bool build(struct model *m, struct report *r)
     if (list_functions(&im))
         m->graph = import_graph(&im, p->graph, NULL, "main");
     forget_functions(&im);
-    if (m->graph && !list_defaults(m, r)) {
+    if (m->graph && (!free_unread_inputs(m, r) || !list_defaults(m, r))) {
         graph_release(m->graph);
         m->graph = NULL;
     }

@@ -15,7 +15,7 @@ struct model {
     struct arena arena;
     Onnx__ModelProto *proto;
     struct graph *graph;           /* NULL until model_build succeeds */
-    const struct value **defaults; /* inputs that are initializers too */
+    const struct value **defaults; /* inputs that need not be given: initializers too, or read by nobody */
     size_t default_count;
     struct external external;
     struct external_file *external_files; /* that it was read from, or a model that it was made of */

@@ -348,8 +348,13 @@ static bool plan_nodes(struct planner *p)
             continue;
         if (!budget_in_time(p->c->budget, p->graph->path, p->c->report))
             return false;
-        if (ready(p, n) && !plan_node(p, n))
-            return false;
+        if (ready(p, n) && !plan_node(p, n)) {
+            if (!p->refused)
+                return false;
+            *p->refused = n;
+            q->complete = false;
+            return true;
+        }
         if (!q->done[k])
             q->complete = false;
     }
@@ -357,11 +362,16 @@ static bool plan_nodes(struct planner *p)
 }
 
 static struct program *plan(const struct graph *g, const struct program *before, const struct tensor *tensors,
-                            const bool *content, const struct plan_context *c, struct slices *slices, bool types_only)
+                            const bool *content, const struct plan_context *c, struct slices *slices, bool types_only,
+                            const struct node **refused)
 {
-    struct planner p = {
-        .c = c, .graph = g, .slices = slices, .scratch = { .budget = c->budget }, .given = tensors, .content = content
-    };
+    struct planner p = { .c = c,
+                         .graph = g,
+                         .slices = slices,
+                         .scratch = { .budget = c->budget },
+                         .given = tensors,
+                         .content = content,
+                         .refused = refused };
     struct program *q = budget_zalloc(c->budget, 1, sizeof *q, c->report);
     bool ok;
 
@@ -402,7 +412,7 @@ static struct program *in_slices(struct program *whole, const struct tensor *ten
     struct program *p;
 
     own.report = &quiet;
-    p = s ? plan(whole->graph, NULL, tensors, content, &own, s, false) : NULL;
+    p = s ? plan(whole->graph, NULL, tensors, content, &own, s, false, NULL) : NULL;
     if (!p) {
         slices_free(s);
         return whole;
@@ -415,7 +425,7 @@ static struct program *in_slices(struct program *whole, const struct tensor *ten
 struct program *plan_program(const struct graph *g, const struct program *before, const struct tensor *tensors,
                              const bool *content, const struct plan_context *c)
 {
-    struct program *p = plan(g, before, tensors, content, c, NULL, false);
+    struct program *p = plan(g, before, tensors, content, c, NULL, false, NULL);
 
     return p && !before && c->slicing != SLICES_NONE ? in_slices(p, tensors, content, c) : p;
 }
@@ -423,7 +433,14 @@ struct program *plan_program(const struct graph *g, const struct program *before
 struct program *plan_types(const struct graph *g, const struct tensor *tensors, const bool *content,
                            const struct plan_context *c)
 {
-    return plan(g, NULL, tensors, content, c, NULL, true);
+    return plan(g, NULL, tensors, content, c, NULL, true, NULL);
+}
+
+struct program *plan_types_until(const struct graph *g, const struct tensor *tensors, const struct plan_context *c,
+                                 const struct node **refused)
+{
+    *refused = NULL;
+    return plan(g, NULL, tensors, NULL, c, NULL, true, refused);
 }
 
 /* Subgraphs nest no deeper than the loader allows, so this may recurse. */

@@ -22,6 +22,7 @@ struct planner {
     int64_t constant_bytes, folded_bytes; /* of the graph's constants; of what was made of them */
     int depth;                            /* of subgraphs being inferred */
     double seconds;                       /* that the program takes at least */
+    const struct node **refused; /* gets the node that does not fit, and what comes before it is kept; or NULL */
 };
 
 struct link {

@@ -129,5 +129,9 @@ bool program_fits(const struct program *p, const struct tensor *tensors, enum sl
  * program_free. */
 struct program *plan_types(const struct graph *g, const struct tensor *tensors, const bool *content,
                            const struct plan_context *c);
+/* The same as far as it goes: where a node fails, for whatever reason, the error is in the report, *refused is that
+ * node, and the types of what comes before it are known. *refused is NULL where none does. */
+struct program *plan_types_until(const struct graph *g, const struct tensor *tensors, const struct plan_context *c,
+                                 const struct node **refused);
 
 #endif

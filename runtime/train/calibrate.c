@@ -1,6 +1,7 @@
 #include "train/calibrate.h"
 #include "data/element.h"
 #include "kernels/kernels.h"
+#include "ops/registry.h"
 #include "run/frame.h"
 #include "train/batch_size.h"
 #include <math.h>
@@ -15,7 +16,7 @@ struct program *plan_sample(const struct model *m, struct budget *b, struct repo
 
 /* -- running over data -- */
 
-/* A graph whose outputs are chosen, a frame, and batches for its input. */
+/* A graph whose outputs are chosen, a frame, and batches for its inputs. */
 struct runner {
     struct budget budget;
     struct arena arena;
@@ -24,8 +25,9 @@ struct runner {
     struct frame *frame;
     struct batches batches;
     bool has_batches;
-    int64_t only; /* the only batch that the model takes; 0: any */
-    struct tensor x;
+    int64_t only;     /* the only batch that the model takes; 0: any */
+    struct tensor *x; /* [inputs]; what is behind them is the arena's */
+    void **data;
 };
 
 static void runner_release(struct runner *n)
@@ -35,41 +37,61 @@ static void runner_release(struct runner *n)
     arena_release(&n->arena);
     if (n->has_batches)
         batches_release(&n->batches);
-    budget_free(&n->budget, n->x.data);
     engine_release(&n->engine);
+}
+
+/* What the inputs must be given, and where it goes. */
+static bool request_inputs(struct runner *n, const struct graph *g, struct batch_request *q, struct report *r)
+{
+    struct column_request *inputs = arena_array(&n->arena, g->input_count, sizeof *inputs, r);
+
+    n->x = arena_array(&n->arena, g->input_count, sizeof *n->x, r);
+    n->data = arena_array(&n->arena, g->input_count, sizeof *n->data, r);
+    if (!inputs || !n->x || !n->data)
+        return false;
+    if (!g->input_count)
+        return fail(r, KILN_BAD_MODEL, NULL, "the model has no inputs, must have one to be calibrated");
+    for (size_t k = 0; k < g->input_count; k++) {
+        if (!g->inputs[k]->has_type)
+            return fail(r, KILN_BAD_MODEL, NULL, "input '%s' has no type, must have one to be calibrated",
+                        g->inputs[k]->name);
+        inputs[k] = (struct column_request){ .name = g->inputs[k]->name, .type = &g->inputs[k]->type };
+    }
+    *q = (struct batch_request){ .inputs = g->input_count, .input = inputs };
+    return true;
 }
 
 static bool open_batches(struct runner *n, const struct model *m, const struct calibration *c, struct report *r)
 {
-    const struct graph *g = m->graph;
     struct report quiet = { 0 }; /* who recovers has told it */
     const struct plan_context plan = engine_context(&n->engine, &quiet);
     struct batch_options o = { 0 };
-    struct column_request input = { 0 };
-    const struct batch_request q = { .inputs = 1, .input = &input };
+    struct batch_request q;
 
-    if (g->input_count != 1 || !g->inputs[0]->has_type)
-        return fail(r, KILN_BAD_MODEL, NULL, "the model has %zu inputs without a value, must have 1 to be calibrated",
-                    g->input_count);
-    if (!batch_size_find(g, NULL, &plan, &n->only))
-        return fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
-    if (!batch_size(c->batch > 0 ? c->batch : 64, n->only, c->data->count, &o.batch, r))
+    if (!request_inputs(n, m->graph, &q, r))
         return false;
-    input = (struct column_request){ .name = g->inputs[0]->name, .type = &g->inputs[0]->type };
-    if (!batches_init(&n->batches, c->data, c->normalizer, &q, &o, &n->budget, r))
+    if (!batch_size_find(m->graph, NULL, &plan, &n->only))
+        return fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
+    if (!batch_size(c->batch > 0 ? c->batch : 64, n->only, c->data->count, &o.batch, r) ||
+        !batches_init(&n->batches, c->data, c->normalizer, &q, &o, &n->budget, r))
         return false;
     n->has_batches = true;
-    n->x = n->batches.x->type;
-    n->x.data = budget_alloc(&n->budget, (size_t)tensor_bytes(&n->x), r);
+    for (size_t k = 0; k < q.inputs; k++) {
+        n->x[k] = n->batches.x[k].type;
+        n->data[k] = n->x[k].data = arena_alloc(&n->arena, (size_t)tensor_bytes(&n->x[k]), r);
+        if (!n->data[k])
+            return false;
+    }
     batches_start(&n->batches, 0);
-    return n->x.data;
+    return true;
 }
 
-/* Nothing is appended to the clone but its list of outputs, so the caller's values name the same places in it. */
+/* `at`: the values to be computed, NULL for the model's outputs. Nothing is appended to the clone but its list of outputs,
+ * so the caller's values name the same places in it. */
 static bool runner_init(struct runner *n, const struct model *m, const struct calibration *c,
-                        const struct moments *places, size_t count, struct report *r)
+                        const struct value *const *at, size_t count, struct report *r)
 {
-    const struct engine_options o = { .limits = c->limits, .threads = c->threads };
+    const struct engine_options o = { .limits = c->limits, .threads = c->threads, .exact = true };
 
     *n = (struct runner){ .arena.budget = &n->budget };
     if (!engine_init(&n->engine, &n->budget, &o, r))
@@ -79,10 +101,10 @@ static bool runner_init(struct runner *n, const struct model *m, const struct ca
     if (!n->graph)
         return false;
     n->graph->report = r;
-    if (places)
+    if (at)
         n->graph->output_count = 0;
-    for (size_t k = 0; places && k < count; k++)
-        if (!graph_add_output(n->graph, n->graph->values[places[k].at->id]))
+    for (size_t k = 0; at && k < count; k++)
+        if (!graph_add_output(n->graph, n->graph->values[at[k]->id]))
             return false;
     n->frame = frame_new(&n->engine, n->graph, r);
     return n->frame && open_batches(n, m, c, r);
@@ -93,17 +115,35 @@ static bool runner_next(struct runner *n, int64_t *count, struct report *r)
 {
     bool ok;
 
-    if (!batches_next(&n->batches, &n->x.data, NULL, count, r))
+    if (!batches_next(&n->batches, n->data, NULL, count, r))
         return false;
     if (*count < n->only)
         *count = 0;
     if (!*count)
         return true;
-    n->x.dims[0] = *count;
-    frame_set(n->frame, n->graph->inputs[0], &n->x);
+    for (size_t k = 0; k < n->graph->input_count; k++) {
+        n->x[k].dims[0] = *count;
+        frame_set(n->frame, n->graph->inputs[k], &n->x[k]);
+    }
+    n->engine.number++; /* random numbers are others for each batch */
     budget_start(&n->budget);
     ok = frame_run(n->frame, r);
     budget_stop(&n->budget);
+    return ok;
+}
+
+bool observe(const struct model *m, const struct calibration *c, const struct value *const *at, size_t count,
+             struct tensor *types, struct report *r)
+{
+    struct runner n;
+    int64_t samples;
+    bool ok = runner_init(&n, m, c, at, count, r) && runner_next(&n, &samples, r);
+
+    for (size_t k = 0; ok && k < count; k++) {
+        types[k] = *frame_get(n.frame, n.graph->outputs[k]);
+        types[k].data = NULL;
+    }
+    runner_release(&n);
     return ok;
 }
 
@@ -116,33 +156,40 @@ struct sums {
     double *shift, *sum, *squares;
 };
 
-static bool start_sums(struct sums *s, struct moments *p, const struct tensor *t, struct arena *arena, struct report *r)
+static bool alloc_moments(struct moments *p, const struct tensor *t, struct arena *arena, struct report *r)
 {
-    const float *x = t->data;
-    const int64_t inner = dims_product(t->dims, p->axis + 1, t->rank);
-
     p->channels = t->dims[p->axis];
     p->mean = arena_array(arena, (size_t)p->channels, sizeof *p->mean, r);
     p->variance = arena_array(arena, (size_t)p->channels, sizeof *p->variance, r);
-    s->shift = arena_array(arena, (size_t)p->channels, sizeof *s->shift, r);
+    return p->mean && p->variance;
+}
+
+/* The sums are kept where the moments will be, which are 0. */
+static bool start_sums(struct sums *s, struct moments *p, const struct tensor *t, struct arena *arena, struct report *r)
+{
+    element_get *const get = element_getter(t->dtype);
+    const int64_t inner = dims_product(t->dims, p->axis + 1, t->rank);
+
+    if (!s->shift)
+        s->shift = arena_array(arena, (size_t)p->channels, sizeof *s->shift, r);
     s->sum = p->mean;
     s->squares = p->variance;
-    if (!p->mean || !p->variance || !s->shift)
-        return false;
-    for (int64_t c = 0; c < p->channels && tensor_count(t); c++)
-        s->shift[c] = (double)x[c * inner];
-    return true;
+    for (int64_t c = 0; s->shift && c < p->channels && tensor_count(t); c++)
+        s->shift[c] = get(t->data, c * inner);
+    return s->shift;
 }
 
 static void add_sums(struct sums *s, const struct moments *p, const struct tensor *t)
 {
     const int64_t outer = dims_product(t->dims, 0, p->axis), inner = dims_product(t->dims, p->axis + 1, t->rank);
-    const float *x = t->data;
+    element_get *const get = element_getter(t->dtype);
+    const float *floats = t->dtype == F32 ? t->data : NULL;
+    int64_t at = 0;
 
     for (int64_t o = 0; o < outer; o++)
-        for (int64_t c = 0; c < p->channels; c++, x += inner)
-            for (int64_t i = 0; i < inner; i++) {
-                const double d = (double)x[i] - s->shift[c];
+        for (int64_t c = 0; c < p->channels; c++)
+            for (int64_t i = 0; i < inner; i++, at++) {
+                const double d = (floats ? (double)floats[at] : get(t->data, at)) - s->shift[c];
 
                 s->sum[c] += d;
                 s->squares[c] += d * d;
@@ -152,6 +199,7 @@ static void add_sums(struct sums *s, const struct moments *p, const struct tenso
 
 static void end_sums(const struct sums *s, struct moments *p)
 {
+    p->count = s->count;
     for (int64_t c = 0; c < p->channels && s->count; c++) {
         const double mean = s->sum[c] / (double)s->count, variance = s->squares[c] / (double)s->count - mean * mean;
 
@@ -160,24 +208,33 @@ static void end_sums(const struct sums *s, struct moments *p)
     }
 }
 
+static bool can_be_measured(const struct moments *p, const struct tensor *t, struct report *r)
+{
+    return (dtype_is_float(t->dtype) && p->axis < t->rank) ||
+           fail(r, KILN_UNSUPPORTED, p->at->name, "only float activations with channels can be calibrated");
+}
+
 bool calibrate(const struct model *m, const struct calibration *c, struct moments *places, size_t count,
                struct arena *arena, struct report *r)
 {
     struct sums *sums = arena_array(arena, count, sizeof *sums, r);
+    const struct value **at = arena_array(arena, count, sizeof *at, r);
     struct runner n;
     int64_t samples = 0;
-    bool ok = sums && runner_init(&n, m, c, places, count, r);
+    bool ok;
 
-    if (!sums)
+    if (!sums || !at)
         return false;
+    for (size_t k = 0; k < count; k++)
+        at[k] = places[k].at;
+    ok = runner_init(&n, m, c, at, count, r);
     while (ok && (ok = runner_next(&n, &samples, r)) && samples)
         for (size_t k = 0; ok && k < count; k++) {
             const struct tensor *t = frame_get(n.frame, n.graph->outputs[k]);
 
-            if (t->dtype != F32 || places[k].axis >= t->rank)
-                ok = fail(r, KILN_UNSUPPORTED, places[k].at->name,
-                          "only float activations with channels can be calibrated");
-            ok = ok && (sums[k].count || start_sums(&sums[k], &places[k], t, arena, r));
+            ok = can_be_measured(&places[k], t, r) &&
+                 (sums[k].count ||
+                  (alloc_moments(&places[k], t, arena, r) && start_sums(&sums[k], &places[k], t, arena, r)));
             if (ok)
                 add_sums(&sums[k], &places[k], t);
         }
@@ -187,11 +244,121 @@ bool calibrate(const struct model *m, const struct calibration *c, struct moment
     return ok;
 }
 
+/* -- moments of each batch -- */
+
+/* Dropout drops, whatever the file says. */
+static bool train_dropout(struct runner *n, struct report *r)
+{
+    for (size_t k = 0; k < n->graph->node_count; k++) {
+        struct node *d = n->graph->nodes[k];
+        void *attrs;
+
+        if (!node_is(d, &op_dropout))
+            continue;
+        attrs = arena_alloc(&n->arena, d->def->attrs_size, r);
+        if (!attrs)
+            return false;
+        memcpy(attrs, d->attrs, d->def->attrs_size);
+        d->def->train(attrs);
+        d->attrs = attrs;
+    }
+    return true;
+}
+
+/* Of one batch, and of all. */
+struct batch_moments {
+    struct moments one;
+    struct sums sums;
+};
+
+static bool add_batch(struct batch_moments *b, struct moments *p, const struct tensor *t, struct arena *arena,
+                      struct report *r)
+{
+    if (!p->mean && (!alloc_moments(p, t, arena, r) || !alloc_moments(&b->one, t, arena, r)))
+        return false;
+    memset(b->one.mean, 0, (size_t)p->channels * sizeof *b->one.mean);
+    memset(b->one.variance, 0, (size_t)p->channels * sizeof *b->one.variance);
+    b->sums.count = 0;
+    if (!start_sums(&b->sums, &b->one, t, arena, r))
+        return false;
+    add_sums(&b->sums, &b->one, t);
+    end_sums(&b->sums, &b->one);
+    for (int64_t c = 0; c < p->channels; c++) {
+        p->mean[c] += b->one.mean[c];
+        p->variance[c] += b->one.variance[c];
+    }
+    return true;
+}
+
+/* Has each channel of each place several values? *ok: could that be told? */
+static bool has_variances(const struct runner *n, const struct moments *places, size_t count, bool *ok,
+                          struct report *r)
+{
+    for (size_t k = 0; k < count; k++) {
+        const struct tensor *t = frame_get(n->frame, n->graph->outputs[k]);
+
+        *ok = can_be_measured(&places[k], t, r);
+        if (!*ok || tensor_count(t) / 2 < t->dims[places[k].axis])
+            return false;
+    }
+    return true;
+}
+
+/* Of all batches; how many there were. */
+static bool add_batches(struct runner *n, struct moments *places, size_t count, int64_t *batches, struct arena *arena,
+                        struct report *r)
+{
+    struct batch_moments *b = arena_array(arena, count, sizeof *b, r);
+    int64_t samples;
+    bool ok = b;
+
+    for (size_t k = 0; ok && k < count; k++)
+        b[k].one = places[k];
+    for (*batches = 0; ok && (ok = runner_next(n, &samples, r)) && samples;) {
+        if (!has_variances(n, places, count, &ok, r))
+            continue;
+        for (size_t k = 0; ok && k < count; k++)
+            ok = add_batch(&b[k], &places[k], frame_get(n->frame, n->graph->outputs[k]), arena, r);
+        ++*batches;
+    }
+    return ok;
+}
+
+bool calibrate_batches(const struct model *m, const struct calibration *c, struct moments *places, size_t count,
+                       struct arena *arena, struct report *r)
+{
+    const struct value **at = arena_array(arena, count, sizeof *at, r);
+    int64_t batches = 0;
+    struct runner n;
+    bool ok;
+
+    if (!at)
+        return false;
+    for (size_t k = 0; k < count; k++) {
+        at[k] = places[k].at;
+        places[k].mean = places[k].variance = NULL;
+    }
+    ok = runner_init(&n, m, c, at, count, r);
+    ok = ok && train_dropout(&n, r) && add_batches(&n, places, count, &batches, arena, r);
+    runner_release(&n);
+    if (ok && !batches)
+        return fail(
+            r, KILN_BAD_DATA, NULL,
+            "no batch has more than one value for each channel, which a variance is measured of: there must be at "
+            "least 2 samples");
+    for (size_t k = 0; ok && k < count; k++)
+        for (int64_t i = 0; i < places[k].channels; i++) {
+            places[k].mean[i] /= (double)batches;
+            places[k].variance[i] /= (double)batches;
+        }
+    return ok;
+}
+
 /* -- comparing -- */
 
 static double apart(double x, double y)
 {
-    const double d = fabs(x - y) / fmax(1, fabs(x));
+    const double d = fabs(x - y);
 
     if (x == y || (isnan(x) && isnan(y)))
         return 0;
@@ -216,9 +383,15 @@ static void compare_tensors(const struct tensor *a, const struct tensor *b, stru
 {
     element_get *const get = element_getter(a->dtype);
     const int64_t n = tensor_count(a);
+    double largest = 1, difference = 0;
 
-    for (int64_t k = 0; k < n && dtype_is_float(a->dtype); k++)
-        out->difference = fmax(out->difference, apart(get(a->data, k), get(b->data, k)));
+    for (int64_t k = 0; k < n && dtype_is_float(a->dtype); k++) {
+        const double x = get(a->data, k);
+
+        difference = fmax(difference, apart(x, get(b->data, k)));
+        largest = isfinite(x) ? fmax(largest, fabs(x)) : largest;
+    }
+    out->difference = fmax(out->difference, difference / largest);
     for (int64_t k = 0; k < n && !dtype_is_float(a->dtype); k++)
         out->unlike += !same_bytes(a, b, k);
     out->floats += dtype_is_float(a->dtype) ? n : 0;
@@ -256,20 +429,98 @@ static bool compare_values(const struct tensor *a, const struct tensor *b, const
     return true;
 }
 
+/* The same batches for both: where one takes no other than its own, so does the other one. */
+static bool runners_init(struct runner n[2], const struct model *a, const struct model *b, const struct calibration *c,
+                         const struct value **const at[2], size_t count, struct report *r)
+{
+    struct calibration same = *c;
+    bool ok = runner_init(&n[0], a, c, at[0], count, r);
+
+    if (n[0].only)
+        same.batch = n[0].only;
+    ok = runner_init(&n[1], b, &same, at[1], count, r) && ok;
+    if (!n[1].only)
+        n[1].only = n[0].only;
+    return ok;
+}
+
+/* The outputs of both for the same batches, to the end or only the first. */
+static bool compare_runs(struct runner n[2], bool all, const struct graph *names, struct comparison *out,
+                         struct report *r)
+{
+    int64_t samples;
+
+    for (;;) {
+        if (!runner_next(&n[0], &samples, r) || !runner_next(&n[1], &samples, r))
+            return false;
+        for (size_t k = 0; samples && k < n[0].graph->output_count; k++)
+            if (!compare_values(frame_get(n[0].frame, n[0].graph->outputs[k]),
+                                frame_get(n[1].frame, n[1].graph->outputs[k]), names->outputs[k]->name, out, r))
+                return false;
+        if (!samples || !all)
+            return true;
+    }
+}
+
 bool compare_models(const struct model *a, const struct model *b, const struct calibration *c, struct comparison *out,
                     struct report *r)
 {
     struct runner n[2];
-    int64_t samples;
-    bool ok = runner_init(&n[0], a, c, NULL, 0, r);
+    const struct value **const all[2] = { NULL, NULL };
+    bool ok = runners_init(n, a, b, c, all, 0, r);
 
-    ok = runner_init(&n[1], b, c, NULL, 0, r) && ok;
-    ok = ok && runner_next(&n[0], &samples, r) && runner_next(&n[1], &samples, r);
     *out = (struct comparison){ 0 };
-    for (size_t k = 0; ok && k < a->graph->output_count; k++)
-        ok = compare_values(frame_get(n[0].frame, n[0].graph->outputs[k]),
-                            frame_get(n[1].frame, n[1].graph->outputs[k]), a->graph->outputs[k]->name, out, r);
+    ok = ok && compare_runs(n, true, a->graph, out, r);
     runner_release(&n[0]);
     runner_release(&n[1]);
     return ok;
+}
+
+/* Values of floats that both models make and call by the same name, in the order of a's nodes. */
+static size_t common_values(const struct model *a, const struct model *b, const struct value **at[2],
+                            struct arena *arena, struct report *r)
+{
+    struct map names;
+    size_t count = 0;
+
+    map_init(&names, arena->budget);
+    for (int k = 0; k < 2; k++)
+        at[k] = arena_array(arena, a->graph->value_count, sizeof **at, r);
+    if (at[0] && at[1] && graph_names(b->graph, &names, r))
+        for (size_t k = 0; k < a->graph->node_count; k++)
+            for (int o = 0; o < a->graph->nodes[k]->outputs; o++) {
+                const struct value *v = a->graph->nodes[k]->out[o], *w = v && v->name ? map_get(&names, v->name) : NULL;
+
+                if (!w || !w->producer)
+                    continue;
+                at[0][count] = v;
+                at[1][count++] = w;
+            }
+    map_release(&names);
+    return count;
+}
+
+const struct node *compare_nodes(const struct model *a, const struct model *b, const struct calibration *c,
+                                 double tolerance, struct arena *arena, struct report *r)
+{
+    const struct value **at[2];
+    const size_t count = common_values(a, b, at, arena, r);
+    const struct node *found = NULL;
+    struct report quiet = { 0 };
+    struct runner n[2];
+    bool ok = runners_init(n, a, b, c, at, count, &quiet);
+    int64_t samples;
+
+    ok = ok && runner_next(&n[0], &samples, &quiet) && runner_next(&n[1], &samples, &quiet);
+    for (size_t k = 0; ok && !found && k < count; k++) {
+        struct comparison apart = { 0 };
+
+        if (!compare_values(frame_get(n[0].frame, n[0].graph->outputs[k]),
+                            frame_get(n[1].frame, n[1].graph->outputs[k]), at[0][k]->name, &apart, &quiet) ||
+            apart.difference > tolerance || apart.unlike)
+            found = at[0][k]->producer;
+    }
+    runner_release(&n[0]);
+    runner_release(&n[1]);
+    return found;
 }

@@ -1,4 +1,5 @@
 #include "train/change.h"
+#include "base/map.h"
 #include "model/message.h"
 #include "train/edit.h"
 #include "train/prepare.h"
@@ -58,69 +59,120 @@ static bool set_inputs(struct model *m, const struct model_changes *c, struct re
 
 /* -- metadata -- */
 
-static bool same_key(const Onnx__StringStringEntryProto *e, const char *key)
-{
-    return strcmp(e->key ? e->key : "", key) == 0;
-}
-
 static bool is_text(const char *s)
 {
     return message_utf8(s, strlen(s));
 }
 
-/* All entries of the key from place `from` on. */
-static void drop_metadata(struct model *m, const char *key, size_t from)
-{
-    Onnx__ModelProto *p = m->proto;
-    size_t kept = from;
+/* The model's entries while some are set: where each key stands first, counted from 1; what goes leaves a gap. */
+struct metadata {
+    struct model *model;
+    struct arena arena; /* of the keys, which outlast their messages */
+    struct map places;
+    bool repeated; /* some key stands twice */
+    size_t room;
+};
 
-    for (size_t k = from; k < p->n_metadata_props; k++)
-        if (same_key(p->metadata_props[k], key))
-            message_free(p->metadata_props[k], &m->budget);
-        else
-            p->metadata_props[kept++] = p->metadata_props[k];
-    p->n_metadata_props = kept;
+static bool find_places(struct metadata *d, struct report *r)
+{
+    const Onnx__ModelProto *p = d->model->proto;
+
+    map_init(&d->places, &d->model->budget);
+    d->room = p->n_metadata_props;
+    for (size_t k = 0; k < p->n_metadata_props; k++) {
+        const char *key = p->metadata_props[k]->key ? p->metadata_props[k]->key : "";
+        void **slot = (key = arena_string(&d->arena, key, strlen(key), r)) ? map_put(&d->places, key, r) : NULL;
+
+        if (!slot)
+            return false;
+        d->repeated = d->repeated || *slot;
+        if (!*slot)
+            *slot = (void *)(uintptr_t)(k + 1);
+    }
+    return true;
 }
 
-static bool add_metadata(struct model *m, Onnx__StringStringEntryProto *entry, struct report *r)
+static void drop_entry(struct metadata *d, size_t at)
 {
-    Onnx__ModelProto *p = m->proto;
-    Onnx__StringStringEntryProto **list = budget_zalloc(&m->budget, p->n_metadata_props + 1, sizeof *list, r);
+    Onnx__ModelProto *p = d->model->proto;
 
-    if (!list)
+    message_free(p->metadata_props[at], &d->model->budget);
+    p->metadata_props[at] = NULL;
+}
+
+/* All entries of the key, of which the first is at this place. */
+static void drop_metadata(struct metadata *d, const char *key, size_t at)
+{
+    const Onnx__ModelProto *p = d->model->proto;
+
+    drop_entry(d, at);
+    for (size_t k = at + 1; d->repeated && k < p->n_metadata_props; k++)
+        if (p->metadata_props[k] && strcmp(p->metadata_props[k]->key ? p->metadata_props[k]->key : "", key) == 0)
+            drop_entry(d, k);
+}
+
+/* `key` is the caller's, and stays. */
+static bool add_entry(struct metadata *d, const char *key, Onnx__StringStringEntryProto *entry, struct report *r)
+{
+    Onnx__ModelProto *p = d->model->proto;
+    void **slot;
+
+    if (!budget_grow(&d->model->budget, &p->metadata_props, &d->room, p->n_metadata_props + 1,
+                     sizeof *p->metadata_props, r) ||
+        !(slot = map_put(&d->places, key, r)))
         return false;
-    if (p->n_metadata_props)
-        memcpy(list, p->metadata_props, p->n_metadata_props * sizeof *list);
-    list[p->n_metadata_props++] = entry;
-    budget_free(&m->budget, p->metadata_props);
-    p->metadata_props = list;
+    p->metadata_props[p->n_metadata_props++] = entry;
+    *slot = (void *)(uintptr_t)p->n_metadata_props;
     return true;
 }
 
 /* The first entry of the key keeps its place. */
-static bool set_metadata(struct model *m, const char *key, const char *text, struct report *r)
+static bool set_metadata(struct metadata *d, const char *key, const char *text, struct report *r)
 {
-    Onnx__ModelProto *p = m->proto;
+    struct model *m = d->model;
     Onnx__StringStringEntryProto *made = message_new(&onnx__string_string_entry_proto__descriptor, &m->budget, r);
-    size_t at = 0;
+    const size_t at = (size_t)(uintptr_t)map_get(&d->places, key);
 
     if (!made || !(made->key = message_string(key, strlen(key), &m->budget, r)) ||
-        !(made->value = message_string(text, strlen(text), &m->budget, r))) {
+        !(made->value = message_string(text, strlen(text), &m->budget, r)) || (!at && !add_entry(d, key, made, r))) {
         message_free(made, &m->budget);
         return false;
     }
-    while (at < p->n_metadata_props && !same_key(p->metadata_props[at], key))
-        at++;
-    if (at == p->n_metadata_props) {
-        if (add_metadata(m, made, r))
-            return true;
-        message_free(made, &m->budget);
-        return false;
-    }
-    message_free(p->metadata_props[at], &m->budget);
-    p->metadata_props[at] = made;
-    drop_metadata(m, key, at + 1);
+    if (!at)
+        return true;
+    drop_metadata(d, key, at - 1);
+    m->proto->metadata_props[at - 1] = made;
     return true;
+}
+
+static void close_gaps(Onnx__ModelProto *p)
+{
+    size_t n = 0;
+
+    for (size_t k = 0; k < p->n_metadata_props; k++)
+        if (p->metadata_props[k])
+            p->metadata_props[n++] = p->metadata_props[k];
+    p->n_metadata_props = n;
+}
+
+static bool set_all_metadata(struct model *m, const struct model_changes *c, struct report *r)
+{
+    struct metadata d = { .model = m, .arena.budget = &m->budget };
+    bool ok = find_places(&d, r);
+
+    for (size_t k = 0; ok && k < c->metadata; k++)
+        if (!is_text(c->keys[k]) || (c->texts[k] && !is_text(c->texts[k])))
+            ok = fail(r, KILN_BAD_ARGUMENT, NULL, "metadata '%s' is not valid UTF-8", c->keys[k]);
+        else if (c->texts[k])
+            ok = set_metadata(&d, c->keys[k], c->texts[k], r);
+        else if (map_get(&d.places, c->keys[k])) {
+            drop_metadata(&d, c->keys[k], (size_t)(uintptr_t)map_get(&d.places, c->keys[k]) - 1);
+            *map_put(&d.places, c->keys[k], r) = NULL; /* the key is there: this takes no memory */
+        }
+    map_release(&d.places);
+    arena_release(&d.arena);
+    close_gaps(m->proto);
+    return ok;
 }
 
 /* -- all of it -- */
@@ -131,14 +183,7 @@ static bool change(struct model *m, const struct model_changes *c, struct report
         return fail(r, KILN_BAD_MODEL, NULL, "there is no graph");
     if ((c->constants && !set_inputs(m, c, r)) || (c->inference && !model_to_inference(m, r)))
         return false;
-    for (size_t k = 0; k < c->metadata; k++)
-        if (!is_text(c->keys[k]) || (c->texts[k] && !is_text(c->texts[k])))
-            return fail(r, KILN_BAD_ARGUMENT, NULL, "metadata '%s' is not valid UTF-8", c->keys[k]);
-        else if (!c->texts[k])
-            drop_metadata(m, c->keys[k], 0);
-        else if (!set_metadata(m, c->keys[k], c->texts[k], r))
-            return false;
-    return true;
+    return !c->metadata || set_all_metadata(m, c, r);
 }
 
 struct model *model_change(const struct model *m, const struct model_changes *c, struct report *r)

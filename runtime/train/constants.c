@@ -47,7 +47,7 @@ static bool is_single_product(const struct candidate *c, const struct value *v)
 {
     const struct node *n = v ? v->producer : NULL;
 
-    while (n && n->def->flags & OP_REARRANGES && n->in[0])
+    while (n && (n->def->flags & OP_REARRANGES || node_is(n, &op_cast)) && n->in[0])
         n = n->in[0]->producer;
     for (int k = 0; n && k < n->inputs; k++) {
         const struct op_parameter *p = node_parameter(n, k);
@@ -77,7 +77,7 @@ static bool is_empty(const struct candidate *c)
 
 /* -- what is done to inputs -- */
 
-static bool says_normalization(const char *name)
+bool says_batch_normalization(const char *name)
 {
     static const char *const words[] = { "batchnorm", "batch_norm", "_bn", "bn_", "/bn" };
 
@@ -113,8 +113,8 @@ static bool is_preprocessing(const struct candidate *c)
     if (c->place->use != PARAMETER_TRAINS_UNLESS_SCALAR || !c->has_weights || c->through)
         return false;
     other = c->reader->in[1 - c->place->input];
-    return other && c->active[other->id] && !c->behind_weights[other->id] && !says_normalization(c->reader->name) &&
-           !says_normalization(c->name) && !is_normalized(c, other);
+    return other && c->active[other->id] && !c->behind_weights[other->id] &&
+           !says_batch_normalization(c->reader->name) && !says_batch_normalization(c->name) && !is_normalized(c, other);
 }
 
 /* -- attention -- */

@@ -22,4 +22,7 @@ struct candidate {
 /* Why it stays as it is; NULL where it trains. */
 const char *constant_reason(const struct candidate *c);
 
+/* As frameworks call the layer, and what their exporters leave of that; NULL says nothing. */
+bool says_batch_normalization(const char *name);
+
 #endif

@@ -7,6 +7,7 @@
 /* What there is of a name. Places are counted from 1, of the first that has it; 0: none. */
 struct edit_name {
     int readers, definitions;
+    int begun; /* readers at the beginning */
     size_t initializer, input, value_info;
 };
 
@@ -56,6 +57,8 @@ static bool add_readers(struct edit *e, const char *name, int count)
 
     if (n)
         n->readers += count;
+    if (n && e->counting)
+        n->begun += count;
     return n || !name;
 }
 
@@ -132,7 +135,11 @@ bool edit_begin(struct edit *e, struct model *m, struct report *r)
     map_init(&e->names, e->budget);
     e->initializer_room = e->graph->n_initializer;
     e->input_room = e->graph->n_input;
-    return count_graph(e, e->graph, 1) && find_places(e);
+    e->counting = true;
+    if (!count_graph(e, e->graph, 1) || !find_places(e))
+        return false;
+    e->counting = false;
+    return true;
 }
 
 /* -- lists -- */
@@ -364,6 +371,46 @@ void edit_drop_node(struct edit *e, size_t at)
     count_node(e, e->graph->node[at], -1);
     message_free(e->graph->node[at], e->budget);
     e->graph->node[at] = NULL;
+}
+
+/* Was it read at the beginning, and is not any more? */
+static bool lost_readers(const struct edit *e, const char *name)
+{
+    const struct edit_name *n = find(e, name);
+
+    return n && n->begun > 0 && n->readers == 0;
+}
+
+/* Are all outputs that it has so? */
+static bool is_lost(const struct edit *e, const Onnx__NodeProto *n)
+{
+    bool any = false;
+
+    for (size_t k = 0; k < n->n_output; k++) {
+        const struct edit_name *out = n->output[k] && *n->output[k] ? find(e, n->output[k]) : NULL;
+
+        if (out && out->readers > 0)
+            return false;
+        any = any || (out && lost_readers(e, n->output[k]));
+    }
+    return any;
+}
+
+void edit_drop_unread(struct edit *e)
+{
+    Onnx__GraphProto *g = e->graph;
+
+    for (size_t k = g->n_node; k > 0; k--)
+        if (g->node[k - 1] && is_lost(e, g->node[k - 1])) {
+            for (size_t o = 0; o < g->node[k - 1]->n_output; o++)
+                edit_drop_value_info(e, g->node[k - 1]->output[o]);
+            edit_drop_node(e, k - 1);
+        }
+    for (size_t k = 0; k < g->n_initializer; k++)
+        if (g->initializer[k] && g->initializer[k]->name && lost_readers(e, g->initializer[k]->name)) {
+            edit_drop_graph_input(e, g->initializer[k]->name);
+            edit_drop_initializer(e, g->initializer[k]->name);
+        }
 }
 
 typedef bool count_name(struct edit *e, const char *name, int count);

@@ -18,6 +18,7 @@ struct edit {
     struct arena arena; /* of the index */
     struct map names;   /* to struct edit_name */
     size_t initializer_room, input_room;
+    bool counting;     /* it begins */
     bool lists_inputs; /* before IR version 4 an initializer is an input of the graph as well */
     struct insertion *insertions;
     size_t insertion_count, insertion_room;
@@ -45,6 +46,8 @@ void edit_drop_value_info(struct edit *e, const char *name);
  * beginning. */
 Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, bool behind, const char *op, const char *name);
 void edit_drop_node(struct edit *e, size_t at);
+/* All nodes and initializers that were read when the edit began, and are not any more. */
+void edit_drop_unread(struct edit *e);
 bool edit_set_inputs(struct edit *e, Onnx__NodeProto *n, size_t count, const char *const *names);
 bool edit_set_outputs(struct edit *e, Onnx__NodeProto *n, size_t count, const char *const *names);
 bool edit_set_input(struct edit *e, Onnx__NodeProto *n, size_t k, const char *name);

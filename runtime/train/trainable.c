@@ -4,6 +4,7 @@
 #include "ops/registry.h"
 #include "ops/signature.h"
 #include "train/constants.h"
+#include "train/decided.h"
 #include <fnmatch.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ struct search {
     size_t room;
     struct parameter **of; /* by value id of the main graph */
     bool weights;          /* the model has a layer with weights */
+    struct decided roles, layers;
 };
 
 /* -- constants -- */
@@ -289,7 +291,10 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
     const struct candidate c = { place,      use->reader,     through,        t, v->name, use->in->behind,
                                  s->weights, use->in->active, use->in->counts };
     struct parameter *p = s->of[v->id];
-    const char *against = constant_reason(&c);
+    const char *said = decided_of(&s->roles, v->name);
+    const char *against = said && strcmp(said, role_name(ROLE_CONSTANT)) == 0 ? "the file says so"
+                          : said                                              ? NULL
+                                                                              : constant_reason(&c);
 
     if (!p)
         p = add(s, v, t);
@@ -444,12 +449,13 @@ static bool visit(struct search *s, const struct graph *g, const struct body_pla
     return note_origins(s, g, place, own, outside);
 }
 
-/* A parameter goes by its own name and by that of the node that reads it, which says of which layer it is: exporters call
- * a folded kernel "const_fold_opt__17". */
+/* A parameter goes by its own name, by that of the node that reads it, which says of which layer it is (exporters call a
+ * folded kernel "const_fold_opt__17"), and by that of the layer where the file names one. */
 static bool matches(const struct parameter *p, const char *pattern)
 {
     return fnmatch(pattern, p->value->name, 0) == 0 ||
-           (p->reader && *p->reader->name && fnmatch(pattern, p->reader->name, 0) == 0);
+           (p->reader && *p->reader->name && fnmatch(pattern, p->reader->name, 0) == 0) ||
+           (p->layer && fnmatch(pattern, p->layer, 0) == 0);
 }
 
 /* Marks what could train and matches, by place in the list; it must be something. */
@@ -491,12 +497,68 @@ static bool freeze_others(struct search *s, const struct parameter_patterns *q)
     for (size_t k = 0; k < q->trains; k++)
         if (!marked || !mark(s, q->train[k], marked))
             return false;
-    for (size_t k = 0; q->trains && k < s->out->count; k++)
-        if (s->out->at[k].role == ROLE_TRAINABLE && !marked[k]) {
-            s->out->at[k].role = ROLE_FROZEN;
-            s->out->at[k].why = "not among those that are to train";
+    for (size_t k = 0; q->trains && k < s->out->count; k++) {
+        struct parameter *p = &s->out->at[k];
+
+        if (p->role == ROLE_TRAINABLE && !marked[k]) {
+            p->role = ROLE_FROZEN;
+            p->why = "not among those that are to train";
+        } else if (p->role == ROLE_FROZEN && marked[k]) { /* by the file, which the caller overrules */
+            p->role = ROLE_TRAINABLE;
+            p->why = "as asked";
         }
+    }
     return true;
+}
+
+/* -- what the file says -- */
+
+static bool set_role(struct search *s, struct parameter *p, const char *said)
+{
+    const char *const name = p->value->name;
+    const bool learns = p->role == ROLE_TRAINABLE;
+
+    if (strcmp(said, role_name(p->role)) == 0)
+        return true;
+    if (strcmp(said, role_name(ROLE_CONSTANT)) == 0)
+        p->role = ROLE_CONSTANT;
+    else if (strcmp(said, role_name(ROLE_FROZEN)) == 0 && learns)
+        p->role = ROLE_FROZEN;
+    else
+        return fail(s->report, KILN_BAD_MODEL, NULL, "metadata '%s%s' are '%s', must be %s", DECIDED_ROLE, name, said,
+                    learns ? "trainable, frozen or constant" : "constant: nothing is learned where it is read");
+    p->why = "the file says so";
+    return true;
+}
+
+/* A statistic that is said to be frozen is: the scale and the bias of its layer are, too. */
+static bool take_decisions(struct search *s)
+{
+    for (size_t k = 0; k < s->out->count; k++) {
+        struct parameter *p = &s->out->at[k];
+        const char *said = decided_of(&s->roles, p->value->name);
+
+        p->layer = decided_of(&s->layers, p->value->name);
+        if (said && !(p->role == ROLE_STATISTIC && strcmp(said, role_name(ROLE_FROZEN)) == 0) && !set_role(s, p, said))
+            return false;
+    }
+    return true;
+}
+
+static bool find_all(struct search *s)
+{
+    const struct graph *g = s->model->graph;
+
+    if (!decided_read(&s->roles, s->model, DECIDED_ROLE, s->arena->budget, s->report) ||
+        !decided_read(&s->layers, s->model, DECIDED_LAYER, s->arena->budget, s->report) || !visit(s, g, &no_body, NULL))
+        return false;
+    for (size_t k = 0; k < g->value_count; k++) {
+        const struct value *v = g->values[k];
+
+        if (!s->of[k] && v->initializer && dtype_is_float(v->initializer->dtype))
+            add(s, v, v->initializer);
+    }
+    return take_decisions(s);
 }
 
 bool parameters_find(struct parameters *out, const struct model *m, const struct parameter_patterns *patterns,
@@ -509,13 +571,11 @@ bool parameters_find(struct parameters *out, const struct model *m, const struct
     out->count = 0;
     out->at = arena_array(arena, g->value_count, sizeof *out->at, r);
     s.of = arena_array(arena, g->value_count, sizeof *s.of, r);
-    ok = out->at && s.of && visit(&s, g, &no_body, NULL);
-    for (size_t k = 0; ok && k < g->value_count; k++) {
-        const struct value *v = g->values[k];
-
-        if (!s.of[k] && v->initializer && dtype_is_float(v->initializer->dtype))
-            add(&s, v, v->initializer);
-    }
+    map_init(&s.roles.names, arena->budget);
+    map_init(&s.layers.names, arena->budget);
+    ok = out->at && s.of && find_all(&s);
+    decided_release(&s.roles);
+    decided_release(&s.layers);
     if (!ok || !patterns)
         return ok;
     ok = freeze_others(&s, patterns);

@@ -5,7 +5,7 @@
  * whether initializers or Constant nodes, also where a chain of Transpose, Reshape, Squeeze, Unsqueeze, Identity or
  * Cast to a type of float stands between, and where other operators with gradients make a parameter of them
  * (Slice, Concat, Mul ...: gates put in another order, tables that are cut). Never scalars of Mul and Add, but for the
- * bias of a single unit. Running means and variances are statistics: BatchNormalization itself changes them. */
+ * bias of a single unit. What the file itself says (train/decided.h) goes before all that. Running means and variances are statistics: BatchNormalization itself changes them. */
 #ifndef KILN_TRAIN_TRAINABLE_H
 #define KILN_TRAIN_TRAINABLE_H
 
@@ -25,6 +25,7 @@ struct parameter {
     const char *why;           /* "weight of Conv", "frozen by 'bn*'", "a scalar" */
     const struct node *reader; /* the first node that reads it so; NULL where role is CONSTANT and nothing reads it */
     int input;                 /* of the reader */
+    const char *layer;         /* that the file says it belongs to (train/decided.h); NULL */
     bool half;                 /* only the first half of its last dimension trains, the other is 0 and stays so */
     int readers;               /* how many places read it so: above 1 it is shared, or an exporter merged equal ones */
 };

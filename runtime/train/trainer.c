@@ -1,10 +1,12 @@
 #include "train/trainer.h"
 #include "train/batch_size.h"
 #include "train/class_axis.h"
+#include "train/decided.h"
 #include "train/measure.h"
 #include "train/prepare.h"
 #include "train/state.h"
 #include "train/training_program.h"
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -203,6 +205,7 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
 {
     struct target *to = &t->targets[k];
     struct tensor out = types->types[to->output->id];
+    const char *loss = o->loss ? o->loss : decided_once(t->model, DECIDED_LOSS, to->output->name);
     int axis;
 
     out.data = NULL;
@@ -211,8 +214,10 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
     axis = class_axis_find(to->output, &out, o, r);
     if (!axis && out.rank > 1)
         return false;
-    if (!loss_choose(&to->loss, o->loss, to->output, &out, axis, o->form, o->classes, &t->arena, r))
+    if (!loss_choose(&to->loss, loss, to->output, &out, axis, o->form, o->classes, &t->arena, r))
         return false;
+    if (loss && !o->loss)
+        snprintf(to->loss.said, sizeof to->loss.said, "%s, says the file (%s%s)", loss, DECIDED_LOSS, to->output->name);
     if (o->class_axis && to->loss.def->activation != ACTIVATION_SOFTMAX)
         warn(r, NULL, "the class axis says nothing to loss '%s' of output '%s'", to->loss.def->row.name,
              to->output->name);

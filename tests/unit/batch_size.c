@@ -1,10 +1,10 @@
 /* Models that an exporter has made for one number of samples. */
 #include "train/batch_size.h"
+#include "adapt/adapt.h"
 #include "kernels/kernels.h"
 #include "learning.h"
 #include "scratch.h"
 #include "train/fit.h"
-#include "train/recover.h"
 #include "unit.h"
 
 enum { LOSS };
@@ -168,27 +168,28 @@ END_TEST
 
 START_TEST(calibration_takes_it)
 {
-    const struct recover_options o = RECOVER_OPTIONS_INIT;
     struct model *m = model_of(
         "g (float[2,2] x) => (float[2,2] y) <float[2,2] w = {1,0,0,1}, float[2] a = {2,3}, float[2] b = {1,1},\n"
         " int64[3] s = {2,1,2}, int64[2] t = {2,2}>\n"
         "{ r = Reshape (x, s) q = Reshape (r, t) c = MatMul (q, w) p = Mul (c, a) y = Add (p, b) }");
     struct two_columns columns[2];
     const struct dataset d = data_of(&columns[0], 5), one = data_of(&columns[1], 1);
-    struct calibration c = { .data = &d, .threads = 1 };
-    struct recovered got;
-    struct model *r = model_recover(m, &c, &o, &got, &report);
+    struct arena arena = { .budget = &budget };
+    struct adapt_options o = { .data = &d, .threads = 1, .keep_batch = true };
+    struct adapted got;
+    struct model *r = model_adapt(m, &o, &got, &arena, &report);
     const struct node *n;
 
     expect_ok(r);
-    ck_assert_uint_eq(got.pairs, 1);
+    ck_assert_uint_eq(got.normalizations, 1);
     n = r->graph->outputs[0]->producer;
     ck_assert_float_eq(((const float *)n->in[3]->initializer->data)[0], .5f); /* of the first four */
-    ck_assert_float_eq(((const float *)n->in[4]->initializer->data)[0], .25f);
+    ck_assert_float_eq_tol(((const float *)n->in[4]->initializer->data)[0], .25f, 1e-4f);
     model_free(r);
-    c.data = &one;
-    ck_assert_ptr_null(model_recover(m, &c, &o, &got, &report));
+    o.data = &one;
+    ck_assert_ptr_null(model_adapt(m, &o, &got, &arena, &report));
     expect_error(KILN_BAD_DATA, "the model is made for 2 samples at a time, the data has 1");
+    arena_release(&arena);
     model_free(m);
 }
 END_TEST

@@ -6,7 +6,6 @@
 #include "model/model.h"
 #include "scratch.h"
 #include "train/fit.h"
-#include "train/recover.h"
 #include "unit.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -459,32 +458,28 @@ static kiln_status look_and_edit(void)
     return status;
 }
 
-/* -- what the command does, which kiln.h does not offer -- */
-
-static struct report fresh; /* of one of these */
-
-static kiln_status ended(bool ok)
+static kiln_status adapt_and_save(void)
 {
-    err = fresh.error;
-    return ok ? KILN_OK : err.code;
-}
+    kiln_adapt_options o = KILN_ADAPT_OPTIONS_INIT;
+    kiln_data_options d = KILN_DATA_OPTIONS_INIT;
+    kiln_adaptation *found = NULL;
+    kiln_model *m = NULL, *made = NULL;
+    kiln_dataset *data = NULL;
+    kiln_status status = kiln_model_open(&m, "export.onnxtxt", NULL, &err);
 
-static kiln_status recover_and_save(void)
-{
-    static const struct recover_options o = RECOVER_OPTIONS_INIT;
-    struct dataset data = { 0 };
-    const struct calibration c = { .data = &data, .batch = 4, .threads = threads };
-    struct recovered found;
-    struct model *made = NULL, *m = model_read("export.onnxtxt", NULL, &fresh);
-    bool ok = m && model_build(m, &fresh) &&
-              dataset_open(&data, "csv:data.csv", PART_TRAIN, &(struct data_options){ 0 }, &budget, &fresh) &&
-              (made = model_recover(m, &c, &o, &found, &fresh)) && model_save(made, "out.onnx", &fresh);
-
-    model_free(made);
-    model_free(m);
-    if (data.budget)
-        dataset_release(&data);
-    return ended(ok);
+    d.memory = o.memory = memory;
+    if (!status)
+        status = kiln_dataset_open(&data, "csv:data.csv", &d, &err);
+    o.data = data;
+    if (!status)
+        status = kiln_adapt(&made, &found, m, &o, &err);
+    if (!status)
+        status = kiln_model_save(made, "out.onnx", KILN_FORM_BY_NAME, &err);
+    kiln_adaptation_free(found);
+    kiln_dataset_free(data);
+    kiln_model_free(made);
+    kiln_model_free(m);
+    return status;
 }
 
 /* -- and what must be so -- */
@@ -494,9 +489,9 @@ static const struct act {
     kiln_status (*run)(void);
     bool limits; /* it takes `memory` */
 } acts[] = {
-    { "run", run_everything, true },        { "save", save_everything, true },  { "draw", draw, true },
-    { "train", train_and_save, true },      { "fit", fit_and_save_best, true }, { "look", look_and_edit, true },
-    { "recover", recover_and_save, false },
+    { "run", run_everything, true },   { "save", save_everything, true },  { "draw", draw, true },
+    { "train", train_and_save, true }, { "fit", fit_and_save_best, true }, { "look", look_and_edit, true },
+    { "adapt", adapt_and_save, true },
 };
 enum { ACTS = sizeof acts / sizeof *acts };
 
@@ -538,7 +533,6 @@ static kiln_status act_once(const struct act *a)
 
     memset(calls, 0, sizeof calls);
     err = (kiln_error){ 0 };
-    fresh = (struct report){ 0 };
     result = 0;
     held = 0;
     watched = true;

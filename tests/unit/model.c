@@ -570,7 +570,7 @@ START_TEST(types_nest)
     else
         expect_ok(ok);
     if (ok)
-        ck_assert_str_eq(tensor_text(&m->graph->inputs[0]->type, got), declared[_i].text);
+        ck_assert_str_eq(tensor_text(&graph_find(m->graph, "x")->type, got), declared[_i].text);
     model_free(m);
 }
 END_TEST

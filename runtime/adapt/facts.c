@@ -1,0 +1,188 @@
+#include "adapt/facts.h"
+#include "data/element.h"
+#include "kernels/kernels.h"
+#include "ops/op.h"
+#include "plan/program.h"
+#include "train/batch_size.h"
+#include "train/trainable.h"
+#include <string.h>
+
+/* Two samples, so that what has samples differs from what has none, and 2 for other dimensions that are open, or more where
+ * a window needs that. The batch of the file where no other passes. */
+static bool plan(struct facts *f, struct report *r)
+{
+    static const int64_t open[] = { 2, 32 };
+    struct report quiet = { 0 };
+    struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = &f->budget, .report = &quiet };
+    int64_t only = 0;
+
+    if (!batch_size_find(f->model->graph, NULL, &c, &only))
+        return fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
+    for (size_t k = 0; !f->types && k < sizeof open / sizeof *open; k++)
+        f->types = plan_samples(f->model->graph, NULL, open[k], only ? only : 2, &c);
+    return true;
+}
+
+static bool find_readers(struct facts *f, struct arena *arena, struct report *r)
+{
+    const struct graph *g = f->model->graph;
+
+    f->readers = arena_array(arena, g->value_count, sizeof *f->readers, r);
+    f->reader = arena_array(arena, g->value_count, sizeof *f->reader, r);
+    if (!f->readers || !f->reader)
+        return false;
+    for (size_t k = 0; k < g->output_count; k++)
+        f->readers[g->outputs[k]->id]++;
+    for (size_t k = 0; k < g->node_count; k++)
+        for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++) {
+            const struct value *v = g->nodes[k]->in[i];
+
+            if (v)
+                f->reader[v->id] = f->readers[v->id]++ ? NULL : g->nodes[k];
+        }
+    return true;
+}
+
+bool facts_find(struct facts *f, const struct model *m, struct arena *arena, struct report *r)
+{
+    *f = (struct facts){ .model = m, .budget = budget_like(&m->budget) };
+    f->active = activations_find(m->graph, arena, r);
+    return f->active && find_readers(f, arena, r) && plan(f, r);
+}
+
+void facts_release(struct facts *f)
+{
+    program_free(f->types);
+    f->types = NULL;
+}
+
+const struct tensor *facts_type(const struct facts *f, const struct value *v)
+{
+    const struct tensor *t = f->types ? &f->types->types[v->id] : NULL;
+
+    return t && t->kind == TENSOR && tensor_known(t) ? t : NULL;
+}
+
+const struct tensor *facts_constant(const struct facts *f, const struct value *v)
+{
+    const struct tensor *t = v && !f->active[v->id] ? facts_type(f, v) : NULL;
+
+    return t && t->data && t->dtype == F32 ? t : NULL;
+}
+
+bool facts_scalar(const struct facts *f, const struct value *v, double *out)
+{
+    const struct tensor *t = facts_constant(f, v);
+
+    if (!t || tensor_count(t) != 1)
+        return false;
+    *out = (double)*(const float *)t->data;
+    return true;
+}
+
+int64_t facts_place(const struct facts *f, const struct node *n)
+{
+    const Onnx__GraphProto *g = f->model->proto->graph;
+    const Onnx__NodeProto *p = n->index >= 0 && (size_t)n->index < g->n_node ? g->node[n->index] : NULL;
+
+    if (!p || n->origin || !p->op_type || strcmp(p->op_type, n->op->name) != 0 || p->n_output < (size_t)n->outputs)
+        return -1;
+    for (int k = 0; k < n->outputs; k++)
+        if (n->out[k] && n->out[k]->name && strcmp(p->output[k], n->out[k]->name) != 0)
+            return -1;
+    return n->index;
+}
+
+bool tensor_is_uniform(const struct tensor *t)
+{
+    element_get *const get = element_getter(t->dtype);
+    const int64_t n = tensor_count(t);
+
+    for (int64_t k = 1; get && k < n; k++)
+        if (get(t->data, k) != get(t->data, 0))
+            return false;
+    return get && n > 0;
+}
+
+static bool is_weight(const struct value *v)
+{
+    return v->initializer && dtype_is_float(v->initializer->dtype) && !tensor_is_uniform(v->initializer);
+}
+
+const struct value *facts_weight(const bool *active, const struct node *n, const struct value *besides)
+{
+    for (int depth = 0; n && depth < 8; depth++) {
+        const struct node *before = NULL;
+        int inputs = 0;
+
+        for (int k = 0; k < n->inputs; k++) {
+            const struct value *v = n->in[k];
+
+            if (v && v != besides && !active[v->id] && is_weight(v))
+                return v;
+            if (v && active[v->id] && ++inputs)
+                before = v->producer;
+        }
+        n = inputs == 1 ? before : NULL;
+    }
+    return NULL;
+}
+
+const char *facts_name(const struct node *n)
+{
+    if (n->name && *n->name)
+        return n->name;
+    return n->out[0] && n->out[0]->name ? n->out[0]->name : "";
+}
+
+static bool is_unread(const struct edit *e, const struct node *n)
+{
+    for (int k = 0; k < n->outputs; k++)
+        if (n->out[k] && edit_readers(e, n->out[k]->name))
+            return false;
+    return true;
+}
+
+void facts_drop_node(const struct facts *f, struct edit *e, const struct node *n, bool *gone)
+{
+    const int64_t place = facts_place(f, n);
+
+    if (place < 0 || !e->graph->node[place])
+        return;
+    edit_drop_node(e, (size_t)place);
+    for (int i = 0; i < n->inputs; i++) {
+        const struct value *v = n->in[i];
+
+        if (v && v->producer && v->producer->graph == f->model->graph)
+            gone[v->producer->id] = true;
+        else if (v && v->initializer && !v->is_input && v->name && !edit_readers(e, v->name))
+            edit_drop_initializer(e, v->name);
+    }
+}
+
+/* From the last on, so that readers are gone before what they read. */
+void facts_drop_unread(const struct facts *f, struct edit *e, bool *gone)
+{
+    const struct graph *g = f->model->graph;
+
+    for (size_t k = g->node_count; k-- > 0;) {
+        const struct node *n = g->nodes[k];
+
+        if (!gone[k] || !is_unread(e, n))
+            continue;
+        for (int o = 0; o < n->outputs; o++)
+            if (n->out[o])
+                edit_drop_value_info(e, n->out[o]->name);
+        facts_drop_node(f, e, n, gone);
+    }
+}
+
+const char *facts_fresh(struct edit *e, const char *layer, const char *end)
+{
+    const char *stem = arena_printf(&e->arena, e->report, "%s/%s", layer, end), *kept;
+    char *name = stem ? edit_fresh_name(e, stem) : NULL;
+
+    kept = name ? arena_string(&e->arena, name, strlen(name), e->report) : NULL;
+    budget_free(e->budget, name);
+    return kept;
+}

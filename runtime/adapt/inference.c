@@ -1,0 +1,245 @@
+/* BatchNormalization and Dropout that were left in training mode.
+ *
+ * Dropout always goes into inference form: a network that drops cannot be compared with anything. BatchNormalization
+ * does where the caller asks for it, with statistics that are measured, for what is left of those that training kept is
+ * not what the file computes by. Without that it stays: a trainer takes its training form anyway. */
+#include "adapt/batch_statistics.h"
+#include "adapt/measured_statistics.h"
+#include "adapt/written_dropout.h"
+#include "ops/registry.h"
+#include <string.h>
+
+enum { SCALE = 1, INPUTS = 5 }; /* of BatchNormalization: scale, bias, mean and variance are the last */
+enum { TRAINING_MODE = 2 };     /* input of Dropout */
+
+/* Sums over a batch are taken in another order, and by another formula, than the file takes them, layer by layer. */
+#define TOLERANCE 1e-3
+
+/* -- Dropout -- */
+
+static bool drops(const struct facts *f, const struct node *n)
+{
+    const struct value *mode = node_is(n, &op_dropout) && n->inputs > TRAINING_MODE ? n->in[TRAINING_MODE] : NULL;
+    const struct tensor *t = mode && !f->active[mode->id] ? facts_type(f, mode) : NULL;
+
+    return t && t->data && *(const uint8_t *)t->data && facts_place(f, n) >= 0;
+}
+
+static bool tell_dropouts(struct adapt *a, const struct facts *f, const struct written_dropouts *d, size_t *count)
+{
+    const struct graph *g = f->model->graph;
+
+    *count = 0;
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct finding found = { .name = facts_name(g->nodes[k]),
+                                       .found = "Dropout in training mode",
+                                       .evidence = "training_mode is true",
+                                       .done = "inference form" };
+
+        if (drops(f, g->nodes[k]) && (++*count, !adapt_tell(a, &found)))
+            return false;
+    }
+    for (size_t k = 0; k < d->count; k++) {
+        const struct written_dropout *w = &d->at[k];
+        const struct finding none = { .name = facts_name(w->random),
+                                      .found = "random numbers",
+                                      .evidence = w->why_not,
+                                      .certainty = DOUBTFUL,
+                                      .done = "nothing: the network is random in inference, too" };
+        struct finding found = { .found = "Dropout, written out in training mode", .certainty = LIKELY };
+
+        if (!w->why_not) {
+            found.name = facts_name(w->y->producer);
+            found.evidence =
+                arena_printf(a->arena, a->report, "'%s' is compared, and what is left scaled by 1 / (1 - %g)",
+                             facts_name(w->random), w->ratio);
+            found.done = arena_printf(a->arena, a->report, "Dropout of ratio %g, in inference form", w->ratio);
+            ++*count;
+        }
+        if ((!w->why_not && (!found.evidence || !found.done)) || !adapt_tell(a, w->why_not ? &none : &found))
+            return false;
+    }
+    return true;
+}
+
+static bool write_dropouts(const struct facts *f, const struct written_dropouts *d, struct model *made,
+                           struct report *r)
+{
+    const struct graph *g = f->model->graph;
+    struct edit e;
+    bool ok = edit_begin(&e, made, r);
+
+    for (size_t k = 0; ok && k < g->node_count; k++)
+        if (drops(f, g->nodes[k]))
+            edit_cut_inputs(&e, e.graph->node[facts_place(f, g->nodes[k])], TRAINING_MODE);
+    ok = ok && written_dropouts_write(d, f, &e);
+    return edit_end(&e) && ok;
+}
+
+static bool infer_dropouts(struct adapt *a)
+{
+    struct written_dropouts written;
+    struct model *made = NULL;
+    struct facts f;
+    size_t count = 0;
+    bool ok = facts_find(&f, a->model, a->arena, a->report) &&
+              written_dropouts_find(&written, &f, a->arena, a->report) && tell_dropouts(a, &f, &written, &count);
+
+    if (ok && count) {
+        const char *what = arena_printf(a->arena, a->report, "%zu Dropout no longer drop%s in inference", count,
+                                        count == 1 ? "s" : "");
+
+        made = what ? adapt_copy(a) : NULL;
+        ok = made && adapt_take_changed(a, made, write_dropouts(&f, &written, made, a->report), what);
+    }
+    facts_release(&f);
+    return ok;
+}
+
+/* -- which layers -- */
+
+/* What is told of each layer; what is done, and what is not known. */
+static bool tell_layers(struct adapt *a, const struct facts *f, const struct batch_layers *written)
+{
+    const struct graph *g = f->model->graph;
+    const char *const done = a->options->inference ? "inference form, its statistics measured over the data"
+                                                   : "nothing: --inference --calibrate measures its statistics";
+
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+        const struct finding found = { .name = facts_name(n),
+                                       .found = "BatchNormalization in training mode",
+                                       .evidence = "it normalises by the statistics of the batch",
+                                       .done = done };
+
+        if (is_in_training_form(n) && !adapt_tell(a, &found))
+            return false;
+    }
+    for (size_t k = 0; k < written->count; k++) {
+        const struct finding found = { .name = written->at[k].name,
+                                       .found = "BatchNormalization in training mode, written out",
+                                       .evidence = "means over the batch of the values and of their squares",
+                                       .certainty = LIKELY,
+                                       .done = done,
+                                       .unknown = "moving statistics and momentum: they are not in the file" };
+
+        if (!adapt_tell(a, &found))
+            return false;
+    }
+    return true;
+}
+
+static bool set_frozen(struct adapt *a, const struct node *n)
+{
+    const struct finding found = { .name = facts_name(n),
+                                   .found = "BatchNormalization, frozen",
+                                   .evidence = "it is in inference form, and others of the file are not",
+                                   .certainty = LIKELY,
+                                   .done = "scale, bias, mean and variance are frozen" };
+
+    for (int k = SCALE; k < INPUTS && k < n->inputs; k++)
+        if (n->in[k] && n->in[k]->initializer && !adapt_set_role(a, n->in[k]->name, ROLE_FROZEN))
+            return false;
+    return adapt_tell(a, &found);
+}
+
+/* PyTorch writes a layer in inference form beside others in training form where eval() was called on it alone. Keras'
+ * exporter never writes the training form of a node; where a layer was written out the others tell nothing. */
+static bool find_frozen(struct adapt *a, const struct graph *g)
+{
+    bool training = false;
+
+    for (size_t k = 0; k < g->node_count; k++)
+        training |= is_in_training_form(g->nodes[k]);
+    for (size_t k = 0; training && k < g->node_count; k++)
+        if (node_is(g->nodes[k], &op_batch_normalization) && !is_in_training_form(g->nodes[k]) &&
+            !set_frozen(a, g->nodes[k]))
+            return false;
+    return true;
+}
+
+/* -- from arithmetic to nodes -- */
+
+static bool is_random(const struct graph *g)
+{
+    for (size_t k = 0; k < g->node_count; k++)
+        if (g->nodes[k]->def->flags & OP_RANDOM && !node_is(g->nodes[k], &op_dropout))
+            return true;
+    return false;
+}
+
+/* Both normalise by the batch, so they must agree. */
+static bool check_layers(struct adapt *a, const struct model *before)
+{
+    struct comparison outputs;
+
+    if (is_random(before->graph))
+        return true;
+    if (!compare_models(before, a->model, &a->calibration, &outputs, a->report))
+        return false;
+    return outputs.difference <= TOLERANCE ||
+           fail(a->report, KILN_MISMATCH, NULL,
+                "BatchNormalization in the place of what the file has written out differs by %.3g, must by %g at most",
+                outputs.difference, TOLERANCE);
+}
+
+static bool write_layers(struct adapt *a, const struct facts *f, const struct batch_layers *l)
+{
+    const float momentum = (float)(a->options->momentum > 0 ? a->options->momentum : .99); /* Keras' own */
+    const struct model *before = a->model;
+    struct model *made = l->count ? adapt_copy(a) : NULL;
+    struct edit e;
+    bool ok;
+
+    if (!l->count)
+        return true;
+    if (!made)
+        return false;
+    ok = edit_begin(&e, made, a->report) && batch_layers_write(l, f, momentum, &e);
+    ok = edit_end(&e) && ok;
+    a->out->normalizations += l->count;
+    return adapt_take(a, made, ok) && check_layers(a, before);
+}
+
+/* -- the step -- */
+
+static size_t count_layers(const struct graph *g, const struct batch_layers *written)
+{
+    size_t count = written->count;
+
+    for (size_t k = 0; k < g->node_count; k++)
+        count += is_in_training_form(g->nodes[k]);
+    return count;
+}
+
+static bool infer_written(struct adapt *a, bool *any)
+{
+    struct batch_layers written;
+    struct facts f;
+    bool ok = facts_find(&f, a->model, a->arena, a->report) && batch_layers_find(&written, &f, a->arena, a->report) &&
+              find_frozen(a, f.model->graph) && tell_layers(a, &f, &written);
+    const size_t count = ok ? count_layers(f.model->graph, &written) : 0;
+
+    *any = count && a->options->inference;
+    if (*any && !a->options->data)
+        ok = fail(
+            a->report, KILN_BAD_ARGUMENT, NULL,
+            "%zu BatchNormalization %s in training mode: there must be data, over which the statistics of inference "
+            "are measured",
+            count, count == 1 ? "is" : "are");
+    ok = ok && (!*any || write_layers(a, &f, &written));
+    facts_release(&f);
+    return ok;
+}
+
+bool adapt_inference(struct adapt *a)
+{
+    struct facts f;
+    bool any, ok = infer_dropouts(a) && infer_written(a, &any);
+
+    if (!ok || !any)
+        return ok;
+    ok = facts_find(&f, a->model, a->arena, a->report) && measure_statistics(a, &f);
+    facts_release(&f);
+    return ok;
+}

@@ -1,0 +1,269 @@
+#include "adapt/normalization.h"
+#include "adapt/traces/registry.h"
+#include "ops/registry.h"
+#include "train/constants.h"
+#include <stdio.h>
+#include <string.h>
+
+/* -- finding -- */
+
+static bool find_readers(struct search *s)
+{
+    struct adapt *a = s->adapt;
+    const struct graph *g = s->graph;
+    const struct node **reader = arena_array(a->arena, g->value_count, sizeof *reader, a->report);
+    int *count = arena_array(a->arena, g->value_count, sizeof *count, a->report);
+
+    if (!reader || !count)
+        return false;
+    for (size_t k = 0; k < g->output_count; k++)
+        count[g->outputs[k]->id]++;
+    for (size_t k = 0; k < g->node_count; k++)
+        for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
+            if (g->nodes[k]->in[i])
+                reader[g->nodes[k]->in[i]->id] = count[g->nodes[k]->in[i]->id]++ ? NULL : g->nodes[k];
+    s->only_reader = reader;
+    return true;
+}
+
+/* The first trace that finds something has it. Nodes that belong to a site are passed over. */
+static bool find_sites(struct search *s, struct sites *sites)
+{
+    struct adapt *a = s->adapt;
+    bool *taken = arena_array(a->arena, s->graph->node_count, sizeof *taken, a->report);
+
+    sites->at = arena_array(a->arena, s->graph->node_count, sizeof *sites->at, a->report);
+    sites->kept = arena_array(a->arena, s->graph->node_count, sizeof *sites->kept, a->report);
+    if (!taken || !sites->at || !sites->kept)
+        return false;
+    for (size_t k = 0; k < s->graph->node_count; k++)
+        for (int t = 0; !taken[k] && trace_registry[t]; t++) {
+            struct site *found = &sites->at[sites->count];
+
+            *found = (struct site){ .trace = trace_registry[t], .bias = -1 };
+            if (!trace_registry[t]->find(s, s->graph->nodes[k], found)) {
+                if (failed(a->report))
+                    return false;
+                continue;
+            }
+            for (int n = 0; n < found->node_count; n++)
+                taken[found->nodes[n]->id] = true;
+            taken[k] = true;
+            sites->count++;
+        }
+    return true;
+}
+
+/* -- choosing -- */
+
+static const char *const pair_choices[] = { "batch-normalization", "scale-and-shift", "constant", NULL };
+static const char *const layer_choices[] = { "batch-normalization", "none", NULL };
+
+/* A layer of which the caller says that it is none stays as it is. */
+static void choose(struct search *s, struct sites *sites)
+{
+    const enum folded folded = s->adapt->options->folded;
+
+    for (size_t k = 0; k < sites->count; k++) {
+        struct site *t = &sites->at[k];
+        const char *node = t->layer ? t->layer->name : t->nodes[0]->name;
+        const char *chosen = adapt_choice(s->adapt, t->layer ? layer_choices : pair_choices, t->name, node);
+
+        sites->kept[k] =
+            chosen ? strcmp(chosen, "batch-normalization") != 0 : t->taken_for || (t->layer && folded == FOLDED_NONE);
+        if (chosen)
+            t->taken_for = strcmp(chosen, "constant") == 0         ? "a constant, as asked"
+                           : strcmp(chosen, "batch-normalization") ? "none, as asked"
+                                                                   : NULL;
+    }
+}
+
+/* -- telling -- */
+
+static const char *what_is_exact(const struct site *s)
+{
+    return s->fresh       ? "never trained: mean 0, variance 1"
+           : !s->measured ? "gamma, beta, mean and variance are exact"
+                          : "mean and variance measured";
+}
+
+static bool tell_site(struct search *s, const struct site *t, bool kept)
+{
+    struct adapt *a = s->adapt;
+    char found[200], done[200];
+
+    snprintf(found, sizeof found, "BatchNormalization, %s%s%s (%s)", t->trace->name, t->layer ? ": " : "",
+             t->layer ? t->layer->op_name : "", t->trace->exporter);
+    if (kept)
+        snprintf(found, sizeof found, "%s of each channel", t->taken_for ? t->taken_for : "none, as asked");
+    snprintf(done, sizeof done, "%s, epsilon %g%s%s", what_is_exact(t), t->epsilon,
+             t->no_scale && !t->layer ? ", no gamma" : "", t->no_center ? ", no beta" : "");
+    return adapt_tell(a,
+                      &(struct finding){ .name = t->name,
+                                         .found = found,
+                                         .evidence = t->evidence,
+                                         .certainty = t->certainty,
+                                         .done = kept ? "left as it is" : done,
+                                         .unknown = kept          ? NULL
+                                                    : t->measured ? "its own running statistics, epsilon and momentum"
+                                                                  : "its momentum" });
+}
+
+/* -- what says so and is not found -- */
+
+static const struct site *site_of_layer(const struct sites *sites, const char *name, size_t length)
+{
+    for (size_t k = 0; k < sites->count; k++)
+        if (strncmp(sites->at[k].name, name, length) == 0 && !sites->at[k].name[length])
+            return &sites->at[k];
+    return NULL;
+}
+
+/* Does the layer compute statistics in the file? Keras 2 has "batchnorm" in its LayerNormalization, too. */
+static bool computes_statistics(const struct search *s, const char *name, size_t length)
+{
+    for (size_t k = 0; k < s->graph->node_count; k++) {
+        const struct node *n = s->graph->nodes[k];
+
+        if ((node_is(n, &op_reduce_mean) || node_is(n, &op_global_average_pool)) &&
+            strncmp(n->name, name, length) == 0 && n->name[length] == '/')
+            return true;
+    }
+    return false;
+}
+
+/* A layer of Keras whose nodes are there and that was not found. */
+static bool tell_missed(struct search *s, const struct sites *sites, size_t *missed)
+{
+    const char *last = NULL;
+    size_t last_length = 0;
+
+    for (size_t k = 0; k < s->graph->node_count; k++) {
+        const struct node *n = s->graph->nodes[k];
+        const char *cut = strstr(n->name, "/batchnorm/");
+        const size_t length = cut ? (size_t)(cut - n->name) : 0;
+        char name[160];
+
+        if (!cut || !n->out[0] || !s->active[n->out[0]->id] || n->def->flags & OP_REARRANGES ||
+            site_of_layer(sites, n->name, length) || node_is(n, &op_batch_normalization))
+            continue;
+        if (last && length == last_length && strncmp(last, n->name, length) == 0)
+            continue;
+        last = n->name;
+        last_length = length;
+        if (computes_statistics(s, n->name, length))
+            continue;
+        ++*missed;
+        snprintf(name, sizeof name, "%.*s", (int)(length < 150 ? length : 150), n->name);
+        if (!adapt_tell(s->adapt, &(struct finding){ .name = name,
+                                                     .found = "BatchNormalization that was not recovered",
+                                                     .evidence = search_text(s, "node '%.200s' is named so", n->name),
+                                                     .certainty = DOUBTFUL,
+                                                     .done = "left as it is",
+                                                     .unknown = "what has become of it" }))
+            return false;
+    }
+    return true;
+}
+
+/* -- all of it -- */
+
+static bool rebuild_all(struct search *s, struct sites *sites, size_t count)
+{
+    struct adapt *a = s->adapt;
+    size_t *first = arena_array(a->arena, sites->count, sizeof *first, a->report);
+    struct model *to;
+
+    if (!first || !sites_complete(s, sites, first))
+        return false;
+    a->out->normalizations = count;
+    to = count ? adapt_copy(a) : NULL;
+    return !count || adapt_take(a, to, to && sites_rebuild(s, sites, first, to));
+}
+
+static bool recover(struct search *s)
+{
+    struct adapt *a = s->adapt;
+    struct sites sites = { 0 };
+    size_t count = 0, missed = 0;
+
+    if (!find_sites(s, &sites))
+        return false;
+    choose(s, &sites);
+    for (size_t k = 0; k < sites.count; k++)
+        count += !sites.kept[k];
+    if (a->look) {
+        a->out->normalizations = count;
+        for (size_t k = 0; k < sites.count; k++)
+            if (!sites.kept[k] && !tell_site(s, &sites.at[k], false))
+                return false;
+        return true;
+    }
+    if (!tell_missed(s, &sites, &missed))
+        return false;
+    if (missed && !count)
+        return fail(
+            a->report, KILN_UNSUPPORTED, a->out->findings.at[a->out->findings.count - 1].name,
+            "names say that there was BatchNormalization (%zu layers), and nothing of it that is known was found",
+            missed);
+    if (!rebuild_all(s, &sites, count))
+        return false;
+    for (size_t k = 0; k < sites.count; k++)
+        if (!tell_site(s, &sites.at[k], sites.kept[k]))
+            return false;
+    return true;
+}
+
+/* Values whose shape only running tells, as those that a Loop makes: the first batch shows it. */
+static bool observe_others(struct search *s)
+{
+    struct adapt *a = s->adapt;
+    const struct graph *g = s->graph;
+    const struct value **at = arena_array(a->arena, g->value_count, sizeof *at, a->report);
+    struct tensor *seen = arena_array(a->arena, g->value_count, sizeof *seen, a->report);
+    size_t count = 0;
+
+    if (!at || !seen)
+        return false;
+    for (size_t k = 0; k < g->value_count; k++)
+        if (s->active[k] && s->types[k].kind == TENSOR && !tensor_known(&s->types[k]) && g->values[k]->producer)
+            at[count++] = g->values[k];
+    if (count && !observe(a->model, &a->calibration, at, count, seen, a->report))
+        return false;
+    for (size_t k = 0; k < count; k++)
+        s->types[at[k]->id] = seen[k];
+    return true;
+}
+
+static bool find_types(struct search *s, const struct program *p)
+{
+    const size_t count = s->graph->value_count;
+
+    s->types = arena_array(s->adapt->arena, count, sizeof *s->types, s->adapt->report);
+    if (!s->types)
+        return false;
+    memcpy(s->types, p->types, count * sizeof *s->types);
+    for (size_t k = 0; k < count; k++) /* one that the caller may override is what it is in the file */
+        if (s->graph->values[k]->initializer)
+            s->types[k] = *s->graph->values[k]->initializer;
+    return s->adapt->look || observe_others(s);
+}
+
+bool adapt_normalization(struct adapt *a)
+{
+    const struct graph *g = a->model->graph;
+    struct budget budget = budget_like(&a->model->budget);
+    struct parameters parameters;
+    struct search s = { .adapt = a, .graph = g, .parameters = &parameters };
+    struct program *types;
+    bool ok;
+
+    budget_start(&budget);
+    types = plan_sample(a->model, &budget, a->report);
+    budget_stop(&budget);
+    s.active = activations_find(g, a->arena, a->report);
+    ok = types && s.active && find_types(&s, types) &&
+         parameters_find(&parameters, a->model, NULL, a->arena, a->report) && find_readers(&s) && recover(&s);
+    program_free(types);
+    return ok;
+}

@@ -1,0 +1,112 @@
+/* BatchNormalization that an exporter has taken apart: what is left of it, a trace, is a file in traces/ and a line in
+ * its meson.build.
+ *
+ * In inference it is y = factor * x + summand for each channel, with factor = gamma / sqrt(variance + epsilon) and
+ * summand = beta - mean * factor (Ioffe and Szegedy, arXiv:1502.03167). A trace tells what of these the file has; the
+ * rest is measured on data, or, in a network that was never trained, what it began with. */
+#ifndef KILN_ADAPT_NORMALIZATION_H
+#define KILN_ADAPT_NORMALIZATION_H
+
+#include "adapt/step.h"
+#include "plan/program.h"
+#include "train/trainable.h"
+
+enum { SITE_NODES = 8 };
+
+/* A place where BatchNormalization was. */
+struct site {
+    const struct trace *trace;
+    const struct node *nodes[SITE_NODES]; /* in whose place it comes, in their order; none: */
+    int node_count;
+    const struct node *layer; /* the layer that it was folded into, and its input that is the bias; -1: it has none */
+    int bias;
+    bool keeps_bias;         /* the layer had a bias of its own, which goes on doing what it does */
+    const struct value *own; /* the bias that the layer had before; NULL: none, or that is not known */
+    const struct value *x;   /* what it normalised; of a folded one, what the layer makes */
+    int axis;
+    int64_t channels;
+    const struct value *weight;             /* that the layer had before; NULL: the one that it has */
+    const struct value *shared_by;          /* a constant that tells one layer from another; NULL: there is none */
+    double *factor, *summand;               /* [channels]; NULL: 1, 0 */
+    double *gamma, *beta, *mean, *variance; /* [channels]; NULL: the file does not tell */
+    bool no_scale, no_center;               /* it has no gamma, no beta */
+    double epsilon;                         /* 0: the file does not tell */
+    char name[160];                         /* of the layer */
+    const char *evidence;                   /* memory of the arena */
+    enum certainty certainty;
+    const char *taken_for; /* it is rather that: the caller may know better; NULL */
+    bool fresh;            /* never trained: with what it began */
+    bool measured;         /* mean or variance are of the caller's data */
+};
+
+/* Where traces are looked for. */
+struct search {
+    struct adapt *adapt;
+    const struct graph *graph;
+    struct tensor *types; /* by value id: for one sample, or as running shows, with the content of what is constant */
+    const bool *active;   /* by value id: depends on the input */
+    const struct node *const *only_reader; /* by value id; NULL where there are several, or the caller reads it, too */
+    const struct parameters *parameters;
+};
+
+/* What is left of BatchNormalization by some exporter. */
+struct trace {
+    const char *name;         /* "Mul and Add" */
+    const char *exporter;     /* "Keras 3 on TensorFlow" */
+    double epsilon, momentum; /* that its framework's layers have where nothing is said */
+    /* Does it begin at `n`? All that is found goes into the site, which is zeroed but for the trace and bias = -1. */
+    bool (*find)(const struct search *s, const struct node *n, struct site *out);
+};
+extern const struct trace *const trace_registry[]; /* ended by NULL; the first that finds something has it */
+
+/* What was found. */
+struct sites {
+    struct site *at;
+    size_t count;
+    bool *kept; /* [count]: the caller, or what it is taken for, leaves it as it is */
+};
+
+/* -- statistics.c -- */
+
+/* Completes gamma, beta, mean and variance of all that are not kept, by measuring where the file does not tell. Sites
+ * that share one layer get one set: *first[k] is the first site of its layer. */
+bool sites_complete(struct search *s, struct sites *sites, size_t *first);
+
+/* -- rebuild.c -- */
+
+/* Writes BatchNormalization nodes in the place of all that are not kept. */
+bool sites_rebuild(struct search *s, const struct sites *sites, const size_t *first, struct model *to);
+
+/* -- search.c: what traces look with -- */
+
+const struct tensor *search_type(const struct search *s, const struct value *v);
+/* What Mul, Add, Sub or Div does to `*x`, which depends on the input, by the constant, its other input, `*c`. False
+ * where it is not so, or they are no floats. `first`: the constant is the first input. */
+bool search_operands(const struct search *s, const struct node *n, const struct value **x, const struct value **c,
+                     bool *first);
+/* The dimension of x along which a constant varies, where it varies along just one, which is not the first; -1 where
+ * not. `single`: it may be a number, of a single channel. */
+int search_axis(const struct search *s, const struct value *x, const struct value *c, bool single);
+/* The numbers of a constant that has one for each channel; NULL without memory. */
+double *search_channels(const struct search *s, const struct value *c);
+/* The node that alone reads the value, where it is one of the file and has that operator; NULL where not. */
+const struct node *search_reader(const struct search *s, const struct value *v, const struct op *op);
+/* Is it x / deviation, or x * its reciprocal, both made of activations, or such a reciprocal itself? Then the statistics
+ * are computed right here (LayerNormalization, or statistics of the batch). */
+bool search_normalised_here(const struct search *s, const struct value *x);
+/* Is the constant a factor or summand that is done to an input before the first layer? */
+bool search_is_preprocessing(const struct search *s, const struct value *c);
+/* Do names say which layer it is, as a scope does: "block1/scale/mul", "head.scale"? Exporters' own names do not. */
+bool search_has_scope(const char *name);
+/* The layer that a name of Keras on TensorFlow belongs to: all before "/batchnorm/". False where it has none. */
+bool search_keras_layer(struct site *s, const char *name);
+/* The name of a node without its last part; where it has none, "bn". */
+void search_name(struct site *s, const struct node *n);
+/* A text in the arena; "" without memory, with an error. */
+const char *search_text(const struct search *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The site of a layer with weights that BatchNormalization was folded into. False where `n` is no such layer, or one
+ * follows. */
+bool search_folded(const struct search *s, const struct node *n, struct site *out);
+
+#endif

@@ -1,0 +1,169 @@
+/* What was decided, written into the metadata: the role and the layer of each initializer of floats, the loss. */
+#include "adapt/layer_name.h"
+#include "adapt/step.h"
+#include "base/text.h"
+#include "train/change.h"
+#include "train/class_axis.h"
+#include "train/decided.h"
+#include "train/loss.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Entries that are added one by one. */
+struct entries {
+    struct adapt *a;
+    const char **keys, **texts;
+    size_t count;
+};
+
+static bool add_entry(struct entries *e, const char *prefix, const char *name, const char *text)
+{
+    const char *key = arena_printf(e->a->arena, e->a->report, "%s%s", prefix, name);
+    const char *copy = key ? arena_string(e->a->arena, text, strlen(text), e->a->report) : NULL;
+
+    if (!copy)
+        return false;
+    e->keys[e->count] = key;
+    e->texts[e->count++] = copy;
+    return true;
+}
+
+/* -- roles -- */
+
+static const char *const role_choices[] = { "trainable", "frozen", "constant", NULL };
+
+/* What a step has decided, what the caller says, else what its place tells. */
+static const char *role_of(struct adapt *a, const struct map *decided, const struct parameter *p)
+{
+    const char *name = p->value->name, *chosen = adapt_choice(a, role_choices, name, NULL);
+    const struct role_choice *by_step = map_get(decided, name);
+
+    return chosen ? chosen : role_name(by_step ? by_step->role : p->role);
+}
+
+static bool add_roles(struct entries *e, const struct parameters *p)
+{
+    struct adapt *a = e->a;
+    struct map decided;
+    bool ok = true;
+
+    map_init(&decided, a->arena->budget);
+    for (struct role_choice *c = a->roles; ok && c; c = c->next) {
+        void **slot = map_put(&decided, c->name, a->report);
+
+        ok = slot != NULL;
+        if (ok && !*slot) /* the latest */
+            *slot = c;
+    }
+    for (size_t k = 0; ok && k < p->count; k++) {
+        char layer[LAYER_NAME];
+
+        layer_name(layer, &p->at[k]);
+        ok = add_entry(e, DECIDED_ROLE, p->at[k].value->name, role_of(a, &decided, &p->at[k])) &&
+             (!*layer || add_entry(e, DECIDED_LAYER, p->at[k].value->name, layer));
+    }
+    map_release(&decided);
+    return ok;
+}
+
+/* -- the loss -- */
+
+static const struct column *column_of(const struct dataset *d, const struct value *output, bool first)
+{
+    for (size_t k = 0; d && k < d->targets; k++)
+        if (column_is(&d->y[k], output->name, first && d->targets == 1))
+            return &d->y[k];
+    return NULL;
+}
+
+/* As training would choose it for these data. An output that nothing can be chosen for is left to that. */
+static bool choose_loss(struct adapt *a, struct value *output, const struct tensor *type, const struct column *y,
+                        char out[100])
+{
+    const enum targets form = column_has_labels(y) ? TARGETS_CLASSES : TARGETS_VALUES;
+    const struct target_options o = { .form = form, .classes = y->classes, .labels = &y->values };
+    struct report quiet = { 0 };
+    struct loss l;
+    int axis;
+
+    out[0] = 0;
+    if (!tensor_known(type) || !dtype_is_float(type->dtype) || dtype_is_small(type->dtype) || !type->rank)
+        return false;
+    axis = class_axis_find(output, type, &o, &quiet);
+    if ((!axis && type->rank > 1) || !loss_choose(&l, NULL, output, type, axis, form, y->classes, a->arena, &quiet))
+        return false;
+    snprintf(out, 100, "%s%s", l.def->row.name, l.logits && l.at == l.out ? ":from_logits=true" : "");
+    return adapt_tell(
+        a, &(struct finding){
+               .name = output->name, .found = "the loss", .evidence = l.said, .certainty = LIKELY, .done = out });
+}
+
+static bool add_losses(struct entries *e, const struct program *types)
+{
+    struct adapt *a = e->a;
+    const struct graph *g = a->model->graph;
+
+    for (size_t k = 0; k < g->output_count; k++) {
+        const struct column *y = column_of(a->options->data, g->outputs[k], k == 0);
+        struct tensor type = types->types[g->outputs[k]->id];
+        char loss[100];
+
+        type.data = NULL;
+        if (y && choose_loss(a, g->outputs[k], &type, y, loss) &&
+            !add_entry(e, DECIDED_LOSS, g->outputs[k]->name, loss))
+            return false;
+    }
+    return !failed(a->report);
+}
+
+/* -- telling -- */
+
+static bool tell_roles(struct adapt *a, const struct parameters *p)
+{
+    char found[100], done[160];
+    size_t count[4] = { 0 };
+
+    for (size_t k = 0; k < p->count; k++)
+        count[p->at[k].role]++;
+    snprintf(found, sizeof found, "%lld numbers that train", (long long)parameters_elements(p, ROLE_TRAINABLE));
+    snprintf(done, sizeof done, "%zu initializers trainable, %zu statistics, %zu frozen, %zu constant",
+             count[ROLE_TRAINABLE], count[ROLE_STATISTIC], count[ROLE_FROZEN], count[ROLE_CONSTANT]);
+    return adapt_tell(a, &(struct finding){ .name = "",
+                                            .found = found,
+                                            .evidence = "where initializers are read, see inspect --train",
+                                            .certainty = LIKELY,
+                                            .done = done });
+}
+
+/* -- all of it -- */
+
+static bool write(struct adapt *a, struct entries *e)
+{
+    const struct model_changes c = { .metadata = e->count, .keys = e->keys, .texts = e->texts };
+    struct model *made = model_change(a->model, &c, a->report);
+
+    return adapt_take(a, made, made != NULL);
+}
+
+bool adapt_roles(struct adapt *a)
+{
+    struct budget budget = budget_like(&a->model->budget);
+    struct entries e = { .a = a };
+    struct parameters p;
+    struct program *types;
+    size_t most;
+    bool ok;
+
+    if (!parameters_find(&p, a->model, NULL, a->arena, a->report))
+        return false;
+    most = 2 * p.count + a->model->graph->output_count;
+    e.keys = arena_array(a->arena, most, sizeof *e.keys, a->report);
+    e.texts = arena_array(a->arena, most, sizeof *e.texts, a->report);
+    budget_start(&budget);
+    types = e.keys && e.texts ? plan_sample(a->model, &budget, a->report) : NULL;
+    budget_stop(&budget);
+    ok = types && add_roles(&e, &p) && add_losses(&e, types) && write(a, &e);
+    program_free(types);
+    /* as they are now, with what was decided */
+    return ok && parameters_find(&p, a->model, NULL, a->arena, a->report) && tell_roles(a, &p);
+}

@@ -1,0 +1,60 @@
+/* A step of adapting: looks at the model as far as it has come, tells what it finds, and puts another in its place. */
+#ifndef KILN_ADAPT_STEP_H
+#define KILN_ADAPT_STEP_H
+
+#include "adapt/adapt.h"
+#include "train/edit.h"
+#include "train/trainable.h"
+
+enum { ADAPT_MODELS = 16 }; /* that are made on the way, at most */
+
+/* What a step knows of an initializer that a look at the graph does not tell. */
+struct role_choice {
+    const char *name;
+    enum role role;
+    struct role_choice *next;
+};
+
+struct adapt {
+    const struct adapt_options *options;
+    const struct model *model; /* as far as it has come: built */
+    const struct model
+        *reference; /* what that must compute the same as: the file, or what a step was to change it to */
+    struct calibration calibration; /* the caller's data, or random numbers, of which nothing may be measured */
+    struct adapted *out;
+    struct arena *arena;
+    struct report *report;
+    bool look;                 /* only to tell what there is */
+    const char **refused;      /* [options->choice_count]: what it named cannot be that, but must be one of these */
+    bool *used;                /* likewise: it was taken */
+    struct role_choice *roles; /* adapt_set_role, the latest first */
+    struct model *made[ADAPT_MODELS];
+    size_t made_count;
+};
+
+typedef bool adapt_step(struct adapt *a);
+
+adapt_step adapt_inference;     /* inference.c: training mode */
+adapt_step adapt_batch;         /* batch.c: constants that fix it */
+adapt_step adapt_products;      /* products.c: factors that were moved */
+adapt_step adapt_normalization; /* normalization.c */
+adapt_step adapt_vanished;      /* vanished.c: biases of zeros */
+adapt_step adapt_untie;         /* untie.c: constants that were merged */
+adapt_step adapt_head;          /* head.c */
+adapt_step adapt_roles;         /* roles.c: metadata */
+
+/* A copy of the model to be edited; adapt_take takes it, built, in its place, where `ok`. Else it is gone. */
+struct model *adapt_copy(struct adapt *a);
+bool adapt_take(struct adapt *a, struct model *made, bool ok);
+/* The same of a step that is meant to change what is computed; `what` is told. */
+bool adapt_take_changed(struct adapt *a, struct model *made, bool ok, const char *what);
+
+/* What the caller says of something that goes by these names, which may be NULL: one of `choices`, a list ended by NULL;
+ * NULL where he says nothing of the kind. */
+const char *adapt_choice(struct adapt *a, const char *const *choices, const char *name, const char *other);
+/* The initializer of that name has this role, whatever its place tells: it is written into the metadata. */
+bool adapt_set_role(struct adapt *a, const char *name, enum role role);
+/* A line of the table. */
+bool adapt_tell(struct adapt *a, const struct finding *f);
+
+#endif

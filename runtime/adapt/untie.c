@@ -1,0 +1,157 @@
+/* Constants that exporters have merged because they were equal: the zeros or ones that several layers begin with become
+ * one initializer, which would train as one.
+ *
+ * tf2onnx has all of them read one; PyTorch's TorchScript exporter puts an Identity before all but the first. What has
+ * other numbers was shared, as was what layers of one weight read. */
+#include "adapt/facts.h"
+#include "adapt/step.h"
+#include "data/element.h"
+#include "ops/registry.h"
+#include <stdio.h>
+#include <string.h>
+
+struct untie {
+    struct adapt *adapt;
+    struct facts facts;
+    struct edit edit;
+    bool identities; /* an Identity stands where the exporter has merged; else whatever reads it does */
+    size_t untied;
+};
+
+/* Of a reader that is a layer of its own: another one has the same weight. NULL: no other has. */
+static const struct node *earlier_use(const struct untie *u, const struct value *v, const struct node *of)
+{
+    const struct graph *g = u->facts.model->graph;
+    const struct value *weight = facts_weight(u->facts.active, of, v);
+
+    for (size_t k = 0; weight && k < g->node_count && g->nodes[k] != of; k++)
+        for (int i = 0; i < g->nodes[k]->inputs; i++)
+            if (g->nodes[k]->in[i] == v && facts_weight(u->facts.active, g->nodes[k], v) == weight)
+                return g->nodes[k];
+    return NULL;
+}
+
+/* The name of a copy for this reader, which belongs to the arena. */
+static const char *copy_for(struct untie *u, const struct value *v, const struct node *n)
+{
+    const char *cut = strrchr(n->name, '/');
+    char stem[200], *name;
+    const char *kept = NULL;
+
+    snprintf(stem, sizeof stem, "%.*s/%s", cut ? (int)(cut - n->name < 150 ? cut - n->name : 150) : 0, n->name,
+             cut ? "own" : v->name);
+    name = edit_fresh_name(&u->edit, cut ? stem : v->name);
+    if (name && edit_add_initializer(&u->edit, name, v->initializer))
+        kept = arena_string(u->adapt->arena, name, strlen(name), u->edit.report);
+    budget_free(u->edit.budget, name);
+    return kept;
+}
+
+static bool give_copy(struct untie *u, const struct value *v, const struct node *n, const char *name)
+{
+    const int64_t place = facts_place(&u->facts, n);
+
+    if (place < 0)
+        return true;
+    for (int i = 0; i < n->inputs; i++)
+        if (n->in[i] == v && !edit_set_input(&u->edit, u->edit.graph->node[place], (size_t)i, name))
+            return false;
+    return true;
+}
+
+static bool is_merged_use(const struct untie *u, const struct node *n)
+{
+    return !u->identities || node_is(n, &op_identity);
+}
+
+static bool tell(struct untie *u, const struct value *v, size_t layers)
+{
+    element_get *const get = element_getter(v->initializer->dtype);
+
+    return adapt_tell(u->adapt,
+                      &(struct finding){ .name = v->name,
+                                         .found = "equal constants of several layers that the exporter has merged",
+                                         .evidence = arena_printf(u->adapt->arena, u->adapt->report,
+                                                                  "all its elements are %g, and %zu layers read it",
+                                                                  get(v->initializer->data, 0), layers),
+                                         .certainty = LIKELY,
+                                         .done = "each layer has one of its own",
+                                         .unknown = "whether they shared one (shared: they do)" });
+}
+
+static const char *const choices[] = { "shared", "untied", NULL };
+
+/* All readers but the first, and those of the same layer, get copies. */
+static bool untie(struct untie *u, const struct value *v)
+{
+    const struct graph *g = u->facts.model->graph;
+    const char **given = arena_array(u->adapt->arena, g->node_count, sizeof *given, u->adapt->report), *chosen;
+    size_t layers = 0;
+
+    chosen = adapt_choice(u->adapt, choices, v->name, NULL);
+    if (!given || (chosen && strcmp(chosen, "shared") == 0))
+        return given;
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k], *earlier;
+        bool reads = false;
+
+        for (int i = 0; i < n->inputs; i++)
+            reads |= n->in[i] == v;
+        if (!reads)
+            continue;
+        earlier = earlier_use(u, v, n);
+        if (earlier)
+            given[k] = given[earlier->id];
+        else if (!layers++ && !u->identities)
+            given[k] = v->name; /* the first keeps it */
+        else if (is_merged_use(u, n))
+            given[k] = copy_for(u, v, n);
+        else
+            given[k] = v->name;
+        if (!given[k] || (given[k] != v->name && !give_copy(u, v, n, given[k])))
+            return false;
+    }
+    u->untied += layers > 1;
+    return layers < 2 || tell(u, v, layers);
+}
+
+static bool untie_all(struct untie *u)
+{
+    struct adapt *a = u->adapt;
+    struct parameters p;
+
+    if (!parameters_find(&p, a->model, NULL, a->arena, a->report))
+        return false;
+    for (size_t k = 0; k < p.count; k++) {
+        const struct parameter *at = &p.at[k];
+
+        if (at->role == ROLE_TRAINABLE && at->readers > 1 && at->value->initializer &&
+            tensor_is_uniform(at->value->initializer) && !untie(u, at->value))
+            return false;
+    }
+    return true;
+}
+
+bool adapt_untie(struct adapt *a)
+{
+    const char *producer = a->model->proto->producer_name ? a->model->proto->producer_name : "";
+    struct untie u = { .adapt = a, .identities = strcmp(producer, "pytorch") == 0 };
+    struct model *to;
+    bool ok;
+
+    if (!u.identities && strcmp(producer, "tf2onnx") != 0)
+        return true; /* others are not known to merge */
+    if (!facts_find(&u.facts, a->model, a->arena, a->report)) {
+        facts_release(&u.facts);
+        return false;
+    }
+    to = adapt_copy(a);
+    ok = to && edit_begin(&u.edit, to, a->report);
+    ok = ok && untie_all(&u);
+    ok = (!to || edit_end(&u.edit)) && ok;
+    facts_release(&u.facts);
+    if (ok && u.untied)
+        return adapt_take(a, to, true);
+    model_free(to);
+    return ok;
+}

@@ -1,0 +1,216 @@
+/* Biases of zeros, which tf2onnx does not export: a layer that was never trained has lost its bias, and with it
+ * parameters that train in Keras. Where no layer of the file has one they come back. */
+#include "adapt/step.h"
+#include "data/element.h"
+#include "ops/registry.h"
+#include "plan/program.h"
+#include <stdio.h>
+#include <string.h>
+
+struct use {
+    const struct node *node;
+    int input;
+};
+
+struct vanished {
+    struct adapt *adapt;
+    struct edit edit;
+    const struct program *types;
+    const bool *active;
+    struct use *uses; /* all inputs of all nodes; by value id the first of its own, counted from 1, then the next */
+    size_t *first_reader, *next_reader;
+    const char **given; /* by value id of a weight: the bias of its layer */
+    size_t count;
+};
+
+/* The layer's weight, and its input for a bias; -1: it is added by a node behind it. False where `n` is none. */
+static bool is_layer(const struct vanished *v, const struct node *n, int *bias)
+{
+    *bias = node_is(n, &op_conv) || node_is(n, &op_conv_transpose) ? 2 : -1;
+    return (*bias >= 0 || node_is(n, &op_matmul)) && n->index >= 0 && n->in[0] && n->in[1] && n->out[0] &&
+           v->active[n->in[0]->id] && !v->active[n->in[1]->id] && n->in[1]->initializer &&
+           n->in[1]->initializer->rank > 1 && tensor_known(&v->types->types[n->out[0]->id]);
+}
+
+/* Has a bias that is more than what Keras' layers begin with, zeros and, at the forget gate of an LSTM, ones? */
+static bool is_learned(const struct vanished *v, const struct value *bias)
+{
+    const struct tensor *t = bias ? &v->types->types[bias->id] : NULL;
+    element_get *const get = t && t->data ? element_getter(t->dtype) : NULL;
+
+    if (get && tensor_count(t) == 1 && !t->rank) /* a number: the 3 of a hard sigmoid */
+        return false;
+    for (int64_t k = 0; get && k < tensor_count(t); k++)
+        if (get(t->data, k) != 0 && get(t->data, k) != 1)
+            return true;
+    return false;
+}
+
+/* What reads it, looked at through nodes that only rearrange or join: */
+enum {
+    READ_BIAS = 1,    /* a constant is added, */
+    READ_LEARNED = 2, /* which is more than zeros and ones */
+    READ_LAYER = 4    /* a layer that makes up for it, BatchNormalization */
+};
+enum { DEPTH = 8 }; /* nodes that are looked through */
+
+static int readers_of(const struct vanished *v, const struct value *of, int depth)
+{
+    int found = 0;
+
+    for (size_t k = v->first_reader[of->id]; k; k = v->next_reader[k - 1]) {
+        const struct use *u = &v->uses[k - 1];
+        const struct node *n = u->node;
+        int bias;
+
+        if (node_is(n, &op_batch_normalization) || (is_layer(v, n, &bias) && u->input == 0))
+            found |= READ_LAYER;
+        else if (node_is(n, &op_add) && n->in[1 - u->input] && !v->active[n->in[1 - u->input]->id])
+            found |= READ_BIAS | (is_learned(v, n->in[1 - u->input]) ? READ_LEARNED : 0);
+        else if ((n->def->flags & OP_REARRANGES || node_is(n, &op_concat) || node_is(n, &op_pad)) && n->out[0] &&
+                 depth < DEPTH)
+            found |= readers_of(v, n->out[0], depth + 1);
+    }
+    return found;
+}
+
+static const char *const choices[] = { "bias", "no-bias", NULL };
+
+/* One of zeros for each weight: a layer may be used several times. */
+static const char *bias_of(struct vanished *v, const struct node *n, int64_t channels, enum dtype dtype)
+{
+    struct tensor zeros = { .dtype = dtype, .rank = 1, .dims = { channels } };
+    const char **given = &v->given[n->in[1]->id], *cut = strrchr(n->name, '/');
+    const int length = cut ? (int)(cut - n->name) : (int)strlen(n->name);
+    char stem[200], *name;
+
+    if (*given)
+        return *given;
+    snprintf(stem, sizeof stem, "%.*s/bias", length < 150 ? length : 150, n->name);
+    name = edit_fresh_name(&v->edit, stem);
+    zeros.data = arena_alloc(v->adapt->arena, (size_t)tensor_bytes(&zeros), v->edit.report);
+    if (name && zeros.data && edit_add_initializer(&v->edit, name, &zeros))
+        *given = arena_string(v->adapt->arena, name, strlen(name), v->edit.report);
+    budget_free(v->edit.budget, name);
+    return *given;
+}
+
+static bool add_bias(struct vanished *v, const struct node *n, int bias, const char *name)
+{
+    struct edit *e = &v->edit;
+    Onnx__NodeProto *layer = e->graph->node[n->index], *add;
+    char *plain;
+    bool ok;
+
+    if (bias >= 0)
+        return edit_set_inputs(e, layer, 3, (const char *const[]){ n->in[0]->name, n->in[1]->name, name });
+    plain = edit_fresh_name(e, n->out[0]->name);
+    add = plain ? edit_insert_node(e, (size_t)n->index, true, op_add.name, NULL) : NULL;
+    ok = add && edit_set_inputs(e, add, 2, (const char *const[]){ plain, name }) &&
+         edit_set_outputs(e, add, 1, (const char *const[]){ n->out[0]->name }) &&
+         edit_set_outputs(e, layer, 1, (const char *const[]){ plain });
+    budget_free(e->budget, plain);
+    return ok;
+}
+
+static bool give_bias(struct vanished *v, const struct node *n, int bias)
+{
+    const struct tensor *out = &v->types->types[n->out[0]->id];
+    const char *name = bias_of(v, n, out->dims[bias >= 0 ? 1 : out->rank - 1], out->dtype);
+
+    v->count++;
+    return name && add_bias(v, n, bias, name) &&
+           adapt_tell(v->adapt,
+                      &(struct finding){ .name = *n->name ? n->name : n->out[0]->name,
+                                         .found = "a layer without a bias",
+                                         .evidence = name,
+                                         .certainty = DOUBTFUL,
+                                         .done = "it gets one of zeros, as Keras' layers begin with: zeros are not "
+                                                 "exported, and no layer of the file has any",
+                                         .unknown = "whether it had one (no-bias: it has none)" });
+}
+
+/* Has any layer learned a bias? Then those that have none had none. */
+static bool any_learned(const struct vanished *v, const struct graph *g)
+{
+    int bias;
+
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+
+        if (is_layer(v, n, &bias) && ((bias >= 0 && n->inputs > bias && is_learned(v, n->in[bias])) ||
+                                      readers_of(v, n->out[0], 0) & READ_LEARNED))
+            return true;
+    }
+    return false;
+}
+
+static bool give_all(struct vanished *v, const struct graph *g)
+{
+    int bias;
+
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+        const char *chosen;
+
+        if (!is_layer(v, n, &bias) || (bias >= 0 && n->inputs > bias && n->in[bias]) || readers_of(v, n->out[0], 0))
+            continue;
+        chosen = adapt_choice(v->adapt, choices, n->name, n->in[1]->name);
+        if ((!chosen || strcmp(chosen, "bias") == 0) && !give_bias(v, n, bias))
+            return false;
+    }
+    return true;
+}
+
+static bool list_uses(struct vanished *v, const struct graph *g)
+{
+    struct adapt *a = v->adapt;
+    size_t most = 0, count = 0;
+
+    for (size_t k = 0; k < g->node_count; k++)
+        most += (size_t)g->nodes[k]->inputs;
+    v->uses = arena_array(a->arena, most, sizeof *v->uses, a->report);
+    v->next_reader = arena_array(a->arena, most, sizeof *v->next_reader, a->report);
+    v->first_reader = arena_array(a->arena, g->value_count, sizeof *v->first_reader, a->report);
+    v->given = arena_array(a->arena, g->value_count, sizeof *v->given, a->report);
+    if (!v->uses || !v->next_reader || !v->first_reader || !v->given)
+        return false;
+    for (size_t k = 0; k < g->node_count; k++)
+        for (int i = 0; i < g->nodes[k]->inputs; i++) {
+            const struct value *in = g->nodes[k]->in[i];
+
+            if (!in)
+                continue;
+            v->uses[count] = (struct use){ g->nodes[k], i };
+            v->next_reader[count] = v->first_reader[in->id];
+            v->first_reader[in->id] = ++count;
+        }
+    return true;
+}
+
+bool adapt_vanished(struct adapt *a)
+{
+    const char *producer = a->model->proto->producer_name ? a->model->proto->producer_name : "";
+    struct vanished v = { .adapt = a };
+    struct budget budget = budget_like(&a->model->budget);
+    struct program *types;
+    struct model *to;
+    bool ok;
+
+    if (strcmp(producer, "tf2onnx") != 0)
+        return true;
+    budget_start(&budget);
+    v.types = types = plan_sample(a->model, &budget, a->report);
+    budget_stop(&budget);
+    to = types ? adapt_copy(a) : NULL;
+    v.active = to ? activations_find(a->model->graph, a->arena, a->report) : NULL;
+    ok = to && edit_begin(&v.edit, to, a->report);
+    ok = ok && v.active && list_uses(&v, a->model->graph) &&
+         (any_learned(&v, a->model->graph) || give_all(&v, a->model->graph));
+    ok = (!to || edit_end(&v.edit)) && ok;
+    program_free(types);
+    if (ok && v.count)
+        return adapt_take(a, to, true);
+    model_free(to);
+    return ok;
+}

@@ -1,0 +1,30 @@
+/* Dropout that an exporter has written out: Keras' layers that are called with training=True.
+ *
+ *   keep = uniform >= rate      y = keep ? x / (1 - rate) : 0
+ *
+ * however that is written: the comparison the other way round, behind a Not, the product with what it is cast to or a
+ * Where, x scaled before or behind it, perhaps before a Transpose. */
+#ifndef KILN_ADAPT_WRITTEN_DROPOUT_H
+#define KILN_ADAPT_WRITTEN_DROPOUT_H
+
+#include "adapt/facts.h"
+
+struct written_dropout {
+    const struct node *random; /* draws the numbers */
+    const struct value *x, *y; /* NULL: it is none, and why: */
+    const char *why_not;
+    const struct node *scale; /* the product, before x or before Transposes that x is behind; NULL: not before x */
+    double ratio;
+};
+
+struct written_dropouts {
+    struct written_dropout *at; /* one for each node that draws */
+    size_t count;
+};
+
+bool written_dropouts_find(struct written_dropouts *out, const struct facts *f, struct arena *arena, struct report *r);
+/* Puts Dropout in inference form in the places of those that are it. The model that `e` edits is a copy of the one that
+ * they were found in. */
+bool written_dropouts_write(const struct written_dropouts *d, const struct facts *f, struct edit *e);
+
+#endif

@@ -1,0 +1,27 @@
+/* What was decided of a model when it was adapted to training, or by whoever edits its metadata: so that nothing is
+ * guessed twice. Keys of metadata_props:
+ *
+ *   kiln.role.NAME   "trainable", "statistic", "frozen" or "constant": of the initializer
+ *   kiln.layer.NAME  the layer that it belongs to
+ *   kiln.loss.NAME   the loss of that output, as --loss has it */
+#ifndef KILN_TRAIN_DECIDED_H
+#define KILN_TRAIN_DECIDED_H
+
+#include "model/model.h"
+
+#define DECIDED_ROLE  "kiln.role."
+#define DECIDED_LAYER "kiln.layer."
+#define DECIDED_LOSS  "kiln.loss."
+
+/* By the names behind the prefix. The texts belong to the model. */
+struct decided {
+    struct map names;
+};
+
+bool decided_read(struct decided *d, const struct model *m, const char *prefix, struct budget *b, struct report *r);
+void decided_release(struct decided *d);
+const char *decided_of(const struct decided *d, const char *name); /* NULL where nothing is said */
+/* The same of one name, for those who ask once. */
+const char *decided_once(const struct model *m, const char *prefix, const char *name);
+
+#endif

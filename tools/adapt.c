@@ -1,0 +1,208 @@
+/* kiln adapt: any ONNX file becomes a network that trains. */
+#include "adaptation.h"
+#include "learn.h"
+#include <float.h>
+#include <string.h>
+
+struct options {
+    const char *input, *output;
+    struct adapt_request adapt;
+    struct limits limits;
+};
+
+static bool adapt_file(struct command *c, struct options *o)
+{
+    kiln_load_options load = KILN_LOAD_OPTIONS_INIT;
+    kiln_model *m = NULL;
+    bool ok;
+
+    if (kiln_file_claim(c->context, o->output, KILN_FILE_MODEL, &c->err) != KILN_OK ||
+        (o->adapt.report && kiln_file_claim(c->context, o->adapt.report, KILN_FILE_OUTPUT, &c->err) != KILN_OK))
+        return false;
+    c->teller.file = o->input;
+    load.context = c->context;
+    load.seconds = c->limits.seconds;
+    ok = kiln_model_open(&m, o->input, &load, &c->err) == KILN_OK && adapt_model(c, &m, &o->adapt) &&
+         kiln_model_save(m, o->output, KILN_FORM_BY_NAME, &c->err) == KILN_OK;
+    kiln_model_free(m);
+    return ok;
+}
+
+/* -- the verb -- */
+
+enum {
+    KEY_CALIBRATE = 256,
+    KEY_LIMIT,
+    KEY_NORMALIZE,
+    KEY_CLASSES,
+    KEY_HEAD,
+    KEY_OUTPUT,
+    KEY_BATCH,
+    KEY_AS,
+    KEY_REPORT,
+    KEY_INFERENCE,
+    KEY_FREEZE,
+    KEY_EPSILON,
+    KEY_MOMENTUM,
+    KEY_THREADS,
+    KEY_SET
+};
+
+static void take_batch(struct options *o, const char *arg, struct argp_state *state)
+{
+    if (strcmp(arg, "free") && strcmp(arg, "keep"))
+        argp_error(state, "--batch is '%s', must be free or keep", arg);
+    o->adapt.options.keep_batch = strcmp(arg, "keep") == 0;
+}
+
+static void take_output(struct adapt_request *q, const char *arg, struct argp_state *state)
+{
+    if (q->options.output_count == ADAPT_MOST)
+        argp_error(state, "--train-output is given more than %d times", (int)ADAPT_MOST);
+    q->outputs[q->options.output_count++] = arg;
+}
+
+/* Options that say how the file is taken. */
+static error_t parse_adaptation(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    kiln_adapt_options *a = &o->adapt.options;
+
+    switch (key) {
+    case KEY_CLASSES:
+        a->classes = option_number(state, "classes", arg, 1, INT32_MAX);
+        return 0;
+    case KEY_HEAD:
+        o->adapt.head = arg;
+        return 0;
+    case KEY_OUTPUT:
+        take_output(&o->adapt, arg, state);
+        return 0;
+    case KEY_BATCH:
+        take_batch(o, arg, state);
+        return 0;
+    case KEY_AS:
+        adapt_add_choice(&o->adapt, arg, state);
+        return 0;
+    case KEY_SET:
+        sets_add(&o->adapt.sets, arg, state);
+        return 0;
+    case KEY_INFERENCE:
+        a->inference = true;
+        return 0;
+    case KEY_FREEZE:
+        a->freeze_backbone = true;
+        return 0;
+    case KEY_EPSILON:
+        a->epsilon = option_real(state, "epsilon", arg, (double)FLT_MIN, 1);
+        return 0;
+    case KEY_MOMENTUM:
+        a->momentum = option_real(state, "momentum", arg, (double)FLT_MIN, 1);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void check(const struct options *o, struct argp_state *state)
+{
+    const kiln_adapt_options *a = &o->adapt.options;
+
+    if (!o->input || !o->output)
+        argp_error(state, "needs a model and --output");
+    if (a->classes && o->adapt.head)
+        argp_error(state, "--classes and --head exclude each other");
+    if (a->freeze_backbone && !a->classes && !o->adapt.head)
+        argp_error(state, "--freeze-backbone needs a new head: --classes or --head");
+    if ((o->adapt.limit || o->adapt.normalize) && !o->adapt.data)
+        argp_error(state, "--limit and --normalize are of the data: --calibrate");
+    if (a->inference && !o->adapt.data)
+        argp_error(state, "--inference measures statistics: it needs --calibrate");
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+
+    switch (key) {
+    case 'o':
+        o->output = arg;
+        return 0;
+    case KEY_CALIBRATE:
+        o->adapt.data = arg;
+        return 0;
+    case KEY_LIMIT:
+        o->adapt.limit = option_number(state, "limit", arg, 1, INT64_MAX);
+        return 0;
+    case KEY_NORMALIZE:
+        o->adapt.normalize = option_normalization(state, arg);
+        return 0;
+    case KEY_REPORT:
+        o->adapt.report = arg;
+        return 0;
+    case KEY_THREADS:
+        o->adapt.threads = (int)option_number(state, "threads", arg, 0, 4096);
+        return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->limits;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->input)
+            argp_error(state, "one model at a time, '%s' is a second one", arg);
+        o->input = arg;
+        return 0;
+    case ARGP_KEY_END:
+        check(o, state);
+        return 0;
+    default:
+        return parse_adaptation(key, arg, state);
+    }
+}
+
+static const struct argp_option argp_options[] = {
+    { "output", 'o', "FILE", 0, "where the model goes; text where it ends in .onnxtxt", 1 },
+    { "calibrate", KEY_CALIBRATE, "SPEC", 0,
+      "data as the network is used on: what the file does not have of running statistics is measured on them", 1 },
+    { "limit", KEY_LIMIT, "N", 0, "of the data: only the first N samples", 1 },
+    { "normalize", KEY_NORMALIZE, "KIND", 0, "of the data: unit (/255), center, standardize", 1 },
+    { "report", KEY_REPORT, "FILE", 0, "all that was found, as JSON", 1 },
+    { "classes", KEY_CLASSES, "N", 0, "a new last layer with so many classes", 2 },
+    { "head", KEY_HEAD, "FILE", 0, "the network in this file in place of the last layer", 2 },
+    { "freeze-backbone", KEY_FREEZE, NULL, 0, "only the new head is to train", 2 },
+    { "train-output", KEY_OUTPUT, "NAME", 0, "the output that is to train; may be repeated (the first)", 2 },
+    { "batch", KEY_BATCH, "WHAT", 0, "of a batch that the file fixes: free it or keep it (free)", 3 },
+    { "as", KEY_AS, "NAME=CHOICE", 0,
+      "what a layer is, where the table is wrong: batch-normalization, scale-and-shift, constant, trainable, frozen, "
+      "fresh, measured, folded, none; NAME may be a pattern; may be repeated",
+      3 },
+    { "set", KEY_SET, "NAME=FILE", 0, SET_HELP, 3 },
+    { "inference", KEY_INFERENCE, NULL, 0, "BatchNormalization in training mode normalises by measured statistics", 3 },
+    { "epsilon", KEY_EPSILON, "X", 0, "of BatchNormalization, where the file does not tell (as its framework has it)",
+      3 },
+    { "momentum", KEY_MOMENTUM, "X", 0, "of BatchNormalization, likewise", 3 },
+    { "threads", KEY_THREADS, "N", 0, "threads (0: one for each CPU)", 4 },
+    { 0 },
+};
+
+static int run(int argc, char **argv)
+{
+    const struct argp argp = {
+        argp_options,
+        parse_option,
+        "MODEL",
+        "Make of any ONNX file a network that trains and computes the same: what an exporter has "
+        "taken apart is made again, what was found is told, and the decisions go into the file.",
+        limits_options,
+        help_filled,
+        NULL
+    };
+    struct options o = { .adapt.options = KILN_ADAPT_OPTIONS_INIT };
+    static struct command c;
+
+    if (!options_parse(&argp, argc, argv, &o))
+        return -KILN_NO_MEMORY;
+    c.limits = o.limits;
+    return command_end(&c, command_start(&c, o.adapt.threads) && adapt_file(&c, &o));
+}
+
+const struct verb verb_adapt = { "adapt", "make a network that trains of any file", run };

@@ -1,0 +1,29 @@
+/* Making a file a network that trains: what `kiln adapt` and its short form, `kiln convert --trainable`, share. */
+#ifndef KILN_TOOLS_ADAPTATION_H
+#define KILN_TOOLS_ADAPTATION_H
+
+#include "sets.h"
+
+enum { ADAPT_MOST = 64 }; /* choices, and outputs that train */
+
+struct adapt_request {
+    kiln_adapt_options options; /* but for the data, choices and outputs */
+    const char *data;           /* a SPEC; NULL: none */
+    int64_t limit;
+    const char *normalize; /* NULL: nothing */
+    const char *head;      /* a file; NULL: none */
+    const char *names[ADAPT_MOST], *choices[ADAPT_MOST], *outputs[ADAPT_MOST];
+    const char *report; /* a file for all that was found, as JSON; NULL: none */
+    int threads;
+    struct sets sets;
+};
+
+/* Takes "NAME=CHOICE"; the option's error ends the command. */
+void adapt_add_choice(struct adapt_request *q, char *arg, struct argp_state *state);
+/* *m becomes the adapted model; what was found is told, and written to the report. False with an error. */
+bool adapt_model(struct command *c, kiln_model **m, struct adapt_request *q);
+
+/* One line to stderr where a file that was not adapted has BatchNormalization that training would not see. */
+void adapt_hint(struct command *c, const kiln_model *m);
+
+#endif

@@ -46,7 +46,7 @@ static bool find_readers(struct facts *f, struct arena *arena, struct report *r)
 bool facts_find(struct facts *f, const struct model *m, struct arena *arena, struct report *r)
 {
     *f = (struct facts){ .model = m, .budget = budget_like(&m->budget) };
-    f->active = activations_find(m->graph, NULL, arena, r);
+    f->active = activations_find(m->graph, arena, r);
     return f->active && find_readers(f, arena, r) && plan(f, r);
 }
 

@@ -4,16 +4,33 @@
 #include "ops/node.h"
 #include "plan/given.h"
 
-/* Types of what the branch sees outside are those of the node's captured inputs. */
-static struct program *branch_types(struct backward *b, const struct graph *g)
+struct program *body_types(struct backward *b, const struct graph *g, const struct tensor *inputs)
 {
     struct tensor *tensors = given_types(g, &b->scratch, b->c->report);
     bool *content = arena_array(&b->scratch, g->value_count, sizeof *content, b->c->report);
 
     if (!tensors || !content)
         return NULL;
+    for (size_t k = 0; k < g->input_count; k++) {
+        tensors[g->inputs[k]->id] = inputs[k];
+        content[g->inputs[k]->id] = inputs[k].data;
+    }
     given_captures(g, b->q->types, tensors, content);
     return plan_types(g, tensors, content, b->c);
+}
+
+/* The forward subgraph may belong to the graph that the one being differentiated is a copy of; the new one belongs to
+ * the copy. */
+struct graph *body_copy(struct backward *b, const struct graph *forward)
+{
+    struct graph *g = graph_clone(forward, b->e.graph->arena, b->c->report);
+
+    if (!g)
+        return NULL;
+    g->parent = b->e.graph;
+    for (size_t k = 0; k < g->capture_count; k++)
+        g->captures[k].outer = b->e.graph->values[g->captures[k].outer->id];
+    return g;
 }
 
 /* A gradient for each wanted input: what the branch gives, or zeros where it does not read the input. */
@@ -71,23 +88,10 @@ static bool branch_backward(struct backward *b, struct graph *g, const struct te
     return branch_outputs(b, g, gradients, count, inputs);
 }
 
-/* The forward subgraph may belong to the graph that the one being differentiated is a copy of; the new one belongs to
- * the copy. */
-static struct graph *adopt(struct backward *b, struct graph *g)
-{
-    if (!g)
-        return NULL;
-    g->parent = b->e.graph;
-    for (size_t k = 0; k < g->capture_count; k++)
-        g->captures[k].outer = b->e.graph->values[g->captures[k].outer->id];
-    return g;
-}
-
 struct graph *gradient_graph(struct backward *b, int k, int count, const int *inputs)
 {
-    const struct graph *forward = b->node->graph_of[k];
-    struct graph *g = adopt(b, graph_clone(forward, b->e.graph->arena, b->c->report));
-    struct program *types = g ? branch_types(b, g) : NULL;
+    struct graph *g = body_copy(b, b->node->graph_of[k]);
+    struct program *types = g ? body_types(b, g, NULL) : NULL;
     struct tensor *known = NULL;
     bool ok = false;
 

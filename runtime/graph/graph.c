@@ -135,6 +135,20 @@ static bool add_capture(struct graph *g, struct value *outer, struct value *inne
     return true;
 }
 
+void graph_keep_captures(struct graph *g, const bool *read)
+{
+    size_t count = 0;
+
+    for (size_t k = 0; k < g->capture_count; k++)
+        if (read[g->captures[k].inner->id])
+            g->captures[count++] = g->captures[k];
+    g->capture_count = count;
+    if (g->capture_table_size)
+        memset(g->capture_table, 0, g->capture_table_size * sizeof *g->capture_table);
+    for (size_t k = 0; k < count; k++)
+        *capture_place(g, g->captures[k].outer) = (int)k + 1;
+}
+
 struct value *graph_captured(const struct graph *g, const struct value *outer)
 {
     const int place = g->capture_table_size ? *capture_place(g, outer) : 0;
@@ -172,6 +186,24 @@ struct node *graph_node(struct graph *g, int inputs, int slots)
     n->slots = slots;
     g->nodes[g->node_count++] = n;
     return n;
+}
+
+bool graph_begin_with(struct graph *g, size_t from)
+{
+    const size_t count = g->node_count - from;
+    struct node **order = count ? arena_array(g->arena, g->node_count, sizeof *order, g->report) : NULL;
+
+    if (!count)
+        return true;
+    if (!order)
+        return false;
+    memcpy(order, g->nodes + from, count * sizeof *order);
+    memcpy(order + count, g->nodes, from * sizeof *order);
+    for (size_t k = 0; k < g->node_count; k++) {
+        g->nodes[k] = order[k];
+        g->nodes[k]->id = (int)k;
+    }
+    return true;
 }
 
 struct value *node_output(struct node *n, int k)

@@ -138,9 +138,13 @@ bool graph_add_output(struct graph *g, struct value *v);
 struct value *graph_capture(struct graph *g, struct value *outer);
 /* The one that is there already; NULL where there is none. */
 struct value *graph_captured(const struct graph *g, const struct value *outer);
+/* Of what it has captured only what is read, by the id of the value inside, stays so. */
+void graph_keep_captures(struct graph *g, const bool *read);
 /* A node with room for `inputs` and `slots` outputs, all NULL, at the end. The caller sets in[], out[] (and
  * out[k]->producer), op, attrs. */
 struct node *graph_node(struct graph *g, int inputs, int slots);
+/* The nodes from place `from` on go before all others. */
+bool graph_begin_with(struct graph *g, size_t from);
 /* The node of the file that it is, or is a part of. */
 const struct node *node_origin(const struct node *n);
 static inline bool node_is(const struct node *n, const struct op *op)

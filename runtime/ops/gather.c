@@ -4,6 +4,7 @@
  *
  * Indices below 0 count from the end; one out of range is an error while running. The gradient adds each slice of dY to
  * the slice of dX that it came from, in the order of the indices. */
+#include "ops/gather.h"
 #include "kernels/machine.h"
 #include "ops/cost.h"
 #include "ops/move.h"
@@ -15,10 +16,6 @@ enum { DATA, INDICES };
 
 /* What one chunk moves or adds at least, in bytes. */
 enum { CHUNK = JOB_ELEMENTS / 2 * (int)sizeof(float) };
-
-struct gather {
-    int64_t axis;
-};
 
 /* -- read -- */
 
@@ -234,21 +231,26 @@ static const struct op gather_grad = {
                                      { 0 } },
 };
 
+struct value *gather_back(struct emitter *e, struct value *dy, struct value *indices, int64_t axis,
+                          const struct tensor *x)
+{
+    struct gather_grad *grad = emit_alloc(e, sizeof *grad);
+    struct value *dx;
+
+    if (!grad)
+        return NULL;
+    grad->axis = wrap_axis(axis, x->rank);
+    grad->rank = x->rank;
+    memcpy(grad->dims, x->dims, sizeof x->dims);
+    return emit_private(e, &gather_grad, grad, 1, &dx, NULL, 2, (struct value *[]){ dy, indices }) ? dx : NULL;
+}
+
 static bool gradient(struct backward *b)
 {
     const struct gather *a = attrs_of(b);
-    const struct tensor *x = type_in(b, DATA);
-    struct gather_grad *grad;
-    struct value *dx;
 
-    if (!wants(b, DATA) || !(grad = emit_alloc(emitter_of(b), sizeof *grad)))
-        return backward_ok(b);
-    grad->axis = wrap_axis(a->axis, x->rank);
-    grad->rank = x->rank;
-    memcpy(grad->dims, x->dims, sizeof x->dims);
-    emit_private(emitter_of(b), &gather_grad, grad, 1, &dx, NULL, 2,
-                 (struct value *[]){ upstream(b, 0), forward_in(b, INDICES) });
-    give(b, DATA, dx);
+    if (wants(b, DATA))
+        give(b, DATA, gather_back(emitter_of(b), upstream(b, 0), forward_in(b, INDICES), a->axis, type_in(b, DATA)));
     return backward_ok(b);
 }
 

@@ -5,18 +5,13 @@
  * next carried values, and scan outputs, which are put one behind the other along a new first axis.
  *
  * Carried values whose types the body keeps have their final memory from planning; where one of them changes, running
- * tells all shapes. */
+ * tells all shapes. So have scan outputs, where planning can tell how many iterations there will be (loop_rounds.c). The
+ * gradient is another Loop, from the last iteration to the first, which the backward walk makes of the body. */
+#include "ops/loop.h"
 #include "ops/rank.h"
 #include "ops/value.h"
 #include <math.h>
 #include <string.h>
-
-enum { M, CONDITION, CARRIED }; /* inputs; the body's are the iteration, the condition, then the carried ones */
-
-struct loop {
-    const struct graph *body;
-    int carried, scans;
-};
 
 /* -- read -- */
 
@@ -39,6 +34,15 @@ static bool parse(struct parse *p, void *attrs)
     return outputs_written(p) <= a->carried + a->scans ||
            parse_error(p, "%d outputs, must have at most %d, which body gives", outputs_written(p),
                        a->carried + a->scans);
+}
+
+/* Exporters carry weights from iteration to iteration. */
+static int body_input(const struct node *n, int g, int k)
+{
+    const struct loop *a = n->attrs;
+
+    (void)g;
+    return k >= CARRIED && loop_passes_on(a, a->body->outputs[1 + k - CARRIED], k) ? k : -1;
 }
 
 /* -- plan -- */
@@ -79,7 +83,8 @@ static bool infer_carried(struct infer *i, const struct loop *a, const struct te
     return true;
 }
 
-static bool infer_scans(struct infer *i, const struct loop *a, const struct tensor *each, bool fixed)
+/* `rounds`: how many iterations there will be, or UNKNOWN. */
+static bool infer_scans(struct infer *i, const struct loop *a, const struct tensor *each, int64_t rounds, bool fixed)
 {
     for (int k = 0; k < a->scans; k++) {
         struct tensor *out = typed_out(i, a->carried + k);
@@ -95,16 +100,27 @@ static bool infer_scans(struct infer *i, const struct loop *a, const struct tens
         if (!fixed || each[k].rank < 0)
             continue;
         out->rank = each[k].rank + 1;
-        out->dims[0] = UNKNOWN;
+        out->dims[0] = rounds;
         memcpy(out->dims + 1, each[k].dims, (size_t)each[k].rank * sizeof *out->dims);
+        if (tensor_known(out) && tensor_bytes(out) < 0)
+            return infer_error(i, "scan output %d would have more bytes than can be counted", k);
     }
     return true;
+}
+
+static bool scans_are_read(struct infer *i, const struct loop *a)
+{
+    for (int k = 0; k < a->scans; k++)
+        if (typed_out(i, a->carried + k))
+            return true;
+    return false;
 }
 
 struct scan {
     struct tensor each; /* rank UNKNOWN before the first one */
     char *data;
-    int64_t bytes, capacity;
+    int64_t bytes, capacity, count;
+    bool planned; /* data is the output's own */
 };
 
 /* What run needs beside the values themselves. */
@@ -138,6 +154,7 @@ static bool infer(struct infer *i)
     const size_t inputs = a->body->input_count, outputs = a->body->output_count;
     struct tensor *before = infer_alloc(i, (inputs + outputs) * sizeof *before), *after = before + inputs;
     struct work w;
+    int64_t rounds = UNKNOWN;
     bool fixed = true;
 
     if (!before)
@@ -150,9 +167,10 @@ static bool infer(struct infer *i)
                                (long long)tensor_count(t));
         before[k] = scalar_for(a, k);
     }
-    for (int k = 0; k < a->carried; k++) {
-        before[CARRIED + k] = *typed_in(i, CARRIED + k);
-        before[CARRIED + k].data = NULL;
+    for (int k = CARRIED; k < CARRIED + a->carried; k++) {
+        before[k] = *typed_in(i, k);
+        if (!loop_passes_on(a, a->body->outputs[k - 1], k))
+            before[k].data = NULL;
     }
     if (!infer_graph(i, 0, before, after))
         return false;
@@ -161,18 +179,9 @@ static bool infer(struct infer *i)
     for (int k = 0; k < a->carried; k++)
         fixed = fixed && kept(&before[CARRIED + k], &after[1 + k]);
     need_scratch(i, work_of(a, NULL, &w));
-    return infer_carried(i, a, before + CARRIED, after + 1, fixed) && infer_scans(i, a, after + 1 + a->carried, fixed);
-}
-
-/* Does the body always give the condition that it got? */
-static bool keeps_condition(const struct loop *a)
-{
-    const struct op *const identity = op_find("", "Identity");
-    const struct value *v = a->body->outputs[0];
-
-    while (v->producer && v->producer->op == identity)
-        v = v->producer->in[0];
-    return v == a->body->inputs[CONDITION];
+    return infer_carried(i, a, before + CARRIED, after + 1, fixed) &&
+           (!fixed || !scans_are_read(i, a) || loop_rounds(i, a, before, &rounds)) &&
+           infer_scans(i, a, after + 1 + a->carried, rounds, fixed);
 }
 
 /* How many iterations there will be at least: all of them where nothing can end them and their number is known. */
@@ -180,7 +189,7 @@ static void cost(const struct node *n, const struct tensor *const *in, struct te
 {
     const struct loop *a = n->attrs;
     const struct tensor *most = in[M], *condition = in[CONDITION];
-    const bool goes = !condition || (condition->data && *(const uint8_t *)condition->data && keeps_condition(a));
+    const bool goes = !condition || (condition->data && *(const uint8_t *)condition->data && loop_keeps_condition(a));
 
     (void)out;
     if (goes && (!most || most->data))
@@ -190,7 +199,8 @@ static void cost(const struct node *n, const struct tensor *const *in, struct te
 /* -- run -- */
 
 /* Appends one element of a scan output. Room at least doubles, so that all copying together is linear. */
-static bool append(struct step *s, struct heap *heap, struct scan *scan, int k, const struct tensor *from)
+static bool append(struct step *s, const struct loop *a, struct heap *heap, struct scan *scan, int k,
+                   const struct tensor *from)
 {
     const int64_t bytes = tensor_bytes(from);
     char text[2][TYPE_TEXT];
@@ -199,6 +209,8 @@ static bool append(struct step *s, struct heap *heap, struct scan *scan, int k, 
     if (from->kind != TENSOR || bytes < 0 || (scan->each.rank >= 0 && !same_type(&scan->each, from)))
         return step_error(s, "scan output %d is %s, must be %s as before", k, tensor_text(from, text[0]),
                           tensor_text(&scan->each, text[1]));
+    if (scan->planned && scan->count++ == s->out[a->carried + k]->dims[0])
+        return step_error(s, "more than the %lld iterations that were planned", (long long)(scan->count - 1));
     if (!add_size(scan->bytes, bytes, &need) || need > INT64_MAX / 2)
         return step_error(s, "scan output %d has more bytes than can be counted", k);
     scan->each = *from;
@@ -220,6 +232,21 @@ static bool append(struct step *s, struct heap *heap, struct scan *scan, int k, 
     return true;
 }
 
+/* Where the number of iterations is planned, its elements go to where the output lies. */
+static struct scan start_scan(const struct step *s, int out)
+{
+    const struct tensor *t = out < s->node->slots ? s->out[out] : NULL;
+    struct scan scan = { .each.rank = UNKNOWN };
+
+    if (t && planned(t)) {
+        scan = (struct scan){
+            .each = { .dtype = t->dtype, .rank = t->rank - 1 }, .data = t->data, .capacity = INT64_MAX, .planned = true
+        };
+        memcpy(scan.each.dims, t->dims + 1, (size_t)scan.each.rank * sizeof *t->dims);
+    }
+    return scan;
+}
+
 static bool append_all(struct step *s, const struct loop *a, struct heap *heap, struct work *w)
 {
     for (int k = 0; k < a->scans; k++) {
@@ -233,7 +260,7 @@ static bool append_all(struct step *s, const struct loop *a, struct heap *heap, 
                 return false;
             from = &copy;
         }
-        if (!append(s, heap, &w->scans[k], k, from))
+        if (!append(s, a, heap, &w->scans[k], k, from))
             return false;
     }
     return true;
@@ -261,6 +288,9 @@ static bool finish_scan(struct step *s, const struct loop *a, int k, const struc
 
     if (out >= s->node->slots || !s->out[out])
         return true;
+    if (scan->planned)
+        return iterations == s->out[out]->dims[0] || step_error(s, "%lld iterations, %lld were planned",
+                                                                (long long)iterations, (long long)s->out[out]->dims[0]);
     if (!iterations) {
         const struct tensor planned = *s->out[out];
 
@@ -319,9 +349,14 @@ static bool iterate(struct step *s, const struct loop *a, struct work *w, struct
     if (w->outputs[0].dtype != BOOL || tensor_count(&w->outputs[0]) != 1)
         return step_error(s, "the condition that the body gives is not one bool");
     c->goes = *(const uint8_t *)w->outputs[0].data || !c->looks;
-    for (int k = 0; k < a->carried; k++)
-        if (!heap_copy(next, &w->next[CARRIED + k], &w->outputs[1 + k], s->report))
+    for (int k = 0; k < a->carried; k++) {
+        const struct tensor *value = &w->outputs[1 + k], *first = s->in[CARRIED + k];
+
+        if (value->kind == TENSOR && value->data == first->data) /* it lies outside, and is passed on */
+            w->next[CARRIED + k] = *value;
+        else if (!heap_copy(next, &w->next[CARRIED + k], value, s->report))
             return false;
+    }
     if (!append_all(s, a, &heaps[2], w))
         return false;
     heap_reset(&heaps[c->done % 2]);
@@ -344,7 +379,7 @@ static bool run_all(struct step *s, const struct loop *a, struct heap *heaps)
     for (int k = 0; k < a->carried; k++)
         w.values[CARRIED + k] = *s->in[CARRIED + k];
     for (int k = 0; k < a->scans; k++)
-        w.scans[k] = (struct scan){ .each.rank = UNKNOWN };
+        w.scans[k] = start_scan(s, a->carried + k);
     while (c.goes && c.done < c.most)
         if (!iterate(s, a, &w, heaps, &c))
             return false;
@@ -370,40 +405,86 @@ static bool run(struct step *s)
     return ok;
 }
 
+/* -- differentiate -- */
+
+static const void *with_body(struct emitter *e, const void *attrs, const struct graph *body, int more)
+{
+    struct loop *a = emit_alloc(e, sizeof *a);
+
+    if (!a)
+        return NULL;
+    *a = *(const struct loop *)attrs;
+    a->body = body;
+    a->scans += more;
+    return a;
+}
+
+static bool gradient(struct backward *b)
+{
+    const struct loop *a = attrs_of(b);
+    const struct iterations it = { .first = CARRIED,
+                                   .carried = a->carried,
+                                   .scans = a->scans,
+                                   .scalars = { scalar_for(a, M), scalar_for(a, CONDITION) },
+                                   .with_body = with_body };
+
+    return gradient_of_iterations(b, &it);
+}
+
 /* -- test -- */
 
+#define DOUBLED                                                                                                        \
+    "{ y0, y1 = Loop (x0, x1, x2) <body = b (int64 i, bool c, double[2] v) => (bool d, double[2] w, double[2] s) "     \
+    "{ d = Identity (c) w = Add (v, v) s = Neg (v) }> }"
+#define NEVER                                                                                                          \
+    "{ y0 = Loop (x0, x1, x2) <body = b (int64 i, bool c, float[2] v) => (bool d, float[2] w) "                        \
+    "{ d = And (c, c) w = Neg (v) }> }"
+/* A layer with state: weights that are captured and carried, a sequence, and scan outputs. */
+#define LAYER                                                                                                          \
+    "{ y0, y1, y2 = Loop (x0, , x1, x2) <body = b (int64 i, bool c, double[2,3] h, double[3,3] u) => "                 \
+    "(bool d, double[2,3] k, double[3,3] u1, double[2,3] s) { d = Identity (c) u1 = Identity (u) g = Gather (x4, i) "  \
+    "p = MatMul (g, x3) q = MatMul (h, u) r = Add (p, q) k = Tanh (r) s = Mul (k, h) }> }"
+/* A counter, which is no float, scales what is carried, and ends it; two values trade places. */
+#define COUNTED                                                                                                        \
+    "{ t = Constant <value_int = 1> () c0 = Cast <to = 9> (t) y0, y1, y2 = Loop (x0, c0, x1, x2, x3) <body = b "       \
+    "(int64 i, bool c, int32 n, double[2] a, double[2] e) => (bool d, int32 n1, double[2] a1, double[2] e1) "          \
+    "{ f = Constant <value_int = 5> () f1 = Cast <to = 6> (f) o = Constant <value_int = 1> () o1 = Cast <to = 6> (o) " \
+    "n1 = Add (n, o1) d = Less (n1, f1) m = Cast <to = 11> (n) a1 = Mul (e, m) e1 = Tanh (a) }> }"
+
+#define CASES                                                                                                          \
+    { "i64[]{3} bool[]{1} f64[2]", DOUBLED, "f64[2] f64[3,2]", 4 },                                                    \
+        { "i64[]{0} bool[]{1} f32[2]", NEVER, "f32[2]", 4 },                                                           \
+    {                                                                                                                  \
+        "i64[]{4} f64[2,3] f64[3,3] f64[2,3] f64[5,2,2]", LAYER, "f64[2,3] f64[3,3] f64[4,2,3]", 30                    \
+    }
+
+static const struct op_case cases_1[] = { CASES, { 0 } };
 static const struct op_case cases[] = {
-    { "i64[]{3} bool[]{1} f64[2]",
-      "{ y0, y1 = Loop (x0, x1, x2) <body = b (int64 i, bool c, double[2] v) => (bool d, double[2] w, double[2] s) "
-      "{ d = Identity (c) w = Add (v, v) s = Neg (v) }> }",
-      "f64[2] f64[3,2]", 0 },
-    { "i64[]{0} bool[]{1} f32[2]",
-      "{ y0 = Loop (x0, x1, x2) <body = b (int64 i, bool c, float[2] v) => (bool d, float[2] w) "
-      "{ d = And (c, c) w = Neg (v) }> }",
-      "f32[2]", 0 },
+    CASES,
+    { "i64[]{9} i32[]{0} f64[2] f64[2]", COUNTED, "i32[] f64[2] f64[2]", 12 },
     { 0 },
 };
 
-#define ROW(version, t)                                                                                                \
+#define ROW(version, t, list)                                                                                          \
     {                                                                                                                  \
         .since = version, .signature = "I M?, B cond?, V v_initial* -> V v_final_and_scan_outputs*",                   \
         .types = "I: i64; B: bool; V: " t, .attrs_size = sizeof(struct loop), .parse = parse, .rank = rank_unknown,    \
-        .infer = infer, .run = run, .no_gradient = "going back through iterations is not supported yet", .cost = cost, \
-        .flags = OP_RUN_ONLY, .cases = cases                                                                           \
+        .infer = infer, .run = run, .gradient = gradient, .body_input = body_input, .cost = cost,                      \
+        .flags = OP_RUN_ONLY, .cases = list                                                                            \
     }
 #define ALL_KINDS(small) "all bf16" small " seq(all bf16" small ") opt(all bf16" small ") opt(seq(all bf16))"
 
 const struct op op_loop = {
     .name = "Loop",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(25, ALL_KINDS(" ir13")),
-                                     ROW(24, ALL_KINDS(" ir12")),
-                                     ROW(23, ALL_KINDS(" ir11")),
-                                     ROW(21, ALL_KINDS(" ir10")),
-                                     ROW(19, ALL_KINDS(" ir9")),
-                                     ROW(16, ALL_KINDS("")),
-                                     ROW(13, "all seq(all)"),
-                                     ROW(11, "all"),
-                                     ROW(1, "all"),
+    .defs = (const struct op_def[]){ ROW(25, ALL_KINDS(" ir13"), cases),
+                                     ROW(24, ALL_KINDS(" ir12"), cases),
+                                     ROW(23, ALL_KINDS(" ir11"), cases),
+                                     ROW(21, ALL_KINDS(" ir10"), cases),
+                                     ROW(19, ALL_KINDS(" ir9"), cases),
+                                     ROW(16, ALL_KINDS(""), cases),
+                                     ROW(13, "all seq(all)", cases),
+                                     ROW(11, "all", cases_1),
+                                     ROW(1, "all", cases_1),
                                      { 0 } },
 };

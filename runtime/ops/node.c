@@ -31,8 +31,10 @@ static bool check_inputs(const struct node *n, const struct node_spec *spec, con
                          struct report *r)
 {
     char where[WHERE_TEXT];
-    int given = spec->inputs;
+    int given = spec->inputs, first = s->inputs; /* from there on none may be left out before others */
 
+    if (first && s->in[first - 1].any)
+        first--;
     while (given && !spec->in[given - 1])
         given--;
     if (!signature_in(s, given - 1) && given)
@@ -44,7 +46,7 @@ static bool check_inputs(const struct node *n, const struct node_spec *spec, con
             return fail(r, KILN_BAD_MODEL, node_where(n, where), "input %d, '%.*s', is missing", k, f->name_length,
                         f->name);
     }
-    for (int k = s->inputs; k < given; k++)
+    for (int k = first; k < given; k++)
         if (!spec->in[k])
             return fail(r, KILN_BAD_MODEL, node_where(n, where), "input %d is left out among inputs of '%.*s'", k,
                         signature_in(s, k)->name_length, signature_in(s, k)->name);

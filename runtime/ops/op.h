@@ -132,6 +132,9 @@ bool infer_error(struct infer *i, const char *format, ...) __attribute__((format
  * UNKNOWN, and where nothing declares it no dtype. So has every output of a subgraph that does not fit its inputs: it
  * may never be run, and running it tells the error. */
 bool infer_graph(struct infer *i, int g, const struct tensor *inputs, struct tensor *outputs);
+/* The values of those outputs of subgraph g that are wanted, given inputs of which some have data: copies, until the
+ * planning ends, of what planning can tell; data of the others is NULL. Only what they need is looked at, quietly. */
+bool infer_values(struct infer *i, int g, const bool *want, const struct tensor *inputs, struct tensor *outputs);
 
 /* -- running a node -- */
 
@@ -218,6 +221,18 @@ void give_unbroadcast(struct backward *b, int k, struct value *gradient);
 /* A graph that does what subgraph g of the node does and goes back through it: its outputs are the gradients of the
  * node's inputs inputs[0..count), captured ones; what flows in is captured. For emit_graphs. NULL on an error. */
 struct graph *gradient_graph(struct backward *b, int g, int count, const int *inputs);
+/* The same of a node that runs its subgraph 0 again and again. The subgraph's inputs are the number of the iteration, a
+ * condition, which is true, and carried values; its outputs are a condition, the next carried values, and scan outputs,
+ * which are put one behind the other. Emits a loop that goes back, gives all inputs their gradients, and has the node
+ * keep what that reads. */
+struct iterations {
+    int first, carried; /* the node's inputs from `first` on are carried; its outputs begin with what they end as */
+    int scans;
+    struct tensor scalars[2]; /* the types of number and condition */
+    /* The node's attributes with another body, which has `more` scan outputs behind the others. NULL with an error. */
+    const void *(*with_body)(struct emitter *e, const void *attrs, const struct graph *body, int more);
+};
+bool gradient_of_iterations(struct backward *b, const struct iterations *it);
 /* The rule of outputs that are constant in pieces (ArgMax, Less), and of those that no gradient flows to. */
 bool zero_gradient(struct backward *b);
 bool backward_ok(struct backward *b); /* nothing failed: what a rule returns */
@@ -315,6 +330,9 @@ struct op_def {
      * the others whole, and would it be for any number of rows? `types` by input. Some input has rows. NULL: no, but
      * for elementwise operators. What is so can be run on a few rows at a time (plan/slices.h). */
     bool (*batch_independent)(const struct node *n, const struct tensor *const *types, const bool *rows);
+    /* The node's input that input k of its subgraph g is whenever that is run: what a loop carries unchanged. -1: it may
+     * be another each time. NULL: so it is of all. */
+    int (*body_input)(const struct node *n, int g, int k);
     const struct chain_rule *chain; /* NULL where it is not elementwise, or no step of a chain */
     /* Of a lowered operator (below) that can run a chain (ops/fused.h) on its only output while it is in the cache:
      * changes a copy of the attributes so that it does; false where this node cannot. The chain's input 0 is the

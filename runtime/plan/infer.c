@@ -235,7 +235,8 @@ void next_state(struct infer *i, int out, int in)
         i->next_states[out] = in;
 }
 
-/* What the subgraph sees: its inputs, and what it captures, whose content is known there where it is known here. */
+/* What the subgraph sees: its inputs, and what it captures, whose content is known there where it is known here. Of
+ * inputs it is known where they have data. */
 static struct program *subgraph_types(struct infer *i, const struct graph *sub, const struct tensor *inputs,
                                       struct report *r)
 {
@@ -249,8 +250,11 @@ static struct program *subgraph_types(struct infer *i, const struct graph *sub, 
     if (!tensors || !content)
         return NULL;
     for (size_t k = 0; k < sub->input_count; k++) {
-        tensors[sub->inputs[k]->id] = inputs[k];
-        tensors[sub->inputs[k]->id].planned = NULL; /* the next turn of a loop may bring other items */
+        const int id = sub->inputs[k]->id;
+
+        tensors[id] = inputs[k];
+        tensors[id].planned = NULL; /* the next turn of a loop may bring other items */
+        content[id] = inputs[k].kind == TENSOR && inputs[k].data;
     }
     given_captures(sub, p->program->types, tensors, content);
     return plan_types(sub, tensors, content, &c);
@@ -312,4 +316,48 @@ bool infer_graph(struct infer *i, int g, const struct tensor *inputs, struct ten
         return true;
     i->failed = true;
     return false;
+}
+
+static bool copy_known(struct infer *i, struct tensor *t)
+{
+    const void *from = t->data;
+    const int64_t bytes = from && t->kind == TENSOR && t->dtype != STRING ? tensor_bytes(t) : -1;
+
+    t->planned = NULL;
+    t->data = NULL;
+    if (bytes < 0)
+        return true;
+    t->data = infer_alloc(i, to_size(bytes));
+    if (t->data && bytes)
+        memcpy(t->data, from, to_size(bytes));
+    return t->data;
+}
+
+/* The same subgraph with fewer outputs: planning looks at nothing but what they need. */
+bool infer_values(struct infer *i, int g, const bool *want, const struct tensor *inputs, struct tensor *outputs)
+{
+    struct graph sub = *i->node->graph_of[g];
+    struct value **asked = infer_alloc(i, sub.output_count * sizeof *asked);
+    struct report quiet = { 0 };
+    const size_t count = sub.output_count;
+    struct program *types;
+    bool ok = true;
+
+    if (!asked)
+        return false;
+    sub.output_count = 0;
+    for (size_t k = 0; k < count; k++)
+        if (want[k])
+            asked[sub.output_count++] = sub.outputs[k];
+    sub.outputs = asked;
+    types = subgraph_types(i, &sub, inputs, &quiet);
+    if (!types && (quiet.error.code == KILN_NO_MEMORY || quiet.error.code == KILN_LIMIT))
+        return !(i->failed =
+                     !fail(i->planner->c->report, quiet.error.code, quiet.error.where, "%s", quiet.error.message));
+    for (size_t k = 0; k < count && ok; k++) {
+        outputs[k] = types && want[k] ? types->types[i->node->graph_of[g]->outputs[k]->id] : (struct tensor){ 0 };
+        ok = copy_known(i, &outputs[k]);
+    }
+    program_free(types);
+    return ok;
 }

@@ -16,6 +16,15 @@ static bool is_computed_statistic(const struct candidate *c)
     return c->place->use == PARAMETER_IS_STATISTIC && c->through;
 }
 
+/* Keras computes the first step of a masked layer once more, for zeros of the shape of what that gives. */
+static bool is_measured(const struct candidate *c)
+{
+    for (int k = 0; k < c->reader->slots; k++)
+        if (c->reader->out[k] && c->counts[c->reader->out[k]->id])
+            return false;
+    return true;
+}
+
 /* -- single numbers -- */
 
 /* Has the layer one unit, whose bias is a single number? `weight` is its input k. */
@@ -210,6 +219,7 @@ const char *constant_reason(const struct candidate *c)
     } reasons[] = {
         { is_computed_statistic, "a statistic that is computed" },
         { is_empty, "has no elements" },
+        { is_measured, "nothing but sizes of what it makes is read" },
         { is_scalar, "a scalar" },
         { is_preprocessing, "is done to an input before the first layer" },
         { is_mask, "a mask" },

@@ -16,6 +16,7 @@ struct candidate {
     const bool *behind_weights; /* by value id of the reader's graph: a layer with weights lies before it */
     bool has_weights;           /* some layer of the model has */
     const bool *active;         /* by value id: depends on what the caller gives */
+    const bool *counts;         /* by value id: not only its sizes are read */
 };
 
 /* Why it stays as it is; NULL where it trains. */

@@ -35,14 +35,35 @@ static bool keeps_numbers(const struct node *n)
            (n->def->flags & OP_REARRANGES || (node_is(n, &op_cast) && dtype_is_float(n->def->dtype(n, 0))));
 }
 
+/* Where a graph stands. */
+struct body_place {
+    const struct node *node; /* whose subgraph it is; NULL: the main graph */
+    int which;
+};
+static const struct body_place no_body;
+
+/* The value around the subgraph that its input k always is: what a loop carries unchanged, as exporters write weights.
+ * NULL for all others. */
+static const struct value *always(const struct body_place *p, size_t k)
+{
+    const struct node *n = p->node;
+    const int from = n && n->def->body_input ? n->def->body_input(n, p->which, (int)k) : -1;
+
+    return from >= 0 ? n->in[from] : NULL;
+}
+
 /* By value id: the value of the main graph that it is, looked at from inside subgraphs, and through nodes that leave it
  * what it is; NULL where it is none. `outside`: the same of the graph around. */
-static const struct value **find_roots(struct search *s, const struct graph *g, const struct value *const *outside)
+static const struct value **find_roots(struct search *s, const struct graph *g, const struct body_place *place,
+                                       const struct value *const *outside)
 {
     const struct value **root = arena_array(s->arena, g->value_count, sizeof *root, s->report);
 
     if (!root)
         return NULL;
+    for (size_t k = 0; k < g->input_count; k++)
+        if (always(place, k))
+            root[g->inputs[k]->id] = outside[always(place, k)->id];
     for (size_t k = 0; k < g->value_count && !g->parent; k++)
         root[k] = g->values[k];
     for (size_t k = 0; k < g->capture_count; k++)
@@ -105,18 +126,21 @@ struct use {
 struct known_values {
     bool *active;               /* depends on what the caller gives; sizes do not count */
     bool *behind;               /* find_behind */
+    bool *counts;               /* find_counts */
     const struct value **roots; /* find_roots */
     struct use *uses;           /* of what is made of several constants, or of one by arithmetic */
 };
 
-bool *activations_find(const struct graph *g, const bool *outside, struct arena *arena, struct report *r)
+/* `outside`: the same of the graph around. */
+static bool *find_active(const struct graph *g, const struct body_place *place, const bool *outside,
+                         struct arena *arena, struct report *r)
 {
     bool *active = arena_array(arena, g->value_count, sizeof *active, r);
 
     if (!active)
         return NULL;
     for (size_t k = 0; k < g->input_count; k++)
-        active[g->inputs[k]->id] = true;
+        active[g->inputs[k]->id] = !always(place, k) || outside[always(place, k)->id];
     for (size_t k = 0; k < g->capture_count; k++)
         active[g->captures[k].inner->id] = outside[g->captures[k].outer->id];
     for (size_t k = 0; k < g->node_count; k++) {
@@ -130,6 +154,11 @@ bool *activations_find(const struct graph *g, const bool *outside, struct arena 
                 active[n->out[o]->id] = true;
     }
     return active;
+}
+
+bool *activations_find(const struct graph *g, struct arena *arena, struct report *r)
+{
+    return find_active(g, &no_body, NULL, arena, r);
 }
 
 /* Does a layer read its weight there? Slopes and scales make no layer. */
@@ -148,7 +177,7 @@ static bool *find_behind(struct search *s, const struct graph *g, const bool *ac
     if (!behind)
         return NULL;
     for (size_t k = 0; g->parent && k < g->input_count; k++)
-        behind[g->inputs[k]->id] = true;
+        behind[g->inputs[k]->id] = active[g->inputs[k]->id];
     for (size_t k = 0; g->parent && k < g->capture_count; k++)
         behind[g->captures[k].inner->id] = active[g->captures[k].inner->id];
     for (size_t k = 0; k < g->node_count; k++) {
@@ -162,6 +191,32 @@ static bool *find_behind(struct search *s, const struct graph *g, const bool *ac
                 behind[n->out[o]->id] = true;
     }
     return behind;
+}
+
+/* By value id: the numbers in it matter to a result of the graph, or to what nobody reads. */
+static bool *find_counts(struct search *s, const struct graph *g)
+{
+    bool *counts = arena_array(s->arena, g->value_count, sizeof *counts, s->report);
+
+    for (size_t k = 0; counts && k < g->value_count; k++)
+        counts[k] = true;
+    for (size_t k = 0; counts && k < g->node_count; k++)
+        for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
+            if (g->nodes[k]->in[i])
+                counts[g->nodes[k]->in[i]->id] = false;
+    for (size_t k = 0; counts && k < g->output_count; k++)
+        counts[g->outputs[k]->id] = true;
+    for (size_t k = g->node_count; counts && k-- > 0;) {
+        const struct node *n = g->nodes[k];
+        bool any = false;
+
+        for (int o = 0; o < n->slots && !(n->def->flags & OP_SHAPE_ONLY); o++)
+            any |= n->out[o] && counts[n->out[o]->id];
+        for (int i = 0; any && i < n->inputs + n->captured; i++)
+            if (n->in[i])
+                counts[n->in[i]->id] = true;
+    }
+    return counts;
 }
 
 /* Has the model a layer with weights? */
@@ -233,9 +288,8 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
                  const struct tensor *t)
 {
     const struct op_parameter *place = use->place;
-    const struct candidate c = {
-        place, use->reader, through, t, v->name, use->in->behind, s->weights, use->in->active
-    };
+    const struct candidate c = { place,      use->reader,     through,        t, v->name, use->in->behind,
+                                 s->weights, use->in->active, use->in->counts };
     struct parameter *p = s->of[v->id];
     const char *said = decided_of(&s->roles, v->name);
     const char *against = said && strcmp(said, role_name(ROLE_CONSTANT)) == 0 ? "the file says so"
@@ -320,8 +374,8 @@ static const struct use *use_of(const struct known_values *own, const struct nod
 }
 
 /* From where parameters are read back to the constants that they are made of. */
-static bool note_origins(struct search *s, const struct graph *g, const struct known_values *own,
-                         const struct known_values *outside)
+static bool note_origins(struct search *s, const struct graph *g, const struct body_place *place,
+                         const struct known_values *own, const struct known_values *outside)
 {
     for (size_t k = g->node_count; k-- > 0;) {
         const struct use *use = use_of(own, g->nodes[k]);
@@ -335,6 +389,12 @@ static bool note_origins(struct search *s, const struct graph *g, const struct k
 
         if (use->place && !outside->uses[g->captures[k].outer->id].place)
             outside->uses[g->captures[k].outer->id] = *use;
+    }
+    for (size_t k = 0; k < g->input_count; k++) {
+        const struct use *use = &own->uses[g->inputs[k]->id];
+
+        if (use->place && always(place, k) && !outside->uses[always(place, k)->id].place)
+            outside->uses[always(place, k)->id] = *use;
     }
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
@@ -353,19 +413,21 @@ static bool note_origins(struct search *s, const struct graph *g, const struct k
 }
 
 /* Subgraphs nest no deeper than the loader allows, so this may recurse. */
-static bool visit(struct search *s, const struct graph *g, const struct known_values *outside)
+static bool visit(struct search *s, const struct graph *g, const struct body_place *place,
+                  const struct known_values *outside)
 {
     struct known_values *own = arena_alloc(s->arena, sizeof *own, s->report);
     const bool *active;
 
     if (!own)
         return false;
-    own->active = activations_find(g, outside ? outside->active : NULL, s->arena, s->report);
+    own->active = find_active(g, place, outside ? outside->active : NULL, s->arena, s->report);
     own->behind = own->active ? find_behind(s, g, own->active) : NULL;
-    own->roots = find_roots(s, g, outside ? outside->roots : NULL);
+    own->roots = find_roots(s, g, place, outside ? outside->roots : NULL);
+    own->counts = find_counts(s, g);
     own->uses = arena_array(s->arena, g->value_count, sizeof *own->uses, s->report);
     active = own->active;
-    if (!own->behind || !own->roots || !own->uses)
+    if (!own->behind || !own->counts || !own->roots || !own->uses)
         return false;
     if (!outside)
         s->weights = has_weights(g, active);
@@ -381,10 +443,10 @@ static bool visit(struct search *s, const struct graph *g, const struct known_va
             if (!note_parameter(s, own, n, p))
                 return false;
         for (int i = 0; i < n->graphs; i++)
-            if (!visit(s, n->graph_of[i], own))
+            if (!visit(s, n->graph_of[i], &(struct body_place){ n, i }, own))
                 return false;
     }
-    return note_origins(s, g, own, outside);
+    return note_origins(s, g, place, own, outside);
 }
 
 /* A parameter goes by its own name, by that of the node that reads it, which says of which layer it is (exporters call a
@@ -488,7 +550,7 @@ static bool find_all(struct search *s)
     const struct graph *g = s->model->graph;
 
     if (!decided_read(&s->roles, s->model, DECIDED_ROLE, s->arena->budget, s->report) ||
-        !decided_read(&s->layers, s->model, DECIDED_LAYER, s->arena->budget, s->report) || !visit(s, g, NULL))
+        !decided_read(&s->layers, s->model, DECIDED_LAYER, s->arena->budget, s->report) || !visit(s, g, &no_body, NULL))
         return false;
     for (size_t k = 0; k < g->value_count; k++) {
         const struct value *v = g->values[k];

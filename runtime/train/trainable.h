@@ -52,8 +52,8 @@ int64_t parameter_elements(const struct parameter *p);
 int64_t parameters_elements(const struct parameters *p, enum role role);
 const char *role_name(enum role role); /* "trainable", ... */
 
-/* By value id: what depends on what the caller gives, sizes left aside; the rest is made of constants. `outside`: the
- * same of the graph around, NULL for the main graph. NULL with an error. */
-bool *activations_find(const struct graph *g, const bool *outside, struct arena *arena, struct report *r);
+/* By value id of the main graph: what depends on what the caller gives, sizes left aside; the rest is made of constants.
+ * NULL with an error. */
+bool *activations_find(const struct graph *g, struct arena *arena, struct report *r);
 
 #endif

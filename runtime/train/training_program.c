@@ -70,26 +70,6 @@ static struct value *add_master(struct build *b, struct value *v, const struct s
     return master;
 }
 
-/* The nodes from place `from` on go before all others. */
-static bool begin_with(struct build *b, size_t from)
-{
-    struct graph *g = b->program->graph;
-    const size_t count = g->node_count - from;
-    struct node **order = count ? arena_array(&b->program->arena, g->node_count, sizeof *order, b->report) : NULL;
-
-    if (!count)
-        return true;
-    if (!order)
-        return false;
-    memcpy(order, g->nodes + from, count * sizeof *order);
-    memcpy(order + count, g->nodes, from * sizeof *order);
-    for (size_t k = 0; k < g->node_count; k++) {
-        g->nodes[k] = order[k];
-        g->nodes[k]->id = (int)k;
-    }
-    return true;
-}
-
 /* What trains or is carried comes from outside; a Constant node is cut off from the value it made. */
 static bool release_state(struct build *b)
 {
@@ -108,7 +88,7 @@ static bool release_state(struct build *b)
             return false;
         b->state[k]->trains = true;
     }
-    return begin_with(b, nodes);
+    return graph_begin_with(b->program->graph, nodes);
 }
 
 /* Does the node have something to learn that is frozen, all of it? Then it works as in inference, as Keras'
@@ -154,7 +134,7 @@ static bool note_roles(struct build *b)
 {
     const struct parameters *p = &b->trainer->parameters;
     const struct graph *g = b->trainer->model->graph;
-    const bool *active = activations_find(g, NULL, &b->program->arena, b->report);
+    const bool *active = activations_find(g, &b->program->arena, b->report);
 
     b->learns = arena_array(&b->program->arena, g->value_count, sizeof *b->learns, b->report);
     b->frozen = arena_array(&b->program->arena, g->value_count, sizeof *b->frozen, b->report);

@@ -399,6 +399,10 @@ START_TEST(scan_outputs_keep_their_shape)
     refuse(HEAD "g (int64 m, float[1] x) => (float[1] y) { y = Loop (m, , x) <body ="
                 " b (int64 i, bool c, float[1] a) => (bool d) { d = Identity (c) }> }",
            "body has 1 outputs, must have at least 2");
+    refuse(HEAD
+           "g (int64 m, float[1] x) => (float[1] y) { z, y = Loop (m, , , x) <body ="
+           " b (int64 i, bool c, float[1] a, float[1] e) => (bool d, float[1] a, float[1] e) { d = Identity (c) }> }",
+           "input 2 is left out among inputs of");
 }
 END_TEST
 

@@ -81,6 +81,21 @@ static const char mlp[] =
     "{ h = MatMul (x, w1)  hb = Add (h, b1)  n = BatchNormalization (hb, scale, bias, mean, var)  a = Tanh (n)\n"
     "  o = MatMul (a, w2)  logits = Add (o, b2) }";
 
+/* The same by a layer with state, whose loop carries a weight: one number after the other. */
+static const char rnn[] =
+    "($[N, 2] x) => ($[N, 2] logits)\n"
+    "<$[1, 4] w = {1.5,-1.4,0.9,1.1}, $[4] b = {0.1,0.2,-0.3,0.4},\n"
+    " $[4, 4] u = {0.5,-0.8,0.9,0.4,-0.7,0.6,-0.2,0.8,0.3,0.7,-0.6,0.4,1.2,-0.9,0.5,-0.4},\n"
+    " $[4, 2] w2 = {0.4,-0.6,0.5,0.3,-0.2,0.7,-0.5,0.1}>\n"
+    "{ two = Constant <value_int = 2> ()  one = Constant <value_ints = [-1]> ()  four = Constant <value_ints = [4]> "
+    "()\n"
+    "  t = Transpose (x)  s = Unsqueeze (t, one)  z = Shape <end = 1> (x)  zf = Concat <axis = 0> (z, four)\n"
+    "  h0 = ConstantOfShape <value = $[1] {0}> (zf)\n"
+    "  h, same = Loop (two, , h0, u) <body = l (int64 i, bool c, $[N, 4] h1, $[4, 4] v) =>\n"
+    "    (bool d, $[N, 4] h2, $[4, 4] v) { d = Identity (c)  g = Gather (s, i)  p = MatMul (g, w)  q = MatMul (h1, v)\n"
+    "    r = Add (p, q)  rb = Add (r, b)  h2 = Tanh (rb) }>\n"
+    "  logits = MatMul (h, w2) }";
+
 /* On which side of the diagonals points lie. */
 struct points {
     float x[2 * ROWS];
@@ -128,29 +143,39 @@ static void learn(struct trainer *t, const struct points *p, double loss[2])
     loss[1] = scores[0];
 }
 
-START_TEST(every_type_learns_as_float_does)
+static void expect_learning(const char *text, size_t trainable, size_t states, const struct recipe *c, double least)
 {
-    const struct recipe *c = &recipes[_i];
     const struct trainer_options o = { .optimizer = c->optimizer, .threads = 1, TARGET(.classes = 2) };
     double loss[COUNT(types)][2];
     struct points p;
 
     draw(&p);
     for (int k = 0; k < COUNT(types); k++) {
-        struct trainer *t = trainer_of(mlp, types[k], c->opset, &o);
+        struct trainer *t = trainer_of(text, types[k], c->opset, &o);
 
-        ck_assert_uint_eq(t->trainable, 6);
-        ck_assert_uint_eq(t->state_count, 8);
+        ck_assert_uint_eq(t->trainable, trainable);
+        ck_assert_uint_eq(t->state_count, states);
         for (size_t s = 0; s < t->state_count; s++) {
             ck_assert_int_eq(t->states[s].value.dtype, types[k] == F64 ? F64 : F32);
             ck_assert_int_eq(t->states[s].parameter->initial.dtype, types[k]);
         }
         learn(t, &p, loss[k]);
-        ck_assert_msg(loss[k][1] < .6 * loss[k][0], "%s: %g, then %g", dtype_name(types[k]), loss[k][0], loss[k][1]);
+        ck_assert_msg(loss[k][1] < least * loss[k][0], "%s: %g, then %g", dtype_name(types[k]), loss[k][0], loss[k][1]);
         ck_assert_msg(fabs(loss[k][1] - loss[0][1]) <= close_to[k] * loss[0][1], "%s: %g, float: %g",
                       dtype_name(types[k]), loss[k][1], loss[0][1]);
         trainer_free(t);
     }
+}
+
+START_TEST(every_type_learns_as_float_does)
+{
+    expect_learning(mlp, 6, 8, &recipes[_i], .6);
+}
+END_TEST
+
+START_TEST(every_type_learns_through_a_loop)
+{
+    expect_learning(rnn, 4, 4, &(struct recipe){ "adam:learning_rate=0.05", 17 }, .6);
 }
 END_TEST
 
@@ -384,6 +409,7 @@ Suite *suite(void)
     Suite *s = suite_create("train_types");
 
     add_tests(s, every_type_learns_as_float_does, COUNT(recipes));
+    add_test(s, every_type_learns_through_a_loop);
     add_tests(s, small_steps_add_up, COUNT(types));
     add_tests(s, weights_behind_a_cast_train, COUNT(types));
     add_tests(s, statistics_add_up, 8);

@@ -54,6 +54,26 @@ static const struct {
       "  y = Mul (a, f) }",
       "w trainable weight of MatMul\np trainable summand of Add, through Slice\n"
       "s constant no place where something is learned\n" },
+    /* what a loop carries unchanged, cut in it, or reads from outside, as tf2onnx writes them */
+    { "g (float[N,2] x) => (float[N,2] y)\n"
+      "<float[2,2] w = {1,2,3,4}, float[2,2] u = {1,2,3,4}, float[2,2] b = {1,2,3,4}, float[2,2] h = {1,2,3,4},\n"
+      " int64 n = {3}, float two = {2}>\n"
+      "{ p = MatMul (x, w) m = Mul (u, two)\n"
+      "  y, v1, c1, h1 = Loop (n, , p, m, b, h) <body =\n"
+      "    l (int64 i, bool c, float[N,2] s, float[2,2] v, float[2,2] k, float[2,2] g0) =>\n"
+      "      (bool d, float[N,2] t, float[2,2] v, float[2,2] k1, float[2,2] g1) {\n"
+      "    d = Identity (c) k1 = Identity (k) g1 = MatMul (g0, g0)\n"
+      "    q = MatMul (s, v) f = MatMul (q, w) b1, b2 = Split <axis = 0> (k) t = Add (f, b1) }> }",
+      "w trainable weight of MatMul\nb trainable summand of Add, through Split\n"
+      "u trainable weight of MatMul, through Mul\ntwo constant a scalar\n"
+      "h constant no place where something is learned\n" },
+    /* a layer of which nothing but the shape is wanted, and one that nobody reads */
+    { "g (float[N,2] x) => (float[M,2] y)\n"
+      "<float[2,2] w = {1,2,3,4}, float[2,2] u = {1,2,3,4}, float[2,2] o = {1,2,3,4}>\n"
+      "{ p = MatMul (x, u) q = Relu (p) s = Shape (q) z = ConstantOfShape (s)\n"
+      "  r = MatMul (x, w) y = Add (r, z) e = MatMul (x, o) }",
+      "u constant nothing but sizes of what it makes is read\nw trainable weight of MatMul\n"
+      "o trainable weight of MatMul\n" },
     /* preprocessing, the 3 of a hard sigmoid, a scale that is learned, the bias of one unit */
     { "g (float[N,2,1,1] x) => (float[N,1,1,1] y)\n"
       "<float[1,2,1,1] f = {0.1,0.2}, float[1,2,1,1] o = {1,2}, float[2,2,1,1] w = {1,2,3,4}, float[1,1,1,1] three = "

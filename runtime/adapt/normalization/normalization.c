@@ -261,7 +261,7 @@ bool adapt_normalization(struct adapt *a)
     budget_start(&budget);
     types = plan_sample(a->model, &budget, a->report);
     budget_stop(&budget);
-    s.active = activations_find(g, NULL, a->arena, a->report);
+    s.active = activations_find(g, a->arena, a->report);
     ok = types && s.active && find_types(&s, types) &&
          parameters_find(&parameters, a->model, NULL, a->arena, a->report) && find_readers(&s) && recover(&s);
     program_free(types);

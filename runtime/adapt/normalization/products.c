@@ -83,7 +83,7 @@ bool adapt_products(struct adapt *a)
 
     if (!to)
         return false;
-    p.active = activations_find(a->model->graph, NULL, a->arena, a->report);
+    p.active = activations_find(a->model->graph, a->arena, a->report);
     ok = edit_begin(&p.edit, to, a->report) && p.active && move_all(&p, a->model->graph);
     ok = edit_end(&p.edit) && ok;
     if (ok && p.moved)

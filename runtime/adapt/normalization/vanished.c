@@ -203,7 +203,7 @@ bool adapt_vanished(struct adapt *a)
     v.types = types = plan_sample(a->model, &budget, a->report);
     budget_stop(&budget);
     to = types ? adapt_copy(a) : NULL;
-    v.active = to ? activations_find(a->model->graph, NULL, a->arena, a->report) : NULL;
+    v.active = to ? activations_find(a->model->graph, a->arena, a->report) : NULL;
     ok = to && edit_begin(&v.edit, to, a->report);
     ok = ok && v.active && list_uses(&v, a->model->graph) &&
          (any_learned(&v, a->model->graph) || give_all(&v, a->model->graph));

@@ -1,0 +1,177 @@
+/* What flows through the iterations of a node: to which carried values, captured values and elements of sequences. */
+#include "grad/iterations.h"
+#include "ops/gather.h"
+#include "ops/registry.h"
+
+static bool has_gradient(const struct tensor *t)
+{
+    return (t->kind == TENSOR || t->kind == SEQUENCE) && dtype_is_float(t->dtype) && !dtype_is_small(t->dtype);
+}
+
+struct value *iterations_always(const struct way *w, int k)
+{
+    const struct node *n = w->node;
+    const int from = n->def->body_input ? n->def->body_input(n, 0, k) : -1;
+
+    return from >= 0 ? n->in[from] : NULL;
+}
+
+/* -- what flows -- */
+
+/* Marks values that `from` flows into, in one iteration. */
+static void spread_needs(struct way *w)
+{
+    for (size_t k = 0; k < w->g->node_count; k++) {
+        const struct node *n = w->g->nodes[k];
+        bool any = false;
+
+        for (int i = 0; i < n->inputs + n->captured; i++)
+            any |= n->in[i] && w->needs[n->in[i]->id];
+        for (int o = 0; o < n->slots && any; o++)
+            if (n->out[o] && has_gradient(&w->types[n->out[o]->id]))
+                w->needs[n->out[o]->id] = true;
+    }
+}
+
+static void spread_flows(struct way *w)
+{
+    for (size_t k = w->g->node_count; k-- > 0;) {
+        const struct node *n = w->g->nodes[k];
+        bool any = false;
+
+        for (int o = 0; o < n->slots; o++)
+            any |= n->out[o] && w->flows[n->out[o]->id];
+        for (int i = 0; i < n->inputs + n->captured && any; i++)
+            if (n->in[i] && has_gradient(&w->types[n->in[i]->id]))
+                w->flows[n->in[i]->id] = true;
+    }
+}
+
+/* From iteration to iteration, until nothing new is found. */
+static void find_flows(struct way *w)
+{
+    const struct iterations *it = w->it;
+    const struct graph *g = w->g;
+    bool more = true;
+
+    for (size_t k = 0; k < g->capture_count; k++)
+        w->needs[g->captures[k].inner->id] = w->b->needs[g->captures[k].outer->id];
+    for (int k = 0; k < it->carried; k++)
+        w->needs[w->inputs[CARRIED + k]->id] = wants(w->b, it->first + k);
+    for (int k = 0; k < it->carried + it->scans; k++)
+        w->flows[w->outputs[1 + k]->id] |= upstream(w->b, k) && !(k < it->carried && iterations_always(w, CARRIED + k));
+    while (more) {
+        more = false;
+        spread_needs(w);
+        spread_flows(w);
+        for (int k = 0; k < it->carried; k++) {
+            const int in = w->inputs[CARRIED + k]->id, out = w->outputs[1 + k]->id;
+
+            if (!has_gradient(&w->types[in]) || iterations_always(w, CARRIED + k))
+                continue;
+            more |= w->needs[out] > w->needs[in] || w->flows[in] > w->flows[out];
+            w->needs[in] |= w->needs[out];
+            w->flows[out] |= w->flows[in];
+        }
+    }
+}
+
+/* -- what is carried back -- */
+
+struct value *iterations_end_of(const struct way *w, int input)
+{
+    const bool carried = input >= w->it->first && input < w->it->first + w->it->carried;
+
+    return carried ? upstream(w->b, input - w->it->first) : NULL;
+}
+
+bool iterations_keep_type(struct way *w, int k)
+{
+    const struct tensor *before = &w->types[w->inputs[CARRIED + k]->id];
+    const struct tensor *after = &w->types[w->outputs[1 + k]->id];
+    char text[2][TYPE_TEXT];
+
+    return (before->kind == TENSOR && before->dtype != STRING && same_type(before, after) && tensor_known(after)) ||
+           backward_error(w->b, "carried value %d is %s, the body makes it %s: a gradient needs tensors of one shape",
+                          k, tensor_text(before, text[0]), tensor_text(after, text[1]));
+}
+
+/* Does what flows to the value in an iteration come through Gathers of elements alone, if at all? */
+static bool is_picked_from(const struct way *w, const struct value *v)
+{
+    for (int k = 0; k < w->it->carried + w->it->scans; k++)
+        if (w->outputs[1 + k] == v && !(k < w->it->carried && w->inputs[CARRIED + k] == v))
+            return false;
+    for (size_t k = 0; k < w->g->node_count; k++) {
+        const struct node *n = w->g->nodes[k];
+        bool flows = false;
+
+        for (int o = 0; o < n->slots; o++)
+            flows |= n->out[o] && w->flows[n->out[o]->id];
+        for (int i = 0; flows && i < n->inputs + n->captured; i++)
+            if (n->in[i] == v && !(i == 0 && node_is(n, &op_gather) && ((const struct gather *)n->attrs)->axis == 0 &&
+                                   tensor_known(&w->types[n->out[0]->id]) && tensor_known(&w->types[n->in[1]->id])))
+                return false;
+    }
+    return true;
+}
+
+static void add_picks(struct way *w, int input, struct value *inner)
+{
+    for (size_t k = 0; k < w->g->node_count; k++) {
+        const struct node *n = w->g->nodes[k];
+
+        if (node_is(n, &op_gather) && n->in[0] == inner && n->out[0] && w->flows[n->out[0]->id])
+            w->picks[w->pick_count++] = (struct pick){ input, inner, n->out[0], n->in[1] };
+    }
+}
+
+static bool add_flow(struct way *w, int input, int carried, struct value *inner)
+{
+    const struct tensor *t = &w->types[inner->id];
+    const bool half = t->dtype == F16 || t->dtype == BF16;
+    char text[TYPE_TEXT];
+
+    if (t->kind != TENSOR || !tensor_known(t))
+        return backward_error(w->b,
+                              "input %d is %s: a gradient through iterations needs tensors whose shapes planning "
+                              "can tell",
+                              input, tensor_text(t, text));
+    if (carried < 0 && is_picked_from(w, inner)) {
+        add_picks(w, input, inner);
+        give(w->b, input, iterations_end_of(w, input));
+        return true;
+    }
+    w->flow[w->count++] = (struct flow){
+        .input = input, .carried = carried, .inner = inner, .dtype = carried < 0 && half ? F32 : t->dtype
+    };
+    return true;
+}
+
+static bool find_carried(struct way *w)
+{
+    const struct node *n = w->node;
+
+    for (int k = 0; k < w->it->carried; k++) {
+        struct value *in = w->inputs[CARRIED + k];
+        const bool same = iterations_always(w, CARRIED + k);
+
+        if (!w->needs[in->id] || !(w->flows[same ? in->id : w->outputs[1 + k]->id] || upstream(w->b, k)))
+            continue;
+        if ((!same && !iterations_keep_type(w, k)) || !add_flow(w, w->it->first + k, same ? -1 : k, in))
+            return false;
+    }
+    for (int k = n->inputs; k < n->inputs + n->captured; k++) {
+        struct value *in = graph_captured(w->g, n->in[k]);
+
+        if (in && wants(w->b, k) && w->flows[in->id] && !add_flow(w, k, -1, in))
+            return false;
+    }
+    return true;
+}
+
+bool iterations_find(struct way *w)
+{
+    find_flows(w);
+    return find_carried(w);
+}

@@ -205,7 +205,7 @@ static bool find(struct head *h)
 {
     h->graph = h->a->model->graph;
     h->types = head_plan(h, h->graph, 0, h->a->report);
-    h->active = h->types ? activations_find(h->graph, NULL, h->a->arena, h->a->report) : NULL;
+    h->active = h->types ? activations_find(h->graph, h->a->arena, h->a->report) : NULL;
     return h->active && head_find(h) && head_follow(h);
 }
 

@@ -202,7 +202,7 @@ START_TEST(what_differs_is_counted)
     const int64_t labels_[2] = { 0 };
     struct dataset d = data_of(2, (const int64_t[]){ 2, 2 }, data, labels_);
     struct calibration calibration = { .data = &d, .threads = 1 };
-    struct comparison got;
+    struct comparison apart;
     struct model *m[2];
     char text[1024];
     bool ok;
@@ -211,16 +211,16 @@ START_TEST(what_differs_is_counted)
         snprintf(text, sizeof text, HEAD "net (float[N, 2] x) => (%s", k ? cases[_i].b : cases[_i].a);
         m[k] = model_of(text);
     }
-    ok = compare_models(m[0], m[1], &calibration, &got, &report);
+    ok = compare_models(m[0], m[1], &calibration, &apart, &report);
     if (cases[_i].want.difference < 0) {
         ck_assert(!ok);
         expect_error(KILN_MISMATCH, "output 'y'");
     } else {
         expect_ok(ok);
-        ck_assert_double_eq(got.difference, cases[_i].want.difference);
-        ck_assert_int_eq(got.floats, cases[_i].want.floats);
-        ck_assert_int_eq(got.others, cases[_i].want.others);
-        ck_assert_int_eq(got.unlike, cases[_i].want.unlike);
+        ck_assert_double_eq(apart.difference, cases[_i].want.difference);
+        ck_assert_int_eq(apart.floats, cases[_i].want.floats);
+        ck_assert_int_eq(apart.others, cases[_i].want.others);
+        ck_assert_int_eq(apart.unlike, cases[_i].want.unlike);
     }
     model_free(m[0]);
     model_free(m[1]);

@@ -93,17 +93,6 @@ int64_t facts_place(const struct facts *f, const struct node *n)
     return n->index;
 }
 
-bool tensor_is_uniform(const struct tensor *t)
-{
-    element_get *const get = element_getter(t->dtype);
-    const int64_t n = tensor_count(t);
-
-    for (int64_t k = 1; get && k < n; k++)
-        if (get(t->data, k) != get(t->data, 0))
-            return false;
-    return get && n > 0;
-}
-
 static bool is_weight(const struct value *v)
 {
     return v->initializer && dtype_is_float(v->initializer->dtype) && !tensor_is_uniform(v->initializer);

@@ -4,6 +4,7 @@
 #include "ops/op.h"
 #include "plan/program.h"
 #include "train/batch_size.h"
+#include "train/calibrate.h"
 #include "train/trainable.h"
 #include <string.h>
 
@@ -54,6 +55,13 @@ void facts_release(struct facts *f)
 {
     program_free(f->types);
     f->types = NULL;
+}
+
+bool facts_planned(struct facts *f, struct report *r)
+{
+    if (!f->types)
+        f->types = plan_sample(f->model, &f->budget, r);
+    return f->types;
 }
 
 const struct tensor *facts_type(const struct facts *f, const struct value *v)

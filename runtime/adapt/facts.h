@@ -17,6 +17,8 @@ struct facts {
 /* Must not be moved until facts_release, which must follow whatever happens. Memory is the arena's. */
 bool facts_find(struct facts *f, const struct model *m, struct arena *arena, struct report *r);
 void facts_release(struct facts *f);
+/* False, with the reason, where there are no types. */
+bool facts_planned(struct facts *f, struct report *r);
 
 /* NULL where planning cannot tell all of it. */
 const struct tensor *facts_type(const struct facts *f, const struct value *v);

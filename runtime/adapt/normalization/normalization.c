@@ -7,25 +7,6 @@
 
 /* -- finding -- */
 
-static bool find_readers(struct search *s)
-{
-    struct adapt *a = s->adapt;
-    const struct graph *g = s->graph;
-    const struct node **reader = arena_array(a->arena, g->value_count, sizeof *reader, a->report);
-    int *count = arena_array(a->arena, g->value_count, sizeof *count, a->report);
-
-    if (!reader || !count)
-        return false;
-    for (size_t k = 0; k < g->output_count; k++)
-        count[g->outputs[k]->id]++;
-    for (size_t k = 0; k < g->node_count; k++)
-        for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
-            if (g->nodes[k]->in[i])
-                reader[g->nodes[k]->in[i]->id] = count[g->nodes[k]->in[i]->id]++ ? NULL : g->nodes[k];
-    s->only_reader = reader;
-    return true;
-}
-
 /* The first trace that finds something has it. Nodes that belong to a site are passed over. */
 static bool find_sites(struct search *s, struct sites *sites)
 {
@@ -251,19 +232,15 @@ static bool find_types(struct search *s, const struct program *p)
 
 bool adapt_normalization(struct adapt *a)
 {
-    const struct graph *g = a->model->graph;
-    struct budget budget = budget_like(&a->model->budget);
+    struct facts facts;
     struct parameters parameters;
-    struct search s = { .adapt = a, .graph = g, .parameters = &parameters };
-    struct program *types;
-    bool ok;
+    struct search s = { .adapt = a, .graph = a->model->graph, .facts = &facts, .parameters = &parameters };
+    bool ok = facts_find(&facts, a->model, a->arena, a->report) && facts_planned(&facts, a->report);
 
-    budget_start(&budget);
-    types = plan_sample(a->model, &budget, a->report);
-    budget_stop(&budget);
-    s.active = activations_find(g, a->arena, a->report);
-    ok = types && s.active && find_types(&s, types) &&
-         parameters_find(&parameters, a->model, NULL, a->arena, a->report) && find_readers(&s) && recover(&s);
-    program_free(types);
+    s.active = facts.active;
+    s.only_reader = facts.reader;
+    ok = ok && find_types(&s, facts.types) && parameters_find(&parameters, a->model, NULL, a->arena, a->report) &&
+         recover(&s);
+    facts_release(&facts);
     return ok;
 }

@@ -7,6 +7,7 @@
 #ifndef KILN_ADAPT_NORMALIZATION_H
 #define KILN_ADAPT_NORMALIZATION_H
 
+#include "adapt/facts.h"
 #include "adapt/step.h"
 #include "plan/program.h"
 #include "train/trainable.h"
@@ -43,9 +44,10 @@ struct site {
 struct search {
     struct adapt *adapt;
     const struct graph *graph;
+    const struct facts *facts;
     struct tensor *types; /* by value id: for one sample, or as running shows, with the content of what is constant */
     const bool *active;   /* by value id: depends on the input */
-    const struct node *const *only_reader; /* by value id; NULL where there are several, or the caller reads it, too */
+    struct node const *const *only_reader; /* by value id; NULL where there are several, or the caller reads it, too */
     const struct parameters *parameters;
 };
 

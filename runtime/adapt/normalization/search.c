@@ -23,7 +23,7 @@ static bool is_constant(const struct search *s, const struct value *v)
 bool search_operands(const struct search *s, const struct node *n, const struct value **x, const struct value **c,
                      bool *first)
 {
-    if (n->index < 0 || n->inputs != 2 || !n->out[0])
+    if (facts_place(s->facts, n) < 0 || n->inputs != 2 || !n->out[0])
         return false;
     for (int k = 0; k < 2; k++)
         if (n->in[k] && n->in[1 - k] && is_constant(s, n->in[k]) && s->active[n->in[1 - k]->id] &&
@@ -83,7 +83,7 @@ const struct node *search_reader(const struct search *s, const struct value *v, 
 {
     const struct node *n = v ? s->only_reader[v->id] : NULL;
 
-    return n && node_is(n, op) && n->index >= 0 ? n : NULL;
+    return n && node_is(n, op) && facts_place(s->facts, n) >= 0 ? n : NULL;
 }
 
 /* A deviation, its reciprocal, or a product of that with something: what a layer divides by. */
@@ -143,7 +143,7 @@ bool search_folded(const struct search *s, const struct node *n, struct site *ou
     const int at = bias_input(n);
     const struct value *bias = at >= 0 && at < n->inputs ? n->in[at] : NULL;
 
-    if (at < 0 || n->index < 0 || !n->in[0] || !s->active[n->in[0]->id] || !n->out[0] ||
+    if (at < 0 || facts_place(s->facts, n) < 0 || !n->in[0] || !s->active[n->in[0]->id] || !n->out[0] ||
         !tensor_known(search_type(s, n->out[0])) || (bias && !is_constant(s, bias)))
         return false;
     if (search_reader(s, n->out[0], &op_batch_normalization)) /* nothing was folded into this one */

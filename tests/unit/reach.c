@@ -19,12 +19,11 @@ static const struct {
 } ways[] = {
     { WAYS("y = Add (a, b)"), REACH_GRADIENT, REACH_GRADIENT, NULL },
     { WAYS("y = Relu (b)"), REACH_NOWHERE, REACH_GRADIENT, NULL },
-    /* indices, comparisons, sizes */
+    /* indices, comparisons */
     { WAYS("i = ArgMax <axis = 1> (a) f = Cast <to = 1> (i) y = Add (f, b)"), REACH_PIECES, REACH_GRADIENT, NULL },
     { WAYS("i = ArgMax <axis = 1, keepdims = 0> (a) y = Gather (b, i) z = Relu (a)"), REACH_PIECES, REACH_GRADIENT,
       NULL },
     { WAYS("l = Less (a, b) f = Cast <to = 1> (l) y = Mul (f, b)"), REACH_PIECES, REACH_GRADIENT, NULL },
-    { WAYS("s = Shape (a) y = Reshape (b, s)"), REACH_PIECES, REACH_GRADIENT, NULL },
     { WAYS("f = RandomUniformLike (a) y = Add (f, b)"), REACH_PIECES, REACH_GRADIENT, NULL },
     /* both ways: the gradient is that of one */
     { WAYS("i = ArgMax <axis = 1> (a) f = Cast <to = 1> (i) s = Add (f, b) y = Mul (s, a)"), REACH_GRADIENT,

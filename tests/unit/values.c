@@ -179,6 +179,31 @@ static const struct {
     { "y = ReduceLogSumExp(x)", 3, 1, { 1000, -INFINITY, -1000 }, { 1000 } },
     { "i = Cast <to = 6> (x) l = ReduceL2 <keepdims = 0> (i) y = Cast <to = 1> (l)", 2, 1, { -3, 3 }, { 4 } },
     { "i = Cast <to = 9> (x) l = Xor(i, i) m = Or(i, l) y = Cast <to = 1> (m)", 2, 2, { 0, 2 }, { 0, 1 } },
+    { "i = Constant <value_ints = [1, 1]> () u = Constant <value_floats = [5.0, 6.0]> () y = ScatterElements(x, i, u)",
+      3,
+      3,
+      { 1, 2, 3 },
+      { 1, 6, 3 } },
+    { "i = Constant <value = int64[3, 1] {0, 1, 2}> () u = Constant <value_floats = [5.0, 0.0, 7.0]> ()\n"
+      "y = ScatterND <reduction = \"max\"> (x, i, u)",
+      3,
+      3,
+      { 6, NAN, 3 },
+      { 6, NAN, 7 } },
+    { "s = Constant <value_ints = [1, 2, 4]> () d = Reshape(x, s) i = Constant <value = int64[1, 2, 2] {0, 0, 0, -1}> "
+      "()\n"
+      "y = GatherElements(d, i)",
+      8,
+      4,
+      { 0, 1, 2, 3, 4, 5, 6, 7 },
+      { 0, 1, 4, 5 } },
+    { "a = Constant <value_int = -9223372036854775807> () b = Constant <value_int = 9223372036854775807> ()\n"
+      "c = Constant <value_int = 4611686018427387904> () r = Range(a, b, c) n = Size(r) z = Cast <to = 1> (n) y = "
+      "Add(z, x)",
+      1,
+      1,
+      { 0 },
+      { 4 } },
 };
 enum { BY_HAND = sizeof by_hand / sizeof *by_hand };
 

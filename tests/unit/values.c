@@ -204,6 +204,11 @@ static const struct {
       1,
       { 0 },
       { 4 } },
+    { "s = Constant <value_ints = [2, 2]> () m = Reshape(x, s) y = Einsum <equation = \"ii\"> (m)",
+      4,
+      1,
+      { 1, 2, NAN, 4 },
+      { 5 } },
 };
 enum { BY_HAND = sizeof by_hand / sizeof *by_hand };
 

@@ -169,6 +169,18 @@ static const struct refused list[] = {
     { "Einsum", 12, { "f32[2,3]", "equation='...i->i'", "f32[2]", 0 }, "an ellipsis in its inputs alone" },
     { "Einsum", 12, { "f32[2,3]", "equation='ij->i,j'", "f32[2]", 0 }, "and perhaps '->'" },
     { "Einsum", 12, { "f32[2,3] f32[4,5]", "equation='ij,jk->ik'", "f32[2,5]", 0 }, "the last dimension of 'A'" },
+    { "TopK", 11, { "f32[2,3] i64[1]{4}", "", "f32[2,4] i64[2,4]", 0 }, "'K' is 4, must be in [0, 3]" },
+    { "TopK", 1, { "f32[2,3]", "", "f32[2,4] i64[2,4]", 0 }, "attribute 'k' is missing" },
+    { "CumSum", 14, { "f32[2,3] i64[]{2}", "", "f32[2,3]", 0 }, "axis is 2, must be in [-2, 1]" },
+    { "DepthToSpace", 13, { "f32[1,6,2,2]", "blocksize=2", "f32[1]", 0 }, "channels that can be divided by 4" },
+    { "DepthToSpace", 13, { "f32[1,4,2,2]", "", "f32[1]", 0 }, "attribute 'blocksize' is missing" },
+    { "SpaceToDepth", 13, { "f32[1,1,4,3]", "blocksize=2", "f32[1]", 0 }, "[1,1,4,3], must have height and width" },
+    { "ReverseSequence", 10, { "f32[2,2] i64[2]{3,1}", "", "f32[2,2]", 0 }, "sequence_lens[0] is 3" },
+    { "ReverseSequence", 10, { "f32[2,2] i64[3]", "", "f32[2,2]", 0 }, "is int64[3], must be int64[2]" },
+    { "ReverseSequence", 10, { "f32[2,2] i64[2]", "time_axis=1", "f32[2,2]", 0 }, "must be 0 and 1 or 1 and 0" },
+    { "OneHot", 11, { "i64[2] i64[]{-1} f32[2]", "", "f32[2]", 0 }, "'depth' is -1" },
+    { "OneHot", 11, { "i64[2] i64[]{3} f32[3]", "", "f32[2,3]", 0 }, "'values' has 3 values, must have 2" },
+    { "Trilu", 14, { "f32[2]", "", "f32[2]", 0 }, "'input' has 1 dimensions, must have at least 2" },
     { "Celu", 12, { "f32[2]", "alpha=0.0", "f32[2]", 0 }, "'alpha' is 0" },
 };
 enum { REFUSED = sizeof list / sizeof *list };

@@ -206,6 +206,27 @@ static bool all_broadcast(const struct case_graph *c, const struct tensor *y)
     return true;
 }
 
+/* Makes all elements of input 0 one number. Where no other input has more than one, does each place get the same? */
+static bool same_everywhere(struct case_graph *c)
+{
+    struct frame *f;
+    const struct tensor *y;
+    bool same = true;
+
+    for (int k = 1; k < c->node->inputs; k++)
+        if (c->in_value[k] && tensor_count(&c->in[k].t) > 1)
+            return true;
+    for (int64_t k = 0; k < tensor_count(&c->in[0].t); k++)
+        case_set(&c->in[0].t, k, .37);
+    f = case_frame(c, c->graph);
+    require(f && frame_run(f, &c->report), "%s: %s", c->report.error.where, c->report.error.message);
+    y = frame_get(f, c->out_value[0]);
+    for (int64_t k = 1; k < tensor_count(y); k++)
+        same &= memcmp((char *)y->data + k * (int64_t)dtype_size(y->dtype), y->data, dtype_size(y->dtype)) == 0;
+    frame_free(f);
+    return same;
+}
+
 /* Does element k of output 0 alone change with element k of input 0, of the same shape? 0 where the case cannot tell. */
 static int looks_elementwise(const struct op *op, const struct op_def *def, const struct op_case *oc)
 {
@@ -230,6 +251,8 @@ static int looks_elementwise(const struct op *op, const struct op_def *def, cons
             if (k != at && memcmp((char *)y->data + k * width, (char *)z->data + k * width, (size_t)width) != 0)
                 looks = UNLIKE_OTHERS;
         frame_free(again);
+        if (looks == LIKE_OTHERS && !same_everywhere(&c))
+            looks = UNLIKE_OTHERS;
     }
     end_run(&c, f);
     return looks;

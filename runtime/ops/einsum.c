@@ -9,10 +9,9 @@
  * An ellipsis stands for the dimensions that an operand has beside its labels, which are broadcast, as numpy does it.
  * Where a rank is not known when the model is loaded they are made one dimension, and many again in the end. Integers of
  * 8 and 16 bits are computed in 32 and wrap around. */
-#include "ops/convert.h"
 #include "ops/move.h"
 #include "ops/rank.h"
-#include "ops/view.h"
+#include "ops/widen.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -194,63 +193,6 @@ static bool count_dots(struct work *w, const struct term *t, int k, int *dots)
                          "input %d has %d dimensions, must have %s%d as its term", k, rank,
                          t->ellipsis >= 0 ? "at least " : "", t->count);
     return false;
-}
-
-/* -- integers of 8 and 16 bits, where planning tells the type -- */
-
-static bool is_narrow(enum dtype dtype)
-{
-    return dtype == I8 || dtype == I16 || dtype == U8 || dtype == U16;
-}
-
-static bool widen_infer(struct infer *i)
-{
-    const struct tensor *x = typed_in(i, 0);
-
-    return is_narrow(x->dtype) ? set_out(i, 0, I32, x->rank, x->dims) : view_out(i, x->rank, x->dims);
-}
-
-static bool widen_run(struct step *s)
-{
-    const struct tensor *x = s->in[0];
-
-    if (is_narrow(x->dtype))
-        convert_between(x->dtype, I32)(x->data, s->out[0]->data, tensor_count(x));
-    return true;
-}
-
-static const struct op widen_late = {
-    .name = "EinsumWiden",
-    .domain = "kiln",
-    .defs = (const struct op_def[]){ { .since = 1,
-                                       .signature = "T X -> T1 Y",
-                                       .types = "T: floats ints uints; T1: floats i32 i64 u32 u64",
-                                       .rank = rank_of_input,
-                                       .infer = widen_infer,
-                                       .run = widen_run,
-                                       .gradient = view_gradient },
-                                     { 0 } },
-};
-
-static struct value *widened(struct work *w, struct value *x, enum dtype dtype)
-{
-    struct value *y = x;
-
-    if (is_narrow(dtype))
-        return emit_cast(w->e, x, I32);
-    if (!dtype)
-        emit_private(w->e, &widen_late, NULL, 1, &y, NULL, 1, &x);
-    return y;
-}
-
-/* y as the type of the operands; another value than any of them. */
-static struct value *narrowed(struct work *w, struct value *y, enum dtype dtype)
-{
-    if (is_narrow(dtype))
-        return emit_cast(w->e, y, dtype);
-    if (!dtype)
-        return emit(w->e, "CastLike", "", 2, y, w->node->in[0]);
-    return y == w->node->in[0] ? emit(w->e, "Identity", "", 1, y) : y;
 }
 
 /* -- an ellipsis of dimensions that only planning counts -- */
@@ -500,7 +442,7 @@ static bool take_operands(struct work *w, const struct einsum *a, struct operand
         if (!count_dots(w, &a->term[k], k, &dots) || !spread(w, &a->term[k], dots, &o[k]))
             return false;
         most = dots > most ? dots : most;
-        o[k].v = widened(w, x, known_input(w->node, 0).dtype);
+        o[k].v = emit_widened(w->e, x, known_input(w->node, 0).dtype, WIDEN_INTEGERS);
         for (int l = 0; l < LABELS; l++)
             w->uses[l] += has(&o[k], l);
     }
@@ -525,7 +467,6 @@ static struct value *with_ellipsis(struct work *w, int at, int count, struct val
 static bool expand(struct emitter *e, const struct node *n, struct value **out)
 {
     const struct einsum *const a = n->attrs;
-    const enum dtype dtype = known_input(n, 0).dtype;
     struct work w = { .e = e, .node = n };
     struct operand *const o = emit_alloc(e, (size_t)a->terms * sizeof *o), result;
 
@@ -541,7 +482,7 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
         return false;
     arrange(&w, &o[0], result.label);
     o[0].v = with_ellipsis(&w, a->out.ellipsis, result.count, o[0].v);
-    out[0] = narrowed(&w, o[0].v, dtype);
+    out[0] = emit_narrowed(e, o[0].v, n->in[0], known_input(n, 0).dtype, WIDEN_INTEGERS);
     return out[0];
 }
 

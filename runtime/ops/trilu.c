@@ -72,19 +72,22 @@ static void chunk(void *context, int64_t k, int thread)
         one_row(j, row);
 }
 
+static int64_t within(int64_t v, int64_t least, int64_t most)
+{
+    return v < least ? least : v > most ? most : v;
+}
+
 static bool run(struct step *s)
 {
     const struct tensor *x = s->in[INPUT], *k = s->in[DIAGONAL];
     const int64_t height = x->dims[x->rank - 2], width = x->dims[x->rank - 1];
-    const int64_t given = k ? *(const int64_t *)k->data : 0;
+    const int64_t given = k ? within(*(const int64_t *)k->data, -height - 1, width + 1) : 0;
     struct trilu_job j = { .x = x->data,
                            .y = s->out[0]->data,
                            .rows = dims_product(x->dims, 0, x->rank - 1),
                            .height = height,
                            .width = width,
-                           .diagonal = given < -height - 1 ? -height - 1
-                                       : given > width + 1 ? width + 1
-                                                           : given,
+                           .diagonal = given,
                            .per_chunk = JOB_ELEMENTS / (width + 1) + 1,
                            .size = dtype_size(x->dtype),
                            .upper = ((const struct trilu *)s->attrs)->upper };

@@ -181,6 +181,12 @@ static const struct refused list[] = {
     { "OneHot", 11, { "i64[2] i64[]{-1} f32[2]", "", "f32[2]", 0 }, "'depth' is -1" },
     { "OneHot", 11, { "i64[2] i64[]{3} f32[3]", "", "f32[2,3]", 0 }, "'values' has 3 values, must have 2" },
     { "Trilu", 14, { "f32[2]", "", "f32[2]", 0 }, "'input' has 1 dimensions, must have at least 2" },
+    { "GroupNormalization", 21, { "f32[1,2] f32[2] f32[2]", "", "f32[1,2]", 0 }, "'num_groups' is missing" },
+    { "GroupNormalization",
+      21,
+      { "f32[1,3,5] f32[3] f32[3]", "num_groups=2", "f32[1,3,5]", 0 },
+      "'data' has 15 elements" },
+    { "RMSNormalization", 23, { "f32[1,2] f32[2]", "epsilon=-1.0", "f32[1,2]", 0 }, "epsilon is -1" },
     { "Celu", 12, { "f32[2]", "alpha=0.0", "f32[2]", 0 }, "'alpha' is 0" },
 };
 enum { REFUSED = sizeof list / sizeof *list };

@@ -252,6 +252,25 @@ static const struct {
       8,
       { 0, -1, .5f, 1e30f },
       { 1, 0, 0, 1, 0, 0, 0, 0 } },
+    { "h = Constant <value_ints = [1, 2, 2]> () m = Reshape(x, h) s = Constant <value_floats = [2.0, 1.0]> ()\n"
+      "b = Constant <value_floats = [1.0, 7.0]> () y = InstanceNormalization <epsilon = 3.0> (m, s, b)",
+      4,
+      4,
+      { 1, 3, 5, 5 },
+      { 0, 2, 7, 7 } },
+    { "h = Constant <value_ints = [1, 4, 1]> () m = Reshape(x, h) s = Constant <value_floats = [2.0, 2.0, 1.0, 1.0]> "
+      "()\n"
+      "b = Constant <value_floats = [1.0, 1.0, 7.0, 8.0]> ()\n"
+      "y = GroupNormalization <epsilon = 3.0, num_groups = 2> (m, s, b)",
+      4,
+      4,
+      { 1, 3, 5, 5 },
+      { 0, 2, 7, 8 } },
+    { "s = Constant <value_floats = [2.0, 4.0]> () y = RMSNormalization <epsilon = 3.5> (x, s)",
+      2,
+      2,
+      { 3, 4 },
+      { 1.5f, 4 } },
 };
 enum { BY_HAND = sizeof by_hand / sizeof *by_hand };
 

@@ -102,11 +102,21 @@ static bool is_deviation(const struct search *s, const struct value *v)
     return false;
 }
 
+/* What a normalisation that is a node of its own makes, in whatever shape: its scale and bias may follow as nodes. */
+static bool is_normalised_by_node(const struct node *n)
+{
+    while (n && n->def->flags & OP_REARRANGES && n->in[0])
+        n = n->in[0]->producer;
+    n = n ? node_origin(n) : NULL;
+    return n && (node_is(n, &op_instance_normalization) || node_is(n, &op_group_normalization) ||
+                 node_is(n, &op_layer_normalization) || node_is(n, &op_rms_normalization));
+}
+
 bool search_normalised_here(const struct search *s, const struct value *x)
 {
     const struct node *n = x->producer;
 
-    if (is_deviation(s, x))
+    if (is_deviation(s, x) || is_normalised_by_node(n))
         return true;
     return n && (node_is(n, &op_div) || node_is(n, &op_mul)) && n->in[0] && n->in[1] && s->active[n->in[0]->id] &&
            s->active[n->in[1]->id] && (is_deviation(s, n->in[0]) || is_deviation(s, n->in[1]));

@@ -68,26 +68,35 @@ static const char *what_is_exact(const struct site *s)
                           : "mean and variance measured";
 }
 
+/* What the file does not tell. Of a layer that is computed in it, only the momentum. */
+static void put_unknown(char out[200], const struct site *s)
+{
+    const bool told = s->certainty == CERTAIN && !s->measured;
+
+    snprintf(out, 200, "momentum%s%s%s%s", s->guessed_epsilon ? ", epsilon" : "",
+             s->measured ? ", its own running statistics" : "",
+             told || s->no_center || s->no_scale ? "" : ", whether it had gamma and beta",
+             s->layer && !s->keeps_bias && !told ? ", whether the layer had a bias" : "");
+}
+
 static bool tell_site(struct search *s, const struct site *t, bool kept)
 {
     struct adapt *a = s->adapt;
-    char found[200], done[200];
+    char found[200], done[200], unknown[200];
 
     snprintf(found, sizeof found, "BatchNormalization, %s%s%s (%s)", t->trace->name, t->layer ? ": " : "",
              t->layer ? t->layer->op_name : "", t->trace->exporter);
     if (kept)
         snprintf(found, sizeof found, "%s of each channel", t->taken_for ? t->taken_for : "none, as asked");
+    put_unknown(unknown, t);
     snprintf(done, sizeof done, "%s, epsilon %g%s%s", what_is_exact(t), t->epsilon,
              t->no_scale && !t->layer ? ", no gamma" : "", t->no_center ? ", no beta" : "");
-    return adapt_tell(a,
-                      &(struct finding){ .name = t->name,
-                                         .found = found,
-                                         .evidence = t->evidence,
-                                         .certainty = t->certainty,
-                                         .done = kept ? "left as it is" : done,
-                                         .unknown = kept          ? NULL
-                                                    : t->measured ? "its own running statistics, epsilon and momentum"
-                                                                  : "its momentum" });
+    return adapt_tell(a, &(struct finding){ .name = t->name,
+                                            .found = found,
+                                            .evidence = t->evidence,
+                                            .certainty = t->certainty,
+                                            .done = kept ? "left as it is" : done,
+                                            .unknown = kept ? NULL : unknown });
 }
 
 /* -- what says so and is not found -- */

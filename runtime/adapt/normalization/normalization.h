@@ -31,6 +31,7 @@ struct site {
     double *factor, *summand;               /* [channels]; NULL: 1, 0 */
     double *gamma, *beta, *mean, *variance; /* [channels]; NULL: the file does not tell */
     bool no_scale, no_center;               /* it has no gamma, no beta */
+    bool guessed_epsilon;                   /* it is that of the framework, or of another layer */
     double epsilon;                         /* 0: the file does not tell */
     char name[160];                         /* of the layer */
     const char *evidence;                   /* memory of the arena */

@@ -2,11 +2,12 @@
 #include "adapt/random.h"
 #include "adapt/step.h"
 #include "base/text.h"
+#include "plan/program.h"
 #include <fnmatch.h>
 #include <math.h>
 #include <string.h>
 
-#define TOLERANCE 1e-5 /* of the proof */
+#define TOLERANCE 1e-5 /* of the proof, in float and double */
 
 /* -- steps -- */
 
@@ -121,23 +122,49 @@ bool adapt_set_role(struct adapt *a, const char *name, enum role role)
 
 /* -- the proof -- */
 
+/* What a type rounds to is not to be had again in another order: 8 units in the last place of 1. */
+static double tolerance_in(enum dtype d)
+{
+    return d == F16 ? 0x1p-7 : d == BF16 ? 0x1p-4 : TOLERANCE;
+}
+
+/* That of the coarsest type that something is computed in. False with an error. */
+static bool find_tolerance(struct adapt *a, double *out)
+{
+    const struct graph *g = a->reference->graph;
+    struct budget budget = budget_like(&a->reference->budget);
+    const bool *active = activations_find(g, a->arena, a->report);
+    struct program *types;
+
+    *out = TOLERANCE;
+    budget_start(&budget);
+    types = active ? plan_sample(a->reference, &budget, a->report) : NULL;
+    budget_stop(&budget);
+    for (size_t k = 0; types && k < g->value_count; k++)
+        if (active[k] && g->values[k]->producer && types->types[k].kind == TENSOR)
+            *out = fmax(*out, tolerance_in(types->types[k].dtype));
+    program_free(types);
+    return types;
+}
+
 static bool prove(struct adapt *a)
 {
     struct comparison *outputs = &a->out->outputs;
     const struct node *first;
+    double tolerance;
     char where[WHERE_TEXT] = "";
 
     a->out->measured = a->options->data != NULL;
     if (a->model == a->reference)
         return true;
-    if (!compare_models(a->reference, a->model, &a->calibration, outputs, a->report))
+    if (!find_tolerance(a, &tolerance) || !compare_models(a->reference, a->model, &a->calibration, outputs, a->report))
         return false;
-    if (outputs->difference <= TOLERANCE && !outputs->unlike)
+    if (outputs->difference <= tolerance && !outputs->unlike)
         return true;
-    first = compare_nodes(a->reference, a->model, &a->calibration, TOLERANCE, a->arena, a->report);
+    first = compare_nodes(a->reference, a->model, &a->calibration, tolerance, a->arena, a->report);
     return fail(a->report, KILN_MISMATCH, first ? node_where(first, where) : NULL,
                 "the adapted model does not compute what the file does: outputs differ by %.3g, must by %g at most%s",
-                outputs->difference, TOLERANCE, first ? "; this node is the first to differ" : "");
+                outputs->difference, tolerance, first ? "; this node is the first to differ" : "");
 }
 
 /* -- all of it -- */

@@ -160,9 +160,15 @@ static bool needs_mean(const struct site *s)
     return !s->fresh && !s->mean && !s->no_center;
 }
 
+/* What it divides by is gamma / factor. */
+static bool knows_deviation(const struct site *s)
+{
+    return s->factor && (s->no_scale || s->gamma);
+}
+
 static bool needs_variance(const struct site *s)
 {
-    return !s->fresh && !s->variance && !(s->no_scale && s->factor);
+    return !s->fresh && !s->variance && !knows_deviation(s);
 }
 
 static bool refuse_without_data(struct search *s, const struct sites *sites)
@@ -246,8 +252,8 @@ static double variance_of(const struct site *s, const struct moments *m, int64_t
         return s->variance[c];
     if (s->fresh)
         return 1;
-    if (s->no_scale && s->factor)
-        return fmax(0, 1 / (s->factor[c] * s->factor[c]) - s->epsilon);
+    if (knows_deviation(s))
+        return fmax(0, pow(at(s->gamma, c, 1) / s->factor[c], 2) - s->epsilon);
     return m->variance[c];
 }
 
@@ -316,7 +322,7 @@ static bool complete(struct search *s, struct site *t, const struct moments *m)
             gamma = 1;
         else
             gamma = gamma_for(gamma, sqrt(variance + epsilon), factor);
-        four[0][c] = at(t->gamma, c, gamma);
+        four[0][c] = t->variance ? at(t->gamma, c, gamma) : gamma;
         four[1][c] = at(t->beta, c, at(t->summand, c, 0) + mean * factor);
         four[2][c] = mean;
         four[3][c] = variance;

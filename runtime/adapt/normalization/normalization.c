@@ -1,4 +1,4 @@
-#include "adapt/normalization/normalization.h"
+#include "adapt/normalization/expression.h"
 #include "adapt/normalization/traces/registry.h"
 #include "ops/registry.h"
 #include "train/constants.h"
@@ -59,8 +59,21 @@ static bool find_sites(struct search *s, struct sites *sites)
 static const char *const pair_choices[] = { "batch-normalization", "scale-and-shift", "constant", NULL };
 static const char *const layer_choices[] = { "batch-normalization", "none", NULL };
 
+/* All that its nodes read of it keeps its values. */
+static bool make_constant(struct search *s, const struct site *t)
+{
+    for (int k = 0; k < t->node_count; k++)
+        for (int i = 0; i < t->nodes[k]->inputs; i++) {
+            const struct value *v = t->nodes[k]->in[i];
+
+            if (v && !s->active[v->id] && !adapt_set_role(s->adapt, expression_root(v)->name, ROLE_CONSTANT))
+                return false;
+        }
+    return true;
+}
+
 /* A layer of which the caller says that it is none stays as it is. */
-static void choose(struct search *s, struct sites *sites)
+static bool choose(struct search *s, struct sites *sites)
 {
     const enum folded folded = s->adapt->options->folded;
 
@@ -72,10 +85,13 @@ static void choose(struct search *s, struct sites *sites)
         sites->kept[k] =
             chosen ? strcmp(chosen, "batch-normalization") != 0 : t->taken_for || (t->layer && folded == FOLDED_NONE);
         if (chosen)
-            t->taken_for = strcmp(chosen, "constant") == 0         ? "a constant, as asked"
-                           : strcmp(chosen, "batch-normalization") ? "none, as asked"
+            t->taken_for = strcmp(chosen, "constant") == 0         ? "constants, as asked"
+                           : strcmp(chosen, "batch-normalization") ? "no BatchNormalization, as asked"
                                                                    : NULL;
+        if (chosen && strcmp(chosen, "constant") == 0 && !make_constant(s, t))
+            return false;
     }
+    return true;
 }
 
 /* -- telling -- */
@@ -95,7 +111,7 @@ static bool tell_site(struct search *s, const struct site *t, bool kept)
     snprintf(found, sizeof found, "BatchNormalization, %s%s%s (%s)", t->trace->name, t->layer ? ": " : "",
              t->layer ? t->layer->op_name : "", t->trace->exporter);
     if (kept)
-        snprintf(found, sizeof found, "%s of each channel", t->taken_for ? t->taken_for : "none, as asked");
+        snprintf(found, sizeof found, "%s", t->taken_for ? t->taken_for : "no BatchNormalization, as asked");
     snprintf(done, sizeof done, "%s, epsilon %g%s%s", what_is_exact(t), t->epsilon,
              t->no_scale && !t->layer ? ", no gamma" : "", t->no_center ? ", no beta" : "");
     return adapt_tell(a,
@@ -117,6 +133,18 @@ static const struct site *site_of_layer(const struct sites *sites, const char *n
         if (strncmp(sites->at[k].name, name, length) == 0 && !sites->at[k].name[length])
             return &sites->at[k];
     return NULL;
+}
+
+/* Was it made again before? Its layer may keep a name that says so. */
+static bool is_there(const struct search *s, const char *name, size_t length)
+{
+    for (size_t k = 0; k < s->graph->node_count; k++) {
+        const struct node *n = s->graph->nodes[k];
+
+        if (node_is(n, &op_batch_normalization) && strncmp(n->name, name, length) == 0 && !n->name[length])
+            return true;
+    }
+    return false;
 }
 
 /* Does the layer compute statistics in the file? Keras 2 has "batchnorm" in its LayerNormalization, too. */
@@ -151,7 +179,7 @@ static bool tell_missed(struct search *s, const struct sites *sites, size_t *mis
             continue;
         last = n->name;
         last_length = length;
-        if (computes_statistics(s, n->name, length))
+        if (computes_statistics(s, n->name, length) || is_there(s, n->name, length))
             continue;
         ++*missed;
         snprintf(name, sizeof name, "%.*s", (int)(length < 150 ? length : 150), n->name);
@@ -187,9 +215,8 @@ static bool recover(struct search *s)
     struct sites sites = { 0 };
     size_t count = 0, missed = 0;
 
-    if (!find_sites(s, &sites))
+    if (!find_sites(s, &sites) || !choose(s, &sites))
         return false;
-    choose(s, &sites);
     for (size_t k = 0; k < sites.count; k++)
         count += !sites.kept[k];
     if (a->look) {

@@ -59,9 +59,10 @@ static bool give_copy(struct untie *u, const struct value *v, const struct node 
     return true;
 }
 
-static bool is_merged_use(const struct untie *u, const struct node *n)
+/* The first that reads it directly keeps it. */
+static bool is_merged_use(const struct untie *u, const struct node *n, bool first)
 {
-    return !u->identities || node_is(n, &op_identity);
+    return u->identities ? node_is(n, &op_identity) : !first;
 }
 
 static bool tell(struct untie *u, const struct value *v, size_t layers)
@@ -86,7 +87,8 @@ static bool untie(struct untie *u, const struct value *v)
 {
     const struct graph *g = u->facts.model->graph;
     const char **given = arena_array(u->adapt->arena, g->node_count, sizeof *given, u->adapt->report), *chosen;
-    size_t layers = 0;
+    size_t copies = 0;
+    bool kept = false; /* some layer reads it on */
 
     chosen = adapt_choice(u->adapt, choices, v->name, NULL);
     if (!given || (chosen && strcmp(chosen, "shared") == 0))
@@ -102,17 +104,17 @@ static bool untie(struct untie *u, const struct value *v)
         earlier = earlier_use(u, v, n);
         if (earlier)
             given[k] = given[earlier->id];
-        else if (!layers++ && !u->identities)
-            given[k] = v->name; /* the first keeps it */
-        else if (is_merged_use(u, n))
+        else if (is_merged_use(u, n, !kept) && ++copies)
             given[k] = copy_for(u, v, n);
-        else
+        else {
             given[k] = v->name;
+            kept = true;
+        }
         if (!given[k] || (given[k] != v->name && !give_copy(u, v, n, given[k])))
             return false;
     }
-    u->untied += layers > 1;
-    return layers < 2 || tell(u, v, layers);
+    u->untied += copies > 0;
+    return !copies || tell(u, v, copies + kept);
 }
 
 static bool untie_all(struct untie *u)

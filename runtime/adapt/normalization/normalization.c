@@ -135,13 +135,14 @@ static const struct site *site_of_layer(const struct sites *sites, const char *n
     return NULL;
 }
 
-/* Was it made again before? Its layer may keep a name that says so. */
+/* Is there a node of it? Of a layer that was made again before others may keep a name that says so. `name` NULL: any. */
 static bool is_there(const struct search *s, const char *name, size_t length)
 {
     for (size_t k = 0; k < s->graph->node_count; k++) {
         const struct node *n = s->graph->nodes[k];
 
-        if (node_is(n, &op_batch_normalization) && strncmp(n->name, name, length) == 0 && !n->name[length])
+        if (node_is(n, &op_batch_normalization) &&
+            (!name || (strncmp(n->name, name, length) == 0 && !n->name[length])))
             return true;
     }
     return false;
@@ -228,7 +229,7 @@ static bool recover(struct search *s)
     }
     if (!tell_missed(s, &sites, &missed))
         return false;
-    if (missed && !count)
+    if (missed && !count && !is_there(s, NULL, 0))
         return fail(
             a->report, KILN_UNSUPPORTED, a->out->findings.at[a->out->findings.count - 1].name,
             "names say that there was BatchNormalization (%zu layers), and nothing of it that is known was found",

@@ -125,76 +125,6 @@ static bool tell_site(struct search *s, const struct site *t, bool kept)
                                                                   : "its momentum" });
 }
 
-/* -- what says so and is not found -- */
-
-static const struct site *site_of_layer(const struct sites *sites, const char *name, size_t length)
-{
-    for (size_t k = 0; k < sites->count; k++)
-        if (strncmp(sites->at[k].name, name, length) == 0 && !sites->at[k].name[length])
-            return &sites->at[k];
-    return NULL;
-}
-
-/* Is there a node of it? Of a layer that was made again before others may keep a name that says so. `name` NULL: any. */
-static bool is_there(const struct search *s, const char *name, size_t length)
-{
-    for (size_t k = 0; k < s->graph->node_count; k++) {
-        const struct node *n = s->graph->nodes[k];
-
-        if (node_is(n, &op_batch_normalization) &&
-            (!name || (strncmp(n->name, name, length) == 0 && !n->name[length])))
-            return true;
-    }
-    return false;
-}
-
-/* Does the layer compute statistics in the file? Keras 2 has "batchnorm" in its LayerNormalization, too. */
-static bool computes_statistics(const struct search *s, const char *name, size_t length)
-{
-    for (size_t k = 0; k < s->graph->node_count; k++) {
-        const struct node *n = s->graph->nodes[k];
-
-        if ((node_is(n, &op_reduce_mean) || node_is(n, &op_global_average_pool)) &&
-            strncmp(n->name, name, length) == 0 && n->name[length] == '/')
-            return true;
-    }
-    return false;
-}
-
-/* A layer of Keras whose nodes are there and that was not found. */
-static bool tell_missed(struct search *s, const struct sites *sites, size_t *missed)
-{
-    const char *last = NULL;
-    size_t last_length = 0;
-
-    for (size_t k = 0; k < s->graph->node_count; k++) {
-        const struct node *n = s->graph->nodes[k];
-        const char *cut = strstr(n->name, "/batchnorm/");
-        const size_t length = cut ? (size_t)(cut - n->name) : 0;
-        char name[160];
-
-        if (!cut || !n->out[0] || !s->active[n->out[0]->id] || n->def->flags & OP_REARRANGES ||
-            site_of_layer(sites, n->name, length) || node_is(n, &op_batch_normalization))
-            continue;
-        if (last && length == last_length && strncmp(last, n->name, length) == 0)
-            continue;
-        last = n->name;
-        last_length = length;
-        if (computes_statistics(s, n->name, length) || is_there(s, n->name, length))
-            continue;
-        ++*missed;
-        snprintf(name, sizeof name, "%.*s", (int)(length < 150 ? length : 150), n->name);
-        if (!adapt_tell(s->adapt, &(struct finding){ .name = name,
-                                                     .found = "BatchNormalization that was not recovered",
-                                                     .evidence = search_text(s, "node '%.200s' is named so", n->name),
-                                                     .certainty = DOUBTFUL,
-                                                     .done = "left as it is",
-                                                     .unknown = "what has become of it" }))
-            return false;
-    }
-    return true;
-}
-
 /* -- all of it -- */
 
 static bool rebuild_all(struct search *s, struct sites *sites, size_t count)
@@ -215,6 +145,7 @@ static bool recover(struct search *s)
     struct adapt *a = s->adapt;
     struct sites sites = { 0 };
     size_t count = 0, missed = 0;
+    bool any;
 
     if (!find_sites(s, &sites) || !choose(s, &sites))
         return false;
@@ -227,9 +158,9 @@ static bool recover(struct search *s)
                 return false;
         return true;
     }
-    if (!tell_missed(s, &sites, &missed))
+    if (!sites_tell_missed(s, &sites, &missed, &any))
         return false;
-    if (missed && !count && !is_there(s, NULL, 0))
+    if (missed && !count && !any)
         return fail(
             a->report, KILN_UNSUPPORTED, a->out->findings.at[a->out->findings.count - 1].name,
             "names say that there was BatchNormalization (%zu layers), and nothing of it that is known was found",

@@ -840,7 +840,7 @@ typedef struct kiln_adaptation_info {
     size_t findings;
     size_t batch_normalizations; /* layers that were made again */
     double difference;   /* between outputs before and after: the largest, in units of the larger of 1 and the output's
-                          largest value. It is at most 1e-5 */
+                          largest value. It is at most 1e-5, of networks in float16 0.0078, in bfloat16 0.0625 */
     bool over_data;      /* that was taken over options.data, else over random numbers */
     const char *changed; /* what is meant to compute something else; NULL where nothing is. The proof goes to there */
 } kiln_adaptation_info;

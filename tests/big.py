@@ -58,6 +58,14 @@ def scaled(n):
                  inner=each(n, f"float[3] m{{k}} {VECTOR}, float[3] b{{k}} {VECTOR}, "))
 
 
+def merged(n):
+    """Layers whose names speak of BatchNormalization that nobody finds, behind one that is found; zeros that tf2onnx has merged."""
+    return model('["l/batchnorm/mul_1"] a0 = Mul (x, m)\n' + each(
+        n, '["l{k}/batchnorm/mul_1"] t{k} = Mul (a{k}, a{k}) ["d{k}/Gemm"] u{k} = Gemm (t{k}, w{k}, z) a{next} = Tanh (u{k})\n'),
+                 y=f"{FLAT} a{n}", head='], producer_name: "tf2onnx", metadata_props: ["a": "b"',
+                 inner=f"float[3] m {VECTOR}, float[3] z = {{0, 0, 0}}, " + each(n, "float[3,3] w{k} = {1, 0, 0, 0, 1, 0, 0, 0, 1}, "))
+
+
 def shared(n):
     """One weight that all nodes read; the model ends in logits of two classes."""
     return model(each(n, "a{next} = MatMul (a{k}, w)\n") + f"logits = MatMul (a{n}, v)", x=f"{FLAT} a0", y="float[N, 2] logits",
@@ -101,6 +109,7 @@ CASES = [  # name, model, how many, exit code, command
     ("convolutions", convolutions, 40_000, 0, "inspect --plan MODEL"),
     ("scaled", scaled, 40_000, 0, "inspect MODEL"),
     ("recovered", scaled, 8_000, 0, "convert MODEL --trainable --calibrate=csv:DATA --output=OUT"),
+    ("merged", merged, 20_000, 0, "adapt MODEL --calibrate=csv:DATA --output=OUT"),
     ("untied", shared, 25_000, 0, "train MODEL --untie --data=csv:DATA --output=OUT --quiet"),
     ("undrawn", undrawn, 30_000, 0, "init MODEL --output=OUT"),
     ("captured", captured, 150_000, 0, "inspect --json MODEL"),

@@ -133,6 +133,8 @@ VERBS = {
     "init": ["init", "parameters.onnx", "--output", evil("made") + ".onnx"],
     "train": ["train", "m.onnx", "--data", "npz:d.npz", "--output", evil("out") + ".onnx", "--threads", "1"],
     "eval": ["eval", "m.onnx", "--data", "npz:d.npz:train"],
+    "adapt": ["adapt", "m.onnx", "--calibrate", "npz:d.npz", "--output", "out.onnx", "--report", "r.json"],
+    "adapt.no-such-layer": ["adapt", "m.onnx", "--as", evil("none") + "=constant", "--output", "out.onnx"],
     "convert.trainable": ["convert", "m.onnx", "--trainable", "--calibrate", "npz:d.npz", "--output", "out.onnx"],
     "test": ["test", "tests"],
     "missing-file": ["inspect", b"missing" + BYTES.replace(b"\x00", b"")],
@@ -168,6 +170,8 @@ def text():
 def well_formed():
     for words in VERBS["inspect.json"], VERBS["inspect.broken.json"]:
         json.loads(piped(*words)[1])
+    piped(*VERBS["adapt"])
+    json.loads(Path("r.json").read_bytes())
     names = [v["name"] for v in json.loads(piped(*VERBS["inspect.json"])[1])["inputs"]]
     if names != [evil("x")]:
         return f"the JSON has the input {names}"

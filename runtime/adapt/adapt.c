@@ -2,11 +2,12 @@
 #include "adapt/random.h"
 #include "adapt/step.h"
 #include "base/text.h"
+#include "plan/program.h"
 #include <fnmatch.h>
 #include <math.h>
 #include <string.h>
 
-#define TOLERANCE 1e-5 /* of the proof */
+#define TOLERANCE 1e-5 /* of the proof, in float and double */
 
 /* -- steps -- */
 
@@ -56,14 +57,24 @@ static bool is_one_of(const char *const *choices, const char *choice)
     return false;
 }
 
+/* Notes what a refused choice could have been. */
+static void refuse(struct adapt *a, size_t k, const char *const *choices)
+{
+    struct refused *r = &a->refused[k];
+
+    for (; *choices && r->count < ADAPT_CHOICES; choices++)
+        if (!r->count || !is_one_of(r->choices, *choices))
+            r->choices[r->count++] = *choices;
+}
+
 /* "a, b or c", in the arena. */
-static const char *listed(struct adapt *a, const char *const *choices)
+static const char *listed(struct adapt *a, const struct refused *r)
 {
     struct text list = { .budget = a->arena->budget, .report = a->report };
     const char *copy = NULL;
 
-    for (size_t k = 0; choices[k]; k++)
-        text_printf(&list, "%s%s", !k ? "" : choices[k + 1] ? ", " : " or ", choices[k]);
+    for (size_t k = 0; k < r->count; k++)
+        text_printf(&list, "%s%s", !k ? "" : k + 1 < r->count ? ", " : " or ", r->choices[k]);
     if (!list.failed)
         copy = arena_string(a->arena, list.data, list.length, a->report);
     text_release(&list);
@@ -77,6 +88,8 @@ static bool names(const char *pattern, const char *name)
 
 const char *adapt_choice(struct adapt *a, const char *const *choices, const char *name, const char *other)
 {
+    const char *taken = NULL;
+
     for (size_t k = a->options->choice_count; k > 0; k--) { /* the last one counts */
         const struct adapt_choice *c = &a->options->choices[k - 1];
 
@@ -84,12 +97,11 @@ const char *adapt_choice(struct adapt *a, const char *const *choices, const char
             continue;
         if (is_one_of(choices, c->choice)) {
             a->used[k - 1] = true;
-            return c->choice;
-        }
-        if (!a->refused[k - 1])
-            a->refused[k - 1] = listed(a, choices);
+            taken = taken ? taken : c->choice;
+        } else
+            refuse(a, k - 1, choices);
     }
-    return NULL;
+    return taken;
 }
 
 static bool check_choices(struct adapt *a)
@@ -99,9 +111,12 @@ static bool check_choices(struct adapt *a)
 
         if (a->used[k])
             continue;
-        if (a->refused[k])
-            return fail(a->report, KILN_BAD_ARGUMENT, NULL, "'%s' cannot be '%s', must be %s", c->what, c->choice,
-                        a->refused[k]);
+        if (a->refused[k].count) {
+            const char *could = listed(a, &a->refused[k]);
+
+            return could && fail(a->report, KILN_BAD_ARGUMENT, NULL, "'%s' cannot be '%s', must be %s", c->what,
+                                 c->choice, could);
+        }
         return fail(a->report, KILN_BAD_ARGUMENT, NULL, "'%s' names nothing of which something can be chosen", c->what);
     }
     return true;
@@ -121,23 +136,49 @@ bool adapt_set_role(struct adapt *a, const char *name, enum role role)
 
 /* -- the proof -- */
 
+/* What a type rounds to is not to be had again in another order: 8 units in the last place of 1. */
+static double tolerance_in(enum dtype d)
+{
+    return d == F16 ? 0x1p-7 : d == BF16 ? 0x1p-4 : TOLERANCE;
+}
+
+/* That of the coarsest type that something is computed in. False with an error. */
+static bool find_tolerance(struct adapt *a, double *out)
+{
+    const struct graph *g = a->reference->graph;
+    struct budget budget = budget_like(&a->reference->budget);
+    const bool *active = activations_find(g, a->arena, a->report);
+    struct program *types;
+
+    *out = TOLERANCE;
+    budget_start(&budget);
+    types = active ? plan_sample(a->reference, &budget, a->report) : NULL;
+    budget_stop(&budget);
+    for (size_t k = 0; types && k < g->value_count; k++)
+        if (active[k] && g->values[k]->producer && types->types[k].kind == TENSOR)
+            *out = fmax(*out, tolerance_in(types->types[k].dtype));
+    program_free(types);
+    return types;
+}
+
 static bool prove(struct adapt *a)
 {
     struct comparison *outputs = &a->out->outputs;
     const struct node *first;
+    double tolerance;
     char where[WHERE_TEXT] = "";
 
     a->out->measured = a->options->data != NULL;
     if (a->model == a->reference)
         return true;
-    if (!compare_models(a->reference, a->model, &a->calibration, outputs, a->report))
+    if (!find_tolerance(a, &tolerance) || !compare_models(a->reference, a->model, &a->calibration, outputs, a->report))
         return false;
-    if (outputs->difference <= TOLERANCE && !outputs->unlike)
+    if (outputs->difference <= tolerance && !outputs->unlike)
         return true;
-    first = compare_nodes(a->reference, a->model, &a->calibration, TOLERANCE, a->arena, a->report);
+    first = compare_nodes(a->reference, a->model, &a->calibration, tolerance, a->arena, a->report);
     return fail(a->report, KILN_MISMATCH, first ? node_where(first, where) : NULL,
                 "the adapted model does not compute what the file does: outputs differ by %.3g, must by %g at most%s",
-                outputs->difference, TOLERANCE, first ? "; this node is the first to differ" : "");
+                outputs->difference, tolerance, first ? "; this node is the first to differ" : "");
 }
 
 /* -- all of it -- */
@@ -151,6 +192,21 @@ static bool check_options(const struct adapt_options *o, struct report *r)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "classes is %lld, must be 1 to %d", (long long)o->classes, INT32_MAX);
     if (o->classes && o->head)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "classes and a head exclude each other");
+    return true;
+}
+
+/* Data are batches: what they are given to must say that it takes any. */
+static bool check_inputs(const struct graph *g, struct report *r)
+{
+    char text[TYPE_TEXT];
+
+    for (size_t k = 0; k < g->input_count; k++) {
+        const struct value *v = g->inputs[k];
+
+        if (!v->has_type || v->type.kind != TENSOR || v->type.rank < 1)
+            return fail(r, KILN_UNSUPPORTED, NULL, "input '%s' is %s, must be a tensor with samples to be adapted",
+                        v->name, v->has_type ? tensor_text(&v->type, text) : "of no type");
+    }
     return true;
 }
 
@@ -196,7 +252,8 @@ struct model *model_adapt(const struct model *m, const struct adapt_options *o, 
     *out = (struct adapted){ .findings.arena = arena };
     a.used = arena_array(arena, o->choice_count, sizeof *a.used, r);
     a.refused = arena_array(arena, o->choice_count, sizeof *a.refused, r);
-    if (!a.used || !a.refused || !check_options(o, r) || (!o->data && !random_samples(&random, m, &budget, r)))
+    if (!a.used || !a.refused || !check_options(o, r) ||
+        !(o->data ? check_inputs(m->graph, r) : random_samples(&random, m, &budget, r)))
         return NULL;
     a.calibration = (struct calibration){ .data = o->data ? o->data : &random,
                                           .normalizer = o->data ? o->normalizer : NULL,

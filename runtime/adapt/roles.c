@@ -30,12 +30,19 @@ static bool add_entry(struct entries *e, const char *prefix, const char *name, c
 
 /* -- roles -- */
 
-static const char *const role_choices[] = { "trainable", "frozen", "constant", NULL };
+/* What it may be: something is learned where it is read, or is kept there, or neither. */
+static const char *const *role_choices(const struct parameter *p)
+{
+    static const char *const all[] = { "trainable", "frozen", "constant", NULL };
+    static const char *const statistic[] = { "frozen", "constant", NULL }, *const constant[] = { "constant", NULL };
+
+    return p->role == ROLE_STATISTIC ? statistic : p->reader || p->could ? all : constant;
+}
 
 /* What a step has decided, what the caller says, else what its place tells. */
 static const char *role_of(struct adapt *a, const struct map *decided, const struct parameter *p)
 {
-    const char *name = p->value->name, *chosen = adapt_choice(a, role_choices, name, NULL);
+    const char *name = p->value->name, *chosen = adapt_choice(a, role_choices(p), name, NULL);
     const struct role_choice *by_step = map_get(decided, name);
 
     return chosen ? chosen : role_name(by_step ? by_step->role : p->role);

@@ -8,6 +8,12 @@
 
 enum { ADAPT_MODELS = 16 }; /* that are made on the way, at most */
 
+enum { ADAPT_CHOICES = 15 }; /* there are not so many */
+struct refused {
+    size_t count;
+    const char *choices[ADAPT_CHOICES + 1]; /* ended by NULL */
+};
+
 /* What a step knows of an initializer that a look at the graph does not tell. */
 struct role_choice {
     const char *name;
@@ -25,7 +31,7 @@ struct adapt {
     struct arena *arena;
     struct report *report;
     bool look;                 /* only to tell what there is */
-    const char **refused;      /* [options->choice_count]: what it named cannot be that, but must be one of these */
+    struct refused *refused;   /* [options->choice_count]: what it named cannot be that, but must be one of these */
     bool *used;                /* likewise: it was taken */
     struct role_choice *roles; /* adapt_set_role, the latest first */
     struct model *made[ADAPT_MODELS];

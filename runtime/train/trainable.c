@@ -299,6 +299,7 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
     if (!p)
         p = add(s, v, t);
     if (against) {
+        p->could = p->could || place->use != PARAMETER_IS_STATISTIC;
         if (p->role == ROLE_CONSTANT && !p->reader)
             p->why = against;
         return true;

@@ -25,6 +25,7 @@ struct parameter {
     const char *why;           /* "weight of Conv", "frozen by 'bn*'", "a scalar" */
     const struct node *reader; /* the first node that reads it so; NULL where role is CONSTANT and nothing reads it */
     int input;                 /* of the reader */
+    bool could;                /* CONSTANT, but read where something is learned: the file may say that it is */
     const char *layer;         /* that the file says it belongs to (train/decided.h); NULL */
     bool half;                 /* only the first half of its last dimension trains, the other is 0 and stays so */
     int readers;               /* how many places read it so: above 1 it is shared, or an exporter merged equal ones */

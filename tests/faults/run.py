@@ -125,6 +125,7 @@ CASES = [
     Case("convert.text", "convert ../in/beside.onnx --output out.onnxtxt", ("out.onnxtxt",)),
     Case("convert.binary", "convert ../in/everything.onnxtxt --output out.onnx", ("out.onnx",)),
     Case("convert.inference", "convert ../in/start.onnx --inference --set x=../in/x.npy --output out.onnx", ("out.onnx",)),
+    Case("adapt", "adapt ../in/export.onnxtxt --calibrate npz:../in/data.npz --threads 2 --classes 5 --report r.json --output out.onnx", ("out.onnx", "r.json")),
     Case("convert.trainable", "convert ../in/export.onnxtxt --trainable --calibrate npz:../in/data.npz --threads 2 --output out.onnx", ("out.onnx",)),
     Case("bench", "bench --seconds 0 --batch 2 --threads 1 --train ../in/start.onnx", says=False),
     Case("ops", "ops --json"),

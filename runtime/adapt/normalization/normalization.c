@@ -1,4 +1,4 @@
-#include "adapt/normalization/normalization.h"
+#include "adapt/normalization/expression.h"
 #include "adapt/normalization/traces/registry.h"
 #include "ops/registry.h"
 #include "train/constants.h"
@@ -40,8 +40,21 @@ static bool find_sites(struct search *s, struct sites *sites)
 static const char *const pair_choices[] = { "batch-normalization", "scale-and-shift", "constant", NULL };
 static const char *const layer_choices[] = { "batch-normalization", "none", NULL };
 
+/* All that its nodes read of it keeps its values. */
+static bool make_constant(struct search *s, const struct site *t)
+{
+    for (int k = 0; k < t->node_count; k++)
+        for (int i = 0; i < t->nodes[k]->inputs; i++) {
+            const struct value *v = t->nodes[k]->in[i];
+
+            if (v && !s->active[v->id] && !adapt_set_role(s->adapt, expression_root(v)->name, ROLE_CONSTANT))
+                return false;
+        }
+    return true;
+}
+
 /* A layer of which the caller says that it is none stays as it is. */
-static void choose(struct search *s, struct sites *sites)
+static bool choose(struct search *s, struct sites *sites)
 {
     const enum folded folded = s->adapt->options->folded;
 
@@ -53,10 +66,13 @@ static void choose(struct search *s, struct sites *sites)
         sites->kept[k] =
             chosen ? strcmp(chosen, "batch-normalization") != 0 : t->taken_for || (t->layer && folded == FOLDED_NONE);
         if (chosen)
-            t->taken_for = strcmp(chosen, "constant") == 0         ? "a constant, as asked"
-                           : strcmp(chosen, "batch-normalization") ? "none, as asked"
+            t->taken_for = strcmp(chosen, "constant") == 0         ? "constants, as asked"
+                           : strcmp(chosen, "batch-normalization") ? "no BatchNormalization, as asked"
                                                                    : NULL;
+        if (chosen && strcmp(chosen, "constant") == 0 && !make_constant(s, t))
+            return false;
     }
+    return true;
 }
 
 /* -- telling -- */
@@ -87,7 +103,7 @@ static bool tell_site(struct search *s, const struct site *t, bool kept)
     snprintf(found, sizeof found, "BatchNormalization, %s%s%s (%s)", t->trace->name, t->layer ? ": " : "",
              t->layer ? t->layer->op_name : "", t->trace->exporter);
     if (kept)
-        snprintf(found, sizeof found, "%s of each channel", t->taken_for ? t->taken_for : "none, as asked");
+        snprintf(found, sizeof found, "%s", t->taken_for ? t->taken_for : "no BatchNormalization, as asked");
     put_unknown(unknown, t);
     snprintf(done, sizeof done, "%s, epsilon %g%s%s", what_is_exact(t), t->epsilon,
              t->no_scale && !t->layer ? ", no gamma" : "", t->no_center ? ", no beta" : "");
@@ -97,63 +113,6 @@ static bool tell_site(struct search *s, const struct site *t, bool kept)
                                             .certainty = t->certainty,
                                             .done = kept ? "left as it is" : done,
                                             .unknown = kept ? NULL : unknown });
-}
-
-/* -- what says so and is not found -- */
-
-static const struct site *site_of_layer(const struct sites *sites, const char *name, size_t length)
-{
-    for (size_t k = 0; k < sites->count; k++)
-        if (strncmp(sites->at[k].name, name, length) == 0 && !sites->at[k].name[length])
-            return &sites->at[k];
-    return NULL;
-}
-
-/* Does the layer compute statistics in the file? Keras 2 has "batchnorm" in its LayerNormalization, too. */
-static bool computes_statistics(const struct search *s, const char *name, size_t length)
-{
-    for (size_t k = 0; k < s->graph->node_count; k++) {
-        const struct node *n = s->graph->nodes[k];
-
-        if ((node_is(n, &op_reduce_mean) || node_is(n, &op_global_average_pool)) &&
-            strncmp(n->name, name, length) == 0 && n->name[length] == '/')
-            return true;
-    }
-    return false;
-}
-
-/* A layer of Keras whose nodes are there and that was not found. */
-static bool tell_missed(struct search *s, const struct sites *sites, size_t *missed)
-{
-    const char *last = NULL;
-    size_t last_length = 0;
-
-    for (size_t k = 0; k < s->graph->node_count; k++) {
-        const struct node *n = s->graph->nodes[k];
-        const char *cut = strstr(n->name, "/batchnorm/");
-        const size_t length = cut ? (size_t)(cut - n->name) : 0;
-        char name[160];
-
-        if (!cut || !n->out[0] || !s->active[n->out[0]->id] || n->def->flags & OP_REARRANGES ||
-            site_of_layer(sites, n->name, length) || node_is(n, &op_batch_normalization))
-            continue;
-        if (last && length == last_length && strncmp(last, n->name, length) == 0)
-            continue;
-        last = n->name;
-        last_length = length;
-        if (computes_statistics(s, n->name, length))
-            continue;
-        ++*missed;
-        snprintf(name, sizeof name, "%.*s", (int)(length < 150 ? length : 150), n->name);
-        if (!adapt_tell(s->adapt, &(struct finding){ .name = name,
-                                                     .found = "BatchNormalization that was not recovered",
-                                                     .evidence = search_text(s, "node '%.200s' is named so", n->name),
-                                                     .certainty = DOUBTFUL,
-                                                     .done = "left as it is",
-                                                     .unknown = "what has become of it" }))
-            return false;
-    }
-    return true;
 }
 
 /* -- all of it -- */
@@ -176,10 +135,10 @@ static bool recover(struct search *s)
     struct adapt *a = s->adapt;
     struct sites sites = { 0 };
     size_t count = 0, missed = 0;
+    bool any;
 
-    if (!find_sites(s, &sites))
+    if (!find_sites(s, &sites) || !choose(s, &sites))
         return false;
-    choose(s, &sites);
     for (size_t k = 0; k < sites.count; k++)
         count += !sites.kept[k];
     if (a->look) {
@@ -189,9 +148,9 @@ static bool recover(struct search *s)
                 return false;
         return true;
     }
-    if (!tell_missed(s, &sites, &missed))
+    if (!sites_tell_missed(s, &sites, &missed, &any))
         return false;
-    if (missed && !count)
+    if (missed && !count && !any)
         return fail(
             a->report, KILN_UNSUPPORTED, a->out->findings.at[a->out->findings.count - 1].name,
             "names say that there was BatchNormalization (%zu layers), and nothing of it that is known was found",

@@ -69,6 +69,12 @@ struct sites {
     bool *kept; /* [count]: the caller, or what it is taken for, leaves it as it is */
 };
 
+/* -- missed.c -- */
+
+/* Tells of layers that names speak of and that are not among the sites, *missed of them. *any: there is some
+ * BatchNormalization node. */
+bool sites_tell_missed(struct search *s, const struct sites *sites, size_t *missed, bool *any);
+
 /* -- statistics.c -- */
 
 /* Completes gamma, beta, mean and variance of all that are not kept, by measuring where the file does not tell. Sites

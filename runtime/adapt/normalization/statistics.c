@@ -137,21 +137,35 @@ static bool is_same_use(const struct search *s, const struct site *a, const stru
  * may have merged what was the same by chance. */
 static bool is_shared(const struct search *s, const struct site *a, const struct site *b)
 {
-    return a->shared_by && a->shared_by == b->shared_by && a->trace == b->trace && a->channels == b->channels &&
-           !a->layer == !b->layer &&
+    return a->trace == b->trace && a->channels == b->channels && !a->layer == !b->layer &&
            (a->layer || a->variance || !is_uniform(a->factor, a->channels) || is_same_use(s, a, b)) &&
            (!a->summand == !b->summand) &&
            (!a->summand || memcmp(a->summand, b->summand, (size_t)a->channels * sizeof *a->summand) == 0);
 }
 
-static void find_shared(const struct search *s, const struct sites *sites, size_t *first)
+/* Sites that read one constant hang together, in their order. */
+static bool find_shared(const struct search *s, const struct sites *sites, size_t *first)
 {
+    struct adapt *a = s->adapt;
+    size_t *begin = arena_array(a->arena, s->graph->value_count, sizeof *begin, a->report); /* counted from 1 */
+    size_t *end = arena_array(a->arena, s->graph->value_count, sizeof *end, a->report);
+    size_t *next = arena_array(a->arena, sites->count, sizeof *next, a->report);
+
+    if (!begin || !end || !next)
+        return false;
     for (size_t k = 0; k < sites->count; k++) {
+        const struct value *by = sites->at[k].shared_by;
+
         first[k] = k;
-        for (size_t j = 0; j < k && first[k] == k; j++)
-            if (!sites->kept[k] && !sites->kept[j] && is_shared(s, &sites->at[j], &sites->at[k]))
-                first[k] = first[j];
+        if (!by || sites->kept[k])
+            continue;
+        for (size_t j = begin[by->id]; j && first[k] == k; j = next[j - 1])
+            if (is_shared(s, &sites->at[j - 1], &sites->at[k]))
+                first[k] = first[j - 1];
+        *(begin[by->id] ? &next[end[by->id] - 1] : &begin[by->id]) = k + 1;
+        end[by->id] = k + 1;
     }
+    return true;
 }
 
 /* -- measuring -- */
@@ -161,9 +175,15 @@ static bool needs_mean(const struct site *s)
     return !s->fresh && !s->mean && !s->no_center;
 }
 
+/* What it divides by is gamma / factor. */
+static bool knows_deviation(const struct site *s)
+{
+    return s->factor && (s->no_scale || s->gamma);
+}
+
 static bool needs_variance(const struct site *s)
 {
-    return !s->fresh && !s->variance && !(s->no_scale && s->factor);
+    return !s->fresh && !s->variance && !knows_deviation(s);
 }
 
 static bool refuse_without_data(struct search *s, const struct sites *sites)
@@ -247,8 +267,8 @@ static double variance_of(const struct site *s, const struct moments *m, int64_t
         return s->variance[c];
     if (s->fresh)
         return 1;
-    if (s->no_scale && s->factor)
-        return fmax(0, 1 / (s->factor[c] * s->factor[c]) - s->epsilon);
+    if (knows_deviation(s))
+        return fmax(0, pow(at(s->gamma, c, 1) / s->factor[c], 2) - s->epsilon);
     return m->variance[c];
 }
 
@@ -317,7 +337,7 @@ static bool complete(struct search *s, struct site *t, const struct moments *m)
             gamma = 1;
         else
             gamma = gamma_for(gamma, sqrt(variance + epsilon), factor);
-        four[0][c] = at(t->gamma, c, gamma);
+        four[0][c] = t->variance ? at(t->gamma, c, gamma) : gamma;
         four[1][c] = at(t->beta, c, at(t->summand, c, 0) + mean * factor);
         four[2][c] = mean;
         four[3][c] = variance;
@@ -336,8 +356,7 @@ bool sites_complete(struct search *s, struct sites *sites, size_t *first)
 
     find_fresh(s, sites);
     choose_epsilon(s, sites);
-    find_shared(s, sites, first);
-    if (!moments || !measure(s, sites, first, moments))
+    if (!moments || !find_shared(s, sites, first) || !measure(s, sites, first, moments))
         return false;
     for (size_t k = 0; k < sites->count; k++)
         if (!sites->kept[k] && !complete(s, &sites->at[k], &moments[first[k]]))

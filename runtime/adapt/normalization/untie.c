@@ -10,26 +10,73 @@
 #include <stdio.h>
 #include <string.h>
 
+struct use {
+    const struct node *node;
+    struct use *next;
+};
+
+/* Of a weight: the constant that was looked at last, and the first of its readers behind that weight. */
+struct seen {
+    const struct value *by;
+    const struct node *first;
+};
+
 struct untie {
     struct adapt *adapt;
     struct facts facts;
     struct edit edit;
-    bool identities; /* an Identity stands where the exporter has merged; else whatever reads it does */
+    bool identities;        /* an Identity stands where the exporter has merged; else whatever reads it does */
+    struct use *uses, **of; /* of: by value id */
+    struct seen *seen;      /* by value id */
+    const char **given;     /* by node id: what it reads in the place of the constant */
     size_t untied;
 };
 
-/* Of a reader that is a layer of its own: another one has the same weight. NULL: no other has. */
-static const struct node *earlier_use(const struct untie *u, const struct value *v, const struct node *of)
+/* -- readers -- */
+
+/* In their order, each once. */
+static bool list_uses(struct untie *u)
 {
     const struct graph *g = u->facts.model->graph;
-    const struct value *weight = facts_weight(u->facts.active, of, v);
+    struct arena *a = u->adapt->arena;
+    struct report *r = u->adapt->report;
+    size_t most = 0, count = 0;
 
-    for (size_t k = 0; weight && k < g->node_count && g->nodes[k] != of; k++)
-        for (int i = 0; i < g->nodes[k]->inputs; i++)
-            if (g->nodes[k]->in[i] == v && facts_weight(u->facts.active, g->nodes[k], v) == weight)
-                return g->nodes[k];
+    for (size_t k = 0; k < g->node_count; k++)
+        most += (size_t)g->nodes[k]->inputs;
+    u->uses = arena_array(a, most, sizeof *u->uses, r);
+    u->of = arena_array(a, g->value_count, sizeof *u->of, r);
+    u->seen = arena_array(a, g->value_count, sizeof *u->seen, r);
+    u->given = arena_array(a, g->node_count, sizeof *u->given, r);
+    if (!u->uses || !u->of || !u->seen || !u->given)
+        return false;
+    for (size_t k = g->node_count; k-- > 0;)
+        for (int i = 0; i < g->nodes[k]->inputs; i++) {
+            const struct value *v = g->nodes[k]->in[i];
+
+            if (!v || (u->of[v->id] && u->of[v->id]->node == g->nodes[k]))
+                continue;
+            u->uses[count] = (struct use){ g->nodes[k], u->of[v->id] };
+            u->of[v->id] = &u->uses[count++];
+        }
+    return true;
+}
+
+/* The first layer with the weight of this one that reads the constant; NULL where that is this one. */
+static const struct node *earlier_use(struct untie *u, const struct value *v, const struct node *of)
+{
+    const struct value *weight = facts_weight(u->facts.active, of, v);
+    struct seen *seen = weight ? &u->seen[weight->id] : NULL;
+
+    if (!seen)
+        return NULL;
+    if (seen->by == v)
+        return seen->first;
+    *seen = (struct seen){ v, of };
     return NULL;
 }
+
+/* -- copies -- */
 
 /* The name of a copy for this reader, which belongs to the arena. */
 static const char *copy_for(struct untie *u, const struct value *v, const struct node *n)
@@ -59,9 +106,10 @@ static bool give_copy(struct untie *u, const struct value *v, const struct node 
     return true;
 }
 
-static bool is_merged_use(const struct untie *u, const struct node *n)
+/* The first that reads it directly keeps it. */
+static bool is_merged_use(const struct untie *u, const struct node *n, bool first)
 {
-    return !u->identities || node_is(n, &op_identity);
+    return u->identities ? node_is(n, &op_identity) : !first;
 }
 
 static bool tell(struct untie *u, const struct value *v, size_t layers)
@@ -84,35 +132,28 @@ static const char *const choices[] = { "shared", "untied", NULL };
 /* All readers but the first, and those of the same layer, get copies. */
 static bool untie(struct untie *u, const struct value *v)
 {
-    const struct graph *g = u->facts.model->graph;
-    const char **given = arena_array(u->adapt->arena, g->node_count, sizeof *given, u->adapt->report), *chosen;
-    size_t layers = 0;
+    const char *chosen = adapt_choice(u->adapt, choices, v->name, NULL), **given = u->given;
+    size_t copies = 0;
+    bool kept = false; /* some layer reads it on */
 
-    chosen = adapt_choice(u->adapt, choices, v->name, NULL);
-    if (!given || (chosen && strcmp(chosen, "shared") == 0))
-        return given;
-    for (size_t k = 0; k < g->node_count; k++) {
-        const struct node *n = g->nodes[k], *earlier;
-        bool reads = false;
+    if (chosen && strcmp(chosen, "shared") == 0)
+        return true;
+    for (const struct use *at = u->of[v->id]; at; at = at->next) {
+        const struct node *n = at->node, *earlier = earlier_use(u, v, n);
 
-        for (int i = 0; i < n->inputs; i++)
-            reads |= n->in[i] == v;
-        if (!reads)
-            continue;
-        earlier = earlier_use(u, v, n);
         if (earlier)
-            given[k] = given[earlier->id];
-        else if (!layers++ && !u->identities)
-            given[k] = v->name; /* the first keeps it */
-        else if (is_merged_use(u, n))
-            given[k] = copy_for(u, v, n);
-        else
-            given[k] = v->name;
-        if (!given[k] || (given[k] != v->name && !give_copy(u, v, n, given[k])))
+            given[n->id] = given[earlier->id];
+        else if (is_merged_use(u, n, !kept) && ++copies)
+            given[n->id] = copy_for(u, v, n);
+        else {
+            given[n->id] = v->name;
+            kept = true;
+        }
+        if (!given[n->id] || (given[n->id] != v->name && !give_copy(u, v, n, given[n->id])))
             return false;
     }
-    u->untied += layers > 1;
-    return layers < 2 || tell(u, v, layers);
+    u->untied += copies > 0;
+    return !copies || tell(u, v, copies + kept);
 }
 
 static bool untie_all(struct untie *u)
@@ -143,7 +184,7 @@ bool adapt_untie(struct adapt *a)
         return true; /* others are not known to merge */
     ok = facts_find(&u.facts, a->model, a->arena, a->report) && (to = adapt_copy(a));
     ok = ok && edit_begin(&u.edit, to, a->report);
-    ok = ok && untie_all(&u);
+    ok = ok && list_uses(&u) && untie_all(&u);
     ok = (!to || edit_end(&u.edit)) && ok;
     facts_release(&u.facts);
     if (ok && u.untied)

@@ -110,7 +110,7 @@ static bool find(const struct search *s, const struct node *sub, struct site *ou
     named = says_batch_normalization(sub->name) || says_batch_normalization(mean->name);
     /* what is done to an input: a mean and a deviation, which do not train */
     if (!named && !out->beta && !out->gamma && !out->variance)
-        out->taken_for = "what is done to an input";
+        out->taken_for = "what is done to each channel of an input";
     out->evidence = search_text(s, "%sSub of '%s', a factor%s", named ? "named so, " : "", mean->name,
                                 out->no_center ? "" : ", and a summand");
     if (!search_keras_layer(out, sub->name))

@@ -61,9 +61,10 @@ static const char *taken_for(const struct search *s, const struct node *mul, con
                              const struct value *b)
 {
     if (search_is_preprocessing(s, a))
-        return "what is done to an input";
-    return search_has_scope(mul->name) || search_has_scope(a->name) || search_has_scope(b->name) ? "a scale and a shift"
-                                                                                                 : NULL;
+        return "what is done to each channel of an input";
+    return search_has_scope(mul->name) || search_has_scope(a->name) || search_has_scope(b->name)
+               ? "a scale and a shift of each channel"
+               : NULL;
 }
 
 static const struct node *find_addition(const struct search *s, const struct node *mul, const struct value **b)

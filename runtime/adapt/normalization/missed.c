@@ -1,0 +1,98 @@
+/* Layers of Keras whose nodes say that they normalise, and that no trace has found. */
+#include "adapt/normalization/normalization.h"
+#include "base/map.h"
+#include "ops/registry.h"
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    NAME = 150, /* bytes of a site's name */
+    SCOPES = 8  /* of a node's name, the innermost */
+};
+
+static bool note(struct map *m, const char *name, size_t length, struct report *r)
+{
+    void **slot = map_put_bytes(m, name, length < NAME ? length : NAME, r);
+
+    if (slot)
+        *slot = m;
+    return slot;
+}
+
+/* All scopes that the node is in: they compute statistics. */
+static bool note_scopes(struct map *m, const struct node *n, struct report *r)
+{
+    size_t length = strlen(n->name);
+
+    for (int k = 0; k < SCOPES && length; k++) {
+        while (length && n->name[length - 1] != '/')
+            length--;
+        if (length && !note(m, n->name, --length, r))
+            return false;
+    }
+    return true;
+}
+
+/* Layers that were found, that are there (of one that was made again others keep a name that says so), and those that
+ * compute statistics in the file: Keras 2 has "batchnorm" in its LayerNormalization, too. */
+static bool note_known(struct search *s, const struct sites *sites, struct map *known, bool *any)
+{
+    struct report *r = s->adapt->report;
+
+    *any = false;
+    for (size_t k = 0; k < sites->count; k++)
+        if (!note(known, sites->at[k].name, strlen(sites->at[k].name), r))
+            return false;
+    for (size_t k = 0; k < s->graph->node_count; k++) {
+        const struct node *n = s->graph->nodes[k];
+
+        if (node_is(n, &op_batch_normalization)) {
+            *any = true;
+            if (!note(known, n->name, strlen(n->name), r))
+                return false;
+        } else if ((node_is(n, &op_reduce_mean) || node_is(n, &op_global_average_pool)) && !note_scopes(known, n, r))
+            return false;
+    }
+    return true;
+}
+
+static bool tell(struct search *s, const struct node *n, size_t length)
+{
+    char name[NAME + 1];
+
+    snprintf(name, sizeof name, "%.*s", (int)(length < NAME ? length : NAME), n->name);
+    return adapt_tell(s->adapt, &(struct finding){ .name = name,
+                                                   .found = "BatchNormalization that was not recovered",
+                                                   .evidence = search_text(s, "node '%.200s' is named so", n->name),
+                                                   .certainty = DOUBTFUL,
+                                                   .done = "left as it is",
+                                                   .unknown = "what has become of it" });
+}
+
+static bool tell_all(struct search *s, struct map *known, size_t *missed)
+{
+    for (size_t k = 0; k < s->graph->node_count; k++) {
+        const struct node *n = s->graph->nodes[k];
+        const char *cut = strstr(n->name, "/batchnorm/");
+        const size_t length = cut ? (size_t)(cut - n->name) : 0;
+
+        if (!cut || !n->out[0] || !s->active[n->out[0]->id] || n->def->flags & OP_REARRANGES ||
+            node_is(n, &op_batch_normalization) || map_get_bytes(known, n->name, length < NAME ? length : NAME))
+            continue;
+        ++*missed;
+        if (!note(known, n->name, length, s->adapt->report) || !tell(s, n, length))
+            return false;
+    }
+    return true;
+}
+
+bool sites_tell_missed(struct search *s, const struct sites *sites, size_t *missed, bool *any)
+{
+    struct map known;
+    bool ok;
+
+    map_init(&known, s->adapt->arena->budget);
+    ok = note_known(s, sites, &known, any) && tell_all(s, &known, missed);
+    map_release(&known);
+    return ok;
+}

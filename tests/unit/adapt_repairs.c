@@ -1,0 +1,290 @@
+/* What exporters do to a network beside its normalisation: factors that they move, biases that they leave out, constants
+ * that they merge, layers that are used again. */
+#include "adapting.h"
+
+#define KERAS    FROM("tf2onnx")
+#define MEASURED "mean and variance measured, epsilon 0.001\n"
+#define NAMED    ": BatchNormalization, Mul and Add (Keras on TensorFlow or JAX) (likely): "
+#define IMAGE    "g (float[N,2,3,3] x) => (float[N,2,3,3] y) "
+
+/* -- factors that were moved -- */
+
+#define FACTORS "<float[1,2,1,1] \"l/batchnorm/mul:0\" = {2,3}, float[1,2,1,1] b = {1,5}, float half = {0.5}> "
+#define GELU    "h = Relu (x) e = Erf (h) "
+#define REST    "y = Add (q, b) }"
+
+static const struct adapt_case products[] = {
+    /* gelu and swish: x * (f (x) * a) */
+    { .text = HEAD IMAGE FACTORS "{ " GELU "[\"g/mul\"] p = Mul (e, \"l/batchnorm/mul:0\") [\"l/batchnorm/mul_1\"] q = "
+                                 "Mul (h, p) " REST,
+      .found = "l" NAMED MEASURED,
+      .ops = "Relu Erf Mul BatchNormalization" },
+    { .text = HEAD IMAGE FACTORS "{ " GELU "[\"g/mul\"] p = Mul (\"l/batchnorm/mul:0\", e) [\"l/batchnorm/mul_1\"] q = "
+                                 "Mul (p, h) " REST,
+      .found = "l" NAMED MEASURED,
+      .ops = "Relu Erf Mul BatchNormalization" },
+    /* a number may be the activation's own */
+    { .text = HEAD "g (float[N,1,3,3] x) => (float[N,1,3,3] y) <float half = {0.5}, float[1,1,1,1] f = {2}, "
+                   "float[1,1,1,1] b = {3}>\n"
+                   "{ h = Relu (x) e = Erf (h) p = Mul (e, half) [\"l/batchnorm/mul_1\"] q = Mul (h, p)\n"
+                   "  [\"m/batchnorm/mul_1\"] r = Mul (q, f) y = Add (r, b) }",
+      .found = "l: BatchNormalization that was not recovered (doubtful): left as it is\n"
+               "m" NAMED MEASURED,
+      .ops = "Relu Erf Mul Mul BatchNormalization" },
+    /* so is what is read again, and what says nothing of a layer */
+    { .text = HEAD IMAGE FACTORS "{ " GELU "p = Mul (e, half) [\"l/batchnorm/mul_1\"] q = Mul (h, p) "
+                                 "[\"l/batchnorm/mul_2\"] r = Mul (q, \"l/batchnorm/mul:0\") y = Add (r, b) }",
+      .found = "l" NAMED MEASURED,
+      .ops = "Relu Erf Mul Mul BatchNormalization" },
+    { .text = HEAD IMAGE FACTORS "{ " GELU "p = Mul (e, \"l/batchnorm/mul:0\") [\"g/mul\"] q = Mul (h, p) " REST,
+      .found = "l" NAMED "mean and variance measured, epsilon 0.001\n",
+      .ops = "Relu Erf BatchNormalization Mul Add" },
+};
+
+START_TEST(a_factor_goes_back_to_its_layer)
+{
+    expect_case(&products[_i]);
+}
+END_TEST
+
+/* -- biases of zeros -- */
+
+#define LAYER(name)                                                                                                    \
+    name ": a layer without a bias (doubtful): it gets one of zeros, as Keras' layers begin with: zeros are not "      \
+         "exported, and no layer of the file has any\n"
+#define WEIGHTS                                                                                                        \
+    "<float[2,2,1,1] w = {1,2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[2] b = {1,5}, float[2] z = {0,0}, float[2] i " \
+    "= {0,1}> "
+#define FLAT "g (float[N,2,2] x) => (float[N,2,2] y) "
+#define MATRICES                                                                                                       \
+    "<float[2,2] w = {1,2,3,4}, float[2,2] u = {4,3,2,1}, float[2] b = {1,5}, float[2] z = {0,0}, int64[3] s = "       \
+    "{-1,2,2}, float three = {3}> "
+
+static const struct adapt_case biases[] = {
+    { .text = KERAS IMAGE WEIGHTS "{ [\"m/c/Conv2D\"] h = Conv (x, w) y = Relu (h) }",
+      .found = LAYER("m/c/Conv2D"),
+      .ops = "Conv Relu",
+      .values = { { "m/c/bias", "trainable", { 0, 0 } } } },
+    { .text = KERAS IMAGE WEIGHTS "{ [\"c\"] h = ConvTranspose (x, w) y = Relu (h) }",
+      .found = LAYER("c"),
+      .ops = "ConvTranspose Relu",
+      .values = { { "c/bias", "trainable", { 0, 0 } } } },
+    { .text = KERAS FLAT MATRICES "{ [\"d/MatMul\"] h = MatMul (x, w) y = Relu (h) }",
+      .found = LAYER("d/MatMul"),
+      .ops = "MatMul Add Relu",
+      .values = { { "d/bias", "trainable", { 0, 0 } } } },
+    { .text = KERAS FLAT MATRICES "{ y = MatMul (x, w) }", .found = LAYER("y"), .ops = "MatMul Add" },
+    /* of one weight they have one */
+    { .text = KERAS IMAGE WEIGHTS
+      "{ [\"a/Conv2D\"] h = Conv (x, w) r = Relu (h) [\"b/Conv2D\"] k = Conv (r, w) y = Relu (k) }",
+      .found = LAYER("a/Conv2D") LAYER("b/Conv2D"),
+      .ops = "Conv Relu Conv Relu",
+      .absent = "b/bias",
+      .values = { { "a/bias", "trainable", { 0, 0 } } } },
+    /* another exporter leaves none out */
+    { .text = FROM("pytorch") IMAGE WEIGHTS "{ h = Conv (x, w) y = Relu (h) }", .found = "" },
+    /* another layer has learned one: directly, in a node behind it, through a Reshape */
+    { .text = KERAS IMAGE WEIGHTS "{ h = Conv (x, w) r = Relu (h) y = Conv (r, u, b) }", .found = "" },
+    { .text = KERAS FLAT MATRICES "{ h = MatMul (x, w) r = Relu (h) k = MatMul (r, u) y = Add (k, b) }", .found = "" },
+    { .text =
+          KERAS FLAT MATRICES "{ h = MatMul (x, w) r = Relu (h) k = MatMul (r, u) t = Reshape (k, s) y = Add (b, t) }",
+      .found = "" },
+    /* zeros, and what an LSTM begins with, are not learned; a number is no bias */
+    { .text = KERAS IMAGE WEIGHTS "{ [\"c\"] h = Conv (x, w) r = Relu (h) y = Conv (r, u, z) }",
+      .found = LAYER("c"),
+      .ops = "Conv Relu Conv",
+      .values = { { "c/bias", "trainable", { 0, 0 } } } },
+    { .text = KERAS IMAGE WEIGHTS "{ [\"c\"] h = Conv (x, w) r = Relu (h) y = Conv (r, u, i) }",
+      .found = LAYER("c"),
+      .ops = "Conv Relu Conv" },
+    { .text = KERAS FLAT MATRICES "{ [\"c\"] h = MatMul (x, w) r = Relu (h) k = MatMul (r, u) y = Add (k, three) }",
+      .found = LAYER("c"),
+      .ops = "MatMul Add Relu MatMul Add" },
+    /* nor does one have a bias before BatchNormalization, or before another layer, which make up for it */
+    { .text = KERAS IMAGE "<float[2,2,1,1] w = {1,2,3,4}, float[2] s = {1,2}, float[2] m = {3,4}, float[2] v = {1,1}>\n"
+                          "{ h = Conv (x, w) y = BatchNormalization (h, s, s, m, v) }",
+      .found = "" },
+    { .text = KERAS IMAGE WEIGHTS "{ h = Conv (x, w) [\"p\"] y = Conv (h, u) }",
+      .found = LAYER("p"),
+      .ops = "Conv Conv",
+      .values = { { "p/bias", "trainable", { 0, 0 } } } },
+    /* the caller knows better */
+    { .text = KERAS IMAGE WEIGHTS "{ [\"a\"] h = Conv (x, w) r = Relu (h) [\"b\"] y = Conv (r, u) }",
+      .as = "a=no-bias",
+      .found = LAYER("b"),
+      .ops = "Conv Relu Conv",
+      .values = { { "b/bias", "trainable", { 0, 0 } } } },
+    { .text = KERAS IMAGE WEIGHTS "{ [\"a\"] h = Conv (x, w) r = Relu (h) [\"b\"] y = Conv (r, u) }",
+      .as = "*=no-bias;u=bias",
+      .found = LAYER("b"),
+      .ops = "Conv Relu Conv" },
+};
+
+START_TEST(a_bias_of_zeros_comes_back)
+{
+    expect_case(&biases[_i]);
+}
+END_TEST
+
+/* -- constants that were merged -- */
+
+#define MERGED(name)                                                                                                   \
+    name ": equal constants of several layers that the exporter has merged (likely): each layer has one of its own\n"
+#define ZEROS  "<float[2,2,1,1] w = {1,2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[2] z = {0,0}, float[2] b = {1,2}> "
+#define TWO(c) "[\"a/Conv\"] h = Conv (x, w, z) r = Relu (h) [\"b/Conv\"] y = Conv (r, u, " c ") }"
+
+static const struct adapt_case merged[] = {
+    { .text = KERAS IMAGE ZEROS "{ " TWO("z"),
+      .found = MERGED("z"),
+      .ops = "Conv Relu Conv",
+      .values = { { "z", "trainable", { 0, 0 } }, { "b/own", "trainable", { 0, 0 } } } },
+    { .text = FROM("pytorch") IMAGE ZEROS "{ [\"Identity_0\"] i = Identity (z) " TWO("i"),
+      .found = MERGED("z"),
+      .ops = "Identity Conv Relu Conv",
+      .values = { { "z", "trainable", { 0, 0 } }, { "z.1", "trainable", { 0, 0 } } } },
+    /* read directly by two: PyTorch's own sharing */
+    { .text = FROM("pytorch") IMAGE ZEROS "{ " TWO("z"), .found = "" },
+    { .text = FROM("us") IMAGE ZEROS "{ " TWO("z"), .found = "" },
+    { .text = HEAD IMAGE ZEROS "{ " TWO("z"), .found = "" },
+    /* of one weight it is one layer; other numbers were shared */
+    { .text = KERAS IMAGE ZEROS "{ [\"a/Conv\"] h = Conv (x, w, z) r = Relu (h) [\"b/Conv\"] y = Conv (r, w, z) }",
+      .found = "" },
+    { .text = KERAS IMAGE ZEROS "{ [\"a/Conv\"] h = Conv (x, w, b) r = Relu (h) [\"b/Conv\"] y = Conv (r, u, b) }",
+      .found = "" },
+    { .text = KERAS IMAGE ZEROS "{ " TWO("z"), .as = "z=shared", .found = "" },
+};
+
+START_TEST(what_was_merged_is_untied)
+{
+    expect_case(&merged[_i]);
+}
+END_TEST
+
+/* -- layers that are used again -- */
+
+#define TWICE(a1, b1, a2, b2, w2)                                                                                      \
+    HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                \
+         "<float[2,2,1,1] w = {1,-2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[1,2,1,1] a = {2,3}, float[1,2,1,1] c = " \
+         "{1,5},\n float[1,2,1,1] d = {1,6}, float[1,2,1,1] one = {0.9995004,0.9995004}>\n"                            \
+         "{ h = Conv (x, w) [\"l/batchnorm/mul_1\"] p = Mul (h, " a1 ") q = Add (p, " b1 ")\n"                         \
+         "  r = Relu (q) k = Conv (r, " w2 ") [\"l_1/batchnorm/mul_1\"] s = Mul (k, " a2 ") y = Add (s, " b2 ") }"
+#define TWO_FOUND "l" NAMED MEASURED "l_1" NAMED MEASURED
+
+static const struct again_case {
+    struct adapt_case of;
+    bool shared;
+} again[] = {
+    { { .text = TWICE("a", "c", "a", "c", "w"),
+        .found = TWO_FOUND,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      true },
+    { { .text = TWICE("a", "c", "a", "c", "u"),
+        .found = TWO_FOUND,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      true },
+    { { .text = TWICE("a", "c", "a", "d", "u"),
+        .found = TWO_FOUND,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      false },
+    /* of channels that are all equal: merged by chance, unless the layer before is the same */
+    { { .text = TWICE("one", "c", "one", "c", "u"),
+        .found = TWO_FOUND,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      false },
+    { { .text = TWICE("one", "c", "one", "c", "w"),
+        .found = TWO_FOUND,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      true },
+};
+
+START_TEST(a_layer_that_is_used_again_stays_one)
+{
+    const struct adapt_case *c = &again[_i].of;
+    struct model *m = model_of(c->text), *made;
+    const Onnx__NodeProto *n[2];
+
+    expect_case(c);
+    made = adapt_over(m, c->o, false);
+    expect_ok(made);
+    n[0] = made->proto->graph->node[1];
+    n[1] = made->proto->graph->node[4];
+    for (int k = 1; k < 5; k++)
+        ck_assert((strcmp(n[0]->input[k], n[1]->input[k]) == 0) == again[_i].shared);
+    arena_release(&arena);
+    model_free(made);
+    model_free(m);
+}
+END_TEST
+
+/* The statistics of both places, as if their values were one set. */
+START_TEST(statistics_of_both_places_are_pooled)
+{
+    static const double mean[2][2] = { { 1, 10 }, { 5, 2 } };
+    float x[2][2] = { { 0, 8 }, { 2, 12 } }, y[4][2] = { { 4, 2 }, { 6, 2 }, { 4, 2 }, { 6, 2 } };
+    const int64_t labels[2] = { 0, 1 };
+    struct column columns[2] = {
+        { .name = "x", .values = { .dtype = F32, .rank = 2, .dims = { 2, 2 }, .data = (void *)x } },
+        { .name = "z", .values = { .dtype = F32, .rank = 3, .dims = { 2, 2, 2 }, .data = (void *)y } }
+    };
+    struct column target = { .values = { .dtype = I64, .rank = 1, .dims = { 2 }, .data = (void *)(uintptr_t)labels },
+                             .classes = 2 };
+    struct dataset d = { .x = columns, .y = &target, .inputs = 2, .targets = 1, .count = 2, .budget = &budget };
+    struct model *m = model_of(HEAD "g (float[N,2] x, float[N,2,2] z) => (float[N,2] y, float[N,2,2] v)\n"
+                                    "<float[2] a = {2,3}, float[2] c = {1,5}>\n"
+                                    "{ h = Identity (x) [\"l/batchnorm/mul_1\"] p = Mul (h, a) y = Add (p, c)\n"
+                                    "  k = Identity (z) [\"l/batchnorm/mul_1\"] q = Mul (k, a) v = Add (q, c) }");
+    struct model *made = adapt_over(m, (struct adapt_options){ .data = &d }, false);
+    double want[2], variance[2];
+
+    expect_ok(made);
+    for (int c = 0; c < 2; c++) { /* two values of the first place, four of the second */
+        want[c] = (2 * mean[0][c] + 4 * mean[1][c]) / 6;
+        variance[c] = 0;
+        for (int k = 0; k < 6; k++)
+            variance[c] += pow((double)(k < 2 ? x[k][c] : y[k - 2][c]) - want[c], 2) / 6;
+    }
+    for (int c = 0; c < 2; c++) {
+        const struct tensor *mu = graph_find(made->graph, "l/moving_mean")->initializer;
+        const struct tensor *sigma = graph_find(made->graph, "l/moving_variance")->initializer;
+
+        ck_assert_double_eq_tol((double)((const float *)mu->data)[c], want[c], 1e-5);
+        ck_assert_double_eq_tol((double)((const float *)sigma->data)[c], variance[c], 1e-3 * variance[c] + 1e-3);
+    }
+    ck_assert_ptr_null(graph_find(made->graph, "l/moving_mean.1"));
+    arena_release(&arena);
+    model_free(made);
+    model_free(m);
+}
+END_TEST
+
+/* -- shapes that only running tells -- */
+
+static const struct adapt_case late[] = {
+    { .text = HEAD "g (float[N,2] x) => (float[T,N,2] y) <float[2] a = {2,3}, float[2] c = {1,5}>\n"
+                   "{ f = ReduceSum <keepdims = 0> (x) n = Cast <to = 7> (f) s, k = Loop (n, , x) <body = b (int64 i, "
+                   "bool on, float[N,2] v) => (bool still, float[N,2] w, "
+                   "float[N,2] o) {\n"
+                   "    still = Identity (on) w = Neg (v) o = Relu (v) }>\n"
+                   "  [\"l/batchnorm/mul_1\"] p = Mul (k, a) y = Add (p, c) }",
+      .found = "l" NAMED MEASURED,
+      .ops = "ReduceSum Cast Loop Transpose BatchNormalization Transpose" },
+};
+
+START_TEST(what_a_loop_makes_is_normalised)
+{
+    expect_case(&late[_i]);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("adapt_repairs");
+
+    add_tests(s, a_factor_goes_back_to_its_layer, COUNT(products));
+    add_tests(s, a_bias_of_zeros_comes_back, COUNT(biases));
+    add_tests(s, what_was_merged_is_untied, COUNT(merged));
+    add_tests(s, a_layer_that_is_used_again_stays_one, COUNT(again));
+    add_test(s, statistics_of_both_places_are_pooled);
+    add_tests(s, what_a_loop_makes_is_normalised, COUNT(late));
+    return s;
+}

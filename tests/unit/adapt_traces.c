@@ -1,0 +1,566 @@
+/* What exporters leave of BatchNormalization: each trace as it is written, what comes out, and what looks like one and is
+ * none. */
+#include "adapting.h"
+
+#define NAN_VALUES                                                                                                     \
+    {                                                                                                                  \
+        NAN                                                                                                            \
+    }
+/* h, of three channels that stand last, or of two in axis 1. */
+#define LAST(w)  "g (float[N,2,3] x) => (float[N,2,3] y) <" w "> { h = Relu (x) "
+#define FIRST(w) "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <" w "> { h = Relu (x) "
+#define PAIR     "float[3] \"l/batchnorm/mul:0\" = {2,3,-4}, float[3] \"l/batchnorm/sub:0\" = {1,0,-1}"
+#define TURNED   "Relu Transpose BatchNormalization Transpose"
+#define MEASURED "mean and variance measured, epsilon "
+#define EXACT    "gamma, beta, mean and variance are exact, epsilon "
+#define NAMED    "l: BatchNormalization, Mul and Add (Keras on TensorFlow or JAX) (likely): "
+/* Keras on JAX: four vectors, and the nodes that make two of them. */
+#define FOUR                                                                                                           \
+    "float[3] ga = {2,3,4}, float[3] be = {1,0,-1}, float[3] me = {0.5,-1,2}, float[3] va = {1,4,0.25}, "              \
+    "float e = {0.002}, float one = {1}, float half = {0.5}, float minus = {-0.5}"
+#define BN       "[\"bn/Mul\"] p = Mul (h, a) [\"bn/Add\"] y = Add (p, c) }"
+#define COMPUTED "bn: BatchNormalization, Mul and Add (Keras on TensorFlow or JAX) (certain): "
+#define ALL_FOUR                                                                                                       \
+    {                                                                                                                  \
+        { "bn/gamma", "trainable", { 2, 3, 4 } }, { "bn/beta", "trainable", { 1, 0, -1 } },                            \
+            { "bn/moving_mean", "statistic", { .5, -1, 2 } }, { "bn/moving_variance", "statistic", { 1, 4, .25 } },    \
+    }
+
+/* -- Mul and Add -- */
+
+static const struct adapt_case pairs[] = {
+    { .text = HEAD LAST(PAIR) "[\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\")"
+                              " [\"l/batchnorm/add_1\"] y = Add (p, \"l/batchnorm/sub:0\") }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = TURNED,
+      .epsilon = 1e-3,
+      .momentum = .99,
+      .values = { { "l/gamma", "trainable", NAN_VALUES },
+                  { "l/beta", "trainable", NAN_VALUES },
+                  { "l/moving_mean", "statistic", NAN_VALUES },
+                  { "l/moving_variance", "statistic", NAN_VALUES } } },
+    /* constants first, in axis 1, as 1x1 kernels are reshaped; a factor that says nothing by its name */
+    { .text = HEAD FIRST("float[1,2,1,1] const_fold_opt__17 = {2,3}, float[1,2,1,1] const_fold_opt__18 = "
+                         "{1,5}") "[\"l/batchnorm/mul_1\"] p = Mul (const_fold_opt__17, h) "
+                                  "[\"l/batchnorm/add_1\"] y = Add "
+                                  "(const_fold_opt__18, p) }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = "Relu BatchNormalization" },
+    /* nothing says so by its name */
+    { .text = HEAD FIRST(
+          "float[2,1,1] a = {2,3}, float[2,1,1] c = {1,5}, float[2,2,1,1] w = {1,2,3,4}") "k = Conv (h, w) p = "
+                                                                                          "Mul (k, a) y = Add "
+                                                                                          "(p, c) }",
+      .found = "bn: BatchNormalization, Mul and Add (Keras on TensorFlow or JAX) (doubtful): " MEASURED "0.001\n",
+      .ops = "Relu Conv BatchNormalization" },
+    /* without scale: the variance is in the factor, and gamma is no parameter */
+    { .text = HEAD LAST("float[3] \"l/batchnorm/Rsqrt:0\" = {2,0.5,1}, float[3] \"l/batchnorm/sub:0\" = "
+                        "{1,0,-1}") "[\"l/batchnorm/mul\"] p = Mul (h, \"l/batchnorm/Rsqrt:0\") "
+                                    "[\"l/batchnorm/add_1\"] y = Add (p, "
+                                    "\"l/batchnorm/sub:0\") }",
+      .found = NAMED MEASURED "0.001, no gamma\n",
+      .ops = TURNED,
+      .values = { { "l/gamma", "constant", { 1, 1, 1 } },
+                  { "l/beta", "trainable", NAN_VALUES },
+                  { "l/moving_variance", "statistic", { .249, 3.999, .999 } } } },
+    /* without centre: the mean is in the summand */
+    { .text = HEAD LAST("float[3] \"l/batchnorm/mul:0\" = {2,0.5,-1}, float[3] \"l/batchnorm/mul_2:0\" = "
+                        "{1,0,-3}") "[\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\") "
+                                    "[\"l/batchnorm/add_1\"] y = Add (p, "
+                                    "\"l/batchnorm/mul_2:0\") }",
+      .found = NAMED MEASURED "0.001, no beta\n",
+      .ops = TURNED,
+      .values = { { "l/gamma", "trainable", NAN_VALUES },
+                  { "l/beta", "constant", { 0, 0, 0 } },
+                  { "l/moving_mean", "statistic", { -.5, 0, -3 } } } },
+    /* without both all is there, and no data are needed */
+    { .text = HEAD LAST("float[3] \"l/batchnorm/Rsqrt:0\" = {2,0.5,1}, float[3] \"l/batchnorm/mul_1:0\" = "
+                        "{1,0,-3}") "[\"l/batchnorm/mul\"] p = Mul (h, \"l/batchnorm/Rsqrt:0\") "
+                                    "[\"l/batchnorm/add\"] y = Add (p, "
+                                    "\"l/batchnorm/mul_1:0\") }",
+      .blind = true,
+      .found = NAMED EXACT "0.001, no gamma, no beta\n",
+      .ops = TURNED,
+      .values = { { "l/gamma", "constant", { 1, 1, 1 } },
+                  { "l/beta", "constant", { 0, 0, 0 } },
+                  { "l/moving_mean", "statistic", { -.5, 0, 3 } },
+                  { "l/moving_variance", "statistic", { .249, 3.999, .999 } } } },
+    /* a summand of zeros is not exported; one channel, in front or last */
+    { .text = HEAD LAST("float[3] \"l/batchnorm/mul:0\" = {2,0.5,-1}") "y = Mul (h, \"l/batchnorm/mul:0\") }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = TURNED },
+    { .text = HEAD "g (float[N,1,3] x) => (float[N,1,3] y) <float \"l/batchnorm/mul:0\" = {2}, float[1] c = {3}>\n"
+                   "{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = "Relu BatchNormalization" },
+    { .text = HEAD "g (float[N,3,1] x) => (float[N,3,1] y) <float \"l/batchnorm/mul:0\" = {2}, float[1] c = {3}>\n"
+                   "{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = TURNED },
+    /* a summand along another axis is none of it */
+    { .text = HEAD "g (float[N,3,3] x) => (float[N,3,3] y)\n"
+                   "<float[3] \"l/batchnorm/mul:0\" = {2,3,4}, float[3,1] c = {1,2,3}>\n"
+                   "{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = TURNED " Add" },
+    /* computed by nodes: gamma * (1 / sqrt), a minus that is done to the mean; all forms of the root */
+    { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Sqrt (s) i = Reciprocal (r) a = Mul (i, ga) n = Neg (me)"
+                              " q = Mul (n, a) c = Add (q, be) " BN,
+      .blind = true,
+      .found = COMPUTED EXACT "0.002\n",
+      .ops = TURNED,
+      .epsilon = 2e-3,
+      .values = ALL_FOUR },
+    { .text = HEAD LAST(FOUR) "s = Add (e, va) r = Pow (s, minus) a = Mul (ga, r) q = Mul (me, a) c = Sub (be, q) " BN,
+      .blind = true,
+      .found = COMPUTED EXACT "0.002\n",
+      .ops = TURNED,
+      .values = ALL_FOUR },
+    { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Pow (s, half) a = Div (ga, r) q = Mul (a, me) n = Neg (q)"
+                              " c = Add (be, n) " BN,
+      .blind = true,
+      .found = COMPUTED EXACT "0.002\n",
+      .ops = TURNED,
+      .values = ALL_FOUR },
+    { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Sqrt (s) i = Div (one, r) a = Mul (i, ga) q = Mul (me, a)"
+                              " c = Sub (be, q) " BN,
+      .blind = true,
+      .found = COMPUTED EXACT "0.002\n",
+      .ops = TURNED,
+      .values = ALL_FOUR },
+    /* likewise without scale, without centre */
+    { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Sqrt (s) a = Reciprocal (r) q = Mul (me, a) c = Sub (be, q) " BN,
+      .blind = true,
+      .found = COMPUTED EXACT "0.002, no gamma\n",
+      .ops = TURNED,
+      .values = { { "bn/gamma", "constant", { 1, 1, 1 } },
+                  { "bn/beta", "trainable", { 1, 0, -1 } },
+                  { "bn/moving_mean", "statistic", { .5, -1, 2 } },
+                  { "bn/moving_variance", "statistic", { 1, 4, .25 } } } },
+    { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Sqrt (s) i = Reciprocal (r) a = Mul (i, ga) n = Neg (me)"
+                              " c = Mul (n, a) " BN,
+      .blind = true,
+      .found = COMPUTED EXACT "0.002, no beta\n",
+      .ops = TURNED,
+      .values = { { "bn/gamma", "trainable", { 2, 3, 4 } },
+                  { "bn/beta", "constant", { 0, 0, 0 } },
+                  { "bn/moving_mean", "statistic", { .5, -1, 2 } },
+                  { "bn/moving_variance", "statistic", { 1, 4, .25 } } } },
+    /* reshaped on the way, in axis 1 */
+    { .text = HEAD FIRST(
+          "float[2] ga = {2,3}, float[2] be = {1,0}, float[2] me = {0.5,-1}, float[2] va = {1,4}, "
+          "float e = {0.002}, int64[4] k = {1,2,1,1}") "vr = Reshape (va, k) mr = Reshape (me, k) s = Add (vr, "
+                                                       "e) r = Sqrt (s) i = Reciprocal (r) gr = Reshape (ga, "
+                                                       "k) a = Mul (i, gr) q = Mul (mr, a) br = Reshape (be, "
+                                                       "k) c = Sub (br, q) " BN,
+      .blind = true,
+      .found = COMPUTED EXACT "0.002\n",
+      .ops = "Relu BatchNormalization",
+      .values = { { "bn/gamma", "trainable", { 2, 3 } },
+                  { "bn/beta", "trainable", { 1, 0 } },
+                  { "bn/moving_mean", "statistic", { .5, -1 } },
+                  { "bn/moving_variance", "statistic", { 1, 4 } } } },
+    /* double: as float, and as exact */
+    { .text = HEAD "g (double[N,3] x) => (double[N,3] y)\n"
+                   "<double[3] \"l/batchnorm/Rsqrt:0\" = {2,0.5,1}, double[3] \"l/batchnorm/mul_1:0\" = {1,0,-3}>\n"
+                   "{ h = Relu (x) [\"l/batchnorm/mul\"] p = Mul (h, \"l/batchnorm/Rsqrt:0\") y = Add (p, "
+                   "\"l/batchnorm/mul_1:0\") }",
+      .blind = true,
+      .found = NAMED EXACT "0.001, no gamma, no beta\n",
+      .ops = "Relu BatchNormalization",
+      .values = { { "l/gamma", "constant", { 1, 1, 1 } }, { "l/moving_mean", "statistic", { -.5, 0, 3 } } } },
+    /* half floats, whose bits the text has */
+    { .text = HEAD "g (float16[N,3] x) => (float16[N,3] y)\n"
+                   "<float16[3] \"l/batchnorm/mul:0\" = {16435,17050,50355}, float16[3] \"l/batchnorm/sub:0\" = "
+                   "{15493,13558,48845}>\n"
+                   "{ h = Relu (x) [\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, "
+                   "\"l/batchnorm/sub:0\") }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = "Relu BatchNormalization",
+      .near = 0x1p-7 },
+    { .text = HEAD "g (bfloat16[N,3] x) => (bfloat16[N,3] y)\n"
+                   "<bfloat16[3] \"l/batchnorm/mul:0\" = {16390,16467,49302}, bfloat16[3] \"l/batchnorm/sub:0\" = "
+                   "{16272,16030,49113}>\n"
+                   "{ h = Relu (x) [\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, "
+                   "\"l/batchnorm/sub:0\") }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = "Relu BatchNormalization",
+      .near = 0x1p-4 },
+};
+
+START_TEST(a_product_and_a_sum_are_one)
+{
+    expect_case(&pairs[_i]);
+}
+END_TEST
+
+/* -- Sub, Mul and Add -- */
+
+#define CENTERED "l: BatchNormalization, Sub, Mul and Add (Keras on PyTorch) "
+#define THREE                                                                                                          \
+    "float[3] me = {0.5,-1,2}, float[3] a = {2,3,-4}, float[3] be = {1,0,-1}, float[3] no = {0,0,0}, "                 \
+    "float[3] va = {1,4,0.25}, float e = {0.002}, float[3] ga = {2,3,4}"
+#define SUB "[\"l/Sub\"] d = Sub (h, me) "
+
+static const struct adapt_case centred[] = {
+    /* mean and beta are there */
+    { .text = HEAD LAST(THREE) SUB "p = Mul (d, a) y = Add (p, be) }",
+      .found = CENTERED "(likely): " MEASURED "0.001\n",
+      .ops = TURNED,
+      .epsilon = 1e-3,
+      .momentum = .99,
+      .values = { { "l/gamma", "trainable", NAN_VALUES },
+                  { "l/beta", "trainable", { 1, 0, -1 } },
+                  { "l/moving_mean", "statistic", { .5, -1, 2 } } } },
+    { .text = HEAD LAST(THREE) SUB "p = Mul (a, d) y = Add (no, p) }",
+      .found = CENTERED "(likely): " MEASURED "0.001, no beta\n",
+      .ops = TURNED,
+      .values = { { "l/beta", "constant", { 0, 0, 0 } }, { "l/moving_mean", "statistic", { .5, -1, 2 } } } },
+    /* nodes compute the factor */
+    { .text = HEAD LAST(THREE) SUB "s = Add (va, e) r = Sqrt (s) q = Div (d, r) p = Mul (q, ga) y = Add (p, be) }",
+      .blind = true,
+      .found = CENTERED "(certain): " EXACT "0.002\n",
+      .ops = TURNED,
+      .epsilon = 2e-3,
+      .values = { { "l/gamma", "trainable", { 2, 3, 4 } },
+                  { "l/beta", "trainable", { 1, 0, -1 } },
+                  { "l/moving_mean", "statistic", { .5, -1, 2 } },
+                  { "l/moving_variance", "statistic", { 1, 4, .25 } } } },
+    { .text = HEAD LAST(THREE) SUB "s = Add (va, e) r = Sqrt (s) i = Div (ga, r) p = Mul (d, i) y = Add (p, be) }",
+      .blind = true,
+      .found = CENTERED "(certain): " EXACT "0.002\n",
+      .ops = TURNED,
+      .values = { { "l/gamma", "trainable", { 2, 3, 4 } }, { "l/moving_variance", "statistic", { 1, 4, .25 } } } },
+    /* two constants: gamma is one of them */
+    { .text = HEAD LAST(THREE) SUB "q = Div (d, va) p = Mul (q, ga) y = Add (p, be) }",
+      .blind = true,
+      .found = CENTERED "(likely): " EXACT "0.001\n",
+      .ops = TURNED,
+      .values = { { "l/gamma", "trainable", { 2, 3, 4 } },
+                  { "l/beta", "trainable", { 1, 0, -1 } },
+                  { "l/moving_mean", "statistic", { .5, -1, 2 } },
+                  { "l/moving_variance", "statistic", { .999, 15.999, .0615 } } } },
+    /* likewise of what is no deviation: it computes the same */
+    { .text = HEAD LAST(THREE) SUB "q = Div (d, a) p = Mul (q, ga) y = Add (p, be) }",
+      .blind = true,
+      .found = CENTERED "(likely): " EXACT "0.001\n",
+      .ops = TURNED,
+      .values = { { "l/gamma", "trainable", { 2, 3, -4 } },
+                  { "l/moving_variance", "statistic", { 3.999, 8.999, 15.999 } } } },
+    /* what is done to an input */
+    { .text = HEAD "g (float[N,3] x) => (float[N,3] y) <float[3] me = {0.5,-1,2}, float[3] a = {2,3,-4}, "
+                   "float[3,3] w = {1,2,3,4,5,6,7,8,9}>\n"
+                   "{ [\"l/Sub\"] d = Sub (x, me) p = Mul (d, a) y = MatMul (p, w) }",
+      .found = "l: what is done to each channel of an input (likely): left as it is\n" },
+    { .text = HEAD "g (float[N,3] x) => (float[N,3] y) <float[3] me = {0.5,-1,2}, float[3] a = {2,3,-4}>\n"
+                   "{ [\"l/Sub\"] d = Sub (x, me) y = Mul (d, a) }",
+      .as = "l=batch-normalization",
+      .found = "l: BatchNormalization, Sub, Mul and Add (Keras on PyTorch) (likely): " MEASURED "0.001, no beta\n",
+      .ops = "BatchNormalization" },
+    /* from the mean; without a factor; divided */
+    { .text = HEAD LAST(THREE) "d = Sub (me, h) p = Mul (d, a) y = Add (p, be) }",
+      .found = "bn: BatchNormalization, Mul and Add (Keras on TensorFlow or JAX) (doubtful): " MEASURED "0.001\n",
+      .ops = "Relu Sub Transpose BatchNormalization Transpose" },
+    { .text = HEAD LAST(THREE) SUB "y = Add (d, be) }", .found = "" },
+    { .text = HEAD LAST(THREE) SUB "p = Div (a, d) y = Add (p, be) }", .found = "" },
+};
+
+START_TEST(what_is_centred_is_one)
+{
+    expect_case(&centred[_i]);
+}
+END_TEST
+
+/* -- a node without statistics -- */
+
+#define NODE(epsilon, scale)                                                                                           \
+    HEAD "g (float[N,2,3] x) => (float[N,2,3] y)\n"                                                                    \
+         "<float[2] s = {" scale "}, float[2] b = {1,5}, float[2] m = {0,0}, float[2] v = {1,1}>\n"                    \
+         "{ [\"l/fused\"] y = BatchNormalization <epsilon = " epsilon ", momentum = 0.5> (x, s, b, m, v) }"
+
+static const struct adapt_case nodes[] = {
+    { .text = NODE("0.000001", "2,3"),
+      .found =
+          "l: BatchNormalization, BatchNormalization without statistics (keras2onnx) (likely): " MEASURED "0.001\n",
+      .ops = "BatchNormalization",
+      .epsilon = 1e-3,
+      .momentum = .99 },
+    { .text = NODE("0.001", "2,3"), .found = "" },
+    { .text = HEAD "g (float[N,2,3] x) => (float[N,2,3] y)\n"
+                   "<float[2] s = {2,3}, float[2] b = {1,5}, float[2] m = {0,1}, float[2] v = {1,1}>\n"
+                   "{ y = BatchNormalization <epsilon = 0.000001> (x, s, b, m, v) }",
+      .found = "" },
+    { .text = HEAD "g (float[N,2,3] x) => (float[N,2,3] y)\n"
+                   "<float[2] s = {2,3}, float[2] b = {1,5}, float[2] m = {0,0}, float[2] v = {1,2}>\n"
+                   "{ y = BatchNormalization <epsilon = 0.000001> (x, s, b, m, v) }",
+      .found = "" },
+};
+
+START_TEST(a_node_without_statistics_is_one)
+{
+    expect_case(&nodes[_i]);
+}
+END_TEST
+
+/* -- folded into a layer -- */
+
+#define CONV(name, bias, node)                                                                                         \
+    HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                \
+         "<float[2,2,1,1] \"" name "\" = {1,2,3,4}, float[2] \"" bias "\" = {0.5,-2}>\n"                               \
+         "{ [\"" node "\"] h = Conv (x, \"" name "\", \"" bias "\") y = Relu (h) }"
+#define BARE(node)                                                                                                     \
+    HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4}>\n"                                 \
+         "{ [\"" node "\"] h = Conv (x, w) y = Relu (h) }"
+#define INTO(layer, by, certainty) ": BatchNormalization, folded into a layer: " layer " (" by ") (" certainty "): "
+#define KERAS                      "Keras on TensorFlow"
+#define UNBIASED                   "Conv BatchNormalization Relu"
+#define RULE_KEY                   "pkg.onnxscript.rewriter.rule_name"
+/* onnxoptimizer: a layer and its normalisation, by nodes. */
+#define OPTIMIZED(own)                                                                                                 \
+    HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                \
+         "<float[2,2,1,1] w = {1,2,3,4}, float[2] o = {" own "}, float[2] ga = {2,3}, float[2] be = {1,-1},\n"         \
+         " float[2] me = {0.5,-1}, float[2] va = {1,4}, float e = {0.002}, int64[3] k = {1,2,3}>\n"                    \
+         "{ s = Add (va, e) r = Sqrt (s) a = Div (ga, r) u = Unsqueeze (a, k) ww = Mul (w, u)\n"                       \
+         "  d = Sub (o, me) p = Mul (d, a) c = Add (p, be) [\"l/Conv\"] h = Conv (x, ww, c) y = Relu (h) }"
+#define BY_NODES "l: BatchNormalization, folded into a layer by nodes: Conv (onnxoptimizer) (certain): " EXACT "0.002\n"
+
+static const struct adapt_case folded[] = {
+    { .text = CONV("k", "l/batchnorm/sub:0", "l/convolution"),
+      .found = "l" INTO("Conv", KERAS, "likely") MEASURED "0.001\n",
+      .ops = UNBIASED,
+      .epsilon = 1e-3,
+      .values = { { "l/gamma", "trainable", NAN_VALUES }, { "l/beta", "trainable", NAN_VALUES } } },
+    { .text = CONV("k", "l/batchnorm/mul_2:0", "l/convolution"),
+      .found = "l" INTO("Conv", KERAS, "likely") MEASURED "0.001, no beta\n",
+      .ops = UNBIASED,
+      .values = { { "l/beta", "constant", { 0, 0 } }, { "l/moving_mean", "statistic", { -.5, 2 } } } },
+    { .text = CONV("k", "m/l/Conv2D_bias_fused_bn", "m/l/Conv2D"),
+      .found = "m/l" INTO("Conv", KERAS, "likely") MEASURED "0.001\n",
+      .ops = UNBIASED },
+    { .text = HEAD "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}, float[2] \"l/batchnorm/sub:0\" = "
+                   "{0.5,-2}>\n{ h = Gemm (x, w, \"l/batchnorm/sub:0\") y = Relu (h) }",
+      .found = "l" INTO("Gemm", KERAS, "likely") MEASURED "0.001\n",
+      .ops = "Gemm BatchNormalization Relu" },
+    { .text =
+          HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4}, float[2] "
+               "\"l/batchnorm/sub:0\" = {0.5,-2}>\n{ h = ConvTranspose (x, w, \"l/batchnorm/sub:0\") y = Relu (h) }",
+      .found = "l" INTO("ConvTranspose", KERAS, "likely") MEASURED "0.001\n",
+      .ops = "ConvTranspose BatchNormalization Relu" },
+    { .text =
+          HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,1,1,1] w = {1,2}, float[2] "
+               "\"l/batchnorm/sub:0\" = {0.5,-2}>\n{ h = Conv <group = 2> (x, w, \"l/batchnorm/sub:0\") y = Relu (h) }",
+      .found = "l" INTO("Conv", KERAS, "likely") MEASURED "0.001\n",
+      .ops = UNBIASED },
+    /* never trained: a bias of zeros is not exported */
+    { .text = BARE("l/batchnorm/mul_1"),
+      .blind = true,
+      .found = "l" INTO("Conv", KERAS, "likely") "never trained: mean 0, variance 1, epsilon 0.001\n",
+      .ops = UNBIASED,
+      .values = { { "l/gamma", "trainable", { 1.00049988, 1.00049988 } },
+                  { "l/beta", "trainable", { 0, 0 } },
+                  { "l/moving_mean", "statistic", { 0, 0 } },
+                  { "l/moving_variance", "statistic", { 1, 1 } } } },
+    { .text = BARE("l/batchnorm/mul"),
+      .blind = true,
+      .found = "l" INTO("Conv", KERAS, "likely") "never trained: mean 0, variance 1, epsilon 0.001\n",
+      .ops = UNBIASED },
+    { .text = BARE("l/convolution"), .found = "" },
+    /* PyTorch, through TorchScript */
+    { .text = CONV("onnx::Conv_23", "onnx::Conv_24", "/l/Conv"),
+      .found = "l" INTO("Conv", "PyTorch (TorchScript)", "likely") MEASURED "1e-05\n",
+      .ops = UNBIASED,
+      .epsilon = 1e-5,
+      .momentum = .9 },
+    { .text = CONV("onnx::Conv_23", "onnx::Gemm_24", "/l/Conv"), .found = "" },
+    { .text = HEAD "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}, float[2] \"onnx::Gemm_7\" = "
+                   "{0.5,-2}>\n{ [\"/fc/Gemm\"] h = Gemm (x, w, \"onnx::Gemm_7\") y = Relu (h) }",
+      .found = "fc" INTO("Gemm", "PyTorch (TorchScript)", "likely") MEASURED "1e-05\n",
+      .ops = "Gemm BatchNormalization Relu" },
+    /* through dynamo: by what the node says, or by the name of a bias that was not there */
+    { .text = CONV("0.weight", "0.weight_bias", "l/conv"),
+      .found = "l" INTO("Conv", "PyTorch (dynamo)", "likely") MEASURED "1e-05\n",
+      .ops = UNBIASED,
+      .epsilon = 1e-5,
+      .momentum = .9 },
+    { .text = CONV("0.weight", "0.weight_bias", "l/conv"),
+      .metadata = { 0, RULE_KEY, "FuseBatchNormIntoConv" },
+      .found = "l" INTO("Conv", "PyTorch (dynamo)", "certain") MEASURED "1e-05\n",
+      .ops = UNBIASED },
+    { .text = CONV("0.weight", "0.bias", "l/conv"),
+      .metadata = { 0, "pkg.torch.onnx.class_hierarchy", "['M', 'torch.nn.BatchNorm2d', 'aten']" },
+      .found = "l" INTO("Conv", "PyTorch (dynamo)", "certain") MEASURED "1e-05\n",
+      .ops = UNBIASED,
+      .values = { { "0.bias", "trainable", { .5, -2 } } } }, /* it goes on doing what it does */
+    { .text = CONV("0.weight", "0.bias", "l/conv"), .metadata = { 0, RULE_KEY, "FuseConvPad" }, .found = "" },
+    { .text = CONV("0.weight", "0.bias", "l/conv"), .metadata = { 0, "of", "FuseBatchNormIntoConv" }, .found = "" },
+    { .text = CONV("0.weight", "weight_bias", "l/conv"), .found = "" },
+    /* by nodes: nothing is lost, and a bias of its own comes back */
+    { .text = OPTIMIZED("0,0"),
+      .blind = true,
+      .found = BY_NODES,
+      .ops = UNBIASED,
+      .epsilon = 2e-3,
+      .values = { { "l/gamma", "trainable", { 2, 3 } },
+                  { "l/beta", "trainable", { 1, -1 } },
+                  { "l/moving_mean", "statistic", { .5, -1 } },
+                  { "l/moving_variance", "statistic", { 1, 4 } },
+                  { "w", "trainable", { 1, 2, 3, 4 } } } },
+    { .text = OPTIMIZED("3,4"),
+      .blind = true,
+      .found = BY_NODES,
+      .ops = UNBIASED,
+      .values = { { "o", "trainable", { 3, 4 } },
+                  { "l/beta", "trainable", { 1, -1 } },
+                  { "l/moving_mean", "statistic", { .5, -1 } } } },
+    /* onnxsim: by what the model says */
+    { .text = CONV("_v_23", "_v_24", "/l/Conv"),
+      .metadata = { -1, "onnxsim.removed_nodes", "Constant (c), BatchNormalization (/bn1/BatchNormalization)" },
+      .found = "l" INTO("Conv", "onnxsim", "likely") MEASURED "1e-05\n",
+      .ops = UNBIASED },
+    { .text = CONV("_v_23", "_v_24", "/l/Conv"),
+      .metadata = { -1, "onnxsim.removed_nodes", "Constant (c)" },
+      .found = "" },
+    { .text = CONV("w", "_v_24", "/l/Conv"),
+      .metadata = { -1, "onnxsim.removed_nodes", "BatchNormalization (/bn1/BatchNormalization)" },
+      .found = "" },
+    /* as asked */
+    { .text = CONV("w", "b", "/l/Conv"),
+      .as = "/l/Conv=folded",
+      .found = "l" INTO("Conv", "any", "doubtful") MEASURED "0.001\n",
+      .ops = UNBIASED },
+    { .text = CONV("w", "b", "/l/Conv"),
+      .as = "w=folded",
+      .found = "l" INTO("Conv", "any", "doubtful") MEASURED "0.001\n",
+      .ops = UNBIASED },
+    { .text = CONV("w", "b", "/l/Conv"),
+      .o.folded = FOLDED_ALL,
+      .found = "l" INTO("Conv", "any", "doubtful") MEASURED "0.001\n",
+      .ops = UNBIASED },
+    { .text = BARE("/l/Conv"), .o.folded = FOLDED_ALL, .found = "" },
+    { .text = BARE("/l/Conv"),
+      .as = "/l/Conv=folded",
+      .found = "l" INTO("Conv", "any", "doubtful") "never trained: mean 0, variance 1, epsilon 0.001\n",
+      .ops = UNBIASED },
+    { .text = CONV("k", "l/batchnorm/sub:0", "l/convolution"),
+      .o.folded = FOLDED_NONE,
+      .found = "l: no BatchNormalization, as asked (likely): left as it is\n" },
+    { .text = CONV("k", "l/batchnorm/sub:0", "l/convolution"),
+      .as = "l=none",
+      .found = "l: no BatchNormalization, as asked (likely): left as it is\n" },
+    { .text = CONV("k", "l/batchnorm/sub:0", "l/convolution"),
+      .o.folded = FOLDED_NONE,
+      .as = "l=batch-normalization",
+      .found = "l" INTO("Conv", KERAS, "likely") MEASURED "0.001\n",
+      .ops = UNBIASED },
+    /* none was folded into a layer that one follows */
+    { .text =
+          HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4}, float[2] \"onnx::Conv_9\" "
+               "= {0.5,-2},\n float[2] s = {1,2}, float[2] m = {3,4}, float[2] v = {1,1}>\n"
+               "{ h = Conv (x, w, \"onnx::Conv_9\") y = BatchNormalization (h, s, s, m, v) }",
+      .found = "" },
+};
+
+START_TEST(what_was_folded_into_a_layer_comes_back)
+{
+    expect_case(&folded[_i]);
+}
+END_TEST
+
+/* -- what is none -- */
+
+#define SQUARES                                                                                                        \
+    "m = ReduceMean <axes = [2]> (h) d = Sub (h, m) q = Mul (d, d) v = ReduceMean <axes = [2]> (q) s = Add (v, e) "    \
+    "r = Sqrt (s) "
+#define NORM "float[3] ga = {2,3,4}, float[3] be = {1,0,-1}, float e = {0.001}, float minus = {-0.5}"
+
+static const struct adapt_case others[] = {
+    /* LayerNormalization, as it is written out */
+    { .text = HEAD LAST(NORM) SQUARES "n = Div (d, r) p = Mul (n, ga) y = Add (p, be) }", .found = "" },
+    { .text = HEAD LAST(NORM) SQUARES "i = Reciprocal (r) n = Mul (d, i) p = Mul (n, ga) y = Add (p, be) }",
+      .found = "" },
+    { .text = HEAD LAST(NORM) SQUARES "i = Reciprocal (r) a = Mul (i, ga) p = Mul (h, a) b = Mul (m, a) c = Sub (be, b)"
+                                      " y = Add (p, c) }",
+      .found = "" },
+    /* Keras 2 calls it so */
+    { .text = HEAD LAST(NORM) "[\"layer_normalization/moments/mean\"] m = ReduceMean <axes = [2]> (h) d = Sub (h, m)"
+                              " q = Mul (d, d) [\"layer_normalization/moments/variance\"] v = ReduceMean <axes = [2]> "
+                              "(q) [\"layer_normalization/batchnorm/add\"] s = Add (v, e)\n"
+                              "[\"layer_normalization/batchnorm/Rsqrt\"] r = Pow (s, minus)"
+                              " [\"layer_normalization/batchnorm/mul\"] a = Mul (r, ga)\n"
+                              "[\"layer_normalization/batchnorm/mul_1\"] p = Mul (h, a)"
+                              " [\"layer_normalization/batchnorm/mul_2\"] b = Mul (m, a)"
+                              " [\"layer_normalization/batchnorm/sub\"] c = Sub (be, b)"
+                              " [\"layer_normalization/batchnorm/add_1\"] y = Add (p, c) }",
+      .found = "" },
+    /* a gate, LayerScale, two that are multiplied, numbers, a hard sigmoid */
+    { .text = HEAD FIRST("float[1,2,1,1] c = {1,5}") "g = GlobalAveragePool (h) s = Sigmoid (g) p = Mul (h, s) y = Add "
+                                                     "(p, c) }",
+      .found = "" },
+    { .text =
+          HEAD LAST("float[3] \"blocks.0.ls1.gamma\" = {2,3,4}") "p = Mul (h, \"blocks.0.ls1.gamma\") y = Add (p, x) }",
+      .found = "" },
+    { .text = HEAD FIRST("float a = {2}, float[1] b = {3}") "p = Mul (h, a) y = Add (p, b) }", .found = "" },
+    { .text = HEAD FIRST(
+          "float three = {3}, float o = {0}, float six = {6}, float[1,2,1,1] k = {0.2,0.1}") "t = Add (h, three) c = "
+                                                                                             "Clip (t, o, six) p = Mul "
+                                                                                             "(c, h) y = Mul (p, k) }",
+      .found = "" },
+    { .text = HEAD LAST("float[3] c = {1,2,3}") "s = Sigmoid (h) p = Mul (h, s) y = Add (p, c) }", .found = "" },
+    /* what is read again, or comes out; samples that are scaled; integers */
+    { .text = HEAD LAST("float[3] a = {1,2,3}, float[3] c = {1,2,3}") "p = Mul (h, a) q = Add (p, c) y = Mul (p, q) }",
+      .found = "" },
+    { .text = HEAD "g (float[N,3] x) => (float[N,3] p, float[N,3] y) <float[3] a = {1,2,3}, float[3] c = {1,2,3}>\n"
+                   "{ h = Relu (x) p = Mul (h, a) y = Add (p, c) }",
+      .found = "p: an output of several (likely): trains\ny: an output of several (likely): stays, does not train\n" },
+    { .text = HEAD "g (int64[N,3] x) => (int64[N,3] y) <int64[3] a = {1,2,3}, int64[3] c = {1,2,3}>\n"
+                   "{ p = Mul (x, a) y = Add (p, c) }",
+      .found = "" },
+    /* a scope that is called something else: the caller may know better */
+    { .text = HEAD LAST("float[3] a = {1,2,3}, float[3] c = {1,2,3}") "[\"head/scale/Mul\"] p = Mul (h, a)"
+                                                                      " [\"head/scale/Add\"] y = Add (p, c) }",
+      .found = "head/scale: a scale and a shift of each channel (doubtful): left as it is\n" },
+    { .text =
+          HEAD LAST("float[3] \"head.scale\" = {1,2,3}, float[3] c = {1,2,3}") "p = Mul (h, \"head.scale\") y = Add "
+                                                                               "(p, c) }",
+      .found = "bn: a scale and a shift of each channel (doubtful): left as it is\n" },
+    { .text = HEAD LAST("float[3] a = {1,2,3}, float[3] c = {1,2,3}") "[\"head/scale/Mul\"] p = Mul (h, a)"
+                                                                      " [\"head/scale/Add\"] y = Add (p, c) }",
+      .as = "head/scale=batch-normalization",
+      .found =
+          "head/scale: BatchNormalization, Mul and Add (Keras on TensorFlow or JAX) (doubtful): " MEASURED "0.001\n",
+      .ops = TURNED },
+    { .text = HEAD LAST(PAIR) "[\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, "
+                              "\"l/batchnorm/sub:0\") }",
+      .as = "l=scale-and-shift",
+      .found = "l: no BatchNormalization, as asked (likely): left as it is\n",
+      .values = { { "l/batchnorm/mul:0", "trainable", NAN_VALUES },
+                  { "l/batchnorm/sub:0", "trainable", NAN_VALUES } } },
+    { .text = HEAD LAST(PAIR) "[\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, "
+                              "\"l/batchnorm/sub:0\") }",
+      .as = "l=constant",
+      .found = "l: constants, as asked (likely): left as it is\n",
+      .values = { { "l/batchnorm/mul:0", "constant", NAN_VALUES }, { "l/batchnorm/sub:0", "constant", NAN_VALUES } } },
+    /* before the first layer */
+    { .text = HEAD "g (float[N,3] x) => (float[N,3] y) <float[3] a = {1,2,3}, float[3] c = {1,2,3}, float[3,3] w = "
+                   "{1,2,3,4,5,6,7,8,9}>\n{ p = Mul (x, a) q = Add (p, c) y = MatMul (q, w) }",
+      .found = "bn: what is done to each channel of an input (doubtful): left as it is\n",
+      .values = { { "a", "constant", NAN_VALUES }, { "c", "constant", NAN_VALUES } } },
+};
+
+START_TEST(what_looks_like_one_stays)
+{
+    expect_case(&others[_i]);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("adapt_traces");
+
+    add_tests(s, a_product_and_a_sum_are_one, COUNT(pairs));
+    add_tests(s, what_is_centred_is_one, COUNT(centred));
+    add_tests(s, a_node_without_statistics_is_one, COUNT(nodes));
+    add_tests(s, what_was_folded_into_a_layer_comes_back, COUNT(folded));
+    add_tests(s, what_looks_like_one_stays, COUNT(others));
+    return s;
+}

@@ -488,13 +488,14 @@ bool scatter_places_gradient(struct backward *b)
     const struct tensor *updates = type_in(b, PLACES_UPDATES);
     struct emitter *e = emitter_of(b);
     struct value *dy = upstream(b, 0), *indices = forward_in(b, PLACES_INDICES);
-    char axis[32];
+    char axis[32] = "";
 
     if (a->how > SCATTER_ADD) {
         give_combined(b);
         return backward_ok(b);
     }
-    snprintf(axis, sizeof axis, a->elements ? "axis=%lld" : "", (long long)a->axis);
+    if (a->elements)
+        snprintf(axis, sizeof axis, "axis=%lld", (long long)a->axis);
     if (wants(b, PLACES_DATA) && a->how == SCATTER_ADD)
         give(b, PLACES_DATA, dy);
     else if (wants(b, PLACES_DATA))

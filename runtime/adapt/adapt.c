@@ -3,6 +3,7 @@
 #include "adapt/step.h"
 #include "base/text.h"
 #include "plan/program.h"
+#include <float.h>
 #include <fnmatch.h>
 #include <math.h>
 #include <string.h>
@@ -83,7 +84,7 @@ static const char *listed(struct adapt *a, const struct refused *r)
 
 static bool names(const char *pattern, const char *name)
 {
-    return name && *name && fnmatch(pattern, name, 0) == 0;
+    return name && *name && (strcmp(pattern, name) == 0 || fnmatch(pattern, name, 0) == 0);
 }
 
 const char *adapt_choice(struct adapt *a, const char *const *choices, const char *name, const char *other)
@@ -185,9 +186,11 @@ static bool prove(struct adapt *a)
 
 static bool check_options(const struct adapt_options *o, struct report *r)
 {
-    if (!(o->epsilon >= 0 && isfinite(o->epsilon)) || !(o->momentum >= 0 && o->momentum <= 1))
-        return fail(r, KILN_BAD_ARGUMENT, NULL, "epsilon is %g and momentum %g, must be at least 0 and from 0 to 1",
-                    o->epsilon, o->momentum);
+    if (!(o->epsilon == 0 || (o->epsilon >= (double)FLT_MIN && o->epsilon <= 1)) ||
+        !(o->momentum >= 0 && o->momentum <= 1))
+        return fail(r, KILN_BAD_ARGUMENT, NULL,
+                    "epsilon is %g and momentum %g, must be 0, or floats up to 1: for epsilon from %g on", o->epsilon,
+                    o->momentum, (double)FLT_MIN);
     if (o->classes < 0 || o->classes > INT32_MAX)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "classes is %lld, must be 1 to %d", (long long)o->classes, INT32_MAX);
     if (o->classes && o->head)

@@ -16,12 +16,19 @@ static bool plan(struct facts *f, struct report *r)
     struct report quiet = { 0 };
     struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = &f->budget, .report = &quiet };
     int64_t only = 0;
+    bool ok;
 
-    if (!batch_size_find(f->model->graph, NULL, &c, &only))
-        return fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
-    for (size_t k = 0; !f->types && k < sizeof open / sizeof *open; k++)
+    budget_start(&f->budget);
+    ok = batch_size_find(f->model->graph, NULL, &c, &only);
+    for (size_t k = 0; ok && !f->types && k < sizeof open / sizeof *open; k++) {
+        quiet = (struct report){ 0 };
         f->types = plan_samples(f->model->graph, NULL, open[k], only ? only : 2, &c);
-    return true;
+        /* other refusals may be of the shapes that were tried */
+        ok = f->types ||
+             (quiet.error.code != KILN_LIMIT && quiet.error.code != KILN_NO_MEMORY && quiet.error.code != KILN_STOPPED);
+    }
+    budget_stop(&f->budget);
+    return ok || fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
 }
 
 static bool find_readers(struct facts *f, struct arena *arena, struct report *r)

@@ -125,6 +125,46 @@ static bool find_places(struct edit *e)
     return true;
 }
 
+/* -- names of nodes -- */
+
+static bool take_label(struct edit *e, const char *name)
+{
+    const char *key = arena_string(&e->arena, name, strlen(name), e->report);
+    void **slot = key ? map_put(&e->labels, key, e->report) : NULL;
+
+    if (slot)
+        *slot = e;
+    return slot;
+}
+
+static bool take_labels(struct edit *e)
+{
+    for (size_t k = 0; k < e->graph->n_node; k++) {
+        const char *name = e->graph->node[k]->name;
+
+        if (name && *name && !map_get(&e->labels, name) && !take_label(e, name))
+            return false;
+    }
+    return true;
+}
+
+/* "NAME", "NAME.1" ...: freed by the message that it goes to. */
+static char *fresh_label(struct edit *e, const char *name)
+{
+    const size_t room = strlen(name) + 16;
+    char *label = budget_alloc(e->budget, room, e->report);
+
+    if (!label)
+        return NULL;
+    snprintf(label, room, "%s", name);
+    while (*name && map_get(&e->labels, label))
+        snprintf(label, room, "%s.%u", name, ++e->next_name);
+    if (!*name || take_label(e, label))
+        return label;
+    budget_free(e->budget, label);
+    return NULL;
+}
+
 bool edit_begin(struct edit *e, struct model *m, struct report *r)
 {
     *e = (struct edit){ .graph = m->proto->graph,
@@ -133,10 +173,11 @@ bool edit_begin(struct edit *e, struct model *m, struct report *r)
                         .arena.budget = &m->budget,
                         .lists_inputs = m->proto->ir_version < 4 };
     map_init(&e->names, e->budget);
+    map_init(&e->labels, e->budget);
     e->initializer_room = e->graph->n_initializer;
     e->input_room = e->graph->n_input;
     e->counting = true;
-    if (!count_graph(e, e->graph, 1) || !find_places(e))
+    if (!count_graph(e, e->graph, 1) || !find_places(e) || !take_labels(e))
         return false;
     e->counting = false;
     return true;
@@ -204,6 +245,7 @@ bool edit_end(struct edit *e)
     close_gaps(g->value_info, &g->n_value_info);
     budget_free(e->budget, e->insertions);
     map_release(&e->names);
+    map_release(&e->labels);
     arena_release(&e->arena);
     return ok;
 }
@@ -390,7 +432,14 @@ bool edit_insert_graph_outputs(struct edit *e, size_t at, size_t count, Onnx__Va
 
 bool edit_insert_made(struct edit *e, size_t at, bool behind, Onnx__NodeProto *made)
 {
-    if (!budget_grow(e->budget, &e->insertions, &e->insertion_room, e->insertion_count + 1, sizeof *e->insertions,
+    char *label = made->name && *made->name ? fresh_label(e, made->name) : NULL;
+
+    if (label) {
+        budget_free(e->budget, made->name);
+        made->name = label;
+    }
+    if ((made->name && *made->name && !label) ||
+        !budget_grow(e->budget, &e->insertions, &e->insertion_room, e->insertion_count + 1, sizeof *e->insertions,
                      e->report) ||
         !count_node(e, made, 1)) {
         message_free(made, e->budget);
@@ -418,7 +467,7 @@ Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, bool behind, const 
 {
     Onnx__NodeProto *n = message_new(&onnx__node_proto__descriptor, e->budget, e->report);
 
-    if (!n || !(n->op_type = copy_text(e, op)) || (name && !(n->name = copy_text(e, name))) ||
+    if (!n || !(n->op_type = copy_text(e, op)) || (name && !(n->name = fresh_label(e, name))) ||
         !budget_grow(e->budget, &e->insertions, &e->insertion_room, e->insertion_count + 1, sizeof *e->insertions,
                      e->report)) {
         message_free(n, e->budget);

@@ -17,6 +17,7 @@ struct edit {
     unsigned next_name;
     struct arena arena; /* of the index */
     struct map names;   /* to struct edit_name */
+    struct map labels;  /* of nodes: those that are taken */
     size_t initializer_room, input_room;
     bool counting;     /* it begins */
     bool lists_inputs; /* before IR version 4 an initializer is an input of the graph as well */
@@ -47,7 +48,8 @@ void edit_drop_graph_output(struct edit *e, size_t at);
 /* More of them before place `at`, made with the edit's budget; they are taken in any case. */
 bool edit_insert_graph_outputs(struct edit *e, size_t at, size_t count, Onnx__ValueInfoProto *const *outputs);
 
-/* An empty node before or behind the one at place `at`, behind those inserted there before. Places are those of the
+/* `name` gets a number behind it where a node of the graph is called so: other runtimes refuse two of one name.
+ * An empty node before or behind the one at place `at`, behind those inserted there before. Places are those of the
  * beginning. */
 Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, bool behind, const char *op, const char *name);
 /* The same with a node that was made elsewhere with the edit's budget; it is taken in any case. */

@@ -521,6 +521,8 @@ static bool set_role(struct search *s, struct parameter *p, const char *said)
 
     if (strcmp(said, role_name(p->role)) == 0)
         return true;
+    if (strcmp(said, role_name(ROLE_STATISTIC)) == 0 && p->role == ROLE_CONSTANT)
+        return true; /* each layer has a copy of its own by now */
     if (strcmp(said, role_name(ROLE_CONSTANT)) == 0)
         p->role = ROLE_CONSTANT;
     else if (strcmp(said, role_name(ROLE_FROZEN)) == 0 && learns)

@@ -69,6 +69,15 @@ static bool tell(struct search *s, const struct node *n, size_t length)
                                                    .unknown = "what has become of it" });
 }
 
+/* Does the caller say that it is none? */
+static bool leaves(struct search *s, const struct node *n, const char *cut)
+{
+    static const char *const choices[] = { "none", "constant", "scale-and-shift", NULL };
+    const char *name = search_text(s, "%.*s", (int)(cut - n->name), n->name);
+
+    return adapt_choice(s->adapt, choices, name, n->name) != NULL;
+}
+
 static bool tell_all(struct search *s, struct map *known, size_t *missed)
 {
     for (size_t k = 0; k < s->graph->node_count; k++) {
@@ -79,7 +88,8 @@ static bool tell_all(struct search *s, struct map *known, size_t *missed)
         if (!cut || !n->out[0] || !s->active[n->out[0]->id] || n->def->flags & OP_REARRANGES ||
             node_is(n, &op_batch_normalization) || map_get_bytes(known, n->name, length < NAME ? length : NAME))
             continue;
-        ++*missed;
+        if (!leaves(s, n, cut))
+            ++*missed;
         if (!note(known, n->name, length, s->adapt->report) || !tell(s, n, length))
             return false;
     }

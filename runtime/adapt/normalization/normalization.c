@@ -60,7 +60,7 @@ static bool choose(struct search *s, struct sites *sites)
 
     for (size_t k = 0; k < sites->count; k++) {
         struct site *t = &sites->at[k];
-        const char *node = t->layer ? t->layer->name : t->nodes[0]->name;
+        const char *node = facts_name(t->layer ? t->layer : t->nodes[0]);
         const char *chosen = adapt_choice(s->adapt, t->layer ? layer_choices : pair_choices, t->name, node);
 
         sites->kept[k] =

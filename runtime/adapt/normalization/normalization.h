@@ -105,8 +105,6 @@ const struct node *search_reader(const struct search *s, const struct value *v, 
 bool search_normalised_here(const struct search *s, const struct value *x);
 /* Is the constant a factor or summand that is done to an input before the first layer? */
 bool search_is_preprocessing(const struct search *s, const struct value *c);
-/* Do names say which layer it is, as a scope does: "block1/scale/mul", "head.scale"? Exporters' own names do not. */
-bool search_has_scope(const char *name);
 /* The layer that a name of Keras on TensorFlow belongs to: all before "/batchnorm/". False where it has none. */
 bool search_keras_layer(struct site *s, const char *name);
 /* The name of a node without its last part; where it has none, "bn". */

@@ -1,7 +1,6 @@
 #include "adapt/normalization/expression.h"
 #include "data/element.h"
 #include "ops/registry.h"
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -96,7 +95,8 @@ static bool is_deviation(const struct search *s, const struct value *v)
             return true;
         if (!(n->def->flags & OP_REARRANGES) && !(node_is(n, &op_mul) && n->in[1] && !s->active[n->in[1]->id]) &&
             !node_is(n, &op_cast))
-            return node_is(n, &op_div) && n->in[0] && !s->active[n->in[0]->id] && is_deviation(s, n->in[1]);
+            return node_is(n, &op_div) && n->in[0] && n->in[1] && !s->active[n->in[0]->id] && n->in[1]->producer &&
+                   node_is(n->in[1]->producer, &op_sqrt);
         v = n->in[0];
     }
     return false;
@@ -165,7 +165,7 @@ bool search_folded(const struct search *s, const struct node *n, struct site *ou
     out->bias = bias ? at : -1;
     out->x = n->out[0];
     out->channels = search_type(s, out->x)->dims[out->axis];
-    out->shared_by = n->in[1];
+    out->shared_by = expression_root(n->in[1]);
     if (!bias)
         return true;
     if (tensor_count(search_type(s, bias)) != out->channels)
@@ -174,19 +174,11 @@ bool search_folded(const struct search *s, const struct node *n, struct site *ou
     /* layers that are normalised by one have its bias; zeros may have been merged */
     for (int64_t c = 1; out->summand && c < out->channels; c++)
         if (out->summand[c] != out->summand[0])
-            out->shared_by = bias;
+            out->shared_by = expression_root(bias);
     return out->summand;
 }
 
 /* -- names -- */
-
-bool search_has_scope(const char *name)
-{
-    const char *cut = name ? strpbrk(name, "/.") : NULL;
-
-    /* "/Mul" of the root, "const_fold_opt__12", "onnx::Mul_3" are made by exporters */
-    return cut && cut > name && strncmp(name, "onnx::", 6) != 0 && !isdigit((unsigned char)name[0]);
-}
 
 bool search_keras_layer(struct site *s, const char *name)
 {

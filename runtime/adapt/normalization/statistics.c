@@ -98,16 +98,20 @@ static void find_fresh(struct search *s, const struct sites *sites)
             t->fresh = is_fresh(t, t->epsilon > 0 ? t->epsilon : asked > 0 ? asked : t->trace->epsilon);
     }
     find_fresh_layers(sites);
-    for (size_t k = 0; k < sites->count; k++) {
-        struct site *t = &sites->at[k];
-        const char *chosen;
+}
 
-        if (sites->kept[k])
-            continue;
-        chosen = adapt_choice(s->adapt, statistics_choices, t->name, NULL);
+/* A layer that is used several times is one: what is chosen for one place is chosen for all. */
+static void choose_fresh(struct search *s, const struct sites *sites, const size_t *first)
+{
+    for (size_t k = 0; k < sites->count; k++) {
+        const char *chosen =
+            sites->kept[k] ? NULL : adapt_choice(s->adapt, statistics_choices, sites->at[k].name, NULL);
+
         if (chosen)
-            t->fresh = strcmp(chosen, "fresh") == 0;
+            sites->at[first[k]].fresh = strcmp(chosen, "fresh") == 0;
     }
+    for (size_t k = 0; k < sites->count; k++)
+        sites->at[k].fresh = sites->at[first[k]].fresh;
 }
 
 static void choose_epsilon(struct search *s, const struct sites *sites)
@@ -356,7 +360,10 @@ bool sites_complete(struct search *s, struct sites *sites, size_t *first)
 
     find_fresh(s, sites);
     choose_epsilon(s, sites);
-    if (!moments || !find_shared(s, sites, first) || !measure(s, sites, first, moments))
+    if (!moments || !find_shared(s, sites, first))
+        return false;
+    choose_fresh(s, sites, first);
+    if (!measure(s, sites, first, moments))
         return false;
     for (size_t k = 0; k < sites->count; k++)
         if (!sites->kept[k] && !complete(s, &sites->at[k], &moments[first[k]]))

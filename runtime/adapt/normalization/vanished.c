@@ -8,18 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-struct use {
-    const struct node *node;
-    int input;
-};
-
 struct vanished {
     struct adapt *adapt;
     struct edit edit;
     struct facts facts;
-    struct use *uses; /* all inputs of all nodes; by value id the first of its own, counted from 1, then the next */
-    size_t *first_reader, *next_reader;
-    const char **given; /* by value id of a weight: the bias of its layer */
+    unsigned char *read; /* by value id: what reads it */
+    const char **given;  /* by value id of a weight: the bias of its layer */
     size_t count;
 };
 
@@ -46,32 +40,43 @@ static bool is_learned(const struct vanished *v, const struct value *bias)
     return false;
 }
 
-/* What reads it, looked at through nodes that only rearrange or join: */
+/* What reads a value, looked at through nodes that only rearrange, join or average: */
 enum {
     READ_BIAS = 1,    /* a constant is added, */
     READ_LEARNED = 2, /* which is more than zeros and ones */
     READ_LAYER = 4    /* a layer that makes up for it, BatchNormalization */
 };
-enum { DEPTH = 8 }; /* nodes that are looked through */
 
-static int readers_of(const struct vanished *v, const struct value *of, int depth)
+static bool passes_on(const struct node *n)
 {
-    int found = 0;
+    return n->def->flags & OP_REARRANGES || node_is(n, &op_concat) || node_is(n, &op_pad) ||
+           node_is(n, &op_average_pool) || node_is(n, &op_global_average_pool);
+}
 
-    for (size_t k = v->first_reader[of->id]; k; k = v->next_reader[k - 1]) {
-        const struct use *u = &v->uses[k - 1];
-        const struct node *n = u->node;
-        int bias;
+static int reading_of(const struct vanished *v, const struct node *n, int input)
+{
+    const struct value *other = node_is(n, &op_add) ? n->in[1 - input] : NULL;
+    int bias;
 
-        if (node_is(n, &op_batch_normalization) || (is_layer(v, n, &bias) && u->input == 0))
-            found |= READ_LAYER;
-        else if (node_is(n, &op_add) && n->in[1 - u->input] && !v->facts.active[n->in[1 - u->input]->id])
-            found |= READ_BIAS | (is_learned(v, n->in[1 - u->input]) ? READ_LEARNED : 0);
-        else if ((n->def->flags & OP_REARRANGES || node_is(n, &op_concat) || node_is(n, &op_pad)) && n->out[0] &&
-                 depth < DEPTH)
-            found |= readers_of(v, n->out[0], depth + 1);
-    }
-    return found;
+    if (node_is(n, &op_batch_normalization) || (input == 0 && is_layer(v, n, &bias)))
+        return READ_LAYER;
+    if (other && !v->facts.active[other->id])
+        return READ_BIAS | (is_learned(v, other) ? READ_LEARNED : 0);
+    return passes_on(n) && n->out[0] ? v->read[n->out[0]->id] : 0;
+}
+
+/* From the last node on, so that what reads its output is known. */
+static bool find_readings(struct vanished *v, const struct graph *g)
+{
+    struct adapt *a = v->adapt;
+
+    v->read = arena_array(a->arena, g->value_count, sizeof *v->read, a->report);
+    v->given = arena_array(a->arena, g->value_count, sizeof *v->given, a->report);
+    for (size_t k = g->node_count; v->read && v->given && k > 0; k--)
+        for (int i = 0; i < g->nodes[k - 1]->inputs; i++)
+            if (g->nodes[k - 1]->in[i])
+                v->read[g->nodes[k - 1]->in[i]->id] |= (unsigned char)reading_of(v, g->nodes[k - 1], i);
+    return v->read && v->given;
 }
 
 static const char *const choices[] = { "bias", "no-bias", NULL };
@@ -138,8 +143,8 @@ static bool any_learned(const struct vanished *v, const struct graph *g)
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
 
-        if (is_layer(v, n, &bias) && ((bias >= 0 && n->inputs > bias && is_learned(v, n->in[bias])) ||
-                                      readers_of(v, n->out[0], 0) & READ_LEARNED))
+        if (is_layer(v, n, &bias) &&
+            ((bias >= 0 && n->inputs > bias && is_learned(v, n->in[bias])) || v->read[n->out[0]->id] & READ_LEARNED))
             return true;
     }
     return false;
@@ -153,38 +158,12 @@ static bool give_all(struct vanished *v, const struct graph *g)
         const struct node *n = g->nodes[k];
         const char *chosen;
 
-        if (!is_layer(v, n, &bias) || (bias >= 0 && n->inputs > bias && n->in[bias]) || readers_of(v, n->out[0], 0))
+        if (!is_layer(v, n, &bias) || (bias >= 0 && n->inputs > bias && n->in[bias]) || v->read[n->out[0]->id])
             continue;
         chosen = adapt_choice(v->adapt, choices, n->name, n->in[1]->name);
         if ((!chosen || strcmp(chosen, "bias") == 0) && !give_bias(v, n, bias))
             return false;
     }
-    return true;
-}
-
-static bool list_uses(struct vanished *v, const struct graph *g)
-{
-    struct adapt *a = v->adapt;
-    size_t most = 0, count = 0;
-
-    for (size_t k = 0; k < g->node_count; k++)
-        most += (size_t)g->nodes[k]->inputs;
-    v->uses = arena_array(a->arena, most, sizeof *v->uses, a->report);
-    v->next_reader = arena_array(a->arena, most, sizeof *v->next_reader, a->report);
-    v->first_reader = arena_array(a->arena, g->value_count, sizeof *v->first_reader, a->report);
-    v->given = arena_array(a->arena, g->value_count, sizeof *v->given, a->report);
-    if (!v->uses || !v->next_reader || !v->first_reader || !v->given)
-        return false;
-    for (size_t k = 0; k < g->node_count; k++)
-        for (int i = 0; i < g->nodes[k]->inputs; i++) {
-            const struct value *in = g->nodes[k]->in[i];
-
-            if (!in)
-                continue;
-            v->uses[count] = (struct use){ g->nodes[k], i };
-            v->next_reader[count] = v->first_reader[in->id];
-            v->first_reader[in->id] = ++count;
-        }
     return true;
 }
 
@@ -200,7 +179,8 @@ bool adapt_vanished(struct adapt *a)
     ok = facts_find(&v.facts, a->model, a->arena, a->report) && facts_planned(&v.facts, a->report) &&
          (to = adapt_copy(a));
     ok = ok && edit_begin(&v.edit, to, a->report);
-    ok = ok && list_uses(&v, a->model->graph) && (any_learned(&v, a->model->graph) || give_all(&v, a->model->graph));
+    ok =
+        ok && find_readings(&v, a->model->graph) && (any_learned(&v, a->model->graph) || give_all(&v, a->model->graph));
     ok = (!to || edit_end(&v.edit)) && ok;
     facts_release(&v.facts);
     if (ok && v.count)

@@ -92,6 +92,12 @@ static bool read_summand(const struct search *s, struct site *out)
     return b;
 }
 
+/* Of the model, rearranged or not. */
+static bool is_input(const struct value *x)
+{
+    return expression_root(x)->producer == NULL;
+}
+
 static bool find(const struct search *s, const struct node *sub, struct site *out)
 {
     const struct value *mean;
@@ -110,7 +116,8 @@ static bool find(const struct search *s, const struct node *sub, struct site *ou
     named = says_batch_normalization(sub->name) || says_batch_normalization(mean->name);
     /* what is done to an input: a mean and a deviation, which do not train */
     if (!named && !out->beta && !out->gamma && !out->variance)
-        out->taken_for = "what is done to each channel of an input";
+        out->taken_for = !is_input(out->x) ? "a difference and a factor of each channel"
+                                           : "what is done to each channel of an input";
     out->evidence = search_text(s, "%sSub of '%s', a factor%s", named ? "named so, " : "", mean->name,
                                 out->no_center ? "" : ", and a summand");
     if (!search_keras_layer(out, sub->name))

@@ -56,15 +56,11 @@ static void read_names(const struct node *mul, const struct value *a, const stru
     out->no_center = b && strstr(b->name, "/batchnorm/mul_");
 }
 
-/* Without a name that says so: what another layer's names, or its place, make of it. */
-static const char *taken_for(const struct search *s, const struct node *mul, const struct value *a,
-                             const struct value *b)
+/* What it is taken for without a name that says so: it may be learned, or what a regression ends in, as well. */
+static const char *taken_for(const struct search *s, const struct value *a)
 {
-    if (search_is_preprocessing(s, a))
-        return "what is done to each channel of an input";
-    return search_has_scope(mul->name) || search_has_scope(a->name) || search_has_scope(b->name)
-               ? "a scale and a shift of each channel"
-               : NULL;
+    return search_is_preprocessing(s, a) ? "what is done to an input: a factor and a summand of each channel"
+                                         : "a factor and a summand of each channel";
 }
 
 static const struct node *find_addition(const struct search *s, const struct node *mul, const struct value **b)
@@ -94,7 +90,7 @@ static bool find(const struct search *s, const struct node *mul, struct site *ou
         add = NULL;
     if (out->axis < 0 || (!computed && search_normalised_here(s, out->x)) || (!named && !add))
         return false;
-    out->taken_for = named || computed ? NULL : taken_for(s, mul, a, b);
+    out->taken_for = named || computed ? NULL : taken_for(s, a);
     out->nodes[out->node_count++] = mul;
     if (add)
         out->nodes[out->node_count++] = add;

@@ -299,6 +299,7 @@ bool learn_open(struct learn *l, const struct learn_options *o)
     l->command.teller.file = NULL; /* what goes wrong from here on is not of that file */
     if (!read_targets(l, o) || !open_sets(l, o) || !normalize(l, o) || !make_trainer(l, o))
         return false;
+    l->first = strcmp(kiln_trainer_labels(l->trainer, 0)->name, kiln_model_output(l->model, 0)->name) == 0;
     kiln_model_free(l->model); /* the trainer has its own */
     l->model = NULL;
     return true;
@@ -322,7 +323,9 @@ void learn_say_losses(const struct learn *l, const char *title)
         say("%s", title);
         if (l->outputs > 1)
             say("of '%s'%s: ", kiln_trainer_labels(l->trainer, k)->name,
-                l->named || l->target_count ? "" : ", the model's first output");
+                l->named || l->target_count ? ""
+                : l->first                  ? ", the model's first output"
+                                            : ", which the file says trains");
         say("%s", kiln_trainer_loss(l->trainer, k));
         if (weight != 1)
             say(", counted %g times", weight);

@@ -31,6 +31,7 @@ struct learn {
     kiln_trainer *trainer;
     size_t outputs; /* of the model */
     bool named;     /* the data have names for those that learn */
+    bool first;     /* the model's first output learns */
     size_t target_count;
     kiln_target targets[MOST_TARGETS]; /* what the options say of outputs, while the model is there */
     const char *loss;                  /* of all others */

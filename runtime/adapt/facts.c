@@ -4,6 +4,7 @@
 #include "ops/op.h"
 #include "plan/program.h"
 #include "train/batch_size.h"
+#include "train/calibrate.h"
 #include "train/trainable.h"
 #include <string.h>
 
@@ -56,6 +57,13 @@ void facts_release(struct facts *f)
     f->types = NULL;
 }
 
+bool facts_planned(struct facts *f, struct report *r)
+{
+    if (!f->types)
+        f->types = plan_sample(f->model, &f->budget, r);
+    return f->types;
+}
+
 const struct tensor *facts_type(const struct facts *f, const struct value *v)
 {
     const struct tensor *t = f->types ? &f->types->types[v->id] : NULL;
@@ -91,17 +99,6 @@ int64_t facts_place(const struct facts *f, const struct node *n)
         if (n->out[k] && n->out[k]->name && strcmp(p->output[k], n->out[k]->name) != 0)
             return -1;
     return n->index;
-}
-
-bool tensor_is_uniform(const struct tensor *t)
-{
-    element_get *const get = element_getter(t->dtype);
-    const int64_t n = tensor_count(t);
-
-    for (int64_t k = 1; get && k < n; k++)
-        if (get(t->data, k) != get(t->data, 0))
-            return false;
-    return get && n > 0;
 }
 
 static bool is_weight(const struct value *v)

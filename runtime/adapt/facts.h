@@ -17,6 +17,8 @@ struct facts {
 /* Must not be moved until facts_release, which must follow whatever happens. Memory is the arena's. */
 bool facts_find(struct facts *f, const struct model *m, struct arena *arena, struct report *r);
 void facts_release(struct facts *f);
+/* False, with the reason, where there are no types. */
+bool facts_planned(struct facts *f, struct report *r);
 
 /* NULL where planning cannot tell all of it. */
 const struct tensor *facts_type(const struct facts *f, const struct value *v);
@@ -25,8 +27,6 @@ const struct tensor *facts_constant(const struct facts *f, const struct value *v
 bool facts_scalar(const struct facts *f, const struct value *v, double *out); /* a constant of one number */
 /* Its place in the file's main graph; -1 where it is of a function, or made by Kiln. */
 int64_t facts_place(const struct facts *f, const struct node *n);
-/* Are all elements equal, and is there any? */
-bool tensor_is_uniform(const struct tensor *t);
 /* The constant, but for `besides` and those that are uniform, that tells the layer of a node from others: what it reads,
  * or what the layer reads that made its only input. NULL where there is none. `active`: activations_find. */
 const struct value *facts_weight(const bool *active, const struct node *n, const struct value *besides);

@@ -123,6 +123,19 @@ static bool add_losses(struct entries *e, const struct program *types)
     return !failed(a->report);
 }
 
+/* -- outputs -- */
+
+/* Of one there is nothing to say. */
+static bool add_training(struct entries *e)
+{
+    const struct adapted_names *training = &e->a->out->training;
+
+    for (size_t k = 0; e->a->model->graph->output_count > 1 && k < training->count; k++)
+        if (!add_entry(e, DECIDED_TRAINS, training->at[k], "yes"))
+            return false;
+    return true;
+}
+
 /* -- telling -- */
 
 static bool tell_roles(struct adapt *a, const struct parameters *p)
@@ -163,13 +176,13 @@ bool adapt_roles(struct adapt *a)
 
     if (!parameters_find(&p, a->model, NULL, a->arena, a->report))
         return false;
-    most = 2 * p.count + a->model->graph->output_count;
+    most = 2 * p.count + a->model->graph->output_count + a->out->training.count;
     e.keys = arena_array(a->arena, most, sizeof *e.keys, a->report);
     e.texts = arena_array(a->arena, most, sizeof *e.texts, a->report);
     budget_start(&budget);
     types = e.keys && e.texts ? plan_sample(a->model, &budget, a->report) : NULL;
     budget_stop(&budget);
-    ok = types && add_roles(&e, &p) && add_losses(&e, types) && write(a, &e);
+    ok = types && add_roles(&e, &p) && add_losses(&e, types) && add_training(&e) && write(a, &e);
     program_free(types);
     /* as they are now, with what was decided */
     return ok && parameters_find(&p, a->model, NULL, a->arena, a->report) && tell_roles(a, &p);

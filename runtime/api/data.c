@@ -1,5 +1,6 @@
 #include "api/data.h"
 #include "data/batch.h"
+#include "train/decided.h"
 #include <string.h>
 
 struct samples {
@@ -132,12 +133,14 @@ static struct column_request target_request(const kiln_data_options *o, const ch
 }
 
 /* What a column without a name is for: the one output that something is said of, or the first. */
-static size_t unnamed_target(const kiln_data_options *o, const struct graph *g)
+static size_t unnamed_target(const kiln_data_options *o, const struct model *m)
 {
+    const struct graph *g = m->graph;
+
     for (size_t k = 0; o->target_count == 1 && o->targets->output && k < g->output_count; k++)
         if (strcmp(g->outputs[k]->name, o->targets->output) == 0)
             return k;
-    return 0;
+    return decided_output(m);
 }
 
 /* One for each output of the model; where there is none, for each name that something is known of, and one for all
@@ -150,7 +153,7 @@ static bool request_targets(struct data_options *to, const kiln_data_options *o,
     struct column_request *y = arena_array(a, most, sizeof *y, r);
 
     to->target = y;
-    to->unnamed = g ? unnamed_target(o, g) : 0;
+    to->unnamed = g ? unnamed_target(o, o->model->model) : 0;
     for (size_t k = 0; y && g && k < g->output_count; k++)
         y[to->targets++] = target_request(o, g->outputs[k]->name, k == to->unnamed);
     for (size_t k = 0; y && !g && k < o->target_count; k++)

@@ -174,3 +174,14 @@ void elements_draw(enum dtype d, void *data, int64_t n, uint64_t seed, int32_t s
                 element_put_int(data, from + k, d, drawn[k] < 0.5f ? 0 : 1);
     }
 }
+
+bool tensor_is_uniform(const struct tensor *t)
+{
+    element_get *const get = element_getter(t->dtype);
+    const int64_t n = tensor_count(t);
+
+    for (int64_t k = 1; get && k < n; k++)
+        if (get(t->data, k) != get(t->data, 0))
+            return false;
+    return get && n > 0;
+}

@@ -20,6 +20,9 @@ void elements_to_float(enum dtype d, const void *data, int64_t from, int64_t n, 
 bool element_put(void *data, int64_t i, enum dtype d, double value);
 bool element_put_int(void *data, int64_t i, enum dtype d, int64_t value);
 
+/* Are all elements equal numbers, and is there any? */
+bool tensor_is_uniform(const struct tensor *t);
+
 /* The first n become random: floats from [0, 1), integers 0 or 1, which are places in any table. All others stay. */
 void elements_draw(enum dtype d, void *data, int64_t n, uint64_t seed, int32_t stream);
 

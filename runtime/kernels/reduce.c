@@ -1,4 +1,5 @@
 #include "kernels/reduce.h"
+#include "kernels/loop.h"
 #include "kernels/machine.h"
 #include "kernels/parts.h"
 #include "tensor/half.h"
@@ -11,11 +12,15 @@ enum {
     PIECE_ROWS = 128,          /* rows of a tile, between two looks at where we are */
     SEGMENTS = 32,             /* at most, of one output's reduction */
     ENOUGH = JOB_ELEMENTS / 2, /* elements that are worth a chunk of their own */
+    EXPONENTIALS = ENOUGH / 8, /* the same of exponentials */
     SHORT = 64,                /* a row whose sum the table's tree would take longer for */
     WIDE = 8,                  /* bytes of an accumulator, whatever its type */
 };
 
 /* -- one type -- */
+
+/* How the result of an output's elements becomes the output. */
+enum finish { AS_IT_IS, MEAN, ROOT, LOGARITHM };
 
 struct reducer {
     size_t size; /* of an element */
@@ -24,177 +29,71 @@ struct reducer {
     void (*columns)(const struct kernels *k, const void *x, int64_t rows, int64_t n, int64_t stride,
                     void *acc); /* n accs */
     void (*merge)(void *acc, const void *other, int64_t n);
-    void (*store)(const void *acc, int64_t n, int64_t count, bool mean, void *y);
+    void (*store)(const void *acc, int64_t n, int64_t count, enum finish finish, void *y);
 };
 
 #define SUM(a, b)           ((a) + (b))
 #define PRODUCT(a, b)       ((a) * (b))
 #define GREATER(a, b)       ((a) > (b) ? (a) : (b))
 #define GREATER_FLOAT(a, b) ((a) > (b) || (a) != (a) ? (a) : (b)) /* NaN wins */
-#define MEAN_FLOAT(a, n)    ((a) / (double)(n))
+#define LESS(a, b)          ((a) < (b) ? (a) : (b))
+#define LESS_FLOAT(a, b)    ((a) < (b) || (a) != (a) ? (a) : (b))
 
-#define REDUCE(f)     sum_f32_##f
-#define T             float
-#define ACC           double
-#define EMPTY         0
-#define COMBINE(a, b) SUM(a, b)
-#define MEAN(a, n)    MEAN_FLOAT(a, n)
-#include "kernels/reduce_body.h"
+/* Of each element, before it is combined: of floats, and of integers modulo 2^64. */
+#define ITSELF(a)    (a)
+#define SQUARE(a)    ((a) * (a))
+#define MAGNITUDE(a) _Generic((a), double : fabs, default : magnitude)(a)
 
-#define REDUCE(f)     sum_f64_##f
-#define T             double
-#define ACC           double
-#define EMPTY         0
-#define COMBINE(a, b) SUM(a, b)
-#define MEAN(a, n)    MEAN_FLOAT(a, n)
-#include "kernels/reduce_body.h"
+static uint64_t magnitude(uint64_t a)
+{
+    return (int64_t)a < 0 ? -a : a;
+}
 
-/* Sums of integers are kept modulo 2^64, which is right modulo 2^32 too. A mean divides the wrapped sum, towards zero,
- * as numpy does. */
-#define REDUCE(f)     sum_i32_##f
-#define T             int32_t
-#define ACC           uint64_t
-#define EMPTY         0
-#define COMBINE(a, b) SUM(a, b)
-#define MEAN(a, n)    ((n) ? (int64_t)(int32_t)(a) / (n) : 0)
-#include "kernels/reduce_body.h"
+#define NAME    sum
+#define EMPTY   0
+#define COMBINE SUM
+#define MAP     ITSELF
+#define MAP_U   ITSELF
+#include "kernels/reduce_each_body.h"
 
-#define REDUCE(f)     sum_i64_##f
-#define T             int64_t
-#define ACC           uint64_t
-#define EMPTY         0
-#define COMBINE(a, b) SUM(a, b)
-#define MEAN(a, n)    ((n) ? (int64_t)(a) / (n) : 0)
-#include "kernels/reduce_body.h"
+#define NAME    prod
+#define EMPTY   1
+#define COMBINE PRODUCT
+#define MAP     ITSELF
+#define MAP_U   ITSELF
+#include "kernels/reduce_each_body.h"
 
-#define REDUCE(f)     sum_u32_##f
-#define T             uint32_t
-#define ACC           uint64_t
-#define EMPTY         0
-#define COMBINE(a, b) SUM(a, b)
-#define MEAN(a, n)    ((n) ? (uint64_t)(uint32_t)(a) / (uint64_t)(n) : 0)
-#include "kernels/reduce_body.h"
+#define NAME    magnitudes
+#define EMPTY   0
+#define COMBINE SUM
+#define MAP     MAGNITUDE
+#define MAP_U   ITSELF
+#include "kernels/reduce_each_body.h"
 
-#define REDUCE(f)     sum_u64_##f
-#define T             uint64_t
-#define ACC           uint64_t
-#define EMPTY         0
-#define COMBINE(a, b) SUM(a, b)
-#define MEAN(a, n)    ((n) ? (a) / (uint64_t)(n) : 0)
-#include "kernels/reduce_body.h"
+#define NAME    squares
+#define EMPTY   0
+#define COMBINE SUM
+#define MAP     SQUARE
+#define MAP_U   SQUARE
+#include "kernels/reduce_each_body.h"
 
-/* Products of integers wrap around as their sums do. */
-#define REDUCE(f)     prod_f32_##f
-#define T             float
-#define ACC           double
-#define EMPTY         1
-#define COMBINE(a, b) PRODUCT(a, b)
-#define MEAN(a, n)    (a)
-#include "kernels/reduce_body.h"
+#define NAME             max
+#define EMPTY_FLOAT      (-INFINITY)
+#define EMPTY_INT(bits)  INT##bits##_MIN
+#define EMPTY_UINT(bits) 0
+#define EMPTY_BOOL       0
+#define COMBINE_FLOAT    GREATER_FLOAT
+#define COMBINE          GREATER
+#include "kernels/reduce_extreme_body.h"
 
-#define REDUCE(f)     prod_f64_##f
-#define T             double
-#define ACC           double
-#define EMPTY         1
-#define COMBINE(a, b) PRODUCT(a, b)
-#define MEAN(a, n)    (a)
-#include "kernels/reduce_body.h"
-
-#define REDUCE(f)     prod_i32_##f
-#define T             int32_t
-#define ACC           uint64_t
-#define EMPTY         1
-#define COMBINE(a, b) PRODUCT(a, b)
-#define MEAN(a, n)    (a)
-#include "kernels/reduce_body.h"
-
-#define REDUCE(f)     prod_i64_##f
-#define T             int64_t
-#define ACC           uint64_t
-#define EMPTY         1
-#define COMBINE(a, b) PRODUCT(a, b)
-#define MEAN(a, n)    (a)
-#include "kernels/reduce_body.h"
-
-#define REDUCE(f)     prod_u32_##f
-#define T             uint32_t
-#define ACC           uint64_t
-#define EMPTY         1
-#define COMBINE(a, b) PRODUCT(a, b)
-#define MEAN(a, n)    (a)
-#include "kernels/reduce_body.h"
-
-#define REDUCE(f)     prod_u64_##f
-#define T             uint64_t
-#define ACC           uint64_t
-#define EMPTY         1
-#define COMBINE(a, b) PRODUCT(a, b)
-#define MEAN(a, n)    (a)
-#include "kernels/reduce_body.h"
-
-#define REDUCE(f)     max_f32_##f
-#define T             float
-#define ACC           float
-#define EMPTY         -INFINITY
-#define COMBINE(a, b) GREATER_FLOAT(a, b)
-#define MEAN(a, n)    (a)
-#include "kernels/reduce_body.h"
-
-#define REDUCE(f)     max_f64_##f
-#define T             double
-#define ACC           double
-#define EMPTY         -(double)INFINITY
-#define COMBINE(a, b) GREATER_FLOAT(a, b)
-#define MEAN(a, n)    (a)
-#include "kernels/reduce_body.h"
-
-#define REDUCE(f)     max_i8_##f
-#define T             int8_t
-#define ACC           int8_t
-#define EMPTY         INT8_MIN
-#define COMBINE(a, b) GREATER(a, b)
-#define MEAN(a, n)    (a)
-#include "kernels/reduce_body.h"
-
-#define REDUCE(f)     max_u8_##f
-#define T             uint8_t
-#define ACC           uint8_t
-#define EMPTY         0
-#define COMBINE(a, b) GREATER(a, b)
-#define MEAN(a, n)    (a)
-#include "kernels/reduce_body.h"
-
-#define REDUCE(f)     max_i32_##f
-#define T             int32_t
-#define ACC           int32_t
-#define EMPTY         INT32_MIN
-#define COMBINE(a, b) GREATER(a, b)
-#define MEAN(a, n)    (a)
-#include "kernels/reduce_body.h"
-
-#define REDUCE(f)     max_i64_##f
-#define T             int64_t
-#define ACC           int64_t
-#define EMPTY         INT64_MIN
-#define COMBINE(a, b) GREATER(a, b)
-#define MEAN(a, n)    (a)
-#include "kernels/reduce_body.h"
-
-#define REDUCE(f)     max_u32_##f
-#define T             uint32_t
-#define ACC           uint32_t
-#define EMPTY         0
-#define COMBINE(a, b) GREATER(a, b)
-#define MEAN(a, n)    (a)
-#include "kernels/reduce_body.h"
-
-#define REDUCE(f)     max_u64_##f
-#define T             uint64_t
-#define ACC           uint64_t
-#define EMPTY         0
-#define COMBINE(a, b) GREATER(a, b)
-#define MEAN(a, n)    (a)
-#include "kernels/reduce_body.h"
+#define NAME             min
+#define EMPTY_FLOAT      INFINITY
+#define EMPTY_INT(bits)  INT##bits##_MAX
+#define EMPTY_UINT(bits) UINT##bits##_MAX
+#define EMPTY_BOOL       1
+#define COMBINE_FLOAT    LESS_FLOAT
+#define COMBINE          LESS
+#include "kernels/reduce_extreme_body.h"
 
 /* -- float, by the table -- */
 
@@ -235,9 +134,9 @@ static void fast_max_row(const struct kernels *k, const void *x, int64_t n, void
     {                                                                                                                  \
         half_columns(k, dtype, float_columns, values, rows, n, stride, acc);                                           \
     }                                                                                                                  \
-    static void name##_store(const void *acc, int64_t n, int64_t count, bool mean, void *y)                            \
+    static void name##_store(const void *acc, int64_t n, int64_t count, enum finish finish, void *y)                   \
     {                                                                                                                  \
-        half_store(dtype, float_store, sizeof(acc_type), acc, n, count, mean, y);                                      \
+        half_store(dtype, float_store, sizeof(acc_type), acc, n, count, finish, y);                                    \
     }
 
 static void half_row(const struct kernels *k, enum dtype dtype,
@@ -268,75 +167,70 @@ static void half_columns(const struct kernels *k, enum dtype dtype,
     }
 }
 
-static void half_store(enum dtype dtype, void (*store)(const void *, int64_t, int64_t, bool, void *), size_t wide,
-                       const void *acc, int64_t n, int64_t count, bool mean, void *y)
+static void half_store(enum dtype dtype, void (*store)(const void *, int64_t, int64_t, enum finish, void *),
+                       size_t wide, const void *acc, int64_t n, int64_t count, enum finish finish, void *y)
 {
     float block[TILE];
 
     for (int64_t i = 0; i < n; i += TILE) {
         const int64_t m = n - i < TILE ? n - i : TILE;
 
-        store((const char *)acc + (size_t)i * wide, m, count, mean, block);
+        store((const char *)acc + (size_t)i * wide, m, count, finish, block);
         narrow(dtype, block, (uint16_t *)y + i, m);
     }
 }
 
-HALF(sum_f16, F16, sum_f32_row, sum_f32_columns, sum_f32_store, double)
-HALF(sum_bf16, BF16, sum_f32_row, sum_f32_columns, sum_f32_store, double)
-HALF(prod_f16, F16, prod_f32_row, prod_f32_columns, prod_f32_store, double)
-HALF(prod_bf16, BF16, prod_f32_row, prod_f32_columns, prod_f32_store, double)
-HALF(max_f16, F16, max_f32_row, max_f32_columns, max_f32_store, float)
-HALF(max_bf16, BF16, max_f32_row, max_f32_columns, max_f32_store, float)
+#define HALVES(name, acc)                                                                                              \
+    HALF(name##_f16, F16, name##_f32_row, name##_f32_columns, name##_f32_store, acc)                                   \
+    HALF(name##_bf16, BF16, name##_f32_row, name##_f32_columns, name##_f32_store, acc)
+HALVES(sum, double)
+HALVES(prod, double)
+HALVES(magnitudes, double)
+HALVES(squares, double)
+HALVES(max, float)
+HALVES(min, float)
+
+/* -- all of them -- */
 
 #define ROW(size, name)                                                                                                \
     {                                                                                                                  \
         size, name##_clear, name##_row, name##_columns, name##_merge, name##_store                                     \
     }
+#define HALF_ROW(name, type)                                                                                           \
+    {                                                                                                                  \
+        2, name##_f32_clear, name##_##type##_row, name##_##type##_columns, name##_f32_merge, name##_##type##_store     \
+    }
+/* All but float. */
+#define NUMBERS(name)                                                                                                  \
+    [F64] = ROW(8, name##_f64), [F16] = HALF_ROW(name, f16), [BF16] = HALF_ROW(name, bf16),                            \
+    [I32] = ROW(4, name##_i32), [I64] = ROW(8, name##_i64), [U32] = ROW(4, name##_u32), [U64] = ROW(8, name##_u64)
+#define BYTES(name) [I8] = ROW(1, name##_i8), [U8] = ROW(1, name##_u8), [BOOL] = ROW(1, name##_bool)
 
 static const struct reducer sums[DTYPES] = {
-    [F32] = { 4, sum_f32_clear, fast_sum_row, fast_sum_columns, sum_f32_merge, sum_f32_store },
-    [F64] = ROW(8, sum_f64),
-    [F16] = { 2, sum_f32_clear, sum_f16_row, sum_f16_columns, sum_f32_merge, sum_f16_store },
-    [BF16] = { 2, sum_f32_clear, sum_bf16_row, sum_bf16_columns, sum_f32_merge, sum_bf16_store },
-    [I32] = ROW(4, sum_i32),
-    [I64] = ROW(8, sum_i64),
-    [U32] = ROW(4, sum_u32),
-    [U64] = ROW(8, sum_u64),
+    [F32] = { 4, sum_f32_clear, fast_sum_row, fast_sum_columns, sum_f32_merge, sum_f32_store }, NUMBERS(sum)
 };
-
-static const struct reducer products[DTYPES] = {
-    [F32] = ROW(4, prod_f32),
-    [F64] = ROW(8, prod_f64),
-    [F16] = { 2, prod_f32_clear, prod_f16_row, prod_f16_columns, prod_f32_merge, prod_f16_store },
-    [BF16] = { 2, prod_f32_clear, prod_bf16_row, prod_bf16_columns, prod_f32_merge, prod_bf16_store },
-    [I32] = ROW(4, prod_i32),
-    [I64] = ROW(8, prod_i64),
-    [U32] = ROW(4, prod_u32),
-    [U64] = ROW(8, prod_u64),
-};
-
 static const struct reducer maxima[DTYPES] = {
-    [F32] = { 4, max_f32_clear, fast_max_row, max_f32_columns, max_f32_merge, max_f32_store },
-    [F64] = ROW(8, max_f64),
-    [F16] = { 2, max_f32_clear, max_f16_row, max_f16_columns, max_f32_merge, max_f16_store },
-    [BF16] = { 2, max_f32_clear, max_bf16_row, max_bf16_columns, max_f32_merge, max_bf16_store },
-    [I8] = ROW(1, max_i8),
-    [U8] = ROW(1, max_u8),
-    [BOOL] = ROW(1, max_u8),
-    [I32] = ROW(4, max_i32),
-    [I64] = ROW(8, max_i64),
-    [U32] = ROW(4, max_u32),
-    [U64] = ROW(8, max_u64),
+    [F32] = { 4, max_f32_clear, fast_max_row, max_f32_columns, max_f32_merge, max_f32_store }, NUMBERS(max), BYTES(max)
 };
+static const struct reducer minima[DTYPES] = { [F32] = ROW(4, min_f32), NUMBERS(min), BYTES(min) };
+static const struct reducer products[DTYPES] = { [F32] = ROW(4, prod_f32), NUMBERS(prod) };
+static const struct reducer magnitudes[DTYPES] = { [F32] = ROW(4, magnitudes_f32), NUMBERS(magnitudes) };
+static const struct reducer squares[DTYPES] = { [F32] = ROW(4, squares_f32), NUMBERS(squares) };
 
-static const struct reducer *reducer_of(enum reduction r, enum dtype dtype)
-{
-    return r == REDUCE_MAX ? &maxima[dtype] : r == REDUCE_PROD ? &products[dtype] : &sums[dtype];
-}
+static const struct {
+    const struct reducer *types;
+    enum finish finish;
+} reductions[REDUCTIONS] = {
+    [REDUCE_SUM] = { sums, AS_IT_IS },        [REDUCE_MEAN] = { sums, MEAN },
+    [REDUCE_PROD] = { products, AS_IT_IS },   [REDUCE_MAX] = { maxima, AS_IT_IS },
+    [REDUCE_MIN] = { minima, AS_IT_IS },      [REDUCE_L1] = { magnitudes, AS_IT_IS },
+    [REDUCE_SQUARES] = { squares, AS_IT_IS }, [REDUCE_L2] = { squares, ROOT },
+    [REDUCE_LOG_SUM] = { sums, LOGARITHM },
+};
 
 bool reduce_has(enum reduction r, enum dtype dtype)
 {
-    return reducer_of(r, dtype)->size > 0;
+    return reductions[r].types[dtype].size > 0;
 }
 
 /* -- the shape -- */
@@ -434,7 +328,7 @@ struct reduce_job {
     struct cut cut;
     const char *x;
     char *y, *partial;
-    bool mean;
+    enum finish finish;
 };
 
 static int64_t unit_columns(const struct reduce_job *j, int64_t unit)
@@ -478,7 +372,7 @@ static void store_unit(const struct reduce_job *j, int64_t unit, const void *acc
 {
     const int64_t at = j->s->columns ? unit / j->cut.tiles * j->s->inner + unit % j->cut.tiles * TILE : unit;
 
-    j->r->store(acc, unit_columns(j, unit), j->s->count, j->mean, j->y + (size_t)at * j->r->size);
+    j->r->store(acc, unit_columns(j, unit), j->s->count, j->finish, j->y + (size_t)at * j->r->size);
 }
 
 static void whole_units(void *context, int64_t chunk, int thread)
@@ -515,7 +409,7 @@ static void one_segment(void *context, int64_t chunk, int thread)
 void reduce(const struct kernels *k, struct pool *pool, const struct reduce_shape *s, enum reduction r,
             enum dtype dtype, const void *x, void *y, void *scratch)
 {
-    struct reduce_job j = { k, s, reducer_of(r, dtype), cut_of(s), x, y, scratch, r == REDUCE_MEAN };
+    struct reduce_job j = { k, s, &reductions[r].types[dtype], cut_of(s), x, y, scratch, reductions[r].finish };
 
     if (j.cut.segments == 1) {
         pool_run(pool, divide_up(j.cut.units, j.cut.group), whole_units, &j);
@@ -527,6 +421,30 @@ void reduce(const struct kernels *k, struct pool *pool, const struct reduce_shap
             j.r->merge(partial_of(&j, unit, 0), partial_of(&j, unit, segment), unit_columns(&j, unit));
         store_unit(&j, unit, partial_of(&j, unit, 0));
     }
+}
+
+/* -- the logarithm of a sum of exponentials -- */
+
+struct log_sum_exp_job {
+    const struct reduce_shape *s;
+    const void *x;
+    void *y;
+    int64_t group;
+};
+
+#define LOG_SUM_EXP log_sum_exp_f32
+#define T           float
+#include "kernels/reduce_log_sum_exp_body.h"
+
+#define LOG_SUM_EXP log_sum_exp_f64
+#define T           double
+#include "kernels/reduce_log_sum_exp_body.h"
+
+void reduce_log_sum_exp(struct pool *pool, const struct reduce_shape *s, enum dtype dtype, const void *x, void *y)
+{
+    struct log_sum_exp_job j = { s, x, y, s->count ? divide_up(EXPONENTIALS, s->count) : ENOUGH };
+
+    pool_run(pool, divide_up(s->outputs, j.group), dtype == F64 ? log_sum_exp_f64 : log_sum_exp_f32, &j);
 }
 
 /* -- the gradients of the maximum and the product -- */

@@ -5,11 +5,55 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The nodes before that of the subtraction: Constant, CastLike, Erf. CastLike makes a 1 of a type that the messages
- * need not tell; before it is there (opset 15) x is taken for float. */
-enum { BEFORE = 3, ERF_SINCE = 9, CAST_LIKE_SINCE = 15 };
+/* CastLike gives a constant a type that the messages need not tell; before it is there x is taken for float. */
+enum { CAST_LIKE_SINCE = 15 };
 /* A node may be as deep as messages go, its tensor is deeper. */
 enum { DEEPEST_NODE = MESSAGE_DEPTH - 2 };
+
+/* -- what exporters write -- */
+
+/* A node; the last one of an expansion is what becomes of the foreign node, and keeps its names. */
+struct line {
+    const struct op *op; /* NULL: a constant, `number`, of the type of x */
+    const char *what;    /* its value's name, behind that of the foreign node's */
+    float number;
+    const char *inputs; /* "x1": x, and what line 1 makes; not x in the last one, whose own inputs are gone then */
+};
+
+enum { MAX_LINES = 8 };
+
+/* Of one input, x, one output, and no attribute. */
+struct foreign {
+    const char *name, *formula;
+    int since; /* the opset that has what it becomes */
+    struct line lines[MAX_LINES];
+};
+
+/* What tf2onnx leaves of TensorFlow's operators, since it knows nothing that they could become, is said in nodes here:
+ * Keras' gelu has Erfc, its celu Expm1. Exp(x) - 1 would lose the digits of what is near 0; log(1 + x) does, but no
+ * formula of standard nodes keeps them and has a gradient that does. */
+static const struct foreign dialect[] = {
+    { "Erfc", "1 - Erf(x)", 9, { { NULL, "one", 1, "" }, { &op_erf, "erf", 0, "x" }, { &op_sub, NULL, 0, "01" } } },
+    { "Expm1",
+      "Tanh(x / 2) * (Exp(x) + 1)",
+      7,
+      { { NULL, "half", .5f, "" },
+        { &op_mul, "halved", 0, "x0" },
+        { &op_tanh, "tanh", 0, "1" },
+        { NULL, "one", 1, "" },
+        { &op_exp, "exp", 0, "x" },
+        { &op_add, "more", 0, "43" },
+        { &op_mul, NULL, 0, "25" } } },
+    { "Log1p", "Log(1 + x)", 7, { { NULL, "one", 1, "" }, { &op_add, "more", 0, "0x" }, { &op_log, NULL, 0, "1" } } },
+};
+enum { FOREIGN = sizeof dialect / sizeof *dialect };
+
+static bool is_last(const struct line *l)
+{
+    return !l->what;
+}
+
+/* -- all lists of nodes -- */
 
 /* A list of nodes, of a graph or of a function: the other is NULL. */
 struct place {
@@ -25,8 +69,11 @@ struct dialect {
     struct report *report;
     struct map names; /* all that values have: keys alone */
     int64_t opset;    /* where we are */
-    int64_t nodes;    /* that were translated */
-    const char *first;
+    struct {
+        bool theirs;   /* the model has a function of that name */
+        int64_t nodes; /* that were translated */
+        const char *first;
+    } found[FOREIGN];
     unsigned next_name;
     bool (*visit)(struct dialect *d, const struct place *p);
 };
@@ -43,8 +90,6 @@ static int64_t opset_of(Onnx__OperatorSetIdProto *const *sets, size_t count)
             return sets[k]->version;
     return 0;
 }
-
-/* -- all lists of nodes -- */
 
 static bool each_place(struct dialect *d, const struct place *p);
 
@@ -90,34 +135,52 @@ static bool each_place_of_model(struct dialect *d, Onnx__ModelProto *m)
 
 /* -- what is foreign -- */
 
-static bool is_erfc(const struct dialect *d, const Onnx__NodeProto *n, int depth)
+/* Its place in the table; FOREIGN where it has none, or is not for us to say otherwise. */
+static int foreign_of(const struct dialect *d, const Onnx__NodeProto *n, int depth)
 {
-    return strcmp(or_empty(n->op_type), "Erfc") == 0 && of_standard(n->domain) && !*or_empty(n->overload) &&
-           n->n_input == 1 && *n->input[0] && n->n_output == 1 && *n->output[0] && !n->n_attribute &&
-           d->opset >= ERF_SINCE && depth <= DEEPEST_NODE;
+    int k = 0;
+
+    while (k < FOREIGN && strcmp(or_empty(n->op_type), dialect[k].name) != 0)
+        k++;
+    return k < FOREIGN && !d->found[k].theirs && of_standard(n->domain) && !*or_empty(n->overload) && n->n_input == 1 &&
+                   *n->input[0] && n->n_output == 1 && *n->output[0] && !n->n_attribute &&
+                   d->opset >= dialect[k].since && depth <= DEEPEST_NODE
+               ? k
+               : FOREIGN;
 }
 
-static size_t count_erfc(const struct dialect *d, const struct place *p)
+/* How many nodes are put before a node. */
+static size_t nodes_before(const struct dialect *d, const Onnx__NodeProto *n, int depth)
+{
+    const int k = foreign_of(d, n, depth);
+    size_t count = 0;
+
+    for (const struct line *l = dialect[k % FOREIGN].lines; k < FOREIGN && !is_last(l); l++)
+        count += !l->op && d->opset >= CAST_LIKE_SINCE ? 2 : 1;
+    return count;
+}
+
+static size_t count_before(const struct dialect *d, const struct place *p)
 {
     size_t n = 0;
 
     for (size_t k = 0; k < *p->count; k++)
-        n += is_erfc(d, (*p->nodes)[k], p->depth);
+        n += nodes_before(d, (*p->nodes)[k], p->depth);
     return n;
 }
 
 /* Ends the walk at the first one. */
 static bool find_foreign(struct dialect *d, const struct place *p)
 {
-    return !count_erfc(d, p);
+    return !count_before(d, p);
 }
 
-static bool has_function(const Onnx__ModelProto *m)
+static void find_functions(struct dialect *d, const Onnx__ModelProto *m)
 {
-    for (size_t k = 0; k < m->n_functions; k++)
-        if (of_standard(m->functions[k]->domain) && strcmp(or_empty(m->functions[k]->name), "Erfc") == 0)
-            return true;
-    return false;
+    for (size_t f = 0; f < m->n_functions; f++)
+        for (int k = 0; k < FOREIGN; k++)
+            if (of_standard(m->functions[f]->domain) && strcmp(or_empty(m->functions[f]->name), dialect[k].name) == 0)
+                d->found[k].theirs = true;
 }
 
 /* -- names -- */
@@ -205,11 +268,10 @@ static const char *put_node(struct dialect *d, Onnx__NodeProto **at, const struc
     return set_text(d, &n->name, n->output[0]) ? n->output[0] : NULL;
 }
 
-/* The attribute of a Constant: the number 1. */
-static bool put_one(struct dialect *d, Onnx__NodeProto *n)
+/* The attribute of a Constant. */
+static bool put_number(struct dialect *d, Onnx__NodeProto *n, float number)
 {
-    float one = 1;
-    const struct tensor t = { .dtype = F32, .data = &one };
+    const struct tensor t = { .dtype = F32, .data = &number };
     Onnx__AttributeProto *a;
 
     n->attribute = budget_zalloc(d->budget, 1, sizeof *n->attribute, d->report);
@@ -223,28 +285,44 @@ static bool put_one(struct dialect *d, Onnx__NodeProto *n)
            tensor_to_proto(a->t, NULL, &t, d->budget, d->report);
 }
 
-/* `at` has room for the nodes before n, which becomes the subtraction and keeps its name, and that of its value. */
-static bool say_erfc(struct dialect *d, Onnx__NodeProto **at, Onnx__NodeProto *n)
+/* A constant of the type of x at *at, which is moved past its nodes: its name, or NULL. */
+static const char *put_constant(struct dialect *d, Onnx__NodeProto ***at, const struct line *l, const char *x,
+                                const char *y)
 {
-    const char *const x = n->input[0], *const y = n->output[0];
-    const char *const one = put_node(d, at, &op_constant, y, "one", 0, NULL), *of_type = one, *erf;
+    const char *const number = put_node(d, *at, &op_constant, y, l->what, 0, NULL);
 
-    if (!one || !put_one(d, *at++))
-        return false;
-    if (d->opset >= CAST_LIKE_SINCE)
-        of_type = put_node(d, at++, &op_cast_like, y, "typed", 2, (const char *const[]){ one, x });
-    erf = of_type ? put_node(d, at, &op_erf, y, "erf", 1, &x) : NULL;
-    if (!erf || !set_text(d, &n->op_type, op_sub.name) || !set_inputs(d, n, 2, (const char *const[]){ of_type, erf }))
-        return false;
-    d->first = d->first ? d->first : y;
-    d->nodes++;
-    return true;
+    if (!number || !put_number(d, *(*at)++, l->number))
+        return NULL;
+    if (d->opset < CAST_LIKE_SINCE)
+        return number;
+    return put_node(d, (*at)++, &op_cast_like, y, "typed", 2, (const char *const[]){ number, x });
+}
+
+/* `at` has room for the nodes before n, which becomes the last one and keeps its name, and that of its value. */
+static bool say(struct dialect *d, Onnx__NodeProto **at, Onnx__NodeProto *n, int k)
+{
+    const char *const x = n->input[0], *const y = n->output[0], *made[MAX_LINES], *inputs[2];
+    const struct line *l = dialect[k].lines;
+    size_t count;
+
+    for (;; l++) {
+        for (count = 0; l->inputs[count]; count++)
+            inputs[count] = l->inputs[count] == 'x' ? x : made[l->inputs[count] - '0'];
+        if (is_last(l))
+            break;
+        made[l - dialect[k].lines] =
+            l->op ? put_node(d, at++, l->op, y, l->what, count, inputs) : put_constant(d, &at, l, x, y);
+        if (!made[l - dialect[k].lines])
+            return false;
+    }
+    if (!d->found[k].nodes++)
+        d->found[k].first = y;
+    return set_text(d, &n->op_type, l->op->name) && set_inputs(d, n, count, inputs);
 }
 
 static bool translate(struct dialect *d, const struct place *p)
 {
-    const size_t before = d->opset >= CAST_LIKE_SINCE ? BEFORE : BEFORE - 1;
-    const size_t more = before * count_erfc(d, p);
+    const size_t more = count_before(d, p);
     Onnx__NodeProto **list;
     size_t n = 0;
 
@@ -254,16 +332,19 @@ static bool translate(struct dialect *d, const struct place *p)
     if (!list)
         return false;
     for (size_t k = 0; k < *p->count; k++) { /* with gaps at first: from then on all of it belongs to the model */
-        n += is_erfc(d, (*p->nodes)[k], p->depth) ? before : 0;
+        n += nodes_before(d, (*p->nodes)[k], p->depth);
         list[n++] = (*p->nodes)[k];
     }
     budget_free(d->budget, *p->nodes);
     *p->nodes = list;
     *p->count = n;
-    for (size_t k = 0; k < n; k++)
-        if (list[k] && is_erfc(d, list[k], p->depth) &&
-            (!budget_in_time(d->budget, NULL, d->report) || !say_erfc(d, list + k - before, list[k])))
+    for (size_t k = 0; k < n; k++) {
+        const int of = list[k] ? foreign_of(d, list[k], p->depth) : FOREIGN;
+
+        if (of < FOREIGN && (!budget_in_time(d->budget, NULL, d->report) ||
+                             !say(d, list + k - nodes_before(d, list[k], p->depth), list[k], of)))
             return false;
+    }
     return true;
 }
 
@@ -272,16 +353,18 @@ bool dialect_translate(struct model *m, struct report *r)
     struct dialect d = { .budget = &m->budget, .report = r, .visit = find_foreign };
     bool ok;
 
-    if (each_place_of_model(&d, m->proto) || has_function(m->proto))
+    find_functions(&d, m->proto);
+    if (each_place_of_model(&d, m->proto))
         return true;
     map_init(&d.names, d.budget);
     d.visit = note_names;
     ok = each_place_of_model(&d, m->proto);
     d.visit = translate;
     ok = ok && each_place_of_model(&d, m->proto);
-    if (ok)
-        warn(r, NULL, "'Erfc' is no operator of ONNX, and is read as 1 - Erf(x): %lld times, the first makes '%s'",
-             (long long)d.nodes, d.first);
+    for (int k = 0; ok && k < FOREIGN; k++)
+        if (d.found[k].nodes)
+            warn(r, NULL, "'%s' is no operator of ONNX, and is read as %s: %lld times, the first makes '%s'",
+                 dialect[k].name, dialect[k].formula, (long long)d.found[k].nodes, d.found[k].first);
     map_release(&d.names);
     return ok;
 }

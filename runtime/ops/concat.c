@@ -115,6 +115,13 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+/* The class token of a vision transformer (Dosovitskiy and others, arXiv:2010.11929). */
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS_AS_TOKEN, 0, "token", NULL, NULL },
+    { PARAMETER_TRAINS_AS_TOKEN, 1, "token", NULL, NULL },
+    { 0 },
+};
+
 /* -- test -- */
 
 #define CASES                                                                                                          \
@@ -132,7 +139,8 @@ static const struct op_case cases_11[] = { CASES, { "f32[2,3,4] f32[2,3,1]", "ax
     {                                                                                                                  \
         .since = version, .signature = "T inputs... -> T concat_result", .types = "T: " t,                             \
         .attrs_size = sizeof(struct concat), .parse = parse, .rank = rank_of_input, .infer = infer, .run = run,        \
-        .gradient = gradient, .channels_last = channels_last, .batch_independent = batch_independent, .cases = tests   \
+        .gradient = gradient, .channels_last = channels_last, .batch_independent = batch_independent,                  \
+        .parameters = parameters, .cases = tests                                                                       \
     }
 
 const struct op op_concat = {

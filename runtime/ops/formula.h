@@ -8,7 +8,7 @@
  * The same expression is compiled for float and for double, and for integers where the operator takes them. T is the
  * type; a constant that is no integer is cast to it, (T)0.5, or a float would be widened (which is an error here).
  * The functions below are libm's for double, and for float those of kernels/isa/functions.h, which have no branch,
- * so that the compiler makes vectors of them; EITHER(single, wide) is its first argument for float, where that has
+ * so that the compiler makes vectors of them (libm's again for sine, cosine and arctangent); EITHER(single, wide) is its first argument for float, where that has
  * an approximation of its own, and the second for double. What is no better than `condition ? a : b` will do for a
  * branch. */
 #ifndef KILN_OPS_FORMULA_H
@@ -42,6 +42,12 @@ static inline double softplus_wide(double x)
 #define EXPM1(x)    _Generic((x), float : expm1_of, default : expm1)(x) /* for x <= 0 */
 #define LOG(x)      _Generic((x), float : log_of, default : log)(x)
 #define TANH(x)     _Generic((x), float : tanh_of, default : tanh)(x)
+#define SIN(x)      _Generic((x), float : sinf, default : sin)(x)
+#define COS(x)      _Generic((x), float : cosf, default : cos)(x)
+#define ATAN(x)     _Generic((x), float : atanf, default : atan)(x)
+#define FLOOR(x)    _Generic((x), float : __builtin_floorf, default : __builtin_floor)(x)
+#define CEIL(x)     _Generic((x), float : __builtin_ceilf, default : __builtin_ceil)(x)
+#define ROUND(x)    _Generic((x), float : __builtin_rintf, default : __builtin_rint)(x) /* of two the even one */
 #define ERF(x)      _Generic((x), float : erf_of, default : erf)(x)
 #define SIGMOID(x)  _Generic((x), float : sigmoid_of, default : sigmoid_wide)(x)
 #define SOFTPLUS(x) _Generic((x), float : softplus_of, default : softplus_wide)(x)

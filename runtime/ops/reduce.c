@@ -101,7 +101,8 @@ int reduce_rank(const struct node *n, int k)
     return axes <= x ? x - axes : UNKNOWN;
 }
 
-bool reduce_infer(struct infer *i)
+/* Is the output the input itself where nothing is reduced? */
+static bool infer(struct infer *i, bool itself)
 {
     const struct reduce_attrs *a = infer_attrs(i);
     const struct tensor *x = typed_in(i, REDUCE_DATA);
@@ -123,13 +124,23 @@ bool reduce_infer(struct infer *i)
             dims[rank++] = mask >> d & 1 ? 1 : x->dims[d];
     if (!set_out(i, 0, x->dtype, rank, dims))
         return false;
-    if (!mask) {
+    if (!mask && itself) {
         view_of(i, 0, REDUCE_DATA);
         return true;
     }
     reduce_shape_of(&s, x, mask);
     need_scratch(i, reduce_scratch(&s));
     return true;
+}
+
+bool reduce_infer(struct infer *i)
+{
+    return infer(i, true);
+}
+
+bool reduce_infer_mapped(struct infer *i)
+{
+    return infer(i, false);
 }
 
 /* -- run -- */
@@ -141,11 +152,20 @@ bool reduce_run(struct step *s, enum reduction r)
     const uint32_t mask = axes_of(a, a->spatial ? NULL : s->in[REDUCE_AXES], x->rank);
     struct reduce_shape shape;
 
-    if (!mask)
+    if (!mask && r < REDUCE_MAPPED)
         return true;
     reduce_shape_of(&shape, x, mask);
     reduce(s->k, s->pool, &shape, r, x->dtype, x->data, s->out[0]->data, s->scratch);
     return true;
+}
+
+struct reduce_shape reduce_shape_in(const struct step *s)
+{
+    const struct tensor *x = s->in[REDUCE_DATA];
+    struct reduce_shape shape;
+
+    reduce_shape_of(&shape, x, axes_of(s->attrs, s->in[REDUCE_AXES], x->rank));
+    return shape;
 }
 
 /* -- differentiate -- */
@@ -157,30 +177,52 @@ static uint32_t backward_axes(struct backward *b)
     return axes_of(a, a->spatial ? NULL : type_in(b, REDUCE_AXES), type_in(b, REDUCE_DATA)->rank);
 }
 
-bool reduce_gradient(struct backward *b, bool mean)
+struct value *reduce_kept(struct backward *b, struct value *v)
 {
     const struct reduce_attrs *a = attrs_of(b);
     const struct tensor *x = type_in(b, REDUCE_DATA);
     const uint32_t mask = backward_axes(b);
-    struct emitter *e = emitter_of(b);
-    struct value *g = upstream(b, 0);
-    int64_t kept[MAX_RANK], count = 1;
+    int64_t kept[MAX_RANK];
 
-    if (!mask) {
-        give(b, REDUCE_DATA, g);
-        return backward_ok(b);
-    }
-    for (int d = 0; d < x->rank; d++) {
+    if (a->keepdims || !mask)
+        return v;
+    for (int d = 0; d < x->rank; d++)
         kept[d] = mask >> d & 1 ? 1 : x->dims[d];
+    return emit_reshape(emitter_of(b), v, x->rank, kept);
+}
+
+/* How many elements of the input make one of the output. */
+static int64_t reduced_count(struct backward *b)
+{
+    const struct tensor *x = type_in(b, REDUCE_DATA);
+    const uint32_t mask = backward_axes(b);
+    int64_t count = 1;
+
+    for (int d = 0; d < x->rank; d++)
         count *= mask >> d & 1 ? x->dims[d] : 1;
-    }
+    return count;
+}
+
+void reduce_give(struct backward *b, struct value *v)
+{
+    const struct tensor *x = type_in(b, REDUCE_DATA);
+    struct emitter *e = emitter_of(b);
+
+    v = reduce_kept(b, v);
+    if (reduced_count(b) != 1)
+        v = emit(e, "Expand", NULL, 2, v, emit_ints(e, x->rank, x->dims));
+    give(b, REDUCE_DATA, v);
+}
+
+bool reduce_gradient(struct backward *b, bool mean)
+{
+    struct emitter *e = emitter_of(b);
+    const int64_t count = reduced_count(b);
+    struct value *g = upstream(b, 0);
+
     if (mean && count > 1)
-        g = emit(e, "Mul", NULL, 2, g, emit_scalar(e, x->dtype, 1 / (double)count));
-    if (!a->keepdims)
-        g = emit_reshape(e, g, x->rank, kept);
-    if (count != 1)
-        g = emit(e, "Expand", NULL, 2, g, emit_ints(e, x->rank, x->dims));
-    give(b, REDUCE_DATA, g);
+        g = emit(e, "Mul", NULL, 2, g, emit_scalar(e, type_in(b, REDUCE_DATA)->dtype, 1 / (double)count));
+    reduce_give(b, g);
     return backward_ok(b);
 }
 

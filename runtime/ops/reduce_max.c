@@ -60,31 +60,17 @@ static const struct op_case cases_bool[] = {
     { 0 },
 };
 
-#define BEFORE(version, type_list)                                                                                     \
-    {                                                                                                                  \
-        .since = version, .signature = "T data -> T reduced", .types = type_list,                                      \
-        .attrs_size = sizeof(struct reduce_attrs), .parse = reduce_parse_before, .rank = reduce_rank,                  \
-        .infer = reduce_infer, .run = run, .gradient = gradient, .channels_last = reduce_channels_last,                \
-        .cases = before                                                                                                \
-    }
-#define ROW(version, type_list, case_list)                                                                             \
-    {                                                                                                                  \
-        .since = version, .signature = "T data, I axes? -> T reduced", .types = type_list "; I: i64",                  \
-        .attrs_size = sizeof(struct reduce_attrs), .parse = reduce_parse, .rank = reduce_rank, .infer = reduce_infer,  \
-        .run = run, .gradient = gradient, .channels_last = reduce_channels_last, .cases = case_list                    \
-    }
-
 const struct op op_reduce_max = {
     .name = "ReduceMax",
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ROW(20, "T: floats bf16 i8 i32 i64 u8 u32 u64 bool", cases_bool),
-            ROW(18, "T: floats bf16 i8 i32 i64 u8 u32 u64", cases),
-            BEFORE(13, "T: floats bf16 i8 i32 i64 u8 u32 u64"),
-            BEFORE(12, "T: floats i8 i32 i64 u8 u32 u64"),
-            BEFORE(11, "T: floats i32 i64 u32 u64"),
-            BEFORE(1, "T: floats i32 i64 u32 u64"),
+            REDUCE_ROW(20, "T: floats bf16 i8 i32 i64 u8 u32 u64 bool", reduce_infer, cases_bool),
+            REDUCE_ROW(18, "T: floats bf16 i8 i32 i64 u8 u32 u64", reduce_infer, cases),
+            REDUCE_ROW_BEFORE(13, "T: floats bf16 i8 i32 i64 u8 u32 u64", reduce_infer, before),
+            REDUCE_ROW_BEFORE(12, "T: floats i8 i32 i64 u8 u32 u64", reduce_infer, before),
+            REDUCE_ROW_BEFORE(11, "T: floats i32 i64 u32 u64", reduce_infer, before),
+            REDUCE_ROW_BEFORE(1, "T: floats i32 i64 u32 u64", reduce_infer, before),
             { 0 },
         },
 };

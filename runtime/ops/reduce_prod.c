@@ -52,29 +52,12 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
-#define BEFORE(version, type_list)                                                                                     \
-    {                                                                                                                  \
-        .since = version, .signature = "T data -> T reduced", .types = type_list,                                      \
-        .attrs_size = sizeof(struct reduce_attrs), .parse = reduce_parse_before, .rank = reduce_rank,                  \
-        .infer = reduce_infer, .run = run, .gradient = gradient, .channels_last = reduce_channels_last,                \
-        .cases = before                                                                                                \
-    }
-#define ROW(version, type_list, case_list)                                                                             \
-    {                                                                                                                  \
-        .since = version, .signature = "T data, I axes? -> T reduced", .types = type_list "; I: i64",                  \
-        .attrs_size = sizeof(struct reduce_attrs), .parse = reduce_parse, .rank = reduce_rank, .infer = reduce_infer,  \
-        .run = run, .gradient = gradient, .channels_last = reduce_channels_last, .cases = case_list                    \
-    }
-
 const struct op op_reduce_prod = {
     .name = "ReduceProd",
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ROW(18, "T: floats bf16 i32 i64 u32 u64", cases),
-            BEFORE(13, "T: floats bf16 i32 i64 u32 u64"),
-            BEFORE(11, "T: floats i32 i64 u32 u64"),
-            BEFORE(1, "T: floats i32 i64 u32 u64"),
+            REDUCE_ROWS(reduce_infer, cases, before),
             { 0 },
         },
 };

@@ -3,10 +3,14 @@
  *   T       the type of x
  *   W       an unsigned type of at least 32 bits for integers, which wraps around; T where it is not defined
  *   RESULT  the type of y; T where it is not defined
- *   EXPR    y, of x; may use alpha, beta and zero (a 0 that no compiler compares with)
+ *   EXPR    y, of x; may use zero (a 0 that no compiler compares with) and, where W is not defined, alpha and beta: no
+ *           integer holds any float, so those have s->numbers alone
  * and forgets LOOP, T and W. */
-#ifndef W
-#define W T
+#ifdef W
+#define NUMBER(v) 0
+#else
+#define NUMBER(v) ((T)(v))
+#define W         T
 #endif
 #ifdef RESULT
 #define R RESULT
@@ -18,7 +22,7 @@ static void LOOP(const struct elements *s)
     const T *const from = s->x[0];
     R *const to = s->y;
     const int64_t n = s->n;
-    const T alpha = (T)s->numbers.alpha, beta = (T)s->numbers.beta, zero = 0;
+    const T alpha = NUMBER(s->numbers.alpha), beta = NUMBER(s->numbers.beta), zero = 0;
 
     (void)alpha;
     (void)beta;
@@ -34,3 +38,4 @@ static void LOOP(const struct elements *s)
 #undef T
 #undef W
 #undef R
+#undef NUMBER

@@ -166,6 +166,17 @@ static bool is_mask(const struct candidate *c)
     return other && (zero || !factor);
 }
 
+/* -- tokens -- */
+
+/* Joined to activations, and no vectors of a sequence, or the same number everywhere, as padding is. */
+static bool is_no_token(const struct candidate *c)
+{
+    const struct tensor *t = c->content;
+
+    return c->place->use == PARAMETER_TRAINS_AS_TOKEN &&
+           (t->rank != 3 || t->dims[0] != 1 || t->dims[2] < 2 || tensor_is_uniform(t));
+}
+
 /* -- positions -- */
 
 /* Element (row, column) of a table that is the last two dimensions. */
@@ -222,6 +233,7 @@ const char *constant_reason(const struct candidate *c)
         { is_measured, "nothing but sizes of what it makes is read" },
         { is_scalar, "a scalar" },
         { is_preprocessing, "is done to an input before the first layer" },
+        { is_no_token, "is joined to activations, and no token of a sequence" },
         { is_mask, "a mask" },
         { is_added_to_scores, "is added to attention scores: a mask or distances" },
         { is_sinusoid, "positions as sines and cosines" },

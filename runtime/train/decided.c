@@ -44,3 +44,13 @@ const char *decided_once(const struct model *m, const char *prefix, const char *
     }
     return NULL;
 }
+
+size_t decided_output(const struct model *m)
+{
+    const struct graph *g = m->graph;
+
+    for (size_t k = 0; k < g->output_count; k++)
+        if (decided_once(m, DECIDED_TRAINS, g->outputs[k]->name))
+            return k;
+    return 0;
+}

@@ -3,15 +3,17 @@
  *
  *   kiln.role.NAME   "trainable", "statistic", "frozen" or "constant": of the initializer
  *   kiln.layer.NAME  the layer that it belongs to
- *   kiln.loss.NAME   the loss of that output, as --loss has it */
+ *   kiln.loss.NAME   the loss of that output, as --loss has it
+ *   kiln.trains.NAME any text: the output trains, where nobody says which */
 #ifndef KILN_TRAIN_DECIDED_H
 #define KILN_TRAIN_DECIDED_H
 
 #include "model/model.h"
 
-#define DECIDED_ROLE  "kiln.role."
-#define DECIDED_LAYER "kiln.layer."
-#define DECIDED_LOSS  "kiln.loss."
+#define DECIDED_ROLE   "kiln.role."
+#define DECIDED_LAYER  "kiln.layer."
+#define DECIDED_LOSS   "kiln.loss."
+#define DECIDED_TRAINS "kiln.trains."
 
 /* By the names behind the prefix. The texts belong to the model. */
 struct decided {
@@ -23,5 +25,8 @@ void decided_release(struct decided *d);
 const char *decided_of(const struct decided *d, const char *name); /* NULL where nothing is said */
 /* The same of one name, for those who ask once. */
 const char *decided_once(const struct model *m, const char *prefix, const char *name);
+
+/* The place of the first output that trains where nobody says which; built models alone. */
+size_t decided_output(const struct model *m);
 
 #endif

@@ -128,9 +128,11 @@ static bool find_output(struct trainer *t, size_t k, const char *name, struct re
     const struct graph *g = t->model->graph;
     struct target *target = &t->targets[k];
 
-    for (size_t o = 0; o < g->output_count && !target->output; o++)
-        if (!name || strcmp(g->outputs[o]->name, name) == 0)
+    for (size_t o = 0; name && o < g->output_count && !target->output; o++)
+        if (strcmp(g->outputs[o]->name, name) == 0)
             target->output = g->outputs[o];
+    if (!name && g->output_count)
+        target->output = g->outputs[decided_output(t->model)];
     if (!target->output)
         return name ? fail(r, KILN_BAD_ARGUMENT, NULL, "the model has no output '%s' that could learn", name)
                     : fail(r, KILN_BAD_MODEL, NULL, "the model has no output");

@@ -91,6 +91,62 @@ START_TEST(erfc_in_a_branch_has_the_type_of_its_input)
 }
 END_TEST
 
+/* Of one graph and one type; to the last digits where x is near 0, if the formula can. */
+static const struct {
+    const char *op, *formula;
+    double (*of)(double);
+    float absolute; /* what it may be off besides its last digits */
+} functions[] = { { "Erfc", "1 - Erf(x)", erfc, 1e-7f },
+                  { "Expm1", "Tanh(x / 2) * (Exp(x) + 1)", expm1, 1e-30f },
+                  { "Log1p", "Log(1 + x)", log1p, 1e-7f } };
+enum { FUNCTIONS = sizeof functions / sizeof *functions };
+
+START_TEST(each_is_said_in_nodes)
+{
+    static const float near[] = { -.9f, -1e-5f, 0, 3e-6f, .5f, 7 };
+    const int64_t six = 6;
+    char text[256], part[128];
+    float x[6];
+    struct fixture f;
+
+    snprintf(text, sizeof text,
+             "<ir_version: 8, opset_import: [\"\": %d]> g (float[6] x) => (float[6] y) { y = %s(x) }",
+             _i % 2 ? 7 + 2 * (_i == 1) : 17, functions[_i / 2].op);
+    memcpy(x, near, sizeof x);
+    warnings = 0;
+    begin(&f, text);
+    set(&f, "x", F32, 1, &six, x);
+    run_ok(&f);
+    for (int k = 0; k < 6; k++) {
+        const float need = (float)functions[_i / 2].of((double)x[k]);
+
+        ck_assert_float_eq_tol(floats(&f, 0, 6)[k], need, 1e-6f * fabsf(need) + functions[_i / 2].absolute);
+    }
+    end(&f);
+    model_free(read_text(text, &f.report));
+    snprintf(part, sizeof part, "'%s' is no operator of ONNX, and is read as %s: 1 times", functions[_i / 2].op,
+             functions[_i / 2].formula);
+    ck_assert_msg(warnings == 1 && strstr(told, part) != NULL, "%d: %s", warnings, told);
+}
+END_TEST
+
+/* The model's own functions keep their name, others are said; each is told. */
+START_TEST(several_in_one_model)
+{
+    static const char text[] =
+        "<ir_version: 10, opset_import: [\"\": 17]> g (float[3] x) => (float[3] y, float[3] z, float[3] w)\n"
+        "{ y = Erfc(x) z = Expm1(x) w = Log1p(x) }\n"
+        "<domain: \"\", opset_import: [\"\": 17]> Erfc (x) => (y) { y = Neg(x) }";
+    struct report r;
+    struct model *m = read_text(text, &r);
+
+    ck_assert(m && warnings == 2);
+    ck_assert_uint_eq(m->proto->graph->n_node, 1 + 9 + 4);
+    ck_assert_str_eq(main_node(m, 0)->op_type, "Erfc");
+    model_free(m);
+}
+END_TEST
+
 /* By the opset that the function imports. */
 START_TEST(erfc_in_a_function)
 {
@@ -151,6 +207,9 @@ END_TEST
 
 START_TEST(memory_ends_anywhere)
 {
+    static const char in_a_graph[] =
+        "<ir_version: 8, opset_import: [\"\": 17]> g (float[3] x) => (float[3] y) { y = Expm1(x) }";
+    const char *const text = _i ? in_a_graph : in_a_function;
     struct model *m = NULL;
     struct budget total = { 0 };
 
@@ -158,7 +217,7 @@ START_TEST(memory_ends_anywhere)
         const struct model_options o = { .memory = limit, .total = &total };
         struct report r = { 0 };
 
-        m = model_read_bytes(in_a_function, sizeof in_a_function - 1, &o, &r);
+        m = model_read_bytes(text, strlen(text), &o, &r);
         ck_assert(m || (r.error.code == KILN_NO_MEMORY || r.error.code == KILN_LIMIT));
         ck_assert(m || total.used == 0);
     }
@@ -176,6 +235,8 @@ Suite *suite(void)
     add_test(s, erfc_in_a_function);
     add_test(s, it_is_told_once_and_what_is_saved_is_standard);
     add_tests(s, all_else_stays, (int)(sizeof theirs / sizeof *theirs));
-    add_test(s, memory_ends_anywhere);
+    add_tests(s, each_is_said_in_nodes, 2 * FUNCTIONS);
+    add_test(s, several_in_one_model);
+    add_tests(s, memory_ends_anywhere, 2);
     return s;
 }

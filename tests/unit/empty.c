@@ -282,6 +282,8 @@ static void compare(struct trial *t, const struct tensor *g, int input)
     const double h = 1e-5;
 
     require(same_type(g, x), "the gradient of input %d has another type than the input", input);
+    if (t->c.in_value[input]->initializer) /* the frame has made of it what it could */
+        return;
     for (int64_t k = 0; x->dtype == F64 && k < tensor_count(x) && k < 8; k++) {
         const double was = case_value(x, k);
         double up, slope;

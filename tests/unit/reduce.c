@@ -80,6 +80,48 @@ static void *reduced(struct pool *pool, const struct reduce_shape *s, enum reduc
     return y;
 }
 
+static double empty_of(enum reduction r)
+{
+    return r == REDUCE_MAX ? -(double)INFINITY : r == REDUCE_MIN ? (double)INFINITY : r == REDUCE_PROD ? 1 : 0;
+}
+
+static double combined(enum reduction r, double so_far, double v)
+{
+    switch (r) {
+    case REDUCE_MAX:
+        return fmax(so_far, v);
+    case REDUCE_MIN:
+        return fmin(so_far, v);
+    case REDUCE_PROD:
+        return so_far * v;
+    case REDUCE_L1:
+        return so_far + fabs(v);
+    case REDUCE_SQUARES:
+    case REDUCE_L2:
+        return so_far + v * v;
+    default:
+        return so_far + v;
+    }
+}
+
+static double finished(enum reduction r, double so_far, int64_t count)
+{
+    return r == REDUCE_MEAN      ? so_far / (double)count
+           : r == REDUCE_L2      ? sqrt(so_far)
+           : r == REDUCE_LOG_SUM ? log(so_far)
+                                 : so_far;
+}
+
+/* A product of many numbers stays what every type can hold, and what has a logarithm is positive. */
+static int64_t drawn(enum reduction r, enum dtype d, int64_t i)
+{
+    const int64_t least = d == U8 || d == U32 || d == U64 ? 0 : -3;
+
+    if (r == REDUCE_LOG_SUM)
+        return 1 + random_below(7);
+    return r != REDUCE_PROD ? least + random_below(7) : i < 8 ? 2 : least ? 1 - 2 * random_below(2) : 1;
+}
+
 static void check_reduction(struct pool *pool, const struct tensor *x, uint32_t axes, enum reduction r, enum dtype d)
 {
     const int64_t n = tensor_count(x);
@@ -90,26 +132,18 @@ static void check_reduction(struct pool *pool, const struct tensor *x, uint32_t 
     reduce_shape_of(&s, x, axes);
     sum = room((size_t)s.outputs * sizeof *sum);
     for (int64_t o = 0; o < s.outputs; o++)
-        sum[o] = r == REDUCE_MAX ? -(double)INFINITY : r == REDUCE_PROD ? 1 : 0;
+        sum[o] = empty_of(r);
     for (int64_t i = 0; i < n; i++) {
-        const int64_t least = d == U8 || d == U32 || d == U64 ? 0 : -3;
         double *const to = &sum[goes_to(x, axes, i)];
 
-        /* a product of many numbers stays what every type can hold */
-        put_number(d, values, i,
-                   r != REDUCE_PROD ? least + random_below(7)
-                   : i < 8          ? 2
-                   : least          ? 1 - 2 * random_below(2)
-                                    : 1);
-        *to = r == REDUCE_MAX    ? fmax(*to, get_number(d, values, i))
-              : r == REDUCE_PROD ? *to * get_number(d, values, i)
-                                 : *to + get_number(d, values, i);
+        put_number(d, values, i, drawn(r, d, i));
+        *to = combined(r, *to, get_number(d, values, i));
     }
     y = reduced(NULL, &s, r, d, values);
     again = reduced(pool, &s, r, d, values);
     ck_assert_mem_eq(y, again, (size_t)s.outputs * dtype_size(d));
     for (int64_t o = 0; o < s.outputs && s.count; o++) {
-        const double need = r == REDUCE_MEAN ? sum[o] / (double)s.count : sum[o];
+        const double need = finished(r, sum[o], s.count);
         const double whole = dtype_is_float(d) ? need : trunc(need);
         const double within = d == F16 ? 1e-3 : d == BF16 ? 8e-3 : d == F32 ? 1e-6 : 1e-12;
 
@@ -140,7 +174,7 @@ START_TEST(any_axes_of_any_shape)
 }
 END_TEST
 
-START_TEST(nothing_has_a_sum_a_mean_and_a_maximum)
+START_TEST(nothing_has_a_sum_a_mean_and_extremes)
 {
     const struct tensor x = { .dtype = F32, .rank = 2, .dims = { 3, 0 } };
     struct reduce_shape s;
@@ -150,10 +184,9 @@ START_TEST(nothing_has_a_sum_a_mean_and_a_maximum)
     for (int r = 0; r < REDUCTIONS; r++) {
         y = reduced(NULL, &s, (enum reduction)r, F32, &x);
         for (int o = 0; o < 3; o++)
-            ck_assert(r == REDUCE_SUM    ? y[o] == 0
-                      : r == REDUCE_MEAN ? isnan(y[o])
-                      : r == REDUCE_PROD ? y[o] == 1
-                                         : y[o] == -INFINITY);
+            ck_assert(r == REDUCE_MEAN      ? isnan(y[o])
+                      : r == REDUCE_LOG_SUM ? y[o] == -INFINITY
+                                            : (double)y[o] == empty_of((enum reduction)r));
         free(y);
     }
 }
@@ -175,13 +208,36 @@ START_TEST(a_maximum_keeps_nan_and_shares_its_gradient)
 }
 END_TEST
 
+/* Integers have logarithms and roots, truncated; what has no logarithm has the least value. */
+START_TEST(integers_have_roots_and_logarithms)
+{
+    const struct tensor x = { .dtype = I32, .rank = 2, .dims = { 4, 2 } };
+    const int32_t values[] = { 3, 5, -40000, 30000, -3, 3, 1, 0 };
+    const int32_t roots[] = { 5, 50000, 4, 1 }, logarithms[] = { 2, INT32_MIN, INT32_MIN, 0 };
+    struct reduce_shape s;
+    int32_t *y;
+
+    reduce_shape_of(&s, &x, 2);
+    y = reduced(NULL, &s, REDUCE_L2, I32, values);
+    ck_assert_mem_eq(y, roots, sizeof roots);
+    free(y);
+    y = reduced(NULL, &s, REDUCE_LOG_SUM, I32, values);
+    ck_assert_mem_eq(y, logarithms, sizeof logarithms);
+    free(y);
+    y = reduced(NULL, &s, REDUCE_LOG_SUM, U32, (const int32_t[8]){ 3, 5 });
+    ck_assert(y[0] == 2 && y[1] == 0);
+    free(y);
+}
+END_TEST
+
 /* One NaN anywhere, along rows and columns, in what is reduced at once and in segments that are merged. */
-START_TEST(a_nan_is_the_maximum_wherever_it_is)
+START_TEST(a_nan_is_an_extreme_wherever_it_is)
 {
     static const enum dtype types[] = { F16, BF16, F32, F64 };
     static const int64_t sizes[] = { 3, 67, 70000 };
     const enum dtype d = types[_i % 4];
-    const int64_t n = sizes[_i / 4];
+    const enum reduction r = _i / 12 ? REDUCE_MIN : REDUCE_MAX;
+    const int64_t n = sizes[_i / 4 % 3];
     struct pool *pool = threads(2);
 
     for (int across = 0; across < 2; across++) {
@@ -196,7 +252,7 @@ START_TEST(a_nan_is_the_maximum_wherever_it_is)
             void *y;
 
             put(d, values, i, (double)NAN);
-            y = reduced(pool, &s, REDUCE_MAX, d, values);
+            y = reduced(pool, &s, r, d, values);
             ck_assert_msg(isnan(get(d, y, 0)) && !isnan(get(d, y, 1)), "element %lld of %lld, %s", (long long)at,
                           (long long)n, across ? "across" : "along");
             free(y);
@@ -300,9 +356,10 @@ Suite *suite(void)
     Suite *s = suite_create("reduce");
 
     add_test(s, any_axes_of_any_shape);
-    add_test(s, nothing_has_a_sum_a_mean_and_a_maximum);
+    add_test(s, nothing_has_a_sum_a_mean_and_extremes);
     add_test(s, a_maximum_keeps_nan_and_shares_its_gradient);
-    add_tests(s, a_nan_is_the_maximum_wherever_it_is, 12);
+    add_test(s, integers_have_roots_and_logarithms);
+    add_tests(s, a_nan_is_an_extreme_wherever_it_is, 24);
     add_test(s, softmax_along_any_axis);
     return s;
 }

@@ -153,6 +153,154 @@ START_TEST(nothing_compares_with_nan)
 }
 END_TEST
 
+/* -- by hand -- */
+
+/* What nodes make of the floats x: y, a float of any shape. */
+static const struct {
+    const char *nodes;
+    int in, out;
+    float x[8], y[8];
+} by_hand[] = {
+    { "y = Round(x)", 7, 7, { -2.5f, -1.5f, -.5f, .5f, 1.5f, 2.5f, .49999997f }, { -2, -2, 0, 0, 2, 2, 0 } },
+    { "y = Floor(x)", 5, 5, { -1.5f, -1, .5f, 1.9f, 8388609 }, { -2, -1, 0, 1, 8388609 } },
+    { "y = Ceil(x)", 5, 5, { -1.5f, -1, .5f, 1.9f, 8388609 }, { -1, -1, 1, 2, 8388609 } },
+    { "y = Sign(x)", 4, 4, { NAN, -INFINITY, 0, 1e-30f }, { NAN, -1, 0, 1 } },
+    { "y = Abs(x)", 4, 4, { NAN, -INFINITY, -0.f, -1e-30f }, { NAN, INFINITY, 0, 1e-30f } },
+    { "y = Shrink <lambd = 1.5, bias = 1.0> (x)", 5, 5, { -2, -1.5f, 1, 1.5f, 2 }, { -1, 0, 0, 0, 1 } },
+    { "i = Cast <to = 2> (x) s = Shrink <lambd = 1.5, bias = 1.5> (i) y = Cast <to = 1> (s)",
+      4,
+      4,
+      { 0, 1, 2, 255 },
+      { 0, 0, 0, 253 } },
+    { "y = ThresholdedRelu(x)", 4, 4, { -1, 1, 1.5f, NAN }, { 0, 0, 1.5f, 0 } },
+    { "y = HardSwish(x)", 4, 4, { -4, -3, 1.5f, 4 }, { 0, 0, 1.125f, 4 } },
+    { "y = Celu <alpha = -2.0> (x)", 2, 2, { 3, -4 }, { 3, -12.778112f } },
+    { "y = ReduceMin <keepdims = 0> (x)", 4, 1, { 3, NAN, -2, 1 }, { NAN } },
+    { "y = ReduceLogSumExp(x)", 3, 1, { 1000, -INFINITY, -1000 }, { 1000 } },
+    { "i = Cast <to = 6> (x) l = ReduceL2 <keepdims = 0> (i) y = Cast <to = 1> (l)", 2, 1, { -3, 3 }, { 4 } },
+    { "i = Cast <to = 9> (x) l = Xor(i, i) m = Or(i, l) y = Cast <to = 1> (m)", 2, 2, { 0, 2 }, { 0, 1 } },
+    { "i = Constant <value_ints = [1, 1]> () u = Constant <value_floats = [5.0, 6.0]> () y = ScatterElements(x, i, u)",
+      3,
+      3,
+      { 1, 2, 3 },
+      { 1, 6, 3 } },
+    { "i = Constant <value = int64[3, 1] {0, 1, 2}> () u = Constant <value_floats = [5.0, 0.0, 7.0]> ()\n"
+      "y = ScatterND <reduction = \"max\"> (x, i, u)",
+      3,
+      3,
+      { 6, NAN, 3 },
+      { 6, NAN, 7 } },
+    { "s = Constant <value_ints = [1, 2, 4]> () d = Reshape(x, s) i = Constant <value = int64[1, 2, 2] {0, 0, 0, -1}> "
+      "()\n"
+      "y = GatherElements(d, i)",
+      8,
+      4,
+      { 0, 1, 2, 3, 4, 5, 6, 7 },
+      { 0, 1, 4, 5 } },
+    { "a = Constant <value_int = -9223372036854775807> () b = Constant <value_int = 9223372036854775807> ()\n"
+      "c = Constant <value_int = 4611686018427387904> () r = Range(a, b, c) n = Size(r) z = Cast <to = 1> (n) y = "
+      "Add(z, x)",
+      1,
+      1,
+      { 0 },
+      { 4 } },
+    { "s = Constant <value_ints = [2, 2]> () m = Reshape(x, s) y = Einsum <equation = \"ii\"> (m)",
+      4,
+      1,
+      { 1, 2, NAN, 4 },
+      { 5 } },
+    { "k = Constant <value_ints = [4]> () v, i = TopK(x, k) y = Cast <to = 1> (i)",
+      6,
+      4,
+      { 1, 3, NAN, 3, -INFINITY, 3 },
+      { 2, 1, 3, 5 } },
+    { "k = Constant <value_ints = [3]> () y, i = TopK <largest = 0> (x, k)",
+      5,
+      3,
+      { NAN, 2, -1, NAN, 2 },
+      { -1, 2, 2 } },
+    { "a = Constant <value_int = 0> () y = CumSum <exclusive = 1, reverse = 1> (x, a)",
+      4,
+      4,
+      { 1, 2, 3, 4 },
+      { 9, 7, 4, 0 } },
+    { "a = Constant <value_int = 0> () y = CumSum(x, a)", 3, 3, { 1, 1e8f, -1e8f }, { 1, 1e8f, 1 } },
+    { "s = Constant <value_ints = [2, 3]> () m = Reshape(x, s) k = Constant <value_int = 1> () y = Trilu(m, k)",
+      6,
+      6,
+      { 1, 2, 3, 4, 5, 6 },
+      { 0, 2, 3, 0, 0, 6 } },
+    { "s = Constant <value_ints = [3, 2]> () m = Reshape(x, s) l = Constant <value_ints = [0, 2]> ()\n"
+      "y = ReverseSequence(m, l)",
+      6,
+      6,
+      { 1, 2, 3, 4, 5, 6 },
+      { 1, 4, 3, 2, 5, 6 } },
+    { "s = Constant <value_ints = [1, 8, 1, 1]> () m = Reshape(x, s) y = DepthToSpace <blocksize = 2> (m)",
+      8,
+      8,
+      { 0, 1, 2, 3, 4, 5, 6, 7 },
+      { 0, 2, 4, 6, 1, 3, 5, 7 } },
+    { "s = Constant <value_ints = [1, 2]> () m = Reshape(x, s) k = Constant <value_int = 9223372036854775807> ()\n"
+      "y = Trilu <upper = 0> (m, k)",
+      2,
+      2,
+      { 1, 2 },
+      { 1, 2 } },
+    { "d = Constant <value_int = 2> () v = Constant <value_floats = [0.0, 1.0]> () y = OneHot(x, d, v)",
+      4,
+      8,
+      { 0, -1, .5f, 1e30f },
+      { 1, 0, 0, 1, 0, 0, 0, 0 } },
+    { "h = Constant <value_ints = [1, 2, 2]> () m = Reshape(x, h) s = Constant <value_floats = [2.0, 1.0]> ()\n"
+      "b = Constant <value_floats = [1.0, 7.0]> () y = InstanceNormalization <epsilon = 3.0> (m, s, b)",
+      4,
+      4,
+      { 1, 3, 5, 5 },
+      { 0, 2, 7, 7 } },
+    { "h = Constant <value_ints = [1, 4, 1]> () m = Reshape(x, h) s = Constant <value_floats = [2.0, 2.0, 1.0, 1.0]> "
+      "()\n"
+      "b = Constant <value_floats = [1.0, 1.0, 7.0, 8.0]> ()\n"
+      "y = GroupNormalization <epsilon = 3.0, num_groups = 2> (m, s, b)",
+      4,
+      4,
+      { 1, 3, 5, 5 },
+      { 0, 2, 7, 8 } },
+    { "s = Constant <value_floats = [2.0, 4.0]> () y = RMSNormalization <epsilon = 3.5> (x, s)",
+      2,
+      2,
+      { 3, 4 },
+      { 1.5f, 4 } },
+};
+enum { BY_HAND = sizeof by_hand / sizeof *by_hand };
+
+START_TEST(values_by_hand)
+{
+    const int64_t in = by_hand[_i].in;
+    float x[8];
+    const float *y;
+    char text[512];
+    struct fixture f;
+
+    memcpy(x, by_hand[_i].x, sizeof x);
+    snprintf(text, sizeof text, "<ir_version: 10, opset_import: [\"\": 23]> g (float[N] x) => (float y) { %s }",
+             by_hand[_i].nodes);
+    begin(&f, text);
+    set(&f, "x", F32, 1, &in, x);
+    run_ok(&f);
+    y = floats(&f, 0, by_hand[_i].out);
+    for (int k = 0; k < by_hand[_i].out; k++) {
+        const float need = by_hand[_i].y[k];
+
+        ck_assert_msg(isnan(need)   ? isnan(y[k])
+                      : isinf(need) ? y[k] == need
+                                    : fabsf(y[k] - need) <= 1e-6f * fabsf(need),
+                      "%s: y[%d] is %g, must be %g", by_hand[_i].nodes, k, (double)y[k], (double)need);
+    }
+    end(&f);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("values");
@@ -161,5 +309,6 @@ Suite *suite(void)
     add_tests(s, not_a_number, 4);
     add_tests(s, a_remainder_has_the_sign_of_the_divisor, 4);
     add_tests(s, nothing_compares_with_nan, 4);
+    add_tests(s, values_by_hand, BY_HAND);
     return s;
 }

@@ -188,6 +188,45 @@ static void check_known(const struct op *op, const struct op_def *def, const str
 
 enum { LIKE_OTHERS = 1, UNLIKE_OTHERS = 2 };
 
+/* Is each input broadcast to the first output? What has indices of another shape is not elementwise. */
+static bool all_broadcast(const struct case_graph *c, const struct tensor *y)
+{
+    for (int k = 0; k < c->node->inputs; k++) {
+        int64_t dims[MAX_RANK];
+        struct tensor both = { .rank = 0 };
+
+        if (!c->in_value[k])
+            continue;
+        if (c->in[k].t.kind != TENSOR || !broadcast(&both.rank, dims, y) || !broadcast(&both.rank, dims, &c->in[k].t))
+            return false;
+        memcpy(both.dims, dims, sizeof dims);
+        if (!same_shape(&both, y))
+            return false;
+    }
+    return true;
+}
+
+/* Makes all elements of input 0 one number. Where no other input has more than one, does each place get the same? */
+static bool same_everywhere(struct case_graph *c)
+{
+    struct frame *f;
+    const struct tensor *y;
+    bool same = true;
+
+    for (int k = 1; k < c->node->inputs; k++)
+        if (c->in_value[k] && tensor_count(&c->in[k].t) > 1)
+            return true;
+    for (int64_t k = 0; k < tensor_count(&c->in[0].t); k++)
+        case_set(&c->in[0].t, k, .37);
+    f = case_frame(c, c->graph);
+    require(f && frame_run(f, &c->report), "%s: %s", c->report.error.where, c->report.error.message);
+    y = frame_get(f, c->out_value[0]);
+    for (int64_t k = 1; k < tensor_count(y); k++)
+        same &= memcmp((char *)y->data + k * (int64_t)dtype_size(y->dtype), y->data, dtype_size(y->dtype)) == 0;
+    frame_free(f);
+    return same;
+}
+
 /* Does element k of output 0 alone change with element k of input 0, of the same shape? 0 where the case cannot tell. */
 static int looks_elementwise(const struct op *op, const struct op_def *def, const struct op_case *oc)
 {
@@ -203,7 +242,7 @@ static int looks_elementwise(const struct op *op, const struct op_def *def, cons
         const int64_t at = tensor_count(&c.in[0].t) / 2, width = (int64_t)dtype_size(y->dtype);
         const struct tensor *z;
 
-        looks = same_shape(y, &c.in[0].t) && y->dtype != STRING ? LIKE_OTHERS : UNLIKE_OTHERS;
+        looks = same_shape(y, &c.in[0].t) && y->dtype != STRING && all_broadcast(&c, y) ? LIKE_OTHERS : UNLIKE_OTHERS;
         case_set(&c.in[0].t, at, case_value(&c.in[0].t, at) + 0.37);
         again = case_frame(&c, c.graph);
         require(again && frame_run(again, &c.report), "%s: %s", c.report.error.where, c.report.error.message);
@@ -212,6 +251,8 @@ static int looks_elementwise(const struct op *op, const struct op_def *def, cons
             if (k != at && memcmp((char *)y->data + k * width, (char *)z->data + k * width, (size_t)width) != 0)
                 looks = UNLIKE_OTHERS;
         frame_free(again);
+        if (looks == LIKE_OTHERS && !same_everywhere(&c))
+            looks = UNLIKE_OTHERS;
     }
     end_run(&c, f);
     return looks;

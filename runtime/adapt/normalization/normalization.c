@@ -7,25 +7,6 @@
 
 /* -- finding -- */
 
-static bool find_readers(struct search *s)
-{
-    struct adapt *a = s->adapt;
-    const struct graph *g = s->graph;
-    const struct node **reader = arena_array(a->arena, g->value_count, sizeof *reader, a->report);
-    int *count = arena_array(a->arena, g->value_count, sizeof *count, a->report);
-
-    if (!reader || !count)
-        return false;
-    for (size_t k = 0; k < g->output_count; k++)
-        count[g->outputs[k]->id]++;
-    for (size_t k = 0; k < g->node_count; k++)
-        for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
-            if (g->nodes[k]->in[i])
-                reader[g->nodes[k]->in[i]->id] = count[g->nodes[k]->in[i]->id]++ ? NULL : g->nodes[k];
-    s->only_reader = reader;
-    return true;
-}
-
 /* The first trace that finds something has it. Nodes that belong to a site are passed over. */
 static bool find_sites(struct search *s, struct sites *sites)
 {
@@ -103,26 +84,35 @@ static const char *what_is_exact(const struct site *s)
                           : "mean and variance measured";
 }
 
+/* What the file does not tell. Of a layer that is computed in it, only the momentum. */
+static void put_unknown(char out[200], const struct site *s)
+{
+    const bool told = s->certainty == CERTAIN && !s->measured;
+
+    snprintf(out, 200, "momentum%s%s%s%s", s->guessed_epsilon ? ", epsilon" : "",
+             s->measured ? ", its own running statistics" : "",
+             told || s->no_center || s->no_scale ? "" : ", whether it had gamma and beta",
+             s->layer && !s->keeps_bias && !told ? ", whether the layer had a bias" : "");
+}
+
 static bool tell_site(struct search *s, const struct site *t, bool kept)
 {
     struct adapt *a = s->adapt;
-    char found[200], done[200];
+    char found[200], done[200], unknown[200];
 
     snprintf(found, sizeof found, "BatchNormalization, %s%s%s (%s)", t->trace->name, t->layer ? ": " : "",
              t->layer ? t->layer->op_name : "", t->trace->exporter);
     if (kept)
         snprintf(found, sizeof found, "%s", t->taken_for ? t->taken_for : "no BatchNormalization, as asked");
+    put_unknown(unknown, t);
     snprintf(done, sizeof done, "%s, epsilon %g%s%s", what_is_exact(t), t->epsilon,
              t->no_scale && !t->layer ? ", no gamma" : "", t->no_center ? ", no beta" : "");
-    return adapt_tell(a,
-                      &(struct finding){ .name = t->name,
-                                         .found = found,
-                                         .evidence = t->evidence,
-                                         .certainty = t->certainty,
-                                         .done = kept ? "left as it is" : done,
-                                         .unknown = kept          ? NULL
-                                                    : t->measured ? "its own running statistics, epsilon and momentum"
-                                                                  : "its momentum" });
+    return adapt_tell(a, &(struct finding){ .name = t->name,
+                                            .found = found,
+                                            .evidence = t->evidence,
+                                            .certainty = t->certainty,
+                                            .done = kept ? "left as it is" : done,
+                                            .unknown = kept ? NULL : unknown });
 }
 
 /* -- all of it -- */
@@ -210,19 +200,15 @@ static bool find_types(struct search *s, const struct program *p)
 
 bool adapt_normalization(struct adapt *a)
 {
-    const struct graph *g = a->model->graph;
-    struct budget budget = budget_like(&a->model->budget);
+    struct facts facts;
     struct parameters parameters;
-    struct search s = { .adapt = a, .graph = g, .parameters = &parameters };
-    struct program *types;
-    bool ok;
+    struct search s = { .adapt = a, .graph = a->model->graph, .facts = &facts, .parameters = &parameters };
+    bool ok = facts_find(&facts, a->model, a->arena, a->report) && facts_planned(&facts, a->report);
 
-    budget_start(&budget);
-    types = plan_sample(a->model, &budget, a->report);
-    budget_stop(&budget);
-    s.active = activations_find(g, a->arena, a->report);
-    ok = types && s.active && find_types(&s, types) &&
-         parameters_find(&parameters, a->model, NULL, a->arena, a->report) && find_readers(&s) && recover(&s);
-    program_free(types);
+    s.active = facts.active;
+    s.only_reader = facts.reader;
+    ok = ok && find_types(&s, facts.types) && parameters_find(&parameters, a->model, NULL, a->arena, a->report) &&
+         recover(&s);
+    facts_release(&facts);
     return ok;
 }

@@ -7,6 +7,7 @@
 #ifndef KILN_ADAPT_NORMALIZATION_H
 #define KILN_ADAPT_NORMALIZATION_H
 
+#include "adapt/facts.h"
 #include "adapt/step.h"
 #include "plan/program.h"
 #include "train/trainable.h"
@@ -30,6 +31,7 @@ struct site {
     double *factor, *summand;               /* [channels]; NULL: 1, 0 */
     double *gamma, *beta, *mean, *variance; /* [channels]; NULL: the file does not tell */
     bool no_scale, no_center;               /* it has no gamma, no beta */
+    bool guessed_epsilon;                   /* it is that of the framework, or of another layer */
     double epsilon;                         /* 0: the file does not tell */
     char name[160];                         /* of the layer */
     const char *evidence;                   /* memory of the arena */
@@ -43,9 +45,10 @@ struct site {
 struct search {
     struct adapt *adapt;
     const struct graph *graph;
+    const struct facts *facts;
     struct tensor *types; /* by value id: for one sample, or as running shows, with the content of what is constant */
     const bool *active;   /* by value id: depends on the input */
-    const struct node *const *only_reader; /* by value id; NULL where there are several, or the caller reads it, too */
+    struct node const *const *only_reader; /* by value id; NULL where there are several, or the caller reads it, too */
     const struct parameters *parameters;
 };
 

@@ -1,16 +1,16 @@
 /* Factors of BatchNormalization that TensorFlow's graph optimiser has moved into a product: behind an activation that
  * ends in one (gelu, swish, hard_swish, mish), x * (y * a) stands for (x * y) * a. They go back to where the layer was.
  */
+#include "adapt/facts.h"
 #include "adapt/step.h"
 #include "ops/registry.h"
-#include "plan/program.h"
 #include "train/constants.h"
 #include <string.h>
 
 struct products {
     struct adapt *adapt;
     struct edit edit;
-    const bool *active;
+    struct facts facts;
     size_t moved;
 };
 
@@ -18,7 +18,7 @@ struct products {
 static int constant_at(const struct products *p, const struct node *n)
 {
     for (int k = 0; k < 2 && n->inputs == 2; k++)
-        if (n->in[k] && n->in[1 - k] && !p->active[n->in[k]->id] && p->active[n->in[1 - k]->id])
+        if (n->in[k] && n->in[1 - k] && !p->facts.active[n->in[k]->id] && p->facts.active[n->in[1 - k]->id])
             return k;
     return -1;
 }
@@ -29,7 +29,7 @@ static int inner_input(const struct products *p, const struct node *outer)
     for (int k = 0; k < 2; k++) {
         const struct node *inner = outer->in[k] ? outer->in[k]->producer : NULL;
 
-        if (inner && node_is(inner, &op_mul) && inner->index >= 0 && constant_at(p, inner) >= 0 &&
+        if (inner && node_is(inner, &op_mul) && facts_place(&p->facts, inner) >= 0 && constant_at(p, inner) >= 0 &&
             edit_readers(&p->edit, outer->in[k]->name) == 1)
             return k;
     }
@@ -65,9 +65,9 @@ static bool move_all(struct products *p, const struct graph *g)
         const struct node *n = g->nodes[k];
         int at;
 
-        if (!node_is(n, &op_mul) || n->index < 0 || !n->in[0] || !n->in[1] || !p->active[n->in[0]->id] ||
-            !p->active[n->in[1]->id] || !says_batch_normalization(n->name) || (at = inner_input(p, n)) < 0 ||
-            !is_factor(n->in[at]->producer->in[constant_at(p, n->in[at]->producer)]))
+        if (!node_is(n, &op_mul) || facts_place(&p->facts, n) < 0 || !n->in[0] || !n->in[1] ||
+            !p->facts.active[n->in[0]->id] || !p->facts.active[n->in[1]->id] || !says_batch_normalization(n->name) ||
+            (at = inner_input(p, n)) < 0 || !is_factor(n->in[at]->producer->in[constant_at(p, n->in[at]->producer)]))
             continue;
         if (!move(p, n, at))
             return false;
@@ -78,14 +78,13 @@ static bool move_all(struct products *p, const struct graph *g)
 bool adapt_products(struct adapt *a)
 {
     struct products p = { .adapt = a };
-    struct model *to = adapt_copy(a);
-    bool ok;
+    struct model *to = NULL;
+    bool ok = facts_find(&p.facts, a->model, a->arena, a->report) && (to = adapt_copy(a));
 
-    if (!to)
-        return false;
-    p.active = activations_find(a->model->graph, a->arena, a->report);
-    ok = edit_begin(&p.edit, to, a->report) && p.active && move_all(&p, a->model->graph);
-    ok = edit_end(&p.edit) && ok;
+    ok = ok && edit_begin(&p.edit, to, a->report);
+    ok = ok && move_all(&p, a->model->graph);
+    ok = (!to || edit_end(&p.edit)) && ok;
+    facts_release(&p.facts);
     if (ok && p.moved)
         return adapt_take(a, to, true);
     model_free(to);

@@ -23,7 +23,7 @@ static bool is_constant(const struct search *s, const struct value *v)
 bool search_operands(const struct search *s, const struct node *n, const struct value **x, const struct value **c,
                      bool *first)
 {
-    if (n->index < 0 || n->inputs != 2 || !n->out[0])
+    if (facts_place(s->facts, n) < 0 || n->inputs != 2 || !n->out[0])
         return false;
     for (int k = 0; k < 2; k++)
         if (n->in[k] && n->in[1 - k] && is_constant(s, n->in[k]) && s->active[n->in[1 - k]->id] &&
@@ -83,7 +83,7 @@ const struct node *search_reader(const struct search *s, const struct value *v, 
 {
     const struct node *n = v ? s->only_reader[v->id] : NULL;
 
-    return n && node_is(n, op) && n->index >= 0 ? n : NULL;
+    return n && node_is(n, op) && facts_place(s->facts, n) >= 0 ? n : NULL;
 }
 
 /* A deviation, its reciprocal, or a product of that with something: what a layer divides by. */
@@ -102,11 +102,21 @@ static bool is_deviation(const struct search *s, const struct value *v)
     return false;
 }
 
+/* What a normalisation that is a node of its own makes, in whatever shape: its scale and bias may follow as nodes. */
+static bool is_normalised_by_node(const struct node *n)
+{
+    while (n && n->def->flags & OP_REARRANGES && n->in[0])
+        n = n->in[0]->producer;
+    n = n ? node_origin(n) : NULL;
+    return n && (node_is(n, &op_instance_normalization) || node_is(n, &op_group_normalization) ||
+                 node_is(n, &op_layer_normalization) || node_is(n, &op_rms_normalization));
+}
+
 bool search_normalised_here(const struct search *s, const struct value *x)
 {
     const struct node *n = x->producer;
 
-    if (is_deviation(s, x))
+    if (is_deviation(s, x) || is_normalised_by_node(n))
         return true;
     return n && (node_is(n, &op_div) || node_is(n, &op_mul)) && n->in[0] && n->in[1] && s->active[n->in[0]->id] &&
            s->active[n->in[1]->id] && (is_deviation(s, n->in[0]) || is_deviation(s, n->in[1]));
@@ -143,7 +153,7 @@ bool search_folded(const struct search *s, const struct node *n, struct site *ou
     const int at = bias_input(n);
     const struct value *bias = at >= 0 && at < n->inputs ? n->in[at] : NULL;
 
-    if (at < 0 || n->index < 0 || !n->in[0] || !s->active[n->in[0]->id] || !n->out[0] ||
+    if (at < 0 || facts_place(s->facts, n) < 0 || !n->in[0] || !s->active[n->in[0]->id] || !n->out[0] ||
         !tensor_known(search_type(s, n->out[0])) || (bias && !is_constant(s, bias)))
         return false;
     if (search_reader(s, n->out[0], &op_batch_normalization)) /* nothing was folded into this one */

@@ -117,7 +117,8 @@ static void choose_epsilon(struct search *s, const struct sites *sites)
     for (size_t k = 0; k < sites->count; k++) {
         struct site *t = &sites->at[k];
 
-        if (t->epsilon <= 0)
+        t->guessed_epsilon = t->epsilon <= 0;
+        if (t->guessed_epsilon)
             t->epsilon = asked > 0 ? asked : shown > 0 ? shown : t->trace->epsilon;
     }
 }

@@ -177,17 +177,13 @@ bool adapt_untie(struct adapt *a)
 {
     const char *producer = a->model->proto->producer_name ? a->model->proto->producer_name : "";
     struct untie u = { .adapt = a, .identities = strcmp(producer, "pytorch") == 0 };
-    struct model *to;
+    struct model *to = NULL;
     bool ok;
 
     if (!u.identities && strcmp(producer, "tf2onnx") != 0)
         return true; /* others are not known to merge */
-    if (!facts_find(&u.facts, a->model, a->arena, a->report)) {
-        facts_release(&u.facts);
-        return false;
-    }
-    to = adapt_copy(a);
-    ok = to && edit_begin(&u.edit, to, a->report);
+    ok = facts_find(&u.facts, a->model, a->arena, a->report) && (to = adapt_copy(a));
+    ok = ok && edit_begin(&u.edit, to, a->report);
     ok = ok && list_uses(&u) && untie_all(&u);
     ok = (!to || edit_end(&u.edit)) && ok;
     facts_release(&u.facts);

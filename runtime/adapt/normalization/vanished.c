@@ -1,5 +1,6 @@
 /* Biases of zeros, which tf2onnx does not export: a layer that was never trained has lost its bias, and with it
  * parameters that train in Keras. Where no layer of the file has one they come back. */
+#include "adapt/facts.h"
 #include "adapt/step.h"
 #include "data/element.h"
 #include "ops/registry.h"
@@ -15,8 +16,7 @@ struct use {
 struct vanished {
     struct adapt *adapt;
     struct edit edit;
-    const struct program *types;
-    const bool *active;
+    struct facts facts;
     struct use *uses; /* all inputs of all nodes; by value id the first of its own, counted from 1, then the next */
     size_t *first_reader, *next_reader;
     const char **given; /* by value id of a weight: the bias of its layer */
@@ -27,15 +27,15 @@ struct vanished {
 static bool is_layer(const struct vanished *v, const struct node *n, int *bias)
 {
     *bias = node_is(n, &op_conv) || node_is(n, &op_conv_transpose) ? 2 : -1;
-    return (*bias >= 0 || node_is(n, &op_matmul)) && n->index >= 0 && n->in[0] && n->in[1] && n->out[0] &&
-           v->active[n->in[0]->id] && !v->active[n->in[1]->id] && n->in[1]->initializer &&
-           n->in[1]->initializer->rank > 1 && tensor_known(&v->types->types[n->out[0]->id]);
+    return (*bias >= 0 || node_is(n, &op_matmul)) && facts_place(&v->facts, n) >= 0 && n->in[0] && n->in[1] &&
+           n->out[0] && v->facts.active[n->in[0]->id] && !v->facts.active[n->in[1]->id] && n->in[1]->initializer &&
+           n->in[1]->initializer->rank > 1 && tensor_known(&v->facts.types->types[n->out[0]->id]);
 }
 
 /* Has a bias that is more than what Keras' layers begin with, zeros and, at the forget gate of an LSTM, ones? */
 static bool is_learned(const struct vanished *v, const struct value *bias)
 {
-    const struct tensor *t = bias ? &v->types->types[bias->id] : NULL;
+    const struct tensor *t = bias ? &v->facts.types->types[bias->id] : NULL;
     element_get *const get = t && t->data ? element_getter(t->dtype) : NULL;
 
     if (get && tensor_count(t) == 1 && !t->rank) /* a number: the 3 of a hard sigmoid */
@@ -65,7 +65,7 @@ static int readers_of(const struct vanished *v, const struct value *of, int dept
 
         if (node_is(n, &op_batch_normalization) || (is_layer(v, n, &bias) && u->input == 0))
             found |= READ_LAYER;
-        else if (node_is(n, &op_add) && n->in[1 - u->input] && !v->active[n->in[1 - u->input]->id])
+        else if (node_is(n, &op_add) && n->in[1 - u->input] && !v->facts.active[n->in[1 - u->input]->id])
             found |= READ_BIAS | (is_learned(v, n->in[1 - u->input]) ? READ_LEARNED : 0);
         else if ((n->def->flags & OP_REARRANGES || node_is(n, &op_concat) || node_is(n, &op_pad)) && n->out[0] &&
                  depth < DEPTH)
@@ -115,7 +115,7 @@ static bool add_bias(struct vanished *v, const struct node *n, int bias, const c
 
 static bool give_bias(struct vanished *v, const struct node *n, int bias)
 {
-    const struct tensor *out = &v->types->types[n->out[0]->id];
+    const struct tensor *out = &v->facts.types->types[n->out[0]->id];
     const char *name = bias_of(v, n, out->dims[bias >= 0 ? 1 : out->rank - 1], out->dtype);
 
     v->count++;
@@ -192,23 +192,17 @@ bool adapt_vanished(struct adapt *a)
 {
     const char *producer = a->model->proto->producer_name ? a->model->proto->producer_name : "";
     struct vanished v = { .adapt = a };
-    struct budget budget = budget_like(&a->model->budget);
-    struct program *types;
-    struct model *to;
+    struct model *to = NULL;
     bool ok;
 
     if (strcmp(producer, "tf2onnx") != 0)
         return true;
-    budget_start(&budget);
-    v.types = types = plan_sample(a->model, &budget, a->report);
-    budget_stop(&budget);
-    to = types ? adapt_copy(a) : NULL;
-    v.active = to ? activations_find(a->model->graph, a->arena, a->report) : NULL;
-    ok = to && edit_begin(&v.edit, to, a->report);
-    ok = ok && v.active && list_uses(&v, a->model->graph) &&
-         (any_learned(&v, a->model->graph) || give_all(&v, a->model->graph));
+    ok = facts_find(&v.facts, a->model, a->arena, a->report) && facts_planned(&v.facts, a->report) &&
+         (to = adapt_copy(a));
+    ok = ok && edit_begin(&v.edit, to, a->report);
+    ok = ok && list_uses(&v, a->model->graph) && (any_learned(&v, a->model->graph) || give_all(&v, a->model->graph));
     ok = (!to || edit_end(&v.edit)) && ok;
-    program_free(types);
+    facts_release(&v.facts);
     if (ok && v.count)
         return adapt_take(a, to, true);
     model_free(to);

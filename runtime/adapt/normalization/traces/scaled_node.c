@@ -26,9 +26,10 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
     const struct batch_norm *attrs = n->attrs;
     const struct tensor *x;
 
-    if (!node_is(n, &op_batch_normalization) || n->index < 0 || n->inputs <= VARIANCE || n->outputs > 1 || !n->out[0] ||
-        !s->active[n->in[X]->id] || !holds(s, n->in[MEAN], 0) || !holds(s, n->in[VARIANCE], 1) ||
-        (double)attrs->epsilon > 2e-6 || !search_type(s, n->in[SCALE])->data || !search_type(s, n->in[BIAS])->data)
+    if (!node_is(n, &op_batch_normalization) || facts_place(s->facts, n) < 0 || n->inputs <= VARIANCE ||
+        n->outputs > 1 || !n->out[0] || !s->active[n->in[X]->id] || !holds(s, n->in[MEAN], 0) ||
+        !holds(s, n->in[VARIANCE], 1) || (double)attrs->epsilon > 2e-6 || !search_type(s, n->in[SCALE])->data ||
+        !search_type(s, n->in[BIAS])->data)
         return false;
     x = search_type(s, n->in[X]);
     out->nodes[out->node_count++] = n;

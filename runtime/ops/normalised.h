@@ -1,0 +1,21 @@
+/* What expansions of normalisations share. Input 0 of the node is what is normalised; what of its rank and its type is not
+ * known when a model is loaded, planning tells. LayerNormalization is no help: its scale would be one more thing that a
+ * model learns. */
+#ifndef KILN_OPS_NORMALISED_H
+#define KILN_OPS_NORMALISED_H
+
+#include "ops/op.h"
+
+/* The dimensions of input 0 from `axis` on, for a reduction. */
+struct value *emit_axes_from(struct emitter *e, const struct node *n, int64_t axis);
+/* A number in the type that x is computed in, which was widened from `dtype`. */
+struct value *emit_scalar_like(struct emitter *e, double v, struct value *x, enum dtype dtype);
+/* x less its mean over `axes`, divided by the root of its variance and epsilon: computed in float, or in double where x
+ * is; of the type of input 0. */
+struct value *emit_normalised(struct emitter *e, const struct node *n, struct value *x, struct value *axes,
+                              float epsilon);
+/* y * scale + shift, both vectors along dimension 1 of y, which has the dimensions of input 0. */
+struct value *emit_per_channel(struct emitter *e, const struct node *n, struct value *y, struct value *scale,
+                               struct value *shift);
+
+#endif

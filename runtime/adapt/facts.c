@@ -16,12 +16,15 @@ static bool plan(struct facts *f, struct report *r)
     struct report quiet = { 0 };
     struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = &f->budget, .report = &quiet };
     int64_t only = 0;
+    bool ok, in_time;
 
-    if (!batch_size_find(f->model->graph, NULL, &c, &only))
-        return fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
-    for (size_t k = 0; !f->types && k < sizeof open / sizeof *open; k++)
+    budget_start(&f->budget);
+    ok = batch_size_find(f->model->graph, NULL, &c, &only);
+    for (size_t k = 0; ok && !f->types && k < sizeof open / sizeof *open; k++)
         f->types = plan_samples(f->model->graph, NULL, open[k], only ? only : 2, &c);
-    return true;
+    in_time = budget_in_time(&f->budget, NULL, r);
+    budget_stop(&f->budget);
+    return in_time && (ok || fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message));
 }
 
 static bool find_readers(struct facts *f, struct arena *arena, struct report *r)
@@ -59,8 +62,11 @@ void facts_release(struct facts *f)
 
 bool facts_planned(struct facts *f, struct report *r)
 {
-    if (!f->types)
-        f->types = plan_sample(f->model, &f->budget, r);
+    if (f->types)
+        return true;
+    budget_start(&f->budget);
+    f->types = plan_sample(f->model, &f->budget, r);
+    budget_stop(&f->budget);
     return f->types;
 }
 

@@ -66,8 +66,11 @@ void facts_release(struct facts *f)
 
 bool facts_planned(struct facts *f, struct report *r)
 {
-    if (!f->types)
-        f->types = plan_sample(f->model, &f->budget, r);
+    if (f->types)
+        return true;
+    budget_start(&f->budget);
+    f->types = plan_sample(f->model, &f->budget, r);
+    budget_stop(&f->budget);
     return f->types;
 }
 

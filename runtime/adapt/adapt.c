@@ -189,8 +189,8 @@ static bool check_options(const struct adapt_options *o, struct report *r)
     if (!(o->epsilon == 0 || (o->epsilon >= (double)FLT_MIN && o->epsilon <= 1)) ||
         !(o->momentum >= 0 && o->momentum <= 1))
         return fail(r, KILN_BAD_ARGUMENT, NULL,
-                    "epsilon is %g and momentum %g, must be 0, or floats up to 1: for epsilon from %g on", o->epsilon,
-                    o->momentum, (double)FLT_MIN);
+                    "epsilon is %g, must be 0, or from %g to 1, and momentum %g, must be from 0 to 1", o->epsilon,
+                    (double)FLT_MIN, o->momentum);
     if (o->classes < 0 || o->classes > INT32_MAX)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "classes is %lld, must be 1 to %d", (long long)o->classes, INT32_MAX);
     if (o->classes && o->head)

@@ -1,5 +1,4 @@
 #include "adapt/layer_name.h"
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -47,33 +46,25 @@ static size_t last_part(const char *s, size_t length)
     return length ? length - 1 : 0;
 }
 
-static void put(char out[LAYER_NAME], const char *s, size_t length)
-{
-    snprintf(out, LAYER_NAME, "%.*s", (int)(length < LAYER_NAME ? length : LAYER_NAME - 1), s);
-}
-
-/* "conv1.weight" and "seq/conv1/convolution/ReadVariableOp:0" -> "conv1", "seq/conv1". */
-static bool by_own_name(char out[LAYER_NAME], const char *name)
+/* "conv1.weight" and "seq/conv1/convolution/ReadVariableOp:0" -> "conv1", "seq/conv1": its length, 0 where it is none. */
+static size_t by_own_name(const char *name)
 {
     size_t length = strcspn(name, ":"), cut;
     const size_t whole = length;
 
     while ((cut = last_part(name, length)) && is_part(name + cut + 1, length - cut - 1))
         length = cut;
-    if (length == whole)
-        return false;
-    put(out, name, length);
-    return true;
+    return length == whole ? 0 : length;
 }
 
-void layer_name(char out[LAYER_NAME], const struct parameter *p)
+const char *layer_name(const struct parameter *p, struct arena *arena, struct report *r)
 {
     const char *reader = p->reader ? p->reader->name : "";
+    const size_t own = by_own_name(p->value->name);
 
-    out[0] = 0;
-    if (by_own_name(out, p->value->name))
-        return;
+    if (own)
+        return arena_string(arena, p->value->name, own, r);
     while (*reader == '/')
         reader++;
-    put(out, reader, last_part(reader, strlen(reader)));
+    return arena_string(arena, reader, last_part(reader, strlen(reader)), r);
 }

@@ -4,8 +4,7 @@
 
 #include "train/trainable.h"
 
-/* Into `out`; "" where nothing tells. */
-enum { LAYER_NAME = 200 };
-void layer_name(char out[LAYER_NAME], const struct parameter *p);
+/* "" where nothing tells; NULL without memory, which is the arena's. */
+const char *layer_name(const struct parameter *p, struct arena *arena, struct report *r);
 
 #endif

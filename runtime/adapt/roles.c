@@ -63,10 +63,9 @@ static bool add_roles(struct entries *e, const struct parameters *p)
             *slot = c;
     }
     for (size_t k = 0; ok && k < p->count; k++) {
-        char layer[LAYER_NAME];
+        const char *layer = layer_name(&p->at[k], a->arena, a->report);
 
-        layer_name(layer, &p->at[k]);
-        ok = add_entry(e, DECIDED_ROLE, p->at[k].value->name, role_of(a, &decided, &p->at[k])) &&
+        ok = layer && add_entry(e, DECIDED_ROLE, p->at[k].value->name, role_of(a, &decided, &p->at[k])) &&
              (!*layer || add_entry(e, DECIDED_LAYER, p->at[k].value->name, layer));
     }
     map_release(&decided);

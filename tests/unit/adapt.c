@@ -2,6 +2,7 @@
 #include "adapt/adapt.h"
 #include "data/npy.h"
 #include "learning.h"
+#include "ops/registry.h"
 #include "run/session.h"
 #include "scratch.h"
 #include "train/trainer.h"
@@ -129,6 +130,9 @@ START_TEST(lowered_normalization_is_recovered)
 }
 END_TEST
 
+/* Without names nothing is BatchNormalization by itself. */
+static const struct adapt_choice p_is_one = { "p", "batch-normalization" };
+
 /* What comes out need not be one float: a label, a score in another precision, text, a sequence. */
 START_TEST(other_outputs_are_compared_as_what_they_are)
 {
@@ -147,7 +151,7 @@ START_TEST(other_outputs_are_compared_as_what_they_are)
     float data[15];
     const int64_t labels_[5] = { 0 };
     struct dataset d;
-    struct adapt_options o = { .data = &d, .threads = 1 };
+    struct adapt_options o = { .data = &d, .threads = 1, .choice_count = 1, .choices = &p_is_one };
     struct model *m, *r;
     char text[1024];
 
@@ -317,7 +321,7 @@ START_TEST(only_batch_normalization_is_recovered)
     float data[5 * 12];
     const int64_t labels_[5] = { 0 };
     struct dataset d;
-    struct adapt_options o = { .data = &d, .threads = 1 };
+    struct adapt_options o = { .data = &d, .threads = 1, .choice_count = 1, .choices = &p_is_one };
     struct model *r;
 
     noise(data, 60, 3);
@@ -328,6 +332,106 @@ START_TEST(only_batch_normalization_is_recovered)
     ck_assert_double_lt(got.outputs.difference, 1e-5);
     ck_assert_uint_eq(r->proto->graph->n_node, m->proto->graph->n_node + 1); /* two away, three in */
     model_free(r);
+    model_free(m);
+}
+END_TEST
+
+/* -- what others refuse -- */
+
+static struct model *adapted_of(const char *text, const struct adapt_choice *choice, int rank, const int64_t *dims)
+{
+    static float data[1000];
+    static const int64_t labels_[16];
+    struct adapt_options o = { .threads = 1, .choice_count = choice != NULL, .choices = choice };
+    struct model *m = model_of(text), *made;
+    struct dataset d;
+
+    noise(data, 1000, 5);
+    d = data_of(rank, dims, data, labels_);
+    o.data = &d;
+    made = model_adapt(m, &o, &got, &arena, &report);
+    model_free(m);
+    return made;
+}
+
+/* Other runtimes refuse two nodes of one name: a layer that is unfolded keeps its own. */
+START_TEST(names_of_nodes_stay_different)
+{
+    struct model *m = adapted_of(HEAD "g (float[N, 2, 3, 3] x) => (float[N, 2, 3, 3] y)\n"
+                                      "<float[2, 2, 1, 1] w = {1, 2, 3, 4}, float[2] \"onnx::Conv_2\" = {0.5, -2}>\n"
+                                      "{ [\"node_conv\"] y = Conv (x, w, \"onnx::Conv_2\") }",
+                                 NULL, 4, (const int64_t[]){ 4, 2, 3, 3 });
+
+    expect_ok(m);
+    ck_assert_uint_eq(m->proto->graph->n_node, 2);
+    ck_assert_str_eq(m->proto->graph->node[0]->name, "node_conv");
+    ck_assert_str_ne(m->proto->graph->node[1]->name, "node_conv");
+    model_free(m);
+}
+END_TEST
+
+/* A layer that is used twice is one, whichever of its places is named. */
+START_TEST(a_shared_layer_is_chosen_as_one)
+{
+    static const struct adapt_choice choices[] = { { "a", "fresh" }, { "b", "fresh" }, { "*", "measured" } };
+    struct model *m =
+        adapted_of(HEAD "g (float[N, 3] x) => (float[N, 3] y)\n"
+                        "<float[3] \"l/batchnorm/mul:0\" = {2, 3, 4}, float[3] c = {1, 0, -1}>\n"
+                        "{ [\"a/batchnorm/mul_1\"] p = Mul (x, \"l/batchnorm/mul:0\") q = Add (p, c) r = Relu (q)\n"
+                        "  [\"b/batchnorm/mul_1\"] s = Mul (r, \"l/batchnorm/mul:0\") y = Add (s, c) }",
+                   &choices[_i], 2, (const int64_t[]){ 8, 3 });
+    const struct node *n[2];
+    size_t count = 0;
+
+    expect_ok(m);
+    ck_assert_uint_eq(count_found("BatchNormalization", "never trained"), _i == 2 ? 0 : 2);
+    for (size_t k = 0; k < m->graph->node_count; k++)
+        if (node_is(m->graph->nodes[k], &op_batch_normalization))
+            n[count++ % 2] = m->graph->nodes[k];
+    ck_assert_uint_eq(count, 2);
+    ck_assert_ptr_eq(n[0]->in[1], n[1]->in[1]);
+    model_free(m);
+}
+END_TEST
+
+/* Statistics that an Identity gives each layer are its own in training: their role says nothing then. */
+START_TEST(statistics_behind_identity_keep_their_role)
+{
+    struct model *m =
+        adapted_of("<ir_version: 8, opset_import: [\"\": 17], producer_name: \"pytorch\">\n"
+                   "g (float[N, 3] x) => (float[N, 3] y)\n"
+                   "<float[3] one = {1, 1, 1}, float[3] none = {0, 0, 0}>\n"
+                   "{ o = Identity (one) z = Identity (none) u = Identity (one) v = Identity (none)\n"
+                   "  h = BatchNormalization (x, one, none, z, o) y = BatchNormalization (h, u, v, z, o) }",
+                   NULL, 2, (const int64_t[]){ 8, 3 });
+    const struct trainer_options o = { .threads = 1, TARGET(.form = TARGETS_VALUES) };
+    struct trainer *t;
+
+    expect_ok(m);
+    t = trainer_new(m, &o, &report);
+    expect_ok(t);
+    ck_assert_int_eq(parameters_elements(&t->parameters, ROLE_TRAINABLE), 12);
+    trainer_free(t);
+    model_free(m);
+}
+END_TEST
+
+/* What is cut would be no text any more. */
+START_TEST(long_names_stay_whole)
+{
+    char text[2000], scope[401] = "";
+    struct model *m;
+
+    for (int k = 0; k < 200; k++)
+        strcat(scope, "\xc3\xa4");
+    snprintf(text, sizeof text,
+             HEAD "g (float[N, 3] x) => (float[N, 3] y) <float[3] a = {2, 3, 4}, float[3] c = {1, 0, -1}>\n"
+                  "{ [\"%s/batchnorm/mul_1\"] p = Mul (x, a) y = Add (p, c) }",
+             scope);
+    m = adapted_of(text, NULL, 2, (const int64_t[]){ 8, 3 });
+    expect_ok(m);
+    ck_assert_uint_eq(got.normalizations, 1);
+    ck_assert_uint_eq(count_found("BatchNormalization that was not", ""), 0);
     model_free(m);
 }
 END_TEST
@@ -343,5 +447,9 @@ Suite *suite(void)
     add_tests(s, what_differs_is_counted, 7);
     add_tests(s, traces_are_told_apart, 11);
     add_test(s, only_batch_normalization_is_recovered);
+    add_test(s, names_of_nodes_stay_different);
+    add_tests(s, a_shared_layer_is_chosen_as_one, 3);
+    add_test(s, statistics_behind_identity_keep_their_role);
+    add_test(s, long_names_stay_whole);
     return s;
 }

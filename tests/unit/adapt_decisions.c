@@ -50,8 +50,8 @@ static const struct adapt_case options[] = {
       .found = "f" NAMED FRESH "0.25\n"
                "l" NAMED MEASURED "0.25\n",
       .ops = TWO },
-    { .text = ALONE, .o.epsilon = -1, .code = KILN_BAD_ARGUMENT, .says = "epsilon is -1 and momentum 0" },
-    { .text = ALONE, .o.epsilon = INFINITY, .code = KILN_BAD_ARGUMENT, .says = "must be at least 0" },
+    { .text = ALONE, .o.epsilon = -1, .code = KILN_BAD_ARGUMENT, .says = "epsilon is -1, must" },
+    { .text = ALONE, .o.epsilon = INFINITY, .code = KILN_BAD_ARGUMENT, .says = "must be 0, or from" },
     { .text = ALONE, .o.momentum = 1.5, .code = KILN_BAD_ARGUMENT, .says = "momentum 1.5" },
     { .text = ALONE, .o.momentum = NAN, .code = KILN_BAD_ARGUMENT, .says = "from 0 to 1" },
     { .text = ALONE, .o.classes = -1, .code = KILN_BAD_ARGUMENT, .says = "classes is -1" },

@@ -51,6 +51,7 @@ static const struct adapt_case pairs[] = {
           "float[2,1,1] a = {2,3}, float[2,1,1] c = {1,5}, float[2,2,1,1] w = {1,2,3,4}") "k = Conv (h, w) p = "
                                                                                           "Mul (k, a) y = Add "
                                                                                           "(p, c) }",
+      .as = "*=batch-normalization",
       .found = "bn: BatchNormalization, Mul and Add (Keras on TensorFlow or JAX) (doubtful): " MEASURED "0.001\n",
       .ops = "Relu Conv BatchNormalization" },
     /* without scale: the variance is in the factor, and gamma is no parameter */
@@ -259,6 +260,7 @@ static const struct adapt_case centred[] = {
       .ops = "BatchNormalization" },
     /* from the mean; without a factor; divided */
     { .text = HEAD LAST(THREE) "d = Sub (me, h) p = Mul (d, a) y = Add (p, be) }",
+      .as = "*=batch-normalization",
       .found = "bn: BatchNormalization, Mul and Add (Keras on TensorFlow or JAX) (doubtful): " MEASURED "0.001\n",
       .ops = "Relu Sub Transpose BatchNormalization Transpose" },
     { .text = HEAD LAST(THREE) SUB "y = Add (d, be) }", .found = "" },
@@ -518,11 +520,11 @@ static const struct adapt_case others[] = {
     /* a scope that is called something else: the caller may know better */
     { .text = HEAD LAST("float[3] a = {1,2,3}, float[3] c = {1,2,3}") "[\"head/scale/Mul\"] p = Mul (h, a)"
                                                                       " [\"head/scale/Add\"] y = Add (p, c) }",
-      .found = "head/scale: a scale and a shift of each channel (doubtful): left as it is\n" },
+      .found = "head/scale: a factor and a summand of each channel (doubtful): left as it is\n" },
     { .text =
           HEAD LAST("float[3] \"head.scale\" = {1,2,3}, float[3] c = {1,2,3}") "p = Mul (h, \"head.scale\") y = Add "
                                                                                "(p, c) }",
-      .found = "bn: a scale and a shift of each channel (doubtful): left as it is\n" },
+      .found = "bn: a factor and a summand of each channel (doubtful): left as it is\n" },
     { .text = HEAD LAST("float[3] a = {1,2,3}, float[3] c = {1,2,3}") "[\"head/scale/Mul\"] p = Mul (h, a)"
                                                                       " [\"head/scale/Add\"] y = Add (p, c) }",
       .as = "head/scale=batch-normalization",
@@ -543,7 +545,7 @@ static const struct adapt_case others[] = {
     /* before the first layer */
     { .text = HEAD "g (float[N,3] x) => (float[N,3] y) <float[3] a = {1,2,3}, float[3] c = {1,2,3}, float[3,3] w = "
                    "{1,2,3,4,5,6,7,8,9}>\n{ p = Mul (x, a) q = Add (p, c) y = MatMul (q, w) }",
-      .found = "bn: what is done to each channel of an input (doubtful): left as it is\n",
+      .found = "bn: what is done to an input: a factor and a summand of each channel (doubtful): left as it is\n",
       .values = { { "a", "constant", NAN_VALUES }, { "c", "constant", NAN_VALUES } } },
 };
 

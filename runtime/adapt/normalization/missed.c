@@ -6,13 +6,12 @@
 #include <string.h>
 
 enum {
-    NAME = 150, /* bytes of a site's name */
-    SCOPES = 8  /* of a node's name, the innermost */
+    SCOPES = 8 /* of a node's name, the innermost */
 };
 
 static bool note(struct map *m, const char *name, size_t length, struct report *r)
 {
-    void **slot = map_put_bytes(m, name, length < NAME ? length : NAME, r);
+    void **slot = map_put_bytes(m, name, length, r);
 
     if (slot)
         *slot = m;
@@ -58,12 +57,9 @@ static bool note_known(struct search *s, const struct sites *sites, struct map *
 
 static bool tell(struct search *s, const struct node *n, size_t length)
 {
-    char name[NAME + 1];
-
-    snprintf(name, sizeof name, "%.*s", (int)(length < NAME ? length : NAME), n->name);
-    return adapt_tell(s->adapt, &(struct finding){ .name = name,
+    return adapt_tell(s->adapt, &(struct finding){ .name = search_text(s, "%.*s", (int)length, n->name),
                                                    .found = "BatchNormalization that was not recovered",
-                                                   .evidence = search_text(s, "node '%.200s' is named so", n->name),
+                                                   .evidence = search_text(s, "node '%s' is named so", n->name),
                                                    .certainty = DOUBTFUL,
                                                    .done = "left as it is",
                                                    .unknown = "what has become of it" });
@@ -86,7 +82,7 @@ static bool tell_all(struct search *s, struct map *known, size_t *missed)
         const size_t length = cut ? (size_t)(cut - n->name) : 0;
 
         if (!cut || !n->out[0] || !s->active[n->out[0]->id] || n->def->flags & OP_REARRANGES ||
-            node_is(n, &op_batch_normalization) || map_get_bytes(known, n->name, length < NAME ? length : NAME))
+            node_is(n, &op_batch_normalization) || map_get_bytes(known, n->name, length))
             continue;
         if (!leaves(s, n, cut))
             ++*missed;

@@ -22,11 +22,12 @@ static bool find_sites(struct search *s, struct sites *sites)
             struct site *found = &sites->at[sites->count];
 
             *found = (struct site){ .trace = trace_registry[t], .bias = -1 };
-            if (!trace_registry[t]->find(s, s->graph->nodes[k], found)) {
-                if (failed(a->report))
-                    return false;
+            const bool is = trace_registry[t]->find(s, s->graph->nodes[k], found);
+
+            if (failed(a->report))
+                return false;
+            if (!is)
                 continue;
-            }
             for (int n = 0; n < found->node_count; n++)
                 taken[found->nodes[n]->id] = true;
             taken[k] = true;

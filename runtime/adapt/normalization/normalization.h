@@ -33,7 +33,7 @@ struct site {
     bool no_scale, no_center;               /* it has no gamma, no beta */
     bool guessed_epsilon;                   /* it is that of the framework, or of another layer */
     double epsilon;                         /* 0: the file does not tell */
-    char name[160];                         /* of the layer */
+    const char *name;                       /* of the layer; memory of the arena */
     const char *evidence;                   /* memory of the arena */
     enum certainty certainty;
     const char *taken_for; /* it is rather that: the caller may know better; NULL */
@@ -106,9 +106,9 @@ bool search_normalised_here(const struct search *s, const struct value *x);
 /* Is the constant a factor or summand that is done to an input before the first layer? */
 bool search_is_preprocessing(const struct search *s, const struct value *c);
 /* The layer that a name of Keras on TensorFlow belongs to: all before "/batchnorm/". False where it has none. */
-bool search_keras_layer(struct site *s, const char *name);
+bool search_keras_layer(const struct search *s, struct site *out, const char *name);
 /* The name of a node without its last part; where it has none, "bn". */
-void search_name(struct site *s, const struct node *n);
+void search_name(const struct search *s, struct site *out, const struct node *n);
 /* A text in the arena; "" without memory, with an error. */
 const char *search_text(const struct search *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

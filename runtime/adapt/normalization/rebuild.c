@@ -18,11 +18,10 @@ struct rebuild {
 static bool add_parameter(struct rebuild *b, const struct site *s, const char *end, const double *numbers, char **name)
 {
     struct tensor t = { .dtype = search_type(b->search, s->x)->dtype, .rank = 1, .dims = { s->channels } };
-    char stem[200];
+    const char *stem = arena_printf(b->arena, b->edit.report, "%s/%s", s->name, end);
 
     t.data = arena_alloc(b->arena, (size_t)tensor_bytes(&t), b->edit.report);
-    snprintf(stem, sizeof stem, "%s/%s", s->name, end);
-    *name = edit_fresh_name(&b->edit, stem);
+    *name = stem ? edit_fresh_name(&b->edit, stem) : NULL;
     for (int64_t c = 0; t.data && c < s->channels; c++)
         element_put(t.data, c, t.dtype, numbers[c]);
     return *name && t.data && edit_add_initializer(&b->edit, *name, &t);
@@ -129,11 +128,10 @@ static bool unfold(struct rebuild *b, const struct site *s, char *const names[FO
 {
     struct edit *e = &b->edit;
     Onnx__NodeProto *layer = e->graph->node[s->layer->index];
-    char stem[200], *plain;
+    const char *stem = arena_printf(b->arena, e->report, "%s/%s", s->name, s->layer->op_name);
+    char *plain = stem ? edit_fresh_name(e, stem) : NULL;
     bool ok;
 
-    snprintf(stem, sizeof stem, "%s/%s", s->name, s->layer->op_name);
-    plain = edit_fresh_name(e, stem);
     ok = plain && add_normalization(b, s, plain, s->layer->out[0]->name, names) &&
          edit_set_outputs(e, layer, 1, (const char *const[]){ plain });
     if (ok && s->weight)

@@ -180,17 +180,16 @@ bool search_folded(const struct search *s, const struct node *n, struct site *ou
 
 /* -- names -- */
 
-bool search_keras_layer(struct site *s, const char *name)
+bool search_keras_layer(const struct search *s, struct site *out, const char *name)
 {
     const char *cut = name ? strstr(name, "/batchnorm/") : NULL;
 
-    if (!cut)
-        return false;
-    snprintf(s->name, sizeof s->name, "%.*s", (int)(cut - name > 150 ? 150 : cut - name), name);
-    return true;
+    if (cut)
+        out->name = search_text(s, "%.*s", (int)(cut - name), name);
+    return cut;
 }
 
-void search_name(struct site *s, const struct node *n)
+void search_name(const struct search *s, struct site *out, const struct node *n)
 {
     const char *name = *n->name ? n->name : "bn", *cut = strrchr(name, '/');
 
@@ -198,18 +197,23 @@ void search_name(struct site *s, const struct node *n)
         name++;
     if (!cut || cut <= name)
         cut = name + strlen(name);
-    snprintf(s->name, sizeof s->name, "%.*s", (int)(cut - name > 150 ? 150 : cut - name), name);
+    out->name = search_text(s, "%.*s", (int)(cut - name), name);
 }
 
 const char *search_text(const struct search *s, const char *format, ...)
 {
-    char text[300];
-    va_list args;
-    const char *copy;
+    struct arena *arena = s->adapt->arena;
+    va_list args, again;
+    char *text;
+    int length;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    va_copy(again, args);
+    length = vsnprintf(NULL, 0, format, args);
+    text = length < 0 ? NULL : arena_alloc(arena, (size_t)length + 1, s->adapt->report);
+    if (text)
+        vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
     va_end(args);
-    copy = arena_string(s->adapt->arena, text, strlen(text), s->adapt->report);
-    return copy ? copy : "";
+    return text ? text : "";
 }

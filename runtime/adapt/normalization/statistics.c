@@ -359,10 +359,10 @@ bool sites_complete(struct search *s, struct sites *sites, size_t *first)
     struct moments *moments = arena_array(a->arena, sites->count, sizeof *moments, a->report);
 
     find_fresh(s, sites);
-    choose_epsilon(s, sites);
     if (!moments || !find_shared(s, sites, first))
         return false;
     choose_fresh(s, sites, first);
+    choose_epsilon(s, sites);
     if (!measure(s, sites, first, moments))
         return false;
     for (size_t k = 0; k < sites->count; k++)

@@ -82,12 +82,11 @@ static const struct node *earlier_use(struct untie *u, const struct value *v, co
 static const char *copy_for(struct untie *u, const struct value *v, const struct node *n)
 {
     const char *cut = strrchr(n->name, '/');
-    char stem[200], *name;
+    const char *stem =
+        cut ? arena_printf(u->adapt->arena, u->adapt->report, "%.*s/own", (int)(cut - n->name), n->name) : v->name;
+    char *name = stem ? edit_fresh_name(&u->edit, stem) : NULL;
     const char *kept = NULL;
 
-    snprintf(stem, sizeof stem, "%.*s/%s", cut ? (int)(cut - n->name < 150 ? cut - n->name : 150) : 0, n->name,
-             cut ? "own" : v->name);
-    name = edit_fresh_name(&u->edit, cut ? stem : v->name);
     if (name && edit_add_initializer(&u->edit, name, v->initializer))
         kept = arena_string(u->adapt->arena, name, strlen(name), u->edit.report);
     budget_free(u->edit.budget, name);

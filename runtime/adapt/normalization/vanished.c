@@ -87,12 +87,13 @@ static const char *bias_of(struct vanished *v, const struct node *n, int64_t cha
     struct tensor zeros = { .dtype = dtype, .rank = 1, .dims = { channels } };
     const char **given = &v->given[n->in[1]->id], *cut = strrchr(n->name, '/');
     const int length = cut ? (int)(cut - n->name) : (int)strlen(n->name);
-    char stem[200], *name;
+    const char *stem;
+    char *name;
 
     if (*given)
         return *given;
-    snprintf(stem, sizeof stem, "%.*s/bias", length < 150 ? length : 150, n->name);
-    name = edit_fresh_name(&v->edit, stem);
+    stem = arena_printf(v->adapt->arena, v->edit.report, "%.*s/bias", length, n->name);
+    name = stem ? edit_fresh_name(&v->edit, stem) : NULL;
     zeros.data = arena_alloc(v->adapt->arena, (size_t)tensor_bytes(&zeros), v->edit.report);
     if (name && zeros.data && edit_add_initializer(&v->edit, name, &zeros))
         *given = arena_string(v->adapt->arena, name, strlen(name), v->edit.report);

@@ -120,8 +120,8 @@ static bool find(const struct search *s, const struct node *sub, struct site *ou
                                            : "what is done to each channel of an input";
     out->evidence = search_text(s, "%sSub of '%s', a factor%s", named ? "named so, " : "", mean->name,
                                 out->no_center ? "" : ", and a summand");
-    if (!search_keras_layer(out, sub->name))
-        search_name(out, sub);
+    if (!search_keras_layer(s, out, sub->name))
+        search_name(s, out, sub);
     return true;
 }
 

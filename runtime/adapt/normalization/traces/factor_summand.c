@@ -99,8 +99,8 @@ static bool find(const struct search *s, const struct node *mul, struct site *ou
     out->certainty = named ? LIKELY : DOUBTFUL;
     out->evidence = named ? search_text(s, "named so: '%s'", says_batch_normalization(mul->name) ? mul->name : a->name)
                           : "a factor and a summand for each channel, without names";
-    if (!search_keras_layer(out, mul->name) && !search_keras_layer(out, a->name))
-        search_name(out, mul);
+    if (!search_keras_layer(s, out, mul->name) && !search_keras_layer(s, out, a->name))
+        search_name(s, out, mul);
     read_names(mul, a, add ? b : NULL, out);
     out->factor = search_channels(s, a);
     out->summand = add ? search_channels(s, b) : NULL;

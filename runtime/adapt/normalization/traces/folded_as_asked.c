@@ -12,7 +12,7 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
     chosen = adapt_choice(s->adapt, choices, n->name, n->inputs > 1 && n->in[1] ? n->in[1]->name : NULL);
     if (!chosen && (s->adapt->options->folded != FOLDED_ALL || out->bias < 0))
         return false;
-    search_name(out, n);
+    search_name(s, out, n);
     out->certainty = DOUBTFUL;
     out->evidence = "as asked";
     return true;

@@ -44,7 +44,7 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
     if (!said && !(bias && length > 12 && strcmp(bias->name + length - strlen(end), end) == 0 &&
                    strcmp(bias->name + length - 12, ".weight_bias") == 0))
         return false;
-    search_name(out, n);
+    search_name(s, out, n);
     if (bias && !(length > 12 && strcmp(bias->name + length - 12, ".weight_bias") == 0)) {
         out->keeps_bias = true; /* a bias that was there keeps its name */
         out->summand = NULL;

@@ -56,7 +56,7 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
     out->certainty = CERTAIN;
     out->evidence = search_text(s, "nodes compute its weight and bias of mean '%s' and variance '%s'", sub->in[1]->name,
                                 f.variance->name);
-    search_name(out, n);
+    search_name(s, out, n);
     return (out->gamma = search_channels(s, f.gamma)) && (out->beta = search_channels(s, add->in[1])) &&
            (out->mean = search_channels(s, sub->in[1])) && (out->variance = search_channels(s, f.variance));
 }

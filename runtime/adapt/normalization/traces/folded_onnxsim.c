@@ -22,7 +22,7 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
     if (!search_folded(s, n, out) || out->bias < 0 || strncmp(n->in[out->bias]->name, "_v_", 3) != 0 ||
         strncmp(n->in[1]->name, "_v_", 3) != 0 || !removed_any(s->adapt->model->proto))
         return false;
-    search_name(out, n);
+    search_name(s, out, n);
     out->certainty = LIKELY;
     out->evidence = search_text(s, "bias '%s' was computed, and the metadata list BatchNormalization that was removed",
                                 n->in[out->bias]->name);

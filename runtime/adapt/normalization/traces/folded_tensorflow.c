@@ -23,8 +23,8 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
     name = bias && named_so(bias->name) ? bias->name : named_so(n->name) ? n->name : NULL;
     if (!name)
         return false;
-    if (!search_keras_layer(out, name))
-        search_name(out, n);
+    if (!search_keras_layer(s, out, name))
+        search_name(s, out, n);
     cut = strstr(n->name, "/batchnorm/");
     out->no_scale = cut && strcmp(cut, "/batchnorm/mul") == 0;
     out->no_center = bias && strstr(bias->name, "/batchnorm/mul_");

@@ -17,7 +17,7 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
     length = (size_t)snprintf(computed, sizeof computed, "onnx::%s_", n->op_name);
     if (strncmp(n->in[out->bias]->name, computed, length) != 0)
         return false;
-    search_name(out, n);
+    search_name(s, out, n);
     out->certainty = LIKELY;
     out->evidence = search_text(s, "bias '%s', which the exporter has computed", n->in[out->bias]->name);
     return true;

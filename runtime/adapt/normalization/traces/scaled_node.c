@@ -40,7 +40,7 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
     out->epsilon = (double)attrs->epsilon * 1000;
     out->certainty = LIKELY;
     out->evidence = "mean 0, variance 1 and a thousandth of an epsilon";
-    search_name(out, n);
+    search_name(s, out, n);
     out->factor = search_channels(s, n->in[SCALE]);
     out->summand = search_channels(s, n->in[BIAS]);
     return out->factor && out->summand;

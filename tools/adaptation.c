@@ -60,7 +60,7 @@ static void show_kind(const kiln_adaptation *f, size_t first)
             width = (int)strlen(at->name);
     for (size_t k = first; (at = kiln_adaptation_finding(f, k)); k++)
         if (same_kind(of, at))
-            say("    %-*s%s%s\n", width, at->name, width ? "  " : "", at->evidence ? at->evidence : "");
+            say("    %-*s%s%s\n", width, at->name, *at->name ? "  " : "", at->evidence ? at->evidence : "");
 }
 
 static void show_findings(const kiln_adaptation *f)

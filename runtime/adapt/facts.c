@@ -111,6 +111,17 @@ int64_t facts_place(const struct facts *f, const struct node *n)
     return n->index;
 }
 
+const char *facts_metadata(const struct facts *f, const struct node *n, const char *key)
+{
+    const int64_t place = facts_place(f, n);
+    const Onnx__NodeProto *p = place < 0 ? NULL : f->model->proto->graph->node[place];
+
+    for (size_t k = 0; p && k < p->n_metadata_props; k++)
+        if (p->metadata_props[k]->key && p->metadata_props[k]->value && strstr(p->metadata_props[k]->key, key))
+            return p->metadata_props[k]->value;
+    return NULL;
+}
+
 static bool is_weight(const struct value *v)
 {
     return v->initializer && dtype_is_float(v->initializer->dtype) && !tensor_is_uniform(v->initializer);

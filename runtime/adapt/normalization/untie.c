@@ -5,6 +5,7 @@
  * other numbers was shared, as was what layers of one weight read. */
 #include "adapt/facts.h"
 #include "adapt/step.h"
+#include "base/map.h"
 #include "data/element.h"
 #include "ops/registry.h"
 #include <stdio.h>
@@ -105,6 +106,15 @@ static bool give_copy(struct untie *u, const struct value *v, const struct node 
     return true;
 }
 
+/* Modules of PyTorch that the node is of, without its own name, as the newer exporter tells: "['', 'bn1'"; NULL. */
+static const char *module_of(const struct untie *u, const struct node *n)
+{
+    const char *scopes = u->identities ? facts_metadata(&u->facts, n, "name_scopes") : NULL,
+               *cut = scopes ? strrchr(scopes, ',') : NULL;
+
+    return cut ? arena_string(u->adapt->arena, scopes, (size_t)(cut - scopes), u->adapt->report) : NULL;
+}
+
 /* The first that reads it directly keeps it. */
 static bool is_merged_use(const struct untie *u, const struct node *n, bool first)
 {
@@ -133,24 +143,34 @@ static bool untie(struct untie *u, const struct value *v)
 {
     const char *chosen = adapt_choice(u->adapt, choices, v->name, NULL), **given = u->given;
     size_t copies = 0;
-    bool kept = false; /* some layer reads it on */
+    bool kept = false, ok = true; /* kept: some layer reads it on */
+    struct map modules;
 
     if (chosen && strcmp(chosen, "shared") == 0)
         return true;
-    for (const struct use *at = u->of[v->id]; at; at = at->next) {
+    map_init(&modules, u->adapt->arena->budget);
+    for (const struct use *at = u->of[v->id]; ok && at; at = at->next) {
         const struct node *n = at->node, *earlier = earlier_use(u, v, n);
+        const char *module = module_of(u, n);
+        void **slot = module ? map_put(&modules, module, u->adapt->report) : NULL;
 
         if (earlier)
             given[n->id] = given[earlier->id];
-        else if (is_merged_use(u, n, !kept) && ++copies)
+        else if (slot && *slot)
+            given[n->id] = *slot;
+        else if ((module ? kept : is_merged_use(u, n, !kept)) && ++copies)
             given[n->id] = copy_for(u, v, n);
         else {
             given[n->id] = v->name;
             kept = true;
         }
-        if (!given[n->id] || (given[n->id] != v->name && !give_copy(u, v, n, given[n->id])))
-            return false;
+        if (slot)
+            *slot = (void *)(uintptr_t)given[n->id];
+        ok = given[n->id] && (!module || slot) && (given[n->id] == v->name || give_copy(u, v, n, given[n->id]));
     }
+    map_release(&modules);
+    if (!ok)
+        return false;
     u->untied += copies > 0;
     return !copies || tell(u, v, copies + kept);
 }

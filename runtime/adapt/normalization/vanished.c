@@ -1,5 +1,6 @@
-/* Biases of zeros, which tf2onnx does not export: a layer that was never trained has lost its bias, and with it
- * parameters that train in Keras. Where no layer of the file has one they come back. */
+/* Biases of zeros, which are not exported: a layer that was never trained has lost its bias, and with it parameters that
+ * train. PyTorch's newer exporter says so in the node's metadata (a rule RemoveOptionalBiasFrom...). tf2onnx does not:
+ * where no layer of the file has one they come back. */
 #include "adapt/facts.h"
 #include "adapt/step.h"
 #include "data/element.h"
@@ -20,7 +21,7 @@ struct vanished {
 /* The layer's weight, and its input for a bias; -1: it is added by a node behind it. False where `n` is none. */
 static bool is_layer(const struct vanished *v, const struct node *n, int *bias)
 {
-    *bias = node_is(n, &op_conv) || node_is(n, &op_conv_transpose) ? 2 : -1;
+    *bias = node_is(n, &op_conv) || node_is(n, &op_conv_transpose) || node_is(n, &op_gemm) ? 2 : -1;
     return (*bias >= 0 || node_is(n, &op_matmul)) && facts_place(&v->facts, n) >= 0 && n->in[0] && n->in[1] &&
            n->out[0] && v->facts.active[n->in[0]->id] && !v->facts.active[n->in[1]->id] && n->in[1]->initializer &&
            n->in[1]->initializer->rank > 1 && tensor_known(&v->facts.types->types[n->out[0]->id]);
@@ -119,7 +120,7 @@ static bool add_bias(struct vanished *v, const struct node *n, int bias, const c
     return ok;
 }
 
-static bool give_bias(struct vanished *v, const struct node *n, int bias)
+static bool give_bias(struct vanished *v, const struct node *n, int bias, const char *rule)
 {
     const struct tensor *out = &v->facts.types->types[n->out[0]->id];
     const char *name = bias_of(v, n, out->dims[bias >= 0 ? 1 : out->rank - 1], out->dtype);
@@ -129,10 +130,11 @@ static bool give_bias(struct vanished *v, const struct node *n, int bias)
            adapt_tell(v->adapt,
                       &(struct finding){ .name = *n->name ? n->name : n->out[0]->name,
                                          .found = "a layer without a bias",
-                                         .evidence = name,
-                                         .certainty = DOUBTFUL,
-                                         .done = "it gets one of zeros, as Keras' layers begin with: zeros are not "
-                                                 "exported, and no layer of the file has any",
+                                         .evidence = rule ? rule : name,
+                                         .certainty = rule ? LIKELY : DOUBTFUL,
+                                         .done = rule ? "it gets one of zeros: the exporter has taken that away"
+                                                      : "it gets one of zeros, as Keras' layers begin with: zeros are "
+                                                        "not exported, and no layer of the file has any",
                                          .unknown = "whether it had one (no-bias: it has none)" });
 }
 
@@ -151,18 +153,28 @@ static bool any_learned(const struct vanished *v, const struct graph *g)
     return false;
 }
 
-static bool give_all(struct vanished *v, const struct graph *g)
+/* The rule by which PyTorch's exporter has taken a bias away. */
+static const char *rule_of(const struct vanished *v, const struct node *n)
+{
+    const char *rule = facts_metadata(&v->facts, n, "rule_name");
+
+    return rule && strstr(rule, "RemoveOptionalBias") ? rule : NULL;
+}
+
+/* `by_rule`: only those of which the exporter says that it has taken one away. */
+static bool give_all(struct vanished *v, const struct graph *g, bool by_rule)
 {
     int bias;
 
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
-        const char *chosen;
+        const char *chosen, *rule = by_rule ? rule_of(v, n) : NULL;
 
-        if (!is_layer(v, n, &bias) || (bias >= 0 && n->inputs > bias && n->in[bias]) || v->read[n->out[0]->id])
+        if ((by_rule && !rule) || !is_layer(v, n, &bias) || (bias >= 0 && n->inputs > bias && n->in[bias]) ||
+            v->read[n->out[0]->id])
             continue;
         chosen = adapt_choice(v->adapt, choices, n->name, n->in[1]->name);
-        if ((!chosen || strcmp(chosen, "bias") == 0) && !give_bias(v, n, bias))
+        if ((!chosen || strcmp(chosen, "bias") == 0) && !give_bias(v, n, bias, rule))
             return false;
     }
     return true;
@@ -175,13 +187,15 @@ bool adapt_vanished(struct adapt *a)
     struct model *to = NULL;
     bool ok;
 
-    if (strcmp(producer, "tf2onnx") != 0)
+    const bool keras = strcmp(producer, "tf2onnx") == 0;
+
+    if (!keras && strcmp(producer, "pytorch") != 0)
         return true;
     ok = facts_find(&v.facts, a->model, a->arena, a->report) && facts_planned(&v.facts, a->report) &&
          (to = adapt_copy(a));
     ok = ok && edit_begin(&v.edit, to, a->report);
-    ok =
-        ok && find_readings(&v, a->model->graph) && (any_learned(&v, a->model->graph) || give_all(&v, a->model->graph));
+    ok = ok && find_readings(&v, a->model->graph) &&
+         ((keras && any_learned(&v, a->model->graph)) || give_all(&v, a->model->graph, !keras));
     ok = (!to || edit_end(&v.edit)) && ok;
     facts_release(&v.facts);
     if (ok && v.count)

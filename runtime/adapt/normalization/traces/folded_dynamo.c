@@ -7,27 +7,15 @@
 #include "base/text.h"
 #include <string.h>
 
-static const Onnx__NodeProto *message_of(const struct search *s, const struct node *n)
-{
-    const Onnx__GraphProto *g = s->adapt->model->proto->graph;
-
-    return (size_t)n->index < g->n_node ? g->node[n->index] : NULL;
-}
-
 /* The value of the metadata in which it is told; NULL where it is not. */
-static const char *told(const Onnx__NodeProto *n)
+static const char *told(const struct search *s, const struct node *n)
 {
-    for (size_t k = 0; n && k < n->n_metadata_props; k++) {
-        const char *key = n->metadata_props[k]->key, *value = n->metadata_props[k]->value;
+    const char *rule = facts_metadata(s->facts, n, "rule_name"),
+               *hierarchy = facts_metadata(s->facts, n, "class_hierarchy");
 
-        if (!key || !value)
-            continue;
-        if (text_contains(key, "rule_name") && text_contains(value, "BatchNorm"))
-            return value;
-        if (text_contains(key, "class_hierarchy") && text_contains(value, "BatchNorm"))
-            return value;
-    }
-    return NULL;
+    if (rule && text_contains(rule, "BatchNorm"))
+        return rule;
+    return hierarchy && text_contains(hierarchy, "BatchNorm") ? hierarchy : NULL;
 }
 
 static bool find(const struct search *s, const struct node *n, struct site *out)
@@ -38,7 +26,7 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
 
     if (!search_folded(s, n, out))
         return false;
-    said = told(message_of(s, n));
+    said = told(s, n);
     bias = out->bias >= 0 ? n->in[out->bias] : NULL;
     length = bias ? strlen(bias->name) : 0;
     if (!said && !(bias && length > 12 && strcmp(bias->name + length - strlen(end), end) == 0 &&

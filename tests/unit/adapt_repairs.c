@@ -81,7 +81,21 @@ static const struct adapt_case biases[] = {
       .ops = "Conv Relu Conv Relu",
       .absent = "b/bias",
       .values = { { "a/bias", "trainable", { 0, 0 } } } },
-    /* another exporter leaves none out */
+    /* one before a mean of windows, which BatchNormalization makes up for */
+    { .text =
+          KERAS IMAGE "<float[2,2,1,1] w = {1,2,3,4}, float[2] s = {1,2}, float[2] m = {3,4}, float[2] v = {1,1}>\n"
+                      "{ h = Conv (x, w) p = AveragePool <kernel_shape = [1,1]> (h) y = BatchNormalization (p, s, s, "
+                      "m, v) }",
+      .found = "" },
+    /* another exporter leaves none out, or says that it does */
+    { .text = FROM("pytorch") IMAGE WEIGHTS "{ [\"c\"] h = Conv (x, w) r = Relu (h) y = Conv (r, u, b) }",
+      .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromConv" },
+      .found = "c: a layer without a bias (likely): it gets one of zeros: the exporter has taken that away\n",
+      .ops = "Conv Relu Conv",
+      .values = { { "c/bias", "trainable", { 0, 0 } } } },
+    { .text = FROM("pytorch") IMAGE WEIGHTS "{ [\"c\"] h = Conv (x, w) r = Relu (h) y = Conv (r, u, b) }",
+      .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "FuseReluIntoConv" },
+      .found = "" },
     { .text = FROM("pytorch") IMAGE WEIGHTS "{ h = Conv (x, w) y = Relu (h) }", .found = "" },
     /* another layer has learned one: directly, in a node behind it, through a Reshape */
     { .text = KERAS IMAGE WEIGHTS "{ h = Conv (x, w) r = Relu (h) y = Conv (r, u, b) }", .found = "" },
@@ -142,6 +156,15 @@ static const struct adapt_case merged[] = {
       .found = MERGED("z"),
       .ops = "Identity Conv Relu Conv",
       .values = { { "z", "trainable", { 0, 0 } }, { "z.1", "trainable", { 0, 0 } } } },
+    /* modules of PyTorch that are not the same, and one that is used twice */
+    { .text = FROM("pytorch") IMAGE ZEROS "{ " TWO("z"),
+      .metadata = { 2, "pkg.torch.onnx.name_scopes", "['', 'b', 'conv2d']" },
+      .found = MERGED("z"),
+      .ops = "Conv Relu Conv",
+      .values = { { "z", "trainable", { 0, 0 } }, { "b/own", "trainable", { 0, 0 } } } },
+    { .text = FROM("pytorch") IMAGE ZEROS "{ " TWO("z"),
+      .metadata = { 0, "pkg.torch.onnx.name_scopes", "['', 'a', 'conv2d']" },
+      .found = "" },
     /* read directly by two: PyTorch's own sharing */
     { .text = FROM("pytorch") IMAGE ZEROS "{ " TWO("z"), .found = "" },
     { .text = FROM("us") IMAGE ZEROS "{ " TWO("z"), .found = "" },

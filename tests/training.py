@@ -60,6 +60,13 @@ def keras_export(folder):
     after = [n.op_type for n in onnx.load("recovered.onnx").graph.node].count("BatchNormalization")
     if before or not after:
         return f"{before} BatchNormalization nodes before and {after} after"
+    np.savez("unlabelled.npz", x=x)  # to measure on, samples alone will do
+    kiln("adapt", folder / "keras.onnx", "--output", "unlabelled.onnx", "--calibrate", "npz:unlabelled.npz")
+    if onnx.load("unlabelled.onnx").graph != onnx.load("recovered.onnx").graph:
+        return "without labels another network comes out"
+    if any(p.key.startswith("kiln.loss.") for p in onnx.load("unlabelled.onnx").metadata_props):
+        return "without labels a loss is said"
+    kiln("train", "recovered.onnx", "--data", "npz:unlabelled.npz", "--output", "none.onnx", code=2)
     kiln("train", "recovered.onnx", "--data", "npz:data.npz", "--epochs", 2, "--output", "trained.onnx")
     return "the training changed nothing" if difference(outside("trained.onnx", x)[0], want) == 0 else None
 

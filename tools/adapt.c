@@ -112,8 +112,6 @@ static void check(const struct options *o, struct argp_state *state)
         argp_error(state, "needs a model and --output");
     if (a->classes && o->adapt.head)
         argp_error(state, "--classes and --head exclude each other");
-    if (a->freeze_backbone && !a->classes && !o->adapt.head)
-        argp_error(state, "--freeze-backbone needs a new head: --classes or --head");
     if ((o->adapt.limit || o->adapt.normalize) && !o->adapt.data)
         argp_error(state, "--limit and --normalize are of the data: --calibrate");
     if (a->inference && !o->adapt.data)
@@ -168,12 +166,15 @@ static const struct argp_option argp_options[] = {
     { "report", KEY_REPORT, "FILE", 0, "all that was found, as JSON", 1 },
     { "classes", KEY_CLASSES, "N", 0, "a new last layer with so many classes", 2 },
     { "head", KEY_HEAD, "FILE", 0, "the network in this file in place of the last layer", 2 },
-    { "freeze-backbone", KEY_FREEZE, NULL, 0, "only the new head is to train", 2 },
+    { "freeze-backbone", KEY_FREEZE, NULL, 0, "only the head is to train, a new one or the one that there is", 2 },
     { "train-output", KEY_OUTPUT, "NAME", 0, "the output that is to train; may be repeated (the first)", 2 },
     { "batch", KEY_BATCH, "WHAT", 0, "of a batch that the file fixes: free it or keep it (free)", 3 },
     { "as", KEY_AS, "NAME=CHOICE", 0,
-      "what a layer is, where the table is wrong: batch-normalization, scale-and-shift, constant, trainable, frozen, "
-      "fresh, measured, folded, none; NAME may be a pattern; may be repeated",
+      "what a layer is, where the table is wrong: batch-normalization, scale-and-shift, constant, trainable, frozen; "
+      "of "
+      "BatchNormalization fresh or measured, of what it was folded into folded or none, of constants shared or untied, "
+      "of "
+      "layers bias or no-bias; NAME may be a pattern; may be repeated",
       3 },
     { "set", KEY_SET, "NAME=FILE", 0, SET_HELP, 3 },
     { "inference", KEY_INFERENCE, NULL, 0, "BatchNormalization in training mode normalises by measured statistics", 3 },

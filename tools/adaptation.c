@@ -174,6 +174,7 @@ static bool open_data(struct command *c, kiln_dataset **out, const kiln_model *m
     o.seconds = c->limits.seconds;
     o.limit = q->limit;
     o.model = m;
+    o.unlabelled = true;
     if (kiln_dataset_open(&data, q->data, &o, &c->err) != KILN_OK)
         return false;
     ok = kiln_dataset_normalize(out, data, q->normalize ? q->normalize : "none", NULL, &c->err) == KILN_OK;

@@ -76,7 +76,7 @@ static bool add_roles(struct entries *e, const struct parameters *p)
 
 static const struct column *column_of(const struct dataset *d, const struct value *output, bool first)
 {
-    for (size_t k = 0; d && k < d->targets; k++)
+    for (size_t k = 0; d && !d->unlabelled && k < d->targets; k++)
         if (column_is(&d->y[k], output->name, first && d->targets == 1))
             return &d->y[k];
     return NULL;

@@ -173,7 +173,7 @@ static bool requests(struct data_options *to, const kiln_data_options *o, struct
 {
     const struct graph *g = o->model ? o->model->model->graph : NULL;
 
-    *to = (struct data_options){ .limit = o->limit };
+    *to = (struct data_options){ .limit = o->limit, .unlabelled = o->unlabelled };
     if (g) {
         to->inputs = g->input_count;
         to->input = api_inputs_of(g, a, r);

@@ -40,6 +40,7 @@ struct data_options {
     size_t inputs, targets;              /* how many of each are asked for; 0: one, of which nothing is known */
     const struct column_request *input;  /* [inputs]: there must be a column for each */
     const struct column_request *target; /* [targets]: there must be one for at least one of them */
+    bool unlabelled;                     /* there need be none: the targets are zeros then */
     size_t unnamed;                      /* the target that a column without a name is for */
 };
 
@@ -47,6 +48,7 @@ struct dataset {
     struct column *x, *y; /* what a model reads, and what is to be predicted: at least one of each */
     size_t inputs, targets;
     int64_t from, count;  /* the samples are rows [from, from + count) of each, at least 1 */
+    bool unlabelled;      /* the targets are none of the data's */
     bool header;          /* the first line of the file held names and is no sample */
     bool owns;            /* the columns; a view does not */
     struct arena columns; /* what x and y lie in, but for their values */

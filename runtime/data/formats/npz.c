@@ -118,6 +118,18 @@ static bool read_column(const struct reading *a, struct column *c, const char *n
     return array && (c->name || !name) && npz_read(&c->values, a->npz, array, check, a->report);
 }
 
+/* Where nothing is to be predicted, and nothing need be: a zero for each sample. */
+static bool make_target(struct reading *a)
+{
+    struct dataset *d = a->data;
+    struct tensor *y = &d->y->values;
+
+    d->unlabelled = true;
+    *y = (struct tensor){ .dtype = I64, .rank = 1, .dims = { d->x->values.dims[0] } };
+    y->data = budget_zalloc(d->budget, (size_t)tensor_count(y), sizeof(int64_t), a->report);
+    return y->data;
+}
+
 static bool read_all(struct reading *a)
 {
     struct dataset *d = a->data;
@@ -128,6 +140,8 @@ static bool read_all(struct reading *a)
     for (size_t k = 0; k < d->inputs; k++)
         if (!read_column(a, &d->x[k], c.x[k], "x", a->request->samples[k]))
             return false;
+    if (!c.targets && a->request->options->unlabelled && !has(a, array_name(a, "y")))
+        return make_target(a);
     for (size_t k = 0; k < d->targets; k++)
         if (!read_column(a, &d->y[k], c.y[k], "y", a->request->rows))
             return false;

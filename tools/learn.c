@@ -295,10 +295,12 @@ bool learn_open(struct learn *l, const struct learn_options *o)
 {
     if (!load_model(l, o))
         return false;
-    adapt_hint(&l->command, l->model);
     l->command.teller.file = NULL; /* what goes wrong from here on is not of that file */
     if (!read_targets(l, o) || !open_sets(l, o) || !normalize(l, o) || !make_trainer(l, o))
         return false;
+    l->command.teller.file = o->model;
+    adapt_hint(&l->command, l->model); /* where all is well: of what is wrong one line is enough */
+    l->command.teller.file = NULL;
     l->first = strcmp(kiln_trainer_labels(l->trainer, 0)->name, kiln_model_output(l->model, 0)->name) == 0;
     kiln_model_free(l->model); /* the trainer has its own */
     l->model = NULL;

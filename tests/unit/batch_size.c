@@ -176,9 +176,7 @@ START_TEST(calibration_takes_it)
     const struct dataset d = data_of(&columns[0], 5), one = data_of(&columns[1], 1);
     struct arena arena = { .budget = &budget };
     const struct adapt_choice named = { "p", "batch-normalization" };
-    struct adapt_options o = {
-        .data = &d, .threads = 1, .keep_batch = true, .choice_count = 1, .choices = &named
-    };
+    struct adapt_options o = { .data = &d, .threads = 1, .keep_batch = true, .choice_count = 1, .choices = &named };
     struct adapted got;
     struct model *r = model_adapt(m, &o, &got, &arena, &report);
     const struct node *n;

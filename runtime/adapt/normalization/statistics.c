@@ -305,51 +305,55 @@ static double gamma_for(double near, double deviation, double factor)
     return near;
 }
 
+enum { GAMMA, BETA, MEAN, VARIANCE, FOUR };
+
+/* As they are in the file afterwards, in floats: gamma and beta make up for what mean and variance lose. */
+static void complete_channel(const struct site *t, const struct moments *m, int64_t c, double *const four[FOUR])
+{
+    const double epsilon = (double)(float)t->epsilon, factor = at(t->factor, c, 1), summand = at(t->summand, c, 0);
+    double mean = (double)(float)mean_of(t, m, c), variance = (double)(float)variance_of(t, m, c), deviation, gamma;
+
+    if (!isfinite(mean) || !isfinite(variance)) { /* more than a float can hold */
+        mean = 0;
+        variance = 1;
+    }
+    deviation = sqrt(variance + epsilon);
+    if (needs_variance(t)) {
+        deviation = rounded_deviation(deviation);
+        variance = (double)(float)(deviation * deviation - epsilon);
+        if (variance < 0) {
+            variance = 0;
+            deviation = sqrt(epsilon);
+        }
+    }
+    if (needs_mean(t))
+        mean = rounded_mean(mean, factor, summand);
+    gamma = factor * deviation;
+    if (t->fresh && fabs(gamma - 1) < 4 * (double)FLT_EPSILON)
+        gamma = 1;
+    else
+        gamma = gamma_for(gamma, sqrt(variance + epsilon), factor);
+    four[GAMMA][c] = t->variance ? at(t->gamma, c, gamma) : gamma;
+    four[BETA][c] = at(t->beta, c, summand + mean * factor);
+    four[MEAN][c] = mean;
+    four[VARIANCE][c] = variance;
+}
+
 static bool complete(struct search *s, struct site *t, const struct moments *m)
 {
-    const double epsilon = (double)(float)t->epsilon;
     struct adapt *a = s->adapt;
-    double *four[4];
+    double *four[FOUR];
 
     t->measured = needs_mean(t) || needs_variance(t);
-    for (int k = 0; k < 4; k++)
+    for (int k = 0; k < FOUR; k++)
         if (!(four[k] = arena_array(a->arena, (size_t)t->channels, sizeof **four, a->report)))
             return false;
-    for (int64_t c = 0; c < t->channels; c++) {
-        const double factor = at(t->factor, c, 1);
-        /* as they are in the file afterwards: gamma and beta then make up for what they lost */
-        double mean = (double)(float)mean_of(t, m, c), variance = (double)(float)variance_of(t, m, c);
-        double deviation, gamma;
-
-        if (!isfinite(mean) || !isfinite(variance)) { /* more than a float can hold */
-            mean = 0;
-            variance = 1;
-        }
-        deviation = sqrt(variance + epsilon);
-        if (needs_variance(t)) {
-            deviation = rounded_deviation(deviation);
-            variance = (double)(float)(deviation * deviation - epsilon);
-            if (variance < 0) {
-                variance = 0;
-                deviation = sqrt(epsilon);
-            }
-        }
-        if (needs_mean(t))
-            mean = rounded_mean(mean, factor, at(t->summand, c, 0));
-        gamma = factor * deviation;
-        if (t->fresh && fabs(gamma - 1) < 4 * (double)FLT_EPSILON)
-            gamma = 1;
-        else
-            gamma = gamma_for(gamma, sqrt(variance + epsilon), factor);
-        four[0][c] = t->variance ? at(t->gamma, c, gamma) : gamma;
-        four[1][c] = at(t->beta, c, at(t->summand, c, 0) + mean * factor);
-        four[2][c] = mean;
-        four[3][c] = variance;
-    }
-    t->gamma = four[0];
-    t->beta = four[1];
-    t->mean = four[2];
-    t->variance = four[3];
+    for (int64_t c = 0; c < t->channels; c++)
+        complete_channel(t, m, c, four);
+    t->gamma = four[GAMMA];
+    t->beta = four[BETA];
+    t->mean = four[MEAN];
+    t->variance = four[VARIANCE];
     return true;
 }
 

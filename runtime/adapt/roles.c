@@ -2,6 +2,7 @@
 #include "adapt/layer_name.h"
 #include "adapt/step.h"
 #include "base/text.h"
+#include "ops/registry.h"
 #include "train/change.h"
 #include "train/class_axis.h"
 #include "train/decided.h"
@@ -135,6 +136,28 @@ static bool add_training(struct entries *e)
     return true;
 }
 
+/* -- Dropout -- */
+
+static bool has_dropout(const struct graph *g)
+{
+    for (size_t k = 0; k < g->node_count; k++)
+        if (node_is(g->nodes[k], &op_dropout))
+            return true;
+    return false;
+}
+
+/* Exporters leave it out of what is to be inference: nobody can tell. */
+static bool tell_dropout(struct adapt *a)
+{
+    return has_dropout(a->model->graph) ||
+           adapt_tell(a, &(struct finding){ .name = "",
+                                            .found = "no Dropout",
+                                            .evidence = "exporters for inference leave it out",
+                                            .certainty = CERTAIN,
+                                            .done = "none is added",
+                                            .unknown = "whether there was any, and its rate" });
+}
+
 /* -- telling -- */
 
 static bool tell_roles(struct adapt *a, const struct parameters *p)
@@ -184,5 +207,5 @@ bool adapt_roles(struct adapt *a)
     ok = types && add_roles(&e, &p) && add_losses(&e, types) && add_training(&e) && write(a, &e);
     program_free(types);
     /* as they are now, with what was decided */
-    return ok && parameters_find(&p, a->model, NULL, a->arena, a->report) && tell_roles(a, &p);
+    return ok && tell_dropout(a) && parameters_find(&p, a->model, NULL, a->arena, a->report) && tell_roles(a, &p);
 }

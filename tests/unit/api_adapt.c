@@ -104,7 +104,7 @@ START_TEST(a_model_is_adapted)
     kiln_dataset_free(d);
     i = kiln_adaptation_about(found);
     ck_assert(i->batch_normalizations == 1 && i->over_data && i->difference <= 1e-5 && !i->changed);
-    ck_assert_uint_eq(i->findings, 3); /* the layer, the loss, what trains */
+    ck_assert_uint_eq(i->findings, 4); /* the layer, the loss, that there is no Dropout, what trains */
     f = kiln_adaptation_finding(found, 0);
     ck_assert_str_eq(f->name, "l");
     ck_assert_str_eq(f->found, "BatchNormalization, Mul and Add (Keras on TensorFlow or JAX)");
@@ -112,8 +112,8 @@ START_TEST(a_model_is_adapted)
     ck_assert_int_eq(f->certainty, KILN_LIKELY);
     ck_assert_str_eq(f->done, "mean and variance measured, epsilon 0.25");
     ck_assert_str_eq(f->unknown, "momentum, epsilon, its own running statistics, whether it had gamma and beta");
-    ck_assert_ptr_null(kiln_adaptation_finding(found, 2)->unknown);
-    ck_assert_ptr_null(kiln_adaptation_finding(found, 3));
+    ck_assert_ptr_null(kiln_adaptation_finding(found, 3)->unknown);
+    ck_assert_ptr_null(kiln_adaptation_finding(found, 4));
     ck_assert_ptr_null(kiln_adaptation_finding(NULL, 0));
     ck_assert_ptr_null(kiln_adaptation_about(NULL));
     ck_assert_str_eq(metadata_of(made, "kiln.role.l/gamma"), "trainable");

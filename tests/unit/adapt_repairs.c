@@ -209,6 +209,11 @@ static const struct again_case {
         .found = TWO_FOUND,
         .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
       false },
+    /* as PyTorch's exporter writes what it reads again */
+    { { .text = TWICE("a", "c", "i", "c", "u) i = Identity (a"),
+        .found = TWO_FOUND,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      true },
     /* of channels that are all equal: merged by chance, unless the layer before is the same */
     { { .text = TWICE("one", "c", "one", "c", "u"),
         .found = TWO_FOUND,

@@ -60,7 +60,7 @@ static bool read_scale(const struct search *s, struct site *out)
         scale = next(s, &op_div, out);
     if (!out->factor || !scale)
         return false;
-    out->shared_by = scale;
+    out->shared_by = expression_root(scale);
     if (!multiply(s, out, scale, divide) || !read_expressions(s, scale, divide, out))
         return false;
     gamma = next(s, &op_mul, out);

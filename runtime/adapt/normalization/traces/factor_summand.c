@@ -95,7 +95,7 @@ static bool find(const struct search *s, const struct node *mul, struct site *ou
     if (add)
         out->nodes[out->node_count++] = add;
     out->channels = search_type(s, out->x)->dims[out->axis];
-    out->shared_by = a;
+    out->shared_by = expression_root(a);
     out->certainty = named ? LIKELY : DOUBTFUL;
     out->evidence = named ? search_text(s, "named so: '%s'", says_batch_normalization(mul->name) ? mul->name : a->name)
                           : "a factor and a summand for each channel, without names";

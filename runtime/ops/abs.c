@@ -14,15 +14,6 @@
 
 #ifndef FORMULA_LEVEL
 
-/* -- read -- */
-
-static bool parse_1(struct parse *p, void *attrs)
-{
-    (void)attrs;
-    attr_list(p, "consumed_inputs", ATTR_INTS); /* told what memory might be used again; means nothing any more */
-    return true;
-}
-
 /* -- test -- */
 
 static const struct op_case cases[] = {
@@ -34,6 +25,13 @@ static const struct op_case cases[] = {
     { "i64[7]", "", "i64[7]", 0 },          { "u8[7]", "", "u8[7]", 0 },
     { "u16[7]", "", "u16[7]", 0 },          { "u32[7]", "", "u32[7]", 0 },
     { "u64[7]", "", "u64[7]", 0 },          { 0 },
+};
+
+static const struct op_case cases_1[] = {
+    { "f32[2,3,4]~", "", "f32[2,3,4]", 1 },
+    { "f64[5,7]~", "consumed_inputs=[0]", "f64[5,7]", 1 },
+    { "f16[3,5]~", "", "f16[3,5]", 0 },
+    { 0 },
 };
 
 #define ROW(version, list)                                                                                             \
@@ -51,9 +49,9 @@ const struct op op_abs = {
             { .since = 1,
               .signature = "T X -> T Y",
               .types = "T: floats",
-              .parse = parse_1,
+              .parse = unary_parse_1,
               UNARY_PARTS,
-              .cases = unary_cases_apart },
+              .cases = cases_1 },
             { 0 },
         },
 };

@@ -58,22 +58,12 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
-#define ROW(version, list)                                                                                             \
-    {                                                                                                                  \
-        .since = version, .signature = "T A, T B -> T C", .types = list, .infer = binary_infer, .run = run,            \
-        .chain = CHAIN_OF_2(formula_div), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                \
-    }
-
 const struct op op_div = {
     .name = "Div",
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ROW(14, "T: floats bf16 ints uints"),
-            ROW(13, "T: floats bf16 i32 i64 u32 u64"),
-            ROW(7, "T: floats i32 i64 u32 u64"),
-            BROADCAST_ROW(6, "T A, T B -> T C", "T: floats i32 i64 u32 u64", broadcast_cases),
-            BROADCAST_ROW(1, "T A, T B -> T C", "T: floats", broadcast_cases),
+            ARITHMETIC_ROWS(formula_div, NULL, cases),
             { 0 },
         },
 };

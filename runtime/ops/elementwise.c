@@ -341,6 +341,15 @@ bool chain_constant(const struct node *n, int k, float *value)
     return true;
 }
 
+/* -- read -- */
+
+bool unary_parse_1(struct parse *p, void *attrs)
+{
+    (void)attrs;
+    attr_list(p, "consumed_inputs", ATTR_INTS);
+    return true;
+}
+
 /* -- plan -- */
 
 bool unary_infer(struct infer *i)
@@ -448,8 +457,24 @@ bool extremum_gradient(struct backward *b)
         0                                                                                                              \
     }
 
-const struct op_case unary_cases[] = { CASES("") }, unary_cases_apart[] = { CASES("~") },
-                     unary_cases_positive[] = { CASES("+") };
+const struct op_case unary_cases[] = { CASES("") }, unary_cases_positive[] = { CASES("+") };
+
+const struct op_case rounding_cases[] = {
+    { "f32[2,3,4]", "", "f32[2,3,4]", 0 },
+    { "f64[9]{-2.5,-1.5,-0.5,-0.2,0.5,1.5,2.5,1e300,-inf}", "", "f64[9]", 0 },
+    { "f32[6]{0.49999997,-0.49999997,8388609,-1.5,nan,inf}", "", "f32[6]", 0 },
+    { "f16[3,5]{-1,-.75,-.5,-.25,0,.25,.5,.75,1,1.25,1.5,1.75,2,2.5,3.5}", "", "f16[3,5]", 0 },
+    { "f32[]", "", "f32[]", 0 },
+    { "f32[0,3]", "", "f32[0,3]", 0 },
+    { "f32[40001]", "", "f32[40001]", 0 },
+    { 0 },
+};
+
+const struct op_case rounding_cases_1[] = {
+    { "f32[2,3,4]", "", "f32[2,3,4]", 0 },
+    { "f64[3]{-2.5,-0.5,1.5}", "consumed_inputs=[0]", "f64[3]", 0 },
+    { 0 },
+};
 
 const struct op_case arithmetic_cases[] = {
     { "f32[2,3,4] f32[2,3,4]", "", "f32[2,3,4]", 3 },
@@ -464,6 +489,23 @@ const struct op_case arithmetic_cases[] = {
     { "i64[2,3] i64[]", "", "i64[2,3]", 0 },
     { "f32[0,3] f32[1,3]", "", "f32[0,3]", 0 },
     { "f32[] f32[]", "", "f32[]", 3 },
+    { 0 },
+};
+
+const struct op_case extremum_cases[] = {
+    { "f32[2,3,4]~ f32[2,3,4]~", "", "f32[2,3,4]", 3 },
+    { "f64[5,7]~ f64[7]~", "", "f64[5,7]", 3 },
+    { "f64[3,1,5] f64[4,1] f64[5]", "", "f64[3,4,5]", 7 },
+    { "f64[1] f64[1] f64[6]~", "", "f64[6]", 0 },
+    { "f64[5,7]~", "", "f64[5,7]", 1 },
+    { "f32[3,5]~ f32[]", "", "f32[3,5]", 0 },
+    { "f16[3,5] f16[3,1] f16[5]", "", "f16[3,5]", 0 },
+    { "bf16[600] bf16[1]", "", "bf16[600]", 0 },
+    { "i8[7] i8[7]", "", "i8[7]", 0 },
+    { "u16[2,3] u16[2,1]", "", "u16[2,3]", 0 },
+    { "i64[2,3] i64[]", "", "i64[2,3]", 0 },
+    { "u64[3]{200,1,100} u64[3]{2,3,4}", "", "u64[3]", 0 },
+    { "f32[0,3] f32[1,3]", "", "f32[0,3]", 0 },
     { 0 },
 };
 
@@ -483,5 +525,17 @@ const struct op_case comparison_cases[] = {
 const struct op_case comparison_cases_1[] = {
     { "f32[3,5] f32[3,5]", "", "bool[3,5]", 0 },
     { "f64[2,3]{1,0,0,1,1,0} f64[2]{1,0}", "broadcast=1 axis=0", "bool[2,3]", 0 },
+    { 0 },
+};
+
+const struct op_case logical_cases[] = {
+    { "bool[3,5] bool[3,5]", "", "bool[3,5]", 0 },     { "bool[2,3]{1,0,0,1,1,0} bool[3]{1,0,1}", "", "bool[2,3]", 0 },
+    { "bool[3,1,5] bool[4,1]", "", "bool[3,4,5]", 0 }, { "bool[] bool[600]", "", "bool[600]", 0 },
+    { "bool[0,3] bool[1,3]", "", "bool[0,3]", 0 },     { 0 },
+};
+
+const struct op_case logical_cases_1[] = {
+    { "bool[3,5] bool[3,5]", "", "bool[3,5]", 0 },
+    { "bool[2,3]{1,0,0,1,1,0} bool[2]{1,0}", "broadcast=1 axis=0", "bool[2,3]", 0 },
     { 0 },
 };

@@ -47,6 +47,11 @@ enum { CHUNK_CHEAP = JOB_ELEMENTS, CHUNK_KERNEL = JOB_ELEMENTS / 2, CHUNK_LIBM =
 bool elementwise(struct step *s, const struct elementwise *e, struct tensor *y, int inputs,
                  const struct tensor *const *x);
 
+/* -- read: for .parse -- */
+
+/* Opset 1 told in `consumed_inputs` what memory might be used again: that means nothing any more. */
+bool unary_parse_1(struct parse *p, void *attrs);
+
 /* -- plan: for .infer -- */
 
 /* The output has the type of input 0, and every input its shape; may take its memory. */
@@ -78,6 +83,34 @@ bool unary_gradient(struct backward *b, const struct op *grad, struct value *sav
 
 /* What unary_formula.h made, in the rows of an operator. */
 #define UNARY_PARTS .infer = unary_infer, .run = run, .chain = &chain, .gradient = gradient, .flags = OP_ELEMENTWISE
+/* The same where the output is constant in pieces. */
+#define UNARY_PARTS_FLAT                                                                                               \
+    .infer = unary_infer, .run = run, .chain = &chain, .gradient = zero_gradient, .flags = OP_ELEMENTWISE
+/* Ceil, Floor and Round; before opset 6, too. */
+#define ROUNDING_ROW(version, list)                                                                                    \
+    {                                                                                                                  \
+        .since = version, .signature = "T X -> T Y", .types = list, UNARY_PARTS_FLAT, .cases = rounding_cases          \
+    }
+#define ROUNDING_ROW_1                                                                                                 \
+    {                                                                                                                  \
+        .since = 1, .signature = "T X -> T Y", .types = "T: floats", .parse = unary_parse_1, UNARY_PARTS_FLAT,         \
+        .cases = rounding_cases_1                                                                                      \
+    }
+
+/* Add, Sub, Mul and Div, since B is broadcast. */
+#define ARITHMETIC_ROW(version, list, formula, learned, tests)                                                         \
+    {                                                                                                                  \
+        .since = version, .signature = "T A, T B -> T C", .types = list, .infer = binary_infer, .run = run,            \
+        .chain = CHAIN_OF_2(formula), .gradient = gradient, .flags = OP_ELEMENTWISE, .parameters = learned,            \
+        .cases = tests                                                                                                 \
+    }
+/* All their rows. */
+#define ARITHMETIC_ROWS(formula, learned, tests)                                                                       \
+    ARITHMETIC_ROW(14, "T: floats bf16 ints uints", formula, learned, tests),                                          \
+        ARITHMETIC_ROW(13, "T: floats bf16 i32 i64 u32 u64", formula, learned, tests),                                 \
+        ARITHMETIC_ROW(7, "T: floats i32 i64 u32 u64", formula, learned, tests),                                       \
+        BROADCAST_ROW(6, "T A, T B -> T C", "T: floats i32 i64 u32 u64", broadcast_cases),                             \
+        BROADCAST_ROW(1, "T A, T B -> T C", "T: floats", broadcast_cases)
 
 /* The same of comparison.h. */
 #define COMPARISON_PARTS .infer = compare_infer, .run = run, .gradient = zero_gradient, .flags = OP_ELEMENTWISE
@@ -100,9 +133,12 @@ bool extremum_gradient(struct backward *b);
 
 /* -- test: for .cases -- */
 
-/* Of unary operators that take real numbers alone; of numbers far apart, where there is a bend; of positive ones. */
-extern const struct op_case unary_cases[], unary_cases_apart[], unary_cases_positive[];
+/* Of unary operators that take real numbers alone; of positive ones. */
+extern const struct op_case unary_cases[], unary_cases_positive[];
 /* Of binary operators that take numbers of every type; of those whose result is a bool. */
 extern const struct op_case arithmetic_cases[], comparison_cases[], comparison_cases_1[];
+extern const struct op_case rounding_cases[], rounding_cases_1[]; /* of Ceil, Floor and Round */
+extern const struct op_case extremum_cases[];                     /* of Max and Min */
+extern const struct op_case logical_cases[], logical_cases_1[];   /* of And, Or and Xor */
 
 #endif

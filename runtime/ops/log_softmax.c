@@ -41,22 +41,12 @@ static bool gradient(struct backward *b)
 static const struct op_case cases_before[] = { SOFTMAX_CASES_BEFORE, { 0 } };
 static const struct op_case cases[] = { SOFTMAX_CASES, { 0 } };
 
-#define ROW(version, type_list, parser, case_list)                                                                     \
-    {                                                                                                                  \
-        .since = version, .signature = "T input -> T output", .types = type_list,                                      \
-        .attrs_size = sizeof(struct softmax_attrs), .parse = parser, .rank = rank_of_input, .infer = softmax_infer,    \
-        .run = run, .gradient = gradient, .channels_last = softmax_channels_last,                                      \
-        .batch_independent = softmax_rows_apart, .cases = case_list                                                    \
-    }
-
 const struct op op_log_softmax = {
     .name = "LogSoftmax",
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ROW(13, "T: floats bf16", softmax_parse, cases),
-            ROW(11, "T: floats", softmax_parse_before, cases_before),
-            ROW(1, "T: floats", softmax_parse_before, cases_before),
+            SOFTMAX_ROWS,
             { 0 },
         },
 };

@@ -314,3 +314,19 @@ bool reduce_prod_gradient(struct backward *b)
 {
     return grad_emit(b, &op_prod_grad);
 }
+
+/* -- test -- */
+
+const struct op_case extreme_cases_before[] = { REDUCE_CASES_BEFORE("~", 1), { 0 } };
+const struct op_case extreme_cases[] = {
+    REDUCE_CASES("~", 1),
+    { "i8[6,5] i64[1]{0}", "", "i8[1,5]", 0 },
+    { "u8[6,5] i64[1]{1}", "", "u8[6,1]", 0 },
+    { 0 },
+};
+const struct op_case extreme_cases_20[] = {
+    { "f64[2,3,4]~ i64[1]{1}", "", "f64[2,1,4]", 1 },
+    { "bool[6,5] i64[1]{1}", "", "bool[6,1]", 0 },
+    { "bool[0,5] i64[1]{0}", "", "bool[1,5]", 0 },
+    { 0 },
+};

@@ -59,10 +59,34 @@ void reduce_give(struct backward *b, struct value *v);
         REDUCE_ROW_BEFORE(11, "T: floats i32 i64 u32 u64", inferrer, cases_before),                                    \
         REDUCE_ROW_BEFORE(1, "T: floats i32 i64 u32 u64", inferrer, cases_before)
 
+/* Of ReduceMax and ReduceMin. */
+extern const struct op_case extreme_cases[], extreme_cases_before[], extreme_cases_20[];
+#define REDUCE_ROWS_EXTREME                                                                                            \
+    REDUCE_ROW(20, "T: floats bf16 i8 i32 i64 u8 u32 u64 bool", reduce_infer, extreme_cases_20),                       \
+        REDUCE_ROW(18, "T: floats bf16 i8 i32 i64 u8 u32 u64", reduce_infer, extreme_cases),                           \
+        REDUCE_ROW_BEFORE(13, "T: floats bf16 i8 i32 i64 u8 u32 u64", reduce_infer, extreme_cases_before),             \
+        REDUCE_ROW_BEFORE(12, "T: floats i8 i32 i64 u8 u32 u64", reduce_infer, extreme_cases_before),                  \
+        REDUCE_ROW_BEFORE(11, "T: floats i32 i64 u32 u64", reduce_infer, extreme_cases_before),                        \
+        REDUCE_ROW_BEFORE(1, "T: floats i32 i64 u32 u64", reduce_infer, extreme_cases_before)
+/* Of GlobalAveragePool and GlobalMaxPool, whose files include ops/rank.h and ops/rows.h. */
+#define GLOBAL_POOL_ROW(version, type_list, case_list)                                                                 \
+    {                                                                                                                  \
+        .since = version, .signature = "T X -> T Y", .types = type_list, .attrs_size = sizeof(struct reduce_attrs),    \
+        .parse = reduce_parse_global, .rank = rank_of_input, .infer = reduce_infer, .run = run, .gradient = gradient,  \
+        .channels_last = reduce_channels_last, .batch_independent = rows_of_first, .cases = case_list                  \
+    }
+
 /* Their values are drawn by `how`: "", "+" or "~" (op.h). */
-#define REDUCE_CASES_BEFORE(how)                                                                                       \
+#define GLOBAL_POOL_CASES(how)                                                                                         \
+    { "f64[2,3,4,5]" how, "", "f64[2,3,1,1]", 1 }, { "f32[1,3,7]" how, "", "f32[1,3,1]", 1 },                          \
+        { "f64[2,2,2,3,2]" how, "", "f64[2,2,1,1,1]", 1 }, { "f32[0,3,4,5]", "", "f32[0,3,1,1]", 0 },                  \
+    {                                                                                                                  \
+        "f16[2,3,4,5]", "", "f16[2,3,1,1]", 0                                                                          \
+    }
+/* `whole`: are gradients looked at of what makes one float of a hundred, too? It has few digits. */
+#define REDUCE_CASES_BEFORE(how, whole)                                                                                \
     { "f64[2,3,4]" how, "axes=[1]", "f64[2,1,4]", 1 }, { "f64[2,3,4]" how, "axes=[-1,0] keepdims=0", "f64[3]", 1 },    \
-        { "f32[3,5,7]" how, "", "f32[1,1,1]", 0 }, { "f32[4,300]" how, "axes=[0] keepdims=0", "f32[300]", 1 },         \
+        { "f32[3,5,7]" how, "", "f32[1,1,1]", whole }, { "f32[4,300]" how, "axes=[0] keepdims=0", "f32[300]", 1 },     \
         { "f32[70,1000]" how, "keepdims=0", "f32[]", 0 }, { "f64[]" how, "", "f64[]", 1 },                             \
         { "f32[2,0,3]", "axes=[1]", "f32[2,1,3]", 0 }, { "f32[0,3]", "axes=[1]", "f32[0,1]", 0 },                      \
         { "f16[6,5]" how, "axes=[1] keepdims=0", "f16[6]", 0 }, { "i32[6,5]" how, "axes=[0]", "i32[1,5]", 0 },         \
@@ -70,11 +94,11 @@ void reduce_give(struct backward *b, struct value *v);
     {                                                                                                                  \
         "u64[6,5]" how, "", "u64[1,1]", 0                                                                              \
     }
-#define REDUCE_CASES(how)                                                                                              \
+#define REDUCE_CASES(how, whole)                                                                                       \
     { "f64[2,3,4]" how " i64[1]{1}", "", "f64[2,1,4]", 1 },                                                            \
         { "f64[2,3,4]" how " i64[2]{-1,0}", "keepdims=0", "f64[3]", 1 },                                               \
-        { "f64[2,3,4,5]" how " i64[2]{1,3}", "keepdims=0", "f64[2,4]", 1 }, { "f32[3,5,7]" how, "", "f32[1,1,1]", 0 }, \
-        { "f32[3,5,7]" how " i64[0]{}", "keepdims=0", "f32[]", 0 },                                                    \
+        { "f64[2,3,4,5]" how " i64[2]{1,3}", "keepdims=0", "f64[2,4]", 1 },                                            \
+        { "f32[3,5,7]" how, "", "f32[1,1,1]", whole }, { "f32[3,5,7]" how " i64[0]{}", "keepdims=0", "f32[]", whole }, \
         { "f64[3,5]" how " i64[0]{}", "noop_with_empty_axes=1", "f64[3,5]", 1 },                                       \
         { "f64[3,5]" how, "noop_with_empty_axes=1", "f64[3,5]", 1 },                                                   \
         { "f32[4,300]" how " i64[1]{0}", "keepdims=0", "f32[300]", 1 },                                                \

@@ -24,10 +24,10 @@ static bool gradient(struct backward *b)
 
 /* -- test -- */
 
-static const struct op_case before[] = { REDUCE_CASES_BEFORE("~"),
+static const struct op_case before[] = { REDUCE_CASES_BEFORE("~", 0),
                                          { "f64[2,2]{0,0,3,4}", "axes=[1]", "f64[2,1]", 1 },
                                          { 0 } };
-static const struct op_case cases[] = { REDUCE_CASES("~"), { 0 } };
+static const struct op_case cases[] = { REDUCE_CASES("~", 0), { 0 } };
 
 const struct op op_reduce_l2 = {
     .name = "ReduceL2",

@@ -21,8 +21,8 @@ static bool gradient(struct backward *b)
 
 /* -- test -- */
 
-static const struct op_case before[] = { REDUCE_CASES_BEFORE("+"), { 0 } };
-static const struct op_case cases[] = { REDUCE_CASES("+"), { 0 } };
+static const struct op_case before[] = { REDUCE_CASES_BEFORE("+", 0), { 0 } };
+static const struct op_case cases[] = { REDUCE_CASES("+", 0), { 0 } };
 
 const struct op op_reduce_log_sum = {
     .name = "ReduceLogSum",

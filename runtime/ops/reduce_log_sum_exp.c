@@ -48,12 +48,12 @@ static bool gradient(struct backward *b)
 /* -- test -- */
 
 static const struct op_case before[] = {
-    REDUCE_CASES_BEFORE(""),
+    REDUCE_CASES_BEFORE("", 0),
     { "f64[2,3]{1000,1001,999,-1000,-1000,-1000}", "axes=[1]", "f64[2,1]", 1 },
     { "f64[2,2]{-inf,-inf,inf,0}", "axes=[1] keepdims=0", "f64[2]", 0 },
     { 0 },
 };
-static const struct op_case cases[] = { REDUCE_CASES(""), { 0 } };
+static const struct op_case cases[] = { REDUCE_CASES("", 0), { 0 } };
 
 const struct op op_reduce_log_sum_exp = {
     .name = "ReduceLogSumExp",

@@ -35,8 +35,7 @@ static const struct op_case cases[] = {
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
-        .since = version, .signature = "T input -> T output", .types = list, .infer = unary_infer, .run = run,         \
-        .chain = &chain, .gradient = zero_gradient, .flags = OP_ELEMENTWISE, .cases = cases                            \
+        .since = version, .signature = "T input -> T output", .types = list, UNARY_PARTS_FLAT, .cases = cases          \
     }
 
 const struct op op_sign = {

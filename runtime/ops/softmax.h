@@ -34,6 +34,19 @@ bool softmax_grad_run(struct step *s, bool log_of);
         .no_gradient = "second derivatives are not supported"                                                          \
     }
 
+/* All rows of Softmax and LogSoftmax, whose files include ops/rank.h. */
+#define SOFTMAX_ROW(version, type_list, parser, case_list)                                                             \
+    {                                                                                                                  \
+        .since = version, .signature = "T input -> T output", .types = type_list,                                      \
+        .attrs_size = sizeof(struct softmax_attrs), .parse = parser, .rank = rank_of_input, .infer = softmax_infer,    \
+        .run = run, .gradient = gradient, .channels_last = softmax_channels_last,                                      \
+        .batch_independent = softmax_rows_apart, .cases = case_list                                                    \
+    }
+#define SOFTMAX_ROWS                                                                                                   \
+    SOFTMAX_ROW(13, "T: floats bf16", softmax_parse, cases),                                                           \
+        SOFTMAX_ROW(11, "T: floats", softmax_parse_before, cases_before),                                              \
+        SOFTMAX_ROW(1, "T: floats", softmax_parse_before, cases_before)
+
 /* dX of a LogSoftmax along `axis` with output Y: what a loss adds whose log-probabilities are used beside it. */
 struct value *emit_log_softmax_grad(struct emitter *e, int64_t axis, struct value *dy, struct value *y);
 

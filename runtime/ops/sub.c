@@ -32,22 +32,12 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
-#define ROW(version, list)                                                                                             \
-    {                                                                                                                  \
-        .since = version, .signature = "T A, T B -> T C", .types = list, .infer = binary_infer, .run = run,            \
-        .chain = CHAIN_OF_2(formula_sub), .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = arithmetic_cases     \
-    }
-
 const struct op op_sub = {
     .name = "Sub",
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ROW(14, "T: floats bf16 ints uints"),
-            ROW(13, "T: floats bf16 i32 i64 u32 u64"),
-            ROW(7, "T: floats i32 i64 u32 u64"),
-            BROADCAST_ROW(6, "T A, T B -> T C", "T: floats i32 i64 u32 u64", broadcast_cases),
-            BROADCAST_ROW(1, "T A, T B -> T C", "T: floats", broadcast_cases),
+            ARITHMETIC_ROWS(formula_sub, NULL, arithmetic_cases),
             { 0 },
         },
 };

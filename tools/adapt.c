@@ -1,13 +1,12 @@
 /* kiln adapt: any ONNX file becomes a network that trains. */
 #include "adaptation.h"
-#include "learn.h"
-#include <float.h>
+#include "sets.h"
 #include <string.h>
 
 struct options {
     const char *input, *output;
+    struct sets sets;
     struct adapt_request adapt;
-    struct limits limits;
 };
 
 static bool adapt_file(struct command *c, struct options *o)
@@ -22,31 +21,15 @@ static bool adapt_file(struct command *c, struct options *o)
     c->teller.file = o->input;
     load.context = c->context;
     load.seconds = c->limits.seconds;
-    ok = kiln_model_open(&m, o->input, &load, &c->err) == KILN_OK && adapt_model(c, &m, &o->adapt) &&
-         kiln_model_save(m, o->output, KILN_FORM_BY_NAME, &c->err) == KILN_OK;
+    ok = kiln_model_open(&m, o->input, &load, &c->err) == KILN_OK && sets_apply(c, &m, &o->sets) &&
+         adapt_model(c, &m, &o->adapt) && kiln_model_save(m, o->output, KILN_FORM_BY_NAME, &c->err) == KILN_OK;
     kiln_model_free(m);
     return ok;
 }
 
 /* -- the verb -- */
 
-enum {
-    KEY_CALIBRATE = 256,
-    KEY_LIMIT,
-    KEY_NORMALIZE,
-    KEY_CLASSES,
-    KEY_HEAD,
-    KEY_OUTPUT,
-    KEY_BATCH,
-    KEY_AS,
-    KEY_REPORT,
-    KEY_INFERENCE,
-    KEY_FREEZE,
-    KEY_EPSILON,
-    KEY_MOMENTUM,
-    KEY_THREADS,
-    KEY_SET
-};
+enum { KEY_CLASSES = 256, KEY_HEAD, KEY_OUTPUT, KEY_BATCH, KEY_AS, KEY_REPORT, KEY_INFERENCE, KEY_FREEZE, KEY_SET };
 
 static void take_batch(struct options *o, const char *arg, struct argp_state *state)
 {
@@ -85,19 +68,13 @@ static error_t parse_adaptation(int key, char *arg, struct argp_state *state)
         adapt_add_choice(&o->adapt, arg, state);
         return 0;
     case KEY_SET:
-        sets_add(&o->adapt.sets, arg, state);
+        sets_add(&o->sets, arg, state);
         return 0;
     case KEY_INFERENCE:
         a->inference = true;
         return 0;
     case KEY_FREEZE:
         a->freeze_backbone = true;
-        return 0;
-    case KEY_EPSILON:
-        a->epsilon = option_real(state, "epsilon", arg, (double)FLT_MIN, 1);
-        return 0;
-    case KEY_MOMENTUM:
-        a->momentum = option_real(state, "momentum", arg, (double)FLT_MIN, 1);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -112,8 +89,6 @@ static void check(const struct options *o, struct argp_state *state)
         argp_error(state, "needs a model and --output");
     if (a->classes && o->adapt.head)
         argp_error(state, "--classes and --head exclude each other");
-    if ((o->adapt.limit || o->adapt.normalize) && !o->adapt.data)
-        argp_error(state, "--limit and --normalize are of the data: --calibrate");
     if (a->inference && !o->adapt.data)
         argp_error(state, "--inference measures statistics: it needs --calibrate");
 }
@@ -126,28 +101,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case 'o':
         o->output = arg;
         return 0;
-    case KEY_CALIBRATE:
-        o->adapt.data = arg;
-        return 0;
-    case KEY_LIMIT:
-        o->adapt.limit = option_number(state, "limit", arg, 1, INT64_MAX);
-        return 0;
-    case KEY_NORMALIZE:
-        o->adapt.normalize = option_normalization(state, arg);
-        return 0;
     case KEY_REPORT:
         o->adapt.report = arg;
         return 0;
-    case KEY_THREADS:
-        o->adapt.threads = (int)option_number(state, "threads", arg, 0, 4096);
-        return 0;
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &o->limits;
+        state->child_inputs[0] = &o->adapt;
         return 0;
     case ARGP_KEY_ARG:
-        if (o->input)
-            argp_error(state, "one model at a time, '%s' is a second one", arg);
-        o->input = arg;
+        option_model(state, &o->input, arg);
         return 0;
     case ARGP_KEY_END:
         check(o, state);
@@ -159,10 +120,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option argp_options[] = {
     { "output", 'o', "FILE", 0, "where the model goes; text where it ends in .onnxtxt", 1 },
-    { "calibrate", KEY_CALIBRATE, "SPEC", 0,
-      "data as the network is used on: what the file does not have of running statistics is measured on them", 1 },
-    { "limit", KEY_LIMIT, "N", 0, "of the data: only the first N samples", 1 },
-    { "normalize", KEY_NORMALIZE, "KIND", 0, "of the data: unit (/255), center, standardize", 1 },
     { "report", KEY_REPORT, "FILE", 0, "all that was found, as JSON", 1 },
     { "classes", KEY_CLASSES, "N", 0, "a new last layer with so many classes", 2 },
     { "head", KEY_HEAD, "FILE", 0, "the network in this file in place of the last layer", 2 },
@@ -171,17 +128,11 @@ static const struct argp_option argp_options[] = {
     { "batch", KEY_BATCH, "WHAT", 0, "of a batch that the file fixes: free it or keep it (free)", 3 },
     { "as", KEY_AS, "NAME=CHOICE", 0,
       "what a layer is, where the table is wrong: batch-normalization, scale-and-shift, constant, trainable, frozen; "
-      "of "
-      "BatchNormalization fresh or measured, of what it was folded into folded or none, of constants shared or untied, "
-      "of "
-      "layers bias or no-bias; NAME may be a pattern; may be repeated",
+      "of BatchNormalization fresh or measured, of what it was folded into folded or none, of constants shared or "
+      "untied, of layers bias or no-bias; NAME may be a pattern; may be repeated",
       3 },
     { "set", KEY_SET, "NAME=FILE", 0, SET_HELP, 3 },
     { "inference", KEY_INFERENCE, NULL, 0, "BatchNormalization in training mode normalises by measured statistics", 3 },
-    { "epsilon", KEY_EPSILON, "X", 0, "of BatchNormalization, where the file does not tell (as its framework has it)",
-      3 },
-    { "momentum", KEY_MOMENTUM, "X", 0, "of BatchNormalization, likewise", 3 },
-    { "threads", KEY_THREADS, "N", 0, "threads (0: one for each CPU)", 4 },
     { 0 },
 };
 
@@ -193,7 +144,7 @@ static int run(int argc, char **argv)
         "MODEL",
         "Make of any ONNX file a network that trains and computes the same: what an exporter has "
         "taken apart is made again, what was found is told, and the decisions go into the file.",
-        limits_options,
+        adaptation_options,
         help_filled,
         NULL
     };
@@ -202,7 +153,7 @@ static int run(int argc, char **argv)
 
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
-    c.limits = o.limits;
+    c.limits = o.adapt.limits;
     return command_end(&c, command_start(&c, o.adapt.threads) && adapt_file(&c, &o));
 }
 

@@ -1,6 +1,63 @@
 #include "adaptation.h"
+#include "learn.h"
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* -- options -- */
+
+enum { KEY_CALIBRATE = 0x2000, KEY_LIMIT, KEY_NORMALIZE, KEY_EPSILON, KEY_MOMENTUM, KEY_THREADS };
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct adapt_request *q = state->input;
+
+    switch (key) {
+    case KEY_CALIBRATE:
+        q->data = arg;
+        return 0;
+    case KEY_LIMIT:
+        q->limit = option_number(state, "limit", arg, 1, INT64_MAX);
+        return 0;
+    case KEY_NORMALIZE:
+        q->normalize = option_normalization(state, arg);
+        return 0;
+    case KEY_EPSILON:
+        q->options.epsilon = option_real(state, "epsilon", arg, (double)FLT_MIN, 1);
+        return 0;
+    case KEY_MOMENTUM:
+        q->options.momentum = option_real(state, "momentum", arg, (double)FLT_MIN, 1);
+        return 0;
+    case KEY_THREADS:
+        q->threads = (int)option_number(state, "threads", arg, 0, 4096);
+        return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &q->limits;
+        return 0;
+    case ARGP_KEY_END:
+        if ((q->limit || q->normalize) && !q->data)
+            argp_error(state, "--limit and --normalize are of the data: --calibrate");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option options[] = {
+    { "calibrate", KEY_CALIBRATE, "SPEC", 0,
+      "data as the network is used on: running statistics that the file does not have are measured on them", 1 },
+    { "limit", KEY_LIMIT, "N", 0, "of the data: only the first N samples", 1 },
+    { "normalize", KEY_NORMALIZE, "KIND", 0, "of the data: unit (/255), center, standardize", 1 },
+    { "epsilon", KEY_EPSILON, "X", 0, "of BatchNormalization, where the file does not tell (as its framework has it)",
+      2 },
+    { "momentum", KEY_MOMENTUM, "X", 0, "of BatchNormalization, likewise", 2 },
+    { "threads", KEY_THREADS, "N", 0, "threads (0: one for each CPU)", 3 },
+    { 0 },
+};
+
+static const struct argp adaptation_argp = { .options = options, .parser = parse_option, .children = limits_options };
+
+const struct argp_child adaptation_options[] = { { &adaptation_argp, 0, "What the file does not tell:", 8 }, { 0 } };
 
 void adapt_add_choice(struct adapt_request *q, char *arg, struct argp_state *state)
 {
@@ -129,38 +186,6 @@ void adapt_hint(struct command *c, const kiln_model *m)
 
 /* -- adapting -- */
 
-/* Parameters that the file gives no value are drawn first: the network is run. */
-static bool fill(struct command *c, kiln_model **m)
-{
-    kiln_model *filled;
-
-    if (!kiln_model_missing_count(*m))
-        return true;
-    if (kiln_model_initialize(&filled, *m, 0, false, NULL, &c->err) != KILN_OK)
-        return false;
-    kiln_model_free(*m);
-    *m = filled;
-    return true;
-}
-
-/* Inputs that become constants. */
-static bool set_inputs(struct command *c, kiln_model **m, const struct sets *sets)
-{
-    kiln_edit_options o = KILN_EDIT_OPTIONS_INIT;
-    kiln_model *made = NULL;
-
-    if (!sets->count)
-        return true;
-    if (sets_read(c, sets, *m, &o))
-        kiln_model_edit(&made, *m, &o, &c->err);
-    sets_release(&o);
-    if (!made)
-        return false;
-    kiln_model_free(*m);
-    *m = made;
-    return true;
-}
-
 static bool open_data(struct command *c, kiln_dataset **out, const kiln_model *m, const struct adapt_request *q)
 {
     kiln_data_options o = KILN_DATA_OPTIONS_INIT;
@@ -224,7 +249,8 @@ bool adapt_model(struct command *c, kiln_model **m, struct adapt_request *q)
         c->err = *kiln_model_error(*m);
         return false;
     }
-    ok = fill(c, m) && set_inputs(c, m, &q->sets) && open_data(c, &data, *m, q) && open_head(c, &head, q->head) &&
+    /* the network is run: what has no value is drawn first */
+    ok = fill_model(c, m, 0, NULL) && open_data(c, &data, *m, q) && open_head(c, &head, q->head) &&
          adapt(c, m, q, data, head);
     kiln_model_free(head);
     kiln_dataset_free(data);

@@ -2,7 +2,7 @@
 #ifndef KILN_TOOLS_ADAPTATION_H
 #define KILN_TOOLS_ADAPTATION_H
 
-#include "sets.h"
+#include "tools.h"
 
 enum { ADAPT_MOST = 64 }; /* choices, and outputs that train */
 
@@ -15,8 +15,12 @@ struct adapt_request {
     const char *names[ADAPT_MOST], *choices[ADAPT_MOST], *outputs[ADAPT_MOST];
     const char *report; /* a file for all that was found, as JSON; NULL: none */
     int threads;
-    struct sets sets;
+    struct limits limits;
 };
+
+/* --calibrate, --limit, --normalize, --epsilon, --momentum, --threads, and the limits, as children of a verb's argp,
+ * whose parser gives them its request at ARGP_KEY_INIT: state->child_inputs[0]. */
+extern const struct argp_child adaptation_options[];
 
 /* Takes "NAME=CHOICE"; the option's error ends the command. */
 void adapt_add_choice(struct adapt_request *q, char *arg, struct argp_state *state);

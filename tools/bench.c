@@ -355,9 +355,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = &o->limits;
         return 0;
     case ARGP_KEY_ARG:
-        if (o->model)
-            argp_error(state, "one model at a time, '%s' is a second one", arg);
-        o->model = arg;
+        option_model(state, &o->model, arg);
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "needs a model");

@@ -115,15 +115,27 @@ kiln_model *open_model(struct command *c, const char *path)
     return m;
 }
 
+bool fill_model(struct command *c, kiln_model **m, uint64_t seed, size_t *drawn)
+{
+    kiln_model *filled;
+
+    if (!kiln_model_missing_count(*m))
+        return true;
+    if (kiln_model_initialize(&filled, *m, seed, false, drawn, &c->err) != KILN_OK)
+        return false;
+    kiln_model_free(*m);
+    *m = filled;
+    return true;
+}
+
 kiln_model *open_filled_model(struct command *c, const char *path, uint64_t seed, size_t *drawn)
 {
-    kiln_model *m = open_model(c, path), *filled;
+    kiln_model *m = open_model(c, path);
 
-    if (!m || !kiln_model_missing_count(m))
+    if (!m || fill_model(c, &m, seed, drawn))
         return m;
-    kiln_model_initialize(&filled, m, seed, false, drawn, &c->err);
     kiln_model_free(m);
-    return filled;
+    return NULL;
 }
 
 kiln_tensor *random_input(struct command *c, const kiln_value_info *input, int64_t batch, uint64_t seed, int32_t stream)

@@ -1,17 +1,13 @@
 /* kiln convert: a model in another form. */
 #include "adaptation.h"
-#include "learn.h"
 #include "sets.h"
-#include <float.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct options {
     const char *input, *output;
     struct sets sets;
-    bool inference, text, trainable;
+    bool inference, text, trainable, folded; /* was it said? */
     struct adapt_request adapt;
-    struct limits limits;
 };
 
 /* What stays until the model is written. */
@@ -28,25 +24,19 @@ static bool open_any(struct conversion *v)
 
     v->command.teller.file = v->o->input;
     o.context = v->command.context;
-    o.seconds = v->o->limits.seconds;
+    o.seconds = v->o->adapt.limits.seconds;
     o.partial = true;
     o.diagnostic = tell_nothing;
     return kiln_model_open(&v->model, v->o->input, &o, &v->command.err) == KILN_OK;
 }
 
-static bool edit(struct conversion *v)
+static bool make_inference(struct conversion *v)
 {
     kiln_edit_options o = KILN_EDIT_OPTIONS_INIT;
-    kiln_model *made = NULL;
+    kiln_model *made;
 
-    /* with data, statistics are measured first: adapt_model does it */
-    o.inference = v->o->inference && !v->o->adapt.data;
-    if (!v->o->sets.count && !o.inference)
-        return true;
-    if (sets_read(&v->command, &v->o->sets, v->model, &o))
-        kiln_model_edit(&made, v->model, &o, &v->command.err);
-    sets_release(&o);
-    if (!made)
+    o.inference = true;
+    if (kiln_model_edit(&made, v->model, &o, &v->command.err) != KILN_OK)
         return false;
     kiln_model_free(v->model);
     v->model = made;
@@ -58,28 +48,20 @@ static bool convert(struct conversion *v)
     const kiln_form form = v->o->text ? KILN_FORM_TEXT : KILN_FORM_BY_NAME;
     struct command *c = &v->command;
 
-    if (kiln_file_claim(c->context, v->o->output, KILN_FILE_MODEL, &c->err) != KILN_OK || !open_any(v) || !edit(v))
+    if (kiln_file_claim(c->context, v->o->output, KILN_FILE_MODEL, &c->err) != KILN_OK || !open_any(v) ||
+        !sets_apply(c, &v->model, &v->o->sets))
         return false;
     v->o->adapt.options.inference = v->o->inference;
-    if (v->o->adapt.data && !adapt_model(c, &v->model, &v->o->adapt))
+    if (v->o->adapt.data && !adapt_model(c, &v->model, &v->o->adapt)) /* measures statistics before they are used */
+        return false;
+    if (v->o->inference && !v->o->adapt.data && !make_inference(v))
         return false;
     return kiln_model_save(v->model, v->o->output, form, &c->err) == KILN_OK;
 }
 
 /* -- the verb -- */
 
-enum {
-    KEY_INFERENCE = 256,
-    KEY_SET,
-    KEY_TRAINABLE,
-    KEY_CALIBRATE,
-    KEY_LIMIT,
-    KEY_NORMALIZE,
-    KEY_THREADS,
-    KEY_EPSILON,
-    KEY_MOMENTUM,
-    KEY_FOLDED
-};
+enum { KEY_INFERENCE = 256, KEY_SET, KEY_TRAINABLE, KEY_FOLDED };
 
 static kiln_folded option_folded(struct argp_state *state, const char *arg)
 {
@@ -90,6 +72,22 @@ static kiln_folded option_folded(struct argp_state *state, const char *arg)
             return (kiln_folded)k;
     argp_error(state, "--folded is '%s', must be named, all or none", arg);
     return KILN_FOLDED_NAMED;
+}
+
+static void check(const struct options *o, struct argp_state *state)
+{
+    const kiln_adapt_options *a = &o->adapt.options;
+
+    if (!o->input || !o->output)
+        argp_error(state, "needs a model and --output");
+    if (o->trainable && o->inference)
+        argp_error(state, "--trainable and --inference exclude each other");
+    if (o->trainable && !o->adapt.data)
+        argp_error(state, "--trainable measures on data: it needs --calibrate");
+    if (o->adapt.data && !o->trainable && !o->inference)
+        argp_error(state, "--calibrate is of --trainable or --inference");
+    if ((a->epsilon > 0 || a->momentum > 0 || o->folded) && !o->adapt.data)
+        argp_error(state, "--epsilon, --momentum and --folded are of what is measured: --calibrate");
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -112,44 +110,18 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_TRAINABLE:
         o->trainable = true;
         return 0;
-    case KEY_CALIBRATE:
-        o->adapt.data = arg;
-        return 0;
-    case KEY_LIMIT:
-        o->adapt.limit = option_number(state, "limit", arg, 1, INT64_MAX);
-        return 0;
-    case KEY_NORMALIZE:
-        o->adapt.normalize = option_normalization(state, arg);
-        return 0;
-    case KEY_THREADS:
-        o->adapt.threads = (int)option_number(state, "threads", arg, 0, 4096);
-        return 0;
-    case KEY_EPSILON:
-        o->adapt.options.epsilon = option_real(state, "epsilon", arg, (double)FLT_MIN, 1);
-        return 0;
-    case KEY_MOMENTUM:
-        o->adapt.options.momentum = option_real(state, "momentum", arg, (double)FLT_MIN, 1);
-        return 0;
     case KEY_FOLDED:
+        o->folded = true;
         o->adapt.options.folded = option_folded(state, arg);
         return 0;
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &o->limits;
+        state->child_inputs[0] = &o->adapt;
         return 0;
     case ARGP_KEY_ARG:
-        if (o->input)
-            argp_error(state, "one model at a time, '%s' is a second one", arg);
-        o->input = arg;
+        option_model(state, &o->input, arg);
         return 0;
     case ARGP_KEY_END:
-        if (!o->input || !o->output)
-            argp_error(state, "needs a model and --output");
-        if (o->trainable && !o->adapt.data)
-            argp_error(state, "--trainable measures on data: it needs --calibrate");
-        if (o->adapt.data && !o->trainable && !o->inference)
-            argp_error(state, "--calibrate is of --trainable or --inference");
-        if (o->trainable && o->inference)
-            argp_error(state, "--trainable and --inference exclude each other");
+        check(o, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -163,23 +135,17 @@ static int run(int argc, char **argv)
         { "text", 't', NULL, 0, "write the ONNX textual syntax, whatever the file is called", 1 },
         { "inference", KEY_INFERENCE, NULL, 0, "BatchNormalization and Dropout as they are after training", 1 },
         { "set", KEY_SET, "NAME=FILE", 0, SET_HELP, 1 },
-        { "trainable", KEY_TRAINABLE, NULL, 0, "the short form of kiln adapt", 2 },
-        { "calibrate", KEY_CALIBRATE, "SPEC", 0,
-          "with --trainable or --inference: the data that running statistics are measured on", 2 },
-        { "limit", KEY_LIMIT, "N", 0, "of the data: only the first N samples", 2 },
-        { "normalize", KEY_NORMALIZE, "KIND", 0, "of the data: unit (/255), center, standardize", 2 },
-        { "epsilon", KEY_EPSILON, "X", 0, "of BatchNormalization, where the file does not tell", 2 },
-        { "momentum", KEY_MOMENTUM, "X", 0, "likewise", 2 },
-        { "folded", KEY_FOLDED, "WHICH", 0, "convolutions that one was folded into: those named so (named), all, none",
-          2 },
-        { "threads", KEY_THREADS, "N", 0, "threads (0: one for each CPU)", 2 },
+        { "trainable", KEY_TRAINABLE, NULL, 0, "the short form of kiln adapt; needs --calibrate", 2 },
+        { "folded", KEY_FOLDED, "WHICH", 0,
+          "with --calibrate: convolutions that BatchNormalization was folded into, those named so (named), all, none",
+          3 },
         { 0 },
     };
     const struct argp argp = { options,
                                parse_option,
                                "MODEL",
                                "Write a model in another form: binary or text, for inference, or for training.",
-                               limits_options,
+                               adaptation_options,
                                NULL,
                                NULL };
     struct options o = { .adapt.options = KILN_ADAPT_OPTIONS_INIT };
@@ -189,7 +155,7 @@ static int run(int argc, char **argv)
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
     v.o = &o;
-    v.command.limits = o.limits;
+    v.command.limits = o.adapt.limits;
     ok = command_start(&v.command, o.adapt.threads) && convert(&v);
     kiln_model_free(v.model);
     return command_end(&v.command, ok);

@@ -64,6 +64,13 @@ bool options_parse(const struct argp *argp, int argc, char **argv, void *input)
     return !error;
 }
 
+void option_model(struct argp_state *state, const char **model, const char *arg)
+{
+    if (*model)
+        argp_error(state, "one model at a time, '%s' is a second one", arg);
+    *model = arg;
+}
+
 int64_t option_number(struct argp_state *state, const char *name, const char *arg, int64_t least, int64_t most)
 {
     char *end;

@@ -24,7 +24,6 @@ static bool open_any(struct inspection *i, bool partial)
 {
     kiln_load_options o = KILN_LOAD_OPTIONS_INIT;
     struct command *c = &i->command;
-    kiln_model *filled;
 
     c->teller.file = i->o->model;
     o.context = c->context;
@@ -33,13 +32,7 @@ static bool open_any(struct inspection *i, bool partial)
     o.diagnostic = tell_nothing;
     if (kiln_model_open(&i->model, i->o->model, &o, &c->err) != KILN_OK)
         return false;
-    if (i->o->form == FORM_TEXT || !kiln_model_missing_count(i->model))
-        return true;
-    if (kiln_model_initialize(&filled, i->model, 0, false, NULL, &c->err) != KILN_OK)
-        return false;
-    kiln_model_free(i->model);
-    i->model = filled;
-    return true;
+    return i->o->form == FORM_TEXT || fill_model(c, &i->model, 0, NULL);
 }
 
 /* -- for people -- */
@@ -330,9 +323,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = &o->limits;
         return 0;
     case ARGP_KEY_ARG:
-        if (o->model)
-            argp_usage(state);
-        o->model = arg;
+        option_model(state, &o->model, arg);
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_usage(state);

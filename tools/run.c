@@ -347,9 +347,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = &o->limits;
         return 0;
     case ARGP_KEY_ARG:
-        if (o->model)
-            argp_usage(state);
-        o->model = arg;
+        option_model(state, &o->model, arg);
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_usage(state);

@@ -22,7 +22,8 @@ static char *name_end(const kiln_model *m, char *arg)
     return strchr(arg, '=');
 }
 
-bool sets_read(struct command *c, const struct sets *s, const kiln_model *m, kiln_edit_options *o)
+/* Reads the files and gives the values to *o, which must go to release then, also after an error. */
+static bool read_values(struct command *c, const struct sets *s, const kiln_model *m, kiln_edit_options *o)
 {
     const char **names = calloc(s->count + 1, sizeof *names);
     kiln_tensor **values = calloc(s->count + 1, sizeof *values);
@@ -45,10 +46,27 @@ bool sets_read(struct command *c, const struct sets *s, const kiln_model *m, kil
     return true;
 }
 
-void sets_release(kiln_edit_options *o)
+static void release(kiln_edit_options *o)
 {
     for (size_t k = 0; k < o->constant_count; k++)
         kiln_tensor_free((kiln_tensor *)(uintptr_t)o->constants[k]);
     free((void *)(uintptr_t)o->constants);
     free((void *)(uintptr_t)o->constant_names);
+}
+
+bool sets_apply(struct command *c, kiln_model **m, const struct sets *s)
+{
+    kiln_edit_options o = KILN_EDIT_OPTIONS_INIT;
+    kiln_model *made = NULL;
+
+    if (!s->count)
+        return true;
+    if (read_values(c, s, *m, &o))
+        kiln_model_edit(&made, *m, &o, &c->err);
+    release(&o);
+    if (!made)
+        return false;
+    kiln_model_free(*m);
+    *m = made;
+    return true;
 }

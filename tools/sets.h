@@ -15,9 +15,8 @@ struct sets {
 #define SET_HELP "an input becomes a constant, from a .npy file; may be repeated"
 
 void sets_add(struct sets *s, char *arg, struct argp_state *state);
-/* Reads the files and gives the values to *o, which must go to sets_release then, also after an error; names may hold '='
- * where the model has such an input. */
-bool sets_read(struct command *c, const struct sets *s, const kiln_model *m, kiln_edit_options *o);
-void sets_release(kiln_edit_options *o);
+/* *m becomes a model in which they are constants; names may hold '=' where the model has such an input. False with an
+ * error, and *m as it was. */
+bool sets_apply(struct command *c, kiln_model **m, const struct sets *s);
 
 #endif

@@ -71,9 +71,12 @@ bool command_no_memory(struct command *c);
 /* What errno says of a file. */
 bool command_fail_system(struct command *c, const char *path);
 
-/* Opens a model within the limits. Parameters of which the file names only the initialiser get values, so that it can
- * be looked at and run; *drawn, which may be NULL, is how many. NULL with an error. */
+/* Opens a model within the limits. NULL with an error. */
 kiln_model *open_model(struct command *c, const char *path);
+/* Parameters of which the file names only the initialiser get values, so that the model can be looked at and run; *drawn,
+ * which may be NULL, is how many. False with an error, and *m as it was. */
+bool fill_model(struct command *c, kiln_model **m, uint64_t seed, size_t *drawn);
+/* Both. */
 kiln_model *open_filled_model(struct command *c, const char *path, uint64_t seed, size_t *drawn);
 /* A value for an input that nobody gave: dimensions that it leaves open are 1, or `batch` where that is the first. NULL
  * with an error. */
@@ -93,6 +96,8 @@ bool ends_with(const char *s, const char *end);
 char *help_filled(int key, const char *text, void *input);
 /* argp_parse. False, and told, where there was no memory for it: nothing is parsed then. */
 bool options_parse(const struct argp *argp, int argc, char **argv, void *input);
+/* MODEL, the one argument of a verb; a second one ends the command with EXIT_USAGE. */
+void option_model(struct argp_state *state, const char **model, const char *arg);
 /* The argument of --NAME as a whole number from `least` to `most`; anything else ends the command with EXIT_USAGE. */
 int64_t option_number(struct argp_state *state, const char *name, const char *arg, int64_t least, int64_t most);
 /* The same of any number, which a float can hold. */

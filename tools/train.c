@@ -448,9 +448,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = &o->learn.limits;
         return 0;
     case ARGP_KEY_ARG:
-        if (o->learn.model)
-            argp_error(state, "one model at a time, '%s' is a second one", arg);
-        o->learn.model = arg;
+        option_model(state, &o->learn.model, arg);
         return 0;
     case ARGP_KEY_END:
         if (!o->learn.model || !o->learn.data || !o->output)

@@ -1,6 +1,6 @@
-/* The number of samples that a file fixes: what the parts of the step share. batch.c decides, batch_plan.c sees where the
- * samples are, batch_follow.c and batch_mend.c find what has to change, batch_edit.c and batch_declare.c change it,
- * batch_proof.c runs what came out. Functions return false with an error alone: what is wrong with the model is no error here. */
+/* The number of samples that a file fixes: what the parts of the step share. batch.c decides, plan.c sees where the
+ * samples are, follow.c and mend.c find what has to change, edit.c and declare.c change it,
+ * proof.c runs what came out. Functions return false with an error alone: what is wrong with the model is no error here. */
 #ifndef KILN_ADAPT_BATCH_H
 #define KILN_ADAPT_BATCH_H
 
@@ -78,7 +78,7 @@ static inline bool tracked(const struct batch *b, const struct value *v)
     return v && b->track[v->id].dim >= 0;
 }
 
-/* -- batch_plan.c -- */
+/* -- plan.c -- */
 
 /* Finds the batch, and plans for it. b->size is 0 where there is none, or the model fits no batch. */
 bool batch_begin(struct batch *b, struct adapt *a);
@@ -96,7 +96,7 @@ struct tensor batch_scaled(const struct batch *b, const struct tensor *t, int di
 /* What stands before the samples in all of the value. */
 int64_t batch_outer(const struct batch *b, const struct value *v);
 
-/* -- batch_mend.c -- */
+/* -- mend.c -- */
 
 /* Adds the mends of the way-th of the ways in which the node may be mended. No ways: it fits, or cannot be. b->stuck
  * where that way is none after all. `refused`: the other batch does not pass it. */
@@ -106,23 +106,23 @@ const struct tensor *batch_constant(const struct batch *b, const struct node *n,
 /* Is it a vector of integers? */
 bool batch_vector(const struct batch *b, const struct node *n, int k, struct ints *out);
 
-/* -- batch_follow.c -- */
+/* -- follow.c -- */
 
 /* Finds the mends with which any number of samples passes, or what it is stuck at. */
 bool batch_follow(struct batch *b);
 
-/* -- batch_edit.c -- */
+/* -- edit.c -- */
 
 /* Makes all mends in the copy `m`, which is not built, and declares the batch as open. *declared: how many inputs and
  * outputs were told so. */
 bool batch_edit(struct batch *b, struct model *m, size_t *declared);
 
-/* -- batch_declare.c -- */
+/* -- declare.c -- */
 
 /* Leaves the batch open in all that is declared. *declared: how many inputs and outputs were told so. */
 bool batch_declare(struct batch *b, struct edit *e, size_t *declared);
 
-/* -- batch_proof.c -- */
+/* -- proof.c -- */
 
 /* Is one batch of *samples samples of `freed` as many runs of the model? b->stuck says why not. */
 bool batch_prove(struct batch *b, const struct model *freed, int64_t *samples);

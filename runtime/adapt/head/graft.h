@@ -1,4 +1,4 @@
-/* A graph from another file on its way into a model: what the parts of head_graft.c share. */
+/* A graph from another file on its way into a model: what the parts of graft.c share. */
 #ifndef KILN_ADAPT_HEAD_GRAFT_H
 #define KILN_ADAPT_HEAD_GRAFT_H
 
@@ -16,7 +16,7 @@ struct graft {
     struct report *report;
 };
 
-/* -- head_names.c */
+/* -- names.c */
 
 /* Names for all that the graph has: its input is what the layer consumed, its first output is called as the model's,
  * where that is free; all others keep their names where those are. */
@@ -26,7 +26,7 @@ bool graft_rename(struct graft *y, char **name);
 /* The same of all that a node names. */
 bool graft_rename_node(struct graft *y, Onnx__NodeProto *n);
 
-/* -- head_parts.c: into y->to */
+/* -- parts.c: into y->to */
 
 bool graft_opsets(struct graft *y);
 bool graft_functions(struct graft *y);

@@ -1,4 +1,4 @@
-/* A head of other classes on its way: what head_classes.c and head_behind.c share. */
+/* A head of other classes on its way: what classes.c and behind.c share. */
 #ifndef KILN_ADAPT_HEAD_REMAKE_H
 #define KILN_ADAPT_HEAD_REMAKE_H
 
@@ -20,7 +20,7 @@ struct remake {
  * budget_free. */
 char *remake_name(struct remake *y, const Onnx__NodeProto *n, size_t k);
 
-/* -- head_behind.c: what stands behind the layer follows */
+/* -- behind.c: what stands behind the layer follows */
 
 bool remake_shapes(struct remake *y);
 bool remake_activation(struct remake *y);

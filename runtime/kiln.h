@@ -823,13 +823,21 @@ typedef struct kiln_adapt_options {
     kiln_folded folded;
     size_t choice_count;
     const char *const
-        *choice_names;          /* [choice_count] of findings: shell patterns, of which each must match something */
-    const char *const *choices; /* [choice_count] what that is: "batch-normalization", "constant", ... */
-    bool inference;             /* BatchNormalization in training mode normalises by measured statistics, as PyTorch's
+        *choice_names; /* [choice_count] of findings: shell patterns, of which each must match something */
+    /* [choice_count] what that is, where it is found to be something else:
+     *   "batch-normalization", "scale-and-shift", "constant"    a factor and a summand for each channel
+     *   "fresh", "measured"                                     BatchNormalization's mean and variance, where the file
+     *                                                           does not have them: 0 and 1, or those of the data
+     *   "folded", "none"                                        a layer that BatchNormalization may have been folded into
+     *   "shared", "untied"                                      a constant that several layers read
+     *   "bias", "no-bias"                                       a layer whose bias of zeros may be gone
+     *   "trainable", "frozen", "constant"                       a parameter, by the name of its initializer */
+    const char *const *choices;
+    bool inference;         /* BatchNormalization in training mode normalises by measured statistics, as PyTorch's
                                         update_bn makes them */
-    bool keep_batch;            /* a batch that the file fixes stays so */
-    int64_t classes;            /* the last layer becomes a new one with so many classes; 0: it stays */
-    const kiln_model *head;     /* in place of the last layer, instead: a model with one input; may be NULL */
+    bool keep_batch;        /* a batch that the file fixes stays so */
+    int64_t classes;        /* the last layer becomes a new one with so many classes; 0: it stays */
+    const kiln_model *head; /* in place of the last layer, instead: a model with one input; may be NULL */
     size_t output_count;
     const char *const *outputs; /* [output_count] that are to train; none: the first */
     bool freeze_backbone;       /* only the new head trains */

@@ -1,49 +1,12 @@
 /* The public interface, as a program that has nothing but kiln.h uses it, and as one misuses it. */
-#include "kiln.h"
-#include "unit.h"
+#include "public.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-static kiln_error err;
-
-static void expect(kiln_status got, kiln_status need, const char *part)
-{
-    ck_assert_msg(got == need && err.code == need && strstr(err.message, part), "%d (%d '%s: %s'), need %d '%s'", got,
-                  err.code, err.where, err.message, need, part);
-}
-
-static void ok(kiln_status got)
-{
-    ck_assert_msg(got == KILN_OK, "%d '%s: %s'", got, err.where, err.message);
-    ck_assert_int_eq(err.code, KILN_OK);
-    ck_assert_int_eq(err.count, 0);
-}
-
-static kiln_model *open_text(const char *text)
-{
-    kiln_model *m;
-
-    ok(kiln_model_open_memory(&m, text, strlen(text), NULL, &err));
-    return m;
-}
 
 static const char sum[] =
     "<ir_version: 8, opset_import: [\"\": 17, \"ai.onnx.ml\": 3], metadata_props: [\"author\": \"us\"]>\n"
     "sum (float[N,2] x, float[N,2] y, float[2] bias) => (float[N,2] z, float[N,2] w)\n"
     "<float[2] bias = {10, 20}> { t = Add(x, y) z = Add(t, bias) w = Mul(x, y) }";
-
-static kiln_tensor *floats(int rank, const int64_t *dims, const float *data)
-{
-    kiln_tensor *t;
-
-    ok(kiln_tensor_new(&t, KILN_FLOAT, rank, dims, data, &err));
-    return t;
-}
-
-static const int64_t one_by_two[] = { 1, 2 }, two_by_two[] = { 2, 2 };
-static const float numbers[] = { 1, 2, 3, 4 };
 
 /* -- tensors -- */
 
@@ -156,8 +119,8 @@ END_TEST
 
 START_TEST(a_sequence_holds_copies)
 {
-    kiln_tensor *items[] = { floats(2, two_by_two, numbers), floats(2, one_by_two, numbers) }, *sequence, *copy, *empty,
-                *wrong;
+    kiln_tensor *items[] = { floats(2, two_by_two, one_to_four), floats(2, one_by_two, one_to_four) }, *sequence, *copy,
+                *empty, *wrong;
 
     ok(kiln_tensor_new_sequence(&sequence, KILN_FLOAT, 2, (const kiln_tensor *const *)items, &err));
     expect(kiln_tensor_new_sequence(&wrong, KILN_DOUBLE, 2, (const kiln_tensor *const *)items, &err), KILN_BAD_ARGUMENT,
@@ -364,7 +327,7 @@ START_TEST(a_session_runs_shape_after_shape)
 {
     kiln_session_options options = KILN_SESSION_OPTIONS_INIT;
     kiln_model *m = open_text(sum);
-    kiln_tensor *big = floats(2, two_by_two, numbers), *small = floats(2, one_by_two, numbers), *kept;
+    kiln_tensor *big = floats(2, two_by_two, one_to_four), *small = floats(2, one_by_two, one_to_four), *kept;
     const kiln_tensor *const bigs[] = { big, big }, *const smalls[] = { small, small };
     kiln_session *s;
 
@@ -392,7 +355,7 @@ START_TEST(an_input_with_a_default_may_be_given)
 {
     const int64_t two = 2;
     kiln_model *m = open_text(sum);
-    kiln_tensor *x = floats(2, one_by_two, numbers), *bias = floats(1, &two, numbers);
+    kiln_tensor *x = floats(2, one_by_two, one_to_four), *bias = floats(1, &two, one_to_four);
     const kiln_tensor *const given[] = { x, x, bias };
     kiln_session *s;
 
@@ -423,11 +386,11 @@ START_TEST(outputs_last_longer_than_inputs)
 
     ok(kiln_session_new(&s, m, NULL, &err));
     for (int run = 0; run < 3; run++) {
-        given[0] = floats(2, run == 2 ? none : two_by_two, numbers);
+        given[0] = floats(2, run == 2 ? none : two_by_two, one_to_four);
         ok(kiln_tensor_new(&given[1], KILN_STRING, 1, &one, word, &err));
         ok(kiln_session_run(s, 2, names, (const kiln_tensor *const *)given, &err));
         for (size_t k = 0; k < 2 && run < 2; k++) {
-            memset(kiln_tensor_data(given[0]), 0, sizeof numbers);
+            memset(kiln_tensor_data(given[0]), 0, sizeof one_to_four);
             ck_assert_float_eq(((const float *)kiln_tensor_data(kiln_session_output(s, k)))[2], 3);
         }
         kiln_tensor_free(given[0]);
@@ -446,7 +409,7 @@ START_TEST(wrong_inputs_are_refused)
                              *const null[] = { "x", NULL };
     const int64_t three_by_two[] = { 3, 2 }, two_by_three[] = { 2, 3 };
     kiln_model *m = open_text(sum);
-    kiln_tensor *x = floats(2, one_by_two, numbers), *longer = floats(2, three_by_two, NULL),
+    kiln_tensor *x = floats(2, one_by_two, one_to_four), *longer = floats(2, three_by_two, NULL),
                 *wider = floats(2, two_by_three, NULL), *doubles;
     kiln_session *s;
 
@@ -505,21 +468,6 @@ START_TEST(wrong_options_are_refused)
 }
 END_TEST
 
-struct trace {
-    char bytes[65536];
-    size_t count;
-};
-
-static bool take(void *user, const void *bytes, size_t count)
-{
-    struct trace *t = user;
-
-    ck_assert_uint_lt(t->count + count, sizeof t->bytes);
-    memcpy(t->bytes + t->count, bytes, count);
-    t->count += count;
-    return true;
-}
-
 static bool refuse(void *user, const void *bytes, size_t count)
 {
     return user || (!bytes && !count);
@@ -527,10 +475,10 @@ static bool refuse(void *user, const void *bytes, size_t count)
 
 START_TEST(a_profile_names_the_nodes)
 {
-    static struct trace trace;
+    struct bytes trace = { 0 };
     kiln_session_options options = KILN_SESSION_OPTIONS_INIT;
     kiln_model *m = open_text(sum);
-    kiln_tensor *x = floats(2, one_by_two, numbers);
+    kiln_tensor *x = floats(2, one_by_two, one_to_four);
     const kiln_tensor *const same[] = { x, x };
     kiln_session *s;
 
@@ -541,8 +489,8 @@ START_TEST(a_profile_names_the_nodes)
     ok(kiln_session_new(&s, m, &options, &err));
     ok(kiln_session_run(s, 2, xy, same, &err));
     ok(kiln_session_trace(s, take, &trace, &err));
-    ck_assert_ptr_nonnull(strstr(trace.bytes, "\"name\": \"Mul\""));
-    ck_assert_ptr_nonnull(strstr(trace.bytes, "traceEvents"));
+    ck_assert_ptr_nonnull(strstr(trace.data, "\"name\": \"Mul\""));
+    expect_text(&trace, "traceEvents");
     expect(kiln_session_trace(s, refuse, NULL, &err), KILN_STOPPED, "stopped");
     expect(kiln_session_trace(s, NULL, NULL, &err), KILN_BAD_ARGUMENT, "write is NULL");
     kiln_session_free(s);
@@ -598,7 +546,7 @@ START_TEST(a_sequence_goes_in)
     kiln_model *m = open_text("<ir_version: 8, opset_import: [\"\": 17]> g (seq(float[N]) s, int64 k) => (float[M] y)"
                               "{ y = SequenceAt(s, k) }");
     const int64_t four = 4, two = 2, place = 1, far = 7;
-    kiln_tensor *items[] = { floats(1, &four, numbers), floats(1, &two, numbers) }, *sequence, *k, *beyond;
+    kiln_tensor *items[] = { floats(1, &four, one_to_four), floats(1, &two, one_to_four) }, *sequence, *k, *beyond;
     kiln_session *s;
 
     ok(kiln_tensor_new_sequence(&sequence, KILN_FLOAT, 2, (const kiln_tensor *const *)items, &err));

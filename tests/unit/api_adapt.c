@@ -6,7 +6,6 @@
 
 enum { SAMPLES = 16 };
 
-#define HEAD "<ir_version: 8, opset_import: [\"\": 17]>\n"
 /* BatchNormalization that was taken apart, and a layer. */
 static const char apart[] = HEAD "net (float[N,2] x) => (float[N,3] y)\n"
                                  "<float[2] a = {2,3}, float[2] c = {1,-1}, float[2,3] w = {1,2,3,4,5,6}> {\n"
@@ -25,48 +24,19 @@ static const char endless[] =
          "    more = Identity (on) w = Tanh (v) }>\n"
          "  [\"l/batchnorm/mul_1\"] p = Mul (z, a) y = Add (p, a) }";
 
-static kiln_context *new_context(int threads, size_t memory)
-{
-    kiln_context_options o = KILN_CONTEXT_OPTIONS_INIT;
-    kiln_context *c;
-
-    o.threads = threads;
-    o.memory = memory;
-    ok(kiln_context_new(&c, &o, &err));
-    return c;
-}
-
-static kiln_model *open_within(kiln_context *context, const char *text)
-{
-    kiln_load_options o = KILN_LOAD_OPTIONS_INIT;
-    kiln_model *m;
-
-    o.context = context;
-    ok(kiln_model_open_memory(&m, text, strlen(text), &o, &err));
-    return m;
-}
-
 static kiln_dataset *make_data(kiln_context *context)
 {
-    const int64_t x_dims[] = { SAMPLES, 2 }, y_dims[] = { SAMPLES };
     kiln_data_options o = KILN_DATA_OPTIONS_INIT;
     float x[SAMPLES][2];
     int64_t y[SAMPLES];
-    kiln_tensor *tx, *ty;
-    kiln_dataset *d;
 
     for (int k = 0; k < SAMPLES; k++) {
         x[k][0] = (float)k / 4;
         x[k][1] = (float)(k * 7 % 5);
         y[k] = k % 3;
     }
-    ok(kiln_tensor_new(&tx, KILN_FLOAT, 2, x_dims, x, &err));
-    ok(kiln_tensor_new(&ty, KILN_INT64, 1, y_dims, y, &err));
     o.context = context;
-    ok(kiln_dataset_new(&d, tx, ty, &o, &err));
-    kiln_tensor_free(tx);
-    kiln_tensor_free(ty);
-    return d;
+    return samples_of(SAMPLES, 2, x[0], y, &o);
 }
 
 static const char *metadata_of(const kiln_model *m, const char *want)
@@ -77,12 +47,6 @@ static const char *metadata_of(const kiln_model *m, const char *want)
         if (strcmp(key, want) == 0)
             return value;
     return "";
-}
-
-static char *text_of(const kiln_model *m, struct bytes *b)
-{
-    ok(kiln_model_write(m, KILN_FORM_TEXT, take, b, &err));
-    return b->data;
 }
 
 /* -- what comes out -- */
@@ -317,6 +281,7 @@ START_TEST(what_comes_out_outlives_what_went_in)
     kiln_adapt_options o = KILN_ADAPT_OPTIONS_INIT;
     kiln_adaptation *found;
     struct bytes b = { 0 };
+    char *text;
 
     o.data = d;
     o.head = head;
@@ -327,9 +292,9 @@ START_TEST(what_comes_out_outlives_what_went_in)
     kiln_context_free(of_data);
     kiln_model_free(m);
     ck_assert_uint_gt(kiln_context_memory(c, NULL), alone);
-    ck_assert(strstr(text_of(made, &b), "float[2,5] v"));
-    free(b.data);
-    b = (struct bytes){ 0 };
+    text = text_of(made, KILN_FORM_TEXT);
+    ck_assert(strstr(text, "float[2,5] v"));
+    free(text);
     ck_assert_ptr_nonnull(kiln_adaptation_about(found)->changed);
     ok(kiln_adaptation_write_json(found, take, &b, &err));
     expect_text(&b, "\"changed\": \"");
@@ -358,7 +323,7 @@ END_TEST
 
 START_TEST(threads_of_the_context_change_no_bit)
 {
-    struct bytes texts[2] = { { 0 } };
+    char *texts[2];
 
     for (int k = 0; k < 2; k++) {
         kiln_context *c = new_context(1 + 2 * k, 0);
@@ -368,15 +333,15 @@ START_TEST(threads_of_the_context_change_no_bit)
 
         o.data = d;
         ok(kiln_adapt(&made, NULL, m, &o, &err));
-        text_of(made, &texts[k]);
+        texts[k] = text_of(made, KILN_FORM_TEXT);
         kiln_model_free(made);
         kiln_model_free(m);
         kiln_dataset_free(d);
         kiln_context_free(c);
     }
-    ck_assert_str_eq(texts[0].data, texts[1].data);
-    free(texts[0].data);
-    free(texts[1].data);
+    ck_assert_str_eq(texts[0], texts[1]);
+    free(texts[0]);
+    free(texts[1]);
 }
 END_TEST
 
@@ -445,13 +410,6 @@ START_TEST(a_cancelled_context_adapts_nothing)
     kiln_context_free(c);
 }
 END_TEST
-
-static void *cancel_soon(void *context)
-{
-    usleep(50000);
-    kiln_context_cancel(context);
-    return NULL;
-}
 
 START_TEST(adapting_is_cancelled_from_another_thread)
 {

@@ -4,9 +4,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const int64_t one_by_two[] = { 1, 2 }, two_by_two[] = { 2, 2 };
-static const float numbers[] = { 1, 2, 3, 4 };
-
 static const char net[] = "<ir_version: 8, opset_import: [\"\": 17]>\n"
                           "net (float[N,2] x, float[N,2] z) => (float[N,2] y, float[N,2] both) {\n"
                           "    inner = Neg(x) y = Neg(inner) both = Add(y, z)\n}";
@@ -34,7 +31,7 @@ START_TEST(outputs_are_chosen_by_name)
     const char *const names[] = { "inner", "y", "inner" }, *const wrong[] = { "y", "nobody" }, *const none[] = { NULL };
     kiln_model *m = open_text(net);
     kiln_session *s = session_for(m, 3, names), *refused;
-    kiln_tensor *x = floats(2, two_by_two, numbers);
+    kiln_tensor *x = floats(2, two_by_two, one_to_four);
     kiln_session_options o = KILN_SESSION_OPTIONS_INIT;
 
     ok(run(s, "x", x)); /* nothing needs z */
@@ -72,7 +69,7 @@ START_TEST(what_nothing_needs_is_left_out)
     const char *const names[] = { "x", "i" };
     kiln_model *m = open_text(text);
     kiln_session *s = session_for(m, 1, (const char *const[]){ "good" });
-    kiln_tensor *t[2] = { floats(1, &two, numbers), NULL };
+    kiln_tensor *t[2] = { floats(1, &two, one_to_four), NULL };
 
     ok(kiln_tensor_new(&t[1], KILN_INT64, 1, &one, &far, &err));
     ok(kiln_session_run(s, 2, names, (const kiln_tensor *const *)t, &err));
@@ -89,7 +86,7 @@ START_TEST(an_output_is_written_where_the_caller_wants)
     float memory[4] = { 0 };
     kiln_model *m = open_text(net);
     kiln_session *s = session_for(m, 1, (const char *const[]){ "y" });
-    kiln_tensor *x = floats(2, two_by_two, numbers), *small = floats(2, one_by_two, numbers), *to, *words;
+    kiln_tensor *x = floats(2, two_by_two, one_to_four), *small = floats(2, one_by_two, one_to_four), *to, *words;
 
     ok(kiln_tensor_wrap(&to, KILN_FLOAT, 2, two_by_two, memory, sizeof memory, &err));
     ok(kiln_session_bind_output(s, "y", to, &err));
@@ -128,7 +125,7 @@ START_TEST(an_output_may_lie_in_an_input)
     const char *const names[] = { "x", "w" };
     kiln_model *m = open_text(text);
     kiln_session *s = session_for(m, 0, NULL);
-    kiln_tensor *x, *z, *y, *w = floats(1, &four, numbers);
+    kiln_tensor *x, *z, *y, *w = floats(1, &four, one_to_four);
     const kiln_tensor *given[2];
 
     ok(kiln_tensor_wrap(&x, KILN_FLOAT, 1, &four, memory, 16, &err));
@@ -239,7 +236,7 @@ START_TEST(times_are_remembered_when_asked_for)
                                "g (float[2,2] x) => (float[2,2] y) { a = MatMul(x, x) y = MatMul(a, x) }";
     kiln_model *m = open_text(text);
     kiln_session *s = session_for(m, 0, NULL);
-    kiln_tensor *x = floats(2, two_by_two, numbers);
+    kiln_tensor *x = floats(2, two_by_two, one_to_four);
     struct tally by_op = { 0 }, by_node = { 0 };
     struct bytes b = { 0 };
 
@@ -283,7 +280,7 @@ END_TEST
 
 START_TEST(tensors_are_written_and_read)
 {
-    kiln_tensor *t = floats(2, two_by_two, numbers), *again, *words;
+    kiln_tensor *t = floats(2, two_by_two, one_to_four), *again, *words;
     char folder[] = "/tmp/kiln-XXXXXX", path[64], text[32];
 
     ck_assert_ptr_nonnull(mkdtemp(folder));

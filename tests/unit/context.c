@@ -5,27 +5,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static kiln_context *new_context(int threads, size_t memory)
-{
-    kiln_context_options o = KILN_CONTEXT_OPTIONS_INIT;
-    kiln_context *c;
-
-    o.threads = threads;
-    o.memory = memory;
-    ok(kiln_context_new(&c, &o, &err));
-    return c;
-}
-
-static kiln_model *open_within(kiln_context *context, const char *text)
-{
-    kiln_load_options o = KILN_LOAD_OPTIONS_INIT;
-    kiln_model *m;
-
-    o.context = context;
-    ok(kiln_model_open_memory(&m, text, strlen(text), &o, &err));
-    return m;
-}
-
 static kiln_session *session_within(kiln_context *context, const kiln_model *m)
 {
     kiln_session_options o = KILN_SESSION_OPTIONS_INIT;
@@ -136,19 +115,10 @@ END_TEST
 
 static kiln_dataset *pairs_within(kiln_context *context)
 {
-    const int64_t x_dims[] = { 2, 1 }, y_dims[] = { 2 }, y[] = { 0, 1 };
     kiln_data_options o = KILN_DATA_OPTIONS_INIT;
-    const float x[] = { 3, 5 };
-    kiln_tensor *tx, *ty;
-    kiln_dataset *d;
 
-    ok(kiln_tensor_new(&tx, KILN_FLOAT, 2, x_dims, x, &err));
-    ok(kiln_tensor_new(&ty, KILN_INT64, 1, y_dims, y, &err));
     o.context = context;
-    ok(kiln_dataset_new(&d, tx, ty, &o, &err));
-    kiln_tensor_free(tx);
-    kiln_tensor_free(ty);
-    return d;
+    return samples_of(2, 1, (float[]){ 3, 5 }, (int64_t[]){ 0, 1 }, &o);
 }
 
 /* Sanitizers see what is wrong here. */
@@ -361,15 +331,6 @@ START_TEST(text_is_charged_too)
 END_TEST
 
 /* -- cancelling -- */
-
-static void *cancel_soon(void *context)
-{
-    const struct timespec soon = { .tv_nsec = 30000000 };
-
-    nanosleep(&soon, NULL);
-    kiln_context_cancel(context);
-    return NULL;
-}
 
 START_TEST(a_run_is_cancelled_from_another_thread)
 {

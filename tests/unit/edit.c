@@ -13,14 +13,6 @@ static kiln_model *open_as(const char *text, bool partial)
     return m;
 }
 
-static char *text_of(const kiln_model *m, kiln_form form)
-{
-    struct bytes b = { 0 };
-
-    ok(kiln_model_write(m, form, take, &b, &err));
-    return b.data;
-}
-
 static const char net[] = "<ir_version: 8, opset_import: [\"\": 17], producer_name: \"us\", producer_version: \"3\", "
                           "domain: \"test\", model_version: 7, doc_string: \"short\", metadata_props: [\"a\": \"1\", "
                           "\"b\": \"2\", \"a\": \"3\"]>\n"

@@ -4,8 +4,6 @@
 
 enum { N = 4 };
 
-#define HEAD "<ir_version: 8, opset_import: [\"\": 17]>\n"
-
 /* p = a u w, q = (a u + b) v: u learns from both. */
 static const char linear[] = HEAD "g (float[N,1] a, float[N,1] b) => (float[N,1] p, float[N,1] q)\n"
                                   "<float[1,1] u = {2}, float[1,1] w = {3}, float[1,1] v = {-1}>\n"

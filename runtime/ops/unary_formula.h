@@ -16,7 +16,8 @@
  * and, if it is an operator whose one input and whose attributes are no more than this,
  *
  *   OPERATOR  its name, "Softsign": then `run` and `chain` are made for its rows, and, from DX_OF_X or DX_OF_Y,
- *             `gradient`, whose nodes are OPERATOR with "Grad" behind it; UNARY_PARTS (elementwise.h) names them
+ *             `gradient`, whose nodes are OPERATOR with "Grad" behind it; UNARY_PARTS names them, or UNARY_PARTS_FLAT
+ *             where the gradient is zero (elementwise.h)
  *   NUMBERS   where it is defined, its attributes are struct numbers
  *   Y_TELLS   with both gradients: where this, of alpha and beta, is true, y is what is saved, else x
  *

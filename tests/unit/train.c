@@ -318,7 +318,7 @@ END_TEST
 START_TEST(a_loss_that_is_not_finite_changes_nothing)
 {
     struct trainer *t = train_cnn(1, 1);
-    struct snapshot *before = trainer_snapshot(t, &report);
+    struct snapshot *before = trainer_snapshot(t, false, &report);
     float x[FEATURES] = { 0 }, w[90];
     int64_t y = 1;
     struct tensor tx = t->x[0], ty = t->targets->y;
@@ -366,7 +366,7 @@ START_TEST(a_snapshot_brings_all_back)
 
     take_steps(straight, 5, SAMPLES);
     take_steps(t, 2, SAMPLES);
-    s = trainer_snapshot(t, &report);
+    s = trainer_snapshot(t, false, &report);
     expect_ok(s);
     take_steps(t, 4, SAMPLES / 2);
     trainer_restore(t, s);
@@ -595,7 +595,7 @@ START_TEST(a_parameter_that_is_not_finite_is_an_error)
     x.data = data;
     y.data = &target;
     expect_ok(t);
-    before = trainer_snapshot(t, &report);
+    before = trainer_snapshot(t, false, &report);
     ck_assert(!trainer_step(t, &x, &y, &got, &report));
     expect_error(KILN_RUN_FAILED, c->says);
     ck_assert_int_eq(t->steps, 0);

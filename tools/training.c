@@ -385,7 +385,7 @@ static void rescue(struct session_log *s, int signal)
                (long long)s->step);
     else
         say_to(stderr, "kiln: training ended after %lld epochs, %lld steps\n", (long long)s->epoch, (long long)s->step);
-    if (s->step && !diverged && !(s->o->fit.best && s->saved_epoch))
+    if (!diverged && !(s->o->fit.best && s->saved_epoch))
         save(s) ? say_to(stderr, "kiln: %s holds the model after step %lld\n", s->o->output, (long long)s->step)
                 : (void)tell_error(s->o->output, &c->err);
     else if (s->saved_epoch)
@@ -393,7 +393,7 @@ static void rescue(struct session_log *s, int signal)
                (long long)s->saved_epoch);
     else
         say_to(stderr, "kiln: %s is not written: no epoch was complete\n", s->o->output);
-    if (s->step && !write_tables(s))
+    if (!write_tables(s))
         tell_error(NULL, &c->err);
     c->err = why;
 }
@@ -410,10 +410,10 @@ static bool train(struct session_log *s, int *signal)
     if (!ok && s->bar)
         putchar('\n');
     ok = close_log(s) && ok;
-    if (!ok) {
+    if (!ok && s->step)
         rescue(s, *signal);
-        return *signal; /* it has been told */
-    }
+    if (!ok)
+        return *signal; /* that has been told */
     if (!(s->o->fit.best && s->saved_epoch) && !save(s))
         return false;
     if (!write_tables(s))

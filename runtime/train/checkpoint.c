@@ -100,7 +100,7 @@ static bool say_about(struct text *out, const struct trainer *t, const struct ch
     text_say(out, "optimizer %s\n", t->optimizer.def->row.name);
     for (size_t k = 0; k < t->target_count; k++)
         text_say(out, "loss%zu %s\n", k, t->targets[k].loss.said);
-    text_say(out, "dropout %llu\n", (unsigned long long)t->engine.seed);
+    text_say(out, "dropout_seed %llu\n", (unsigned long long)t->engine.seed);
     if (c->data)
         say_data(out, c);
     return !out->failed;
@@ -146,8 +146,8 @@ static bool compare_about(const char *path, const char *then, const char *now, s
                         "\"%.*s\"",
                         m ? m : 7, m ? was : "nothing", n, now);
         warn(r, path,
-             "the checkpoint was made with \"%.*s\", now it is \"%.*s\": what follows differs from what would "
-             "have",
+             "the checkpoint was made with \"%.*s\", now it is \"%.*s\": the result will differ from that "
+             "without a break",
              m ? m : 7, m ? was : "nothing", n, now);
     }
     return true;

@@ -20,13 +20,37 @@ static void sum_bytes(ProtobufCBuffer *buffer, size_t n, const uint8_t *bytes)
     s->crc = crc32_z(s->crc, bytes, n);
 }
 
-static bool *find_learned(const struct trainer *t, struct arena *scratch, struct report *r)
-{
-    bool *learned = arena_array(scratch, t->model->graph->value_count, sizeof *learned, r);
+/* By value: is it learned? By node of the file: is it the constant that it was? */
+struct learned {
+    bool *value, *node;
+};
 
-    for (size_t k = 0; learned && k < t->state_count; k++)
-        learned[t->states[k].parameter->value->id] = true;
-    return learned;
+static bool find_learned(struct learned *l, const struct trainer *t, struct arena *scratch, struct report *r)
+{
+    l->value = arena_array(scratch, t->model->graph->value_count, sizeof *l->value, r);
+    l->node = arena_array(scratch, t->model->proto->graph->n_node, sizeof *l->node, r);
+    if (!l->value || !l->node)
+        return false;
+    for (size_t k = 0; k < t->state_count; k++) {
+        const struct value *v = t->states[k].parameter->value;
+
+        l->value[v->id] = true;
+        if (v->producer)
+            l->node[v->producer->index] = true;
+    }
+    return true;
+}
+
+static void sum_constant(struct summing *s, const struct value *v, bool learned)
+{
+    const struct tensor *c = v->initializer;
+    char type[TYPE_TEXT];
+
+    tensor_text(c, type);
+    sum_bytes(&s->buffer, strlen(or_empty(v->name)), (const uint8_t *)or_empty(v->name));
+    sum_bytes(&s->buffer, strlen(type), (const uint8_t *)type);
+    if (!learned && c->kind == TENSOR && c->dtype != STRING && c->data)
+        sum_bytes(&s->buffer, (size_t)tensor_bytes(c), c->data);
 }
 
 /* Of nodes and constants; of what is learned the names and shapes alone. */
@@ -36,27 +60,18 @@ static bool sum_model(const struct trainer *t, uLong *crc, struct report *r)
     const Onnx__GraphProto *p = t->model->proto->graph;
     struct summing s = { { sum_bytes }, 0 };
     struct arena scratch = { .budget = &t->model->budget };
-    const bool *learned = find_learned(t, &scratch, r);
+    struct learned learned;
+    const bool ok = find_learned(&learned, t, &scratch, r);
 
-    for (size_t k = 0; learned && k < g->value_count; k++) {
-        const struct value *v = g->values[k];
-        const struct tensor *c = v->initializer;
-        char type[TYPE_TEXT];
-
-        if (!c)
-            continue;
-        sum_bytes(&s.buffer, strlen(or_empty(v->name)), (const uint8_t *)or_empty(v->name));
-        tensor_text(c, type);
-        sum_bytes(&s.buffer, strlen(type), (const uint8_t *)type);
-        if (!learned[k] && c->kind == TENSOR && c->dtype != STRING && c->data)
-            sum_bytes(&s.buffer, (size_t)tensor_bytes(c), c->data);
-    }
-    for (size_t k = 0; learned && k < p->n_node; k++)
-        if (strcmp(or_empty(p->node[k]->op_type), "Constant") != 0)
+    for (size_t k = 0; ok && k < g->value_count; k++)
+        if (g->values[k]->initializer)
+            sum_constant(&s, g->values[k], learned.value[k]);
+    for (size_t k = 0; ok && k < p->n_node; k++)
+        if (!learned.node[k])
             protobuf_c_message_pack_to_buffer(&p->node[k]->base, &s.buffer);
     arena_release(&scratch);
     *crc = s.crc;
-    return learned;
+    return ok;
 }
 
 static void say_columns(struct text *out, const struct column *c, size_t count, const struct dataset *d, uLong *crc)

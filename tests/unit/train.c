@@ -714,7 +714,7 @@ START_TEST(no_improvement_stops_early)
     struct fit_options f = { .batch = 4, .epochs = 20, .save_best = &loss, .early_stop = { true, loss, 3 } };
     const struct dataset d = data_of(2, (const int64_t[]){ 4, 2 }, xor_x, xor_y, NULL, 2);
     struct seen seen = { 0 };
-    const struct fit_events events = { &seen, on_step, on_epoch };
+    const struct fit_events events = { .user = &seen, .step = on_step, .epoch = on_epoch };
     struct trainer *t = trainer_of(xor_text, &o);
     struct measure_name none;
     int64_t ran;

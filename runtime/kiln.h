@@ -674,6 +674,14 @@ KILN_API kiln_status kiln_trainer_set(kiln_trainer *trainer, const char *paramet
 KILN_API kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *trainer, kiln_error *err);
 /* Writes that model to a file, as kiln_model_save does, where it can without a copy. */
 KILN_API kiln_status kiln_trainer_save(kiln_trainer *trainer, const char *path, kiln_form form, kiln_error *err);
+/* A checkpoint for a loop of the caller's own: parameters, statistics, what the optimiser keeps, and the number of
+ * steps, in a file (an archive as numpy.savez writes it) that is replaced whole. Errors: IO, NO_MEMORY. */
+KILN_API kiln_status kiln_trainer_save_state(kiln_trainer *trainer, const char *path, kiln_error *err);
+/* The same put back: what follows has the same bytes as if there had been no break. On failure nothing has changed.
+ * Errors: IO, BAD_DATA (no checkpoint, or of another model or optimiser), NO_MEMORY. */
+KILN_API kiln_status kiln_trainer_load_state(kiln_trainer *trainer, const char *path, kiln_error *err);
+/* How many steps there were, those before a checkpoint included; 0 for NULL. */
+KILN_API int64_t kiln_trainer_steps(const kiln_trainer *trainer);
 KILN_API void kiln_trainer_free(kiln_trainer *trainer);
 
 /* The outputs that learn. */
@@ -743,7 +751,7 @@ KILN_API const char *kiln_trainer_measure_name(const kiln_trainer *trainer, size
 
 typedef struct kiln_fit_step {
     int64_t step, epoch;  /* from 1 */
-    int64_t done, of;     /* samples of this epoch */
+    int64_t done, of;     /* samples of this epoch; `of`: at most */
     double loss;          /* of this batch, before the update */
     const double *so_far; /* by measure, in this epoch; NaN for what says nothing of this training */
 } kiln_fit_step;
@@ -770,10 +778,29 @@ typedef struct kiln_fit_options {
     bool (*step)(void *user, const kiln_fit_step *step);
     bool (*epoch)(void *user, const kiln_epoch *epoch);
     void *user;
+    int64_t initial_epoch;    /* epochs that are taken to lie behind; `epochs` counts them, too */
+    int64_t steps_per_epoch;  /* an epoch has so many, the data begin anew where they end; 0: once through the data */
+    int64_t validation_freq;  /* validation after each so many epochs; 0: after each */
+    int64_t validation_steps; /* only so many batches of the validation set; 0: all */
+    double min_delta;         /* of early_stop: what is better by less is not */
+    const char *restore_best; /* at the end the model is what it was when this measure was best, but for the optimiser's
+                                 state; NULL: as the last step left it */
+    /* The file that holds a checkpoint, replaced whole after each epoch, after each checkpoint_steps steps (0: only
+     * epochs), and when training is stopped: the trainer's state, where the training is, and which model, data and
+     * settings it is of. One that cannot be written is a warning, training goes on. NULL: none. */
+    const char *checkpoint;
+    int64_t checkpoint_steps;
+    /* The checkpoint to go on from: with the same model, data and options the result has the same bytes as if it had not
+     * been stopped. One of another model, data set or optimiser is BAD_DATA. NULL: from the start. */
+    const char *resume;
+    /* Called for each epoch that lies behind in the checkpoint, then, when all is checked and before the first step, with
+     * how many epochs and steps that are. As `step`. */
+    bool (*past)(void *user, const kiln_epoch *epoch);
+    bool (*start)(void *user, int64_t epochs, int64_t steps);
 } kiln_fit_options;
 
 /* Trains as Keras' fit does (https://keras.io/api/models/model_training_apis/). *ran, which may be NULL, is how many
- * epochs there were. Errors: BAD_ARGUMENT (options), BAD_DATA (samples or labels that do not fit the model), those of a
+ * epochs lie behind then. Errors: BAD_ARGUMENT (options), BAD_DATA (samples or labels that do not fit the model), those of a
  * step, STOPPED. */
 KILN_API kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, const kiln_fit_options *options,
                                       int64_t *ran, kiln_error *err);
@@ -955,7 +982,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
 #define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL }
 #define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false }
-#define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL }
+#define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
 #define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0 }

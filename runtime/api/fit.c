@@ -22,6 +22,14 @@ static const double *told(const struct listening *l, double *values)
     return values;
 }
 
+static bool on_start(void *user, int64_t epochs, int64_t steps, struct report *r)
+{
+    const struct listening *l = user;
+
+    (void)r;
+    return l->options->start(l->options->user, epochs, steps);
+}
+
 static bool on_step(void *user, const struct fit_step *s, struct report *r)
 {
     const struct listening *l = user;
@@ -36,39 +44,65 @@ static bool on_step(void *user, const struct fit_step *s, struct report *r)
     return l->options->step(l->options->user, &step);
 }
 
+static kiln_epoch describe_epoch(const struct listening *l, const struct epoch *e)
+{
+    return (kiln_epoch){ .number = e->number,
+                         .train = told(l, e->train),
+                         .validation = told(l, e->validation),
+                         .seconds = e->seconds,
+                         .best = e->best };
+}
+
 static bool on_epoch(void *user, const struct epoch *e, struct report *r)
 {
     const struct listening *l = user;
-    const kiln_epoch epoch = { .number = e->number,
-                               .train = told(l, e->train),
-                               .validation = told(l, e->validation),
-                               .seconds = e->seconds,
-                               .best = e->best };
+    const kiln_epoch epoch = describe_epoch(l, e);
 
     (void)r;
     return l->options->epoch(l->options->user, &epoch);
 }
 
+static bool on_past(void *user, const struct epoch *e, struct report *r)
+{
+    const struct listening *l = user;
+    const kiln_epoch epoch = describe_epoch(l, e);
+
+    (void)r;
+    return l->options->past(l->options->user, &epoch);
+}
+
 /* -- epochs -- */
 
+/* The measures that are asked for by name. */
+struct measures_asked {
+    struct measure_name best, restore;
+};
+
 static bool read_options(const kiln_fit_options *o, const struct trainer *t, struct fit_options *to,
-                         struct measure_name *best, struct report *r)
+                         struct measures_asked *m, struct report *r)
 {
-    *to = (struct fit_options){ .batch = o->batch ? o->batch : DEFAULT_BATCH,
-                                .epochs = o->epochs ? o->epochs : 1,
-                                .shuffle = !o->in_order,
-                                .seed = o->seed,
-                                .early_stop = { .patience = o->patience } };
-    if (o->batch < 0 || o->epochs < 0 || o->patience < 0)
-        return fail(r, KILN_BAD_ARGUMENT, NULL, "batch is %lld, epochs %lld and patience %lld, must not be negative",
-                    (long long)o->batch, (long long)o->epochs, (long long)o->patience);
-    if (o->best && !measure_parse(best, t, o->best, r))
-        return false;
-    to->save_best = o->best ? best : NULL;
-    if (!o->early_stop)
-        return true;
-    to->early_stop.on = true;
-    return measure_parse(&to->early_stop.measure, t, o->early_stop, r);
+    *to =
+        (struct fit_options){ .batch = o->batch ? o->batch : DEFAULT_BATCH,
+                              .epochs = o->epochs ? o->epochs : 1,
+                              .initial_epoch = o->initial_epoch,
+                              .steps_per_epoch = o->steps_per_epoch,
+                              .validation_freq = o->validation_freq,
+                              .validation_steps = o->validation_steps,
+                              .shuffle = !o->in_order,
+                              .seed = o->seed,
+                              .early_stop = { .on = o->early_stop, .patience = o->patience, .min_delta = o->min_delta },
+                              .save_best = o->best ? &m->best : NULL,
+                              .restore_best = o->restore_best ? &m->restore : NULL,
+                              .checkpoint = o->checkpoint,
+                              .checkpoint_steps = o->checkpoint_steps,
+                              .resume = o->resume };
+    if (o->batch < 0 || o->epochs < 0 || o->patience < 0 || !(o->min_delta >= 0))
+        return fail(r, KILN_BAD_ARGUMENT, NULL,
+                    "batch is %lld, epochs %lld, patience %lld and min_delta %g, must not be negative",
+                    (long long)o->batch, (long long)o->epochs, (long long)o->patience, o->min_delta);
+    return (!o->best || measure_parse(&m->best, t, o->best, r)) &&
+           (!o->restore_best || measure_parse(&m->restore, t, o->restore_best, r)) &&
+           (!o->early_stop || measure_parse(&to->early_stop.measure, t, o->early_stop, r));
 }
 
 kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, const kiln_fit_options *options,
@@ -79,7 +113,7 @@ kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, co
     struct fit_events events;
     struct trainer *t;
     struct fit_options to;
-    struct measure_name best;
+    struct measures_asked measures;
     kiln_fit_options o;
     struct report r;
     int64_t epochs = 0;
@@ -95,8 +129,12 @@ kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, co
     check = o.validation;
     l.trainer = t = api_begin_call(trainer);
     l.options = &o;
-    events = (struct fit_events){ &l, o.step ? on_step : NULL, o.epoch ? on_epoch : NULL };
-    ok = read_options(&o, t, &to, &best, &r);
+    events = (struct fit_events){ .user = &l,
+                                  .past = o.past ? on_past : NULL,
+                                  .start = o.start ? on_start : NULL,
+                                  .step = o.step ? on_step : NULL,
+                                  .epoch = o.epoch ? on_epoch : NULL };
+    ok = read_options(&o, t, &to, &measures, &r);
     to.validation_normalizer = check ? api_normalizer(check) : NULL;
     ok =
         ok && trainer_fit(t, &data->data, check ? &check->data : NULL, api_normalizer(data), &to, &events, &epochs, &r);

@@ -4,7 +4,7 @@
 #include "data/batch.h"
 #include "plan/describe.h"
 #include "run/profile.h"
-#include "train/trainer.h"
+#include "train/checkpoint.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -372,6 +372,33 @@ kiln_status kiln_trainer_save(kiln_trainer *trainer, const char *path, kiln_form
         return api_refuse(err, "form %d is none that a model is saved in", (int)form);
     r = api_report(trainer->context);
     return api_end(&r, trainer_save(trainer->trainer, path, api_form_is_text(form, path), &r), err);
+}
+
+/* -- checkpoints -- */
+
+kiln_status kiln_trainer_save_state(kiln_trainer *trainer, const char *path, kiln_error *err)
+{
+    struct report r;
+
+    if (!trainer || !path)
+        return api_refuse(err, "%s is NULL", trainer ? "path" : "trainer");
+    r = api_report(trainer->context);
+    return api_end(&r, checkpoint_save(path, trainer->trainer, &(struct checkpoint){ 0 }, &r), err);
+}
+
+kiln_status kiln_trainer_load_state(kiln_trainer *trainer, const char *path, kiln_error *err)
+{
+    struct report r;
+
+    if (!trainer || !path)
+        return api_refuse(err, "%s is NULL", trainer ? "path" : "trainer");
+    r = api_report(trainer->context);
+    return api_end(&r, checkpoint_load(path, api_begin_call(trainer), &(struct checkpoint){ 0 }, &r), err);
+}
+
+int64_t kiln_trainer_steps(const kiln_trainer *trainer)
+{
+    return trainer ? trainer->trainer->steps : 0;
 }
 
 /* -- looking -- */

@@ -274,13 +274,12 @@ bool npy_load(struct tensor *out, const char *path, struct budget *b, struct rep
 
 /* -- write -- */
 
-bool npy_write(const struct tensor *t, const char *name, struct text *to, struct report *r)
+bool npy_header(const struct tensor *t, const char *name, struct text *to, struct report *r)
 {
     static const char spaces[ALIGN + 1] = "                                                                ";
     struct text h = { .budget = to->budget, .report = r };
-    const int64_t bytes = tensor_count(t) * element_bytes(t->dtype);
     const char *code = NULL;
-    size_t total, data;
+    size_t total;
 
     for (int i = 0; i < CODES; i++)
         if (codes[i].dtype == t->dtype)
@@ -289,7 +288,6 @@ bool npy_write(const struct tensor *t, const char *name, struct text *to, struct
         return fail(r, KILN_UNSUPPORTED, name,
                     "a .npy file cannot hold %s, only a tensor of bool, int, float or complex",
                     t->kind == TENSOR ? dtype_name(t->dtype) : "this value");
-
     text_printf(&h, "{'descr': '%c%s', 'fortran_order': False, 'shape': (", element_bytes(t->dtype) > 1 ? '<' : '|',
                 code);
     for (int d = 0; d < t->rank; d++)
@@ -298,16 +296,23 @@ bool npy_write(const struct tensor *t, const char *name, struct text *to, struct
     total = sizeof magic + 4 + h.length + 1;
     text_add(&h, spaces, (ALIGN - total % ALIGN) % ALIGN);
     text_add(&h, "\n", 1);
-    if (h.failed) {
-        text_release(&h);
-        return false;
+    if (!h.failed) {
+        text_add(to, magic, sizeof magic);
+        text_add(to, (const char[]){ 1, 0, (char)(h.length & 0xff), (char)(h.length >> 8) }, 4);
+        text_add(to, h.data, h.length);
     }
-    text_add(to, magic, sizeof magic);
-    text_add(to, (const char[]){ 1, 0, (char)(h.length & 0xff), (char)(h.length >> 8) }, 4);
-    text_add(to, h.data, h.length);
     text_release(&h);
+    return !h.failed && !to->failed;
+}
+
+bool npy_write(const struct tensor *t, const char *name, struct text *to, struct report *r)
+{
+    size_t data;
+
+    if (!npy_header(t, name, to, r))
+        return false;
     data = to->length;
-    text_add(to, t->data, (size_t)bytes);
+    text_add(to, t->data, (size_t)tensor_bytes(t));
     if (big_endian && !to->failed)
         swap_bytes(to->data + data, tensor_count(t), t->dtype);
     return !to->failed;

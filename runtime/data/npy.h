@@ -15,5 +15,7 @@ bool npy_load(struct tensor *out, const char *path, struct budget *b, struct rep
 bool npy_save(const struct tensor *t, const char *path, struct budget *b, struct report *r);
 /* Adds a file's bytes, version 1. A type that NumPy lacks is refused; running out of memory is `to`'s to tell. */
 bool npy_write(const struct tensor *t, const char *name, struct text *to, struct report *r);
+/* The same without the elements, which follow it, little-endian. */
+bool npy_header(const struct tensor *t, const char *name, struct text *to, struct report *r);
 
 #endif

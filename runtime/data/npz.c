@@ -225,7 +225,7 @@ void npz_names(const struct npz *z, char *text, size_t size)
 
 /* -- open -- */
 
-bool npz_open(struct npz **out, const char *path, struct budget *b, struct report *r)
+bool npz_open_as(struct npz **out, const char *path, enum file_use use, struct budget *b, struct report *r)
 {
     struct npz *z = budget_zalloc(b, 1, sizeof *z, r);
     unsigned char *tail;
@@ -237,7 +237,7 @@ bool npz_open(struct npz **out, const char *path, struct budget *b, struct repor
     z->budget = b;
     z->file.fd = -1;
     z->path = budget_zalloc(b, strlen(path) + 1, 1, r);
-    if (!z->path || !file_source_open(&z->file, memcpy(z->path, path, strlen(path)), r)) {
+    if (!z->path || !file_source_open_as(&z->file, memcpy(z->path, path, strlen(path)), use, r)) {
         budget_free(b, z->path);
         budget_free(b, z);
         return false;
@@ -250,6 +250,11 @@ bool npz_open(struct npz **out, const char *path, struct budget *b, struct repor
     else
         npz_close(z);
     return ok;
+}
+
+bool npz_open(struct npz **out, const char *path, struct budget *b, struct report *r)
+{
+    return npz_open_as(out, path, FILE_READ, b, r);
 }
 
 void npz_close(struct npz *z)

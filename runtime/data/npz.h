@@ -12,6 +12,8 @@
 struct npz;
 
 bool npz_open(struct npz **out, const char *path, struct budget *b, struct report *r);
+/* One that is written again under its own name (FILE_READ_MODEL). */
+bool npz_open_as(struct npz **out, const char *path, enum file_use use, struct budget *b, struct report *r);
 void npz_close(struct npz *z);
 bool npz_has(const struct npz *z, const char *name); /* "x" is member x.npy */
 bool npz_read(struct tensor *out, struct npz *z, const char *name, const struct type_check *check, struct report *r);

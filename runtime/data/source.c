@@ -52,15 +52,20 @@ static bool fill_from_file(struct source *s, void *to, size_t bytes, struct repo
     return true;
 }
 
-bool file_source_open(struct file_source *f, const char *path, struct report *r)
+bool file_source_open_as(struct file_source *f, const char *path, enum file_use use, struct report *r)
 {
     size_t size;
-    const int fd = file_open(path, FILE_READ, 0, &size, r);
+    const int fd = file_open(path, use, 0, &size, r);
 
     if (fd < 0)
         return false;
     *f = (struct file_source){ { path, (int64_t)size, fill_from_file }, fd, 0, (int64_t)size };
     return true;
+}
+
+bool file_source_open(struct file_source *f, const char *path, struct report *r)
+{
+    return file_source_open_as(f, path, FILE_READ, r);
 }
 
 void file_source_close(struct file_source *f)

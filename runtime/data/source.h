@@ -3,7 +3,7 @@
 #ifndef KILN_DATA_SOURCE_H
 #define KILN_DATA_SOURCE_H
 
-#include "base/memory.h"
+#include "model/files.h"
 
 struct source {
     const char *name; /* for messages; borrowed */
@@ -39,6 +39,8 @@ struct file_source {
 };
 /* On failure nothing is to be closed. */
 bool file_source_open(struct file_source *f, const char *path, struct report *r);
+/* One that is written again under its own name (FILE_READ_MODEL). */
+bool file_source_open_as(struct file_source *f, const char *path, enum file_use use, struct report *r);
 bool file_source_read_at(struct file_source *f, int64_t at, void *to, int64_t bytes, struct report *r);
 void file_source_close(struct file_source *f);
 

@@ -1,178 +1,33 @@
 #include "train/fit.h"
 #include "train/batch_size.h"
+#include "train/feed.h"
 #include <math.h>
 #include <string.h>
 #include <time.h>
 
-/* -- measures -- */
+/* -- evaluation -- */
 
-static double measured(const struct epoch *e, const struct measure_name *m)
-{
-    return (m->validation ? e->validation : e->train)[m->which];
-}
-
-/* -- sums over batches -- */
-
-struct sums {
-    const struct trainer *trainer;
-    double loss; /* weighted by samples */
-    int64_t samples;
-    struct target_sums {
-        double loss;
-        double metric[METRIC_COUNT];
-        int64_t rows;
-    } * of; /* by target */
-};
-
-static bool sums_init(struct sums *s, struct trainer *t, struct report *r)
-{
-    *s = (struct sums){ .trainer = t };
-    s->of = budget_zalloc(&t->budget, t->target_count, sizeof *s->of, r);
-    return s->of;
-}
-
-static void sums_release(struct sums *s, struct trainer *t)
-{
-    budget_free(&t->budget, s->of);
-}
-
-static void sums_start(struct sums *s)
-{
-    s->loss = 0;
-    s->samples = 0;
-    memset(s->of, 0, s->trainer->target_count * sizeof *s->of);
-}
-
-static void add_sums(struct sums *s, float loss, int64_t samples)
-{
-    const struct trainer *t = s->trainer;
-
-    s->loss += (double)loss * (double)samples;
-    s->samples += samples;
-    for (size_t k = 0; k < t->target_count; k++) {
-        s->of[k].loss += (double)t->result[k].loss * (double)samples;
-        for (int m = 0; m < METRIC_COUNT; m++)
-            s->of[k].metric[m] += t->result[k].metric[m];
-        s->of[k].rows += t->result[k].rows;
-    }
-}
-
-static double mean(double sum, int64_t count)
-{
-    return count ? sum / (double)count : (double)NAN;
-}
-
-static void means(const struct sums *s, double *out)
-{
-    const struct trainer *t = s->trainer;
-
-    for (size_t k = 0; k < t->measure_count; k++) {
-        const struct measure *m = &t->measures[k];
-
-        if (m->target < 0)
-            out[k] = mean(s->loss, s->samples);
-        else if (m->metric < 0)
-            out[k] = mean(s->of[m->target].loss, s->samples);
-        else
-            out[k] = mean(s->of[m->target].metric[m->metric], s->of[m->target].rows);
-    }
-}
-
-/* -- batches in memory -- */
-
-struct feed {
-    struct batches batches;
-    struct tensor *x, *y;    /* [inputs], [targets] of the trainer */
-    void **x_data, **y_data; /* where they lie */
-    struct trainer *trainer;
-    struct arena memory;
-};
-
-static bool make_room(struct feed *f, struct tensor **tensors, void ***data, const struct batch_column *c, size_t count,
-                      struct report *r)
-{
-    *tensors = arena_array(&f->memory, count, sizeof **tensors, r);
-    *data = arena_array(&f->memory, count, sizeof **data, r);
-    for (size_t k = 0; *tensors && *data && k < count; k++) {
-        (*tensors)[k] = c[k].type;
-        (*tensors)[k].data = (*data)[k] = arena_alloc(&f->memory, (size_t)tensor_bytes(&c[k].type), r);
-        if (!(*data)[k])
-            return false;
-    }
-    return *tensors && *data;
-}
-
-/* What the trainer asks the data for. */
-static bool request(struct batch_request *q, struct trainer *t, struct arena *memory, struct report *r)
-{
-    struct column_request *x = arena_array(memory, t->inputs, sizeof *x, r);
-    struct column_request *y = arena_array(memory, t->target_count, sizeof *y, r);
-
-    if (!x || !y)
-        return false;
-    for (size_t k = 0; k < t->inputs; k++)
-        x[k] = (struct column_request){ .name = t->model->graph->inputs[k]->name, .type = &t->x[k] };
-    for (size_t k = 0; k < t->target_count; k++)
-        y[k] = (struct column_request){ .name = t->targets[k].output->name,
-                                        .type = &t->targets[k].y,
-                                        .classes = t->targets[k].loss.classes,
-                                        .class_axis = t->targets[k].loss.axis,
-                                        .probabilities = t->targets[k].loss.def->labels == LABELS_PROBABILITIES };
-    *q = (struct batch_request){ t->inputs, t->target_count, x, y };
-    return true;
-}
-
-static void feed_release(struct feed *f)
-{
-    batches_release(&f->batches);
-    arena_release(&f->memory);
-}
-
-static bool feed_init(struct feed *f, struct trainer *t, const struct dataset *d, const struct normalizer *n,
-                      const struct batch_options *o, struct report *r)
-{
-    struct batch_request q;
-
-    *f = (struct feed){ .trainer = t, .memory.budget = &t->budget };
-    if (request(&q, t, &f->memory, r) && batches_init(&f->batches, d, n, &q, o, &t->budget, r)) {
-        if (make_room(f, &f->x, &f->x_data, f->batches.x, t->inputs, r) &&
-            make_room(f, &f->y, &f->y_data, f->batches.y, t->target_count, r))
-            return true;
-        batches_release(&f->batches);
-    }
-    arena_release(&f->memory);
-    return false;
-}
-
-static bool feed_next(struct feed *f, int64_t *count, struct report *r)
-{
-    if (!batches_next(&f->batches, f->x_data, f->y_data, count, r))
-        return false;
-    if (*count < f->trainer->batch)
-        *count = 0; /* the model does not take an incomplete batch */
-    for (size_t k = 0; k < f->trainer->inputs; k++)
-        f->x[k].dims[0] = *count;
-    for (size_t k = 0; k < f->trainer->target_count; k++)
-        f->y[k].dims[0] = *count;
-    return true;
-}
-
-static bool evaluate(struct feed *f, struct sums *s, double *out, struct report *r)
+/* At most `batches` of them; 0: all. */
+static bool evaluate(struct feed *f, struct sums *s, int64_t batches, double *out, struct report *r)
 {
     int64_t n = 0;
     float loss;
-    bool ok;
+    bool ok = true;
 
     sums_start(s);
-    batches_start(&f->batches, 0);
-    while ((ok = feed_next(f, &n, r)) && n && (ok = trainer_evaluate_batch(f->trainer, f->x, f->y, &loss, r)))
-        add_sums(s, loss, n);
-    means(s, out);
+    feed_start(f, 0, 0);
+    for (int64_t k = 0; !batches || k < batches; k++) {
+        ok = feed_next(f, &n, r) && (!n || trainer_evaluate_batch(f->trainer, f->x, f->y, &loss, r));
+        if (!ok || !n)
+            break;
+        sums_add(s, loss, n);
+    }
+    sums_means(s, out);
     return ok;
 }
 
-bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
-                      double *out, struct report *r)
+static bool evaluate_on(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer,
+                        int64_t batch, int64_t batches, double *out, struct report *r)
 {
     struct batch_options o = { 0 };
     struct sums s;
@@ -183,23 +38,45 @@ bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struc
         return false;
     ok = feed_init(&f, t, data, normalizer, &o, r);
     if (ok) {
-        ok = evaluate(&f, &s, out, r);
+        ok = evaluate(&f, &s, batches, out, r);
         feed_release(&f);
     }
     sums_release(&s, t);
     return ok;
 }
 
-/* -- epochs -- */
+bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
+                      double *out, struct report *r)
+{
+    return evaluate_on(t, data, normalizer, batch, 0, out, r);
+}
+
+/* -- where a training is -- */
+
+/* Nothing else lasts from step to step beside the trainer's state: a checkpoint holds these. */
+struct progress {
+    int64_t epochs;                       /* that are complete */
+    int64_t pass, at;                     /* over the data, from 0, and how many of its samples it has given */
+    int64_t steps;                        /* of the epoch that has begun */
+    int64_t wait;                         /* epochs without improvement */
+    int64_t ended;                        /* 1: early stopping has ended it */
+    double seconds;                       /* that the epoch that has begun has taken */
+    double best, stop_best, restore_best; /* by options.save_best, early_stop, restore_best */
+};
 
 struct fit {
     struct trainer *trainer;
-    struct feed feed;
-    struct sums sums;
-    double *so_far, *train, *validation; /* by measure */
+    const struct dataset *train, *validation;
+    const struct normalizer *normalizer, *validation_normalizer;
     const struct fit_options *options;
     const struct fit_events *events;
-    int64_t samples; /* of the training set, that an epoch sees */
+    struct feed feed;
+    struct sums sums;
+    struct progress progress;
+    struct past past;                         /* what was told of each epoch */
+    struct snapshot *best;                    /* for options.restore_best */
+    double *so_far, *train_means, *val_means; /* by measure */
+    int64_t samples;                          /* that an epoch sees */
     struct report *report;
 };
 
@@ -216,42 +93,192 @@ static bool stopped(struct report *r)
     return failed(r) ? false : fail(r, KILN_STOPPED, NULL, "stopped");
 }
 
-static bool tell_step(struct fit *f, const struct epoch *e, float loss)
-{
-    const struct fit_step step = { f->trainer->steps, e->number, f->sums.samples, f->samples, loss, f->so_far };
+/* -- checkpoints -- */
 
-    if (!f->events || !f->events->step)
-        return true;
-    means(&f->sums, f->so_far);
-    return f->events->step(f->events->user, &step, f->report) || stopped(f->report);
+enum { MOST_FIELDS = 16 };
+enum { SECONDS, BEST, MEASURES }; /* in a row of the past: then the measures of training, then of validation */
+
+static void list_fields(struct fit *f, struct checkpoint_field *to)
+{
+    struct progress *p = &f->progress;
+    const struct checkpoint_field fields[] = {
+        { "epochs", I64, &p->epochs, 1 },
+        { "pass", I64, &p->pass, 1 },
+        { "samples_of_pass", I64, &p->at, 1 },
+        { "steps_of_epoch", I64, &p->steps, 1 },
+        { "wait", I64, &p->wait, 1 },
+        { "ended", I64, &p->ended, 1 },
+        { "seconds", F64, &p->seconds, 1 },
+        { "best", F64, &p->best, 1 },
+        { "early_stop_best", F64, &p->stop_best, 1 },
+        { "restore_best", F64, &p->restore_best, 1 },
+        { "sums", F64, f->sums.all, f->sums.count },
+        { 0 },
+    };
+
+    memcpy(to, fields, sizeof fields);
 }
 
-static bool train_epoch(struct fit *f, struct epoch *e)
+static struct checkpoint checkpoint_of(struct fit *f, const struct checkpoint_field *fields)
 {
-    int64_t n;
-    float loss;
+    return (struct checkpoint){ .fields = fields,
+                                .past = &f->past,
+                                .data = f->train,
+                                .normalizer = f->normalizer,
+                                .batch = f->feed.batches.options.batch,
+                                .shuffle = f->options->shuffle,
+                                .seed = f->options->seed,
+                                .best = f->best };
+}
 
-    sums_start(&f->sums);
-    batches_start(&f->feed.batches, (uint64_t)e->number - 1);
-    for (;;) {
-        if (!feed_next(&f->feed, &n, f->report))
-            return false;
-        if (!n)
-            break;
-        if (!trainer_step(f->trainer, f->feed.x, f->feed.y, &loss, f->report))
-            return false;
-        add_sums(&f->sums, loss, n);
-        if (!tell_step(f, e, loss))
-            return false;
-    }
-    means(&f->sums, e->train);
+/* Work goes on where the disk is full: there may be room the next time, and nothing is lost yet. */
+static void keep(struct fit *f)
+{
+    struct checkpoint_field fields[MOST_FIELDS];
+    struct checkpoint c;
+    struct report r = { .files = f->report->files };
+
+    if (!f->options->checkpoint)
+        return;
+    list_fields(f, fields);
+    c = checkpoint_of(f, fields);
+    if (!checkpoint_save(f->options->checkpoint, f->trainer, &c, &r))
+        warn(f->report, f->options->checkpoint, "the checkpoint could not be written: %s", r.error.message);
+}
+
+static bool resume(struct fit *f)
+{
+    struct checkpoint_field fields[MOST_FIELDS];
+    struct checkpoint c;
+
+    list_fields(f, fields);
+    c = checkpoint_of(f, fields);
+    return checkpoint_load(f->options->resume, f->trainer, &c, f->report);
+}
+
+static bool make_room_for_epoch(struct past *p, struct budget *b, struct report *r)
+{
+    const size_t row = (size_t)p->width * sizeof *p->rows;
+    double *more;
+
+    if (p->epochs < p->room)
+        return true;
+    more = budget_zalloc(b, 2 * (size_t)p->epochs + 16, row, r);
+    if (!more)
+        return false;
+    if (p->epochs)
+        memcpy(more, p->rows, (size_t)p->epochs * row);
+    budget_free(b, p->rows);
+    p->rows = more;
+    p->room = 2 * p->epochs + 16;
     return true;
 }
 
-/* A value that is no number is never better. */
-static bool improves(const struct trainer *t, const struct measure_name *m, double now_, double best)
+static bool remember(struct fit *f, const struct epoch *e)
 {
-    return measure_lower_is_better(t, m) ? now_ < best : now_ > best;
+    const size_t measures = f->trainer->measure_count;
+    struct past *p = &f->past;
+    double *row;
+
+    if (!make_room_for_epoch(p, &f->trainer->budget, f->report))
+        return false;
+    row = p->rows + p->epochs++ * p->width;
+    row[SECONDS] = e->seconds;
+    row[BEST] = e->best;
+    memcpy(row + MEASURES, e->train, measures * sizeof *row);
+    memcpy(row + MEASURES + measures, e->validation, measures * sizeof *row);
+    return true;
+}
+
+static bool tell_past(const struct fit *f)
+{
+    const size_t measures = f->trainer->measure_count;
+
+    for (int64_t k = 0; f->events && f->events->past && k < f->past.epochs; k++) {
+        double *row = f->past.rows + k * f->past.width;
+        const struct epoch e = { .number = f->progress.epochs - f->past.epochs + 1 + k,
+                                 .train = row + MEASURES,
+                                 .validation = row + MEASURES + measures,
+                                 .seconds = row[SECONDS],
+                                 .best = row[BEST] > 0 };
+
+        if (!f->events->past(f->events->user, &e, f->report))
+            return stopped(f->report);
+    }
+    return true;
+}
+
+/* -- an epoch -- */
+
+static bool tell_step(struct fit *f, float loss)
+{
+    const struct progress *p = &f->progress;
+    const struct fit_step step = {
+        f->trainer->steps, p->epochs + 1, sums_samples(&f->sums), f->samples, loss, f->so_far
+    };
+
+    if (!f->events || !f->events->step)
+        return true;
+    sums_means(&f->sums, f->so_far);
+    return f->events->step(f->events->user, &step, f->report) || stopped(f->report);
+}
+
+/* The next batch of the epoch, of the next pass where the data have ended and the epoch has not; *n is 0 at its end. */
+static bool next_batch(struct fit *f, int64_t *n)
+{
+    const int64_t steps = f->options->steps_per_epoch;
+    struct progress *p = &f->progress;
+
+    *n = 0;
+    if (steps && p->steps == steps)
+        return true;
+    if (!feed_next(&f->feed, n, f->report))
+        return false;
+    if (steps && !*n) {
+        p->at = 0;
+        feed_start(&f->feed, ++p->pass, 0);
+        return feed_next(&f->feed, n, f->report);
+    }
+    return true;
+}
+
+static bool train_epoch(struct fit *f)
+{
+    const int64_t every = f->options->checkpoint_steps;
+    struct progress *p = &f->progress;
+    const double before = p->seconds, start = now();
+    int64_t n;
+    float loss;
+
+    for (;;) {
+        if (!next_batch(f, &n))
+            return false;
+        if (!n)
+            return true;
+        if (!trainer_step(f->trainer, f->feed.x, f->feed.y, &loss, f->report))
+            return false;
+        p->at += n;
+        p->steps++;
+        p->seconds = before + now() - start;
+        sums_add(&f->sums, loss, n);
+        if (!tell_step(f, loss))
+            return false;
+        if (every && f->trainer->steps % every == 0)
+            keep(f);
+    }
+}
+
+/* -- between epochs -- */
+
+static double measured(const struct epoch *e, const struct measure_name *m)
+{
+    return (m->validation ? e->validation : e->train)[m->which];
+}
+
+/* A value that is no number is never better. */
+static bool improves(const struct trainer *t, const struct measure_name *m, double now_, double best, double by)
+{
+    return measure_lower_is_better(t, m) ? now_ + by < best : now_ - by > best;
 }
 
 static double worst(const struct trainer *t, const struct measure_name *m)
@@ -259,94 +286,210 @@ static double worst(const struct trainer *t, const struct measure_name *m)
     return measure_lower_is_better(t, m) ? INFINITY : -INFINITY;
 }
 
-static bool check_measures(const struct trainer *t, const struct fit_options *o, const struct dataset *validation,
-                           struct report *r)
+static bool note_best(struct fit *f, const struct measure_name *m, const struct epoch *e, double by, double *best)
 {
-    const struct measure_name *asked[] = { o->save_best, o->early_stop.on ? &o->early_stop.measure : NULL };
+    const double value = measured(e, m);
+    const bool better = improves(f->trainer, m, value, *best, by);
 
-    for (int k = 0; k < 2; k++)
-        if (asked[k] && asked[k]->validation && !validation)
-            return fail(r, KILN_BAD_ARGUMENT, NULL, "metric 'val_%s' needs validation data",
-                        t->measures[asked[k]->which].name);
-    if (o->batch < 1 || o->epochs < 0)
-        return fail(r, KILN_BAD_ARGUMENT, NULL, "batch is %lld and epochs %lld, must be at least 1 and 0",
-                    (long long)o->batch, (long long)o->epochs);
-    return true;
+    if (better)
+        *best = value;
+    return better;
 }
 
-static bool run_epochs(struct fit *f, const struct dataset *validation, const struct normalizer *normalizer,
-                       int64_t *ran)
+/* As Keras' EarlyStopping: an epoch without validation does not count for what is measured by it. */
+static void look_whether_to_end(struct fit *f, const struct epoch *e, bool validated)
+{
+    const struct early_stop *s = &f->options->early_stop;
+    struct progress *p = &f->progress;
+
+    if (!s->on || (s->measure.validation && !validated))
+        return;
+    p->wait++;
+    if (note_best(f, &s->measure, e, s->min_delta, &p->stop_best))
+        p->wait = 0;
+    else if (p->wait >= s->patience && e->number > 1)
+        p->ended = 1;
+}
+
+static bool validate(struct fit *f, struct epoch *e, bool *validated)
+{
+    const int64_t every = f->options->validation_freq;
+
+    for (size_t k = 0; k < f->trainer->measure_count; k++)
+        e->validation[k] = (double)NAN;
+    *validated = f->validation && (!every || e->number % every == 0);
+    return !*validated || evaluate_on(f->trainer, f->validation, f->validation_normalizer, f->options->batch,
+                                      f->options->validation_steps, e->validation, f->report);
+}
+
+/* The next epoch begins where this one ended: with the next pass over the data, or further on in the same. */
+static void begin_epoch(struct fit *f)
+{
+    struct progress *p = &f->progress;
+
+    if (!f->options->steps_per_epoch) {
+        p->pass++;
+        p->at = 0;
+    }
+    p->epochs++;
+    p->steps = 0;
+    p->seconds = 0;
+    sums_start(&f->sums);
+}
+
+static bool end_epoch(struct fit *f)
 {
     const struct fit_options *o = f->options;
-    const struct early_stop *stop = &o->early_stop;
-    const struct trainer *t = f->trainer;
-    double best = o->save_best ? worst(t, o->save_best) : 0, waited_best = worst(t, &stop->measure);
-    int64_t wait = 0;
+    struct progress *p = &f->progress;
+    struct epoch e = { .number = p->epochs + 1, .train = f->train_means, .validation = f->val_means, .best = true };
+    const double start = now();
+    bool validated;
 
-    for (int64_t k = 1; k <= o->epochs; k++) {
-        struct epoch e = { .number = k, .train = f->train, .validation = f->validation, .best = true };
-        const double start = now();
-
-        if (!train_epoch(f, &e))
-            return false;
-        if (validation && !trainer_evaluate(f->trainer, validation, normalizer, o->batch, e.validation, f->report))
-            return false;
-        e.seconds = now() - start;
-        if (o->save_best) {
-            e.best = improves(t, o->save_best, measured(&e, o->save_best), best);
-            best = e.best ? measured(&e, o->save_best) : best;
-        }
-        *ran = k;
-        if (f->events && f->events->epoch && !f->events->epoch(f->events->user, &e, f->report))
-            return stopped(f->report);
-        wait++;
-        if (stop->on && improves(t, &stop->measure, measured(&e, &stop->measure), waited_best)) {
-            waited_best = measured(&e, &stop->measure);
-            wait = 0;
-        } else if (stop->on && wait >= stop->patience && k > 1) {
-            break;
-        }
-    }
+    sums_means(&f->sums, e.train);
+    if (!validate(f, &e, &validated))
+        return false;
+    e.seconds = p->seconds + now() - start;
+    if (o->save_best)
+        e.best = note_best(f, o->save_best, &e, 0, &p->best);
+    if (o->restore_best && note_best(f, o->restore_best, &e, 0, &p->restore_best))
+        snapshot_take(f->trainer, f->best);
+    look_whether_to_end(f, &e, validated);
+    if (!remember(f, &e))
+        return false;
+    begin_epoch(f);
+    if (f->events && f->events->epoch && !f->events->epoch(f->events->user, &e, f->report))
+        return stopped(f->report);
+    keep(f);
     return true;
 }
 
-/* What an epoch tells, and what it takes. */
-static bool start(struct fit *f, const struct dataset *train, const struct dataset *validation,
-                  const struct normalizer *normalizer, struct arena *memory)
+static bool run_epochs(struct fit *f)
+{
+    while (f->progress.epochs < f->options->epochs && !f->progress.ended) {
+        feed_start(&f->feed, f->progress.pass, f->progress.at);
+        if (!train_epoch(f) || !end_epoch(f))
+            return false;
+    }
+    if (f->best && isfinite(f->progress.restore_best))
+        trainer_restore(f->trainer, f->best);
+    return true;
+}
+
+/* -- before -- */
+
+static bool check_options(const struct fit *f)
+{
+    const struct fit_options *o = f->options;
+    const struct measure_name *asked[] = { o->save_best, o->early_stop.on ? &o->early_stop.measure : NULL,
+                                           o->restore_best };
+
+    for (size_t k = 0; k < sizeof asked / sizeof *asked; k++)
+        if (asked[k] && asked[k]->validation && !f->validation)
+            return fail(f->report, KILN_BAD_ARGUMENT, NULL, "metric 'val_%s' needs validation data",
+                        f->trainer->measures[asked[k]->which].name);
+    if (o->batch < 1 || o->epochs < 0 || o->initial_epoch < 0 || o->steps_per_epoch < 0 || o->validation_freq < 0 ||
+        o->validation_steps < 0 || o->checkpoint_steps < 0)
+        return fail(
+            f->report, KILN_BAD_ARGUMENT, NULL,
+            "batch is %lld, epochs %lld, initial epoch %lld, steps per epoch %lld, must be at least 1, and 0 for "
+            "the others",
+            (long long)o->batch, (long long)o->epochs, (long long)o->initial_epoch, (long long)o->steps_per_epoch);
+    return true;
+}
+
+/* Epochs that lie behind have seen data, too. */
+static bool begin(struct fit *f)
+{
+    const struct fit_options *o = f->options;
+    const int64_t batch = f->feed.batches.options.batch, count = f->train->count;
+    const int64_t of_pass = f->trainer->batch ? count / batch : (count + batch - 1) / batch;
+    struct progress *p = &f->progress;
+    int64_t behind = 0;
+
+    *p = (struct progress){ .epochs = o->initial_epoch,
+                            .pass = o->initial_epoch,
+                            .best = o->save_best ? worst(f->trainer, o->save_best) : 0,
+                            .stop_best = o->early_stop.on ? worst(f->trainer, &o->early_stop.measure) : 0,
+                            .restore_best = o->restore_best ? worst(f->trainer, o->restore_best) : 0 };
+    f->samples = of_pass * batch < count ? of_pass * batch : count;
+    if (!o->steps_per_epoch)
+        return true;
+    if (!mul_size(o->initial_epoch, o->steps_per_epoch, &behind) || !mul_size(o->steps_per_epoch, batch, &f->samples))
+        return fail(f->report, KILN_BAD_ARGUMENT, NULL, "%lld epochs of %lld steps are more than can be counted",
+                    (long long)o->initial_epoch, (long long)o->steps_per_epoch);
+    p->pass = behind / of_pass;
+    p->at = behind % of_pass * batch;
+    return true;
+}
+
+static bool make_room(struct fit *f, struct arena *memory)
+{
+    struct trainer *t = f->trainer;
+
+    f->so_far = arena_array(memory, t->measure_count, sizeof *f->so_far, f->report);
+    f->train_means = arena_array(memory, t->measure_count, sizeof *f->train_means, f->report);
+    f->val_means = arena_array(memory, t->measure_count, sizeof *f->val_means, f->report);
+    if (f->options->restore_best && !(f->best = trainer_snapshot(t, true, f->report)))
+        return false;
+    return f->so_far && f->train_means && f->val_means;
+}
+
+/* All that can be told before an epoch is lost. */
+static bool start(struct fit *f)
 {
     struct trainer *t = f->trainer;
     struct batch_options b = { .shuffle = f->options->shuffle, .seed = f->options->seed };
     int64_t checked;
 
-    if (!batch_size(f->options->batch, t->batch, train->count, &b.batch, f->report) ||
-        (validation && !batch_size(f->options->batch, t->batch, validation->count, &checked, f->report)))
-        return false; /* before an epoch is lost */
-    f->samples = t->batch ? train->count / t->batch * t->batch : train->count;
-    f->so_far = arena_array(memory, t->measure_count, sizeof *f->so_far, f->report);
-    f->train = arena_array(memory, t->measure_count, sizeof *f->train, f->report);
-    f->validation = arena_array(memory, t->measure_count, sizeof *f->validation, f->report);
-    for (size_t k = 0; f->validation && k < t->measure_count; k++)
-        f->validation[k] = (double)NAN;
-    return f->so_far && f->train && f->validation && sums_init(&f->sums, t, f->report) &&
-           feed_init(&f->feed, t, train, normalizer, &b, f->report);
+    if (!batch_size(f->options->batch, t->batch, f->train->count, &b.batch, f->report) ||
+        (f->validation && !batch_size(f->options->batch, t->batch, f->validation->count, &checked, f->report)))
+        return false;
+    return sums_init(&f->sums, t, f->report) && feed_init(&f->feed, t, f->train, f->normalizer, &b, f->report);
+}
+
+static bool run(struct fit *f)
+{
+    const struct fit_events *e = f->events;
+    bool ok;
+
+    if (!begin(f))
+        return false;
+    if (f->options->resume && !resume(f))
+        return false;
+    if (!tell_past(f))
+        return false;
+    ok = !e || !e->start || e->start(e->user, f->progress.epochs, f->trainer->steps, f->report) || stopped(f->report);
+    ok = ok && run_epochs(f);
+    if (!ok && failed(f->report) && f->report->error.code == KILN_STOPPED)
+        keep(f);
+    return ok;
 }
 
 bool trainer_fit(struct trainer *t, const struct dataset *train, const struct dataset *validation,
                  const struct normalizer *normalizer, const struct fit_options *o, const struct fit_events *events,
                  int64_t *ran, struct report *r)
 {
-    const struct normalizer *check = o->validation_normalizer ? o->validation_normalizer : normalizer;
-    struct fit f = { .trainer = t, .options = o, .events = events, .report = r };
+    struct fit f = { .trainer = t,
+                     .train = train,
+                     .validation = validation,
+                     .normalizer = normalizer,
+                     .validation_normalizer = o->validation_normalizer ? o->validation_normalizer : normalizer,
+                     .options = o,
+                     .events = events,
+                     .past.width = MEASURES + 2 * (int64_t)t->measure_count,
+                     .report = r };
     struct arena memory = { .budget = &t->budget };
     bool ok;
 
-    *ran = 0;
-    ok = check_measures(t, o, validation, r) && start(&f, train, validation, normalizer, &memory);
+    ok = check_options(&f) && make_room(&f, &memory) && start(&f);
     if (ok) {
-        ok = run_epochs(&f, validation, check, ran);
+        ok = run(&f);
         feed_release(&f.feed);
     }
+    *ran = f.progress.epochs;
     sums_release(&f.sums, t);
+    snapshot_free(t, f.best);
+    budget_free(&t->budget, f.past.rows);
     arena_release(&memory);
     return ok;
 }

@@ -133,10 +133,18 @@ struct tensor *trainer_state(struct trainer *t, const char *name, const char *sl
 /* Of the last step; NULL where there is none, or options.keep_gradients was not set. */
 const struct tensor *trainer_gradient(const struct trainer *t, const char *name);
 
-/* A copy of the state (parameters, statistics, slots, counter), taken and put back. */
+/* All that lasts from step to step, in an order that is the same for one model and optimiser: "value", then the names of
+ * the optimiser's slots, of each parameter and statistic; `values_only`: without slots. False ends it. */
+typedef bool state_fn(void *user, const char *name, const char *what, struct tensor *t);
+bool trainer_each_state(const struct trainer *t, bool values_only, state_fn *each, void *user);
+
+/* A copy of that and of the counter, or of the values alone, taken, taken again, and put back. */
 struct snapshot;
-struct snapshot *trainer_snapshot(struct trainer *t, struct report *r);
+struct snapshot *trainer_snapshot(struct trainer *t, bool values_only, struct report *r);
+void snapshot_take(const struct trainer *t, struct snapshot *s);
 void trainer_restore(struct trainer *t, const struct snapshot *s);
+/* As trainer_each_state, of the copy. */
+bool snapshot_each(const struct trainer *t, struct snapshot *s, state_fn *each, void *user);
 void snapshot_free(struct trainer *t, struct snapshot *s);
 
 /* The model with what was learned, which must be finite where it was when it was loaded, in inference form; everything

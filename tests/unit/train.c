@@ -318,7 +318,7 @@ END_TEST
 START_TEST(a_loss_that_is_not_finite_changes_nothing)
 {
     struct trainer *t = train_cnn(1, 1);
-    struct snapshot *before = trainer_snapshot(t, &report);
+    struct snapshot *before = trainer_snapshot(t, false, &report);
     float x[FEATURES] = { 0 }, w[90];
     int64_t y = 1;
     struct tensor tx = t->x[0], ty = t->targets->y;
@@ -366,7 +366,7 @@ START_TEST(a_snapshot_brings_all_back)
 
     take_steps(straight, 5, SAMPLES);
     take_steps(t, 2, SAMPLES);
-    s = trainer_snapshot(t, &report);
+    s = trainer_snapshot(t, false, &report);
     expect_ok(s);
     take_steps(t, 4, SAMPLES / 2);
     trainer_restore(t, s);
@@ -595,7 +595,7 @@ START_TEST(a_parameter_that_is_not_finite_is_an_error)
     x.data = data;
     y.data = &target;
     expect_ok(t);
-    before = trainer_snapshot(t, &report);
+    before = trainer_snapshot(t, false, &report);
     ck_assert(!trainer_step(t, &x, &y, &got, &report));
     expect_error(KILN_RUN_FAILED, c->says);
     ck_assert_int_eq(t->steps, 0);
@@ -714,7 +714,7 @@ START_TEST(no_improvement_stops_early)
     struct fit_options f = { .batch = 4, .epochs = 20, .save_best = &loss, .early_stop = { true, loss, 3 } };
     const struct dataset d = data_of(2, (const int64_t[]){ 4, 2 }, xor_x, xor_y, NULL, 2);
     struct seen seen = { 0 };
-    const struct fit_events events = { &seen, on_step, on_epoch };
+    const struct fit_events events = { .user = &seen, .step = on_step, .epoch = on_epoch };
     struct trainer *t = trainer_of(xor_text, &o);
     struct measure_name none;
     int64_t ran;

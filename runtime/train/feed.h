@@ -1,0 +1,40 @@
+/* Batches of a data set in memory, as a trainer takes them, and the sums over them that its measures are means of. */
+#ifndef KILN_TRAIN_FEED_H
+#define KILN_TRAIN_FEED_H
+
+#include "data/batch.h"
+#include "train/trainer.h"
+
+struct feed {
+    struct batches batches;
+    struct tensor *x, *y;    /* [inputs], [targets] of the trainer */
+    void **x_data, **y_data; /* where they lie */
+    struct trainer *trainer;
+    struct arena memory;
+};
+
+bool feed_init(struct feed *f, struct trainer *t, const struct dataset *d, const struct normalizer *n,
+               const struct batch_options *o, struct report *r);
+void feed_release(struct feed *f);
+/* Pass number `pass` over the data, behind its first `at` samples. */
+void feed_start(struct feed *f, int64_t pass, int64_t at);
+/* *count is 0 at the end of the pass. */
+bool feed_next(struct feed *f, int64_t *count, struct report *r);
+
+struct sums {
+    const struct trainer *trainer;
+    double
+        *all; /* [count]: the loss, weighted by samples, the samples; of each target the same and rows, then metrics */
+    int64_t count;
+};
+
+bool sums_init(struct sums *s, struct trainer *t, struct report *r);
+void sums_release(struct sums *s, struct trainer *t);
+void sums_start(struct sums *s);
+/* What the trainer's latest step or evaluation gave. */
+void sums_add(struct sums *s, float loss, int64_t samples);
+int64_t sums_samples(const struct sums *s);
+/* By measure; NaN where there was nothing. */
+void sums_means(const struct sums *s, double *out);
+
+#endif

@@ -1,0 +1,171 @@
+"""Trainings that end early: by signals, killed, by a loss that is no number, on a full disk. What was done is kept.
+Usage: stopped.py KILN EXAMPLE, which is models/fine_tune.c. Prints a PASS or FAIL line for each test."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+import harness
+from harness import KILN, MODELS, attempt, kiln
+
+EXAMPLE = Path(sys.argv[2]).resolve()
+WORDS = ["train", MODELS / "mnist_mlp/bn_before.onnxtxt", "--data", "fashion-mnist:train[0:400]", "--batch", 10, "--threads", 1, "--seed", 5]
+
+
+def start(*words):
+    return subprocess.Popen([KILN, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def lines(path):
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
+def wait_for(path, n, process):
+    """Until the file has so many lines, or the process has ended."""
+    while len(lines(path)) < n and process.poll() is None:
+        time.sleep(0.01)
+
+
+def untimed(path):
+    """A history without its seconds."""
+    return [line.rsplit(",", 1)[0] for line in lines(path)]
+
+
+def signals():
+    """SIGINT, SIGTERM and SIGHUP leave a model, whole rows and a history, and end as signals do."""
+    for number, name in ((signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")):
+        for path in Path().iterdir():
+            path.unlink()
+        p = start(*WORDS, "--epochs", 100000, "--output", "m.onnx", "--history", "h.csv", "--step-log", "s.csv", "--figure", "f.svg")
+        wait_for("s.csv", 150, p)  # in the fourth epoch
+        p.send_signal(number)
+        out, err = p.communicate(timeout=60)
+        if p.returncode != -number:
+            return f"{name}: ended with {p.returncode}: {err}"
+        last = lines("s.csv")[-1].split(",")
+        if f"stopped by {name} after {len(lines('h.csv')) - 1} epochs, {last[0]} steps" not in err or f"m.onnx holds the model after step {last[0]}" not in err:
+            return f"{name}: says {err}, the last row is {last}"
+        if len(last) != 3 or not Path("s.csv").read_text().endswith("\n") or len(lines("h.csv")) < 4 or not Path("f.svg").exists():
+            return f"{name}: the logs are not whole"
+        onnx.checker.check_model("m.onnx", full_check=True)
+
+
+def ignored():
+    """A signal that nohup has turned off stays so."""
+    p = subprocess.Popen(["sh", "-c", 'trap "" HUP; exec "$@"', "sh", KILN, *map(str, WORDS), "--epochs", "3", "--output", "m.onnx", "--step-log", "s.csv"],
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
+    wait_for("s.csv", 60, p)
+    p.send_signal(signal.SIGHUP)
+    err = p.communicate(timeout=60)[1]
+    return f"ended with {p.returncode}: {err}" if p.returncode or err else None
+
+
+def stopped_at_the_best():
+    """With --save-best the best model so far stays, not the one of the last step."""
+    p = start(*WORDS, "--epochs", 100000, "--output", "m.onnx", "--save-best", "loss", "--step-log", "s.csv")
+    wait_for("s.csv", 150, p)
+    p.terminate()
+    err = p.communicate(timeout=60)[1]
+    return None if "m.onnx holds the best model of epoch " in err else f"says {err}"
+
+
+def killed():
+    """Whenever it is killed, inside a save, too: going on gives the same bytes, history and log."""
+    words = [*WORDS, "--validation", "fashion-mnist:test[0:50]", "--epochs", 4, "--save-best", "val_loss", "--quiet"]
+    outputs = ["--output", "m.onnx", "--history", "h.csv", "--step-log", "s.csv"]
+    begin = time.monotonic()
+    kiln(*words, *outputs)
+    seconds = time.monotonic() - begin
+    need = Path("m.onnx").read_bytes(), untimed("h.csv"), lines("s.csv")
+    moments = random.Random(1)
+    for k in range(10):
+        for path in sorted(Path().rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        for again in range(100):
+            with_checkpoint = ["--resume", "ck"] if Path("ck/checkpoint.npz").exists() else ["--checkpoint", "ck"]
+            p = start(*words, *outputs, *with_checkpoint, "--checkpoint-steps", 3)
+            try:
+                p.wait(moments.random() * seconds if again < 4 else 100)
+            except subprocess.TimeoutExpired:
+                p.send_signal(signal.SIGTERM if k % 3 == 2 else signal.SIGKILL)
+            err = p.communicate(timeout=100)[1]
+            if p.returncode == 0:
+                break
+            if p.returncode not in (-signal.SIGKILL, -signal.SIGTERM):
+                return f"ended with {p.returncode}: {err}"
+        got = Path("m.onnx").read_bytes(), untimed("h.csv"), lines("s.csv")
+        wrong = [what for what, g, n in zip(("the model", "the history", "the log"), got, need) if g != n]
+        if wrong:
+            return f"round {k}: {wrong[0]} is another one"
+        left = sorted(str(p) for p in Path().rglob("*") if p.is_file())
+        if left != ["ck/checkpoint.npz", "h.csv", "m.onnx", "s.csv"]:
+            return f"round {k}: leaves {left}"
+
+
+def archive():
+    """NumPy reads a checkpoint, and finds in it what the training had."""
+    kiln(*WORDS, "--epochs", 2, "--output", "m.onnx", "--checkpoint", "ck")
+    z = np.load("ck/checkpoint.npz")
+    values = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load("m.onnx").graph.initializer}
+    if not bytes(z["about"]).startswith(b"kiln checkpoint 1\nmodel 'mnist_mlp_bn_before'") or z["fit/epochs"] != 2 or z["fit/steps"] != 80:
+        return f"is of {bytes(z['about'])}, {z['fit/epochs']}, {z['fit/steps']}"
+    of = [k[len("value/") :] for k in z.files if k.startswith("value/")]
+    if not of or any(not np.array_equal(z[f"value/{name}"], values[name]) for name in of):
+        return "the values are not those of the model"
+    return None if np.any(z["velocity/dense1.weight"]) and z["fit/history"].shape[0] == 2 else "what the optimiser keeps is missing"
+
+
+def diverged():
+    """A loss that is no number: the model of the last epoch that was complete, its history."""
+    x = np.arange(80).reshape(40, 2).astype(np.float32) % 7
+    np.savez("d.npz", x=x, y=x.sum(1) + 0.5)
+    Path("m.onnxtxt").write_text('<ir_version: 8, opset_import: ["": 17]> g (float[N, 2] x) => (float[N, 1] y) <float[2, 1] w = {1, 2}> { y = MatMul (x, w) }')
+    words = ["train", "m.onnxtxt", "--data", "npz:d.npz", "--batch", 20, "--optimizer", "sgd:learning_rate=0.1", "--loss", "mean_squared_error", "--epochs", 1000]
+    err = kiln(*words, "--output", "o.onnx", "--history", "h.csv", "--step-log", "s.csv", "--figure", "f.svg", code=9)
+    epochs = len(lines("h.csv")) - 1
+    if epochs < 1 or f"training ended after {epochs} epochs" not in err or not Path("f.svg").exists():
+        return f"{epochs} epochs: says {err}"
+    held = [int(w.split(" holds the model of epoch ")[1]) for w in err.splitlines() if " holds the model of epoch " in w]
+    w = onnx.numpy_helper.to_array(onnx.load("o.onnx").graph.initializer[0])
+    return None if held and 1 <= held[0] <= epochs and np.all(np.isfinite(w)) else f"says {err}"
+
+
+def full_disk():
+    """A checkpoint that cannot be written is a warning; what can be is written."""
+    os.mkdir("ck")
+    kiln(*WORDS, "--epochs", 1, "--output", "m.onnx", "--checkpoint", "ck", "--quiet")
+    before = Path("ck/checkpoint.npz").read_bytes()
+    done = subprocess.run(["sh", "-c", 'ulimit -f 2500; trap "" XFSZ; exec "$@"', "sh", KILN, *map(str, WORDS), "--epochs", "2", "--output", "n.onnx", "--resume", "ck",
+                           "--quiet"], capture_output=True, text=True)  # fmt: skip
+    if done.returncode or "warning: ck/checkpoint.npz: the checkpoint could not be written" not in done.stderr:
+        return f"ended with {done.returncode}: {done.stderr}"
+    return None if Path("ck/checkpoint.npz").read_bytes() == before and Path("n.onnx").exists() else "the checkpoint is another one"
+
+
+def example():
+    """models/fine_tune.c: its own loop, stopped and gone on with, ends where it ends without a break."""
+    model = MODELS / "mnist_mlp/bn_before.onnxtxt"
+    kiln("init", model, "--output", "start.onnx")
+    for name, stops in (("whole", [60]), ("parts", [25, 60])):
+        for steps in stops:  # of 25 steps 20 are in the checkpoint
+            said = subprocess.run([EXAMPLE, "start.onnx", f"{name}.onnx", f"{name}.npz", str(steps)], check=True, capture_output=True, text=True).stdout
+    losses = [float(line.split()[-1]) for line in said.splitlines()]
+    if len(losses) != 40 or losses[-1] > 0.5:
+        return f"{len(losses)} losses, the last one is {losses[-1]}"
+    return None if Path("whole.onnx").read_bytes() == Path("parts.onnx").read_bytes() else "it ends elsewhere"
+
+
+for test in (signals, ignored, stopped_at_the_best, killed, archive, diverged, full_disk, example):
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chdir(scratch)
+        attempt(test.__name__, test)
+        os.chdir("/")
+sys.exit(harness.failures > 0)

@@ -1,0 +1,586 @@
+/* Trainings that stop and go on, as a program that has nothing but kiln.h has them. */
+#include "public.h"
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { SAMPLES = 22, BATCH = 4, EPOCHS = 3, STEPS = 6 }; /* STEPS: of an epoch; its last batch is smaller */
+
+static const char net[] = "<ir_version: 8, opset_import: [\"\": 17]>\n"
+                          "net (float[N,2] x) => (float[N,3] y)\n"
+                          "<float[2,3] w = {0.1, 0.2, -0.3, 0.4, -0.5, 0.6}, float[3] scale = {1, 1, 1},\n"
+                          " float[3] b = {0, 0.1, 0.2}, float[3] mean = {0, 0, 0}, float[3] var = {1, 1, 1},\n"
+                          " float rate = {0.25}, bool on = {0}> {\n"
+                          "    m = MatMul(x, w) n = BatchNormalization(m, scale, b, mean, var)\n"
+                          "    d = Dropout(n, rate, on) y = Softmax(d)\n}";
+
+static char folder[32], file[64], other[64];
+
+static void start(void)
+{
+    snprintf(folder, sizeof folder, "/tmp/kiln-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(file, sizeof file, "%s/checkpoint.npz", folder);
+    snprintf(other, sizeof other, "%s/other", folder);
+}
+
+static void end(void)
+{
+    unlink(file);
+    unlink(other);
+    ck_assert_int_eq(rmdir(folder), 0); /* nothing else was left there */
+}
+
+static kiln_dataset *make_data(int64_t count, float by)
+{
+    const int64_t x_dims[] = { count, 2 }, y_dims[] = { count };
+    float x[2 * SAMPLES];
+    int64_t y[SAMPLES];
+    kiln_tensor *tx, *ty;
+    kiln_dataset *d;
+
+    for (int k = 0; k < count; k++) {
+        x[2 * k] = (float)(k % 5) * by - 1;
+        x[2 * k + 1] = (float)(k * k % 7) * by - 1;
+        y[k] = k % 3;
+    }
+    ok(kiln_tensor_wrap(&tx, KILN_FLOAT, 2, x_dims, x, 2 * (size_t)count * sizeof *x, &err));
+    ok(kiln_tensor_wrap(&ty, KILN_INT64, 1, y_dims, y, (size_t)count * sizeof *y, &err));
+    ok(kiln_dataset_new(&d, tx, ty, NULL, &err));
+    kiln_tensor_free(tx);
+    kiln_tensor_free(ty);
+    return d;
+}
+
+static int warnings;
+
+static void count_warnings(void *user, kiln_status code, const char *where, const char *message)
+{
+    (void)user;
+    (void)where;
+    (void)message;
+    warnings += code == KILN_OK;
+}
+
+static kiln_trainer *make_trainer(const char *text, const kiln_dataset *d, const char *optimizer)
+{
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    kiln_model *m = open_text(text);
+    kiln_trainer *t;
+
+    o.data = d;
+    o.optimizer = optimizer;
+    o.seed = 3;
+    ok(kiln_trainer_new(&t, m, &o, &err));
+    kiln_model_free(m);
+    return t;
+}
+
+/* The bytes of the model as it is. */
+static struct bytes model_of(kiln_trainer *t)
+{
+    struct bytes b = { 0 };
+    kiln_model *m;
+
+    ok(kiln_trainer_export(&m, t, &err));
+    ok(kiln_model_write(m, KILN_FORM_BINARY, take, &b, &err));
+    kiln_model_free(m);
+    return b;
+}
+
+static void expect_same(kiln_trainer *t, struct bytes *need)
+{
+    struct bytes got = model_of(t);
+
+    ck_assert(got.count == need->count && memcmp(got.data, need->data, got.count) == 0);
+    free(got.data);
+}
+
+/* -- fit -- */
+
+/* What a training told: the losses of epochs, where it was to stop. */
+struct told {
+    int64_t stop_at; /* the step; 0: never */
+    int64_t steps, epochs, past, began_epochs, began_steps;
+    double loss[32], validation[32];
+};
+
+static bool on_step(void *user, const kiln_fit_step *s)
+{
+    struct told *t = user;
+
+    t->steps++;
+    return s->step != t->stop_at;
+}
+
+static bool on_epoch(void *user, const kiln_epoch *e)
+{
+    struct told *t = user;
+
+    t->epochs++;
+    t->loss[e->number] = e->train[0];
+    t->validation[e->number] = e->validation[0];
+    return true;
+}
+
+static bool on_past(void *user, const kiln_epoch *e)
+{
+    struct told *t = user;
+
+    t->past++;
+    t->loss[e->number] = e->train[0];
+    t->validation[e->number] = e->validation[0];
+    return true;
+}
+
+static bool on_start(void *user, int64_t epochs, int64_t steps)
+{
+    struct told *t = user;
+
+    t->began_epochs = epochs;
+    t->began_steps = steps;
+    return true;
+}
+
+static kiln_fit_options fit_options(struct told *t, const kiln_dataset *check)
+{
+    kiln_fit_options o = KILN_FIT_OPTIONS_INIT;
+
+    o.batch = BATCH;
+    o.epochs = EPOCHS;
+    o.seed = 7;
+    o.validation = check;
+    o.step = on_step;
+    o.epoch = on_epoch;
+    o.past = on_past;
+    o.start = on_start;
+    o.user = t;
+    return o;
+}
+
+/* Whatever the step after which it stops, going on gives the same bytes and has the same told. */
+START_TEST(a_training_goes_on_where_it_was)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f), *check = make_data(7, .25f);
+    kiln_trainer *t = make_trainer(net, d, "adam:learning_rate=0.05");
+    struct told whole = { 0 };
+    kiln_fit_options o = fit_options(&whole, check);
+    struct bytes need;
+
+    start();
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+    ck_assert(whole.epochs == EPOCHS && whole.steps == EPOCHS * STEPS && kiln_trainer_steps(t) == EPOCHS * STEPS);
+    need = model_of(t);
+    kiln_trainer_free(t);
+    for (int64_t stop = 1; stop < EPOCHS * STEPS; stop++) {
+        struct told first = { .stop_at = stop }, second = { 0 };
+        int64_t ran;
+
+        o = fit_options(&first, check);
+        o.checkpoint = file;
+        t = make_trainer(net, d, "adam:learning_rate=0.05");
+        expect(kiln_trainer_fit(t, d, &o, &ran, &err), KILN_STOPPED, "stopped");
+        ck_assert_int_eq(ran, (stop - 1) / STEPS);
+        kiln_trainer_free(t);
+        o = fit_options(&second, check);
+        o.resume = file;
+        t = make_trainer(net, d, "adam:learning_rate=0.05");
+        ok(kiln_trainer_fit(t, d, &o, &ran, &err));
+        ck_assert(ran == EPOCHS && second.began_steps == stop && second.began_epochs == (stop - 1) / STEPS);
+        ck_assert(second.past == second.began_epochs && second.past + second.epochs == EPOCHS);
+        for (int k = 1; k <= EPOCHS; k++)
+            ck_assert(second.loss[k] == whole.loss[k] && second.validation[k] == whole.validation[k]);
+        expect_same(t, &need);
+        kiln_trainer_free(t);
+    }
+    free(need.data);
+    kiln_dataset_free(check);
+    kiln_dataset_free(d);
+    end();
+}
+END_TEST
+
+/* Killed, not stopped: what the last checkpoint has is done again. */
+START_TEST(checkpoints_come_with_steps_and_epochs)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f);
+    kiln_trainer *t = make_trainer(net, d, "sgd:momentum=0.9");
+    struct told told = { 0 };
+    kiln_fit_options o = fit_options(&told, NULL);
+    struct bytes need;
+
+    start();
+    o.checkpoint = file;
+    o.checkpoint_steps = 4;
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+    need = model_of(t);
+    kiln_trainer_free(t);
+    o.resume = file;
+    told = (struct told){ 0 };
+    t = make_trainer(net, d, "sgd:momentum=0.9");
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err)); /* the last one is of the end */
+    ck_assert(told.steps == 0 && told.epochs == 0 && told.past == EPOCHS);
+    expect_same(t, &need);
+    kiln_trainer_free(t);
+    o.epochs++;
+    t = make_trainer(net, d, "sgd:momentum=0.9");
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err)); /* one epoch more */
+    ck_assert(told.steps == STEPS && told.epochs == 1);
+    kiln_trainer_free(t);
+    free(need.data);
+    kiln_dataset_free(d);
+    end();
+}
+END_TEST
+
+static void refuse(const char *text, const kiln_dataset *d, const char *optimizer, const char *why)
+{
+    struct told told = { 0 };
+    kiln_fit_options o = fit_options(&told, NULL);
+    kiln_trainer *t = make_trainer(text, d, optimizer);
+    struct bytes before = model_of(t);
+
+    o.resume = file;
+    expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_BAD_DATA, why);
+    ck_assert_int_eq(told.steps, 0);
+    expect_same(t, &before);
+    free(before.data);
+    kiln_trainer_free(t);
+}
+
+START_TEST(what_is_of_another_training_is_refused)
+{
+    static const char deeper[] = "<ir_version: 8, opset_import: [\"\": 17]>\n"
+                                 "other (float[N,2] x) => (float[N,3] y) <float[2,3] w = {1, 2, 3, 4, 5, 6}> {\n"
+                                 "    m = MatMul(x, w) y = Softmax(m)\n}";
+    kiln_dataset *d = make_data(SAMPLES, .5f), *few = make_data(SAMPLES - 1, .5f),
+                 *same_shape = make_data(SAMPLES, .25f);
+    kiln_trainer *t = make_trainer(net, d, "adam");
+    struct told told = { .stop_at = 3 };
+    kiln_fit_options o = fit_options(&told, NULL);
+    FILE *f;
+
+    start();
+    o.checkpoint = file;
+    expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_STOPPED, "");
+    kiln_trainer_free(t);
+    refuse(deeper, d, "adam", "model 'net'");
+    refuse(net, d, "sgd", "it has \"optimizer adam\"");
+    refuse(net, few, "adam", "data 22 samples");
+    refuse(net, same_shape, "adam", "check sum");
+    f = fopen(file, "r+b"); /* a bit of what the optimiser keeps */
+    ck_assert_ptr_nonnull(f);
+    fseek(f, -1500, SEEK_END);
+    fputc(0x55, f);
+    fclose(f);
+    refuse(net, d, "adam", "");
+    ok(kiln_file_write(NULL, file, "none", 4, &err));
+    refuse(net, d, "adam", "not a sound ZIP archive");
+    kiln_dataset_free(same_shape);
+    kiln_dataset_free(few);
+    kiln_dataset_free(d);
+    end();
+}
+END_TEST
+
+START_TEST(other_settings_are_told)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f);
+    kiln_context_options c = KILN_CONTEXT_OPTIONS_INIT;
+    kiln_trainer_options with = KILN_TRAINER_OPTIONS_INIT;
+    kiln_trainer *t = make_trainer(net, d, "adam");
+    struct told told = { .stop_at = 3 };
+    kiln_fit_options o = fit_options(&told, NULL);
+    kiln_model *m = open_text(net);
+    kiln_context *context;
+
+    start();
+    o.checkpoint = file;
+    expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_STOPPED, "");
+    kiln_trainer_free(t);
+    c.diagnostic = count_warnings;
+    ok(kiln_context_new(&context, &c, &err));
+    with.context = context;
+    with.data = d;
+    with.seed = 4; /* not 3 */
+    ok(kiln_trainer_new(&t, m, &with, &err));
+    told.stop_at = 0;
+    o.resume = file;
+    o.batch = BATCH + 1;
+    o.seed = 8;
+    o.in_order = true;
+    warnings = 0;
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+    ck_assert_int_eq(warnings, 4); /* Dropout's seed, batch, order and its seed */
+    /* where it cannot be written that is one, too, and training goes on */
+    o.resume = NULL;
+    o.checkpoint = "/proc/none/checkpoint.npz";
+    o.epochs = 2;
+    warnings = 0;
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+    ck_assert_int_eq(warnings, 2);
+    kiln_trainer_free(t);
+    kiln_context_free(context);
+    kiln_model_free(m);
+    kiln_dataset_free(d);
+    end();
+}
+END_TEST
+
+/* -- a loop of one's own -- */
+
+static void take_steps(kiln_trainer *t, int count)
+{
+    const int64_t x_dims[] = { BATCH, 2 }, y_dims[] = { BATCH };
+
+    for (int k = 0; k < count; k++) {
+        const int64_t step = kiln_trainer_steps(t);
+        float x[BATCH][2];
+        int64_t y[BATCH];
+        kiln_tensor *tx, *ty;
+
+        for (int i = 0; i < BATCH; i++) {
+            x[i][0] = (float)((step + i) % 5) - 2;
+            x[i][1] = (float)(step * i % 3) - 1;
+            y[i] = (step + i) % 3;
+        }
+        ok(kiln_tensor_wrap(&tx, KILN_FLOAT, 2, x_dims, x, sizeof x, &err));
+        ok(kiln_tensor_wrap(&ty, KILN_INT64, 1, y_dims, y, sizeof y, &err));
+        ok(kiln_trainer_step(t, tx, ty, NULL, &err));
+        kiln_tensor_free(tx);
+        kiln_tensor_free(ty);
+    }
+}
+
+START_TEST(the_state_is_saved_and_taken_up)
+{
+    static const char *const optimizers[] = { "adam", "sgd", "rmsprop:centered=1,momentum=0.9" };
+
+    start();
+    for (size_t k = 0; k < sizeof optimizers / sizeof *optimizers; k++) {
+        kiln_trainer *t = make_trainer(net, NULL, optimizers[k]);
+        struct bytes need;
+
+        take_steps(t, 5);
+        ok(kiln_trainer_save_state(t, file, &err));
+        take_steps(t, 5);
+        need = model_of(t);
+        ok(kiln_trainer_load_state(t, file, &err)); /* back */
+        ck_assert_int_eq(kiln_trainer_steps(t), 5);
+        take_steps(t, 5);
+        expect_same(t, &need);
+        kiln_trainer_free(t);
+        t = make_trainer(net, NULL, optimizers[k]); /* another time */
+        ok(kiln_trainer_load_state(t, file, &err));
+        ok(kiln_trainer_save_state(t, other, &err));
+        take_steps(t, 5);
+        expect_same(t, &need);
+        kiln_trainer_free(t);
+        free(need.data);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(arguments_are_looked_at)
+{
+    kiln_trainer *t = make_trainer(net, NULL, "adam");
+
+    start();
+    expect(kiln_trainer_save_state(NULL, file, &err), KILN_BAD_ARGUMENT, "trainer is NULL");
+    expect(kiln_trainer_save_state(t, NULL, &err), KILN_BAD_ARGUMENT, "path is NULL");
+    expect(kiln_trainer_load_state(NULL, file, &err), KILN_BAD_ARGUMENT, "trainer is NULL");
+    expect(kiln_trainer_load_state(t, NULL, &err), KILN_BAD_ARGUMENT, "path is NULL");
+    expect(kiln_trainer_load_state(t, file, &err), KILN_IO, "cannot be opened");
+    expect(kiln_trainer_save_state(t, "/proc/none/x", &err), KILN_IO, "");
+    ck_assert_int_eq(kiln_trainer_steps(NULL), 0);
+    kiln_trainer_free(t);
+    end();
+}
+END_TEST
+
+/* -- what else Keras' fit takes -- */
+
+/* Two epochs of 3 steps see what one of 6 sees; a third one begins anew. */
+START_TEST(an_epoch_may_be_a_number_of_steps)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f);
+    kiln_trainer *t = make_trainer(net, d, "adam"), *u = make_trainer(net, d, "adam");
+    struct told told = { 0 }, halves = { 0 };
+    kiln_fit_options o = fit_options(&told, NULL);
+    struct bytes need;
+    int64_t ran;
+
+    o.epochs = 2;
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+    need = model_of(t);
+    o = fit_options(&halves, NULL);
+    o.epochs = 4;
+    o.steps_per_epoch = STEPS / 2;
+    ok(kiln_trainer_fit(u, d, &o, &ran, &err));
+    ck_assert(ran == 4 && halves.epochs == 4 && halves.steps == 2 * STEPS);
+    ck_assert_double_eq_tol(halves.loss[1] * 12 + halves.loss[2] * 10, told.loss[1] * SAMPLES, 1e-12);
+    expect_same(u, &need);
+    o.steps_per_epoch = INT64_MAX / 2;
+    expect(kiln_trainer_fit(u, d, &o, &ran, &err), KILN_BAD_ARGUMENT, "more than can be counted");
+    free(need.data);
+    kiln_trainer_free(t);
+    kiln_trainer_free(u);
+    kiln_dataset_free(d);
+}
+END_TEST
+
+/* Epochs that are said to lie behind are numbered, and have had their order of the samples. */
+START_TEST(a_training_may_begin_later)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f);
+
+    for (int64_t steps = 0; steps <= STEPS + 1; steps += STEPS + 1) {
+        kiln_trainer *t = make_trainer(net, d, "sgd"), *u = make_trainer(net, d, "sgd");
+        struct told told = { 0 }, later = { 0 };
+        kiln_fit_options o = fit_options(&told, NULL);
+        struct bytes need;
+        int64_t ran;
+
+        o.steps_per_epoch = steps;
+        ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+        need = model_of(t);
+        o.epochs = 1;
+        ok(kiln_trainer_fit(u, d, &o, NULL, &err));
+        o.user = &later;
+        o.epochs = EPOCHS;
+        o.initial_epoch = 1;
+        ok(kiln_trainer_fit(u, d, &o, &ran, &err));
+        ck_assert(ran == EPOCHS && later.epochs == EPOCHS - 1 && later.loss[EPOCHS] == told.loss[EPOCHS]);
+        expect_same(u, &need);
+        o.initial_epoch = -1;
+        expect(kiln_trainer_fit(u, d, &o, &ran, &err), KILN_BAD_ARGUMENT, "initial epoch -1");
+        free(need.data);
+        kiln_trainer_free(t);
+        kiln_trainer_free(u);
+    }
+    kiln_dataset_free(d);
+}
+END_TEST
+
+START_TEST(validation_may_be_seldom_and_short)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f), *check = make_data(8, .25f), *half = make_data(BATCH, .25f);
+    kiln_trainer *t = make_trainer(net, d, "sgd"), *u = make_trainer(net, d, "sgd");
+    struct told told = { 0 }, of_half = { 0 };
+    kiln_fit_options o = fit_options(&told, check);
+
+    o.validation_freq = 2;
+    o.validation_steps = 1;
+    o.epochs = 5;
+    o.early_stop = "val_loss";
+    o.patience = 4; /* epochs that are not validated do not count */
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+    ck_assert(told.epochs == 5 && isnan(told.validation[1]) && !isnan(told.validation[2]) && isnan(told.validation[5]));
+    o = fit_options(&of_half, half);
+    o.epochs = 2;
+    ok(kiln_trainer_fit(u, d, &o, NULL, &err));
+    ck_assert_double_eq(of_half.validation[2], told.validation[2]);
+    kiln_trainer_free(t);
+    kiln_trainer_free(u);
+    kiln_dataset_free(half);
+    kiln_dataset_free(check);
+    kiln_dataset_free(d);
+}
+END_TEST
+
+/* With a learning rate that is far too high the first epoch is the best. */
+START_TEST(the_best_values_come_back)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f), *check = make_data(7, .25f);
+    kiln_trainer *t = make_trainer(net, d, "sgd:learning_rate=20"), *u = make_trainer(net, d, "sgd:learning_rate=20");
+    struct told told = { 0 }, one = { 0 };
+    kiln_fit_options o = fit_options(&told, check);
+    struct bytes need;
+    int best = 1;
+
+    start();
+    o.epochs = 12;
+    o.restore_best = "val_loss";
+    o.checkpoint = file;
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+    for (int k = 2; k <= 12; k++)
+        best = told.validation[k] < told.validation[best] ? k : best;
+    ck_assert_int_lt(best, 12); /* or it shows nothing */
+    o = fit_options(&one, check);
+    o.epochs = best;
+    ok(kiln_trainer_fit(u, d, &o, NULL, &err));
+    need = model_of(u);
+    expect_same(t, &need);
+    kiln_trainer_free(t);
+    t = make_trainer(net, d, "sgd:learning_rate=20");
+    o = fit_options(&told, check);
+    o.epochs = 12;
+    o.restore_best = "val_loss";
+    o.resume = file; /* the checkpoint has them, too */
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+    expect_same(t, &need);
+    o.resume = NULL;
+    o.restore_best = "val_nothing";
+    expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_BAD_ARGUMENT, "val_nothing");
+    o.restore_best = "val_loss";
+    o.validation = NULL;
+    expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_BAD_ARGUMENT, "needs validation data");
+    free(need.data);
+    kiln_trainer_free(t);
+    kiln_trainer_free(u);
+    kiln_dataset_free(check);
+    kiln_dataset_free(d);
+    end();
+}
+END_TEST
+
+/* Keras: an improvement by less than min_delta is none. */
+START_TEST(a_small_improvement_is_none)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f);
+    kiln_trainer *t = make_trainer(net, d, "sgd:learning_rate=0.001");
+    struct told told = { 0 };
+    kiln_fit_options o = fit_options(&told, NULL);
+    int64_t ran;
+
+    start();
+    o.epochs = 20;
+    o.early_stop = "loss";
+    o.patience = 2;
+    o.min_delta = 10;
+    o.checkpoint = file;
+    ok(kiln_trainer_fit(t, d, &o, &ran, &err));
+    ck_assert_int_eq(ran, 3); /* the first improves on nothing, two do not */
+    o.resume = file;
+    told = (struct told){ 0 };
+    ok(kiln_trainer_fit(t, d, &o, &ran, &err)); /* has ended */
+    ck_assert(ran == 3 && told.epochs == 0 && told.past == 3);
+    o.min_delta = -1;
+    expect(kiln_trainer_fit(t, d, &o, &ran, &err), KILN_BAD_ARGUMENT, "min_delta -1");
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+    end();
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("checkpoint");
+    TCase *c = tcase_create("all");
+
+    tcase_set_timeout(c, 120);
+    tcase_add_test(c, a_training_goes_on_where_it_was);
+    tcase_add_test(c, checkpoints_come_with_steps_and_epochs);
+    tcase_add_test(c, what_is_of_another_training_is_refused);
+    tcase_add_test(c, other_settings_are_told);
+    tcase_add_test(c, the_state_is_saved_and_taken_up);
+    tcase_add_test(c, arguments_are_looked_at);
+    tcase_add_test(c, an_epoch_may_be_a_number_of_steps);
+    tcase_add_test(c, a_training_may_begin_later);
+    tcase_add_test(c, validation_may_be_seldom_and_short);
+    tcase_add_test(c, the_best_values_come_back);
+    tcase_add_test(c, a_small_improvement_is_none);
+    suite_add_tcase(s, c);
+    return s;
+}

@@ -1,0 +1,438 @@
+#include "training.h"
+#include "figure.h"
+#include "history.h"
+#include "stop.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    BAR = 24,
+    FLUSH = 64, /* rows of a log that are written at once: whole ones, also where the command is killed */
+    SELDOM = 20 /* a model is saved between epochs where that takes less than this part of the time */
+};
+
+/* What the callbacks of a run need. */
+struct session_log {
+    const struct train_options *o;
+    struct learn *learn;
+    FILE *steps;
+    struct page old_steps; /* what the log held before, of a training that is taken up again */
+    struct history history;
+    bool bar, failed;        /* failed: the error is told in the learn's command */
+    double drawn;            /* when the bar was drawn last */
+    int64_t epoch, step;     /* that were complete */
+    int64_t saved_epoch;     /* that the output holds; 0: nothing of this training */
+    double saved_at, saving; /* when it was written last, and how long that took */
+};
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* -- while it runs -- */
+
+static void print_values(const struct session_log *s, const double *values, const char *prefix)
+{
+    for (size_t m = 0; m < kiln_trainer_measure_count(s->learn->trainer); m++)
+        if (!isnan(values[m]))
+            say("  %s%s %.4f", prefix, kiln_trainer_measure_name(s->learn->trainer, m), values[m]);
+}
+
+static void draw_bar(struct session_log *s, const kiln_fit_step *f)
+{
+    const int full = (int)((double)BAR * (double)f->done / (double)f->of);
+    const double t = now();
+
+    if (t - s->drawn < .1 && f->done < f->of)
+        return;
+    s->drawn = t;
+    printf("\repoch %lld/%lld [", (long long)f->epoch, (long long)s->o->epochs);
+    for (int k = 0; k < BAR; k++)
+        putchar(k < full ? '=' : k == full ? '>' : ' ');
+    printf("] %lld/%lld", (long long)f->done, (long long)f->of);
+    print_values(s, f->so_far, "");
+    printf("\033[K");
+    fflush(stdout);
+}
+
+static bool fail_log(struct session_log *s)
+{
+    s->failed = true;
+    return command_fail(&s->learn->command, errno == ENOMEM ? KILN_NO_MEMORY : KILN_IO, s->o->step_log,
+                        "cannot be written: %s", strerror(errno));
+}
+
+/* A checkpoint must not be ahead of the log. */
+static bool is_flushed(const struct session_log *s, int64_t step)
+{
+    const int64_t every = s->o->fit.checkpoint_steps;
+
+    return step % FLUSH == 0 || (every && step % every == 0);
+}
+
+static bool on_step(void *user, const kiln_fit_step *f)
+{
+    struct session_log *s = user;
+
+    s->step = f->step;
+    if (s->steps && (fprintf(s->steps, "%lld,%lld,%.9g\n", (long long)f->step, (long long)f->epoch, f->loss) < 0 ||
+                     (is_flushed(s, f->step) && fflush(s->steps))))
+        return fail_log(s);
+    if (s->bar)
+        draw_bar(s, f);
+    return true;
+}
+
+static bool save(struct session_log *s)
+{
+    struct command *c = &s->learn->command;
+    const double start = now();
+
+    if (kiln_trainer_save(s->learn->trainer, s->o->output, KILN_FORM_BY_NAME, &c->err) != KILN_OK)
+        return false;
+    s->saved_at = now();
+    s->saving = s->saved_at - start;
+    s->saved_epoch = s->epoch;
+    return true;
+}
+
+/* So that little is lost when parameters become infinite, or the machine fails. What cannot be written now may be at the
+ * end: the disk is full, and will not be. */
+static void save_between(struct session_log *s)
+{
+    struct kiln_error before = s->learn->command.err;
+
+    if (now() - s->saved_at < SELDOM * s->saving || save(s))
+        return;
+    say_to(stderr, "kiln: warning: %s: not written after epoch %lld: %s\n", s->o->output, (long long)s->epoch,
+           s->learn->command.err.message);
+    s->learn->command.err = before;
+}
+
+static void print_epoch(const struct session_log *s, const kiln_epoch *e)
+{
+    printf("%sepoch %lld/%lld  %.2f s", s->bar ? "\r\033[K" : "", (long long)e->number, (long long)s->o->epochs,
+           e->seconds);
+    print_values(s, e->train, "");
+    print_values(s, e->validation, "val_");
+    printf("%s\n", s->o->fit.best && e->best ? "  saved" : "");
+    fflush(stdout);
+}
+
+static bool on_epoch(void *user, const kiln_epoch *e)
+{
+    struct session_log *s = user;
+
+    s->epoch = e->number;
+    if (s->steps && fflush(s->steps))
+        return fail_log(s);
+    s->failed = !history_add(&s->history, (double)e->number, e->seconds, e->train, e->validation, &s->learn->command);
+    if (s->failed)
+        return false;
+    if (!s->o->quiet)
+        print_epoch(s, e);
+    if (s->o->fit.best)
+        s->failed = e->best && !save(s);
+    else if (e->number < s->o->epochs)
+        save_between(s);
+    return !s->failed;
+}
+
+/* -- what is told at the start -- */
+
+/* The elements of all parameters that are that. */
+static int64_t elements_of(const kiln_trainer *t, kiln_role role)
+{
+    int64_t sum = 0;
+
+    for (size_t k = 0; k < kiln_trainer_parameter_count(t); k++) {
+        const kiln_parameter *p = kiln_trainer_parameter(t, k);
+        sum += p->role == role ? p->elements : 0;
+    }
+    return sum;
+}
+
+/* What they are of and for, where that could be something else. */
+static void print_columns(const struct learn *l)
+{
+    const kiln_dataset *d = l->train;
+    const kiln_dataset_info *data = kiln_dataset_about(d);
+
+    for (size_t k = 0; k < data->inputs && data->inputs > 1; k++)
+        say("%s'%s'", k ? ", " : " of ", kiln_dataset_input(d, k)->name);
+    for (size_t k = 0; k < data->targets && l->named && l->outputs > 1; k++)
+        say("%s'%s'", k ? ", " : " for ", kiln_dataset_target(d, k)->name);
+}
+
+/* Which of several inputs are normalised: those of float. */
+static void print_normalization(const struct train_options *o, const kiln_trainer *t)
+{
+    const size_t count = kiln_trainer_input_count(t);
+
+    if (!o->learn.normalize || count < 2)
+        return;
+    say("normalize  %s:", o->learn.normalize);
+    for (size_t k = 0; k < count; k++) {
+        const kiln_value_info *v = kiln_trainer_input(t, k);
+
+        say("%s '%s'%s", k ? "," : "", v->name, kiln_dtype_is_float(v->dtype) ? "" : " stays as it is");
+    }
+    say("\n");
+}
+
+static void print_start(const struct train_options *o, const struct learn *l)
+{
+    const kiln_dataset_info *data = kiln_dataset_about(l->train);
+    const kiln_trainer *t = l->trainer;
+
+    say("model      %s: %lld parameters to train, %lld in statistics, %lld frozen%s\n", o->learn.model,
+        (long long)elements_of(t, KILN_TRAINABLE), (long long)elements_of(t, KILN_STATISTIC),
+        (long long)elements_of(t, KILN_FROZEN), l->drawn ? ", initial values drawn" : "");
+    say("data       %s: %lld samples%s", o->learn.data, (long long)data->count, data->header ? " below a header" : "");
+    print_columns(l);
+    if (l->check)
+        say(", %lld to validate", (long long)kiln_dataset_about(l->check)->count);
+    say("\n");
+    print_normalization(o, t);
+    learn_say_losses(l, "loss       ");
+    say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", kiln_trainer_optimizer(t),
+        kiln_trainer_learning_rate(t), (long long)(kiln_trainer_batch(t) ? kiln_trainer_batch(t) : o->fit.batch),
+        kiln_context_threads(l->command.context));
+    fflush(stdout);
+}
+
+/* -- results -- */
+
+static bool write_tables(struct session_log *s)
+{
+    const struct train_options *o = s->o;
+    struct command *c = &s->learn->command;
+
+    return (!o->history || history_write(&s->history, o->history, c)) &&
+           (!o->figure || !s->history.epochs || figure_of_histories(o->figure, o->learn.model, &s->history, 1, c)) &&
+           (!o->profile || save_trace(c, o->profile, NULL, s->learn->trainer));
+}
+
+static bool claim(struct command *c, const char *path, kiln_file_use use)
+{
+    return !path || kiln_file_claim(c->context, path, use, &c->err) == KILN_OK;
+}
+
+/* The file of checkpoints in a directory; NULL with an error. It is never freed. */
+static const char *checkpoint_in(const char *directory, struct command *c)
+{
+    char *path = NULL;
+
+    if (asprintf(&path, "%s/checkpoint.npz", directory) < 0) {
+        command_no_memory(c);
+        return NULL;
+    }
+    return path;
+}
+
+bool training_claim(struct train_options *o, struct command *c)
+{
+    if (o->checkpoint && mkdir(o->checkpoint, 0777) && errno != EEXIST)
+        return command_fail_system(c, o->checkpoint);
+    if ((o->checkpoint && !(o->fit.checkpoint = checkpoint_in(o->checkpoint, c))) ||
+        (o->resume && !(o->fit.resume = checkpoint_in(o->resume, c))))
+        return false;
+    return claim(c, o->output, KILN_FILE_MODEL) && claim(c, o->step_log, KILN_FILE_LOG) &&
+           claim(c, o->history, KILN_FILE_OUTPUT) && claim(c, o->figure, KILN_FILE_OUTPUT) &&
+           claim(c, o->profile, KILN_FILE_OUTPUT) && claim(c, o->fit.checkpoint, KILN_FILE_MODEL);
+}
+
+/* -- the log of steps -- */
+
+/* Of a training that is taken up again, before the log is emptied. */
+static bool read_old_log(struct session_log *s)
+{
+    FILE *f = s->o->resume && s->o->step_log ? fopen(s->o->step_log, "r") : NULL;
+    char piece[1 << 12];
+    size_t n;
+
+    if (!f)
+        return true;
+    s->old_steps.command = &s->learn->command;
+    while ((n = fread(piece, 1, sizeof piece, f)))
+        page_add(&s->old_steps, piece, n);
+    fclose(f);
+    return !s->old_steps.failed || command_no_memory(&s->learn->command);
+}
+
+/* The rows up to the step where the checkpoint was made: what follows comes again. */
+static bool copy_old_rows(struct session_log *s, int64_t steps)
+{
+    const char *at = s->old_steps.text ? strchr(s->old_steps.text, '\n') : NULL;
+
+    while (at && at[1] && strtoll(at + 1, NULL, 10) <= steps) {
+        const char *row = at + 1;
+
+        at = strchr(row, '\n');
+        if (at && fwrite(row, 1, (size_t)(at + 1 - row), s->steps) != (size_t)(at + 1 - row))
+            return fail_log(s);
+    }
+    return true;
+}
+
+static bool open_log(struct session_log *s, int64_t steps)
+{
+    static char buffer[1 << 12];
+    struct command *c = &s->learn->command;
+
+    if (!s->o->step_log)
+        return true;
+    if (kiln_file_open_log(&s->steps, c->context, s->o->step_log, &c->err) != KILN_OK)
+        return false;
+    setvbuf(s->steps, buffer, _IOFBF, sizeof buffer); /* or memory for it could be wanting when the file is empty */
+    return (fputs("step,epoch,loss\n", s->steps) >= 0 && copy_old_rows(s, steps) && fflush(s->steps) == 0) ||
+           fail_log(s);
+}
+
+static bool close_log(struct session_log *s)
+{
+    FILE *f = s->steps;
+
+    s->steps = NULL;
+    page_free(&s->old_steps);
+    return !f || fclose(f) == 0 || fail_log(s);
+}
+
+/* -- all of it -- */
+
+static bool on_past(void *user, const kiln_epoch *e)
+{
+    struct session_log *s = user;
+
+    if (s->o->fit.best && e->best)
+        s->saved_epoch = e->number;
+    s->failed = !history_add(&s->history, (double)e->number, e->seconds, e->train, e->validation, &s->learn->command);
+    return !s->failed;
+}
+
+static bool on_start(void *user, int64_t epochs, int64_t steps)
+{
+    struct session_log *s = user;
+
+    s->epoch = epochs;
+    s->step = steps;
+    if (s->saved_epoch && access(s->o->output, F_OK)) {
+        say_to(stderr, "kiln: warning: %s is not there any more: the best model so far, of epoch %lld, is lost\n",
+               s->o->output, (long long)s->saved_epoch);
+        s->saved_epoch = 0;
+    }
+    s->failed = !open_log(s, steps);
+    if (!s->failed && !s->o->quiet && s->o->resume)
+        say("resumed    %s: %lld epochs and %lld steps lie behind\n", s->o->resume, (long long)epochs,
+            (long long)steps);
+    return !s->failed;
+}
+
+/* *ran is how many epochs there were. */
+static bool run_epochs(struct session_log *s, int64_t *ran)
+{
+    kiln_fit_options fit = s->o->fit;
+    struct learn *l = s->learn;
+    kiln_error err;
+
+    *ran = 0;
+    if (!s->o->epochs)
+        return on_start(s, 0, 0);
+    fit.epochs = s->o->epochs;
+    fit.validation = l->check;
+    fit.past = on_past;
+    fit.start = on_start;
+    fit.step = on_step;
+    fit.epoch = on_epoch;
+    fit.user = s;
+    if (kiln_trainer_fit(l->trainer, l->train, &fit, ran, &err) == KILN_OK)
+        return true;
+    if (!s->failed) /* else a callback has said why */
+        l->command.err = err;
+    return false;
+}
+
+static bool start_history(struct session_log *s)
+{
+    for (size_t m = 0; m < kiln_trainer_measure_count(s->learn->trainer); m++) {
+        const char *name = kiln_trainer_measure_name(s->learn->trainer, m);
+
+        if (!history_add_measure(&s->history, name, strlen(name), &s->learn->command))
+            return false;
+    }
+    return true;
+}
+
+/* Where it ended too early: what was done is kept. A step that fails leaves the parameters as they were before it, but
+ * those that gave a loss which is no number are not worth to be kept. */
+static void rescue(struct session_log *s, int signal)
+{
+    struct command *c = &s->learn->command;
+    const kiln_error why = c->err;
+    const bool diverged = !signal && why.code == KILN_RUN_FAILED;
+
+    if (signal)
+        say_to(stderr, "kiln: stopped by %s after %lld epochs, %lld steps\n", stop_name(signal), (long long)s->epoch,
+               (long long)s->step);
+    else
+        say_to(stderr, "kiln: training ended after %lld epochs, %lld steps\n", (long long)s->epoch, (long long)s->step);
+    if (!diverged && !(s->o->fit.best && s->saved_epoch))
+        save(s) ? say_to(stderr, "kiln: %s holds the model after step %lld\n", s->o->output, (long long)s->step)
+                : (void)tell_error(s->o->output, &c->err);
+    else if (s->saved_epoch)
+        say_to(stderr, "kiln: %s holds the %smodel of epoch %lld\n", s->o->output, s->o->fit.best ? "best " : "",
+               (long long)s->saved_epoch);
+    else
+        say_to(stderr, "kiln: %s is not written: no epoch was complete\n", s->o->output);
+    if (!write_tables(s))
+        tell_error(NULL, &c->err);
+    c->err = why;
+}
+
+static bool train(struct session_log *s, int *signal)
+{
+    struct learn *l = s->learn;
+    int64_t ran = 0;
+    bool ok = start_history(s) && read_old_log(s);
+
+    stop_watch(l->command.context);
+    ok = ok && run_epochs(s, &ran);
+    *signal = stop_caught();
+    if (!ok && s->bar)
+        putchar('\n');
+    ok = close_log(s) && ok;
+    if (!ok && s->step)
+        rescue(s, *signal);
+    if (!ok)
+        return *signal; /* that has been told */
+    if (!(s->o->fit.best && s->saved_epoch) && !save(s))
+        return false;
+    if (!write_tables(s))
+        return false;
+    if (!s->o->quiet && ran < s->o->epochs)
+        say("stopped after %lld epochs without improvement\n", (long long)s->o->fit.patience);
+    if (!s->o->quiet)
+        say("saved      %s\n", s->o->output);
+    return true;
+}
+
+bool training_run(const struct train_options *o, struct learn *l, int *signal)
+{
+    struct session_log s = { .o = o, .learn = l, .bar = !o->quiet && isatty(STDOUT_FILENO) };
+    bool ok;
+
+    if (!o->quiet)
+        print_start(o, l);
+    ok = train(&s, signal);
+    history_release(&s.history);
+    return ok;
+}

@@ -1,0 +1,25 @@
+/* A training as the command runs it: what it tells, what it writes, how it ends. */
+#ifndef KILN_TOOLS_TRAINING_H
+#define KILN_TOOLS_TRAINING_H
+
+#include "learn.h"
+
+enum { MAX_PATTERNS = 64 };
+
+struct train_options {
+    struct learn_options learn;
+    kiln_fit_options fit;            /* .checkpoint and .resume name files in these: */
+    const char *checkpoint, *resume; /* directories; NULL: none */
+    int64_t epochs;                  /* may be 0: the model is written as it is */
+    const char *output, *history, *step_log, *figure, *profile;
+    const char *freeze[MAX_PATTERNS], *train[MAX_PATTERNS];
+    bool quiet;
+};
+
+/* Before the work, not after it: can all of it be written? Makes the directory for checkpoints. */
+bool training_claim(struct train_options *o, struct command *c);
+/* Trains what `l` has opened and writes the results: all that is worth it where training has failed or a signal has ended
+ * it, which *signal then is. */
+bool training_run(const struct train_options *o, struct learn *l, int *signal);
+
+#endif

@@ -248,6 +248,24 @@ static void refuse(const char *text, const kiln_dataset *d, const char *optimize
     kiln_trainer_free(t);
 }
 
+/* An element of an array that comes late: what is before it must not have been taken up. */
+static void damage(const char *array)
+{
+    enum { HEADERS = 164 }; /* from the name on */
+    static char bytes[1 << 16];
+    FILE *f = fopen(file, "r+b");
+    size_t n;
+    char *at;
+
+    ck_assert_ptr_nonnull(f);
+    n = fread(bytes, 1, sizeof bytes, f);
+    at = memmem(bytes, n, array, strlen(array));
+    ck_assert_ptr_nonnull(at);
+    fseek(f, at - bytes + HEADERS, SEEK_SET);
+    fputc(at[HEADERS] ^ 1, f);
+    fclose(f);
+}
+
 START_TEST(what_is_of_another_training_is_refused)
 {
     static const char deeper[] = "<ir_version: 8, opset_import: [\"\": 17]>\n"
@@ -258,7 +276,6 @@ START_TEST(what_is_of_another_training_is_refused)
     kiln_trainer *t = make_trainer(net, d, "adam");
     struct told told = { .stop_at = 3 };
     kiln_fit_options o = fit_options(&told, NULL);
-    FILE *f;
 
     start();
     o.checkpoint = file;
@@ -268,12 +285,8 @@ START_TEST(what_is_of_another_training_is_refused)
     refuse(net, d, "sgd", "it has \"optimizer adam\"");
     refuse(net, few, "adam", "data 22 samples");
     refuse(net, same_shape, "adam", "check sum");
-    f = fopen(file, "r+b"); /* a bit of what the optimiser keeps */
-    ck_assert_ptr_nonnull(f);
-    fseek(f, -1500, SEEK_END);
-    fputc(0x55, f);
-    fclose(f);
-    refuse(net, d, "adam", "");
+    damage("velocity/b.npy");
+    refuse(net, d, "adam", "check sum is wrong");
     ok(kiln_file_write(NULL, file, "none", 4, &err));
     refuse(net, d, "adam", "not a sound ZIP archive");
     kiln_dataset_free(same_shape);
@@ -465,18 +478,18 @@ END_TEST
 
 START_TEST(validation_may_be_seldom_and_short)
 {
-    kiln_dataset *d = make_data(SAMPLES, .5f), *check = make_data(8, .25f), *half = make_data(BATCH, .25f);
+    kiln_dataset *d = make_data(SAMPLES, .5f), *check = make_data(8, .5f), *half = make_data(BATCH, .5f);
     kiln_trainer *t = make_trainer(net, d, "sgd"), *u = make_trainer(net, d, "sgd");
     struct told told = { 0 }, of_half = { 0 };
     kiln_fit_options o = fit_options(&told, check);
 
     o.validation_freq = 2;
     o.validation_steps = 1;
-    o.epochs = 5;
+    o.epochs = 6;
     o.early_stop = "val_loss";
-    o.patience = 4; /* epochs that are not validated do not count */
+    o.patience = 2; /* epochs that are not validated do not count */
     ok(kiln_trainer_fit(t, d, &o, NULL, &err));
-    ck_assert(told.epochs == 5 && isnan(told.validation[1]) && !isnan(told.validation[2]) && isnan(told.validation[5]));
+    ck_assert(told.epochs == 6 && isnan(told.validation[1]) && !isnan(told.validation[2]) && isnan(told.validation[5]));
     o = fit_options(&of_half, half);
     o.epochs = 2;
     ok(kiln_trainer_fit(u, d, &o, NULL, &err));

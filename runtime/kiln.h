@@ -548,6 +548,15 @@ KILN_API const char *kiln_normalization_name(size_t k);
  * NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data, const char *kind,
                                             const kiln_dataset *fitted, kiln_error *err);
+/* The same samples, which are images, changed at random whenever a batch to train with is made of them, as Keras'
+ * ImageDataGenerator changes them and before they are normalised: `keys` is "rotation_range=10,horizontal_flip=1"
+ * (kiln_table_write lists them). What becomes of a sample depends on the seed of kiln_fit_options, the pass over the
+ * data and the sample alone. Only kiln_trainer_fit does this, and only to what is trained with: who validates, evaluates
+ * or adapts sees samples as they are. Of a set that is augmented already, `keys` takes the place of what was. Belongs to
+ * the caller, the samples are shared. Errors: BAD_ARGUMENT (the keys), BAD_DATA (no images, or several inputs),
+ * NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_augment(kiln_dataset **out, const kiln_dataset *data, const char *keys,
+                                          kiln_error *err);
 KILN_API void kiln_dataset_free(kiln_dataset *data);
 
 typedef struct kiln_dataset_info {
@@ -968,7 +977,8 @@ typedef enum kiln_table {
     KILN_INITIALIZERS = 1,
     KILN_LOSSES = 2,
     KILN_METRICS = 3,
-    KILN_OPTIMIZERS = 4
+    KILN_OPTIMIZERS = 4,
+    KILN_AUGMENTATION = 5 /* the options of kiln_dataset_augment */
 } kiln_table;
 
 /* What may be written where one is asked for: "adam, rmsprop or sgd"; with `help` each in a line, its options in lines

@@ -19,6 +19,7 @@ static const struct blank {
     { "{optimizers:}", KILN_OPTIMIZERS, true },
     { "{metrics}", KILN_METRICS, false },
     { "{metrics:}", KILN_METRICS, true },
+    { "{augmentation:}", KILN_AUGMENTATION, true },
     { "{initialisers:}", KILN_INITIALIZERS, true },
 };
 

@@ -260,6 +260,20 @@ static bool normalize(struct learn *l, const struct learn_options *o)
     return ok;
 }
 
+/* What is validated with stays as it is. */
+static bool augment(struct learn *l, const struct learn_options *o)
+{
+    kiln_dataset *made;
+
+    if (!o->augment)
+        return true;
+    if (kiln_dataset_augment(&made, l->train, o->augment, &l->command.err) != KILN_OK)
+        return false;
+    kiln_dataset_free(l->train);
+    l->train = made;
+    return true;
+}
+
 /* -- all of it -- */
 
 /* A model as it is written down, whose parameters have no values yet, is given them first; where nothing is to be
@@ -296,7 +310,7 @@ bool learn_open(struct learn *l, const struct learn_options *o)
     if (!load_model(l, o))
         return false;
     l->command.teller.file = NULL; /* what goes wrong from here on is not of that file */
-    if (!read_targets(l, o) || !open_sets(l, o) || !normalize(l, o) || !make_trainer(l, o))
+    if (!read_targets(l, o) || !open_sets(l, o) || !normalize(l, o) || !augment(l, o) || !make_trainer(l, o))
         return false;
     l->command.teller.file = o->model;
     adapt_hint(&l->command, l->model); /* where all is well: of what is wrong one line is enough */

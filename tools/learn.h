@@ -19,6 +19,7 @@ struct learn_options {
     kiln_part part;                   /* of --data, where its SPEC names none */
     int64_t limit;
     const char *normalize;        /* NULL: nothing */
+    const char *augment;          /* what is trained with; NULL: nothing */
     kiln_trainer_options trainer; /* what the verb's options say of it */
     int threads;
     struct limits limits; /* of all of it */

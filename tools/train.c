@@ -13,6 +13,7 @@ enum {
     KEY_NO_SHUFFLE,
     KEY_FREEZE,
     KEY_NORMALIZE,
+    KEY_AUGMENT,
     KEY_BEST,
     KEY_STOP,
     KEY_HISTORY,
@@ -42,6 +43,10 @@ static const struct argp_option argp_options[] = {
     { "validation-steps", KEY_VALIDATION_STEPS, "N", 0, "validate with N batches (all)", 1 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 1 },
     { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
+    { "augment", KEY_AUGMENT, "KEY=VALUE,...", 0,
+      "change images at random before they are normalised, those to validate with not: rotation_range=10, "
+      "horizontal_flip=1, ... (below)",
+      1 },
     TARGET_OPTIONS(2, "{losses} (guessed)"),
     { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (adam)", 2 },
     { "batch", 'b', "N", 0, "samples in a step (32)", 2 },
@@ -111,6 +116,9 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_NORMALIZE:
         l->normalize = option_normalization(state, arg);
+        return 0;
+    case KEY_AUGMENT:
+        l->augment = arg;
         return 0;
     case 'O':
         l->trainer.optimizer = arg;
@@ -278,7 +286,7 @@ static int run(int argc, char **argv)
                                "MODEL",
                                "Train a model. What trains and which loss is used goes by the model and is said."
                                "\vData:\n{data:}\nLosses:\n{losses:}\nOptimizers:\n{optimizers:}\nMetrics:\n"
-                               "{metrics:}",
+                               "{metrics:}\nAugmentation:\n{augmentation:}",
                                limits_options,
                                help_filled,
                                NULL };

@@ -55,6 +55,11 @@ const struct normalizer *api_normalizer(const kiln_dataset *data)
     return data->fitted ? &data->fitted->normalizer : &data->none;
 }
 
+const struct augmentation *api_augmentation(const kiln_dataset *data)
+{
+    return data->augmented ? &data->augmentation : NULL;
+}
+
 struct column_request *api_inputs_of(const struct graph *g, struct arena *a, struct report *r)
 {
     struct column_request *q = arena_array(a, g->input_count, sizeof *q, r);
@@ -81,8 +86,8 @@ static void describe(kiln_dataset *d)
 }
 
 /* Takes both references; they are given back where there is no memory. */
-static kiln_dataset *handle_new(struct samples *samples, struct fitted *fitted, const struct dataset *view,
-                                struct report *r)
+static kiln_dataset *handle_new(struct samples *samples, struct fitted *fitted, const struct augmentation *augmentation,
+                                const struct dataset *view, struct report *r)
 {
     kiln_dataset *d = api_alloc(sizeof *d + (view->inputs + view->targets) * sizeof *d->columns, r);
 
@@ -93,6 +98,9 @@ static kiln_dataset *handle_new(struct samples *samples, struct fitted *fitted, 
     }
     d->samples = samples;
     d->fitted = fitted;
+    d->augmented = augmentation;
+    if (augmentation)
+        d->augmentation = *augmentation;
     d->data = dataset_view(view, 0, view->count);
     d->info = (kiln_dataset_info){
         .count = view->count, .header = view->header, .inputs = view->inputs, .targets = view->targets
@@ -250,7 +258,7 @@ static kiln_status make(kiln_dataset **out, const struct origin *from, const kil
     ok = fill(s, from, &o, &r) && budget_in_time(&s->budget, from->spec, &r);
     budget_stop(&s->budget);
     if (ok)
-        *out = handle_new(s, NULL, &s->data, &r);
+        *out = handle_new(s, NULL, NULL, &s->data, &r);
     else
         release_samples(s);
     return api_end(&r, *out, err);
@@ -326,6 +334,7 @@ kiln_status kiln_dataset_new(kiln_dataset **out, const kiln_tensor *x, const kil
 kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **validation, const kiln_dataset *data,
                                double fraction, kiln_error *err)
 {
+    const struct augmentation *a = data ? api_augmentation(data) : NULL;
     struct dataset first, last;
     struct report r = api_report(data ? data->samples->context : NULL);
 
@@ -335,8 +344,8 @@ kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **validation, 
     if (!data)
         return api_refuse(err, "data is NULL");
     if (dataset_split(&data->data, fraction, &first, &last, &r)) {
-        *train = handle_new(hold_samples(data->samples), hold_fitted(data->fitted), &first, &r);
-        *validation = handle_new(hold_samples(data->samples), hold_fitted(data->fitted), &last, &r);
+        *train = handle_new(hold_samples(data->samples), hold_fitted(data->fitted), a, &first, &r);
+        *validation = handle_new(hold_samples(data->samples), hold_fitted(data->fitted), a, &last, &r);
     }
     if (!*train || !*validation) {
         kiln_dataset_free(*train);
@@ -416,7 +425,32 @@ kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data,
     fitted = fitted ? fitted : data;
     s = check_features(&data->data, &fitted->data, &r) ? fit(fitted, chosen, &r) : NULL;
     if (s)
-        *out = handle_new(hold_samples(data->samples), s, &data->data, &r);
+        *out = handle_new(hold_samples(data->samples), s, api_augmentation(data), &data->data, &r);
+    return api_end(&r, *out, err);
+}
+
+static bool check_images(const struct dataset *d, const struct augmentation *a, struct report *r)
+{
+    const struct tensor sample = column_sample(&d->x[0]);
+    struct image image;
+
+    if (d->inputs != 1)
+        return fail(r, KILN_BAD_DATA, NULL, "the data have %zu inputs, augmentation needs one, of images", d->inputs);
+    return augmentation_image(&image, a, &sample, r);
+}
+
+kiln_status kiln_dataset_augment(kiln_dataset **out, const kiln_dataset *data, const char *keys, kiln_error *err)
+{
+    struct report r = api_report(data ? data->samples->context : NULL);
+    struct augmentation a;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!data || !keys)
+        return api_refuse(err, "%s is NULL", data ? "keys" : "data");
+    if (augmentation_read(&a, keys, &r) && check_images(&data->data, &a, &r))
+        *out = handle_new(hold_samples(data->samples), hold_fitted(data->fitted), &a, &data->data, &r);
     return api_end(&r, *out, err);
 }
 

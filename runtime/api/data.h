@@ -3,6 +3,7 @@
 #define KILN_API_DATA_H
 
 #include "api/api.h"
+#include "data/augment.h"
 #include "data/normalizer.h"
 #include "train/trainer.h"
 
@@ -11,12 +12,15 @@ struct kiln_dataset {
     struct samples *samples;
     struct fitted *fitted;  /* NULL: */
     struct normalizer none; /* samples stay as they are */
-    struct dataset data;    /* a view of the samples */
+    bool augmented;
+    struct augmentation augmentation;
+    struct dataset data; /* a view of the samples */
     kiln_dataset_info info;
     kiln_column_info columns[]; /* inputs, then targets */
 };
 
 const struct normalizer *api_normalizer(const kiln_dataset *data);
+const struct augmentation *api_augmentation(const kiln_dataset *data); /* NULL: none */
 
 /* The inputs of the model without a value, with their types; NULL where there is no memory. */
 struct column_request *api_inputs_of(const struct graph *g, struct arena *a, struct report *r);

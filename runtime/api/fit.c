@@ -135,6 +135,7 @@ kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, co
                                   .step = o.step ? on_step : NULL,
                                   .epoch = o.epoch ? on_epoch : NULL };
     ok = read_options(&o, t, &to, &measures, &r);
+    to.augmentation = api_augmentation(data);
     to.validation_normalizer = check ? api_normalizer(check) : NULL;
     ok =
         ok && trainer_fit(t, &data->data, check ? &check->data : NULL, api_normalizer(data), &to, &events, &epochs, &r);

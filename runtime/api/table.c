@@ -1,6 +1,7 @@
 #include "api/api.h"
 #include "base/spec.h"
 #include "base/utf8.h"
+#include "data/augment.h"
 #include "data/format.h"
 #include "grad/grad.h"
 #include "inspect/operators.h"
@@ -44,21 +45,29 @@ kiln_status kiln_operators_write(kiln_write_fn write, void *user, kiln_error *er
     return api_write_end(&w, ok, write, user, err);
 }
 
+static const struct spec_row *augmentation_table(size_t k)
+{
+    return k ? NULL : &augmentation_row;
+}
+
 kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn write, void *user, kiln_error *err)
 {
     static spec_table *const tables[] = { [KILN_INITIALIZERS] = initialiser_table,
                                           [KILN_LOSSES] = loss_table,
                                           [KILN_METRICS] = metric_table,
-                                          [KILN_OPTIMIZERS] = optimizer_table };
+                                          [KILN_OPTIMIZERS] = optimizer_table,
+                                          [KILN_AUGMENTATION] = augmentation_table };
     struct writing w;
 
     if (!write)
         return api_refuse(err, "write is NULL");
-    if (table < KILN_FORMATS || table > KILN_OPTIMIZERS)
+    if (table < KILN_FORMATS || table > KILN_AUGMENTATION)
         return api_refuse(err, "table %d is unknown", (int)table);
     api_write_begin(&w, NULL, NULL);
     if (table == KILN_FORMATS)
         (help ? format_help : format_names)(&w.text);
+    else if (table == KILN_AUGMENTATION && !help)
+        spec_keys(&w.text, &augmentation_row);
     else
         (help ? spec_help : spec_names)(&w.text, tables[table]);
     return api_write_end(&w, true, write, user, err);

@@ -1,10 +1,9 @@
 #include "base/pool.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include <errno.h>
 #include <linux/futex.h>
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -195,7 +194,7 @@ static void *worker_main(void *argument)
 
 static bool start(struct worker *w, const int *cpu)
 {
-    if (pthread_create(&w->thread, NULL, worker_main, w) != 0)
+    if (!thread_start(&w->thread, worker_main, w))
         return false;
     if (cpu) {
         cpu_set_t one;
@@ -251,10 +250,7 @@ static void start_workers(struct crew *c)
 {
     int cpus[MAX_THREADS];
     const int available = usable_cpus(cpus);
-    sigset_t all, before;
 
-    sigfillset(&all); /* signals belong to the program's own threads */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (c->started < c->threads) {
         struct worker *const w = &c->workers[c->started];
 
@@ -264,7 +260,6 @@ static void start_workers(struct crew *c)
             break;
         c->started++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     c->threads = c->started;
 }
 

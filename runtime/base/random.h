@@ -14,7 +14,7 @@ enum { RANDOM_BLOCKS = 8 };
 void random_words(uint32_t out[4 * RANDOM_BLOCKS], uint64_t seed, uint64_t stream, uint64_t first);
 
 /* A stream for what `node` draws in `step`; the last ones are kept for the library itself. */
-enum { RANDOM_NODE_SHUFFLE = INT32_MAX, RANDOM_NODE_INIT = INT32_MAX - 1 };
+enum { RANDOM_NODE_SHUFFLE = INT32_MAX, RANDOM_NODE_INIT = INT32_MAX - 1, RANDOM_NODE_AUGMENT = INT32_MAX - 2 };
 static inline uint64_t random_stream(int32_t node, uint64_t step)
 {
     return (uint64_t)(uint32_t)node << 32 | (uint32_t)step;

@@ -68,6 +68,31 @@ void spec_names(struct text *out, spec_table *table)
     }
 }
 
+void spec_keys(struct text *out, const struct spec_row *row)
+{
+    const struct spec_option *const options = options_of(row);
+    size_t count = 0;
+
+    while (options[count].key)
+        count++;
+    for (size_t k = 0; k < count; k++) {
+        spec_comma(out, k, count);
+        text_printf(out, "%s", options[k].key);
+    }
+}
+
+static void put_words(struct text *out, const char *const *words)
+{
+    size_t count = 0;
+
+    while (words[count])
+        count++;
+    for (size_t k = 0; k < count; k++) {
+        spec_comma(out, k, count);
+        text_printf(out, "%s", words[k]);
+    }
+}
+
 /* Where there is no memory for the names, they are left out. */
 static bool unknown_name(spec_table *table, const char *spec, const struct spec_subject *about, struct report *r)
 {
@@ -108,6 +133,8 @@ static void put(void *settings, const struct spec_option *o, double value)
 {
     if (o->kind == SPEC_FLAG)
         *(bool *)((char *)settings + o->offset) = value != 0;
+    else if (o->kind == SPEC_RANGE)
+        *(struct spec_range *)(void *)((char *)settings + o->offset) = (struct spec_range){ value, value };
     else
         *(double *)((char *)settings + o->offset) = value;
 }
@@ -125,7 +152,7 @@ double spec_value(const struct spec_row *row, const void *settings, const char *
     const struct spec_option *o = spec_option_of(row, key);
     const char *at = o ? (const char *)settings + o->offset : NULL;
 
-    return !at ? 0 : o->kind == SPEC_FLAG ? *(const bool *)at : *(const double *)at;
+    return !at || o->kind == SPEC_RANGE ? 0 : o->kind == SPEC_FLAG ? *(const bool *)at : *(const double *)at;
 }
 
 static bool bad(const struct reading *g, const struct spec_option *o, const char *format, ...)
@@ -142,7 +169,7 @@ static bool bad(const struct reading *g, const struct spec_option *o, const char
                 what);
 }
 
-static bool store(const struct reading *g, const struct spec_option *o, double value)
+static bool check(const struct reading *g, const struct spec_option *o, double value)
 {
     const bool below = o->kind == SPEC_BELOW;
 
@@ -154,7 +181,6 @@ static bool store(const struct reading *g, const struct spec_option *o, double v
                    o->high);
     if (!fits_float(value))
         return bad(g, o, "is %g, which is not 0 and less than a float can hold", value);
-    put(g->settings, o, value);
     return true;
 }
 
@@ -169,6 +195,59 @@ static size_t read_number(const char *s, bool flag, double *out)
             return strlen(words[k]);
         }
     return decimal_read(s, out);
+}
+
+/* What follows the '=' of an option, in three kinds. Each returns how many bytes it takes, 0 with an error. */
+static size_t read_plain(const struct reading *g, const struct spec_option *o, const char *s)
+{
+    double value;
+    const size_t used = read_number(s, o->kind == SPEC_FLAG, &value);
+
+    if (!used || (s[used] && s[used] != ','))
+        return bad(g, o, "needs a number, as in '%s=0.5'", o->key);
+    if (!check(g, o, value))
+        return 0;
+    put(g->settings, o, value);
+    return used;
+}
+
+static size_t read_word(const struct reading *g, const struct spec_option *o, const char *s)
+{
+    const size_t n = strcspn(s, ",");
+    struct budget b = { 0 };
+    struct text list = { .budget = &b };
+
+    for (size_t k = 0; o->words[k]; k++)
+        if (strlen(o->words[k]) == n && strncmp(s, o->words[k], n) == 0) {
+            put(g->settings, o, (double)k);
+            return n;
+        }
+    put_words(&list, o->words);
+    bad(g, o, "is '%.*s', must be %s", (int)(n > 60 ? 60 : n), s, list.failed ? "another" : list.data);
+    text_release(&list);
+    return 0;
+}
+
+static size_t read_range(const struct reading *g, const struct spec_option *o, const char *s)
+{
+    struct spec_range v = { 0 };
+    size_t used = decimal_read(s, &v.low);
+
+    if (used && s[used] == '/') {
+        const size_t more = decimal_read(s + used + 1, &v.high);
+
+        used = more ? used + 1 + more : 0;
+    } else {
+        v = (struct spec_range){ 1 - v.low, 1 + v.low };
+    }
+    if (!used || (s[used] && s[used] != ','))
+        return bad(g, o, "needs two numbers or one, as in '%s=0.8/1.2' and '%s=0.2'", o->key, o->key);
+    if (!check(g, o, v.low) || !check(g, o, v.high))
+        return 0;
+    if (v.low > v.high)
+        return bad(g, o, "goes from %g to %g, must not go down", v.low, v.high);
+    *(struct spec_range *)(void *)((char *)g->settings + o->offset) = v;
+    return used;
 }
 
 static bool unknown_key(const struct reading *g, const char *key, size_t n)
@@ -201,6 +280,37 @@ static bool read_value(const struct reading *g, const struct spec_option *o, con
     return true;
 }
 
+static void put_fallbacks(const struct reading *g)
+{
+    for (const struct spec_option *o = options_of(g->row); o->key; o++)
+        put(g->settings, o, o->fallback);
+}
+
+/* "key=value,key=value" */
+static bool read_keys(const struct reading *g, const char *s)
+{
+    for (;; s++) {
+        const struct spec_option *o = options_of(g->row);
+        const size_t n = strcspn(s, "=,");
+        size_t used;
+
+        while (o->key && (strlen(o->key) != n || strncmp(o->key, s, n) != 0))
+            o++;
+        if (!o->key)
+            return unknown_key(g, s, n);
+        s += n;
+        s += *s == '=';
+        used = o->kind == SPEC_WORD    ? read_word(g, o, s)
+               : o->kind == SPEC_RANGE ? read_range(g, o, s)
+                                       : read_plain(g, o, s);
+        if (!used)
+            return false;
+        s += used;
+        if (!*s)
+            return true;
+    }
+}
+
 bool spec_read(void *settings, const struct spec_row *row, const char *spec, const struct spec_subject *about,
                struct report *r)
 {
@@ -208,30 +318,41 @@ bool spec_read(void *settings, const struct spec_row *row, const char *spec, con
     const struct spec_option *const options = options_of(row);
     const char *s = spec + spec_name_length(spec);
 
-    for (const struct spec_option *o = options; o->key; o++)
-        put(settings, o, o->fallback);
+    put_fallbacks(&g);
     if (options->kind == SPEC_VALUE)
         return read_value(&g, options, s, spec);
-    while (*s) {
-        const char *key = ++s;
-        const size_t n = strcspn(s, "=,");
-        const struct spec_option *o = options;
-        double value;
-        size_t used;
+    return !*s || read_keys(&g, s + 1);
+}
 
-        while (o->key && (strlen(o->key) != n || strncmp(o->key, key, n) != 0))
-            o++;
-        if (!o->key)
-            return unknown_key(&g, key, n);
-        s += n;
-        used = *s == '=' ? read_number(s + 1, o && o->kind == SPEC_FLAG, &value) : 0;
-        if (!used || (s[1 + used] && s[1 + used] != ','))
-            return bad(&g, o, "needs a number, as in '%s=0.5'", o->key);
-        if (!store(&g, o, value))
-            return false;
-        s += 1 + used;
+bool spec_read_keys(void *settings, const struct spec_row *row, const char *keys, const struct spec_subject *about,
+                    struct report *r)
+{
+    const struct reading g = { settings, row, about, r };
+
+    put_fallbacks(&g);
+    return read_keys(&g, keys);
+}
+
+void spec_say(struct text *out, const struct spec_row *row, const void *settings)
+{
+    const char *comma = "";
+
+    for (const struct spec_option *o = options_of(row); o->key; o++) {
+        const void *at = (const char *)settings + o->offset;
+        const struct spec_range *range = at;
+        const double value = spec_value(row, settings, o->key);
+
+        if (o->kind == SPEC_RANGE ? range->low == o->fallback && range->high == o->fallback : value == o->fallback)
+            continue;
+        text_printf(out, "%s%s=", comma, o->key);
+        if (o->kind == SPEC_WORD)
+            text_printf(out, "%s", o->words[(size_t)value]);
+        else if (o->kind == SPEC_RANGE)
+            text_printf(out, "%.9g/%.9g", range->low, range->high);
+        else
+            text_printf(out, "%.9g", value);
+        comma = ",";
     }
-    return true;
 }
 
 /* -- help -- */
@@ -242,6 +363,12 @@ static void put_option(struct text *out, const struct spec_option *o)
         text_printf(out, "    VALUE: %s\n", o->help);
     else if (o->kind == SPEC_FLAG)
         text_printf(out, "    %s=%g (0 or 1): %s\n", o->key, o->fallback, o->help);
+    else if (o->kind == SPEC_WORD) {
+        text_printf(out, "    %s=%s (", o->key, o->words[(size_t)o->fallback]);
+        put_words(out, o->words);
+        text_printf(out, "): %s\n", o->help);
+    } else if (o->kind == SPEC_RANGE)
+        text_printf(out, "    %s=LOW/HIGH or D for 1-D/1+D (%g to %g): %s\n", o->key, o->low, o->high, o->help);
     else
         text_printf(out, "    %s=%g (%g %s %g): %s\n", o->key, o->fallback, o->low,
                     o->kind == SPEC_BELOW ? "to below" : "to", o->high, o->help);

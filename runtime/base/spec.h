@@ -10,16 +10,23 @@
 enum spec_kind {
     SPEC_NUMBER, /* low <= value <= high */
     SPEC_BELOW,  /* low <= value < high */
-    SPEC_FLAG,   /* 0 or 1, kept as a bool; all others are kept as a double */
-    SPEC_VALUE   /* a row's only option, which must be given and has no key: "constant:0.1" */
+    SPEC_FLAG,   /* 0 or 1, kept as a bool; all others but ranges are kept as a double */
+    SPEC_VALUE,  /* a row's only option, which must be given and has no key: "constant:0.1" */
+    SPEC_WORD,   /* one of `words`, kept as its place among them */
+    SPEC_RANGE   /* "low/high", each within the bounds, or D for 1-D/1+D; kept as a struct spec_range */
+};
+
+struct spec_range {
+    double low, high;
 };
 
 struct spec_option {
     const char *key, *help;
     enum spec_kind kind;
     double low, high;
-    double fallback; /* what it is where it is not given */
-    size_t offset;   /* into the settings, the struct that is filled */
+    double fallback;          /* what it is where it is not given */
+    size_t offset;            /* into the settings, the struct that is filled */
+    const char *const *words; /* of SPEC_WORD; ended by NULL */
 };
 
 /* The key of an option, which is the name of a field of the settings; help and kind may follow:
@@ -52,12 +59,19 @@ const struct spec_row *spec_find(spec_table *table, const char *spec, const stru
  * are read with a point whatever the locale, and keep within their bounds as floats, which is what becomes of them. */
 bool spec_read(void *settings, const struct spec_row *row, const char *spec, const struct spec_subject *about,
                struct report *r);
+/* The same of a table's only row, which nobody names: "key=value,key=value". */
+bool spec_read_keys(void *settings, const struct spec_row *row, const char *keys, const struct spec_subject *about,
+                    struct report *r);
+/* Writes settings as spec_read_keys takes them: those that are not what they are where nothing is said. */
+void spec_say(struct text *out, const struct spec_row *row, const void *settings);
 /* The option of that name, for what is common to several rows; NULL where the row has none, and its value 0. */
 const struct spec_option *spec_option_of(const struct spec_row *row, const char *key);
 double spec_value(const struct spec_row *row, const void *settings, const char *key);
 
 /* "a, b or c" */
 void spec_names(struct text *out, spec_table *table);
+/* The same of a row's options. */
+void spec_keys(struct text *out, const struct spec_row *row);
 /* For people: each row in a line, its options in lines of their own below it. */
 void spec_help(struct text *out, spec_table *table);
 /* The same of names made elsewhere: puts what stands before name k of `count` in such a list. */

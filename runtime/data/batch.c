@@ -118,7 +118,8 @@ static bool takes(enum dtype input, enum dtype data, bool normal)
     return !normal && element_int_getter(data) && (input == U64 || element_int_getter(input));
 }
 
-static bool choose_sample_type(struct batch_column *c, const struct tensor *wanted, int64_t batch, struct report *r)
+static bool choose_sample_type(struct batch_column *c, const struct tensor *wanted, const struct batch_options *o,
+                               struct report *r)
 {
     const struct tensor sample = column_sample(c->from);
     const enum dtype dtype = c->from->values.dtype;
@@ -126,18 +127,21 @@ static bool choose_sample_type(struct batch_column *c, const struct tensor *want
 
     if (!fit_sample(wanted, &sample, &shape, &c->turn, r))
         return false;
-    if (!takes(wanted->dtype, dtype, c->scaling))
+    if (!takes(wanted->dtype, dtype, c->scaling || o->augmentation))
         return fail(r, KILN_BAD_DATA, NULL, "samples of %s%s cannot be given to an input of %s",
-                    c->scaling ? "normalised " : "", dtype_name(dtype), dtype_name(wanted->dtype));
+                    c->scaling        ? "normalised "
+                    : o->augmentation ? "augmented "
+                                      : "",
+                    dtype_name(dtype), dtype_name(wanted->dtype));
     if (c->scaling && c->scaling->features != tensor_count(&sample))
         return fail(r, KILN_BAD_DATA, NULL, "samples have %lld features, those of the training set have %lld",
                     (long long)tensor_count(&sample), (long long)c->scaling->features);
-    c->type = batch_of(&shape, wanted->dtype, batch);
+    c->type = batch_of(&shape, wanted->dtype, o->batch);
     c->features = tensor_count(&sample);
     c->channels = c->turn == TURN_TO_LAST ? sample.dims[0] : c->turn == TURN_TO_FIRST ? sample.dims[2] : 1;
     if (c->channels == 1 || c->channels == c->features)
         c->turn = TURN_NONE;
-    return true;
+    return !o->augmentation || augmentation_image(&c->image, o->augmentation, &sample, r);
 }
 
 /* How many labels a sample has. */
@@ -255,7 +259,9 @@ static bool choose_input(struct batches *b, const struct normalizer *n, const st
                          struct report *r)
 {
     const struct dataset *d = b->data;
+    const size_t threads = b->options.augmentation ? (size_t)pool_threads(b->options.pool) : 1;
     struct batch_column *c = &b->x[k];
+    size_t each;
 
     if (!find_column(c, d->x, d->inputs, q->input, q->inputs, k, r))
         return false;
@@ -264,10 +270,12 @@ static bool choose_input(struct batches *b, const struct normalizer *n, const st
         if (!c->scaling)
             return fail(r, KILN_BAD_DATA, NULL, "the normalisation was fitted to data without '%s'", q->input[k].name);
     }
-    if (!choose_sample_type(c, q->input[k].type, b->options.batch, r))
+    if (!choose_sample_type(c, q->input[k].type, &b->options, r))
         return false;
-    c->sample = arena_array(&b->memory, (size_t)c->features, sizeof *c->sample, r);
-    return c->sample;
+    each = (size_t)c->features * sizeof *c->sample;
+    c->sample = arena_array(&b->memory, threads, each, r);
+    c->raw = b->options.augmentation ? arena_array(&b->memory, threads, each, r) : NULL;
+    return c->sample && (c->raw || !b->options.augmentation);
 }
 
 static bool choose_target(struct batches *b, const struct batch_request *q, size_t k, struct report *r)
@@ -290,6 +298,9 @@ static bool choose(struct batches *b, const struct normalizer *n, const struct b
     b->y = arena_array(&b->memory, q->targets, sizeof *b->y, r);
     if (!b->x || !b->y)
         return false;
+    if (b->options.augmentation && q->inputs != 1)
+        return fail(r, KILN_BAD_DATA, NULL, "the model has %zu inputs, augmentation needs one, which takes images",
+                    q->inputs);
     for (size_t k = 0; k < q->inputs; k++)
         if (!choose_input(b, n, q, k, r))
             return false;
@@ -327,6 +338,7 @@ void batches_release(struct batches *b)
 void batches_start(struct batches *b, uint64_t epoch)
 {
     b->at = 0;
+    b->epoch = epoch;
     if (b->order)
         random_permutation(b->order, b->data->count, b->options.seed, random_stream(RANDOM_NODE_SHUFFLE, epoch));
 }
@@ -378,19 +390,44 @@ static void turn(const struct batch_column *c, const float *in, float *out)
                 *out++ = in[s * c->channels + k];
 }
 
-static void fill_float(const struct batch_column *c, int64_t row, float *out)
+/* The file's sample in floats, as the model is to see it but for its place in memory. */
+static void read_sample(const struct batches *b, const struct batch_column *c, int64_t row, int thread, float *sample)
 {
     const struct tensor *from = &c->from->values;
-    float *sample = c->turn == TURN_NONE ? out : c->sample;
+    const struct batch_options *o = &b->options;
+    float *const raw = o->augmentation ? c->raw + thread * c->features : sample;
 
-    elements_to_float(from->dtype, from->data, row * c->features, c->features, sample);
+    elements_to_float(from->dtype, from->data, row * c->features, c->features, raw);
+    if (o->augmentation) {
+        const struct transform t = transform_draw(o->augmentation, &c->image, o->seed, b->epoch, row);
+
+        transform_apply(&t, o->augmentation, &c->image, raw, sample);
+    }
     if (c->scaling)
         scaling_apply(c->scaling, sample);
+}
+
+static void fill_float(const struct batches *b, const struct batch_column *c, int64_t row, int thread, float *out)
+{
+    float *sample = c->turn == TURN_NONE ? out : c->sample + thread * c->features;
+
+    read_sample(b, c, row, thread, sample);
     if (c->turn != TURN_NONE)
         turn(c, sample, out);
 }
 
-/* Other types: one by one. An integer that does not fit is the data's fault. */
+/* The same for floats of another type. */
+static void fill_converted(const struct batches *b, const struct batch_column *c, int64_t row, int thread, void *out,
+                           int64_t at)
+{
+    float *sample = c->sample + thread * c->features;
+
+    read_sample(b, c, row, thread, sample);
+    for (int64_t k = 0; k < c->features; k++)
+        element_put(out, at + k, c->type.dtype, (double)sample[source_of(c, k)]);
+}
+
+/* As they are in the file, one by one. An integer that does not fit is the data's fault. */
 static bool fill_any(const struct batch_column *c, int64_t row, void *out, int64_t at, struct report *r)
 {
     const struct tensor *data = &c->from->values;
@@ -398,21 +435,27 @@ static bool fill_any(const struct batch_column *c, int64_t row, void *out, int64
     element_get *const get = element_getter(from);
     element_get_int *const get_int = element_int_getter(from);
 
-    if (c->scaling) {
-        elements_to_float(from, data->data, row * c->features, c->features, c->sample);
-        scaling_apply(c->scaling, c->sample);
-    }
     for (int64_t k = 0; k < c->features; k++) {
-        const int64_t source = source_of(c, k), i = row * c->features + source;
+        const int64_t i = row * c->features + source_of(c, k);
 
-        if (c->scaling)
-            element_put(out, at + k, to, (double)c->sample[source]);
-        else if (dtype_is_float(to))
+        if (dtype_is_float(to))
             element_put(out, at + k, to, get(data->data, i));
         else if (!element_put_int(out, at + k, to, get_int(data->data, i)))
             return fail(r, KILN_BAD_DATA, NULL, "sample %lld holds %lld, the model's input is %s", (long long)row,
                         (long long)get_int(data->data, i), dtype_name(to));
     }
+    return true;
+}
+
+static bool fill_input(const struct batches *b, const struct batch_column *c, int64_t row, int64_t to_row, int thread,
+                       void *x, struct report *r)
+{
+    if (c->type.dtype == F32)
+        fill_float(b, c, row, thread, (float *)x + to_row * c->features);
+    else if (c->scaling || b->options.augmentation)
+        fill_converted(b, c, row, thread, x, to_row * c->features);
+    else
+        return fill_any(c, row, x, to_row * c->features, r);
     return true;
 }
 
@@ -474,20 +517,39 @@ static bool fill_labels(const struct batch_column *c, int64_t row, int64_t to_ro
     return true;
 }
 
+/* What a batch is filled with, for the threads that share it out. */
+struct filling {
+    const struct batches *batches;
+    const int64_t *indices; /* NULL: the next ones */
+    void *x;
+};
+
+static int64_t row_of(const struct batches *b, const int64_t *indices, int64_t i)
+{
+    return b->data->from + (indices ? indices[i] : b->at + i);
+}
+
+static void fill_augmented(void *context, int64_t i, int thread)
+{
+    const struct filling *f = context;
+    const struct batches *b = f->batches;
+
+    fill_input(b, &b->x[0], row_of(b, f->indices, i), i, thread, f->x, NULL); /* to floats: nothing can fail */
+}
+
 bool batches_fill(struct batches *b, const int64_t *indices, int64_t n, void *const *x, void *const *y,
                   struct report *r)
 {
+    const bool augmented = b->options.augmentation != NULL;
+
+    if (augmented)
+        pool_run(b->options.pool, n, fill_augmented, &(struct filling){ b, indices, x[0] });
     for (int64_t i = 0; i < n; i++) {
-        const int64_t row = b->data->from + (indices ? indices[i] : b->at + i);
+        const int64_t row = row_of(b, indices, i);
 
-        for (size_t k = 0; k < b->inputs; k++) {
-            const struct batch_column *c = &b->x[k];
-
-            if (c->type.dtype == F32)
-                fill_float(c, row, (float *)x[k] + i * c->features);
-            else if (!fill_any(c, row, x[k], i * c->features, r))
+        for (size_t k = 0; k < b->inputs && !augmented; k++)
+            if (!fill_input(b, &b->x[k], row, i, 0, x[k], r))
                 return false;
-        }
         for (size_t k = 0; k < b->targets; k++)
             if (!(b->y[k].form == TARGET_VALUES ? fill_values : fill_labels)(&b->y[k], row, i, y[k], r))
                 return false;

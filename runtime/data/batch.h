@@ -8,6 +8,8 @@
 #ifndef KILN_DATA_BATCH_H
 #define KILN_DATA_BATCH_H
 
+#include "base/pool.h"
+#include "data/augment.h"
 #include "data/normalizer.h"
 
 enum turn { TURN_NONE, TURN_TO_LAST, TURN_TO_FIRST }; /* where the channels of an image go */
@@ -18,6 +20,8 @@ struct batch_options {
                       even */
     bool shuffle;
     uint64_t seed;
+    const struct augmentation *augmentation; /* of the images that are the only input; NULL: they stay as they are */
+    struct pool *pool;                       /* that shares them out; NULL: the caller does all */
 };
 
 /* What a batch has for one input, or of what is to be predicted. */
@@ -31,7 +35,8 @@ struct batch_column {
     bool probabilities;            /* values must be */
     int class_axis;                /* that one-hot rows are in; 0: the last */
     int64_t features, channels;    /* of a sample; channels where it is turned */
-    float *sample;                 /* one, while it is turned or converted */
+    struct image image;            /* of a sample that is augmented */
+    float *sample, *raw; /* one for each thread, while it is turned or converted, and before it is augmented */
 };
 
 struct batches {
@@ -41,6 +46,7 @@ struct batches {
     size_t inputs, targets;
     int64_t *order; /* this epoch's; NULL without shuffling */
     int64_t at;     /* the next sample of the epoch */
+    uint64_t epoch;
     struct arena memory;
 };
 

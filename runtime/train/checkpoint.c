@@ -97,6 +97,10 @@ static void say_data(struct text *out, const struct checkpoint *c)
     say_columns(out, c->data->y, c->data->targets, c->data, &crc);
     text_say(out, ", check sum %08lx\n", crc);
     text_say(out, "normalize %s\n", normalization_names[c->normalizer ? c->normalizer->kind : NORMALIZE_NONE]);
+    text_say(out, "augmentation ");
+    if (c->augmentation)
+        spec_say(out, &augmentation_row, c->augmentation);
+    text_say(out, "%s\n", c->augmentation ? "" : "none");
     text_say(out, "batch %lld\n", (long long)c->batch);
     text_say(out, "order %s\n", c->shuffle ? "shuffled" : "of the data");
     text_say(out, "seed %llu\n", (unsigned long long)c->seed);

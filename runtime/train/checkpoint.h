@@ -5,6 +5,7 @@
 #ifndef KILN_TRAIN_CHECKPOINT_H
 #define KILN_TRAIN_CHECKPOINT_H
 
+#include "data/augment.h"
 #include "data/normalizer.h"
 #include "train/trainer.h"
 
@@ -23,10 +24,11 @@ struct past {
 };
 
 struct checkpoint {
-    const struct checkpoint_field *fields; /* ended by one without a name; NULL: a loop of the caller's own */
-    struct past *past;                     /* NULL likewise; loading puts others in its rows' place */
-    const struct dataset *data;            /* NULL likewise */
-    const struct normalizer *normalizer;   /* may be NULL */
+    const struct checkpoint_field *fields;   /* ended by one without a name; NULL: a loop of the caller's own */
+    struct past *past;                       /* NULL likewise; loading puts others in its rows' place */
+    const struct dataset *data;              /* NULL likewise */
+    const struct normalizer *normalizer;     /* may be NULL */
+    const struct augmentation *augmentation; /* likewise */
     int64_t batch;
     bool shuffle;
     uint64_t seed;

@@ -88,6 +88,18 @@ static bool make_room(struct feed *f, struct tensor **tensors, void ***data, con
     return *tensors && *data;
 }
 
+static bool make_rooms(struct feed *f, struct report *r)
+{
+    for (int k = 0; k < (f->helper ? 2 : 1); k++) {
+        struct feed_batch *b = &f->batch[k];
+
+        if (!make_room(f, &b->x, &b->x_data, f->batches.x, f->batches.inputs, r) ||
+            !make_room(f, &b->y, &b->y_data, f->batches.y, f->batches.targets, r))
+            return false;
+    }
+    return true;
+}
+
 /* What the trainer asks the data for. */
 static bool request(struct batch_request *q, struct trainer *t, struct arena *memory, struct report *r)
 {
@@ -110,41 +122,96 @@ static bool request(struct batch_request *q, struct trainer *t, struct arena *me
 
 void feed_release(struct feed *f)
 {
+    helper_free(f->helper);
     batches_release(&f->batches);
+    pool_free(f->pool);
     arena_release(&f->memory);
+}
+
+/* Who has asked for one thread has one. */
+static bool make_threads(struct feed *f, const struct batch_options *o, struct report *r)
+{
+    const struct pool *pool = f->trainer->engine.pool;
+
+    if (pool_threads(pool) == 1)
+        return true;
+    f->helper = helper_new(&f->budget, r);
+    if (f->helper && o->augmentation)
+        f->pool = pool_share(pool, &f->budget, r);
+    return f->helper && (f->pool || !o->augmentation);
 }
 
 bool feed_init(struct feed *f, struct trainer *t, const struct dataset *d, const struct normalizer *n,
                const struct batch_options *o, struct report *r)
 {
+    struct batch_options options = *o;
     struct batch_request q;
 
-    *f = (struct feed){ .trainer = t, .memory.budget = &t->budget };
-    if (request(&q, t, &f->memory, r) && batches_init(&f->batches, d, n, &q, o, &t->budget, r)) {
-        if (make_room(f, &f->x, &f->x_data, f->batches.x, t->inputs, r) &&
-            make_room(f, &f->y, &f->y_data, f->batches.y, t->target_count, r))
+    *f = (struct feed){ .trainer = t, .memory.budget = &t->budget, .budget = budget_within(&t->budget) };
+    if (make_threads(f, o, r) && request(&q, t, &f->memory, r)) {
+        options.pool = f->pool;
+        if (batches_init(&f->batches, d, n, &q, &options, &t->budget, r) && make_rooms(f, r))
             return true;
-        batches_release(&f->batches);
     }
-    arena_release(&f->memory);
+    feed_release(f);
     return false;
+}
+
+/* -- the next batch -- */
+
+static struct feed_batch *next_of(struct feed *f)
+{
+    return &f->batch[f->helper ? !f->given : 0];
+}
+
+static void make_batch(void *context)
+{
+    struct feed *f = context;
+    struct feed_batch *b = next_of(f);
+
+    b->ok = batches_next(&f->batches, b->x_data, b->y_data, &b->count, &b->report);
+}
+
+static void begin(struct feed *f)
+{
+    next_of(f)->report = (struct report){ 0 };
+    f->begun = true;
+    if (f->helper)
+        helper_start(f->helper, make_batch, f);
+    else
+        make_batch(f);
 }
 
 void feed_start(struct feed *f, int64_t pass, int64_t at)
 {
+    if (f->helper)
+        helper_wait(f->helper);
+    f->begun = false;
     batches_start(&f->batches, (uint64_t)pass);
     f->batches.at = at;
 }
 
 bool feed_next(struct feed *f, int64_t *count, struct report *r)
 {
-    if (!batches_next(&f->batches, f->x_data, f->y_data, count, r))
-        return false;
-    if (*count < f->trainer->batch)
-        *count = 0; /* the model does not take an incomplete batch */
+    struct feed_batch *b = next_of(f);
+
+    if (!f->begun)
+        begin(f);
+    if (f->helper)
+        helper_wait(f->helper);
+    f->begun = false;
+    if (!b->ok)
+        return fail(r, b->report.error.code, b->report.error.where, "%s", b->report.error.message);
+    *count = b->count < f->trainer->batch ? 0 : b->count; /* the model does not take an incomplete batch */
     for (size_t k = 0; k < f->trainer->inputs; k++)
-        f->x[k].dims[0] = *count;
+        b->x[k].dims[0] = *count;
     for (size_t k = 0; k < f->trainer->target_count; k++)
-        f->y[k].dims[0] = *count;
+        b->y[k].dims[0] = *count;
+    f->x = b->x;
+    f->y = b->y;
+    if (*count && f->helper) {
+        f->given = !f->given;
+        begin(f);
+    }
     return true;
 }

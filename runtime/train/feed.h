@@ -1,18 +1,36 @@
-/* Batches of a data set in memory, as a trainer takes them, and the sums over them that its measures are means of. */
+/* Batches of a data set in memory, as a trainer takes them, and the sums over them that its measures are means of.
+ *
+ * While the trainer has one batch, the next is made on a thread of its own. It is the one that would have been made
+ * then, and what is wrong with it is told when it is asked for. */
 #ifndef KILN_TRAIN_FEED_H
 #define KILN_TRAIN_FEED_H
 
+#include "base/thread.h"
 #include "data/batch.h"
 #include "train/trainer.h"
 
-struct feed {
-    struct batches batches;
+struct feed_batch {
     struct tensor *x, *y;    /* [inputs], [targets] of the trainer */
     void **x_data, **y_data; /* where they lie */
+    int64_t count;
+    bool ok;
+    struct report report; /* why not */
+};
+
+struct feed {
+    const struct tensor *x, *y; /* of the batch that feed_next has given, until the next call */
+    struct batches batches;
+    struct feed_batch batch[2]; /* the one that was given, and the next; without a helper there is one */
+    int given;
+    bool begun;            /* the next one is being made, or is there */
+    struct helper *helper; /* NULL: it is made when it is asked for */
+    struct pool *pool;     /* for augmentation; NULL */
+    struct budget budget;  /* of the pool: the time of steps is not its time */
     struct trainer *trainer;
     struct arena memory;
 };
 
+/* The feed stays where it is in memory until it is released. Of `o` the pool is the feed's to choose. */
 bool feed_init(struct feed *f, struct trainer *t, const struct dataset *d, const struct normalizer *n,
                const struct batch_options *o, struct report *r);
 void feed_release(struct feed *f);

@@ -125,6 +125,7 @@ static struct checkpoint checkpoint_of(struct fit *f, const struct checkpoint_fi
                                 .past = &f->past,
                                 .data = f->train,
                                 .normalizer = f->normalizer,
+                                .augmentation = f->options->augmentation,
                                 .batch = f->feed.batches.options.batch,
                                 .shuffle = f->options->shuffle,
                                 .seed = f->options->seed,
@@ -438,7 +439,9 @@ static bool make_room(struct fit *f, struct arena *memory)
 static bool start(struct fit *f)
 {
     struct trainer *t = f->trainer;
-    struct batch_options b = { .shuffle = f->options->shuffle, .seed = f->options->seed };
+    struct batch_options b = { .shuffle = f->options->shuffle,
+                               .seed = f->options->seed,
+                               .augmentation = f->options->augmentation };
     int64_t checked;
 
     if (!batch_size(f->options->batch, t->batch, f->train->count, &b.batch, f->report) ||

@@ -45,7 +45,8 @@ struct fit_options {
     int64_t validation_steps; /* batches of the validation set; 0: all */
     bool shuffle;
     uint64_t seed;
-    const struct measure_name *save_best; /* NULL: none */
+    const struct augmentation *augmentation; /* of what is trained with; NULL: none */
+    const struct measure_name *save_best;    /* NULL: none */
     struct early_stop early_stop;
     const struct measure_name *restore_best; /* at the end values are what they were when this was best; NULL: no */
     const struct normalizer *validation_normalizer; /* NULL: that of the training */

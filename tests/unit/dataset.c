@@ -496,7 +496,8 @@ static bool start_normalised(const struct normalizer *n, const struct tensor *x,
     const struct column_request input = { .type = x }, target = { .type = y };
     const struct batch_request q = { .inputs = 1, .input = &input, .targets = y != NULL, .target = &target };
 
-    return batches_init(&b, &d, n, &q, &(struct batch_options){ batch, shuffle, 1 }, &budget, &report);
+    return batches_init(&b, &d, n, &q, &(struct batch_options){ .batch = batch, .shuffle = shuffle, .seed = 1 },
+                        &budget, &report);
 }
 
 static bool start(const struct tensor *x, const struct tensor *y, int64_t batch, bool shuffle)

@@ -550,7 +550,10 @@ KILN_API kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_datas
                                             const kiln_dataset *fitted, kiln_error *err);
 /* The same samples, which are images, changed at random whenever a batch to train with is made of them, as Keras'
  * ImageDataGenerator changes them and before they are normalised: `keys` is "rotation_range=10,horizontal_flip=1"
- * (kiln_table_write lists them). What becomes of a sample depends on the seed of kiln_fit_options, the pass over the
+ * (kiln_table_write lists them). Ranges are Keras': shear is in degrees; a shift from 1 on is in pixels, and a whole
+ * number n is one of 0 ... n-1 to either side; what width_shift_range draws goes along the height and that of
+ * height_shift_range along the width, as in Keras 3. Where both the first and the last dimension may be channels, data_format
+ * must tell. What becomes of a sample depends on the seed of kiln_fit_options, the pass over the
  * data and the sample alone. Only kiln_trainer_fit does this, and only to what is trained with: who validates, evaluates
  * or adapts sees samples as they are. Of a set that is augmented already, `keys` takes the place of what was. Belongs to
  * the caller, the samples are shared. Errors: BAD_ARGUMENT (the keys), BAD_DATA (no images, or several inputs),

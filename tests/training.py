@@ -84,6 +84,28 @@ def threads_and_seeds():
     return "another seed gives the same" if files["seed"] == files["1"] else None
 
 
+def augmented():
+    """What is trained with is augmented, whatever the number of threads and wherever it stops; what validates is not."""
+    x, y = samples((1, 28, 28), 10, 70)
+    np.savez("data.npz", x=x, y=y)
+    recipe = ["--augment", "rotation_range=20,zoom_range=0.2,horizontal_flip=1,channel_shift_range=1", "--batch", 32]
+    files = {}
+    for name, words in {"1": [*recipe, "--threads", 1], "2": [*recipe, "--threads", 2], "4": [*recipe, "--threads", 4], "plain": ["--batch", 32]}.items():
+        said = kiln("train", MODELS / "mnist_mlp/leaky.onnxtxt", "--data", "npz:data.npz", "--validation", "npz:data.npz:train", "--epochs", 3, "--output", "m.onnx", "--history", "h.csv", *words)
+        if f"\naugment    {recipe[1]}\n" not in said and name != "plain":
+            return f"says {said.strip()}"
+        files[name] = Path("m.onnx").read_bytes()
+        validated, loss = float(rows("h.csv")[-1]["val_loss"]), score("m.onnx", "--data", "npz:data.npz:train", "--batch", 32)["loss"]
+        if abs(validated / loss - 1) > 1e-5:
+            return f"validated as {validated}, but the samples as they are have {loss}"
+    if not files["1"] == files["2"] == files["4"] != files["plain"]:
+        return "1, 2 and 4 threads differ, or nothing is augmented"
+    words = [MODELS / "mnist_mlp/leaky.onnxtxt", "--data", "npz:data.npz", "--output", "m.onnx", "--quiet", *recipe]
+    kiln("train", *words, "--epochs", 1, "--checkpoint", "kept")
+    kiln("train", *words, "--epochs", 3, "--resume", "kept")
+    return None if Path("m.onnx").read_bytes() == files["1"] else "a break changes the result"
+
+
 def logs():
     """History, step log, figure and best model of one run agree with each other."""
     x, y = samples((1, 28, 28), 10, 60)
@@ -259,6 +281,7 @@ def regression():
 def mistakes():
     """Each is refused with a code and a line of its own, and nothing is written."""
     np.savez("data.npz", x=np.zeros((4, 1, 28, 28), np.float32), y=np.array([0, 1, 2, 3]))
+    np.savez("rows.npz", x=np.zeros((4, 784), np.float32), y=np.array([0, 1, 2, 3]))
     model = MODELS / "mnist_mlp/leaky.onnxtxt"
     for words, code, says in (
         (["--optimizer", "adam:lr=0.1"], 2, "has no option 'lr'"),
@@ -275,6 +298,9 @@ def mistakes():
         (["--train-output", "none"], 2, "the model has no such output"),
         (["--loss", "mean_squared_error", "--loss", "hinge"], 2, "a second one must name its output"),
         (["--batch", "0"], 64, "--batch is '0'"),
+        (["--augment", "rotation=3"], 2, "augmentation of 'images' has no option 'rotation', but rotation_range"),
+        (["--augment", "zoom_range=3"], 2, "'zoom_range' is -2, must be at least 0"),
+        (["--augment", "cval=1", "--data", "npz:rows.npz"], 5, "augmentation needs images"),
         (["--data", "npz:none.npz"], 7, "cannot be opened"),
         (["--optimizer", "sgd:learning_rate=1e20"], 9, "has become infinite"),
     ):
@@ -368,6 +394,6 @@ with tempfile.TemporaryDirectory() as scratch:
         attempt(f"network.{text.parent.name}.{text.stem}", every_network, text)
     for folder in sorted(p.parent for p in MODELS.glob("*/keras.onnx")):
         attempt(f"keras-export.{folder.name}", keras_export, folder)
-    for test in (threads_and_seeds, logs, frozen, pixels, several, many_outputs, regression, mistakes, over_inputs, two_outputs):
+    for test in (threads_and_seeds, augmented, logs, frozen, pixels, several, many_outputs, regression, mistakes, over_inputs, two_outputs):
         attempt(test.__name__, test)
 sys.exit(harness.failures > 0)

@@ -203,6 +203,8 @@ static void print_start(const struct train_options *o, const struct learn *l)
         say(", %lld to validate", (long long)kiln_dataset_about(l->check)->count);
     say("\n");
     print_normalization(o, t);
+    if (o->learn.augment)
+        say("augment    %s\n", o->learn.augment);
     learn_say_losses(l, "loss       ");
     say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", kiln_trainer_optimizer(t),
         kiln_trainer_learning_rate(t), (long long)(kiln_trainer_batch(t) ? kiln_trainer_batch(t) : o->fit.batch),

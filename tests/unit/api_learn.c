@@ -162,6 +162,31 @@ START_TEST(samples_are_normalised)
 }
 END_TEST
 
+START_TEST(only_images_are_augmented)
+{
+    static const int64_t dims[] = { SAMPLES, 2 };
+    kiln_dataset *d = make_data(0), *made;
+    kiln_tensor *x, *y;
+
+    expect(kiln_dataset_augment(NULL, d, "cval=0", &err), KILN_BAD_ARGUMENT, "out is NULL");
+    expect(kiln_dataset_augment(&made, NULL, "cval=0", &err), KILN_BAD_ARGUMENT, "data is NULL");
+    expect(kiln_dataset_augment(&made, d, NULL, &err), KILN_BAD_ARGUMENT, "keys is NULL");
+    expect(kiln_dataset_augment(&made, d, "turn=1", &err), KILN_BAD_ARGUMENT, "has no option 'turn'");
+    expect(kiln_dataset_augment(&made, d, "cval=0", &err), KILN_BAD_DATA,
+           "a sample is float[2], augmentation needs images");
+    ok(kiln_tensor_new(&x, KILN_FLOAT, 2, dims, NULL, &err));
+    ok(kiln_tensor_new(&y, KILN_INT64, 1, dims, NULL, &err));
+    kiln_dataset_free(d);
+    ok(kiln_dataset_new_of(&d, (const kiln_column[]){ { "a", x }, { "b", x } }, 2, &(kiln_column){ "y", y }, 1, NULL,
+                           &err));
+    expect(kiln_dataset_augment(&made, d, "cval=0", &err), KILN_BAD_DATA, "2 inputs, augmentation needs one");
+    ck_assert_ptr_null(made);
+    kiln_tensor_free(x);
+    kiln_tensor_free(y);
+    kiln_dataset_free(d);
+}
+END_TEST
+
 /* -- epochs -- */
 
 struct watch {
@@ -492,11 +517,9 @@ START_TEST(tables_are_written)
     static const struct {
         kiln_table table;
         const char *name;
-    } rows[] = { { KILN_FORMATS, "csv:FILE" },
-                 { KILN_INITIALIZERS, "glorot_uniform" },
-                 { KILN_LOSSES, "mean_squared_error" },
-                 { KILN_METRICS, "accuracy" },
-                 { KILN_OPTIMIZERS, "adam" } };
+    } rows[] = { { KILN_FORMATS, "csv:FILE" },          { KILN_INITIALIZERS, "glorot_uniform" },
+                 { KILN_LOSSES, "mean_squared_error" }, { KILN_METRICS, "accuracy" },
+                 { KILN_OPTIMIZERS, "adam" },           { KILN_AUGMENTATION, "rotation_range" } };
     struct bytes b = { 0 };
 
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
@@ -518,6 +541,7 @@ Suite *suite(void)
     add_test(s, a_data_set_is_read_from_a_file);
     add_test(s, a_part_validates);
     add_test(s, samples_are_normalised);
+    add_test(s, only_images_are_augmented);
     add_test(s, a_model_is_fitted);
     add_test(s, wrong_options_of_a_fit_are_refused);
     add_test(s, a_trainer_predicts);

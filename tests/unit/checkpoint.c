@@ -31,9 +31,10 @@ static void end(void)
     ck_assert_int_eq(rmdir(folder), 0); /* nothing else was left there */
 }
 
-static kiln_dataset *make_data(int64_t count, float by)
+/* Samples [2], or images [2,1] of the same numbers. */
+static kiln_dataset *make_samples(int64_t count, float by, bool images)
 {
-    const int64_t x_dims[] = { count, 2 }, y_dims[] = { count };
+    const int64_t x_dims[] = { count, 2, 1 }, y_dims[] = { count };
     float x[2 * SAMPLES];
     int64_t y[SAMPLES];
     kiln_tensor *tx, *ty;
@@ -44,12 +45,17 @@ static kiln_dataset *make_data(int64_t count, float by)
         x[2 * k + 1] = (float)(k * k % 7) * by - 1;
         y[k] = k % 3;
     }
-    ok(kiln_tensor_wrap(&tx, KILN_FLOAT, 2, x_dims, x, 2 * (size_t)count * sizeof *x, &err));
+    ok(kiln_tensor_wrap(&tx, KILN_FLOAT, images ? 3 : 2, x_dims, x, 2 * (size_t)count * sizeof *x, &err));
     ok(kiln_tensor_wrap(&ty, KILN_INT64, 1, y_dims, y, (size_t)count * sizeof *y, &err));
     ok(kiln_dataset_new(&d, tx, ty, NULL, &err));
     kiln_tensor_free(tx);
     kiln_tensor_free(ty);
     return d;
+}
+
+static kiln_dataset *make_data(int64_t count, float by)
+{
+    return make_samples(count, by, false);
 }
 
 static int warnings;
@@ -62,18 +68,25 @@ static void count_warnings(void *user, kiln_status code, const char *where, cons
     warnings += code == KILN_OK;
 }
 
-static kiln_trainer *make_trainer(const char *text, const kiln_dataset *d, const char *optimizer)
+static kiln_trainer *make_trainer_in(kiln_context *context, const char *text, const kiln_dataset *d,
+                                     const char *optimizer)
 {
     kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
     kiln_model *m = open_text(text);
     kiln_trainer *t;
 
+    o.context = context;
     o.data = d;
     o.optimizer = optimizer;
     o.seed = 3;
     ok(kiln_trainer_new(&t, m, &o, &err));
     kiln_model_free(m);
     return t;
+}
+
+static kiln_trainer *make_trainer(const char *text, const kiln_dataset *d, const char *optimizer)
+{
+    return make_trainer_in(NULL, text, d, optimizer);
 }
 
 /* The bytes of the model as it is. */
@@ -200,6 +213,84 @@ START_TEST(a_training_goes_on_where_it_was)
 }
 END_TEST
 
+/* What is drawn for samples depends on the seed, the pass and the sample alone: neither on threads nor on a stop. What is
+ * validated with stays as it is. */
+START_TEST(an_augmented_training_goes_on_where_it_was)
+{
+    kiln_dataset *plain = make_samples(SAMPLES, .5f, true), *check = make_samples(7, .25f, true), *d, *turned, *split,
+                 *rest, *normal;
+    struct bytes need = { 0 }, without = { 0 };
+    double loss = 0;
+
+    ok(kiln_dataset_augment(&d, plain, "height_shift_range=0.5,vertical_flip=1,channel_shift_range=0.5", &err));
+    ok(kiln_dataset_augment(&turned, check, "vertical_flip=1,rotation_range=90", &err));
+    start();
+    for (int threads = 0; threads < 5; threads++) { /* 0: without augmentation */
+        kiln_context *context = new_context(threads ? threads : 1, 0);
+        kiln_trainer *t = make_trainer_in(context, net, d, "adam:learning_rate=0.05");
+        struct told told = { 0 };
+        kiln_fit_options o = fit_options(&told, threads & 1 ? check : turned);
+        double means[16];
+
+        ok(kiln_trainer_fit(t, threads ? d : plain, &o, NULL, &err));
+        ok(kiln_trainer_evaluate(t, turned, BATCH, means, &err));
+        if (threads < 2)
+            *(threads ? &need : &without) = model_of(t);
+        else
+            expect_same(t, &need);
+        loss = threads == 1 ? told.validation[EPOCHS] : loss;
+        ck_assert(threads < 1 || (told.validation[EPOCHS] == loss && means[0] == loss));
+        kiln_trainer_free(t);
+        kiln_context_free(context);
+    }
+    ck_assert(need.count != without.count || memcmp(need.data, without.data, need.count) != 0);
+    for (int64_t stop = 1; stop < EPOCHS * STEPS; stop += 4) {
+        struct told told = { .stop_at = stop };
+        kiln_fit_options o = fit_options(&told, check);
+        kiln_trainer *t = make_trainer(net, d, "adam:learning_rate=0.05");
+
+        o.checkpoint = file;
+        expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_STOPPED, "stopped");
+        kiln_trainer_free(t);
+        told.stop_at = 0;
+        o.resume = file;
+        t = make_trainer(net, d, "adam:learning_rate=0.05");
+        ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+        expect_same(t, &need);
+        kiln_trainer_free(t);
+    }
+    /* parts and normalised sets are augmented, too */
+    ok(kiln_dataset_split(&split, &rest, d, .5, &err));
+    ok(kiln_dataset_normalize(&normal, d, "none", NULL, &err));
+    for (int k = 0; k < 2; k++) {
+        struct told told[2] = { { 0 } };
+
+        for (int with = 0; with < 2; with++) {
+            kiln_trainer *t = make_trainer(net, d, "sgd");
+            kiln_fit_options o = fit_options(&told[with], NULL);
+            kiln_dataset *a, *b;
+
+            ok(kiln_dataset_split(&a, &b, plain, .5, &err));
+            ok(kiln_trainer_fit(t, with ? k ? normal : split : k ? plain : a, &o, NULL, &err));
+            kiln_dataset_free(a);
+            kiln_dataset_free(b);
+            kiln_trainer_free(t);
+        }
+        ck_assert(told[0].loss[1] != told[1].loss[1]);
+    }
+    free(need.data);
+    free(without.data);
+    kiln_dataset_free(normal);
+    kiln_dataset_free(split);
+    kiln_dataset_free(rest);
+    kiln_dataset_free(turned);
+    kiln_dataset_free(d);
+    kiln_dataset_free(check);
+    kiln_dataset_free(plain);
+    end();
+}
+END_TEST
+
 /* Killed, not stopped: what the last checkpoint has is done again. */
 START_TEST(checkpoints_come_with_steps_and_epochs)
 {
@@ -298,15 +389,17 @@ END_TEST
 
 START_TEST(other_settings_are_told)
 {
-    kiln_dataset *d = make_data(SAMPLES, .5f);
+    kiln_dataset *plain = make_samples(SAMPLES, .5f, true), *d;
     kiln_context_options c = KILN_CONTEXT_OPTIONS_INIT;
     kiln_trainer_options with = KILN_TRAINER_OPTIONS_INIT;
-    kiln_trainer *t = make_trainer(net, d, "adam");
+    kiln_trainer *t;
     struct told told = { .stop_at = 3 };
     kiln_fit_options o = fit_options(&told, NULL);
     kiln_model *m = open_text(net);
     kiln_context *context;
 
+    ok(kiln_dataset_augment(&d, plain, "vertical_flip=1", &err));
+    t = make_trainer(net, d, "adam");
     start();
     o.checkpoint = file;
     expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_STOPPED, "");
@@ -323,8 +416,8 @@ START_TEST(other_settings_are_told)
     o.seed = 8;
     o.in_order = true;
     warnings = 0;
-    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
-    ck_assert_int_eq(warnings, 4); /* Dropout's seed, batch, order and its seed */
+    ok(kiln_trainer_fit(t, plain, &o, NULL, &err));
+    ck_assert_int_eq(warnings, 5); /* Dropout's seed, batch, order and its seed, augmentation */
     /* where it cannot be written that is one, too, and training goes on */
     o.resume = NULL;
     o.checkpoint = "/proc/none/checkpoint.npz";
@@ -336,6 +429,7 @@ START_TEST(other_settings_are_told)
     kiln_context_free(context);
     kiln_model_free(m);
     kiln_dataset_free(d);
+    kiln_dataset_free(plain);
     end();
 }
 END_TEST
@@ -584,6 +678,7 @@ Suite *suite(void)
 
     tcase_set_timeout(c, 120);
     tcase_add_test(c, a_training_goes_on_where_it_was);
+    tcase_add_test(c, an_augmented_training_goes_on_where_it_was);
     tcase_add_test(c, checkpoints_come_with_steps_and_epochs);
     tcase_add_test(c, what_is_of_another_training_is_refused);
     tcase_add_test(c, other_settings_are_told);

@@ -206,7 +206,7 @@ def progress():
     for columns, says in (
         (20, r"epoch 1/1.*"),
         (40, r"epoch 1/1  \d+/2000  loss \d\.\d{4}"),
-        (80, r"epoch 1/1 \[[=> ]{8}\]  \d+/2000  [\d.e+]+ ms/step  \d+ s left  loss \d\.\d{4}  accuracy \d\.\d{4}"),
+        (80, r"epoch 1/1(?: \[[=> ]{8,}\])?  \d+/2000  [\d.e+]+ ms/step  \d+ s left  loss \d\.\d{4}  accuracy \d\.\d{4}"),
         (200, r"epoch 1/1 \[[=> ]{32}\]  \d+/2000  [\d.e+]+ ms/step  \d+ s left  loss \d\.\d{4}  accuracy \d\.\d{4}"),
     ):
         code, shown = on_terminal(*map(str, words), columns=columns)

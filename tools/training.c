@@ -1,4 +1,5 @@
 #include "training.h"
+#include "bar.h"
 #include "figure.h"
 #include "history.h"
 #include "stop.h"
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 enum {
-    BAR = 24,
     FLUSH = 64, /* rows of a log that are written at once: whole ones, also where the command is killed */
     SELDOM = 20 /* a model is saved between epochs where that takes less than this part of the time */
 };
@@ -23,8 +23,8 @@ struct session_log {
     FILE *steps;
     struct page old_steps; /* what the log held before, of a training that is taken up again */
     struct history history;
-    bool bar, failed;        /* failed: the error is told in the learn's command */
-    double drawn;            /* when the bar was drawn last */
+    bool bar, failed; /* failed: the error is told in the learn's command */
+    struct bar drawn;
     int64_t epoch, step;     /* that were complete */
     int64_t saved_epoch;     /* that the output holds; 0: nothing of this training */
     double saved_at, saving; /* when it was written last, and how long that took */
@@ -40,28 +40,20 @@ static double now(void)
 
 /* -- while it runs -- */
 
-static void print_values(const struct session_log *s, const double *values, const char *prefix)
+static void add_values(const struct session_log *s, struct page *to, const double *values, const char *prefix)
 {
     for (size_t m = 0; m < kiln_trainer_measure_count(s->learn->trainer); m++)
         if (!isnan(values[m]))
-            say("  %s%s %.4f", prefix, kiln_trainer_measure_name(s->learn->trainer, m), values[m]);
+            page_say(to, "  %s%s %.4f", prefix, kiln_trainer_measure_name(s->learn->trainer, m), values[m]);
 }
 
 static void draw_bar(struct session_log *s, const kiln_fit_step *f)
 {
-    const int full = (int)((double)BAR * (double)f->done / (double)f->of);
-    const double t = now();
+    struct page measures = { 0 };
 
-    if (t - s->drawn < .1 && f->done < f->of)
-        return;
-    s->drawn = t;
-    printf("\repoch %lld/%lld [", (long long)f->epoch, (long long)s->o->epochs);
-    for (int k = 0; k < BAR; k++)
-        putchar(k < full ? '=' : k == full ? '>' : ' ');
-    printf("] %lld/%lld", (long long)f->done, (long long)f->of);
-    print_values(s, f->so_far, "");
-    printf("\033[K");
-    fflush(stdout);
+    add_values(s, &measures, f->so_far, "");
+    bar_draw(&s->drawn, f, s->o->epochs, &measures);
+    page_free(&measures);
 }
 
 static bool fail_log(struct session_log *s)
@@ -120,11 +112,15 @@ static void save_between(struct session_log *s)
 
 static void print_epoch(const struct session_log *s, const kiln_epoch *e)
 {
-    printf("%sepoch %lld/%lld  %.2f s", s->bar ? "\r\033[K" : "", (long long)e->number, (long long)s->o->epochs,
-           e->seconds);
-    print_values(s, e->train, "");
-    print_values(s, e->validation, "val_");
-    printf("%s\n", s->o->fit.best && e->best ? "  saved" : "");
+    struct page measures = { 0 };
+
+    add_values(s, &measures, e->train, "");
+    add_values(s, &measures, e->validation, "val_");
+    if (s->bar)
+        bar_clear();
+    printf("epoch %lld/%lld  %.2f s%s%s\n", (long long)e->number, (long long)s->o->epochs, e->seconds,
+           measures.text ? measures.text : "", s->o->fit.best && e->best ? "  saved" : "");
+    page_free(&measures);
     fflush(stdout);
 }
 

@@ -615,6 +615,9 @@ typedef struct kiln_trainer_options {
     /* The dimension of outputs that holds the classes, from the end where below 0: 1 for PyTorch's [N, C, H, W]. 0: the
      * one that a Softmax goes along, or that the labels of `data` leave open, else the last. */
     int class_axis;
+    /* Of the learning rate: "cosine_decay:decay_steps=1000", as Keras defines them; begins with the optimiser's. It is
+     * computed in float, as in Keras. NULL: the rate stays as it is. */
+    const char *schedule;
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
@@ -657,8 +660,10 @@ KILN_API kiln_status kiln_trainer_predict(kiln_trainer *trainer, const kiln_tens
 KILN_API kiln_status kiln_trainer_predict_all(kiln_trainer *trainer, const kiln_tensor *const *x, kiln_error *err);
 /* Output k of the latest kiln_trainer_predict; belongs to the trainer, until its next call. NULL where there is none. */
 KILN_API const kiln_tensor *kiln_trainer_output(const kiln_trainer *trainer, size_t k);
-/* From 0 to 1e30, and not so small that it is 0 as a float; from the next step on. Errors: BAD_ARGUMENT. */
+/* From 0 to 1e30, and not so small that it is 0 as a float; from the next step on. Errors: BAD_ARGUMENT, also where there
+ * is a schedule, as in Keras. */
 KILN_API kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, kiln_error *err);
+/* That the next step takes. */
 KILN_API double kiln_trainer_learning_rate(const kiln_trainer *trainer);
 /* A copy, for the caller, of what a parameter has: its value (`what` is NULL or "value"), its gradient in the latest
  * step ("gradient", with options.keep_gradients), or what the optimiser keeps for it ("momentum", "velocity" ...: a
@@ -753,6 +758,7 @@ typedef struct kiln_epoch {
     const double *train, *validation; /* by measure; NaN for what says nothing, or was not measured */
     double seconds;                   /* of training and validation */
     bool best;                        /* by options.best; true where that is NULL */
+    double learning_rate; /* when its steps were done, as Keras logs it: of a schedule, that of the next step */
 } kiln_epoch;
 
 typedef struct kiln_fit_options {
@@ -770,6 +776,9 @@ typedef struct kiln_fit_options {
     bool (*step)(void *user, const kiln_fit_step *step);
     bool (*epoch)(void *user, const kiln_epoch *epoch);
     void *user;
+    /* "val_loss", "val_loss:factor=0.5,patience=3": the learning rate becomes less where the measure no longer improves
+     * (Keras' ReduceLROnPlateau, with its options). NULL: it stays; an error where there is a schedule. */
+    const char *reduce_on_plateau;
 } kiln_fit_options;
 
 /* Trains as Keras' fit does (https://keras.io/api/models/model_training_apis/). *ran, which may be NULL, is how many
@@ -933,7 +942,9 @@ typedef enum kiln_table {
     KILN_INITIALIZERS = 1,
     KILN_LOSSES = 2,
     KILN_METRICS = 3,
-    KILN_OPTIMIZERS = 4
+    KILN_OPTIMIZERS = 4,
+    KILN_SCHEDULES = 5,
+    KILN_PLATEAU = 6 /* of one row: what kiln_fit_options.reduce_on_plateau takes */
 } kiln_table;
 
 /* What may be written where one is asked for: "adam, rmsprop or sgd"; with `help` each in a line, its options in lines
@@ -947,10 +958,10 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
 #define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL }
 #define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false }
-#define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL }
+#define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0 }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL }
 /* clang-format on */
 
 #ifdef __cplusplus

@@ -89,12 +89,20 @@ static bool save(struct session_log *s)
     return kiln_trainer_save(s->learn->trainer, s->o->output, KILN_FORM_BY_NAME, &c->err) == KILN_OK;
 }
 
+/* Does the learning rate change? */
+static bool has_rates(const struct options *o)
+{
+    return o->learn.trainer.schedule || o->fit.reduce_on_plateau;
+}
+
 static void print_epoch(const struct session_log *s, const kiln_epoch *e)
 {
     printf("%sepoch %lld/%lld  %.2f s", s->bar ? "\r\033[K" : "", (long long)e->number, (long long)s->o->epochs,
            e->seconds);
     print_values(s, e->train, "");
     print_values(s, e->validation, "val_");
+    if (has_rates(s->o))
+        printf("  learning_rate %.4g", e->learning_rate);
     printf("%s\n", s->o->fit.best && e->best ? "  saved" : "");
     fflush(stdout);
 }
@@ -106,6 +114,8 @@ static bool on_epoch(void *user, const kiln_epoch *e)
     s->failed = !history_add(&s->history, (double)e->number, e->seconds, e->train, e->validation, &s->learn->command);
     if (s->failed)
         return false;
+    if (has_rates(s->o))
+        history_note_rate(&s->history, e->learning_rate);
     if (!s->o->quiet)
         print_epoch(s, e);
     s->failed = s->o->fit.best && e->best && !save(s);
@@ -171,6 +181,8 @@ static void print_start(const struct options *o, const struct learn *l)
     say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", kiln_trainer_optimizer(t),
         kiln_trainer_learning_rate(t), (long long)(kiln_trainer_batch(t) ? kiln_trainer_batch(t) : o->fit.batch),
         kiln_context_threads(l->command.context));
+    if (o->learn.trainer.schedule)
+        say("schedule   %s\n", o->learn.trainer.schedule);
     fflush(stdout);
 }
 
@@ -292,7 +304,9 @@ enum {
     KEY_UNTIE,
     KEY_PROFILE,
     KEY_EXACT,
-    KEY_TRAINABLE
+    KEY_TRAINABLE,
+    KEY_SCHEDULE,
+    KEY_PLATEAU
 };
 
 static const struct argp_option argp_options[] = {
@@ -304,6 +318,9 @@ static const struct argp_option argp_options[] = {
     { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
     TARGET_OPTIONS(2, "{losses} (guessed)"),
     { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (adam)", 2 },
+    { "schedule", KEY_SCHEDULE, "NAME[:KEY=VALUE,...]", 0, "of the learning rate: {schedules} (it stays)", 2 },
+    { "reduce-on-plateau", KEY_PLATEAU, "METRIC[:KEY=VALUE,...]", 0,
+      "a lower learning rate where the metric no longer improves: val_loss:factor=0.5,patience=3", 2 },
     { "batch", 'b', "N", 0, "samples in a step (32)", 2 },
     { "epochs", 'e', "N", 0, "(1)", 2 },
     { "seed", KEY_SEED, "N", 0, "of initial values, order and Dropout (0)", 2 },
@@ -361,6 +378,12 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'O':
         l->trainer.optimizer = arg;
+        return 0;
+    case KEY_SCHEDULE:
+        l->trainer.schedule = arg;
+        return 0;
+    case KEY_PLATEAU:
+        o->fit.reduce_on_plateau = arg;
         return 0;
     case KEY_FREEZE:
         return add_pattern(o->freeze, &l->trainer.freeze_count, "freeze", arg, state);
@@ -469,8 +492,8 @@ static int run(int argc, char **argv)
                                parse_option,
                                "MODEL",
                                "Train a model. What trains and which loss is used goes by the model and is said."
-                               "\vData:\n{data:}\nLosses:\n{losses:}\nOptimizers:\n{optimizers:}\nMetrics:\n"
-                               "{metrics:}",
+                               "\vData:\n{data:}\nLosses:\n{losses:}\nOptimizers:\n{optimizers:}\nSchedules, of "
+                               "step t from 0:\n{schedules:}\nOn a plateau:\n{plateau:}\nMetrics:\n{metrics:}",
                                limits_options,
                                help_filled,
                                NULL };

@@ -43,7 +43,8 @@ static bool on_epoch(void *user, const struct epoch *e, struct report *r)
                                .train = told(l, e->train),
                                .validation = told(l, e->validation),
                                .seconds = e->seconds,
-                               .best = e->best };
+                               .best = e->best,
+                               .learning_rate = e->learning_rate };
 
     (void)r;
     return l->options->epoch(l->options->user, &epoch);
@@ -65,6 +66,8 @@ static bool read_options(const kiln_fit_options *o, const struct trainer *t, str
     if (o->best && !measure_parse(best, t, o->best, r))
         return false;
     to->save_best = o->best ? best : NULL;
+    if (o->reduce_on_plateau && !plateau_parse(&to->reduce_on_plateau, t, o->reduce_on_plateau, r))
+        return false;
     if (!o->early_stop)
         return true;
     to->early_stop.on = true;

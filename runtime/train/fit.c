@@ -201,6 +201,7 @@ struct fit {
     const struct fit_events *events;
     int64_t samples; /* of the training set, that an epoch sees */
     struct report *report;
+    struct plateau plateau;
 };
 
 static double now(void)
@@ -262,9 +263,10 @@ static double worst(const struct trainer *t, const struct measure_name *m)
 static bool check_measures(const struct trainer *t, const struct fit_options *o, const struct dataset *validation,
                            struct report *r)
 {
-    const struct measure_name *asked[] = { o->save_best, o->early_stop.on ? &o->early_stop.measure : NULL };
+    const struct measure_name *asked[] = { o->save_best, o->early_stop.on ? &o->early_stop.measure : NULL,
+                                           o->reduce_on_plateau.on ? &o->reduce_on_plateau.measure : NULL };
 
-    for (int k = 0; k < 2; k++)
+    for (int k = 0; k < 3; k++)
         if (asked[k] && asked[k]->validation && !validation)
             return fail(r, KILN_BAD_ARGUMENT, NULL, "metric 'val_%s' needs validation data",
                         t->measures[asked[k]->which].name);
@@ -283,6 +285,7 @@ static bool run_epochs(struct fit *f, const struct dataset *validation, const st
     double best = o->save_best ? worst(t, o->save_best) : 0, waited_best = worst(t, &stop->measure);
     int64_t wait = 0;
 
+    plateau_begin(&f->plateau, &o->reduce_on_plateau, t);
     for (int64_t k = 1; k <= o->epochs; k++) {
         struct epoch e = { .number = k, .train = f->train, .validation = f->validation, .best = true };
         const double start = now();
@@ -296,6 +299,9 @@ static bool run_epochs(struct fit *f, const struct dataset *validation, const st
             e.best = improves(t, o->save_best, measured(&e, o->save_best), best);
             best = e.best ? measured(&e, o->save_best) : best;
         }
+        e.learning_rate = trainer_learning_rate(t);
+        if (o->reduce_on_plateau.on)
+            plateau_epoch(&f->plateau, &o->reduce_on_plateau, f->trainer, measured(&e, &o->reduce_on_plateau.measure));
         *ran = k;
         if (f->events && f->events->epoch && !f->events->epoch(f->events->user, &e, f->report))
             return stopped(f->report);

@@ -4,6 +4,7 @@
 
 #include "data/batch.h"
 #include "train/measure.h"
+#include "train/plateau.h"
 
 struct early_stop {
     bool on;
@@ -16,6 +17,7 @@ struct epoch {
     double *train, *validation; /* by measure; what is told may be changed */
     double seconds;             /* of training and validation */
     bool best;                  /* by options.save_best; true where that is off */
+    double learning_rate;       /* when its steps were done, as Keras logs it: a schedule's is that of the next step */
 };
 
 struct fit_step {
@@ -39,6 +41,7 @@ struct fit_options {
     const struct measure_name *save_best; /* NULL: none */
     struct early_stop early_stop;
     const struct normalizer *validation_normalizer; /* NULL: that of the training */
+    struct reduce_on_plateau reduce_on_plateau;
 };
 
 /* Trains on `train`, validates on `validation` (may be NULL) after each epoch. The normaliser may be NULL. *ran is how

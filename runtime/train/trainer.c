@@ -7,6 +7,7 @@
 #include "train/reach.h"
 #include "train/state.h"
 #include "train/training_program.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -236,6 +237,8 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
         !optimizer_parse(&t->optimizer, o->optimizer ? o->optimizer : DEFAULT_OPTIMIZER, &t->arena, r))
         return false;
     t->learning_rate = t->optimizer.learning_rate;
+    if (!schedule_parse(&t->schedule, o->schedule, t->learning_rate, &t->arena, r))
+        return false;
     t->keep_gradients = o->keep_gradients;
     t->model = model_prepare(m, o->untie, &t->budget, r);
     return t->model && find_inputs(t, o->x, r) && find_targets(t, o, r) && (o->measure || make_state(t, o, r)) &&
@@ -416,6 +419,21 @@ const struct program *trainer_plan(struct trainer *t, int64_t batch, struct repo
     return p;
 }
 
+double trainer_learning_rate(const struct trainer *t)
+{
+    return t->schedule.def ? schedule_rate(&t->schedule, t->steps) : t->learning_rate;
+}
+
+/* A schedule may grow beyond what a float holds. */
+static bool set_rate(struct trainer *t, struct report *r)
+{
+    const double rate = trainer_learning_rate(t);
+
+    *(double *)t->rate.data = rate;
+    return isfinite(rate) || fail(r, KILN_RUN_FAILED, NULL, "schedule '%s' gives step %lld a learning rate of %g",
+                                  t->schedule.def->row.name, (long long)t->steps + 1, rate);
+}
+
 static bool step(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss, struct report *r)
 {
     struct training_program *p = check_all(t, x, y, r) ? program_for(t, x->dims[0], r) : NULL;
@@ -423,8 +441,7 @@ static bool step(struct trainer *t, const struct tensor *x, const struct tensor 
     if (!p)
         return false;
     t->engine.number = (uint64_t)t->steps;
-    *(double *)t->rate.data = t->learning_rate;
-    if (!run(t, p, x, y, loss, r))
+    if (!set_rate(t, r) || !run(t, p, x, y, loss, r))
         return false;
     frame_commit(p->frame);
     t->latest = p;

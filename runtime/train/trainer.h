@@ -13,6 +13,7 @@
 #include "train/metric.h"
 #include "train/metrics/registry.h"
 #include "train/optimizer.h"
+#include "train/schedule.h"
 #include "train/trainable.h"
 
 #define DEFAULT_OPTIMIZER "adam"
@@ -42,9 +43,10 @@ struct trainer_options {
     const struct pool *pool; /* whose threads are used, `threads` then says nothing; NULL: its own */
     uint64_t seed;           /* of Dropout */
     struct parameter_patterns patterns;
-    bool untie;          /* an initializer that several places read is trained as one for each */
-    bool keep_gradients; /* for trainer_gradient */
-    bool measure;        /* nothing trains, and need not: there are no steps */
+    bool untie;           /* an initializer that several places read is trained as one for each */
+    bool keep_gradients;  /* for trainer_gradient */
+    bool measure;         /* nothing trains, and need not: there are no steps */
+    const char *schedule; /* of the learning rate; NULL: it stays as it is */
 };
 
 /* What one parameter or statistic has. */
@@ -104,6 +106,7 @@ struct trainer {
     struct training_program *prediction; /* inference alone, likewise */
     struct training_program *latest;     /* that ran the last step */
     uint64_t clock;
+    struct schedule schedule; /* which goes before learning_rate */
 };
 
 /* The model may go afterwards: a copy is taken. NULL with an error. What was decided is in
@@ -119,6 +122,9 @@ bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor
 /* Loss and metrics in inference form; changes nothing. */
 bool trainer_evaluate_batch(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss,
                             struct report *r);
+
+/* That the next step takes. */
+double trainer_learning_rate(const struct trainer *t);
 
 /* The model's outputs for a batch, in inference form; trainer_output gives them, until the next call. */
 bool trainer_predict(struct trainer *t, const struct tensor *x, struct report *r);

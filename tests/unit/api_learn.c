@@ -504,7 +504,9 @@ START_TEST(tables_are_written)
                  { KILN_INITIALIZERS, "glorot_uniform" },
                  { KILN_LOSSES, "mean_squared_error" },
                  { KILN_METRICS, "accuracy" },
-                 { KILN_OPTIMIZERS, "adam" } };
+                 { KILN_OPTIMIZERS, "adam" },
+                 { KILN_SCHEDULES, "cosine_decay" },
+                 { KILN_PLATEAU, "METRIC" } };
     struct bytes b = { 0 };
 
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)

@@ -576,6 +576,21 @@ KILN_API const kiln_column_info *kiln_dataset_target(const kiln_dataset *data, s
  * batch size. Belongs to one thread at a time; the model may be freed before it. */
 typedef struct kiln_trainer kiln_trainer;
 
+/* A regulariser of all that a pattern matches, which must be something. */
+typedef struct kiln_regularizer {
+    const char *pattern;     /* of parameters that train, as kiln_trainer_options.freeze */
+    const char *regularizer; /* as Keras defines and calls them: "l2:0.0001", "l1_l2:l1=0.01,l2=0.01" */
+    bool activity;           /* of what the model computes instead: the pattern is of values, or of nodes that make
+                                them; a mean over the samples, as in Keras */
+} kiln_regularizer;
+
+/* How many times the learning rate a parameter learns with that the pattern matches, as kiln_trainer_options.freeze; each
+ * must match one that trains. What an optimiser takes off by the learning rate, as decay, is as many times of that. */
+typedef struct kiln_rate_factor {
+    const char *pattern;
+    double factor; /* above 0 */
+} kiln_rate_factor;
+
 typedef struct kiln_trainer_options {
     size_t size;           /* of the struct, from _INIT */
     kiln_context *context; /* NULL: nothing is shared */
@@ -618,6 +633,13 @@ typedef struct kiln_trainer_options {
     /* Of the learning rate: "cosine_decay:decay_steps=1000", as Keras defines them; begins with the optimiser's. It is
      * computed in float, as in Keras. NULL: the rate stays as it is. */
     const char *schedule;
+    /* [regularizer_count] what is added to the loss, in training and when it is measured, as in Keras; of the losses of
+     * targets it is no part. */
+    const kiln_regularizer *regularizers;
+    size_t regularizer_count;
+    /* [rate_factor_count] of several whose patterns match a parameter the last counts */
+    const kiln_rate_factor *rate_factors;
+    size_t rate_factor_count;
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
@@ -944,7 +966,8 @@ typedef enum kiln_table {
     KILN_METRICS = 3,
     KILN_OPTIMIZERS = 4,
     KILN_SCHEDULES = 5,
-    KILN_PLATEAU = 6 /* of one row: what kiln_fit_options.reduce_on_plateau takes */
+    KILN_PLATEAU = 6, /* of one row: what kiln_fit_options.reduce_on_plateau takes */
+    KILN_REGULARIZERS = 7
 } kiln_table;
 
 /* What may be written where one is asked for: "adam, rmsprop or sgd"; with `help` each in a line, its options in lines
@@ -961,7 +984,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0 }
 /* clang-format on */
 
 #ifdef __cplusplus

@@ -11,12 +11,20 @@ static const struct blank {
     kiln_table table;
     bool help;
 } blanks[] = {
-    { "{data}", KILN_FORMATS, false },          { "{data:}", KILN_FORMATS, true },
-    { "{losses}", KILN_LOSSES, false },         { "{losses:}", KILN_LOSSES, true },
-    { "{optimizers}", KILN_OPTIMIZERS, false }, { "{optimizers:}", KILN_OPTIMIZERS, true },
-    { "{schedules}", KILN_SCHEDULES, false },   { "{schedules:}", KILN_SCHEDULES, true },
-    { "{plateau:}", KILN_PLATEAU, true },       { "{metrics}", KILN_METRICS, false },
-    { "{metrics:}", KILN_METRICS, true },       { "{initialisers:}", KILN_INITIALIZERS, true },
+    { "{data}", KILN_FORMATS, false },
+    { "{data:}", KILN_FORMATS, true },
+    { "{losses}", KILN_LOSSES, false },
+    { "{losses:}", KILN_LOSSES, true },
+    { "{optimizers}", KILN_OPTIMIZERS, false },
+    { "{optimizers:}", KILN_OPTIMIZERS, true },
+    { "{schedules}", KILN_SCHEDULES, false },
+    { "{schedules:}", KILN_SCHEDULES, true },
+    { "{regularizers}", KILN_REGULARIZERS, false },
+    { "{regularizers:}", KILN_REGULARIZERS, true },
+    { "{plateau:}", KILN_PLATEAU, true },
+    { "{metrics}", KILN_METRICS, false },
+    { "{metrics:}", KILN_METRICS, true },
+    { "{initialisers:}", KILN_INITIALIZERS, true },
 };
 
 /* How many bytes of `text` it takes the place of. */

@@ -9,6 +9,7 @@
 #include "train/metric.h"
 #include "train/optimizer.h"
 #include "train/plateau.h"
+#include "train/regularizer.h"
 #include "train/schedule.h"
 
 size_t kiln_shown(const char *s, size_t left)
@@ -50,7 +51,8 @@ kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn write, v
 {
     static spec_table *const tables[] = {
         [KILN_INITIALIZERS] = initialiser_table, [KILN_LOSSES] = loss_table,        [KILN_METRICS] = metric_table,
-        [KILN_OPTIMIZERS] = optimizer_table,     [KILN_SCHEDULES] = schedule_table, [KILN_PLATEAU] = plateau_table
+        [KILN_OPTIMIZERS] = optimizer_table,     [KILN_SCHEDULES] = schedule_table, [KILN_PLATEAU] = plateau_table,
+        [KILN_REGULARIZERS] = regularizer_table
     };
     struct writing w;
 

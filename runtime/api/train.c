@@ -87,7 +87,9 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
                                   .untie = o->untie,
                                   .keep_gradients = o->keep_gradients,
                                   .measure = o->measure,
-                                  .schedule = o->schedule };
+                                  .schedule = o->schedule,
+                                  .regularizers = o->regularizer_count,
+                                  .rate_factors = o->rate_factor_count };
     struct budget b = { .limit = o->memory, .total = to.total };
     struct arena scratch = { .budget = &b };
 

@@ -319,14 +319,14 @@ bool spec_read(void *settings, const struct spec_row *row, const char *spec, con
         const char *key = ++s;
         const size_t n = strcspn(s, "=,");
         const struct spec_option *o = options;
+        const bool bare = o->bare && s == spec + spec_name_length(spec) + 1 && s[n] != '=';
         size_t used;
 
-        while (o->key && (strlen(o->key) != n || strncmp(o->key, key, n) != 0))
+        while (!bare && o->key && (strlen(o->key) != n || strncmp(o->key, key, n) != 0))
             o++;
         if (!o->key)
             return unknown_key(&g, key, n);
-        s += n;
-        s += *s == '=';
+        s += bare ? 0 : n + (s[n] == '=');
         used = read_option(&g, o, s);
         if (!used)
             return false;
@@ -354,8 +354,8 @@ static void put_option(struct text *out, const struct spec_option *o)
         if (!o->absent && !list)
             text_printf(out, "=%g", o->fallback);
         text_printf(out, " (%s%s%g %s %g): %s\n", o->absent == SPEC_NEEDED || list ? "needed, " : "",
-                    list ? "numbers between '/', " : "", o->low, o->kind == SPEC_BELOW ? "to below" : "to",
-                    o->high, o->help);
+                    list ? "numbers between '/', " : "", o->low, o->kind == SPEC_BELOW ? "to below" : "to", o->high,
+                    o->help);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "train/class_axis.h"
 #include "train/decided.h"
 #include "train/measure.h"
+#include "train/penalty.h"
 #include "train/prepare.h"
 #include "train/reach.h"
 #include "train/state.h"
@@ -56,6 +57,26 @@ static bool leave_others(struct trainer *t, struct report *r)
     return ok;
 }
 
+static bool set_factors(struct trainer *t, const struct trainer_options *o, struct report *r)
+{
+    for (size_t k = 0; k < t->trainable; k++)
+        t->states[k].rate_factor = 1;
+    for (size_t f = 0; f < o->rate_factors; f++) {
+        const struct rate_factor *q = &o->rate_factor[f];
+        bool any = false;
+
+        for (size_t k = 0; k < t->trainable; k++)
+            if (parameter_matches(t->states[k].parameter, q->pattern)) {
+                t->states[k].rate_factor = q->factor;
+                any = true;
+            }
+        if (!any)
+            return fail(r, KILN_BAD_ARGUMENT, NULL,
+                        "rate factor: '%s' names no parameter that trains, and no node that reads one", q->pattern);
+    }
+    return true;
+}
+
 static bool make_state(struct trainer *t, const struct trainer_options *o, struct report *r)
 {
     static const struct tensor scalar = { .dtype = F64 };
@@ -76,6 +97,8 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
         if (t->states[k].value.dtype == F64 && !t->optimizer.def->apply_double)
             return fail(r, KILN_UNSUPPORTED, NULL, "optimizer '%s' does not train double, which parameter '%s' is",
                         t->optimizer.def->row.name, t->states[k].parameter->value->name);
+    if (!set_factors(t, o, r))
+        return false;
     for (size_t k = 0; k < t->state_count; k++) {
         void **slot = map_put(&t->names, t->states[k].parameter->value->name, r);
 
@@ -242,7 +265,7 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
     t->keep_gradients = o->keep_gradients;
     t->model = model_prepare(m, o->untie, &t->budget, r);
     return t->model && find_inputs(t, o->x, r) && find_targets(t, o, r) && (o->measure || make_state(t, o, r)) &&
-           choose_losses(t, o, r) && measures_name(t, r);
+           penalties_find(t, o, r) && choose_losses(t, o, r) && measures_name(t, r);
 }
 
 struct trainer *trainer_new(const struct model *m, const struct trainer_options *o, struct report *r)

@@ -506,7 +506,8 @@ START_TEST(tables_are_written)
                  { KILN_METRICS, "accuracy" },
                  { KILN_OPTIMIZERS, "adam" },
                  { KILN_SCHEDULES, "cosine_decay" },
-                 { KILN_PLATEAU, "METRIC" } };
+                 { KILN_PLATEAU, "METRIC" },
+                 { KILN_REGULARIZERS, "orthogonal_regularizer" } };
     struct bytes b = { 0 };
 
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)

@@ -150,6 +150,133 @@ START_TEST(a_regularizer_is_keras_regularizer)
 }
 END_TEST
 
+/* -- of what -- */
+
+static double loss_of(struct trainer *t, const float *x)
+{
+    static const int64_t y[2] = { 0, 1 };
+    struct tensor tx = t->x[0], ty = t->targets->y;
+    float loss;
+
+    tx.dims[0] = ty.dims[0] = 2;
+    tx.data = (void *)(uintptr_t)x, ty.data = (void *)(uintptr_t)y;
+    expect_ok(trainer_step(t, &tx, &ty, &loss, &report));
+    return (double)loss - (double)t->result->loss;
+}
+
+/* 1 + 4 + 9 of w and its gradient, 2 w / 2, whatever type the file has it in. */
+static const char *const types[] = { "float[1, 3] w = {1, -2, 3}", "double[1, 3] w = {1, -2, 3}",
+                                     "float16[1, 3] w = {15360, 49152, 16896}", /* their bits */
+                                     "bfloat16[1, 3] w = {16256, 49152, 16448}" };
+
+START_TEST(parameters_of_all_types_are_penalised)
+{
+    const struct regularizer_options g = { "w", "l2:0.5", false };
+    const float x[2] = { 0, 0 };
+    struct trainer *t;
+    char text[512];
+    const struct tensor *dw;
+
+    snprintf(text, sizeof text,
+             HEAD "net (float[N, 1] x) => (float[N, 3] p) <%s>\n"
+                  "{ v = Cast <to = 1> (w)  z = MatMul (x, v)  p = Softmax (z) }",
+             types[_i]);
+    t = trainer_of(text, &g, 1, false);
+    expect_ok(t);
+    ck_assert_double_eq_tol(loss_of(t, x), 7, 1e-6);
+    ck_assert_int_eq(t->states->value.dtype, _i == 1 ? F64 : F32);
+    dw = trainer_gradient(t, "w");
+    for (int k = 0; k < 3; k++)
+        ck_assert_double_eq_tol(real_at(dw->dtype, dw->data, k), k == 1 ? -2 : k + 1, 1e-6);
+    trainer_free(t);
+}
+END_TEST
+
+/* Rows of one length that share what is under the diagonal. */
+START_TEST(a_row_of_zeros_has_no_direction)
+{
+    const struct regularizer_options g = { "w", "orthogonal_regularizer:1", false };
+    const float x[6] = { 0 };
+    struct trainer *t = trainer_of(HEAD "net (float[N, 3] x) => (float[N, 2] p) <double[3, 2] w = {0, 0, 3, 4, 4, 3}>\n"
+                                        "{ v = Cast <to = 1> (w)  z = MatMul (x, v)  p = Softmax (z) }",
+                                   &g, 1, false);
+    const double *dw;
+
+    expect_ok(t);
+    ck_assert_double_eq_tol(loss_of(t, x), .96 / 3, 1e-6);
+    dw = trainer_gradient(t, "w")->data;
+    for (int k = 0; k < 6; k++)
+        ck_assert(isfinite(dw[k]));
+    ck_assert(dw[2] > 0 && dw[3] < 0); /* a step goes towards a right angle */
+    trainer_free(t);
+}
+END_TEST
+
+/* In the training form of BatchNormalization and behind a pass that joins it to others; a convolution is a kernel of four
+ * dimensions. What is frozen is not penalised. */
+START_TEST(a_network_is_penalised_where_it_is_said)
+{
+    static const char text[] = HEAD
+        "net (float[N, 1, 2, 2] x) => (float[N, 2] p) <float[2, 1, 1, 1] k = {2, 3}, float[2] s = {1, 1}, float[2] b "
+        "= {5, 7}, float[2] m = {0, 0}, float[2] v = {1, 1}>\n"
+        "{ [conv] c = Conv (x, k)  [norm] n = BatchNormalization <epsilon = 0.0> (c, s, b, m, v)  [relu] r = Relu (n)\n"
+        "  z = GlobalAveragePool (r)  f = Flatten (z)  p = Softmax (f) }";
+    static const struct {
+        struct regularizer_options of;
+        double want;
+    } penalties[] = {
+        { { "conv", "l1", false }, .05 }, { { "norm", "l1", false }, .14 }, /* scale and bias, not the statistics */
+        { { "c", "l1:1", true }, 10 },                                      /* 2 |x| + 3 |x| of 4 pixels in 2 samples */
+        { { "r", "l1:1", true }, 48 },                                      /* normalised: b on average, nothing cut */
+        { { "relu", "l1:1", true }, 48 },
+    };
+    const float x[8] = { 1, -1, 1, -1, 0, 0, 0, 0 };
+    struct trainer *t = trainer_of(text, &penalties[_i].of, 1, false);
+
+    expect_ok(t);
+    ck_assert_double_eq_tol(loss_of(t, x), penalties[_i].want, 1e-4);
+    trainer_free(t);
+}
+END_TEST
+
+START_TEST(what_cannot_be_penalised_is_told)
+{
+    static const struct {
+        struct regularizer_options of;
+        const char *want;
+    } wrong[] = {
+        { { "w9", "l2", false }, "regularizer 'l2': 'w9' names no parameter that trains, and no node that reads one" },
+        { { "t", "l2", false }, "'t' names no parameter that trains" },
+        { { "w1", "l2", true }, "regularizer 'l2': 'w1' names no floats that the model makes of its inputs" },
+        { { "x", "l2", true }, "'x' names no floats that the model makes of its inputs" },
+        { { "w1", "l3", false }, "regularizer 'l3' is unknown, must be l1, l1_l2, l2 or orthogonal_regularizer" },
+        { { "w1", "l2:l1=1", false }, "regularizer 'l2' has no option 'l1', but l2" },
+        { { "w1", "l2:-1", false }, "'l2' is -1, must be at least 0" },
+        { { "w1", "l2:x", false }, "'l2' needs a number" },
+        { { "w1", "l1_l2", false }, "regularizer 'l1_l2' of 'w1' needs 'l1' or 'l2'" },
+        { { "b1", "orthogonal_regularizer", false }, "of 'b1' is of parameters with two dimensions" },
+        { { "t", "orthogonal_regularizer", true }, "of 't' is of parameters with two dimensions" },
+        { { "w1", "orthogonal_regularizer:mode=diagonals", false }, "'mode' is 'diagonals', must be rows or columns" },
+    };
+
+    ck_assert_ptr_null(trainer_of(net_text, &wrong[_i].of, 1, false));
+    expect_error(KILN_BAD_ARGUMENT, wrong[_i].want);
+}
+END_TEST
+
+START_TEST(what_only_measures_has_no_penalty)
+{
+    const struct regularizer_options g = { "w1", "l2", false };
+
+    ck_assert_ptr_null(trainer_of(net_text, &g, 1, true));
+    expect_error(KILN_BAD_ARGUMENT, "the trainer is made to measure");
+    ck_assert_ptr_null(trainer_of(HEAD "net (float[N, 1] x) => (float[N, 2] p) <float[1, 2] w = {1, 2}>\n"
+                                       "{ z = MatMul (x, w)  p = Softmax (z) }",
+                                  &(struct regularizer_options){ "w", "orthogonal_regularizer", false }, 1, false));
+    expect_error(KILN_BAD_ARGUMENT, "of 'w' needs two rows or columns to compare");
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("regularizers");
@@ -157,7 +284,11 @@ Suite *suite(void)
     (void)put_file;
     (void)enter_scratch;
     (void)leave_scratch;
-    (void)expect_error;
     add_tests(s, a_regularizer_is_keras_regularizer, COUNT(cases));
+    add_tests(s, parameters_of_all_types_are_penalised, COUNT(types));
+    add_test(s, a_row_of_zeros_has_no_direction);
+    add_tests(s, a_network_is_penalised_where_it_is_said, 5);
+    add_tests(s, what_cannot_be_penalised_is_told, 12);
+    add_test(s, what_only_measures_has_no_penalty);
     return s;
 }

@@ -340,6 +340,88 @@ START_TEST(epochs_tell_the_rate)
 }
 END_TEST
 
+/* -- factors -- */
+
+static const char two_text[] = "< ir_version: 8, opset_import: [\"\": 17] >\n"
+                               "net (float[N, 1] x) => (float[N, 1] y) <%s[1, 1] w = {3}, float[1] b = {2}>\n"
+                               "{ v = Cast <to = 1> (w)  [first] h = MatMul (x, v)  [last] y = Add (h, b) }";
+
+static struct trainer *two_of(const char *type, const char *optimizer, const struct rate_factor *f, size_t count)
+{
+    const struct trainer_options o = {
+        .optimizer = optimizer, .threads = 1, .rate_factors = count, .rate_factor = f, TARGET(.form = TARGETS_VALUES)
+    };
+    struct model *m;
+    struct trainer *t;
+    char text[512];
+
+    snprintf(text, sizeof text, two_text, type);
+    m = model_read_bytes(text, strlen(text), NULL, &report);
+    expect_ok(m && model_build(m, &report));
+    t = trainer_new(m, &o, &report);
+    model_free(m);
+    return t;
+}
+
+/* x = 1 and a target one less than the output: gradients of 2. */
+static void step_two(struct trainer *t)
+{
+    float x = 1, y, loss, b = *(const float *)trainer_state(t, "b", NULL)->data;
+    const struct tensor *w = trainer_state(t, "w", NULL);
+    struct tensor tx = t->x[0], ty = t->targets->y;
+
+    y = (float)real_at(w->dtype, w->data, 0) + b - 1;
+    tx.dims[0] = ty.dims[0] = 1;
+    tx.data = &x, ty.data = &y;
+    expect_ok(trainer_step(t, &tx, &ty, &loss, &report));
+}
+
+static const struct {
+    const char *type, *optimizer;
+} learners[] = { { "float", "sgd:learning_rate=0.01,momentum=0.5" },
+                 { "float", "adam:learning_rate=0.01" },
+                 { "float", "rmsprop:learning_rate=0.01" },
+                 { "double", "adam:learning_rate=0.01" } };
+
+/* As if the learning rate were as many times as large for it alone. */
+START_TEST(a_parameter_learns_at_a_rate_of_its_own)
+{
+    static const struct rate_factor f[] = { { "*", 3 }, { "first", .25 } };
+    struct trainer *some = two_of(learners[_i].type, learners[_i].optimizer, f, 2);
+    struct trainer *all = two_of(learners[_i].type, learners[_i].optimizer, NULL, 0);
+    const char *const names[] = { "w", "b" };
+
+    expect_ok(some && all);
+    for (int k = 0; k < 2; k++) {
+        const struct tensor *got = trainer_state(some, names[k], NULL), *want;
+
+        all->learning_rate = .01 * (k ? 3 : .25);
+        for (int step = 0; step < 5; step++) {
+            struct snapshot *before = trainer_snapshot(some, &report);
+
+            trainer_restore(all, before);
+            step_two(some);
+            step_two(all);
+            want = trainer_state(all, names[k], NULL);
+            ck_assert(real_at(got->dtype, got->data, 0) == real_at(want->dtype, want->data, 0));
+            snapshot_free(some, before);
+        }
+    }
+    ck_assert(*(const float *)trainer_state(some, "b", NULL)->data < 1.9f);
+    trainer_free(some);
+    trainer_free(all);
+}
+END_TEST
+
+START_TEST(a_factor_of_nothing_is_refused)
+{
+    static const struct rate_factor f[] = { { "w", 2 }, { "y", 2 } };
+
+    ck_assert_ptr_null(two_of("float", "sgd", f, 2));
+    expect_error(KILN_BAD_ARGUMENT, "rate factor: 'y' names no parameter that trains, and no node that reads one");
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("schedules");
@@ -356,5 +438,7 @@ Suite *suite(void)
     add_test(s, no_number_is_no_improvement);
     add_tests(s, wrong_plateaus_are_refused, 6);
     add_test(s, epochs_tell_the_rate);
+    add_tests(s, a_parameter_learns_at_a_rate_of_its_own, COUNT(learners));
+    add_test(s, a_factor_of_nothing_is_refused);
     return s;
 }

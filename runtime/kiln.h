@@ -578,10 +578,12 @@ typedef struct kiln_trainer kiln_trainer;
 
 /* A regulariser of all that a pattern matches, which must be something. */
 typedef struct kiln_regularizer {
-    const char *pattern;     /* of parameters that train, as kiln_trainer_options.freeze */
-    const char *regularizer; /* as Keras defines and calls them: "l2:0.0001", "l1_l2:l1=0.01,l2=0.01" */
-    bool activity;           /* of what the model computes instead: the pattern is of values, or of nodes that make
-                                them; a mean over the samples, as in Keras */
+    const char *pattern; /* of parameters that train, as kiln_trainer_options.freeze */
+    /* As Keras defines and calls them: "l2:0.0001", "l1_l2:l1=0.01,l2=0.01" */
+    const char *regularizer;
+    /* Of what the model computes instead: the pattern is of values, or of nodes that make them; the penalty is the mean
+     * over the samples, as in Keras. */
+    bool activity;
 } kiln_regularizer;
 
 /* How many times the learning rate a parameter learns with that the pattern matches, as kiln_trainer_options.freeze; each

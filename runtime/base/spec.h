@@ -38,7 +38,7 @@ struct spec_option {
     size_t offset;   /* into the settings, the struct that is filled */
     enum spec_absence absent;
     const char *const *words; /* of SPEC_WORD; ended by NULL */
-    bool bare;                /* a row's first option, whose key may be left out: "l2:0.01" */
+    bool bare;                /* a row's first option, whose key may be left out */
 };
 
 /* The key of an option, which is the name of a field of the settings; help and kind may follow:

@@ -22,7 +22,7 @@ struct value *penalty_number(struct emitter *e, const struct penalized *p, doubl
     return emit_scalar(e, p->dtype, a);
 }
 
-struct value *penalty_sum(struct emitter *e, const struct penalized *p, double a, const char *op)
+struct value *penalty_times(struct emitter *e, const struct penalized *p, double a, struct value *v)
 {
-    return emit(e, "Mul", "", 2, penalty_number(e, p, a), emit(e, op, "keepdims=0", 1, p->x));
+    return emit(e, "Mul", "", 2, v, penalty_number(e, p, a));
 }

@@ -26,9 +26,9 @@ struct regularizer_def {
     struct value *(*emit)(struct emitter *e, const struct penalized *p);
 };
 
-/* A number of x' type, and a times what an operator that sums up makes of x. */
+/* A number of x' type, and a times such a value. */
 struct value *penalty_number(struct emitter *e, const struct penalized *p, double a);
-struct value *penalty_sum(struct emitter *e, const struct penalized *p, double a, const char *op);
+struct value *penalty_times(struct emitter *e, const struct penalized *p, double a, struct value *v);
 
 extern const struct regularizer_def
     *const regularizer_registry[]; /* ended by NULL; made from regularizers/meson.build */

@@ -34,7 +34,7 @@ struct target_options {
 struct regularizer_options {
     const char
         *pattern;     /* as those of parameter_patterns; of activities, the names of values or nodes that make them */
-    const char *spec; /* "l2:0.0001" */
+    const char *spec; /* as regularizer_parse takes it */
     bool activity;
 };
 

@@ -7,7 +7,9 @@ struct settings {
 
 static struct value *emit_penalty(struct emitter *e, const struct penalized *p)
 {
-    return penalty_sum(e, p, ((const struct settings *)p->settings)->l1, "ReduceL1");
+    const struct settings *s = p->settings;
+
+    return penalty_times(e, p, s->l1, emit(e, "ReduceL1", "keepdims=0", 1, p->x));
 }
 
 const struct regularizer_def regularizer_l1 = {

@@ -15,9 +15,12 @@ static const char *refuses(const struct penalized *p)
 static struct value *emit_penalty(struct emitter *e, const struct penalized *p)
 {
     const struct settings *s = p->settings;
-    struct value *sum = s->l1 > 0 ? penalty_sum(e, p, s->l1, "ReduceL1") : NULL;
-    struct value *squares = s->l2 > 0 ? penalty_sum(e, p, s->l2, "ReduceSumSquare") : NULL;
+    struct value *sum = NULL, *squares = NULL;
 
+    if (s->l1 > 0)
+        sum = penalty_times(e, p, s->l1, emit(e, "ReduceL1", "keepdims=0", 1, p->x));
+    if (s->l2 > 0)
+        squares = penalty_times(e, p, s->l2, emit(e, "ReduceSumSquare", "keepdims=0", 1, p->x));
     return sum && squares ? emit(e, "Add", "", 2, sum, squares) : sum ? sum : squares;
 }
 

@@ -49,6 +49,7 @@ static struct value *emit_pairs(struct emitter *e, const struct penalized *p)
 /* Vectors shorter than 1e-7 are left as short as 1e7 times themselves, as in Keras. */
 static struct value *emit_penalty(struct emitter *e, const struct penalized *p)
 {
+    const struct settings *s = p->settings;
     const double least = 1e-14, n = (double)size_of(p);
     const int64_t along = mode_of(p) == ROWS ? 1 : 0;
     struct value *length = emit(e, "ReduceSumSquare", "keepdims=1", 2, p->x, emit_ints(e, 1, &along)), *x, *across;
@@ -58,8 +59,7 @@ static struct value *emit_penalty(struct emitter *e, const struct penalized *p)
     across = emit(e, "Transpose", "perm=[1,0]", 1, x);
     x = mode_of(p) == ROWS ? emit(e, "MatMul", "", 2, x, across) : emit(e, "MatMul", "", 2, across, x);
     x = emit(e, "ReduceL1", "keepdims=0", 1, emit(e, "Mul", "", 2, x, emit_pairs(e, p)));
-    return emit(e, "Mul", "", 2, x,
-                penalty_number(e, p, ((const struct settings *)p->settings)->factor / (n * (n - 1))));
+    return penalty_times(e, p, s->factor / (n * (n - 1)), x);
 }
 
 const struct regularizer_def regularizer_orthogonal_regularizer = {

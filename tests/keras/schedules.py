@@ -36,7 +36,7 @@ SCHEDULES = {
 EPOCHS = 60
 PLATEAUS = {  # measure, options
     "loss": ("loss", dict(factor=0.5, patience=3, min_delta=0.01)),
-    "cooldown": ("loss", dict(factor=0.3, patience=2, cooldown=4, min_delta=0.0)),
+    "cooldown": ("loss", dict(factor=0.3, patience=1, cooldown=4, min_delta=0.0)),
     "at_once": ("loss", dict(factor=0.5, patience=0, min_lr=0.004)),
     "accuracy": ("accuracy", dict(factor=0.7, patience=2, min_delta=0.02, cooldown=1, mode="max")),
 }

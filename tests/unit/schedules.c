@@ -213,7 +213,7 @@ static const struct {
     const char *name, *spec;
 } plateaus[] = {
     { "loss", "loss:factor=0.5,patience=3,min_delta=0.01" },
-    { "cooldown", "loss:factor=0.3,patience=2,cooldown=4,min_delta=0" },
+    { "cooldown", "loss:factor=0.3,patience=1,cooldown=4,min_delta=0" },
     { "at_once", "val_loss:factor=0.5,patience=0,min_lr=0.004" },
     { "accuracy", "accuracy:factor=0.7,patience=2,min_delta=0.02,cooldown=1" },
 };

@@ -646,7 +646,7 @@ typedef struct kiln_trainer_options {
 
 /* What a batch gave; will never have more fields. */
 typedef struct kiln_score {
-    double loss;     /* the mean over the batch; of several targets their sum */
+    double loss;     /* the mean over the batch; of several targets their sum; with what regularizers add */
     int64_t correct; /* of `rows`: the largest output is the label's, or both are on the same side of 0.5 */
     int64_t rows;    /* samples; more where the output has more than two dimensions */
 } kiln_score;        /* of several targets `correct` and `rows` are the first's */

@@ -294,6 +294,8 @@ static struct value *add_up(struct build *b)
         sum = sum ? emit(&b->e, "Add", "", 2, sum, part) : part;
     }
     b->program->penalty = penalties_emit(&b->e, b->trainer, b->state);
+    if (b->e.failed)
+        return NULL;
     return b->program->penalty ? emit(&b->e, "Add", "", 2, sum, b->program->penalty) : sum;
 }
 

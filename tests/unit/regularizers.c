@@ -3,6 +3,7 @@
 #include "generator.h"
 #include "learning.h"
 #include "scratch.h"
+#include "train/initialise.h"
 #include "unit.h"
 #include <math.h>
 
@@ -264,6 +265,55 @@ START_TEST(what_cannot_be_penalised_is_told)
 }
 END_TEST
 
+/* Where a penalty has no room there is an error, never a loss without it: 1, as all rows are the same. */
+START_TEST(memory_that_is_short_is_told)
+{
+    enum { ROWS = 96 }; /* whose pairs take more than all the rest */
+    static const struct regularizer_options g = { "w", "orthogonal_regularizer:1", false };
+    static const char text[] = HEAD "net (float[N, 96] x, float[96, 2] w) => (float[N, 2] p) \n"
+                                    "{ z = MatMul (x, w)  p = Softmax (z) }";
+    const struct initialise_options draw = { 0 };
+    static float x[2 * ROWS];
+    const int64_t y[2] = { 0, 1 };
+    struct model *bare = model_read_bytes(text, strlen(text), NULL, &report), *m;
+    int made = 0, short_ = 0;
+    size_t count;
+
+    expect_ok(bare && model_build(bare, &report));
+    m = model_initialise(bare, &draw, &count, &report);
+    expect_ok(m && model_build(m, &report));
+    for (size_t limit = 1000; made < 3; limit += 997) {
+        const struct trainer_options o = {
+            .threads = 1, .regularizers = 1, .regularizer = &g, .memory = limit, TARGET(.classes = 2)
+        };
+        struct report r = { 0 };
+        struct trainer *t = trainer_new(m, &o, &r);
+        float loss;
+
+        if (t) {
+            struct tensor tx = t->x[0], ty = t->targets->y;
+
+            tx.dims[0] = ty.dims[0] = 2;
+            tx.data = x, ty.data = (void *)(uintptr_t)y;
+            for (int k = 0; k < 2 * ROWS; k++)
+                ((float *)t->states->value.data)[k] = 1;
+            if (trainer_evaluate_batch(t, &tx, &ty, &loss, &r)) {
+                ck_assert_double_eq_tol((double)(loss - t->result->loss), 1, 1e-5);
+                made++;
+            }
+        }
+        ck_assert_msg(!failed(&r) || r.error.code == KILN_LIMIT || r.error.code == KILN_NO_MEMORY, "%s",
+                      r.error.message);
+        short_ += failed(&r);
+        trainer_free(t);
+        ck_assert_uint_lt(limit, 1 << 22);
+    }
+    ck_assert_int_gt(short_, 10);
+    model_free(m);
+    model_free(bare);
+}
+END_TEST
+
 START_TEST(what_only_measures_has_no_penalty)
 {
     const struct regularizer_options g = { "w1", "l2", false };
@@ -289,6 +339,7 @@ Suite *suite(void)
     add_test(s, a_row_of_zeros_has_no_direction);
     add_tests(s, a_network_is_penalised_where_it_is_said, 5);
     add_tests(s, what_cannot_be_penalised_is_told, 12);
+    add_test(s, memory_that_is_short_is_told);
     add_test(s, what_only_measures_has_no_penalty);
     return s;
 }

@@ -576,6 +576,23 @@ KILN_API const kiln_column_info *kiln_dataset_target(const kiln_dataset *data, s
  * batch size. Belongs to one thread at a time; the model may be freed before it. */
 typedef struct kiln_trainer kiln_trainer;
 
+/* A regulariser of all that a pattern matches, which must be something. */
+typedef struct kiln_regularizer {
+    const char *pattern; /* of parameters that train, as kiln_trainer_options.freeze */
+    /* As Keras defines and calls them: "l2:0.0001", "l1_l2:l1=0.01,l2=0.01" */
+    const char *regularizer;
+    /* Of what the model computes instead: the pattern is of values, or of nodes that make them; the penalty is the mean
+     * over the samples, as in Keras. */
+    bool activity;
+} kiln_regularizer;
+
+/* How many times the learning rate a parameter learns with that the pattern matches, as kiln_trainer_options.freeze; each
+ * must match one that trains. What an optimiser takes off by the learning rate, as decay, is as many times of that. */
+typedef struct kiln_rate_factor {
+    const char *pattern;
+    double factor; /* above 0 */
+} kiln_rate_factor;
+
 typedef struct kiln_trainer_options {
     size_t size;           /* of the struct, from _INIT */
     kiln_context *context; /* NULL: nothing is shared */
@@ -615,11 +632,21 @@ typedef struct kiln_trainer_options {
     /* The dimension of outputs that holds the classes, from the end where below 0: 1 for PyTorch's [N, C, H, W]. 0: the
      * one that a Softmax goes along, or that the labels of `data` leave open, else the last. */
     int class_axis;
+    /* Of the learning rate: "cosine_decay:decay_steps=1000", as Keras defines them; begins with the optimiser's. It is
+     * computed in float, as in Keras. NULL: the rate stays as it is. */
+    const char *schedule;
+    /* [regularizer_count] what is added to the loss, in training and when it is measured, as in Keras; of the losses of
+     * targets it is no part. */
+    const kiln_regularizer *regularizers;
+    size_t regularizer_count;
+    /* [rate_factor_count] of several whose patterns match a parameter the last counts */
+    const kiln_rate_factor *rate_factors;
+    size_t rate_factor_count;
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
 typedef struct kiln_score {
-    double loss;     /* the mean over the batch; of several targets their sum */
+    double loss;     /* the mean over the batch; of several targets their sum; with what regularizers add */
     int64_t correct; /* of `rows`: the largest output is the label's, or both are on the same side of 0.5 */
     int64_t rows;    /* samples; more where the output has more than two dimensions */
 } kiln_score;        /* of several targets `correct` and `rows` are the first's */
@@ -657,8 +684,10 @@ KILN_API kiln_status kiln_trainer_predict(kiln_trainer *trainer, const kiln_tens
 KILN_API kiln_status kiln_trainer_predict_all(kiln_trainer *trainer, const kiln_tensor *const *x, kiln_error *err);
 /* Output k of the latest kiln_trainer_predict; belongs to the trainer, until its next call. NULL where there is none. */
 KILN_API const kiln_tensor *kiln_trainer_output(const kiln_trainer *trainer, size_t k);
-/* From 0 to 1e30, and not so small that it is 0 as a float; from the next step on. Errors: BAD_ARGUMENT. */
+/* From 0 to 1e30, and not so small that it is 0 as a float; from the next step on. Errors: BAD_ARGUMENT, also where there
+ * is a schedule, as in Keras. */
 KILN_API kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, kiln_error *err);
+/* That the next step takes. */
 KILN_API double kiln_trainer_learning_rate(const kiln_trainer *trainer);
 /* A copy, for the caller, of what a parameter has: its value (`what` is NULL or "value"), its gradient in the latest
  * step ("gradient", with options.keep_gradients), or what the optimiser keeps for it ("momentum", "velocity" ...: a
@@ -761,6 +790,7 @@ typedef struct kiln_epoch {
     const double *train, *validation; /* by measure; NaN for what says nothing, or was not measured */
     double seconds;                   /* of training and validation */
     bool best;                        /* by options.best; true where that is NULL */
+    double learning_rate; /* when its steps were done, as Keras logs it: of a schedule, that of the next step */
 } kiln_epoch;
 
 typedef struct kiln_fit_options {
@@ -797,6 +827,9 @@ typedef struct kiln_fit_options {
      * how many epochs and steps that are. As `step`. */
     bool (*past)(void *user, const kiln_epoch *epoch);
     bool (*start)(void *user, int64_t epochs, int64_t steps);
+    /* "val_loss", "val_loss:factor=0.5,patience=3": the learning rate becomes less where the measure no longer improves
+     * (Keras' ReduceLROnPlateau, with its options). NULL: it stays; an error where there is a schedule. */
+    const char *reduce_on_plateau;
 } kiln_fit_options;
 
 /* Trains as Keras' fit does (https://keras.io/api/models/model_training_apis/). *ran, which may be NULL, is how many
@@ -968,7 +1001,10 @@ typedef enum kiln_table {
     KILN_INITIALIZERS = 1,
     KILN_LOSSES = 2,
     KILN_METRICS = 3,
-    KILN_OPTIMIZERS = 4
+    KILN_OPTIMIZERS = 4,
+    KILN_SCHEDULES = 5,
+    KILN_PLATEAU = 6, /* of one row: what kiln_fit_options.reduce_on_plateau takes */
+    KILN_REGULARIZERS = 7
 } kiln_table;
 
 /* What may be written where one is asked for: "adam, rmsprop or sgd"; with `help` each in a line, its options in lines
@@ -982,10 +1018,10 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
 #define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL }
 #define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false }
-#define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL }
+#define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0 }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0 }
 /* clang-format on */
 
 #ifdef __cplusplus

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { EPOCH, SECONDS, MEASURES }; /* in a row */
+enum { EPOCH, SECONDS, RATE, MEASURES }; /* in a row */
 
 static size_t row_length(const struct history *h)
 {
@@ -66,6 +66,12 @@ bool history_add(struct history *h, double epoch, double seconds, const double *
     return true;
 }
 
+void history_note_rate(struct history *h, double rate)
+{
+    h->rates = true;
+    h->rows[(h->epochs - 1) * row_length(h) + RATE] = rate;
+}
+
 void history_release(struct history *h)
 {
     for (size_t k = 0; k < h->measures; k++)
@@ -104,6 +110,8 @@ static void put_row(struct page *out, const struct history *h, const double *row
             page_add(out, ",", 1);
         else
             page_printf(out, ",%.17g", row[k]);
+    if (h->rates)
+        page_printf(out, ",%.9g", row[RATE]);
     page_printf(out, ",%.6g\n", row[SECONDS]);
 }
 
@@ -115,7 +123,7 @@ bool history_write(const struct history *h, const char *path, struct command *c)
     for (int validation = 0; validation < 2; validation++)
         for (size_t k = 0; k < h->measures; k++)
             put_name(&csv, validation ? "val_" : "", h->measure[k]);
-    page_printf(&csv, ",seconds\n");
+    page_printf(&csv, "%s,seconds\n", h->rates ? ",learning_rate" : "");
     for (size_t k = 0; k < h->epochs; k++)
         put_row(&csv, h, row_of(h, k));
     return page_save(&csv, path, c);
@@ -175,6 +183,8 @@ static bool read_header(struct history *h, struct columns *columns, char *line, 
             *to = EPOCH;
         else if (is(name, n, "seconds"))
             *to = SECONDS;
+        else if (is(name, n, "learning_rate"))
+            *to = RATE;
         else if (validation)
             *to = MEASURES + MOST_COLUMNS + find_measure(h, name + 4, n - 4);
         else if (n > 4 && strncmp(name, "val_", 4) == 0)

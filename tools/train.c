@@ -30,7 +30,12 @@ enum {
     KEY_RESTORE_BEST,
     KEY_CHECKPOINT,
     KEY_CHECKPOINT_STEPS,
-    KEY_RESUME
+    KEY_RESUME,
+    KEY_SCHEDULE,
+    KEY_PLATEAU,
+    KEY_REGULARIZE,
+    KEY_REGULARIZE_ACTIVITY,
+    KEY_FACTOR
 };
 
 static const struct argp_option argp_options[] = {
@@ -44,6 +49,9 @@ static const struct argp_option argp_options[] = {
     { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
     TARGET_OPTIONS(2, "{losses} (guessed)"),
     { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (adam)", 2 },
+    { "schedule", KEY_SCHEDULE, "NAME[:KEY=VALUE,...]", 0, "of the learning rate: {schedules} (it stays)", 2 },
+    { "reduce-on-plateau", KEY_PLATEAU, "METRIC[:KEY=VALUE,...]", 0,
+      "a lower learning rate where the metric no longer improves: val_loss:factor=0.5,patience=3", 2 },
     { "batch", 'b', "N", 0, "samples in a step (32)", 2 },
     { "epochs", 'e', "N", 0, "(1)", 2 },
     { "initial-epoch", KEY_INITIAL_EPOCH, "N", 0,
@@ -57,6 +65,14 @@ static const struct argp_option argp_options[] = {
       "be repeated",
       2 },
     { "trainable", KEY_TRAINABLE, "PATTERN", 0, "likewise, only these train; may be repeated (all that can)", 2 },
+    { "rate-factor", KEY_FACTOR, "PATTERN=F", 0,
+      "parameters that learn with F times the learning rate, as --freeze; may be repeated, the last that matches "
+      "counts",
+      2 },
+    { "regularize", KEY_REGULARIZE, "PATTERN=NAME[:KEY=VALUE,...]", 0,
+      "add {regularizers} of parameters, as --freeze, to the loss: '*kernel=l2:0.0001'; may be repeated", 2 },
+    { "regularize-activity", KEY_REGULARIZE_ACTIVITY, "PATTERN=NAME[:KEY=VALUE,...]", 0,
+      "likewise of what nodes compute, by the names of values or nodes: the mean over the samples", 2 },
     { "untie", KEY_UNTIE, NULL, 0, "an initializer that several nodes read becomes one for each", 2 },
     { "threads", 't', "N", 0, "(one for each CPU)", 2 },
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 2 },
@@ -91,6 +107,41 @@ static error_t add_pattern(const char **patterns, size_t *count, const char *opt
     return 0;
 }
 
+/* Behind the pattern, which ends at the first '=' and at which *rest begins. */
+static const char *cut_pattern(char *arg, const char *option, struct argp_state *state)
+{
+    char *equals = strchr(arg, '=');
+
+    if (!equals || equals == arg || !equals[1]) {
+        argp_error(state, "--%s: '%.60s' must be a pattern, '=' and what is to be done with it", option, arg);
+        return arg;
+    }
+    *equals = 0;
+    return equals + 1;
+}
+
+static error_t add_regularizer(struct train_options *o, bool activity, char *arg, struct argp_state *state)
+{
+    const char *option = activity ? "regularize-activity" : "regularize";
+    const char *name = cut_pattern(arg, option, state);
+
+    if (o->learn.trainer.regularizer_count == MAX_PATTERNS)
+        argp_error(state, "--%s is given more than %d times", option, (int)MAX_PATTERNS);
+    o->regularizers[o->learn.trainer.regularizer_count++] = (kiln_regularizer){ arg, name, activity };
+    return 0;
+}
+
+static error_t add_factor(struct train_options *o, char *arg, struct argp_state *state)
+{
+    const char *factor = cut_pattern(arg, "rate-factor", state);
+
+    if (o->learn.trainer.rate_factor_count == MAX_PATTERNS)
+        argp_error(state, "--rate-factor is given more than %d times", (int)MAX_PATTERNS);
+    o->factors[o->learn.trainer.rate_factor_count++] =
+        (kiln_rate_factor){ arg, option_real(state, "rate-factor", factor, (double)FLT_MIN, 1e6) };
+    return 0;
+}
+
 static error_t parse_data_option(int key, char *arg, struct argp_state *state)
 {
     struct train_options *o = state->input;
@@ -115,6 +166,17 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
     case 'O':
         l->trainer.optimizer = arg;
         return 0;
+    case KEY_SCHEDULE:
+        l->trainer.schedule = arg;
+        return 0;
+    case KEY_PLATEAU:
+        o->fit.reduce_on_plateau = arg;
+        return 0;
+    case KEY_REGULARIZE:
+    case KEY_REGULARIZE_ACTIVITY:
+        return add_regularizer(o, key == KEY_REGULARIZE_ACTIVITY, arg, state);
+    case KEY_FACTOR:
+        return add_factor(o, arg, state);
     case KEY_FREEZE:
         return add_pattern(o->freeze, &l->trainer.freeze_count, "freeze", arg, state);
     case KEY_TRAINABLE:
@@ -273,15 +335,17 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static int run(int argc, char **argv)
 {
-    const struct argp argp = { argp_options,
-                               parse_option,
-                               "MODEL",
-                               "Train a model. What trains and which loss is used goes by the model and is said."
-                               "\vData:\n{data:}\nLosses:\n{losses:}\nOptimizers:\n{optimizers:}\nMetrics:\n"
-                               "{metrics:}",
-                               limits_options,
-                               help_filled,
-                               NULL };
+    const struct argp argp = {
+        argp_options,
+        parse_option,
+        "MODEL",
+        "Train a model. What trains and which loss is used goes by the model and is said."
+        "\vData:\n{data:}\nLosses:\n{losses:}\nOptimizers:\n{optimizers:}\nSchedules, of "
+        "step t from 0:\n{schedules:}\nOn a plateau:\n{plateau:}\nRegularizers:\n{regularizers:}\nMetrics:\n{metrics:}",
+        limits_options,
+        help_filled,
+        NULL
+    };
     struct train_options o = { .epochs = 1,
                                .fit = KILN_FIT_OPTIONS_INIT,
                                .learn = { .draw = true, .trainer = KILN_TRAINER_OPTIONS_INIT } };
@@ -293,6 +357,8 @@ static int run(int argc, char **argv)
     o.fit.batch = 32;
     o.learn.trainer.freeze = o.freeze;
     o.learn.trainer.train = o.train;
+    o.learn.trainer.regularizers = o.regularizers;
+    o.learn.trainer.rate_factors = o.factors;
     argp_err_exit_status = EXIT_USAGE;
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;

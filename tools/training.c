@@ -110,18 +110,35 @@ static void save_between(struct session_log *s)
     s->learn->command.err = before;
 }
 
+/* Does the learning rate change? */
+static bool has_rates(const struct train_options *o)
+{
+    return o->learn.trainer.schedule || o->fit.reduce_on_plateau;
+}
+
 static void print_epoch(const struct session_log *s, const kiln_epoch *e)
 {
     struct page measures = { 0 };
 
     add_values(s, &measures, e->train, "");
     add_values(s, &measures, e->validation, "val_");
+    if (has_rates(s->o))
+        page_printf(&measures, "  learning_rate %.4g", e->learning_rate);
     if (s->bar)
         bar_clear();
     printf("epoch %lld/%lld  %.2f s%s%s\n", (long long)e->number, (long long)s->o->epochs, e->seconds,
            measures.text ? measures.text : "", s->o->fit.best && e->best ? "  saved" : "");
     page_free(&measures);
     fflush(stdout);
+}
+
+static bool add_row(struct session_log *s, const kiln_epoch *e)
+{
+    if (!history_add(&s->history, (double)e->number, e->seconds, e->train, e->validation, &s->learn->command))
+        return false;
+    if (has_rates(s->o))
+        history_note_rate(&s->history, e->learning_rate);
+    return true;
 }
 
 static bool on_epoch(void *user, const kiln_epoch *e)
@@ -131,7 +148,7 @@ static bool on_epoch(void *user, const kiln_epoch *e)
     s->epoch = e->number;
     if (s->steps && fflush(s->steps))
         return fail_log(s);
-    s->failed = !history_add(&s->history, (double)e->number, e->seconds, e->train, e->validation, &s->learn->command);
+    s->failed = !add_row(s, e);
     if (s->failed)
         return false;
     if (!s->o->quiet)
@@ -203,6 +220,8 @@ static void print_start(const struct train_options *o, const struct learn *l)
     say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", kiln_trainer_optimizer(t),
         kiln_trainer_learning_rate(t), (long long)(kiln_trainer_batch(t) ? kiln_trainer_batch(t) : o->fit.batch),
         kiln_context_threads(l->command.context));
+    if (o->learn.trainer.schedule)
+        say("schedule   %s\n", o->learn.trainer.schedule);
     fflush(stdout);
 }
 
@@ -311,7 +330,7 @@ static bool on_past(void *user, const kiln_epoch *e)
 
     if (s->o->fit.best && e->best)
         s->saved_epoch = e->number;
-    s->failed = !history_add(&s->history, (double)e->number, e->seconds, e->train, e->validation, &s->learn->command);
+    s->failed = !add_row(s, e);
     return !s->failed;
 }
 

@@ -50,7 +50,8 @@ static kiln_epoch describe_epoch(const struct listening *l, const struct epoch *
                          .train = told(l, e->train),
                          .validation = told(l, e->validation),
                          .seconds = e->seconds,
-                         .best = e->best };
+                         .best = e->best,
+                         .learning_rate = e->learning_rate };
 }
 
 static bool on_epoch(void *user, const struct epoch *e, struct report *r)
@@ -102,6 +103,7 @@ static bool read_options(const kiln_fit_options *o, const struct trainer *t, str
                     (long long)o->batch, (long long)o->epochs, (long long)o->patience, o->min_delta);
     return (!o->best || measure_parse(&m->best, t, o->best, r)) &&
            (!o->restore_best || measure_parse(&m->restore, t, o->restore_best, r)) &&
+           (!o->reduce_on_plateau || plateau_parse(&to->reduce_on_plateau, t, o->reduce_on_plateau, r)) &&
            (!o->early_stop || measure_parse(&to->early_stop.measure, t, o->early_stop, r));
 }
 

@@ -8,6 +8,9 @@
 #include "train/initialisers.h"
 #include "train/metric.h"
 #include "train/optimizer.h"
+#include "train/plateau.h"
+#include "train/regularizer.h"
+#include "train/schedule.h"
 
 size_t kiln_shown(const char *s, size_t left)
 {
@@ -46,15 +49,16 @@ kiln_status kiln_operators_write(kiln_write_fn write, void *user, kiln_error *er
 
 kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn write, void *user, kiln_error *err)
 {
-    static spec_table *const tables[] = { [KILN_INITIALIZERS] = initialiser_table,
-                                          [KILN_LOSSES] = loss_table,
-                                          [KILN_METRICS] = metric_table,
-                                          [KILN_OPTIMIZERS] = optimizer_table };
+    static spec_table *const tables[] = {
+        [KILN_INITIALIZERS] = initialiser_table, [KILN_LOSSES] = loss_table,        [KILN_METRICS] = metric_table,
+        [KILN_OPTIMIZERS] = optimizer_table,     [KILN_SCHEDULES] = schedule_table, [KILN_PLATEAU] = plateau_table,
+        [KILN_REGULARIZERS] = regularizer_table
+    };
     struct writing w;
 
     if (!write)
         return api_refuse(err, "write is NULL");
-    if (table < KILN_FORMATS || table > KILN_OPTIMIZERS)
+    if (table < KILN_FORMATS || table >= (kiln_table)(sizeof tables / sizeof *tables))
         return api_refuse(err, "table %d is unknown", (int)table);
     api_write_begin(&w, NULL, NULL);
     if (table == KILN_FORMATS)

@@ -86,7 +86,10 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
                                   .patterns = { o->train_count, o->freeze_count, o->train, o->freeze },
                                   .untie = o->untie,
                                   .keep_gradients = o->keep_gradients,
-                                  .measure = o->measure };
+                                  .measure = o->measure,
+                                  .schedule = o->schedule,
+                                  .regularizers = o->regularizer_count,
+                                  .rate_factors = o->rate_factor_count };
     struct budget b = { .limit = o->memory, .total = to.total };
     struct arena scratch = { .budget = &b };
 
@@ -261,13 +264,16 @@ kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, k
         return api_refuse(err, "trainer is NULL");
     if (!(rate >= 0 && rate <= MOST_RATE) || !fits_float(rate))
         return api_refuse(err, "the learning rate is %g, must be 0, or a float of at most %g", rate, MOST_RATE);
+    if (trainer->trainer->schedule.def)
+        return api_refuse(err, "the learning rate is that of schedule '%s', it cannot be set",
+                          trainer->trainer->schedule.def->row.name);
     trainer->trainer->learning_rate = rate;
     return api_end(&r, true, err);
 }
 
 double kiln_trainer_learning_rate(const kiln_trainer *trainer)
 {
-    return trainer ? trainer->trainer->learning_rate : (double)NAN;
+    return trainer ? trainer_learning_rate(trainer->trainer) : (double)NAN;
 }
 
 /* -- what parameters have -- */

@@ -6,6 +6,7 @@
 
 /* More than a loss can be multiplied by and stay a float. */
 #define MOST_WEIGHT 1e30
+#define MOST_FACTOR 1e6
 
 static bool check_patterns(const char *const *patterns, size_t count, const char *what, kiln_error *err)
 {
@@ -36,10 +37,48 @@ static bool check_targets(const kiln_trainer_options *o, kiln_error *err)
     return true;
 }
 
+static bool check_regularizers(const kiln_trainer_options *o, kiln_error *err)
+{
+    if (o->regularizer_count && !o->regularizers) {
+        api_refuse(err, "regularizers is NULL, must hold %zu", o->regularizer_count);
+        return false;
+    }
+    for (size_t k = 0; k < o->regularizer_count; k++)
+        if (!o->regularizers[k].pattern || !o->regularizers[k].regularizer) {
+            api_refuse(err, "regularizer %zu has no %s", k, o->regularizers[k].pattern ? "name" : "pattern");
+            return false;
+        }
+    return true;
+}
+
+/* The factor of the largest learning rate must be a float, too. */
+static bool check_factors(const kiln_trainer_options *o, kiln_error *err)
+{
+    if (o->rate_factor_count && !o->rate_factors) {
+        api_refuse(err, "rate_factors is NULL, must hold %zu", o->rate_factor_count);
+        return false;
+    }
+    for (size_t k = 0; k < o->rate_factor_count; k++) {
+        const kiln_rate_factor *f = &o->rate_factors[k];
+
+        if (!f->pattern) {
+            api_refuse(err, "rate factor %zu has no pattern", k);
+            return false;
+        }
+        if (!(f->factor > 0 && f->factor <= MOST_FACTOR) || !fits_float(f->factor)) {
+            api_refuse(err, "the rate factor of '%s' is %g, must be a float above 0, of at most %g", f->pattern,
+                       f->factor, MOST_FACTOR);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool api_check_training(const kiln_trainer_options *o, kiln_error *err)
 {
     return check_patterns(o->freeze, o->freeze_count, "freeze", err) &&
-           check_patterns(o->train, o->train_count, "train", err) && check_targets(o, err);
+           check_patterns(o->train, o->train_count, "train", err) && check_targets(o, err) &&
+           check_regularizers(o, err) && check_factors(o, err);
 }
 
 /* -- what the data tell -- */
@@ -151,8 +190,31 @@ static bool choose_samples(const kiln_trainer_options *o, const struct graph *g,
     return true;
 }
 
+static bool choose_regularizers(const kiln_trainer_options *o, struct trainer_options *to, struct arena *a,
+                                struct report *r)
+{
+    struct regularizer_options *q = arena_array(a, o->regularizer_count, sizeof *q, r);
+
+    for (size_t k = 0; q && k < o->regularizer_count; k++)
+        q[k] = (struct regularizer_options){ o->regularizers[k].pattern, o->regularizers[k].regularizer,
+                                             o->regularizers[k].activity };
+    to->regularizer = q;
+    return q;
+}
+
+static bool choose_factors(const kiln_trainer_options *o, struct trainer_options *to, struct arena *a, struct report *r)
+{
+    struct rate_factor *f = arena_array(a, o->rate_factor_count, sizeof *f, r);
+
+    for (size_t k = 0; f && k < o->rate_factor_count; k++)
+        f[k] = (struct rate_factor){ o->rate_factors[k].pattern, o->rate_factors[k].factor };
+    to->rate_factor = f;
+    return f;
+}
+
 bool api_training_options(struct trainer_options *to, const kiln_trainer_options *o, const struct graph *g,
                           struct arena *a, struct report *r)
 {
-    return choose_targets(o, g, to, a, r) && choose_samples(o, g, to, a, r);
+    return choose_targets(o, g, to, a, r) && choose_samples(o, g, to, a, r) && choose_regularizers(o, to, a, r) &&
+           choose_factors(o, to, a, r);
 }

@@ -68,6 +68,18 @@ void spec_names(struct text *out, spec_table *table)
     }
 }
 
+static void put_words(struct text *out, const struct spec_option *o)
+{
+    size_t count = 0;
+
+    while (o->words[count])
+        count++;
+    for (size_t k = 0; k < count; k++) {
+        spec_comma(out, k, count);
+        text_printf(out, "%s", o->words[k]);
+    }
+}
+
 /* Where there is no memory for the names, they are left out. */
 static bool unknown_name(spec_table *table, const char *spec, const struct spec_subject *about, struct report *r)
 {
@@ -106,8 +118,12 @@ struct reading {
 
 static void put(void *settings, const struct spec_option *o, double value)
 {
+    struct spec_list *list = (void *)((char *)settings + o->offset);
+
     if (o->kind == SPEC_FLAG)
         *(bool *)((char *)settings + o->offset) = value != 0;
+    else if (o->kind == SPEC_LIST)
+        list->at[list->count++] = value;
     else
         *(double *)((char *)settings + o->offset) = value;
 }
@@ -125,7 +141,7 @@ double spec_value(const struct spec_row *row, const void *settings, const char *
     const struct spec_option *o = spec_option_of(row, key);
     const char *at = o ? (const char *)settings + o->offset : NULL;
 
-    return !at ? 0 : o->kind == SPEC_FLAG ? *(const bool *)at : *(const double *)at;
+    return !at || o->kind == SPEC_LIST ? 0 : o->kind == SPEC_FLAG ? *(const bool *)at : *(const double *)at;
 }
 
 static bool bad(const struct reading *g, const struct spec_option *o, const char *format, ...)
@@ -149,9 +165,12 @@ static bool store(const struct reading *g, const struct spec_option *o, double v
     if (o->kind == SPEC_FLAG && value != 0 && value != 1)
         return bad(g, o, "is %g, must be 0 or 1", value);
     /* What is below a bound and becomes it as a float is not below. */
-    if (o->kind != SPEC_FLAG && !(value >= o->low && (below ? (double)(float)value < o->high : value <= o->high)))
+    if (o->kind != SPEC_FLAG && o->kind != SPEC_WORD &&
+        !(value >= o->low && (below ? (double)(float)value < o->high : value <= o->high)))
         return bad(g, o, "is %.15g, must be at least %g and %s %g", value, o->low, below ? "below" : "at most",
                    o->high);
+    if (o->kind == SPEC_WHOLE && value != floor(value))
+        return bad(g, o, "is %g, must be a whole number", value);
     if (!fits_float(value))
         return bad(g, o, "is %g, which is not 0 and less than a float can hold", value);
     put(g->settings, o, value);
@@ -169,6 +188,87 @@ static size_t read_number(const char *s, bool flag, double *out)
             return strlen(words[k]);
         }
     return decimal_read(s, out);
+}
+
+static size_t read_word(const char *s, const struct spec_option *o, double *out)
+{
+    const size_t n = strcspn(s, ",");
+
+    for (size_t k = 0; o->words[k]; k++)
+        if (strlen(o->words[k]) == n && strncmp(s, o->words[k], n) == 0) {
+            *out = (double)k;
+            return n;
+        }
+    return 0;
+}
+
+static bool bad_word(const struct reading *g, const struct spec_option *o, const char *s)
+{
+    struct budget b = { 0 };
+    struct text list = { .budget = &b };
+    const size_t n = strcspn(s, ",");
+    bool ok;
+
+    put_words(&list, o);
+    ok = bad(g, o, "is '%.*s', must be %s", (int)(n > 60 ? 60 : n), s, list.failed ? "another" : list.data);
+    text_release(&list);
+    return ok;
+}
+
+/* Numbers up to the next comma. Returns how many bytes they take, 0 with an error. */
+static size_t read_list(const struct reading *g, const struct spec_option *o, const char *s)
+{
+    struct spec_list *list = (void *)((char *)g->settings + o->offset);
+    size_t at = 0;
+
+    for (list->count = 0;;) {
+        double value;
+        const size_t n = decimal_read(s + at, &value);
+
+        at += n;
+        if (!n || (s[at] && !strchr("/,", s[at])))
+            return bad(g, o, "needs numbers, as in '%s=1/0.5/0.25'", o->key);
+        if (list->count == SPEC_MOST_NUMBERS)
+            return bad(g, o, "has more than %d numbers", (int)SPEC_MOST_NUMBERS);
+        if (!store(g, o, value))
+            return 0;
+        if (s[at] != '/')
+            return at;
+        at++;
+    }
+}
+
+/* What follows the '=' of an option. Returns how many bytes it takes, 0 with an error. */
+static size_t read_option(const struct reading *g, const struct spec_option *o, const char *s)
+{
+    double value;
+    size_t used;
+
+    if (o->kind == SPEC_LIST)
+        return read_list(g, o, s);
+    used = o->kind == SPEC_WORD ? read_word(s, o, &value) : read_number(s, o->kind == SPEC_FLAG, &value);
+    if (!used && o->kind == SPEC_WORD)
+        return bad_word(g, o, s);
+    if (!used || (s[used] && s[used] != ','))
+        return bad(g, o, "needs a number, as in '%s=0.5'", o->key);
+    return store(g, o, value) ? used : 0;
+}
+
+static bool is_said(const void *settings, const struct spec_option *o)
+{
+    const void *at = (const char *)settings + o->offset;
+
+    return o->kind == SPEC_LIST ? ((const struct spec_list *)at)->count > 0 : !isnan(*(const double *)at);
+}
+
+/* What must be given was. */
+static bool check_needed(const struct reading *g)
+{
+    for (const struct spec_option *o = options_of(g->row); o->key; o++)
+        if ((o->absent == SPEC_NEEDED || o->kind == SPEC_LIST) && !is_said(g->settings, o))
+            return fail(g->report, g->about->code, g->about->where, "%s '%s' needs '%s': %s", g->about->kind,
+                        g->row->name, o->key, o->help);
+    return true;
 }
 
 static bool unknown_key(const struct reading *g, const char *key, size_t n)
@@ -209,29 +309,30 @@ bool spec_read(void *settings, const struct spec_row *row, const char *spec, con
     const char *s = spec + spec_name_length(spec);
 
     for (const struct spec_option *o = options; o->key; o++)
-        put(settings, o, o->fallback);
+        if (o->kind == SPEC_LIST)
+            *(struct spec_list *)(void *)((char *)settings + o->offset) = (struct spec_list){ 0 };
+        else
+            put(settings, o, o->absent ? (double)NAN : o->fallback);
     if (options->kind == SPEC_VALUE)
         return read_value(&g, options, s, spec);
     while (*s) {
         const char *key = ++s;
         const size_t n = strcspn(s, "=,");
         const struct spec_option *o = options;
-        double value;
+        const bool bare = o->bare && s == spec + spec_name_length(spec) + 1 && s[n] != '=';
         size_t used;
 
-        while (o->key && (strlen(o->key) != n || strncmp(o->key, key, n) != 0))
+        while (!bare && o->key && (strlen(o->key) != n || strncmp(o->key, key, n) != 0))
             o++;
         if (!o->key)
             return unknown_key(&g, key, n);
-        s += n;
-        used = *s == '=' ? read_number(s + 1, o && o->kind == SPEC_FLAG, &value) : 0;
-        if (!used || (s[1 + used] && s[1 + used] != ','))
-            return bad(&g, o, "needs a number, as in '%s=0.5'", o->key);
-        if (!store(&g, o, value))
+        s += bare ? 0 : n + (s[n] == '=');
+        used = read_option(&g, o, s);
+        if (!used)
             return false;
-        s += 1 + used;
+        s += used;
     }
-    return true;
+    return check_needed(&g);
 }
 
 /* -- help -- */
@@ -242,9 +343,20 @@ static void put_option(struct text *out, const struct spec_option *o)
         text_printf(out, "    VALUE: %s\n", o->help);
     else if (o->kind == SPEC_FLAG)
         text_printf(out, "    %s=%g (0 or 1): %s\n", o->key, o->fallback, o->help);
-    else
-        text_printf(out, "    %s=%g (%g %s %g): %s\n", o->key, o->fallback, o->low,
-                    o->kind == SPEC_BELOW ? "to below" : "to", o->high, o->help);
+    else if (o->kind == SPEC_WORD) {
+        text_printf(out, "    %s=%s (", o->key, o->words[(int)o->fallback]);
+        put_words(out, o);
+        text_printf(out, "): %s\n", o->help);
+    } else {
+        const bool list = o->kind == SPEC_LIST;
+
+        text_printf(out, "    %s", o->key);
+        if (!o->absent && !list)
+            text_printf(out, "=%g", o->fallback);
+        text_printf(out, " (%s%s%g %s %g): %s\n", o->absent == SPEC_NEEDED || list ? "needed, " : "",
+                    list ? "numbers between '/', " : "", o->low, o->kind == SPEC_BELOW ? "to below" : "to", o->high,
+                    o->help);
+    }
 }
 
 void spec_help(struct text *out, spec_table *table)

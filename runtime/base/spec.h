@@ -1,5 +1,5 @@
 /* Rows of tables that are asked for by name, most of them with options: "NAME" or "NAME:key=value,key=value".
- * Optimisers, losses, metrics, initialisers and data formats are such rows. What is taken, what errors name and what
+ * Optimisers, schedules, losses, metrics, regularisers, initialisers and data formats are such rows. What is taken, what errors name and what
  * help tells is made from them alone. */
 #ifndef KILN_BASE_SPEC_H
 #define KILN_BASE_SPEC_H
@@ -10,8 +10,24 @@
 enum spec_kind {
     SPEC_NUMBER, /* low <= value <= high */
     SPEC_BELOW,  /* low <= value < high */
-    SPEC_FLAG,   /* 0 or 1, kept as a bool; all others are kept as a double */
-    SPEC_VALUE   /* a row's only option, which must be given and has no key: "constant:0.1" */
+    SPEC_FLAG,   /* 0 or 1, kept as a bool; all others but lists are kept as a double */
+    SPEC_VALUE,  /* a row's only option, which must be given and has no key: "constant:0.1" */
+    SPEC_WHOLE,  /* a number without a fraction */
+    SPEC_WORD,   /* one of `words`, kept as its place among them */
+    SPEC_LIST    /* numbers with '/' between them, each in its bounds, kept as a struct spec_list */
+};
+
+/* Where nothing is said of an option: */
+enum spec_absence {
+    SPEC_FALLBACK, /* it is what `fallback` is */
+    SPEC_NEEDED,   /* that is an error. A list is always needed */
+    SPEC_UNSAID    /* it is NaN */
+};
+
+enum { SPEC_MOST_NUMBERS = 64 };
+struct spec_list {
+    size_t count;
+    double at[SPEC_MOST_NUMBERS];
 };
 
 struct spec_option {
@@ -20,6 +36,9 @@ struct spec_option {
     double low, high;
     double fallback; /* what it is where it is not given */
     size_t offset;   /* into the settings, the struct that is filled */
+    enum spec_absence absent;
+    const char *const *words; /* of SPEC_WORD; ended by NULL */
+    bool bare;                /* a row's first option, whose key may be left out */
 };
 
 /* The key of an option, which is the name of a field of the settings; help and kind may follow:

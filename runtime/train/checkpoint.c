@@ -113,6 +113,7 @@ static bool say_about(struct text *out, const struct trainer *t, const struct ch
     text_say(out, "model '%s' with %zu nodes and %zu tensors that it learns, check sum %08lx\n",
              or_empty(t->model->proto->graph->name), t->model->proto->graph->n_node, t->state_count, crc);
     text_say(out, "optimizer %s\n", t->optimizer.def->row.name);
+    text_say(out, "schedule %s\n", t->schedule.def ? t->schedule.def->row.name : "none");
     for (size_t k = 0; k < t->target_count; k++)
         text_say(out, "loss%zu %s\n", k, t->targets[k].loss.said);
     text_say(out, "dropout_seed %llu\n", (unsigned long long)t->engine.seed);

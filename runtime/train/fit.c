@@ -62,6 +62,8 @@ struct progress {
     int64_t ended;                        /* 1: early stopping has ended it */
     double seconds;                       /* that the epoch that has begun has taken */
     double best, stop_best, restore_best; /* by options.save_best, early_stop, restore_best */
+    struct plateau plateau;
+    double learning_rate; /* that the plateau has made of it */
 };
 
 struct fit {
@@ -95,8 +97,8 @@ static bool stopped(struct report *r)
 
 /* -- checkpoints -- */
 
-enum { MOST_FIELDS = 16 };
-enum { SECONDS, BEST, MEASURES }; /* in a row of the past: then the measures of training, then of validation */
+enum { MOST_FIELDS = 24 };
+enum { SECONDS, BEST, RATE, MEASURES }; /* in a row of the past: then the measures of training, then of validation */
 
 static void list_fields(struct fit *f, struct checkpoint_field *to)
 {
@@ -112,6 +114,10 @@ static void list_fields(struct fit *f, struct checkpoint_field *to)
         { "best", F64, &p->best, 1 },
         { "early_stop_best", F64, &p->stop_best, 1 },
         { "restore_best", F64, &p->restore_best, 1 },
+        { "plateau_best", F64, &p->plateau.best, 1 },
+        { "plateau_wait", I64, &p->plateau.wait, 1 },
+        { "plateau_cooldown", I64, &p->plateau.cooldown, 1 },
+        { "learning_rate", F64, &p->learning_rate, 1 },
         { "sums", F64, f->sums.all, f->sums.count },
         { 0 },
     };
@@ -153,7 +159,11 @@ static bool resume(struct fit *f)
 
     list_fields(f, fields);
     c = checkpoint_of(f, fields);
-    return checkpoint_load(f->options->resume, f->trainer, &c, f->report);
+    if (!checkpoint_load(f->options->resume, f->trainer, &c, f->report))
+        return false;
+    if (f->options->reduce_on_plateau.on)
+        f->trainer->learning_rate = f->progress.learning_rate;
+    return true;
 }
 
 static bool make_room_for_epoch(struct past *p, struct budget *b, struct report *r)
@@ -185,6 +195,7 @@ static bool remember(struct fit *f, const struct epoch *e)
     row = p->rows + p->epochs++ * p->width;
     row[SECONDS] = e->seconds;
     row[BEST] = e->best;
+    row[RATE] = e->learning_rate;
     memcpy(row + MEASURES, e->train, measures * sizeof *row);
     memcpy(row + MEASURES + measures, e->validation, measures * sizeof *row);
     return true;
@@ -200,7 +211,8 @@ static bool tell_past(const struct fit *f)
                                  .train = row + MEASURES,
                                  .validation = row + MEASURES + measures,
                                  .seconds = row[SECONDS],
-                                 .best = row[BEST] > 0 };
+                                 .best = row[BEST] > 0,
+                                 .learning_rate = row[RATE] };
 
         if (!f->events->past(f->events->user, &e, f->report))
             return stopped(f->report);
@@ -311,6 +323,17 @@ static void look_whether_to_end(struct fit *f, const struct epoch *e, bool valid
         p->ended = 1;
 }
 
+/* An epoch without validation does not count, either. */
+static void reduce_rate(struct fit *f, const struct epoch *e, bool validated)
+{
+    const struct reduce_on_plateau *o = &f->options->reduce_on_plateau;
+    struct progress *p = &f->progress;
+
+    if (o->on && (validated || !o->measure.validation))
+        plateau_epoch(&p->plateau, o, f->trainer, measured(e, &o->measure));
+    p->learning_rate = f->trainer->learning_rate;
+}
+
 static bool validate(struct fit *f, struct epoch *e, bool *validated)
 {
     const int64_t every = f->options->validation_freq;
@@ -349,11 +372,13 @@ static bool end_epoch(struct fit *f)
     if (!validate(f, &e, &validated))
         return false;
     e.seconds = p->seconds + now() - start;
+    e.learning_rate = trainer_learning_rate(f->trainer);
     if (o->save_best)
         e.best = note_best(f, o->save_best, &e, 0, &p->best);
     if (o->restore_best && note_best(f, o->restore_best, &e, 0, &p->restore_best))
         snapshot_take(f->trainer, f->best);
     look_whether_to_end(f, &e, validated);
+    reduce_rate(f, &e, validated);
     if (!remember(f, &e))
         return false;
     begin_epoch(f);
@@ -381,7 +406,8 @@ static bool check_options(const struct fit *f)
 {
     const struct fit_options *o = f->options;
     const struct measure_name *asked[] = { o->save_best, o->early_stop.on ? &o->early_stop.measure : NULL,
-                                           o->restore_best };
+                                           o->restore_best,
+                                           o->reduce_on_plateau.on ? &o->reduce_on_plateau.measure : NULL };
 
     for (size_t k = 0; k < sizeof asked / sizeof *asked; k++)
         if (asked[k] && asked[k]->validation && !f->validation)
@@ -412,6 +438,8 @@ static bool begin(struct fit *f)
                             .stop_best = o->early_stop.on ? worst(f->trainer, &o->early_stop.measure) : 0,
                             .restore_best = o->restore_best ? worst(f->trainer, o->restore_best) : 0 };
     f->samples = of_pass * batch < count ? of_pass * batch : count;
+    p->learning_rate = f->trainer->learning_rate;
+    plateau_begin(&p->plateau, &o->reduce_on_plateau, f->trainer);
     if (!o->steps_per_epoch)
         return true;
     if (!mul_size(o->initial_epoch, o->steps_per_epoch, &behind) || !mul_size(o->steps_per_epoch, batch, &f->samples))

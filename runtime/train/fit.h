@@ -4,6 +4,7 @@
 
 #include "train/checkpoint.h"
 #include "train/measure.h"
+#include "train/plateau.h"
 
 /* Keras' EarlyStopping. */
 struct early_stop {
@@ -18,6 +19,7 @@ struct epoch {
     double *train, *validation; /* by measure; what is told may be changed */
     double seconds;             /* of training and validation */
     bool best;                  /* by options.save_best; true where that is off */
+    double learning_rate;       /* when its steps were done, as Keras logs it: a schedule's is that of the next step */
 };
 
 struct fit_step {
@@ -47,6 +49,7 @@ struct fit_options {
     uint64_t seed;
     const struct measure_name *save_best; /* NULL: none */
     struct early_stop early_stop;
+    struct reduce_on_plateau reduce_on_plateau;
     const struct measure_name *restore_best; /* at the end values are what they were when this was best; NULL: no */
     const struct normalizer *validation_normalizer; /* NULL: that of the training */
     const char *checkpoint; /* the file that is replaced after each epoch, and when the training is stopped; or NULL */

@@ -79,6 +79,7 @@ struct node_attrs {
     const void *const *beginning; /* by parameter: what it began with; NULL where all of that was finite */
     const double *limit;          /* by parameter: what its file cannot hold */
     const double *watched_limit;  /* by value that is watched */
+    const double *rate_factor;    /* by parameter */
     atomic_bool *suspect;         /* by parameter: something in it cannot be saved after the step that runs */
 };
 
@@ -158,7 +159,10 @@ static struct update part(const struct update_job *j, int k, int64_t from, int64
     const struct step *s = j->step;
     const struct node_attrs *a = s->attrs;
     const int at = first(a) + k * group(a);
-    struct update u = j->update;
+    const double factor = a->rate_factor[k];
+    struct update u = factor == 1
+                          ? j->update
+                          : optimizer_update(a->optimizer, s->k, (float)(j->learning_rate * factor), j->update.step);
 
     u.n = to - from;
     u.w = (float *)s->in[at]->data + from;
@@ -175,7 +179,7 @@ static struct update_double part_double(const struct update_job *j, int k, int64
     const struct node_attrs *a = s->attrs;
     const int at = first(a) + k * group(a);
     struct update_double u = { .settings = j->update.settings,
-                               .learning_rate = j->learning_rate,
+                               .learning_rate = j->learning_rate * a->rate_factor[k],
                                .step = j->update.step,
                                .kernels = j->update.kernels,
                                .n = to - from };
@@ -345,8 +349,13 @@ bool optimizer_emit(struct emitter *e, const struct optimizer *o, const struct o
 {
     struct op *op = emit_alloc(e, sizeof *op);
     struct node_attrs *a = emit_alloc(e, sizeof *a);
-    const struct node_attrs made = { o,        (int)i->watched,  i->beginning,
-                                     i->limit, i->watched_limit, emit_alloc(e, i->parameters * sizeof *made.suspect) };
+    const struct node_attrs made = { o,
+                                     (int)i->watched,
+                                     i->beginning,
+                                     i->limit,
+                                     i->watched_limit,
+                                     i->rate_factor,
+                                     emit_alloc(e, i->parameters * sizeof *made.suspect) };
     const size_t inputs = (size_t)first(&made) + i->parameters * (size_t)group(&made);
     const size_t outputs = i->parameters * (size_t)(1 + o->slots);
     struct value **in = emit_alloc(e, inputs * sizeof *in), **out = emit_alloc(e, outputs * sizeof *out);

@@ -110,6 +110,7 @@ struct optimizer_inputs {
     /* Of each parameter; they live as long as the graph: */
     const void *const *beginning; /* NULL where all of it was finite */
     const double *limit;          /* what would be infinite in the type of its file; infinite where that is its own */
+    const double *rate_factor;    /* that the learning rate is multiplied by, before all else */
 };
 bool optimizer_emit(struct emitter *e, const struct optimizer *o, const struct optimizer_inputs *i);
 

@@ -47,6 +47,9 @@ struct parameter_patterns {
 /* In the order of the nodes that read them, those without a reader last. `patterns` may be NULL. Memory is the arena's. */
 bool parameters_find(struct parameters *out, const struct model *m, const struct parameter_patterns *patterns,
                      struct arena *arena, struct report *r);
+/* Is it one that the pattern means? By its own name, by that of the node that reads it, which says of which layer it is
+ * (exporters call a folded kernel "const_fold_opt__17"), or by that of the layer where the file names one. */
+bool parameter_matches(const struct parameter *p, const char *pattern);
 /* How many elements train, or, where none does, there are. */
 int64_t parameter_elements(const struct parameter *p);
 /* The same of all parameters of a role. */

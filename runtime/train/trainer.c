@@ -3,10 +3,12 @@
 #include "train/class_axis.h"
 #include "train/decided.h"
 #include "train/measure.h"
+#include "train/penalty.h"
 #include "train/prepare.h"
 #include "train/reach.h"
 #include "train/state.h"
 #include "train/training_program.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,6 +57,26 @@ static bool leave_others(struct trainer *t, struct report *r)
     return ok;
 }
 
+static bool set_factors(struct trainer *t, const struct trainer_options *o, struct report *r)
+{
+    for (size_t k = 0; k < t->trainable; k++)
+        t->states[k].rate_factor = 1;
+    for (size_t f = 0; f < o->rate_factors; f++) {
+        const struct rate_factor *q = &o->rate_factor[f];
+        bool any = false;
+
+        for (size_t k = 0; k < t->trainable; k++)
+            if (parameter_matches(t->states[k].parameter, q->pattern)) {
+                t->states[k].rate_factor = q->factor;
+                any = true;
+            }
+        if (!any)
+            return fail(r, KILN_BAD_ARGUMENT, NULL,
+                        "rate factor: '%s' names no parameter that trains, and no node that reads one", q->pattern);
+    }
+    return true;
+}
+
 static bool make_state(struct trainer *t, const struct trainer_options *o, struct report *r)
 {
     static const struct tensor scalar = { .dtype = F64 };
@@ -75,6 +97,8 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
         if (t->states[k].value.dtype == F64 && !t->optimizer.def->apply_double)
             return fail(r, KILN_UNSUPPORTED, NULL, "optimizer '%s' does not train double, which parameter '%s' is",
                         t->optimizer.def->row.name, t->states[k].parameter->value->name);
+    if (!set_factors(t, o, r))
+        return false;
     for (size_t k = 0; k < t->state_count; k++) {
         void **slot = map_put(&t->names, t->states[k].parameter->value->name, r);
 
@@ -236,10 +260,12 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
         !optimizer_parse(&t->optimizer, o->optimizer ? o->optimizer : DEFAULT_OPTIMIZER, &t->arena, r))
         return false;
     t->learning_rate = t->optimizer.learning_rate;
+    if (!schedule_parse(&t->schedule, o->schedule, t->learning_rate, &t->arena, r))
+        return false;
     t->keep_gradients = o->keep_gradients;
     t->model = model_prepare(m, o->untie, &t->budget, r);
     return t->model && find_inputs(t, o->x, r) && find_targets(t, o, r) && (o->measure || make_state(t, o, r)) &&
-           choose_losses(t, o, r) && measures_name(t, r);
+           penalties_find(t, o, r) && choose_losses(t, o, r) && measures_name(t, r);
 }
 
 struct trainer *trainer_new(const struct model *m, const struct trainer_options *o, struct report *r)
@@ -416,6 +442,21 @@ const struct program *trainer_plan(struct trainer *t, int64_t batch, struct repo
     return p;
 }
 
+double trainer_learning_rate(const struct trainer *t)
+{
+    return t->schedule.def ? schedule_rate(&t->schedule, t->steps) : t->learning_rate;
+}
+
+/* A schedule may grow beyond what a float holds. */
+static bool set_rate(struct trainer *t, struct report *r)
+{
+    const double rate = trainer_learning_rate(t);
+
+    *(double *)t->rate.data = rate;
+    return isfinite(rate) || fail(r, KILN_RUN_FAILED, NULL, "schedule '%s' gives step %lld a learning rate of %g",
+                                  t->schedule.def->row.name, (long long)t->steps + 1, rate);
+}
+
 static bool step(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss, struct report *r)
 {
     struct training_program *p = check_all(t, x, y, r) ? program_for(t, x->dims[0], r) : NULL;
@@ -423,8 +464,7 @@ static bool step(struct trainer *t, const struct tensor *x, const struct tensor 
     if (!p)
         return false;
     t->engine.number = (uint64_t)t->steps;
-    *(double *)t->rate.data = t->learning_rate;
-    if (!run(t, p, x, y, loss, r))
+    if (!set_rate(t, r) || !run(t, p, x, y, loss, r))
         return false;
     frame_commit(p->frame);
     t->latest = p;

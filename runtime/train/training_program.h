@@ -25,6 +25,7 @@ struct training_program {
     struct value **metrics;   /* [targets] the sums over the rows of a batch */
     struct value **gradient;  /* by state; NULL but for training */
     uint64_t used;
+    struct value *penalty; /* what regularisers add to the sum; NULL where there are none */
 };
 
 struct training_program *training_program_new(struct trainer *t, enum purpose purpose, int64_t batch, struct report *r);

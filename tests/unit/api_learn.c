@@ -263,6 +263,122 @@ END_TEST
 
 /* -- while training -- */
 
+static kiln_trainer *with_options(kiln_trainer_options *o, const kiln_dataset *d, kiln_status need, const char *part)
+{
+    kiln_model *m = open_text(net);
+    kiln_trainer *t;
+
+    o->data = d;
+    if (need == KILN_OK)
+        ok(kiln_trainer_new(&t, m, o, &err));
+    else
+        expect(kiln_trainer_new(&t, m, o, &err), need, part);
+    kiln_model_free(m);
+    return t;
+}
+
+static bool note_rate(void *user, const kiln_epoch *e)
+{
+    *(double *)user = e->learning_rate;
+    return true;
+}
+
+START_TEST(a_learning_rate_has_a_schedule)
+{
+    kiln_dataset *d = make_data(0);
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    kiln_fit_options f = KILN_FIT_OPTIONS_INIT;
+    double rate = 0;
+    kiln_trainer *t;
+
+    o.optimizer = "sgd:learning_rate=0.5";
+    o.schedule = "exponential_decay:decay_steps=1,decay_rate=0.5";
+    t = with_options(&o, d, KILN_OK, NULL);
+    ck_assert(kiln_trainer_learning_rate(t) == .5);
+    expect(kiln_trainer_set_learning_rate(t, 1, &err), KILN_BAD_ARGUMENT, "is that of schedule 'exponential_decay'");
+    f.batch = SAMPLES / 2;
+    f.epoch = note_rate;
+    f.user = &rate;
+    ok(kiln_trainer_fit(t, d, &f, NULL, &err));
+    ck_assert(rate == .125 && kiln_trainer_learning_rate(t) == .125);
+    f.reduce_on_plateau = "loss";
+    expect(kiln_trainer_fit(t, d, &f, NULL, &err), KILN_BAD_ARGUMENT, "cannot be reduced on a plateau");
+    kiln_trainer_free(t);
+    o.schedule = NULL;
+    t = with_options(&o, d, KILN_OK, NULL);
+    f.reduce_on_plateau = "loss:patience=1,factor=0.5,min_delta=100";
+    f.epochs = 3;
+    ok(kiln_trainer_fit(t, d, &f, NULL, &err));
+    ck_assert(rate == .25 && kiln_trainer_learning_rate(t) == .125);
+    f.reduce_on_plateau = "val_loss";
+    expect(kiln_trainer_fit(t, d, &f, NULL, &err), KILN_BAD_ARGUMENT, "'val_loss' needs validation data");
+    ck_assert(kiln_trainer_learning_rate(t) == .125);
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+}
+END_TEST
+
+/* The penalty is in the loss that is trained, and in the one that is measured. */
+START_TEST(parameters_are_regularized)
+{
+    static const kiln_regularizer g[] = { { "w", "l1:1", false }, { "z", "l2:0", true } };
+    static const kiln_rate_factor slow = { "?", 1e-3 };
+    kiln_dataset *all = make_data(0), *d = normalized(all, "standardize");
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    double plain[8], penalised[8];
+    kiln_trainer *t = with_options(&o, d, KILN_OK, NULL);
+    kiln_tensor *w;
+
+    ok(kiln_trainer_evaluate(t, d, 0, plain, &err));
+    kiln_trainer_free(t);
+    o.regularizers = g;
+    o.regularizer_count = 2;
+    o.rate_factors = &slow;
+    o.rate_factor_count = 1;
+    o.optimizer = "sgd:learning_rate=1";
+    t = with_options(&o, d, KILN_OK, NULL);
+    ok(kiln_trainer_evaluate(t, d, 0, penalised, &err));
+    ck_assert_double_eq_tol(penalised[0] - plain[0], 2.1, 1e-5);
+    ok(kiln_trainer_fit(t, d, NULL, NULL, &err));
+    ok(kiln_trainer_get(&w, t, "w", NULL, &err));
+    ck_assert_float_eq_tol(floats_of(w)[5], .599f, 5e-4f);
+    kiln_tensor_free(w);
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+    kiln_dataset_free(all);
+}
+END_TEST
+
+START_TEST(wrong_regularizers_and_factors_are_refused)
+{
+    kiln_regularizer g = { "w", "l2", false };
+    kiln_rate_factor f = { "w", 0 };
+    kiln_dataset *d = make_data(0);
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+
+    o.regularizer_count = 1;
+    with_options(&o, d, KILN_BAD_ARGUMENT, "regularizers is NULL, must hold 1");
+    o.regularizers = &g;
+    g.regularizer = NULL;
+    with_options(&o, d, KILN_BAD_ARGUMENT, "regularizer 0 has no name");
+    g.pattern = NULL;
+    with_options(&o, d, KILN_BAD_ARGUMENT, "regularizer 0 has no pattern");
+    g = (kiln_regularizer){ "v", "l2", false };
+    with_options(&o, d, KILN_BAD_ARGUMENT, "'v' names no parameter that trains");
+    o.regularizer_count = 0;
+    o.rate_factor_count = 1;
+    with_options(&o, d, KILN_BAD_ARGUMENT, "rate_factors is NULL, must hold 1");
+    o.rate_factors = &f;
+    for (int k = 0; k < 5; k++) {
+        f.factor = (const double[]){ 0, -1, 1e7, 1e-60, (double)NAN }[k];
+        with_options(&o, d, KILN_BAD_ARGUMENT, "the rate factor of 'w' is ");
+    }
+    f.pattern = NULL;
+    with_options(&o, d, KILN_BAD_ARGUMENT, "rate factor 0 has no pattern");
+    kiln_dataset_free(d);
+}
+END_TEST
+
 START_TEST(a_trainer_predicts)
 {
     const int64_t dims[] = { 2, 2 }, labels[] = { 2 };
@@ -496,7 +612,10 @@ START_TEST(tables_are_written)
                  { KILN_INITIALIZERS, "glorot_uniform" },
                  { KILN_LOSSES, "mean_squared_error" },
                  { KILN_METRICS, "accuracy" },
-                 { KILN_OPTIMIZERS, "adam" } };
+                 { KILN_OPTIMIZERS, "adam" },
+                 { KILN_SCHEDULES, "cosine_decay" },
+                 { KILN_PLATEAU, "METRIC" },
+                 { KILN_REGULARIZERS, "orthogonal_regularizer" } };
     struct bytes b = { 0 };
 
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
@@ -520,6 +639,9 @@ Suite *suite(void)
     add_test(s, samples_are_normalised);
     add_test(s, a_model_is_fitted);
     add_test(s, wrong_options_of_a_fit_are_refused);
+    add_test(s, a_learning_rate_has_a_schedule);
+    add_test(s, parameters_are_regularized);
+    add_test(s, wrong_regularizers_and_factors_are_refused);
     add_test(s, a_trainer_predicts);
     add_test(s, parameters_are_read_and_written);
     add_test(s, a_trainer_tells_of_itself);

@@ -1132,6 +1132,12 @@ static const struct rule_case {
     { "constant:-2.5", -2.5, 0, -2.5, -2.5 },
     { "zeros", 0, 0, 0, 0 },
     { "orthogonal", 0, .0707107, -1, 1 },
+    { "lecun_normal", 0, .1, -.2273648, .2273648 },
+    { "variance_scaling", 0, .1, -.2273648, .2273648 },
+    { "variance_scaling:distribution=normal,scale=4", 0, .2, -.4547296, .4547296 },
+    { "variance_scaling:scale=2,mode=fan_out,distribution=uniform", 0, .1, -.1732051, .1732051 },
+    { "variance_scaling:scale=3,mode=fan_avg,distribution=untruncated_normal", 0, .1414214, -1, 1 },
+    { "identity:gain=3", .015, .2116, 0, 3 },
 };
 
 START_TEST(rules_draw_what_they_say)
@@ -1174,6 +1180,64 @@ START_TEST(rules_draw_what_they_say)
 }
 END_TEST
 
+static struct model *drawn_by(const char *rule, const char *shape, const char *node)
+{
+    const struct initialise_options o = { .seed = 4 };
+    struct model *m, *drawn;
+    char text[512];
+    size_t count;
+
+    snprintf(text, sizeof text,
+             "< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"init.w\": \"%s\" ] >\n"
+             "net (float[N, 4, 5, 5] x, float[%s] w) => (float y) { y = %s (x, w) }",
+             rule, shape, node);
+    m = model_of(text);
+    drawn = model_initialise(m, &o, &count, &report);
+    model_free(m);
+    if (drawn)
+        expect_ok(model_build(drawn, &report));
+    return drawn;
+}
+
+/* The filters of a convolution are the rows of one matrix, of unit length times the gain; a stack has many matrices. */
+static const struct {
+    const char *shape, *node;
+    int64_t rows, columns; /* vectors, and how long they are */
+} frames[] = { { "6, 4, 3, 3", "Conv", 6, 36 }, { "4, 3, 2, 2", "ConvTranspose", 4, 12 }, { "2, 5, 6", "Mul", 5, 6 } };
+
+START_TEST(orthogonal_is_orthogonal)
+{
+    const int64_t rows = frames[_i].rows, columns = frames[_i].columns;
+    struct model *m = drawn_by("orthogonal:gain=2", frames[_i].shape, frames[_i].node);
+    const struct tensor *t;
+    const float *w;
+
+    expect_ok(m);
+    t = graph_find(m->graph, "w")->initializer;
+    for (int64_t k = 0; k < tensor_count(t) / (rows * columns); k++) {
+        w = (const float *)t->data + k * rows * columns;
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j <= i; j++) {
+                double dot = 0;
+
+                for (int64_t c = 0; c < columns; c++)
+                    dot += (double)w[i * columns + c] * (double)w[j * columns + c];
+                ck_assert_double_eq_tol(dot, i == j ? 4 : 0, 1e-5);
+            }
+    }
+    model_free(m);
+}
+END_TEST
+
+START_TEST(matrices_are_asked_for)
+{
+    ck_assert_ptr_null(drawn_by("orthogonal", "5", "Mul"));
+    expect_error(KILN_BAD_MODEL, "has 1 dimensions, initialiser 'orthogonal' needs two");
+    ck_assert_ptr_null(drawn_by("identity", "1, 5, 5", "Mul"));
+    expect_error(KILN_BAD_MODEL, "has 3 dimensions, initialiser 'identity' needs two");
+}
+END_TEST
+
 START_TEST(unknown_rules_are_refused)
 {
     static const char *const wrong[][2] = {
@@ -1184,6 +1248,8 @@ START_TEST(unknown_rules_are_refused)
         { "random_uniform:maxval=1e39", "'maxval' is 1e+39, must be" },
         { "random_normal:stddev=1e-60", "'stddev' is 1e-60, which is not 0" },
         { "random_normal:deviation=1", "has no option 'deviation'" },
+        { "variance_scaling:mode=fan", "'mode' is 'fan', must be fan_in, fan_out or fan_avg" },
+        { "variance_scaling:scale=0", "'scale' is 0, must be at least 1e-30" },
     };
     const struct initialise_options o = { 0 };
     struct model *m;
@@ -1337,7 +1403,9 @@ Suite *suite(void)
     add_test(s, what_cannot_be_trained_through_is_named);
     add_test(s, the_public_functions_draw);
     add_tests(s, rules_draw_what_they_say, COUNT(rules));
-    add_tests(s, unknown_rules_are_refused, 7);
+    add_tests(s, orthogonal_is_orthogonal, COUNT(frames));
+    add_test(s, matrices_are_asked_for);
+    add_tests(s, unknown_rules_are_refused, 9);
     add_tests(s, weights_that_are_not_trained_are_shared, 2);
     tcase_add_checked_fixture(files, enter_scratch, leave_scratch);
     tcase_add_test(files, what_is_exported_is_what_was_learned);

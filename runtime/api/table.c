@@ -50,6 +50,7 @@ kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn write, v
                                           [KILN_LOSSES] = loss_table,
                                           [KILN_METRICS] = metric_table,
                                           [KILN_OPTIMIZERS] = optimizer_table };
+    static const struct spec_option *const common[] = { [KILN_OPTIMIZERS] = common_options };
     struct writing w;
 
     if (!write)
@@ -59,7 +60,9 @@ kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn write, v
     api_write_begin(&w, NULL, NULL);
     if (table == KILN_FORMATS)
         (help ? format_help : format_names)(&w.text);
+    else if (help)
+        spec_help(&w.text, tables[table], common[table]);
     else
-        (help ? spec_help : spec_names)(&w.text, tables[table]);
+        spec_names(&w.text, tables[table]);
     return api_write_end(&w, true, write, user, err);
 }

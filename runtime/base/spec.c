@@ -100,6 +100,7 @@ const struct spec_row *spec_find(spec_table *table, const char *spec, const stru
 struct reading {
     void *settings;
     const struct spec_row *row;
+    const struct spec_common *common;
     const struct spec_subject *about;
     struct report *report;
 };
@@ -142,6 +143,14 @@ static bool bad(const struct reading *g, const struct spec_option *o, const char
                 what);
 }
 
+static bool is_common(const struct reading *g, const struct spec_option *o)
+{
+    for (const struct spec_option *c = g->common->options; c->key; c++)
+        if (c == o)
+            return true;
+    return false;
+}
+
 static bool store(const struct reading *g, const struct spec_option *o, double value)
 {
     const bool below = o->kind == SPEC_BELOW;
@@ -152,9 +161,11 @@ static bool store(const struct reading *g, const struct spec_option *o, double v
     if (o->kind != SPEC_FLAG && !(value >= o->low && (below ? (double)(float)value < o->high : value <= o->high)))
         return bad(g, o, "is %.15g, must be at least %g and %s %g", value, o->low, below ? "below" : "at most",
                    o->high);
+    if (o->kind == SPEC_COUNT && value != floor(value))
+        return bad(g, o, "is %.15g, must be a whole number", value);
     if (!fits_float(value))
         return bad(g, o, "is %g, which is not 0 and less than a float can hold", value);
-    put(g->settings, o, value);
+    put(is_common(g, o) ? g->common->settings : g->settings, o, value);
     return true;
 }
 
@@ -179,6 +190,9 @@ static bool unknown_key(const struct reading *g, const char *key, size_t n)
 
     for (const struct spec_option *o = options; o->key; o++)
         text_printf(&list, "%s%s", o == options ? "" : ", ", o->key);
+    for (const struct spec_option *o = g->common->options; o->key; o++)
+        if (!spec_option_of(g->row, o->key))
+            text_printf(&list, "%s%s", list.data ? ", " : "", o->key);
     fail(g->report, g->about->code, g->about->where, "%s '%s' has no option '%.*s', but %s", g->about->kind,
          g->row->name, (int)(n > 60 ? 60 : n), key,
          list.failed ? "others"
@@ -201,30 +215,48 @@ static bool read_value(const struct reading *g, const struct spec_option *o, con
     return true;
 }
 
+/* The option of that name; NULL where there is none. */
+static const struct spec_option *find_option(const struct reading *g, const char *key, size_t n)
+{
+    const struct spec_option *const lists[] = { options_of(g->row), g->common->options };
+
+    for (int k = 0; k < 2; k++)
+        for (const struct spec_option *o = lists[k]; o->key; o++)
+            if (strlen(o->key) == n && strncmp(o->key, key, n) == 0)
+                return o;
+    return NULL;
+}
+
 bool spec_read(void *settings, const struct spec_row *row, const char *spec, const struct spec_subject *about,
                struct report *r)
 {
-    const struct reading g = { settings, row, about, r };
+    return spec_read_with(settings, row, &(struct spec_common){ none, NULL }, spec, about, r);
+}
+
+bool spec_read_with(void *settings, const struct spec_row *row, const struct spec_common *common, const char *spec,
+                    const struct spec_subject *about, struct report *r)
+{
+    const struct reading g = { settings, row, common, about, r };
     const struct spec_option *const options = options_of(row);
     const char *s = spec + spec_name_length(spec);
 
     for (const struct spec_option *o = options; o->key; o++)
         put(settings, o, o->fallback);
+    for (const struct spec_option *o = common->options; o->key; o++)
+        put(common->settings, o, o->fallback);
     if (options->kind == SPEC_VALUE)
         return read_value(&g, options, s, spec);
     while (*s) {
         const char *key = ++s;
         const size_t n = strcspn(s, "=,");
-        const struct spec_option *o = options;
+        const struct spec_option *o = find_option(&g, key, n);
         double value;
         size_t used;
 
-        while (o->key && (strlen(o->key) != n || strncmp(o->key, key, n) != 0))
-            o++;
-        if (!o->key)
+        if (!o)
             return unknown_key(&g, key, n);
         s += n;
-        used = *s == '=' ? read_number(s + 1, o && o->kind == SPEC_FLAG, &value) : 0;
+        used = *s == '=' ? read_number(s + 1, o->kind == SPEC_FLAG, &value) : 0;
         if (!used || (s[1 + used] && s[1 + used] != ','))
             return bad(&g, o, "needs a number, as in '%s=0.5'", o->key);
         if (!store(&g, o, value))
@@ -247,11 +279,15 @@ static void put_option(struct text *out, const struct spec_option *o)
                     o->kind == SPEC_BELOW ? "to below" : "to", o->high, o->help);
 }
 
-void spec_help(struct text *out, spec_table *table)
+void spec_help(struct text *out, spec_table *table, const struct spec_option *common)
 {
     for (size_t k = 0; table(k); k++) {
         text_printf(out, "  %s - %s\n", table(k)->name, table(k)->help);
         for (const struct spec_option *o = options_of(table(k)); o->key; o++)
             put_option(out, o);
     }
+    if (common)
+        text_printf(out, "  each of them, too:\n");
+    for (const struct spec_option *o = common ? common : none; o->key; o++)
+        put_option(out, o);
 }

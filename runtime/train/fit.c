@@ -344,6 +344,8 @@ bool trainer_fit(struct trainer *t, const struct dataset *train, const struct da
     ok = check_measures(t, o, validation, r) && start(&f, train, validation, normalizer, &memory);
     if (ok) {
         ok = run_epochs(&f, validation, check, ran);
+        if (ok)
+            trainer_finalize(t);
         feed_release(&f.feed);
     }
     sums_release(&f.sums, t);

@@ -53,7 +53,8 @@ struct state {
     struct tensor value;            /* the trainer's own memory: float, or double where the file's type is that */
     bool adopted;                   /* it is that of the initializer in the trainer's model */
     const void *beginning;          /* what it began with, where not all of that was finite; else NULL */
-    struct tensor slots[MAX_SLOTS]; /* of the value's type */
+    struct tensor slots[MAX_SLOTS]; /* of the value's type; of its shape, but for what is kept once for all of it */
+    bool no_decay;                  /* weight_decay leaves it as it is */
 };
 
 /* An output that learns. */
@@ -119,6 +120,9 @@ bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor
 /* Loss and metrics in inference form; changes nothing. */
 bool trainer_evaluate_batch(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss,
                             struct report *r);
+
+/* What Keras' fit does when it ends: parameters become their moving averages, where the optimiser keeps such. */
+void trainer_finalize(struct trainer *t);
 
 /* The model's outputs for a batch, in inference form; trainer_output gives them, until the next call. */
 bool trainer_predict(struct trainer *t, const struct tensor *x, struct report *r);

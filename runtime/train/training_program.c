@@ -445,14 +445,17 @@ static bool find_bounds(struct build *b, struct optimizer_inputs *to)
     const struct trainer *t = b->trainer;
     const void **beginning = emit_alloc(&b->e, t->trainable * sizeof *beginning);
     double *limit = emit_alloc(&b->e, t->trainable * sizeof *limit);
+    bool *decays = emit_alloc(&b->e, t->trainable * sizeof *decays);
 
-    for (size_t k = 0; beginning && limit && k < t->trainable; k++) {
+    for (size_t k = 0; !b->e.failed && k < t->trainable; k++) {
         beginning[k] = t->states[k].beginning;
         limit[k] = state_limit(&t->states[k]);
+        decays[k] = !t->states[k].no_decay;
     }
     to->beginning = beginning;
     to->limit = limit;
-    return beginning && limit;
+    to->decays = decays;
+    return !b->e.failed;
 }
 
 /* Slots and the rate are inputs of the graph that have no name in the file. */

@@ -615,6 +615,9 @@ typedef struct kiln_trainer_options {
     /* The dimension of outputs that holds the classes, from the end where below 0: 1 for PyTorch's [N, C, H, W]. 0: the
      * one that a Softmax goes along, or that the labels of `data` leave open, else the last. */
     int class_axis;
+    /* [exclude_from_weight_decay_count] as `freeze`: what the optimiser's weight_decay leaves alone */
+    const char *const *exclude_from_weight_decay;
+    size_t exclude_from_weight_decay_count;
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
@@ -660,6 +663,9 @@ KILN_API const kiln_tensor *kiln_trainer_output(const kiln_trainer *trainer, siz
 /* From 0 to 1e30, and not so small that it is 0 as a float; from the next step on. Errors: BAD_ARGUMENT. */
 KILN_API kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, kiln_error *err);
 KILN_API double kiln_trainer_learning_rate(const kiln_trainer *trainer);
+/* After the last step: parameters become their moving averages, where the optimiser was asked for such (use_ema=1);
+ * kiln_trainer_fit does so when it ends. Errors: BAD_ARGUMENT. */
+KILN_API kiln_status kiln_trainer_finalize(kiln_trainer *trainer, kiln_error *err);
 /* A copy, for the caller, of what a parameter has: its value (`what` is NULL or "value"), its gradient in the latest
  * step ("gradient", with options.keep_gradients), or what the optimiser keeps for it ("momentum", "velocity" ...: a
  * wrong one is answered with those that there are): float, or double where the parameter is. Errors: BAD_ARGUMENT,
@@ -950,7 +956,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0 }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, 0 }
 /* clang-format on */
 
 #ifdef __cplusplus

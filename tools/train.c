@@ -16,7 +16,7 @@ struct options {
     kiln_fit_options fit;
     int64_t epochs; /* may be 0: the model is written as it is */
     const char *output, *history, *step_log, *figure, *profile;
-    const char *freeze[MAX_PATTERNS], *train[MAX_PATTERNS];
+    const char *freeze[MAX_PATTERNS], *train[MAX_PATTERNS], *undecayed[MAX_PATTERNS];
     bool quiet;
 };
 
@@ -292,7 +292,8 @@ enum {
     KEY_UNTIE,
     KEY_PROFILE,
     KEY_EXACT,
-    KEY_TRAINABLE
+    KEY_TRAINABLE,
+    KEY_UNDECAYED
 };
 
 static const struct argp_option argp_options[] = {
@@ -313,6 +314,8 @@ static const struct argp_option argp_options[] = {
       "be repeated",
       2 },
     { "trainable", KEY_TRAINABLE, "PATTERN", 0, "likewise, only these train; may be repeated (all that can)", 2 },
+    { "exclude-from-weight-decay", KEY_UNDECAYED, "PATTERN", 0,
+      "likewise, what the optimizer's weight_decay leaves alone; may be repeated", 2 },
     { "untie", KEY_UNTIE, NULL, 0, "an initializer that several nodes read becomes one for each", 2 },
     { "threads", 't', "N", 0, "(one for each CPU)", 2 },
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 2 },
@@ -366,6 +369,9 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
         return add_pattern(o->freeze, &l->trainer.freeze_count, "freeze", arg, state);
     case KEY_TRAINABLE:
         return add_pattern(o->train, &l->trainer.train_count, "trainable", arg, state);
+    case KEY_UNDECAYED:
+        return add_pattern(o->undecayed, &l->trainer.exclude_from_weight_decay_count, "exclude-from-weight-decay", arg,
+                           state);
     case KEY_EXACT:
         l->trainer.exact = true;
         return 0;
@@ -484,6 +490,7 @@ static int run(int argc, char **argv)
 
     o.fit.batch = 32;
     o.learn.trainer.freeze = o.freeze;
+    o.learn.trainer.exclude_from_weight_decay = o.undecayed;
     o.learn.trainer.train = o.train;
     argp_err_exit_status = EXIT_USAGE;
     if (!options_parse(&argp, argc, argv, &o))

@@ -76,6 +76,10 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
     struct map messages = { 0 };
     bool ok;
 
+    if (o->patterns.undecayed && t->optimizer.common.weight_decay == 0)
+        return fail(r, KILN_BAD_ARGUMENT, NULL,
+                    "'%s' is excluded from weight decay, but optimizer '%s' has weight_decay=0",
+                    o->patterns.exclude_from_weight_decay[0], t->optimizer.def->row.name);
     if (!parameters_find(&t->parameters, t->model, &o->patterns, &t->arena, r) || !leave_others(t, r))
         return false;
     t->states = arena_array(&t->arena, t->parameters.count, sizeof *t->states, r);

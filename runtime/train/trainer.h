@@ -54,7 +54,6 @@ struct state {
     bool adopted;                   /* it is that of the initializer in the trainer's model */
     const void *beginning;          /* what it began with, where not all of that was finite; else NULL */
     struct tensor slots[MAX_SLOTS]; /* of the value's type; of its shape, but for what is kept once for all of it */
-    bool no_decay;                  /* weight_decay leaves it as it is */
 };
 
 /* An output that learns. */

@@ -450,7 +450,7 @@ static bool find_bounds(struct build *b, struct optimizer_inputs *to)
     for (size_t k = 0; !b->e.failed && k < t->trainable; k++) {
         beginning[k] = t->states[k].beginning;
         limit[k] = state_limit(&t->states[k]);
-        decays[k] = !t->states[k].no_decay;
+        decays[k] = !t->states[k].parameter->no_decay;
     }
     to->beginning = beginning;
     to->limit = limit;

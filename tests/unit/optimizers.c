@@ -5,7 +5,9 @@
 #include "learning.h"
 #include "run/frame.h"
 #include "scratch.h"
-#include "train/optimizer.h"
+#include "train/initialise.h"
+#include "train/optimizers/registry.h"
+#include "train/trainer.h"
 #include "unit.h"
 #include <math.h>
 #include <string.h>
@@ -115,9 +117,10 @@ static void make_tensors(struct node_run *n, enum dtype dtype)
     n->rate_data = n->optimizer.learning_rate;
 }
 
+static const void *beginning[PARAMETERS]; /* NULL: all was finite */
+
 static void start(struct node_run *n, const char *spec, enum dtype dtype, const bool *decays)
 {
-    static const void *const finite[PARAMETERS];
     static const double limits[PARAMETERS] = { INFINITY, INFINITY };
     static const bool all[PARAMETERS] = { true, true };
     const struct engine_options o = { .threads = 1 };
@@ -126,7 +129,7 @@ static void start(struct node_run *n, const char *spec, enum dtype dtype, const 
                                    .parameter = parameter,
                                    .gradient = gradient,
                                    .slots = slots,
-                                   .beginning = finite,
+                                   .beginning = beginning,
                                    .limit = limits,
                                    .decays = decays ? decays : all };
     struct emitter e = { .report = &report };
@@ -160,12 +163,17 @@ static void start(struct node_run *n, const char *spec, enum dtype dtype, const 
     }
 }
 
-static void stop(struct node_run *n)
+static void stop_one(struct node_run *n)
 {
     frame_free(n->frame);
     graph_release(n->graph);
     engine_release(&n->engine);
     arena_release(&n->arena);
+}
+
+static void stop(struct node_run *n)
+{
+    stop_one(n);
     ck_assert_uint_eq(budget.used, 0);
 }
 
@@ -202,6 +210,16 @@ static void step(struct node_run *n, int t)
     budget_start(&n->own);
     expect_ok(frame_run(n->frame, &report));
     budget_stop(&n->own);
+}
+
+/* A step that must fail. */
+static void refuse(struct node_run *n, int t, const char *says)
+{
+    n->engine.number = (uint64_t)t;
+    budget_start(&n->own);
+    ck_assert(!frame_run(n->frame, &report));
+    budget_stop(&n->own);
+    expect_error(KILN_RUN_FAILED, says);
 }
 
 /* -- against Keras -- */
@@ -299,6 +317,275 @@ START_TEST(in_double_too)
 }
 END_TEST
 
+/* -- what is not finite -- */
+
+static const char *const changed[] = { "sgd:clipnorm=1", "adam:clipvalue=1", "lamb:global_clipnorm=1,use_ema=1",
+                                       "nadam:gradient_accumulation_steps=2", "sgd:gradient_accumulation_steps=3" };
+enum { CHANGED = sizeof changed / sizeof *changed };
+
+/* What is looked at first is refused first: no state is spoilt, wherever accumulation is. */
+START_TEST(a_gradient_that_is_no_number_changes_nothing)
+{
+    struct node_run n, same;
+
+    start(&n, changed[_i], F32, NULL);
+    start(&same, changed[_i], F32, NULL);
+    begin(&n);
+    begin(&same);
+    for (int t = 0; t < 6; t++) {
+        generate_gradients(&n, t);
+        put(&n.gradient[1], 1, (double)NAN);
+        refuse(&n, t, "the gradient of 'b' is not finite: nothing was changed");
+        generate_gradients(&n, t);
+        generate_gradients(&same, t);
+        step(&n, t);
+        step(&same, t);
+        for (int s = 0; s <= n.optimizer.slots; s++)
+            for (int p = 0; p < PARAMETERS; p++)
+                ck_assert(memcmp(n.state[s][p].data, same.state[s][p].data, (size_t)tensor_bytes(&n.state[s][p])) == 0);
+    }
+    stop_one(&same);
+    stop(&n);
+}
+END_TEST
+
+/* As Keras: infinite is as large as may be. */
+START_TEST(clipping_by_value_takes_what_is_infinite)
+{
+    struct node_run n;
+
+    start(&n, "sgd:learning_rate=0.5,clipvalue=0.25", _i ? F64 : F32, NULL);
+    put(&n.gradient[0], 0, INFINITY);
+    put(&n.gradient[0], 1, -INFINITY);
+    step(&n, 0);
+    ck_assert_double_eq(real_at(n.state[0][0].dtype, n.state[0][0].data, 0), -.125);
+    ck_assert_double_eq(real_at(n.state[0][0].dtype, n.state[0][0].data, 1), .125);
+    stop(&n);
+}
+END_TEST
+
+/* Nobody has looked: then the parameter tells, of each optimiser. */
+START_TEST(no_optimiser_hides_what_is_not_finite)
+{
+    static const double bad[] = { (double)NAN, INFINITY, -INFINITY };
+    char spec[64];
+
+    for (int k = 0; k < 6; k++) {
+        struct node_run n;
+
+        snprintf(spec, sizeof spec, "%s", optimizer_registry[_i]->row.name);
+        start(&n, spec, k % 2 ? F64 : F32, NULL);
+        begin(&n);
+        generate_gradients(&n, 0);
+        put(&n.gradient[0], 1, bad[k / 2]);
+        refuse(&n, 0, "element 1 of 'w' has become ");
+        stop(&n);
+    }
+}
+END_TEST
+
+/* A mask that is added is taken for a bias; its gradient is 0. */
+START_TEST(decay_leaves_what_is_infinite)
+{
+    const double mask = -INFINITY;
+    struct node_run n;
+
+    start(&n, "adamw:learning_rate=0.5,weight_decay=0.5,use_ema=1,ema_overwrite_frequency=2,clipnorm=1", _i ? F64 : F32,
+          NULL);
+    begin(&n);
+    for (int t = 0; t < 4; t++) {
+        if (!t)
+            put(&n.state[0][1], 0, mask);
+        generate_gradients(&n, t);
+        put(&n.gradient[1], 0, 0);
+        beginning[1] = n.state[0][1].data; /* what was there is what is there */
+        step(&n, t);
+        ck_assert(real_at(n.state[0][1].dtype, n.state[0][1].data, 0) == mask);
+    }
+    stop(&n);
+}
+END_TEST
+
+/* -- decay -- */
+
+START_TEST(decay_is_of_those_that_decay)
+{
+    static const bool decays[] = { true, false };
+    struct node_run n;
+
+    start(&n, "sgd:learning_rate=0.5,weight_decay=0.25", F32, decays);
+    for (int p = 0; p < PARAMETERS; p++)
+        put(&n.state[0][p], 0, 8);
+    step(&n, 0);
+    ck_assert_double_eq(real_at(F32, n.state[0][0].data, 0), 7);
+    ck_assert_double_eq(real_at(F32, n.state[0][1].data, 0), 8);
+    stop(&n);
+}
+END_TEST
+
+/* -- in a trainer -- */
+
+/* A table, of which a batch reads some rows twice, and a matrix that several threads share. */
+static const char net_text[] =
+    "< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"init.table\": \"he_normal\",\n"
+    "  \"init.w\": \"glorot_uniform\", \"init.v\": \"glorot_uniform\", \"init.b\": \"zeros\" ] >\n"
+    "net (int64[N, 2] x, float[6, 40] table, float[80, 1000] w, float[1000, 3] v, float[3] b) => (float[N, 3] p)\n"
+    "{ e = Gather (table, x)  f = Flatten (e)  h = MatMul (f, w)  t = Tanh (h)  g = Gemm (t, v, b)  p = Softmax (g) }";
+
+static const char *const everything[] = {
+    "adadelta",
+    "adagrad",
+    "adam:amsgrad=1",
+    "adamax",
+    "adamw",
+    "ftrl",
+    "lamb",
+    "lion",
+    "nadam",
+    "rmsprop:momentum=0.5,centered=1",
+    "sgd:momentum=0.9,nesterov=1",
+    /* with all that they share */
+    "adam:weight_decay=0.01,global_clipnorm=0.1,use_ema=1,ema_momentum=0.8,gradient_accumulation_steps=2",
+    "nadam:weight_decay=0.01,clipnorm=0.1,use_ema=1,ema_overwrite_frequency=2,gradient_accumulation_steps=2",
+    "lamb:weight_decay=0.01,clipnorm=0.1,use_ema=1,ema_overwrite_frequency=3,gradient_accumulation_steps=2",
+    "sgd:clipvalue=0.001,use_ema=1",
+};
+enum { EVERYTHING = sizeof everything / sizeof *everything };
+
+static struct trainer *trainer_of(const char *optimizer, int threads)
+{
+    const struct initialise_options draw = { .seed = 3 };
+    const struct trainer_options o = { .optimizer = optimizer, .threads = threads, TARGET(.classes = 3) };
+    struct model *m = model_read_bytes(net_text, strlen(net_text), NULL, &report), *drawn;
+    struct trainer *t;
+    size_t count;
+
+    expect_ok(m && model_build(m, &report));
+    drawn = model_initialise(m, &draw, &count, &report);
+    expect_ok(drawn && model_build(drawn, &report));
+    t = trainer_new(drawn, &o, &report);
+    expect_ok(t);
+    model_free(drawn);
+    model_free(m);
+    return t;
+}
+
+static bool take_step(struct trainer *t)
+{
+    const int64_t rows[] = { 0, 1, 1, 1, 2, 5, t->steps % 6, 3 }, labels[] = { 0, 2, 1, 0 };
+    struct tensor x = t->x[0], y = t->targets->y;
+    float loss;
+
+    x.dims[0] = y.dims[0] = 4;
+    x.data = (void *)(uintptr_t)rows, y.data = (void *)(uintptr_t)labels;
+    return trainer_step(t, &x, &y, &loss, &report);
+}
+
+static void take_steps(struct trainer *t, int count)
+{
+    for (int k = 0; k < count; k++)
+        expect_ok(take_step(t));
+}
+
+static void expect_same(const struct trainer *a, const struct trainer *b)
+{
+    for (size_t k = 0; k < a->trainable; k++)
+        for (int s = -1; s < a->optimizer.slots; s++) {
+            const struct tensor *p = s < 0 ? &a->states[k].value : &a->states[k].slots[s];
+            const struct tensor *q = s < 0 ? &b->states[k].value : &b->states[k].slots[s];
+
+            ck_assert_msg(memcmp(p->data, q->data, (size_t)tensor_bytes(p)) == 0, "%s of '%s' differs",
+                          s < 0 ? "the value" : a->optimizer.slot_names[s], a->states[k].parameter->value->name);
+        }
+}
+
+START_TEST(threads_change_no_bit)
+{
+    struct trainer *one = trainer_of(everything[_i], 1), *three = trainer_of(everything[_i], 3);
+
+    take_steps(one, 5);
+    take_steps(three, 5);
+    expect_same(one, three);
+    trainer_free(one);
+    trainer_free(three);
+}
+END_TEST
+
+static const float *data_of(struct trainer *t, const char *name, const char *slot)
+{
+    const struct tensor *found = trainer_state(t, name, slot);
+
+    ck_assert_ptr_nonnull(found);
+    return found->data;
+}
+
+/* As when Keras' fit ends; not before, and not of a trainer that has not learned. */
+START_TEST(parameters_become_their_averages)
+{
+    struct trainer *t = trainer_of("adam:learning_rate=0.1,use_ema=1", 1),
+                   *plain = trainer_of("adam:learning_rate=0.1", 1);
+    const float *b = data_of(t, "b", NULL), *average = data_of(t, "b", "moving_average");
+    const size_t bytes = 3 * sizeof *b;
+    const struct value *saved;
+    struct model *m;
+
+    trainer_finalize(t);
+    ck_assert(data_of(t, "v", NULL)[0] != 0);
+    take_steps(t, 4);
+    take_steps(plain, 4);
+    ck_assert(memcmp(b, data_of(plain, "b", NULL), bytes) == 0 && memcmp(b, average, bytes) != 0);
+    trainer_finalize(t);
+    ck_assert(memcmp(b, average, bytes) == 0);
+    m = trainer_export(t, &report);
+    expect_ok(m && model_build(m, &report));
+    saved = graph_find(m->graph, "b");
+    ck_assert(saved && memcmp(saved->initializer->data, average, bytes) == 0);
+    trainer_finalize(plain);
+    ck_assert(memcmp(data_of(plain, "b", NULL), average, bytes) != 0);
+    model_free(m);
+    trainer_free(plain);
+    trainer_free(t);
+}
+END_TEST
+
+/* The gradient of a table is the sum over all that a batch reads of a row, which the optimiser squares. */
+START_TEST(rows_that_are_read_again_add_up)
+{
+    struct trainer *t = trainer_of("adagrad:learning_rate=1,initial_accumulator_value=0", 1);
+    const float *sum = data_of(t, "table", "accumulator");
+    float before[6 * 40];
+
+    memcpy(before, data_of(t, "table", NULL), sizeof before);
+    take_steps(t, 1);
+    for (int k = 0; k < 6 * 40; k++) { /* a step of 1 for each that has a gradient, however many times it was read */
+        const double moved = fabs((double)data_of(t, "table", NULL)[k] - (double)before[k]);
+
+        ck_assert_msg(sum[k] > 1e-5f ? fabs(moved - 1) < .01 : moved < 1, "element %d has moved by %g", k, moved);
+        ck_assert(k / 40 == 4 ? sum[k] == 0 : sum[k] > 0);
+    }
+    trainer_free(t);
+}
+END_TEST
+
+/* In the middle of what is accumulated, too. */
+START_TEST(a_snapshot_brings_all_back)
+{
+    struct trainer *straight = trainer_of(everything[_i], 1), *t = trainer_of(everything[_i], 1);
+    struct snapshot *s;
+
+    take_steps(straight, 6);
+    take_steps(t, 3);
+    s = trainer_snapshot(t, &report);
+    expect_ok(s);
+    take_steps(t, 4);
+    trainer_restore(t, s);
+    take_steps(t, 3);
+    expect_same(straight, t);
+    snapshot_free(t, s);
+    trainer_free(t);
+    trainer_free(straight);
+}
+END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("optimizers");
@@ -309,5 +596,14 @@ Suite *suite(void)
     (void)expect_error;
     add_tests(s, a_step_is_keras_step, CASES);
     add_tests(s, in_double_too, CASES);
+    add_tests(s, a_gradient_that_is_no_number_changes_nothing, CHANGED);
+    add_tests(s, clipping_by_value_takes_what_is_infinite, 2);
+    add_tests(s, no_optimiser_hides_what_is_not_finite, OPTIMIZER_COUNT);
+    add_tests(s, decay_leaves_what_is_infinite, 2);
+    add_test(s, decay_is_of_those_that_decay);
+    add_tests(s, threads_change_no_bit, EVERYTHING);
+    add_test(s, parameters_become_their_averages);
+    add_test(s, rows_that_are_read_again_add_up);
+    add_tests(s, a_snapshot_brings_all_back, EVERYTHING);
     return s;
 }

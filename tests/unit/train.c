@@ -660,7 +660,8 @@ END_TEST
 /* A mask of -inf that is added is taken for a bias: it stays what it is, and is no error. */
 START_TEST(what_was_infinite_may_stay_so)
 {
-    static const char *const optimizers[] = { "adam", "sgd:learning_rate=0.1", "rmsprop:momentum=0.9" };
+    static const char *const optimizers[] = { "adam", "sgd:learning_rate=0.1", "rmsprop:momentum=0.9",
+                                              "adamw:use_ema=1,ema_overwrite_frequency=2", "lion:clipnorm=1" };
     const struct trainer_options o = { .optimizer = optimizers[_i], .threads = 1, TARGET(.classes = 3) };
     struct trainer *t = trainer_of(
         HEAD "net (float[N, 2] x) => (float[N, 3] p)\n"
@@ -1335,7 +1336,7 @@ Suite *suite(void)
     add_tests(s, bad_options_are_refused, 19);
     add_tests(s, a_parameter_that_is_not_finite_is_an_error, COUNT(lost_cases));
     add_test(s, a_statistic_that_is_not_finite_is_an_error);
-    add_tests(s, what_was_infinite_may_stay_so, 3);
+    add_tests(s, what_was_infinite_may_stay_so, 5);
     add_test(s, no_improvement_stops_early);
     add_tests(s, the_best_epoch_is_told_by_the_metric, 4);
     add_test(s, constants_of_nodes_train_too);

@@ -4,8 +4,6 @@
 #include "train/optimizers/adam.h"
 #include <math.h>
 
-enum { MOMENTUM, VELOCITY, VELOCITY_HAT }; /* slots */
-
 #define LOOPS "train/optimizers/adam.c"
 #include "train/each_real.h"
 
@@ -26,7 +24,7 @@ bool adam_apply(const struct update *u)
 
     if (s->amsgrad)
         return amsgrad_float(u, u->rate);
-    return u->kernels->update->adam(u->w, u->slots[MOMENTUM], u->slots[VELOCITY], u->g, u->n, u->rate,
+    return u->kernels->update->adam(u->w, u->slots[ADAM_MOMENTUM], u->slots[ADAM_VELOCITY], u->g, u->n, u->rate,
                                     (float)(1 - s->beta_1), (float)(1 - s->beta_2), (float)s->epsilon);
 }
 
@@ -38,7 +36,7 @@ bool adam_apply_double(const struct update_double *u)
 
     if (s->amsgrad)
         return amsgrad_double(u, alpha);
-    return u->kernels->update->adam_double(u->w, u->slots[MOMENTUM], u->slots[VELOCITY], u->g, u->n, alpha,
+    return u->kernels->update->adam_double(u->w, u->slots[ADAM_MOMENTUM], u->slots[ADAM_VELOCITY], u->g, u->n, alpha,
                                            1 - s->beta_1, 1 - s->beta_2, s->epsilon);
 }
 
@@ -47,7 +45,9 @@ const struct optimizer_def optimizer_adam = {
              (const struct spec_option[]){ LEARNING_RATE(struct adam, .001), ADAM_OPTIONS, { 0 } } },
     .title = "Adam",
     .settings_size = sizeof(struct adam),
-    .slots = ADAM_SLOTS,
+    .slots = { [ADAM_MOMENTUM] = { .name = "momentum" },
+               [ADAM_VELOCITY] = { .name = "velocity" },
+               [ADAM_VELOCITY_HAT] = { .name = "velocity_hat", .needed_by = "amsgrad" } },
     .rate = adam_rate,
     .apply = adam_apply,
     .apply_double = adam_apply_double,
@@ -59,7 +59,7 @@ static bool NAME(amsgrad)(const struct UPDATE *u, REAL alpha)
 {
     const struct adam *s = u->settings;
     const REAL a = (REAL)(1 - s->beta_1), b = (REAL)(1 - s->beta_2), epsilon = (REAL)s->epsilon;
-    REAL *w = u->w, *m = u->slots[MOMENTUM], *v = u->slots[VELOCITY], *hat = u->slots[VELOCITY_HAT];
+    REAL *w = u->w, *m = u->slots[ADAM_MOMENTUM], *v = u->slots[ADAM_VELOCITY], *hat = u->slots[ADAM_VELOCITY_HAT];
     const REAL *g = u->g;
 
     INDEPENDENT

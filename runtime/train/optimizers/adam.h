@@ -19,13 +19,8 @@ struct adam {
     {                                                                                                                  \
         SPEC_FIELD(struct adam, amsgrad), "divide by the largest mean square so far", SPEC_FLAG                        \
     }
-#define ADAM_SLOTS                                                                                                     \
-    {                                                                                                                  \
-        { .name = "momentum" }, { .name = "velocity" },                                                                \
-        {                                                                                                              \
-            "velocity_hat", "amsgrad"                                                                                  \
-        }                                                                                                              \
-    }
+
+enum { ADAM_MOMENTUM, ADAM_VELOCITY, ADAM_VELOCITY_HAT }; /* slots */
 
 float adam_rate(const void *settings, float learning_rate, int64_t step);
 bool adam_apply(const struct update *u);

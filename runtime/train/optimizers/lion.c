@@ -38,7 +38,7 @@ static bool NAME(apply)(const struct UPDATE *u)
     for (int64_t k = 0; k < u->n; k++) {
         const REAL way = m[k] * beta_1 + g[k] * (1 - beta_1);
 
-        w[k] -= lr * (way > 0 ? 1 : way < 0 ? -1 : way); /* what is no number stays one */
+        w[k] -= lr * (way > 0 ? 1 : way < 0 ? -1 : 0) + (way - way); /* a momentum that is not finite is seen */
         m[k] = m[k] * beta_2 + g[k] * (1 - beta_2);
     }
     return ALL_FINITE(w, u->n);

@@ -287,7 +287,7 @@ void spec_help(struct text *out, spec_table *table, const struct spec_option *co
             put_option(out, o);
     }
     if (common)
-        text_printf(out, "  each of them, too:\n");
+        text_printf(out, "  options of each:\n");
     for (const struct spec_option *o = common ? common : none; o->key; o++)
         put_option(out, o);
 }

@@ -9,16 +9,14 @@
 #define MOST          1e30
 
 const struct spec_option common_options[] = {
-    { OPTION(weight_decay), "how much of a parameter goes in a step, times the learning rate", .high = MOST },
-    { OPTION(clipnorm), "the longest that the gradient of a parameter may be; 0: as it is", .high = MOST },
-    { OPTION(clipvalue), "the largest that an element of a gradient may be; 0: as it is", .high = MOST },
-    { OPTION(global_clipnorm), "the longest that all gradients together may be; 0: as they are", .high = MOST },
-    { OPTION(gradient_accumulation_steps), "batches whose gradients are averaged for one update", SPEC_COUNT, .low = 1,
-      .high = 1e6, .fallback = 1 },
-    { OPTION(use_ema), "moving averages of the parameters, which they become when fit ends", SPEC_FLAG },
+    { OPTION(weight_decay), "how much decays, times learning_rate", .high = MOST },
+    { OPTION(clipnorm), "length that a tensor's gradient may have; 0: any", .high = MOST },
+    { OPTION(clipvalue), "what an element of one may be; 0: anything", .high = MOST },
+    { OPTION(global_clipnorm), "length that all together may have; 0: any", .high = MOST },
+    { OPTION(gradient_accumulation_steps), "batches for one update", SPEC_COUNT, .low = 1, .high = 1e6, .fallback = 1 },
+    { OPTION(use_ema), "moving averages, which parameters become in the end", SPEC_FLAG },
     { OPTION(ema_momentum), "how much of an average stays", .high = 1, .fallback = .99 },
-    { OPTION(ema_overwrite_frequency), "the parameters become the averages every so many updates; 0: never", SPEC_COUNT,
-      .high = 1e9 },
+    { OPTION(ema_overwrite_frequency), "updates until they do; 0: the end", SPEC_COUNT, .high = 1e9 },
     { 0 }
 };
 

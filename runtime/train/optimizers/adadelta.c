@@ -13,7 +13,7 @@ enum { GRADIENTS, CHANGES }; /* slots */
 #include "train/each_real.h"
 
 const struct optimizer_def optimizer_adadelta = {
-    .row = { "adadelta", "steps as long as the last ones (Zeiler, arXiv:1212.5701, whose learning_rate is 1)",
+    .row = { "adadelta", "steps as long as the last ones (arXiv:1212.5701, where the rate is 1)",
              (const struct spec_option[]){
                  LEARNING_RATE(struct settings, .001),
                  { SPEC_FIELD(struct settings, rho), "how much of the mean squares stays", .high = 1, .fallback = .95 },

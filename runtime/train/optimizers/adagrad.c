@@ -16,11 +16,11 @@ static double begins(const void *settings)
 #include "train/each_real.h"
 
 const struct optimizer_def optimizer_adagrad = {
-    .row = { "adagrad", "slower, the more a parameter has moved (Duchi, Hazan and Singer 2011)",
+    .row = { "adagrad", "slower, the more a parameter has moved (Duchi and others 2011)",
              (const struct spec_option[]){
                  LEARNING_RATE(struct settings, .001),
-                 { SPEC_FIELD(struct settings, initial_accumulator_value), "what the sum of the squares begins with",
-                   .high = 1e30, .fallback = .1 },
+                 { SPEC_FIELD(struct settings, initial_accumulator_value), "of the sum of squares", .high = 1e30,
+                   .fallback = .1 },
                  { SPEC_FIELD(struct settings, epsilon), "keeps the quotient finite", .high = 1e30, .fallback = 1e-7 },
                  { 0 } } },
     .title = "Adagrad",

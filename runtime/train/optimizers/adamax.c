@@ -13,7 +13,7 @@ enum { MOMENTUM, NORM }; /* slots */
 #include "train/each_real.h"
 
 const struct optimizer_def optimizer_adamax = {
-    .row = { "adamax", "Adam by the largest gradient, not the mean square (Kingma and Ba, arXiv:1412.6980)",
+    .row = { "adamax", "Adam by the largest gradient (Kingma and Ba, arXiv:1412.6980)",
              (const struct spec_option[]){
                  LEARNING_RATE(struct settings, .001),
                  { SPEC_FIELD(struct settings, beta_1), "how much of the mean of the gradients stays", SPEC_BELOW,

@@ -14,7 +14,7 @@ enum { MOMENTUM, VELOCITY }; /* slots */
 #include "train/each_real.h"
 
 const struct optimizer_def optimizer_lamb = {
-    .row = { "lamb", "Adam with steps in proportion to each tensor (You and others, arXiv:1904.00962)",
+    .row = { "lamb", "Adam, in proportion to each tensor (You and others, arXiv:1904.00962)",
              (const struct spec_option[]){
                  LEARNING_RATE(struct settings, .001),
                  { SPEC_FIELD(struct settings, beta_1), "how much of the mean of the gradients stays", SPEC_BELOW,

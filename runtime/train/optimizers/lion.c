@@ -11,7 +11,7 @@ struct settings {
 #include "train/each_real.h"
 
 const struct optimizer_def optimizer_lion = {
-    .row = { "lion", "as far for each parameter, by the sign of its momentum (Chen and others, arXiv:2302.06675)",
+    .row = { "lion", "by the sign of the momentum (Chen and others, arXiv:2302.06675)",
              (const struct spec_option[]){
                  LEARNING_RATE(struct settings, .001),
                  { SPEC_FIELD(struct settings, beta_1), "how much the momentum counts against the gradient", .high = 1,

@@ -85,6 +85,8 @@ double common_measure(const struct common_step *c, const struct common_range *x)
 
 void common_gradient(const struct common_step *c, const struct common_range *x, struct common_clip clip, void *out)
 {
+    if (!x->n)
+        return;
     if (x->dtype == F64)
         gradient_double(c, x, clip, out);
     else

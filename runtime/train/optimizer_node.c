@@ -132,7 +132,7 @@ static void *elements(const struct update_job *j, int k, int which, int64_t from
 {
     const struct tensor *t = which < 0 ? NULL : input(j, k, which);
 
-    return t ? (char *)t->data + from * (int64_t)dtype_size(t->dtype) : NULL;
+    return t && t->data ? (char *)t->data + from * (int64_t)dtype_size(t->dtype) : NULL;
 }
 
 /* One of the optimiser's own slots. Of what is not kept for each element all is given. */

@@ -519,6 +519,21 @@ static const float *data_of(struct trainer *t, const char *name, const char *slo
     return found->data;
 }
 
+START_TEST(slots_begin_as_keras_slots)
+{
+    struct trainer *sums = trainer_of("adagrad:initial_accumulator_value=0.25", 1), *products = trainer_of("nadam", 1);
+    const struct tensor *product = trainer_state(products, "w", "u_product");
+
+    ck_assert(data_of(sums, "w", "accumulator")[0] == .25f && data_of(sums, "w", "accumulator")[79999] == .25f);
+    ck_assert(product && product->rank == 0 && *(const float *)product->data == 1);
+    ck_assert(data_of(products, "w", "momentum")[0] == 0);
+    take_steps(products, 2);
+    ck_assert(*(const float *)product->data < .3f);
+    trainer_free(products);
+    trainer_free(sums);
+}
+END_TEST
+
 /* As when Keras' fit ends; not before, and not of a trainer that has not learned. */
 START_TEST(parameters_become_their_averages)
 {
@@ -602,6 +617,7 @@ Suite *suite(void)
     add_tests(s, decay_leaves_what_is_infinite, 2);
     add_test(s, decay_is_of_those_that_decay);
     add_tests(s, threads_change_no_bit, EVERYTHING);
+    add_test(s, slots_begin_as_keras_slots);
     add_test(s, parameters_become_their_averages);
     add_test(s, rows_that_are_read_again_add_up);
     add_tests(s, a_snapshot_brings_all_back, EVERYTHING);

@@ -204,12 +204,19 @@ static void begin(struct node_run *n)
         generate(&n->state[0][p], key_of("updates/%s", shapes[p].name), 0);
 }
 
+/* Gradients are only read: two parameters may have one. */
 static void step(struct node_run *n, int t)
 {
+    double before[PARAMETERS][MOST_SIZE];
+
+    for (int p = 0; p < PARAMETERS; p++)
+        memcpy(before[p], n->gradient[p].data, (size_t)tensor_bytes(&n->gradient[p]));
     n->engine.number = (uint64_t)t;
     budget_start(&n->own);
     expect_ok(frame_run(n->frame, &report));
     budget_stop(&n->own);
+    for (int p = 0; p < PARAMETERS; p++)
+        ck_assert(memcmp(before[p], n->gradient[p].data, (size_t)tensor_bytes(&n->gradient[p])) == 0);
 }
 
 /* A step that must fail. */
@@ -519,6 +526,39 @@ static const float *data_of(struct trainer *t, const char *name, const char *slo
     return found->data;
 }
 
+static double moved_by(struct trainer *t, const char *name, const float *before)
+{
+    const struct tensor *w = trainer_state(t, name, NULL);
+    double square = 0;
+
+    for (int64_t k = 0; k < tensor_count(w); k++)
+        square += pow(real_at(F32, w->data, k) - (double)before[k], 2);
+    return sqrt(square);
+}
+
+/* However many pieces a tensor is cut into. */
+START_TEST(a_length_is_of_the_whole)
+{
+    static const char *const names[] = { "table", "w", "v", "b" };
+    static float before[4][80000];
+    struct trainer *t =
+        trainer_of(_i ? "sgd:learning_rate=1,global_clipnorm=0.01" : "sgd:learning_rate=1,clipnorm=0.01", 2);
+    double square = 0;
+
+    for (int k = 0; k < 4; k++)
+        memcpy(before[k], data_of(t, names[k], NULL), (size_t)tensor_bytes(trainer_state(t, names[k], NULL)));
+    take_steps(t, 1);
+    for (int k = 0; k < 4; k++) {
+        const double moved = moved_by(t, names[k], before[k]);
+
+        ck_assert_msg(_i || fabs(moved - .01) < 1e-6, "'%s' has moved by %g", names[k], moved);
+        square += moved * moved;
+    }
+    ck_assert_double_eq_tol(sqrt(square), _i ? .01 : .02, 2e-6);
+    trainer_free(t);
+}
+END_TEST
+
 START_TEST(slots_begin_as_keras_slots)
 {
     struct trainer *sums = trainer_of("adagrad:initial_accumulator_value=0.25", 1), *products = trainer_of("nadam", 1);
@@ -617,6 +657,7 @@ Suite *suite(void)
     add_tests(s, decay_leaves_what_is_infinite, 2);
     add_test(s, decay_is_of_those_that_decay);
     add_tests(s, threads_change_no_bit, EVERYTHING);
+    add_tests(s, a_length_is_of_the_whole, 2);
     add_test(s, slots_begin_as_keras_slots);
     add_test(s, parameters_become_their_averages);
     add_test(s, rows_that_are_read_again_add_up);

@@ -1333,7 +1333,7 @@ Suite *suite(void)
     add_tests(s, losses_are_guessed, COUNT(guesses));
     add_tests(s, losses_and_gradients_agree, COUNT(losses));
     add_tests(s, far_logits_are_not_clipped, 2);
-    add_tests(s, bad_options_are_refused, 19);
+    add_tests(s, bad_options_are_refused, 29);
     add_tests(s, a_parameter_that_is_not_finite_is_an_error, COUNT(lost_cases));
     add_test(s, a_statistic_that_is_not_finite_is_an_error);
     add_tests(s, what_was_infinite_may_stay_so, 5);

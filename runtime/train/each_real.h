@@ -11,13 +11,14 @@
  */
 #include "kernels/loop.h"
 
-#define REAL       float
-#define NAME(loop) loop##_float
-#define UPDATE     update
-#define SQRT       sqrtf
-#define POW        powf
-#define ABS        fabsf
-#define ALL_FINITE all_finite
+#define REAL        float
+#define NAME(loop)  loop##_float
+#define UPDATE      update
+#define SQRT        sqrtf
+#define POW         powf
+#define ABS         fabsf
+#define ALL_FINITE  all_finite
+#define SUM_SQUARES sum_squares
 #include LOOPS
 #undef REAL
 #undef NAME
@@ -26,14 +27,16 @@
 #undef POW
 #undef ABS
 #undef ALL_FINITE
+#undef SUM_SQUARES
 
-#define REAL       double
-#define NAME(loop) loop##_double
-#define UPDATE     update_double
-#define SQRT       sqrt
-#define POW        pow
-#define ABS        fabs
-#define ALL_FINITE all_finite_double
+#define REAL        double
+#define NAME(loop)  loop##_double
+#define UPDATE      update_double
+#define SQRT        sqrt
+#define POW         pow
+#define ABS         fabs
+#define ALL_FINITE  all_finite_double
+#define SUM_SQUARES sum_squares_double
 #include LOOPS
 #undef REAL
 #undef NAME
@@ -42,3 +45,4 @@
 #undef POW
 #undef ABS
 #undef ALL_FINITE
+#undef SUM_SQUARES

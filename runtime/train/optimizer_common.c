@@ -119,6 +119,22 @@ void common_average(const struct common_step *c, const struct common_range *x)
 
 #else
 
+double SUM_SQUARES(const REAL *x, int64_t n)
+{
+    enum { LANES = 8 }; /* sums side by side */
+    double sum[LANES] = { 0 }, all = 0;
+    int64_t k = 0;
+
+    for (; k + LANES <= n; k += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            sum[lane] += (double)x[k + lane] * (double)x[k + lane];
+    for (; k < n; k++)
+        all += (double)x[k] * (double)x[k];
+    for (int lane = 0; lane < LANES; lane++)
+        all += sum[lane];
+    return all;
+}
+
 /* The mean over the batches that were accumulated, of n elements from `at` on. What is no number stays so. */
 static void NAME(given)(const struct common_step *c, const struct common_range *x, int64_t at, int64_t n, REAL *out)
 {
@@ -141,24 +157,17 @@ static void NAME(given)(const struct common_step *c, const struct common_range *
 
 static double NAME(measure)(const struct common_step *c, const struct common_range *x)
 {
-    enum { BLOCK = 512, LANES = 8 }; /* sums side by side, in an order that is always the same */
-    double sum[LANES] = { 0 }, all = 0;
+    enum { BLOCK = 512 };
     REAL block[BLOCK];
+    double sum = 0;
 
     for (int64_t at = 0; at < x->n; at += BLOCK) {
         const int64_t n = x->n - at < BLOCK ? x->n - at : BLOCK;
-        int64_t k = 0;
 
         NAME(given)(c, x, at, n, block);
-        for (; k + LANES <= n; k += LANES)
-            for (int lane = 0; lane < LANES; lane++)
-                sum[lane] += (double)block[k + lane] * (double)block[k + lane];
-        for (; k < n; k++)
-            all += (double)block[k] * (double)block[k];
+        sum += SUM_SQUARES(block, n);
     }
-    for (int lane = 0; lane < LANES; lane++)
-        all += sum[lane];
-    return all;
+    return sum;
 }
 
 static void NAME(gradient)(const struct common_step *c, const struct common_range *x, struct common_clip clip,

@@ -38,6 +38,10 @@ struct common_step common_step_at(const struct common_settings *s, int64_t numbe
 /* Is the gradient not what the optimiser is given? Then common_measure must see all of it before anything changes. */
 bool common_changes_gradients(const struct common_settings *s);
 
+/* In an order that is always the same. */
+double sum_squares(const float *x, int64_t n);
+double sum_squares_double(const double *x, int64_t n);
+
 /* Elements of one parameter. */
 struct common_range {
     enum dtype dtype; /* of all that follows: float or double */

@@ -9,6 +9,13 @@ struct settings {
 };
 
 enum { MOMENTUM, VELOCITY }; /* slots */
+enum { BLOCK = 512 };
+
+/* Of what has no length, 1. */
+static double ratio(double parameter, double way)
+{
+    return parameter > 0 && way > 0 ? sqrt(parameter) / sqrt(way) : 1;
+}
 
 #define LOOPS "train/optimizers/lamb.c"
 #include "train/each_real.h"
@@ -36,7 +43,7 @@ const struct optimizer_def optimizer_lamb = {
 #else
 
 struct NAME(factors) {
-    REAL momentum, velocity, mean, square, epsilon; /* what comes to m and v; 1 - b^t */
+    REAL momentum, velocity, mean, square, epsilon; /* what comes to m and v; 1 / (1 - b^t) */
 };
 
 static struct NAME(factors) NAME(factors_of)(const struct UPDATE *u)
@@ -44,24 +51,29 @@ static struct NAME(factors) NAME(factors_of)(const struct UPDATE *u)
     const struct settings *s = u->settings;
     const REAL t = (REAL)u->step;
 
-    return (struct NAME(factors)){ (REAL)(1 - s->beta_1), (REAL)(1 - s->beta_2), 1 - POW((REAL)s->beta_1, t),
-                                   1 - POW((REAL)s->beta_2, t), (REAL)s->epsilon };
+    return (struct NAME(factors)){ (REAL)(1 - s->beta_1), (REAL)(1 - s->beta_2), 1 / (1 - POW((REAL)s->beta_1, t)),
+                                   1 / (1 - POW((REAL)s->beta_2, t)), (REAL)s->epsilon };
 }
 
 static void NAME(prepare)(const struct UPDATE *u, void *prepared)
 {
     const struct NAME(factors) f = NAME(factors_of)(u);
-    const REAL *m = u->slots[MOMENTUM], *v = u->slots[VELOCITY], *g = u->g;
-    double size = 0, length = 0;
+    double square = 0;
+    REAL way[BLOCK];
 
-    for (int64_t k = 0; k < u->n; k++) {
-        const REAL mean = m[k] + (g[k] - m[k]) * f.momentum, square = v[k] + (g[k] * g[k] - v[k]) * f.velocity;
-        const double way = (double)(mean / f.mean / (SQRT(square / f.square) + f.epsilon));
+    for (int64_t from = 0; from < u->n; from += BLOCK) {
+        const REAL *m = u->slots[MOMENTUM] + from, *v = u->slots[VELOCITY] + from, *g = u->g + from;
+        const int64_t n = u->n - from < BLOCK ? u->n - from : BLOCK;
 
-        size += (double)u->w[k] * (double)u->w[k];
-        length += way * way;
+        INDEPENDENT
+        for (int64_t k = 0; k < n; k++) {
+            const REAL mean = m[k] + (g[k] - m[k]) * f.momentum, size = v[k] + (g[k] * g[k] - v[k]) * f.velocity;
+
+            way[k] = mean * f.mean / (SQRT(size * f.square) + f.epsilon);
+        }
+        square += SUM_SQUARES(way, n);
     }
-    *(double *)prepared = size > 0 && length > 0 ? sqrt(size) / sqrt(length) : 1;
+    *(double *)prepared = ratio(SUM_SQUARES(u->w, u->n), square);
 }
 
 static bool NAME(apply)(const struct UPDATE *u)
@@ -75,7 +87,7 @@ static bool NAME(apply)(const struct UPDATE *u)
     for (int64_t k = 0; k < u->n; k++) {
         m[k] += (g[k] - m[k]) * f.momentum;
         v[k] += (g[k] * g[k] - v[k]) * f.velocity;
-        w[k] -= rate * (m[k] / f.mean / (SQRT(v[k] / f.square) + f.epsilon));
+        w[k] -= rate * (m[k] * f.mean / (SQRT(v[k] * f.square) + f.epsilon));
     }
     return ALL_FINITE(w, u->n);
 }

@@ -68,8 +68,9 @@ static bool NAME(apply)(const struct UPDATE *u)
     const struct settings *s = u->settings;
     const struct factors *f = u->prepared;
     const REAL beta_1 = (REAL)s->beta_1, beta_2 = (REAL)s->beta_2, epsilon = (REAL)s->epsilon, lr = u->learning_rate;
-    const REAL now = (REAL)f->now, next = (REAL)f->next, product = (REAL)f->product, begun = 1 - product * next;
-    const REAL squares = 1 - POW(beta_2, (REAL)u->step);
+    const REAL product = (REAL)f->product, next = (REAL)f->next;
+    const REAL of_mean = lr * next / (1 - product * next), of_gradient = lr * (1 - (REAL)f->now) / (1 - product);
+    const REAL of_square = 1 / (1 - POW(beta_2, (REAL)u->step));
     REAL *w = u->w, *m = u->slots[MOMENTUM], *v = u->slots[VELOCITY];
     const REAL *g = u->g;
 
@@ -77,7 +78,7 @@ static bool NAME(apply)(const struct UPDATE *u)
     for (int64_t k = 0; k < u->n; k++) {
         m[k] += (g[k] - m[k]) * (1 - beta_1);
         v[k] += (g[k] * g[k] - v[k]) * (1 - beta_2);
-        w[k] -= (next * m[k] / begun + (1 - now) * g[k] / (1 - product)) * lr / (SQRT(v[k] / squares) + epsilon);
+        w[k] -= (m[k] * of_mean + g[k] * of_gradient) / (SQRT(v[k] * of_square) + epsilon);
     }
     return ALL_FINITE(w, u->n);
 }

@@ -642,6 +642,9 @@ typedef struct kiln_trainer_options {
     /* [rate_factor_count] of several whose patterns match a parameter the last counts */
     const kiln_rate_factor *rate_factors;
     size_t rate_factor_count;
+    /* [exclude_from_weight_decay_count] as `freeze`: what the optimiser's weight_decay leaves alone */
+    const char *const *exclude_from_weight_decay;
+    size_t exclude_from_weight_decay_count;
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
@@ -689,6 +692,9 @@ KILN_API const kiln_tensor *kiln_trainer_output(const kiln_trainer *trainer, siz
 KILN_API kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, kiln_error *err);
 /* That the next step takes. */
 KILN_API double kiln_trainer_learning_rate(const kiln_trainer *trainer);
+/* After the last step: parameters become their moving averages, where the optimiser was asked for such (use_ema=1);
+ * kiln_trainer_fit does so when it ends. Errors: BAD_ARGUMENT. */
+KILN_API kiln_status kiln_trainer_finalize(kiln_trainer *trainer, kiln_error *err);
 /* A copy, for the caller, of what a parameter has: its value (`what` is NULL or "value"), its gradient in the latest
  * step ("gradient", with options.keep_gradients), or what the optimiser keeps for it ("momentum", "velocity" ...: a
  * wrong one is answered with those that there are): float, or double where the parameter is. Errors: BAD_ARGUMENT,
@@ -1021,7 +1027,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0 }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0, NULL, 0 }
 /* clang-format on */
 
 #ifdef __cplusplus

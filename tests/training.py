@@ -125,6 +125,22 @@ def frozen():
     return None if same == want else f"{sorted(same ^ want)} should not"
 
 
+def decayed():
+    """By a rate that leaves nothing of what decays; what a pattern names learns as without decay."""
+    x, y = samples((1, 28, 28), 10)
+    np.savez("data.npz", x=x[:8], y=y[:8])
+    kiln("init", MODELS / "mnist_mlp/leaky.onnxtxt", "--output", "a.onnx")
+    train = "train", "a.onnx", "--data", "npz:data.npz", "--batch", 8, "--no-shuffle", "--optimizer"
+    kiln(*train, "sgd:learning_rate=0.5", "--output", "b.onnx")
+    kiln(*train, "sgd:learning_rate=0.5,weight_decay=2", "--exclude-from-weight-decay", "*.bias", "--output", "c.onnx")
+    a, b, c = ({i.name: onnx.numpy_helper.to_array(i) for i in onnx.load(f).graph.initializer} for f in ("a.onnx", "b.onnx", "c.onnx"))
+    for name in b:
+        want = b[name] if name.endswith(".bias") else b[name] - a[name]
+        if np.abs(c[name] - want).max() > 1e-6:
+            return f"{name} differs by {np.abs(c[name] - want).max()}"
+    return None
+
+
 def pixels():
     """A class for each pixel: as numbers and as one-hot rows it is the same loss, with the Softmax before the Transpose."""
     Path("pixels.onnxtxt").write_text('''<ir_version: 8, opset_import: ["": 17]> g (float[N, 3, 4, 4] x) => (float[N, 4, 4, 2] y)
@@ -265,6 +281,8 @@ def mistakes():
         (["--optimizer", "sgd:learning_rate=nan"], 2, "'learning_rate' is nan"),
         (["--loss", "hinge"], 2, "loss 'hinge' is unknown"),
         (["--freeze", "conv*"], 2, "names no trainable parameter"),
+        (["--exclude-from-weight-decay", "conv*", "--optimizer", "adamw"], 2, "names no trainable parameter"),
+        (["--optimizer", "adam:clipnorm=1,clipvalue=1"], 2, "'clipnorm', 'clipvalue' and 'global_clipnorm' are given, must be one of them"),
         (["--save-best", "val_loss"], 2, "needs validation data"),
         (["--save-best", "beauty"], 2, "metric 'beauty' is unknown, must be loss, accuracy, with val_ before it or without"),
         (["--early-stop", "beauty:3"], 2, "metric 'beauty' is unknown"),
@@ -368,6 +386,6 @@ with tempfile.TemporaryDirectory() as scratch:
         attempt(f"network.{text.parent.name}.{text.stem}", every_network, text)
     for folder in sorted(p.parent for p in MODELS.glob("*/keras.onnx")):
         attempt(f"keras-export.{folder.name}", keras_export, folder)
-    for test in (threads_and_seeds, logs, frozen, pixels, several, many_outputs, regression, mistakes, over_inputs, two_outputs):
+    for test in (threads_and_seeds, logs, frozen, decayed, pixels, several, many_outputs, regression, mistakes, over_inputs, two_outputs):
         attempt(test.__name__, test)
 sys.exit(harness.failures > 0)

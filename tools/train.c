@@ -35,7 +35,8 @@ enum {
     KEY_PLATEAU,
     KEY_REGULARIZE,
     KEY_REGULARIZE_ACTIVITY,
-    KEY_FACTOR
+    KEY_FACTOR,
+    KEY_UNDECAYED
 };
 
 static const struct argp_option argp_options[] = {
@@ -73,6 +74,8 @@ static const struct argp_option argp_options[] = {
       "add {regularizers} of parameters, as --freeze, to the loss: '*kernel=l2:0.0001'; may be repeated", 2 },
     { "regularize-activity", KEY_REGULARIZE_ACTIVITY, "PATTERN=NAME[:KEY=VALUE,...]", 0,
       "likewise of what nodes compute, by the names of values or nodes: the mean over the samples", 2 },
+    { "exclude-from-weight-decay", KEY_UNDECAYED, "PATTERN", 0,
+      "likewise, what the optimizer's weight_decay leaves alone; may be repeated", 2 },
     { "untie", KEY_UNTIE, NULL, 0, "an initializer that several nodes read becomes one for each", 2 },
     { "threads", 't', "N", 0, "(one for each CPU)", 2 },
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 2 },
@@ -181,6 +184,9 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
         return add_pattern(o->freeze, &l->trainer.freeze_count, "freeze", arg, state);
     case KEY_TRAINABLE:
         return add_pattern(o->train, &l->trainer.train_count, "trainable", arg, state);
+    case KEY_UNDECAYED:
+        return add_pattern(o->undecayed, &l->trainer.exclude_from_weight_decay_count, "exclude-from-weight-decay", arg,
+                           state);
     case KEY_EXACT:
         l->trainer.exact = true;
         return 0;
@@ -356,6 +362,7 @@ static int run(int argc, char **argv)
 
     o.fit.batch = 32;
     o.learn.trainer.freeze = o.freeze;
+    o.learn.trainer.exclude_from_weight_decay = o.undecayed;
     o.learn.trainer.train = o.train;
     o.learn.trainer.regularizers = o.regularizers;
     o.learn.trainer.rate_factors = o.factors;

@@ -12,7 +12,7 @@ struct train_options {
     const char *checkpoint, *resume; /* directories; NULL: none */
     int64_t epochs;                  /* may be 0: the model is written as it is */
     const char *output, *history, *step_log, *figure, *profile;
-    const char *freeze[MAX_PATTERNS], *train[MAX_PATTERNS];
+    const char *freeze[MAX_PATTERNS], *train[MAX_PATTERNS], *undecayed[MAX_PATTERNS];
     kiln_regularizer regularizers[MAX_PATTERNS];
     kiln_rate_factor factors[MAX_PATTERNS];
     bool quiet;

@@ -54,6 +54,8 @@ kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn write, v
         [KILN_OPTIMIZERS] = optimizer_table,     [KILN_SCHEDULES] = schedule_table, [KILN_PLATEAU] = plateau_table,
         [KILN_REGULARIZERS] = regularizer_table
     };
+    static const struct spec_option *const common[sizeof tables / sizeof *tables] = { [KILN_OPTIMIZERS] =
+                                                                                          common_options };
     struct writing w;
 
     if (!write)
@@ -63,7 +65,9 @@ kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn write, v
     api_write_begin(&w, NULL, NULL);
     if (table == KILN_FORMATS)
         (help ? format_help : format_names)(&w.text);
+    else if (help)
+        spec_help(&w.text, tables[table], common[table]);
     else
-        (help ? spec_help : spec_names)(&w.text, tables[table]);
+        spec_names(&w.text, tables[table]);
     return api_write_end(&w, true, write, user, err);
 }

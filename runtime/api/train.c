@@ -83,7 +83,8 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
                                   .total = context_total(o->context),
                                   .pool = o->context ? o->context->pool : NULL,
                                   .seed = o->seed,
-                                  .patterns = { o->train_count, o->freeze_count, o->train, o->freeze },
+                                  .patterns = { o->train_count, o->freeze_count, o->train, o->freeze,
+                                                o->exclude_from_weight_decay_count, o->exclude_from_weight_decay },
                                   .untie = o->untie,
                                   .keep_gradients = o->keep_gradients,
                                   .measure = o->measure,
@@ -268,6 +269,16 @@ kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, k
         return api_refuse(err, "the learning rate is that of schedule '%s', it cannot be set",
                           trainer->trainer->schedule.def->row.name);
     trainer->trainer->learning_rate = rate;
+    return api_end(&r, true, err);
+}
+
+kiln_status kiln_trainer_finalize(kiln_trainer *trainer, kiln_error *err)
+{
+    const struct report r = { 0 };
+
+    if (!trainer)
+        return api_refuse(err, "trainer is NULL");
+    trainer_finalize(trainer->trainer);
     return api_end(&r, true, err);
 }
 

@@ -77,8 +77,10 @@ static bool check_factors(const kiln_trainer_options *o, kiln_error *err)
 bool api_check_training(const kiln_trainer_options *o, kiln_error *err)
 {
     return check_patterns(o->freeze, o->freeze_count, "freeze", err) &&
-           check_patterns(o->train, o->train_count, "train", err) && check_targets(o, err) &&
-           check_regularizers(o, err) && check_factors(o, err);
+           check_patterns(o->train, o->train_count, "train", err) &&
+           check_patterns(o->exclude_from_weight_decay, o->exclude_from_weight_decay_count, "exclude_from_weight_decay",
+                          err) &&
+           check_targets(o, err) && check_regularizers(o, err) && check_factors(o, err);
 }
 
 /* -- what the data tell -- */

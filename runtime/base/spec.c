@@ -112,6 +112,7 @@ const struct spec_row *spec_find(spec_table *table, const char *spec, const stru
 struct reading {
     void *settings;
     const struct spec_row *row;
+    const struct spec_common *common;
     const struct spec_subject *about;
     struct report *report;
 };
@@ -158,6 +159,14 @@ static bool bad(const struct reading *g, const struct spec_option *o, const char
                 what);
 }
 
+static bool is_common(const struct reading *g, const struct spec_option *o)
+{
+    for (const struct spec_option *c = g->common->options; c->key; c++)
+        if (c == o)
+            return true;
+    return false;
+}
+
 static bool store(const struct reading *g, const struct spec_option *o, double value)
 {
     const bool below = o->kind == SPEC_BELOW;
@@ -173,7 +182,7 @@ static bool store(const struct reading *g, const struct spec_option *o, double v
         return bad(g, o, "is %g, must be a whole number", value);
     if (!fits_float(value))
         return bad(g, o, "is %g, which is not 0 and less than a float can hold", value);
-    put(g->settings, o, value);
+    put(is_common(g, o) ? g->common->settings : g->settings, o, value);
     return true;
 }
 
@@ -279,6 +288,9 @@ static bool unknown_key(const struct reading *g, const char *key, size_t n)
 
     for (const struct spec_option *o = options; o->key; o++)
         text_printf(&list, "%s%s", o == options ? "" : ", ", o->key);
+    for (const struct spec_option *o = g->common->options; o->key; o++)
+        if (!spec_option_of(g->row, o->key))
+            text_printf(&list, "%s%s", list.data ? ", " : "", o->key);
     fail(g->report, g->about->code, g->about->where, "%s '%s' has no option '%.*s', but %s", g->about->kind,
          g->row->name, (int)(n > 60 ? 60 : n), key,
          list.failed ? "others"
@@ -301,30 +313,52 @@ static bool read_value(const struct reading *g, const struct spec_option *o, con
     return true;
 }
 
-bool spec_read(void *settings, const struct spec_row *row, const char *spec, const struct spec_subject *about,
-               struct report *r)
+/* The option of that name; NULL where there is none. */
+static const struct spec_option *find_option(const struct reading *g, const char *key, size_t n)
 {
-    const struct reading g = { settings, row, about, r };
-    const struct spec_option *const options = options_of(row);
-    const char *s = spec + spec_name_length(spec);
+    const struct spec_option *const lists[] = { options_of(g->row), g->common->options };
 
+    for (int k = 0; k < 2; k++)
+        for (const struct spec_option *o = lists[k]; o->key; o++)
+            if (strlen(o->key) == n && strncmp(o->key, key, n) == 0)
+                return o;
+    return NULL;
+}
+
+static void set_fallbacks(void *settings, const struct spec_option *options)
+{
     for (const struct spec_option *o = options; o->key; o++)
         if (o->kind == SPEC_LIST)
             *(struct spec_list *)(void *)((char *)settings + o->offset) = (struct spec_list){ 0 };
         else
             put(settings, o, o->absent ? (double)NAN : o->fallback);
+}
+
+bool spec_read(void *settings, const struct spec_row *row, const char *spec, const struct spec_subject *about,
+               struct report *r)
+{
+    return spec_read_with(settings, row, &(struct spec_common){ none, NULL }, spec, about, r);
+}
+
+bool spec_read_with(void *settings, const struct spec_row *row, const struct spec_common *common, const char *spec,
+                    const struct spec_subject *about, struct report *r)
+{
+    const struct reading g = { settings, row, common, about, r };
+    const struct spec_option *const options = options_of(row);
+    const char *s = spec + spec_name_length(spec);
+
+    set_fallbacks(settings, options);
+    set_fallbacks(common->settings, common->options);
     if (options->kind == SPEC_VALUE)
         return read_value(&g, options, s, spec);
     while (*s) {
         const char *key = ++s;
         const size_t n = strcspn(s, "=,");
-        const struct spec_option *o = options;
-        const bool bare = o->bare && s == spec + spec_name_length(spec) + 1 && s[n] != '=';
+        const bool bare = options->bare && s == spec + spec_name_length(spec) + 1 && s[n] != '=';
+        const struct spec_option *o = bare ? options : find_option(&g, key, n);
         size_t used;
 
-        while (!bare && o->key && (strlen(o->key) != n || strncmp(o->key, key, n) != 0))
-            o++;
-        if (!o->key)
+        if (!o)
             return unknown_key(&g, key, n);
         s += bare ? 0 : n + (s[n] == '=');
         used = read_option(&g, o, s);
@@ -359,11 +393,15 @@ static void put_option(struct text *out, const struct spec_option *o)
     }
 }
 
-void spec_help(struct text *out, spec_table *table)
+void spec_help(struct text *out, spec_table *table, const struct spec_option *common)
 {
     for (size_t k = 0; table(k); k++) {
         text_printf(out, "  %s - %s\n", table(k)->name, table(k)->help);
         for (const struct spec_option *o = options_of(table(k)); o->key; o++)
             put_option(out, o);
     }
+    if (common)
+        text_printf(out, "  options of each:\n");
+    for (const struct spec_option *o = common ? common : none; o->key; o++)
+        put_option(out, o);
 }

@@ -71,14 +71,23 @@ const struct spec_row *spec_find(spec_table *table, const char *spec, const stru
  * are read with a point whatever the locale, and keep within their bounds as floats, which is what becomes of them. */
 bool spec_read(void *settings, const struct spec_row *row, const char *spec, const struct spec_subject *about,
                struct report *r);
+/* The same where rows have options in common beside their own, which fill a struct of their own. A row's own option goes
+ * before a common one of its name. */
+struct spec_common {
+    const struct spec_option *options;
+    void *settings;
+};
+bool spec_read_with(void *settings, const struct spec_row *row, const struct spec_common *common, const char *spec,
+                    const struct spec_subject *about, struct report *r);
 /* The option of that name, for what is common to several rows; NULL where the row has none, and its value 0. */
 const struct spec_option *spec_option_of(const struct spec_row *row, const char *key);
 double spec_value(const struct spec_row *row, const void *settings, const char *key);
 
 /* "a, b or c" */
 void spec_names(struct text *out, spec_table *table);
-/* For people: each row in a line, its options in lines of their own below it. */
-void spec_help(struct text *out, spec_table *table);
+/* For people: each row in a line, its options in lines of their own below it. Below all of them, those that they have
+ * in common, which may be NULL. */
+void spec_help(struct text *out, spec_table *table, const struct spec_option *common);
 /* The same of names made elsewhere: puts what stands before name k of `count` in such a list. */
 void spec_comma(struct text *out, size_t k, size_t count);
 

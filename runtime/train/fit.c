@@ -395,6 +395,7 @@ static bool run_epochs(struct fit *f)
         if (!train_epoch(f) || !end_epoch(f))
             return false;
     }
+    trainer_finalize(f->trainer); /* then Keras' callbacks */
     if (f->best && isfinite(f->progress.restore_best))
         trainer_restore(f->trainer, f->best);
     return true;

@@ -510,6 +510,18 @@ static bool freeze_others(struct search *s, const struct parameter_patterns *q)
     return true;
 }
 
+static bool exclude_from_decay(struct search *s, const struct parameter_patterns *q)
+{
+    bool *marked = arena_array(s->arena, s->out->count, sizeof *marked, s->report);
+
+    for (size_t k = 0; k < q->undecayed; k++)
+        if (!marked || !mark(s, q->exclude_from_weight_decay[k], marked))
+            return false;
+    for (size_t k = 0; q->undecayed && k < s->out->count; k++)
+        s->out->at[k].no_decay = marked[k];
+    return true;
+}
+
 /* -- what the file says -- */
 
 static bool set_role(struct search *s, struct parameter *p, const char *said)
@@ -582,7 +594,7 @@ bool parameters_find(struct parameters *out, const struct model *m, const struct
     ok = freeze_others(&s, patterns);
     for (size_t k = 0; ok && k < patterns->freezes; k++)
         ok = freeze_matching(&s, patterns->freeze[k]);
-    return ok;
+    return ok && exclude_from_decay(&s, patterns);
 }
 
 int64_t parameter_elements(const struct parameter *p)

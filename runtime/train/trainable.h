@@ -29,6 +29,7 @@ struct parameter {
     const char *layer;         /* that the file says it belongs to (train/decided.h); NULL */
     bool half;                 /* only the first half of its last dimension trains, the other is 0 and stays so */
     int readers;               /* how many places read it so: above 1 it is shared, or an exporter merged equal ones */
+    bool no_decay;             /* weight_decay leaves it alone */
 };
 
 struct parameters {
@@ -42,6 +43,8 @@ struct parameter_patterns {
     size_t trains, freezes;
     const char *const *train;  /* only these train; none: all */
     const char *const *freeze; /* these keep their values */
+    size_t undecayed;
+    const char *const *exclude_from_weight_decay;
 };
 
 /* In the order of the nodes that read them, those without a reader last. `patterns` may be NULL. Memory is the arena's. */

@@ -1,4 +1,5 @@
 #include "train/trainer.h"
+#include "data/element.h"
 #include "train/batch_size.h"
 #include "train/class_axis.h"
 #include "train/decided.h"
@@ -18,6 +19,21 @@ enum {
 
 /* -- state -- */
 
+static bool add_slots(struct trainer *t, struct state *s, struct report *r)
+{
+    for (int k = 0; k < t->optimizer.slots; k++) {
+        double begins;
+        const struct tensor like = optimizer_slot(&t->optimizer, k, &s->value, &begins);
+        const int64_t n = begins != 0 ? tensor_count(&like) : 0;
+
+        if (!state_tensor(t, &s->slots[k], &like, NULL, r))
+            return false;
+        for (int64_t i = 0; i < n; i++)
+            element_put(s->slots[k].data, i, like.dtype, begins);
+    }
+    return true;
+}
+
 static bool add_states(struct trainer *t, enum role role, const struct map *messages, struct report *r)
 {
     for (size_t k = 0; k < t->parameters.count; k++) {
@@ -30,9 +46,8 @@ static bool add_states(struct trainer *t, enum role role, const struct map *mess
         if (!state_take(t, messages, s, r))
             return false;
         p->initial.data = NULL; /* its memory is the state's now, or another model's */
-        for (int n = 0; role == ROLE_TRAINABLE && n < t->optimizer.slots; n++)
-            if (!state_tensor(t, &s->slots[n], &s->value, NULL, r))
-                return false;
+        if (role == ROLE_TRAINABLE && !add_slots(t, s, r))
+            return false;
         t->state_count++;
         t->trainable += role == ROLE_TRAINABLE;
     }
@@ -83,6 +98,10 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
     struct map messages = { 0 };
     bool ok;
 
+    if (o->patterns.undecayed && t->optimizer.common.weight_decay == 0)
+        return fail(r, KILN_BAD_ARGUMENT, NULL,
+                    "'%s' is excluded from weight decay, but optimizer '%s' has weight_decay=0",
+                    o->patterns.exclude_from_weight_decay[0], t->optimizer.def->row.name);
     if (!parameters_find(&t->parameters, t->model, &o->patterns, &t->arena, r) || !leave_others(t, r))
         return false;
     t->states = arena_array(&t->arena, t->parameters.count, sizeof *t->states, r);
@@ -525,6 +544,18 @@ bool trainer_predict(struct trainer *t, const struct tensor *x, struct report *r
 const struct tensor *trainer_output(const struct trainer *t, size_t k)
 {
     return frame_get(t->prediction->frame, t->prediction->graph->outputs[k]);
+}
+
+void trainer_finalize(struct trainer *t)
+{
+    const int average = t->optimizer.common_slot[SLOT_AVERAGE];
+
+    for (size_t k = 0; average >= 0 && t->steps > 0 && k < t->trainable; k++) {
+        const size_t bytes = (size_t)tensor_bytes(&t->states[k].value);
+
+        if (bytes)
+            memcpy(t->states[k].value.data, t->states[k].slots[average].data, bytes);
+    }
 }
 
 /* -- looking at the state -- */

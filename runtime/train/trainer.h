@@ -74,7 +74,7 @@ struct state {
     struct tensor value;            /* the trainer's own memory: float, or double where the file's type is that */
     bool adopted;                   /* it is that of the initializer in the trainer's model */
     const void *beginning;          /* what it began with, where not all of that was finite; else NULL */
-    struct tensor slots[MAX_SLOTS]; /* of the value's type */
+    struct tensor slots[MAX_SLOTS]; /* of the value's type; of its shape, but for what is kept once for all of it */
     double rate_factor;             /* that the learning rate is multiplied by, where it trains */
 };
 
@@ -154,6 +154,8 @@ bool trainer_evaluate_batch(struct trainer *t, const struct tensor *x, const str
 
 /* That the next step takes. */
 double trainer_learning_rate(const struct trainer *t);
+/* What Keras' fit does when it ends: parameters become their moving averages, where the optimiser keeps such. */
+void trainer_finalize(struct trainer *t);
 
 /* The model's outputs for a batch, in inference form; trainer_output gives them, until the next call. */
 bool trainer_predict(struct trainer *t, const struct tensor *x, struct report *r);

@@ -458,16 +458,19 @@ static bool find_bounds(struct build *b, struct optimizer_inputs *to)
     const void **beginning = emit_alloc(&b->e, t->trainable * sizeof *beginning);
     double *limit = emit_alloc(&b->e, t->trainable * sizeof *limit);
     double *factor = emit_alloc(&b->e, t->trainable * sizeof *factor);
+    bool *decays = emit_alloc(&b->e, t->trainable * sizeof *decays);
 
-    for (size_t k = 0; beginning && limit && factor && k < t->trainable; k++) {
+    for (size_t k = 0; !b->e.failed && k < t->trainable; k++) {
         beginning[k] = t->states[k].beginning;
         limit[k] = state_limit(&t->states[k]);
         factor[k] = t->states[k].rate_factor;
+        decays[k] = !t->states[k].parameter->no_decay;
     }
     to->rate_factor = factor;
     to->beginning = beginning;
     to->limit = limit;
-    return beginning && limit && factor;
+    to->decays = decays;
+    return !b->e.failed;
 }
 
 /* Slots and the rate are inputs of the graph that have no name in the file. */

@@ -447,6 +447,93 @@ START_TEST(parameters_are_read_and_written)
 }
 END_TEST
 
+static void expect_floats(kiln_trainer *t, const char *name, const char *what, const float *want, size_t count,
+                          bool same)
+{
+    kiln_tensor *got;
+
+    ok(kiln_trainer_get(&got, t, name, what, &err));
+    ck_assert_msg((memcmp(floats_of(got), want, count * sizeof *want) == 0) == same, "%s of '%s'",
+                  what ? what : "value", name);
+    kiln_tensor_free(got);
+}
+
+START_TEST(decay_leaves_out_what_is_named)
+{
+    static const char *const names[] = { "b" }, *const bad[] = { "c*" }, *const none[] = { NULL };
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    const int64_t dims[] = { 1, 2 }, one = 1;
+    const float x[] = { 0, 0 }, w[] = { .1f, .2f, -.3f, .4f, -.5f, .6f };
+    kiln_tensor *in = floats(2, dims, x), *y, *b;
+    kiln_model *m = open_text(net);
+    float before[3], decayed[6];
+    kiln_trainer *t;
+
+    o.optimizer = "sgd:learning_rate=1,weight_decay=0.5";
+    o.exclude_from_weight_decay = bad;
+    o.exclude_from_weight_decay_count = 1;
+    expect(kiln_trainer_new(&t, m, &o, &err), KILN_BAD_ARGUMENT, "'c*' names no trainable parameter");
+    o.exclude_from_weight_decay = none;
+    expect(kiln_trainer_new(&t, m, &o, &err), KILN_BAD_ARGUMENT, "exclude_from_weight_decay[0] is NULL");
+    o.exclude_from_weight_decay = names;
+    o.optimizer = "adam";
+    expect(kiln_trainer_new(&t, m, &o, &err), KILN_BAD_ARGUMENT,
+           "'b' is excluded from weight decay, but optimizer 'adam' has weight_decay=0");
+    o.optimizer = "sgd:learning_rate=1,weight_decay=0.5";
+    o.keep_gradients = true;
+    ok(kiln_trainer_new(&t, m, &o, &err));
+    ok(kiln_tensor_new(&y, KILN_INT64, 1, &one, NULL, &err));
+    ok(kiln_trainer_get(&b, t, "b", NULL, &err));
+    memcpy(before, floats_of(b), sizeof before);
+    kiln_tensor_free(b);
+    ok(kiln_trainer_step(t, in, y, NULL, &err));
+    for (int k = 0; k < 6; k++)
+        decayed[k] = w[k] - w[k] * .5f;
+    expect_floats(t, "w", NULL, decayed, 6, true); /* its gradient is 0, as x is */
+    ok(kiln_trainer_get(&b, t, "b", "gradient", &err));
+    for (int k = 0; k < 3; k++)
+        before[k] -= floats_of(b)[k];
+    kiln_tensor_free(b);
+    expect_floats(t, "b", NULL, before, 3, true);
+    kiln_tensor_free(in);
+    kiln_tensor_free(y);
+    kiln_model_free(m);
+    kiln_trainer_free(t);
+}
+END_TEST
+
+/* When fit ends, or when asked. */
+START_TEST(averages_are_taken_over)
+{
+    const int64_t dims[] = { 1, 2 }, one = 1;
+    const float x[] = { 1, 2 };
+    kiln_fit_options f = KILN_FIT_OPTIONS_INIT;
+    kiln_dataset *d = make_data(0);
+    kiln_trainer *t = new_trainer(d, "sgd:use_ema=1,ema_momentum=0.5");
+    kiln_tensor *in = floats(2, dims, x), *y, *average;
+
+    expect(kiln_trainer_finalize(NULL, &err), KILN_BAD_ARGUMENT, "trainer is NULL");
+    ok(kiln_tensor_new(&y, KILN_INT64, 1, &one, NULL, &err));
+    for (int k = 0; k < 2; k++)
+        ok(kiln_trainer_step(t, in, y, NULL, &err));
+    ok(kiln_trainer_get(&average, t, "b", "moving_average", &err));
+    expect_floats(t, "b", NULL, floats_of(average), 3, false);
+    ok(kiln_trainer_finalize(t, &err));
+    expect_floats(t, "b", NULL, floats_of(average), 3, true);
+    kiln_tensor_free(average);
+    f.epochs = 2;
+    f.batch = 4;
+    ok(kiln_trainer_fit(t, d, &f, NULL, &err));
+    ok(kiln_trainer_get(&average, t, "b", "moving_average", &err));
+    expect_floats(t, "b", NULL, floats_of(average), 3, true);
+    kiln_tensor_free(average);
+    kiln_tensor_free(in);
+    kiln_tensor_free(y);
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+}
+END_TEST
+
 static bool count_each(void *user, const kiln_time *t)
 {
     *(int *)user += t->calls > 0;
@@ -622,6 +709,7 @@ START_TEST(tables_are_written)
         for (int help = 0; help < 2; help++) {
             ok(kiln_table_write(rows[k].table, help, take, &b, &err));
             ck_assert_int_eq(!strchr(b.data, '\n'), !help);
+            ck_assert(!strstr(b.data, "options of each") == !(help && rows[k].table == KILN_OPTIMIZERS));
             expect_text(&b, rows[k].name);
         }
     expect(kiln_table_write((kiln_table)9, false, take, &b, &err), KILN_BAD_ARGUMENT, "table 9");
@@ -644,6 +732,8 @@ Suite *suite(void)
     add_test(s, wrong_regularizers_and_factors_are_refused);
     add_test(s, a_trainer_predicts);
     add_test(s, parameters_are_read_and_written);
+    add_test(s, decay_leaves_out_what_is_named);
+    add_test(s, averages_are_taken_over);
     add_test(s, a_trainer_tells_of_itself);
     add_test(s, a_summary_tells_what_a_model_is_made_of);
     add_test(s, a_partial_model_has_a_summary);

@@ -29,18 +29,18 @@ END_TEST
 START_TEST(the_optimiser_updates)
 {
     struct {
-        double learning_rate, decay;
+        double learning_rate, least;
     } settings;
     float w[4] = { 1, -2, 3, 0 };
-    const float g[4] = { 5, -7, 0, .5f };
+    float g[4] = { 5, -7, 0, .5f };
     struct update u = { .settings = &settings, .learning_rate = .5f, .rate = .25f, .n = 4, .w = w, .g = g };
 
-    expect_ok(spec_read(&settings, &optimizer_sign_descent.row, "sign_descent:decay=0.5",
+    expect_ok(spec_read(&settings, &optimizer_sign_descent.row, "sign_descent:least=0.5",
                         &(struct spec_subject){ "optimizer", NULL, KILN_BAD_ARGUMENT }, &report));
-    ck_assert(settings.learning_rate == .001 && settings.decay == .5);
+    ck_assert(settings.learning_rate == .001 && settings.least == .5);
     ck_assert(optimizer_sign_descent.apply(&u));
-    ck_assert(w[0] == .5f && w[1] == -1.25f && w[2] == 2.25f && w[3] == -.25f);
-    u.rate = INFINITY;
+    ck_assert(w[0] == .75f && w[1] == -1.75f && w[2] == 3 && w[3] == 0);
+    g[2] = NAN;
     ck_assert(!optimizer_sign_descent.apply(&u));
 }
 END_TEST

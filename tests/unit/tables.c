@@ -103,7 +103,7 @@ static const struct optimizer_def decayed = {
                  { 0 } } },
     .title = "Decayed",
     .settings_size = sizeof(struct decayed),
-    .slots = { { "never", "twice" }, { "count", "counted" } },
+    .slots = { { .name = "never", .needed_by = "twice" }, { .name = "count", .needed_by = "counted" } },
     .rate = by_step,
     .apply = apply_decayed,
 };
@@ -197,7 +197,8 @@ START_TEST(optimisers_say_what_a_trainer_needs)
         ck_assert_msg(rate && rate->kind == SPEC_NUMBER && rate->high == MOST_RATE && rate->fallback > 0, "%s",
                       d->row.name);
         ck_assert(d->title && d->apply && d->settings_size && !d->prepare == !d->prepared_size);
-        for (int s = 0; s < MAX_SLOTS; s++)
+        ck_assert(!d->prepare || !d->apply_double || d->prepare_double);
+        for (int s = 0; s < OWN_SLOTS; s++)
             ck_assert_msg(!d->slots[s].needed_by || spec_option_of(&d->row, d->slots[s].needed_by), "%s: slot '%s'",
                           d->row.name, d->slots[s].name);
     }
@@ -311,7 +312,7 @@ START_TEST(help_is_made_from_the_rows)
 
     spec_names(&names, optimizer_table);
     ck_assert_str_eq(names.data, "adam, by_norm, decayed, rmsprop or sgd");
-    spec_help(&help, optimizer_table);
+    spec_help(&help, optimizer_table, common_options);
     ck_assert_ptr_nonnull(strstr(help.data,
                                  "\n  decayed - decay apart from the rate\n    learning_rate=0.5 (0 to 1e+30): "
                                  "how far a step goes\n    decay=0 (0 to below 1): of the weights\n    "

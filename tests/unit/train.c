@@ -533,7 +533,7 @@ START_TEST(bad_options_are_refused)
     static const struct {
         const char *loss, *optimizer, *says;
     } bad[] = {
-        { NULL, "adamax", "optimizer 'adamax' is unknown" },
+        { NULL, "adagrads", "optimizer 'adagrads' is unknown, must be adadelta, adagrad, adam, adamax, adamw," },
         { NULL, "adam:lr=1", "optimizer 'adam' has no option 'lr', but learning_rate, beta_1, beta_2, epsilon" },
         { NULL, "adam:learning_rate=nan", "'learning_rate' is nan, must be at least 0" },
         { NULL, "adam:learning_rate=-1", "'learning_rate' is -1, must be at least 0" },
@@ -550,6 +550,17 @@ START_TEST(bad_options_are_refused)
         { NULL, "sgd:momentum=1.00000000001", "'momentum' is 1.00000000001, must be" },
         { NULL, "sgd:nesterov=2", "'nesterov' is 2, must be 0 or 1" },
         { NULL, "sgd:momentum=0.9x", "'momentum' needs a number" },
+        { NULL, "adam:clipnorm=1,clipvalue=1",
+          "'adam': 'clipnorm', 'clipvalue' and 'global_clipnorm' are given, must" },
+        { NULL, "sgd:clipvalue=1,global_clipnorm=1", "'sgd': 'clipnorm', 'clipvalue' and 'global_clipnorm' are given" },
+        { NULL, "sgd:clipnorm=1,global_clipnorm=1", "must be one of them" },
+        { NULL, "sgd:clipnorm=-1", "'clipnorm' is -1, must be at least 0" },
+        { NULL, "sgd:gradient_accumulation_steps=0", "'gradient_accumulation_steps' is 0, must be at least 1" },
+        { NULL, "sgd:gradient_accumulation_steps=2.5", "'gradient_accumulation_steps' is 2.5, must be a whole number" },
+        { NULL, "sgd:ema_overwrite_frequency=2", "'sgd': 'ema_overwrite_frequency' is given, needs use_ema=1" },
+        { NULL, "sgd:use_ema=1,ema_momentum=1.5", "'ema_momentum' is 1.5, must be at least 0 and at most 1" },
+        { NULL, "adamw:weight_decay=-1", "'weight_decay' is -1, must be at least 0" },
+        { NULL, "sgd:decay=1", "has no option 'decay', but learning_rate, momentum, nesterov, weight_decay, clipnorm" },
         { "hinge", NULL, "loss 'hinge' is unknown" },
         { "binary_crossentropy:logits=1", NULL, "loss 'binary_crossentropy' has no option 'logits'" },
         { "binary_crossentropy:from_logits=1", NULL, "is no logits, it comes from Sigmoid" },
@@ -649,7 +660,8 @@ END_TEST
 /* A mask of -inf that is added is taken for a bias: it stays what it is, and is no error. */
 START_TEST(what_was_infinite_may_stay_so)
 {
-    static const char *const optimizers[] = { "adam", "sgd:learning_rate=0.1", "rmsprop:momentum=0.9" };
+    static const char *const optimizers[] = { "adam", "sgd:learning_rate=0.1", "rmsprop:momentum=0.9",
+                                              "adamw:use_ema=1,ema_overwrite_frequency=2", "lion:clipnorm=1" };
     const struct trainer_options o = { .optimizer = optimizers[_i], .threads = 1, TARGET(.classes = 3) };
     struct trainer *t = trainer_of(
         HEAD "net (float[N, 2] x) => (float[N, 3] p)\n"
@@ -1387,10 +1399,10 @@ Suite *suite(void)
     add_tests(s, losses_are_guessed, COUNT(guesses));
     add_tests(s, losses_and_gradients_agree, COUNT(losses));
     add_tests(s, far_logits_are_not_clipped, 2);
-    add_tests(s, bad_options_are_refused, 19);
+    add_tests(s, bad_options_are_refused, 29);
     add_tests(s, a_parameter_that_is_not_finite_is_an_error, COUNT(lost_cases));
     add_test(s, a_statistic_that_is_not_finite_is_an_error);
-    add_tests(s, what_was_infinite_may_stay_so, 3);
+    add_tests(s, what_was_infinite_may_stay_so, 5);
     add_test(s, no_improvement_stops_early);
     add_tests(s, the_best_epoch_is_told_by_the_metric, 4);
     add_test(s, constants_of_nodes_train_too);

@@ -254,7 +254,9 @@ START_TEST(patterns_go_by_names_of_nodes_too)
           "const_fold_opt__1 frozen not among those that are to train\nw frozen frozen by 'w'\nb trainable summand of "
           "Add\n" },
     };
-    const struct parameter_patterns p = { cases[_i].trains, cases[_i].freezes, cases[_i].train, cases[_i].freeze };
+    const struct parameter_patterns p = {
+        .trains = cases[_i].trains, .freezes = cases[_i].freezes, .train = cases[_i].train, .freeze = cases[_i].freeze
+    };
     char got[1000];
 
     describe(named, &p, got, sizeof got);

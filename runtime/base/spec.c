@@ -82,13 +82,26 @@ static bool unknown_name(spec_table *table, const char *spec, const struct spec_
     return false;
 }
 
-const struct spec_row *spec_find(spec_table *table, const char *spec, const struct spec_subject *about,
-                                 struct report *r)
+static bool is_name(const char *name, const char *spec)
 {
     const size_t n = spec_name_length(spec);
 
+    return strlen(name) == n && strncmp(name, spec, n) == 0;
+}
+
+bool spec_is(const struct spec_row *row, const char *spec)
+{
+    for (const struct spec_option *o = options_of(row); o->key; o++)
+        if (o->kind == SPEC_ALIAS && is_name(o->key, spec))
+            return true;
+    return is_name(row->name, spec);
+}
+
+const struct spec_row *spec_find(spec_table *table, const char *spec, const struct spec_subject *about,
+                                 struct report *r)
+{
     for (size_t k = 0; table(k); k++)
-        if (strlen(table(k)->name) == n && strncmp(table(k)->name, spec, n) == 0)
+        if (spec_is(table(k), spec))
             return table(k);
     unknown_name(table, spec, about, r);
     return NULL;
@@ -108,14 +121,14 @@ static void put(void *settings, const struct spec_option *o, double value)
 {
     if (o->kind == SPEC_FLAG)
         *(bool *)((char *)settings + o->offset) = value != 0;
-    else
+    else if (o->kind != SPEC_ALIAS)
         *(double *)((char *)settings + o->offset) = value;
 }
 
 const struct spec_option *spec_option_of(const struct spec_row *row, const char *key)
 {
     for (const struct spec_option *o = options_of(row); o->key; o++)
-        if (strcmp(o->key, key) == 0)
+        if (o->kind != SPEC_ALIAS && strcmp(o->key, key) == 0)
             return o;
     return NULL;
 }
@@ -148,6 +161,12 @@ static bool store(const struct reading *g, const struct spec_option *o, double v
 
     if (o->kind == SPEC_FLAG && value != 0 && value != 1)
         return bad(g, o, "is %g, must be 0 or 1", value);
+    if (o->kind == SPEC_CHOICE) {
+        put(g->settings, o, value);
+        return true;
+    }
+    if (o->kind == SPEC_WHOLE && value != floor(value))
+        return bad(g, o, "is %.15g, must be a whole number", value);
     /* What is below a bound and becomes it as a float is not below. */
     if (o->kind != SPEC_FLAG && !(value >= o->low && (below ? (double)(float)value < o->high : value <= o->high)))
         return bad(g, o, "is %.15g, must be at least %g and %s %g", value, o->low, below ? "below" : "at most",
@@ -158,27 +177,57 @@ static bool store(const struct reading *g, const struct spec_option *o, double v
     return true;
 }
 
-/* A flag may be said in words, as Python says it. */
-static size_t read_number(const char *s, bool flag, double *out)
+/* A flag may be said in words, as Python says it; a choice must be. */
+static size_t read_number(const char *s, const struct spec_option *o, double *out)
 {
-    static const char *const words[] = { "false", "true" };
+    static const char *const flags[] = { "false", "true", NULL };
+    const char *const *words = o->kind == SPEC_FLAG ? flags : o->words;
 
-    for (int k = 0; flag && k < 2; k++)
+    for (int k = 0; words && words[k]; k++)
         if (strncasecmp(s, words[k], strlen(words[k])) == 0) {
             *out = k;
             return strlen(words[k]);
         }
-    return decimal_read(s, out);
+    return o->kind == SPEC_CHOICE ? 0 : decimal_read(s, out);
+}
+
+static void put_words(struct text *out, const struct spec_option *o)
+{
+    size_t count = 0;
+
+    while (o->words[count])
+        count++;
+    for (size_t k = 0; k < count; k++) {
+        spec_comma(out, k, count);
+        text_printf(out, "%s", o->words[k]);
+    }
+}
+
+/* What is there is no value of the option. */
+static bool bad_value(const struct reading *g, const struct spec_option *o)
+{
+    struct budget b = { 0 };
+    struct text words = { .budget = &b };
+
+    if (o->kind != SPEC_CHOICE)
+        return bad(g, o, "needs a number, as in '%s=0.5'", o->key);
+    put_words(&words, o);
+    bad(g, o, "must be %s", words.failed ? "another word" : words.data);
+    text_release(&words);
+    return false;
 }
 
 static bool unknown_key(const struct reading *g, const char *key, size_t n)
 {
     struct budget b = { 0 };
     struct text list = { .budget = &b };
-    const struct spec_option *const options = options_of(g->row);
+    bool first = true;
 
-    for (const struct spec_option *o = options; o->key; o++)
-        text_printf(&list, "%s%s", o == options ? "" : ", ", o->key);
+    for (const struct spec_option *o = options_of(g->row); o->key; o++)
+        if (o->kind != SPEC_ALIAS) {
+            text_printf(&list, "%s%s", first ? "" : ", ", o->key);
+            first = false;
+        }
     fail(g->report, g->about->code, g->about->where, "%s '%s' has no option '%.*s', but %s", g->about->kind,
          g->row->name, (int)(n > 60 ? 60 : n), key,
          list.failed ? "others"
@@ -219,14 +268,14 @@ bool spec_read(void *settings, const struct spec_row *row, const char *spec, con
         double value;
         size_t used;
 
-        while (o->key && (strlen(o->key) != n || strncmp(o->key, key, n) != 0))
+        while (o->key && (o->kind == SPEC_ALIAS || strlen(o->key) != n || strncmp(o->key, key, n) != 0))
             o++;
         if (!o->key)
             return unknown_key(&g, key, n);
         s += n;
-        used = *s == '=' ? read_number(s + 1, o && o->kind == SPEC_FLAG, &value) : 0;
+        used = *s == '=' ? read_number(s + 1, o, &value) : 0;
         if (!used || (s[1 + used] && s[1 + used] != ','))
-            return bad(&g, o, "needs a number, as in '%s=0.5'", o->key);
+            return bad_value(&g, o);
         if (!store(&g, o, value))
             return false;
         s += 1 + used;
@@ -242,6 +291,12 @@ static void put_option(struct text *out, const struct spec_option *o)
         text_printf(out, "    VALUE: %s\n", o->help);
     else if (o->kind == SPEC_FLAG)
         text_printf(out, "    %s=%g (0 or 1): %s\n", o->key, o->fallback, o->help);
+    else if (o->kind == SPEC_CHOICE) {
+        text_printf(out, "    %s=%s (", o->key, o->words[(size_t)o->fallback]);
+        put_words(out, o);
+        text_printf(out, "): %s\n", o->help);
+    } else if (isnan(o->fallback))
+        text_printf(out, "    %s (%g to %g; none): %s\n", o->key, o->low, o->high, o->help);
     else
         text_printf(out, "    %s=%g (%g %s %g): %s\n", o->key, o->fallback, o->low,
                     o->kind == SPEC_BELOW ? "to below" : "to", o->high, o->help);
@@ -250,8 +305,13 @@ static void put_option(struct text *out, const struct spec_option *o)
 void spec_help(struct text *out, spec_table *table)
 {
     for (size_t k = 0; table(k); k++) {
-        text_printf(out, "  %s - %s\n", table(k)->name, table(k)->help);
+        text_printf(out, "  %s", table(k)->name);
         for (const struct spec_option *o = options_of(table(k)); o->key; o++)
-            put_option(out, o);
+            if (o->kind == SPEC_ALIAS)
+                text_printf(out, ", %s", o->key);
+        text_printf(out, " - %s\n", table(k)->help);
+        for (const struct spec_option *o = options_of(table(k)); o->key; o++)
+            if (o->kind != SPEC_ALIAS)
+                put_option(out, o);
     }
 }

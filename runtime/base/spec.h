@@ -11,20 +11,30 @@ enum spec_kind {
     SPEC_NUMBER, /* low <= value <= high */
     SPEC_BELOW,  /* low <= value < high */
     SPEC_FLAG,   /* 0 or 1, kept as a bool; all others are kept as a double */
-    SPEC_VALUE   /* a row's only option, which must be given and has no key: "constant:0.1" */
+    SPEC_VALUE,  /* a row's only option, which must be given and has no key: "constant:0.1" */
+    SPEC_WHOLE,  /* low <= value <= high, without a fraction */
+    SPEC_CHOICE, /* one of `words`, kept as its place among them */
+    SPEC_ALIAS   /* no option: its key is another name of the row */
 };
 
 struct spec_option {
     const char *key, *help;
     enum spec_kind kind;
     double low, high;
-    double fallback; /* what it is where it is not given */
-    size_t offset;   /* into the settings, the struct that is filled */
+    double fallback;          /* what it is where it is not given; NaN: nothing */
+    size_t offset;            /* into the settings, the struct that is filled */
+    const char *const *words; /* ended by NULL */
 };
 
 /* The key of an option, which is the name of a field of the settings; help and kind may follow:
  * { SPEC_FIELD(struct settings, nesterov), "look ahead by the momentum", SPEC_FLAG } */
 #define SPEC_FIELD(type, field) .offset = offsetof(type, field), .key = #field
+
+/* An entry among the options: the row is found by this name, too. */
+#define SPEC_ALIAS_OF(text)                                                                                            \
+    {                                                                                                                  \
+        .key = text, .help = "another name", .kind = SPEC_ALIAS                                                        \
+    }
 
 /* The head of what stands in a table. */
 struct spec_row {
@@ -45,6 +55,8 @@ struct spec_subject {
 
 /* The length of the name in `spec`. */
 size_t spec_name_length(const char *spec);
+/* Is it what `spec` names, by its own name or another? */
+bool spec_is(const struct spec_row *row, const char *spec);
 /* The row that `spec` names; NULL with an error that lists all. */
 const struct spec_row *spec_find(spec_table *table, const char *spec, const struct spec_subject *about,
                                  struct report *r);

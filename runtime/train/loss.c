@@ -172,7 +172,7 @@ bool loss_choose(struct loss *l, const char *spec, struct value *out, const stru
     *l = (struct loss){ .weight = 1, .dtype = type->dtype };
     if (!(spec ? choose_asked(l, spec, out, &c, arena, r) : guess(l, out, &c, arena, r)))
         return false;
-    l->axis = l->def->activation == ACTIVATION_SOFTMAX && axis != last ? axis : 0;
+    l->axis = l->def->along_classes && axis != last ? axis : 0;
     l->width = last < 0 ? 0 : type->dims[l->axis ? l->axis : last];
     if (l->axis)
         snprintf(l->said + strlen(l->said), sizeof l->said - strlen(l->said), ", classes along dimension %d", axis);

@@ -61,6 +61,9 @@ struct loss_def {
      * the nodes. */
     double (*rows)(const struct loss_row *r);
     struct value *(*emit)(struct emitter *e, const struct loss_nodes *n);
+    bool along_classes; /* the outputs of a row are compared together: it goes along the classes, where those are */
+    /* Rows that do not count, whatever their label is: the mean is of the others. NULL: all count. */
+    bool (*skips)(const struct output_row *r, const void *settings);
 };
 
 /* The option of a loss that knows an activation: settings have a `bool from_logits`. */

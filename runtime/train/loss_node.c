@@ -1,5 +1,6 @@
 /* What computes a loss: one node for all losses that go by rows, nodes of the standard for the others. */
 #include "train/loss.h"
+#include <string.h>
 
 enum { OUTPUT, LABELS }; /* inputs */
 enum { MEAN, GRADIENT }; /* outputs */
@@ -8,6 +9,12 @@ struct part { /* of a chunk; rounded up to what vectors like */
     double loss;
     int64_t bad; /* a row whose label is out of range, plus 1 */
     int64_t pad[2];
+};
+
+/* What all chunks need. */
+struct task {
+    const struct step *step;
+    int64_t counted; /* rows that the mean is taken of */
 };
 
 static bool infer(struct infer *i)
@@ -27,12 +34,32 @@ static bool infer(struct infer *i)
     return set_out(i, MEAN, F32, 0, NULL) && set_out(i, GRADIENT, F32, x->rank, x->dims);
 }
 
+static bool skips(const struct loss *l, const struct output_row *row)
+{
+    return l->def->skips && l->def->skips(row, l->settings);
+}
+
+static int64_t count_rows(const struct step *s)
+{
+    const struct loss *l = s->attrs;
+    const int64_t rows = row_count(s->in[OUTPUT]);
+    int64_t counted = 0;
+
+    for (int64_t k = 0; l->def->skips && k < rows; k++) {
+        const struct output_row row = row_of(s->in[OUTPUT], s->in[LABELS], k, l->logits);
+
+        counted += !skips(l, &row);
+    }
+    return l->def->skips ? counted : rows;
+}
+
 static void run_chunk(void *context, int64_t chunk, int thread)
 {
-    const struct step *s = context;
+    const struct task *task = context;
+    const struct step *s = task->step;
     const struct loss *l = s->attrs;
     const struct tensor *x = s->in[OUTPUT], *dx = s->out[GRADIENT];
-    const int64_t rows = row_count(x), from = chunk * rows_of_chunk(x);
+    const int64_t rows = row_count(x), width = row_width(x), from = chunk * rows_of_chunk(x);
     const int64_t to = from + rows_of_chunk(x) < rows ? from + rows_of_chunk(x) : rows;
     struct part *p = (struct part *)s->scratch + chunk;
 
@@ -41,9 +68,14 @@ static void run_chunk(void *context, int64_t chunk, int thread)
     for (int64_t k = from; k < to; k++) {
         const struct loss_row r = { .row = row_of(x, s->in[LABELS], k, l->logits),
                                     .settings = l->settings,
-                                    .gradient = dx ? (float *)dx->data + k * row_width(x) : NULL,
-                                    .scale = l->weight / (double)rows };
+                                    .gradient = dx ? (float *)dx->data + k * width : NULL,
+                                    .scale = l->weight / (double)task->counted };
 
+        if (skips(l, &r.row)) {
+            if (r.gradient)
+                memset(r.gradient, 0, (size_t)width * sizeof *r.gradient);
+            continue;
+        }
         if (r.row.label < 0 || r.row.label >= r.row.n) {
             p->bad = k + 1;
             return;
@@ -52,14 +84,16 @@ static void run_chunk(void *context, int64_t chunk, int thread)
     }
 }
 
+/* Where no row counts the loss is 0, as Keras has it. */
 static bool run(struct step *s)
 {
     const struct tensor *x = s->in[OUTPUT];
     const int64_t rows = row_count(x), chunks = chunk_count(x);
+    struct task task = { s, count_rows(s) };
     const struct part *parts = s->scratch;
     double loss = 0;
 
-    pool_run(s->pool, chunks, run_chunk, s);
+    pool_run(s->pool, chunks, run_chunk, &task);
     for (int64_t k = 0; k < chunks; k++) {
         if (parts[k].bad)
             return step_error(s, "label %lld of sample %lld is out of range, there are %lld classes",
@@ -68,7 +102,7 @@ static bool run(struct step *s)
         loss += parts[k].loss;
     }
     if (s->out[MEAN])
-        *(float *)s->out[MEAN]->data = (float)(loss / (double)rows);
+        *(float *)s->out[MEAN]->data = task.counted ? (float)(loss / (double)task.counted) : 0;
     return true;
 }
 

@@ -192,7 +192,7 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
         return false;
     if (loss && !o->loss)
         snprintf(to->loss.said, sizeof to->loss.said, "%s, says the file (%s%s)", loss, DECIDED_LOSS, to->output->name);
-    if (o->class_axis && to->loss.def->activation != ACTIVATION_SOFTMAX)
+    if (o->class_axis && !to->loss.def->along_classes)
         warn(r, NULL, "the class axis says nothing to loss '%s' of output '%s'", to->loss.def->row.name,
              to->output->name);
     if (to->loss.axis && to->loss.def->labels == LABELS_CLASSES)

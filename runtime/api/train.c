@@ -152,7 +152,7 @@ static bool take_batch(struct tensor *to, const kiln_tensor *const *from, size_t
 
 static kiln_score score_of(const struct target_result *t)
 {
-    return (kiln_score){ (double)t->loss, (int64_t)t->metric[METRIC_accuracy], t->rows };
+    return (kiln_score){ (double)t->loss, (int64_t)t->metric[0], t->rows };
 }
 
 static kiln_status run(kiln_trainer *trainer, const kiln_tensor *const *x, const kiln_tensor *const *y,

@@ -19,28 +19,40 @@ struct sums {
     int64_t samples;
     struct target_sums {
         double loss;
-        double metric[METRIC_COUNT];
+        double *metric; /* [the target's metrics.sums] */
         int64_t rows;
     } * of; /* by target */
+    struct arena memory;
 };
 
 static bool sums_init(struct sums *s, struct trainer *t, struct report *r)
 {
-    *s = (struct sums){ .trainer = t };
-    s->of = budget_zalloc(&t->budget, t->target_count, sizeof *s->of, r);
+    *s = (struct sums){ .trainer = t, .memory.budget = &t->budget };
+    s->of = arena_array(&s->memory, t->target_count, sizeof *s->of, r);
+    for (size_t k = 0; s->of && k < t->target_count; k++) {
+        s->of[k].metric = arena_array(&s->memory, (size_t)t->targets[k].metrics.sums, sizeof(double), r);
+        if (!s->of[k].metric)
+            s->of = NULL;
+    }
     return s->of;
 }
 
-static void sums_release(struct sums *s, struct trainer *t)
+static void sums_release(struct sums *s)
 {
-    budget_free(&t->budget, s->of);
+    arena_release(&s->memory);
 }
 
 static void sums_start(struct sums *s)
 {
     s->loss = 0;
     s->samples = 0;
-    memset(s->of, 0, s->trainer->target_count * sizeof *s->of);
+    for (size_t k = 0; k < s->trainer->target_count; k++) {
+        struct target_sums *of = &s->of[k];
+
+        of->loss = 0;
+        of->rows = 0;
+        memset(of->metric, 0, (size_t)s->trainer->targets[k].metrics.sums * sizeof *of->metric);
+    }
 }
 
 static void add_sums(struct sums *s, float loss, int64_t samples)
@@ -51,7 +63,7 @@ static void add_sums(struct sums *s, float loss, int64_t samples)
     s->samples += samples;
     for (size_t k = 0; k < t->target_count; k++) {
         s->of[k].loss += (double)t->result[k].loss * (double)samples;
-        for (int m = 0; m < METRIC_COUNT; m++)
+        for (int64_t m = 0; m < t->targets[k].metrics.sums; m++)
             s->of[k].metric[m] += t->result[k].metric[m];
         s->of[k].rows += t->result[k].rows;
     }
@@ -74,7 +86,8 @@ static void means(const struct sums *s, double *out)
         else if (m->metric < 0)
             out[k] = mean(s->of[m->target].loss, s->samples);
         else
-            out[k] = mean(s->of[m->target].metric[m->metric], s->of[m->target].rows);
+            out[k] = metric_finish(&t->targets[m->target].metrics, (size_t)m->metric, s->of[m->target].metric,
+                                   s->of[m->target].rows);
     }
 }
 
@@ -179,14 +192,18 @@ bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struc
     struct feed f;
     bool ok;
 
-    if (!batch_size(batch, t->batch, data->count, &o.batch, r) || !sums_init(&s, t, r))
+    if (!batch_size(batch, t->batch, data->count, &o.batch, r))
         return false;
+    if (!sums_init(&s, t, r)) {
+        sums_release(&s);
+        return false;
+    }
     ok = feed_init(&f, t, data, normalizer, &o, r);
     if (ok) {
         ok = evaluate(&f, &s, out, r);
         feed_release(&f);
     }
-    sums_release(&s, t);
+    sums_release(&s);
     return ok;
 }
 
@@ -346,7 +363,7 @@ bool trainer_fit(struct trainer *t, const struct dataset *train, const struct da
         ok = run_epochs(&f, validation, check, ran);
         feed_release(&f.feed);
     }
-    sums_release(&f.sums, t);
+    sums_release(&f.sums);
     arena_release(&memory);
     return ok;
 }

@@ -206,6 +206,51 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
     return true;
 }
 
+/* The specification without the output's name before it; NULL where it is for another one. */
+static const char *metric_for(const struct trainer *t, size_t k, const char *spec, bool *known)
+{
+    const char *rest = NULL;
+
+    *known = true;
+    for (size_t o = 0; o < t->target_count; o++) {
+        const char *name = t->targets[o].output->name;
+        const size_t n = strlen(name);
+
+        if (strncmp(spec, name, n) == 0 && spec[n] == '=') {
+            if (o == k)
+                return spec + n + 1;
+            rest = spec;
+        }
+    }
+    if (!rest && strcspn(spec, "=") < spec_name_length(spec))
+        *known = false;
+    return rest ? NULL : spec;
+}
+
+static bool choose_metrics(struct trainer *t, const struct trainer_options *o, struct report *r)
+{
+    const char **specs = arena_array(&t->arena, o->metric_count, sizeof *specs, r);
+    bool known;
+
+    for (size_t k = 0; specs && k < t->target_count; k++) {
+        struct target *to = &t->targets[k];
+        size_t count = 0;
+
+        for (size_t m = 0; m < o->metric_count; m++) {
+            specs[count] = metric_for(t, k, o->metrics[m], &known);
+            if (!known)
+                return fail(r, KILN_BAD_ARGUMENT, NULL, "metric '%.80s': no output of that name learns", o->metrics[m]);
+            count += specs[count] != NULL;
+        }
+        if (!metrics_choose(&to->metrics, &to->loss, specs, count, &t->arena, r))
+            return false;
+        t->result[k].metric = arena_array(&t->arena, (size_t)to->metrics.sums, sizeof(double), r);
+        if (!t->result[k].metric)
+            return false;
+    }
+    return specs;
+}
+
 static bool choose_losses(struct trainer *t, const struct trainer_options *o, struct report *r)
 {
     static const struct target_options nothing_said;
@@ -239,7 +284,7 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
     t->keep_gradients = o->keep_gradients;
     t->model = model_prepare(m, o->untie, &t->budget, r);
     return t->model && find_inputs(t, o->x, r) && find_targets(t, o, r) && (o->measure || make_state(t, o, r)) &&
-           choose_losses(t, o, r) && measures_name(t, r);
+           choose_losses(t, o, r) && choose_metrics(t, o, r) && measures_name(t, r);
 }
 
 struct trainer *trainer_new(const struct model *m, const struct trainer_options *o, struct report *r)
@@ -345,7 +390,8 @@ static bool run(struct trainer *t, struct training_program *p, const struct tens
         struct target_result *to = &t->result[k];
 
         to->loss = *(const float *)frame_get(p->frame, p->loss[k].mean)->data;
-        memcpy(to->metric, frame_get(p->frame, p->metrics[k])->data, sizeof to->metric);
+        memcpy(to->metric, frame_get(p->frame, p->metrics[k])->data,
+               (size_t)t->targets[k].metrics.sums * sizeof *to->metric);
         to->rows = t->targets[k].loss.def->labels == LABELS_CLASSES ? tensor_count(&y[k])
                    : t->targets[k].loss.axis                        ? tensor_count(&y[k]) / t->targets[k].loss.width
                                                                     : row_count(&y[k]);

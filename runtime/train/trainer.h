@@ -11,7 +11,6 @@
 #include "base/map.h"
 #include "run/frame.h"
 #include "train/metric.h"
-#include "train/metrics/registry.h"
 #include "train/optimizer.h"
 #include "train/trainable.h"
 
@@ -42,9 +41,11 @@ struct trainer_options {
     const struct pool *pool; /* whose threads are used, `threads` then says nothing; NULL: its own */
     uint64_t seed;           /* of Dropout */
     struct parameter_patterns patterns;
-    bool untie;          /* an initializer that several places read is trained as one for each */
-    bool keep_gradients; /* for trainer_gradient */
-    bool measure;        /* nothing trains, and need not: there are no steps */
+    bool untie;                 /* an initializer that several places read is trained as one for each */
+    bool keep_gradients;        /* for trainer_gradient */
+    bool measure;               /* nothing trains, and need not: there are no steps */
+    const char *const *metrics; /* [metric_count] "[OUTPUT=]NAME:key=value", of all outputs that learn or of that one */
+    size_t metric_count;        /* 0: accuracy, where it applies */
 };
 
 /* What one parameter or statistic has. */
@@ -61,13 +62,14 @@ struct target {
     struct value *output; /* of model->graph */
     struct loss loss;     /* it counts loss.weight times */
     struct tensor y;      /* what the labels of a batch must be; the first dimension is UNKNOWN */
+    struct metrics metrics;
 };
 
 /* What a batch gave for one target. */
 struct target_result {
-    float loss;                  /* the mean over the batch, before the update, without its weight */
-    double metric[METRIC_COUNT]; /* the sums over `rows`: accuracy counts those that are right */
-    int64_t rows;                /* samples, or more where the output has more dimensions */
+    float loss;     /* the mean over the batch, before the update, without its weight */
+    double *metric; /* [metrics.sums] over `rows`; the first counts those that are right */
+    int64_t rows;   /* samples, or more where the output has more dimensions */
 };
 
 /* One of the numbers that a model is measured by, as people name it: "loss", "accuracy"; with several targets the sum
@@ -75,7 +77,7 @@ struct target_result {
 struct measure {
     const char *name;
     int target; /* -1: the sum over all */
-    int metric; /* of metric_registry; -1: the loss */
+    int metric; /* of the target's metrics; -1: the loss */
 };
 
 struct trainer {

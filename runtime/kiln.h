@@ -559,11 +559,12 @@ typedef struct kiln_dataset_info {
 KILN_API const kiln_dataset_info *kiln_dataset_about(const kiln_dataset *data);
 
 typedef struct kiln_column_info {
-    const char *name;    /* NULL where it has none */
-    kiln_dtype dtype;    /* of an input as in the file; of a target int64 (classes) or float */
-    int rank;            /* of a sample */
-    const int64_t *dims; /* [rank] */
-    int64_t classes;     /* of a target; 0 where it holds numbers */
+    const char *name;               /* NULL where it has none */
+    kiln_dtype dtype;               /* of an input as in the file; of a target int64 (classes) or float */
+    int rank;                       /* of a sample */
+    const int64_t *dims;            /* [rank] */
+    int64_t classes;                /* of a target; 0 where it holds numbers */
+    const char *const *class_names; /* [classes] of a target, where they are known; NULL */
 } kiln_column_info;
 
 /* NULL where k is not below the count. */
@@ -615,6 +616,11 @@ typedef struct kiln_trainer_options {
     /* The dimension of outputs that holds the classes, from the end where below 0: 1 for PyTorch's [N, C, H, W]. 0: the
      * one that a Softmax goes along, or that the labels of `data` leave open, else the last. */
     int class_axis;
+    /* [metric_count] what is measured beside the loss, as Keras calls it (`kiln train --help` lists them, with their
+     * options): "auc:curve=PR", "top_k_categorical_accuracy:k=3", or a loss that is no "dice", "tversky" or "ctc". Of
+     * each output that learns, or of one: "OUTPUT=NAME". metric_count 0: accuracy, where the labels are classes. */
+    const char *const *metrics;
+    size_t metric_count;
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
@@ -684,6 +690,8 @@ KILN_API const char *kiln_trainer_loss(const kiln_trainer *trainer, size_t k);
 KILN_API double kiln_trainer_weight(const kiln_trainer *trainer, size_t k);
 /* What its labels in a batch must be, under the output's name; the first dimension is KILN_ANY. NULL likewise. */
 KILN_API const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer, size_t k);
+/* How many classes target k's output tells apart; 0 where it is compared with numbers, or k is not below the count. */
+KILN_API int64_t kiln_trainer_classes(const kiln_trainer *trainer, size_t k);
 KILN_API size_t kiln_trainer_input_count(const kiln_trainer *trainer);
 /* What a batch must be for input k; the first dimension is KILN_ANY. NULL where k is not below the count. */
 KILN_API const kiln_value_info *kiln_trainer_input(const kiln_trainer *trainer, size_t k);
@@ -737,8 +745,8 @@ KILN_API kiln_status kiln_trainer_times(const kiln_trainer *trainer, bool by_nod
  * losses, then each one's loss and metrics. A measure is asked for by its name, with "val_" before it for the
  * validation set. */
 KILN_API size_t kiln_trainer_measure_count(const kiln_trainer *trainer);
-/* "loss", "accuracy"; of several targets with the output's name before it, as Keras has it: "age_loss". NULL where k is
- * not below the count. */
+/* "loss", "accuracy", or as a metric was asked for, the second of one name "auc_1"; of several targets with the
+ * output's name before it, as Keras has it: "age_loss". NULL where k is not below the count. */
 KILN_API const char *kiln_trainer_measure_name(const kiln_trainer *trainer, size_t k);
 
 typedef struct kiln_fit_step {
@@ -782,6 +790,12 @@ KILN_API kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset 
  * Errors: as above. */
 KILN_API kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *data, int64_t batch,
                                            double *values, kiln_error *err);
+/* The same, and the confusion matrix of target k: int64 [classes, classes], how many rows of the class that the first
+ * dimension says are taken for that which the second says. A single output tells two classes apart. *out belongs to the
+ * caller; `values` may be NULL. Errors: as above, BAD_ARGUMENT (target k is compared with numbers), UNSUPPORTED (more
+ * than 16384 classes). */
+KILN_API kiln_status kiln_trainer_confusion(kiln_tensor **out, kiln_trainer *trainer, const kiln_dataset *data,
+                                            int64_t batch, size_t k, double *values, kiln_error *err);
 
 /* -- adapting files to training -- */
 
@@ -950,7 +964,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0 }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, 0 }
 /* clang-format on */
 
 #ifdef __cplusplus

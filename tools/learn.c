@@ -285,6 +285,8 @@ static bool make_trainer(struct learn *l, const struct learn_options *o)
     t.data = l->train;
     t.loss = l->loss;
     t.targets = targets;
+    t.metrics = o->metric;
+    t.metric_count = o->metric_count;
     if (choose_targets(l, o, targets, &t.target_count))
         kiln_trainer_new(&l->trainer, l->model, &t, &c->err);
     free(targets);
@@ -339,19 +341,28 @@ void learn_say_losses(const struct learn *l, const char *title)
 
 bool option_target(struct learn_options *o, int key, const char *arg, struct argp_state *state)
 {
-    const char **list = key == KEY_LOSS ? o->loss : key == KEY_WEIGHT ? o->weight : o->output;
-    size_t *count = key == KEY_LOSS ? &o->loss_count : key == KEY_WEIGHT ? &o->weight_count : &o->output_count;
+    const struct {
+        int key;
+        const char **list;
+        size_t *count;
+    } lists[] = { { KEY_LOSS, o->loss, &o->loss_count },
+                  { KEY_WEIGHT, o->weight, &o->weight_count },
+                  { KEY_TRAIN_OUTPUT, o->output, &o->output_count },
+                  { KEY_METRIC, o->metric, &o->metric_count } };
 
     if (key == KEY_CLASS_AXIS) {
         o->trainer.class_axis = (int)option_number(state, "class-axis", arg, -64, 64);
         return true;
     }
-    if (key != KEY_LOSS && key != KEY_WEIGHT && key != KEY_TRAIN_OUTPUT)
-        return false;
-    if (*count == MOST_TARGETS)
-        argp_error(state, "an option of outputs is given more than %d times", (int)MOST_TARGETS);
-    list[(*count)++] = arg;
-    return true;
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+        if (lists[k].key != key)
+            continue;
+        if (*lists[k].count == MOST_TARGETS)
+            argp_error(state, "an option of outputs is given more than %d times", (int)MOST_TARGETS);
+        lists[k].list[(*lists[k].count)++] = arg;
+        return true;
+    }
+    return false;
 }
 
 const char *option_normalization(struct argp_state *state, const char *arg)

@@ -76,7 +76,8 @@ static void describe(kiln_dataset *d)
                                             .dtype = (kiln_dtype)c->values.dtype,
                                             .rank = c->values.rank - 1,
                                             .dims = c->values.dims + 1,
-                                            .classes = c->classes };
+                                            .classes = c->classes,
+                                            .class_names = c->class_names };
     }
 }
 

@@ -4,6 +4,7 @@
 #include "data/batch.h"
 #include "plan/describe.h"
 #include "run/profile.h"
+#include "train/confusion.h"
 #include "train/trainer.h"
 #include <math.h>
 #include <stdio.h>
@@ -86,7 +87,9 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
                                   .patterns = { o->train_count, o->freeze_count, o->train, o->freeze },
                                   .untie = o->untie,
                                   .keep_gradients = o->keep_gradients,
-                                  .measure = o->measure };
+                                  .measure = o->measure,
+                                  .metrics = o->metrics,
+                                  .metric_count = o->metric_count };
     struct budget b = { .limit = o->memory, .total = to.total };
     struct arena scratch = { .budget = &b };
 
@@ -409,6 +412,11 @@ size_t kiln_trainer_target_count(const kiln_trainer *trainer)
 const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer, size_t k)
 {
     return k < kiln_trainer_target_count(trainer) ? &trainer->labels[k] : NULL;
+}
+
+int64_t kiln_trainer_classes(const kiln_trainer *trainer, size_t k)
+{
+    return k < kiln_trainer_target_count(trainer) ? confusion_classes(trainer->trainer, k) : 0;
 }
 
 double kiln_trainer_weight(const kiln_trainer *trainer, size_t k)

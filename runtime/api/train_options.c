@@ -7,10 +7,10 @@
 /* More than a loss can be multiplied by and stay a float. */
 #define MOST_WEIGHT 1e30
 
-static bool check_patterns(const char *const *patterns, size_t count, const char *what, kiln_error *err)
+static bool check_texts(const char *const *patterns, size_t count, const char *what, kiln_error *err)
 {
     if (count && !patterns) {
-        api_refuse(err, "%s is NULL, must hold %zu patterns", what, count);
+        api_refuse(err, "%s is NULL, must hold %zu texts", what, count);
         return false;
     }
     for (size_t k = 0; k < count; k++)
@@ -38,8 +38,9 @@ static bool check_targets(const kiln_trainer_options *o, kiln_error *err)
 
 bool api_check_training(const kiln_trainer_options *o, kiln_error *err)
 {
-    return check_patterns(o->freeze, o->freeze_count, "freeze", err) &&
-           check_patterns(o->train, o->train_count, "train", err) && check_targets(o, err);
+    return check_texts(o->freeze, o->freeze_count, "freeze", err) &&
+           check_texts(o->train, o->train_count, "train", err) &&
+           check_texts(o->metrics, o->metric_count, "metrics", err) && check_targets(o, err);
 }
 
 /* -- what the data tell -- */

@@ -22,6 +22,7 @@ struct column {
     int classes;          /* of what is to be predicted: labels are below; 0: it holds numbers */
     int64_t least;    /* of labels: the smallest; of whole numbers that are no labels because one is negative: that */
     int64_t negative; /* its sample, from 1; 0: there is none */
+    const char *const *class_names; /* [classes]; NULL: they have none */
 };
 
 /* What a column is for. */

@@ -1,5 +1,6 @@
 #include "train/fit.h"
 #include "train/batch_size.h"
+#include "train/confusion.h"
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -19,18 +20,20 @@ struct sums {
     int64_t samples;
     struct target_sums {
         double loss;
-        double *metric; /* [the target's metrics.sums] */
+        double *metric; /* [counted->sums] */
+        const struct metrics *counted;
         int64_t rows;
     } * of; /* by target */
     struct arena memory;
 };
 
-static bool sums_init(struct sums *s, struct trainer *t, struct report *r)
+static bool sums_init(struct sums *s, struct trainer *t, bool training, struct report *r)
 {
     *s = (struct sums){ .trainer = t, .memory.budget = &t->budget };
     s->of = arena_array(&s->memory, t->target_count, sizeof *s->of, r);
     for (size_t k = 0; s->of && k < t->target_count; k++) {
-        s->of[k].metric = arena_array(&s->memory, (size_t)t->targets[k].metrics.sums, sizeof(double), r);
+        s->of[k].counted = training ? &t->targets[k].metrics : t->targets[k].evaluated;
+        s->of[k].metric = arena_array(&s->memory, (size_t)s->of[k].counted->sums, sizeof(double), r);
         if (!s->of[k].metric)
             s->of = NULL;
     }
@@ -51,7 +54,7 @@ static void sums_start(struct sums *s)
 
         of->loss = 0;
         of->rows = 0;
-        memset(of->metric, 0, (size_t)s->trainer->targets[k].metrics.sums * sizeof *of->metric);
+        memset(of->metric, 0, (size_t)of->counted->sums * sizeof *of->metric);
     }
 }
 
@@ -63,7 +66,7 @@ static void add_sums(struct sums *s, float loss, int64_t samples)
     s->samples += samples;
     for (size_t k = 0; k < t->target_count; k++) {
         s->of[k].loss += (double)t->result[k].loss * (double)samples;
-        for (int64_t m = 0; m < t->targets[k].metrics.sums; m++)
+        for (int64_t m = 0; m < s->of[k].counted->sums; m++)
             s->of[k].metric[m] += t->result[k].metric[m];
         s->of[k].rows += t->result[k].rows;
     }
@@ -184,26 +187,46 @@ static bool evaluate(struct feed *f, struct sums *s, double *out, struct report 
     return ok;
 }
 
-bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
-                      double *out, struct report *r)
+static bool evaluate_all(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer,
+                         int64_t batch, struct sums *s, double *out, struct report *r)
 {
     struct batch_options o = { 0 };
-    struct sums s;
     struct feed f;
     bool ok;
 
-    if (!batch_size(batch, t->batch, data->count, &o.batch, r))
+    if (!batch_size(batch, t->batch, data->count, &o.batch, r) || !sums_init(s, t, false, r) ||
+        !feed_init(&f, t, data, normalizer, &o, r))
         return false;
-    if (!sums_init(&s, t, r)) {
-        sums_release(&s);
-        return false;
-    }
-    ok = feed_init(&f, t, data, normalizer, &o, r);
-    if (ok) {
-        ok = evaluate(&f, &s, out, r);
-        feed_release(&f);
-    }
+    ok = evaluate(&f, s, out, r);
+    feed_release(&f);
+    return ok;
+}
+
+bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
+                      double *out, struct report *r)
+{
+    struct sums s = { 0 };
+    const bool ok = evaluate_all(t, data, normalizer, batch, &s, out, r);
+
     sums_release(&s);
+    return ok;
+}
+
+bool trainer_confusion(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer,
+                       int64_t batch, size_t target, double *out, struct confusion_matrix *matrix, struct report *r)
+{
+    struct sums s = { 0 };
+    struct confusion c;
+    bool ok = confusion_begin(&c, t, target, r);
+
+    *matrix = (struct confusion_matrix){ .classes = c.classes };
+    if (ok)
+        matrix->counts = budget_zalloc(&t->budget, (size_t)c.classes * (size_t)c.classes, sizeof *matrix->counts, r);
+    ok = matrix->counts && evaluate_all(t, data, normalizer, batch, &s, out, r);
+    if (ok)
+        confusion_read(&c, s.of[target].metric, matrix->counts);
+    sums_release(&s);
+    confusion_end(&c);
     return ok;
 }
 
@@ -344,7 +367,7 @@ static bool start(struct fit *f, const struct dataset *train, const struct datas
     f->validation = arena_array(memory, t->measure_count, sizeof *f->validation, f->report);
     for (size_t k = 0; f->validation && k < t->measure_count; k++)
         f->validation[k] = (double)NAN;
-    return f->so_far && f->train && f->validation && sums_init(&f->sums, t, f->report) &&
+    return f->so_far && f->train && f->validation && sums_init(&f->sums, t, true, f->report) &&
            feed_init(&f->feed, t, train, normalizer, &b, f->report);
 }
 

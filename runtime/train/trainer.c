@@ -244,6 +244,7 @@ static bool choose_metrics(struct trainer *t, const struct trainer_options *o, s
         }
         if (!metrics_choose(&to->metrics, &to->loss, specs, count, &t->arena, r))
             return false;
+        to->evaluated = &to->metrics;
         t->result[k].metric = arena_array(&t->arena, (size_t)to->metrics.sums, sizeof(double), r);
         if (!t->result[k].metric)
             return false;
@@ -391,7 +392,7 @@ static bool run(struct trainer *t, struct training_program *p, const struct tens
 
         to->loss = *(const float *)frame_get(p->frame, p->loss[k].mean)->data;
         memcpy(to->metric, frame_get(p->frame, p->metrics[k])->data,
-               (size_t)t->targets[k].metrics.sums * sizeof *to->metric);
+               (size_t)program_metrics(t, p, k)->sums * sizeof *to->metric);
         to->rows = t->targets[k].loss.def->labels == LABELS_CLASSES ? tensor_count(&y[k])
                    : t->targets[k].loss.axis                        ? tensor_count(&y[k]) / t->targets[k].loss.width
                                                                     : row_count(&y[k]);

@@ -63,12 +63,13 @@ struct target {
     struct loss loss;     /* it counts loss.weight times */
     struct tensor y;      /* what the labels of a batch must be; the first dimension is UNKNOWN */
     struct metrics metrics;
+    const struct metrics *evaluated; /* what evaluations count: these, or more (train/confusion.h) */
 };
 
 /* What a batch gave for one target. */
 struct target_result {
     float loss;     /* the mean over the batch, before the update, without its weight */
-    double *metric; /* [metrics.sums] over `rows`; the first counts those that are right */
+    double *metric; /* [metrics.sums], or evaluated->sums, over `rows`; the first counts those that are right */
     int64_t rows;   /* samples, or more where the output has more dimensions */
 };
 

@@ -275,7 +275,7 @@ static bool add_target(struct build *b, size_t k, bool gradient)
     }
     if (!y || !at || !loss_emit(&b->e, &t->loss, at, y, gradient, &p->loss[k]))
         return false;
-    p->metrics[k] = metrics_emit(&b->e, &t->metrics, at, y);
+    p->metrics[k] = metrics_emit(&b->e, program_metrics(b->trainer, p, k), at, y);
     return p->metrics[k] && graph_add_output(p->graph, p->loss[k].mean) && graph_add_output(p->graph, p->metrics[k]);
 }
 

@@ -27,6 +27,12 @@ struct training_program {
     uint64_t used;
 };
 
+/* What it counts of target k. */
+static inline const struct metrics *program_metrics(const struct trainer *t, const struct training_program *p, size_t k)
+{
+    return p->purpose == TO_TRAIN ? &t->targets[k].metrics : t->targets[k].evaluated;
+}
+
 struct training_program *training_program_new(struct trainer *t, enum purpose purpose, int64_t batch, struct report *r);
 void training_program_free(struct trainer *t, struct training_program *p);
 

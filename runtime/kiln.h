@@ -511,6 +511,8 @@ typedef struct kiln_data_options {
     size_t target_count;
     bool unlabelled; /* there need not be anything to be predicted, where the format can do without (npz): for those who
                         only measure, as kiln_adapt does; nothing can be trained with it then */
+    const kiln_tensor *weights; /* of tensors: [N] real numbers from 0 on, how much each sample's loss counts (in npz the
+                                   array sample_weight); NULL: all alike */
 } kiln_data_options;
 
 /* Opens what `spec` names, "FORMAT[:WHERE][:PART][[FROM:TO]]", such as "csv:FILE", "fashion-mnist:train[1000:2000]":
@@ -554,6 +556,7 @@ typedef struct kiln_dataset_info {
     int64_t count;          /* samples */
     bool header;            /* the first line of the file held names, and is no sample */
     size_t inputs, targets; /* columns */
+    bool weighted;          /* each sample has a weight, which its loss counts with */
 } kiln_dataset_info;
 
 KILN_API const kiln_dataset_info *kiln_dataset_about(const kiln_dataset *data);
@@ -621,6 +624,10 @@ typedef struct kiln_trainer_options {
      * each output that learns, or of one: "OUTPUT=NAME". metric_count 0: accuracy, where the labels are classes. */
     const char *const *metrics;
     size_t metric_count;
+    /* How much rows of a class count in training, as Keras' class_weight: "0=1,3=2.5", others 1, or "balanced": each
+     * class of `data` as much as any other. Of a trainer with one target. NULL: all alike. */
+    const char *class_weight;
+    bool weighted; /* batches come with weights of samples (kiln_trainer_step_weighted), as `data` that have some do */
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
@@ -653,6 +660,12 @@ KILN_API kiln_status kiln_trainer_step_all(kiln_trainer *trainer, const kiln_ten
 /* Both in inference form, changing nothing. */
 KILN_API kiln_status kiln_trainer_score_all(kiln_trainer *trainer, const kiln_tensor *const *x,
                                             const kiln_tensor *const *y, kiln_score *score, kiln_error *err);
+/* A step, or with `learn` false a score, of a trainer with options.weighted: `weights` is float [samples], how much each
+ * counts, from 0 on; NULL: all count 1. The loss is the sum of what samples cost times that, divided by how many there
+ * are, as in Keras; what is counted of them is not weighed. */
+KILN_API kiln_status kiln_trainer_step_weighted(kiln_trainer *trainer, bool learn, const kiln_tensor *const *x,
+                                                const kiln_tensor *const *y, const kiln_tensor *weights,
+                                                kiln_score *score, kiln_error *err);
 KILN_API kiln_status kiln_trainer_score(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y,
                                         kiln_score *score, kiln_error *err);
 /* What the latest step or score gave for target k, its loss without its weight. False where k is not below the count. */
@@ -960,11 +973,11 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_ADAPT_OPTIONS_INIT   { sizeof(kiln_adapt_options), NULL, 0.0, 0, 0.0, 0.0, KILN_FOLDED_NAMED, 0, NULL, NULL, false, false, 0, NULL, 0, NULL, false }
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
 #define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL }
-#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false }
+#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false, NULL }
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, 0 }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, 0, NULL, false }
 /* clang-format on */
 
 #ifdef __cplusplus

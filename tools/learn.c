@@ -49,20 +49,24 @@ static kiln_target *target_of(struct learn *l, const char *output)
     return &l->targets[l->target_count++];
 }
 
-/* Is it the name of a loss? */
+/* Is it the name of a loss, or another one that it has? In the help each has a line, "  NAME, OTHER - what it is". */
 static bool is_loss(const char *name, size_t n)
 {
-    struct page names = { 0 };
+    struct page help = { 0 };
     bool found = false;
 
-    kiln_table_write(KILN_LOSSES, false, page_write, &names, NULL);
-    for (const char *s = names.text; s && *s && !found; s += strspn(s, ", ")) {
-        const size_t length = strcspn(s, ", ");
+    kiln_table_write(KILN_LOSSES, true, page_write, &help, NULL);
+    for (const char *line = help.text; line && *line && !found; line += strcspn(line, "\n"), line += *line == '\n') {
+        const char *s = line + strspn(line, " ");
 
-        found = length == n && strncmp(s, name, n) == 0;
-        s += length;
+        if (s - line != 2)
+            continue;
+        for (size_t length; (length = strcspn(s, ", \n")) && *s != '-' && !found; s += strspn(s, ", ")) {
+            found = length == n && strncmp(s, name, n) == 0;
+            s += length;
+        }
     }
-    page_free(&names);
+    page_free(&help);
     return found;
 }
 
@@ -331,6 +335,8 @@ void learn_say_losses(const struct learn *l, const char *title)
                 : l->first                  ? ", the model's first output"
                                             : ", which the file says trains");
         say("%s", kiln_trainer_loss(l->trainer, k));
+        if (kiln_dataset_about(l->train)->weighted)
+            say(", samples weighed");
         if (weight != 1)
             say(", counted %g times", weight);
         say("\n");
@@ -350,6 +356,10 @@ bool option_target(struct learn_options *o, int key, const char *arg, struct arg
                   { KEY_TRAIN_OUTPUT, o->output, &o->output_count },
                   { KEY_METRIC, o->metric, &o->metric_count } };
 
+    if (key == KEY_CLASS_WEIGHT) {
+        o->trainer.class_weight = arg;
+        return true;
+    }
     if (key == KEY_CLASS_AXIS) {
         o->trainer.class_axis = (int)option_number(state, "class-axis", arg, -64, 64);
         return true;

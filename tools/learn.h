@@ -45,7 +45,7 @@ bool learn_open(struct learn *l, const struct learn_options *o);
 void learn_close(struct learn *l);
 
 /* The options of outputs, for a list of struct argp_option. */
-enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT, KEY_CLASS_AXIS, KEY_METRIC };
+enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT, KEY_CLASS_AXIS, KEY_METRIC, KEY_CLASS_WEIGHT };
 #define TARGET_OPTIONS(group, losses)                                                                                  \
     { "loss", KEY_LOSS, "LOSS", 0, "[OUTPUT=]NAME[:KEY=VALUE,...]: " losses "; repeated for several outputs", group }, \
         { "class-axis",                                                                                                \

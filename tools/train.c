@@ -303,6 +303,8 @@ static const struct argp_option argp_options[] = {
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 1 },
     { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
     TARGET_OPTIONS(2, "{losses} (guessed)"),
+    { "class-weight", KEY_CLASS_WEIGHT, "CLASS=N,...", 0,
+      "how much rows of a class count in training; balanced: classes alike (1)", 2 },
     { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (adam)", 2 },
     { "batch", 'b', "N", 0, "samples in a step (32)", 2 },
     { "epochs", 'e', "N", 0, "(1)", 2 },

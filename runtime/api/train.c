@@ -89,7 +89,8 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
                                   .keep_gradients = o->keep_gradients,
                                   .measure = o->measure,
                                   .metrics = o->metrics,
-                                  .metric_count = o->metric_count };
+                                  .metric_count = o->metric_count,
+                                  .weighted = o->weighted || (o->data && o->data->data.weights.values.data) };
     struct budget b = { .limit = o->memory, .total = to.total };
     struct arena scratch = { .budget = &b };
 
@@ -179,6 +180,24 @@ static kiln_status run(kiln_trainer *trainer, const kiln_tensor *const *x, const
         score->loss = (double)loss;
     }
     return api_end(&r, ok, err);
+}
+
+kiln_status kiln_trainer_step_weighted(kiln_trainer *trainer, bool learn, const kiln_tensor *const *x,
+                                       const kiln_tensor *const *y, const kiln_tensor *weights, kiln_score *score,
+                                       kiln_error *err)
+{
+    kiln_status status;
+
+    if (trainer && !trainer->trainer->weighted)
+        return api_refuse(err, "the trainer was made without options.weighted, and takes no weights");
+    if (weights && (weights->tensor.kind != TENSOR || weights->tensor.dtype != F32))
+        return api_refuse(err, "weights are no floats");
+    if (trainer && weights)
+        trainer->trainer->weights = weights->tensor;
+    status = run(trainer, x, y, score, learn, err);
+    if (trainer)
+        trainer->trainer->weights = (struct tensor){ 0 };
+    return status;
 }
 
 /* Is it a trainer of one input and one target? */

@@ -43,6 +43,7 @@ struct data_options {
     const struct column_request *target; /* [targets]: there must be one for at least one of them */
     bool unlabelled;                     /* there need be none: the targets are zeros then */
     size_t unnamed;                      /* the target that a column without a name is for */
+    const struct tensor *weights;        /* of arrays: how much samples count; NULL: all alike */
 };
 
 struct dataset {
@@ -54,6 +55,7 @@ struct dataset {
     bool owns;            /* the columns; a view does not */
     struct arena columns; /* what x and y lie in, but for their values */
     struct budget *budget;
+    struct column weights; /* float [rows], how much samples count; no data: all alike */
 };
 
 /* `part` is what a SPEC that names none gets; data without parts have only a training part. On failure there is nothing

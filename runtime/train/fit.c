@@ -102,6 +102,9 @@ struct feed {
     void **x_data, **y_data; /* where they lie */
     struct trainer *trainer;
     struct arena memory;
+    bool weighted;       /* the data have weights: a column behind the others, */
+    struct dataset data; /* in this view */
+    size_t columns;      /* of y that a batch has */
 };
 
 static bool make_room(struct feed *f, struct tensor **tensors, void ***data, const struct batch_column *c, size_t count,
@@ -118,11 +121,31 @@ static bool make_room(struct feed *f, struct tensor **tensors, void ***data, con
     return *tensors && *data;
 }
 
+/* The weights of samples become a column to be predicted, behind those that the trainer asks for. */
+static bool add_weights(struct feed *f, const struct dataset *d, struct batch_request *q, struct column_request *y,
+                        struct report *r)
+{
+    static const char name[] = "kiln.weights";
+    struct column *columns = arena_array(&f->memory, d->targets + 1, sizeof *columns, r);
+
+    if (!columns)
+        return false;
+    memcpy(columns, d->y, d->targets * sizeof *columns);
+    if (!columns->name) /* the only one is for whatever is asked */
+        columns->name = y->name;
+    columns[d->targets] = d->weights;
+    columns[d->targets].name = name;
+    y[q->targets++] = (struct column_request){ .name = name, .type = &f->trainer->weight_type };
+    f->data.y = columns;
+    f->data.targets++;
+    return true;
+}
+
 /* What the trainer asks the data for. */
 static bool request(struct batch_request *q, struct trainer *t, struct arena *memory, struct report *r)
 {
     struct column_request *x = arena_array(memory, t->inputs, sizeof *x, r);
-    struct column_request *y = arena_array(memory, t->target_count, sizeof *y, r);
+    struct column_request *y = arena_array(memory, t->target_count + 1, sizeof *y, r); /* weights, too */
 
     if (!x || !y)
         return false;
@@ -140,6 +163,7 @@ static bool request(struct batch_request *q, struct trainer *t, struct arena *me
 
 static void feed_release(struct feed *f)
 {
+    f->trainer->weights = (struct tensor){ 0 };
     batches_release(&f->batches);
     arena_release(&f->memory);
 }
@@ -149,10 +173,14 @@ static bool feed_init(struct feed *f, struct trainer *t, const struct dataset *d
 {
     struct batch_request q;
 
-    *f = (struct feed){ .trainer = t, .memory.budget = &t->budget };
-    if (request(&q, t, &f->memory, r) && batches_init(&f->batches, d, n, &q, o, &t->budget, r)) {
+    *f = (struct feed){ .trainer = t, .memory.budget = &t->budget, .data = *d };
+    f->weighted = t->weighted && d->weights.values.data;
+    if (request(&q, t, &f->memory, r) &&
+        (!f->weighted || add_weights(f, d, &q, (struct column_request *)(uintptr_t)q.target, r)) &&
+        batches_init(&f->batches, &f->data, n, &q, o, &t->budget, r)) {
+        f->columns = q.targets;
         if (make_room(f, &f->x, &f->x_data, f->batches.x, t->inputs, r) &&
-            make_room(f, &f->y, &f->y_data, f->batches.y, t->target_count, r))
+            make_room(f, &f->y, &f->y_data, f->batches.y, f->columns, r))
             return true;
         batches_release(&f->batches);
     }
@@ -168,8 +196,9 @@ static bool feed_next(struct feed *f, int64_t *count, struct report *r)
         *count = 0; /* the model does not take an incomplete batch */
     for (size_t k = 0; k < f->trainer->inputs; k++)
         f->x[k].dims[0] = *count;
-    for (size_t k = 0; k < f->trainer->target_count; k++)
+    for (size_t k = 0; k < f->columns; k++)
         f->y[k].dims[0] = *count;
+    f->trainer->weights = f->weighted ? f->y[f->columns - 1] : (struct tensor){ 0 };
     return true;
 }
 

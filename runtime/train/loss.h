@@ -84,16 +84,18 @@ enum targets {
 
 struct loss {
     const struct loss_def *def;
-    void *settings;    /* of the arena */
-    double weight;     /* that its gradient is multiplied by */
-    bool logits;       /* it reads logits */
-    struct value *at;  /* what it reads, as float: the model's output, or the logits behind it, */
-    struct value *out; /* rearranged as they are on their way to this, the output */
-    enum dtype dtype;  /* of that in the model */
-    int axis;          /* the output's dimension that holds the classes; 0: the last */
-    int64_t width;     /* of that dimension */
-    int classes;       /* that labels must be below, where they are classes; 0: they are not */
-    char said[160];    /* how it was chosen, in words: "NAME from logits, because the model ends in Softmax" */
+    void *settings;              /* of the arena */
+    double weight;               /* that its gradient is multiplied by */
+    bool logits;                 /* it reads logits */
+    struct value *at;            /* what it reads, as float: the model's output, or the logits behind it, */
+    struct value *out;           /* rearranged as they are on their way to this, the output */
+    enum dtype dtype;            /* of that in the model */
+    int axis;                    /* the output's dimension that holds the classes; 0: the last */
+    int64_t width;               /* of that dimension */
+    int classes;                 /* that labels must be below, where they are classes; 0: they are not */
+    const double *class_weights; /* [weighted] how much rows of a class count in training, others 1; NULL */
+    int64_t weighted;
+    char said[160]; /* how it was chosen, in words: "NAME from logits, because the model ends in Softmax" */
 };
 
 spec_table loss_table;
@@ -114,8 +116,9 @@ struct loss_values {
     struct value *seed;     /* where gradients start: the value, */
     struct value *gradient; /* and the gradient of the mean by it, times the weight; NULL unless asked for */
 };
-/* `l` must live as long as the graph. */
-bool loss_emit(struct emitter *e, const struct loss *l, struct value *at, struct value *labels, bool gradient,
-               struct loss_values *out);
+/* `l` must live as long as the graph. Weights, float [samples], say how much each sample counts; NULL: all alike. The
+ * mean is then of what rows cost times what they count, as Keras' sum_over_batch_size: divided by how many there are. */
+bool loss_emit(struct emitter *e, const struct loss *l, struct value *at, struct value *labels, struct value *weights,
+               bool gradient, struct loss_values *out);
 
 #endif

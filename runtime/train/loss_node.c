@@ -2,8 +2,8 @@
 #include "train/loss.h"
 #include <string.h>
 
-enum { OUTPUT, LABELS }; /* inputs */
-enum { MEAN, GRADIENT }; /* outputs */
+enum { OUTPUT, LABELS, WEIGHTS }; /* inputs */
+enum { MEAN, GRADIENT };          /* outputs */
 
 struct part { /* of a chunk; rounded up to what vectors like */
     double loss;
@@ -30,6 +30,9 @@ static bool infer(struct infer *i)
         return infer_error(i, "the labels are %s, must be %s", tensor_text(y, got), tensor_text(&need, want));
     if (!row_count(x) || !row_width(x))
         return infer_error(i, "the output is %s: there is nothing to compare", tensor_text(x, got));
+    if (typed_in(i, WEIGHTS) && (typed_in(i, WEIGHTS)->rank != 1 || typed_in(i, WEIGHTS)->dims[0] != x->dims[0]))
+        return infer_error(i, "the weights are %s, must be a number for each of %lld samples",
+                           tensor_text(typed_in(i, WEIGHTS), got), (long long)x->dims[0]);
     need_scratch(i, (size_t)chunk_count(x) * sizeof(struct part));
     return set_out(i, MEAN, F32, 0, NULL) && set_out(i, GRADIENT, F32, x->rank, x->dims);
 }
@@ -53,6 +56,17 @@ static int64_t count_rows(const struct step *s)
     return l->def->skips ? counted : rows;
 }
 
+/* What a row counts: by its sample, and in training by its class. */
+static double row_weight(const struct step *s, const struct output_row *row, int64_t k)
+{
+    const struct loss *l = s->attrs;
+    const struct tensor *x = s->in[OUTPUT], *weights = s->in[WEIGHTS];
+    const int64_t class = l->class_weights && s->out[GRADIENT] ? row_class(row) : l->weighted;
+
+    return (class < l->weighted ? l->class_weights[class] : 1) *
+           (weights ? (double)((const float *)weights->data)[k / (row_count(x) / x->dims[0])] : 1);
+}
+
 static void run_chunk(void *context, int64_t chunk, int thread)
 {
     const struct task *task = context;
@@ -66,10 +80,10 @@ static void run_chunk(void *context, int64_t chunk, int thread)
     (void)thread;
     *p = (struct part){ 0 };
     for (int64_t k = from; k < to; k++) {
-        const struct loss_row r = { .row = row_of(x, s->in[LABELS], k, l->logits),
-                                    .settings = l->settings,
-                                    .gradient = dx ? (float *)dx->data + k * width : NULL,
-                                    .scale = l->weight / (double)task->counted };
+        struct loss_row r = { .row = row_of(x, s->in[LABELS], k, l->logits),
+                              .settings = l->settings,
+                              .gradient = dx ? (float *)dx->data + k * width : NULL };
+        double weight;
 
         if (skips(l, &r.row)) {
             if (r.gradient)
@@ -80,7 +94,9 @@ static void run_chunk(void *context, int64_t chunk, int thread)
             p->bad = k + 1;
             return;
         }
-        p->loss += l->def->rows(&r);
+        weight = row_weight(s, &r.row, k);
+        r.scale = weight * l->weight / (double)task->counted;
+        p->loss += weight * l->def->rows(&r);
     }
 }
 
@@ -110,7 +126,7 @@ static const struct op op_loss = {
     .name = "Loss",
     .domain = "kiln",
     .defs = (const struct op_def[]){ { .since = 1,
-                                       .signature = "T output, L labels -> T mean, T gradient?",
+                                       .signature = "T output, L labels, T weights? -> T mean, T gradient?",
                                        .types = "T: f32; L: f32 i64",
                                        .attrs_size = sizeof(struct loss),
                                        .infer = infer,
@@ -119,26 +135,26 @@ static const struct op op_loss = {
                                      { 0 } },
 };
 
-static bool emit_rows(struct emitter *e, const struct loss *l, struct value *at, struct value *labels, bool gradient,
-                      struct loss_values *out)
+static bool emit_rows(struct emitter *e, const struct loss *l, struct value *at, struct value *labels,
+                      struct value *weights, bool gradient, struct loss_values *out)
 {
     const bool want[] = { true, gradient };
-    struct value *in[] = { at, labels }, *made[2];
+    struct value *in[] = { at, labels, weights }, *made[2];
 
-    if (!emit_private(e, &op_loss, l, 2, made, want, 2, in))
+    if (!emit_private(e, &op_loss, l, 2, made, want, weights ? 3 : 2, in))
         return false;
     *out = (struct loss_values){ made[MEAN], at, at, made[GRADIENT] };
     return true;
 }
 
-bool loss_emit(struct emitter *e, const struct loss *l, struct value *at, struct value *labels, bool gradient,
-               struct loss_values *out)
+bool loss_emit(struct emitter *e, const struct loss *l, struct value *at, struct value *labels, struct value *weights,
+               bool gradient, struct loss_values *out)
 {
     const struct loss_nodes n = { at, labels, l->logits, l->settings };
     struct value *mean;
 
     if (l->def->rows)
-        return emit_rows(e, l, at, labels, gradient, out);
+        return emit_rows(e, l, at, labels, weights, gradient, out);
     mean = emit(e, "ReduceMean", "keepdims=0", 1, l->def->emit(e, &n));
     *out = (struct loss_values){ mean, at, mean, gradient ? emit_scalar(e, F32, l->weight) : NULL };
     return !e->failed;

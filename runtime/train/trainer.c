@@ -174,6 +174,28 @@ static bool fail_unknown(const struct trainer *t, const struct program *p, const
                 output->name, tensor_text(&p->types[output->id], text));
 }
 
+static bool choose_weights(struct trainer *t, struct target *to, const struct target_options *o, struct report *r)
+{
+    const struct loss_def *loss = to->loss.def;
+    double *copy;
+
+    if ((o->class_weights || t->weighted) && !loss->rows)
+        return fail(r, KILN_UNSUPPORTED, NULL, "loss '%s' compares all samples together: they cannot be weighed",
+                    loss->row.name);
+    if (!o->class_weights)
+        return true;
+    if (loss->labels == LABELS_NUMBERS)
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "classes are to be weighed, output '%s' has none: its loss is %s",
+                    to->output->name, loss->row.name);
+    copy = arena_array(&t->arena, (size_t)o->weighted, sizeof *copy, r);
+    if (!copy)
+        return false;
+    memcpy(copy, o->class_weights, (size_t)o->weighted * sizeof *copy);
+    to->loss.class_weights = copy;
+    to->loss.weighted = o->weighted;
+    return true;
+}
+
 static bool choose_loss(struct trainer *t, size_t k, const struct target_options *o, const struct program *types,
                         struct report *r)
 {
@@ -198,6 +220,8 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
     if (to->loss.axis && to->loss.def->labels == LABELS_CLASSES)
         out = class_axis_last(&out, axis);
     to->loss.weight = o->weight ? o->weight : 1;
+    if (!choose_weights(t, to, o, r))
+        return false;
     to->y = loss_labels(&to->loss, &out);
     if (!to->y.rank)
         return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is a vector, loss '%s' needs a row for each sample",
@@ -283,6 +307,8 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
         return false;
     t->learning_rate = t->optimizer.learning_rate;
     t->keep_gradients = o->keep_gradients;
+    t->weighted = o->weighted;
+    t->weight_type = (struct tensor){ .dtype = F32, .rank = 1, .dims = { UNKNOWN } };
     t->model = model_prepare(m, o->untie, &t->budget, r);
     return t->model && find_inputs(t, o->x, r) && find_targets(t, o, r) && (o->measure || make_state(t, o, r)) &&
            choose_losses(t, o, r) && choose_metrics(t, o, r) && measures_name(t, r);
@@ -319,6 +345,7 @@ void trainer_free(struct trainer *t)
     }
     training_program_free(t, t->evaluation);
     training_program_free(t, t->prediction);
+    budget_free(&t->budget, t->ones.data);
     engine_release(&t->engine);
     map_release(&t->names);
     arena_release(&t->arena);
@@ -379,12 +406,35 @@ static void set_batch(struct training_program *p, const struct tensor *x, const 
         frame_set(p->frame, p->y[k], &y[k]);
 }
 
+/* As they were set for this batch, or as many ones. */
+static bool set_weights(struct trainer *t, struct training_program *p, int64_t samples, struct report *r)
+{
+    const int64_t room = t->ones.data ? t->ones.dims[0] : 0;
+    struct tensor w = t->weights;
+
+    if (!p->weights)
+        return true;
+    if (!w.data && samples > room) {
+        budget_free(&t->budget, t->ones.data);
+        t->ones = (struct tensor){ .dtype = F32, .rank = 1, .dims = { samples } };
+        t->ones.data = budget_alloc(&t->budget, (size_t)samples * sizeof(float), r);
+        for (int64_t i = 0; t->ones.data && i < samples; i++)
+            ((float *)t->ones.data)[i] = 1;
+    }
+    if (!w.data) {
+        w = t->ones;
+        w.dims[0] = samples;
+    }
+    frame_set(p->frame, p->weights, &w);
+    return w.data;
+}
+
 static bool run(struct trainer *t, struct training_program *p, const struct tensor *x, const struct tensor *y,
                 float *loss, struct report *r)
 {
     set_batch(p, x, y);
     p->used = ++t->clock;
-    if (!frame_run(p->frame, r))
+    if (!set_weights(t, p, x->dims[0], r) || !frame_run(p->frame, r))
         return false;
     *loss = *(const float *)frame_get(p->frame, p->sum)->data;
     for (size_t k = 0; k < t->target_count; k++) {
@@ -425,6 +475,9 @@ static bool check_all(const struct trainer *t, const struct tensor *x, const str
 
         if (!check_batch(&y[k], &t->targets[k].y, "labels", output, t->target_count > 1, r))
             return false;
+        if (t->weights.data && (t->weights.rank != 1 || t->weights.dims[0] != x->dims[0]))
+            return fail(r, KILN_BAD_DATA, NULL, "%lld samples, but %lld weights", (long long)x->dims[0],
+                        (long long)tensor_count(&t->weights));
         if (x->dims[0] != y[k].dims[0])
             return fail(r, KILN_BAD_DATA, NULL, "%lld samples, but %lld labels for '%s'", (long long)x->dims[0],
                         (long long)y[k].dims[0], output->name);
@@ -449,6 +502,12 @@ static const struct program *plan(struct trainer *t, int64_t batch, struct repor
 
         y.dims[0] = batch;
         frame_set(p->frame, p->y[k], &y);
+    }
+    if (p->weights) {
+        struct tensor w = t->weight_type;
+
+        w.dims[0] = batch;
+        frame_set(p->frame, p->weights, &w);
     }
     return frame_plan(p->frame, r);
 }

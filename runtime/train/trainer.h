@@ -25,6 +25,8 @@ struct target_options {
     double weight;  /* that its loss counts with; 0 is 1 */
     int class_axis; /* the output's dimension that holds the classes, from the end where below 0; 0: it is found */
     const struct tensor *labels; /* of the data, for that; may be NULL */
+    const double *class_weights; /* [weighted] how much rows of a class count in training, others 1 */
+    int64_t weighted;
 };
 
 struct trainer_options {
@@ -46,6 +48,7 @@ struct trainer_options {
     bool measure;               /* nothing trains, and need not: there are no steps */
     const char *const *metrics; /* [metric_count] "[OUTPUT=]NAME:key=value", of all outputs that learn or of that one */
     size_t metric_count;        /* 0: accuracy, where it applies */
+    bool weighted;              /* batches come with weights of their samples */
 };
 
 /* What one parameter or statistic has. */
@@ -107,6 +110,10 @@ struct trainer {
     struct training_program *prediction; /* inference alone, likewise */
     struct training_program *latest;     /* that ran the last step */
     uint64_t clock;
+    bool weighted;             /* batches have weights: */
+    struct tensor weight_type; /* what they must be; the first dimension is UNKNOWN */
+    struct tensor weights;     /* of the batch to come: set before each step or evaluation; no data: all are 1 */
+    struct tensor ones;        /* that are given then */
 };
 
 /* The model may go afterwards: a copy is taken. NULL with an error. What was decided is in

@@ -19,6 +19,7 @@ struct training_program {
     struct frame *frame;
     size_t inputs, targets;   /* targets: 0 to predict with */
     struct value **x, **y;    /* [inputs], [targets] */
+    struct value *weights;    /* of samples: float [samples]; NULL where all count alike */
     struct value *rate;       /* NULL but for training */
     struct loss_values *loss; /* [targets] */
     struct value *sum;        /* of the losses, each as often as it counts: float, scalar; NULL to predict with */

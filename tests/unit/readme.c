@@ -67,7 +67,7 @@ START_TEST(the_loss_is_differentiated)
     struct session *s;
 
     e.graph->opset = NEWEST_OPSET;
-    expect_ok(loss_emit(&e, &l, pred, truth, true, &out) && graph_add_output(e.graph, out.mean));
+    expect_ok(loss_emit(&e, &l, pred, truth, NULL, true, &out) && graph_add_output(e.graph, out.mean));
     known = arena_array(&a, e.graph->value_count, sizeof *known, &report);
     for (size_t k = 0; k < e.graph->value_count; k++)
         known[k] = e.graph->values[k]->initializer ? *e.graph->values[k]->initializer

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from keras import losses as L
 from keras import metrics as M
+from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights
 
 from generator import hashes, uniform
 
@@ -113,6 +114,24 @@ Y["mixed"] = softmax(real("y/mixed", SHAPE, -1, 1))
 Y["mixed_field"] = np.moveaxis(softmax(real("y/mixed_field", (ROWS, 2, WIDTH), -1, 1)), -1, 1)
 Y["all"] = np.full(ROWS, 2, np.int64)
 
+# What samples count: their own weights, those of their classes, and both; name: loss, outputs, labels, tail, weights.
+SAMPLE = real("w/samples", (ROWS,), 0, 3)
+CLASS = {0: 0.5, 1: 2.0, 3: 0.0}  # 2 counts 1
+WEIGHTED = {
+    "scce_samples": (L.SparseCategoricalCrossentropy(from_logits=True), "logits", "classes", "Softmax", "samples"),
+    "scce_by_class": (L.SparseCategoricalCrossentropy(from_logits=True), "logits", "classes", "Softmax", "classes"),
+    "scce_both": (L.SparseCategoricalCrossentropy(from_logits=True, ignore_class=2), "logits", "classes", "Softmax", "both"),
+    "cce_by_class": (L.CategoricalCrossentropy(), "loose", "one_hot", "", "classes"),
+    "mse_samples": (L.MeanSquaredError(), "numbers", "numbers", "", "samples"),
+    "scce_field_samples": (L.SparseCategoricalCrossentropy(from_logits=True), "field", "field", "Softmax", "samples"),
+}
+
+
+def weights_of(kind, y):
+    own = SAMPLE if kind != "classes" else np.ones(ROWS, np.float32)
+    own = own * (class_weight_to_sample_weights(y, CLASS) if kind != "samples" else 1)
+    return own[:, None] if len(y.shape) == 2 and y.dtype == tf.int64 else own  # Keras wants as many dimensions as the loss has
+
 
 def last(a):
     """Classes, which lie along dimension 1, to the end."""
@@ -120,12 +139,12 @@ def last(a):
 
 
 def loss_case(name):
-    loss, x, y, _ = {**LOSSES, **OBJECTS}[name]
-    whole = name in OBJECTS
+    loss, x, y, _, *weights = {**LOSSES, **OBJECTS, **WEIGHTED}[name]
+    whole = name not in LOSSES
     x = tf.Variable(last(X[x]).astype(np.float32 if whole else np.float64))
     y = tf.constant(last(Y[y]) if Y[y].dtype == np.int64 else last(Y[y]).astype(np.float64))
     with tf.GradientTape() as tape:
-        value = loss(y, tf.identity(x))
+        value = loss(y, tf.identity(x), *(weights_of(w, y) for w in weights))
         value = value if whole else tf.reduce_mean(value)
     gradient = tape.gradient(value, x).numpy()
     print(f"{name}: {float(value):.9f}, gradient {np.abs(gradient).max():.3g}", flush=True)
@@ -202,7 +221,8 @@ def metric_case(name):
 
 def main():
     arrays = {**{f"x/{k}": v for k, v in X.items()}, **{f"y/{k}": v for k, v in Y.items()}}
-    for name in {**LOSSES, **OBJECTS}:
+    arrays["w/samples"] = SAMPLE
+    for name in {**LOSSES, **OBJECTS, **WEIGHTED}:
         arrays.update(loss_case(name))
     np.savez_compressed(HERE / "losses.npz", **arrays)
     arrays = {f"{i}/{k}": v for k, pair in DATA.items() for i, v in zip("xy", pair)}

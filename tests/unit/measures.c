@@ -54,55 +54,65 @@ static struct trainer *trainer_of(const char *text, const struct trainer_options
 /* By what measures.py calls them: Keras' options are ours. */
 static const struct loss_case {
     const char *name, *loss, *x, *y, *tail;
+    bool by_sample, by_class; /* they are weighed */
 } losses[] = {
-    { "mse", "mse", "numbers", "numbers", "Identity" },
-    { "mae", "mean_absolute_error", "numbers", "numbers", "Identity" },
-    { "mape", "mean_absolute_percentage_error", "numbers", "numbers", "Identity" },
-    { "msle", "mean_squared_logarithmic_error", "numbers", "positive", "Identity" },
-    { "huber", "huber", "numbers", "numbers", "Identity" },
-    { "huber_delta", "huber:delta=0.3", "numbers", "numbers", "Identity" },
-    { "log_cosh", "log_cosh", "numbers", "numbers", "Identity" },
-    { "poisson", "poisson", "positive", "counts", "Identity" },
-    { "hinge", "hinge", "numbers", "sides", "Identity" },
-    { "hinge_bits", "hinge", "numbers", "bits", "Identity" },
-    { "squared_hinge", "squared_hinge", "numbers", "sides", "Identity" },
-    { "squared_hinge_bits", "squared_hinge", "numbers", "bits", "Identity" },
-    { "categorical_hinge", "categorical_hinge", "numbers", "one_hot", "Identity" },
-    { "kl_divergence", "kl_divergence", "loose", "soft", "Identity" },
-    { "cosine_similarity", "cosine_similarity", "numbers", "numbers", "Identity" },
-    { "dice", "dice", "loose", "bits", "Identity" },
-    { "tversky", "tversky:alpha=0.7,beta=0.2", "loose", "bits", "Identity" },
-    { "gce", "categorical_generalized_cross_entropy:q=0.7", "loose", "classes", "Identity" },
-    { "bce", "binary_crossentropy", "loose", "bits", "Identity" },
-    { "bce_smooth", "bce:label_smoothing=0.2", "loose", "bits", "Identity" },
-    { "bce_sigmoid", "binary_crossentropy:label_smoothing=0.2", "logits", "bits", "Sigmoid" },
-    { "bce_logits", "binary_crossentropy:from_logits=true", "logits", "soft", "Identity" },
-    { "cce", "categorical_crossentropy", "loose", "soft", "Identity" },
-    { "cce_smooth", "categorical_crossentropy:label_smoothing=0.3", "loose", "one_hot", "Identity" },
-    { "cce_softmax", "categorical_crossentropy:label_smoothing=0.3", "logits", "one_hot", "Softmax" },
-    { "cce_logits", "categorical_crossentropy:from_logits=1", "logits", "mixed", "Identity" },
-    { "scce", "sparse_categorical_crossentropy", "loose", "classes", "Identity" },
-    { "scce_positive", "sparse_categorical_crossentropy", "positive", "classes", "Identity" },
-    { "scce_softmax", "sparse_categorical_crossentropy", "logits", "classes", "Softmax" },
-    { "bfce", "binary_focal_crossentropy", "loose", "bits", "Identity" },
+    { "mse", "mse", "numbers", "numbers", "Identity", false, false },
+    { "mae", "mean_absolute_error", "numbers", "numbers", "Identity", false, false },
+    { "mape", "mean_absolute_percentage_error", "numbers", "numbers", "Identity", false, false },
+    { "msle", "mean_squared_logarithmic_error", "numbers", "positive", "Identity", false, false },
+    { "huber", "huber", "numbers", "numbers", "Identity", false, false },
+    { "huber_delta", "huber:delta=0.3", "numbers", "numbers", "Identity", false, false },
+    { "log_cosh", "log_cosh", "numbers", "numbers", "Identity", false, false },
+    { "poisson", "poisson", "positive", "counts", "Identity", false, false },
+    { "hinge", "hinge", "numbers", "sides", "Identity", false, false },
+    { "hinge_bits", "hinge", "numbers", "bits", "Identity", false, false },
+    { "squared_hinge", "squared_hinge", "numbers", "sides", "Identity", false, false },
+    { "squared_hinge_bits", "squared_hinge", "numbers", "bits", "Identity", false, false },
+    { "categorical_hinge", "categorical_hinge", "numbers", "one_hot", "Identity", false, false },
+    { "kl_divergence", "kl_divergence", "loose", "soft", "Identity", false, false },
+    { "cosine_similarity", "cosine_similarity", "numbers", "numbers", "Identity", false, false },
+    { "dice", "dice", "loose", "bits", "Identity", false, false },
+    { "tversky", "tversky:alpha=0.7,beta=0.2", "loose", "bits", "Identity", false, false },
+    { "gce", "categorical_generalized_cross_entropy:q=0.7", "loose", "classes", "Identity", false, false },
+    { "bce", "binary_crossentropy", "loose", "bits", "Identity", false, false },
+    { "bce_smooth", "bce:label_smoothing=0.2", "loose", "bits", "Identity", false, false },
+    { "bce_sigmoid", "binary_crossentropy:label_smoothing=0.2", "logits", "bits", "Sigmoid", false, false },
+    { "bce_logits", "binary_crossentropy:from_logits=true", "logits", "soft", "Identity", false, false },
+    { "cce", "categorical_crossentropy", "loose", "soft", "Identity", false, false },
+    { "cce_smooth", "categorical_crossentropy:label_smoothing=0.3", "loose", "one_hot", "Identity", false, false },
+    { "cce_softmax", "categorical_crossentropy:label_smoothing=0.3", "logits", "one_hot", "Softmax", false, false },
+    { "cce_logits", "categorical_crossentropy:from_logits=1", "logits", "mixed", "Identity", false, false },
+    { "scce", "sparse_categorical_crossentropy", "loose", "classes", "Identity", false, false },
+    { "scce_positive", "sparse_categorical_crossentropy", "positive", "classes", "Identity", false, false },
+    { "scce_softmax", "sparse_categorical_crossentropy", "logits", "classes", "Softmax", false, false },
+    { "bfce", "binary_focal_crossentropy", "loose", "bits", "Identity", false, false },
     { "bfce_all", "binary_focal_crossentropy:apply_class_balancing=1,alpha=0.3,gamma=1.5,label_smoothing=0.1", "loose",
-      "bits", "Identity" },
+      "bits", "Identity", false, false },
     { "bfce_sigmoid", "binary_focal_crossentropy:apply_class_balancing=1,alpha=0.3,gamma=1.5,label_smoothing=0.1",
-      "logits", "bits", "Sigmoid" },
-    { "cfce", "categorical_focal_crossentropy", "loose", "one_hot", "Identity" },
-    { "cfce_all", "categorical_focal_crossentropy:alpha=0.4,gamma=1.5,label_smoothing=0.1", "loose", "soft",
-      "Identity" },
+      "logits", "bits", "Sigmoid", false, false },
+    { "cfce", "categorical_focal_crossentropy", "loose", "one_hot", "Identity", false, false },
+    { "cfce_all", "categorical_focal_crossentropy:alpha=0.4,gamma=1.5,label_smoothing=0.1", "loose", "soft", "Identity",
+      false, false },
     { "cfce_softmax", "categorical_focal_crossentropy:alpha=0.4,gamma=1.5,label_smoothing=0.1", "logits", "one_hot",
-      "Softmax" },
-    { "scce_field", "sparse_categorical_crossentropy", "field", "field", "Softmax <axis = 1>" },
-    { "cce_field", "categorical_crossentropy:label_smoothing=0.3", "field", "mixed_field", "Softmax <axis = 1>" },
-    { "cfce_field", "categorical_focal_crossentropy:alpha=0.4,gamma=1.5", "field", "soft_field", "Softmax <axis = 1>" },
-    { "kl_field", "kl_divergence", "loose_field", "soft_field", "Identity" },
-    { "hinge_field", "categorical_hinge", "field", "soft_field", "Identity" },
-    { "cosine_field", "cosine_similarity", "field", "soft_field", "Identity" },
-    { "scce_ignore", "sparse_categorical_crossentropy:ignore_class=2", "logits", "classes", "Softmax" },
-    { "scce_ignore_field", "sparse_categorical_crossentropy:ignore_class=1", "loose_field", "field", "Identity" },
-    { "scce_ignore_all", "sparse_categorical_crossentropy:ignore_class=2", "logits", "all", "Softmax" },
+      "Softmax", false, false },
+    { "scce_field", "sparse_categorical_crossentropy", "field", "field", "Softmax <axis = 1>", false, false },
+    { "cce_field", "categorical_crossentropy:label_smoothing=0.3", "field", "mixed_field", "Softmax <axis = 1>", false,
+      false },
+    { "cfce_field", "categorical_focal_crossentropy:alpha=0.4,gamma=1.5", "field", "soft_field", "Softmax <axis = 1>",
+      false, false },
+    { "kl_field", "kl_divergence", "loose_field", "soft_field", "Identity", false, false },
+    { "hinge_field", "categorical_hinge", "field", "soft_field", "Identity", false, false },
+    { "cosine_field", "cosine_similarity", "field", "soft_field", "Identity", false, false },
+    { "scce_ignore", "sparse_categorical_crossentropy:ignore_class=2", "logits", "classes", "Softmax", false, false },
+    { "scce_ignore_field", "sparse_categorical_crossentropy:ignore_class=1", "loose_field", "field", "Identity", false,
+      false },
+    { "scce_samples", "sparse_categorical_crossentropy", "logits", "classes", "Softmax", true, false },
+    { "scce_by_class", "sparse_categorical_crossentropy", "logits", "classes", "Softmax", false, true },
+    { "scce_both", "sparse_categorical_crossentropy:ignore_class=2", "logits", "classes", "Softmax", true, true },
+    { "cce_by_class", "categorical_crossentropy", "loose", "one_hot", "Identity", false, true },
+    { "mse_samples", "mean_squared_error", "numbers", "numbers", "Identity", true, false },
+    { "scce_field_samples", "sparse_categorical_crossentropy", "field", "field", "Softmax <axis = 1>", true, false },
+    { "scce_ignore_all", "sparse_categorical_crossentropy:ignore_class=2", "logits", "all", "Softmax", false, false },
 };
 
 /* Zeros are added to x: their gradient is the loss's. */
@@ -122,7 +132,8 @@ static void write_model(char *text, size_t size, const struct tensor *x, const c
 START_TEST(a_loss_is_keras_loss)
 {
     const struct loss_case *c = &losses[_i];
-    struct tensor x, y, loss, gradient;
+    static const double by_class[] = { .5, 2, 1, 0 };
+    struct tensor x, y, weights, loss, gradient;
     struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .threads = 2, .keep_gradients = true };
     struct target_options target = { .loss = c->loss };
     const struct tensor *got;
@@ -135,9 +146,15 @@ START_TEST(a_loss_is_keras_loss)
     target.form = y.dtype == I64 ? TARGETS_CLASSES : TARGETS_VALUES;
     target.classes = 4;
     target.class_axis = x.rank == 3 ? 1 : 0;
+    target.class_weights = c->by_class ? by_class : NULL;
+    target.weighted = 4;
+    o.weighted = c->by_sample;
     o.targets = 1, o.target = &target;
     write_model(text, sizeof text, &x, c->tail);
     t = trainer_of(text, &o);
+    weights = array("w", "samples");
+    if (c->by_sample)
+        t->weights = weights;
     expect_ok(trainer_step(t, &x, &y, &value, &report));
     ck_assert_msg(fabs((double)value - *(double *)loss.data) <= 1e-6 * fmax(1, fabs(*(double *)loss.data)),
                   "%s is %.9g, must be %.9g", c->name, (double)value, *(double *)loss.data);
@@ -152,7 +169,7 @@ START_TEST(a_loss_is_keras_loss)
                       g, w);
     }
     trainer_free(t);
-    drop(&x), drop(&y), drop(&loss), drop(&gradient);
+    drop(&x), drop(&y), drop(&weights), drop(&loss), drop(&gradient);
     npz_close(file);
     ck_assert_uint_eq(budget.used, 0);
 }

@@ -511,8 +511,9 @@ typedef struct kiln_data_options {
     size_t target_count;
     bool unlabelled; /* there need not be anything to be predicted, where the format can do without (npz): for those who
                         only measure, as kiln_adapt does; nothing can be trained with it then */
-    const kiln_tensor *weights; /* of tensors: [N] real numbers from 0 on, how much each sample's loss counts (in npz the
-                                   array sample_weight); NULL: all alike */
+    /* Of tensors: [N] real numbers from 0 on, how much each sample's loss counts (in npz the array sample_weight); NULL:
+     * all alike. */
+    const kiln_tensor *weights;
 } kiln_data_options;
 
 /* Opens what `spec` names, "FORMAT[:WHERE][:PART][[FROM:TO]]", such as "csv:FILE", "fashion-mnist:train[1000:2000]":

@@ -59,8 +59,8 @@ enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT, KEY_CLASS_AXIS, KEY_
           KEY_METRIC,                                                                                                  \
           "METRIC",                                                                                                    \
           0,                                                                                                           \
-          "[OUTPUT=]NAME[:KEY=VALUE,...]: what is told of beside the loss, a row of `kiln train --help` or one of "    \
-          "its losses; may be repeated (accuracy)",                                                                    \
+          "[OUTPUT=]NAME[:KEY=VALUE,...]: what is told of beside the loss, a metric or a loss of those that `kiln "    \
+          "train --help` lists; may be repeated (accuracy)",                                                           \
           group },                                                                                                     \
         { "loss-weight", KEY_WEIGHT, "OUTPUT=N", 0, "how often its loss counts in the sum of all (1)", group },        \
     {                                                                                                                  \

@@ -513,8 +513,9 @@ START_TEST(losses_and_gradients_agree)
         *w = at - h;
         expect_ok(trainer_evaluate_batch(t, &tx, &ty, &down, &report));
         *w = at;
-        ck_assert_msg(fabsf(slope - (up - down) / (2 * h)) < 2e-4f * fmaxf(1, fabsf(slope)), "%s after %s: slope %g, difference %g", c->loss,
-                      c->tail, (double)slope, (double)((up - down) / (2 * h)));
+        ck_assert_msg(fabsf(slope - (up - down) / (2 * h)) < 2e-4f * fmaxf(1, fabsf(slope)),
+                      "%s after %s: slope %g, difference %g", c->loss, c->tail, (double)slope,
+                      (double)((up - down) / (2 * h)));
     }
     trainer_free(t);
 }

@@ -178,7 +178,7 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
 const struct format_def format_npz = {
     .row = { "npz",
              "NumPy arrays named as the model's inputs and outputs, or x and y; with _train and _test for parts; "
-             "sample_weight says how much each sample counts",
+             "sample_weight: how much each sample counts",
              NULL },
     .where = "FILE",
     .parts = true,

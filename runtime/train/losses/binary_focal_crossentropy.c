@@ -46,7 +46,7 @@ static double rows(const struct loss_row *r)
 }
 
 const struct loss_def loss_binary_focal_crossentropy = {
-    .row = { "binary_focal_crossentropy", "as binary, what is right already counts less",
+    .row = { "binary_focal_crossentropy", "as binary, what is right counts less",
              (const struct spec_option[]){
                  FROM_LOGITS(struct settings),
                  { SPEC_FIELD(struct settings, apply_class_balancing), "weigh the two classes by alpha", SPEC_FLAG },

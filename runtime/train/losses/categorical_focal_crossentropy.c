@@ -45,7 +45,7 @@ static double rows(const struct loss_row *r)
 }
 
 const struct loss_def loss_categorical_focal_crossentropy = {
-    .row = { "categorical_focal_crossentropy", "as categorical, what is right already counts less",
+    .row = { "categorical_focal_crossentropy", "as categorical, what is right counts less",
              (const struct spec_option[]){
                  FROM_LOGITS(struct settings),
                  { SPEC_FIELD(struct settings, alpha), "of all classes", .high = 1e6, .fallback = .25 },

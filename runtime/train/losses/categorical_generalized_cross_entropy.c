@@ -16,7 +16,7 @@ static double rows(const struct loss_row *r)
 }
 
 const struct loss_def loss_categorical_generalized_cross_entropy = {
-    .row = { "categorical_generalized_cross_entropy", "class numbers, of which some are wrong",
+    .row = { "categorical_generalized_cross_entropy", "for class numbers that may be wrong",
              (const struct spec_option[]){ { SPEC_FIELD(struct settings, q), "from cross-entropy to absolute error",
                                              .low = 1e-3, .high = 1, .fallback = .5 },
                                            { 0 } } },

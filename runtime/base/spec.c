@@ -64,7 +64,9 @@ void spec_names(struct text *out, spec_table *table)
         const struct spec_row *row = table(k);
 
         spec_comma(out, k, count);
-        text_printf(out, "%s%s", row->name, options_of(row)->kind == SPEC_VALUE ? ":VALUE" : "");
+        text_printf(out, "%s", row->name);
+        if (options_of(row)->kind == SPEC_VALUE || options_of(row)->kind == SPEC_TEXT)
+            text_printf(out, ":%s", options_of(row)->kind == SPEC_TEXT ? options_of(row)->key : "VALUE");
     }
 }
 
@@ -257,10 +259,15 @@ bool spec_read(void *settings, const struct spec_row *row, const char *spec, con
     const struct spec_option *const options = options_of(row);
     const char *s = spec + spec_name_length(spec);
 
-    for (const struct spec_option *o = options; o->key; o++)
+    for (const struct spec_option *o = options; o->key && o->kind != SPEC_TEXT; o++)
         put(settings, o, o->fallback);
     if (options->kind == SPEC_VALUE)
         return read_value(&g, options, s, spec);
+    if (options->kind == SPEC_TEXT) {
+        *(const char **)((char *)settings + options->offset) = s + 1;
+        return (*s && s[1]) || fail(r, about->code, about->where, "%s '%s' needs more: '%s:%s'", about->kind, row->name,
+                                    row->name, options->key);
+    }
     while (*s) {
         const char *key = ++s;
         const size_t n = strcspn(s, "=,");
@@ -287,8 +294,8 @@ bool spec_read(void *settings, const struct spec_row *row, const char *spec, con
 
 static void put_option(struct text *out, const struct spec_option *o)
 {
-    if (o->kind == SPEC_VALUE)
-        text_printf(out, "    VALUE: %s\n", o->help);
+    if (o->kind == SPEC_VALUE || o->kind == SPEC_TEXT)
+        text_printf(out, "    %s: %s\n", o->kind == SPEC_TEXT ? o->key : "VALUE", o->help);
     else if (o->kind == SPEC_FLAG)
         text_printf(out, "    %s=%g (0 or 1): %s\n", o->key, o->fallback, o->help);
     else if (o->kind == SPEC_CHOICE) {

@@ -13,6 +13,7 @@ enum spec_kind {
     SPEC_FLAG,   /* 0 or 1, kept as a bool; all others are kept as a double */
     SPEC_VALUE,  /* a row's only option, which must be given and has no key: "constant:0.1" */
     SPEC_WHOLE,  /* low <= value <= high, without a fraction */
+    SPEC_TEXT,   /* a row's only option, what follows the colon, kept as a pointer into that: "graph:FILE" */
     SPEC_CHOICE, /* one of `words`, kept as its place among them */
     SPEC_ALIAS   /* no option: its key is another name of the row */
 };

@@ -31,7 +31,7 @@ int64_t confusion_classes(const struct trainer *t, size_t k)
 {
     const struct loss *l = &t->targets[k].loss;
 
-    return l->def->labels == LABELS_NUMBERS ? 0 : classes_of(l->width);
+    return l->def->labels >= LABELS_NUMBERS ? 0 : classes_of(l->width);
 }
 
 static bool check(const struct trainer *t, size_t k, struct report *r)

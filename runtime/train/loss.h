@@ -16,7 +16,8 @@
 enum label_form {
     LABELS_CLASSES,       /* int64 [n...] for an output [n..., classes] */
     LABELS_PROBABILITIES, /* float of the output's shape; data that hold classes give one-hot rows, or 0 and 1 */
-    LABELS_NUMBERS        /* float of the output's shape; data are numbers, though they be whole */
+    LABELS_NUMBERS,       /* float of the output's shape; data are numbers, though they be whole */
+    LABELS_AS_GIVEN       /* the same, but that data of classes give one-hot rows, or for a single output the number */
 };
 
 /* What makes probabilities of logits. */
@@ -48,6 +49,8 @@ struct loss_nodes {
     const void *settings;
 };
 
+struct loss;
+
 struct loss_def {
     struct spec_row row;
     size_t settings_size;
@@ -62,6 +65,10 @@ struct loss_def {
     double (*rows)(const struct loss_row *r);
     struct value *(*emit)(struct emitter *e, const struct loss_nodes *n);
     bool along_classes; /* the outputs of a row are compared together: it goes along the classes, where those are */
+    /* Of a loss that is more than its options: makes the rest of its settings when they have been read, and may put another
+     * definition in l->def; `close` gives back what that took. */
+    bool (*open)(struct loss *l, struct budget *b, struct report *r);
+    void (*close)(void *settings);
     /* Rows that do not count, whatever their label is: the mean is of the others. NULL: all count. */
     bool (*skips)(const struct output_row *r, const void *settings);
 };
@@ -105,6 +112,8 @@ const struct loss_def *loss_named(const char *spec);
  * by what the output is. `type` is the output's, with known dimensions, of which `axis` may hold classes. */
 bool loss_choose(struct loss *l, const char *spec, struct value *out, const struct tensor *type, int axis,
                  enum targets targets, int classes, struct arena *arena, struct report *r);
+/* Gives back what is not the arena's; the loss may be zero. */
+void loss_close(struct loss *l);
 /* The dimension of the output that a Softmax goes along, 0 where there is none. */
 int loss_softmax_axis(const struct value *out, int rank);
 /* The type of the labels that this loss wants for an output of that type, with the classes in the last dimension. */

@@ -104,8 +104,8 @@ bool measure_applies(const struct trainer *t, const struct dataset *data, size_t
     metric = &t->targets[m->target].metrics.each[m->metric];
     /* a single number that is compared as such is no class, though it be whole */
     return c && (metric->asked ||
-                 metric->def->applies(loss->def, column_has_labels(c) &&
-                                                     (loss->width > 1 || loss->def->labels != LABELS_NUMBERS)));
+                 metric->def->applies(loss->def,
+                                      column_has_labels(c) && (loss->width > 1 || loss->def->labels < LABELS_NUMBERS)));
 }
 
 bool measure_parse(struct measure_name *out, const struct trainer *t, const char *name, struct report *r)

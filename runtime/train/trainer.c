@@ -184,7 +184,7 @@ static bool choose_weights(struct trainer *t, struct target *to, const struct ta
                     loss->row.name);
     if (!o->class_weights)
         return true;
-    if (loss->labels == LABELS_NUMBERS)
+    if (loss->labels >= LABELS_NUMBERS)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "classes are to be weighed, output '%s' has none: its loss is %s",
                     to->output->name, loss->row.name);
     copy = arena_array(&t->arena, (size_t)o->weighted, sizeof *copy, r);
@@ -346,6 +346,8 @@ void trainer_free(struct trainer *t)
     training_program_free(t, t->evaluation);
     training_program_free(t, t->prediction);
     budget_free(&t->budget, t->ones.data);
+    for (size_t k = 0; t->targets && k < t->target_count; k++)
+        loss_close(&t->targets[k].loss);
     engine_release(&t->engine);
     map_release(&t->names);
     arena_release(&t->arena);

@@ -175,6 +175,136 @@ START_TEST(a_loss_is_keras_loss)
 }
 END_TEST
 
+/* -- a loss of one's own -- */
+
+#define GRAPH "<ir_version: 8, opset_import: [\"\": 17]> loss "
+#define HUBER                                                                                                          \
+    " <float one = {1.0}, float half = {0.5}> { d = Sub (y_pred, y_true) a = Abs (d) q = Min (a, one)\n"               \
+    " h = Mul (half, q) r = Sub (a, h) e = Mul (q, r) "
+
+/* One that is the same as one that there is: its value and its gradient are. */
+static const struct own_case {
+    const char *graph, *same, *x, *y;
+} owns[] = {
+    { GRAPH "(float[N,C] y_true, float[N,C] y_pred) => (float[N] l)" HUBER
+            "l = ReduceMean <axes = [-1], keepdims = 0> (e) }",
+      "huber", "numbers", "numbers" },
+    { GRAPH "(float[N,C] y_pred, float[N,C] y_true) => (float l)" HUBER "l = ReduceMean <keepdims = 0> (e) }", "huber",
+      "numbers", "numbers" },
+    { GRAPH "(float[N,C] y_true, float[N,C] y_pred) => (double[N,C] l)" HUBER "l = Cast <to = 11> (e) }", "huber",
+      "numbers", "numbers" },
+    { GRAPH "(int64[N] y_true, float[N,C] y_pred) => (float l) <int64[1] last = {-1}> {\n"
+            " s = ReduceSum <keepdims = 1> (y_pred, last) p = Div (y_pred, s) q = Log (p)\n"
+            " l = NegativeLogLikelihoodLoss (q, y_true) }",
+      "sparse_categorical_crossentropy", "loose", "classes" },
+    { GRAPH "(float[N,C] y_true, float[N,C] y_pred) => (float[N,C] l) {\n"
+            " a = Mul (y_true, y_pred) b = Relu (a) l = Exp (b) }",
+      NULL, "numbers", "numbers" },
+};
+
+static float own_step(const char *loss, const struct tensor *x, const struct tensor *y, float gradient[24])
+{
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0",
+                                       .threads = 1,
+                                       .keep_gradients = true,
+                                       TARGET(.loss = loss, .classes = 4,
+                                              .form = y->dtype == I64 ? TARGETS_CLASSES : TARGETS_VALUES) };
+    char text[2048];
+    struct trainer *t;
+    float value, again;
+
+    write_model(text, sizeof text, x, "Identity");
+    t = trainer_of(text, &o);
+    expect_ok(trainer_step(t, x, y, &value, &report));
+    memcpy(gradient, trainer_gradient(t, "w")->data, 24 * sizeof *gradient);
+    expect_ok(trainer_evaluate_batch(t, x, y, &again, &report));
+    ck_assert_float_eq_tol(value, again, 1e-6f);
+    trainer_free(t);
+    return value;
+}
+
+START_TEST(a_loss_of_ones_own_is_a_graph)
+{
+    const struct own_case *c = &owns[_i];
+    struct tensor x, y;
+    float a, b, own[24], there[24];
+
+    enter_scratch();
+    put_file("own.onnxtxt", c->graph, strlen(c->graph));
+    open_file("losses");
+    x = array("x", c->x), y = array("y", c->y);
+    a = own_step("graph:own.onnxtxt", &x, &y, own);
+    if (c->same) {
+        b = own_step(c->same, &x, &y, there);
+        ck_assert_msg(fabsf(a - b) < 1e-6f, "%g, must be %g", (double)a, (double)b);
+    }
+    for (int k = 0; k < 24; k++) {
+        const float p = ((const float *)x.data)[k], t = c->same ? 0 : ((const float *)y.data)[k];
+
+        if (!c->same)
+            there[k] = t * p > 0 ? t * expf(t * p) / 24 : 0;
+        ck_assert_msg(fabsf(own[k] - there[k]) < 1e-6f, "gradient %d is %g, must be %g", k, (double)own[k],
+                      (double)there[k]);
+    }
+    drop(&x), drop(&y);
+    npz_close(file);
+    leave_scratch();
+    ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
+START_TEST(graphs_that_are_no_loss_are_refused)
+{
+    static const struct {
+        const char *graph, *says;
+        kiln_status code;
+    } bad[] = {
+        { GRAPH "(float[N,C] y, float[N,C] y_pred) => (float[N,C] l) { l = Sub (y, y_pred) }",
+          "has 2 inputs, must have 'y_true' and 'y_pred'", KILN_BAD_MODEL },
+        { GRAPH "(float[N,C] y_true, float[N,C] y_pred, float z) => (float[N,C] l) { a = Sub (y_true, y_pred)\n"
+                " l = Mul (a, z) }",
+          "has 3 inputs", KILN_BAD_MODEL },
+        { GRAPH "(float[N,C] y_true, double[N,C] y_pred) => (float[N,C] l) { a = Cast <to = 1> (y_pred)\n"
+                " l = Mul (a, y_true) }",
+          "takes 'y_pred' as double, must take it as float", KILN_BAD_MODEL },
+        { GRAPH "(bool[N,C] y_true, float[N,C] y_pred) => (float[N,C] l) { a = Cast <to = 1> (y_true)\n"
+                " l = Mul (a, y_pred) }",
+          "takes 'y_true' as bool", KILN_BAD_MODEL },
+        { GRAPH "(float[N,C] y_true, float[N,C] y_pred) => (float[N,C] l, float[N,C] k) { l = Sub (y_true, y_pred)\n"
+                " k = Abs (l) }",
+          "has 2 outputs, must have one", KILN_BAD_MODEL },
+        { GRAPH "(float[N,C] y_true, float[N,C] y_pred) => (bool[N,C] l) { l = Less (y_true, y_pred) }",
+          "gives bool, must give floats", KILN_BAD_MODEL },
+        { GRAPH "(float[N,C] y_true, float[N,C] y_pred) => (float[N,C] l) { l = Nothing (y_true, y_pred) }", "Nothing",
+          KILN_UNSUPPORTED },
+        { GRAPH "(float[N,C] y_true, float[N,C] y_pred) => (float[N,C] l) <float[7] c = {1, 2, 3, 4, 5, 6, 7}>\n"
+                "{ a = Mul (y_true, y_pred) l = Mul (a, c) }",
+          "does not broadcast", KILN_BAD_MODEL },
+    };
+    const struct trainer_options o = { .threads = 1, TARGET(.loss = "graph:own.onnxtxt", .form = TARGETS_VALUES) };
+    struct tensor x = { .dtype = F32, .rank = 2, .dims = { 6, 4 } };
+    const float zeros[24] = { 0 };
+    char text[2048];
+    struct model *m;
+    struct trainer *t;
+    float loss;
+
+    enter_scratch();
+    put_file("own.onnxtxt", bad[_i].graph, strlen(bad[_i].graph));
+    write_model(text, sizeof text, &x, "Identity");
+    m = model_read_bytes(text, strlen(text), NULL, &report);
+    expect_ok(m && model_build(m, &report));
+    t = trainer_new(m, &o, &report);
+    x.data = (void *)(uintptr_t)zeros;
+    ck_assert(!t || !trainer_step(t, &x, &x, &loss, &report));
+    ck_assert(t || strstr(report.error.where, "own.onnxtxt"));
+    expect_error(bad[_i].code, bad[_i].says);
+    trainer_free(t);
+    model_free(m);
+    leave_scratch();
+}
+END_TEST
+
 /* -- metrics -- */
 
 static const struct metric_case {
@@ -286,11 +416,9 @@ Suite *suite(void)
 {
     Suite *s = suite_create("measures");
 
-    (void)put_file;
-    (void)enter_scratch;
-    (void)leave_scratch;
-    (void)expect_error;
     add_tests(s, a_loss_is_keras_loss, COUNT(losses));
+    add_tests(s, a_loss_of_ones_own_is_a_graph, COUNT(owns));
+    add_tests(s, graphs_that_are_no_loss_are_refused, 8);
     add_tests(s, a_metric_is_keras_metric, COUNT(metrics));
     return s;
 }

@@ -412,6 +412,45 @@ START_TEST(a_metric_is_keras_metric)
 }
 END_TEST
 
+/* So many rows that they are counted in parts: integers, whatever the parts, and a float's sum, whatever the threads. */
+START_TEST(parts_add_up)
+{
+    enum { ROWS = 6000 };
+    static const char *const asked[] = { "auc", "f1_score", "auc:num_thresholds=40000", "mae" };
+    static float x[ROWS * 4];
+    static int64_t y[ROWS];
+    const struct target_options target = { .loss = "sparse_categorical_crossentropy", .classes = 4 };
+    struct tensor tx = { .dtype = F32, .rank = 2, .dims = { ROWS, 4 }, .data = x };
+    struct tensor ty = { .dtype = I64, .rank = 1, .dims = { ROWS }, .data = y };
+    struct two_columns columns;
+    const struct dataset d = dataset_of(&columns, &tx, &ty, 4, &budget);
+    double whole[2][6], parts[6];
+    struct trainer *t;
+
+    for (int k = 0; k < ROWS * 4; k++)
+        x[k] = (float)(k * 7919LL % 10007) / 10007;
+    for (int k = 0; k < ROWS; k++)
+        y[k] = k * 31 % 7 % 4;
+    for (int threads = 1; threads < 4; threads += 2) {
+        const struct trainer_options o = {
+            .threads = threads, .metrics = asked, .metric_count = 4, .measure = true, .targets = 1, .target = &target
+        };
+
+        t = trainer_of(HEAD "net (float[N, 4] x) => (float[N, 4] p) <float[4] w = {0, 0, 0, 0}> { p = Add (x, w) }",
+                       &o);
+        expect_ok(trainer_evaluate(t, &d, NULL, ROWS, whole[threads / 2], &report));
+        expect_ok(trainer_evaluate(t, &d, NULL, 50, parts, &report));
+        trainer_free(t);
+        for (int k = 1; k < 4; k++)
+            ck_assert_msg(whole[0][k] == parts[k] && parts[k] > 0, "%s is %.17g, must be %.17g", asked[k - 1],
+                          whole[0][k], parts[k]);
+        ck_assert_double_eq_tol(whole[0][4], parts[4], 1e-9);
+    }
+    ck_assert(memcmp(whole[0], whole[1], 5 * sizeof **whole) == 0);
+    ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("measures");
@@ -420,5 +459,6 @@ Suite *suite(void)
     add_tests(s, a_loss_of_ones_own_is_a_graph, COUNT(owns));
     add_tests(s, graphs_that_are_no_loss_are_refused, 8);
     add_tests(s, a_metric_is_keras_metric, COUNT(metrics));
+    add_test(s, parts_add_up);
     return s;
 }

@@ -159,7 +159,6 @@ START_TEST(what_classes_are_taken_for_is_counted)
     int64_t want[CLASSES][CLASSES] = { { 0 } }, right = 0;
     double values[2], again[2];
     kiln_tensor *matrix;
-    kiln_score score;
     kiln_trainer *t;
 
     for (int k = 0; k < SAMPLES; k++) {

@@ -621,7 +621,8 @@ typedef struct kiln_trainer_options {
      * one that a Softmax goes along, or that the labels of `data` leave open, else the last. */
     int class_axis;
     /* [metric_count] what is measured beside the loss, as Keras calls it (`kiln train --help` lists them, with their
-     * options): "auc:curve=PR", "top_k_categorical_accuracy:k=3", or a loss that is no "dice", "tversky" or "ctc". Of
+     * options): "auc:curve=PR", "top_k_categorical_accuracy:k=3", or a loss, but for those
+     * of whole batches and of sequences. Of
      * each output that learns, or of one: "OUTPUT=NAME". metric_count 0: accuracy, where the labels are classes. */
     const char *const *metrics;
     size_t metric_count;

@@ -183,7 +183,7 @@ bool loss_choose(struct loss *l, const char *spec, struct value *out, const stru
     l->width = last < 0 ? 0 : type->dims[l->axis ? l->axis : last];
     if (l->axis)
         snprintf(l->said + strlen(l->said), sizeof l->said - strlen(l->said), ", classes along dimension %d", axis);
-    if ((l->def->labels < LABELS_NUMBERS || (l->def->labels == LABELS_AS_GIVEN && l->width > 1)) && l->width > 0 &&
+    if ((l->def->labels != LABELS_NUMBERS && (l->def->labels != LABELS_AS_GIVEN || l->width > 1)) && l->width > 0 &&
         l->width < INT_MAX)
         l->classes = l->width == 1 && l->def->labels == LABELS_PROBABILITIES ? 2 : (int)l->width;
     return true;
@@ -205,6 +205,9 @@ struct tensor loss_labels(const struct loss *l, const struct tensor *output)
     if (l->def->labels == LABELS_CLASSES) {
         t.dtype = I64;
         t.rank -= t.rank > 0;
+    } else if (l->def->labels == LABELS_SEQUENCES) {
+        t.dtype = I64;
+        t.rank = 2;
     }
     return t;
 }

@@ -17,6 +17,7 @@ enum label_form {
     LABELS_CLASSES,       /* int64 [n...] for an output [n..., classes] */
     LABELS_PROBABILITIES, /* float of the output's shape; data that hold classes give one-hot rows, or 0 and 1 */
     LABELS_NUMBERS,       /* float of the output's shape; data are numbers, though they be whole */
+    LABELS_SEQUENCES,     /* int64 [n, length] for an output [n, steps, classes] */
     LABELS_AS_GIVEN       /* the same, but that data of classes give one-hot rows, or for a single output the number */
 };
 
@@ -40,6 +41,7 @@ struct loss_row {
     const void *settings;
     float *gradient; /* of the outputs; NULL: it is not asked for */
     double scale;    /* that the gradient is to be multiplied by */
+    void *scratch;   /* as much as def->scratch says */
 };
 
 /* What a loss is emitted for. */
@@ -69,6 +71,8 @@ struct loss_def {
      * definition in l->def; `close` gives back what that took. */
     bool (*open)(struct loss *l, struct budget *b, struct report *r);
     void (*close)(void *settings);
+    /* Of sequences: how many bytes `rows` needs for a sample. NULL: none. */
+    int64_t (*scratch)(int64_t steps, int64_t length);
     /* Rows that do not count, whatever their label is: the mean is of the others. NULL: all count. */
     bool (*skips)(const struct output_row *r, const void *settings);
 };
@@ -116,7 +120,8 @@ bool loss_choose(struct loss *l, const char *spec, struct value *out, const stru
 void loss_close(struct loss *l);
 /* The dimension of the output that a Softmax goes along, 0 where there is none. */
 int loss_softmax_axis(const struct value *out, int rank);
-/* The type of the labels that this loss wants for an output of that type, with the classes in the last dimension. */
+/* The type of the labels that this loss wants for an output of that type, with the classes in the last dimension; of
+ * sequences as long as there are steps. */
 struct tensor loss_labels(const struct loss *l, const struct tensor *output);
 
 struct loss_values {

@@ -17,15 +17,58 @@ struct task {
     int64_t counted; /* rows that the mean is taken of */
 };
 
+/* What rows() is called for: a row, or of sequences a sample. */
+static int64_t item_count(const struct loss *l, const struct tensor *x)
+{
+    return l->def->labels == LABELS_SEQUENCES ? x->dims[0] : row_count(x);
+}
+
+static int64_t item_width(const struct loss *l, const struct tensor *x)
+{
+    return l->def->labels == LABELS_SEQUENCES ? dims_product(x->dims, 1, x->rank) : row_width(x);
+}
+
+static int64_t items_of_chunk(const struct loss *l, const struct tensor *x)
+{
+    return l->def->labels == LABELS_SEQUENCES ? 1 : rows_of_chunk(x);
+}
+
+static int64_t chunks_of(const struct loss *l, const struct tensor *x)
+{
+    return l->def->labels == LABELS_SEQUENCES ? x->dims[0] : chunk_count(x);
+}
+
+static struct output_row item_of(const struct step *s, int64_t k)
+{
+    const struct loss *l = s->attrs;
+    const struct tensor *x = s->in[OUTPUT], *y = s->in[LABELS];
+
+    if (l->def->labels != LABELS_SEQUENCES)
+        return row_of(x, y, k, l->logits);
+    return (struct output_row){ .x = (const float *)x->data + k * item_width(l, x),
+                                .n = row_width(x),
+                                .steps = x->dims[1],
+                                .sequence = (const int64_t *)y->data + k * y->dims[1],
+                                .length = y->dims[1] };
+}
+
+/* Bytes for each sample, rounded up to what vectors like. */
+static int64_t scratch_of(const struct loss *l, const struct tensor *x, const struct tensor *y)
+{
+    return l->def->scratch ? (l->def->scratch(x->dims[1], y->dims[1]) + 63) / 64 * 64 : 0;
+}
+
 static bool infer(struct infer *i)
 {
     const struct loss *l = infer_attrs(i);
     const struct tensor *x = typed_in(i, OUTPUT), *y = typed_in(i, LABELS);
-    const struct tensor need = loss_labels(l, x);
+    struct tensor need = loss_labels(l, x);
     char got[TYPE_TEXT], want[TYPE_TEXT];
 
     if (!x->rank)
         return infer_error(i, "the output is a scalar, must have a row for each sample");
+    if (l->def->labels == LABELS_SEQUENCES && y->rank == 2)
+        need.dims[1] = y->dims[1]; /* any length */
     if (!same_type(y, &need))
         return infer_error(i, "the labels are %s, must be %s", tensor_text(y, got), tensor_text(&need, want));
     if (!row_count(x) || !row_width(x))
@@ -33,7 +76,7 @@ static bool infer(struct infer *i)
     if (typed_in(i, WEIGHTS) && (typed_in(i, WEIGHTS)->rank != 1 || typed_in(i, WEIGHTS)->dims[0] != x->dims[0]))
         return infer_error(i, "the weights are %s, must be a number for each of %lld samples",
                            tensor_text(typed_in(i, WEIGHTS), got), (long long)x->dims[0]);
-    need_scratch(i, (size_t)chunk_count(x) * sizeof(struct part));
+    need_scratch(i, (size_t)chunks_of(l, x) * (sizeof(struct part) + (size_t)scratch_of(l, x, y)));
     return set_out(i, MEAN, F32, 0, NULL) && set_out(i, GRADIENT, F32, x->rank, x->dims);
 }
 
@@ -45,7 +88,7 @@ static bool skips(const struct loss *l, const struct output_row *row)
 static int64_t count_rows(const struct step *s)
 {
     const struct loss *l = s->attrs;
-    const int64_t rows = row_count(s->in[OUTPUT]);
+    const int64_t rows = item_count(l, s->in[OUTPUT]);
     int64_t counted = 0;
 
     for (int64_t k = 0; l->def->skips && k < rows; k++) {
@@ -64,7 +107,7 @@ static double row_weight(const struct step *s, const struct output_row *row, int
     const int64_t class = l->class_weights && s->out[GRADIENT] ? row_class(row) : l->weighted;
 
     return (class < l->weighted ? l->class_weights[class] : 1) *
-           (weights ? (double)((const float *)weights->data)[k / (row_count(x) / x->dims[0])] : 1);
+           (weights ? (double)((const float *)weights->data)[k / (item_count(l, x) / x->dims[0])] : 1);
 }
 
 static void run_chunk(void *context, int64_t chunk, int thread)
@@ -73,15 +116,17 @@ static void run_chunk(void *context, int64_t chunk, int thread)
     const struct step *s = task->step;
     const struct loss *l = s->attrs;
     const struct tensor *x = s->in[OUTPUT], *dx = s->out[GRADIENT];
-    const int64_t rows = row_count(x), width = row_width(x), from = chunk * rows_of_chunk(x);
-    const int64_t to = from + rows_of_chunk(x) < rows ? from + rows_of_chunk(x) : rows;
+    const int64_t rows = item_count(l, x), width = item_width(l, x), from = chunk * items_of_chunk(l, x);
+    const int64_t to = from + items_of_chunk(l, x) < rows ? from + items_of_chunk(l, x) : rows;
     struct part *p = (struct part *)s->scratch + chunk;
 
     (void)thread;
     *p = (struct part){ 0 };
     for (int64_t k = from; k < to; k++) {
-        struct loss_row r = { .row = row_of(x, s->in[LABELS], k, l->logits),
+        struct loss_row r = { .row = item_of(s, k),
                               .settings = l->settings,
+                              .scratch = (char *)s->scratch + chunks_of(l, x) * (int64_t)sizeof *p +
+                                         chunk * scratch_of(l, x, s->in[LABELS]),
                               .gradient = dx ? (float *)dx->data + k * width : NULL };
         double weight;
 
@@ -104,7 +149,7 @@ static void run_chunk(void *context, int64_t chunk, int thread)
 static bool run(struct step *s)
 {
     const struct tensor *x = s->in[OUTPUT];
-    const int64_t rows = row_count(x), chunks = chunk_count(x);
+    const int64_t rows = item_count(s->attrs, x), chunks = chunks_of(s->attrs, x);
     struct task task = { s, count_rows(s) };
     const struct part *parts = s->scratch;
     double loss = 0;

@@ -82,7 +82,7 @@ static bool choose(struct metric *m, const struct loss *l, const char *spec, str
     const struct metric_def *def = metric_named(spec);
     const struct loss_def *loss = def ? NULL : loss_named(spec);
 
-    if (loss && loss->rows)
+    if (loss && loss->rows && loss->labels != LABELS_SEQUENCES)
         return takes_labels(loss, l, r) && set_loss(m, loss, spec, arena, r);
     return (def || spec_find(metric_table, spec, &about, r)) && set_metric(m, def, spec, l->width, arena, r);
 }
@@ -128,6 +128,9 @@ bool metrics_choose(struct metrics *out, const struct loss *l, const char *const
                     struct arena *arena, struct report *r)
 {
     *out = (struct metrics){ .loss = l, .width = l->width };
+    if (count && l->def->labels == LABELS_SEQUENCES)
+        return fail(r, KILN_UNSUPPORTED, NULL, "metric '%s' cannot be taken of sequences, which loss '%s' compares",
+                    *specs, l->def->row.name);
     out->each = arena_array(arena, 1 + count, sizeof *out->each, r);
     if (!out->each)
         return false;
@@ -200,7 +203,7 @@ static void run_part(void *context, int64_t part, int thread)
 
     (void)thread;
     memset(sums, 0, (size_t)m->sums * sizeof *sums);
-    for (int64_t k = from; k < from + each && k < rows; k++) {
+    for (int64_t k = from; k < from + each && k < rows && m->loss->def->labels != LABELS_SEQUENCES; k++) {
         const struct output_row read = row_of(x, s->in[LABELS], k, m->loss->logits);
         const struct output_row given = p ? row_of(p, s->in[LABELS], k, false) : read;
 

@@ -10,6 +10,9 @@ struct output_row {
     const float *y;   /* n labels; NULL: the label is a class */
     int64_t label, n; /* the class, in [0, n) */
     bool logits;      /* the outputs are no probabilities yet: 0 is what .5 would be */
+    /* Of a loss of sequences: a whole sample, which has as many rows as steps, and its labels. */
+    const int64_t *sequence;
+    int64_t length, steps;
 };
 
 /* The label of output j, as a number: of a class 1 where it is that one, else 0. */

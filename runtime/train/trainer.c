@@ -196,6 +196,18 @@ static bool choose_weights(struct trainer *t, struct target *to, const struct ta
     return true;
 }
 
+/* Sequences are as long as those of the data, or, where nothing is known of them, as the steps are many. */
+static bool choose_length(struct target *to, const struct tensor *out, const struct target_options *o, struct report *r)
+{
+    char text[TYPE_TEXT];
+
+    if (out->rank != 3)
+        return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is %s, loss '%s' needs [samples, steps, classes]",
+                    to->output->name, tensor_text(out, text), to->loss.def->row.name);
+    to->y.dims[1] = o->labels && o->labels->rank == 2 ? o->labels->dims[1] : out->dims[1];
+    return true;
+}
+
 static bool choose_loss(struct trainer *t, size_t k, const struct target_options *o, const struct program *types,
                         struct report *r)
 {
@@ -223,6 +235,8 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
     if (!choose_weights(t, to, o, r))
         return false;
     to->y = loss_labels(&to->loss, &out);
+    if (to->loss.def->labels == LABELS_SEQUENCES && !choose_length(to, &out, o, r))
+        return false;
     if (!to->y.rank)
         return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is a vector, loss '%s' needs a row for each sample",
                     to->output->name, to->loss.def->row.name);

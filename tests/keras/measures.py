@@ -114,6 +114,11 @@ Y["mixed"] = softmax(real("y/mixed", SHAPE, -1, 1))
 Y["mixed_field"] = np.moveaxis(softmax(real("y/mixed_field", (ROWS, 2, WIDTH), -1, 1)), -1, 1)
 Y["all"] = np.full(ROWS, 2, np.int64)
 
+# Sequences: labels above 0, some of them twice in a row, then zeros; one is empty, one as long as there is room for.
+X["steps"] = real("x/steps", (ROWS, 8, 5), -3, 3)
+Y["sequences"] = np.array([[1, 2, 3, 4], [2, 2, 1, 0], [4, 4, 4, 4], [3, 0, 0, 0], [0, 0, 0, 0], [1, 3, 1, 0]], np.int64)
+SEQUENCES = {"ctc": (L.ctc, "steps", "sequences", "")}
+
 # What samples count: their own weights, those of their classes, and both; name: loss, outputs, labels, tail, weights.
 SAMPLE = real("w/samples", (ROWS,), 0, 3)
 CLASS = {0: 0.5, 1: 2.0, 3: 0.0}  # 2 counts 1
@@ -139,16 +144,16 @@ def last(a):
 
 
 def loss_case(name):
-    loss, x, y, _, *weights = {**LOSSES, **OBJECTS, **WEIGHTED}[name]
+    loss, x, y, _, *weights = {**LOSSES, **OBJECTS, **WEIGHTED, **SEQUENCES}[name]
     whole = name not in LOSSES
     x = tf.Variable(last(X[x]).astype(np.float32 if whole else np.float64))
     y = tf.constant(last(Y[y]) if Y[y].dtype == np.int64 else last(Y[y]).astype(np.float64))
     with tf.GradientTape() as tape:
         value = loss(y, tf.identity(x), *(weights_of(w, y) for w in weights))
-        value = value if whole else tf.reduce_mean(value)
+        value = value if whole and name not in SEQUENCES else tf.reduce_mean(value)
     gradient = tape.gradient(value, x).numpy()
     print(f"{name}: {float(value):.9f}, gradient {np.abs(gradient).max():.3g}", flush=True)
-    return {f"{name}/loss": np.float64(value), f"{name}/gradient": np.moveaxis(gradient, -1, 1) if gradient.ndim == 3 else gradient}
+    return {f"{name}/loss": np.float64(value), f"{name}/gradient": np.moveaxis(gradient, -1, 1) if gradient.shape == (ROWS, 2, WIDTH) else gradient}
 
 
 # Samples come in batches of BATCH; the last one is smaller.
@@ -222,7 +227,7 @@ def metric_case(name):
 def main():
     arrays = {**{f"x/{k}": v for k, v in X.items()}, **{f"y/{k}": v for k, v in Y.items()}}
     arrays["w/samples"] = SAMPLE
-    for name in {**LOSSES, **OBJECTS, **WEIGHTED}:
+    for name in {**LOSSES, **OBJECTS, **WEIGHTED, **SEQUENCES}:
         arrays.update(loss_case(name))
     np.savez_compressed(HERE / "losses.npz", **arrays)
     arrays = {f"{i}/{k}": v for k, pair in DATA.items() for i, v in zip("xy", pair)}

@@ -144,9 +144,53 @@ START_TEST(a_metric_may_be_of_one_output)
     kiln_trainer_free(t);
     o.metrics = (const char *const[]){ "n=sparse_categorical_crossentropy" }, o.metric_count = 1;
     refuse(&o, KILN_BAD_ARGUMENT, "needs labels that are classes, loss 'huber' has others");
+    o.targets = NULL, o.target_count = 0;
+    o.loss = "ctc";
+    refuse(&o, KILN_UNSUPPORTED, "output 'y' is float[1,3], loss 'ctc' needs [samples, steps, classes]");
+    o.loss = NULL;
+    o.targets = targets, o.target_count = 2;
     o.class_weight = "0=1";
     o.metric_count = 0;
     refuse(&o, KILN_BAD_ARGUMENT, "class weights are for one output that learns, there are 2");
+}
+END_TEST
+
+/* Sequences are as long as those of the data, and there is nothing to count of them but their loss. */
+START_TEST(sequences_have_no_metrics)
+{
+    static const char text[] =
+        "<ir_version: 8, opset_import: [\"\": 17]>\n"
+        "net (float[N,4,3] x) => (float[N,4,3] y) <float[3] b = {0.5, 0, 0.25}> { y = Add(x, b) }";
+    const int64_t x_dims[] = { SAMPLES, 4, 3 }, y_dims[] = { SAMPLES, 2 };
+    static float x[SAMPLES * 4 * 3];
+    static int64_t y[SAMPLES * 2];
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    kiln_model *m = open_text(text);
+    double values[2];
+    kiln_tensor *tx, *ty, *matrix;
+    kiln_dataset *d;
+    kiln_trainer *t;
+
+    for (int k = 0; k < SAMPLES; k++)
+        y[2 * k] = 1 + k % 2;
+    ok(kiln_tensor_wrap(&tx, KILN_FLOAT, 3, x_dims, x, sizeof x, &err));
+    ok(kiln_tensor_wrap(&ty, KILN_INT64, 2, y_dims, y, sizeof y, &err));
+    ok(kiln_dataset_new(&d, tx, ty, NULL, &err));
+    o.data = d;
+    o.loss = "ctc";
+    ok(kiln_trainer_new(&t, m, &o, &err));
+    ck_assert(kiln_trainer_labels(t, 0)->dims[1] == 2 && !kiln_trainer_classes(t, 0));
+    ok(kiln_trainer_evaluate(t, d, BATCH, values, &err));
+    ck_assert(values[0] > 0 && isnan(values[1]));
+    expect(kiln_trainer_confusion(&matrix, t, d, 0, 0, NULL, &err), KILN_BAD_ARGUMENT, "has no classes");
+    ok(kiln_trainer_fit(t, d, NULL, NULL, &err));
+    kiln_trainer_free(t);
+    o.metrics = (const char *const[]){ "auc" }, o.metric_count = 1;
+    expect(kiln_trainer_new(&t, m, &o, &err), KILN_UNSUPPORTED, "metric 'auc' cannot be taken of sequences");
+    kiln_tensor_free(tx);
+    kiln_tensor_free(ty);
+    kiln_dataset_free(d);
+    kiln_model_free(m);
 }
 END_TEST
 
@@ -332,6 +376,7 @@ Suite *suite(void)
     (void)take;
     add_test(s, metrics_are_asked_for);
     add_test(s, a_metric_may_be_of_one_output);
+    add_test(s, sequences_have_no_metrics);
     add_test(s, what_classes_are_taken_for_is_counted);
     add_test(s, classes_count_as_they_are_told_to);
     add_test(s, samples_count_as_they_are_told_to);

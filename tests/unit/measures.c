@@ -106,6 +106,7 @@ static const struct loss_case {
     { "scce_ignore", "sparse_categorical_crossentropy:ignore_class=2", "logits", "classes", "Softmax", false, false },
     { "scce_ignore_field", "sparse_categorical_crossentropy:ignore_class=1", "loose_field", "field", "Identity", false,
       false },
+    { "ctc", "ctc", "steps", "sequences", "Identity", false, false },
     { "scce_samples", "sparse_categorical_crossentropy", "logits", "classes", "Softmax", true, false },
     { "scce_by_class", "sparse_categorical_crossentropy", "logits", "classes", "Softmax", false, true },
     { "scce_both", "sparse_categorical_crossentropy:ignore_class=2", "logits", "classes", "Softmax", true, true },
@@ -145,7 +146,8 @@ START_TEST(a_loss_is_keras_loss)
     x = array("x", c->x), y = array("y", c->y), loss = array(c->name, "loss"), gradient = array(c->name, "gradient");
     target.form = y.dtype == I64 ? TARGETS_CLASSES : TARGETS_VALUES;
     target.classes = 4;
-    target.class_axis = x.rank == 3 ? 1 : 0;
+    target.class_axis = x.rank == 3 && strcmp(c->loss, "ctc") != 0 ? 1 : 0;
+    target.labels = strcmp(c->loss, "ctc") == 0 ? &y : NULL;
     target.class_weights = c->by_class ? by_class : NULL;
     target.weighted = 4;
     o.weighted = c->by_sample;

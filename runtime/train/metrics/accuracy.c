@@ -4,7 +4,7 @@
 
 static bool applies(const struct loss_def *l, bool classes)
 {
-    return l->labels < LABELS_NUMBERS || classes;
+    return l->labels < LABELS_NUMBERS || (classes && l->labels != LABELS_SEQUENCES);
 }
 
 static void count(const struct output_row *r, const void *settings, double *sums)

@@ -511,6 +511,9 @@ typedef struct kiln_data_options {
     size_t target_count;
     bool unlabelled; /* there need not be anything to be predicted, where the format can do without (npz): for those who
                         only measure, as kiln_adapt does; nothing can be trained with it then */
+    /* Of tensors: [N] real numbers from 0 on, how much each sample's loss counts (in npz the array sample_weight); NULL:
+     * all alike. */
+    const kiln_tensor *weights;
 } kiln_data_options;
 
 /* Opens what `spec` names, "FORMAT[:WHERE][:PART][[FROM:TO]]", such as "csv:FILE", "fashion-mnist:train[1000:2000]":
@@ -554,16 +557,18 @@ typedef struct kiln_dataset_info {
     int64_t count;          /* samples */
     bool header;            /* the first line of the file held names, and is no sample */
     size_t inputs, targets; /* columns */
+    bool weighted;          /* each sample has a weight, which its loss counts with */
 } kiln_dataset_info;
 
 KILN_API const kiln_dataset_info *kiln_dataset_about(const kiln_dataset *data);
 
 typedef struct kiln_column_info {
-    const char *name;    /* NULL where it has none */
-    kiln_dtype dtype;    /* of an input as in the file; of a target int64 (classes) or float */
-    int rank;            /* of a sample */
-    const int64_t *dims; /* [rank] */
-    int64_t classes;     /* of a target; 0 where it holds numbers */
+    const char *name;               /* NULL where it has none */
+    kiln_dtype dtype;               /* of an input as in the file; of a target int64 (classes) or float */
+    int rank;                       /* of a sample */
+    const int64_t *dims;            /* [rank] */
+    int64_t classes;                /* of a target; 0 where it holds numbers */
+    const char *const *class_names; /* [classes] of a target, where they are known; NULL */
 } kiln_column_info;
 
 /* NULL where k is not below the count. */
@@ -645,6 +650,16 @@ typedef struct kiln_trainer_options {
     /* [exclude_from_weight_decay_count] as `freeze`: what the optimiser's weight_decay leaves alone */
     const char *const *exclude_from_weight_decay;
     size_t exclude_from_weight_decay_count;
+    /* [metric_count] what is measured beside the loss, as Keras calls it (`kiln train --help` lists them, with their
+     * options): "auc:curve=PR", "top_k_categorical_accuracy:k=3", or a loss, but for those
+     * of whole batches and of sequences. Of
+     * each output that learns, or of one: "OUTPUT=NAME". metric_count 0: accuracy, where the labels are classes. */
+    const char *const *metrics;
+    size_t metric_count;
+    /* How much rows of a class count in training, as Keras' class_weight: "0=1,3=2.5", others 1, or "balanced": each
+     * class of `data` as much as any other. Of a trainer with one target. NULL: all alike. */
+    const char *class_weight;
+    bool weighted; /* batches come with weights of samples (kiln_trainer_step_weighted), as `data` that have some do */
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
@@ -677,6 +692,12 @@ KILN_API kiln_status kiln_trainer_step_all(kiln_trainer *trainer, const kiln_ten
 /* Both in inference form, changing nothing. */
 KILN_API kiln_status kiln_trainer_score_all(kiln_trainer *trainer, const kiln_tensor *const *x,
                                             const kiln_tensor *const *y, kiln_score *score, kiln_error *err);
+/* A step, or with `learn` false a score, of a trainer with options.weighted: `weights` is float [samples], how much each
+ * counts, from 0 on; NULL: all count 1. The loss is the sum of what samples cost times that, divided by how many there
+ * are, as in Keras; what is counted of them is not weighed. */
+KILN_API kiln_status kiln_trainer_step_weighted(kiln_trainer *trainer, bool learn, const kiln_tensor *const *x,
+                                                const kiln_tensor *const *y, const kiln_tensor *weights,
+                                                kiln_score *score, kiln_error *err);
 KILN_API kiln_status kiln_trainer_score(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y,
                                         kiln_score *score, kiln_error *err);
 /* What the latest step or score gave for target k, its loss without its weight. False where k is not below the count. */
@@ -727,6 +748,8 @@ KILN_API const char *kiln_trainer_loss(const kiln_trainer *trainer, size_t k);
 KILN_API double kiln_trainer_weight(const kiln_trainer *trainer, size_t k);
 /* What its labels in a batch must be, under the output's name; the first dimension is KILN_ANY. NULL likewise. */
 KILN_API const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer, size_t k);
+/* How many classes target k's output tells apart; 0 where it is compared with numbers, or k is not below the count. */
+KILN_API int64_t kiln_trainer_classes(const kiln_trainer *trainer, size_t k);
 KILN_API size_t kiln_trainer_input_count(const kiln_trainer *trainer);
 /* What a batch must be for input k; the first dimension is KILN_ANY. NULL where k is not below the count. */
 KILN_API const kiln_value_info *kiln_trainer_input(const kiln_trainer *trainer, size_t k);
@@ -780,8 +803,8 @@ KILN_API kiln_status kiln_trainer_times(const kiln_trainer *trainer, bool by_nod
  * losses, then each one's loss and metrics. A measure is asked for by its name, with "val_" before it for the
  * validation set. */
 KILN_API size_t kiln_trainer_measure_count(const kiln_trainer *trainer);
-/* "loss", "accuracy"; of several targets with the output's name before it, as Keras has it: "age_loss". NULL where k is
- * not below the count. */
+/* "loss", "accuracy", or as a metric was asked for, the second of one name "auc_1"; of several targets with the
+ * output's name before it, as Keras has it: "age_loss". NULL where k is not below the count. */
 KILN_API const char *kiln_trainer_measure_name(const kiln_trainer *trainer, size_t k);
 
 typedef struct kiln_fit_step {
@@ -848,6 +871,12 @@ KILN_API kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset 
  * Errors: as above. */
 KILN_API kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *data, int64_t batch,
                                            double *values, kiln_error *err);
+/* The same, and the confusion matrix of target k: int64 [classes, classes], how many rows of the class that the first
+ * dimension says are taken for that which the second says. A single output tells two classes apart. *out belongs to the
+ * caller; `values` may be NULL. Errors: as above, BAD_ARGUMENT (target k is compared with numbers), UNSUPPORTED (more
+ * than 16384 classes). */
+KILN_API kiln_status kiln_trainer_confusion(kiln_tensor **out, kiln_trainer *trainer, const kiln_dataset *data,
+                                            int64_t batch, size_t k, double *values, kiln_error *err);
 
 /* -- adapting files to training -- */
 
@@ -1023,11 +1052,11 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_ADAPT_OPTIONS_INIT   { sizeof(kiln_adapt_options), NULL, 0.0, 0, 0.0, 0.0, KILN_FOLDED_NAMED, 0, NULL, NULL, false, false, 0, NULL, 0, NULL, false }
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
 #define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL }
-#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false }
+#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false, NULL }
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0, NULL, 0 }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, false }
 /* clang-format on */
 
 #ifdef __cplusplus

@@ -49,20 +49,24 @@ static kiln_target *target_of(struct learn *l, const char *output)
     return &l->targets[l->target_count++];
 }
 
-/* Is it the name of a loss? */
+/* Is it the name of a loss, or another one that it has? In the help each has a line, "  NAME, OTHER - what it is". */
 static bool is_loss(const char *name, size_t n)
 {
-    struct page names = { 0 };
+    struct page help = { 0 };
     bool found = false;
 
-    kiln_table_write(KILN_LOSSES, false, page_write, &names, NULL);
-    for (const char *s = names.text; s && *s && !found; s += strspn(s, ", ")) {
-        const size_t length = strcspn(s, ", ");
+    kiln_table_write(KILN_LOSSES, true, page_write, &help, NULL);
+    for (const char *line = help.text; line && *line && !found; line += strcspn(line, "\n"), line += *line == '\n') {
+        const char *s = line + strspn(line, " ");
 
-        found = length == n && strncmp(s, name, n) == 0;
-        s += length;
+        if (s - line != 2)
+            continue;
+        for (size_t length; (length = strcspn(s, ", \n")) && *s != '-' && !found; s += strspn(s, ", ")) {
+            found = length == n && strncmp(s, name, n) == 0;
+            s += length;
+        }
     }
-    page_free(&names);
+    page_free(&help);
     return found;
 }
 
@@ -285,6 +289,8 @@ static bool make_trainer(struct learn *l, const struct learn_options *o)
     t.data = l->train;
     t.loss = l->loss;
     t.targets = targets;
+    t.metrics = o->metric;
+    t.metric_count = o->metric_count;
     if (choose_targets(l, o, targets, &t.target_count))
         kiln_trainer_new(&l->trainer, l->model, &t, &c->err);
     free(targets);
@@ -329,6 +335,8 @@ void learn_say_losses(const struct learn *l, const char *title)
                 : l->first                  ? ", the model's first output"
                                             : ", which the file says trains");
         say("%s", kiln_trainer_loss(l->trainer, k));
+        if (kiln_dataset_about(l->train)->weighted)
+            say(", samples weighed");
         if (weight != 1)
             say(", counted %g times", weight);
         say("\n");
@@ -339,19 +347,32 @@ void learn_say_losses(const struct learn *l, const char *title)
 
 bool option_target(struct learn_options *o, int key, const char *arg, struct argp_state *state)
 {
-    const char **list = key == KEY_LOSS ? o->loss : key == KEY_WEIGHT ? o->weight : o->output;
-    size_t *count = key == KEY_LOSS ? &o->loss_count : key == KEY_WEIGHT ? &o->weight_count : &o->output_count;
+    const struct {
+        int key;
+        const char **list;
+        size_t *count;
+    } lists[] = { { KEY_LOSS, o->loss, &o->loss_count },
+                  { KEY_WEIGHT, o->weight, &o->weight_count },
+                  { KEY_TRAIN_OUTPUT, o->output, &o->output_count },
+                  { KEY_METRIC, o->metric, &o->metric_count } };
 
+    if (key == KEY_CLASS_WEIGHT) {
+        o->trainer.class_weight = arg;
+        return true;
+    }
     if (key == KEY_CLASS_AXIS) {
         o->trainer.class_axis = (int)option_number(state, "class-axis", arg, -64, 64);
         return true;
     }
-    if (key != KEY_LOSS && key != KEY_WEIGHT && key != KEY_TRAIN_OUTPUT)
-        return false;
-    if (*count == MOST_TARGETS)
-        argp_error(state, "an option of outputs is given more than %d times", (int)MOST_TARGETS);
-    list[(*count)++] = arg;
-    return true;
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+        if (lists[k].key != key)
+            continue;
+        if (*lists[k].count == MOST_TARGETS)
+            argp_error(state, "an option of outputs is given more than %d times", (int)MOST_TARGETS);
+        lists[k].list[(*lists[k].count)++] = arg;
+        return true;
+    }
+    return false;
 }
 
 const char *option_normalization(struct argp_state *state, const char *arg)

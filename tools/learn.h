@@ -22,6 +22,8 @@ struct learn_options {
     kiln_trainer_options trainer; /* what the verb's options say of it */
     int threads;
     struct limits limits; /* of all of it */
+    size_t metric_count;
+    const char *metric[MOST_TARGETS]; /* "[OUTPUT=]NAME..." */
 };
 
 struct learn {
@@ -43,7 +45,7 @@ bool learn_open(struct learn *l, const struct learn_options *o);
 void learn_close(struct learn *l);
 
 /* The options of outputs, for a list of struct argp_option. */
-enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT, KEY_CLASS_AXIS };
+enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT, KEY_CLASS_AXIS, KEY_METRIC, KEY_CLASS_WEIGHT };
 #define TARGET_OPTIONS(group, losses)                                                                                  \
     { "loss", KEY_LOSS, "LOSS", 0, "[OUTPUT=]NAME[:KEY=VALUE,...]: " losses "; repeated for several outputs", group }, \
         { "class-axis",                                                                                                \
@@ -52,6 +54,13 @@ enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT, KEY_CLASS_AXIS };
           0,                                                                                                           \
           "the dimension of outputs that holds the classes: 1 in [N,C,H,W] (as the output or the labels tell, else "   \
           "the last)",                                                                                                 \
+          group },                                                                                                     \
+        { "metric",                                                                                                    \
+          KEY_METRIC,                                                                                                  \
+          "METRIC",                                                                                                    \
+          0,                                                                                                           \
+          "[OUTPUT=]NAME[:KEY=VALUE,...]: what is told of beside the loss, a metric or a loss of those that `kiln "    \
+          "train --help` lists; may be repeated (accuracy)",                                                           \
           group },                                                                                                     \
         { "loss-weight", KEY_WEIGHT, "OUTPUT=N", 0, "how often its loss counts in the sum of all (1)", group },        \
     {                                                                                                                  \

@@ -48,7 +48,9 @@ static const struct argp_option argp_options[] = {
     { "validation-steps", KEY_VALIDATION_STEPS, "N", 0, "validate with N batches (all)", 1 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 1 },
     { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
-    TARGET_OPTIONS(2, "{losses} (guessed)"),
+    TARGET_OPTIONS(2, "one of those below (guessed)"),
+    { "class-weight", KEY_CLASS_WEIGHT, "CLASS=N,...", 0,
+      "how much rows of a class count in training; balanced: classes alike (1)", 2 },
     { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (adam)", 2 },
     { "schedule", KEY_SCHEDULE, "NAME[:KEY=VALUE,...]", 0, "of the learning rate: {schedules} (it stays)", 2 },
     { "reduce-on-plateau", KEY_PLATEAU, "METRIC[:KEY=VALUE,...]", 0,
@@ -80,7 +82,8 @@ static const struct argp_option argp_options[] = {
     { "threads", 't', "N", 0, "(one for each CPU)", 2 },
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 2 },
     { "save-best", KEY_BEST, "METRIC", 0,
-      "write the model whenever loss or {metrics} is best; val_loss ... of the data to validate with, OUTPUT_loss ... "
+      "write the model whenever loss, accuracy or another metric is best; val_loss ... of the data to validate with, "
+      "OUTPUT_loss ... "
       "of one of several outputs",
       3 },
     { "early-stop", KEY_STOP, "METRIC:PATIENCE", 0, "end after so many epochs without improvement", 3 },

@@ -76,7 +76,8 @@ static void describe(kiln_dataset *d)
                                             .dtype = (kiln_dtype)c->values.dtype,
                                             .rank = c->values.rank - 1,
                                             .dims = c->values.dims + 1,
-                                            .classes = c->classes };
+                                            .classes = c->classes,
+                                            .class_names = c->class_names };
     }
 }
 
@@ -94,9 +95,11 @@ static kiln_dataset *handle_new(struct samples *samples, struct fitted *fitted, 
     d->samples = samples;
     d->fitted = fitted;
     d->data = dataset_view(view, 0, view->count);
-    d->info = (kiln_dataset_info){
-        .count = view->count, .header = view->header, .inputs = view->inputs, .targets = view->targets
-    };
+    d->info = (kiln_dataset_info){ .count = view->count,
+                                   .header = view->header,
+                                   .inputs = view->inputs,
+                                   .targets = view->targets,
+                                   .weighted = view->weights.values.data };
     describe(d);
     return d;
 }
@@ -174,6 +177,7 @@ static bool requests(struct data_options *to, const kiln_data_options *o, struct
     const struct graph *g = o->model ? o->model->model->graph : NULL;
 
     *to = (struct data_options){ .limit = o->limit, .unlabelled = o->unlabelled };
+    to->weights = o->weights ? &o->weights->tensor : NULL;
     if (g) {
         to->inputs = g->input_count;
         to->input = api_inputs_of(g, a, r);

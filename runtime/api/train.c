@@ -5,6 +5,7 @@
 #include "plan/describe.h"
 #include "run/profile.h"
 #include "train/checkpoint.h"
+#include "train/confusion.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,7 +91,10 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
                                   .measure = o->measure,
                                   .schedule = o->schedule,
                                   .regularizers = o->regularizer_count,
-                                  .rate_factors = o->rate_factor_count };
+                                  .rate_factors = o->rate_factor_count,
+                                  .metrics = o->metrics,
+                                  .metric_count = o->metric_count,
+                                  .weighted = o->weighted || (o->data && o->data->data.weights.values.data) };
     struct budget b = { .limit = o->memory, .total = to.total };
     struct arena scratch = { .budget = &b };
 
@@ -156,7 +160,7 @@ static bool take_batch(struct tensor *to, const kiln_tensor *const *from, size_t
 
 static kiln_score score_of(const struct target_result *t)
 {
-    return (kiln_score){ (double)t->loss, (int64_t)t->metric[METRIC_accuracy], t->rows };
+    return (kiln_score){ (double)t->loss, (int64_t)t->metric[0], t->rows };
 }
 
 static kiln_status run(kiln_trainer *trainer, const kiln_tensor *const *x, const kiln_tensor *const *y,
@@ -180,6 +184,24 @@ static kiln_status run(kiln_trainer *trainer, const kiln_tensor *const *x, const
         score->loss = (double)loss;
     }
     return api_end(&r, ok, err);
+}
+
+kiln_status kiln_trainer_step_weighted(kiln_trainer *trainer, bool learn, const kiln_tensor *const *x,
+                                       const kiln_tensor *const *y, const kiln_tensor *weights, kiln_score *score,
+                                       kiln_error *err)
+{
+    kiln_status status;
+
+    if (trainer && !trainer->trainer->weighted)
+        return api_refuse(err, "the trainer was made without options.weighted, and takes no weights");
+    if (weights && (weights->tensor.kind != TENSOR || weights->tensor.dtype != F32))
+        return api_refuse(err, "weights are no floats");
+    if (trainer && weights)
+        trainer->trainer->weights = weights->tensor;
+    status = run(trainer, x, y, score, learn, err);
+    if (trainer)
+        trainer->trainer->weights = (struct tensor){ 0 };
+    return status;
 }
 
 /* Is it a trainer of one input and one target? */
@@ -453,6 +475,11 @@ size_t kiln_trainer_target_count(const kiln_trainer *trainer)
 const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer, size_t k)
 {
     return k < kiln_trainer_target_count(trainer) ? &trainer->labels[k] : NULL;
+}
+
+int64_t kiln_trainer_classes(const kiln_trainer *trainer, size_t k)
+{
+    return k < kiln_trainer_target_count(trainer) ? confusion_classes(trainer->trainer, k) : 0;
 }
 
 double kiln_trainer_weight(const kiln_trainer *trainer, size_t k)

@@ -64,7 +64,9 @@ void spec_names(struct text *out, spec_table *table)
         const struct spec_row *row = table(k);
 
         spec_comma(out, k, count);
-        text_printf(out, "%s%s", row->name, options_of(row)->kind == SPEC_VALUE ? ":VALUE" : "");
+        text_printf(out, "%s", row->name);
+        if (options_of(row)->kind == SPEC_VALUE || options_of(row)->kind == SPEC_TEXT)
+            text_printf(out, ":%s", options_of(row)->kind == SPEC_TEXT ? options_of(row)->key : "VALUE");
     }
 }
 
@@ -94,13 +96,26 @@ static bool unknown_name(spec_table *table, const char *spec, const struct spec_
     return false;
 }
 
-const struct spec_row *spec_find(spec_table *table, const char *spec, const struct spec_subject *about,
-                                 struct report *r)
+static bool is_name(const char *name, const char *spec)
 {
     const size_t n = spec_name_length(spec);
 
+    return strlen(name) == n && strncmp(name, spec, n) == 0;
+}
+
+bool spec_is(const struct spec_row *row, const char *spec)
+{
+    for (const struct spec_option *o = options_of(row); o->key; o++)
+        if (o->kind == SPEC_ALIAS && is_name(o->key, spec))
+            return true;
+    return is_name(row->name, spec);
+}
+
+const struct spec_row *spec_find(spec_table *table, const char *spec, const struct spec_subject *about,
+                                 struct report *r)
+{
     for (size_t k = 0; table(k); k++)
-        if (strlen(table(k)->name) == n && strncmp(table(k)->name, spec, n) == 0)
+        if (spec_is(table(k), spec))
             return table(k);
     unknown_name(table, spec, about, r);
     return NULL;
@@ -125,14 +140,14 @@ static void put(void *settings, const struct spec_option *o, double value)
         *(bool *)((char *)settings + o->offset) = value != 0;
     else if (o->kind == SPEC_LIST)
         list->at[list->count++] = value;
-    else
+    else if (o->kind != SPEC_ALIAS)
         *(double *)((char *)settings + o->offset) = value;
 }
 
 const struct spec_option *spec_option_of(const struct spec_row *row, const char *key)
 {
     for (const struct spec_option *o = options_of(row); o->key; o++)
-        if (strcmp(o->key, key) == 0)
+        if (o->kind != SPEC_ALIAS && strcmp(o->key, key) == 0)
             return o;
     return NULL;
 }
@@ -204,7 +219,7 @@ static size_t read_word(const char *s, const struct spec_option *o, double *out)
     const size_t n = strcspn(s, ",");
 
     for (size_t k = 0; o->words[k]; k++)
-        if (strlen(o->words[k]) == n && strncmp(s, o->words[k], n) == 0) {
+        if (strlen(o->words[k]) == n && strncasecmp(s, o->words[k], n) == 0) {
             *out = (double)k;
             return n;
         }
@@ -284,10 +299,10 @@ static bool unknown_key(const struct reading *g, const char *key, size_t n)
 {
     struct budget b = { 0 };
     struct text list = { .budget = &b };
-    const struct spec_option *const options = options_of(g->row);
 
-    for (const struct spec_option *o = options; o->key; o++)
-        text_printf(&list, "%s%s", o == options ? "" : ", ", o->key);
+    for (const struct spec_option *o = options_of(g->row); o->key; o++)
+        if (o->kind != SPEC_ALIAS)
+            text_printf(&list, "%s%s", list.data ? ", " : "", o->key);
     for (const struct spec_option *o = g->common->options; o->key; o++)
         if (!spec_option_of(g->row, o->key))
             text_printf(&list, "%s%s", list.data ? ", " : "", o->key);
@@ -313,6 +328,14 @@ static bool read_value(const struct reading *g, const struct spec_option *o, con
     return true;
 }
 
+/* What follows the colon, as it stands. */
+static bool read_text(const struct reading *g, const struct spec_option *o, const char *s)
+{
+    *(const char **)((char *)g->settings + o->offset) = s + 1;
+    return (*s && s[1]) || fail(g->report, g->about->code, g->about->where, "%s '%s' needs more: '%s:%s'",
+                                g->about->kind, g->row->name, g->row->name, o->key);
+}
+
 /* The option of that name; NULL where there is none. */
 static const struct spec_option *find_option(const struct reading *g, const char *key, size_t n)
 {
@@ -320,7 +343,7 @@ static const struct spec_option *find_option(const struct reading *g, const char
 
     for (int k = 0; k < 2; k++)
         for (const struct spec_option *o = lists[k]; o->key; o++)
-            if (strlen(o->key) == n && strncmp(o->key, key, n) == 0)
+            if (o->kind != SPEC_ALIAS && strlen(o->key) == n && strncmp(o->key, key, n) == 0)
                 return o;
     return NULL;
 }
@@ -330,7 +353,7 @@ static void set_fallbacks(void *settings, const struct spec_option *options)
     for (const struct spec_option *o = options; o->key; o++)
         if (o->kind == SPEC_LIST)
             *(struct spec_list *)(void *)((char *)settings + o->offset) = (struct spec_list){ 0 };
-        else
+        else if (o->kind != SPEC_TEXT)
             put(settings, o, o->absent ? (double)NAN : o->fallback);
 }
 
@@ -351,6 +374,8 @@ bool spec_read_with(void *settings, const struct spec_row *row, const struct spe
     set_fallbacks(common->settings, common->options);
     if (options->kind == SPEC_VALUE)
         return read_value(&g, options, s, spec);
+    if (options->kind == SPEC_TEXT)
+        return read_text(&g, options, s);
     while (*s) {
         const char *key = ++s;
         const size_t n = strcspn(s, "=,");
@@ -373,8 +398,8 @@ bool spec_read_with(void *settings, const struct spec_row *row, const struct spe
 
 static void put_option(struct text *out, const struct spec_option *o)
 {
-    if (o->kind == SPEC_VALUE)
-        text_printf(out, "    VALUE: %s\n", o->help);
+    if (o->kind == SPEC_VALUE || o->kind == SPEC_TEXT)
+        text_printf(out, "    %s: %s\n", o->kind == SPEC_TEXT ? o->key : "VALUE", o->help);
     else if (o->kind == SPEC_FLAG)
         text_printf(out, "    %s=%g (0 or 1): %s\n", o->key, o->fallback, o->help);
     else if (o->kind == SPEC_WORD) {
@@ -396,9 +421,14 @@ static void put_option(struct text *out, const struct spec_option *o)
 void spec_help(struct text *out, spec_table *table, const struct spec_option *common)
 {
     for (size_t k = 0; table(k); k++) {
-        text_printf(out, "  %s - %s\n", table(k)->name, table(k)->help);
+        text_printf(out, "  %s", table(k)->name);
         for (const struct spec_option *o = options_of(table(k)); o->key; o++)
-            put_option(out, o);
+            if (o->kind == SPEC_ALIAS)
+                text_printf(out, ", %s", o->key);
+        text_printf(out, " - %s\n", table(k)->help);
+        for (const struct spec_option *o = options_of(table(k)); o->key; o++)
+            if (o->kind != SPEC_ALIAS)
+                put_option(out, o);
     }
     if (common)
         text_printf(out, "  options of each:\n");

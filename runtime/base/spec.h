@@ -10,11 +10,13 @@
 enum spec_kind {
     SPEC_NUMBER, /* low <= value <= high */
     SPEC_BELOW,  /* low <= value < high */
-    SPEC_FLAG,   /* 0 or 1, kept as a bool; all others but lists are kept as a double */
+    SPEC_FLAG,   /* 0 or 1, kept as a bool; all others but lists and texts are kept as a double */
     SPEC_VALUE,  /* a row's only option, which must be given and has no key: "constant:0.1" */
-    SPEC_WHOLE,  /* a number without a fraction */
+    SPEC_WHOLE,  /* low <= value <= high, without a fraction */
     SPEC_WORD,   /* one of `words`, kept as its place among them */
-    SPEC_LIST    /* numbers with '/' between them, each in its bounds, kept as a struct spec_list */
+    SPEC_LIST,   /* numbers with '/' between them, each in its bounds, kept as a struct spec_list */
+    SPEC_TEXT,   /* a row's only option, what follows the colon, kept as a pointer into that: "graph:FILE" */
+    SPEC_ALIAS   /* no option: its key is another name of the row */
 };
 
 /* Where nothing is said of an option: */
@@ -45,6 +47,12 @@ struct spec_option {
  * { SPEC_FIELD(struct settings, nesterov), "look ahead by the momentum", SPEC_FLAG } */
 #define SPEC_FIELD(type, field) .offset = offsetof(type, field), .key = #field
 
+/* An entry among the options: the row is found by this name, too. */
+#define SPEC_ALIAS_OF(text)                                                                                            \
+    {                                                                                                                  \
+        .key = text, .help = "another name", .kind = SPEC_ALIAS                                                        \
+    }
+
 /* The head of what stands in a table. */
 struct spec_row {
     const char *name;
@@ -64,6 +72,8 @@ struct spec_subject {
 
 /* The length of the name in `spec`. */
 size_t spec_name_length(const char *spec);
+/* Is it what `spec` names, by its own name or another? */
+bool spec_is(const struct spec_row *row, const char *spec);
 /* The row that `spec` names; NULL with an error that lists all. */
 const struct spec_row *spec_find(spec_table *table, const char *spec, const struct spec_subject *about,
                                  struct report *r);

@@ -176,7 +176,11 @@ static bool load(struct dataset *d, const struct format_def *f, const struct spe
         fit[k] = (struct column_check){ { column_fits }, o->inputs ? o->input[k].type : NULL, NULL };
         samples[k] = &fit[k].check;
     }
-    return (f->parts || format_no_parts(&q, r)) && check_inputs(f, o, r) && f->load(d, &q, r);
+    if ((!f->parts && !format_no_parts(&q, r)) || !check_inputs(f, o, r) || !f->load(d, &q, r))
+        return false;
+    if (f->class_names)
+        d->y->class_names = f->class_names;
+    return true;
 }
 
 /* "csv:FILE", "fashion-mnist[:DIR]" */
@@ -336,12 +340,39 @@ static bool start(struct dataset *d, const struct data_options *o, size_t inputs
     return check_options(o, where, r) && format_columns(d, inputs, targets, r);
 }
 
+/* How much samples count becomes a float for each. */
+static bool convert_weights(struct dataset *d, const char *where, struct report *r)
+{
+    struct tensor *w = &d->weights.values;
+    const int64_t rows = d->x->values.dims[0];
+    float *to;
+    char text[TYPE_TEXT];
+
+    if (!w->data)
+        return true;
+    if (w->rank < 1 || w->dims[0] != rows || tensor_count(w) != rows || !element_getter(w->dtype))
+        return fail(r, KILN_BAD_DATA, where, "the weights of samples are %s, must be a number for each of %lld",
+                    tensor_text(w, text), (long long)rows);
+    to = budget_alloc(d->budget, (size_t)rows * sizeof *to, r);
+    if (!to)
+        return false;
+    elements_to_float(w->dtype, w->data, 0, rows, to);
+    budget_free(d->budget, w->data);
+    *w = (struct tensor){ .dtype = F32, .rank = 1, .dims = { rows }, .data = to };
+    for (int64_t i = 0; i < rows; i++)
+        if (!(to[i] >= 0 && isfinite(to[i])))
+            return fail(r, KILN_BAD_DATA, where, "the weight of sample %lld is %g, must be a number from 0 on",
+                        (long long)i, (double)to[i]);
+    return true;
+}
+
 /* From what `d` holds, as it came. */
 static bool finish(struct dataset *d, const struct spec *s, int classes, const struct data_options *o,
                    const char *where, struct report *r)
 {
     return check_samples(d, where, r) && check_inputs_of_model(d, o, where, r) &&
-           convert_targets(d, classes, o, where, r) && select_range(d, s, o, where, r) && check_numbers(d, where, r);
+           convert_targets(d, classes, o, where, r) && convert_weights(d, where, r) &&
+           select_range(d, s, o, where, r) && check_numbers(d, where, r);
 }
 
 bool dataset_open(struct dataset *out, const char *spec, enum part part, const struct data_options *options,
@@ -385,6 +416,8 @@ bool dataset_of_arrays(struct dataset *out, size_t inputs, const struct column *
         ok = copy_column(&out->x[k], &x[k], out, r);
     for (size_t k = 0; ok && k < targets; k++)
         ok = copy_column(&out->y[k], &y[k], out, r);
+    if (ok && o->weights)
+        ok = copy_column(&out->weights, &(struct column){ .values = *o->weights }, out, r);
     if (ok && finish(out, &all, 0, o, where, r))
         return true;
     dataset_release(out);
@@ -397,8 +430,10 @@ void dataset_release(struct dataset *d)
         budget_free(d->budget, d->x[k].values.data);
     for (size_t k = 0; d->owns && k < d->targets; k++)
         budget_free(d->budget, d->y[k].values.data);
-    if (d->owns)
+    if (d->owns) {
+        budget_free(d->budget, d->weights.values.data);
         arena_release(&d->columns);
+    }
     *d = (struct dataset){ .budget = d->budget };
 }
 

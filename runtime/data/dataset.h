@@ -22,6 +22,7 @@ struct column {
     int classes;          /* of what is to be predicted: labels are below; 0: it holds numbers */
     int64_t least;    /* of labels: the smallest; of whole numbers that are no labels because one is negative: that */
     int64_t negative; /* its sample, from 1; 0: there is none */
+    const char *const *class_names; /* [classes]; NULL: they have none */
 };
 
 /* What a column is for. */
@@ -42,6 +43,7 @@ struct data_options {
     const struct column_request *target; /* [targets]: there must be one for at least one of them */
     bool unlabelled;                     /* there need be none: the targets are zeros then */
     size_t unnamed;                      /* the target that a column without a name is for */
+    const struct tensor *weights;        /* of arrays: how much samples count; NULL: all alike */
 };
 
 struct dataset {
@@ -53,6 +55,7 @@ struct dataset {
     bool owns;            /* the columns; a view does not */
     struct arena columns; /* what x and y lie in, but for their values */
     struct budget *budget;
+    struct column weights; /* float [rows], how much samples count; no data: all alike */
 };
 
 /* `part` is what a SPEC that names none gets; data without parts have only a training part. On failure there is nothing

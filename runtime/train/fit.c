@@ -1,5 +1,6 @@
 #include "train/fit.h"
 #include "train/batch_size.h"
+#include "train/confusion.h"
 #include "train/feed.h"
 #include <math.h>
 #include <string.h>
@@ -26,29 +27,54 @@ static bool evaluate(struct feed *f, struct sums *s, int64_t batches, double *ou
     return ok;
 }
 
+/* Where `data` are walked through: sums_release in any case. */
 static bool evaluate_on(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer,
-                        int64_t batch, int64_t batches, double *out, struct report *r)
+                        int64_t batch, int64_t batches, struct sums *s, double *out, struct report *r)
 {
     struct batch_options o = { 0 };
-    struct sums s;
     struct feed f;
     bool ok;
 
-    if (!batch_size(batch, t->batch, data->count, &o.batch, r) || !sums_init(&s, t, r))
+    if (!batch_size(batch, t->batch, data->count, &o.batch, r) || !sums_init(s, t, false, r) ||
+        !feed_init(&f, t, data, normalizer, &o, r))
         return false;
-    ok = feed_init(&f, t, data, normalizer, &o, r);
-    if (ok) {
-        ok = evaluate(&f, &s, batches, out, r);
-        feed_release(&f);
-    }
-    sums_release(&s, t);
+    ok = evaluate(&f, s, batches, out, r);
+    feed_release(&f);
+    return ok;
+}
+
+static bool evaluate_some(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer,
+                          int64_t batch, int64_t batches, double *out, struct report *r)
+{
+    struct sums s = { 0 };
+    const bool ok = evaluate_on(t, data, normalizer, batch, batches, &s, out, r);
+
+    sums_release(&s);
     return ok;
 }
 
 bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
                       double *out, struct report *r)
 {
-    return evaluate_on(t, data, normalizer, batch, 0, out, r);
+    return evaluate_some(t, data, normalizer, batch, 0, out, r);
+}
+
+bool trainer_confusion(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer,
+                       int64_t batch, size_t target, double *out, struct confusion_matrix *matrix, struct report *r)
+{
+    struct sums s = { 0 };
+    struct confusion c;
+    bool ok = confusion_begin(&c, t, target, r);
+
+    *matrix = (struct confusion_matrix){ .classes = c.classes };
+    if (ok)
+        matrix->counts = budget_zalloc(&t->budget, (size_t)c.classes * (size_t)c.classes, sizeof *matrix->counts, r);
+    ok = matrix->counts && evaluate_on(t, data, normalizer, batch, 0, &s, out, r);
+    if (ok)
+        confusion_read(&c, sums_of_metrics(&s, target), matrix->counts);
+    sums_release(&s);
+    confusion_end(&c);
+    return ok;
 }
 
 /* -- where a training is -- */
@@ -341,8 +367,8 @@ static bool validate(struct fit *f, struct epoch *e, bool *validated)
     for (size_t k = 0; k < f->trainer->measure_count; k++)
         e->validation[k] = (double)NAN;
     *validated = f->validation && (!every || e->number % every == 0);
-    return !*validated || evaluate_on(f->trainer, f->validation, f->validation_normalizer, f->options->batch,
-                                      f->options->validation_steps, e->validation, f->report);
+    return !*validated || evaluate_some(f->trainer, f->validation, f->validation_normalizer, f->options->batch,
+                                        f->options->validation_steps, e->validation, f->report);
 }
 
 /* The next epoch begins where this one ended: with the next pass over the data, or further on in the same. */
@@ -473,7 +499,7 @@ static bool start(struct fit *f)
     if (!batch_size(f->options->batch, t->batch, f->train->count, &b.batch, f->report) ||
         (f->validation && !batch_size(f->options->batch, t->batch, f->validation->count, &checked, f->report)))
         return false;
-    return sums_init(&f->sums, t, f->report) && feed_init(&f->feed, t, f->train, f->normalizer, &b, f->report);
+    return sums_init(&f->sums, t, true, f->report) && feed_init(&f->feed, t, f->train, f->normalizer, &b, f->report);
 }
 
 static bool run(struct fit *f)
@@ -516,7 +542,7 @@ bool trainer_fit(struct trainer *t, const struct dataset *train, const struct da
         feed_release(&f.feed);
     }
     *ran = f.progress.epochs;
-    sums_release(&f.sums, t);
+    sums_release(&f.sums);
     snapshot_free(t, f.best);
     budget_free(&t->budget, f.past.rows);
     arena_release(&memory);

@@ -11,7 +11,6 @@
 #include "base/map.h"
 #include "run/frame.h"
 #include "train/metric.h"
-#include "train/metrics/registry.h"
 #include "train/optimizer.h"
 #include "train/regularizer.h"
 #include "train/schedule.h"
@@ -28,6 +27,8 @@ struct target_options {
     double weight;  /* that its loss counts with; 0 is 1 */
     int class_axis; /* the output's dimension that holds the classes, from the end where below 0; 0: it is found */
     const struct tensor *labels; /* of the data, for that; may be NULL */
+    const double *class_weights; /* [weighted] how much rows of a class count in training, others 1 */
+    int64_t weighted;
 };
 
 /* A regulariser of all that a pattern matches. */
@@ -66,6 +67,9 @@ struct trainer_options {
     const struct regularizer_options *regularizer;
     size_t rate_factors;
     const struct rate_factor *rate_factor; /* of several that match a parameter the last counts */
+    const char *const *metrics; /* [metric_count] "[OUTPUT=]NAME:key=value", of all outputs that learn or of that one */
+    size_t metric_count;        /* 0: accuracy, where it applies */
+    bool weighted;              /* batches come with weights of their samples */
 };
 
 /* What one parameter or statistic has. */
@@ -83,13 +87,15 @@ struct target {
     struct value *output; /* of model->graph */
     struct loss loss;     /* it counts loss.weight times */
     struct tensor y;      /* what the labels of a batch must be; the first dimension is UNKNOWN */
+    struct metrics metrics;
+    const struct metrics *evaluated; /* what evaluations count: these, or more (train/confusion.h) */
 };
 
 /* What a batch gave for one target. */
 struct target_result {
-    float loss;                  /* the mean over the batch, before the update, without its weight */
-    double metric[METRIC_COUNT]; /* the sums over `rows`: accuracy counts those that are right */
-    int64_t rows;                /* samples, or more where the output has more dimensions */
+    float loss;     /* the mean over the batch, before the update, without its weight */
+    double *metric; /* [metrics.sums], or evaluated->sums, over `rows`; the first counts those that are right */
+    int64_t rows;   /* samples, or more where the output has more dimensions */
 };
 
 /* One of the numbers that a model is measured by, as people name it: "loss", "accuracy"; with several targets the sum
@@ -97,7 +103,7 @@ struct target_result {
 struct measure {
     const char *name;
     int target; /* -1: the sum over all */
-    int metric; /* of metric_registry; -1: the loss */
+    int metric; /* of the target's metrics; -1: the loss */
 };
 
 /* What is added to the loss. */
@@ -136,6 +142,10 @@ struct trainer {
     uint64_t clock;
     struct schedule schedule; /* which goes before learning_rate */
     struct penalty *penalties;
+    bool weighted;             /* batches have weights: */
+    struct tensor weight_type; /* what they must be; the first dimension is UNKNOWN */
+    struct tensor weights;     /* of the batch to come: set before each step or evaluation; no data: all are 1 */
+    struct tensor ones;        /* that are given then */
 };
 
 /* The model may go afterwards: a copy is taken. NULL with an error. What was decided is in

@@ -274,9 +274,9 @@ static bool add_target(struct build *b, size_t k, bool gradient)
         at = class_axis_emit(&b->e, at, t->y.rank + !numbers, t->loss.axis);
         y = numbers ? class_axis_emit(&b->e, y, t->y.rank, t->loss.axis) : y;
     }
-    if (!y || !at || !loss_emit(&b->e, &t->loss, at, y, gradient, &p->loss[k]))
+    if (!y || !at || !loss_emit(&b->e, &t->loss, at, y, p->weights, gradient, &p->loss[k]))
         return false;
-    p->metrics[k] = metrics_emit(&b->e, &t->loss, at, y);
+    p->metrics[k] = metrics_emit(&b->e, program_metrics(b->trainer, p, k), at, y);
     return p->metrics[k] && graph_add_output(p->graph, p->loss[k].mean) && graph_add_output(p->graph, p->metrics[k]);
 }
 
@@ -311,6 +311,8 @@ static bool add_losses(struct build *b, bool gradient)
     p->metrics = arena_array(&p->arena, targets, sizeof *p->metrics, b->report);
     if (!p->y || !p->loss || !p->metrics)
         return false;
+    if (b->trainer->weighted && !(p->weights = new_input(b, "kiln.weights", &b->trainer->weight_type)))
+        return false;
     for (p->targets = 0; p->targets < targets; p->targets++)
         if (!add_target(b, p->targets, gradient))
             return false;
@@ -338,6 +340,8 @@ static struct tensor *types_given(struct build *b, struct arena *scratch)
         give_batch(b, tensors, b->program->x[k], &t->x[k]);
     for (size_t k = 0; k < b->program->targets; k++)
         give_batch(b, tensors, b->program->y[k], &t->targets[k].y);
+    if (b->program->weights)
+        give_batch(b, tensors, b->program->weights, &t->weight_type);
     return tensors;
 }
 

@@ -303,6 +303,34 @@ START_TEST(npz_with_parts)
 }
 END_TEST
 
+/* An array of that name says how much samples count, of the part that is read. */
+START_TEST(npz_with_weights)
+{
+    float x[3] = { 1, 2, 3 };
+    int64_t y[3] = { 0, 1, 0 };
+    int16_t w[3] = { 5, 0, 2 };
+    const struct tensor samples = array(F32, SHAPE(3, 1), x), labels = array(I64, SHAPE(3), y),
+                        weights = array(I16, SHAPE(3, 1), w), few = array(I16, SHAPE(2), w);
+
+    put_npz("w.npz", (const char *const[]){ "x_test", "y_test", "sample_weight_test", "sample_weight_train" },
+            (const struct tensor *const[]){ &samples, &labels, &weights, &few }, 4);
+    expect_ok(open_set("npz:w.npz:test[1:3]", PART_TRAIN, NULL));
+    ck_assert(d.weights.values.dtype == F32 && d.weights.values.rank == 1 && d.weights.values.dims[0] == 3);
+    for (int k = 0; k < 3; k++)
+        ck_assert(((float *)d.weights.values.data)[k] == (float)w[k]);
+    dataset_release(&d);
+    put_npz("w.npz", (const char *const[]){ "x", "y", "sample_weight" },
+            (const struct tensor *const[]){ &samples, &labels, &few }, 3);
+    ck_assert(!open_set("npz:w.npz", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_DATA, "their number must be the same");
+    w[1] = -1;
+    put_npz("w.npz", (const char *const[]){ "x", "y", "sample_weight" },
+            (const struct tensor *const[]){ &samples, &labels, &weights }, 3);
+    ck_assert(!open_set("npz:w.npz", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_DATA, "the weight of sample 1 is -1, must be a number from 0 on");
+}
+END_TEST
+
 /* The inputs "a" and "b" and the outputs "p" and "q" of a model; a dimension of each is open. */
 static struct data_options two_of_each(void)
 {
@@ -1023,6 +1051,7 @@ Suite *suite(void)
     tcase_add_test(c, labels_of_every_form);
     tcase_add_test(c, data_that_are_wrong);
     tcase_add_test(c, npz_with_parts);
+    tcase_add_test(c, npz_with_weights);
     tcase_add_test(c, npz_by_the_names_of_a_model);
     tcase_add_test(c, x_and_y_are_a_pair);
     tcase_add_test(c, data_without_names_are_for_one_input);

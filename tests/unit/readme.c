@@ -129,7 +129,7 @@ START_TEST(the_loss_is_differentiated)
     struct drawing d;
 
     start_drawing(&d, 2);
-    expect_ok(loss_emit(&d.e, &l, d.in[0], d.in[1], true, &out));
+    expect_ok(loss_emit(&d.e, &l, d.in[0], d.in[1], NULL, true, &out));
     run_drawing(&d, out.mean, out.seed, out.gradient, (const float *[]){ p, t });
     ck_assert(*(const float *)session_output(d.session, 0)->data == (4 + 0 + 1 + 16) / 8.f);
     dp = session_output(d.session, 1)->data;

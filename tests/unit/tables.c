@@ -156,7 +156,17 @@ static void expect_options(const struct spec_row *row)
 {
     for (const struct spec_option *o = row->options; o && o->key; o++) {
         ck_assert_msg(o->help && *o->help, "%s: %s has no help", row->name, o->key);
+        if (o->kind == SPEC_ALIAS) {
+            ck_assert_msg(!spec_option_of(row, o->key) && spec_is(row, o->key), "%s: %s", row->name, o->key);
+            continue;
+        }
         ck_assert_msg(spec_option_of(row, o->key) == o, "%s: %s is there twice", row->name, o->key);
+        if (o->kind == SPEC_WORD) {
+            ck_assert_msg(o->words && o->words[0] && o->words[1] && o->fallback == 0, "%s: %s", row->name, o->key);
+            continue;
+        }
+        if (isnan(o->fallback) || o->kind == SPEC_TEXT) /* nothing is said then */
+            continue;
         if (o->kind == SPEC_FLAG)
             ck_assert_msg(o->fallback == 0 || o->fallback == 1, "%s: %s", row->name, o->key);
         else if (o->kind == SPEC_WORD)
@@ -180,8 +190,13 @@ START_TEST(rows_are_complete)
 
         ck_assert(row->name && *row->name && row->help && *row->help);
         ck_assert_msg(strcspn(row->name, ":,=[{ ") == strlen(row->name), "'%s' cannot be asked for", row->name);
-        for (size_t i = 0; i < k; i++)
-            ck_assert_str_ne(tables[_i](i)->name, row->name);
+        for (size_t i = 0; i < k; i++) { /* no name is another's, too */
+            const struct spec_row *other = tables[_i](i);
+
+            ck_assert_msg(!spec_is(other, row->name) && !spec_is(row, other->name), "%s", row->name);
+            for (const struct spec_option *o = other->options; o && o->key; o++)
+                ck_assert_msg(o->kind != SPEC_ALIAS || !spec_is(row, o->key), "%s: %s", row->name, o->key);
+        }
         expect_options(row);
     }
     ck_assert_uint_gt(k, 0);

@@ -415,6 +415,28 @@ static const struct loss_case {
     { "mean_squared_error", "p = Softmax (z)", true },
     { "mean_squared_error", "a = Mul (z, z)  b = Tanh (z)  c = Add (a, b)  p = Sub (c, z)",
       true }, /* read four times */
+    { "mean_absolute_error", "p = Tanh (z)", true },
+    { "mean_squared_logarithmic_error", "p = Exp (z)", true },
+    { "huber:delta=0.3", "p = Tanh (z)", true },
+    { "log_cosh", "p = Neg (z)", true },
+    { "poisson", "p = Exp (z)", true },
+    { "hinge", "p = Tanh (z)", true },
+    { "squared_hinge", "p = Tanh (z)", true },
+    { "categorical_hinge", "p = Tanh (z)", true },
+    { "kl_divergence", "p = Sigmoid (z)", true },
+    { "cosine_similarity", "p = Tanh (z)", true },
+    { "dice", "p = Sigmoid (z)", true },
+    { "tversky:alpha=0.7,beta=0.2", "p = Sigmoid (z)", true },
+    { "categorical_generalized_cross_entropy", "p = Sigmoid (z)", false },
+    { "binary_crossentropy:label_smoothing=0.2", "p = Sigmoid (z)", true },
+    { "categorical_crossentropy:label_smoothing=0.2", "p = Softmax (z)", true },
+    { "categorical_crossentropy:label_smoothing=0.2", "e = Exp (z)  p = Identity (e)", true },
+    { "sparse_categorical_crossentropy:ignore_class=1", "p = Softmax (z)", false },
+    { "binary_focal_crossentropy:apply_class_balancing=1", "p = Sigmoid (z)", true },
+    { "binary_focal_crossentropy:gamma=0.5",
+      "q = Sigmoid (z)  half = Constant <value_float = 0.5> ()  p = Mul (q, half)", true },
+    { "categorical_focal_crossentropy", "p = Softmax (z)", true },
+    { "categorical_focal_crossentropy:gamma=0.5", "e = Exp (z)  p = Identity (e)", true },
 };
 
 /* What nobody asked for follows from how the model ends, what its output is called, and the data. */
@@ -490,8 +512,9 @@ START_TEST(losses_and_gradients_agree)
         *w = at - h;
         expect_ok(trainer_evaluate_batch(t, &tx, &ty, &down, &report));
         *w = at;
-        ck_assert_msg(fabsf(slope - (up - down) / (2 * h)) < 2e-4f, "%s after %s: slope %g, difference %g", c->loss,
-                      c->tail, (double)slope, (double)((up - down) / (2 * h)));
+        ck_assert_msg(fabsf(slope - (up - down) / (2 * h)) < 2e-4f * fmaxf(1, fabsf(slope)),
+                      "%s after %s: slope %g, difference %g", c->loss, c->tail, (double)slope,
+                      (double)((up - down) / (2 * h)));
     }
     trainer_free(t);
 }
@@ -561,7 +584,9 @@ START_TEST(bad_options_are_refused)
         { NULL, "sgd:use_ema=1,ema_momentum=1.5", "'ema_momentum' is 1.5, must be at least 0 and at most 1" },
         { NULL, "adamw:weight_decay=-1", "'weight_decay' is -1, must be at least 0" },
         { NULL, "sgd:decay=1", "has no option 'decay', but learning_rate, momentum, nesterov, weight_decay, clipnorm" },
-        { "hinge", NULL, "loss 'hinge' is unknown" },
+        { "hinges", NULL, "loss 'hinges' is unknown" },
+        { "huber:delta=-1", NULL, "loss 'huber': 'delta' is -1, must be at least 0 and at most 1e+30" },
+        { "sparse_categorical_crossentropy:ignore_class=1.5", NULL, "'ignore_class' is 1.5, must be a whole number" },
         { "binary_crossentropy:logits=1", NULL, "loss 'binary_crossentropy' has no option 'logits'" },
         { "binary_crossentropy:from_logits=1", NULL, "is no logits, it comes from Sigmoid" },
     };

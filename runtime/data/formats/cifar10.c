@@ -6,10 +6,14 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
     return cifar_load(&d->x->values, &d->y->values, q->where, 10, q->part == PART_TEST, d->budget, r);
 }
 
+static const char *const class_names[] = { "airplane", "automobile", "bird",  "cat",  "deer",
+                                           "dog",      "frog",       "horse", "ship", "truck" };
+
 const struct format_def format_cifar10 = {
     .row = { "cifar10", "CIFAR-10, the binary version", NULL },
     .where = "DIR",
     .classes = 10,
     .parts = true,
     .load = load,
+    .class_names = class_names,
 };

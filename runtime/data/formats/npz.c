@@ -2,6 +2,9 @@
 #include "data/format.h"
 #include <string.h>
 
+/* The array that says how much samples count, as Keras calls it. */
+#define WEIGHTS "sample_weight"
+
 /* An archive, and what is asked of it. */
 struct reading {
     struct dataset *data;
@@ -145,7 +148,7 @@ static bool read_all(struct reading *a)
     for (size_t k = 0; k < d->targets; k++)
         if (!read_column(a, &d->y[k], c.y[k], "y", a->request->rows))
             return false;
-    return true;
+    return !has(a, array_name(a, WEIGHTS)) || read_column(a, &d->weights, NULL, WEIGHTS, a->request->rows);
 }
 
 /* Do the inputs of the model, or x, have arrays for parts? */
@@ -173,7 +176,9 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
 }
 
 const struct format_def format_npz = {
-    .row = { "npz", "NumPy arrays named as the model's inputs and outputs, or x and y; with _train and _test for parts",
+    .row = { "npz",
+             "NumPy arrays named as the model's inputs and outputs, or x and y; with _train and _test for parts; "
+             "sample_weight: how much each sample counts",
              NULL },
     .where = "FILE",
     .parts = true,

@@ -400,6 +400,8 @@ static void rescue(struct session_log *s, int signal)
                (long long)s->step);
     else
         say_to(stderr, "kiln: training ended after %lld epochs, %lld steps\n", (long long)s->epoch, (long long)s->step);
+    if (!diverged)
+        kiln_trainer_finalize(s->learn->trainer, NULL);
     if (!diverged && !(s->o->fit.best && s->saved_epoch))
         save(s) ? say_to(stderr, "kiln: %s holds the model after step %lld\n", s->o->output, (long long)s->step)
                 : (void)tell_error(s->o->output, &c->err);

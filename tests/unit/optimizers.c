@@ -630,7 +630,7 @@ START_TEST(a_snapshot_brings_all_back)
 
     take_steps(straight, 6);
     take_steps(t, 3);
-    s = trainer_snapshot(t, &report);
+    s = trainer_snapshot(t, false, &report);
     expect_ok(s);
     take_steps(t, 4);
     trainer_restore(t, s);

@@ -305,7 +305,7 @@ static bool see(void *user, const struct epoch *e, struct report *r)
 static void fit_line(struct trainer *t, const struct fit_options *o, struct seen *s)
 {
     static const float x[4] = { 0 }, y[4] = { 1, 1, 1, 1 }; /* nothing can be learned */
-    const struct fit_events events = { s, NULL, see };
+    const struct fit_events events = { .user = s, .epoch = see };
     struct two_columns columns;
     struct tensor tx, ty;
     struct dataset d;
@@ -397,7 +397,7 @@ START_TEST(a_parameter_learns_at_a_rate_of_its_own)
 
         all->learning_rate = .01 * (k ? 3 : .25);
         for (int step = 0; step < 5; step++) {
-            struct snapshot *before = trainer_snapshot(some, &report);
+            struct snapshot *before = trainer_snapshot(some, false, &report);
 
             trainer_restore(all, before);
             step_two(some);

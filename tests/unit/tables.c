@@ -310,7 +310,7 @@ START_TEST(options_are_of_kinds)
         ck_assert(!spec_read(&got, &kinds, wrong[k][0], &about, &report));
         expect_error(KILN_BAD_ARGUMENT, wrong[k][1]);
     }
-    spec_help(&help, kinds_table);
+    spec_help(&help, kinds_table, NULL);
     ck_assert_str_eq(help.data,
                      "  kinds - of options\n    needed (needed, 0 to 9): first\n    unsaid (0 to 9): second\n"
                      "    whole=4 (0 to 9): third\n    word=green (red or green): fourth\n"

@@ -510,7 +510,11 @@ typedef struct kiln_data_options {
         *targets; /* [target_count] what `loss` is for outputs of their own; the weight is not looked at */
     size_t target_count;
     bool unlabelled; /* there need not be anything to be predicted, where the format can do without (npz): for those who
-                        only measure, as kiln_adapt does; nothing can be trained with it then */
+                        only measure or predict; nothing can be trained with it then */
+    const char *label; /* of tables (csv): the column that is to be predicted, by its name in the header, or "first",
+                          "last" or "none". NULL: the last one, and an error where the first looks more like it */
+    bool gaps; /* NaN, infinity and missing fields are taken, for those who look at data: kiln_dataset_numbers finds
+                  them */
 } kiln_data_options;
 
 /* Opens what `spec` names, "FORMAT[:WHERE][:PART][[FROM:TO]]", such as "csv:FILE", "fashion-mnist:train[1000:2000]":
@@ -554,21 +558,27 @@ typedef struct kiln_dataset_info {
     int64_t count;          /* samples */
     bool header;            /* the first line of the file held names, and is no sample */
     size_t inputs, targets; /* columns */
+    const char *label;      /* what was taken for the label, where that could be something else: "the last column,
+                               'species'"; NULL */
+    bool unlabelled;        /* there is nothing to be predicted: the target holds zeros */
 } kiln_dataset_info;
 
 KILN_API const kiln_dataset_info *kiln_dataset_about(const kiln_dataset *data);
 
 typedef struct kiln_column_info {
-    const char *name;    /* NULL where it has none */
-    kiln_dtype dtype;    /* of an input as in the file; of a target int64 (classes) or float */
-    int rank;            /* of a sample */
-    const int64_t *dims; /* [rank] */
-    int64_t classes;     /* of a target; 0 where it holds numbers */
+    const char *name;               /* NULL where it has none */
+    kiln_dtype dtype;               /* of an input as in the file; of a target int64 (classes) or float */
+    int rank;                       /* of a sample */
+    const int64_t *dims;            /* [rank] */
+    int64_t classes;                /* of a target; 0 where it holds numbers */
+    const char *const *class_names; /* [classes] what labels are in the data, where they are texts or folders; NULL */
 } kiln_column_info;
 
 /* NULL where k is not below the count. */
 KILN_API const kiln_column_info *kiln_dataset_input(const kiln_dataset *data, size_t k);
 KILN_API const kiln_column_info *kiln_dataset_target(const kiln_dataset *data, size_t k);
+/* What sample i is called: the file that it is from, below the folder of the set. NULL where it has no name. */
+KILN_API const char *kiln_dataset_sample_name(const kiln_dataset *data, int64_t i);
 
 /* -- training -- */
 
@@ -946,7 +956,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_ADAPT_OPTIONS_INIT   { sizeof(kiln_adapt_options), NULL, 0.0, 0, 0.0, 0.0, KILN_FOLDED_NAMED, 0, NULL, NULL, false, false, 0, NULL, 0, NULL, false }
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
 #define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL }
-#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false }
+#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false, NULL, false }
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }

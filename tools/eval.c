@@ -15,6 +15,7 @@ static const struct argp_option argp_options[] = {
       0 },
     { "batch", 'b', "N", 0, "samples at a time (256)", 0 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 0 },
+    LABEL_OPTION(0),
     TARGET_OPTIONS(0, "as for `kiln train` (guessed from the output)"),
     { "normalize", KEY_NORMALIZE, "KIND", 0, "as the model was trained: unit, center, standardize", 0 },
     { "fit", KEY_FIT, "SPEC", 0, "what center and standardize are fitted to (the data evaluated)", 0 },
@@ -72,8 +73,10 @@ static void print(const struct learn *l, const double *values)
     const int64_t only = kiln_trainer_batch(l->trainer);
 
     learn_say_losses(l, "loss function ");
-    say("samples %lld%s\n", (long long)(only ? data->count / only * only : data->count),
+    say("samples %lld%s", (long long)(only ? data->count / only * only : data->count),
         data->header ? " below a header" : "");
+    data_say_label(l->train);
+    say("\n");
     say("%s %.9g\n", kiln_trainer_measure_name(l->trainer, 0), values[0]);
     for (size_t m = 1; m < kiln_trainer_measure_count(l->trainer); m++)
         if (!isnan(values[m]))

@@ -204,6 +204,7 @@ static bool open_data(struct learn *l, const struct learn_options *o, const char
     d->target_count = l->target_count;
     d->model = l->model;
     d->seconds = o->limits.seconds;
+    d->label = o->label;
     return kiln_dataset_open(out, spec, d, &l->command.err) == KILN_OK;
 }
 
@@ -335,6 +336,23 @@ void learn_say_losses(const struct learn *l, const char *title)
     }
 }
 
+void data_say_label(const kiln_dataset *d)
+{
+    enum { MOST = 12 };
+    const kiln_column_info *y = kiln_dataset_target(d, 0);
+    const char *label = kiln_dataset_about(d)->label;
+
+    if (label)
+        say("; label: %s", label);
+    if (!y->class_names)
+        return;
+    say("%s%lld classes:", label ? ", " : "; ", (long long)y->classes);
+    for (int64_t k = 0; k < y->classes && k < MOST; k++)
+        say("%s '%s'", k ? "," : "", y->class_names[k]);
+    if (y->classes > MOST)
+        say(", ...");
+}
+
 /* -- options -- */
 
 bool option_target(struct learn_options *o, int key, const char *arg, struct argp_state *state)
@@ -342,6 +360,10 @@ bool option_target(struct learn_options *o, int key, const char *arg, struct arg
     const char **list = key == KEY_LOSS ? o->loss : key == KEY_WEIGHT ? o->weight : o->output;
     size_t *count = key == KEY_LOSS ? &o->loss_count : key == KEY_WEIGHT ? &o->weight_count : &o->output_count;
 
+    if (key == KEY_LABEL) {
+        o->label = arg;
+        return true;
+    }
     if (key == KEY_CLASS_AXIS) {
         o->trainer.class_axis = (int)option_number(state, "class-axis", arg, -64, 64);
         return true;

@@ -15,6 +15,7 @@ struct learn_options {
     bool draw;                        /* parameters without a value are given one */
     const char *validation;           /* a SPEC; NULL: */
     double split;                     /* the part of the data that validates; 0 is none */
+    const char *label;                /* the column that is to be predicted; NULL: as the format has it */
     const char *fit_to;               /* a SPEC that the normalisation is fitted to; NULL: the training data */
     kiln_part part;                   /* of --data, where its SPEC names none */
     int64_t limit;
@@ -43,7 +44,13 @@ bool learn_open(struct learn *l, const struct learn_options *o);
 void learn_close(struct learn *l);
 
 /* The options of outputs, for a list of struct argp_option. */
-enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT, KEY_CLASS_AXIS };
+enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT, KEY_CLASS_AXIS, KEY_LABEL };
+/* --label, of the same list: option_target takes it, too. */
+#define LABEL_OPTION(group)                                                                                            \
+    {                                                                                                                  \
+        "label", KEY_LABEL, "COLUMN", 0,                                                                               \
+            "of tables: what is to be predicted, by its name in the header, or first, last, none (last)", group        \
+    }
 #define TARGET_OPTIONS(group, losses)                                                                                  \
     { "loss", KEY_LOSS, "LOSS", 0, "[OUTPUT=]NAME[:KEY=VALUE,...]: " losses "; repeated for several outputs", group }, \
         { "class-axis",                                                                                                \
@@ -62,6 +69,8 @@ enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT, KEY_CLASS_AXIS };
 bool option_target(struct learn_options *o, int key, const char *arg, struct argp_state *state);
 /* "loss  NAME, because ..." for each output that learns, after `title`. */
 void learn_say_losses(const struct learn *l, const char *title);
+/* What was taken for the label, and its classes: "; label: the last column, 'species', 3 classes: 'a', 'b', 'c'". */
+void data_say_label(const kiln_dataset *d);
 /* --normalize KIND, or the command ends with EXIT_USAGE. */
 const char *option_normalization(struct argp_state *state, const char *arg);
 

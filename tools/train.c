@@ -165,6 +165,7 @@ static void print_start(const struct options *o, const struct learn *l)
     print_columns(l);
     if (l->check)
         say(", %lld to validate", (long long)kiln_dataset_about(l->check)->count);
+    data_say_label(l->train);
     say("\n");
     print_normalization(o, t);
     learn_say_losses(l, "loss       ");
@@ -301,6 +302,7 @@ static const struct argp_option argp_options[] = {
     { "validation", KEY_VALIDATION, "SPEC", 0, "data to validate with after each epoch", 1 },
     { "validation-split", KEY_SPLIT, "F", 0, "this part of the data, its end, validates", 1 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 1 },
+    LABEL_OPTION(1),
     { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
     TARGET_OPTIONS(2, "{losses} (guessed)"),
     { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (adam)", 2 },

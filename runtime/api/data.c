@@ -76,7 +76,8 @@ static void describe(kiln_dataset *d)
                                             .dtype = (kiln_dtype)c->values.dtype,
                                             .rank = c->values.rank - 1,
                                             .dims = c->values.dims + 1,
-                                            .classes = c->classes };
+                                            .classes = c->classes,
+                                            .class_names = c->class_names };
     }
 }
 
@@ -94,9 +95,12 @@ static kiln_dataset *handle_new(struct samples *samples, struct fitted *fitted, 
     d->samples = samples;
     d->fitted = fitted;
     d->data = dataset_view(view, 0, view->count);
-    d->info = (kiln_dataset_info){
-        .count = view->count, .header = view->header, .inputs = view->inputs, .targets = view->targets
-    };
+    d->info = (kiln_dataset_info){ .count = view->count,
+                                   .header = view->header,
+                                   .inputs = view->inputs,
+                                   .targets = view->targets,
+                                   .label = view->label,
+                                   .unlabelled = view->unlabelled };
     describe(d);
     return d;
 }
@@ -127,6 +131,7 @@ static struct column_request target_request(const kiln_data_options *o, const ch
     for (size_t c = 0; as && c < as->targets; c++)
         if (column_is(&as->y[c], output, rest && !as->y[c].name)) {
             q.classes = as->y[c].classes;
+            q.class_names = as->y[c].class_names;
             q.values |= !column_has_labels(&as->y[c]);
         }
     return q;
@@ -173,7 +178,7 @@ static bool requests(struct data_options *to, const kiln_data_options *o, struct
 {
     const struct graph *g = o->model ? o->model->model->graph : NULL;
 
-    *to = (struct data_options){ .limit = o->limit, .unlabelled = o->unlabelled };
+    *to = (struct data_options){ .limit = o->limit, .unlabelled = o->unlabelled, .label = o->label, .gaps = o->gaps };
     if (g) {
         to->inputs = g->input_count;
         to->input = api_inputs_of(g, a, r);
@@ -442,4 +447,9 @@ const kiln_column_info *kiln_dataset_input(const kiln_dataset *data, size_t k)
 const kiln_column_info *kiln_dataset_target(const kiln_dataset *data, size_t k)
 {
     return data && k < data->info.targets ? &data->columns[data->info.inputs + k] : NULL;
+}
+
+const char *kiln_dataset_sample_name(const kiln_dataset *data, int64_t i)
+{
+    return data && data->data.names && i >= 0 && i < data->info.count ? data->data.names[data->data.from + i] : NULL;
 }

@@ -916,6 +916,7 @@ START_TEST(csv_texts_are_classes)
     expect_error(KILN_BAD_DATA, "line 2: field 2 is 'NA', the name of a class is needed");
     ck_assert(!parse("v,kind\n1,a\n2,\n"));
     expect_error(KILN_BAD_DATA, "line 3: field 2 ('kind') is '', the name of a class is needed");
+    drop_table();
 }
 END_TEST
 
@@ -990,7 +991,7 @@ START_TEST(csv_refuses_what_is_wrong)
         { "a,b\n1,2\n3\n", "line 3: 1 fields, the first line has 2" },
         { "1,2\n1,2,3\n", "line 2: 3 fields" },
         { "1,2\n\n1,2\n", "line 2: 1 fields" },
-        { "a,b\n1,2\nx,2\n", "line 3: field 1 is 'x', a number is needed" },
+        { "a,b\n1,2\nx,2\n", "line 3: field 1 ('a') is 'x', a number is needed" },
         { "1,2\n,2\n", "line 2: field 1 is empty, a number is needed" },
         { "1,2\n1, \n", "line 2: field 2 is empty" },
         { "1,,3\n1,2,3\n", "line 1: field 2 is empty" }, /* what no person would take for a header */

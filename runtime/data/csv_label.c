@@ -163,7 +163,7 @@ static bool check_last(const struct csv_reading *g, struct report *r)
         return fail_choice(g, "The first is called so", r);
     if (!csv_field_at(g->first, 0, &f) || !csv_field_at(g->first, last, &e) || is_text(&e))
         return true;
-    if (is_text(&f))
+    if (field_is_name(&f))
         return fail_choice(g, "The first holds text", r);
     if (g->request->values)
         return true;

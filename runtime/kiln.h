@@ -328,6 +328,13 @@ typedef struct kiln_edit_options {
     size_t metadata_count;
     const char *const *metadata_keys;   /* [metadata_count] */
     const char *const *metadata_values; /* [metadata_count] in the place of what the key has; NULL takes the key away */
+    /* What the model is trained with, opened for it; may be NULL. Names of classes become metadata
+     * ("kiln.classes.OUTPUT": one in each line), and what kiln_dataset_normalize does becomes "kiln.normalize.INPUT",
+     * which kiln_dataset_normalize_for reads. The data's take the place of the model's, also where they have none. */
+    const struct kiln_dataset *data;
+    bool
+        bake; /* with `data`: the normalisation becomes nodes in front of the inputs instead, as far as they are floats,
+                  and what is given to the model from then on is what is in the files */
 } kiln_edit_options;
 
 /* A copy with these changes; weights are shared with the model. Belongs to the caller. It runs where the model did, and
@@ -552,6 +559,11 @@ KILN_API const char *kiln_normalization_name(size_t k);
  * NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data, const char *kind,
                                             const kiln_dataset *fitted, kiln_error *err);
+/* The same as the model was trained with, by what its metadata say (kiln_edit_options.data). Where they say nothing, and
+ * for inputs that they say nothing of, samples stay as they are. Errors: BAD_MODEL (what is no normalisation), BAD_DATA
+ * (other features), NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_normalize_for(kiln_dataset **out, const kiln_dataset *data, const kiln_model *model,
+                                                kiln_error *err);
 KILN_API void kiln_dataset_free(kiln_dataset *data);
 
 typedef struct kiln_dataset_info {
@@ -577,6 +589,30 @@ typedef struct kiln_column_info {
 /* NULL where k is not below the count. */
 KILN_API const kiln_column_info *kiln_dataset_input(const kiln_dataset *data, size_t k);
 KILN_API const kiln_column_info *kiln_dataset_target(const kiln_dataset *data, size_t k);
+/* "unit", "standardize": what is done to input k when a batch is made; NULL where nothing is. */
+KILN_API const char *kiln_dataset_normalization(const kiln_dataset *data, size_t k);
+
+/* The numbers of a column; of floats those that are finite, NaN where there are none. */
+typedef struct kiln_numbers {
+    double least, most, mean, deviation;
+    int64_t finite, nan, infinite;
+    int64_t samples;   /* that have numbers which are not finite, */
+    int64_t sample[8]; /* the first of them, from 0 */
+} kiln_numbers;
+
+/* As they are in the file, of input k or, with `target`, target k. Errors: BAD_ARGUMENT, NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_numbers(const kiln_dataset *data, bool target, size_t k, kiln_numbers *out,
+                                          kiln_error *err);
+/* How often each class is there in target k: `counts` has room for its classes. Errors: BAD_ARGUMENT. */
+KILN_API kiln_status kiln_dataset_count_classes(const kiln_dataset *data, size_t k, int64_t *counts, kiln_error *err);
+/* A copy of sample i of such a column, as in the file. Belongs to the caller. Errors: BAD_ARGUMENT, NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_sample(kiln_tensor **out, const kiln_dataset *data, bool target, size_t k, int64_t i,
+                                         kiln_error *err);
+/* A batch as the model takes it, normalised: x[k] becomes a tensor for input k of those that must be given, and belongs
+ * to the caller. `samples` are [count] numbers of samples, from 0. On failure all of x are NULL. Errors: BAD_ARGUMENT,
+ * BAD_DATA (samples that do not fit the model), NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_batch(kiln_tensor **x, const kiln_dataset *data, const kiln_model *model,
+                                        const int64_t *samples, int64_t count, kiln_error *err);
 /* What sample i is called: the file that it is from, below the folder of the set. NULL where it has no name. */
 KILN_API const char *kiln_dataset_sample_name(const kiln_dataset *data, int64_t i);
 
@@ -955,7 +991,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 /* clang-format off */
 #define KILN_ADAPT_OPTIONS_INIT   { sizeof(kiln_adapt_options), NULL, 0.0, 0, 0.0, 0.0, KILN_FOLDED_NAMED, 0, NULL, NULL, false, false, 0, NULL, 0, NULL, false }
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
-#define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL }
+#define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL, NULL, false }
 #define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false, NULL, false }
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }

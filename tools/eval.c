@@ -17,7 +17,8 @@ static const struct argp_option argp_options[] = {
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 0 },
     LABEL_OPTION(0),
     TARGET_OPTIONS(0, "as for `kiln train` (guessed from the output)"),
-    { "normalize", KEY_NORMALIZE, "KIND", 0, "as the model was trained: unit, center, standardize", 0 },
+    { "normalize", KEY_NORMALIZE, "KIND", 0,
+      "unit, center, standardize or none (as the model was trained, where its metadata say)", 0 },
     { "fit", KEY_FIT, "SPEC", 0, "what center and standardize are fitted to (the data evaluated)", 0 },
     { "threads", 't', "N", 0, "(one for each CPU)", 0 },
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
@@ -73,6 +74,8 @@ static void print(const struct learn *l, const double *values)
     const int64_t only = kiln_trainer_batch(l->trainer);
 
     learn_say_losses(l, "loss function ");
+    if (l->normalized)
+        data_say_normalization(l->train, "normalized ");
     say("samples %lld%s", (long long)(only ? data->count / only * only : data->count),
         data->header ? " below a header" : "");
     data_say_label(l->train);

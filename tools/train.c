@@ -168,6 +168,8 @@ static void print_start(const struct options *o, const struct learn *l)
     data_say_label(l->train);
     say("\n");
     print_normalization(o, t);
+    if (l->normalized)
+        data_say_normalization(l->train, "normalize  ");
     learn_say_losses(l, "loss       ");
     say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", kiln_trainer_optimizer(t),
         kiln_trainer_learning_rate(t), (long long)(kiln_trainer_batch(t) ? kiln_trainer_batch(t) : o->fit.batch),
@@ -293,7 +295,8 @@ enum {
     KEY_UNTIE,
     KEY_PROFILE,
     KEY_EXACT,
-    KEY_TRAINABLE
+    KEY_TRAINABLE,
+    KEY_BAKE
 };
 
 static const struct argp_option argp_options[] = {
@@ -303,7 +306,12 @@ static const struct argp_option argp_options[] = {
     { "validation-split", KEY_SPLIT, "F", 0, "this part of the data, its end, validates", 1 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 1 },
     LABEL_OPTION(1),
-    { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
+    { "normalize", KEY_NORMALIZE, "KIND", 0,
+      "unit (/255), center, standardize; fitted to the training data, and written into the model's metadata, where "
+      "eval "
+      "and predict find it; or none (as the metadata say)",
+      1 },
+    { "bake", KEY_BAKE, NULL, 0, "the normalisation becomes nodes in front of the inputs instead", 1 },
     TARGET_OPTIONS(2, "{losses} (guessed)"),
     { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (adam)", 2 },
     { "batch", 'b', "N", 0, "samples in a step (32)", 2 },
@@ -360,6 +368,9 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_NORMALIZE:
         l->normalize = option_normalization(state, arg);
+        return 0;
+    case KEY_BAKE:
+        l->bake = true;
         return 0;
     case 'O':
         l->trainer.optimizer = arg;
@@ -478,7 +489,7 @@ static int run(int argc, char **argv)
                                NULL };
     struct options o = { .epochs = 1,
                          .fit = KILN_FIT_OPTIONS_INIT,
-                         .learn = { .draw = true, .trainer = KILN_TRAINER_OPTIONS_INIT } };
+                         .learn = { .draw = true, .keep = true, .trainer = KILN_TRAINER_OPTIONS_INIT } };
     static struct learn l;
     struct session_log s = { .o = &o, .learn = &l };
     struct command *c = &l.command;

@@ -284,6 +284,23 @@ static const struct column_request *request_of(const struct column *c, const str
     return &none;
 }
 
+/* Labels of classes that are known have their names, also where the file has numbers. */
+static bool name_classes(struct dataset *d, struct column *c, const struct column_request *q, struct report *r)
+{
+    const char **names;
+
+    if (!q->class_names || !column_has_labels(c) || c->classes != q->classes)
+        return true;
+    names = arena_array(&d->columns, (size_t)q->classes, sizeof *names, r);
+    c->class_names = names;
+    for (int k = 0; names && k < q->classes; k++) {
+        names[k] = arena_printf(&d->columns, r, "%s", q->class_names[k]);
+        if (!names[k])
+            return false;
+    }
+    return names;
+}
+
 static bool convert_targets(struct dataset *d, int classes, const struct data_options *o, const char *where,
                             struct report *r)
 {
@@ -292,7 +309,7 @@ static bool convert_targets(struct dataset *d, int classes, const struct data_op
         const char *place = name && d->targets > 1 ? arena_printf(&d->columns, r, "%s[%s]", where, name) : where;
         const struct target_column t = { &d->y[k], request_of(&d->y[k], o), place, d->budget, d->x->values.dims[0] };
 
-        if (!place || !target_convert(&t, classes, r))
+        if (!place || !target_convert(&t, classes, r) || !name_classes(d, t.column, t.request, r))
             return false;
     }
     return true;

@@ -1,4 +1,5 @@
 #include "data/normalizer.h"
+#include "base/spec.h"
 #include "data/element.h"
 #include <math.h>
 #include <string.h>
@@ -110,23 +111,115 @@ const struct scaling *scaling_find(const struct normalizer *n, const char *name)
     return NULL;
 }
 
-void scaling_apply(const struct scaling *s, float *sample)
+float scaling_value(const struct scaling *s, int64_t f, float value)
 {
     switch (s->kind) {
     case NORMALIZE_UNIT:
-        for (int64_t f = 0; f < s->features; f++)
+        return value / 255;
+    case NORMALIZE_CENTER:
+        return value - s->mean[f];
+    case NORMALIZE_STANDARDIZE:
+        return (value - s->mean[f]) / s->deviation[f];
+    case NORMALIZE_NONE:
+    case NORMALIZATIONS:
+        break;
+    }
+    return value;
+}
+
+void scaling_apply(const struct scaling *s, float *sample, int64_t features)
+{
+    switch (s->kind) {
+    case NORMALIZE_UNIT:
+        for (int64_t f = 0; f < features; f++)
             sample[f] /= 255;
         break;
     case NORMALIZE_CENTER:
-        for (int64_t f = 0; f < s->features; f++)
+        for (int64_t f = 0; f < features; f++)
             sample[f] -= s->mean[f];
         break;
     case NORMALIZE_STANDARDIZE:
-        for (int64_t f = 0; f < s->features; f++)
+        for (int64_t f = 0; f < features; f++)
             sample[f] = (sample[f] - s->mean[f]) / s->deviation[f];
         break;
     case NORMALIZE_NONE:
     case NORMALIZATIONS:
         break;
     }
+}
+
+/* -- as text -- */
+
+void scaling_write(struct text *to, const struct scaling *s)
+{
+    text_printf(to, "%s", normalization_names[s->kind]);
+    if (s->mean)
+        text_printf(to, " %lld", (long long)s->features);
+    for (int64_t f = 0; s->mean && f < s->features; f++)
+        text_printf(to, " %.9g", (double)s->mean[f]);
+    for (int64_t f = 0; s->deviation && f < s->features; f++)
+        text_printf(to, " %.9g", (double)s->deviation[f]);
+}
+
+static bool read_kind(struct scaling *s, const char **at)
+{
+    const size_t n = strcspn(*at, " ");
+
+    for (int k = 0; k < NORMALIZATIONS; k++)
+        if (strlen(normalization_names[k]) == n && strncmp(normalization_names[k], *at, n) == 0) {
+            s->kind = (enum normalization)k;
+            *at += n;
+            return true;
+        }
+    return false;
+}
+
+static bool read_float(const char **at, double *out)
+{
+    size_t n;
+
+    *at += strspn(*at, " ");
+    n = decimal_read(*at, out);
+    *at += n;
+    return n && isfinite((float)*out);
+}
+
+/* [features] numbers, which are above 0 where they divide; NULL where there is no memory, or *ok is false. */
+static float *read_floats(const struct scaling *s, const char **at, bool divide, struct arena *a, bool *ok,
+                          struct report *r)
+{
+    float *to = arena_array(a, (size_t)s->features, sizeof *to, r);
+    double x;
+
+    for (int64_t f = 0; to && *ok && f < s->features; f++) {
+        *ok = read_float(at, &x) && (!divide || (float)x > 0);
+        to[f] = *ok ? (float)x : 0;
+    }
+    return to;
+}
+
+bool scaling_read(struct scaling *out, const char *text, const char *name, struct arena *a, struct report *r)
+{
+    const char *at = text;
+    double features = 0;
+    bool ok;
+
+    *out = (struct scaling){ .name = name };
+    ok = read_kind(out, &at);
+    if (ok && (out->kind == NORMALIZE_CENTER || out->kind == NORMALIZE_STANDARDIZE)) {
+        /* a number takes two bytes at least: no more is asked for than the text can hold */
+        ok = read_float(&at, &features) && features >= 1 && features <= (double)strlen(at) &&
+             features == floor(features);
+        out->features = ok ? (int64_t)features : 0;
+        out->mean = ok ? read_floats(out, &at, false, a, &ok, r) : NULL;
+        if (ok && out->mean && out->kind == NORMALIZE_STANDARDIZE)
+            out->deviation = read_floats(out, &at, true, a, &ok, r);
+        if (ok && (!out->mean || (!out->deviation && out->kind == NORMALIZE_STANDARDIZE)))
+            return false;
+    }
+    return (ok && !at[strspn(at, " ")]) ||
+           fail(r, KILN_BAD_MODEL, NULL,
+                "the metadata's normalisation of '%s' is '%.40s', must be none, unit, center N "
+                "MEAN..., or standardize N MEAN... DEVIATION...",
+                name, text);
 }

@@ -3,6 +3,7 @@
 #ifndef KILN_DATA_NORMALIZER_H
 #define KILN_DATA_NORMALIZER_H
 
+#include "base/text.h"
 #include "data/dataset.h"
 
 enum normalization {
@@ -21,6 +22,7 @@ struct scaling {
     enum normalization kind;
     int64_t features;
     float *mean, *deviation; /* [features], NULL where the kind has none */
+    bool of_model;           /* features are in the order of the model's input, else in that of the file */
 };
 
 struct normalizer {
@@ -35,7 +37,14 @@ bool normalizer_fit(struct normalizer *n, enum normalization kind, const struct 
 void normalizer_release(struct normalizer *n);
 /* That of a column of this name; NULL where there is none. */
 const struct scaling *scaling_find(const struct normalizer *n, const char *name);
-/* To one sample, in the order of the file. */
-void scaling_apply(const struct scaling *s, float *sample);
+/* To one sample, in its own order. */
+void scaling_apply(const struct scaling *s, float *sample, int64_t features);
+/* The same of its feature f. */
+float scaling_value(const struct scaling *s, int64_t f, float value);
+
+/* As text, for a model's metadata: "unit", "center N MEAN...", "standardize N MEAN... DEVIATION...". What is written is
+ * read again to the bit. The arrays are the arena's. */
+void scaling_write(struct text *to, const struct scaling *s);
+bool scaling_read(struct scaling *out, const char *text, const char *name, struct arena *a, struct report *r);
 
 #endif

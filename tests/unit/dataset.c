@@ -478,7 +478,7 @@ START_TEST(normalisers_have_the_statistics_of_their_training_set)
         expect_ok(normalizer_fit(&n, (enum normalization)kind, &d, &budget, &report));
         sample[0] = 6;
         sample[1] = 10;
-        scaling_apply(n.of, sample);
+        scaling_apply(n.of, sample, n.of->features);
         ck_assert(sample[0] == first[kind] && sample[1] == second[kind]);
         normalizer_release(&n);
     }

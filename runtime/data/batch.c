@@ -129,7 +129,7 @@ static bool choose_sample_type(struct batch_column *c, const struct tensor *want
     if (!takes(wanted->dtype, dtype, c->scaling))
         return fail(r, KILN_BAD_DATA, NULL, "samples of %s%s cannot be given to an input of %s",
                     c->scaling ? "normalised " : "", dtype_name(dtype), dtype_name(wanted->dtype));
-    if (c->scaling && c->scaling->mean && c->scaling->features != tensor_count(&sample))
+    if (c->scaling && c->scaling->features && c->scaling->features != tensor_count(&sample))
         return fail(r, KILN_BAD_DATA, NULL, "samples have %lld features, those of the training set have %lld",
                     (long long)tensor_count(&sample), (long long)c->scaling->features);
     c->type = batch_of(&shape, wanted->dtype, batch);

@@ -6,7 +6,7 @@
 
 /* -- the table -- */
 
-/* Is the first line a header? It names a column whose next field is no name; where that is missing, and may have been
+/* Is the first line a header? It names a column whose next field is no name; where that is missing or not there, and may have been
  * one, the line has no number. */
 static bool is_header(struct csv c)
 {
@@ -24,7 +24,7 @@ static bool is_header(struct csv c)
         number = number || field_is_number(&f);
         if (!field_is_name(&f) || (is_below && field_is_name(&g)))
             continue;
-        if (!is_below || !field_is_missing(&g))
+        if (is_below && !field_is_missing(&g))
             return true;
         above_nothing = true;
     }

@@ -20,7 +20,7 @@ extern const char *const normalization_names[NORMALIZATIONS]; /* "none", "unit",
 struct scaling {
     const char *name; /* the column's; may be NULL */
     enum normalization kind;
-    int64_t features;
+    int64_t features;        /* 0: any number, of a kind without mean */
     float *mean, *deviation; /* [features], NULL where the kind has none */
     bool of_model;           /* features are in the order of the model's input, else in that of the file */
 };

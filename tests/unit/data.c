@@ -1035,6 +1035,7 @@ START_TEST(csv_refuses_what_is_wrong)
     ck_assert(!load_huge());
     expect_error(KILN_BAD_DATA, "line 2: 1 fields");
     free(text);
+    drop_table();
 }
 END_TEST
 

@@ -44,10 +44,13 @@ bool image_look(struct image_size *out, const struct image_file *f, struct repor
                 (long long)out->width, (int)MOST_SIDE);
 }
 
+/* As libpng does, and so Keras: parts of 2^15, cut. */
 static void to_grey(uint8_t *at, int64_t pixels)
 {
+    enum { RED = 9797, GREEN = 19234, BLUE = (1 << 15) - RED - GREEN };
+
     for (int64_t k = 0; k < pixels; k++)
-        at[k] = (uint8_t)((299 * at[3 * k] + 587 * at[3 * k + 1] + 114 * at[3 * k + 2] + 500) / 1000);
+        at[k] = (uint8_t)((RED * at[3 * k] + GREEN * at[3 * k + 1] + BLUE * at[3 * k + 2]) >> 15);
 }
 
 /* From the last one on: in place. */
@@ -61,17 +64,18 @@ uint8_t *image_read(const struct image_file *f, const struct image_size *size, i
 {
     const struct image_kind *kind = kind_of(f, r);
     const int64_t pixels = size->height * size->width;
+    bool grey = channels == 1;
     uint8_t *to = kind ? budget_alloc(f->budget, to_size(pixels * (size->grey && channels == 1 ? 1 : 3)), r) : NULL;
 
     if (!to)
         return NULL;
-    if (!kind->read(f, size, to, r)) {
+    if (!kind->read(f, size, &grey, to, r)) {
         budget_free(f->budget, to);
         return NULL;
     }
-    if (size->grey && channels == 3)
+    if (grey && channels == 3)
         to_colour(to, pixels);
-    if (!size->grey && channels == 1)
+    if (!grey && channels == 1)
         to_grey(to, pixels);
     return to;
 }

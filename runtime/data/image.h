@@ -36,8 +36,9 @@ struct image_kind {
     const char *name, *magic;
     size_t magic_size;
     bool (*look)(struct image_size *out, const struct image_file *f, struct report *r);
-    /* [height, width, components] bytes, 1 or 3 components as the file has */
-    bool (*read)(const struct image_file *f, const struct image_size *size, uint8_t *to, struct report *r);
+    /* [height, width, components] bytes: 1 component where the file has one, or where that is asked for by *grey and can be
+     * had at once, which *grey then tells; else 3. */
+    bool (*read)(const struct image_file *f, const struct image_size *size, bool *grey, uint8_t *to, struct report *r);
 };
 extern const struct image_kind image_png, image_jpeg; /* look is NULL where the library was built without it */
 

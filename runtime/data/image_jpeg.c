@@ -20,6 +20,8 @@ struct jpeg_reading {
     uint8_t *to;
     uint8_t *line; /* of four components */
     void *held;
+    bool inks; /* four components */
+    bool grey; /* the picture becomes so, or is */
 };
 
 static _Noreturn void escape(struct jpeg_reading *g)
@@ -137,43 +139,44 @@ static void from_inks(const struct jpeg_reading *g, uint8_t *to, int64_t width)
 
 static bool read_within(struct jpeg_reading *g, const struct image_size *size)
 {
-    const int64_t width = size->width * (size->grey ? 1 : 3);
-    bool inks;
-
     if (setjmp(g->escape))
         return false;
     read_header(g);
-    inks = g->jpeg.num_components == 4;
-    g->jpeg.out_color_space = inks ? JCS_CMYK : size->grey ? JCS_GRAYSCALE : JCS_RGB;
+    g->inks = g->jpeg.num_components == 4;
+    g->grey = g->grey && !g->inks;
+    g->jpeg.out_color_space = g->inks ? JCS_CMYK : g->grey ? JCS_GRAYSCALE : JCS_RGB;
+    g->jpeg.dct_method = JDCT_IFAST; /* as tf.io.decode_image has it */
     if (!hold(g, size))
         return false;
     jpeg_start_decompress(&g->jpeg);
     if (g->jpeg.output_height != size->height || g->jpeg.output_width != size->width ||
-        g->jpeg.output_components != (inks         ? 4
-                                      : size->grey ? 1
-                                                   : 3))
+        g->jpeg.output_components != (g->inks   ? 4
+                                      : g->grey ? 1
+                                                : 3))
         return fail(g->report, KILN_BAD_DATA, g->file->name, "it has other sizes than its header");
     while (g->jpeg.output_scanline < g->jpeg.output_height) {
-        uint8_t *const row = g->to + g->jpeg.output_scanline * width;
-        JSAMPROW line = inks ? g->line : row;
+        uint8_t *const row = g->to + g->jpeg.output_scanline * size->width * (g->grey ? 1 : 3);
+        JSAMPROW line = g->inks ? g->line : row;
 
         if (!budget_in_time_at(g->file->budget, g->jpeg.output_scanline, g->file->name, g->report))
             return false;
         jpeg_read_scanlines(&g->jpeg, &line, 1);
-        if (inks)
+        if (g->inks)
             from_inks(g, row, size->width);
     }
     jpeg_finish_decompress(&g->jpeg);
     return true;
 }
 
-static bool read_picture(const struct image_file *f, const struct image_size *size, uint8_t *to, struct report *r)
+static bool read_picture(const struct image_file *f, const struct image_size *size, bool *grey, uint8_t *to,
+                         struct report *r)
 {
-    struct jpeg_reading g = { .to = to };
+    struct jpeg_reading g = { .to = to, .grey = size->grey || *grey };
     bool ok;
 
     start(&g, f, r);
     ok = read_within(&g, size);
+    *grey = g.grey;
     budget_free(f->budget, g.held);
     jpeg_destroy_decompress(&g.jpeg);
     return ok;

@@ -123,13 +123,15 @@ static bool read_within(struct png_reading *g)
     return true;
 }
 
-static bool read_picture(const struct image_file *f, const struct image_size *size, uint8_t *to, struct report *r)
+static bool read_picture(const struct image_file *f, const struct image_size *size, bool *grey, uint8_t *to,
+                         struct report *r)
 {
     struct png_reading *g = budget_zalloc(f->budget, 1, sizeof *g + (size_t)size->height * sizeof *g->rows_at, r);
     bool ok;
 
     if (!g)
         return false;
+    *grey = size->grey;
     g->rows = size->height;
     g->row_bytes = size->width * (size->grey ? 1 : 3);
     for (int64_t k = 0; k < g->rows; k++)

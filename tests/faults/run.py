@@ -124,6 +124,7 @@ CASES = [
     # Classes: where an allocation fails for a faster way that can be done without, values round otherwise.
     Case("predict", "predict ../in/start.onnx --data npz:../in/packed.npz:train --batch 4 --threads 2 --normalize center --classes --output p.csv", ("p.csv",)),
     Case("predict.npy", "predict ../in/start.onnx --data csv:../in/data.csv --threads 2 --classes --output p.npy", ("p.npy",)),
+    Case("data", "data ../in/data.csv --figure f.svg --json", ("f.svg",)),
     Case("figure", "figure --output f.svg a=../in/h.csv b=../in/h.csv", ("f.svg",)),
     Case("convert.text", "convert ../in/beside.onnx --output out.onnxtxt", ("out.onnxtxt",)),
     Case("convert.binary", "convert ../in/everything.onnxtxt --output out.onnx", ("out.onnx",)),

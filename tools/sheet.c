@@ -203,19 +203,23 @@ static bool draw_sample(struct page *svg, const struct view *v, const kiln_datas
     return true;
 }
 
-/* The class of sample i, -1 where there is none. */
-static int64_t class_of(const kiln_dataset *data, int64_t i)
+/* Has each sample one? */
+static bool has_class(const kiln_dataset *data)
 {
     const kiln_column_info *y = kiln_dataset_target(data, 0);
-    kiln_tensor *t;
-    int64_t class;
 
-    if (!y->classes || y->rank || kiln_dataset_about(data)->unlabelled ||
-        kiln_dataset_sample(&t, data, true, 0, i, NULL) != KILN_OK)
-        return -1;
-    class = (int64_t)kiln_tensor_number(t, 0);
+    return y->classes && !y->rank && !kiln_dataset_about(data)->unlabelled;
+}
+
+static bool class_of(int64_t *class, const kiln_dataset *data, int64_t i, struct command *c)
+{
+    kiln_tensor *t;
+
+    if (kiln_dataset_sample(&t, data, true, 0, i, &c->err) != KILN_OK)
+        return false;
+    *class = (int64_t)kiln_tensor_number(t, 0);
     kiln_tensor_free(t);
-    return class;
+    return true;
 }
 
 /* A row for each of the first classes. */
@@ -225,9 +229,10 @@ static bool draw_classes(struct page *svg, const struct view *v, const kiln_data
     bool ok = true;
 
     for (int64_t i = 0; ok && left && i < kiln_dataset_about(data)->count; i++) {
-        const int64_t class = class_of(data, i);
+        int64_t class;
 
-        if (class < 0 || class >= rows || drawn[class] == COLUMNS)
+        ok = class_of(&class, data, i, c);
+        if (!ok || class >= rows || drawn[class] == COLUMNS)
             continue;
         ok = draw_sample(svg, v, data, i, (int)class, drawn[class]++, c);
         left--;
@@ -260,7 +265,7 @@ static void draw_names(struct page *svg, const kiln_dataset *data, int rows)
 bool sheet_save(const kiln_dataset *data, const char *title, const char *path, struct command *c)
 {
     const kiln_column_info *y = kiln_dataset_target(data, 0);
-    const bool classes = class_of(data, 0) >= 0;
+    const bool classes = has_class(data);
     const int rows = classes ? (int)(y->classes < MOST_ROWS ? y->classes : MOST_ROWS) : 5;
     const int width = NAMES + COLUMNS * (CELL + GAP), height = TOP + rows * (CELL + GAP) + GAP;
     struct page svg = { .command = c };

@@ -194,6 +194,16 @@ bool format_columns(struct dataset *d, size_t inputs, size_t targets, struct rep
     return d->x && d->y;
 }
 
+bool format_take_names(struct column *y, const char *const *names, int count, const struct column_request *q,
+                       const char *where, struct report *r)
+{
+    y->class_names = names;
+    y->classes = names ? count : 0;
+    return !names || !q->classes || q->class_names ||
+           fail(r, KILN_BAD_DATA, where, "labels have names ('%s', ...), those that they must be as are numbers",
+                *names);
+}
+
 bool format_unlabelled(struct dataset *d, struct report *r)
 {
     struct tensor *y = &d->y->values;
@@ -305,11 +315,16 @@ static bool convert_targets(struct dataset *d, int classes, const struct data_op
                             struct report *r)
 {
     for (size_t k = 0; k < d->targets; k++) {
+        const int own = d->y[k].classes;
         const char *name = d->y[k].name;
         const char *place = name && d->targets > 1 ? arena_printf(&d->columns, r, "%s[%s]", where, name) : where;
         const struct target_column t = { &d->y[k], request_of(&d->y[k], o), place, d->budget, d->x->values.dims[0] };
 
-        if (!place || !target_convert(&t, classes, r) || !name_classes(d, t.column, t.request, r))
+        if (!place || !target_convert(&t, classes, r))
+            return false;
+        if (t.column->classes != own) /* as another set has them, or numbers */
+            t.column->class_names = NULL;
+        if (!name_classes(d, t.column, t.request, r))
             return false;
     }
     return true;

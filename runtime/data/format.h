@@ -42,6 +42,10 @@ extern const struct format_def *const format_registry[]; /* ended by NULL; made 
 
 /* Makes so many columns in place of the one of each that there are at first. */
 bool format_columns(struct dataset *d, size_t inputs, size_t targets, struct report *r);
+/* Labels are numbers of these names, which the format has found; NULL: they have none. An error where the classes that
+ * are asked for are numbers without names. */
+bool format_take_names(struct column *y, const char *const *names, int count, const struct column_request *q,
+                       const char *where, struct report *r);
 /* In place of what is to be predicted, where that need not be there: a zero for each sample. */
 bool format_unlabelled(struct dataset *d, struct report *r);
 /* For data that prove to have one part only: false, with an error, where another one is asked for. */

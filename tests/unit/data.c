@@ -657,6 +657,8 @@ static void put_cifar(const char *path, int n, int labels, int first)
     ck_assert_int_eq(fclose(f), 0);
 }
 
+static struct arena names = { .budget = &budget };
+
 static void check_cifar(const struct tensor *x, const struct tensor *y, int n)
 {
     const unsigned char *pixel = x->data;
@@ -677,6 +679,7 @@ static void check_cifar(const struct tensor *x, const struct tensor *y, int n)
 
 START_TEST(cifar_both_sets_and_parts)
 {
+    const char *const *names_of;
     struct tensor y;
     char path[64];
 
@@ -701,6 +704,16 @@ START_TEST(cifar_both_sets_and_parts)
     expect_ok(cifar_load(&t, &y, "cifar-100-binary", 100, true, &budget, &report));
     check_cifar(&t, &y, 3);
     drop(&t), drop(&y);
+
+    expect_ok(cifar_names(&names_of, ".", 10, &names, &report));
+    ck_assert_ptr_null(names_of);
+    put_file("batches.meta.txt", "a\nb\r\nc\nd\ne\nf\ng\nh\ni\nthe last\n\n", 30);
+    expect_ok(cifar_names(&names_of, ".", 10, &names, &report));
+    ck_assert(!strcmp(names_of[1], "b") && !strcmp(names_of[9], "the last"));
+    put_file("cifar-100-binary/fine_label_names.txt", "a\nb\n", 4);
+    ck_assert(!cifar_names(&names_of, ".", 100, &names, &report));
+    expect_error(KILN_BAD_DATA, "2 names of classes, there are 100 classes");
+    arena_release(&names);
 }
 END_TEST
 
@@ -735,7 +748,6 @@ END_TEST
 /* -- csv -- */
 
 static struct csv_table table;
-static struct arena names = { .budget = &budget };
 
 static void drop_table(void)
 {

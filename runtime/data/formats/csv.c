@@ -56,9 +56,9 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
     if (t.class_names && target->values)
         return fail(r, KILN_BAD_DATA, path, "the label is text ('%s', ...), numbers are to be predicted",
                     *t.class_names);
+    if (!format_take_names(d->y, t.class_names, t.classes, target, path, r))
+        return false;
     d->header = t.header;
-    d->y->class_names = t.class_names;
-    d->y->classes = t.classes;
     if (!tell_label(d, &t, csv.label, r))
         return false;
     if (t.label >= 0)

@@ -159,9 +159,7 @@ static bool add_classes(struct reading *g, const struct names *folders)
     }
     if (!ok || q->class_names)
         return ok;
-    y->class_names = names;
-    y->classes = (int)folders->count;
-    return true;
+    return format_take_names(y, names, (int)folders->count, q, g->directory, g->report);
 }
 
 /* DIR/train and DIR/test are parts. */

@@ -161,7 +161,9 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
 }
 
 const struct format_def format_npz = {
-    .row = { "npz", "NumPy arrays named as the model's inputs and outputs, or x and y; with _train and _test for parts",
+    .row = { "npz",
+             "arrays of NumPy, x and y, or named as the model's inputs and outputs; for parts x_train, y_train, "
+             "x_test, y_test",
              NULL },
     .where = "FILE",
     .parts = true,

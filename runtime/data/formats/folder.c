@@ -1,5 +1,4 @@
-#include "data/format.h"
-#include "data/image.h"
+#include "data/formats/pictures.h"
 #include "model/file.h"
 #include <dirent.h>
 #include <errno.h>
@@ -28,11 +27,6 @@ struct reading {
     char directory[SPEC_SIZE];
     struct picture *pictures;
     size_t count, room, others;
-    int64_t height, width; /* wanted; 0: those of the first */
-    int channels;          /* 1 or 3; 0: as the first */
-    int64_t flat;          /* values of a sample that is one row; 0 */
-    bool channels_first, no_channel;
-    bool said; /* the size was said */
 };
 
 /* -- names -- */
@@ -217,208 +211,47 @@ static bool find_pictures(struct reading *g)
     return true;
 }
 
-/* -- what the model wants -- */
-
-static bool is_channels(int64_t dim)
-{
-    return dim == 1 || dim == 3;
-}
-
-static bool want_image(struct reading *g, const struct tensor *t)
-{
-    const int64_t *d = t->dims;
-    int64_t channels;
-
-    g->channels_first = is_channels(d[1]) || (!is_channels(d[3]) && d[1] == UNKNOWN);
-    channels = d[g->channels_first ? 1 : 3];
-    if (channels != UNKNOWN && !is_channels(channels)) {
-        char text[TYPE_TEXT];
-
-        return fail(g->report, KILN_BAD_DATA, g->directory, "the model's input is %s, pictures have 1 or 3 channels",
-                    tensor_text(t, text));
-    }
-    g->channels = channels == UNKNOWN ? 0 : (int)channels;
-    g->height = d[g->channels_first ? 2 : 1] > 0 ? d[g->channels_first ? 2 : 1] : 0;
-    g->width = d[g->channels_first ? 3 : 2] > 0 ? d[g->channels_first ? 3 : 2] : 0;
-    return true;
-}
-
-static bool find_wanted(struct reading *g)
-{
-    const struct data_options *o = g->request->options;
-    const struct tensor *t = o->inputs ? o->input->type : NULL;
-
-    if (!t)
-        return true;
-    if (t->rank == 4)
-        return want_image(g, t);
-    if (t->rank == 3) {
-        g->no_channel = true;
-        g->channels = 1;
-        g->height = t->dims[1] > 0 ? t->dims[1] : 0;
-        g->width = t->dims[2] > 0 ? t->dims[2] : 0;
-    }
-    g->flat = t->rank == 2 && t->dims[1] > 0 ? t->dims[1] : 0;
-    return true;
-}
-
-/* ",size=HEIGHTxWIDTH" behind the folder: what the model leaves open. */
-static bool cut_size(struct reading *g)
-{
-    char *at = NULL, *end, *p;
-    long long height, width;
-
-    for (p = g->directory; (p = strstr(p, ",size=")); p++)
-        at = p;
-    if (!at)
-        return true;
-    height = strtoll(at + 6, &end, 10);
-    width = *end == 'x' ? strtoll(end + 1, &end, 10) : 0;
-    if (*end || height < 1 || width < 1 || height > INT_MAX || width > INT_MAX)
-        return fail(g->report, KILN_BAD_ARGUMENT, NULL, "'%.40s' must be ',size=HEIGHTxWIDTH'", at);
-    *at = 0;
-    g->height = height;
-    g->width = width;
-    g->said = true;
-    return true;
-}
-
-/* What nothing says is as the first picture has it. */
-static void take_from_first(struct reading *g, const struct image_size *first)
-{
-    if (!g->height)
-        g->height = first->height;
-    if (!g->width)
-        g->width = first->width;
-    if (!g->channels && g->flat)
-        g->channels = g->flat == g->height * g->width ? 1 : 3;
-    if (!g->channels)
-        g->channels = first->grey ? 1 : 3;
-}
-
-static bool make_room(struct reading *g)
-{
-    const int64_t n = (int64_t)g->count, h = g->height, w = g->width, c = g->channels;
-    const int64_t last[] = { n, h, w, c }, first[] = { n, c, h, w };
-    struct tensor *x = &g->data->x->values, *y = &g->data->y->values;
-
-    if (!tensor_shape(x, U8, g->no_channel ? 3 : 4, g->channels_first ? first : last))
-        return fail(g->report, KILN_LIMIT, g->directory, "%zu pictures of %lld x %lld are too many", g->count,
-                    (long long)h, (long long)w);
-    if (g->request->options->inputs && !type_fits(g->request->samples[0], x, g->directory, g->report))
-        return false;
-    x->data = budget_alloc(g->data->budget, to_size(tensor_bytes(x)), g->report);
-    tensor_shape(y, I64, 1, &n);
-    y->data = x->data ? budget_alloc(g->data->budget, to_size(tensor_bytes(y)), g->report) : NULL;
-    return y->data;
-}
-
 /* -- reading -- */
 
-/* Float in place of bytes, when the first picture is met that has another size. */
-static bool to_float(struct reading *g, size_t done)
-{
-    struct tensor *x = &g->data->x->values, f = *x;
-    const int64_t each = tensor_count(x) / (int64_t)g->count;
-
-    if (!tensor_shape(&f, F32, x->rank, x->dims))
-        return fail(g->report, KILN_LIMIT, g->directory, "too many pictures");
-    f.data = budget_alloc(g->data->budget, to_size(tensor_bytes(&f)), g->report);
-    if (!f.data)
-        return false;
-    for (int64_t k = 0; k < (int64_t)done * each; k++)
-        ((float *)f.data)[k] = ((const uint8_t *)x->data)[k];
-    budget_free(g->data->budget, x->data);
-    *x = f;
-    return true;
-}
-
-/* One picture, [h, w, channels], to its place: bytes, or floats. */
-static void place(const struct reading *g, const void *from, size_t at)
-{
-    const struct tensor *x = &g->data->x->values;
-    const int64_t pixels = g->height * g->width, c = g->channels, start = (int64_t)at * pixels * c;
-
-    for (int64_t k = 0; k < pixels * c; k++) {
-        const int64_t to = start + (g->channels_first ? k % c * pixels + k / c : k);
-
-        if (x->dtype == U8)
-            ((uint8_t *)x->data)[to] = ((const uint8_t *)from)[k];
-        else
-            ((float *)x->data)[to] = ((const float *)from)[k];
-    }
-}
-
-/* In the size that is wanted, as x has it: bytes, or floats. */
-static bool put(struct reading *g, const uint8_t *pixels, const struct image_size *size, size_t at)
-{
-    const bool same = size->height == g->height && size->width == g->width;
-    float *scaled;
-
-    if (!same && g->data->x->values.dtype == U8 && !to_float(g, at))
-        return false;
-    if (g->data->x->values.dtype == U8) {
-        place(g, pixels, at);
-        return true;
-    }
-    scaled = budget_zalloc(g->data->budget, (size_t)(g->height * g->width * g->channels), sizeof *scaled, g->report);
-    if (!scaled)
-        return false;
-    image_resize(pixels, size, g->channels, scaled, g->height, g->width);
-    place(g, scaled, at);
-    budget_free(g->data->budget, scaled);
-    return true;
-}
-
-/* Would it be resized though nobody has said to what? */
-static bool check_size(const struct reading *g, const struct image_file *f, const struct image_size *size, bool fixed)
-{
-    if (fixed || (size->height == g->height && size->width == g->width))
-        return true;
-    return fail(g->report, KILN_BAD_DATA, f->name,
-                "%lld x %lld pixels, the first picture has %lld x %lld and the model takes any: ',size=HEIGHTxWIDTH' "
-                "behind the folder says which",
-                (long long)size->height, (long long)size->width, (long long)g->height, (long long)g->width);
-}
-
-static bool read_picture(struct reading *g, size_t at, bool fixed)
+static bool read_picture(struct reading *g, struct pictures *to, size_t at)
 {
     const char *path = arena_printf(&g->arena, g->report, "%s/%s", g->directory, g->pictures[at].name);
     struct image_file f = { .name = path, .budget = g->data->budget };
-    struct image_size size;
-    uint8_t *bytes, *pixels = NULL;
+    uint8_t *bytes;
     bool ok;
 
     if (!path || !file_read(path, 0, &bytes, &f.size, f.budget, g->report))
         return false;
     f.bytes = bytes;
-    ok = image_look(&size, &f, g->report);
-    if (ok && at == 0) {
-        take_from_first(g, &size);
-        ok = make_room(g);
-    }
-    ok = ok && check_size(g, &f, &size, fixed) && (pixels = image_read(&f, &size, g->channels, g->report)) &&
-         put(g, pixels, &size, at);
-    budget_free(f.budget, pixels);
+    ok = pictures_put(to, &f, at);
     budget_free(f.budget, bytes);
-    if (ok)
-        ((int64_t *)g->data->y->values.data)[at] = g->pictures[at].label < 0 ? 0 : g->pictures[at].label;
+    ((int64_t *)g->data->y->values.data)[at] = g->pictures[at].label < 0 ? 0 : g->pictures[at].label;
     return ok;
 }
 
 static bool read_all(struct reading *g)
 {
+    const struct data_options *o = g->request->options;
     struct dataset *d = g->data;
+    struct tensor *y = &d->y->values;
+    struct pictures to = { .column = d->x,
+                           .check = o->inputs ? g->request->samples[0] : NULL,
+                           .budget = d->budget,
+                           .report = g->report,
+                           .where = g->directory };
     const char **names;
-    bool fixed, ok = true;
+    bool ok = true;
 
-    if (!find_wanted(g) || !cut_size(g) || !find_pictures(g))
+    if (!pictures_start(&to, o->inputs ? o->input->type : NULL) || !pictures_size(&to, g->directory) ||
+        !find_pictures(g))
         return false;
-    fixed = g->height && g->width;
-    names = arena_array(&d->columns, g->count, sizeof *names, g->report);
+    to.count = g->count;
+    tensor_shape(y, I64, 1, &(int64_t){ (int64_t)g->count });
+    y->data = budget_alloc(d->budget, to_size(tensor_bytes(y)), g->report);
+    names = y->data ? arena_array(&d->columns, g->count, sizeof *names, g->report) : NULL;
     for (size_t k = 0; ok && names && k < g->count; k++) {
         names[k] = g->pictures[k].name;
-        ok = read_picture(g, k, fixed);
+        ok = read_picture(g, &to, k);
     }
     d->names = names;
     d->unlabelled = g->pictures->label < 0;

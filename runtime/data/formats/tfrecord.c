@@ -85,14 +85,19 @@ static bool fail_features(const struct reading *g, const struct tf_reader *t, co
            fail(g->report, KILN_BAD_DATA, g->path, "no feature tells %s, there are %s", what, n.text);
 }
 
+static bool is_other(const char *name, const char *target)
+{
+    return name && (!target || strcmp(name, target) != 0);
+}
+
 static bool choose_pair(struct reading *g, const struct tf_reader *t)
 {
     const struct data_options *o = g->request->options;
     const char *target = find_target(g, t), *input = o->inputs ? o->input->name : NULL;
     struct names n = { .target = target };
 
-    if (!has(g, t, input))
-        input = has(g, t, "x") ? "x" : NULL;
+    if (!is_other(input, target) || !has(g, t, input))
+        input = is_other("x", target) && has(g, t, "x") ? "x" : NULL;
     if (!tf_each(t, add_name, &n, g->report))
         return false;
     if (!input && n.count == 1 + (target != NULL))

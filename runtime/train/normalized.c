@@ -1,4 +1,5 @@
 #include "train/normalized.h"
+#include "ops/registry.h"
 #include "train/decided.h"
 #include "train/edit.h"
 #include <limits.h>
@@ -83,7 +84,7 @@ static bool read_instead(struct edit *e, Onnx__GraphProto *g, const char *old, c
     return ok;
 }
 
-/* "Sub" or "Div" of `input` and a constant of `n` numbers, in the shape of a sample. *made is what it gives; freed with
+/* A difference or a quotient of `input` and a constant of `n` numbers, in the shape of a sample. *made is what it gives; freed with
  * budget_free. */
 static bool insert(struct edit *e, const struct baked *b, const char *op, const float *numbers, bool scalar,
                    const char *input, char **made)
@@ -119,10 +120,10 @@ static bool bake(struct edit *e, const struct baked *b)
                     b->input, dtype_name(b->type.dtype));
     /* what is inserted is in no list before the end: it goes on reading the input */
     if (s->kind == NORMALIZE_UNIT)
-        ok = insert(e, b, "Div", &bytes, true, b->input, &made);
+        ok = insert(e, b, op_div.name, &bytes, true, b->input, &made);
     else
-        ok = insert(e, b, "Sub", s->mean, false, b->input, &centred) &&
-             (!s->deviation || insert(e, b, "Div", s->deviation, false, centred, &made));
+        ok = insert(e, b, op_sub.name, s->mean, false, b->input, &centred) &&
+             (!s->deviation || insert(e, b, op_div.name, s->deviation, false, centred, &made));
     ok = ok && read_instead(e, e->graph, b->input, made ? made : centred);
     budget_free(e->budget, centred);
     budget_free(e->budget, made);

@@ -553,7 +553,8 @@ KILN_API kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **val
 /* "none", "unit", "center", "standardize"; NULL where k is not below their number. */
 KILN_API const char *kiln_normalization_name(size_t k);
 /* The same samples, normalised when a batch is made: "none", "unit" (x / 255), "center" (the mean of each feature taken
- * off), "standardize" (divided by the deviation, too). What that takes is fitted to `fitted`, which is the training set
+ * off), "standardize" (divided by the deviation, too). With ":channel" behind it the channels of an image have one mean
+ * each, and with ":whole" there is one of all numbers: "standardize:whole". What that takes is fitted to `fitted`, which is the training set
  * whatever is normalised; NULL: `data` itself. Of a model with several inputs those that are no floats get what is in
  * the file. Belongs to the caller, the samples are shared. Errors: BAD_ARGUMENT (the kind), BAD_DATA (other features),
  * NO_MEMORY. */

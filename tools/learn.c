@@ -446,18 +446,24 @@ bool option_target(struct learn_options *o, int key, const char *arg, struct arg
     return true;
 }
 
+/* What may stand behind a kind: of what it has means of their own. */
+static bool is_end(const char *s)
+{
+    return !*s || strcmp(s, ":feature") == 0 || strcmp(s, ":channel") == 0 || strcmp(s, ":whole") == 0;
+}
+
 const char *option_normalization(struct argp_state *state, const char *arg)
 {
     struct page names = { 0 };
     const char *name;
 
     for (size_t k = 0; (name = kiln_normalization_name(k)); k++) {
-        if (strcmp(arg, name) == 0)
+        if (strncmp(arg, name, strlen(name)) == 0 && is_end(arg + strlen(name)))
             break;
         page_printf(&names, "%s%s", !k ? "" : kiln_normalization_name(k + 1) ? ", " : " or ", name);
     }
     if (!name)
         argp_error(state, "--normalize is '%s', must be %s", arg, names.text ? names.text : "another");
     page_free(&names);
-    return name;
+    return arg;
 }

@@ -307,7 +307,8 @@ static const struct argp_option argp_options[] = {
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 1 },
     LABEL_OPTION(1),
     { "normalize", KEY_NORMALIZE, "KIND", 0,
-      "unit (/255), center, standardize; fitted to the training data, and written into the model's metadata, where "
+      "unit (/255), center, standardize, each feature by itself or with :channel or :whole behind it; fitted to the "
+      "training data, and written into the model's metadata, where "
       "eval "
       "and predict find it; or none (as the metadata say)",
       1 },

@@ -377,14 +377,28 @@ kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **validation, 
     return api_end(&r, *train, err);
 }
 
-static bool find_kind(const char *kind, enum normalization *out)
+/* The place of the first `n` bytes in a list of names; -1. */
+static int place_of(const char *s, size_t n, const char *const *names, int count)
 {
-    for (int k = 0; k < NORMALIZATIONS; k++)
-        if (strcmp(kind, normalization_names[k]) == 0) {
-            *out = (enum normalization)k;
-            return true;
-        }
-    return false;
+    for (int k = 0; k < count; k++)
+        if (strlen(names[k]) == n && strncmp(names[k], s, n) == 0)
+            return k;
+    return -1;
+}
+
+/* "KIND[:OF]" */
+static bool find_kind(const char *kind, enum normalization *out, enum normalization_of *of)
+{
+    const size_t n = strcspn(kind, ":");
+    const int what = place_of(kind, n, normalization_names, NORMALIZATIONS);
+    const int by =
+        kind[n] ? place_of(kind + n + 1, strlen(kind + n + 1), normalization_of_names, NORMALIZATIONS_OF) : 0;
+
+    if (what < 0 || by < 0)
+        return false;
+    *out = (enum normalization)what;
+    *of = (enum normalization_of)by;
+    return true;
 }
 
 const char *kiln_normalization_name(size_t k)
@@ -405,11 +419,11 @@ static struct fitted *fitted_new(const kiln_dataset *to, struct report *r)
     return s;
 }
 
-static struct fitted *fit(const kiln_dataset *to, enum normalization kind, struct report *r)
+static struct fitted *fit(const kiln_dataset *to, enum normalization kind, enum normalization_of of, struct report *r)
 {
     struct fitted *s = fitted_new(to, r);
 
-    if (!s || normalizer_fit(&s->normalizer, kind, &to->data, &s->budget, r))
+    if (!s || normalizer_fit_of(&s->normalizer, kind, of, &to->data, &s->budget, r))
         return s;
     release_fitted(s);
     return NULL;
@@ -441,6 +455,7 @@ kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data,
                                    const kiln_dataset *fitted, kiln_error *err)
 {
     enum normalization chosen;
+    enum normalization_of of;
     struct report r = api_report(data ? data->samples->context : NULL);
     struct fitted *s;
 
@@ -449,10 +464,13 @@ kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data,
     *out = NULL;
     if (!data || !kind)
         return api_refuse(err, "%s is NULL", data ? "kind" : "data");
-    if (!find_kind(kind, &chosen))
-        return api_refuse(err, "kind '%s' is none of those that kiln_normalization_name gives", kind);
+    if (!find_kind(kind, &chosen, &of))
+        return api_refuse(err,
+                          "kind '%s' is none of those that kiln_normalization_name gives, or behind it is no "
+                          "':feature', ':channel' or ':whole'",
+                          kind);
     fitted = fitted ? fitted : data;
-    s = check_features(&data->data, &fitted->data, &r) ? fit(fitted, chosen, &r) : NULL;
+    s = check_features(&data->data, &fitted->data, &r) ? fit(fitted, chosen, of, &r) : NULL;
     if (s)
         *out = handle_new(hold_samples(data->samples), s, &data->data, &r);
     return api_end(&r, *out, err);

@@ -6,6 +6,8 @@
 
 const char *const normalization_names[NORMALIZATIONS] = { "none", "unit", "center", "standardize" };
 
+const char *const normalization_of_names[NORMALIZATIONS_OF] = { "feature", "channel", "whole" };
+
 /* Below this a feature is taken to be constant: dividing would only blow up what other sets have there. */
 static const double least_deviation = 1e-7;
 
@@ -13,6 +15,7 @@ static const double least_deviation = 1e-7;
 struct rows {
     const struct tensor *values;
     int64_t from, count, features;
+    int64_t groups, inner; /* feature f is of group f / inner % groups, which shares a mean; groups 0: each is one */
 };
 
 /* Sums of the samples, or of the squares of their distance from the mean; in double, because there are many. */
@@ -31,16 +34,32 @@ static void sum_up(double *sum, const struct rows *d, const float *mean, float *
     }
 }
 
+/* In the place of each feature's sum the mean of those of its group. */
+static void share(double *sum, const struct rows *d)
+{
+    for (int64_t g = 0; g < d->groups; g++) {
+        double all = 0;
+
+        for (int64_t f = 0; f < d->features; f++)
+            all += f / d->inner % d->groups == g ? sum[f] : 0;
+        for (int64_t f = 0; f < d->features; f++)
+            if (f / d->inner % d->groups == g)
+                sum[f] = all * (double)d->groups / (double)d->features;
+    }
+}
+
 static void fit(struct scaling *s, const struct rows *d, double *sum, float *sample)
 {
     const double count = (double)d->count;
 
     sum_up(sum, d, NULL, sample);
+    share(sum, d);
     for (int64_t f = 0; f < d->features; f++)
         s->mean[f] = (float)(sum[f] / count);
     if (!s->deviation)
         return;
     sum_up(sum, d, s->mean, sample);
+    share(sum, d);
     for (int64_t f = 0; f < d->features; f++) {
         const double deviation = sqrt(sum[f] / count);
 
@@ -78,8 +97,28 @@ static bool copy_name(struct normalizer *n, struct scaling *s, const char *name,
     return s->name || !name;
 }
 
+static bool is_channels(int64_t n)
+{
+    return n == 1 || n == 3 || n == 4;
+}
+
+static void find_groups(struct rows *d, const struct tensor *sample, enum normalization_of of)
+{
+    const bool image = sample->rank == 3 && (is_channels(sample->dims[2]) || is_channels(sample->dims[0]));
+    const bool first = image && !is_channels(sample->dims[2]);
+
+    d->groups = of == NORMALIZE_WHOLE ? 1 : of == NORMALIZE_CHANNELS && image ? sample->dims[first ? 0 : 2] : 0;
+    d->inner = first ? sample->dims[1] * sample->dims[2] : 1;
+}
+
 bool normalizer_fit(struct normalizer *n, enum normalization kind, const struct dataset *train, struct budget *b,
                     struct report *r)
+{
+    return normalizer_fit_of(n, kind, NORMALIZE_FEATURES, train, b, r);
+}
+
+bool normalizer_fit_of(struct normalizer *n, enum normalization kind, enum normalization_of of,
+                       const struct dataset *train, struct budget *b, struct report *r)
 {
     bool ok;
 
@@ -88,8 +127,9 @@ bool normalizer_fit(struct normalizer *n, enum normalization kind, const struct 
     ok = n->of;
     for (size_t k = 0; ok && k < train->inputs; k++) {
         const struct tensor sample = column_sample(&train->x[k]);
-        const struct rows rows = { &train->x[k].values, train->from, train->count, tensor_count(&sample) };
+        struct rows rows = { &train->x[k].values, train->from, train->count, tensor_count(&sample), 0, 1 };
 
+        find_groups(&rows, &sample, of);
         ok = fit_column(n, &n->of[k], &rows, r) && copy_name(n, &n->of[k], train->x[k].name, r);
     }
     if (!ok)

@@ -14,7 +14,17 @@ enum normalization {
     NORMALIZATIONS
 };
 
-extern const char *const normalization_names[NORMALIZATIONS]; /* "none", "unit", "center", "standardize" */
+/* What has a mean and a deviation of its own. */
+enum normalization_of {
+    NORMALIZE_FEATURES, /* each pixel and channel, each column of a table */
+    NORMALIZE_CHANNELS, /* of an image, the dimension that is 1, 3 or 4: the last, unless only the first is. Of what is no
+                           image as features */
+    NORMALIZE_WHOLE,    /* all numbers of the training set */
+    NORMALIZATIONS_OF
+};
+
+extern const char *const normalization_of_names[NORMALIZATIONS_OF]; /* "feature", "channel", "whole" */
+extern const char *const normalization_names[NORMALIZATIONS];       /* "none", "unit", "center", "standardize" */
 
 /* What one column takes. */
 struct scaling {
@@ -34,6 +44,8 @@ struct normalizer {
 
 bool normalizer_fit(struct normalizer *n, enum normalization kind, const struct dataset *train, struct budget *b,
                     struct report *r);
+bool normalizer_fit_of(struct normalizer *n, enum normalization kind, enum normalization_of of,
+                       const struct dataset *train, struct budget *b, struct report *r);
 void normalizer_release(struct normalizer *n);
 /* That of a column of this name; NULL where there is none. */
 const struct scaling *scaling_find(const struct normalizer *n, const char *name);

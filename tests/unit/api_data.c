@@ -168,6 +168,46 @@ START_TEST(features_are_in_the_order_of_the_model)
 }
 END_TEST
 
+START_TEST(channels_or_all_share_a_mean)
+{
+    static const float x[2][12] = { { 1, 2, 3, 4, 10, 10, 10, 10, 0, 0, 0, 8 }, { 5, 6, 7, 8, 20, 20, 20, 20 } };
+    static const int64_t y[2] = { 0, 1 }, x_dims[] = { 2, 3, 2, 2 }, y_dims[] = { 2 };
+#define MEANS  " 4.5 15 1"
+#define SPREAD " 2.2912879 5 2.64575124"
+    static const struct {
+        const char *kind, *want;
+    } rows[] = {
+        { "center:feature", "center 12 3 15 0 4 15 0 5 15 0 6 15 4" },
+        { "center:channel", "center 12" MEANS MEANS MEANS MEANS },
+        { "center:whole", "center 12 6.83333349 6.83333349 6.83333349 6.83333349 6.83333349 6.83333349 6.83333349 "
+                          "6.83333349 6.83333349 6.83333349 6.83333349 6.83333349" },
+        { "standardize:channel", "standardize 12" MEANS MEANS MEANS MEANS SPREAD SPREAD SPREAD SPREAD },
+        { "unit:whole", "unit" },
+    };
+    kiln_tensor *tx = floats(4, x_dims, x[0]), *ty;
+    kiln_model *m = open_text("<ir_version: 8, opset_import: [\"\": 17]>\n"
+                              "net (float[N,2,2,3] x) => (float[N,2,2,3] y) { y = Identity(x) }"),
+               *told;
+    kiln_dataset *d, *n;
+
+    ok(kiln_tensor_new(&ty, KILN_INT64, 1, y_dims, y, &err));
+    ok(kiln_dataset_new(&d, tx, ty, NULL, &err));
+    kiln_tensor_free(tx);
+    kiln_tensor_free(ty);
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        ok(kiln_dataset_normalize(&n, d, rows[k].kind, NULL, &err));
+        told = edited(m, n, false);
+        ck_assert_str_eq(metadata(told, "kiln.normalize.x"), rows[k].want);
+        kiln_model_free(told);
+        kiln_dataset_free(n);
+    }
+    expect(kiln_dataset_normalize(&n, d, "center:all", NULL, &err), KILN_BAD_ARGUMENT, "':whole'");
+    expect(kiln_dataset_normalize(&n, d, "cente", NULL, &err), KILN_BAD_ARGUMENT, "'cente'");
+    kiln_model_free(m);
+    kiln_dataset_free(d);
+}
+END_TEST
+
 START_TEST(subgraphs_read_what_is_baked)
 {
     const int64_t dims[] = { 1, 2, 1, 2 };
@@ -370,6 +410,7 @@ Suite *suite(void)
 
     add_test(s, a_normalisation_stays_with_the_model);
     add_test(s, features_are_in_the_order_of_the_model);
+    add_test(s, channels_or_all_share_a_mean);
     add_test(s, subgraphs_read_what_is_baked);
     add_test(s, metadata_that_are_wrong_are_refused);
     add_test(s, batches_are_refused_that_cannot_be);

@@ -43,11 +43,16 @@ static bool is_text(const struct field *f)
 /* The column of that name; -1. */
 static int64_t named(const struct csv_reading *g, const char *name)
 {
+    struct report quiet = { 0 };
     char text[MAX_FIELD + 1];
+    struct csv c = g->header;
+    const char *at = NULL, *end;
     struct field f;
 
-    for (int64_t k = 0; g->table->header && k < g->table->columns; k++)
-        if (csv_field_at(g->header, k, &f) && field_text(&f, text) && strcmp(text, name) == 0)
+    if (g->table->header)
+        csv_next_line(&c, &at, &end);
+    for (int64_t k = 0; at && csv_next_field(&c, &at, end, &f, &quiet); k++)
+        if (field_text(&f, text) && strcmp(text, name) == 0)
             return k;
     return -1;
 }

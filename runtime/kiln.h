@@ -328,6 +328,13 @@ typedef struct kiln_edit_options {
     size_t metadata_count;
     const char *const *metadata_keys;   /* [metadata_count] */
     const char *const *metadata_values; /* [metadata_count] in the place of what the key has; NULL takes the key away */
+    /* What the model is trained with, opened for it; may be NULL. Names of classes become metadata
+     * ("kiln.classes.OUTPUT": one in each line), and what kiln_dataset_normalize does becomes "kiln.normalize.INPUT",
+     * which kiln_dataset_normalize_for reads. The data's take the place of the model's, also where they have none. */
+    const struct kiln_dataset *data;
+    bool
+        bake; /* with `data`: the normalisation becomes nodes in front of the inputs instead, as far as they are floats,
+                  and what is given to the model from then on is what is in the files */
 } kiln_edit_options;
 
 /* A copy with these changes; weights are shared with the model. Belongs to the caller. It runs where the model did, and
@@ -510,10 +517,14 @@ typedef struct kiln_data_options {
         *targets; /* [target_count] what `loss` is for outputs of their own; the weight is not looked at */
     size_t target_count;
     bool unlabelled; /* there need not be anything to be predicted, where the format can do without (npz): for those who
-                        only measure, as kiln_adapt does; nothing can be trained with it then */
+                        only measure or predict; nothing can be trained with it then */
     /* Of tensors: [N] real numbers from 0 on, how much each sample's loss counts (in npz the array sample_weight); NULL:
      * all alike. */
     const kiln_tensor *weights;
+    const char *label; /* of tables (csv): the column that is to be predicted, by its name in the header, or "first",
+                          "last" or "none". NULL: the last one, and an error where the first looks more like it */
+    bool gaps; /* NaN, infinity and missing fields are taken, for those who look at data: kiln_dataset_numbers finds
+                  them */
 } kiln_data_options;
 
 /* Opens what `spec` names, "FORMAT[:WHERE][:PART][[FROM:TO]]", such as "csv:FILE", "fashion-mnist:train[1000:2000]":
@@ -545,12 +556,18 @@ KILN_API kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **val
 /* "none", "unit", "center", "standardize"; NULL where k is not below their number. */
 KILN_API const char *kiln_normalization_name(size_t k);
 /* The same samples, normalised when a batch is made: "none", "unit" (x / 255), "center" (the mean of each feature taken
- * off), "standardize" (divided by the deviation, too). What that takes is fitted to `fitted`, which is the training set
+ * off), "standardize" (divided by the deviation, too). With ":channel" behind it the channels of an image have one mean
+ * each, and with ":whole" there is one of all numbers: "standardize:whole". What that takes is fitted to `fitted`, which is the training set
  * whatever is normalised; NULL: `data` itself. Of a model with several inputs those that are no floats get what is in
  * the file. Belongs to the caller, the samples are shared. Errors: BAD_ARGUMENT (the kind), BAD_DATA (other features),
  * NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data, const char *kind,
                                             const kiln_dataset *fitted, kiln_error *err);
+/* The same as the model was trained with, by what its metadata say (kiln_edit_options.data). Where they say nothing, and
+ * for inputs that they say nothing of, samples stay as they are. Errors: BAD_MODEL (what is no normalisation), BAD_DATA
+ * (other features), NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_normalize_for(kiln_dataset **out, const kiln_dataset *data, const kiln_model *model,
+                                                kiln_error *err);
 KILN_API void kiln_dataset_free(kiln_dataset *data);
 
 typedef struct kiln_dataset_info {
@@ -558,6 +575,9 @@ typedef struct kiln_dataset_info {
     bool header;            /* the first line of the file held names, and is no sample */
     size_t inputs, targets; /* columns */
     bool weighted;          /* each sample has a weight, which its loss counts with */
+    const char *label;      /* what was taken for the label, where that could be something else: "the last column,
+                               'species'"; NULL */
+    bool unlabelled;        /* there is nothing to be predicted: the target holds zeros */
 } kiln_dataset_info;
 
 KILN_API const kiln_dataset_info *kiln_dataset_about(const kiln_dataset *data);
@@ -568,12 +588,38 @@ typedef struct kiln_column_info {
     int rank;                       /* of a sample */
     const int64_t *dims;            /* [rank] */
     int64_t classes;                /* of a target; 0 where it holds numbers */
-    const char *const *class_names; /* [classes] of a target, where they are known; NULL */
+    const char *const *class_names; /* [classes] what labels are in the data, where they are texts or folders; NULL */
 } kiln_column_info;
 
 /* NULL where k is not below the count. */
 KILN_API const kiln_column_info *kiln_dataset_input(const kiln_dataset *data, size_t k);
 KILN_API const kiln_column_info *kiln_dataset_target(const kiln_dataset *data, size_t k);
+/* "unit", "standardize": what is done to input k when a batch is made; NULL where nothing is. */
+KILN_API const char *kiln_dataset_normalization(const kiln_dataset *data, size_t k);
+
+/* The numbers of a column; of floats those that are finite, NaN where there are none. */
+typedef struct kiln_numbers {
+    double least, most, mean, deviation;
+    int64_t finite, nan, infinite;
+    int64_t samples;   /* that have numbers which are not finite, */
+    int64_t sample[8]; /* the first of them, from 0 */
+} kiln_numbers;
+
+/* As they are in the file, of input k or, with `target`, target k. Errors: BAD_ARGUMENT, NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_numbers(const kiln_dataset *data, bool target, size_t k, kiln_numbers *out,
+                                          kiln_error *err);
+/* How often each class is there in target k: `counts` has room for its classes. Errors: BAD_ARGUMENT. */
+KILN_API kiln_status kiln_dataset_count_classes(const kiln_dataset *data, size_t k, int64_t *counts, kiln_error *err);
+/* A copy of sample i of such a column, as in the file. Belongs to the caller. Errors: BAD_ARGUMENT, NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_sample(kiln_tensor **out, const kiln_dataset *data, bool target, size_t k, int64_t i,
+                                         kiln_error *err);
+/* A batch as the model takes it, normalised: x[k] becomes a tensor for input k of those that must be given, and belongs
+ * to the caller. `samples` are [count] numbers of samples, from 0. On failure all of x are NULL. Errors: BAD_ARGUMENT,
+ * BAD_DATA (samples that do not fit the model), NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_batch(kiln_tensor **x, const kiln_dataset *data, const kiln_model *model,
+                                        const int64_t *samples, int64_t count, kiln_error *err);
+/* What sample i is called: the file that it is from, below the folder of the set. NULL where it has no name. */
+KILN_API const char *kiln_dataset_sample_name(const kiln_dataset *data, int64_t i);
 
 /* -- training -- */
 
@@ -1051,8 +1097,8 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 /* clang-format off */
 #define KILN_ADAPT_OPTIONS_INIT   { sizeof(kiln_adapt_options), NULL, 0.0, 0, 0.0, 0.0, KILN_FOLDED_NAMED, 0, NULL, NULL, false, false, 0, NULL, 0, NULL, false }
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
-#define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL }
-#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false, NULL }
+#define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL, NULL, false }
+#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false, NULL, NULL, false }
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }

@@ -19,11 +19,13 @@ static const struct argp_option argp_options[] = {
       0 },
     { "batch", 'b', "N", 0, "samples at a time (256)", 0 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 0 },
+    LABEL_OPTION(0),
     TARGET_OPTIONS(0, "as for `kiln train` (guessed from the output)"),
     { "confusion", KEY_CONFUSION, NULL, 0, "what classes are taken for, and precision, recall and F1 of each", 0 },
     { "json", KEY_JSON, "FILE", 0, "all of it for programs, the classes, too; - is standard output, without the text",
       0 },
-    { "normalize", KEY_NORMALIZE, "KIND", 0, "as the model was trained: unit, center, standardize", 0 },
+    { "normalize", KEY_NORMALIZE, "KIND", 0,
+      "unit, center, standardize or none (as the model was trained, where its metadata say)", 0 },
     { "fit", KEY_FIT, "SPEC", 0, "what center and standardize are fitted to (the data evaluated)", 0 },
     { "threads", 't', "N", 0, "(one for each CPU)", 0 },
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
@@ -95,7 +97,11 @@ static int64_t samples_of(const struct learn *l)
 static void print(const struct learn *l, const double *values)
 {
     learn_say_losses(l, "loss function ");
-    say("samples %lld%s\n", (long long)samples_of(l), kiln_dataset_about(l->train)->header ? " below a header" : "");
+    if (l->normalized)
+        data_say_normalization(l->train, "normalized ");
+    say("samples %lld%s", (long long)samples_of(l), kiln_dataset_about(l->train)->header ? " below a header" : "");
+    data_say_label(l->train);
+    say("\n");
     say("%s %.9g\n", kiln_trainer_measure_name(l->trainer, 0), values[0]);
     for (size_t m = 1; m < kiln_trainer_measure_count(l->trainer); m++)
         if (!isnan(values[m]))

@@ -33,8 +33,7 @@ static struct axis axis_for(double low, double high)
     return a;
 }
 
-/* As the content of an element: what XML does not allow, or nobody could see, is written as \xNN. */
-static void add_escaped(struct page *out, const char *s)
+void figure_escaped(struct page *out, const char *s)
 {
     for (size_t left = strlen(s); left;) {
         const size_t n = kiln_shown(s, left);
@@ -95,7 +94,7 @@ static void draw_axes(struct page *out, const struct panel *p, const struct view
                  top = at_y(v, v->y.high);
 
     page_printf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"title\">", (left + right) / 2, top - 10);
-    add_escaped(out, p->title);
+    figure_escaped(out, p->title);
     page_printf(out, "</text>\n<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">epoch</text>\n", (left + right) / 2,
                 bottom + 34);
     for (double y = v->y.low; y <= v->y.high + v->y.step / 2; y += v->y.step)
@@ -138,7 +137,7 @@ static void draw_legend(struct page *out, const struct panel *p)
         page_printf(out, "<path d=\"M%.1f %.1fh26\" stroke=\"%s\" stroke-width=\"1.8\"%s/><text x=\"%.1f\" y=\"%.1f\">",
                     x, y, colors[p->series[k].color % COLORS], p->series[k].dashed ? " stroke-dasharray=\"5 3\"" : "",
                     x + 32, y + 4);
-        add_escaped(out, p->series[k].name);
+        figure_escaped(out, p->series[k].name);
         page_printf(out, "</text>\n");
     }
 }
@@ -156,7 +155,7 @@ void figure_svg(struct page *out, const char *title, const struct panel *panels,
         "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n<text x=\"%.0f\" y=\"26\" class=\"title\" "
         "font-weight=\"bold\">",
         width, height, width, height, width / 2);
-    add_escaped(out, title);
+    figure_escaped(out, title);
     page_printf(out, "</text>\n");
     for (size_t p = 0; p < count; p++) {
         const struct view v = make_view(&panels[p], (double)p * WIDTH);

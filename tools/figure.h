@@ -18,6 +18,8 @@ struct panel {
     size_t count;
 };
 
+/* As the content of an element: what XML does not allow, or nobody could see, is written as \xNN. */
+void figure_escaped(struct page *out, const char *s);
 void figure_svg(struct page *out, const char *title, const struct panel *panels, size_t count);
 
 /* Each measure that there are values of, of several runs, written as a file. False with an error. */

@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {
-    &verb_inspect, &verb_run,     &verb_adapt, &verb_init, &verb_train, &verb_eval,
-    &verb_figure,  &verb_convert, &verb_bench, &verb_ops,  &verb_test,
+    &verb_inspect, &verb_data,   &verb_run,     &verb_adapt, &verb_init, &verb_train, &verb_eval,
+    &verb_predict, &verb_figure, &verb_convert, &verb_bench, &verb_ops,  &verb_test,
 };
 
 static void usage(FILE *to)

@@ -36,7 +36,8 @@ enum {
     KEY_REGULARIZE,
     KEY_REGULARIZE_ACTIVITY,
     KEY_FACTOR,
-    KEY_UNDECAYED
+    KEY_UNDECAYED,
+    KEY_BAKE
 };
 
 static const struct argp_option argp_options[] = {
@@ -47,7 +48,13 @@ static const struct argp_option argp_options[] = {
     { "validation-freq", KEY_VALIDATION_FREQ, "N", 0, "validate after each N epochs (1)", 1 },
     { "validation-steps", KEY_VALIDATION_STEPS, "N", 0, "validate with N batches (all)", 1 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 1 },
-    { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
+    LABEL_OPTION(1),
+    { "normalize", KEY_NORMALIZE, "KIND", 0,
+      "unit (/255), center, standardize, each feature by itself or with :channel or :whole behind it; fitted to the "
+      "training data, and written into the model's metadata, where eval and predict find it; or none (as the metadata "
+      "say)",
+      1 },
+    { "bake", KEY_BAKE, NULL, 0, "the normalisation becomes nodes in front of the inputs instead", 1 },
     TARGET_OPTIONS(2, "one of those below (guessed)"),
     { "class-weight", KEY_CLASS_WEIGHT, "CLASS=N,...", 0,
       "how much rows of a class count in training; balanced: classes alike (1)", 2 },
@@ -168,6 +175,9 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_NORMALIZE:
         l->normalize = option_normalization(state, arg);
+        return 0;
+    case KEY_BAKE:
+        l->bake = true;
         return 0;
     case 'O':
         l->trainer.optimizer = arg;
@@ -357,7 +367,7 @@ static int run(int argc, char **argv)
     };
     struct train_options o = { .epochs = 1,
                                .fit = KILN_FIT_OPTIONS_INIT,
-                               .learn = { .draw = true, .trainer = KILN_TRAINER_OPTIONS_INIT } };
+                               .learn = { .draw = true, .keep = true, .trainer = KILN_TRAINER_OPTIONS_INIT } };
     static struct learn l;
     struct command *c = &l.command;
     int caught = 0, code;

@@ -214,8 +214,11 @@ static void print_start(const struct train_options *o, const struct learn *l)
     print_columns(l);
     if (l->check)
         say(", %lld to validate", (long long)kiln_dataset_about(l->check)->count);
+    data_say_label(l->train);
     say("\n");
     print_normalization(o, t);
+    if (l->normalized)
+        data_say_normalization(l->train, "normalize  ");
     learn_say_losses(l, "loss       ");
     say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", kiln_trainer_optimizer(t),
         kiln_trainer_learning_rate(t), (long long)(kiln_trainer_batch(t) ? kiln_trainer_batch(t) : o->fit.batch),

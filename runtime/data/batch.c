@@ -129,7 +129,7 @@ static bool choose_sample_type(struct batch_column *c, const struct tensor *want
     if (!takes(wanted->dtype, dtype, c->scaling))
         return fail(r, KILN_BAD_DATA, NULL, "samples of %s%s cannot be given to an input of %s",
                     c->scaling ? "normalised " : "", dtype_name(dtype), dtype_name(wanted->dtype));
-    if (c->scaling && c->scaling->features != tensor_count(&sample))
+    if (c->scaling && c->scaling->features && c->scaling->features != tensor_count(&sample))
         return fail(r, KILN_BAD_DATA, NULL, "samples have %lld features, those of the training set have %lld",
                     (long long)tensor_count(&sample), (long long)c->scaling->features);
     c->type = batch_of(&shape, wanted->dtype, batch);
@@ -263,6 +263,8 @@ static bool choose_input(struct batches *b, const struct normalizer *n, const st
         c->scaling = scaling_find(n, c->from->name);
         if (!c->scaling)
             return fail(r, KILN_BAD_DATA, NULL, "the normalisation was fitted to data without '%s'", q->input[k].name);
+        if (c->scaling->kind == NORMALIZE_NONE)
+            c->scaling = NULL;
     }
     if (!choose_sample_type(c, q->input[k].type, b->options.batch, r))
         return false;
@@ -384,10 +386,31 @@ static void fill_float(const struct batch_column *c, int64_t row, float *out)
     float *sample = c->turn == TURN_NONE ? out : c->sample;
 
     elements_to_float(from->dtype, from->data, row * c->features, c->features, sample);
-    if (c->scaling)
-        scaling_apply(c->scaling, sample);
+    if (c->scaling && !c->scaling->of_model)
+        scaling_apply(c->scaling, sample, c->features);
     if (c->turn != TURN_NONE)
         turn(c, sample, out);
+    if (c->scaling && c->scaling->of_model)
+        scaling_apply(c->scaling, out, c->features);
+}
+
+bool batch_scaling(struct scaling *out, const struct batch_column *c, struct arena *a, struct report *r)
+{
+    const struct scaling *s = c->scaling;
+
+    *out = (struct scaling){ .kind = s->kind, .features = c->features, .of_model = true };
+    if (s->mean && !(out->mean = arena_array(a, (size_t)c->features, sizeof(float), r)))
+        return false;
+    if (s->deviation && !(out->deviation = arena_array(a, (size_t)c->features, sizeof(float), r)))
+        return false;
+    for (int64_t k = 0; s->mean && k < c->features; k++) {
+        const int64_t source = s->of_model ? k : source_of(c, k);
+
+        out->mean[k] = s->mean[source];
+        if (s->deviation)
+            out->deviation[k] = s->deviation[source];
+    }
+    return true;
 }
 
 /* Other types: one by one. An integer that does not fit is the data's fault. */
@@ -400,12 +423,15 @@ static bool fill_any(const struct batch_column *c, int64_t row, void *out, int64
 
     if (c->scaling) {
         elements_to_float(from, data->data, row * c->features, c->features, c->sample);
-        scaling_apply(c->scaling, c->sample);
+        if (!c->scaling->of_model)
+            scaling_apply(c->scaling, c->sample, c->features);
     }
     for (int64_t k = 0; k < c->features; k++) {
         const int64_t source = source_of(c, k), i = row * c->features + source;
 
-        if (c->scaling)
+        if (c->scaling && c->scaling->of_model)
+            element_put(out, at + k, to, (double)scaling_value(c->scaling, k, c->sample[source]));
+        else if (c->scaling)
             element_put(out, at + k, to, (double)c->sample[source]);
         else if (dtype_is_float(to))
             element_put(out, at + k, to, get(data->data, i));

@@ -7,10 +7,12 @@ import gzip
 import io
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -67,6 +69,19 @@ def idx(path, array):
     path.write_bytes(gzip.compress(head + array.astype(np.uint8).tobytes(), mtime=0))
 
 
+# x is {1.5, -2}, label 3, as TensorFlow writes it
+RECORD = "2500000000000000eabc36f30a230a0e0a056c6162656c12051a030a01030a110a0178120c120a0a080000c03f000000c0af972309"
+
+
+def png(grey):
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", grey.shape[1], grey.shape[0], 8, 0, 0, 0, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in grey)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
 def make_inputs(at):
     random = np.random.default_rng(5)
     y = np.arange(10) % 3
@@ -81,6 +96,10 @@ def make_inputs(at):
     idx(at / "x.gz", random.integers(0, 256, (10, 6, 6)))
     idx(at / "y.gz", y)
     np.save(at / "x.npy", x[:3])
+    for name in "a", "b":
+        (at / "pictures" / name).mkdir(parents=True)
+        (at / "pictures" / name / "1.png").write_bytes(png(random.integers(0, 256, (5, 6)).astype(np.uint8)))
+    (at / "two.tfrecord").write_bytes(bytes.fromhex(RECORD) * 2)
     np.save(at / "rows.npy", x[:3, 0, 0, :4].copy())
     np.save(at / "c.npy", np.array(True))
     subprocess.run([KILN, "init", at / "learner.onnxtxt", "--output", at / "start.onnx"], check=True, stdout=subprocess.DEVNULL)
@@ -129,6 +148,12 @@ CASES = [
     Case("train.csv", TRAIN + "--quiet --data csv:../in/data.csv --normalize standardize --optimizer sgd:momentum=0.9", ("out.onnx",)),
     Case("train.idx", TRAIN + "--quiet --data idx:../in/x.gz,../in/y.gz --validation-split 0.3 --optimizer rmsprop --early-stop val_loss:1", ("out.onnx",)),
     Case("eval", "eval ../in/start.onnx --data npz:../in/packed.npz:train --batch 4 --threads 2 --normalize center --fit npz:../in/data.npz", says=False),
+    # Classes: where an allocation fails for a faster way that can be done without, values round otherwise.
+    Case("predict", "predict ../in/start.onnx --data npz:../in/packed.npz:train --batch 4 --threads 2 --normalize center --classes --output p.csv", ("p.csv",)),
+    Case("predict.npy", "predict ../in/start.onnx --data csv:../in/data.csv --threads 2 --classes --output p.npy", ("p.npy",)),
+    Case("data.folder", "data ../in/pictures,size=4x4", without=["stat"]),  # what is a folder is found out by looking
+    Case("data.tfrecord", "data ../in/two.tfrecord"),
+    Case("data", "data ../in/data.csv --figure f.svg --json", ("f.svg",)),
     Case("figure", "figure --output f.svg a=../in/h.csv b=../in/h.csv", ("f.svg",)),
     Case("convert.text", "convert ../in/beside.onnx --output out.onnxtxt", ("out.onnxtxt",)),
     Case("convert.binary", "convert ../in/everything.onnxtxt --output out.onnx", ("out.onnx",)),

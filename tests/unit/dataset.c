@@ -153,6 +153,48 @@ START_TEST(parts_and_ranges)
 }
 END_TEST
 
+START_TEST(a_path_tells_its_format)
+{
+    static const struct {
+        const char *spec;
+        int64_t count;
+    } rows[] = {
+        { "a.csv", 3 },           { "a.CSV", 3 },           { "a.csv[1:]", 2 },
+        { "a.tsv", 2 },           { "./a.npz", 2 },         { "x.npy,y.npy", 2 },
+        { "npy:x.npy,y.npy", 2 }, { "x.npy,y.npy[1:]", 1 }, { "a.csv,label=first", 3 },
+    };
+    float x[2][2] = { { 1, 2 }, { 3, 4 } };
+    int64_t y[2] = { 1, 0 };
+    const struct tensor samples = array(F32, SHAPE(2, 2), x), labels = array(I64, SHAPE(2), y);
+    const struct data_options unlabelled = { .unlabelled = true };
+
+    put_file("a.csv", "1,0\n2,1\n3,2\n", 12);
+    put_file("a.CSV", "1,0\n2,1\n3,2\n", 12);
+    put_file("a.tsv", "1\t0\n2\t1\n", 8);
+    put_xy(&samples, &labels);
+    expect_ok(npy_save(&samples, "x.npy", &budget, &report) && npy_save(&labels, "y.npy", &budget, &report));
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        expect_ok(open_set(rows[k].spec, PART_TRAIN, NULL));
+        ck_assert_int_eq(d.count, rows[k].count);
+        dataset_release(&d);
+    }
+    expect_ok(open_set("x.npy,y.npy", PART_TRAIN, NULL));
+    ck_assert(d.y->classes == 2 && ((int64_t *)d.y->values.data)[0] == 1 && ((float *)d.x->values.data)[3] == 4);
+    dataset_release(&d);
+    ck_assert(!open_set("x.npy", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_ARGUMENT, "must name two files");
+    expect_ok(open_set("x.npy", PART_TRAIN, &unlabelled));
+    ck_assert(d.unlabelled && d.count == 2);
+    dataset_release(&d);
+    ck_assert(!open_set("x.npy,a.csv", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_DATA, "not a .npy file");
+    ck_assert(!open_set("y.npy,a.npz,", PART_TRAIN, NULL));
+    expect_error(KILN_IO, "a.npz,");
+    ck_assert(!open_set("a.npz", PART_TRAIN, &(struct data_options){ .label = "y" }));
+    expect_error(KILN_BAD_ARGUMENT, "have no columns of which 'y' could be the label");
+}
+END_TEST
+
 START_TEST(specs_that_are_wrong)
 {
     static const struct {
@@ -506,7 +548,7 @@ START_TEST(normalisers_have_the_statistics_of_their_training_set)
         expect_ok(normalizer_fit(&n, (enum normalization)kind, &d, &budget, &report));
         sample[0] = 6;
         sample[1] = 10;
-        scaling_apply(n.of, sample);
+        scaling_apply(n.of, sample, n.of->features);
         ck_assert(sample[0] == first[kind] && sample[1] == second[kind]);
         normalizer_release(&n);
     }
@@ -1046,6 +1088,7 @@ Suite *suite(void)
 
     tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
     tcase_add_test(c, parts_and_ranges);
+    tcase_add_test(c, a_path_tells_its_format);
     tcase_add_test(c, specs_that_are_wrong);
     tcase_add_test(c, debian_fashion_mnist);
     tcase_add_test(c, labels_of_every_form);

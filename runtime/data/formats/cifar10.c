@@ -3,7 +3,9 @@
 
 static bool load(struct dataset *d, const struct format_request *q, struct report *r)
 {
-    return cifar_load(&d->x->values, &d->y->values, q->where, 10, q->part == PART_TEST, d->budget, r);
+    d->y->classes = 10;
+    return cifar_load(&d->x->values, &d->y->values, q->where, 10, q->part == PART_TEST, d->budget, r) &&
+           cifar_names(&d->y->class_names, q->where, 10, &d->columns, r);
 }
 
 static const char *const class_names[] = { "airplane", "automobile", "bird",  "cat",  "deer",

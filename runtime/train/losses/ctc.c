@@ -118,7 +118,7 @@ static double rows(const struct loss_row *r)
 }
 
 const struct loss_def loss_ctc = {
-    .row = { "ctc", "sequences of classes above 0, by logits of steps in which they may come", NULL },
+    .row = { "ctc", "sequences of classes above 0, by the logits of steps", NULL },
     .labels = LABELS_SEQUENCES,
     .rows = rows,
     .scratch = scratch,

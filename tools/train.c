@@ -30,7 +30,9 @@ enum {
     KEY_RESTORE_BEST,
     KEY_CHECKPOINT,
     KEY_CHECKPOINT_STEPS,
-    KEY_RESUME
+    KEY_RESUME,
+    KEY_TENSORBOARD,
+    KEY_HISTOGRAM_FREQ
 };
 
 static const struct argp_option argp_options[] = {
@@ -77,6 +79,10 @@ static const struct argp_option argp_options[] = {
     { "history", KEY_HISTORY, "FILE.csv", 0, "a row for each epoch", 3 },
     { "step-log", KEY_STEPS, "FILE.csv", 0, "a row for each step, with the loss before the update", 3 },
     { "figure", KEY_FIGURE, "FILE.svg", 0, "the curves", 3 },
+    { "tensorboard", KEY_TENSORBOARD, "DIR", 0, "events for TensorBoard, which shows the curves, weights and the graph",
+      3 },
+    { "histogram-freq", KEY_HISTOGRAM_FREQ, "N", 0,
+      "weights as histograms there after the first of each N epochs; 0: never (1)", 3 },
     { "profile", KEY_PROFILE, "FILE.json", 0, "a Chrome trace of all steps", 3 },
     { "quiet", 'q', NULL, 0, "say nothing", 3 },
     { 0 },
@@ -232,6 +238,12 @@ static error_t parse_log_option(int key, char *arg, struct argp_state *state)
     case KEY_PROFILE:
         o->profile = arg;
         return 0;
+    case KEY_TENSORBOARD:
+        o->tensorboard = arg;
+        return 0;
+    case KEY_HISTOGRAM_FREQ:
+        o->board.every = option_number(state, "histogram-freq", arg, 0, INT32_MAX);
+        return 0;
     case 'q':
         o->quiet = true;
         return 0;
@@ -283,6 +295,7 @@ static int run(int argc, char **argv)
                                help_filled,
                                NULL };
     struct train_options o = { .epochs = 1,
+                               .board.every = 1,
                                .fit = KILN_FIT_OPTIONS_INIT,
                                .learn = { .draw = true, .trainer = KILN_TRAINER_OPTIONS_INIT } };
     static struct learn l;

@@ -23,6 +23,7 @@ struct session_log {
     FILE *steps;
     struct page old_steps; /* what the log held before, of a training that is taken up again */
     struct history history;
+    struct board board;
     bool bar, failed;        /* failed: the error is told in the learn's command */
     double drawn;            /* when the bar was drawn last */
     int64_t epoch, step;     /* that were complete */
@@ -138,6 +139,9 @@ static bool on_epoch(void *user, const kiln_epoch *e)
     s->failed = !history_add(&s->history, (double)e->number, e->seconds, e->train, e->validation, &s->learn->command);
     if (s->failed)
         return false;
+    s->failed = !board_epoch(&s->board, s->learn->trainer, e, s->step, &s->learn->command);
+    if (s->failed)
+        return false;
     if (!s->o->quiet)
         print_epoch(s, e);
     if (s->o->fit.best)
@@ -246,6 +250,9 @@ bool training_claim(struct train_options *o, struct command *c)
     if ((o->checkpoint && !(o->fit.checkpoint = checkpoint_in(o->checkpoint, c))) ||
         (o->resume && !(o->fit.resume = checkpoint_in(o->resume, c))))
         return false;
+    if (o->tensorboard &&
+        !board_claim(&o->board, o->tensorboard, o->learn.validation || o->learn.split > 0, o->resume, c))
+        return false;
     return claim(c, o->output, KILN_FILE_MODEL) && claim(c, o->step_log, KILN_FILE_LOG) &&
            claim(c, o->history, KILN_FILE_OUTPUT) && claim(c, o->figure, KILN_FILE_OUTPUT) &&
            claim(c, o->profile, KILN_FILE_OUTPUT) && claim(c, o->fit.checkpoint, KILN_FILE_MODEL);
@@ -330,7 +337,7 @@ static bool on_start(void *user, int64_t epochs, int64_t steps)
                s->o->output, (long long)s->saved_epoch);
         s->saved_epoch = 0;
     }
-    s->failed = !open_log(s, steps);
+    s->failed = !open_log(s, steps) || !board_open(&s->board, s->learn->trainer, &s->learn->command);
     if (!s->failed && !s->o->quiet && s->o->resume)
         say("resumed    %s: %lld epochs and %lld steps lie behind\n", s->o->resume, (long long)epochs,
             (long long)steps);
@@ -410,6 +417,7 @@ static bool train(struct session_log *s, int *signal)
     if (!ok && s->bar)
         putchar('\n');
     ok = close_log(s) && ok;
+    ok = board_close(&s->board) && ok;
     if (!ok && s->step)
         rescue(s, *signal);
     if (!ok)
@@ -427,7 +435,7 @@ static bool train(struct session_log *s, int *signal)
 
 bool training_run(const struct train_options *o, struct learn *l, int *signal)
 {
-    struct session_log s = { .o = o, .learn = l, .bar = !o->quiet && isatty(STDOUT_FILENO) };
+    struct session_log s = { .o = o, .learn = l, .board = o->board, .bar = !o->quiet && isatty(STDOUT_FILENO) };
     bool ok;
 
     if (!o->quiet)

@@ -3,6 +3,7 @@
 #define KILN_TOOLS_TRAINING_H
 
 #include "learn.h"
+#include "tensorboard.h"
 
 enum { MAX_PATTERNS = 64 };
 
@@ -12,6 +13,8 @@ struct train_options {
     const char *checkpoint, *resume; /* directories; NULL: none */
     int64_t epochs;                  /* may be 0: the model is written as it is */
     const char *output, *history, *step_log, *figure, *profile;
+    const char *tensorboard; /* a directory; NULL: none */
+    struct board board;
     const char *freeze[MAX_PATTERNS], *train[MAX_PATTERNS];
     bool quiet;
 };

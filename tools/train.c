@@ -76,9 +76,9 @@ static const struct argp_option argp_options[] = {
       "go on from the checkpoint in DIR, which is kept up as by --checkpoint: with the same options the result is the "
       "same as if there had been no break",
       3 },
-    { "history", KEY_HISTORY, "FILE.csv", 0, "a row for each epoch", 3 },
+    { "history", KEY_HISTORY, "FILE", 0, "each epoch: a row of CSV, or a line of JSON where it ends in .jsonl", 3 },
     { "step-log", KEY_STEPS, "FILE.csv", 0, "a row for each step, with the loss before the update", 3 },
-    { "figure", KEY_FIGURE, "FILE.svg", 0, "the curves", 3 },
+    { "figure", KEY_FIGURE, "FILE", 0, "the curves: PNG where it ends in .png, else SVG", 3 },
     { "tensorboard", KEY_TENSORBOARD, "DIR", 0, "events for TensorBoard, which shows the curves, weights and the graph",
       3 },
     { "histogram-freq", KEY_HISTOGRAM_FREQ, "N", 0,

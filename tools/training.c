@@ -245,6 +245,8 @@ static const char *checkpoint_in(const char *directory, struct command *c)
 
 bool training_claim(struct train_options *o, struct command *c)
 {
+    if (o->figure && !canvas_for(o->figure, c))
+        return false;
     if (o->checkpoint && mkdir(o->checkpoint, 0777) && errno != EEXIST)
         return command_fail_system(c, o->checkpoint);
     if ((o->checkpoint && !(o->fit.checkpoint = checkpoint_in(o->checkpoint, c))) ||

@@ -1,5 +1,5 @@
 /* kiln train: a model on a data set. */
-#include "training.h"
+#include "finder.h"
 #include <float.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -32,7 +32,8 @@ enum {
     KEY_CHECKPOINT_STEPS,
     KEY_RESUME,
     KEY_TENSORBOARD,
-    KEY_HISTOGRAM_FREQ
+    KEY_HISTOGRAM_FREQ,
+    KEY_FIND_RATE
 };
 
 static const struct argp_option argp_options[] = {
@@ -46,6 +47,10 @@ static const struct argp_option argp_options[] = {
     { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
     TARGET_OPTIONS(2, "{losses} (guessed)"),
     { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (adam)", 2 },
+    { "find-learning-rate", KEY_FIND_RATE, "FROM:TO", 0,
+      "train nothing: in one pass the rate rises from step to step, the loss by the rate is told, and the rate where "
+      "it falls fastest; --figure draws it",
+      2 },
     { "batch", 'b', "N", 0, "samples in a step (32)", 2 },
     { "epochs", 'e', "N", 0, "(1)", 2 },
     { "initial-epoch", KEY_INITIAL_EPOCH, "N", 0,
@@ -190,6 +195,32 @@ static error_t parse_epoch_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* "1e-6:1" */
+static void parse_find_rate(struct train_options *o, const char *arg, struct argp_state *state)
+{
+    const size_t n = read_real(arg, &o->rate_from), m = n && arg[n] == ':' ? read_real(arg + n + 1, &o->rate_to) : 0;
+
+    if (!m || arg[n + 1 + m] || !(o->rate_from >= 1e-30) || !(o->rate_to <= 1e30) || !(o->rate_to / o->rate_from >= 10))
+        argp_error(state,
+                   "--find-learning-rate is '%.60s', must be two rates, the second at least 10 times the first, as in "
+                   "'1e-6:1'",
+                   arg);
+}
+
+/* A search changes no file. */
+static void check_search(const struct train_options *o, struct argp_state *state)
+{
+    const kiln_fit_options *f = &o->fit;
+
+    if (!o->learn.model || !o->learn.data)
+        argp_error(state, "needs a model and --data");
+    if (o->output || o->history || o->step_log || o->profile || o->tensorboard || o->checkpoint || o->resume ||
+        f->best || f->early_stop || f->restore_best || f->initial_epoch || o->epochs != 1)
+        argp_error(
+            state,
+            "--find-learning-rate trains nothing that could be kept: of what is written it takes --figure alone");
+}
+
 /* What would do nothing is a mistake. */
 static void check_options(struct train_options *o, struct argp_state *state)
 {
@@ -275,8 +306,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_ARG:
         option_model(state, &o->learn.model, arg);
         return 0;
+    case KEY_FIND_RATE:
+        parse_find_rate(o, arg, state);
+        return 0;
     case ARGP_KEY_END:
-        check_options(o, state);
+        o->rate_to > 0 ? check_search(o, state) : check_options(o, state);
         return 0;
     default:
         return parse_log_option(key, arg, state);
@@ -312,7 +346,7 @@ static int run(int argc, char **argv)
     o.learn.trainer.profile = o.profile;
     c->limits = o.learn.limits;
     ok = command_start(c, o.learn.threads) && training_claim(&o, c) && learn_open(&l, &o.learn) &&
-         training_run(&o, &l, &caught);
+         (o.rate_to > 0 ? finder_run(&o, &l) : training_run(&o, &l, &caught));
     learn_close(&l);
     code = command_end(c, ok);
     if (caught)

@@ -193,7 +193,7 @@ static void print_normalization(const struct train_options *o, const kiln_traine
     say("\n");
 }
 
-static void print_start(const struct train_options *o, const struct learn *l)
+void training_say_start(const struct train_options *o, const struct learn *l)
 {
     const kiln_dataset_info *data = kiln_dataset_about(l->train);
     const kiln_trainer *t = l->trainer;
@@ -441,7 +441,7 @@ bool training_run(const struct train_options *o, struct learn *l, int *signal)
     bool ok;
 
     if (!o->quiet)
-        print_start(o, l);
+        training_say_start(o, l);
     ok = train(&s, signal);
     history_release(&s.history);
     return ok;

@@ -129,14 +129,16 @@ bool events_close(struct events *e)
 static void add_tensor(struct events *e, struct tag name, int64_t step, Board__Tensor *tensor, const char *plugin,
                        int32_t class)
 {
-    Board__Summary__Metadata__PluginData data = BOARD__SUMMARY__METADATA__PLUGIN_DATA__INIT;
+    Board__Summary__Metadata__PluginData data;
     Board__Summary__Metadata metadata = BOARD__SUMMARY__METADATA__INIT;
-    Board__Summary__Value value = BOARD__SUMMARY__VALUE__INIT, *values = &value;
+    Board__Summary__Value value, *values = &value;
     Board__Summary summary = BOARD__SUMMARY__INIT;
     Board__Event event = BOARD__EVENT__INIT;
     struct page tag = { 0 };
 
     page_say(&tag, "%s%s%s", name.before, name.name, name.after);
+    board__summary__metadata__plugin_data__init(&data);
+    board__summary__value__init(&value);
     data.plugin_name = (char *)(uintptr_t)plugin;
     metadata.plugin_data = &data;
     metadata.data_class = class;

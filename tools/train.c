@@ -239,6 +239,10 @@ static void check_options(struct train_options *o, struct argp_state *state)
         argp_error(state, "--checkpoint-steps needs --checkpoint");
     if (f->initial_epoch && o->resume)
         argp_error(state, "--initial-epoch says nothing to --resume, which knows where the training was");
+    if (o->board.every >= 0 && !o->tensorboard)
+        argp_error(state, "--histogram-freq needs --tensorboard");
+    if (o->board.every < 0)
+        o->board.every = 1;
     if (!o->checkpoint)
         o->checkpoint = o->resume;
 }
@@ -329,7 +333,7 @@ static int run(int argc, char **argv)
                                help_filled,
                                NULL };
     struct train_options o = { .epochs = 1,
-                               .board.every = 1,
+                               .board.every = -1,
                                .fit = KILN_FIT_OPTIONS_INIT,
                                .learn = { .draw = true, .trainer = KILN_TRAINER_OPTIONS_INIT } };
     static struct learn l;

@@ -1034,6 +1034,8 @@ typedef struct kiln_layer { /* a node, but for Constant */
     int depth;                /* of subgraphs: those of a node follow it */
     const char *type;         /* of the first output: "float[N,26,26,32]", a dimension that nothing tells is "?" */
     int64_t trainable, fixed; /* elements of the parameters that it is the first to read */
+    size_t inputs, outputs;   /* values that it reads and makes, by name; "": one that is left out */
+    const char *const *input, *const *output; /* [inputs] and [outputs] */
 } kiln_layer;
 
 KILN_API size_t kiln_summary_layer_count(const kiln_summary *summary);

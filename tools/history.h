@@ -1,4 +1,5 @@
-/* Histories of training runs: a CSV file (RFC 4180) with a row for each epoch, "epoch,loss,...,val_loss,...,[learning_rate,]seconds". */
+/* Histories of training runs: a CSV file (RFC 4180) with a row for each epoch,
+ * "epoch,loss,...,val_loss,...,[learning_rate,]seconds", or JSON lines: an object with the same names for each. */
 #ifndef KILN_TOOLS_HISTORY_H
 #define KILN_TOOLS_HISTORY_H
 
@@ -22,6 +23,7 @@ void history_note_rate(struct history *h, double rate);
 /* NaN where there is none. */
 double history_value(const struct history *h, size_t epoch, size_t measure, bool validation);
 bool history_read(struct history *out, const char *path, struct command *c);
+/* As JSON lines where the name ends in .jsonl; those cannot be read back. */
 bool history_write(const struct history *h, const char *path, struct command *c);
 void history_release(struct history *h);
 

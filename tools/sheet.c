@@ -1,5 +1,5 @@
 #include "sheet.h"
-#include "figure.h"
+#include "canvas.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

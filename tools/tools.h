@@ -39,6 +39,7 @@ enum { TELLER_MESSAGES = 64 };
 /* Prints errors and warnings to stderr while they are found: an error that many nodes have is told of once. */
 struct teller {
     const char *file; /* that they are of; NULL: of none */
+    bool held;        /* errors wait for command_end */
     int told;
     char message[TELLER_MESSAGES][200];
 };

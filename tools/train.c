@@ -1,5 +1,5 @@
 /* kiln train: a model on a data set. */
-#include "training.h"
+#include "finder.h"
 #include <float.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -37,7 +37,10 @@ enum {
     KEY_REGULARIZE_ACTIVITY,
     KEY_FACTOR,
     KEY_UNDECAYED,
-    KEY_BAKE
+    KEY_BAKE,
+    KEY_TENSORBOARD,
+    KEY_HISTOGRAM_FREQ,
+    KEY_FIND_RATE
 };
 
 static const struct argp_option argp_options[] = {
@@ -62,6 +65,10 @@ static const struct argp_option argp_options[] = {
     { "schedule", KEY_SCHEDULE, "NAME[:KEY=VALUE,...]", 0, "of the learning rate: {schedules} (it stays)", 2 },
     { "reduce-on-plateau", KEY_PLATEAU, "METRIC[:KEY=VALUE,...]", 0,
       "a lower learning rate where the metric no longer improves: val_loss:factor=0.5,patience=3", 2 },
+    { "find-learning-rate", KEY_FIND_RATE, "FROM:TO", 0,
+      "train nothing: in one pass the rate rises from step to step, the loss by the rate is told, and the rate where "
+      "it falls fastest; --figure draws it",
+      2 },
     { "batch", 'b', "N", 0, "samples in a step (32)", 2 },
     { "epochs", 'e', "N", 0, "(1)", 2 },
     { "initial-epoch", KEY_INITIAL_EPOCH, "N", 0,
@@ -103,9 +110,13 @@ static const struct argp_option argp_options[] = {
       "go on from the checkpoint in DIR, which is kept up as by --checkpoint: with the same options the result is the "
       "same as if there had been no break",
       3 },
-    { "history", KEY_HISTORY, "FILE.csv", 0, "a row for each epoch", 3 },
+    { "history", KEY_HISTORY, "FILE", 0, "each epoch: a row of CSV, or a line of JSON where it ends in .jsonl", 3 },
     { "step-log", KEY_STEPS, "FILE.csv", 0, "a row for each step, with the loss before the update", 3 },
-    { "figure", KEY_FIGURE, "FILE.svg", 0, "the curves", 3 },
+    { "figure", KEY_FIGURE, "FILE", 0, "the curves: PNG where it ends in .png, else SVG", 3 },
+    { "tensorboard", KEY_TENSORBOARD, "DIR", 0, "events for TensorBoard, which shows the curves, weights and the graph",
+      3 },
+    { "histogram-freq", KEY_HISTOGRAM_FREQ, "N", 0,
+      "weights as histograms there after the first of each N epochs; 0: never (1)", 3 },
     { "profile", KEY_PROFILE, "FILE.json", 0, "a Chrome trace of all steps", 3 },
     { "quiet", 'q', NULL, 0, "say nothing", 3 },
     { 0 },
@@ -265,6 +276,32 @@ static error_t parse_epoch_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* "1e-6:1" */
+static void parse_find_rate(struct train_options *o, const char *arg, struct argp_state *state)
+{
+    const size_t n = read_real(arg, &o->rate_from), m = n && arg[n] == ':' ? read_real(arg + n + 1, &o->rate_to) : 0;
+
+    if (!m || arg[n + 1 + m] || !(o->rate_from >= 1e-30) || !(o->rate_to <= 1e30) || !(o->rate_to / o->rate_from >= 10))
+        argp_error(state,
+                   "--find-learning-rate is '%.60s', must be two rates, the second at least 10 times the first, as in "
+                   "'1e-6:1'",
+                   arg);
+}
+
+/* A search changes no file. */
+static void check_search(const struct train_options *o, struct argp_state *state)
+{
+    const kiln_fit_options *f = &o->fit;
+
+    if (!o->learn.model || !o->learn.data)
+        argp_error(state, "needs a model and --data");
+    if (o->output || o->history || o->step_log || o->profile || o->tensorboard || o->checkpoint || o->resume ||
+        f->best || f->early_stop || f->restore_best || f->initial_epoch || o->epochs != 1)
+        argp_error(
+            state,
+            "--find-learning-rate trains nothing that could be kept: of what is written it takes --figure alone");
+}
+
 /* What would do nothing is a mistake. */
 static void check_options(struct train_options *o, struct argp_state *state)
 {
@@ -283,6 +320,10 @@ static void check_options(struct train_options *o, struct argp_state *state)
         argp_error(state, "--checkpoint-steps needs --checkpoint");
     if (f->initial_epoch && o->resume)
         argp_error(state, "--initial-epoch says nothing to --resume, which knows where the training was");
+    if (o->board.every >= 0 && !o->tensorboard)
+        argp_error(state, "--histogram-freq needs --tensorboard");
+    if (o->board.every < 0)
+        o->board.every = 1;
     if (!o->checkpoint)
         o->checkpoint = o->resume;
 }
@@ -312,6 +353,12 @@ static error_t parse_log_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_PROFILE:
         o->profile = arg;
+        return 0;
+    case KEY_TENSORBOARD:
+        o->tensorboard = arg;
+        return 0;
+    case KEY_HISTOGRAM_FREQ:
+        o->board.every = option_number(state, "histogram-freq", arg, 0, INT32_MAX);
         return 0;
     case 'q':
         o->quiet = true;
@@ -344,8 +391,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_ARG:
         option_model(state, &o->learn.model, arg);
         return 0;
+    case KEY_FIND_RATE:
+        parse_find_rate(o, arg, state);
+        return 0;
     case ARGP_KEY_END:
-        check_options(o, state);
+        o->rate_to > 0 ? check_search(o, state) : check_options(o, state);
         return 0;
     default:
         return parse_log_option(key, arg, state);
@@ -366,6 +416,7 @@ static int run(int argc, char **argv)
         NULL
     };
     struct train_options o = { .epochs = 1,
+                               .board.every = -1,
                                .fit = KILN_FIT_OPTIONS_INIT,
                                .learn = { .draw = true, .keep = true, .trainer = KILN_TRAINER_OPTIONS_INIT } };
     static struct learn l;
@@ -385,7 +436,7 @@ static int run(int argc, char **argv)
     o.learn.trainer.profile = o.profile;
     c->limits = o.learn.limits;
     ok = command_start(c, o.learn.threads) && training_claim(&o, c) && learn_open(&l, &o.learn) &&
-         training_run(&o, &l, &caught);
+         (o.rate_to > 0 ? finder_run(&o, &l) : training_run(&o, &l, &caught));
     learn_close(&l);
     code = command_end(c, ok);
     if (caught)

@@ -23,6 +23,7 @@ struct session_log {
     FILE *steps;
     struct page old_steps; /* what the log held before, of a training that is taken up again */
     struct history history;
+    struct board board;
     bool bar, failed; /* failed: the error is told in the learn's command */
     struct bar drawn;
     int64_t epoch, step;     /* that were complete */
@@ -151,6 +152,9 @@ static bool on_epoch(void *user, const kiln_epoch *e)
     s->failed = !add_row(s, e);
     if (s->failed)
         return false;
+    s->failed = !board_epoch(&s->board, s->learn->trainer, e, s->step, &s->learn->command);
+    if (s->failed)
+        return false;
     if (!s->o->quiet)
         print_epoch(s, e);
     if (s->o->fit.best)
@@ -202,7 +206,7 @@ static void print_normalization(const struct train_options *o, const kiln_traine
     say("\n");
 }
 
-static void print_start(const struct train_options *o, const struct learn *l)
+void training_say_start(const struct train_options *o, const struct learn *l)
 {
     const kiln_dataset_info *data = kiln_dataset_about(l->train);
     const kiln_trainer *t = l->trainer;
@@ -259,10 +263,15 @@ static const char *checkpoint_in(const char *directory, struct command *c)
 
 bool training_claim(struct train_options *o, struct command *c)
 {
+    if (o->figure && !canvas_for(o->figure, c))
+        return false;
     if (o->checkpoint && mkdir(o->checkpoint, 0777) && errno != EEXIST)
         return command_fail_system(c, o->checkpoint);
     if ((o->checkpoint && !(o->fit.checkpoint = checkpoint_in(o->checkpoint, c))) ||
         (o->resume && !(o->fit.resume = checkpoint_in(o->resume, c))))
+        return false;
+    if (o->tensorboard &&
+        !board_claim(&o->board, o->tensorboard, o->learn.validation || o->learn.split > 0, o->resume, c))
         return false;
     return claim(c, o->output, KILN_FILE_MODEL) && claim(c, o->step_log, KILN_FILE_LOG) &&
            claim(c, o->history, KILN_FILE_OUTPUT) && claim(c, o->figure, KILN_FILE_OUTPUT) &&
@@ -348,7 +357,7 @@ static bool on_start(void *user, int64_t epochs, int64_t steps)
                s->o->output, (long long)s->saved_epoch);
         s->saved_epoch = 0;
     }
-    s->failed = !open_log(s, steps);
+    s->failed = !open_log(s, steps) || !board_open(&s->board, s->learn->trainer, &s->learn->command);
     if (!s->failed && !s->o->quiet && s->o->resume)
         say("resumed    %s: %lld epochs and %lld steps lie behind\n", s->o->resume, (long long)epochs,
             (long long)steps);
@@ -430,6 +439,7 @@ static bool train(struct session_log *s, int *signal)
     if (!ok && s->bar)
         putchar('\n');
     ok = close_log(s) && ok;
+    ok = board_close(&s->board) && ok;
     if (!ok && s->step)
         rescue(s, *signal);
     if (!ok)
@@ -447,11 +457,11 @@ static bool train(struct session_log *s, int *signal)
 
 bool training_run(const struct train_options *o, struct learn *l, int *signal)
 {
-    struct session_log s = { .o = o, .learn = l, .bar = !o->quiet && isatty(STDOUT_FILENO) };
+    struct session_log s = { .o = o, .learn = l, .board = o->board, .bar = !o->quiet && isatty(STDOUT_FILENO) };
     bool ok;
 
     if (!o->quiet)
-        print_start(o, l);
+        training_say_start(o, l);
     ok = train(&s, signal);
     history_release(&s.history);
     return ok;

@@ -145,6 +145,10 @@ CASES = [
          ("ck/checkpoint.npz",)),
     Case("train.resume", TRAIN + "--quiet --data npz:../in/data.npz --epochs 2 --resume ../in/ck --checkpoint ck --step-log s.csv", ("out.onnx",),
          ("ck/checkpoint.npz", "s.csv")),
+    Case("train.events", TRAIN + "--quiet --data npz:../in/data.npz:train[0:8] --validation npz:../in/packed.npz --epochs 2 --tensorboard logs "
+         "--history h.jsonl", ("out.onnx",), ("h.jsonl",)),
+    Case("train.rate", "train ../in/start.onnx --batch 4 --threads 2 --data npz:../in/data.npz --find-learning-rate 1e-3:1 --steps-per-epoch 12 "
+         "--figure f.svg", ("f.svg",)),
     Case("train.csv", TRAIN + "--quiet --data csv:../in/data.csv --normalize standardize --optimizer sgd:momentum=0.9", ("out.onnx",)),
     Case("train.idx", TRAIN + "--quiet --data idx:../in/x.gz,../in/y.gz --validation-split 0.3 --optimizer rmsprop --early-stop val_loss:1", ("out.onnx",)),
     Case("eval", "eval ../in/start.onnx --data npz:../in/packed.npz:train --batch 4 --threads 2 --normalize center --fit npz:../in/data.npz", says=False),
@@ -183,12 +187,25 @@ class Run:
         done = subprocess.run([KILN, *case.words], cwd=at, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
         self.code, self.out, self.err = done.returncode, done.stdout, done.stderr.decode(errors="replace")
         self.files = {str(p.relative_to(at)): p.read_bytes() for p in at.rglob("*") if p.is_file()}
+        self.events = [self.files.pop(name) for name in list(self.files) if "/events.out.tfevents." in name]  # whose names tell the time
+        for path in at.rglob("events.out.tfevents.*"):
+            path.unlink()
         self.counts = dict.fromkeys((*KINDS, "left"), 0)
         if counts.exists():  # it is not, where the command died
             self.counts.update((name, int(n)) for name, n in (line.split() for line in counts.read_text().splitlines()))
         self.beside = sorted(set(self.files) - set(expected))
         for name in self.beside:
             (at / name).unlink()
+
+
+def whole_records(content):
+    """Of TensorBoard's files: a length, its checksum, so many bytes and theirs. tests/events.py looks at what is in them."""
+    while content:
+        length = int.from_bytes(content[:8], "little")
+        if len(content) < 16 + length:
+            return False
+        content = content[16 + length :]
+    return True
 
 
 def whole(name, content):
@@ -202,6 +219,8 @@ def whole(name, content):
             json.loads(content)
         except ValueError:
             return False
+    if name.endswith(".jsonl") and not content:  # of no epoch
+        return True
     return content == OLD or content.endswith(b"\n")
 
 
@@ -245,6 +264,8 @@ class Reference:
         for name in case.others:
             if name not in run.files or not whole(name, run.files[name]):
                 return f"{end}, and {name} is not whole"
+        if not all(map(whole_records, run.events)):
+            return f"{end}, and a record of events is cut"
         if run.counts["left"] > self.run.counts["left"]:
             return f"{end} and left {run.counts['left']} allocations, {self.run.counts['left']} without a fault"
         return ""

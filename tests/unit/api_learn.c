@@ -594,6 +594,10 @@ START_TEST(a_summary_tells_what_a_model_is_made_of)
     ck_assert_str_eq(kiln_summary_layer(s, 0)->op, "MatMul");
     ck_assert_str_eq(kiln_summary_layer(s, 0)->type, "float[N,3]");
     ck_assert_int_eq(kiln_summary_layer(s, 0)->trainable, 6);
+    ck_assert_uint_eq(kiln_summary_layer(s, 1)->inputs, 2);
+    ck_assert_str_eq(kiln_summary_layer(s, 1)->input[0], kiln_summary_layer(s, 0)->output[0]);
+    ck_assert_str_eq(kiln_summary_layer(s, 1)->input[1], "b");
+    ck_assert_uint_eq(kiln_summary_layer(s, 1)->outputs, 1);
     ck_assert_ptr_null(kiln_summary_layer(s, 3));
     ck_assert_uint_eq(kiln_summary_parameter_count(s), 2);
     ck_assert_str_eq(kiln_summary_parameter(s, 1)->name, "b");
@@ -635,6 +639,8 @@ START_TEST(a_partial_model_has_a_summary)
     ok(kiln_summary_new(&s, m, &err));
     ck_assert_uint_eq(kiln_summary_layer_count(s), 3);
     ck_assert_str_eq(kiln_summary_layer(s, 1)->type, "?");
+    ck_assert_str_eq(kiln_summary_layer(s, 1)->input[0], "h");
+    ck_assert_str_eq(kiln_summary_layer(s, 1)->output[0], "i");
     ck_assert_str_eq(kiln_summary_output_type(s, 0), "float[M,2]");
     ck_assert_int_eq(kiln_summary_trainable(s), 2);
     ok(kiln_summary_write_json(s, take, &b, &err));

@@ -106,8 +106,7 @@ bool board_epoch(struct board *b, kiln_trainer *t, const kiln_epoch *e, int64_t 
             if (k == BOARD_VALIDATION)
                 events_scalar(&b->run[k], (struct tag){ "evaluation_", name, "_vs_iterations" }, steps, values[k][m]);
         }
-    events_scalar(&b->run[BOARD_TRAIN], (struct tag){ "epoch_", "learning_rate", "" }, epoch,
-                  kiln_trainer_learning_rate(t));
+    events_scalar(&b->run[BOARD_TRAIN], (struct tag){ "epoch_", "learning_rate", "" }, epoch, e->learning_rate);
     if (b->every && epoch % b->every == 0 && !add_weights(&b->run[BOARD_TRAIN], t, epoch, c))
         return false;
     return events_flush(&b->run[BOARD_TRAIN]) && events_flush(&b->run[BOARD_VALIDATION]);

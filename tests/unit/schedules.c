@@ -381,7 +381,9 @@ static const struct {
 } learners[] = { { "float", "sgd:learning_rate=0.01,momentum=0.5" },
                  { "float", "adam:learning_rate=0.01" },
                  { "float", "rmsprop:learning_rate=0.01" },
-                 { "double", "adam:learning_rate=0.01" } };
+                 { "double", "adam:learning_rate=0.01" },
+                 { "float", "adamw:learning_rate=0.01,weight_decay=0.5" },
+                 { "double", "adamw:learning_rate=0.01,weight_decay=0.5" } };
 
 /* As if the learning rate were as many times as large for it alone. */
 START_TEST(a_parameter_learns_at_a_rate_of_its_own)

@@ -90,10 +90,11 @@ static void put_unknown(char out[200], const struct site *s)
 {
     const bool told = s->certainty == CERTAIN && !s->measured;
 
-    snprintf(out, 200, "momentum%s%s%s%s", s->guessed_epsilon ? ", epsilon" : "",
+    snprintf(out, 200, "momentum%s%s%s%s%s", s->guessed_epsilon ? ", epsilon" : "",
              s->measured ? ", its own running statistics" : "",
              told || s->no_center || s->no_scale ? "" : ", whether it had gamma and beta",
-             s->layer && !s->keeps_bias && !told ? ", whether the layer had a bias" : "");
+             s->layer && !s->keeps_bias && !told ? ", whether the layer had a bias" : "",
+             s->scale && !s->fresh ? ", how large its weight was" : "");
 }
 
 static bool tell_site(struct search *s, const struct site *t, bool kept)

@@ -180,7 +180,9 @@ static const struct argp_option argp_options[] = {
     { "inference", KEY_INFERENCE, NULL, 0, "BatchNormalization in training mode normalises by measured statistics", 3 },
     { "epsilon", KEY_EPSILON, "X", 0, "of BatchNormalization, where the file does not tell (as its framework has it)",
       3 },
-    { "momentum", KEY_MOMENTUM, "X", 0, "of BatchNormalization, likewise", 3 },
+    { "momentum", KEY_MOMENTUM, "X", 0,
+      "of BatchNormalization, likewise; where training is short .9, or its statistics lag behind and evaluation is bad",
+      3 },
     { "threads", KEY_THREADS, "N", 0, "threads (0: one for each CPU)", 4 },
     { 0 },
 };

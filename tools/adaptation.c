@@ -51,7 +51,9 @@ static const struct argp_option options[] = {
       "of the data: unit (/255), center, standardize or none (as the metadata say)", 1 },
     { "epsilon", KEY_EPSILON, "X", 0, "of BatchNormalization, where the file does not tell (as its framework has it)",
       2 },
-    { "momentum", KEY_MOMENTUM, "X", 0, "of BatchNormalization, likewise", 2 },
+    { "momentum", KEY_MOMENTUM, "X", 0,
+      "of BatchNormalization, likewise; where training is short .9, or its statistics lag behind and evaluation is bad",
+      2 },
     { "threads", KEY_THREADS, "N", 0, "threads (0: one for each CPU)", 3 },
     { 0 },
 };
@@ -143,6 +145,8 @@ static void show_proof(const kiln_adaptation_info *i)
     say("\nBatchNormalization made again: %zu\n", i->batch_normalizations);
     say("Outputs before and after differ by %.3g at most, over %s\n", i->difference,
         i->over_data ? "the data" : "random numbers");
+    if (i->rounding > 0)
+        say("That is rounding: by %.3g where all weights of the file move by a unit in the last place\n", i->rounding);
     if (i->changed)
         say("Meant to compute something else: %s\n", i->changed);
 }

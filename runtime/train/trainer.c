@@ -127,7 +127,9 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
     }
     for (size_t k = 0; k < t->trainable; k++)
         if (t->states[k].parameter->readers > 1)
-            warn(r, NULL, "'%s' is read in %d places and trained as one: shared, or merged by an exporter",
+            warn(r, NULL,
+                 "'%s' is read in %d places and trained as one: shared, or merged by an exporter (--untie: one "
+                 "for each)",
                  t->states[k].parameter->value->name, t->states[k].parameter->readers);
     return true;
 }

@@ -328,6 +328,13 @@ typedef struct kiln_edit_options {
     size_t metadata_count;
     const char *const *metadata_keys;   /* [metadata_count] */
     const char *const *metadata_values; /* [metadata_count] in the place of what the key has; NULL takes the key away */
+    /* What the model is trained with, opened for it; may be NULL. Names of classes become metadata
+     * ("kiln.classes.OUTPUT": one in each line), and what kiln_dataset_normalize does becomes "kiln.normalize.INPUT",
+     * which kiln_dataset_normalize_for reads. The data's take the place of the model's, also where they have none. */
+    const struct kiln_dataset *data;
+    bool
+        bake; /* with `data`: the normalisation becomes nodes in front of the inputs instead, as far as they are floats,
+                  and what is given to the model from then on is what is in the files */
 } kiln_edit_options;
 
 /* A copy with these changes; weights are shared with the model. Belongs to the caller. It runs where the model did, and
@@ -510,7 +517,14 @@ typedef struct kiln_data_options {
         *targets; /* [target_count] what `loss` is for outputs of their own; the weight is not looked at */
     size_t target_count;
     bool unlabelled; /* there need not be anything to be predicted, where the format can do without (npz): for those who
-                        only measure, as kiln_adapt does; nothing can be trained with it then */
+                        only measure or predict; nothing can be trained with it then */
+    /* Of tensors: [N] real numbers from 0 on, how much each sample's loss counts (in npz the array sample_weight); NULL:
+     * all alike. */
+    const kiln_tensor *weights;
+    const char *label; /* of tables (csv): the column that is to be predicted, by its name in the header, or "first",
+                          "last" or "none". NULL: the last one, and an error where the first looks more like it */
+    bool gaps; /* NaN, infinity and missing fields are taken, for those who look at data: kiln_dataset_numbers finds
+                  them */
 } kiln_data_options;
 
 /* Opens what `spec` names, "FORMAT[:WHERE][:PART][[FROM:TO]]", such as "csv:FILE", "fashion-mnist:train[1000:2000]":
@@ -542,12 +556,18 @@ KILN_API kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **val
 /* "none", "unit", "center", "standardize"; NULL where k is not below their number. */
 KILN_API const char *kiln_normalization_name(size_t k);
 /* The same samples, normalised when a batch is made: "none", "unit" (x / 255), "center" (the mean of each feature taken
- * off), "standardize" (divided by the deviation, too). What that takes is fitted to `fitted`, which is the training set
+ * off), "standardize" (divided by the deviation, too). With ":channel" behind it the channels of an image have one mean
+ * each, and with ":whole" there is one of all numbers: "standardize:whole". What that takes is fitted to `fitted`, which is the training set
  * whatever is normalised; NULL: `data` itself. Of a model with several inputs those that are no floats get what is in
  * the file. Belongs to the caller, the samples are shared. Errors: BAD_ARGUMENT (the kind), BAD_DATA (other features),
  * NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data, const char *kind,
                                             const kiln_dataset *fitted, kiln_error *err);
+/* The same as the model was trained with, by what its metadata say (kiln_edit_options.data). Where they say nothing, and
+ * for inputs that they say nothing of, samples stay as they are. Errors: BAD_MODEL (what is no normalisation), BAD_DATA
+ * (other features), NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_normalize_for(kiln_dataset **out, const kiln_dataset *data, const kiln_model *model,
+                                                kiln_error *err);
 /* The same samples, which are images, changed at random whenever a batch to train with is made of them, as Keras'
  * ImageDataGenerator changes them and before they are normalised: `keys` is "rotation_range=10,horizontal_flip=1"
  * (kiln_table_write lists them). Ranges are Keras': shear is in degrees; a shift from 1 on is in pixels, and a whole
@@ -566,27 +586,75 @@ typedef struct kiln_dataset_info {
     int64_t count;          /* samples */
     bool header;            /* the first line of the file held names, and is no sample */
     size_t inputs, targets; /* columns */
+    bool weighted;          /* each sample has a weight, which its loss counts with */
+    const char *label;      /* what was taken for the label, where that could be something else: "the last column,
+                               'species'"; NULL */
+    bool unlabelled;        /* there is nothing to be predicted: the target holds zeros */
 } kiln_dataset_info;
 
 KILN_API const kiln_dataset_info *kiln_dataset_about(const kiln_dataset *data);
 
 typedef struct kiln_column_info {
-    const char *name;    /* NULL where it has none */
-    kiln_dtype dtype;    /* of an input as in the file; of a target int64 (classes) or float */
-    int rank;            /* of a sample */
-    const int64_t *dims; /* [rank] */
-    int64_t classes;     /* of a target; 0 where it holds numbers */
+    const char *name;               /* NULL where it has none */
+    kiln_dtype dtype;               /* of an input as in the file; of a target int64 (classes) or float */
+    int rank;                       /* of a sample */
+    const int64_t *dims;            /* [rank] */
+    int64_t classes;                /* of a target; 0 where it holds numbers */
+    const char *const *class_names; /* [classes] what labels are in the data, where they are texts or folders; NULL */
 } kiln_column_info;
 
 /* NULL where k is not below the count. */
 KILN_API const kiln_column_info *kiln_dataset_input(const kiln_dataset *data, size_t k);
 KILN_API const kiln_column_info *kiln_dataset_target(const kiln_dataset *data, size_t k);
+/* "unit", "standardize": what is done to input k when a batch is made; NULL where nothing is. */
+KILN_API const char *kiln_dataset_normalization(const kiln_dataset *data, size_t k);
+
+/* The numbers of a column; of floats those that are finite, NaN where there are none. */
+typedef struct kiln_numbers {
+    double least, most, mean, deviation;
+    int64_t finite, nan, infinite;
+    int64_t samples;   /* that have numbers which are not finite, */
+    int64_t sample[8]; /* the first of them, from 0 */
+} kiln_numbers;
+
+/* As they are in the file, of input k or, with `target`, target k. Errors: BAD_ARGUMENT, NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_numbers(const kiln_dataset *data, bool target, size_t k, kiln_numbers *out,
+                                          kiln_error *err);
+/* How often each class is there in target k: `counts` has room for its classes. Errors: BAD_ARGUMENT. */
+KILN_API kiln_status kiln_dataset_count_classes(const kiln_dataset *data, size_t k, int64_t *counts, kiln_error *err);
+/* A copy of sample i of such a column, as in the file. Belongs to the caller. Errors: BAD_ARGUMENT, NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_sample(kiln_tensor **out, const kiln_dataset *data, bool target, size_t k, int64_t i,
+                                         kiln_error *err);
+/* A batch as the model takes it, normalised: x[k] becomes a tensor for input k of those that must be given, and belongs
+ * to the caller. `samples` are [count] numbers of samples, from 0. On failure all of x are NULL. Errors: BAD_ARGUMENT,
+ * BAD_DATA (samples that do not fit the model), NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_batch(kiln_tensor **x, const kiln_dataset *data, const kiln_model *model,
+                                        const int64_t *samples, int64_t count, kiln_error *err);
+/* What sample i is called: the file that it is from, below the folder of the set. NULL where it has no name. */
+KILN_API const char *kiln_dataset_sample_name(const kiln_dataset *data, int64_t i);
 
 /* -- training -- */
 
 /* A copy of a model that learns: forward pass, loss, backward pass, optimiser and statistics are one program for each
  * batch size. Belongs to one thread at a time; the model may be freed before it. */
 typedef struct kiln_trainer kiln_trainer;
+
+/* A regulariser of all that a pattern matches, which must be something. */
+typedef struct kiln_regularizer {
+    const char *pattern; /* of parameters that train, as kiln_trainer_options.freeze */
+    /* As Keras defines and calls them: "l2:0.0001", "l1_l2:l1=0.01,l2=0.01" */
+    const char *regularizer;
+    /* Of what the model computes instead: the pattern is of values, or of nodes that make them; the penalty is the mean
+     * over the samples, as in Keras. */
+    bool activity;
+} kiln_regularizer;
+
+/* How many times the learning rate a parameter learns with that the pattern matches, as kiln_trainer_options.freeze; each
+ * must match one that trains. What an optimiser takes off by the learning rate, as decay, is as many times of that. */
+typedef struct kiln_rate_factor {
+    const char *pattern;
+    double factor; /* above 0 */
+} kiln_rate_factor;
 
 typedef struct kiln_trainer_options {
     size_t size;           /* of the struct, from _INIT */
@@ -627,11 +695,34 @@ typedef struct kiln_trainer_options {
     /* The dimension of outputs that holds the classes, from the end where below 0: 1 for PyTorch's [N, C, H, W]. 0: the
      * one that a Softmax goes along, or that the labels of `data` leave open, else the last. */
     int class_axis;
+    /* Of the learning rate: "cosine_decay:decay_steps=1000", as Keras defines them; begins with the optimiser's. It is
+     * computed in float, as in Keras. NULL: the rate stays as it is. */
+    const char *schedule;
+    /* [regularizer_count] what is added to the loss, in training and when it is measured, as in Keras; of the losses of
+     * targets it is no part. */
+    const kiln_regularizer *regularizers;
+    size_t regularizer_count;
+    /* [rate_factor_count] of several whose patterns match a parameter the last counts */
+    const kiln_rate_factor *rate_factors;
+    size_t rate_factor_count;
+    /* [exclude_from_weight_decay_count] as `freeze`: what the optimiser's weight_decay leaves alone */
+    const char *const *exclude_from_weight_decay;
+    size_t exclude_from_weight_decay_count;
+    /* [metric_count] what is measured beside the loss, as Keras calls it (`kiln train --help` lists them, with their
+     * options): "auc:curve=PR", "top_k_categorical_accuracy:k=3", or a loss, but for those
+     * of whole batches and of sequences. Of
+     * each output that learns, or of one: "OUTPUT=NAME". metric_count 0: accuracy, where the labels are classes. */
+    const char *const *metrics;
+    size_t metric_count;
+    /* How much rows of a class count in training, as Keras' class_weight: "0=1,3=2.5", others 1, or "balanced": each
+     * class of `data` as much as any other. Of a trainer with one target. NULL: all alike. */
+    const char *class_weight;
+    bool weighted; /* batches come with weights of samples (kiln_trainer_step_weighted), as `data` that have some do */
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
 typedef struct kiln_score {
-    double loss;     /* the mean over the batch; of several targets their sum */
+    double loss;     /* the mean over the batch; of several targets their sum; with what regularizers add */
     int64_t correct; /* of `rows`: the largest output is the label's, or both are on the same side of 0.5 */
     int64_t rows;    /* samples; more where the output has more than two dimensions */
 } kiln_score;        /* of several targets `correct` and `rows` are the first's */
@@ -659,6 +750,12 @@ KILN_API kiln_status kiln_trainer_step_all(kiln_trainer *trainer, const kiln_ten
 /* Both in inference form, changing nothing. */
 KILN_API kiln_status kiln_trainer_score_all(kiln_trainer *trainer, const kiln_tensor *const *x,
                                             const kiln_tensor *const *y, kiln_score *score, kiln_error *err);
+/* A step, or with `learn` false a score, of a trainer with options.weighted: `weights` is float [samples], how much each
+ * counts, from 0 on; NULL: all count 1. The loss is the sum of what samples cost times that, divided by how many there
+ * are, as in Keras; what is counted of them is not weighed. */
+KILN_API kiln_status kiln_trainer_step_weighted(kiln_trainer *trainer, bool learn, const kiln_tensor *const *x,
+                                                const kiln_tensor *const *y, const kiln_tensor *weights,
+                                                kiln_score *score, kiln_error *err);
 KILN_API kiln_status kiln_trainer_score(kiln_trainer *trainer, const kiln_tensor *x, const kiln_tensor *y,
                                         kiln_score *score, kiln_error *err);
 /* What the latest step or score gave for target k, its loss without its weight. False where k is not below the count. */
@@ -669,9 +766,14 @@ KILN_API kiln_status kiln_trainer_predict(kiln_trainer *trainer, const kiln_tens
 KILN_API kiln_status kiln_trainer_predict_all(kiln_trainer *trainer, const kiln_tensor *const *x, kiln_error *err);
 /* Output k of the latest kiln_trainer_predict; belongs to the trainer, until its next call. NULL where there is none. */
 KILN_API const kiln_tensor *kiln_trainer_output(const kiln_trainer *trainer, size_t k);
-/* From 0 to 1e30, and not so small that it is 0 as a float; from the next step on. Errors: BAD_ARGUMENT. */
+/* From 0 to 1e30, and not so small that it is 0 as a float; from the next step on. Errors: BAD_ARGUMENT, also where there
+ * is a schedule, as in Keras. */
 KILN_API kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, kiln_error *err);
+/* That the next step takes. */
 KILN_API double kiln_trainer_learning_rate(const kiln_trainer *trainer);
+/* After the last step: parameters become their moving averages, where the optimiser was asked for such (use_ema=1);
+ * kiln_trainer_fit does so when it ends. Errors: BAD_ARGUMENT. */
+KILN_API kiln_status kiln_trainer_finalize(kiln_trainer *trainer, kiln_error *err);
 /* A copy, for the caller, of what a parameter has: its value (`what` is NULL or "value"), its gradient in the latest
  * step ("gradient", with options.keep_gradients), or what the optimiser keeps for it ("momentum", "velocity" ...: a
  * wrong one is answered with those that there are): float, or double where the parameter is. Errors: BAD_ARGUMENT,
@@ -704,6 +806,8 @@ KILN_API const char *kiln_trainer_loss(const kiln_trainer *trainer, size_t k);
 KILN_API double kiln_trainer_weight(const kiln_trainer *trainer, size_t k);
 /* What its labels in a batch must be, under the output's name; the first dimension is KILN_ANY. NULL likewise. */
 KILN_API const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer, size_t k);
+/* How many classes target k's output tells apart; 0 where it is compared with numbers, or k is not below the count. */
+KILN_API int64_t kiln_trainer_classes(const kiln_trainer *trainer, size_t k);
 KILN_API size_t kiln_trainer_input_count(const kiln_trainer *trainer);
 /* What a batch must be for input k; the first dimension is KILN_ANY. NULL where k is not below the count. */
 KILN_API const kiln_value_info *kiln_trainer_input(const kiln_trainer *trainer, size_t k);
@@ -757,8 +861,8 @@ KILN_API kiln_status kiln_trainer_times(const kiln_trainer *trainer, bool by_nod
  * losses, then each one's loss and metrics. A measure is asked for by its name, with "val_" before it for the
  * validation set. */
 KILN_API size_t kiln_trainer_measure_count(const kiln_trainer *trainer);
-/* "loss", "accuracy"; of several targets with the output's name before it, as Keras has it: "age_loss". NULL where k is
- * not below the count. */
+/* "loss", "accuracy", or as a metric was asked for, the second of one name "auc_1"; of several targets with the
+ * output's name before it, as Keras has it: "age_loss". NULL where k is not below the count. */
 KILN_API const char *kiln_trainer_measure_name(const kiln_trainer *trainer, size_t k);
 
 typedef struct kiln_fit_step {
@@ -773,6 +877,7 @@ typedef struct kiln_epoch {
     const double *train, *validation; /* by measure; NaN for what says nothing, or was not measured */
     double seconds;                   /* of training and validation */
     bool best;                        /* by options.best; true where that is NULL */
+    double learning_rate; /* when its steps were done, as Keras logs it: of a schedule, that of the next step */
 } kiln_epoch;
 
 typedef struct kiln_fit_options {
@@ -809,6 +914,9 @@ typedef struct kiln_fit_options {
      * how many epochs and steps that are. As `step`. */
     bool (*past)(void *user, const kiln_epoch *epoch);
     bool (*start)(void *user, int64_t epochs, int64_t steps);
+    /* "val_loss", "val_loss:factor=0.5,patience=3": the learning rate becomes less where the measure no longer improves
+     * (Keras' ReduceLROnPlateau, with its options). NULL: it stays; an error where there is a schedule. */
+    const char *reduce_on_plateau;
 } kiln_fit_options;
 
 /* Trains as Keras' fit does (https://keras.io/api/models/model_training_apis/). *ran, which may be NULL, is how many
@@ -821,6 +929,12 @@ KILN_API kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset 
  * Errors: as above. */
 KILN_API kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *data, int64_t batch,
                                            double *values, kiln_error *err);
+/* The same, and the confusion matrix of target k: int64 [classes, classes], how many rows of the class that the first
+ * dimension says are taken for that which the second says. A single output tells two classes apart. *out belongs to the
+ * caller; `values` may be NULL. Errors: as above, BAD_ARGUMENT (target k is compared with numbers), UNSUPPORTED (more
+ * than 16384 classes). */
+KILN_API kiln_status kiln_trainer_confusion(kiln_tensor **out, kiln_trainer *trainer, const kiln_dataset *data,
+                                            int64_t batch, size_t k, double *values, kiln_error *err);
 
 /* -- adapting files to training -- */
 
@@ -889,9 +1003,12 @@ typedef struct kiln_adaptation_info {
     size_t findings;
     size_t batch_normalizations; /* layers that were made again */
     double difference;   /* between outputs before and after: the largest, in units of the larger of 1 and the output's
-                          largest value. It is at most 1e-5, of networks in float16 0.0078, in bfloat16 0.0625 */
+                          largest value. It is at most 1e-5, of networks in float16 0.0078, in bfloat16 0.0625, or
+                          2 * rounding */
     bool over_data;      /* that was taken over options.data, else over random numbers */
     const char *changed; /* what is meant to compute something else; NULL where nothing is. The proof goes to there */
+    double rounding; /* where the difference is above 1e-5: between outputs of the model and of one whose weights are
+                            all a unit in the last place away; else 0 */
 } kiln_adaptation_info;
 
 /* *out is the adapted model, with what was decided in its metadata ("kiln.role.NAME", "kiln.layer.NAME",
@@ -932,6 +1049,8 @@ typedef struct kiln_layer { /* a node, but for Constant */
     int depth;                /* of subgraphs: those of a node follow it */
     const char *type;         /* of the first output: "float[N,26,26,32]", a dimension that nothing tells is "?" */
     int64_t trainable, fixed; /* elements of the parameters that it is the first to read */
+    size_t inputs, outputs;   /* values that it reads and makes, by name; "": one that is left out */
+    const char *const *input, *const *output; /* [inputs] and [outputs] */
 } kiln_layer;
 
 KILN_API size_t kiln_summary_layer_count(const kiln_summary *summary);
@@ -981,7 +1100,10 @@ typedef enum kiln_table {
     KILN_LOSSES = 2,
     KILN_METRICS = 3,
     KILN_OPTIMIZERS = 4,
-    KILN_AUGMENTATION = 5 /* the options of kiln_dataset_augment */
+    KILN_SCHEDULES = 5,
+    KILN_PLATEAU = 6, /* of one row: what kiln_fit_options.reduce_on_plateau takes */
+    KILN_REGULARIZERS = 7,
+    KILN_AUGMENTATION = 8 /* the options of kiln_dataset_augment */
 } kiln_table;
 
 /* What may be written where one is asked for: "adam, rmsprop or sgd"; with `help` each in a line, its options in lines
@@ -993,12 +1115,12 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 /* clang-format off */
 #define KILN_ADAPT_OPTIONS_INIT   { sizeof(kiln_adapt_options), NULL, 0.0, 0, 0.0, 0.0, KILN_FOLDED_NAMED, 0, NULL, NULL, false, false, 0, NULL, 0, NULL, false }
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
-#define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL }
-#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false }
-#define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL }
+#define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL, NULL, false }
+#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false, NULL, NULL, false }
+#define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0 }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, false }
 /* clang-format on */
 
 #ifdef __cplusplus

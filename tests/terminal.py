@@ -1,13 +1,16 @@
 """What the command prints of a hostile file cannot be obeyed by a terminal, and what it writes for programs stays well formed.
 Usage: terminal.py KILN. Prints a PASS or FAIL line for each test."""
 
+import fcntl
 import json
 import os
 import pty
 import re
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import unicodedata
 import xml.etree.ElementTree
 from pathlib import Path
@@ -99,9 +102,10 @@ def piped(*words):
     return done.returncode, done.stdout, done.stderr
 
 
-def on_terminal(*words):
+def on_terminal(*words, columns=80):
     """What the command prints where its output is a terminal, which makes \\r\\n of \\n."""
     parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen([KILN, *words], stdout=child, stderr=child, stdin=subprocess.DEVNULL)
     os.close(child)
     printed = b""
@@ -194,6 +198,28 @@ def well_formed():
     return None
 
 
+def progress():
+    """The line that is drawn while an epoch runs stays on its line, and says what matters most where there is little room."""
+    y = np.arange(2000) % 10
+    np.savez("images.npz", x=(y[:, None] * np.ones((1, 784)) / 10).astype(np.float32).reshape(-1, 1, 28, 28), y=y)
+    words = ["train", harness.MODELS / "mnist_mlp/bn_before.onnxtxt", "--data", "npz:images.npz", "--batch", "10", "--threads", "1", "--output", "p.onnx"]
+    for columns, says in (
+        (20, r"epoch 1/1.*"),
+        (40, r"epoch 1/1  \d+/2000  loss \d\.\d{4}"),
+        (80, r"epoch 1/1(?: \[[=> ]{8,}\])?  \d+/2000  [\d.e+]+ ms/step  \d+ s left  loss \d\.\d{4}  accuracy \d\.\d{4}"),
+        (200, r"epoch 1/1 \[[=> ]{32}\]  \d+/2000  [\d.e+]+ ms/step  \d+ s left  loss \d\.\d{4}  accuracy \d\.\d{4}"),
+    ):
+        code, shown = on_terminal(*map(str, words), columns=columns)
+        drawn = [line.removesuffix("\x1b[K") for line in re.split("[\r\n]", shown.decode()) if line.startswith("epoch") and line.endswith("\x1b[K")]
+        if code or not drawn:
+            return f"{columns} columns: ended with {code}, drew {len(drawn)} lines"
+        if max(map(len, drawn)) >= columns:
+            return f"{columns} columns: {max(drawn, key=len)}"
+        if not any(re.fullmatch(says, line) for line in drawn):
+            return f"{columns} columns: {drawn[-1]}"
+    return None
+
+
 with tempfile.TemporaryDirectory() as scratch:
     os.chdir(scratch)
     for name, make in (("m", network), ("broken", broken), ("parameters", parameters)):
@@ -209,4 +235,5 @@ with tempfile.TemporaryDirectory() as scratch:
         attempt(f"shown.{name}", verb, words)
     attempt("text", text)
     attempt("well-formed", well_formed)
+    attempt("progress", progress)
 sys.exit(harness.failures > 0)

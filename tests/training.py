@@ -2,11 +2,14 @@
 Prints a PASS or FAIL line for each test."""
 
 import csv
+import json
 import os
 import re
 import shutil
+import struct
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +139,114 @@ def logs():
     return None if Path("two.svg").read_text().count("<path fill") == 2 * len(measured) else "the figure of two runs has not twice as many curves"
 
 
+def json_lines():
+    """The same history as lines of JSON: what CSV leaves empty is null, names are as they are."""
+    x, y = samples((4,), 3)
+    text = '<ir_version: 8, opset_import: ["": 17]> g (float[N, 4] x) => (float[N, 1] "a\\\\b\\"", float[N, 1] c) <float[4, 1] w = {1, 2, 3, 4}> { "a\\\\b\\"" = MatMul (x, w) c = Neg ("a\\\\b\\"") }'
+    Path("m.onnxtxt").write_text(text)
+    name = onnx.parser.parse_model(text).graph.output[0].name
+    np.savez("d.npz", **{"x": x, name: y[:, None] * 1.0, "c": y[:, None] * 1.0})
+    words = ["train", "m.onnxtxt", "--data", "npz:d.npz", "--loss", "mean_squared_error", "--epochs", 3, "--validation-split", 0.3, "--validation-freq", 2, "--output", "m.onnx"]
+    for history in "h.csv", "h.jsonl":
+        kiln(*words, "--history", history)
+    table, objects = rows("h.csv"), [json.loads(line) for line in Path("h.jsonl").read_text().splitlines()]
+    if len(objects) != 3 or list(objects[0]) != list(table[0]) or f"{name}_loss" not in objects[0] or objects[0]["val_loss"] is not None:
+        return f"{objects[0]} stands for {table[0]}"
+    wrong = [(k, r[k], o[k]) for r, o in zip(table, objects) for k in r if k != "seconds" and (o[k] is not None if r[k] == "" else float(r[k]) != o[k])]
+    kiln(*words[:-1], "none.onnx", "--epochs", 0, "--history", "none.jsonl")
+    if Path("none.jsonl").read_bytes():
+        return "there are lines of no epoch"
+    return f"{wrong}" if wrong else None
+
+
+def pixels_of(path):
+    """Of a PNG of eight bits and no interlacing (https://www.w3.org/TR/png-3/): [height, width, channels]."""
+    data, at, body = Path(path).read_bytes(), 8, b""
+    while at < len(data):
+        size, kind = struct.unpack(">I4s", data[at : at + 8])
+        if kind == b"IHDR":
+            width, height, depth, color = struct.unpack(">IIBB", data[at + 8 : at + 18])
+        body += data[at + 8 : at + 8 + size] if kind == b"IDAT" else b""
+        at += size + 12
+    n = {2: 3, 6: 4}[color] if depth == 8 else 0
+    lines = np.frombuffer(zlib.decompress(body), np.uint8).reshape(height, 1 + width * n)
+    out = np.zeros((height + 1, width + 1, n), int)
+    for y, line in enumerate(lines):
+        for x, pixel in enumerate(line[1:].reshape(width, n).astype(int)):
+            a, b, c = out[y + 1, x], out[y, x + 1], out[y, x]
+            p = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
+            paeth = np.where((p[0] <= p[1]) & (p[0] <= p[2]), a, np.where(p[1] <= p[2], b, c))
+            out[y + 1, x + 1] = pixel + (0, a, b, (a + b) // 2, paeth)[line[0]] & 255
+    return out[1:, 1:]
+
+
+def pictures():
+    """A figure as PNG has the curves that the one as SVG has, where it has them."""
+    Path("h.csv").write_text("epoch,loss,accuracy,val_loss,val_accuracy,seconds\n1,4,,2,,1\n2,3,,3,,1\n3,2,,4,,1\n")
+    for form in "svg", "png":
+        kiln("figure", "--output", f"f.{form}", "a=h.csv")
+    svg, png = Path("f.svg").read_text(), pixels_of("f.png")
+    size = re.search(r'width="(\d+)" height="(\d+)"', svg)
+    if png.shape[:2] != (2 * int(size[2]), 2 * int(size[1])):
+        return f"the PNG has {png.shape[1]} x {png.shape[0]} pixels"
+    if (png[0, 0] != 255).any():
+        return "the background is not white"
+    blue = (png == np.array([0x00, 0x72, 0xB2])).all(axis=2)
+    for x, y in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', svg):
+        if not blue[round(2 * float(y)), round(2 * float(x)) - 1]:
+            return f"there is no dot at {x}, {y}"
+    dark = (png < 64).all(axis=2)
+    texts = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"([^>]*)>([^<]+)', svg)
+    if len(texts) < 10:
+        return f"the texts are {texts}"
+    for x, y, how, text in texts:  # where nothing else is
+        x, y = round(2 * float(x)), round(2 * float(y))
+        columns = np.flatnonzero(dark[y - 18 : y, max(0, x - 100) : x + (8 if "end" in how else 100)].any(axis=0)) + max(0, x - 100)
+        at = ("no place", -1) if not len(columns) else ("the middle", columns[[0, -1]].mean()) if "middle" in how else ("the end", columns[-1]) if "end" in how else ("the start", columns[0])
+        if abs(at[1] - x) > 5:
+            return f"'{text}' has {at[0]} at {at[1]}, must be at {x}"
+    return None
+
+
+def learning_rate():
+    """Of a parabola it is known where descent diverges. Nothing is written but the figure."""
+    np.savez("d.npz", x=np.ones((640, 1), np.float32), y=np.full((640, 1), 5.0))
+    Path("m.onnxtxt").write_text('<ir_version: 8, opset_import: ["": 17]> g (float[N, 1] x) => (float[N, 1] y) <float[1, 1] w = {0}> { y = MatMul (x, w) }')
+    words = ["train", "m.onnxtxt", "--data", "npz:d.npz", "--loss", "mean_squared_error", "--optimizer", "sgd", "--batch", 10]
+    before = {*os.listdir(), "f.svg"}
+    said = kiln(*words, "--find-learning-rate", "1e-4:100", "--figure", "f.svg")  # (w - 5)^2: more than 1 makes it worse
+    if set(os.listdir()) != before:
+        return f"there are {os.listdir()}"
+    table = [(float(a), float(b)) for a, b in re.findall(r"^(\d\.\d\de[-+]\d\d) +([\d.]+)$", said, re.M)]
+    diverged, (suggested, fall) = (float(re.search(r"^diverged +at (\S+)$", said, re.M)[1]),
+                                   map(float, re.search(r"learning_rate=(\S+): .* by (\S+) for 10 times", said).groups()))  # fmt: skip
+    if not 15 < len(table) < 23 or table[0][0] != 1e-4 or abs(table[0][1] - 25) > 0.5 or not 1 < diverged < 10:
+        return f"says {said}"
+    # What the steps do: w goes to 5 by 2 * rate of what is left; the rate rises by 10 ** (6 / 63).
+    rates, left = 1e-4 * 10 ** (np.arange(64) * 6 / 63), [25.0]
+    for rate in rates[:-1]:
+        left.append(left[-1] * (1 - 2 * rate) ** 2)
+    steepest = rates[np.argmin(np.gradient(np.array(left)[rates < 0.5]))]
+    if not 0.5 < suggested / steepest < 2 or not 10 < fall < 40:
+        return f"suggests {suggested}, the losses fall fastest at {steepest}; {said}"
+    svg = Path("f.svg").read_text()
+    if svg.count("<path fill") != 2 or ">learning rate<" not in svg or ">1e-2<" not in svg or f"> {suggested:.2g}<" not in svg:
+        return "the figure has not both curves over the rate"
+    if max(float(x) for x in re.findall(r'<text x="([\d.]+)"', svg)) > float(re.search(r'width="(\d+)"', svg)[1]):
+        return "a text is outside of the figure"
+    if kiln(*words, "--find-learning-rate", "1e-4:100", "--quiet").splitlines()[-1] != said.splitlines()[-1]:
+        return "--quiet suggests something else"
+    said = kiln(*words, "--find-learning-rate", "1e-9:1e-7")
+    if "suggested  nothing" not in said or "diverged" in said:
+        return f"says {said}"
+    said = kiln(*words, "--find-learning-rate", "1e-4:1e-2")
+    if "the end: with a greater one it may fall faster" not in said:
+        return f"says {said}"
+    np.savez("d.npz", x=np.ones((640, 1), np.float32), y=np.full((640, 1), 1e18))
+    said = kiln(*words, "--find-learning-rate", "1e-20:1e20", "--steps-per-epoch", 21)  # from one step to the next the loss is infinite
+    return None if "diverged   at 1e+02" in said and "kiln:" not in said and set(os.listdir()) == before else f"says {said}"
+
+
 def frozen():
     x, y = samples((1, 28, 28), 10)
     np.savez("data.npz", x=x, y=y)
@@ -145,6 +256,22 @@ def frozen():
     same = {n for n in a if a[n] == b[n]}
     want = {n for n in a if n.startswith(("conv", "bn1."))}
     return None if same == want else f"{sorted(same ^ want)} should not"
+
+
+def decayed():
+    """By a rate that leaves nothing of what decays; what a pattern names learns as without decay."""
+    x, y = samples((1, 28, 28), 10)
+    np.savez("data.npz", x=x[:8], y=y[:8])
+    kiln("init", MODELS / "mnist_mlp/leaky.onnxtxt", "--output", "a.onnx")
+    train = "train", "a.onnx", "--data", "npz:data.npz", "--batch", 8, "--no-shuffle", "--optimizer"
+    kiln(*train, "sgd:learning_rate=0.5", "--output", "b.onnx")
+    kiln(*train, "sgd:learning_rate=0.5,weight_decay=2", "--exclude-from-weight-decay", "*.bias", "--output", "c.onnx")
+    a, b, c = ({i.name: onnx.numpy_helper.to_array(i) for i in onnx.load(f).graph.initializer} for f in ("a.onnx", "b.onnx", "c.onnx"))
+    for name in b:
+        want = b[name] if name.endswith(".bias") else b[name] - a[name]
+        if np.abs(c[name] - want).max() > 1e-6:
+            return f"{name} differs by {np.abs(c[name] - want).max()}"
+    return None
 
 
 def pixels():
@@ -286,8 +413,10 @@ def mistakes():
     for words, code, says in (
         (["--optimizer", "adam:lr=0.1"], 2, "has no option 'lr'"),
         (["--optimizer", "sgd:learning_rate=nan"], 2, "'learning_rate' is nan"),
-        (["--loss", "hinge"], 2, "loss 'hinge' is unknown"),
+        (["--loss", "beauty"], 2, "loss 'beauty' is unknown"),
         (["--freeze", "conv*"], 2, "names no trainable parameter"),
+        (["--exclude-from-weight-decay", "conv*", "--optimizer", "adamw"], 2, "names no trainable parameter"),
+        (["--optimizer", "adam:clipnorm=1,clipvalue=1"], 2, "'clipnorm', 'clipvalue' and 'global_clipnorm' are given, must be one of them"),
         (["--save-best", "val_loss"], 2, "needs validation data"),
         (["--save-best", "beauty"], 2, "metric 'beauty' is unknown, must be loss, accuracy, with val_ before it or without"),
         (["--early-stop", "beauty:3"], 2, "metric 'beauty' is unknown"),
@@ -310,8 +439,10 @@ def mistakes():
         said = kiln("train", model, "--output", "never.onnx", *epochs, *words, code=code)
         if says not in said:
             return f"{words}: says {said.strip()}"
-        if Path("never.onnx").exists():
+        kept = "never.onnx holds the model of epoch " in said  # of one that ended before the mistake showed
+        if Path("never.onnx").exists() != kept:
             return f"{words}: wrote a model"
+        Path("never.onnx").unlink(missing_ok=True)
     return None
 
 
@@ -394,6 +525,6 @@ with tempfile.TemporaryDirectory() as scratch:
         attempt(f"network.{text.parent.name}.{text.stem}", every_network, text)
     for folder in sorted(p.parent for p in MODELS.glob("*/keras.onnx")):
         attempt(f"keras-export.{folder.name}", keras_export, folder)
-    for test in (threads_and_seeds, augmented, logs, frozen, pixels, several, many_outputs, regression, mistakes, over_inputs, two_outputs):
+    for test in (threads_and_seeds, augmented, logs, json_lines, pictures, learning_rate, frozen, decayed, pixels, several, many_outputs, regression, mistakes, over_inputs, two_outputs):
         attempt(test.__name__, test)
 sys.exit(harness.failures > 0)

@@ -47,10 +47,13 @@ static const struct argp_option options[] = {
     { "calibrate", KEY_CALIBRATE, "SPEC", 0,
       "data as the network is used on: running statistics that the file does not have are measured on them", 1 },
     { "limit", KEY_LIMIT, "N", 0, "of the data: only the first N samples", 1 },
-    { "normalize", KEY_NORMALIZE, "KIND", 0, "of the data: unit (/255), center, standardize", 1 },
+    { "normalize", KEY_NORMALIZE, "KIND", 0,
+      "of the data: unit (/255), center, standardize or none (as the metadata say)", 1 },
     { "epsilon", KEY_EPSILON, "X", 0, "of BatchNormalization, where the file does not tell (as its framework has it)",
       2 },
-    { "momentum", KEY_MOMENTUM, "X", 0, "of BatchNormalization, likewise", 2 },
+    { "momentum", KEY_MOMENTUM, "X", 0,
+      "of BatchNormalization, likewise; where training is short .9, or its statistics lag behind and evaluation is bad",
+      2 },
     { "threads", KEY_THREADS, "N", 0, "threads (0: one for each CPU)", 3 },
     { 0 },
 };
@@ -142,6 +145,8 @@ static void show_proof(const kiln_adaptation_info *i)
     say("\nBatchNormalization made again: %zu\n", i->batch_normalizations);
     say("Outputs before and after differ by %.3g at most, over %s\n", i->difference,
         i->over_data ? "the data" : "random numbers");
+    if (i->rounding > 0)
+        say("That is rounding: by %.3g where all weights of the file move by a unit in the last place\n", i->rounding);
     if (i->changed)
         say("Meant to compute something else: %s\n", i->changed);
 }
@@ -186,24 +191,49 @@ void adapt_hint(struct command *c, const kiln_model *m)
 
 /* -- adapting -- */
 
+/* A copy that does not know what the classes of its old head are called; labels are others. */
+static bool without_classes(struct command *c, kiln_model **out, const kiln_model *m)
+{
+    static const char prefix[] = "kiln.classes.";
+    kiln_edit_options o = KILN_EDIT_OPTIONS_INIT;
+    const char **keys = calloc(kiln_model_metadata_count(m) + 1, sizeof *keys), *key, *value;
+    const char **nothing = calloc(kiln_model_metadata_count(m) + 1, sizeof *nothing);
+    bool ok = keys && nothing;
+
+    for (size_t k = 0; ok && kiln_model_metadata(m, k, &key, &value); k++)
+        if (strncmp(key, prefix, strlen(prefix)) == 0)
+            keys[o.metadata_count++] = key;
+    o.metadata_keys = keys;
+    o.metadata_values = nothing;
+    ok = ok ? kiln_model_edit(out, m, &o, &c->err) == KILN_OK : command_no_memory(c);
+    free(keys);
+    free(nothing);
+    return ok;
+}
+
 static bool open_data(struct command *c, kiln_dataset **out, const kiln_model *m, const struct adapt_request *q)
 {
     kiln_data_options o = KILN_DATA_OPTIONS_INIT;
-    kiln_dataset *data;
+    kiln_dataset *data = NULL;
+    kiln_model *other = NULL;
     bool ok;
 
     *out = NULL;
     if (!q->data)
         return true;
+    if ((q->options.classes || q->head) && !without_classes(c, &other, m))
+        return false;
     o.context = c->context;
     o.seconds = c->limits.seconds;
     o.limit = q->limit;
-    o.model = m;
+    o.model = other ? other : m;
     o.unlabelled = true;
-    if (kiln_dataset_open(&data, q->data, &o, &c->err) != KILN_OK)
-        return false;
-    ok = kiln_dataset_normalize(out, data, q->normalize ? q->normalize : "none", NULL, &c->err) == KILN_OK;
+    ok = kiln_dataset_open(&data, q->data, &o, &c->err) == KILN_OK;
+    if (ok)
+        ok = (q->normalize ? kiln_dataset_normalize(out, data, q->normalize, NULL, &c->err)
+                           : kiln_dataset_normalize_for(out, data, m, &c->err)) == KILN_OK;
     kiln_dataset_free(data);
+    kiln_model_free(other);
     return ok;
 }
 

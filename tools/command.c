@@ -30,7 +30,7 @@ void tell_each(void *user, kiln_status code, const char *where, const char *mess
         tell_line("warning: ", t->file, where, message);
         return;
     }
-    if (code == KILN_STOPPED) /* by a callback of ours, which knows why */
+    if (t->held || code == KILN_STOPPED) /* by a callback of ours, which knows why */
         return;
     for (int k = 0; k < t->told; k++)
         if (strncmp(t->message[k], message, sizeof t->message[k] - 1) == 0)

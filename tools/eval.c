@@ -1,22 +1,31 @@
-/* kiln eval: loss and accuracy of a model on a data set. */
+/* kiln eval: loss and metrics of a model on a data set. */
+#include "classes.h"
 #include "learn.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct options {
     struct learn_options learn;
     int64_t batch;
+    bool confusion;
+    const char *json; /* NULL: none */
 };
 
-enum { KEY_LIMIT = 256, KEY_NORMALIZE, KEY_FIT, KEY_EXACT };
+enum { KEY_LIMIT = 256, KEY_NORMALIZE, KEY_FIT, KEY_EXACT, KEY_CONFUSION, KEY_JSON };
 
 static const struct argp_option argp_options[] = {
     { "data", 'd', "SPEC", 0, "as for `kiln train`; where the data have parts, the test part unless :train is said",
       0 },
     { "batch", 'b', "N", 0, "samples at a time (256)", 0 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 0 },
+    LABEL_OPTION(0),
     TARGET_OPTIONS(0, "as for `kiln train` (guessed from the output)"),
-    { "normalize", KEY_NORMALIZE, "KIND", 0, "as the model was trained: unit, center, standardize", 0 },
+    { "confusion", KEY_CONFUSION, NULL, 0, "what classes are taken for, and precision, recall and F1 of each", 0 },
+    { "json", KEY_JSON, "FILE", 0, "all of it for programs, the classes, too; - is standard output, without the text",
+      0 },
+    { "normalize", KEY_NORMALIZE, "KIND", 0,
+      "unit, center, standardize or none (as the model was trained, where its metadata say)", 0 },
     { "fit", KEY_FIT, "SPEC", 0, "what center and standardize are fitted to (the data evaluated)", 0 },
     { "threads", 't', "N", 0, "(one for each CPU)", 0 },
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
@@ -46,6 +55,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_FIT:
         o->learn.fit_to = arg;
         return 0;
+    case KEY_CONFUSION:
+        o->confusion = true;
+        return 0;
+    case KEY_JSON:
+        o->json = arg;
+        return 0;
     case 't':
         o->learn.threads = (int)option_number(state, "threads", arg, 0, 1024);
         return 0;
@@ -64,37 +79,164 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* -- what is told -- */
+
+struct results {
+    double *values;         /* by measure */
+    kiln_tensor **matrices; /* by target; NULL where there are no classes */
+    size_t targets;
+};
+
+static int64_t samples_of(const struct learn *l)
+{
+    const int64_t only = kiln_trainer_batch(l->trainer), count = kiln_dataset_about(l->train)->count;
+
+    return only ? count / only * only : count;
+}
+
 static void print(const struct learn *l, const double *values)
 {
-    const kiln_dataset_info *data = kiln_dataset_about(l->train);
-    const int64_t only = kiln_trainer_batch(l->trainer);
-
     learn_say_losses(l, "loss function ");
-    say("samples %lld%s\n", (long long)(only ? data->count / only * only : data->count),
-        data->header ? " below a header" : "");
+    if (l->normalized)
+        data_say_normalization(l->train, "normalized ");
+    say("samples %lld%s", (long long)samples_of(l), kiln_dataset_about(l->train)->header ? " below a header" : "");
+    data_say_label(l->train);
+    say("\n");
     say("%s %.9g\n", kiln_trainer_measure_name(l->trainer, 0), values[0]);
     for (size_t m = 1; m < kiln_trainer_measure_count(l->trainer); m++)
         if (!isnan(values[m]))
             say("%s %.6f\n", kiln_trainer_measure_name(l->trainer, m), values[m]);
 }
 
-static bool evaluate(struct learn *l, int64_t batch)
+/* Where the data name all of them. */
+static const char *const *names_of(const struct learn *l, size_t target, int64_t count)
 {
-    double *values = calloc(kiln_trainer_measure_count(l->trainer), sizeof *values);
+    const char *output = kiln_trainer_labels(l->trainer, target)->name;
+    const size_t columns = kiln_dataset_about(l->train)->targets;
+
+    for (size_t k = 0; k < columns; k++) {
+        const kiln_column_info *c = kiln_dataset_target(l->train, k);
+
+        if ((!c->name || strcmp(c->name, output) == 0) && c->classes >= count)
+            return c->class_names;
+    }
+    return NULL;
+}
+
+static struct classes classes_of(const struct learn *l, const struct results *r, size_t k)
+{
+    const int64_t count = *kiln_tensor_dims(r->matrices[k]);
+
+    return (struct classes){ r->targets > 1 ? kiln_trainer_labels(l->trainer, k)->name : NULL, count,
+                             kiln_tensor_data(r->matrices[k]), names_of(l, k, count) };
+}
+
+static void put_measures(const struct learn *l, const struct results *r, struct page *out)
+{
+    for (size_t m = 0; m < kiln_trainer_measure_count(l->trainer); m++) {
+        page_printf(out, "%s\n    ", m ? "," : "");
+        json_text(out, kiln_trainer_measure_name(l->trainer, m));
+        if (isfinite(r->values[m]))
+            page_printf(out, ": %.17g", r->values[m]);
+        else
+            page_printf(out, ": null");
+    }
+}
+
+static bool write_json(struct learn *l, const struct results *r, const struct options *o)
+{
+    struct page out = { .command = &l->command };
+    bool first = true;
+
+    page_printf(&out, "{\n  \"model\": ");
+    json_text(&out, o->learn.model);
+    page_printf(&out, ",\n  \"data\": ");
+    json_text(&out, o->learn.data);
+    page_printf(&out, ",\n  \"samples\": %lld,\n  \"measures\": {", (long long)samples_of(l));
+    put_measures(l, r, &out);
+    page_printf(&out, "\n  },\n  \"confusion\": [");
+    for (size_t k = 0; k < r->targets; k++)
+        if (r->matrices[k]) {
+            const struct classes c = classes_of(l, r, k);
+
+            page_printf(&out, "%s\n    {", first ? "" : ",");
+            classes_json(&c, &out);
+            page_printf(&out, "}");
+            first = false;
+        }
+    page_printf(&out, "]\n}\n");
+    return strcmp(o->json, "-") == 0 ? page_show(&out, &l->command) : page_save(&out, o->json, &l->command);
+}
+
+/* -- measuring -- */
+
+/* The matrix of each target that has classes; the first one comes with the measures. */
+static bool count_classes(struct learn *l, int64_t batch, struct results *r)
+{
+    double *values = r->values;
+
+    for (size_t k = 0; k < r->targets; k++) {
+        if (!kiln_trainer_classes(l->trainer, k))
+            continue;
+        if (kiln_trainer_confusion(&r->matrices[k], l->trainer, l->train, batch, k, values, &l->command.err) != KILN_OK)
+            return false;
+        values = NULL;
+    }
+    return !values || kiln_trainer_evaluate(l->trainer, l->train, batch, values, &l->command.err) == KILN_OK;
+}
+
+static bool tell(struct learn *l, const struct results *r, const struct options *o)
+{
+    if (!o->json || strcmp(o->json, "-") != 0) {
+        print(l, r->values);
+        for (size_t k = 0; o->confusion && k < r->targets; k++)
+            if (r->matrices[k]) {
+                const struct classes c = classes_of(l, r, k);
+
+                classes_say(&c);
+            }
+    }
+    return !o->json || write_json(l, r, o);
+}
+
+static bool has_classes(struct learn *l)
+{
+    for (size_t k = 0; k < kiln_trainer_target_count(l->trainer); k++)
+        if (kiln_trainer_classes(l->trainer, k))
+            return true;
+    return command_fail(&l->command, KILN_BAD_ARGUMENT, NULL, "--confusion: no output has classes, but numbers");
+}
+
+static bool evaluate(struct learn *l, const struct options *o)
+{
+    struct results r = { .targets = kiln_trainer_target_count(l->trainer) };
     bool ok;
 
-    if (!values)
-        return command_no_memory(&l->command);
-    ok = kiln_trainer_evaluate(l->trainer, l->train, batch, values, &l->command.err) == KILN_OK;
+    r.values = calloc(kiln_trainer_measure_count(l->trainer), sizeof *r.values);
+    r.matrices = calloc(r.targets, sizeof *r.matrices);
+    ok = r.values && r.matrices ? !o->confusion || has_classes(l) : command_no_memory(&l->command);
     if (ok)
-        print(l, values);
-    free(values);
+        ok = (o->confusion || o->json
+                  ? count_classes(l, o->batch, &r)
+                  : kiln_trainer_evaluate(l->trainer, l->train, o->batch, r.values, &l->command.err) == KILN_OK) &&
+             tell(l, &r, o);
+    for (size_t k = 0; r.matrices && k < r.targets; k++)
+        kiln_tensor_free(r.matrices[k]);
+    free(r.matrices);
+    free(r.values);
     return ok;
+}
+
+/* Before the work, not after it. */
+static bool claim(const struct options *o, struct command *c)
+{
+    return !o->json || strcmp(o->json, "-") == 0 ||
+           kiln_file_claim(c->context, o->json, KILN_FILE_OUTPUT, &c->err) == KILN_OK;
 }
 
 static int run(int argc, char **argv)
 {
-    const struct argp argp = { argp_options,   parse_option, "MODEL", "Loss and accuracy of a model on a data set.",
+    const struct argp argp = { argp_options,   parse_option, "MODEL", "Loss and metrics of a model on a data set.",
                                limits_options, NULL,         NULL };
     struct options o = { .batch = 256, .learn = { .part = KILN_PART_TEST, .trainer = KILN_TRAINER_OPTIONS_INIT } };
     static struct learn l;
@@ -106,9 +248,9 @@ static int run(int argc, char **argv)
         return -KILN_NO_MEMORY;
     o.learn.trainer.measure = true;
     c->limits = o.learn.limits;
-    ok = command_start(c, o.learn.threads) && learn_open(&l, &o.learn) && evaluate(&l, o.batch);
+    ok = command_start(c, o.learn.threads) && claim(&o, c) && learn_open(&l, &o.learn) && evaluate(&l, &o);
     learn_close(&l);
     return command_end(c, ok);
 }
 
-const struct verb verb_eval = { "eval", "loss and accuracy on a data set", run };
+const struct verb verb_eval = { "eval", "loss and metrics on a data set", run };

@@ -33,36 +33,15 @@ static struct axis axis_for(double low, double high)
     return a;
 }
 
-/* As the content of an element: what XML does not allow, or nobody could see, is written as \xNN. */
-static void add_escaped(struct page *out, const char *s)
-{
-    for (size_t left = strlen(s); left;) {
-        const size_t n = kiln_shown(s, left);
-        const char *entity = *s == '<'   ? "&lt;"
-                             : *s == '>' ? "&gt;"
-                             : *s == '&' ? "&amp;"
-                             : *s == '"' ? "&quot;"
-                                         : NULL;
-
-        if (!n)
-            page_printf(out, "\\x%02x", (unsigned)(unsigned char)*s);
-        else if (entity)
-            page_printf(out, "%s", entity);
-        else
-            page_add(out, s, n);
-        s += n ? n : 1;
-        left -= n ? n : 1;
-    }
-}
-
 struct view {
     double x0; /* of the panel */
     struct axis x, y;
+    bool log; /* x.low and x.high are powers of ten */
 };
 
 static double at_x(const struct view *v, double x)
 {
-    return v->x0 + LEFT + (x - v->x.low) / (v->x.high - v->x.low) * (WIDTH - LEFT - RIGHT);
+    return v->x0 + LEFT + ((v->log ? log10(x) : x) - v->x.low) / (v->x.high - v->x.low) * (WIDTH - LEFT - RIGHT);
 }
 
 static double at_y(const struct view *v, double y)
@@ -70,104 +49,130 @@ static double at_y(const struct view *v, double y)
     return TOP + HEIGHT - BOTTOM - (y - v->y.low) / (v->y.high - v->y.low) * (HEIGHT - BOTTOM);
 }
 
+static double x_of(const struct series *s, size_t k)
+{
+    return s->x ? s->x[k] : (double)k + 1;
+}
+
 static struct view make_view(const struct panel *p, double x0)
 {
-    double low = INFINITY, high = -INFINITY;
-    size_t longest = 1;
+    double low = INFINITY, high = -INFINITY, first = INFINITY, last = -INFINITY;
+    struct view v = { .x0 = x0, .log = p->log };
 
-    for (size_t s = 0; s < p->count; s++) {
-        longest = p->series[s].count > longest ? p->series[s].count : longest;
-        for (size_t k = 0; k < p->series[s].count; k++)
-            if (isfinite(p->series[s].y[k])) {
-                low = fmin(low, p->series[s].y[k]);
-                high = fmax(high, p->series[s].y[k]);
+    for (size_t s = 0; s < p->count; s++)
+        for (size_t k = 0; k < p->series[s].count; k++) {
+            const double x = x_of(&p->series[s], k), y = p->series[s].y[k];
+
+            first = fmin(first, x);
+            last = fmax(last, x);
+            if (isfinite(y)) {
+                low = fmin(low, y);
+                high = fmax(high, y);
             }
-    }
+        }
     if (!(low <= high))
         low = 0, high = 1;
-    return (struct view){ x0, axis_for(longest > 1 ? 1 : .5, longest > 1 ? (double)longest : 1.5),
-                          axis_for(low, high) };
+    v.y = axis_for(low, high);
+    if (v.log)
+        v.x = (struct axis){ log10(first), log10(last), 1 + floor((log10(last) - log10(first)) / 9) };
+    else
+        v.x = axis_for(last > 1 ? 1 : .5, last > 1 ? last : 1.5);
+    return v;
 }
 
-static void draw_axes(struct page *out, const struct panel *p, const struct view *v)
+static void draw_x_ticks(struct canvas *c, const struct view *v, double bottom)
 {
-    const double left = at_x(v, v->x.low), right = at_x(v, v->x.high), bottom = at_y(v, v->y.low),
+    const double from = v->log ? ceil(v->x.low - 1e-9) : v->x.low;
+    char text[32];
+
+    for (double x = from; x <= v->x.high + (v->log ? 1e-9 : v->x.step / 2); x += v->x.step) {
+        if (fabs(x - round(x)) > 1e-6)
+            continue;
+        snprintf(text, sizeof text, v->log ? "1e%.0f" : "%.4g", x);
+        c->kind->text(c, at_x(v, v->log ? pow(10, x) : x), bottom + 16, ANCHOR_MIDDLE, LETTERS_PLAIN, text);
+    }
+}
+
+static void draw_axes(struct canvas *c, const struct panel *p, const struct view *v)
+{
+    static const struct pen grid = { "#ddd", 1, false }, axis = { "#333", 1, false };
+    const double left = v->x0 + LEFT, right = v->x0 + WIDTH - RIGHT, bottom = at_y(v, v->y.low),
                  top = at_y(v, v->y.high);
+    char text[32];
 
-    page_printf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"title\">", (left + right) / 2, top - 10);
-    add_escaped(out, p->title);
-    page_printf(out, "</text>\n<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">epoch</text>\n", (left + right) / 2,
-                bottom + 34);
-    for (double y = v->y.low; y <= v->y.high + v->y.step / 2; y += v->y.step)
-        page_printf(out,
-                    "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>"
-                    "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>\n",
-                    left, at_y(v, y), right, at_y(v, y), left - 6, at_y(v, y) + 4, fabs(y) < v->y.step / 2 ? 0. : y);
-    for (double x = v->x.low; x <= v->x.high + v->x.step / 2; x += v->x.step)
-        if (fabs(x - round(x)) < 1e-6)
-            page_printf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.4g</text>\n", at_x(v, x),
-                        bottom + 16, x);
-    page_printf(out, "<path d=\"M%.1f %.1fV%.1fH%.1f\" class=\"axis\"/>\n", left, top, bottom, right);
+    c->kind->text(c, (left + right) / 2, top - 10, ANCHOR_MIDDLE, LETTERS_TITLE, p->title);
+    c->kind->text(c, (left + right) / 2, bottom + 34, ANCHOR_MIDDLE, LETTERS_PLAIN, p->x_title ? p->x_title : "epoch");
+    for (double y = v->y.low; y <= v->y.high + v->y.step / 2; y += v->y.step) {
+        snprintf(text, sizeof text, "%.4g", fabs(y) < v->y.step / 2 ? 0. : y);
+        c->kind->line(c, left, at_y(v, y), right, at_y(v, y), &grid);
+        c->kind->text(c, left - 6, at_y(v, y) + 4, ANCHOR_END, LETTERS_PLAIN, text);
+    }
+    draw_x_ticks(c, v, bottom);
+    c->kind->line(c, left, top, left, bottom, &axis);
+    c->kind->line(c, left, bottom, right, bottom, &axis);
+    if (p->mark > 0) {
+        snprintf(text, sizeof text, " %.2g", p->mark);
+        c->kind->line(c, at_x(v, p->mark), top, at_x(v, p->mark), bottom, &axis);
+        c->kind->text(c, at_x(v, p->mark), top + 12, ANCHOR_START, LETTERS_PLAIN, text);
+    }
 }
 
-static void draw_series(struct page *out, const struct series *s, const struct view *v)
+static struct pen pen_of(const struct series *s)
 {
-    const char *color = colors[s->color % COLORS];
+    return (struct pen){ colors[s->color % COLORS], 1.8, s->dashed };
+}
+
+static void draw_series(struct canvas *c, const struct series *s, const struct view *v)
+{
+    const struct pen pen = pen_of(s);
     bool open = false;
 
-    page_printf(out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\"%s d=\"", color,
-                s->dashed ? " stroke-dasharray=\"5 3\"" : "");
+    c->kind->begin(c, &pen);
     for (size_t k = 0; k < s->count; k++) {
         if (isfinite(s->y[k]))
-            page_printf(out, "%c%.2f %.2f", open ? 'L' : 'M', at_x(v, (double)k + 1), at_y(v, s->y[k]));
+            c->kind->point(c, at_x(v, x_of(s, k)), at_y(v, s->y[k]), open);
         open = isfinite(s->y[k]);
     }
-    page_printf(out, "\"/>\n");
+    c->kind->end(c);
     for (size_t k = 0; k < s->count && s->count < 40; k++)
         if (isfinite(s->y[k]))
-            page_printf(out, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"2\" fill=\"%s\"/>", at_x(v, (double)k + 1),
-                        at_y(v, s->y[k]), color);
-    page_printf(out, "\n");
+            c->kind->dot(c, at_x(v, x_of(s, k)), at_y(v, s->y[k]), 2, pen.color);
 }
 
-static void draw_legend(struct page *out, const struct panel *p)
+/* Below the first panels, one after the other. */
+static void draw_legend(struct canvas *c, const struct panel *p, size_t columns)
 {
     for (size_t k = 0; k < p->count; k++) {
-        const double x = LEFT + (double)(k % 2) * WIDTH, y = TOP + HEIGHT + 12 + (double)(k / 2) * LEGEND_LINE;
+        const double x = LEFT + (double)(k % columns) * WIDTH,
+                     y = TOP + HEIGHT + 12 + (double)(k / columns) * LEGEND_LINE;
+        const struct pen pen = pen_of(&p->series[k]);
 
-        page_printf(out, "<path d=\"M%.1f %.1fh26\" stroke=\"%s\" stroke-width=\"1.8\"%s/><text x=\"%.1f\" y=\"%.1f\">",
-                    x, y, colors[p->series[k].color % COLORS], p->series[k].dashed ? " stroke-dasharray=\"5 3\"" : "",
-                    x + 32, y + 4);
-        add_escaped(out, p->series[k].name);
-        page_printf(out, "</text>\n");
+        c->kind->line(c, x, y, x + 26, y, &pen);
+        c->kind->text(c, x + 32, y + 4, ANCHOR_START, LETTERS_PLAIN, p->series[k].name);
     }
 }
 
-void figure_svg(struct page *out, const char *title, const struct panel *panels, size_t count)
+bool figure_save(const char *path, const char *title, const struct panel *panels, size_t count, struct command *command)
 {
-    const size_t lines = count ? (panels[0].count + 1) / 2 : 0;
-    const double width = (double)count * WIDTH, height = TOP + HEIGHT + 20 + (double)lines * LEGEND_LINE;
+    const size_t columns = count > 1 ? 2 : 1, lines = count ? (panels[0].count + columns - 1) / columns : 0;
+    const double width = (double)(count ? count : 1) * WIDTH, height = TOP + HEIGHT + 20 + (double)lines * LEGEND_LINE;
+    struct page out = { 0 };
+    struct canvas c = { .kind = canvas_for(path, command), .out = &out };
 
-    page_printf(
-        out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
-        "font-family=\"sans-serif\" font-size=\"12\">\n"
-        "<style>.title{font-size:14px;text-anchor:middle}.grid{stroke:#ddd}.axis{stroke:#333;fill:none}</style>\n"
-        "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n<text x=\"%.0f\" y=\"26\" class=\"title\" "
-        "font-weight=\"bold\">",
-        width, height, width, height, width / 2);
-    add_escaped(out, title);
-    page_printf(out, "</text>\n");
+    if (!c.kind || !c.kind->open(&c, width, height, command))
+        return false;
+    c.kind->text(&c, width / 2, 26, ANCHOR_MIDDLE, LETTERS_BOLD, title);
     for (size_t p = 0; p < count; p++) {
         const struct view v = make_view(&panels[p], (double)p * WIDTH);
 
-        draw_axes(out, &panels[p], &v);
+        draw_axes(&c, &panels[p], &v);
         for (size_t s = 0; s < panels[p].count; s++)
-            draw_series(out, &panels[p].series[s], &v);
+            draw_series(&c, &panels[p].series[s], &v);
     }
     if (count)
-        draw_legend(out, &panels[0]);
-    page_printf(out, "</svg>\n");
+        draw_legend(&c, &panels[0], columns);
+    c.kind->close(&c);
+    return page_save(&out, path, command);
 }
 
 /* -- figures of them -- */
@@ -216,7 +221,8 @@ static size_t add_series(struct drawing *d, const struct history *runs, size_t c
                 y[e] = history_value(h, e, which, v);
             snprintf(d->names[n], NAME_TEXT, "%.60s%s%s", h->name ? h->name : "", h->name ? ", " : "",
                      v ? "validation" : "training");
-            d->series[n] = (struct series){ d->names[n], (int)k, !v, y, h->epochs };
+            d->series[n] =
+                (struct series){ .name = d->names[n], .color = (int)k, .dashed = !v, .y = y, .count = h->epochs };
             if (isfinite(y[h->epochs - 1]) || isfinite(y[0]))
                 n++;
             at += h->epochs;
@@ -259,7 +265,6 @@ bool figure_of_histories(const char *path, const char *title, const struct histo
 {
     size_t epochs = 0, most = 1, drawn = 0;
     struct drawing *drawings;
-    struct page svg = { 0 };
     struct panel *panels;
     bool ok;
 
@@ -272,9 +277,7 @@ bool figure_of_histories(const char *path, const char *title, const struct histo
     ok = drawings && panels;
     for (size_t k = 0; ok && k < count; k++)
         ok = add_panels(panels, drawings, &drawn, runs, count, k, epochs);
-    if (ok)
-        figure_svg(&svg, title, panels, drawn);
-    ok = ok ? page_save(&svg, path, c) : command_no_memory(c);
+    ok = ok ? figure_save(path, title, panels, drawn, c) : command_no_memory(c);
     for (size_t k = 0; drawings && k < most; k++)
         drawing_close(&drawings[k]);
     free(drawings);
@@ -293,7 +296,7 @@ struct options {
 };
 
 static const struct argp_option argp_options[] = {
-    { "output", 'o', "FILE.svg", 0, "where the figure goes", 0 },
+    { "output", 'o', "FILE", 0, "where the figure goes: PNG where it ends in .png, else SVG", 0 },
     { "title", 't', "TEXT", 0, "what stands above it", 0 },
     { 0 },
 };
@@ -340,7 +343,8 @@ static int run(int argc, char **argv)
 
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
-    ok = command_start(&c, 1) && kiln_file_claim(c.context, o.output, KILN_FILE_OUTPUT, &c.err) == KILN_OK;
+    ok = command_start(&c, 1) && canvas_for(o.output, &c) &&
+         kiln_file_claim(c.context, o.output, KILN_FILE_OUTPUT, &c.err) == KILN_OK;
     for (int k = 0; k < o.count && ok; k++) {
         const char *equals = strchr(o.runs[k], '=');
 

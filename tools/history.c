@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { EPOCH, SECONDS, MEASURES }; /* in a row */
+enum { EPOCH, SECONDS, RATE, MEASURES }; /* in a row */
 
 static size_t row_length(const struct history *h)
 {
@@ -66,6 +66,12 @@ bool history_add(struct history *h, double epoch, double seconds, const double *
     return true;
 }
 
+void history_note_rate(struct history *h, double rate)
+{
+    h->rates = true;
+    h->rows[(h->epochs - 1) * row_length(h) + RATE] = rate;
+}
+
 void history_release(struct history *h)
 {
     for (size_t k = 0; k < h->measures; k++)
@@ -104,21 +110,66 @@ static void put_row(struct page *out, const struct history *h, const double *row
             page_add(out, ",", 1);
         else
             page_printf(out, ",%.17g", row[k]);
+    if (h->rates)
+        page_printf(out, ",%.9g", row[RATE]);
     page_printf(out, ",%.6g\n", row[SECONDS]);
+}
+
+static void put_csv(struct page *out, const struct history *h)
+{
+    page_printf(out, "epoch");
+    for (int validation = 0; validation < 2; validation++)
+        for (size_t k = 0; k < h->measures; k++)
+            put_name(out, validation ? "val_" : "", h->measure[k]);
+    page_printf(out, "%s,seconds\n", h->rates ? ",learning_rate" : "");
+    for (size_t k = 0; k < h->epochs; k++)
+        put_row(out, h, row_of(h, k));
+}
+
+/* `, "NAME": ` as JSON (RFC 8259), with what people may see of the name. */
+static void put_key(struct page *out, const char *prefix, const char *name)
+{
+    struct page shown = { .command = out->command };
+
+    page_say(&shown, "%s%s", prefix, name);
+    out->failed |= shown.failed;
+    page_printf(out, ", \"");
+    for (size_t k = 0; k < shown.length; k++) {
+        page_add(out, "\\", shown.text[k] == '"' || shown.text[k] == '\\');
+        page_add(out, shown.text + k, 1);
+    }
+    page_printf(out, "\": ");
+    page_free(&shown);
+}
+
+/* An object in a line; null stands for what there is no number for. */
+static void put_object(struct page *out, const struct history *h, const double *row)
+{
+    page_printf(out, "{\"epoch\": %.0f", row[EPOCH]);
+    for (size_t k = 0; k < 2 * h->measures; k++) {
+        const double x = row[MEASURES + k];
+
+        put_key(out, k < h->measures ? "" : "val_", h->measure[k % h->measures]);
+        if (isfinite(x))
+            page_printf(out, "%.17g", x);
+        else
+            page_printf(out, "null");
+    }
+    if (h->rates)
+        page_printf(out, ", \"learning_rate\": %.9g", row[RATE]);
+    page_printf(out, ", \"seconds\": %.6g}\n", row[SECONDS]);
 }
 
 bool history_write(const struct history *h, const char *path, struct command *c)
 {
-    struct page csv = { 0 };
+    struct page out = { 0 };
 
-    page_printf(&csv, "epoch");
-    for (int validation = 0; validation < 2; validation++)
-        for (size_t k = 0; k < h->measures; k++)
-            put_name(&csv, validation ? "val_" : "", h->measure[k]);
-    page_printf(&csv, ",seconds\n");
-    for (size_t k = 0; k < h->epochs; k++)
-        put_row(&csv, h, row_of(h, k));
-    return page_save(&csv, path, c);
+    if (ends_with(path, ".jsonl"))
+        for (size_t k = 0; k < h->epochs; k++)
+            put_object(&out, h, row_of(h, k));
+    else
+        put_csv(&out, h);
+    return page_save(&out, path, c);
 }
 
 /* -- reading -- */
@@ -175,6 +226,8 @@ static bool read_header(struct history *h, struct columns *columns, char *line, 
             *to = EPOCH;
         else if (is(name, n, "seconds"))
             *to = SECONDS;
+        else if (is(name, n, "learning_rate"))
+            *to = RATE;
         else if (validation)
             *to = MEASURES + MOST_COLUMNS + find_measure(h, name + 4, n - 4);
         else if (n > 4 && strncmp(name, "val_", 4) == 0)

@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {
-    &verb_inspect, &verb_run,     &verb_adapt, &verb_init, &verb_train, &verb_eval,
-    &verb_figure,  &verb_convert, &verb_bench, &verb_ops,  &verb_test,
+    &verb_inspect, &verb_data,   &verb_run,     &verb_adapt, &verb_init, &verb_train, &verb_eval,
+    &verb_predict, &verb_figure, &verb_convert, &verb_bench, &verb_ops,  &verb_test,
 };
 
 static void usage(FILE *to)
@@ -15,7 +15,13 @@ static void usage(FILE *to)
                 "Load an ONNX model, run it, train it, write it back.\n\n");
     for (size_t k = 0; k < sizeof verbs / sizeof *verbs; k++)
         fprintf(to, "  %-9s %s\n", verbs[k]->name, verbs[k]->summary);
-    fprintf(to, "\n`kiln VERB --help` tells the options of a verb.\n");
+    fprintf(to, "\n`kiln VERB --help` tells the options of a verb.\n\n"
+                "An export of any framework, trained here, then with a head for other classes:\n"
+                "    kiln adapt export.onnx --calibrate npz:data.npz --output net.onnx\n"
+                "    kiln train net.onnx --data npz:data.npz --epochs 5 --output trained.onnx\n"
+                "    kiln adapt trained.onnx --classes 5 --freeze-backbone --output head.onnx\n"
+                "    kiln train head.onnx --data npz:mine.npz --epochs 5 --output mine.onnx\n"
+                "    kiln eval mine.onnx --data npz:mine.npz\n");
 }
 
 /* What was printed may still fail to be written: a full disk, a closed pipe. */

@@ -49,20 +49,24 @@ static kiln_target *target_of(struct learn *l, const char *output)
     return &l->targets[l->target_count++];
 }
 
-/* Is it the name of a loss? */
+/* Is it the name of a loss, or another one that it has? In the help each has a line, "  NAME, OTHER - what it is". */
 static bool is_loss(const char *name, size_t n)
 {
-    struct page names = { 0 };
+    struct page help = { 0 };
     bool found = false;
 
-    kiln_table_write(KILN_LOSSES, false, page_write, &names, NULL);
-    for (const char *s = names.text; s && *s && !found; s += strspn(s, ", ")) {
-        const size_t length = strcspn(s, ", ");
+    kiln_table_write(KILN_LOSSES, true, page_write, &help, NULL);
+    for (const char *line = help.text; line && *line && !found; line += strcspn(line, "\n"), line += *line == '\n') {
+        const char *s = line + strspn(line, " ");
 
-        found = length == n && strncmp(s, name, n) == 0;
-        s += length;
+        if (s - line != 2)
+            continue;
+        for (size_t length; (length = strcspn(s, ", \n")) && *s != '-' && !found; s += strspn(s, ", ")) {
+            found = length == n && strncmp(s, name, n) == 0;
+            s += length;
+        }
     }
-    page_free(&names);
+    page_free(&help);
     return found;
 }
 
@@ -204,6 +208,7 @@ static bool open_data(struct learn *l, const struct learn_options *o, const char
     d->target_count = l->target_count;
     d->model = l->model;
     d->seconds = o->limits.seconds;
+    d->label = o->label;
     return kiln_dataset_open(out, spec, d, &l->command.err) == KILN_OK;
 }
 
@@ -243,12 +248,53 @@ static bool normalize_one(struct learn *l, kiln_dataset **data, const char *kind
     return true;
 }
 
+bool model_says_normalization(const kiln_model *m)
+{
+    static const char prefix[] = "kiln.normalize.";
+    const char *key, *value;
+
+    for (size_t k = 0; kiln_model_metadata(m, k, &key, &value); k++)
+        if (strncmp(key, prefix, strlen(prefix)) == 0)
+            return true;
+    return false;
+}
+
+bool normalize_for(struct command *c, kiln_dataset **data, const kiln_model *m)
+{
+    kiln_dataset *made;
+
+    if (!*data)
+        return true;
+    if (kiln_dataset_normalize_for(&made, *data, m, &c->err) != KILN_OK)
+        return false;
+    kiln_dataset_free(*data);
+    *data = made;
+    return true;
+}
+
+void data_say_normalization(const kiln_dataset *d, const char *title)
+{
+    const size_t inputs = kiln_dataset_about(d)->inputs;
+
+    for (size_t k = 0; k < inputs; k++) {
+        const char *kind = kiln_dataset_normalization(d, k), *name = kiln_dataset_input(d, k)->name;
+
+        if (kind && inputs > 1)
+            say("%s'%s' %s, as the model was trained\n", title, name, kind);
+        else if (kind)
+            say("%s%s, as the model was trained\n", title, kind);
+    }
+}
+
 static bool normalize(struct learn *l, const struct learn_options *o)
 {
     kiln_data_options d = KILN_DATA_OPTIONS_INIT;
     kiln_dataset *fitted = NULL;
     bool ok;
 
+    l->normalized = !o->normalize && model_says_normalization(l->model);
+    if (l->normalized)
+        return normalize_for(&l->command, &l->check, l->model) && normalize_for(&l->command, &l->train, l->model);
     if (!o->normalize)
         return true;
     d.as = l->train;
@@ -276,6 +322,33 @@ static bool augment(struct learn *l, const struct learn_options *o)
 
 /* -- all of it -- */
 
+/* Do the data, or what is done to them, tell the model something? Else it is not copied. */
+static bool is_told_something(const struct learn *l, const struct learn_options *o)
+{
+    for (size_t k = 0; k < kiln_dataset_about(l->train)->targets; k++)
+        if (kiln_dataset_target(l->train, k)->class_names)
+            return true;
+    return o->normalize || (o->bake && l->normalized);
+}
+
+/* Writes into the model what the data tell of it. Where the normalisation becomes nodes, the samples stay as they are. */
+static bool keep(struct learn *l, const struct learn_options *o)
+{
+    kiln_edit_options e = KILN_EDIT_OPTIONS_INIT;
+    struct command *c = &l->command;
+    kiln_model *made;
+
+    if (!o->keep || !is_told_something(l, o))
+        return true;
+    e.data = l->train;
+    e.bake = o->bake;
+    if (kiln_model_edit(&made, l->model, &e, &c->err) != KILN_OK)
+        return false;
+    l->given = l->model;
+    l->model = made;
+    return !o->bake || (normalize_for(c, &l->check, l->model) && normalize_for(c, &l->train, l->model));
+}
+
 /* A model as it is written down, whose parameters have no values yet, is given them first; where nothing is to be
  * learned, that is an error, which the trainer tells. */
 static bool load_model(struct learn *l, const struct learn_options *o)
@@ -299,6 +372,8 @@ static bool make_trainer(struct learn *l, const struct learn_options *o)
     t.data = l->train;
     t.loss = l->loss;
     t.targets = targets;
+    t.metrics = o->metric;
+    t.metric_count = o->metric_count;
     if (choose_targets(l, o, targets, &t.target_count))
         kiln_trainer_new(&l->trainer, l->model, &t, &c->err);
     free(targets);
@@ -310,14 +385,16 @@ bool learn_open(struct learn *l, const struct learn_options *o)
     if (!load_model(l, o))
         return false;
     l->command.teller.file = NULL; /* what goes wrong from here on is not of that file */
-    if (!read_targets(l, o) || !open_sets(l, o) || !normalize(l, o) || !augment(l, o) || !make_trainer(l, o))
+    if (!read_targets(l, o) || !open_sets(l, o) || !normalize(l, o) || !keep(l, o) || !augment(l, o) ||
+        !make_trainer(l, o))
         return false;
     l->command.teller.file = o->model;
     adapt_hint(&l->command, l->model); /* where all is well: of what is wrong one line is enough */
     l->command.teller.file = NULL;
     l->first = strcmp(kiln_trainer_labels(l->trainer, 0)->name, kiln_model_output(l->model, 0)->name) == 0;
     kiln_model_free(l->model); /* the trainer has its own */
-    l->model = NULL;
+    kiln_model_free(l->given);
+    l->model = l->given = NULL;
     return true;
 }
 
@@ -327,6 +404,7 @@ void learn_close(struct learn *l)
     kiln_dataset_free(l->check);
     kiln_dataset_free(l->train);
     kiln_model_free(l->model);
+    kiln_model_free(l->given);
 }
 
 void learn_say_losses(const struct learn *l, const char *title)
@@ -343,29 +421,71 @@ void learn_say_losses(const struct learn *l, const char *title)
                 : l->first                  ? ", the model's first output"
                                             : ", which the file says trains");
         say("%s", kiln_trainer_loss(l->trainer, k));
+        if (kiln_dataset_about(l->train)->weighted)
+            say(", samples weighed");
         if (weight != 1)
             say(", counted %g times", weight);
         say("\n");
     }
 }
 
+void data_say_label(const kiln_dataset *d)
+{
+    enum { MOST = 12 };
+    const kiln_column_info *y = kiln_dataset_target(d, 0);
+    const char *label = kiln_dataset_about(d)->label;
+
+    if (label)
+        say("; label: %s", label);
+    if (!y->class_names)
+        return;
+    say("%s%lld classes:", label ? ", " : "; ", (long long)y->classes);
+    for (int64_t k = 0; k < y->classes && k < MOST; k++)
+        say("%s '%s'", k ? "," : "", y->class_names[k]);
+    if (y->classes > MOST)
+        say(", ...");
+}
+
 /* -- options -- */
 
 bool option_target(struct learn_options *o, int key, const char *arg, struct argp_state *state)
 {
-    const char **list = key == KEY_LOSS ? o->loss : key == KEY_WEIGHT ? o->weight : o->output;
-    size_t *count = key == KEY_LOSS ? &o->loss_count : key == KEY_WEIGHT ? &o->weight_count : &o->output_count;
+    const struct {
+        int key;
+        const char **list;
+        size_t *count;
+    } lists[] = { { KEY_LOSS, o->loss, &o->loss_count },
+                  { KEY_WEIGHT, o->weight, &o->weight_count },
+                  { KEY_TRAIN_OUTPUT, o->output, &o->output_count },
+                  { KEY_METRIC, o->metric, &o->metric_count } };
 
+    if (key == KEY_CLASS_WEIGHT) {
+        o->trainer.class_weight = arg;
+        return true;
+    }
+    if (key == KEY_LABEL) {
+        o->label = arg;
+        return true;
+    }
     if (key == KEY_CLASS_AXIS) {
         o->trainer.class_axis = (int)option_number(state, "class-axis", arg, -64, 64);
         return true;
     }
-    if (key != KEY_LOSS && key != KEY_WEIGHT && key != KEY_TRAIN_OUTPUT)
-        return false;
-    if (*count == MOST_TARGETS)
-        argp_error(state, "an option of outputs is given more than %d times", (int)MOST_TARGETS);
-    list[(*count)++] = arg;
-    return true;
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+        if (lists[k].key != key)
+            continue;
+        if (*lists[k].count == MOST_TARGETS)
+            argp_error(state, "an option of outputs is given more than %d times", (int)MOST_TARGETS);
+        lists[k].list[(*lists[k].count)++] = arg;
+        return true;
+    }
+    return false;
+}
+
+/* What may stand behind a kind: of what it has means of their own. */
+static bool is_end(const char *s)
+{
+    return !*s || strcmp(s, ":feature") == 0 || strcmp(s, ":channel") == 0 || strcmp(s, ":whole") == 0;
 }
 
 const char *option_normalization(struct argp_state *state, const char *arg)
@@ -374,12 +494,12 @@ const char *option_normalization(struct argp_state *state, const char *arg)
     const char *name;
 
     for (size_t k = 0; (name = kiln_normalization_name(k)); k++) {
-        if (strcmp(arg, name) == 0)
+        if (strncmp(arg, name, strlen(name)) == 0 && is_end(arg + strlen(name)))
             break;
         page_printf(&names, "%s%s", !k ? "" : kiln_normalization_name(k + 1) ? ", " : " or ", name);
     }
     if (!name)
         argp_error(state, "--normalize is '%s', must be %s", arg, names.text ? names.text : "another");
     page_free(&names);
-    return name;
+    return arg;
 }

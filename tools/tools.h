@@ -13,8 +13,8 @@ struct verb {
     int (*run)(int argc, char **argv); /* argv[0] is "kiln VERB"; returns the exit code */
 };
 
-extern const struct verb verb_eval, verb_figure, verb_init, verb_train;
-extern const struct verb verb_adapt, verb_bench, verb_convert, verb_inspect, verb_ops, verb_run, verb_test;
+extern const struct verb verb_eval, verb_figure, verb_init, verb_predict, verb_train;
+extern const struct verb verb_data, verb_adapt, verb_bench, verb_convert, verb_inspect, verb_ops, verb_run, verb_test;
 
 enum { EXIT_USAGE = 64 }; /* wrong options, as sysexits has it */
 
@@ -39,6 +39,7 @@ enum { TELLER_MESSAGES = 64 };
 /* Prints errors and warnings to stderr while they are found: an error that many nodes have is told of once. */
 struct teller {
     const char *file; /* that they are of; NULL: of none */
+    bool held;        /* errors wait for command_end */
     int told;
     char message[TELLER_MESSAGES][200];
 };

@@ -1,5 +1,5 @@
 /* kiln train: a model on a data set. */
-#include "training.h"
+#include "finder.h"
 #include <float.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -31,7 +31,17 @@ enum {
     KEY_RESTORE_BEST,
     KEY_CHECKPOINT,
     KEY_CHECKPOINT_STEPS,
-    KEY_RESUME
+    KEY_RESUME,
+    KEY_SCHEDULE,
+    KEY_PLATEAU,
+    KEY_REGULARIZE,
+    KEY_REGULARIZE_ACTIVITY,
+    KEY_FACTOR,
+    KEY_UNDECAYED,
+    KEY_BAKE,
+    KEY_TENSORBOARD,
+    KEY_HISTOGRAM_FREQ,
+    KEY_FIND_RATE
 };
 
 static const struct argp_option argp_options[] = {
@@ -42,13 +52,28 @@ static const struct argp_option argp_options[] = {
     { "validation-freq", KEY_VALIDATION_FREQ, "N", 0, "validate after each N epochs (1)", 1 },
     { "validation-steps", KEY_VALIDATION_STEPS, "N", 0, "validate with N batches (all)", 1 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 1 },
-    { "normalize", KEY_NORMALIZE, "KIND", 0, "unit (/255), center, standardize; fitted to the training data", 1 },
+    LABEL_OPTION(1),
+    { "normalize", KEY_NORMALIZE, "KIND", 0,
+      "unit (/255), center, standardize, each feature by itself or with :channel or :whole behind it; fitted to the "
+      "training data, and written into the model's metadata, where eval and predict find it; or none (as the metadata "
+      "say)",
+      1 },
+    { "bake", KEY_BAKE, NULL, 0, "the normalisation becomes nodes in front of the inputs instead", 1 },
     { "augment", KEY_AUGMENT, "KEY=VALUE,...", 0,
       "change images at random before they are normalised, those to validate with not: rotation_range=10, "
       "horizontal_flip=1, ... (below)",
       1 },
-    TARGET_OPTIONS(2, "{losses} (guessed)"),
+    TARGET_OPTIONS(2, "one of those below (guessed)"),
+    { "class-weight", KEY_CLASS_WEIGHT, "CLASS=N,...", 0,
+      "how much rows of a class count in training; balanced: classes alike (1)", 2 },
     { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (adam)", 2 },
+    { "schedule", KEY_SCHEDULE, "NAME[:KEY=VALUE,...]", 0, "of the learning rate: {schedules} (it stays)", 2 },
+    { "reduce-on-plateau", KEY_PLATEAU, "METRIC[:KEY=VALUE,...]", 0,
+      "a lower learning rate where the metric no longer improves: val_loss:factor=0.5,patience=3", 2 },
+    { "find-learning-rate", KEY_FIND_RATE, "FROM:TO", 0,
+      "train nothing: in one pass the rate rises from step to step, the loss by the rate is told, and the rate where "
+      "it falls fastest; --figure draws it",
+      2 },
     { "batch", 'b', "N", 0, "samples in a step (32)", 2 },
     { "epochs", 'e', "N", 0, "(1)", 2 },
     { "initial-epoch", KEY_INITIAL_EPOCH, "N", 0,
@@ -62,11 +87,22 @@ static const struct argp_option argp_options[] = {
       "be repeated",
       2 },
     { "trainable", KEY_TRAINABLE, "PATTERN", 0, "likewise, only these train; may be repeated (all that can)", 2 },
+    { "rate-factor", KEY_FACTOR, "PATTERN=F", 0,
+      "parameters that learn with F times the learning rate, as --freeze; may be repeated, the last that matches "
+      "counts",
+      2 },
+    { "regularize", KEY_REGULARIZE, "PATTERN=NAME[:KEY=VALUE,...]", 0,
+      "add {regularizers} of parameters, as --freeze, to the loss: '*kernel=l2:0.0001'; may be repeated", 2 },
+    { "regularize-activity", KEY_REGULARIZE_ACTIVITY, "PATTERN=NAME[:KEY=VALUE,...]", 0,
+      "likewise of what nodes compute, by the names of values or nodes: the mean over the samples", 2 },
+    { "exclude-from-weight-decay", KEY_UNDECAYED, "PATTERN", 0,
+      "likewise, what the optimizer's weight_decay leaves alone; may be repeated", 2 },
     { "untie", KEY_UNTIE, NULL, 0, "an initializer that several nodes read becomes one for each", 2 },
     { "threads", 't', "N", 0, "(one for each CPU)", 2 },
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 2 },
     { "save-best", KEY_BEST, "METRIC", 0,
-      "write the model whenever loss or {metrics} is best; val_loss ... of the data to validate with, OUTPUT_loss ... "
+      "write the model whenever loss, accuracy or another metric is best; val_loss ... of the data to validate with, "
+      "OUTPUT_loss ... "
       "of one of several outputs",
       3 },
     { "early-stop", KEY_STOP, "METRIC:PATIENCE", 0, "end after so many epochs without improvement", 3 },
@@ -79,9 +115,13 @@ static const struct argp_option argp_options[] = {
       "go on from the checkpoint in DIR, which is kept up as by --checkpoint: with the same options the result is the "
       "same as if there had been no break",
       3 },
-    { "history", KEY_HISTORY, "FILE.csv", 0, "a row for each epoch", 3 },
+    { "history", KEY_HISTORY, "FILE", 0, "each epoch: a row of CSV, or a line of JSON where it ends in .jsonl", 3 },
     { "step-log", KEY_STEPS, "FILE.csv", 0, "a row for each step, with the loss before the update", 3 },
-    { "figure", KEY_FIGURE, "FILE.svg", 0, "the curves", 3 },
+    { "figure", KEY_FIGURE, "FILE", 0, "the curves: PNG where it ends in .png, else SVG", 3 },
+    { "tensorboard", KEY_TENSORBOARD, "DIR", 0, "events for TensorBoard, which shows the curves, weights and the graph",
+      3 },
+    { "histogram-freq", KEY_HISTOGRAM_FREQ, "N", 0,
+      "weights as histograms there after the first of each N epochs; 0: never (1)", 3 },
     { "profile", KEY_PROFILE, "FILE.json", 0, "a Chrome trace of all steps", 3 },
     { "quiet", 'q', NULL, 0, "say nothing", 3 },
     { 0 },
@@ -93,6 +133,41 @@ static error_t add_pattern(const char **patterns, size_t *count, const char *opt
     if (*count == MAX_PATTERNS)
         argp_error(state, "--%s is given more than %d times", option, (int)MAX_PATTERNS);
     patterns[(*count)++] = arg;
+    return 0;
+}
+
+/* Behind the pattern, which ends at the first '=' and at which *rest begins. */
+static const char *cut_pattern(char *arg, const char *option, struct argp_state *state)
+{
+    char *equals = strchr(arg, '=');
+
+    if (!equals || equals == arg || !equals[1]) {
+        argp_error(state, "--%s: '%.60s' must be a pattern, '=' and what is to be done with it", option, arg);
+        return arg;
+    }
+    *equals = 0;
+    return equals + 1;
+}
+
+static error_t add_regularizer(struct train_options *o, bool activity, char *arg, struct argp_state *state)
+{
+    const char *option = activity ? "regularize-activity" : "regularize";
+    const char *name = cut_pattern(arg, option, state);
+
+    if (o->learn.trainer.regularizer_count == MAX_PATTERNS)
+        argp_error(state, "--%s is given more than %d times", option, (int)MAX_PATTERNS);
+    o->regularizers[o->learn.trainer.regularizer_count++] = (kiln_regularizer){ arg, name, activity };
+    return 0;
+}
+
+static error_t add_factor(struct train_options *o, char *arg, struct argp_state *state)
+{
+    const char *factor = cut_pattern(arg, "rate-factor", state);
+
+    if (o->learn.trainer.rate_factor_count == MAX_PATTERNS)
+        argp_error(state, "--rate-factor is given more than %d times", (int)MAX_PATTERNS);
+    o->factors[o->learn.trainer.rate_factor_count++] =
+        (kiln_rate_factor){ arg, option_real(state, "rate-factor", factor, (double)FLT_MIN, 1e6) };
     return 0;
 }
 
@@ -117,16 +192,33 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
     case KEY_NORMALIZE:
         l->normalize = option_normalization(state, arg);
         return 0;
+    case KEY_BAKE:
+        l->bake = true;
+        return 0;
     case KEY_AUGMENT:
         l->augment = arg;
         return 0;
     case 'O':
         l->trainer.optimizer = arg;
         return 0;
+    case KEY_SCHEDULE:
+        l->trainer.schedule = arg;
+        return 0;
+    case KEY_PLATEAU:
+        o->fit.reduce_on_plateau = arg;
+        return 0;
+    case KEY_REGULARIZE:
+    case KEY_REGULARIZE_ACTIVITY:
+        return add_regularizer(o, key == KEY_REGULARIZE_ACTIVITY, arg, state);
+    case KEY_FACTOR:
+        return add_factor(o, arg, state);
     case KEY_FREEZE:
         return add_pattern(o->freeze, &l->trainer.freeze_count, "freeze", arg, state);
     case KEY_TRAINABLE:
         return add_pattern(o->train, &l->trainer.train_count, "trainable", arg, state);
+    case KEY_UNDECAYED:
+        return add_pattern(o->undecayed, &l->trainer.exclude_from_weight_decay_count, "exclude-from-weight-decay", arg,
+                           state);
     case KEY_EXACT:
         l->trainer.exact = true;
         return 0;
@@ -192,6 +284,32 @@ static error_t parse_epoch_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* "1e-6:1" */
+static void parse_find_rate(struct train_options *o, const char *arg, struct argp_state *state)
+{
+    const size_t n = read_real(arg, &o->rate_from), m = n && arg[n] == ':' ? read_real(arg + n + 1, &o->rate_to) : 0;
+
+    if (!m || arg[n + 1 + m] || !(o->rate_from >= 1e-30) || !(o->rate_to <= 1e30) || !(o->rate_to / o->rate_from >= 10))
+        argp_error(state,
+                   "--find-learning-rate is '%.60s', must be two rates, the second at least 10 times the first, as in "
+                   "'1e-6:1'",
+                   arg);
+}
+
+/* A search changes no file. */
+static void check_search(const struct train_options *o, struct argp_state *state)
+{
+    const kiln_fit_options *f = &o->fit;
+
+    if (!o->learn.model || !o->learn.data)
+        argp_error(state, "needs a model and --data");
+    if (o->output || o->history || o->step_log || o->profile || o->tensorboard || o->checkpoint || o->resume ||
+        f->best || f->early_stop || f->restore_best || f->initial_epoch || o->epochs != 1)
+        argp_error(
+            state,
+            "--find-learning-rate trains nothing that could be kept: of what is written it takes --figure alone");
+}
+
 /* What would do nothing is a mistake. */
 static void check_options(struct train_options *o, struct argp_state *state)
 {
@@ -210,6 +328,10 @@ static void check_options(struct train_options *o, struct argp_state *state)
         argp_error(state, "--checkpoint-steps needs --checkpoint");
     if (f->initial_epoch && o->resume)
         argp_error(state, "--initial-epoch says nothing to --resume, which knows where the training was");
+    if (o->board.every >= 0 && !o->tensorboard)
+        argp_error(state, "--histogram-freq needs --tensorboard");
+    if (o->board.every < 0)
+        o->board.every = 1;
     if (!o->checkpoint)
         o->checkpoint = o->resume;
 }
@@ -239,6 +361,12 @@ static error_t parse_log_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_PROFILE:
         o->profile = arg;
+        return 0;
+    case KEY_TENSORBOARD:
+        o->tensorboard = arg;
+        return 0;
+    case KEY_HISTOGRAM_FREQ:
+        o->board.every = option_number(state, "histogram-freq", arg, 0, INT32_MAX);
         return 0;
     case 'q':
         o->quiet = true;
@@ -271,8 +399,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_ARG:
         option_model(state, &o->learn.model, arg);
         return 0;
+    case KEY_FIND_RATE:
+        parse_find_rate(o, arg, state);
+        return 0;
     case ARGP_KEY_END:
-        check_options(o, state);
+        o->rate_to > 0 ? check_search(o, state) : check_options(o, state);
         return 0;
     default:
         return parse_log_option(key, arg, state);
@@ -281,18 +412,22 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static int run(int argc, char **argv)
 {
-    const struct argp argp = { argp_options,
-                               parse_option,
-                               "MODEL",
-                               "Train a model. What trains and which loss is used goes by the model and is said."
-                               "\vData:\n{data:}\nLosses:\n{losses:}\nOptimizers:\n{optimizers:}\nMetrics:\n"
-                               "{metrics:}\nAugmentation:\n{augmentation:}",
-                               limits_options,
-                               help_filled,
-                               NULL };
+    const struct argp argp = {
+        argp_options,
+        parse_option,
+        "MODEL",
+        "Train a model. What trains and which loss is used goes by the model and is said."
+        "\vData:\n{data:}\nLosses:\n{losses:}\nOptimizers:\n{optimizers:}\nSchedules, of "
+        "step t from 0:\n{schedules:}\nOn a plateau:\n{plateau:}\nRegularizers:\n{regularizers:}\nMetrics:\n{metrics:}"
+        "\nAugmentation:\n{augmentation:}",
+        limits_options,
+        help_filled,
+        NULL
+    };
     struct train_options o = { .epochs = 1,
+                               .board.every = -1,
                                .fit = KILN_FIT_OPTIONS_INIT,
-                               .learn = { .draw = true, .trainer = KILN_TRAINER_OPTIONS_INIT } };
+                               .learn = { .draw = true, .keep = true, .trainer = KILN_TRAINER_OPTIONS_INIT } };
     static struct learn l;
     struct command *c = &l.command;
     int caught = 0, code;
@@ -300,14 +435,17 @@ static int run(int argc, char **argv)
 
     o.fit.batch = 32;
     o.learn.trainer.freeze = o.freeze;
+    o.learn.trainer.exclude_from_weight_decay = o.undecayed;
     o.learn.trainer.train = o.train;
+    o.learn.trainer.regularizers = o.regularizers;
+    o.learn.trainer.rate_factors = o.factors;
     argp_err_exit_status = EXIT_USAGE;
     if (!options_parse(&argp, argc, argv, &o))
         return -KILN_NO_MEMORY;
     o.learn.trainer.profile = o.profile;
     c->limits = o.learn.limits;
     ok = command_start(c, o.learn.threads) && training_claim(&o, c) && learn_open(&l, &o.learn) &&
-         training_run(&o, &l, &caught);
+         (o.rate_to > 0 ? finder_run(&o, &l) : training_run(&o, &l, &caught));
     learn_close(&l);
     code = command_end(c, ok);
     if (caught)

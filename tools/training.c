@@ -1,4 +1,5 @@
 #include "training.h"
+#include "bar.h"
 #include "figure.h"
 #include "history.h"
 #include "stop.h"
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 enum {
-    BAR = 24,
     FLUSH = 64, /* rows of a log that are written at once: whole ones, also where the command is killed */
     SELDOM = 20 /* a model is saved between epochs where that takes less than this part of the time */
 };
@@ -23,8 +23,9 @@ struct session_log {
     FILE *steps;
     struct page old_steps; /* what the log held before, of a training that is taken up again */
     struct history history;
-    bool bar, failed;        /* failed: the error is told in the learn's command */
-    double drawn;            /* when the bar was drawn last */
+    struct board board;
+    bool bar, failed; /* failed: the error is told in the learn's command */
+    struct bar drawn;
     int64_t epoch, step;     /* that were complete */
     int64_t saved_epoch;     /* that the output holds; 0: nothing of this training */
     double saved_at, saving; /* when it was written last, and how long that took */
@@ -40,28 +41,20 @@ static double now(void)
 
 /* -- while it runs -- */
 
-static void print_values(const struct session_log *s, const double *values, const char *prefix)
+static void add_values(const struct session_log *s, struct page *to, const double *values, const char *prefix)
 {
     for (size_t m = 0; m < kiln_trainer_measure_count(s->learn->trainer); m++)
         if (!isnan(values[m]))
-            say("  %s%s %.4f", prefix, kiln_trainer_measure_name(s->learn->trainer, m), values[m]);
+            page_say(to, "  %s%s %.4f", prefix, kiln_trainer_measure_name(s->learn->trainer, m), values[m]);
 }
 
 static void draw_bar(struct session_log *s, const kiln_fit_step *f)
 {
-    const int full = (int)((double)BAR * (double)f->done / (double)f->of);
-    const double t = now();
+    struct page measures = { 0 };
 
-    if (t - s->drawn < .1 && f->done < f->of)
-        return;
-    s->drawn = t;
-    printf("\repoch %lld/%lld [", (long long)f->epoch, (long long)s->o->epochs);
-    for (int k = 0; k < BAR; k++)
-        putchar(k < full ? '=' : k == full ? '>' : ' ');
-    printf("] %lld/%lld", (long long)f->done, (long long)f->of);
-    print_values(s, f->so_far, "");
-    printf("\033[K");
-    fflush(stdout);
+    add_values(s, &measures, f->so_far, "");
+    bar_draw(&s->drawn, f, s->o->epochs, &measures);
+    page_free(&measures);
 }
 
 static bool fail_log(struct session_log *s)
@@ -118,14 +111,35 @@ static void save_between(struct session_log *s)
     s->learn->command.err = before;
 }
 
+/* Does the learning rate change? */
+static bool has_rates(const struct train_options *o)
+{
+    return o->learn.trainer.schedule || o->fit.reduce_on_plateau;
+}
+
 static void print_epoch(const struct session_log *s, const kiln_epoch *e)
 {
-    printf("%sepoch %lld/%lld  %.2f s", s->bar ? "\r\033[K" : "", (long long)e->number, (long long)s->o->epochs,
-           e->seconds);
-    print_values(s, e->train, "");
-    print_values(s, e->validation, "val_");
-    printf("%s\n", s->o->fit.best && e->best ? "  saved" : "");
+    struct page measures = { 0 };
+
+    add_values(s, &measures, e->train, "");
+    add_values(s, &measures, e->validation, "val_");
+    if (has_rates(s->o))
+        page_printf(&measures, "  learning_rate %.4g", e->learning_rate);
+    if (s->bar)
+        bar_clear();
+    printf("epoch %lld/%lld  %.2f s%s%s\n", (long long)e->number, (long long)s->o->epochs, e->seconds,
+           measures.text ? measures.text : "", s->o->fit.best && e->best ? "  saved" : "");
+    page_free(&measures);
     fflush(stdout);
+}
+
+static bool add_row(struct session_log *s, const kiln_epoch *e)
+{
+    if (!history_add(&s->history, (double)e->number, e->seconds, e->train, e->validation, &s->learn->command))
+        return false;
+    if (has_rates(s->o))
+        history_note_rate(&s->history, e->learning_rate);
+    return true;
 }
 
 static bool on_epoch(void *user, const kiln_epoch *e)
@@ -135,7 +149,10 @@ static bool on_epoch(void *user, const kiln_epoch *e)
     s->epoch = e->number;
     if (s->steps && fflush(s->steps))
         return fail_log(s);
-    s->failed = !history_add(&s->history, (double)e->number, e->seconds, e->train, e->validation, &s->learn->command);
+    s->failed = !add_row(s, e);
+    if (s->failed)
+        return false;
+    s->failed = !board_epoch(&s->board, s->learn->trainer, e, s->step, &s->learn->command);
     if (s->failed)
         return false;
     if (!s->o->quiet)
@@ -189,7 +206,7 @@ static void print_normalization(const struct train_options *o, const kiln_traine
     say("\n");
 }
 
-static void print_start(const struct train_options *o, const struct learn *l)
+void training_say_start(const struct train_options *o, const struct learn *l)
 {
     const kiln_dataset_info *data = kiln_dataset_about(l->train);
     const kiln_trainer *t = l->trainer;
@@ -201,14 +218,19 @@ static void print_start(const struct train_options *o, const struct learn *l)
     print_columns(l);
     if (l->check)
         say(", %lld to validate", (long long)kiln_dataset_about(l->check)->count);
+    data_say_label(l->train);
     say("\n");
     print_normalization(o, t);
+    if (l->normalized)
+        data_say_normalization(l->train, "normalize  ");
     if (o->learn.augment)
         say("augment    %s\n", o->learn.augment);
     learn_say_losses(l, "loss       ");
     say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", kiln_trainer_optimizer(t),
         kiln_trainer_learning_rate(t), (long long)(kiln_trainer_batch(t) ? kiln_trainer_batch(t) : o->fit.batch),
         kiln_context_threads(l->command.context));
+    if (o->learn.trainer.schedule)
+        say("schedule   %s\n", o->learn.trainer.schedule);
     fflush(stdout);
 }
 
@@ -243,10 +265,15 @@ static const char *checkpoint_in(const char *directory, struct command *c)
 
 bool training_claim(struct train_options *o, struct command *c)
 {
+    if (o->figure && !canvas_for(o->figure, c))
+        return false;
     if (o->checkpoint && mkdir(o->checkpoint, 0777) && errno != EEXIST)
         return command_fail_system(c, o->checkpoint);
     if ((o->checkpoint && !(o->fit.checkpoint = checkpoint_in(o->checkpoint, c))) ||
         (o->resume && !(o->fit.resume = checkpoint_in(o->resume, c))))
+        return false;
+    if (o->tensorboard &&
+        !board_claim(&o->board, o->tensorboard, o->learn.validation || o->learn.split > 0, o->resume, c))
         return false;
     return claim(c, o->output, KILN_FILE_MODEL) && claim(c, o->step_log, KILN_FILE_LOG) &&
            claim(c, o->history, KILN_FILE_OUTPUT) && claim(c, o->figure, KILN_FILE_OUTPUT) &&
@@ -317,7 +344,7 @@ static bool on_past(void *user, const kiln_epoch *e)
 
     if (s->o->fit.best && e->best)
         s->saved_epoch = e->number;
-    s->failed = !history_add(&s->history, (double)e->number, e->seconds, e->train, e->validation, &s->learn->command);
+    s->failed = !add_row(s, e);
     return !s->failed;
 }
 
@@ -332,7 +359,7 @@ static bool on_start(void *user, int64_t epochs, int64_t steps)
                s->o->output, (long long)s->saved_epoch);
         s->saved_epoch = 0;
     }
-    s->failed = !open_log(s, steps);
+    s->failed = !open_log(s, steps) || !board_open(&s->board, s->learn->trainer, &s->learn->command);
     if (!s->failed && !s->o->quiet && s->o->resume)
         say("resumed    %s: %lld epochs and %lld steps lie behind\n", s->o->resume, (long long)epochs,
             (long long)steps);
@@ -387,6 +414,8 @@ static void rescue(struct session_log *s, int signal)
                (long long)s->step);
     else
         say_to(stderr, "kiln: training ended after %lld epochs, %lld steps\n", (long long)s->epoch, (long long)s->step);
+    if (!diverged)
+        kiln_trainer_finalize(s->learn->trainer, NULL);
     if (!diverged && !(s->o->fit.best && s->saved_epoch))
         save(s) ? say_to(stderr, "kiln: %s holds the model after step %lld\n", s->o->output, (long long)s->step)
                 : (void)tell_error(s->o->output, &c->err);
@@ -412,6 +441,7 @@ static bool train(struct session_log *s, int *signal)
     if (!ok && s->bar)
         putchar('\n');
     ok = close_log(s) && ok;
+    ok = board_close(&s->board) && ok;
     if (!ok && s->step)
         rescue(s, *signal);
     if (!ok)
@@ -429,11 +459,11 @@ static bool train(struct session_log *s, int *signal)
 
 bool training_run(const struct train_options *o, struct learn *l, int *signal)
 {
-    struct session_log s = { .o = o, .learn = l, .bar = !o->quiet && isatty(STDOUT_FILENO) };
+    struct session_log s = { .o = o, .learn = l, .board = o->board, .bar = !o->quiet && isatty(STDOUT_FILENO) };
     bool ok;
 
     if (!o->quiet)
-        print_start(o, l);
+        training_say_start(o, l);
     ok = train(&s, signal);
     history_release(&s.history);
     return ok;

@@ -7,6 +7,7 @@ struct samples {
     atomic_uint holders;
     struct budget budget;
     struct dataset data;
+    const char *output; /* of the model that it was opened for: what a target without a name is for; NULL */
     kiln_context *context;
 };
 
@@ -60,6 +61,11 @@ const struct augmentation *api_augmentation(const kiln_dataset *data)
     return data->augmented ? &data->augmentation : NULL;
 }
 
+kiln_context *api_data_context(const kiln_dataset *data)
+{
+    return data->samples->context;
+}
+
 struct column_request *api_inputs_of(const struct graph *g, struct arena *a, struct report *r)
 {
     struct column_request *q = arena_array(a, g->input_count, sizeof *q, r);
@@ -81,7 +87,8 @@ static void describe(kiln_dataset *d)
                                             .dtype = (kiln_dtype)c->values.dtype,
                                             .rank = c->values.rank - 1,
                                             .dims = c->values.dims + 1,
-                                            .classes = c->classes };
+                                            .classes = c->classes,
+                                            .class_names = c->class_names };
     }
 }
 
@@ -102,9 +109,13 @@ static kiln_dataset *handle_new(struct samples *samples, struct fitted *fitted, 
     if (augmentation)
         d->augmentation = *augmentation;
     d->data = dataset_view(view, 0, view->count);
-    d->info = (kiln_dataset_info){
-        .count = view->count, .header = view->header, .inputs = view->inputs, .targets = view->targets
-    };
+    d->info = (kiln_dataset_info){ .count = view->count,
+                                   .header = view->header,
+                                   .inputs = view->inputs,
+                                   .targets = view->targets,
+                                   .weighted = view->weights.values.data,
+                                   .label = view->label,
+                                   .unlabelled = view->unlabelled };
     describe(d);
     return d;
 }
@@ -135,9 +146,23 @@ static struct column_request target_request(const kiln_data_options *o, const ch
     for (size_t c = 0; as && c < as->targets; c++)
         if (column_is(&as->y[c], output, rest && !as->y[c].name)) {
             q.classes = as->y[c].classes;
+            q.class_names = as->y[c].class_names;
             q.values |= !column_has_labels(&as->y[c]);
         }
     return q;
+}
+
+/* Classes that the model's metadata name, where the set is not asked to be as another one. */
+static bool know_classes(struct column_request *q, const kiln_data_options *o, struct arena *a, struct report *r)
+{
+    int count;
+
+    if (o->as || q->values)
+        return true;
+    q->class_names = model_classes(o->model->model, q->name, &count, a, r);
+    if (q->class_names)
+        q->classes = count;
+    return !failed(r);
 }
 
 /* What a column without a name is for: the one output that something is said of, or the first. */
@@ -162,8 +187,11 @@ static bool request_targets(struct data_options *to, const kiln_data_options *o,
 
     to->target = y;
     to->unnamed = g ? unnamed_target(o, o->model->model) : 0;
-    for (size_t k = 0; y && g && k < g->output_count; k++)
-        y[to->targets++] = target_request(o, g->outputs[k]->name, k == to->unnamed);
+    for (size_t k = 0; y && g && k < g->output_count; k++) {
+        y[k] = target_request(o, g->outputs[k]->name, k == to->unnamed);
+        if (!know_classes(&y[to->targets++], o, a, r))
+            return false;
+    }
     for (size_t k = 0; y && !g && k < o->target_count; k++)
         if (o->targets[k].output)
             y[to->targets++] = target_request(o, o->targets[k].output, o->target_count == 1);
@@ -181,7 +209,8 @@ static bool requests(struct data_options *to, const kiln_data_options *o, struct
 {
     const struct graph *g = o->model ? o->model->model->graph : NULL;
 
-    *to = (struct data_options){ .limit = o->limit, .unlabelled = o->unlabelled };
+    *to = (struct data_options){ .limit = o->limit, .unlabelled = o->unlabelled, .label = o->label, .gaps = o->gaps };
+    to->weights = o->weights ? &o->weights->tensor : NULL;
     if (g) {
         to->inputs = g->input_count;
         to->input = api_inputs_of(g, a, r);
@@ -232,6 +261,10 @@ static bool fill(struct samples *s, const struct origin *from, const kiln_data_o
         x = columns_of(from->x, from->inputs, &scratch, r);
         y = columns_of(from->y, from->targets, &scratch, r);
         ok = x && y && dataset_of_arrays(&s->data, from->inputs, x, from->targets, y, &to, &s->budget, r);
+    }
+    if (ok && o->model) {
+        s->output = arena_printf(&s->data.columns, r, "%s", to.target[to.unnamed].name);
+        ok = s->output;
     }
     arena_release(&scratch);
     return ok;
@@ -355,14 +388,28 @@ kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **validation, 
     return api_end(&r, *train, err);
 }
 
-static bool find_kind(const char *kind, enum normalization *out)
+/* The place of the first `n` bytes in a list of names; -1. */
+static int place_of(const char *s, size_t n, const char *const *names, int count)
 {
-    for (int k = 0; k < NORMALIZATIONS; k++)
-        if (strcmp(kind, normalization_names[k]) == 0) {
-            *out = (enum normalization)k;
-            return true;
-        }
-    return false;
+    for (int k = 0; k < count; k++)
+        if (strlen(names[k]) == n && strncmp(names[k], s, n) == 0)
+            return k;
+    return -1;
+}
+
+/* "KIND[:OF]" */
+static bool find_kind(const char *kind, enum normalization *out, enum normalization_of *of)
+{
+    const size_t n = strcspn(kind, ":");
+    const int what = place_of(kind, n, normalization_names, NORMALIZATIONS);
+    const int by =
+        kind[n] ? place_of(kind + n + 1, strlen(kind + n + 1), normalization_of_names, NORMALIZATIONS_OF) : 0;
+
+    if (what < 0 || by < 0)
+        return false;
+    *out = (enum normalization)what;
+    *of = (enum normalization_of)by;
+    return true;
 }
 
 const char *kiln_normalization_name(size_t k)
@@ -370,7 +417,7 @@ const char *kiln_normalization_name(size_t k)
     return k < NORMALIZATIONS ? normalization_names[k] : NULL;
 }
 
-static struct fitted *fit(const kiln_dataset *to, enum normalization kind, struct report *r)
+static struct fitted *fitted_new(const kiln_dataset *to, struct report *r)
 {
     struct fitted *s = api_alloc(sizeof *s, r);
 
@@ -379,11 +426,24 @@ static struct fitted *fit(const kiln_dataset *to, enum normalization kind, struc
     s->holders = 1;
     s->context = context_hold(to->samples->context);
     s->budget = budget_like(&to->samples->budget);
-    if (normalizer_fit(&s->normalizer, kind, &to->data, &s->budget, r))
+    s->normalizer.memory.budget = &s->budget;
+    return s;
+}
+
+static struct fitted *fit(const kiln_dataset *to, enum normalization kind, enum normalization_of of, struct report *r)
+{
+    struct fitted *s = fitted_new(to, r);
+
+    if (!s || normalizer_fit_of(&s->normalizer, kind, of, &to->data, &s->budget, r))
         return s;
-    context_release(s->context);
-    api_free(s);
+    release_fitted(s);
     return NULL;
+}
+
+/* The same samples. Takes the reference to what they are normalised by, which may be NULL, with the error told. */
+static kiln_dataset *normalized_by(const kiln_dataset *data, struct fitted *s, struct report *r)
+{
+    return s ? handle_new(hold_samples(data->samples), s, api_augmentation(data), &data->data, r) : NULL;
 }
 
 /* Every input needs one that it is fitted to, with as many features. */
@@ -412,6 +472,7 @@ kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data,
                                    const kiln_dataset *fitted, kiln_error *err)
 {
     enum normalization chosen;
+    enum normalization_of of;
     struct report r = api_report(data ? data->samples->context : NULL);
     struct fitted *s;
 
@@ -420,12 +481,14 @@ kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data,
     *out = NULL;
     if (!data || !kind)
         return api_refuse(err, "%s is NULL", data ? "kind" : "data");
-    if (!find_kind(kind, &chosen))
-        return api_refuse(err, "kind '%s' is none of those that kiln_normalization_name gives", kind);
+    if (!find_kind(kind, &chosen, &of))
+        return api_refuse(err,
+                          "kind '%s' is none of those that kiln_normalization_name gives, or behind it is no "
+                          "':feature', ':channel' or ':whole'",
+                          kind);
     fitted = fitted ? fitted : data;
-    s = check_features(&data->data, &fitted->data, &r) ? fit(fitted, chosen, &r) : NULL;
-    if (s)
-        *out = handle_new(hold_samples(data->samples), s, api_augmentation(data), &data->data, &r);
+    s = check_features(&data->data, &fitted->data, &r) ? fit(fitted, chosen, of, &r) : NULL;
+    *out = normalized_by(data, s, &r);
     return api_end(&r, *out, err);
 }
 
@@ -476,4 +539,131 @@ const kiln_column_info *kiln_dataset_input(const kiln_dataset *data, size_t k)
 const kiln_column_info *kiln_dataset_target(const kiln_dataset *data, size_t k)
 {
     return data && k < data->info.targets ? &data->columns[data->info.inputs + k] : NULL;
+}
+
+const char *kiln_dataset_sample_name(const kiln_dataset *data, int64_t i)
+{
+    return data && data->data.names && i >= 0 && i < data->info.count ? data->data.names[data->data.from + i] : NULL;
+}
+
+/* -- normalised as a model has it -- */
+
+kiln_status kiln_dataset_normalize_for(kiln_dataset **out, const kiln_dataset *data, const kiln_model *model,
+                                       kiln_error *err)
+{
+    struct report r = api_report(data ? data->samples->context : NULL);
+    kiln_status usable;
+    struct fitted *s;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!data || !model)
+        return api_refuse(err, "%s is NULL", data ? "model" : "data");
+    usable = api_check_model(model, err);
+    if (usable != KILN_OK)
+        return usable;
+    s = fitted_new(data, &r);
+    if (s && !model_normalizer(&s->normalizer, model->model, &s->budget, &r)) {
+        release_fitted(s);
+        s = NULL;
+    }
+    *out = normalized_by(data, s, &r);
+    return api_end(&r, *out, err);
+}
+
+const char *kiln_dataset_normalization(const kiln_dataset *data, size_t k)
+{
+    const struct scaling *s;
+
+    if (!data || k >= data->info.inputs || !data->fitted)
+        return NULL;
+    s = scaling_find(&data->fitted->normalizer, data->data.x[k].name);
+    return s && s->kind != NORMALIZE_NONE ? normalization_names[s->kind] : NULL;
+}
+
+/* -- what a model is told of the data that it learns from -- */
+
+static bool add_entry(struct data_changes *to, const char *prefix, const char *name, const char *text, struct arena *a,
+                      struct report *r)
+{
+    to->keys[to->metadata] = arena_printf(a, r, "%s%s", prefix, name);
+    to->texts[to->metadata] = text;
+    return to->keys[to->metadata++];
+}
+
+/* How input k is normalised: in the metadata, or in front of it. */
+static bool change_input(struct data_changes *to, const struct batch_column *c, const char *name, bool bake,
+                         struct arena *a, struct report *r)
+{
+    struct text text = { .budget = a->budget, .report = r };
+    struct scaling s;
+    const char *kept;
+
+    if (!c->scaling)
+        return add_entry(to, DECIDED_NORMALIZE, name, NULL, a, r);
+    if (!batch_scaling(&s, c, a, r))
+        return false;
+    if (bake) {
+        to->bake[to->baked++] = (struct baked){ name, s, c->type };
+        return add_entry(to, DECIDED_NORMALIZE, name, NULL, a, r);
+    }
+    scaling_write(&text, &s);
+    kept = text.failed ? NULL : arena_string(a, text.data, text.length, r);
+    text_release(&text);
+    return kept && add_entry(to, DECIDED_NORMALIZE, name, kept, a, r);
+}
+
+/* The names of a target's classes, one in each line; NULL where it has none. False where there is no memory. */
+static bool change_output(struct data_changes *to, const struct column *c, const char *name, struct arena *a,
+                          struct report *r)
+{
+    struct text text = { .budget = a->budget, .report = r };
+    const char *kept = NULL;
+    bool ok;
+
+    for (int k = 0; c->class_names && k < c->classes; k++)
+        text_printf(&text, "%s%s", k ? "\n" : "", c->class_names[k]);
+    if (text.length)
+        kept = arena_string(a, text.data, text.length, r);
+    ok = !text.failed && (kept || !text.length) && add_entry(to, DECIDED_CLASSES, name, kept, a, r);
+    text_release(&text);
+    return ok;
+}
+
+static bool change_inputs(struct data_changes *to, const kiln_dataset *data, const struct graph *g, bool bake,
+                          struct arena *a, struct report *r)
+{
+    const struct batch_options one = { .batch = 1 };
+    const struct batch_request q = { .inputs = g->input_count, .input = api_inputs_of(g, a, r) };
+    struct batches b;
+    bool ok;
+
+    if (!q.input || !batches_init(&b, &data->data, api_normalizer(data), &q, &one, a->budget, r))
+        return false;
+    ok = true;
+    for (size_t k = 0; ok && k < g->input_count; k++)
+        ok = change_input(to, &b.x[k], g->inputs[k]->name, bake, a, r);
+    batches_release(&b);
+    return ok;
+}
+
+bool api_data_changes(struct data_changes *to, const kiln_dataset *data, const struct model *m, bool bake,
+                      struct arena *a, struct report *r)
+{
+    const struct dataset *d = &data->data;
+    const struct graph *g = m->graph;
+    const size_t most = g->input_count + d->targets;
+    bool ok;
+
+    *to = (struct data_changes){ .keys = arena_array(a, most, sizeof *to->keys, r),
+                                 .texts = arena_array(a, most, sizeof *to->texts, r),
+                                 .bake = arena_array(a, g->input_count, sizeof *to->bake, r) };
+    ok = to->keys && to->texts && to->bake && change_inputs(to, data, g, bake, a, r);
+    for (size_t k = 0; ok && k < d->targets; k++) {
+        const char *name = d->y[k].name ? d->y[k].name : data->samples->output;
+
+        ok = change_output(to, &d->y[k], name ? name : g->outputs[decided_output(m)]->name, a, r);
+    }
+    return ok;
 }

@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "data/augment.h"
 #include "data/normalizer.h"
+#include "train/normalized.h"
 #include "train/trainer.h"
 
 /* What several public data sets share, each with a reference: the arrays, and a normaliser. */
@@ -21,6 +22,17 @@ struct kiln_dataset {
 
 const struct normalizer *api_normalizer(const kiln_dataset *data);
 const struct augmentation *api_augmentation(const kiln_dataset *data); /* NULL: none */
+kiln_context *api_data_context(const kiln_dataset *data);
+
+/* What the set that a model learns from changes of it (kiln_edit_options.data): entries of metadata, and what is put in
+ * front of inputs. In memory of the arena. */
+struct data_changes {
+    size_t metadata, baked;
+    const char **keys, **texts;
+    struct baked *bake;
+};
+bool api_data_changes(struct data_changes *to, const kiln_dataset *data, const struct model *m, bool bake,
+                      struct arena *a, struct report *r);
 
 /* The inputs of the model without a value, with their types; NULL where there is no memory. */
 struct column_request *api_inputs_of(const struct graph *g, struct arena *a, struct report *r);

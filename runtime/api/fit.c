@@ -50,7 +50,8 @@ static kiln_epoch describe_epoch(const struct listening *l, const struct epoch *
                          .train = told(l, e->train),
                          .validation = told(l, e->validation),
                          .seconds = e->seconds,
-                         .best = e->best };
+                         .best = e->best,
+                         .learning_rate = e->learning_rate };
 }
 
 static bool on_epoch(void *user, const struct epoch *e, struct report *r)
@@ -102,6 +103,7 @@ static bool read_options(const kiln_fit_options *o, const struct trainer *t, str
                     (long long)o->batch, (long long)o->epochs, (long long)o->patience, o->min_delta);
     return (!o->best || measure_parse(&m->best, t, o->best, r)) &&
            (!o->restore_best || measure_parse(&m->restore, t, o->restore_best, r)) &&
+           (!o->reduce_on_plateau || plateau_parse(&to->reduce_on_plateau, t, o->reduce_on_plateau, r)) &&
            (!o->early_stop || measure_parse(&to->early_stop.measure, t, o->early_stop, r));
 }
 
@@ -160,4 +162,46 @@ kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *dat
     for (size_t m = 0; m < t->measure_count; m++)
         values[m] = ok && measure_applies(t, &data->data, m) ? values[m] : (double)NAN;
     return api_end(&r, ok, err);
+}
+
+/* The matrix as a tensor; what was counted is freed. */
+static kiln_tensor *tensor_of(struct trainer *t, struct confusion_matrix *m, struct report *r)
+{
+    const int64_t dims[] = { m->classes, m->classes };
+    kiln_tensor *out = NULL;
+    kiln_error err;
+
+    if (m->counts && !failed(r) && kiln_tensor_new(&out, KILN_INT64, 2, dims, m->counts, &err) != KILN_OK)
+        fail(r, err.code, NULL, "%s", err.message);
+    budget_free(&t->budget, m->counts);
+    return out;
+}
+
+kiln_status kiln_trainer_confusion(kiln_tensor **out, kiln_trainer *trainer, const kiln_dataset *data, int64_t batch,
+                                   size_t k, double *values, kiln_error *err)
+{
+    struct report r = api_report(trainer ? api_trainer_context(trainer) : NULL);
+    struct confusion_matrix matrix = { 0 };
+    struct trainer *t;
+    double *room;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!trainer || !data)
+        return api_refuse(err, "%s is NULL", trainer ? "data" : "trainer");
+    if (batch < 0 || k >= kiln_trainer_target_count(trainer))
+        return api_refuse(err, "batch is %lld and target %zu, must not be negative and below %zu", (long long)batch, k,
+                          kiln_trainer_target_count(trainer));
+    t = api_begin_call(trainer);
+    room = budget_zalloc(&t->budget, t->measure_count, sizeof *room, &r);
+    if (room &&
+        trainer_confusion(t, &data->data, api_normalizer(data), batch ? batch : DEFAULT_BATCH, k, room, &matrix, &r) &&
+        values)
+        memcpy(values, room, t->measure_count * sizeof *values);
+    budget_free(&t->budget, room);
+    *out = tensor_of(t, &matrix, &r);
+    for (size_t m = 0; values && m < t->measure_count; m++)
+        values[m] = *out && measure_applies(t, &data->data, m) ? values[m] : (double)NAN;
+    return api_end(&r, *out, err);
 }

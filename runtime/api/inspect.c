@@ -21,7 +21,8 @@ static bool describe(kiln_summary *to, struct report *r)
     for (size_t k = 0; k < s->layers.count; k++) {
         const struct layer *l = &s->layers.at[k];
 
-        to->layers[k] = (kiln_layer){ l->name, l->op, l->since, l->depth, l->type, l->trainable, l->fixed };
+        to->layers[k] = (kiln_layer){ l->name,  l->op,     l->since,   l->depth, l->type,  l->trainable,
+                                      l->fixed, l->inputs, l->outputs, l->input, l->output };
     }
     for (size_t k = 0; k < s->parameters.count; k++)
         to->parameters[k] = api_parameter(&s->parameters.at[k]);

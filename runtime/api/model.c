@@ -1,4 +1,4 @@
-#include "api/api.h"
+#include "api/data.h"
 #include "model/message.h"
 #include "train/change.h"
 #include "train/initialise.h"
@@ -320,6 +320,42 @@ static bool check_lists(const kiln_edit_options *o, kiln_error *err)
     return ok;
 }
 
+/* With what the data tell. First come these, then what the caller says of the metadata. */
+static kiln_status edit_for(kiln_model **out, const kiln_model *model, const kiln_dataset *data, bool bake,
+                            struct model_changes *c, kiln_error *err)
+{
+    struct report r = api_report(model->context);
+    struct budget budget = budget_like(&model->model->budget);
+    struct arena a = { .budget = &budget };
+    const kiln_status usable = api_check_model(model, err);
+    const char **keys = NULL, **texts = NULL;
+    struct data_changes told;
+    struct model *made = NULL;
+
+    if (usable != KILN_OK)
+        return usable;
+    if (api_data_changes(&told, data, model->model, bake, &a, &r)) {
+        keys = arena_array(&a, told.metadata + c->metadata, sizeof *keys, &r);
+        texts = arena_array(&a, told.metadata + c->metadata, sizeof *texts, &r);
+    }
+    if (keys && texts) {
+        memcpy(keys, told.keys, told.metadata * sizeof *keys);
+        memcpy(texts, told.texts, told.metadata * sizeof *texts);
+        for (size_t k = 0; k < c->metadata; k++) {
+            keys[told.metadata + k] = c->keys[k];
+            texts[told.metadata + k] = c->texts[k];
+        }
+        c->keys = keys;
+        c->texts = texts;
+        c->metadata += told.metadata;
+        c->bake = told.bake;
+        c->baked = told.baked;
+        made = model_change(model->model, c, &r);
+    }
+    arena_release(&a);
+    return api_end_model(out, made, model->context, false, &r, err);
+}
+
 kiln_status kiln_model_edit(kiln_model **out, const kiln_model *model, const kiln_edit_options *options,
                             kiln_error *err)
 {
@@ -342,6 +378,8 @@ kiln_status kiln_model_edit(kiln_model **out, const kiln_model *model, const kil
                                 .metadata = o.metadata_count,
                                 .keys = o.metadata_keys,
                                 .texts = o.metadata_values };
+    if (o.data)
+        return edit_for(out, model, o.data, o.bake, &c, err);
     r = api_report(model->context);
     return api_end_model(out, model_change(model->model, &c, &r), model->context, model->error.code != KILN_OK, &r,
                          err);

@@ -9,6 +9,9 @@
 #include "train/initialisers.h"
 #include "train/metric.h"
 #include "train/optimizer.h"
+#include "train/plateau.h"
+#include "train/regularizer.h"
+#include "train/schedule.h"
 
 size_t kiln_shown(const char *s, size_t left)
 {
@@ -52,23 +55,28 @@ static const struct spec_row *augmentation_table(size_t k)
 
 kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn write, void *user, kiln_error *err)
 {
-    static spec_table *const tables[] = { [KILN_INITIALIZERS] = initialiser_table,
-                                          [KILN_LOSSES] = loss_table,
-                                          [KILN_METRICS] = metric_table,
-                                          [KILN_OPTIMIZERS] = optimizer_table,
-                                          [KILN_AUGMENTATION] = augmentation_table };
+    static spec_table *const tables[] = {
+        [KILN_INITIALIZERS] = initialiser_table, [KILN_LOSSES] = loss_table,
+        [KILN_METRICS] = metric_table,           [KILN_OPTIMIZERS] = optimizer_table,
+        [KILN_SCHEDULES] = schedule_table,       [KILN_PLATEAU] = plateau_table,
+        [KILN_REGULARIZERS] = regularizer_table, [KILN_AUGMENTATION] = augmentation_table
+    };
+    static const struct spec_option *const common[sizeof tables / sizeof *tables] = { [KILN_OPTIMIZERS] =
+                                                                                          common_options };
     struct writing w;
 
     if (!write)
         return api_refuse(err, "write is NULL");
-    if (table < KILN_FORMATS || table > KILN_AUGMENTATION)
+    if (table < KILN_FORMATS || table >= (kiln_table)(sizeof tables / sizeof *tables))
         return api_refuse(err, "table %d is unknown", (int)table);
     api_write_begin(&w, NULL, NULL);
     if (table == KILN_FORMATS)
         (help ? format_help : format_names)(&w.text);
-    else if (table == KILN_AUGMENTATION && !help)
+    else if (help)
+        spec_help(&w.text, tables[table], common[table]);
+    else if (table == KILN_AUGMENTATION)
         spec_keys(&w.text, &augmentation_row);
     else
-        (help ? spec_help : spec_names)(&w.text, tables[table]);
+        spec_names(&w.text, tables[table]);
     return api_write_end(&w, true, write, user, err);
 }

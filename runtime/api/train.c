@@ -5,6 +5,7 @@
 #include "plan/describe.h"
 #include "run/profile.h"
 #include "train/checkpoint.h"
+#include "train/confusion.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,10 +84,17 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
                                   .total = context_total(o->context),
                                   .pool = o->context ? o->context->pool : NULL,
                                   .seed = o->seed,
-                                  .patterns = { o->train_count, o->freeze_count, o->train, o->freeze },
+                                  .patterns = { o->train_count, o->freeze_count, o->train, o->freeze,
+                                                o->exclude_from_weight_decay_count, o->exclude_from_weight_decay },
                                   .untie = o->untie,
                                   .keep_gradients = o->keep_gradients,
-                                  .measure = o->measure };
+                                  .measure = o->measure,
+                                  .schedule = o->schedule,
+                                  .regularizers = o->regularizer_count,
+                                  .rate_factors = o->rate_factor_count,
+                                  .metrics = o->metrics,
+                                  .metric_count = o->metric_count,
+                                  .weighted = o->weighted || (o->data && o->data->data.weights.values.data) };
     struct budget b = { .limit = o->memory, .total = to.total };
     struct arena scratch = { .budget = &b };
 
@@ -152,7 +160,7 @@ static bool take_batch(struct tensor *to, const kiln_tensor *const *from, size_t
 
 static kiln_score score_of(const struct target_result *t)
 {
-    return (kiln_score){ (double)t->loss, (int64_t)t->metric[METRIC_accuracy], t->rows };
+    return (kiln_score){ (double)t->loss, (int64_t)t->metric[0], t->rows };
 }
 
 static kiln_status run(kiln_trainer *trainer, const kiln_tensor *const *x, const kiln_tensor *const *y,
@@ -176,6 +184,24 @@ static kiln_status run(kiln_trainer *trainer, const kiln_tensor *const *x, const
         score->loss = (double)loss;
     }
     return api_end(&r, ok, err);
+}
+
+kiln_status kiln_trainer_step_weighted(kiln_trainer *trainer, bool learn, const kiln_tensor *const *x,
+                                       const kiln_tensor *const *y, const kiln_tensor *weights, kiln_score *score,
+                                       kiln_error *err)
+{
+    kiln_status status;
+
+    if (trainer && !trainer->trainer->weighted)
+        return api_refuse(err, "the trainer was made without options.weighted, and takes no weights");
+    if (weights && (weights->tensor.kind != TENSOR || weights->tensor.dtype != F32))
+        return api_refuse(err, "weights are no floats");
+    if (trainer && weights)
+        trainer->trainer->weights = weights->tensor;
+    status = run(trainer, x, y, score, learn, err);
+    if (trainer)
+        trainer->trainer->weights = (struct tensor){ 0 };
+    return status;
 }
 
 /* Is it a trainer of one input and one target? */
@@ -261,13 +287,26 @@ kiln_status kiln_trainer_set_learning_rate(kiln_trainer *trainer, double rate, k
         return api_refuse(err, "trainer is NULL");
     if (!(rate >= 0 && rate <= MOST_RATE) || !fits_float(rate))
         return api_refuse(err, "the learning rate is %g, must be 0, or a float of at most %g", rate, MOST_RATE);
+    if (trainer->trainer->schedule.def)
+        return api_refuse(err, "the learning rate is that of schedule '%s', it cannot be set",
+                          trainer->trainer->schedule.def->row.name);
     trainer->trainer->learning_rate = rate;
+    return api_end(&r, true, err);
+}
+
+kiln_status kiln_trainer_finalize(kiln_trainer *trainer, kiln_error *err)
+{
+    const struct report r = { 0 };
+
+    if (!trainer)
+        return api_refuse(err, "trainer is NULL");
+    trainer_finalize(trainer->trainer);
     return api_end(&r, true, err);
 }
 
 double kiln_trainer_learning_rate(const kiln_trainer *trainer)
 {
-    return trainer ? trainer->trainer->learning_rate : (double)NAN;
+    return trainer ? trainer_learning_rate(trainer->trainer) : (double)NAN;
 }
 
 /* -- what parameters have -- */
@@ -436,6 +475,11 @@ size_t kiln_trainer_target_count(const kiln_trainer *trainer)
 const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer, size_t k)
 {
     return k < kiln_trainer_target_count(trainer) ? &trainer->labels[k] : NULL;
+}
+
+int64_t kiln_trainer_classes(const kiln_trainer *trainer, size_t k)
+{
+    return k < kiln_trainer_target_count(trainer) ? confusion_classes(trainer->trainer, k) : 0;
 }
 
 double kiln_trainer_weight(const kiln_trainer *trainer, size_t k)

@@ -6,11 +6,12 @@
 
 /* More than a loss can be multiplied by and stay a float. */
 #define MOST_WEIGHT 1e30
+#define MOST_FACTOR 1e6
 
-static bool check_patterns(const char *const *patterns, size_t count, const char *what, kiln_error *err)
+static bool check_texts(const char *const *patterns, size_t count, const char *what, kiln_error *err)
 {
     if (count && !patterns) {
-        api_refuse(err, "%s is NULL, must hold %zu patterns", what, count);
+        api_refuse(err, "%s is NULL, must hold %zu texts", what, count);
         return false;
     }
     for (size_t k = 0; k < count; k++)
@@ -36,10 +37,51 @@ static bool check_targets(const kiln_trainer_options *o, kiln_error *err)
     return true;
 }
 
+static bool check_regularizers(const kiln_trainer_options *o, kiln_error *err)
+{
+    if (o->regularizer_count && !o->regularizers) {
+        api_refuse(err, "regularizers is NULL, must hold %zu", o->regularizer_count);
+        return false;
+    }
+    for (size_t k = 0; k < o->regularizer_count; k++)
+        if (!o->regularizers[k].pattern || !o->regularizers[k].regularizer) {
+            api_refuse(err, "regularizer %zu has no %s", k, o->regularizers[k].pattern ? "name" : "pattern");
+            return false;
+        }
+    return true;
+}
+
+/* The factor of the largest learning rate must be a float, too. */
+static bool check_factors(const kiln_trainer_options *o, kiln_error *err)
+{
+    if (o->rate_factor_count && !o->rate_factors) {
+        api_refuse(err, "rate_factors is NULL, must hold %zu", o->rate_factor_count);
+        return false;
+    }
+    for (size_t k = 0; k < o->rate_factor_count; k++) {
+        const kiln_rate_factor *f = &o->rate_factors[k];
+
+        if (!f->pattern) {
+            api_refuse(err, "rate factor %zu has no pattern", k);
+            return false;
+        }
+        if (!(f->factor > 0 && f->factor <= MOST_FACTOR) || !fits_float(f->factor)) {
+            api_refuse(err, "the rate factor of '%s' is %g, must be a float above 0, of at most %g", f->pattern,
+                       f->factor, MOST_FACTOR);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool api_check_training(const kiln_trainer_options *o, kiln_error *err)
 {
-    return check_patterns(o->freeze, o->freeze_count, "freeze", err) &&
-           check_patterns(o->train, o->train_count, "train", err) && check_targets(o, err);
+    return check_texts(o->freeze, o->freeze_count, "freeze", err) &&
+           check_texts(o->train, o->train_count, "train", err) &&
+           check_texts(o->exclude_from_weight_decay, o->exclude_from_weight_decay_count, "exclude_from_weight_decay",
+                       err) &&
+           check_texts(o->metrics, o->metric_count, "metrics", err) && check_targets(o, err) &&
+           check_regularizers(o, err) && check_factors(o, err);
 }
 
 /* -- what the data tell -- */
@@ -92,6 +134,88 @@ static size_t named_targets(const struct dataset *d, const struct graph *g, stru
     return count;
 }
 
+/* -- weights of classes -- */
+
+/* Each class that is there as much as any other: as many as there are on average divided by as many as it has. */
+static double *balanced_weights(const struct dataset *d, int64_t *count, struct arena *a, struct report *r)
+{
+    const struct column *c = d && d->targets == 1 ? d->y : NULL;
+    double *weights, classes = 0, all;
+    int64_t each;
+
+    if (!c || !column_has_labels(c)) {
+        fail(r, KILN_BAD_ARGUMENT, NULL, "class weights that are balanced need data with one target, of classes");
+        return NULL;
+    }
+    each = tensor_count(&c->values) / c->values.dims[0];
+    all = (double)d->count * (double)each;
+    *count = c->classes;
+    weights = arena_array(a, (size_t)*count, sizeof *weights, r);
+    for (int64_t k = d->from * each; weights && k < (d->from + d->count) * each; k++)
+        weights[((const int64_t *)c->values.data)[k]]++;
+    for (int64_t k = 0; weights && k < *count; k++)
+        classes += weights[k] > 0;
+    for (int64_t k = 0; weights && k < *count; k++)
+        weights[k] = weights[k] > 0 ? all / (classes * weights[k]) : 1;
+    return weights;
+}
+
+static bool fail_weight(const char *spec, const char *at, struct report *r)
+{
+    return fail(r, KILN_BAD_ARGUMENT, NULL,
+                "class weight '%.60s' at '%.20s': must be 'balanced' or 'CLASS=WEIGHT,...', weights from 0 on", spec,
+                at);
+}
+
+/* "0=1,3=2.5" into `weights`, which has room for `count`, or NULL to count first: the largest class and 1. */
+static bool read_weights(const char *spec, double *weights, int64_t *count, struct report *r)
+{
+    enum { MOST = 1 << 20 };
+    const char *s = spec;
+
+    for (;;) {
+        const char *const at = s;
+        double class, weight;
+        size_t n = decimal_read(s, &class);
+
+        if (!n || s[n] != '=' || !(class >= 0 && class < MOST) || class != (double)(int64_t) class)
+            return fail_weight(spec, at, r);
+        s += n + 1;
+        n = decimal_read(s, &weight);
+        s += n;
+        if (!n || (*s && *s != ',') || !(weight >= 0) || !fits_float(weight))
+            return fail_weight(spec, at, r);
+        if (weights)
+            weights[(int64_t) class] = weight;
+        else if (class >= (double)*count)
+            *count = (int64_t) class + 1;
+        if (!*s++)
+            return true;
+    }
+}
+
+static bool choose_weights(const kiln_trainer_options *o, struct target_options *to, size_t targets, struct arena *a,
+                           struct report *r)
+{
+    double *weights;
+
+    if (!o->class_weight)
+        return true;
+    if (targets != 1)
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "class weights are for one output that learns, there are %zu", targets);
+    if (strcmp(o->class_weight, "balanced") == 0)
+        return (to->class_weights = balanced_weights(o->data ? &o->data->data : NULL, &to->weighted, a, r));
+    if (!read_weights(o->class_weight, NULL, &to->weighted, r))
+        return false;
+    weights = arena_array(a, (size_t)to->weighted, sizeof *weights, r);
+    for (int64_t k = 0; weights && k < to->weighted; k++)
+        weights[k] = 1;
+    to->class_weights = weights;
+    return weights && read_weights(o->class_weight, weights, &to->weighted, r);
+}
+
+/* -- what is chosen -- */
+
 /* Those that are asked for, else those that the data have by name, else one, of the first output. */
 static bool choose_targets(const kiln_trainer_options *o, const struct graph *g, struct trainer_options *to,
                            struct arena *a, struct report *r)
@@ -114,7 +238,7 @@ static bool choose_targets(const kiln_trainer_options *o, const struct graph *g,
         t[k].class_axis = o->class_axis;
     }
     to->target = t;
-    return find_targets(o, d, t, to->targets, a, r);
+    return find_targets(o, d, t, to->targets, a, r) && choose_weights(o, t, to->targets, a, r);
 }
 
 /* Types of batches like those to come. */
@@ -151,8 +275,31 @@ static bool choose_samples(const kiln_trainer_options *o, const struct graph *g,
     return true;
 }
 
+static bool choose_regularizers(const kiln_trainer_options *o, struct trainer_options *to, struct arena *a,
+                                struct report *r)
+{
+    struct regularizer_options *q = arena_array(a, o->regularizer_count, sizeof *q, r);
+
+    for (size_t k = 0; q && k < o->regularizer_count; k++)
+        q[k] = (struct regularizer_options){ o->regularizers[k].pattern, o->regularizers[k].regularizer,
+                                             o->regularizers[k].activity };
+    to->regularizer = q;
+    return q;
+}
+
+static bool choose_factors(const kiln_trainer_options *o, struct trainer_options *to, struct arena *a, struct report *r)
+{
+    struct rate_factor *f = arena_array(a, o->rate_factor_count, sizeof *f, r);
+
+    for (size_t k = 0; f && k < o->rate_factor_count; k++)
+        f[k] = (struct rate_factor){ o->rate_factors[k].pattern, o->rate_factors[k].factor };
+    to->rate_factor = f;
+    return f;
+}
+
 bool api_training_options(struct trainer_options *to, const kiln_trainer_options *o, const struct graph *g,
                           struct arena *a, struct report *r)
 {
-    return choose_targets(o, g, to, a, r) && choose_samples(o, g, to, a, r);
+    return choose_targets(o, g, to, a, r) && choose_samples(o, g, to, a, r) && choose_regularizers(o, to, a, r) &&
+           choose_factors(o, to, a, r);
 }

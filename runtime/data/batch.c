@@ -133,7 +133,7 @@ static bool choose_sample_type(struct batch_column *c, const struct tensor *want
                     : o->augmentation ? "augmented "
                                       : "",
                     dtype_name(dtype), dtype_name(wanted->dtype));
-    if (c->scaling && c->scaling->features != tensor_count(&sample))
+    if (c->scaling && c->scaling->features && c->scaling->features != tensor_count(&sample))
         return fail(r, KILN_BAD_DATA, NULL, "samples have %lld features, those of the training set have %lld",
                     (long long)tensor_count(&sample), (long long)c->scaling->features);
     c->type = batch_of(&shape, wanted->dtype, o->batch);
@@ -269,6 +269,8 @@ static bool choose_input(struct batches *b, const struct normalizer *n, const st
         c->scaling = scaling_find(n, c->from->name);
         if (!c->scaling)
             return fail(r, KILN_BAD_DATA, NULL, "the normalisation was fitted to data without '%s'", q->input[k].name);
+        if (c->scaling->kind == NORMALIZE_NONE)
+            c->scaling = NULL;
     }
     if (!choose_sample_type(c, q->input[k].type, &b->options, r))
         return false;
@@ -390,7 +392,7 @@ static void turn(const struct batch_column *c, const float *in, float *out)
                 *out++ = in[s * c->channels + k];
 }
 
-/* The file's sample in floats, as the model is to see it but for its place in memory. */
+/* The file's sample in floats, as the model is to see it but for its place in memory, and for what is in that order. */
 static void read_sample(const struct batches *b, const struct batch_column *c, int64_t row, int thread, float *sample)
 {
     const struct tensor *from = &c->from->values;
@@ -403,8 +405,8 @@ static void read_sample(const struct batches *b, const struct batch_column *c, i
 
         transform_apply(&t, o->augmentation, &c->image, raw, sample);
     }
-    if (c->scaling)
-        scaling_apply(c->scaling, sample);
+    if (c->scaling && !c->scaling->of_model)
+        scaling_apply(c->scaling, sample, c->features);
 }
 
 static void fill_float(const struct batches *b, const struct batch_column *c, int64_t row, int thread, float *out)
@@ -414,17 +416,42 @@ static void fill_float(const struct batches *b, const struct batch_column *c, in
     read_sample(b, c, row, thread, sample);
     if (c->turn != TURN_NONE)
         turn(c, sample, out);
+    if (c->scaling && c->scaling->of_model)
+        scaling_apply(c->scaling, out, c->features);
+}
+
+bool batch_scaling(struct scaling *out, const struct batch_column *c, struct arena *a, struct report *r)
+{
+    const struct scaling *s = c->scaling;
+
+    *out = (struct scaling){ .kind = s->kind, .features = c->features, .of_model = true };
+    if (s->mean && !(out->mean = arena_array(a, (size_t)c->features, sizeof(float), r)))
+        return false;
+    if (s->deviation && !(out->deviation = arena_array(a, (size_t)c->features, sizeof(float), r)))
+        return false;
+    for (int64_t k = 0; s->mean && k < c->features; k++) {
+        const int64_t source = s->of_model ? k : source_of(c, k);
+
+        out->mean[k] = s->mean[source];
+        if (s->deviation)
+            out->deviation[k] = s->deviation[source];
+    }
+    return true;
 }
 
 /* The same for floats of another type. */
 static void fill_converted(const struct batches *b, const struct batch_column *c, int64_t row, int thread, void *out,
                            int64_t at)
 {
+    const struct scaling *of_model = c->scaling && c->scaling->of_model ? c->scaling : NULL;
     float *sample = c->sample + thread * c->features;
 
     read_sample(b, c, row, thread, sample);
-    for (int64_t k = 0; k < c->features; k++)
-        element_put(out, at + k, c->type.dtype, (double)sample[source_of(c, k)]);
+    for (int64_t k = 0; k < c->features; k++) {
+        const float value = sample[source_of(c, k)];
+
+        element_put(out, at + k, c->type.dtype, (double)(of_model ? scaling_value(of_model, k, value) : value));
+    }
 }
 
 /* As they are in the file, one by one. An integer that does not fit is the data's fault. */

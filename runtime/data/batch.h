@@ -65,6 +65,9 @@ bool batches_take(const struct tensor *wanted, const struct tensor *data, struct
 bool batches_init(struct batches *b, const struct dataset *data, const struct normalizer *normalizer,
                   const struct batch_request *request, const struct batch_options *options, struct budget *budget,
                   struct report *r);
+/* What is done to a column of inputs, in the order of the model's input, whichever that of the file is; one that is
+ * normalised. */
+bool batch_scaling(struct scaling *out, const struct batch_column *c, struct arena *a, struct report *r);
 void batches_release(struct batches *b);
 /* The order depends on the seed and the epoch alone. */
 void batches_start(struct batches *b, uint64_t epoch);

@@ -1,5 +1,6 @@
 #include "data/cifar.h"
 #include "data/source.h"
+#include "model/file.h"
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@ struct layout {
     const char *test;
     int labels; /* bytes before the pixels, the fine label last */
     int coarse; /* classes of the label before it */
+    const char *names;
 };
 
 static const struct layout cifar10 = {
@@ -21,8 +23,11 @@ static const struct layout cifar10 = {
     "test_batch.bin",
     1,
     0,
+    "batches.meta.txt",
 };
-static const struct layout cifar100 = { "cifar-100-binary", { "train.bin" }, "test.bin", 2, 20 };
+static const struct layout cifar100 = {
+    "cifar-100-binary", { "train.bin" }, "test.bin", 2, 20, "fine_label_names.txt"
+};
 
 struct records {
     const struct layout *layout;
@@ -131,5 +136,47 @@ bool cifar_load(struct tensor *x, struct tensor *y, const char *directory, int c
         budget_free(b, y->data);
         *x = *y = (struct tensor){ 0 };
     }
+    return ok;
+}
+
+/* A name in each line; blank ones are none. */
+static bool take_names(const char **to, int classes, const char *path, const char *text, size_t size, struct arena *a,
+                       struct report *r)
+{
+    int n = 0;
+
+    for (const char *at = text, *end = text + size; at < end;) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t length = (size_t)((newline ? newline : end) - at);
+
+        if (length && at[length - 1] == '\r')
+            length--;
+        if (length && n < classes && !(to[n] = arena_string(a, at, length, r)))
+            return false;
+        n += length > 0;
+        at = newline ? newline + 1 : end;
+    }
+    return n == classes || fail(r, KILN_BAD_DATA, path, "%d names of classes, there are %d classes", n, classes);
+}
+
+bool cifar_names(const char *const **names, const char *directory, int classes, struct arena *a, struct report *r)
+{
+    const struct layout *l = classes == 10 ? &cifar10 : &cifar100;
+    const char **made = arena_array(a, (size_t)classes, sizeof *made, r);
+    char path[PATH_MAX];
+    uint8_t *text;
+    size_t size;
+    bool ok;
+
+    *names = NULL;
+    if ((snprintf(path, sizeof path, "%s/%s/%s", directory, l->folder, l->names) >= PATH_MAX ||
+         access(path, F_OK) != 0) &&
+        (snprintf(path, sizeof path, "%s/%s", directory, l->names) >= PATH_MAX || access(path, F_OK) != 0))
+        return made;
+    if (!made || !file_read(path, 1 << 16, &text, &size, a->budget, r))
+        return false;
+    ok = take_names(made, classes, path, (const char *)text, size, a, r);
+    budget_free(a->budget, text);
+    *names = ok ? made : NULL;
     return ok;
 }

@@ -1,290 +1,213 @@
-#include "data/csv.h"
+#include "data/csv_label.h"
 #include "model/file.h"
-#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-enum { MAX_FIELD = 255 };
-
-struct csv {
-    const char *name;
-    const char *at, *end; /* the next line, and where the last one ends */
-    int64_t line;         /* the number of the one before it */
-    const struct budget *budget;
-    locale_t c; /* strtod's */
-};
-
-struct field {
-    const char *at, *end; /* without quotes and space around it */
-};
-
-static bool bad(const struct csv *c, struct report *r, const char *why)
-{
-    return fail(r, KILN_BAD_DATA, c->name, "line %lld: %s", (long long)c->line, why);
-}
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-/* -- lines and fields -- */
-
-/* The next line, without its end, in [*at, *line_end). */
-static bool next_line(struct csv *c, const char **at, const char **line_end)
-{
-    const char *newline;
-
-    if (c->at >= c->end)
-        return false;
-    newline = memchr(c->at, '\n', (size_t)(c->end - c->at));
-    *at = c->at;
-    *line_end = newline ? newline : c->end;
-    c->at = newline ? newline + 1 : c->end;
-    c->line++;
-    if (*line_end > *at && (*line_end)[-1] == '\r')
-        --*line_end;
-    return true;
-}
-
-/* Takes a field off the front of [*at, end); *at is NULL after the last one. */
-static bool next_field(const struct csv *c, const char **at, const char *end, struct field *f, struct report *r)
-{
-    const char *p = *at, *close;
-
-    while (p < end && is_space(*p))
-        p++;
-    if (p < end && *p == '"') {
-        f->at = ++p;
-        close = memchr(p, '"', (size_t)(end - p));
-        if (!close)
-            return bad(c, r, "a quoted field does not end");
-        f->end = close;
-        for (p = close + 1; p < end && is_space(*p);)
-            p++;
-        if (p < end && *p != ',')
-            return bad(c, r, "something follows a quoted field");
-    } else {
-        const char *comma = memchr(p, ',', (size_t)(end - p));
-
-        f->at = p;
-        p = comma ? comma : end;
-        for (f->end = p; f->end > f->at && is_space(f->end[-1]);)
-            f->end--;
-    }
-    if (f->end - f->at > MAX_FIELD)
-        return fail(r, KILN_BAD_DATA, c->name, "line %lld: a field of %lld bytes, at most %d are read",
-                    (long long)c->line, (long long)(f->end - f->at), MAX_FIELD);
-    *at = p < end ? p + 1 : NULL;
-    return true;
-}
-
-/* -- numbers -- */
-
-static const char *skip_digits(const char *p, const char *end)
-{
-    while (p < end && *p >= '0' && *p <= '9')
-        p++;
-    return p;
-}
-
-/* [+-] digits [. digits] [e [+-] digits]: what everybody agrees on, so no hexadecimals, no "nan". */
-static bool is_number(const struct field *f)
-{
-    const char *p = f->at, *digits;
-    int64_t n;
-
-    if (p < f->end && (*p == '+' || *p == '-'))
-        p++;
-    digits = p;
-    p = skip_digits(p, f->end);
-    n = p - digits;
-    if (p < f->end && *p == '.') {
-        digits = ++p;
-        p = skip_digits(p, f->end);
-        n += p - digits;
-    }
-    if (n == 0)
-        return false;
-    if (p < f->end && (*p == 'e' || *p == 'E')) {
-        p++;
-        if (p < f->end && (*p == '+' || *p == '-'))
-            p++;
-        digits = p;
-        p = skip_digits(p, f->end);
-        if (p == digits)
-            return false;
-    }
-    return p == f->end;
-}
-
-/* The name of a column, as a person would take it: it has a letter, and is no way to write that there is no number. */
-static bool is_name(const struct field *f)
-{
-    static const char *const missing[] = { "nan", "inf", "infinity", "na", "n/a", "#n/a", "null", "none", "nil" };
-    const char *at = f->at + (f->at < f->end && (*f->at == '+' || *f->at == '-'));
-    const size_t n = (size_t)(f->end - at);
-    bool letter = false;
-
-    if (is_number(f) || (n > 1 && strncasecmp(at, "0x", 2) == 0))
-        return false;
-    for (size_t k = 0; k < sizeof missing / sizeof *missing; k++)
-        if (strlen(missing[k]) == n && strncasecmp(missing[k], at, n) == 0)
-            return false;
-    for (size_t k = 0; k < n; k++) /* those of other alphabets too */
-        letter |= ((at[k] | 0x20) >= 'a' && (at[k] | 0x20) <= 'z') || (unsigned char)at[k] >= 0x80;
-    return letter;
-}
-
-static bool read_number(const struct csv *c, const struct field *f, int64_t column, double *out, struct report *r)
-{
-    const size_t n = (size_t)(f->end - f->at);
-    const long long line = (long long)c->line, number = (long long)column + 1;
-    char text[MAX_FIELD + 1];
-
-    memcpy(text, f->at, n);
-    text[n] = 0;
-    if (!n)
-        return fail(r, KILN_BAD_DATA, c->name, "line %lld: field %lld is empty, a number is needed", line, number);
-    if (!is_number(f))
-        return fail(r, KILN_BAD_DATA, c->name, "line %lld: field %lld is '%s', a number is needed", line, number, text);
-    *out = strtod_l(text, NULL, c->c);
-    return isfinite((float)*out) || fail(r, KILN_BAD_DATA, c->name,
-                                         "line %lld: field %lld is '%s', more than a float "
-                                         "can hold",
-                                         line, number, text);
-}
 
 /* -- the table -- */
 
-/* How many fields the first line has; it is put back unless it is a header, which names at least one column. */
-static bool read_header(struct csv *c, int64_t *columns, bool *header, struct report *r)
+/* Is the first line a header? It names a column whose next field is no name; where that is missing or not there, and may have been
+ * one, the line has no number. */
+static bool is_header(struct csv c)
 {
-    const char *const before = c->at, *at, *end;
-    struct field f;
+    struct report quiet = { 0 };
+    const char *at, *end, *below = NULL, *below_end = NULL;
+    bool number = false, above_nothing = false;
+    struct field f, g;
 
-    *columns = 0;
-    *header = false;
-    if (!next_line(c, &at, &end))
-        return fail(r, KILN_BAD_DATA, c->name, "no data");
-    while (at) {
-        if (!next_field(c, &at, end, &f, r))
-            return false;
-        *header = *header || is_name(&f);
-        ++*columns;
+    if (!csv_next_line(&c, &at, &end))
+        return false;
+    csv_next_line(&c, &below, &below_end);
+    while (at && csv_next_field(&c, &at, end, &f, &quiet)) {
+        const bool is_below = below && csv_next_field(&c, &below, below_end, &g, &quiet);
+
+        number = number || field_is_number(&f);
+        if (!field_is_name(&f) || (is_below && field_is_name(&g)))
+            continue;
+        if (is_below && !field_is_missing(&g))
+            return true;
+        above_nothing = true;
     }
-    if (*columns < 2)
-        return fail(r, KILN_BAD_DATA, c->name,
-                    "1 column, at least 2 are needed: features, and what is to be predicted");
-    if (!*header) {
-        c->at = before;
-        c->line = 0;
-    }
-    return true;
+    return above_nothing && !number;
 }
 
-/* Counts the rows that follow, all of which must have `columns` fields, before memory is asked for. Takes a copy:
- * nothing moves on. */
-static bool count_rows(struct csv c, int64_t columns, int64_t *rows, struct report *r)
+/* How many fields the first line has; it is put back unless it is a header. */
+static bool read_header(struct csv_reading *g, struct report *r)
 {
+    struct csv_table *t = g->table;
+    struct csv c = g->first;
     const char *at, *end;
     struct field f;
 
-    for (*rows = 0; next_line(&c, &at, &end); ++*rows) {
-        int64_t n = 0;
-
-        if (!budget_in_time_at(c.budget, *rows, c.name, r))
+    g->header = c;
+    if (!csv_next_line(&c, &at, &end))
+        return fail(r, KILN_BAD_DATA, c.name, "no data");
+    for (t->columns = 0; at; t->columns++)
+        if (!csv_next_field(&c, &at, end, &f, r))
             return false;
-        for (; at; n++)
-            if (!next_field(&c, &at, end, &f, r))
-                return false;
-        if (n != columns)
-            return fail(r, KILN_BAD_DATA, c.name, "line %lld: %lld fields, the first line has %lld", (long long)c.line,
-                        (long long)n, (long long)columns);
-    }
-    return *rows > 0 || fail(r, KILN_BAD_DATA, c.name, "a header, but no data");
-}
-
-static bool put_target(const struct csv *c, struct tensor *y, int64_t row, double value, struct report *r)
-{
-    if (y->dtype == F32) {
-        ((float *)y->data)[row] = (float)value;
-        return true;
-    }
-    if (value != floor(value) || fabs(value) > 0x1p53)
-        return fail(r, KILN_BAD_DATA, c->name, "line %lld: label %g, must be an integer", (long long)c->line, value);
-    ((int64_t *)y->data)[row] = (int64_t)value;
+    t->header = is_header(g->first);
+    if (t->header)
+        g->first = c;
     return true;
 }
 
-static bool read_rows(struct csv *c, struct tensor *x, struct tensor *y, struct report *r)
+/* Counts the rows that follow, all of which must have as many fields, before memory is asked for. */
+static bool count_rows(struct csv_reading *g, struct report *r)
 {
-    const int64_t features = x->dims[1];
+    struct csv c = g->first;
+    const char *at, *end;
+    struct field f;
+
+    for (g->rows = 0; csv_next_line(&c, &at, &end); g->rows++) {
+        int64_t n = 0;
+
+        if (!budget_in_time_at(c.budget, g->rows, c.name, r))
+            return false;
+        for (; at; n++)
+            if (!csv_next_field(&c, &at, end, &f, r))
+                return false;
+        if (n != g->table->columns)
+            return fail(r, KILN_BAD_DATA, c.name, "line %lld: %lld fields, the first line has %lld", (long long)c.line,
+                        (long long)n, (long long)g->table->columns);
+    }
+    return g->rows > 0 || fail(r, KILN_BAD_DATA, c.name, "a header, but no data");
+}
+
+static bool read_number(const struct csv_reading *g, const struct csv *c, const struct field *f, int64_t column,
+                        double *out, struct report *r)
+{
+    const long long line = (long long)c->line, number = (long long)column + 1;
+    char text[MAX_FIELD + 1], name[MAX_FIELD + 8];
+
+    if (field_is_number(f) && field_number(c, f, out))
+        return true;
+    if (g->request->gaps && field_is_missing(f)) {
+        *out = NAN;
+        return true;
+    }
+    field_text(f, text);
+    csv_column_name(g, column, name);
+    if (!*text)
+        return fail(r, KILN_BAD_DATA, c->name, "line %lld: field %lld%s is empty, a number is needed", line, number,
+                    name);
+    if (!field_is_number(f))
+        return fail(r, KILN_BAD_DATA, c->name, "line %lld: field %lld%s is '%s', a number is needed", line, number,
+                    name, text);
+    return fail(r, KILN_BAD_DATA, c->name, "line %lld: field %lld%s is '%s', more than a float can hold", line, number,
+                name, text);
+}
+
+static bool read_label(const struct csv_reading *g, struct csv_classes *classes, const struct csv *c,
+                       const struct field *f, int64_t row, struct report *r)
+{
+    struct tensor *y = &g->table->y;
+
+    if (!g->texts)
+        return read_number(g, c, f, g->table->label, (double *)y->data + row, r);
+    ((int64_t *)y->data)[row] = csv_class_of(classes, g, c, f, r);
+    return ((int64_t *)y->data)[row] >= 0;
+}
+
+static bool read_rows(struct csv_reading *g, struct csv_classes *classes, struct report *r)
+{
+    const struct csv_table *t = g->table;
+    float *to = t->x.data;
+    struct csv c = g->first;
     const char *at, *end;
     struct field f;
     double value = 0;
 
-    for (int64_t row = 0; next_line(c, &at, &end); row++) {
-        if (!budget_in_time_at(c->budget, row, c->name, r))
+    for (int64_t row = 0; csv_next_line(&c, &at, &end); row++) {
+        if (!budget_in_time_at(c.budget, row, c.name, r))
             return false;
-        for (int64_t column = 0; column <= features; column++) {
-            if (!next_field(c, &at, end, &f, r) || !read_number(c, &f, column, &value, r))
+        for (int64_t column = 0; column < t->columns; column++) {
+            if (!csv_next_field(&c, &at, end, &f, r))
                 return false;
-            if (column < features)
-                ((float *)x->data)[row * features + column] = (float)value;
-            else if (!put_target(c, y, row, value, r))
+            if (column == t->label) {
+                if (!read_label(g, classes, &c, &f, row, r))
+                    return false;
+                continue;
+            }
+            if (!read_number(g, &c, &f, column, &value, r))
                 return false;
+            *to++ = (float)value;
         }
     }
     return true;
 }
 
-bool csv_parse(struct tensor *x, struct tensor *y, const char *name, const char *bytes, size_t size, bool values,
-               bool *header, struct budget *b, struct report *r)
+/* Names of classes that the file has by itself, in the arena. */
+static bool take_classes(struct csv_reading *g, struct csv_classes *s, struct report *r)
 {
-    struct csv c = { .name = name, .at = bytes, .end = bytes + size, .budget = b };
-    int64_t columns, rows;
+    struct csv_table *t = g->table;
+    const char **names;
+
+    t->class_names = g->request->class_names;
+    t->classes = g->request->classes;
+    if (t->class_names)
+        return true;
+    names = arena_array(g->arena, s->count, sizeof *names, r);
+    if (!names || !csv_classes_sort(s, &t->y, r))
+        return false;
+    memcpy(names, s->name, s->count * sizeof *names);
+    t->class_names = names;
+    t->classes = (int)s->count;
+    return true;
+}
+
+static bool read_table(struct csv_reading *g, struct budget *b, struct report *r)
+{
+    struct csv_table *t = g->table;
+    struct csv_classes classes;
     bool ok;
 
-    *x = *y = (struct tensor){ 0 };
-    while (c.end > c.at && (is_space(c.end[-1]) || c.end[-1] == '\n' || c.end[-1] == '\r'))
-        c.end--;
-    if (c.end - c.at >= 3 && memcmp(c.at, "\xef\xbb\xbf", 3) == 0)
-        c.at += 3; /* UTF-8's mark, as spreadsheets write it */
-    if (!read_header(&c, &columns, header, r) || !count_rows(c, columns, &rows, r))
+    if (!tensor_shape(&t->x, F32, 2, (const int64_t[]){ g->rows, t->columns - (t->label >= 0) }) ||
+        !tensor_shape(&t->y, g->texts ? I64 : F64, 1, &g->rows))
+        return fail(r, KILN_LIMIT, g->first.name, "%lld rows of %lld columns are too many", (long long)g->rows,
+                    (long long)t->columns);
+    if (!type_fits(g->request->input, &t->x, g->first.name, r))
         return false;
-    if (!tensor_shape(x, F32, 2, (const int64_t[]){ rows, columns - 1 }) ||
-        !tensor_shape(y, values ? F32 : I64, 1, &rows))
-        return fail(r, KILN_LIMIT, name, "%lld rows of %lld columns are too many", (long long)rows, (long long)columns);
-    c.c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!c.c)
-        return fail_no_memory(r, sizeof c);
-    x->data = budget_alloc(b, (size_t)tensor_bytes(x), r);
-    y->data = budget_alloc(b, (size_t)tensor_bytes(y), r);
-    ok = x->data && y->data && read_rows(&c, x, y, r);
-    freelocale(c.c);
+    csv_classes_init(&classes, g->arena, b);
+    t->x.data = budget_alloc(b, (size_t)tensor_bytes(&t->x), r);
+    t->y.data = t->label >= 0 ? budget_alloc(b, (size_t)tensor_bytes(&t->y), r) : NULL;
+    ok = t->x.data && (t->y.data || t->label < 0) && csv_classes_know(&classes, g->request, r) &&
+         read_rows(g, &classes, r) && (!g->texts || take_classes(g, &classes, r));
+    csv_classes_release(&classes);
+    return ok;
+}
+
+bool csv_parse(struct csv_table *out, const char *name, const char *bytes, size_t size, const struct csv_request *q,
+               struct arena *a, struct budget *b, struct report *r)
+{
+    struct csv_reading g = { .request = q, .table = out, .arena = a };
+    bool ok;
+
+    *out = (struct csv_table){ 0 };
+    csv_start(&g.first, name, bytes, size, b);
+    g.first.c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!g.first.c)
+        return fail_no_memory(r, sizeof g);
+    ok = read_header(&g, r) && count_rows(&g, r) && csv_choose_label(&g, r) && read_table(&g, b, r);
+    freelocale(g.first.c);
     if (!ok) {
-        budget_free(b, x->data);
-        budget_free(b, y->data);
-        *x = *y = (struct tensor){ 0 };
+        budget_free(b, out->x.data);
+        budget_free(b, out->y.data);
+        *out = (struct csv_table){ 0 };
     }
     return ok;
 }
 
-bool csv_load(struct tensor *x, struct tensor *y, const char *path, bool values, bool *header, struct budget *b,
+bool csv_load(struct csv_table *out, const char *path, const struct csv_request *q, struct arena *a, struct budget *b,
               struct report *r)
 {
     uint8_t *bytes = NULL;
     size_t size;
     bool ok;
 
-    *x = *y = (struct tensor){ 0 };
-    *header = false;
+    *out = (struct csv_table){ 0 };
     if (!file_read(path, 0, &bytes, &size, b, r))
         return false;
-    ok = csv_parse(x, y, path, (const char *)bytes, size, values, header, b, r);
+    ok = csv_parse(out, path, (const char *)bytes, size, q, a, b, r);
     budget_free(b, bytes);
     return ok;
 }

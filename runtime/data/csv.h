@@ -1,17 +1,39 @@
-/* Tables of numbers as text (RFC 4180): a row for each sample, its features first, what is to be predicted last. A
- * first line that names a column is a header: a name has a letter, and does not say that there is no number ("nan",
- * "inf", "NA", "null" ...). Everywhere else an empty field or one that is no number is an error. The point is '.' and
- * the separator ',' whatever the locale. */
+/* Tables as text (RFC 4180): a row for each sample, whose columns are numbers, but for one that may be the label: a
+ * number, or a text, which is the name of a class. A first line that names columns is a header: a name has a letter, and
+ * does not say that there is no number ("nan", "inf", "NA", "null" ...); the line below it has no name there.
+ * Everywhere else an empty field or one that is no number is an error. The point is '.' whatever the locale; the
+ * separator is ',', or where the first line has none, a tab or ';'. */
 #ifndef KILN_DATA_CSV_H
 #define KILN_DATA_CSV_H
 
+#include "data/source.h"
 #include "tensor/tensor.h"
 
-/* x: float [N,F]. y: int64 [N], or float [N] with `values`. Both are freed with budget_free, and NULL on failure.
- * *header: was the first line one? */
-bool csv_load(struct tensor *x, struct tensor *y, const char *path, bool values, bool *header, struct budget *b,
+struct csv_request {
+    const char *label;              /* its name in the header, "first", "last" or "none"; NULL: the last one, unless the
+                                        first looks more like it, which is an error */
+    bool values;                    /* numbers are to be predicted: how the columns look is no sign of classes */
+    bool unlabelled;                /* there need be no label: there is none where all columns are for the input */
+    bool gaps;                      /* what is missing, or "nan", is read as NaN */
+    const struct type_check *input; /* of the model, that takes the other columns; may be NULL */
+    const char *const *class_names; /* [classes] what texts stand for; NULL: those of the file, sorted by bytes */
+    int classes;
+};
+
+struct csv_table {
+    struct tensor x;                /* float [N,F] */
+    struct tensor y;                /* [N], double (numbers) or int64 (classes by names); no data without a label */
+    bool header;                    /* was the first line one? */
+    int64_t columns, label;         /* which of them it is; -1: none */
+    const char *label_name;         /* in the header; NULL */
+    const char *const *class_names; /* [classes] of labels that are texts */
+    int classes;
+};
+
+/* x and y are freed with budget_free, and NULL on failure; names are in the arena. */
+bool csv_load(struct csv_table *out, const char *path, const struct csv_request *q, struct arena *a, struct budget *b,
               struct report *r);
-bool csv_parse(struct tensor *x, struct tensor *y, const char *name, const char *bytes, size_t size, bool values,
-               bool *header, struct budget *b, struct report *r);
+bool csv_parse(struct csv_table *out, const char *name, const char *bytes, size_t size, const struct csv_request *q,
+               struct arena *a, struct budget *b, struct report *r);
 
 #endif

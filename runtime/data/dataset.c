@@ -4,14 +4,18 @@
 #include "data/formats/registry.h"
 #include "data/target.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 struct spec {
     char text[SPEC_SIZE];     /* the name, and where the data are, cut apart */
     const char *name, *where; /* where: NULL without */
     bool part_named;
     enum part part;
-    int64_t from, to; /* to: -1 without */
+    int64_t from, to;                /* to: -1 without */
+    const struct format_def *format; /* where the path alone tells it; NULL */
 };
 
 /* -- SPEC -- */
@@ -60,6 +64,47 @@ static bool ends_with(char *text, const char *end)
     return true;
 }
 
+static bool is_name_of_format(const char *text)
+{
+    const size_t n = strcspn(text, ":");
+
+    for (size_t k = 0; format_registry[k]; k++)
+        if (strlen(format_registry[k]->row.name) == n && strncmp(format_registry[k]->row.name, text, n) == 0)
+            return true;
+    return false;
+}
+
+/* Does the path end so, whatever the case of its letters, perhaps before options (",label=")? */
+static bool has_ending(const char *path, const char *const *endings)
+{
+    const size_t n = strcspn(path, ",");
+
+    for (; endings && *endings; endings++) {
+        const size_t m = strlen(*endings);
+
+        if (n > m && strncasecmp(path + n - m, *endings, m) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The format of a path that stands alone; NULL where the name of one comes first, or nothing tells it. */
+static const struct format_def *format_of_path(const char *text)
+{
+    struct stat about;
+    char path[SPEC_SIZE];
+    bool folder;
+
+    if (is_name_of_format(text))
+        return NULL;
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(text, ","), text);
+    folder = stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+    for (size_t k = 0; format_registry[k]; k++)
+        if (folder ? format_registry[k]->folder : has_ending(text, format_registry[k]->endings))
+            return format_registry[k];
+    return NULL;
+}
+
 static bool read_spec(struct spec *s, const char *text, enum part part, struct report *r)
 {
     const size_t n = strlen(text);
@@ -78,8 +123,12 @@ static bool read_spec(struct spec *s, const char *text, enum part part, struct r
         s->part = PART_TRAIN;
     s->name = s->text;
     s->where = NULL;
+    s->format = format_of_path(s->text);
     colon = strchr(s->text, ':');
-    if (colon) {
+    if (s->format) {
+        s->name = s->format->row.name;
+        s->where = s->text;
+    } else if (colon) {
         *colon = 0;
         s->where = colon + 1;
     }
@@ -127,7 +176,8 @@ static bool column_fits(const struct type_check *check, const struct tensor *typ
 static const struct format_def *find_format(const struct spec *s, struct report *r)
 {
     const struct spec_subject about = { "data set", NULL, KILN_BAD_ARGUMENT };
-    const struct format_def *f = (const struct format_def *)spec_find(format_table, s->name, &about, r);
+    const struct format_def *f =
+        s->format ? s->format : (const struct format_def *)spec_find(format_table, s->name, &about, r);
 
     if (!f || (s->where ? *s->where : f->where_left_out))
         return f;
@@ -144,6 +194,26 @@ bool format_columns(struct dataset *d, size_t inputs, size_t targets, struct rep
     return d->x && d->y;
 }
 
+bool format_take_names(struct column *y, const char *const *names, int count, const struct column_request *q,
+                       const char *where, struct report *r)
+{
+    y->class_names = names;
+    y->classes = names ? count : 0;
+    return !names || !q->classes || q->class_names ||
+           fail(r, KILN_BAD_DATA, where, "labels have names ('%s', ...), those that they must be as are numbers",
+                *names);
+}
+
+bool format_unlabelled(struct dataset *d, struct report *r)
+{
+    struct tensor *y = &d->y->values;
+
+    d->unlabelled = true;
+    *y = (struct tensor){ .dtype = I64, .rank = 1, .dims = { d->x->values.dims[0] } };
+    y->data = budget_zalloc(d->budget, (size_t)tensor_count(y), sizeof(int64_t), r);
+    return y->data;
+}
+
 /* A format without names has one column. */
 static bool check_inputs(const struct format_def *f, const struct data_options *o, struct report *r)
 {
@@ -153,6 +223,13 @@ static bool check_inputs(const struct format_def *f, const struct data_options *
            fail(r, KILN_BAD_MODEL, NULL,
                 "the model has %zu inputs without a value ('%s', '%s'%s), data of format %s are for 1; %s", o->inputs,
                 o->input[0].name, o->input[1].name, o->inputs > 2 ? ", ..." : "", f->row.name, hint);
+}
+
+static bool check_label(const struct format_def *f, const struct data_options *o, struct report *r)
+{
+    return !o->label || f->labels ||
+           fail(r, KILN_BAD_ARGUMENT, NULL, "data of format %s have no columns of which '%.60s' could be the label",
+                f->row.name, o->label);
 }
 
 static bool load(struct dataset *d, const struct format_def *f, const struct spec *s, const struct data_options *o,
@@ -176,7 +253,11 @@ static bool load(struct dataset *d, const struct format_def *f, const struct spe
         fit[k] = (struct column_check){ { column_fits }, o->inputs ? o->input[k].type : NULL, NULL };
         samples[k] = &fit[k].check;
     }
-    return (f->parts || format_no_parts(&q, r)) && check_inputs(f, o, r) && f->load(d, &q, r);
+    if ((!f->parts && !format_no_parts(&q, r)) || !check_inputs(f, o, r) || !check_label(f, o, r) || !f->load(d, &q, r))
+        return false;
+    if (f->class_names)
+        d->y->class_names = f->class_names;
+    return true;
 }
 
 /* "csv:FILE", "fashion-mnist[:DIR]" */
@@ -217,15 +298,37 @@ static const struct column_request *request_of(const struct column *c, const str
     return &none;
 }
 
+/* Labels of classes that are known have their names, also where the file has numbers. */
+static bool name_classes(struct dataset *d, struct column *c, const struct column_request *q, struct report *r)
+{
+    const char **names;
+
+    if (!q->class_names || !column_has_labels(c) || c->classes != q->classes)
+        return true;
+    names = arena_array(&d->columns, (size_t)q->classes, sizeof *names, r);
+    c->class_names = names;
+    for (int k = 0; names && k < q->classes; k++) {
+        names[k] = arena_printf(&d->columns, r, "%s", q->class_names[k]);
+        if (!names[k])
+            return false;
+    }
+    return names;
+}
+
 static bool convert_targets(struct dataset *d, int classes, const struct data_options *o, const char *where,
                             struct report *r)
 {
     for (size_t k = 0; k < d->targets; k++) {
+        const int own = d->y[k].classes;
         const char *name = d->y[k].name;
         const char *place = name && d->targets > 1 ? arena_printf(&d->columns, r, "%s[%s]", where, name) : where;
         const struct target_column t = { &d->y[k], request_of(&d->y[k], o), place, d->budget, d->x->values.dims[0] };
 
         if (!place || !target_convert(&t, classes, r))
+            return false;
+        if (t.column->classes != own) /* as another set has them, or numbers */
+            t.column->class_names = NULL;
+        if (!name_classes(d, t.column, t.request, r))
             return false;
     }
     return true;
@@ -336,12 +439,39 @@ static bool start(struct dataset *d, const struct data_options *o, size_t inputs
     return check_options(o, where, r) && format_columns(d, inputs, targets, r);
 }
 
+/* How much samples count becomes a float for each. */
+static bool convert_weights(struct dataset *d, const char *where, struct report *r)
+{
+    struct tensor *w = &d->weights.values;
+    const int64_t rows = d->x->values.dims[0];
+    float *to;
+    char text[TYPE_TEXT];
+
+    if (!w->data)
+        return true;
+    if (w->rank < 1 || w->dims[0] != rows || tensor_count(w) != rows || !element_getter(w->dtype))
+        return fail(r, KILN_BAD_DATA, where, "the weights of samples are %s, must be a number for each of %lld",
+                    tensor_text(w, text), (long long)rows);
+    to = budget_alloc(d->budget, (size_t)rows * sizeof *to, r);
+    if (!to)
+        return false;
+    elements_to_float(w->dtype, w->data, 0, rows, to);
+    budget_free(d->budget, w->data);
+    *w = (struct tensor){ .dtype = F32, .rank = 1, .dims = { rows }, .data = to };
+    for (int64_t i = 0; i < rows; i++)
+        if (!(to[i] >= 0 && isfinite(to[i])))
+            return fail(r, KILN_BAD_DATA, where, "the weight of sample %lld is %g, must be a number from 0 on",
+                        (long long)i, (double)to[i]);
+    return true;
+}
+
 /* From what `d` holds, as it came. */
 static bool finish(struct dataset *d, const struct spec *s, int classes, const struct data_options *o,
                    const char *where, struct report *r)
 {
     return check_samples(d, where, r) && check_inputs_of_model(d, o, where, r) &&
-           convert_targets(d, classes, o, where, r) && select_range(d, s, o, where, r) && check_numbers(d, where, r);
+           convert_targets(d, classes, o, where, r) && convert_weights(d, where, r) &&
+           select_range(d, s, o, where, r) && (o->gaps || check_numbers(d, where, r));
 }
 
 bool dataset_open(struct dataset *out, const char *spec, enum part part, const struct data_options *options,
@@ -385,6 +515,8 @@ bool dataset_of_arrays(struct dataset *out, size_t inputs, const struct column *
         ok = copy_column(&out->x[k], &x[k], out, r);
     for (size_t k = 0; ok && k < targets; k++)
         ok = copy_column(&out->y[k], &y[k], out, r);
+    if (ok && o->weights)
+        ok = copy_column(&out->weights, &(struct column){ .values = *o->weights }, out, r);
     if (ok && finish(out, &all, 0, o, where, r))
         return true;
     dataset_release(out);
@@ -397,8 +529,10 @@ void dataset_release(struct dataset *d)
         budget_free(d->budget, d->x[k].values.data);
     for (size_t k = 0; d->owns && k < d->targets; k++)
         budget_free(d->budget, d->y[k].values.data);
-    if (d->owns)
+    if (d->owns) {
+        budget_free(d->budget, d->weights.values.data);
         arena_release(&d->columns);
+    }
     *d = (struct dataset){ .budget = d->budget };
 }
 

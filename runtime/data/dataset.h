@@ -4,6 +4,8 @@
  * Which one is written as SPEC, "NAME[:WHERE][:PART][RANGE]": NAME is that of a format (data/format.h), such as
  * "csv:FILE".
  *
+ * A path may stand alone where its ending tells the format: "train.csv[:100]".
+ *
  * PART is "train" or "test", where the data have parts; RANGE is "[from:to]", counted from 0, either of them may be
  * left out. So the second thousand of the training images is "fashion-mnist:train[1000:2000]". A path that ends like a
  * part or a range is followed by one. */
@@ -22,6 +24,7 @@ struct column {
     int classes;          /* of what is to be predicted: labels are below; 0: it holds numbers */
     int64_t least;    /* of labels: the smallest; of whole numbers that are no labels because one is negative: that */
     int64_t negative; /* its sample, from 1; 0: there is none */
+    const char *const *class_names; /* [classes]; NULL: they have none */
 };
 
 /* What a column is for. */
@@ -33,6 +36,7 @@ struct column_request {
     bool values;               /* numbers are to be predicted (regression), not classes */
     bool probabilities;        /* values must be from 0 to 1 */
     int class_axis;            /* the dimension of a batch that holds the classes; 0: the last */
+    const char *const *class_names; /* [classes] where labels are texts, or folders: what these stand for; NULL: any */
 };
 
 struct data_options {
@@ -42,17 +46,23 @@ struct data_options {
     const struct column_request *target; /* [targets]: there must be one for at least one of them */
     bool unlabelled;                     /* there need be none: the targets are zeros then */
     size_t unnamed;                      /* the target that a column without a name is for */
+    const struct tensor *weights;        /* of arrays: how much samples count; NULL: all alike */
+    const char *label;                   /* which column of a table it is (data/csv.h); NULL: as the format has it */
+    bool gaps;                           /* NaN and infinity are taken, for those who look at data */
 };
 
 struct dataset {
     struct column *x, *y; /* what a model reads, and what is to be predicted: at least one of each */
     size_t inputs, targets;
-    int64_t from, count;  /* the samples are rows [from, from + count) of each, at least 1 */
-    bool unlabelled;      /* the targets are none of the data's */
-    bool header;          /* the first line of the file held names and is no sample */
-    bool owns;            /* the columns; a view does not */
-    struct arena columns; /* what x and y lie in, but for their values */
+    int64_t from, count;      /* the samples are rows [from, from + count) of each, at least 1 */
+    bool unlabelled;          /* the targets are none of the data's */
+    bool header;              /* the first line of the file held names and is no sample */
+    const char *label;        /* what was taken for the label, where that could be something else; NULL */
+    const char *const *names; /* [rows] of the samples: files; NULL */
+    bool owns;                /* the columns; a view does not */
+    struct arena columns;     /* what x and y lie in, but for their values */
     struct budget *budget;
+    struct column weights; /* float [rows], how much samples count; no data: all alike */
 };
 
 /* `part` is what a SPEC that names none gets; data without parts have only a training part. On failure there is nothing

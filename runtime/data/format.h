@@ -25,20 +25,30 @@ struct format_request {
 
 struct format_def {
     struct spec_row row;
-    const char *where;   /* what follows the name: "FILE", "DIR" */
-    bool where_left_out; /* may that be left out? */
-    int classes;         /* labels are below; 0: what the labels show */
-    bool parts;          /* has a part to test with, or finds out by itself (format_no_parts) */
-    bool names;          /* columns are found by the names of the model's inputs and outputs (format_columns) */
+    const char *where;          /* what follows the name: "FILE", "DIR" */
+    bool where_left_out;        /* may that be left out? */
+    int classes;                /* labels are below; 0: what the labels show */
+    bool parts;                 /* has a part to test with, or finds out by itself (format_no_parts) */
+    bool names;                 /* columns are found by the names of the model's inputs and outputs (format_columns) */
+    bool labels;                /* options->label says what is to be predicted */
+    bool folder;                /* a path alone is of this format where it is a folder, */
+    const char *const *endings; /* or ends so: ".csv"; ended by NULL; may be NULL */
     /* Gives d->x->values [N, ...] and d->y->values [N, ...] as they are in the file: any type of real numbers. Their
      * data are taken from d->budget (budget_alloc) and stay with d, also on failure: they are freed there. */
     bool (*load)(struct dataset *d, const struct format_request *q, struct report *r);
+    const char *const *class_names; /* [classes]; NULL: not known */
 };
 
 extern const struct format_def *const format_registry[]; /* ended by NULL; made from formats/meson.build */
 
 /* Makes so many columns in place of the one of each that there are at first. */
 bool format_columns(struct dataset *d, size_t inputs, size_t targets, struct report *r);
+/* Labels are numbers of these names, which the format has found; NULL: they have none. An error where the classes that
+ * are asked for are numbers without names. */
+bool format_take_names(struct column *y, const char *const *names, int count, const struct column_request *q,
+                       const char *where, struct report *r);
+/* In place of what is to be predicted, where that need not be there: a zero for each sample. */
+bool format_unlabelled(struct dataset *d, struct report *r);
 /* For data that prove to have one part only: false, with an error, where another one is asked for. */
 bool format_no_parts(const struct format_request *q, struct report *r);
 spec_table format_table;

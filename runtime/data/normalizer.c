@@ -1,9 +1,12 @@
 #include "data/normalizer.h"
+#include "base/spec.h"
 #include "data/element.h"
 #include <math.h>
 #include <string.h>
 
 const char *const normalization_names[NORMALIZATIONS] = { "none", "unit", "center", "standardize" };
+
+const char *const normalization_of_names[NORMALIZATIONS_OF] = { "feature", "channel", "whole" };
 
 /* Below this a feature is taken to be constant: dividing would only blow up what other sets have there. */
 static const double least_deviation = 1e-7;
@@ -12,6 +15,7 @@ static const double least_deviation = 1e-7;
 struct rows {
     const struct tensor *values;
     int64_t from, count, features;
+    int64_t groups, inner; /* feature f is of group f / inner % groups, which shares a mean; groups 0: each is one */
 };
 
 /* Sums of the samples, or of the squares of their distance from the mean; in double, because there are many. */
@@ -30,16 +34,32 @@ static void sum_up(double *sum, const struct rows *d, const float *mean, float *
     }
 }
 
+/* In the place of each feature's sum the mean of those of its group. */
+static void share(double *sum, const struct rows *d)
+{
+    for (int64_t g = 0; g < d->groups; g++) {
+        double all = 0;
+
+        for (int64_t f = 0; f < d->features; f++)
+            all += f / d->inner % d->groups == g ? sum[f] : 0;
+        for (int64_t f = 0; f < d->features; f++)
+            if (f / d->inner % d->groups == g)
+                sum[f] = all * (double)d->groups / (double)d->features;
+    }
+}
+
 static void fit(struct scaling *s, const struct rows *d, double *sum, float *sample)
 {
     const double count = (double)d->count;
 
     sum_up(sum, d, NULL, sample);
+    share(sum, d);
     for (int64_t f = 0; f < d->features; f++)
         s->mean[f] = (float)(sum[f] / count);
     if (!s->deviation)
         return;
     sum_up(sum, d, s->mean, sample);
+    share(sum, d);
     for (int64_t f = 0; f < d->features; f++) {
         const double deviation = sqrt(sum[f] / count);
 
@@ -77,8 +97,28 @@ static bool copy_name(struct normalizer *n, struct scaling *s, const char *name,
     return s->name || !name;
 }
 
+static bool is_channels(int64_t n)
+{
+    return n == 1 || n == 3 || n == 4;
+}
+
+static void find_groups(struct rows *d, const struct tensor *sample, enum normalization_of of)
+{
+    const bool image = sample->rank == 3 && (is_channels(sample->dims[2]) || is_channels(sample->dims[0]));
+    const bool first = image && !is_channels(sample->dims[2]);
+
+    d->groups = of == NORMALIZE_WHOLE ? 1 : of == NORMALIZE_CHANNELS && image ? sample->dims[first ? 0 : 2] : 0;
+    d->inner = first ? sample->dims[1] * sample->dims[2] : 1;
+}
+
 bool normalizer_fit(struct normalizer *n, enum normalization kind, const struct dataset *train, struct budget *b,
                     struct report *r)
+{
+    return normalizer_fit_of(n, kind, NORMALIZE_FEATURES, train, b, r);
+}
+
+bool normalizer_fit_of(struct normalizer *n, enum normalization kind, enum normalization_of of,
+                       const struct dataset *train, struct budget *b, struct report *r)
 {
     bool ok;
 
@@ -87,8 +127,9 @@ bool normalizer_fit(struct normalizer *n, enum normalization kind, const struct 
     ok = n->of;
     for (size_t k = 0; ok && k < train->inputs; k++) {
         const struct tensor sample = column_sample(&train->x[k]);
-        const struct rows rows = { &train->x[k].values, train->from, train->count, tensor_count(&sample) };
+        struct rows rows = { &train->x[k].values, train->from, train->count, tensor_count(&sample), 0, 1 };
 
+        find_groups(&rows, &sample, of);
         ok = fit_column(n, &n->of[k], &rows, r) && copy_name(n, &n->of[k], train->x[k].name, r);
     }
     if (!ok)
@@ -110,23 +151,115 @@ const struct scaling *scaling_find(const struct normalizer *n, const char *name)
     return NULL;
 }
 
-void scaling_apply(const struct scaling *s, float *sample)
+float scaling_value(const struct scaling *s, int64_t f, float value)
 {
     switch (s->kind) {
     case NORMALIZE_UNIT:
-        for (int64_t f = 0; f < s->features; f++)
+        return value / 255;
+    case NORMALIZE_CENTER:
+        return value - s->mean[f];
+    case NORMALIZE_STANDARDIZE:
+        return (value - s->mean[f]) / s->deviation[f];
+    case NORMALIZE_NONE:
+    case NORMALIZATIONS:
+        break;
+    }
+    return value;
+}
+
+void scaling_apply(const struct scaling *s, float *sample, int64_t features)
+{
+    switch (s->kind) {
+    case NORMALIZE_UNIT:
+        for (int64_t f = 0; f < features; f++)
             sample[f] /= 255;
         break;
     case NORMALIZE_CENTER:
-        for (int64_t f = 0; f < s->features; f++)
+        for (int64_t f = 0; f < features; f++)
             sample[f] -= s->mean[f];
         break;
     case NORMALIZE_STANDARDIZE:
-        for (int64_t f = 0; f < s->features; f++)
+        for (int64_t f = 0; f < features; f++)
             sample[f] = (sample[f] - s->mean[f]) / s->deviation[f];
         break;
     case NORMALIZE_NONE:
     case NORMALIZATIONS:
         break;
     }
+}
+
+/* -- as text -- */
+
+void scaling_write(struct text *to, const struct scaling *s)
+{
+    text_printf(to, "%s", normalization_names[s->kind]);
+    if (s->mean)
+        text_printf(to, " %lld", (long long)s->features);
+    for (int64_t f = 0; s->mean && f < s->features; f++)
+        text_printf(to, " %.9g", (double)s->mean[f]);
+    for (int64_t f = 0; s->deviation && f < s->features; f++)
+        text_printf(to, " %.9g", (double)s->deviation[f]);
+}
+
+static bool read_kind(struct scaling *s, const char **at)
+{
+    const size_t n = strcspn(*at, " ");
+
+    for (int k = 0; k < NORMALIZATIONS; k++)
+        if (strlen(normalization_names[k]) == n && strncmp(normalization_names[k], *at, n) == 0) {
+            s->kind = (enum normalization)k;
+            *at += n;
+            return true;
+        }
+    return false;
+}
+
+static bool read_float(const char **at, double *out)
+{
+    size_t n;
+
+    *at += strspn(*at, " ");
+    n = decimal_read(*at, out);
+    *at += n;
+    return n && isfinite((float)*out);
+}
+
+/* [features] numbers, which are above 0 where they divide; NULL where there is no memory, or *ok is false. */
+static float *read_floats(const struct scaling *s, const char **at, bool divide, struct arena *a, bool *ok,
+                          struct report *r)
+{
+    float *to = arena_array(a, (size_t)s->features, sizeof *to, r);
+    double x;
+
+    for (int64_t f = 0; to && *ok && f < s->features; f++) {
+        *ok = read_float(at, &x) && (!divide || (float)x > 0);
+        to[f] = *ok ? (float)x : 0;
+    }
+    return to;
+}
+
+bool scaling_read(struct scaling *out, const char *text, const char *name, struct arena *a, struct report *r)
+{
+    const char *at = text;
+    double features = 0;
+    bool ok;
+
+    *out = (struct scaling){ .name = name };
+    ok = read_kind(out, &at);
+    if (ok && (out->kind == NORMALIZE_CENTER || out->kind == NORMALIZE_STANDARDIZE)) {
+        /* a number takes two bytes at least: no more is asked for than the text can hold */
+        ok = read_float(&at, &features) && features >= 1 && features <= (double)strlen(at) &&
+             features == floor(features);
+        out->features = ok ? (int64_t)features : 0;
+        out->mean = ok ? read_floats(out, &at, false, a, &ok, r) : NULL;
+        if (ok && out->mean && out->kind == NORMALIZE_STANDARDIZE)
+            out->deviation = read_floats(out, &at, true, a, &ok, r);
+        if (ok && (!out->mean || (!out->deviation && out->kind == NORMALIZE_STANDARDIZE)))
+            return false;
+    }
+    return (ok && !at[strspn(at, " ")]) ||
+           fail(r, KILN_BAD_MODEL, NULL,
+                "the metadata's normalisation of '%s' is '%.40s', must be none, unit, center N "
+                "MEAN..., or standardize N MEAN... DEVIATION...",
+                name, text);
 }

@@ -259,7 +259,7 @@ bool npy_read(struct tensor *out, struct source *s, const struct type_check *che
     return type_fits(check, out, s->name, r) && read_data(out, s, &h, b, r);
 }
 
-bool npy_load(struct tensor *out, const char *path, struct budget *b, struct report *r)
+bool npy_load(struct tensor *out, const char *path, const struct type_check *check, struct budget *b, struct report *r)
 {
     struct file_source f;
     bool ok;
@@ -267,7 +267,7 @@ bool npy_load(struct tensor *out, const char *path, struct budget *b, struct rep
     *out = (struct tensor){ 0 };
     if (!file_source_open(&f, path, r))
         return false;
-    ok = npy_read(out, &f.source, NULL, b, r);
+    ok = npy_read(out, &f.source, check, b, r);
     file_source_close(&f);
     return ok;
 }

@@ -10,7 +10,7 @@
 
 /* Reads a whole source. out->data is freed with budget_free; it is NULL on failure. */
 bool npy_read(struct tensor *out, struct source *s, const struct type_check *check, struct budget *b, struct report *r);
-bool npy_load(struct tensor *out, const char *path, struct budget *b, struct report *r);
+bool npy_load(struct tensor *out, const char *path, const struct type_check *check, struct budget *b, struct report *r);
 /* Writes a whole file, or none (model/file.h). */
 bool npy_save(const struct tensor *t, const char *path, struct budget *b, struct report *r);
 /* Adds a file's bytes, version 1. A type that NumPy lacks is refused; running out of memory is `to`'s to tell. */

@@ -135,7 +135,7 @@ bool target_convert(const struct target_column *t, int classes, struct report *r
 {
     const struct tensor *y = &t->column->values;
     const int64_t width = dims_product(y->dims, 1, y->rank);
-    int known = t->request->classes ? t->request->classes : classes;
+    int known = t->request->classes ? t->request->classes : t->column->classes ? t->column->classes : classes;
     enum label_rows rows = LABELS_NONE;
 
     if (!element_getter(y->dtype) || width == 0)

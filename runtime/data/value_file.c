@@ -84,7 +84,7 @@ static bool load_npy(struct tensor *out, const char *path, struct heap *heap, st
     struct tensor there;
     bool ok;
 
-    if (!npy_load(&there, path, heap->budget, r))
+    if (!npy_load(&there, path, NULL, heap->budget, r))
         return false;
     ok = heap_copy(heap, out, &there, r);
     budget_free(heap->budget, there.data);

@@ -52,6 +52,24 @@ static void count_parameters(struct layer *to, const struct node *n, const struc
         *(p->at[low]->role == ROLE_TRAINABLE ? &to->trainable : &to->fixed) += parameter_elements(p->at[low]);
 }
 
+static const char *const *names_of(struct layers *l, struct value *const *values, int count, struct report *r)
+{
+    const char **names = arena_array(l->arena, (size_t)count, sizeof *names, r);
+
+    for (int k = 0; names && k < count; k++)
+        names[k] = values[k] ? values[k]->name : "";
+    return names;
+}
+
+static bool name_values(struct layers *l, struct layer *to, const struct node *n, struct report *r)
+{
+    to->inputs = (size_t)n->inputs;
+    to->outputs = (size_t)n->outputs;
+    to->input = names_of(l, n->in, n->inputs, r);
+    to->output = names_of(l, n->out, n->outputs, r);
+    return to->input && to->output;
+}
+
 /* Subgraphs nest no deeper than the loader allows, so this may recurse. */
 static bool add_graph(struct layers *l, const struct graph *g, int depth, const struct open_types *types,
                       const struct by_reader *p, struct report *r)
@@ -70,7 +88,7 @@ static bool add_graph(struct layers *l, const struct graph *g, int depth, const 
         for (int o = 0; o < n->outputs && !out; o++)
             out = n->out[o];
         to = add_layer(l, r);
-        if (!to)
+        if (!to || !name_values(l, to, n, r))
             return false;
         to->name = *n->name ? n->name : out ? out->name : "";
         to->op = n->op_name;
@@ -136,6 +154,10 @@ bool layers_of_messages(struct layers *l, const struct model *m, struct report *
         to->name = *or_empty(n->name) ? n->name : n->n_output ? n->output[0] : "";
         to->op = or_empty(n->op_type);
         strcpy(to->type, "?");
+        to->inputs = n->n_input;
+        to->outputs = n->n_output;
+        to->input = (const char *const *)n->input;
+        to->output = (const char *const *)n->output;
         for (size_t i = 0; ok && i < n->n_input; i++) {
             const Onnx__TensorProto *t = map_get(&initializers, n->input[i]);
             void **slot = t ? map_put(&initializers, n->input[i], r) : NULL;

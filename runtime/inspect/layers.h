@@ -11,12 +11,15 @@ struct layer {
     int depth; /* of subgraphs */
     char type[TYPE_TEXT];
     int64_t trainable, fixed; /* elements of the parameters that it is the first to read */
+    size_t inputs, outputs;
+    const char *const *input, *const *output; /* names of values; "": one that is left out */
 };
 
 struct layers {
     struct layer *at;
     size_t count, capacity;
     struct budget *budget;
+    struct arena *arena; /* for the names of values */
 };
 
 /* All nodes but constants, those of subgraphs below the one that owns them. */

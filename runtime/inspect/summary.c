@@ -68,6 +68,7 @@ bool summary_find(struct summary *s, const struct model *m, struct report *r)
 
     *s = (struct summary){ .model = m, .budget = budget_like(&m->budget) };
     s->arena.budget = s->layers.budget = &s->budget;
+    s->layers.arena = &s->arena;
     budget_start(&s->budget);
     ok = (m->graph ? find_in_graph : find_in_messages)(s, r) && budget_in_time(&s->budget, NULL, r);
     budget_stop(&s->budget);

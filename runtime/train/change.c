@@ -181,7 +181,8 @@ static bool change(struct model *m, const struct model_changes *c, struct report
 {
     if ((c->constants || c->inference) && !m->proto->graph)
         return fail(r, KILN_BAD_MODEL, NULL, "there is no graph");
-    if ((c->constants && !set_inputs(m, c, r)) || (c->inference && !model_to_inference(m, r)))
+    if ((c->constants && !set_inputs(m, c, r)) || (c->inference && !model_to_inference(m, r)) ||
+        (c->baked && !model_bake(m, c->bake, c->baked, r)))
         return false;
     return !c->metadata || set_all_metadata(m, c, r);
 }

@@ -2,7 +2,7 @@
 #ifndef KILN_TRAIN_CHANGE_H
 #define KILN_TRAIN_CHANGE_H
 
-#include "model/model.h"
+#include "train/normalized.h"
 
 struct model_changes {
     bool inference; /* BatchNormalization and Dropout as they are after training */
@@ -11,6 +11,8 @@ struct model_changes {
     const struct tensor *const *values; /* exporters make inputs of what a layer was adapted to, such as a mean */
     size_t metadata;
     const char *const *keys, *const *texts; /* in the place of what a key has; NULL takes it away */
+    size_t baked;
+    const struct baked *bake; /* normalisations that become nodes */
 };
 
 /* Not built. NULL with an error. */

@@ -95,6 +95,10 @@ static void say_data(struct text *out, const struct checkpoint *c)
     say_columns(out, c->data->x, c->data->inputs, c->data, &crc);
     text_say(out, " for");
     say_columns(out, c->data->y, c->data->targets, c->data, &crc);
+    if (c->data->weights.values.data) {
+        text_say(out, " with weights");
+        say_columns(out, &c->data->weights, 1, c->data, &crc);
+    }
     text_say(out, ", check sum %08lx\n", crc);
     text_say(out, "normalize %s\n", normalization_names[c->normalizer ? c->normalizer->kind : NORMALIZE_NONE]);
     text_say(out, "augmentation ");
@@ -104,6 +108,14 @@ static void say_data(struct text *out, const struct checkpoint *c)
     text_say(out, "batch %lld\n", (long long)c->batch);
     text_say(out, "order %s\n", c->shuffle ? "shuffled" : "of the data");
     text_say(out, "seed %llu\n", (unsigned long long)c->seed);
+}
+
+static void say_measures(struct text *out, const struct trainer *t)
+{
+    text_say(out, "measures");
+    for (size_t k = 0; k < t->measure_count; k++)
+        text_say(out, " %s", t->measures[k].name);
+    text_say(out, "\n");
 }
 
 /* A line for each thing, which begins with what it is. */
@@ -117,18 +129,21 @@ static bool say_about(struct text *out, const struct trainer *t, const struct ch
     text_say(out, "model '%s' with %zu nodes and %zu tensors that it learns, check sum %08lx\n",
              or_empty(t->model->proto->graph->name), t->model->proto->graph->n_node, t->state_count, crc);
     text_say(out, "optimizer %s\n", t->optimizer.def->row.name);
+    text_say(out, "schedule %s\n", t->schedule.def ? t->schedule.def->row.name : "none");
     for (size_t k = 0; k < t->target_count; k++)
         text_say(out, "loss%zu %s\n", k, t->targets[k].loss.said);
     text_say(out, "dropout_seed %llu\n", (unsigned long long)t->engine.seed);
-    if (c->data)
+    if (c->data) {
+        say_measures(out, t);
         say_data(out, c);
+    }
     return !out->failed;
 }
 
 /* Of these a checkpoint is refused, of others it is told. */
 static bool must_agree(const char *line)
 {
-    static const char *const keys[] = { "kiln ", "model ", "optimizer ", "data " };
+    static const char *const keys[] = { "kiln ", "model ", "optimizer ", "measures ", "data " };
 
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
         if (strncmp(line, keys[k], strlen(keys[k])) == 0)

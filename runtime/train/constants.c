@@ -168,13 +168,15 @@ static bool is_mask(const struct candidate *c)
 
 /* -- tokens -- */
 
-/* Joined to activations, and no vectors of a sequence, or the same number everywhere, as padding is. */
+/* Joined to activations, and no vectors of a sequence, or the same number everywhere, as padding is: but a token that was
+ * never trained may be of zeros, where it is called one. */
 static bool is_no_token(const struct candidate *c)
 {
     const struct tensor *t = c->content;
 
     return c->place->use == PARAMETER_TRAINS_AS_TOKEN &&
-           (t->rank != 3 || t->dims[0] != 1 || t->dims[2] < 2 || tensor_is_uniform(t));
+           (t->rank != 3 || t->dims[0] != 1 || t->dims[2] < 2 ||
+            (tensor_is_uniform(t) && !(c->name && text_contains(c->name, "token"))));
 }
 
 /* -- positions -- */

@@ -4,16 +4,21 @@
  *   kiln.role.NAME   "trainable", "statistic", "frozen" or "constant": of the initializer
  *   kiln.layer.NAME  the layer that it belongs to
  *   kiln.loss.NAME   the loss of that output, as --loss has it
+ *   kiln.normalize.NAME  what is done to samples before they are the input of that name (data/normalizer.h), whose
+ *                    features are in its order
+ *   kiln.classes.NAME  the names of that output's classes, one in each line
  *   kiln.trains.NAME any text: the output trains, where nobody says which */
 #ifndef KILN_TRAIN_DECIDED_H
 #define KILN_TRAIN_DECIDED_H
 
 #include "model/model.h"
 
-#define DECIDED_ROLE   "kiln.role."
-#define DECIDED_LAYER  "kiln.layer."
-#define DECIDED_LOSS   "kiln.loss."
-#define DECIDED_TRAINS "kiln.trains."
+#define DECIDED_ROLE      "kiln.role."
+#define DECIDED_LAYER     "kiln.layer."
+#define DECIDED_LOSS      "kiln.loss."
+#define DECIDED_TRAINS    "kiln.trains."
+#define DECIDED_NORMALIZE "kiln.normalize."
+#define DECIDED_CLASSES   "kiln.classes."
 
 /* By the names behind the prefix. The texts belong to the model. */
 struct decided {

@@ -5,23 +5,35 @@
 /* -- sums over batches -- */
 
 enum { LOSS, SAMPLES, TARGETS }; /* in sums.all; TARGETS: where the first target begins */
-enum { ROWS = 1, METRICS, OF_TARGET = METRICS + METRIC_COUNT }; /* of a target, behind its LOSS */
+enum { ROWS = 1, METRICS };      /* of a target, behind its LOSS */
 
-static double *of_target(const struct sums *s, size_t k)
+static bool add_targets(struct sums *s, struct trainer *t, bool training, struct report *r)
 {
-    return s->all + TARGETS + k * OF_TARGET;
+    s->target = arena_array(&s->memory, t->target_count, sizeof *s->target, r);
+    s->count = TARGETS;
+    for (size_t k = 0; s->target && k < t->target_count; k++) {
+        s->target[k].counted = training ? &t->targets[k].metrics : t->targets[k].evaluated;
+        s->count += METRICS + s->target[k].counted->sums;
+    }
+    return s->target;
 }
 
-bool sums_init(struct sums *s, struct trainer *t, struct report *r)
+bool sums_init(struct sums *s, struct trainer *t, bool training, struct report *r)
 {
-    *s = (struct sums){ .trainer = t, .count = TARGETS + (int64_t)t->target_count * OF_TARGET };
-    s->all = budget_zalloc(&t->budget, (size_t)s->count, sizeof *s->all, r);
+    int64_t at = TARGETS;
+
+    *s = (struct sums){ .trainer = t, .memory.budget = &t->budget };
+    s->all = add_targets(s, t, training, r) ? arena_array(&s->memory, (size_t)s->count, sizeof *s->all, r) : NULL;
+    for (size_t k = 0; s->all && k < t->target_count; k++) {
+        s->target[k].of = s->all + at;
+        at += METRICS + s->target[k].counted->sums;
+    }
     return s->all;
 }
 
-void sums_release(struct sums *s, struct trainer *t)
+void sums_release(struct sums *s)
 {
-    budget_free(&t->budget, s->all);
+    arena_release(&s->memory);
 }
 
 void sums_start(struct sums *s)
@@ -36,13 +48,18 @@ void sums_add(struct sums *s, float loss, int64_t samples)
     s->all[LOSS] += (double)loss * (double)samples;
     s->all[SAMPLES] += (double)samples;
     for (size_t k = 0; k < t->target_count; k++) {
-        double *of = of_target(s, k);
+        double *of = s->target[k].of;
 
         of[LOSS] += (double)t->result[k].loss * (double)samples;
         of[ROWS] += (double)t->result[k].rows;
-        for (int m = 0; m < METRIC_COUNT; m++)
+        for (int64_t m = 0; m < s->target[k].counted->sums; m++)
             of[METRICS + m] += t->result[k].metric[m];
     }
+}
+
+const double *sums_of_metrics(const struct sums *s, size_t k)
+{
+    return s->target[k].of + METRICS;
 }
 
 int64_t sums_samples(const struct sums *s)
@@ -61,14 +78,12 @@ void sums_means(const struct sums *s, double *out)
 
     for (size_t k = 0; k < t->measure_count; k++) {
         const struct measure *m = &t->measures[k];
-        const double *of = of_target(s, m->target < 0 ? 0 : (size_t)m->target);
+        const double *of = m->target < 0 ? s->all : s->target[m->target].of;
 
-        if (m->target < 0)
-            out[k] = mean(s->all[LOSS], s->all[SAMPLES]);
-        else if (m->metric < 0)
+        if (m->metric < 0)
             out[k] = mean(of[LOSS], s->all[SAMPLES]);
         else
-            out[k] = mean(of[METRICS + m->metric], of[ROWS]);
+            out[k] = metric_finish(&t->targets[m->target].metrics, (size_t)m->metric, of + METRICS, (int64_t)of[ROWS]);
     }
 }
 
@@ -100,11 +115,31 @@ static bool make_rooms(struct feed *f, struct report *r)
     return true;
 }
 
+/* The weights of samples become a column to be predicted, behind those that the trainer asks for. */
+static bool add_weights(struct feed *f, const struct dataset *d, struct batch_request *q, struct column_request *y,
+                        struct report *r)
+{
+    static const char name[] = "kiln.weights";
+    struct column *columns = arena_array(&f->memory, d->targets + 1, sizeof *columns, r);
+
+    if (!columns)
+        return false;
+    memcpy(columns, d->y, d->targets * sizeof *columns);
+    if (!columns->name) /* the only one is for whatever is asked */
+        columns->name = y->name;
+    columns[d->targets] = d->weights;
+    columns[d->targets].name = name;
+    y[q->targets++] = (struct column_request){ .name = name, .type = &f->trainer->weight_type };
+    f->data.y = columns;
+    f->data.targets++;
+    return true;
+}
+
 /* What the trainer asks the data for. */
 static bool request(struct batch_request *q, struct trainer *t, struct arena *memory, struct report *r)
 {
     struct column_request *x = arena_array(memory, t->inputs, sizeof *x, r);
-    struct column_request *y = arena_array(memory, t->target_count, sizeof *y, r);
+    struct column_request *y = arena_array(memory, t->target_count + 1, sizeof *y, r); /* weights, too */
 
     if (!x || !y)
         return false;
@@ -122,6 +157,7 @@ static bool request(struct batch_request *q, struct trainer *t, struct arena *me
 
 void feed_release(struct feed *f)
 {
+    f->trainer->weights = (struct tensor){ 0 };
     helper_free(f->helper);
     batches_release(&f->batches);
     pool_free(f->pool);
@@ -147,10 +183,12 @@ bool feed_init(struct feed *f, struct trainer *t, const struct dataset *d, const
     struct batch_options options = *o;
     struct batch_request q;
 
-    *f = (struct feed){ .trainer = t, .memory.budget = &t->budget, .budget = budget_within(&t->budget) };
-    if (make_threads(f, o, r) && request(&q, t, &f->memory, r)) {
+    *f = (struct feed){ .trainer = t, .memory.budget = &t->budget, .budget = budget_within(&t->budget), .data = *d };
+    f->weighted = t->weighted && d->weights.values.data;
+    if (make_threads(f, o, r) && request(&q, t, &f->memory, r) &&
+        (!f->weighted || add_weights(f, d, &q, (struct column_request *)(uintptr_t)q.target, r))) {
         options.pool = f->pool;
-        if (batches_init(&f->batches, d, n, &q, &options, &t->budget, r) && make_rooms(f, r))
+        if (batches_init(&f->batches, &f->data, n, &q, &options, &t->budget, r) && make_rooms(f, r))
             return true;
     }
     feed_release(f);
@@ -205,10 +243,11 @@ bool feed_next(struct feed *f, int64_t *count, struct report *r)
     *count = b->count < f->trainer->batch ? 0 : b->count; /* the model does not take an incomplete batch */
     for (size_t k = 0; k < f->trainer->inputs; k++)
         b->x[k].dims[0] = *count;
-    for (size_t k = 0; k < f->trainer->target_count; k++)
+    for (size_t k = 0; k < f->batches.targets; k++)
         b->y[k].dims[0] = *count;
     f->x = b->x;
     f->y = b->y;
+    f->trainer->weights = f->weighted ? b->y[f->batches.targets - 1] : (struct tensor){ 0 };
     if (*count && f->helper) {
         f->given = !f->given;
         begin(f);

@@ -28,6 +28,8 @@ struct feed {
     struct budget budget;  /* of the pool: the time of steps is not its time */
     struct trainer *trainer;
     struct arena memory;
+    bool weighted;       /* the data have weights: a column behind the others, */
+    struct dataset data; /* in this view */
 };
 
 /* The feed stays where it is in memory until it is released. Of `o` the pool is the feed's to choose. */
@@ -41,16 +43,23 @@ bool feed_next(struct feed *f, int64_t *count, struct report *r);
 
 struct sums {
     const struct trainer *trainer;
-    double
-        *all; /* [count]: the loss, weighted by samples, the samples; of each target the same and rows, then metrics */
+    double *all; /* [count]: the loss, weighted by samples, and the samples, then those of each target */
     int64_t count;
+    struct target_sums {
+        const struct metrics *counted;
+        double *of; /* in `all`: the loss likewise, the rows, what the metrics count */
+    } * target;
+    struct arena memory;
 };
 
-bool sums_init(struct sums *s, struct trainer *t, struct report *r);
-void sums_release(struct sums *s, struct trainer *t);
+/* Of what is counted in training, or in evaluation. sums_release in any case. */
+bool sums_init(struct sums *s, struct trainer *t, bool training, struct report *r);
+void sums_release(struct sums *s);
 void sums_start(struct sums *s);
 /* What the trainer's latest step or evaluation gave. */
 void sums_add(struct sums *s, float loss, int64_t samples);
+/* What the metrics of target k have counted. */
+const double *sums_of_metrics(const struct sums *s, size_t k);
 int64_t sums_samples(const struct sums *s);
 /* By measure; NaN where there was nothing. */
 void sums_means(const struct sums *s, double *out);

@@ -1,5 +1,6 @@
 #include "train/fit.h"
 #include "train/batch_size.h"
+#include "train/confusion.h"
 #include "train/feed.h"
 #include <math.h>
 #include <string.h>
@@ -26,29 +27,54 @@ static bool evaluate(struct feed *f, struct sums *s, int64_t batches, double *ou
     return ok;
 }
 
+/* Where `data` are walked through: sums_release in any case. */
 static bool evaluate_on(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer,
-                        int64_t batch, int64_t batches, double *out, struct report *r)
+                        int64_t batch, int64_t batches, struct sums *s, double *out, struct report *r)
 {
     struct batch_options o = { 0 };
-    struct sums s;
     struct feed f;
     bool ok;
 
-    if (!batch_size(batch, t->batch, data->count, &o.batch, r) || !sums_init(&s, t, r))
+    if (!batch_size(batch, t->batch, data->count, &o.batch, r) || !sums_init(s, t, false, r) ||
+        !feed_init(&f, t, data, normalizer, &o, r))
         return false;
-    ok = feed_init(&f, t, data, normalizer, &o, r);
-    if (ok) {
-        ok = evaluate(&f, &s, batches, out, r);
-        feed_release(&f);
-    }
-    sums_release(&s, t);
+    ok = evaluate(&f, s, batches, out, r);
+    feed_release(&f);
+    return ok;
+}
+
+static bool evaluate_some(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer,
+                          int64_t batch, int64_t batches, double *out, struct report *r)
+{
+    struct sums s = { 0 };
+    const bool ok = evaluate_on(t, data, normalizer, batch, batches, &s, out, r);
+
+    sums_release(&s);
     return ok;
 }
 
 bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
                       double *out, struct report *r)
 {
-    return evaluate_on(t, data, normalizer, batch, 0, out, r);
+    return evaluate_some(t, data, normalizer, batch, 0, out, r);
+}
+
+bool trainer_confusion(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer,
+                       int64_t batch, size_t target, double *out, struct confusion_matrix *matrix, struct report *r)
+{
+    struct sums s = { 0 };
+    struct confusion c;
+    bool ok = confusion_begin(&c, t, target, r);
+
+    *matrix = (struct confusion_matrix){ .classes = c.classes };
+    if (ok)
+        matrix->counts = budget_zalloc(&t->budget, (size_t)c.classes * (size_t)c.classes, sizeof *matrix->counts, r);
+    ok = matrix->counts && evaluate_on(t, data, normalizer, batch, 0, &s, out, r);
+    if (ok)
+        confusion_read(&c, sums_of_metrics(&s, target), matrix->counts);
+    sums_release(&s);
+    confusion_end(&c);
+    return ok;
 }
 
 /* -- where a training is -- */
@@ -62,6 +88,8 @@ struct progress {
     int64_t ended;                        /* 1: early stopping has ended it */
     double seconds;                       /* that the epoch that has begun has taken */
     double best, stop_best, restore_best; /* by options.save_best, early_stop, restore_best */
+    struct plateau plateau;
+    double learning_rate; /* that the plateau has made of it */
 };
 
 struct fit {
@@ -95,8 +123,8 @@ static bool stopped(struct report *r)
 
 /* -- checkpoints -- */
 
-enum { MOST_FIELDS = 16 };
-enum { SECONDS, BEST, MEASURES }; /* in a row of the past: then the measures of training, then of validation */
+enum { MOST_FIELDS = 24 };
+enum { SECONDS, BEST, RATE, MEASURES }; /* in a row of the past: then the measures of training, then of validation */
 
 static void list_fields(struct fit *f, struct checkpoint_field *to)
 {
@@ -112,6 +140,10 @@ static void list_fields(struct fit *f, struct checkpoint_field *to)
         { "best", F64, &p->best, 1 },
         { "early_stop_best", F64, &p->stop_best, 1 },
         { "restore_best", F64, &p->restore_best, 1 },
+        { "plateau_best", F64, &p->plateau.best, 1 },
+        { "plateau_wait", I64, &p->plateau.wait, 1 },
+        { "plateau_cooldown", I64, &p->plateau.cooldown, 1 },
+        { "learning_rate", F64, &p->learning_rate, 1 },
         { "sums", F64, f->sums.all, f->sums.count },
         { 0 },
     };
@@ -154,7 +186,11 @@ static bool resume(struct fit *f)
 
     list_fields(f, fields);
     c = checkpoint_of(f, fields);
-    return checkpoint_load(f->options->resume, f->trainer, &c, f->report);
+    if (!checkpoint_load(f->options->resume, f->trainer, &c, f->report))
+        return false;
+    if (f->options->reduce_on_plateau.on)
+        f->trainer->learning_rate = f->progress.learning_rate;
+    return true;
 }
 
 static bool make_room_for_epoch(struct past *p, struct budget *b, struct report *r)
@@ -186,6 +222,7 @@ static bool remember(struct fit *f, const struct epoch *e)
     row = p->rows + p->epochs++ * p->width;
     row[SECONDS] = e->seconds;
     row[BEST] = e->best;
+    row[RATE] = e->learning_rate;
     memcpy(row + MEASURES, e->train, measures * sizeof *row);
     memcpy(row + MEASURES + measures, e->validation, measures * sizeof *row);
     return true;
@@ -201,7 +238,8 @@ static bool tell_past(const struct fit *f)
                                  .train = row + MEASURES,
                                  .validation = row + MEASURES + measures,
                                  .seconds = row[SECONDS],
-                                 .best = row[BEST] > 0 };
+                                 .best = row[BEST] > 0,
+                                 .learning_rate = row[RATE] };
 
         if (!f->events->past(f->events->user, &e, f->report))
             return stopped(f->report);
@@ -312,6 +350,17 @@ static void look_whether_to_end(struct fit *f, const struct epoch *e, bool valid
         p->ended = 1;
 }
 
+/* An epoch without validation does not count, either. */
+static void reduce_rate(struct fit *f, const struct epoch *e, bool validated)
+{
+    const struct reduce_on_plateau *o = &f->options->reduce_on_plateau;
+    struct progress *p = &f->progress;
+
+    if (o->on && (validated || !o->measure.validation))
+        plateau_epoch(&p->plateau, o, f->trainer, measured(e, &o->measure));
+    p->learning_rate = f->trainer->learning_rate;
+}
+
 static bool validate(struct fit *f, struct epoch *e, bool *validated)
 {
     const int64_t every = f->options->validation_freq;
@@ -319,8 +368,8 @@ static bool validate(struct fit *f, struct epoch *e, bool *validated)
     for (size_t k = 0; k < f->trainer->measure_count; k++)
         e->validation[k] = (double)NAN;
     *validated = f->validation && (!every || e->number % every == 0);
-    return !*validated || evaluate_on(f->trainer, f->validation, f->validation_normalizer, f->options->batch,
-                                      f->options->validation_steps, e->validation, f->report);
+    return !*validated || evaluate_some(f->trainer, f->validation, f->validation_normalizer, f->options->batch,
+                                        f->options->validation_steps, e->validation, f->report);
 }
 
 /* The next epoch begins where this one ended: with the next pass over the data, or further on in the same. */
@@ -350,11 +399,13 @@ static bool end_epoch(struct fit *f)
     if (!validate(f, &e, &validated))
         return false;
     e.seconds = p->seconds + now() - start;
+    e.learning_rate = trainer_learning_rate(f->trainer);
     if (o->save_best)
         e.best = note_best(f, o->save_best, &e, 0, &p->best);
     if (o->restore_best && note_best(f, o->restore_best, &e, 0, &p->restore_best))
         snapshot_take(f->trainer, f->best);
     look_whether_to_end(f, &e, validated);
+    reduce_rate(f, &e, validated);
     if (!remember(f, &e))
         return false;
     begin_epoch(f);
@@ -371,6 +422,7 @@ static bool run_epochs(struct fit *f)
         if (!train_epoch(f) || !end_epoch(f))
             return false;
     }
+    trainer_finalize(f->trainer); /* then Keras' callbacks */
     if (f->best && isfinite(f->progress.restore_best))
         trainer_restore(f->trainer, f->best);
     return true;
@@ -382,7 +434,8 @@ static bool check_options(const struct fit *f)
 {
     const struct fit_options *o = f->options;
     const struct measure_name *asked[] = { o->save_best, o->early_stop.on ? &o->early_stop.measure : NULL,
-                                           o->restore_best };
+                                           o->restore_best,
+                                           o->reduce_on_plateau.on ? &o->reduce_on_plateau.measure : NULL };
 
     for (size_t k = 0; k < sizeof asked / sizeof *asked; k++)
         if (asked[k] && asked[k]->validation && !f->validation)
@@ -413,6 +466,8 @@ static bool begin(struct fit *f)
                             .stop_best = o->early_stop.on ? worst(f->trainer, &o->early_stop.measure) : 0,
                             .restore_best = o->restore_best ? worst(f->trainer, o->restore_best) : 0 };
     f->samples = of_pass * batch < count ? of_pass * batch : count;
+    p->learning_rate = f->trainer->learning_rate;
+    plateau_begin(&p->plateau, &o->reduce_on_plateau, f->trainer);
     if (!o->steps_per_epoch)
         return true;
     if (!mul_size(o->initial_epoch, o->steps_per_epoch, &behind) || !mul_size(o->steps_per_epoch, batch, &f->samples))
@@ -447,7 +502,7 @@ static bool start(struct fit *f)
     if (!batch_size(f->options->batch, t->batch, f->train->count, &b.batch, f->report) ||
         (f->validation && !batch_size(f->options->batch, t->batch, f->validation->count, &checked, f->report)))
         return false;
-    return sums_init(&f->sums, t, f->report) && feed_init(&f->feed, t, f->train, f->normalizer, &b, f->report);
+    return sums_init(&f->sums, t, true, f->report) && feed_init(&f->feed, t, f->train, f->normalizer, &b, f->report);
 }
 
 static bool run(struct fit *f)
@@ -490,7 +545,7 @@ bool trainer_fit(struct trainer *t, const struct dataset *train, const struct da
         feed_release(&f.feed);
     }
     *ran = f.progress.epochs;
-    sums_release(&f.sums, t);
+    sums_release(&f.sums);
     snapshot_free(t, f.best);
     budget_free(&t->budget, f.past.rows);
     arena_release(&memory);

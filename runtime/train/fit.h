@@ -4,6 +4,7 @@
 
 #include "train/checkpoint.h"
 #include "train/measure.h"
+#include "train/plateau.h"
 
 /* Keras' EarlyStopping. */
 struct early_stop {
@@ -18,6 +19,7 @@ struct epoch {
     double *train, *validation; /* by measure; what is told may be changed */
     double seconds;             /* of training and validation */
     bool best;                  /* by options.save_best; true where that is off */
+    double learning_rate;       /* when its steps were done, as Keras logs it: a schedule's is that of the next step */
 };
 
 struct fit_step {
@@ -48,6 +50,7 @@ struct fit_options {
     const struct augmentation *augmentation; /* of what is trained with; NULL: none */
     const struct measure_name *save_best;    /* NULL: none */
     struct early_stop early_stop;
+    struct reduce_on_plateau reduce_on_plateau;
     const struct measure_name *restore_best; /* at the end values are what they were when this was best; NULL: no */
     const struct normalizer *validation_normalizer; /* NULL: that of the training */
     const char *checkpoint; /* the file that is replaced after each epoch, and when the training is stopped; or NULL */
@@ -63,5 +66,15 @@ bool trainer_fit(struct trainer *t, const struct dataset *train, const struct da
 /* In inference form; `out` has room for all measures. */
 bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
                       double *out, struct report *r);
+
+struct confusion_matrix {
+    int64_t classes;
+    int64_t *counts; /* [classes][classes], by label, then by what is predicted; of the trainer's budget */
+};
+
+/* The same, and how often each class of a target is taken for each: matrix->counts is the caller's to free, also on
+ * failure. */
+bool trainer_confusion(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer,
+                       int64_t batch, size_t target, double *out, struct confusion_matrix *matrix, struct report *r);
 
 #endif

@@ -1,7 +1,7 @@
 #include "train/initialise.h"
 #include "base/random.h"
 #include "data/element.h"
-#include "ops/op.h"
+#include "ops/registry.h"
 #include "train/edit.h"
 #include "train/initialisers.h"
 #include "train/trainable.h"
@@ -82,7 +82,10 @@ const char *initial_rule(const struct model *m, const char *name)
 bool initial_draw(struct tensor *t, const struct initial *i, struct budget *b, struct report *r)
 {
     const int64_t n = tensor_count(t);
-    struct draw d = { .type = *t,
+    struct draw d = { .name = i->name,
+                      .type = *t,
+                      .kernel = i->reader && i->input == 1 &&
+                                (node_is(i->reader, &op_conv) || node_is(i->reader, &op_conv_transpose)),
                       .fans = fans_of(i->reader, i->input, t),
                       .seed = i->seed,
                       .stream = random_stream(RANDOM_NODE_INIT, i->ordinal),

@@ -8,7 +8,9 @@
 
 /* A parameter about to be drawn. */
 struct draw {
+    const char *name;
     struct tensor type;
+    bool kernel; /* of a convolution: [filters, ...], or [inputs, ...] of one that is transposed */
     struct fans fans;
     float *out;
     uint64_t seed, stream;
@@ -20,6 +22,8 @@ struct initialiser_settings { /* of all rows */
     double value;
     double minval, maxval;
     double mean, stddev;
+    double gain;
+    double scale, mode, distribution;
 };
 
 struct initialiser_def {

@@ -98,7 +98,8 @@ static bool set_loss(struct loss *l, const struct loss_def *def, const char *spe
 {
     l->def = def;
     l->settings = arena_alloc(arena, def->settings_size, r);
-    return l->settings && spec_read(l->settings, &def->row, spec, &about, r);
+    return l->settings && spec_read(l->settings, &def->row, spec, &about, r) &&
+           (!def->open || def->open(l, arena->budget, r));
 }
 
 static bool choose_asked(struct loss *l, const char *spec, struct value *out, const struct loss_clues *c,
@@ -122,7 +123,7 @@ static bool choose_asked(struct loss *l, const char *spec, struct value *out, co
             "output '%s' does not end in Softmax or Sigmoid, and is taken for probabilities: if it is logits, the loss "
             "is %s:from_logits=true",
             out->name, row->name);
-    snprintf(l->said, sizeof l->said, "%s from %s, as asked", row->name,
+    snprintf(l->said, sizeof l->said, "%.90s from %s, as asked", l->def->open ? spec : row->name,
              !l->def->activation ? "the output"
              : l->logits         ? "logits"
                                  : "probabilities");
@@ -163,6 +164,12 @@ static bool guess(struct loss *l, struct value *out, const struct loss_clues *c,
     return fail(r, KILN_UNSUPPORTED, NULL, "no loss can be guessed for output '%s', one must be asked for", out->name);
 }
 
+void loss_close(struct loss *l)
+{
+    if (l->def && l->def->close)
+        l->def->close(l->settings);
+}
+
 bool loss_choose(struct loss *l, const char *spec, struct value *out, const struct tensor *type, int axis,
                  enum targets targets, int classes, struct arena *arena, struct report *r)
 {
@@ -172,11 +179,12 @@ bool loss_choose(struct loss *l, const char *spec, struct value *out, const stru
     *l = (struct loss){ .weight = 1, .dtype = type->dtype };
     if (!(spec ? choose_asked(l, spec, out, &c, arena, r) : guess(l, out, &c, arena, r)))
         return false;
-    l->axis = l->def->activation == ACTIVATION_SOFTMAX && axis != last ? axis : 0;
+    l->axis = l->def->along_classes && axis != last ? axis : 0;
     l->width = last < 0 ? 0 : type->dims[l->axis ? l->axis : last];
     if (l->axis)
         snprintf(l->said + strlen(l->said), sizeof l->said - strlen(l->said), ", classes along dimension %d", axis);
-    if (l->def->labels != LABELS_NUMBERS && l->width > 0 && l->width < INT_MAX)
+    if ((l->def->labels != LABELS_NUMBERS && (l->def->labels != LABELS_AS_GIVEN || l->width > 1)) && l->width > 0 &&
+        l->width < INT_MAX)
         l->classes = l->width == 1 && l->def->labels == LABELS_PROBABILITIES ? 2 : (int)l->width;
     return true;
 }
@@ -197,6 +205,9 @@ struct tensor loss_labels(const struct loss *l, const struct tensor *output)
     if (l->def->labels == LABELS_CLASSES) {
         t.dtype = I64;
         t.rank -= t.rank > 0;
+    } else if (l->def->labels == LABELS_SEQUENCES) {
+        t.dtype = I64;
+        t.rank = 2;
     }
     return t;
 }

@@ -16,7 +16,9 @@
 enum label_form {
     LABELS_CLASSES,       /* int64 [n...] for an output [n..., classes] */
     LABELS_PROBABILITIES, /* float of the output's shape; data that hold classes give one-hot rows, or 0 and 1 */
-    LABELS_NUMBERS        /* float of the output's shape; data are numbers, though they be whole */
+    LABELS_NUMBERS,       /* float of the output's shape; data are numbers, though they be whole */
+    LABELS_SEQUENCES,     /* int64 [n, length] for an output [n, steps, classes] */
+    LABELS_AS_GIVEN       /* the same, but that data of classes give one-hot rows, or for a single output the number */
 };
 
 /* What makes probabilities of logits. */
@@ -39,6 +41,7 @@ struct loss_row {
     const void *settings;
     float *gradient; /* of the outputs; NULL: it is not asked for */
     double scale;    /* that the gradient is to be multiplied by */
+    void *scratch;   /* as much as def->scratch says */
 };
 
 /* What a loss is emitted for. */
@@ -47,6 +50,8 @@ struct loss_nodes {
     bool logits;
     const void *settings;
 };
+
+struct loss;
 
 struct loss_def {
     struct spec_row row;
@@ -61,6 +66,15 @@ struct loss_def {
      * the nodes. */
     double (*rows)(const struct loss_row *r);
     struct value *(*emit)(struct emitter *e, const struct loss_nodes *n);
+    bool along_classes; /* the outputs of a row are compared together: it goes along the classes, where those are */
+    /* Of a loss that is more than its options: makes the rest of its settings when they have been read, and may put another
+     * definition in l->def; `close` gives back what that took. */
+    bool (*open)(struct loss *l, struct budget *b, struct report *r);
+    void (*close)(void *settings);
+    /* Of sequences: how many bytes `rows` needs for a sample. NULL: none. */
+    int64_t (*scratch)(int64_t steps, int64_t length);
+    /* Rows that do not count, whatever their label is: the mean is of the others. NULL: all count. */
+    bool (*skips)(const struct output_row *r, const void *settings);
 };
 
 /* The option of a loss that knows an activation: settings have a `bool from_logits`. */
@@ -81,16 +95,18 @@ enum targets {
 
 struct loss {
     const struct loss_def *def;
-    void *settings;    /* of the arena */
-    double weight;     /* that its gradient is multiplied by */
-    bool logits;       /* it reads logits */
-    struct value *at;  /* what it reads, as float: the model's output, or the logits behind it, */
-    struct value *out; /* rearranged as they are on their way to this, the output */
-    enum dtype dtype;  /* of that in the model */
-    int axis;          /* the output's dimension that holds the classes; 0: the last */
-    int64_t width;     /* of that dimension */
-    int classes;       /* that labels must be below, where they are classes; 0: they are not */
-    char said[160];    /* how it was chosen, in words: "NAME from logits, because the model ends in Softmax" */
+    void *settings;              /* of the arena */
+    double weight;               /* that its gradient is multiplied by */
+    bool logits;                 /* it reads logits */
+    struct value *at;            /* what it reads, as float: the model's output, or the logits behind it, */
+    struct value *out;           /* rearranged as they are on their way to this, the output */
+    enum dtype dtype;            /* of that in the model */
+    int axis;                    /* the output's dimension that holds the classes; 0: the last */
+    int64_t width;               /* of that dimension */
+    int classes;                 /* that labels must be below, where they are classes; 0: they are not */
+    const double *class_weights; /* [weighted] how much rows of a class count in training, others 1; NULL */
+    int64_t weighted;
+    char said[160]; /* how it was chosen, in words: "NAME from logits, because the model ends in Softmax" */
 };
 
 spec_table loss_table;
@@ -100,9 +116,12 @@ const struct loss_def *loss_named(const char *spec);
  * by what the output is. `type` is the output's, with known dimensions, of which `axis` may hold classes. */
 bool loss_choose(struct loss *l, const char *spec, struct value *out, const struct tensor *type, int axis,
                  enum targets targets, int classes, struct arena *arena, struct report *r);
+/* Gives back what is not the arena's; the loss may be zero. */
+void loss_close(struct loss *l);
 /* The dimension of the output that a Softmax goes along, 0 where there is none. */
 int loss_softmax_axis(const struct value *out, int rank);
-/* The type of the labels that this loss wants for an output of that type, with the classes in the last dimension. */
+/* The type of the labels that this loss wants for an output of that type, with the classes in the last dimension; of
+ * sequences as long as there are steps. */
 struct tensor loss_labels(const struct loss *l, const struct tensor *output);
 
 struct loss_values {
@@ -111,8 +130,9 @@ struct loss_values {
     struct value *seed;     /* where gradients start: the value, */
     struct value *gradient; /* and the gradient of the mean by it, times the weight; NULL unless asked for */
 };
-/* `l` must live as long as the graph. */
-bool loss_emit(struct emitter *e, const struct loss *l, struct value *at, struct value *labels, bool gradient,
-               struct loss_values *out);
+/* `l` must live as long as the graph. Weights, float [samples], say how much each sample counts; NULL: all alike. The
+ * mean is then of what rows cost times what they count, as Keras' sum_over_batch_size: divided by how many there are. */
+bool loss_emit(struct emitter *e, const struct loss *l, struct value *at, struct value *labels, struct value *weights,
+               bool gradient, struct loss_values *out);
 
 #endif

@@ -24,9 +24,14 @@ static bool add_measure(struct trainer *t, int target, int metric, const char *n
     return name;
 }
 
-static const char *metric_name(int metric)
+static const char *metric_name(const struct target *t, int metric)
 {
-    return metric < 0 ? "loss" : metric_registry[metric]->row.name;
+    return metric < 0 ? "loss" : t->metrics.each[metric].name;
+}
+
+static bool is_told(const struct target *t, int metric)
+{
+    return metric < 0 || t->metrics.each[metric].told;
 }
 
 /* What the measures of target k begin with: the output's name, or, where that would be ambiguous, its place. */
@@ -34,8 +39,8 @@ static const char *measures_of(struct trainer *t, size_t k, struct report *r)
 {
     const char *stem = arena_printf(&t->arena, r, "%s_", t->targets[k].output->name);
 
-    for (int m = -1; stem && m < METRIC_COUNT; m++) {
-        const char *name = arena_printf(&t->arena, r, "%s%s", stem, metric_name(m));
+    for (int m = -1; stem && m < (int)t->targets[k].metrics.count; m++) {
+        const char *name = arena_printf(&t->arena, r, "%s%s", stem, metric_name(&t->targets[k], m));
 
         if (!name)
             return NULL;
@@ -49,16 +54,20 @@ static const char *measures_of(struct trainer *t, size_t k, struct report *r)
 bool measures_name(struct trainer *t, struct report *r)
 {
     const bool several = t->target_count > 1;
+    size_t most = 1;
     bool ok;
 
-    t->measures = arena_array(&t->arena, 1 + t->target_count * (1 + METRIC_COUNT), sizeof *t->measures, r);
-    ok = t->measures && add_measure(t, -1, -1, metric_name(-1));
+    for (size_t k = 0; k < t->target_count; k++)
+        most += 1 + t->targets[k].metrics.count;
+    t->measures = arena_array(&t->arena, most, sizeof *t->measures, r);
+    ok = t->measures && add_measure(t, -1, -1, "loss");
     for (size_t k = 0; ok && k < t->target_count; k++) {
         const char *stem = several ? measures_of(t, k, r) : "";
 
         ok = stem;
-        for (int m = several ? -1 : 0; ok && m < METRIC_COUNT; m++)
-            ok = add_measure(t, (int)k, m, arena_printf(&t->arena, r, "%s%s", stem, metric_name(m)));
+        for (int m = several ? -1 : 0; ok && m < (int)t->targets[k].metrics.count; m++)
+            ok = !is_told(&t->targets[k], m) ||
+                 add_measure(t, (int)k, m, arena_printf(&t->arena, r, "%s%s", stem, metric_name(&t->targets[k], m)));
     }
     return ok;
 }
@@ -67,9 +76,9 @@ bool measures_name(struct trainer *t, struct report *r)
 
 bool measure_lower_is_better(const struct trainer *t, const struct measure_name *m)
 {
-    const int metric = t->measures[m->which].metric;
+    const struct measure *of = &t->measures[m->which];
 
-    return metric < 0 || metric_registry[metric]->lower_is_better;
+    return of->metric < 0 || t->targets[of->target].metrics.each[of->metric].def->lower_is_better;
 }
 
 /* The column of the data that target k is held against, NULL where there is none. */
@@ -84,6 +93,7 @@ static const struct column *column_of(const struct trainer *t, const struct data
 bool measure_applies(const struct trainer *t, const struct dataset *data, size_t which)
 {
     const struct measure *m = &t->measures[which];
+    const struct metric *metric;
     const struct column *c;
     const struct loss *loss;
 
@@ -91,9 +101,11 @@ bool measure_applies(const struct trainer *t, const struct dataset *data, size_t
         return true;
     c = column_of(t, data, (size_t)m->target);
     loss = &t->targets[m->target].loss;
+    metric = &t->targets[m->target].metrics.each[m->metric];
     /* a single number that is compared as such is no class, though it be whole */
-    return c && metric_registry[m->metric]->applies(
-                    loss->def, column_has_labels(c) && (loss->width > 1 || loss->def->labels != LABELS_NUMBERS));
+    return c && (metric->asked ||
+                 metric->def->applies(loss->def,
+                                      column_has_labels(c) && (loss->width > 1 || loss->def->labels < LABELS_NUMBERS)));
 }
 
 bool measure_parse(struct measure_name *out, const struct trainer *t, const char *name, struct report *r)

@@ -10,12 +10,38 @@ struct output_row {
     const float *y;   /* n labels; NULL: the label is a class */
     int64_t label, n; /* the class, in [0, n) */
     bool logits;      /* the outputs are no probabilities yet: 0 is what .5 would be */
+    /* Of a loss of sequences: a whole sample, which has as many rows as steps, and its labels. */
+    const int64_t *sequence;
+    int64_t length, steps;
 };
 
 /* The label of output j, as a number: of a class 1 where it is that one, else 0. */
 static inline double row_target(const struct output_row *r, int64_t j)
 {
     return r->y ? (double)r->y[j] : j == r->label ? 1 : 0;
+}
+
+/* The class that a row is of, by its label and by its outputs: the first of the largest; of a row of 1 on which side of
+ * 0.5 it is. */
+static inline int64_t row_class(const struct output_row *r)
+{
+    int64_t best = 0;
+
+    if (r->n == 1)
+        return row_target(r, 0) > .5;
+    for (int64_t j = 1; r->y && j < r->n; j++)
+        best = r->y[j] > r->y[best] ? j : best;
+    return r->y ? best : r->label;
+}
+static inline int64_t row_predicted(const struct output_row *r)
+{
+    int64_t best = 0;
+
+    if (r->n == 1)
+        return r->x[0] > (r->logits ? 0 : .5f);
+    for (int64_t j = 1; j < r->n; j++)
+        best = r->x[j] > r->x[best] ? j : best;
+    return best;
 }
 
 /* Rows of an output, and how long they are. */

@@ -450,9 +450,7 @@ static bool visit(struct search *s, const struct graph *g, const struct body_pla
     return note_origins(s, g, place, own, outside);
 }
 
-/* A parameter goes by its own name, by that of the node that reads it, which says of which layer it is (exporters call a
- * folded kernel "const_fold_opt__17"), and by that of the layer where the file names one. */
-static bool matches(const struct parameter *p, const char *pattern)
+bool parameter_matches(const struct parameter *p, const char *pattern)
 {
     return fnmatch(pattern, p->value->name, 0) == 0 ||
            (p->reader && *p->reader->name && fnmatch(pattern, p->reader->name, 0) == 0) ||
@@ -467,7 +465,7 @@ static bool mark(struct search *s, const char *pattern, bool *marked)
     for (size_t k = 0; k < s->out->count; k++) {
         const struct parameter *p = &s->out->at[k];
 
-        if ((p->role == ROLE_TRAINABLE || p->role == ROLE_FROZEN) && matches(p, pattern))
+        if ((p->role == ROLE_TRAINABLE || p->role == ROLE_FROZEN) && parameter_matches(p, pattern))
             any = marked[k] = true;
     }
     return any || fail(s->report, KILN_BAD_ARGUMENT, NULL,
@@ -509,6 +507,18 @@ static bool freeze_others(struct search *s, const struct parameter_patterns *q)
             p->why = "as asked";
         }
     }
+    return true;
+}
+
+static bool exclude_from_decay(struct search *s, const struct parameter_patterns *q)
+{
+    bool *marked = arena_array(s->arena, s->out->count, sizeof *marked, s->report);
+
+    for (size_t k = 0; k < q->undecayed; k++)
+        if (!marked || !mark(s, q->exclude_from_weight_decay[k], marked))
+            return false;
+    for (size_t k = 0; q->undecayed && k < s->out->count; k++)
+        s->out->at[k].no_decay = marked[k];
     return true;
 }
 
@@ -584,7 +594,7 @@ bool parameters_find(struct parameters *out, const struct model *m, const struct
     ok = freeze_others(&s, patterns);
     for (size_t k = 0; ok && k < patterns->freezes; k++)
         ok = freeze_matching(&s, patterns->freeze[k]);
-    return ok;
+    return ok && exclude_from_decay(&s, patterns);
 }
 
 int64_t parameter_elements(const struct parameter *p)

@@ -29,6 +29,7 @@ struct parameter {
     const char *layer;         /* that the file says it belongs to (train/decided.h); NULL */
     bool half;                 /* only the first half of its last dimension trains, the other is 0 and stays so */
     int readers;               /* how many places read it so: above 1 it is shared, or an exporter merged equal ones */
+    bool no_decay;             /* weight_decay leaves it alone */
 };
 
 struct parameters {
@@ -42,11 +43,16 @@ struct parameter_patterns {
     size_t trains, freezes;
     const char *const *train;  /* only these train; none: all */
     const char *const *freeze; /* these keep their values */
+    size_t undecayed;
+    const char *const *exclude_from_weight_decay;
 };
 
 /* In the order of the nodes that read them, those without a reader last. `patterns` may be NULL. Memory is the arena's. */
 bool parameters_find(struct parameters *out, const struct model *m, const struct parameter_patterns *patterns,
                      struct arena *arena, struct report *r);
+/* Is it one that the pattern means? By its own name, by that of the node that reads it, which says of which layer it is
+ * (exporters call a folded kernel "const_fold_opt__17"), or by that of the layer where the file names one. */
+bool parameter_matches(const struct parameter *p, const char *pattern);
 /* How many elements train, or, where none does, there are. */
 int64_t parameter_elements(const struct parameter *p);
 /* The same of all parameters of a role. */

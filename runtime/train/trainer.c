@@ -1,12 +1,15 @@
 #include "train/trainer.h"
+#include "data/element.h"
 #include "train/batch_size.h"
 #include "train/class_axis.h"
 #include "train/decided.h"
 #include "train/measure.h"
+#include "train/penalty.h"
 #include "train/prepare.h"
 #include "train/reach.h"
 #include "train/state.h"
 #include "train/training_program.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +18,21 @@ enum {
 }; /* batch sizes with a program of their own: the usual one, the last of an epoch, and two more */
 
 /* -- state -- */
+
+static bool add_slots(struct trainer *t, struct state *s, struct report *r)
+{
+    for (int k = 0; k < t->optimizer.slots; k++) {
+        double begins;
+        const struct tensor like = optimizer_slot(&t->optimizer, k, &s->value, &begins);
+        const int64_t n = begins != 0 ? tensor_count(&like) : 0;
+
+        if (!state_tensor(t, &s->slots[k], &like, NULL, r))
+            return false;
+        for (int64_t i = 0; i < n; i++)
+            element_put(s->slots[k].data, i, like.dtype, begins);
+    }
+    return true;
+}
 
 static bool add_states(struct trainer *t, enum role role, const struct map *messages, struct report *r)
 {
@@ -28,9 +46,8 @@ static bool add_states(struct trainer *t, enum role role, const struct map *mess
         if (!state_take(t, messages, s, r))
             return false;
         p->initial.data = NULL; /* its memory is the state's now, or another model's */
-        for (int n = 0; role == ROLE_TRAINABLE && n < t->optimizer.slots; n++)
-            if (!state_tensor(t, &s->slots[n], &s->value, NULL, r))
-                return false;
+        if (role == ROLE_TRAINABLE && !add_slots(t, s, r))
+            return false;
         t->state_count++;
         t->trainable += role == ROLE_TRAINABLE;
     }
@@ -55,12 +72,36 @@ static bool leave_others(struct trainer *t, struct report *r)
     return ok;
 }
 
+static bool set_factors(struct trainer *t, const struct trainer_options *o, struct report *r)
+{
+    for (size_t k = 0; k < t->trainable; k++)
+        t->states[k].rate_factor = 1;
+    for (size_t f = 0; f < o->rate_factors; f++) {
+        const struct rate_factor *q = &o->rate_factor[f];
+        bool any = false;
+
+        for (size_t k = 0; k < t->trainable; k++)
+            if (parameter_matches(t->states[k].parameter, q->pattern)) {
+                t->states[k].rate_factor = q->factor;
+                any = true;
+            }
+        if (!any)
+            return fail(r, KILN_BAD_ARGUMENT, NULL,
+                        "rate factor: '%s' names no parameter that trains, and no node that reads one", q->pattern);
+    }
+    return true;
+}
+
 static bool make_state(struct trainer *t, const struct trainer_options *o, struct report *r)
 {
     static const struct tensor scalar = { .dtype = F64 };
     struct map messages = { 0 };
     bool ok;
 
+    if (o->patterns.undecayed && t->optimizer.common.weight_decay == 0)
+        return fail(r, KILN_BAD_ARGUMENT, NULL,
+                    "'%s' is excluded from weight decay, but optimizer '%s' has weight_decay=0",
+                    o->patterns.exclude_from_weight_decay[0], t->optimizer.def->row.name);
     if (!parameters_find(&t->parameters, t->model, &o->patterns, &t->arena, r) || !leave_others(t, r))
         return false;
     t->states = arena_array(&t->arena, t->parameters.count, sizeof *t->states, r);
@@ -75,6 +116,8 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
         if (t->states[k].value.dtype == F64 && !t->optimizer.def->apply_double)
             return fail(r, KILN_UNSUPPORTED, NULL, "optimizer '%s' does not train double, which parameter '%s' is",
                         t->optimizer.def->row.name, t->states[k].parameter->value->name);
+    if (!set_factors(t, o, r))
+        return false;
     for (size_t k = 0; k < t->state_count; k++) {
         void **slot = map_put(&t->names, t->states[k].parameter->value->name, r);
 
@@ -84,7 +127,9 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
     }
     for (size_t k = 0; k < t->trainable; k++)
         if (t->states[k].parameter->readers > 1)
-            warn(r, NULL, "'%s' is read in %d places and trained as one: shared, or merged by an exporter",
+            warn(r, NULL,
+                 "'%s' is read in %d places and trained as one: shared, or merged by an exporter (--untie: one "
+                 "for each)",
                  t->states[k].parameter->value->name, t->states[k].parameter->readers);
     return true;
 }
@@ -174,6 +219,40 @@ static bool fail_unknown(const struct trainer *t, const struct program *p, const
                 output->name, tensor_text(&p->types[output->id], text));
 }
 
+static bool choose_weights(struct trainer *t, struct target *to, const struct target_options *o, struct report *r)
+{
+    const struct loss_def *loss = to->loss.def;
+    double *copy;
+
+    if ((o->class_weights || t->weighted) && !loss->rows)
+        return fail(r, KILN_UNSUPPORTED, NULL, "loss '%s' compares all samples together: they cannot be weighed",
+                    loss->row.name);
+    if (!o->class_weights)
+        return true;
+    if (loss->labels >= LABELS_NUMBERS)
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "classes are to be weighed, output '%s' has none: its loss is %s",
+                    to->output->name, loss->row.name);
+    copy = arena_array(&t->arena, (size_t)o->weighted, sizeof *copy, r);
+    if (!copy)
+        return false;
+    memcpy(copy, o->class_weights, (size_t)o->weighted * sizeof *copy);
+    to->loss.class_weights = copy;
+    to->loss.weighted = o->weighted;
+    return true;
+}
+
+/* Sequences are as long as those of the data, or, where nothing is known of them, as the steps are many. */
+static bool choose_length(struct target *to, const struct tensor *out, const struct target_options *o, struct report *r)
+{
+    char text[TYPE_TEXT];
+
+    if (out->rank != 3)
+        return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is %s, loss '%s' needs [samples, steps, classes]",
+                    to->output->name, tensor_text(out, text), to->loss.def->row.name);
+    to->y.dims[1] = o->labels && o->labels->rank == 2 ? o->labels->dims[1] : out->dims[1];
+    return true;
+}
+
 static bool choose_loss(struct trainer *t, size_t k, const struct target_options *o, const struct program *types,
                         struct report *r)
 {
@@ -192,18 +271,68 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
         return false;
     if (loss && !o->loss)
         snprintf(to->loss.said, sizeof to->loss.said, "%s, says the file (%s%s)", loss, DECIDED_LOSS, to->output->name);
-    if (o->class_axis && to->loss.def->activation != ACTIVATION_SOFTMAX)
+    if (o->class_axis && !to->loss.def->along_classes)
         warn(r, NULL, "the class axis says nothing to loss '%s' of output '%s'", to->loss.def->row.name,
              to->output->name);
     if (to->loss.axis && to->loss.def->labels == LABELS_CLASSES)
         out = class_axis_last(&out, axis);
     to->loss.weight = o->weight ? o->weight : 1;
+    if (!choose_weights(t, to, o, r))
+        return false;
     to->y = loss_labels(&to->loss, &out);
+    if (to->loss.def->labels == LABELS_SEQUENCES && !choose_length(to, &out, o, r))
+        return false;
     if (!to->y.rank)
         return fail(r, KILN_UNSUPPORTED, NULL, "output '%s' is a vector, loss '%s' needs a row for each sample",
                     to->output->name, to->loss.def->row.name);
     to->y.dims[0] = UNKNOWN;
     return true;
+}
+
+/* The specification without the output's name before it; NULL where it is for another one. */
+static const char *metric_for(const struct trainer *t, size_t k, const char *spec, bool *known)
+{
+    const char *rest = NULL;
+
+    *known = true;
+    for (size_t o = 0; o < t->target_count; o++) {
+        const char *name = t->targets[o].output->name;
+        const size_t n = strlen(name);
+
+        if (strncmp(spec, name, n) == 0 && spec[n] == '=') {
+            if (o == k)
+                return spec + n + 1;
+            rest = spec;
+        }
+    }
+    if (!rest && strcspn(spec, "=") < spec_name_length(spec))
+        *known = false;
+    return rest ? NULL : spec;
+}
+
+static bool choose_metrics(struct trainer *t, const struct trainer_options *o, struct report *r)
+{
+    const char **specs = arena_array(&t->arena, o->metric_count, sizeof *specs, r);
+    bool known;
+
+    for (size_t k = 0; specs && k < t->target_count; k++) {
+        struct target *to = &t->targets[k];
+        size_t count = 0;
+
+        for (size_t m = 0; m < o->metric_count; m++) {
+            specs[count] = metric_for(t, k, o->metrics[m], &known);
+            if (!known)
+                return fail(r, KILN_BAD_ARGUMENT, NULL, "metric '%.80s': no output of that name learns", o->metrics[m]);
+            count += specs[count] != NULL;
+        }
+        if (!metrics_choose(&to->metrics, &to->loss, specs, count, &t->arena, r))
+            return false;
+        to->evaluated = &to->metrics;
+        t->result[k].metric = arena_array(&t->arena, (size_t)to->metrics.sums, sizeof(double), r);
+        if (!t->result[k].metric)
+            return false;
+    }
+    return specs;
 }
 
 static bool choose_losses(struct trainer *t, const struct trainer_options *o, struct report *r)
@@ -236,10 +365,14 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
         !optimizer_parse(&t->optimizer, o->optimizer ? o->optimizer : DEFAULT_OPTIMIZER, &t->arena, r))
         return false;
     t->learning_rate = t->optimizer.learning_rate;
+    if (!schedule_parse(&t->schedule, o->schedule, t->learning_rate, &t->arena, r))
+        return false;
     t->keep_gradients = o->keep_gradients;
+    t->weighted = o->weighted;
+    t->weight_type = (struct tensor){ .dtype = F32, .rank = 1, .dims = { UNKNOWN } };
     t->model = model_prepare(m, o->untie, &t->budget, r);
     return t->model && find_inputs(t, o->x, r) && find_targets(t, o, r) && (o->measure || make_state(t, o, r)) &&
-           choose_losses(t, o, r) && measures_name(t, r);
+           penalties_find(t, o, r) && choose_losses(t, o, r) && choose_metrics(t, o, r) && measures_name(t, r);
 }
 
 struct trainer *trainer_new(const struct model *m, const struct trainer_options *o, struct report *r)
@@ -273,6 +406,9 @@ void trainer_free(struct trainer *t)
     }
     training_program_free(t, t->evaluation);
     training_program_free(t, t->prediction);
+    budget_free(&t->budget, t->ones.data);
+    for (size_t k = 0; t->targets && k < t->target_count; k++)
+        loss_close(&t->targets[k].loss);
     engine_release(&t->engine);
     map_release(&t->names);
     arena_release(&t->arena);
@@ -333,19 +469,43 @@ static void set_batch(struct training_program *p, const struct tensor *x, const 
         frame_set(p->frame, p->y[k], &y[k]);
 }
 
+/* As they were set for this batch, or as many ones. */
+static bool set_weights(struct trainer *t, struct training_program *p, int64_t samples, struct report *r)
+{
+    const int64_t room = t->ones.data ? t->ones.dims[0] : 0;
+    struct tensor w = t->weights;
+
+    if (!p->weights)
+        return true;
+    if (!w.data && samples > room) {
+        budget_free(&t->budget, t->ones.data);
+        t->ones = (struct tensor){ .dtype = F32, .rank = 1, .dims = { samples } };
+        t->ones.data = budget_alloc(&t->budget, (size_t)samples * sizeof(float), r);
+        for (int64_t i = 0; t->ones.data && i < samples; i++)
+            ((float *)t->ones.data)[i] = 1;
+    }
+    if (!w.data) {
+        w = t->ones;
+        w.dims[0] = samples;
+    }
+    frame_set(p->frame, p->weights, &w);
+    return w.data;
+}
+
 static bool run(struct trainer *t, struct training_program *p, const struct tensor *x, const struct tensor *y,
                 float *loss, struct report *r)
 {
     set_batch(p, x, y);
     p->used = ++t->clock;
-    if (!frame_run(p->frame, r))
+    if (!set_weights(t, p, x->dims[0], r) || !frame_run(p->frame, r))
         return false;
     *loss = *(const float *)frame_get(p->frame, p->sum)->data;
     for (size_t k = 0; k < t->target_count; k++) {
         struct target_result *to = &t->result[k];
 
         to->loss = *(const float *)frame_get(p->frame, p->loss[k].mean)->data;
-        memcpy(to->metric, frame_get(p->frame, p->metrics[k])->data, sizeof to->metric);
+        memcpy(to->metric, frame_get(p->frame, p->metrics[k])->data,
+               (size_t)program_metrics(t, p, k)->sums * sizeof *to->metric);
         to->rows = t->targets[k].loss.def->labels == LABELS_CLASSES ? tensor_count(&y[k])
                    : t->targets[k].loss.axis                        ? tensor_count(&y[k]) / t->targets[k].loss.width
                                                                     : row_count(&y[k]);
@@ -378,6 +538,9 @@ static bool check_all(const struct trainer *t, const struct tensor *x, const str
 
         if (!check_batch(&y[k], &t->targets[k].y, "labels", output, t->target_count > 1, r))
             return false;
+        if (t->weights.data && (t->weights.rank != 1 || t->weights.dims[0] != x->dims[0]))
+            return fail(r, KILN_BAD_DATA, NULL, "%lld samples, but %lld weights", (long long)x->dims[0],
+                        (long long)tensor_count(&t->weights));
         if (x->dims[0] != y[k].dims[0])
             return fail(r, KILN_BAD_DATA, NULL, "%lld samples, but %lld labels for '%s'", (long long)x->dims[0],
                         (long long)y[k].dims[0], output->name);
@@ -403,6 +566,12 @@ static const struct program *plan(struct trainer *t, int64_t batch, struct repor
         y.dims[0] = batch;
         frame_set(p->frame, p->y[k], &y);
     }
+    if (p->weights) {
+        struct tensor w = t->weight_type;
+
+        w.dims[0] = batch;
+        frame_set(p->frame, p->weights, &w);
+    }
     return frame_plan(p->frame, r);
 }
 
@@ -416,6 +585,21 @@ const struct program *trainer_plan(struct trainer *t, int64_t batch, struct repo
     return p;
 }
 
+double trainer_learning_rate(const struct trainer *t)
+{
+    return t->schedule.def ? schedule_rate(&t->schedule, t->steps) : t->learning_rate;
+}
+
+/* A schedule may grow beyond what a float holds. */
+static bool set_rate(struct trainer *t, struct report *r)
+{
+    const double rate = trainer_learning_rate(t);
+
+    *(double *)t->rate.data = rate;
+    return isfinite(rate) || fail(r, KILN_RUN_FAILED, NULL, "schedule '%s' gives step %lld a learning rate of %g",
+                                  t->schedule.def->row.name, (long long)t->steps + 1, rate);
+}
+
 static bool step(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss, struct report *r)
 {
     struct training_program *p = check_all(t, x, y, r) ? program_for(t, x->dims[0], r) : NULL;
@@ -423,8 +607,7 @@ static bool step(struct trainer *t, const struct tensor *x, const struct tensor 
     if (!p)
         return false;
     t->engine.number = (uint64_t)t->steps;
-    *(double *)t->rate.data = t->learning_rate;
-    if (!run(t, p, x, y, loss, r))
+    if (!set_rate(t, r) || !run(t, p, x, y, loss, r))
         return false;
     frame_commit(p->frame);
     t->latest = p;
@@ -485,6 +668,18 @@ bool trainer_predict(struct trainer *t, const struct tensor *x, struct report *r
 const struct tensor *trainer_output(const struct trainer *t, size_t k)
 {
     return frame_get(t->prediction->frame, t->prediction->graph->outputs[k]);
+}
+
+void trainer_finalize(struct trainer *t)
+{
+    const int average = t->optimizer.common_slot[SLOT_AVERAGE];
+
+    for (size_t k = 0; average >= 0 && t->steps > 0 && k < t->trainable; k++) {
+        const size_t bytes = (size_t)tensor_bytes(&t->states[k].value);
+
+        if (bytes)
+            memcpy(t->states[k].value.data, t->states[k].slots[average].data, bytes);
+    }
 }
 
 /* -- looking at the state -- */

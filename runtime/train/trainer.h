@@ -11,8 +11,9 @@
 #include "base/map.h"
 #include "run/frame.h"
 #include "train/metric.h"
-#include "train/metrics/registry.h"
 #include "train/optimizer.h"
+#include "train/regularizer.h"
+#include "train/schedule.h"
 #include "train/trainable.h"
 
 #define DEFAULT_OPTIMIZER "adam"
@@ -26,6 +27,22 @@ struct target_options {
     double weight;  /* that its loss counts with; 0 is 1 */
     int class_axis; /* the output's dimension that holds the classes, from the end where below 0; 0: it is found */
     const struct tensor *labels; /* of the data, for that; may be NULL */
+    const double *class_weights; /* [weighted] how much rows of a class count in training, others 1 */
+    int64_t weighted;
+};
+
+/* A regulariser of all that a pattern matches. */
+struct regularizer_options {
+    const char
+        *pattern;     /* as those of parameter_patterns; of activities, the names of values or nodes that make them */
+    const char *spec; /* as regularizer_parse takes it */
+    bool activity;
+};
+
+/* How many times the learning rate parameters learn with. */
+struct rate_factor {
+    const char *pattern; /* as those of parameter_patterns */
+    double factor;
 };
 
 struct trainer_options {
@@ -42,9 +59,17 @@ struct trainer_options {
     const struct pool *pool; /* whose threads are used, `threads` then says nothing; NULL: its own */
     uint64_t seed;           /* of Dropout */
     struct parameter_patterns patterns;
-    bool untie;          /* an initializer that several places read is trained as one for each */
-    bool keep_gradients; /* for trainer_gradient */
-    bool measure;        /* nothing trains, and need not: there are no steps */
+    bool untie;           /* an initializer that several places read is trained as one for each */
+    bool keep_gradients;  /* for trainer_gradient */
+    bool measure;         /* nothing trains, and need not: there are no steps */
+    const char *schedule; /* of the learning rate; NULL: it stays as it is */
+    size_t regularizers;
+    const struct regularizer_options *regularizer;
+    size_t rate_factors;
+    const struct rate_factor *rate_factor; /* of several that match a parameter the last counts */
+    const char *const *metrics; /* [metric_count] "[OUTPUT=]NAME:key=value", of all outputs that learn or of that one */
+    size_t metric_count;        /* 0: accuracy, where it applies */
+    bool weighted;              /* batches come with weights of their samples */
 };
 
 /* What one parameter or statistic has. */
@@ -53,7 +78,8 @@ struct state {
     struct tensor value;            /* the trainer's own memory: float, or double where the file's type is that */
     bool adopted;                   /* it is that of the initializer in the trainer's model */
     const void *beginning;          /* what it began with, where not all of that was finite; else NULL */
-    struct tensor slots[MAX_SLOTS]; /* of the value's type */
+    struct tensor slots[MAX_SLOTS]; /* of the value's type; of its shape, but for what is kept once for all of it */
+    double rate_factor;             /* that the learning rate is multiplied by, where it trains */
 };
 
 /* An output that learns. */
@@ -61,13 +87,15 @@ struct target {
     struct value *output; /* of model->graph */
     struct loss loss;     /* it counts loss.weight times */
     struct tensor y;      /* what the labels of a batch must be; the first dimension is UNKNOWN */
+    struct metrics metrics;
+    const struct metrics *evaluated; /* what evaluations count: these, or more (train/confusion.h) */
 };
 
 /* What a batch gave for one target. */
 struct target_result {
-    float loss;                  /* the mean over the batch, before the update, without its weight */
-    double metric[METRIC_COUNT]; /* the sums over `rows`: accuracy counts those that are right */
-    int64_t rows;                /* samples, or more where the output has more dimensions */
+    float loss;     /* the mean over the batch, before the update, without its weight */
+    double *metric; /* [metrics.sums], or evaluated->sums, over `rows`; the first counts those that are right */
+    int64_t rows;   /* samples, or more where the output has more dimensions */
 };
 
 /* One of the numbers that a model is measured by, as people name it: "loss", "accuracy"; with several targets the sum
@@ -75,7 +103,15 @@ struct target_result {
 struct measure {
     const char *name;
     int target; /* -1: the sum over all */
-    int metric; /* of metric_registry; -1: the loss */
+    int metric; /* of the target's metrics; -1: the loss */
+};
+
+/* What is added to the loss. */
+struct penalty {
+    struct penalty *next;
+    struct regularizer regularizer;
+    const struct state *state;    /* of this parameter, */
+    const struct value *activity; /* or, where it is not NULL, of this value of the model */
 };
 
 struct trainer {
@@ -104,6 +140,12 @@ struct trainer {
     struct training_program *prediction; /* inference alone, likewise */
     struct training_program *latest;     /* that ran the last step */
     uint64_t clock;
+    struct schedule schedule; /* which goes before learning_rate */
+    struct penalty *penalties;
+    bool weighted;             /* batches have weights: */
+    struct tensor weight_type; /* what they must be; the first dimension is UNKNOWN */
+    struct tensor weights;     /* of the batch to come: set before each step or evaluation; no data: all are 1 */
+    struct tensor ones;        /* that are given then */
 };
 
 /* The model may go afterwards: a copy is taken. NULL with an error. What was decided is in
@@ -119,6 +161,11 @@ bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor
 /* Loss and metrics in inference form; changes nothing. */
 bool trainer_evaluate_batch(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss,
                             struct report *r);
+
+/* That the next step takes. */
+double trainer_learning_rate(const struct trainer *t);
+/* What Keras' fit does when it ends: parameters become their moving averages, where the optimiser keeps such. */
+void trainer_finalize(struct trainer *t);
 
 /* The model's outputs for a batch, in inference form; trainer_output gives them, until the next call. */
 bool trainer_predict(struct trainer *t, const struct tensor *x, struct report *r);

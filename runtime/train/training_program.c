@@ -6,6 +6,7 @@
 #include "plan/given.h"
 #include "plan/pass.h"
 #include "train/class_axis.h"
+#include "train/penalty.h"
 #include "train/state.h"
 #include <math.h>
 #include <string.h>
@@ -273,13 +274,13 @@ static bool add_target(struct build *b, size_t k, bool gradient)
         at = class_axis_emit(&b->e, at, t->y.rank + !numbers, t->loss.axis);
         y = numbers ? class_axis_emit(&b->e, y, t->y.rank, t->loss.axis) : y;
     }
-    if (!y || !at || !loss_emit(&b->e, &t->loss, at, y, gradient, &p->loss[k]))
+    if (!y || !at || !loss_emit(&b->e, &t->loss, at, y, p->weights, gradient, &p->loss[k]))
         return false;
-    p->metrics[k] = metrics_emit(&b->e, &t->loss, at, y);
+    p->metrics[k] = metrics_emit(&b->e, program_metrics(b->trainer, p, k), at, y);
     return p->metrics[k] && graph_add_output(p->graph, p->loss[k].mean) && graph_add_output(p->graph, p->metrics[k]);
 }
 
-/* Losses, each as often as it counts. */
+/* Losses, each as often as it counts, and what regularisers add. */
 static struct value *add_up(struct build *b)
 {
     struct value *sum = NULL;
@@ -292,7 +293,10 @@ static struct value *add_up(struct build *b)
             part = emit(&b->e, "Mul", "", 2, part, emit_scalar(&b->e, F32, weight));
         sum = sum ? emit(&b->e, "Add", "", 2, sum, part) : part;
     }
-    return sum;
+    b->program->penalty = penalties_emit(&b->e, b->trainer, b->state);
+    if (b->e.failed)
+        return NULL;
+    return b->program->penalty ? emit(&b->e, "Add", "", 2, sum, b->program->penalty) : sum;
 }
 
 /* Nothing else of the model's outputs is asked for. */
@@ -306,6 +310,8 @@ static bool add_losses(struct build *b, bool gradient)
     p->loss = arena_array(&p->arena, targets, sizeof *p->loss, b->report);
     p->metrics = arena_array(&p->arena, targets, sizeof *p->metrics, b->report);
     if (!p->y || !p->loss || !p->metrics)
+        return false;
+    if (b->trainer->weighted && !(p->weights = new_input(b, "kiln.weights", &b->trainer->weight_type)))
         return false;
     for (p->targets = 0; p->targets < targets; p->targets++)
         if (!add_target(b, p->targets, gradient))
@@ -334,6 +340,8 @@ static struct tensor *types_given(struct build *b, struct arena *scratch)
         give_batch(b, tensors, b->program->x[k], &t->x[k]);
     for (size_t k = 0; k < b->program->targets; k++)
         give_batch(b, tensors, b->program->y[k], &t->targets[k].y);
+    if (b->program->weights)
+        give_batch(b, tensors, b->program->weights, &t->weight_type);
     return tensors;
 }
 
@@ -354,6 +362,8 @@ static bool rewrite(struct build *b, enum pass_time time)
             if (p->loss[k].gradient)
                 kept[p->loss[k].gradient->id] = true;
         }
+        if (p->penalty)
+            kept[p->penalty->id] = true;
         ok = passes_apply(&w, time);
     }
     arena_release(&scratch);
@@ -382,11 +392,12 @@ static bool add_gradients(struct build *b, const struct program *types)
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
     const struct plan_context c = engine_context(&t->engine, b->report);
-    struct value **seed = emit_alloc(&b->e, p->targets * sizeof *seed);
-    struct value **flow = emit_alloc(&b->e, p->targets * sizeof *flow);
+    const size_t seeds = p->targets + (p->penalty != NULL);
+    struct value **seed = emit_alloc(&b->e, seeds * sizeof *seed);
+    struct value **flow = emit_alloc(&b->e, seeds * sizeof *flow);
     const struct grad_request q = { .graph = p->graph,
                                     .types = types->types,
-                                    .seeds = p->targets,
+                                    .seeds = seeds,
                                     .seed = seed,
                                     .seed_gradient = flow,
                                     .count = t->trainable,
@@ -397,6 +408,11 @@ static bool add_gradients(struct build *b, const struct program *types)
     for (size_t k = 0; ok && k < p->targets; k++) {
         seed[k] = p->loss[k].seed;
         flow[k] = p->loss[k].gradient;
+    }
+    if (ok && p->penalty) {
+        seed[p->targets] = p->penalty;
+        flow[p->targets] = emit_scalar(&b->e, F32, 1);
+        ok = flow[p->targets];
     }
     ok = ok && grad_build(&q, &c);
     for (size_t k = 0; ok && k < t->trainable; k++)
@@ -439,20 +455,26 @@ static bool find_watched(struct build *b, const struct program *types, struct op
     return !b->e.failed;
 }
 
-/* What the optimiser must know of parameters to tell whether they can still be saved. */
+/* What the optimiser must know of parameters: whether they can still be saved, how fast they learn. */
 static bool find_bounds(struct build *b, struct optimizer_inputs *to)
 {
     const struct trainer *t = b->trainer;
     const void **beginning = emit_alloc(&b->e, t->trainable * sizeof *beginning);
     double *limit = emit_alloc(&b->e, t->trainable * sizeof *limit);
+    double *factor = emit_alloc(&b->e, t->trainable * sizeof *factor);
+    bool *decays = emit_alloc(&b->e, t->trainable * sizeof *decays);
 
-    for (size_t k = 0; beginning && limit && k < t->trainable; k++) {
+    for (size_t k = 0; !b->e.failed && k < t->trainable; k++) {
         beginning[k] = t->states[k].beginning;
         limit[k] = state_limit(&t->states[k]);
+        factor[k] = t->states[k].rate_factor;
+        decays[k] = !t->states[k].parameter->no_decay;
     }
+    to->rate_factor = factor;
     to->beginning = beginning;
     to->limit = limit;
-    return beginning && limit;
+    to->decays = decays;
+    return !b->e.failed;
 }
 
 /* Slots and the rate are inputs of the graph that have no name in the file. */

@@ -19,13 +19,21 @@ struct training_program {
     struct frame *frame;
     size_t inputs, targets;   /* targets: 0 to predict with */
     struct value **x, **y;    /* [inputs], [targets] */
+    struct value *weights;    /* of samples: float [samples]; NULL where all count alike */
     struct value *rate;       /* NULL but for training */
     struct loss_values *loss; /* [targets] */
     struct value *sum;        /* of the losses, each as often as it counts: float, scalar; NULL to predict with */
     struct value **metrics;   /* [targets] the sums over the rows of a batch */
     struct value **gradient;  /* by state; NULL but for training */
     uint64_t used;
+    struct value *penalty; /* what regularisers add to the sum; NULL where there are none */
 };
+
+/* What it counts of target k. */
+static inline const struct metrics *program_metrics(const struct trainer *t, const struct training_program *p, size_t k)
+{
+    return p->purpose == TO_TRAIN ? &t->targets[k].metrics : t->targets[k].evaluated;
+}
 
 struct training_program *training_program_new(struct trainer *t, enum purpose purpose, int64_t batch, struct report *r);
 void training_program_free(struct trainer *t, struct training_program *p);

@@ -16,13 +16,15 @@ static char directory[64];
 
 static void remove_files(void)
 {
-    static const char *const names[] = { "a", "b", "test.bin", "test_batch.bin" };
+    static const char *const names[] = { "a", "b", "test.bin", "test_batch.bin", "c/1.png" };
     char path[128];
 
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         snprintf(path, sizeof path, "%s/%s", directory, names[k]);
         unlink(path);
     }
+    snprintf(path, sizeof path, "%s/c", directory);
+    rmdir(path);
     rmdir(directory);
 }
 
@@ -43,13 +45,61 @@ static bool put(const char *name, const uint8_t *bytes, size_t size)
 static void make_directory(void)
 {
     const char *where = getenv("TMPDIR");
+    char folder[80];
 
     if (*directory)
         return;
     snprintf(directory, sizeof directory, "%.40s/kiln-fuzz-XXXXXX", where ? where : "/tmp");
     if (!mkdtemp(directory))
         abort();
+    snprintf(folder, sizeof folder, "%s/c", directory);
+    if (mkdir(folder, 0700))
+        abort();
     atexit(remove_files);
+}
+
+/* -- records -- */
+
+static uint32_t masked_crc32c(const uint8_t *p, size_t n)
+{
+    uint32_t crc = 0xffffffff;
+
+    for (size_t k = 0; k < n; k++) {
+        crc ^= p[k];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+    }
+    crc = ~crc;
+    return (crc >> 15 | crc << 17) + 0xa282ead8u;
+}
+
+static void little(uint8_t *to, uint64_t n, int bytes)
+{
+    for (int k = 0; k < bytes; k++)
+        to[k] = (uint8_t)(n >> 8 * k);
+}
+
+/* Records with the check sums that nobody would hit upon: each begins with its length, in a byte. */
+static bool put_records(const char *name, const uint8_t *bytes, size_t size)
+{
+    uint8_t *file = calloc(size + 1, 17 + 1), *at = file;
+    bool ok = file;
+
+    while (ok && size) {
+        size_t n = try_take(&bytes, &size);
+
+        n = n < size ? n : size;
+        little(at, n, 8);
+        little(at + 8, masked_crc32c(at, 8), 4);
+        memcpy(at + 12, bytes, n);
+        little(at + 12 + n, masked_crc32c(bytes, n), 4);
+        at += 16 + n;
+        bytes += n;
+        size -= n;
+    }
+    ok = ok && put(name, file, (size_t)(at - file));
+    free(file);
+    return ok;
 }
 
 /* -- formats -- */
@@ -65,8 +115,12 @@ static const struct {
     { "idx:", "/a", "/b", "a", PART_TRAIN }, /* the length of the first file comes before both */
     { "cifar10:", "", NULL, "test_batch.bin", PART_TEST },
     { "cifar100:", "", NULL, "test.bin", PART_TEST },
+    { NULL, NULL, NULL, NULL, PART_TRAIN }, /* NPY, from memory */
+    { "npy:", "/a", "/b", "a", PART_TRAIN },
+    { "folder:", "", NULL, "c/1.png", PART_TRAIN }, /* whatever its name: JPEG as well */
+    { "tfrecord:", "/a", NULL, "a", PART_TRAIN },
 };
-enum { NPY = sizeof formats / sizeof *formats, FORMATS };
+enum { NPY = 6, TFRECORD = 9, FORMATS = sizeof formats / sizeof *formats };
 
 static void read_npy(const uint8_t *bytes, size_t size, struct budget *b)
 {
@@ -145,7 +199,7 @@ void try_data(const uint8_t *bytes, size_t size)
         if (!put("b", bytes + first, size - first))
             return;
     }
-    if (!put(formats[format].name, bytes, first))
+    if (!(format == TFRECORD && options & 0x80 ? put_records : put)(formats[format].name, bytes, first))
         return;
     n_spec = snprintf(spec, sizeof spec, "%s%s%s", formats[format].kind, directory, formats[format].path);
     if (formats[format].second)

@@ -9,7 +9,8 @@
 enum { MEMORY = 64 << 20, SAMPLES = 5, STEPS = 6, MOST = 1 << 16 };
 
 static const char *const optimizers[] = { NULL, "sgd:learning_rate=0.1,momentum=0.9,nesterov=1", "rmsprop:centered=1",
-                                          "adam:learning_rate=0.01" };
+                                          "nadam:learning_rate=0.01,weight_decay=0.1,global_clipnorm=1,use_ema=1,"
+                                          "ema_overwrite_frequency=2,gradient_accumulation_steps=2" };
 static const char *const losses[] = { NULL,
                                       NULL,
                                       NULL,
@@ -22,7 +23,7 @@ static const char *const losses[] = { NULL,
 /* One of those above, with options, or any that there is. */
 static const char *optimizer_of(unsigned options)
 {
-    return options >> 14 & 1 ? optimizer_registry[(options >> 6 & 3) % OPTIMIZER_COUNT]->row.name
+    return options >> 14 & 1 ? optimizer_registry[(options >> 6 & 15) % OPTIMIZER_COUNT]->row.name
                              : optimizers[options >> 6 & 3];
 }
 static const char *loss_of(unsigned options)

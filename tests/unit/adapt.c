@@ -97,9 +97,9 @@ START_TEST(lowered_normalization_is_recovered)
     m = model_read(path, NULL, &report);
     expect_ok(m && model_build(m, &report));
     snprintf(path, sizeof path, PROJECT "/models/%s/keras.in.npy", c->name);
-    expect_ok(npy_load(&x, path, &budget, &report));
+    expect_ok(npy_load(&x, path, NULL, &budget, &report));
     snprintf(path, sizeof path, PROJECT "/models/%s/keras.out.npy", c->name);
-    expect_ok(npy_load(&want, path, &budget, &report));
+    expect_ok(npy_load(&want, path, NULL, &budget, &report));
     ty = (struct tensor){ .dtype = I64, .rank = 1, .dims = { 4 }, .data = (void *)(uintptr_t)y };
     d = dataset_of(&columns, &x, &ty, 10, &budget);
     recovered = model_adapt(m, &o, &got, &arena, &report);

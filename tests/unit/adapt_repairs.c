@@ -55,7 +55,8 @@ END_TEST
 #define WEIGHTS                                                                                                        \
     "<float[2,2,1,1] w = {1,2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[2] b = {1,5}, float[2] z = {0,0}, float[2] i " \
     "= {0,1}> "
-#define FLAT "g (float[N,2,2] x) => (float[N,2,2] y) "
+#define TAKEN ": a layer without a bias (likely): it gets one of zeros: the exporter has taken that away\n"
+#define FLAT  "g (float[N,2,2] x) => (float[N,2,2] y) "
 #define MATRICES                                                                                                       \
     "<float[2,2] w = {1,2,3,4}, float[2,2] u = {4,3,2,1}, float[2] b = {1,5}, float[2] z = {0,0}, int64[3] s = "       \
     "{-1,2,2}, float three = {3}> "
@@ -90,9 +91,20 @@ static const struct adapt_case biases[] = {
     /* another exporter leaves none out, or says that it does */
     { .text = FROM("pytorch") IMAGE WEIGHTS "{ [\"c\"] h = Conv (x, w) r = Relu (h) y = Conv (r, u, b) }",
       .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromConv" },
-      .found = "c: a layer without a bias (likely): it gets one of zeros: the exporter has taken that away\n",
+      .found = "c" TAKEN,
       .ops = "Conv Relu Conv",
       .values = { { "c/bias", "trainable", { 0, 0 } } } },
+    { .text = FROM("pytorch") IMAGE "<float[2,2,1,1] w = {1,2,3,4}, float[2,1,1] q = {1,5}>\n"
+                                    "{ [\"c\"] h = Conv (x, w) [\"k\"] k = Conv (h, w) y = Add (k, q) }",
+      .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromConv" },
+      .more = { 1, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromConv" },
+      .found = "c" TAKEN "k" TAKEN,
+      .ops = "Conv Conv Add" },
+    { .text = FROM("pytorch") IMAGE
+      "<float[2,2,1,1] w = {1,2,3,4}, float[2] s = {1,2}, float[2] m = {3,4}, float[2] v = {1,1}>\n"
+      "{ h = Conv (x, w) y = BatchNormalization (h, s, s, m, v) }",
+      .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromConv" },
+      .found = "" },
     { .text = FROM("pytorch") IMAGE WEIGHTS "{ [\"c\"] h = Conv (x, w) r = Relu (h) y = Conv (r, u, b) }",
       .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "FuseReluIntoConv" },
       .found = "" },
@@ -147,6 +159,13 @@ END_TEST
 #define ZEROS  "<float[2,2,1,1] w = {1,2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[2] z = {0,0}, float[2] b = {1,2}> "
 #define TWO(c) "[\"a/Conv\"] h = Conv (x, w, z) r = Relu (h) [\"b/Conv\"] y = Conv (r, u, " c ") }"
 
+#define TWICE_READ(c, d) "[\"a/Conv\"] h = Conv (x, w, " c ") r = Relu (h) [\"b/Conv\"] y = Conv (r, u, " d ") }"
+#define COMPUTED(a, b)                                                                                                 \
+    "<float[2,2] \"onnx::MatMul_7\" = {1,2,3,4}>\n"                                                                    \
+    "{ i = Identity (\"onnx::MatMul_7\") [\"" a "\"] h = MatMul (x, \"onnx::MatMul_7\")\n"                             \
+    " r = Relu (h) [\"" b "\"] y = MatMul (r, i) }"
+#define FX "pkg.torch.onnx.fx_node", "%l : [num_users=1] = call_function[target=l](args = "
+
 static const struct adapt_case merged[] = {
     { .text = KERAS IMAGE ZEROS "{ " TWO("z"),
       .found = MERGED("z"),
@@ -164,6 +183,37 @@ static const struct adapt_case merged[] = {
       .values = { { "z", "trainable", { 0, 0 } }, { "b/own", "trainable", { 0, 0 } } } },
     { .text = FROM("pytorch") IMAGE ZEROS "{ " TWO("z"),
       .metadata = { 0, "pkg.torch.onnx.name_scopes", "['', 'a', 'conv2d']" },
+      .found = "" },
+    /* layers that were copied: what TorchScript calls as the other parameter was, what it has computed of another module */
+    { .text = FROM("pytorch") IMAGE ZEROS "{ [\"Identity_0\"] i = Identity (b) " TWICE_READ("b", "i"),
+      .found = MERGED("b"),
+      .ops = "Identity Conv Relu Conv",
+      .values = { { "b", "trainable", { 1, 2 } }, { "b.1", "trainable", { 1, 2 } } } },
+    { .text = FROM("pytorch") FLAT COMPUTED("/e/ls.0/MatMul", "/e/ls.1/MatMul"),
+      .found = MERGED("onnx::MatMul_7"),
+      .ops = "Identity MatMul Relu MatMul",
+      .values = { { "onnx::MatMul_7", "trainable", { 1, 2, 3, 4 } } } },
+    { .text = FROM("pytorch") FLAT COMPUTED("/e/ls.0/MatMul", "/e/ls.0_1/MatMul"), .found = "" },
+    { .text = FROM("pytorch") FLAT COMPUTED("/e/ls.0/MatMul", "/e_12/ls.0/MatMul"), .found = "" },
+    { .text = FROM("pytorch") FLAT COMPUTED("MatMul_1", "MatMul_2"), .found = "" },
+    /* what the newer exporter made the nodes of: others, or the same again; one of them is enough */
+    { .text = FROM("pytorch") IMAGE ZEROS "{ " TWICE_READ("b", "b"),
+      .metadata = { 0, FX "(%x, %p_a_weight, %p_a_bias), kwargs = {})" },
+      .more = { 2, FX "(%relu, %p_b_weight, %p_b_bias), kwargs = {})" },
+      .found = MERGED("b"),
+      .ops = "Conv Relu Conv",
+      .values = { { "b", "trainable", { 1, 2 } }, { "b/own", "trainable", { 1, 2 } } } },
+    { .text = FROM("pytorch") IMAGE ZEROS "{ " TWICE_READ("b", "b"),
+      .metadata = { 0, FX "(%x, %p_a_weight, %p_a_bias), kwargs = {})" },
+      .more = { 2, FX "(%relu, %p_b_weight, %p_a_bias), kwargs = {})" },
+      .found = "" },
+    { .text = FROM("pytorch") IMAGE ZEROS "{ " TWICE_READ("z", "z"),
+      .metadata = { 0, FX "(%x, %p_a_weight, %p_a_bias), kwargs = {})" },
+      .more = { 2, FX "(%relu, %p_a_weight, %p_a_bias), kwargs = {})" },
+      .found = "" },
+    { .text = FROM("pytorch") IMAGE ZEROS "{ " TWICE_READ("b", "b"),
+      .metadata = { 0, "pkg.torch.onnx.name_scopes", "['', 'a', 'conv2d']" },
+      .more = { 2, "pkg.torch.onnx.name_scopes", "['', 'b', 'conv2d']" },
       .found = "" },
     /* read directly by two: PyTorch's own sharing */
     { .text = FROM("pytorch") IMAGE ZEROS "{ " TWO("z"), .found = "" },

@@ -316,7 +316,14 @@ END_TEST
 #define INTO(layer, by, certainty) ": BatchNormalization, folded into a layer: " layer " (" by ") (" certainty "): "
 #define KERAS                      "Keras on TensorFlow"
 #define UNBIASED                   "Conv BatchNormalization Relu"
+#define FRESH                      "never trained: mean 0, variance 1, epsilon "
+#define TORCH                      INTO("Conv", "PyTorch (TorchScript)", "likely")
 #define RULE_KEY                   "pkg.onnxscript.rewriter.rule_name"
+#define DRAWN(last)                                                                                                    \
+    HEAD "g (float[N,3,2,2] x) => (float[N,4,2,2] y)\n"                                                                \
+         "<float[4,3,1,1] w = {0.01,0.02,-0.03,0.05,-0.06,0.09,0.08,0,-0.04,0.06,0.04," last "},\n"                    \
+         " float[4] \"onnx::Conv_9\" = {0.1,0.2,-0.2,0.1}>\n"                                                          \
+         "{ [\"/l/Conv\"] h = Conv (x, w, \"onnx::Conv_9\") y = Relu (h) }"
 /* onnxoptimizer: a layer and its normalisation, by nodes. */
 #define OPTIMIZED(own)                                                                                                 \
     HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                \
@@ -335,19 +342,26 @@ static const struct adapt_case folded[] = {
     { .text = CONV("k", "l/batchnorm/mul_2:0", "l/convolution"),
       .found = "l" INTO("Conv", KERAS, "likely") MEASURED "0.001, no beta\n",
       .ops = UNBIASED,
-      .values = { { "l/beta", "constant", { 0, 0 } }, { "l/moving_mean", "statistic", { -.5, 2 } } } },
+      .values = { { "l/beta", "constant", { 0, 0 } }, { "l/moving_mean", "statistic", { -.25, .5 } } } },
     { .text = CONV("k", "m/l/Conv2D_bias_fused_bn", "m/l/Conv2D"),
       .found = "m/l" INTO("Conv", KERAS, "likely") MEASURED "0.001\n",
       .ops = UNBIASED },
     { .text = HEAD "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}, float[2] \"l/batchnorm/sub:0\" = "
                    "{0.5,-2}>\n{ h = Gemm (x, w, \"l/batchnorm/sub:0\") y = Relu (h) }",
       .found = "l" INTO("Gemm", KERAS, "likely") MEASURED "0.001\n",
-      .ops = "Gemm BatchNormalization Relu" },
+      .ops = "Gemm BatchNormalization Relu",
+      .values = { { "w", "trainable", { .25, .5, .75, 1 } } } }, /* its channels are columns: 1 / sqrt(10 and 20) */
+    { .text = HEAD "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}, float[2] \"l/batchnorm/sub:0\" = "
+                   "{0.5,-2}>\n{ h = Gemm <transB = 1> (x, w, \"l/batchnorm/sub:0\") y = Relu (h) }",
+      .found = "l" INTO("Gemm", KERAS, "likely") MEASURED "0.001\n",
+      .ops = "Gemm BatchNormalization Relu",
+      .values = { { "w", "trainable", { .5, 1, .75, 1 } } } }, /* rows: 1 / sqrt(5 and 25) */
     { .text =
           HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4}, float[2] "
                "\"l/batchnorm/sub:0\" = {0.5,-2}>\n{ h = ConvTranspose (x, w, \"l/batchnorm/sub:0\") y = Relu (h) }",
       .found = "l" INTO("ConvTranspose", KERAS, "likely") MEASURED "0.001\n",
-      .ops = "ConvTranspose BatchNormalization Relu" },
+      .ops = "ConvTranspose BatchNormalization Relu",
+      .values = { { "w", "trainable", { .25, .5, .75, 1 } } } },
     { .text =
           HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,1,1,1] w = {1,2}, float[2] "
                "\"l/batchnorm/sub:0\" = {0.5,-2}>\n{ h = Conv <group = 2> (x, w, \"l/batchnorm/sub:0\") y = Relu (h) }",
@@ -358,21 +372,72 @@ static const struct adapt_case folded[] = {
       .blind = true,
       .found = "l" INTO("Conv", KERAS, "likely") "never trained: mean 0, variance 1, epsilon 0.001\n",
       .ops = UNBIASED,
-      .values = { { "l/gamma", "trainable", { 1.00049988, 1.00049988 } },
+      .values = { { "w", "trainable", { 1.00049988, 2.00099975, 3.00149963, 4.0019995 } }, /* without the factor */
+                  { "l/gamma", "trainable", { 1, 1 } },
                   { "l/beta", "trainable", { 0, 0 } },
                   { "l/moving_mean", "statistic", { 0, 0 } },
                   { "l/moving_variance", "statistic", { 1, 1 } } } },
     { .text = BARE("l/batchnorm/mul"),
       .blind = true,
-      .found = "l" INTO("Conv", KERAS, "likely") "never trained: mean 0, variance 1, epsilon 0.001\n",
-      .ops = UNBIASED },
+      .found = "l" INTO("Conv", KERAS, "likely") FRESH "0.001\n",
+      .ops = UNBIASED,
+      .values = { { "l/gamma", "constant", { 1, 1 } } } },
+    /* a weight that others read stays, and so do half floats, which would lose something */
+    { .text = HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4}>\n"
+                   "{ [\"l/batchnorm/mul_1\"] h = Conv (x, w) r = Relu (h) y = Conv (r, w) }",
+      .blind = true,
+      .found = "l" INTO("Conv", KERAS, "likely") FRESH "0.001\n",
+      .ops = "Conv BatchNormalization Relu Conv",
+      .values = { { "w", "trainable", { 1, 2, 3, 4 } }, { "l/gamma", "trainable", { 1.00049988, 1.00049988 } } } },
+    { .text = HEAD "g (float16[N,2,3,3] x) => (float16[N,2,3,3] y) <float16[2,2,1,1] w = {15360,16384,16896,17408}>\n"
+                   "{ [\"l/batchnorm/mul_1\"] h = Conv (x, w) y = Relu (h) }",
+      .blind = true,
+      .found = "l" INTO("Conv", KERAS, "likely") FRESH "0.001\n",
+      .ops = UNBIASED,
+      .near = 1e-2,
+      .values = { { "w", "trainable", { 1, 2, 3, 4 } } } },
+    /* a bias of zeros, where an exporter keeps it; the other layer's is near */
+    { .text = HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4}, float[2,2,1,1] v = "
+                   "{5,6,7,8},\n float[2] \"onnx::Conv_9\" = {0,0}, float[2] \"onnx::Conv_10\" = {0.1,-0.2}>\n"
+                   "{ [\"/a/Conv\"] h = Conv (x, w, \"onnx::Conv_9\") r = Relu (h)"
+                   " [\"/b/Conv\"] y = Conv (r, v, \"onnx::Conv_10\") }",
+      .blind = true,
+      .found = "a" TORCH FRESH "1e-05\nb" TORCH FRESH "1e-05\n",
+      .ops = "Conv BatchNormalization Relu Conv BatchNormalization",
+      .values = { { "a/gamma", "trainable", { 1, 1 } },
+                  { "b/gamma", "trainable", { 1, 1 } },
+                  { "b/beta", "trainable", { .1, -.2 } },
+                  { "v", "trainable", { 5.000025, 6.00003, 7.000035, 8.00004 } } } },
+    { .text = HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4}, float[2,2,1,1] v = "
+                   "{5,6,7,8},\n float[2] \"onnx::Conv_9\" = {0,0}, float[2] \"onnx::Conv_10\" = {0.1,-2}>\n"
+                   "{ [\"/a/Conv\"] h = Conv (x, w, \"onnx::Conv_9\") r = Relu (h)"
+                   " [\"/b/Conv\"] y = Conv (r, v, \"onnx::Conv_10\") }",
+      .found = "a" TORCH FRESH "1e-05\nb" TORCH MEASURED "1e-05\n",
+      .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+    /* weights as PyTorch draws them, up to 1 / sqrt(3) here, and a bias of the layer's own; one that has gone beyond, one
+     * that does not come near */
+    { .text = DRAWN("-0.57"),
+      .blind = true,
+      .found = "l" TORCH FRESH "1e-05\n",
+      .ops = UNBIASED,
+      .values = { { "l/gamma", "trainable", { 1, 1, 1, 1 } } } },
+    { .text = DRAWN("0.578"), .found = "l" TORCH MEASURED "1e-05\n", .ops = UNBIASED },
+    { .text = DRAWN("0.09"), .found = "l" TORCH MEASURED "1e-05\n", .ops = UNBIASED },
     { .text = BARE("l/convolution"), .found = "" },
     /* PyTorch, through TorchScript */
     { .text = CONV("onnx::Conv_23", "onnx::Conv_24", "/l/Conv"),
       .found = "l" INTO("Conv", "PyTorch (TorchScript)", "likely") MEASURED "1e-05\n",
       .ops = UNBIASED,
       .epsilon = 1e-5,
-      .momentum = .9 },
+      .momentum = .9,
+      /* channels of the size that PyTorch's begin with, 1 / sqrt(3), to a power of two */
+      .values = { { "onnx::Conv_23", "trainable", { .25, .5, .375, .5 } }, { "l/gamma", "trainable", NAN_VALUES } } },
+    { .text = HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"
+                   "<float[2,2,1,1] w = {0,0,3,4}, float[2] \"onnx::Conv_9\" = {0.5,-2}>\n"
+                   "{ [\"/l/Conv\"] h = Conv (x, w, \"onnx::Conv_9\") y = Relu (h) }",
+      .found = "l" TORCH MEASURED "1e-05\n",
+      .ops = UNBIASED,
+      .values = { { "w", "trainable", { 0, 0, .375, .5 } } } }, /* a channel that was switched off */
     { .text = CONV("onnx::Conv_23", "onnx::Gemm_24", "/l/Conv"), .found = "" },
     { .text = HEAD "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}, float[2] \"onnx::Gemm_7\" = "
                    "{0.5,-2}>\n{ [\"/fc/Gemm\"] h = Gemm (x, w, \"onnx::Gemm_7\") y = Relu (h) }",
@@ -392,7 +457,8 @@ static const struct adapt_case folded[] = {
       .metadata = { 0, "pkg.torch.onnx.class_hierarchy", "['M', 'torch.nn.BatchNorm2d', 'aten']" },
       .found = "l" INTO("Conv", "PyTorch (dynamo)", "certain") MEASURED "1e-05\n",
       .ops = UNBIASED,
-      .values = { { "0.bias", "trainable", { .5, -2 } } } }, /* it goes on doing what it does */
+      /* the bias goes on doing what it does */
+      .values = { { "0.weight", "trainable", { .25, .5, .375, .5 } }, { "0.bias", "trainable", { .125, -.25 } } } },
     { .text = CONV("0.weight", "0.bias", "l/conv"), .metadata = { 0, RULE_KEY, "FuseConvPad" }, .found = "" },
     { .text = CONV("0.weight", "0.bias", "l/conv"), .metadata = { 0, "of", "FuseBatchNormIntoConv" }, .found = "" },
     { .text = CONV("0.weight", "weight_bias", "l/conv"), .found = "" },
@@ -549,6 +615,36 @@ static const struct adapt_case others[] = {
       .values = { { "a", "constant", NAN_VALUES }, { "c", "constant", NAN_VALUES } } },
 };
 
+/* Of a layer that stays as large as it was, and of one that PyTorch has written: a quarter and an eighth of it. */
+START_TEST(statistics_are_those_of_the_weight_that_is_written)
+{
+    static const char *const texts[] = { CONV("w", "b", "/l/Conv"), CONV("onnx::Conv_23", "onnx::Conv_24", "/l/Conv") };
+    static const double scales[2] = { .25, .125 };
+    double mean[2][2], variance[2][2];
+
+    for (int k = 0; k < 2; k++) {
+        struct model *m = model_of(texts[k]), *made;
+        const struct value *v;
+
+        made = adapt_over(m, (struct adapt_options){ .folded = FOLDED_ALL }, false);
+        expect_ok(made);
+        for (int c = 0; c < 2; c++) {
+            v = graph_find(made->graph, "l/moving_mean");
+            mean[k][c] = (double)((const float *)v->initializer->data)[c];
+            v = graph_find(made->graph, "l/moving_variance");
+            variance[k][c] = (double)((const float *)v->initializer->data)[c];
+        }
+        arena_release(&arena);
+        model_free(made);
+        model_free(m);
+    }
+    for (int c = 0; c < 2; c++) { /* a deviation has 12 bits */
+        ck_assert_double_eq_tol(mean[1][c], mean[0][c] * scales[c], 1e-3 * fabs(mean[0][c]));
+        ck_assert_double_eq_tol(variance[1][c], variance[0][c] * scales[c] * scales[c], 1e-3 * variance[1][c]);
+    }
+}
+END_TEST
+
 START_TEST(what_looks_like_one_stays)
 {
     expect_case(&others[_i]);
@@ -563,6 +659,7 @@ Suite *suite(void)
     add_tests(s, what_is_centred_is_one, COUNT(centred));
     add_tests(s, a_node_without_statistics_is_one, COUNT(nodes));
     add_tests(s, what_was_folded_into_a_layer_comes_back, COUNT(folded));
+    add_tests(s, statistics_are_those_of_the_weight_that_is_written, 1);
     add_tests(s, what_looks_like_one_stays, COUNT(others));
     return s;
 }

@@ -25,7 +25,7 @@ struct adapt_case {
     struct {
         int node; /* -1: the model's own */
         const char *key, *value;
-    } metadata;        /* that the text has no place for */
+    } metadata, more;  /* that the text has no place for */
     const char *found; /* "NAME: FOUND (CERTAINTY): DONE\n", but for what is told of all files */
     const char *ops;   /* of the nodes that come out; NULL: the graph stays as it is */
     double epsilon, momentum;
@@ -205,6 +205,8 @@ __attribute__((unused)) static void expect_case(const struct adapt_case *c)
     expect_ok(m);
     if (c->metadata.key)
         add_metadata(m, c->metadata.node, c->metadata.key, c->metadata.value);
+    if (c->more.key)
+        add_metadata(m, c->more.node, c->more.key, c->more.value);
     expect_ok(model_build(m, &report));
     o.choice_count = read_choices(c->as, cut, choices);
     o.choices = choices;

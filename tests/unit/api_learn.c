@@ -288,6 +288,122 @@ END_TEST
 
 /* -- while training -- */
 
+static kiln_trainer *with_options(kiln_trainer_options *o, const kiln_dataset *d, kiln_status need, const char *part)
+{
+    kiln_model *m = open_text(net);
+    kiln_trainer *t;
+
+    o->data = d;
+    if (need == KILN_OK)
+        ok(kiln_trainer_new(&t, m, o, &err));
+    else
+        expect(kiln_trainer_new(&t, m, o, &err), need, part);
+    kiln_model_free(m);
+    return t;
+}
+
+static bool note_rate(void *user, const kiln_epoch *e)
+{
+    *(double *)user = e->learning_rate;
+    return true;
+}
+
+START_TEST(a_learning_rate_has_a_schedule)
+{
+    kiln_dataset *d = make_data(0);
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    kiln_fit_options f = KILN_FIT_OPTIONS_INIT;
+    double rate = 0;
+    kiln_trainer *t;
+
+    o.optimizer = "sgd:learning_rate=0.5";
+    o.schedule = "exponential_decay:decay_steps=1,decay_rate=0.5";
+    t = with_options(&o, d, KILN_OK, NULL);
+    ck_assert(kiln_trainer_learning_rate(t) == .5);
+    expect(kiln_trainer_set_learning_rate(t, 1, &err), KILN_BAD_ARGUMENT, "is that of schedule 'exponential_decay'");
+    f.batch = SAMPLES / 2;
+    f.epoch = note_rate;
+    f.user = &rate;
+    ok(kiln_trainer_fit(t, d, &f, NULL, &err));
+    ck_assert(rate == .125 && kiln_trainer_learning_rate(t) == .125);
+    f.reduce_on_plateau = "loss";
+    expect(kiln_trainer_fit(t, d, &f, NULL, &err), KILN_BAD_ARGUMENT, "cannot be reduced on a plateau");
+    kiln_trainer_free(t);
+    o.schedule = NULL;
+    t = with_options(&o, d, KILN_OK, NULL);
+    f.reduce_on_plateau = "loss:patience=1,factor=0.5,min_delta=100";
+    f.epochs = 3;
+    ok(kiln_trainer_fit(t, d, &f, NULL, &err));
+    ck_assert(rate == .25 && kiln_trainer_learning_rate(t) == .125);
+    f.reduce_on_plateau = "val_loss";
+    expect(kiln_trainer_fit(t, d, &f, NULL, &err), KILN_BAD_ARGUMENT, "'val_loss' needs validation data");
+    ck_assert(kiln_trainer_learning_rate(t) == .125);
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+}
+END_TEST
+
+/* The penalty is in the loss that is trained, and in the one that is measured. */
+START_TEST(parameters_are_regularized)
+{
+    static const kiln_regularizer g[] = { { "w", "l1:1", false }, { "z", "l2:0", true } };
+    static const kiln_rate_factor slow = { "?", 1e-3 };
+    kiln_dataset *all = make_data(0), *d = normalized(all, "standardize");
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    double plain[8], penalised[8];
+    kiln_trainer *t = with_options(&o, d, KILN_OK, NULL);
+    kiln_tensor *w;
+
+    ok(kiln_trainer_evaluate(t, d, 0, plain, &err));
+    kiln_trainer_free(t);
+    o.regularizers = g;
+    o.regularizer_count = 2;
+    o.rate_factors = &slow;
+    o.rate_factor_count = 1;
+    o.optimizer = "sgd:learning_rate=1";
+    t = with_options(&o, d, KILN_OK, NULL);
+    ok(kiln_trainer_evaluate(t, d, 0, penalised, &err));
+    ck_assert_double_eq_tol(penalised[0] - plain[0], 2.1, 1e-5);
+    ok(kiln_trainer_fit(t, d, NULL, NULL, &err));
+    ok(kiln_trainer_get(&w, t, "w", NULL, &err));
+    ck_assert_float_eq_tol(floats_of(w)[5], .599f, 5e-4f);
+    kiln_tensor_free(w);
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+    kiln_dataset_free(all);
+}
+END_TEST
+
+START_TEST(wrong_regularizers_and_factors_are_refused)
+{
+    kiln_regularizer g = { "w", "l2", false };
+    kiln_rate_factor f = { "w", 0 };
+    kiln_dataset *d = make_data(0);
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+
+    o.regularizer_count = 1;
+    with_options(&o, d, KILN_BAD_ARGUMENT, "regularizers is NULL, must hold 1");
+    o.regularizers = &g;
+    g.regularizer = NULL;
+    with_options(&o, d, KILN_BAD_ARGUMENT, "regularizer 0 has no name");
+    g.pattern = NULL;
+    with_options(&o, d, KILN_BAD_ARGUMENT, "regularizer 0 has no pattern");
+    g = (kiln_regularizer){ "v", "l2", false };
+    with_options(&o, d, KILN_BAD_ARGUMENT, "'v' names no parameter that trains");
+    o.regularizer_count = 0;
+    o.rate_factor_count = 1;
+    with_options(&o, d, KILN_BAD_ARGUMENT, "rate_factors is NULL, must hold 1");
+    o.rate_factors = &f;
+    for (int k = 0; k < 5; k++) {
+        f.factor = (const double[]){ 0, -1, 1e7, 1e-60, (double)NAN }[k];
+        with_options(&o, d, KILN_BAD_ARGUMENT, "the rate factor of 'w' is ");
+    }
+    f.pattern = NULL;
+    with_options(&o, d, KILN_BAD_ARGUMENT, "rate factor 0 has no pattern");
+    kiln_dataset_free(d);
+}
+END_TEST
+
 START_TEST(a_trainer_predicts)
 {
     const int64_t dims[] = { 2, 2 }, labels[] = { 2 };
@@ -356,6 +472,93 @@ START_TEST(parameters_are_read_and_written)
 }
 END_TEST
 
+static void expect_floats(kiln_trainer *t, const char *name, const char *what, const float *want, size_t count,
+                          bool same)
+{
+    kiln_tensor *got;
+
+    ok(kiln_trainer_get(&got, t, name, what, &err));
+    ck_assert_msg((memcmp(floats_of(got), want, count * sizeof *want) == 0) == same, "%s of '%s'",
+                  what ? what : "value", name);
+    kiln_tensor_free(got);
+}
+
+START_TEST(decay_leaves_out_what_is_named)
+{
+    static const char *const names[] = { "b" }, *const bad[] = { "c*" }, *const none[] = { NULL };
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    const int64_t dims[] = { 1, 2 }, one = 1;
+    const float x[] = { 0, 0 }, w[] = { .1f, .2f, -.3f, .4f, -.5f, .6f };
+    kiln_tensor *in = floats(2, dims, x), *y, *b;
+    kiln_model *m = open_text(net);
+    float before[3], decayed[6];
+    kiln_trainer *t;
+
+    o.optimizer = "sgd:learning_rate=1,weight_decay=0.5";
+    o.exclude_from_weight_decay = bad;
+    o.exclude_from_weight_decay_count = 1;
+    expect(kiln_trainer_new(&t, m, &o, &err), KILN_BAD_ARGUMENT, "'c*' names no trainable parameter");
+    o.exclude_from_weight_decay = none;
+    expect(kiln_trainer_new(&t, m, &o, &err), KILN_BAD_ARGUMENT, "exclude_from_weight_decay[0] is NULL");
+    o.exclude_from_weight_decay = names;
+    o.optimizer = "adam";
+    expect(kiln_trainer_new(&t, m, &o, &err), KILN_BAD_ARGUMENT,
+           "'b' is excluded from weight decay, but optimizer 'adam' has weight_decay=0");
+    o.optimizer = "sgd:learning_rate=1,weight_decay=0.5";
+    o.keep_gradients = true;
+    ok(kiln_trainer_new(&t, m, &o, &err));
+    ok(kiln_tensor_new(&y, KILN_INT64, 1, &one, NULL, &err));
+    ok(kiln_trainer_get(&b, t, "b", NULL, &err));
+    memcpy(before, floats_of(b), sizeof before);
+    kiln_tensor_free(b);
+    ok(kiln_trainer_step(t, in, y, NULL, &err));
+    for (int k = 0; k < 6; k++)
+        decayed[k] = w[k] - w[k] * .5f;
+    expect_floats(t, "w", NULL, decayed, 6, true); /* its gradient is 0, as x is */
+    ok(kiln_trainer_get(&b, t, "b", "gradient", &err));
+    for (int k = 0; k < 3; k++)
+        before[k] -= floats_of(b)[k];
+    kiln_tensor_free(b);
+    expect_floats(t, "b", NULL, before, 3, true);
+    kiln_tensor_free(in);
+    kiln_tensor_free(y);
+    kiln_model_free(m);
+    kiln_trainer_free(t);
+}
+END_TEST
+
+/* When fit ends, or when asked. */
+START_TEST(averages_are_taken_over)
+{
+    const int64_t dims[] = { 1, 2 }, one = 1;
+    const float x[] = { 1, 2 };
+    kiln_fit_options f = KILN_FIT_OPTIONS_INIT;
+    kiln_dataset *d = make_data(0);
+    kiln_trainer *t = new_trainer(d, "sgd:use_ema=1,ema_momentum=0.5");
+    kiln_tensor *in = floats(2, dims, x), *y, *average;
+
+    expect(kiln_trainer_finalize(NULL, &err), KILN_BAD_ARGUMENT, "trainer is NULL");
+    ok(kiln_tensor_new(&y, KILN_INT64, 1, &one, NULL, &err));
+    for (int k = 0; k < 2; k++)
+        ok(kiln_trainer_step(t, in, y, NULL, &err));
+    ok(kiln_trainer_get(&average, t, "b", "moving_average", &err));
+    expect_floats(t, "b", NULL, floats_of(average), 3, false);
+    ok(kiln_trainer_finalize(t, &err));
+    expect_floats(t, "b", NULL, floats_of(average), 3, true);
+    kiln_tensor_free(average);
+    f.epochs = 2;
+    f.batch = 4;
+    ok(kiln_trainer_fit(t, d, &f, NULL, &err));
+    ok(kiln_trainer_get(&average, t, "b", "moving_average", &err));
+    expect_floats(t, "b", NULL, floats_of(average), 3, true);
+    kiln_tensor_free(average);
+    kiln_tensor_free(in);
+    kiln_tensor_free(y);
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+}
+END_TEST
+
 static bool count_each(void *user, const kiln_time *t)
 {
     *(int *)user += t->calls > 0;
@@ -416,6 +619,10 @@ START_TEST(a_summary_tells_what_a_model_is_made_of)
     ck_assert_str_eq(kiln_summary_layer(s, 0)->op, "MatMul");
     ck_assert_str_eq(kiln_summary_layer(s, 0)->type, "float[N,3]");
     ck_assert_int_eq(kiln_summary_layer(s, 0)->trainable, 6);
+    ck_assert_uint_eq(kiln_summary_layer(s, 1)->inputs, 2);
+    ck_assert_str_eq(kiln_summary_layer(s, 1)->input[0], kiln_summary_layer(s, 0)->output[0]);
+    ck_assert_str_eq(kiln_summary_layer(s, 1)->input[1], "b");
+    ck_assert_uint_eq(kiln_summary_layer(s, 1)->outputs, 1);
     ck_assert_ptr_null(kiln_summary_layer(s, 3));
     ck_assert_uint_eq(kiln_summary_parameter_count(s), 2);
     ck_assert_str_eq(kiln_summary_parameter(s, 1)->name, "b");
@@ -457,6 +664,8 @@ START_TEST(a_partial_model_has_a_summary)
     ok(kiln_summary_new(&s, m, &err));
     ck_assert_uint_eq(kiln_summary_layer_count(s), 3);
     ck_assert_str_eq(kiln_summary_layer(s, 1)->type, "?");
+    ck_assert_str_eq(kiln_summary_layer(s, 1)->input[0], "h");
+    ck_assert_str_eq(kiln_summary_layer(s, 1)->output[0], "i");
     ck_assert_str_eq(kiln_summary_output_type(s, 0), "float[M,2]");
     ck_assert_int_eq(kiln_summary_trainable(s), 2);
     ok(kiln_summary_write_json(s, take, &b, &err));
@@ -517,15 +726,22 @@ START_TEST(tables_are_written)
     static const struct {
         kiln_table table;
         const char *name;
-    } rows[] = { { KILN_FORMATS, "csv:FILE" },          { KILN_INITIALIZERS, "glorot_uniform" },
-                 { KILN_LOSSES, "mean_squared_error" }, { KILN_METRICS, "accuracy" },
-                 { KILN_OPTIMIZERS, "adam" },           { KILN_AUGMENTATION, "rotation_range" } };
+    } rows[] = { { KILN_FORMATS, "csv:FILE" },
+                 { KILN_INITIALIZERS, "glorot_uniform" },
+                 { KILN_LOSSES, "mean_squared_error" },
+                 { KILN_METRICS, "accuracy" },
+                 { KILN_OPTIMIZERS, "adam" },
+                 { KILN_SCHEDULES, "cosine_decay" },
+                 { KILN_PLATEAU, "METRIC" },
+                 { KILN_REGULARIZERS, "orthogonal_regularizer" },
+                 { KILN_AUGMENTATION, "rotation_range" } };
     struct bytes b = { 0 };
 
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
         for (int help = 0; help < 2; help++) {
             ok(kiln_table_write(rows[k].table, help, take, &b, &err));
             ck_assert_int_eq(!strchr(b.data, '\n'), !help);
+            ck_assert(!strstr(b.data, "options of each") == !(help && rows[k].table == KILN_OPTIMIZERS));
             expect_text(&b, rows[k].name);
         }
     expect(kiln_table_write((kiln_table)9, false, take, &b, &err), KILN_BAD_ARGUMENT, "table 9");
@@ -544,8 +760,13 @@ Suite *suite(void)
     add_test(s, only_images_are_augmented);
     add_test(s, a_model_is_fitted);
     add_test(s, wrong_options_of_a_fit_are_refused);
+    add_test(s, a_learning_rate_has_a_schedule);
+    add_test(s, parameters_are_regularized);
+    add_test(s, wrong_regularizers_and_factors_are_refused);
     add_test(s, a_trainer_predicts);
     add_test(s, parameters_are_read_and_written);
+    add_test(s, decay_leaves_out_what_is_named);
+    add_test(s, averages_are_taken_over);
     add_test(s, a_trainer_tells_of_itself);
     add_test(s, a_summary_tells_what_a_model_is_made_of);
     add_test(s, a_partial_model_has_a_summary);

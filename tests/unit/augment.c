@@ -297,7 +297,7 @@ static const struct augmentation *keep(struct augmentation *a)
 
 /* Each sample is what its own transform makes of it, then normalised, then turned: with any pool, in any order, and of
  * any type of float. */
-static void check_batches(int threads, enum dtype dtype, bool first, bool shuffle)
+static void check_batches(int threads, enum dtype dtype, bool first, bool shuffle, bool of_model)
 {
     struct two_columns columns;
     struct augmentation a;
@@ -309,6 +309,8 @@ static void check_batches(int threads, enum dtype dtype, bool first, bool shuffl
     const struct column_request in = { .type = &x }, out = { .type = &y };
     const struct batch_request q = { 1, 1, &in, &out };
     const struct image image = { SIDE, SIDE, CHANNELS, false };
+    struct arena memory = { .budget = &budget };
+    struct scaling scaling;
     struct batches b;
     double into[BATCH * VALUES];
     int64_t of[BATCH], count;
@@ -324,6 +326,9 @@ static void check_batches(int threads, enum dtype dtype, bool first, bool shuffl
                            &(struct batch_options){
                                .batch = BATCH, .shuffle = shuffle, .seed = 5, .augmentation = keep(&a), .pool = pool },
                            &budget, &report));
+    expect_ok(batch_scaling(&scaling, &b.x[0], &memory, &report));
+    if (of_model) /* the same, said in the order of the model's input */
+        b.x[0].scaling = &scaling;
     batches_start(&b, 3);
     for (int64_t at = 0; at < COUNT - 2; at += count) {
         expect_ok(batches_next(&b, &to_x, &to_y, &count, &report));
@@ -336,7 +341,7 @@ static void check_batches(int threads, enum dtype dtype, bool first, bool shuffl
             for (int k = 0; k < VALUES; k++)
                 raw[k] = bytes[row][k];
             transform_apply(&t, &a, &image, raw, need);
-            scaling_apply(n.of, need);
+            scaling_apply(n.of, need, VALUES);
             ck_assert_int_eq(of[i], labels[row]);
             for (int k = 0; k < VALUES; k++) {
                 const int64_t place = i * VALUES + (first ? k % CHANNELS * SIDE * SIDE + k / CHANNELS : k);
@@ -348,6 +353,7 @@ static void check_batches(int threads, enum dtype dtype, bool first, bool shuffl
     }
     batches_release(&b);
     normalizer_release(&n);
+    arena_release(&memory);
     pool_free(pool);
     ck_assert_uint_eq(budget.used, 0);
 }
@@ -355,8 +361,8 @@ static void check_batches(int threads, enum dtype dtype, bool first, bool shuffl
 START_TEST(batches_are_augmented_then_normalised)
 {
     for (int threads = 0; threads < 4; threads++)
-        for (int k = 0; k < 8; k++)
-            check_batches(threads, k & 1 ? F64 : F32, k & 2, k & 4);
+        for (int k = 0; k < 16; k++)
+            check_batches(threads, k & 1 ? F64 : F32, k & 2, k & 4, k & 8);
 }
 END_TEST
 

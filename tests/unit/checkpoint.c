@@ -217,8 +217,9 @@ END_TEST
  * validated with stays as it is. */
 START_TEST(an_augmented_training_goes_on_where_it_was)
 {
-    kiln_dataset *plain = make_samples(SAMPLES, .5f, true), *check = make_samples(7, .25f, true), *d, *turned, *split,
-                 *rest, *normal;
+    kiln_dataset *plain = make_samples(SAMPLES, .5f, true), *check = make_samples(7, .25f, true), *d, *turned, *rest;
+    kiln_dataset *made[3];
+    kiln_model *m = open_text(net);
     struct bytes need = { 0 }, without = { 0 };
     double loss = 0;
 
@@ -260,9 +261,10 @@ START_TEST(an_augmented_training_goes_on_where_it_was)
         kiln_trainer_free(t);
     }
     /* parts and normalised sets are augmented, too */
-    ok(kiln_dataset_split(&split, &rest, d, .5, &err));
-    ok(kiln_dataset_normalize(&normal, d, "none", NULL, &err));
-    for (int k = 0; k < 2; k++) {
+    ok(kiln_dataset_split(&made[0], &rest, d, .5, &err));
+    ok(kiln_dataset_normalize(&made[1], d, "none", NULL, &err));
+    ok(kiln_dataset_normalize_for(&made[2], d, m, &err));
+    for (int k = 0; k < 3; k++) {
         struct told told[2] = { { 0 } };
 
         for (int with = 0; with < 2; with++) {
@@ -271,17 +273,17 @@ START_TEST(an_augmented_training_goes_on_where_it_was)
             kiln_dataset *a, *b;
 
             ok(kiln_dataset_split(&a, &b, plain, .5, &err));
-            ok(kiln_trainer_fit(t, with ? k ? normal : split : k ? plain : a, &o, NULL, &err));
+            ok(kiln_trainer_fit(t, with ? made[k] : k ? plain : a, &o, NULL, &err));
             kiln_dataset_free(a);
             kiln_dataset_free(b);
             kiln_trainer_free(t);
         }
         ck_assert(told[0].loss[1] != told[1].loss[1]);
+        kiln_dataset_free(made[k]);
     }
     free(need.data);
     free(without.data);
-    kiln_dataset_free(normal);
-    kiln_dataset_free(split);
+    kiln_model_free(m);
     kiln_dataset_free(rest);
     kiln_dataset_free(turned);
     kiln_dataset_free(d);

@@ -128,7 +128,8 @@ END_TEST
 static float input[N * 16];
 
 /* What a step gives for the same labels, with the classes in dimension 1 or in the last. */
-static float step(const char *end, const char *loss, bool last, bool numbers, struct target_result *result, float *w)
+static float step(const char *end, const char *loss, bool last, bool numbers, struct target_result *result,
+                  double *right, float *w)
 {
     static const int64_t classes[N * ROWS] = { 0, 1, 2, 0, 2, 2, 1, 0, 1, 1, 2, 0, 0, 2, 1, 0 };
     const struct target_options target = { .loss = loss, .class_axis = last ? -1 : 1, .classes = CLASSES };
@@ -148,6 +149,7 @@ static float step(const char *end, const char *loss, bool last, bool numbers, st
     ck_assert_int_eq(tensor_count(&ty), numbers ? N * ROWS * CLASSES : N * ROWS);
     expect_ok(trainer_evaluate_batch(t, &tx, &ty, &out, &report));
     *result = t->result[0];
+    *right = t->result[0].metric[0];
     expect_ok(trainer_step(t, &tx, &ty, &out, &report));
     memcpy(w, trainer_state(t, "w", NULL)->data, 6 * sizeof *w);
     trainer_free(t);
@@ -166,17 +168,18 @@ START_TEST(it_counts_as_the_last_would)
         { SOFTMAX, SOFTMAX_LAST, "categorical_crossentropy", true },
     };
     struct target_result a, b;
+    double right, right_last;
     float wa[6], wb[6], x, y;
 
     for (int k = 0; k < N * 16; k++)
         input[k] = (float)(k * 7 % 11) / 5 - 1;
-    x = step(cases[_i].end, cases[_i].loss, false, cases[_i].numbers, &a, wa);
-    y = step(cases[_i].last, cases[_i].loss, true, cases[_i].numbers, &b, wb);
+    x = step(cases[_i].end, cases[_i].loss, false, cases[_i].numbers, &a, &right, wa);
+    y = step(cases[_i].last, cases[_i].loss, true, cases[_i].numbers, &b, &right_last, wb);
     ck_assert_float_eq_tol(x, y, 1e-6f);
     ck_assert_float_gt(x, .1f);
     ck_assert_int_eq(a.rows, N * ROWS);
     ck_assert_int_eq(a.rows, b.rows);
-    ck_assert_double_eq(a.metric[METRIC_accuracy], b.metric[METRIC_accuracy]);
+    ck_assert_double_eq(right, right_last);
     for (int k = 0; k < 6; k++)
         ck_assert_float_eq_tol(wa[k], wb[k], 1e-6f);
 }

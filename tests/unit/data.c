@@ -257,17 +257,17 @@ START_TEST(npy_written_is_read_again)
             struct tensor in = { .dtype = types[i], .rank = rank, .dims = { rank == 1 ? 6 : 3, 2, 1 }, .data = data };
 
             expect_ok(npy_save(&in, "a.npy", &budget, &report));
-            expect_ok(npy_load(&t, "a.npy", &budget, &report));
+            expect_ok(npy_load(&t, "a.npy", NULL, &budget, &report));
             ck_assert(same_type(&in, &t));
             ck_assert_mem_eq(t.data, data, (size_t)tensor_bytes(&t));
             drop(&t);
         }
-    ck_assert(!npy_load(&t, "absent.npy", &budget, &report));
+    ck_assert(!npy_load(&t, "absent.npy", NULL, &budget, &report));
     expect_error(KILN_IO, "No such file");
-    ck_assert(!npy_load(&t, ".", &budget, &report));
+    ck_assert(!npy_load(&t, ".", NULL, &budget, &report));
     expect_error(KILN_IO, "a regular file is needed");
     ck_assert_int_eq(mkfifo("fifo", 0600), 0);
-    ck_assert(!npy_load(&t, "fifo", &budget, &report));
+    ck_assert(!npy_load(&t, "fifo", NULL, &budget, &report));
     expect_error(KILN_IO, "a regular file is needed");
 }
 END_TEST
@@ -657,6 +657,8 @@ static void put_cifar(const char *path, int n, int labels, int first)
     ck_assert_int_eq(fclose(f), 0);
 }
 
+static struct arena names = { .budget = &budget };
+
 static void check_cifar(const struct tensor *x, const struct tensor *y, int n)
 {
     const unsigned char *pixel = x->data;
@@ -677,6 +679,7 @@ static void check_cifar(const struct tensor *x, const struct tensor *y, int n)
 
 START_TEST(cifar_both_sets_and_parts)
 {
+    const char *const *names_of;
     struct tensor y;
     char path[64];
 
@@ -701,6 +704,16 @@ START_TEST(cifar_both_sets_and_parts)
     expect_ok(cifar_load(&t, &y, "cifar-100-binary", 100, true, &budget, &report));
     check_cifar(&t, &y, 3);
     drop(&t), drop(&y);
+
+    expect_ok(cifar_names(&names_of, ".", 10, &names, &report));
+    ck_assert_ptr_null(names_of);
+    put_file("batches.meta.txt", "a\nb\r\nc\nd\ne\nf\ng\nh\ni\nthe last\n\n", 29);
+    expect_ok(cifar_names(&names_of, ".", 10, &names, &report));
+    ck_assert(!strcmp(names_of[1], "b") && !strcmp(names_of[9], "the last"));
+    put_file("cifar-100-binary/fine_label_names.txt", "a\nb\n", 4);
+    ck_assert(!cifar_names(&names_of, ".", 100, &names, &report));
+    expect_error(KILN_BAD_DATA, "2 names of classes, there are 100 classes");
+    arena_release(&names);
 }
 END_TEST
 
@@ -734,12 +747,27 @@ END_TEST
 
 /* -- csv -- */
 
-static struct tensor targets;
-static bool has_header;
+static struct csv_table table;
 
-static bool parse(const char *text, bool values_wanted)
+static void drop_table(void)
 {
-    return csv_parse(&t, &targets, "a.csv", text, strlen(text), values_wanted, &has_header, &budget, &report);
+    drop(&table.x), drop(&table.y);
+    arena_release(&names);
+}
+
+static bool parse_as(const char *text, const struct csv_request *q)
+{
+    return csv_parse(&table, "a.csv", text, strlen(text), q, &names, &budget, &report);
+}
+
+static bool parse(const char *text)
+{
+    return parse_as(text, &(struct csv_request){ 0 });
+}
+
+static bool load_huge(void)
+{
+    return csv_load(&table, "huge.csv", &(struct csv_request){ 0 }, &names, &budget, &report);
 }
 
 START_TEST(csv_with_and_without_header)
@@ -756,18 +784,197 @@ START_TEST(csv_with_and_without_header)
     const float *x;
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        expect_ok(parse(texts[i], false));
-        ck_assert_int_eq(has_header, i > 1);
-        ck_assert(t.dtype == F32 && t.rank == 2 && t.dims[0] == 2 && t.dims[1] == 2);
-        ck_assert(targets.dtype == I64 && targets.rank == 1 && targets.dims[0] == 2);
-        x = t.data;
+        expect_ok(parse(texts[i]));
+        ck_assert_int_eq(table.header, i > 1);
+        ck_assert(table.x.dtype == F32 && table.x.rank == 2 && table.x.dims[0] == 2 && table.x.dims[1] == 2);
+        ck_assert(table.y.dtype == F64 && table.y.rank == 1 && table.y.dims[0] == 2 && table.label == 2);
+        x = table.x.data;
         ck_assert(x[0] == 1 && x[1] == 2.5f && x[2] == -30 && x[3] == .5f);
-        ck_assert(((int64_t *)targets.data)[0] == 0 && ((int64_t *)targets.data)[1] == 1);
-        drop(&t), drop(&targets);
+        ck_assert(((double *)table.y.data)[0] == 0 && ((double *)table.y.data)[1] == 1);
+        drop_table();
     }
-    expect_ok(parse("1,2.5\n2,-.25", true));
-    ck_assert(targets.dtype == F32 && ((float *)targets.data)[0] == 2.5f && ((float *)targets.data)[1] == -.25f);
-    drop(&t), drop(&targets);
+    expect_ok(parse("1,2.5\n2,-.25"));
+    ck_assert(((double *)table.y.data)[0] == 2.5 && ((double *)table.y.data)[1] == -.25);
+    drop_table();
+}
+END_TEST
+
+START_TEST(csv_is_parted_by_what_the_first_line_has)
+{
+    static const char *const texts[] = { "1,2,3\n4,5,6", "1;2;3\n4 ; 5;6", "1\t2\t3\n4\t5 \t6",
+                                         "a;\"b;c\";d\n1;2;3\n4;5;6" };
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        expect_ok(parse(texts[i]));
+        ck_assert(table.x.dims[1] == 2 && ((float *)table.x.data)[3] == 5 && ((double *)table.y.data)[1] == 6);
+        drop_table();
+    }
+}
+END_TEST
+
+START_TEST(csv_label_is_where_it_is_said)
+{
+    static const struct {
+        const char *text, *label;
+        int64_t column;
+        const char *name;
+    } rows[] = {
+        { "1,2,3\n4,5,6\n", "first", 0, NULL },
+        { "1,2,3\n4,5,6\n", "last", 2, NULL },
+        { "a,b,c\n1,2,3\n4,5,6\n", "b", 1, "b" },
+        { "a,b,c\n1,2,3\n4,5,6\n", "first", 0, "a" },
+        { "a,first,c\n1,2,3\n4,5,6\n", "first", 1, "first" },
+        { "a,b,c\n1,2,3\n4,5,6\n", "none", -1, NULL },
+        { "\"a \"\"x\"\"\",b,c\n1,2,3\n4,5,6\n", "a \"x\"", 0, "a \"x\"" },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const int64_t at = rows[i].column;
+
+        expect_ok(parse_as(rows[i].text, &(struct csv_request){ .label = rows[i].label }));
+        ck_assert(table.label == at && table.x.dims[1] == (at < 0 ? 3 : 2));
+        ck_assert(((float *)table.x.data)[0] == (at ? 1 : 2) &&
+                  (at < 0 || ((double *)table.y.data)[1] == 4 + (double)at));
+        ck_assert(!rows[i].name == !table.label_name && (!rows[i].name || strcmp(rows[i].name, table.label_name) == 0));
+        drop_table();
+    }
+    ck_assert(!parse_as("a,b\n1,2\n", &(struct csv_request){ .label = "c" }));
+    expect_error(KILN_BAD_DATA, "there is no column 'c' to be the label");
+    ck_assert(!parse_as("1,2\n", &(struct csv_request){ .label = "c" }));
+    expect_error(KILN_BAD_DATA, "no header with names");
+}
+END_TEST
+
+/* `rows` lines: a first field, numbers, a last one. */
+static void write_rows(char *to, const char *header, int rows, int (*first)(int), const char *const *last, int lasts)
+{
+    to += sprintf(to, "%s", header);
+    for (int i = 0; i < rows; i++)
+        to += sprintf(to, "%d,%d,%s\n", first(i), i % 7, last[i % lasts]);
+}
+
+static int digit(int i)
+{
+    return i * 7 % 10;
+}
+
+static int number(int i)
+{
+    return i;
+}
+
+START_TEST(csv_label_that_may_be_the_first_is_asked_for)
+{
+    static const char *const zero[] = { "0" }, *const bytes[] = { "0", "0", "0", "253", "18" },
+                             *const classes[] = { "0", "1", "2" }, *const parts[] = { "0.5", "0", "1" },
+                             *const reals[] = { "12.5", "17.25", "300" };
+    const struct {
+        const char *header;
+        int (*first)(int);
+        const char *const *last;
+        int lasts;
+        const char *message; /* NULL: the last is taken */
+    } rows[] = {
+        { "", digit, zero, 1, "few whole numbers" },
+        { "", digit, bytes, 5, "few whole numbers" },
+        { "", digit, parts, 3, "few whole numbers" },
+        { "", digit, classes, 3, NULL },
+        { "", digit, reals, 3, NULL },
+        { "", number, zero, 1, NULL },
+        { "label,p0,p1\n", number, classes, 3,
+          "the first column ('label') the label, or the last ('p1')? The first is called so" },
+        { "a,b,Class\n", digit, zero, 1, NULL },
+    };
+    char text[4096];
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        write_rows(text, rows[i].header, 100, rows[i].first, rows[i].last, rows[i].lasts);
+        if (rows[i].message) {
+            ck_assert(!parse(text));
+            expect_error(KILN_BAD_DATA, rows[i].message);
+            expect_ok(parse_as(text, &(struct csv_request){ .label = "last" }));
+        } else {
+            expect_ok(parse(text));
+        }
+        ck_assert_int_eq(table.label, 2);
+        drop_table();
+    }
+    write_rows(text, "", 100, digit, zero, 1);
+    expect_ok(parse_as(text, &(struct csv_request){ .values = true }));
+    drop_table();
+    ck_assert(!parse("cat,1,2\ndog,3,4\n"));
+    expect_error(KILN_BAD_DATA, "The first holds text: say --label first, last, none or a name");
+}
+END_TEST
+
+START_TEST(csv_texts_are_classes)
+{
+    static const char text[] = "5,1,rose\n6,2,\"a \"\"lily\"\"\"\n7,3,rose\n8,4,0-1\n";
+    static const char *const sorted[] = { "0-1", "a \"lily\"", "rose" }, *const other[] = { "rose", "0-1", "a \"lily\"",
+                                                                                            "x" };
+    const int64_t want[] = { 2, 1, 2, 0 }, as[] = { 0, 2, 0, 1 };
+
+    expect_ok(parse(text));
+    ck_assert(!table.header && table.classes == 3 && table.y.dtype == I64);
+    for (int k = 0; k < 4; k++)
+        ck_assert(((int64_t *)table.y.data)[k] == want[k] && (k > 2 || strcmp(table.class_names[k], sorted[k]) == 0));
+    drop_table();
+    expect_ok(parse_as(text, &(struct csv_request){ .class_names = other, .classes = 4 }));
+    ck_assert(table.classes == 4 && memcmp(table.y.data, as, sizeof as) == 0);
+    drop_table();
+    ck_assert(!parse_as(text, &(struct csv_request){ .class_names = other, .classes = 2 }));
+    expect_error(KILN_BAD_DATA, "line 2: field 3 is 'a \"lily\"', which is none of the 2 classes known: 'rose', ...");
+    ck_assert(!parse("1,a\n2,NA\n"));
+    expect_error(KILN_BAD_DATA, "line 2: field 2 is 'NA', the name of a class is needed");
+    ck_assert(!parse("v,kind\n1,a\n2,\n"));
+    expect_error(KILN_BAD_DATA, "line 3: field 2 ('kind') is '', the name of a class is needed");
+    drop_table();
+}
+END_TEST
+
+START_TEST(csv_gaps_are_read_where_that_is_asked)
+{
+    const float *x;
+
+    ck_assert(!parse("age,size,y\n1,2,3\n4,,6\n"));
+    expect_error(KILN_BAD_DATA, "line 3: field 2 ('size') is empty, a number is needed");
+    expect_ok(parse_as("1,2,3\n4,,6\nNA,?,nan\n", &(struct csv_request){ .gaps = true }));
+    x = table.x.data;
+    ck_assert(x[0] == 1 && x[2] == 4 && isnan(x[3]) && isnan(x[4]) && isnan(x[5]) &&
+              isnan(((double *)table.y.data)[2]));
+    drop_table();
+}
+END_TEST
+
+static bool takes_columns(const struct type_check *c, const struct tensor *type, const char *name, struct report *r)
+{
+    (void)c, (void)name;
+    return type->dims[1] == 3 || fail(r, KILN_BAD_DATA, NULL, "not 3");
+}
+
+static bool takes_any(const struct type_check *c, const struct tensor *type, const char *name, struct report *r)
+{
+    (void)c, (void)name, (void)r;
+    return type->rank == 2;
+}
+
+START_TEST(csv_without_a_label)
+{
+    const struct type_check three = { takes_columns }, any = { takes_any };
+
+    expect_ok(parse_as("1,2,3\n4,5,6\n", &(struct csv_request){ .unlabelled = true, .input = &three }));
+    ck_assert(table.label == -1 && table.x.dims[1] == 3 && !table.y.data);
+    drop_table();
+    expect_ok(parse_as("1,2,3,4\n4,5,6,7\n", &(struct csv_request){ .unlabelled = true, .input = &three }));
+    ck_assert(table.label == 3 && table.x.dims[1] == 3);
+    drop_table();
+    ck_assert(!parse_as("1,2,3\n4,5,6\n", &(struct csv_request){ .input = &three }));
+    expect_error(KILN_BAD_DATA, "not 3");
+    ck_assert(!parse_as("1,2,3\n4,5,6\n", &(struct csv_request){ .unlabelled = true, .input = &any }));
+    expect_error(KILN_BAD_DATA, "takes any number of columns");
+    expect_ok(parse_as("1\n2\n", &(struct csv_request){ .unlabelled = true, .label = "none" }));
+    ck_assert_int_eq(table.x.dims[1], 1);
+    drop_table();
 }
 END_TEST
 
@@ -778,9 +985,9 @@ START_TEST(csv_does_not_look_at_the_locale)
     for (size_t i = 0; i < sizeof german / sizeof *german; i++)
         if (setlocale(LC_ALL, german[i]))
             break;
-    expect_ok(parse("1.5,1\n2.25,2\n", false));
-    ck_assert(((float *)t.data)[0] == 1.5f && ((float *)t.data)[1] == 2.25f);
-    drop(&t), drop(&targets);
+    expect_ok(parse("1.5,1\n2.25,2\n"));
+    ck_assert(((float *)table.x.data)[0] == 1.5f && ((float *)table.x.data)[1] == 2.25f);
+    drop_table();
 }
 END_TEST
 
@@ -796,7 +1003,7 @@ START_TEST(csv_refuses_what_is_wrong)
         { "a,b\n1,2\n3\n", "line 3: 1 fields, the first line has 2" },
         { "1,2\n1,2,3\n", "line 2: 3 fields" },
         { "1,2\n\n1,2\n", "line 2: 1 fields" },
-        { "a,b\n1,2\nx,2\n", "line 3: field 1 is 'x', a number is needed" },
+        { "a,b\n1,2\nx,2\n", "line 3: field 1 ('a') is 'x', a number is needed" },
         { "1,2\n,2\n", "line 2: field 1 is empty, a number is needed" },
         { "1,2\n1, \n", "line 2: field 2 is empty" },
         { "1,,3\n1,2,3\n", "line 1: field 2 is empty" }, /* what no person would take for a header */
@@ -818,7 +1025,6 @@ START_TEST(csv_refuses_what_is_wrong)
         { "1,2\n1e99,2\n", "more than a float" },
         { "1,2\n-,2\n", "'-'" },
         { "1,2\n.,2\n", "'.'" },
-        { "1,2\n1,2.5\n", "line 2: label 2.5, must be an integer" },
         { "1,2\n1,\"2\n", "does not end" },
         { "1,2\n1,\"2\"3\n", "follows a quoted" },
     };
@@ -826,21 +1032,22 @@ START_TEST(csv_refuses_what_is_wrong)
     char *text = malloc(huge);
 
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        ck_assert_msg(!parse(wrong[i].text, false), "'%s' was taken", wrong[i].text);
+        ck_assert_msg(!parse(wrong[i].text), "'%s' was taken", wrong[i].text);
         expect_error(KILN_BAD_DATA, wrong[i].message);
     }
     memset(text, '1', huge);
     memcpy(text, "1,2\n3,", 6);
     put_file("huge.csv", text, huge);
-    ck_assert(!csv_load(&t, &targets, "huge.csv", false, &has_header, &budget, &report));
+    ck_assert(!load_huge());
     expect_error(KILN_BAD_DATA, "line 2: a field of 10485754 bytes");
     memset(text, ',', huge / 2); /* wide, then long: their product would be 10^13 fields */
     memset(text + huge / 2, '\n', huge / 2);
     text[huge - 1] = '1';
     put_file("huge.csv", text, huge);
-    ck_assert(!csv_load(&t, &targets, "huge.csv", false, &has_header, &budget, &report));
+    ck_assert(!load_huge());
     expect_error(KILN_BAD_DATA, "line 2: 1 fields");
     free(text);
+    drop_table();
 }
 END_TEST
 
@@ -869,6 +1076,12 @@ Suite *suite(void)
     tcase_add_test(c, csv_with_and_without_header);
     tcase_add_test(c, csv_does_not_look_at_the_locale);
     tcase_add_test(c, csv_refuses_what_is_wrong);
+    tcase_add_test(c, csv_is_parted_by_what_the_first_line_has);
+    tcase_add_test(c, csv_label_is_where_it_is_said);
+    tcase_add_test(c, csv_label_that_may_be_the_first_is_asked_for);
+    tcase_add_test(c, csv_texts_are_classes);
+    tcase_add_test(c, csv_gaps_are_read_where_that_is_asked);
+    tcase_add_test(c, csv_without_a_label);
     suite_add_tcase(s, c);
     return s;
 }

@@ -153,6 +153,48 @@ START_TEST(parts_and_ranges)
 }
 END_TEST
 
+START_TEST(a_path_tells_its_format)
+{
+    static const struct {
+        const char *spec;
+        int64_t count;
+    } rows[] = {
+        { "a.csv", 3 },           { "a.CSV", 3 },           { "a.csv[1:]", 2 },
+        { "a.tsv", 2 },           { "./a.npz", 2 },         { "x.npy,y.npy", 2 },
+        { "npy:x.npy,y.npy", 2 }, { "x.npy,y.npy[1:]", 1 }, { "a.csv,label=first", 3 },
+    };
+    float x[2][2] = { { 1, 2 }, { 3, 4 } };
+    int64_t y[2] = { 1, 0 };
+    const struct tensor samples = array(F32, SHAPE(2, 2), x), labels = array(I64, SHAPE(2), y);
+    const struct data_options unlabelled = { .unlabelled = true };
+
+    put_file("a.csv", "1,0\n2,1\n3,2\n", 12);
+    put_file("a.CSV", "1,0\n2,1\n3,2\n", 12);
+    put_file("a.tsv", "1\t0\n2\t1\n", 8);
+    put_xy(&samples, &labels);
+    expect_ok(npy_save(&samples, "x.npy", &budget, &report) && npy_save(&labels, "y.npy", &budget, &report));
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        expect_ok(open_set(rows[k].spec, PART_TRAIN, NULL));
+        ck_assert_int_eq(d.count, rows[k].count);
+        dataset_release(&d);
+    }
+    expect_ok(open_set("x.npy,y.npy", PART_TRAIN, NULL));
+    ck_assert(d.y->classes == 2 && ((int64_t *)d.y->values.data)[0] == 1 && ((float *)d.x->values.data)[3] == 4);
+    dataset_release(&d);
+    ck_assert(!open_set("x.npy", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_ARGUMENT, "must name two files");
+    expect_ok(open_set("x.npy", PART_TRAIN, &unlabelled));
+    ck_assert(d.unlabelled && d.count == 2);
+    dataset_release(&d);
+    ck_assert(!open_set("x.npy,a.csv", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_DATA, "not a .npy file");
+    ck_assert(!open_set("y.npy,a.npz,", PART_TRAIN, NULL));
+    expect_error(KILN_IO, "a.npz,");
+    ck_assert(!open_set("a.npz", PART_TRAIN, &(struct data_options){ .label = "y" }));
+    expect_error(KILN_BAD_ARGUMENT, "have no columns of which 'y' could be the label");
+}
+END_TEST
+
 START_TEST(specs_that_are_wrong)
 {
     static const struct {
@@ -300,6 +342,34 @@ START_TEST(npz_with_parts)
     expect_ok(open_set("npz:k.npz:test", PART_TRAIN, NULL));
     ck_assert(d.count == 1 && *(float *)d.x->values.data == 4);
     dataset_release(&d);
+}
+END_TEST
+
+/* An array of that name says how much samples count, of the part that is read. */
+START_TEST(npz_with_weights)
+{
+    float x[3] = { 1, 2, 3 };
+    int64_t y[3] = { 0, 1, 0 };
+    int16_t w[3] = { 5, 0, 2 };
+    const struct tensor samples = array(F32, SHAPE(3, 1), x), labels = array(I64, SHAPE(3), y),
+                        weights = array(I16, SHAPE(3, 1), w), few = array(I16, SHAPE(2), w);
+
+    put_npz("w.npz", (const char *const[]){ "x_test", "y_test", "sample_weight_test", "sample_weight_train" },
+            (const struct tensor *const[]){ &samples, &labels, &weights, &few }, 4);
+    expect_ok(open_set("npz:w.npz:test[1:3]", PART_TRAIN, NULL));
+    ck_assert(d.weights.values.dtype == F32 && d.weights.values.rank == 1 && d.weights.values.dims[0] == 3);
+    for (int k = 0; k < 3; k++)
+        ck_assert(((float *)d.weights.values.data)[k] == (float)w[k]);
+    dataset_release(&d);
+    put_npz("w.npz", (const char *const[]){ "x", "y", "sample_weight" },
+            (const struct tensor *const[]){ &samples, &labels, &few }, 3);
+    ck_assert(!open_set("npz:w.npz", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_DATA, "their number must be the same");
+    w[1] = -1;
+    put_npz("w.npz", (const char *const[]){ "x", "y", "sample_weight" },
+            (const struct tensor *const[]){ &samples, &labels, &weights }, 3);
+    ck_assert(!open_set("npz:w.npz", PART_TRAIN, NULL));
+    expect_error(KILN_BAD_DATA, "the weight of sample 1 is -1, must be a number from 0 on");
 }
 END_TEST
 
@@ -478,7 +548,7 @@ START_TEST(normalisers_have_the_statistics_of_their_training_set)
         expect_ok(normalizer_fit(&n, (enum normalization)kind, &d, &budget, &report));
         sample[0] = 6;
         sample[1] = 10;
-        scaling_apply(n.of, sample);
+        scaling_apply(n.of, sample, n.of->features);
         ck_assert(sample[0] == first[kind] && sample[1] == second[kind]);
         normalizer_release(&n);
     }
@@ -1019,11 +1089,13 @@ Suite *suite(void)
 
     tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
     tcase_add_test(c, parts_and_ranges);
+    tcase_add_test(c, a_path_tells_its_format);
     tcase_add_test(c, specs_that_are_wrong);
     tcase_add_test(c, debian_fashion_mnist);
     tcase_add_test(c, labels_of_every_form);
     tcase_add_test(c, data_that_are_wrong);
     tcase_add_test(c, npz_with_parts);
+    tcase_add_test(c, npz_with_weights);
     tcase_add_test(c, npz_by_the_names_of_a_model);
     tcase_add_test(c, x_and_y_are_a_pair);
     tcase_add_test(c, data_without_names_are_for_one_input);

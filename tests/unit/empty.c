@@ -586,7 +586,8 @@ END_TEST
 /* -- training -- */
 
 enum { SAMPLES, CHANNELS, SIDE, FILTERS, UNITS, CLASSES, SIZES };
-static const char *const optimizers[] = { "sgd:learning_rate=0.1,momentum=0.9", "adam", "rmsprop" };
+static const char *const optimizers[] = { "sgd:learning_rate=0.1,momentum=0.9", "adam", "rmsprop",
+                                          "lamb:clipnorm=1,weight_decay=0.1,use_ema=1,gradient_accumulation_steps=2" };
 enum { OPTIMIZERS = sizeof optimizers / sizeof *optimizers };
 
 static struct trainer *small_trainer(const int *n, bool normal, const char *optimizer, struct report *r)

@@ -1,6 +1,7 @@
 /* Parity with Keras, from identical states (tests/keras/README.md says what is compared and how the states are
  * made). */
 #include "data/npz.h"
+#include "generator.h"
 #include "learning.h"
 #include "scratch.h"
 #include "train/edit.h"
@@ -12,43 +13,6 @@
 enum { STATES = 20, STEPS = 100, BUCKETS = 256, SIZE = 128 };
 
 /* -- the generator -- */
-
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-    return z ^ z >> 31;
-}
-
-static uint64_t stream(const char *key)
-{
-    uint64_t h = 0xCBF29CE484222325u;
-
-    for (; *key; key++)
-        h = (h ^ (unsigned char)*key) * 0x100000001B3u;
-    return mix(h);
-}
-
-static uint64_t hash(uint64_t stream, int64_t i)
-{
-    return mix(stream + ((uint64_t)i + 1) * 0x9E3779B97F4A7C15u);
-}
-
-static double uniform(uint64_t stream, int64_t i)
-{
-    return (double)((int64_t)(hash(stream, i) >> 40) - (1 << 23)) / (1 << 23);
-}
-
-static uint64_t key_of(const char *format, ...)
-{
-    char key[256];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(key, sizeof key, format, args);
-    va_end(args);
-    return stream(key);
-}
 
 static void make_batch(float *image, int64_t *label, const char *network, const char *key, const int64_t *batch,
                        const double *pixel)

@@ -514,7 +514,7 @@ START_TEST(trainers_that_are_wrong)
         { { { "p", NULL, -1 } }, 1, KILN_BAD_ARGUMENT, "the weight of target 0 is -1" },
         { { { "p", NULL, 0 }, { "q", NULL, NAN } }, 2, KILN_BAD_ARGUMENT, "the weight of target 1 is" },
         { { { "p", NULL, 1e-60 } }, 1, KILN_BAD_ARGUMENT, "the weight of target 0 is 1e-60" },
-        { { { "p", "hinge", 0 } }, 1, KILN_BAD_ARGUMENT, "loss 'hinge' is unknown" },
+        { { { "p", "hinges", 0 } }, 1, KILN_BAD_ARGUMENT, "loss 'hinges' is unknown" },
     };
     kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
     kiln_model *m = open_text(linear);

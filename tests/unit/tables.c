@@ -103,7 +103,7 @@ static const struct optimizer_def decayed = {
                  { 0 } } },
     .title = "Decayed",
     .settings_size = sizeof(struct decayed),
-    .slots = { { "never", "twice" }, { "count", "counted" } },
+    .slots = { { .name = "never", .needed_by = "twice" }, { .name = "count", .needed_by = "counted" } },
     .rate = by_step,
     .apply = apply_decayed,
 };
@@ -156,9 +156,23 @@ static void expect_options(const struct spec_row *row)
 {
     for (const struct spec_option *o = row->options; o && o->key; o++) {
         ck_assert_msg(o->help && *o->help, "%s: %s has no help", row->name, o->key);
+        if (o->kind == SPEC_ALIAS) {
+            ck_assert_msg(!spec_option_of(row, o->key) && spec_is(row, o->key), "%s: %s", row->name, o->key);
+            continue;
+        }
         ck_assert_msg(spec_option_of(row, o->key) == o, "%s: %s is there twice", row->name, o->key);
+        if (o->kind == SPEC_WORD) {
+            ck_assert_msg(o->words && o->words[0] && o->words[1] && o->fallback == 0, "%s: %s", row->name, o->key);
+            continue;
+        }
+        if (isnan(o->fallback) || o->kind == SPEC_TEXT) /* nothing is said then */
+            continue;
         if (o->kind == SPEC_FLAG)
             ck_assert_msg(o->fallback == 0 || o->fallback == 1, "%s: %s", row->name, o->key);
+        else if (o->kind == SPEC_WORD)
+            ck_assert_msg(o->words && o->words[0] && o->words[(int)o->fallback], "%s: %s", row->name, o->key);
+        else if (o->absent || o->kind == SPEC_LIST)
+            ck_assert_msg(o->low < o->high && o->fallback == 0, "%s: %s", row->name, o->key);
         else if (o->kind != SPEC_VALUE)
             ck_assert_msg(o->fallback >= o->low && o->fallback <= o->high && o->low < o->high,
                           "%s: %s is %g where nothing is said", row->name, o->key, o->fallback);
@@ -167,7 +181,8 @@ static void expect_options(const struct spec_row *row)
 
 START_TEST(rows_are_complete)
 {
-    static spec_table *const tables[] = { optimizer_table, loss_table, metric_table, initialiser_table, format_table };
+    static spec_table *const tables[] = { optimizer_table, loss_table,        metric_table,   initialiser_table,
+                                          format_table,    regularizer_table, schedule_table, plateau_table };
     size_t k = 0;
 
     for (; tables[_i](k); k++) {
@@ -175,8 +190,13 @@ START_TEST(rows_are_complete)
 
         ck_assert(row->name && *row->name && row->help && *row->help);
         ck_assert_msg(strcspn(row->name, ":,=[{ ") == strlen(row->name), "'%s' cannot be asked for", row->name);
-        for (size_t i = 0; i < k; i++)
-            ck_assert_str_ne(tables[_i](i)->name, row->name);
+        for (size_t i = 0; i < k; i++) { /* no name is another's, too */
+            const struct spec_row *other = tables[_i](i);
+
+            ck_assert_msg(!spec_is(other, row->name) && !spec_is(row, other->name), "%s", row->name);
+            for (const struct spec_option *o = other->options; o && o->key; o++)
+                ck_assert_msg(o->kind != SPEC_ALIAS || !spec_is(row, o->key), "%s: %s", row->name, o->key);
+        }
         expect_options(row);
     }
     ck_assert_uint_gt(k, 0);
@@ -192,7 +212,8 @@ START_TEST(optimisers_say_what_a_trainer_needs)
         ck_assert_msg(rate && rate->kind == SPEC_NUMBER && rate->high == MOST_RATE && rate->fallback > 0, "%s",
                       d->row.name);
         ck_assert(d->title && d->apply && d->settings_size && !d->prepare == !d->prepared_size);
-        for (int s = 0; s < MAX_SLOTS; s++)
+        ck_assert(!d->prepare || !d->apply_double || d->prepare_double);
+        for (int s = 0; s < OWN_SLOTS; s++)
             ck_assert_msg(!d->slots[s].needed_by || spec_option_of(&d->row, d->slots[s].needed_by), "%s: slot '%s'",
                           d->row.name, d->slots[s].name);
     }
@@ -230,6 +251,74 @@ START_TEST(formats_say_where)
 }
 END_TEST
 
+START_TEST(schedules_and_regularisers_say_what_a_trainer_needs)
+{
+    for (size_t k = 0; schedule_registry[k]; k++)
+        ck_assert(schedule_registry[k]->rate && schedule_registry[k]->settings_size);
+    for (size_t k = 0; regularizer_registry[k]; k++)
+        ck_assert(regularizer_registry[k]->emit && regularizer_registry[k]->settings_size);
+}
+END_TEST
+
+/* -- options of all kinds -- */
+
+struct kinds {
+    double needed, unsaid, whole, word;
+    struct spec_list list;
+};
+
+static const char *const colours[] = { "red", "green", NULL };
+static const struct spec_row kinds = {
+    "kinds", "of options",
+    (const struct spec_option[]){
+        { SPEC_FIELD(struct kinds, needed), "first", .high = 9, .absent = SPEC_NEEDED, .bare = true },
+        { SPEC_FIELD(struct kinds, unsaid), "second", .high = 9, .absent = SPEC_UNSAID },
+        { SPEC_FIELD(struct kinds, whole), "third", SPEC_WHOLE, .high = 9, .fallback = 4 },
+        { SPEC_FIELD(struct kinds, word), "fourth", SPEC_WORD, .fallback = 1, .words = colours },
+        { SPEC_FIELD(struct kinds, list), "fifth", SPEC_LIST, .low = -9, .high = 9 },
+        { 0 } }
+};
+
+static const struct spec_row *kinds_table(size_t k)
+{
+    return k ? NULL : &kinds;
+}
+
+START_TEST(options_are_of_kinds)
+{
+    static const char *const wrong[][2] = {
+        { "kinds:list=1", "'kinds' needs 'needed': first" },
+        { "kinds:needed=1", "'kinds' needs 'list': fifth" },
+        { "kinds:needed=1,list=", "'list' needs numbers, as in 'list=1/0.5/0.25'" },
+        { "kinds:needed=1,list=1/10", "'list' is 10, must be at least -9 and at most 9" },
+        { "kinds:needed=1,list=1,whole=.5", "'whole' is 0.5, must be a whole number" },
+        { "kinds:needed=1,list=1,word=blue", "'word' is 'blue', must be red or green" },
+        { "kinds:needed=1,list=1,word", "'word' is '', must be red or green" },
+        { "kinds:list=1,2", "'kinds' has no option '2'" }, /* only the first may be bare */
+    };
+    const struct spec_subject about = { "thing", NULL, KILN_BAD_ARGUMENT };
+    struct text help = { .budget = &budget, .report = &report };
+    struct kinds got;
+
+    expect_ok(spec_read(&got, &kinds, "kinds:3,list=1/-2/.5,word=red", &about, &report));
+    ck_assert(got.needed == 3 && isnan(got.unsaid) && got.whole == 4 && got.word == 0 && got.list.count == 3 &&
+              got.list.at[1] == -2 && got.list.at[2] == .5);
+    expect_ok(spec_read(&got, &kinds, "kinds:list=7,needed=0,whole=5,unsaid=2", &about, &report));
+    ck_assert(got.needed == 0 && got.unsaid == 2 && got.whole == 5 && got.word == 1 && got.list.count == 1 &&
+              got.list.at[0] == 7);
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+        ck_assert(!spec_read(&got, &kinds, wrong[k][0], &about, &report));
+        expect_error(KILN_BAD_ARGUMENT, wrong[k][1]);
+    }
+    spec_help(&help, kinds_table, NULL);
+    ck_assert_str_eq(help.data,
+                     "  kinds - of options\n    needed (needed, 0 to 9): first\n    unsaid (0 to 9): second\n"
+                     "    whole=4 (0 to 9): third\n    word=green (red or green): fourth\n"
+                     "    list (needed, numbers between '/', -9 to 9): fifth\n");
+    text_release(&help);
+}
+END_TEST
+
 /* -- help and messages -- */
 
 START_TEST(help_is_made_from_the_rows)
@@ -238,7 +327,7 @@ START_TEST(help_is_made_from_the_rows)
 
     spec_names(&names, optimizer_table);
     ck_assert_str_eq(names.data, "adam, by_norm, decayed, rmsprop or sgd");
-    spec_help(&help, optimizer_table);
+    spec_help(&help, optimizer_table, common_options);
     ck_assert_ptr_nonnull(strstr(help.data,
                                  "\n  decayed - decay apart from the rate\n    learning_rate=0.5 (0 to 1e+30): "
                                  "how far a step goes\n    decay=0 (0 to below 1): of the weights\n    "
@@ -562,10 +651,12 @@ Suite *suite(void)
     (void)put_file;
     (void)enter_scratch;
     (void)leave_scratch;
-    add_tests(s, rows_are_complete, 5);
+    add_tests(s, rows_are_complete, 8);
     add_test(s, optimisers_say_what_a_trainer_needs);
     add_test(s, one_loss_is_guessed);
     add_test(s, formats_say_where);
+    add_test(s, schedules_and_regularisers_say_what_a_trainer_needs);
+    add_test(s, options_are_of_kinds);
     add_test(s, help_is_made_from_the_rows);
     add_test(s, errors_name_the_rows);
     add_tests(s, a_loss_of_nodes_is_the_loss_by_rows, COUNT(twins));

@@ -127,6 +127,9 @@ static const struct recipe {
     { "adam:learning_rate=0.02", 17 },
     { "sgd:learning_rate=0.1,momentum=0.8", 15 },
     { "rmsprop:learning_rate=0.01,momentum=0.5,centered=1", 14 },
+    { "adamw:learning_rate=0.03,amsgrad=1,clipnorm=1,use_ema=1,ema_momentum=0.5,ema_overwrite_frequency=10", 17 },
+    { "nadam:learning_rate=0.04,weight_decay=0.01,gradient_accumulation_steps=2", 17 },
+    { "lamb:learning_rate=0.05,global_clipnorm=1,use_ema=1,ema_momentum=0.5", 17 },
 };
 
 /* The losses before and after. */

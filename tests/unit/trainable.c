@@ -146,17 +146,20 @@ static const struct {
       "k trainable weight of Conv\nw trainable summand of Add, through Resize\n"
       "sizes constant no place where something is learned\n" },
     /* a class token that is repeated for each sample; what is joined beside it is padding, or coordinates */
-    { "g (float[N,2,2] x) => (float[N,3,2] y, float[N,3,2] z, float[N,3,2,2] v)\n"
-      "<float[2,2] w = {1,2,3,4}, float[1,1,2] t = {0.5,-0.5}, float[1,1,2] pad = {0,0}, int64[1] i0 = {0}, int64[1] "
+    { "g (float[N,2,2] x) => (float[N,3,2] y, float[N,4,2] z, float[N,3,2,2] v)\n"
+      "<float[2,2] w = {1,2,3,4}, float[1,1,2] t = {0.5,-0.5}, float[1,1,2] pad = {0,0}, float[1,1,2] cls_token = "
+      "{0,0},"
+      " int64[1] i0 = {0}, int64[1] "
       "i1 "
       "= {1},\n"
       " int64[2] tail = {1,2}, float[1,1,2,2] grid = {0,1,2,3}, int64[4] s = {-1,2,2,2}>\n"
       "{ h = MatMul (x, w) m = Shape (x) n = Slice (m, i0, i1) q = Concat <axis = 0> (n, tail) e = Expand (t, q)\n"
-      "  y = Concat <axis = 1> (e, h) p = Expand (pad, q) z = Concat <axis = 1> (p, h)\n"
+      "  y = Concat <axis = 1> (e, h) p = Expand (pad, q) c = Expand (cls_token, q) z = Concat <axis = 1> (p, c, h)\n"
       "  hh = Concat <axis = 1> (h, h) r = Reshape (hh, s) v = Concat <axis = 1> (r, grid) }",
       "w trainable weight of MatMul\ngrid constant is joined to activations, and no token of a sequence\n"
       "t trainable token of Concat, through Expand\n"
-      "pad constant is joined to activations, and no token of a sequence\n" },
+      "pad constant is joined to activations, and no token of a sequence\n"
+      "cls_token trainable token of Concat, through Expand\n" },
 };
 
 START_TEST(each_constant_has_a_reason)
@@ -254,7 +257,9 @@ START_TEST(patterns_go_by_names_of_nodes_too)
           "const_fold_opt__1 frozen not among those that are to train\nw frozen frozen by 'w'\nb trainable summand of "
           "Add\n" },
     };
-    const struct parameter_patterns p = { cases[_i].trains, cases[_i].freezes, cases[_i].train, cases[_i].freeze };
+    const struct parameter_patterns p = {
+        .trains = cases[_i].trains, .freezes = cases[_i].freezes, .train = cases[_i].train, .freeze = cases[_i].freeze
+    };
     char got[1000];
 
     describe(named, &p, got, sizeof got);

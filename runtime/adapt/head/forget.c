@@ -13,9 +13,10 @@ static bool is_past(const char *key, const struct head *h, const struct map *sta
 {
     const char *loss = behind(key, DECIDED_LOSS), *role = behind(key, DECIDED_ROLE),
                *layer = behind(key, DECIDED_LAYER);
-    const char *name = role ? role : layer;
+    const char *name = role ? role : layer, *classes = behind(key, DECIDED_CLASSES);
 
-    return (loss && strcmp(loss, h->output->name) == 0) || (name && !map_get(stays, name));
+    return (loss && strcmp(loss, h->output->name) == 0) || (classes && strcmp(classes, h->output->name) == 0) ||
+           (name && !map_get(stays, name));
 }
 
 static bool mark(struct map *stays, const char *name, bool is, struct report *r)

@@ -86,14 +86,16 @@ static const char *what_is_exact(const struct site *s)
 }
 
 /* What the file does not tell. Of a layer that is computed in it, only the momentum. */
-static void put_unknown(char out[200], const struct site *s)
+static void put_unknown(const struct search *search, char out[200], const struct site *s)
 {
+    const double asked = search->adapt->options->momentum;
     const bool told = s->certainty == CERTAIN && !s->measured;
 
-    snprintf(out, 200, "momentum%s%s%s%s", s->guessed_epsilon ? ", epsilon" : "",
-             s->measured ? ", its own running statistics" : "",
+    snprintf(out, 200, "momentum (%g is taken)%s%s%s%s%s", asked > 0 ? asked : s->trace->momentum,
+             s->guessed_epsilon ? ", epsilon" : "", s->measured ? ", its own running statistics" : "",
              told || s->no_center || s->no_scale ? "" : ", whether it had gamma and beta",
-             s->layer && !s->keeps_bias && !told ? ", whether the layer had a bias" : "");
+             s->layer && !s->keeps_bias && !told ? ", whether the layer had a bias" : "",
+             s->scale && !s->fresh ? ", how large its weight was" : "");
 }
 
 static bool tell_site(struct search *s, const struct site *t, bool kept)
@@ -105,7 +107,7 @@ static bool tell_site(struct search *s, const struct site *t, bool kept)
              t->layer ? t->layer->op_name : "", t->trace->exporter);
     if (kept)
         snprintf(found, sizeof found, "%s", t->taken_for ? t->taken_for : "no BatchNormalization, as asked");
-    put_unknown(unknown, t);
+    put_unknown(s, unknown, t);
     snprintf(done, sizeof done, "%s, epsilon %g%s%s", what_is_exact(t), t->epsilon,
              t->no_scale && !t->layer ? ", no gamma" : "", t->no_center ? ", no beta" : "");
     return adapt_tell(a, &(struct finding){ .name = t->name,

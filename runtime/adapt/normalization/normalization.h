@@ -30,6 +30,7 @@ struct site {
     const struct value *shared_by;          /* a constant that tells one layer from another; NULL: there is none */
     double *factor, *summand;               /* [channels]; NULL: 1, 0 */
     double *gamma, *beta, *mean, *variance; /* [channels]; NULL: the file does not tell */
+    double *scale;                          /* [channels]: of the layer's weight; NULL: 1 */
     bool no_scale, no_center;               /* it has no gamma, no beta */
     bool guessed_epsilon;                   /* it is that of the framework, or of another layer */
     double epsilon;                         /* 0: the file does not tell */
@@ -57,6 +58,7 @@ struct trace {
     const char *name;         /* "Mul and Add" */
     const char *exporter;     /* "Keras 3 on TensorFlow" */
     double epsilon, momentum; /* that its framework's layers have where nothing is said */
+    double gain; /* its framework's weights begin with this variance, times what a unit adds up; 0: not to be asked */
     /* Does it begin at `n`? All that is found goes into the site, which is zeroed but for the trace and bias = -1. */
     bool (*find)(const struct search *s, const struct node *n, struct site *out);
 };
@@ -80,6 +82,15 @@ bool sites_tell_missed(struct search *s, const struct sites *sites, size_t *miss
 /* Completes gamma, beta, mean and variance of all that are not kept, by measuring where the file does not tell. Sites
  * that share one layer get one set: *first[k] is the first site of its layer. */
 bool sites_complete(struct search *s, struct sites *sites, size_t *first);
+
+/* -- scale.c -- */
+
+/* Finds what the weights of layers are multiplied by that BatchNormalization was folded into. */
+bool sites_find_scales(struct search *s, const struct sites *sites, const size_t *first);
+/* Does its weight look as if it had been drawn and then not trained? */
+bool site_is_drawn(const struct search *s, const struct site *t);
+/* Multiplies the weight of such a layer, and a bias that it keeps. */
+bool site_scale_layer(const struct search *s, struct edit *e, const struct site *t);
 
 /* -- rebuild.c -- */
 

@@ -27,12 +27,13 @@ static bool add_parameter(struct rebuild *b, const struct site *s, const char *e
     return *name && t.data && edit_add_initializer(&b->edit, *name, &t);
 }
 
-/* A layer without scale or centre has no such parameter: it stays what it is. */
+/* A layer without scale or centre has no such parameter: it stays what it is. Where the scale was folded into a weight
+ * gamma makes up for what is measured. */
 static bool set_roles(struct rebuild *b, const struct site *s, char *const names[FOUR])
 {
     struct adapt *a = b->search->adapt;
 
-    return (!s->no_scale || s->layer || adapt_set_role(a, names[GAMMA], ROLE_CONSTANT)) &&
+    return (!s->no_scale || (s->layer && !(s->fresh && s->scale)) || adapt_set_role(a, names[GAMMA], ROLE_CONSTANT)) &&
            (!s->no_center || adapt_set_role(a, names[BETA], ROLE_CONSTANT));
 }
 
@@ -133,7 +134,7 @@ static bool unfold(struct rebuild *b, const struct site *s, char *const names[FO
     bool ok;
 
     ok = plain && add_normalization(b, s, plain, s->layer->out[0]->name, names) &&
-         edit_set_outputs(e, layer, 1, (const char *const[]){ plain });
+         edit_set_outputs(e, layer, 1, (const char *const[]){ plain }) && site_scale_layer(b->search, e, s);
     if (ok && s->weight)
         ok = edit_set_input(e, layer, 1, s->weight->name);
     if (ok && s->own)

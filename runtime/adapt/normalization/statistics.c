@@ -44,7 +44,7 @@ static bool is_fresh(const struct site *s, double epsilon)
     const double deviation = sqrt(1 + epsilon);
 
     if (s->layer)
-        return s->bias < 0;
+        return s->bias < 0 || (s->summand && is_uniform(s->summand, s->channels) && s->summand[0] == 0);
     if (is_uniform(s->factor, s->channels) && !s->summand && epsilon_of(s->factor[0]))
         return true;
     for (int64_t c = 0; c < s->channels; c++)
@@ -53,22 +53,24 @@ static bool is_fresh(const struct site *s, double epsilon)
     return s->channels >= FEW;
 }
 
-/* Of a folded layer the weights tell nothing. It is taken for fresh with small biases where all else is fresh, too. */
-static void find_fresh_layers(const struct sites *sites)
+/* Of a folded layer the factor does not tell. It is taken for fresh with small biases where all else is fresh, too, or
+ * where all weights still are as they were drawn. */
+static void find_fresh_layers(const struct search *search, const struct sites *sites)
 {
-    bool fresh = false, all = true;
+    bool fresh = false, all = true, drawn = true;
 
     for (size_t k = 0; k < sites->count; k++) {
         const struct site *s = &sites->at[k];
 
         if (sites->kept[k])
             continue;
-        fresh |= s->fresh && !s->layer;
+        fresh |= s->fresh && (!s->layer || s->summand);
         all = all && (s->fresh || s->layer);
+        drawn = drawn && (s->fresh || site_is_drawn(search, s));
         for (int64_t c = 0; s->layer && c < s->channels; c++)
             all = all && fabs(at(s->summand, c, 0)) * 100 <= NEAR;
     }
-    for (size_t k = 0; fresh && all && k < sites->count; k++)
+    for (size_t k = 0; (fresh || drawn) && all && k < sites->count; k++)
         sites->at[k].fresh |= !sites->kept[k];
 }
 
@@ -97,7 +99,7 @@ static void find_fresh(struct search *s, const struct sites *sites)
         if (!sites->kept[k] && !(t->mean && t->variance))
             t->fresh = is_fresh(t, t->epsilon > 0 ? t->epsilon : asked > 0 ? asked : t->trace->epsilon);
     }
-    find_fresh_layers(sites);
+    find_fresh_layers(s, sites);
 }
 
 /* A layer that is used several times is one: what is chosen for one place is chosen for all. */
@@ -310,8 +312,11 @@ enum { GAMMA, BETA, MEAN, VARIANCE, FOUR };
 /* As they are in the file afterwards, in floats: gamma and beta make up for what mean and variance lose. */
 static void complete_channel(const struct site *t, const struct moments *m, int64_t c, double *const four[FOUR])
 {
-    const double epsilon = (double)(float)t->epsilon, factor = at(t->factor, c, 1), summand = at(t->summand, c, 0);
-    double mean = (double)(float)mean_of(t, m, c), variance = (double)(float)variance_of(t, m, c), deviation, gamma;
+    const double scale = at(t->scale, c, 1), squared = t->fresh ? 1 : scale * scale;
+    const double epsilon = (double)(float)t->epsilon, factor = at(t->factor, c, 1) / scale;
+    const double summand = at(t->summand, c, 0);
+    double mean = (double)(float)(mean_of(t, m, c) * scale), deviation, gamma;
+    double variance = (double)(float)(variance_of(t, m, c) * squared);
 
     if (!isfinite(mean) || !isfinite(variance)) { /* more than a float can hold */
         mean = 0;
@@ -367,7 +372,7 @@ bool sites_complete(struct search *s, struct sites *sites, size_t *first)
         return false;
     choose_fresh(s, sites, first);
     choose_epsilon(s, sites);
-    if (!measure(s, sites, first, moments))
+    if (!sites_find_scales(s, sites, first) || !measure(s, sites, first, moments))
         return false;
     for (size_t k = 0; k < sites->count; k++)
         if (!sites->kept[k] && !complete(s, &sites->at[k], &moments[first[k]]))

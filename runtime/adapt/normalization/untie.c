@@ -1,8 +1,10 @@
-/* Constants that exporters have merged because they were equal: the zeros or ones that several layers begin with become
- * one initializer, which would train as one.
+/* Constants that exporters have merged because they were equal: the zeros or ones that several layers begin with, or the
+ * weights of a layer and its copies (torch.nn.TransformerEncoder makes such), become one initializer, which would train
+ * as one.
  *
- * tf2onnx has all of them read one; PyTorch's TorchScript exporter puts an Identity before all but the first. What has
- * other numbers was shared, as was what layers of one weight read. */
+ * tf2onnx has all of them read one; PyTorch's TorchScript exporter puts an Identity before all but the first, and calls
+ * what that makes as the parameter was called; its newer one tells in the metadata of which parameters it made a node.
+ * Where names tell nothing, what has other numbers was shared, as was what layers of one weight read. */
 #include "adapt/facts.h"
 #include "adapt/step.h"
 #include "base/map.h"
@@ -106,13 +108,107 @@ static bool give_copy(struct untie *u, const struct value *v, const struct node 
     return true;
 }
 
-/* Modules of PyTorch that the node is of, without its own name, as the newer exporter tells: "['', 'bn1'"; NULL. */
-static const char *module_of(const struct untie *u, const struct node *n)
-{
-    const char *scopes = u->identities ? facts_metadata(&u->facts, n, "name_scopes") : NULL,
-               *cut = scopes ? strrchr(scopes, ',') : NULL;
+/* -- names -- */
 
-    return cut ? arena_string(u->adapt->arena, scopes, (size_t)(cut - scopes), u->adapt->report) : NULL;
+/* A module of PyTorch, as TorchScript calls its nodes, "/enc/layers.1/linear1/", and what it reads now. */
+struct module {
+    const char *name;
+    size_t length;
+    const char *given;
+    struct module *next;
+};
+
+/* Of those who read one constant. */
+struct readers {
+    struct untie *of;
+    const struct value *v;
+    bool uniform;
+    struct map parameters; /* by the name of each that a node was made of: what it reads now */
+    struct module *modules;
+};
+
+/* By the parameters that the newer exporter made the node of, "... (args = (%x, %p_bn1_weight, %p_bn1_bias))": what one of
+ * them was given; `give` is given to those that have nothing. For zeros and ones the modules will do where it does not
+ * tell, "['', 'bn1'". *count: of names. */
+static bool look_at_parameters(struct readers *s, const struct node *n, const char *give, const char **given,
+                               int *count)
+{
+    struct adapt *a = s->of->adapt;
+    const char *made_of = facts_metadata(&s->of->facts, n, "fx_node"), *at = made_of ? strstr(made_of, "%p_") : NULL;
+    const char *scopes = at || !s->uniform ? NULL : facts_metadata(&s->of->facts, n, "name_scopes");
+    const char *end = scopes ? strrchr(scopes, ',') : NULL;
+
+    if (end)
+        at = scopes;
+    for (*count = 0; at; at = scopes ? NULL : strstr(end, "%p_")) {
+        end = scopes ? end : at + strcspn(at, ",) ");
+        const char *key = arena_string(a->arena, at, (size_t)(end - at), a->report);
+        void **slot = key ? map_put(&s->parameters, key, a->report) : NULL;
+
+        if (!slot)
+            return false;
+        if (!*slot)
+            *slot = (void *)(uintptr_t)give;
+        *given = *given ? *given : *slot;
+        ++*count;
+    }
+    return true;
+}
+
+/* Is the second the name of a module that is called again? A number tells of that: "/enc/layers.1_1/". */
+static bool is_called_again(const struct module *m, const char *name, size_t length)
+{
+    size_t k = 0, i = 0;
+
+    while (k < m->length && i < length) {
+        if (m->name[k] == '/' && name[i] == '_')
+            for (i++; i < length && name[i] >= '0' && name[i] <= '9';)
+                i++;
+        if (i == length || m->name[k++] != name[i++])
+            return false;
+    }
+    return k == m->length && i == length;
+}
+
+/* The same of what TorchScript has written. A parameter keeps its name, behind an Identity, too; of what it has computed
+ * ("onnx::MatMul_7") the module of the node that reads it tells. */
+static bool look_at_modules(struct readers *s, const struct node *n, const char *give, const char **given, int *count)
+{
+    static const char computed[] = "onnx::";
+    const struct value *behind = node_is(n, &op_identity) ? n->out[0] : NULL;
+    const struct use *use = behind ? s->of->of[behind->id] : NULL;
+    const char *name = use ? use->node->name : n->name, *cut = *name == '/' ? strrchr(name, '/') : NULL;
+    const size_t length = cut ? (size_t)(cut + 1 - name) : 0;
+    const bool parameter = strncmp(s->v->name, computed, strlen(computed)) != 0;
+    struct module *m = s->modules;
+
+    *count = behind && parameter && strncmp(behind->name, computed, strlen(computed)) != 0;
+    if (parameter || length < 2)
+        return true;
+    *count = 1;
+    while (m && !is_called_again(m, name, length))
+        m = m->next;
+    if (m)
+        *given = m->given;
+    else if (give) {
+        m = arena_alloc(s->of->adapt->arena, sizeof *m, s->of->adapt->report);
+        if (!m)
+            return false;
+        *m = (struct module){ name, length, give, s->modules };
+        s->modules = m;
+    }
+    return true;
+}
+
+/* What the layer of this node reads already, by its names; NULL where it has read nothing yet. */
+static bool look_at_names(struct readers *s, const struct node *n, const char *give, const char **given, int *count)
+{
+    *count = 0;
+    if (!s->of->identities)
+        return true;
+    if (!look_at_parameters(s, n, give, given, count))
+        return false;
+    return *count || look_at_modules(s, n, give, given, count);
 }
 
 /* The first that reads it directly keeps it. */
@@ -121,58 +217,71 @@ static bool is_merged_use(const struct untie *u, const struct node *n, bool firs
     return u->identities ? node_is(n, &op_identity) : !first;
 }
 
-static bool tell(struct untie *u, const struct value *v, size_t layers)
+static bool tell(const struct readers *s, size_t layers)
 {
-    element_get *const get = element_getter(v->initializer->dtype);
+    struct adapt *a = s->of->adapt;
+    const struct tensor *t = s->v->initializer;
+    const char *evidence = s->uniform
+                               ? arena_printf(a->arena, a->report, "all its elements are %g, and %zu layers read it",
+                                              element_getter(t->dtype)(t->data, 0), layers)
+                               : arena_printf(a->arena, a->report, "%zu layers read it, by names of their own", layers);
 
-    return adapt_tell(u->adapt,
-                      &(struct finding){ .name = v->name,
-                                         .found = "equal constants of several layers that the exporter has merged",
-                                         .evidence = arena_printf(u->adapt->arena, u->adapt->report,
-                                                                  "all its elements are %g, and %zu layers read it",
-                                                                  get(v->initializer->data, 0), layers),
-                                         .certainty = LIKELY,
-                                         .done = "each layer has one of its own",
-                                         .unknown = "whether they shared one (shared: they do)" });
+    return evidence &&
+           adapt_tell(a, &(struct finding){ .name = s->v->name,
+                                            .found = "equal constants of several layers that the exporter has merged",
+                                            .evidence = evidence,
+                                            .certainty = LIKELY,
+                                            .done = "each layer has one of its own",
+                                            .unknown = "whether they shared one (shared: they do)" });
 }
 
 static const char *const choices[] = { "shared", "untied", NULL };
 
-/* All readers but the first, and those of the same layer, get copies. */
+/* What the node reads from now on: what its layer does already, the constant itself, or a copy. *kept: some layer reads it
+ * on. */
+static bool serve(struct readers *s, const struct node *n, bool *kept, size_t *copies)
+{
+    struct untie *u = s->of;
+    const struct node *earlier = s->uniform ? earlier_use(u, s->v, n) : NULL;
+    const char **given = &u->given[n->id];
+    int names;
+
+    *given = NULL;
+    if (!look_at_names(s, n, NULL, given, &names))
+        return false;
+    if (!names && (earlier || !s->uniform))
+        *given = earlier ? u->given[earlier->id] : s->v->name;
+    if (!*given) {
+        const bool copy = names && !node_is(n, &op_identity) ? *kept : is_merged_use(u, n, !*kept);
+
+        *given = copy ? copy_for(u, s->v, n) : s->v->name;
+        *copies += copy;
+    }
+    *kept |= *given == s->v->name;
+    return *given && look_at_names(s, n, *given, given, &names) &&
+           (*given == s->v->name || give_copy(u, s->v, n, *given));
+}
+
+/* All readers but the first, and those of the same layer, get copies. PyTorch's Identity comes before what it is one of. */
 static bool untie(struct untie *u, const struct value *v)
 {
-    const char *chosen = adapt_choice(u->adapt, choices, v->name, NULL), **given = u->given;
+    const char *chosen = adapt_choice(u->adapt, choices, v->name, NULL);
+    struct readers s = { .of = u, .v = v, .uniform = tensor_is_uniform(v->initializer) };
     size_t copies = 0;
-    bool kept = false, ok = true; /* kept: some layer reads it on */
-    struct map modules;
+    bool kept = false, ok = true;
 
     if (chosen && strcmp(chosen, "shared") == 0)
         return true;
-    map_init(&modules, u->adapt->arena->budget);
-    for (const struct use *at = u->of[v->id]; ok && at; at = at->next) {
-        const struct node *n = at->node, *earlier = earlier_use(u, v, n);
-        const char *module = module_of(u, n);
-        void **slot = module ? map_put(&modules, module, u->adapt->report) : NULL;
-
-        if (earlier)
-            given[n->id] = given[earlier->id];
-        else if (slot && *slot)
-            given[n->id] = *slot;
-        else if ((module ? kept : is_merged_use(u, n, !kept)) && ++copies)
-            given[n->id] = copy_for(u, v, n);
-        else {
-            given[n->id] = v->name;
-            kept = true;
-        }
-        if (slot)
-            *slot = (void *)(uintptr_t)given[n->id];
-        ok = given[n->id] && (!module || slot) && (given[n->id] == v->name || give_copy(u, v, n, given[n->id]));
-    }
-    map_release(&modules);
+    map_init(&s.parameters, u->adapt->arena->budget);
+    for (int identities = 0; identities < 2; identities++)
+        for (const struct use *at = u->of[v->id]; ok && at; at = at->next)
+            if ((u->identities && node_is(at->node, &op_identity)) == identities)
+                ok = serve(&s, at->node, &kept, &copies);
+    map_release(&s.parameters);
     if (!ok)
         return false;
     u->untied += copies > 0;
-    return !copies || tell(u, v, copies + kept);
+    return !copies || tell(&s, copies + kept);
 }
 
 static bool untie_all(struct untie *u)
@@ -186,7 +295,7 @@ static bool untie_all(struct untie *u)
         const struct parameter *at = &p.at[k];
 
         if (at->role == ROLE_TRAINABLE && at->readers > 1 && at->value->initializer &&
-            tensor_is_uniform(at->value->initializer) && !untie(u, at->value))
+            (u->identities || tensor_is_uniform(at->value->initializer)) && !untie(u, at->value))
             return false;
     }
     return true;

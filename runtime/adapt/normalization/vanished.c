@@ -45,7 +45,8 @@ static bool is_learned(const struct vanished *v, const struct value *bias)
 enum {
     READ_BIAS = 1,    /* a constant is added, */
     READ_LEARNED = 2, /* which is more than zeros and ones */
-    READ_LAYER = 4    /* a layer that makes up for it, BatchNormalization */
+    READ_LAYER = 4,   /* a layer that makes up for it, */
+    READ_NORMAL = 8   /* BatchNormalization */
 };
 
 static bool passes_on(const struct node *n)
@@ -59,7 +60,9 @@ static int reading_of(const struct vanished *v, const struct node *n, int input)
     const struct value *other = node_is(n, &op_add) ? n->in[1 - input] : NULL;
     int bias;
 
-    if (node_is(n, &op_batch_normalization) || (input == 0 && is_layer(v, n, &bias)))
+    if (node_is(n, &op_batch_normalization))
+        return READ_NORMAL;
+    if (input == 0 && is_layer(v, n, &bias))
         return READ_LAYER;
     if (other && !v->facts.active[other->id])
         return READ_BIAS | (is_learned(v, other) ? READ_LEARNED : 0);
@@ -171,7 +174,7 @@ static bool give_all(struct vanished *v, const struct graph *g, bool by_rule)
         const char *chosen, *rule = by_rule ? rule_of(v, n) : NULL;
 
         if ((by_rule && !rule) || !is_layer(v, n, &bias) || (bias >= 0 && n->inputs > bias && n->in[bias]) ||
-            v->read[n->out[0]->id])
+            v->read[n->out[0]->id] & (by_rule ? READ_NORMAL : ~0))
             continue;
         chosen = adapt_choice(v->adapt, choices, n->name, n->in[1]->name);
         if ((!chosen || strcmp(chosen, "bias") == 0) && !give_bias(v, n, bias, rule))

@@ -3,8 +3,13 @@
 
 static bool load(struct dataset *d, const struct format_request *q, struct report *r)
 {
-    return cifar_load(&d->x->values, &d->y->values, q->where, 10, q->part == PART_TEST, d->budget, r);
+    d->y->classes = 10;
+    return cifar_load(&d->x->values, &d->y->values, q->where, 10, q->part == PART_TEST, d->budget, r) &&
+           cifar_names(&d->y->class_names, q->where, 10, &d->columns, r);
 }
+
+static const char *const class_names[] = { "airplane", "automobile", "bird",  "cat",  "deer",
+                                           "dog",      "frog",       "horse", "ship", "truck" };
 
 const struct format_def format_cifar10 = {
     .row = { "cifar10", "CIFAR-10, the binary version", NULL },
@@ -12,4 +17,5 @@ const struct format_def format_cifar10 = {
     .classes = 10,
     .parts = true,
     .load = load,
+    .class_names = class_names,
 };

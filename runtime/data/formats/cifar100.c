@@ -3,7 +3,9 @@
 
 static bool load(struct dataset *d, const struct format_request *q, struct report *r)
 {
-    return cifar_load(&d->x->values, &d->y->values, q->where, 100, q->part == PART_TEST, d->budget, r);
+    d->y->classes = 100;
+    return cifar_load(&d->x->values, &d->y->values, q->where, 100, q->part == PART_TEST, d->budget, r) &&
+           cifar_names(&d->y->class_names, q->where, 100, &d->columns, r);
 }
 
 const struct format_def format_cifar100 = {

@@ -3,6 +3,17 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* Those of Debian are what the name says; another folder may hold MNIST itself. */
+static bool name_classes(struct dataset *d)
+{
+    static const char *const names[] = { "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                                         "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot" };
+
+    d->y->class_names = names;
+    d->y->classes = sizeof names / sizeof *names;
+    return true;
+}
+
 static bool load(struct dataset *d, const struct format_request *q, struct report *r)
 {
     const char *directory = q->where ? q->where : "/usr/share/datasets/fashion-mnist";
@@ -16,11 +27,14 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
             snprintf(labels, sizeof labels, "%s/%s-labels-idx1-ubyte%s", directory, part, end) >= PATH_MAX)
             return fail(r, KILN_BAD_ARGUMENT, NULL, "the name of the directory is longer than %d", PATH_MAX);
         if (access(images, F_OK) == 0)
-            return images_load(d, images, labels, q, r);
+            return images_load(d, images, labels, q, r) && (q->where || name_classes(d));
     }
     return fail(r, KILN_IO, images, "is not there, nor with .gz%s",
                 q->where ? "" : "; on Debian it comes with the package dataset-fashion-mnist");
 }
+
+static const char *const class_names[] = { "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                                           "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot" };
 
 const struct format_def format_fashion_mnist = {
     .row = { "fashion-mnist", "its four IDX files; without DIR, those of Debian", NULL },
@@ -29,4 +43,5 @@ const struct format_def format_fashion_mnist = {
     .classes = 10,
     .parts = true,
     .load = load,
+    .class_names = class_names,
 };

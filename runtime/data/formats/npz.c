@@ -2,6 +2,9 @@
 #include "data/format.h"
 #include <string.h>
 
+/* The array that says how much samples count, as Keras calls it. */
+#define WEIGHTS "sample_weight"
+
 /* An archive, and what is asked of it. */
 struct reading {
     struct dataset *data;
@@ -118,18 +121,6 @@ static bool read_column(const struct reading *a, struct column *c, const char *n
     return array && (c->name || !name) && npz_read(&c->values, a->npz, array, check, a->report);
 }
 
-/* Where nothing is to be predicted, and nothing need be: a zero for each sample. */
-static bool make_target(struct reading *a)
-{
-    struct dataset *d = a->data;
-    struct tensor *y = &d->y->values;
-
-    d->unlabelled = true;
-    *y = (struct tensor){ .dtype = I64, .rank = 1, .dims = { d->x->values.dims[0] } };
-    y->data = budget_zalloc(d->budget, (size_t)tensor_count(y), sizeof(int64_t), a->report);
-    return y->data;
-}
-
 static bool read_all(struct reading *a)
 {
     struct dataset *d = a->data;
@@ -141,11 +132,11 @@ static bool read_all(struct reading *a)
         if (!read_column(a, &d->x[k], c.x[k], "x", a->request->samples[k]))
             return false;
     if (!c.targets && a->request->options->unlabelled && !has(a, array_name(a, "y")))
-        return make_target(a);
+        return format_unlabelled(d, a->report);
     for (size_t k = 0; k < d->targets; k++)
         if (!read_column(a, &d->y[k], c.y[k], "y", a->request->rows))
             return false;
-    return true;
+    return !has(a, array_name(a, WEIGHTS)) || read_column(a, &d->weights, NULL, WEIGHTS, a->request->rows);
 }
 
 /* Do the inputs of the model, or x, have arrays for parts? */
@@ -173,10 +164,13 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
 }
 
 const struct format_def format_npz = {
-    .row = { "npz", "NumPy arrays named as the model's inputs and outputs, or x and y; with _train and _test for parts",
+    .row = { "npz",
+             "arrays of NumPy, x and y, or named as the model's inputs and outputs; for parts x_train, y_train, "
+             "x_test, y_test; sample_weight: how much each sample counts",
              NULL },
     .where = "FILE",
     .parts = true,
     .names = true,
+    .endings = (const char *const[]){ ".npz", NULL },
     .load = load,
 };

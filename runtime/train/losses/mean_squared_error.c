@@ -1,20 +1,18 @@
 /* (x - t)^2; the mean over the outputs of a row. */
-#include "train/loss.h"
+#include "train/losses/elementwise.h"
+
+static double of_output(double x, double t, const void *settings, double *slope)
+{
+    const double d = x - t;
+
+    (void)settings;
+    *slope = 2 * d;
+    return d * d;
+}
 
 static double rows(const struct loss_row *r)
 {
-    const struct output_row *row = &r->row;
-    const double each = 1 / (double)row->n;
-    double loss = 0;
-
-    for (int64_t j = 0; j < row->n; j++) {
-        const double d = (double)row->x[j] - row_target(row, j);
-
-        loss += d * d;
-        if (r->gradient)
-            r->gradient[j] = (float)(2 * d * r->scale * each);
-    }
-    return loss * each;
+    return mean_of_outputs(r, of_output);
 }
 
 static const char *guess(const struct loss_clues *c)
@@ -24,7 +22,7 @@ static const char *guess(const struct loss_clues *c)
 }
 
 const struct loss_def loss_mean_squared_error = {
-    .row = { "mean_squared_error", "labels are numbers", NULL },
+    .row = { "mean_squared_error", "labels are numbers", (const struct spec_option[]){ SPEC_ALIAS_OF("mse"), { 0 } } },
     .labels = LABELS_NUMBERS,
     .guess = guess,
     .rows = rows,

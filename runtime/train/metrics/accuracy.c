@@ -4,24 +4,22 @@
 
 static bool applies(const struct loss_def *l, bool classes)
 {
-    return l->labels != LABELS_NUMBERS || classes;
+    return l->labels < LABELS_NUMBERS || (classes && l->labels != LABELS_SEQUENCES);
 }
 
-static double count(const struct output_row *r)
+static void count(const struct output_row *r, const void *settings, double *sums)
 {
-    int64_t best = 0, label = 0;
-
-    if (r->n == 1)
-        return (r->x[0] > (r->logits ? 0 : .5f)) == (row_target(r, 0) > .5);
-    for (int64_t j = 1; j < r->n; j++) {
-        best = r->x[j] > r->x[best] ? j : best;
-        label = r->y && r->y[j] > r->y[label] ? j : label;
-    }
-    return best == (r->y ? label : r->label);
+    (void)settings;
+    *sums += row_predicted(r) == row_class(r);
 }
 
 const struct metric_def metric_accuracy = {
-    .row = { "accuracy", "the part of the samples that are right", NULL },
+    .row = { "accuracy", "the part of the samples that are right",
+             (const struct spec_option[]){ SPEC_ALIAS_OF("acc"),
+                                           SPEC_ALIAS_OF("categorical_accuracy"),
+                                           SPEC_ALIAS_OF("sparse_categorical_accuracy"),
+                                           { 0 } } },
     .applies = applies,
     .count = count,
+    .of_logits = true,
 };

@@ -1,54 +1,75 @@
-/* m += (g - m)(1 - b1), v += (g g - v)(1 - b2), w -= m lr sqrt(1 - b2^t) / (1 - b1^t) / (sqrt(v) + epsilon). */
-#include "train/optimizer.h"
+/* m += (g - m)(1 - b1), v += (g g - v)(1 - b2), w -= m lr sqrt(1 - b2^t) / (1 - b1^t) / (sqrt(v) + epsilon); amsgrad
+ * with the largest v so far. */
+#ifndef REAL
+#include "train/optimizers/adam.h"
 #include <math.h>
 
-struct settings {
-    double learning_rate, beta_1, beta_2, epsilon;
-};
+#define LOOPS "train/optimizers/adam.c"
+#include "train/each_real.h"
 
 /* Powers are taken in float, as Keras takes them: in double the rate would differ by 2e-5 at the first step, for 1 -
  * .999f. */
-static float rate(const void *settings, float learning_rate, int64_t step)
+float adam_rate(const void *settings, float learning_rate, int64_t step)
 {
-    const struct settings *s = settings;
+    const struct adam *s = settings;
     const float t = (float)step;
 
     return learning_rate * sqrtf(1 - powf((float)s->beta_2, t)) / (1 - powf((float)s->beta_1, t));
 }
 
 /* 1 - beta is taken in double and then rounded, as Python does. */
-static bool apply(const struct update *u)
+bool adam_apply(const struct update *u)
 {
-    const struct settings *s = u->settings;
+    const struct adam *s = u->settings;
 
-    return u->kernels->update->adam(u->w, u->slots[0], u->slots[1], u->g, u->n, u->rate, (float)(1 - s->beta_1),
-                                    (float)(1 - s->beta_2), (float)s->epsilon);
+    if (s->amsgrad)
+        return amsgrad_float(u, u->rate);
+    return u->kernels->update->adam(u->w, u->slots[ADAM_MOMENTUM], u->slots[ADAM_VELOCITY], u->g, u->n, u->rate,
+                                    (float)(1 - s->beta_1), (float)(1 - s->beta_2), (float)s->epsilon);
 }
 
-static bool apply_double(const struct update_double *u)
+bool adam_apply_double(const struct update_double *u)
 {
-    const struct settings *s = u->settings;
+    const struct adam *s = u->settings;
     const double t = (double)u->step;
     const double alpha = u->learning_rate * sqrt(1 - pow(s->beta_2, t)) / (1 - pow(s->beta_1, t));
 
-    return u->kernels->update->adam_double(u->w, u->slots[0], u->slots[1], u->g, u->n, alpha, 1 - s->beta_1,
-                                           1 - s->beta_2, s->epsilon);
+    if (s->amsgrad)
+        return amsgrad_double(u, alpha);
+    return u->kernels->update->adam_double(u->w, u->slots[ADAM_MOMENTUM], u->slots[ADAM_VELOCITY], u->g, u->n, alpha,
+                                           1 - s->beta_1, 1 - s->beta_2, s->epsilon);
 }
 
 const struct optimizer_def optimizer_adam = {
     .row = { "adam", "Adam (Kingma and Ba, arXiv:1412.6980)",
-             (const struct spec_option[]){
-                 LEARNING_RATE(struct settings, .001),
-                 { SPEC_FIELD(struct settings, beta_1), "how much of the mean of the gradients stays", SPEC_BELOW,
-                   .high = 1, .fallback = .9 },
-                 { SPEC_FIELD(struct settings, beta_2), "how much of the mean of their squares stays", SPEC_BELOW,
-                   .high = 1, .fallback = .999 },
-                 { SPEC_FIELD(struct settings, epsilon), "keeps the quotient finite", .high = 1e30, .fallback = 1e-7 },
-                 { 0 } } },
+             (const struct spec_option[]){ LEARNING_RATE(struct adam, .001), ADAM_OPTIONS, { 0 } } },
     .title = "Adam",
-    .settings_size = sizeof(struct settings),
-    .slots = { { "momentum", NULL }, { "velocity", NULL } },
-    .rate = rate,
-    .apply = apply,
-    .apply_double = apply_double,
+    .settings_size = sizeof(struct adam),
+    .slots = { [ADAM_MOMENTUM] = { .name = "momentum" },
+               [ADAM_VELOCITY] = { .name = "velocity" },
+               [ADAM_VELOCITY_HAT] = { .name = "velocity_hat", .needed_by = "amsgrad" } },
+    .rate = adam_rate,
+    .apply = adam_apply,
+    .apply_double = adam_apply_double,
 };
+
+#else
+
+static bool NAME(amsgrad)(const struct UPDATE *u, REAL alpha)
+{
+    const struct adam *s = u->settings;
+    const REAL a = (REAL)(1 - s->beta_1), b = (REAL)(1 - s->beta_2), epsilon = (REAL)s->epsilon;
+    REAL *w = u->w, *m = u->slots[ADAM_MOMENTUM], *v = u->slots[ADAM_VELOCITY], *hat = u->slots[ADAM_VELOCITY_HAT];
+    const REAL *g = u->g;
+
+    INDEPENDENT
+    for (int64_t k = 0; k < u->n; k++) {
+        m[k] += (g[k] - m[k]) * a;
+        v[k] += (g[k] * g[k] - v[k]) * b;
+        hat[k] = hat[k] >= v[k] ? hat[k] : v[k];
+        w[k] -= m[k] * alpha / (SQRT(hat[k]) + epsilon);
+    }
+    return ALL_FINITE(w, u->n);
+}
+
+#endif

@@ -36,9 +36,9 @@ const struct optimizer_def optimizer_rmsprop = {
                  { 0 } } },
     .title = "RmsProp",
     .settings_size = sizeof(struct settings),
-    .slots = { [VELOCITY] = { "velocity", NULL },
-               [AVERAGE] = { "average", "centered" },
-               [MOMENTUM] = { "momentum", "momentum" } },
+    .slots = { [VELOCITY] = { .name = "velocity" },
+               [AVERAGE] = { .name = "average", .needed_by = "centered" },
+               [MOMENTUM] = { .name = "momentum", .needed_by = "momentum" } },
     .apply = apply,
     .apply_double = apply_double,
 };

@@ -29,7 +29,7 @@ const struct optimizer_def optimizer_sgd = {
                  { 0 } } },
     .title = "Sgd",
     .settings_size = sizeof(struct settings),
-    .slots = { { "momentum", "momentum" } },
+    .slots = { { .name = "momentum", .needed_by = "momentum" } },
     .apply = apply,
     .apply_double = apply_double,
 };

@@ -48,5 +48,6 @@ const struct trace trace_folded_dynamo = {
     .exporter = "PyTorch (dynamo)",
     .epsilon = 1e-5,
     .momentum = .9,
+    .gain = 1. / 3,
     .find = find,
 };

@@ -34,5 +34,6 @@ const struct trace trace_folded_onnxsim = {
     .exporter = "onnxsim",
     .epsilon = 1e-5,
     .momentum = .9,
+    .gain = 1. / 3,
     .find = find,
 };

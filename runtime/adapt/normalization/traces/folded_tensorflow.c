@@ -38,5 +38,6 @@ const struct trace trace_folded_tensorflow = {
     .exporter = "Keras on TensorFlow",
     .epsilon = 1e-3,
     .momentum = .99,
+    .gain = 1,
     .find = find,
 };

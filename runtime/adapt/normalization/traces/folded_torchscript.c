@@ -28,5 +28,6 @@ const struct trace trace_folded_torchscript = {
     .exporter = "PyTorch (TorchScript)",
     .epsilon = 1e-5,
     .momentum = .9,
+    .gain = 1. / 3,
     .find = find,
 };

@@ -1,0 +1,179 @@
+#include "data/csv_fields.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_space(const struct csv *c, char at)
+{
+    return (at == ' ' || at == '\t') && at != c->comma;
+}
+
+/* -- lines and fields -- */
+
+void csv_start(struct csv *c, const char *name, const char *bytes, size_t size, const struct budget *b)
+{
+    const char *newline;
+
+    *c = (struct csv){ .name = name, .at = bytes, .end = bytes + size, .comma = ',', .budget = b };
+    while (c->end > c->at && strchr(" \t\r\n", c->end[-1]) && c->end[-1])
+        c->end--;
+    if (c->end - c->at >= 3 && memcmp(c->at, "\xef\xbb\xbf", 3) == 0)
+        c->at += 3; /* UTF-8's mark, as spreadsheets write it */
+    newline = memchr(c->at, '\n', (size_t)(c->end - c->at));
+    size = (size_t)((newline ? newline : c->end) - c->at);
+    if (memchr(c->at, ',', size))
+        return;
+    if (memchr(c->at, '\t', size))
+        c->comma = '\t';
+    else if (memchr(c->at, ';', size))
+        c->comma = ';';
+}
+
+bool csv_next_line(struct csv *c, const char **at, const char **line_end)
+{
+    const char *newline;
+
+    if (c->at >= c->end)
+        return false;
+    newline = memchr(c->at, '\n', (size_t)(c->end - c->at));
+    *at = c->at;
+    *line_end = newline ? newline : c->end;
+    c->at = newline ? newline + 1 : c->end;
+    c->line++;
+    if (*line_end > *at && (*line_end)[-1] == '\r')
+        --*line_end;
+    return true;
+}
+
+static bool bad(const struct csv *c, struct report *r, const char *why)
+{
+    return fail(r, KILN_BAD_DATA, c->name, "line %lld: %s", (long long)c->line, why);
+}
+
+/* The quote that ends the field that begins at `p`; NULL where there is none. */
+static const char *closing_quote(const char *p, const char *end)
+{
+    for (; (p = memchr(p, '"', (size_t)(end - p))); p += 2)
+        if (p + 1 == end || p[1] != '"')
+            return p;
+    return NULL;
+}
+
+bool csv_next_field(const struct csv *c, const char **at, const char *end, struct field *f, struct report *r)
+{
+    const char *p = *at;
+
+    while (p < end && is_space(c, *p))
+        p++;
+    f->quoted = p < end && *p == '"';
+    if (f->quoted) {
+        f->at = ++p;
+        f->end = closing_quote(p, end);
+        if (!f->end)
+            return bad(c, r, "a quoted field does not end");
+        for (p = f->end + 1; p < end && is_space(c, *p);)
+            p++;
+        if (p < end && *p != c->comma)
+            return bad(c, r, "something follows a quoted field");
+    } else {
+        const char *comma = memchr(p, c->comma, (size_t)(end - p));
+
+        f->at = p;
+        p = comma ? comma : end;
+        for (f->end = p; f->end > f->at && is_space(c, f->end[-1]);)
+            f->end--;
+    }
+    if (f->end - f->at > MAX_FIELD)
+        return fail(r, KILN_BAD_DATA, c->name, "line %lld: a field of %lld bytes, at most %d are read",
+                    (long long)c->line, (long long)(f->end - f->at), MAX_FIELD);
+    *at = p < end ? p + 1 : NULL;
+    return true;
+}
+
+/* -- what a field is -- */
+
+static const char *skip_digits(const char *p, const char *end)
+{
+    while (p < end && *p >= '0' && *p <= '9')
+        p++;
+    return p;
+}
+
+bool field_is_number(const struct field *f)
+{
+    const char *p = f->at, *digits;
+    int64_t n;
+
+    if (p < f->end && (*p == '+' || *p == '-'))
+        p++;
+    digits = p;
+    p = skip_digits(p, f->end);
+    n = p - digits;
+    if (p < f->end && *p == '.') {
+        digits = ++p;
+        p = skip_digits(p, f->end);
+        n += p - digits;
+    }
+    if (n == 0)
+        return false;
+    if (p < f->end && (*p == 'e' || *p == 'E')) {
+        p++;
+        if (p < f->end && (*p == '+' || *p == '-'))
+            p++;
+        digits = p;
+        p = skip_digits(p, f->end);
+        if (p == digits)
+            return false;
+    }
+    return p == f->end;
+}
+
+bool field_is_missing(const struct field *f)
+{
+    static const char *const missing[] = {
+        "", "nan", "inf", "infinity", "na", "n/a", "#n/a", "null", "none", "nil", "?"
+    };
+    const char *at = f->at + (f->at < f->end && (*f->at == '+' || *f->at == '-'));
+    const size_t n = (size_t)(f->end - at);
+
+    for (size_t k = 0; k < sizeof missing / sizeof *missing; k++)
+        if (strlen(missing[k]) == n && strncasecmp(missing[k], at, n) == 0)
+            return true;
+    return false;
+}
+
+bool field_is_name(const struct field *f)
+{
+    const char *at = f->at + (f->at < f->end && (*f->at == '+' || *f->at == '-'));
+    const size_t n = (size_t)(f->end - at);
+    bool letter = false;
+
+    if (field_is_number(f) || field_is_missing(f) || (n > 1 && strncasecmp(at, "0x", 2) == 0))
+        return false;
+    for (size_t k = 0; k < n; k++) /* those of other alphabets too */
+        letter |= ((at[k] | 0x20) >= 'a' && (at[k] | 0x20) <= 'z') || (unsigned char)at[k] >= 0x80;
+    return letter;
+}
+
+size_t field_text(const struct field *f, char text[MAX_FIELD + 1])
+{
+    size_t n = 0;
+
+    for (const char *p = f->at; p < f->end; p++) {
+        text[n++] = *p;
+        if (f->quoted && *p == '"')
+            p++; /* of two quotes one */
+    }
+    text[n] = 0;
+    return n;
+}
+
+bool field_number(const struct csv *c, const struct field *f, double *out)
+{
+    char text[MAX_FIELD + 1];
+
+    field_text(f, text);
+    *out = strtod_l(text, NULL, c->c);
+    return isfinite((float)*out);
+}

@@ -1,0 +1,47 @@
+#include "data/npy.h"
+#include "data/format.h"
+#include <string.h>
+#include <strings.h>
+
+/* Where the name of the second file begins: behind a comma that follows ".npy", or the only one; NULL without. */
+static char *second(char *where)
+{
+    static const char between[] = ".npy,";
+    char *comma = strchr(where, ',');
+
+    for (char *at = where; *at; at++)
+        if (strncasecmp(at, between, strlen(between)) == 0) {
+            comma = at + strlen(between) - 1;
+            break;
+        }
+    if (!comma)
+        return NULL;
+    *comma = 0;
+    return comma + 1;
+}
+
+static bool load(struct dataset *d, const struct format_request *q, struct report *r)
+{
+    char x[SPEC_SIZE], *y;
+
+    strcpy(x, q->where); /* a SPEC is shorter */
+    y = second(x);
+    if (!*x || (y && !*y) || (!y && !q->options->unlabelled))
+        return fail(r, KILN_BAD_ARGUMENT, NULL,
+                    "'%s' must name two files, the samples and what is to be predicted: "
+                    "X.npy,Y.npy",
+                    q->where);
+    if (!npy_load(&d->x->values, x, q->options->inputs ? q->samples[0] : NULL, d->budget, r))
+        return false;
+    if (y)
+        return npy_load(&d->y->values, y, q->rows, d->budget, r);
+    return d->x->values.rank >= 1 ? format_unlabelled(d, r)
+                                  : fail(r, KILN_BAD_DATA, x, "a scalar, samples have a dimension for their number");
+}
+
+const struct format_def format_npy = {
+    .row = { "npy", "two arrays of NumPy, the second what is to be predicted", NULL },
+    .where = "X.npy,Y.npy",
+    .endings = (const char *const[]){ ".npy", NULL },
+    .load = load,
+};

@@ -1,0 +1,301 @@
+#include "data/tfrecord.h"
+#include "data/formats/pictures.h"
+#include <stdio.h>
+#include <string.h>
+
+/* A feature that becomes a column. */
+struct wanted {
+    const char *feature;
+    bool target;
+    size_t at; /* in the set's columns */
+    enum tf_kind kind;
+    int64_t length; /* of a sample; of bytes: of the string, unless it is a picture */
+    bool picture;
+    struct pictures pictures;
+};
+
+struct reading {
+    struct dataset *data;
+    const struct format_request *request;
+    struct report *report;
+    const char *path;
+    struct wanted *wanted;
+    size_t count;
+    int64_t records;
+};
+
+/* -- which features -- */
+
+/* The names of a record, for messages. */
+struct names {
+    char text[256];
+    size_t length, count;
+    const char *target; /* that is no input */
+    char other[128];    /* another one */
+};
+
+static void add_name(void *user, const char *name, size_t length)
+{
+    struct names *n = user;
+
+    if (n->length < sizeof n->text)
+        n->length += (size_t)snprintf(n->text + n->length, sizeof n->text - n->length, "%s'%.*s'", n->count ? ", " : "",
+                                      (int)(length < 100 ? length : 100), name);
+    n->count++;
+    if ((!n->target || strlen(n->target) != length || memcmp(n->target, name, length) != 0) && length < sizeof n->other)
+        snprintf(n->other, sizeof n->other, "%.*s", (int)length, name);
+}
+
+static bool has(const struct reading *g, const struct tf_reader *t, const char *name)
+{
+    struct tf_feature f;
+
+    return name && tf_find(&f, t, name, g->report) && f.kind != TF_NONE;
+}
+
+static bool add(struct reading *g, const char *feature, const char *column, bool target, size_t at)
+{
+    struct column *c = target ? &g->data->y[at] : &g->data->x[at];
+
+    c->name = column ? arena_printf(&g->data->columns, g->report, "%s", column) : NULL;
+    feature = arena_printf(&g->data->columns, g->report, "%s", feature);
+    g->wanted[g->count++] = (struct wanted){ .feature = feature, .target = target, .at = at };
+    return feature && (c->name || !column);
+}
+
+/* What is to be predicted where there is one column: as was said, or by the usual names. NULL where there is none. */
+static const char *find_target(struct reading *g, const struct tf_reader *t)
+{
+    const struct data_options *o = g->request->options;
+    const char *const usual[] = { o->targets ? o->target[o->unnamed].name : NULL, "y", "label" };
+
+    if (o->label)
+        return strcmp(o->label, "none") != 0 ? o->label : NULL;
+    for (size_t k = 0; k < sizeof usual / sizeof *usual; k++)
+        if (has(g, t, usual[k]))
+            return usual[k];
+    return NULL;
+}
+
+static bool fail_features(const struct reading *g, const struct tf_reader *t, const char *what)
+{
+    struct names n = { .count = 0 };
+
+    return tf_each(t, add_name, &n, g->report) &&
+           fail(g->report, KILN_BAD_DATA, g->path, "no feature tells %s, there are %s", what, n.text);
+}
+
+static bool is_other(const char *name, const char *target)
+{
+    return name && (!target || strcmp(name, target) != 0);
+}
+
+static bool choose_pair(struct reading *g, const struct tf_reader *t)
+{
+    const struct data_options *o = g->request->options;
+    const char *target = find_target(g, t), *input = o->inputs ? o->input->name : NULL;
+    struct names n = { .target = target };
+
+    if (!is_other(input, target) || !has(g, t, input))
+        input = is_other("x", target) && has(g, t, "x") ? "x" : NULL;
+    if (!tf_each(t, add_name, &n, g->report))
+        return false;
+    if (!input && n.count == 1 + (target != NULL))
+        input = n.other;
+    if (!input)
+        return fail_features(g, t,
+                             "the samples: one must be called as the model's input, or x, or be the only one but what "
+                             "is to be predicted");
+    if (!target && !o->unlabelled)
+        return fail_features(g, t, "what is to be predicted: --label says which, or it is called y or label");
+    if (!add(g, input, NULL, false, 0) || (target && !add(g, target, NULL, true, 0)))
+        return false;
+    g->data->label = target ? arena_printf(&g->data->columns, g->report, "feature '%s'", target) : "none";
+    return g->data->label;
+}
+
+/* By the names of the model, where it has several inputs, or several outputs that are there. */
+static bool choose_named(struct reading *g, const struct tf_reader *t)
+{
+    const struct data_options *o = g->request->options;
+    size_t targets = 0;
+
+    for (size_t k = 0; k < o->targets; k++)
+        targets += has(g, t, o->target[k].name);
+    if (!format_columns(g->data, o->inputs, targets ? targets : 1, g->report))
+        return false;
+    for (size_t k = 0; k < o->inputs; k++)
+        if (!has(g, t, o->input[k].name))
+            return fail_features(g, t, o->input[k].name);
+        else if (!add(g, o->input[k].name, o->input[k].name, false, k))
+            return false;
+    targets = 0;
+    for (size_t k = 0; k < o->targets; k++)
+        if (has(g, t, o->target[k].name) && !add(g, o->target[k].name, o->target[k].name, true, targets++))
+            return false;
+    return targets || o->unlabelled || fail_features(g, t, "what is to be predicted");
+}
+
+static bool choose(struct reading *g, const struct tf_reader *t)
+{
+    const struct data_options *o = g->request->options;
+
+    g->wanted = arena_array(&g->data->columns, o->inputs + o->targets + 2, sizeof *g->wanted, g->report);
+    if (!g->wanted)
+        return false;
+    return o->inputs > 1 ? choose_named(g, t) : choose_pair(g, t);
+}
+
+/* -- the first time over: how many, and of which kind -- */
+
+static bool is_picture(const struct tf_feature *f)
+{
+    return f->kind == TF_BYTES && f->length > 8 &&
+           (memcmp(f->bytes, image_png.magic, image_png.magic_size) == 0 ||
+            memcmp(f->bytes, image_jpeg.magic, image_jpeg.magic_size) == 0);
+}
+
+static bool look(struct reading *g, const struct tf_reader *t, struct wanted *w)
+{
+    static const char *const kinds[] = { "nothing", "bytes", "floats", "integers" };
+    struct tf_feature f;
+    int64_t length;
+
+    if (!tf_find(&f, t, w->feature, g->report))
+        return false;
+    if (f.kind == TF_NONE || (f.kind == TF_BYTES && (f.count != 1 || w->target)))
+        return fail(g->report, KILN_BAD_DATA, g->path, "record %lld: feature '%s' holds %s, must be %s",
+                    (long long)t->record, w->feature, f.kind == TF_BYTES ? "strings" : "nothing",
+                    w->target ? "numbers" : "numbers, one string of bytes, or a PNG or JPEG");
+    length = f.kind == TF_BYTES ? f.length : f.count;
+    if (t->record == 0) {
+        w->kind = f.kind;
+        w->picture = is_picture(&f);
+        w->length = length;
+    }
+    if (w->kind == f.kind && (w->picture || w->length == length))
+        return true;
+    return fail(g->report, KILN_BAD_DATA, g->path,
+                "record %lld: feature '%s' has %lld %s, the first record has %lld %s", (long long)t->record, w->feature,
+                (long long)length, kinds[f.kind], (long long)w->length, kinds[w->kind]);
+}
+
+static bool look_at_all(struct reading *g)
+{
+    struct tf_reader t;
+    bool end, ok;
+
+    if (!tf_open(&t, g->path, g->data->budget, g->report))
+        return false;
+    while ((ok = tf_next(&t, &end, g->report)) && !end) {
+        ok = t.record > 0 || choose(g, &t);
+        for (size_t k = 0; ok && k < g->count; k++)
+            ok = look(g, &t, &g->wanted[k]);
+        if (!ok)
+            break;
+        g->records = t.record + 1;
+    }
+    tf_close(&t);
+    return ok && (g->records || fail(g->report, KILN_BAD_DATA, g->path, "no data"));
+}
+
+/* -- the second time: the values -- */
+
+static bool make_room(struct reading *g, struct wanted *w)
+{
+    const struct data_options *o = g->request->options;
+    const int64_t dims[] = { g->records, w->length };
+    struct column *c = w->target ? &g->data->y[w->at] : &g->data->x[w->at];
+    const struct type_check *check = !w->target && w->at < o->inputs ? g->request->samples[w->at] : NULL;
+    const enum dtype dtype = w->kind == TF_BYTES ? U8 : w->kind == TF_FLOAT ? F32 : I64;
+
+    if (w->picture) {
+        w->pictures = (struct pictures){ .column = c,
+                                         .check = check,
+                                         .budget = g->data->budget,
+                                         .report = g->report,
+                                         .where = g->path,
+                                         .count = (size_t)g->records };
+        return pictures_start(&w->pictures, w->at < o->inputs ? o->input[w->at].type : NULL);
+    }
+    if (!tensor_shape(&c->values, dtype, w->target && w->length == 1 ? 1 : 2, dims))
+        return fail(g->report, KILN_LIMIT, g->path, "%lld records of %lld values are too many", (long long)g->records,
+                    (long long)w->length);
+    if (!type_fits(check, &c->values, g->path, g->report))
+        return false;
+    c->values.data = budget_alloc(g->data->budget, to_size(tensor_bytes(&c->values)), g->report);
+    return c->values.data;
+}
+
+static bool read_feature(struct reading *g, const struct tf_reader *t, struct wanted *w)
+{
+    struct column *c = w->target ? &g->data->y[w->at] : &g->data->x[w->at];
+    const struct image_file file = { .name = g->path, .budget = g->data->budget };
+    struct image_file picture = file;
+    struct tf_feature f;
+
+    if (!tf_find(&f, t, w->feature, g->report))
+        return false;
+    if (w->picture) {
+        picture.bytes = f.bytes;
+        picture.size = (size_t)f.length;
+        return pictures_put(&w->pictures, &picture, (size_t)t->record) ||
+               fail(g->report, KILN_BAD_DATA, g->path, "it is the picture of record %lld", (long long)t->record);
+    }
+    if (w->kind == TF_BYTES)
+        memcpy((uint8_t *)c->values.data + t->record * w->length, f.bytes, (size_t)w->length);
+    else if (w->kind == TF_FLOAT)
+        tf_floats(&f, (float *)c->values.data + t->record * w->length);
+    else
+        tf_int64s(&f, (int64_t *)c->values.data + t->record * w->length);
+    return true;
+}
+
+/* The file may be another one by now: each record is looked at again. */
+static bool read_all(struct reading *g)
+{
+    struct tf_reader t;
+    bool end, ok = true;
+
+    for (size_t k = 0; ok && k < g->count; k++)
+        ok = make_room(g, &g->wanted[k]);
+    if (!ok || !tf_open(&t, g->path, g->data->budget, g->report))
+        return false;
+    while ((ok = tf_next(&t, &end, g->report)) && !end && t.record < g->records) {
+        for (size_t k = 0; ok && k < g->count; k++)
+            ok = look(g, &t, &g->wanted[k]) && read_feature(g, &t, &g->wanted[k]);
+        if (!ok)
+            break;
+    }
+    if (ok && t.record + 1 != g->records)
+        ok = fail(g->report, KILN_BAD_DATA, g->path, "the file has changed while it was read");
+    tf_close(&t);
+    return ok;
+}
+
+static bool has_target(const struct reading *g)
+{
+    for (size_t k = 0; k < g->count; k++)
+        if (g->wanted[k].target)
+            return true;
+    return false;
+}
+
+static bool load(struct dataset *d, const struct format_request *q, struct report *r)
+{
+    struct reading g = { .data = d, .request = q, .report = r, .path = q->where };
+
+    return look_at_all(&g) && read_all(&g) && (has_target(&g) || format_unlabelled(d, r));
+}
+
+const struct format_def format_tfrecord = {
+    .row = { "tfrecord",
+             "TensorFlow's records of tf.train.Example, plain or gzipped: features named as the model's inputs and "
+             "outputs, or x, and y, label or what --label says; numbers, bytes, PNG or JPEG",
+             NULL },
+    .where = "FILE",
+    .names = true,
+    .labels = true,
+    .endings = (const char *const[]){ ".tfrecord", ".tfrecords", ".tfrecord.gz", ".tfrecords.gz", NULL },
+    .load = load,
+};

@@ -87,6 +87,7 @@ def main(out):
         "two": ((5, 6, 2), -100, 400),
         "wide": ((2, 70, 1), 0, 255),
         "line": ((1, 6, 1), 0, 255),
+        "beyond": ((4, 5, 1), 0, 400),
     }
     arrays = {f"{g}/{k}": v for g, how in groups.items() for k, v in group(rng, *how).items()}
     np.savez_compressed(out, **arrays)

@@ -80,7 +80,8 @@ static void compare_group(struct npz *file, const char *group)
 
 START_TEST(pixels_are_those_of_keras)
 {
-    static const char *const groups[] = { "square", "colours", "first", "opacity", "floats", "two", "wide", "line" };
+    static const char *const groups[] = { "square", "colours", "first", "opacity", "floats",
+                                          "two",    "wide",    "line",  "beyond" };
     struct npz *file;
 
     expect_ok(npz_open(&file, PROJECT "/tests/keras/augment.npz", &budget, &report));

@@ -123,6 +123,7 @@ static void start(struct node_run *n, const char *spec, enum dtype dtype, const 
 {
     static const double limits[PARAMETERS] = { INFINITY, INFINITY };
     static const bool all[PARAMETERS] = { true, true };
+    static const double ones[PARAMETERS] = { 1, 1 };
     const struct engine_options o = { .threads = 1 };
     struct value *parameter[PARAMETERS], *gradient[PARAMETERS], *slots[PARAMETERS * MAX_SLOTS];
     struct optimizer_inputs in = { .parameters = PARAMETERS,
@@ -131,6 +132,7 @@ static void start(struct node_run *n, const char *spec, enum dtype dtype, const 
                                    .slots = slots,
                                    .beginning = beginning,
                                    .limit = limits,
+                                   .rate_factor = ones,
                                    .decays = decays ? decays : all };
     struct emitter e = { .report = &report };
     size_t slot_count;

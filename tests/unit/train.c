@@ -748,7 +748,9 @@ START_TEST(no_improvement_stops_early)
 {
     const struct measure_name loss = { LOSS, false }, val = { LOSS, true };
     const struct trainer_options o = { .optimizer = "sgd:learning_rate=0", .threads = 1, TARGET(.classes = 2) };
-    struct fit_options f = { .batch = 4, .epochs = 20, .save_best = &loss, .early_stop = { .on = true, .measure = loss, .patience = 3 } };
+    struct fit_options f = {
+        .batch = 4, .epochs = 20, .save_best = &loss, .early_stop = { .on = true, .measure = loss, .patience = 3 }
+    };
     const struct dataset d = data_of(2, (const int64_t[]){ 4, 2 }, xor_x, xor_y, NULL, 2);
     struct seen seen = { 0 };
     const struct fit_events events = { .user = &seen, .step = on_step, .epoch = on_epoch };

@@ -37,6 +37,68 @@ static bool types_of_messages(struct summary *s, const char ***to, Onnx__ValueIn
     return *to;
 }
 
+/* -- constants of bodies -- */
+
+static bool is_float_constant(const struct value *v)
+{
+    return v->initializer && v->initializer->kind == TENSOR && dtype_is_float(v->initializer->dtype);
+}
+
+/* Calls `each` for the float initializers of the bodies of a graph's nodes, to any depth: subgraphs nest no deeper than the
+ * loader allows. `out` is the node of the main graph. */
+typedef bool constant_fn(struct summary *s, const struct value *v, const struct node *out, struct report *r);
+static bool each_in_bodies(struct summary *s, const struct graph *g, const struct node *out, constant_fn *each,
+                           struct report *r)
+{
+    for (size_t k = 0; k < g->node_count; k++)
+        for (int b = 0; b < g->nodes[k]->graphs; b++) {
+            const struct graph *body = g->nodes[k]->graph_of[b];
+            const struct node *of = out ? out : g->nodes[k];
+
+            for (size_t i = 0; i < body->value_count; i++)
+                if (is_float_constant(body->values[i]) && !each(s, body->values[i], of, r))
+                    return false;
+            if (!each_in_bodies(s, body, of, each, r))
+                return false;
+        }
+    return true;
+}
+
+static bool count_one(struct summary *s, const struct value *v, const struct node *out, struct report *r)
+{
+    (void)v;
+    (void)out;
+    (void)r;
+    s->inner++;
+    return true;
+}
+
+static bool add_one(struct summary *s, const struct value *v, const struct node *out, struct report *r)
+{
+    const char *why = arena_printf(&s->arena, r, "in a body of %s, where nothing trains", out->op_name);
+
+    s->parameters.at[s->parameters.count++] =
+        (struct parameter){ .value = v, .initial = *v->initializer, .role = ROLE_CONSTANT, .why = why, .reader = out };
+    return why;
+}
+
+/* None is left out of the list. They come last, when nobody looks for values by their ids any more. */
+static bool add_constants_of_bodies(struct summary *s, struct report *r)
+{
+    struct parameters *p = &s->parameters;
+    struct parameter *more;
+
+    if (!each_in_bodies(s, s->model->graph, NULL, count_one, r) || !s->inner)
+        return true;
+    more = arena_array(&s->arena, p->count + s->inner, sizeof *more, r);
+    if (!more)
+        return false;
+    if (p->count)
+        memcpy(more, p->at, p->count * sizeof *more);
+    p->at = more;
+    return each_in_bodies(s, s->model->graph, NULL, add_one, r);
+}
+
 static bool find_in_graph(struct summary *s, struct report *r)
 {
     const struct graph *g = s->model->graph;
@@ -47,7 +109,7 @@ static bool find_in_graph(struct summary *s, struct report *r)
            open_types_find(&s->types, g, &s->budget, r) && layers_of_graph(&s->layers, &s->types, &s->parameters, r) &&
            obstacles_find(&s->obstacles, &s->types, &s->parameters, &s->arena, r) &&
            types_of_values(s, &s->inputs, g->inputs, g->input_count, r) &&
-           types_of_values(s, &s->outputs, g->outputs, g->output_count, r);
+           types_of_values(s, &s->outputs, g->outputs, g->output_count, r) && add_constants_of_bodies(s, r);
 }
 
 static bool find_in_messages(struct summary *s, struct report *r)

@@ -10,8 +10,9 @@ struct summary {
     const struct model *model;
     struct budget budget;
     struct arena arena;
-    struct open_types types; /* these three of a model that is built */
-    struct parameters parameters;
+    struct open_types types;      /* these three of a model that is built */
+    struct parameters parameters; /* then float initializers of bodies, of which there are */
+    size_t inner;
     struct obstacles obstacles;
     struct layers layers;
     const char **inputs, **outputs; /* the types of the model's, as text */

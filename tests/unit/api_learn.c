@@ -645,6 +645,36 @@ START_TEST(a_summary_tells_what_a_model_is_made_of)
 }
 END_TEST
 
+/* None is left out, whatever graph it is in. */
+START_TEST(constants_of_bodies_are_listed)
+{
+    kiln_model *m =
+        open_text("<ir_version: 8, opset_import: [\"\": 17]>\n"
+                  "g (float[N,2] x, bool c) => (float[N,2] y) <float[2,2] w = {1, 2, 3, 4}, bool yes = {1}> {\n"
+                  "    z = MatMul (x, w)\n"
+                  "    y = If (c) <then_branch = t () => (float[N,2] a) <float[2] shift = {1, 2}, int64 n = {3}> {\n"
+                  "        a = If (yes) <then_branch = u () => (float[N,2] d) <float[2] deeper = {1, 2}> { d = Add (z, "
+                  "deeper) },\n"
+                  "                      else_branch = v () => (float[N,2] e) { e = Add (z, shift) }> },\n"
+                  "    else_branch = f () => (float[N,2] b) { b = Neg (z) }>\n}");
+    static const char *const names[] = { "w", "shift", "deeper" };
+    kiln_summary *s;
+
+    ok(kiln_summary_new(&s, m, &err));
+    ck_assert_uint_eq(kiln_summary_parameter_count(s), 3);
+    for (size_t k = 0; k < 3; k++) {
+        const kiln_parameter *p = kiln_summary_parameter(s, k);
+
+        ck_assert_str_eq(p->name, names[k]);
+        ck_assert_int_eq(p->role, k ? KILN_CONSTANT : KILN_TRAINABLE);
+        ck_assert_str_eq(p->why, k ? "in a body of If, where nothing trains" : "weight of MatMul");
+    }
+    ck_assert_int_eq(kiln_summary_trainable(s), 4);
+    kiln_summary_free(s);
+    kiln_model_free(m);
+}
+END_TEST
+
 START_TEST(a_partial_model_has_a_summary)
 {
     static const char odd[] = "<ir_version: 8, opset_import: [\"\": 17, \"nobody\": 1]>\n"
@@ -769,6 +799,7 @@ Suite *suite(void)
     add_test(s, averages_are_taken_over);
     add_test(s, a_trainer_tells_of_itself);
     add_test(s, a_summary_tells_what_a_model_is_made_of);
+    add_test(s, constants_of_bodies_are_listed);
     add_test(s, a_partial_model_has_a_summary);
     add_test(s, operators_are_listed);
     add_test(s, tables_are_written);

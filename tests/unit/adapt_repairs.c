@@ -146,6 +146,41 @@ static const struct adapt_case biases[] = {
       .ops = "Conv Relu Conv" },
 };
 
+/* LayerNormalization as Keras' exporter takes it apart; `scale` is what x and the mean are multiplied by. */
+#define BETA                                                                                                           \
+    "l/add_2: LayerNormalization without a beta (doubtful): it gets one of zeros, as Keras' layers begin with: zeros " \
+    "are not exported, and no layer of the file has a bias\n"
+#define NORMALIZED(scale)                                                                                              \
+    "<float[1,2] gamma = {1,1}, float eps = {0.001}, float[2] b = {1,5}, float[2,2] w = {1,2,3,4}> {\n"                \
+    "mean = ReduceMean <axes = [2]> (x) minus = Neg (mean) d = Sub (x, mean) q = Mul (d, d)\n"                         \
+    "var = ReduceMean <axes = [2]> (q) e = Add (var, eps) s = Sqrt (e) r = Reciprocal (s)\n"                           \
+    "[\"l/mul\"] m = Mul (r, gamma) a = Mul (x, m) c = Mul (" scale ")\n"
+#define NORMAL "ReduceMean Neg Sub Mul ReduceMean Add Sqrt Reciprocal Mul Mul Mul Add"
+
+static const struct adapt_case betas[] = {
+    { .text = KERAS FLAT NORMALIZED("minus, m") "[\"l/add_2\"] y = Add (a, c) }",
+      .found = BETA,
+      .ops = NORMAL " Add",
+      .values = { { "l/beta", "trainable", { 0, 0 } }, { "gamma", "trainable", { 1, 1 } } } },
+    { .text = KERAS FLAT NORMALIZED("m, minus") "[\"l/add_2\"] y = Add (c, a) }", .found = BETA, .ops = NORMAL " Add" },
+    { .text = KERAS FLAT NORMALIZED("minus, m") "[\"l/add_2\"] y = Add (a, c) }",
+      .as = "l/add_2=no-bias",
+      .found = "" },
+    /* it has one; another layer has learned one; the mean is scaled by something else; it is no mean; another exporter */
+    { .text = KERAS FLAT NORMALIZED("minus, m") "[\"l/add_2\"] n = Add (a, c) y = Add (n, b) }", .found = "" },
+    { .text = KERAS FLAT NORMALIZED("minus, m") "[\"l/add_2\"] n = Add (a, c) k = MatMul (n, w) y = Add (k, b) }",
+      .found = "" },
+    { .text = KERAS FLAT NORMALIZED("minus, r") "[\"l/add_2\"] y = Add (a, c) }", .found = "" },
+    { .text = KERAS FLAT NORMALIZED("mean, m") "[\"l/add_2\"] y = Add (a, c) }", .found = "" },
+    { .text = FROM("pytorch") FLAT NORMALIZED("minus, m") "[\"l/add_2\"] y = Add (a, c) }", .found = "" },
+};
+
+START_TEST(a_beta_of_zeros_comes_back)
+{
+    expect_case(&betas[_i]);
+}
+END_TEST
+
 START_TEST(a_bias_of_zeros_comes_back)
 {
     expect_case(&biases[_i]);
@@ -360,6 +395,7 @@ Suite *suite(void)
 
     add_tests(s, a_factor_goes_back_to_its_layer, COUNT(products));
     add_tests(s, a_bias_of_zeros_comes_back, COUNT(biases));
+    add_tests(s, a_beta_of_zeros_comes_back, COUNT(betas));
     add_tests(s, what_was_merged_is_untied, COUNT(merged));
     add_tests(s, a_layer_that_is_used_again_stays_one, COUNT(again));
     add_test(s, statistics_of_both_places_are_pooled);

@@ -1,6 +1,6 @@
 /* Biases of zeros, which are not exported: a layer that was never trained has lost its bias, and with it parameters that
  * train. PyTorch's newer exporter says so in the node's metadata (a rule RemoveOptionalBiasFrom...). tf2onnx does not:
- * where no layer of the file has one they come back. */
+ * where no layer of the file has one they come back, and so do the betas of its LayerNormalization. */
 #include "adapt/facts.h"
 #include "adapt/step.h"
 #include "data/element.h"
@@ -85,18 +85,19 @@ static bool find_readings(struct vanished *v, const struct graph *g)
 
 static const char *const choices[] = { "bias", "no-bias", NULL };
 
-/* One of zeros for each weight: a layer may be used several times. */
-static const char *bias_of(struct vanished *v, const struct node *n, int64_t channels, enum dtype dtype)
+/* Zeros like `like`, one for each weight: a layer may be used several times. */
+static const char *zeros_for(struct vanished *v, const struct value *weight, const struct node *n, const char *what,
+                             const struct tensor *like)
 {
-    struct tensor zeros = { .dtype = dtype, .rank = 1, .dims = { channels } };
-    const char **given = &v->given[n->in[1]->id], *cut = strrchr(n->name, '/');
+    const char **given = &v->given[weight->id], *cut = strrchr(n->name, '/');
     const int length = cut ? (int)(cut - n->name) : (int)strlen(n->name);
+    struct tensor zeros = *like;
     const char *stem;
     char *name;
 
     if (*given)
         return *given;
-    stem = arena_printf(v->adapt->arena, v->edit.report, "%.*s/bias", length, n->name);
+    stem = arena_printf(v->adapt->arena, v->edit.report, "%.*s/%s", length, n->name, what);
     name = stem ? edit_fresh_name(&v->edit, stem) : NULL;
     zeros.data = arena_alloc(v->adapt->arena, (size_t)tensor_bytes(&zeros), v->edit.report);
     if (name && zeros.data && edit_add_initializer(&v->edit, name, &zeros))
@@ -105,28 +106,36 @@ static const char *bias_of(struct vanished *v, const struct node *n, int64_t cha
     return *given;
 }
 
+/* An Add takes the output's name. */
+static bool add_behind(struct vanished *v, const struct node *n, const char *name)
+{
+    struct edit *e = &v->edit;
+    char *plain = edit_fresh_name(e, n->out[0]->name);
+    Onnx__NodeProto *of = e->graph->node[n->index];
+    Onnx__NodeProto *add = plain ? edit_insert_node(e, (size_t)n->index, true, op_add.name, NULL) : NULL;
+    const bool ok = add && edit_set_inputs(e, add, 2, (const char *const[]){ plain, name }) &&
+                    edit_set_outputs(e, add, 1, (const char *const[]){ n->out[0]->name }) &&
+                    edit_set_outputs(e, of, 1, (const char *const[]){ plain });
+
+    budget_free(e->budget, plain);
+    return ok;
+}
+
 static bool add_bias(struct vanished *v, const struct node *n, int bias, const char *name)
 {
     struct edit *e = &v->edit;
-    Onnx__NodeProto *layer = e->graph->node[n->index], *add;
-    char *plain;
-    bool ok;
 
-    if (bias >= 0)
-        return edit_set_inputs(e, layer, 3, (const char *const[]){ n->in[0]->name, n->in[1]->name, name });
-    plain = edit_fresh_name(e, n->out[0]->name);
-    add = plain ? edit_insert_node(e, (size_t)n->index, true, op_add.name, NULL) : NULL;
-    ok = add && edit_set_inputs(e, add, 2, (const char *const[]){ plain, name }) &&
-         edit_set_outputs(e, add, 1, (const char *const[]){ n->out[0]->name }) &&
-         edit_set_outputs(e, layer, 1, (const char *const[]){ plain });
-    budget_free(e->budget, plain);
-    return ok;
+    if (bias < 0)
+        return add_behind(v, n, name);
+    return edit_set_inputs(e, e->graph->node[n->index], 3,
+                           (const char *const[]){ n->in[0]->name, n->in[1]->name, name });
 }
 
 static bool give_bias(struct vanished *v, const struct node *n, int bias, const char *rule)
 {
     const struct tensor *out = &v->facts.types->types[n->out[0]->id];
-    const char *name = bias_of(v, n, out->dims[bias >= 0 ? 1 : out->rank - 1], out->dtype);
+    const struct tensor like = { .dtype = out->dtype, .rank = 1, .dims = { out->dims[bias >= 0 ? 1 : out->rank - 1] } };
+    const char *name = zeros_for(v, n->in[1], n, "bias", &like);
 
     v->count++;
     return name && add_bias(v, n, bias, name) &&
@@ -139,6 +148,63 @@ static bool give_bias(struct vanished *v, const struct node *n, int bias, const 
                                                       : "it gets one of zeros, as Keras' layers begin with: zeros are "
                                                         "not exported, and no layer of the file has any",
                                          .unknown = "whether it had one (no-bias: it has none)" });
+}
+
+/* -- beta of a layer's normalisation -- */
+
+/* The other factor of a product that has `of` as one; NULL where it is none of that. */
+static const struct value *other_factor(const struct node *n, const struct value *of)
+{
+    if (!n || !node_is(n, &op_mul))
+        return NULL;
+    return n->in[0] == of ? n->in[1] : n->in[1] == of ? n->in[0] : NULL;
+}
+
+static bool is_minus_mean(const struct value *x)
+{
+    const struct node *n = x ? x->producer : NULL, *mean = n && node_is(n, &op_neg) ? n->in[0]->producer : NULL;
+
+    return mean && node_is(mean, &op_reduce_mean);
+}
+
+/* Of a product that scales: the constant factor with more than one element. */
+static const struct value *scale_of(const struct vanished *v, const struct value *x)
+{
+    const struct node *n = x->producer;
+
+    for (int k = 0; n && node_is(n, &op_mul) && k < 2; k++)
+        if (!v->facts.active[n->in[k]->id] && n->in[k]->initializer && n->in[k]->initializer->rank > 0)
+            return n->in[k];
+    return NULL;
+}
+
+/* Keras' LayerNormalization is x m + (beta - mean m), where m is gamma / deviation; without beta x m + (-mean) m. Gives
+ * gamma, NULL where the node is something else. */
+static const struct value *centred_by_mean(const struct vanished *v, const struct node *n)
+{
+    for (int k = 0; node_is(n, &op_add) && k < 2; k++) {
+        const struct node *x = n->in[k]->producer, *shift = n->in[1 - k]->producer;
+
+        for (int i = 0; x && node_is(x, &op_mul) && i < 2; i++)
+            if (is_minus_mean(other_factor(shift, x->in[i])))
+                return scale_of(v, x->in[i]);
+    }
+    return NULL;
+}
+
+static bool give_beta(struct vanished *v, const struct node *n, const struct value *gamma)
+{
+    const char *name = zeros_for(v, gamma, n, "beta", gamma->initializer);
+
+    v->count++;
+    return name && add_behind(v, n, name) &&
+           adapt_tell(v->adapt, &(struct finding){ .name = *n->name ? n->name : n->out[0]->name,
+                                                   .found = "LayerNormalization without a beta",
+                                                   .evidence = name,
+                                                   .certainty = DOUBTFUL,
+                                                   .done = "it gets one of zeros, as Keras' layers begin with: zeros "
+                                                           "are not exported, and no layer of the file has a bias",
+                                                   .unknown = "whether it had one (no-bias: it has none)" });
 }
 
 /* Has any layer learned a bias? Then those that have none had none. */
@@ -183,6 +249,23 @@ static bool give_all(struct vanished *v, const struct graph *g, bool by_rule)
     return true;
 }
 
+/* Of layer normalisations behind which no constant is added. */
+static bool give_betas(struct vanished *v, const struct graph *g)
+{
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+        const struct value *gamma = facts_place(&v->facts, n) >= 0 ? centred_by_mean(v, n) : NULL;
+        const char *chosen;
+
+        if (!gamma || v->read[n->out[0]->id] & READ_BIAS)
+            continue;
+        chosen = adapt_choice(v->adapt, choices, n->name, gamma->name);
+        if ((!chosen || strcmp(chosen, "bias") == 0) && !give_beta(v, n, gamma))
+            return false;
+    }
+    return true;
+}
+
 bool adapt_vanished(struct adapt *a)
 {
     const char *producer = a->model->proto->producer_name ? a->model->proto->producer_name : "";
@@ -198,7 +281,8 @@ bool adapt_vanished(struct adapt *a)
          (to = adapt_copy(a));
     ok = ok && edit_begin(&v.edit, to, a->report);
     ok = ok && find_readings(&v, a->model->graph) &&
-         ((keras && any_learned(&v, a->model->graph)) || give_all(&v, a->model->graph, !keras));
+         ((keras && any_learned(&v, a->model->graph)) ||
+          (give_all(&v, a->model->graph, !keras) && (!keras || give_betas(&v, a->model->graph))));
     ok = (!to || edit_end(&v.edit)) && ok;
     facts_release(&v.facts);
     if (ok && v.count)

@@ -332,9 +332,9 @@ typedef struct kiln_edit_options {
      * ("kiln.classes.OUTPUT": one in each line), and what kiln_dataset_normalize does becomes "kiln.normalize.INPUT",
      * which kiln_dataset_normalize_for reads. The data's take the place of the model's, also where they have none. */
     const struct kiln_dataset *data;
-    bool
-        bake; /* with `data`: the normalisation becomes nodes in front of the inputs instead, as far as they are floats,
-                  and what is given to the model from then on is what is in the files */
+    /* With `data`: the normalisation becomes nodes in front of the inputs instead, as far as they are floats, and what is
+     * given to the model from then on is what is in the files. */
+    bool bake;
 } kiln_edit_options;
 
 /* A copy with these changes; weights are shared with the model. Belongs to the caller. It runs where the model did, and
@@ -557,9 +557,9 @@ KILN_API kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **val
 KILN_API const char *kiln_normalization_name(size_t k);
 /* The same samples, normalised when a batch is made: "none", "unit" (x / 255), "center" (the mean of each feature taken
  * off), "standardize" (divided by the deviation, too). With ":channel" behind it the channels of an image have one mean
- * each, and with ":whole" there is one of all numbers: "standardize:whole". What that takes is fitted to `fitted`, which is the training set
- * whatever is normalised; NULL: `data` itself. Of a model with several inputs those that are no floats get what is in
- * the file. Belongs to the caller, the samples are shared. Errors: BAD_ARGUMENT (the kind), BAD_DATA (other features),
+ * each, and with ":whole" there is one of all numbers: "standardize:whole". What that takes is fitted to `fitted`, which
+ * is the training set whatever is normalised; NULL: `data` itself. Of a model with several inputs those that are no
+ * floats get what is in the file. Belongs to the caller, the samples are shared. Errors: BAD_ARGUMENT (the kind), BAD_DATA (other features),
  * NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_normalize(kiln_dataset **out, const kiln_dataset *data, const char *kind,
                                             const kiln_dataset *fitted, kiln_error *err);
@@ -573,8 +573,8 @@ KILN_API kiln_status kiln_dataset_normalize_for(kiln_dataset **out, const kiln_d
  * (kiln_table_write lists them). Ranges are Keras': shear is in degrees; a shift from 1 on is in pixels, and a whole
  * number n is one of 0 ... n-1 to either side; what width_shift_range draws goes along the height and that of
  * height_shift_range along the width, as in Keras 3. Where both the first and the last dimension may be channels, data_format
- * must tell. What becomes of a sample depends on the seed of kiln_fit_options, the pass over the
- * data and the sample alone. Only kiln_trainer_fit does this, and only to what is trained with: who validates, evaluates
+ * must tell. What becomes of a sample depends on the seed of kiln_fit_options, the pass over the data and the sample
+ * alone. Only kiln_trainer_fit does this, and only to what is trained with: who validates, evaluates
  * or adapts sees samples as they are. Of a set that is augmented already, `keys` takes the place of what was. Belongs to
  * the caller, the samples are shared. Errors: BAD_ARGUMENT (the keys), BAD_DATA (no images, or several inputs),
  * NO_MEMORY. */
@@ -709,9 +709,9 @@ typedef struct kiln_trainer_options {
     const char *const *exclude_from_weight_decay;
     size_t exclude_from_weight_decay_count;
     /* [metric_count] what is measured beside the loss, as Keras calls it (`kiln train --help` lists them, with their
-     * options): "auc:curve=PR", "top_k_categorical_accuracy:k=3", or a loss, but for those
-     * of whole batches and of sequences. Of
-     * each output that learns, or of one: "OUTPUT=NAME". metric_count 0: accuracy, where the labels are classes. */
+     * options): "auc:curve=PR", "top_k_categorical_accuracy:k=3", or a loss, but for those of
+     * whole batches and of sequences. Of each output that learns, or of one: "OUTPUT=NAME". metric_count 0: accuracy,
+     * where the labels are classes. */
     const char *const *metrics;
     size_t metric_count;
     /* How much rows of a class count in training, as Keras' class_weight: "0=1,3=2.5", others 1, or "balanced": each

@@ -1,6 +1,6 @@
 /* Rows of tables that are asked for by name, most of them with options: "NAME" or "NAME:key=value,key=value".
- * Optimisers, schedules, losses, metrics, regularisers, initialisers and data formats are such rows. What is taken, what errors name and what
- * help tells is made from them alone. */
+ * Optimisers, schedules, losses, metrics, regularisers, initialisers and data formats are such rows. What is taken, what
+ * errors name and what help tells is made from them alone. */
 #ifndef KILN_BASE_SPEC_H
 #define KILN_BASE_SPEC_H
 

@@ -47,7 +47,7 @@ def signals():
         p = start(*WORDS, "--epochs", 100000, "--output", "m.onnx", "--history", "h.csv", "--step-log", "s.csv", "--figure", "f.svg")
         wait_for("s.csv", 150, p)  # in the fourth epoch
         p.send_signal(number)
-        out, err = p.communicate(timeout=60)
+        out, err = p.communicate(timeout=300)
         if p.returncode != -number:
             return f"{name}: ended with {p.returncode}: {err}"
         last = lines("s.csv")[-1].split(",")
@@ -64,7 +64,7 @@ def ignored():
                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
     wait_for("s.csv", 60, p)
     p.send_signal(signal.SIGHUP)
-    err = p.communicate(timeout=60)[1]
+    err = p.communicate(timeout=300)[1]
     return f"ended with {p.returncode}: {err}" if p.returncode or err else None
 
 
@@ -73,7 +73,7 @@ def stopped_at_the_best():
     p = start(*WORDS, "--epochs", 100000, "--output", "m.onnx", "--save-best", "loss", "--step-log", "s.csv")
     wait_for("s.csv", 150, p)
     p.terminate()
-    err = p.communicate(timeout=60)[1]
+    err = p.communicate(timeout=300)[1]
     return None if "m.onnx holds the best model of epoch " in err else f"says {err}"
 
 

@@ -20,7 +20,7 @@ static void make_batch(int64_t step, float *x, int64_t *y)
 
 static int fail(const kiln_error *e)
 {
-    fprintf(stderr, "fine_tune: %s\n", e->message);
+    fprintf(stderr, "fine_tune: %s: %s\n", e->where, e->message);
     return EXIT_FAILURE;
 }
 

@@ -123,6 +123,50 @@ def archive():
     return None if np.any(z["velocity/dense1.weight"]) and z["fit/history"].shape[0] == 2 else "what the optimiser keeps is missing"
 
 
+def edited():
+    """A checkpoint with numbers that no training counts to is refused."""
+    kiln(*WORDS, "--epochs", 1, "--output", "m.onnx", "--checkpoint", "ck")
+    whole = dict(np.load("ck/checkpoint.npz"))
+    for name, value in (("epochs", -1), ("pass", -1), ("samples_of_pass", 401), ("steps_of_epoch", 2**62), ("wait", -(2**63)), ("ended", 2), ("steps", 2**62),
+                        ("learning_rate", np.nan), ("seconds", np.inf), ("sums", np.nan)):  # fmt: skip
+        array = whole[f"fit/{name}"].copy()
+        array[0] = value
+        np.savez("ck/checkpoint.npz", **{**whole, f"fit/{name}": array})
+        said = kiln(*WORDS, "--epochs", 2, "--output", "n.onnx", "--resume", "ck", code=5)
+        if f"is damaged: 'fit/{name}' is " not in said or Path("n.onnx").exists():
+            return f"{name}: says {said}"
+    return None
+
+
+def refused():
+    """A checkpoint that is there is not begun over, none is made where one is looked for, and epochs count those that lie behind."""
+    kiln(*WORDS, "--epochs", 2, "--output", "m.onnx", "--checkpoint", "ck", "--step-log", "s.csv")
+    before = Path("ck/checkpoint.npz").read_bytes(), lines("s.csv")
+    for words, code, says in (
+        (["--epochs", 1, "--checkpoint", "ck"], 2, "there is a checkpoint already: --resume goes on from it"),
+        (["--epochs", 1, "--resume", "none"], 7, "there is no checkpoint to go on from"),
+        (["--resume", "ck"], 2, "2 epochs lie behind, and epochs is 1"),
+        (["--epochs", 0, "--resume", "ck"], 64, "--resume needs --epochs above 0"),
+    ):
+        said = kiln(*WORDS, *words, "--output", "n.onnx", "--step-log", "s.csv", code=code)
+        if says not in said or Path("none").exists() or Path("n.onnx").exists():
+            return f"{words}: says {said}"
+    if (Path("ck/checkpoint.npz").read_bytes(), lines("s.csv")) != before:
+        return "the checkpoint or the log is another one"
+    return None
+
+
+def results_apart():
+    """Where the model cannot be written the history still is, and the reason is what the command ends with."""
+    os.mkdir("d")
+    p = start(*WORDS, "--epochs", 3, "--output", "d/m.onnx", "--history", "h.csv", "--step-log", "s.csv")
+    wait_for("s.csv", 60, p)
+    os.rename("d", "e")
+    err = p.communicate(timeout=300)[1]
+    last = err.strip().splitlines()[-1]
+    return None if p.returncode == 7 and len(lines("h.csv")) == 4 and "d/m.onnx" in last else f"ended with {p.returncode}, {len(lines('h.csv'))} rows: {err}"
+
+
 def diverged():
     """A loss that is no number: the model of the last epoch that was complete, its history."""
     x = np.arange(80).reshape(40, 2).astype(np.float32) % 7
@@ -163,7 +207,7 @@ def example():
     return None if Path("whole.onnx").read_bytes() == Path("parts.onnx").read_bytes() else "it ends elsewhere"
 
 
-for test in (signals, ignored, stopped_at_the_best, killed, archive, diverged, full_disk, example):
+for test in (signals, ignored, stopped_at_the_best, killed, archive, edited, refused, results_apart, diverged, full_disk, example):
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         attempt(test.__name__, test)

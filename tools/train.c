@@ -334,6 +334,8 @@ static void check_options(struct train_options *o, struct argp_state *state)
         argp_error(state, "--histogram-freq needs --tensorboard");
     if (o->board.every < 0)
         o->board.every = 1;
+    if (o->resume && !o->epochs)
+        argp_error(state, "--resume needs --epochs above 0: it counts those that lie behind, too");
     if (!o->checkpoint)
         o->checkpoint = o->resume;
 }
@@ -450,6 +452,7 @@ static int run(int argc, char **argv)
          (o.rate_to > 0 ? finder_run(&o, &l) : training_run(&o, &l, &caught));
     learn_close(&l);
     code = command_end(c, ok);
+    training_release(&o);
     if (caught)
         raise(caught); /* as the shell expects it of a program that a signal has ended */
     return code;

@@ -133,6 +133,12 @@ static void print_epoch(const struct session_log *s, const kiln_epoch *e)
     fflush(stdout);
 }
 
+/* Of a loss that is no number nothing good comes. */
+static bool is_sound(const kiln_epoch *e)
+{
+    return isfinite(e->train[0]) && !isinf(e->validation[0]);
+}
+
 static bool add_row(struct session_log *s, const kiln_epoch *e)
 {
     if (!history_add(&s->history, (double)e->number, e->seconds, e->train, e->validation, &s->learn->command))
@@ -159,7 +165,7 @@ static bool on_epoch(void *user, const kiln_epoch *e)
         print_epoch(s, e);
     if (s->o->fit.best)
         s->failed = e->best && !save(s);
-    else if (e->number < s->o->epochs)
+    else if (e->number < s->o->epochs && is_sound(e))
         save_between(s);
     return !s->failed;
 }
@@ -251,8 +257,8 @@ static bool claim(struct command *c, const char *path, kiln_file_use use)
     return !path || kiln_file_claim(c->context, path, use, &c->err) == KILN_OK;
 }
 
-/* The file of checkpoints in a directory; NULL with an error. It is never freed. */
-static const char *checkpoint_in(const char *directory, struct command *c)
+/* The file of checkpoints in a directory, which the caller frees; NULL with an error. */
+static char *checkpoint_in(const char *directory, struct command *c)
 {
     char *path = NULL;
 
@@ -263,14 +269,37 @@ static const char *checkpoint_in(const char *directory, struct command *c)
     return path;
 }
 
+/* One that is there is gone on from, or is somebody's. */
+static bool claim_checkpoint(struct train_options *o, struct command *c)
+{
+    if (o->resume && !(o->fit.resume = o->resume_file = checkpoint_in(o->resume, c)))
+        return false;
+    if (o->resume && access(o->resume_file, F_OK))
+        return command_fail(c, KILN_IO, o->resume, "there is no checkpoint to go on from");
+    if (!o->checkpoint)
+        return true;
+    if (mkdir(o->checkpoint, 0777) && errno != EEXIST)
+        return command_fail_system(c, o->checkpoint);
+    o->fit.checkpoint = o->checkpoint_file = checkpoint_in(o->checkpoint, c);
+    if (!o->checkpoint_file)
+        return false;
+    if ((!o->resume || strcmp(o->resume, o->checkpoint) != 0) && access(o->checkpoint_file, F_OK) == 0)
+        return command_fail(c, KILN_BAD_ARGUMENT, o->checkpoint,
+                            "there is a checkpoint already: --resume goes on from it; delete it to begin anew");
+    return true;
+}
+
+void training_release(struct train_options *o)
+{
+    free(o->checkpoint_file);
+    free(o->resume_file);
+}
+
 bool training_claim(struct train_options *o, struct command *c)
 {
     if (o->figure && !canvas_for(o->figure, c))
         return false;
-    if (o->checkpoint && mkdir(o->checkpoint, 0777) && errno != EEXIST)
-        return command_fail_system(c, o->checkpoint);
-    if ((o->checkpoint && !(o->fit.checkpoint = checkpoint_in(o->checkpoint, c))) ||
-        (o->resume && !(o->fit.resume = checkpoint_in(o->resume, c))))
+    if (!claim_checkpoint(o, c))
         return false;
     if (o->tensorboard &&
         !board_claim(&o->board, o->tensorboard, o->learn.validation || o->learn.split > 0, o->resume, c))
@@ -298,33 +327,42 @@ static bool read_old_log(struct session_log *s)
     return !s->old_steps.failed || command_no_memory(&s->learn->command);
 }
 
-/* The rows up to the step where the checkpoint was made: what follows comes again. */
-static bool copy_old_rows(struct session_log *s, int64_t steps)
+#define LOG_HEADER "step,epoch,loss\n"
+
+/* How many bytes the rows take up to the step where the checkpoint was made: what follows comes again. 0: it is no such log. */
+static size_t old_rows(const struct session_log *s, int64_t steps)
 {
-    const char *at = s->old_steps.text ? strchr(s->old_steps.text, '\n') : NULL;
+    const char *text = s->old_steps.text, *at = text ? text + strlen(LOG_HEADER) : NULL;
 
-    while (at && at[1] && strtoll(at + 1, NULL, 10) <= steps) {
-        const char *row = at + 1;
+    if (!text || strncmp(text, LOG_HEADER, strlen(LOG_HEADER)) != 0)
+        return 0;
+    for (const char *end; *at && strtoll(at, NULL, 10) <= steps && (end = strchr(at, '\n')); at = end + 1)
+        ;
+    return (size_t)(at - text);
+}
 
-        at = strchr(row, '\n');
-        if (at && fwrite(row, 1, (size_t)(at + 1 - row), s->steps) != (size_t)(at + 1 - row))
-            return fail_log(s);
-    }
-    return true;
+/* Cut behind those rows: they are never out of the file. */
+static bool take_up_log(struct session_log *s, size_t bytes)
+{
+    s->steps = fopen(s->o->step_log, "r+");
+    return (s->steps && ftruncate(fileno(s->steps), (off_t)bytes) == 0 && fseek(s->steps, 0, SEEK_END) == 0) ||
+           fail_log(s);
 }
 
 static bool open_log(struct session_log *s, int64_t steps)
 {
     static char buffer[1 << 12];
     struct command *c = &s->learn->command;
+    const size_t kept = old_rows(s, steps);
 
     if (!s->o->step_log)
         return true;
+    if (kept)
+        return take_up_log(s, kept);
     if (kiln_file_open_log(&s->steps, c->context, s->o->step_log, &c->err) != KILN_OK)
         return false;
     setvbuf(s->steps, buffer, _IOFBF, sizeof buffer); /* or memory for it could be wanting when the file is empty */
-    return (fputs("step,epoch,loss\n", s->steps) >= 0 && copy_old_rows(s, steps) && fflush(s->steps) == 0) ||
-           fail_log(s);
+    return (fputs(LOG_HEADER, s->steps) >= 0 && fflush(s->steps) == 0) || fail_log(s);
 }
 
 static bool close_log(struct session_log *s)
@@ -416,14 +454,16 @@ static void rescue(struct session_log *s, int signal)
         say_to(stderr, "kiln: training ended after %lld epochs, %lld steps\n", (long long)s->epoch, (long long)s->step);
     if (!diverged)
         kiln_trainer_finalize(s->learn->trainer, NULL);
-    if (!diverged && !(s->o->fit.best && s->saved_epoch))
+    if (diverged && s->o->fit.restore_best && s->epoch && save(s))
+        say_to(stderr, "kiln: %s holds the model of when %s was best\n", s->o->output, s->o->fit.restore_best);
+    else if (!diverged && !(s->o->fit.best && s->saved_epoch))
         save(s) ? say_to(stderr, "kiln: %s holds the model after step %lld\n", s->o->output, (long long)s->step)
                 : (void)tell_error(s->o->output, &c->err);
     else if (s->saved_epoch)
         say_to(stderr, "kiln: %s holds the %smodel of epoch %lld\n", s->o->output, s->o->fit.best ? "best " : "",
                (long long)s->saved_epoch);
     else
-        say_to(stderr, "kiln: %s is not written: no epoch was complete\n", s->o->output);
+        say_to(stderr, "kiln: %s is not written: there is no good model of this training\n", s->o->output);
     if (!write_tables(s))
         tell_error(NULL, &c->err);
     c->err = why;
@@ -446,8 +486,15 @@ static bool train(struct session_log *s, int *signal)
         rescue(s, *signal);
     if (!ok)
         return *signal; /* that has been told */
-    if (!(s->o->fit.best && s->saved_epoch) && !save(s))
+    ok = (s->o->fit.best && s->saved_epoch) || save(s);
+    if (!ok) { /* the others are written all the same */
+        const kiln_error why = l->command.err;
+
+        write_tables(s);
+        l->command.err = why;
+        l->command.teller.told = 0; /* once more: it is what the command ends with */
         return false;
+    }
     if (!write_tables(s))
         return false;
     if (!s->o->quiet && ran < s->o->epochs)

@@ -11,7 +11,8 @@ struct train_options {
     struct learn_options learn;
     kiln_fit_options fit;            /* .checkpoint and .resume name files in these: */
     const char *checkpoint, *resume; /* directories; NULL: none */
-    int64_t epochs;                  /* may be 0: the model is written as it is */
+    char *checkpoint_file, *resume_file;
+    int64_t epochs; /* may be 0: the model is written as it is */
     const char *output, *history, *step_log, *figure, *profile;
     const char *tensorboard; /* a directory; NULL: none */
     struct board board;
@@ -24,6 +25,8 @@ struct train_options {
 
 /* Before the work, not after it: can all of it be written? Makes the directory for checkpoints. */
 bool training_claim(struct train_options *o, struct command *c);
+/* What that has made; in any case. */
+void training_release(struct train_options *o);
 /* What is trained, with what and how. */
 void training_say_start(const struct train_options *o, const struct learn *l);
 /* Trains what `l` has opened and writes the results: all that is worth it where training has failed or a signal has ended

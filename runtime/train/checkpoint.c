@@ -1,9 +1,12 @@
 #include "train/checkpoint.h"
 #include "base/text.h"
+#include "data/element.h"
 #include "data/npz.h"
 #include "data/npz_write.h"
 #include <string.h>
 #include <zlib.h>
+
+#define MOST_STEPS 0x1p53
 
 /* -- what it is of -- */
 
@@ -244,15 +247,26 @@ static bool put_past(struct saving *s, const struct past *p)
     return put_array(s, "fit", "history", &t);
 }
 
+/* What the trainer counts. The learning rate of a loop of the caller's own is the caller's; a fit's is an option. */
+enum { MOST_COUNTERS = 3 };
+static void list_counters(struct checkpoint_field *to, struct trainer *t, const struct checkpoint *c)
+{
+    to[0] = (struct checkpoint_field){ "steps", I64, &t->steps, 1, 0, MOST_STEPS };
+    to[1] = c->fields ? (struct checkpoint_field){ 0 }
+                      : (struct checkpoint_field){ "learning_rate", F64, &t->learning_rate, 1, 0, MOST_RATE };
+    to[2] = (struct checkpoint_field){ 0 };
+}
+
 static bool put_all(struct saving *s)
 {
     const struct tensor about = {
         .dtype = U8, .rank = 1, .dims = { (int64_t)s->about->length }, .data = s->about->data
     };
-    const struct checkpoint_field counter[] = { { "steps", I64, &s->trainer->steps, 1 }, { 0 } };
+    struct checkpoint_field counters[MOST_COUNTERS];
     struct snapshot *best = s->checkpoint->best;
 
-    if (!npz_put(&s->to, "about", &about) || !put_fields(s, counter) || !put_fields(s, s->checkpoint->fields) ||
+    list_counters(counters, s->trainer, s->checkpoint);
+    if (!npz_put(&s->to, "about", &about) || !put_fields(s, counters) || !put_fields(s, s->checkpoint->fields) ||
         !put_past(s, s->checkpoint->past) || !trainer_each_state(s->trainer, false, put_state, s))
         return false;
     s->prefix = "best";
@@ -284,6 +298,7 @@ struct reading {
     struct trainer *trainer;
     struct npz *from;
     bool take; /* else it is only looked at */
+    bool best; /* it has the best values */
     struct report *report;
 };
 
@@ -302,7 +317,24 @@ static bool fits(const struct type_check *c, const struct tensor *type, const ch
                                          tensor_text(type, a), tensor_text(like, b));
 }
 
-static bool get_array(struct reading *g, const char *prefix, const char *name, struct tensor *t)
+static bool check_numbers(struct reading *g, const struct tensor *got, const char *name,
+                          const struct checkpoint_field *f)
+{
+    element_get *const get = element_getter(got->dtype);
+
+    for (int64_t k = 0; f && f->high > f->low && k < tensor_count(got); k++) {
+        const double x = get(got->data, k);
+
+        if (!(x >= f->low && x <= f->high))
+            return fail(g->report, KILN_BAD_DATA, g->path, "is damaged: '%s' is %.15g, must be from %g to %g", name, x,
+                        f->low, f->high);
+    }
+    return true;
+}
+
+/* `f` is the field that it is, or NULL. */
+static bool get_array(struct reading *g, const char *prefix, const char *name, struct tensor *t,
+                      const struct checkpoint_field *f)
 {
     struct text whole = { .budget = &g->trainer->budget, .report = g->report };
     const struct like like = { { fits }, t };
@@ -310,7 +342,8 @@ static bool get_array(struct reading *g, const char *prefix, const char *name, s
     bool ok;
 
     text_printf(&whole, "%s/%s", prefix, name);
-    ok = !whole.failed && npz_read(&got, g->from, whole.data, &like.check, g->report);
+    ok = !whole.failed && npz_read(&got, g->from, whole.data, &like.check, g->report) &&
+         check_numbers(g, &got, whole.data, f);
     if (ok && g->take && tensor_bytes(t))
         memcpy(t->data, got.data, (size_t)tensor_bytes(t));
     budget_free(&g->trainer->budget, got.data);
@@ -322,7 +355,7 @@ static bool get_state(void *user, const char *name, const char *what, struct ten
 {
     struct reading *g = user;
 
-    return get_array(g, g->prefix ? g->prefix : what, name, t);
+    return get_array(g, g->prefix ? g->prefix : what, name, t, NULL);
 }
 
 static bool get_fields(struct reading *g, const struct checkpoint_field *f)
@@ -330,7 +363,7 @@ static bool get_fields(struct reading *g, const struct checkpoint_field *f)
     for (; f && f->name; f++) {
         struct tensor t = row_of_field(f);
 
-        if (!get_array(g, "fit", f->name, &t))
+        if (!get_array(g, "fit", f->name, &t, f))
             return false;
     }
     return true;
@@ -359,16 +392,37 @@ static bool get_past(struct reading *g, struct past *p)
     return ok;
 }
 
+static bool look_for_best(void *user, const char *name, const char *what, struct tensor *t)
+{
+    struct reading *g = user;
+    struct text whole = { .budget = &g->trainer->budget, .report = g->report };
+
+    (void)what;
+    (void)t;
+    text_printf(&whole, "best/%s", name);
+    g->best = !whole.failed && npz_has(g->from, whole.data);
+    text_release(&whole);
+    return false;
+}
+
+/* Not where the training that it is of did not ask for them. */
+static bool has_best(struct reading *g, struct snapshot *best)
+{
+    snapshot_each(g->trainer, best, look_for_best, g);
+    return g->best;
+}
+
 static bool get_all(struct reading *g, const struct checkpoint *c)
 {
-    const struct checkpoint_field counter[] = { { "steps", I64, &g->trainer->steps, 1 }, { 0 } };
+    struct checkpoint_field counters[MOST_COUNTERS];
 
+    list_counters(counters, g->trainer, c);
     g->prefix = NULL;
-    if (!get_fields(g, counter) || !get_fields(g, c->fields) || !get_past(g, c->past) ||
+    if (!get_fields(g, counters) || !get_fields(g, c->fields) || !get_past(g, c->past) ||
         !trainer_each_state(g->trainer, false, get_state, g))
         return false;
     g->prefix = "best";
-    return !c->best || snapshot_each(g->trainer, c->best, get_state, g);
+    return !c->best || !has_best(g, c->best) || snapshot_each(g->trainer, c->best, get_state, g);
 }
 
 static bool check_about(struct reading *g, const struct checkpoint *c)

@@ -15,6 +15,7 @@ struct checkpoint_field {
     enum dtype dtype; /* F64 or I64 */
     void *at;
     int64_t count;
+    double low, high; /* that it lies between, or the file is damaged; 0, 0: anywhere */
 };
 
 /* A row of numbers for each epoch that lies behind. */

@@ -2,6 +2,7 @@
 #include "train/batch_size.h"
 #include "train/confusion.h"
 #include "train/feed.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -89,7 +90,8 @@ struct progress {
     double seconds;                       /* that the epoch that has begun has taken */
     double best, stop_best, restore_best; /* by options.save_best, early_stop, restore_best */
     struct plateau plateau;
-    double learning_rate; /* that the plateau has made of it */
+    double learning_rate;                 /* that the plateau has made of it */
+    int64_t best_of, stop_of, restore_of; /* the measures that those are of; 0: none */
 };
 
 struct fit {
@@ -124,27 +126,31 @@ static bool stopped(struct report *r)
 /* -- checkpoints -- */
 
 enum { MOST_FIELDS = 24 };
+#define MOST 0x1p53                     /* that a number counts to */
 enum { SECONDS, BEST, RATE, MEASURES }; /* in a row of the past: then the measures of training, then of validation */
 
 static void list_fields(struct fit *f, struct checkpoint_field *to)
 {
     struct progress *p = &f->progress;
     const struct checkpoint_field fields[] = {
-        { "epochs", I64, &p->epochs, 1 },
-        { "pass", I64, &p->pass, 1 },
-        { "samples_of_pass", I64, &p->at, 1 },
-        { "steps_of_epoch", I64, &p->steps, 1 },
-        { "wait", I64, &p->wait, 1 },
-        { "ended", I64, &p->ended, 1 },
-        { "seconds", F64, &p->seconds, 1 },
-        { "best", F64, &p->best, 1 },
-        { "early_stop_best", F64, &p->stop_best, 1 },
-        { "restore_best", F64, &p->restore_best, 1 },
-        { "plateau_best", F64, &p->plateau.best, 1 },
-        { "plateau_wait", I64, &p->plateau.wait, 1 },
-        { "plateau_cooldown", I64, &p->plateau.cooldown, 1 },
-        { "learning_rate", F64, &p->learning_rate, 1 },
-        { "sums", F64, f->sums.all, f->sums.count },
+        { "epochs", I64, &p->epochs, 1, 0, INT32_MAX },
+        { "pass", I64, &p->pass, 1, 0, MOST },
+        { "samples_of_pass", I64, &p->at, 1, 0, (double)f->train->count },
+        { "steps_of_epoch", I64, &p->steps, 1, 0, MOST },
+        { "wait", I64, &p->wait, 1, 0, MOST },
+        { "ended", I64, &p->ended, 1, 0, 1 },
+        { "seconds", F64, &p->seconds, 1, 0, MOST },
+        { "best", F64, &p->best, 1, 0, 0 },
+        { "best_of", I64, &p->best_of, 1, 0, 0 },
+        { "early_stop_best", F64, &p->stop_best, 1, 0, 0 },
+        { "early_stop_of", I64, &p->stop_of, 1, 0, 0 },
+        { "restore_best", F64, &p->restore_best, 1, 0, 0 },
+        { "restore_best_of", I64, &p->restore_of, 1, 0, 0 },
+        { "plateau_best", F64, &p->plateau.best, 1, 0, 0 },
+        { "plateau_wait", I64, &p->plateau.wait, 1, 0, MOST },
+        { "plateau_cooldown", I64, &p->plateau.cooldown, 1, 0, MOST },
+        { "learning_rate", F64, &p->learning_rate, 1, 0, MOST_RATE },
+        { "sums", F64, f->sums.all, f->sums.count, -DBL_MAX, DBL_MAX },
         { 0 },
     };
 
@@ -164,19 +170,61 @@ static struct checkpoint checkpoint_of(struct fit *f, const struct checkpoint_fi
                                 .best = f->best };
 }
 
-/* Work goes on where the disk is full: there may be room the next time, and nothing is lost yet. */
-static void keep(struct fit *f)
+static bool keep_at(struct fit *f, const char *path, struct report *r)
 {
     struct checkpoint_field fields[MOST_FIELDS];
     struct checkpoint c;
-    struct report r = { .files = f->report->files };
 
-    if (!f->options->checkpoint)
-        return;
     list_fields(f, fields);
     c = checkpoint_of(f, fields);
-    if (!checkpoint_save(f->options->checkpoint, f->trainer, &c, &r))
-        warn(f->report, f->options->checkpoint, "the checkpoint could not be written: %s", r.error.message);
+    return checkpoint_save(path, f->trainer, &c, r);
+}
+
+/* Work goes on where the disk is full: there may be room the next time, and nothing is lost yet. */
+static void keep(struct fit *f)
+{
+    const char *path = f->options->checkpoint;
+    struct report r = { .files = f->report->files };
+
+    if (path && !keep_at(f, path, &r))
+        warn(f->report, path, "the checkpoint could not be written: %s", r.error.message);
+}
+
+/* -- measures -- */
+
+static double worst(const struct trainer *t, const struct measure_name *m)
+{
+    return measure_lower_is_better(t, m) ? INFINITY : -INFINITY;
+}
+
+static int64_t number_of(const struct measure_name *m)
+{
+    return m ? 1 + 2 * (int64_t)m->which + m->validation : 0;
+}
+
+/* What was best by another measure says nothing of this one, which begins anew. */
+static bool forget_other(struct fit *f, const struct measure_name *m, int64_t *of, double *best)
+{
+    if (*of == number_of(m))
+        return false;
+    *of = number_of(m);
+    *best = m ? worst(f->trainer, m) : 0;
+    return true;
+}
+
+static void forget_other_measures(struct fit *f)
+{
+    const struct fit_options *o = f->options;
+    struct progress *p = &f->progress;
+
+    if (forget_other(f, o->save_best, &p->best_of, &p->best))
+        for (int64_t k = 0; k < f->past.epochs; k++)
+            f->past.rows[k * f->past.width + BEST] = 0;
+    if (forget_other(f, o->early_stop.on ? &o->early_stop.measure : NULL, &p->stop_of, &p->stop_best))
+        p->wait = p->ended = 0;
+    if (p->wait < o->early_stop.patience)
+        p->ended = 0;
+    forget_other(f, o->restore_best, &p->restore_of, &p->restore_best);
 }
 
 static bool resume(struct fit *f)
@@ -190,6 +238,7 @@ static bool resume(struct fit *f)
         return false;
     if (f->options->reduce_on_plateau.on)
         f->trainer->learning_rate = f->progress.learning_rate;
+    forget_other_measures(f);
     return true;
 }
 
@@ -320,11 +369,6 @@ static bool improves(const struct trainer *t, const struct measure_name *m, doub
     return measure_lower_is_better(t, m) ? now_ + by < best : now_ - by > best;
 }
 
-static double worst(const struct trainer *t, const struct measure_name *m)
-{
-    return measure_lower_is_better(t, m) ? INFINITY : -INFINITY;
-}
-
 static bool note_best(struct fit *f, const struct measure_name *m, const struct epoch *e, double by, double *best)
 {
     const double value = measured(e, m);
@@ -415,6 +459,12 @@ static bool end_epoch(struct fit *f)
     return true;
 }
 
+static void restore_best(struct fit *f)
+{
+    if (f->best && isfinite(f->progress.restore_best))
+        trainer_restore(f->trainer, f->best);
+}
+
 static bool run_epochs(struct fit *f)
 {
     while (f->progress.epochs < f->options->epochs && !f->progress.ended) {
@@ -423,12 +473,32 @@ static bool run_epochs(struct fit *f)
             return false;
     }
     trainer_finalize(f->trainer); /* then Keras' callbacks */
-    if (f->best && isfinite(f->progress.restore_best))
-        trainer_restore(f->trainer, f->best);
+    restore_best(f);
     return true;
 }
 
 /* -- before -- */
+
+static bool check_numbers(const struct fit *f)
+{
+    const struct fit_options *o = f->options;
+    const struct {
+        const char *name;
+        int64_t got, least;
+    } numbers[] = { { "batch", o->batch, 1 },
+                    { "epochs", o->epochs, 0 },
+                    { "initial_epoch", o->initial_epoch, 0 },
+                    { "steps_per_epoch", o->steps_per_epoch, 0 },
+                    { "validation_freq", o->validation_freq, 0 },
+                    { "validation_steps", o->validation_steps, 0 },
+                    { "checkpoint_steps", o->checkpoint_steps, 0 } };
+
+    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
+        if (numbers[k].got < numbers[k].least)
+            return fail(f->report, KILN_BAD_ARGUMENT, NULL, "%s is %lld, must be at least %lld", numbers[k].name,
+                        (long long)numbers[k].got, (long long)numbers[k].least);
+    return true;
+}
 
 static bool check_options(const struct fit *f)
 {
@@ -441,14 +511,7 @@ static bool check_options(const struct fit *f)
         if (asked[k] && asked[k]->validation && !f->validation)
             return fail(f->report, KILN_BAD_ARGUMENT, NULL, "metric 'val_%s' needs validation data",
                         f->trainer->measures[asked[k]->which].name);
-    if (o->batch < 1 || o->epochs < 0 || o->initial_epoch < 0 || o->steps_per_epoch < 0 || o->validation_freq < 0 ||
-        o->validation_steps < 0 || o->checkpoint_steps < 0)
-        return fail(
-            f->report, KILN_BAD_ARGUMENT, NULL,
-            "batch is %lld, epochs %lld, initial epoch %lld, steps per epoch %lld, must be at least 1, and 0 for "
-            "the others",
-            (long long)o->batch, (long long)o->epochs, (long long)o->initial_epoch, (long long)o->steps_per_epoch);
-    return true;
+    return check_numbers(f);
 }
 
 /* Epochs that lie behind have seen data, too. */
@@ -460,12 +523,8 @@ static bool begin(struct fit *f)
     struct progress *p = &f->progress;
     int64_t behind = 0;
 
-    *p = (struct progress){ .epochs = o->initial_epoch,
-                            .pass = o->initial_epoch,
-                            .best = o->save_best ? worst(f->trainer, o->save_best) : 0,
-                            .stop_best = o->early_stop.on ? worst(f->trainer, &o->early_stop.measure) : 0,
-                            .restore_best = o->restore_best ? worst(f->trainer, o->restore_best) : 0 };
-    f->samples = of_pass * batch < count ? of_pass * batch : count;
+    *p = (struct progress){ .epochs = o->initial_epoch, .pass = o->initial_epoch };
+    forget_other_measures(f);
     p->learning_rate = f->trainer->learning_rate;
     plateau_begin(&p->plateau, &o->reduce_on_plateau, f->trainer);
     if (!o->steps_per_epoch)
@@ -514,12 +573,20 @@ static bool run(struct fit *f)
         return false;
     if (f->options->resume && !resume(f))
         return false;
+    if (f->progress.epochs > f->options->epochs)
+        return fail(f->report, KILN_BAD_ARGUMENT, NULL,
+                    "%lld epochs lie behind, and epochs is %lld: it counts them, too", (long long)f->progress.epochs,
+                    (long long)f->options->epochs);
+    if (f->options->checkpoint && !f->options->resume && !keep_at(f, f->options->checkpoint, f->report))
+        return false; /* before an epoch is lost */
     if (!tell_past(f))
         return false;
     ok = !e || !e->start || e->start(e->user, f->progress.epochs, f->trainer->steps, f->report) || stopped(f->report);
     ok = ok && run_epochs(f);
     if (!ok && failed(f->report) && f->report->error.code == KILN_STOPPED)
         keep(f);
+    if (!ok && failed(f->report) && f->report->error.code == KILN_RUN_FAILED)
+        restore_best(f); /* what it was when that was best is worth more than what made the loss no number */
     return ok;
 }
 

@@ -596,8 +596,12 @@ static bool set_rate(struct trainer *t, struct report *r)
     const double rate = trainer_learning_rate(t);
 
     *(double *)t->rate.data = rate;
-    return isfinite(rate) || fail(r, KILN_RUN_FAILED, NULL, "schedule '%s' gives step %lld a learning rate of %g",
-                                  t->schedule.def->row.name, (long long)t->steps + 1, rate);
+    if (isfinite(rate))
+        return true;
+    return t->schedule.def
+               ? fail(r, KILN_RUN_FAILED, NULL, "schedule '%s' gives step %lld a learning rate of %g",
+                      t->schedule.def->row.name, (long long)t->steps + 1, rate)
+               : fail(r, KILN_RUN_FAILED, NULL, "step %lld has a learning rate of %g", (long long)t->steps + 1, rate);
 }
 
 static bool step(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss, struct report *r)

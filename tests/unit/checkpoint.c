@@ -2,6 +2,7 @@
 #include "public.h"
 #include <math.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SAMPLES = 22, BATCH = 4, EPOCHS = 3, STEPS = 6 }; /* STEPS: of an epoch; its last batch is smaller */
@@ -115,6 +116,7 @@ static void expect_same(kiln_trainer *t, struct bytes *need)
 struct told {
     int64_t stop_at; /* the step; 0: never */
     int64_t steps, epochs, past, began_epochs, began_steps;
+    int64_t best, past_best; /* epochs that were */
     double loss[32], validation[32];
 };
 
@@ -131,6 +133,7 @@ static bool on_epoch(void *user, const kiln_epoch *e)
     struct told *t = user;
 
     t->epochs++;
+    t->best += e->best;
     t->loss[e->number] = e->train[0];
     t->validation[e->number] = e->validation[0];
     return true;
@@ -141,6 +144,7 @@ static bool on_past(void *user, const kiln_epoch *e)
     struct told *t = user;
 
     t->past++;
+    t->past_best += e->best;
     t->loss[e->number] = e->train[0];
     t->validation[e->number] = e->validation[0];
     return true;
@@ -389,6 +393,17 @@ START_TEST(what_is_of_another_training_is_refused)
 }
 END_TEST
 
+static char inner[96];
+
+static bool remove_directory(void *user, const kiln_fit_step *s)
+{
+    (void)user;
+    (void)s;
+    unlink(inner);
+    rmdir(other);
+    return true;
+}
+
 START_TEST(other_settings_are_told)
 {
     kiln_dataset *plain = make_samples(SAMPLES, .5f, true), *d;
@@ -420,18 +435,61 @@ START_TEST(other_settings_are_told)
     warnings = 0;
     ok(kiln_trainer_fit(t, plain, &o, NULL, &err));
     ck_assert_int_eq(warnings, 5); /* Dropout's seed, batch, order and its seed, augmentation */
-    /* where it cannot be written that is one, too, and training goes on */
+    /* where it cannot be written from the start that is an error; later on training goes on */
     o.resume = NULL;
     o.checkpoint = "/proc/none/checkpoint.npz";
     o.epochs = 2;
+    expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_IO, "no directory");
+    ck_assert_int_eq(mkdir(other, 0777), 0);
+    snprintf(inner, sizeof inner, "%s/checkpoint.npz", other);
+    o.checkpoint = inner;
+    o.step = remove_directory;
     warnings = 0;
     ok(kiln_trainer_fit(t, d, &o, NULL, &err));
-    ck_assert_int_eq(warnings, 2);
+    ck_assert_int_eq(warnings, 2); /* one for each epoch */
     kiln_trainer_free(t);
     kiln_context_free(context);
     kiln_model_free(m);
     kiln_dataset_free(d);
     kiln_dataset_free(plain);
+    end();
+}
+END_TEST
+
+/* What was best by another measure, or by none, says nothing of the one that is asked for now. */
+START_TEST(another_measure_begins_anew)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f), *check = make_data(7, .25f);
+    kiln_trainer *t = make_trainer(net, d, "sgd:learning_rate=0.001");
+    struct told told = { 0 };
+    kiln_fit_options o = fit_options(&told, check);
+    int64_t ran;
+
+    start();
+    o.checkpoint = file;
+    o.early_stop = "accuracy"; /* which hardly ever improves here */
+    o.patience = 1;
+    o.min_delta = .9;
+    ok(kiln_trainer_fit(t, d, &o, &ran, &err));
+    ck_assert_int_eq(ran, 2);
+    o.resume = file;
+    ok(kiln_trainer_fit(t, d, &o, &ran, &err));
+    ck_assert_int_eq(ran, 2); /* it has ended */
+    o.patience = 2;
+    ok(kiln_trainer_fit(t, d, &o, &ran, &err));
+    ck_assert_int_eq(ran, 3); /* one more without improvement */
+    o.early_stop = "loss";
+    o.best = "loss";
+    o.restore_best = "val_loss"; /* of which the checkpoint has nothing */
+    o.epochs = 4;
+    told = (struct told){ 0 };
+    ok(kiln_trainer_fit(t, d, &o, &ran, &err));
+    ck_assert(ran == 4 && told.past == 3 && told.past_best == 0 && told.best == 1);
+    o.epochs = 3;
+    expect(kiln_trainer_fit(t, d, &o, &ran, &err), KILN_BAD_ARGUMENT, "4 epochs lie behind, and epochs is 3");
+    kiln_trainer_free(t);
+    kiln_dataset_free(check);
+    kiln_dataset_free(d);
     end();
 }
 END_TEST
@@ -460,6 +518,22 @@ static void take_steps(kiln_trainer *t, int count)
         kiln_tensor_free(ty);
     }
 }
+
+/* A rate that was set lasts as well. */
+START_TEST(the_learning_rate_is_part_of_the_state)
+{
+    kiln_trainer *t = make_trainer(net, NULL, "sgd"), *u = make_trainer(net, NULL, "sgd");
+
+    start();
+    ok(kiln_trainer_set_learning_rate(t, .25, &err));
+    ok(kiln_trainer_save_state(t, file, &err));
+    ok(kiln_trainer_load_state(u, file, &err));
+    ck_assert_double_eq(kiln_trainer_learning_rate(u), .25);
+    kiln_trainer_free(t);
+    kiln_trainer_free(u);
+    end();
+}
+END_TEST
 
 START_TEST(the_state_is_saved_and_taken_up)
 {
@@ -563,7 +637,7 @@ START_TEST(a_training_may_begin_later)
         ck_assert(ran == EPOCHS && later.epochs == EPOCHS - 1 && later.loss[EPOCHS] == told.loss[EPOCHS]);
         expect_same(u, &need);
         o.initial_epoch = -1;
-        expect(kiln_trainer_fit(u, d, &o, &ran, &err), KILN_BAD_ARGUMENT, "initial epoch -1");
+        expect(kiln_trainer_fit(u, d, &o, &ran, &err), KILN_BAD_ARGUMENT, "initial_epoch is -1, must be at least 0");
         free(need.data);
         kiln_trainer_free(t);
         kiln_trainer_free(u);
@@ -684,7 +758,9 @@ Suite *suite(void)
     tcase_add_test(c, checkpoints_come_with_steps_and_epochs);
     tcase_add_test(c, what_is_of_another_training_is_refused);
     tcase_add_test(c, other_settings_are_told);
+    tcase_add_test(c, another_measure_begins_anew);
     tcase_add_test(c, the_state_is_saved_and_taken_up);
+    tcase_add_test(c, the_learning_rate_is_part_of_the_state);
     tcase_add_test(c, arguments_are_looked_at);
     tcase_add_test(c, an_epoch_may_be_a_number_of_steps);
     tcase_add_test(c, a_training_may_begin_later);

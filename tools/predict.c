@@ -383,7 +383,7 @@ static void print(const struct predict *p)
         kiln_dataset_about(p->data)->header ? " below a header" : "");
     if (kiln_dataset_about(p->data)->label)
         say("; label: %s%s", kiln_dataset_about(p->data)->label,
-            kiln_dataset_about(p->data)->unlabelled ? "" : ", which is left out");
+            strncmp(kiln_dataset_about(p->data)->label, "none", 4) == 0 ? "" : ", which is left out");
     say("\n");
     if (p->normalized)
         data_say_normalization(p->data, "normalized ");

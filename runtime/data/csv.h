@@ -13,7 +13,8 @@ struct csv_request {
     const char *label;              /* its name in the header, "first", "last" or "none"; NULL: the last one, unless the
                                         first looks more like it, which is an error */
     bool values;                    /* numbers are to be predicted: how the columns look is no sign of classes */
-    bool unlabelled;                /* there need be no label: there is none where all columns are for the input */
+    bool unlabelled;                /* there need be no label: there is none where all columns are for the input.
+                                        With a label that cannot be read, y has no data, unless `gaps` */
     bool gaps;                      /* what is missing, or "nan", is read as NaN */
     const struct type_check *input; /* of the model, that takes the other columns; may be NULL */
     const char *const *class_names; /* [classes] what texts stand for; NULL: those of the file, sorted by bytes */

@@ -31,6 +31,28 @@ static bool is_header(struct csv c)
     return above_nothing && !number;
 }
 
+/* 0,1,2,... as pandas writes them over columns without names; three may be a row unless the next one has no whole numbers. */
+static bool is_counted(struct csv c)
+{
+    struct report quiet = { 0 };
+    const char *at, *end, *below = NULL, *below_end = NULL;
+    bool whole = true;
+    struct field f;
+    double v;
+    int64_t n = 0;
+
+    if (!csv_next_line(&c, &at, &end))
+        return false;
+    csv_next_line(&c, &below, &below_end);
+    for (; at; n++)
+        if (!csv_next_field(&c, &at, end, &f, &quiet) || !field_is_number(&f) || !field_number(&c, &f, &v) ||
+            v != (double)n)
+            return false;
+    while (below && csv_next_field(&c, &below, below_end, &f, &quiet))
+        whole = whole && field_is_number(&f) && field_number(&c, &f, &v) && v == floor(v);
+    return n > 3 || (n == 3 && !whole);
+}
+
 /* How many fields the first line has; it is put back unless it is a header. */
 static bool read_header(struct csv_reading *g, struct report *r)
 {
@@ -45,7 +67,7 @@ static bool read_header(struct csv_reading *g, struct report *r)
     for (t->columns = 0; at; t->columns++)
         if (!csv_next_field(&c, &at, end, &f, r))
             return false;
-    t->header = is_header(g->first);
+    t->header = is_header(g->first) || is_counted(g->first);
     if (t->header)
         g->first = c;
     return true;

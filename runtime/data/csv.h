@@ -2,7 +2,7 @@
  * number, or a text, which is the name of a class. A first line that names columns is a header: a name has a letter, and
  * does not say that there is no number ("nan", "inf", "NA", "null" ...); the line below it has no name there.
  * Everywhere else an empty field or one that is no number is an error. The point is '.' whatever the locale; the
- * separator is ',', or where the first line has none, a tab or ';'. */
+ * separator is ',', a tab or ';', whichever the first line has most of, in .tsv a tab. */
 #ifndef KILN_DATA_CSV_H
 #define KILN_DATA_CSV_H
 

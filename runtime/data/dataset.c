@@ -413,7 +413,7 @@ static bool take_targets(struct dataset *d, int classes, const struct data_optio
     struct report quiet = { 0 };
 
     if (!o->unlabelled || o->gaps)
-        return convert_targets(d, classes, o, where, r) && (o->gaps || check_targets(d, where, r));
+        return convert_targets(d, classes, o, where, r);
     return (convert_targets(d, classes, o, where, &quiet) && check_targets(d, where, &quiet)) ||
            (data_are_bad(&quiet, r) && drop_targets(d, r));
 }
@@ -498,7 +498,7 @@ static bool finish(struct dataset *d, const struct spec *s, int classes, const s
 {
     return check_samples(d, where, r) && check_inputs_of_model(d, o, where, r) && select_range(d, s, o, where, r) &&
            take_targets(d, classes, o, where, r) && convert_weights(d, where, r) &&
-           (o->gaps || check_numbers(d, where, r));
+           (o->gaps || (check_numbers(d, where, r) && check_targets(d, where, r)));
 }
 
 bool dataset_open(struct dataset *out, const char *spec, enum part part, const struct data_options *options,

@@ -374,6 +374,17 @@ KILN_API size_t kiln_model_output_count(const kiln_model *model);
 KILN_API const kiln_value_info *kiln_model_input(const kiln_model *model, size_t k);
 KILN_API const kiln_value_info *kiln_model_output(const kiln_model *model, size_t k);
 
+/* What the numbers of an output are, as far as it can be told: by the loss that the metadata name ("kiln.loss.OUTPUT"),
+ * by what the model ends in, and by the output's name. */
+typedef struct kiln_scores {
+    bool known;  /* something tells */
+    bool logits; /* above 0 they say yes; else above .5 */
+    bool each;   /* each says yes or no by itself (Sigmoid); else the largest is the class */
+} kiln_scores;   /* will never have more fields */
+
+/* All false where k is not below the count, or the model cannot be run. */
+KILN_API kiln_scores kiln_model_scores(const kiln_model *model, size_t k);
+
 /* What the file says of itself; texts are "" where it says nothing. */
 typedef struct kiln_model_info {
     int64_t ir_version, model_version;
@@ -718,6 +729,9 @@ typedef struct kiln_trainer_options {
      * class of `data` as much as any other. Of a trainer with one target. NULL: all alike. */
     const char *class_weight;
     bool weighted; /* batches come with weights of samples (kiln_trainer_step_weighted), as `data` that have some do */
+    /* What is exported says which loss was asked for, and which reads logits, in its metadata ("kiln.loss.OUTPUT"): who
+     * trains or measures it next takes that where nothing else is said. */
+    bool remember;
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
@@ -1120,7 +1134,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, false }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, false, false }
 /* clang-format on */
 
 #ifdef __cplusplus

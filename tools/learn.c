@@ -372,6 +372,7 @@ static bool make_trainer(struct learn *l, const struct learn_options *o)
     t.data = l->train;
     t.loss = l->loss;
     t.targets = targets;
+    t.remember = o->keep;
     t.metrics = o->metric;
     t.metric_count = o->metric_count;
     if (choose_targets(l, o, targets, &t.target_count))

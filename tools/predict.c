@@ -1,7 +1,9 @@
 /* kiln predict: what a model makes of the samples of a data set. */
+#include "choice.h"
 #include "learn.h"
 #include "names.h"
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,15 +17,6 @@ struct options {
     struct limits limits;
 };
 
-/* One output of the model, for all samples. */
-struct prediction {
-    size_t at; /* in the model's outputs */
-    const char *name;
-    kiln_tensor *values; /* [samples, ...]; NULL before the first batch */
-    int64_t width;       /* elements of a sample */
-    char **classes;      /* [width] names; NULL */
-};
-
 struct predict {
     const struct options *o;
     struct command command;
@@ -34,34 +27,6 @@ struct predict {
     size_t count;
     bool normalized;
 };
-
-/* -- names of classes -- */
-
-/* Those that the metadata have of an output: as many lines as it has elements for a sample. */
-static bool read_classes(struct predict *p, struct prediction *y)
-{
-    static const char prefix[] = "kiln.classes.";
-    const char *key, *value, *said = NULL;
-    int64_t n = 0;
-
-    for (size_t k = 0; kiln_model_metadata(p->model, k, &key, &value); k++)
-        if (strncmp(key, prefix, strlen(prefix)) == 0 && strcmp(key + strlen(prefix), y->name) == 0)
-            said = value;
-    for (const char *s = said; s && n < INT32_MAX; s = strchr(s, '\n') ? strchr(s, '\n') + 1 : NULL)
-        n++;
-    if (!said || n != (y->width == 1 ? 2 : y->width))
-        return true;
-    y->classes = calloc((size_t)n + 1, sizeof *y->classes);
-    for (int64_t k = 0; y->classes && k < n; k++) {
-        const size_t length = strcspn(said, "\n");
-
-        y->classes[k] = strndup(said, length);
-        if (!y->classes[k])
-            return command_no_memory(&p->command);
-        said += length + 1;
-    }
-    return y->classes || command_no_memory(&p->command);
-}
 
 /* -- work -- */
 
@@ -166,7 +131,7 @@ static bool start_output(struct predict *p, struct prediction *y, const kiln_ten
     y->width = batch ? kiln_tensor_count(t) / batch : 0;
     dims[0] = kiln_dataset_about(p->data)->count;
     return kiln_tensor_new(&y->values, kiln_tensor_dtype(t), rank, dims, NULL, &c->err) == KILN_OK &&
-           read_classes(p, y);
+           prediction_name(c, y, p->model);
 }
 
 /* Of `batch` rows the first `count` are samples [from, from + count). */
@@ -229,6 +194,17 @@ static bool run_all(struct predict *p)
     return ok;
 }
 
+/* How each output tells them, before anything is written. */
+static bool choose_classes(struct predict *p)
+{
+    const double *threshold = isnan(p->o->threshold) ? NULL : &p->o->threshold;
+
+    for (size_t k = 0; p->o->classes && k < p->count; k++)
+        if (!prediction_choose(&p->command, &p->of[k], p->model, threshold))
+            return false;
+    return true;
+}
+
 static bool predict(struct predict *p)
 {
     kiln_session_options so = KILN_SESSION_OPTIONS_INIT;
@@ -238,23 +214,10 @@ static bool predict(struct predict *p)
     so.seconds = p->o->limits.seconds;
     so.exact = p->o->exact;
     return open_all(p) && normalize(p) && choose_outputs(p) &&
-           kiln_session_new(&p->session, p->model, &so, &c->err) == KILN_OK && run_all(p);
+           kiln_session_new(&p->session, p->model, &so, &c->err) == KILN_OK && run_all(p) && choose_classes(p);
 }
 
 /* -- classes -- */
-
-/* The class of sample i: the largest of its values, or of one value whether it is above the threshold. */
-static int64_t class_of(const struct predict *p, const struct prediction *y, int64_t i)
-{
-    int64_t best = 0;
-
-    if (y->width == 1)
-        return kiln_tensor_number(y->values, i) > p->o->threshold;
-    for (int64_t k = 1; k < y->width; k++)
-        if (kiln_tensor_number(y->values, i * y->width + k) > kiln_tensor_number(y->values, i * y->width + best))
-            best = k;
-    return best;
-}
 
 /* int64 [samples] in place of the values of an output. */
 static bool to_classes(struct predict *p, struct prediction *y)
@@ -262,13 +225,10 @@ static bool to_classes(struct predict *p, struct prediction *y)
     const int64_t n = kiln_dataset_about(p->data)->count;
     kiln_tensor *t;
 
-    if (kiln_tensor_rank(y->values) > 2)
-        return command_fail(&p->command, KILN_BAD_ARGUMENT, NULL,
-                            "--classes: output '%.80s' has more than one row for each sample", y->name);
     if (kiln_tensor_new(&t, KILN_INT64, 1, &n, NULL, &p->command.err) != KILN_OK)
         return false;
     for (int64_t i = 0; i < n; i++)
-        ((int64_t *)kiln_tensor_data(t))[i] = class_of(p, y, i);
+        ((int64_t *)kiln_tensor_data(t))[i] = prediction_class(y, i);
     kiln_tensor_free(y->values);
     y->values = t;
     return true;
@@ -294,8 +254,10 @@ static void put_text(struct page *page, const char *text)
 
 static void put_class(struct page *page, const struct prediction *y, int64_t class)
 {
-    if (y->classes)
-        put_text(page, y->classes[class]);
+    const char *name = prediction_class_name(y, class);
+
+    if (name)
+        put_text(page, name);
     else
         page_printf(page, "%lld", (long long)class);
 }
@@ -344,7 +306,7 @@ static void put_row(struct page *page, const struct predict *p, int64_t i)
         for (int64_t e = 0; e < (p->o->classes ? 1 : y->width); e++, comma = ",") {
             page_printf(page, "%s", comma);
             if (p->o->classes)
-                put_class(page, y, class_of(p, y, i));
+                put_class(page, y, prediction_class(y, i));
             else
                 page_printf(page, "%.9g", kiln_tensor_number(y->values, i * y->width + e));
         }
@@ -421,21 +383,22 @@ static void print(const struct predict *p)
         kiln_dataset_about(p->data)->header ? " below a header" : "");
     if (kiln_dataset_about(p->data)->label)
         say("; label: %s%s", kiln_dataset_about(p->data)->label,
-            kiln_dataset_about(p->data)->unlabelled ? "" : ", which is left out");
+            strncmp(kiln_dataset_about(p->data)->label, "none", 4) == 0 ? "" : ", which is left out");
     say("\n");
     if (p->normalized)
         data_say_normalization(p->data, "normalized ");
+    for (size_t k = 0; k < p->count; k++)
+        if (p->of[k].assumed)
+            say("output '%s' is one number, and nothing tells what it is: above %g the class is taken to be 1, "
+                "--threshold says otherwise\n",
+                p->of[k].name, p->of[k].threshold);
     say("saved %s\n", p->o->output);
 }
 
 static void release(struct predict *p)
 {
-    for (size_t k = 0; k < p->count; k++) {
-        for (char **name = p->of[k].classes; name && *name; name++)
-            free(*name);
-        free(p->of[k].classes);
-        kiln_tensor_free(p->of[k].values);
-    }
+    for (size_t k = 0; k < p->count; k++)
+        prediction_release(&p->of[k]);
     free(p->of);
     kiln_session_free(p->session);
     kiln_dataset_free(p->data);
@@ -457,7 +420,8 @@ static const struct argp_option argp_options[] = {
     { "only", KEY_ONLY, "OUTPUT", 0, "this output alone", 0 },
     { "classes", KEY_CLASSES, NULL, 0, "the class of each sample: the largest of its values, by its name in a .csv",
       0 },
-    { "threshold", KEY_THRESHOLD, "X", 0, "of an output of one value: above it the class is 1 (.5)", 0 },
+    { "threshold", KEY_THRESHOLD, "X", 0,
+      "of an output of one value: above it the class is 1 (.5; 0 where it is a logit)", 0 },
     { "normalize", KEY_NORMALIZE, "KIND", 0,
       "unit, center, standardize or none (as the model was trained, where its metadata say)", 0 },
     { "fit", KEY_FIT, "SPEC", 0, "what center and standardize are fitted to (the data)", 0 },
@@ -540,7 +504,7 @@ static int run(int argc, char **argv)
         argp_options,   parse_option, "MODEL", "What a model makes of the samples of a data set.",
         limits_options, NULL,         NULL
     };
-    struct options o = { .batch = 256, .threshold = .5 };
+    struct options o = { .batch = 256, .threshold = (double)NAN };
     static struct predict p;
     struct command *c = &p.command;
     bool ok;

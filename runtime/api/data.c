@@ -139,7 +139,9 @@ static const char *loss_for(const kiln_data_options *o, const char *output, bool
 /* What is asked of what is to be predicted for an output; NULL: for any other. */
 static struct column_request target_request(const kiln_data_options *o, const char *output, bool rest)
 {
-    const struct loss_def *loss = loss_named(loss_for(o, output, rest));
+    const char *said = loss_for(o, output, rest);
+    const struct model *m = o->model ? o->model->model : NULL;
+    const struct loss_def *loss = loss_named(said || !m || !output ? said : decided_once(m, DECIDED_LOSS, output));
     const struct dataset *as = o->as ? &o->as->data : NULL;
     struct column_request q = { .name = output, .values = o->values || (loss && loss->labels == LABELS_NUMBERS) };
 

@@ -1,7 +1,9 @@
 #include "api/data.h"
 #include "model/message.h"
 #include "train/change.h"
+#include "train/decided.h"
 #include "train/initialise.h"
+#include "train/loss.h"
 #include <string.h>
 
 /* -- what the model declares -- */
@@ -426,6 +428,19 @@ const kiln_value_info *kiln_model_input(const kiln_model *model, size_t k)
 const kiln_value_info *kiln_model_output(const kiln_model *model, size_t k)
 {
     return k < kiln_model_output_count(model) ? &model->outputs[k] : NULL;
+}
+
+kiln_scores kiln_model_scores(const kiln_model *model, size_t k)
+{
+    struct loss_scores s;
+    const struct value *out;
+
+    if (k >= kiln_model_output_count(model) || api_check_model(model, NULL) != KILN_OK)
+        return (kiln_scores){ 0 };
+    out = model->model->graph->outputs[k];
+    s = loss_scores(out, out->has_type && out->type.kind == TENSOR ? out->type.rank : 0,
+                    decided_once(model->model, DECIDED_LOSS, out->name));
+    return (kiln_scores){ s.known, s.logits, s.each };
 }
 
 const kiln_model_info *kiln_model_about(const kiln_model *model)

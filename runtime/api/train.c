@@ -89,6 +89,7 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
                                   .untie = o->untie,
                                   .keep_gradients = o->keep_gradients,
                                   .measure = o->measure,
+                                  .remember = o->remember,
                                   .schedule = o->schedule,
                                   .regularizers = o->regularizer_count,
                                   .rate_factors = o->rate_factor_count,

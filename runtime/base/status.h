@@ -38,4 +38,12 @@ static inline bool failed(const struct report *r)
     return r->error.count > 0;
 }
 
+/* Did what `quiet` reports fail for the data alone? Any other error is the report's, too. */
+static inline bool data_are_bad(const struct report *quiet, struct report *r)
+{
+    if (failed(quiet) && quiet->error.code != KILN_BAD_DATA)
+        r->error = quiet->error;
+    return failed(quiet) && quiet->error.code == KILN_BAD_DATA;
+}
+
 #endif

@@ -31,6 +31,28 @@ static bool is_header(struct csv c)
     return above_nothing && !number;
 }
 
+/* 0,1,2,... as pandas writes them over columns without names; three may be a row unless the next one has no whole numbers. */
+static bool is_counted(struct csv c)
+{
+    struct report quiet = { 0 };
+    const char *at, *end, *below = NULL, *below_end = NULL;
+    bool whole = true;
+    struct field f;
+    double v;
+    int64_t n = 0;
+
+    if (!csv_next_line(&c, &at, &end))
+        return false;
+    csv_next_line(&c, &below, &below_end);
+    for (; at; n++)
+        if (!csv_next_field(&c, &at, end, &f, &quiet) || !field_is_number(&f) || !field_number(&c, &f, &v) ||
+            v != (double)n)
+            return false;
+    while (below && csv_next_field(&c, &below, below_end, &f, &quiet))
+        whole = whole && field_is_number(&f) && field_number(&c, &f, &v) && v == floor(v);
+    return n > 3 || (n == 3 && !whole);
+}
+
 /* How many fields the first line has; it is put back unless it is a header. */
 static bool read_header(struct csv_reading *g, struct report *r)
 {
@@ -45,7 +67,7 @@ static bool read_header(struct csv_reading *g, struct report *r)
     for (t->columns = 0; at; t->columns++)
         if (!csv_next_field(&c, &at, end, &f, r))
             return false;
-    t->header = is_header(g->first);
+    t->header = is_header(g->first) || is_counted(g->first);
     if (t->header)
         g->first = c;
     return true;
@@ -108,6 +130,18 @@ static bool read_label(const struct csv_reading *g, struct csv_classes *classes,
     return ((int64_t *)y->data)[row] >= 0;
 }
 
+/* Where there need be no label, one that cannot be read is as none. */
+static bool read_or_drop(struct csv_reading *g, struct csv_classes *classes, const struct csv *c, const struct field *f,
+                         int64_t row, struct report *r)
+{
+    struct report quiet = { 0 };
+
+    if (!g->request->unlabelled || g->request->gaps)
+        return read_label(g, classes, c, f, row, r);
+    g->dropped = g->dropped || (!read_label(g, classes, c, f, row, &quiet) && data_are_bad(&quiet, r));
+    return !failed(r);
+}
+
 static bool read_rows(struct csv_reading *g, struct csv_classes *classes, struct report *r)
 {
     const struct csv_table *t = g->table;
@@ -124,7 +158,7 @@ static bool read_rows(struct csv_reading *g, struct csv_classes *classes, struct
             if (!csv_next_field(&c, &at, end, &f, r))
                 return false;
             if (column == t->label) {
-                if (!read_label(g, classes, &c, &f, row, r))
+                if (!read_or_drop(g, classes, &c, &f, row, r))
                     return false;
                 continue;
             }
@@ -171,7 +205,11 @@ static bool read_table(struct csv_reading *g, struct budget *b, struct report *r
     t->x.data = budget_alloc(b, (size_t)tensor_bytes(&t->x), r);
     t->y.data = t->label >= 0 ? budget_alloc(b, (size_t)tensor_bytes(&t->y), r) : NULL;
     ok = t->x.data && (t->y.data || t->label < 0) && csv_classes_know(&classes, g->request, r) &&
-         read_rows(g, &classes, r) && (!g->texts || take_classes(g, &classes, r));
+         read_rows(g, &classes, r) && (!g->texts || g->dropped || take_classes(g, &classes, r));
+    if (g->dropped) {
+        budget_free(b, t->y.data);
+        t->y.data = NULL;
+    }
     csv_classes_release(&classes);
     return ok;
 }

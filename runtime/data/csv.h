@@ -2,7 +2,7 @@
  * number, or a text, which is the name of a class. A first line that names columns is a header: a name has a letter, and
  * does not say that there is no number ("nan", "inf", "NA", "null" ...); the line below it has no name there.
  * Everywhere else an empty field or one that is no number is an error. The point is '.' whatever the locale; the
- * separator is ',', or where the first line has none, a tab or ';'. */
+ * separator is ',', a tab or ';', whichever the first line has most of, in .tsv a tab. */
 #ifndef KILN_DATA_CSV_H
 #define KILN_DATA_CSV_H
 
@@ -13,7 +13,8 @@ struct csv_request {
     const char *label;              /* its name in the header, "first", "last" or "none"; NULL: the last one, unless the
                                         first looks more like it, which is an error */
     bool values;                    /* numbers are to be predicted: how the columns look is no sign of classes */
-    bool unlabelled;                /* there need be no label: there is none where all columns are for the input */
+    bool unlabelled;                /* there need be no label: there is none where all columns are for the input.
+                                        With a label that cannot be read, y has no data, unless `gaps` */
     bool gaps;                      /* what is missing, or "nan", is read as NaN */
     const struct type_check *input; /* of the model, that takes the other columns; may be NULL */
     const char *const *class_names; /* [classes] what texts stand for; NULL: those of the file, sorted by bytes */

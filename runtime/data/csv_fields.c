@@ -11,23 +11,45 @@ static bool is_space(const struct csv *c, char at)
 
 /* -- lines and fields -- */
 
+/* How often it is in the first line, outside quotes. */
+static int64_t count_in_line(const struct csv *c, char separator)
+{
+    bool quoted = false;
+    int64_t n = 0;
+
+    for (const char *p = c->at; p < c->end && *p != '\n'; p++) {
+        quoted ^= *p == '"';
+        n += *p == separator && !quoted;
+    }
+    return n;
+}
+
+static bool is_tsv(const char *name)
+{
+    const size_t n = strlen(name);
+
+    return n > 4 && strcasecmp(name + n - 4, ".tsv") == 0;
+}
+
 void csv_start(struct csv *c, const char *name, const char *bytes, size_t size, const struct budget *b)
 {
-    const char *newline;
+    static const char separators[] = ",\t;";
+    int64_t most;
 
     *c = (struct csv){ .name = name, .at = bytes, .end = bytes + size, .comma = ',', .budget = b };
     while (c->end > c->at && strchr(" \t\r\n", c->end[-1]) && c->end[-1])
         c->end--;
     if (c->end - c->at >= 3 && memcmp(c->at, "\xef\xbb\xbf", 3) == 0)
         c->at += 3; /* UTF-8's mark, as spreadsheets write it */
-    newline = memchr(c->at, '\n', (size_t)(c->end - c->at));
-    size = (size_t)((newline ? newline : c->end) - c->at);
-    if (memchr(c->at, ',', size))
-        return;
-    if (memchr(c->at, '\t', size))
-        c->comma = '\t';
-    else if (memchr(c->at, ';', size))
-        c->comma = ';';
+    most = count_in_line(c, ',');
+    for (const char *s = separators; *s; s++) {
+        const int64_t count = count_in_line(c, *s);
+
+        if (count > most || (count && *s == '\t' && is_tsv(name))) {
+            c->comma = *s;
+            most = *s == '\t' && is_tsv(name) ? INT64_MAX : count;
+        }
+    }
 }
 
 bool csv_next_line(struct csv *c, const char **at, const char **line_end)
@@ -141,6 +163,17 @@ bool field_is_missing(const struct field *f)
         if (strlen(missing[k]) == n && strncasecmp(missing[k], at, n) == 0)
             return true;
     return false;
+}
+
+bool field_is_class(const struct field *f)
+{
+    static const char *const words[] = { "+", "-", "none", "nan", "inf", "infinity" };
+    const size_t n = (size_t)(f->end - f->at);
+
+    for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+        if (strlen(words[k]) == n && strncasecmp(words[k], f->at, n) == 0)
+            return true;
+    return !field_is_missing(f);
 }
 
 bool field_is_name(const struct field *f)

@@ -21,8 +21,8 @@ struct field {
     bool quoted;          /* two quotes in it stand for one */
 };
 
-/* Begins with the first line, of `size` bytes without what is blank at their end. Fields are parted by a comma, or where
- * the first line has none, by a tab or else a semicolon. */
+/* Begins with the first line, of `size` bytes without what is blank at their end. Fields are parted by what is most
+ * often in the first line: a comma, a tab or a semicolon; by a tab where the name ends in .tsv and there is one. */
 void csv_start(struct csv *c, const char *name, const char *bytes, size_t size, const struct budget *b);
 /* The next line, without its end, in [*at, *line_end). */
 bool csv_next_line(struct csv *c, const char **at, const char **line_end);
@@ -32,6 +32,8 @@ bool csv_next_field(const struct csv *c, const char **at, const char *end, struc
 bool field_is_number(const struct field *f);
 /* Does it say that there is nothing: "", "nan", "NA", "null", "?" ...? */
 bool field_is_missing(const struct field *f);
+/* May it be the name of a class, among others that are? More so than field_is_missing has it: "None", "NaN", "+", "-". */
+bool field_is_class(const struct field *f);
 /* The name of a column, as a person would take it: it has a letter, and is no way to write that there is no number. */
 bool field_is_name(const struct field *f);
 /* As text, ended by NUL; its length. */

@@ -37,7 +37,9 @@ const char *csv_column_name(const struct csv_reading *g, int64_t column, char te
 
 static bool is_text(const struct field *f)
 {
-    return !field_is_number(f) && !field_is_missing(f);
+    const bool sign = f->end - f->at == 1 && strchr("+-", *f->at);
+
+    return !field_is_number(f) && (!field_is_missing(f) || sign);
 }
 
 /* The column of that name; -1. */
@@ -188,6 +190,32 @@ static bool input_takes(const struct csv_reading *g, int64_t columns)
            type_fits(g->request->input, &x, g->first.name, &quiet);
 }
 
+/* Does the first column look like the number of the row: is it called so, or does it count up by one? The last is no
+ * text, which could be nothing but the label. */
+static bool is_id(const struct csv_reading *g)
+{
+    static const char *const words[] = { "id", "index", "unnamed: 0" };
+    struct csv c = g->first;
+    char text[MAX_FIELD + 1];
+    const char *at, *end;
+    struct field f;
+    double v, before = 0;
+    int64_t row = 0;
+
+    if (csv_field_at(c, g->table->columns - 1, &f) && is_text(&f))
+        return false;
+    if (g->table->header && csv_field_at(g->header, 0, &f) && field_text(&f, text))
+        for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+            if (strcasecmp(words[k], text) == 0)
+                return true;
+    for (; csv_field_at(c, 0, &f); row++, before = v) {
+        if (!field_is_number(&f) || !field_number(&c, &f, &v) || v != floor(v) || (row && v != before + 1))
+            return false;
+        csv_next_line(&c, &at, &end);
+    }
+    return row > 2;
+}
+
 static bool find_unsaid(struct csv_reading *g, struct report *r)
 {
     struct csv_table *t = g->table;
@@ -197,10 +225,33 @@ static bool find_unsaid(struct csv_reading *g, struct report *r)
         return true;
     if (all && g->request->input && !is_label_word(g, 0) && !is_label_word(g, t->columns - 1))
         return fail_choice(g, "The model takes any number of columns", r);
+    if (g->request->unlabelled && !g->request->gaps && but_one && !is_label_word(g, t->columns - 1) && is_id(g)) {
+        char first[MAX_FIELD + 8], last[MAX_FIELD + 8];
+
+        return fail(r, KILN_BAD_DATA, g->first.name,
+                    "is the first column%.60s an id, or the last%.60s the label? The model takes one column less: say "
+                    "--label first or last, which is left out",
+                    csv_column_name(g, 0, first), csv_column_name(g, t->columns - 1, last));
+    }
     if (!check_last(g, r))
         return false;
     t->label = t->columns - 1;
     return true;
+}
+
+/* By its first field that says something. */
+static bool holds_texts(const struct csv_reading *g, int64_t column)
+{
+    struct csv c = g->first;
+    const char *at, *end;
+    struct field f;
+
+    while (csv_field_at(c, column, &f)) {
+        if (!field_is_missing(&f) || is_text(&f))
+            return is_text(&f);
+        csv_next_line(&c, &at, &end);
+    }
+    return false;
 }
 
 bool csv_choose_label(struct csv_reading *g, struct report *r)
@@ -220,7 +271,7 @@ bool csv_choose_label(struct csv_reading *g, struct report *r)
         return true;
     if (csv_field_at(g->first, t->label, &f)) {
         field_text(&f, text);
-        g->texts = is_text(&f);
+        g->texts = holds_texts(g, t->label);
         for (int k = 0; k < q->classes && q->class_names && !g->texts; k++)
             g->texts = strcmp(q->class_names[k], text) == 0;
     }
@@ -274,7 +325,7 @@ int64_t csv_class_of(struct csv_classes *s, const struct csv_reading *g, const s
     size_t found;
 
     csv_column_name(g, g->table->label, column);
-    if (field_is_missing(f) || strlen(text) != n) {
+    if (!field_is_class(f) || strlen(text) != n) {
         fail(r, KILN_BAD_DATA, at->name, "line %lld: field %lld%s is '%s', the name of a class is needed",
              (long long)at->line, (long long)g->table->label + 1, column, text);
         return -1;

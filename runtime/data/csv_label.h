@@ -14,7 +14,8 @@ struct csv_reading {
     struct csv_table *table;
     struct arena *arena;
     int64_t rows;
-    bool texts; /* labels are names */
+    bool texts;   /* labels are names */
+    bool dropped; /* one could not be read, and they need not be there */
 };
 
 /* Field `column` of the next line of a copy; false where there is none. */

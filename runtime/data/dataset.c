@@ -334,6 +334,16 @@ static bool convert_targets(struct dataset *d, int classes, const struct data_op
     return true;
 }
 
+/* Of data that need nothing to be predicted: as if it was not there. */
+static bool drop_targets(struct dataset *d, struct report *r)
+{
+    for (size_t k = 0; k < d->targets; k++)
+        budget_free(d->budget, d->y[k].values.data);
+    d->targets = 1;
+    *d->y = (struct column){ .name = d->y->name };
+    return format_unlabelled(d, r);
+}
+
 /* -- open -- */
 
 /* Numbers, as many of all. */
@@ -385,10 +395,27 @@ static bool check_numbers(const struct dataset *d, const char *where, struct rep
     for (size_t k = 0; k < d->inputs; k++)
         if (!check_finite(d, &d->x[k], where, r))
             return false;
+    return true;
+}
+
+static bool check_targets(const struct dataset *d, const char *where, struct report *r)
+{
     for (size_t k = 0; k < d->targets; k++)
         if (!check_finite(d, &d->y[k], where, r))
             return false;
     return true;
+}
+
+/* Where there need be none, targets that cannot be taken are left out. */
+static bool take_targets(struct dataset *d, int classes, const struct data_options *o, const char *where,
+                         struct report *r)
+{
+    struct report quiet = { 0 };
+
+    if (!o->unlabelled || o->gaps)
+        return convert_targets(d, classes, o, where, r);
+    return (convert_targets(d, classes, o, where, &quiet) && check_targets(d, where, &quiet)) ||
+           (data_are_bad(&quiet, r) && drop_targets(d, r));
 }
 
 /* Is there something for every input of the model, and does it fit? */
@@ -469,9 +496,9 @@ static bool convert_weights(struct dataset *d, const char *where, struct report 
 static bool finish(struct dataset *d, const struct spec *s, int classes, const struct data_options *o,
                    const char *where, struct report *r)
 {
-    return check_samples(d, where, r) && check_inputs_of_model(d, o, where, r) &&
-           convert_targets(d, classes, o, where, r) && convert_weights(d, where, r) &&
-           select_range(d, s, o, where, r) && (o->gaps || check_numbers(d, where, r));
+    return check_samples(d, where, r) && check_inputs_of_model(d, o, where, r) && select_range(d, s, o, where, r) &&
+           take_targets(d, classes, o, where, r) && convert_weights(d, where, r) &&
+           (o->gaps || (check_numbers(d, where, r) && check_targets(d, where, r)));
 }
 
 bool dataset_open(struct dataset *out, const char *spec, enum part part, const struct data_options *options,

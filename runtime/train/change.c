@@ -155,7 +155,7 @@ static void close_gaps(Onnx__ModelProto *p)
     p->n_metadata_props = n;
 }
 
-static bool set_all_metadata(struct model *m, const struct model_changes *c, struct report *r)
+bool model_set_metadata(struct model *m, const struct model_changes *c, struct report *r)
 {
     struct metadata d = { .model = m, .arena.budget = &m->budget };
     bool ok = find_places(&d, r);
@@ -184,7 +184,7 @@ static bool change(struct model *m, const struct model_changes *c, struct report
     if ((c->constants && !set_inputs(m, c, r)) || (c->inference && !model_to_inference(m, r)) ||
         (c->baked && !model_bake(m, c->bake, c->baked, r)))
         return false;
-    return !c->metadata || set_all_metadata(m, c, r);
+    return !c->metadata || model_set_metadata(m, c, r);
 }
 
 struct model *model_change(const struct model *m, const struct model_changes *c, struct report *r)

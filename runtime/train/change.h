@@ -15,6 +15,8 @@ struct model_changes {
     const struct baked *bake; /* normalisations that become nodes */
 };
 
+/* The metadata alone, of the model itself. */
+bool model_set_metadata(struct model *m, const struct model_changes *c, struct report *r);
 /* Not built. NULL with an error. */
 struct model *model_change(const struct model *m, const struct model_changes *c, struct report *r);
 

@@ -3,7 +3,7 @@
  *
  *   kiln.role.NAME   "trainable", "statistic", "frozen" or "constant": of the initializer
  *   kiln.layer.NAME  the layer that it belongs to
- *   kiln.loss.NAME   the loss of that output, as --loss has it
+ *   kiln.loss.NAME   the loss of that output, as --loss has it; after training, one that was asked for or reads logits
  *   kiln.normalize.NAME  what is done to samples before they are the input of that name (data/normalizer.h), whose
  *                    features are in its order
  *   kiln.classes.NAME  the names of that output's classes, one in each line

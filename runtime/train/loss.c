@@ -157,11 +157,37 @@ static bool guess(struct loss *l, struct value *out, const struct loss_clues *c,
         if (!set_loss(l, def, "", arena, r))
             return false;
         take_back(l, out, c);
+        l->guessed = true;
         l->logits |= def->activation && !c->activation;
         snprintf(l->said, sizeof l->said, "%s%s, because %s", def->row.name, l->logits ? " from logits" : "", because);
         return true;
     }
     return fail(r, KILN_UNSUPPORTED, NULL, "no loss can be guessed for output '%s', one must be asked for", out->name);
+}
+
+/* Does the specification say that the output is logits? */
+static bool says_logits(const struct loss_def *def, const char *spec)
+{
+    struct budget unlimited = { 0 };
+    struct arena a = { .budget = &unlimited };
+    struct report quiet = { 0 };
+    void *settings = arena_alloc(&a, def->settings_size, &quiet);
+    const bool says = settings && spec_read(settings, &def->row, spec, &about, &quiet) &&
+                      spec_value(&def->row, settings, "from_logits") != 0;
+
+    arena_release(&a);
+    return says;
+}
+
+struct loss_scores loss_scores(const struct value *out, int rank, const char *said)
+{
+    const struct loss_def *def = loss_named(said);
+    const enum activation activation = activation_of(out, rank), of = def ? def->activation : activation;
+    struct loss_scores s = { .each = of == ACTIVATION_SIGMOID };
+
+    s.logits = def ? says_logits(def, said) : !activation && text_contains(out->name, "logit");
+    s.known = activation || of || s.logits;
+    return s;
 }
 
 void loss_close(struct loss *l)

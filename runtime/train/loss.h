@@ -98,6 +98,7 @@ struct loss {
     void *settings;              /* of the arena */
     double weight;               /* that its gradient is multiplied by */
     bool logits;                 /* it reads logits */
+    bool guessed;                /* nobody asked for it */
     struct value *at;            /* what it reads, as float: the model's output, or the logits behind it, */
     struct value *out;           /* rearranged as they are on their way to this, the output */
     enum dtype dtype;            /* of that in the model */
@@ -116,6 +117,14 @@ const struct loss_def *loss_named(const char *spec);
  * by what the output is. `type` is the output's, with known dimensions, of which `axis` may hold classes. */
 bool loss_choose(struct loss *l, const char *spec, struct value *out, const struct tensor *type, int axis,
                  enum targets targets, int classes, struct arena *arena, struct report *r);
+/* What the numbers of an output are, as far as it can be told. */
+struct loss_scores {
+    bool known;  /* something tells */
+    bool logits; /* above 0 they say yes, else above .5 */
+    bool each;   /* each says yes or no by itself */
+};
+/* By what the output comes from and is called; `said`: the loss that it is trained with, or NULL. */
+struct loss_scores loss_scores(const struct value *out, int rank, const char *said);
 /* Gives back what is not the arena's; the loss may be zero. */
 void loss_close(struct loss *l);
 /* The dimension of the output that a Softmax goes along, 0 where there is none. */

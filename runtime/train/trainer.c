@@ -7,6 +7,7 @@
 #include "train/penalty.h"
 #include "train/prepare.h"
 #include "train/reach.h"
+#include "train/remember.h"
 #include "train/state.h"
 #include "train/training_program.h"
 #include <math.h>
@@ -372,7 +373,8 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
     t->weight_type = (struct tensor){ .dtype = F32, .rank = 1, .dims = { UNKNOWN } };
     t->model = model_prepare(m, o->untie, &t->budget, r);
     return t->model && find_inputs(t, o->x, r) && find_targets(t, o, r) && (o->measure || make_state(t, o, r)) &&
-           penalties_find(t, o, r) && choose_losses(t, o, r) && choose_metrics(t, o, r) && measures_name(t, r);
+           penalties_find(t, o, r) && choose_losses(t, o, r) && choose_metrics(t, o, r) && measures_name(t, r) &&
+           (!o->remember || losses_remember(t, o, r));
 }
 
 struct trainer *trainer_new(const struct model *m, const struct trainer_options *o, struct report *r)

@@ -70,6 +70,7 @@ struct trainer_options {
     const char *const *metrics; /* [metric_count] "[OUTPUT=]NAME:key=value", of all outputs that learn or of that one */
     size_t metric_count;        /* 0: accuracy, where it applies */
     bool weighted;              /* batches come with weights of their samples */
+    bool remember;              /* the model is told of losses (remember.h) */
 };
 
 /* What one parameter or statistic has. */

@@ -958,6 +958,53 @@ static bool takes_any(const struct type_check *c, const struct tensor *type, con
     return type->rank == 2;
 }
 
+START_TEST(csv_texts_that_look_missing_are_classes)
+{
+    expect_ok(parse("1,+\n2,-\n3,+\n"));
+    ck_assert(table.classes == 2 && !strcmp(table.class_names[0], "+"));
+    drop_table();
+    expect_ok(parse("1,None\n2,NaN\n3,rust\n"));
+    ck_assert(table.classes == 3 && !strcmp(table.class_names[1], "None"));
+    drop_table();
+    ck_assert(!parse("1,rust\n2,?\n"));
+    expect_error(KILN_BAD_DATA, "field 2 is '?', the name of a class is needed");
+    drop_table();
+}
+END_TEST
+
+START_TEST(csv_header_of_numbers)
+{
+    static const struct {
+        const char *text;
+        bool header;
+    } rows[] = { { "0,1,2,3\n5,6,7,8\n", true },
+                 { "0,1,2\n.5,6,7\n", true },
+                 { "0,1,2\n5,6,7\n", false },
+                 { "0,1,2,4\n.5,6,7,8\n", false } };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        expect_ok(parse(rows[i].text));
+        ck_assert_msg(table.header == rows[i].header, "%s", rows[i].text);
+        drop_table();
+    }
+}
+END_TEST
+
+START_TEST(csv_separators)
+{
+    static const struct {
+        const char *name, *text;
+    } rows[] = { { "a.tsv", "a,b,c\td\n1\t2\n" }, { "a.csv", "a,b;c;d\n1;2;3\n" }, { "a.csv", "\"a;b;c\",d\n1,2\n" } };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        expect_ok(csv_parse(&table, rows[i].name, rows[i].text, strlen(rows[i].text), &(struct csv_request){ 0 },
+                            &names, &budget, &report));
+        ck_assert_int_eq(table.columns, i == 1 ? 3 : 2);
+        drop_table();
+    }
+}
+END_TEST
+
 START_TEST(csv_without_a_label)
 {
     const struct type_check three = { takes_columns }, any = { takes_any };
@@ -967,6 +1014,12 @@ START_TEST(csv_without_a_label)
     drop_table();
     expect_ok(parse_as("1,2,3,4\n4,5,6,7\n", &(struct csv_request){ .unlabelled = true, .input = &three }));
     ck_assert(table.label == 3 && table.x.dims[1] == 3);
+    drop_table();
+    ck_assert(!parse_as("id,a,b,c\n4,2,3,4\n9,5,6,7\n", &(struct csv_request){ .unlabelled = true, .input = &three }));
+    expect_error(KILN_BAD_DATA, "is the first column ('id') an id, or the last ('c') the label?");
+    ck_assert(!parse_as("4,2,3,4\n5,5,6,7\n6,1,1,1\n", &(struct csv_request){ .unlabelled = true, .input = &three }));
+    expect_error(KILN_BAD_DATA, "is the first column an id");
+    expect_ok(parse_as("id,a,b,y\n4,2,3,4\n9,5,6,7\n", &(struct csv_request){ .unlabelled = true, .input = &three }));
     drop_table();
     ck_assert(!parse_as("1,2,3\n4,5,6\n", &(struct csv_request){ .input = &three }));
     expect_error(KILN_BAD_DATA, "not 3");
@@ -1081,6 +1134,9 @@ Suite *suite(void)
     tcase_add_test(c, csv_label_that_may_be_the_first_is_asked_for);
     tcase_add_test(c, csv_texts_are_classes);
     tcase_add_test(c, csv_gaps_are_read_where_that_is_asked);
+    tcase_add_test(c, csv_texts_that_look_missing_are_classes);
+    tcase_add_test(c, csv_header_of_numbers);
+    tcase_add_test(c, csv_separators);
     tcase_add_test(c, csv_without_a_label);
     suite_add_tcase(s, c);
     return s;

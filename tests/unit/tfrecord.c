@@ -172,6 +172,22 @@ START_TEST(values_of_every_kind)
 }
 END_TEST
 
+START_TEST(a_target_that_is_missing_is_left_out_where_none_is_needed)
+{
+    const struct data_options unlabelled = { .unlabelled = true };
+    static const char with[] = "\x0a\x1f" X_FLOATS Y_ONE, without[] = "\x0a\x13" X_FLOATS;
+
+    put_record(with, sizeof with - 1);
+    put_record(without, sizeof without - 1);
+    save();
+    ck_assert(!open_with("a.tfrecord", NULL));
+    expect_error(KILN_BAD_DATA, "record 1: feature 'y' holds nothing");
+    expect_ok(open_with("a.tfrecord", &unlabelled));
+    ck_assert(d.unlabelled && d.count == 2);
+    dataset_release(&d);
+}
+END_TEST
+
 START_TEST(features_are_found_by_name)
 {
     const struct tensor any = { .dtype = F32, .rank = UNKNOWN };
@@ -295,6 +311,7 @@ Suite *suite(void)
     tcase_add_test(c, what_tensorflow_writes_is_read);
     tcase_add_test(c, truncated_or_flipped);
     tcase_add_test(c, values_of_every_kind);
+    tcase_add_test(c, a_target_that_is_missing_is_left_out_where_none_is_needed);
     tcase_add_test(c, features_are_found_by_name);
     tcase_add_test(c, records_that_are_wrong);
     tcase_add_test(c, bombs_cost_what_they_may);

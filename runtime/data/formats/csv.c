@@ -53,6 +53,11 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
     d->y->values = t.y;
     if (!ok)
         return false;
+    if (t.class_names && target->values && o->unlabelled && !o->gaps) {
+        budget_free(d->budget, d->y->values.data);
+        d->y->values.data = t.y.data = NULL;
+        t.class_names = NULL;
+    }
     if (t.class_names && target->values)
         return fail(r, KILN_BAD_DATA, path, "the label is text ('%s', ...), numbers are to be predicted",
                     *t.class_names);
@@ -61,7 +66,7 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
     d->header = t.header;
     if (!tell_label(d, &t, csv.label, r))
         return false;
-    if (t.label >= 0)
+    if (t.y.data)
         return true;
     return o->unlabelled ? format_unlabelled(d, r)
                          : fail(r, KILN_BAD_DATA, path, "there is no label, and something must be to be predicted");

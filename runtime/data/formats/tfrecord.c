@@ -180,6 +180,27 @@ static bool look(struct reading *g, const struct tf_reader *t, struct wanted *w)
                 (long long)length, kinds[f.kind], (long long)w->length, kinds[w->kind]);
 }
 
+/* One that is to be predicted, and is not in all records, is left out with the others, where there need be none. */
+static bool look_or_drop(struct reading *g, const struct tf_reader *t, size_t k)
+{
+    struct report quiet = { 0 }, *const r = g->report;
+    const struct data_options *o = g->request->options;
+    bool ok;
+
+    if (!g->wanted[k].target || !o->unlabelled || o->gaps)
+        return look(g, t, &g->wanted[k]);
+    g->report = &quiet;
+    ok = look(g, t, &g->wanted[k]);
+    g->report = r;
+    if (ok || !data_are_bad(&quiet, r))
+        return ok;
+    g->count = k; /* targets are behind the inputs */
+    while (g->count && g->wanted[g->count - 1].target)
+        g->count--;
+    g->data->targets = 1;
+    return true;
+}
+
 static bool look_at_all(struct reading *g)
 {
     struct tf_reader t;
@@ -190,7 +211,7 @@ static bool look_at_all(struct reading *g)
     while ((ok = tf_next(&t, &end, g->report)) && !end) {
         ok = t.record > 0 || choose(g, &t);
         for (size_t k = 0; ok && k < g->count; k++)
-            ok = look(g, &t, &g->wanted[k]);
+            ok = look_or_drop(g, &t, k);
         if (!ok)
             break;
         g->records = t.record + 1;

@@ -55,6 +55,12 @@ static int by_labels(const struct value *out, const struct tensor *type, const s
     return count == 1 ? found : type->rank - 1;
 }
 
+/* Masks, as PyTorch has them: one unit for each position, and nothing behind it that would be units. */
+static bool is_mask(const struct value *out, const struct tensor *type, const struct target_options *o)
+{
+    return type->rank > 2 && type->dims[1] == 1 && type->dims[type->rank - 1] != 1 && loss_is_of_units(o->loss, out);
+}
+
 int class_axis_find(const struct value *out, const struct tensor *type, const struct target_options *o,
                     struct report *r)
 {
@@ -74,7 +80,7 @@ int class_axis_find(const struct value *out, const struct tensor *type, const st
     }
     if (o->class_axis)
         return asked;
-    return softmax ? softmax : type->rank < 3 ? last : by_labels(out, type, o, r);
+    return softmax ? softmax : is_mask(out, type, o) ? 1 : type->rank < 3 ? last : by_labels(out, type, o, r);
 }
 
 struct tensor class_axis_last(const struct tensor *type, int axis)

@@ -85,6 +85,13 @@ struct loss_def {
 
 extern const struct loss_def *const loss_registry[]; /* ended by NULL; made from losses/meson.build */
 
+/* Does it make a difference which dimension of the output its rows lie along? To a loss of units to what is counted of
+ * them, though not to the loss. */
+static inline bool loss_has_rows(const struct loss_def *l)
+{
+    return l->along_classes || l->labels == LABELS_PROBABILITIES;
+}
+
 /* -- one that was chosen -- */
 
 /* What the data give to compare with. */
@@ -118,6 +125,8 @@ bool loss_choose(struct loss *l, const char *spec, struct value *out, const stru
                  enum targets targets, int classes, struct arena *arena, struct report *r);
 /* Gives back what is not the arena's; the loss may be zero. */
 void loss_close(struct loss *l);
+/* Does the loss asked for by `spec`, or that which would be guessed, take each output by itself? */
+bool loss_is_of_units(const char *spec, const struct value *out);
 /* The dimension of the output that a Softmax goes along, 0 where there is none. */
 int loss_softmax_axis(const struct value *out, int rank);
 /* The type of the labels that this loss wants for an output of that type, with the classes in the last dimension; of

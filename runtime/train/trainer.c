@@ -259,19 +259,21 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
     struct target *to = &t->targets[k];
     struct tensor out = types->types[to->output->id];
     const char *loss = o->loss ? o->loss : decided_once(t->model, DECIDED_LOSS, to->output->name);
+    struct target_options known = *o;
     int axis;
 
     out.data = NULL;
     if (!tensor_known(&out) || !dtype_is_float(out.dtype) || dtype_is_small(out.dtype) || !out.rank)
         return fail_unknown(t, types, to->output, r);
-    axis = class_axis_find(to->output, &out, o, r);
+    known.loss = loss;
+    axis = class_axis_find(to->output, &out, &known, r);
     if (!axis && out.rank > 1)
         return false;
     if (!loss_choose(&to->loss, loss, to->output, &out, axis, o->form, o->classes, &t->arena, r))
         return false;
     if (loss && !o->loss)
         snprintf(to->loss.said, sizeof to->loss.said, "%s, says the file (%s%s)", loss, DECIDED_LOSS, to->output->name);
-    if (o->class_axis && !to->loss.def->along_classes)
+    if (o->class_axis && !loss_has_rows(to->loss.def))
         warn(r, NULL, "the class axis says nothing to loss '%s' of output '%s'", to->loss.def->row.name,
              to->output->name);
     if (to->loss.axis && to->loss.def->labels == LABELS_CLASSES)

@@ -42,7 +42,7 @@ static int warnings;
 
 static void count_warnings(void *user, kiln_status code, const char *where, const char *message)
 {
-    warnings += code == KILN_OK && strstr(message, "may have its classes along") != NULL;
+    warnings += code == KILN_OK && (strstr(message, "may have its classes along") || strstr(message, "says nothing"));
     (void)user;
     (void)where;
 }
@@ -123,6 +123,51 @@ START_TEST(it_is_found)
 }
 END_TEST
 
+/* Losses that take each output by itself: what is counted still goes by rows. */
+#define MASK "m = Slice (z, i0, i1, i1) "
+
+static const struct {
+    const char *end, *loss;
+    int asked, want, width, classes;
+    bool warned;
+} units[] = {
+    { MASK "y = Sigmoid (m)", NULL, 0, 1, 1, 2, false },
+    { MASK "y = Sigmoid (m)", "dice", 0, 1, 1, 2, false },
+    { MASK "y = Sigmoid (m)", NULL, -1, 0, 4, 4, false },
+    { MASK "y = Identity (m)", "binary_crossentropy:from_logits=1", 0, 1, 1, 2, false },
+    { MASK "y = Identity (m)", "mse", 0, 0, 4, 0, false },
+    { MASK "y = Identity (m)", "mse", 1, 0, 4, 0, true },
+    { MASK "y = Identity (m)", "categorical_crossentropy:from_logits=1", 0, 0, 4, 4, false },
+    { MASK "r = Reshape (m, three) y = Sigmoid (r)", NULL, 0, 1, 1, 2, false },
+    { MASK "r = Reshape (m, five) y = Sigmoid (r)", NULL, 0, 1, 1, 2, false },
+    { MASK "r = Reshape (m, last) y = Sigmoid (r)", NULL, 0, 0, 1, 2, false },
+    { "y = Sigmoid (z)", NULL, 0, 0, 4, 4, false },
+    { "y = Sigmoid (z)", NULL, 1, 1, 3, 3, false },
+};
+
+START_TEST(rows_of_units_are_found)
+{
+    static const char text[] =
+        "<ir_version: 8, opset_import: [\"\": 17]>\n"
+        "g (float[N,2,2,4] x) => (float y) <float[3,2,1,1] w = {1,-2,3,0.5,-1,2}, int64[1] i0 = {0}, int64[1] i1 = {1},"
+        "int64[3] three = {0,1,8}, int64[5] five = {0,1,2,2,2}, int64[4] last = {0,1,8,1}> { z = Conv (x, w) %s }";
+    const struct target_options target = { .form = TARGETS_VALUES,
+                                           .loss = units[_i].loss,
+                                           .class_axis = units[_i].asked };
+    struct trainer *t;
+
+    report = (struct report){ .notify = count_warnings };
+    warnings = 0;
+    t = trainer_of(text, units[_i].end, &target);
+    expect_ok(t);
+    ck_assert_int_eq(t->targets->loss.axis, units[_i].want);
+    ck_assert_int_eq(t->targets->loss.width, units[_i].width);
+    ck_assert_int_eq(t->targets->loss.classes, units[_i].classes);
+    ck_assert_int_eq(warnings, units[_i].warned);
+    trainer_free(t);
+}
+END_TEST
+
 /* -- used -- */
 
 static float input[N * 16];
@@ -166,6 +211,8 @@ START_TEST(it_counts_as_the_last_would)
         { STAYS, LAST, "categorical_crossentropy:from_logits=1", true },
         { SOFTMAX, SOFTMAX_LAST, "sparse_categorical_crossentropy", false },
         { SOFTMAX, SOFTMAX_LAST, "categorical_crossentropy", true },
+        { "y = Sigmoid (z)", "s = Sigmoid (z) y = Transpose <perm = [0, 2, 3, 1]> (s)", "binary_crossentropy", true },
+        { "y = Sigmoid (z)", "s = Sigmoid (z) y = Transpose <perm = [0, 2, 3, 1]> (s)", "dice", true },
     };
     struct target_result a, b;
     double right, right_last;
@@ -220,7 +267,8 @@ Suite *suite(void)
     Suite *s = suite_create("class_axis");
 
     add_tests(s, it_is_found, sizeof places / sizeof *places);
-    add_tests(s, it_counts_as_the_last_would, 4);
+    add_tests(s, rows_of_units_are_found, sizeof units / sizeof *units);
+    add_tests(s, it_counts_as_the_last_would, 6);
     add_test(s, rows_are_made_along_it);
     return s;
 }

@@ -140,7 +140,7 @@ static size_t named_targets(const struct dataset *d, const struct graph *g, stru
 static double *balanced_weights(const struct dataset *d, int64_t *count, struct arena *a, struct report *r)
 {
     const struct column *c = d && d->targets == 1 ? d->y : NULL;
-    double *weights, classes = 0, all;
+    double *weights, classes = 0, all = 0;
     int64_t each;
 
     if (!c || !column_has_labels(c)) {
@@ -148,13 +148,18 @@ static double *balanced_weights(const struct dataset *d, int64_t *count, struct 
         return NULL;
     }
     each = tensor_count(&c->values) / c->values.dims[0];
-    all = (double)d->count * (double)each;
     *count = c->classes;
     weights = arena_array(a, (size_t)*count, sizeof *weights, r);
-    for (int64_t k = d->from * each; weights && k < (d->from + d->count) * each; k++)
-        weights[((const int64_t *)c->values.data)[k]]++;
-    for (int64_t k = 0; weights && k < *count; k++)
+    for (int64_t k = d->from * each; weights && k < (d->from + d->count) * each; k++) {
+        const int64_t label = ((const int64_t *)c->values.data)[k];
+
+        if (!column_ignores(c, label))
+            weights[label]++;
+    }
+    for (int64_t k = 0; weights && k < *count; k++) {
         classes += weights[k] > 0;
+        all += weights[k];
+    }
     for (int64_t k = 0; weights && k < *count; k++)
         weights[k] = weights[k] > 0 ? all / (classes * weights[k]) : 1;
     return weights;

@@ -40,8 +40,9 @@ static bool fits_probabilities(const struct tensor *labels, const struct tensor 
 static int by_labels(const struct value *out, const struct tensor *type, const struct target_options *o,
                      struct report *r)
 {
+    const struct loss_def *const def = loss_named(o->loss);
     bool (*const fits)(const struct tensor *, const struct tensor *, int) =
-        o->form == TARGETS_CLASSES ? fits_classes : fits_probabilities;
+        o->form == TARGETS_CLASSES || (def && def->labels == LABELS_CLASSES) ? fits_classes : fits_probabilities;
     int found = 0, count = 0;
 
     for (int axis = type->rank - 1; o->labels && axis > 0; axis--)

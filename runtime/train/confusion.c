@@ -25,6 +25,7 @@ static const struct metric_def metric_confusion = {
     .size = size,
     .count = count,
     .of_logits = true,
+    .as_loss = true,
 };
 
 int64_t confusion_classes(const struct trainer *t, size_t k)

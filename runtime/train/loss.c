@@ -4,6 +4,7 @@
 #include "ops/registry.h"
 #include "ops/softmax.h"
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -187,6 +188,23 @@ bool loss_choose(struct loss *l, const char *spec, struct value *out, const stru
         l->width < INT_MAX)
         l->classes = l->width == 1 && l->def->labels == LABELS_PROBABILITIES ? 2 : (int)l->width;
     return true;
+}
+
+bool loss_ignores(const struct loss_def *def, const void *settings, int64_t *label)
+{
+    const double ignored = def->skips ? spec_value(&def->row, settings, "ignore_class") : (double)NAN;
+
+    *label = isnan(ignored) ? 0 : (int64_t)ignored;
+    return !isnan(ignored);
+}
+
+bool loss_spec_ignores(const char *spec, int64_t *label, struct arena *arena)
+{
+    const struct loss_def *def = loss_named(spec);
+    struct report quiet = { 0 };
+    void *settings = def && def->skips ? arena_alloc(arena, def->settings_size, &quiet) : NULL;
+
+    return settings && spec_read(settings, &def->row, spec, &about, &quiet) && loss_ignores(def, settings, label);
 }
 
 bool loss_is_of_units(const char *spec, const struct value *out)

@@ -125,6 +125,10 @@ bool loss_choose(struct loss *l, const char *spec, struct value *out, const stru
                  enum targets targets, int classes, struct arena *arena, struct report *r);
 /* Gives back what is not the arena's; the loss may be zero. */
 void loss_close(struct loss *l);
+/* The label that does not count to it, whatever it is; false where all do. Of settings that were read. */
+bool loss_ignores(const struct loss_def *def, const void *settings, int64_t *label);
+/* The same of the loss asked for by `spec`, which may be NULL or wrong: who makes a loss of it says so. */
+bool loss_spec_ignores(const char *spec, int64_t *label, struct arena *arena);
 /* Does the loss asked for by `spec`, or that which would be guessed, take each output by itself? */
 bool loss_is_of_units(const char *spec, const struct value *out);
 /* The dimension of the output that a Softmax goes along, 0 where there is none. */

@@ -212,6 +212,8 @@ static void run_part(void *context, int64_t part, int thread)
         for (size_t i = 0; i < m->count; i++) {
             const struct metric *c = &m->each[i];
 
+            if (c->def->as_loss && m->loss->def->skips && m->loss->def->skips(&read, m->loss->settings))
+                continue;
             c->def->count(c->def->of_logits ? &read : &given, c->settings, sums + c->at);
         }
     }

@@ -29,6 +29,7 @@ struct metric_def {
     void (*count)(const struct output_row *r, const void *settings, double *sums);
     double (*finish)(const struct metric_sums *s); /* NULL: the mean over the rows of what they count */
     bool of_logits, lower_is_better;
+    bool as_loss; /* rows that do not count to the loss do not count */
 };
 
 extern const struct metric_def *const metric_registry[]; /* ended by NULL; made from metrics/meson.build */

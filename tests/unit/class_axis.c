@@ -51,6 +51,7 @@ static void count_warnings(void *user, kiln_status code, const char *where, cons
 static const float along_1[24] = { 1, 0, 0, .5f, 0, 0, 0, 1, 0, 1, 0, .5f, 1, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0 };
 static const float along_3[24] = { 1, 0, 0, 0, .5f, .5f, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, .25f, .75f };
 static const float along_none[24] = { 7 };
+static const float class_numbers[8] = { 0, 1, 2, 255, 2, 1, 0, 0 }; /* that a loss of classes takes for these */
 
 static const struct {
     const char *end;
@@ -65,6 +66,7 @@ static const struct {
     { STAYS, 3, { 1, 3, 2 }, NULL, 0, 0, NULL, false },
     { STAYS, 3, { 1, 3, 4 }, NULL, 0, 2, NULL, false },
     { STAYS, 3, { 1, 5, 4 }, NULL, 0, 0, NULL, false }, /* the data say what is wrong */
+    { STAYS, 3, { 1, 2, 4 }, class_numbers, 0, 1, NULL, false },
     { STAYS, 4, { 1, 3, 2, 4 }, along_1, 0, 1, NULL, false },
     { STAYS, 4, { 1, 3, 2, 4 }, along_3, 0, 0, NULL, false },
     { STAYS, 4, { 1, 3, 2, 4 }, along_none, 0, 0, NULL, false },
@@ -99,7 +101,10 @@ START_TEST(it_is_found)
                                "= {1}, int64[1] i2 = {2}, int64[1] i3 = {3}> { z = Conv (x, w) %s }";
     struct tensor labels;
     const struct target_options target = { .form = places[_i].values ? TARGETS_VALUES : TARGETS_CLASSES,
-                                           .loss = places[_i].values ? "categorical_crossentropy:from_logits=1" : NULL,
+                                           .loss = places[_i].values == class_numbers
+                                                       ? "sparse_categorical_crossentropy"
+                                                   : places[_i].values ? "categorical_crossentropy:from_logits=1"
+                                                                       : NULL,
                                            .classes = 2,
                                            .labels = places[_i].rank ? &labels : NULL,
                                            .class_axis = places[_i].asked };

@@ -102,10 +102,10 @@ static void print(const struct learn *l, const double *values)
     say("samples %lld%s", (long long)samples_of(l), kiln_dataset_about(l->train)->header ? " below a header" : "");
     data_say_label(l->train);
     say("\n");
-    say("%s %.9g\n", kiln_trainer_measure_name(l->trainer, 0), values[0]);
+    say("%s %.9g\n", kiln_trainer_measure_name(l->trainer, 0), learn_number(values[0]));
     for (size_t m = 1; m < kiln_trainer_measure_count(l->trainer); m++)
-        if (!isnan(values[m]))
-            say("%s %.6f\n", kiln_trainer_measure_name(l->trainer, m), values[m]);
+        if (kiln_trainer_measures(l->trainer, l->train, m))
+            say("%s %.6f\n", kiln_trainer_measure_name(l->trainer, m), learn_number(values[m]));
 }
 
 /* Where the data name all of them. */

@@ -16,8 +16,11 @@ static int64_t size(const void *settings, int64_t width)
 
 static void count(const struct output_row *r, const void *settings, double *sums)
 {
+    const int64_t taken = row_predicted(r);
+
     (void)settings;
-    sums[row_class(r) * classes_of(r->n) + row_predicted(r)]++;
+    if (taken >= 0)
+        sums[row_class(r) * classes_of(r->n) + taken]++;
 }
 
 static const struct metric_def metric_confusion = {

@@ -52,8 +52,7 @@ void sums_add(struct sums *s, float loss, int64_t samples)
 
         of[LOSS] += (double)t->result[k].loss * (double)samples;
         of[ROWS] += (double)t->result[k].rows;
-        for (int64_t m = 0; m < s->target[k].counted->sums; m++)
-            of[METRICS + m] += t->result[k].metric[m];
+        metrics_merge(s->target[k].counted, of + METRICS, t->result[k].metric);
     }
 }
 

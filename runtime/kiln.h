@@ -714,7 +714,8 @@ typedef struct kiln_trainer_options {
      * where the labels are classes. */
     const char *const *metrics;
     size_t metric_count;
-    /* How much rows of a class count in training, as Keras' class_weight: "0=1,3=2.5", others 1, or "balanced": each
+    /* How much rows of a class count in training, as Keras' class_weight: "0=1,3=2.5", or by the names
+     * that `data` have for them, each once, others 1, or "balanced": each
      * class of `data` as much as any other. Of a trainer with one target. NULL: all alike. */
     const char *class_weight;
     bool weighted; /* batches come with weights of samples (kiln_trainer_step_weighted), as `data` that have some do */

@@ -232,6 +232,9 @@ static bool choose_weights(struct trainer *t, struct target *to, const struct ta
     if (loss->labels >= LABELS_NUMBERS)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "classes are to be weighed, output '%s' has none: its loss is %s",
                     to->output->name, loss->row.name);
+    if (to->loss.classes && o->weighted > to->loss.classes)
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "class %lld is to be weighed, output '%s' tells %d apart, from 0 on",
+                    (long long)o->weighted - 1, to->output->name, to->loss.classes);
     copy = arena_array(&t->arena, (size_t)o->weighted, sizeof *copy, r);
     if (!copy)
         return false;

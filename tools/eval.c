@@ -204,7 +204,8 @@ static bool has_classes(struct learn *l)
     for (size_t k = 0; k < kiln_trainer_target_count(l->trainer); k++)
         if (kiln_trainer_classes(l->trainer, k))
             return true;
-    return command_fail(&l->command, KILN_BAD_ARGUMENT, NULL, "--confusion: no output has classes, but numbers");
+    return command_fail(&l->command, KILN_BAD_ARGUMENT, NULL,
+                        "--confusion: no output has samples of one class each, but of numbers, or of several at once");
 }
 
 static bool evaluate(struct learn *l, const struct options *o)

@@ -102,15 +102,16 @@ enum targets {
 
 struct loss {
     const struct loss_def *def;
-    void *settings;              /* of the arena */
-    double weight;               /* that its gradient is multiplied by */
-    bool logits;                 /* it reads logits */
-    struct value *at;            /* what it reads, as float: the model's output, or the logits behind it, */
-    struct value *out;           /* rearranged as they are on their way to this, the output */
-    enum dtype dtype;            /* of that in the model */
-    int axis;                    /* the output's dimension that holds the classes; 0: the last */
-    int64_t width;               /* of that dimension */
-    int classes;                 /* that labels must be below, where they are classes; 0: they are not */
+    void *settings;    /* of the arena */
+    double weight;     /* that its gradient is multiplied by */
+    bool logits;       /* it reads logits */
+    struct value *at;  /* what it reads, as float: the model's output, or the logits behind it, */
+    struct value *out; /* rearranged as they are on their way to this, the output */
+    enum dtype dtype;  /* of that in the model */
+    int axis;          /* the output's dimension that holds the classes; 0: the last */
+    int64_t width;     /* of that dimension */
+    int classes;       /* that labels must be below, where they are classes; 0: they are not */
+    bool several;      /* a row may be of several classes at once, or of none: each unit is a label by itself */
     const double *class_weights; /* [weighted] how much rows of a class count in training, others 1; NULL */
     int64_t weighted;
     char said[160]; /* how it was chosen, in words: "NAME from logits, because the model ends in Softmax" */

@@ -256,6 +256,14 @@ static bool choose_length(struct target *to, const struct tensor *out, const str
     return true;
 }
 
+/* Are there labels for each unit by itself? Of classes a row has one. */
+static bool has_several(const struct loss *l, const struct tensor *out, const struct target_options *o)
+{
+    const bool each = o->form == TARGETS_VALUES || (o->labels && o->labels->rank == out->rank);
+
+    return l->def->labels == LABELS_PROBABILITIES && !l->def->along_classes && l->def->rows && l->width > 1 && each;
+}
+
 static bool choose_loss(struct trainer *t, size_t k, const struct target_options *o, const struct program *types,
                         struct report *r)
 {
@@ -276,6 +284,7 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
         return false;
     if (loss && !o->loss)
         snprintf(to->loss.said, sizeof to->loss.said, "%s, says the file (%s%s)", loss, DECIDED_LOSS, to->output->name);
+    to->loss.several = has_several(&to->loss, &out, o);
     if (o->class_axis && !loss_has_rows(to->loss.def))
         warn(r, NULL, "the class axis says nothing to loss '%s' of output '%s'", to->loss.def->row.name,
              to->output->name);

@@ -725,7 +725,8 @@ typedef struct kiln_trainer_options {
      * where the labels are classes. */
     const char *const *metrics;
     size_t metric_count;
-    /* How much rows of a class count in training, as Keras' class_weight: "0=1,3=2.5", others 1, or "balanced": each
+    /* How much rows of a class count in training, as Keras' class_weight: "0=1,3=2.5", or by the names
+     * that `data` have for them, each once, others 1, or "balanced": each
      * class of `data` as much as any other. Of a trainer with one target. NULL: all alike. */
     const char *class_weight;
     bool weighted; /* batches come with weights of samples (kiln_trainer_step_weighted), as `data` that have some do */
@@ -939,12 +940,15 @@ typedef struct kiln_fit_options {
 KILN_API kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, const kiln_fit_options *options,
                                       int64_t *ran, kiln_error *err);
 /* Measures the model over a data set, `batch` samples at a time (0: 32), in inference form: `values` has room for
- * kiln_trainer_measure_count(). NaN stands for what says nothing of this training, and for a loss that is no number.
+ * kiln_trainer_measure_count(). NaN stands for what says nothing of this training, and for what is no number.
  * Errors: as above. */
 KILN_API kiln_status kiln_trainer_evaluate(kiln_trainer *trainer, const kiln_dataset *data, int64_t batch,
                                            double *values, kiln_error *err);
-/* The same, and the confusion matrix of target k: int64 [classes, classes], how many rows of the class that the first
- * dimension says are taken for that which the second says. A single output tells two classes apart. *out belongs to the
+/* Does measure k say something of this training, or of an evaluation with these data? */
+KILN_API bool kiln_trainer_measures(const kiln_trainer *trainer, const kiln_dataset *data, size_t k);
+/* As kiln_trainer_evaluate, and the confusion matrix of target k: int64 [classes, classes], how many rows of the class
+ * that the first dimension says are taken for that which the second says; without those that do not count to the loss, and
+ * those whose outputs are no numbers. A single output tells two classes apart. *out belongs to the
  * caller; `values` may be NULL. Errors: as above, BAD_ARGUMENT (target k is compared with numbers), UNSUPPORTED (more
  * than 16384 classes). */
 KILN_API kiln_status kiln_trainer_confusion(kiln_tensor **out, kiln_trainer *trainer, const kiln_dataset *data,

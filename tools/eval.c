@@ -102,10 +102,10 @@ static void print(const struct learn *l, const double *values)
     say("samples %lld%s", (long long)samples_of(l), kiln_dataset_about(l->train)->header ? " below a header" : "");
     data_say_label(l->train);
     say("\n");
-    say("%s %.9g\n", kiln_trainer_measure_name(l->trainer, 0), values[0]);
+    say("%s %.9g\n", kiln_trainer_measure_name(l->trainer, 0), learn_number(values[0]));
     for (size_t m = 1; m < kiln_trainer_measure_count(l->trainer); m++)
-        if (!isnan(values[m]))
-            say("%s %.6f\n", kiln_trainer_measure_name(l->trainer, m), values[m]);
+        if (kiln_trainer_measures(l->trainer, l->train, m))
+            say("%s %.6f\n", kiln_trainer_measure_name(l->trainer, m), learn_number(values[m]));
 }
 
 /* Where the data name all of them. */
@@ -204,7 +204,8 @@ static bool has_classes(struct learn *l)
     for (size_t k = 0; k < kiln_trainer_target_count(l->trainer); k++)
         if (kiln_trainer_classes(l->trainer, k))
             return true;
-    return command_fail(&l->command, KILN_BAD_ARGUMENT, NULL, "--confusion: no output has classes, but numbers");
+    return command_fail(&l->command, KILN_BAD_ARGUMENT, NULL,
+                        "--confusion: no output has samples of one class each, but of numbers, or of several at once");
 }
 
 static bool evaluate(struct learn *l, const struct options *o)

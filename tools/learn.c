@@ -1,5 +1,6 @@
 #include "learn.h"
 #include "adaptation.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -406,6 +407,11 @@ void learn_close(struct learn *l)
     kiln_dataset_free(l->train);
     kiln_model_free(l->model);
     kiln_model_free(l->given);
+}
+
+double learn_number(double x)
+{
+    return isnan(x) ? (double)NAN : x;
 }
 
 void learn_say_losses(const struct learn *l, const char *title)

@@ -81,6 +81,8 @@ enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT, KEY_CLASS_AXIS, KEY_
     }
 /* Is it one of them? Then it is noted, or the command ends with EXIT_USAGE. */
 bool option_target(struct learn_options *o, int key, const char *arg, struct argp_state *state);
+/* What is printed of a number: where it is none without a sign. */
+double learn_number(double x);
 /* "loss  NAME, because ..." for each output that learns, after `title`. */
 void learn_say_losses(const struct learn *l, const char *title);
 /* What was taken for the label, and its classes: "; label: the last column, 'species', 3 classes: 'a', 'b', 'c'". */

@@ -44,8 +44,9 @@ static double now(void)
 static void add_values(const struct session_log *s, struct page *to, const double *values, const char *prefix)
 {
     for (size_t m = 0; m < kiln_trainer_measure_count(s->learn->trainer); m++)
-        if (!isnan(values[m]))
-            page_say(to, "  %s%s %.4f", prefix, kiln_trainer_measure_name(s->learn->trainer, m), values[m]);
+        if (kiln_trainer_measures(s->learn->trainer, s->learn->train, m))
+            page_say(to, "  %s%s %.4f", prefix, kiln_trainer_measure_name(s->learn->trainer, m),
+                     learn_number(values[m]));
 }
 
 static void draw_bar(struct session_log *s, const kiln_fit_step *f)
@@ -77,8 +78,9 @@ static bool on_step(void *user, const kiln_fit_step *f)
     struct session_log *s = user;
 
     s->step = f->step;
-    if (s->steps && (fprintf(s->steps, "%lld,%lld,%.9g\n", (long long)f->step, (long long)f->epoch, f->loss) < 0 ||
-                     (is_flushed(s, f->step) && fflush(s->steps))))
+    if (s->steps &&
+        (fprintf(s->steps, "%lld,%lld,%.9g\n", (long long)f->step, (long long)f->epoch, learn_number(f->loss)) < 0 ||
+         (is_flushed(s, f->step) && fflush(s->steps))))
         return fail_log(s);
     if (s->bar)
         draw_bar(s, f);
@@ -119,10 +121,12 @@ static bool has_rates(const struct train_options *o)
 
 static void print_epoch(const struct session_log *s, const kiln_epoch *e)
 {
+    const int64_t every = s->o->fit.validation_freq;
     struct page measures = { 0 };
 
     add_values(s, &measures, e->train, "");
-    add_values(s, &measures, e->validation, "val_");
+    if (s->learn->check && (!every || e->number % every == 0))
+        add_values(s, &measures, e->validation, "val_");
     if (has_rates(s->o))
         page_printf(&measures, "  learning_rate %.4g", e->learning_rate);
     if (s->bar)

@@ -137,14 +137,16 @@ static const char *loss_for(const kiln_data_options *o, const char *output, bool
 }
 
 /* What is asked of what is to be predicted for an output; NULL: for any other. */
-static struct column_request target_request(const kiln_data_options *o, const char *output, bool rest)
+static struct column_request target_request(const kiln_data_options *o, const char *output, bool rest, struct arena *a)
 {
     const char *said = loss_for(o, output, rest);
     const struct model *m = o->model ? o->model->model : NULL;
-    const struct loss_def *loss = loss_named(said || !m || !output ? said : decided_once(m, DECIDED_LOSS, output));
+    const char *const spec = said || !m || !output ? said : decided_once(m, DECIDED_LOSS, output);
+    const struct loss_def *loss = loss_named(spec);
     const struct dataset *as = o->as ? &o->as->data : NULL;
     struct column_request q = { .name = output, .values = o->values || (loss && loss->labels == LABELS_NUMBERS) };
 
+    q.ignores = loss_spec_ignores(spec, &q.ignored, a);
     for (size_t c = 0; as && c < as->targets; c++)
         if (column_is(&as->y[c], output, rest && !as->y[c].name)) {
             q.classes = as->y[c].classes;
@@ -190,19 +192,19 @@ static bool request_targets(struct data_options *to, const kiln_data_options *o,
     to->target = y;
     to->unnamed = g ? unnamed_target(o, o->model->model) : 0;
     for (size_t k = 0; y && g && k < g->output_count; k++) {
-        y[k] = target_request(o, g->outputs[k]->name, k == to->unnamed);
+        y[k] = target_request(o, g->outputs[k]->name, k == to->unnamed, a);
         if (!know_classes(&y[to->targets++], o, a, r))
             return false;
     }
     for (size_t k = 0; y && !g && k < o->target_count; k++)
         if (o->targets[k].output)
-            y[to->targets++] = target_request(o, o->targets[k].output, o->target_count == 1);
+            y[to->targets++] = target_request(o, o->targets[k].output, o->target_count == 1, a);
     for (size_t k = 0; y && !g && as && k < as->targets; k++)
         if (as->y[k].name)
-            y[to->targets++] = target_request(o, as->y[k].name, false);
+            y[to->targets++] = target_request(o, as->y[k].name, false, a);
     if (y && !g) {
         to->unnamed = o->target_count == 1 && o->targets->output ? 0 : to->targets;
-        y[to->targets++] = target_request(o, NULL, true);
+        y[to->targets++] = target_request(o, NULL, true, a);
     }
     return y;
 }

@@ -81,8 +81,12 @@ kiln_status kiln_dataset_count_classes(const kiln_dataset *data, size_t k, int64
         return refuse_column(data, true, k, err);
     memset(counts, 0, (size_t)c->classes * sizeof *counts);
     each = column_has_labels(c) ? dims_product(c->values.dims, 1, c->values.rank) : 0;
-    for (int64_t i = data->data.from * each; i < (data->data.from + data->data.count) * each; i++)
-        counts[((const int64_t *)c->values.data)[i]]++;
+    for (int64_t i = data->data.from * each; i < (data->data.from + data->data.count) * each; i++) {
+        const int64_t label = ((const int64_t *)c->values.data)[i];
+
+        if (!column_ignores(c, label))
+            counts[label]++;
+    }
     return api_end(&r, true, err);
 }
 

@@ -6,6 +6,7 @@
 #include "run/profile.h"
 #include "train/checkpoint.h"
 #include "train/confusion.h"
+#include "train/measure.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -496,6 +497,11 @@ size_t kiln_trainer_measure_count(const kiln_trainer *trainer)
 const char *kiln_trainer_measure_name(const kiln_trainer *trainer, size_t k)
 {
     return k < kiln_trainer_measure_count(trainer) ? trainer->trainer->measures[k].name : NULL;
+}
+
+bool kiln_trainer_measures(const kiln_trainer *trainer, const kiln_dataset *data, size_t k)
+{
+    return data && k < kiln_trainer_measure_count(trainer) && measure_applies(trainer->trainer, &data->data, k);
 }
 
 size_t kiln_trainer_memory(const kiln_trainer *trainer, size_t *most)

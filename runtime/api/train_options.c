@@ -2,6 +2,7 @@
 #include "api/data.h"
 #include "base/spec.h"
 #include "data/batch.h"
+#include <math.h>
 #include <string.h>
 
 /* More than a loss can be multiplied by and stay a float. */
@@ -137,10 +138,10 @@ static size_t named_targets(const struct dataset *d, const struct graph *g, stru
 /* -- weights of classes -- */
 
 /* Each class that is there as much as any other: as many as there are on average divided by as many as it has. */
-static double *balanced_weights(const struct dataset *d, int64_t *count, struct arena *a, struct report *r)
+static double *balanced_weights(const struct dataset *d, const struct column *c, int64_t *count, struct arena *a,
+                                struct report *r)
 {
-    const struct column *c = d && d->targets == 1 ? d->y : NULL;
-    double *weights, classes = 0, all;
+    double *weights, classes = 0, all = 0;
     int64_t each;
 
     if (!c || !column_has_labels(c)) {
@@ -148,13 +149,18 @@ static double *balanced_weights(const struct dataset *d, int64_t *count, struct 
         return NULL;
     }
     each = tensor_count(&c->values) / c->values.dims[0];
-    all = (double)d->count * (double)each;
     *count = c->classes;
     weights = arena_array(a, (size_t)*count, sizeof *weights, r);
-    for (int64_t k = d->from * each; weights && k < (d->from + d->count) * each; k++)
-        weights[((const int64_t *)c->values.data)[k]]++;
-    for (int64_t k = 0; weights && k < *count; k++)
+    for (int64_t k = d->from * each; weights && k < (d->from + d->count) * each; k++) {
+        const int64_t label = ((const int64_t *)c->values.data)[k];
+
+        if (!column_ignores(c, label))
+            weights[label]++;
+    }
+    for (int64_t k = 0; weights && k < *count; k++) {
         classes += weights[k] > 0;
+        all += weights[k];
+    }
     for (int64_t k = 0; weights && k < *count; k++)
         weights[k] = weights[k] > 0 ? all / (classes * weights[k]) : 1;
     return weights;
@@ -167,24 +173,43 @@ static bool fail_weight(const char *spec, const char *at, struct report *r)
                 at);
 }
 
-/* "0=1,3=2.5" into `weights`, which has room for `count`, or NULL to count first: the largest class and 1. */
-static bool read_weights(const char *spec, double *weights, int64_t *count, struct report *r)
+/* The length of what stands for a class before a '=': a name that the data have, else a number; 0 where it is neither. */
+static size_t read_class(const char *s, const struct column *c, double *class)
 {
     enum { MOST = 1 << 20 };
+    size_t found = 0, n;
+
+    for (int k = 0; c && c->class_names && k < c->classes; k++) {
+        n = strlen(c->class_names[k]);
+        if (n > found && strncmp(s, c->class_names[k], n) == 0 && s[n] == '=') {
+            *class = k;
+            found = n;
+        }
+    }
+    n = found ? found : decimal_read(s, class);
+    return n && s[n] == '=' && *class >= 0 && *class < MOST && *class == floor(*class) ? n : 0;
+}
+
+/* "0=1,cat=2.5" into `weights`, which has room for `count` and is below 0 where nothing was said, or NULL to count first:
+ * the largest class and 1. */
+static bool read_weights(const char *spec, const struct column *c, double *weights, int64_t *count, struct report *r)
+{
     const char *s = spec;
 
     for (;;) {
         const char *const at = s;
         double class, weight;
-        size_t n = decimal_read(s, &class);
+        size_t n = read_class(s, c, &class);
 
-        if (!n || s[n] != '=' || !(class >= 0 && class < MOST) || class != (double)(int64_t) class)
+        if (!n)
             return fail_weight(spec, at, r);
         s += n + 1;
         n = decimal_read(s, &weight);
         s += n;
         if (!n || (*s && *s != ',') || !(weight >= 0) || !fits_float(weight))
             return fail_weight(spec, at, r);
+        if (weights && weights[(int64_t) class] >= 0)
+            return fail(r, KILN_BAD_ARGUMENT, NULL, "class weight '%.60s': class %.0f is there twice", spec, class);
         if (weights)
             weights[(int64_t) class] = weight;
         else if (class >= (double)*count)
@@ -197,6 +222,8 @@ static bool read_weights(const char *spec, double *weights, int64_t *count, stru
 static bool choose_weights(const kiln_trainer_options *o, struct target_options *to, size_t targets, struct arena *a,
                            struct report *r)
 {
+    const struct dataset *d = o->data ? &o->data->data : NULL;
+    const struct column *c = d && d->targets == 1 ? d->y : NULL;
     double *weights;
 
     if (!o->class_weight)
@@ -204,14 +231,18 @@ static bool choose_weights(const kiln_trainer_options *o, struct target_options 
     if (targets != 1)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "class weights are for one output that learns, there are %zu", targets);
     if (strcmp(o->class_weight, "balanced") == 0)
-        return (to->class_weights = balanced_weights(o->data ? &o->data->data : NULL, &to->weighted, a, r));
-    if (!read_weights(o->class_weight, NULL, &to->weighted, r))
+        return (to->class_weights = balanced_weights(d, c, &to->weighted, a, r));
+    if (!read_weights(o->class_weight, c, NULL, &to->weighted, r))
         return false;
     weights = arena_array(a, (size_t)to->weighted, sizeof *weights, r);
     for (int64_t k = 0; weights && k < to->weighted; k++)
-        weights[k] = 1;
+        weights[k] = -1;
+    if (!weights || !read_weights(o->class_weight, c, weights, &to->weighted, r))
+        return false;
+    for (int64_t k = 0; k < to->weighted; k++)
+        weights[k] = weights[k] < 0 ? 1 : weights[k];
     to->class_weights = weights;
-    return weights && read_weights(o->class_weight, weights, &to->weighted, r);
+    return true;
 }
 
 /* -- what is chosen -- */

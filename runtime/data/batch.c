@@ -287,6 +287,8 @@ static bool choose_target(struct batches *b, const struct batch_request *q, size
 
     c->classes = q->target[k].classes;
     c->probabilities = q->target[k].probabilities;
+    c->ignores = q->target[k].ignores;
+    c->ignored = q->target[k].ignored;
     c->class_axis = q->target[k].class_axis;
     return find_column(c, d->y, d->targets, q->target, q->targets, k, r) &&
            choose_target_type(c, q->target[k].type, &b->x[0], b->options.batch, r);
@@ -531,7 +533,7 @@ static bool fill_labels(const struct batch_column *c, int64_t row, int64_t to_ro
     for (int64_t i = 0; i < each; i++) {
         const int64_t at = to_row * each + i, label = labels[c->turn == TURN_NONE ? i : source_of(c, i)];
 
-        if (c->classes && label >= c->classes)
+        if (c->classes && (label < 0 || label >= c->classes) && !(c->ignores && label == c->ignored))
             return fail_label(c, label, row, r);
         if (c->form == TARGET_NUMBER)
             element_put(y, at, to, (double)label);

@@ -32,11 +32,13 @@ struct batch_column {
     enum turn turn;                /* of an image */
     enum target_form form;         /* of what is to be predicted */
     int classes;                   /* labels must be below; 0: any */
-    bool probabilities;            /* values must be */
-    int class_axis;                /* that one-hot rows are in; 0: the last */
-    int64_t features, channels;    /* of a sample; channels where it is turned */
-    struct image image;            /* of a sample that is augmented */
-    float *sample, *raw; /* one for each thread, while it is turned or converted, and before it is augmented */
+    bool ignores;                  /* but for this one: */
+    int64_t ignored;
+    bool probabilities;         /* values must be */
+    int class_axis;             /* that one-hot rows are in; 0: the last */
+    int64_t features, channels; /* of a sample; channels where it is turned */
+    struct image image;         /* of a sample that is augmented */
+    float *sample, *raw;        /* one for each thread, while it is turned or converted, and before it is augmented */
 };
 
 struct batches {

@@ -25,6 +25,8 @@ struct column {
     int64_t least;    /* of labels: the smallest; of whole numbers that are no labels because one is negative: that */
     int64_t negative; /* its sample, from 1; 0: there is none */
     const char *const *class_names; /* [classes]; NULL: they have none */
+    bool ignores;                   /* one label, whatever it is, is of no class: */
+    int64_t ignored;
 };
 
 /* What a column is for. */
@@ -37,6 +39,8 @@ struct column_request {
     bool probabilities;        /* values must be from 0 to 1 */
     int class_axis;            /* the dimension of a batch that holds the classes; 0: the last */
     const char *const *class_names; /* [classes] where labels are texts, or folders: what these stand for; NULL: any */
+    bool ignores;                   /* one label, whatever it is, does not count: */
+    int64_t ignored;
 };
 
 struct data_options {
@@ -77,6 +81,10 @@ void dataset_release(struct dataset *d);
 static inline bool column_has_labels(const struct column *c)
 {
     return c->classes > 0;
+}
+static inline bool column_ignores(const struct column *c, int64_t label)
+{
+    return c->ignores && label == c->ignored;
 }
 /* Samples [from, to) of `d`, which must outlive the view; 0 <= from <= to <= count. */
 struct dataset dataset_view(const struct dataset *d, int64_t from, int64_t to);

@@ -102,13 +102,24 @@ static bool is_channels(int64_t n)
     return n == 1 || n == 3 || n == 4;
 }
 
-static void find_groups(struct rows *d, const struct tensor *sample, enum normalization_of of)
+/* An image without a dimension for channels has one. */
+static bool find_groups(struct rows *d, const struct tensor *sample, enum normalization_of of, struct report *r)
 {
     const bool image = sample->rank == 3 && (is_channels(sample->dims[2]) || is_channels(sample->dims[0]));
     const bool first = image && !is_channels(sample->dims[2]);
+    char text[TYPE_TEXT];
 
-    d->groups = of == NORMALIZE_WHOLE ? 1 : of == NORMALIZE_CHANNELS && image ? sample->dims[first ? 0 : 2] : 0;
+    if (of == NORMALIZE_CHANNELS && !image && sample->rank > 2)
+        return fail(r, KILN_BAD_DATA, NULL,
+                    "samples are %s: channels are the last of 3 dimensions, or the first, and 1, "
+                    "3 or 4",
+                    tensor_text(sample, text));
+    d->groups = of == NORMALIZE_WHOLE      ? 1
+                : of != NORMALIZE_CHANNELS ? 0
+                : image                    ? sample->dims[first ? 0 : 2]
+                                           : sample->rank == 2;
     d->inner = first ? sample->dims[1] * sample->dims[2] : 1;
+    return true;
 }
 
 bool normalizer_fit(struct normalizer *n, enum normalization kind, const struct dataset *train, struct budget *b,
@@ -120,6 +131,7 @@ bool normalizer_fit(struct normalizer *n, enum normalization kind, const struct 
 bool normalizer_fit_of(struct normalizer *n, enum normalization kind, enum normalization_of of,
                        const struct dataset *train, struct budget *b, struct report *r)
 {
+    const bool fits = kind == NORMALIZE_CENTER || kind == NORMALIZE_STANDARDIZE;
     bool ok;
 
     *n = (struct normalizer){ .kind = kind, .inputs = train->inputs, .memory.budget = b };
@@ -129,8 +141,8 @@ bool normalizer_fit_of(struct normalizer *n, enum normalization kind, enum norma
         const struct tensor sample = column_sample(&train->x[k]);
         struct rows rows = { &train->x[k].values, train->from, train->count, tensor_count(&sample), 0, 1 };
 
-        find_groups(&rows, &sample, of);
-        ok = fit_column(n, &n->of[k], &rows, r) && copy_name(n, &n->of[k], train->x[k].name, r);
+        ok = find_groups(&rows, &sample, fits ? of : NORMALIZE_FEATURES, r) && fit_column(n, &n->of[k], &rows, r) &&
+             copy_name(n, &n->of[k], train->x[k].name, r);
     }
     if (!ok)
         normalizer_release(n);

@@ -17,8 +17,8 @@ enum normalization {
 /* What has a mean and a deviation of its own. */
 enum normalization_of {
     NORMALIZE_FEATURES, /* each pixel and channel, each column of a table */
-    NORMALIZE_CHANNELS, /* of an image, the dimension that is 1, 3 or 4: the last, unless only the first is. Of what is no
-                           image as features */
+    NORMALIZE_CHANNELS, /* of an image, the dimension that is 1, 3 or 4: the last, unless only the first is; an error where
+                           neither is. One of an image of 2 dimensions; of rows as features */
     NORMALIZE_WHOLE,    /* all numbers of the training set */
     NORMALIZATIONS_OF
 };

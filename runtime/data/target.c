@@ -103,6 +103,8 @@ static bool check_labels(const struct target_column *t, int classes, struct repo
     int64_t most = 0, least = INT64_MAX;
 
     for (int64_t i = 0; i < n; i++) {
+        if (column_ignores(t->column, label[i]))
+            continue;
         if (label[i] < 0 || (classes && label[i] >= classes) || label[i] >= INT_MAX)
             return fail(r, KILN_BAD_DATA, t->where, "label %lld of sample %lld, must be in [0, %d)",
                         (long long)label[i], (long long)(i / each), classes ? classes : INT_MAX);
@@ -123,7 +125,7 @@ static bool find_negative(const struct target_column *t)
     const int64_t n = tensor_count(y);
 
     for (int64_t i = 0; i < n; i++)
-        if (get(y->data, i) < 0) {
+        if (get(y->data, i) < 0 && !column_ignores(t->column, (int64_t)get(y->data, i))) {
             t->column->negative = i / (n / t->rows) + 1;
             t->column->least = (int64_t)get(y->data, i);
             return true;
@@ -138,6 +140,8 @@ bool target_convert(const struct target_column *t, int classes, struct report *r
     int known = t->request->classes ? t->request->classes : t->column->classes ? t->column->classes : classes;
     enum label_rows rows = LABELS_NONE;
 
+    t->column->ignores = t->request->ignores;
+    t->column->ignored = t->request->ignored;
     if (!element_getter(y->dtype) || width == 0)
         return fail(r, KILN_BAD_DATA, t->where, "what is to be predicted must be real numbers, it is %s",
                     dtype_name(y->dtype));

@@ -40,8 +40,9 @@ static bool fits_probabilities(const struct tensor *labels, const struct tensor 
 static int by_labels(const struct value *out, const struct tensor *type, const struct target_options *o,
                      struct report *r)
 {
+    const struct loss_def *const def = loss_named(o->loss);
     bool (*const fits)(const struct tensor *, const struct tensor *, int) =
-        o->form == TARGETS_CLASSES ? fits_classes : fits_probabilities;
+        o->form == TARGETS_CLASSES || (def && def->labels == LABELS_CLASSES) ? fits_classes : fits_probabilities;
     int found = 0, count = 0;
 
     for (int axis = type->rank - 1; o->labels && axis > 0; axis--)
@@ -53,6 +54,12 @@ static int by_labels(const struct value *out, const struct tensor *type, const s
         warn(r, NULL, "output '%s' may have its classes along dimension 1 or %d: the last is taken", out->name,
              type->rank - 1);
     return count == 1 ? found : type->rank - 1;
+}
+
+/* Masks, as PyTorch has them: one unit for each position, and nothing behind it that would be units. */
+static bool is_mask(const struct value *out, const struct tensor *type, const struct target_options *o)
+{
+    return type->rank > 2 && type->dims[1] == 1 && type->dims[type->rank - 1] != 1 && loss_is_of_units(o->loss, out);
 }
 
 int class_axis_find(const struct value *out, const struct tensor *type, const struct target_options *o,
@@ -74,7 +81,7 @@ int class_axis_find(const struct value *out, const struct tensor *type, const st
     }
     if (o->class_axis)
         return asked;
-    return softmax ? softmax : type->rank < 3 ? last : by_labels(out, type, o, r);
+    return softmax ? softmax : is_mask(out, type, o) ? 1 : type->rank < 3 ? last : by_labels(out, type, o, r);
 }
 
 struct tensor class_axis_last(const struct tensor *type, int axis)

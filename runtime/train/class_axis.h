@@ -5,8 +5,8 @@
 
 #include "train/trainer.h"
 
-/* Counted from the output's first dimension. As it is asked for, or as a Softmax goes, or as the labels leave it open;
- * the last one where nothing tells, with a warning where others are as likely. 0 with an error. `type` is the output's,
+/* Counted from the output's first dimension. As it is asked for, or as a Softmax goes, or 1 of masks ([N, 1, H, W]), or
+ * as the labels leave it open; the last one where nothing tells, with a warning where others are as likely. 0 with an error. `type` is the output's,
  * known. */
 int class_axis_find(const struct value *out, const struct tensor *type, const struct target_options *o,
                     struct report *r);

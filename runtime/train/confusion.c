@@ -16,8 +16,11 @@ static int64_t size(const void *settings, int64_t width)
 
 static void count(const struct output_row *r, const void *settings, double *sums)
 {
+    const int64_t taken = row_predicted(r);
+
     (void)settings;
-    sums[row_class(r) * classes_of(r->n) + row_predicted(r)]++;
+    if (taken >= 0)
+        sums[row_class(r) * classes_of(r->n) + taken]++;
 }
 
 static const struct metric_def metric_confusion = {
@@ -25,13 +28,14 @@ static const struct metric_def metric_confusion = {
     .size = size,
     .count = count,
     .of_logits = true,
+    .as_loss = true,
 };
 
 int64_t confusion_classes(const struct trainer *t, size_t k)
 {
     const struct loss *l = &t->targets[k].loss;
 
-    return l->def->labels >= LABELS_NUMBERS ? 0 : classes_of(l->width);
+    return l->def->labels >= LABELS_NUMBERS || l->several ? 0 : classes_of(l->width);
 }
 
 static bool check(const struct trainer *t, size_t k, struct report *r)
@@ -40,6 +44,10 @@ static bool check(const struct trainer *t, size_t k, struct report *r)
     const char *output = t->targets[k].output->name;
     const int64_t classes = confusion_classes(t, k);
 
+    if (t->targets[k].loss.several)
+        return fail(r, KILN_BAD_ARGUMENT, NULL,
+                    "the samples of output '%s' may be of several classes at once: one is not taken for another",
+                    output);
     if (!classes)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "output '%s' has no classes, its loss is %s", output,
                     t->targets[k].loss.def->row.name);

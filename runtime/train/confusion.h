@@ -13,7 +13,8 @@ struct confusion {
     struct arena memory;
 };
 
-/* How many classes target k tells apart; 0 where it is compared with numbers. */
+/* How many classes target k tells apart; 0 where it is compared with numbers, or with several
+ * labels at once. */
 int64_t confusion_classes(const struct trainer *t, size_t k);
 /* From here on each evaluation of target k counts it. confusion_end in any case. */
 bool confusion_begin(struct confusion *c, struct trainer *t, size_t k, struct report *r);

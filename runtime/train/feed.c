@@ -52,8 +52,7 @@ void sums_add(struct sums *s, float loss, int64_t samples)
 
         of[LOSS] += (double)t->result[k].loss * (double)samples;
         of[ROWS] += (double)t->result[k].rows;
-        for (int64_t m = 0; m < s->target[k].counted->sums; m++)
-            of[METRICS + m] += t->result[k].metric[m];
+        metrics_merge(s->target[k].counted, of + METRICS, t->result[k].metric);
     }
 }
 
@@ -145,12 +144,16 @@ static bool request(struct batch_request *q, struct trainer *t, struct arena *me
         return false;
     for (size_t k = 0; k < t->inputs; k++)
         x[k] = (struct column_request){ .name = t->model->graph->inputs[k]->name, .type = &t->x[k] };
-    for (size_t k = 0; k < t->target_count; k++)
+    for (size_t k = 0; k < t->target_count; k++) {
+        const struct loss *l = &t->targets[k].loss;
+
         y[k] = (struct column_request){ .name = t->targets[k].output->name,
                                         .type = &t->targets[k].y,
-                                        .classes = t->targets[k].loss.classes,
-                                        .class_axis = t->targets[k].loss.axis,
-                                        .probabilities = t->targets[k].loss.def->labels == LABELS_PROBABILITIES };
+                                        .classes = l->classes,
+                                        .class_axis = l->axis,
+                                        .probabilities = l->def->labels == LABELS_PROBABILITIES };
+        y[k].ignores = loss_ignores(l->def, l->settings, &y[k].ignored);
+    }
     *q = (struct batch_request){ t->inputs, t->target_count, x, y };
     return true;
 }

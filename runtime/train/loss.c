@@ -4,6 +4,7 @@
 #include "ops/registry.h"
 #include "ops/softmax.h"
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -205,7 +206,7 @@ bool loss_choose(struct loss *l, const char *spec, struct value *out, const stru
     *l = (struct loss){ .weight = 1, .dtype = type->dtype };
     if (!(spec ? choose_asked(l, spec, out, &c, arena, r) : guess(l, out, &c, arena, r)))
         return false;
-    l->axis = l->def->along_classes && axis != last ? axis : 0;
+    l->axis = loss_has_rows(l->def) && axis != last ? axis : 0;
     l->width = last < 0 ? 0 : type->dims[l->axis ? l->axis : last];
     if (l->axis)
         snprintf(l->said + strlen(l->said), sizeof l->said - strlen(l->said), ", classes along dimension %d", axis);
@@ -213,6 +214,30 @@ bool loss_choose(struct loss *l, const char *spec, struct value *out, const stru
         l->width < INT_MAX)
         l->classes = l->width == 1 && l->def->labels == LABELS_PROBABILITIES ? 2 : (int)l->width;
     return true;
+}
+
+bool loss_ignores(const struct loss_def *def, const void *settings, int64_t *label)
+{
+    const double ignored = def->skips ? spec_value(&def->row, settings, "ignore_class") : (double)NAN;
+
+    *label = isnan(ignored) ? 0 : (int64_t)ignored;
+    return !isnan(ignored);
+}
+
+bool loss_spec_ignores(const char *spec, int64_t *label, struct arena *arena)
+{
+    const struct loss_def *def = loss_named(spec);
+    struct report quiet = { 0 };
+    void *settings = def && def->skips ? arena_alloc(arena, def->settings_size, &quiet) : NULL;
+
+    return settings && spec_read(settings, &def->row, spec, &about, &quiet) && loss_ignores(def, settings, label);
+}
+
+bool loss_is_of_units(const char *spec, const struct value *out)
+{
+    const struct loss_def *def = loss_named(spec);
+
+    return def ? !def->along_classes : !spec && sigmoid_behind(out);
 }
 
 int loss_softmax_axis(const struct value *out, int rank)

@@ -85,6 +85,13 @@ struct loss_def {
 
 extern const struct loss_def *const loss_registry[]; /* ended by NULL; made from losses/meson.build */
 
+/* Does it make a difference which dimension of the output its rows lie along? To a loss of units to what is counted of
+ * them, though not to the loss. */
+static inline bool loss_has_rows(const struct loss_def *l)
+{
+    return l->along_classes || l->labels == LABELS_PROBABILITIES;
+}
+
 /* -- one that was chosen -- */
 
 /* What the data give to compare with. */
@@ -95,16 +102,17 @@ enum targets {
 
 struct loss {
     const struct loss_def *def;
-    void *settings;              /* of the arena */
-    double weight;               /* that its gradient is multiplied by */
-    bool logits;                 /* it reads logits */
-    bool guessed;                /* nobody asked for it */
-    struct value *at;            /* what it reads, as float: the model's output, or the logits behind it, */
-    struct value *out;           /* rearranged as they are on their way to this, the output */
-    enum dtype dtype;            /* of that in the model */
-    int axis;                    /* the output's dimension that holds the classes; 0: the last */
-    int64_t width;               /* of that dimension */
-    int classes;                 /* that labels must be below, where they are classes; 0: they are not */
+    void *settings;    /* of the arena */
+    double weight;     /* that its gradient is multiplied by */
+    bool logits;       /* it reads logits */
+    bool guessed;      /* nobody asked for it */
+    struct value *at;  /* what it reads, as float: the model's output, or the logits behind it, */
+    struct value *out; /* rearranged as they are on their way to this, the output */
+    enum dtype dtype;  /* of that in the model */
+    int axis;          /* the output's dimension that holds the classes; 0: the last */
+    int64_t width;     /* of that dimension */
+    int classes;       /* that labels must be below, where they are classes; 0: they are not */
+    bool several;      /* a row may be of several classes at once, or of none: each unit is a label by itself */
     const double *class_weights; /* [weighted] how much rows of a class count in training, others 1; NULL */
     int64_t weighted;
     char said[160]; /* how it was chosen, in words: "NAME from logits, because the model ends in Softmax" */
@@ -127,6 +135,12 @@ struct loss_scores {
 struct loss_scores loss_scores(const struct value *out, int rank, const char *said);
 /* Gives back what is not the arena's; the loss may be zero. */
 void loss_close(struct loss *l);
+/* The label that does not count to it, whatever it is; false where all do. Of settings that were read. */
+bool loss_ignores(const struct loss_def *def, const void *settings, int64_t *label);
+/* The same of the loss asked for by `spec`, which may be NULL or wrong: who makes a loss of it says so. */
+bool loss_spec_ignores(const char *spec, int64_t *label, struct arena *arena);
+/* Does the loss asked for by `spec`, or that which would be guessed, take each output by itself? */
+bool loss_is_of_units(const char *spec, const struct value *out);
 /* The dimension of the output that a Softmax goes along, 0 where there is none. */
 int loss_softmax_axis(const struct value *out, int rank);
 /* The type of the labels that this loss wants for an output of that type, with the classes in the last dimension; of

@@ -156,6 +156,18 @@ bool metrics_add(struct metrics *out, const struct metrics *m, const struct metr
     return true;
 }
 
+void metrics_merge(const struct metrics *m, double *sums, const double *more)
+{
+    for (size_t k = 0; k < m->count; k++) {
+        const struct metric *each = &m->each[k];
+
+        if (each->def->merge)
+            each->def->merge(sums + each->at, more + each->at, m->width);
+        for (int64_t i = each->at; !each->def->merge && i < each->at + each->size; i++)
+            sums[i] += more[i];
+    }
+}
+
 double metric_finish(const struct metrics *m, size_t k, const double *sums, int64_t rows)
 {
     const struct metric *each = &m->each[k];
@@ -212,6 +224,8 @@ static void run_part(void *context, int64_t part, int thread)
         for (size_t i = 0; i < m->count; i++) {
             const struct metric *c = &m->each[i];
 
+            if (c->def->as_loss && m->loss->def->skips && m->loss->def->skips(&read, m->loss->settings))
+                continue;
             c->def->count(c->def->of_logits ? &read : &given, c->settings, sums + c->at);
         }
     }
@@ -227,8 +241,7 @@ static bool run(struct step *s)
     pool_run(s->pool, parts, run_part, s);
     memset(sums, 0, (size_t)m->sums * sizeof *sums);
     for (int64_t k = 0; k < parts; k++)
-        for (int64_t i = 0; i < m->sums; i++)
-            sums[i] += part[k * m->sums + i];
+        metrics_merge(m, sums, part + k * m->sums);
     return true;
 }
 

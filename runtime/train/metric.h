@@ -27,8 +27,11 @@ struct metric_def {
     /* Adds what a row counts, whatever the form of its label. Its outputs are what the model gives, logits made
      * probabilities, or where the metric is `of_logits` what the loss reads. */
     void (*count)(const struct output_row *r, const void *settings, double *sums);
+    /* Adds what other rows counted; NULL: number by number. */
+    void (*merge)(double *sums, const double *more, int64_t width);
     double (*finish)(const struct metric_sums *s); /* NULL: the mean over the rows of what they count */
     bool of_logits, lower_is_better;
+    bool as_loss; /* rows that do not count to the loss do not count */
 };
 
 extern const struct metric_def *const metric_registry[]; /* ended by NULL; made from metrics/meson.build */
@@ -64,6 +67,8 @@ bool metrics_choose(struct metrics *out, const struct loss *l, const char *const
 /* The same and one more. */
 bool metrics_add(struct metrics *out, const struct metrics *m, const struct metric_def *more, struct arena *arena,
                  struct report *r);
+/* Adds what other rows counted. */
+void metrics_merge(const struct metrics *m, double *sums, const double *more);
 double metric_finish(const struct metrics *m, size_t k, const double *sums, int64_t rows);
 
 /* A node that gives the sums over all rows: double [m->sums]. `m` must live as long as the graph. */

@@ -4,6 +4,7 @@
 #define KILN_TRAIN_ROW_H
 
 #include "ops/op.h"
+#include <math.h>
 
 struct output_row {
     const float *x;   /* n outputs */
@@ -22,7 +23,7 @@ static inline double row_target(const struct output_row *r, int64_t j)
 }
 
 /* The class that a row is of, by its label and by its outputs: the first of the largest; of a row of 1 on which side of
- * 0.5 it is. */
+ * 0.5 it is. Outputs of which one is no number are of none: -1. */
 static inline int64_t row_class(const struct output_row *r)
 {
     int64_t best = 0;
@@ -33,10 +34,20 @@ static inline int64_t row_class(const struct output_row *r)
         best = r->y[j] > r->y[best] ? j : best;
     return r->y ? best : r->label;
 }
+static inline bool row_is_numbers(const struct output_row *r)
+{
+    bool numbers = true;
+
+    for (int64_t j = 0; j < r->n; j++)
+        numbers &= !isnan(r->x[j]);
+    return numbers;
+}
 static inline int64_t row_predicted(const struct output_row *r)
 {
     int64_t best = 0;
 
+    if (!row_is_numbers(r))
+        return -1;
     if (r->n == 1)
         return r->x[0] > (r->logits ? 0 : .5f);
     for (int64_t j = 1; j < r->n; j++)

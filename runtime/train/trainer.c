@@ -233,6 +233,9 @@ static bool choose_weights(struct trainer *t, struct target *to, const struct ta
     if (loss->labels >= LABELS_NUMBERS)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "classes are to be weighed, output '%s' has none: its loss is %s",
                     to->output->name, loss->row.name);
+    if (to->loss.classes && o->weighted > to->loss.classes)
+        return fail(r, KILN_BAD_ARGUMENT, NULL, "class %lld is to be weighed, output '%s' tells %d apart, from 0 on",
+                    (long long)o->weighted - 1, to->output->name, to->loss.classes);
     copy = arena_array(&t->arena, (size_t)o->weighted, sizeof *copy, r);
     if (!copy)
         return false;
@@ -254,25 +257,36 @@ static bool choose_length(struct target *to, const struct tensor *out, const str
     return true;
 }
 
+/* Are there labels for each unit by itself? Of classes a row has one. */
+static bool has_several(const struct loss *l, const struct tensor *out, const struct target_options *o)
+{
+    const bool each = o->form == TARGETS_VALUES || (o->labels && o->labels->rank == out->rank);
+
+    return l->def->labels == LABELS_PROBABILITIES && !l->def->along_classes && l->def->rows && l->width > 1 && each;
+}
+
 static bool choose_loss(struct trainer *t, size_t k, const struct target_options *o, const struct program *types,
                         struct report *r)
 {
     struct target *to = &t->targets[k];
     struct tensor out = types->types[to->output->id];
     const char *loss = o->loss ? o->loss : decided_once(t->model, DECIDED_LOSS, to->output->name);
+    struct target_options known = *o;
     int axis;
 
     out.data = NULL;
     if (!tensor_known(&out) || !dtype_is_float(out.dtype) || dtype_is_small(out.dtype) || !out.rank)
         return fail_unknown(t, types, to->output, r);
-    axis = class_axis_find(to->output, &out, o, r);
+    known.loss = loss;
+    axis = class_axis_find(to->output, &out, &known, r);
     if (!axis && out.rank > 1)
         return false;
     if (!loss_choose(&to->loss, loss, to->output, &out, axis, o->form, o->classes, &t->arena, r))
         return false;
     if (loss && !o->loss)
         snprintf(to->loss.said, sizeof to->loss.said, "%s, says the file (%s%s)", loss, DECIDED_LOSS, to->output->name);
-    if (o->class_axis && !to->loss.def->along_classes)
+    to->loss.several = has_several(&to->loss, &out, o);
+    if (o->class_axis && !loss_has_rows(to->loss.def))
         warn(r, NULL, "the class axis says nothing to loss '%s' of output '%s'", to->loss.def->row.name,
              to->output->name);
     if (to->loss.axis && to->loss.def->labels == LABELS_CLASSES)

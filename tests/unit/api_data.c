@@ -184,6 +184,7 @@ START_TEST(channels_or_all_share_a_mean)
         { "standardize:channel", "standardize 12" MEANS MEANS MEANS MEANS SPREAD SPREAD SPREAD SPREAD },
         { "unit:whole", "unit" },
     };
+    static const int64_t flat_dims[] = { 2, 4, 3 }, two_dims[] = { 2, 2, 3, 2 };
     kiln_tensor *tx = floats(4, x_dims, x[0]), *ty;
     kiln_model *m = open_text("<ir_version: 8, opset_import: [\"\": 17]>\n"
                               "net (float[N,2,2,3] x) => (float[N,2,2,3] y) { y = Identity(x) }"),
@@ -200,6 +201,30 @@ START_TEST(channels_or_all_share_a_mean)
         ck_assert_str_eq(metadata(told, "kiln.normalize.x"), rows[k].want);
         kiln_model_free(told);
         kiln_dataset_free(n);
+    }
+    for (int channels = 1; channels < 3; channels++) { /* none, and as many as could be a width */
+        kiln_dataset *other;
+        kiln_model *grey;
+
+        tx = floats(channels + 2, channels == 1 ? flat_dims : two_dims, x[0]);
+        ok(kiln_tensor_new(&ty, KILN_INT64, 1, y_dims, y, &err));
+        ok(kiln_dataset_new(&other, tx, ty, NULL, &err));
+        kiln_tensor_free(tx);
+        kiln_tensor_free(ty);
+        if (channels == 1) {
+            ok(kiln_dataset_normalize(&n, other, "center:channel", NULL, &err));
+            grey = open_text("<ir_version: 8, opset_import: [\"\": 17]>\n"
+                             "net (float[N,4,3] x) => (float[N,4,3] y) { y = Identity(x) }");
+            told = edited(grey, n, false);
+            ck_assert_str_eq(metadata(told, "kiln.normalize.x"), rows[2].want);
+            kiln_model_free(told);
+            kiln_model_free(grey);
+            kiln_dataset_free(n);
+        } else {
+            expect(kiln_dataset_normalize(&n, other, "center:channel", NULL, &err), KILN_BAD_DATA,
+                   "samples are float[2,3,2]: channels are");
+        }
+        kiln_dataset_free(other);
     }
     expect(kiln_dataset_normalize(&n, d, "center:all", NULL, &err), KILN_BAD_ARGUMENT, "':whole'");
     expect(kiln_dataset_normalize(&n, d, "cente", NULL, &err), KILN_BAD_ARGUMENT, "'cente'");

@@ -252,9 +252,7 @@ START_TEST(classes_count_as_they_are_told_to)
     static const struct {
         const char *spec;
         double weight[CLASSES];
-    } cases[] = { { "0=2,2=0.5", { 2, 1, .5 } },
-                  { "balanced", { 20. / 30, 20. / 15, 20. / 15 } },
-                  { "7=3", { 1, 1, 1 } } };
+    } cases[] = { { "0=2,2=0.5", { 2, 1, .5 } }, { "balanced", { 20. / 30, 20. / 15, 20. / 15 } } };
     kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
     kiln_dataset *d = make_data(false);
     kiln_tensor *x = wrap(KILN_FLOAT, 2, points, sizeof points), *y = wrap(KILN_INT64, 0, labels, sizeof labels);
@@ -282,6 +280,8 @@ START_TEST(classes_count_as_they_are_told_to)
         o.class_weight = ((const char *[]){ "", "0", "0=-1", "0.5=1", "0=1,", "x=1" })[k];
         refuse(&o, KILN_BAD_ARGUMENT, "must be 'balanced' or 'CLASS=WEIGHT,...'");
     }
+    o.class_weight = "7=3";
+    refuse(&o, KILN_BAD_ARGUMENT, "class 7 is to be weighed, output 'y' tells 3 apart");
     o.class_weight = "0=1";
     o.loss = "dice";
     refuse(&o, KILN_UNSUPPORTED, "loss 'dice' compares all samples together");

@@ -292,11 +292,15 @@ START_TEST(data_that_are_wrong)
     float x[4] = { 1, 2, 3, 4 };
     int64_t y[4] = { 0, 1, -1, 2 };
     struct tensor samples = array(F32, SHAPE(4, 1), x), labels = array(I64, SHAPE(4), y);
+    const struct column_request ignoring = { .ignores = true, .ignored = -1 };
 
     put_xy(&samples, &labels);
     ck_assert(!open_set("npz:a.npz", PART_TRAIN,
                         &(struct data_options){ .targets = 1, .target = &(struct column_request){ .classes = 5 } }));
     expect_error(KILN_BAD_DATA, "label -1 of sample 2, must be in [0, 5)");
+    expect_ok(open_set("npz:a.npz", PART_TRAIN, &(struct data_options){ .targets = 1, .target = &ignoring }));
+    ck_assert(d.y->classes == 3 && d.y->least == 0 && column_ignores(d.y, -1) && !column_ignores(d.y, 0));
+    dataset_release(&d);
     y[2] = 5;
     put_xy(&samples, &labels);
     ck_assert(!open_set("npz:a.npz", PART_TRAIN,

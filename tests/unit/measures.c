@@ -453,6 +453,44 @@ START_TEST(parts_add_up)
 }
 END_TEST
 
+/* In batches as in one, of labels that hardly differ for how large they are, and of such as are all the same. */
+START_TEST(r2_of_labels_far_from_0)
+{
+    enum { ROWS = 3000 };
+    static const char *const asked[] = { "r2" };
+    static float x[2 * ROWS], y[2 * ROWS];
+    const struct target_options target = { .form = TARGETS_VALUES, .loss = "mse" };
+    struct tensor tx = { .dtype = F32, .rank = 2, .dims = { ROWS, 2 }, .data = x };
+    struct tensor ty = { .dtype = F32, .rank = 2, .dims = { ROWS, 2 }, .data = y };
+    struct two_columns columns;
+    const struct dataset d = dataset_of(&columns, &tx, &ty, 0, &budget);
+    const struct trainer_options o = {
+        .threads = 2, .metrics = asked, .metric_count = 1, .measure = true, .targets = 1, .target = &target
+    };
+    struct trainer *t;
+    double values[2];
+
+    for (int k = 0; k < ROWS; k++) {
+        y[2 * k] = 16000000 + (float)(k % 2);
+        x[2 * k] = y[2 * k] + (k % 4 == 0);
+        y[2 * k + 1] = .1f;
+        x[2 * k + 1] = .2f;
+    }
+    for (int batch = 7; batch <= ROWS; batch += ROWS - 7) {
+        t = trainer_of(HEAD "net (float[N, 2] x) => (float[N, 2] p) <float[2] w = {0, 0}> { p = Add (x, w) }", &o);
+        expect_ok(trainer_evaluate(t, &d, NULL, batch, values, &report));
+        trainer_free(t);
+        ck_assert_double_eq_tol(values[1], 0, 1e-9); /* the mean of 0 and 0 */
+    }
+    for (int k = 0; k < ROWS; k++)
+        x[2 * k] = y[2 * k] + (k % 8 == 0);
+    t = trainer_of(HEAD "net (float[N, 2] x) => (float[N, 2] p) <float[2] w = {0, 0}> { p = Add (x, w) }", &o);
+    expect_ok(trainer_evaluate(t, &d, NULL, 7, values, &report));
+    trainer_free(t);
+    ck_assert_double_eq_tol(values[1], .25, 1e-9); /* of .5 and 0 */
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("measures");
@@ -462,5 +500,6 @@ Suite *suite(void)
     add_tests(s, graphs_that_are_no_loss_are_refused, 8);
     add_tests(s, a_metric_is_keras_metric, COUNT(metrics));
     add_test(s, parts_add_up);
+    add_test(s, r2_of_labels_far_from_0);
     return s;
 }

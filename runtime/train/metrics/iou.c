@@ -26,12 +26,14 @@ static int64_t size(const void *settings, int64_t width)
 static void count(const struct output_row *r, const void *settings, double *sums)
 {
     const struct settings *s = settings;
-    const int64_t label = row_class(r), taken = r->n == 1 ? r->x[0] >= (float)s->threshold : row_predicted(r);
+    const int64_t label = row_class(r), best = row_predicted(r);
+    const int64_t taken = r->n == 1 && best >= 0 ? r->x[0] >= (float)s->threshold : best;
 
     if ((double)label == s->ignore_class)
         return;
     sums[SUMS * label + LABELLED]++;
-    sums[SUMS * taken + TAKEN]++;
+    if (taken >= 0)
+        sums[SUMS * taken + TAKEN]++;
     sums[SUMS * label + BOTH] += label == taken;
 }
 

@@ -8,8 +8,9 @@ struct settings {
     double class_aggregation, num_regressors;
 };
 
-/* Of each output. */
-enum { SUM, SQUARES, ERRORS, SUMS };
+/* Of each output: how many, their mean, and the squares of what they are off it. Sums of squares would cancel where the
+ * labels are far from 0 for how much they differ, and would make a variance of labels that are all the same. */
+enum { COUNT, MEAN, SPREAD, ERRORS, SUMS };
 
 static int64_t size(const void *settings, int64_t width)
 {
@@ -21,11 +22,27 @@ static void count(const struct output_row *r, const void *settings, double *sums
 {
     (void)settings;
     for (int64_t j = 0; j < r->n; j++) {
-        const double t = row_target(r, j), d = (double)r->x[j] - t;
+        double *at = sums + SUMS * j;
+        const double t = row_target(r, j), d = (double)r->x[j] - t, off = t - at[MEAN];
 
-        sums[SUMS * j + SUM] += t;
-        sums[SUMS * j + SQUARES] += t * t;
-        sums[SUMS * j + ERRORS] += d * d;
+        at[MEAN] += off / ++at[COUNT];
+        at[SPREAD] += off * (t - at[MEAN]);
+        at[ERRORS] += d * d;
+    }
+}
+
+static void merge(double *sums, const double *more, int64_t width)
+{
+    for (int64_t j = 0; j < width; j++) {
+        double *at = sums + SUMS * j;
+        const double *b = more + SUMS * j, off = b[MEAN] - at[MEAN], count = at[COUNT] + b[COUNT];
+
+        if (!b[COUNT])
+            continue;
+        at[SPREAD] += b[SPREAD] + off * off * at[COUNT] * (b[COUNT] / count);
+        at[MEAN] += off * (b[COUNT] / count);
+        at[COUNT] = count;
+        at[ERRORS] += b[ERRORS];
     }
 }
 
@@ -43,7 +60,7 @@ static double finish(const struct metric_sums *m)
     double sum = 0, weights = 0;
 
     for (int64_t j = 0; j < m->width; j++) {
-        const double *at = m->at + SUMS * j, total = at[SQUARES] - at[SUM] * at[SUM] / (double)m->rows;
+        const double *at = m->at + SUMS * j, total = at[SPREAD];
         const double score = 1 - at[ERRORS] / total, weight = s->class_aggregation == WEIGHTED ? total : 1;
 
         sum += isinf(score) ? 0 : weight * score;
@@ -65,5 +82,6 @@ const struct metric_def metric_r2_score = {
     .settings_size = sizeof(struct settings),
     .size = size,
     .count = count,
+    .merge = merge,
     .finish = finish,
 };

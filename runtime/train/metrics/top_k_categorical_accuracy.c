@@ -16,7 +16,7 @@ static void count(const struct output_row *r, const void *settings, double *sums
     }
     for (int64_t j = 0; j < r->n; j++)
         above += r->x[j] > r->x[label];
-    *sums += above < ((const struct settings *)settings)->k;
+    *sums += row_is_numbers(r) && above < ((const struct settings *)settings)->k;
 }
 
 const struct metric_def metric_top_k_categorical_accuracy = {

@@ -524,6 +524,7 @@ static bool begin(struct fit *f)
     int64_t behind = 0;
 
     *p = (struct progress){ .epochs = o->initial_epoch, .pass = o->initial_epoch };
+    f->samples = of_pass * batch < count ? of_pass * batch : count;
     forget_other_measures(f);
     p->learning_rate = f->trainer->learning_rate;
     plateau_begin(&p->plateau, &o->reduce_on_plateau, f->trainer);

@@ -287,7 +287,7 @@ def pixels():
         said = kiln("train", "pixels.onnxtxt", "--data", f"npz:{data}.npz", "--loss", loss, "--batch", 5, "--epochs", 30, "--optimizer", "adam:learning_rate=0.05", "--output", f"{data}.onnx")
         if "accuracy 0." not in said or said.count("epoch ") != 30:
             return f"says {said}"
-    if Path("numbers.onnx").read_bytes() != Path("rows.onnx").read_bytes():
+    if onnx.load("numbers.onnx").graph != onnx.load("rows.onnx").graph:  # the metadata name the losses
         return "the two learn differently"
     accuracy = score("numbers.onnx", "--data", "npz:numbers.npz:train", "--loss", "sparse_categorical_crossentropy")["accuracy"]
     return None if accuracy > 0.95 else f"accuracy is {accuracy}"

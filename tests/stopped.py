@@ -20,8 +20,14 @@ EXAMPLE = Path(sys.argv[2]).resolve()
 WORDS = ["train", MODELS / "mnist_mlp/bn_before.onnxtxt", "--data", "fashion-mnist:train[0:400]", "--batch", 10, "--threads", 1, "--seed", 5]
 
 
+def heed_signals():
+    """What started the tests may have turned signals off, as a shell does in the background."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(*words):
-    return subprocess.Popen([KILN, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([KILN, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_signals)
 
 
 def lines(path):
@@ -47,7 +53,7 @@ def signals():
         p = start(*WORDS, "--epochs", 100000, "--output", "m.onnx", "--history", "h.csv", "--step-log", "s.csv", "--figure", "f.svg")
         wait_for("s.csv", 150, p)  # in the fourth epoch
         p.send_signal(number)
-        out, err = p.communicate(timeout=300)
+        out, err = p.communicate(timeout=120)
         if p.returncode != -number:
             return f"{name}: ended with {p.returncode}: {err}"
         last = lines("s.csv")[-1].split(",")
@@ -64,7 +70,7 @@ def ignored():
                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
     wait_for("s.csv", 60, p)
     p.send_signal(signal.SIGHUP)
-    err = p.communicate(timeout=300)[1]
+    err = p.communicate(timeout=120)[1]
     return f"ended with {p.returncode}: {err}" if p.returncode or err else None
 
 
@@ -73,7 +79,7 @@ def stopped_at_the_best():
     p = start(*WORDS, "--epochs", 100000, "--output", "m.onnx", "--save-best", "loss", "--step-log", "s.csv")
     wait_for("s.csv", 150, p)
     p.terminate()
-    err = p.communicate(timeout=300)[1]
+    err = p.communicate(timeout=120)[1]
     return None if "m.onnx holds the best model of epoch " in err else f"says {err}"
 
 
@@ -162,7 +168,7 @@ def results_apart():
     p = start(*WORDS, "--epochs", 3, "--output", "d/m.onnx", "--history", "h.csv", "--step-log", "s.csv")
     wait_for("s.csv", 60, p)
     os.rename("d", "e")
-    err = p.communicate(timeout=300)[1]
+    err = p.communicate(timeout=120)[1]
     last = err.strip().splitlines()[-1]
     return None if p.returncode == 7 and len(lines("h.csv")) == 4 and "d/m.onnx" in last else f"ended with {p.returncode}, {len(lines('h.csv'))} rows: {err}"
 

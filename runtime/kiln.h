@@ -1021,12 +1021,9 @@ typedef struct kiln_adaptation_info {
     size_t findings;
     size_t batch_normalizations; /* layers that were made again */
     double difference;   /* between outputs before and after: the largest, in units of the larger of 1 and the output's
-                          largest value. It is at most 1e-5, of networks in float16 0.0078, in bfloat16 0.0625, or
-                          2 * rounding */
+                          largest value; at most 1e-5, of networks in float16 0.0078, in bfloat16 0.0625 */
     bool over_data;      /* that was taken over options.data, else over random numbers */
     const char *changed; /* what is meant to compute something else; NULL where nothing is. The proof goes to there */
-    double rounding; /* where the difference is above 1e-5: between outputs of the model and of one whose weights are
-                            all a unit in the last place away; else 0 */
 } kiln_adaptation_info;
 
 /* *out is the adapted model, with what was decided in its metadata ("kiln.role.NAME", "kiln.layer.NAME",

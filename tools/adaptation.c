@@ -145,8 +145,6 @@ static void show_proof(const kiln_adaptation_info *i)
     say("\nBatchNormalization made again: %zu\n", i->batch_normalizations);
     say("Outputs before and after differ by %.3g at most, over %s\n", i->difference,
         i->over_data ? "the data" : "random numbers");
-    if (i->rounding > 0)
-        say("That is rounding: by %.3g where all weights of the file move by a unit in the last place\n", i->rounding);
     if (i->changed)
         say("Meant to compute something else: %s\n", i->changed);
 }

@@ -9,8 +9,6 @@
 #include <string.h>
 
 #define TOLERANCE 1e-5 /* of the proof, in float and double */
-#define MOST      1e-3 /* likewise of what rounding alone does as much to (rounding.c); more would prove nothing */
-#define ORDERS    2    /* so many times, at most, the difference that a unit in the last place makes */
 
 /* -- steps -- */
 
@@ -178,12 +176,6 @@ static bool prove(struct adapt *a)
         return false;
     if (outputs->difference <= tolerance && !outputs->unlike)
         return true;
-    if (outputs->difference <= MOST && tolerance <= TOLERANCE && !outputs->unlike) {
-        if (!adapt_rounding(a, &a->out->rounding))
-            return false;
-        if (outputs->difference <= ORDERS * a->out->rounding)
-            return true;
-    }
     first = compare_nodes(a->reference, a->model, &a->calibration, tolerance, a->arena, a->report);
     return fail(a->report, KILN_MISMATCH, first ? node_where(first, where) : NULL,
                 "the adapted model does not compute what the file does: outputs differ by %.3g, must by %g at most%s",

@@ -49,7 +49,6 @@ struct adapted {
     struct findings findings;
     size_t normalizations;          /* BatchNormalization layers that were made again */
     struct comparison outputs;      /* of the model before and after: what the proof saw */
-    double rounding;                /* what a unit in the last place of all weights makes of them; 0: not asked for */
     bool measured;                  /* the proof ran over the caller's data, not over random numbers */
     const char *changed;            /* what was meant to compute something else; NULL where nothing was */
     struct adapted_names training;  /* outputs: one at least */

@@ -50,10 +50,6 @@ adapt_step adapt_untie;         /* untie.c: constants that were merged */
 adapt_step adapt_head;          /* head.c */
 adapt_step adapt_roles;         /* roles.c: metadata */
 
-/* rounding.c: how far the outputs of the reference are apart where all that it has learned moves by a unit in the last
- * place. False with an error. */
-bool adapt_rounding(struct adapt *a, double *out);
-
 /* A copy of the model to be edited; adapt_take takes it, built, in its place, where `ok`. Else it is gone. */
 struct model *adapt_copy(struct adapt *a);
 bool adapt_take(struct adapt *a, struct model *made, bool ok);

@@ -2,6 +2,7 @@
 #include "data/element.h"
 #include "kernels/kernels.h"
 #include "ops/registry.h"
+#include "plan/pass.h"
 #include "run/frame.h"
 #include "train/batch_size.h"
 #include <math.h>
@@ -22,6 +23,7 @@ struct runner {
     struct arena arena;
     struct engine engine;
     struct graph *graph;
+    struct passes passes;
     struct frame *frame;
     struct batches batches;
     bool has_batches;
@@ -33,6 +35,7 @@ struct runner {
 static void runner_release(struct runner *n)
 {
     frame_free(n->frame);
+    passes_free(&n->passes);
     graph_release(n->graph);
     arena_release(&n->arena);
     if (n->has_batches)
@@ -86,6 +89,15 @@ static bool open_batches(struct runner *n, const struct model *m, const struct c
     return true;
 }
 
+/* Outputs alone are computed as a session does. */
+static struct frame *frame_of(struct runner *n, bool outputs, struct report *r)
+{
+    const struct plan_context plan = engine_context(&n->engine, r);
+
+    return outputs ? frame_new_main(&n->engine, passes_run(&n->passes, n->graph, &plan), &n->passes, r)
+                   : frame_new(&n->engine, n->graph, r);
+}
+
 /* `at`: the values to be computed, NULL for the model's outputs. Nothing is appended to the clone but its list of outputs,
  * so the caller's values name the same places in it. */
 static bool runner_init(struct runner *n, const struct model *m, const struct calibration *c,
@@ -106,7 +118,7 @@ static bool runner_init(struct runner *n, const struct model *m, const struct ca
     for (size_t k = 0; at && k < count; k++)
         if (!graph_add_output(n->graph, n->graph->values[at[k]->id]))
             return false;
-    n->frame = frame_new(&n->engine, n->graph, r);
+    n->frame = frame_of(n, !at, r);
     return n->frame && open_batches(n, m, c, r);
 }
 

@@ -109,6 +109,12 @@ bool sites_find_scales(struct search *s, const struct sites *sites, const size_t
     return true;
 }
 
+/* By what the layer's channels are multiplied where BatchNormalization is folded into it. */
+static double factor_of(const struct site *t, int64_t c)
+{
+    return t->gamma[c] / sqrt(t->variance[c] + (double)(float)t->epsilon);
+}
+
 static bool scale_input(const struct search *s, struct edit *e, const struct site *t, int input, int64_t step)
 {
     const struct tensor *c = t->layer->in[input]->initializer;
@@ -117,8 +123,13 @@ static bool scale_input(const struct search *s, struct edit *e, const struct sit
     struct tensor scaled = *c;
 
     scaled.data = arena_alloc(s->adapt->arena, (size_t)tensor_bytes(c), e->report);
-    for (int64_t k = 0; scaled.data && k < tensor_count(c); k++)
-        element_put(scaled.data, k, c->dtype, get(c->data, k) * t->scale[k / step % t->channels]);
+    for (int64_t k = 0; scaled.data && k < tensor_count(c); k++) {
+        const int64_t channel = k / step % t->channels;
+        const double factor = factor_of(t, channel);
+
+        element_put(scaled.data, k, c->dtype,
+                    factor != 0 ? get(c->data, k) / factor : get(c->data, k) * t->scale[channel]);
+    }
     return scaled.data && edit_tensor(e, to, &scaled);
 }
 

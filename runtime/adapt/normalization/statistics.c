@@ -278,70 +278,93 @@ static double variance_of(const struct site *s, const struct moments *m, int64_t
     return m->variance[c];
 }
 
-/* Deep networks make much of an ulp, so the layer is to have, in floats, the very factor that it had. A measured deviation
- * is cut to 12 bits: its square is a float, and a product by it loses little. */
-static double rounded_deviation(double deviation)
-{
-    int exponent;
-    const double fraction = frexp(deviation, &exponent);
-
-    return ldexp(nearbyint(ldexp(fraction, 12)), exponent - 12);
-}
-
-/* The mean with which floats make `summand` of beta again. */
-static double rounded_mean(double mean, double factor, double summand)
-{
-    const double beta = (double)(float)(summand + mean * factor), exact = (beta - summand) / factor;
-
-    return factor != 0 && isfinite(exact) ? (double)(float)exact : mean;
-}
-
-/* The float next to `near` of which `factor` is made again, as a float, by a division; `near` where none is. */
-static double gamma_for(double near, double deviation, double factor)
-{
-    const float g = (float)near, tries[] = { g, nextafterf(g, -INFINITY), nextafterf(g, INFINITY) };
-
-    for (int k = 0; k < 3; k++)
-        if ((float)((double)tries[k] / deviation) == (float)factor)
-            return (double)tries[k];
-    return near;
-}
+/* A channel of a layer, and what may be chosen of it. */
+struct channel {
+    double factor, summand; /* floats, as the file has them: of a layer's weight as it is written */
+    double epsilon, mean, variance;
+    bool any_mean, any_variance; /* measured: nobody knows the last places of them */
+    bool any_weight;             /* it makes up for a factor that is smaller (scale.c) */
+};
 
 enum { GAMMA, BETA, MEAN, VARIANCE, FOUR };
+enum { VARIANCES = 1024, GAMMAS = 64, MEANS = 4, TRIES = VARIANCES * GAMMAS * MEANS };
+#define PLACE  0x1p-24            /* a unit in the last place of a float with the largest significand */
+#define SLACK  0x1p-12            /* of what is measured no more is known */
+#define GOLDEN 0.6180339887498949 /* its multiples, less their whole part, lie apart as far as they can */
 
-/* As they are in the file afterwards, in floats: gamma and beta make up for what mean and variance lose. */
+/* The k-th float that may as well have been measured. */
+static double as_good(double x, int k)
+{
+    return k ? (double)(float)(x * (1 + SLACK * fmod(k * GOLDEN, 1))) : x;
+}
+
+/* The k-th choice of the four: gamma and beta make up for what mean and variance are. Returns how far the summand is off
+ * that they make; 0 where it is the same float. */
+static double choose_four(const struct channel *c, int k, double four[FOUR])
+{
+    const double squared = as_good(c->variance + c->epsilon, k % VARIANCES);
+    const double variance = k % VARIANCES == 0 ? c->variance : (double)(float)fmax(0, squared - c->epsilon);
+    const double deviation = sqrt(variance + c->epsilon);
+    const double gamma = (double)(float)(c->factor * deviation * (1 - 2 * PLACE * (k / VARIANCES % GAMMAS)));
+    const double factor = gamma / deviation;
+    const double mean = c->any_mean ? as_good(c->mean, k / VARIANCES / GAMMAS) : c->mean;
+    const double beta = (double)(float)(c->summand + mean * factor), summand = beta - mean * factor;
+    const double apart = c->factor != 0 ? factor / c->factor - 1 : 0;
+
+    four[GAMMA] = gamma;
+    four[BETA] = beta;
+    four[MEAN] = mean;
+    four[VARIANCE] = variance;
+    if (apart > PLACE / 2 || apart < (c->any_weight ? -2 * GAMMAS * PLACE : -PLACE / 2))
+        return (double)INFINITY;
+    return (float)summand == (float)c->summand ? 0 : fabs(summand - c->summand);
+}
+
+/* A deep network makes much of a unit in the last place (a MobileNetV2 1.3e-5 of those of a hundredth of its biases), so
+ * the layer is to have the very weight and bias that it had when BatchNormalization is folded into it again. */
+static void find_four(const struct channel *c, double four[FOUR])
+{
+    const int tries = !c->any_variance ? 1 : c->any_weight && c->summand != 0 ? TRIES : VARIANCES;
+    double off = choose_four(c, 0, four);
+
+    for (int k = 1; k < tries && off > 0; k++) {
+        double other[FOUR];
+        const double other_off = choose_four(c, k, other);
+
+        if (other_off < off) {
+            memcpy(four, other, sizeof other);
+            off = other_off;
+        }
+    }
+}
+
+/* As they are in the file afterwards, in floats. */
 static void complete_channel(const struct site *t, const struct moments *m, int64_t c, double *const four[FOUR])
 {
     const double scale = at(t->scale, c, 1), squared = t->fresh ? 1 : scale * scale;
-    const double epsilon = (double)(float)t->epsilon, factor = at(t->factor, c, 1) / scale;
-    const double summand = at(t->summand, c, 0);
-    double mean = (double)(float)(mean_of(t, m, c) * scale), deviation, gamma;
-    double variance = (double)(float)(variance_of(t, m, c) * squared);
+    struct channel channel = {
+        .factor = at(t->factor, c, 1) / scale,
+        .summand = at(t->summand, c, 0),
+        .epsilon = (double)(float)t->epsilon,
+        .mean = (double)(float)(mean_of(t, m, c) * scale),
+        .variance = (double)(float)(variance_of(t, m, c) * squared),
+        .any_mean = needs_mean(t),
+        .any_variance = needs_variance(t),
+        .any_weight = t->scale,
+    };
+    double found[FOUR];
 
-    if (!isfinite(mean) || !isfinite(variance)) { /* more than a float can hold */
-        mean = 0;
-        variance = 1;
+    if (!isfinite(channel.mean) || !isfinite(channel.variance)) { /* more than a float can hold */
+        channel.mean = 0;
+        channel.variance = 1;
     }
-    deviation = sqrt(variance + epsilon);
-    if (needs_variance(t)) {
-        deviation = rounded_deviation(deviation);
-        variance = (double)(float)(deviation * deviation - epsilon);
-        if (variance < 0) {
-            variance = 0;
-            deviation = sqrt(epsilon);
-        }
-    }
-    if (needs_mean(t))
-        mean = rounded_mean(mean, factor, summand);
-    gamma = factor * deviation;
-    if (t->fresh && fabs(gamma - 1) < 4 * (double)FLT_EPSILON)
-        gamma = 1;
-    else
-        gamma = gamma_for(gamma, sqrt(variance + epsilon), factor);
-    four[GAMMA][c] = t->variance ? at(t->gamma, c, gamma) : gamma;
-    four[BETA][c] = at(t->beta, c, summand + mean * factor);
-    four[MEAN][c] = mean;
-    four[VARIANCE][c] = variance;
+    find_four(&channel, found);
+    if (t->fresh && fabs(found[GAMMA] - 1) < 4 * (double)FLT_EPSILON)
+        found[GAMMA] = 1;
+    four[GAMMA][c] = t->variance ? at(t->gamma, c, found[GAMMA]) : found[GAMMA];
+    four[BETA][c] = at(t->beta, c, found[BETA]);
+    four[MEAN][c] = found[MEAN];
+    four[VARIANCE][c] = found[VARIANCE];
 }
 
 static bool complete(struct search *s, struct site *t, const struct moments *m)

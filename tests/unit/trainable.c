@@ -139,6 +139,10 @@ static const struct {
     { "g (float[N,1] x) => (float[N,3] y) <float[1,3] w = {1,2,3}, float[1] b = {1}>\n"
       "{ h = MatMul (x, w) y = Add (b, h) }",
       "w trainable weight of MatMul\nb constant a scalar\n" },
+    /* what is a step function of it learns nothing */
+    { "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1.2,2,3,4}, float[2] b = {0.5,1}>\n"
+      "{ r = Round (w) h = MatMul (x, r) y = Add (h, b) }",
+      "b trainable summand of Add\nw constant no place where something is learned\n" },
     /* sizes are no content */
     { "g (float[N,1,4,4] x) => (float[N,1,4,4] y)\n"
       "<float[1,1,2,2] w = {1,2,3,4}, float[4] sizes = {1,1,2,2}, float[1,1,1,1] k = {2}>\n"

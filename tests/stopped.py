@@ -144,6 +144,26 @@ def edited():
     return None
 
 
+def former():
+    """A checkpoint that an earlier version wrote, which said less, is taken: one warning names what it does not say. So is another setting, by its name."""
+    keys = "kiln model optimizer schedule loss0 dropout_seed measures data normalize augmentation batch order seed".split()
+    kiln(*WORDS, "--epochs", 2, "--output", "whole.onnx", "--quiet")
+    kiln(*WORDS, "--epochs", 1, "--output", "m.onnx", "--checkpoint", "ck", "--quiet")
+    arrays = dict(np.load("ck/checkpoint.npz"))
+    about = b"".join(line for line in bytes(arrays["about"]).splitlines(True) if line.split(b" ")[0].decode() in keys)
+    if about.count(b"\n") != len(keys):
+        return f"has the lines {about}"
+    np.savez("ck/checkpoint.npz", **{**arrays, "about": np.frombuffer(about, np.uint8)})
+    said = kiln(*WORDS, "--epochs", 2, "--output", "m.onnx", "--resume", "ck", "--quiet")
+    if said.count("warning: ") != 1 or "an earlier version wrote the checkpoint, which does not say 'optimizer_options', " not in said:
+        return f"says {said}"
+    if Path("m.onnx").read_bytes() != Path("whole.onnx").read_bytes():
+        return "the model is another one"
+    said = kiln(*WORDS, "--epochs", 3, "--output", "m.onnx", "--resume", "ck", "--quiet", "--optimizer", "adam:learning_rate=0.01,beta_2=0.99")
+    told = [line.split('now it is "')[1].split('"')[0] for line in said.splitlines() if "warning: " in line]
+    return None if told == ["optimizer_options beta_2=0.99", "learning_rate 0.01"] else f"says {said}"
+
+
 def refused():
     """A checkpoint that is there is not begun over, none is made where one is looked for, and epochs count those that lie behind."""
     kiln(*WORDS, "--epochs", 2, "--output", "m.onnx", "--checkpoint", "ck", "--step-log", "s.csv")
@@ -213,7 +233,7 @@ def example():
     return None if Path("whole.onnx").read_bytes() == Path("parts.onnx").read_bytes() else "it ends elsewhere"
 
 
-for test in (signals, ignored, stopped_at_the_best, killed, archive, edited, refused, results_apart, diverged, full_disk, example):
+for test in (signals, ignored, stopped_at_the_best, killed, archive, edited, former, refused, results_apart, diverged, full_disk, example):
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         attempt(test.__name__, test)

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -30,14 +29,6 @@ struct session_log {
     int64_t saved_epoch;     /* that the output holds; 0: nothing of this training */
     double saved_at, saving; /* when it was written last, and how long that took */
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* -- while it runs -- */
 
@@ -90,11 +81,11 @@ static bool on_step(void *user, const kiln_fit_step *f)
 static bool save(struct session_log *s)
 {
     struct command *c = &s->learn->command;
-    const double start = now();
+    const double start = seconds_now();
 
     if (kiln_trainer_save(s->learn->trainer, s->o->output, KILN_FORM_BY_NAME, &c->err) != KILN_OK)
         return false;
-    s->saved_at = now();
+    s->saved_at = seconds_now();
     s->saving = s->saved_at - start;
     s->saved_epoch = s->epoch;
     return true;
@@ -106,7 +97,7 @@ static void save_between(struct session_log *s)
 {
     struct kiln_error before = s->learn->command.err;
 
-    if (now() - s->saved_at < SELDOM * s->saving || save(s))
+    if (seconds_now() - s->saved_at < SELDOM * s->saving || save(s))
         return;
     say_to(stderr, "kiln: warning: %s: not written after epoch %lld: %s\n", s->o->output, (long long)s->epoch,
            s->learn->command.err.message);

@@ -120,6 +120,13 @@ static void listing_end(struct listing *l)
     text_say(l->out, "\n");
 }
 
+static void listing_name(struct listing *l, const char *name)
+{
+    listing_next(l);
+    text_say(l->out, "%s", or_empty(name));
+    listing_put(l);
+}
+
 /* "NAME OPTIONS" */
 static void listing_options(struct listing *l, const char *name, const char *row, const struct spec_row *of,
                             const void *settings)
@@ -160,11 +167,8 @@ static void say_frozen(struct text *out, const struct trainer *t)
 
     listing_begin(&l, out, "frozen");
     for (size_t k = 0; k < t->parameters.count; k++)
-        if (t->parameters.at[k].role == ROLE_FROZEN) {
-            listing_next(&l);
-            text_say(out, "%s", or_empty(t->parameters.at[k].value->name));
-            listing_put(&l);
-        }
+        if (t->parameters.at[k].role == ROLE_FROZEN)
+            listing_name(&l, t->parameters.at[k].value->name);
     listing_end(&l);
 }
 
@@ -199,11 +203,8 @@ static void say_rates(struct text *out, const struct trainer *t)
     listing_end(&l);
     listing_begin(&l, out, "exclude_from_weight_decay");
     for (size_t k = 0; k < t->trainable; k++)
-        if (t->states[k].parameter->no_decay) {
-            listing_next(&l);
-            text_say(out, "%s", or_empty(t->states[k].parameter->value->name));
-            listing_put(&l);
-        }
+        if (t->states[k].parameter->no_decay)
+            listing_name(&l, t->states[k].parameter->value->name);
     listing_end(&l);
 }
 
@@ -499,8 +500,7 @@ static bool tell_lacking(const char *path, const char *then, const char *now, st
         ok = keys[count++];
     }
     if (ok && count)
-        warn(r, path,
-             "an earlier version wrote the checkpoint, which does not say %s: they may have been others",
+        warn(r, path, "an earlier version wrote the checkpoint, which does not say %s: they may have been others",
              names_text(text, keys, count));
     arena_release(&scratch);
     return ok;

@@ -1,11 +1,11 @@
 #include "train/fit.h"
+#include "base/clock.h"
 #include "train/batch_size.h"
 #include "train/confusion.h"
 #include "train/feed.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 /* -- evaluation -- */
 
@@ -113,10 +113,7 @@ struct fit {
 
 static double now(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+    return (double)clock_now() * 1e-9;
 }
 
 static bool stopped(struct report *r)

@@ -414,18 +414,15 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("checkpoint");
-    TCase *c = tcase_create("all");
 
-    tcase_set_timeout(c, 120);
-    tcase_add_test(c, a_training_goes_on_where_it_was);
-    tcase_add_test(c, an_augmented_training_goes_on_where_it_was);
-    tcase_add_test(c, checkpoints_come_with_steps_and_epochs);
-    tcase_add_test(c, what_is_of_another_training_is_refused);
-    tcase_add_test(c, other_settings_are_told);
-    tcase_add_test(c, another_measure_begins_anew);
-    tcase_add_test(c, the_state_is_saved_and_taken_up);
-    tcase_add_test(c, the_learning_rate_is_part_of_the_state);
-    tcase_add_test(c, arguments_are_looked_at);
-    suite_add_tcase(s, c);
+    add_test(s, a_training_goes_on_where_it_was);
+    add_test(s, an_augmented_training_goes_on_where_it_was);
+    add_test(s, checkpoints_come_with_steps_and_epochs);
+    add_test(s, what_is_of_another_training_is_refused);
+    add_test(s, other_settings_are_told);
+    add_test(s, another_measure_begins_anew);
+    add_test(s, the_state_is_saved_and_taken_up);
+    add_test(s, the_learning_rate_is_part_of_the_state);
+    add_test(s, arguments_are_looked_at);
     return s;
 }

@@ -168,14 +168,11 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("fit");
-    TCase *c = tcase_create("all");
 
-    tcase_set_timeout(c, 120);
-    tcase_add_test(c, an_epoch_may_be_a_number_of_steps);
-    tcase_add_test(c, a_training_may_begin_later);
-    tcase_add_test(c, validation_may_be_seldom_and_short);
-    tcase_add_test(c, the_best_values_come_back);
-    tcase_add_test(c, a_small_improvement_is_none);
-    suite_add_tcase(s, c);
+    add_test(s, an_epoch_may_be_a_number_of_steps);
+    add_test(s, a_training_may_begin_later);
+    add_test(s, validation_may_be_seldom_and_short);
+    add_test(s, the_best_values_come_back);
+    add_test(s, a_small_improvement_is_none);
     return s;
 }

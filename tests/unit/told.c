@@ -274,12 +274,9 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("told");
-    TCase *c = tcase_create("all");
 
-    tcase_set_timeout(c, 120);
-    tcase_add_loop_test(c, each_setting_that_is_another_is_told, 0, sizeof others / sizeof *others);
-    tcase_add_test(c, the_locale_is_no_setting);
-    tcase_add_test(c, long_lists_are_cut_and_compared_whole);
-    suite_add_tcase(s, c);
+    add_tests(s, each_setting_that_is_another_is_told, sizeof others / sizeof *others);
+    add_test(s, the_locale_is_no_setting);
+    add_test(s, long_lists_are_cut_and_compared_whole);
     return s;
 }

@@ -806,7 +806,8 @@ KILN_API kiln_status kiln_trainer_save(kiln_trainer *trainer, const char *path, 
 /* A checkpoint for a loop of the caller's own: parameters, statistics, what the optimiser keeps, and the number of
  * steps, in a file (an archive as numpy.savez writes it) that is replaced whole. Errors: IO, NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_save_state(kiln_trainer *trainer, const char *path, kiln_error *err);
-/* The same put back: what follows has the same bytes as if there had been no break. On failure nothing has changed.
+/* The same put back: what follows has the same bytes as if there had been no break; of each setting of the trainer that is
+ * another now a warning tells, but the learning rate is the checkpoint's. On failure nothing has changed.
  * Errors: IO, BAD_DATA (no checkpoint, or of another model or optimiser), NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_load_state(kiln_trainer *trainer, const char *path, kiln_error *err);
 /* How many steps there were, those before a checkpoint included; 0 for NULL. */
@@ -923,7 +924,8 @@ typedef struct kiln_fit_options {
     const char *checkpoint;
     int64_t checkpoint_steps;
     /* The checkpoint to go on from: with the same model, data and options the result has the same bytes as if it had not
-     * been stopped. One of another model, data set or optimiser is BAD_DATA. NULL: from the start. */
+     * been stopped. One of another model, data set or optimiser is BAD_DATA; of each other setting that is another now
+     * a warning tells. NULL: from the start. */
     const char *resume;
     /* Called for each epoch that lies behind in the checkpoint, then, when all is checked and before the first step, with
      * how many epochs and steps that are. As `step`. */

@@ -3,6 +3,7 @@ Usage: stopped.py KILN EXAMPLE, which is models/fine_tune.c. Prints a PASS or FA
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -48,9 +49,9 @@ def untimed(path):
 def signals():
     """SIGINT, SIGTERM and SIGHUP leave a model, whole rows and a history, and end as signals do."""
     for number, name in ((signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")):
-        for path in Path().iterdir():
-            path.unlink()
-        p = start(*WORDS, "--epochs", 100000, "--output", "m.onnx", "--history", "h.csv", "--step-log", "s.csv", "--figure", "f.svg")
+        for path in sorted(Path().rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        p = start(*WORDS, "--epochs", 100000, "--output", "m.onnx", "--history", "h.csv", "--step-log", "s.csv", "--figure", "f.svg", "--checkpoint", "ck")
         wait_for("s.csv", 150, p)  # in the fourth epoch
         p.send_signal(number)
         out, err = p.communicate(timeout=120)
@@ -59,6 +60,8 @@ def signals():
         last = lines("s.csv")[-1].split(",")
         if f"stopped by {name} after {len(lines('h.csv')) - 1} epochs, {last[0]} steps" not in err or f"m.onnx holds the model after step {last[0]}" not in err:
             return f"{name}: says {err}, the last row is {last}"
+        if len(err.splitlines()) != 1 or not err.endswith("; kept: h.csv, f.svg, s.csv, ck/checkpoint.npz\n"):
+            return f"{name}: does not tell all that is kept in a line: {err}"
         if len(last) != 3 or not Path("s.csv").read_text().endswith("\n") or len(lines("h.csv")) < 4 or not Path("f.svg").exists():
             return f"{name}: the logs are not whole"
         onnx.checker.check_model("m.onnx", full_check=True)
@@ -144,6 +147,26 @@ def edited():
     return None
 
 
+def former():
+    """A checkpoint that an earlier version wrote, which said less, is taken: one warning names what it does not say. So is another setting, by its name."""
+    keys = "kiln model optimizer schedule loss0 dropout_seed measures data normalize augmentation batch order seed".split()
+    kiln(*WORDS, "--epochs", 2, "--output", "whole.onnx", "--quiet")
+    kiln(*WORDS, "--epochs", 1, "--output", "m.onnx", "--checkpoint", "ck", "--quiet")
+    arrays = dict(np.load("ck/checkpoint.npz"))
+    about = b"".join(line for line in bytes(arrays["about"]).splitlines(True) if line.split(b" ")[0].decode() in keys)
+    if about.count(b"\n") != len(keys):
+        return f"has the lines {about}"
+    np.savez("ck/checkpoint.npz", **{**arrays, "about": np.frombuffer(about, np.uint8)})
+    said = kiln(*WORDS, "--epochs", 2, "--output", "m.onnx", "--resume", "ck", "--quiet")
+    if said.count("warning: ") != 1 or "an earlier version wrote the checkpoint, which does not say 'optimizer_options', " not in said:
+        return f"says {said}"
+    if Path("m.onnx").read_bytes() != Path("whole.onnx").read_bytes():
+        return "the model is another one"
+    said = kiln(*WORDS, "--epochs", 3, "--output", "m.onnx", "--resume", "ck", "--quiet", "--optimizer", "adam:learning_rate=0.01,beta_2=0.99")
+    told = [line.split('now it is "')[1].split('"')[0] for line in said.splitlines() if "warning: " in line]
+    return None if told == ["optimizer_options beta_2=0.99", "learning_rate 0.01"] else f"says {said}"
+
+
 def refused():
     """A checkpoint that is there is not begun over, none is made where one is looked for, and epochs count those that lie behind."""
     kiln(*WORDS, "--epochs", 2, "--output", "m.onnx", "--checkpoint", "ck", "--step-log", "s.csv")
@@ -169,23 +192,53 @@ def results_apart():
     wait_for("s.csv", 60, p)
     os.rename("d", "e")
     err = p.communicate(timeout=120)[1]
-    last = err.strip().splitlines()[-1]
-    return None if p.returncode == 7 and len(lines("h.csv")) == 4 and "d/m.onnx" in last else f"ended with {p.returncode}, {len(lines('h.csv'))} rows: {err}"
+    last = err.splitlines()[-1]
+    told = re.fullmatch("kiln: training ended after 3 epochs, 120 steps: 'd/m.onnx' has no directory [^;]*; kept: h.csv, s.csv; d/m.onnx is not written", last)
+    return None if p.returncode == 7 and len(lines("h.csv")) == 4 and told else f"ended with {p.returncode}, {len(lines('h.csv'))} rows: {err}"
 
 
-def diverged():
-    """A loss that is no number: the model of the last epoch that was complete, its history."""
+LINE = ["train", "m.onnxtxt", "--data", "npz:d.npz", "--loss", "mean_squared_error", "--epochs", 1000, "--output", "o.onnx", "--history", "h.csv", "--step-log", "s.csv"]
+
+
+def make_line():
+    """A model of two weights, and what it is to learn."""
     x = np.arange(80).reshape(40, 2).astype(np.float32) % 7
     np.savez("d.npz", x=x, y=x.sum(1) + 0.5)
     Path("m.onnxtxt").write_text('<ir_version: 8, opset_import: ["": 17]> g (float[N, 2] x) => (float[N, 1] y) <float[2, 1] w = {1, 2}> { y = MatMul (x, w) }')
-    words = ["train", "m.onnxtxt", "--data", "npz:d.npz", "--batch", 20, "--optimizer", "sgd:learning_rate=0.1", "--loss", "mean_squared_error", "--epochs", 1000]
-    err = kiln(*words, "--output", "o.onnx", "--history", "h.csv", "--step-log", "s.csv", "--figure", "f.svg", code=9)
+
+
+def diverged():
+    """A loss that is no number: the model of the last epoch that was complete, its history, and a line that tells why and what there is."""
+    make_line()
+    err = kiln(*LINE, "--batch", 20, "--optimizer", "sgd:learning_rate=0.1", "--figure", "f.svg", "--tensorboard", "tb", "--quiet", code=9)
+    if len(err.splitlines()) != 1 or not err.endswith("; kept: h.csv, f.svg, s.csv, tb\n") or ": the loss is infinite: " not in err:
+        return f"says {err}"
     epochs = len(lines("h.csv")) - 1
     if epochs < 1 or f"training ended after {epochs} epochs" not in err or not Path("f.svg").exists():
         return f"{epochs} epochs: says {err}"
-    held = [int(w.split(" holds the model of epoch ")[1]) for w in err.splitlines() if " holds the model of epoch " in w]
+    held = [int(w.split(" holds the model of epoch ")[1].split(";")[0]) for w in err.splitlines() if " holds the model of epoch " in w]
     w = onnx.numpy_helper.to_array(onnx.load("o.onnx").graph.initializer[0])
     return None if held and 1 <= held[0] <= epochs and np.all(np.isfinite(w)) else f"says {err}"
+
+
+def full_log():
+    """A log that cannot be written ends the training, which a line tells, with the reason and what there is all the same."""
+    make_line()
+    words = [*LINE, "--batch", 1, "--optimizer", "sgd:learning_rate=0.0001", "--quiet"]
+    done = subprocess.run(["sh", "-c", 'ulimit -f 8; trap "" XFSZ; exec "$@"', "sh", KILN, *map(str, words)], capture_output=True, text=True)
+    epochs = len(lines("h.csv")) - 1
+    found = re.fullmatch(rf"kiln: training ended after {epochs} epochs, (\d+) steps: s.csv: cannot be written: File too large; o.onnx holds the model after step (\d+); kept: h.csv\n",
+                         done.stderr)  # fmt: skip
+    return None if done.returncode == 7 and found and found[1] == found[2] and epochs >= 1 and Path("o.onnx").exists() else f"ended with {done.returncode}: {done.stderr}"
+
+
+def too_early():
+    """A signal before the first step is told, and nothing is written."""
+    p = start(*WORDS[:2], "--data", "fashion-mnist:train", "--batch", 60000, "--epochs", 5, "--output", "m.onnx", "--step-log", "s.csv", "--threads", 1)
+    wait_for("s.csv", 1, p)
+    p.send_signal(signal.SIGTERM)
+    err = p.communicate(timeout=120)[1]
+    return None if p.returncode == -signal.SIGTERM and err == "kiln: stopped by SIGTERM before the first step\n" and not Path("m.onnx").exists() else f"ended with {p.returncode}: {err}"
 
 
 def full_disk():
@@ -213,7 +266,7 @@ def example():
     return None if Path("whole.onnx").read_bytes() == Path("parts.onnx").read_bytes() else "it ends elsewhere"
 
 
-for test in (signals, ignored, stopped_at_the_best, killed, archive, edited, refused, results_apart, diverged, full_disk, example):
+for test in (signals, ignored, stopped_at_the_best, killed, archive, edited, former, refused, results_apart, diverged, full_log, too_early, full_disk, example):
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         attempt(test.__name__, test)

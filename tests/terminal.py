@@ -137,6 +137,8 @@ VERBS = {
     "init": ["init", "parameters.onnx", "--output", evil("made") + ".onnx"],
     "train": ["train", "m.onnx", "--data", "npz:d.npz", "--output", evil("out") + ".onnx", "--threads", "1"],
     "eval": ["eval", "m.onnx", "--data", "npz:d.npz:train"],
+    "eval.json": ["eval", "m.onnx", "--data", "npz:d.npz:train", "--json", "-"],
+    "data.json": ["data", "npz:d.npz:train", "--model", "m.onnx", "--json"],
     "adapt": ["adapt", "m.onnx", "--calibrate", "npz:d.npz", "--output", "out.onnx", "--report", "r.json"],
     "adapt.no-such-layer": ["adapt", "m.onnx", "--as", evil("none") + "=constant", "--output", "out.onnx"],
     "convert.trainable": ["convert", "m.onnx", "--trainable", "--calibrate", "npz:d.npz", "--output", "out.onnx"],
@@ -179,6 +181,11 @@ def well_formed():
     names = [v["name"] for v in json.loads(piped(*VERBS["inspect.json"])[1])["inputs"]]
     if names != [evil("x")]:
         return f"the JSON has the input {names}"
+    json.loads(piped(*VERBS["data.json"])[1])
+    Path(evil("model")).write_bytes(Path("m.onnx").read_bytes())
+    name = json.loads(piped("eval", evil("model"), *VERBS["eval.json"][2:])[1])["model"]
+    if name != evil("model"):
+        return f"the JSON of what was measured has the model {name!r}"
     piped("run", "m.onnx", "--profile", "trace.json")
     json.loads(Path("trace.json").read_bytes())
     dot = piped(*VERBS["inspect.dot"])[1].decode()

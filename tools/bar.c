@@ -2,18 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MOST_COLUMNS = 1000, LEAST_BAR = 8, MOST_BAR = 32 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* The last column stays free: some terminals go to the next line there. */
 static int columns(void)
@@ -104,7 +95,7 @@ static void draw(const struct bar *b, const kiln_fit_step *s, int64_t epochs, co
 
 void bar_draw(struct bar *b, const kiln_fit_step *s, int64_t epochs, const struct page *measures)
 {
-    const double t = now();
+    const double t = seconds_now();
 
     if (s->epoch != b->epoch) /* the first step of an epoch has made the plan: it is no measure of the others */
         *b = (struct bar){ .begun = t, .epoch = s->epoch, .before = s->done, .step = s->step };

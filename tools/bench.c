@@ -2,7 +2,6 @@
 #include "tools.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LEAST_RUNS = 3, MOST_RUNS = 10000, WARM_UP = 2, PROFILED = 5, CPU_TEXT = 128 };
 
@@ -32,14 +31,6 @@ struct bench {
     double flops, bytes; /* what the machine can do at most, a second */
     double sum;          /* of all times in the profile, nanoseconds */
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* KiB of the process, of which /proc/self/status tells: what getrusage says counts the program that started this
  * one. */
@@ -147,7 +138,7 @@ static bool run_once(struct bench *b)
 
 static bool measure(struct bench *b)
 {
-    const double start = now();
+    const double start = seconds_now();
     double before = start;
 
     b->times = calloc(MOST_RUNS, sizeof *b->times);
@@ -158,7 +149,7 @@ static bool measure(struct bench *b)
 
         if (!run_once(b))
             return false;
-        after = now();
+        after = seconds_now();
         b->times[b->runs++] = after - before;
         before = after;
     }
@@ -287,14 +278,14 @@ static bool bench(struct bench *b)
     double start;
 
     b->idle = resident("VmRSS");
-    start = now();
+    start = seconds_now();
     b->model = open_filled_model(&b->command, b->o->model, 0, NULL);
     if (!b->model || !(b->o->train ? start_trainer(b) : start_session(b)))
         return false;
-    b->ready = now() - start;
+    b->ready = seconds_now() - start;
     if (!run_once(b))
         return false;
-    b->first = now() - start - b->ready;
+    b->first = seconds_now() - start - b->ready;
     for (int k = 1; k < WARM_UP; k++)
         if (!run_once(b))
             return false;

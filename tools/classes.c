@@ -124,51 +124,32 @@ void classes_say(const struct classes *c)
 
 /* -- for programs -- */
 
-void json_text(struct page *out, const char *s)
+void classes_json(const struct classes *c, struct json *j)
 {
-    page_printf(out, "\"");
-    while (*s) {
-        const size_t n = kiln_shown(s, strlen(s));
-
-        if (*s == '"' || *s == '\\')
-            page_printf(out, "\\%c", *s);
-        else if (n)
-            page_add(out, s, n);
-        else if ((unsigned char)*s < 0x80)
-            page_printf(out, "\\u%04x", (unsigned)(unsigned char)*s);
-        else
-            page_printf(out, "\\ufffd");
-        s += n ? n : 1;
-    }
-    page_printf(out, "\"");
-}
-
-void classes_json(const struct classes *c, struct page *out)
-{
-    page_printf(out, "\"output\": ");
-    if (c->output)
-        json_text(out, c->output);
-    else
-        page_printf(out, "null");
-    page_printf(out, ",\n     \"matrix\": [");
+    json_begin(j, NULL, '{');
+    json_text(j, "output", c->output);
+    json_begin(j, "matrix", '[');
     for (int64_t k = 0; k < c->count; k++) {
-        page_printf(out, "%s\n       [", k ? "," : "");
-        for (int64_t j = 0; j < c->count; j++)
-            page_printf(out, "%s%lld", j ? ", " : "", (long long)cell(c, k, j));
-        page_printf(out, "]");
+        json_begin(j, NULL, '[');
+        for (int64_t i = 0; i < c->count; i++)
+            json_whole(j, NULL, cell(c, k, i));
+        json_end(j, ']');
     }
-    page_printf(out, "],\n     \"classes\": [");
+    json_end(j, ']');
+    json_begin(j, "classes", '[');
     for (int64_t k = 0; k < c->count; k++) {
         const struct class_score s = class_score(c, k);
 
-        page_printf(out, "%s\n       {\"class\": %lld, ", k ? "," : "", (long long)k);
-        if (c->names) {
-            page_printf(out, "\"name\": ");
-            json_text(out, c->names[k]);
-            page_printf(out, ", ");
-        }
-        page_printf(out, "\"precision\": %.9g, \"recall\": %.9g, \"f1\": %.9g, \"support\": %lld}", s.precision,
-                    s.recall, s.f1, (long long)s.support);
+        json_begin(j, NULL, '{');
+        json_whole(j, "class", k);
+        if (c->names)
+            json_text(j, "name", c->names[k]);
+        json_number(j, "precision", s.precision, 9);
+        json_number(j, "recall", s.recall, 9);
+        json_number(j, "f1", s.f1, 9);
+        json_whole(j, "support", s.support);
+        json_end(j, '}');
     }
-    page_printf(out, "]");
+    json_end(j, ']');
+    json_end(j, '}');
 }

@@ -2,7 +2,7 @@
 #ifndef KILN_TOOLS_CLASSES_H
 #define KILN_TOOLS_CLASSES_H
 
-#include "tools.h"
+#include "json.h"
 
 /* A confusion matrix: by label, then by what is predicted. */
 struct classes {
@@ -21,9 +21,7 @@ struct class_score class_score(const struct classes *c, int64_t k);
 
 /* For people: the matrix, of many classes the pairs that are most confused, and a line for each class. */
 void classes_say(const struct classes *c);
-/* The members of a JSON object, without braces. */
-void classes_json(const struct classes *c, struct page *out);
-/* A string of JSON; what is no UTF-8 in it becomes U+FFFD. */
-void json_text(struct page *out, const char *s);
+/* An item of a list. */
+void classes_json(const struct classes *c, struct json *j);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* -- errors and warnings -- */
 
@@ -170,6 +171,14 @@ bool save_trace(struct command *c, const char *path, const kiln_session *session
         return page_save(&page, path, c);
     page_free(&page);
     return false;
+}
+
+double seconds_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 bool ends_with(const char *s, const char *end)

@@ -1,4 +1,5 @@
 /* kiln data: what is in a data set. */
+#include "json.h"
 #include "learn.h"
 #include "sheet.h"
 #include <math.h>
@@ -132,103 +133,81 @@ static bool tell(struct looking *l)
 
 /* -- for programs -- */
 
-/* What is no UTF-8 is told by its bytes, as characters. */
-static void json_text(struct page *p, const char *s)
-{
-    page_add(p, "\"", 1);
-    for (size_t left = strlen(s); left;) {
-        const size_t n = kiln_shown(s, left);
-
-        if (!n)
-            page_printf(p, "\\u%04x", (unsigned)(unsigned char)*s);
-        else if (*s == '"' || *s == '\\')
-            page_printf(p, "\\%c", *s);
-        else
-            page_add(p, s, n);
-        s += n ? n : 1;
-        left -= n ? n : 1;
-    }
-    page_add(p, "\"", 1);
-}
-
-static void json_number(struct page *p, const char *key, double x)
-{
-    if (isfinite(x))
-        page_printf(p, ", \"%s\": %.17g", key, x);
-    else
-        page_printf(p, ", \"%s\": null", key);
-}
-
-static bool json_classes(struct looking *l, size_t k)
+static bool json_classes(struct looking *l, struct json *j, size_t k)
 {
     const kiln_column_info *y = column_of(l, true, k);
     int64_t *counts = count(l, k);
 
     if (!counts)
         return false;
-    page_printf(&l->page, ", \"classes\": [");
+    json_begin(j, "classes", '[');
     for (int64_t c = 0; c < y->classes; c++) {
-        page_printf(&l->page, "%s{\"name\": ", c ? ", " : "");
-        if (y->class_names)
-            json_text(&l->page, y->class_names[c]);
-        else
-            page_printf(&l->page, "null");
-        page_printf(&l->page, ", \"count\": %lld}", (long long)counts[c]);
+        json_begin(j, NULL, '{');
+        json_text(j, "name", y->class_names ? y->class_names[c] : NULL);
+        json_whole(j, "count", counts[c]);
+        json_end(j, '}');
     }
-    page_printf(&l->page, "]");
+    json_end(j, ']');
     free(counts);
     return true;
 }
 
-static bool json_column(struct looking *l, bool target, size_t k)
+static void json_numbers(struct json *j, const kiln_numbers *n)
+{
+    json_number(j, "min", n->least, 17);
+    json_number(j, "max", n->most, 17);
+    json_number(j, "mean", n->mean, 17);
+    json_number(j, "deviation", n->deviation, 17);
+    json_whole(j, "nan", n->nan);
+    json_whole(j, "infinite", n->infinite);
+    json_whole(j, "not_finite_samples", n->samples);
+    json_begin(j, "first", '[');
+    for (int64_t s = 0; s < n->samples && s < (int64_t)(sizeof n->sample / sizeof *n->sample); s++)
+        json_whole(j, NULL, n->sample[s]);
+    json_end(j, ']');
+}
+
+static bool json_column(struct looking *l, struct json *j, bool target, size_t k)
 {
     const kiln_column_info *c = column_of(l, target, k);
     kiln_numbers n;
 
-    page_printf(&l->page, "%s    {\"name\": ", k ? ",\n" : "");
-    if (c->name)
-        json_text(&l->page, c->name);
-    else
-        page_printf(&l->page, "null");
-    page_printf(&l->page, ", \"type\": \"%s\", \"shape\": [", kiln_dtype_name(c->dtype));
+    json_begin(j, NULL, '{');
+    json_text(j, "name", c->name);
+    json_text(j, "type", kiln_dtype_name(c->dtype));
+    json_begin(j, "shape", '[');
     for (int d = 0; d < c->rank; d++)
-        page_printf(&l->page, "%s%lld", d ? ", " : "", (long long)c->dims[d]);
-    page_printf(&l->page, "]");
+        json_whole(j, NULL, c->dims[d]);
+    json_end(j, ']');
     if (kiln_dataset_numbers(l->data, target, k, &n, &l->command.err) != KILN_OK)
         return false;
-    json_number(&l->page, "min", n.least);
-    json_number(&l->page, "max", n.most);
-    json_number(&l->page, "mean", n.mean);
-    json_number(&l->page, "deviation", n.deviation);
-    page_printf(&l->page, ", \"nan\": %lld, \"infinite\": %lld, \"not_finite_samples\": %lld, \"first\": [",
-                (long long)n.nan, (long long)n.infinite, (long long)n.samples);
-    for (int64_t s = 0; s < n.samples && s < (int64_t)(sizeof n.sample / sizeof *n.sample); s++)
-        page_printf(&l->page, "%s%lld", s ? ", " : "", (long long)n.sample[s]);
-    page_printf(&l->page, "]");
-    if (target && c->classes && !json_classes(l, k))
+    json_numbers(j, &n);
+    if (target && c->classes && !json_classes(l, j, k))
         return false;
-    page_printf(&l->page, "}");
+    json_end(j, '}');
     return true;
 }
 
-static bool json(struct looking *l)
+static bool tell_json(struct looking *l)
 {
     const kiln_dataset_info *about = kiln_dataset_about(l->data);
+    struct json j = { .out = &l->page, .lines = 2 };
     bool ok = true;
 
-    page_printf(&l->page, "{\n  \"samples\": %lld,\n  \"header\": %s,\n  \"unlabelled\": %s,\n  \"label\": ",
-                (long long)about->count, about->header ? "true" : "false", about->unlabelled ? "true" : "false");
-    if (about->label)
-        json_text(&l->page, about->label);
-    else
-        page_printf(&l->page, "null");
-    page_printf(&l->page, ",\n  \"inputs\": [\n");
+    json_begin(&j, NULL, '{');
+    json_whole(&j, "samples", about->count);
+    json_flag(&j, "header", about->header);
+    json_flag(&j, "unlabelled", about->unlabelled);
+    json_text(&j, "label", about->label);
+    json_begin(&j, "inputs", '[');
     for (size_t k = 0; ok && k < about->inputs; k++)
-        ok = json_column(l, false, k);
-    page_printf(&l->page, "\n  ],\n  \"targets\": [\n");
+        ok = json_column(l, &j, false, k);
+    json_end(&j, ']');
+    json_begin(&j, "targets", '[');
     for (size_t k = 0; ok && k < about->targets && !about->unlabelled; k++)
-        ok = json_column(l, true, k);
-    page_printf(&l->page, "\n  ]\n}\n");
+        ok = json_column(l, &j, true, k);
+    json_end(&j, ']');
+    json_end(&j, '}');
     return ok;
 }
 
@@ -254,7 +233,7 @@ static bool look(struct looking *l)
     d.gaps = true;
     d.unlabelled = true;
     l->page.command = c;
-    if (kiln_dataset_open(&l->data, o->spec, &d, &c->err) != KILN_OK || !(o->json ? json : tell)(l))
+    if (kiln_dataset_open(&l->data, o->spec, &d, &c->err) != KILN_OK || !(o->json ? tell_json : tell)(l))
         return false;
     return !o->figure || sheet_save(l->data, o->spec, o->figure, c);
 }

@@ -131,40 +131,28 @@ static struct classes classes_of(const struct learn *l, const struct results *r,
                              kiln_tensor_data(r->matrices[k]), names_of(l, k, count) };
 }
 
-static void put_measures(const struct learn *l, const struct results *r, struct page *out)
-{
-    for (size_t m = 0; m < kiln_trainer_measure_count(l->trainer); m++) {
-        page_printf(out, "%s\n    ", m ? "," : "");
-        json_text(out, kiln_trainer_measure_name(l->trainer, m));
-        if (isfinite(r->values[m]))
-            page_printf(out, ": %.17g", r->values[m]);
-        else
-            page_printf(out, ": null");
-    }
-}
-
 static bool write_json(struct learn *l, const struct results *r, const struct options *o)
 {
     struct page out = { .command = &l->command };
-    bool first = true;
+    struct json j = { .out = &out, .lines = 4 };
 
-    page_printf(&out, "{\n  \"model\": ");
-    json_text(&out, o->learn.model);
-    page_printf(&out, ",\n  \"data\": ");
-    json_text(&out, o->learn.data);
-    page_printf(&out, ",\n  \"samples\": %lld,\n  \"measures\": {", (long long)samples_of(l));
-    put_measures(l, r, &out);
-    page_printf(&out, "\n  },\n  \"confusion\": [");
+    json_begin(&j, NULL, '{');
+    json_text(&j, "model", o->learn.model);
+    json_text(&j, "data", o->learn.data);
+    json_whole(&j, "samples", samples_of(l));
+    json_begin(&j, "measures", '{');
+    for (size_t m = 0; m < kiln_trainer_measure_count(l->trainer); m++)
+        json_number(&j, kiln_trainer_measure_name(l->trainer, m), r->values[m], 17);
+    json_end(&j, '}');
+    json_begin(&j, "confusion", '[');
     for (size_t k = 0; k < r->targets; k++)
         if (r->matrices[k]) {
             const struct classes c = classes_of(l, r, k);
 
-            page_printf(&out, "%s\n    {", first ? "" : ",");
-            classes_json(&c, &out);
-            page_printf(&out, "}");
-            first = false;
+            classes_json(&c, &j);
         }
-    page_printf(&out, "]\n}\n");
+    json_end(&j, ']');
+    json_end(&j, '}');
     return strcmp(o->json, "-") == 0 ? page_show(&out, &l->command) : page_save(&out, o->json, &l->command);
 }
 

@@ -1,4 +1,5 @@
 #include "history.h"
+#include "json.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,50 +127,43 @@ static void put_csv(struct page *out, const struct history *h)
         put_row(out, h, row_of(h, k));
 }
 
-/* `, "NAME": ` as JSON (RFC 8259), with what people may see of the name. */
-static void put_key(struct page *out, const char *prefix, const char *name)
-{
-    struct page shown = { .command = out->command };
-
-    page_say(&shown, "%s%s", prefix, name);
-    out->failed |= shown.failed;
-    page_printf(out, ", \"");
-    for (size_t k = 0; k < shown.length; k++) {
-        page_add(out, "\\", shown.text[k] == '"' || shown.text[k] == '\\');
-        page_add(out, shown.text + k, 1);
-    }
-    page_printf(out, "\": ");
-    page_free(&shown);
-}
-
 /* An object in a line; null stands for what there is no number for. */
-static void put_object(struct page *out, const struct history *h, const double *row)
+static bool put_object(struct page *out, const struct history *h, const double *row)
 {
-    page_printf(out, "{\"epoch\": %.0f", row[EPOCH]);
-    for (size_t k = 0; k < 2 * h->measures; k++) {
-        const double x = row[MEASURES + k];
+    struct json j = { .out = out };
 
-        put_key(out, k < h->measures ? "" : "val_", h->measure[k % h->measures]);
-        if (isfinite(x))
-            page_printf(out, "%.17g", x);
-        else
-            page_printf(out, "null");
+    json_begin(&j, NULL, '{');
+    json_whole(&j, "epoch", (int64_t)row[EPOCH]);
+    for (size_t k = 0; k < 2 * h->measures; k++) {
+        const char *name = h->measure[k % h->measures];
+        char *validation = NULL;
+
+        if (k >= h->measures && asprintf(&validation, "val_%s", name) < 0)
+            return false;
+        json_number(&j, validation ? validation : name, row[MEASURES + k], 17);
+        free(validation);
     }
     if (h->rates)
-        page_printf(out, ", \"learning_rate\": %.9g", row[RATE]);
-    page_printf(out, ", \"seconds\": %.6g}\n", row[SECONDS]);
+        json_number(&j, "learning_rate", row[RATE], 9);
+    json_number(&j, "seconds", row[SECONDS], 6);
+    json_end(&j, '}');
+    return true;
 }
 
 bool history_write(const struct history *h, const char *path, struct command *c)
 {
     struct page out = { 0 };
+    bool ok = true;
 
-    if (ends_with(path, ".jsonl"))
-        for (size_t k = 0; k < h->epochs; k++)
-            put_object(&out, h, row_of(h, k));
-    else
+    if (!ends_with(path, ".jsonl"))
         put_csv(&out, h);
-    return page_save(&out, path, c);
+    else
+        for (size_t k = 0; ok && k < h->epochs; k++)
+            ok = put_object(&out, h, row_of(h, k));
+    if (ok)
+        return page_save(&out, path, c);
+    page_free(&out);
+    return command_no_memory(c);
 }
 
 /* -- reading -- */

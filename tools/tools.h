@@ -87,6 +87,8 @@ kiln_tensor *random_input(struct command *c, const kiln_value_info *input, int64
 bool write_file(void *user, const void *bytes, size_t count);
 /* What a profile of the session, or of the trainer where that is NULL, remembers, to a file: a Chrome trace. */
 bool save_trace(struct command *c, const char *path, const kiln_session *session, const kiln_trainer *trainer);
+/* Time that only goes forward, from some start. */
+double seconds_now(void);
 /* Does the name end so? */
 bool ends_with(const char *s, const char *end);
 

@@ -7,8 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -25,19 +23,12 @@ struct session_log {
     struct history history;
     struct board board;
     bool bar, failed; /* failed: the error is told in the learn's command */
+    bool log_failed;  /* the log of steps is not whole */
     struct bar drawn;
     int64_t epoch, step;     /* that were complete */
     int64_t saved_epoch;     /* that the output holds; 0: nothing of this training */
     double saved_at, saving; /* when it was written last, and how long that took */
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* -- while it runs -- */
 
@@ -60,7 +51,7 @@ static void draw_bar(struct session_log *s, const kiln_fit_step *f)
 
 static bool fail_log(struct session_log *s)
 {
-    s->failed = true;
+    s->failed = s->log_failed = true;
     return command_fail(&s->learn->command, errno == ENOMEM ? KILN_NO_MEMORY : KILN_IO, s->o->step_log,
                         "cannot be written: %s", strerror(errno));
 }
@@ -78,6 +69,7 @@ static bool on_step(void *user, const kiln_fit_step *f)
     struct session_log *s = user;
 
     s->step = f->step;
+    s->learn->command.teller.held = true; /* from here on the last line tells what ended it */
     if (s->steps &&
         (fprintf(s->steps, "%lld,%lld,%.9g\n", (long long)f->step, (long long)f->epoch, learn_number(f->loss)) < 0 ||
          (is_flushed(s, f->step) && fflush(s->steps))))
@@ -90,11 +82,11 @@ static bool on_step(void *user, const kiln_fit_step *f)
 static bool save(struct session_log *s)
 {
     struct command *c = &s->learn->command;
-    const double start = now();
+    const double start = seconds_now();
 
     if (kiln_trainer_save(s->learn->trainer, s->o->output, KILN_FORM_BY_NAME, &c->err) != KILN_OK)
         return false;
-    s->saved_at = now();
+    s->saved_at = seconds_now();
     s->saving = s->saved_at - start;
     s->saved_epoch = s->epoch;
     return true;
@@ -106,7 +98,7 @@ static void save_between(struct session_log *s)
 {
     struct kiln_error before = s->learn->command.err;
 
-    if (now() - s->saved_at < SELDOM * s->saving || save(s))
+    if (seconds_now() - s->saved_at < SELDOM * s->saving || save(s))
         return;
     say_to(stderr, "kiln: warning: %s: not written after epoch %lld: %s\n", s->o->output, (long long)s->epoch,
            s->learn->command.err.message);
@@ -172,145 +164,6 @@ static bool on_epoch(void *user, const kiln_epoch *e)
     else if (e->number < s->o->epochs && is_sound(e))
         save_between(s);
     return !s->failed;
-}
-
-/* -- what is told at the start -- */
-
-/* The elements of all parameters that are that. */
-static int64_t elements_of(const kiln_trainer *t, kiln_role role)
-{
-    int64_t sum = 0;
-
-    for (size_t k = 0; k < kiln_trainer_parameter_count(t); k++) {
-        const kiln_parameter *p = kiln_trainer_parameter(t, k);
-        sum += p->role == role ? p->elements : 0;
-    }
-    return sum;
-}
-
-/* What they are of and for, where that could be something else. */
-static void print_columns(const struct learn *l)
-{
-    const kiln_dataset *d = l->train;
-    const kiln_dataset_info *data = kiln_dataset_about(d);
-
-    for (size_t k = 0; k < data->inputs && data->inputs > 1; k++)
-        say("%s'%s'", k ? ", " : " of ", kiln_dataset_input(d, k)->name);
-    for (size_t k = 0; k < data->targets && l->named && l->outputs > 1; k++)
-        say("%s'%s'", k ? ", " : " for ", kiln_dataset_target(d, k)->name);
-}
-
-/* Which of several inputs are normalised: those of float. */
-static void print_normalization(const struct train_options *o, const kiln_trainer *t)
-{
-    const size_t count = kiln_trainer_input_count(t);
-
-    if (!o->learn.normalize || count < 2)
-        return;
-    say("normalize  %s:", o->learn.normalize);
-    for (size_t k = 0; k < count; k++) {
-        const kiln_value_info *v = kiln_trainer_input(t, k);
-
-        say("%s '%s'%s", k ? "," : "", v->name, kiln_dtype_is_float(v->dtype) ? "" : " stays as it is");
-    }
-    say("\n");
-}
-
-void training_say_start(const struct train_options *o, const struct learn *l)
-{
-    const kiln_dataset_info *data = kiln_dataset_about(l->train);
-    const kiln_trainer *t = l->trainer;
-
-    say("model      %s: %lld parameters to train, %lld in statistics, %lld frozen%s\n", o->learn.model,
-        (long long)elements_of(t, KILN_TRAINABLE), (long long)elements_of(t, KILN_STATISTIC),
-        (long long)elements_of(t, KILN_FROZEN), l->drawn ? ", initial values drawn" : "");
-    say("data       %s: %lld samples%s", o->learn.data, (long long)data->count, data->header ? " below a header" : "");
-    print_columns(l);
-    if (l->check)
-        say(", %lld to validate", (long long)kiln_dataset_about(l->check)->count);
-    data_say_label(l->train);
-    say("\n");
-    print_normalization(o, t);
-    if (l->normalized)
-        data_say_normalization(l->train, "normalize  ");
-    if (o->learn.augment)
-        say("augment    %s\n", o->learn.augment);
-    learn_say_losses(l, "loss       ");
-    say("optimizer  %s, learning rate %g, batch %lld, %d threads\n", kiln_trainer_optimizer(t),
-        kiln_trainer_learning_rate(t), (long long)(kiln_trainer_batch(t) ? kiln_trainer_batch(t) : o->fit.batch),
-        kiln_context_threads(l->command.context));
-    if (o->learn.trainer.schedule)
-        say("schedule   %s\n", o->learn.trainer.schedule);
-    fflush(stdout);
-}
-
-/* -- results -- */
-
-static bool write_tables(struct session_log *s)
-{
-    const struct train_options *o = s->o;
-    struct command *c = &s->learn->command;
-
-    return (!o->history || history_write(&s->history, o->history, c)) &&
-           (!o->figure || !s->history.epochs || figure_of_histories(o->figure, o->learn.model, &s->history, 1, c)) &&
-           (!o->profile || save_trace(c, o->profile, NULL, s->learn->trainer));
-}
-
-static bool claim(struct command *c, const char *path, kiln_file_use use)
-{
-    return !path || kiln_file_claim(c->context, path, use, &c->err) == KILN_OK;
-}
-
-/* The file of checkpoints in a directory, which the caller frees; NULL with an error. */
-static char *checkpoint_in(const char *directory, struct command *c)
-{
-    char *path = NULL;
-
-    if (asprintf(&path, "%s/checkpoint.npz", directory) < 0) {
-        command_no_memory(c);
-        return NULL;
-    }
-    return path;
-}
-
-/* One that is there is gone on from, or is somebody's. */
-static bool claim_checkpoint(struct train_options *o, struct command *c)
-{
-    if (o->resume && !(o->fit.resume = o->resume_file = checkpoint_in(o->resume, c)))
-        return false;
-    if (o->resume && access(o->resume_file, F_OK))
-        return command_fail(c, KILN_IO, o->resume, "there is no checkpoint to go on from");
-    if (!o->checkpoint)
-        return true;
-    if (mkdir(o->checkpoint, 0777) && errno != EEXIST)
-        return command_fail_system(c, o->checkpoint);
-    o->fit.checkpoint = o->checkpoint_file = checkpoint_in(o->checkpoint, c);
-    if (!o->checkpoint_file)
-        return false;
-    if ((!o->resume || strcmp(o->resume, o->checkpoint) != 0) && access(o->checkpoint_file, F_OK) == 0)
-        return command_fail(c, KILN_BAD_ARGUMENT, o->checkpoint,
-                            "there is a checkpoint already: --resume goes on from it; delete it to begin anew");
-    return true;
-}
-
-void training_release(struct train_options *o)
-{
-    free(o->checkpoint_file);
-    free(o->resume_file);
-}
-
-bool training_claim(struct train_options *o, struct command *c)
-{
-    if (o->figure && !canvas_for(o->figure, c))
-        return false;
-    if (!claim_checkpoint(o, c))
-        return false;
-    if (o->tensorboard &&
-        !board_claim(&o->board, o->tensorboard, o->learn.validation || o->learn.split > 0, o->resume, c))
-        return false;
-    return claim(c, o->output, KILN_FILE_MODEL) && claim(c, o->step_log, KILN_FILE_LOG) &&
-           claim(c, o->history, KILN_FILE_OUTPUT) && claim(c, o->figure, KILN_FILE_OUTPUT) &&
-           claim(c, o->profile, KILN_FILE_OUTPUT) && claim(c, o->fit.checkpoint, KILN_FILE_MODEL);
 }
 
 /* -- the log of steps -- */
@@ -443,68 +296,158 @@ static bool start_history(struct session_log *s)
     return true;
 }
 
-/* Where it ended too early: what was done is kept. A step that fails leaves the parameters as they were before it, but
- * those that gave a loss which is no number are not worth to be kept. */
-static void rescue(struct session_log *s, int signal)
+/* -- the end -- */
+
+/* What is told of it, but for a signal. */
+struct end {
+    bool early;             /* not all epochs were trained */
+    kiln_error why;         /* the first error; of KILN_OK: there is none */
+    struct page model;      /* what the output holds */
+    struct page kept, lost; /* other files */
+};
+
+/* A file that was to be written, or NULL. The first error is what the line begins with. */
+static void note(struct session_log *s, struct end *e, const char *path, bool ok)
 {
+    const bool first = e->why.code == KILN_OK;
+
+    if (!ok && first)
+        e->why = s->learn->command.err;
+    if (path && ok)
+        page_say(&e->kept, "%s%s", e->kept.length ? ", " : "; kept: ", path);
+    else if (path)
+        page_say(&e->lost, "; %s is not written%s%s", path, first ? "" : ": ",
+                 first ? "" : s->learn->command.err.message);
+}
+
+/* A step that fails leaves the parameters as they were before it, but those that gave a loss which is no number are not
+ * worth to be kept. */
+static void keep_model(struct session_log *s, struct end *e, int signal)
+{
+    const struct train_options *o = s->o;
+    const bool diverged = e->early && !signal && e->why.code == KILN_RUN_FAILED;
+    const bool best = diverged && o->fit.restore_best && s->epoch; /* the trainer has put it back */
+    bool ok = false;
+
+    if (e->early && !diverged)
+        kiln_trainer_finalize(s->learn->trainer, NULL);
+    if (best || (!diverged && !(o->fit.best && s->saved_epoch))) {
+        ok = save(s);
+        if (!ok)
+            note(s, e, o->output, false);
+    }
+    if (ok && best)
+        page_say(&e->model, "; %s holds the model of when %s was best", o->output, o->fit.restore_best);
+    else if (ok)
+        page_say(&e->model, "; %s holds the model after step %lld", o->output, (long long)s->step);
+    else if (s->saved_epoch && access(o->output, F_OK) == 0)
+        page_say(&e->model, "; %s holds the %smodel of epoch %lld", o->output, o->fit.best ? "best " : "",
+                 (long long)s->saved_epoch);
+    else if (diverged)
+        page_say(&e->model, "; %s is not written: there is no good model of this training", o->output);
+}
+
+static void keep_tables(struct session_log *s, struct end *e)
+{
+    const struct train_options *o = s->o;
     struct command *c = &s->learn->command;
-    const kiln_error why = c->err;
-    const bool diverged = !signal && why.code == KILN_RUN_FAILED;
+
+    note(s, e, o->history, !o->history || history_write(&s->history, o->history, c));
+    if (s->history.epochs)
+        note(s, e, o->figure, !o->figure || figure_of_histories(o->figure, o->learn.model, &s->history, 1, c));
+    note(s, e, o->profile, !o->profile || save_trace(c, o->profile, NULL, s->learn->trainer));
+}
+
+/* What was written while it ran. */
+static void note_logs(struct session_log *s, struct end *e, bool board)
+{
+    const struct train_options *o = s->o;
+
+    if (o->step_log && !s->log_failed)
+        note(s, e, o->step_log, true);
+    if (o->tensorboard && board)
+        note(s, e, o->tensorboard, true);
+    if (o->checkpoint_file && access(o->checkpoint_file, F_OK) == 0)
+        note(s, e, o->checkpoint_file, true);
+}
+
+static const char *text_of(const struct page *p)
+{
+    return p->text ? p->text : "";
+}
+
+/* In a line: what ended it, and what there is of it. */
+static void say_end(const struct session_log *s, const struct end *e, int signal)
+{
+    const long long epochs = s->epoch, steps = s->step;
 
     if (signal)
-        say_to(stderr, "kiln: stopped by %s after %lld epochs, %lld steps\n", stop_name(signal), (long long)s->epoch,
-               (long long)s->step);
+        say_to(stderr, "kiln: stopped by %s after %lld epochs, %lld steps%s%s%s\n", stop_name(signal), epochs, steps,
+               text_of(&e->model), text_of(&e->kept), text_of(&e->lost));
     else
-        say_to(stderr, "kiln: training ended after %lld epochs, %lld steps\n", (long long)s->epoch, (long long)s->step);
-    if (!diverged)
-        kiln_trainer_finalize(s->learn->trainer, NULL);
-    if (diverged && s->o->fit.restore_best && s->epoch && save(s))
-        say_to(stderr, "kiln: %s holds the model of when %s was best\n", s->o->output, s->o->fit.restore_best);
-    else if (!diverged && !(s->o->fit.best && s->saved_epoch))
-        save(s) ? say_to(stderr, "kiln: %s holds the model after step %lld\n", s->o->output, (long long)s->step)
-                : (void)tell_error(s->o->output, &c->err);
-    else if (s->saved_epoch)
-        say_to(stderr, "kiln: %s holds the %smodel of epoch %lld\n", s->o->output, s->o->fit.best ? "best " : "",
-               (long long)s->saved_epoch);
-    else
-        say_to(stderr, "kiln: %s is not written: there is no good model of this training\n", s->o->output);
-    if (!write_tables(s))
-        tell_error(NULL, &c->err);
-    c->err = why;
+        say_to(stderr, "kiln: training ended after %lld epochs, %lld steps: %s%s%s%s%s%s\n", epochs, steps,
+               e->why.where, *e->why.where ? ": " : "", e->why.message, text_of(&e->model), text_of(&e->kept),
+               text_of(&e->lost));
+}
+
+/* Whatever has ended it, all that is worth it is written. False where that was an error, which has been told. */
+static bool finish(struct session_log *s, struct end *e, int signal, bool board)
+{
+    struct command *c = &s->learn->command;
+    bool ok;
+
+    c->teller.held = true; /* what fails here is a part of the line */
+    keep_model(s, e, signal);
+    keep_tables(s, e);
+    c->teller.held = false;
+    ok = e->why.code == KILN_OK;
+    if (!ok || signal) {
+        note_logs(s, e, board);
+        say_end(s, e, signal);
+        c->err = e->why;
+        c->teller.told = 1;
+    }
+    page_free(&e->model);
+    page_free(&e->kept);
+    page_free(&e->lost);
+    return ok || signal;
 }
 
 static bool train(struct session_log *s, int *signal)
 {
-    struct learn *l = s->learn;
+    struct command *c = &s->learn->command;
+    struct end end = { 0 };
     int64_t ran = 0;
-    bool ok = start_history(s) && read_old_log(s);
+    bool ok = start_history(s) && read_old_log(s), board;
 
-    stop_watch(l->command.context);
+    stop_watch(c->context);
     ok = ok && run_epochs(s, &ran);
     *signal = stop_caught();
-    if (!ok && s->bar)
-        putchar('\n');
-    ok = close_log(s) && ok;
-    ok = board_close(&s->board) && ok;
-    if (!ok && s->step)
-        rescue(s, *signal);
-    if (!ok)
-        return *signal; /* that has been told */
-    ok = (s->o->fit.best && s->saved_epoch) || save(s);
-    if (!ok) { /* the others are written all the same */
-        const kiln_error why = l->command.err;
-
-        write_tables(s);
-        l->command.err = why;
-        l->command.teller.told = 0; /* once more: it is what the command ends with */
-        return false;
+    c->teller.held = false;
+    if (!ok) {
+        end.early = true;
+        end.why = c->err;
+        if (s->bar)
+            putchar('\n');
     }
-    if (!write_tables(s))
+    if (!close_log(s) && ok)
+        end.why = c->err;
+    board = board_close(&s->board);
+    if (!board && end.why.code == KILN_OK)
+        end.why = c->err;
+    if (end.why.code != KILN_OK && !s->step) {
+        c->err = end.why;
+        if (*signal)
+            say_to(stderr, "kiln: stopped by %s before the first step\n", stop_name(*signal));
+        return *signal;
+    }
+    if (!finish(s, &end, *signal, board))
         return false;
-    if (!s->o->quiet && ran < s->o->epochs)
+    if (*signal || s->o->quiet)
+        return true;
+    if (ran < s->o->epochs)
         say("stopped after %lld epochs without improvement\n", (long long)s->o->fit.patience);
-    if (!s->o->quiet)
-        say("saved      %s\n", s->o->output);
+    say("saved      %s\n", s->o->output);
     return true;
 }
 

@@ -30,6 +30,24 @@ size_t decimal_read(const char *s, double *out)
     return *end || end == text ? 0 : n;
 }
 
+/* The shortest that reads as the same number. printf writes the locale's point. */
+void decimal_say(struct text *out, double value)
+{
+    const char *point = localeconv()->decimal_point, *at;
+    char text[64];
+
+    for (int digits = 9; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    at = strstr(text, point);
+    if (at)
+        text_printf(out, "%.*s.%s", (int)(at - text), text, at + strlen(point));
+    else
+        text_printf(out, "%s", text);
+}
+
 bool fits_float(double value)
 {
     return isfinite((float)value) && (value == 0) == ((float)value == 0);
@@ -460,24 +478,60 @@ bool spec_read_keys(void *settings, const struct spec_row *row, const char *keys
     return read_keys(&g, keys) && check_needed(&g);
 }
 
-void spec_say(struct text *out, const struct spec_row *row, const void *settings)
+/* Is it what it is where nothing is said? */
+static bool is_fallback(const void *settings, const struct spec_option *o)
+{
+    const void *at = (const char *)settings + o->offset;
+    const struct spec_range *range = at;
+
+    if (o->kind == SPEC_TEXT)
+        return !*(const char *const *)at;
+    if (o->kind == SPEC_LIST || o->absent == SPEC_NEEDED)
+        return false;
+    if (o->kind == SPEC_RANGE)
+        return range->low == o->fallback && range->high == o->fallback;
+    if (o->kind == SPEC_FLAG)
+        return *(const bool *)at == (o->fallback != 0);
+    return o->absent == SPEC_UNSAID ? isnan(*(const double *)at) : *(const double *)at == o->fallback;
+}
+
+static void say_value(struct text *out, const void *settings, const struct spec_option *o)
+{
+    const void *at = (const char *)settings + o->offset;
+    const struct spec_list *list = at;
+    const struct spec_range *range = at;
+
+    if (o->kind == SPEC_WORD) {
+        text_printf(out, "%s", o->words[(size_t) * (const double *)at]);
+    } else if (o->kind == SPEC_TEXT) {
+        text_printf(out, "%s", *(const char *const *)at);
+    } else if (o->kind == SPEC_FLAG) {
+        text_printf(out, "%d", *(const bool *)at);
+    } else if (o->kind == SPEC_RANGE) {
+        decimal_say(out, range->low);
+        text_printf(out, "/");
+        decimal_say(out, range->high);
+    } else if (o->kind == SPEC_LIST) {
+        for (size_t k = 0; k < list->count; k++) {
+            text_printf(out, "%s", k ? "/" : "");
+            decimal_say(out, list->at[k]);
+        }
+    } else {
+        decimal_say(out, *(const double *)at);
+    }
+}
+
+void spec_say(struct text *out, const struct spec_row *row, const void *settings, const char *but)
 {
     const char *comma = "";
 
     for (const struct spec_option *o = options_of(row); o->key; o++) {
-        const void *at = (const char *)settings + o->offset;
-        const struct spec_range *range = at;
-        const double value = spec_value(row, settings, o->key);
-
-        if (o->kind == SPEC_RANGE ? range->low == o->fallback && range->high == o->fallback : value == o->fallback)
+        if (o->kind == SPEC_ALIAS || is_fallback(settings, o) || (but && strcmp(o->key, but) == 0))
             continue;
-        text_printf(out, "%s%s=", comma, o->key);
-        if (o->kind == SPEC_WORD)
-            text_printf(out, "%s", o->words[(size_t)value]);
-        else if (o->kind == SPEC_RANGE)
-            text_printf(out, "%.9g/%.9g", range->low, range->high);
-        else
-            text_printf(out, "%.9g", value);
+        text_printf(out, "%s", comma);
+        if (o->kind != SPEC_VALUE && o->kind != SPEC_TEXT)
+            text_printf(out, "%s=", o->key);
+        say_value(out, settings, o);
         comma = ",";
     }
 }

@@ -97,9 +97,9 @@ bool spec_read_with(void *settings, const struct spec_row *row, const struct spe
 /* The same of a table's only row, which nobody names: "key=value,key=value". */
 bool spec_read_keys(void *settings, const struct spec_row *row, const char *keys, const struct spec_subject *about,
                     struct report *r);
-/* Writes settings as spec_read_keys takes them: those that are not what they are where nothing is said. The row has no
- * lists and texts, and nothing that may be unsaid. */
-void spec_say(struct text *out, const struct spec_row *row, const void *settings);
+/* Writes settings as they are read: what stands behind the colon, of keys those that are not what they are where nothing
+ * is said. Equal settings give equal text, whatever the locale. The option `but`, which may be NULL, is left out. */
+void spec_say(struct text *out, const struct spec_row *row, const void *settings, const char *but);
 /* The option of that name, for what is common to several rows; NULL where the row has none, and its value 0. */
 const struct spec_option *spec_option_of(const struct spec_row *row, const char *key);
 double spec_value(const struct spec_row *row, const void *settings, const char *key);
@@ -118,5 +118,7 @@ void spec_comma(struct text *out, size_t k, size_t count);
 bool fits_float(double value);
 /* A number with a point, whatever the locale: how many bytes it takes, 0 where there is none. */
 size_t decimal_read(const char *s, double *out);
+/* The other way: as short as it can be to be read as the same number, with a point whatever the locale. */
+void decimal_say(struct text *out, double value);
 
 #endif

@@ -3,192 +3,10 @@
 #include "data/element.h"
 #include "data/npz.h"
 #include "data/npz_write.h"
+#include "train/checkpoint_about.h"
 #include <string.h>
-#include <zlib.h>
 
 #define MOST_STEPS 0x1p53
-
-/* -- what it is of -- */
-
-/* A check sum of messages, without their bytes at once. */
-struct summing {
-    ProtobufCBuffer buffer;
-    uLong crc;
-};
-
-static void sum_bytes(ProtobufCBuffer *buffer, size_t n, const uint8_t *bytes)
-{
-    struct summing *s = (struct summing *)buffer;
-
-    s->crc = crc32_z(s->crc, bytes, n);
-}
-
-/* By value: is it learned? By node of the file: is it the constant that it was? */
-struct learned {
-    bool *value, *node;
-};
-
-static bool find_learned(struct learned *l, const struct trainer *t, struct arena *scratch, struct report *r)
-{
-    l->value = arena_array(scratch, t->model->graph->value_count, sizeof *l->value, r);
-    l->node = arena_array(scratch, t->model->proto->graph->n_node, sizeof *l->node, r);
-    if (!l->value || !l->node)
-        return false;
-    for (size_t k = 0; k < t->state_count; k++) {
-        const struct value *v = t->states[k].parameter->value;
-
-        l->value[v->id] = true;
-        if (v->producer)
-            l->node[v->producer->index] = true;
-    }
-    return true;
-}
-
-static void sum_constant(struct summing *s, const struct value *v, bool learned)
-{
-    const struct tensor *c = v->initializer;
-    char type[TYPE_TEXT];
-
-    tensor_text(c, type);
-    sum_bytes(&s->buffer, strlen(or_empty(v->name)), (const uint8_t *)or_empty(v->name));
-    sum_bytes(&s->buffer, strlen(type), (const uint8_t *)type);
-    if (!learned && c->kind == TENSOR && c->dtype != STRING && c->data)
-        sum_bytes(&s->buffer, (size_t)tensor_bytes(c), c->data);
-}
-
-/* Of nodes and constants; of what is learned the names and shapes alone. */
-static bool sum_model(const struct trainer *t, uLong *crc, struct report *r)
-{
-    const struct graph *g = t->model->graph;
-    const Onnx__GraphProto *p = t->model->proto->graph;
-    struct summing s = { { sum_bytes }, 0 };
-    struct arena scratch = { .budget = &t->model->budget };
-    struct learned learned;
-    const bool ok = find_learned(&learned, t, &scratch, r);
-
-    for (size_t k = 0; ok && k < g->value_count; k++)
-        if (g->values[k]->initializer)
-            sum_constant(&s, g->values[k], learned.value[k]);
-    for (size_t k = 0; ok && k < p->n_node; k++)
-        if (!learned.node[k])
-            protobuf_c_message_pack_to_buffer(&p->node[k]->base, &s.buffer);
-    arena_release(&scratch);
-    *crc = s.crc;
-    return ok;
-}
-
-static void say_columns(struct text *out, const struct column *c, size_t count, const struct dataset *d, uLong *crc)
-{
-    for (size_t k = 0; k < count; k++) {
-        const struct tensor sample = column_sample(&c[k]);
-        const int64_t each = tensor_bytes(&sample);
-        char type[TYPE_TEXT];
-
-        text_say(out, "%s%s%s%s", k ? ", " : " ", or_empty(c[k].name), c[k].name ? " " : "",
-                 tensor_text(&sample, type));
-        *crc = crc32_z(*crc, (const Bytef *)c[k].values.data + d->from * each, (size_t)(d->count * each));
-    }
-}
-
-static void say_data(struct text *out, const struct checkpoint *c)
-{
-    uLong crc = 0;
-
-    text_say(out, "data %lld samples of", (long long)c->data->count);
-    say_columns(out, c->data->x, c->data->inputs, c->data, &crc);
-    text_say(out, " for");
-    say_columns(out, c->data->y, c->data->targets, c->data, &crc);
-    if (c->data->weights.values.data) {
-        text_say(out, " with weights");
-        say_columns(out, &c->data->weights, 1, c->data, &crc);
-    }
-    text_say(out, ", check sum %08lx\n", crc);
-    text_say(out, "normalize %s\n", normalization_names[c->normalizer ? c->normalizer->kind : NORMALIZE_NONE]);
-    text_say(out, "augmentation ");
-    if (c->augmentation)
-        spec_say(out, &augmentation_row, c->augmentation);
-    text_say(out, "%s\n", c->augmentation ? "" : "none");
-    text_say(out, "batch %lld\n", (long long)c->batch);
-    text_say(out, "order %s\n", c->shuffle ? "shuffled" : "of the data");
-    text_say(out, "seed %llu\n", (unsigned long long)c->seed);
-}
-
-static void say_measures(struct text *out, const struct trainer *t)
-{
-    text_say(out, "measures");
-    for (size_t k = 0; k < t->measure_count; k++)
-        text_say(out, " %s", t->measures[k].name);
-    text_say(out, "\n");
-}
-
-/* A line for each thing, which begins with what it is. */
-static bool say_about(struct text *out, const struct trainer *t, const struct checkpoint *c, struct report *r)
-{
-    uLong crc;
-
-    if (!sum_model(t, &crc, r))
-        return false;
-    text_say(out, "kiln checkpoint 1\n");
-    text_say(out, "model '%s' with %zu nodes and %zu tensors that it learns, check sum %08lx\n",
-             or_empty(t->model->proto->graph->name), t->model->proto->graph->n_node, t->state_count, crc);
-    text_say(out, "optimizer %s\n", t->optimizer.def->row.name);
-    text_say(out, "schedule %s\n", t->schedule.def ? t->schedule.def->row.name : "none");
-    for (size_t k = 0; k < t->target_count; k++)
-        text_say(out, "loss%zu %s\n", k, t->targets[k].loss.said);
-    text_say(out, "dropout_seed %llu\n", (unsigned long long)t->engine.seed);
-    if (c->data) {
-        say_measures(out, t);
-        say_data(out, c);
-    }
-    return !out->failed;
-}
-
-/* Of these a checkpoint is refused, of others it is told. */
-static bool must_agree(const char *line)
-{
-    static const char *const keys[] = { "kiln ", "model ", "optimizer ", "measures ", "data " };
-
-    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
-        if (strncmp(line, keys[k], strlen(keys[k])) == 0)
-            return true;
-    return false;
-}
-
-/* The line of `text` that begins as `line` does, up to its first space; of length 0 where there is none. */
-static const char *line_like(const char *text, const char *line, int *length)
-{
-    const size_t key = strcspn(line, " ") + 1;
-
-    for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
-        if (strncmp(text, line, key) == 0) {
-            *length = (int)strcspn(text, "\n");
-            return text;
-        }
-    *length = 0;
-    return "";
-}
-
-static bool compare_about(const char *path, const char *then, const char *now, struct report *r)
-{
-    for (; *now; now += strcspn(now, "\n") + 1) {
-        const int n = (int)strcspn(now, "\n");
-        int m;
-        const char *was = line_like(then, now, &m);
-
-        if (n == m && strncmp(now, was, (size_t)n) == 0)
-            continue;
-        if (must_agree(now))
-            return fail(r, KILN_BAD_DATA, path,
-                        "it is a checkpoint of another training: it has \"%.*s\", here it is "
-                        "\"%.*s\"",
-                        m ? m : 7, m ? was : "nothing", n, now);
-        warn(r, path,
-             "the checkpoint was made with \"%.*s\", now it is \"%.*s\": the result will differ from that "
-             "without a break",
-             m ? m : 7, m ? was : "nothing", n, now);
-    }
-    return true;
-}
 
 /* -- written -- */
 
@@ -285,7 +103,7 @@ bool checkpoint_save(const char *path, struct trainer *t, const struct checkpoin
 {
     struct text about = { .budget = &t->budget, .report = r };
     struct saving s = { .trainer = t, .checkpoint = c, .about = &about, .report = r };
-    const bool ok = say_about(&about, t, c, r) && file_produce_model(path, produce, &s, r);
+    const bool ok = about_say(&about, t, c, r) && file_produce_model(path, produce, &s, r);
 
     text_release(&about);
     return ok;
@@ -351,10 +169,35 @@ static bool get_array(struct reading *g, const char *prefix, const char *name, s
     return ok;
 }
 
+static bool has_array(const struct reading *g, const char *prefix, const char *name)
+{
+    struct text whole = { .budget = &g->trainer->budget, .report = g->report };
+    bool has;
+
+    text_printf(&whole, "%s/%s", prefix, name);
+    has = !whole.failed && npz_has(g->from, whole.data);
+    text_release(&whole);
+    return has;
+}
+
+static bool is_slot(const struct trainer *t, const char *what)
+{
+    for (int k = 0; k < t->optimizer.slots; k++)
+        if (strcmp(t->optimizer.slot_names[k], what) == 0)
+            return true;
+    return false;
+}
+
+/* With other options an optimiser may keep more. */
 static bool get_state(void *user, const char *name, const char *what, struct tensor *t)
 {
     struct reading *g = user;
+    const struct trainer *of = g->trainer;
 
+    if (!g->prefix && is_slot(of, what) && !has_array(g, what, name) && !failed(g->report))
+        return fail(g->report, KILN_BAD_DATA, g->path,
+                    "it is a checkpoint of another training: optimizer '%s' keeps '%s' for '%s' here, there it did not",
+                    of->optimizer.def->row.name, what, name);
     return get_array(g, g->prefix ? g->prefix : what, name, t, NULL);
 }
 
@@ -395,13 +238,10 @@ static bool get_past(struct reading *g, struct past *p)
 static bool look_for_best(void *user, const char *name, const char *what, struct tensor *t)
 {
     struct reading *g = user;
-    struct text whole = { .budget = &g->trainer->budget, .report = g->report };
 
     (void)what;
     (void)t;
-    text_printf(&whole, "best/%s", name);
-    g->best = !whole.failed && npz_has(g->from, whole.data);
-    text_release(&whole);
+    g->best = has_array(g, "best", name);
     return false;
 }
 
@@ -429,13 +269,13 @@ static bool check_about(struct reading *g, const struct checkpoint *c)
 {
     struct text now = { .budget = &g->trainer->budget, .report = g->report }, then = now;
     struct tensor about = { 0 };
-    bool ok = say_about(&now, g->trainer, c, g->report) && npz_read(&about, g->from, "about", NULL, g->report);
+    bool ok = about_say(&now, g->trainer, c, g->report) && npz_read(&about, g->from, "about", NULL, g->report);
 
     if (ok && (about.dtype != U8 || about.rank != 1))
         ok = fail(g->report, KILN_BAD_DATA, g->path, "is no checkpoint: 'about' must be text");
     if (ok)
         text_add(&then, about.data, (size_t)about.dims[0]);
-    ok = ok && !then.failed && compare_about(g->path, then.data ? then.data : "", now.data, g->report);
+    ok = ok && !then.failed && about_compare(g->path, then.data ? then.data : "", now.data, g->report);
     budget_free(&g->trainer->budget, about.data);
     text_release(&then);
     text_release(&now);

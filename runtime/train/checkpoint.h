@@ -33,7 +33,13 @@ struct checkpoint {
     int64_t batch;
     bool shuffle;
     uint64_t seed;
-    struct snapshot *best; /* NULL: none */
+    struct snapshot *best;                          /* NULL: none */
+    double learning_rate;                           /* that the training began with */
+    const struct dataset *validation;               /* may be NULL */
+    const struct normalizer *validation_normalizer; /* likewise */
+    /* Says the settings of who fits, in lines as those of checkpoint_about.h; may be NULL. */
+    void (*say)(struct text *out, const void *user);
+    const void *user;
 };
 
 bool checkpoint_save(const char *path, struct trainer *t, const struct checkpoint *c, struct report *r);

@@ -1,11 +1,11 @@
 #include "train/fit.h"
+#include "base/clock.h"
 #include "train/batch_size.h"
 #include "train/confusion.h"
 #include "train/feed.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 /* -- evaluation -- */
 
@@ -107,15 +107,13 @@ struct fit {
     struct snapshot *best;                    /* for options.restore_best */
     double *so_far, *train_means, *val_means; /* by measure */
     int64_t samples;                          /* that an epoch sees */
+    double learning_rate;                     /* that the training began with */
     struct report *report;
 };
 
 static double now(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+    return (double)clock_now() * 1e-9;
 }
 
 static bool stopped(struct report *r)
@@ -157,6 +155,49 @@ static void list_fields(struct fit *f, struct checkpoint_field *to)
     memcpy(to, fields, sizeof fields);
 }
 
+static void say_measure(struct text *out, const struct fit *f, const char *key, const struct measure_name *m)
+{
+    text_say(out, "%s %s%s", key, m && m->validation ? "val_" : "", m ? f->trainer->measures[m->which].name : "none");
+}
+
+/* 0 is what is said then. */
+static void say_count(struct text *out, const char *key, int64_t count, const char *none)
+{
+    if (count)
+        text_say(out, "%s %lld\n", key, (long long)count);
+    else
+        text_say(out, "%s %s\n", key, none);
+}
+
+/* Those of a fit's settings that its result depends on (checkpoint_about.h). */
+static void say_about(struct text *out, const void *user)
+{
+    const struct fit *f = user;
+    const struct fit_options *o = f->options;
+    const struct early_stop *stop = &o->early_stop;
+    const struct reduce_on_plateau *plateau = &o->reduce_on_plateau;
+
+    say_count(out, "steps_per_epoch", o->steps_per_epoch, "all");
+    say_count(out, "validation_freq", o->validation_freq, "1");
+    say_count(out, "validation_steps", o->validation_steps, "all");
+    say_measure(out, f, "early_stop", stop->on ? &stop->measure : NULL);
+    if (stop->on) {
+        text_say(out, " patience=%lld,min_delta=", (long long)stop->patience);
+        decimal_say(out, stop->min_delta);
+    }
+    text_say(out, "\n");
+    say_measure(out, f, "save_best", o->save_best);
+    text_say(out, "\n");
+    say_measure(out, f, "restore_best", o->restore_best);
+    text_say(out, "\n");
+    say_measure(out, f, "reduce_on_plateau", plateau->on ? &plateau->measure : NULL);
+    if (plateau->on) {
+        text_say(out, ":");
+        spec_say(out, plateau_table(0), plateau, NULL);
+    }
+    text_say(out, "\n");
+}
+
 static struct checkpoint checkpoint_of(struct fit *f, const struct checkpoint_field *fields)
 {
     return (struct checkpoint){ .fields = fields,
@@ -167,7 +208,12 @@ static struct checkpoint checkpoint_of(struct fit *f, const struct checkpoint_fi
                                 .batch = f->feed.batches.options.batch,
                                 .shuffle = f->options->shuffle,
                                 .seed = f->options->seed,
-                                .best = f->best };
+                                .best = f->best,
+                                .learning_rate = f->learning_rate,
+                                .validation = f->validation,
+                                .validation_normalizer = f->validation_normalizer,
+                                .say = say_about,
+                                .user = f };
 }
 
 static bool keep_at(struct fit *f, const char *path, struct report *r)
@@ -526,7 +572,7 @@ static bool begin(struct fit *f)
     *p = (struct progress){ .epochs = o->initial_epoch, .pass = o->initial_epoch };
     f->samples = of_pass * batch < count ? of_pass * batch : count;
     forget_other_measures(f);
-    p->learning_rate = f->trainer->learning_rate;
+    p->learning_rate = f->learning_rate = f->trainer->learning_rate;
     plateau_begin(&p->plateau, &o->reduce_on_plateau, f->trainer);
     if (!o->steps_per_epoch)
         return true;

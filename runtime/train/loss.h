@@ -52,6 +52,7 @@ struct loss_nodes {
 };
 
 struct loss;
+struct model;
 
 struct loss_def {
     struct spec_row row;
@@ -71,6 +72,8 @@ struct loss_def {
      * definition in l->def; `close` gives back what that took. */
     bool (*open)(struct loss *l, struct budget *b, struct report *r);
     void (*close)(void *settings);
+    /* The file that it is made of, where it is; NULL: there is none. */
+    const struct model *(*graph)(const void *settings);
     /* Of sequences: how many bytes `rows` needs for a sample. NULL: none. */
     int64_t (*scratch)(int64_t steps, int64_t length);
     /* Rows that do not count, whatever their label is: the mean is of the others. NULL: all count. */

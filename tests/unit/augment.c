@@ -218,7 +218,7 @@ START_TEST(settings_are_said_as_they_are_read)
     const struct augmentation a = asked("horizontal_flip=1,zoom_range=0.25,fill_mode=wrap,rotation_range=10");
     struct text text = { .budget = &budget, .report = &report };
 
-    spec_say(&text, &augmentation_row, &a);
+    spec_say(&text, &augmentation_row, &a, NULL);
     ck_assert_str_eq(text.data, said);
     text_release(&text);
 }

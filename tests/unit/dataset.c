@@ -448,6 +448,60 @@ START_TEST(npz_by_the_names_of_a_model)
 }
 END_TEST
 
+/* Which array the samples come from where nothing need be predicted: 1 for the input's, 2 for x; 0: none. */
+static int samples_without_labels(const char *const names[], int n, const char *input, bool unlabelled)
+{
+    float fa[4] = { 1, 1, 1, 1 }, fx[4] = { 2, 2, 2, 2 };
+    const struct tensor ta = array(F32, SHAPE(4, 1), fa), tx = array(F32, SHAPE(4, 1), fx), *arrays[3];
+    const struct column_request request = { .name = input, .type = &ta }, target = { .name = "p" };
+    const struct data_options o = {
+        .inputs = 1, .input = &request, .targets = 1, .target = &target, .unlabelled = unlabelled
+    };
+    int which = 0;
+
+    for (int k = 0; k < n; k++)
+        arrays[k] = strncmp(names[k], "x", 1) == 0 ? &tx : &ta;
+    put_npz("u.npz", names, arrays, n);
+    if (open_set("npz:u.npz", PART_TEST, &o)) {
+        which = (int)*(const float *)d.x->values.data;
+        ck_assert(d.count == 4 && d.unlabelled && (which == 2) == !d.x->name);
+    }
+    dataset_release(&d);
+    return which;
+}
+
+START_TEST(npz_without_labels)
+{
+    static const struct {
+        const char *names[3];
+        int n;
+        const char *input;
+        bool unlabelled;
+        int need;
+    } cases[] = {
+        { { "img" }, 1, "img", true, 1 },
+        { { "img" }, 1, "img", false, 0 }, /* y is needed */
+        { { "img_train", "img_test" }, 2, "img", true, 1 },
+        { { "other", "img" }, 2, "img", true, 1 },
+        { { "other" }, 1, "img", true, 0 },
+        { { "img", "x" }, 2, "img", true, 2 }, /* as it is called where nothing is known of a model */
+        { { "x" }, 1, "img", true, 2 },
+        { { "x" }, 1, "x", true, 2 },
+        { { "y" }, 1, "y", true, 1 }, /* an input's, no labels */
+    };
+
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        const int got = samples_without_labels(cases[k].names, cases[k].n, cases[k].input, cases[k].unlabelled);
+
+        ck_assert_msg(got == cases[k].need, "case %zu gives %d: %s", k, got, report.error.message);
+        if (!got)
+            expect_error(KILN_BAD_DATA, "needed");
+        report = (struct report){ 0 };
+    }
+    ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
 /* x and y stay a pair, whatever the model calls its values, and no array is both; what else there is is not asked for. */
 START_TEST(x_and_y_are_a_pair)
 {
@@ -1101,6 +1155,7 @@ Suite *suite(void)
     tcase_add_test(c, npz_with_parts);
     tcase_add_test(c, npz_with_weights);
     tcase_add_test(c, npz_by_the_names_of_a_model);
+    tcase_add_test(c, npz_without_labels);
     tcase_add_test(c, x_and_y_are_a_pair);
     tcase_add_test(c, data_without_names_are_for_one_input);
     tcase_add_test(c, split_as_keras_does);

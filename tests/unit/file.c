@@ -1,9 +1,5 @@
-/* Files: read whole, written whole or not at all; external data, which stays in the model's directory. */
-#include "model/file.h"
-#include "model/external.h"
-#include "model/sha1.h"
-#include "scratch.h"
-#include "unit.h"
+/* Files: read whole, written whole or not at all. */
+#include "on_disk.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -21,7 +17,7 @@ static int done_count;
 static int steps, dies_at; /* the call before which this process is killed, counted from 1; 0: none */
 
 /* What others do just before a call; each is done once. */
-static void (*before_lock)(void), (*before_open)(void), (*before_rename)(void);
+static void (*before_lock)(void), (*before_rename)(void);
 
 static void happen(void (**event)(void))
 {
@@ -62,8 +58,6 @@ int __wrap_openat(int directory, const char *path, int flags, ...);
 int __wrap_openat(int directory, const char *path, int flags, ...)
 {
     step();
-    if (flags & O_WRONLY && !(flags & (O_CREAT | O_NONBLOCK | O_DIRECTORY)))
-        happen(&before_open);
     if ((flags & O_TMPFILE) == O_TMPFILE && no_unnamed) {
         errno = EOPNOTSUPP;
         return -1;
@@ -175,20 +169,6 @@ static void unreadable(const char *path, size_t most, kiln_status code, const ch
     expect_error(code, part);
 }
 
-static void contains(const char *path, const char *text)
-{
-    struct files *const files = report.files;
-    uint8_t *bytes;
-    size_t size;
-
-    report.files = NULL; /* looking is no use of a file */
-    expect_ok(file_read(path, 0, &bytes, &size, &budget, &report));
-    ck_assert_uint_eq(size, strlen(text));
-    ck_assert_mem_eq(bytes, text, size);
-    budget_free(&budget, bytes);
-    report.files = files;
-}
-
 START_TEST(files_are_read)
 {
     put_file("a", "hello", 5);
@@ -233,19 +213,6 @@ START_TEST(what_is_no_file_is_not_read)
 END_TEST
 
 /* -- writing -- */
-
-/* Names in the directory, hidden ones included. */
-static int names(const char *path)
-{
-    DIR *d = opendir(path);
-    int n = -2;
-
-    ck_assert_ptr_nonnull(d);
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
 
 static mode_t mode(const char *path)
 {
@@ -294,8 +261,6 @@ START_TEST(files_are_written)
 }
 END_TEST
 
-/* A power failure leaves the old file or the new one: the content is on the disk before it has the name, and the name
- * before it is told that all went well. */
 /* Pieces of all sizes, around that up to which they are put together. */
 static bool put_pieces(void *user, struct file_sink *to)
 {
@@ -334,6 +299,8 @@ START_TEST(pieces_are_written_one_after_the_other)
 }
 END_TEST
 
+/* A power failure leaves the old file or the new one: the content is on the disk before it has the name, and the name
+ * before it is told that all went well. */
 START_TEST(what_is_written_is_on_the_disk)
 {
     for (int named = 0; named < 2; named++) {
@@ -699,581 +666,30 @@ START_TEST(only_the_file_that_is_locked_is_swept)
 }
 END_TEST
 
-/* -- what is read, and what is written -- */
-
-static struct files apart;
-
-static void enter_files(void)
-{
-    enter_scratch();
-    ck_assert_int_eq(mkdir("d", 0700), 0);
-    ck_assert_int_eq(symlink("d", "e"), 0);
-    put_file("d/data", "data", 4);
-    ck_assert_int_eq(symlink("d/data", "soft"), 0);
-    ck_assert_int_eq(link("d/data", "hard"), 0);
-    report.files = &apart;
-}
-
-static void leave_files(void)
-{
-    files_release(&apart);
-    report.files = NULL;
-    leave_scratch();
-}
-
-static void start_again(void)
-{
-    files_release(&apart);
-    report = (struct report){ .files = &apart };
-}
-
-static void refused(bool ok, const char *part)
-{
-    ck_assert(!ok);
-    expect_error(KILN_BAD_ARGUMENT, part);
-    report.files = &apart;
-}
-
-static void read_data(const char *path)
-{
-    uint8_t *bytes;
-    size_t size;
-
-    expect_ok(file_read(path, 0, &bytes, &size, &budget, &report));
-    budget_free(&budget, bytes);
-}
-
-static bool open_model(const char *path)
-{
-    size_t size;
-    const int fd = file_open(path, FILE_READ_MODEL, 0, &size, &report);
-
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
-
-static bool open_log(const char *path)
-{
-    FILE *const f = file_open_log(path, &report);
-
-    return f && fclose(f) == 0;
-}
-
-static const char *const ways[] = { "d/data", "./d//data", "e/data", "soft", "hard" }; /* to one file */
-enum { WAYS = sizeof ways / sizeof *ways };
-
-START_TEST(what_is_read_is_not_written)
-{
-    for (int from = 0; from < WAYS; from++)
-        for (int to = 0; to < WAYS; to++) {
-            const char *part =
-                from == to ? "is read, an output needs another file" : "which is read: it needs another one";
-
-            start_again();
-            read_data(ways[from]);
-            refused(file_write(ways[to], "", 0, &report), part);
-            refused(file_write_model(ways[to], "", 0, &report), part);
-            refused(open_log(ways[to]), part);
-            for (int use = FILE_WRITE; use <= FILE_WRITE_LOG; use *= 2) {
-                refused(file_claim(ways[to], (enum file_use)use, &report), part);
-                ck_assert_int_eq(names("."), 4);
-                ck_assert_int_eq(names("d"), 1);
-            }
-            contains("d/data", "data");
-            expect_ok(file_write("d/other", "", 0, &report) && unlink("d/other") == 0);
-        }
-}
-END_TEST
-
-START_TEST(what_will_be_written_is_not_read)
-{
-    for (int use = FILE_WRITE; use <= FILE_WRITE_LOG; use *= 2)
-        for (int way = 0; way < WAYS; way++) {
-            uint8_t *bytes;
-            size_t size;
-
-            start_again();
-            expect_ok(file_claim("soft", (enum file_use)use, &report));
-            refused(file_read(ways[way], 0, &bytes, &size, &budget, &report), " is read");
-            ck_assert(open_model(ways[way]) == (use == FILE_WRITE_MODEL));
-            start_again();
-        }
-}
-END_TEST
-
-/* Somebody may have taken such a name for a file of his own. */
-START_TEST(what_is_read_or_written_is_not_swept)
-{
-    FILE *log;
-
-    start_again();
-    put_file(".a.kiln-0.tmp", "data", 4);
-    put_file(".a.kiln-2.tmp", "left", 4);
-    read_data(".a.kiln-0.tmp");
-    log = file_open_log(".a.kiln-1.tmp", &report);
-    expect_ok(log && fputs("log", log) > 0);
-    expect_ok(file_write("a", "new", 3, &report));
-    ck_assert(fclose(log) == 0);
-    contains(".a.kiln-0.tmp", "data");
-    contains(".a.kiln-1.tmp", "log");
-    ck_assert_int_eq(access(".a.kiln-2.tmp", F_OK), -1);
-    ck_assert(unlink("a") == 0 && unlink(".a.kiln-0.tmp") == 0 && unlink(".a.kiln-1.tmp") == 0);
-}
-END_TEST
-
-START_TEST(a_model_may_be_written_over_its_own_file)
-{
-    expect_ok(file_claim("soft", FILE_WRITE_MODEL, &report) && open_model("d/data"));
-    expect_ok(file_write_model("soft", "one", 3, &report) && file_write_model("soft", "two", 3, &report));
-    contains("d/data", "two");
-    start_again();
-    expect_ok(open_model("d/data"));
-    refused(file_write("soft", "", 0, &report), "'soft' is the same file as 'd/data', which is read");
-    refused(open_log("soft"), "which is read");
-    read_data("e/data"); /* as external data as well */
-    refused(file_write_model("soft", "", 0, &report), "which is read");
-    contains("d/data", "two");
-}
-END_TEST
-
-/* Those that are there, and those that are not yet. */
-START_TEST(two_outputs_are_two_files)
-{
-    static const char *const to_come[] = { "d/new", "d/./new", "e/new", "e/../d/new" };
-
-    for (int there = 0; there < 2; there++)
-        for (int one = 0; one < (there ? WAYS : 4); one++)
-            for (int other = 0; other < (there ? WAYS : 4); other++) {
-                const char *const a = (there ? ways : to_come)[one], *b = (there ? ways : to_come)[other];
-                const char *part = one == other ? "is given for two outputs" : "are the same file, each needs";
-
-                start_again();
-                expect_ok(file_claim(a, FILE_WRITE, &report));
-                refused(file_claim(b, FILE_WRITE, &report), part);
-                refused(file_claim(b, FILE_WRITE_MODEL, &report), part);
-                refused(file_claim(b, FILE_WRITE_LOG, &report), part);
-                if (one != other) {
-                    refused(file_write(b, "", 0, &report), part);
-                    refused(open_log(b), part);
-                }
-            }
-    start_again();
-    expect_ok(file_write("d/new", "one", 3, &report)); /* was not claimed */
-    expect_ok(file_write("d/new", "two", 3, &report));
-    refused(file_write("e/new", "", 0, &report), "outputs 'd/new' and 'e/new' are the same file");
-    contains("d/new", "two");
-    expect_ok(file_claim("d/newer", FILE_WRITE, &report) && file_claim("new", FILE_WRITE, &report));
-    expect_ok(file_write("d/newer", "", 0, &report) && file_write("new", "", 0, &report));
-}
-END_TEST
-
-/* The system gives the number of a file that was deleted to the next one. */
-START_TEST(numbers_of_files_are_used_again)
-{
-    struct file_target t = { .path = "a", .exists = true, .name = "a" };
-    struct stat s = { .st_dev = 1, .st_ino = 2 };
-
-    t.file = s;
-    t.directory = (struct stat){ .st_dev = 1, .st_ino = 1 };
-    expect_ok(files_read(&s, "data", FILE_READ, &report));
-    refused(files_write(&t, FILE_WRITE, &report), "'a' is the same file as 'data', which is read");
-    expect_ok(files_made(&s, "a", FILE_WRITE, &report) && files_write(&t, FILE_WRITE, &report));
-    t.path = t.name = "b";
-    refused(files_write(&t, FILE_WRITE, &report), "outputs 'a' and 'b'");
-    expect_ok(files_made(&s, "b", FILE_WRITE, &report) && files_write(&t, FILE_WRITE, &report));
-}
-END_TEST
-
-static void input_is_put_there(void)
-{
-    ck_assert_int_eq(rename("hard", "log"), 0);
-}
-
-START_TEST(logs_are_emptied)
-{
-    int fd;
-
-    put_file("log", "old", 3);
-    expect_ok(file_claim("log", FILE_WRITE_LOG, &report));
-    contains("log", "old");
-    expect_ok(open_log("log"));
-    contains("log", "");
-    put_file("log", "old", 3);
-    expect_ok(open_log("new") && open_log("/dev/null") && file_claim("/dev/null", FILE_WRITE_LOG, &report));
-    expect_ok(file_claim("/dev/null", FILE_WRITE_LOG, &report)); /* there is nothing to lose */
-    ck_assert_int_eq(mkfifo("fifo", 0600), 0);
-    fd = open("fifo", O_RDONLY | O_NONBLOCK);
-    expect_ok(open_log("fifo"));
-    close(fd);
-    ck_assert(!open_log("none/log"));
-    expect_error(KILN_IO, "has no directory");
-    report.files = &apart;
-    ck_assert(!open_log("d"));
-    expect_error(KILN_IO, "'d' is a directory");
-    report.files = &apart;
-    read_data("d/data");
-    before_open = input_is_put_there;
-    refused(open_log("log"), "which is read");
-    ck_assert(!before_open);
-    contains("d/data", "data");
-}
-END_TEST
-
-/* -- checksums -- */
-
-START_TEST(sha1_of_known_texts)
-{
-    static const struct {
-        const char *text, *sum;
-        int times;
-    } cases[] = {
-        { "", "da39a3ee5e6b4b0d3255bfef95601890afd80709", 1 },
-        { "abc", "a9993e364706816aba3e25717850c26c9cd0d89d", 1 },
-        { "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1", 1 },
-        { "aaaaaaaaaa", "34aa973cd4c4daa4f61eeb2bdbad27316534016f", 100000 },
-    };
-
-    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        struct sha1 s;
-        char hex[SHA1_HEX];
-
-        sha1_init(&s);
-        for (int n = 0; n < cases[k].times; n++)
-            sha1_add(&s, cases[k].text, strlen(cases[k].text));
-        sha1_end(&s, hex);
-        ck_assert_str_eq(hex, cases[k].sum);
-    }
-}
-END_TEST
-
-/* -- external data -- */
-
-static struct external external;
-
-static void enter_external(void)
-{
-    enter_scratch();
-    ck_assert_int_eq(mkdir("m", 0700), 0);
-    ck_assert_int_eq(mkdir("m/sub", 0700), 0);
-    put_file("m/w.bin", "0123456789", 10);
-    put_file("m/sub/v.bin", "abcdef", 6);
-    put_file("outside", "secret", 6);
-    expect_ok(external_open(&external, "m/model.onnx", NULL, &budget, &report));
-}
-
-static void leave_external(void)
-{
-    external_close(&external);
-    leave_scratch();
-}
-
-static void link_to(const char *target, const char *path)
-{
-    ck_assert_int_eq(symlink(target, path), 0);
-}
-
-/* Loads `size` bytes of a tensor with these keys and values; a list that ends with NULL. */
-static char *load(int64_t size, char *const *entries)
-{
-    Onnx__StringStringEntryProto entry[8], *pointers[8];
-    Onnx__TensorProto t = ONNX__TENSOR_PROTO__INIT;
-
-    t.has_data_location = 1;
-    t.data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
-    t.external_data = pointers;
-    for (; entries[0]; entries += 2) {
-        onnx__string_string_entry_proto__init(&entry[t.n_external_data]);
-        entry[t.n_external_data].key = entries[0];
-        entry[t.n_external_data].value = entries[1];
-        pointers[t.n_external_data] = &entry[t.n_external_data];
-        t.n_external_data++;
-    }
-    ck_assert(external_is(&t));
-    return external_load(&external, &t, size, "w", &budget, &report);
-}
-
-#define LOAD(size, ...) load(size, (char *[]){ __VA_ARGS__, NULL })
-
-static void loads(char *bytes, const char *expected)
-{
-    expect_ok(bytes);
-    ck_assert_mem_eq(bytes, expected, strlen(expected));
-    budget_free(&budget, bytes);
-}
-
-static void refuses(const char *bytes, kiln_status code, const char *part)
-{
-    ck_assert_ptr_null(bytes);
-    ck_assert_str_eq(report.error.where, "w");
-    expect_error(code, part);
-}
-
-static char location[] = "location", offset[] = "offset", length[] = "length", checksum[] = "checksum",
-            w_bin[] = "w.bin";
-
-START_TEST(external_data_is_loaded)
-{
-    char v_bin[] = "sub/v.bin", dotted[] = "./sub//./v.bin", two[] = "2", three[] = "3", zero[] = "0", ten[] = "10";
-    char basepath[] = "basepath", sum[] = "87ACEC17CD9DCD20A716CC2CF67417B71C8A7016", text[] = "x";
-
-    loads(LOAD(10, location, w_bin), "0123456789");
-    loads(LOAD(3, location, w_bin, offset, two, length, three), "234");
-    loads(LOAD(8, location, w_bin, offset, two), "23456789");
-    loads(LOAD(6, location, v_bin), "abcdef");
-    loads(LOAD(6, location, dotted, basepath, text), "abcdef");
-    loads(LOAD(0, location, w_bin, offset, ten, length, zero), "");
-    loads(LOAD(4, location, w_bin), "0123"); /* the file goes on */
-    loads(LOAD(4, location, w_bin, offset, two), "2345");
-    loads(LOAD(4, location, w_bin, length, zero), "0123");
-    loads(LOAD(4, location, w_bin, length, zero, offset, two), "2345");
-    loads(LOAD(0, location, w_bin), "");
-    loads(LOAD(10, location, w_bin, checksum, sum), "0123456789");
-    loads(LOAD(3, location, w_bin, offset, two, length, three, checksum, sum), "234"); /* of the whole file */
-    sum[0] = '9';
-    refuses(LOAD(10, location, w_bin, checksum, sum), KILN_BAD_MODEL,
-            "that of 'w.bin' is 87acec17cd9dcd20a716cc2cf67417b71c8a7016");
-}
-END_TEST
-
-START_TEST(locations_stay_below_the_model)
-{
-    static const struct {
-        const char *location, *part;
-        kiln_status code;
-    } cases[] = {
-        { "", "is empty", KILN_BAD_MODEL },
-        { "/etc/passwd", "is absolute", KILN_BAD_MODEL },
-        { "C:\\w.bin", "is absolute", KILN_BAD_MODEL },
-        { "sub\\v.bin", "has a backslash", KILN_BAD_MODEL },
-        { "..\\outside", "has a backslash", KILN_BAD_MODEL },
-        { "../outside", "has '..'", KILN_BAD_MODEL },
-        { "sub/../../outside", "has '..'", KILN_BAD_MODEL },
-        { "sub/..", "has '..'", KILN_BAD_MODEL },
-        { "sub", "is not a regular file", KILN_BAD_MODEL },
-        { "sub/", "is not the path of a file", KILN_BAD_MODEL },
-        { ".", "is not a regular file", KILN_BAD_MODEL },
-        { "none", "No such file", KILN_IO },
-        { "w.bin/x", "Not a directory", KILN_IO },
-        { "link", "symbolic link to a place", KILN_BAD_MODEL },
-        { "absolute", "symbolic link to a place", KILN_BAD_MODEL },
-        { "twice", "symbolic link to a place", KILN_BAD_MODEL },
-        { "up/outside", "symbolic link to a place", KILN_BAD_MODEL },
-        { "namesake", "symbolic link to a place", KILN_BAD_MODEL },
-        { "null", "symbolic link to a place", KILN_BAD_MODEL },
-        { "up", "symbolic link to a place", KILN_BAD_MODEL },
-        { "to_sub", "is not a regular file", KILN_BAD_MODEL },
-        { "to_fifo", "is not a regular file", KILN_BAD_MODEL },
-        { "to_hard", "has several hard links", KILN_BAD_MODEL },
-        { "dangling", "No such file", KILN_IO },
-        { "loop", "Too many levels", KILN_IO },
-        { "to_file", "Not a directory", KILN_IO },
-        { "fifo", "is not a regular file", KILN_BAD_MODEL },
-        { "hard", "has several hard links", KILN_BAD_MODEL },
-    };
-    char absolute[64];
-
-    snprintf(absolute, sizeof absolute, "%s/outside", scratch);
-    ck_assert_int_eq(mkdir("more", 0700), 0); /* "m" is how it begins, no more */
-    put_file("more/v.bin", "secret", 6);
-    link_to("../outside", "m/link");
-    link_to(absolute, "m/absolute");
-    link_to("sub/../link", "m/twice");
-    link_to("..", "m/up");
-    link_to("../more/v.bin", "m/namesake");
-    link_to("/dev/null", "m/null");
-    link_to("sub", "m/to_sub");
-    link_to("fifo", "m/to_fifo");
-    link_to("hard", "m/to_hard");
-    link_to("nowhere", "m/dangling");
-    link_to("loop", "m/loop");
-    link_to("w.bin/", "m/to_file");
-    ck_assert_int_eq(mkfifo("m/fifo", 0600), 0);
-    ck_assert_int_eq(link("outside", "m/hard"), 0);
-    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        char text[64];
-
-        strcpy(text, cases[k].location);
-        refuses(LOAD(6, location, text), cases[k].code, cases[k].part);
-    }
-    ck_assert_int_eq(unlink("m/up"), 0);
-}
-END_TEST
-
-START_TEST(links_below_the_model_are_followed)
-{
-    static const char *const below[] = {
-        "inner", "absolute", "twice", "folder/../sub/../w.bin", "up/m/w.bin", "chain0"
-    };
-    char absolute[64];
-
-    snprintf(absolute, sizeof absolute, "%s/m/w.bin", scratch);
-    link_to("w.bin", "m/inner");
-    link_to(absolute, "m/absolute");
-    link_to("./sub//../inner", "m/twice");
-    link_to("sub/", "m/folder");
-    link_to("..", "m/up");
-    for (int k = 0; k < 39; k++) { /* as many as Linux follows, with the last one */
-        char from[16], to[16];
-
-        snprintf(from, sizeof from, "m/chain%d", k);
-        snprintf(to, sizeof to, "chain%d", k + 1);
-        link_to(k < 38 ? to : "inner", from);
-    }
-    for (size_t k = 0; k < sizeof below / sizeof *below; k++) {
-        char text[64];
-
-        strcpy(text, below[k]);
-        if (strstr(text, "..")) /* is for links alone */
-            refuses(LOAD(4, location, text), KILN_BAD_MODEL, "has '..'");
-        else
-            loads(LOAD(4, location, text), "0123");
-    }
-    ck_assert_int_eq(unlink("m/chain38") + unlink("m/up"), 0);
-    link_to("chain39", "m/chain38");
-    link_to("inner", "m/chain39");
-    refuses(LOAD(4, location, (char[]){ "chain0" }), KILN_IO, "Too many levels");
-}
-END_TEST
-
-/* The model's path is a link: snapshot/model.onnx leads to blobs/model, snapshot/data to blobs/data. */
-static void open_snapshot(const char *read)
-{
-    struct stat s;
-
-    ck_assert_int_eq(stat(read, &s), 0);
-    external_close(&external);
-    expect_ok(external_open(&external, "snapshot/model.onnx", &s, &budget, &report));
-}
-
-START_TEST(a_model_that_is_a_link_has_two_directories)
-{
-    char data[] = "data", v_bin[] = "v.bin", out[] = "outside", own[] = "own.bin", near[] = "near";
-    struct external copy;
-
-    ck_assert_int_eq(mkdir("blobs", 0700) + mkdir("blobs/deep", 0700) + mkdir("snapshot", 0700), 0);
-    put_file("blobs/model", "model", 5);
-    put_file("blobs/deep/data", "abcdef", 6);
-    put_file("snapshot/own.bin", "ghijkl", 6);
-    put_file("model", "another", 7);
-    link_to("../blobs/model", "snapshot/model.onnx");
-    link_to("../blobs/deep/data", "snapshot/data");
-    link_to("../m/sub/v.bin", "snapshot/v.bin");
-    link_to("../outside", "snapshot/outside");
-    link_to("deep/data", "blobs/near");
-    open_snapshot("blobs/model");
-    loads(LOAD(6, location, data), "abcdef");
-    loads(LOAD(6, location, own), "ghijkl");
-    refuses(LOAD(6, location, near), KILN_IO, "No such file"); /* a location is one beside the link */
-    refuses(LOAD(6, location, v_bin), KILN_BAD_MODEL, "that the model is a link to");
-    refuses(LOAD(6, location, out), KILN_BAD_MODEL, "that the model is a link to");
-    expect_ok(external_copy(&copy, &external, &budget, &report));
-    external_close(&external);
-    external = copy;
-    loads(LOAD(6, location, data), "abcdef");
-    open_snapshot("model"); /* that was read, and the link leads elsewhere since: where is nobody's to say */
-    refuses(LOAD(6, location, data), KILN_BAD_MODEL, "symbolic link to a place");
-    loads(LOAD(6, location, own), "ghijkl");
-    ck_assert_int_eq(unlink("snapshot/model.onnx") + rename("blobs/model", "snapshot/model.onnx"), 0);
-    open_snapshot("snapshot/model.onnx"); /* no link any more */
-    refuses(LOAD(6, location, data), KILN_BAD_MODEL, "symbolic link to a place");
-    loads(LOAD(6, location, own), "ghijkl");
-}
-END_TEST
-
-START_TEST(sizes_and_keys_are_checked)
-{
-    static const char *const bad[] = { "-1", "+1", " 1", "1 ", "", "0x1", "1e3", "nine", "9223372036854775808" };
-    char eleven[] = "11", ten[] = "10", four[] = "4", huge[] = "9223372036854775807", key[] = "sha", twice[] = "4";
-    char zero[] = "0", three[] = "3";
-
-    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
-        char text[32];
-
-        strcpy(text, bad[k]);
-        refuses(LOAD(4, location, w_bin, offset, text), KILN_BAD_MODEL, "external_data 'offset' is");
-        refuses(LOAD(4, location, w_bin, length, text), KILN_BAD_MODEL, "external_data 'length' is");
-    }
-    refuses(LOAD(4, location, w_bin, offset, eleven), KILN_BAD_MODEL,
-            "offset 11 is past the end of 'w.bin' (10 bytes)");
-    refuses(LOAD(4, location, w_bin, offset, huge, length, four), KILN_BAD_MODEL, "past the end");
-    refuses(LOAD(4, location, w_bin, length, ten), KILN_BAD_MODEL, "length is 10, the type and shape need 4 bytes");
-    refuses(LOAD(11, location, w_bin, length, eleven), KILN_BAD_MODEL, "11 bytes from offset 0 run past the end");
-    refuses(LOAD(INT64_MAX, location, w_bin, offset, four), KILN_BAD_MODEL, "run past the end");
-    refuses(LOAD(11, location, w_bin), KILN_BAD_MODEL, "11 bytes from offset 0 run past the end of 'w.bin' (10 bytes)");
-    refuses(LOAD(7, location, w_bin, offset, four), KILN_BAD_MODEL, "7 bytes from offset 4 run past the end");
-    refuses(LOAD(11, location, w_bin, length, zero), KILN_BAD_MODEL, "11 bytes from offset 0 run past the end");
-    refuses(LOAD(4, location, w_bin, length, three), KILN_BAD_MODEL, "length is 3, the type and shape need 4 bytes");
-    refuses(LOAD(0, location, w_bin, length, four), KILN_BAD_MODEL, "length is 4, the type and shape need 0 bytes");
-    refuses(LOAD(4, location, w_bin, length, zero, length, four), KILN_BAD_MODEL, "has 'length' twice");
-    refuses(LOAD(4, location, w_bin, key, four), KILN_BAD_MODEL, "has the key 'sha'");
-    refuses(LOAD(4, location, w_bin, length, four, length, twice), KILN_BAD_MODEL, "has 'length' twice");
-    refuses(LOAD(4, length, four), KILN_BAD_MODEL, "has no location");
-    refuses(LOAD(4, location, NULL), KILN_BAD_MODEL, "external_data[0] has no value");
-    budget.limit = budget.used + 64;
-    ck_assert_ptr_null(LOAD(10, location, w_bin));
-    expect_error(KILN_LIMIT, "memory limit");
-}
-END_TEST
-
-START_TEST(a_model_from_memory_has_no_directory)
-{
-    char parent[] = "../outside";
-
-    external_close(&external);
-    external = (struct external){ 0 };
-    refuses(LOAD(10, location, w_bin), KILN_BAD_MODEL, "came from memory");
-    refuses(LOAD(10, location, parent), KILN_BAD_MODEL, "external_data location '../outside'");
-    ck_assert(!external_open(&external, "none/model.onnx", NULL, &budget, &report));
-    expect_error(KILN_IO, "'none/' cannot be opened");
-    expect_ok(external_open(&external, "model.onnx", NULL, &budget, &report));
-    strcpy(parent, "outside");
-    loads(LOAD(6, location, parent), "secret"); /* beside the model this time */
-}
-END_TEST
-
 Suite *suite(void)
 {
     Suite *s = suite_create("file");
-    TCase *files = tcase_create("files"), *uses = tcase_create("uses"), *outer = tcase_create("external");
+    TCase *c = tcase_create("files");
 
-    tcase_add_checked_fixture(files, enter_scratch, leave_scratch);
-    tcase_add_test(files, files_are_read);
-    tcase_add_test(files, a_file_that_no_memory_holds);
-    tcase_add_test(files, what_is_no_file_is_not_read);
-    tcase_add_test(files, files_are_written);
-    tcase_add_test(files, pieces_are_written_one_after_the_other);
-    tcase_add_test(files, what_is_written_is_on_the_disk);
-    tcase_add_test(files, links_stay_links);
-    tcase_add_test(files, what_is_no_file_is_not_replaced);
-    tcase_add_test(files, what_is_there_survives_a_failure);
-    tcase_add_test(files, a_directory_without_permission);
-    tcase_add_test(files, short_and_interrupted_calls_go_on);
-    tcase_add_test(files, every_call_may_fail);
-    tcase_add_test(files, what_a_kill_leaves_is_swept);
-    tcase_add_test(files, a_claim_does_not_sweep);
-    tcase_add_test(files, nothing_else_is_swept);
-    tcase_add_test(files, who_still_writes_is_left_alone);
-    tcase_add_test(files, a_file_that_was_swept_is_made_again);
-    tcase_add_test(files, only_the_file_that_is_locked_is_swept);
-    tcase_add_test(files, sha1_of_known_texts);
-    tcase_add_checked_fixture(uses, enter_files, leave_files);
-    tcase_add_test(uses, what_is_read_is_not_written);
-    tcase_add_test(uses, what_will_be_written_is_not_read);
-    tcase_add_test(uses, a_model_may_be_written_over_its_own_file);
-    tcase_add_test(uses, what_is_read_or_written_is_not_swept);
-    tcase_add_test(uses, two_outputs_are_two_files);
-    tcase_add_test(uses, numbers_of_files_are_used_again);
-    tcase_add_test(uses, logs_are_emptied);
-    tcase_add_checked_fixture(outer, enter_external, leave_external);
-    tcase_add_test(outer, external_data_is_loaded);
-    tcase_add_test(outer, locations_stay_below_the_model);
-    tcase_add_test(outer, links_below_the_model_are_followed);
-    tcase_add_test(outer, a_model_that_is_a_link_has_two_directories);
-    tcase_add_test(outer, sizes_and_keys_are_checked);
-    tcase_add_test(outer, a_model_from_memory_has_no_directory);
-    suite_add_tcase(s, files);
-    suite_add_tcase(s, uses);
-    suite_add_tcase(s, outer);
+    tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
+    tcase_add_test(c, files_are_read);
+    tcase_add_test(c, a_file_that_no_memory_holds);
+    tcase_add_test(c, what_is_no_file_is_not_read);
+    tcase_add_test(c, files_are_written);
+    tcase_add_test(c, pieces_are_written_one_after_the_other);
+    tcase_add_test(c, what_is_written_is_on_the_disk);
+    tcase_add_test(c, links_stay_links);
+    tcase_add_test(c, what_is_no_file_is_not_replaced);
+    tcase_add_test(c, what_is_there_survives_a_failure);
+    tcase_add_test(c, a_directory_without_permission);
+    tcase_add_test(c, short_and_interrupted_calls_go_on);
+    tcase_add_test(c, every_call_may_fail);
+    tcase_add_test(c, what_a_kill_leaves_is_swept);
+    tcase_add_test(c, a_claim_does_not_sweep);
+    tcase_add_test(c, nothing_else_is_swept);
+    tcase_add_test(c, who_still_writes_is_left_alone);
+    tcase_add_test(c, a_file_that_was_swept_is_made_again);
+    tcase_add_test(c, only_the_file_that_is_locked_is_swept);
+    suite_add_tcase(s, c);
     return s;
 }

@@ -1,5 +1,6 @@
 /* The tables of what can be asked for by name, and the contracts of their rows: two losses of emitted nodes and two
  * optimisers without kernels stand in the tables of this test beside those that there are. */
+#include "comma.h"
 #include "data/format.h"
 #include "learning.h"
 #include "scratch.h"
@@ -316,6 +317,48 @@ START_TEST(options_are_of_kinds)
                      "    whole=4 (0 to 9): third\n    word=green (red or green): fourth\n"
                      "    list (needed, numbers between '/', -9 to 9): fifth\n");
     text_release(&help);
+}
+END_TEST
+
+static void expect_said(const struct spec_row *row, const void *settings, const char *but, const char *need)
+{
+    struct text said = { .budget = &budget, .report = &report };
+
+    spec_say(&said, row, settings, but);
+    ck_assert(!said.failed);
+    ck_assert_str_eq(said.data ? said.data : "", need);
+    text_release(&said);
+}
+
+/* Which is as they are read, whatever the locale; what is nothing but usual is not said. */
+START_TEST(settings_are_said_as_they_are_read)
+{
+    static const char *const specs[] = { "needed=0,unsaid=0.1,whole=5,word=red,list=1/-2.5/1e-07",
+                                         "needed=0.30000000000000004,list=0.3333333333333333" };
+    const struct spec_subject about = { "thing", NULL, KILN_BAD_ARGUMENT };
+    const struct {
+        const char *file;
+        double value;
+    } other = { "some/file", -1234567 };
+    const struct spec_row text = { .options =
+                                       (const struct spec_option[]){ { .key = "FILE", .kind = SPEC_TEXT }, { 0 } } };
+    const struct spec_row value = { .options = (const struct spec_option[]){
+                                        { .key = "v", .kind = SPEC_VALUE, .offset = sizeof other.file }, { 0 } } };
+    struct kinds got;
+
+    for (int commas = 0; commas < 2; commas++) {
+        if (commas)
+            numbers_have_commas();
+        for (size_t k = 0; k < sizeof specs / sizeof *specs; k++) {
+            expect_ok(spec_read_keys(&got, &kinds, specs[k], &about, &report));
+            expect_said(&kinds, &got, NULL, specs[k]);
+        }
+        expect_said(&kinds, &got, "list", "needed=0.30000000000000004");
+    }
+    numbers_have_points();
+    expect_said(&text, &other, NULL, "some/file");
+    expect_said(&value, &other, NULL, "-1234567");
+    expect_said(&(struct spec_row){ 0 }, NULL, NULL, "");
 }
 END_TEST
 
@@ -657,6 +700,7 @@ Suite *suite(void)
     add_test(s, formats_say_where);
     add_test(s, schedules_and_regularisers_say_what_a_trainer_needs);
     add_test(s, options_are_of_kinds);
+    add_test(s, settings_are_said_as_they_are_read);
     add_test(s, help_is_made_from_the_rows);
     add_test(s, errors_name_the_rows);
     add_tests(s, a_loss_of_nodes_is_the_loss_by_rows, COUNT(twins));

@@ -91,7 +91,14 @@ static void choose_pair(const struct reading *a, struct choice *c)
     c->targets = has(a, array_name(a, "y")) ? 0 : find(a, o->target, o->targets, c->y, x, 1);
 }
 
-/* Columns by the names of the model, where its inputs have arrays and something is left to be predicted. */
+/* Is there a y that is not an input of the model? */
+static bool has_labels(const struct reading *a, const struct choice *c)
+{
+    return has(a, array_name(a, "y")) && !is_in("y", c->x, c->inputs);
+}
+
+/* Columns by the names of the model, where its inputs have arrays and something is left to be predicted, or there is no x
+ * that could be meant: samples alone. */
 static bool choose(const struct reading *a, struct choice *c)
 {
     const struct data_options *o = a->request->options;
@@ -103,7 +110,7 @@ static bool choose(const struct reading *a, struct choice *c)
     c->inputs = find(a, o->input, o->inputs, c->x, NULL, 0);
     if (c->inputs && c->inputs == o->inputs) {
         c->targets = find(a, o->target, o->targets, c->y, c->x, c->inputs);
-        if (c->targets || o->inputs > 1 || (has(a, array_name(a, "y")) && !is_in("y", c->x, c->inputs)))
+        if (c->targets || o->inputs > 1 || has_labels(a, c) || !has(a, array_name(a, "x")))
             return true;
     } else if (o->inputs > 1) {
         return fail_missing(a);
@@ -131,7 +138,7 @@ static bool read_all(struct reading *a)
     for (size_t k = 0; k < d->inputs; k++)
         if (!read_column(a, &d->x[k], c.x[k], "x", a->request->samples[k]))
             return false;
-    if (!c.targets && a->request->options->unlabelled && !has(a, array_name(a, "y")))
+    if (!c.targets && a->request->options->unlabelled && !has_labels(a, &c))
         return format_unlabelled(d, a->report);
     for (size_t k = 0; k < d->targets; k++)
         if (!read_column(a, &d->y[k], c.y[k], "y", a->request->rows))

@@ -99,6 +99,11 @@ static bool open_graph(struct loss *l, struct budget *b, struct report *r)
     return true;
 }
 
+static const struct model *graph_of(const void *settings)
+{
+    return ((const struct settings *)settings)->model;
+}
+
 static void close_graph(void *settings)
 {
     model_free(((struct settings *)settings)->model);
@@ -180,4 +185,5 @@ const struct loss_def loss_graph = {
     .emit = emit_loss,
     .open = open_graph,
     .close = close_graph,
+    .graph = graph_of,
 };

@@ -44,13 +44,7 @@ const struct optimizer_def optimizer_adam = {
     .row = { "adam", "Adam (Kingma and Ba, arXiv:1412.6980)",
              (const struct spec_option[]){ LEARNING_RATE(struct adam, .001), ADAM_OPTIONS, { 0 } } },
     .title = "Adam",
-    .settings_size = sizeof(struct adam),
-    .slots = { [ADAM_MOMENTUM] = { .name = "momentum" },
-               [ADAM_VELOCITY] = { .name = "velocity" },
-               [ADAM_VELOCITY_HAT] = { .name = "velocity_hat", .needed_by = "amsgrad" } },
-    .rate = adam_rate,
-    .apply = adam_apply,
-    .apply_double = adam_apply_double,
+    ADAM_DEFINITION,
 };
 
 #else

@@ -1,11 +1,7 @@
 /* m += (g - m)(1 - b1), u = max(b2 u, |g|), w -= lr m / ((1 - b1^t)(u + epsilon)). */
 #ifndef REAL
-#include "train/optimizer.h"
+#include "train/optimizers/adam.h"
 #include <math.h>
-
-struct settings {
-    double learning_rate, beta_1, beta_2, epsilon;
-};
 
 enum { MOMENTUM, NORM }; /* slots */
 
@@ -15,15 +11,9 @@ enum { MOMENTUM, NORM }; /* slots */
 const struct optimizer_def optimizer_adamax = {
     .row = { "adamax", "Adam by the largest gradient (Kingma and Ba, arXiv:1412.6980)",
              (const struct spec_option[]){
-                 LEARNING_RATE(struct settings, .001),
-                 { SPEC_FIELD(struct settings, beta_1), "how much of the mean of the gradients stays", SPEC_BELOW,
-                   .high = 1, .fallback = .9 },
-                 { SPEC_FIELD(struct settings, beta_2), "how much of the largest one stays", SPEC_BELOW, .high = 1,
-                   .fallback = .999 },
-                 { SPEC_FIELD(struct settings, epsilon), "keeps the quotient finite", .high = 1e30, .fallback = 1e-7 },
-                 { 0 } } },
+                 LEARNING_RATE(struct means, .001), MEAN_OPTIONS(struct means, "the largest one"), { 0 } } },
     .title = "Adamax",
-    .settings_size = sizeof(struct settings),
+    .settings_size = sizeof(struct means),
     .slots = { [MOMENTUM] = { .name = "momentum" }, [NORM] = { .name = "norm" } },
     .apply = apply_float,
     .apply_double = apply_double,
@@ -33,7 +23,7 @@ const struct optimizer_def optimizer_adamax = {
 
 static bool NAME(apply)(const struct UPDATE *u)
 {
-    const struct settings *s = u->settings;
+    const struct means *s = u->settings;
     const REAL lr = u->learning_rate, a = (REAL)(1 - s->beta_1), b = (REAL)s->beta_2, epsilon = (REAL)s->epsilon;
     const REAL begun = 1 - POW((REAL)s->beta_1, (REAL)u->step);
     REAL *w = u->w, *m = u->slots[MOMENTUM], *norm = u->slots[NORM];

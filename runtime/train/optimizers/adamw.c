@@ -9,11 +9,5 @@ const struct optimizer_def optimizer_adamw = {
                                            ADAM_OPTIONS,
                                            { 0 } } },
     .title = "AdamW",
-    .settings_size = sizeof(struct adam),
-    .slots = { [ADAM_MOMENTUM] = { .name = "momentum" },
-               [ADAM_VELOCITY] = { .name = "velocity" },
-               [ADAM_VELOCITY_HAT] = { .name = "velocity_hat", .needed_by = "amsgrad" } },
-    .rate = adam_rate,
-    .apply = adam_apply,
-    .apply_double = adam_apply_double,
+    ADAM_DEFINITION,
 };

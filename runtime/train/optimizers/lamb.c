@@ -1,12 +1,8 @@
 /* Adam's direction d = m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + epsilon), as long as the parameter itself is:
  * w -= lr |w| / |d| d. */
 #ifndef REAL
-#include "train/optimizer.h"
+#include "train/optimizers/adam.h"
 #include <math.h>
-
-struct settings {
-    double learning_rate, beta_1, beta_2, epsilon;
-};
 
 enum { MOMENTUM, VELOCITY }; /* slots */
 enum { BLOCK = 512 };
@@ -23,15 +19,9 @@ static double ratio(double parameter, double way)
 const struct optimizer_def optimizer_lamb = {
     .row = { "lamb", "Adam, in proportion to each tensor (You and others, arXiv:1904.00962)",
              (const struct spec_option[]){
-                 LEARNING_RATE(struct settings, .001),
-                 { SPEC_FIELD(struct settings, beta_1), "how much of the mean of the gradients stays", SPEC_BELOW,
-                   .high = 1, .fallback = .9 },
-                 { SPEC_FIELD(struct settings, beta_2), "how much of the mean of their squares stays", SPEC_BELOW,
-                   .high = 1, .fallback = .999 },
-                 { SPEC_FIELD(struct settings, epsilon), "keeps the quotient finite", .high = 1e30, .fallback = 1e-7 },
-                 { 0 } } },
+                 LEARNING_RATE(struct means, .001), MEAN_OPTIONS(struct means, MEAN_OF_SQUARES), { 0 } } },
     .title = "Lamb",
-    .settings_size = sizeof(struct settings),
+    .settings_size = sizeof(struct means),
     .slots = { [MOMENTUM] = { .name = "momentum" }, [VELOCITY] = { .name = "velocity" } },
     .prepared_size = sizeof(double),
     .prepare = prepare_float,
@@ -48,7 +38,7 @@ struct NAME(factors) {
 
 static struct NAME(factors) NAME(factors_of)(const struct UPDATE *u)
 {
-    const struct settings *s = u->settings;
+    const struct means *s = u->settings;
     const REAL t = (REAL)u->step;
 
     return (struct NAME(factors)){ (REAL)(1 - s->beta_1), (REAL)(1 - s->beta_2), 1 / (1 - POW((REAL)s->beta_1, t)),

@@ -1,12 +1,8 @@
 /* Adam with Nesterov's momentum: u = b1 (1 - .96^t / 2), U the product of all u so far, u' the next u. With Adam's m
  * and v, w -= lr (u' m / (1 - U u') + (1 - u) g / (1 - U)) / (sqrt(v / (1 - b2^t)) + epsilon). */
 #ifndef REAL
-#include "train/optimizer.h"
+#include "train/optimizers/adam.h"
 #include <math.h>
-
-struct settings {
-    double learning_rate, beta_1, beta_2, epsilon;
-};
 
 struct factors {
     double now, next, product; /* u, u', U */
@@ -26,15 +22,9 @@ static double one(const void *settings)
 const struct optimizer_def optimizer_nadam = {
     .row = { "nadam", "Adam with Nesterov's momentum (Dozat 2016)",
              (const struct spec_option[]){
-                 LEARNING_RATE(struct settings, .001),
-                 { SPEC_FIELD(struct settings, beta_1), "how much of the mean of the gradients stays", SPEC_BELOW,
-                   .high = 1, .fallback = .9 },
-                 { SPEC_FIELD(struct settings, beta_2), "how much of the mean of their squares stays", SPEC_BELOW,
-                   .high = 1, .fallback = .999 },
-                 { SPEC_FIELD(struct settings, epsilon), "keeps the quotient finite", .high = 1e30, .fallback = 1e-7 },
-                 { 0 } } },
+                 LEARNING_RATE(struct means, .001), MEAN_OPTIONS(struct means, MEAN_OF_SQUARES), { 0 } } },
     .title = "Nadam",
-    .settings_size = sizeof(struct settings),
+    .settings_size = sizeof(struct means),
     .slots = { [MOMENTUM] = { .name = "momentum" },
                [VELOCITY] = { .name = "velocity" },
                [PRODUCT] = { .name = "u_product", .begins = one, .shape = slot_is_scalar } },
@@ -54,7 +44,7 @@ static REAL NAME(share)(int64_t step)
 
 static void NAME(prepare)(const struct UPDATE *u, void *prepared)
 {
-    const struct settings *s = u->settings;
+    const struct means *s = u->settings;
     const REAL beta = (REAL)s->beta_1;
     REAL *product = u->slots[PRODUCT];
 
@@ -65,7 +55,7 @@ static void NAME(prepare)(const struct UPDATE *u, void *prepared)
 
 static bool NAME(apply)(const struct UPDATE *u)
 {
-    const struct settings *s = u->settings;
+    const struct means *s = u->settings;
     const struct factors *f = u->prepared;
     const REAL beta_1 = (REAL)s->beta_1, beta_2 = (REAL)s->beta_2, epsilon = (REAL)s->epsilon, lr = u->learning_rate;
     const REAL product = (REAL)f->product, next = (REAL)f->next;

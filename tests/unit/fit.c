@@ -1,0 +1,178 @@
+/* What Keras' fit takes beside data and epochs. */
+#include "fitting.h"
+#include <math.h>
+
+/* Two epochs of 3 steps see what one of 6 sees; a third one begins anew. */
+START_TEST(an_epoch_may_be_a_number_of_steps)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f);
+    kiln_trainer *t = make_trainer(net, d, "adam"), *u = make_trainer(net, d, "adam");
+    struct told told = { 0 }, halves = { 0 };
+    kiln_fit_options o = fit_options(&told, NULL);
+    struct bytes need;
+    int64_t ran;
+
+    o.epochs = 2;
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+    need = model_of(t);
+    o = fit_options(&halves, NULL);
+    o.epochs = 4;
+    o.steps_per_epoch = STEPS / 2;
+    ok(kiln_trainer_fit(u, d, &o, &ran, &err));
+    ck_assert(ran == 4 && halves.epochs == 4 && halves.steps == 2 * STEPS);
+    ck_assert_double_eq_tol(halves.loss[1] * 12 + halves.loss[2] * 10, told.loss[1] * SAMPLES, 1e-12);
+    expect_same(u, &need);
+    o.steps_per_epoch = INT64_MAX / 2;
+    expect(kiln_trainer_fit(u, d, &o, &ran, &err), KILN_BAD_ARGUMENT, "more than can be counted");
+    free(need.data);
+    kiln_trainer_free(t);
+    kiln_trainer_free(u);
+    kiln_dataset_free(d);
+}
+END_TEST
+
+/* Epochs that are said to lie behind are numbered, and have had their order of the samples. */
+START_TEST(a_training_may_begin_later)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f);
+
+    for (int64_t steps = 0; steps <= STEPS + 1; steps += STEPS + 1) {
+        kiln_trainer *t = make_trainer(net, d, "sgd"), *u = make_trainer(net, d, "sgd");
+        struct told told = { 0 }, later = { 0 };
+        kiln_fit_options o = fit_options(&told, NULL);
+        struct bytes need;
+        int64_t ran;
+
+        o.steps_per_epoch = steps;
+        ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+        need = model_of(t);
+        o.epochs = 1;
+        ok(kiln_trainer_fit(u, d, &o, NULL, &err));
+        o.user = &later;
+        o.epochs = EPOCHS;
+        o.initial_epoch = 1;
+        ok(kiln_trainer_fit(u, d, &o, &ran, &err));
+        ck_assert(ran == EPOCHS && later.epochs == EPOCHS - 1 && later.loss[EPOCHS] == told.loss[EPOCHS]);
+        expect_same(u, &need);
+        o.initial_epoch = -1;
+        expect(kiln_trainer_fit(u, d, &o, &ran, &err), KILN_BAD_ARGUMENT, "initial_epoch is -1, must be at least 0");
+        free(need.data);
+        kiln_trainer_free(t);
+        kiln_trainer_free(u);
+    }
+    kiln_dataset_free(d);
+}
+END_TEST
+
+START_TEST(validation_may_be_seldom_and_short)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f), *check = make_data(8, .5f), *half = make_data(BATCH, .5f);
+    kiln_trainer *t = make_trainer(net, d, "sgd"), *u = make_trainer(net, d, "sgd");
+    struct told told = { 0 }, of_half = { 0 };
+    kiln_fit_options o = fit_options(&told, check);
+
+    o.validation_freq = 2;
+    o.validation_steps = 1;
+    o.epochs = 6;
+    o.early_stop = "val_loss";
+    o.patience = 2; /* epochs that are not validated do not count */
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+    ck_assert(told.epochs == 6 && isnan(told.validation[1]) && !isnan(told.validation[2]) && isnan(told.validation[5]));
+    o = fit_options(&of_half, half);
+    o.epochs = 2;
+    ok(kiln_trainer_fit(u, d, &o, NULL, &err));
+    ck_assert_double_eq(of_half.validation[2], told.validation[2]);
+    kiln_trainer_free(t);
+    kiln_trainer_free(u);
+    kiln_dataset_free(half);
+    kiln_dataset_free(check);
+    kiln_dataset_free(d);
+}
+END_TEST
+
+/* With a learning rate that is far too high the first epoch is the best. */
+START_TEST(the_best_values_come_back)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f), *check = make_data(7, .25f);
+    kiln_trainer *t = make_trainer(net, d, "sgd:learning_rate=20"), *u = make_trainer(net, d, "sgd:learning_rate=20");
+    struct told told = { 0 }, one = { 0 };
+    kiln_fit_options o = fit_options(&told, check);
+    struct bytes need;
+    int best = 1;
+
+    start();
+    o.epochs = 12;
+    o.restore_best = "val_loss";
+    o.checkpoint = file;
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+    for (int k = 2; k <= 12; k++)
+        best = told.validation[k] < told.validation[best] ? k : best;
+    ck_assert_int_lt(best, 12); /* or it shows nothing */
+    o = fit_options(&one, check);
+    o.epochs = best;
+    ok(kiln_trainer_fit(u, d, &o, NULL, &err));
+    need = model_of(u);
+    expect_same(t, &need);
+    kiln_trainer_free(t);
+    t = make_trainer(net, d, "sgd:learning_rate=20");
+    o = fit_options(&told, check);
+    o.epochs = 12;
+    o.restore_best = "val_loss";
+    o.resume = file; /* the checkpoint has them, too */
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+    expect_same(t, &need);
+    o.resume = NULL;
+    o.restore_best = "val_nothing";
+    expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_BAD_ARGUMENT, "val_nothing");
+    o.restore_best = "val_loss";
+    o.validation = NULL;
+    expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_BAD_ARGUMENT, "needs validation data");
+    free(need.data);
+    kiln_trainer_free(t);
+    kiln_trainer_free(u);
+    kiln_dataset_free(check);
+    kiln_dataset_free(d);
+    end();
+}
+END_TEST
+
+/* Keras: an improvement by less than min_delta is none. */
+START_TEST(a_small_improvement_is_none)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f);
+    kiln_trainer *t = make_trainer(net, d, "sgd:learning_rate=0.001");
+    struct told told = { 0 };
+    kiln_fit_options o = fit_options(&told, NULL);
+    int64_t ran;
+
+    start();
+    o.epochs = 20;
+    o.early_stop = "loss";
+    o.patience = 2;
+    o.min_delta = 10;
+    o.checkpoint = file;
+    ok(kiln_trainer_fit(t, d, &o, &ran, &err));
+    ck_assert_int_eq(ran, 3); /* the first improves on nothing, two do not */
+    o.resume = file;
+    told = (struct told){ 0 };
+    ok(kiln_trainer_fit(t, d, &o, &ran, &err)); /* has ended */
+    ck_assert(ran == 3 && told.epochs == 0 && told.past == 3);
+    o.min_delta = -1;
+    expect(kiln_trainer_fit(t, d, &o, &ran, &err), KILN_BAD_ARGUMENT, "min_delta -1");
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+    end();
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("fit");
+
+    add_test(s, an_epoch_may_be_a_number_of_steps);
+    add_test(s, a_training_may_begin_later);
+    add_test(s, validation_may_be_seldom_and_short);
+    add_test(s, the_best_values_come_back);
+    add_test(s, a_small_improvement_is_none);
+    return s;
+}

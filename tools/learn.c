@@ -210,6 +210,7 @@ static bool open_data(struct learn *l, const struct learn_options *o, const char
     d->model = l->model;
     d->seconds = o->limits.seconds;
     d->label = o->label;
+    d->shuffle_buffer = o->shuffle_buffer;
     return kiln_dataset_open(out, spec, d, &l->command.err) == KILN_OK;
 }
 

@@ -9,7 +9,8 @@ struct array_reader {
     struct tensor type; /* without data */
     const char *why;    /* all of it had to be read at once, and is in memory: the reason; NULL */
     bool (*read)(struct array_reader *a, void *to, int64_t elements, struct report *r); /* as many as that are left */
-    bool (*end)(struct array_reader *a, struct report *r); /* when all are read: nothing follows, check sums are right */
+    bool (*end)(struct array_reader *a,
+                struct report *r); /* when all are read: nothing follows, check sums are right */
     void (*close)(struct array_reader *a);
 };
 

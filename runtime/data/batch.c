@@ -391,8 +391,7 @@ static bool next_of_stream(struct batches *b, void *const *x, void *const *y, in
     struct window *w = b->window;
 
     *count = 0;
-    if (!pass_over(b, r) || !window_draw(w, b->options.batch, count, r) ||
-        !batches_fill(b, w->drawn, *count, x, y, r))
+    if (!pass_over(b, r) || !window_draw(w, b->options.batch, count, r) || !batches_fill(b, w->drawn, *count, x, y, r))
         return false;
     window_free(w);
     b->at += *count;
@@ -510,7 +509,8 @@ static void fill_converted(const struct batches *b, const struct batch_column *c
 }
 
 /* As they are in the file, one by one. An integer that does not fit is the data's fault. */
-static bool fill_any(const struct batches *b, const struct batch_column *c, int64_t row, void *out, int64_t at, struct report *r)
+static bool fill_any(const struct batches *b, const struct batch_column *c, int64_t row, void *out, int64_t at,
+                     struct report *r)
 {
     const struct tensor *data = &c->from->values;
     const enum dtype from = data->dtype, to = c->type.dtype;

@@ -48,9 +48,9 @@ struct batches {
     struct batch_options options;
     struct batch_column *x, *y; /* [inputs] and [targets] that were asked for */
     size_t inputs, targets;
-    int64_t *order; /* this epoch's; NULL without shuffling, and for a stream, which has */
+    int64_t *order;        /* this epoch's; NULL without shuffling, and for a stream, which has */
     struct window *window; /* instead; its rows are `data` then */
-    int64_t at;     /* the next sample of the epoch; may be set after batches_start: those before it are left out */
+    int64_t at; /* the next sample of the epoch; may be set after batches_start: those before it are left out */
     uint64_t epoch;
     struct arena memory;
 };

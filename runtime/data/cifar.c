@@ -115,8 +115,7 @@ static bool next(struct row_reader *g, int64_t n, void *const *to, int64_t *got,
     left = f->file[f->at].source.left / record;
     n = n < BLOCK ? n : BLOCK;
     n = n < left ? n : left;
-    if (!source_read(&f->file[f->at].source, f->block, n * record, r) ||
-        !budget_in_time(f->budget, f->path[f->at], r))
+    if (!source_read(&f->file[f->at].source, f->block, n * record, r) || !budget_in_time(f->budget, f->path[f->at], r))
         return false;
     for (; *got < n; ++*got)
         if (!take_record(f, f->block + *got * record, (char *)to[0] + *got * PIXELS, (int64_t *)to[1] + *got, r))

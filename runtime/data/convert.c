@@ -136,8 +136,7 @@ static bool check_weights_type(const struct tensor *w, int64_t rows, const char 
 {
     char text[TYPE_TEXT];
 
-    return (w->rank >= 1 && w->dims[0] == rows && dims_product(w->dims, 1, w->rank) == 1 &&
-            element_getter(w->dtype)) ||
+    return (w->rank >= 1 && w->dims[0] == rows && dims_product(w->dims, 1, w->rank) == 1 && element_getter(w->dtype)) ||
            fail(r, KILN_BAD_DATA, where, "the weights of samples are %s, must be a number for each of %lld",
                 tensor_text(w, text), (long long)rows);
 }
@@ -202,8 +201,7 @@ static bool take_targets(struct dataset *d, int classes, const struct data_optio
            (data_are_bad(&quiet, r) && drop_targets(d, r));
 }
 
-bool dataset_convert(struct dataset *d, int classes, const struct data_options *o, const char *where,
-                     struct report *r)
+bool dataset_convert(struct dataset *d, int classes, const struct data_options *o, const char *where, struct report *r)
 {
     return take_targets(d, classes, o, where, r) && convert_weights(d, where, r) &&
            (o->gaps || (check_columns(d, d->x, d->inputs, where, r) && check_columns(d, d->y, d->targets, where, r)));
@@ -438,9 +436,7 @@ static bool look(struct looking *g)
 
 bool dataset_look(struct dataset *d, int classes, const struct data_options *o, struct report *r)
 {
-    struct looking g = {
-        .data = d, .options = o, .classes = classes, .report = r, .memory.budget = d->budget
-    };
+    struct looking g = { .data = d, .options = o, .classes = classes, .report = r, .memory.budget = d->budget };
     bool ok;
 
     d->stream->looked = true;

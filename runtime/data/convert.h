@@ -6,8 +6,7 @@
 
 /* Of a set whose columns are in memory as they are in the file, and whose range has been chosen; `classes`: those of the
  * format, or 0. */
-bool dataset_convert(struct dataset *d, int classes, const struct data_options *o, const char *where,
-                     struct report *r);
+bool dataset_convert(struct dataset *d, int classes, const struct data_options *o, const char *where, struct report *r);
 /* Of a stream: in a pass over its rows; columns get their types. */
 bool dataset_look(struct dataset *d, int classes, const struct data_options *o, struct report *r);
 

@@ -287,8 +287,7 @@ static bool look_at_labels(struct csv_file *file, struct csv_classes *classes, s
         for (int64_t k = 0; k <= g->table->label; k++)
             if (!csv_next_field(&c, &at, end, &f, r))
                 return false;
-        if (!(g->texts ? csv_class_of(classes, g, &c, &f, r) >= 0
-                       : read_number(g, &c, &f, g->table->label, &value, r)))
+        if (!(g->texts ? csv_class_of(classes, g, &c, &f, r) >= 0 : read_number(g, &c, &f, g->table->label, &value, r)))
             return false;
     }
     if (!csv_text_sound(c.text, r))

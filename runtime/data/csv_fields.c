@@ -32,8 +32,7 @@ void csv_text_release(struct csv_text *t)
 
 bool csv_text_sound(const struct csv_text *t, struct report *r)
 {
-    return !failed(&t->report) ||
-           fail(r, t->report.error.code, t->report.error.where, "%s", t->report.error.message);
+    return !failed(&t->report) || fail(r, t->report.error.code, t->report.error.where, "%s", t->report.error.message);
 }
 
 /* Has from there on at least `need` bytes, or all that there are. */

@@ -24,7 +24,7 @@ struct csv {
     struct csv_text *text;
     int64_t at, end; /* where the next line begins, and the last one ends */
     int64_t line;    /* the number of the one before it */
-    char comma;           /* what fields are parted by */
+    char comma;      /* what fields are parted by */
     const struct budget *budget;
     locale_t c; /* strtod's */
 };

@@ -15,7 +15,7 @@ struct csv_reading {
     struct csv_table *table;
     struct arena *arena;
     int64_t rows;
-    bool texts;   /* labels are names */
+    bool texts; /* labels are names */
 };
 
 /* Field `column` of the next line of a copy; false where there is none. */

@@ -306,8 +306,7 @@ static bool check_samples(const struct dataset *d, const char *where, struct rep
 }
 
 /* Is there something for every input of the model, and does it fit? */
-static bool check_inputs_of_model(const struct dataset *d, const struct data_options *o, const char *where,
-                                  struct report *r)
+bool dataset_takes(const struct dataset *d, const struct data_options *o, const char *where, struct report *r)
 {
     for (size_t k = 0; k < o->inputs; k++) {
         const struct column *c = column_find(d->x, d->inputs, o->input, o->inputs, k);
@@ -347,8 +346,8 @@ static bool check_options(const struct data_options *o, const char *where, struc
                 (long long)o->limit, classes, (long long)o->window);
 }
 
-static bool start(struct dataset *d, const struct data_options *o, size_t inputs, size_t targets, const char *where,
-                  struct budget *b, struct report *r)
+bool dataset_begin(struct dataset *d, const struct data_options *o, size_t inputs, size_t targets, const char *where,
+                   struct budget *b, struct report *r)
 {
     *d = (struct dataset){ .owns = true, .columns.budget = b, .budget = b };
     return check_options(o, where, r) && format_columns(d, inputs, targets, r);
@@ -358,7 +357,7 @@ static bool start(struct dataset *d, const struct data_options *o, size_t inputs
 static bool check(struct dataset *d, const struct spec *s, const struct data_options *o, const char *where,
                   struct report *r)
 {
-    return check_samples(d, where, r) && check_inputs_of_model(d, o, where, r) && select_range(d, s, o, where, r);
+    return check_samples(d, where, r) && dataset_takes(d, o, where, r) && select_range(d, s, o, where, r);
 }
 
 /* -- rows into memory -- */
@@ -439,7 +438,7 @@ bool dataset_open(struct dataset *out, const char *spec, enum part part, const s
     const struct format_def *f;
     struct spec s;
 
-    if (start(out, o, 1, 1, spec, b, r) && read_spec(&s, spec, part, r) && (f = find_format(&s, r)) &&
+    if (dataset_begin(out, o, 1, 1, spec, b, r) && read_spec(&s, spec, part, r) && (f = find_format(&s, r)) &&
         open(out, f, &s, o, r) && check(out, &s, o, spec, r) && take(out, f->classes, o, spec, r))
         return true;
     dataset_release(out);
@@ -466,7 +465,7 @@ bool dataset_of_arrays(struct dataset *out, size_t inputs, const struct column *
     static const char where[] = "x and y";
     const struct spec all = { .to = -1 };
     const struct dataset given = { .x = (struct column *)(uintptr_t)x, .inputs = inputs }; /* only read from */
-    bool ok = start(out, o, inputs, targets, where, b, r) && check_inputs_of_model(&given, o, where, r);
+    bool ok = dataset_begin(out, o, inputs, targets, where, b, r) && dataset_takes(&given, o, where, r);
 
     for (size_t k = 0; ok && k < inputs; k++)
         ok = copy_column(&out->x[k], &x[k], out, r);
@@ -510,6 +509,10 @@ bool dataset_split(const struct dataset *d, double fraction, struct dataset *tra
 {
     int64_t at;
 
+    if (d->count == UNKNOWN)
+        return fail(r, KILN_BAD_ARGUMENT, NULL,
+                    "a stream that does not tell how many samples it has cannot be split: tell it, or validate with a "
+                    "stream of its own");
     if (!(fraction > 0 && fraction < 1))
         return fail(r, KILN_BAD_ARGUMENT, NULL, "a validation split of %g, must be between 0 and 1", fraction);
     at = (int64_t)floor((double)d->count * (1 - fraction));

@@ -73,7 +73,7 @@ struct dataset {
     bool owns;                /* the columns; a view does not */
     struct arena columns;     /* what x and y lie in, but for their values */
     struct budget *budget;
-    struct column weights; /* float [rows], how much samples count; of rank 0: all alike */
+    struct column weights;           /* float [rows], how much samples count; of rank 0: all alike */
     const struct row_source *source; /* of its rows, until they are in memory */
     struct stream *stream;           /* NULL: they are */
 };
@@ -86,6 +86,11 @@ bool dataset_open(struct dataset *out, const char *spec, enum part part, const s
 bool dataset_of_arrays(struct dataset *out, size_t inputs, const struct column *x, size_t targets,
                        const struct column *y, const struct data_options *options, struct budget *b, struct report *r);
 void dataset_release(struct dataset *d);
+/* For those who make one in another way: an empty one with so many columns; dataset_release also on failure. */
+bool dataset_begin(struct dataset *d, const struct data_options *o, size_t inputs, size_t targets, const char *where,
+                   struct budget *b, struct report *r);
+/* Is there something for every input of the model, and does it fit? */
+bool dataset_takes(const struct dataset *d, const struct data_options *o, const char *where, struct report *r);
 
 /* Do samples have weights? */
 static inline bool dataset_is_weighted(const struct dataset *d)

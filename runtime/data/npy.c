@@ -366,8 +366,7 @@ static void close_file(struct source *s)
     budget_free(f->budget, f);
 }
 
-struct array_reader *npy_open_file(const char *path, const struct type_check *check, struct budget *b,
-                                   struct report *r)
+struct array_reader *npy_open_file(const char *path, const struct type_check *check, struct budget *b, struct report *r)
 {
     struct opened *f = budget_zalloc(b, 1, sizeof *f, r);
 

@@ -73,9 +73,10 @@ static bool check_end(const struct stream_pass *p, struct report *r)
 
     if (s->rows == UNKNOWN ? p->at > 0 : p->at == s->rows)
         return true;
-    return s->rows == UNKNOWN ? fail(r, KILN_BAD_DATA, s->where, "no data: there is not one sample")
-                              : fail(r, KILN_BAD_DATA, s->where, "the data end after %lld samples, there should be %lld",
-                                     (long long)p->at, (long long)s->rows);
+    return s->rows == UNKNOWN
+               ? fail(r, KILN_BAD_DATA, s->where, "no data: there is not one sample")
+               : fail(r, KILN_BAD_DATA, s->where, "the data end after %lld samples, there should be %lld",
+                      (long long)p->at, (long long)s->rows);
 }
 
 /* The rows that are there next; all others of the block have been taken. */
@@ -133,7 +134,7 @@ static void take(const struct stream_pass *p, int64_t n, const struct stream_tar
 }
 
 bool stream_next(struct stream_pass *p, int64_t n, const struct stream_target *to, int64_t *got, int64_t *first,
-               struct report *r)
+                 struct report *r)
 {
     const struct dataset *d = p->data;
     const int64_t limit = d->count == UNKNOWN ? INT64_MAX : d->from + d->count;

@@ -47,7 +47,7 @@ struct stream_target {
 bool stream_open(struct stream_pass *p, const struct dataset *d, int64_t number, struct budget *b, struct report *r);
 /* Up to n samples; *got is 0 at the end. *first is the number of the first, as in memory it would be that of its row. */
 bool stream_next(struct stream_pass *p, int64_t n, const struct stream_target *to, int64_t *got, int64_t *first,
-               struct report *r);
+                 struct report *r);
 void stream_close(struct stream_pass *p);
 /* All rows of the source that come next, as they are there, are the block: [0, *got). */
 bool stream_block(struct stream_pass *p, int64_t *got, struct report *r);

@@ -158,8 +158,8 @@ bool target_convert(const struct target_column *t, int classes, struct report *r
     struct target_look l;
     enum target_take take;
     void *const old = y->data;
-    bool ok = target_look_begin(&l, t, classes, r) && target_look(&l, old, 0, t->rows, r) &&
-              target_look_end(&l, &take, r);
+    bool ok =
+        target_look_begin(&l, t, classes, r) && target_look(&l, old, 0, t->rows, r) && target_look_end(&l, &take, r);
 
     if (!ok || same_type(y, &l.type)) {
         if (!ok)

@@ -20,7 +20,7 @@ struct window {
     struct stream_pass pass;
     bool open, ended; /* the pass; the stream in it */
     uint64_t epoch;
-    int64_t *held, count;  /* rows in the window */
+    int64_t *held, count;   /* rows in the window */
     int64_t *spare, spares; /* rows that hold nothing */
     int64_t *drawn, taken;  /* rows of the batch */
     int64_t drawings;       /* in this pass */

@@ -3,6 +3,7 @@
 #include "data/element.h"
 #include "data/npz.h"
 #include "data/npz_write.h"
+#include "data/stream.h"
 #include <string.h>
 #include <zlib.h>
 
@@ -86,7 +87,10 @@ static void say_columns(struct text *out, const struct column *c, size_t count, 
 
         text_say(out, "%s%s%s%s", k ? ", " : " ", or_empty(c[k].name), c[k].name ? " " : "",
                  tensor_text(&sample, type));
-        *crc = crc32_z(*crc, (const Bytef *)c[k].values.data + d->from * each, (size_t)(d->count * each));
+        if (!d->stream)
+            *crc = crc32_z(*crc, (const Bytef *)c[k].values.data + d->from * each, (size_t)(d->count * each));
+        else if (d->stream->looked)
+            *crc = crc32_combine(*crc, c[k].sum, (z_off_t)(d->count * each));
     }
 }
 
@@ -94,11 +98,14 @@ static void say_data(struct text *out, const struct checkpoint *c)
 {
     uLong crc = 0;
 
-    text_say(out, "data %lld samples of", (long long)c->data->count);
+    if (c->data->count == UNKNOWN)
+        text_say(out, "data a stream of");
+    else
+        text_say(out, "data %lld samples of", (long long)c->data->count);
     say_columns(out, c->data->x, c->data->inputs, c->data, &crc);
     text_say(out, " for");
     say_columns(out, c->data->y, c->data->targets, c->data, &crc);
-    if (c->data->weights.values.data) {
+    if (dataset_is_weighted(c->data)) {
         text_say(out, " with weights");
         say_columns(out, &c->data->weights, 1, c->data, &crc);
     }
@@ -109,7 +116,10 @@ static void say_data(struct text *out, const struct checkpoint *c)
         spec_say(out, &augmentation_row, c->augmentation);
     text_say(out, "%s\n", c->augmentation ? "" : "none");
     text_say(out, "batch %lld\n", (long long)c->batch);
-    text_say(out, "order %s\n", c->shuffle ? "shuffled" : "of the data");
+    text_say(out, "order %s", c->shuffle ? "shuffled" : "of the data");
+    if (c->shuffle && c->data->stream)
+        text_say(out, " in a window of %lld", (long long)c->data->stream->window);
+    text_say(out, "\n");
     text_say(out, "seed %llu\n", (unsigned long long)c->seed);
 }
 

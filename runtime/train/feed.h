@@ -1,4 +1,4 @@
-/* Batches of a data set in memory, as a trainer takes them, and the sums over them that its measures are means of.
+/* Batches of a data set, as a trainer takes them, and the sums over them that its measures are means of.
  *
  * While the trainer has one batch, the next is made on a thread of its own. It is the one that would have been made
  * then, and what is wrong with it is told when it is asked for. */
@@ -26,6 +26,9 @@ struct feed {
     struct helper *helper; /* NULL: it is made when it is asked for */
     struct pool *pool;     /* for augmentation; NULL */
     struct budget budget;  /* of the pool: the time of steps is not its time */
+    struct budget
+        reading; /* of what the helper reads of a stream, which has no limit of time, and is cancelled as all else */
+    bool ended;  /* a stream has ended with an error: what was trained before is as good as ever */
     struct trainer *trainer;
     struct arena memory;
     bool weighted;       /* the data have weights: a column behind the others, */

@@ -4,8 +4,7 @@
 static bool open(struct dataset *d, const struct format_request *q, struct report *r)
 {
     d->y->classes = 10;
-    d->source =
-        cifar_source(&d->x->values, &d->y->values, q->where, 10, q->part == PART_TEST, &d->columns, r);
+    d->source = cifar_source(&d->x->values, &d->y->values, q->where, 10, q->part == PART_TEST, &d->columns, r);
     return d->source && cifar_names(&d->y->class_names, q->where, 10, &d->columns, r);
 }
 

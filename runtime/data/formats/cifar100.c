@@ -4,8 +4,7 @@
 static bool open(struct dataset *d, const struct format_request *q, struct report *r)
 {
     d->y->classes = 100;
-    d->source =
-        cifar_source(&d->x->values, &d->y->values, q->where, 100, q->part == PART_TEST, &d->columns, r);
+    d->source = cifar_source(&d->x->values, &d->y->values, q->where, 100, q->part == PART_TEST, &d->columns, r);
     return d->source && cifar_names(&d->y->class_names, q->where, 100, &d->columns, r);
 }
 

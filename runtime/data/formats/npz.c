@@ -1,5 +1,5 @@
-#include "data/formats/arrays.h"
 #include "data/npz.h"
+#include "data/formats/arrays.h"
 #include <string.h>
 
 /* The array that says how much samples count, as Keras calls it. */
@@ -114,7 +114,7 @@ static bool choose(const struct reading *a, struct choice *c)
 }
 
 static bool add_column(const struct reading *a, struct column *c, const char *name, const char *simple,
-                        const struct type_check *check)
+                       const struct type_check *check)
 {
     const char *array = array_name(a, name ? name : simple);
 

@@ -13,9 +13,9 @@ struct pictures {
     int channels;          /* 1 or 3; 0: as the first */
     int64_t flat;          /* values of a sample that is one row; 0 */
     bool channels_first, no_channel;
-    bool begun, fixed;   /* the first was looked at; somebody has said how large they are */
-    bool resized;        /* one has another size: they are floats */
-    struct tensor type;  /* of the column, when all were looked at */
+    bool begun, fixed;  /* the first was looked at; somebody has said how large they are */
+    bool resized;       /* one has another size: they are floats */
+    struct tensor type; /* of the column, when all were looked at */
 };
 
 /* With what goes before channels filled in. `wanted` is the type of the model's input; NULL: as the first picture is. */

@@ -230,6 +230,11 @@ static void begin(struct feed *f)
 
 void feed_start(struct feed *f, int64_t pass, int64_t at)
 {
+    if (f->started && f->pass == pass && f->at == at)
+        return; /* a stream would be read again up to there */
+    f->started = true;
+    f->pass = pass;
+    f->at = at;
     if (f->helper)
         helper_wait(f->helper);
     f->begun = false;
@@ -247,9 +252,12 @@ bool feed_next(struct feed *f, int64_t *count, struct report *r)
         helper_wait(f->helper);
     f->begun = false;
     f->ended = !b->ok && f->data.stream;
-    if (!b->ok)
+    if (!b->ok) {
+        f->started = false;
         return fail(r, b->report.error.code, b->report.error.where, "%s", b->report.error.message);
+    }
     *count = b->count < f->trainer->batch ? 0 : b->count; /* the model does not take an incomplete batch */
+    f->at += *count;
     for (size_t k = 0; k < f->trainer->inputs; k++)
         b->x[k].dims[0] = *count;
     for (size_t k = 0; k < f->batches.targets; k++)

@@ -22,6 +22,8 @@ struct feed {
     struct batches batches;
     struct feed_batch batch[2]; /* the one that was given, and the next; without a helper there is one */
     int given;
+    int64_t pass, at;      /* what is given next; */
+    bool started;          /* that is where feed_start has begun */
     bool begun;            /* the next one is being made, or is there */
     struct helper *helper; /* NULL: it is made when it is asked for */
     struct pool *pool;     /* for augmentation; NULL */
@@ -39,7 +41,7 @@ struct feed {
 bool feed_init(struct feed *f, struct trainer *t, const struct dataset *d, const struct normalizer *n,
                const struct batch_options *o, struct report *r);
 void feed_release(struct feed *f);
-/* Pass number `pass` over the data, behind its first `at` samples. */
+/* Pass number `pass` over the data, behind its first `at` samples; where it is there already it goes on. */
 void feed_start(struct feed *f, int64_t pass, int64_t at);
 /* *count is 0 at the end of the pass. */
 bool feed_next(struct feed *f, int64_t *count, struct report *r);

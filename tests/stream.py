@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -106,6 +107,9 @@ def make(at):
     repeat(at / "images.gz", images, x.tobytes(), times, lambda path, mode: gzip.open(path, mode, compresslevel=1))
     repeat(at / "x.npy", npy_head("|u1", (IMAGES, FEATURES)), x.tobytes(), times)
     repeat(at / "y.npy", npy_head("<i8", (IMAGES,)), y.astype("<i8").tobytes(), times)
+    with zipfile.ZipFile(at / "set.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as z:
+        z.write(at / "x.npy", "x.npy")
+        z.write(at / "y.npy", "y.npy")
     rows = "".join(",".join(map(str, row)) + f",{label}\n" for row, label in zip(x[:500], y)).encode()
     repeat(at / "table.csv", b"", rows, 200)
     repeat(at / "set.tfrecord", b"", b"".join(record(a, b) for a, b in zip(x[:200], y)), IMAGES // 200)
@@ -134,6 +138,7 @@ SETS = [  # name, SPEC, model; all but the last are larger than MEMORY
     ("idx", "idx:images,labels", "net"),
     ("idx.gz", "idx:images.gz,labels", "net"),
     ("npy", "npy:x.npy,y.npy", "net"),
+    ("npz", "npz:set.npz", "net"),
     ("csv", "csv:table.csv,label=last", "net"),
     ("tfrecord", "tfrecord:set.tfrecord", "net"),
     ("cifar10", "cifar10:.", "wide"),

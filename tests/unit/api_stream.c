@@ -540,6 +540,13 @@ static bool stop_at(void *user, const kiln_fit_step *step)
     return step->step < *(const int64_t *)user;
 }
 
+static bool note_steps(void *user, int64_t epochs, int64_t steps)
+{
+    (void)epochs;
+    *(int64_t *)user = steps;
+    return true;
+}
+
 /* Stopped at every step, a stream goes on to the same bytes; also where it had failed. */
 START_TEST(a_training_goes_on)
 {
@@ -555,7 +562,7 @@ START_TEST(a_training_goes_on)
         for (int fails = 0; fails < 2; fails++) {
             kiln_fit_options o = options();
             kiln_trainer *t = make_trainer(NULL, d);
-            int64_t ran;
+            int64_t ran, steps = -1;
 
             o.checkpoint = file;
             if (fails) {
@@ -572,7 +579,10 @@ START_TEST(a_training_goes_on)
             t = make_trainer(NULL, d);
             o = options();
             o.resume = file;
+            o.start = note_steps;
+            o.user = &steps;
             ok(kiln_trainer_fit(t, d, &o, &ran, &err));
+            ck_assert_int_eq(steps, fails ? 3 : at); /* no step is lost */
             same_text(strdup(whole), text_of_trainer(t), true);
             kiln_trainer_free(t);
             unlink(file);

@@ -547,6 +547,47 @@ static bool note_steps(void *user, int64_t epochs, int64_t steps)
     return true;
 }
 
+static int warnings;
+
+static void count_warnings(void *user, kiln_status code, const char *where, const char *message)
+{
+    (void)user;
+    (void)where;
+    (void)message;
+    warnings += code == KILN_OK;
+}
+
+/* What is known of a stream is what its checkpoint is of: how many samples, of which types; of another window it is told. */
+static void refuse_other_streams(const kiln_dataset *d)
+{
+    kiln_context_options of = KILN_CONTEXT_OPTIONS_INIT;
+    kiln_fit_options o = options();
+    struct source s = source_of(SAMPLES);
+    kiln_dataset *counted = open_stream(&s, SAMPLES, 6), *wider = open_stream(&s, 0, 7);
+    kiln_trainer *t = make_trainer(NULL, d);
+    kiln_context *c;
+
+    o.checkpoint = file;
+    o.epochs = 1;
+    ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+    kiln_trainer_free(t);
+    o.checkpoint = NULL;
+    o.resume = file;
+    o.epochs = 2;
+    of.diagnostic = count_warnings;
+    ok(kiln_context_new(&c, &of, &err));
+    t = make_trainer(c, d);
+    expect(kiln_trainer_fit(t, counted, &o, NULL, &err), KILN_BAD_DATA, "checkpoint of another training");
+    ck_assert_int_eq(warnings, 0);
+    ok(kiln_trainer_fit(t, wider, &o, NULL, &err));
+    ck_assert_int_eq(warnings, 1);
+    kiln_trainer_free(t);
+    kiln_context_free(c);
+    kiln_dataset_free(counted);
+    kiln_dataset_free(wider);
+    unlink(file);
+}
+
 /* Stopped at every step, a stream goes on to the same bytes; also where it had failed. */
 START_TEST(a_training_goes_on)
 {
@@ -588,6 +629,7 @@ START_TEST(a_training_goes_on)
             unlink(file);
         }
     free(whole);
+    refuse_other_streams(d);
     kiln_dataset_free(d);
     ck_assert_int_eq(rmdir(folder), 0);
 }

@@ -332,7 +332,7 @@ END_TEST
 
 START_TEST(columns_order_cannot_be_streamed)
 {
-    static const char header[] = "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }";
+    static const char header[] = "{'descr': '=f4', 'fortran_order': True, 'shape': (2, 3), }";
     const struct data_options o = { .window = 2 };
     unsigned char bytes[10 + 118 + 24] = { 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 118, 0 };
     const float columns[] = { 0, 3, 1, 4, 2, 5 };

@@ -169,6 +169,12 @@ def refused(at, name, spec, model):
     return (ended == 0 or "memory limit" not in said) and f"ended with {ended}: {said}"
 
 
+def limited(at):
+    """Looking at a stream may take as long as it takes, unless that was said."""
+    ended, _, said = run(at, *train("csv:table.csv,label=last", "net", "never", "--shuffle-buffer", "9", "--seconds", "0.1"))
+    return (ended == 0 or "time limit" not in said) and f"ended with {ended}: {said}"
+
+
 def shuffled(at):
     """Any number of threads, a stop and a kill: the same bytes."""
     spec, words = "idx:images,labels[:60000]", ["--shuffle-buffer", "3000", "--memory", MEMORY, "--epochs", "2"]
@@ -244,6 +250,7 @@ with tempfile.TemporaryDirectory() as folder:
         attempt(f"in-order.{row[0]}", in_order, here, *row)
         if row[0] != "folder":
             attempt(f"refused.{row[0]}", refused, here, *row)
+    attempt("limited", limited, here)
     attempt("shuffled", shuffled, here)
     attempt("learns", learns, here)
     attempt("split", split, here)

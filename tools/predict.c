@@ -49,7 +49,7 @@ static bool open_all(struct predict *p)
     d.part = KILN_PART_TEST;
     d.limit = p->o->limit;
     d.label = p->o->label;
-    d.seconds = p->o->limits.seconds;
+    d.seconds = limits_data_seconds(&p->o->limits, p->o->stream);
     d.unlabelled = true;
     d.shuffle_buffer = p->o->stream;
     return ok && kiln_dataset_open(&p->data, p->o->data, &d, &c->err) == KILN_OK;
@@ -70,7 +70,7 @@ static bool normalize(struct predict *p)
     d.model = p->model;
     d.label = p->o->label;
     d.unlabelled = true;
-    d.seconds = p->o->limits.seconds;
+    d.seconds = limits_data_seconds(&p->o->limits, p->o->stream);
     d.shuffle_buffer = p->o->stream;
     if (p->o->fit_to && kiln_dataset_open(&fitted, p->o->fit_to, &d, &c->err) != KILN_OK)
         return false;

@@ -539,10 +539,11 @@ typedef struct kiln_data_options {
     bool gaps; /* NaN, infinity and missing fields are taken, for those who look at data: kiln_dataset_numbers finds
                   them */
     /* Of a file. Above 0: it is looked at in one pass and not kept in memory. Samples are read again whenever they are
-     * needed, and in training drawn from a window of so many, as tf.data's shuffle(buffer_size) draws them: each of those in
-     * the window is equally likely to be next, and the stream's next takes its place. As many as there are samples are a full
-     * shuffle; 1 is the order of the file. Memory holds the window and a batch. The file must stay as it is. UNSUPPORTED
-     * where a file cannot be read in the order of samples. 0: all samples are read into memory. */
+     * needed, and in training drawn from a window of so many, as tf.data's shuffle(buffer_size) draws them: each of
+     * those in the window is equally likely to be next, and the stream's next takes its place. As many as there are
+     * samples are a full shuffle; 1 is the order of the file. Memory holds the window and a batch. The file must stay
+     * as it is. UNSUPPORTED where a file cannot be read in the order of samples. 0: all samples are read into
+     * memory. */
     int64_t shuffle_buffer;
 } kiln_data_options;
 
@@ -567,8 +568,8 @@ typedef struct kiln_column {
 KILN_API kiln_status kiln_dataset_new_of(kiln_dataset **out, const kiln_column *inputs, size_t input_count,
                                          const kiln_column *targets, size_t target_count,
                                          const kiln_data_options *options, kiln_error *err);
-/* Samples that a callback gives, one after the other. In training the next pass begins where one has ended; what measures,
- * or fits a normalisation, makes passes of its own. */
+/* Samples that a callback gives, one after the other. In training the next pass begins where one has ended; what
+ * measures, or fits a normalisation, makes passes of its own. */
 typedef struct kiln_stream {
     size_t size; /* of the struct, from _INIT */
     /* [input_count], [target_count]: name, type, and the shape of a sample; of a target that has classes, labels: whole
@@ -578,24 +579,25 @@ typedef struct kiln_stream {
     int64_t count;          /* samples of a pass: fewer or more are BAD_DATA; 0: as many as come, at least 1 */
     int64_t shuffle_buffer; /* as in kiln_data_options; 0: 1 */
     bool weighted;          /* samples have weights, which their losses count with */
-    /* Pass number `pass` over the samples begins, from the first of them; a training that is resumed begins again the pass that it
-     * was in. False where that cannot be, and *err says why, as below. May be NULL. */
+    /* Pass number `pass` over the samples begins, from the first of them; a training that is resumed begins again the
+     * pass that it was in. False where that cannot be, and *err says why, as below. May be NULL. */
     bool (*start)(void *user, int64_t pass, kiln_error *err);
-    /* Writes from 1 to `most` samples, one behind the other: inputs[k] and targets[k] are where those of column k go, of its
-     * type and row-major, weights where a weight of each goes, NULL where they have none. How many; 0 at the end of the pass,
-     * after which it is not called before the next start; below 0 where it fails: *err, which is zero before, has the message
-     * and a code, or 0 for BAD_DATA. Samples are asked for before they are needed. */
+    /* Writes from 1 to `most` samples, one behind the other: inputs[k] and targets[k] are where those of column k go,
+     * of its type and row-major, weights where a weight of each goes, NULL where they have none. How many; 0 at the end
+     * of the pass, after which it is not called before the next start; below 0 where it fails: *err, which is zero
+     * before, has the message and a code, or 0 for BAD_DATA. Samples are asked for before they are needed. */
     int64_t (*next)(void *user, int64_t most, void *const *inputs, void *const *targets, float *weights,
                     kiln_error *err);
     void *user; /* of both */
 } kiln_stream;
 
-/* A data set of what a callback gives, for all that takes one. The callback is called by one thread at a time, in training
- * by one of the library's own, and in one pass at a time: a set to validate with is one of its own. When it fails, what
- * has asked for samples fails with its code and message; a training has done all steps before and has written its
- * checkpoint. Of `options` context, model, memory and seconds (that what fits or counts may take) count. What is
- * not known of a stream: a sample by its number (kiln_dataset_sample, kiln_dataset_batch), and, where count is 0, where to
- * split it. Errors: BAD_ARGUMENT, BAD_DATA (columns that do not fit the model), NO_MEMORY. */
+/* A data set of what a callback gives, for all that takes one. The callback is called by one thread at a time, in
+ * training by one of the library's own, and in one pass at a time: a set to validate with is one of its own. When it
+ * fails, what has asked for samples fails with its code and message; a training has done all steps before and has
+ * written its checkpoint. Of `options` the context, the model and what says which labels do not count (loss, targets)
+ * are looked at. What cannot be done with it: to get a sample by its number (kiln_dataset_sample, kiln_dataset_batch),
+ * to split it where count is 0, and to adapt a network by it (kiln_adapt). Errors: BAD_ARGUMENT, BAD_DATA (columns
+ * that do not fit the model), NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_stream(kiln_dataset **out, const kiln_stream *stream,
                                          const kiln_data_options *options, kiln_error *err);
 /* As Keras' validation_split: the last part, floor(count * fraction) samples or one more, becomes *validation, the
@@ -679,16 +681,16 @@ KILN_API kiln_status kiln_dataset_count_classes(const kiln_dataset *data, size_t
  * NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_sample(kiln_tensor **out, const kiln_dataset *data, bool target, size_t k, int64_t i,
                                          kiln_error *err);
-/* A batch as the model takes it, normalised; not of a stream: x[k] becomes a tensor for input k of those that must be given, and belongs
- * to the caller. `samples` are [count] numbers of samples, from 0. On failure all of x are NULL. Errors: BAD_ARGUMENT,
- * BAD_DATA (samples that do not fit the model), NO_MEMORY. */
+/* A batch as the model takes it, normalised; not of a stream: x[k] becomes a tensor for input k of those that must be
+ * given, and belongs to the caller. `samples` are [count] numbers of samples, from 0. On failure all of x are NULL.
+ * Errors: BAD_ARGUMENT, BAD_DATA (samples that do not fit the model), NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_batch(kiln_tensor **x, const kiln_dataset *data, const kiln_model *model,
                                         const int64_t *samples, int64_t count, kiln_error *err);
-/* All samples in their order, from the first on, `batch` at a time as the model takes them, normalised; of a stream, too.
- * `each` is called for samples [first, first + count): x[k], for input k of those that must be given, is valid during the
- * call and has `count` of them, or with `whole` always `batch`, of which the last is there again and again where there are no
- * more. False ends it with STOPPED. Errors: BAD_ARGUMENT, BAD_DATA (samples that do not fit the model), NO_MEMORY, those
- * of a stream. */
+/* All samples in their order, from the first on, `batch` at a time as the model takes them, normalised; of a stream,
+ * too. `each` is called for samples [first, first + count): x[k], for input k of those that must be given, is valid
+ * during the call and has `count` of them, or with `whole` always `batch`, of which the last is there again and again
+ * where there are no more. False ends it with STOPPED. Errors: BAD_ARGUMENT, BAD_DATA (samples that do not fit the
+ * model), NO_MEMORY, those of a stream. */
 KILN_API kiln_status kiln_dataset_each(const kiln_dataset *data, const kiln_model *model, int64_t batch, bool whole,
                                        bool (*each)(void *user, const kiln_tensor *const *x, int64_t first,
                                                     int64_t count),

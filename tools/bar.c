@@ -76,8 +76,8 @@ static void put_bar(int width, const kiln_fit_step *s)
     putchar(']');
 }
 
-/* What matters more is looked at first; what there is no room for is left out. How many samples an epoch has need not be
- * known before its end: then there is no bar, and no time that is left. */
+/* What matters more is looked at first; what there is no room for is left out. How many samples an epoch has need not
+ * be known before its end: then there is no bar, and no time that is left. */
 static void draw(const struct bar *b, const kiln_fit_step *s, int64_t epochs, const struct page *measures, double t)
 {
     const double seen = s->of > s->done ? (double)(s->done - b->before) : 0, took = t - b->begun;

@@ -1,5 +1,5 @@
-/* A data set: samples and what is to be predicted from them, as they are in the file (images stay bytes until a batch is
- * made), in memory or as a stream (data/stream.h).
+/* A data set: samples and what is to be predicted from them, as they are in the file (images stay bytes until a batch
+ * is made), in memory or as a stream (data/stream.h).
  *
  * Which one is written as SPEC, "NAME[:WHERE][:PART][RANGE]": NAME is that of a format (data/format.h), such as
  * "csv:FILE".

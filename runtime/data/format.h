@@ -34,9 +34,10 @@ struct format_def {
     bool labels;                /* options->label says what is to be predicted */
     bool folder;                /* a path alone is of this format where it is a folder, */
     const char *const *endings; /* or ends so: ".csv"; ended by NULL; may be NULL */
-    /* Tells d->x->values [N, ...] and d->y->values [N, ...], and d->weights where there are such, their types as they are
-     * in the file, without data: real numbers. d->source reads them, and is in memory of d->columns. Where
-     * options->window is asked for, it must get by with memory for a few rows; or that is an error that says why not. */
+    /* Tells d->x->values [N, ...] and d->y->values [N, ...], and d->weights where there are such, their types as they
+     * are in the file, without data: real numbers. d->source reads them, and is in memory of d->columns. Where
+     * options->window is asked for, it must get by with memory for a few rows; or that is an error that says why
+     * not. */
     bool (*open)(struct dataset *d, const struct format_request *q, struct report *r);
     const char *const *class_names; /* [classes]; NULL: not known */
 };
@@ -49,8 +50,8 @@ bool format_columns(struct dataset *d, size_t inputs, size_t targets, struct rep
  * are asked for are numbers without names. */
 bool format_take_names(struct column *y, const char *const *names, int count, const struct column_request *q,
                        const char *where, struct report *r);
-/* In place of what is to be predicted, where that need not be there: a zero for each sample, which d->source knows nothing
- * of. */
+/* In place of what is to be predicted, where that need not be there: a zero for each sample, which d->source knows
+ * nothing of. */
 void format_unlabelled(struct dataset *d);
 /* For data that prove to have one part only: false, with an error, where another one is asked for. */
 bool format_no_parts(const struct format_request *q, struct report *r);

@@ -7,7 +7,8 @@
 #include "base/text.h"
 #include "data/array_reader.h"
 
-/* Of a source that outlives it, unless `close` is given, which ends that with it, also on failure. NULL with an error. */
+/* Of a source that outlives it, unless `close` is given, which ends that with it, also on failure. NULL with an
+ * error. */
 struct array_reader *npy_open(struct source *s, void (*close)(struct source *s), const struct type_check *check,
                               struct budget *b, struct report *r);
 /* The path must outlive it. */

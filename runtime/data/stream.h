@@ -4,11 +4,11 @@
  *     source  ->  block of rows  ->  pass: samples as columns have them  ->  window  ->  batch
  *     (rows.h)    as in the file     labels, floats                          (window.h)  (batch.h)
  *
- * A file was looked at in a pass before: how its numbers stand for classes, that they are numbers, their check sum. What
- * a callback gives is what it was said to be, which is looked at as it comes.
+ * A file was looked at in a pass before: how its numbers stand for classes, that they are numbers, their check sum.
+ * What a callback gives is what it was said to be, which is looked at as it comes.
  *
- * Each pass has a reader of its own, so that a set may be trained with and validated with at the same time, as if it were
- * in memory. A callback has one pass at a time. */
+ * Each pass has a reader of its own, so that a set may be trained with and validated with at the same time, as if it
+ * were in memory. A callback has one pass at a time. */
 #ifndef KILN_DATA_STREAM_H
 #define KILN_DATA_STREAM_H
 
@@ -45,7 +45,8 @@ struct stream_target {
 
 /* On failure there is nothing to close. */
 bool stream_open(struct stream_pass *p, const struct dataset *d, int64_t number, struct budget *b, struct report *r);
-/* Up to n samples; *got is 0 at the end. *first is the number of the first, as in memory it would be that of its row. */
+/* Up to n samples; *got is 0 at the end. *first is the number of the first, as in memory it would be that of its
+ * row. */
 bool stream_next(struct stream_pass *p, int64_t n, const struct stream_target *to, int64_t *got, int64_t *first,
                  struct report *r);
 void stream_close(struct stream_pass *p);

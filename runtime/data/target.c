@@ -89,8 +89,8 @@ bool target_look(struct target_look *l, const void *data, int64_t first, int64_t
     return true;
 }
 
-/* Fractions, and floats that are several for a sample, are numbers. So are whole numbers of which one is negative, where
- * nobody says that they are classes; which one it is is remembered for those who need classes. */
+/* Fractions, and floats that are several for a sample, are numbers. So are whole numbers of which one is negative,
+ * where nobody says that they are classes; which one it is is remembered for those who need classes. */
 static enum target_take taken(const struct target_look *l)
 {
     if (l->one_hot)

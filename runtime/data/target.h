@@ -1,5 +1,5 @@
-/* What is to be predicted: whether the numbers of a file are classes, and how they stand for them. All of them must have
- * been looked at to tell; they may come in pieces. */
+/* What is to be predicted: whether the numbers of a file are classes, and how they stand for them. All of them must
+ * have been looked at to tell; they may come in pieces. */
 #ifndef KILN_DATA_TARGET_H
 #define KILN_DATA_TARGET_H
 
@@ -50,8 +50,8 @@ struct tensor target_type(const struct tensor *type, enum target_take take);
 /* n samples of that type, from what is in the file. */
 void target_take(enum target_take take, const struct tensor *type, const void *from, int64_t n, void *to);
 
-/* All at once, in memory: makes it labels, int64, in place of integers of any type or of one-hot rows, unless values are
- * wanted or it holds fractions: then float. */
+/* All at once, in memory: makes it labels, int64, in place of integers of any type or of one-hot rows, unless values
+ * are wanted or it holds fractions: then float. */
 bool target_convert(const struct target_column *t, int classes, struct report *r);
 
 #endif

@@ -1,11 +1,12 @@
-/* The shuffle window of a stream, as tf.data has it (https://www.tensorflow.org/api_docs/python/tf/data/Dataset#shuffle):
- * so many samples are in memory; the next one is drawn from them, each equally likely, and the stream's next takes its
- * place. Where the stream has ended the window becomes smaller, until all are drawn. A window of as many samples as there
- * are is a full shuffle, one of 1 is the order of the stream.
+/* The shuffle window of a stream, as tf.data has it
+ * (https://www.tensorflow.org/api_docs/python/tf/data/Dataset#shuffle): so many samples are in memory; the next one is
+ * drawn from them, each equally likely, and the stream's next takes its place. Where the stream has ended the window
+ * becomes smaller, until all are drawn. A window of as many samples as there are is a full shuffle, one of 1 is the
+ * order of the stream.
  *
  * Samples lie in rows, which do not move: there are as many as the window and a batch have. What is drawn into a batch
- * stays in its row until window_free, when the batch was made. Draw number k of a pass depends on the seed, the pass and
- * k alone. */
+ * stays in its row until window_free, when the batch was made. Draw number k of a pass depends on the seed, the pass
+ * and k alone. */
 #ifndef KILN_DATA_WINDOW_H
 #define KILN_DATA_WINDOW_H
 

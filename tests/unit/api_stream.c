@@ -490,11 +490,15 @@ START_TEST(what_a_stream_cannot_is_refused)
     kiln_data_options o = KILN_DATA_OPTIONS_INIT;
     const int64_t first = 0, three = 3;
     kiln_column_info wide = { .dtype = KILN_FLOAT, .rank = 1, .dims = &three };
+    kiln_adapt_options adapt = KILN_ADAPT_OPTIONS_INIT;
+    kiln_model *made;
     kiln_tensor *t;
 
     expect(kiln_dataset_split(&a, &b, d, .5, &err), KILN_BAD_ARGUMENT, "does not tell how many");
     expect(kiln_dataset_sample(&t, d, false, 0, 0, &err), KILN_BAD_ARGUMENT, "come in their order");
     expect(kiln_dataset_batch(&t, d, m, &first, 1, &err), KILN_BAD_ARGUMENT, "come in their order");
+    adapt.data = d;
+    expect(kiln_adapt(&made, NULL, m, &adapt, &err), KILN_BAD_ARGUMENT, "needs them in memory, or in a file");
     kiln_dataset_free(d);
     o.model = m;
     of.inputs = &wide;
@@ -557,7 +561,8 @@ static void count_warnings(void *user, kiln_status code, const char *where, cons
     warnings += code == KILN_OK;
 }
 
-/* What is known of a stream is what its checkpoint is of: how many samples, of which types; of another window it is told. */
+/* What is known of a stream is what its checkpoint is of: how many samples, of which types; of another window it is
+ * told. */
 static void refuse_other_streams(const kiln_dataset *d)
 {
     kiln_context_options of = KILN_CONTEXT_OPTIONS_INIT;

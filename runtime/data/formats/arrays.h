@@ -18,8 +18,8 @@ extern const struct array_kind array_idx, array_npy, array_npz;
 
 struct array_files;
 
-/* Becomes the source of the set's rows: `path` is that of the archive, or NULL, and `most` how many columns there may be. NULL
- * with an error. */
+/* Becomes the source of the set's rows: `path` is that of the archive, or NULL, and `most` how many columns there may
+ * be. NULL with an error. */
 struct array_files *arrays_new(struct dataset *d, const struct array_kind *kind, const char *path, size_t most,
                                struct report *r);
 /* The next column, in the order of the set's: tells it the type of array `name`. */

@@ -499,7 +499,9 @@ KILN_API const char *kiln_machine_isa(void);
 /* -- data sets -- */
 
 /* Samples and what is to be predicted from them: a column for each input of a model and for each output that is to
- * learn, in memory, as they are in the file until a batch is made of them. Read-only once it is made. */
+ * learn, as they are in the file until a batch is made of them. In memory, and read-only once it is made; or a stream,
+ * which is read whenever it is needed: from a file (kiln_data_options.shuffle_buffer) or from a callback
+ * (kiln_dataset_stream). */
 typedef struct kiln_dataset kiln_dataset;
 
 typedef enum kiln_part { KILN_PART_TRAIN = 0, KILN_PART_TEST = 1 } kiln_part;
@@ -536,6 +538,13 @@ typedef struct kiln_data_options {
                           "last" or "none". NULL: the last one, and an error where the first looks more like it */
     bool gaps; /* NaN, infinity and missing fields are taken, for those who look at data: kiln_dataset_numbers finds
                   them */
+    /* Of a file. Above 0: it is looked at in one pass and not kept in memory. Samples are read again whenever they are
+     * needed, and in training drawn from a window of so many, as tf.data's shuffle(buffer_size) draws them: each of
+     * those in the window is equally likely to be next, and the stream's next takes its place. As many as there are
+     * samples are a full shuffle; 1 is the order of the file. Memory holds the window and a batch. The file must stay
+     * as it is. UNSUPPORTED where a file cannot be read in the order of samples. 0: all samples are read into
+     * memory. */
+    int64_t shuffle_buffer;
 } kiln_data_options;
 
 /* Opens what `spec` names, "FORMAT[:WHERE][:PART][[FROM:TO]]", such as "csv:FILE", "fashion-mnist:train[1000:2000]":
@@ -558,6 +567,38 @@ typedef struct kiln_column {
  * input of options.model has no column. */
 KILN_API kiln_status kiln_dataset_new_of(kiln_dataset **out, const kiln_column *inputs, size_t input_count,
                                          const kiln_column *targets, size_t target_count,
+                                         const kiln_data_options *options, kiln_error *err);
+/* Samples that a callback gives, one after the other. In training the next pass begins where one has ended; what
+ * measures, or fits a normalisation, makes passes of its own. */
+typedef struct kiln_stream {
+    size_t size; /* of the struct, from _INIT */
+    /* [input_count], [target_count]: name, type, and the shape of a sample; of a target that has classes, labels: whole
+     * numbers from 0, below `classes`. Names are as in kiln_dataset_new_of. All is copied. */
+    const struct kiln_column_info *inputs, *targets;
+    size_t input_count, target_count;
+    int64_t count;          /* samples of a pass: fewer or more are BAD_DATA; 0: as many as come, at least 1 */
+    int64_t shuffle_buffer; /* as in kiln_data_options; 0: 1 */
+    bool weighted;          /* samples have weights, which their losses count with */
+    /* Pass number `pass` over the samples begins, from the first of them; a training that is resumed begins again the
+     * pass that it was in. False where that cannot be, and *err says why, as below. May be NULL. */
+    bool (*start)(void *user, int64_t pass, kiln_error *err);
+    /* Writes from 1 to `most` samples, one behind the other: inputs[k] and targets[k] are where those of column k go,
+     * of its type and row-major, weights where a weight of each goes, NULL where they have none. How many; 0 at the end
+     * of the pass, after which it is not called before the next start; below 0 where it fails: *err, which is zero
+     * before, has the message and a code, or 0 for BAD_DATA. Samples are asked for before they are needed. */
+    int64_t (*next)(void *user, int64_t most, void *const *inputs, void *const *targets, float *weights,
+                    kiln_error *err);
+    void *user; /* of both */
+} kiln_stream;
+
+/* A data set of what a callback gives, for all that takes one. The callback is called by one thread at a time, in
+ * training by one of the library's own, and in one pass at a time: a set to validate with is one of its own. When it
+ * fails, what has asked for samples fails with its code and message; a training has done all steps before and has
+ * written its checkpoint. Of `options` the context, the model and what says which labels do not count (loss, targets)
+ * are looked at. What cannot be done with it: to get a sample by its number (kiln_dataset_sample, kiln_dataset_batch),
+ * to split it where count is 0, and to adapt a network by it (kiln_adapt). Errors: BAD_ARGUMENT, BAD_DATA (columns
+ * that do not fit the model), NO_MEMORY. */
+KILN_API kiln_status kiln_dataset_stream(kiln_dataset **out, const kiln_stream *stream,
                                          const kiln_data_options *options, kiln_error *err);
 /* As Keras' validation_split: the last part, floor(count * fraction) samples or one more, becomes *validation, the
  * others *train. Both share the samples, and belong to the caller. Errors: BAD_ARGUMENT (nothing would be left of one),
@@ -594,13 +635,14 @@ KILN_API kiln_status kiln_dataset_augment(kiln_dataset **out, const kiln_dataset
 KILN_API void kiln_dataset_free(kiln_dataset *data);
 
 typedef struct kiln_dataset_info {
-    int64_t count;          /* samples */
+    int64_t count;          /* samples; 0: of a stream that does not tell */
     bool header;            /* the first line of the file held names, and is no sample */
     size_t inputs, targets; /* columns */
     bool weighted;          /* each sample has a weight, which its loss counts with */
     const char *label;      /* what was taken for the label, where that could be something else: "the last column,
                                'species'"; NULL */
     bool unlabelled;        /* there is nothing to be predicted: the target holds zeros */
+    int64_t shuffle_buffer; /* of a stream; 0: the samples are in memory */
 } kiln_dataset_info;
 
 KILN_API const kiln_dataset_info *kiln_dataset_about(const kiln_dataset *data);
@@ -628,19 +670,31 @@ typedef struct kiln_numbers {
     int64_t sample[8]; /* the first of them, from 0 */
 } kiln_numbers;
 
-/* As they are in the file, of input k or, with `target`, target k. Errors: BAD_ARGUMENT, NO_MEMORY. */
+/* As they are in the file, of input k or, with `target`, target k; of a stream in two passes. Errors: BAD_ARGUMENT,
+ * NO_MEMORY, and those of a stream. */
 KILN_API kiln_status kiln_dataset_numbers(const kiln_dataset *data, bool target, size_t k, kiln_numbers *out,
                                           kiln_error *err);
-/* How often each class is there in target k: `counts` has room for its classes. Errors: BAD_ARGUMENT. */
+/* How often each class is there in target k: `counts` has room for its classes. Errors: BAD_ARGUMENT,
+ * and those of a stream. */
 KILN_API kiln_status kiln_dataset_count_classes(const kiln_dataset *data, size_t k, int64_t *counts, kiln_error *err);
-/* A copy of sample i of such a column, as in the file. Belongs to the caller. Errors: BAD_ARGUMENT, NO_MEMORY. */
+/* A copy of sample i of such a column, as in the file; not of a stream. Belongs to the caller. Errors: BAD_ARGUMENT,
+ * NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_sample(kiln_tensor **out, const kiln_dataset *data, bool target, size_t k, int64_t i,
                                          kiln_error *err);
-/* A batch as the model takes it, normalised: x[k] becomes a tensor for input k of those that must be given, and belongs
- * to the caller. `samples` are [count] numbers of samples, from 0. On failure all of x are NULL. Errors: BAD_ARGUMENT,
- * BAD_DATA (samples that do not fit the model), NO_MEMORY. */
+/* A batch as the model takes it, normalised; not of a stream: x[k] becomes a tensor for input k of those that must be
+ * given, and belongs to the caller. `samples` are [count] numbers of samples, from 0. On failure all of x are NULL.
+ * Errors: BAD_ARGUMENT, BAD_DATA (samples that do not fit the model), NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_batch(kiln_tensor **x, const kiln_dataset *data, const kiln_model *model,
                                         const int64_t *samples, int64_t count, kiln_error *err);
+/* All samples in their order, from the first on, `batch` at a time as the model takes them, normalised; of a stream,
+ * too. `each` is called for samples [first, first + count): x[k], for input k of those that must be given, is valid
+ * during the call and has `count` of them, or with `whole` always `batch`, of which the last is there again and again
+ * where there are no more. False ends it with STOPPED. Errors: BAD_ARGUMENT, BAD_DATA (samples that do not fit the
+ * model), NO_MEMORY, those of a stream. */
+KILN_API kiln_status kiln_dataset_each(const kiln_dataset *data, const kiln_model *model, int64_t batch, bool whole,
+                                       bool (*each)(void *user, const kiln_tensor *const *x, int64_t first,
+                                                    int64_t count),
+                                       void *user, kiln_error *err);
 /* What sample i is called: the file that it is from, below the folder of the set. NULL where it has no name. */
 KILN_API const char *kiln_dataset_sample_name(const kiln_dataset *data, int64_t i);
 
@@ -883,7 +937,7 @@ KILN_API const char *kiln_trainer_measure_name(const kiln_trainer *trainer, size
 
 typedef struct kiln_fit_step {
     int64_t step, epoch;  /* from 1 */
-    int64_t done, of;     /* samples of this epoch; `of`: at most */
+    int64_t done, of;     /* samples of this epoch; `of`: at most, 0 where a stream does not tell before its end */
     double loss;          /* of this batch, before the update */
     const double *so_far; /* by measure, in this epoch; NaN for what says nothing of this training */
 } kiln_fit_step;
@@ -1133,7 +1187,8 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_ADAPT_OPTIONS_INIT   { sizeof(kiln_adapt_options), NULL, 0.0, 0, 0.0, 0.0, KILN_FOLDED_NAMED, 0, NULL, NULL, false, false, 0, NULL, 0, NULL, false }
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
 #define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL, NULL, false }
-#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false, NULL, NULL, false }
+#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false, NULL, NULL, false, 0 }
+#define KILN_STREAM_INIT          { sizeof(kiln_stream), NULL, NULL, 0, 0, 0, 0, false, NULL, NULL, NULL }
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }

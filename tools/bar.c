@@ -67,16 +67,17 @@ static void put_bar(int width, const kiln_fit_step *s)
     putchar(']');
 }
 
-/* What matters more is looked at first; what there is no room for is left out. */
+/* What matters more is looked at first; what there is no room for is left out. How many samples an epoch has need not
+ * be known before its end: then there is no bar, and no time that is left. */
 static void draw(const struct bar *b, const kiln_fit_step *s, int64_t epochs, const struct page *measures, double t)
 {
-    const double seen = (double)(s->done - b->before), took = t - b->begun;
+    const double seen = s->of > s->done ? (double)(s->done - b->before) : 0, took = t - b->begun;
     char head[64], count[64], left_text[32], step[32];
     int left = columns(), shown;
     bool with_time, with_step;
 
     snprintf(head, sizeof head, "epoch %lld/%lld", (long long)s->epoch, (long long)epochs);
-    snprintf(count, sizeof count, "  %lld/%lld", (long long)s->done, (long long)s->of);
+    snprintf(count, sizeof count, s->of ? "  %lld/%lld" : "  %lld", (long long)s->done, (long long)s->of);
     put_time(left_text, sizeof left_text, seen > 0 ? took / seen * (double)(s->of - s->done) : 0);
     snprintf(step, sizeof step, "  %.3g ms/step", took * 1e3 / (double)(s->step - b->step));
     printf("\r%.*s", left, head);
@@ -86,7 +87,7 @@ static void draw(const struct bar *b, const kiln_fit_step *s, int64_t epochs, co
     shown = measures_that_fit(measures->text, &left);
     with_time = seen > 0 && fits(&left, (int)strlen(left_text));
     with_step = s->step > b->step && fits(&left, (int)strlen(step));
-    if (left >= LEAST_BAR + 3)
+    if (s->of && left >= LEAST_BAR + 3)
         put_bar(left - 3 < MOST_BAR ? left - 3 : MOST_BAR, s);
     printf("%s%s%s%.*s\033[K", count, with_step ? step : "", with_time ? left_text : "", shown,
            measures->text ? measures->text : "");
@@ -99,7 +100,7 @@ void bar_draw(struct bar *b, const kiln_fit_step *s, int64_t epochs, const struc
 
     if (s->epoch != b->epoch) /* the first step of an epoch has made the plan: it is no measure of the others */
         *b = (struct bar){ .begun = t, .epoch = s->epoch, .before = s->done, .step = s->step };
-    if (t - b->drawn < .1 && s->done < s->of)
+    if (t - b->drawn < .1 && (s->done < s->of || !s->of))
         return;
     b->drawn = t;
     draw(b, s, epochs, measures, t);

@@ -12,7 +12,7 @@ struct options {
     const char *json; /* NULL: none */
 };
 
-enum { KEY_LIMIT = 256, KEY_NORMALIZE, KEY_FIT, KEY_EXACT, KEY_CONFUSION, KEY_JSON };
+enum { KEY_LIMIT = 256, KEY_NORMALIZE, KEY_FIT, KEY_EXACT, KEY_CONFUSION, KEY_JSON, KEY_STREAM };
 
 static const struct argp_option argp_options[] = {
     { "data", 'd', "SPEC", 0, "as for `kiln train`; where the data have parts, the test part unless :train is said",
@@ -20,6 +20,7 @@ static const struct argp_option argp_options[] = {
     { "batch", 'b', "N", 0, "samples at a time (256)", 0 },
     { "limit", KEY_LIMIT, "N", 0, "only the first N samples", 0 },
     LABEL_OPTION(0),
+    STREAM_OPTION(0),
     TARGET_OPTIONS(0, "as for `kiln train` (guessed from the output)"),
     { "confusion", KEY_CONFUSION, NULL, 0, "what classes are taken for, and precision, recall and F1 of each", 0 },
     { "json", KEY_JSON, "FILE", 0, "all of it for programs, the classes, too; - is standard output, without the text",
@@ -60,6 +61,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_JSON:
         o->json = arg;
+        return 0;
+    case KEY_STREAM:
+        o->learn.shuffle_buffer = 1;
         return 0;
     case 't':
         o->learn.threads = (int)option_number(state, "threads", arg, 0, 1024);

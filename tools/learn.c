@@ -208,8 +208,9 @@ static bool open_data(struct learn *l, const struct learn_options *o, const char
     d->targets = l->targets;
     d->target_count = l->target_count;
     d->model = l->model;
-    d->seconds = o->limits.seconds;
+    d->seconds = limits_data_seconds(&o->limits, o->shuffle_buffer);
     d->label = o->label;
+    d->shuffle_buffer = o->shuffle_buffer;
     return kiln_dataset_open(out, spec, d, &l->command.err) == KILN_OK;
 }
 

@@ -19,8 +19,9 @@ struct learn_options {
     const char *fit_to;               /* a SPEC that the normalisation is fitted to; NULL: the training data */
     kiln_part part;                   /* of --data, where its SPEC names none */
     int64_t limit;
-    const char *normalize;        /* NULL: as the model's metadata have it */
-    const char *augment;          /* what is trained with; NULL: nothing */
+    int64_t shuffle_buffer; /* data are streamed, and shuffled in a window of so many; 0: they are read into memory */
+    const char *normalize;  /* NULL: as the model's metadata have it */
+    const char *augment;    /* what is trained with; NULL: nothing */
     kiln_trainer_options trainer; /* what the verb's options say of it */
     int threads;
     struct limits limits; /* of all of it */
@@ -57,6 +58,12 @@ enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT, KEY_CLASS_AXIS, KEY_
     {                                                                                                                  \
         "label", KEY_LABEL, "COLUMN", 0,                                                                               \
             "of tables: what is to be predicted, by its name in the header, or first, last, none (last)", group        \
+    }
+/* --stream, of a verb that takes samples in their order; the verb has a KEY_STREAM. */
+#define STREAM_OPTION(group)                                                                                           \
+    {                                                                                                                  \
+        "stream", KEY_STREAM, NULL, 0,                                                                                 \
+            "samples are read from the files when they are needed, and not kept: for data larger than memory", group   \
     }
 #define TARGET_OPTIONS(group, losses)                                                                                  \
     { "loss", KEY_LOSS, "LOSS", 0, "[OUTPUT=]NAME[:KEY=VALUE,...]: " losses "; repeated for several outputs", group }, \

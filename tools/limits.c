@@ -38,6 +38,11 @@ struct limits limits_default(void)
     return (struct limits){ .memory = memory_default(), .seconds = DEFAULT_SECONDS };
 }
 
+double limits_data_seconds(const struct limits *limits, bool streamed)
+{
+    return streamed && !limits->said ? 0 : limits->seconds;
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct limits *limits = state->input;
@@ -48,6 +53,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_SECONDS:
         limits->seconds = option_real(state, "seconds", arg, 0, 1e9);
+        limits->said = true;
         return 0;
     case ARGP_KEY_INIT:
         *limits = limits_default();
@@ -59,7 +65,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
     { "memory", 'm', "MIB", 0, "for all that is kept (three quarters of the machine's; 0: no limit)", 0 },
-    { "seconds", KEY_SECONDS, "S", 0, "that loading, planning, and each run or step may compute (60; 0: no limit)", 0 },
+    { "seconds", KEY_SECONDS, "S", 0,
+      "that loading, planning, and each run or step may compute (60, but for data that are streamed; 0: no limit)", 0 },
     { 0 },
 };
 

@@ -12,7 +12,7 @@ struct options {
     const char *model, *data, *output, *only, *label, *normalize, *fit_to;
     int64_t batch, limit;
     double threshold;
-    bool classes, exact;
+    bool classes, exact, stream;
     int threads;
     struct limits limits;
 };
@@ -49,8 +49,9 @@ static bool open_all(struct predict *p)
     d.part = KILN_PART_TEST;
     d.limit = p->o->limit;
     d.label = p->o->label;
-    d.seconds = p->o->limits.seconds;
+    d.seconds = limits_data_seconds(&p->o->limits, p->o->stream);
     d.unlabelled = true;
+    d.shuffle_buffer = p->o->stream;
     return ok && kiln_dataset_open(&p->data, p->o->data, &d, &c->err) == KILN_OK;
 }
 
@@ -69,7 +70,8 @@ static bool normalize(struct predict *p)
     d.model = p->model;
     d.label = p->o->label;
     d.unlabelled = true;
-    d.seconds = p->o->limits.seconds;
+    d.seconds = limits_data_seconds(&p->o->limits, p->o->stream);
+    d.shuffle_buffer = p->o->stream;
     if (p->o->fit_to && kiln_dataset_open(&fitted, p->o->fit_to, &d, &c->err) != KILN_OK)
         return false;
     if (kiln_dataset_normalize(&made, p->data, p->o->normalize, fitted, &c->err) == KILN_OK) {
@@ -99,8 +101,8 @@ static bool choose_outputs(struct predict *p)
            command_fail(&p->command, KILN_BAD_ARGUMENT, NULL, "--only %.80s: the model has no such output", p->o->only);
 }
 
-/* How many samples the model takes at a time: those that it fixes, or what is asked for. */
-static int64_t batch_of(const struct predict *p)
+/* How many samples the model takes at a time, where it fixes that; 0: any number. */
+static int64_t fixed_batch(const struct predict *p)
 {
     for (size_t k = 0; k < kiln_model_input_count(p->model); k++) {
         const kiln_value_info *v = kiln_model_input(p->model, k);
@@ -108,7 +110,7 @@ static int64_t batch_of(const struct predict *p)
         if (!v->optional && v->rank > 0 && v->dims[0] > 0)
             return v->dims[0];
     }
-    return p->o->batch;
+    return 0;
 }
 
 /* Makes room for all samples when the first batch tells what a sample has. */
@@ -150,47 +152,44 @@ static bool take_output(struct predict *p, struct prediction *y, int64_t from, i
     return true;
 }
 
-static bool run_batch(struct predict *p, kiln_tensor **x, const char **names, const int64_t *samples, int64_t batch)
-{
-    struct command *c = &p->command;
-    size_t inputs = 0;
-    bool ok;
+/* While samples are walked through. */
+struct walk {
+    struct predict *of;
+    const char **names; /* [inputs] of the model, that must be given */
+    size_t inputs;
+    bool failed; /* which the command tells of */
+};
 
-    if (kiln_dataset_batch(x, p->data, p->model, samples, batch, &c->err) != KILN_OK)
-        return false;
-    while (kiln_model_input(p->model, inputs) && !kiln_model_input(p->model, inputs)->optional) {
-        names[inputs] = kiln_model_input(p->model, inputs)->name;
-        inputs++;
-    }
-    ok = kiln_session_run(p->session, inputs, names, (const kiln_tensor *const *)x, &c->err) == KILN_OK;
-    for (size_t k = 0; k < inputs; k++)
-        kiln_tensor_free(x[k]);
+static bool on_batch(void *user, const kiln_tensor *const *x, int64_t first, int64_t count)
+{
+    struct walk *w = user;
+    struct predict *p = w->of;
+    bool ok = kiln_session_run(p->session, w->inputs, w->names, x, &p->command.err) == KILN_OK;
+
+    for (size_t k = 0; ok && k < p->count; k++)
+        ok = take_output(p, &p->of[k], first, count, kiln_tensor_dims(x[0])[0]);
+    w->failed = !ok;
     return ok;
 }
 
-/* A model of a fixed batch is given its last samples once more. */
+/* A model of a fixed batch is given its last sample once more. */
 static bool run_all(struct predict *p)
 {
-    const int64_t n = kiln_dataset_about(p->data)->count, fixed = batch_of(p);
-    const size_t inputs = kiln_model_input_count(p->model) + 1;
-    kiln_tensor **x = calloc(inputs, sizeof *x);
-    const char **names = calloc(inputs, sizeof *names);
-    int64_t *samples = calloc((size_t)fixed, sizeof *samples);
-    bool ok = (x && names && samples) || command_no_memory(&p->command);
+    const int64_t n = kiln_dataset_about(p->data)->count, fixed = fixed_batch(p);
+    const int64_t batch = fixed ? fixed : n < p->o->batch ? n : p->o->batch;
+    struct walk w = { .of = p, .names = calloc(kiln_model_input_count(p->model) + 1, sizeof *w.names) };
+    struct command *c = &p->command;
+    kiln_error err;
+    bool ok = w.names || command_no_memory(c);
 
-    for (int64_t from = 0; ok && from < n; from += fixed) {
-        const int64_t count = n - from < fixed ? n - from : fixed;
-        const int64_t batch = fixed == p->o->batch ? count : fixed;
-
-        for (int64_t k = 0; k < batch; k++)
-            samples[k] = from + k < n ? from + k : n - 1;
-        ok = run_batch(p, x, names, samples, batch);
-        for (size_t k = 0; ok && k < p->count; k++)
-            ok = take_output(p, &p->of[k], from, count, batch);
+    for (const kiln_value_info *v; ok && (v = kiln_model_input(p->model, w.inputs)) && !v->optional; w.inputs++)
+        w.names[w.inputs] = v->name;
+    if (ok && kiln_dataset_each(p->data, p->model, batch, fixed, on_batch, &w, &err) != KILN_OK) {
+        ok = false;
+        if (!w.failed)
+            c->err = err;
     }
-    free(x);
-    free(names);
-    free(samples);
+    free(w.names);
     return ok;
 }
 
@@ -407,7 +406,7 @@ static void release(struct predict *p)
 
 /* -- the verb -- */
 
-enum { KEY_LIMIT = 256, KEY_NORMALIZE, KEY_FIT, KEY_EXACT, KEY_ONLY, KEY_CLASSES, KEY_THRESHOLD };
+enum { KEY_LIMIT = 256, KEY_NORMALIZE, KEY_FIT, KEY_EXACT, KEY_STREAM, KEY_ONLY, KEY_CLASSES, KEY_THRESHOLD };
 
 static const struct argp_option argp_options[] = {
     { "data", 'd', "SPEC", 0, "as for `kiln train`; there need be no labels. Where the data have parts, the test part",
@@ -425,6 +424,7 @@ static const struct argp_option argp_options[] = {
     { "normalize", KEY_NORMALIZE, "KIND", 0,
       "unit, center, standardize or none (as the model was trained, where its metadata say)", 0 },
     { "fit", KEY_FIT, "SPEC", 0, "what center and standardize are fitted to (the data)", 0 },
+    STREAM_OPTION(0),
     { "threads", 't', "N", 0, "(one for each CPU)", 0 },
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
     { 0 },
@@ -455,6 +455,9 @@ static error_t parse_more(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_EXACT:
         o->exact = true;
+        return 0;
+    case KEY_STREAM:
+        o->stream = true;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -24,6 +24,7 @@ enum { EXIT_USAGE = 64 }; /* wrong options, as sysexits has it */
 struct limits {
     size_t memory;  /* bytes, of all that is kept; 0: no limit */
     double seconds; /* that loading, planning, and each run or step may compute; 0: no limit */
+    bool said;      /* were the seconds asked for? */
 };
 
 /* --memory and --seconds, as children of a verb's argp, whose parser gives them a struct limits at ARGP_KEY_INIT:
@@ -31,6 +32,8 @@ struct limits {
 extern const struct argp_child limits_options[];
 /* What they are where nothing is said. */
 struct limits limits_default(void);
+/* Those that opening data may take: whoever streams them expects that there are many. */
+double limits_data_seconds(const struct limits *limits, bool streamed);
 
 /* -- command.c -- */
 

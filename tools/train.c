@@ -11,6 +11,7 @@ enum {
     KEY_LIMIT,
     KEY_SEED,
     KEY_NO_SHUFFLE,
+    KEY_SHUFFLE_BUFFER,
     KEY_FREEZE,
     KEY_NORMALIZE,
     KEY_AUGMENT,
@@ -64,6 +65,11 @@ static const struct argp_option argp_options[] = {
       "horizontal_flip=1, ... (below)",
       1 },
     { "no-shuffle", KEY_NO_SHUFFLE, NULL, 0, "samples in the order of the file", 1 },
+    { "shuffle-buffer", KEY_SHUFFLE_BUFFER, "N", 0,
+      "data larger than memory: samples are read from the files when they are needed, and drawn from a window of N "
+      "(all "
+      "are read into memory, and shuffled)",
+      1 },
 
     { NULL, 0, NULL, 0,
       "What is learned (PATTERN is a shell pattern of names of parameters, or of nodes that read them):", 2 },
@@ -396,6 +402,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_NO_SHUFFLE:
         o->fit.in_order = true;
+        return 0;
+    case KEY_SHUFFLE_BUFFER:
+        o->learn.shuffle_buffer = option_number(state, "shuffle-buffer", arg, 1, INT64_MAX);
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->learn.limits;

@@ -59,6 +59,10 @@ void training_say_start(const struct train_options *o, const struct learn *l)
         (long long)elements_of(t, KILN_FROZEN), l->drawn ? ", initial values drawn" : "");
     say("data       %s: %lld samples%s", o->learn.data, (long long)data->count, data->header ? " below a header" : "");
     print_columns(l);
+    if (data->shuffle_buffer && o->fit.in_order)
+        say(", streamed in their order");
+    else if (data->shuffle_buffer)
+        say(", streamed and shuffled in a window of %lld", (long long)data->shuffle_buffer);
     if (l->check)
         say(", %lld to validate", (long long)kiln_dataset_about(l->check)->count);
     data_say_label(l->train);

@@ -1,6 +1,7 @@
 #include "adapt/adapt.h"
 #include "api/data.h"
 #include "base/json.h"
+#include "data/stream.h"
 #include <math.h>
 
 struct kiln_adaptation {
@@ -37,6 +38,10 @@ static kiln_status check(const kiln_adapt_options *o, const kiln_model *model, k
         return KILN_BAD_ARGUMENT;
     if ((int)o->folded < KILN_FOLDED_NAMED || (int)o->folded > KILN_FOLDED_NONE)
         return api_refuse(err, "folded is %d, must be 0 to %d", (int)o->folded, (int)KILN_FOLDED_NONE);
+    if (o->data && o->data->data.stream && !o->data->data.stream->looked)
+        return api_refuse(err,
+                          "what a callback gives is read in one pass at a time, adapting compares two networks over "
+                          "the same samples: it needs them in memory, or in a file");
     return KILN_OK;
 }
 

@@ -1,5 +1,8 @@
 #include "api/data.h"
 #include "data/batch.h"
+#include "data/callback.h"
+#include "data/element.h"
+#include "data/stream.h"
 #include "train/decided.h"
 #include <string.h>
 
@@ -108,12 +111,14 @@ static kiln_dataset *handle_new(struct samples *samples, struct fitted *fitted, 
     d->augmented = augmentation;
     if (augmentation)
         d->augmentation = *augmentation;
-    d->data = dataset_view(view, 0, view->count);
-    d->info = (kiln_dataset_info){ .count = view->count,
+    d->data = *view;
+    d->data.owns = false;
+    d->info = (kiln_dataset_info){ .count = view->count == UNKNOWN ? 0 : view->count,
+                                   .shuffle_buffer = view->stream ? view->stream->window : 0,
                                    .header = view->header,
                                    .inputs = view->inputs,
                                    .targets = view->targets,
-                                   .weighted = view->weights.values.data,
+                                   .weighted = dataset_is_weighted(view),
                                    .label = view->label,
                                    .unlabelled = view->unlabelled };
     describe(d);
@@ -215,6 +220,7 @@ static bool requests(struct data_options *to, const kiln_data_options *o, struct
 
     *to = (struct data_options){ .limit = o->limit, .unlabelled = o->unlabelled, .label = o->label, .gaps = o->gaps };
     to->weights = o->weights ? &o->weights->tensor : NULL;
+    to->window = o->shuffle_buffer;
     if (g) {
         to->inputs = g->input_count;
         to->input = api_inputs_of(g, a, r);
@@ -228,6 +234,8 @@ static bool check(const kiln_data_options *o, kiln_error *err)
         return false;
     if (o->part != KILN_PART_TRAIN && o->part != KILN_PART_TEST)
         api_refuse(err, "part %d is unknown", (int)o->part);
+    else if (o->shuffle_buffer < 0)
+        api_refuse(err, "shuffle_buffer is %lld, must not be negative", (long long)o->shuffle_buffer);
     else if (o->target_count && !o->targets)
         api_refuse(err, "targets is NULL, must hold %zu", o->target_count);
     else
@@ -235,9 +243,10 @@ static bool check(const kiln_data_options *o, kiln_error *err)
     return false;
 }
 
-/* Where data are from: `spec`, or tensors. */
+/* Where data are from: `spec`, a callback, or tensors. */
 struct origin {
     const char *spec;
+    const struct callback *callback;
     size_t inputs, targets;
     const kiln_column *x, *y;
 };
@@ -261,6 +270,8 @@ static bool fill(struct samples *s, const struct origin *from, const kiln_data_o
 
     if (ok && from->spec) {
         ok = dataset_open(&s->data, from->spec, o->part == KILN_PART_TEST ? PART_TEST : PART_TRAIN, &to, &s->budget, r);
+    } else if (ok && from->callback) {
+        ok = dataset_of_callback(&s->data, from->callback, &to, &s->budget, r);
     } else if (ok) {
         x = columns_of(from->x, from->inputs, &scratch, r);
         y = columns_of(from->y, from->targets, &scratch, r);
@@ -284,6 +295,9 @@ static kiln_status make(kiln_dataset **out, const struct origin *from, const kil
 
     if (!api_options(&o, sizeof o, options, "KILN_DATA_OPTIONS_INIT", err) || !check(&o, err))
         return KILN_BAD_ARGUMENT;
+    if (o.shuffle_buffer && !from->spec)
+        return api_refuse(err, "shuffle_buffer is %lld, and is for files alone%s", (long long)o.shuffle_buffer,
+                          from->callback ? ": that of a stream is in kiln_stream" : "");
     r = api_report(o.context);
     s = api_alloc(sizeof *s, &r);
     if (!s)
@@ -366,6 +380,100 @@ kiln_status kiln_dataset_new(kiln_dataset **out, const kiln_tensor *x, const kil
     if (!x || !y)
         return api_refuse(err, "%s is NULL", x ? "y" : "x");
     return kiln_dataset_new_of(out, &input, 1, &target, 1, options, err);
+}
+
+/* Real numbers, and names where there are several. */
+static bool check_stream_columns(const kiln_column_info *columns, size_t count, const char *what, kiln_error *err)
+{
+    if (!columns || !count) {
+        api_refuse(err, "%s is %s", what, columns ? "empty" : "NULL");
+        return false;
+    }
+    for (size_t k = 0; k < count; k++) {
+        const kiln_column_info *c = &columns[k];
+        int64_t elements = 1;
+
+        for (int d = 0; c->rank > 0 && c->rank < MAX_RANK && c->dims && d < c->rank; d++)
+            if (c->dims[d] < 1 || !mul_size(elements, c->dims[d], &elements))
+                elements = 0;
+        if (c->rank < 0 || c->rank >= MAX_RANK || (c->rank && !c->dims) || !elements || elements > INT64_MAX / 16 ||
+            c->classes < 0 || c->classes >= INT32_MAX || (int)c->dtype < 0 || (int)c->dtype >= DTYPES ||
+            !element_getter((enum dtype)c->dtype)) {
+            api_refuse(err,
+                       "column %zu of %s must be of real numbers, with dimensions from 1 on, and of classes from 0 on",
+                       k, what);
+            return false;
+        }
+        if (count > 1 && !c->name) {
+            api_refuse(err, "column %zu of %s has no name, must have one where there are several", k, what);
+            return false;
+        }
+        for (size_t before = 0; before < k; before++)
+            if (strcmp(columns[before].name, c->name) == 0) {
+                api_refuse(err, "%s has two columns '%s'", what, c->name);
+                return false;
+            }
+    }
+    return true;
+}
+
+/* As the library has them, in the arena. */
+static struct column *stream_columns(const kiln_column_info *from, size_t count, int64_t rows, struct arena *a,
+                                     struct report *r)
+{
+    struct column *to = arena_array(a, count, sizeof *to, r);
+
+    for (size_t k = 0; to && k < count; k++) {
+        struct tensor *t = &to[k].values;
+
+        to[k] = (struct column){ .name = from[k].name,
+                                 .classes = (int)from[k].classes,
+                                 .class_names = from[k].classes ? from[k].class_names : NULL };
+        *t = (struct tensor){ .dtype = (enum dtype)from[k].dtype, .rank = from[k].rank + 1, .dims = { rows } };
+        for (int d = 0; d < from[k].rank; d++)
+            t->dims[d + 1] = from[k].dims[d];
+    }
+    return to;
+}
+
+kiln_status kiln_dataset_stream(kiln_dataset **out, const kiln_stream *stream, const kiln_data_options *options,
+                                kiln_error *err)
+{
+    struct budget budget = { 0 };
+    struct arena scratch = { .budget = &budget };
+    struct report r = { 0 };
+    struct callback c;
+    kiln_status status;
+    kiln_stream s;
+    int64_t rows;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!stream)
+        return api_refuse(err, "stream is NULL");
+    if (!api_options(&s, sizeof s, stream, "KILN_STREAM_INIT", err))
+        return KILN_BAD_ARGUMENT;
+    if (!s.next || s.count < 0 || s.shuffle_buffer < 0)
+        return api_refuse(err, "next is %s, count %lld and shuffle_buffer %lld, must not be NULL, and not negative",
+                          s.next ? "there" : "NULL", (long long)s.count, (long long)s.shuffle_buffer);
+    if (!check_stream_columns(s.inputs, s.input_count, "inputs", err) ||
+        !check_stream_columns(s.targets, s.target_count, "targets", err))
+        return KILN_BAD_ARGUMENT;
+    rows = s.count ? s.count : UNKNOWN;
+    c = (struct callback){ .inputs = s.input_count,
+                           .targets = s.target_count,
+                           .x = stream_columns(s.inputs, s.input_count, rows, &scratch, &r),
+                           .y = stream_columns(s.targets, s.target_count, rows, &scratch, &r),
+                           .count = rows,
+                           .window = s.shuffle_buffer ? s.shuffle_buffer : 1,
+                           .weighted = s.weighted,
+                           .start = s.start,
+                           .next = s.next,
+                           .user = s.user };
+    status = c.x && c.y ? make(out, &(struct origin){ .callback = &c }, options, err) : api_end(&r, false, err);
+    arena_release(&scratch);
+    return status;
 }
 
 kiln_status kiln_dataset_split(kiln_dataset **train, kiln_dataset **validation, const kiln_dataset *data,

@@ -1,6 +1,7 @@
 /* Looking at the samples of a data set, and batches of them. */
 #include "api/data.h"
 #include "data/element.h"
+#include "data/stream.h"
 #include <math.h>
 #include <string.h>
 
@@ -21,14 +22,14 @@ static kiln_status refuse_column(const kiln_dataset *data, bool target, size_t k
 /* -- numbers -- */
 
 /* Sums of what is finite; of the squares of the distances from the mean where that is given. */
-static void look_at(const struct dataset *d, const struct column *c, kiln_numbers *n, bool again)
+static double sum_up(const struct dataset *d, const struct walk *w, const struct column *c, kiln_numbers *n, bool again)
 {
     element_get *const get = element_getter(c->values.dtype);
     const struct tensor sample = column_sample(c);
     const int64_t width = tensor_count(&sample);
     double sum = 0;
 
-    for (int64_t i = d->from; i < d->from + d->count; i++) {
+    for (int64_t i = w->from; i < w->from + w->count; i++) {
         bool sound = true;
 
         for (int64_t k = 0; k < width; k++) {
@@ -48,46 +49,85 @@ static void look_at(const struct dataset *d, const struct column *c, kiln_number
             n->most = x > n->most || n->finite == 1 ? x : n->most;
         }
         if (!sound && !again && n->samples++ < (int64_t)(sizeof n->sample / sizeof *n->sample))
-            n->sample[n->samples - 1] = i - d->from;
+            n->sample[n->samples - 1] = w->first + i - w->from - d->from;
     }
+    return sum;
+}
+
+static bool look_at(const struct dataset *d, bool target, size_t k, kiln_numbers *n, bool again, struct budget *b,
+                    struct report *r)
+{
+    struct walk w;
+    double sum = 0;
+    bool ok;
+
+    if (!walk_begin(&w, d, b, r))
+        return false;
+    while ((ok = walk_next(&w, r)) && w.count)
+        sum += sum_up(d, &w, target ? &w.y[k] : &w.x[k], n, again);
+    walk_end(&w);
     *(again ? &n->deviation : &n->mean) = n->finite ? sum / (double)n->finite : (double)NAN;
+    return ok;
 }
 
 kiln_status kiln_dataset_numbers(const kiln_dataset *data, bool target, size_t k, kiln_numbers *out, kiln_error *err)
 {
-    const struct column *c = column_of(data, target, k);
-    struct report r = { 0 };
+    struct report r = api_report(data ? api_data_context(data) : NULL);
+    struct budget b;
+    bool ok;
 
     if (!out)
         return api_refuse(err, "out is NULL");
     *out = (kiln_numbers){ .least = (double)NAN, .most = (double)NAN };
-    if (!c)
+    if (!column_of(data, target, k))
         return refuse_column(data, target, k, err);
-    look_at(&data->data, c, out, false);
-    look_at(&data->data, c, out, true);
+    b = (struct budget){ .total = context_total(api_data_context(data)) };
+    ok = look_at(&data->data, target, k, out, false, &b, &r) && look_at(&data->data, target, k, out, true, &b, &r);
     out->deviation = sqrt(out->deviation);
-    return api_end(&r, true, err);
+    return api_end(&r, ok, err);
+}
+
+static void count_labels(const struct walk *w, const struct column *c, int64_t *counts)
+{
+    const int64_t each = dims_product(c->values.dims, 1, c->values.rank);
+
+    for (int64_t i = w->from * each; i < (w->from + w->count) * each; i++) {
+        const int64_t label = ((const int64_t *)c->values.data)[i];
+
+        if (!column_ignores(c, label))
+            counts[label]++;
+    }
 }
 
 kiln_status kiln_dataset_count_classes(const kiln_dataset *data, size_t k, int64_t *counts, kiln_error *err)
 {
     const struct column *c = column_of(data, true, k);
-    struct report r = { 0 };
-    int64_t each;
+    struct report r = api_report(data ? api_data_context(data) : NULL);
+    struct budget b;
+    struct walk w;
+    bool ok = true;
 
     if (!counts)
         return api_refuse(err, "counts is NULL");
     if (!c)
         return refuse_column(data, true, k, err);
     memset(counts, 0, (size_t)c->classes * sizeof *counts);
-    each = column_has_labels(c) ? dims_product(c->values.dims, 1, c->values.rank) : 0;
-    for (int64_t i = data->data.from * each; i < (data->data.from + data->data.count) * each; i++) {
-        const int64_t label = ((const int64_t *)c->values.data)[i];
+    if (!column_has_labels(c))
+        return api_end(&r, true, err);
+    b = (struct budget){ .total = context_total(api_data_context(data)) };
+    if (!walk_begin(&w, &data->data, &b, &r))
+        return api_end(&r, false, err);
+    while ((ok = walk_next(&w, &r)) && w.count)
+        count_labels(&w, &w.y[k], counts);
+    walk_end(&w);
+    return api_end(&r, ok, err);
+}
 
-        if (!column_ignores(c, label))
-            counts[label]++;
-    }
-    return api_end(&r, true, err);
+/* A stream has no sample but the next one. */
+static kiln_status refuse_stream(kiln_error *err)
+{
+    return api_refuse(err,
+                      "samples of a stream come in their order, and none by its number: read the data into memory");
 }
 
 kiln_status kiln_dataset_sample(kiln_tensor **out, const kiln_dataset *data, bool target, size_t k, int64_t i,
@@ -101,6 +141,8 @@ kiln_status kiln_dataset_sample(kiln_tensor **out, const kiln_dataset *data, boo
     *out = NULL;
     if (!c)
         return refuse_column(data, target, k, err);
+    if (data->data.stream)
+        return refuse_stream(err);
     if (i < 0 || i >= data->data.count)
         return api_refuse(err, "there is no sample %lld, there are %lld", (long long)i, (long long)data->data.count);
     sample = column_sample(c);
@@ -150,6 +192,8 @@ kiln_status kiln_dataset_batch(kiln_tensor **x, const kiln_dataset *data, const 
     usable = api_check_model(model, err);
     if (usable != KILN_OK)
         return usable;
+    if (data->data.stream)
+        return refuse_stream(err);
     for (int64_t k = 0; k < count; k++)
         if (samples[k] < 0 || samples[k] >= data->data.count)
             return api_refuse(err, "there is no sample %lld, there are %lld", (long long)samples[k],
@@ -164,6 +208,100 @@ kiln_status kiln_dataset_batch(kiln_tensor **x, const kiln_dataset *data, const 
     }
     if (!ok)
         free_all(x, q.inputs);
+    arena_release(&a);
+    return api_end(&r, ok, err);
+}
+
+/* -- all of them -- */
+
+/* A walk in batches. */
+struct walking {
+    struct batches batches;
+    kiln_tensor **x;
+    void **room; /* where they lie */
+    bool whole;
+    bool (*each)(void *user, const kiln_tensor *const *x, int64_t first, int64_t count);
+    void *user;
+};
+
+static bool make_tensors(struct walking *w, struct arena *a, struct report *r)
+{
+    const size_t inputs = w->batches.inputs;
+
+    w->x = arena_array(a, inputs, sizeof(kiln_tensor *), r);
+    w->room = arena_array(a, inputs, sizeof *w->room, r);
+    for (size_t k = 0; w->x && w->room && k < inputs; k++) {
+        const struct tensor *t = &w->batches.x[k].type;
+
+        if (kiln_tensor_new(&w->x[k], (kiln_dtype)t->dtype, t->rank, t->dims, NULL, NULL) != KILN_OK)
+            return fail_no_memory(r, (size_t)tensor_bytes(t));
+        w->room[k] = w->x[k]->tensor.data;
+    }
+    return w->x && w->room;
+}
+
+/* The last of them again, until the batch is full. */
+static void fill_up(struct walking *w, int64_t count)
+{
+    const int64_t batch = w->batches.options.batch;
+
+    for (size_t k = 0; k < w->batches.inputs; k++) {
+        const size_t row = (size_t)(tensor_bytes(&w->batches.x[k].type) / batch);
+        char *rows = w->room[k];
+
+        for (int64_t i = count; i < batch; i++)
+            memcpy(rows + (size_t)i * row, rows + (size_t)(count - 1) * row, row);
+    }
+}
+
+static bool walk_batches(struct walking *w, const struct budget *b, struct report *r)
+{
+    int64_t count = 1;
+
+    for (int64_t first = 0; count; first += count) {
+        if (!batches_next(&w->batches, w->room, NULL, &count, r))
+            return false;
+        if (count && w->whole)
+            fill_up(w, count);
+        for (size_t k = 0; k < w->batches.inputs; k++)
+            w->x[k]->tensor.dims[0] = w->whole ? w->batches.options.batch : count;
+        if (count && !w->each(w->user, (const kiln_tensor *const *)w->x, first, count))
+            return fail(r, KILN_STOPPED, NULL, "stopped");
+        if (!budget_in_time(b, NULL, r))
+            return false;
+    }
+    return true;
+}
+
+kiln_status kiln_dataset_each(const kiln_dataset *data, const kiln_model *model, int64_t batch, bool whole,
+                              bool (*each)(void *user, const kiln_tensor *const *x, int64_t first, int64_t count),
+                              void *user, kiln_error *err)
+{
+    struct report r = api_report(data ? api_data_context(data) : NULL);
+    const struct batch_options o = { .batch = batch };
+    struct walking w = { .whole = whole, .each = each, .user = user };
+    struct batch_request q = { 0 };
+    struct budget budget;
+    struct arena a = { .budget = &budget };
+    kiln_status usable;
+    bool ok = false;
+
+    if (!data || !model || !each)
+        return api_refuse(err, "%s is NULL", !data ? "data" : model ? "each" : "model");
+    usable = api_check_model(model, err);
+    if (usable != KILN_OK)
+        return usable;
+    budget = (struct budget){ .total = context_total(api_data_context(data)) };
+    q.inputs = model->model->graph->input_count;
+    q.input = api_inputs_of(model->model->graph, &a, &r);
+    budget_start(&budget);
+    if (q.input && batches_init(&w.batches, &data->data, api_normalizer(data), &q, &o, &budget, &r)) {
+        ok = make_tensors(&w, &a, &r) && walk_batches(&w, &budget, &r);
+        if (w.x)
+            free_all(w.x, w.batches.inputs);
+        batches_release(&w.batches);
+    }
+    budget_stop(&budget);
     arena_release(&a);
     return api_end(&r, ok, err);
 }

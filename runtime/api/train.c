@@ -96,7 +96,7 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
                                   .rate_factors = o->rate_factor_count,
                                   .metrics = o->metrics,
                                   .metric_count = o->metric_count,
-                                  .weighted = o->weighted || (o->data && o->data->data.weights.values.data) };
+                                  .weighted = o->weighted || (o->data && dataset_is_weighted(&o->data->data)) };
     struct budget b = { .limit = o->memory, .total = to.total };
     struct arena scratch = { .budget = &b };
 

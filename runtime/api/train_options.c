@@ -2,6 +2,7 @@
 #include "api/data.h"
 #include "base/spec.h"
 #include "data/batch.h"
+#include "data/stream.h"
 #include <math.h>
 #include <string.h>
 
@@ -137,31 +138,46 @@ static size_t named_targets(const struct dataset *d, const struct graph *g, stru
 
 /* -- weights of classes -- */
 
+/* How often each class is there in target k. */
+static bool count_labels(const struct dataset *d, size_t k, double *counts, struct budget *b, struct report *r)
+{
+    const struct column *c = &d->y[k];
+    const int64_t each = dims_product(c->values.dims, 1, c->values.rank);
+    struct walk w;
+    bool ok;
+
+    if (!walk_begin(&w, d, b, r))
+        return false;
+    while ((ok = walk_next(&w, r)) && w.count)
+        for (int64_t i = w.from * each; i < (w.from + w.count) * each; i++) {
+            const int64_t label = ((const int64_t *)w.y[k].values.data)[i];
+
+            if (!column_ignores(c, label))
+                counts[label]++;
+        }
+    walk_end(&w);
+    return ok;
+}
+
 /* Each class that is there as much as any other: as many as there are on average divided by as many as it has. */
 static double *balanced_weights(const struct dataset *d, const struct column *c, int64_t *count, struct arena *a,
                                 struct report *r)
 {
     double *weights, classes = 0, all = 0;
-    int64_t each;
 
     if (!c || !column_has_labels(c)) {
         fail(r, KILN_BAD_ARGUMENT, NULL, "class weights that are balanced need data with one target, of classes");
         return NULL;
     }
-    each = tensor_count(&c->values) / c->values.dims[0];
     *count = c->classes;
     weights = arena_array(a, (size_t)*count, sizeof *weights, r);
-    for (int64_t k = d->from * each; weights && k < (d->from + d->count) * each; k++) {
-        const int64_t label = ((const int64_t *)c->values.data)[k];
-
-        if (!column_ignores(c, label))
-            weights[label]++;
-    }
-    for (int64_t k = 0; weights && k < *count; k++) {
+    if (!weights || !count_labels(d, 0, weights, a->budget, r))
+        return NULL;
+    for (int64_t k = 0; k < *count; k++) {
         classes += weights[k] > 0;
         all += weights[k];
     }
-    for (int64_t k = 0; weights && k < *count; k++)
+    for (int64_t k = 0; k < *count; k++)
         weights[k] = weights[k] > 0 ? all / (classes * weights[k]) : 1;
     return weights;
 }

@@ -182,6 +182,16 @@ static uint64_t draw_below(struct draws *d, uint64_t n)
     return multiply_high(x, n);
 }
 
+int64_t random_index(int64_t n, uint64_t seed, uint64_t stream, uint64_t k)
+{
+    const uint32_t key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) };
+    uint32_t word[4];
+
+    philox(word, (const uint32_t[]){ (uint32_t)k, (uint32_t)(k >> 32), (uint32_t)stream, (uint32_t)(stream >> 32) },
+           key);
+    return (int64_t)multiply_high((uint64_t)word[1] << 32 | word[0], (uint64_t)n);
+}
+
 void random_permutation(int64_t *out, int64_t n, uint64_t seed, uint64_t stream)
 {
     struct draws d = { .seed = seed, .stream = stream, .at = NUMBERS / 2 };

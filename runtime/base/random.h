@@ -14,7 +14,12 @@ enum { RANDOM_BLOCKS = 8 };
 void random_words(uint32_t out[4 * RANDOM_BLOCKS], uint64_t seed, uint64_t stream, uint64_t first);
 
 /* A stream for what `node` draws in `step`; the last ones are kept for the library itself. */
-enum { RANDOM_NODE_SHUFFLE = INT32_MAX, RANDOM_NODE_INIT = INT32_MAX - 1, RANDOM_NODE_AUGMENT = INT32_MAX - 2 };
+enum {
+    RANDOM_NODE_SHUFFLE = INT32_MAX,
+    RANDOM_NODE_INIT = INT32_MAX - 1,
+    RANDOM_NODE_AUGMENT = INT32_MAX - 2,
+    RANDOM_NODE_WINDOW = INT32_MAX - 3
+};
 static inline uint64_t random_stream(int32_t node, uint64_t step)
 {
     return (uint64_t)(uint32_t)node << 32 | (uint32_t)step;
@@ -26,6 +31,8 @@ void random_normal(float *out, int64_t n, uint64_t seed, uint64_t stream, uint64
 /* The normal distribution cut at two deviations, as Keras' initialisers draw it. Its own deviation is
  * 0.87962566103423978. */
 void random_truncated_normal(float *out, int64_t n, uint64_t seed, uint64_t stream, uint64_t first);
+/* Number k of the stream in [0, n), each equally likely but for less than n / 2^64. */
+int64_t random_index(int64_t n, uint64_t seed, uint64_t stream, uint64_t k);
 /* Every order of 0 .. n-1 is equally likely. */
 void random_permutation(int64_t *out, int64_t n, uint64_t seed, uint64_t stream);
 

@@ -311,10 +311,24 @@ static bool choose(struct batches *b, const struct normalizer *n, const struct b
     for (size_t k = 0; k < q->targets; k++)
         if (!choose_target(b, q, k, r))
             return false;
-    if (!b->options.shuffle)
+    if (!b->options.shuffle || b->window)
         return true;
     b->order = arena_array(&b->memory, (size_t)b->data->count, sizeof *b->order, r);
     return b->order;
+}
+
+/* Where samples come as a stream, batches are made of the rows of its window. */
+static bool open_window(struct batches *b, struct report *r)
+{
+    const struct batch_options *o = &b->options;
+    struct window *w = arena_alloc(&b->memory, sizeof *w, r);
+
+    if (!w || !window_init(w, b->data, o->shuffle ? b->data->stream->window : 1, o->batch, o->seed,
+                           o->reading ? o->reading : b->memory.budget, r))
+        return false;
+    b->window = w;
+    b->data = &w->rows;
+    return true;
 }
 
 bool batches_init(struct batches *b, const struct dataset *data, const struct normalizer *normalizer,
@@ -325,7 +339,7 @@ bool batches_init(struct batches *b, const struct dataset *data, const struct no
     if (options->batch < 1)
         return fail(r, KILN_BAD_ARGUMENT, NULL, "a batch of %lld samples, must be at least 1",
                     (long long)options->batch);
-    if (!choose(b, normalizer, request, r)) {
+    if (!(data->stream ? open_window(b, r) : true) || !choose(b, normalizer, request, r)) {
         batches_release(b);
         return false;
     }
@@ -335,6 +349,8 @@ bool batches_init(struct batches *b, const struct dataset *data, const struct no
 
 void batches_release(struct batches *b)
 {
+    if (b->window)
+        window_release(b->window);
     arena_release(&b->memory);
     *b = (struct batches){ .memory.budget = b->memory.budget };
 }
@@ -345,6 +361,8 @@ void batches_start(struct batches *b, uint64_t epoch)
     b->epoch = epoch;
     if (b->order)
         random_permutation(b->order, b->data->count, b->options.seed, random_stream(RANDOM_NODE_SHUFFLE, epoch));
+    if (b->window)
+        window_start(b->window, epoch);
 }
 
 int64_t batches_next_count(const struct batches *b)
@@ -354,8 +372,36 @@ int64_t batches_next_count(const struct batches *b)
     return left < b->options.batch ? left : b->options.batch;
 }
 
+/* Of what was passed over nothing is made, but it is read and drawn: it is how the window became what it is. */
+static bool pass_over(struct batches *b, struct report *r)
+{
+    struct window *w = b->window;
+
+    for (int64_t got = 1; w->drawings < b->at && got; window_free(w)) {
+        const int64_t left = b->at - w->drawings;
+
+        if (!window_draw(w, left < b->options.batch ? left : b->options.batch, &got, r))
+            return false;
+    }
+    return true;
+}
+
+static bool next_of_stream(struct batches *b, void *const *x, void *const *y, int64_t *count, struct report *r)
+{
+    struct window *w = b->window;
+
+    *count = 0;
+    if (!pass_over(b, r) || !window_draw(w, b->options.batch, count, r) || !batches_fill(b, w->drawn, *count, x, y, r))
+        return false;
+    window_free(w);
+    b->at += *count;
+    return true;
+}
+
 bool batches_next(struct batches *b, void *const *x, void *const *y, int64_t *count, struct report *r)
 {
+    if (b->window)
+        return next_of_stream(b, x, y, count, r);
     *count = batches_next_count(b);
     if (!batches_fill(b, b->order ? b->order + b->at : NULL, *count, x, y, r))
         return false;
@@ -394,6 +440,12 @@ static void turn(const struct batch_column *c, const float *in, float *out)
                 *out++ = in[s * c->channels + k];
 }
 
+/* The number that a row's sample has in the data. */
+static int64_t number_of(const struct batches *b, int64_t row)
+{
+    return b->window ? b->window->number[row] : row;
+}
+
 /* The file's sample in floats, as the model is to see it but for its place in memory, and for what is in that order. */
 static void read_sample(const struct batches *b, const struct batch_column *c, int64_t row, int thread, float *sample)
 {
@@ -403,7 +455,7 @@ static void read_sample(const struct batches *b, const struct batch_column *c, i
 
     elements_to_float(from->dtype, from->data, row * c->features, c->features, raw);
     if (o->augmentation) {
-        const struct transform t = transform_draw(o->augmentation, &c->image, o->seed, b->epoch, row);
+        const struct transform t = transform_draw(o->augmentation, &c->image, o->seed, b->epoch, number_of(b, row));
 
         transform_apply(&t, o->augmentation, &c->image, raw, sample);
     }
@@ -457,7 +509,8 @@ static void fill_converted(const struct batches *b, const struct batch_column *c
 }
 
 /* As they are in the file, one by one. An integer that does not fit is the data's fault. */
-static bool fill_any(const struct batch_column *c, int64_t row, void *out, int64_t at, struct report *r)
+static bool fill_any(const struct batches *b, const struct batch_column *c, int64_t row, void *out, int64_t at,
+                     struct report *r)
 {
     const struct tensor *data = &c->from->values;
     const enum dtype from = data->dtype, to = c->type.dtype;
@@ -470,8 +523,8 @@ static bool fill_any(const struct batch_column *c, int64_t row, void *out, int64
         if (dtype_is_float(to))
             element_put(out, at + k, to, get(data->data, i));
         else if (!element_put_int(out, at + k, to, get_int(data->data, i)))
-            return fail(r, KILN_BAD_DATA, NULL, "sample %lld holds %lld, the model's input is %s", (long long)row,
-                        (long long)get_int(data->data, i), dtype_name(to));
+            return fail(r, KILN_BAD_DATA, NULL, "sample %lld holds %lld, the model's input is %s",
+                        (long long)number_of(b, row), (long long)get_int(data->data, i), dtype_name(to));
     }
     return true;
 }
@@ -484,11 +537,12 @@ static bool fill_input(const struct batches *b, const struct batch_column *c, in
     else if (c->scaling || b->options.augmentation)
         fill_converted(b, c, row, thread, x, to_row * c->features);
     else
-        return fill_any(c, row, x, to_row * c->features, r);
+        return fill_any(b, c, row, x, to_row * c->features, r);
     return true;
 }
 
-static bool fill_values(const struct batch_column *c, int64_t row, int64_t to_row, void *y, struct report *r)
+static bool fill_values(const struct batches *b, const struct batch_column *c, int64_t row, int64_t to_row, void *y,
+                        struct report *r)
 {
     const int64_t width = dims_product(c->type.dims, 1, c->type.rank);
     const float *values = (const float *)c->from->values.data + row * width;
@@ -500,20 +554,20 @@ static bool fill_values(const struct batch_column *c, int64_t row, int64_t to_ro
         if (c->probabilities && !(v >= -ROUNDING && v <= 1 + ROUNDING))
             return fail(r, KILN_BAD_DATA, NULL,
                         "what is to be predicted for sample %lld is %g, the loss needs probabilities, from 0 to 1",
-                        (long long)row, v);
+                        (long long)number_of(b, row), v);
         if (dtype_is_float(to))
             element_put(y, to_row * width + k, to, v);
         else if (!(fabs(v) < 0x1p24) || v != floor(v) || !element_put_int(y, to_row * width + k, to, (int64_t)v))
             return fail(r, KILN_BAD_DATA, NULL, "a label of sample %lld is %g, must be a whole number (%s)",
-                        (long long)row, v, dtype_name(to));
+                        (long long)number_of(b, row), v, dtype_name(to));
     }
     return true;
 }
 
-static bool fail_label(const struct batch_column *c, int64_t label, int64_t row, struct report *r)
+static bool fail_label(const struct batch_column *c, int64_t label, int64_t sample, struct report *r)
 {
     return fail(r, KILN_BAD_DATA, NULL, "label %lld of sample %lld, the model tells %d classes apart, from 0 to %d%s",
-                (long long)label, (long long)row, c->classes, c->classes - 1,
+                (long long)label, (long long)sample, c->classes, c->classes - 1,
                 c->from->least == 1 && label == c->classes ? ": these begin at 1" : "");
 }
 
@@ -523,7 +577,8 @@ static int64_t hot_place(int64_t at, int64_t classes, int64_t inner, int64_t k)
     return at / inner * classes * inner + k * inner + at % inner;
 }
 
-static bool fill_labels(const struct batch_column *c, int64_t row, int64_t to_row, void *y, struct report *r)
+static bool fill_labels(const struct batches *b, const struct batch_column *c, int64_t row, int64_t to_row, void *y,
+                        struct report *r)
 {
     const int64_t each = labels_of(c->from), width = dims_product(c->type.dims, 1, c->type.rank) / each;
     const int64_t inner = c->class_axis ? dims_product(c->type.dims, c->class_axis + 1, c->type.rank) : 1;
@@ -534,7 +589,7 @@ static bool fill_labels(const struct batch_column *c, int64_t row, int64_t to_ro
         const int64_t at = to_row * each + i, label = labels[c->turn == TURN_NONE ? i : source_of(c, i)];
 
         if (c->classes && (label < 0 || label >= c->classes) && !(c->ignores && label == c->ignored))
-            return fail_label(c, label, row, r);
+            return fail_label(c, label, number_of(b, row), r);
         if (c->form == TARGET_NUMBER)
             element_put(y, at, to, (double)label);
         else if (c->form == TARGET_ONE_HOT)
@@ -580,7 +635,7 @@ bool batches_fill(struct batches *b, const int64_t *indices, int64_t n, void *co
             if (!fill_input(b, &b->x[k], row, i, 0, x[k], r))
                 return false;
         for (size_t k = 0; k < b->targets; k++)
-            if (!(b->y[k].form == TARGET_VALUES ? fill_values : fill_labels)(&b->y[k], row, i, y[k], r))
+            if (!(b->y[k].form == TARGET_VALUES ? fill_values : fill_labels)(b, &b->y[k], row, i, y[k], r))
                 return false;
     }
     return true;

@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "data/augment.h"
 #include "data/normalizer.h"
+#include "data/window.h"
 
 enum turn { TURN_NONE, TURN_TO_LAST, TURN_TO_FIRST }; /* where the channels of an image go */
 enum target_form { TARGET_NONE, TARGET_INDEX, TARGET_NUMBER, TARGET_ONE_HOT, TARGET_VALUES };
@@ -22,6 +23,7 @@ struct batch_options {
     uint64_t seed;
     const struct augmentation *augmentation; /* of the images that are the only input; NULL: they stay as they are */
     struct pool *pool;                       /* that shares them out; NULL: the caller does all */
+    struct budget *reading; /* what is read of a stream is charged to it; NULL: to that of the batches */
 };
 
 /* What a batch has for one input, or of what is to be predicted. */
@@ -46,8 +48,9 @@ struct batches {
     struct batch_options options;
     struct batch_column *x, *y; /* [inputs] and [targets] that were asked for */
     size_t inputs, targets;
-    int64_t *order; /* this epoch's; NULL without shuffling */
-    int64_t at;     /* the next sample of the epoch */
+    int64_t *order;        /* this epoch's; NULL without shuffling, and for a stream, which has */
+    struct window *window; /* instead; its rows are `data` then */
+    int64_t at; /* the next sample of the epoch; may be set after batches_start: those before it are left out */
     uint64_t epoch;
     struct arena memory;
 };
@@ -71,14 +74,14 @@ bool batches_init(struct batches *b, const struct dataset *data, const struct no
  * normalised. */
 bool batch_scaling(struct scaling *out, const struct batch_column *c, struct arena *a, struct report *r);
 void batches_release(struct batches *b);
-/* The order depends on the seed and the epoch alone. */
+/* The order depends on the seed and the epoch alone, that of a stream on its window, too. */
 void batches_start(struct batches *b, uint64_t epoch);
-/* How many the next batch has, 0 at the end of the epoch. */
+/* How many the next batch has, 0 at the end of the epoch; of a stream only batches_next tells. */
 int64_t batches_next_count(const struct batches *b);
 /* Writes the next batch: x[k] and y[k] are where column k goes, with room for options.batch samples. *count is 0 at the
  * end of the epoch. */
 bool batches_next(struct batches *b, void *const *x, void *const *y, int64_t *count, struct report *r);
-/* Writes the `n` samples that `indices` names, in that order. */
+/* Writes the `n` samples that `indices` names, in that order; not of a stream. */
 bool batches_fill(struct batches *b, const int64_t *indices, int64_t n, void *const *x, void *const *y,
                   struct report *r);
 

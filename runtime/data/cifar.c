@@ -29,11 +29,25 @@ static const struct layout cifar100 = {
     "cifar-100-binary", { "train.bin" }, "test.bin", 2, 20, "fine_label_names.txt"
 };
 
-struct records {
+struct cifar {
+    struct row_source source;
     const struct layout *layout;
+    const char *directory;
+    int classes;
+    bool test;
+    int64_t count;
+};
+
+/* A pass over them. */
+struct records {
+    struct row_reader reader;
+    const struct layout *layout;
+    struct budget *budget;
     int count, classes;
+    int at; /* the file that is being read */
     struct file_source file[MAX_FILES];
     char path[MAX_FILES][PATH_MAX];
+    unsigned char block[BLOCK * (PIXELS + 2)];
 };
 
 static bool open_one(struct file_source *f, char path[PATH_MAX], const struct layout *l, const char *directory,
@@ -74,69 +88,101 @@ static bool count_records(const struct records *f, int64_t *n, struct report *r)
     return true;
 }
 
-static bool take_record(const struct records *f, int file, const unsigned char *record, int64_t index, struct tensor *x,
-                        struct tensor *y, struct report *r)
+static bool take_record(const struct records *f, const unsigned char *record, char *pixels, int64_t *label,
+                        struct report *r)
 {
     const int fine = record[f->layout->labels - 1], coarse = f->layout->coarse ? record[0] : 0;
 
     if (fine >= f->classes || (f->layout->coarse && coarse >= f->layout->coarse))
-        return fail(r, KILN_BAD_DATA, f->path[file], "label %d of %d classes, coarse label %d of %d", fine, f->classes,
+        return fail(r, KILN_BAD_DATA, f->path[f->at], "label %d of %d classes, coarse label %d of %d", fine, f->classes,
                     coarse, f->layout->coarse);
-    ((int64_t *)y->data)[index] = fine;
-    memcpy((char *)x->data + index * PIXELS, record + f->layout->labels, PIXELS);
+    *label = fine;
+    memcpy(pixels, record + f->layout->labels, PIXELS);
     return true;
 }
 
-static bool read_all(struct records *f, unsigned char *block, struct tensor *x, struct tensor *y,
-                     const struct budget *b, struct report *r)
+static bool next(struct row_reader *g, int64_t n, void *const *to, int64_t *got, struct report *r)
 {
+    struct records *f = (struct records *)g;
     const int64_t record = f->layout->labels + PIXELS;
-    int64_t index = 0;
+    int64_t left;
+
+    *got = 0;
+    while (f->at < f->count && !f->file[f->at].source.left)
+        f->at++;
+    if (f->at == f->count)
+        return true;
+    left = f->file[f->at].source.left / record;
+    n = n < BLOCK ? n : BLOCK;
+    n = n < left ? n : left;
+    if (!source_read(&f->file[f->at].source, f->block, n * record, r) || !budget_in_time(f->budget, f->path[f->at], r))
+        return false;
+    for (; *got < n; ++*got)
+        if (!take_record(f, f->block + *got * record, (char *)to[0] + *got * PIXELS, (int64_t *)to[1] + *got, r))
+            return false;
+    return true;
+}
+
+static void close_records(struct row_reader *g)
+{
+    struct records *f = (struct records *)g;
 
     for (int i = 0; i < f->count; i++)
-        while (f->file[i].source.left) {
-            const int64_t left = f->file[i].source.left / record, n = left < BLOCK ? left : BLOCK;
-
-            if (!source_read(&f->file[i].source, block, n * record, r) || !budget_in_time(b, f->path[i], r))
-                return false;
-            for (int64_t k = 0; k < n; k++)
-                if (!take_record(f, i, block + k * record, index++, x, y, r))
-                    return false;
-        }
-    return true;
+        file_source_close(&f->file[i]);
+    budget_free(f->budget, f);
 }
 
-bool cifar_load(struct tensor *x, struct tensor *y, const char *directory, int classes, bool test, struct budget *b,
-                struct report *r)
+static struct records *open_records(const struct cifar *c, int64_t *count, struct budget *b, struct report *r)
 {
     struct records *f = budget_zalloc(b, 1, sizeof *f, r);
-    unsigned char *block = budget_alloc(b, BLOCK * (PIXELS + 2), r);
-    int64_t n = 0;
-    bool ok = f && block;
 
-    *x = *y = (struct tensor){ 0 };
-    if (ok) {
-        f->layout = classes == 10 ? &cifar10 : &cifar100;
-        f->classes = classes;
-        ok = open_all(f, directory, test, r) && count_records(f, &n, r);
-    }
-    if (ok && !(tensor_shape(x, U8, 4, (const int64_t[]){ n, 3, 32, 32 }) && tensor_shape(y, I64, 1, &n)))
-        ok = fail(r, KILN_LIMIT, directory, "%lld images are more than can be addressed", (long long)n);
-    if (ok) {
-        x->data = budget_alloc(b, (size_t)n * PIXELS, r);
-        y->data = budget_alloc(b, (size_t)n * sizeof(int64_t), r);
-        ok = x->data && y->data && read_all(f, block, x, y, b, r);
-    }
-    for (int i = 0; f && i < f->count; i++)
-        file_source_close(&f->file[i]);
-    budget_free(b, f);
-    budget_free(b, block);
-    if (!ok) {
-        budget_free(b, x->data);
-        budget_free(b, y->data);
-        *x = *y = (struct tensor){ 0 };
-    }
-    return ok;
+    if (!f)
+        return NULL;
+    f->reader = (struct row_reader){ next, close_records };
+    f->layout = c->layout;
+    f->classes = c->classes;
+    f->budget = b;
+    if (open_all(f, c->directory, c->test, r) && count_records(f, count, r))
+        return f;
+    close_records(&f->reader);
+    return NULL;
+}
+
+static struct row_reader *open_pass(const struct row_source *s, int64_t pass, struct budget *b, struct report *r)
+{
+    const struct cifar *c = (const struct cifar *)s;
+    struct records *f;
+    int64_t count;
+
+    (void)pass;
+    f = open_records(c, &count, b, r);
+    if (!f)
+        return NULL;
+    if (count == c->count)
+        return &f->reader;
+    close_records(&f->reader);
+    fail(r, KILN_BAD_DATA, c->directory, "the files have changed since they were looked at");
+    return NULL;
+}
+
+struct row_source *cifar_source(struct tensor *x, struct tensor *y, const char *directory, int classes, bool test,
+                                struct arena *a, struct report *r)
+{
+    struct cifar *c = arena_alloc(a, sizeof *c, r);
+    struct records *f;
+
+    if (!c)
+        return NULL;
+    *c = (struct cifar){ { open_pass }, classes == 10 ? &cifar10 : &cifar100, NULL, classes, test, 0 };
+    c->directory = arena_printf(a, r, "%s", directory);
+    f = c->directory ? open_records(c, &c->count, a->budget, r) : NULL;
+    if (!f)
+        return NULL;
+    close_records(&f->reader);
+    if (tensor_shape(x, U8, 4, (const int64_t[]){ c->count, 3, 32, 32 }) && tensor_shape(y, I64, 1, &c->count))
+        return &c->source;
+    fail(r, KILN_LIMIT, directory, "%lld images are more than can be addressed", (long long)c->count);
+    return NULL;
 }
 
 /* A name in each line; blank ones are none. */

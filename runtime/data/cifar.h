@@ -3,13 +3,13 @@
 #ifndef KILN_DATA_CIFAR_H
 #define KILN_DATA_CIFAR_H
 
-#include "base/memory.h"
+#include "data/rows.h"
 #include "tensor/tensor.h"
 
-/* x: uint8 [N,3,32,32]; y: int64 [N], fine labels. `classes` is 10 or 100. `directory` is where the files are, or where
- * their archive was unpacked. Both are freed with budget_free, and NULL on failure. */
-bool cifar_load(struct tensor *x, struct tensor *y, const char *directory, int classes, bool test, struct budget *b,
-                struct report *r);
+/* x: uint8 [N,3,32,32]; y: int64 [N], fine labels: their types are told, without data. `classes` is 10 or 100.
+ * `directory` is where the files are, or where their archive was unpacked. In the arena; NULL with an error. */
+struct row_source *cifar_source(struct tensor *x, struct tensor *y, const char *directory, int classes, bool test,
+                                struct arena *a, struct report *r);
 /* What the (fine) classes are called, by the text file beside them, in the arena; *names is NULL where there is none. */
 bool cifar_names(const char *const **names, const char *directory, int classes, struct arena *a, struct report *r);
 

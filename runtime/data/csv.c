@@ -1,5 +1,4 @@
 #include "data/csv_label.h"
-#include "model/file.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@ static bool is_header(struct csv c)
     bool number = false, above_nothing = false;
     struct field f, g;
 
+    csv_hold_two(&c);
     if (!csv_next_line(&c, &at, &end))
         return false;
     csv_next_line(&c, &below, &below_end);
@@ -41,6 +41,7 @@ static bool is_counted(struct csv c)
     double v;
     int64_t n = 0;
 
+    csv_hold_two(&c);
     if (!csv_next_line(&c, &at, &end))
         return false;
     csv_next_line(&c, &below, &below_end);
@@ -53,6 +54,24 @@ static bool is_counted(struct csv c)
     return n > 3 || (n == 3 && !whole);
 }
 
+/* Names are asked for while other lines are read. */
+static bool keep_header(struct csv_reading *g, struct report *r)
+{
+    struct csv c = g->first;
+    const char *at, *end, *copy = NULL;
+
+    if (csv_next_line(&c, &at, &end))
+        copy = arena_string(g->arena, at, (size_t)(end - at), r);
+    if (!copy)
+        return false;
+    csv_text_of_bytes(&g->header_text, copy, (size_t)(end - at));
+    g->header = g->first;
+    g->header.text = &g->header_text;
+    g->header.at = 0;
+    g->header.end = g->header_text.length;
+    return true;
+}
+
 /* How many fields the first line has; it is put back unless it is a header. */
 static bool read_header(struct csv_reading *g, struct report *r)
 {
@@ -61,13 +80,14 @@ static bool read_header(struct csv_reading *g, struct report *r)
     const char *at, *end;
     struct field f;
 
-    g->header = c;
     if (!csv_next_line(&c, &at, &end))
-        return fail(r, KILN_BAD_DATA, c.name, "no data");
+        return csv_text_sound(c.text, r) && fail(r, KILN_BAD_DATA, c.name, "no data");
     for (t->columns = 0; at; t->columns++)
         if (!csv_next_field(&c, &at, end, &f, r))
             return false;
     t->header = is_header(g->first) || is_counted(g->first);
+    if (t->header && !keep_header(g, r))
+        return false;
     if (t->header)
         g->first = c;
     return true;
@@ -92,7 +112,7 @@ static bool count_rows(struct csv_reading *g, struct report *r)
             return fail(r, KILN_BAD_DATA, c.name, "line %lld: %lld fields, the first line has %lld", (long long)c.line,
                         (long long)n, (long long)g->table->columns);
     }
-    return g->rows > 0 || fail(r, KILN_BAD_DATA, c.name, "a header, but no data");
+    return csv_text_sound(c.text, r) && (g->rows > 0 || fail(r, KILN_BAD_DATA, c.name, "a header, but no data"));
 }
 
 static bool read_number(const struct csv_reading *g, const struct csv *c, const struct field *f, int64_t column,
@@ -119,81 +139,184 @@ static bool read_number(const struct csv_reading *g, const struct csv *c, const 
                 name, text);
 }
 
-static bool read_label(const struct csv_reading *g, struct csv_classes *classes, const struct csv *c,
-                       const struct field *f, int64_t row, struct report *r)
+/* -- a pass over its rows -- */
+
+/* What is known of a table. */
+struct csv_file {
+    struct row_source source;
+    struct csv_reading reading;
+    struct csv_table table;
+    struct csv_request request; /* with all classes */
+    const char *path;
+    int64_t size;
+    bool labelled; /* y is read */
+};
+
+struct csv_pass {
+    struct row_reader reader;
+    const struct csv_file *of;
+    struct budget *budget;
+    struct file_source file;
+    struct csv_text text;
+    struct csv at;
+    struct csv_classes classes;
+};
+
+static bool read_label(struct csv_pass *p, const struct field *f, void *y, int64_t row, struct report *r)
 {
-    struct tensor *y = &g->table->y;
+    const struct csv_reading *g = &p->of->reading;
 
     if (!g->texts)
-        return read_number(g, c, f, g->table->label, (double *)y->data + row, r);
-    ((int64_t *)y->data)[row] = csv_class_of(classes, g, c, f, r);
-    return ((int64_t *)y->data)[row] >= 0;
+        return read_number(g, &p->at, f, g->table->label, (double *)y + row, r);
+    ((int64_t *)y)[row] = csv_class_of(&p->classes, g, &p->at, f, r);
+    return ((int64_t *)y)[row] >= 0;
 }
 
-/* Where there need be no label, one that cannot be read is as none. */
-static bool read_or_drop(struct csv_reading *g, struct csv_classes *classes, const struct csv *c, const struct field *f,
-                         int64_t row, struct report *r)
+static bool read_row(struct csv_pass *p, const char *at, const char *end, void *const *to, int64_t row,
+                     struct report *r)
 {
-    struct report quiet = { 0 };
-
-    if (!g->request->unlabelled || g->request->gaps)
-        return read_label(g, classes, c, f, row, r);
-    g->dropped = g->dropped || (!read_label(g, classes, c, f, row, &quiet) && data_are_bad(&quiet, r));
-    return !failed(r);
-}
-
-static bool read_rows(struct csv_reading *g, struct csv_classes *classes, struct report *r)
-{
+    const struct csv_reading *g = &p->of->reading;
     const struct csv_table *t = g->table;
-    float *to = t->x.data;
-    struct csv c = g->first;
-    const char *at, *end;
+    float *x = (float *)to[0] + row * t->x.dims[1];
     struct field f;
     double value = 0;
 
-    for (int64_t row = 0; csv_next_line(&c, &at, &end); row++) {
-        if (!budget_in_time_at(c.budget, row, c.name, r))
+    for (int64_t column = 0; column < t->columns; column++) {
+        if (!at)
+            return fail(r, KILN_BAD_DATA, p->at.name, "line %lld: %lld fields, the first line has %lld",
+                        (long long)p->at.line, (long long)column, (long long)t->columns);
+        if (!csv_next_field(&p->at, &at, end, &f, r))
             return false;
-        for (int64_t column = 0; column < t->columns; column++) {
-            if (!csv_next_field(&c, &at, end, &f, r))
+        if (column == t->label) {
+            if (p->of->labelled && !read_label(p, &f, to[1], row, r))
                 return false;
-            if (column == t->label) {
-                if (!read_or_drop(g, classes, &c, &f, row, r))
-                    return false;
-                continue;
-            }
-            if (!read_number(g, &c, &f, column, &value, r))
-                return false;
-            *to++ = (float)value;
+            continue;
         }
+        if (!read_number(g, &p->at, &f, column, &value, r))
+            return false;
+        *x++ = (float)value;
     }
     return true;
 }
 
-/* Names of classes that the file has by itself, in the arena. */
-static bool take_classes(struct csv_reading *g, struct csv_classes *s, struct report *r)
+static bool next(struct row_reader *reader, int64_t n, void *const *to, int64_t *got, struct report *r)
 {
-    struct csv_table *t = g->table;
-    const char **names;
+    struct csv_pass *p = (struct csv_pass *)reader;
+    const char *at, *end;
 
-    t->class_names = g->request->class_names;
-    t->classes = g->request->classes;
-    if (t->class_names)
-        return true;
-    names = arena_array(g->arena, s->count, sizeof *names, r);
-    if (!names || !csv_classes_sort(s, &t->y, r))
+    for (*got = 0; *got < n && csv_next_line(&p->at, &at, &end); ++*got)
+        if (!budget_in_time_at(p->budget, *got, p->at.name, r) || !read_row(p, at, end, to, *got, r))
+            return false;
+    return csv_text_sound(&p->text, r);
+}
+
+static void close_pass(struct row_reader *reader)
+{
+    struct csv_pass *p = (struct csv_pass *)reader;
+
+    if (p->text.file)
+        file_source_close(&p->file);
+    csv_text_release(&p->text);
+    csv_classes_release(&p->classes);
+    if (p->at.c)
+        freelocale(p->at.c);
+    budget_free(p->budget, p);
+}
+
+/* The text, from its first row on. */
+static bool open_text(struct csv_pass *p, struct report *r)
+{
+    const struct csv_file *f = p->of;
+
+    if (!file_source_open(&p->file, f->path, r))
+        return false;
+    csv_text_of_file(&p->text, &p->file, p->budget);
+    if (p->file.size != f->size)
+        return fail(r, KILN_BAD_DATA, f->path, "the file has changed since it was looked at");
+    p->at = f->reading.first;
+    p->at.text = &p->text;
+    p->at.budget = p->budget;
+    p->at.c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    return p->at.c || fail_no_memory(r, sizeof *p);
+}
+
+static struct row_reader *open_pass(const struct row_source *s, int64_t pass, struct budget *b, struct report *r)
+{
+    struct csv_pass *p = budget_zalloc(b, 1, sizeof *p, r);
+
+    (void)pass;
+    if (!p)
+        return NULL;
+    p->reader = (struct row_reader){ next, close_pass };
+    p->of = (const struct csv_file *)s;
+    p->budget = b;
+    csv_classes_init(&p->classes, NULL, b); /* which are all known */
+    if (open_text(p, r) && csv_classes_know(&p->classes, &p->of->request, r))
+        return &p->reader;
+    close_pass(&p->reader);
+    return NULL;
+}
+
+/* -- looking at the table -- */
+
+/* Names of classes that the file has by itself, in the arena and the order of their bytes. */
+static bool take_classes(struct csv_file *file, const struct csv_classes *s, struct report *r)
+{
+    const char **names = arena_array(file->reading.arena, s->count, sizeof *names, r);
+
+    if (!names)
         return false;
     memcpy(names, s->name, s->count * sizeof *names);
-    t->class_names = names;
-    t->classes = (int)s->count;
+    file->request.class_names = names;
+    file->request.classes = (int)s->count;
     return true;
 }
 
-static bool read_table(struct csv_reading *g, struct budget *b, struct report *r)
+/* All labels, where they are names that are not known yet, or need not be right. */
+static bool look_at_labels(struct csv_file *file, struct csv_classes *classes, struct report *r)
 {
-    struct csv_table *t = g->table;
+    struct csv_reading *g = &file->reading;
+    struct csv c = g->first;
+    const char *at, *end;
+    struct field f;
+    double value;
+
+    for (int64_t row = 0; csv_next_line(&c, &at, &end); row++) {
+        if (!budget_in_time_at(c.budget, row, c.name, r))
+            return false;
+        for (int64_t k = 0; k <= g->table->label; k++)
+            if (!csv_next_field(&c, &at, end, &f, r))
+                return false;
+        if (!(g->texts ? csv_class_of(classes, g, &c, &f, r) >= 0 : read_number(g, &c, &f, g->table->label, &value, r)))
+            return false;
+    }
+    if (!csv_text_sound(c.text, r))
+        return false;
+    csv_classes_sort(classes);
+    return !g->texts || file->request.class_names || take_classes(file, classes, r);
+}
+
+/* Where there need be no label, one that cannot be read is as none. */
+static bool find_classes(struct csv_file *file, struct budget *b, struct report *r)
+{
+    const struct csv_request *q = &file->request;
+    const bool may_lack = q->unlabelled && !q->gaps;
+    struct report quiet = { 0 };
     struct csv_classes classes;
-    bool ok;
+
+    if (!file->labelled || !(may_lack || (file->reading.texts && !q->class_names)))
+        return true;
+    csv_classes_init(&classes, file->reading.arena, b);
+    file->labelled = csv_classes_know(&classes, q, r) && look_at_labels(file, &classes, may_lack ? &quiet : r);
+    csv_classes_release(&classes);
+    return file->labelled || (may_lack && data_are_bad(&quiet, r));
+}
+
+static bool look_at_rows(struct csv_file *file, struct budget *b, struct report *r)
+{
+    struct csv_reading *g = &file->reading;
+    const struct csv_request *q = g->request;
+    struct csv_table *t = g->table;
 
     if (!tensor_shape(&t->x, F32, 2, (const int64_t[]){ g->rows, t->columns - (t->label >= 0) }) ||
         !tensor_shape(&t->y, g->texts ? I64 : F64, 1, &g->rows))
@@ -201,51 +324,79 @@ static bool read_table(struct csv_reading *g, struct budget *b, struct report *r
                     (long long)t->columns);
     if (!type_fits(g->request->input, &t->x, g->first.name, r))
         return false;
-    csv_classes_init(&classes, g->arena, b);
-    t->x.data = budget_alloc(b, (size_t)tensor_bytes(&t->x), r);
-    t->y.data = t->label >= 0 ? budget_alloc(b, (size_t)tensor_bytes(&t->y), r) : NULL;
-    ok = t->x.data && (t->y.data || t->label < 0) && csv_classes_know(&classes, g->request, r) &&
-         read_rows(g, &classes, r) && (!g->texts || g->dropped || take_classes(g, &classes, r));
-    if (g->dropped) {
-        budget_free(b, t->y.data);
-        t->y.data = NULL;
-    }
-    csv_classes_release(&classes);
-    return ok;
-}
-
-bool csv_parse(struct csv_table *out, const char *name, const char *bytes, size_t size, const struct csv_request *q,
-               struct arena *a, struct budget *b, struct report *r)
-{
-    struct csv_reading g = { .request = q, .table = out, .arena = a };
-    bool ok;
-
-    *out = (struct csv_table){ 0 };
-    csv_start(&g.first, name, bytes, size, b);
-    g.first.c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!g.first.c)
-        return fail_no_memory(r, sizeof g);
-    ok = read_header(&g, r) && count_rows(&g, r) && csv_choose_label(&g, r) && read_table(&g, b, r);
-    freelocale(g.first.c);
-    if (!ok) {
-        budget_free(b, out->x.data);
-        budget_free(b, out->y.data);
-        *out = (struct csv_table){ 0 };
-    }
-    return ok;
-}
-
-bool csv_load(struct csv_table *out, const char *path, const struct csv_request *q, struct arena *a, struct budget *b,
-              struct report *r)
-{
-    uint8_t *bytes = NULL;
-    size_t size;
-    bool ok;
-
-    *out = (struct csv_table){ 0 };
-    if (!file_read(path, 0, &bytes, &size, b, r))
+    file->labelled = t->label >= 0 && !(g->texts && q->values && q->unlabelled && !q->gaps);
+    if (!find_classes(file, b, r))
         return false;
-    ok = csv_parse(out, path, (const char *)bytes, size, q, a, b, r);
-    budget_free(b, bytes);
+    if (!file->labelled)
+        t->y = (struct tensor){ 0 };
+    else if (g->texts) {
+        t->class_names = file->request.class_names;
+        t->classes = file->request.classes;
+    }
+    return true;
+}
+
+/* Of a file whose text is open. */
+static bool look(struct csv_file *file, struct csv_text *text, const char *name, struct budget *b, struct report *r)
+{
+    struct csv_reading *g = &file->reading;
+    bool ok;
+
+    csv_start(&g->first, name, text, file->size, b);
+    g->first.c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!g->first.c)
+        return fail_no_memory(r, sizeof *g);
+    ok = read_header(g, r) && count_rows(g, r) && csv_choose_label(g, r) && csv_text_sound(text, r) &&
+         look_at_rows(file, b, r);
+    freelocale(g->first.c);
+    g->first.c = g->header.c = (locale_t)0;
+    g->first.text = NULL;
     return ok;
+}
+
+static bool copy_names(struct csv_file *f, const struct csv_request *q, struct arena *a, struct report *r)
+{
+    const char **names = arena_array(a, (size_t)q->classes, sizeof *names, r);
+
+    for (int k = 0; names && k < q->classes; k++)
+        if (!(names[k] = arena_printf(a, r, "%s", q->class_names[k])))
+            return false;
+    f->request.class_names = names;
+    return names;
+}
+
+static struct csv_file *file_new(const struct csv_request *q, struct arena *a, struct report *r)
+{
+    struct csv_file *f = arena_alloc(a, sizeof *f, r);
+
+    if (!f)
+        return NULL;
+    f->source.open = open_pass;
+    f->request = *q;
+    if (q->class_names && !copy_names(f, q, a, r))
+        return NULL;
+    f->reading = (struct csv_reading){ .request = &f->request, .table = &f->table, .arena = a };
+    return f;
+}
+
+struct row_source *csv_source(struct csv_table *out, const char *path, const struct csv_request *q, struct arena *a,
+                              struct report *r)
+{
+    struct csv_file *f = file_new(q, a, r);
+    struct file_source file;
+    struct csv_text text;
+    bool ok;
+
+    *out = (struct csv_table){ 0 };
+    if (!f || !(f->path = arena_printf(a, r, "%s", path)) || !file_source_open(&file, f->path, r))
+        return NULL;
+    f->size = file.size;
+    csv_text_of_file(&text, &file, a->budget);
+    ok = look(f, &text, f->path, a->budget, r);
+    csv_text_release(&text);
+    file_source_close(&file);
+    *out = f->table;
+    f->request.input = NULL; /* what the caller has lent */
+    f->request.label = NULL;
+    return ok ? &f->source : NULL;
 }

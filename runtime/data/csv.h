@@ -6,6 +6,7 @@
 #ifndef KILN_DATA_CSV_H
 #define KILN_DATA_CSV_H
 
+#include "data/rows.h"
 #include "data/source.h"
 #include "tensor/tensor.h"
 
@@ -14,7 +15,7 @@ struct csv_request {
                                         first looks more like it, which is an error */
     bool values;                    /* numbers are to be predicted: how the columns look is no sign of classes */
     bool unlabelled;                /* there need be no label: there is none where all columns are for the input.
-                                        With a label that cannot be read, y has no data, unless `gaps` */
+                                        With a label that cannot be read there is no y, unless `gaps` */
     bool gaps;                      /* what is missing, or "nan", is read as NaN */
     const struct type_check *input; /* of the model, that takes the other columns; may be NULL */
     const char *const *class_names; /* [classes] what texts stand for; NULL: those of the file, sorted by bytes */
@@ -23,7 +24,7 @@ struct csv_request {
 
 struct csv_table {
     struct tensor x;                /* float [N,F] */
-    struct tensor y;                /* [N], double (numbers) or int64 (classes by names); no data without a label */
+    struct tensor y;                /* [N], double (numbers) or int64 (classes by names); of rank 0 without a label */
     bool header;                    /* was the first line one? */
     int64_t columns, label;         /* which of them it is; -1: none */
     const char *label_name;         /* in the header; NULL */
@@ -31,10 +32,9 @@ struct csv_table {
     int classes;
 };
 
-/* x and y are freed with budget_free, and NULL on failure; names are in the arena. */
-bool csv_load(struct csv_table *out, const char *path, const struct csv_request *q, struct arena *a, struct budget *b,
-              struct report *r);
-bool csv_parse(struct csv_table *out, const char *name, const char *bytes, size_t size, const struct csv_request *q,
-               struct arena *a, struct budget *b, struct report *r);
+/* A table that was looked at: how many rows and columns there are, which is the label, what its texts are. x and y have
+ * their types in *out, without data. In the arena; NULL with an error. */
+struct row_source *csv_source(struct csv_table *out, const char *path, const struct csv_request *q, struct arena *a,
+                              struct report *r);
 
 #endif

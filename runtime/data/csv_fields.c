@@ -9,17 +9,87 @@ static bool is_space(const struct csv *c, char at)
     return (at == ' ' || at == '\t') && at != c->comma;
 }
 
+/* -- the text -- */
+
+enum { BLOCK = 1 << 16 };
+
+void csv_text_of_bytes(struct csv_text *t, const char *bytes, size_t size)
+{
+    *t = (struct csv_text){ .bytes = bytes, .length = (int64_t)size };
+}
+
+void csv_text_of_file(struct csv_text *t, struct file_source *file, struct budget *b)
+{
+    *t = (struct csv_text){ .file = file, .budget = b };
+}
+
+void csv_text_release(struct csv_text *t)
+{
+    if (t->file)
+        budget_free(t->budget, t->block);
+    *t = (struct csv_text){ 0 };
+}
+
+bool csv_text_sound(const struct csv_text *t, struct report *r)
+{
+    return !failed(&t->report) || fail(r, t->report.error.code, t->report.error.where, "%s", t->report.error.message);
+}
+
+/* Has from there on at least `need` bytes, or all that there are. */
+static bool hold(struct csv_text *t, int64_t from, int64_t need)
+{
+    const int64_t size = t->file ? t->file->size : t->length;
+
+    need = need < size - from ? need : size - from;
+    if (from >= t->at && from + need <= t->at + t->length)
+        return true;
+    if (!t->file || failed(&t->report) || from < 0)
+        return false;
+    if (!budget_grow(t->budget, &t->block, &t->room, need > BLOCK ? (size_t)need : BLOCK, 1, &t->report))
+        return false;
+    t->bytes = t->block;
+    t->at = from;
+    t->length = (int64_t)t->room < size - from ? (int64_t)t->room : size - from;
+    if (file_source_read_at(t->file, from, t->block, t->length, &t->report))
+        return true;
+    t->length = 0;
+    return false;
+}
+
 /* -- lines and fields -- */
+
+/* The next line and how long it is, with *ended whether a newline ends it; NULL where there is none. */
+static const char *line_at(const struct csv *c, int64_t *length, bool *ended)
+{
+    struct csv_text *t = c->text;
+
+    for (int64_t need = 1; c->at < c->end; need = t->at + t->length - c->at + BLOCK) {
+        const char *p, *newline;
+        int64_t n;
+
+        if (!hold(t, c->at, need))
+            return NULL;
+        p = t->bytes + (c->at - t->at);
+        n = t->at + t->length < c->end ? t->at + t->length - c->at : c->end - c->at;
+        newline = memchr(p, '\n', (size_t)n);
+        *ended = newline;
+        *length = newline ? newline - p : n;
+        if (newline || c->at + n == c->end)
+            return p;
+    }
+    return NULL;
+}
 
 /* How often it is in the first line, outside quotes. */
 static int64_t count_in_line(const struct csv *c, char separator)
 {
-    bool quoted = false;
-    int64_t n = 0;
+    bool quoted = false, ended;
+    int64_t n = 0, length = 0;
+    const char *line = line_at(c, &length, &ended);
 
-    for (const char *p = c->at; p < c->end && *p != '\n'; p++) {
-        quoted ^= *p == '"';
-        n += *p == separator && !quoted;
+    for (int64_t k = 0; line && k < length; k++) {
+        quoted ^= line[k] == '"';
+        n += line[k] == separator && !quoted;
     }
     return n;
 }
@@ -31,16 +101,34 @@ static bool is_tsv(const char *name)
     return n > 4 && strcasecmp(name + n - 4, ".tsv") == 0;
 }
 
-void csv_start(struct csv *c, const char *name, const char *bytes, size_t size, const struct budget *b)
+static bool is_blank(char at)
+{
+    return at == ' ' || at == '\t' || at == '\r' || at == '\n';
+}
+
+/* Where what is blank at the end begins. */
+static int64_t cut_blank(struct csv_text *t, int64_t end)
+{
+    while (end > 0) {
+        const int64_t from = end > BLOCK ? end - BLOCK : 0;
+
+        if (!hold(t, from, end - from))
+            return end;
+        for (; end > from; end--)
+            if (!is_blank(t->bytes[end - 1 - t->at]))
+                return end;
+    }
+    return end;
+}
+
+void csv_start(struct csv *c, const char *name, struct csv_text *t, int64_t size, const struct budget *b)
 {
     static const char separators[] = ",\t;";
     int64_t most;
 
-    *c = (struct csv){ .name = name, .at = bytes, .end = bytes + size, .comma = ',', .budget = b };
-    while (c->end > c->at && strchr(" \t\r\n", c->end[-1]) && c->end[-1])
-        c->end--;
-    if (c->end - c->at >= 3 && memcmp(c->at, "\xef\xbb\xbf", 3) == 0)
-        c->at += 3; /* UTF-8's mark, as spreadsheets write it */
+    *c = (struct csv){ .name = name, .text = t, .end = cut_blank(t, size), .comma = ',', .budget = b };
+    if (c->end >= 3 && hold(t, 0, 3) && memcmp(t->bytes, "\xef\xbb\xbf", 3) == 0)
+        c->at = 3; /* UTF-8's mark, as spreadsheets write it */
     most = count_in_line(c, ',');
     for (const char *s = separators; *s; s++) {
         const int64_t count = count_in_line(c, *s);
@@ -54,18 +142,27 @@ void csv_start(struct csv *c, const char *name, const char *bytes, size_t size, 
 
 bool csv_next_line(struct csv *c, const char **at, const char **line_end)
 {
-    const char *newline;
+    int64_t length = 0;
+    bool ended = false;
 
-    if (c->at >= c->end)
+    *at = line_at(c, &length, &ended);
+    if (!*at)
         return false;
-    newline = memchr(c->at, '\n', (size_t)(c->end - c->at));
-    *at = c->at;
-    *line_end = newline ? newline : c->end;
-    c->at = newline ? newline + 1 : c->end;
+    *line_end = *at + length;
+    c->at += length + ended;
     c->line++;
     if (*line_end > *at && (*line_end)[-1] == '\r')
         --*line_end;
     return true;
+}
+
+void csv_hold_two(const struct csv *c)
+{
+    struct csv ahead = *c;
+    const char *at, *end;
+
+    if (csv_next_line(&ahead, &at, &end) && csv_next_line(&ahead, &at, &end))
+        hold(c->text, c->at, ahead.at - c->at);
 }
 
 static bool bad(const struct csv *c, struct report *r, const char *why)

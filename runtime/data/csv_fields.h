@@ -2,16 +2,29 @@
 #ifndef KILN_DATA_CSV_FIELDS_H
 #define KILN_DATA_CSV_FIELDS_H
 
-#include "base/memory.h"
+#include "data/source.h"
 #include <locale.h>
 
 enum { MAX_FIELD = 255 };
 
+/* Text of which a part is in memory: of a file what was read of it last. */
+struct csv_text {
+    const char *bytes;
+    int64_t at, length;       /* which part that is */
+    struct file_source *file; /* NULL: all of it is there */
+    struct budget *budget;
+    char *block; /* of the file: the bytes, [room] */
+    size_t room;
+    struct report report; /* why it could not be read: there are no more lines then */
+};
+
+/* A place in it. Of what lines and fields are, a copy may look ahead; what it was given before is gone then. */
 struct csv {
     const char *name;
-    const char *at, *end; /* the next line, and where the last one ends */
-    int64_t line;         /* the number of the one before it */
-    char comma;           /* what fields are parted by */
+    struct csv_text *text;
+    int64_t at, end; /* where the next line begins, and the last one ends */
+    int64_t line;    /* the number of the one before it */
+    char comma;      /* what fields are parted by */
     const struct budget *budget;
     locale_t c; /* strtod's */
 };
@@ -21,10 +34,18 @@ struct field {
     bool quoted;          /* two quotes in it stand for one */
 };
 
-/* Begins with the first line, of `size` bytes without what is blank at their end. Fields are parted by what is most
+void csv_text_of_bytes(struct csv_text *t, const char *bytes, size_t size);
+void csv_text_of_file(struct csv_text *t, struct file_source *file, struct budget *b);
+void csv_text_release(struct csv_text *t);
+/* False with the error that has ended it. */
+bool csv_text_sound(const struct csv_text *t, struct report *r);
+
+/* Begins with the first line of `size` bytes, without what is blank at their end. Fields are parted by what is most
  * often in the first line: a comma, a tab or a semicolon; by a tab where the name ends in .tsv and there is one. */
-void csv_start(struct csv *c, const char *name, const char *bytes, size_t size, const struct budget *b);
-/* The next line, without its end, in [*at, *line_end). */
+void csv_start(struct csv *c, const char *name, struct csv_text *t, int64_t size, const struct budget *b);
+/* The next two lines stay where they are while they are asked for. */
+void csv_hold_two(const struct csv *c);
+/* The next line, without its end, in [*at, *line_end), which the next call may overwrite. */
 bool csv_next_line(struct csv *c, const char **at, const char **line_end);
 /* Takes a field off the front of [*at, end); *at is NULL after the last one. */
 bool csv_next_field(const struct csv *c, const char **at, const char *end, struct field *f, struct report *r);

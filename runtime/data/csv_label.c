@@ -324,7 +324,7 @@ int64_t csv_class_of(struct csv_classes *s, const struct csv_reading *g, const s
     const char *name;
     size_t found;
 
-    csv_column_name(g, g->table->label, column);
+    csv_column_name(g, g->table->label, column); /* which lies elsewhere than the field */
     if (!field_is_class(f) || strlen(text) != n) {
         fail(r, KILN_BAD_DATA, at->name, "line %lld: field %lld%s is '%s', the name of a class is needed",
              (long long)at->line, (long long)g->table->label + 1, column, text);
@@ -348,18 +348,8 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-bool csv_classes_sort(struct csv_classes *s, struct tensor *y, struct report *r)
+void csv_classes_sort(struct csv_classes *s)
 {
-    int64_t *const label = y->data, n = y->dims[0];
-    int64_t *place = budget_zalloc(s->budget, s->count, sizeof *place, r);
-
-    if (!place)
-        return false;
-    qsort(s->name, s->count, sizeof *s->name, by_bytes);
-    for (size_t k = 0; k < s->count; k++)
-        place[(size_t)(uintptr_t)map_get(&s->map, s->name[k]) - 1] = (int64_t)k;
-    for (int64_t i = 0; i < n; i++)
-        label[i] = place[label[i]];
-    budget_free(s->budget, place);
-    return true;
+    if (s->count)
+        qsort(s->name, s->count, sizeof *s->name, by_bytes);
 }

@@ -6,16 +6,16 @@
 #include "data/csv.h"
 #include "data/csv_fields.h"
 
-/* A table, while it is read: `first` is at its first row. */
+/* A table, while it is looked at: `first` is at its first row. */
 struct csv_reading {
     struct csv first;
-    struct csv header; /* at the header, where there is one */
+    struct csv header; /* at a copy of the header, where there is one */
+    struct csv_text header_text;
     const struct csv_request *request;
     struct csv_table *table;
     struct arena *arena;
     int64_t rows;
-    bool texts;   /* labels are names */
-    bool dropped; /* one could not be read, and they need not be there */
+    bool texts; /* labels are names */
 };
 
 /* Field `column` of the next line of a copy; false where there is none. */
@@ -41,7 +41,7 @@ bool csv_classes_know(struct csv_classes *s, const struct csv_request *q, struct
 /* The number of a name, which is new where none are `known`; -1 with an error. */
 int64_t csv_class_of(struct csv_classes *s, const struct csv_reading *g, const struct csv *at, const struct field *f,
                      struct report *r);
-/* Puts them in the order of their bytes, and gives y the numbers that they have then. */
-bool csv_classes_sort(struct csv_classes *s, struct tensor *y, struct report *r);
+/* Puts their names in the order of their bytes. */
+void csv_classes_sort(struct csv_classes *s);
 
 #endif

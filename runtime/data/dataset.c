@@ -1,8 +1,8 @@
 #include "data/dataset.h"
 #include "data/batch.h"
+#include "data/convert.h"
 #include "data/element.h"
 #include "data/formats/registry.h"
-#include "data/target.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -204,14 +204,10 @@ bool format_take_names(struct column *y, const char *const *names, int count, co
                 *names);
 }
 
-bool format_unlabelled(struct dataset *d, struct report *r)
+void format_unlabelled(struct dataset *d)
 {
-    struct tensor *y = &d->y->values;
-
     d->unlabelled = true;
-    *y = (struct tensor){ .dtype = I64, .rank = 1, .dims = { d->x->values.dims[0] } };
-    y->data = budget_zalloc(d->budget, (size_t)tensor_count(y), sizeof(int64_t), r);
-    return y->data;
+    d->y->values = (struct tensor){ .dtype = I64, .rank = 1, .dims = { d->x->values.dims[0] } };
 }
 
 /* A format without names has one column. */
@@ -232,7 +228,7 @@ static bool check_label(const struct format_def *f, const struct data_options *o
                 f->row.name, o->label);
 }
 
-static bool load(struct dataset *d, const struct format_def *f, const struct spec *s, const struct data_options *o,
+static bool open(struct dataset *d, const struct format_def *f, const struct spec *s, const struct data_options *o,
                  struct report *r)
 {
     const size_t inputs = o->inputs ? o->inputs : 1;
@@ -253,7 +249,7 @@ static bool load(struct dataset *d, const struct format_def *f, const struct spe
         fit[k] = (struct column_check){ { column_fits }, o->inputs ? o->input[k].type : NULL, NULL };
         samples[k] = &fit[k].check;
     }
-    if ((!f->parts && !format_no_parts(&q, r)) || !check_inputs(f, o, r) || !check_label(f, o, r) || !f->load(d, &q, r))
+    if ((!f->parts && !format_no_parts(&q, r)) || !check_inputs(f, o, r) || !check_label(f, o, r) || !f->open(d, &q, r))
         return false;
     if (f->class_names)
         d->y->class_names = f->class_names;
@@ -283,67 +279,6 @@ void format_help(struct text *out)
     }
 }
 
-/* -- what is to be predicted -- */
-
-/* What is asked of a column that is to be predicted. */
-static const struct column_request *request_of(const struct column *c, const struct data_options *o)
-{
-    static const struct column_request none;
-
-    if (!c->name && o->unnamed < o->targets)
-        return &o->target[o->unnamed];
-    for (size_t k = 0; c->name && k < o->targets; k++)
-        if (!o->target[k].name || strcmp(o->target[k].name, c->name) == 0)
-            return &o->target[k];
-    return &none;
-}
-
-/* Labels of classes that are known have their names, also where the file has numbers. */
-static bool name_classes(struct dataset *d, struct column *c, const struct column_request *q, struct report *r)
-{
-    const char **names;
-
-    if (!q->class_names || !column_has_labels(c) || c->classes != q->classes)
-        return true;
-    names = arena_array(&d->columns, (size_t)q->classes, sizeof *names, r);
-    c->class_names = names;
-    for (int k = 0; names && k < q->classes; k++) {
-        names[k] = arena_printf(&d->columns, r, "%s", q->class_names[k]);
-        if (!names[k])
-            return false;
-    }
-    return names;
-}
-
-static bool convert_targets(struct dataset *d, int classes, const struct data_options *o, const char *where,
-                            struct report *r)
-{
-    for (size_t k = 0; k < d->targets; k++) {
-        const int own = d->y[k].classes;
-        const char *name = d->y[k].name;
-        const char *place = name && d->targets > 1 ? arena_printf(&d->columns, r, "%s[%s]", where, name) : where;
-        const struct target_column t = { &d->y[k], request_of(&d->y[k], o), place, d->budget, d->x->values.dims[0] };
-
-        if (!place || !target_convert(&t, classes, r))
-            return false;
-        if (t.column->classes != own) /* as another set has them, or numbers */
-            t.column->class_names = NULL;
-        if (!name_classes(d, t.column, t.request, r))
-            return false;
-    }
-    return true;
-}
-
-/* Of data that need nothing to be predicted: as if it was not there. */
-static bool drop_targets(struct dataset *d, struct report *r)
-{
-    for (size_t k = 0; k < d->targets; k++)
-        budget_free(d->budget, d->y[k].values.data);
-    d->targets = 1;
-    *d->y = (struct column){ .name = d->y->name };
-    return format_unlabelled(d, r);
-}
-
 /* -- open -- */
 
 /* Numbers, as many of all. */
@@ -370,57 +305,8 @@ static bool check_samples(const struct dataset *d, const char *where, struct rep
     return true;
 }
 
-/* What is no number would make everything that is learned from it none: it is told before, by its place. */
-static bool check_finite(const struct dataset *d, const struct column *c, const char *where, struct report *r)
-{
-    element_get *const get = element_getter(c->values.dtype);
-    const int64_t rows = c->values.dims[0], width = rows ? tensor_count(&c->values) / rows : 0;
-
-    if (!dtype_is_float(c->values.dtype))
-        return true;
-    for (int64_t i = d->from; i < d->from + d->count; i++) {
-        if (!budget_in_time_at(d->budget, i, where, r))
-            return false;
-        for (int64_t k = 0; k < width; k++)
-            if (!isfinite(get(c->values.data, i * width + k)))
-                return fail(r, KILN_BAD_DATA, where, "element %lld of sample %lld%s%s%s is %s", (long long)k,
-                            (long long)i, c->name ? " of '" : "", c->name ? c->name : "", c->name ? "'" : "",
-                            isnan(get(c->values.data, i * width + k)) ? "no number" : "infinite");
-    }
-    return true;
-}
-
-static bool check_numbers(const struct dataset *d, const char *where, struct report *r)
-{
-    for (size_t k = 0; k < d->inputs; k++)
-        if (!check_finite(d, &d->x[k], where, r))
-            return false;
-    return true;
-}
-
-static bool check_targets(const struct dataset *d, const char *where, struct report *r)
-{
-    for (size_t k = 0; k < d->targets; k++)
-        if (!check_finite(d, &d->y[k], where, r))
-            return false;
-    return true;
-}
-
-/* Where there need be none, targets that cannot be taken are left out. */
-static bool take_targets(struct dataset *d, int classes, const struct data_options *o, const char *where,
-                         struct report *r)
-{
-    struct report quiet = { 0 };
-
-    if (!o->unlabelled || o->gaps)
-        return convert_targets(d, classes, o, where, r);
-    return (convert_targets(d, classes, o, where, &quiet) && check_targets(d, where, &quiet)) ||
-           (data_are_bad(&quiet, r) && drop_targets(d, r));
-}
-
 /* Is there something for every input of the model, and does it fit? */
-static bool check_inputs_of_model(const struct dataset *d, const struct data_options *o, const char *where,
-                                  struct report *r)
+bool dataset_takes(const struct dataset *d, const struct data_options *o, const char *where, struct report *r)
 {
     for (size_t k = 0; k < o->inputs; k++) {
         const struct column *c = column_find(d->x, d->inputs, o->input, o->inputs, k);
@@ -454,51 +340,94 @@ static bool check_options(const struct data_options *o, const char *where, struc
 
     for (size_t k = 0; k < o->targets; k++)
         classes = o->target[k].classes < classes ? o->target[k].classes : classes;
-    return (o->limit >= 0 && classes >= 0) ||
-           fail(r, KILN_BAD_ARGUMENT, where, "a limit of %lld samples and %d classes, must not be negative",
-                (long long)o->limit, classes);
+    return (o->limit >= 0 && classes >= 0 && o->window >= 0) ||
+           fail(r, KILN_BAD_ARGUMENT, where,
+                "a limit of %lld samples, %d classes and a window of %lld samples, must not be negative",
+                (long long)o->limit, classes, (long long)o->window);
 }
 
-static bool start(struct dataset *d, const struct data_options *o, size_t inputs, size_t targets, const char *where,
-                  struct budget *b, struct report *r)
+bool dataset_begin(struct dataset *d, const struct data_options *o, size_t inputs, size_t targets, const char *where,
+                   struct budget *b, struct report *r)
 {
     *d = (struct dataset){ .owns = true, .columns.budget = b, .budget = b };
     return check_options(o, where, r) && format_columns(d, inputs, targets, r);
 }
 
-/* How much samples count becomes a float for each. */
-static bool convert_weights(struct dataset *d, const char *where, struct report *r)
+/* What can be told of what `d` holds, as it came, before all of it is read. */
+static bool check(struct dataset *d, const struct spec *s, const struct data_options *o, const char *where,
+                  struct report *r)
 {
-    struct tensor *w = &d->weights.values;
-    const int64_t rows = d->x->values.dims[0];
-    float *to;
-    char text[TYPE_TEXT];
+    return check_samples(d, where, r) && dataset_takes(d, o, where, r) && select_range(d, s, o, where, r);
+}
 
-    if (!w->data)
-        return true;
-    if (w->rank < 1 || w->dims[0] != rows || tensor_count(w) != rows || !element_getter(w->dtype))
-        return fail(r, KILN_BAD_DATA, where, "the weights of samples are %s, must be a number for each of %lld",
-                    tensor_text(w, text), (long long)rows);
-    to = budget_alloc(d->budget, (size_t)rows * sizeof *to, r);
-    if (!to)
-        return false;
-    elements_to_float(w->dtype, w->data, 0, rows, to);
-    budget_free(d->budget, w->data);
-    *w = (struct tensor){ .dtype = F32, .rank = 1, .dims = { rows }, .data = to };
-    for (int64_t i = 0; i < rows; i++)
-        if (!(to[i] >= 0 && isfinite(to[i])))
-            return fail(r, KILN_BAD_DATA, where, "the weight of sample %lld is %g, must be a number from 0 on",
-                        (long long)i, (double)to[i]);
+/* -- rows into memory -- */
+
+static bool make_room(struct dataset *d, struct column *c, struct report *r)
+{
+    return (c->values.data = budget_zalloc(d->budget, 1, to_size(tensor_bytes(&c->values)), r));
+}
+
+/* Where row `at` of each column goes that the source has; how many columns there are. */
+static size_t place_rows(struct dataset *d, int64_t at, void **to)
+{
+    struct column *const x = d->x, *const y = d->y;
+    size_t n = 0;
+
+    for (size_t k = 0; k < d->inputs; k++)
+        to[n++] = (char *)x[k].values.data + at * row_bytes(&x[k].values);
+    for (size_t k = 0; k < d->targets && !d->unlabelled; k++)
+        to[n++] = (char *)y[k].values.data + at * row_bytes(&y[k].values);
+    if (dataset_is_weighted(d))
+        to[n++] = (char *)d->weights.values.data + at * row_bytes(&d->weights.values);
+    return n;
+}
+
+static bool read_rows(struct dataset *d, struct row_reader *g, void **to, const char *where, struct report *r)
+{
+    const int64_t rows = d->x->values.dims[0];
+
+    for (int64_t at = 0, got = 1; got; at += got) {
+        place_rows(d, at, to);
+        if (!g->next(g, rows - at, to, &got, r))
+            return false;
+        if (!got && at < rows)
+            return fail(r, KILN_BAD_DATA, where, "the data end after %lld samples, there should be %lld", (long long)at,
+                        (long long)rows);
+    }
     return true;
 }
 
-/* From what `d` holds, as it came. */
-static bool finish(struct dataset *d, const struct spec *s, int classes, const struct data_options *o,
-                   const char *where, struct report *r)
+/* All of them, as they are in the file. */
+static bool read_all(struct dataset *d, const char *where, struct report *r)
 {
-    return check_samples(d, where, r) && check_inputs_of_model(d, o, where, r) && select_range(d, s, o, where, r) &&
-           take_targets(d, classes, o, where, r) && convert_weights(d, where, r) &&
-           (o->gaps || (check_numbers(d, where, r) && check_targets(d, where, r)));
+    void **to = arena_array(&d->columns, d->inputs + d->targets + 1, sizeof *to, r);
+    struct row_reader *g;
+    bool ok = to;
+
+    for (size_t k = 0; ok && k < d->inputs; k++)
+        ok = make_room(d, &d->x[k], r);
+    for (size_t k = 0; ok && k < d->targets; k++)
+        ok = make_room(d, &d->y[k], r);
+    if (!ok || (dataset_is_weighted(d) && !make_room(d, &d->weights, r)))
+        return false;
+    g = d->source->open(d->source, 0, d->budget, r);
+    ok = g && read_rows(d, g, to, where, r);
+    if (g)
+        g->close(g);
+    return ok;
+}
+
+/* -- open -- */
+
+/* All samples are in memory, or the set is a stream of them. */
+static bool take(struct dataset *d, int classes, const struct data_options *o, const char *spec, struct report *r)
+{
+    const char *where;
+
+    if (!o->window)
+        return read_all(d, spec, r) && dataset_convert(d, classes, o, spec, r);
+    where = arena_printf(&d->columns, r, "%s", spec);
+    return where && stream_make(d, d->x->values.dims[0], o->window, where, r) && dataset_look(d, classes, o, r);
 }
 
 bool dataset_open(struct dataset *out, const char *spec, enum part part, const struct data_options *options,
@@ -509,8 +438,8 @@ bool dataset_open(struct dataset *out, const char *spec, enum part part, const s
     const struct format_def *f;
     struct spec s;
 
-    if (start(out, o, 1, 1, spec, b, r) && read_spec(&s, spec, part, r) && (f = find_format(&s, r)) &&
-        load(out, f, &s, o, r) && finish(out, &s, f->classes, o, spec, r))
+    if (dataset_begin(out, o, 1, 1, spec, b, r) && read_spec(&s, spec, part, r) && (f = find_format(&s, r)) &&
+        open(out, f, &s, o, r) && check(out, &s, o, spec, r) && take(out, f->classes, o, spec, r))
         return true;
     dataset_release(out);
     return false;
@@ -536,7 +465,7 @@ bool dataset_of_arrays(struct dataset *out, size_t inputs, const struct column *
     static const char where[] = "x and y";
     const struct spec all = { .to = -1 };
     const struct dataset given = { .x = (struct column *)(uintptr_t)x, .inputs = inputs }; /* only read from */
-    bool ok = start(out, o, inputs, targets, where, b, r) && check_inputs_of_model(&given, o, where, r);
+    bool ok = dataset_begin(out, o, inputs, targets, where, b, r) && dataset_takes(&given, o, where, r);
 
     for (size_t k = 0; ok && k < inputs; k++)
         ok = copy_column(&out->x[k], &x[k], out, r);
@@ -544,7 +473,7 @@ bool dataset_of_arrays(struct dataset *out, size_t inputs, const struct column *
         ok = copy_column(&out->y[k], &y[k], out, r);
     if (ok && o->weights)
         ok = copy_column(&out->weights, &(struct column){ .values = *o->weights }, out, r);
-    if (ok && finish(out, &all, 0, o, where, r))
+    if (ok && check(out, &all, o, where, r) && dataset_convert(out, 0, o, where, r))
         return true;
     dataset_release(out);
     return false;
@@ -580,6 +509,10 @@ bool dataset_split(const struct dataset *d, double fraction, struct dataset *tra
 {
     int64_t at;
 
+    if (d->count == UNKNOWN)
+        return fail(r, KILN_BAD_ARGUMENT, NULL,
+                    "a stream that does not tell how many samples it has cannot be split: tell it, or validate with a "
+                    "stream of its own");
     if (!(fraction > 0 && fraction < 1))
         return fail(r, KILN_BAD_ARGUMENT, NULL, "a validation split of %g, must be between 0 and 1", fraction);
     at = (int64_t)floor((double)d->count * (1 - fraction));
@@ -599,6 +532,11 @@ struct tensor column_sample(const struct column *c)
 
     tensor_shape(&sample, c->values.dtype, c->values.rank - 1, c->values.dims + 1);
     return sample;
+}
+
+int64_t row_bytes(const struct tensor *t)
+{
+    return dims_product(t->dims, 1, t->rank) * (int64_t)dtype_size(t->dtype);
 }
 
 bool column_is(const struct column *c, const char *name, bool alone)

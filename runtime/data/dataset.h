@@ -1,5 +1,5 @@
-/* A data set in memory: samples and what is to be predicted from them, as they are in the file (images stay bytes until
- * a batch is made).
+/* A data set: samples and what is to be predicted from them, as they are in the file (images stay bytes until a batch
+ * is made), in memory or as a stream (data/stream.h).
  *
  * Which one is written as SPEC, "NAME[:WHERE][:PART][RANGE]": NAME is that of a format (data/format.h), such as
  * "csv:FILE".
@@ -15,6 +15,9 @@
 #include "base/memory.h"
 #include "tensor/tensor.h"
 
+struct row_source;
+struct stream;
+
 enum part { PART_TRAIN, PART_TEST };
 
 /* A tensor that holds a row for each sample. */
@@ -27,6 +30,7 @@ struct column {
     const char *const *class_names; /* [classes]; NULL: they have none */
     bool ignores;                   /* one label, whatever it is, is of no class: */
     int64_t ignored;
+    uint32_t sum; /* of a stream: the check sum of its samples' values, as they would be in memory */
 };
 
 /* What a column is for. */
@@ -53,12 +57,15 @@ struct data_options {
     const struct tensor *weights;        /* of arrays: how much samples count; NULL: all alike */
     const char *label;                   /* which column of a table it is (data/csv.h); NULL: as the format has it */
     bool gaps;                           /* NaN and infinity are taken, for those who look at data */
+    int64_t window;                      /* the set is a stream, of which so many samples are shuffled among each other;
+                                            0: it is read into memory */
 };
 
 struct dataset {
     struct column *x, *y; /* what a model reads, and what is to be predicted: at least one of each */
     size_t inputs, targets;
-    int64_t from, count;      /* the samples are rows [from, from + count) of each, at least 1 */
+    int64_t from, count;      /* the samples are rows [from, from + count) of each, at least 1; of a stream that may be
+                                 UNKNOWN */
     bool unlabelled;          /* the targets are none of the data's */
     bool header;              /* the first line of the file held names and is no sample */
     const char *label;        /* what was taken for the label, where that could be something else; NULL */
@@ -66,7 +73,9 @@ struct dataset {
     bool owns;                /* the columns; a view does not */
     struct arena columns;     /* what x and y lie in, but for their values */
     struct budget *budget;
-    struct column weights; /* float [rows], how much samples count; no data: all alike */
+    struct column weights;           /* float [rows], how much samples count; of rank 0: all alike */
+    const struct row_source *source; /* of its rows, until they are in memory */
+    struct stream *stream;           /* NULL: they are */
 };
 
 /* `part` is what a SPEC that names none gets; data without parts have only a training part. On failure there is nothing
@@ -77,7 +86,22 @@ bool dataset_open(struct dataset *out, const char *spec, enum part part, const s
 bool dataset_of_arrays(struct dataset *out, size_t inputs, const struct column *x, size_t targets,
                        const struct column *y, const struct data_options *options, struct budget *b, struct report *r);
 void dataset_release(struct dataset *d);
+/* For those who make one in another way: an empty one with so many columns; dataset_release also on failure. */
+bool dataset_begin(struct dataset *d, const struct data_options *o, size_t inputs, size_t targets, const char *where,
+                   struct budget *b, struct report *r);
+/* Is there something for every input of the model, and does it fit? */
+bool dataset_takes(const struct dataset *d, const struct data_options *o, const char *where, struct report *r);
 
+/* Do samples have weights? */
+static inline bool dataset_is_weighted(const struct dataset *d)
+{
+    return d->weights.values.rank > 0;
+}
+/* Its samples, or where they are not known more than there can be. */
+static inline int64_t dataset_most(const struct dataset *d)
+{
+    return d->count == UNKNOWN ? INT64_MAX : d->count;
+}
 static inline bool column_has_labels(const struct column *c)
 {
     return c->classes > 0;
@@ -94,6 +118,7 @@ bool dataset_split(const struct dataset *d, double fraction, struct dataset *tra
                    struct report *r);
 /* What a sample has of it: its dimensions but the first. */
 struct tensor column_sample(const struct column *c);
+int64_t row_bytes(const struct tensor *t); /* of one row of such a column */
 /* Is it the column of that name? Where either has no name it is, if it is `alone`. */
 bool column_is(const struct column *c, const char *name, bool alone);
 /* The column for request k: that of its name, or, where either has no name, the only one for the only request. NULL

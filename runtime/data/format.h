@@ -5,6 +5,7 @@
 
 #include "base/spec.h"
 #include "data/dataset.h"
+#include "data/rows.h"
 #include "data/source.h"
 #include <limits.h>
 
@@ -33,9 +34,11 @@ struct format_def {
     bool labels;                /* options->label says what is to be predicted */
     bool folder;                /* a path alone is of this format where it is a folder, */
     const char *const *endings; /* or ends so: ".csv"; ended by NULL; may be NULL */
-    /* Gives d->x->values [N, ...] and d->y->values [N, ...] as they are in the file: any type of real numbers. Their
-     * data are taken from d->budget (budget_alloc) and stay with d, also on failure: they are freed there. */
-    bool (*load)(struct dataset *d, const struct format_request *q, struct report *r);
+    /* Tells d->x->values [N, ...] and d->y->values [N, ...], and d->weights where there are such, their types as they
+     * are in the file, without data: real numbers. d->source reads them, and is in memory of d->columns. Where
+     * options->window is asked for, it must get by with memory for a few rows; or that is an error that says why
+     * not. */
+    bool (*open)(struct dataset *d, const struct format_request *q, struct report *r);
     const char *const *class_names; /* [classes]; NULL: not known */
 };
 
@@ -47,8 +50,9 @@ bool format_columns(struct dataset *d, size_t inputs, size_t targets, struct rep
  * are asked for are numbers without names. */
 bool format_take_names(struct column *y, const char *const *names, int count, const struct column_request *q,
                        const char *where, struct report *r);
-/* In place of what is to be predicted, where that need not be there: a zero for each sample. */
-bool format_unlabelled(struct dataset *d, struct report *r);
+/* In place of what is to be predicted, where that need not be there: a zero for each sample, which d->source knows
+ * nothing of. */
+void format_unlabelled(struct dataset *d);
 /* For data that prove to have one part only: false, with an error, where another one is asked for. */
 bool format_no_parts(const struct format_request *q, struct report *r);
 spec_table format_table;

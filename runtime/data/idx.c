@@ -35,25 +35,61 @@ static bool read_header(struct gz *g, struct tensor *out, struct report *r)
     return true;
 }
 
+struct idx_reader {
+    struct array_reader array;
+    struct budget *budget;
+    struct gz file;
+};
+
+static bool read_elements(struct array_reader *a, void *to, int64_t elements, struct report *r)
+{
+    struct idx_reader *g = (struct idx_reader *)a;
+    const enum dtype dtype = a->type.dtype;
+
+    if (!gz_read(&g->file, to, elements * element_bytes(dtype), r))
+        return false;
+    if (!big_endian)
+        swap_bytes(to, elements, dtype);
+    return true;
+}
+
+static void close_reader(struct array_reader *a)
+{
+    struct idx_reader *g = (struct idx_reader *)a;
+
+    if (g->file.file)
+        gz_close(&g->file);
+    budget_free(g->budget, g);
+}
+
+static bool end(struct array_reader *a, struct report *r)
+{
+    struct idx_reader *g = (struct idx_reader *)a;
+    const bool ok = gz_end(&g->file, r);
+
+    g->file.file = NULL;
+    return ok;
+}
+
+struct array_reader *idx_open(const char *path, const struct type_check *check, struct budget *b, struct report *r)
+{
+    struct idx_reader *g = budget_zalloc(b, 1, sizeof *g, r);
+
+    if (!g)
+        return NULL;
+    g->budget = b;
+    if (!gz_open(&g->file, path, b, r)) {
+        budget_free(b, g);
+        return NULL;
+    }
+    g->array = (struct array_reader){ .read = read_elements, .end = end, .close = close_reader };
+    if (read_header(&g->file, &g->array.type, r) && type_fits(check, &g->array.type, path, r))
+        return &g->array;
+    close_reader(&g->array);
+    return NULL;
+}
+
 bool idx_load(struct tensor *out, const char *path, const struct type_check *check, struct budget *b, struct report *r)
 {
-    struct gz g;
-    bool ok;
-
-    *out = (struct tensor){ 0 };
-    if (!gz_open(&g, path, b, r))
-        return false;
-    ok = read_header(&g, out, r) && type_fits(check, out, path, r) &&
-         (out->data = budget_alloc(b, (size_t)tensor_bytes(out), r)) && gz_read(&g, out->data, tensor_bytes(out), r);
-    if (ok)
-        ok = gz_end(&g, r);
-    else
-        gz_close(&g);
-    if (ok && !big_endian)
-        swap_bytes(out->data, tensor_count(out), out->dtype);
-    if (!ok) {
-        budget_free(b, out->data);
-        *out = (struct tensor){ 0 };
-    }
-    return ok;
+    return array_load(out, idx_open(path, check, b, r), b, r);
 }

@@ -1,6 +1,7 @@
 #include "data/normalizer.h"
 #include "base/spec.h"
 #include "data/element.h"
+#include "data/stream.h"
 #include <math.h>
 #include <string.h>
 
@@ -13,18 +14,20 @@ static const double least_deviation = 1e-7;
 
 /* The rows of a data set that one of its columns is fitted to. */
 struct rows {
-    const struct tensor *values;
-    int64_t from, count, features;
+    const struct dataset *data;
+    size_t column; /* of its inputs */
+    int64_t count; /* that there were, in the pass before */
+    int64_t features;
     int64_t groups, inner; /* feature f is of group f / inner % groups, which shares a mean; groups 0: each is one */
 };
 
-/* Sums of the samples, or of the squares of their distance from the mean; in double, because there are many. */
-static void sum_up(double *sum, const struct rows *d, const float *mean, float *sample)
+/* Sums of some samples, or of the squares of their distance from the mean; in double, because there are many. */
+static void add_rows(double *sum, const struct rows *d, const struct walk *w, const float *mean, float *sample)
 {
-    for (int64_t f = 0; f < d->features; f++)
-        sum[f] = 0;
-    for (int64_t i = d->from; i < d->from + d->count; i++) {
-        elements_to_float(d->values->dtype, d->values->data, i * d->features, d->features, sample);
+    const struct tensor *values = &w->x[d->column].values;
+
+    for (int64_t i = w->from; i < w->from + w->count; i++) {
+        elements_to_float(values->dtype, values->data, i * d->features, d->features, sample);
         if (mean)
             for (int64_t f = 0; f < d->features; f++)
                 sum[f] += ((double)sample[f] - (double)mean[f]) * ((double)sample[f] - (double)mean[f]);
@@ -32,6 +35,24 @@ static void sum_up(double *sum, const struct rows *d, const float *mean, float *
             for (int64_t f = 0; f < d->features; f++)
                 sum[f] += (double)sample[f];
     }
+}
+
+static bool sum_up(double *sum, struct rows *d, const float *mean, float *sample, struct budget *b, struct report *r)
+{
+    struct walk w;
+    bool ok;
+
+    for (int64_t f = 0; f < d->features; f++)
+        sum[f] = 0;
+    d->count = 0;
+    if (!walk_begin(&w, d->data, b, r))
+        return false;
+    while ((ok = walk_next(&w, r)) && w.count) {
+        add_rows(sum, d, &w, mean, sample);
+        d->count += w.count;
+    }
+    walk_end(&w);
+    return ok;
 }
 
 /* In the place of each feature's sum the mean of those of its group. */
@@ -48,26 +69,27 @@ static void share(double *sum, const struct rows *d)
     }
 }
 
-static void fit(struct scaling *s, const struct rows *d, double *sum, float *sample)
+static bool fit(struct scaling *s, struct rows *d, double *sum, float *sample, struct budget *b, struct report *r)
 {
-    const double count = (double)d->count;
-
-    sum_up(sum, d, NULL, sample);
+    if (!sum_up(sum, d, NULL, sample, b, r))
+        return false;
     share(sum, d);
     for (int64_t f = 0; f < d->features; f++)
-        s->mean[f] = (float)(sum[f] / count);
+        s->mean[f] = (float)(sum[f] / (double)d->count);
     if (!s->deviation)
-        return;
-    sum_up(sum, d, s->mean, sample);
+        return true;
+    if (!sum_up(sum, d, s->mean, sample, b, r))
+        return false;
     share(sum, d);
     for (int64_t f = 0; f < d->features; f++) {
-        const double deviation = sqrt(sum[f] / count);
+        const double deviation = sqrt(sum[f] / (double)d->count);
 
         s->deviation[f] = deviation < least_deviation ? 1 : (float)deviation;
     }
+    return true;
 }
 
-static bool fit_column(struct normalizer *n, struct scaling *s, const struct rows *d, struct report *r)
+static bool fit_column(struct normalizer *n, struct scaling *s, struct rows *d, struct report *r)
 {
     struct budget *b = n->memory.budget;
     const size_t features = (size_t)d->features;
@@ -84,8 +106,7 @@ static bool fit_column(struct normalizer *n, struct scaling *s, const struct row
     sum = budget_zalloc(b, features, sizeof *sum, r);
     row = budget_zalloc(b, features, sizeof *row, r);
     ok = sum && row && s->mean && (s->deviation || n->kind == NORMALIZE_CENTER);
-    if (ok)
-        fit(s, d, sum, row);
+    ok = ok && fit(s, d, sum, row, b, r);
     budget_free(b, sum);
     budget_free(b, row);
     return ok;
@@ -139,7 +160,7 @@ bool normalizer_fit_of(struct normalizer *n, enum normalization kind, enum norma
     ok = n->of;
     for (size_t k = 0; ok && k < train->inputs; k++) {
         const struct tensor sample = column_sample(&train->x[k]);
-        struct rows rows = { &train->x[k].values, train->from, train->count, tensor_count(&sample), 0, 1 };
+        struct rows rows = { train, k, 0, tensor_count(&sample), 0, 1 };
 
         ok = find_groups(&rows, &sample, fits ? of : NORMALIZE_FEATURES, r) && fit_column(n, &n->of[k], &rows, r) &&
              copy_name(n, &n->of[k], train->x[k].name, r);

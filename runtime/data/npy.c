@@ -197,15 +197,58 @@ static bool open_header(struct header *h, struct source *s, struct budget *b, st
     return ok;
 }
 
-/* Column-major to row-major: `in` walks with the strides of the reversed axes. */
-static void to_row_major(char *out, const char *in, const struct tensor *t, size_t size)
-{
-    int64_t index[MAX_RANK] = { 0 }, stride[MAX_RANK];
-    const int64_t n = tensor_count(t);
-    int64_t from = 0;
+struct npy_reader {
+    struct array_reader array;
+    struct budget *budget;
+    struct source *source;
+    void (*close)(struct source *source); /* with the reader; NULL: it is the caller's */
+    struct header header;
+    bool turned;            /* it is in the order of columns: */
+    unsigned char *columns; /* all of it, from the first read on */
+    int64_t at;             /* elements that have been read of that */
+    unsigned char *block;   /* bytes that were read ahead: rows may be small */
+    int64_t begin, end;
+};
 
-    for (int d = 0; d < t->rank; d++)
+enum { BLOCK = 1 << 16 };
+
+/* As source_read, from the block. */
+static bool read_bytes(struct npy_reader *g, char *to, int64_t bytes, struct report *r)
+{
+    while (bytes) {
+        const int64_t there = g->end - g->begin, n = there < bytes ? there : bytes;
+
+        memcpy(to, g->block + g->begin, (size_t)n);
+        g->begin += n;
+        to += n;
+        bytes -= n;
+        if (bytes >= BLOCK)
+            return source_read(g->source, to, bytes, r);
+        if (!bytes)
+            break;
+        g->begin = 0;
+        g->end = g->source->left < BLOCK ? g->source->left : BLOCK;
+        if (g->end < bytes)
+            g->end = bytes; /* which the source refuses */
+        if (!source_read(g->source, g->block, g->end, r))
+            return false;
+    }
+    return true;
+}
+
+/* Elements [at, at + n) in the order of rows: `in` walks with the strides of the reversed axes. */
+static void to_row_major(char *out, const unsigned char *in, const struct tensor *t, int64_t at, int64_t n)
+{
+    const size_t size = (size_t)element_bytes(t->dtype);
+    int64_t index[MAX_RANK] = { 0 }, stride[MAX_RANK];
+    int64_t from = 0, left = at;
+
+    for (int d = t->rank - 1; d >= 0; d--) {
         stride[d] = dims_product(t->dims, 0, d);
+        index[d] = n ? left % t->dims[d] : 0;
+        left = n ? left / t->dims[d] : 0;
+        from += index[d] * stride[d];
+    }
     for (int64_t i = 0; i < n; i++, out += size) {
         memcpy(out, in + from * (int64_t)size, size);
         for (int d = t->rank - 1; d >= 0; d--) {
@@ -218,58 +261,127 @@ static void to_row_major(char *out, const char *in, const struct tensor *t, size
     }
 }
 
-static bool read_data(struct tensor *out, struct source *s, const struct header *h, struct budget *b, struct report *r)
+static bool read_columns(struct npy_reader *g, struct report *r)
 {
-    const int64_t n = tensor_count(out), bytes = n * element_bytes(h->dtype);
-    const bool turn = h->fortran && out->rank > 1;
-    void *data;
+    const int64_t bytes = g->source->left;
 
-    if (bytes != s->left)
-        return fail(r, KILN_BAD_DATA, s->name, "%lld bytes of data, the header needs %lld", (long long)s->left,
-                    (long long)bytes);
-    data = budget_alloc(b, (size_t)bytes, r);
-    out->data = turn && data ? budget_alloc(b, (size_t)bytes, r) : data;
-    if (!out->data || !source_read(s, data, bytes, r)) {
-        if (data != out->data)
-            budget_free(b, data);
-        budget_free(b, out->data);
-        out->data = NULL;
+    if (g->columns || !bytes)
+        return true;
+    g->columns = budget_alloc(g->budget, (size_t)bytes, r);
+    return g->columns && source_read(g->source, g->columns, bytes, r);
+}
+
+static bool read_elements(struct array_reader *a, void *to, int64_t elements, struct report *r)
+{
+    struct npy_reader *g = (struct npy_reader *)a;
+
+    if (g->turned && !read_columns(g, r))
         return false;
-    }
-    if (h->swap)
-        swap_bytes(data, n, h->dtype);
-    for (int64_t i = 0; i < n && h->dtype == BOOL; i++)
-        ((uint8_t *)data)[i] = ((uint8_t *)data)[i] != 0;
-    if (turn) {
-        to_row_major(out->data, data, out, (size_t)element_bytes(h->dtype));
-        budget_free(b, data);
-    }
+    if (g->turned)
+        to_row_major(to, g->columns, &a->type, g->at, elements);
+    else if (!read_bytes(g, to, elements * element_bytes(a->type.dtype), r))
+        return false;
+    g->at += elements;
+    if (g->header.swap)
+        swap_bytes(to, elements, a->type.dtype);
+    for (int64_t i = 0; i < elements && a->type.dtype == BOOL; i++)
+        ((uint8_t *)to)[i] = ((uint8_t *)to)[i] != 0;
     return true;
+}
+
+static void close_reader(struct array_reader *a)
+{
+    struct npy_reader *g = (struct npy_reader *)a;
+
+    if (g->close)
+        g->close(g->source);
+    budget_free(g->budget, g->columns);
+    budget_free(g->budget, g->block);
+    budget_free(g->budget, g);
+}
+
+/* Its bytes were counted when it was opened. */
+static bool end(struct array_reader *a, struct report *r)
+{
+    (void)a;
+    (void)r;
+    return true;
+}
+
+static bool begin(struct npy_reader *g, struct report *r)
+{
+    const int64_t bytes = tensor_count(&g->array.type) * element_bytes(g->header.dtype);
+
+    if (bytes != g->source->left)
+        return fail(r, KILN_BAD_DATA, g->source->name, "%lld bytes of data, the header needs %lld",
+                    (long long)g->source->left, (long long)bytes);
+    g->turned = g->header.fortran && g->array.type.rank > 1;
+    if (g->turned)
+        g->array.why = "it is in Fortran's order, that of columns, numpy.ascontiguousarray makes one of rows";
+    return g->turned || (g->block = budget_alloc(g->budget, BLOCK, r));
+}
+
+struct array_reader *npy_open(struct source *s, void (*close)(struct source *s), const struct type_check *check,
+                              struct budget *b, struct report *r)
+{
+    struct npy_reader *g = budget_zalloc(b, 1, sizeof *g, r);
+    struct tensor *type;
+
+    if (!g) {
+        if (close)
+            close(s);
+        return NULL;
+    }
+    g->source = s;
+    g->close = close;
+    g->budget = b;
+    g->array = (struct array_reader){ .read = read_elements, .end = end, .close = close_reader };
+    type = &g->array.type;
+    if (open_header(&g->header, s, b, r)) {
+        if (!tensor_shape(type, g->header.dtype, g->header.rank, g->header.dims))
+            fail(r, KILN_BAD_DATA, s->name, "the array would have more bytes than can be counted");
+        else if (type_fits(check, type, s->name, r) && begin(g, r))
+            return &g->array;
+    }
+    close_reader(&g->array);
+    return NULL;
 }
 
 bool npy_read(struct tensor *out, struct source *s, const struct type_check *check, struct budget *b, struct report *r)
 {
-    struct header h;
+    return array_load(out, npy_open(s, NULL, check, b, r), b, r);
+}
 
-    *out = (struct tensor){ 0 };
-    if (!open_header(&h, s, b, r))
-        return false;
-    if (!tensor_shape(out, h.dtype, h.rank, h.dims))
-        return fail(r, KILN_BAD_DATA, s->name, "the array would have more bytes than can be counted");
-    return type_fits(check, out, s->name, r) && read_data(out, s, &h, b, r);
+/* A file as long as its reader lives. */
+struct opened {
+    struct file_source file;
+    struct budget *budget;
+};
+
+static void close_file(struct source *s)
+{
+    struct opened *f = (struct opened *)s;
+
+    file_source_close(&f->file);
+    budget_free(f->budget, f);
+}
+
+struct array_reader *npy_open_file(const char *path, const struct type_check *check, struct budget *b, struct report *r)
+{
+    struct opened *f = budget_zalloc(b, 1, sizeof *f, r);
+
+    if (!f)
+        return NULL;
+    f->budget = b;
+    if (file_source_open(&f->file, path, r))
+        return npy_open(&f->file.source, close_file, check, b, r);
+    budget_free(b, f);
+    return NULL;
 }
 
 bool npy_load(struct tensor *out, const char *path, const struct type_check *check, struct budget *b, struct report *r)
 {
-    struct file_source f;
-    bool ok;
-
-    *out = (struct tensor){ 0 };
-    if (!file_source_open(&f, path, r))
-        return false;
-    ok = npy_read(out, &f.source, check, b, r);
-    file_source_close(&f);
-    return ok;
+    return array_load(out, npy_open_file(path, check, b, r), b, r);
 }
 
 /* -- write -- */

@@ -5,9 +5,15 @@
 #define KILN_DATA_NPY_H
 
 #include "base/text.h"
-#include "data/source.h"
-#include "tensor/tensor.h"
+#include "data/array_reader.h"
 
+/* Of a source that outlives it, unless `close` is given, which ends that with it, also on failure. NULL with an
+ * error. */
+struct array_reader *npy_open(struct source *s, void (*close)(struct source *s), const struct type_check *check,
+                              struct budget *b, struct report *r);
+/* The path must outlive it. */
+struct array_reader *npy_open_file(const char *path, const struct type_check *check, struct budget *b,
+                                   struct report *r);
 /* Reads a whole source. out->data is freed with budget_free; it is NULL on failure. */
 bool npy_read(struct tensor *out, struct source *s, const struct type_check *check, struct budget *b, struct report *r);
 bool npy_load(struct tensor *out, const char *path, const struct type_check *check, struct budget *b, struct report *r);

@@ -277,6 +277,9 @@ struct memory { /* zlib's, charged like all other */
 struct member_source {
     struct source source;
     struct npz *npz;
+    struct budget *budget; /* of the time that it is open */
+    struct member of;
+    char label[256];
     bool deflated, ended;
     int64_t at, packed; /* the next compressed byte, and how many follow */
     uLong crc;
@@ -335,7 +338,7 @@ static bool fill_deflated(struct member_source *m, unsigned char *to, size_t byt
         const uInt room = bytes < CHUNK ? (uInt)bytes : CHUNK;
         int code;
 
-        if (!refill(m, r) || !budget_in_time(m->npz->budget, m->source.name, r))
+        if (!refill(m, r) || !budget_in_time(m->budget, m->source.name, r))
             return false;
         m->zlib.next_out = look ? &none : to;
         m->zlib.avail_out = look ? 1 : room;
@@ -401,41 +404,94 @@ static bool locate(struct npz *z, const struct member *of, int64_t *at, struct r
     return true;
 }
 
+static void close_member(struct source *s)
+{
+    struct member_source *m = (struct member_source *)s;
+
+    if (m->deflated && m->zlib.state)
+        inflateEnd(&m->zlib);
+    budget_free(m->budget, m->chunk);
+    budget_free(m->budget, m);
+}
+
+static bool open_member(struct member_source *m, struct npz *z, const char *name, struct report *r)
+{
+    if (find(z, name, &m->of) != 1) {
+        npz_names(z, m->label, sizeof m->label);
+        return fail(r, KILN_BAD_DATA, z->path, "one array '%s' is needed, there are: %s", name, m->label);
+    }
+    if (!locate(z, &m->of, &m->at, r))
+        return false;
+    snprintf(m->label, sizeof m->label, "%s[%s]", z->path, name);
+    m->source = (struct source){ m->label, (int64_t)m->of.bytes, fill_member };
+    m->packed = (int64_t)m->of.packed;
+    m->deflated = m->of.method == DEFLATED;
+    m->crc = crc32(0, NULL, 0);
+    m->zlib = (z_stream){ .zalloc = zlib_alloc, .zfree = zlib_free, .opaque = &m->memory };
+    m->chunk = budget_alloc(m->budget, CHUNK, r);
+    if (!m->chunk)
+        return false;
+    if (!m->deflated || inflateInit2(&m->zlib, -MAX_WBITS) == Z_OK)
+        return true;
+    return r && failed(r) ? false : fail_no_memory(r, CHUNK);
+}
+
+/* An array of an archive: a .npy file, and what must be right of the member. */
+struct member_reader {
+    struct array_reader array;
+    struct array_reader *npy;
+    struct member_source *member;
+};
+
+static bool read_elements(struct array_reader *a, void *to, int64_t elements, struct report *r)
+{
+    struct member_reader *g = (struct member_reader *)a;
+
+    g->member->memory.report = r;
+    return g->npy->read(g->npy, to, elements, r);
+}
+
+static bool end_array(struct array_reader *a, struct report *r)
+{
+    struct member_reader *g = (struct member_reader *)a;
+
+    g->member->memory.report = r;
+    return g->npy->end(g->npy, r) && end_member(g->member, &g->member->of, r);
+}
+
+static void close_array(struct array_reader *a)
+{
+    struct member_reader *g = (struct member_reader *)a;
+    struct budget *b = g->member->budget;
+
+    g->npy->close(g->npy);
+    budget_free(b, g);
+}
+
+struct array_reader *npz_open_array(struct npz *z, const char *name, const struct type_check *check, struct budget *b,
+                                    struct report *r)
+{
+    struct member_source *m = budget_zalloc(b, 1, sizeof *m, r);
+    struct member_reader *g;
+
+    if (!m)
+        return NULL;
+    m->npz = z;
+    m->budget = b;
+    m->memory = (struct memory){ b, r };
+    g = budget_zalloc(b, 1, sizeof *g, r);
+    if (!g || !open_member(m, z, name, r))
+        close_member(&m->source);
+    else if ((g->npy = npy_open(&m->source, close_member, check, b, r))) {
+        g->member = m;
+        g->array = (struct array_reader){ g->npy->type, g->npy->why, read_elements, end_array, close_array };
+        return &g->array;
+    }
+    budget_free(b, g);
+    return NULL;
+}
+
 bool npz_read(struct tensor *out, struct npz *z, const char *name, const struct type_check *check, struct report *r)
 {
-    struct member_source m = { .npz = z, .memory = { z->budget, r } };
-    struct member of;
-    char label[256];
-    bool ok;
-
-    *out = (struct tensor){ 0 };
-    if (find(z, name, &of) != 1) {
-        npz_names(z, label, sizeof label);
-        return fail(r, KILN_BAD_DATA, z->path, "one array '%s' is needed, there are: %s", name, label);
-    }
-    if (!locate(z, &of, &m.at, r))
-        return false;
-    snprintf(label, sizeof label, "%s[%s]", z->path, name);
-    m.source = (struct source){ label, (int64_t)of.bytes, fill_member };
-    m.packed = (int64_t)of.packed;
-    m.deflated = of.method == DEFLATED;
-    m.crc = crc32(0, NULL, 0);
-    m.zlib = (z_stream){ .zalloc = zlib_alloc, .zfree = zlib_free, .opaque = &m.memory };
-    m.chunk = budget_alloc(z->budget, CHUNK, r);
-    if (!m.chunk)
-        return false;
-    ok = !m.deflated || inflateInit2(&m.zlib, -MAX_WBITS) == Z_OK;
-    if (!ok && !(r && failed(r)))
-        fail_no_memory(r, CHUNK);
-    if (ok) {
-        ok = npy_read(out, &m.source, check, z->budget, r) && end_member(&m, &of, r);
-        if (m.deflated)
-            inflateEnd(&m.zlib);
-    }
-    budget_free(z->budget, m.chunk);
-    if (!ok) {
-        budget_free(z->budget, out->data);
-        *out = (struct tensor){ 0 };
-    }
-    return ok;
+    return array_load(out, npz_open_array(z, name, check, z->budget, r), z->budget, r);
 }

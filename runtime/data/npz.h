@@ -16,6 +16,9 @@ bool npz_open(struct npz **out, const char *path, struct budget *b, struct repor
 bool npz_open_as(struct npz **out, const char *path, enum file_use use, struct budget *b, struct report *r);
 void npz_close(struct npz *z);
 bool npz_has(const struct npz *z, const char *name); /* "x" is member x.npy */
+/* NULL with an error. The archive must outlive it. */
+struct array_reader *npz_open_array(struct npz *z, const char *name, const struct type_check *check, struct budget *b,
+                                    struct report *r);
 bool npz_read(struct tensor *out, struct npz *z, const char *name, const struct type_check *check, struct report *r);
 /* "x, y, weights": what there is, for messages; cut where it is long. */
 void npz_names(const struct npz *z, char *text, size_t size);

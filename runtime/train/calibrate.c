@@ -75,7 +75,7 @@ static bool open_batches(struct runner *n, const struct model *m, const struct c
         return false;
     if (!batch_size_find(m->graph, NULL, &plan, &n->only))
         return fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
-    if (!batch_size(c->batch > 0 ? c->batch : 64, n->only, c->data->count, &o.batch, r) ||
+    if (!batch_size(c->batch > 0 ? c->batch : 64, n->only, dataset_most(c->data), &o.batch, r) ||
         !batches_init(&n->batches, c->data, c->normalizer, &q, &o, &n->budget, r))
         return false;
     n->has_batches = true;

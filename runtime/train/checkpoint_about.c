@@ -1,4 +1,5 @@
 #include "train/checkpoint_about.h"
+#include "data/stream.h"
 #include "model/model.h"
 #include "train/penalty.h"
 #include <math.h>
@@ -316,7 +317,10 @@ static void say_columns(struct text *out, const struct column *c, size_t count, 
 
         text_say(out, "%s%s%s%s", k ? ", " : " ", or_empty(c[k].name), c[k].name ? " " : "",
                  tensor_text(&sample, type));
-        *crc = crc32_z(*crc, (const Bytef *)c[k].values.data + d->from * each, (size_t)(d->count * each));
+        if (!d->stream)
+            *crc = crc32_z(*crc, (const Bytef *)c[k].values.data + d->from * each, (size_t)(d->count * each));
+        else if (d->stream->looked)
+            *crc = crc32_combine(*crc, c[k].sum, (z_off_t)(d->count * each));
     }
 }
 
@@ -328,11 +332,14 @@ static void say_set(struct text *out, const char *key, const struct dataset *d)
         text_say(out, "%s none\n", key);
         return;
     }
-    text_say(out, "%s %lld samples of", key, (long long)d->count);
+    if (d->count == UNKNOWN)
+        text_say(out, "%s a stream of", key);
+    else
+        text_say(out, "%s %lld samples of", key, (long long)d->count);
     say_columns(out, d->x, d->inputs, d, &crc);
     text_say(out, " for");
     say_columns(out, d->y, d->targets, d, &crc);
-    if (d->weights.values.data) {
+    if (dataset_is_weighted(d)) {
         text_say(out, " with weights");
         say_columns(out, &d->weights, 1, d, &crc);
     }
@@ -373,7 +380,10 @@ static void say_data(struct text *out, const struct checkpoint *c)
         spec_say(out, &augmentation_row, c->augmentation, NULL);
     text_say(out, "%s\n", c->augmentation ? "" : "none");
     text_say(out, "batch %lld\n", (long long)c->batch);
-    text_say(out, "order %s\n", c->shuffle ? "shuffled" : "of the data");
+    text_say(out, "order %s", c->shuffle ? "shuffled" : "of the data");
+    if (c->shuffle && c->data->stream)
+        text_say(out, " in a window of %lld", (long long)c->data->stream->window);
+    text_say(out, "\n");
     text_say(out, "seed %llu\n", (unsigned long long)c->seed);
     say_set(out, "validation", c->validation);
     say_normalizer(out, "validation_normalization", c->validation ? c->validation_normalizer : NULL);

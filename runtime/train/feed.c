@@ -86,7 +86,7 @@ void sums_means(const struct sums *s, double *out)
     }
 }
 
-/* -- batches in memory -- */
+/* -- batches -- */
 
 static bool make_room(struct feed *f, struct tensor **tensors, void ***data, const struct batch_column *c, size_t count,
                       struct report *r)
@@ -187,10 +187,13 @@ bool feed_init(struct feed *f, struct trainer *t, const struct dataset *d, const
     struct batch_request q;
 
     *f = (struct feed){ .trainer = t, .memory.budget = &t->budget, .budget = budget_within(&t->budget), .data = *d };
-    f->weighted = t->weighted && d->weights.values.data;
+    f->weighted = t->weighted && dataset_is_weighted(d);
+    f->reading = f->budget;
+    f->reading.seconds = 0;
     if (make_threads(f, o, r) && request(&q, t, &f->memory, r) &&
         (!f->weighted || add_weights(f, d, &q, (struct column_request *)(uintptr_t)q.target, r))) {
         options.pool = f->pool;
+        options.reading = &f->reading;
         if (batches_init(&f->batches, &f->data, n, &q, &options, &t->budget, r) && make_rooms(f, r))
             return true;
     }
@@ -210,7 +213,9 @@ static void make_batch(void *context)
     struct feed *f = context;
     struct feed_batch *b = next_of(f);
 
+    budget_start(&f->reading);
     b->ok = batches_next(&f->batches, b->x_data, b->y_data, &b->count, &b->report);
+    budget_stop(&f->reading);
 }
 
 static void begin(struct feed *f)
@@ -225,6 +230,11 @@ static void begin(struct feed *f)
 
 void feed_start(struct feed *f, int64_t pass, int64_t at)
 {
+    if (f->started && f->pass == pass && f->at == at)
+        return; /* a stream would be read again up to there */
+    f->started = true;
+    f->pass = pass;
+    f->at = at;
     if (f->helper)
         helper_wait(f->helper);
     f->begun = false;
@@ -241,9 +251,13 @@ bool feed_next(struct feed *f, int64_t *count, struct report *r)
     if (f->helper)
         helper_wait(f->helper);
     f->begun = false;
-    if (!b->ok)
+    f->ended = !b->ok && f->data.stream;
+    if (!b->ok) {
+        f->started = false;
         return fail(r, b->report.error.code, b->report.error.where, "%s", b->report.error.message);
+    }
     *count = b->count < f->trainer->batch ? 0 : b->count; /* the model does not take an incomplete batch */
+    f->at += *count;
     for (size_t k = 0; k < f->trainer->inputs; k++)
         b->x[k].dims[0] = *count;
     for (size_t k = 0; k < f->batches.targets; k++)

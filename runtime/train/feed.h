@@ -1,4 +1,4 @@
-/* Batches of a data set in memory, as a trainer takes them, and the sums over them that its measures are means of.
+/* Batches of a data set, as a trainer takes them, and the sums over them that its measures are means of.
  *
  * While the trainer has one batch, the next is made on a thread of its own. It is the one that would have been made
  * then, and what is wrong with it is told when it is asked for. */
@@ -22,10 +22,15 @@ struct feed {
     struct batches batches;
     struct feed_batch batch[2]; /* the one that was given, and the next; without a helper there is one */
     int given;
+    int64_t pass, at;      /* what is given next; */
+    bool started;          /* that is where feed_start has begun */
     bool begun;            /* the next one is being made, or is there */
     struct helper *helper; /* NULL: it is made when it is asked for */
     struct pool *pool;     /* for augmentation; NULL */
     struct budget budget;  /* of the pool: the time of steps is not its time */
+    struct budget
+        reading; /* of what the helper reads of a stream, which has no limit of time, and is cancelled as all else */
+    bool ended;  /* a stream has ended with an error: what was trained before is as good as ever */
     struct trainer *trainer;
     struct arena memory;
     bool weighted;       /* the data have weights: a column behind the others, */
@@ -36,7 +41,7 @@ struct feed {
 bool feed_init(struct feed *f, struct trainer *t, const struct dataset *d, const struct normalizer *n,
                const struct batch_options *o, struct report *r);
 void feed_release(struct feed *f);
-/* Pass number `pass` over the data, behind its first `at` samples. */
+/* Pass number `pass` over the data, behind its first `at` samples; where it is there already it goes on. */
 void feed_start(struct feed *f, int64_t pass, int64_t at);
 /* *count is 0 at the end of the pass. */
 bool feed_next(struct feed *f, int64_t *count, struct report *r);

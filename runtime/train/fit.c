@@ -36,7 +36,7 @@ static bool evaluate_on(struct trainer *t, const struct dataset *data, const str
     struct feed f;
     bool ok;
 
-    if (!batch_size(batch, t->batch, data->count, &o.batch, r) || !sums_init(s, t, false, r) ||
+    if (!batch_size(batch, t->batch, dataset_most(data), &o.batch, r) || !sums_init(s, t, false, r) ||
         !feed_init(&f, t, data, normalizer, &o, r))
         return false;
     ok = evaluate(&f, s, batches, out, r);
@@ -106,7 +106,7 @@ struct fit {
     struct past past;                         /* what was told of each epoch */
     struct snapshot *best;                    /* for options.restore_best */
     double *so_far, *train_means, *val_means; /* by measure */
-    int64_t samples;                          /* that an epoch sees */
+    int64_t samples;                          /* that an epoch sees; 0: that is not known yet */
     double learning_rate;                     /* that the training began with */
     struct report *report;
 };
@@ -133,7 +133,7 @@ static void list_fields(struct fit *f, struct checkpoint_field *to)
     const struct checkpoint_field fields[] = {
         { "epochs", I64, &p->epochs, 1, 0, INT32_MAX },
         { "pass", I64, &p->pass, 1, 0, MOST },
-        { "samples_of_pass", I64, &p->at, 1, 0, (double)f->train->count },
+        { "samples_of_pass", I64, &p->at, 1, 0, (double)dataset_most(f->train) },
         { "steps_of_epoch", I64, &p->steps, 1, 0, MOST },
         { "wait", I64, &p->wait, 1, 0, MOST },
         { "ended", I64, &p->ended, 1, 0, 1 },
@@ -347,9 +347,8 @@ static bool tell_past(const struct fit *f)
 static bool tell_step(struct fit *f, float loss)
 {
     const struct progress *p = &f->progress;
-    const struct fit_step step = {
-        f->trainer->steps, p->epochs + 1, sums_samples(&f->sums), f->samples, loss, f->so_far
-    };
+    const int64_t done = sums_samples(&f->sums), of = f->samples && done > f->samples ? done : f->samples;
+    const struct fit_step step = { f->trainer->steps, p->epochs + 1, done, of, loss, f->so_far };
 
     if (!f->events || !f->events->step)
         return true;
@@ -371,8 +370,14 @@ static bool next_batch(struct fit *f, int64_t *n)
     if (steps && !*n) {
         p->at = 0;
         feed_start(&f->feed, ++p->pass, 0);
-        return feed_next(&f->feed, n, f->report);
+        if (!feed_next(&f->feed, n, f->report))
+            return false;
     }
+    if (!*n && !p->at) /* of a stream that is known by now alone */
+        return fail(f->report, KILN_BAD_DATA, NULL, "the model is made for %lld samples at a time, the data has fewer",
+                    (long long)f->trainer->batch);
+    if (!*n && !steps)
+        f->samples = p->at;
     return true;
 }
 
@@ -564,13 +569,13 @@ static bool check_options(const struct fit *f)
 static bool begin(struct fit *f)
 {
     const struct fit_options *o = f->options;
-    const int64_t batch = f->feed.batches.options.batch, count = f->train->count;
-    const int64_t of_pass = f->trainer->batch ? count / batch : (count + batch - 1) / batch;
+    const int64_t batch = f->feed.batches.options.batch, count = dataset_most(f->train);
+    const int64_t of_pass = count / batch + (!f->trainer->batch && count % batch);
     struct progress *p = &f->progress;
     int64_t behind = 0;
 
     *p = (struct progress){ .epochs = o->initial_epoch, .pass = o->initial_epoch };
-    f->samples = of_pass * batch < count ? of_pass * batch : count;
+    f->samples = f->train->count == UNKNOWN ? 0 : count / batch < of_pass ? count : of_pass * batch;
     forget_other_measures(f);
     p->learning_rate = f->learning_rate = f->trainer->learning_rate;
     plateau_begin(&p->plateau, &o->reduce_on_plateau, f->trainer);
@@ -579,6 +584,11 @@ static bool begin(struct fit *f)
     if (!mul_size(o->initial_epoch, o->steps_per_epoch, &behind) || !mul_size(o->steps_per_epoch, batch, &f->samples))
         return fail(f->report, KILN_BAD_ARGUMENT, NULL, "%lld epochs of %lld steps are more than can be counted",
                     (long long)o->initial_epoch, (long long)o->steps_per_epoch);
+    if (behind && f->train->count == UNKNOWN)
+        return fail(
+            f->report, KILN_BAD_ARGUMENT, NULL,
+            "initial_epoch with steps_per_epoch needs to know how many samples the data have, which this stream "
+            "does not tell: a checkpoint knows where it was");
     p->pass = behind / of_pass;
     p->at = behind % of_pass * batch;
     return true;
@@ -605,8 +615,8 @@ static bool start(struct fit *f)
                                .augmentation = f->options->augmentation };
     int64_t checked;
 
-    if (!batch_size(f->options->batch, t->batch, f->train->count, &b.batch, f->report) ||
-        (f->validation && !batch_size(f->options->batch, t->batch, f->validation->count, &checked, f->report)))
+    if (!batch_size(f->options->batch, t->batch, dataset_most(f->train), &b.batch, f->report) ||
+        (f->validation && !batch_size(f->options->batch, t->batch, dataset_most(f->validation), &checked, f->report)))
         return false;
     return sums_init(&f->sums, t, true, f->report) && feed_init(&f->feed, t, f->train, f->normalizer, &b, f->report);
 }
@@ -630,7 +640,7 @@ static bool run(struct fit *f)
         return false;
     ok = !e || !e->start || e->start(e->user, f->progress.epochs, f->trainer->steps, f->report) || stopped(f->report);
     ok = ok && run_epochs(f);
-    if (!ok && failed(f->report) && f->report->error.code == KILN_STOPPED)
+    if (!ok && failed(f->report) && (f->report->error.code == KILN_STOPPED || f->feed.ended))
         keep(f);
     if (!ok && failed(f->report) && f->report->error.code == KILN_RUN_FAILED)
         restore_best(f); /* what it was when that was best is worth more than what made the loss no number */

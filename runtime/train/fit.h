@@ -24,7 +24,7 @@ struct epoch {
 
 struct fit_step {
     int64_t step, epoch; /* from 1 */
-    int64_t done, of;    /* samples of this epoch; `of` is what there may be at most */
+    int64_t done, of;    /* samples of this epoch; `of` is what there may be at most, 0 where that is not known yet */
     float loss;          /* of this batch, before the update */
     double *so_far;      /* by measure, in this epoch; may be changed */
 };

@@ -150,6 +150,7 @@ CASES = [
     Case("train.rate", "train ../in/start.onnx --batch 4 --threads 2 --data npz:../in/data.npz --find-learning-rate 1e-3:1 --steps-per-epoch 12 "
          "--figure f.svg", ("f.svg",)),
     Case("train.csv", TRAIN + "--quiet --data csv:../in/data.csv --normalize standardize --optimizer sgd:momentum=0.9", ("out.onnx",)),
+    Case("train.stream", TRAIN + "--quiet --data csv:../in/data.csv --normalize standardize --shuffle-buffer 3 --validation npz:../in/packed.npz", ("out.onnx",)),
     Case("train.idx", TRAIN + "--quiet --data idx:../in/x.gz,../in/y.gz --validation-split 0.3 --optimizer rmsprop --early-stop val_loss:1", ("out.onnx",)),
     Case("eval", "eval ../in/start.onnx --data npz:../in/packed.npz:train --batch 4 --threads 2 --normalize center --fit npz:../in/data.npz", says=False),
     # Classes: where an allocation fails for a faster way that can be done without, values round otherwise.

@@ -1,5 +1,6 @@
 #include "data/batch.h"
 #include "data/npy.h"
+#include "data/stream.h"
 #include "try.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -172,6 +173,44 @@ static void batch(const struct dataset *d, const struct normalizer *n, unsigned 
     batches_release(&batches);
 }
 
+static bool same_values(const struct column *a, int64_t i, const struct column *b, int64_t j, int64_t n)
+{
+    const int64_t bytes = row_bytes(&a->values);
+
+    return bytes == row_bytes(&b->values) &&
+           memcmp((char *)a->values.data + i * bytes, (char *)b->values.data + j * bytes, (size_t)(n * bytes)) == 0;
+}
+
+/* What is in memory is the same as a stream, unless that needs more memory, or cannot be one. */
+static void stream(const struct dataset *all, const char *spec, enum part part, const struct data_options *options,
+                   struct budget *b)
+{
+    struct data_options o = *options;
+    struct report r = { 0 };
+    int64_t at = all->from;
+    struct dataset d;
+    struct walk w;
+
+    o.window = 3;
+    if (dataset_open(&d, spec, part, &o, b, &r)) {
+        try_expect(d.from == all->from && d.count == all->count && d.y->classes == all->y->classes,
+                   "a stream has the samples and classes that are in memory");
+        if (walk_begin(&w, &d, b, &r)) {
+            while (walk_next(&w, &r) && w.count) {
+                try_expect(same_values(all->x, at, w.x, w.from, w.count) &&
+                               same_values(all->y, at, w.y, w.from, w.count),
+                           "a stream gives what is in memory");
+                at += w.count;
+            }
+            try_expect(failed(&r) || at == all->from + all->count, "a stream ends where the data do");
+            walk_end(&w);
+        }
+        dataset_release(&d);
+    }
+    try_expect(!failed(&r) || r.error.code == KILN_LIMIT || r.error.code == KILN_UNSUPPORTED,
+               "what is in memory can be a stream");
+}
+
 void try_data(const uint8_t *bytes, size_t size)
 {
     const unsigned format = try_take(&bytes, &size) % FORMATS, options = try_take(&bytes, &size);
@@ -209,6 +248,7 @@ void try_data(const uint8_t *bytes, size_t size)
             batch(&d, &n, options, &b);
             normalizer_release(&n);
         }
+        stream(&d, spec, formats[format].part, &o, &b);
         dataset_release(&d);
     }
     try_nothing_left(&b);

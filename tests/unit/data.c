@@ -2,6 +2,7 @@
 #include "comma.h"
 #include "data/cifar.h"
 #include "data/csv.h"
+#include "data/dataset.h"
 #include "data/idx.h"
 #include "data/npz.h"
 #include "scratch.h"
@@ -659,6 +660,44 @@ static void put_cifar(const char *path, int n, int labels, int first)
 
 static struct arena names = { .budget = &budget };
 
+/* All rows of a source, whose types are known; y may be NULL. */
+static bool read_rows(struct row_source *source, struct tensor *x, struct tensor *y)
+{
+    struct row_reader *reader = source->open(source, 0, &budget, &report);
+    bool ok = reader;
+    int64_t got = 1;
+
+    x->data = budget_zalloc(&budget, 1, (size_t)tensor_bytes(x), NULL);
+    if (y)
+        y->data = budget_zalloc(&budget, 1, (size_t)tensor_bytes(y), NULL);
+    for (int64_t at = 0; ok && got; at += got) {
+        void *const to[] = { (char *)x->data + at * row_bytes(x), y ? (char *)y->data + at * row_bytes(y) : NULL };
+
+        ok = reader->next(reader, x->dims[0] - at, to, &got, &report);
+        ck_assert(!ok || got || at == x->dims[0]);
+    }
+    if (reader)
+        reader->close(reader);
+    if (!ok) {
+        drop(x);
+        if (y)
+            drop(y);
+    }
+    return ok;
+}
+
+static struct tensor labels;
+
+static bool load_cifar(const char *directory, int classes, bool test)
+{
+    struct row_source *source = cifar_source(&t, &labels, directory, classes, test, &names, &report);
+
+    if (source && read_rows(source, &t, &labels))
+        return true;
+    arena_release(&names);
+    return false;
+}
+
 static void check_cifar(const struct tensor *x, const struct tensor *y, int n)
 {
     const unsigned char *pixel = x->data;
@@ -680,7 +719,6 @@ static void check_cifar(const struct tensor *x, const struct tensor *y, int n)
 START_TEST(cifar_both_sets_and_parts)
 {
     const char *const *names_of;
-    struct tensor y;
     char path[64];
 
     for (int i = 1; i <= 5; i++) {
@@ -688,22 +726,22 @@ START_TEST(cifar_both_sets_and_parts)
         put_cifar(path, 300, 1, 300 * (i - 1));
     }
     put_cifar("test_batch.bin", 7, 1, 0);
-    expect_ok(cifar_load(&t, &y, ".", 10, false, &budget, &report));
-    check_cifar(&t, &y, 1500);
-    drop(&t), drop(&y);
-    expect_ok(cifar_load(&t, &y, ".", 10, true, &budget, &report));
-    check_cifar(&t, &y, 7);
-    drop(&t), drop(&y);
+    expect_ok(load_cifar(".", 10, false));
+    check_cifar(&t, &labels, 1500);
+    drop(&t), drop(&labels);
+    expect_ok(load_cifar(".", 10, true));
+    check_cifar(&t, &labels, 7);
+    drop(&t), drop(&labels);
 
     ck_assert_int_eq(mkdir("cifar-100-binary", 0700), 0);
     put_cifar("cifar-100-binary/train.bin", 20, 2, 0);
     put_cifar("cifar-100-binary/test.bin", 3, 2, 0);
-    expect_ok(cifar_load(&t, &y, ".", 100, false, &budget, &report));
-    check_cifar(&t, &y, 20);
-    drop(&t), drop(&y);
-    expect_ok(cifar_load(&t, &y, "cifar-100-binary", 100, true, &budget, &report));
-    check_cifar(&t, &y, 3);
-    drop(&t), drop(&y);
+    expect_ok(load_cifar(".", 100, false));
+    check_cifar(&t, &labels, 20);
+    drop(&t), drop(&labels);
+    expect_ok(load_cifar("cifar-100-binary", 100, true));
+    check_cifar(&t, &labels, 3);
+    drop(&t), drop(&labels);
 
     expect_ok(cifar_names(&names_of, ".", 10, &names, &report));
     ck_assert_ptr_null(names_of);
@@ -719,27 +757,26 @@ END_TEST
 
 START_TEST(cifar_refuses_what_is_wrong)
 {
-    struct tensor y;
     size_t size;
 
     put_cifar("test_batch.bin", 2, 1, 0);
     size = get_file("test_batch.bin");
-    ck_assert(!cifar_load(&t, &y, ".", 10, false, &budget, &report));
+    ck_assert(!load_cifar(".", 10, false));
     expect_error(KILN_IO, "No such file");
     file[3073] = 10;
     put_file("test_batch.bin", file, size);
-    ck_assert(!cifar_load(&t, &y, ".", 10, true, &budget, &report));
+    ck_assert(!load_cifar(".", 10, true));
     expect_error(KILN_BAD_DATA, "label 10 of 10");
     put_cifar("test.bin", 2, 2, 0);
     size = get_file("test.bin");
     file[3074] = 20; /* the coarse label */
     put_file("test.bin", file, size);
-    ck_assert(!cifar_load(&t, &y, ".", 100, true, &budget, &report));
+    ck_assert(!load_cifar(".", 100, true));
     expect_error(KILN_BAD_DATA, "coarse label 20 of 20");
     for (size_t n = 0; n < size; n += n < 3070 || n > 3080 ? 61 : 1)
         if (n != 3074) {
             put_file("test.bin", file, n);
-            ck_assert(!cifar_load(&t, &y, ".", 100, true, &budget, &report));
+            ck_assert(!load_cifar(".", 100, true));
             expect_error(KILN_BAD_DATA, "multiple of 3074");
         }
 }
@@ -755,9 +792,25 @@ static void drop_table(void)
     arena_release(&names);
 }
 
+static bool read_table(const char *path, const struct csv_request *q)
+{
+    struct row_source *source = csv_source(&table, path, q, &names, &report);
+
+    if (source && read_rows(source, &table.x, table.y.rank ? &table.y : NULL))
+        return true;
+    arena_release(&names);
+    return false;
+}
+
+static bool parse_named(const char *name, const char *text, const struct csv_request *q)
+{
+    put_file(name, text, strlen(text));
+    return read_table(name, q);
+}
+
 static bool parse_as(const char *text, const struct csv_request *q)
 {
-    return csv_parse(&table, "a.csv", text, strlen(text), q, &names, &budget, &report);
+    return parse_named("a.csv", text, q);
 }
 
 static bool parse(const char *text)
@@ -767,7 +820,7 @@ static bool parse(const char *text)
 
 static bool load_huge(void)
 {
-    return csv_load(&table, "huge.csv", &(struct csv_request){ 0 }, &names, &budget, &report);
+    return read_table("huge.csv", &(struct csv_request){ 0 });
 }
 
 START_TEST(csv_with_and_without_header)
@@ -997,8 +1050,7 @@ START_TEST(csv_separators)
     } rows[] = { { "a.tsv", "a,b,c\td\n1\t2\n" }, { "a.csv", "a,b;c;d\n1;2;3\n" }, { "a.csv", "\"a;b;c\",d\n1,2\n" } };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        expect_ok(csv_parse(&table, rows[i].name, rows[i].text, strlen(rows[i].text), &(struct csv_request){ 0 },
-                            &names, &budget, &report));
+        expect_ok(parse_named(rows[i].name, rows[i].text, &(struct csv_request){ 0 }));
         ck_assert_int_eq(table.columns, i == 1 ? 3 : 2);
         drop_table();
     }

@@ -367,7 +367,7 @@ START_TEST(data_are_held_against_the_model_before_they_are_read)
 
     put_file("images", images, sizeof images);
     ck_assert_int_eq(truncate("images", 16 + (INT64_C(2) << 32)), 0); /* with a hole */
-    put_file("labels", images, sizeof images);
+    put_file("labels", (unsigned char[]){ 0, 0, 8, 1, 0, 0, 0, 2, 0, 1 }, 10);
     budget.limit = 1 << 20;
     ck_assert(!dataset_open(&d, "idx:images,labels", PART_TRAIN, &o, &budget, &report));
     expect_error(KILN_BAD_DATA, "a sample is uint8[1,65536,65536], the model's input float[?,3]");

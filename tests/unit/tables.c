@@ -248,7 +248,7 @@ END_TEST
 START_TEST(formats_say_where)
 {
     for (size_t k = 0; format_registry[k]; k++)
-        ck_assert(format_registry[k]->where && format_registry[k]->load && format_registry[k]->classes >= 0);
+        ck_assert(format_registry[k]->where && format_registry[k]->open && format_registry[k]->classes >= 0);
 }
 END_TEST
 

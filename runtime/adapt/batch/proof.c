@@ -49,7 +49,7 @@ static bool has_samples(const struct batch *b)
     for (size_t k = 0; k < b->graph->input_count; k++)
         if (!b->has[k])
             return false;
-    return b->adapt->options->data && b->adapt->calibration.data->count >= SAMPLES;
+    return b->adapt->options->data && dataset_most(b->adapt->calibration.data) >= SAMPLES;
 }
 
 static bool take_samples(struct proof *p)

@@ -1,11 +1,11 @@
 #include "data/cifar.h"
 #include "data/format.h"
 
-static bool load(struct dataset *d, const struct format_request *q, struct report *r)
+static bool open(struct dataset *d, const struct format_request *q, struct report *r)
 {
     d->y->classes = 10;
-    return cifar_load(&d->x->values, &d->y->values, q->where, 10, q->part == PART_TEST, d->budget, r) &&
-           cifar_names(&d->y->class_names, q->where, 10, &d->columns, r);
+    d->source = cifar_source(&d->x->values, &d->y->values, q->where, 10, q->part == PART_TEST, &d->columns, r);
+    return d->source && cifar_names(&d->y->class_names, q->where, 10, &d->columns, r);
 }
 
 static const char *const class_names[] = { "airplane", "automobile", "bird",  "cat",  "deer",
@@ -16,6 +16,6 @@ const struct format_def format_cifar10 = {
     .where = "DIR",
     .classes = 10,
     .parts = true,
-    .load = load,
+    .open = open,
     .class_names = class_names,
 };

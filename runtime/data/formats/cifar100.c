@@ -1,11 +1,11 @@
 #include "data/cifar.h"
 #include "data/format.h"
 
-static bool load(struct dataset *d, const struct format_request *q, struct report *r)
+static bool open(struct dataset *d, const struct format_request *q, struct report *r)
 {
     d->y->classes = 100;
-    return cifar_load(&d->x->values, &d->y->values, q->where, 100, q->part == PART_TEST, d->budget, r) &&
-           cifar_names(&d->y->class_names, q->where, 100, &d->columns, r);
+    d->source = cifar_source(&d->x->values, &d->y->values, q->where, 100, q->part == PART_TEST, &d->columns, r);
+    return d->source && cifar_names(&d->y->class_names, q->where, 100, &d->columns, r);
 }
 
 const struct format_def format_cifar100 = {
@@ -13,5 +13,5 @@ const struct format_def format_cifar100 = {
     .where = "DIR",
     .classes = 100,
     .parts = true,
-    .load = load,
+    .open = open,
 };

@@ -32,7 +32,7 @@ static bool tell_label(struct dataset *d, const struct csv_table *t, const char 
     return d->label;
 }
 
-static bool load(struct dataset *d, const struct format_request *q, struct report *r)
+static bool open(struct dataset *d, const struct format_request *q, struct report *r)
 {
     static const struct column_request none;
     const struct data_options *o = q->options;
@@ -45,19 +45,13 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
                                .classes = target->class_names ? target->classes : 0 };
     char path[SPEC_SIZE];
     struct csv_table t;
-    bool ok;
 
     csv.label = cut_label(path, q->where, o->label);
-    ok = csv_load(&t, path, &csv, &d->columns, d->budget, r);
+    d->source = csv_source(&t, path, &csv, &d->columns, r);
+    if (!d->source)
+        return false;
     d->x->values = t.x;
     d->y->values = t.y;
-    if (!ok)
-        return false;
-    if (t.class_names && target->values && o->unlabelled && !o->gaps) {
-        budget_free(d->budget, d->y->values.data);
-        d->y->values.data = t.y.data = NULL;
-        t.class_names = NULL;
-    }
     if (t.class_names && target->values)
         return fail(r, KILN_BAD_DATA, path, "the label is text ('%s', ...), numbers are to be predicted",
                     *t.class_names);
@@ -66,10 +60,11 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
     d->header = t.header;
     if (!tell_label(d, &t, csv.label, r))
         return false;
-    if (t.y.data)
+    if (t.y.rank)
         return true;
-    return o->unlabelled ? format_unlabelled(d, r)
-                         : fail(r, KILN_BAD_DATA, path, "there is no label, and something must be to be predicted");
+    if (o->unlabelled)
+        format_unlabelled(d);
+    return o->unlabelled || fail(r, KILN_BAD_DATA, path, "there is no label, and something must be to be predicted");
 }
 
 const struct format_def format_csv = {
@@ -80,5 +75,5 @@ const struct format_def format_csv = {
     .where = "FILE",
     .labels = true,
     .endings = (const char *const[]){ ".csv", ".tsv", NULL },
-    .load = load,
+    .open = open,
 };

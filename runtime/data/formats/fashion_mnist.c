@@ -14,7 +14,7 @@ static bool name_classes(struct dataset *d)
     return true;
 }
 
-static bool load(struct dataset *d, const struct format_request *q, struct report *r)
+static bool open(struct dataset *d, const struct format_request *q, struct report *r)
 {
     const char *directory = q->where ? q->where : "/usr/share/datasets/fashion-mnist";
     const char *part = q->part == PART_TEST ? "t10k" : "train";
@@ -27,7 +27,7 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
             snprintf(labels, sizeof labels, "%s/%s-labels-idx1-ubyte%s", directory, part, end) >= PATH_MAX)
             return fail(r, KILN_BAD_ARGUMENT, NULL, "the name of the directory is longer than %d", PATH_MAX);
         if (access(images, F_OK) == 0)
-            return images_load(d, images, labels, q, r) && (q->where || name_classes(d));
+            return images_open(d, images, labels, q, r) && (q->where || name_classes(d));
     }
     return fail(r, KILN_IO, images, "is not there, nor with .gz%s",
                 q->where ? "" : "; on Debian it comes with the package dataset-fashion-mnist");
@@ -42,6 +42,6 @@ const struct format_def format_fashion_mnist = {
     .where_left_out = true,
     .classes = 10,
     .parts = true,
-    .load = load,
+    .open = open,
     .class_names = class_names,
 };

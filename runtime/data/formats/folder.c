@@ -2,6 +2,7 @@
 #include "model/file.h"
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -213,58 +214,134 @@ static bool find_pictures(struct reading *g)
 
 /* -- reading -- */
 
-static bool read_picture(struct reading *g, struct pictures *to, size_t at)
+/* What is kept of a folder. */
+struct folder {
+    struct row_source source;
+    struct pictures pictures;
+    const char *directory;
+    const char *const *names; /* [pictures.count] */
+    const int64_t *labels;    /* likewise; NULL: there are none */
+};
+
+struct pass {
+    struct row_reader reader;
+    const struct folder *of;
+    struct budget *budget;
+    int64_t at;
+};
+
+/* Calls pictures_look, or pictures_read where it is given a place. */
+static bool with_picture(const struct folder *f, struct pictures *look, int64_t at, void *to, struct budget *b,
+                         struct report *r)
 {
-    const char *path = arena_printf(&g->arena, g->report, "%s/%s", g->directory, g->pictures[at].name);
-    struct image_file f = { .name = path, .budget = g->data->budget };
+    char path[2 * SPEC_SIZE];
+    struct image_file file = { .name = path, .budget = b };
     uint8_t *bytes;
     bool ok;
 
-    if (!path || !file_read(path, 0, &bytes, &f.size, f.budget, g->report))
+    if (snprintf(path, sizeof path, "%s/%s", f->directory, f->names[at]) >= (int)sizeof path)
+        return fail(r, KILN_BAD_ARGUMENT, f->directory, "the name of a picture is longer than %zu", sizeof path);
+    if (!file_read(path, 0, &bytes, &file.size, b, r))
         return false;
-    f.bytes = bytes;
-    ok = pictures_put(to, &f, at);
-    budget_free(f.budget, bytes);
-    ((int64_t *)g->data->y->values.data)[at] = g->pictures[at].label < 0 ? 0 : g->pictures[at].label;
+    file.bytes = bytes;
+    ok = to ? pictures_read(&f->pictures, &file, to, r) : pictures_look(look, &file, r);
+    budget_free(b, bytes);
     return ok;
 }
 
-static bool read_all(struct reading *g)
+static bool next(struct row_reader *g, int64_t n, void *const *to, int64_t *got, struct report *r)
+{
+    struct pass *p = (struct pass *)g;
+    const struct folder *f = p->of;
+    const int64_t bytes = row_bytes(&f->pictures.type);
+
+    for (*got = 0; *got < n && p->at < f->pictures.count; ++*got, p->at++) {
+        if (!budget_in_time(p->budget, f->directory, r) ||
+            !with_picture(f, NULL, p->at, (char *)to[0] + *got * bytes, p->budget, r))
+            return false;
+        if (f->labels)
+            ((int64_t *)to[1])[*got] = f->labels[p->at];
+    }
+    return true;
+}
+
+static void close_pass(struct row_reader *g)
+{
+    struct pass *p = (struct pass *)g;
+
+    budget_free(p->budget, p);
+}
+
+static struct row_reader *open_pass(const struct row_source *s, int64_t pass, struct budget *b, struct report *r)
+{
+    struct pass *p = budget_zalloc(b, 1, sizeof *p, r);
+
+    (void)pass;
+    if (!p)
+        return NULL;
+    *p = (struct pass){ { next, close_pass }, (const struct folder *)s, b, 0 };
+    return &p->reader;
+}
+
+static bool look_at_all(const struct reading *g, struct folder *f)
+{
+    for (int64_t k = 0; k < f->pictures.count && !pictures_settled(&f->pictures); k++)
+        if (!budget_in_time(g->data->budget, f->directory, g->report) ||
+            !with_picture(f, &f->pictures, k, NULL, g->data->budget, g->report))
+            return false;
+    return true;
+}
+
+/* Names and labels outlive the reading. */
+static bool keep_names(struct reading *g, struct folder *f)
+{
+    struct arena *a = &g->data->columns;
+    const char **names = arena_array(a, g->count, sizeof *names, g->report);
+    int64_t *labels = arena_array(a, g->count, sizeof *labels, g->report);
+
+    f->directory = arena_printf(a, g->report, "%s", g->directory);
+    if (!names || !labels || !f->directory)
+        return false;
+    for (size_t k = 0; k < g->count; k++) {
+        names[k] = g->pictures[k].name;
+        labels[k] = g->pictures[k].label;
+    }
+    f->names = g->data->names = names;
+    f->labels = g->pictures->label < 0 ? NULL : labels;
+    f->pictures.where = f->directory;
+    f->pictures.count = (int64_t)g->count;
+    return true;
+}
+
+static bool open_all(struct reading *g)
 {
     const struct data_options *o = g->request->options;
     struct dataset *d = g->data;
-    struct tensor *y = &d->y->values;
-    struct pictures to = { .column = d->x,
-                           .check = o->inputs ? g->request->samples[0] : NULL,
-                           .budget = d->budget,
-                           .report = g->report,
-                           .where = g->directory };
-    const char **names;
-    bool ok = true;
+    struct folder *f = arena_alloc(&d->columns, sizeof *f, g->report);
 
-    if (!pictures_start(&to, o->inputs ? o->input->type : NULL) || !pictures_size(&to, g->directory) ||
-        !find_pictures(g))
+    if (!f)
         return false;
-    to.count = g->count;
-    tensor_shape(y, I64, 1, &(int64_t){ (int64_t)g->count });
-    y->data = budget_alloc(d->budget, to_size(tensor_bytes(y)), g->report);
-    names = y->data ? arena_array(&d->columns, g->count, sizeof *names, g->report) : NULL;
-    for (size_t k = 0; ok && names && k < g->count; k++) {
-        names[k] = g->pictures[k].name;
-        ok = read_picture(g, &to, k);
-    }
-    d->names = names;
-    d->unlabelled = g->pictures->label < 0;
-    return ok && names;
+    f->source.open = open_pass;
+    f->pictures = (struct pictures){ .check = o->inputs ? g->request->samples[0] : NULL, .where = g->directory };
+    if (!pictures_start(&f->pictures, o->inputs ? o->input->type : NULL, g->report) ||
+        !pictures_size(&f->pictures, g->directory, g->report) || !find_pictures(g) || !keep_names(g, f) ||
+        !look_at_all(g, f))
+        return false;
+    f->pictures.check = NULL;
+    d->source = &f->source;
+    d->x->values = f->pictures.type;
+    d->y->values = (struct tensor){ .dtype = I64, .rank = 1, .dims = { f->pictures.count } };
+    d->unlabelled = !f->labels;
+    return true;
 }
 
-static bool load(struct dataset *d, const struct format_request *q, struct report *r)
+static bool open(struct dataset *d, const struct format_request *q, struct report *r)
 {
     struct reading g = { .data = d, .request = q, .report = r, .arena.budget = d->budget };
     bool ok;
 
     strcpy(g.directory, q->where); /* a SPEC is shorter */
-    ok = read_all(&g);
+    ok = open_all(&g);
     budget_free(d->budget, g.pictures);
     arena_release(&g.arena);
     return ok;
@@ -278,5 +355,5 @@ const struct format_def format_folder = {
     .where = "DIR",
     .parts = true,
     .folder = true,
-    .load = load,
+    .open = open,
 };

@@ -1,5 +1,5 @@
 #include "data/formats/images.h"
-#include "data/idx.h"
+#include "data/formats/arrays.h"
 
 /* Grey images have one channel. */
 static struct tensor with_channel(const struct tensor *images)
@@ -27,13 +27,14 @@ static bool images_fit(const struct type_check *c, const struct tensor *type, co
     return type_fits(((const struct image_check *)c)->samples, &x, name, r);
 }
 
-bool images_load(struct dataset *d, const char *images, const char *labels, const struct format_request *q,
+bool images_open(struct dataset *d, const char *images, const char *labels, const struct format_request *q,
                  struct report *r)
 {
     const struct image_check fits = { { images_fit }, q->samples[0] };
     struct tensor *const x = &d->x->values, *const y = &d->y->values;
+    struct array_files *f = arrays_new(d, &array_idx, NULL, 2, r);
 
-    if (!idx_load(x, images, &fits.check, d->budget, r) || !idx_load(y, labels, q->rows, d->budget, r))
+    if (!f || !arrays_add(f, d->x, images, &fits.check, q, r) || !arrays_add(f, d->y, labels, q->rows, q, r))
         return false;
     if (x->rank < 2)
         return fail(r, KILN_BAD_DATA, images, "1 dimension, images have 2 or more");

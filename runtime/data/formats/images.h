@@ -4,7 +4,7 @@
 
 #include "data/format.h"
 
-bool images_load(struct dataset *d, const char *images, const char *labels, const struct format_request *q,
+bool images_open(struct dataset *d, const char *images, const char *labels, const struct format_request *q,
                  struct report *r);
 
 #endif

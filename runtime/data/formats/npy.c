@@ -1,5 +1,4 @@
-#include "data/npy.h"
-#include "data/format.h"
+#include "data/formats/arrays.h"
 #include <string.h>
 #include <strings.h>
 
@@ -20,9 +19,10 @@ static char *second(char *where)
     return comma + 1;
 }
 
-static bool load(struct dataset *d, const struct format_request *q, struct report *r)
+static bool open(struct dataset *d, const struct format_request *q, struct report *r)
 {
     char x[SPEC_SIZE], *y;
+    struct array_files *f;
 
     strcpy(x, q->where); /* a SPEC is shorter */
     y = second(x);
@@ -31,17 +31,18 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
                     "'%s' must name two files, the samples and what is to be predicted: "
                     "X.npy,Y.npy",
                     q->where);
-    if (!npy_load(&d->x->values, x, q->options->inputs ? q->samples[0] : NULL, d->budget, r))
+    f = arrays_new(d, &array_npy, NULL, 2, r);
+    if (!f || !arrays_add(f, d->x, x, q->options->inputs ? q->samples[0] : NULL, q, r))
         return false;
     if (y)
-        return npy_load(&d->y->values, y, q->rows, d->budget, r);
-    return d->x->values.rank >= 1 ? format_unlabelled(d, r)
-                                  : fail(r, KILN_BAD_DATA, x, "a scalar, samples have a dimension for their number");
+        return arrays_add(f, d->y, y, q->rows, q, r);
+    format_unlabelled(d);
+    return true;
 }
 
 const struct format_def format_npy = {
     .row = { "npy", "two arrays of NumPy, the second what is to be predicted", NULL },
     .where = "X.npy,Y.npy",
     .endings = (const char *const[]){ ".npy", NULL },
-    .load = load,
+    .open = open,
 };

@@ -1,5 +1,5 @@
 #include "data/npz.h"
-#include "data/format.h"
+#include "data/formats/arrays.h"
 #include <string.h>
 
 /* The array that says how much samples count, as Keras calls it. */
@@ -10,6 +10,7 @@ struct reading {
     struct dataset *data;
     const struct format_request *request;
     struct npz *npz;
+    struct array_files *files;
     struct report *report;
     bool parts; /* arrays are NAME_train and NAME_test */
 };
@@ -119,31 +120,36 @@ static bool choose(const struct reading *a, struct choice *c)
     return true;
 }
 
-static bool read_column(const struct reading *a, struct column *c, const char *name, const char *simple,
-                        const struct type_check *check)
+static bool add_column(const struct reading *a, struct column *c, const char *name, const char *simple,
+                       const struct type_check *check)
 {
     const char *array = array_name(a, name ? name : simple);
 
     c->name = name ? arena_printf(&a->data->columns, a->report, "%s", name) : NULL;
-    return array && (c->name || !name) && npz_read(&c->values, a->npz, array, check, a->report);
+    return array && (c->name || !name) && arrays_add(a->files, c, array, check, a->request, a->report);
 }
 
-static bool read_all(struct reading *a)
+static bool add_all(struct reading *a)
 {
     struct dataset *d = a->data;
     struct choice c = { 0 };
 
     if (!choose(a, &c) || !format_columns(d, c.inputs, c.targets ? c.targets : 1, a->report))
         return false;
+    a->files = arrays_new(d, &array_npz, a->request->where, d->inputs + d->targets + 1, a->report);
+    if (!a->files)
+        return false;
     for (size_t k = 0; k < d->inputs; k++)
-        if (!read_column(a, &d->x[k], c.x[k], "x", a->request->samples[k]))
+        if (!add_column(a, &d->x[k], c.x[k], "x", a->request->samples[k]))
             return false;
-    if (!c.targets && a->request->options->unlabelled && !has_labels(a, &c))
-        return format_unlabelled(d, a->report);
+    if (!c.targets && a->request->options->unlabelled && !has_labels(a, &c)) {
+        format_unlabelled(d);
+        return true;
+    }
     for (size_t k = 0; k < d->targets; k++)
-        if (!read_column(a, &d->y[k], c.y[k], "y", a->request->rows))
+        if (!add_column(a, &d->y[k], c.y[k], "y", a->request->rows))
             return false;
-    return !has(a, array_name(a, WEIGHTS)) || read_column(a, &d->weights, NULL, WEIGHTS, a->request->rows);
+    return !has(a, array_name(a, WEIGHTS)) || add_column(a, &d->weights, NULL, WEIGHTS, a->request->rows);
 }
 
 /* Do the inputs of the model, or x, have arrays for parts? */
@@ -157,7 +163,7 @@ static bool find_parts(const struct reading *a)
     return has_parts(a, "x");
 }
 
-static bool load(struct dataset *d, const struct format_request *q, struct report *r)
+static bool open(struct dataset *d, const struct format_request *q, struct report *r)
 {
     struct reading a = { .data = d, .request = q, .report = r };
     bool ok;
@@ -165,7 +171,7 @@ static bool load(struct dataset *d, const struct format_request *q, struct repor
     if (!npz_open(&a.npz, q->where, d->budget, r))
         return false;
     a.parts = find_parts(&a);
-    ok = (a.parts || format_no_parts(q, r)) && read_all(&a);
+    ok = (a.parts || format_no_parts(q, r)) && add_all(&a);
     npz_close(a.npz);
     return ok;
 }
@@ -179,5 +185,5 @@ const struct format_def format_npz = {
     .parts = true,
     .names = true,
     .endings = (const char *const[]){ ".npz", NULL },
-    .load = load,
+    .open = open,
 };

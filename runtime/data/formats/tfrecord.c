@@ -14,6 +14,7 @@ struct wanted {
     struct pictures pictures;
 };
 
+/* The file, while it is looked at. */
 struct reading {
     struct dataset *data;
     const struct format_request *request;
@@ -155,29 +156,61 @@ static bool is_picture(const struct tf_feature *f)
             memcmp(f->bytes, image_jpeg.magic, image_jpeg.magic_size) == 0);
 }
 
-static bool look(struct reading *g, const struct tf_reader *t, struct wanted *w)
+static int64_t length_of(const struct tf_feature *f)
+{
+    return f->kind == TF_BYTES ? f->length : f->count;
+}
+
+/* What the record has of it, as the first one has it. */
+static bool find_feature(const struct wanted *w, struct tf_feature *f, const struct tf_reader *t, const char *path,
+                         struct report *r)
 {
     static const char *const kinds[] = { "nothing", "bytes", "floats", "integers" };
-    struct tf_feature f;
-    int64_t length;
 
-    if (!tf_find(&f, t, w->feature, g->report))
+    if (!tf_find(f, t, w->feature, r))
         return false;
-    if (f.kind == TF_NONE || (f.kind == TF_BYTES && (f.count != 1 || w->target)))
-        return fail(g->report, KILN_BAD_DATA, g->path, "record %lld: feature '%s' holds %s, must be %s",
-                    (long long)t->record, w->feature, f.kind == TF_BYTES ? "strings" : "nothing",
+    if (f->kind == TF_NONE || (f->kind == TF_BYTES && (f->count != 1 || w->target)))
+        return fail(r, KILN_BAD_DATA, path, "record %lld: feature '%s' holds %s, must be %s", (long long)t->record,
+                    w->feature, f->kind == TF_BYTES ? "strings" : "nothing",
                     w->target ? "numbers" : "numbers, one string of bytes, or a PNG or JPEG");
-    length = f.kind == TF_BYTES ? f.length : f.count;
-    if (t->record == 0) {
+    if (w->kind == TF_NONE || (w->kind == f->kind && (w->picture || w->length == length_of(f))))
+        return true;
+    return fail(r, KILN_BAD_DATA, path, "record %lld: feature '%s' has %lld %s, the first record has %lld %s",
+                (long long)t->record, w->feature, (long long)length_of(f), kinds[f->kind], (long long)w->length,
+                kinds[w->kind]);
+}
+
+static struct image_file picture_of(const struct tf_feature *f, const char *path, struct budget *b)
+{
+    return (struct image_file){ .name = path, .bytes = f->bytes, .size = (size_t)f->length, .budget = b };
+}
+
+static bool fail_picture(const struct tf_reader *t, const char *path, struct report *r)
+{
+    return fail(r, KILN_BAD_DATA, path, "it is the picture of record %lld", (long long)t->record);
+}
+
+static bool look(struct reading *g, const struct tf_reader *t, struct wanted *w)
+{
+    const struct data_options *o = g->request->options;
+    struct tf_feature f;
+    struct image_file file;
+
+    if (!find_feature(w, &f, t, g->path, g->report))
+        return false;
+    if (w->kind == TF_NONE) {
         w->kind = f.kind;
         w->picture = is_picture(&f);
-        w->length = length;
+        w->length = length_of(&f);
+        w->pictures.count = 1; /* not known yet */
+        w->pictures.where = g->path;
+        if (w->picture && !pictures_start(&w->pictures, w->at < o->inputs ? o->input[w->at].type : NULL, g->report))
+            return false;
     }
-    if (w->kind == f.kind && (w->picture || w->length == length))
+    if (!w->picture || pictures_settled(&w->pictures))
         return true;
-    return fail(g->report, KILN_BAD_DATA, g->path,
-                "record %lld: feature '%s' has %lld %s, the first record has %lld %s", (long long)t->record, w->feature,
-                (long long)length, kinds[f.kind], (long long)w->length, kinds[w->kind]);
+    file = picture_of(&f, g->path, g->data->budget);
+    return pictures_look(&w->pictures, &file, g->report) || fail_picture(t, g->path, g->report);
 }
 
 /* One that is to be predicted, and is not in all records, is left out with the others, where there need be none. */
@@ -220,9 +253,95 @@ static bool look_at_all(struct reading *g)
     return ok && (g->records || fail(g->report, KILN_BAD_DATA, g->path, "no data"));
 }
 
-/* -- the second time: the values -- */
+/* -- a pass: the values -- */
 
-static bool make_room(struct reading *g, struct wanted *w)
+/* What is kept of the file. */
+struct tf_file {
+    struct row_source source;
+    const char *path;
+    const struct wanted *wanted;
+    size_t count, inputs;
+};
+
+struct pass {
+    struct row_reader reader;
+    const struct tf_file *of;
+    struct budget *budget;
+    struct tf_reader records;
+    bool ended;
+};
+
+/* Row `row` of where the column goes. */
+static bool read_feature(const struct pass *p, const struct wanted *w, void *column, int64_t row, struct report *r)
+{
+    const struct tf_reader *t = &p->records;
+    const char *path = p->of->path;
+    struct image_file file;
+    struct tf_feature f;
+
+    if (!find_feature(w, &f, t, path, r))
+        return false;
+    if (w->picture) {
+        file = picture_of(&f, path, p->budget);
+        return pictures_read(&w->pictures, &file, (char *)column + row * row_bytes(&w->pictures.type), r) ||
+               fail_picture(t, path, r);
+    }
+    if (w->kind == TF_BYTES)
+        memcpy((uint8_t *)column + row * w->length, f.bytes, (size_t)w->length);
+    else if (w->kind == TF_FLOAT)
+        tf_floats(&f, (float *)column + row * w->length);
+    else
+        tf_int64s(&f, (int64_t *)column + row * w->length);
+    return true;
+}
+
+static bool next(struct row_reader *g, int64_t n, void *const *to, int64_t *got, struct report *r)
+{
+    struct pass *p = (struct pass *)g;
+    const struct tf_file *file = p->of;
+
+    for (*got = 0; *got < n && !p->ended; ++*got) {
+        if (!tf_next(&p->records, &p->ended, r))
+            return false;
+        if (p->ended)
+            return true;
+        for (size_t k = 0; k < file->count; k++) {
+            const struct wanted *w = &file->wanted[k];
+
+            if (!read_feature(p, w, to[w->target ? file->inputs + w->at : w->at], *got, r))
+                return false;
+        }
+    }
+    return true;
+}
+
+static void close_pass(struct row_reader *g)
+{
+    struct pass *p = (struct pass *)g;
+
+    tf_close(&p->records);
+    budget_free(p->budget, p);
+}
+
+static struct row_reader *open_pass(const struct row_source *s, int64_t pass, struct budget *b, struct report *r)
+{
+    struct pass *p = budget_zalloc(b, 1, sizeof *p, r);
+
+    (void)pass;
+    if (!p)
+        return NULL;
+    p->reader = (struct row_reader){ next, close_pass };
+    p->of = (const struct tf_file *)s;
+    p->budget = b;
+    if (tf_open(&p->records, p->of->path, b, r))
+        return &p->reader;
+    budget_free(b, p);
+    return NULL;
+}
+
+/* -- before -- */
+
+static bool choose_type(struct reading *g, struct wanted *w)
 {
     const struct data_options *o = g->request->options;
     const int64_t dims[] = { g->records, w->length };
@@ -231,82 +350,41 @@ static bool make_room(struct reading *g, struct wanted *w)
     const enum dtype dtype = w->kind == TF_BYTES ? U8 : w->kind == TF_FLOAT ? F32 : I64;
 
     if (w->picture) {
-        w->pictures = (struct pictures){ .column = c,
-                                         .check = check,
-                                         .budget = g->data->budget,
-                                         .report = g->report,
-                                         .where = g->path,
-                                         .count = (size_t)g->records };
-        return pictures_start(&w->pictures, w->at < o->inputs ? o->input[w->at].type : NULL);
+        w->pictures.type.dims[0] = g->records;
+        c->values = w->pictures.type;
     }
-    if (!tensor_shape(&c->values, dtype, w->target && w->length == 1 ? 1 : 2, dims))
+    if (w->picture ? !tensor_shape(&c->values, c->values.dtype, c->values.rank, w->pictures.type.dims)
+                   : !tensor_shape(&c->values, dtype, w->target && w->length == 1 ? 1 : 2, dims))
         return fail(g->report, KILN_LIMIT, g->path, "%lld records of %lld values are too many", (long long)g->records,
                     (long long)w->length);
-    if (!type_fits(check, &c->values, g->path, g->report))
-        return false;
-    c->values.data = budget_alloc(g->data->budget, to_size(tensor_bytes(&c->values)), g->report);
-    return c->values.data;
+    return type_fits(check, &c->values, g->path, g->report);
 }
 
-static bool read_feature(struct reading *g, const struct tf_reader *t, struct wanted *w)
+static bool keep_file(struct reading *g, struct tf_file *f)
 {
-    struct column *c = w->target ? &g->data->y[w->at] : &g->data->x[w->at];
-    const struct image_file file = { .name = g->path, .budget = g->data->budget };
-    struct image_file picture = file;
-    struct tf_feature f;
+    struct dataset *d = g->data;
+    bool target = false;
 
-    if (!tf_find(&f, t, w->feature, g->report))
-        return false;
-    if (w->picture) {
-        picture.bytes = f.bytes;
-        picture.size = (size_t)f.length;
-        return pictures_put(&w->pictures, &picture, (size_t)t->record) ||
-               fail(g->report, KILN_BAD_DATA, g->path, "it is the picture of record %lld", (long long)t->record);
+    *f = (struct tf_file){ .source.open = open_pass, .wanted = g->wanted, .count = g->count, .inputs = d->inputs };
+    f->path = arena_printf(&d->columns, g->report, "%s", g->path);
+    d->source = &f->source;
+    for (size_t k = 0; k < g->count; k++) {
+        g->wanted[k].pictures.where = f->path;
+        target = target || g->wanted[k].target;
+        if (!choose_type(g, &g->wanted[k]))
+            return false;
     }
-    if (w->kind == TF_BYTES)
-        memcpy((uint8_t *)c->values.data + t->record * w->length, f.bytes, (size_t)w->length);
-    else if (w->kind == TF_FLOAT)
-        tf_floats(&f, (float *)c->values.data + t->record * w->length);
-    else
-        tf_int64s(&f, (int64_t *)c->values.data + t->record * w->length);
-    return true;
+    if (!target)
+        format_unlabelled(d);
+    return f->path;
 }
 
-/* The file may be another one by now: each record is looked at again. */
-static bool read_all(struct reading *g)
-{
-    struct tf_reader t;
-    bool end, ok = true;
-
-    for (size_t k = 0; ok && k < g->count; k++)
-        ok = make_room(g, &g->wanted[k]);
-    if (!ok || !tf_open(&t, g->path, g->data->budget, g->report))
-        return false;
-    while ((ok = tf_next(&t, &end, g->report)) && !end && t.record < g->records) {
-        for (size_t k = 0; ok && k < g->count; k++)
-            ok = look(g, &t, &g->wanted[k]) && read_feature(g, &t, &g->wanted[k]);
-        if (!ok)
-            break;
-    }
-    if (ok && t.record + 1 != g->records)
-        ok = fail(g->report, KILN_BAD_DATA, g->path, "the file has changed while it was read");
-    tf_close(&t);
-    return ok;
-}
-
-static bool has_target(const struct reading *g)
-{
-    for (size_t k = 0; k < g->count; k++)
-        if (g->wanted[k].target)
-            return true;
-    return false;
-}
-
-static bool load(struct dataset *d, const struct format_request *q, struct report *r)
+static bool open(struct dataset *d, const struct format_request *q, struct report *r)
 {
     struct reading g = { .data = d, .request = q, .report = r, .path = q->where };
+    struct tf_file *f = arena_alloc(&d->columns, sizeof *f, r);
 
-    return look_at_all(&g) && read_all(&g) && (has_target(&g) || format_unlabelled(d, r));
+    return f && look_at_all(&g) && keep_file(&g, f);
 }
 
 const struct format_def format_tfrecord = {
@@ -318,5 +396,5 @@ const struct format_def format_tfrecord = {
     .names = true,
     .labels = true,
     .endings = (const char *const[]){ ".tfrecord", ".tfrecords", ".tfrecord.gz", ".tfrecords.gz", NULL },
-    .load = load,
+    .open = open,
 };

@@ -211,13 +211,14 @@ def progress():
     np.savez("images.npz", x=(y[:, None] * np.ones((1, 784)) / 10).astype(np.float32).reshape(-1, 1, 28, 28), y=y)
     words = ["train", harness.MODELS / "mnist_mlp/bn_before.onnxtxt", "--data", "npz:images.npz", "--batch", "10", "--threads", "1", "--output", "p.onnx"]
     for columns, says in (
-        (20, r"epoch 1/1.*"),
-        (40, r"epoch 1/1  \d+/2000  loss \d\.\d{4}"),
+        (20, r"1/1  \d+%.*"),
+        (40, r"1/1  \d+%  [\d.e+]+ ms  \d+ s  loss \d\.\d{4}"),
+        (60, r"1/1(?: \[[=> ]{8,}\])?  \d+%  [\d.e+]+ ms  \d+ s  loss \d\.\d{4}  accuracy \d\.\d{4}"),
         (80, r"epoch 1/1(?: \[[=> ]{8,}\])?  \d+/2000  [\d.e+]+ ms/step  \d+ s left  loss \d\.\d{4}  accuracy \d\.\d{4}"),
         (200, r"epoch 1/1 \[[=> ]{32}\]  \d+/2000  [\d.e+]+ ms/step  \d+ s left  loss \d\.\d{4}  accuracy \d\.\d{4}"),
     ):
         code, shown = on_terminal(*map(str, words), columns=columns)
-        drawn = [line.removesuffix("\x1b[K") for line in re.split("[\r\n]", shown.decode()) if line.startswith("epoch") and line.endswith("\x1b[K")]
+        drawn = [line.removesuffix("\x1b[K") for line in re.split("[\r\n]", shown.decode()) if line.endswith("\x1b[K") and len(line) > 3]
         if code or not drawn:
             return f"{columns} columns: ended with {code}, drew {len(drawn)} lines"
         if max(map(len, drawn)) >= columns:

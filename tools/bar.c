@@ -20,16 +20,16 @@ static int columns(void)
     return (n < MOST_COLUMNS ? n : MOST_COLUMNS) - 1;
 }
 
-static void put_time(char *to, size_t size, double seconds)
+static void put_time(char *to, size_t size, double seconds, const char *left)
 {
     const long long s = (long long)(seconds + .5);
 
     if (s < 60)
-        snprintf(to, size, "  %lld s left", s);
+        snprintf(to, size, "  %lld s%s", s, left);
     else if (s < 3600)
-        snprintf(to, size, "  %lld:%02lld left", s / 60, s % 60);
+        snprintf(to, size, "  %lld:%02lld%s", s / 60, s % 60, left);
     else
-        snprintf(to, size, "  %lld:%02lld:%02lld left", s / 3600, s / 60 % 60, s % 60);
+        snprintf(to, size, "  %lld:%02lld:%02lld%s", s / 3600, s / 60 % 60, s % 60, left);
 }
 
 /* Takes `n` of what is left, where there is as much. */
@@ -41,19 +41,21 @@ static bool fits(int *left, int n)
     return ok;
 }
 
-/* As many measures as there is room for: each begins with two spaces. */
+/* Each measure begins with two spaces. */
+static int measure_length(const char *text)
+{
+    const char *next = strstr(text + 2, "  ");
+
+    return next ? (int)(next - text) : (int)strlen(text);
+}
+
+/* As many of them as there is room for. */
 static int measures_that_fit(const char *text, int *left)
 {
     int taken = 0;
 
-    while (text && text[taken]) {
-        const char *next = strstr(text + taken + 2, "  ");
-        const int n = next ? (int)(next - text) - taken : (int)strlen(text + taken);
-
-        if (!fits(left, n))
-            break;
-        taken += n;
-    }
+    while (text[taken] && fits(left, measure_length(text + taken)))
+        taken += measure_length(text + taken);
     return taken;
 }
 
@@ -67,30 +69,65 @@ static void put_bar(int width, const kiln_fit_step *s)
     putchar(']');
 }
 
-/* What matters more is looked at first; what there is no room for is left out. How many samples an epoch has need not
- * be known before its end: then there is no bar, and no time that is left. */
-static void draw(const struct bar *b, const kiln_fit_step *s, int64_t epochs, const struct page *measures, double t)
+/* What there is to be drawn, but for the bar. */
+struct line {
+    char head[64], count[64], step[32], time[32];
+    const char *measures;
+};
+
+static int line_length(const struct line *l)
+{
+    return (int)(strlen(l->head) + strlen(l->count) + strlen(l->step) + strlen(l->time) + strlen(l->measures));
+}
+
+/* "epoch 1/20  3200/60000  3.5 ms/step  12:03 left  loss 0.4312", or short: "1/20  5%  3.5 ms  12:03  loss 0.4312". How many
+ * samples an epoch has need not be known before its end: then there is no time that is left. */
+static void write_line(struct line *l, const struct bar *b, const kiln_fit_step *s, int64_t epochs, double t,
+                       bool brief)
 {
     const double seen = s->of > s->done ? (double)(s->done - b->before) : 0, took = t - b->begun;
-    char head[64], count[64], left_text[32], step[32];
-    int left = columns(), shown;
-    bool with_time, with_step;
 
-    snprintf(head, sizeof head, "epoch %lld/%lld", (long long)s->epoch, (long long)epochs);
-    snprintf(count, sizeof count, s->of ? "  %lld/%lld" : "  %lld", (long long)s->done, (long long)s->of);
-    put_time(left_text, sizeof left_text, seen > 0 ? took / seen * (double)(s->of - s->done) : 0);
-    snprintf(step, sizeof step, "  %.3g ms/step", took * 1e3 / (double)(s->step - b->step));
-    printf("\r%.*s", left, head);
-    left -= (int)strlen(head);
-    if (!fits(&left, (int)strlen(count)))
-        count[0] = 0;
-    shown = measures_that_fit(measures->text, &left);
-    with_time = seen > 0 && fits(&left, (int)strlen(left_text));
-    with_step = s->step > b->step && fits(&left, (int)strlen(step));
+    l->count[0] = l->step[0] = l->time[0] = 0;
+    snprintf(l->head, sizeof l->head, "%s%lld/%lld", brief ? "" : "epoch ", (long long)s->epoch, (long long)epochs);
+    if (!s->of)
+        snprintf(l->count, sizeof l->count, "  %lld", (long long)s->done);
+    else if (brief)
+        snprintf(l->count, sizeof l->count, "  %.0f%%", 100 * (double)s->done / (double)s->of);
+    else
+        snprintf(l->count, sizeof l->count, "  %lld/%lld", (long long)s->done, (long long)s->of);
+    if (s->step > b->step)
+        snprintf(l->step, sizeof l->step, brief ? "  %.3g ms" : "  %.3g ms/step",
+                 took * 1e3 / (double)(s->step - b->step));
+    if (seen > 0)
+        put_time(l->time, sizeof l->time, took / seen * (double)(s->of - s->done), brief ? "" : " left");
+}
+
+static void keep_if(bool fits, char *text)
+{
+    if (!fits)
+        text[0] = 0;
+}
+
+/* In brief where not all has room otherwise. What matters more is looked at first, what there is no room for then is left
+ * out. */
+static void draw(const struct bar *b, const kiln_fit_step *s, int64_t epochs, const struct page *measures, double t)
+{
+    struct line l = { .measures = measures->text ? measures->text : "" };
+    int left = columns(), shown;
+
+    write_line(&l, b, s, epochs, t, false);
+    if (line_length(&l) > left)
+        write_line(&l, b, s, epochs, t, true);
+    printf("\r%.*s", left, l.head);
+    left -= (int)strlen(l.head);
+    keep_if(fits(&left, (int)strlen(l.count)), l.count);
+    shown = *l.measures && fits(&left, measure_length(l.measures)) ? measure_length(l.measures) : 0;
+    keep_if(fits(&left, (int)strlen(l.time)), l.time);
+    keep_if(fits(&left, (int)strlen(l.step)), l.step);
+    shown += shown ? measures_that_fit(l.measures + shown, &left) : 0;
     if (s->of && left >= LEAST_BAR + 3)
         put_bar(left - 3 < MOST_BAR ? left - 3 : MOST_BAR, s);
-    printf("%s%s%s%.*s\033[K", count, with_step ? step : "", with_time ? left_text : "", shown,
-           measures->text ? measures->text : "");
+    printf("%s%s%s%.*s\033[K", l.count, l.step, l.time, shown, l.measures);
     fflush(stdout);
 }
 

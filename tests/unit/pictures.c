@@ -441,6 +441,28 @@ START_TEST(sizes_that_differ_are_asked_for)
 }
 END_TEST
 
+/* Folders in the folder of a class are of it; a link may lead back. */
+START_TEST(a_class_has_all_that_is_below)
+{
+    static const char *const files[] = { "b/0.png",   "b/1.png",   "a c/0.PNG", "b/2.png",    "b/3.png",
+                                         "b/x/4.png", "a c/1.PNG", "b/z/6.png", "b/x/y/5.png" };
+
+    if (without(&image_png))
+        return;
+    put_classes();
+    ck_assert(!mkdir("p/b/x", 0700) && !mkdir("p/b/x/y", 0700) && !mkdir("p/b/z", 0700) && !symlink("..", "p/b/z/up"));
+    put_png("p/b/x/4.png", 4, 6, 40);
+    put_png("p/b/x/y/5.png", 4, 6, 50);
+    put_png("p/b/z/6.png", 4, 6, 60);
+    expect_ok(open_as("p", NULL, NULL, false));
+    ck_assert_int_eq(d.count, 9);
+    for (int k = 0; k < 9; k++)
+        ck_assert_msg(strcmp(d.names[k], files[k]) == 0 && ((int64_t *)d.y->values.data)[k] == (*files[k] == 'b'),
+                      "%d is %s", k, d.names[k]);
+    dataset_release(&d);
+}
+END_TEST
+
 START_TEST(parts_are_folders)
 {
     if (without(&image_png))
@@ -500,6 +522,7 @@ Suite *suite(void)
     tcase_add_test(c, folders_are_classes);
     tcase_add_test(c, pictures_are_as_the_model_wants);
     tcase_add_test(c, sizes_that_differ_are_asked_for);
+    tcase_add_test(c, a_class_has_all_that_is_below);
     tcase_add_test(c, parts_are_folders);
     tcase_add_test(c, memory_may_run_out_anywhere);
     suite_add_tcase(s, c);

@@ -90,9 +90,6 @@ static void forget(struct reading *g, struct names *n)
 
 static bool add_pictures(struct reading *g, const char *folder, const struct names *files, int64_t label)
 {
-    const size_t before = g->count;
-    size_t count;
-
     for (size_t k = 0; k < files->count; k++) {
         if (!image_is_named(files->at[k])) {
             g->others++;
@@ -106,10 +103,46 @@ static bool add_pictures(struct reading *g, const char *folder, const struct nam
         if (!g->pictures[g->count++].name)
             return false;
     }
-    count = g->count - before;
-    for (size_t k = 0; k < count; k++)
-        g->pictures[before + k].place = ((double)k + .5) / (double)count;
     return true;
+}
+
+/* Folders in a folder are walked through later; links to folders are not, as they may lead back. */
+static bool add_below(struct reading *g, struct names *later, const char *folder, const struct names *inner)
+{
+    for (size_t k = 0; k < inner->count; k++) {
+        const char *below = arena_printf(&g->arena, g->report, "%s/%s", folder, inner->at[k]);
+        const char *path = below ? arena_printf(&g->arena, g->report, "%s/%s", g->directory, below) : NULL;
+        struct stat about;
+
+        if (!path)
+            return false;
+        if (lstat(path, &about) != 0 || S_ISLNK(about.st_mode))
+            g->others++;
+        else if (!add_name(g, later, below))
+            return false;
+    }
+    return true;
+}
+
+/* A class has all pictures below its folder, as in Keras' image_dataset_from_directory. */
+static bool add_class(struct reading *g, const char *folder, int64_t label)
+{
+    const size_t before = g->count;
+    struct names folders = { 0 };
+    bool ok = add_name(g, &folders, folder);
+
+    for (size_t k = 0; ok && k < folders.count; k++) {
+        struct names inner = { 0 }, files = { 0 };
+
+        ok = list(g, folders.at[k], &inner, &files) && add_pictures(g, folders.at[k], &files, label) &&
+             add_below(g, &folders, folders.at[k], &inner);
+        forget(g, &inner);
+        forget(g, &files);
+    }
+    for (size_t k = before; k < g->count; k++)
+        g->pictures[k].place = ((double)(k - before) + .5) / (double)(g->count - before);
+    forget(g, &folders);
+    return ok;
 }
 
 static int by_place(const void *a, const void *b)
@@ -142,15 +175,10 @@ static bool add_classes(struct reading *g, const struct names *folders)
     bool ok = names;
 
     for (size_t k = 0; ok && k < folders->count; k++) {
-        struct names inner = { 0 }, files = { 0 };
         const int64_t label = q->class_names ? known_class(g, q, folders->at[k]) : (int64_t)k;
 
         names[k] = arena_printf(&g->data->columns, g->report, "%s", folders->at[k]);
-        ok = label >= 0 && names[k] && list(g, folders->at[k], &inner, &files) &&
-             add_pictures(g, folders->at[k], &files, label);
-        g->others += inner.count;
-        forget(g, &inner);
-        forget(g, &files);
+        ok = label >= 0 && names[k] && add_class(g, folders->at[k], label);
     }
     if (!ok || q->class_names)
         return ok;

@@ -204,6 +204,8 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
         l->bake = true;
         return 0;
     case KEY_AUGMENT:
+        if (l->augment)
+            argp_error(state, "--augment is given twice, must be one list, as in '%s,%s'", l->augment, arg);
         l->augment = arg;
         return 0;
     case 'O':

@@ -115,6 +115,22 @@ static bool count_rows(struct csv_reading *g, struct report *r)
     return csv_text_sound(c.text, r) && (g->rows > 0 || fail(r, KILN_BAD_DATA, c.name, "a header, but no data"));
 }
 
+/* Would it be a number with a point in the place of its one comma? */
+static bool has_decimal_comma(const struct csv *c, const struct field *f)
+{
+    char text[MAX_FIELD + 1], *comma;
+    struct field other = { .at = text };
+    double value;
+
+    field_text(f, text);
+    comma = strchr(text, ',');
+    if (!comma)
+        return false;
+    *comma = '.';
+    other.end = text + strlen(text);
+    return field_is_number(&other) && field_number(c, &other, &value);
+}
+
 static bool read_number(const struct csv_reading *g, const struct csv *c, const struct field *f, int64_t column,
                         double *out, struct report *r)
 {
@@ -133,8 +149,8 @@ static bool read_number(const struct csv_reading *g, const struct csv *c, const 
         return fail(r, KILN_BAD_DATA, c->name, "line %lld: field %lld%s is empty, a number is needed", line, number,
                     name);
     if (!field_is_number(f))
-        return fail(r, KILN_BAD_DATA, c->name, "line %lld: field %lld%s is '%s', a number is needed", line, number,
-                    name, text);
+        return fail(r, KILN_BAD_DATA, c->name, "line %lld: field %lld%s is '%s', a number %sis needed", line, number,
+                    name, text, has_decimal_comma(c, f) ? "with a point, not a comma, " : "");
     return fail(r, KILN_BAD_DATA, c->name, "line %lld: field %lld%s is '%s', more than a float can hold", line, number,
                 name, text);
 }
@@ -379,6 +395,28 @@ static struct csv_file *file_new(const struct csv_request *q, struct arena *a, s
     return f;
 }
 
+/* What is no text, and what one may do about it. */
+static bool check_text(struct file_source *f, const char *path, struct report *r)
+{
+    static const struct {
+        const char *begins, *says;
+    } others[] = {
+        { "\x1f\x8b", "compressed by gzip, must be text: `gunzip` unpacks it" },
+        { "PK\3\4", "an archive or a spreadsheet, must be text: a spreadsheet can be saved as CSV" },
+        { "\xff\xfe", "text in UTF-16, must be in UTF-8: `iconv -f UTF-16 -t UTF-8` makes that of it" },
+        { "\xfe\xff", "text in UTF-16, must be in UTF-8: `iconv -f UTF-16 -t UTF-8` makes that of it" },
+        { "PAR1", "in Parquet's format, must be text" },
+    };
+    char begin[4] = { 0 };
+
+    if (!file_source_read_at(f, 0, begin, f->size < 4 ? f->size : 4, r))
+        return false;
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+        if (memcmp(begin, others[k].begins, strlen(others[k].begins)) == 0)
+            return fail(r, KILN_BAD_DATA, path, "is %s", others[k].says);
+    return true;
+}
+
 struct row_source *csv_source(struct csv_table *out, const char *path, const struct csv_request *q, struct arena *a,
                               struct report *r)
 {
@@ -392,7 +430,7 @@ struct row_source *csv_source(struct csv_table *out, const char *path, const str
         return NULL;
     f->size = file.size;
     csv_text_of_file(&text, &file, a->budget);
-    ok = look(f, &text, f->path, a->budget, r);
+    ok = check_text(&file, f->path, r) && look(f, &text, f->path, a->budget, r);
     csv_text_release(&text);
     file_source_close(&file);
     *out = f->table;

@@ -1129,6 +1129,17 @@ START_TEST(csv_refuses_what_is_wrong)
         { "1,2\n.,2\n", "'.'" },
         { "1,2\n1,\"2\n", "does not end" },
         { "1,2\n1,\"2\"3\n", "follows a quoted" },
+        { "a;b;c\n1,5;2,5;3\n", "field 1 ('a') is '1,5', a number with a point, not a comma, is needed" },
+        { "a;b;c\n1;2,5,5;3\n", "field 2 ('b') is '2,5,5', a number is needed" },
+        { "\x1f\x8b\b", "is compressed by gzip, must be text: `gunzip`" },
+        { "PK\3\4", "is an archive or a spreadsheet" },
+        { "\xff\xfe"
+          "1",
+          "is text in UTF-16, must be in UTF-8: `iconv" },
+        { "\xfe\xff"
+          "1",
+          "is text in UTF-16" },
+        { "PAR1", "is in Parquet's format" },
     };
     const size_t huge = 10 << 20;
     char *text = malloc(huge);

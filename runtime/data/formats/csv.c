@@ -74,6 +74,6 @@ const struct format_def format_csv = {
              NULL },
     .where = "FILE",
     .labels = true,
-    .endings = (const char *const[]){ ".csv", ".tsv", NULL },
+    .endings = (const char *const[]){ ".csv", ".tsv", ".csv.gz", ".tsv.gz", NULL },
     .open = open,
 };

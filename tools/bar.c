@@ -85,7 +85,7 @@ static int line_length(const struct line *l)
 static void write_line(struct line *l, const struct bar *b, const kiln_fit_step *s, int64_t epochs, double t,
                        bool brief)
 {
-    const double seen = s->of > s->done ? (double)(s->done - b->before) : 0, took = t - b->begun;
+    const double seen = s->of ? (double)(s->done - b->before) : 0, took = t - b->begun;
 
     l->count[0] = l->step[0] = l->time[0] = 0;
     snprintf(l->head, sizeof l->head, "%s%lld/%lld", brief ? "" : "epoch ", (long long)s->epoch, (long long)epochs);

@@ -74,7 +74,7 @@ static void expect_floats(const struct model *m, const struct model *made)
         const double mean = at(made, "l/moving_mean", c) * factor, bias = at(made, "l/beta", c) - mean;
         const double was = at(m, "onnx::Conv_2", c);
 
-        ck_assert_msg((float)bias == (float)was || fabs(bias - was) < 0x1p-38 * fabs(mean), "bias %d: %a, was %a", c,
+        ck_assert_msg((float)bias == (float)was || fabs(bias - was) < 0x1p-32 * fabs(mean), "bias %d: %a, was %a", c,
                       bias, was);
         same += (float)bias == (float)was;
         for (int k = c * INPUTS; k < (c + 1) * INPUTS; k++) {

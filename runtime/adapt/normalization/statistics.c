@@ -282,12 +282,12 @@ static double variance_of(const struct site *s, const struct moments *m, int64_t
 struct channel {
     double factor, summand; /* floats, as the file has them: of a layer's weight as it is written */
     double epsilon, mean, variance;
-    bool any_mean, any_variance; /* measured: nobody knows the last places of them */
-    bool any_weight;             /* it makes up for a factor that is smaller (scale.c) */
+    bool any_variance; /* it is measured: nobody knows the last places of it */
+    bool any_weight;   /* it makes up for a factor that is smaller (scale.c) */
 };
 
 enum { GAMMA, BETA, MEAN, VARIANCE, FOUR };
-enum { VARIANCES = 1024, GAMMAS = 64, MEANS = 4, TRIES = VARIANCES * GAMMAS * MEANS };
+enum { VARIANCES = 1024, GAMMAS = 64, TRIES = VARIANCES * GAMMAS };
 #define PLACE  0x1p-24            /* a unit in the last place of a float with the largest significand */
 #define SLACK  0x1p-12            /* of what is measured no more is known */
 #define GOLDEN 0.6180339887498949 /* its multiples, less their whole part, lie apart as far as they can */
@@ -305,26 +305,31 @@ static double choose_four(const struct channel *c, int k, double four[FOUR])
     const double squared = as_good(c->variance + c->epsilon, k % VARIANCES);
     const double variance = k % VARIANCES == 0 ? c->variance : (double)(float)fmax(0, squared - c->epsilon);
     const double deviation = sqrt(variance + c->epsilon);
-    const double gamma = (double)(float)(c->factor * deviation * (1 - 2 * PLACE * (k / VARIANCES % GAMMAS)));
+    const double gamma = (double)(float)(c->factor * deviation * (1 - 2 * PLACE * (k / VARIANCES)));
     const double factor = gamma / deviation;
-    const double mean = c->any_mean ? as_good(c->mean, k / VARIANCES / GAMMAS) : c->mean;
-    const double beta = (double)(float)(c->summand + mean * factor), summand = beta - mean * factor;
+    const double beta = (double)(float)(c->summand + c->mean * factor), summand = beta - c->mean * factor;
     const double apart = c->factor != 0 ? factor / c->factor - 1 : 0;
 
     four[GAMMA] = gamma;
     four[BETA] = beta;
-    four[MEAN] = mean;
+    four[MEAN] = c->mean;
     four[VARIANCE] = variance;
     if (apart > PLACE / 2 || apart < (c->any_weight ? -2 * GAMMAS * PLACE : -PLACE / 2))
         return (double)INFINITY;
     return (float)summand == (float)c->summand ? 0 : fabs(summand - c->summand);
 }
 
+/* Is there hope of a choice that makes the summand? One in as many is, as it is smaller than the mean. */
+static bool can_be_made(const struct channel *c)
+{
+    return c->any_weight && fabs(c->mean * c->factor) <= (double)(TRIES / 4) * fabs(c->summand);
+}
+
 /* A deep network makes much of a unit in the last place (a MobileNetV2 1.3e-5 of those of a hundredth of its biases), so
  * the layer is to have the very weight and bias that it had when BatchNormalization is folded into it again. */
 static void find_four(const struct channel *c, double four[FOUR])
 {
-    const int tries = !c->any_variance ? 1 : c->any_weight && c->summand != 0 ? TRIES : VARIANCES;
+    const int tries = !c->any_variance ? 1 : can_be_made(c) ? TRIES : VARIANCES;
     double off = choose_four(c, 0, four);
 
     for (int k = 1; k < tries && off > 0; k++) {
@@ -348,7 +353,6 @@ static void complete_channel(const struct site *t, const struct moments *m, int6
         .epsilon = (double)(float)t->epsilon,
         .mean = (double)(float)(mean_of(t, m, c) * scale),
         .variance = (double)(float)(variance_of(t, m, c) * squared),
-        .any_mean = needs_mean(t),
         .any_variance = needs_variance(t),
         .any_weight = t->scale,
     };

@@ -10,17 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    FROM = 28,
-    TO = 32,
-    PLANE = TO * TO,
-    IMAGE = 3 * PLANE,
-    CLASSES = 10,
-    COLORS = 10,
-    FILES = 5,
-    GROUND = 96,
-    NOISE = 16
-};
+enum { FROM = 28, TO = 32, PLANE = TO * TO, IMAGE = 3 * PLANE };
+enum { CLASSES = 10, COLORS = 10, FILES = 5, GROUND = 96, NOISE = 16 };
 
 static const struct color {
     const char *name;
@@ -55,15 +46,8 @@ static int draw_below(uint64_t image, uint64_t k, int below)
     return (int)((draw(image, k) >> 32) % (uint64_t)below);
 }
 
-enum {
-    DRAW_X,
-    DRAW_Y,
-    DRAW_COLOR,
-    DRAW_LIGHT,
-    DRAW_GARMENT,
-    DRAW_GROUND = DRAW_GARMENT + 3,
-    DRAW_NOISE = DRAW_GROUND + 3
-};
+/* What is drawn for an image, by number. */
+enum { DRAW_X, DRAW_Y, DRAW_COLOR, DRAW_LIGHT, DRAW_GARMENT, DRAW_GROUND = 7, DRAW_NOISE = 10 };
 
 /* The garment's colour in rgb; which of the ten it is, which any but CIFAR-100 has no use for. */
 static int choose_color(uint64_t image, bool named, int rgb[3])
@@ -103,8 +87,10 @@ static kiln_status write_records(const char *path, const kiln_dataset *data, int
 {
     const size_t record = (fine ? 2 : 1) + IMAGE;
     unsigned char *bytes = malloc((size_t)count * record), *at = bytes;
-    kiln_status status = bytes ? KILN_OK : KILN_NO_MEMORY;
+    kiln_status status = KILN_OK;
 
+    if (!bytes)
+        return snprintf(err->message, sizeof err->message, "out of memory"), KILN_NO_MEMORY;
     for (int64_t i = first; i < first + count && status == KILN_OK; i++, at += record) {
         kiln_tensor *x = NULL, *y = NULL;
 
@@ -149,7 +135,10 @@ static kiln_status write_set(const char *folder, bool fine, const kiln_dataset *
     for (int k = 0; k < files && status == KILN_OK; k++) {
         const int64_t first = trains * k / files;
 
-        snprintf(path, sizeof path, fine ? "%s/train.bin" : "%s/data_batch_%d.bin", folder, k + 1);
+        if (fine)
+            snprintf(path, sizeof path, "%s/train.bin", folder);
+        else
+            snprintf(path, sizeof path, "%s/data_batch_%d.bin", folder, k + 1);
         status = write_records(path, train, first, trains * (k + 1) / files - first, 0, fine, err);
     }
     snprintf(path, sizeof path, "%s/%s.bin", folder, fine ? "test" : "test_batch");

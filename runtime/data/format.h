@@ -36,7 +36,6 @@ struct format_def {
     /* Gives d->x->values [N, ...] and d->y->values [N, ...] as they are in the file: any type of real numbers. Their
      * data are taken from d->budget (budget_alloc) and stay with d, also on failure: they are freed there. */
     bool (*load)(struct dataset *d, const struct format_request *q, struct report *r);
-    const char *const *class_names; /* [classes]; NULL: not known */
 };
 
 extern const struct format_def *const format_registry[]; /* ended by NULL; made from formats/meson.build */

@@ -1,0 +1,1 @@
+Kiln, 2 seed2:

@@ -58,15 +58,6 @@ function seconds_until(id, last, e, s) {
     return s
 }
 
-# The least seconds of an epoch: what else the machine had to do counts least in it.
-function fastest(id, e, v, least) {
-    least = ""
-    for (e = 1; e <= epochs[id]; e++)
-        if ((v = at(id, e, "seconds")) != "" && (least == "" || v < least))
-            least = v
-    return least
-}
-
 function largest_rise(id, e, d, most) {
     most = 0
     for (e = 2; e <= epochs[id]; e++)
@@ -84,8 +75,6 @@ function measure(id, what, e) {
         return (e = best_epoch(id, "val_accuracy", 1)) ? at(id, e, "val_accuracy") : ""
     if (what == "kept")
         return (e = best_epoch(id, "val_loss", -1)) ? at(id, e, "val_accuracy") : ""
-    if (what == "fastest")
-        return (e = fastest(id)) == "" ? "" : e * epochs[id]
     if (what == "rise")
         return largest_rise(id)
     return at(id, 1, "seconds") == "" ? "" : seconds_until(id, epochs[id])
@@ -267,7 +256,8 @@ function print_claim(source, goal) {
     if (never)
         printf "  (%d of %d runs of %s do not come that far: counted as one epoch more than there were)\n", never, count, network[1]
     compare("epochs to " goal " on the test set *", source, "epochs", 1, 1, "takes fewer", "takes more")
-    if (source == "Kiln")
+    pairs(source, "seconds", 1)
+    if (mean)
         compare("seconds to there", source, "seconds", 2, 1, "is faster", "is slower")
     compare("test accuracy, last epoch", source, "last val_accuracy", 4, -1, "is better", "is worse")
     compare("test accuracy, best epoch", source, "best", 4, -1, "is better", "is worse")
@@ -280,18 +270,16 @@ function with_seeds(n) {
     return n ? " " n : ""
 }
 
-function print_rows(k, kiln, kiln_error, kiln_count, apart, seconds) {
+function print_rows(k, kiln, kiln_error, kiln_count, apart) {
     for (k = 1; k <= networks_count; k++) {
-        measure_all("Kiln", network[k], "fastest")
-        seconds = count ? number(least, 1) : ""
         measure_all("Kiln", network[k], "last val_accuracy")
         kiln = mean
         kiln_error = error
         kiln_count = count
         measure_all("Keras", network[k], "last val_accuracy")
         apart = standard_errors(kiln, kiln_error)
-        printf "| %s | %s | %s | %s | %s |\n", network[k], with_error(mean, error, 4) with_seeds(count),
-            with_error(kiln, kiln_error, 4) with_seeds(kiln_count), apart == "" ? "" : sprintf("%+.1f", apart), seconds
+        printf "| %s | %s | %s | %s |\n", network[k], with_error(mean, error, 4) with_seeds(count),
+            with_error(kiln, kiln_error, 4) with_seeds(kiln_count), apart == "" ? "" : sprintf("%+.1f", apart)
     }
 }
 

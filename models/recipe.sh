@@ -55,6 +55,11 @@ recipe() {
     echo network,seed,epoch,loss,accuracy,val_loss,val_accuracy,seconds >"$output/kiln.csv"
 }
 
+# about TIME: on two cores, of the recipe as it is.
+about() {
+    [ -z "$as_is" ] || echo "About $1 on two cores, for each seed."
+}
+
 heading() {
     printf '\n== %s\n' "$1"
 }

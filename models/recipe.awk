@@ -288,10 +288,13 @@ function pair_cell(source, kind, side, digits) {
     return with_error(side || mean == "" ? mean : -mean, error, digits)
 }
 
-function print_pair(s, cells) {
-    for (s = 1; s <= 2; s++)
-        cells = cells sprintf(" %s, %s | %s |", pair_cell(s == 1 ? "Keras" : "Kiln", "epochs", 1, 1), pair_cell(s == 1 ? "Keras" : "Kiln", "epochs", 2, 1),
-            pair_cell(s == 1 ? "Keras" : "Kiln", "last val_accuracy", 0, 4))
+function print_pair(s, source, cells) {
+    for (s = 1; s <= 2; s++) {
+        source = s == 1 ? "Keras" : "Kiln"
+        pairs(source, "epochs", 0)
+        cells = cells (count ? sprintf(" %s, %s |", pair_cell(source, "epochs", 1, 1), pair_cell(source, "epochs", 2, 1)) : "  |")
+        cells = cells sprintf(" %s |", pair_cell(source, "last val_accuracy", 0, 4))
+    }
     printf "| %s, %s |%s\n", network[1], network[2], cells
 }
 

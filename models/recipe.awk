@@ -295,7 +295,10 @@ function print_pair(s, source, cells) {
         cells = cells (count ? sprintf(" %s, %s |", pair_cell(source, "epochs", 1, 1), pair_cell(source, "epochs", 2, 1)) : "  |")
         cells = cells sprintf(" %s |", pair_cell(source, "last val_accuracy", 0, 4))
     }
-    printf "| %s, %s |%s\n", network[1], network[2], cells
+    pairs("Kiln", "epochs", 0)
+    cells = cells " " (count ? says(mean, "takes fewer epochs", "takes more epochs") : "")
+    pairs("Kiln", "last val_accuracy", 0)
+    printf "| %s, %s |%s |\n", network[1], network[2], cells (count ? "; " says(-mean, "is better", "is worse") : "")
 }
 
 END {

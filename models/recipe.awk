@@ -267,7 +267,7 @@ function print_claim(source, goal) {
 # -- the tables of README.md --
 
 function with_seeds(n) {
-    return n ? " " n : ""
+    return n ? ", " n " seed" (n > 1 ? "s" : "") : ""
 }
 
 function print_rows(k, kiln, kiln_error, kiln_count, apart) {

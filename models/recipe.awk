@@ -288,11 +288,18 @@ function pair_cell(source, kind, side, digits) {
     return with_error(side || mean == "" ? mean : -mean, error, digits)
 }
 
+# In which epoch on average WITH and WITHOUT come so far.
+function epochs_cell(source, with) {
+    with = pair_cell(source, "epochs", 1, 1)
+    with = never == count ? "never" : with (never ? " and " never " never" : "")
+    return with ", " pair_cell(source, "epochs", 2, 1)
+}
+
 function print_pair(s, source, cells) {
     for (s = 1; s <= 2; s++) {
         source = s == 1 ? "Keras" : "Kiln"
         pairs(source, "epochs", 0)
-        cells = cells (count ? sprintf(" %s, %s |", pair_cell(source, "epochs", 1, 1), pair_cell(source, "epochs", 2, 1)) : "  |")
+        cells = cells (count ? " " epochs_cell(source) " |" : "  |")
         cells = cells sprintf(" %s |", pair_cell(source, "last val_accuracy", 0, 4))
     }
     pairs("Kiln", "epochs", 0)

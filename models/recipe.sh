@@ -96,7 +96,8 @@ fit() {
 evaluate() {
     local model=$output/$1.$run.onnx spec=$2
     shift 2
-    "$kiln" eval "$model" --data "$spec" ${limit:+--limit "$limit"} "$@" | awk '$1 == "loss" && NF == 2 { l = $2 } $1 == "accuracy" { a = $2 } END { print l, a }'
+    "$kiln" eval "$model" --data "$spec" ${limit:+--limit "$limit"} "$@" |
+        awk '$1 == "loss" && NF == 2 { l = $2 } $1 == "accuracy" { a = $2 } END { print l, a }'
 }
 
 # final NETWORK TRAIN TEST OPTION...: what the trained network makes of both sets, whole; a row `final`.
@@ -118,12 +119,11 @@ curves() {
     echo "curves: $file"
 }
 
-# numbers MODE ARGUMENT...: models/recipe.awk on what was measured, and on Keras' numbers where they are of the same data and recipe.
+# numbers MODE "NETWORK...": models/recipe.awk on what was measured, and on Keras' numbers where they are of the same data and recipe.
 numbers() {
-    local mode=$1 keras=$here/keras.csv
-    shift
+    local keras=$here/keras.csv
     [ -n "$as_is" ] && [ -e "$keras" ] || keras=/dev/null
-    awk -F, -v mode="$mode" -v networks="$1" -v text="${2:-}" -f "$models/recipe.awk" "$output/kiln.csv" "$keras"
+    awk -F, -v mode="$1" -v networks="$2" -f "$models/recipe.awk" "$output/kiln.csv" "$keras"
 }
 
 # table "NETWORK..." TITLE: side by side, beside Keras.

@@ -3,6 +3,7 @@
 here=$(cd "$(dirname "$0")" && pwd)
 models=$(dirname "$here")
 name=$(basename "$here")
+diverged=9 # how kiln ends then
 
 fail() { # CODE MESSAGE
     echo "models/$name/train: $2" >&2
@@ -79,23 +80,30 @@ stand_in() {
     echo "data: a set in the form of $1, made from Fashion-MNIST, in $data (--data DIR takes the real one)"
 }
 
-# fit NETWORK MODEL OPTION...: trains it with seed $run. The model is $output/NETWORK.RUN.onnx, the history beside it.
+# fit NETWORK MODEL OPTION...: trains it with seed $run. The model is $output/NETWORK.RUN.onnx, the history beside it. One that diverges has what it came to.
 fit() {
-    local network=$1 model=$here/$2.onnxtxt made=$output/$1.$run
+    local network=$1 model=$here/$2.onnxtxt made=$output/$1.$run code=0
     shift 2
+    rm -f "$made.onnx" "$made.csv"
     echo "-- $network, seed $run"
     "$kiln" train "$model" --seed "$run" --output "$made.onnx" --history "$made.csv" "$@" ${epochs:+--epochs "$epochs"} \
-        ${limit:+--limit "$limit" --validation-steps 2} || fail $? "$network was not trained to the end"
+        ${limit:+--limit "$limit" --validation-steps 2} || code=$?
+    if [ $code -eq "$diverged" ] && [ -e "$made.csv" ]; then
+        echo "$network diverged after $(($(wc -l <"$made.csv") - 1)) epochs"
+    elif [ $code -ne 0 ]; then
+        fail $code "$network was not trained to the end"
+    fi
     awk -F, -v network="$network" -v run="$run" '
         NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
         { printf "%s,%s,%d,%.5g,%.5g,%.5g,%.5g,%.4g\n", network, run, $at["epoch"], $at["loss"], $at["accuracy"], $at["val_loss"],
             $at["val_accuracy"], $at["seconds"] }' "$made.csv" >>"$output/kiln.csv"
 }
 
-# evaluate NETWORK SPEC OPTION...: "LOSS ACCURACY" of what was trained.
+# evaluate NETWORK SPEC OPTION...: "LOSS ACCURACY" of what was trained, where there is a model of it.
 evaluate() {
     local model=$output/$1.$run.onnx spec=$2
     shift 2
+    [ -e "$model" ] || return 0
     "$kiln" eval "$model" --data "$spec" ${limit:+--limit "$limit"} "$@" |
         awk '$1 == "loss" && NF == 2 { l = $2 } $1 == "accuracy" { a = $2 } END { print l, a }'
 }
@@ -105,7 +113,7 @@ final() {
     local network=$1 train=$2 test=$3
     shift 3
     echo "$network $run $(evaluate "$network" "$train" "$@") $(evaluate "$network" "$test" "$@")" |
-        awk '{ printf "%s,%d,final,%.5g,%.5g,%.5g,%.5g,\n", $1, $2, $3, $4, $5, $6 }' >>"$output/kiln.csv"
+        awk 'NF == 6 { printf "%s,%d,final,%.5g,%.5g,%.5g,%.5g,\n", $1, $2, $3, $4, $5, $6 }' >>"$output/kiln.csv"
 }
 
 # curves FILE TITLE NETWORK...: the figure of the first seed.
@@ -113,8 +121,9 @@ curves() {
     local file=$output/$1 title=$2 network runs=()
     shift 2
     for network in "$@"; do
-        runs+=("$network=$output/$network.$seed.csv")
+        [ "$(wc -l <"$output/$network.$seed.csv")" -lt 2 ] || runs+=("$network=$output/$network.$seed.csv")
     done
+    [ ${#runs[@]} -gt 0 ] || return 0
     "$kiln" figure --output "$file" --title "$title, seed $seed" "${runs[@]}" || fail $? "the figure could not be drawn"
     echo "curves: $file"
 }

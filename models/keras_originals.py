@@ -89,7 +89,7 @@ RECIPES = {
         Recipe(["bn", "plain"], lambda _: whole(), 3, "whole."),
     ],
     "mnist_mlp": [Recipe(["leaky", "bn_after", "bn_before"], lambda _: unit(rows_of(whole()[0], 5000, None), whole()[1]), 10, at_once=50)],
-    "sigmoid_mlp": [Recipe(["plain", "bn", "batch_bn"], lambda _: unit(*whole()), 50, window=100, at_once=50)],
+    "sigmoid_mlp": [Recipe(["plain", "bn", "batch_bn"], lambda _: unit(*whole()), 50, window=None, at_once=50)],
     "cifar10_convnet": [Recipe(["bn_before", "bn_after"], lambda where: standardized(*cifar10(where)), 10, final=True)],
     "cifar100_vgg": [
         Recipe(["relu_bn", "relu", "sigmoid_bn", "sigmoid"], cifar100, 5, "short.", steps=200,
@@ -109,24 +109,28 @@ def augmented(recipe, x, y, batch, mean):
         flow.on_epoch_end()
 
 
+def shuffled(x, y, batch, window):
+    """Batches of one pass, in an order of its own for each, drawn from a window. (Of arrays, fit would repeat the order of the first epoch in all others, once
+    keras.utils.set_random_seed was called: Keras 3.15 on TensorFlow.)"""
+    x, y = tf.constant(x), tf.constant(y)
+    return tf.data.Dataset.range(len(x)).shuffle(window).batch(batch).map(lambda k: (tf.gather(x, k), tf.gather(y, k))).prefetch(2)
+
+
 def run(recipe, network, seed, data):
     """The rows of one training."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     (x, y), (xt, yt) = data
     x, xt = network.feed(x), network.feed(xt)
-    options, given = {"batch_size": network.batch}, (x, y)
     if recipe.augment:  # the test set has a mean of its own
         xt = xt - xt.mean(axis=0, dtype=np.float64).astype(np.float32)
-        given = (augmented(recipe, x, y, network.batch, x.mean(axis=0, dtype=np.float64).astype(np.float32)),)
-        options = {"steps_per_epoch": recipe.steps}
-    elif recipe.window:
-        given = (tf.data.Dataset.from_tensor_slices((x, y)).shuffle(recipe.window).batch(network.batch),)
-        options = {}
+        batches = augmented(recipe, x, y, network.batch, x.mean(axis=0, dtype=np.float64).astype(np.float32))
+    else:
+        batches = shuffled(x, y, network.batch, recipe.window or len(x))
     model = network.build()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=network.logits)
     model.compile(network.optimizer, loss, metrics=["accuracy"], steps_per_execution=recipe.at_once)
-    h = model.fit(*given, epochs=recipe.epochs, validation_data=(xt, yt), validation_batch_size=network.batch, verbose=0, **options).history  # fmt: skip
+    h = model.fit(batches, epochs=recipe.epochs, steps_per_epoch=recipe.steps, validation_data=(xt, yt), validation_batch_size=network.batch, verbose=0).history
     rows = [(e + 1, *row) for e, row in enumerate(zip(h["loss"], h["accuracy"], h["val_loss"], h["val_accuracy"]))]
     if recipe.final:
         rows.append(("final", *model.evaluate(x, y, network.batch, verbose=0), *model.evaluate(xt, yt, network.batch, verbose=0)))

@@ -89,7 +89,7 @@ RECIPES = {
         Recipe(["bn", "plain"], lambda _: whole(), 3, "whole."),
     ],
     "mnist_mlp": [Recipe(["leaky", "bn_after", "bn_before"], lambda _: unit(rows_of(whole()[0], 5000, None), whole()[1]), 10, at_once=50)],
-    "sigmoid_mlp": [Recipe(["plain", "bn", "batch_bn"], lambda _: unit(*whole()), 50, window=None, at_once=50)],
+    "sigmoid_mlp": [Recipe(["plain", "bn", "batch_bn"], lambda _: unit(*whole()), 50, window=100, at_once=50)],
     "cifar10_convnet": [Recipe(["bn_before", "bn_after"], lambda where: standardized(*cifar10(where)), 10, final=True)],
     "cifar100_vgg": [
         Recipe(["relu_bn", "relu", "sigmoid_bn", "sigmoid"], cifar100, 5, "short.", steps=200,

@@ -8,7 +8,6 @@ fashion_cnn is trained for one epoch. The others have random weights: whatever i
 would vanish from the export or be merged with its equals, so nothing is left so. Weights are multiples of a power of two, with eight bits, because
 files of such numbers pack well."""
 
-import gzip
 import os
 import sys
 from pathlib import Path
@@ -21,18 +20,11 @@ import numpy as np
 
 import keras_networks
 from keras_networks import NETWORKS, variables
+from keras_originals import fashion_mnist
 
 HERE = Path(__file__).resolve().parent
 VARIANTS = ["fashion_cnn.bn", "cifar10_convnet.bn_before", "mnist_mlp.bn_after", "sigmoid_mlp.bn", "cifar100_vgg.relu_bn"]
-FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 SEED = 20
-
-
-def fashion_mnist(part):
-    """Images NCHW, raw, and labels."""
-    image = gzip.decompress((FASHION_MNIST / f"{part}-images-idx3-ubyte.gz").read_bytes())
-    label = gzip.decompress((FASHION_MNIST / f"{part}-labels-idx1-ubyte.gz").read_bytes())
-    return np.frombuffer(image, np.uint8, offset=16).reshape(-1, 1, 28, 28).astype(np.float32), np.frombuffer(label, np.uint8, offset=8).astype(np.int64)
 
 
 def randomise(model, random):

@@ -249,11 +249,7 @@ static bool open(struct dataset *d, const struct format_def *f, const struct spe
         fit[k] = (struct column_check){ { column_fits }, o->inputs ? o->input[k].type : NULL, NULL };
         samples[k] = &fit[k].check;
     }
-    if ((!f->parts && !format_no_parts(&q, r)) || !check_inputs(f, o, r) || !check_label(f, o, r) || !f->open(d, &q, r))
-        return false;
-    if (f->class_names)
-        d->y->class_names = f->class_names;
-    return true;
+    return (f->parts || format_no_parts(&q, r)) && check_inputs(f, o, r) && check_label(f, o, r) && f->open(d, &q, r);
 }
 
 /* "csv:FILE", "fashion-mnist[:DIR]" */

@@ -39,7 +39,6 @@ struct format_def {
      * options->window is asked for, it must get by with memory for a few rows; or that is an error that says why
      * not. */
     bool (*open)(struct dataset *d, const struct format_request *q, struct report *r);
-    const char *const *class_names; /* [classes]; NULL: not known */
 };
 
 extern const struct format_def *const format_registry[]; /* ended by NULL; made from formats/meson.build */

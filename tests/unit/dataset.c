@@ -1093,6 +1093,21 @@ START_TEST(normalised_in_the_order_of_the_file)
 }
 END_TEST
 
+START_TEST(cifar10_has_the_names_beside_it)
+{
+    const uint8_t record[3073] = { 9 };
+
+    put_file("test_batch.bin", record, sizeof record);
+    expect_ok(open_set("cifar10:.:test", PART_TRAIN, NULL));
+    ck_assert(!strcmp(d.y->class_names[0], "airplane") && !strcmp(d.y->class_names[9], "truck"));
+    dataset_release(&d);
+    put_file("batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n", 20);
+    expect_ok(open_set("cifar10:.:test", PART_TRAIN, NULL));
+    ck_assert(!strcmp(d.y->class_names[0], "a") && !strcmp(d.y->class_names[9], "j"));
+    dataset_release(&d);
+}
+END_TEST
+
 /* As much memory as the whole takes, then less and less: each allocation fails once, and nothing is kept. */
 START_TEST(memory_may_run_out_anywhere)
 {
@@ -1172,6 +1187,7 @@ Suite *suite(void)
     tcase_add_test(c, labels_of_positions);
     tcase_add_test(c, what_is_no_number_is_found);
     tcase_add_test(c, normalised_in_the_order_of_the_file);
+    tcase_add_test(c, cifar10_has_the_names_beside_it);
     tcase_add_test(c, memory_may_run_out_anywhere);
     suite_add_tcase(s, c);
     return s;

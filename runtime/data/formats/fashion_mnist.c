@@ -33,9 +33,6 @@ static bool open(struct dataset *d, const struct format_request *q, struct repor
                 q->where ? "" : "; on Debian it comes with the package dataset-fashion-mnist");
 }
 
-static const char *const class_names[] = { "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-                                           "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot" };
-
 const struct format_def format_fashion_mnist = {
     .row = { "fashion-mnist", "its four IDX files; without DIR, those of Debian", NULL },
     .where = "DIR",
@@ -43,5 +40,4 @@ const struct format_def format_fashion_mnist = {
     .classes = 10,
     .parts = true,
     .open = open,
-    .class_names = class_names,
 };

@@ -464,18 +464,20 @@ static bool labels_check(const struct dataset *d, const struct column *c, const 
     return true;
 }
 
+/* Weights come last. Who trains with them has them as a target, too, behind the others (feed.c). */
 bool rows_check(const struct dataset *d, void *const *rows, int64_t first, int64_t n, struct report *r)
 {
     const struct stream *s = d->stream;
+    const size_t columns = s->columns - dataset_is_weighted(d);
     size_t column = 0;
 
     for (size_t k = 0; k < d->inputs; k++, column++)
         if (!check_rows(d->budget, d->x[k].name, &s->raw[column], false, rows[column], first, n, s->where, r))
             return false;
-    for (size_t k = 0; k < d->targets && !d->unlabelled; k++, column++)
+    for (size_t k = 0; column < columns; k++, column++)
         if (!(s->take[k] == TAKE_LABELS
                   ? labels_check(d, &d->y[k], &s->raw[column], rows[column], first, n, r)
                   : check_rows(d->budget, d->y[k].name, &s->raw[column], true, rows[column], first, n, s->where, r)))
             return false;
-    return !dataset_is_weighted(d) || check_weights(s->raw[column].dtype, rows[column], first, n, s->where, r);
+    return !dataset_is_weighted(d) || check_weights(s->raw[columns].dtype, rows[columns], first, n, s->where, r);
 }

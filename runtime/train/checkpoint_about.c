@@ -357,6 +357,8 @@ static void say_normalizer(struct text *out, const char *key, const struct norma
         const size_t bytes = (size_t)s->features * sizeof *s->mean;
         uLong crc = 0;
 
+        if (s->kind == NORMALIZE_NONE)
+            continue;
         listing_next(&l);
         text_say(out, "%s%s%s", or_empty(s->name), s->name ? " " : "", normalization_names[s->kind]);
         if (s->mean)

@@ -97,17 +97,30 @@ static kiln_dataset *open_stream(struct source *s, int64_t count, int64_t window
 }
 
 /* The same samples in memory. */
-static kiln_dataset *in_memory(int64_t count)
+static kiln_dataset *in_memory_with(int64_t count, bool weighted)
 {
-    float x[2 * SAMPLES];
+    kiln_data_options o = KILN_DATA_OPTIONS_INIT;
+    kiln_tensor *weights;
+    kiln_dataset *d;
+    float x[2 * SAMPLES], w[SAMPLES];
     int64_t y[SAMPLES];
 
     for (int64_t i = 0; i < count; i++) {
         x[2 * i] = number(i, 0);
         x[2 * i + 1] = number(i, 1);
         y[i] = i % 3;
+        w[i] = (float)(i % 2 + 1);
     }
-    return samples_of(count, 2, x, y, NULL);
+    ok(kiln_tensor_wrap(&weights, KILN_FLOAT, 1, &count, w, (size_t)count * sizeof *w, &err));
+    o.weights = weighted ? weights : NULL;
+    d = samples_of(count, 2, x, y, &o);
+    kiln_tensor_free(weights);
+    return d;
+}
+
+static kiln_dataset *in_memory(int64_t count)
+{
+    return in_memory_with(count, false);
 }
 
 static kiln_trainer *make_trainer(kiln_context *context, const kiln_dataset *d)
@@ -185,6 +198,29 @@ START_TEST(in_order_a_stream_trains_as_memory_does)
             kiln_dataset_free(d);
         }
     kiln_dataset_free(all);
+}
+END_TEST
+
+START_TEST(weights_of_a_stream_count_as_in_memory)
+{
+    kiln_fit_options o = options();
+    struct source s = source_of(SAMPLES);
+    kiln_stream of = stream_of(&s, 0, 1);
+    kiln_dataset *d, *plain = open_stream(&s, 0, 1), *all = in_memory_with(SAMPLES, true);
+    kiln_trainer *t = make_trainer(NULL, all);
+    double a[8], b[8];
+
+    o.in_order = of.weighted = true;
+    ok(kiln_dataset_stream(&d, &of, NULL, &err));
+    same_text(train(all, 1, &o), train(d, 2, &o), true);
+    same_text(train(plain, 1, &o), train(d, 1, &o), false);
+    ok(kiln_trainer_evaluate(t, all, 5, a, &err));
+    ok(kiln_trainer_evaluate(t, d, 5, b, &err));
+    ck_assert(a[0] == b[0] && a[1] == b[1]);
+    kiln_trainer_free(t);
+    kiln_dataset_free(all);
+    kiln_dataset_free(plain);
+    kiln_dataset_free(d);
 }
 END_TEST
 
@@ -449,6 +485,7 @@ START_TEST(what_a_callback_gives_is_looked_at)
                                             "the weight of sample 0 is -1" };
     struct source s = source_of(SAMPLES);
     kiln_stream of = stream_of(&s, 30, 1);
+    kiln_trainer *t;
     kiln_dataset *d;
     kiln_numbers n;
 
@@ -476,6 +513,9 @@ START_TEST(what_a_callback_gives_is_looked_at)
         ok(kiln_dataset_stream(&d, &of, NULL, &err));
         ck_assert(kiln_dataset_about(d)->weighted);
         expect(kiln_dataset_numbers(d, false, 0, &n, &err), KILN_BAD_DATA, messages[what]);
+        t = make_trainer(NULL, d);
+        expect(kiln_trainer_fit(t, d, NULL, NULL, &err), KILN_BAD_DATA, messages[what]);
+        kiln_trainer_free(t);
         kiln_dataset_free(d);
     }
 }
@@ -645,6 +685,7 @@ Suite *suite(void)
     Suite *s = suite_create("api_stream");
 
     add_test(s, in_order_a_stream_trains_as_memory_does);
+    add_test(s, weights_of_a_stream_count_as_in_memory);
     add_test(s, the_same_bytes_for_any_number_of_threads);
     add_test(s, progress_knows_what_is_known);
     add_test(s, the_data_begin_anew_where_they_end);

@@ -265,7 +265,8 @@ static bool get_all(struct reading *g, const struct checkpoint *c)
     return !c->best || !has_best(g, c->best) || snapshot_each(g->trainer, c->best, get_state, g);
 }
 
-static bool check_about(struct reading *g, const struct checkpoint *c)
+/* Is it of this training, with all that it needs? Then it is told what is another now. */
+static bool check(struct reading *g, const struct checkpoint *c)
 {
     struct text now = { .budget = &g->trainer->budget, .report = g->report }, then = now;
     struct tensor about = { 0 };
@@ -275,7 +276,8 @@ static bool check_about(struct reading *g, const struct checkpoint *c)
         ok = fail(g->report, KILN_BAD_DATA, g->path, "is no checkpoint: 'about' must be text");
     if (ok)
         text_add(&then, about.data, (size_t)about.dims[0]);
-    ok = ok && !then.failed && about_compare(g->path, then.data ? then.data : "", now.data, g->report);
+    ok = ok && !then.failed && about_agrees(g->path, or_empty(then.data), now.data, g->report) && get_all(g, c) &&
+         about_tell(g->path, or_empty(then.data), now.data, g->report);
     budget_free(&g->trainer->budget, about.data);
     text_release(&then);
     text_release(&now);
@@ -292,7 +294,7 @@ bool checkpoint_load(const char *path, struct trainer *t, const struct checkpoin
     if (!npz_has(g.from, "about"))
         ok = fail(r, KILN_BAD_DATA, path, "is no checkpoint: it has no array 'about'");
     else
-        ok = check_about(&g, c) && get_all(&g, c);
+        ok = check(&g, c);
     g.take = true;
     ok = ok && get_all(&g, c);
     npz_close(g.from);

@@ -474,7 +474,7 @@ static bool same_line(const char *a, const char *b)
     return line_length(a) == line_length(b) && strncmp(a, b, (size_t)line_length(a)) == 0;
 }
 
-static bool refuse_others(const char *path, const char *then, const char *now, struct report *r)
+bool about_agrees(const char *path, const char *then, const char *now, struct report *r)
 {
     for (size_t k = 0; k < MUST_AGREE; k++) {
         const char *key = must_agree[k].key;
@@ -518,10 +518,8 @@ static bool tell_lacking(const char *path, const char *then, const char *now, st
     return ok;
 }
 
-bool about_compare(const char *path, const char *then, const char *now, struct report *r)
+bool about_tell(const char *path, const char *then, const char *now, struct report *r)
 {
-    if (!refuse_others(path, then, now, r))
-        return false;
     for (const char *line = now; *line; line = next_line(line)) {
         const char *was = line_like(then, line);
 

@@ -19,7 +19,9 @@
 #include "train/checkpoint.h"
 
 bool about_say(struct text *out, const struct trainer *t, const struct checkpoint *c, struct report *r);
-/* False with an error where `then` is of another training than `now`; warnings tell of other settings. */
-bool about_compare(const char *path, const char *then, const char *now, struct report *r);
+/* Is the checkpoint that says `then` of the training that says `now`? False with an error. */
+bool about_agrees(const char *path, const char *then, const char *now, struct report *r);
+/* Warnings tell of other settings, of one that is taken. False without memory, with an error. */
+bool about_tell(const char *path, const char *then, const char *now, struct report *r);
 
 #endif

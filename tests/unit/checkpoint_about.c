@@ -23,7 +23,7 @@ static bool compare(const char *then, const char *now)
     noted = (struct report){ .notify = note_warning };
     warnings = 0;
     *said = '\0';
-    return about_compare("ck", then, now, &noted);
+    return about_agrees("ck", then, now, &noted) && about_tell("ck", then, now, &noted);
 }
 
 /* It is taken, and one warning names what it does not say. */

@@ -174,6 +174,12 @@ static bool prove(struct adapt *a)
         return true;
     if (!find_tolerance(a, &tolerance) || !compare_models(a->reference, a->model, &a->calibration, outputs, a->report))
         return false;
+    if (outputs->floats && outputs->not_finite == outputs->floats)
+        return fail(
+            a->report, KILN_MISMATCH, NULL,
+            "all that the file computes of %s is infinite or no number: nothing shows that the adapted model does "
+            "the same",
+            a->out->measured ? "the data" : "random numbers");
     if (outputs->difference <= tolerance && !outputs->unlike)
         return true;
     first = compare_nodes(a->reference, a->model, &a->calibration, tolerance, a->arena, a->report);

@@ -23,6 +23,8 @@ struct kiln_dataset {
 const struct normalizer *api_normalizer(const kiln_dataset *data);
 const struct augmentation *api_augmentation(const kiln_dataset *data); /* NULL: none */
 kiln_context *api_data_context(const kiln_dataset *data);
+/* Of the model that it was opened for: what a target without a name is for; NULL: none. */
+const char *api_data_output(const kiln_dataset *data);
 
 /* What the set that a model learns from changes of it (kiln_edit_options.data): entries of metadata, and what is put in
  * front of inputs. In memory of the arena. */

@@ -402,6 +402,7 @@ static void compare_tensors(const struct tensor *a, const struct tensor *b, stru
 
         difference = fmax(difference, apart(x, get(b->data, k)));
         largest = isfinite(x) ? fmax(largest, fabs(x)) : largest;
+        out->not_finite += !isfinite(x);
     }
     out->difference = fmax(out->difference, difference / largest);
     for (int64_t k = 0; k < n && !dtype_is_float(a->dtype); k++)

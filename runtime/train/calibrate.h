@@ -35,8 +35,9 @@ bool calibrate_batches(const struct model *m, const struct calibration *c, struc
 
 /* What two models with the same inputs and outputs make of the data. */
 struct comparison {
-    double difference;      /* of floats: the largest, in units of the larger of 1 and the tensor's largest value */
-    int64_t floats;         /* values that this was taken over */
+    double difference;  /* of floats: the largest, in units of the larger of 1 and the tensor's largest value */
+    int64_t floats;     /* values that this was taken over */
+    int64_t not_finite; /* of them, in the first model: such a value that stays is no difference, and shows nothing */
     int64_t others, unlike; /* values of other types (integers, bools, strings), and those of them that are not equal */
 };
 bool compare_models(const struct model *a, const struct model *b, const struct calibration *c, struct comparison *out,

@@ -99,13 +99,26 @@ static bool produce(void *user, struct file_sink *to)
     return npz_end(&s->to, put_all(s));
 }
 
+/* `own` is for a training that keeps none; NULL on failure. */
+static const struct text *say(struct text *own, const struct trainer *t, const struct checkpoint *c, struct report *r)
+{
+    struct text *about = c->about ? c->about : own;
+
+    about->report = r;
+    if (about->data || about_say(about, t, c, r))
+        return about;
+    text_release(about);
+    about->failed = false;
+    return NULL;
+}
+
 bool checkpoint_save(const char *path, struct trainer *t, const struct checkpoint *c, struct report *r)
 {
-    struct text about = { .budget = &t->budget, .report = r };
-    struct saving s = { .trainer = t, .checkpoint = c, .about = &about, .report = r };
-    const bool ok = about_say(&about, t, c, r) && file_produce_model(path, produce, &s, r);
+    struct text own = { .budget = &t->budget };
+    struct saving s = { .trainer = t, .checkpoint = c, .about = say(&own, t, c, r), .report = r };
+    const bool ok = s.about && file_produce_model(path, produce, &s, r);
 
-    text_release(&about);
+    text_release(&own);
     return ok;
 }
 
@@ -268,19 +281,20 @@ static bool get_all(struct reading *g, const struct checkpoint *c)
 /* Is it of this training, with all that it needs? Then it is told what is another now. */
 static bool check(struct reading *g, const struct checkpoint *c)
 {
-    struct text now = { .budget = &g->trainer->budget, .report = g->report }, then = now;
+    struct text own = { .budget = &g->trainer->budget, .report = g->report }, then = own;
+    const struct text *now = say(&own, g->trainer, c, g->report);
     struct tensor about = { 0 };
-    bool ok = about_say(&now, g->trainer, c, g->report) && npz_read(&about, g->from, "about", NULL, g->report);
+    bool ok = now && npz_read(&about, g->from, "about", NULL, g->report);
 
     if (ok && (about.dtype != U8 || about.rank != 1))
         ok = fail(g->report, KILN_BAD_DATA, g->path, "is no checkpoint: 'about' must be text");
     if (ok)
         text_add(&then, about.data, (size_t)about.dims[0]);
-    ok = ok && !then.failed && about_agrees(g->path, or_empty(then.data), now.data, g->report) && get_all(g, c) &&
-         about_tell(g->path, or_empty(then.data), now.data, g->report);
+    ok = ok && !then.failed && about_agrees(g->path, or_empty(then.data), now->data, g->report) && get_all(g, c) &&
+         about_tell(g->path, or_empty(then.data), now->data, g->report);
     budget_free(&g->trainer->budget, about.data);
     text_release(&then);
-    text_release(&now);
+    text_release(&own);
     return ok;
 }
 

@@ -40,6 +40,7 @@ struct checkpoint {
     /* Says the settings of who fits, in lines as those of checkpoint_about.h; may be NULL. */
     void (*say)(struct text *out, const void *user);
     const void *user;
+    struct text *about; /* what the checkpoints of one training say of it: once, since it reads all data; NULL: anew */
 };
 
 bool checkpoint_save(const char *path, struct trainer *t, const struct checkpoint *c, struct report *r);

@@ -93,6 +93,13 @@ static void listing_begin(struct listing *l, struct text *out, const char *key)
     text_say(out, "%s", key);
 }
 
+/* Of "KEY0", "KEY1" ... */
+static void listing_begin_of(struct listing *l, struct text *out, const char *key, size_t k)
+{
+    *l = (struct listing){ .out = out };
+    text_say(out, "%s%zu", key, k);
+}
+
 static void listing_next(struct listing *l)
 {
     l->from = l->out->length;
@@ -223,10 +230,8 @@ static void say_penalties(struct text *out, const struct trainer *t)
 static void say_class_weights(struct text *out, size_t k, const struct loss *loss)
 {
     struct listing l;
-    char key[KEY_TEXT];
 
-    snprintf(key, sizeof key, "class_weight%zu", k);
-    listing_begin(&l, out, key);
+    listing_begin_of(&l, out, "class_weight", k);
     for (int64_t c = 0; c < loss->weighted; c++)
         if (loss->class_weights[c] != 1) {
             listing_next(&l);
@@ -256,10 +261,8 @@ static void say_loss_options(struct text *out, size_t k, const struct loss *loss
 static void say_metrics(struct text *out, size_t k, const struct metrics *m)
 {
     struct listing l;
-    char key[KEY_TEXT];
 
-    snprintf(key, sizeof key, "metric%zu", k);
-    listing_begin(&l, out, key);
+    listing_begin_of(&l, out, "metric", k);
     for (size_t i = 0; i < m->count; i++)
         if (m->each[i].told)
             listing_options(&l, NULL, m->each[i].name, &m->each[i].def->row, m->each[i].settings);

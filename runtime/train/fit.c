@@ -108,6 +108,7 @@ struct fit {
     double *so_far, *train_means, *val_means; /* by measure */
     int64_t samples;                          /* that an epoch sees; 0: that is not known yet */
     double learning_rate;                     /* that the training began with */
+    struct text about;                        /* what each checkpoint says of the training */
     struct report *report;
 };
 
@@ -213,7 +214,8 @@ static struct checkpoint checkpoint_of(struct fit *f, const struct checkpoint_fi
                                 .validation = f->validation,
                                 .validation_normalizer = f->validation_normalizer,
                                 .say = say_about,
-                                .user = f };
+                                .user = f,
+                                .about = &f->about };
 }
 
 static bool keep_at(struct fit *f, const char *path, struct report *r)
@@ -659,6 +661,7 @@ bool trainer_fit(struct trainer *t, const struct dataset *train, const struct da
                      .options = o,
                      .events = events,
                      .past.width = MEASURES + 2 * (int64_t)t->measure_count,
+                     .about.budget = &t->budget,
                      .report = r };
     struct arena memory = { .budget = &t->budget };
     bool ok;
@@ -672,6 +675,7 @@ bool trainer_fit(struct trainer *t, const struct dataset *train, const struct da
     sums_release(&f.sums);
     snapshot_free(t, f.best);
     budget_free(&t->budget, f.past.rows);
+    text_release(&f.about);
     arena_release(&memory);
     return ok;
 }

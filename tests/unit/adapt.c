@@ -183,24 +183,27 @@ START_TEST(what_differs_is_counted)
     } cases[] = {
         { "float[N,2] y) { y = Identity (x) }",
           "float[N,2] y) { c = Constant <value = float {3}> ()  y = Add (x, c) }",
-          { .75, 4, 0, 0 } }, /* of the largest, which is 4 */
+          { .75, 4, 0, 0, 0 } }, /* of the largest, which is 4 */
         { "float[N,2] y) { y = Identity (x) }",
           "float[N,2] y) { c = Constant <value = float[2] {1, nan}> ()  y = Mul (x, c) }",
-          { (double)INFINITY, 4, 0, 0 } },
+          { (double)INFINITY, 4, 0, 0, 0 } },
+        { "float[N,2] y) { c = Constant <value = float[2] {1, nan}> ()  y = Mul (x, c) }",
+          "float[N,2] y) { c = Constant <value = float[2] {1, nan}> ()  y = Mul (c, x) }",
+          { 0, 4, 2, 0, 0 } },
         { "float[N,2] z, int64[N] y) { z = Identity (x)  y = ArgMax <axis = 1, keepdims = 0> (x) }",
           "float[N,2] z, int64[N] y) { z = Identity (x)  n = Neg (x)  y = ArgMax <axis = 1, keepdims = 0> (n) }",
-          { 0, 4, 2, 2 } },
+          { 0, 4, 0, 2, 2 } },
         { "bool[N,2] y) { c = Constant <value = float {2.5}> ()  y = Less (x, c) }",
           "bool[N,2] y) { c = Constant <value = float {3.5}> ()  y = Less (x, c) }",
-          { 0, 0, 4, 1 } },
+          { 0, 0, 0, 4, 1 } },
         { "string[N,2] y) { i = Cast <to = 6> (x)  y = Cast <to = 8> (i) }",
           "string[N,2] y) { a = Constant <value = float {1}> ()  z = Max (x, a)  b = Constant <value = float {2}> ()\n"
           " w = Max (z, b)  i = Cast <to = 6> (w)  y = Cast <to = 8> (i) }",
-          { 0, 0, 4, 1 } },
-        { "float[N,2] y) { y = Identity (x) }", "double[N,2] y) { y = Cast <to = 11> (x) }", { -1, 0, 0, 0 } },
+          { 0, 0, 0, 4, 1 } },
+        { "float[N,2] y) { y = Identity (x) }", "double[N,2] y) { y = Cast <to = 11> (x) }", { -1, 0, 0, 0, 0 } },
         { "seq(float[N,2]) y) { y = SequenceConstruct (x) }",
           "seq(float[N,2]) y) { y = SequenceConstruct (x, x) }",
-          { -1, 0, 0, 0 } },
+          { -1, 0, 0, 0, 0 } },
     };
     float data[] = { 1, 2, 3, 4 };
     const int64_t labels_[2] = { 0 };
@@ -223,6 +226,7 @@ START_TEST(what_differs_is_counted)
         expect_ok(ok);
         ck_assert_double_eq(apart.difference, cases[_i].want.difference);
         ck_assert_int_eq(apart.floats, cases[_i].want.floats);
+        ck_assert_int_eq(apart.not_finite, cases[_i].want.not_finite);
         ck_assert_int_eq(apart.others, cases[_i].want.others);
         ck_assert_int_eq(apart.unlike, cases[_i].want.unlike);
     }
@@ -444,7 +448,7 @@ Suite *suite(void)
 
     add_tests(s, lowered_normalization_is_recovered, COUNT(exports));
     add_tests(s, other_outputs_are_compared_as_what_they_are, 7);
-    add_tests(s, what_differs_is_counted, 7);
+    add_tests(s, what_differs_is_counted, 8);
     add_tests(s, traces_are_told_apart, 11);
     add_test(s, only_batch_normalization_is_recovered);
     add_test(s, names_of_nodes_stay_different);

@@ -134,11 +134,39 @@ START_TEST(a_proof_overlooks_nothing)
 }
 END_TEST
 
+/* What is infinite or no number before and after is no difference: it proves nothing, and is counted. */
+#define DIVIDED(by)                                                                                                    \
+    HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1.1,0.3,0.7,0.9}, float[2] b = {1,2},\n"     \
+         "float[1,2,1,1] k = " by ">\n{ h = Conv (x, w, b) r = Relu (h) d = Mul (r, k) y = Div (r, d) }"
+START_TEST(what_is_no_number_proves_nothing)
+{
+    static const struct {
+        const char *text;
+        int64_t not_finite; /* -1: all, which is refused */
+    } cases[] = { { DIVIDED("{1,2}"), 0 }, { DIVIDED("{0,2}"), 1 }, { DIVIDED("{0,0}"), -1 } };
+    struct model *m = model_of(cases[_i].text),
+                 *made = adapt_over(m, (struct adapt_options){ .folded = FOLDED_ALL }, false);
+
+    if (cases[_i].not_finite < 0) {
+        ck_assert_ptr_null(made);
+        expect_error(KILN_MISMATCH, "all that the file computes of the data is infinite or no number");
+    } else {
+        expect_ok(made);
+        ck_assert_int_eq(got.outputs.not_finite, cases[_i].not_finite * got.outputs.floats / 2);
+        ck_assert_uint_eq(got.normalizations, 1);
+    }
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("adapt_floats");
 
     add_tests(s, a_layer_is_folded_into_the_same_floats, 2 * COUNT(layers));
     add_tests(s, a_proof_overlooks_nothing, 2);
+    add_tests(s, what_is_no_number_proves_nothing, 3);
     return s;
 }

@@ -13,7 +13,7 @@ void philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]);
 enum { RANDOM_BLOCKS = 8 };
 void random_words(uint32_t out[4 * RANDOM_BLOCKS], uint64_t seed, uint64_t stream, uint64_t first);
 
-/* A stream for what `node` draws in `step`; the last ones are kept for the library itself. */
+/* A stream for what a node draws in `step`, by its own number (graph/graph.h); the last ones are kept for the library itself. */
 enum {
     RANDOM_NODE_SHUFFLE = INT32_MAX,
     RANDOM_NODE_INIT = INT32_MAX - 1,

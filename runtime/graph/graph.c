@@ -276,6 +276,8 @@ struct graph *graph_clone(const struct graph *from, struct arena *arena, struct 
     if (!g)
         return NULL;
     g->opset = from->opset;
+    g->streams = from->streams;
+    g->stream = from->stream;
     g->next_name = from->next_name;
     ok = clone_values(g, from) && clone_nodes(g, from);
     for (size_t k = 0; ok && k < from->input_count; k++)

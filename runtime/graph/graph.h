@@ -85,6 +85,7 @@ struct node {
     struct graph *graph;
     int index; /* its place in the file, for messages; -1: made by Kiln */
     int id;    /* its place in graph->nodes */
+    int stream; /* of the random numbers that it draws (base/random.h); it stays when nodes come and go, and is a copy's */
     /* Formal inputs, then what its subgraphs capture from outside, each once. NULL where an optional one is left
      * out. */
     int inputs, captured;
@@ -121,6 +122,8 @@ struct graph {
     size_t capture_count, capture_capacity;
     int *capture_table; /* places in captures, counted from 1, by the outer value's id; 0: free */
     size_t capture_table_size;
+    int streams;        /* so many of its nodes and subgraphs have one of their own, from 0, in the order of the file */
+    int stream;         /* of a subgraph, in its parent */
     int opset;          /* of ai.onnx */
     uint64_t next_name; /* for names that Kiln makes */
 };

@@ -328,6 +328,7 @@ static struct graph *import_graph(struct import *im, const Onnx__GraphProto *pro
     s.graph = graph_new(&im->model->arena, outer ? outer->graph : NULL, path, im->report);
     if (!s.graph)
         return NULL;
+    s.graph->stream = outer ? outer->graph->streams++ : 0;
     s.call = outer ? outer->call : NULL;
     s.opsets = outer ? outer->opsets : im->model->proto->opset_import;
     s.opset_count = outer ? outer->opset_count : im->model->proto->n_opset_import;

@@ -155,7 +155,7 @@ static struct draw draw_of(const struct step *s, const struct dropout *a, uint8_
                           .ratio = ratio,
                           .count = tensor_count(s->in[DATA]),
                           .seed = a->seeded ? (uint64_t)a->seed : s->seed,
-                          .stream = random_stream(s->node->id, s->number) };
+                          .stream = random_stream(s->node->stream, s->number) };
 }
 
 static int64_t draw_chunks(const struct draw *d)

@@ -152,6 +152,7 @@ static struct node *make(struct graph *g, const struct node_spec *spec, struct r
     n->since = spec->def->since;
     n->name = spec->name ? spec->name : "";
     n->index = spec->index;
+    n->stream = spec->def->flags & OP_RANDOM ? g->streams++ : 0;
     n->outputs = spec->outputs;
     if (!check_inputs(n, spec, &s, r) || !check_outputs(n, spec, &s, r))
         return NULL;

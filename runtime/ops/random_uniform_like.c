@@ -129,7 +129,7 @@ static void draw_as_reference(const struct uniform *a, struct tensor *y, int64_t
 static bool run(struct step *s)
 {
     const struct uniform *a = s->attrs;
-    struct draw d = { s->k, a, s->out[0], 0, s->seed, random_stream(s->node->id, s->number) };
+    struct draw d = { s->k, a, s->out[0], 0, s->seed, random_stream(s->node->stream, s->number) };
 
     if (!s->out[0])
         return true;

@@ -199,7 +199,7 @@ START_TEST(squares_are_averaged_over_what_values_are)
 END_TEST
 
 /* Two runs of it differ, so that what was written out and what takes its place cannot be held against each other. */
-START_TEST(a_network_that_stays_random_is_not_compared)
+START_TEST(a_network_that_stays_random_draws_the_same)
 {
     begin_written(NORMALISED("x", "n") "u = RandomUniformLike <dtype = 1> (n) y = Add (n, u)", 15, 2, LAST);
     expect_ok(adapted());
@@ -292,7 +292,8 @@ END_TEST
 
 #define DROPOUT_CONSTANTS                                                                                              \
     "float rate = {0.25}, float keep = {0.75}, float factor = {1.3333334}, float zero = {0}, float other = {1.5}, "    \
-    "int64[2] noise = {1,3}, int64[2] order = {1,0}, float half = {0.5}, float[1,3] zeros = {0,0,0}"
+    "int64[2] noise = {1,3}, int64[2] order = {1,0}, float half = {0.5}, float[1,3] zeros = {0,0,0}, float[1,1,3] "    \
+    "shape = {0,0,0}"
 #define UNIFORM    "k = Shape (x) l = ConstantOfShape (k) u = RandomUniformLike <dtype = 1> (l) "
 #define UNIFORM_OF "u = RandomUniformLike <dtype = 1, seed = 0.0> (x) "
 
@@ -320,16 +321,19 @@ static const struct {
       "u = RandomUniformLike <dtype = 1> (l) g = GreaterOrEqual (u, rate) d = Cast <to = 1> (g) p = Mul (d, t)\n"
       "y = Transpose <perm = [1,0]> (p)",
       15, NULL },
-    /* another scale; none; another mask than numbers; SpatialDropout; twice */
+    /* another scale; none; another mask than numbers; numbers of another shape, which no operator spreads; twice */
     { UNIFORM_OF "g = Greater (u, rate) d = Cast <to = 1> (g) p = Mul (x, d) y = Mul (p, other)", 15, "not known" },
     { UNIFORM_OF "g = Greater (u, rate) d = Cast <to = 1> (g) y = Mul (x, d)", 15, "not known" },
     { UNIFORM_OF "y = Mul (x, u)", 15, "not known" },
     { "u = RandomUniformLike <dtype = 1, high = 2.0> (x) g = Greater (u, rate) d = Cast <to = 1> (g) p = Mul (x, d)\n"
       "y = Mul (p, factor)",
       15, "not known" },
-    { "l = ConstantOfShape (noise) u = RandomUniformLike <dtype = 1> (l) g = Greater (u, rate) d = Cast <to = 1> (g)\n"
-      "p = Mul (x, d) y = Mul (p, factor)",
-      15, "noise_shape" },
+    { "u = RandomUniformLike <dtype = 1> (shape) g = Greater (u, rate) d = Cast <to = 1> (g) p = Mul (x, d)\n"
+      "q = Mul (p, factor) y = Squeeze <axes = [0]> (q)",
+      11, "another shape" },
+    { "u = RandomUniformLike <dtype = 1> (zeros) g = Greater (u, rate) d = Cast <to = 1> (g) p = Mul (x, d)\n"
+      "y = Mul (p, factor)",
+      7, "opset 8" },
     { UNIFORM_OF "g = Greater (u, rate) d = Cast <to = 1> (g) e = Mul (d, factor) a = Mul (x, e) b = Neg (x)\n"
                  "c = Mul (b, e) y = Add (a, c)",
       15, "several times" },
@@ -352,16 +356,24 @@ static void begin_dropout(const char *nodes, int opset)
     begin_data(SAMPLES, 2, (const int64_t[]){ CHANNELS });
 }
 
+/* All goes through. */
+static void expect_input(void)
+{
+    struct session *s;
+    const struct tensor *out = run_on_data(t.adapt.model, &s);
+    const float *y = out->data;
+
+    for (int64_t k = 0; k < tensor_count(out); k++)
+        ck_assert_float_eq(y[k], t.x[k]);
+    session_free(s);
+}
+
 /* In inference all goes through; in training, a quarter is dropped and the rest scaled, which a node says by its ratio. */
 static void expect_dropout(void)
 {
     const struct node *n = nth_node(t.adapt.model, &op_dropout, 0);
-    struct session *s;
-    const float *y = run_on_data(t.adapt.model, &s)->data;
 
-    for (int k = 0; k < SAMPLES * CHANNELS; k++)
-        ck_assert_float_eq(y[k], t.x[k]);
-    session_free(s);
+    expect_input();
     if (t.adapt.model->graph->opset < 12)
         ck_assert_float_eq(*(const float *)n->attrs, .25F); /* struct dropout begins with it */
     else
@@ -386,6 +398,51 @@ START_TEST(dropout_that_was_written_out_is_found)
         ck_assert_ptr_eq(t.adapt.reference, t.adapt.model);
         ck_assert_int_eq(t.out.findings.at[0].certainty, LIKELY);
     }
+    end();
+}
+END_TEST
+
+/* What drops the same of several values: keras.layers.SpatialDropout2D, noise_shape, torchvision.ops.StochasticDepth by
+ * samples and by the batch. */
+static const struct {
+    const char *type, *noise, *nodes;
+    int opset, rank;
+} spread[] = {
+    { "N,3,2,4", "k = Shape (x) a = Slice (k, from, two) c = Concat <axis = 0> (a, ones) l = ConstantOfShape (c)",
+      "g = GreaterOrEqual (u, rate) h = Mul (x, factor) d = Cast <to = 1> (g) y = Mul (h, d)", 15, 4 },
+    { "N,3,2,4", "k = Shape (x) a = Slice (k, from, one) c = Concat <axis = 0> (a, one, ones) l = ConstantOfShape (c)",
+      "g = Less (u, keep) d = Cast <to = 1> (g) e = Div (d, keep) y = Mul (x, e)", 18, 4 },
+    { "N,3,2,4", "k = Constant <value = int64[4] {1,1,1,1}> () l = Expand (zero, k)",
+      "g = Less (u, keep) d = Cast <to = 1> (g) e = Div (d, keep) y = Mul (x, e)", 11, 4 },
+    { "N,3", "l = ConstantOfShape (noise)",
+      "g = Greater (u, rate) d = Cast <to = 1> (g) p = Mul (x, d) y = Mul (p, factor)", 15, 2 },
+    { "N,3", "l = Identity (row)", "g = GreaterOrEqual (u, rate) h = Mul (x, factor) y = Where (g, h, zero)", 15, 2 },
+};
+
+START_TEST(dropout_of_several_values_is_found)
+{
+    char text[2000];
+    const struct node *n, *y;
+    const char *like;
+
+    snprintf(text, sizeof text,
+             "<ir_version: 8, opset_import: [\"\": %d]>\ng (float[%s] x) => (float[%s] y) <" DROPOUT_CONSTANTS
+             ", int64[1] from = {0}, int64[1] one = {1}, int64[1] two = {2}, int64[2] ones = {1,1}, float[3] row = "
+             "{0,0,0}>\n{ %s u = RandomUniformLike <dtype = 1> (l) %s }",
+             spread[_i].opset, spread[_i].type, spread[_i].type, spread[_i].noise, spread[_i].nodes);
+    begin(text);
+    begin_data(SAMPLES / 8, spread[_i].rank, (const int64_t[]){ CHANNELS, 2, 4 });
+    like = nth_node(t.file, &op_random_uniform_like, 0)->in[0]->name;
+    expect_ok(adapted());
+    ck_assert_ptr_null(found("random numbers"));
+    ck_assert_int_eq(nodes_of(t.adapt.model, &op_random_uniform_like), 0);
+    n = nth_node(t.adapt.model, &op_dropout, 0);
+    ck_assert_ptr_eq(n->in[0]->producer->op, &op_expand);
+    ck_assert_str_eq(n->in[0]->producer->in[1]->producer->in[0]->name, like); /* of its shape */
+    y = t.adapt.model->graph->outputs[0]->producer;
+    ck_assert_str_eq(y->in[0]->name, "x");
+    ck_assert_ptr_eq(y->in[1], n->out[0]);
+    expect_dropout();
     end();
 }
 END_TEST
@@ -474,12 +531,13 @@ Suite *suite(void)
     add_tests(s, layers_that_were_written_out_are_found, sizeof written / sizeof *written);
     add_tests(s, what_is_no_such_layer_stays, sizeof others / sizeof *others);
     add_test(s, squares_are_averaged_over_what_values_are);
-    add_test(s, a_network_that_stays_random_is_not_compared);
+    add_test(s, a_network_that_stays_random_draws_the_same);
     add_test(s, the_next_layer_is_not_taken_into_it);
     add_test(s, two_in_a_row_are_two);
     add_test(s, a_gamma_of_0_is_one);
     add_test(s, a_layer_has_the_name_that_the_exporter_left);
     add_tests(s, dropout_that_was_written_out_is_found, sizeof dropouts / sizeof *dropouts);
+    add_tests(s, dropout_of_several_values_is_found, sizeof spread / sizeof *spread);
     add_test(s, dropout_in_training_mode_is_put_in_inference_form);
     add_test(s, what_comes_out_trains);
     add_tests(s, memory_may_run_out_anywhere, 2);

@@ -323,7 +323,7 @@ static void drop(const float *x, float *y, uint8_t *mask, int64_t n, uint64_t se
     const struct tensor data = { .dtype = F32, .rank = 1, .dims = { n }, .data = (void *)(uintptr_t)x };
     const struct tensor rate = { .dtype = F32, .data = (void *)(uintptr_t)&ratio };
     struct tensor output = data, kept = data;
-    struct node node = { .id = 3 };
+    struct node node = { .stream = 3 };
     struct step s = { .node = &node,
                       .attrs = attrs,
                       .in = (const struct tensor *const[]){ &data, &rate, NULL },

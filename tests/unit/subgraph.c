@@ -175,33 +175,65 @@ END_TEST
 
 /* -- random numbers -- */
 
-/* The node in the body has the number that the one in the main graph has. */
+enum { DRAWS = 12 }; /* of 8 numbers: two nodes of the main graph, then two bodies, each in 5 iterations */
+
+/* The node in a body has the number that the first one in the main graph has. */
+#define BODY "<body = b (int64 i, bool c) => (bool d, float[8] z) { z = RandomUniformLike (x) d = Identity (c) }>"
 static const char noise[] = HEAD
-    "main (float[8] x) => (float[8] y, float[n, 8] all) <int64 n = {5}> {\n"
-    "  y = RandomUniformLike (x)\n"
-    "  all = Loop (n, ) <body = b (int64 i, bool c) => (bool d, float[8] z) { z = RandomUniformLike (x) d = Identity "
-    "(c) }>\n"
+    "main (float[8] x) => (float[8] y, float[8] w, float[n, 8] all, float[n, 8] others) <int64 n = {5}> {\n"
+    "  y = RandomUniformLike (x) w = RandomUniformLike (x) all = Loop (n, ) " BODY " others = Loop (n, ) " BODY "\n"
     "}\n";
+
+/* The same with more nodes, which draw nothing. */
+#define LONGER                                                                                                         \
+    "<body = b (int64 i, bool c) => (bool d, float[8] z) { q = Neg (p) z = RandomUniformLike (q) d = Identity (c) }>"
+static const char more[] =
+    HEAD "main (float[8] x) => (float[8] y, float[8] w, float[n, 8] all, float[n, 8] others) <int64 n = {5}> {\n"
+         "  m = Neg (x) p = Neg (m) y = RandomUniformLike (p) o = Neg (y) w = RandomUniformLike (o) k = Identity (n)\n"
+         "  all = Loop (k, ) " LONGER " others = Loop (k, ) " LONGER "\n"
+         "}\n";
+
+static void draw(struct fixture *f, float seen[DRAWS][8])
+{
+    run_ok(f);
+    memcpy(seen[0], floats(f, 0, 8), sizeof seen[0]);
+    memcpy(seen[1], floats(f, 1, 8), sizeof seen[0]);
+    memcpy(seen[2], floats(f, 2, 40), 5 * sizeof seen[0]);
+    memcpy(seen[7], floats(f, 3, 40), 5 * sizeof seen[0]);
+}
 
 START_TEST(every_iteration_draws_numbers_of_its_own)
 {
-    float x[8] = { 0 }, seen[2][6][8];
+    float x[8] = { 0 }, seen[DRAWS][8], then[DRAWS][8];
     struct fixture f;
 
-    for (int again = 0; again < 2; again++) { /* the same from the same seed */
-        begin(&f, noise);
+    begin(&f, noise);
+    set_floats(&f, "x", 8, x);
+    draw(&f, seen);
+    draw(&f, then);
+    for (int k = 0; k < DRAWS; k++) {
+        for (int j = 0; j < k; j++)
+            ck_assert_msg(memcmp(seen[k], seen[j], sizeof x) != 0, "%d and %d are the same", j, k);
+        ck_assert(memcmp(seen[k], then[k], sizeof x) != 0);
+    }
+    end(&f);
+}
+END_TEST
+
+/* From the same seed, also when there are other nodes. */
+START_TEST(numbers_are_the_same_again)
+{
+    float x[8] = { 0 }, seen[3][DRAWS][8];
+    struct fixture f;
+
+    for (int k = 0; k < 3; k++) {
+        begin(&f, k == 2 ? more : noise);
         set_floats(&f, "x", 8, x);
-        run_ok(&f);
-        memcpy(seen[again][0], floats(&f, 0, 8), sizeof seen[0][0]);
-        memcpy(seen[again][1], floats(&f, 1, 40), 5 * sizeof seen[0][0]);
-        run_ok(&f);
-        ck_assert(memcmp(floats(&f, 1, 40), seen[again][1], sizeof x) != 0);
+        draw(&f, seen[k]);
         end(&f);
     }
     ck_assert(memcmp(seen[0], seen[1], sizeof seen[0]) == 0);
-    for (int k = 0; k < 6; k++)
-        for (int j = 0; j < k; j++)
-            ck_assert_msg(memcmp(seen[0][k], seen[0][j], sizeof x) != 0, "%d and %d are the same", j, k);
+    ck_assert(memcmp(seen[0], seen[2], sizeof seen[0]) == 0);
 }
 END_TEST
 
@@ -340,6 +372,7 @@ Suite *suite(void)
     add_test(s, a_loop_in_a_branch_in_a_loop);
     add_test(s, a_profile_tells_own_times);
     add_test(s, every_iteration_draws_numbers_of_its_own);
+    add_test(s, numbers_are_the_same_again);
     add_test(s, a_gradient_goes_through_branches_in_branches);
     add_test(s, a_gradient_sees_the_random_numbers_of_the_branch);
     return s;

@@ -50,13 +50,13 @@ static bool tell_dropouts(struct adapt *a, const struct facts *f, const struct w
 
         if (!w->why_not) {
             found.name = facts_name(w->y->producer);
-            found.evidence =
-                arena_printf(a->arena, a->report, "'%s' is compared, and what is left scaled by 1 / (1 - %g)",
-                             facts_name(w->random), w->ratio);
-            found.done = arena_printf(a->arena, a->report, "Dropout of ratio %g, in inference form", w->ratio);
+            found.evidence = arena_printf(
+                a->arena, a->report, "ratio %g: '%s' is compared, and what is left scaled to make up for it%s",
+                w->ratio, facts_name(w->random), w->spread ? "; a number counts for several values" : "");
+            found.done = "Dropout, in inference form";
             ++*count;
         }
-        if ((!w->why_not && (!found.evidence || !found.done)) || !adapt_tell(a, w->why_not ? &none : &found))
+        if ((!w->why_not && !found.evidence) || !adapt_tell(a, w->why_not ? &none : &found))
             return false;
     }
     return true;
@@ -160,21 +160,11 @@ static bool find_frozen(struct adapt *a, const struct graph *g)
 
 /* -- from arithmetic to nodes -- */
 
-static bool is_random(const struct graph *g)
-{
-    for (size_t k = 0; k < g->node_count; k++)
-        if (g->nodes[k]->def->flags & OP_RANDOM && !node_is(g->nodes[k], &op_dropout))
-            return true;
-    return false;
-}
-
-/* Both normalise by the batch, so they must agree. */
+/* Both normalise by the batch, so they must agree; what stays random draws the same numbers (graph/graph.h). */
 static bool check_layers(struct adapt *a, const struct model *before)
 {
     struct comparison outputs;
 
-    if (is_random(before->graph))
-        return true;
     if (!compare_models(before, a->model, &a->calibration, &outputs, a->report))
         return false;
     return outputs.difference <= TOLERANCE ||

@@ -5,6 +5,8 @@
 
 #define SCALE_TOLERANCE 1e-4 /* of a factor that a float holds, against 1 / (1 - rate) */
 
+enum { EXPAND = 8, RATIO_IS_INPUT = 12 }; /* opsets, from which on */
+
 /* What a value is of the numbers that a node draws. */
 enum form_kind {
     NOTHING,
@@ -188,12 +190,15 @@ static const struct node *scaled_before(const struct search *s, const struct val
     return NULL;
 }
 
-static bool is_of_shape(const struct search *s, const struct value *v, const struct tensor *numbers)
+/* Has each of x's values one of the numbers, perhaps with others? */
+static bool drop_each(const struct tensor *numbers, const struct tensor *x, const struct tensor *y)
 {
-    const struct tensor *t = facts_type(s->facts, v);
-
-    return t && numbers && t->dtype == F32 && t->rank == numbers->rank &&
-           memcmp(t->dims, numbers->dims, (size_t)t->rank * sizeof *t->dims) == 0;
+    if (!numbers || !x || !y || x->dtype != F32 || !same_shape(x, y) || numbers->rank > x->rank)
+        return false;
+    for (int d = 1; d <= numbers->rank; d++)
+        if (numbers->dims[numbers->rank - d] != 1 && numbers->dims[numbers->rank - d] != x->dims[x->rank - d])
+            return false;
+    return true;
 }
 
 static bool reads(const struct node *n, const struct value *v)
@@ -208,7 +213,8 @@ static bool reads(const struct node *n, const struct value *v)
 static void note_result(const struct search *s, const struct node *n, const struct form *f)
 {
     struct written_dropout *d = f->of;
-    const struct tensor *numbers = facts_type(s->facts, d->random->out[0]);
+    const struct tensor *numbers = facts_type(s->facts, d->random->out[0]), *x = facts_type(s->facts, f->x),
+                        *y = facts_type(s->facts, n->out[0]);
     double scale = 1;
     const struct node *before = is_inverse(f->scale, f->p) ? NULL : scaled_before(s, f->x, &scale);
 
@@ -216,14 +222,17 @@ static void note_result(const struct search *s, const struct node *n, const stru
         return;
     if (d->y && !reads(n, d->y))
         d->why_not = "its numbers are used several times";
-    else if (!is_of_shape(s, f->x, numbers) || !is_of_shape(s, n->out[0], numbers))
-        d->why_not = "its numbers do not have the shape of what they drop: SpatialDropout, or another with noise_shape";
+    else if (!drop_each(numbers, x, y))
+        d->why_not = "what its numbers drop comes out in another shape";
+    else if (!same_shape(x, numbers) && s->facts->model->graph->opset < EXPAND)
+        d->why_not = "its numbers are fewer than what they drop, which takes opset 8";
     else if (facts_place(s->facts, n) < 0)
         d->why_not = "it is part of a function";
     d->x = f->x;
     d->y = n->out[0];
     d->scale = before;
     d->ratio = 1 - f->p;
+    d->spread = x && numbers && !same_shape(x, numbers);
 }
 
 static bool draws_numbers(const struct search *s, const struct node *n)
@@ -265,13 +274,24 @@ bool written_dropouts_find(struct written_dropouts *out, const struct facts *f, 
 
 /* -- writing -- */
 
-static const char *add_ratio(struct edit *e, const char *layer, double ratio)
+static const char *add_scalar(struct edit *e, const char *layer, const char *end, double scalar)
 {
-    float value = (float)ratio;
+    float value = (float)scalar;
     const struct tensor t = { .dtype = F32, .data = &value };
-    const char *name = facts_fresh(e, layer, "ratio");
+    const char *name = facts_fresh(e, layer, end);
 
     return name && edit_add_initializer(e, name, &t) ? name : NULL;
+}
+
+/* A node in front of that place. `y` is its output, NULL: under a new name. NULL on failure. */
+static Onnx__NodeProto *insert(struct edit *e, size_t place, const struct op *op, const char *layer,
+                               const char *const in[2], const char **y)
+{
+    Onnx__NodeProto *n = edit_insert_node(e, place, false, op->name, layer);
+
+    if (!*y)
+        *y = facts_fresh(e, layer, op->name);
+    return n && *y && edit_set_inputs(e, n, in[1] ? 2 : 1, in) && edit_set_outputs(e, n, 1, y) ? n : NULL;
 }
 
 /* What was scaled before it is read as it was before that; *x becomes what Dropout takes. */
@@ -291,21 +311,41 @@ static bool unscale(struct edit *e, const struct facts *f, const struct written_
     return edit_set_input(e, e->graph->node[facts_place(f, reader)], 0, from->name);
 }
 
+/* Ones, as many as there were numbers. NULL on failure. */
+static const char *insert_ones(struct edit *e, size_t place, const struct written_dropout *d, const char *layer)
+{
+    const char *shape = NULL, *ones = NULL;
+    const char *in[2] = { d->random->in[0]->name, NULL };
+
+    if (!insert(e, place, &op_shape, layer, in, &shape) || !(in[0] = add_scalar(e, layer, "one", 1)))
+        return NULL;
+    in[1] = shape;
+    return insert(e, place, &op_expand, layer, in, &ones) ? ones : NULL;
+}
+
+static bool insert_dropout(struct edit *e, size_t place, const struct written_dropout *d, const char *layer,
+                           const char *x, bool ratio_is_input, const char **y)
+{
+    const char *in[2] = { x, ratio_is_input ? add_scalar(e, layer, "ratio", d->ratio) : NULL };
+    Onnx__NodeProto *n = !ratio_is_input || in[1] ? insert(e, place, &op_dropout, layer, in, y) : NULL;
+
+    return n && (ratio_is_input || edit_set_float(e, n, "ratio", (float)d->ratio));
+}
+
 static bool write_dropout(struct edit *e, const struct facts *f, const struct written_dropout *d, bool *gone)
 {
-    enum { RATIO_IS_INPUT = 12 };
     const size_t place = (size_t)facts_place(f, d->y->producer);
-    const char *const y = d->y->name, *const layer = facts_name(d->y->producer);
-    const bool input = f->model->graph->opset >= RATIO_IS_INPUT;
-    const char *in[2] = { d->x->name, NULL };
-    Onnx__NodeProto *n;
+    const char *const layer = facts_name(d->y->producer), *x = d->x->name, *y = d->y->name, *ones, *factor = NULL;
+    const bool ratio_is_input = f->model->graph->opset >= RATIO_IS_INPUT;
 
     facts_drop_node(f, e, d->y->producer, gone);
-    if (!unscale(e, f, d, &in[0], gone) || (input && !(in[1] = add_ratio(e, layer, d->ratio))))
+    if (!unscale(e, f, d, &x, gone))
         return false;
-    n = edit_insert_node(e, place, false, op_dropout.name, layer);
-    return n && edit_set_inputs(e, n, input ? 2 : 1, in) && edit_set_outputs(e, n, 1, &y) &&
-           (input || edit_set_float(e, n, "ratio", (float)d->ratio));
+    if (!d->spread)
+        return insert_dropout(e, place, d, layer, x, ratio_is_input, &y);
+    ones = insert_ones(e, place, d, layer);
+    return ones && insert_dropout(e, place, d, layer, ones, ratio_is_input, &factor) &&
+           insert(e, place, &op_mul, layer, (const char *const[]){ x, factor }, &y);
 }
 
 bool written_dropouts_write(const struct written_dropouts *d, const struct facts *f, struct edit *e)

@@ -1,4 +1,5 @@
-/* Dropout that an exporter has written out: Keras' layers that are called with training=True.
+/* Dropout that an exporter has written out: Keras' layers that are called with training=True, and what drops the same of
+ * several values: Keras' SpatialDropout and noise_shape, the stochastic depth of torchvision.
  *
  *   keep = uniform >= rate      y = keep ? x / (1 - rate) : 0
  *
@@ -15,6 +16,7 @@ struct written_dropout {
     const char *why_not;
     const struct node *scale; /* the product, before x or before Transposes that x is behind; NULL: not before x */
     double ratio;
+    bool spread; /* a number counts for several values: y = x * Dropout(ones) */
 };
 
 struct written_dropouts {

@@ -133,6 +133,7 @@ static bool copy_node(struct emitter *e, const struct node *from, struct value *
     n->since = from->since;
     n->attrs = from->attrs;
     n->index = from->index;
+    n->stream = from->def->flags & OP_RANDOM ? e->graph->streams++ : 0;
     n->name = arena_printf(e->graph->arena, e->report, "loss/%s", from->name); /* as messages tell of it */
     n->outputs = from->outputs;
     if (!n->name)

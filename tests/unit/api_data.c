@@ -431,7 +431,6 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("api_data");
-    TCase *c = tcase_create("tables");
 
     add_test(s, a_normalisation_stays_with_the_model);
     add_test(s, features_are_in_the_order_of_the_model);
@@ -439,10 +438,8 @@ Suite *suite(void)
     add_test(s, subgraphs_read_what_is_baked);
     add_test(s, metadata_that_are_wrong_are_refused);
     add_test(s, batches_are_refused_that_cannot_be);
-    tcase_add_checked_fixture(c, enter, leave);
-    tcase_add_test(c, classes_stay_with_the_model);
-    tcase_add_test(c, a_table_without_labels_is_read);
-    tcase_add_test(c, samples_are_looked_at);
-    suite_add_tcase(s, c);
+    add_test_between(s, enter, leave, classes_stay_with_the_model);
+    add_test_between(s, enter, leave, a_table_without_labels_is_read);
+    add_test_between(s, enter, leave, samples_are_looked_at);
     return s;
 }

@@ -211,7 +211,7 @@ Suite *suite(void)
 {
     Suite *s = suite_create("every_float");
     TCase *c = test_case("functions_are_within_2_ulp", functions_are_within_2_ulp,
-                         (int)(sizeof functions / sizeof *functions));
+                         (int)(sizeof functions / sizeof *functions), NULL, NULL);
 
     if (is_every())
         tcase_set_timeout(c, 600);

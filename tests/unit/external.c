@@ -319,16 +319,13 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("external");
-    TCase *c = tcase_create("external");
 
     add_test(s, sha1_of_known_texts);
-    tcase_add_checked_fixture(c, enter_external, leave_external);
-    tcase_add_test(c, external_data_is_loaded);
-    tcase_add_test(c, locations_stay_below_the_model);
-    tcase_add_test(c, links_below_the_model_are_followed);
-    tcase_add_test(c, a_model_that_is_a_link_has_two_directories);
-    tcase_add_test(c, sizes_and_keys_are_checked);
-    tcase_add_test(c, a_model_from_memory_has_no_directory);
-    suite_add_tcase(s, c);
+    add_test_between(s, enter_external, leave_external, external_data_is_loaded);
+    add_test_between(s, enter_external, leave_external, locations_stay_below_the_model);
+    add_test_between(s, enter_external, leave_external, links_below_the_model_are_followed);
+    add_test_between(s, enter_external, leave_external, a_model_that_is_a_link_has_two_directories);
+    add_test_between(s, enter_external, leave_external, sizes_and_keys_are_checked);
+    add_test_between(s, enter_external, leave_external, a_model_from_memory_has_no_directory);
     return s;
 }

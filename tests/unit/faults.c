@@ -699,12 +699,9 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("faults");
-    TCase *c = tcase_create("faults");
 
-    tcase_add_checked_fixture(c, enter, leave_scratch);
-    tcase_add_loop_test(c, each_call_may_fail, 0, ACTS * SERVICE_COUNT);
-    tcase_add_loop_test(c, each_limit_may_be_too_low, 0, ACTS);
-    tcase_add_test(c, each_kind_is_called);
-    suite_add_tcase(s, c);
+    add_tests_between(s, enter, leave_scratch, each_call_may_fail, ACTS * SERVICE_COUNT);
+    add_tests_between(s, enter, leave_scratch, each_limit_may_be_too_low, ACTS);
+    add_test_between(s, enter, leave_scratch, each_kind_is_called);
     return s;
 }

@@ -669,27 +669,24 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("file");
-    TCase *c = tcase_create("files");
 
-    tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
-    tcase_add_test(c, files_are_read);
-    tcase_add_test(c, a_file_that_no_memory_holds);
-    tcase_add_test(c, what_is_no_file_is_not_read);
-    tcase_add_test(c, files_are_written);
-    tcase_add_test(c, pieces_are_written_one_after_the_other);
-    tcase_add_test(c, what_is_written_is_on_the_disk);
-    tcase_add_test(c, links_stay_links);
-    tcase_add_test(c, what_is_no_file_is_not_replaced);
-    tcase_add_test(c, what_is_there_survives_a_failure);
-    tcase_add_test(c, a_directory_without_permission);
-    tcase_add_test(c, short_and_interrupted_calls_go_on);
-    tcase_add_test(c, every_call_may_fail);
-    tcase_add_test(c, what_a_kill_leaves_is_swept);
-    tcase_add_test(c, a_claim_does_not_sweep);
-    tcase_add_test(c, nothing_else_is_swept);
-    tcase_add_test(c, who_still_writes_is_left_alone);
-    tcase_add_test(c, a_file_that_was_swept_is_made_again);
-    tcase_add_test(c, only_the_file_that_is_locked_is_swept);
-    suite_add_tcase(s, c);
+    add_test_between(s, enter_scratch, leave_scratch, files_are_read);
+    add_test_between(s, enter_scratch, leave_scratch, a_file_that_no_memory_holds);
+    add_test_between(s, enter_scratch, leave_scratch, what_is_no_file_is_not_read);
+    add_test_between(s, enter_scratch, leave_scratch, files_are_written);
+    add_test_between(s, enter_scratch, leave_scratch, pieces_are_written_one_after_the_other);
+    add_test_between(s, enter_scratch, leave_scratch, what_is_written_is_on_the_disk);
+    add_test_between(s, enter_scratch, leave_scratch, links_stay_links);
+    add_test_between(s, enter_scratch, leave_scratch, what_is_no_file_is_not_replaced);
+    add_test_between(s, enter_scratch, leave_scratch, what_is_there_survives_a_failure);
+    add_test_between(s, enter_scratch, leave_scratch, a_directory_without_permission);
+    add_test_between(s, enter_scratch, leave_scratch, short_and_interrupted_calls_go_on);
+    add_test_between(s, enter_scratch, leave_scratch, every_call_may_fail);
+    add_test_between(s, enter_scratch, leave_scratch, what_a_kill_leaves_is_swept);
+    add_test_between(s, enter_scratch, leave_scratch, a_claim_does_not_sweep);
+    add_test_between(s, enter_scratch, leave_scratch, nothing_else_is_swept);
+    add_test_between(s, enter_scratch, leave_scratch, who_still_writes_is_left_alone);
+    add_test_between(s, enter_scratch, leave_scratch, a_file_that_was_swept_is_made_again);
+    add_test_between(s, enter_scratch, leave_scratch, only_the_file_that_is_locked_is_swept);
     return s;
 }

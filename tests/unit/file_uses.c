@@ -248,16 +248,13 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("file_uses");
-    TCase *c = tcase_create("uses");
 
-    tcase_add_checked_fixture(c, enter_files, leave_files);
-    tcase_add_test(c, what_is_read_is_not_written);
-    tcase_add_test(c, what_will_be_written_is_not_read);
-    tcase_add_test(c, what_is_read_or_written_is_not_swept);
-    tcase_add_test(c, a_model_may_be_written_over_its_own_file);
-    tcase_add_test(c, two_outputs_are_two_files);
-    tcase_add_test(c, numbers_of_files_are_used_again);
-    tcase_add_test(c, logs_are_emptied);
-    suite_add_tcase(s, c);
+    add_test_between(s, enter_files, leave_files, what_is_read_is_not_written);
+    add_test_between(s, enter_files, leave_files, what_will_be_written_is_not_read);
+    add_test_between(s, enter_files, leave_files, what_is_read_or_written_is_not_swept);
+    add_test_between(s, enter_files, leave_files, a_model_may_be_written_over_its_own_file);
+    add_test_between(s, enter_files, leave_files, two_outputs_are_two_files);
+    add_test_between(s, enter_files, leave_files, numbers_of_files_are_used_again);
+    add_test_between(s, enter_files, leave_files, logs_are_emptied);
     return s;
 }

@@ -223,6 +223,6 @@ Suite *suite(void)
     Suite *s = suite_create("function");
 
     for (size_t k = 0; k < sizeof tests / sizeof *tests; k++)
-        suite_add_tcase(s, test_case(tests[k]->name, tests[k], 1));
+        suite_add_tcase(s, test_case(tests[k]->name, tests[k], 1, NULL, NULL));
     return s;
 }

@@ -425,7 +425,6 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("limits");
-    TCase *c = tcase_create("files");
 
     add_test(s, what_is_charged_here_is_charged_to_the_total);
     add_test(s, time_is_over_only_while_work_goes_on);
@@ -440,9 +439,7 @@ Suite *suite(void)
     add_tests(s, long_pieces_look_at_the_time, sizeof long_pieces / sizeof *long_pieces);
     add_test(s, what_takes_long_is_not_folded);
     add_test(s, late_steps_change_nothing);
-    tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
-    tcase_add_test(c, data_are_held_against_the_model_before_they_are_read);
-    tcase_add_test(c, reading_data_takes_no_longer_than_it_may);
-    suite_add_tcase(s, c);
+    add_test_between(s, enter_scratch, leave_scratch, data_are_held_against_the_model_before_they_are_read);
+    add_test_between(s, enter_scratch, leave_scratch, reading_data_takes_no_longer_than_it_may);
     return s;
 }

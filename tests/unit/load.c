@@ -139,13 +139,10 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("load");
-    TCase *files = tcase_create("files");
 
-    tcase_add_checked_fixture(files, enter_scratch, leave_scratch);
-    tcase_add_test(files, weights_are_in_memory_once);
-    tcase_add_test(files, parts_make_the_whole);
-    tcase_add_test(files, a_damaged_file_fails_alike);
-    tcase_add_test(files, a_limit_holds);
-    suite_add_tcase(s, files);
+    add_test_between(s, enter_scratch, leave_scratch, weights_are_in_memory_once);
+    add_test_between(s, enter_scratch, leave_scratch, parts_make_the_whole);
+    add_test_between(s, enter_scratch, leave_scratch, a_damaged_file_fails_alike);
+    add_test_between(s, enter_scratch, leave_scratch, a_limit_holds);
     return s;
 }

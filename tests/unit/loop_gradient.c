@@ -713,11 +713,7 @@ Suite *suite(void)
     };
 
     (void)put_file;
-    for (size_t k = 0; k < sizeof tests / sizeof *tests; k++) {
-        TCase *c = test_case(tests[k].name, tests[k].test, (int)tests[k].count);
-
-        tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
-        suite_add_tcase(s, c);
-    }
+    for (size_t k = 0; k < sizeof tests / sizeof *tests; k++)
+        suite_add_tcase(s, test_case(tests[k].name, tests[k].test, (int)tests[k].count, enter_scratch, leave_scratch));
     return s;
 }

@@ -511,20 +511,17 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("pictures");
-    TCase *c = tcase_create("pictures");
 
-    tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
-    tcase_add_test(c, png_of_every_kind);
-    tcase_add_test(c, jpeg_is_what_tensorflow_reads);
-    tcase_add_test(c, sizes_are_what_tensorflow_makes);
-    tcase_add_test(c, truncated_or_flipped);
-    tcase_add_test(c, huge_ones_cost_what_they_may);
-    tcase_add_test(c, folders_are_classes);
-    tcase_add_test(c, pictures_are_as_the_model_wants);
-    tcase_add_test(c, sizes_that_differ_are_asked_for);
-    tcase_add_test(c, a_class_has_all_that_is_below);
-    tcase_add_test(c, parts_are_folders);
-    tcase_add_test(c, memory_may_run_out_anywhere);
-    suite_add_tcase(s, c);
+    add_test_between(s, enter_scratch, leave_scratch, png_of_every_kind);
+    add_test_between(s, enter_scratch, leave_scratch, jpeg_is_what_tensorflow_reads);
+    add_test_between(s, enter_scratch, leave_scratch, sizes_are_what_tensorflow_makes);
+    add_test_between(s, enter_scratch, leave_scratch, truncated_or_flipped);
+    add_test_between(s, enter_scratch, leave_scratch, huge_ones_cost_what_they_may);
+    add_test_between(s, enter_scratch, leave_scratch, folders_are_classes);
+    add_test_between(s, enter_scratch, leave_scratch, pictures_are_as_the_model_wants);
+    add_test_between(s, enter_scratch, leave_scratch, sizes_that_differ_are_asked_for);
+    add_test_between(s, enter_scratch, leave_scratch, a_class_has_all_that_is_below);
+    add_test_between(s, enter_scratch, leave_scratch, parts_are_folders);
+    add_test_between(s, enter_scratch, leave_scratch, memory_may_run_out_anywhere);
     return s;
 }

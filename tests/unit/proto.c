@@ -476,29 +476,24 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("proto");
-    TCase *scan = tcase_create("scan"), *messages = tcase_create("messages");
 
-    tcase_add_checked_fixture(scan, enter_scratch, leave_scratch);
-    tcase_add_checked_fixture(messages, enter_scratch, leave_scratch);
-    tcase_add_test(scan, no_message_has_more_fields_than_the_scan_can_count);
-    tcase_add_test(scan, a_good_model_passes);
-    tcase_add_test(scan, unknown_fields_survive);
-    tcase_add_test(scan, truncated_at_every_byte);
-    tcase_add_test(scan, every_bit_flipped);
-    tcase_add_test(scan, nested_too_deep);
-    tcase_add_test(scan, nested_as_deep_as_allowed);
-    tcase_add_test(scan, varints);
-    tcase_add_test(scan, lengths_and_wire_types);
-    tcase_add_test(scan, singular_fields_come_once);
-    tcase_add_test(scan, texts);
-    tcase_add_test(scan, integers_and_packed_values);
-    tcase_add_test(scan, files_of_another_kind);
-    tcase_add_test(scan, counts_are_bounded);
-    tcase_add_test(scan, memory_is_known_before);
-    tcase_add_test(scan, many_empty_nodes_cost_what_the_budget_allows);
-    tcase_add_test(messages, unpacking_fails_at_every_allocation);
-    tcase_add_test(messages, copies_are_equal_and_fail_clean);
-    suite_add_tcase(s, scan);
-    suite_add_tcase(s, messages);
+    add_test_between(s, enter_scratch, leave_scratch, no_message_has_more_fields_than_the_scan_can_count);
+    add_test_between(s, enter_scratch, leave_scratch, a_good_model_passes);
+    add_test_between(s, enter_scratch, leave_scratch, unknown_fields_survive);
+    add_test_between(s, enter_scratch, leave_scratch, truncated_at_every_byte);
+    add_test_between(s, enter_scratch, leave_scratch, every_bit_flipped);
+    add_test_between(s, enter_scratch, leave_scratch, nested_too_deep);
+    add_test_between(s, enter_scratch, leave_scratch, nested_as_deep_as_allowed);
+    add_test_between(s, enter_scratch, leave_scratch, varints);
+    add_test_between(s, enter_scratch, leave_scratch, lengths_and_wire_types);
+    add_test_between(s, enter_scratch, leave_scratch, singular_fields_come_once);
+    add_test_between(s, enter_scratch, leave_scratch, texts);
+    add_test_between(s, enter_scratch, leave_scratch, integers_and_packed_values);
+    add_test_between(s, enter_scratch, leave_scratch, files_of_another_kind);
+    add_test_between(s, enter_scratch, leave_scratch, counts_are_bounded);
+    add_test_between(s, enter_scratch, leave_scratch, memory_is_known_before);
+    add_test_between(s, enter_scratch, leave_scratch, many_empty_nodes_cost_what_the_budget_allows);
+    add_test_between(s, enter_scratch, leave_scratch, unpacking_fails_at_every_allocation);
+    add_test_between(s, enter_scratch, leave_scratch, copies_are_equal_and_fail_clean);
     return s;
 }

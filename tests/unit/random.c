@@ -246,18 +246,16 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("random");
-    TCase *t = tcase_create("random");
 
-    tcase_add_test(t, philox_gives_the_published_words);
-    tcase_add_test(t, uniform_is_made_of_philox);
-    tcase_add_test(t, streams_differ);
-    tcase_add_test(t, an_element_does_not_depend_on_where_one_starts);
-    tcase_add_test(t, distributions_have_their_moments);
-    tcase_add_test(t, a_permutation_has_each_number_once);
-    tcase_add_test(t, every_order_is_equally_likely);
-    tcase_add_loop_test(t, levels_draw_the_same, CPU_BASE, CPU_AVX512 + 1);
-    tcase_add_loop_test(t, levels_drop_the_same, CPU_BASE, CPU_AVX512 + 1);
-    tcase_add_test(t, mersenne_twister_draws_as_numpy);
-    suite_add_tcase(s, t);
+    add_test(s, philox_gives_the_published_words);
+    add_test(s, uniform_is_made_of_philox);
+    add_test(s, streams_differ);
+    add_test(s, an_element_does_not_depend_on_where_one_starts);
+    add_test(s, distributions_have_their_moments);
+    add_test(s, a_permutation_has_each_number_once);
+    add_test(s, every_order_is_equally_likely);
+    add_tests(s, levels_draw_the_same, CPU_AVX512 + 1);
+    add_tests(s, levels_drop_the_same, CPU_AVX512 + 1);
+    add_test(s, mersenne_twister_draws_as_numpy);
     return s;
 }

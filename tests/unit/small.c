@@ -400,7 +400,6 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("small");
-    TCase *files = test_case("external_data_is_packed", external_data_is_packed, 1);
 
     add_tests(s, every_pattern_means_what_it_says_and_comes_back, FORMATS);
     add_tests(s, numbers_go_to_the_nearest, FORMATS);
@@ -412,8 +411,7 @@ Suite *suite(void)
     add_test(s, data_sets_hold_them);
     add_test(s, elements_are_packed_from_the_low_bits_on);
     add_test(s, tensors_come_from_messages_and_go_back);
-    tcase_add_unchecked_fixture(files, enter_scratch, leave_scratch);
-    suite_add_tcase(s, files);
+    add_test_between(s, enter_scratch, leave_scratch, external_data_is_packed);
     add_test(s, types_come_with_opsets);
     add_test(s, what_moves_elements_takes_them);
     return s;

@@ -464,18 +464,15 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("stream");
-    TCase *c = tcase_create("stream");
 
-    tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
-    tcase_add_test(c, streams_are_as_in_memory);
-    tcase_add_test(c, the_window_is_tf_datas);
-    tcase_add_test(c, a_pass_goes_on_where_it_was);
-    tcase_add_test(c, a_window_of_all_is_a_full_shuffle);
-    tcase_add_test(c, columns_order_cannot_be_streamed);
-    tcase_add_test(c, what_is_wrong_is_found_before);
-    tcase_add_test(c, a_file_that_changes_is_found);
-    tcase_add_test(c, lines_may_be_long);
-    tcase_add_test(c, memory_may_run_out_anywhere);
-    suite_add_tcase(s, c);
+    add_test_between(s, enter_scratch, leave_scratch, streams_are_as_in_memory);
+    add_test_between(s, enter_scratch, leave_scratch, the_window_is_tf_datas);
+    add_test_between(s, enter_scratch, leave_scratch, a_pass_goes_on_where_it_was);
+    add_test_between(s, enter_scratch, leave_scratch, a_window_of_all_is_a_full_shuffle);
+    add_test_between(s, enter_scratch, leave_scratch, columns_order_cannot_be_streamed);
+    add_test_between(s, enter_scratch, leave_scratch, what_is_wrong_is_found_before);
+    add_test_between(s, enter_scratch, leave_scratch, a_file_that_changes_is_found);
+    add_test_between(s, enter_scratch, leave_scratch, lines_may_be_long);
+    add_test_between(s, enter_scratch, leave_scratch, memory_may_run_out_anywhere);
     return s;
 }

@@ -674,26 +674,23 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("text");
-    TCase *t = tcase_create("text");
 
-    tcase_add_checked_fixture(t, enter_scratch, leave_scratch);
-    tcase_add_test(t, everything_round_trips);
-    tcase_add_test(t, the_sample_means_what_it_says);
-    tcase_add_test(t, errors_say_where);
-    tcase_add_test(t, truncated_at_every_byte);
-    tcase_add_test(t, every_byte_changed);
-    tcase_add_test(t, memory_ends_anywhere);
-    tcase_add_test(t, nesting_is_bounded);
-    tcase_add_test(t, numbers_come_back_exactly);
-    tcase_add_test(t, raw_data_is_written_as_values);
-    tcase_add_test(t, long_tensors_are_abbreviated_on_request);
-    tcase_add_test(t, every_field_is_said_or_told);
-    tcase_add_test(t, what_has_no_place_is_an_error);
-    tcase_add_test(t, undefined_is_a_type_and_a_name);
-    tcase_add_test(t, what_is_left_out_is_told);
-    tcase_add_test(t, text_is_told_from_messages);
-    tcase_add_test(t, types_are_written);
-    tcase_add_test(t, the_locale_does_not_matter);
-    suite_add_tcase(s, t);
+    add_test_between(s, enter_scratch, leave_scratch, everything_round_trips);
+    add_test_between(s, enter_scratch, leave_scratch, the_sample_means_what_it_says);
+    add_test_between(s, enter_scratch, leave_scratch, errors_say_where);
+    add_test_between(s, enter_scratch, leave_scratch, truncated_at_every_byte);
+    add_test_between(s, enter_scratch, leave_scratch, every_byte_changed);
+    add_test_between(s, enter_scratch, leave_scratch, memory_ends_anywhere);
+    add_test_between(s, enter_scratch, leave_scratch, nesting_is_bounded);
+    add_test_between(s, enter_scratch, leave_scratch, numbers_come_back_exactly);
+    add_test_between(s, enter_scratch, leave_scratch, raw_data_is_written_as_values);
+    add_test_between(s, enter_scratch, leave_scratch, long_tensors_are_abbreviated_on_request);
+    add_test_between(s, enter_scratch, leave_scratch, every_field_is_said_or_told);
+    add_test_between(s, enter_scratch, leave_scratch, what_has_no_place_is_an_error);
+    add_test_between(s, enter_scratch, leave_scratch, undefined_is_a_type_and_a_name);
+    add_test_between(s, enter_scratch, leave_scratch, what_is_left_out_is_told);
+    add_test_between(s, enter_scratch, leave_scratch, text_is_told_from_messages);
+    add_test_between(s, enter_scratch, leave_scratch, types_are_written);
+    add_test_between(s, enter_scratch, leave_scratch, the_locale_does_not_matter);
     return s;
 }

@@ -305,17 +305,14 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("tfrecord");
-    TCase *c = tcase_create("tfrecord");
 
-    tcase_add_checked_fixture(c, enter_scratch, leave_scratch);
-    tcase_add_test(c, what_tensorflow_writes_is_read);
-    tcase_add_test(c, truncated_or_flipped);
-    tcase_add_test(c, values_of_every_kind);
-    tcase_add_test(c, a_target_that_is_missing_is_left_out_where_none_is_needed);
-    tcase_add_test(c, features_are_found_by_name);
-    tcase_add_test(c, records_that_are_wrong);
-    tcase_add_test(c, bombs_cost_what_they_may);
-    tcase_add_test(c, memory_may_run_out_anywhere);
-    suite_add_tcase(s, c);
+    add_test_between(s, enter_scratch, leave_scratch, what_tensorflow_writes_is_read);
+    add_test_between(s, enter_scratch, leave_scratch, truncated_or_flipped);
+    add_test_between(s, enter_scratch, leave_scratch, values_of_every_kind);
+    add_test_between(s, enter_scratch, leave_scratch, a_target_that_is_missing_is_left_out_where_none_is_needed);
+    add_test_between(s, enter_scratch, leave_scratch, features_are_found_by_name);
+    add_test_between(s, enter_scratch, leave_scratch, records_that_are_wrong);
+    add_test_between(s, enter_scratch, leave_scratch, bombs_cost_what_they_may);
+    add_test_between(s, enter_scratch, leave_scratch, memory_may_run_out_anywhere);
     return s;
 }

@@ -1409,7 +1409,6 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("train");
-    TCase *files = tcase_create("files");
 
     (void)put_file;
     add_test(s, xor_is_learned);
@@ -1446,9 +1445,7 @@ Suite *suite(void)
     add_test(s, matrices_are_asked_for);
     add_tests(s, unknown_rules_are_refused, 9);
     add_tests(s, weights_that_are_not_trained_are_shared, 2);
-    tcase_add_checked_fixture(files, enter_scratch, leave_scratch);
-    tcase_add_test(files, what_is_exported_is_what_was_learned);
-    tcase_add_test(files, weights_are_the_trainers_own);
-    suite_add_tcase(s, files);
+    add_test_between(s, enter_scratch, leave_scratch, what_is_exported_is_what_was_learned);
+    add_test_between(s, enter_scratch, leave_scratch, weights_are_the_trainers_own);
     return s;
 }

@@ -17,7 +17,10 @@ Suite *suite(void);
 
 /* A test is a case of its own, named as it is. `add_tests` runs it n times, with _i from 0 to n-1. */
 #define add_test(s, test)     add_tests(s, test, 1)
-#define add_tests(s, test, n) suite_add_tcase(s, test_case(#test, test, n))
+#define add_tests(s, test, n) suite_add_tcase(s, test_case(#test, test, n, NULL, NULL))
+/* The same between two calls. */
+#define add_test_between(s, enter, leave, test)     add_tests_between(s, enter, leave, test, 1)
+#define add_tests_between(s, enter, leave, test, n) suite_add_tcase(s, test_case(#test, test, n, enter, leave))
 
 /* Random cases that are tried: fewer under a sanitizer, where each takes ten times as long. */
 #if defined(__has_feature)
@@ -29,10 +32,12 @@ Suite *suite(void);
 #define ROUNDS(n) (n)
 #endif
 
-static inline TCase *test_case(const char *name, const TTest *test, int n)
+static inline TCase *test_case(const char *name, const TTest *test, int n, void (*enter)(void), void (*leave)(void))
 {
     TCase *c = tcase_create(name);
 
+    if (enter)
+        tcase_add_checked_fixture(c, enter, leave);
     tcase_add_loop_test(c, test, 0, n);
     return c;
 }

@@ -160,8 +160,8 @@ def histograms():
         if h[:, 2].sum() != values[name].size or np.abs(h[:, 2] - counts).sum() > 2:  # an edge may fall on a value
             return f"{name}: counts {h[:, 2].tolist()}, must be {counts.tolist()}"
     for every, want in (2, {0, 2}), (0, set()):
-        kiln(*RUN, "--epochs", 3, "--tensorboard", f"logs{every}", "--histogram-freq", every)
-        got = {step for step, _, plugin, *_ in read(f"logs{every}/train")[0] if plugin == "histograms"}
+        kiln(*RUN, "--epochs", 3, "--tensorboard", f"each/{every}", "--histogram-freq", every)
+        got = {step for step, _, plugin, *_ in read(f"each/{every}/train")[0] if plugin == "histograms"}
         if got != want:
             return f"--histogram-freq {every}: after the epochs {got}"
     return None

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 /* -- errors and warnings -- */
@@ -82,6 +83,26 @@ bool command_no_memory(struct command *c)
 bool command_fail_system(struct command *c, const char *path)
 {
     return command_fail(c, errno == ENOMEM ? KILN_NO_MEMORY : KILN_IO, path, "%s", strerror(errno));
+}
+
+static bool make_one(struct command *c, const char *path)
+{
+    return mkdir(path, 0777) == 0 || errno == EEXIST || command_fail_system(c, path);
+}
+
+bool command_make_directory(struct command *c, const char *path)
+{
+    char *part = strdup(path);
+    bool ok = part || command_no_memory(c);
+
+    for (char *at = part; ok && *at; at++)
+        if (*at == '/' && at > part) {
+            *at = '\0';
+            ok = make_one(c, part);
+            *at = '/';
+        }
+    free(part);
+    return ok && make_one(c, path);
 }
 
 /* -- the work -- */

@@ -2,11 +2,9 @@
 #include "choice.h"
 #include "learn.h"
 #include "names.h"
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct options {
     const char *model, *data, *output, *only, *label, *normalize, *fit_to;
@@ -373,7 +371,7 @@ static bool claim(struct predict *p)
 
     if (ends_with(path, ".csv") || ends_with(path, ".npy"))
         return kiln_file_claim(c->context, path, KILN_FILE_OUTPUT, &c->err) == KILN_OK;
-    return mkdir(path, 0777) == 0 || errno == EEXIST || command_fail_system(c, path);
+    return command_make_directory(c, path);
 }
 
 static void print(const struct predict *p)

@@ -1,11 +1,9 @@
 /* kiln run: a model on files, or on numbers made up. */
 #include "names.h"
 #include "tools.h"
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { MAX_INPUTS = 256, TYPE_TEXT = 256, MOST_STRING = 1024 };
 
@@ -286,8 +284,8 @@ static bool start(struct run *r)
     so.profile = o->profile;
     if (kiln_session_new(&r->session, r->model, &so, &c->err) != KILN_OK)
         return false;
-    if (o->output && mkdir(o->output, 0777) && errno != EEXIST)
-        return command_fail_system(c, o->output);
+    if (o->output && !command_make_directory(c, o->output))
+        return false;
     return !o->output || claim_outputs(r);
 }
 

@@ -1,11 +1,9 @@
 #include "tensorboard.h"
 #include "graphdef.h"
 #include <dirent.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static bool has_events(const char *directory)
 {
@@ -21,24 +19,18 @@ static bool has_events(const char *directory)
     return found;
 }
 
-/* Is there, or is made. */
-static bool make_directory(const char *path, struct command *c)
-{
-    return mkdir(path, 0777) == 0 || errno == EEXIST || command_fail_system(c, path);
-}
-
 bool board_claim(struct board *b, const char *directory, bool validates, bool goes_on, struct command *c)
 {
     static const char *const names[BOARD_RUNS] = { "train", "validation" };
 
-    if (!make_directory(directory, c))
+    if (!command_make_directory(c, directory))
         return false;
     for (int k = 0; k < (validates ? BOARD_RUNS : 1); k++) {
         char *path = NULL;
 
         if (asprintf(&path, "%s/%s", directory, names[k]) < 0)
             return command_no_memory(c);
-        if (make_directory(path, c)) {
+        if (command_make_directory(c, path)) {
             const bool more = has_events(path);
 
             b->graph |= k == BOARD_TRAIN && !(goes_on && more);

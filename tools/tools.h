@@ -74,6 +74,8 @@ bool command_fail(struct command *c, kiln_status code, const char *where, const 
 bool command_no_memory(struct command *c);
 /* What errno says of a file. */
 bool command_fail_system(struct command *c, const char *path);
+/* Is there, or is made, with those that it lies in. */
+bool command_make_directory(struct command *c, const char *path);
 
 /* Opens a model within the limits. NULL with an error. */
 kiln_model *open_model(struct command *c, const char *path);

@@ -1,10 +1,8 @@
 /* Before a training: what is told of it, and whether all of it can be written. */
 #include "figure.h"
 #include "training.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* -- what is told -- */
@@ -109,8 +107,8 @@ static bool claim_checkpoint(struct train_options *o, struct command *c)
         return command_fail(c, KILN_IO, o->resume, "there is no checkpoint to go on from");
     if (!o->checkpoint)
         return true;
-    if (mkdir(o->checkpoint, 0777) && errno != EEXIST)
-        return command_fail_system(c, o->checkpoint);
+    if (!command_make_directory(c, o->checkpoint))
+        return false;
     o->fit.checkpoint = o->checkpoint_file = checkpoint_in(o->checkpoint, c);
     if (!o->checkpoint_file)
         return false;

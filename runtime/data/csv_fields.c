@@ -190,7 +190,7 @@ bool csv_next_field(const struct csv *c, const char **at, const char *end, struc
         f->at = ++p;
         f->end = closing_quote(p, end);
         if (!f->end)
-            return bad(c, r, "a quoted field does not end");
+            return bad(c, r, "a quoted field does not end in its line");
         for (p = f->end + 1; p < end && is_space(c, *p);)
             p++;
         if (p < end && *p != c->comma)

@@ -1,6 +1,7 @@
 #include "data/gz.h"
 #include "data/source.h"
 #include <errno.h>
+#include <string.h>
 #include <zlib.h>
 
 enum { MAX_RATIO = 1032 }; /* of what deflate unpacks to what it reads */
@@ -31,13 +32,13 @@ static bool failed_reading(const struct gz *g, struct report *r)
     const int error = errno;
     char system[ERROR_TEXT_BYTES];
     int code;
-    const char *const text = gzerror(g->file, &code);
+    const char *const text = gzerror(g->file, &code), *const message = strstr(text, ": "); /* behind a name: "<fd:3>" */
 
     if (code == Z_MEM_ERROR)
         return fail_no_memory(r, BUFFER);
     if (code == Z_ERRNO)
         return fail(r, KILN_IO, g->name, "cannot be read: %s", error_text(error, system));
-    return fail(r, KILN_BAD_DATA, g->name, "cannot be unpacked: %s", text);
+    return fail(r, KILN_BAD_DATA, g->name, "cannot be unpacked: %s", message ? message + 2 : text);
 }
 
 bool gz_read(struct gz *g, void *to, int64_t bytes, struct report *r)

@@ -373,6 +373,10 @@ static const struct {
     { HEAD "g (float[2, 6, 9, 9] x, float[6, 6, 3, 3] w) => (float[2, 6, 7, 7] y, float[2, 6, 1, 1] z)\n"
            "{ c = Conv(x, w) s = Sigmoid(c) y = Mul(c, s) z = GlobalAveragePool(c) }",
       -1 },
+    /* in three dimensions channels are not put last, and the chain stays a node of its own */
+    { HEAD "g (float[2, 3, 4, 5, 6] x, float[4, 3, 2, 3, 3] w, float[4] b) => (float[2, 4, 3, 3, 4] y)\n"
+           "{ c = Conv(x, w, b) s = Sigmoid(c) y = Mul(c, s) }",
+      2 },
 };
 
 static void fill(struct tensor *t, const struct value *v, uint64_t stream)

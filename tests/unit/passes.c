@@ -596,6 +596,50 @@ START_TEST(a_default_may_be_overridden)
 }
 END_TEST
 
+/* What is set before anything was run counts as well: what was folded of the default is not used. */
+START_TEST(a_default_may_be_overridden_at_once)
+{
+    const float x[] = { 1, 2 }, other[] = { 10, 20 };
+    struct fixture f;
+
+    begin(&f, HEAD "g (float[2] x, float[2] d = {3, 4}) => (float[2] y) { e = Neg(d) y = Mul(x, e) }");
+    set(&f, "x", F32, 1, (int64_t[]){ 2 }, (void *)(uintptr_t)x);
+    set(&f, "d", F32, 1, (int64_t[]){ 2 }, (void *)(uintptr_t)other);
+    run_ok(&f);
+    ck_assert_float_eq(floats(&f, 0, 2)[1], -40);
+    end(&f);
+}
+END_TEST
+
+/* Weights that were only wanted to be prepared go with the first run. A larger image is convolved in another way, which
+ * prepares them anew: they must be there again. */
+START_TEST(weights_that_went_are_there_for_other_shapes)
+{
+    enum { CHANNELS = 96, LARGE = 18 };
+    static const int64_t sizes[] = { 4, LARGE, 4 };
+    static float x[CHANNELS * LARGE * LARGE];
+    struct fixture f;
+
+    for (size_t k = 0; k < sizeof x / sizeof *x; k++)
+        x[k] = 1;
+    begin(&f, HEAD "g (float[1, 96, H, W] x) => (float[1, 96, A, B] y) <int64[4] d = {96, 96, 3, 3}, float h = {0.5}>\n"
+                   "{ w = Expand(h, d) y = Conv(x, w) }");
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        const int64_t size = sizes[k], count = CHANNELS * (size - 2) * (size - 2);
+        const float *y;
+
+        set(&f, "x", F32, 4, (int64_t[]){ 1, CHANNELS, size, size }, x);
+        run_ok(&f);
+        ck_assert_msg(k || f.session->passes.form == FORM_SPENT, "no weights have gone");
+        y = floats(&f, 0, count);
+        for (int64_t i = 0; i < count; i++)
+            ck_assert_msg(fabsf(y[i] - CHANNELS * 9 * 0.5F) < 0.1F, "run %zu, element %lld: %g", k, (long long)i,
+                          (double)y[i]);
+    }
+    end(&f);
+}
+END_TEST
+
 /* Without memory for a clone the model is run as it is. */
 START_TEST(without_memory_nothing_changes)
 {
@@ -627,6 +671,8 @@ Suite *suite(void)
     add_tests(s, bodies_are_rewritten, (int)(sizeof bodies / sizeof *bodies));
     add_test(s, subgraphs_see_what_they_saw);
     add_test(s, a_default_may_be_overridden);
+    add_test(s, a_default_may_be_overridden_at_once);
+    add_test(s, weights_that_went_are_there_for_other_shapes);
     add_test(s, without_memory_nothing_changes);
     return s;
 }

@@ -3,6 +3,7 @@
 #include "fixture.h"
 #include "ops/node.h"
 #include "ops/op.h"
+#include "ops/rank.h"
 #include "train/trainable.h"
 #include <math.h>
 
@@ -155,6 +156,18 @@ START_TEST(outputs_are_what_they_are_called)
     ck_assert_msg(run_graph(x), "%s: %s", report.error.where, report.error.message);
     ck_assert(first(0) == -.5f && first(1) == .5f && first(2) == .5f);
     ck_assert_double_eq_tol((double)first(3), .5 * tanh(log1p(exp(.5))), 1e-6);
+    end_graph();
+}
+END_TEST
+
+/* Trainers ask before any pass looks: the operator itself says nothing of the rank, what it becomes does. */
+START_TEST(what_its_nodes_know_is_known)
+{
+    struct value *in = begin_graph(F32, 2, (int64_t[]){ 2, 3 }), *out;
+
+    ck_assert(emit_private(&emitter, &mish, NULL, 1, &out, NULL, 1, &in));
+    ck_assert_int_eq(known_of(out).rank, 2);
+    ck_assert_int_eq(known_of(out).dtype, F32);
     end_graph();
 }
 END_TEST
@@ -349,6 +362,7 @@ Suite *suite(void)
     Suite *s = suite_create("expand");
 
     add_test(s, outputs_are_what_they_are_called);
+    add_test(s, what_its_nodes_know_is_known);
     add_test(s, subgraphs_go_over_to_what_it_becomes);
     add_test(s, subgraphs_that_nobody_takes_are_released);
     add_test(s, an_output_that_is_not_made_is_an_error);

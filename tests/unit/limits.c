@@ -5,6 +5,7 @@
 #include "data/dataset.h"
 #include "data/npy.h"
 #include "fixture.h"
+#include "kernels/channels_last/method.h"
 #include "learning.h"
 #include "plan/describe.h"
 #include "scratch.h"
@@ -296,6 +297,24 @@ START_TEST(long_pieces_look_at_the_time)
 }
 END_TEST
 
+/* Convolutions look again after some products, whatever the kernel: after one tile where it has more taps than that.
+ * How late they are is nothing that a test could tell from a machine that is busy. */
+START_TEST(many_taps_look_more_often_than_few)
+{
+    enum { SOME = 2 * JOB_PRODUCTS };
+    int64_t before = 1 << 20;
+
+    for (double products = 1; products < 1e12; products *= 3) {
+        const int64_t tiles = tiles_for_a_look(products);
+
+        ck_assert(tiles >= 1 && tiles <= before);
+        ck_assert(tiles == 1 || (double)tiles * products <= SOME);
+        before = tiles;
+    }
+    ck_assert_int_eq(before, 1);
+}
+END_TEST
+
 /* What takes long to fold is left to running, where threads share it and the time is looked at. */
 START_TEST(what_takes_long_is_not_folded)
 {
@@ -437,6 +456,7 @@ Suite *suite(void)
     add_test(s, loops_that_may_end_begin);
     add_test(s, no_iterations_take_no_time);
     add_tests(s, long_pieces_look_at_the_time, sizeof long_pieces / sizeof *long_pieces);
+    add_test(s, many_taps_look_more_often_than_few);
     add_test(s, what_takes_long_is_not_folded);
     add_test(s, late_steps_change_nothing);
     add_test_between(s, enter_scratch, leave_scratch, data_are_held_against_the_model_before_they_are_read);

@@ -91,6 +91,13 @@ START_TEST(what_cannot_be_read_is_not_partial)
     o.memory = 3000;
     ck_assert_int_eq(kiln_model_open_memory(&m, net, strlen(net), &o, &err), KILN_LIMIT);
     ck_assert_ptr_null(m);
+    while (kiln_model_open_memory(&m, net, strlen(net), &o, &err) == KILN_LIMIT) { /* that it is read with, not built */
+        ck_assert_ptr_null(m);
+        o.memory += 500;
+    }
+    ck_assert_ptr_nonnull(m);
+    ck_assert_ptr_null(kiln_model_error(m));
+    kiln_model_free(m);
 }
 END_TEST
 

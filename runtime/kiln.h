@@ -1080,7 +1080,8 @@ typedef struct kiln_adaptation_info {
                           largest value; at most 1e-5, of networks in float16 0.0078, in bfloat16 0.0625 */
     bool over_data;      /* that was taken over options.data, else over random numbers */
     const char *changed; /* what is meant to compute something else; NULL where nothing is. The proof goes to there */
-    int64_t not_finite;  /* numbers of the outputs before that are infinite or NaN: the same after, they show nothing */
+    int64_t compared;   /* values of the outputs that this was taken over; 0: nothing was changed that they depend on */
+    int64_t not_finite; /* of them, infinite or NaN before: where they are after, too, they show nothing */
 } kiln_adaptation_info;
 
 /* *out is the adapted model, with what was decided in its metadata ("kiln.role.NAME", "kiln.layer.NAME",

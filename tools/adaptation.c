@@ -143,8 +143,11 @@ static void show_findings(const kiln_adaptation *f)
 static void show_proof(const kiln_adaptation_info *i)
 {
     say("\nBatchNormalization made again: %zu\n", i->batch_normalizations);
-    say("Outputs before and after differ by %.3g at most, over %s\n", i->difference,
-        i->over_data ? "the data" : "random numbers");
+    if (i->compared)
+        say("Outputs before and after differ by %.3g at most, over %s\n", i->difference,
+            i->over_data ? "the data" : "random numbers");
+    else
+        say("Nothing was changed that the outputs depend on\n");
     if (i->not_finite)
         say("%lld numbers are infinite or NaN before and after: they show nothing\n", (long long)i->not_finite);
     if (i->changed)

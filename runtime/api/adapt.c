@@ -98,6 +98,7 @@ static bool describe(kiln_adaptation *f, struct report *r)
                                       .difference = a->outputs.difference,
                                       .over_data = a->measured,
                                       .changed = a->changed,
+                                      .compared = a->outputs.floats + a->outputs.others,
                                       .not_finite = a->outputs.not_finite };
     f->findings = arena_array(&f->arena, a->findings.count, sizeof *f->findings, r);
     for (size_t k = 0; f->findings && k < a->findings.count; k++) {
@@ -205,6 +206,7 @@ kiln_status kiln_adaptation_write_json(const kiln_adaptation *found, kiln_write_
     json_open(&j, NULL, '{');
     json_int(&j, "batch_normalizations", (int64_t)found->info.batch_normalizations);
     json_real(&j, "difference", found->info.difference);
+    json_int(&j, "compared", found->info.compared);
     json_int(&j, "not_finite", found->info.not_finite);
     json_bool(&j, "over_data", found->info.over_data);
     json_string(&j, "changed", found->info.changed);

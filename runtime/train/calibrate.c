@@ -226,6 +226,28 @@ static bool can_be_measured(const struct moments *p, const struct tensor *t, str
            fail(r, KILN_UNSUPPORTED, p->at->name, "only float activations with channels can be calibrated");
 }
 
+/* A layer whose channels are all constant divides by epsilon alone: hardly what the data are to tell. */
+static void warn_of_constants(const struct moments *places, size_t count, struct report *r)
+{
+    const struct moments *first = NULL;
+    size_t constant = 0;
+
+    for (size_t k = 0; k < count; k++) {
+        bool varies = !places[k].channels;
+
+        for (int64_t c = 0; c < places[k].channels && !varies; c++)
+            varies = places[k].variance[c] > 0;
+        if (varies)
+            continue;
+        first = constant++ ? first : &places[k];
+    }
+    if (constant)
+        warn(r, first->at->name,
+             "no channel varies over the data (%zu of %zu places that are measured): there must be more samples, or "
+             "others",
+             constant, count);
+}
+
 bool calibrate(const struct model *m, const struct calibration *c, struct moments *places, size_t count,
                struct arena *arena, struct report *r)
 {
@@ -253,6 +275,8 @@ bool calibrate(const struct model *m, const struct calibration *c, struct moment
     for (size_t k = 0; ok && k < count; k++)
         end_sums(&sums[k], &places[k]);
     runner_release(&n);
+    if (ok)
+        warn_of_constants(places, count, r);
     return ok;
 }
 

@@ -1,5 +1,4 @@
 /* What was decided, written into the metadata: the role and the layer of each initializer of floats, the loss. */
-#include "adapt/layer_name.h"
 #include "adapt/step.h"
 #include "base/text.h"
 #include "ops/registry.h"
@@ -64,9 +63,9 @@ static bool add_roles(struct entries *e, const struct parameters *p)
             *slot = c;
     }
     for (size_t k = 0; ok && k < p->count; k++) {
-        const char *layer = layer_name(&p->at[k], a->arena, a->report);
+        const char *layer = p->at[k].layer;
 
-        ok = layer && add_entry(e, DECIDED_ROLE, p->at[k].value->name, role_of(a, &decided, &p->at[k])) &&
+        ok = add_entry(e, DECIDED_ROLE, p->at[k].value->name, role_of(a, &decided, &p->at[k])) &&
              (!*layer || add_entry(e, DECIDED_LAYER, p->at[k].value->name, layer));
     }
     map_release(&decided);

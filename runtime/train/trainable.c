@@ -5,6 +5,7 @@
 #include "ops/signature.h"
 #include "train/constants.h"
 #include "train/decided.h"
+#include "train/layer_name.h"
 #include <fnmatch.h>
 #include <string.h>
 
@@ -454,7 +455,7 @@ bool parameter_matches(const struct parameter *p, const char *pattern)
 {
     return fnmatch(pattern, p->value->name, 0) == 0 ||
            (p->reader && *p->reader->name && fnmatch(pattern, p->reader->name, 0) == 0) ||
-           (p->layer && fnmatch(pattern, p->layer, 0) == 0);
+           fnmatch(pattern, p->layer, 0) == 0;
 }
 
 /* Marks what could train and matches, by place in the list; it must be something. */
@@ -552,6 +553,8 @@ static bool take_decisions(struct search *s)
         const char *said = decided_of(&s->roles, p->value->name);
 
         p->layer = decided_of(&s->layers, p->value->name);
+        if (!p->layer && !(p->layer = layer_name(p, s->arena, s->report)))
+            return false;
         if (said && !(p->role == ROLE_STATISTIC && strcmp(said, role_name(ROLE_FROZEN)) == 0) && !set_role(s, p, said))
             return false;
     }

@@ -26,7 +26,7 @@ struct parameter {
     const struct node *reader; /* the first node that reads it so; NULL where role is CONSTANT and nothing reads it */
     int input;                 /* of the reader */
     bool could;                /* CONSTANT, but read where something is learned: the file may say that it is */
-    const char *layer;         /* that the file says it belongs to (train/decided.h); NULL */
+    const char *layer;         /* that it belongs to: as the file says (train/decided.h), else as names tell; "" */
     bool half;                 /* only the first half of its last dimension trains, the other is 0 and stays so */
     int readers;               /* how many places read it so: above 1 it is shared, or an exporter merged equal ones */
     bool no_decay;             /* weight_decay leaves it alone */
@@ -37,7 +37,7 @@ struct parameters {
     size_t count;
 };
 
-/* Shell patterns (fnmatch) of parameters, by their own names or those of the nodes that read them. One that matches nothing
+/* Shell patterns (fnmatch) of parameters, by their own names, those of the nodes that read them, or of their layers. One that matches nothing
  * that could train is an error. */
 struct parameter_patterns {
     size_t trains, freezes;
@@ -51,7 +51,7 @@ struct parameter_patterns {
 bool parameters_find(struct parameters *out, const struct model *m, const struct parameter_patterns *patterns,
                      struct arena *arena, struct report *r);
 /* Is it one that the pattern means? By its own name, by that of the node that reads it, which says of which layer it is
- * (exporters call a folded kernel "const_fold_opt__17"), or by that of the layer where the file names one. */
+ * (exporters call a folded kernel "const_fold_opt__17"), or by that of the layer. */
 bool parameter_matches(const struct parameter *p, const char *pattern);
 /* How many elements train, or, where none does, there are. */
 int64_t parameter_elements(const struct parameter *p);

@@ -271,6 +271,35 @@ START_TEST(patterns_go_by_names_of_nodes_too)
 }
 END_TEST
 
+/* What an exporter has folded bears no layer's name, and the node that reads it may bear none either: then the other
+ * parameters of the node tell. A name that says what a parameter is does not mean them. */
+START_TEST(patterns_go_by_layers_too)
+{
+    static const char text[] =
+        HEAD "g (float[N,2] x) => (float[N,2] y) <float[2,2] const_fold_opt__1 = {1,2,3,4}, float[2] "
+             "\"net/dw_1/Squeeze:0\" = {1,2}, float[2,2] \"net/dense/kernel\" = {1,2,3,4}>\n"
+             "{ [\"Gemm__7\"] h = Gemm (x, const_fold_opt__1, \"net/dw_1/Squeeze:0\")\n"
+             "[\"MatMul__9\"] y = MatMul (h, \"net/dense/kernel\") }";
+    static const struct {
+        const char *freeze, *want;
+    } cases[] = {
+        { "net/dw_1", "const_fold_opt__1 frozen frozen by 'net/dw_1'\nnet/dw_1/Squeeze:0 frozen frozen by 'net/dw_1'\n"
+                      "net/dense/kernel trainable weight of MatMul\n" },
+        { "*Squeeze*",
+          "const_fold_opt__1 trainable weight of Gemm\nnet/dw_1/Squeeze:0 frozen frozen by '*Squeeze*'\n"
+          "net/dense/kernel trainable weight of MatMul\n" },
+        { "net/dense",
+          "const_fold_opt__1 trainable weight of Gemm\nnet/dw_1/Squeeze:0 trainable bias of Gemm\n"
+          "net/dense/kernel frozen frozen by 'net/dense'\n" },
+    };
+    const struct parameter_patterns p = { .freezes = 1, .freeze = &cases[_i].freeze };
+    char got[1000];
+
+    describe(text, &p, got, sizeof got);
+    ck_assert_str_eq(got, cases[_i].want);
+}
+END_TEST
+
 START_TEST(a_pattern_must_match)
 {
     static const char *const nothing[] = { "conv*" };
@@ -416,6 +445,7 @@ Suite *suite(void)
     add_tests(s, a_bias_that_is_left_out_stays_so, 8);
     add_tests(s, halves_are_those_that_are_read, 3);
     add_tests(s, patterns_go_by_names_of_nodes_too, 3);
+    add_tests(s, patterns_go_by_layers_too, 3);
     add_test(s, a_pattern_must_match);
     add_test(s, a_frozen_layer_is_found_behind_nodes);
     add_tests(s, statistics_that_may_be_overridden_are_each_layers_own, 4);

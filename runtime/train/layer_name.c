@@ -1,4 +1,4 @@
-#include "adapt/layer_name.h"
+#include "train/layer_name.h"
 #include <string.h>
 #include <strings.h>
 
@@ -57,14 +57,29 @@ static size_t by_own_name(const char *name)
     return length == whole ? 0 : length;
 }
 
+/* Another initializer that the same node reads, whose name tells; NULL. */
+static const struct value *by_others(const struct parameter *p)
+{
+    for (int k = 0; p->reader && k < p->reader->inputs; k++) {
+        const struct value *v = p->reader->in[k];
+
+        if (v && v->initializer && v != p->value && by_own_name(v->name))
+            return v;
+    }
+    return NULL;
+}
+
 const char *layer_name(const struct parameter *p, struct arena *arena, struct report *r)
 {
     const char *reader = p->reader ? p->reader->name : "";
     const size_t own = by_own_name(p->value->name);
+    const struct value *beside;
 
     if (own)
         return arena_string(arena, p->value->name, own, r);
     while (*reader == '/')
         reader++;
+    if (!last_part(reader, strlen(reader)) && (beside = by_others(p)))
+        return arena_string(arena, beside->name, by_own_name(beside->name), r);
     return arena_string(arena, reader, last_part(reader, strlen(reader)), r);
 }

@@ -2,9 +2,13 @@
 #include "adapt/adapt.h"
 #include "adapt/step.h"
 #include "data/element.h"
+#include "kernels/kernels.h"
 #include "learning.h"
 #include "model/message.h"
 #include "ops/op.h"
+#include "ops/registry.h"
+#include "plan/given.h"
+#include "plan/program.h"
 #include "run/session.h"
 #include "scratch.h"
 #include "train/trainable.h"
@@ -478,6 +482,101 @@ START_TEST(what_could_be_another_is_likely)
 }
 END_TEST
 
+/* -- what is drawn for each sample -- */
+
+/* Of a first input of n samples. */
+static struct tensor type_for(const struct model *m, const struct value *v, int64_t n)
+{
+    const struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = &budget, .report = &report };
+    const struct value *x = m->graph->inputs[0];
+    struct tensor *types = given_types(m->graph, &arena, &report), found;
+    struct program *p;
+
+    expect_ok(types);
+    types[x->id] = x->type;
+    types[x->id].dims[0] = n;
+    p = plan_types(m->graph, types, NULL, &c);
+    expect_ok(p);
+    found = p->types[v->id];
+    program_free(p);
+    return found;
+}
+
+#define DROP(B, noise)                                                                                                 \
+    "g (float[" B ",3,2] x) => (float[" B ",3,2] y) <float q = {0.25}, float one = {1}>\n"                             \
+    "{ a = Relu (x) " noise " d = Dropout (k, q) y = Mul (a, d) }"
+#define EXPANDED(made) made " h = Shape (l) k = Expand (one, h)"
+
+static const struct {
+    int64_t size, rows; /* 0: one for each sample */
+    const char *text, *evidence, *done;
+    enum certainty certainty;
+} drawn[] = {
+    /* Dropout2d, StochasticDepth, Dropout1d, as inference/ leaves them */
+    { 2, 0, DROP("2", EXPANDED("c = Constant <value = int64[3] {2,1,1}> () l = ConstantOfShape (c)")),
+      "Expand 'k' has [2,1,1]", "freed: 1 constant", CERTAIN },
+    { 2, 0, DROP("2", EXPANDED("c = Constant <value = int64[3] {2,3,1}> () l = Expand (one, c)")),
+      "Expand 'k' has [2,3,1]", "freed: 1 constant", CERTAIN },
+    { 2, 0, DROP("2", EXPANDED("l = Constant <value = float[2,1,1] {0,0}> ()")), "Expand 'k' has [2,1,1]",
+      "freed: 1 constant", CERTAIN },
+    { 1, 0, DROP("1", EXPANDED("c = Constant <value = int64[3] {1,3,1}> () l = ConstantOfShape (c)")),
+      "Expand 'k' has [1,3,1]", "freed: 1 constant", LIKELY },
+    { 1, 0, DROP("1", EXPANDED("c = Constant <value = int64[3] {1,1,1}> () l = ConstantOfShape (c)")),
+      "Expand 'k' has [1,1,1]", "freed: 1 constant", LIKELY },
+    /* made in other ways */
+    { 2, 0, DROP("2", "k = Constant <value = float[2,1,1] {1,1}> ()"), "Dropout 'd' has 'k' for 2 samples",
+      "freed: 1 constant", CERTAIN },
+    { 1, 0, DROP("1", "k = Constant <value = float[1,3,1] {1,1,1}> ()"), "Dropout 'd' has 'k' for 1 sample",
+      "freed: 1 constant", LIKELY },
+    { 2, 0,
+      DROP("2", "c = Constant <value = int64[3] {2,1,1}> () t = Constant <value = float[1,3,1] {1,1,1}> () "
+                "k = Tile (t, c)"),
+      "Tile 'k' has [2,1,1]", "freed: 1 constant", CERTAIN },
+    { 2, 0,
+      DROP("2", "c = Constant <value = int64[3] {2,1,1}> () i = ConstantOfShape <value = float[1] {1}> (c) k = "
+                "Dropout (i, q)"),
+      "ConstantOfShape 'i' has [2,1,1]", "freed: 1 constant", CERTAIN },
+    /* drawn once for all samples */
+    { 2, 1, DROP("2", EXPANDED("c = Constant <value = int64[3] {1,1,1}> () l = ConstantOfShape (c)")), "float[2,3,2]",
+      "freed: 0 constants", CERTAIN },
+    { 1, 3, DROP("1", EXPANDED("c = Constant <value = int64[2] {3,1}> () l = ConstantOfShape (c)")), "float[1,3,2]",
+      "freed: 0 constants", CERTAIN },
+};
+
+START_TEST(each_sample_draws_for_itself)
+{
+    struct model *m = model_of(8, 13, drawn[_i].text), *made = adapt(m, false);
+    const struct node *n = NULL;
+
+    expect_finding("the batch is", drawn[_i].evidence, drawn[_i].done);
+    ck_assert_int_eq(told.findings.at->certainty, drawn[_i].certainty);
+    for (size_t k = 0; k < made->graph->node_count; k++)
+        n = node_is(made->graph->nodes[k], &op_dropout) ? made->graph->nodes[k] : n;
+    for (int64_t samples = 1; samples < 6; samples++) {
+        const struct tensor is = type_for(made, n->in[0], samples);
+
+        ck_assert_int_eq(is.dims[0], drawn[_i].rows ? drawn[_i].rows : samples);
+    }
+    expect_same(m, drawn[_i].size, made, 3, 1);
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
+/* A batch that is left open says nothing of numbers that are drawn once. */
+START_TEST(what_is_drawn_once_for_any_batch_stays)
+{
+    struct model *m = model_of(
+        8, 13, "g (float[N,3,2] x) => (float[N,3,2] y) <float[1,1,1] k = {1}> { d = Dropout (k) y = Mul (x, d) }");
+
+    ck_assert_ptr_null(adapt(m, false));
+    ck_assert_uint_eq(told.findings.count, 0);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
 /* -- over data -- */
 
 static struct model *adapt_over(const struct model *m, int64_t samples)
@@ -669,6 +768,8 @@ Suite *suite(void)
     add_test(s, a_file_says_no_more_and_no_less);
     add_test(s, shapes_within_are_not_told);
     add_test(s, what_could_be_another_is_likely);
+    add_tests(s, each_sample_draws_for_itself, sizeof drawn / sizeof *drawn);
+    add_test(s, what_is_drawn_once_for_any_batch_stays);
     add_test(s, the_callers_samples_are_taken);
     add_test(s, memory_that_runs_out_is_an_error);
     add_tests(s, a_file_stays, sizeof kept / sizeof *kept);

@@ -233,21 +233,38 @@ static bool broadcasts(const struct node *n, const struct tensor *t, int dim)
            (node_is(n, &op_matmul) && dim < t->rank - 2);
 }
 
+/* Is it what Dropout leaves of values that are none of the samples'? Each sample has to get numbers of its own: what
+ * Dropout reads has their rows, not what comes out of it, of which one row would drop all samples or none. */
+static const struct node *dropout_of(const struct batch *b, const struct value *v)
+{
+    const struct node *p = b->base->values[v->id]->producer;
+
+    return p && node_is(p, &op_dropout) && p->in[0] && p->out[0] == v && !tracked(b, p->in[0]) ? p : NULL;
+}
+
 /* Input k must have samples in `dim`. */
 static bool mend_input(struct batch *b, const struct node *n, int k, int dim)
 {
     const struct tensor *t = file_type(b, n->in[k]);
+    const struct node *drawn = NULL;
     const bool state = is_recurrent(n) && k >= STATE && k <= LAST_STATE && is_zero(t);
     struct mend m;
 
-    if (!state && made_for(b, n->in[k], dim, &m))
+    for (const struct node *p = dropout_of(b, n->in[k]); p; p = dropout_of(b, n->in[k])) {
+        drawn = n = p;
+        k = 0;
+    }
+    if (!state && made_for(b, n->in[k], dim, &m)) {
+        m.unsure = drawn && b->size == 1;
         return add_mend(b, m);
+    }
     m = (struct mend){ .kind = state ? MEND_STATE : MEND_ROWS,
                        .node = b->graph->nodes[n->id],
                        .input = k,
                        .dim = dim,
                        .factor = t->dims[dim] / b->size };
-    m.repeat = b->size == 1 || m.factor > 1 || !broadcasts(n, t, dim);
+    m.repeat = drawn || b->size == 1 || m.factor > 1 || !broadcasts(n, t, dim);
+    m.unsure = drawn && b->size == 1;
     if (m.kind == MEND_ROWS && b->size > 1 && (!t->data || !same_rows(t, dim, m.factor))) {
         b->stuck = arena_printf(&b->arena, b->adapt->report,
                                 t->data ? "'%s' has other values for each of its %lld samples"
@@ -332,6 +349,23 @@ static bool mend_inputs(struct batch *b, const struct node *n, int way, int *way
     return true;
 }
 
+/* With a batch of 1, numbers that are drawn for each sample fit any batch, in which all samples would share them. */
+static bool mend_drawn(struct batch *b, const struct node *n, int *ways)
+{
+    *ways = 0;
+    for (int k = 0; b->told && b->size == 1 && k < 2; k++) {
+        const struct value *like = n->in[1 - k];
+        int dim;
+
+        if (!n->in[k] || !tracked(b, like) || b->track[like->id].before != 1 || !dropout_of(b, n->in[k]))
+            continue;
+        dim = counterpart(b, n, k, like, true);
+        if (dim >= 0)
+            return (*ways = 1) && mend_input(b, n, k, dim);
+    }
+    return true;
+}
+
 /* -- a node -- */
 
 bool batch_mend(struct batch *b, const struct node *n, bool refused, int way, int *ways)
@@ -347,5 +381,7 @@ bool batch_mend(struct batch *b, const struct node *n, bool refused, int way, in
         return mend_inputs(b, n, way, ways);
     if (node_is(n, &op_slice))
         return mend_slice(b, n, ways);
+    if (node_is(n, &op_mul))
+        return mend_drawn(b, n, ways);
     return !node_is(n, &op_resize) || mend_resize(b, n, ways);
 }

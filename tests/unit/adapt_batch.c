@@ -298,6 +298,19 @@ static const struct {
       "g (float[1,1,2,2] x) => (float[1,1,4,4] y) <int64[4] s = {1,1,4,4}> { y = Resize <mode = \"nearest\", "
       "coordinate_transformation_mode = \"asymmetric\", nearest_mode = \"floor\"> (x, , , s) }",
       "the batch is fixed to 1", "Resize 'y' has [1,1,4,4]", "freed: 1 constant" },
+    /* all elements in their order, which is how as_strided is written */
+    { 13, 2, 1,
+      "g (float[2,3,1] x) => (float[2,3] y) <int64[2,3] i = {0,1,2,3,4,5}, int64[1] s = {-1}> { r = Reshape (x, s) g = "
+      "Gather <axis = -1> (r, i) y = Relu (g) }",
+      "the batch is fixed to 2", "Gather 'g' has 'i' for 2 samples", "freed: 1 constant" },
+    { 7, 1, 1,
+      "g (float[1,3,2] x) => (float[1,3,1,2] y) <int32[1,3,1,2] i = {0,1,2,3,4,5}, int64[1] s = {6}> { r = Reshape (x, "
+      "s) y = Gather (r, i) }",
+      "the batch is fixed to 1", "Reshape 'r' has [6]; Gather 'y' has 'i' for 1 sample", "freed: 2 constants" },
+    { 13, 2, 1,
+      "g (float[2,2] x) => (float[2,2] y) <int64[1,4,1] i = {0,1,2,3}, int64[1] s = {-1}, int64[2] t = {2,2}> { r = "
+      "Reshape (x, s) g = Gather (r, i) y = Reshape (g, t) }",
+      "the batch is fixed to 2", "Gather 'g' has 'i' for 2 samples; Reshape 'y' has [2,2]", "freed: 2 constants" },
 /* initial states */
 #define RECURRENT(B, state, weights)                                                                                   \
     "g (float[" B ",3,2] x) => (float[" B                                                                              \
@@ -683,7 +696,16 @@ static const struct {
       "stays: one batch of 3 samples is not what" },
     { "g (float[4,3] x) => (float y) { y = ReduceMean <keepdims = 0> (x) }",
       "stays: one batch of 3 samples is not what" },
-    { "g (float[1,3] x) => (float[1,3] y) { y = ReduceMean <axes = [0]> (x) }", "stays: output 'y' has no other size" },
+    { "g (float[1,3] x) => (float[1,3] y) { y = ReduceMean <axes = [0]> (x) }",
+      "stays: main/node[0] '' ReduceMean-13: output 'y' has no other size; train" },
+    /* the node at which samples are lost, of those on the way */
+    { "g (float[2,3] x) => (float[2,3] y, float[2,3] z) <int64[2] i = {1,0}> { r = Relu (x) p = Gather (r, i) q = Neg "
+      "(p) "
+      "y = Sin (q) z = Neg (r) }",
+      "stays: main/node[1] '' Gather-13: output 'y' has no other size; train" },
+    { "g (float[2,3] x) => (float[2,3] y) <int64[6,1] i = {0,1,2,3,5,4}, int64[1] s = {-1}, int64[2] t = {2,3}> { r = "
+      "Reshape (x, s) p = Gather (r, i) q = Squeeze (p) y = Reshape (q, t) }",
+      "stays: main/node[1] '' Gather-13: output 'y' has no other size; train" },
     { "g (float[4,3] x) => (float[4,3] y) <float[3] s = {1,1,1}, float[3] b = {0,0,0}> { y, m, v = BatchNormalization "
       "<training_mode = 1> (x, s, b, b, s) }",
       "stays: one batch of 3 samples is not what" },

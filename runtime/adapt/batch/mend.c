@@ -1,11 +1,13 @@
 /* What has to stand at a node for any number of samples to pass. With a batch of 1 a 1 may be the batch, or just a 1:
  * there are several ways then, the likeliest first. */
 #include "adapt/batch/batch.h"
+#include "ops/gather.h"
 #include "ops/op.h"
 #include "ops/registry.h"
 #include <string.h>
 
 enum { SHAPE = 1, STARTS = 1, ENDS, AXES, STEPS, SIZES = 3 }; /* inputs that are vectors */
+enum { INDICES = 1 };                                         /* of a Gather, */
 enum { LENGTHS = 4, STATE, LAST_STATE };                      /* of a recurrent layer, */
 enum { ADDEND = 2 };                                          /* of a Gemm */
 
@@ -168,6 +170,37 @@ static bool mend_resize(struct batch *b, const struct node *n, int *ways)
     m.factor = sizes.v[m.dim] / b->size;
     *ways = 1;
     return add_mend(b, m);
+}
+
+/* Are the indices those of all elements, each once and in order? */
+static bool in_order(const struct tensor *indices, int64_t count)
+{
+    if (!indices || (indices->dtype != I64 && indices->dtype != I32) || tensor_count(indices) != count)
+        return false;
+    for (int64_t k = 0; k < count; k++)
+        if ((indices->dtype == I64 ? ((const int64_t *)indices->data)[k] : ((const int32_t *)indices->data)[k]) != k)
+            return false;
+    return true;
+}
+
+/* A vector of all elements, of which a Gather takes each: so PyTorch's exporter writes as_strided of what lies in order,
+ * and so ConvNeXt's pooling. */
+static bool mend_gather(struct batch *b, const struct node *n, int *ways)
+{
+    const struct gather *g = n->attrs;
+    const struct tensor *x = file_type(b, n->in[0]), *y = file_type(b, n->out[0]);
+    struct mend m = { .kind = MEND_ORDER, .node = b->graph->nodes[n->id], .input = INDICES };
+
+    *ways = 0;
+    if (!tracked(b, n->in[0]) || tracked(b, n->out[0]) || x->rank != 1 || b->track[n->in[0]->id].before != 1 ||
+        wrap_axis(g->axis, 1) != 0 || !tensor_known(y) || !y->rank ||
+        !in_order(batch_constant(b, n, INDICES), x->dims[0]))
+        return true;
+    while (m.dim < y->rank - 1 && y->dims[m.dim] == 1 && b->size > 1)
+        m.dim++;
+    m.factor = y->dims[m.dim] / b->size;
+    *ways = y->dims[m.dim] > 0 && y->dims[m.dim] % b->size == 0;
+    return !*ways || add_mend(b, m);
 }
 
 /* -- what comes without samples to a node that wants them -- */
@@ -381,6 +414,8 @@ bool batch_mend(struct batch *b, const struct node *n, bool refused, int way, in
         return mend_inputs(b, n, way, ways);
     if (node_is(n, &op_slice))
         return mend_slice(b, n, ways);
+    if (node_is(n, &op_gather))
+        return mend_gather(b, n, ways);
     if (node_is(n, &op_mul))
         return mend_drawn(b, n, ways);
     return !node_is(n, &op_resize) || mend_resize(b, n, ways);

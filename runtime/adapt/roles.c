@@ -2,7 +2,7 @@
 #include "adapt/layer_name.h"
 #include "adapt/step.h"
 #include "base/text.h"
-#include "ops/registry.h"
+#include "ops/op.h"
 #include "train/change.h"
 #include "train/class_axis.h"
 #include "train/decided.h"
@@ -138,10 +138,11 @@ static bool add_training(struct entries *e)
 
 /* -- Dropout -- */
 
-static bool has_dropout(const struct graph *g)
+/* Dropout, or numbers of which inference/ has told that it does not know what they are. */
+static bool draws(const struct graph *g)
 {
     for (size_t k = 0; k < g->node_count; k++)
-        if (node_is(g->nodes[k], &op_dropout))
+        if (g->nodes[k]->def && (g->nodes[k]->def->flags & OP_RANDOM))
             return true;
     return false;
 }
@@ -149,7 +150,7 @@ static bool has_dropout(const struct graph *g)
 /* Exporters leave it out of what is to be inference: nobody can tell. */
 static bool tell_dropout(struct adapt *a)
 {
-    return has_dropout(a->model->graph) ||
+    return draws(a->model->graph) ||
            adapt_tell(a, &(struct finding){ .name = "",
                                             .found = "no Dropout",
                                             .evidence = "exporters for inference leave it out",

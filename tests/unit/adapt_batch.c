@@ -764,19 +764,37 @@ static const char *const nothing[] = {
     "g (float[N,3] x) => (float[N,1] y) <float[3,1] w = {1,2,3}> { y = MatMul (x, w) }",
     "g (float[N,3,1] x) => (float[N,3] y) <int64[2] s = {-1,3}> { y = Reshape (x, s) }",
     "g (float[2,3] x) => (float[2,2] y) <int64[2] s = {2,2}> { y = Reshape (x, s) }", /* fits no batch at all */
+    "g (float[N,3] x) => (float[N,3] y) { r = RandomUniformLike (x) y = Add (x, r) }",
 };
 
-START_TEST(nothing_is_told_where_any_batch_passes)
+/* The step alone, of a file that stays. */
+static void expect_left(struct model *m)
 {
-    struct model *m = model_of(8, 13, nothing[_i]);
     struct adapt_options o = { 0 };
     struct adapt a = { .options = &o, .model = m, .reference = m, .out = &told, .arena = &arena, .report = &report };
 
     told = (struct adapted){ .findings.arena = &arena };
     expect_ok(adapt_batch(&a));
-    ck_assert_uint_eq(told.findings.count, 0);
     ck_assert_ptr_eq(a.model, m);
     model_free(m);
+}
+
+START_TEST(nothing_is_told_where_any_batch_passes)
+{
+    expect_left(model_of(8, 13, nothing[_i]));
+    ck_assert_uint_eq(told.findings.count, 0);
+    arena_release(&arena);
+}
+END_TEST
+
+/* Though it leaves the batch open. */
+START_TEST(what_draws_may_be_fixed_all_the_same)
+{
+    expect_left(model_of(8, 13,
+                         "g (float[N,3,1] x) => (float[N,3] y) <int64[2] s = {2,3}> { r = "
+                         "RandomUniformLike (x) a = Add (x, r) b = Reshape (a, s) y = Relu (b) }"));
+    expect_finding("the batch is fixed to 2", "Reshape 'b' has [2,3]",
+                   "stays: main/node[0] '' RandomUniformLike-1: it draws random numbers; train");
     arena_release(&arena);
 }
 END_TEST
@@ -797,5 +815,6 @@ Suite *suite(void)
     add_tests(s, a_file_stays, sizeof kept / sizeof *kept);
     add_tests(s, it_stays_where_that_is_asked_for, sizeof asked / sizeof *asked);
     add_tests(s, nothing_is_told_where_any_batch_passes, sizeof nothing / sizeof *nothing);
+    add_test(s, what_draws_may_be_fixed_all_the_same);
     return s;
 }

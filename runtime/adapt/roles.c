@@ -1,7 +1,7 @@
 /* What was decided, written into the metadata: the role and the layer of each initializer of floats, the loss. */
 #include "adapt/step.h"
 #include "base/text.h"
-#include "ops/registry.h"
+#include "ops/op.h"
 #include "train/change.h"
 #include "train/class_axis.h"
 #include "train/decided.h"
@@ -137,10 +137,11 @@ static bool add_training(struct entries *e)
 
 /* -- Dropout -- */
 
-static bool has_dropout(const struct graph *g)
+/* Dropout, or numbers of which inference/ has told that it does not know what they are. */
+static bool draws(const struct graph *g)
 {
     for (size_t k = 0; k < g->node_count; k++)
-        if (node_is(g->nodes[k], &op_dropout))
+        if (g->nodes[k]->def && (g->nodes[k]->def->flags & OP_RANDOM))
             return true;
     return false;
 }
@@ -148,7 +149,7 @@ static bool has_dropout(const struct graph *g)
 /* Exporters leave it out of what is to be inference: nobody can tell. */
 static bool tell_dropout(struct adapt *a)
 {
-    return has_dropout(a->model->graph) ||
+    return draws(a->model->graph) ||
            adapt_tell(a, &(struct finding){ .name = "",
                                             .found = "no Dropout",
                                             .evidence = "exporters for inference leave it out",

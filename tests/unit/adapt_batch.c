@@ -2,9 +2,13 @@
 #include "adapt/adapt.h"
 #include "adapt/step.h"
 #include "data/element.h"
+#include "kernels/kernels.h"
 #include "learning.h"
 #include "model/message.h"
 #include "ops/op.h"
+#include "ops/registry.h"
+#include "plan/given.h"
+#include "plan/program.h"
 #include "run/session.h"
 #include "scratch.h"
 #include "train/trainable.h"
@@ -294,6 +298,19 @@ static const struct {
       "g (float[1,1,2,2] x) => (float[1,1,4,4] y) <int64[4] s = {1,1,4,4}> { y = Resize <mode = \"nearest\", "
       "coordinate_transformation_mode = \"asymmetric\", nearest_mode = \"floor\"> (x, , , s) }",
       "the batch is fixed to 1", "Resize 'y' has [1,1,4,4]", "freed: 1 constant" },
+    /* all elements in their order, which is how as_strided is written */
+    { 13, 2, 1,
+      "g (float[2,3,1] x) => (float[2,3] y) <int64[2,3] i = {0,1,2,3,4,5}, int64[1] s = {-1}> { r = Reshape (x, s) g = "
+      "Gather <axis = -1> (r, i) y = Relu (g) }",
+      "the batch is fixed to 2", "Gather 'g' has 'i' for 2 samples", "freed: 1 constant" },
+    { 7, 1, 1,
+      "g (float[1,3,2] x) => (float[1,3,1,2] y) <int32[1,3,1,2] i = {0,1,2,3,4,5}, int64[1] s = {6}> { r = Reshape (x, "
+      "s) y = Gather (r, i) }",
+      "the batch is fixed to 1", "Reshape 'r' has [6]; Gather 'y' has 'i' for 1 sample", "freed: 2 constants" },
+    { 13, 2, 1,
+      "g (float[2,2] x) => (float[2,2] y) <int64[1,4,1] i = {0,1,2,3}, int64[1] s = {-1}, int64[2] t = {2,2}> { r = "
+      "Reshape (x, s) g = Gather (r, i) y = Reshape (g, t) }",
+      "the batch is fixed to 2", "Gather 'g' has 'i' for 2 samples; Reshape 'y' has [2,2]", "freed: 2 constants" },
 /* initial states */
 #define RECURRENT(B, state, weights)                                                                                   \
     "g (float[" B ",3,2] x) => (float[" B                                                                              \
@@ -478,6 +495,101 @@ START_TEST(what_could_be_another_is_likely)
 }
 END_TEST
 
+/* -- what is drawn for each sample -- */
+
+/* Of a first input of n samples. */
+static struct tensor type_for(const struct model *m, const struct value *v, int64_t n)
+{
+    const struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = &budget, .report = &report };
+    const struct value *x = m->graph->inputs[0];
+    struct tensor *types = given_types(m->graph, &arena, &report), found;
+    struct program *p;
+
+    expect_ok(types);
+    types[x->id] = x->type;
+    types[x->id].dims[0] = n;
+    p = plan_types(m->graph, types, NULL, &c);
+    expect_ok(p);
+    found = p->types[v->id];
+    program_free(p);
+    return found;
+}
+
+#define DROP(B, noise)                                                                                                 \
+    "g (float[" B ",3,2] x) => (float[" B ",3,2] y) <float q = {0.25}, float one = {1}>\n"                             \
+    "{ a = Relu (x) " noise " d = Dropout (k, q) y = Mul (a, d) }"
+#define EXPANDED(made) made " h = Shape (l) k = Expand (one, h)"
+
+static const struct {
+    int64_t size, rows; /* 0: one for each sample */
+    const char *text, *evidence, *done;
+    enum certainty certainty;
+} drawn[] = {
+    /* Dropout2d, StochasticDepth, Dropout1d, as inference/ leaves them */
+    { 2, 0, DROP("2", EXPANDED("c = Constant <value = int64[3] {2,1,1}> () l = ConstantOfShape (c)")),
+      "Expand 'k' has [2,1,1]", "freed: 1 constant", CERTAIN },
+    { 2, 0, DROP("2", EXPANDED("c = Constant <value = int64[3] {2,3,1}> () l = Expand (one, c)")),
+      "Expand 'k' has [2,3,1]", "freed: 1 constant", CERTAIN },
+    { 2, 0, DROP("2", EXPANDED("l = Constant <value = float[2,1,1] {0,0}> ()")), "Expand 'k' has [2,1,1]",
+      "freed: 1 constant", CERTAIN },
+    { 1, 0, DROP("1", EXPANDED("c = Constant <value = int64[3] {1,3,1}> () l = ConstantOfShape (c)")),
+      "Expand 'k' has [1,3,1]", "freed: 1 constant", LIKELY },
+    { 1, 0, DROP("1", EXPANDED("c = Constant <value = int64[3] {1,1,1}> () l = ConstantOfShape (c)")),
+      "Expand 'k' has [1,1,1]", "freed: 1 constant", LIKELY },
+    /* made in other ways */
+    { 2, 0, DROP("2", "k = Constant <value = float[2,1,1] {1,1}> ()"), "Dropout 'd' has 'k' for 2 samples",
+      "freed: 1 constant", CERTAIN },
+    { 1, 0, DROP("1", "k = Constant <value = float[1,3,1] {1,1,1}> ()"), "Dropout 'd' has 'k' for 1 sample",
+      "freed: 1 constant", LIKELY },
+    { 2, 0,
+      DROP("2", "c = Constant <value = int64[3] {2,1,1}> () t = Constant <value = float[1,3,1] {1,1,1}> () "
+                "k = Tile (t, c)"),
+      "Tile 'k' has [2,1,1]", "freed: 1 constant", CERTAIN },
+    { 2, 0,
+      DROP("2", "c = Constant <value = int64[3] {2,1,1}> () i = ConstantOfShape <value = float[1] {1}> (c) k = "
+                "Dropout (i, q)"),
+      "ConstantOfShape 'i' has [2,1,1]", "freed: 1 constant", CERTAIN },
+    /* drawn once for all samples */
+    { 2, 1, DROP("2", EXPANDED("c = Constant <value = int64[3] {1,1,1}> () l = ConstantOfShape (c)")), "float[2,3,2]",
+      "freed: 0 constants", CERTAIN },
+    { 1, 3, DROP("1", EXPANDED("c = Constant <value = int64[2] {3,1}> () l = ConstantOfShape (c)")), "float[1,3,2]",
+      "freed: 0 constants", CERTAIN },
+};
+
+START_TEST(each_sample_draws_for_itself)
+{
+    struct model *m = model_of(8, 13, drawn[_i].text), *made = adapt(m, false);
+    const struct node *n = NULL;
+
+    expect_finding("the batch is", drawn[_i].evidence, drawn[_i].done);
+    ck_assert_int_eq(told.findings.at->certainty, drawn[_i].certainty);
+    for (size_t k = 0; k < made->graph->node_count; k++)
+        n = node_is(made->graph->nodes[k], &op_dropout) ? made->graph->nodes[k] : n;
+    for (int64_t samples = 1; samples < 6; samples++) {
+        const struct tensor is = type_for(made, n->in[0], samples);
+
+        ck_assert_int_eq(is.dims[0], drawn[_i].rows ? drawn[_i].rows : samples);
+    }
+    expect_same(m, drawn[_i].size, made, 3, 1);
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
+/* A batch that is left open says nothing of numbers that are drawn once. */
+START_TEST(what_is_drawn_once_for_any_batch_stays)
+{
+    struct model *m = model_of(
+        8, 13, "g (float[N,3,2] x) => (float[N,3,2] y) <float[1,1,1] k = {1}> { d = Dropout (k) y = Mul (x, d) }");
+
+    ck_assert_ptr_null(adapt(m, false));
+    ck_assert_uint_eq(told.findings.count, 0);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
 /* -- over data -- */
 
 static struct model *adapt_over(const struct model *m, int64_t samples)
@@ -584,7 +696,16 @@ static const struct {
       "stays: one batch of 3 samples is not what" },
     { "g (float[4,3] x) => (float y) { y = ReduceMean <keepdims = 0> (x) }",
       "stays: one batch of 3 samples is not what" },
-    { "g (float[1,3] x) => (float[1,3] y) { y = ReduceMean <axes = [0]> (x) }", "stays: output 'y' has no other size" },
+    { "g (float[1,3] x) => (float[1,3] y) { y = ReduceMean <axes = [0]> (x) }",
+      "stays: main/node[0] '' ReduceMean-13: output 'y' has no other size; train" },
+    /* the node at which samples are lost, of those on the way */
+    { "g (float[2,3] x) => (float[2,3] y, float[2,3] z) <int64[2] i = {1,0}> { r = Relu (x) p = Gather (r, i) q = Neg "
+      "(p) "
+      "y = Sin (q) z = Neg (r) }",
+      "stays: main/node[1] '' Gather-13: output 'y' has no other size; train" },
+    { "g (float[2,3] x) => (float[2,3] y) <int64[6,1] i = {0,1,2,3,5,4}, int64[1] s = {-1}, int64[2] t = {2,3}> { r = "
+      "Reshape (x, s) p = Gather (r, i) q = Squeeze (p) y = Reshape (q, t) }",
+      "stays: main/node[1] '' Gather-13: output 'y' has no other size; train" },
     { "g (float[4,3] x) => (float[4,3] y) <float[3] s = {1,1,1}, float[3] b = {0,0,0}> { y, m, v = BatchNormalization "
       "<training_mode = 1> (x, s, b, b, s) }",
       "stays: one batch of 3 samples is not what" },
@@ -643,19 +764,37 @@ static const char *const nothing[] = {
     "g (float[N,3] x) => (float[N,1] y) <float[3,1] w = {1,2,3}> { y = MatMul (x, w) }",
     "g (float[N,3,1] x) => (float[N,3] y) <int64[2] s = {-1,3}> { y = Reshape (x, s) }",
     "g (float[2,3] x) => (float[2,2] y) <int64[2] s = {2,2}> { y = Reshape (x, s) }", /* fits no batch at all */
+    "g (float[N,3] x) => (float[N,3] y) { r = RandomUniformLike (x) y = Add (x, r) }",
 };
 
-START_TEST(nothing_is_told_where_any_batch_passes)
+/* The step alone, of a file that stays. */
+static void expect_left(struct model *m)
 {
-    struct model *m = model_of(8, 13, nothing[_i]);
     struct adapt_options o = { 0 };
     struct adapt a = { .options = &o, .model = m, .reference = m, .out = &told, .arena = &arena, .report = &report };
 
     told = (struct adapted){ .findings.arena = &arena };
     expect_ok(adapt_batch(&a));
-    ck_assert_uint_eq(told.findings.count, 0);
     ck_assert_ptr_eq(a.model, m);
     model_free(m);
+}
+
+START_TEST(nothing_is_told_where_any_batch_passes)
+{
+    expect_left(model_of(8, 13, nothing[_i]));
+    ck_assert_uint_eq(told.findings.count, 0);
+    arena_release(&arena);
+}
+END_TEST
+
+/* Though it leaves the batch open. */
+START_TEST(what_draws_may_be_fixed_all_the_same)
+{
+    expect_left(model_of(8, 13,
+                         "g (float[N,3,1] x) => (float[N,3] y) <int64[2] s = {2,3}> { r = "
+                         "RandomUniformLike (x) a = Add (x, r) b = Reshape (a, s) y = Relu (b) }"));
+    expect_finding("the batch is fixed to 2", "Reshape 'b' has [2,3]",
+                   "stays: main/node[0] '' RandomUniformLike-1: it draws random numbers; train");
     arena_release(&arena);
 }
 END_TEST
@@ -669,10 +808,13 @@ Suite *suite(void)
     add_test(s, a_file_says_no_more_and_no_less);
     add_test(s, shapes_within_are_not_told);
     add_test(s, what_could_be_another_is_likely);
+    add_tests(s, each_sample_draws_for_itself, sizeof drawn / sizeof *drawn);
+    add_test(s, what_is_drawn_once_for_any_batch_stays);
     add_test(s, the_callers_samples_are_taken);
     add_test(s, memory_that_runs_out_is_an_error);
     add_tests(s, a_file_stays, sizeof kept / sizeof *kept);
     add_tests(s, it_stays_where_that_is_asked_for, sizeof asked / sizeof *asked);
     add_tests(s, nothing_is_told_where_any_batch_passes, sizeof nothing / sizeof *nothing);
+    add_test(s, what_draws_may_be_fixed_all_the_same);
     return s;
 }

@@ -503,6 +503,32 @@ START_TEST(the_first_node_that_differs_is_named)
 }
 END_TEST
 
+/* -- Dropout that is not there -- */
+
+/* Numbers that are drawn may be Dropout: nobody has left it out. */
+START_TEST(what_draws_is_not_without_dropout)
+{
+    static const struct {
+        const char *text;
+        bool none;
+    } cases[] = {
+        { HEAD "g (float[N,3] x) => (float[N,3] y) { y = Relu (x) }", true },
+        { HEAD "g (float[N,3] x) => (float[N,3] y) { y = Dropout (x) }", false },
+        { HEAD "g (float[N,3] x) => (float[N,3] y) { r = RandomUniformLike (x) y = Add (x, r) }", false },
+    };
+    struct model *m = model_of(cases[_i].text), *made = adapt_over(m, (struct adapt_options){ 0 }, true);
+    size_t none = 0;
+
+    expect_ok(made);
+    for (size_t k = 0; k < got.findings.count; k++)
+        none += strcmp(got.findings.at[k].found, "no Dropout") == 0;
+    ck_assert_uint_eq(none, cases[_i].none);
+    model_free(made);
+    arena_release(&arena);
+    model_free(m);
+}
+END_TEST
+
 /* -- numbers that are made up -- */
 
 START_TEST(samples_are_drawn)
@@ -582,6 +608,7 @@ Suite *suite(void)
     add_tests(s, a_trainer_keeps_to_it, 5);
     add_test(s, decisions_are_written);
     add_tests(s, the_first_node_that_differs_is_named, 6);
+    add_tests(s, what_draws_is_not_without_dropout, 3);
     add_tests(s, samples_are_drawn, 9);
     add_test(s, what_is_no_number_stays);
     add_test(s, what_was_read_by_what_is_gone_goes);

@@ -187,11 +187,11 @@ static bool set_free(struct batch *b)
 
 static bool free_batch(struct batch *b)
 {
-    find_random(b);
-    if (!b->stuck && !batch_follow(b))
+    if (!batch_follow(b))
         return false;
-    if (!b->told && !b->stuck && !count_mends(b))
+    if (!b->told && !b->stuck && !count_mends(b)) /* what draws for any batch is fixed to none */
         return true;
+    find_random(b);
     return b->stuck || b->adapt->options->keep_batch ? tell_kept(b) : set_free(b);
 }
 

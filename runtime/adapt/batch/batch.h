@@ -22,6 +22,7 @@ enum mend_kind {
     MEND_ENTRY,   /* an entry of a vector of sizes is for any number of samples */
     MEND_BOUND,   /* an entry of such a vector is a number that fits any */
     MEND_STATE,   /* an input, a state of zeros, is left out */
+    MEND_ORDER,   /* a Gather of all elements in their order becomes a Reshape */
     MEND_ROWS     /* what is read has the rows of one sample, or those of one sample for each */
 };
 

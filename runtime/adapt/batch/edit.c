@@ -238,6 +238,25 @@ static bool edit_state(struct editing *y, const struct mend *m)
     return edit_set_input(&y->edit, y->edit.graph->node[m->node->index], (size_t)m->input, "");
 }
 
+/* [-1, ...] in the place of the indices. */
+static bool edit_order(struct editing *y, const struct mend *m)
+{
+    const size_t at = (size_t)m->node->index;
+    const struct value *out = m->node->out[0];
+    const struct tensor *t = &y->batch->file->types[out->id];
+    const Onnx__NodeProto *old = y->edit.graph->node[at];
+    const char *in[2] = { m->node->in[0]->name };
+    Onnx__NodeProto *p;
+    struct ints v = { .count = t->rank };
+
+    for (int d = 0; d < t->rank; d++)
+        v.v[d] = d == m->dim ? -1 : t->dims[d];
+    in[1] = add_ints(y, old->input[m->input], v.count, v.v);
+    edit_drop_node(&y->edit, at);
+    p = in[1] ? edit_insert_node(&y->edit, at, false, op_reshape.name, m->node->name) : NULL;
+    return p && edit_set_inputs(&y->edit, p, 2, in) && edit_set_outputs(&y->edit, p, 1, &out->name);
+}
+
 static bool edit_mend(struct editing *y, const struct mend *m)
 {
     switch (m->kind) {
@@ -248,6 +267,8 @@ static bool edit_mend(struct editing *y, const struct mend *m)
         return edit_sizes(y, m);
     case MEND_STATE:
         return edit_state(y, m);
+    case MEND_ORDER:
+        return edit_order(y, m);
     case MEND_ROWS:
         break;
     }
@@ -286,7 +307,7 @@ static void drop_unread(struct editing *y, size_t nodes, size_t constants)
     Onnx__GraphProto *g = y->edit.graph;
 
     for (size_t k = nodes; k-- > 0;)
-        if (y->nodes[k] && !is_read(y, g->node[k])) {
+        if (g->node[k] && y->nodes[k] && !is_read(y, g->node[k])) {
             for (size_t o = 0; o < g->node[k]->n_output; o++)
                 edit_drop_value_info(&y->edit, g->node[k]->output[o]);
             edit_drop_node(&y->edit, k);

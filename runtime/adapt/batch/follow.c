@@ -71,11 +71,36 @@ static bool mend_first(struct batch *b, const struct decision *next, size_t refu
     return true;
 }
 
+/* The node at which the samples are lost on the way to that output, the last of several. SIZE_MAX where it is not of
+ * samples, or memory runs out. */
+static size_t place_lost(struct batch *b, const struct value *output)
+{
+    bool *leads = arena_array(&b->arena, b->base->value_count, sizeof *leads, b->adapt->report);
+
+    if (leads)
+        leads[output->id] = true;
+    for (size_t k = leads ? b->base->node_count : 0; k-- > 0;) {
+        const struct node *n = b->base->nodes[k];
+        bool on = false;
+
+        for (int o = 0; o < n->slots; o++)
+            on = on || (n->out[o] && leads[n->out[o]->id]);
+        for (int i = 0; on && i < n->inputs; i++) {
+            if (tracked(b, n->in[i]))
+                return k;
+            if (n->in[i])
+                leads[n->in[i]->id] = true;
+        }
+    }
+    return SIZE_MAX;
+}
+
 /* Why it does not go on from here; nothing where it need not. */
 static bool explain(struct batch *b, const struct report *quiet, const char **why, const char **where)
 {
     const bool all = b->place == b->base->node_count;
     const struct value *output = all ? lagging(b) : NULL;
+    const size_t place = !all ? b->place : output ? place_lost(b, output) : SIZE_MAX;
     struct report *r = b->adapt->report;
     char text[WHERE_TEXT];
 
@@ -85,7 +110,7 @@ static bool explain(struct batch *b, const struct report *quiet, const char **wh
         *why = output ? arena_printf(&b->arena, r, "output '%s' has no other size", output->name) : NULL;
     else if (!*why)
         *why = arena_string(&b->arena, quiet->error.message, strlen(quiet->error.message), r);
-    if (!all && node_where(b->base->nodes[b->place], text))
+    if (place != SIZE_MAX && node_where(b->base->nodes[place], text))
         *where = arena_string(&b->arena, text, strlen(text), r);
     return !failed(r);
 }

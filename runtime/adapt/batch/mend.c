@@ -1,11 +1,13 @@
 /* What has to stand at a node for any number of samples to pass. With a batch of 1 a 1 may be the batch, or just a 1:
  * there are several ways then, the likeliest first. */
 #include "adapt/batch/batch.h"
+#include "ops/gather.h"
 #include "ops/op.h"
 #include "ops/registry.h"
 #include <string.h>
 
 enum { SHAPE = 1, STARTS = 1, ENDS, AXES, STEPS, SIZES = 3 }; /* inputs that are vectors */
+enum { INDICES = 1 };                                         /* of a Gather, */
 enum { LENGTHS = 4, STATE, LAST_STATE };                      /* of a recurrent layer, */
 enum { ADDEND = 2 };                                          /* of a Gemm */
 
@@ -170,6 +172,37 @@ static bool mend_resize(struct batch *b, const struct node *n, int *ways)
     return add_mend(b, m);
 }
 
+/* Are the indices those of all elements, each once and in order? */
+static bool in_order(const struct tensor *indices, int64_t count)
+{
+    if (!indices || (indices->dtype != I64 && indices->dtype != I32) || tensor_count(indices) != count)
+        return false;
+    for (int64_t k = 0; k < count; k++)
+        if ((indices->dtype == I64 ? ((const int64_t *)indices->data)[k] : ((const int32_t *)indices->data)[k]) != k)
+            return false;
+    return true;
+}
+
+/* A vector of all elements, of which a Gather takes each: so PyTorch's exporter writes as_strided of what lies in order,
+ * and so ConvNeXt's pooling. */
+static bool mend_gather(struct batch *b, const struct node *n, int *ways)
+{
+    const struct gather *g = n->attrs;
+    const struct tensor *x = file_type(b, n->in[0]), *y = file_type(b, n->out[0]);
+    struct mend m = { .kind = MEND_ORDER, .node = b->graph->nodes[n->id], .input = INDICES };
+
+    *ways = 0;
+    if (!tracked(b, n->in[0]) || tracked(b, n->out[0]) || x->rank != 1 || b->track[n->in[0]->id].before != 1 ||
+        wrap_axis(g->axis, 1) != 0 || !tensor_known(y) || !y->rank ||
+        !in_order(batch_constant(b, n, INDICES), x->dims[0]))
+        return true;
+    while (m.dim < y->rank - 1 && y->dims[m.dim] == 1 && b->size > 1)
+        m.dim++;
+    m.factor = y->dims[m.dim] / b->size;
+    *ways = y->dims[m.dim] > 0 && y->dims[m.dim] % b->size == 0;
+    return !*ways || add_mend(b, m);
+}
+
 /* -- what comes without samples to a node that wants them -- */
 
 static bool is_recurrent(const struct node *n)
@@ -233,21 +266,38 @@ static bool broadcasts(const struct node *n, const struct tensor *t, int dim)
            (node_is(n, &op_matmul) && dim < t->rank - 2);
 }
 
+/* Is it what Dropout leaves of values that are none of the samples'? Each sample has to get numbers of its own: what
+ * Dropout reads has their rows, not what comes out of it, of which one row would drop all samples or none. */
+static const struct node *dropout_of(const struct batch *b, const struct value *v)
+{
+    const struct node *p = b->base->values[v->id]->producer;
+
+    return p && node_is(p, &op_dropout) && p->in[0] && p->out[0] == v && !tracked(b, p->in[0]) ? p : NULL;
+}
+
 /* Input k must have samples in `dim`. */
 static bool mend_input(struct batch *b, const struct node *n, int k, int dim)
 {
     const struct tensor *t = file_type(b, n->in[k]);
+    const struct node *drawn = NULL;
     const bool state = is_recurrent(n) && k >= STATE && k <= LAST_STATE && is_zero(t);
     struct mend m;
 
-    if (!state && made_for(b, n->in[k], dim, &m))
+    for (const struct node *p = dropout_of(b, n->in[k]); p; p = dropout_of(b, n->in[k])) {
+        drawn = n = p;
+        k = 0;
+    }
+    if (!state && made_for(b, n->in[k], dim, &m)) {
+        m.unsure = drawn && b->size == 1;
         return add_mend(b, m);
+    }
     m = (struct mend){ .kind = state ? MEND_STATE : MEND_ROWS,
                        .node = b->graph->nodes[n->id],
                        .input = k,
                        .dim = dim,
                        .factor = t->dims[dim] / b->size };
-    m.repeat = b->size == 1 || m.factor > 1 || !broadcasts(n, t, dim);
+    m.repeat = drawn || b->size == 1 || m.factor > 1 || !broadcasts(n, t, dim);
+    m.unsure = drawn && b->size == 1;
     if (m.kind == MEND_ROWS && b->size > 1 && (!t->data || !same_rows(t, dim, m.factor))) {
         b->stuck = arena_printf(&b->arena, b->adapt->report,
                                 t->data ? "'%s' has other values for each of its %lld samples"
@@ -332,6 +382,23 @@ static bool mend_inputs(struct batch *b, const struct node *n, int way, int *way
     return true;
 }
 
+/* With a batch of 1, numbers that are drawn for each sample fit any batch, in which all samples would share them. */
+static bool mend_drawn(struct batch *b, const struct node *n, int *ways)
+{
+    *ways = 0;
+    for (int k = 0; b->told && b->size == 1 && k < 2; k++) {
+        const struct value *like = n->in[1 - k];
+        int dim;
+
+        if (!n->in[k] || !tracked(b, like) || b->track[like->id].before != 1 || !dropout_of(b, n->in[k]))
+            continue;
+        dim = counterpart(b, n, k, like, true);
+        if (dim >= 0)
+            return (*ways = 1) && mend_input(b, n, k, dim);
+    }
+    return true;
+}
+
 /* -- a node -- */
 
 bool batch_mend(struct batch *b, const struct node *n, bool refused, int way, int *ways)
@@ -347,5 +414,9 @@ bool batch_mend(struct batch *b, const struct node *n, bool refused, int way, in
         return mend_inputs(b, n, way, ways);
     if (node_is(n, &op_slice))
         return mend_slice(b, n, ways);
+    if (node_is(n, &op_gather))
+        return mend_gather(b, n, ways);
+    if (node_is(n, &op_mul))
+        return mend_drawn(b, n, ways);
     return !node_is(n, &op_resize) || mend_resize(b, n, ways);
 }

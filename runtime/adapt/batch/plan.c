@@ -212,6 +212,20 @@ static bool find_inputs(struct batch *b)
     return true;
 }
 
+/* In inference Dropout gives what it reads, but what it gives is no constant: in training it is drawn. */
+static bool fold_constants(struct rewrite *w)
+{
+    struct graph *g = w->graph;
+    const size_t outputs = g->output_count;
+    bool ok = true;
+
+    for (size_t k = 0; ok && k < g->node_count; k++)
+        ok = !node_is(g->nodes[k], &op_dropout) || !g->nodes[k]->out[0] || graph_add_output(g, g->nodes[k]->out[0]);
+    ok = ok && pass_constants(w);
+    g->output_count = outputs;
+    return ok;
+}
+
 /* The clone, with constants folded. */
 static bool fold(struct batch *b, struct report *quiet)
 {
@@ -226,7 +240,7 @@ static bool fold(struct batch *b, struct report *quiet)
     for (size_t k = 0; k < w.graph->value_count; k++) /* nobody gives another one in training */
         if (w.graph->values[k]->initializer)
             w.graph->values[k]->is_input = false;
-    ok = pass_constants(&w);
+    ok = fold_constants(&w);
     b->constants = w.constants;
     return ok;
 }

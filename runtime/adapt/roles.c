@@ -82,26 +82,109 @@ static const struct column *column_of(const struct dataset *d, const struct valu
     return NULL;
 }
 
-/* As training would choose it for these data. An output that nothing can be chosen for is left to that. */
-static bool choose_loss(struct adapt *a, struct value *output, const struct tensor *type, const struct column *y,
-                        char out[100])
+/* An output, and what its loss is chosen by. */
+struct learner {
+    struct value *output;
+    struct tensor type;
+    const struct column *y; /* NULL: nothing is known of its labels */
+    bool fresh;             /* the labels are those of a head that is gone */
+    bool asked;             /* classes were asked for: the data say nothing */
+    struct loss_data data;
+    char loss[100];
+};
+
+/* Does the output tell by itself what its numbers are? */
+static bool tells_itself(const struct loss *l)
 {
-    const enum targets form = column_has_labels(y) ? TARGETS_CLASSES : TARGETS_VALUES;
-    const struct target_options o = { .form = form, .classes = y->classes, .labels = &y->values };
+    return l->def->activation && !(l->logits && l->at == l->out);
+}
+
+/* Are the labels such as this loss could take? */
+static bool takes_labels(const struct loss *l, const struct learner *o)
+{
+    return loss_is_single(&o->y->values, &o->type, l->def->labels == LABELS_CLASSES ? l->width : 1) &&
+           (l->def->labels != LABELS_CLASSES || o->y->classes <= l->classes);
+}
+
+/* Where nothing is decided, training does it, by its own data. */
+static bool tell_open(struct adapt *a, const struct learner *o, const struct loss *l)
+{
+    const char *evidence =
+        arena_printf(a->arena, a->report, "labels go from %lld to %d, it has %lld numbers for a label%s",
+                     (long long)o->y->least, o->y->classes - 1, (long long)l->width,
+                     o->y->least == 1 && o->y->classes == l->width + 1 ? ": these begin at 1" : "");
+
+    return evidence && adapt_tell(a, &(struct finding){ .name = o->output->name,
+                                                        .found = "labels that it does not fit",
+                                                        .evidence = evidence,
+                                                        .certainty = DOUBTFUL,
+                                                        .done = "no loss is written down: training chooses one by its "
+                                                                "own data" });
+}
+
+/* Is it worth to be written down? False, too, where telling fails. */
+static bool decide(struct adapt *a, const struct learner *o, const struct loss *l)
+{
+    if (o->asked)
+        return l->def->labels != LABELS_NUMBERS; /* one number may be anything */
+    if (tells_itself(l))
+        return true;
+    if (o->fresh)
+        return false;
+    if (o->data.form == TARGETS_CLASSES && !takes_labels(l, o)) {
+        tell_open(a, o, l);
+        return false;
+    }
+    return true;
+}
+
+static bool tell_loss(struct adapt *a, struct learner *o, const struct loss *l)
+{
+    const bool asked = o->asked && !tells_itself(l);
+    const char *evidence =
+        asked ? arena_printf(a->arena, a->report, "a head of %d classes was asked for", o->data.classes) : l->said;
+
+    snprintf(o->loss, sizeof o->loss, "%s%s", l->def->row.name,
+             l->logits && l->at == l->out ? ":from_logits=true" : "");
+    return evidence && adapt_tell(a, &(struct finding){ .name = o->output->name,
+                                                        .found = "the loss",
+                                                        .evidence = evidence,
+                                                        .certainty = asked ? CERTAIN : LIKELY,
+                                                        .done = o->loss });
+}
+
+/* As training would choose it for these data. An output that nothing can be chosen for is left to that. */
+static bool choose_loss(struct adapt *a, struct learner *o)
+{
+    const struct target_options t = { .form = o->data.form, .classes = o->data.classes, .labels = o->data.labels };
+    const struct tensor *type = &o->type;
     struct report quiet = { 0 };
     struct loss l;
     int axis;
 
-    out[0] = 0;
     if (!tensor_known(type) || !dtype_is_float(type->dtype) || dtype_is_small(type->dtype) || !type->rank)
         return false;
-    axis = class_axis_find(output, type, &o, &quiet);
-    if ((!axis && type->rank > 1) || !loss_choose(&l, NULL, output, type, axis, form, y->classes, a->arena, &quiet))
+    axis = o->asked ? a->class_axis : class_axis_find(o->output, type, &t, &quiet);
+    if ((!axis && type->rank > 1) || !loss_choose(&l, NULL, o->output, type, axis, &o->data, a->arena, &quiet))
         return false;
-    snprintf(out, 100, "%s%s", l.def->row.name, l.logits && l.at == l.out ? ":from_logits=true" : "");
-    return adapt_tell(
-        a, &(struct finding){
-               .name = output->name, .found = "the loss", .evidence = l.said, .certainty = LIKELY, .done = out });
+    return decide(a, o, &l) && tell_loss(a, o, &l);
+}
+
+/* False where nothing is known of what it learns. */
+static bool find_learner(struct adapt *a, size_t k, struct learner *o)
+{
+    struct value *output = a->model->graph->outputs[k];
+
+    *o = (struct learner){ .output = output,
+                           .y = column_of(a->options->data, output, k == 0),
+                           .fresh = a->fresh && a->fresh[k],
+                           .asked = a->classified && strcmp(a->classified, output->name) == 0 };
+    if (o->asked)
+        o->data = (struct loss_data){ TARGETS_CLASSES, (int)a->options->classes, NULL };
+    else if (o->y)
+        o->data = (struct loss_data){ column_has_labels(o->y) ? TARGETS_CLASSES : TARGETS_VALUES, o->y->classes,
+                                      &o->y->values };
+    return o->asked || o->y;
 }
 
 static bool add_losses(struct entries *e, const struct program *types)
@@ -110,13 +193,13 @@ static bool add_losses(struct entries *e, const struct program *types)
     const struct graph *g = a->model->graph;
 
     for (size_t k = 0; k < g->output_count; k++) {
-        const struct column *y = column_of(a->options->data, g->outputs[k], k == 0);
-        struct tensor type = types->types[g->outputs[k]->id];
-        char loss[100];
+        struct learner o;
 
-        type.data = NULL;
-        if (y && choose_loss(a, g->outputs[k], &type, y, loss) &&
-            !add_entry(e, DECIDED_LOSS, g->outputs[k]->name, loss))
+        if (!find_learner(a, k, &o))
+            continue;
+        o.type = types->types[g->outputs[k]->id];
+        o.type.data = NULL;
+        if (choose_loss(a, &o) && !add_entry(e, DECIDED_LOSS, o.output->name, o.loss))
             return false;
     }
     return !failed(a->report);

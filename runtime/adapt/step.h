@@ -34,6 +34,9 @@ struct adapt {
     struct refused *refused;   /* [options->choice_count]: what it named cannot be that, but must be one of these */
     bool *used;                /* likewise: it was taken */
     struct role_choice *roles; /* adapt_set_role, the latest first */
+    const bool *fresh;         /* [the model's outputs]: comes from a head that was put in; NULL: none was */
+    const char *classified;    /* that of them which has options->classes from now on, */
+    int class_axis;            /* in this dimension; NULL: none has */
     struct model *made[ADAPT_MODELS];
     size_t made_count;
 };

@@ -541,31 +541,43 @@ static bool fill_input(const struct batches *b, const struct batch_column *c, in
     return true;
 }
 
+/* Where y is NULL the value is looked at only. */
+static bool put_value(const struct batch_column *c, double v, int64_t sample, void *y, int64_t at, struct report *r)
+{
+    const enum dtype to = c->type.dtype;
+    double unread;
+
+    if (c->probabilities && !(v >= -ROUNDING && v <= 1 + ROUNDING))
+        return fail(r, KILN_BAD_DATA, NULL,
+                    "what is to be predicted for sample %lld is %g, the loss needs probabilities, from 0 to 1",
+                    (long long)sample, v);
+    if (dtype_is_float(to))
+        element_put(y ? y : &unread, y ? at : 0, to, v);
+    else if (!(fabs(v) < 0x1p24) || v != floor(v) || !element_put_int(y ? y : &unread, y ? at : 0, to, (int64_t)v))
+        return fail(r, KILN_BAD_DATA, NULL, "a label of sample %lld is %g, must be a whole number (%s)",
+                    (long long)sample, v, dtype_name(to));
+    return true;
+}
+
 static bool fill_values(const struct batches *b, const struct batch_column *c, int64_t row, int64_t to_row, void *y,
                         struct report *r)
 {
     const int64_t width = dims_product(c->type.dims, 1, c->type.rank);
     const float *values = (const float *)c->from->values.data + row * width;
-    const enum dtype to = c->type.dtype;
 
     for (int64_t k = 0; k < width; k++) {
         const double v = (double)values[c->turn == TURN_NONE ? k : source_of(c, k)];
 
-        if (c->probabilities && !(v >= -ROUNDING && v <= 1 + ROUNDING))
-            return fail(r, KILN_BAD_DATA, NULL,
-                        "what is to be predicted for sample %lld is %g, the loss needs probabilities, from 0 to 1",
-                        (long long)number_of(b, row), v);
-        if (dtype_is_float(to))
-            element_put(y, to_row * width + k, to, v);
-        else if (!(fabs(v) < 0x1p24) || v != floor(v) || !element_put_int(y, to_row * width + k, to, (int64_t)v))
-            return fail(r, KILN_BAD_DATA, NULL, "a label of sample %lld is %g, must be a whole number (%s)",
-                        (long long)number_of(b, row), v, dtype_name(to));
+        if (!put_value(c, v, number_of(b, row), y, to_row * width + k, r))
+            return false;
     }
     return true;
 }
 
-static bool fail_label(const struct batch_column *c, int64_t label, int64_t sample, struct report *r)
+static bool check_label(const struct batch_column *c, int64_t label, int64_t sample, struct report *r)
 {
+    if (!c->classes || (label >= 0 && label < c->classes) || (c->ignores && label == c->ignored))
+        return true;
     return fail(r, KILN_BAD_DATA, NULL, "label %lld of sample %lld, the model tells %d classes apart, from 0 to %d%s",
                 (long long)label, (long long)sample, c->classes, c->classes - 1,
                 c->from->least == 1 && label == c->classes ? ": these begin at 1" : "");
@@ -588,8 +600,8 @@ static bool fill_labels(const struct batches *b, const struct batch_column *c, i
     for (int64_t i = 0; i < each; i++) {
         const int64_t at = to_row * each + i, label = labels[c->turn == TURN_NONE ? i : source_of(c, i)];
 
-        if (c->classes && (label < 0 || label >= c->classes) && !(c->ignores && label == c->ignored))
-            return fail_label(c, label, number_of(b, row), r);
+        if (!check_label(c, label, number_of(b, row), r))
+            return false;
         if (c->form == TARGET_NUMBER)
             element_put(y, at, to, (double)label);
         else if (c->form == TARGET_ONE_HOT)
@@ -598,6 +610,32 @@ static bool fill_labels(const struct batches *b, const struct batch_column *c, i
         else if (!element_put_int(y, at, to, label))
             return fail(r, KILN_BAD_DATA, NULL, "label %lld does not fit %s", (long long)label, dtype_name(to));
     }
+    return true;
+}
+
+static bool check_target(const struct batch_column *c, const struct dataset *d, struct budget *budget, struct report *r)
+{
+    const bool values = c->form == TARGET_VALUES;
+    const int64_t each = labels_of(c->from), first = d->from * each, end = first + d->count * each;
+    const void *const data = c->from->values.data;
+
+    if (values ? !c->probabilities && dtype_is_float(c->type.dtype) : !c->classes)
+        return true; /* there is no wrong one */
+    for (int64_t k = first; k < end; k++) {
+        if (!budget_in_time_at(budget, k, NULL, r))
+            return false;
+        if (values ? !put_value(c, (double)((const float *)data)[k], k / each, NULL, 0, r)
+                   : !check_label(c, ((const int64_t *)data)[k], k / each, r))
+            return false;
+    }
+    return true;
+}
+
+bool batches_check(const struct batches *b, struct report *r)
+{
+    for (size_t k = 0; !b->window && k < b->targets; k++)
+        if (!check_target(&b->y[k], b->data, b->memory.budget, r))
+            return false;
     return true;
 }
 

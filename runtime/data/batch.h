@@ -78,6 +78,9 @@ void batches_release(struct batches *b);
 void batches_start(struct batches *b, uint64_t epoch);
 /* How many the next batch has, 0 at the end of the epoch; of a stream only batches_next tells. */
 int64_t batches_next_count(const struct batches *b);
+/* Looks at all that is to be predicted, before anything is made of it; of a stream, which would have to be read, at
+ * nothing. */
+bool batches_check(const struct batches *b, struct report *r);
 /* Writes the next batch: x[k] and y[k] are where column k goes, with room for options.batch samples. *count is 0 at the
  * end of the epoch. */
 bool batches_next(struct batches *b, void *const *x, void *const *y, int64_t *count, struct report *r);

@@ -608,6 +608,32 @@ static bool make_room(struct fit *f, struct arena *memory)
     return f->so_far && f->train_means && f->val_means;
 }
 
+/* Is there nothing among what is to be predicted that no step could take? */
+static bool check_validation(struct fit *f, int64_t batch)
+{
+    const struct batch_options o = { .batch = batch };
+    struct feed feed;
+    bool ok;
+
+    if (!f->validation || f->validation->stream)
+        return true;
+    if (!feed_init(&feed, f->trainer, f->validation, f->validation_normalizer, &o, f->report))
+        return false;
+    ok = batches_check(&feed.batches, f->report);
+    feed_release(&feed);
+    return ok;
+}
+
+static bool start_feed(struct fit *f, const struct batch_options *o, int64_t checked)
+{
+    if (!feed_init(&f->feed, f->trainer, f->train, f->normalizer, o, f->report))
+        return false;
+    if (batches_check(&f->feed.batches, f->report) && check_validation(f, checked))
+        return true;
+    feed_release(&f->feed);
+    return false;
+}
+
 /* All that can be told before an epoch is lost. */
 static bool start(struct fit *f)
 {
@@ -615,12 +641,12 @@ static bool start(struct fit *f)
     struct batch_options b = { .shuffle = f->options->shuffle,
                                .seed = f->options->seed,
                                .augmentation = f->options->augmentation };
-    int64_t checked;
+    int64_t checked = 0;
 
     if (!batch_size(f->options->batch, t->batch, dataset_most(f->train), &b.batch, f->report) ||
         (f->validation && !batch_size(f->options->batch, t->batch, dataset_most(f->validation), &checked, f->report)))
         return false;
-    return sums_init(&f->sums, t, true, f->report) && feed_init(&f->feed, t, f->train, f->normalizer, &b, f->report);
+    return sums_init(&f->sums, t, true, f->report) && start_feed(f, &b, checked);
 }
 
 static bool run(struct fit *f)

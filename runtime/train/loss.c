@@ -133,17 +133,23 @@ static bool choose_asked(struct loss *l, const char *spec, struct value *out, co
 
 /* -- as it is guessed -- */
 
-static struct loss_clues clues_of(const struct value *out, const struct tensor *type, int axis, enum targets targets,
-                                  int classes)
+bool loss_is_single(const struct tensor *labels, const struct tensor *type, int64_t width)
+{
+    return dims_product(labels->dims, 1, labels->rank) * width == dims_product(type->dims, 1, type->rank);
+}
+
+static struct loss_clues clues_of(const struct value *out, const struct tensor *type, int axis,
+                                  const struct loss_data *data)
 {
     struct loss_clues c = { .activation = activation_of(out, type->rank),
-                            .label_classes = targets == TARGETS_CLASSES,
+                            .label_classes = data->form == TARGETS_CLASSES,
                             .axis = axis,
                             .width = type->rank > 0 ? type->dims[axis] : 0,
                             .rank = type->rank };
 
     c.named_logits = !c.activation && text_contains(out->name, "logit");
-    c.one_for_each_class = !c.activation && !c.named_logits && c.label_classes && c.width > 1 && c.width >= classes;
+    c.one_for_each_class = !c.activation && !c.named_logits && c.label_classes && c.width > 1 &&
+                           (c.width >= data->classes || (data->labels && loss_is_single(data->labels, type, c.width)));
     return c;
 }
 
@@ -198,9 +204,9 @@ void loss_close(struct loss *l)
 }
 
 bool loss_choose(struct loss *l, const char *spec, struct value *out, const struct tensor *type, int axis,
-                 enum targets targets, int classes, struct arena *arena, struct report *r)
+                 const struct loss_data *data, struct arena *arena, struct report *r)
 {
-    const struct loss_clues c = clues_of(out, type, axis, targets, classes);
+    const struct loss_clues c = clues_of(out, type, axis, data);
     const int last = type->rank - 1;
 
     *l = (struct loss){ .weight = 1, .dtype = type->dtype };

@@ -29,10 +29,11 @@ struct loss_clues {
     enum activation activation; /* that the model ends in; softmax: along `axis` */
     bool named_logits;          /* the output's name says so, and there is no activation */
     bool label_classes;         /* the data hold classes, not floats */
-    bool one_for_each_class;    /* and the output has a number for each of them; there is no other clue */
-    int axis;                   /* the output's dimension that may hold classes */
-    int64_t width;              /* of that dimension */
-    int rank;                   /* of the output */
+    bool one_for_each_class; /* and the output has a number for each of them, or several numbers where there is a single
+                                   label, which are then of nothing else; there is no other clue */
+    int axis;                /* the output's dimension that may hold classes */
+    int64_t width;           /* of that dimension */
+    int rank;                /* of the output */
 };
 
 /* A row, and the gradient of its loss. */
@@ -103,6 +104,13 @@ enum targets {
     TARGETS_VALUES   /* floats: one-hot rows, probabilities, numbers */
 };
 
+/* What is known of them when a loss is chosen. */
+struct loss_data {
+    enum targets form;
+    int classes;                 /* labels are below; 0: there are none */
+    const struct tensor *labels; /* their shape; may be NULL */
+};
+
 struct loss {
     const struct loss_def *def;
     void *settings;    /* of the arena */
@@ -127,7 +135,9 @@ const struct loss_def *loss_named(const char *spec);
 /* Chooses the loss for the model's output `out`: as `spec` says ("NAME" or "NAME:from_logits=1"), or, where it is NULL,
  * by what the output is. `type` is the output's, with known dimensions, of which `axis` may hold classes. */
 bool loss_choose(struct loss *l, const char *spec, struct value *out, const struct tensor *type, int axis,
-                 enum targets targets, int classes, struct arena *arena, struct report *r);
+                 const struct loss_data *data, struct arena *arena, struct report *r);
+/* Has each row of an output of that type, with `width` numbers, one label? */
+bool loss_is_single(const struct tensor *labels, const struct tensor *type, int64_t width);
 /* What the numbers of an output are, as far as it can be told. */
 struct loss_scores {
     bool known;  /* something tells */

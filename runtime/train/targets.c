@@ -111,6 +111,7 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
     struct target *to = &t->targets[k];
     struct tensor out = types->types[to->output->id];
     const char *loss = o->loss ? o->loss : decided_once(t->model, DECIDED_LOSS, to->output->name);
+    const struct loss_data data = { o->form, o->classes, o->labels };
     struct target_options known = *o;
     int axis;
 
@@ -121,7 +122,7 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
     axis = class_axis_find(to->output, &out, &known, r);
     if (!axis && out.rank > 1)
         return false;
-    if (!loss_choose(&to->loss, loss, to->output, &out, axis, o->form, o->classes, &t->arena, r))
+    if (!loss_choose(&to->loss, loss, to->output, &out, axis, &data, &t->arena, r))
         return false;
     if (loss && !o->loss)
         snprintf(to->loss.said, sizeof to->loss.said, "%s, says the file (%s%s)", loss, DECIDED_LOSS, to->output->name);

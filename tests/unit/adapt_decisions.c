@@ -424,6 +424,54 @@ START_TEST(a_trainer_keeps_to_it)
 }
 END_TEST
 
+/* Labels that the numbers of an output are too few for: of such that tell nothing by themselves, nothing is decided. */
+START_TEST(labels_must_fit_to_decide)
+{
+    static const char scores[] = HEAD "g (float[N,3] x) => (float[N,3] y) <float[3] a = {1,2,3}> { y = Mul (x, a) }";
+    static const char rows[] = HEAD "g (float[N,3] x) => (float[N,3] y) { y = Softmax (x) }";
+    static const char number[] =
+        HEAD "g (float[N,3] x) => (float[N,1] y) <float[3,1] a = {1,2,3}> { y = MatMul (x, a) }";
+    static const struct {
+        const char *text;
+        int classes;
+        int64_t least, each; /* labels of a sample */
+        const char *want, *evidence;
+    } cases[] = {
+        { scores, 3, 0, 1, "sparse_categorical_crossentropy:from_logits=true", "the labels are classes" },
+        { scores, 2, 0, 1, "sparse_categorical_crossentropy:from_logits=true", "the labels are classes" },
+        { scores, 4, 1, 1, NULL, "labels go from 1 to 3, it has 3 numbers for a label: these begin at 1" },
+        { scores, 5, 0, 1, NULL, "labels go from 0 to 4, it has 3 numbers for a label" },
+        { scores, 9, 0, 2, NULL, "labels go from 0 to 8" },
+        { scores, 9, 0, 3, "mean_squared_error", "nothing tells" },
+        { rows, 4, 1, 1, "sparse_categorical_crossentropy", "ends in Softmax" },
+        { number, 5, 1, 1, "mean_squared_error", "nothing tells" },
+    };
+    int64_t labels[12] = { 0 };
+    struct column columns[2] = { four_columns[0],
+                                 { .values = { .dtype = I64, .rank = 2, .dims = { 4, cases[_i].each }, .data = labels },
+                                   .classes = cases[_i].classes,
+                                   .least = cases[_i].least } };
+    const struct dataset d = {
+        .x = columns, .y = columns + 1, .inputs = 1, .targets = 1, .count = 4, .budget = &budget
+    };
+    struct model *m = model_of(cases[_i].text), *made;
+    bool told = false;
+    const char *loss;
+
+    columns[1].values.rank = cases[_i].each > 1 ? 2 : 1;
+    made = adapt_over(m, (struct adapt_options){ .data = &d }, false);
+    expect_ok(made);
+    loss = decided_once(made, "kiln.loss.", "y");
+    ck_assert_msg(cases[_i].want ? loss && strcmp(loss, cases[_i].want) == 0 : !loss, "%s", loss ? loss : "none");
+    for (size_t k = 0; k < got.findings.count; k++)
+        told |= strstr(got.findings.at[k].evidence, cases[_i].evidence) != NULL;
+    ck_assert(told);
+    arena_release(&arena);
+    model_free(made);
+    model_free(m);
+}
+END_TEST
+
 /* All of it is written, with the layers that names tell. */
 START_TEST(decisions_are_written)
 {
@@ -606,6 +654,7 @@ Suite *suite(void)
     add_tests(s, an_input_that_nothing_reads_need_not_be_given, 5);
     add_tests(s, what_the_file_says_is_read, COUNT(decisions));
     add_tests(s, a_trainer_keeps_to_it, 5);
+    add_tests(s, labels_must_fit_to_decide, 8);
     add_test(s, decisions_are_written);
     add_tests(s, the_first_node_that_differs_is_named, 6);
     add_tests(s, what_draws_is_not_without_dropout, 3);

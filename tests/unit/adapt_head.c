@@ -267,8 +267,88 @@ START_TEST(old_decisions_go_with_the_head)
     expect_text(made, "\"kiln.role.u\": \"frozen\"");
     expect_text(made, "\"kiln.loss.h\": \"mean_squared_error\"");
     expect_text(made, "\"mine\": \"stays\"");
-    ck_assert_ptr_null(decided_once(made, DECIDED_LOSS, "y"));
+    ck_assert_str_eq(decided_once(made, DECIDED_LOSS, "y"), "sparse_categorical_crossentropy:from_logits=true");
     forget(m, made);
+}
+END_TEST
+
+#define LOGITS  ROWS("6", "float[3,6] w") "{ " LAYER "y = Gemm (r, w) }"
+#define OF(op)  ROWS("6", "float[3,6] w") "{ " LAYER "z = Gemm (r, w) y = " op " (z) }"
+#define ONE(op) ROWS("1", "float[3,1] w") "{ " LAYER "z = Gemm (r, w) y = " op " (z) }"
+#define SPARSE  "sparse_categorical_crossentropy"
+#define SCORED  SPARSE ":from_logits=true"
+
+/* The loss of a new head. */
+static const struct {
+    const char *text;
+    int64_t classes, least, count; /* asked for; of the labels that the old head had: 0: there are none */
+    bool numbers;                  /* these are floats */
+    const char *graft, *want, *because;
+} losses[] = {
+    { LOGITS, 3, 0, 4, false, NULL, SCORED, "a head of 3 classes was asked for" },
+    { LOGITS, 8, 0, 4, false, NULL, SCORED, "a head of 8 classes was asked for" },
+    { LOGITS, 4, 0, 4, false, NULL, SCORED, "a head of 4 classes was asked for" },
+    { LOGITS, 4, 1, 5, false, NULL, SCORED, "a head of 4 classes was asked for" },
+    { LOGITS, 3, 0, 0, false, NULL, SCORED, "a head of 3 classes was asked for" },
+    { LOGITS, 3, 0, 0, true, NULL, SCORED, "a head of 3 classes was asked for" },
+    { LOGITS, 1, 0, 4, false, NULL, NULL, NULL }, /* a number, or a logit: training tells */
+    { OF("LogSoftmax"), 3, 0, 6, false, NULL, SCORED, "a head of 3 classes was asked for" },
+    { OF("Softmax"), 3, 0, 6, false, NULL, SPARSE, "the model ends in Softmax" },
+    { OF("Softmax"), 8, 0, 6, false, NULL, SPARSE, "the model ends in Softmax" },
+    { OF("Softmax"), 8, 0, 0, false, NULL, SPARSE, "the model ends in Softmax" },
+    { OF("Sigmoid"), 3, 0, 6, false, NULL, "binary_crossentropy", "the model ends in Sigmoid" },
+    { ONE("Sigmoid"), 2, 0, 4, false, NULL, "binary_crossentropy", "the model ends in Sigmoid" },
+    { ONE("Sigmoid"), 2, 0, 0, false, NULL, "binary_crossentropy", "the model ends in Sigmoid" },
+    { ONE("Sigmoid"), 3, 0, 2, false, NULL, SPARSE, "the model ends in Softmax" },
+    { HEAD "g (float[N,4] x, float[2,4,1,1] u, float[6,2,1,1] w) => (float[N,6,1,1] y) <int64[4] s = {-1,4,1,1}>\n"
+           "{ r = Reshape (x, s) h = Conv (r, u) y = Conv (h, w) }",
+      3, 0, 6, false, NULL, SCORED, "a head of 3 classes was asked for" },
+    { LOGITS, 0, 0, 4, false, "{ y = Identity (f) }", NULL, NULL },
+    { LOGITS, 0, 0, 4, false, "{ y = Softmax (f) }", SPARSE, "the model ends in Softmax" },
+};
+
+static const char *loss_because(void)
+{
+    for (size_t k = 0; k < out.findings.count; k++)
+        if (strcmp(out.findings.at[k].found, "the loss") == 0)
+            return out.findings.at[k].evidence;
+    return NULL;
+}
+
+/* What data the old head had says nothing of the new one: that classes were asked for does. */
+START_TEST(a_new_head_has_its_own_loss)
+{
+    float x[8][4] = { { 1, 2, 3, 4 }, { 4, 3, 2, 1 }, { 0, 1, 0, 1 } }, numbers[8] = { .5f };
+    int64_t labels[8];
+    struct column columns[2] = { { .values = { .dtype = F32, .rank = 2, .dims = { 8, 4 }, .data = (void *)x } },
+                                 { .values = { .dtype = I64, .rank = 1, .dims = { 8 }, .data = labels },
+                                   .classes = (int)losses[_i].count,
+                                   .least = losses[_i].least } };
+    const struct dataset d = {
+        .x = columns, .y = columns + 1, .inputs = 1, .targets = 1, .count = 8, .budget = &budget
+    };
+    struct adapt_options o = { .classes = losses[_i].classes };
+    struct model *m = model_of(losses[_i].text), *made, *graft = NULL;
+    const char *got;
+    char head[200];
+
+    for (int64_t k = 0; k < 8; k++)
+        labels[k] = losses[_i].count ? losses[_i].least + k % (losses[_i].count - losses[_i].least) : 0;
+    if (losses[_i].numbers)
+        columns[1].values = (struct tensor){ .dtype = F32, .rank = 1, .dims = { 8 }, .data = numbers };
+    if (losses[_i].count || losses[_i].numbers)
+        o.data = &d;
+    if (losses[_i].graft) {
+        snprintf(head, sizeof head, "%sg (float[N,3] f) => (float[N,3] y) %s", HEAD, losses[_i].graft);
+        o.head = graft = file_of(head);
+    }
+    made = adapt(m, o);
+    expect_ok(made);
+    got = decided_once(made, DECIDED_LOSS, "y");
+    ck_assert_msg(losses[_i].want ? got && strcmp(got, losses[_i].want) == 0 : !got, "%s", got ? got : "none");
+    ck_assert(losses[_i].want ? strstr(loss_because(), losses[_i].because) != NULL : !loss_because());
+    forget(m, made);
+    model_free(graft);
 }
 END_TEST
 
@@ -383,6 +463,7 @@ Suite *suite(void)
     add_test(s, a_tied_weight_stays_for_others);
     add_test(s, metadata_say_how_it_is_drawn);
     add_test(s, old_decisions_go_with_the_head);
+    add_tests(s, a_new_head_has_its_own_loss, (int)(sizeof losses / sizeof *losses));
     add_test(s, what_is_not_read_any_more_goes);
     add_test(s, defaults_become_constants);
     add_tests(s, what_cannot_have_other_classes_is_named, (int)(sizeof refusals / sizeof *refusals));

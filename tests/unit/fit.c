@@ -165,6 +165,65 @@ START_TEST(a_small_improvement_is_none)
 }
 END_TEST
 
+/* Three classes from `first` on, but for the label of one sample. */
+static kiln_dataset *labelled(int64_t first, int64_t sample, int64_t label)
+{
+    const int64_t x_dims[] = { SAMPLES, 2 }, y_dims[] = { SAMPLES };
+    float x[2 * SAMPLES] = { 1, 2, 3 };
+    int64_t y[SAMPLES];
+    kiln_tensor *tx, *ty;
+    kiln_dataset *d;
+
+    for (int64_t k = 0; k < SAMPLES; k++)
+        y[k] = k == sample ? label : first + k % 3;
+    ok(kiln_tensor_wrap(&tx, KILN_FLOAT, 2, x_dims, x, sizeof x, &err));
+    ok(kiln_tensor_wrap(&ty, KILN_INT64, 1, y_dims, y, sizeof y, &err));
+    ok(kiln_dataset_new(&d, tx, ty, NULL, &err));
+    kiln_tensor_free(tx);
+    kiln_tensor_free(ty);
+    return d;
+}
+
+static const char scores[] = "<ir_version: 8, opset_import: [\"\": 17]>\n"
+                             "net (float[N,2] x) => (float[N,3] y)\n"
+                             "<float[2,3] w = {0.1, 0.2, -0.3, 0.4, -0.5, 0.6}> { y = MatMul(x, w) }";
+
+/* Nothing is learned before all labels were looked at, of what trains and of what validates. */
+START_TEST(wrong_labels_are_told_first)
+{
+    static const struct {
+        const char *text;
+        int64_t first, sample, label;
+        bool validation;
+        const char *says;
+    } cases[] = {
+        { net, 0, SAMPLES - 1, 3, false, "label 3 of sample 21, the model tells 3 classes apart, from 0 to 2" },
+        { net, 0, 5, 7, true, "label 7 of sample 5, the model tells 3 classes apart, from 0 to 2" },
+        { net, 1, -1, 0, false, "label 3 of sample 2, the model tells 3 classes apart, from 0 to 2: these begin at 1" },
+        { scores, 1, -1, 0, false,
+          "label 3 of sample 2, the model tells 3 classes apart, from 0 to 2: these begin at 1" },
+        { scores, 0, SAMPLES - 1, 3, false, "label 3 of sample 21, the model tells 3 classes apart, from 0 to 2" },
+        { scores, 0, 2, 3, true, "label 3 of sample 2," },
+    };
+    kiln_dataset *good = labelled(0, -1, 0), *bad = labelled(cases[_i].first, cases[_i].sample, cases[_i].label);
+    const bool validation = cases[_i].validation;
+    kiln_trainer *t = make_trainer(cases[_i].text, validation ? good : bad, "sgd");
+    struct told told = { .began_steps = -1 };
+    kiln_fit_options o = fit_options(&told, validation ? bad : good);
+    int64_t ran;
+
+    o.in_order = true;
+    expect(kiln_trainer_fit(t, validation ? good : bad, &o, &ran, &err), KILN_BAD_DATA, cases[_i].says);
+    ck_assert(ran == 0 && told.steps == 0 && told.began_steps == -1);
+    o.validation = good;
+    ok(kiln_trainer_fit(t, good, &o, &ran, &err));
+    ck_assert(ran == EPOCHS && told.epochs == EPOCHS); /* as if nothing had been */
+    kiln_trainer_free(t);
+    kiln_dataset_free(good);
+    kiln_dataset_free(bad);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("fit");
@@ -174,5 +233,6 @@ Suite *suite(void)
     add_test(s, validation_may_be_seldom_and_short);
     add_test(s, the_best_values_come_back);
     add_test(s, a_small_improvement_is_none);
+    add_tests(s, wrong_labels_are_told_first, 6);
     return s;
 }

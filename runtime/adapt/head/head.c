@@ -209,6 +209,24 @@ static bool find(struct head *h)
     return h->active && head_find(h) && head_follow(h);
 }
 
+/* Which outputs come from the new head: those of a graft, or those that came from the old one. */
+static bool note_fresh(struct head *h)
+{
+    struct adapt *a = h->a;
+    const struct graph *g = a->model->graph;
+    bool *fresh = arena_array(a->arena, g->output_count, sizeof *fresh, a->report);
+
+    for (size_t k = 0; fresh && k < g->output_count; k++)
+        fresh[k] = h->outputs ? k >= h->first && k < h->first + h->outputs
+                              : h->classes[h->graph->outputs[k]->id] != CLASSES_NONE;
+    a->fresh = fresh;
+    if (a->options->classes) {
+        a->classified = h->output->name;
+        a->class_axis = h->classes[h->output->id];
+    }
+    return fresh;
+}
+
 static bool replace(struct head *h)
 {
     const struct adapt_options *o = h->a->options;
@@ -217,7 +235,9 @@ static bool replace(struct head *h)
         return true;
     if (!find(h))
         return false;
-    return o->classes ? head_classes(h, o->classes) : !o->head || head_graft(h, o->head);
+    if (!o->classes && !o->head)
+        return true;
+    return (o->classes ? head_classes(h, o->classes) : head_graft(h, o->head)) && note_fresh(h);
 }
 
 bool adapt_head(struct adapt *a)

@@ -8,7 +8,7 @@
  * The same expression is compiled for float and for double, and for integers where the operator takes them. T is the
  * type; a constant that is no integer is cast to it, (T)0.5, or a float would be widened (which is an error here).
  * The functions below are libm's for double, and for float those of kernels/isa/functions.h, which have no branch,
- * so that the compiler makes vectors of them (libm's again for sine, cosine and arctangent); EITHER(single, wide) is its first argument for float, where that has
+ * so that the compiler makes vectors of them (libm's again for the trigonometric functions and their inverse ones); EITHER(single, wide) is its first argument for float, where that has
  * an approximation of its own, and the second for double. What is no better than `condition ? a : b` will do for a
  * branch. */
 #ifndef KILN_OPS_FORMULA_H
@@ -44,7 +44,15 @@ static inline double softplus_wide(double x)
 #define TANH(x)     _Generic((x), float : tanh_of, default : tanh)(x)
 #define SIN(x)      _Generic((x), float : sinf, default : sin)(x)
 #define COS(x)      _Generic((x), float : cosf, default : cos)(x)
+#define TAN(x)      _Generic((x), float : tanf, default : tan)(x)
+#define ASIN(x)     _Generic((x), float : asinf, default : asin)(x)
+#define ACOS(x)     _Generic((x), float : acosf, default : acos)(x)
 #define ATAN(x)     _Generic((x), float : atanf, default : atan)(x)
+#define SINH(x)     _Generic((x), float : sinh_of, default : sinh)(x)
+#define COSH(x)     _Generic((x), float : cosh_of, default : cosh)(x)
+#define ASINH(x)    _Generic((x), float : asinh_of, default : asinh)(x)
+#define ACOSH(x)    _Generic((x), float : acosh_of, default : acosh)(x)
+#define ATANH(x)    _Generic((x), float : atanh_of, default : atanh)(x)
 #define FLOOR(x)    _Generic((x), float : __builtin_floorf, default : __builtin_floor)(x)
 #define CEIL(x)     _Generic((x), float : __builtin_ceilf, default : __builtin_ceil)(x)
 #define ROUND(x)    _Generic((x), float : __builtin_rintf, default : __builtin_rint)(x) /* of two the even one */

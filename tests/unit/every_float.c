@@ -54,6 +54,11 @@ static const struct function {
     { "softplus", &op_softplus, exact_softplus, { 0, 1, 16.6f, 17.3f, 87.336545f, 104 } },
     { "gelu", &op_gelu, exact_gelu, { 0, 1, 2, 4, 5.5f, 13, 14.3f, 20 } },
     { "gelu_tanh", NULL, exact_gelu_tanh, { 0, 1, 3, 5, 10.2f, 10.9f, 12, 20 } },
+    { "sinh", &op_sinh, sinh, { 0, .34657359f, 1, 2, 88.72284f, 89.415985f, 90, FLT_MAX } },
+    { "cosh", &op_cosh, cosh, { 0, .34657359f, 1, 2, 88.72284f, 89.415985f, 90, FLT_MAX } },
+    { "asinh", &op_asinh, asinh, { 0, .01f, .35355339f, 1, 1.0606602f, 4096, 1.8446744e19f, FLT_MAX } },
+    { "acosh", &op_acosh, acosh, { 0, 1, 1.0606602f, 2, 4096, 1.8446744e19f, FLT_MAX } },
+    { "atanh", &op_atanh, atanh, { 0, .01f, .17157288f, .33333333f, .5f, 1, 2, FLT_MAX } },
 };
 
 /* -- errors -- */

@@ -185,4 +185,72 @@ static inline float softplus_of(float x)
     return u + FMA(-s, FMA(-p, z, u), x > 0 ? x : 0);
 }
 
+/* -- sinh, cosh, and their inverse functions: in double, all but what is next to 0 -- */
+
+static inline double log_wide(double x) /* of normal numbers above 0; to 2^-33, next to 1 as well */
+{
+    const uint64_t least = 0x3fe6a09e667f3bcd; /* mantissas in [sqrt(.5), sqrt(2)) */
+    uint64_t bits, exponent;
+    double e, m, s, z, p;
+
+    memcpy(&bits, &x, sizeof bits);
+    bits -= least;
+    exponent = ((bits + ((uint64_t)1023 << 52)) >> 52) | 0x4330000000000000; /* 2^52 + 1023 + the exponent */
+    bits = (bits & 0xfffffffffffff) + least;
+    memcpy(&e, &exponent, sizeof e);
+    memcpy(&m, &bits, sizeof m);
+    s = (m - 1) / (m + 1); /* log(m) = 2 (s + s^3 / 3 + s^5 / 5 + ...) */
+    z = s * s;
+    p = FMA_WIDE(.09090909090909091, z, .1111111111111111);
+    p = FMA_WIDE(p, z, .14285714285714285);
+    p = FMA_WIDE(p, z, .2);
+    p = FMA_WIDE(p, z, .3333333333333333);
+    p = FMA_WIDE(p * z, s, s);
+    return FMA_WIDE(e - (0x1p52 + 1023), .69314718055994531, 2 * p);
+}
+static inline float sinh_of(float x)
+{
+    const float t = __builtin_fabsf(x), z = x * x;
+    const double e = exp_wide((double)(t > 90.f ? 90.f : t)); /* infinite from there on, as a float */
+    float p = FMA(2.5052108e-8f, z, 2.7557319e-6f);           /* the Taylor series' coefficients */
+
+    p = FMA(p, z, 1.9841270e-4f);
+    p = FMA(p, z, 8.3333333e-3f);
+    p = FMA(p, z, 1.6666667e-1f);
+    p = FMA(p * z, t, t);
+    return __builtin_copysignf(t <= 1.f ? p : (float)(.5 * (e - 1 / e)), x);
+}
+static inline float cosh_of(float x)
+{
+    const float t = __builtin_fabsf(x);
+    const double e = exp_wide((double)(t > 90.f ? 90.f : t));
+
+    return (float)(.5 * (e + 1 / e));
+}
+static inline float asinh_of(float x)
+{
+    const float t = __builtin_fabsf(x);
+    const double wide = (double)t;
+    const float far = (float)log_wide(wide + __builtin_sqrt(wide * wide + 1));
+    const float result = t < .01f ? FMA(t * x * x, -1.6666667e-1f, t) : far;
+
+    return __builtin_copysignf(t < INFINITY ? result : t, x);
+}
+static inline float acosh_of(float x)
+{
+    const double wide = (double)(x < 1.f ? 1.f : x);
+    const float result = (float)log_wide(wide + __builtin_sqrt(wide * wide - 1));
+
+    return x < 1.f ? NAN : x < INFINITY ? result : x;
+}
+static inline float atanh_of(float x)
+{
+    const float t = __builtin_fabsf(x);
+    const double wide = (double)(t < 1.f ? t : 0.f);
+    const float far = (float)(.5 * log_wide((1 + wide) / (1 - wide)));
+    const float result = t < .01f ? FMA(t * x * x, 3.3333333e-1f, t) : far;
+
+    return __builtin_copysignf(t < 1.f ? result : t > 1.f ? NAN : t * INFINITY, x);
+}
+
 #endif

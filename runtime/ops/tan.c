@@ -1,0 +1,24 @@
+/* Tan, https://onnx.ai/onnx/operators/onnx__Tan.html
+ *
+ *   y = tan(x)        dx = dy * (1 + y^2) */
+#define OPERATOR "Tan"
+#define NAME     tan
+#define VALUE    TAN(x)
+#define DX_OF_Y  (dy * (1 + y * y))
+#define WORK     EXPONENTIAL
+#include "ops/unary_formula.h"
+
+#ifndef FORMULA_LEVEL
+
+#define ROW(version, list)                                                                                             \
+    {                                                                                                                  \
+        .since = version, .signature = "T input -> T output", .types = list, UNARY_PARTS, .cases = unary_cases         \
+    }
+
+const struct op op_tan = {
+    .name = "Tan",
+    .domain = "",
+    .defs = (const struct op_def[]){ ROW(22, "T: floats bf16"), ROW(7, "T: floats"), { 0 } },
+};
+
+#endif

@@ -140,5 +140,6 @@ extern const struct op_case arithmetic_cases[], comparison_cases[], comparison_c
 extern const struct op_case rounding_cases[], rounding_cases_1[]; /* of Ceil, Floor and Round */
 extern const struct op_case extremum_cases[];                     /* of Max and Min */
 extern const struct op_case logical_cases[], logical_cases_1[];   /* of And, Or and Xor */
+extern const struct op_case bitwise_cases[];                      /* of BitwiseAnd, BitwiseOr and BitwiseXor */
 
 #endif

@@ -2,44 +2,15 @@
  *
  *   Y = X is not a number        constant in pieces: its gradient is zero
  *
- * Float8 types have one NaN, two, or six; they are widened to tell. */
-#include "ops/convert.h"
-#include "ops/elementwise.h"
-#include <math.h>
+ * Float8 types have one NaN, two, or six. */
+#define EXPR (isnan(x) != 0)
+#include "ops/float_test.h"
 
 /* -- run -- */
 
-#define RESULT uint8_t
-#define EXPR   (isnan(x) != 0)
-#define LOOP   loop_f32
-#define T      float
-#include "ops/unary_body.h"
-#define LOOP loop_f64
-#define T    double
-#include "ops/unary_body.h"
-
-/* Of the type that `attrs` of a span is. */
-static void loop_small(const struct elements *s)
-{
-    const enum dtype dtype = *(const enum dtype *)s->attrs;
-    const uint8_t *const x = s->x[0];
-    uint8_t *const y = s->y;
-
-    for (int64_t k = 0; k < s->n; k++)
-        y[k] = isnan(small_to_f32(dtype, x[k])) != 0;
-}
-
 static bool run(struct step *s)
 {
-    const enum dtype dtype = s->in[0]->dtype;
-    const bool small = dtype_is_small(dtype);
-    const struct elementwise e = { .loop = small          ? loop_small
-                                           : dtype == F64 ? loop_f64
-                                                          : loop_f32,
-                                   .x_as = { small ? dtype : UNDEFINED },
-                                   .span.attrs = &dtype };
-
-    return elementwise(s, &e, s->out[0], 1, s->in);
+    return float_test(s, (struct numbers){ 0 });
 }
 
 /* -- test -- */

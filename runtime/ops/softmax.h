@@ -1,4 +1,4 @@
-/* What Softmax and LogSoftmax share. Before opset 13 the input was a matrix, cut in two at `axis`, whose rows were
+/* What Softmax and LogSoftmax share, and Hardmax in part. Before opset 13 the input was a matrix, cut in two at `axis`, whose rows were
  * normalised. */
 #ifndef KILN_OPS_SOFTMAX_H
 #define KILN_OPS_SOFTMAX_H
@@ -19,6 +19,9 @@ bool softmax_channels_last(const struct node *n, int rank, void *attrs);
 bool softmax_rows_apart(const struct node *n, const struct tensor *const *types, const bool *rows);
 /* Is dimension `axis`, of `rank`, what is normalised, and alone? */
 bool softmax_along(const struct softmax_attrs *a, int rank, int axis);
+/* What is normalised of x: false where there is no such axis, with an error while planning. */
+bool softmax_shape_of(const struct softmax_attrs *a, const struct tensor *x, struct softmax_shape *s);
+bool softmax_shape_in(struct infer *i, const struct tensor *x, struct softmax_shape *s);
 bool softmax_infer(struct infer *i);
 bool softmax_run(struct step *s, bool log_of);
 

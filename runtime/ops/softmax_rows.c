@@ -41,7 +41,7 @@ bool softmax_rows_apart(const struct node *n, const struct tensor *const *types,
 
 /* A scalar is a vector of one. The axis may be the rank in the old form: rows of one element, as the standard's words
  * then allowed. */
-static bool shape_of(const struct softmax_attrs *a, const struct tensor *x, struct softmax_shape *s)
+bool softmax_shape_of(const struct softmax_attrs *a, const struct tensor *x, struct softmax_shape *s)
 {
     const int rank = x->rank ? x->rank : 1;
     const int axis = a->matrix && a->axis == rank ? rank : layout_wrap(a->channels_last && !a->matrix, rank, a->axis);
@@ -59,15 +59,21 @@ bool softmax_along(const struct softmax_attrs *a, int rank, int axis)
     return wrap_axis(a->axis, rank) == axis && (!a->matrix || axis == rank - 1);
 }
 
-static bool infer_like(struct infer *i, int from)
+bool softmax_shape_in(struct infer *i, const struct tensor *x, struct softmax_shape *s)
 {
     const struct softmax_attrs *a = infer_attrs(i);
+
+    return softmax_shape_of(a, x, s) || infer_error(i, "axis is %lld, must be in [%d, %d)", (long long)a->axis,
+                                                    -(x->rank ? x->rank : 1), x->rank ? x->rank : 1);
+}
+
+static bool infer_like(struct infer *i, int from)
+{
     const struct tensor *x = typed_in(i, from);
     struct softmax_shape s;
 
-    if (!shape_of(a, x, &s))
-        return infer_error(i, "axis is %lld, must be in [%d, %d)", (long long)a->axis, -(x->rank ? x->rank : 1),
-                           x->rank ? x->rank : 1);
+    if (!softmax_shape_in(i, x, &s))
+        return false;
     may_reuse(i, 0, from);
     need_scratch(i, softmax_scratch(&s, x->dtype, infer_threads(i)));
     return set_out(i, 0, x->dtype, x->rank, x->dims);
@@ -84,7 +90,7 @@ bool softmax_run(struct step *s, bool log_of)
 {
     struct softmax_shape shape;
 
-    if (shape_of(s->attrs, s->in[0], &shape))
+    if (softmax_shape_of(s->attrs, s->in[0], &shape))
         softmax(s->k, s->pool, &shape, s->in[0]->dtype, log_of, s->in[0]->data, s->out[0]->data, s->scratch);
     return true;
 }
@@ -103,7 +109,7 @@ bool softmax_grad_run(struct step *s, bool log_of)
     const struct tensor *dy = s->in[GRAD_Y];
     struct softmax_shape shape;
 
-    if (shape_of(s->attrs, dy, &shape))
+    if (softmax_shape_of(s->attrs, dy, &shape))
         softmax_grad(s->k, s->pool, &shape, dy->dtype, log_of, s->in[GRAD_OUT]->data, dy->data, s->out[0]->data,
                      s->scratch);
     return true;

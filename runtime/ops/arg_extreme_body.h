@@ -1,16 +1,15 @@
-/* The loops of argmax.c for one type `real`, in which is_nan says whether a value is NaN. No include guard: included
- * once for each. */
+/* The loops of arg_extreme_loops.h for one type `real`, in which is_nan says whether a value is NaN. No include guard:
+ * included once for each. */
 
-/* Is `b`, which stands behind `a`, the greater one? NaN is greater than all numbers; of equals the first is taken, or
- * the last. */
+/* Is `b`, which stands behind `a`, to be taken? NaN is beyond all numbers; of equals the first is taken, or the last. */
 static inline bool NAME(better)(real a, real b, bool last)
 {
     if (is_nan(b))
         return last || !is_nan(a);
-    return b > a || (last && b == a);
+    return BEYOND(b, a) || (last && b == a);
 }
 
-/* Rows [0, n) of `columns` elements, each row `stride` behind the last: best[c] is the greatest of column c, at[c] its
+/* Rows [0, n) of `columns` elements, each row `stride` behind the last: best[c] is what is looked for in column c, at[c] its
  * row. */
 static void NAME(columns)(const void *x, int64_t n, int64_t columns, int64_t stride, bool last, int64_t *at)
 {

@@ -1,4 +1,5 @@
 #include "base/mt19937.h"
+#include <math.h>
 
 enum { MIDDLE = 397 };
 
@@ -8,6 +9,7 @@ void mt_seed(struct mt *m, uint32_t seed)
     for (uint32_t i = 1; i < MT_WORDS; i++)
         m->word[i] = 1812433253u * (m->word[i - 1] ^ m->word[i - 1] >> 30) + i;
     m->at = MT_WORDS;
+    m->kept = false;
 }
 
 static void twist(struct mt *m)
@@ -38,4 +40,22 @@ double mt_double(struct mt *m)
     const uint32_t high = mt_u32(m) >> 5, low = mt_u32(m) >> 6;
 
     return (high * 67108864.0 + low) / 9007199254740992.0;
+}
+
+/* A point of the unit circle makes two; that of its second coordinate comes first. */
+double mt_normal(struct mt *m)
+{
+    double x, y, square, factor;
+
+    m->kept = !m->kept;
+    if (!m->kept)
+        return m->normal;
+    do {
+        x = 2 * mt_double(m) - 1;
+        y = 2 * mt_double(m) - 1;
+        square = x * x + y * y;
+    } while (square >= 1 || square == 0);
+    factor = sqrt(-2 * log(square) / square);
+    m->normal = factor * x;
+    return factor * y;
 }

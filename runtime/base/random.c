@@ -66,14 +66,22 @@ static void to_uniform(const struct blocks *b, float out[NUMBERS])
             out[4 * i + w] = (float)(b->word[w][i] >> 8) * 0x1p-24f;
 }
 
-/* Box and Muller: two uniform words, the first taken from (0, 1] because of its logarithm, are two normal numbers. */
+/* Box and Muller: two uniform numbers, the first of (0, 1] because of its logarithm, are two normal ones. */
+static void box_muller_wide(double a, double b, double out[2])
+{
+    const double radius = sqrt(-2 * log(a)), angle = 6.283185307179586477 * b;
+
+    out[0] = radius * cos(angle);
+    out[1] = radius * sin(angle);
+}
+
 static void box_muller(uint32_t a, uint32_t b, float out[2])
 {
-    const double radius = sqrt(-2 * log((a + 1.0) * 0x1p-32));
-    const double angle = 6.283185307179586477 * (b * 0x1p-32);
+    double z[2];
 
-    out[0] = (float)(radius * cos(angle));
-    out[1] = (float)(radius * sin(angle));
+    box_muller_wide((a + 1.0) * 0x1p-32, b * 0x1p-32, z);
+    out[0] = (float)z[0];
+    out[1] = (float)z[1];
 }
 
 static void to_normal(const struct blocks *b, float out[NUMBERS])
@@ -107,6 +115,26 @@ void random_uniform(float *out, int64_t n, uint64_t seed, uint64_t stream, uint6
 void random_normal(float *out, int64_t n, uint64_t seed, uint64_t stream, uint64_t first)
 {
     generate(out, n, seed, stream, first, to_normal);
+}
+
+/* Number k is one of two of block k / 2. */
+void random_normal_wide(double *out, int64_t n, uint64_t seed, uint64_t stream, uint64_t first)
+{
+    struct blocks b;
+    int skip = (int)(first % 2);
+
+    for (uint64_t block = first / 2; n > 0; block += LANES) {
+        make_blocks(&b, seed, stream, block);
+        for (int i = 0; i < LANES; i++, skip = 0) {
+            const uint64_t one = (uint64_t)b.word[0][i] << 32 | b.word[1][i];
+            const uint64_t two = (uint64_t)b.word[2][i] << 32 | b.word[3][i];
+            double z[2];
+
+            box_muller_wide(((double)(one >> 11) + 1) * 0x1p-53, (double)(two >> 11) * 0x1p-53, z);
+            for (int k = skip; k < 2 && n > 0; k++, n--)
+                *out++ = z[k];
+        }
+    }
 }
 
 /* -- truncated normal: number k has blocks of its own -- */

@@ -28,6 +28,8 @@ static inline uint64_t random_stream(int32_t node, uint64_t step)
 /* Element k of `out` is number first + k of the stream; numbers below 2^56 are distinct. */
 void random_uniform(float *out, int64_t n, uint64_t seed, uint64_t stream, uint64_t first); /* [0, 1), 24 bits */
 void random_normal(float *out, int64_t n, uint64_t seed, uint64_t stream, uint64_t first);  /* mean 0, deviation 1 */
+/* The same of 53 bits; they are no prefix of the others. */
+void random_normal_wide(double *out, int64_t n, uint64_t seed, uint64_t stream, uint64_t first);
 /* The normal distribution cut at two deviations, as Keras' initialisers draw it. Its own deviation is
  * 0.87962566103423978. */
 void random_truncated_normal(float *out, int64_t n, uint64_t seed, uint64_t stream, uint64_t first);

@@ -80,6 +80,22 @@ START_TEST(an_element_does_not_depend_on_where_one_starts)
 }
 END_TEST
 
+START_TEST(wide_numbers_do_not_depend_on_where_one_starts)
+{
+    double whole[200], part[200];
+
+    random_normal_wide(whole, 200, 1, 2, 0);
+    for (uint64_t first = 0; first < 70; first++) {
+        random_normal_wide(part, 130, 1, 2, first);
+        ck_assert_mem_eq(part, whole + first, 130 * sizeof *part);
+    }
+    random_normal_wide(part, 200, 1, 3, 0);
+    ck_assert(memcmp(part, whole, sizeof part) != 0);
+    random_normal_wide(part, 200, 2, 2, 0);
+    ck_assert(memcmp(part, whole, sizeof part) != 0);
+}
+END_TEST
+
 static void moments(double *mean, double *deviation, double *most)
 {
     double sum = 0, squares = 0;
@@ -96,6 +112,7 @@ static void moments(double *mean, double *deviation, double *most)
 
 START_TEST(distributions_have_their_moments)
 {
+    static double wide[N];
     double mean, deviation, most;
 
     random_uniform(numbers, N, 3, 0, 0);
@@ -104,6 +121,13 @@ START_TEST(distributions_have_their_moments)
     ck_assert_double_eq_tol(deviation, sqrt(1 / 12.), .002);
     ck_assert(most < 1);
     random_normal(numbers, N, 3, 0, 0);
+    moments(&mean, &deviation, &most);
+    ck_assert_double_eq_tol(mean, 0, .015);
+    ck_assert_double_eq_tol(deviation, 1, .01);
+    ck_assert(most > 3.5 && most < 7);
+    random_normal_wide(wide, N, 3, 0, 0);
+    for (int i = 0; i < N; i++)
+        numbers[i] = (float)wide[i];
     moments(&mean, &deviation, &most);
     ck_assert_double_eq_tol(mean, 0, .015);
     ck_assert_double_eq_tol(deviation, 1, .01);
@@ -227,6 +251,8 @@ END_TEST
 /* numpy.random.RandomState(seed).rand(n), numpy 2 */
 START_TEST(mersenne_twister_draws_as_numpy)
 {
+    static const double normal[] = { 0x1.fca2a28a9307cp-2, -0x1.1b2a505de052ap-3, 0x1.4b9dd50245e68p-1,
+                                     0x1.85e548e01aa2bp+0, -0x1.df8bcdf57a640p-3 };
     static const double first[] = { 0.3745401188473625, 0.9507143064099162, 0.7319939418114051, 0.5986584841970366 };
     struct mt m;
 
@@ -240,6 +266,11 @@ START_TEST(mersenne_twister_draws_as_numpy)
     mt_seed(&m, 4294967295u);
     ck_assert(mt_double(&m) == 0.0976320289940138);
     ck_assert(mt_double(&m) == 0.9123828453026218);
+    mt_seed(&m, 42); /* randn(n) */
+    for (int i = 0; i < 5; i++)
+        ck_assert_double_eq_tol(mt_normal(&m), normal[i], 1e-15);
+    mt_seed(&m, 42); /* and what was kept is not */
+    ck_assert_double_eq_tol(mt_normal(&m), normal[0], 1e-15);
 }
 END_TEST
 
@@ -251,6 +282,7 @@ Suite *suite(void)
     add_test(s, uniform_is_made_of_philox);
     add_test(s, streams_differ);
     add_test(s, an_element_does_not_depend_on_where_one_starts);
+    add_test(s, wide_numbers_do_not_depend_on_where_one_starts);
     add_test(s, distributions_have_their_moments);
     add_test(s, a_permutation_has_each_number_once);
     add_test(s, every_order_is_equally_likely);

@@ -1,7 +1,8 @@
 /* BitCast, https://onnx.ai/onnx/operators/onnx__BitCast.html
  *
  * The bits of the input as another type, which has as many: a view. Of types of 4 and 2 bits, whose elements are bytes
- * in memory (tensor/small.h), the bits above them are made what the other type has there. */
+ * in memory (tensor/small.h), the bits above them are made what the other type has there. The order of bytes is that of
+ * a file: where the machine has the other, the parts of a complex number stand the other way about in 64 bits. */
 #include "ops/elementwise.h"
 #include "tensor/small.h"
 
@@ -31,6 +32,12 @@ static enum dtype told(const struct node *n, int k)
 
 /* -- plan -- */
 
+/* Are bytes all the same in both types? */
+static bool is_view(enum dtype from, enum dtype to)
+{
+    return !dtype_is_packed(to) && !(big_endian && (from == C64) != (to == C64));
+}
+
 static bool infer(struct infer *i)
 {
     const enum dtype to = ((const struct bit_cast *)infer_attrs(i))->to;
@@ -39,7 +46,7 @@ static bool infer(struct infer *i)
     if (dtype_traits[x->dtype].bits != dtype_traits[to].bits)
         return infer_error(i, "'input' is of type %s, which has %d bits, %s has %d: there must be as many",
                            dtype_name(x->dtype), dtype_traits[x->dtype].bits, dtype_name(to), dtype_traits[to].bits);
-    if (!dtype_is_packed(to))
+    if (is_view(x->dtype, to))
         view_of(i, 0, 0);
     else
         may_reuse(i, 0, 0);
@@ -48,7 +55,7 @@ static bool infer(struct infer *i)
 
 /* -- run -- */
 
-static void loop(const struct elements *s)
+static void small_loop(const struct elements *s)
 {
     const enum dtype to = *(const enum dtype *)s->attrs;
     const int8_t *const x = s->x[0];
@@ -58,16 +65,25 @@ static void loop(const struct elements *s)
         y[k] = small_of_int(to, x[k]);
 }
 
+static void complex_loop(const struct elements *s)
+{
+    const uint64_t *const x = s->x[0];
+    uint64_t *const y = s->y;
+
+    for (int64_t k = 0; k < s->n; k++)
+        y[k] = x[k] << 32 | x[k] >> 32;
+}
+
 static bool run(struct step *s)
 {
     const struct bit_cast *a = s->attrs;
     const enum dtype from = s->in[0]->dtype;
+    const struct elementwise e = { .loop = dtype_is_packed(a->to) ? small_loop : complex_loop,
+                                   .x_as = { from },
+                                   .y_as = a->to,
+                                   .span.attrs = &a->to };
 
-    return dtype_is_packed(a->to)
-               ? elementwise(
-                     s, &(struct elementwise){ .loop = loop, .x_as = { from }, .y_as = a->to, .span.attrs = &a->to },
-                     s->out[0], 1, s->in)
-               : copy_run(s);
+    return is_view(from, a->to) ? copy_run(s) : elementwise(s, &e, s->out[0], 1, s->in);
 }
 
 /* -- test -- */

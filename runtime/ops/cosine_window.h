@@ -1,11 +1,9 @@
-/* BlackmanWindow, HammingWindow and HannWindow: all of their files but the comment.
+/* BlackmanWindow, HammingWindow and HannWindow: the row COSINE_WINDOW_ROW.
  *
  *   output[n] = A0 - A1 cos(2 pi n / N) + A2 cos(4 pi n / N)        for n from 0 to before `size`
  *
  * N is `size`, or size - 1 with periodic=0. As nodes, in double, then of the type output_datatype: truncated where that
  * is an integer. A symmetric window of one point is NaN, the 0 / 0 that the formula says. Needs
- *   OPERATOR    its name
- *   TABLE       what it is called in the registry: op_hann_window
  *   A0, A1, A2  numbers, the last one 0 for none */
 #include "ops/op.h"
 #include <math.h>
@@ -75,16 +73,8 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
-const struct op TABLE = {
-    .name = OPERATOR,
-    .domain = "",
-    .defs = (const struct op_def[]){ { .since = 17,
-                                       .signature = "T1 size -> T2 output",
-                                       .types = "T1: i32 i64; T2: floats bf16 ints uints",
-                                       .attrs_size = sizeof(struct cosine_window),
-                                       .parse = parse,
-                                       .dtype = told,
-                                       .expand = expand,
-                                       .cases = cases },
-                                     { 0 } },
-};
+#define COSINE_WINDOW_ROW                                                                                              \
+    {                                                                                                                  \
+        .since = 17, .signature = "T1 size -> T2 output", .types = "T1: i32 i64; T2: floats bf16 ints uints",          \
+        .attrs_size = sizeof(struct cosine_window), .parse = parse, .dtype = told, .expand = expand, .cases = cases    \
+    }

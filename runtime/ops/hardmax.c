@@ -18,11 +18,14 @@ static bool infer(struct infer *i)
 {
     const struct tensor *x = typed_in(i, 0);
     struct softmax_shape shape;
+    int64_t bytes;
 
     if (!softmax_shape_in(i, x, &shape))
         return false;
+    if (!mul_size(shape.outer * shape.inner, sizeof(int64_t), &bytes))
+        return infer_error(i, "'input' has too many elements");
     if (shape.n)
-        need_scratch(i, (size_t)(shape.outer * shape.inner) * sizeof(int64_t));
+        need_scratch(i, (size_t)bytes);
     return set_out(i, 0, x->dtype, x->rank, x->dims);
 }
 

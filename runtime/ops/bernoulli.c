@@ -24,16 +24,8 @@ struct bernoulli {
 static bool parse(struct parse *p, void *attrs)
 {
     struct bernoulli *a = attrs;
-    const int64_t dtype = attr_int(p, "dtype", UNDEFINED);
 
-    if (!draw_seed_parse(p, &a->seed))
-        return false;
-    if (!attr_given(p, "dtype"))
-        return true;
-    if (!dtype_valid(dtype))
-        return parse_error(p, "attribute 'dtype' is %lld, must be a type of number, or bool", (long long)dtype);
-    a->dtype = (enum dtype)dtype;
-    return output_may_be(p, 0, a->dtype);
+    return draw_seed_parse(p, &a->seed) && attr_dtype(p, "dtype", UNDEFINED, &a->dtype);
 }
 
 /* -- plan -- */
@@ -48,10 +40,8 @@ static bool infer(struct infer *i)
 
 static enum dtype told(const struct node *n, int k)
 {
-    const enum dtype dtype = ((const struct bernoulli *)n->attrs)->dtype;
-
     (void)k;
-    return dtype ? dtype : known_input(n, 0).dtype;
+    return dtype_or_input(n, ((const struct bernoulli *)n->attrs)->dtype);
 }
 
 /* -- run -- */

@@ -14,14 +14,9 @@ struct bit_cast {
 
 static bool parse(struct parse *p, void *attrs)
 {
-    const int64_t to = attr_int(p, "to", UNDEFINED);
-
     if (!attr_given(p, "to"))
         return parse_error(p, "attribute 'to' is missing");
-    if (!dtype_valid(to) || to == STRING)
-        return parse_error(p, "attribute 'to' is %lld, must be a type of number, or bool", (long long)to);
-    ((struct bit_cast *)attrs)->to = (enum dtype)to;
-    return output_may_be(p, 0, (enum dtype)to);
+    return attr_dtype(p, "to", UNDEFINED, &((struct bit_cast *)attrs)->to);
 }
 
 static enum dtype told(const struct node *n, int k)

@@ -19,13 +19,9 @@ struct cosine_window {
 static bool parse(struct parse *p, void *attrs)
 {
     struct cosine_window *a = attrs;
-    const int64_t dtype = attr_int(p, "output_datatype", F32);
 
     a->periodic = attr_int(p, "periodic", 1) != 0;
-    if (!dtype_valid(dtype))
-        return parse_error(p, "attribute 'output_datatype' is %lld, must be a type of number", (long long)dtype);
-    a->dtype = (enum dtype)dtype;
-    return output_may_be(p, 0, a->dtype);
+    return attr_dtype(p, "output_datatype", F32, &a->dtype);
 }
 
 static enum dtype told(const struct node *n, int k)

@@ -17,15 +17,9 @@ struct eye_like {
 static bool parse(struct parse *p, void *attrs)
 {
     struct eye_like *a = attrs;
-    const int64_t dtype = attr_int(p, "dtype", UNDEFINED);
 
     a->k = attr_int(p, "k", 0);
-    if (!attr_given(p, "dtype"))
-        return true;
-    if (!dtype_valid(dtype))
-        return parse_error(p, "attribute 'dtype' is %lld, must be a type of number, or bool", (long long)dtype);
-    a->dtype = (enum dtype)dtype;
-    return output_may_be(p, 0, a->dtype);
+    return attr_dtype(p, "dtype", UNDEFINED, &a->dtype);
 }
 
 /* -- plan -- */
@@ -42,10 +36,8 @@ static bool infer(struct infer *i)
 
 static enum dtype told(const struct node *n, int k)
 {
-    const enum dtype dtype = ((const struct eye_like *)n->attrs)->dtype;
-
     (void)k;
-    return dtype ? dtype : known_input(n, 0).dtype;
+    return dtype_or_input(n, ((const struct eye_like *)n->attrs)->dtype);
 }
 
 /* -- run -- */

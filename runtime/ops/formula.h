@@ -8,9 +8,9 @@
  * The same expression is compiled for float and for double, and for integers where the operator takes them. T is the
  * type; a constant that is no integer is cast to it, (T)0.5, or a float would be widened (which is an error here).
  * The functions below are libm's for double, and for float those of kernels/isa/functions.h, which have no branch,
- * so that the compiler makes vectors of them (libm's again for the trigonometric functions and their inverse ones); EITHER(single, wide) is its first argument for float, where that has
- * an approximation of its own, and the second for double. What is no better than `condition ? a : b` will do for a
- * branch. */
+ * so that the compiler makes vectors of them (libm's again for the trigonometric functions and their inverse ones);
+ * EITHER(single, wide) is its first argument for float, where that has an approximation of its own, and the second for
+ * double. What is no better than `condition ? a : b` will do for a branch. */
 #ifndef KILN_OPS_FORMULA_H
 #define KILN_OPS_FORMULA_H
 

@@ -23,15 +23,11 @@ struct multinomial {
 static bool parse(struct parse *p, void *attrs)
 {
     struct multinomial *a = attrs;
-    const int64_t dtype = attr_int(p, "dtype", I32);
 
     a->samples = attr_int(p, "sample_size", 1);
     if (a->samples < 0)
         return parse_error(p, "attribute 'sample_size' is %lld, must be at least 0", (long long)a->samples);
-    if (dtype != I32 && dtype != I64)
-        return parse_error(p, "attribute 'dtype' is %lld, must be int32 or int64", (long long)dtype);
-    a->dtype = (enum dtype)dtype;
-    return draw_seed_parse(p, &a->seed);
+    return draw_seed_parse(p, &a->seed) && attr_dtype(p, "dtype", I32, &a->dtype);
 }
 
 /* -- plan -- */

@@ -68,6 +68,9 @@ bool input_given(const struct parse *p, int k);
 bool constant_input(struct parse *p, int k, enum dtype dtype, int64_t count, const void *data);
 /* An attribute of ints that is an input since a later opset; left out when absent. */
 bool ints_input(struct parse *p, int k, const char *name);
+/* The type of output 0 that an attribute gives; `fallback` where it is absent. False where there is no such type, or the
+ * output cannot be of it. */
+bool attr_dtype(struct parse *p, const char *name, enum dtype fallback, enum dtype *out);
 /* Has the type of output k, which an attribute gives, a place in the row's signature? An error where it has none. */
 bool output_may_be(struct parse *p, int k, enum dtype dtype);
 /* Memory that lives as long as the model; NULL on an error. */

@@ -276,3 +276,15 @@ bool output_may_be(struct parse *p, int k, enum dtype dtype)
     return parse_error(p, "output %d is %s, which needs opset %d, and the model's is %d", k, dtype_name(dtype),
                        newer->since, p->opset);
 }
+bool attr_dtype(struct parse *p, const char *name, enum dtype fallback, enum dtype *out)
+{
+    const int64_t v = attr_int(p, name, fallback);
+
+    *out = fallback;
+    if (!attr_given(p, name))
+        return true;
+    if (!dtype_valid(v))
+        return parse_error(p, "attribute '%s' is %lld, must be a type of TensorProto's", name, (long long)v);
+    *out = (enum dtype)v;
+    return output_may_be(p, 0, *out);
+}

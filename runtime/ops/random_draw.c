@@ -19,19 +19,6 @@ bool draw_seed_parse(struct parse *p, struct draw_seed *seed)
     return true;
 }
 
-static bool parse_dtype(struct parse *p, struct draw_attrs *a)
-{
-    const int64_t dtype = attr_int(p, "dtype", UNDEFINED);
-
-    if (attr_given(p, "dtype")) {
-        if (dtype != F16 && dtype != F32 && dtype != F64 && (dtype != BF16 || parse_opset(p) < 22))
-            return parse_error(p, "attribute 'dtype' is %lld, must be float16, float or double%s", (long long)dtype,
-                               parse_opset(p) < 22 ? "" : ", or bfloat16");
-        a->dtype = (enum dtype)dtype;
-    }
-    return draw_seed_parse(p, &a->seed);
-}
-
 static bool parse_shape(struct parse *p, struct draw_attrs *a)
 {
     if (!attr_given(p, "shape"))
@@ -51,7 +38,7 @@ bool draw_parse_uniform_like(struct parse *p, void *attrs)
 
     a->base = attr_float(p, "low", 0);
     a->factor = (double)attr_float(p, "high", 1) - (double)a->base;
-    return parse_dtype(p, a);
+    return draw_seed_parse(p, &a->seed) && attr_dtype(p, "dtype", UNDEFINED, &a->dtype);
 }
 
 bool draw_parse_normal_like(struct parse *p, void *attrs)
@@ -61,7 +48,7 @@ bool draw_parse_normal_like(struct parse *p, void *attrs)
     a->normal = true;
     a->base = attr_float(p, "mean", 0);
     a->factor = (double)attr_float(p, "scale", 1);
-    return parse_dtype(p, a);
+    return draw_seed_parse(p, &a->seed) && attr_dtype(p, "dtype", UNDEFINED, &a->dtype);
 }
 
 bool draw_parse_uniform(struct parse *p, void *attrs)
@@ -83,10 +70,8 @@ int draw_rank(const struct node *n, int k)
 
 enum dtype draw_told(const struct node *n, int k)
 {
-    const enum dtype dtype = ((const struct draw_attrs *)n->attrs)->dtype;
-
     (void)k;
-    return dtype ? dtype : known_input(n, 0).dtype;
+    return dtype_or_input(n, ((const struct draw_attrs *)n->attrs)->dtype);
 }
 
 bool draw_infer(struct infer *i)

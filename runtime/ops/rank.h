@@ -9,6 +9,11 @@
 struct known known_of(const struct value *v);
 /* Of input k; nothing where it is left out. */
 struct known known_input(const struct node *n, int k);
+/* For op_def.dtype: the type that an attribute tells, or where that is UNDEFINED that of input 0. */
+static inline enum dtype dtype_or_input(const struct node *n, enum dtype told)
+{
+    return told ? told : known_input(n, 0).dtype;
+}
 /* How many values input k has, a vector that nobody can change; UNKNOWN where it is none. */
 int known_length(const struct node *n, int k);
 

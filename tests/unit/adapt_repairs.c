@@ -54,7 +54,7 @@ END_TEST
          "exported, and no layer of the file has any\n"
 #define WEIGHTS                                                                                                        \
     "<float[2,2,1,1] w = {1,2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[2] b = {1,5}, float[2] z = {0,0}, float[2] i " \
-    "= {0,1}> "
+    "= {0,1}, float[1,1,1,1] n = {3}> "
 #define TAKEN ": a layer without a bias (likely): it gets one of zeros: the exporter has taken that away\n"
 #define FLAT  "g (float[N,2,2] x) => (float[N,2,2] y) "
 #define MATRICES                                                                                                       \
@@ -124,8 +124,19 @@ static const struct adapt_case biases[] = {
       .found = LAYER("c"),
       .ops = "Conv Relu Conv" },
     { .text = KERAS FLAT MATRICES "{ [\"c\"] h = MatMul (x, w) r = Relu (h) k = MatMul (r, u) y = Add (k, three) }",
+      .found = LAYER("c") LAYER("k"),
+      .ops = "MatMul Add Relu MatMul Add Add" },
+    { .text = KERAS IMAGE WEIGHTS "{ [\"c\"] h = Conv (x, w) a = Add (h, n) r = Relu (a) y = Mul (r, h) }",
       .found = LAYER("c"),
-      .ops = "MatMul Add Relu MatMul Add" },
+      .ops = "Conv Add Relu Mul",
+      .values = { { "c/bias", "trainable", { 0, 0 } } } },
+    /* but where there is one channel */
+    { .text = KERAS "g (float[N,2] x) => (float[N,1] y) <float[2,1] w = {1,2}, float[1] b = {3}>\n"
+                    "{ h = MatMul (x, w) y = Add (h, b) }",
+      .found = "" },
+    { .text = KERAS "g (float[N,2,3,3] x) => (float[N,1,3,3] y) <float[1,2,1,1] w = {1,2}, float[1,1,1,1] b = {3}>\n"
+                    "{ h = Conv (x, w) y = Add (h, b) }",
+      .found = "" },
     /* nor does one have a bias before BatchNormalization, or before another layer, which make up for it */
     { .text = KERAS IMAGE "<float[2,2,1,1] w = {1,2,3,4}, float[2] s = {1,2}, float[2] m = {3,4}, float[2] v = {1,1}>\n"
                           "{ h = Conv (x, w) y = BatchNormalization (h, s, s, m, v) }",

@@ -357,6 +357,15 @@ static const struct again_case {
         .found = TWO_FOUND,
         .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
       true },
+    /* or the same layer takes one step after the other */
+    { { .text = KERAS NAMED_TWICE("l/batchnorm_4/mul_1", "l/batchnorm/mul_1", "one", "z", "one", "z", "u"),
+        .found = "l" NAMED MEASURED "l" NAMED MEASURED,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      true },
+    { { .text = HEAD NAMED_TWICE("l/batchnorm_x/mul_1", "l/batchnorm/mul_1", "one", "c", "one", "c", "u"),
+        .found = "l/batchnorm_x" NAMED MEASURED "l" NAMED MEASURED,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      false },
 };
 
 START_TEST(a_layer_that_is_used_again_stays_one)

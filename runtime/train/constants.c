@@ -212,6 +212,15 @@ static bool is_no_token(const struct candidate *c)
             (tensor_is_uniform(t) && !(c->name && text_contains(c->name, "token"))));
 }
 
+/* -- states -- */
+
+/* Zeros are what layers begin with that learn no state. */
+static bool is_no_state(const struct candidate *c)
+{
+    return c->place->use == PARAMETER_TRAINS_AS_STATE &&
+           (tensor_is_uniform(c->content) || !c->through || !node_is(c->through, &op_expand));
+}
+
 /* -- positions -- */
 
 /* Element (row, column) of a table that is the last two dimensions. */
@@ -271,6 +280,7 @@ const char *constant_reason(const struct candidate *c)
         { is_of_groups, "is of groups, whose channels have factors of their own" },
         { is_preprocessing, "is done to an input before the first layer" },
         { is_no_token, "is joined to activations, and no token of a sequence" },
+        { is_no_state, "is no state that was learned for all samples" },
         { is_mask, "a mask" },
         { is_added_to_scores, "is added to attention scores: a mask or distances" },
         { is_sinusoid, "positions as sines and cosines" },

@@ -387,6 +387,7 @@ static const struct op_parameter parameters[] = {
     { PARAMETER_TRAINS, W, "weight", "glorot_uniform", recurrent_fans },
     { PARAMETER_TRAINS, R, "recurrent weight", "orthogonal", recurrent_fans },
     { PARAMETER_TRAINS_IN_HALVES, B, "bias", "zeros", NULL },
+    { PARAMETER_TRAINS_AS_STATE, H0, "initial state", "zeros", NULL },
     { 0 },
 };
 

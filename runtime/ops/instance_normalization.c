@@ -34,6 +34,12 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
     return out[0];
 }
 
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS, SCALE, "scale", "ones", NULL },
+    { PARAMETER_TRAINS, BIAS, "bias", "zeros", NULL },
+    { 0 },
+};
+
 /* -- test -- */
 
 #define CASES                                                                                                          \
@@ -51,7 +57,7 @@ static const struct op_case cases_22[] = { CASES, { "bf16[2,3,4] bf16[3] bf16[3]
 #define ROW(version, list, parser, tests)                                                                              \
     {                                                                                                                  \
         .since = version, .signature = "T input, T scale, T B -> T output", .types = list,                             \
-        .attrs_size = sizeof(float), .parse = parser, .expand = expand, .cases = tests                                 \
+        .attrs_size = sizeof(float), .parse = parser, .expand = expand, .parameters = parameters, .cases = tests       \
     }
 
 const struct op op_instance_normalization = {

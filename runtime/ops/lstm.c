@@ -374,6 +374,8 @@ static const struct op_parameter parameters[] = {
     { PARAMETER_TRAINS, R, "recurrent weight", "orthogonal", recurrent_fans },
     { PARAMETER_TRAINS_IN_HALVES, B, "bias", "zeros", NULL },
     { PARAMETER_TRAINS, P, "peephole weight", "glorot_uniform", recurrent_fans },
+    { PARAMETER_TRAINS_AS_STATE, H0, "initial state", "zeros", NULL },
+    { PARAMETER_TRAINS_AS_STATE, C0, "initial cell state", "zeros", NULL },
     { 0 },
 };
 

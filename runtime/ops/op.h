@@ -260,6 +260,7 @@ enum parameter_use {
     PARAMETER_TRAINS_IN_HALVES,     /* its last dimension holds a bias of the input, then one of the state */
     PARAMETER_TRAINS_UNLESS_SCALAR, /* the operator does other things, too */
     PARAMETER_TRAINS_AS_TOKEN,      /* where it is a vector that is joined to a sequence of them, no padding */
+    PARAMETER_TRAINS_AS_STATE,      /* where it is one state that is repeated for each sample */
     PARAMETER_IS_STATISTIC          /* the operator itself changes it, in its training form */
 };
 struct fans {

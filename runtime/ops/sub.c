@@ -32,12 +32,18 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+/* A constant less what is computed: beta of a BatchNormalization that is written out (train/constants.h). */
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS_UNLESS_SCALAR, A, "minuend", "zeros", NULL },
+    { 0 },
+};
+
 const struct op op_sub = {
     .name = "Sub",
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ARITHMETIC_ROWS(formula_sub, NULL, arithmetic_cases),
+            ARITHMETIC_ROWS(formula_sub, parameters, arithmetic_cases),
             { 0 },
         },
 };

@@ -25,6 +25,24 @@ static bool is_measured(const struct candidate *c)
     return true;
 }
 
+/* Is it a mean of activations, in whatever shape? */
+static bool is_mean(const struct value *v)
+{
+    const struct node *n = v ? v->producer : NULL;
+
+    while (n && n->def->flags & OP_REARRANGES && n->in[0])
+        n = n->in[0]->producer;
+    return n && node_is(n, &op_reduce_mean);
+}
+
+/* Of what is subtracted from only the beta of a normalisation learns, beta - mean * factor. */
+static bool is_no_beta(const struct candidate *c)
+{
+    const struct node *n = node_is(c->reader, &op_sub) && c->reader->in[1] ? c->reader->in[1]->producer : NULL;
+
+    return node_is(c->reader, &op_sub) && !(n && node_is(n, &op_mul) && (is_mean(n->in[0]) || is_mean(n->in[1])));
+}
+
 /* -- single numbers -- */
 
 /* Has the layer one unit, whose bias is a single number? `weight` is its input k. */
@@ -117,6 +135,21 @@ static bool is_preprocessing(const struct candidate *c)
            !says_batch_normalization(c->reader->name) && !says_batch_normalization(c->name) && !is_normalized(c, other);
 }
 
+/* The ones and zeros of an InstanceNormalization that stands for GroupNormalization: channels are made groups before it,
+ * and behind it, where they are channels again, a factor of each follows. */
+static bool is_of_groups(const struct candidate *c)
+{
+    const struct node *n = c->reader, *next;
+
+    if (!node_is(n, &op_instance_normalization) || !tensor_is_uniform(c->content) ||
+        element_getter(c->content->dtype)(c->content->data, 0) != (c->place->input == 1) || !n->in[0]->producer ||
+        !node_is(n->in[0]->producer, &op_reshape))
+        return false;
+    next = c->readers[n->out[0]->id];
+    next = next && node_is(next, &op_reshape) ? c->readers[next->out[0]->id] : NULL;
+    return next && node_is(next, &op_mul) && c->active[next->in[0]->id] != c->active[next->in[1]->id];
+}
+
 /* -- attention -- */
 
 static bool is_softmax(const struct value *v)
@@ -179,6 +212,15 @@ static bool is_no_token(const struct candidate *c)
             (tensor_is_uniform(t) && !(c->name && text_contains(c->name, "token"))));
 }
 
+/* -- states -- */
+
+/* Zeros are what layers begin with that learn no state. */
+static bool is_no_state(const struct candidate *c)
+{
+    return c->place->use == PARAMETER_TRAINS_AS_STATE &&
+           (tensor_is_uniform(c->content) || !c->through || !node_is(c->through, &op_expand));
+}
+
 /* -- positions -- */
 
 /* Element (row, column) of a table that is the last two dimensions. */
@@ -233,9 +275,12 @@ const char *constant_reason(const struct candidate *c)
         { is_computed_statistic, "a statistic that is computed" },
         { is_empty, "has no elements" },
         { is_measured, "nothing but sizes of what it makes is read" },
+        { is_no_beta, "no place where something is learned" },
         { is_scalar, "a scalar" },
+        { is_of_groups, "is of groups, whose channels have factors of their own" },
         { is_preprocessing, "is done to an input before the first layer" },
         { is_no_token, "is joined to activations, and no token of a sequence" },
+        { is_no_state, "is no state that was learned for all samples" },
         { is_mask, "a mask" },
         { is_added_to_scores, "is added to attention scores: a mask or distances" },
         { is_sinusoid, "positions as sines and cosines" },

@@ -13,10 +13,11 @@ struct candidate {
     const struct node *through; /* what makes it what is read there; NULL: it is read as it is, or rearranged */
     const struct tensor *content;
     const char *name;
-    const bool *behind_weights; /* by value id of the reader's graph: a layer with weights lies before it */
-    bool has_weights;           /* some layer of the model has */
-    const bool *active;         /* by value id: depends on what the caller gives */
-    const bool *counts;         /* by value id: not only its sizes are read */
+    const bool *behind_weights;        /* by value id of the reader's graph: a layer with weights lies before it */
+    bool has_weights;                  /* some layer of the model has */
+    const bool *active;                /* by value id: depends on what the caller gives */
+    const bool *counts;                /* by value id: not only its sizes are read */
+    const struct node *const *readers; /* by value id: of the file, the only one; NULL */
 };
 
 /* Why it stays as it is; NULL where it trains. */

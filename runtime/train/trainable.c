@@ -125,11 +125,12 @@ struct use {
 
 /* What is known of a graph's values, by their ids. */
 struct known_values {
-    bool *active;               /* depends on what the caller gives; sizes do not count */
-    bool *behind;               /* find_behind */
-    bool *counts;               /* find_counts */
-    const struct value **roots; /* find_roots */
-    struct use *uses;           /* of what is made of several constants, or of one by arithmetic */
+    bool *active;                /* depends on what the caller gives; sizes do not count */
+    bool *behind;                /* find_behind */
+    bool *counts;                /* find_counts */
+    const struct node **readers; /* find_only_readers */
+    const struct value **roots;  /* find_roots */
+    struct use *uses;            /* of what is made of several constants, or of one by arithmetic */
 };
 
 /* `outside`: the same of the graph around. */
@@ -220,6 +221,27 @@ static bool *find_counts(struct search *s, const struct graph *g)
     return counts;
 }
 
+/* By value id: the only node of the file that reads it; NULL where there are others, or none. */
+static const struct node **find_only_readers(struct search *s, const struct graph *g)
+{
+    const struct node **readers = arena_array(s->arena, g->value_count, sizeof *readers, s->report);
+    bool *read = arena_array(s->arena, g->value_count, sizeof *read, s->report);
+
+    for (size_t k = 0; readers && read && k < g->node_count; k++) {
+        const struct node *n = node_origin(g->nodes[k]);
+
+        for (int i = 0; i < n->inputs; i++) {
+            const struct value *v = n->in[i];
+
+            if (!v || (read[v->id] && readers[v->id] == n))
+                continue;
+            readers[v->id] = read[v->id] ? NULL : n;
+            read[v->id] = true;
+        }
+    }
+    return read ? readers : NULL;
+}
+
 /* Has the model a layer with weights? */
 static bool has_weights(const struct graph *g, const bool *active)
 {
@@ -289,8 +311,9 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
                  const struct tensor *t)
 {
     const struct op_parameter *place = use->place;
-    const struct candidate c = { place,      use->reader,     through,        t, v->name, use->in->behind,
-                                 s->weights, use->in->active, use->in->counts };
+    const struct candidate c = { place,           use->reader,     through,    t,
+                                 v->name,         use->in->behind, s->weights, use->in->active,
+                                 use->in->counts, use->in->readers };
     struct parameter *p = s->of[v->id];
     const char *said = decided_of(&s->roles, v->name);
     const char *against = said && strcmp(said, role_name(ROLE_CONSTANT)) == 0 ? "the file says so"
@@ -427,9 +450,10 @@ static bool visit(struct search *s, const struct graph *g, const struct body_pla
     own->behind = own->active ? find_behind(s, g, own->active) : NULL;
     own->roots = find_roots(s, g, place, outside ? outside->roots : NULL);
     own->counts = find_counts(s, g);
+    own->readers = find_only_readers(s, g);
     own->uses = arena_array(s->arena, g->value_count, sizeof *own->uses, s->report);
     active = own->active;
-    if (!own->behind || !own->counts || !own->roots || !own->uses)
+    if (!own->behind || !own->counts || !own->readers || !own->roots || !own->uses)
         return false;
     if (!outside)
         s->weights = has_weights(g, active);

@@ -455,6 +455,49 @@ START_TEST(a_file_says_no_more_and_no_less)
 }
 END_TEST
 
+static char *string_of(struct model *m, const char *text)
+{
+    return message_string(text, strlen(text), &m->budget, &report);
+}
+
+/* PyTorch has computed it of a parameter of one sample: a token, though it is 0 as long as nothing was learned. */
+START_TEST(a_token_gets_its_name_back)
+{
+    static const char *const texts[] = {
+        "g (float[2,3,2] x) => (float[2,4,2] y) <float[2,1,2] expand = {0,0,0,0}, float[2,2] w = {1,2,3,4}, float[4,1] "
+        "k>\n"
+        "{ h = MatMul (x, w) y = Concat <axis = 1> (expand, h) }",
+        "g (float[1,3,2] x) => (float[1,4,2] y) <float[1,1,2] expand = {0,0}, float[2,2] w = {1,2,3,4}, float[4,1] k>\n"
+        "{ h = MatMul (x, w) y = Concat <axis = 1> (expand, h) }",
+    };
+    struct parameters p;
+    struct model *m, *made;
+    Onnx__ValueInfoProto *v;
+
+    m = model_of(8, 13, texts[_i / 2]);
+    v = m->proto->graph->value_info[0];
+    budget_free(&m->budget, v->name);
+    v->name = string_of(m, "expand");
+    v->metadata_props = budget_alloc(&m->budget, sizeof *v->metadata_props, &report);
+    v->metadata_props[0] = message_new(&onnx__string_string_entry_proto__descriptor, &m->budget, &report);
+    v->n_metadata_props = 1;
+    v->metadata_props[0]->key = string_of(m, "pkg.onnxscript.optimizer.folded_from");
+    v->metadata_props[0]->value = string_of(m, _i % 2 ? "['val_5" : "['cls_token', 'val_6']");
+    made = adapt(m, false);
+    ck_assert_ptr_nonnull(made);
+    expect_ok(parameters_find(&p, made, NULL, &arena, &report));
+    for (size_t k = 0; k < p.count; k++)
+        if (p.at[k].value->name[0] != 'w') {
+            ck_assert_str_eq(p.at[k].value->name, _i % 2 ? "expand" : "cls_token");
+            ck_assert_int_eq(p.at[k].role, _i % 2 ? ROLE_CONSTANT : ROLE_TRAINABLE);
+        }
+    ck_assert_uint_eq(p.count, 2);
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
 /* Graphs within, and what they declare, which is not told any more. */
 START_TEST(shapes_within_are_not_told)
 {
@@ -806,6 +849,7 @@ Suite *suite(void)
     add_tests(s, a_file_is_freed, sizeof freed / sizeof *freed);
     add_test(s, an_old_file_is_freed);
     add_test(s, a_file_says_no_more_and_no_less);
+    add_tests(s, a_token_gets_its_name_back, 4);
     add_test(s, shapes_within_are_not_told);
     add_test(s, what_could_be_another_is_likely);
     add_tests(s, each_sample_draws_for_itself, sizeof drawn / sizeof *drawn);

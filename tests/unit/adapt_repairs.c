@@ -54,7 +54,7 @@ END_TEST
          "exported, and no layer of the file has any\n"
 #define WEIGHTS                                                                                                        \
     "<float[2,2,1,1] w = {1,2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[2] b = {1,5}, float[2] z = {0,0}, float[2] i " \
-    "= {0,1}> "
+    "= {0,1}, float[1,1,1,1] n = {3}> "
 #define TAKEN ": a layer without a bias (likely): it gets one of zeros: the exporter has taken that away\n"
 #define FLAT  "g (float[N,2,2] x) => (float[N,2,2] y) "
 #define MATRICES                                                                                                       \
@@ -124,8 +124,19 @@ static const struct adapt_case biases[] = {
       .found = LAYER("c"),
       .ops = "Conv Relu Conv" },
     { .text = KERAS FLAT MATRICES "{ [\"c\"] h = MatMul (x, w) r = Relu (h) k = MatMul (r, u) y = Add (k, three) }",
+      .found = LAYER("c") LAYER("k"),
+      .ops = "MatMul Add Relu MatMul Add Add" },
+    { .text = KERAS IMAGE WEIGHTS "{ [\"c\"] h = Conv (x, w) a = Add (h, n) r = Relu (a) y = Mul (r, h) }",
       .found = LAYER("c"),
-      .ops = "MatMul Add Relu MatMul Add" },
+      .ops = "Conv Add Relu Mul",
+      .values = { { "c/bias", "trainable", { 0, 0 } } } },
+    /* but where there is one channel */
+    { .text = KERAS "g (float[N,2] x) => (float[N,1] y) <float[2,1] w = {1,2}, float[1] b = {3}>\n"
+                    "{ h = MatMul (x, w) y = Add (h, b) }",
+      .found = "" },
+    { .text = KERAS "g (float[N,2,3,3] x) => (float[N,1,3,3] y) <float[1,2,1,1] w = {1,2}, float[1,1,1,1] b = {3}>\n"
+                    "{ h = Conv (x, w) y = Add (h, b) }",
+      .found = "" },
     /* nor does one have a bias before BatchNormalization, or before another layer, which make up for it */
     { .text = KERAS IMAGE "<float[2,2,1,1] w = {1,2,3,4}, float[2] s = {1,2}, float[2] m = {3,4}, float[2] v = {1,1}>\n"
                           "{ h = Conv (x, w) y = BatchNormalization (h, s, s, m, v) }",
@@ -201,6 +212,12 @@ END_TEST
     " r = Relu (h) [\"" b "\"] y = MatMul (r, i) }"
 #define FX "pkg.torch.onnx.fx_node", "%l : [num_users=1] = call_function[target=l](args = "
 
+#define LSTMS                                                                                                          \
+    "g (float[T,N,1] x) => (float[T,1,N,1] y) <float[1,4,1] w = {1,2,3,4}, float[1,4,1] u = {4,3,2,1}, float[1,8] b "  \
+    "= "                                                                                                               \
+    "{0,0,1,0,0,0,0,0}, int64[1] a = {1}>\n"                                                                           \
+    "{ h = LSTM <hidden_size = 1> (x, w, u, b) s = Squeeze (h, a) y = LSTM <hidden_size = 1> (s, u, w, b) }"
+
 static const struct adapt_case merged[] = {
     { .text = KERAS IMAGE ZEROS "{ " TWO("z"),
       .found = MERGED("z"),
@@ -257,9 +274,40 @@ static const struct adapt_case merged[] = {
     /* of one weight it is one layer; other numbers were shared */
     { .text = KERAS IMAGE ZEROS "{ [\"a/Conv\"] h = Conv (x, w, z) r = Relu (h) [\"b/Conv\"] y = Conv (r, w, z) }",
       .found = "" },
-    { .text = KERAS IMAGE ZEROS "{ [\"a/Conv\"] h = Conv (x, w, b) r = Relu (h) [\"b/Conv\"] y = Conv (r, u, b) }",
+    { .text = KERAS IMAGE ZEROS "{ [\"a/Conv\"] h = Conv (x, w, b) r = Relu (h) [\"b/Conv\"] y = Conv (r, w, b) }",
       .found = "" },
     { .text = KERAS IMAGE ZEROS "{ " TWO("z"), .as = "z=shared", .found = "" },
+    /* but a bias of layers that have names and weights of their own */
+    { .text = KERAS IMAGE ZEROS "{ " TWICE_READ("b", "b"),
+      .found = MERGED("b"),
+      .ops = "Conv Relu Conv",
+      .values = { { "b", "trainable", { 1, 2 } }, { "b/own", "trainable", { 1, 2 } } } },
+    { .text = KERAS FLAT MATRICES "{ [\"l/MatMul\"] h = MatMul (x, w) [\"l/Add\"] a = Add (h, b) r = Relu (a)\n"
+                                  "[\"m/MatMul\"] k = MatMul (r, u) [\"m/Add\"] y = Add (b, k) }",
+      .found = MERGED("b"),
+      .ops = "MatMul Add Relu MatMul Add",
+      .values = { { "b", "trainable", { 1, 5 } }, { "m/own", "trainable", { 1, 5 } } } },
+    { .text = KERAS IMAGE ZEROS "{ [\"a/Conv\"] h = Conv (x, w, b) r = Relu (h) [\"a/Conv_1\"] y = Conv (r, u, b) }",
+      .found = "" },
+    { .text = KERAS IMAGE ZEROS "{ h = Conv (x, w, b) r = Relu (h) y = Conv (r, u, b) }", .found = "" },
+    { .text = KERAS IMAGE ZEROS "{ h = Conv (x, w, b) r = Relu (h) y = Conv (r, u, b) }",
+      .as = "b=untied",
+      .found = MERGED("b"),
+      .ops = "Conv Relu Conv",
+      .values = { { "b", "trainable", { 1, 2 } }, { "b.1", "trainable", { 1, 2 } } } },
+    { .text = KERAS FLAT MATRICES "{ [\"l/MatMul\"] h = MatMul (x, w) r = Relu (h) [\"l/Add\"] a = Add (r, b)\n"
+                                  "[\"m/MatMul\"] k = MatMul (a, u) [\"m/Add\"] y = Add (b, k) }",
+      .found = "" },
+    /* the zeros and ones that an LSTM begins with */
+    { .text = KERAS LSTMS, .found = MERGED("b"), .ops = "LSTM Squeeze LSTM" },
+    /* a node that Kiln takes apart */
+    { .text = FROM("pytorch") IMAGE "<float[2] one = {1,1}, float[2] z = {0,0}>\n"
+                                    "{ h = InstanceNormalization (x, one, z) r = Relu (h)\n"
+                                    "  y = InstanceNormalization (r, one, z) }",
+      .metadata = { 0, FX "(%x, %p_1_weight, %p_1_bias), kwargs = {})" },
+      .more = { 2, FX "(%relu, %p_4_weight, %p_4_bias), kwargs = {})" },
+      .found = MERGED("one") MERGED("z"),
+      .ops = "InstanceNormalization Relu InstanceNormalization" },
 };
 
 START_TEST(what_was_merged_is_untied)
@@ -270,12 +318,13 @@ END_TEST
 
 /* -- layers that are used again -- */
 
-#define TWICE(a1, b1, a2, b2, w2)                                                                                      \
-    HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                \
-         "<float[2,2,1,1] w = {1,-2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[1,2,1,1] a = {2,3}, float[1,2,1,1] c = " \
-         "{1,5},\n float[1,2,1,1] d = {1,6}, float[1,2,1,1] one = {0.9995004,0.9995004}>\n"                            \
-         "{ h = Conv (x, w) [\"l/batchnorm/mul_1\"] p = Mul (h, " a1 ") q = Add (p, " b1 ")\n"                         \
-         "  r = Relu (q) k = Conv (r, " w2 ") [\"l_1/batchnorm/mul_1\"] s = Mul (k, " a2 ") y = Add (s, " b2 ") }"
+#define TWICE(a1, b1, a2, b2, w2) HEAD NAMED_TWICE("l/batchnorm/mul_1", "l_1/batchnorm/mul_1", a1, b1, a2, b2, w2)
+#define NAMED_TWICE(n1, n2, a1, b1, a2, b2, w2)                                                                        \
+    "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                     \
+    "<float[2,2,1,1] w = {1,-2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[1,2,1,1] a = {2,3}, float[1,2,1,1] c = "      \
+    "{1,5},\n float[1,2,1,1] d = {1,6}, float[1,2,1,1] one = {0.9995004,0.9995004}, float[1,2,1,1] z = {0,0}>\n"       \
+    "{ h = Conv (x, w) [\"" n1 "\"] p = Mul (h, " a1 ") q = Add (p, " b1 ")\n"                                         \
+    "  r = Relu (q) k = Conv (r, " w2 ") [\"" n2 "\"] s = Mul (k, " a2 ") y = Add (s, " b2 ") }"
 #define TWO_FOUND "l" NAMED MEASURED "l_1" NAMED MEASURED
 
 static const struct again_case {
@@ -308,6 +357,15 @@ static const struct again_case {
         .found = TWO_FOUND,
         .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
       true },
+    /* or the same layer takes one step after the other */
+    { { .text = KERAS NAMED_TWICE("l/batchnorm_4/mul_1", "l/batchnorm/mul_1", "one", "z", "one", "z", "u"),
+        .found = "l" NAMED MEASURED "l" NAMED MEASURED,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      true },
+    { { .text = HEAD NAMED_TWICE("l/batchnorm_x/mul_1", "l/batchnorm/mul_1", "one", "c", "one", "c", "u"),
+        .found = "l/batchnorm_x" NAMED MEASURED "l" NAMED MEASURED,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      false },
 };
 
 START_TEST(a_layer_that_is_used_again_stays_one)

@@ -32,6 +32,22 @@ static void describe(const char *text, const struct parameter_patterns *patterns
     model_free(m);
 }
 
+#define KILNS "kiln.5 constant no place where something is learned\n" /* epsilon */
+#define WRITTEN                                                                                                        \
+    "<float[2,2] w = {1,2,3,4}, float[2] gamma = {1,2}, float[2] beta = {3,4}>\n"                                      \
+    "{ h = MatMul (x, w) mean = ReduceMean <axes = [0]> (h) s = Squeeze (mean) d = Sub (h, mean) q = Mul (d, d)\n"     \
+    "  v = ReduceMean <axes = [0]> (q) e = Sqrt (v) r = Reciprocal (e) m = Mul (r, gamma)\n"
+#define STATES(of)                                                                                                     \
+    "<float[1,8,1] w = {1,2,3,4,5,6,7,8}, float[1,8,2] r = {1,2,3,4,1,2,3,4,1,2,3,4,1,2,3,4}, float[1,1,2] h = "       \
+    "{0.5,0.25},\n float[1,1,2] z = {0,0}, float[1,1,2] k = {0.25,1}, int64[1] i = {1}, int64[1] one = {1}, int64[1] " \
+    "two = {2}>\n"                                                                                                     \
+    "{ s = Shape (x) n = Gather (s, i) t = Concat <axis = 0> (one, n, two) e = Expand (" of ", t)\n"                   \
+    "  y = LSTM <hidden_size = 2> "
+#define REST(name) name " constant no place where something is learned\n"
+#define GROUPS                                                                                                         \
+    "<float[4,4,1] w = {1,2,3,4,1,2,3,4,1,2,3,4,1,2,3,4}, int64[3] g = {0,2,-1}, int64[3] s = {0,4,-1}, float[2] one " \
+    "= {1,1}, float[2] zero = {0,0},\n float[4,1] f = {1,2,3,4}, float[4,1] o = {1,2,3,4}>\n"
+
 static const struct {
     const char *text, *want;
 } models[] = {
@@ -139,6 +155,50 @@ static const struct {
     { "g (float[N,1] x) => (float[N,3] y) <float[1,3] w = {1,2,3}, float[1] b = {1}>\n"
       "{ h = MatMul (x, w) y = Add (b, h) }",
       "w trainable weight of MatMul\nb constant a scalar\n" },
+    /* a state that a layer begins with, the same for each sample; a layer without, as it is written */
+    { "g (float[2,N,1] x) => (float[2,1,N,2] y) " STATES("h") "(x, w, r, , , e, e) }",
+      "w trainable weight of LSTM\nr trainable recurrent weight of LSTM\n"
+      "h trainable initial state of LSTM, through Expand\n" REST("z") REST("k") },
+    { "g (float[2,N,1] x) => (float[2,1,N,2] y) " STATES("z") "(x, w, r, , , , e) }",
+      "w trainable weight of LSTM\nr trainable recurrent weight of LSTM\n"
+      "z constant is no state that was learned for all samples\n" REST("h") REST("k") },
+    { "g (float[2,1,1] x) => (float[2,1,1,2] y) " STATES("z") "(x, w, r, , , h, k) }",
+      "w trainable weight of LSTM\nr trainable recurrent weight of LSTM\n"
+      "h constant is no state that was learned for all samples\n"
+      "k constant is no state that was learned for all samples\n" REST("z") },
+    /* beta of a BatchNormalization that takes the batch's statistics; it says nothing of other differences */
+    { "g (float[N,2] x) => (float[N,2] y) " WRITTEN "t = Mul (s, m) c = Sub (beta, t) b = Mul (h, m) y = Add (b, c) }",
+      "w trainable weight of MatMul\ngamma trainable factor of Mul\nbeta trainable minuend of Sub\n" },
+    { "g (float[N,2] x) => (float[N,2] y) " WRITTEN "t = Mul (m, s) c = Sub (beta, t) b = Mul (h, m) y = Add (b, c) }",
+      "w trainable weight of MatMul\ngamma trainable factor of Mul\nbeta trainable minuend of Sub\n" },
+    { "g (float[N,2] x) => (float[N,2] y) " WRITTEN "t = Mul (h, m) y = Sub (beta, t) }",
+      "w trainable weight of MatMul\ngamma trainable factor of Mul\n"
+      "beta constant no place where something is learned\n" },
+    { "g (float[N,2] x) => (float[N,2] y) " WRITTEN "t = Mul (h, m) y = Sub (t, beta) }",
+      "w trainable weight of MatMul\ngamma trainable factor of Mul\n"
+      "beta constant no place where something is learned\n" },
+    /* GroupNormalization: the ones and zeros of groups; and what would be some */
+    { "g (float[N,4,2] x) => (float[N,4,2] y) " GROUPS
+      "{ a = Conv (x, w) r = Reshape (a, g) i = InstanceNormalization (r, "
+      "one, zero)\n  c = Reshape (i, s) m = Mul (f, c) y = Add (m, o) }",
+      "w trainable weight of Conv\none constant is of groups, whose channels have factors of their own\n"
+      "zero constant is of groups, whose channels have factors of their own\nf trainable factor of Mul\n"
+      "o trainable summand of Add\n" KILNS },
+    { "g (float[N,4,2] x) => (float[N,4,2] y) " GROUPS
+      "{ a = Conv (x, w) r = Reshape (a, g) i = InstanceNormalization (r, "
+      "zero, one)\n  c = Reshape (i, s) m = Mul (c, f) y = Add (m, o) }",
+      "w trainable weight of Conv\nzero trainable scale of InstanceNormalization\n"
+      "one trainable bias of InstanceNormalization\nf trainable factor of Mul\no trainable summand of Add\n" KILNS },
+    { "g (float[N,4,2] x) => (float[N,4,2] y, float[N,2,4] z) " GROUPS "{ a = Conv (x, w) r = Reshape (a, g)\n"
+      "  z = InstanceNormalization (r, one, zero) q = Relu (z) c = Reshape (q, s) m = Mul (c, f) y = Add (m, o) }",
+      "w trainable weight of Conv\none trainable scale of InstanceNormalization\n"
+      "zero trainable bias of InstanceNormalization\nf trainable factor of Mul\no trainable summand of Add\n" KILNS },
+    { "g (float[N,4,2] x) => (float[N,4,2] y) " GROUPS
+      "{ a = Conv (x, w) r = Reshape (a, g) i = InstanceNormalization (r, "
+      "one, zero)\n  c = Reshape (i, s) p = Sigmoid (x) y = Mul (c, p) }",
+      "w trainable weight of Conv\none trainable scale of InstanceNormalization\n"
+      "zero trainable bias of InstanceNormalization\n"
+      "f constant no place where something is learned\no constant no place where something is learned\n" KILNS },
     /* what is a step function of it learns nothing */
     { "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1.2,2,3,4}, float[2] b = {0.5,1}>\n"
       "{ r = Round (w) h = MatMul (x, r) y = Add (h, b) }",

@@ -187,22 +187,45 @@ static bool cut(const struct mend *m, const struct tensor *t, struct tensor *out
     return out->data;
 }
 
+/* The parameter that PyTorch's newer exporter has computed a constant of, "['class_token', 'val_6']"; NULL where it tells
+ * of none, or memory runs out. */
+static const char *computed_of(const struct editing *y, const char *name)
+{
+    const Onnx__GraphProto *g = y->edit.graph;
+
+    for (size_t k = 0; k < g->n_value_info; k++) {
+        const Onnx__ValueInfoProto *v = g->value_info[k];
+
+        for (size_t j = 0; v && strcmp(v->name, name) == 0 && j < v->n_metadata_props; j++) {
+            const Onnx__StringStringEntryProto *p = v->metadata_props[j];
+            const char *from = strstr(p->key, "folded_from") && p->value ? strchr(p->value, '\'') : NULL;
+
+            if (from && from[1 + strcspn(from + 1, "'")])
+                return arena_string(&y->batch->arena, from + 1, strcspn(from + 1, "'"), y->edit.report);
+        }
+    }
+    return NULL;
+}
+
 /* What the node reads, with the rows of one sample. An initializer that nobody else reads stays the one that it is: its
- * name is what people know a weight by. */
+ * name is what people know a weight by; a token that was computed of a parameter takes the name of that. */
 static const char *one_sample(struct editing *y, const struct mend *m, const char *name)
 {
     struct batch *b = y->batch;
     const struct value *v = m->node->in[m->input];
     Onnx__TensorProto *p = edit_initializer(&y->edit, name);
-    const char *in[2] = { name };
+    const char *in[2] = { name }, *of;
     struct tensor t;
     int64_t *places;
 
-    if (b->size == 1)
+    of = p && v->initializer && node_is(m->node, &op_concat) ? computed_of(y, name) : NULL;
+    if (b->size == 1 && !of)
         return name;
     if (p && v->initializer) {
         if (!cut(m, v->initializer, &t, &b->arena, y->edit.report))
             return NULL;
+        if (of)
+            return add_constant(y, of, &t);
         if (edit_readers(&y->edit, name) > 1 || edit_graph_input(&y->edit, name))
             return add_constant(y, name, &t);
         edit_drop_value_info(&y->edit, name);

@@ -116,7 +116,8 @@ const struct node *search_reader(const struct search *s, const struct value *v, 
 bool search_normalised_here(const struct search *s, const struct value *x);
 /* Is the constant a factor or summand that is done to an input before the first layer? */
 bool search_is_preprocessing(const struct search *s, const struct value *c);
-/* The layer that a name of Keras on TensorFlow belongs to: all before "/batchnorm/". False where it has none. */
+/* The layer that a name of Keras on TensorFlow belongs to: all before "/batchnorm/", or, of a layer that takes
+ * one step after the other, "/batchnorm_4/". False where it has none. */
 bool search_keras_layer(const struct search *s, struct site *out, const char *name);
 /* The name of a node without its last part; where it has none, "bn". */
 void search_name(const struct search *s, struct site *out, const struct node *n);

@@ -182,11 +182,15 @@ bool search_folded(const struct search *s, const struct node *n, struct site *ou
 
 bool search_keras_layer(const struct search *s, struct site *out, const char *name)
 {
-    const char *cut = name ? strstr(name, "/batchnorm/") : NULL;
+    static const char part[] = "/batchnorm";
+    const char *cut = name ? strstr(name, part) : NULL, *end = cut ? cut + strlen(part) : NULL;
 
-    if (cut)
-        out->name = search_text(s, "%.*s", (int)(cut - name), name);
-    return cut;
+    if (end && *end == '_')
+        end += 1 + strspn(end + 1, "0123456789");
+    if (!end || *end != '/')
+        return false;
+    out->name = search_text(s, "%.*s", (int)(cut - name), name);
+    return true;
 }
 
 void search_name(const struct search *s, struct site *out, const struct node *n)

@@ -2,6 +2,7 @@
 #include "adapt/facts.h"
 #include "adapt/normalization/normalization.h"
 #include "data/element.h"
+#include "train/constants.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -139,12 +140,20 @@ static bool is_same_use(const struct search *s, const struct site *a, const stru
     return weight && b->x->producer && facts_weight(s->active, b->x->producer, NULL) == weight;
 }
 
+/* Steps of one layer, as Keras' TimeDistributed writes them? Nodes without names have the name of none. */
+static bool is_same_layer(const struct site *a, const struct site *b)
+{
+    return a->node_count && b->node_count && says_batch_normalization(a->nodes[0]->name) &&
+           says_batch_normalization(b->nodes[0]->name) && strcmp(a->name, b->name) == 0;
+}
+
 /* Two that read the same constant are one layer that is used twice, unless all its channels are equal: then exporters
  * may have merged what was the same by chance. */
 static bool is_shared(const struct search *s, const struct site *a, const struct site *b)
 {
     return a->trace == b->trace && a->channels == b->channels && !a->layer == !b->layer &&
-           (a->layer || a->variance || !is_uniform(a->factor, a->channels) || is_same_use(s, a, b)) &&
+           (a->layer || a->variance || !is_uniform(a->factor, a->channels) || is_same_use(s, a, b) ||
+            is_same_layer(a, b)) &&
            (!a->summand == !b->summand) &&
            (!a->summand || memcmp(a->summand, b->summand, (size_t)a->channels * sizeof *a->summand) == 0);
 }

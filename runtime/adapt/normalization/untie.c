@@ -4,7 +4,8 @@
  *
  * tf2onnx has all of them read one; PyTorch's TorchScript exporter puts an Identity before all but the first, and calls
  * what that makes as the parameter was called; its newer one tells in the metadata of which parameters it made a node.
- * Where names tell nothing, what has other numbers was shared, as was what layers of one weight read. */
+ * Where names tell nothing, what has other numbers was shared, as was what layers of one weight read. But tf2onnx shares no
+ * biases among layers of other weights: those came out equal, as two branches of one sum may train them. */
 #include "adapt/facts.h"
 #include "adapt/step.h"
 #include "base/map.h"
@@ -14,14 +15,15 @@
 #include <string.h>
 
 struct use {
-    const struct node *node;
+    const struct node *node; /* of the file */
+    const char *given;       /* what it reads in the place of the constant; NULL: not decided yet */
     struct use *next;
 };
 
 /* Of a weight: the constant that was looked at last, and the first of its readers behind that weight. */
 struct seen {
     const struct value *by;
-    const struct node *first;
+    const struct use *first;
 };
 
 struct untie {
@@ -31,7 +33,6 @@ struct untie {
     bool identities;        /* an Identity stands where the exporter has merged; else whatever reads it does */
     struct use *uses, **of; /* of: by value id */
     struct seen *seen;      /* by value id */
-    const char **given;     /* by node id: what it reads in the place of the constant */
     size_t untied;
 };
 
@@ -46,29 +47,31 @@ static bool list_uses(struct untie *u)
     size_t most = 0, count = 0;
 
     for (size_t k = 0; k < g->node_count; k++)
-        most += (size_t)g->nodes[k]->inputs;
+        most += (size_t)node_origin(g->nodes[k])->inputs;
     u->uses = arena_array(a, most, sizeof *u->uses, r);
     u->of = arena_array(a, g->value_count, sizeof *u->of, r);
     u->seen = arena_array(a, g->value_count, sizeof *u->seen, r);
-    u->given = arena_array(a, g->node_count, sizeof *u->given, r);
-    if (!u->uses || !u->of || !u->seen || !u->given)
+    if (!u->uses || !u->of || !u->seen)
         return false;
-    for (size_t k = g->node_count; k-- > 0;)
-        for (int i = 0; i < g->nodes[k]->inputs; i++) {
-            const struct value *v = g->nodes[k]->in[i];
+    for (size_t k = g->node_count; k-- > 0;) {
+        const struct node *n = node_origin(g->nodes[k]);
 
-            if (!v || (u->of[v->id] && u->of[v->id]->node == g->nodes[k]))
+        for (int i = 0; i < n->inputs; i++) {
+            const struct value *v = n->in[i];
+
+            if (!v || (u->of[v->id] && u->of[v->id]->node == n))
                 continue;
-            u->uses[count] = (struct use){ g->nodes[k], u->of[v->id] };
+            u->uses[count] = (struct use){ n, NULL, u->of[v->id] };
             u->of[v->id] = &u->uses[count++];
         }
+    }
     return true;
 }
 
 /* The first layer with the weight of this one that reads the constant; NULL where that is this one. */
-static const struct node *earlier_use(struct untie *u, const struct value *v, const struct node *of)
+static const struct use *earlier_use(struct untie *u, const struct value *v, const struct use *of)
 {
-    const struct value *weight = facts_weight(u->facts.active, of, v);
+    const struct value *weight = facts_weight(u->facts.active, of->node, v);
     struct seen *seen = weight ? &u->seen[weight->id] : NULL;
 
     if (!seen)
@@ -77,6 +80,67 @@ static const struct node *earlier_use(struct untie *u, const struct value *v, co
         return seen->first;
     *seen = (struct seen){ v, of };
     return NULL;
+}
+
+/* -- what layers do not share -- */
+
+/* What layers begin with: one number, or the zeros and, at the forget gate, ones of Keras' LSTM. */
+static bool is_fresh(const struct untie *u, const struct tensor *t)
+{
+    element_get *const get = element_getter(t->dtype);
+
+    if (tensor_is_uniform(t))
+        return true;
+    for (int64_t k = 0; k < tensor_count(t); k++)
+        if (u->identities || (get(t->data, k) != 0 && get(t->data, k) != 1))
+            return false;
+    return true;
+}
+
+static bool has_weight(const struct node *n)
+{
+    return node_is(n, &op_conv) || node_is(n, &op_conv_transpose) || node_is(n, &op_gemm) || node_is(n, &op_matmul);
+}
+
+/* Is it the bias of the layer that this is, or that stands before this sum? */
+static bool is_bias_of(const struct node *n, const struct value *v)
+{
+    const struct node *layer = n;
+
+    if (node_is(n, &op_add)) {
+        layer = n->in[n->in[0] == v]->producer;
+        while (layer && layer->def->flags & OP_REARRANGES && layer->in[0])
+            layer = layer->in[0]->producer;
+        return layer && has_weight(layer);
+    }
+    return has_weight(n) && n->inputs > 2 && n->in[2] == v;
+}
+
+/* The length of what stands before the last part of a node's name; 0 where there is nothing. */
+static size_t scope_of(const char *name)
+{
+    const char *cut = strrchr(name, '/');
+
+    return cut ? (size_t)(cut - name) : 0;
+}
+
+/* Is it a bias wherever it is read, of layers that have names of their own and other weights? */
+static bool is_bias_of_layers(const struct untie *u, const struct value *v)
+{
+    const struct value *before = NULL;
+    const char *name = "";
+
+    for (const struct use *at = u->of[v->id]; at; at = at->next) {
+        const struct value *weight = facts_weight(u->facts.active, at->node, v);
+        const size_t scope = scope_of(at->node->name);
+
+        if (!is_bias_of(at->node, v) || !weight || !scope ||
+            (weight != before && scope == scope_of(name) && strncmp(name, at->node->name, scope) == 0))
+            return false;
+        before = weight;
+        name = at->node->name;
+    }
+    return true;
 }
 
 /* -- copies -- */
@@ -122,7 +186,7 @@ struct module {
 struct readers {
     struct untie *of;
     const struct value *v;
-    bool uniform;
+    bool fresh, apart;     /* is_fresh; layers of other weights have others, whatever names say */
     struct map parameters; /* by the name of each that a node was made of: what it reads now */
     struct module *modules;
 };
@@ -135,7 +199,7 @@ static bool look_at_parameters(struct readers *s, const struct node *n, const ch
 {
     struct adapt *a = s->of->adapt;
     const char *made_of = facts_metadata(&s->of->facts, n, "fx_node"), *at = made_of ? strstr(made_of, "%p_") : NULL;
-    const char *scopes = at || !s->uniform ? NULL : facts_metadata(&s->of->facts, n, "name_scopes");
+    const char *scopes = at || !s->fresh ? NULL : facts_metadata(&s->of->facts, n, "name_scopes");
     const char *end = scopes ? strrchr(scopes, ',') : NULL;
 
     if (end)
@@ -217,40 +281,48 @@ static bool is_merged_use(const struct untie *u, const struct node *n, bool firs
     return u->identities ? node_is(n, &op_identity) : !first;
 }
 
-static bool tell(const struct readers *s, size_t layers)
+static const char *evidence_of(const struct readers *s, size_t layers)
 {
     struct adapt *a = s->of->adapt;
     const struct tensor *t = s->v->initializer;
-    const char *evidence = s->uniform
-                               ? arena_printf(a->arena, a->report, "all its elements are %g, and %zu layers read it",
-                                              element_getter(t->dtype)(t->data, 0), layers)
-                               : arena_printf(a->arena, a->report, "%zu layers read it, by names of their own", layers);
+
+    if (tensor_is_uniform(t))
+        return arena_printf(a->arena, a->report, "all its elements are %g, and %zu layers read it",
+                            element_getter(t->dtype)(t->data, 0), layers);
+    return arena_printf(a->arena, a->report, "%s%zu layers read it, by names of their own",
+                        s->fresh ? "all its elements are 0 or 1, and " : "", layers);
+}
+
+static bool tell(const struct readers *s, size_t layers)
+{
+    const char *evidence = evidence_of(s, layers);
 
     return evidence &&
-           adapt_tell(a, &(struct finding){ .name = s->v->name,
-                                            .found = "equal constants of several layers that the exporter has merged",
-                                            .evidence = evidence,
-                                            .certainty = LIKELY,
-                                            .done = "each layer has one of its own",
-                                            .unknown = "whether they shared one (shared: they do)" });
+           adapt_tell(s->of->adapt,
+                      &(struct finding){ .name = s->v->name,
+                                         .found = "equal constants of several layers that the exporter has merged",
+                                         .evidence = evidence,
+                                         .certainty = LIKELY,
+                                         .done = "each layer has one of its own",
+                                         .unknown = "whether they shared one (shared: they do)" });
 }
 
 static const char *const choices[] = { "shared", "untied", NULL };
 
 /* What the node reads from now on: what its layer does already, the constant itself, or a copy. *kept: some layer reads it
  * on. */
-static bool serve(struct readers *s, const struct node *n, bool *kept, size_t *copies)
+static bool serve(struct readers *s, struct use *use, bool *kept, size_t *copies)
 {
     struct untie *u = s->of;
-    const struct node *earlier = s->uniform ? earlier_use(u, s->v, n) : NULL;
-    const char **given = &u->given[n->id];
+    const struct node *n = use->node;
+    const struct use *earlier = s->apart ? earlier_use(u, s->v, use) : NULL;
+    const char **given = &use->given;
     int names;
 
-    *given = NULL;
     if (!look_at_names(s, n, NULL, given, &names))
         return false;
-    if (!names && (earlier || !s->uniform))
-        *given = earlier ? u->given[earlier->id] : s->v->name;
+    if (!names && (earlier || !s->apart))
+        *given = earlier ? earlier->given : s->v->name;
     if (!*given) {
         const bool copy = names && !node_is(n, &op_identity) ? *kept : is_merged_use(u, n, !*kept);
 
@@ -266,22 +338,29 @@ static bool serve(struct readers *s, const struct node *n, bool *kept, size_t *c
 static bool untie(struct untie *u, const struct value *v)
 {
     const char *chosen = adapt_choice(u->adapt, choices, v->name, NULL);
-    struct readers s = { .of = u, .v = v, .uniform = tensor_is_uniform(v->initializer) };
+    struct readers s = { .of = u, .v = v, .fresh = is_fresh(u, v->initializer) };
     size_t copies = 0;
     bool kept = false, ok = true;
 
-    if (chosen && strcmp(chosen, "shared") == 0)
+    s.apart = s.fresh || (!u->identities && (chosen || is_bias_of_layers(u, v)));
+    if ((chosen && strcmp(chosen, "shared") == 0) || (!u->identities && !s.apart))
         return true;
     map_init(&s.parameters, u->adapt->arena->budget);
     for (int identities = 0; identities < 2; identities++)
-        for (const struct use *at = u->of[v->id]; ok && at; at = at->next)
+        for (struct use *at = u->of[v->id]; ok && at; at = at->next)
             if ((u->identities && node_is(at->node, &op_identity)) == identities)
-                ok = serve(&s, at->node, &kept, &copies);
+                ok = serve(&s, at, &kept, &copies);
     map_release(&s.parameters);
     if (!ok)
         return false;
     u->untied += copies > 0;
     return !copies || tell(&s, copies + kept);
+}
+
+/* Has an earlier step made it, which knew whose it is, of a BatchNormalization? */
+static bool is_made(const struct untie *u, const struct value *v)
+{
+    return node_is(u->of[v->id]->node, &op_batch_normalization) && !graph_find(u->adapt->reference->graph, v->name);
 }
 
 static bool untie_all(struct untie *u)
@@ -294,8 +373,8 @@ static bool untie_all(struct untie *u)
     for (size_t k = 0; k < p.count; k++) {
         const struct parameter *at = &p.at[k];
 
-        if (at->role == ROLE_TRAINABLE && at->readers > 1 && at->value->initializer &&
-            (u->identities || tensor_is_uniform(at->value->initializer)) && !untie(u, at->value))
+        if (at->role == ROLE_TRAINABLE && at->readers > 1 && at->value->initializer && u->of[at->value->id] &&
+            !is_made(u, at->value) && !untie(u, at->value))
             return false;
     }
     return true;

@@ -33,12 +33,19 @@ static bool is_learned(const struct vanished *v, const struct value *bias)
     const struct tensor *t = bias ? &v->facts.types->types[bias->id] : NULL;
     element_get *const get = t && t->data ? element_getter(t->dtype) : NULL;
 
-    if (get && tensor_count(t) == 1 && !t->rank) /* a number: the 3 of a hard sigmoid */
-        return false;
     for (int64_t k = 0; get && k < tensor_count(t); k++)
         if (get(t->data, k) != 0 && get(t->data, k) != 1)
             return true;
     return false;
+}
+
+/* One number for all channels of `x` belongs to an activation, as the 3 of a hard sigmoid does. A layer of one channel has
+ * such a bias, which has a dimension. */
+static bool is_number(const struct vanished *v, const struct value *x, const struct value *constant)
+{
+    const struct tensor *t = &v->facts.types->types[constant->id], *of = &v->facts.types->types[x->id];
+
+    return tensor_count(t) == 1 && (!t->rank || (of->rank > 1 && of->dims[1] != 1 && of->dims[of->rank - 1] != 1));
 }
 
 /* What reads a value, looked at through nodes that only rearrange, join or average: */
@@ -64,7 +71,7 @@ static int reading_of(const struct vanished *v, const struct node *n, int input)
         return READ_NORMAL;
     if (input == 0 && is_layer(v, n, &bias))
         return READ_LAYER;
-    if (other && !v->facts.active[other->id])
+    if (other && !v->facts.active[other->id] && !is_number(v, n->in[input], other))
         return READ_BIAS | (is_learned(v, other) ? READ_LEARNED : 0);
     return passes_on(n) && n->out[0] ? v->read[n->out[0]->id] : 0;
 }

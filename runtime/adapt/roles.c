@@ -106,20 +106,30 @@ static bool takes_labels(const struct loss *l, const struct learner *o)
            (l->def->labels != LABELS_CLASSES || o->y->classes <= l->classes);
 }
 
+static const char *misfit(struct adapt *a, const struct learner *o, const struct loss *l)
+{
+    const struct column *y = o->y;
+
+    if (!column_has_labels(y))
+        return arena_printf(a->arena, a->report, "%lld numbers of a sample are to be predicted, it has %lld",
+                            (long long)dims_product(y->values.dims, 1, y->values.rank),
+                            (long long)dims_product(o->type.dims, 1, o->type.rank));
+    return arena_printf(a->arena, a->report, "labels go from %lld to %d, it has %lld numbers for a label%s",
+                        (long long)y->least, y->classes - 1, (long long)l->width,
+                        y->least == 1 && y->classes == l->width + 1 ? ": these begin at 1" : "");
+}
+
 /* Where nothing is decided, training does it, by its own data. */
 static bool tell_open(struct adapt *a, const struct learner *o, const struct loss *l)
 {
-    const char *evidence =
-        arena_printf(a->arena, a->report, "labels go from %lld to %d, it has %lld numbers for a label%s",
-                     (long long)o->y->least, o->y->classes - 1, (long long)l->width,
-                     o->y->least == 1 && o->y->classes == l->width + 1 ? ": these begin at 1" : "");
+    const char *evidence = misfit(a, o, l);
 
-    return evidence && adapt_tell(a, &(struct finding){ .name = o->output->name,
-                                                        .found = "labels that it does not fit",
-                                                        .evidence = evidence,
-                                                        .certainty = DOUBTFUL,
-                                                        .done = "no loss is written down: training chooses one by its "
-                                                                "own data" });
+    return evidence &&
+           adapt_tell(a, &(struct finding){ .name = o->output->name,
+                                            .found = "labels that it does not fit",
+                                            .evidence = evidence,
+                                            .certainty = DOUBTFUL,
+                                            .done = "no loss is written down: training chooses one by its own data" });
 }
 
 /* Is it worth to be written down? False, too, where telling fails. */
@@ -131,7 +141,7 @@ static bool decide(struct adapt *a, const struct learner *o, const struct loss *
         return true;
     if (o->fresh)
         return false;
-    if (o->data.form == TARGETS_CLASSES && !takes_labels(l, o)) {
+    if (!takes_labels(l, o)) {
         tell_open(a, o, l);
         return false;
     }

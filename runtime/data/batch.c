@@ -150,8 +150,10 @@ static int64_t labels_of(const struct column *c)
     return dims_product(c->values.dims, 1, c->values.rank);
 }
 
-static enum target_form form_for(const struct column *from, const struct tensor *type)
+/* `known`: the classes that labels are looked at for; 0: for none. A label that is none of them is told by its place. */
+static enum target_form form_for(const struct column *from, const struct tensor *type, int known)
 {
+    const int classes = known ? known : from->classes;
     const bool labels = column_has_labels(from), real = dtype_is_float(type->dtype);
     const bool index = element_int_getter(type->dtype) != NULL;
     const int64_t each = labels_of(from), width = dims_product(type->dims, 1, type->rank);
@@ -162,7 +164,7 @@ static enum target_form form_for(const struct column *from, const struct tensor 
         return width == each ? TARGET_INDEX : TARGET_NONE;
     if (real && width == each)
         return TARGET_NUMBER;
-    return real && each && width % each == 0 && width / each >= from->classes ? TARGET_ONE_HOT : TARGET_NONE;
+    return real && each && width % each == 0 && width / each >= classes ? TARGET_ONE_HOT : TARGET_NONE;
 }
 
 /* The wanted type with its open dimensions: those of the labels, where it has as many, or one more, for the classes. */
@@ -228,7 +230,7 @@ static bool choose_target_type(struct batch_column *c, const struct tensor *want
     if (wanted->rank < 1 || !dtype_size(wanted->dtype))
         return fail_target(c->from, wanted, r);
     c->type = closed_type(c->from, wanted, batch);
-    c->form = form_for(c->from, &c->type);
+    c->form = form_for(c->from, &c->type, c->classes);
     turn_target(c, wanted, like);
     return c->form != TARGET_NONE || fail_target(c->from, wanted, r);
 }

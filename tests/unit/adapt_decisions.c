@@ -445,8 +445,11 @@ START_TEST(labels_must_fit_to_decide)
         { scores, 9, 0, 3, "mean_squared_error", "nothing tells" },
         { rows, 4, 1, 1, "sparse_categorical_crossentropy", "ends in Softmax" },
         { number, 5, 1, 1, "mean_squared_error", "nothing tells" },
+        { scores, 0, 0, 1, NULL, "1 numbers of a sample are to be predicted, it has 3" },
+        { scores, 0, 0, 3, "mean_squared_error", "nothing tells" },
     };
     int64_t labels[12] = { 0 };
+    float numbers[12] = { -1, 2 };
     struct column columns[2] = { four_columns[0],
                                  { .values = { .dtype = I64, .rank = 2, .dims = { 4, cases[_i].each }, .data = labels },
                                    .classes = cases[_i].classes,
@@ -459,6 +462,10 @@ START_TEST(labels_must_fit_to_decide)
     const char *loss;
 
     columns[1].values.rank = cases[_i].each > 1 ? 2 : 1;
+    if (!cases[_i].classes) {
+        columns[1].values.dtype = F32;
+        columns[1].values.data = numbers;
+    }
     made = adapt_over(m, (struct adapt_options){ .data = &d }, false);
     expect_ok(made);
     loss = decided_once(made, "kiln.loss.", "y");
@@ -654,7 +661,7 @@ Suite *suite(void)
     add_tests(s, an_input_that_nothing_reads_need_not_be_given, 5);
     add_tests(s, what_the_file_says_is_read, COUNT(decisions));
     add_tests(s, a_trainer_keeps_to_it, 5);
-    add_tests(s, labels_must_fit_to_decide, 8);
+    add_tests(s, labels_must_fit_to_decide, 10);
     add_test(s, decisions_are_written);
     add_tests(s, the_first_node_that_differs_is_named, 6);
     add_tests(s, what_draws_is_not_without_dropout, 3);

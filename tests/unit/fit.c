@@ -188,6 +188,10 @@ static const char scores[] = "<ir_version: 8, opset_import: [\"\": 17]>\n"
                              "net (float[N,2] x) => (float[N,3] y)\n"
                              "<float[2,3] w = {0.1, 0.2, -0.3, 0.4, -0.5, 0.6}> { y = MatMul(x, w) }";
 
+static const char several[] = "<ir_version: 8, opset_import: [\"\": 17]>\n"
+                              "net (float[N,2] x) => (float[N,3] y)\n"
+                              "<float[2,3] w = {0.1, 0.2, -0.3, 0.4, -0.5, 0.6}> { m = MatMul(x, w) y = Sigmoid(m) }";
+
 /* Nothing is learned before all labels were looked at, of what trains and of what validates. */
 START_TEST(wrong_labels_are_told_first)
 {
@@ -203,6 +207,9 @@ START_TEST(wrong_labels_are_told_first)
         { scores, 1, -1, 0, false,
           "label 3 of sample 2, the model tells 3 classes apart, from 0 to 2: these begin at 1" },
         { scores, 0, SAMPLES - 1, 3, false, "label 3 of sample 21, the model tells 3 classes apart, from 0 to 2" },
+        { several, 1, -1, 0, false,
+          "label 3 of sample 2, the model tells 3 classes apart, from 0 to 2: these begin at 1" },
+        { several, 0, 4, 5, false, "label 5 of sample 4, the model tells 3 classes apart, from 0 to 2" },
         { scores, 0, 2, 3, true, "label 3 of sample 2," },
     };
     kiln_dataset *good = labelled(0, -1, 0), *bad = labelled(cases[_i].first, cases[_i].sample, cases[_i].label);
@@ -233,6 +240,6 @@ Suite *suite(void)
     add_test(s, validation_may_be_seldom_and_short);
     add_test(s, the_best_values_come_back);
     add_test(s, a_small_improvement_is_none);
-    add_tests(s, wrong_labels_are_told_first, 6);
+    add_tests(s, wrong_labels_are_told_first, 8);
     return s;
 }

@@ -303,7 +303,7 @@ static const struct {
     { HEAD "g (float[N,4] x, float[2,4,1,1] u, float[6,2,1,1] w) => (float[N,6,1,1] y) <int64[4] s = {-1,4,1,1}>\n"
            "{ r = Reshape (x, s) h = Conv (r, u) y = Conv (h, w) }",
       3, 0, 6, false, NULL, SCORED, "a head of 3 classes was asked for" },
-    { LOGITS, 0, 0, 4, false, "{ y = Identity (f) }", NULL, NULL },
+    { LOGITS, 0, 0, 3, false, "{ y = Identity (f) }", NULL, NULL },
     { LOGITS, 0, 0, 4, false, "{ y = Softmax (f) }", SPARSE, "the model ends in Softmax" },
 };
 

@@ -231,6 +231,31 @@ START_TEST(wrong_labels_are_told_first)
 }
 END_TEST
 
+START_TEST(wrong_probabilities_are_told_first)
+{
+    const int64_t x_dims[] = { SAMPLES, 2 }, y_dims[] = { SAMPLES, 3 };
+    float x[2 * SAMPLES] = { 1, 2, 3 }, y[3 * SAMPLES] = { .5f, 1, 0 };
+    struct told told = { .began_steps = -1 };
+    kiln_fit_options o = fit_options(&told, NULL);
+    kiln_tensor *tx, *ty;
+    kiln_dataset *d;
+    kiln_trainer *t;
+
+    y[3 * SAMPLES - 2] = 1.5f;
+    ok(kiln_tensor_wrap(&tx, KILN_FLOAT, 2, x_dims, x, sizeof x, &err));
+    ok(kiln_tensor_wrap(&ty, KILN_FLOAT, 2, y_dims, y, sizeof y, &err));
+    ok(kiln_dataset_new(&d, tx, ty, NULL, &err));
+    t = make_trainer(several, d, "sgd");
+    o.in_order = true;
+    expect(kiln_trainer_fit(t, d, &o, NULL, &err), KILN_BAD_DATA, "for sample 21 is 1.5, the loss needs probabilities");
+    ck_assert(told.steps == 0 && told.began_steps == -1);
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+    kiln_tensor_free(tx);
+    kiln_tensor_free(ty);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("fit");
@@ -241,5 +266,6 @@ Suite *suite(void)
     add_test(s, the_best_values_come_back);
     add_test(s, a_small_improvement_is_none);
     add_tests(s, wrong_labels_are_told_first, 8);
+    add_test(s, wrong_probabilities_are_told_first);
     return s;
 }

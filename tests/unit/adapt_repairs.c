@@ -4,6 +4,7 @@
 
 #define KERAS    FROM("tf2onnx")
 #define MEASURED "mean and variance measured, epsilon 0.001\n"
+#define FRESH    "never trained: mean 0, variance 1, epsilon 0.001\n"
 #define NAMED    ": BatchNormalization, Mul and Add (Keras on TensorFlow or JAX) (likely): "
 #define IMAGE    "g (float[N,2,3,3] x) => (float[N,2,3,3] y) "
 
@@ -360,6 +361,13 @@ static const struct again_case {
     /* or the same layer takes one step after the other */
     { { .text = KERAS NAMED_TWICE("l/batchnorm_4/mul_1", "l/batchnorm/mul_1", "one", "z", "one", "z", "u"),
         .found = "l" NAMED MEASURED "l" NAMED MEASURED,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      true },
+    { { .text = KERAS "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,-2,3,4}, float[2,2,1,1] u = "
+                      "{4,3,2,1},\n float[1,2,1,1] one = {0.9995004,0.9995004}>\n"
+                      "{ h = Conv (x, w) [\"l/batchnorm_1/mul_1\"] p = Mul (h, one) r = Relu (p) k = Conv (r, u)\n"
+                      "  [\"l/batchnorm/mul_1\"] y = Mul (k, one) }",
+        .found = "l" NAMED FRESH "l" NAMED FRESH,
         .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
       true },
     { { .text = HEAD NAMED_TWICE("l/batchnorm_x/mul_1", "l/batchnorm/mul_1", "one", "c", "one", "c", "u"),

@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "data/element.h"
 #include "ops/registry.h"
+#include "train/decided.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +34,7 @@ struct untie {
     bool identities;        /* an Identity stands where the exporter has merged; else whatever reads it does */
     struct use *uses, **of; /* of: by value id */
     struct seen *seen;      /* by value id */
+    struct decided said;    /* roles that the file tells */
     size_t untied;
 };
 
@@ -334,16 +336,26 @@ static bool serve(struct readers *s, struct use *use, bool *kept, size_t *copies
            (*given == s->v->name || give_copy(u, s->v, n, *given));
 }
 
-/* All readers but the first, and those of the same layer, get copies. PyTorch's Identity comes before what it is one of. */
-static bool untie(struct untie *u, const struct value *v)
+/* Is it decided whose it is: by the file, or by the step that has made it, of a BatchNormalization? */
+static bool is_decided(const struct untie *u, const struct parameter *p)
 {
+    const struct value *v = p->value;
+
+    return decided_of(&u->said, v->name) ||
+           (node_is(u->of[v->id]->node, &op_batch_normalization) && !graph_find(u->adapt->reference->graph, v->name));
+}
+
+/* All readers but the first, and those of the same layer, get copies. PyTorch's Identity comes before what it is one of. */
+static bool untie(struct untie *u, const struct parameter *p)
+{
+    const struct value *v = p->value;
     const char *chosen = adapt_choice(u->adapt, choices, v->name, NULL);
     struct readers s = { .of = u, .v = v, .fresh = is_fresh(u, v->initializer) };
     size_t copies = 0;
     bool kept = false, ok = true;
 
     s.apart = s.fresh || (!u->identities && (chosen || is_bias_of_layers(u, v)));
-    if ((chosen && strcmp(chosen, "shared") == 0) || (!u->identities && !s.apart))
+    if ((chosen && strcmp(chosen, "shared") == 0) || (!chosen && is_decided(u, p)) || (!u->identities && !s.apart))
         return true;
     map_init(&s.parameters, u->adapt->arena->budget);
     for (int identities = 0; identities < 2; identities++)
@@ -357,12 +369,6 @@ static bool untie(struct untie *u, const struct value *v)
     return !copies || tell(&s, copies + kept);
 }
 
-/* Has an earlier step made it, which knew whose it is, of a BatchNormalization? */
-static bool is_made(const struct untie *u, const struct value *v)
-{
-    return node_is(u->of[v->id]->node, &op_batch_normalization) && !graph_find(u->adapt->reference->graph, v->name);
-}
-
 static bool untie_all(struct untie *u)
 {
     struct adapt *a = u->adapt;
@@ -374,7 +380,7 @@ static bool untie_all(struct untie *u)
         const struct parameter *at = &p.at[k];
 
         if (at->role == ROLE_TRAINABLE && at->readers > 1 && at->value->initializer && u->of[at->value->id] &&
-            !is_made(u, at->value) && !untie(u, at->value))
+            !untie(u, at))
             return false;
     }
     return true;
@@ -391,7 +397,10 @@ bool adapt_untie(struct adapt *a)
         return true; /* others are not known to merge */
     ok = facts_find(&u.facts, a->model, a->arena, a->report) && (to = adapt_copy(a));
     ok = ok && edit_begin(&u.edit, to, a->report);
-    ok = ok && list_uses(&u) && untie_all(&u);
+    map_init(&u.said.names, a->arena->budget);
+    ok = ok && decided_read(&u.said, a->model, DECIDED_ROLE, a->arena->budget, a->report) && list_uses(&u) &&
+         untie_all(&u);
+    decided_release(&u.said);
     ok = (!to || edit_end(&u.edit)) && ok;
     facts_release(&u.facts);
     if (ok && u.untied)

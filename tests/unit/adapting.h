@@ -109,7 +109,7 @@ __attribute__((unused)) static void list_findings(char *out, size_t size)
     for (size_t k = 0; k < got.findings.count && n < size; k++) {
         const struct finding *f = &got.findings.at[k];
 
-        if (*f->name && strcmp(f->found, "the loss") != 0)
+        if (*f->name && strcmp(f->found, "the loss") != 0 && strcmp(f->found, "labels that it does not fit") != 0)
             n += (size_t)snprintf(out + n, size - n, "%s: %s (%s): %s\n", f->name, f->found,
                                   certainty_names[f->certainty], f->done);
     }

@@ -53,7 +53,7 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
         { "f32[1,2,5,6]~", "kernel_shape=[2,2] auto_pad='SAME_UPPER' strides=[2,2]", "f32[1,2,3,3]", 1 },              \
         { "f32[1,2,5,6]~", "kernel_shape=[2,3] auto_pad='VALID'", "f32[1,2,4,4]", 1 },                                 \
         { "f32[0,2,5,6]", "kernel_shape=[2,2]", "f32[0,2,4,5]", 0 },                                                   \
-        { "f64[1,1,4]{0,0,0,0}", "kernel_shape=[2]", "f64[1,1,3]", 0 },                                                \
+        { "f64[1,1,4]{0,0,0,0}", "kernel_shape=[2]", "f64[1,1,3]", 1 },                                                \
     {                                                                                                                  \
         "f16[1,2,6,6]", "kernel_shape=[3,3] strides=[3,3]", "f16[1,2,2,2]", 0                                          \
     }

@@ -3,7 +3,6 @@
  * A sequence without items, of tensors of the type `dtype` (float where it is not given). */
 #include "ops/rank.h"
 #include "ops/sequence.h"
-#include "ops/signature.h"
 
 struct empty {
     enum dtype dtype;
@@ -13,15 +12,7 @@ struct empty {
 
 static bool parse(struct parse *p, void *attrs)
 {
-    struct empty *a = attrs;
-    const int64_t dtype = attr_int(p, "dtype", F32);
-    struct signature s;
-
-    if (!dtype_valid(dtype) || !signature_read(&s, parse_node(p)->def) ||
-        !type_set_has(&s.var[0].set, &(struct tensor){ .kind = SEQUENCE, .dtype = (enum dtype)dtype }))
-        return parse_error(p, "dtype is %lld, must be the type of tensors that a sequence may hold", (long long)dtype);
-    a->dtype = (enum dtype)dtype;
-    return true;
+    return attr_dtype(p, "dtype", F32, &((struct empty *)attrs)->dtype);
 }
 
 static enum dtype told(const struct node *n, int k)

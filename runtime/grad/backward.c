@@ -69,6 +69,13 @@ static struct value *add(struct backward *b, const struct tensor *type, struct v
         return gradient;
     if (type->kind == SEQUENCE)
         return emit_private(&b->e, &sequence_add, NULL, 1, &sum, NULL, 2, in) ? sum : NULL;
+    if (type->kind == OPTIONAL) { /* nested no deeper than the loader allows */
+        const struct tensor held = element_of(type);
+
+        return emit(&b->e, "Optional", "", 1,
+                    add(b, &held, emit(&b->e, "OptionalGetElement", "", 1, before),
+                        emit(&b->e, "OptionalGetElement", "", 1, gradient)));
+    }
     return emit(&b->e, "Add", "", 2, before, gradient);
 }
 
@@ -131,11 +138,10 @@ bool backward_error(struct backward *b, const char *format, ...)
 
 /* -- the walk -- */
 
-static bool is_float(const struct backward *b, const struct value *v)
+bool carries_gradient(const struct tensor *type)
 {
-    const struct tensor *t = &b->q->types[v->id];
-
-    return (t->kind == TENSOR || t->kind == SEQUENCE) && dtype_is_float(t->dtype) && !dtype_is_small(t->dtype);
+    return (type->kind == TENSOR || type->kind == SEQUENCE || type->kind == OPTIONAL) && dtype_is_float(type->dtype) &&
+           !dtype_is_small(type->dtype);
 }
 
 static void find_needs(struct backward *b, size_t nodes)
@@ -149,7 +155,7 @@ static void find_needs(struct backward *b, size_t nodes)
         for (int i = 0; i < n->inputs + n->captured; i++)
             any |= n->in[i] && b->needs[n->in[i]->id];
         for (int o = 0; o < n->slots && any; o++)
-            if (n->out[o] && is_float(b, n->out[o]))
+            if (n->out[o] && carries_gradient(&b->q->types[n->out[o]->id]))
                 b->needs[n->out[o]->id] = true;
     }
 }

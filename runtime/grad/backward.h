@@ -15,6 +15,9 @@ struct backward {
     const struct node *node; /* the one being differentiated */
 };
 
+/* May a gradient flow through values of this type: tensors of floats that are computed with, what holds such? */
+bool carries_gradient(const struct tensor *type);
+
 /* A copy of a subgraph of the node, which the graph of gradients owns. NULL with an error. */
 struct graph *body_copy(struct backward *b, const struct graph *forward);
 /* Types of the values of such a copy, as far as planning can tell them: those that it sees outside are the node's

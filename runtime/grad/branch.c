@@ -44,6 +44,11 @@ static bool branch_outputs(struct backward *b, struct graph *g, struct value *co
         const struct tensor *t = type_in(b, inputs[k]);
         struct value *v = gradients[k];
 
+        if (!v && t->kind != TENSOR)
+            return backward_error(b,
+                                  "input %d is no tensor, and only one of the branches reads it: its gradient is not "
+                                  "known where it is not read",
+                                  inputs[k]);
         if (!v)
             v = emit(&e, "Expand", "", 2, emit_scalar(&e, t->dtype, 0), emit_ints(&e, t->rank, t->dims));
         if (!v || !graph_add_output(g, v))

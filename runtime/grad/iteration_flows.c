@@ -3,11 +3,6 @@
 #include "ops/gather.h"
 #include "ops/registry.h"
 
-static bool has_gradient(const struct tensor *t)
-{
-    return (t->kind == TENSOR || t->kind == SEQUENCE) && dtype_is_float(t->dtype) && !dtype_is_small(t->dtype);
-}
-
 struct value *iterations_always(const struct way *w, int k)
 {
     const struct node *n = w->node;
@@ -28,7 +23,7 @@ static void spread_needs(struct way *w)
         for (int i = 0; i < n->inputs + n->captured; i++)
             any |= n->in[i] && w->needs[n->in[i]->id];
         for (int o = 0; o < n->slots && any; o++)
-            if (n->out[o] && has_gradient(&w->types[n->out[o]->id]))
+            if (n->out[o] && carries_gradient(&w->types[n->out[o]->id]))
                 w->needs[n->out[o]->id] = true;
     }
 }
@@ -42,7 +37,7 @@ static void spread_flows(struct way *w)
         for (int o = 0; o < n->slots; o++)
             any |= n->out[o] && w->flows[n->out[o]->id];
         for (int i = 0; i < n->inputs + n->captured && any; i++)
-            if (n->in[i] && has_gradient(&w->types[n->in[i]->id]))
+            if (n->in[i] && carries_gradient(&w->types[n->in[i]->id]))
                 w->flows[n->in[i]->id] = true;
     }
 }
@@ -67,7 +62,7 @@ static void find_flows(struct way *w)
         for (int k = 0; k < it->carried; k++) {
             const int in = w->inputs[CARRIED + k]->id, out = w->outputs[1 + k]->id;
 
-            if (!has_gradient(&w->types[in]) || iterations_always(w, CARRIED + k))
+            if (!carries_gradient(&w->types[in]) || iterations_always(w, CARRIED + k))
                 continue;
             more |= w->needs[out] > w->needs[in] || w->flows[in] > w->flows[out];
             w->needs[in] |= w->needs[out];

@@ -20,13 +20,14 @@ struct pooling {
  * and where the first lies. */
 struct window {
     int64_t from[MAX_RANK], to[MAX_RANK], start[MAX_RANK];
-    double counted; /* positions of the padded input, for count_include_pad */
+    double counted; /* what a mean is divided by */
     bool empty;
 };
 
 static void window_at(const struct pool_shape *s, const int64_t *u, struct window *w)
 {
-    w->counted = 1;
+    double padded_size = 1, size = 1;
+
     w->empty = false;
     for (int d = 0; d < s->rank; d++) {
         const int64_t begin = u[d] * s->strides[d] - s->pads_begin[d], dilation = s->dilations[d];
@@ -37,17 +38,10 @@ static void window_at(const struct pool_shape *s, const int64_t *u, struct windo
         w->to[d] = lesser(inside, s->kernel[d]);
         w->start[d] = begin + w->from[d] * dilation;
         w->empty = w->empty || w->from[d] >= w->to[d];
-        w->counted *= (double)lesser(greater(padded, 0), s->kernel[d]);
+        padded_size *= (double)lesser(greater(padded, 0), s->kernel[d]);
+        size *= (double)greater(w->to[d] - w->from[d], 0);
     }
-}
-
-static int64_t window_size(const struct pool_shape *s, const struct window *w)
-{
-    int64_t n = 1;
-
-    for (int d = 0; d < s->rank; d++)
-        n *= w->to[d] - w->from[d];
-    return w->empty ? 0 : n;
+    w->counted = s->sum ? 1 : s->count_include_pad ? padded_size : size;
 }
 
 /* A walk through a window: `at` is the element in the plane. Rank 0 has one element. */
@@ -193,16 +187,22 @@ static void plane_2x2_grad(void *context, int64_t plane, int thread)
 
 /* -- float, row by row: where no indices are asked for -- */
 
+/* Without taps that meet nothing but padding, of which there may be more than can be gone through. */
 static struct grid grid_of(const struct pool_shape *s)
 {
     struct conv_shape c = { .batch = s->planes, .groups = 1, .in_channels = 1, .out_channels = 1, .rank = s->rank };
 
     memcpy(c.in, s->in, sizeof c.in);
     memcpy(c.out, s->out, sizeof c.out);
-    memcpy(c.kernel, s->kernel, sizeof c.kernel);
     memcpy(c.strides, s->strides, sizeof c.strides);
     memcpy(c.dilations, s->dilations, sizeof c.dilations);
-    memcpy(c.pads_begin, s->pads_begin, sizeof c.pads_begin);
+    for (int d = 0; d < s->rank; d++) {
+        const int64_t pads = s->pads_begin[d], dilation = s->dilations[d], last = (s->out[d] - 1) * s->strides[d];
+        const int64_t first = lesser(greater(divide_down(pads - last, dilation), 0), s->kernel[d] - 1);
+
+        c.kernel[d] = greater(lesser(divide_down(s->in[d] - 1 + pads, dilation) + 1, s->kernel[d]) - first, 1);
+        c.pads_begin[d] = pads - first * dilation;
+    }
     return grid_forward(&c);
 }
 
@@ -259,7 +259,7 @@ static void plane_average_rows(void *context, int64_t plane, int thread)
         struct window w;
 
         window_at(p->s, u, &w);
-        y[i] /= (float)(p->s->count_include_pad ? w.counted : (double)window_size(p->s, &w));
+        y[i] /= (float)w.counted;
         next_output(p, u);
     }
 }

@@ -13,6 +13,7 @@ struct pool_shape {
     int64_t strides[MAX_RANK], dilations[MAX_RANK];
     int64_t pads_begin[MAX_RANK], pads_end[MAX_RANK]; /* the end's count for average pooling with count_include_pad */
     bool count_include_pad;
+    bool sum;          /* average pooling: the divisor is 1 */
     bool column_major; /* the indices of max pooling count columns first (storage_order 1) */
 };
 

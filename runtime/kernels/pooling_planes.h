@@ -83,7 +83,7 @@ static void SUFFIX(average)(void *context, int64_t plane, int thread)
                 sum += READ(x[i.at]);
             while (next_step(p->s, &w, &i));
         }
-        ((ELEMENT *)p->y)[out++] = WRITE(sum / (SUM)(p->s->count_include_pad ? w.counted : window_size(p->s, &w)));
+        ((ELEMENT *)p->y)[out++] = WRITE(sum / (SUM)w.counted);
     } while (next_output(p, u));
 }
 #endif
@@ -106,7 +106,7 @@ static void SUFFIX(average_grad)(void *context, int64_t plane, int thread)
         SUM share;
 
         window_at(p->s, u, &w);
-        share = READ(*dy) / (SUM)(p->s->count_include_pad ? w.counted : window_size(p->s, &w));
+        share = READ(*dy) / (SUM)w.counted;
         dy++;
         if (w.empty)
             continue;

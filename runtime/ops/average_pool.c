@@ -134,6 +134,28 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+/* -- sums -- */
+
+const struct op sum_pool = {
+    .name = "SumPool",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T X -> T Y",
+              .types = "T: floats bf16",
+              .attrs_size = sizeof(struct pooling_attrs),
+              .rank = rank_of_input,
+              .infer = infer,
+              .run = run,
+              .gradient = gradient,
+              .channels_last = pooling_channels_last,
+              .cost = cost,
+              .batch_independent = rows_of_first },
+            { 0 },
+        },
+};
+
 /* -- test -- */
 
 #define CASES_7                                                                                                        \

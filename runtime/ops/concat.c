@@ -11,7 +11,7 @@
 
 /* -- read -- */
 
-static bool parse(struct parse *p, void *attrs)
+bool concat_parse(struct parse *p, void *attrs)
 {
     struct concat *a = attrs;
 
@@ -43,47 +43,66 @@ static bool batch_independent(const struct node *n, const struct tensor *const *
 
 /* -- plan -- */
 
+bool concat_add(int rank, int64_t *dims, int axis, const struct tensor *x, const char *what, int64_t k,
+                char message[CONCAT_TEXT])
+{
+    if (x->rank != rank) {
+        snprintf(message, CONCAT_TEXT, "%s %lld has %d dimensions, must have %d as %s 0", what, (long long)k, x->rank,
+                 rank, what);
+        return false;
+    }
+    for (int d = 0; d < rank; d++)
+        if (d != axis && x->dims[d] != dims[d]) {
+            snprintf(message, CONCAT_TEXT, "dimension %d of %s %lld is %lld, must be %lld as in %s 0", d, what,
+                     (long long)k, (long long)x->dims[d], (long long)dims[d], what);
+            return false;
+        }
+    if (add_size(dims[axis], x->dims[axis], &dims[axis]))
+        return true;
+    snprintf(message, CONCAT_TEXT, "dimension %d of the output would have more values than can be counted", axis);
+    return false;
+}
+
 static bool infer(struct infer *i)
 {
     const struct concat *a = infer_attrs(i);
     const struct tensor *first = typed_in(i, 0);
     const int axis = layout_wrap(a->channels_last, first->rank, a->axis);
+    char message[CONCAT_TEXT];
     int64_t dims[MAX_RANK];
 
     if (axis < 0)
         return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)a->axis, -first->rank, first->rank - 1);
     memcpy(dims, first->dims, (size_t)first->rank * sizeof *dims);
-    for (int k = 1; k < infer_inputs(i); k++) {
-        const struct tensor *x = typed_in(i, k);
-
-        if (x->rank != first->rank)
-            return infer_error(i, "input %d has %d dimensions, must have %d as input 0", k, x->rank, first->rank);
-        for (int d = 0; d < x->rank; d++)
-            if (d != axis && x->dims[d] != dims[d])
-                return infer_error(i, "dimension %d of input %d is %lld, must be %lld as in input 0", d, k,
-                                   (long long)x->dims[d], (long long)dims[d]);
-        if (!add_size(dims[axis], x->dims[axis], &dims[axis]))
-            return infer_error(i, "dimension %d of the output would have more values than can be counted", axis);
-    }
+    for (int k = 1; k < infer_inputs(i); k++)
+        if (!concat_add(first->rank, dims, axis, typed_in(i, k), "input", k, message))
+            return infer_error(i, "%s", message);
     return set_out(i, 0, first->dtype, first->rank, dims);
 }
 
 /* -- run -- */
 
+void concat_put(struct step *s, const struct tensor *x, int axis, int64_t at, struct tensor *y)
+{
+    move_box(s->k, s->pool, dtype_size(y->dtype), y->rank, x->dims, x->dims, 0, x->data, y->dims,
+             at * dims_product(y->dims, axis + 1, y->rank), y->data);
+}
+
+void concat_take(struct step *s, const struct tensor *y, int axis, int64_t at, struct tensor *x)
+{
+    move_box(s->k, s->pool, dtype_size(y->dtype), y->rank, x->dims, y->dims,
+             at * dims_product(y->dims, axis + 1, y->rank), y->data, x->dims, 0, x->data);
+}
+
 static bool run(struct step *s)
 {
     const struct concat *a = s->attrs;
-    const struct tensor *y = s->out[0];
-    const int axis = layout_wrap(a->channels_last, y->rank, a->axis);
-    const int64_t inner = dims_product(y->dims, axis + 1, y->rank);
+    const int axis = layout_wrap(a->channels_last, s->out[0]->rank, a->axis);
     int64_t at = 0;
 
     for (int k = 0; k < s->node->inputs; k++) {
-        const struct tensor *x = s->in[k];
-
-        move_box(s->k, s->pool, dtype_size(y->dtype), y->rank, x->dims, x->dims, 0, x->data, y->dims, at * inner,
-                 y->data);
-        at += x->dims[axis];
+        concat_put(s, s->in[k], axis, at, s->out[0]);
+        at += s->in[k]->dims[axis];
     }
     return true;
 }
@@ -138,7 +157,7 @@ static const struct op_case cases_11[] = { CASES, { "f32[2,3,4] f32[2,3,1]", "ax
 #define ROW(version, t, tests)                                                                                         \
     {                                                                                                                  \
         .since = version, .signature = "T inputs... -> T concat_result", .types = "T: " t,                             \
-        .attrs_size = sizeof(struct concat), .parse = parse, .rank = rank_of_input, .infer = infer, .run = run,        \
+        .attrs_size = sizeof(struct concat), .parse = concat_parse, .rank = rank_of_input, .infer = infer, .run = run, \
         .gradient = gradient, .channels_last = channels_last, .batch_independent = batch_independent,                  \
         .parameters = parameters, .cases = tests                                                                       \
     }

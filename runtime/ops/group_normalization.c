@@ -72,7 +72,8 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
     const struct groups *const a = n->attrs;
     const int64_t last = 2;
     struct value *shape = emit(e, "Shape", "", 1, n->in[X]);
-    struct value *y = emit_normalised(e, n, grouped(e, a, n->in[X]), emit_ints(e, 1, &last), a->epsilon);
+    struct value *y =
+        emit_normalised(e, n, grouped(e, a, n->in[X]), emit_ints(e, 1, &last), a->epsilon, EPSILON_IN_ROOT);
 
     if (a->scaled) {
         y = emit(e, "Mul", "", 2, y, along_groups(e, n->in[SCALE]));

@@ -28,7 +28,8 @@ static bool parse_1(struct parse *p, void *attrs)
 
 static bool expand(struct emitter *e, const struct node *n, struct value **out)
 {
-    struct value *y = emit_normalised(e, n, n->in[INPUT], emit_axes_from(e, n, 2), *(const float *)n->attrs);
+    struct value *y =
+        emit_normalised(e, n, n->in[INPUT], emit_axes_from(e, n, 2), *(const float *)n->attrs, EPSILON_IN_ROOT);
 
     out[0] = emit_per_channel(e, n, y, n->in[SCALE], n->in[BIAS]);
     return out[0];

@@ -1,19 +1,12 @@
 /* NonZero, https://onnx.ai/onnx/operators/onnx__NonZero.html
  *
  * The indices of all elements that are not zero (NaN is not; a string is where it is empty), in row-major order, one
- * column each: of none for a scalar. How many there are only running can tell. Piecewise constant: its
- * gradient is zero, no gradient flows. */
+ * column each: of none for a scalar. How many there are only running can tell, but of what planning knows. Piecewise
+ * constant: its gradient is zero, no gradient flows. */
 #include "ops/op.h"
 #include "ops/rank.h"
 
-/* -- plan -- */
-
-static bool infer(struct infer *i)
-{
-    return set_out(i, 0, I64, 2, (const int64_t[]){ typed_in(i, 0)->rank, UNKNOWN });
-}
-
-/* -- run -- */
+/* -- look -- */
 
 /* Is element k anything but zero? Bits outside of `mask` do not count: the sign of floating-point numbers. */
 typedef bool test_fn(const void *x, int64_t k, uint64_t mask);
@@ -75,19 +68,26 @@ static test_fn *test_of(enum dtype d, uint64_t *mask)
     }
 }
 
-static bool run(struct step *s)
+static int64_t count_in(const struct tensor *x)
 {
-    const struct tensor *x = s->in[0];
     const int64_t n = tensor_count(x);
     uint64_t mask;
     test_fn *test = test_of(x->dtype, &mask);
-    int64_t count = 0, at = 0, *y;
+    int64_t count = 0;
 
     for (int64_t k = 0; k < n; k++)
         count += test(x->data, k, mask);
-    if (!step_alloc(s, 0, I64, 2, (const int64_t[]){ x->rank, count }))
-        return false;
-    y = s->out[0]->data;
+    return count;
+}
+
+/* The indices of all `count`. */
+static void find(const struct tensor *x, int64_t count, int64_t *y)
+{
+    const int64_t n = tensor_count(x);
+    uint64_t mask;
+    test_fn *test = test_of(x->dtype, &mask);
+    int64_t at = 0;
+
     /* row-major places into the first row, which is then taken apart, from the last dimension to the first */
     for (int64_t k = 0; k < n && x->rank; k++)
         if (test(x->data, k, mask))
@@ -97,6 +97,36 @@ static bool run(struct step *s)
             y[d * count + k] = y[k] % x->dims[d];
             y[k] /= x->dims[d];
         }
+}
+
+/* -- plan -- */
+
+enum { MOST_LOOKED_AT = 1 << 16 }; /* elements, while planning */
+
+static bool infer(struct infer *i)
+{
+    const struct tensor *x = typed_in(i, 0);
+    const bool known = x->data && tensor_count(x) <= MOST_LOOKED_AT;
+    const int64_t count = known ? count_in(x) : UNKNOWN;
+    int64_t *y;
+
+    if (!set_out(i, 0, I64, 2, (const int64_t[]){ x->rank, count }))
+        return false;
+    if (known && (y = known_out(i, 0)))
+        find(x, count, y);
+    return true;
+}
+
+/* -- run -- */
+
+static bool run(struct step *s)
+{
+    const struct tensor *x = s->in[0];
+    const int64_t count = count_in(x);
+
+    if (!step_alloc(s, 0, I64, 2, (const int64_t[]){ x->rank, count }))
+        return false;
+    find(x, count, s->out[0]->data);
     return true;
 }
 

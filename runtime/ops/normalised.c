@@ -42,11 +42,11 @@ struct value *emit_per_channel(struct emitter *e, const struct node *n, struct v
 
 struct value *emit_scalar_like(struct emitter *e, double v, struct value *x, enum dtype dtype)
 {
-    return dtype ? emit_scalar(e, dtype_compute(dtype), v) : emit(e, "CastLike", "", 2, emit_scalar(e, F32, v), x);
+    return dtype ? emit_scalar(e, dtype_compute(dtype), v) : emit(e, "CastLike", "", 2, emit_scalar(e, F64, v), x);
 }
 
 struct value *emit_normalised(struct emitter *e, const struct node *n, struct value *x, struct value *axes,
-                              float epsilon)
+                              float epsilon, enum epsilon_place place)
 {
     static const char mean_of[] = "keepdims=1 noop_with_empty_axes=1";
     const enum dtype dtype = known_input(n, 0).dtype;
@@ -54,7 +54,11 @@ struct value *emit_normalised(struct emitter *e, const struct node *n, struct va
 
     wide = emit(e, "Sub", "", 2, wide, emit(e, "ReduceMean", mean_of, 2, wide, axes));
     y = emit(e, "ReduceMean", mean_of, 2, emit(e, "Mul", "", 2, wide, wide), axes);
-    y = emit(e, "Add", "", 2, y, emit_scalar_like(e, (double)epsilon, y, dtype));
-    y = emit(e, "Div", "", 2, wide, emit(e, "Sqrt", "", 1, y));
+    if (place == EPSILON_IN_ROOT)
+        y = emit(e, "Add", "", 2, y, emit_scalar_like(e, (double)epsilon, y, dtype));
+    y = emit(e, "Sqrt", "", 1, y);
+    if (place == EPSILON_BEHIND_ROOT)
+        y = emit(e, "Add", "", 2, y, emit_scalar_like(e, (double)epsilon, y, dtype));
+    y = emit(e, "Div", "", 2, wide, y);
     return emit_narrowed(e, y, x, dtype, WIDEN_HALVES);
 }

@@ -10,10 +10,11 @@
 struct value *emit_axes_from(struct emitter *e, const struct node *n, int64_t axis);
 /* A number in the type that x is computed in, which was widened from `dtype`. */
 struct value *emit_scalar_like(struct emitter *e, double v, struct value *x, enum dtype dtype);
-/* x less its mean over `axes`, divided by the root of its variance and epsilon: computed in float, or in double where x
- * is; of the type of input 0. */
+enum epsilon_place { EPSILON_IN_ROOT, EPSILON_BEHIND_ROOT };
+/* x less its mean over `axes`, divided by the root of its variance, with epsilon added to one or the other: computed in
+ * float, or in double where x is; of the type of input 0. */
 struct value *emit_normalised(struct emitter *e, const struct node *n, struct value *x, struct value *axes,
-                              float epsilon);
+                              float epsilon, enum epsilon_place place);
 /* y * scale + shift, both vectors along dimension 1 of y, which has the dimensions of input 0. */
 struct value *emit_per_channel(struct emitter *e, const struct node *n, struct value *y, struct value *scale,
                                struct value *shift);

@@ -254,13 +254,14 @@ void *parse_alloc(struct parse *p, size_t bytes)
     return m;
 }
 
-/* Does the row allow output k of that type? */
+/* Does the row allow output k of that type, or a sequence of such tensors? */
 static bool row_allows(const struct op_def *def, int k, enum dtype dtype)
 {
     struct signature s;
     const struct formal *f = signature_read(&s, def) ? signature_out(&s, k) : NULL;
 
-    return f && type_set_has(&s.var[f->var].set, &(struct tensor){ .dtype = dtype });
+    return f && (type_set_has(&s.var[f->var].set, &(struct tensor){ .dtype = dtype }) ||
+                 type_set_has(&s.var[f->var].set, &(struct tensor){ .kind = SEQUENCE, .dtype = dtype }));
 }
 
 bool output_may_be(struct parse *p, int k, enum dtype dtype)

@@ -1,4 +1,4 @@
-/* What MaxPool and AveragePool share: attributes, shapes, and the gradient's output. */
+/* What MaxPool, AveragePool and LpPool share: attributes, shapes, and the gradient's output. */
 #ifndef KILN_OPS_POOLING_H
 #define KILN_OPS_POOLING_H
 
@@ -10,7 +10,11 @@ struct pooling_attrs {
     bool column_major; /* MaxPool: storage_order 1 */
     bool channels_last;
     bool count_include_pad; /* AveragePool */
+    bool sum;               /* AveragePool's sums themselves, as LpPool needs them */
 };
+
+/* (X): AveragePool with attributes that say `sum`. */
+extern const struct op sum_pool;
 
 /* Not with indices, which go by ONNX' order. */
 bool pooling_channels_last(const struct node *n, int rank, void *attrs);

@@ -23,6 +23,7 @@ bool pooling_shape(struct infer *i, const struct pooling_attrs *a, const struct 
     *s = (struct pool_shape){ .planes = a->channels_last ? x->dims[0] : x->dims[0] * x->dims[1],
                               .rank = w.rank,
                               .count_include_pad = a->count_include_pad,
+                              .sum = a->sum,
                               .column_major = a->column_major };
     for (int d = 0; d < w.rank; d++) {
         s->in[d] = w.in[d];

@@ -50,6 +50,13 @@ int rank_of_window(const struct node *n, int k)
     return rank < 0 ? rank_of_input(n, k) : rank;
 }
 
+int rank_of_scalar(const struct node *n, int k)
+{
+    (void)n;
+    (void)k;
+    return 0;
+}
+
 int rank_of_vector(const struct node *n, int k)
 {
     (void)n;

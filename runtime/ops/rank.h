@@ -20,6 +20,7 @@ int known_length(const struct node *n, int k);
 int rank_of_input(const struct node *n, int k);     /* of input 0 */
 int rank_of_broadcast(const struct node *n, int k); /* the highest of all inputs */
 int rank_of_window(const struct node *n, int k);    /* of the weights, else of input 0 */
+int rank_of_scalar(const struct node *n, int k);    /* 0 */
 int rank_of_vector(const struct node *n, int k);    /* 1 */
 int rank_of_matrix(const struct node *n, int k);    /* 2 */
 int rank_of_shape_0(const struct node *n, int k);   /* as many as input 0 has values */

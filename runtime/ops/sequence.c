@@ -3,13 +3,100 @@
 #include "ops/value.h"
 #include <string.h>
 
+/* -- types -- */
+
+struct sequence *sequence_types(struct infer *i, int64_t count)
+{
+    struct sequence *types = infer_alloc(i, sizeof *types + (size_t)count * sizeof *types->items);
+
+    if (types)
+        types->count = count;
+    return types;
+}
+
+void sequence_out(struct infer *i, int k, enum dtype dtype, const struct sequence *items)
+{
+    struct tensor *y = typed_out(i, k);
+
+    if (y)
+        *y = (struct tensor){ .kind = SEQUENCE, .dtype = dtype, .rank = UNKNOWN, .planned = items };
+}
+
+/* -- positions -- */
+
+bool position_fits(struct infer *i, int k)
+{
+    const struct tensor *position = typed_in(i, k);
+
+    return !position || tensor_count(position) == 1 ||
+           infer_error(i, "'position' has %lld values, must have 1", (long long)tensor_count(position));
+}
+
+bool position_known(struct infer *i, int k)
+{
+    return !typed_in(i, k) || typed_in(i, k)->data;
+}
+
+static int64_t position_of(const struct tensor *position)
+{
+    return position->dtype == I64 ? *(const int64_t *)position->data : *(const int32_t *)position->data;
+}
+
+int64_t position_in(const struct tensor *position, int64_t count, int64_t end)
+{
+    const int64_t at = position_of(position);
+
+    if (at < -count || at >= end)
+        return -1;
+    return at < 0 ? at + count : at;
+}
+
 int64_t sequence_position(const struct sequence *s, const struct tensor *position)
 {
-    const int64_t at = position->dtype == I64 ? *(const int64_t *)position->data : *(const int32_t *)position->data;
+    return position ? position_in(position, s->count, s->count) : s->count - 1;
+}
 
-    if (at < -s->count || at >= s->count)
-        return -1;
-    return at < 0 ? at + s->count : at;
+bool position_error(struct step *s, const struct tensor *position, int64_t least, int64_t most)
+{
+    if (!position || least > most)
+        return step_error(s, "the sequence is empty, must have an item at the position");
+    return step_error(s, "'position' is %lld, must be in [%lld, %lld]", (long long)position_of(position),
+                      (long long)least, (long long)most);
+}
+
+/* -- what is made -- */
+
+struct sequence *sequence_new(struct step *s, int k, int64_t count)
+{
+    struct sequence *y = NULL;
+    int64_t bytes;
+
+    if (!mul_size(count, (int64_t)sizeof *y->items, &bytes) || !add_size(bytes, (int64_t)sizeof *y, &bytes))
+        step_error(s, "a sequence of %lld tensors is more than can be addressed", (long long)count);
+    else
+        y = heap_alloc(s->heap, to_size(bytes), s->report);
+    if (y)
+        y->count = count;
+    s->out[k]->data = y;
+    return y;
+}
+
+bool item_new(struct step *s, struct tensor *item, enum dtype dtype, int rank, const int64_t *dims)
+{
+    if (!tensor_shape(item, dtype, rank, dims))
+        return step_error(s, "a tensor of the sequence has more values than can be counted");
+    item->data = heap_alloc(s->heap, to_size(tensor_bytes(item)), s->report);
+    return item->data;
+}
+
+/* A copy of an item's type, all zeros. */
+static bool item_zeros(struct step *s, struct tensor *item, const struct tensor *like)
+{
+    if (!item_new(s, item, like->dtype, like->rank, like->dims))
+        return false;
+    if (tensor_bytes(item))
+        memset(item->data, 0, (size_t)tensor_bytes(item));
+    return true;
 }
 
 static bool infer_like_first(struct infer *i)
@@ -23,32 +110,20 @@ static bool infer_like_first(struct infer *i)
     return true;
 }
 
-static struct sequence *new_sequence(struct step *s, int64_t count)
-{
-    struct sequence *y = heap_alloc(s->heap, sizeof *y + (size_t)count * sizeof *y->items, s->report);
-
-    if (y)
-        y->count = count;
-    s->out[0]->data = y;
-    return y;
-}
-
 /* -- an item in its place -- */
 
 static bool place_run(struct step *s)
 {
     const struct sequence *x = s->in[0]->data;
     const int64_t at = sequence_position(x, s->in[1]);
-    struct sequence *y = new_sequence(s, x->count);
+    struct sequence *y = sequence_new(s, 0, x->count);
 
     for (int64_t k = 0; y && k < x->count; k++) {
-        y->items[k] = x->items[k];
         if (k == at && !same_type(&x->items[k], s->in[2]))
             return step_error(s, "the gradient is not of the type of item %lld", (long long)k);
-        if (!heap_copy(s->heap, &y->items[k], k == at ? s->in[2] : &x->items[k], s->report))
+        if (!(k == at ? heap_copy(s->heap, &y->items[k], s->in[2], s->report)
+                      : item_zeros(s, &y->items[k], &x->items[k])))
             return false;
-        if (k != at && tensor_bytes(&y->items[k]))
-            memset(y->items[k].data, 0, (size_t)tensor_bytes(&y->items[k]));
     }
     return y;
 }
@@ -79,21 +154,54 @@ static bool item_run(struct step *s)
 {
     const struct sequence_item *a = s->attrs;
     const struct sequence *x = s->in[0]->data;
+    const int64_t at = s->in[2] || a->at < 0 ? sequence_position(x, s->in[2]) : a->at;
 
-    if (a->at >= x->count || !same_type(&x->items[a->at], s->in[1]))
-        return step_error(s, "item %lld is missing, or not of the type of what it is the gradient of",
-                          (long long)a->at);
-    return pass_value(s, 0, &x->items[a->at]);
+    if (at < 0 || at >= x->count || !same_type(&x->items[at], s->in[1]))
+        return step_error(s, "item %lld is missing, or not of the type of what it is the gradient of", (long long)at);
+    return pass_value(s, 0, &x->items[at]);
 }
 
 const struct op sequence_item = {
     .name = "SequenceItem",
     .domain = "kiln",
     .defs = (const struct op_def[]){ { .since = 1,
-                                       .signature = "S sequence, T like -> T item",
-                                       .types = "S: seq(floats bf16); T: floats bf16",
+                                       .signature = "S sequence, T like, I position? -> T item",
+                                       .types = "S: seq(floats bf16); T: floats bf16; I: i64",
                                        .infer = item_infer,
                                        .run = item_run,
+                                       .no_gradient = "second derivatives of sequences are not supported",
+                                       .flags = OP_RUN_ONLY },
+                                     { 0 } },
+};
+
+/* -- zeros among the others -- */
+
+static bool gap_run(struct step *s)
+{
+    const struct sequence *x = s->in[0]->data, *g = s->in[2]->data;
+    const int64_t at = sequence_position(x, s->in[1]);
+    struct sequence *y;
+
+    if (at < 0 || g->count != x->count - 1)
+        return step_error(s, "a sequence of %lld items has a gradient of %lld", (long long)x->count,
+                          (long long)g->count);
+    y = sequence_new(s, 0, x->count);
+    for (int64_t k = 0; y && k < x->count; k++)
+        if (k != at)
+            y->items[k] = g->items[k > at ? k - 1 : k];
+        else if (!item_zeros(s, &y->items[k], &x->items[k]))
+            return false;
+    return y;
+}
+
+const struct op sequence_gap = {
+    .name = "SequenceGap",
+    .domain = "kiln",
+    .defs = (const struct op_def[]){ { .since = 1,
+                                       .signature = "S sequence, I position?, S gradient -> S whole",
+                                       .types = "S: seq(floats bf16); I: i32 i64",
+                                       .infer = infer_like_first,
+                                       .run = gap_run,
                                        .no_gradient = "second derivatives of sequences are not supported",
                                        .flags = OP_RUN_ONLY },
                                      { 0 } },
@@ -126,7 +234,7 @@ static bool add_run(struct step *s)
 
     if (a->count != b->count)
         return step_error(s, "one sequence has %lld items, the other %lld", (long long)a->count, (long long)b->count);
-    y = new_sequence(s, a->count);
+    y = sequence_new(s, 0, a->count);
     for (int64_t k = 0; y && k < a->count; k++) {
         if (!same_type(&a->items[k], &b->items[k]))
             return step_error(s, "item %lld is of two types", (long long)k);

@@ -17,8 +17,8 @@ static bool infer(struct infer *i)
     const struct sequence *items = typed_in(i, SEQUENCE_INPUT)->planned;
     struct tensor *y = typed_out(i, 0);
 
-    if (tensor_count(position) != 1)
-        return infer_error(i, "'position' has %lld values, must have 1", (long long)tensor_count(position));
+    if (!position_fits(i, POSITION))
+        return false;
     if (!y)
         return true;
     *y = (struct tensor){ .dtype = typed_in(i, SEQUENCE_INPUT)->dtype, .rank = UNKNOWN };
@@ -32,13 +32,10 @@ static bool infer(struct infer *i)
 static bool run(struct step *s)
 {
     const struct sequence *x = s->in[SEQUENCE_INPUT]->data;
-    const struct tensor *p = s->in[POSITION];
-    const int64_t at = sequence_position(x, p);
+    const int64_t at = sequence_position(x, s->in[POSITION]);
 
     if (at < 0)
-        return step_error(s, "'position' is %lld, must be in [%lld, %lld]",
-                          (long long)(p->dtype == I64 ? *(const int64_t *)p->data : *(const int32_t *)p->data),
-                          (long long)-x->count, (long long)(x->count - 1));
+        return position_error(s, s->in[POSITION], -x->count, x->count - 1);
     return pass_value(s, 0, &x->items[at]);
 }
 

@@ -9,20 +9,14 @@
 
 static bool infer(struct infer *i)
 {
-    const int count = infer_inputs(i);
-    struct tensor *y = typed_out(i, 0);
-    struct sequence *types = infer_alloc(i, sizeof *types + (size_t)count * sizeof *types->items);
+    struct sequence *types = sequence_types(i, infer_inputs(i));
 
-    if (!types)
-        return false;
-    types->count = count;
-    for (int k = 0; k < count; k++) {
+    for (int k = 0; types && k < infer_inputs(i); k++) {
         types->items[k] = *typed_in(i, k);
         types->items[k].data = NULL;
     }
-    if (y)
-        *y = (struct tensor){ .kind = SEQUENCE, .dtype = typed_in(i, 0)->dtype, .rank = UNKNOWN, .planned = types };
-    return true;
+    sequence_out(i, 0, typed_in(i, 0)->dtype, types);
+    return types;
 }
 
 /* -- run -- */
@@ -30,16 +24,12 @@ static bool infer(struct infer *i)
 static bool run(struct step *s)
 {
     const int count = s->node->inputs;
-    struct sequence *y = heap_alloc(s->heap, sizeof *y + (size_t)count * sizeof *y->items, s->report);
+    struct sequence *y = sequence_new(s, 0, count);
 
-    if (!y)
-        return false;
-    y->count = count;
-    for (int k = 0; k < count; k++)
+    for (int k = 0; y && k < count; k++)
         if (!heap_copy(s->heap, &y->items[k], s->in[k], s->report))
             return false;
-    s->out[0]->data = y;
-    return true;
+    return y;
 }
 
 /* -- differentiate -- */

@@ -3,6 +3,7 @@
  * Cuts the input along `axis` into parts of the given sizes, or of equal ones. With num_outputs that does not divide
  * the dimension all parts are the quotient rounded up, the last ones what is left. The gradient is joined again, zeros
  * for parts that nothing flows back from. */
+#include "ops/concat.h"
 #include "ops/cost.h"
 #include "ops/layout.h"
 #include "ops/move.h"
@@ -116,16 +117,12 @@ static bool run(struct step *s)
     const struct split *a = s->attrs;
     const struct tensor *x = s->in[INPUT], *split = s->node->inputs > SPLIT ? s->in[SPLIT] : NULL;
     const int axis = layout_wrap(a->channels_last, x->rank, a->axis);
-    const int64_t inner = dims_product(x->dims, axis + 1, x->rank);
     const int64_t each = x->dims[axis] / a->parts + (x->dims[axis] % a->parts != 0);
     int64_t at = 0;
 
     for (int k = 0; k < a->parts; k++) {
-        const struct tensor *y = s->out[k];
-
-        if (y)
-            move_box(s->k, s->pool, dtype_size(x->dtype), x->rank, y->dims, x->dims, at * inner, x->data, y->dims, 0,
-                     y->data);
+        if (s->out[k])
+            concat_take(s, x, axis, at, s->out[k]);
         at += split ? ((const int64_t *)split->data)[k] : x->dims[axis] - at < each ? x->dims[axis] - at : each;
     }
     return true;

@@ -126,11 +126,27 @@ bool session_check(const struct value *v, const struct tensor *t, struct report 
                 tensor_text(&v->type, need));
 }
 
+/* A file of a sequence or an optional that holds nothing need not say of what: of what the input is declared to. */
+static struct tensor as_declared(const struct value *v, const struct tensor *t)
+{
+    const bool nothing = t->data && ((t->kind == SEQUENCE && !((const struct sequence *)t->data)->count) ||
+                                     (t->kind == OPTIONAL && !((const struct optional *)t->data)->present));
+    struct tensor own = *t;
+
+    if (!nothing || t->dtype != UNDEFINED || !v->has_type || v->type.kind != t->kind)
+        return own;
+    own.dtype = v->type.dtype;
+    memcpy(own.element, v->type.element, sizeof own.element);
+    return own;
+}
+
 bool session_set(struct session *s, const struct value *v, const struct tensor *t, struct report *r)
 {
-    if (!session_check(v, t, r))
+    const struct tensor own = as_declared(v, t);
+
+    if (!session_check(v, &own, r))
         return false;
-    frame_set(s->frame, v, t);
+    frame_set(s->frame, v, &own);
     s->given[v->id] = true;
     return true;
 }

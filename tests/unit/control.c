@@ -429,6 +429,33 @@ START_TEST(positions_in_sequences)
 }
 END_TEST
 
+#define MAPPED                                                                                                         \
+    "t = SequenceMap (s, q) <body = b (float[M] a, float[N] c) => (float[N] d) { d = Mul (a, c) }> "                   \
+    "z = ConcatFromSequence <axis = 0> (t) }"
+
+START_TEST(sequences_that_are_mapped_together_are_as_long)
+{
+    float x[] = { 1, 2 };
+
+    start(HEAD "g (float[2] x) => (float[K] z) { s = SplitToSequence (x) q = SequenceConstruct (x, x) " MAPPED);
+    give_input(0, F32, 2, x);
+    run_ok();
+    expect_floats(0, 4, floats(1, 2, 2, 4));
+    end();
+    start(HEAD "g (float[2] x) => (float[K] z) { s = SplitToSequence (x) q = SequenceConstruct (x, x, x) " MAPPED);
+    give_input(0, F32, 2, x);
+    ck_assert(!session_run(session, &report));
+    expect_error(KILN_RUN_FAILED, "input 1 has 3 items, must have 2 as input 0");
+    end();
+    refuse(HEAD "g (seq(float[N]) s) => (seq(float[N]) t) { t = SequenceMap (s) <body = b () => (float[1] d) "
+                "{ d = Constant <value_floats = [1.0]> () }> }",
+           "body has 0 inputs, must have 1");
+    refuse(HEAD "g (seq(float[N]) s) => (seq(float[N]) t) { t = SequenceMap (s) <body = b (float[N] a) => "
+                "(float[N] d, float[N] e) { d = Neg (a) e = Abs (a) }> }",
+           "body has 2 outputs, must have 1");
+}
+END_TEST
+
 START_TEST(constants)
 {
     const struct tensor *t;
@@ -465,6 +492,7 @@ Suite *suite(void)
         loops_end_at_their_limits,
         scan_outputs_keep_their_shape,
         positions_in_sequences,
+        sequences_that_are_mapped_together_are_as_long,
         constants,
     };
     Suite *s = suite_create("control");

@@ -159,7 +159,7 @@ END_TEST
 static const struct {
     const char *nodes;
     int in, out;
-    float x[8], y[8];
+    float x[8], y[12];
 } by_hand[] = {
     { "y = Round(x)", 7, 7, { -2.5f, -1.5f, -.5f, .5f, 1.5f, 2.5f, .49999997f }, { -2, -2, 0, 0, 2, 2, 0 } },
     { "y = Floor(x)", 5, 5, { -1.5f, -1, .5f, 1.9f, 8388609 }, { -2, -1, 0, 1, 8388609 } },
@@ -412,6 +412,116 @@ static const struct {
       1,
       { 100, 101.0986123f },
       { 15 } },
+    { "c = Constant <value = bool[3] {0, 1, 1}> () y = Compress (x, c)", 4, 2, { 1, 2, 3, 4 }, { 2, 3 } },
+    { "c = Constant <value = bool[5] {1, 0, 0, 1, 1}> () y = Compress <axis = 0> (x, c)", 3, 1, { 1, 2, 3 }, { 1 } },
+    { "y = Unique (x)", 6, 4, { 2, NAN, -1, NAN, 2, -INFINITY }, { -INFINITY, -1, 2, NAN } },
+    { "u, i, v, n = Unique <sorted = 0> (x) w = Concat <axis = 0> (i, v, n) y = Cast <to = 1> (w)",
+      5,
+      11,
+      { 2, NAN, -1, NAN, 2 },
+      { 0, 1, 2, 0, 1, 2, 1, 0, 2, 2, 1 } },
+    { "u, i, v, n = Unique (x) w = Concat <axis = 0> (i, v, n) y = Cast <to = 1> (w)",
+      4,
+      8,
+      { 2, -1, 2, 2 },
+      { 1, 0, 1, 0, 1, 1, 1, 3 } },
+    { "s = Constant <value_ints = [1, 2, 4]> () b = Reshape(x, s) c = Constant <value = float[1,1,2] {0.5, 0.9}> ()\n"
+      "m = Constant <value_int = 5> () t = Constant <value_float = 0.5> () i = NonMaxSuppression(b, c, m, t)\n"
+      "y = Cast <to = 1> (i)",
+      8,
+      6,
+      { 0, 0, 1, 1, 1, 2, 0, 0 },
+      { 0, 0, 1, 0, 0, 0 } },
+    { "s = Constant <value_ints = [1, 2, 4]> () b = Reshape(x, s) c = Constant <value = float[1,1,2] {0.5, 0.5}> ()\n"
+      "m = Constant <value_int = 5> () t = Constant <value_float = 0.49> () i = NonMaxSuppression(b, c, m, t)\n"
+      "y = Cast <to = 1> (i)",
+      8,
+      3,
+      { 0, 0, 1, 1, 1, 2, 0, 0 },
+      { 0, 0, 0 } },
+    { "q = SequenceEmpty () p = SequenceInsert(q, x) n = SequenceLength(p) f = Cast <to = 1> (n)\n"
+      "z = ConcatFromSequence <axis = 0> (p) y = Add(z, f)",
+      2,
+      2,
+      { 0, 5 },
+      { 1, 6 } },
+    { "q = SplitToSequence(x) a = Constant <value_int = -1> () n = Neg(x) p = SequenceInsert(q, n, a)\n"
+      "y = ConcatFromSequence <axis = 0> (p)",
+      2,
+      4,
+      { 1, 2 },
+      { 1, -1, -2, 2 } },
+    { "s = Constant <value_int = 3> () q = SplitToSequence(x, s) a = Constant <value_int = -2> ()\n"
+      "p = SequenceErase(q, a) y = ConcatFromSequence <axis = 0> (p)",
+      5,
+      2,
+      { 1, 2, 3, 4, 5 },
+      { 4, 5 } },
+    { "n = Neg(x) q = SequenceConstruct(x, n) y = ConcatFromSequence <axis = 1, new_axis = 1> (q)",
+      2,
+      4,
+      { 1, 2 },
+      { 1, -1, 2, -2 } },
+    { "q = SplitToSequence(x) p = SequenceMap(q, x) <body = b (float[1] a, float[N] c) => (float[N] d)\n"
+      "{ d = Mul(a, c) }> y = ConcatFromSequence <axis = 0> (p)",
+      2,
+      4,
+      { 1, 2 },
+      { 1, 2, 2, 4 } },
+    { "o = Optional(x) e = Optional <type = float[2]> () a = OptionalHasElement(o) b = OptionalHasElement(e)\n"
+      "c = OptionalGetElement(o) f = Cast <to = 1> (a) g = Cast <to = 1> (b) h = Add(c, f) k = Add(g, g) y = Sub(h, k)",
+      2,
+      2,
+      { 1, 2 },
+      { 2, 3 } },
+    { "s = Constant <value_ints = [5]> () y = CenterCropPad(x, s)", 2, 5, { 1, 2 }, { 0, 1, 2, 0, 0 } },
+    { "s = Constant <value_ints = [1]> () y = CenterCropPad(x, s)", 4, 1, { 1, 2, 3, 4 }, { 2 } },
+    { "y = LpNormalization(x)", 2, 2, { 3, 4 }, { .6f, .8f } },
+    { "y = LpNormalization <p = 1> (x)", 2, 2, { 0, 0 }, { 0, 0 } },
+    { "y = MeanVarianceNormalization <axes = [0]> (x)", 2, 2, { 1, 3 }, { -1, 1 } },
+    { "y = MeanVarianceNormalization <axes: ints = []> (x)", 2, 2, { 4, 8 }, { -1, 1 } },
+    { "s = Constant <value_ints = [1, 1, 3]> () m = Reshape(x, s) y = GlobalLpPool <p = 3> (m)",
+      3,
+      1,
+      { -3, 4, 5 },
+      { 6 } },
+    { "s = Constant <value_ints = [1, 1, 3]> () m = Reshape(x, s) y = LpPool <kernel_shape = [2], pads = [0, 1]> (m)",
+      3,
+      3,
+      { 3, -4, 0 },
+      { 5, 4, 0 } },
+    { "s = Constant <value_ints = [1, 2, 1]> () m = Reshape(x, s) o = Constant <value_ints = [1, 2, 3]> ()\n"
+      "i = Constant <value = int64[1,2,1] {0, 3}> () y = MaxUnpool <kernel_shape = [2], strides = [2]> (m, i, o)",
+      2,
+      6,
+      { 5, 6 },
+      { 5, 0, 0, 0, 6, 0 } },
+    { "s = Constant <value_ints = [1, 4, 1]> () m = Reshape(x, s) u = Constant <value = float[1,2,1] {7, 8}> ()\n"
+      "w = Constant <value_ints = [-1]> () y = TensorScatter <mode = \"circular\"> (m, u, w)",
+      4,
+      4,
+      { 1, 2, 3, 4 },
+      { 8, 2, 3, 7 } },
+    { "s = Constant <value_ints = [1, 1, 1, 4]> () m = Reshape(x, s) c = Constant <value = float[1,1,2] {0, 1}> ()\n"
+      "n = Constant <value = float[1,1,2] {1, 0}> () y = RotaryEmbedding(m, c, n)",
+      4,
+      4,
+      { 1, 2, 3, 4 },
+      { -3, 2, 1, 4 } },
+    { "s = Constant <value_ints = [1, 1, 4]> () m = Reshape(x, s) c = Constant <value = float[1,1,1] {0}> ()\n"
+      "n = Constant <value = float[1,1,1] {1}> ()\n"
+      "y = RotaryEmbedding <interleaved = 1, num_heads = 2> (m, c, n)",
+      4,
+      4,
+      { 1, 2, 3, 4 },
+      { -2, 1, -4, 3 } },
+    { "a = Constant <value_strings = [\"ab\"]> () b = Constant <value_strings = [\"c\", \"\"]> ()\n"
+      "z = StringConcat(a, b) w = Constant <value_strings = [\"abc\", \"ab\"]> () e = Equal(z, w)\n"
+      "f = Cast <to = 1> (e) y = Add(f, x)",
+      2,
+      2,
+      { 1, 2 },
+      { 2, 3 } },
 };
 enum { BY_HAND = sizeof by_hand / sizeof *by_hand };
 

@@ -345,12 +345,10 @@ START_TEST(patterns_go_by_layers_too)
     } cases[] = {
         { "net/dw_1", "const_fold_opt__1 frozen frozen by 'net/dw_1'\nnet/dw_1/Squeeze:0 frozen frozen by 'net/dw_1'\n"
                       "net/dense/kernel trainable weight of MatMul\n" },
-        { "*Squeeze*",
-          "const_fold_opt__1 trainable weight of Gemm\nnet/dw_1/Squeeze:0 frozen frozen by '*Squeeze*'\n"
-          "net/dense/kernel trainable weight of MatMul\n" },
-        { "net/dense",
-          "const_fold_opt__1 trainable weight of Gemm\nnet/dw_1/Squeeze:0 trainable bias of Gemm\n"
-          "net/dense/kernel frozen frozen by 'net/dense'\n" },
+        { "*Squeeze*", "const_fold_opt__1 trainable weight of Gemm\nnet/dw_1/Squeeze:0 frozen frozen by '*Squeeze*'\n"
+                       "net/dense/kernel trainable weight of MatMul\n" },
+        { "net/dense", "const_fold_opt__1 trainable weight of Gemm\nnet/dw_1/Squeeze:0 trainable bias of Gemm\n"
+                       "net/dense/kernel frozen frozen by 'net/dense'\n" },
     };
     const struct parameter_patterns p = { .freezes = 1, .freeze = &cases[_i].freeze };
     char got[1000];

@@ -111,15 +111,20 @@ int64_t facts_place(const struct facts *f, const struct node *n)
     return n->index;
 }
 
+const char *facts_entry(Onnx__StringStringEntryProto *const *entries, size_t count, const char *key)
+{
+    for (size_t k = 0; k < count; k++)
+        if (entries[k]->key && entries[k]->value && strstr(entries[k]->key, key))
+            return entries[k]->value;
+    return NULL;
+}
+
 const char *facts_metadata(const struct facts *f, const struct node *n, const char *key)
 {
     const int64_t place = facts_place(f, n);
     const Onnx__NodeProto *p = place < 0 ? NULL : f->model->proto->graph->node[place];
 
-    for (size_t k = 0; p && k < p->n_metadata_props; k++)
-        if (p->metadata_props[k]->key && p->metadata_props[k]->value && strstr(p->metadata_props[k]->key, key))
-            return p->metadata_props[k]->value;
-    return NULL;
+    return p ? facts_entry(p->metadata_props, p->n_metadata_props, key) : NULL;
 }
 
 static bool is_weight(const struct value *v)

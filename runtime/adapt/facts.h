@@ -30,6 +30,8 @@ int64_t facts_place(const struct facts *f, const struct node *n);
 /* The value of the first entry of its metadata whose key has this part; NULL where there is none. PyTorch's newer exporter
  * tells there of modules and of rules that have rewritten the node. */
 const char *facts_metadata(const struct facts *f, const struct node *n, const char *key);
+/* The same of any entries. */
+const char *facts_entry(Onnx__StringStringEntryProto *const *entries, size_t count, const char *key);
 /* The constant, but for `besides` and those that are uniform, that tells the layer of a node from others: what it reads,
  * or what the layer reads that made its only input. NULL where there is none. `active`: activations_find. */
 const struct value *facts_weight(const bool *active, const struct node *n, const struct value *besides);

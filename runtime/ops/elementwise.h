@@ -134,7 +134,7 @@ bool extremum_gradient(struct backward *b);
 /* -- test: for .cases -- */
 
 /* Of unary operators that take real numbers alone; of positive ones. */
-extern const struct op_case unary_cases[], unary_cases_positive[];
+extern const struct op_case unary_cases[], unary_cases_positive[], unary_cases_within_1[];
 /* Of binary operators that take numbers of every type; of those whose result is a bool. */
 extern const struct op_case arithmetic_cases[], comparison_cases[], comparison_cases_1[];
 extern const struct op_case rounding_cases[], rounding_cases_1[]; /* of Ceil, Floor and Round */

@@ -385,6 +385,13 @@ void edit_drop_graph_input(struct edit *e, const char *name)
     message_free(v, e->budget);
 }
 
+Onnx__ValueInfoProto *edit_value_info(const struct edit *e, const char *name)
+{
+    const struct edit_name *n = find(e, name);
+
+    return n && n->value_info ? e->graph->value_info[n->value_info - 1] : NULL;
+}
+
 void edit_drop_value_info(struct edit *e, const char *name)
 {
     struct edit_name *n = find(e, name);

@@ -31,6 +31,7 @@ bool edit_end(struct edit *e);
 
 Onnx__TensorProto *edit_initializer(const struct edit *e, const char *name); /* NULL where there is none */
 Onnx__ValueInfoProto *edit_graph_input(const struct edit *e, const char *name);
+Onnx__ValueInfoProto *edit_value_info(const struct edit *e, const char *name);
 /* How often the main graph, its subgraphs and its outputs read the name. */
 int edit_readers(const struct edit *e, const char *name);
 /* Counts the name as read once more, or less: for a reader that is yet to come. */

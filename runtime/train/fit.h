@@ -1,8 +1,9 @@
-/* Epochs: what Keras' fit and evaluate do with a data set (https://keras.io/api/models/model_training_apis/). */
+/* Epochs: what Keras' fit does with a data set (https://keras.io/api/models/model_training_apis/). */
 #ifndef KILN_TRAIN_FIT_H
 #define KILN_TRAIN_FIT_H
 
 #include "train/checkpoint.h"
+#include "train/evaluate.h"
 #include "train/measure.h"
 #include "train/plateau.h"
 
@@ -63,18 +64,5 @@ struct fit_options {
 bool trainer_fit(struct trainer *t, const struct dataset *train, const struct dataset *validation,
                  const struct normalizer *normalizer, const struct fit_options *o, const struct fit_events *events,
                  int64_t *ran, struct report *r);
-/* In inference form; `out` has room for all measures. */
-bool trainer_evaluate(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer, int64_t batch,
-                      double *out, struct report *r);
-
-struct confusion_matrix {
-    int64_t classes;
-    int64_t *counts; /* [classes][classes], by label, then by what is predicted; of the trainer's budget */
-};
-
-/* The same, and how often each class of a target is taken for each: matrix->counts is the caller's to free, also on
- * failure. */
-bool trainer_confusion(struct trainer *t, const struct dataset *data, const struct normalizer *normalizer,
-                       int64_t batch, size_t target, double *out, struct confusion_matrix *matrix, struct report *r);
 
 #endif

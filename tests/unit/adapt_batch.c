@@ -478,11 +478,13 @@ START_TEST(a_token_gets_its_name_back)
     v = m->proto->graph->value_info[0];
     budget_free(&m->budget, v->name);
     v->name = string_of(m, "expand");
-    v->metadata_props = budget_alloc(&m->budget, sizeof *v->metadata_props, &report);
-    v->metadata_props[0] = message_new(&onnx__string_string_entry_proto__descriptor, &m->budget, &report);
-    v->n_metadata_props = 1;
-    v->metadata_props[0]->key = string_of(m, "pkg.onnxscript.optimizer.folded_from");
-    v->metadata_props[0]->value = string_of(m, _i % 2 ? "['val_5" : "['cls_token', 'val_6']");
+    v->metadata_props = budget_alloc(&m->budget, 2 * sizeof *v->metadata_props, &report);
+    for (; v->n_metadata_props < 2; v->n_metadata_props++) /* the first has no key: a message may leave it out */
+        v->metadata_props[v->n_metadata_props] =
+            message_new(&onnx__string_string_entry_proto__descriptor, &m->budget, &report);
+    v->metadata_props[0]->value = string_of(m, "['other']");
+    v->metadata_props[1]->key = string_of(m, "pkg.onnxscript.optimizer.folded_from");
+    v->metadata_props[1]->value = string_of(m, _i % 2 ? "['val_5" : "['cls_token', 'val_6']");
     made = adapt(m, false);
     ck_assert_ptr_nonnull(made);
     expect_ok(parameters_find(&p, made, NULL, &arena, &report));

@@ -1,6 +1,7 @@
 /* The mends in the messages. What a file says with a constant is said with a constant again where that can be: a 0 or a
  * -1 of a Reshape. Else it is made of the shape of the first input. */
 #include "adapt/batch/batch.h"
+#include "adapt/facts.h"
 #include "ops/op.h"
 #include "ops/registry.h"
 #include <string.h>
@@ -191,20 +192,12 @@ static bool cut(const struct mend *m, const struct tensor *t, struct tensor *out
  * of none, or memory runs out. */
 static const char *computed_of(const struct editing *y, const char *name)
 {
-    const Onnx__GraphProto *g = y->edit.graph;
+    const Onnx__ValueInfoProto *v = edit_value_info(&y->edit, name);
+    const char *names = v ? facts_entry(v->metadata_props, v->n_metadata_props, "folded_from") : NULL;
+    const char *from = names ? strchr(names, '\'') : NULL;
+    const size_t length = from ? strcspn(from + 1, "'") : 0;
 
-    for (size_t k = 0; k < g->n_value_info; k++) {
-        const Onnx__ValueInfoProto *v = g->value_info[k];
-
-        for (size_t j = 0; v && strcmp(v->name, name) == 0 && j < v->n_metadata_props; j++) {
-            const Onnx__StringStringEntryProto *p = v->metadata_props[j];
-            const char *from = strstr(p->key, "folded_from") && p->value ? strchr(p->value, '\'') : NULL;
-
-            if (from && from[1 + strcspn(from + 1, "'")])
-                return arena_string(&y->batch->arena, from + 1, strcspn(from + 1, "'"), y->edit.report);
-        }
-    }
-    return NULL;
+    return from && from[1 + length] ? arena_string(&y->batch->arena, from + 1, length, y->edit.report) : NULL;
 }
 
 /* What the node reads, with the rows of one sample. An initializer that nobody else reads stays the one that it is: its

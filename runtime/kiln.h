@@ -991,8 +991,8 @@ typedef struct kiln_fit_options {
 } kiln_fit_options;
 
 /* Trains as Keras' fit does (https://keras.io/api/models/model_training_apis/). *ran, which may be NULL, is how many
- * epochs lie behind then. Errors: BAD_ARGUMENT (options), BAD_DATA (samples or labels that do not fit the model), those of a
- * step, STOPPED. */
+ * epochs lie behind then. Labels in memory are looked at before the first step, those of a stream as they come. Errors:
+ * BAD_ARGUMENT (options), BAD_DATA (samples or labels that do not fit the model), those of a step, STOPPED. */
 KILN_API kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, const kiln_fit_options *options,
                                       int64_t *ran, kiln_error *err);
 /* Measures the model over a data set, `batch` samples at a time (0: 32), in inference form: `values` has room for
@@ -1063,7 +1063,8 @@ typedef struct kiln_adapt_options {
     bool inference;         /* BatchNormalization in training mode normalises by measured statistics, as PyTorch's
                                         update_bn makes them */
     bool keep_batch;        /* a batch that the file fixes stays so */
-    int64_t classes;        /* the last layer becomes a new one with so many classes; 0: it stays */
+    int64_t classes;        /* the last layer becomes a new one with so many classes, and learns by a loss of
+                               classes, whatever `data` have; 0: it stays */
     const kiln_model *head; /* in place of the last layer, instead: a model with one input; may be NULL */
     size_t output_count;
     const char *const *outputs; /* [output_count] that are to train; none: the first */

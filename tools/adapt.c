@@ -121,7 +121,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static const struct argp_option argp_options[] = {
     { "output", 'o', "FILE", 0, "where the model goes; text where it ends in .onnxtxt", 1 },
     { "report", KEY_REPORT, "FILE", 0, "all that was found, as JSON", 1 },
-    { "classes", KEY_CLASSES, "N", 0, "a new last layer with so many classes", 2 },
+    { "classes", KEY_CLASSES, "N", 0, "a new last layer with so many classes, and the loss of classes", 2 },
     { "head", KEY_HEAD, "FILE", 0, "the network in this file in place of the last layer", 2 },
     { "freeze-backbone", KEY_FREEZE, NULL, 0, "only the head is to train, a new one or the one that there is", 2 },
     { "train-output", KEY_OUTPUT, "NAME", 0, "the output that is to train; may be repeated (the first)", 2 },

@@ -268,8 +268,8 @@ bool case_goes_last(const struct case_graph *c)
 
     probe.node = &node;
     /* of an expansion the node is its last one, which need not read input 0 */
-    return !c->node->origin && c->node->def->channels_last && c->in[0].t.rank >= 3 && c->in[0].t.rank <= 4 &&
-           c->in[0].t.dtype == F32 && put_last(&probe);
+    return c->node->in[0] == c->in_value[0] && c->node->def->channels_last && c->in[0].t.rank >= 3 &&
+           c->in[0].t.rank <= 4 && c->in[0].t.dtype == F32 && put_last(&probe);
 }
 
 static bool make_inputs(struct case_graph *c, const struct case_variant *v)

@@ -178,14 +178,26 @@ static void differences(const struct formula *of, const double *x, double step, 
         slope[i] = (high[i] - low[i]) / (2 * step);
 }
 
-/* The gradient `f`, whose operand is x or y of `of`, against a difference, where that of a wider step is the same, and
- * float against double. */
+/* Two steps say what the width of a step is to blame for (Richardson): Sqrt next to 0 bends within one. */
+static void find_slopes(const struct formula *of, const double *x, double *slope)
+{
+    const double step = 1e-6;
+    double wider[N];
+
+    differences(of, x, step, slope);
+    differences(of, x, 2 * step, wider);
+    for (int i = 0; i < N; i++)
+        if (isfinite(wider[i]))
+            slope[i] += (slope[i] - wider[i]) / 3;
+}
+
+/* The gradient `f`, whose operand is x or y of `of`, against a difference, and float against double. */
 static void check_gradient(const char *op, const struct kernels *k, const struct formula *of, const struct formula *f,
                            bool of_y)
 {
     struct samples s;
     float saved[N];
-    double slope[N], wider[N], wide_saved[N];
+    double slope[N], wide_saved[N];
 
     draw(&s);
     wide_of_2(of, s.wide_x, NULL, wide_saved);
@@ -196,14 +208,11 @@ static void check_gradient(const char *op, const struct kernels *k, const struct
     formula_of_2(f, k, numbers, saved, s.dy, s.y, N);
     wide_of_2(f, wide_saved, s.wide_dy, s.wide_y);
     ck_assert_float_eq(s.y[N], 7);
-    differences(of, s.wide_x, 1e-6, slope);
-    differences(of, s.wide_x, 2e-6, wider);
+    find_slopes(of, s.wide_x, slope);
     for (int i = 0; i < N; i++) {
-        const double enough = 1e-6 * (1 + fabs(slope[i]));
-
         expect_like(op, "gradient", s.wide_x[i], (double)s.y[i], s.wide_y[i], fabs(s.wide_y[i]) * 10);
-        if (isfinite(slope[i]) && fabs(slope[i]) < 1e3 && fabs(slope[i] - wider[i]) <= enough)
-            ck_assert_msg(fabs(s.wide_y[i] - slope[i] * s.wide_dy[i]) <= enough,
+        if (isfinite(slope[i]) && fabs(slope[i]) < 1e3)
+            ck_assert_msg(fabs(s.wide_y[i] - slope[i] * s.wide_dy[i]) <= 1e-6 * (1 + fabs(slope[i])),
                           "%s: the gradient at %.9g is %.9g, wanted %.9g", op, s.wide_x[i], s.wide_y[i],
                           slope[i] * s.wide_dy[i]);
     }

@@ -214,9 +214,14 @@ KILN_API kiln_status kiln_tensor_new(kiln_tensor **out, kiln_dtype dtype, int ra
  * Errors: BAD_ARGUMENT, NO_MEMORY. */
 KILN_API kiln_status kiln_tensor_wrap(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims, void *data,
                                       size_t bytes, kiln_error *err);
-/* A sequence of copies of `count` tensors, all of `dtype`; there may be none. Errors: BAD_ARGUMENT, NO_MEMORY. */
+/* A sequence of copies of `count` values, all of one type: tensors of `dtype`, or what holds such. There may be none, and
+ * `dtype` UNDEFINED then: what the input is declared to hold. Errors: BAD_ARGUMENT, NO_MEMORY. */
 KILN_API kiln_status kiln_tensor_new_sequence(kiln_tensor **out, kiln_dtype dtype, size_t count,
                                               const kiln_tensor *const *items, kiln_error *err);
+/* An optional with a copy of `value`, a tensor of `dtype` or what holds such; or with nothing where that is NULL, `dtype`
+ * then being as above. Errors: BAD_ARGUMENT, NO_MEMORY. */
+KILN_API kiln_status kiln_tensor_new_optional(kiln_tensor **out, kiln_dtype dtype, const kiln_tensor *value,
+                                              kiln_error *err);
 /* Floats drawn uniformly from [0, 1), integers that are 0 or 1, false, empty strings: numbers to try a model with, the
  * same for the same seed and stream. Errors: as kiln_tensor_new, LIMIT (more than 1 GiB). */
 KILN_API kiln_status kiln_tensor_new_random(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims,
@@ -233,7 +238,7 @@ KILN_API kiln_status kiln_tensor_write(const kiln_tensor *tensor, const char *pa
 /* A copy that belongs to the caller, strings and items included: for an output that is to outlive the next run. Errors:
  * NO_MEMORY. */
 KILN_API kiln_status kiln_tensor_copy(kiln_tensor **out, const kiln_tensor *tensor, kiln_error *err);
-/* Frees what kiln_tensor_new, _wrap, _new_sequence or _copy made; NULL does nothing. */
+/* Frees what a function above made; NULL does nothing. */
 KILN_API void kiln_tensor_free(kiln_tensor *tensor);
 
 KILN_API kiln_kind kiln_tensor_kind(const kiln_tensor *tensor);

@@ -136,6 +136,50 @@ kiln_status kiln_tensor_wrap(kiln_tensor **out, kiln_dtype dtype, int rank, cons
     return owned_end(out, o, &r, o, err);
 }
 
+/* What holds nothing may be of no type: it is then of what the input that it is given to is declared to be. */
+static bool may_hold(kiln_dtype dtype, bool nothing, kiln_error *err)
+{
+    if (dtype == KILN_UNDEFINED ? nothing : dtype_valid((int64_t)dtype) && dtype_size((enum dtype)dtype))
+        return true;
+    api_refuse(err, "dtype %d is not supported", (int)dtype);
+    return false;
+}
+
+/* The type of what holds values like `item`, which may be NULL. */
+static struct tensor holder_of(enum kind kind, kiln_dtype dtype, const kiln_tensor *item)
+{
+    struct tensor t = { .kind = kind, .dtype = (enum dtype)dtype, .rank = UNKNOWN };
+
+    if (item) {
+        t.element[0] = (struct element){ .kind = item->tensor.kind, .key = item->tensor.key };
+        memcpy(&t.element[1], item->tensor.element, sizeof t.element - sizeof t.element[0]);
+    }
+    return t;
+}
+
+static bool items_fit(kiln_dtype dtype, size_t count, const kiln_tensor *const *items, kiln_error *err)
+{
+    if (count && !items) {
+        api_refuse(err, "items is NULL");
+        return false;
+    }
+    for (size_t k = 0; k < count; k++) {
+        if (!items[k] || items[k]->tensor.dtype != (enum dtype)dtype) {
+            api_refuse(err, "item %zu is not a tensor of %s", k, dtype_name((enum dtype)dtype));
+            return false;
+        }
+        if (!same_element_type(&items[k]->tensor, &items[0]->tensor)) {
+            api_refuse(err, "item %zu is of another type than the first", k);
+            return false;
+        }
+        if (holds_values(items[k]->tensor.kind) && holds_values(items[k]->tensor.element[MAX_NESTING - 2].kind)) {
+            api_refuse(err, "item %zu is %d types within each other, which is the most", k, MAX_NESTING);
+            return false;
+        }
+    }
+    return true;
+}
+
 kiln_status kiln_tensor_new_sequence(kiln_tensor **out, kiln_dtype dtype, size_t count, const kiln_tensor *const *items,
                                      kiln_error *err)
 {
@@ -147,13 +191,8 @@ kiln_status kiln_tensor_new_sequence(kiln_tensor **out, kiln_dtype dtype, size_t
     if (!out)
         return api_refuse(err, "out is NULL");
     *out = NULL;
-    if (!dtype_valid((int64_t)dtype) || !dtype_size((enum dtype)dtype))
-        return api_refuse(err, "dtype %d is not supported", (int)dtype);
-    if (count && !items)
-        return api_refuse(err, "items is NULL");
-    for (size_t k = 0; k < count; k++)
-        if (!items[k] || items[k]->tensor.kind != TENSOR || items[k]->tensor.dtype != (enum dtype)dtype)
-            return api_refuse(err, "item %zu is not a tensor of %s", k, dtype_name((enum dtype)dtype));
+    if (!may_hold(dtype, !count, err) || !items_fit(dtype, count, items, err))
+        return KILN_BAD_ARGUMENT;
     o = owned_new(&(struct tensor){ 0 }, &r);
     s = o && count < SIZE_MAX / sizeof *s->items - 1 ? heap_alloc(&o->heap, sizeof *s + count * sizeof *s->items, &r)
                                                      : NULL;
@@ -162,8 +201,36 @@ kiln_status kiln_tensor_new_sequence(kiln_tensor **out, kiln_dtype dtype, size_t
         s->count = (int64_t)count;
     for (size_t k = 0; ok && k < count; k++)
         ok = heap_copy(&o->heap, &s->items[k], &items[k]->tensor, &r);
-    if (ok)
-        o->tensor.tensor = (struct tensor){ .kind = SEQUENCE, .dtype = (enum dtype)dtype, .rank = UNKNOWN, .data = s };
+    if (ok) {
+        o->tensor.tensor = holder_of(SEQUENCE, dtype, count ? items[0] : NULL);
+        o->tensor.tensor.data = s;
+    }
+    return owned_end(out, o, &r, ok, err);
+}
+
+kiln_status kiln_tensor_new_optional(kiln_tensor **out, kiln_dtype dtype, const kiln_tensor *value, kiln_error *err)
+{
+    struct report r = { 0 };
+    struct optional *held;
+    struct owned *o;
+    bool ok;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!may_hold(dtype, !value, err) || !items_fit(dtype, value ? 1 : 0, &value, err))
+        return KILN_BAD_ARGUMENT;
+    o = owned_new(&(struct tensor){ 0 }, &r);
+    held = o ? heap_alloc(&o->heap, sizeof *held, &r) : NULL;
+    ok = held;
+    if (ok) {
+        held->present = value;
+        ok = !value || heap_copy(&o->heap, &held->value, &value->tensor, &r);
+    }
+    if (ok) {
+        o->tensor.tensor = holder_of(OPTIONAL, dtype, value);
+        o->tensor.tensor.data = held;
+    }
     return owned_end(out, o, &r, ok, err);
 }
 

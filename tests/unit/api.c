@@ -143,6 +143,39 @@ START_TEST(a_sequence_holds_copies)
 }
 END_TEST
 
+static const char *type_text(const kiln_tensor *t)
+{
+    static char text[256];
+
+    return kiln_tensor_text(t, text, sizeof text);
+}
+
+START_TEST(sequences_and_optionals_hold_each_other)
+{
+    kiln_tensor *x = floats(2, two_by_two, one_to_four), *within[6], *mixed, *nothing;
+
+    ok(kiln_tensor_new_sequence(&within[0], KILN_FLOAT, 1, (const kiln_tensor *const *)&x, &err));
+    ok(kiln_tensor_new_optional(&within[1], KILN_FLOAT, within[0], &err));
+    ck_assert_str_eq(type_text(within[1]), "optional(seq(float))");
+    ck_assert_int_eq(kiln_tensor_item_count(within[1]), 1);
+    ck_assert_float_eq(((const float *)kiln_tensor_data(kiln_tensor_item(kiln_tensor_item(within[1], 0), 0)))[3], 4);
+    ok(kiln_tensor_new_sequence(&within[2], KILN_FLOAT, 1, (const kiln_tensor *const *)&within[1], &err));
+    ok(kiln_tensor_new_sequence(&within[3], KILN_FLOAT, 1, (const kiln_tensor *const *)&within[2], &err));
+    expect(kiln_tensor_new_optional(&within[4], KILN_FLOAT, within[3], &err), KILN_BAD_ARGUMENT,
+           "item 0 is 4 types within each other, which is the most");
+    expect(kiln_tensor_new_optional(&nothing, KILN_DOUBLE, x, &err), KILN_BAD_ARGUMENT, "not a tensor of double");
+    expect(kiln_tensor_new_optional(&nothing, KILN_UNDEFINED, x, &err), KILN_BAD_ARGUMENT, "dtype 0");
+    expect(kiln_tensor_new_sequence(&mixed, KILN_FLOAT, 2, (const kiln_tensor *const[]){ x, within[0] }, &err),
+           KILN_BAD_ARGUMENT, "item 1 is of another type than the first");
+    ok(kiln_tensor_new_optional(&nothing, KILN_UNDEFINED, NULL, &err));
+    ck_assert_int_eq(kiln_tensor_item_count(nothing), 0);
+    kiln_tensor_free(nothing);
+    for (int k = 0; k < 4; k++)
+        kiln_tensor_free(within[k]);
+    kiln_tensor_free(x);
+}
+END_TEST
+
 START_TEST(dtypes_have_names_and_sizes)
 {
     ck_assert_str_eq(kiln_dtype_name(KILN_FLOAT16), "float16");
@@ -582,6 +615,7 @@ Suite *suite(void)
     add_test(s, wrong_types_and_shapes_are_refused);
     add_test(s, strings_go_in_and_come_out);
     add_test(s, a_sequence_holds_copies);
+    add_test(s, sequences_and_optionals_hold_each_other);
     add_test(s, dtypes_have_names_and_sizes);
     add_test(s, a_model_tells_what_it_declares);
     add_test(s, all_that_is_not_supported_is_told);

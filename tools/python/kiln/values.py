@@ -1,0 +1,119 @@
+"""Values of the library and of Python: a tensor is a NumPy array, a sequence a list, an optional what it holds, or None."""
+
+import weakref
+
+import numpy as np
+
+from ._library import ffi, lib
+from .errors import BadArgument, call
+
+KINDS = {lib.KILN_TENSOR: "tensor", lib.KILN_SEQUENCE: "seq", lib.KILN_OPTIONAL: "optional", lib.KILN_SPARSE: "sparse_tensor", lib.KILN_MAP: "map"}
+FROM_ML_DTYPES = {
+    "BFLOAT16": "bfloat16",
+    "FLOAT8E4M3FN": "float8_e4m3fn",
+    "FLOAT8E4M3FNUZ": "float8_e4m3fnuz",
+    "FLOAT8E5M2": "float8_e5m2",
+    "FLOAT8E5M2FNUZ": "float8_e5m2fnuz",
+    "FLOAT8E8M0": "float8_e8m0fnu",
+    "FLOAT6E2M3": "float6_e2m3fn",
+    "FLOAT6E3M2": "float6_e3m2fn",
+    "FLOAT4E2M1": "float4_e2m1fn",
+    "INT4": "int4",
+    "UINT4": "uint4",
+    "INT2": "int2",
+    "UINT2": "uint2",
+}
+
+
+def numpy_types():
+    """{kiln_dtype: type of NumPy}. What NumPy lacks comes from ml_dtypes, where that is installed."""
+    names = "uint8 int8 uint16 int16 int32 int64 bool float16 double uint32 uint64 complex64 complex128"
+    types = {getattr(lib, f"KILN_{name.upper()}"): np.dtype(name) for name in names.split()}
+    types[lib.KILN_FLOAT] = np.dtype(np.float32)
+    try:
+        import ml_dtypes
+    except ImportError:
+        return types
+    for ours, theirs in FROM_ML_DTYPES.items():
+        if hasattr(ml_dtypes, theirs):
+            types[getattr(lib, f"KILN_{ours}")] = np.dtype(getattr(ml_dtypes, theirs))
+    return types
+
+
+TO_NUMPY = numpy_types()
+# What the library has in memory in place of ml_dtypes' own, which does not say what the upper bits of the byte are.
+IN_MEMORY = {lib.KILN_INT4: np.dtype(np.int8), lib.KILN_INT2: np.dtype(np.int8)}
+FROM_NUMPY = {dtype: number for number, dtype in TO_NUMPY.items()}
+memory_of = weakref.WeakKeyDictionary()  # of tensors that were made around an array
+
+
+def owned(function, *arguments):
+    """What a function of the library makes: freed when nothing names it any more."""
+    out = ffi.new("kiln_tensor **")
+    call(function, out, *arguments)
+    return ffi.gc(out[0], lib.kiln_tensor_free)
+
+
+def from_strings(array):
+    words = [ffi.new("char[]", x if isinstance(x, bytes) else str(x).encode(errors="surrogateescape")) for x in array.reshape(-1)]
+    return owned(lib.kiln_tensor_new, lib.KILN_STRING, array.ndim, list(array.shape), ffi.new("char *[]", words) if words else ffi.NULL)
+
+
+def from_array(array):
+    """A tensor around the memory of the array, where that is in C's order, else around that of a copy."""
+    array = np.asarray(array)
+    if array.dtype.kind in "OSUT":
+        return from_strings(array)
+    if array.dtype not in FROM_NUMPY:
+        raise BadArgument(f"ONNX has no type for arrays of {array.dtype}")
+    number = FROM_NUMPY[array.dtype]
+    array = np.require(array, IN_MEMORY.get(number), ["C_CONTIGUOUS", "ALIGNED"])
+    memory = ffi.from_buffer(array.reshape(-1).view(np.uint8)) if array.size else ffi.NULL
+    tensor = owned(lib.kiln_tensor_wrap, number, array.ndim, list(array.shape), memory, array.nbytes)
+    memory_of[tensor] = memory
+    return tensor
+
+
+def from_python(value, kinds):
+    """A value for an input. `kinds` has what it is, from the outside in."""
+    kind, *within = kinds
+    if kind == lib.KILN_OPTIONAL:
+        held = None if value is None else from_python(value, within)
+        return owned(lib.kiln_tensor_new_optional, lib.kiln_tensor_dtype(held) if held else lib.KILN_UNDEFINED, held or ffi.NULL)
+    if kind == lib.KILN_SEQUENCE:
+        items = [from_python(item, within) for item in value]
+        return owned(lib.kiln_tensor_new_sequence, lib.kiln_tensor_dtype(items[0]) if items else lib.KILN_UNDEFINED, len(items), items or ffi.NULL)
+    return from_array(value)
+
+
+def strings(tensor, count):
+    length = ffi.new("size_t *")
+    for k in range(count):
+        word = lib.kiln_tensor_string(tensor, k, length)
+        yield ffi.unpack(word, length[0]).decode(errors="surrogateescape")
+
+
+def to_array(tensor):
+    """A copy: the tensor may be a session's, which the next run changes."""
+    rank, dtype = lib.kiln_tensor_rank(tensor), lib.kiln_tensor_dtype(tensor)
+    shape = ffi.unpack(lib.kiln_tensor_dims(tensor), rank) if rank else []
+    if dtype == lib.KILN_STRING:
+        made = np.empty(shape, object)
+        made.reshape(-1)[:] = list(strings(tensor, made.size))
+        return made
+    if dtype not in TO_NUMPY:
+        raise BadArgument(f"NumPy has no type for {ffi.string(lib.kiln_dtype_name(dtype)).decode()}; ml_dtypes has some, where it is installed")
+    made = np.empty(shape, IN_MEMORY.get(dtype, TO_NUMPY[dtype]))
+    if made.size:
+        ffi.memmove(ffi.from_buffer(made.reshape(-1).view(np.uint8)), lib.kiln_tensor_data(tensor), made.nbytes)
+    return made.astype(TO_NUMPY[dtype], copy=False)
+
+
+def to_python(tensor):
+    kind = lib.kiln_tensor_kind(tensor)
+    if kind == lib.KILN_TENSOR:
+        return to_array(tensor)
+    items = [to_python(lib.kiln_tensor_item(tensor, k)) for k in range(lib.kiln_tensor_item_count(tensor))]
+    if kind == lib.KILN_OPTIONAL:
+        return items[0] if items else None
+    return items

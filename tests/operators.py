@@ -13,7 +13,7 @@ import sys
 
 import onnx.defs
 
-OLDEST, NEWEST = 7, 27  # NEWEST_OPSET of ops/op.h; the package has drafts of the next one
+OLDEST, NEWEST = 7, 28  # NEWEST_OPSET of ops/op.h
 # Types that nothing computes with, of operators that do more than to move them.
 LEFT_OUT = {"Dropout": re.compile("float8")}
 OPTION = onnx.defs.OpSchema.FormalParameterOption

@@ -2,7 +2,8 @@
  *
  *   Z = X << Y, or X >> Y with the direction RIGHT, broadcast; integers have no gradient
  *
- * Nothing is left where Y is as many bits as X has, or more: as in numpy. */
+ * Signed integers (since 28) keep their sign when they are shifted to the right. Where Y is as many bits as X has, or
+ * more, or is negative, what came in from the sides alone is left: 0, or -1 of a negative X to the right. */
 #include "ops/elementwise.h"
 
 enum { LEFT, RIGHT };
@@ -22,18 +23,20 @@ static bool parse(struct parse *p, void *attrs)
 
 /* -- run -- */
 
-#define FITS (b < 8 * sizeof(T))
+#define FITS   ((uint64_t)b < 8 * sizeof(T))
+#define FILLED ((T) - (a < zero)) /* with the bit of the sign */
 
 #define EXPR (FITS ? (W)a << b : 0)
 #define NAME shift_left
 #define BODY "ops/binary_body.h"
+#define INTS
 #define UINTS
 #include "ops/each_integer.h"
 static elementwise_loop *const shift_left[DTYPES] = { [BOOL] = NULL INTEGER_PLACES };
 #undef EXPR
 #undef NAME
 
-#define EXPR (FITS ? a >> b : 0)
+#define EXPR (FITS ? a >> b : FILLED)
 #define NAME shift_right
 #define BODY "ops/binary_body.h"
 #include "ops/each_integer.h"
@@ -63,18 +66,25 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
+static const struct op_case cases_28[] = {
+    { "i8[6]{-128,-1,100,-7,64,-7} i8[6]{1,7,1,-1,1,8}", "direction='RIGHT'", "i8[6]", 0 },
+    { "i8[6]{-128,-1,100,-7,64,-7} i8[6]{1,7,1,-1,1,8}", "direction='LEFT'", "i8[6]", 0 },
+    { "i16[3,1,5] i16[4,1]{1,-1,15,16}", "direction='RIGHT'", "i16[3,4,5]", 0 },
+    { "i32[600] i32[]{31}", "direction='LEFT'", "i32[600]", 0 },
+    { "i64[3]{-9,9,-9} i64[3]{63,62,64}", "direction='RIGHT'", "i64[3]", 0 },
+    { "u8[4]{255,1,200,7} u8[4]{1,7,8,255}", "direction='RIGHT'", "u8[4]", 0 },
+    { 0 },
+};
+
+#define ROW(version, list, tests)                                                                                      \
+    {                                                                                                                  \
+        .since = version, .signature = "T X, T Y -> T Z", .types = "T: " list, .attrs_size = sizeof(struct bit_shift), \
+        .parse = parse, .infer = binary_infer, .run = run, .gradient = zero_gradient, .flags = OP_ELEMENTWISE,         \
+        .cases = tests                                                                                                 \
+    }
+
 const struct op op_bit_shift = {
     .name = "BitShift",
     .domain = "",
-    .defs = (const struct op_def[]){ { .since = 11,
-                                       .signature = "T X, T Y -> T Z",
-                                       .types = "T: uints",
-                                       .attrs_size = sizeof(struct bit_shift),
-                                       .parse = parse,
-                                       .infer = binary_infer,
-                                       .run = run,
-                                       .gradient = zero_gradient,
-                                       .flags = OP_ELEMENTWISE,
-                                       .cases = cases },
-                                     { 0 } },
+    .defs = (const struct op_def[]){ ROW(28, "ints uints", cases_28), ROW(11, "uints", cases), { 0 } },
 };

@@ -1,6 +1,7 @@
 #include "ops/blocks.h"
 #include "ops/move.h"
 #include "ops/rank.h"
+#include <stdio.h>
 
 enum { N, C, H, W, IMAGE }; /* dimensions */
 
@@ -13,6 +14,14 @@ bool blocks_parse(struct parse *p, void *attrs)
                                       attr_given(p, "blocksize") ? "blocksize is %lld, must be at least 1"
                                                                  : "attribute 'blocksize' is missing",
                                       (long long)a->size);
+}
+
+bool blocks_parse_mode(struct parse *p, void *attrs)
+{
+    static const char *const modes[] = { "DCR", "CRD", NULL };
+
+    ((struct blocks *)attrs)->columns = attr_choice(p, "mode", modes, 0) == 1;
+    return blocks_parse(p, attrs);
 }
 
 bool blocks_infer(struct infer *i)
@@ -73,31 +82,13 @@ bool blocks_run(struct step *s)
 
 /* -- differentiate -- */
 
-/* The way back: of a mode that SpaceToDepth does not have, too. */
-static const struct op blocks_back = {
-    .name = "BlocksBack",
-    .domain = "kiln",
-    .defs = (const struct op_def[]){ { .since = 1,
-                                       .signature = "T dY -> T dX",
-                                       .types = "T: floats bf16",
-                                       .attrs_size = sizeof(struct blocks),
-                                       .rank = rank_of_input,
-                                       .infer = blocks_infer,
-                                       .run = blocks_run,
-                                       .no_gradient = "second derivatives are not taken" },
-                                     { 0 } },
-};
-
 bool blocks_gradient(struct backward *b)
 {
-    struct blocks *back;
-    struct value *dx, *dy = upstream(b, 0);
+    const struct blocks *a = attrs_of(b);
+    char text[64];
 
-    if (!wants(b, 0) || !(back = emit_alloc(emitter_of(b), sizeof *back)))
-        return backward_ok(b);
-    *back = *(const struct blocks *)attrs_of(b);
-    back->to_space = !back->to_space;
-    emit_private(emitter_of(b), &blocks_back, back, 1, &dx, NULL, 1, &dy);
-    give(b, 0, dx);
+    snprintf(text, sizeof text, "blocksize=%lld mode='%s'", (long long)a->size, a->columns ? "CRD" : "DCR");
+    if (wants(b, 0))
+        give(b, 0, emit(emitter_of(b), a->to_space ? "SpaceToDepth" : "DepthToSpace", text, 1, upstream(b, 0)));
     return backward_ok(b);
 }

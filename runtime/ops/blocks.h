@@ -10,7 +10,8 @@ struct blocks {
     bool columns;  /* mode CRD: the places of a channel stand together, else the channels of a place */
 };
 
-bool blocks_parse(struct parse *p, void *attrs); /* `blocksize` */
+bool blocks_parse(struct parse *p, void *attrs);      /* `blocksize` */
+bool blocks_parse_mode(struct parse *p, void *attrs); /* and `mode` */
 bool blocks_infer(struct infer *i);
 bool blocks_run(struct step *s);
 bool blocks_gradient(struct backward *b);

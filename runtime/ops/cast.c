@@ -230,6 +230,13 @@ static const struct op_case cases_25[] = { CASES_24,
                                            { "u2[7]", "to=22", "i4[7]", 0 },
                                            { "i2[7]", "to=9", "bool[7]", 0 },
                                            { 0 } };
+static const struct op_case cases_28[] = { CASES_24,
+                                           { "f32[6]{-9,7.9,300,-1.5,0.4,0.05}", "to=27", "f6e2m3[6]", 0 },
+                                           { "f16[7]", "to=28 saturate=0", "f6e3m2[7]", 0 },
+                                           { "f6e2m3[7]", "to=28", "f6e3m2[7]", 0 },
+                                           { "f6e3m2[7]", "to=1", "f32[7]", 0 },
+                                           { "f6e2m3[2]", "to=8", "str[2]", 0 },
+                                           { 0 } };
 
 #define ROW(version, list, reader, tests)                                                                              \
     {                                                                                                                  \
@@ -244,6 +251,7 @@ const struct op op_cast = {
     .domain = "",
     .defs =
         (const struct op_def[]){
+            ROW(28, NUMBERS " bf16 str ir14", parse_24, cases_28),
             ROW(25, NUMBERS " bf16 str ir13", parse_24, cases_25),
             ROW(24, NUMBERS " bf16 str ir12", parse_24, cases_24),
             ROW(23, NUMBERS " bf16 str ir11", parse_19, cases_23),

@@ -35,17 +35,22 @@ static const struct op_case cases[] = { { "f32[2,3,4]", "", "f32[2,3,4]", 1 },
                                         { "f32[0,3]", "", "f32[0,3]", 0 },
                                         { "f32[40001]", "", "f32[40001]", 0 },
                                         { 0 } };
+static const struct op_case cases_28[] = { { "f64[2,3,4]", "alpha=2.5", "f64[2,3,4]", 1 },
+                                           { "f16[600]", "alpha=-1.5", "f16[600]", 0 },
+                                           { "bf16[5,7]", "", "bf16[5,7]", 0 },
+                                           { "f32[2,3,4]", "", "f32[2,3,4]", 1 },
+                                           { 0 } };
 
-#define ROW(version, list)                                                                                             \
+#define ROW(version, list, tests)                                                                                      \
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y", .types = list, .attrs_size = sizeof(struct numbers),              \
-        .parse = parse, UNARY_PARTS, .cases = cases                                                                    \
+        .parse = parse, UNARY_PARTS, .cases = tests                                                                    \
     }
 
 const struct op op_celu = {
     .name = "Celu",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(12, "T: f32"), { 0 } },
+    .defs = (const struct op_def[]){ ROW(28, "T: floats bf16", cases_28), ROW(12, "T: f32", cases), { 0 } },
 };
 
 #endif

@@ -63,14 +63,18 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
 static const struct op_case cases_9[] = { CASES, { 0 } };
 static const struct op_case cases_11[] = { CASES, { "f64[2,3] bool[3]{1,0,1}", "axis=-1", "f64[2,2]", 1 }, { 0 } };
 
-#define ROW(version, tests)                                                                                            \
+static const struct op_case cases_28[] = { CASES, { "bf16[2,3] bool[3]{1,0,1}", "axis=-1", "bf16[2,2]", 0 }, { 0 } };
+
+#define ROW(version, list, tests)                                                                                      \
     {                                                                                                                  \
-        .since = version, .signature = "T input, T1 condition -> T output", .types = "T: all; T1: bool",               \
+        .since = version, .signature = "T input, T1 condition -> T output", .types = "T: " list "; T1: bool",          \
         .attrs_size = sizeof(struct compress), .parse = parse, .expand = expand, .cases = tests                        \
     }
 
 const struct op op_compress = {
     .name = "Compress",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(11, cases_11), ROW(9, cases_9), { 0 } },
+    .defs =
+        (const struct op_def[]){
+            ROW(28, "all bf16", cases_28), ROW(11, "all", cases_11), ROW(9, "all", cases_9), { 0 } },
 };

@@ -15,10 +15,8 @@ static bool parse_1(struct parse *p, void *attrs)
 
 static bool parse_11(struct parse *p, void *attrs)
 {
-    static const char *const modes[] = { "DCR", "CRD", NULL };
-
-    ((struct blocks *)attrs)->columns = attr_choice(p, "mode", modes, 0) == 1;
-    return parse_1(p, attrs);
+    ((struct blocks *)attrs)->to_space = true;
+    return blocks_parse_mode(p, attrs);
 }
 
 /* -- test -- */
@@ -44,7 +42,8 @@ static const struct op_case cases_11[] = { CASES,
 const struct op op_depth_to_space = {
     .name = "DepthToSpace",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(13, "all bf16", parse_11, cases_11),
+    .defs = (const struct op_def[]){ ROW(28, "all bf16", parse_11, cases_11),
+                                     ROW(13, "all bf16", parse_11, cases_11),
                                      ROW(11, "all", parse_11, cases_11),
                                      ROW(1, "all", parse_1, cases_1),
                                      { 0 } },

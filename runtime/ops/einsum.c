@@ -524,15 +524,23 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
+static const struct op_case cases_28[] = {
+    { "f64[2,3,4]", "equation='abc->b'", "f64[3]", 1 },
+    { "bf16[2,3] bf16[2,3]", "equation='ij,ij->i'", "bf16[2]", 0 },
+    { "bf16[2,3] bf16[3,4]", "equation='ij,jk->ik'", "bf16[2,4]", 0 },
+    { 0 },
+};
+
+#define ROW(version, list, tests)                                                                                      \
+    {                                                                                                                  \
+        .since = version, .signature = "T Inputs... -> T Output", .types = "T: " list,                                 \
+        .attrs_size = sizeof(struct einsum), .parse = parse, .expand = expand, .cases = tests                          \
+    }
+
 const struct op op_einsum = {
     .name = "Einsum",
     .domain = "",
-    .defs = (const struct op_def[]){ { .since = 12,
-                                       .signature = "T Inputs... -> T Output",
-                                       .types = "T: floats ints uints",
-                                       .attrs_size = sizeof(struct einsum),
-                                       .parse = parse,
-                                       .expand = expand,
-                                       .cases = cases },
+    .defs = (const struct op_def[]){ ROW(28, "floats bf16 ints uints", cases_28),
+                                     ROW(12, "floats ints uints", cases),
                                      { 0 } },
 };

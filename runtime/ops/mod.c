@@ -1,9 +1,9 @@
 /* Mod, https://onnx.ai/onnx/operators/onnx__Mod.html
  *
  *   C = A - B floor(A / B), of the sign of B, as Python's %
- *   C = A - B trunc(A / B), of the sign of A, as C's % and fmod, with the attribute fmod: floats must have it
+ *   C = A - B trunc(A / B), of the sign of A, as C's % and fmod, with the attribute fmod: floats must have it before 28
  *
- *   dA = dC        dB = -dC trunc(A / B) = dC (C - A) / B, summed over what was broadcast
+ *   dA = dC        dB = -dC times the quotient = dC (C - A) / B, summed over what was broadcast
  *
  * A remainder by 0 is NaN of floats, and an error of integers. */
 #include "ops/elementwise.h"
@@ -12,6 +12,7 @@
 enum { A, B };
 struct mod {
     bool truncates; /* fmod */
+    bool floors;    /* floats, too, where it does not */
 };
 
 /* -- read -- */
@@ -25,13 +26,20 @@ static bool parse(struct parse *p, void *attrs)
     return given == 0 || given == 1 || parse_error(p, "attribute 'fmod' is %lld, must be 0 or 1", (long long)given);
 }
 
+static bool parse_28(struct parse *p, void *attrs)
+{
+    ((struct mod *)attrs)->floors = true;
+    return parse(p, attrs);
+}
+
 /* -- plan -- */
 
 static bool infer(struct infer *i)
 {
     const enum dtype dtype = typed_in(i, A)->dtype;
+    const struct mod *a = infer_attrs(i);
 
-    if (dtype_is_float(dtype) && !((const struct mod *)infer_attrs(i))->truncates)
+    if (dtype_is_float(dtype) && !a->truncates && !a->floors)
         return infer_error(i, "attribute 'fmod' is 0, must be 1 where 'A' is %s", dtype_name(dtype));
     return binary_infer(i);
 }
@@ -71,12 +79,29 @@ static elementwise_loop *const floored[DTYPES] = { [BOOL] = NULL INTEGER_PLACES 
 #include "ops/binary_body.h"
 #undef EXPR
 
+/* fmod is exact; of the sign of B by one addition. A rest of 0 has that sign, too. */
+static inline double with_sign(double rest, double b)
+{
+    return rest == 0 ? copysign(0, b) : (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
+#define EXPR (float)with_sign((double)fmodf(a, b), (double)b)
+#define LOOP floored_f32
+#define T    float
+#include "ops/binary_body.h"
+#undef EXPR
+#define EXPR with_sign(fmod(a, b), b)
+#define LOOP floored_f64
+#define T    double
+#include "ops/binary_body.h"
+#undef EXPR
+
 static bool run(struct step *s)
 {
     const enum dtype dtype = s->in[A]->dtype;
     const bool truncates = ((const struct mod *)s->attrs)->truncates;
-    const struct elementwise e = { .loop = dtype == F64            ? fmod_f64
-                                           : dtype_is_float(dtype) ? fmod_f32
+    const struct elementwise e = { .loop = dtype == F64            ? (truncates ? fmod_f64 : floored_f64)
+                                           : dtype_is_float(dtype) ? (truncates ? fmod_f32 : floored_f32)
                                            : truncates             ? truncated[dtype]
                                                                    : floored[dtype],
                                    .chunk = CHUNK_LIBM };
@@ -119,10 +144,19 @@ static bool gradient(struct backward *b)
 static const struct op_case cases_10[] = { CASES, { 0 } };
 static const struct op_case cases_13[] = { CASES, { "bf16[600] bf16[1]+", "fmod=1", "bf16[600]", 0 }, { 0 } };
 
-#define ROW(version, list, tests)                                                                                      \
+static const struct op_case cases_28[] = {
+    CASES,
+    { "f64[2,4]{5.3,-5.3,5.3,-5.3,.4,0.7,-0.4,-7.5} f64[4]{2,2,-2,-2}", "", "f64[2,4]", 3 },
+    { "f32[8]{0,-0.0,3,-3,3,inf,nan,3} f32[8]{-2,2,inf,inf,-inf,2,2,0}", "fmod=0", "f32[8]", 0 },
+    { "f16[3,5] f16[3,1]+", "", "f16[3,5]", 0 },
+    { "bf16[600] bf16[1]{-0.75}", "", "bf16[600]", 0 },
+    { 0 },
+};
+
+#define ROW(version, list, reader, tests)                                                                              \
     {                                                                                                                  \
         .since = version, .signature = "T A, T B -> T C", .types = list, .attrs_size = sizeof(struct mod),             \
-        .parse = parse, .infer = infer, .run = run, .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = tests      \
+        .parse = reader, .infer = infer, .run = run, .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = tests     \
     }
 
 const struct op op_mod = {
@@ -130,8 +164,9 @@ const struct op op_mod = {
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ROW(13, "T: floats bf16 ints uints", cases_13),
-            ROW(10, "T: floats ints uints", cases_10),
+            ROW(28, "T: floats bf16 ints uints", parse_28, cases_28),
+            ROW(13, "T: floats bf16 ints uints", parse, cases_13),
+            ROW(10, "T: floats ints uints", parse, cases_10),
             { 0 },
         },
 };

@@ -99,16 +99,19 @@ static bool run(struct step *s)
         "i64[0,2] i64[]{3} f32[2]", "", "f32[0,2,3]", 0                                                                \
     }
 static const struct op_case cases_9[] = { CASES, { 0 } };
+static const struct op_case cases_28[] = { CASES, { "i64[3]{0,-1,7} i64[]{5} bf16[2]", "", "bf16[3,5]", 0 }, { 0 } };
 
-#define ROW(version)                                                                                                   \
+#define ROW(version, list, tests)                                                                                      \
     {                                                                                                                  \
         .since = version, .signature = "T1 indices, T2 depth, T3 values -> T3 output",                                 \
-        .types = "T1: floats ints uints; T2: floats ints uints; T3: all", .attrs_size = sizeof(struct one_hot),        \
-        .parse = parse, .rank = rank, .infer = infer, .run = run, .gradient = zero_gradient, .cases = cases_9          \
+        .types = "T1: floats ints uints; T2: floats ints uints; T3: " list, .attrs_size = sizeof(struct one_hot),      \
+        .parse = parse, .rank = rank, .infer = infer, .run = run, .gradient = zero_gradient, .cases = tests            \
     }
 
 const struct op op_one_hot = {
     .name = "OneHot",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(11), ROW(9), { 0 } },
+    .defs =
+        (const struct op_def[]){
+            ROW(28, "all bf16", cases_28), ROW(11, "all", cases_9), ROW(9, "all", cases_9), { 0 } },
 };

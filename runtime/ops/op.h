@@ -399,6 +399,6 @@ extern const struct op *const op_registry[]; /* ended by NULL; made by the build
 
 const struct op *op_find(const char *domain, const char *name);  /* "ai.onnx" is ""; NULL where there is none */
 const struct op_def *op_def_for(const struct op *op, int opset); /* NULL where all rows are newer */
-enum { NEWEST_OPSET = 27 };
+enum { NEWEST_OPSET = 28 };
 
 #endif

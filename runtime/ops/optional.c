@@ -97,20 +97,24 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
+static const struct op_case cases_28[] = {
+    { "f64[2,3]", "{ q = Optional (x0) y0 = OptionalGetElement (q) }", "f64[2,3]", 1 },
+    { "bf16[3]", "", "opt(bf16)", 0 },
+    { "seq(i4[2])", "", "opt(seq(i4))", 0 },
+    { "f6e2m3[0]", "", "opt(f6e2m3)", 0 },
+    { 0 },
+};
+
+#define ROW(version, list, tests)                                                                                      \
+    {                                                                                                                  \
+        .since = version, .signature = "V input? -> O output",                                                         \
+        .types = "V: " list " seq(" list "); O: opt(" list ") opt(seq(" list "))", .attrs_size = sizeof(struct maybe), \
+        .parse = parse, .rank = rank_unknown, .dtype = told, .infer = infer, .run = run, .gradient = gradient,         \
+        .flags = OP_RUN_ONLY, .cases = tests                                                                           \
+    }
+
 const struct op op_optional = {
     .name = "Optional",
     .domain = "",
-    .defs = (const struct op_def[]){ { .since = 15,
-                                       .signature = "V input? -> O output",
-                                       .types = "V: all seq(all); O: opt(all) opt(seq(all))",
-                                       .attrs_size = sizeof(struct maybe),
-                                       .parse = parse,
-                                       .rank = rank_unknown,
-                                       .dtype = told,
-                                       .infer = infer,
-                                       .run = run,
-                                       .gradient = gradient,
-                                       .flags = OP_RUN_ONLY,
-                                       .cases = cases },
-                                     { 0 } },
+    .defs = (const struct op_def[]){ ROW(28, "all bf16 ir14", cases_28), ROW(15, "all", cases), { 0 } },
 };

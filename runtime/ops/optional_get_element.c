@@ -71,15 +71,27 @@ static const struct op_case cases_18[] = {
     { 0 },
 };
 
-#define ROW(version, more, tests)                                                                                      \
+#define ALL "all bf16 ir14"
+static const struct op_case cases_28[] = {
+    { "opt(bf16[2,3])", "", "bf16[2,3]", 0 },
+    { "opt(seq(i4[2]))", "", "seq(i4)", 0 },
+    { "u4[2]", "", "u4[2]", 0 },
+    { "f64[2,3]", "{ a = OptionalGetElement (x0) y0 = Mul (a, a) }", "f64[2,3]", 1 },
+    { 0 },
+};
+
+#define ROW(version, list, more, tests)                                                                                \
     {                                                                                                                  \
         .since = version, .signature = "O input -> V output",                                                          \
-        .types = "O: opt(all) opt(seq(all))" more "; V: all seq(all)", .rank = rank_unknown, .infer = infer,           \
-        .run = run, .gradient = gradient, .flags = OP_RUN_ONLY, .cases = tests                                         \
+        .types = "O: opt(" list ") opt(seq(" list "))" more "; V: " list " seq(" list ")", .rank = rank_unknown,       \
+        .infer = infer, .run = run, .gradient = gradient, .flags = OP_RUN_ONLY, .cases = tests                         \
     }
 
 const struct op op_optional_get_element = {
     .name = "OptionalGetElement",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(18, " all seq(all)", cases_18), ROW(15, "", cases_15), { 0 } },
+    .defs = (const struct op_def[]){ ROW(28, ALL, " " ALL " seq(" ALL ")", cases_28),
+                                     ROW(18, "all", " all seq(all)", cases_18),
+                                     ROW(15, "all", "", cases_15),
+                                     { 0 } },
 };

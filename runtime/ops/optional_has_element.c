@@ -50,16 +50,28 @@ static const struct op_case cases_18[] = {
     { 0 },
 };
 
+static const struct op_case cases_28[] = {
+    { "opt(bf16[2])", "", "bool[]", 0 },
+    { "f6e2m3[2]", "", "bool[]", 0 },
+    { "seq(i4)", "", "bool[]", 0 },
+    { "", "", "bool[]", 0 },
+    { 0 },
+};
+
+#define KINDS(list) "opt(" list ") opt(seq(" list "))"
 #define ROW(version, formal, more, tests)                                                                              \
     {                                                                                                                  \
-        .since = version, .signature = "O " formal " -> B output",                                                     \
-        .types = "O: opt(all) opt(seq(all))" more "; B: bool", .rank = rank_of_scalar, .infer = infer, .run = run,     \
-        .gradient = zero_gradient, .flags = OP_RUN_ONLY, .cases = tests                                                \
+        .since = version, .signature = "O " formal " -> B output", .types = "O: " more "; B: bool",                    \
+        .rank = rank_of_scalar, .infer = infer, .run = run, .gradient = zero_gradient, .flags = OP_RUN_ONLY,           \
+        .cases = tests                                                                                                 \
     }
 
 const struct op op_optional_has_element = {
     .name = "OptionalHasElement",
     .domain = "",
-    .defs =
-        (const struct op_def[]){ ROW(18, "input?", " all seq(all)", cases_18), ROW(15, "input", "", cases_15), { 0 } },
+    .defs = (const struct op_def[]){ ROW(28, "input?", KINDS("all bf16 ir14") " all bf16 ir14 seq(all bf16 ir14)",
+                                         cases_28),
+                                     ROW(18, "input?", KINDS("all") " all seq(all)", cases_18),
+                                     ROW(15, "input", KINDS("all"), cases_15),
+                                     { 0 } },
 };

@@ -59,6 +59,10 @@ void reduce_give(struct backward *b, struct value *v);
         REDUCE_ROW_BEFORE(11, "T: floats i32 i64 u32 u64", inferrer, cases_before),                                    \
         REDUCE_ROW_BEFORE(1, "T: floats i32 i64 u32 u64", inferrer, cases_before)
 
+/* Of those that take floats alone since 28. */
+#define REDUCE_ROWS_OF_FLOATS(inferrer, cases_28, case_list, cases_before)                                             \
+    REDUCE_ROW(28, "T: floats bf16", inferrer, cases_28), REDUCE_ROWS(inferrer, case_list, cases_before)
+
 /* Of ReduceMax and ReduceMin. */
 extern const struct op_case extreme_cases[], extreme_cases_before[], extreme_cases_20[];
 #define REDUCE_ROWS_EXTREME                                                                                            \
@@ -94,7 +98,7 @@ extern const struct op_case extreme_cases[], extreme_cases_before[], extreme_cas
     {                                                                                                                  \
         "u64[6,5]" how, "", "u64[1,1]", 0                                                                              \
     }
-#define REDUCE_CASES(how, whole)                                                                                       \
+#define REDUCE_CASES_OF_FLOATS(how, whole)                                                                             \
     { "f64[2,3,4]" how " i64[1]{1}", "", "f64[2,1,4]", 1 },                                                            \
         { "f64[2,3,4]" how " i64[2]{-1,0}", "keepdims=0", "f64[3]", 1 },                                               \
         { "f64[2,3,4,5]" how " i64[2]{1,3}", "keepdims=0", "f64[2,4]", 1 },                                            \
@@ -104,7 +108,11 @@ extern const struct op_case extreme_cases[], extreme_cases_before[], extreme_cas
         { "f32[4,300]" how " i64[1]{0}", "keepdims=0", "f32[300]", 1 },                                                \
         { "f32[70,1000]" how, "keepdims=0", "f32[]", 0 }, { "f32[2,0,3] i64[1]{1}", "", "f32[2,1,3]", 0 },             \
         { "f16[6,5]" how " i64[1]{1}", "keepdims=0", "f16[6]", 0 },                                                    \
-        { "bf16[6,5]" how " i64[1]{0}", "", "bf16[1,5]", 0 }, { "i32[6,5]" how " i64[1]{0}", "", "i32[1,5]", 0 },      \
+    {                                                                                                                  \
+        "bf16[6,5]" how " i64[1]{0}", "", "bf16[1,5]", 0                                                               \
+    }
+#define REDUCE_CASES(how, whole)                                                                                       \
+    REDUCE_CASES_OF_FLOATS(how, whole), { "i32[6,5]" how " i64[1]{0}", "", "i32[1,5]", 0 },                            \
         { "i64[6,5]" how " i64[1]{1}", "", "i64[6,1]", 0 },                                                            \
         { "u32[6,5]" how " i64[1]{0}", "keepdims=0", "u32[5]", 0 },                                                    \
     {                                                                                                                  \

@@ -54,9 +54,10 @@ static const struct op_case before[] = {
     { 0 },
 };
 static const struct op_case cases[] = { REDUCE_CASES("", 0), { 0 } };
+static const struct op_case cases_28[] = { REDUCE_CASES_OF_FLOATS("", 0), { 0 } };
 
 const struct op op_reduce_log_sum_exp = {
     .name = "ReduceLogSumExp",
     .domain = "",
-    .defs = (const struct op_def[]){ REDUCE_ROWS(infer, cases, before), { 0 } },
+    .defs = (const struct op_def[]){ REDUCE_ROWS_OF_FLOATS(infer, cases_28, cases, before), { 0 } },
 };

@@ -117,18 +117,21 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
+static const struct op_case cases_28[] = {
+    { "f32[4,3] i64[3]{4,2,1}", "", "f32[4,3]", 1 },
+    { "bf16[3,4,2] i64[3]{0,3,4}", "batch_axis=0 time_axis=1", "bf16[3,4,2]", 0 },
+    { 0 },
+};
+
+#define ROW(version, list, tests)                                                                                      \
+    {                                                                                                                  \
+        .since = version, .signature = "T input, I sequence_lens -> T Y", .types = "T: " list "; I: i64",              \
+        .attrs_size = sizeof(struct reversal), .parse = parse, .rank = rank_of_input, .infer = infer, .run = run,      \
+        .gradient = gradient, .cases = tests                                                                           \
+    }
+
 const struct op op_reverse_sequence = {
     .name = "ReverseSequence",
     .domain = "",
-    .defs = (const struct op_def[]){ { .since = 10,
-                                       .signature = "T input, I sequence_lens -> T Y",
-                                       .types = "T: all; I: i64",
-                                       .attrs_size = sizeof(struct reversal),
-                                       .parse = parse,
-                                       .rank = rank_of_input,
-                                       .infer = infer,
-                                       .run = run,
-                                       .gradient = gradient,
-                                       .cases = cases },
-                                     { 0 } },
+    .defs = (const struct op_def[]){ ROW(28, "all bf16", cases_28), ROW(10, "all", cases), { 0 } },
 };

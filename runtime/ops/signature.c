@@ -39,11 +39,13 @@ static const struct {
 #define IR11 (IR10 | BIT(F4E2M1))
 #define IR12 (IR11 | BIT(F8E8M0))
 #define IR13 (IR12 | BIT(U2) | BIT(I2))
+#define IR14 (IR13 | BIT(F6E2M3) | BIT(F6E3M2))
     { "ir9", IR9 },
     { "ir10", IR10 },
     { "ir11", IR11 },
     { "ir12", IR12 },
     { "ir13", IR13 },
+    { "ir14", IR14 },
 };
 
 static uint64_t bits(const char *s, int n)

@@ -122,6 +122,11 @@ static int compare_f16(const void *a, const void *b)
     return compare_numbers((double)f16_to_f32(*(const uint16_t *)a), (double)f16_to_f32(*(const uint16_t *)b));
 }
 
+static int compare_bf16(const void *a, const void *b)
+{
+    return compare_numbers((double)bf16_to_f32(*(const uint16_t *)a), (double)bf16_to_f32(*(const uint16_t *)b));
+}
+
 static int compare_c64(const void *a, const void *b)
 {
     const int real = compare_f32(a, b);
@@ -146,9 +151,10 @@ static int compare_string(const void *a, const void *b)
 }
 
 static compare_fn *const compare[DTYPES] = {
-    [F16] = compare_f16, [F32] = compare_f32, [F64] = compare_f64, [I8] = compare_i8,     [I16] = compare_i16,
-    [I32] = compare_i32, [I64] = compare_i64, [U8] = compare_u8,   [U16] = compare_u16,   [U32] = compare_u32,
-    [U64] = compare_u64, [BOOL] = compare_u8, [C64] = compare_c64, [C128] = compare_c128, [STRING] = compare_string,
+    [F16] = compare_f16, [F32] = compare_f32,   [F64] = compare_f64,       [I8] = compare_i8,
+    [I16] = compare_i16, [I32] = compare_i32,   [I64] = compare_i64,       [U8] = compare_u8,
+    [U16] = compare_u16, [U32] = compare_u32,   [U64] = compare_u64,       [BOOL] = compare_u8,
+    [C64] = compare_c64, [C128] = compare_c128, [STRING] = compare_string, [BF16] = compare_bf16,
 };
 
 struct comparison {
@@ -289,18 +295,22 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
+static const struct op_case cases_28[] = {
+    { "bf16[2,3]{2,1,1,3,-4,3}", "", "bf16[4] i64[4] i64[6] i64[4]", 0 },
+    { "bf16[3,3]{1,0,0,1,0,0,2,3,4}", "axis=0", "bf16[2,3] i64[2] i64[3] i64[2]", 0 },
+    { "f32[1,3]", "axis=0", "f32[1,3] i64[1] i64[1] i64[1]", 0 },
+    { 0 },
+};
+
+#define ROW(version, list, tests)                                                                                      \
+    {                                                                                                                  \
+        .since = version, .signature = "T X -> T Y, I indices?, I inverse_indices?, I counts?",                        \
+        .types = "T: " list "; I: i64", .attrs_size = sizeof(struct unique), .parse = parse, .rank = rank,             \
+        .infer = infer, .run = run, .no_gradient = "how many are left is only known while running", .cases = tests     \
+    }
+
 const struct op op_unique = {
     .name = "Unique",
     .domain = "",
-    .defs = (const struct op_def[]){ { .since = 11,
-                                       .signature = "T X -> T Y, I indices?, I inverse_indices?, I counts?",
-                                       .types = "T: all; I: i64",
-                                       .attrs_size = sizeof(struct unique),
-                                       .parse = parse,
-                                       .rank = rank,
-                                       .infer = infer,
-                                       .run = run,
-                                       .no_gradient = "how many are left is only known while running",
-                                       .cases = cases },
-                                     { 0 } },
+    .defs = (const struct op_def[]){ ROW(28, "all bf16", cases_28), ROW(11, "all", cases), { 0 } },
 };

@@ -299,6 +299,47 @@ static const struct {
       3,
       { 201, 255, 255 },
       { 100, 1, 0 } },
+    { "i = Cast <to = 3> (x) s = Constant <value = int8[5] {1, 7, 8, -1, -1}> ()\n"
+      "b = BitShift <direction = \"RIGHT\"> (i, s) y = Cast <to = 1> (b)",
+      5,
+      5,
+      { -7, 100, -5, -5, 5 },
+      { -4, 0, -1, -1, 0 } },
+    { "i = Cast <to = 5> (x) s = Constant <value = int16[4] {1, 15, 16, -1}> ()\n"
+      "b = BitShift <direction = \"LEFT\"> (i, s) y = Cast <to = 1> (b)",
+      4,
+      4,
+      { -7, 1, 1, 1 },
+      { -14, -32768, 0, 0 } },
+    { "d = Constant <value = float[6] {2, -2, inf, -inf, 0, 3}> () y = Mod(x, d)",
+      6,
+      6,
+      { -5.5f, 5.5f, 3, 3, 1, INFINITY },
+      { .5f, -.5f, 3, -INFINITY, NAN, NAN } },
+    { "d = Constant <value = float[2] {-3, 3}> () m = Mod(x, d) y = Reciprocal(m)",
+      2,
+      2,
+      { 0, -0.f },
+      { -INFINITY, INFINITY } },
+    { "c = Cast <to = 27> (x) y = Cast <to = 1> (c)",
+      5,
+      5,
+      { .07f, 1.06f, 100, -100, -.5f },
+      { .125f, 1, 7.5f, -7.5f, -.5f } },
+    { "c = Cast <to = 28> (x) y = Cast <to = 1> (c)", 4, 4, { .04f, 1.1f, 100, -3.4f }, { .0625f, 1, 28, -3.5f } },
+    { "s = Constant <value_ints = [1, 2, 2, 2]> () m = Reshape(x, s) d = SpaceToDepth <blocksize = 2, mode = \"CRD\"> "
+      "(m)\n"
+      "f = Constant <value_ints = [-1]> () y = Reshape(d, f)",
+      8,
+      8,
+      { 1, 2, 3, 4, 5, 6, 7, 8 },
+      { 1, 2, 3, 4, 5, 6, 7, 8 } },
+    { "s = Constant <value_ints = [1, 2, 2, 2]> () m = Reshape(x, s) d = SpaceToDepth <blocksize = 2> (m)\n"
+      "f = Constant <value_ints = [-1]> () y = Reshape(d, f)",
+      8,
+      8,
+      { 1, 2, 3, 4, 5, 6, 7, 8 },
+      { 1, 5, 2, 6, 3, 7, 4, 8 } },
     { "i = Cast <to = 3> (x) k = Constant <value = int8[1] {12}> () n = BitwiseNot(i) b = BitwiseAnd(n, k)\n"
       "y = Cast <to = 1> (b)",
       3,
@@ -534,7 +575,7 @@ START_TEST(values_by_hand)
     struct fixture f;
 
     memcpy(x, by_hand[_i].x, sizeof x);
-    snprintf(text, sizeof text, "<ir_version: 13, opset_import: [\"\": 27]> g (float[N] x) => (float y) { %s }",
+    snprintf(text, sizeof text, "<ir_version: 14, opset_import: [\"\": 28]> g (float[N] x) => (float y) { %s }",
              by_hand[_i].nodes);
     begin(&f, text);
     set(&f, "x", F32, 1, &in, x);

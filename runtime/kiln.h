@@ -323,6 +323,13 @@ typedef bool (*kiln_write_fn)(void *user, const void *bytes, size_t count);
 KILN_API kiln_status kiln_model_write(const kiln_model *model, kiln_form form, kiln_write_fn write, void *user,
                                       kiln_error *err);
 
+/* The shape of an input. */
+typedef struct kiln_shape {
+    const char *input; /* its name */
+    int rank;
+    const int64_t *dims; /* [rank] */
+} kiln_shape;
+
 /* What a copy of a model is to have otherwise. */
 typedef struct kiln_edit_options {
     size_t size;    /* of the struct, from _INIT */
@@ -340,6 +347,10 @@ typedef struct kiln_edit_options {
     /* With `data`: the normalisation becomes nodes in front of the inputs instead, as far as they are floats, and what is
      * given to the model from then on is what is in the files. */
     bool bake;
+    size_t shape_count;
+    /* [shape_count] What inputs are to be, as far as the model leaves it open. A symbol becomes the same number in all
+     * that the model declares. */
+    const kiln_shape *shapes;
 } kiln_edit_options;
 
 /* A copy with these changes; weights are shared with the model. Belongs to the caller. It runs where the model did, and
@@ -1194,7 +1205,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 /* clang-format off */
 #define KILN_ADAPT_OPTIONS_INIT   { sizeof(kiln_adapt_options), NULL, 0.0, 0, 0.0, 0.0, KILN_FOLDED_NAMED, 0, NULL, NULL, false, false, 0, NULL, 0, NULL, false }
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
-#define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL, NULL, false }
+#define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL, NULL, false, 0, NULL }
 #define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false, NULL, NULL, false, 0 }
 #define KILN_STREAM_INIT          { sizeof(kiln_stream), NULL, NULL, 0, 0, 0, 0, false, NULL, NULL, NULL }
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL, NULL }

@@ -1,5 +1,5 @@
 /* kiln bench: how long a model takes, and where. */
-#include "tools.h"
+#include "shapes.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +9,7 @@ struct options {
     const char *model, *optimizer;
     bool train, nodes, brief, exact;
     int64_t batch;
+    struct shapes shapes;
     int threads;
     double duration;
     struct limits limits;
@@ -280,6 +281,8 @@ static bool bench(struct bench *b)
     b->idle = resident("VmRSS");
     start = seconds_now();
     b->model = open_filled_model(&b->command, b->o->model, 0, NULL);
+    if (b->model && !shapes_set(&b->o->shapes, &b->command, &b->model))
+        return false;
     if (!b->model || !(b->o->train ? start_trainer(b) : start_session(b)))
         return false;
     b->ready = seconds_now() - start;
@@ -344,6 +347,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->limits;
+        state->child_inputs[1] = &o->shapes;
         return 0;
     case ARGP_KEY_ARG:
         option_model(state, &o->model, arg);
@@ -379,7 +383,7 @@ static int run(int argc, char **argv)
         "reading memory ('bytes') as measured on this machine at the start. It passes 100 where tensors stay in "
         "caches, "
         "and where a way with fewer multiplications (Winograd's) is taken.",
-        limits_options,
+        shaped_options,
         help_filled,
         NULL
     };

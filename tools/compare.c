@@ -90,3 +90,44 @@ bool same_value(const kiln_tensor *got, const kiln_tensor *expected, struct tole
     }
     return true;
 }
+
+/* Digits of the fraction, and the exponent of the smallest normal number; 0 digits for what is no such float. */
+static int digits_of(kiln_dtype dtype, int *least)
+{
+    *least = dtype == KILN_DOUBLE ? -1022 : dtype == KILN_FLOAT16 ? -14 : -126;
+    return dtype == KILN_DOUBLE     ? 52
+           : dtype == KILN_FLOAT    ? 23
+           : dtype == KILN_FLOAT16  ? 10
+           : dtype == KILN_BFLOAT16 ? 7
+                                    : 0;
+}
+
+static double ulps_between(double got, double expected, int digits, int least)
+{
+    int exponent;
+
+    if (got == expected || !isfinite(got) || !isfinite(expected))
+        return 0;
+    frexp(expected, &exponent); /* |expected| < 2^exponent */
+    return fabs(got - expected) / ldexp(1, (exponent - 1 > least ? exponent - 1 : least) - digits);
+}
+
+void ulps_apart(struct ulps *worst, const kiln_tensor *got, const kiln_tensor *expected)
+{
+    const kiln_dtype dtype = kiln_tensor_dtype(got);
+    int least;
+    const int digits = digits_of(dtype, &least);
+
+    for (int64_t k = 0; k < kiln_tensor_item_count(got); k++)
+        ulps_apart(worst, kiln_tensor_item(got, k), kiln_tensor_item(expected, k));
+    if (kiln_tensor_kind(got) != KILN_TENSOR || !digits)
+        return;
+    if (!worst->dtype)
+        worst->dtype = dtype;
+    for (int64_t k = 0; k < kiln_tensor_count(got); k++) {
+        const double apart = ulps_between(kiln_tensor_number(got, k), kiln_tensor_number(expected, k), digits, least);
+
+        if (apart > worst->most)
+            *worst = (struct ulps){ dtype, apart };
+    }
+}

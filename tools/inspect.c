@@ -1,5 +1,6 @@
 /* kiln inspect: what a model is made of. */
 #include "adaptation.h"
+#include "shapes.h"
 #include <string.h>
 
 enum form { FORM_TABLE, FORM_TEXT, FORM_PLAN, FORM_DOT, FORM_JSON };
@@ -9,6 +10,7 @@ struct options {
     enum form form;
     bool full, train;
     int64_t batch;
+    struct shapes shapes;
     struct limits limits;
 };
 
@@ -30,7 +32,7 @@ static bool open_any(struct inspection *i, bool partial)
     o.seconds = i->o->limits.seconds;
     o.partial = partial;
     o.diagnostic = tell_nothing;
-    if (kiln_model_open(&i->model, i->o->model, &o, &c->err) != KILN_OK)
+    if (kiln_model_open(&i->model, i->o->model, &o, &c->err) != KILN_OK || !shapes_set(&i->o->shapes, c, &i->model))
         return false;
     return i->o->form == FORM_TEXT || fill_model(c, &i->model, 0, NULL);
 }
@@ -321,6 +323,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->limits;
+        state->child_inputs[1] = &o->shapes;
         return 0;
     case ARGP_KEY_ARG:
         option_model(state, &o->model, arg);
@@ -351,7 +354,7 @@ static int run(int argc, char **argv)
         "MODEL",
         "Tell what a model is made of: inputs, outputs, layers with shapes and parameters, what trains and why, "
         "operators that are not supported or have no gradient.",
-        limits_options,
+        shaped_options,
         NULL,
         NULL
     };

@@ -70,6 +70,6 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
-static const struct argp limits_argp = { .options = options, .parser = parse_option };
+const struct argp limits_argp = { .options = options, .parser = parse_option };
 
 const struct argp_child limits_options[] = { { &limits_argp, 0, "Limits:", 9 }, { 0 } };

@@ -1,6 +1,6 @@
 /* kiln run: a model on files, or on numbers made up. */
 #include "names.h"
-#include "tools.h"
+#include "shapes.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,7 @@ enum { MAX_INPUTS = 256, TYPE_TEXT = 256, MOST_STRING = 1024 };
 struct options {
     const char *model, *output, *profile;
     int threads;
+    struct shapes shapes;
     bool exact;
     uint64_t seed;
     struct limits limits;
@@ -275,7 +276,7 @@ static bool start(struct run *r)
     if (o->profile && kiln_file_claim(c->context, o->profile, KILN_FILE_OUTPUT, &c->err) != KILN_OK)
         return false;
     r->model = open_model(c, o->model);
-    if (!r->model)
+    if (!r->model || !shapes_set(&o->shapes, c, &r->model))
         return false;
     so.context = c->context;
     so.seconds = o->limits.seconds;
@@ -343,6 +344,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->limits;
+        state->child_inputs[1] = &o->shapes;
         return 0;
     case ARGP_KEY_ARG:
         option_model(state, &o->model, arg);
@@ -368,7 +370,7 @@ static int run(int argc, char **argv)
         { 0 },
     };
     const struct argp argp = { options,        parse_option, "MODEL", "Run a model and print its outputs.",
-                               limits_options, NULL,         NULL };
+                               shaped_options, NULL,         NULL };
     static struct options o;
     static struct run r;
     bool ok;

@@ -29,6 +29,7 @@ struct limits {
 
 /* --memory and --seconds, as children of a verb's argp, whose parser gives them a struct limits at ARGP_KEY_INIT:
  * state->child_inputs[0]. */
+extern const struct argp limits_argp;
 extern const struct argp_child limits_options[];
 /* What they are where nothing is said. */
 struct limits limits_default(void);

@@ -311,14 +311,22 @@ static bool check_lists(const kiln_edit_options *o, kiln_error *err)
 {
     const bool constants = !o->constant_count || (o->constant_names && o->constants),
                metadata = !o->metadata_count || (o->metadata_keys && o->metadata_values);
-    bool ok = constants && metadata;
+    bool ok = constants && metadata && (!o->shape_count || o->shapes);
 
     for (size_t k = 0; ok && k < o->constant_count; k++)
         ok = o->constant_names[k] && o->constants[k];
     for (size_t k = 0; ok && k < o->metadata_count; k++)
         ok = o->metadata_keys[k];
+    for (size_t k = 0; ok && k < o->shape_count; k++)
+        ok = o->shapes[k].input && (o->shapes[k].dims || !o->shapes[k].rank);
     if (!ok)
-        api_refuse(err, "a list, a name, a value or a key is NULL");
+        api_refuse(err, "a list, a name, a value, a key or a shape is NULL");
+    for (size_t k = 0; ok && k < o->shape_count; k++)
+        if (o->shapes[k].rank < 0 || o->shapes[k].rank > KILN_MAX_RANK) {
+            api_refuse(err, "a shape for input '%s' has %d dimensions, must have 0 to %d", o->shapes[k].input,
+                       o->shapes[k].rank, (int)KILN_MAX_RANK);
+            return false;
+        }
     return ok;
 }
 
@@ -377,6 +385,8 @@ kiln_status kiln_model_edit(kiln_model **out, const kiln_model *model, const kil
                                 .constants = o.constant_count,
                                 .names = o.constant_names,
                                 .values = (const struct tensor *const *)(const void *)o.constants,
+                                .shapes = o.shape_count,
+                                .shape = o.shapes,
                                 .metadata = o.metadata_count,
                                 .keys = o.metadata_keys,
                                 .texts = o.metadata_values };

@@ -81,6 +81,8 @@ bool tensor_of_proto(struct tensor *out, const Onnx__TensorProto *t, struct exte
 /* Fills an empty message; data as raw_data (strings as string_data). */
 bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tensor *t, struct budget *b,
                      struct report *r);
+/* The dimensions, which are known; NULL where memory ran out. */
+Onnx__TensorShapeProto *shape_to_proto(const struct tensor *t, struct budget *b, struct report *r);
 /* The declaration of a value of that name and type, whose dimensions are known; NULL where memory ran out. */
 Onnx__ValueInfoProto *value_info_of(const char *name, const struct tensor *t, struct budget *b, struct report *r);
 /* Type and shape that a message declares; dimensions that are symbols or absent are UNKNOWN. */

@@ -404,7 +404,7 @@ bool type_of_proto(struct tensor *out, const Onnx__TypeProto *t, const char *whe
 
 /* -- as a declaration -- */
 
-static Onnx__TensorShapeProto *shape_message(const struct tensor *t, struct budget *b, struct report *r)
+Onnx__TensorShapeProto *shape_to_proto(const struct tensor *t, struct budget *b, struct report *r)
 {
     Onnx__TensorShapeProto *s = message_new(&onnx__tensor_shape_proto__descriptor, b, r);
 
@@ -437,7 +437,7 @@ static Onnx__TypeProto *type_message(const struct tensor *t, struct budget *b, s
         p->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
         p->tensor_type->has_elem_type = true;
         p->tensor_type->elem_type = (int32_t)t->dtype;
-        p->tensor_type->shape = shape_message(t, b, r);
+        p->tensor_type->shape = shape_to_proto(t, b, r);
     }
     if (p->tensor_type && p->tensor_type->shape)
         return p;

@@ -179,10 +179,10 @@ bool model_set_metadata(struct model *m, const struct model_changes *c, struct r
 
 static bool change(struct model *m, const struct model_changes *c, struct report *r)
 {
-    if ((c->constants || c->inference) && !m->proto->graph)
+    if ((c->shapes || c->constants || c->inference) && !m->proto->graph)
         return fail(r, KILN_BAD_MODEL, NULL, "there is no graph");
-    if ((c->constants && !set_inputs(m, c, r)) || (c->inference && !model_to_inference(m, r)) ||
-        (c->baked && !model_bake(m, c->bake, c->baked, r)))
+    if (!model_fix_shapes(m, c->shape, c->shapes, r) || (c->constants && !set_inputs(m, c, r)) ||
+        (c->inference && !model_to_inference(m, r)) || (c->baked && !model_bake(m, c->bake, c->baked, r)))
         return false;
     return !c->metadata || model_set_metadata(m, c, r);
 }

@@ -2,6 +2,7 @@
 #ifndef KILN_TRAIN_CHANGE_H
 #define KILN_TRAIN_CHANGE_H
 
+#include "train/fix_shapes.h"
 #include "train/normalized.h"
 
 struct model_changes {
@@ -9,6 +10,8 @@ struct model_changes {
     size_t constants;
     const char *const *names;           /* of inputs that become constants: */
     const struct tensor *const *values; /* exporters make inputs of what a layer was adapted to, such as a mean */
+    size_t shapes;
+    const kiln_shape *shape; /* that inputs are to have */
     size_t metadata;
     const char *const *keys, *const *texts; /* in the place of what a key has; NULL takes it away */
     size_t baked;

@@ -164,6 +164,50 @@ static void expect_metadata(const kiln_model *m, const char *const *want, size_t
     }
 }
 
+START_TEST(open_dimensions_become_numbers)
+{
+    static const char any[] = "<ir_version: 8, opset_import: [\"\": 17]>\n"
+                              "g (float[] x, float[N,K] a, float[N] b, seq(float) q) => (float[N,K] y, float[] z)\n"
+                              "<float[N,K] c> { c = Neg(a) y = Neg(c) z = Neg(x) }";
+    const int64_t dims[] = { 3, 5 }, others[KILN_MAX_RANK + 1] = { 4, 5 };
+    kiln_shape shapes[] = { { "a", 2, dims }, { "a", 2, dims } };
+    kiln_model *m = open_as(any, false), *made, *none;
+    kiln_edit_options o = KILN_EDIT_OPTIONS_INIT;
+    char *text;
+
+    o.shape_count = 1;
+    expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_ARGUMENT, "NULL");
+    o.shapes = shapes;
+    ok(kiln_model_edit(&made, m, &o, &err));
+    text = text_of(made, KILN_FORM_TEXT);
+    ck_assert_ptr_nonnull(strstr(text, "float[3,5] a, float[3] b, seq(float) q) => (float[3,5] y"));
+    ck_assert_ptr_nonnull(strstr(text, "float[3,5] c"));
+    free(text);
+    kiln_model_free(made);
+    o.shape_count = 2;
+    expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_ARGUMENT, "'a' is given two shapes");
+    shapes[1] = (kiln_shape){ "b", 1, others };
+    expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_DATA, "'b' is float[3], cannot be float[4]");
+    o.shape_count = 1;
+    shapes[0] = (kiln_shape){ "q", 1, dims };
+    expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_DATA, "has no shape");
+    shapes[0] = (kiln_shape){ "b", KILN_MAX_RANK + 1, others };
+    expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_ARGUMENT, "has 17 dimensions, must have 0 to 16");
+    shapes[0] = (kiln_shape){ "b", 1, (const int64_t[]){ -1 } };
+    expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_ARGUMENT, "no such shape");
+    shapes[0] = (kiln_shape){ "x", 2, dims }; /* of any rank */
+    ok(kiln_model_edit(&made, m, &o, &err));
+    ck_assert_int_eq(kiln_model_input(made, 0)->rank, 2);
+    ck_assert_int_eq(kiln_model_input(made, 0)->dims[1], 5);
+    kiln_model_free(made);
+    shapes[0] = (kiln_shape){ "a", 2, (const int64_t[]){ 3, 5 } };
+    kiln_model_free(m);
+    m = open_as("<ir_version: 8, opset_import: [\"\": 17]> g (float[N,N] a) => (float[N,N] y) { y = Neg(a) }", false);
+    expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_DATA, "dimension 1 of input 'a' would be 3 and 5");
+    kiln_model_free(m);
+}
+END_TEST
+
 START_TEST(metadata_is_written)
 {
     kiln_model *m = open_as(net, false), *made;
@@ -276,6 +320,7 @@ Suite *suite(void)
     add_test(s, a_partial_model_is_looked_at_and_saved);
     add_test(s, what_cannot_be_read_is_not_partial);
     add_test(s, inputs_become_constants);
+    add_test(s, open_dimensions_become_numbers);
     add_test(s, metadata_is_written);
     add_test(s, a_copy_is_in_inference_form);
     add_test(s, a_model_is_written_to_memory);

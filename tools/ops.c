@@ -16,7 +16,7 @@ static void put_row(const struct row *r)
 
     if (!op->name)
         return;
-    printf("%-30s %-8s %-36s %-56s %s%s\n", op->name, *op->domain ? op->domain : "ai.onnx", r->versions, op->types,
+    printf("%-30s %-24s %-36s %-56s %s%s\n", op->name, *op->domain ? op->domain : "ai.onnx", r->versions, op->types,
            op->differentiable ? "" : "no: ",
            op->zero_gradient    ? "zero"
            : op->differentiable ? "yes"
@@ -42,7 +42,7 @@ static void put_table(void)
 {
     struct row last = { .versions = "" };
 
-    printf("%-30s %-8s %-36s %-56s %s\n", "OPERATOR", "DOMAIN", "VERSIONS", "TYPES OF THE NEWEST", "GRADIENT");
+    printf("%-30s %-24s %-36s %-56s %s\n", "OPERATOR", "DOMAIN", "VERSIONS", "TYPES OF THE NEWEST", "GRADIENT");
     kiln_operators(note, &last);
     put_row(&last);
 }

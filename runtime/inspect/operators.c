@@ -64,7 +64,9 @@ static bool put_version(struct json *j, const struct op *op, const struct op_def
     json_open(j, NULL, '{');
     json_int(j, "since", d->since);
     json_bool(j, "differentiable", op_differentiable(d));
+    json_bool(j, "zero_gradient", d->gradient == zero_gradient);
     json_string(j, "no_gradient", op_differentiable(d) ? NULL : d->no_gradient);
+    json_string(j, "types", d->types);
     put_formals(j, "inputs", &s, s.in, s.inputs);
     put_formals(j, "outputs", &s, s.out, s.outputs);
     json_close(j, '}');

@@ -13,7 +13,7 @@ import sys
 
 import onnx.defs
 
-OLDEST, NEWEST = 7, 28  # NEWEST_OPSET of ops/op.h
+OLDEST, NEWEST = 1, 28  # NEWEST_OPSET of ops/op.h
 # Types that nothing computes with, of operators that do more than to move them.
 LEFT_OUT = {"Dropout": re.compile("float8")}
 OPTION = onnx.defs.OpSchema.FormalParameterOption
@@ -38,7 +38,7 @@ def wanted_formals(schema, formals):
     left_out = LEFT_OUT.get(schema.name)
     for formal in formals:
         types = sorted(t for t in formal.types if not (left_out and left_out.search(t)))
-        yield (formal.name, formal.option == OPTION.Optional, formal.option == OPTION.Variadic,
+        yield (formal.name.removesuffix("..."), formal.option == OPTION.Optional, formal.option == OPTION.Variadic,
                formal.option != OPTION.Variadic or formal.is_homogeneous, types)
 
 

@@ -46,12 +46,7 @@ const struct op op_abs = {
         (const struct op_def[]){
             ROW(13, "T: floats bf16 ints uints"),
             ROW(6, "T: floats ints uints"),
-            { .since = 1,
-              .signature = "T X -> T Y",
-              .types = "T: floats",
-              .parse = unary_parse_1,
-              UNARY_PARTS,
-              .cases = cases_1 },
+            { .since = 1, .signature = "T X -> T Y", .types = "T: floats", UNARY_PARTS, .cases = cases_1 },
             { 0 },
         },
 };

@@ -23,6 +23,11 @@ static bool parse(struct parse *p, struct pooling_attrs *a, unsigned form)
     return window_parse(p, &a->window, WINDOW_KERNEL | form);
 }
 
+static bool parse_1(struct parse *p, void *attrs)
+{
+    return window_parse(p, &((struct pooling_attrs *)attrs)->window, WINDOW_KERNEL);
+}
+
 static bool parse_19(struct parse *p, void *attrs)
 {
     return parse(p, attrs, WINDOW_CEIL | WINDOW_DILATIONS);
@@ -183,6 +188,11 @@ const struct op sum_pool = {
         "f64[1,1,5,5]", "kernel_shape=[2,2] dilations=[2,2] pads=[1,1,1,1] count_include_pad=1", "f64[1,1,5,5]", 1     \
     }
 
+static const struct op_case cases_1[] = {
+    { "f64[1,2,7,7]", "kernel_shape=[3,2] strides=[2,1] pads=[1,0,1,1]", "f64[1,2,4,7]", 1 },
+    { "f32[2,2,7]", "kernel_shape=[3]", "f32[2,2,5]", 1 },
+    { 0 },
+};
 static const struct op_case cases_7[] = { CASES_7, { 0 } };
 static const struct op_case cases_10[] = { CASES_7, CASES_10, { 0 } };
 static const struct op_case cases_19[] = { CASES_7, CASES_10, CASES_19, { 0 } };
@@ -207,6 +217,7 @@ const struct op op_average_pool = {
             ROW(11, "T: floats", parse_10, cases_10),
             ROW(10, "T: floats", parse_10, cases_10),
             ROW(7, "T: floats", parse_7, cases_7),
+            ROW(1, "T: floats", parse_1, cases_1),
             { 0 },
         },
 };

@@ -70,6 +70,16 @@ static bool parse_7(struct parse *p, void *attrs)
     return parse_9(p, attrs);
 }
 
+/* Until opset 6 the file said whether it was for testing. */
+static bool parse_6(struct parse *p, void *attrs)
+{
+    const bool is_test = attr_int(p, "is_test", 0) != 0;
+
+    if (is_test && outputs_written(p) > 1)
+        return parse_error(p, "%d outputs, must be 1 with is_test 1", outputs_written(p));
+    return parse_7(p, attrs);
+}
+
 static bool batch_independent(const struct node *n, const struct tensor *const *types, const bool *rows)
 {
     const struct batch_norm *a = n->attrs;
@@ -519,6 +529,12 @@ static const struct op_case cases_7[] = {
     { "f64[4,3,2] f64[3,2] f64[3,2] f64[3,2] f64[3,2]+", "spatial=0", "f64[4,3,2] f64[3,2] f64[3,2]", LEARNED },
     { 0 },
 };
+static const struct op_case cases_6[] = {
+    FROZEN,
+    TRAINED("is_test=0 "),
+    { "f64[4,3,2] f64[3,2] f64[3,2] f64[3,2] f64[3,2]+", "spatial=0 is_test=1", "f64[4,3,2]", ALL },
+    { 0 },
+};
 static const struct op_case cases_9[] = {
     FROZEN,
     TRAINED(""),
@@ -556,6 +572,8 @@ const struct op op_batch_normalization = {
             ROW(14, SINCE_14, TYPES_14, parse_14, cases_14),
             ROW(9, BEFORE_14, "T: floats", parse_9, cases_9),
             ROW(7, BEFORE_14, "T: floats", parse_7, cases_7),
+            ROW(6, BEFORE_14, "T: floats", parse_6, cases_6),
+            ROW(1, BEFORE_14, "T: floats", parse_6, cases_6),
             { 0 },
         },
     .lowered = &op_lowered,

@@ -12,7 +12,6 @@ bool broadcast_parse(struct parse *p, void *attrs)
     a->axis = attr_int(p, "axis", 0);
     if (a->axis < -MAX_RANK || a->axis > MAX_RANK)
         return parse_error(p, "axis is %lld, at most %d dimensions are supported", (long long)a->axis, (int)MAX_RANK);
-    attr_list(p, "consumed_inputs", ATTR_INTS); /* told what memory might be used again; means nothing any more */
     if (a->has_axis && !broadcast)
         a->has_axis = false; /* "only valid when broadcast is 1": the shapes are equal then */
     return true;
@@ -66,7 +65,7 @@ const struct op_case broadcast_cases[] = {
     { "f64[2,3,4] f64[4]+", "broadcast=1", "f64[2,3,4]", 3 },
     { "f64[2,3,4,5] f64[3,4]+", "broadcast=1 axis=1", "f64[2,3,4,5]", 3 },
     { "f32[2,3,4,5] f32[2]+", "broadcast=1 axis=0", "f32[2,3,4,5]", 3 },
-    { "f32[2,3,4,5] f32[3]+", "broadcast=1 axis=-3 consumed_inputs=[0,0]", "f32[2,3,4,5]", 3 },
+    { "f32[2,3,4,5] f32[3]+", "broadcast=1 axis=-3", "f32[2,3,4,5]", 3 },
     { "f32[2,3] f32[]+", "broadcast=1", "f32[2,3]", 3 },
     { "f32[2,0,3] f32[0]+", "broadcast=1 axis=1", "f32[2,0,3]", 0 },
     { "f16[3,5] f16[3]+", "broadcast=1 axis=0", "f16[3,5]", 0 },

@@ -37,6 +37,21 @@ static bool parse_6(struct parse *p, void *attrs)
     return output_may_be(p, 0, a->to);
 }
 
+/* `to` is a name, the standard's in capitals. */
+static bool parse_1(struct parse *p, void *attrs)
+{
+    static const char *const names[] = { "UNDEFINED", "FLOAT",  "UINT8",  "INT8",   "UINT16",
+                                         "INT16",     "INT32",  "INT64",  "STRING", "BOOL",
+                                         "FLOAT16",   "DOUBLE", "UINT32", "UINT64", NULL };
+    struct cast *a = attrs;
+
+    if (!attr_given(p, "to"))
+        return parse_error(p, "attribute 'to' is missing");
+    a->to = (enum dtype)attr_choice(p, "to", names, UNDEFINED);
+    a->rounding.saturate = true;
+    return output_may_be(p, 0, a->to);
+}
+
 static bool parse_19(struct parse *p, void *attrs)
 {
     return parse_6(p, attrs) && rounding_parse(p, false, &((struct cast *)attrs)->rounding);
@@ -238,6 +253,11 @@ static const struct op_case cases_28[] = { CASES_24,
                                            { "f6e2m3[2]", "to=8", "str[2]", 0 },
                                            { 0 } };
 
+static const struct op_case cases_1[] = { { "f32[2,3]", "to='DOUBLE'", "f64[2,3]", 1 },
+                                          { "f64[5]", "to='INT8'", "i8[5]", 0 },
+                                          { "u8[0,2]", "to='BOOL'", "bool[0,2]", 0 },
+                                          { 0 } };
+
 #define ROW(version, list, reader, tests)                                                                              \
     {                                                                                                                  \
         .since = version, .signature = "T1 input -> T2 output", .types = "T1: " list "; T2: " list,                    \
@@ -260,6 +280,7 @@ const struct op op_cast = {
             ROW(13, NUMBERS " bf16 str", parse_6, cases_13),
             ROW(9, NUMBERS " str", parse_6, cases_9),
             ROW(6, NUMBERS, parse_6, cases_6),
+            ROW(1, NUMBERS, parse_1, cases_1),
             { 0 },
         },
 };

@@ -259,6 +259,7 @@ const struct op op_clip = {
             ROW(12, "T input, T min?, T max? -> T output", "T: floats ints uints", parse_11, cases),
             ROW(11, "T input, T min?, T max? -> T output", "T: floats", parse_11, cases),
             ROW(6, "T input -> T output", "T: floats", parse_6, cases_6),
+            ROW(1, "T input -> T output", "T: floats", parse_6, cases_6),
             { 0 },
         },
 };

@@ -21,6 +21,12 @@ bool concat_parse(struct parse *p, void *attrs)
     return true;
 }
 
+static bool parse_1(struct parse *p, void *attrs)
+{
+    ((struct concat *)attrs)->axis = 1;
+    return !attr_given(p, "axis") || concat_parse(p, attrs);
+}
+
 static bool channels_last(const struct node *n, int rank, void *attrs)
 {
     struct concat *a = attrs;
@@ -152,12 +158,15 @@ static const struct op_parameter parameters[] = {
     }
 
 static const struct op_case cases[] = { CASES, { 0 } };
+static const struct op_case cases_1[] = { { "f32[2,3,4] f32[2,1,4]", "", "f32[2,4,4]", 3 },
+                                          { "f64[2,3] f64[1,3]", "axis=0", "f64[3,3]", 3 },
+                                          { 0 } };
 static const struct op_case cases_11[] = { CASES, { "f32[2,3,4] f32[2,3,1]", "axis=-1", "f32[2,3,5]", 3 }, { 0 } };
 
-#define ROW(version, t, tests)                                                                                         \
+#define ROW(version, t, reader, tests)                                                                                 \
     {                                                                                                                  \
         .since = version, .signature = "T inputs... -> T concat_result", .types = "T: " t,                             \
-        .attrs_size = sizeof(struct concat), .parse = concat_parse, .rank = rank_of_input, .infer = infer, .run = run, \
+        .attrs_size = sizeof(struct concat), .parse = reader, .rank = rank_of_input, .infer = infer, .run = run,       \
         .gradient = gradient, .channels_last = channels_last, .batch_independent = batch_independent,                  \
         .parameters = parameters, .cases = tests                                                                       \
     }
@@ -165,6 +174,9 @@ static const struct op_case cases_11[] = { CASES, { "f32[2,3,4] f32[2,3,1]", "ax
 const struct op op_concat = {
     .name = "Concat",
     .domain = "",
-    .defs =
-        (const struct op_def[]){ ROW(13, "all bf16", cases_11), ROW(11, "all", cases_11), ROW(4, "all", cases), { 0 } },
+    .defs = (const struct op_def[]){ ROW(13, "all bf16", concat_parse, cases_11),
+                                     ROW(11, "all", concat_parse, cases_11),
+                                     ROW(4, "all", concat_parse, cases),
+                                     ROW(1, "floats", parse_1, cases_1),
+                                     { 0 } },
 };

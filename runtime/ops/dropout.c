@@ -57,6 +57,13 @@ static bool parse_7(struct parse *p, void *attrs)
     return parse_10(p, attrs);
 }
 
+/* Until opset 6 the file says whether it trains: it does where it says nothing. Its mask is of floats, too. */
+static bool parse_6(struct parse *p, void *attrs)
+{
+    ((struct dropout *)attrs)->train = attr_int(p, "is_test", 0) == 0;
+    return parse_7(p, attrs);
+}
+
 static void train(void *attrs)
 {
     struct dropout *a = attrs;
@@ -375,6 +382,13 @@ static const struct op_case cases_7[] = {
     { 0 },
 };
 
+static const struct op_case cases_6[] = {
+    { "f32[2,3,4]", "ratio=0.3 is_test=1", "f32[2,3,4] f32[2,3,4]", 1 },
+    { "f64[5,7]", "is_test=0", "f64[5,7] f64[5,7]", 1 },
+    { "f16[5,7]", "ratio=0.25", "f16[5,7]", 0 },
+    { 0 },
+};
+
 #define ROW(version, io, list, reader, tests)                                                                          \
     {                                                                                                                  \
         .since = version, .signature = io, .types = list, .attrs_size = sizeof(struct dropout), .parse = reader,       \
@@ -393,6 +407,8 @@ const struct op op_dropout = {
             ROW(12, IO_12, "T: floats; T1: floats; T2: bool", parse_12, cases),
             ROW(10, "T data -> T output, T1 mask?", "T: floats; T1: bool", parse_10, cases_10),
             ROW(7, "T data -> T output, T mask?", "T: floats", parse_7, cases_7),
+            ROW(6, "T data -> T output, T mask?", "T: floats", parse_6, cases_6),
+            ROW(1, "T data -> T output, T mask?", "T: floats", parse_6, cases_6),
             { 0 },
         },
 };

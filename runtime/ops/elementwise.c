@@ -341,15 +341,6 @@ bool chain_constant(const struct node *n, int k, float *value)
     return true;
 }
 
-/* -- read -- */
-
-bool unary_parse_1(struct parse *p, void *attrs)
-{
-    (void)attrs;
-    attr_list(p, "consumed_inputs", ATTR_INTS);
-    return true;
-}
-
 /* -- plan -- */
 
 bool unary_infer(struct infer *i)

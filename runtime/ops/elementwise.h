@@ -47,11 +47,6 @@ enum { CHUNK_CHEAP = JOB_ELEMENTS, CHUNK_KERNEL = JOB_ELEMENTS / 2, CHUNK_LIBM =
 bool elementwise(struct step *s, const struct elementwise *e, struct tensor *y, int inputs,
                  const struct tensor *const *x);
 
-/* -- read: for .parse -- */
-
-/* Opset 1 told in `consumed_inputs` what memory might be used again: that means nothing any more. */
-bool unary_parse_1(struct parse *p, void *attrs);
-
 /* -- plan: for .infer -- */
 
 /* The output has the type of input 0, and every input its shape; may take its memory. */
@@ -93,8 +88,7 @@ bool unary_gradient(struct backward *b, const struct op *grad, struct value *sav
     }
 #define ROUNDING_ROW_1                                                                                                 \
     {                                                                                                                  \
-        .since = 1, .signature = "T X -> T Y", .types = "T: floats", .parse = unary_parse_1, UNARY_PARTS_FLAT,         \
-        .cases = rounding_cases_1                                                                                      \
+        .since = 1, .signature = "T X -> T Y", .types = "T: floats", UNARY_PARTS_FLAT, .cases = rounding_cases_1       \
     }
 
 /* Add, Sub, Mul and Div, since B is broadcast. */

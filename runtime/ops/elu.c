@@ -53,7 +53,7 @@ static const struct op_case cases[] = {
 const struct op op_elu = {
     .name = "Elu",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(22, "T: floats bf16"), ROW(6, "T: floats"), { 0 } },
+    .defs = (const struct op_def[]){ ROW(22, "T: floats bf16"), ROW(6, "T: floats"), ROW(1, "T: floats"), { 0 } },
 };
 
 #endif

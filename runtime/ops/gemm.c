@@ -29,6 +29,13 @@ static bool parse(struct parse *p, void *attrs)
     return true;
 }
 
+/* C is broadcast wherever it can be: without the attribute it must have all elements, which needs nothing else. */
+static bool parse_1(struct parse *p, void *attrs)
+{
+    attr_int(p, "broadcast", 0);
+    return parse(p, attrs);
+}
+
 /* -- plan -- */
 
 /* alpha * A' B'. */
@@ -465,10 +472,17 @@ static const struct op_case newest[] = {
     { 0 },
 };
 
-#define ROW(version, c, type_list, case_list)                                                                          \
+static const struct op_case cases_1[] = {
+    { "f64[3,4] f64[4,5] f64[5]", "broadcast=1", "f64[3,5]", ALL },
+    { "f32[4,3] f32[4,5] f32[3,5]", "transA=1 beta=.5", "f32[3,5]", ALL },
+    { "f16[3,4] f16[4,5] f16[3,5]", "broadcast=0", "f16[3,5]", 0 },
+    { 0 },
+};
+
+#define ROW(version, c, type_list, reader, case_list)                                                                  \
     {                                                                                                                  \
         .since = version, .signature = "T A, T B, T " c " -> T Y", .types = type_list,                                 \
-        .attrs_size = sizeof(struct gemm_attrs), .parse = parse, .rank = rank_of_matrix, .infer = infer, .run = run,   \
+        .attrs_size = sizeof(struct gemm_attrs), .parse = reader, .rank = rank_of_matrix, .infer = infer, .run = run,  \
         .gradient = gradient, .cost = cost, .parameters = parameters, .cases = case_list                               \
     }
 
@@ -477,10 +491,12 @@ const struct op op_gemm = {
     .domain = "",
     .defs =
         (const struct op_def[]){
-            ROW(13, "C?", "T: floats bf16 i32 i64 u32 u64", newest),
-            ROW(11, "C?", "T: floats i32 i64 u32 u64", without_c),
-            ROW(9, "C", "T: floats i32 i64 u32 u64", needs_c_ints),
-            ROW(7, "C", "T: floats", needs_c),
+            ROW(13, "C?", "T: floats bf16 i32 i64 u32 u64", parse, newest),
+            ROW(11, "C?", "T: floats i32 i64 u32 u64", parse, without_c),
+            ROW(9, "C", "T: floats i32 i64 u32 u64", parse, needs_c_ints),
+            ROW(7, "C", "T: floats", parse, needs_c),
+            ROW(6, "C", "T: floats", parse_1, cases_1),
+            ROW(1, "C", "T: floats", parse_1, cases_1),
             { 0 },
         },
     .lowered = &op_lowered,

@@ -10,6 +10,11 @@ static bool parse(struct parse *p, void *attrs)
     return lp_parse(p, attrs);
 }
 
+static bool parse_1(struct parse *p, void *attrs)
+{
+    return lp_parse_1(p, attrs);
+}
+
 static bool expand(struct emitter *e, const struct node *n, struct value **out)
 {
     static const char over[] = "keepdims=1 noop_with_empty_axes=1";
@@ -36,16 +41,22 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
     }
 
 static const struct op_case cases_2[] = { CASES, { 0 } };
+static const struct op_case cases_1[] = { { "f64[2,3,4,5]~", "p=3.0", "f64[2,3,1,1]", 1 },
+                                          { "f32[1,3,7]~", "", "f32[1,3,1]", 1 },
+                                          { 0 } };
 static const struct op_case cases_22[] = { CASES, { "bf16[2,3,4,5]", "", "bf16[2,3,1,1]", 0 }, { 0 } };
 
-#define ROW(version, t, tests)                                                                                         \
+#define ROW(version, t, reader, tests)                                                                                 \
     {                                                                                                                  \
-        .since = version, .signature = "T X -> T Y", .types = "T: " t, .attrs_size = sizeof(int64_t), .parse = parse,  \
+        .since = version, .signature = "T X -> T Y", .types = "T: " t, .attrs_size = sizeof(int64_t), .parse = reader, \
         .expand = expand, .cases = tests                                                                               \
     }
 
 const struct op op_global_lp_pool = {
     .name = "GlobalLpPool",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(22, "floats bf16", cases_22), ROW(2, "floats", cases_2), { 0 } },
+    .defs = (const struct op_def[]){ ROW(22, "floats bf16", parse, cases_22),
+                                     ROW(2, "floats", parse, cases_2),
+                                     ROW(1, "floats", parse_1, cases_1),
+                                     { 0 } },
 };

@@ -54,6 +54,7 @@ const struct op op_hard_sigmoid = {
         (const struct op_def[]){
             ROW(22, "T: floats bf16"),
             ROW(6, "T: floats"),
+            ROW(1, "T: floats"),
             { 0 },
         },
 };

@@ -18,12 +18,6 @@ static bool parse(struct parse *p, void *attrs)
     return *epsilon >= 0 || parse_error(p, "epsilon is %g, must be at least 0", (double)*epsilon);
 }
 
-static bool parse_1(struct parse *p, void *attrs)
-{
-    attr_list(p, "consumed_inputs", ATTR_INTS); /* told what memory might be used again; means nothing any more */
-    return parse(p, attrs);
-}
-
 /* -- as other operators -- */
 
 static bool expand(struct emitter *e, const struct node *n, struct value **out)
@@ -66,6 +60,6 @@ const struct op op_instance_normalization = {
     .domain = "",
     .defs = (const struct op_def[]){ ROW(22, "T: floats bf16", parse, cases_22),
                                      ROW(6, "T: floats", parse, cases_1),
-                                     ROW(1, "T: floats", parse_1, cases_1),
+                                     ROW(1, "T: floats", parse, cases_1),
                                      { 0 } },
 };

@@ -53,6 +53,7 @@ const struct op op_leaky_relu = {
         (const struct op_def[]){
             ROW(16, "T: floats bf16"),
             ROW(6, "T: floats"),
+            ROW(1, "T: floats"),
             { 0 },
         },
 };

@@ -6,6 +6,16 @@ bool lp_parse(struct parse *p, int64_t *norm)
     return *norm >= 1 || parse_error(p, "p is %lld, must be at least 1", (long long)*norm);
 }
 
+bool lp_parse_1(struct parse *p, int64_t *norm)
+{
+    const float given = attr_float(p, "p", 2);
+
+    if (!(given >= 1 && given <= 0x1p24f) || given != (float)(int64_t)given)
+        return parse_error(p, "p is %g, must be a whole number from 1 on", (double)given);
+    *norm = (int64_t)given;
+    return true;
+}
+
 struct value *emit_power(struct emitter *e, struct value *x, int64_t p, enum dtype dtype)
 {
     if (p == 2)

@@ -20,6 +20,14 @@ static bool parse(struct parse *p, struct lp_pool *a, unsigned form)
     return lp_parse(p, &a->p) && window_parse(p, &a->pooling.window, WINDOW_KERNEL | form);
 }
 
+static bool parse_1(struct parse *p, void *attrs)
+{
+    struct lp_pool *a = attrs;
+
+    a->pooling.sum = true;
+    return lp_parse_1(p, &a->p) && window_parse(p, &a->pooling.window, WINDOW_KERNEL);
+}
+
 static bool parse_2(struct parse *p, void *attrs)
 {
     return parse(p, attrs, 0);
@@ -64,6 +72,10 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
     }
 
 static const struct op_case cases_2[] = { CASES, { 0 } };
+static const struct op_case cases_1[] = { { "f64[2,3,6,4]~", "kernel_shape=[2,2] strides=[2,2] p=1.0", "f64[2,3,3,2]",
+                                            1 },
+                                          { "f32[2,2,7]~", "kernel_shape=[3]", "f32[2,2,5]", 1 },
+                                          { 0 } };
 static const struct op_case cases_18[] = { CASES, CASES_18, { 0 } };
 static const struct op_case cases_22[] = {
     CASES, CASES_18, { "bf16[1,2,6,6]", "kernel_shape=[3,3] strides=[3,3]", "bf16[1,2,2,2]", 0 }, { 0 }
@@ -82,5 +94,6 @@ const struct op op_lp_pool = {
                                      ROW(18, "floats", parse_18, cases_18),
                                      ROW(11, "floats", parse_2, cases_2),
                                      ROW(2, "floats", parse_2, cases_2),
+                                     ROW(1, "floats", parse_1, cases_1),
                                      { 0 } },
 };

@@ -50,7 +50,9 @@ static const struct op_case cases_13[] = { CASES_8, { "bf16[600] bf16[1]", "", "
 const struct op op_mean = {
     .name = "Mean",
     .domain = "",
-    .defs =
-        (const struct op_def[]){
-            ROW(13, "T: floats bf16", cases_13), ROW(8, "T: floats", cases_8), ROW(6, "T: floats", cases_6), { 0 } },
+    .defs = (const struct op_def[]){ ROW(13, "T: floats bf16", cases_13),
+                                     ROW(8, "T: floats", cases_8),
+                                     ROW(6, "T: floats", cases_6),
+                                     ROW(1, "T: floats", cases_6),
+                                     { 0 } },
 };

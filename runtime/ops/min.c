@@ -34,6 +34,7 @@ const struct op op_min = {
             ROW(12, "T: floats ints uints"),
             ROW(8, "T: floats"),
             ROW(6, "T: floats"),
+            ROW(1, "T: floats"),
             { 0 },
         },
 };

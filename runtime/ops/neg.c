@@ -53,6 +53,7 @@ const struct op op_neg = {
         (const struct op_def[]){
             ROW(13, "T: floats bf16 ints"),
             ROW(6, "T: floats ints"),
+            ROW(1, "T: floats"),
             { 0 },
         },
 };

@@ -37,14 +37,22 @@ static bool parse_11(struct parse *p, void *attrs)
     return true;
 }
 
+static bool parse_before(struct parse *p, struct pad *a, const char *pads)
+{
+    if (!attr_given(p, pads))
+        return parse_error(p, "attribute '%s' is missing", pads);
+    a->value = attr_float(p, "value", 0);
+    return parse_11(p, a) && ints_input(p, PAD_PADS, pads);
+}
+
 static bool parse_2(struct parse *p, void *attrs)
 {
-    struct pad *a = attrs;
+    return parse_before(p, attrs, "pads");
+}
 
-    if (!attr_given(p, "pads"))
-        return parse_error(p, "attribute 'pads' is missing");
-    a->value = attr_float(p, "value", 0);
-    return parse_11(p, attrs) && ints_input(p, PAD_PADS, "pads");
+static bool parse_1(struct parse *p, void *attrs)
+{
+    return parse_before(p, attrs, "paddings");
 }
 
 static bool channels_last(const struct node *n, int rank, void *attrs)
@@ -380,6 +388,11 @@ static const struct op_case cases_18[] = {
     { "c128[3] i64[2]{2,1} - i64[1]{0}", "mode='reflect'", "c128[6]", 0 },
     { 0 },
 };
+static const struct op_case cases_1[] = {
+    { "f32[2,3]", "paddings=[1,0,0,2] value=.5", "f32[3,5]", 1 },
+    { "f64[4]", "paddings=[1,2] mode='reflect'", "f64[7]", 1 },
+    { 0 },
+};
 static const struct op_case cases_19[] = {
     CASES_11,
     { "f64[3,2] i64[4]{4,1,2,3}", "mode='wrap'", "f64[9,6]", 1 },
@@ -403,15 +416,17 @@ static const struct op_case cases_19[] = {
 const struct op op_pad = {
     .name = "Pad",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW_18(25, " ir13", parse_19, cases_19),
-                                     ROW_18(24, " ir12", parse_19, cases_19),
-                                     ROW_18(23, " ir11", parse_19, cases_19),
-                                     ROW_18(21, " ir10", parse_19, cases_19),
-                                     ROW_18(19, "", parse_19, cases_19),
-                                     ROW_18(18, "", parse_11, cases_18),
-                                     ROW_11(13, "all bf16"),
-                                     ROW_11(11, "floats ints uints"),
-                                     ROW(2, "floats", .signature = "T data -> T output", .parse = parse_2,
-                                         .cases = cases_2),
-                                     { 0 } },
+    .defs =
+        (const struct op_def[]){
+            ROW_18(25, " ir13", parse_19, cases_19),
+            ROW_18(24, " ir12", parse_19, cases_19),
+            ROW_18(23, " ir11", parse_19, cases_19),
+            ROW_18(21, " ir10", parse_19, cases_19),
+            ROW_18(19, "", parse_19, cases_19),
+            ROW_18(18, "", parse_11, cases_18),
+            ROW_11(13, "all bf16"),
+            ROW_11(11, "floats ints uints"),
+            ROW(2, "floats", .signature = "T data -> T output", .parse = parse_2, .cases = cases_2),
+            ROW(1, "floats", .signature = "T data -> T output", .parse = parse_1, .cases = cases_1),
+            { 0 } },
 };

@@ -22,6 +22,7 @@ const struct op op_reciprocal = {
         (const struct op_def[]){
             ROW(13, "T: floats bf16"),
             ROW(6, "T: floats"),
+            ROW(1, "T: floats"),
             { 0 },
         },
 };

@@ -64,6 +64,7 @@ const struct op op_relu = {
             ROW(14, "T: floats bf16 ints"),
             ROW(13, "T: floats bf16"),
             ROW(6, "T: floats"),
+            ROW(1, "T: floats"),
             { 0 },
         },
 };

@@ -22,6 +22,12 @@ static bool parse_14(struct parse *p, void *attrs)
     return true;
 }
 
+static bool parse_1(struct parse *p, void *attrs)
+{
+    (void)attrs;
+    return attr_given(p, "shape") ? ints_input(p, SHAPE, "shape") : parse_error(p, "attribute 'shape' is missing");
+}
+
 /* -- plan -- */
 
 /* Elements that the -1 shares with the other dimensions: copied ones stand on both sides and are left out, so that a
@@ -110,6 +116,13 @@ static const struct op_case cases_14[] = {
     { 0 },
 };
 
+static const struct op_case cases_1[] = {
+    { "f32[2,3,4]", "shape=[4,-1]", "f32[4,6]", 1 },
+    { "f64[2,3,4]", "shape=[0,0,1,-1]", "f64[2,3,1,4]", 1 },
+    { "f16[0,3,4]", "shape=[0,-1]", "f16[0,12]", 0 },
+    { 0 },
+};
+
 #define ROW(version, t, parser, tests)                                                                                 \
     {                                                                                                                  \
         .since = version, .signature = "T data, I shape -> T reshaped", .types = "T: " t "; I: i64",                   \
@@ -128,5 +141,16 @@ const struct op op_reshape = {
                                      ROW(14, "all bf16", parse_14, cases_14),
                                      ROW(13, "all bf16", NULL, cases_5),
                                      ROW(5, "all", NULL, cases_5),
+                                     { .since = 1,
+                                       .signature = "T data -> T reshaped",
+                                       .types = "T: floats",
+                                       .attrs_size = sizeof(struct reshape),
+                                       .parse = parse_1,
+                                       .rank = rank_of_shape_1,
+                                       .infer = infer,
+                                       .gradient = view_gradient,
+                                       .batch_independent = batch_independent,
+                                       .flags = OP_REARRANGES,
+                                       .cases = cases_1 },
                                      { 0 } },
 };

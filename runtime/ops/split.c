@@ -17,7 +17,8 @@ struct split {
     int64_t axis;
     int parts;
     bool channels_last;
-    bool uneven; /* equal parts need not divide the dimension */
+    bool uneven;              /* equal parts need not divide the dimension */
+    const struct ints *sizes; /* opset 1: where the attribute gives them */
 };
 
 /* -- read -- */
@@ -49,6 +50,37 @@ static bool parse_18(struct parse *p, void *attrs)
 static bool parse_2(struct parse *p, void *attrs)
 {
     return parse_13(p, attrs) && ints_input(p, SPLIT, "split");
+}
+
+/* -- opset 1 -- */
+
+static bool parse_1(struct parse *p, void *attrs)
+{
+    struct split *a = attrs;
+    struct ints *sizes;
+
+    if (!parse_13(p, attrs))
+        return false;
+    if (input_given(p, SPLIT) || !attr_given(p, "split"))
+        return true;
+    a->sizes = sizes = parse_alloc(p, sizeof *sizes);
+    return sizes && attr_ints(p, "split", sizes);
+}
+
+/* The sizes may be floats, an input. */
+static bool expand_1(struct emitter *e, const struct node *n, struct value **out)
+{
+    const struct split *a = n->attrs;
+    struct value *sizes = n->inputs > SPLIT ? n->in[SPLIT] : NULL;
+    struct value *in[] = { n->in[INPUT], NULL };
+    char text[64];
+
+    snprintf(text, sizeof text, "axis=%lld", (long long)a->axis);
+    if (sizes)
+        in[SPLIT] = emit(e, "Cast", "to=7", 1, sizes);
+    else if (a->sizes)
+        in[SPLIT] = emit_ints(e, a->sizes->count, a->sizes->v);
+    return emit_many(e, "Split", text, a->parts, out, in[SPLIT] ? 2 : 1, in);
 }
 
 static bool channels_last(const struct node *n, int rank, void *attrs)
@@ -165,6 +197,13 @@ static const struct op_case cases_2[] = {
     { "f32[0,2]", "", "f32[0,2] f32[0,2]", 0 },
     { 0 },
 };
+static const struct op_case cases_1[] = {
+    { "f32[6,2]", "", "f32[2,2] f32[2,2] f32[2,2]", 1 },
+    { "f64[2,5]", "axis=1 split=[2,3]", "f64[2,2] f64[2,3]", 1 },
+    { "f64[2,5] f64[2]{2,3}", "axis=1", "f64[2,2] f64[2,3]", 1 },
+    { "f16[4]", "", "f16[4]", 0 },
+    { 0 },
+};
 static const struct op_case cases_13[] = {
     { "f32[6,2]", "", "f32[2,2] f32[2,2] f32[2,2]", 1 },
     { "f64[2,5] i64[2]{2,3}", "axis=-1", "f64[2,2] f64[2,3]", 1 },
@@ -199,5 +238,12 @@ const struct op op_split = {
                                          .parse = parse_13, .cases = cases_13),
                                      ROW_2(11),
                                      ROW_2(2),
+                                     { .since = 1,
+                                       .signature = "T input, T split? -> T outputs...",
+                                       .types = "T: floats",
+                                       .attrs_size = sizeof(struct split),
+                                       .parse = parse_1,
+                                       .expand = expand_1,
+                                       .cases = cases_1 },
                                      { 0 } },
 };

@@ -39,5 +39,7 @@ static const struct op_case cases[] = {
 const struct op op_sum = {
     .name = "Sum",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(13, "T: floats bf16"), ROW(8, "T: floats"), ROW(6, "T: floats"), { 0 } },
+    .defs =
+        (const struct op_def[]){
+            ROW(13, "T: floats bf16"), ROW(8, "T: floats"), ROW(6, "T: floats"), ROW(1, "T: floats"), { 0 } },
 };

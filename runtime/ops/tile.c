@@ -82,7 +82,29 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+/* -- as its later self -- */
+
+/* Opset 1 repeats along one axis; both are floats. */
+static bool expand_1(struct emitter *e, const struct node *n, struct value **out)
+{
+    const int64_t one = 1;
+    struct value *vector = emit_ints(e, 1, &one);
+    struct value *tiles = emit(e, "Cast", "to=7", 1, emit(e, "Reshape", "", 2, n->in[1], vector));
+    struct value *axis = emit(e, "Cast", "to=7", 1, emit(e, "Reshape", "", 2, n->in[2], vector));
+    struct value *ones = emit(e, "Expand", "", 2, vector, emit(e, "Shape", "", 1, emit(e, "Shape", "", 1, n->in[0])));
+
+    out[0] = emit(e, "Tile", "", 2, n->in[0], emit(e, "ScatterElements", "", 3, ones, axis, tiles));
+    return out[0];
+}
+
 /* -- test -- */
+
+static const struct op_case cases_1[] = {
+    { "f32[2,3] f32[1]{3} f32[1]{1}", "", "f32[2,9]", 1 },
+    { "f64[2,3,2] f64[]{2} f64[]{0}", "", "f64[4,3,2]", 1 },
+    { "f16[0,3] f16[1]{2} f16[1]{1}", "", "f16[0,6]", 0 },
+    { 0 },
+};
 
 static const struct op_case cases[] = {
     { "f32[2,3] i64[2]{2,3}", "", "f32[4,9]", 1 },
@@ -104,5 +126,12 @@ static const struct op_case cases[] = {
 const struct op op_tile = {
     .name = "Tile",
     .domain = "",
-    .defs = (const struct op_def[]){ ROW(13, "all bf16"), ROW(6, "all"), { 0 } },
+    .defs = (const struct op_def[]){ ROW(13, "all bf16"),
+                                     ROW(6, "all"),
+                                     { .since = 1,
+                                       .signature = "T input, T tiles, T axis -> T output",
+                                       .types = "T: floats",
+                                       .expand = expand_1,
+                                       .cases = cases_1 },
+                                     { 0 } },
 };

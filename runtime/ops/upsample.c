@@ -34,6 +34,19 @@ static bool parse_7(struct parse *p, void *attrs)
     return constant_input(p, SCALES, F32, (int64_t)scales->count, scales->floats) && parse_9(p, attrs);
 }
 
+static bool parse_1(struct parse *p, void *attrs)
+{
+    static const char *const modes[] = { "nearest", "bilinear", NULL };
+    const float scales[] = { 1, 1, attr_float(p, "height_scale", 0), attr_float(p, "width_scale", 0) };
+
+    for (int k = 2; k < 4; k++)
+        if (!(scales[k] >= 1))
+            return parse_error(p, "attribute '%s' is %g, must be at least 1", k == 2 ? "height_scale" : "width_scale",
+                               (double)scales[k]);
+    ((struct upsample *)attrs)->mode = attr_choice(p, "mode", modes, NEAREST);
+    return constant_input(p, SCALES, F32, 4, scales);
+}
+
 /* -- as another operator -- */
 
 static bool expand(struct emitter *e, const struct node *n, struct value **out)
@@ -49,6 +62,12 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
 
 /* -- test -- */
 
+static const struct op_case cases_1[] = {
+    { "f32[1,1,2,2]", "height_scale=2.0 width_scale=3.0", "f32[1,1,4,6]", 1 },
+    { "f64[1,2,2,3]", "mode='bilinear' height_scale=1.5 width_scale=2.0", "f64[1,2,3,6]", 1 },
+    { "i64[1,1,1,2]", "height_scale=2.0 width_scale=1.0", "i64[1,1,2,2]", 0 },
+    { 0 },
+};
 static const struct op_case cases_7[] = {
     { "f32[1,1,2,2]", "scales=[1.0,1.0,2.0,3.0]", "f32[1,1,4,6]", 1 },
     { "f64[1,2,2,3]", "mode='linear' scales=[1.0,1.0,1.5,2.0]", "f64[1,2,3,6]", 1 },
@@ -83,5 +102,12 @@ const struct op op_upsample = {
                                        .parse = parse_7,
                                        .expand = expand,
                                        .cases = cases_7 },
+                                     { .since = 1,
+                                       .signature = "T X -> T Y",
+                                       .types = "T: floats i32 i64 bool",
+                                       .attrs_size = sizeof(struct upsample),
+                                       .parse = parse_1,
+                                       .expand = expand,
+                                       .cases = cases_1 },
                                      { 0 } },
 };

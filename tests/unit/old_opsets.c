@@ -2,11 +2,11 @@
 #include "by_hand.h"
 
 static const struct by_hand in_old_opsets[] = {
-    { "m = Reshape <shape = [1, -1]> (x) c = Concat(m, m) y = Reshape <shape = [-1]> (c)",
+    { "m = Reshape <shape = [-1, 1]> (x) c = Concat(m, m) y = Reshape <shape = [-1]> (c)",
       2,
       4,
       { 1, 2 },
-      { 1, 2, 1, 2 } },
+      { 1, 1, 2, 2 } },
     { "y = Pad <paddings = [1, 2], value = 7.0> (x)", 1, 4, { 5 }, { 7, 5, 7, 7 } },
     { "i = Cast <to = \"INT8\"> (x) d = Cast <to = \"FLOAT\"> (i) y = Neg <consumed_inputs = [0]> (d)",
       2,

@@ -130,21 +130,29 @@ static bool read_entry(struct loading *l, const char *key, const char *value)
         return read_size(l, key, value, &l->place.offset);
     else if (!strcmp(key, "length"))
         return read_size(l, key, value, &l->place.length);
-    else if (strcmp(key, "basepath") != 0)
-        return fail(l->report, KILN_BAD_MODEL, l->where,
-                    "external_data has the key '%s', it must be location, offset, length or checksum", key);
+    else if (strcmp(key, "basepath") != 0 && !l->external->told) {
+        warn(l->report, l->where,
+             "external_data has the key '%s', which is left out, as all but location, offset, length and checksum",
+             key);
+        l->external->told = true;
+    }
     return true;
 }
+
+enum { MOST_KEYS = 64 };
 
 static bool read_place(struct loading *l, const Onnx__TensorProto *t)
 {
     l->place = (struct data_place){ 0 };
+    if (t->n_external_data > MOST_KEYS)
+        return fail(l->report, KILN_BAD_MODEL, l->where, "external_data has %zu entries, more than %d",
+                    t->n_external_data, (int)MOST_KEYS);
     for (size_t k = 0; k < t->n_external_data; k++) {
         const char *key = t->external_data[k]->key, *value = t->external_data[k]->value;
 
         if (!key || !value)
             return fail(l->report, KILN_BAD_MODEL, l->where, "external_data[%zu] has no %s", k, key ? "value" : "key");
-        for (size_t j = 0; j < k; j++) /* at most five keys are known, so this ends soon */
+        for (size_t j = 0; j < k; j++)
             if (!strcmp(key, t->external_data[j]->key))
                 return fail(l->report, KILN_BAD_MODEL, l->where, "external_data has '%s' twice", key);
         if (!read_entry(l, key, value))

@@ -1,9 +1,9 @@
 /* External data: tensors whose bytes lie in files beside the model (https://onnx.ai/onnx/repo-docs/ExternalData.html).
  *
  * A location never leaves the model's directory: absolute paths, "..", backslashes and anything but regular files are
- * refused. Keys other than
- * location, offset, length, checksum are refused, as are duplicates; `basepath`, which onnx's tools write and ignore,
- * is ignored.
+ * refused, as are keys that stand twice. Keys other than location, offset, length and checksum, such as onnxruntime's
+ * prepacked weights, are left out, and that is told once for a model; `basepath`, which onnx's tools write and ignore,
+ * is not worth a word.
  *
  * How many bytes there are, type and shape say. A length only repeats it: without one, or with one of 0, as older
  * writers left it, the file may go on behind the data; any other number is a mistake.
@@ -27,6 +27,7 @@ struct external {
     bool open;
     int directory;                    /* that of the model's path */
     int target;                       /* that of the file itself, where that path is one of a link; else -1 */
+    bool told;                        /* of a key that is left out */
     struct external_checked *checked; /* files whose checksums held, so that none is read twice for it */
     struct budget *budget;
 };

@@ -12,9 +12,10 @@ bool check_opsets(Onnx__OperatorSetIdProto **sets, size_t count, const char *whe
     for (size_t k = 0; k < count; k++) {
         const char *domain = proto_domain(sets[k]->domain);
 
-        for (size_t j = 0; j < k; j++)
-            if (strcmp(proto_domain(sets[j]->domain), domain) == 0)
-                return fail(r, KILN_BAD_MODEL, where, "opset_import names domain '%s' twice", domain);
+        for (size_t j = 0; j < k; j++) /* the same once more says nothing new: converters leave it, in both spellings */
+            if (strcmp(proto_domain(sets[j]->domain), domain) == 0 && sets[j]->version != sets[k]->version)
+                return fail(r, KILN_BAD_MODEL, where, "opset_import has domain '%s' with %lld and with %lld",
+                            *domain ? domain : "ai.onnx", (long long)sets[j]->version, (long long)sets[k]->version);
         if (!sets[k]->has_version || sets[k]->version < 1)
             return fail(r, KILN_BAD_MODEL, where, "the opset of domain '%s' is %lld, must be at least 1", domain,
                         (long long)(sets[k]->has_version ? sets[k]->version : 0));

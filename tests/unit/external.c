@@ -60,7 +60,7 @@ static void link_to(const char *target, const char *path)
 /* Loads `size` bytes of a tensor with these keys and values; a list that ends with NULL. */
 static char *load(int64_t size, char *const *entries)
 {
-    Onnx__StringStringEntryProto entry[8], *pointers[8];
+    Onnx__StringStringEntryProto entry[80], *pointers[80];
     Onnx__TensorProto t = ONNX__TENSOR_PROTO__INIT;
 
     t.has_data_location = 1;
@@ -268,7 +268,7 @@ END_TEST
 START_TEST(sizes_and_keys_are_checked)
 {
     static const char *const bad[] = { "-1", "+1", " 1", "1 ", "", "0x1", "1e3", "nine", "9223372036854775808" };
-    char eleven[] = "11", ten[] = "10", four[] = "4", huge[] = "9223372036854775807", key[] = "sha", twice[] = "4";
+    char eleven[] = "11", ten[] = "10", four[] = "4", huge[] = "9223372036854775807", twice[] = "4";
     char zero[] = "0", three[] = "3";
 
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
@@ -290,13 +290,28 @@ START_TEST(sizes_and_keys_are_checked)
     refuses(LOAD(4, location, w_bin, length, three), KILN_BAD_MODEL, "length is 3, the type and shape need 4 bytes");
     refuses(LOAD(0, location, w_bin, length, four), KILN_BAD_MODEL, "length is 4, the type and shape need 0 bytes");
     refuses(LOAD(4, location, w_bin, length, zero, length, four), KILN_BAD_MODEL, "has 'length' twice");
-    refuses(LOAD(4, location, w_bin, key, four), KILN_BAD_MODEL, "has the key 'sha'");
     refuses(LOAD(4, location, w_bin, length, four, length, twice), KILN_BAD_MODEL, "has 'length' twice");
     refuses(LOAD(4, length, four), KILN_BAD_MODEL, "has no location");
     refuses(LOAD(4, location, NULL), KILN_BAD_MODEL, "external_data[0] has no value");
     budget.limit = budget.used + 64;
     ck_assert_ptr_null(LOAD(10, location, w_bin));
     expect_error(KILN_LIMIT, "memory limit");
+}
+END_TEST
+
+START_TEST(keys_that_mean_nothing_are_told_once)
+{
+    char basepath[] = "basepath", prepacked[] = "prepacked_0", value[] = "MatMul+MlasPacked|10|1", ten[] = "10";
+    char *many[2 * 65 + 1] = { NULL };
+
+    loads(LOAD(10, location, w_bin, basepath, value), "0123456789");
+    ck_assert(!external.told);
+    loads(LOAD(10, location, w_bin, prepacked, value, length, ten), "0123456789");
+    ck_assert(external.told);
+    refuses(LOAD(10, location, w_bin, prepacked, value, prepacked, value), KILN_BAD_MODEL, "has 'prepacked_0' twice");
+    for (int k = 0; k < 2 * 65; k++)
+        many[k] = prepacked;
+    refuses(load(10, many), KILN_BAD_MODEL, "external_data has 65 entries, more than 64");
 }
 END_TEST
 
@@ -326,6 +341,7 @@ Suite *suite(void)
     add_test_between(s, enter_external, leave_external, links_below_the_model_are_followed);
     add_test_between(s, enter_external, leave_external, a_model_that_is_a_link_has_two_directories);
     add_test_between(s, enter_external, leave_external, sizes_and_keys_are_checked);
+    add_test_between(s, enter_external, leave_external, keys_that_mean_nothing_are_told_once);
     add_test_between(s, enter_external, leave_external, a_model_from_memory_has_no_directory);
     return s;
 }

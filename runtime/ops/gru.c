@@ -65,7 +65,7 @@ static bool parse(struct parse *p, void *attrs)
     static const char *const defaults[] = { "Sigmoid", "Tanh" };
     struct gru *a = attrs;
 
-    a->linear_before_reset = attr_int(p, "linear_before_reset", 0) != 0;
+    a->linear_before_reset = parse_opset(p) >= 3 && attr_int(p, "linear_before_reset", 0) != 0;
     return recurrent_parse(p, &a->r, 2, defaults);
 }
 
@@ -81,20 +81,17 @@ static bool infer(struct infer *i)
 {
     const struct gru *a = infer_attrs(i);
     struct recurrent_plan p;
-    size_t bytes = 0;
+    size_t bytes;
 
     if (!recurrent_check(i, &a->r, GATES, KEPT_EACH))
         return false;
     p = plan_of(a, typed_in(i, X), typed_in(i, R));
     if (!recurrent_set_outs(i, &p, 1, KEPT_EACH))
         return false;
-    for (int k = 0; k < INPUTS; k++)
-        bytes += k == LENGTHS ? 0 : compute_bytes(typed_in(i, k), p.compute);
-    for (int k = Y; k < KEPT; k++)
-        bytes += compute_bytes(typed_out(i, k), p.compute);
-    bytes += recurrent_reals(&p, p.rows * p.inputs) + recurrent_reals(&p, p.rows * p.wide) +
-             recurrent_reals(&p, p.batch * p.wide) + 2 * recurrent_reals(&p, p.batch * p.hidden) +
-             recurrent_reals(&p, p.batch * KEPT_EACH * p.hidden) + recurrent_reals(&p, p.wide);
+    bytes = recurrent_values_bytes(i, &p, INPUTS, KEPT, UNKNOWN) + recurrent_reals(&p, p.rows * p.inputs) +
+            recurrent_reals(&p, p.rows * p.wide) + recurrent_reals(&p, p.batch * p.wide) +
+            2 * recurrent_reals(&p, p.batch * p.hidden) + recurrent_reals(&p, p.batch * KEPT_EACH * p.hidden) +
+            recurrent_reals(&p, p.wide);
     {
         const struct gemm g[] = { recurrent_product(&p, p.rows, p.wide, p.inputs, false), gru_from_h(&p, 1),
                                   gru_from_h(&p, 2), gru_from_h(&p, 3) };
@@ -105,22 +102,6 @@ static bool infer(struct infer *i)
 }
 
 /* -- run -- */
-
-/* Of a direction what is added to X W': both biases, but that of h~ which is reset with H. NULL where there is none. */
-static const void *bias_of(const struct gru *a, const struct recurrent_plan *p, const void *all, int direction,
-                           void *to)
-{
-    const int64_t n = p->wide, at = 2 * n * direction, both = a->linear_before_reset ? 2 * p->hidden : n;
-
-    if (!all)
-        return NULL;
-    for (int64_t k = 0; k < n; k++)
-        if (p->compute == F64)
-            ((double *)to)[k] = ((const double *)all)[at + k] + (k < both ? ((const double *)all)[at + n + k] : 0);
-        else
-            ((float *)to)[k] = ((const float *)all)[at + k] + (k < both ? ((const float *)all)[at + n + k] : 0);
-    return to;
-}
 
 struct gru_run { /* of one direction, whatever the type */
     const struct gru *a;
@@ -184,10 +165,7 @@ static bool run(struct step *s)
 
     if (!recurrent_check_lengths(s, s->in[LENGTHS], p.steps))
         return false;
-    for (int k = 0; k < INPUTS; k++)
-        in[k] = k == LENGTHS ? NULL : compute_in(s->in[k], p.compute, &scratch);
-    for (int k = Y; k < KEPT; k++)
-        out[k] = compute_out(s->out[k], p.compute, &scratch);
+    recurrent_values(s, &p, INPUTS, in, KEPT, out, UNKNOWN, &scratch);
     x = recurrent_steps_first(&p, in[X], &scratch);
     m.x = recurrent_take(&p, &scratch, p.rows * p.wide);
     m.from_h = recurrent_take(&p, &scratch, p.batch * p.wide);
@@ -198,17 +176,14 @@ static bool run(struct step *s)
     m.gemm = scratch;
     for (int d = 0; d < a->r.directions; d++) {
         struct gru_run u = run_of(s, &p, d, in[R], in[B], s->out[KEPT] ? s->out[KEPT]->data : NULL);
-        struct gemm g = recurrent_product(&p, p.rows, p.wide, p.inputs, false);
+        /* the bias of h~ that is reset with H is no part of it */
+        const int64_t both = a->linear_before_reset ? 2 * p.hidden : p.wide;
 
         if (!u.kept) {
             u.kept = m.one_step;
             u.keep = false;
         }
-        g.a = x;
-        g.b = recurrent_at(&p, in[W], d * p.wide * p.inputs);
-        g.c = m.x;
-        g.column_bias = bias_of(a, &p, in[B], d, m.bias);
-        gemm(s->k, s->pool, &g, m.gemm);
+        recurrent_from_x(s, &p, d, x, in[W], recurrent_bias(&p, in[B], d, both, m.bias), m.x, m.gemm);
         recurrent_state_in(&p, in[H0], d, m.h);
         steps_of(s, &u, &m, recurrent_into(&p, out[Y], recurrent_strides(&p).direction * d));
         recurrent_state_out(&p, m.h, d, out[Y_H]);
@@ -223,24 +198,14 @@ static bool run(struct step *s)
 static bool grad_infer(struct infer *i)
 {
     static const int like[GRADS] = { X, W, R, -1, H0 };
-    const struct gru *a = infer_attrs(i);
-    const struct tensor *x = typed_in(i, X);
-    const struct recurrent_plan p = plan_of(a, x, typed_in(i, R));
-    const int64_t bias[2] = { a->r.directions, 2 * p.wide };
-    size_t bytes = 0;
+    const struct recurrent_plan p = plan_of(infer_attrs(i), typed_in(i, X), typed_in(i, R));
+    size_t bytes;
 
-    for (int k = 0; k < GRADS; k++)
-        if (typed_out(i, k)) {
-            const struct tensor *t = like[k] < 0 ? NULL : typed_in(i, like[k]);
-
-            if (t ? !set_out(i, k, t->dtype, t->rank, t->dims) : !set_out(i, k, x->dtype, 2, bias))
-                return false;
-            bytes += compute_bytes(typed_out(i, k), p.compute);
-        }
-    for (int k = 0; k < GRAD_INPUTS; k++)
-        bytes += k == LENGTHS || k == GRAD_KEPT ? 0 : compute_bytes(typed_in(i, k), p.compute);
-    bytes += 2 * recurrent_reals(&p, p.rows * p.inputs) + recurrent_reals(&p, p.rows * p.wide) +
-             2 * recurrent_reals(&p, p.rows * p.hidden) + 4 * recurrent_reals(&p, p.batch * p.hidden);
+    if (!recurrent_set_grads(i, &p, GRADS, like))
+        return false;
+    bytes = recurrent_values_bytes(i, &p, GRAD_INPUTS, GRADS, GRAD_KEPT) + 2 * recurrent_reals(&p, p.rows * p.inputs) +
+            recurrent_reals(&p, p.rows * p.wide) + 2 * recurrent_reals(&p, p.rows * p.hidden) +
+            4 * recurrent_reals(&p, p.batch * p.hidden);
     {
         const struct gemm g[] = { recurrent_product(&p, p.rows, p.inputs, p.wide, true),
                                   recurrent_over_rows(&p, p.wide, p.inputs, p.wide),
@@ -313,17 +278,14 @@ static void grad_direction(struct step *s, const struct gru *a, const struct rec
                            int d)
 {
     const struct gru_run u = run_of(s, p, d, m->in[R], NULL, s->in[GRAD_KEPT]->data);
-    struct gemm g = recurrent_product(p, p->rows, p->inputs, p->wide, true);
+    const struct recurrent_back back = {
+        .x = m->x, .w = m->in[W], .dz = m->d, .dx = m->out[DX] ? m->dx : NULL, .dw = m->out[DW], .gemm = m->gemm
+    };
 
     recurrent_state_in(p, m->in[H0], d, m->h0);
     recurrent_state_in(p, m->in[GRAD_YH], d, m->dh);
     back_of(s, &u, m, recurrent_at(p, m->in[GRAD_Y], recurrent_strides(p).direction * d));
-    g.beta = d;
-    if (m->out[DX])
-        product_of(s, g, m->d, recurrent_at(p, m->in[W], d * p->wide * p->inputs), m->dx, m);
-    if (m->out[DW])
-        product_of(s, recurrent_over_rows(p, p->wide, p->inputs, p->wide), m->d, m->x,
-                   recurrent_into(p, m->out[DW], d * p->wide * p->inputs), m);
+    recurrent_weights_back(s, p, &back, d);
     if (m->out[DR])
         grad_r(s, a, p, m, recurrent_into(p, m->out[DR], d * p->wide * p->hidden));
     if (m->out[DB])
@@ -339,10 +301,7 @@ static bool grad_run(struct step *s)
     struct grad_memory m;
     char *scratch = s->scratch;
 
-    for (int k = 0; k < GRAD_INPUTS; k++)
-        m.in[k] = k == LENGTHS || k == GRAD_KEPT ? NULL : compute_in(s->in[k], p.compute, &scratch);
-    for (int k = 0; k < GRADS; k++)
-        m.out[k] = compute_out(s->out[k], p.compute, &scratch);
+    recurrent_values(s, &p, GRAD_INPUTS, m.in, GRADS, m.out, GRAD_KEPT, &scratch);
     m.x = recurrent_steps_first(&p, m.in[X], &scratch);
     m.dx = a->r.batch_first ? recurrent_take(&p, &scratch, p.rows * p.inputs) : m.out[DX];
     m.d = recurrent_take(&p, &scratch, p.rows * p.wide);
@@ -383,14 +342,6 @@ static bool gradient(struct backward *b)
     return recurrent_gradient(b, &gru_grad, INPUTS, KEPT, GRADS, gives);
 }
 
-static const struct op_parameter parameters[] = {
-    { PARAMETER_TRAINS, W, "weight", "glorot_uniform", recurrent_fans },
-    { PARAMETER_TRAINS, R, "recurrent weight", "orthogonal", recurrent_fans },
-    { PARAMETER_TRAINS_IN_HALVES, B, "bias", "zeros", NULL },
-    { PARAMETER_TRAINS_AS_STATE, H0, "initial state", "zeros", NULL },
-    { 0 },
-};
-
 /* -- test -- */
 
 #define WEIGHTS (1 << X | 1 << W | 1 << R)
@@ -413,6 +364,18 @@ static const struct op_case cases_7[] = {
     { 0 },
 };
 
+static const struct op_case cases_3[] = {
+    { "f64[3,2,2] f64[1,6,2] f64[1,6,2] f64[1,12]", "output_sequence=1 linear_before_reset=1", "f64[3,1,2,2]",
+      WEIGHTS | 1 << B },
+    { "f16[2,2,2] f16[1,6,2] f16[1,6,2]", "output_sequence=0", "- f16[1,2,2]", 0 },
+    { 0 },
+};
+static const struct op_case cases_1[] = {
+    { "f64[4,2,3] f64[2,6,3] f64[2,6,2] f64[2,12] i32[2]{4,2} f64[2,2,2]", "direction='bidirectional'",
+      "f64[4,2,2,2] f64[2,2,2]", ALL },
+    { "f32[2,2,2] f32[1,6,2] f32[1,6,2]", "output_sequence=1", "f32[2,1,2,2] f32[1,2,2]", 0 },
+    { 0 },
+};
 static const struct op_case cases_14[] = {
     { "f32[3,2,4] f32[1,9,4] f32[1,9,3]", "hidden_size=3 layout=0", "f32[3,1,2,3] f32[1,2,3]", WEIGHTS },
     { "f64[2,4,3] f64[2,6,3] f64[2,6,2] f64[2,12] i32[2]{4,2} f64[2,2,2]",
@@ -425,18 +388,21 @@ static const struct op_case cases_14[] = {
     { 0 },
 };
 
-#define ROW(version, list, case_list)                                                                                  \
+#define ROW(version, optional, list, case_list)                                                                        \
     {                                                                                                                  \
-        .since = version, .signature = "T X, T W, T R, T B?, T1 sequence_lens?, T initial_h? -> T Y?, T Y_h?",         \
+        .since = version, .signature = "T X, T W, T R, T B?, T1 sequence_lens?, T initial_h? -> T Y?, T Y_h" optional, \
         .types = "T: " list "; T1: i32", .attrs_size = sizeof(struct gru), .parse = parse, .rank = rank,               \
         .infer = infer, .run = run, .gradient = gradient, .cost = recurrent_cost, .hidden = 1,                         \
-        .parameters = parameters, .cases = case_list                                                                   \
+        .parameters = recurrent_parameters, .cases = case_list                                                         \
     }
 
 const struct op op_gru = {
     .name = "GRU",
     .domain = "",
-    .defs =
-        (const struct op_def[]){
-            ROW(22, "floats bf16", cases_14), ROW(14, "floats", cases_14), ROW(7, "floats", cases_7), { 0 } },
+    .defs = (const struct op_def[]){ ROW(22, "?", "floats bf16", cases_14),
+                                     ROW(14, "?", "floats", cases_14),
+                                     ROW(7, "?", "floats", cases_7),
+                                     ROW(3, "?", "floats", cases_3),
+                                     ROW(1, "", "floats", cases_1),
+                                     { 0 } },
 };

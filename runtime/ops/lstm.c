@@ -70,7 +70,7 @@ static bool infer(struct infer *i)
     const struct tensor *x = typed_in(i, X);
     const int64_t directions = a->r.directions;
     struct recurrent_plan p;
-    size_t bytes = 0;
+    size_t bytes;
 
     if (!recurrent_check(i, &a->r, GATES, KEPT_EACH))
         return false;
@@ -80,13 +80,10 @@ static bool infer(struct infer *i)
         return infer_error(i, "'P' must have shape [%lld,%lld]", (long long)directions, (long long)(3 * p.hidden));
     if (!recurrent_set_outs(i, &p, 2, KEPT_EACH))
         return false;
-    for (int k = 0; k < INPUTS; k++)
-        bytes += k == LENGTHS ? 0 : compute_bytes(typed_in(i, k), p.compute);
-    for (int k = Y; k <= Y_C; k++)
-        bytes += compute_bytes(typed_out(i, k), p.compute);
-    bytes += recurrent_reals(&p, p.rows * p.inputs) + recurrent_reals(&p, p.rows * p.wide) +
-             recurrent_reals(&p, p.batch * p.wide) + 2 * recurrent_reals(&p, p.batch * p.hidden) +
-             recurrent_reals(&p, p.batch * KEPT_EACH * p.hidden) + recurrent_reals(&p, p.wide);
+    bytes = recurrent_values_bytes(i, &p, INPUTS, KEPT, UNKNOWN) + recurrent_reals(&p, p.rows * p.inputs) +
+            recurrent_reals(&p, p.rows * p.wide) + recurrent_reals(&p, p.batch * p.wide) +
+            2 * recurrent_reals(&p, p.batch * p.hidden) + recurrent_reals(&p, p.batch * KEPT_EACH * p.hidden) +
+            recurrent_reals(&p, p.wide);
     {
         const struct gemm g[] = { recurrent_product(&p, p.rows, p.wide, p.inputs, false),
                                   recurrent_product(&p, p.batch, p.wide, p.hidden, false) };
@@ -97,23 +94,6 @@ static bool infer(struct infer *i)
 }
 
 /* -- run -- */
-
-/* Both biases of a direction, added; NULL where there is none. */
-static const void *bias_of(const struct recurrent_plan *p, const void *all, int direction, void *to)
-{
-    const int64_t n = p->wide;
-
-    if (!all)
-        return NULL;
-    for (int64_t k = 0; k < n; k++)
-        if (p->compute == F64)
-            ((double *)to)[k] =
-                ((const double *)all)[2 * n * direction + k] + ((const double *)all)[2 * n * direction + n + k];
-        else
-            ((float *)to)[k] =
-                ((const float *)all)[2 * n * direction + k] + ((const float *)all)[2 * n * direction + n + k];
-    return to;
-}
 
 struct lstm_run { /* of one direction, whatever the type */
     const struct lstm *a;
@@ -160,10 +140,7 @@ static bool run(struct step *s)
 
     if (!recurrent_check_lengths(s, s->in[LENGTHS], p.steps))
         return false;
-    for (int k = 0; k < INPUTS; k++)
-        in[k] = k == LENGTHS ? NULL : compute_in(s->in[k], p.compute, &scratch);
-    for (int k = Y; k < KEPT; k++)
-        out[k] = compute_out(s->out[k], p.compute, &scratch);
+    recurrent_values(s, &p, INPUTS, in, KEPT, out, UNKNOWN, &scratch);
     x = recurrent_steps_first(&p, in[X], &scratch);
     z = recurrent_take(&p, &scratch, p.rows * p.wide);
     rz = recurrent_take(&p, &scratch, p.batch * p.wide);
@@ -181,13 +158,8 @@ static bool run(struct step *s)
                                     .kept = s->out[KEPT] ? recurrent_into(&p, s->out[KEPT]->data, d * p.rows * kept)
                                                          : one_step,
                                     .keep = s->out[KEPT] };
-        struct gemm g = recurrent_product(&p, p.rows, p.wide, p.inputs, false);
 
-        g.a = x;
-        g.b = recurrent_at(&p, in[W], d * p.wide * p.inputs);
-        g.c = z;
-        g.column_bias = bias_of(&p, in[B], d, bias);
-        gemm(s->k, s->pool, &g, scratch);
+        recurrent_from_x(s, &p, d, x, in[W], recurrent_bias(&p, in[B], d, p.wide, bias), z, scratch);
         recurrent_state_in(&p, in[H0], d, h);
         recurrent_state_in(&p, in[C0], d, c);
         steps_of(s, &u, z, rz, h, c, recurrent_into(&p, out[Y], recurrent_strides(&p).direction * d), scratch);
@@ -204,33 +176,15 @@ static bool run(struct step *s)
 static bool grad_infer(struct infer *i)
 {
     static const int like[GRADS] = { X, W, R, -1, H0, C0, P };
-    const struct lstm *a = infer_attrs(i);
-    const struct tensor *x = typed_in(i, X);
-    const struct recurrent_plan p = plan_of(a, x, typed_in(i, R));
-    const int64_t bias[2] = { a->r.directions, 2 * p.wide };
-    size_t bytes = 0;
+    const struct recurrent_plan p = plan_of(infer_attrs(i), typed_in(i, X), typed_in(i, R));
+    size_t bytes;
 
-    for (int k = 0; k < GRADS; k++)
-        if (typed_out(i, k)) {
-            const struct tensor *t = like[k] < 0 ? NULL : typed_in(i, like[k]);
-
-            if (t ? !set_out(i, k, t->dtype, t->rank, t->dims) : !set_out(i, k, x->dtype, 2, bias))
-                return false;
-            bytes += compute_bytes(typed_out(i, k), p.compute);
-        }
-    for (int k = 0; k < GRAD_INPUTS; k++)
-        bytes += k == LENGTHS || k == GRAD_KEPT ? 0 : compute_bytes(typed_in(i, k), p.compute);
-    bytes += 2 * recurrent_reals(&p, p.rows * p.inputs) + recurrent_reals(&p, p.rows * p.wide) +
-             recurrent_reals(&p, p.rows * p.hidden) + 5 * recurrent_reals(&p, p.batch * p.hidden) +
-             recurrent_reals(&p, 3 * p.hidden);
-    {
-        const struct gemm g[] = { recurrent_product(&p, p.batch, p.hidden, p.wide, true),
-                                  recurrent_product(&p, p.rows, p.inputs, p.wide, true),
-                                  recurrent_over_rows(&p, p.wide, p.inputs, p.wide),
-                                  recurrent_over_rows(&p, p.wide, p.hidden, p.wide) };
-
-        need_scratch(i, bytes + recurrent_gemm_scratch(i, 4, g) + 64);
-    }
+    if (!recurrent_set_grads(i, &p, GRADS, like))
+        return false;
+    bytes = recurrent_values_bytes(i, &p, GRAD_INPUTS, GRADS, GRAD_KEPT) + 2 * recurrent_reals(&p, p.rows * p.inputs) +
+            recurrent_reals(&p, p.rows * p.wide) + recurrent_reals(&p, p.rows * p.hidden) +
+            5 * recurrent_reals(&p, p.batch * p.hidden) + recurrent_reals(&p, 3 * p.hidden);
+    need_scratch(i, bytes + recurrent_back_scratch(i, &p) + 64);
     return true;
 }
 
@@ -256,36 +210,6 @@ struct grad_memory {
     void *out[GRADS], *dx, *dz, *h_before, *h0, *c0, *dh, *dc, *from_r, *dp, *gemm;
 };
 
-static void grad_products(struct step *s, const struct recurrent_plan *p, const struct grad_memory *m, int d)
-{
-    struct gemm g;
-
-    if (m->out[DX]) {
-        g = recurrent_product(p, p->rows, p->inputs, p->wide, true);
-        g.a = m->dz;
-        g.b = recurrent_at(p, m->in[W], d * p->wide * p->inputs);
-        g.c = m->dx;
-        g.beta = d;
-        gemm(s->k, s->pool, &g, m->gemm);
-    }
-    if (m->out[DW]) {
-        g = recurrent_over_rows(p, p->wide, p->inputs, p->wide);
-        g.a = m->dz;
-        g.b = m->x;
-        g.c = recurrent_into(p, m->out[DW], d * p->wide * p->inputs);
-        gemm(s->k, s->pool, &g, m->gemm);
-    }
-    if (m->out[DR]) {
-        g = recurrent_over_rows(p, p->wide, p->hidden, p->wide);
-        g.a = m->dz;
-        g.b = m->h_before;
-        g.c = recurrent_into(p, m->out[DR], d * p->wide * p->hidden);
-        gemm(s->k, s->pool, &g, m->gemm);
-    }
-    for (int half = 0; half < 2 && m->out[DB]; half++) /* both biases have the same */
-        recurrent_sum_rows(p, m->dz, p->wide, p->wide, recurrent_into(p, m->out[DB], (2 * d + half) * p->wide));
-}
-
 static void grad_direction(struct step *s, const struct lstm *a, const struct recurrent_plan *p, struct grad_memory *m,
                            int d)
 {
@@ -298,6 +222,15 @@ static void grad_direction(struct step *s, const struct lstm *a, const struct re
                                 .peephole = recurrent_at(p, m->in[P], d * peepholes),
                                 .kept = recurrent_into(p, s->in[GRAD_KEPT]->data, d * p->rows * KEPT_EACH * p->hidden),
                                 .keep = true };
+    const struct recurrent_back back = { .x = m->x,
+                                         .w = m->in[W],
+                                         .dz = m->dz,
+                                         .h_before = m->h_before,
+                                         .dx = m->out[DX] ? m->dx : NULL,
+                                         .dw = m->out[DW],
+                                         .dr = m->out[DR],
+                                         .db = m->out[DB],
+                                         .gemm = m->gemm };
 
     recurrent_state_in(p, m->in[H0], d, m->h0);
     recurrent_state_in(p, m->in[C0], d, m->c0);
@@ -306,7 +239,7 @@ static void grad_direction(struct step *s, const struct lstm *a, const struct re
     memset(m->dp, 0, (size_t)peepholes * p->real);
     back_of(s, &u, m->h0, m->c0, recurrent_at(p, m->in[GRAD_Y], recurrent_strides(p).direction * d), m->dz, m->h_before,
             m->dh, m->dc, m->dp, m->from_r, m->gemm);
-    grad_products(s, p, m, d);
+    recurrent_weights_back(s, p, &back, d);
     if (m->out[DP])
         memcpy(recurrent_into(p, m->out[DP], d * peepholes), m->dp, (size_t)peepholes * p->real);
     recurrent_state_out(p, m->dh, d, m->out[DH0]);
@@ -321,10 +254,7 @@ static bool grad_run(struct step *s)
     struct grad_memory m;
     char *scratch = s->scratch;
 
-    for (int k = 0; k < GRAD_INPUTS; k++)
-        m.in[k] = k == LENGTHS || k == GRAD_KEPT ? NULL : compute_in(s->in[k], p.compute, &scratch);
-    for (int k = 0; k < GRADS; k++)
-        m.out[k] = compute_out(s->out[k], p.compute, &scratch);
+    recurrent_values(s, &p, GRAD_INPUTS, m.in, GRADS, m.out, GRAD_KEPT, &scratch);
     m.x = recurrent_steps_first(&p, m.in[X], &scratch);
     m.dx = a->r.batch_first ? recurrent_take(&p, &scratch, p.rows * p.inputs) : m.out[DX];
     m.dz = recurrent_take(&p, &scratch, p.rows * p.wide);
@@ -383,7 +313,7 @@ static const struct op_parameter parameters[] = {
 
 #define WEIGHTS (1 << X | 1 << W | 1 << R)
 
-static const struct op_case cases_1[] = {
+static const struct op_case cases_7[] = {
     { "f32[3,2,4] f32[1,12,4] f32[1,12,3]", "hidden_size=3", "f32[3,1,2,3] f32[1,2,3] f32[1,2,3]", WEIGHTS },
     { "f64[4,2,3] f64[2,8,3] f64[2,8,2] f64[2,16] i32[2]{4,2} f64[2,2,2] f64[2,2,2] f64[2,6]",
       "hidden_size=2 direction='bidirectional'", "f64[4,2,2,2] f64[2,2,2] f64[2,2,2]",
@@ -393,6 +323,13 @@ static const struct op_case cases_1[] = {
     { "f32[2,3,2] f32[1,4,2] f32[1,4,1]", "hidden_size=1 clip=.5", "f32[2,1,3,1]", 0 },
     { "f16[2,2,2] f16[1,8,2] f16[1,8,2]", "", "- - f16[1,2,2]", 0 },
     { "f32[0,2,2] f32[1,8,2] f32[1,8,2]", "", "f32[0,1,2,2] f32[1,2,2]", 0 },
+    { 0 },
+};
+
+static const struct op_case cases_1[] = {
+    { "f64[3,2,2] f64[1,8,2] f64[1,8,2] f64[1,16] - - - f64[1,6]", "output_sequence=1 input_forget=1",
+      "f64[3,1,2,2] f64[1,2,2]", WEIGHTS | 1 << B | 1 << P },
+    { "f16[2,2,2] f16[1,8,2] f16[1,8,2]", "output_sequence=0", "- - f16[1,2,2]", 0 },
     { 0 },
 };
 
@@ -420,7 +357,9 @@ static const struct op_case cases_14[] = {
 const struct op op_lstm = {
     .name = "LSTM",
     .domain = "",
-    .defs =
-        (const struct op_def[]){
-            ROW(22, "floats bf16", cases_14), ROW(14, "floats", cases_14), ROW(7, "floats", cases_1), { 0 } },
+    .defs = (const struct op_def[]){ ROW(22, "floats bf16", cases_14),
+                                     ROW(14, "floats", cases_14),
+                                     ROW(7, "floats", cases_7),
+                                     ROW(1, "floats", cases_1),
+                                     { 0 } },
 };

@@ -74,6 +74,8 @@ bool recurrent_parse(struct parse *p, struct recurrent *r, int each, const char 
     r->hidden = attr_int(p, "hidden_size", 0);
     r->clip = (double)attr_float(p, "clip", 0);
     r->batch_first = layout == 1;
+    if (parse_opset(p) < 7) /* is Y wanted? An output that is left out says that it is not */
+        attr_int(p, "output_sequence", 0);
     if (layout != 0 && layout != 1)
         return parse_error(p, "layout is %lld, must be 0 or 1", (long long)layout);
     if (!(r->clip >= 0))
@@ -96,7 +98,7 @@ bool recurrent_parse(struct parse *p, struct recurrent *r, int each, const char 
 
 /* -- plan -- */
 
-enum { X, W, R }; /* inputs */
+enum { X, W, R, B, LENGTHS, H0 }; /* inputs */
 
 struct recurrent_plan recurrent_plan(const struct recurrent *r, int gates, const struct tensor *x,
                                      const struct tensor *weights_r)
@@ -139,6 +141,14 @@ struct fans recurrent_fans(const struct node *n, int input, const struct tensor 
     return (struct fans){ (double)t->dims[t->rank - 1], (double)t->dims[t->rank - 2] };
 }
 
+const struct op_parameter recurrent_parameters[] = {
+    { PARAMETER_TRAINS, W, "weight", "glorot_uniform", recurrent_fans },
+    { PARAMETER_TRAINS, R, "recurrent weight", "orthogonal", recurrent_fans },
+    { PARAMETER_TRAINS_IN_HALVES, B, "bias", "zeros", NULL },
+    { PARAMETER_TRAINS_AS_STATE, H0, "initial state", "zeros", NULL },
+    { 0 },
+};
+
 static bool countable(const struct recurrent_plan *p, int kept)
 {
     int64_t n;
@@ -162,10 +172,10 @@ bool recurrent_check(struct infer *i, const struct recurrent *r, int gates, int 
         return infer_error(i, "'R' has %lld columns, too many", (long long)hidden);
     p = recurrent_plan(r, gates, x, h);
     if (!check_shape(i, W, "W", 3, d, p.wide, p.inputs) || !check_shape(i, R, "R", 3, d, p.wide, hidden) ||
-        !check_shape(i, 3, "B", 2, d, 2 * p.wide, 0) || !check_shape(i, 4, "sequence_lens", 1, p.batch, 0, 0))
+        !check_shape(i, B, "B", 2, d, 2 * p.wide, 0) || !check_shape(i, LENGTHS, "sequence_lens", 1, p.batch, 0, 0))
         return false;
-    for (int k = 5; k < (gates == 4 ? 7 : 6); k++)
-        if (!check_shape(i, k, k == 5 ? "initial_h" : "initial_c", 3, r->batch_first ? p.batch : d,
+    for (int k = H0; k <= (gates == 4 ? H0 + 1 : H0); k++)
+        if (!check_shape(i, k, k == H0 ? "initial_h" : "initial_c", 3, r->batch_first ? p.batch : d,
                          r->batch_first ? d : p.batch, hidden))
             return false;
     return countable(&p, kept) || infer_error(i, "a sequence of this length has more bytes than can be counted");
@@ -219,6 +229,26 @@ const void *recurrent_at(const struct recurrent_plan *p, const void *base, int64
 void *recurrent_into(const struct recurrent_plan *p, void *base, int64_t n)
 {
     return base ? (char *)base + n * (int64_t)p->real : NULL;
+}
+
+size_t recurrent_values_bytes(struct infer *i, const struct recurrent_plan *p, int inputs, int outputs, int kept)
+{
+    size_t bytes = 0;
+
+    for (int k = 0; k < inputs; k++)
+        bytes += k == LENGTHS || k == kept ? 0 : compute_bytes(typed_in(i, k), p->compute);
+    for (int k = 0; k < outputs; k++)
+        bytes += compute_bytes(typed_out(i, k), p->compute);
+    return bytes;
+}
+
+void recurrent_values(struct step *s, const struct recurrent_plan *p, int inputs, const void **in, int outputs,
+                      void **out, int kept, char **scratch)
+{
+    for (int k = 0; k < inputs; k++)
+        in[k] = k == LENGTHS || k == kept ? NULL : compute_in(s->in[k], p->compute, scratch);
+    for (int k = 0; k < outputs; k++)
+        out[k] = compute_out(s->out[k], p->compute, scratch);
 }
 
 struct recurrent_strides recurrent_strides(const struct recurrent_plan *p)
@@ -317,6 +347,32 @@ size_t recurrent_gemm_scratch(struct infer *i, int count, const struct gemm *g)
     return most;
 }
 
+const void *recurrent_bias(const struct recurrent_plan *p, const void *all, int direction, int64_t both, void *to)
+{
+    const int64_t n = p->wide, at = 2 * n * direction;
+
+    if (!all)
+        return NULL;
+    for (int64_t k = 0; k < n; k++)
+        if (p->compute == F64)
+            ((double *)to)[k] = ((const double *)all)[at + k] + (k < both ? ((const double *)all)[at + n + k] : 0);
+        else
+            ((float *)to)[k] = ((const float *)all)[at + k] + (k < both ? ((const float *)all)[at + n + k] : 0);
+    return to;
+}
+
+void recurrent_from_x(struct step *s, const struct recurrent_plan *p, int direction, const void *x, const void *w,
+                      const void *bias, void *out, void *gemm_memory)
+{
+    struct gemm g = recurrent_product(p, p->rows, p->wide, p->inputs, false);
+
+    g.a = x;
+    g.b = recurrent_at(p, w, direction * p->wide * p->inputs);
+    g.c = out;
+    g.column_bias = bias;
+    gemm(s->k, s->pool, &g, gemm_memory);
+}
+
 void recurrent_sum_rows(const struct recurrent_plan *p, const void *rows, int64_t stride, int64_t n, void *sums)
 {
     for (int64_t k = 0; k < n; k++) {
@@ -330,6 +386,61 @@ void recurrent_sum_rows(const struct recurrent_plan *p, const void *rows, int64_
         else
             ((float *)sums)[k] = (float)sum;
     }
+}
+
+/* -- gradients -- */
+
+bool recurrent_set_grads(struct infer *i, const struct recurrent_plan *p, int grads, const int *like)
+{
+    const int64_t bias[2] = { p->r->directions, 2 * p->wide };
+    bool ok = true;
+
+    for (int k = 0; ok && k < grads; k++) {
+        const struct tensor *t = like[k] < 0 ? NULL : typed_in(i, like[k]);
+
+        if (typed_out(i, k))
+            ok = t ? set_out(i, k, t->dtype, t->rank, t->dims) : set_out(i, k, typed_in(i, X)->dtype, 2, bias);
+    }
+    return ok;
+}
+
+static void product_of(struct step *s, struct gemm g, const void *a, const void *b, void *c, void *gemm_memory)
+{
+    g.a = a;
+    g.b = b;
+    g.c = c;
+    gemm(s->k, s->pool, &g, gemm_memory);
+}
+
+void recurrent_weights_back(struct step *s, const struct recurrent_plan *p, const struct recurrent_back *m,
+                            int direction)
+{
+    const int64_t w = direction * p->wide * p->inputs;
+
+    if (m->dx) {
+        struct gemm g = recurrent_product(p, p->rows, p->inputs, p->wide, true);
+
+        g.beta = direction;
+        product_of(s, g, m->dz, recurrent_at(p, m->w, w), m->dx, m->gemm);
+    }
+    if (m->dw)
+        product_of(s, recurrent_over_rows(p, p->wide, p->inputs, p->wide), m->dz, m->x, recurrent_into(p, m->dw, w),
+                   m->gemm);
+    if (m->dr)
+        product_of(s, recurrent_over_rows(p, p->wide, p->hidden, p->wide), m->dz, m->h_before,
+                   recurrent_into(p, m->dr, direction * p->wide * p->hidden), m->gemm);
+    for (int half = 0; half < 2 && m->db; half++)
+        recurrent_sum_rows(p, m->dz, p->wide, p->wide, recurrent_into(p, m->db, (2 * direction + half) * p->wide));
+}
+
+size_t recurrent_back_scratch(struct infer *i, const struct recurrent_plan *p)
+{
+    const struct gemm g[] = { recurrent_product(p, p->batch, p->hidden, p->wide, true),
+                              recurrent_product(p, p->rows, p->inputs, p->wide, true),
+                              recurrent_over_rows(p, p->wide, p->inputs, p->wide),
+                              recurrent_over_rows(p, p->wide, p->hidden, p->wide) };
+
+    return recurrent_gemm_scratch(i, sizeof g / sizeof *g, g);
 }
 
 static double product_flops(const struct tensor *const *in)
@@ -414,14 +525,25 @@ double activation_slope(const struct activation *a, double y)
     return 1;
 }
 
+/* May two inputs give the same, so that this does not tell the slope? */
+static bool falls_and_rises(const struct activation *a)
+{
+    return (a->kind == ACT_LEAKY_RELU || a->kind == ACT_ELU) && a->alpha < 0;
+}
+
 bool recurrent_gradient(struct backward *b, const struct op *grad, int inputs, int kept, int grads, const int *gives)
 {
-    enum { BIAS = 3, MOST = 16 };
+    enum { MOST = 16 };
+    const struct recurrent *r = attrs_of(b);
     struct value *in[MOST], *d[MOST];
     bool want[MOST];
 
+    for (int k = 0; k < MAX_ACTIVATIONS; k++)
+        if (falls_and_rises(&r->act[k]))
+            return backward_error(b, "has no gradient: activation '%s' with an alpha of %g below 0 falls and rises",
+                                  activations[r->act[k].kind].name, r->act[k].alpha);
     for (int k = 0; k < inputs; k++)
-        in[k] = k == BIAS ? NULL : forward_in(b, k);
+        in[k] = k == B ? NULL : forward_in(b, k);
     in[inputs] = forward_out(b, kept);
     for (int k = 0; k < kept; k++)
         in[inputs + 1 + k] = upstream(b, k);

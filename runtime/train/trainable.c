@@ -278,7 +278,7 @@ static bool is_zero(const struct tensor *t, int64_t from, int64_t to)
     return true;
 }
 
-/* ONNX' recurrent layers have two biases that are added, Keras' LSTM one: its exporter (tf2onnx) writes zeros for the other.
+/* ONNX' recurrent layers have two biases that are added, Keras' LSTM and SimpleRNN one: its exporter (tf2onnx) writes zeros for the other.
  * Trained, both would go the way of one. PyTorch has two, which are not 0. */
 static bool is_half(const struct model *m, const struct node *n, const struct tensor *t)
 {
@@ -293,7 +293,7 @@ static bool is_half(const struct model *m, const struct node *n, const struct te
         if (!is_zero(t, r * width + width / 2, (r + 1) * width))
             return false;
     }
-    return !first || (node_is(n, &op_lstm) && strcmp(producer, "tf2onnx") == 0); /* a GRU of Keras may have both */
+    return !first || (!node_is(n, &op_gru) && strcmp(producer, "tf2onnx") == 0); /* a GRU of Keras may have both */
 }
 
 /* Is it read with the rows that it has? Other ways to rearrange it may make one row of two. */

@@ -331,6 +331,12 @@ static const struct {
       "'a' has 'h' for 4 samples", "freed: 2 constants" },
     { 9, 4, 1, RECURRENT("4", "h = ConstantOfShape <value = float[1] {2}> (c)", ", int64[3] c = {1,4,1}"),
       "the batch is fixed to 4", "ConstantOfShape 'h' has [1,4,1]", "freed: 2 constants" },
+    { 13, 3, 1,
+      "g (float[3,2,2] x) => (float[3,1] y) <float[1,1,2] w = {0.1,0.2}, float[1,1,1] r = {0.5}, float[1,3,1] h = "
+      "{0,0,0}, int32[3] n = {2,2,2}, int64[2] s = {3,1}>\n"
+      "{ t = Transpose <perm = [1,0,2]> (x) a, b = RNN <hidden_size = 1> (t, w, r, , n, h) y = Reshape (b, s) }",
+      "the batch is fixed to 3", "RNN 'a' has 'n' for 3 samples; RNN 'a' has 'h' for 3 samples; Reshape 'y' has [3,1]",
+      "freed: 3 constants" },
     { 13, 2, 1,
       "g (float[2,2,2] x) => (float[2,4] y) <float[2,4,2] w = {1,2,3,4,5,6,7,8,8,7,6,5,4,3,2,1}, float[2,4,1] r = "
       "{1,2,3,4,4,3,2,1}, float[2,2,1] h = {1,1,2,2}, float[2,2,1] c = {0,0,0,0}, int32[2] n = {2,2}, int64[2] s = "

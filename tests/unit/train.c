@@ -1110,6 +1110,44 @@ START_TEST(what_cannot_be_trained_through_is_named)
 }
 END_TEST
 
+/* A recurrent layer tells slopes by what its activations give. */
+START_TEST(an_activation_that_falls_and_rises_has_no_slope)
+{
+    static const struct {
+        const char *nodes, *says; /* NULL: it has one */
+    } cases[] = {
+        { "RNN <activations = [\"LeakyRelu\"], activation_alpha = [-0.5]> (x, w, w)",
+          "'LeakyRelu' with an alpha of -0.5" },
+        { "RNN <activations = [\"Elu\"], activation_alpha = [-2.0]> (x, w, w)", "'Elu' with an alpha of -2 below 0" },
+        { "GRU <activations = [\"Tanh\", \"Elu\"], activation_alpha = [-2.0]> (x, g, g)", "'Elu'" },
+        { "RNN <activations = [\"Affine\"], activation_alpha = [-0.5]> (x, w, w)", NULL },
+        { "RNN <activations = [\"LeakyRelu\"], activation_alpha = [0.0]> (x, w, w)", NULL },
+    };
+    const struct trainer_options o = { .threads = 1, TARGET(.form = TARGETS_VALUES) };
+    const float data[] = { 1, -2 }, wanted[] = { 3, 1 };
+    struct trainer *t;
+    struct tensor x, y;
+    char text[400];
+    float loss;
+
+    snprintf(text, sizeof text,
+             HEAD "g (float[N, 1, 1] x) => (float[N, 1, 1, 1] y) <float[1, 1, 1] w = {1}, float[1, 3, 1] g = {1, 2, 3}>"
+                  " { y = %s }",
+             cases[_i].nodes);
+    t = trainer_of(text, &o);
+    expect_ok(t);
+    x = t->x[0];
+    y = t->targets->y;
+    x.dims[0] = y.dims[0] = 2;
+    x.data = (void *)(uintptr_t)data;
+    y.data = (void *)(uintptr_t)wanted;
+    ck_assert(trainer_step(t, &x, &y, &loss, &report) == !cases[_i].says);
+    if (cases[_i].says)
+        expect_error(KILN_UNSUPPORTED, cases[_i].says);
+    trainer_free(t);
+}
+END_TEST
+
 START_TEST(the_public_functions_draw)
 {
     kiln_model *m, *drawn;
@@ -1439,6 +1477,7 @@ Suite *suite(void)
     add_test(s, a_softmax_is_seen_through_a_transpose);
     add_tests(s, a_softmax_is_never_taken_for_logits, 5);
     add_test(s, what_cannot_be_trained_through_is_named);
+    add_tests(s, an_activation_that_falls_and_rises_has_no_slope, 5);
     add_test(s, the_public_functions_draw);
     add_tests(s, rules_draw_what_they_say, COUNT(rules));
     add_tests(s, orthogonal_is_orthogonal, COUNT(frames));

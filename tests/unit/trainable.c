@@ -166,6 +166,13 @@ static const struct {
       "w trainable weight of LSTM\nr trainable recurrent weight of LSTM\n"
       "h constant is no state that was learned for all samples\n"
       "k constant is no state that was learned for all samples\n" REST("z") },
+    { "g (float[2,N,1] x) => (float[2,1,N,2] y)\n"
+      "<float[1,2,1] w = {1,2}, float[1,2,2] r = {1,2,3,4}, float[1,4] b = {1,2,3,4}, float[1,1,2] h = {0.5,0.25}, "
+      "int64[1] i = {1}, int64[1] one = {1}, int64[1] two = {2}>\n"
+      "{ s = Shape (x) n = Gather (s, i) t = Concat <axis = 0> (one, n, two) e = Expand (h, t)\n"
+      "  y = RNN <hidden_size = 2> (x, w, r, b, , e) }",
+      "w trainable weight of RNN\nr trainable recurrent weight of RNN\nb trainable bias of RNN\n"
+      "h trainable initial state of RNN, through Expand\n" },
     /* beta of a BatchNormalization that takes the batch's statistics; it says nothing of other differences */
     { "g (float[N,2] x) => (float[N,2] y) " WRITTEN "t = Mul (s, m) c = Sub (beta, t) b = Mul (h, m) y = Add (b, c) }",
       "w trainable weight of MatMul\ngamma trainable factor of Mul\nbeta trainable minuend of Sub\n" },
@@ -245,13 +252,22 @@ START_TEST(a_bias_that_is_left_out_stays_so)
         const char *producer, *bias, *op;
         bool half;
     } cases[] = {
-        { "tf2onnx", "1,1,1,1,0,0,0,0", "LSTM", true }, { "pytorch", "1,1,1,1,0.5,0,0,0", "LSTM", false },
-        { "tf2onnx", "0,0,0,0,0,0,0,0", "LSTM", true }, { "pytorch", "0,0,0,0,0,0,0,0", "LSTM", false },
-        { "pytorch", "1,1,1,1,0,0,0,0", "LSTM", true }, { "tf2onnx", "0,0,0,0,0,0,0,1", "LSTM", false },
-        { "tf2onnx", "1,1,1,0,0,0", "GRU", true },      { "tf2onnx", "0,0,0,0,0,0", "GRU", false },
+        { "tf2onnx", "1,1,1,1,0,0,0,0", "LSTM", true },
+        { "pytorch", "1,1,1,1,0.5,0,0,0", "LSTM", false },
+        { "tf2onnx", "0,0,0,0,0,0,0,0", "LSTM", true },
+        { "pytorch", "0,0,0,0,0,0,0,0", "LSTM", false },
+        { "pytorch", "1,1,1,1,0,0,0,0", "LSTM", true },
+        { "tf2onnx", "0,0,0,0,0,0,0,1", "LSTM", false },
+        { "tf2onnx", "1,1,1,0,0,0", "GRU", true },
+        { "tf2onnx", "0,0,0,0,0,0", "GRU", false },
+        { "tf2onnx", "0,0", "RNN", true },
+        { "pytorch", "0,0", "RNN", false },
+        { "pytorch", "1,0", "RNN", true },
+        { "tf2onnx", "0,1", "RNN", false },
     };
     const struct trainer_options o = { .optimizer = "adam", .threads = 1, TARGET(.form = TARGETS_VALUES) };
-    const int gates = strcmp(cases[_i].op, "GRU") == 0 ? 3 : 4;
+    const int gates = strcmp(cases[_i].op, "GRU") == 0 ? 3 : strcmp(cases[_i].op, "RNN") == 0 ? 1 : 4;
+    const int commas = 2 * gates - 1;
     const float data[] = { 1, -2 }, labels[] = { 3, 1 };
     struct tensor x, y;
     const float *b;
@@ -262,11 +278,11 @@ START_TEST(a_bias_that_is_left_out_stays_so)
 
     snprintf(text, sizeof text,
              "<ir_version: 8, opset_import: [\"\": 17], producer_name: \"%s\">\n"
-             "g (float[N,1,1] x) => (float[N,1,1,1] y) <float[1,%d,1] w = {1,2,3%s}, float[1,%d,1] r = {1,2,3%s}, "
+             "g (float[N,1,1] x) => (float[N,1,1,1] y) <float[1,%d,1] w = {%.*s}, float[1,%d,1] r = {%.*s}, "
              "float[1,%d] b = {%s}>\n"
              "{ y = %s <hidden_size = 1> (x, w, r, b) }",
-             cases[_i].producer, gates, gates == 4 ? ",4" : "", gates, gates == 4 ? ",4" : "", 2 * gates,
-             cases[_i].bias, cases[_i].op);
+             cases[_i].producer, gates, commas, "1,2,3,4", gates, commas, "1,2,3,4", 2 * gates, cases[_i].bias,
+             cases[_i].op);
     m = model_of(text);
     t = trainer_new(m, &o, &report);
     expect_ok(t);
@@ -500,7 +516,7 @@ Suite *suite(void)
     Suite *s = suite_create("trainable");
 
     add_tests(s, each_constant_has_a_reason, sizeof models / sizeof *models);
-    add_tests(s, a_bias_that_is_left_out_stays_so, 8);
+    add_tests(s, a_bias_that_is_left_out_stays_so, 12);
     add_tests(s, halves_are_those_that_are_read, 3);
     add_tests(s, patterns_go_by_names_of_nodes_too, 3);
     add_tests(s, patterns_go_by_layers_too, 3);

@@ -556,6 +556,40 @@ static const struct by_hand by_hand[] = {
       2,
       { 1, 2 },
       { 2, 3 } },
+    /* of an RNN, in both directions; what stands past the end of a sequence, and before an empty one */
+    { "s = Constant <value_ints = [3, 1, 1]> () m = Reshape (x, s) w = Constant <value = float[1,1,1] {1}> ()\n"
+      "b = Constant <value = float[1,2] {1, -2}> ()\n"
+      "y = RNN <activations = [\"Affine\"], activation_alpha = [2.0], activation_beta = [1.0]> (m, w, w, b)",
+      3,
+      3,
+      { 1, 2, 3 },
+      { 1, 5, 15 } },
+    { "s = Constant <value_ints = [3, 1, 1]> () m = Reshape (x, s) w = Constant <value = float[1,1,1] {1}> ()\n"
+      "y = RNN <activations = [\"affine\"], activation_alpha = [2.0], direction = \"reverse\", clip = 4.0> (m, w, w)",
+      3,
+      3,
+      { 1, 2, -3 },
+      { -8, -8, -6 } },
+    { "s = Constant <value_ints = [1, 3, 1]> () m = Reshape (x, s) w = Constant <value = float[1,1,1] {1}> ()\n"
+      "y = RNN <activations = [\"LeakyRelu\"], layout = 1> (m, w, w)",
+      3,
+      3,
+      { -1, 4, -5 },
+      { -0.01f, 3.99f, -0.0101f } },
+    { "s = Constant <value_ints = [2, 2, 1]> () m = Reshape (x, s) w = Constant <value = float[2,1,1] {1, 1}> ()\n"
+      "n = Constant <value = int32[2] {1, 2}> ()\n"
+      "y = RNN <activations = [\"Relu\", \"Relu\"], direction = \"bidirectional\"> (m, w, w, , n)",
+      4,
+      8,
+      { 1, 2, 3, 4 },
+      { 1, 2, 1, 6, 0, 6, 0, 4 } },
+    { "s = Constant <value_ints = [2, 1, 1]> () m = Reshape (x, s) w = Constant <value = float[1,1,1] {1}> ()\n"
+      "n = Constant <value = int32[1] {0}> () h = Constant <value = float[1,1,1] {7}> ()\n"
+      "z, y = RNN (m, w, w, , n, h)",
+      2,
+      1,
+      { 1, 2 },
+      { 7 } },
 };
 enum { BY_HAND = sizeof by_hand / sizeof *by_hand };
 

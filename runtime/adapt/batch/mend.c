@@ -205,9 +205,12 @@ static bool mend_gather(struct batch *b, const struct node *n, int *ways)
 
 /* -- what comes without samples to a node that wants them -- */
 
+/* A recurrent layer is what may learn the state that it begins with. */
 static bool is_recurrent(const struct node *n)
 {
-    return node_is(n, &op_lstm) || node_is(n, &op_gru);
+    const struct op_parameter *p = node_parameter(n, STATE);
+
+    return p && p->use == PARAMETER_TRAINS_AS_STATE;
 }
 
 static bool is_zero(const struct tensor *t)

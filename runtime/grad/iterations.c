@@ -259,20 +259,6 @@ static bool keep(struct way *w)
     return true;
 }
 
-/* `v` is what has been made as `made`. */
-static bool becomes(struct value *v, struct value *made)
-{
-    if (!made)
-        return false;
-    v->known = made->known;
-    v->initializer = made->initializer;
-    v->producer = made->producer;
-    if (v->producer)
-        v->producer->out[0] = v;
-    made->producer = NULL;
-    return true;
-}
-
 static struct value *true_like(struct way *w, const struct tensor *type)
 {
     struct value *v = graph_value(w->g, NULL);
@@ -295,7 +281,7 @@ static bool make_inputs(struct way *w, struct value *last)
     const size_t from = g->node_count;
     struct value *inner = last ? graph_capture(g, last) : NULL;
 
-    if (!inner || !becomes(w->at, emit(&w->e, "Sub", "", 2, inner, g->inputs[ITERATION])))
+    if (!inner || !value_becomes(w->at, emit(&w->e, "Sub", "", 2, inner, g->inputs[ITERATION])))
         return false;
     for (int k = 0; k < CARRIED + w->it->carried; k++) {
         const struct tensor *t = &w->types[w->inputs[k]->id];
@@ -311,11 +297,11 @@ static bool make_inputs(struct way *w, struct value *last)
             made = (inner = graph_capture(g, outer)) ? emit(&w->e, "Identity", "", 1, inner) : NULL;
         else
             made = now_of(w, w->kept[k]);
-        if (!becomes(w->inputs[k], made))
+        if (!value_becomes(w->inputs[k], made))
             return false;
     }
     for (int k = 0; k < w->drawn_count; k++)
-        if (!becomes(w->drawn[k].value, now_of(w, w->drawn[k].kept)))
+        if (!value_becomes(w->drawn[k].value, now_of(w, w->drawn[k].kept)))
             return false;
     return graph_begin_with(g, from);
 }

@@ -135,6 +135,15 @@ static bool add_capture(struct graph *g, struct value *outer, struct value *inne
     return true;
 }
 
+/* The table again, where captures have changed. */
+static void place_captures(struct graph *g)
+{
+    if (g->capture_table_size)
+        memset(g->capture_table, 0, g->capture_table_size * sizeof *g->capture_table);
+    for (size_t k = 0; k < g->capture_count; k++)
+        *capture_place(g, g->captures[k].outer) = (int)k + 1;
+}
+
 void graph_keep_captures(struct graph *g, const bool *read)
 {
     size_t count = 0;
@@ -143,10 +152,21 @@ void graph_keep_captures(struct graph *g, const bool *read)
         if (read[g->captures[k].inner->id])
             g->captures[count++] = g->captures[k];
     g->capture_count = count;
-    if (g->capture_table_size)
-        memset(g->capture_table, 0, g->capture_table_size * sizeof *g->capture_table);
-    for (size_t k = 0; k < count; k++)
-        *capture_place(g, g->captures[k].outer) = (int)k + 1;
+    place_captures(g);
+}
+
+bool graph_nest(struct graph *g, struct graph *around)
+{
+    g->parent = around;
+    for (size_t k = 0; k < g->capture_count; k++) {
+        struct value *outer = graph_capture(around, g->captures[k].outer);
+
+        if (!outer)
+            return false;
+        g->captures[k].outer = outer;
+    }
+    place_captures(g);
+    return true;
 }
 
 struct value *graph_captured(const struct graph *g, const struct value *outer)
@@ -203,6 +223,20 @@ bool graph_begin_with(struct graph *g, size_t from)
         g->nodes[k] = order[k];
         g->nodes[k]->id = (int)k;
     }
+    return true;
+}
+
+bool value_becomes(struct value *v, struct value *made)
+{
+    if (!made)
+        return false;
+    v->known = made->known;
+    v->initializer = made->initializer;
+    v->is_input = false;
+    v->producer = made->producer;
+    if (v->producer)
+        v->producer->out[0] = v;
+    made->producer = NULL;
     return true;
 }
 

@@ -148,6 +148,10 @@ void graph_keep_captures(struct graph *g, const bool *read);
 struct node *graph_node(struct graph *g, int inputs, int slots);
 /* The nodes from place `from` on go before all others. */
 bool graph_begin_with(struct graph *g, size_t from);
+/* `v`, which may have been an input, is what has been made as `made`, the first output of its node or a constant. */
+bool value_becomes(struct value *v, struct value *made);
+/* A subgraph becomes one of `around`, a new graph in its place: it captures through that what it captured before. */
+bool graph_nest(struct graph *g, struct graph *around);
 /* The node of the file that it is, or is a part of. */
 const struct node *node_origin(const struct node *n);
 static inline bool node_is(const struct node *n, const struct op *op)

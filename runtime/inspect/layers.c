@@ -83,7 +83,7 @@ static bool add_graph(struct layers *l, const struct graph *g, int depth, const 
             count_parameters(&l->at[l->count - 1], part, p);
             continue;
         }
-        if (node_is(n, &op_constant))
+        if (node_is(n, &op_constant) || n->index < 0) /* an expansion puts nodes into bodies that are not the file's */
             continue;
         for (int o = 0; o < n->outputs && !out; o++)
             out = n->out[o];

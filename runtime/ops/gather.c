@@ -286,3 +286,17 @@ const struct op op_gather = {
         (const struct op_def[]){
             ROW(13, "all bf16", cases_11), ROW(11, "all", cases_11), ROW(1, "all", cases_1), { 0 } },
 };
+
+const struct op gather_any = {
+    .name = "Gather",
+    .domain = "kiln",
+    .defs = (const struct op_def[]){ { .since = 1,
+                                       .signature = "T data, Tind indices -> T output",
+                                       .types = "T: all bf16 ir13; Tind: i32 i64",
+                                       .cost = cost_of_picking,
+                                       .rank = rank,
+                                       .infer = infer,
+                                       .run = run,
+                                       .gradient = gradient },
+                                     { 0 } },
+};

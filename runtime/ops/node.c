@@ -234,11 +234,11 @@ static bool bind_outputs(struct emitter *e, const struct node *n, size_t first, 
     return !e->failed;
 }
 
-/* Subgraphs that no node took over belong to nobody else. */
+/* Subgraphs that no node took over, and no other graph, belong to nobody else. */
 static void release_graphs(struct node *n, size_t first)
 {
     for (int s = 0; s < n->graphs; s++) {
-        bool taken = false;
+        bool taken = n->graph_of[s]->parent != n->graph;
 
         for (size_t k = first; k < n->graph->node_count; k++)
             for (int t = 0; t < n->graph->nodes[k]->graphs; t++)

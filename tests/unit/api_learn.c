@@ -675,6 +675,30 @@ START_TEST(constants_of_bodies_are_listed)
 }
 END_TEST
 
+/* Scan is a loop whose body takes its elements by itself: nothing of that is in the file. */
+START_TEST(layers_are_those_of_the_file)
+{
+    static const char *const ops[] = { "Scan", "MatMul", "Tanh", "Relu" };
+    kiln_model *m = open_text(
+        "<ir_version: 8, opset_import: [\"\": 17]>\n"
+        "g (float[N,2] h, float[3,N,2] x) => (float[N,2] y) <float[2,2] w = {1, 2, 3, 4}> {\n"
+        "    s, a = Scan <num_scan_inputs = 1, scan_input_directions = [1], scan_output_axes = [1], body = b (p, "
+        "e) => (r, p) { q = MatMul (e, w) r = Tanh (q) }> (h, x)\n    y = Relu (s)\n}");
+    kiln_summary *s;
+
+    ok(kiln_summary_new(&s, m, &err));
+    ck_assert_uint_eq(kiln_summary_layer_count(s), 4);
+    for (size_t k = 0; k < 4; k++)
+        ck_assert_str_eq(kiln_summary_layer(s, k)->op, ops[k]);
+    ck_assert_int_eq(kiln_summary_layer(s, 0)->since, 16);
+    ck_assert_int_eq(kiln_summary_layer(s, 1)->depth, 1);
+    ck_assert_int_eq(kiln_summary_layer(s, 1)->trainable, 4);
+    ck_assert_int_eq(kiln_summary_trainable(s), 4);
+    kiln_summary_free(s);
+    kiln_model_free(m);
+}
+END_TEST
+
 START_TEST(a_partial_model_has_a_summary)
 {
     static const char odd[] = "<ir_version: 8, opset_import: [\"\": 17, \"nobody\": 1]>\n"
@@ -800,6 +824,7 @@ Suite *suite(void)
     add_test(s, a_trainer_tells_of_itself);
     add_test(s, a_summary_tells_what_a_model_is_made_of);
     add_test(s, constants_of_bodies_are_listed);
+    add_test(s, layers_are_those_of_the_file);
     add_test(s, a_partial_model_has_a_summary);
     add_test(s, operators_are_listed);
     add_test(s, tables_are_written);

@@ -388,9 +388,14 @@ static bool make_from_nodes(struct case_graph *c, const struct op *op, const str
     if (!c->model || !model_build(c->model, &c->report))
         return false;
     c->graph = c->model->graph;
-    for (size_t k = 0; k < c->graph->node_count; k++)
-        if (c->graph->nodes[k]->def == def)
-            c->node = c->graph->nodes[k];
+    for (size_t k = 0; k < c->graph->node_count; k++) {
+        struct node *n = c->graph->nodes[k];
+
+        while (n->origin)
+            n = n->origin;
+        if (n->def == def)
+            c->node = n;
+    }
     if (!c->node)
         return fail(&c->report, KILN_BAD_ARGUMENT, NULL, "the nodes '%s' have none of this row", oc->attrs);
     for (int k = 0; k < c->inputs; k++)

@@ -173,6 +173,14 @@ static const struct {
       "  y = RNN <hidden_size = 2> (x, w, r, b, , e) }",
       "w trainable weight of RNN\nr trainable recurrent weight of RNN\nb trainable bias of RNN\n"
       "h trainable initial state of RNN, through Expand\n" },
+    /* of a layer that is written as a Scan, which carries one of its weights */
+    { "g (float[N,3,2] x, float[N,2] h0) => (float[N,2] h) <float[2,2] w = {1,2,3,4}, float[2,2] u = {1,2,3,4}, "
+      "float[2] b "
+      "= {1,2}>\n"
+      "{ h, v = Scan <num_scan_inputs = 1, scan_input_axes = [1], body = c (h1, u1, e) => (h2, u2) { p = MatMul (e, w) "
+      "q = "
+      "MatMul (h1, u1) r = Add (p, q) s = Add (r, b) h2 = Tanh (s) u2 = Identity (u1) }> (h0, u, x) }",
+      "w trainable weight of MatMul\nu trainable weight of MatMul\nb trainable summand of Add\n" },
     /* beta of a BatchNormalization that takes the batch's statistics; it says nothing of other differences */
     { "g (float[N,2] x) => (float[N,2] y) " WRITTEN "t = Mul (s, m) c = Sub (beta, t) b = Mul (h, m) y = Add (b, c) }",
       "w trainable weight of MatMul\ngamma trainable factor of Mul\nbeta trainable minuend of Sub\n" },

@@ -57,6 +57,17 @@ static bool branch_outputs(struct backward *b, struct graph *g, struct value *co
     return true;
 }
 
+/* What flows into output k of the branch. Where that alone is no optional value, it is what an optional one holds. */
+static struct value *flow_into(struct backward *b, struct graph *g, int k, const struct tensor *types)
+{
+    struct emitter e = { .graph = g, .report = b->c->report };
+    struct value *v = graph_capture(g, upstream(b, k));
+
+    return v && type_out(b, k)->kind == OPTIONAL && types[g->outputs[k]->id].kind != OPTIONAL
+               ? emit(&e, "OptionalGetElement", "", 1, v)
+               : v;
+}
+
 static bool branch_backward(struct backward *b, struct graph *g, const struct tensor *types, int count,
                             const int *inputs)
 {
@@ -77,7 +88,7 @@ static bool branch_backward(struct backward *b, struct graph *g, const struct te
     for (size_t k = 0; k < outputs; k++)
         if (upstream(b, (int)k)) {
             seed[q.seeds] = g->outputs[k];
-            flow[q.seeds] = graph_capture(g, upstream(b, (int)k));
+            flow[q.seeds] = flow_into(b, g, (int)k, types);
             if (!flow[q.seeds++])
                 return false;
         }

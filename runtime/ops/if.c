@@ -1,7 +1,8 @@
 /* If, https://onnx.ai/onnx/operators/onnx__If.html
  *
  * Runs one of two subgraphs and gives its outputs. Where the condition is known when planning only that branch is
- * looked at; else a shape in which the branches differ is told by running. The gradient is an If of the same condition
+ * looked at; else a shape in which the branches differ is told by running. What is optional in one branch is so in the
+ * other, where the standard has the same types in both. The gradient is an If of the same condition
  * over the branches' gradients, for what they capture. */
 #include "ops/rank.h"
 #include "ops/value.h"
@@ -60,6 +61,9 @@ static bool infer(struct infer *i)
         char text[2][TYPE_TEXT];
 
         types[k].data = NULL;
+        if (condition->data && a->of[1 - chosen(condition)]->outputs[k]->type.kind == OPTIONAL &&
+            types[k].kind != OPTIONAL)
+            types[k] = optional_of(&types[k]);
         if (!condition->data && !join_types(&types[k], &other[k]))
             return infer_error(i, "output %zu is %s in then_branch and %s in else_branch", k,
                                tensor_text(&types[k], text[0]), tensor_text(&other[k], text[1]));

@@ -4,6 +4,10 @@
  * condition is false (a condition that the node does not take is not looked at). The body gives the next condition, the
  * next carried values, and scan outputs, which are put one behind the other along a new first axis.
  *
+ * A carried value may be optional where it goes in and none where it comes out of the body, or the other way round: it
+ * is optional then for each iteration, and what comes out of the Loop is what comes out of the body, as ONNX' inference
+ * has it. Without an iteration that is what the first value holds, an error where it holds nothing.
+ *
  * Carried values whose types the body keeps have their final memory from planning; where one of them changes, running
  * tells all shapes. So have scan outputs, where planning can tell how many iterations there will be (loop_rounds.c). The
  * gradient is another Loop, from the last iteration to the first, which the backward walk makes of the body. */
@@ -36,13 +40,21 @@ static bool parse(struct parse *p, void *attrs)
                        a->carried + a->scans);
 }
 
+/* Does the body say that its input k is an optional value? */
+static bool declared_optional(const struct loop *a, int k)
+{
+    const struct value *v = a->body->inputs[k];
+
+    return v->has_type && v->type.kind == OPTIONAL;
+}
+
 /* Exporters carry weights from iteration to iteration. */
 static int body_input(const struct node *n, int g, int k)
 {
     const struct loop *a = n->attrs;
 
     (void)g;
-    return k >= CARRIED && loop_passes_on(a, a->body->outputs[1 + k - CARRIED], k) ? k : -1;
+    return k >= CARRIED && !declared_optional(a, k) && loop_passes_on(a, a->body->outputs[1 + k - CARRIED], k) ? k : -1;
 }
 
 /* -- plan -- */
@@ -55,25 +67,61 @@ static struct tensor scalar_for(const struct loop *a, int k)
     return (struct tensor){ .dtype = k == M ? I64 : BOOL, .rank = v->has_type && v->type.rank == 1, .dims = { 1 } };
 }
 
+/* Is a value carried as an optional one that comes out of the body as what that holds? */
+static bool held(const struct tensor *before, const struct tensor *after)
+{
+    return before->kind == OPTIONAL && after->kind != OPTIONAL && after->dtype != UNDEFINED;
+}
+
 /* Does the body give carried value k as it takes it? */
 static bool kept(const struct tensor *before, const struct tensor *after)
 {
+    const struct tensor optional = optional_of(after);
+
+    if (held(before, after))
+        return same_type(before, &optional);
     return before->kind != TENSOR ? same_type(before, after) : same_type(before, after) && tensor_known(after);
+}
+
+/* What the body takes and gives. A value that is optional on one of its sides is optional for each iteration. */
+static bool infer_body(struct infer *i, const struct loop *a, struct tensor *before, struct tensor *after)
+{
+    bool changed = true;
+
+    for (int k = CARRIED; k < CARRIED + a->carried; k++)
+        if (before[k].kind != OPTIONAL && declared_optional(a, k))
+            before[k] = optional_of(&before[k]);
+    while (changed) {
+        changed = false;
+        if (!infer_graph(i, 0, before, after))
+            return false;
+        for (int k = CARRIED; k < CARRIED + a->carried; k++)
+            if (before[k].kind != OPTIONAL && after[k - 1].kind == OPTIONAL) {
+                before[k] = optional_of(&before[k]);
+                changed = true;
+            }
+    }
+    return true;
 }
 
 static bool infer_carried(struct infer *i, const struct loop *a, const struct tensor *before,
                           const struct tensor *after, bool fixed)
 {
+    bool *optional = infer_plan(i, (size_t)a->carried + 1);
+
+    if (!optional)
+        return false;
     for (int k = 0; k < a->carried; k++) {
         struct tensor *out = typed_out(i, k), type = before[k];
         char text[2][TYPE_TEXT];
 
-        if (before[k].kind == OPTIONAL && after[k].kind != OPTIONAL) /* none until the body makes one */
-            type = after[k];
-        else if (!join_types(&type, &after[k]))
+        optional[k] = before[k].kind == OPTIONAL;
+        if (!join_types(&type, &after[k]))
             return infer_error(i, "carried value %d is %s, the body makes it %s", k, tensor_text(&before[k], text[0]),
                                tensor_text(&after[k], text[1]));
-        if (!fixed)
+        if (held(&before[k], &after[k]))
+            type = after[k];
+        if (!fixed || held(&before[k], &after[k]))
             type.rank = UNKNOWN;
         if (out)
             *out = type;
@@ -172,7 +220,7 @@ static bool infer(struct infer *i)
         if (!loop_passes_on(a, a->body->outputs[k - 1], k))
             before[k].data = NULL;
     }
-    if (!infer_graph(i, 0, before, after))
+    if (!infer_body(i, a, before, after))
         return false;
     if (after[0].kind != TENSOR || (after[0].dtype != BOOL && after[0].dtype != UNDEFINED))
         return infer_error(i, "the condition that the body gives is not a bool");
@@ -320,6 +368,13 @@ static bool finish_carried(struct step *s, int k, const struct tensor *value)
 
     if (k >= s->node->slots || !s->out[k])
         return true;
+    if (value->kind == OPTIONAL && s->out[k]->kind != OPTIONAL && s->out[k]->dtype != UNDEFINED) {
+        const struct optional *o = value->data;
+
+        if (!o->present)
+            return step_error(s, "carried value %d holds nothing, and there was no iteration that would make it", k);
+        value = &o->value;
+    }
     if (value->kind == TENSOR && value->dtype != STRING)
         return pass_value(s, k, value);
     return heap_copy(s->heap, &copy, value, s->report) && pass_value(s, k, &copy);
@@ -335,6 +390,7 @@ struct control {
 static bool iterate(struct step *s, const struct loop *a, struct work *w, struct heap *heaps, struct control *c)
 {
     struct heap *next = &heaps[1 - c->done % 2];
+    const bool *optional = s->plan;
     struct tensor *swap;
     uint8_t goes = c->goes;
 
@@ -352,9 +408,9 @@ static bool iterate(struct step *s, const struct loop *a, struct work *w, struct
     for (int k = 0; k < a->carried; k++) {
         const struct tensor *value = &w->outputs[1 + k], *first = s->in[CARRIED + k];
 
-        if (value->kind == TENSOR && value->data == first->data) /* it lies outside, and is passed on */
+        if (value->kind == TENSOR && value->data == first->data && !optional[k]) /* it lies outside, and is passed on */
             w->next[CARRIED + k] = *value;
-        else if (!heap_copy(next, &w->next[CARRIED + k], value, s->report))
+        else if (!copy_value(next, &w->next[CARRIED + k], value, optional[k], s->report))
             return false;
     }
     if (!append_all(s, a, &heaps[2], w))
@@ -373,11 +429,18 @@ static bool run_all(struct step *s, const struct loop *a, struct heap *heaps)
     struct control c = { .most = most ? *(const int64_t *)most->data : INT64_MAX,
                          .looks = condition,
                          .goes = !condition || *(const uint8_t *)condition->data };
+    const bool *optional = s->plan;
     struct work w = { 0 };
 
     work_of(a, s->scratch, &w);
-    for (int k = 0; k < a->carried; k++)
-        w.values[CARRIED + k] = *s->in[CARRIED + k];
+    for (int k = 0; k < a->carried; k++) {
+        const struct tensor *first = s->in[CARRIED + k];
+
+        w.values[CARRIED + k] = *first;
+        if (optional[k] && first->kind != OPTIONAL &&
+            !copy_value(&heaps[0], &w.values[CARRIED + k], first, true, s->report))
+            return false;
+    }
     for (int k = 0; k < a->scans; k++)
         w.scans[k] = start_scan(s, a->carried + k);
     while (c.goes && c.done < c.most)

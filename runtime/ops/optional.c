@@ -51,12 +51,10 @@ static bool infer(struct infer *i)
         types->items[0] = *x;
         types->items[0].data = NULL;
     }
-    if (y)
-        *y = (struct tensor){ .kind = OPTIONAL,
-                              .element = { { .kind = of->kind }, of->element[0] },
-                              .dtype = of->dtype,
-                              .rank = UNKNOWN,
-                              .planned = types };
+    if (y) {
+        *y = optional_of(of);
+        y->planned = types;
+    }
     return true;
 }
 

@@ -20,6 +20,21 @@ static bool pass_tensor(struct step *s, int k, const struct tensor *from)
     return true;
 }
 
+bool copy_value(struct heap *h, struct tensor *to, const struct tensor *from, bool optional, struct report *r)
+{
+    struct optional *o;
+
+    if (!optional || from->kind == OPTIONAL)
+        return heap_copy(h, to, from, r);
+    o = heap_alloc(h, sizeof *o, r);
+    if (!o || !heap_copy(h, &o->value, from, r))
+        return false;
+    o->present = true;
+    *to = optional_of(from);
+    to->data = o;
+    return true;
+}
+
 bool pass_value(struct step *s, int k, const struct tensor *from)
 {
     struct tensor *to = s->out[k];
@@ -27,6 +42,11 @@ bool pass_value(struct step *s, int k, const struct tensor *from)
 
     if (!to)
         return true;
+    if (to->kind == OPTIONAL && from->kind != OPTIONAL) {
+        struct tensor copy;
+
+        return copy_value(s->heap, &copy, from, true, s->report) && pass_value(s, k, &copy);
+    }
     if (from->kind == TENSOR)
         return pass_tensor(s, k, from);
     if (to->dtype != UNDEFINED && (to->kind != from->kind || to->dtype != from->dtype))
@@ -48,6 +68,14 @@ bool join_types(struct tensor *type, const struct tensor *other)
         type->data = NULL;
         type->rank = UNKNOWN;
         return true;
+    }
+    if (type->kind != other->kind && (type->kind == OPTIONAL || other->kind == OPTIONAL)) {
+        const struct tensor held = optional_of(type->kind == OPTIONAL ? other : type);
+
+        *type = type->kind == OPTIONAL ? *type : *other;
+        type->data = NULL;
+        type->planned = NULL;
+        return same_element_type(type, &held);
     }
     if (!same_element_type(type, other))
         return false;

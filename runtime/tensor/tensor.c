@@ -53,6 +53,15 @@ struct tensor element_of(const struct tensor *t)
     return e;
 }
 
+struct tensor optional_of(const struct tensor *t)
+{
+    struct tensor o = { .kind = OPTIONAL, .dtype = t->dtype, .rank = UNKNOWN };
+
+    o.element[0] = (struct element){ t->kind, t->key };
+    memcpy(o.element + 1, t->element, sizeof o.element - sizeof *o.element);
+    return o;
+}
+
 bool has_no_values(const struct tensor *t)
 {
     struct tensor e = *t;

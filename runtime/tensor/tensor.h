@@ -88,6 +88,8 @@ static inline bool holds_values(enum kind kind)                         /* of wh
 bool has_no_values(const struct tensor *t);
 /* The type of what a sequence, an optional or a map holds, without a shape. */
 struct tensor element_of(const struct tensor *t);
+/* The type of an optional value that may hold such a one. */
+struct tensor optional_of(const struct tensor *t);
 /* "float[2,3]", "seq(float[?])", "map(int64, seq(float[?]))" into `buffer`, which is returned. */
 enum { TYPE_TEXT = 256 };
 const char *tensor_text(const struct tensor *t, char buffer[TYPE_TEXT]);

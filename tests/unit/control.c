@@ -171,7 +171,7 @@ START_TEST(malformed_branches)
 END_TEST
 
 /* d/dx of a branch: the gradient of y is 1, so that of x is 2x or 3. */
-static void gradient_of_if(bool condition, const float *expected)
+static void gradient_of_if(const char *nodes, bool condition, const float *expected)
 {
     const struct plan_context context = {
         .kernels = kernels_get(), .threads = 1, .budget = &budget, .report = &report
@@ -185,10 +185,10 @@ static void gradient_of_if(bool condition, const float *expected)
     };
     struct session_options o = { .threads = 1 };
     struct program *types;
+    char text[512];
 
-    load(HEAD "g (bool c, float[2] x) => (float[2] y) <float three = {3}> {"
-              " y = If (c) <then_branch = t () => (float[2] a) { a = Mul (x, x) },"
-              "             else_branch = e () => (float[2] b) { b = Mul (x, three) }> }");
+    snprintf(text, sizeof text, HEAD "g (bool c, float[2] x) => (float[2] y) <float three = {3}> { %s }", nodes);
+    load(text);
     expect_ok(model_build(model, &report));
     ck_assert_uint_le(model->graph->value_count, 8);
     for (size_t k = 0; k < model->graph->value_count; k++)
@@ -220,8 +220,16 @@ static void gradient_of_if(bool condition, const float *expected)
 
 START_TEST(gradients_go_through_the_branch_taken)
 {
-    gradient_of_if(true, floats(3, -4));
-    gradient_of_if(false, floats(3, 3));
+    static const char *const nodes[] = {
+        "y = If (c) <then_branch = t () => (float[2] a) { a = Mul (x, x) },"
+        " else_branch = e () => (float[2] b) { b = Mul (x, three) }>",
+        "z = If (c) <then_branch = t () => (float[2] a) { a = Mul (x, x) }, else_branch = e () => (optional(float[2]) "
+        "b)"
+        " { k = Mul (x, three) b = Optional (k) }> y = OptionalGetElement (z)",
+    };
+
+    gradient_of_if(nodes[_i], true, floats(3, -4));
+    gradient_of_if(nodes[_i], false, floats(3, 3));
 }
 END_TEST
 
@@ -406,6 +414,119 @@ START_TEST(scan_outputs_keep_their_shape)
 }
 END_TEST
 
+/* -- what is optional on one side -- */
+
+#define OLD                                                                                                            \
+    "<ir_version: 8, opset_import: [\"\": 16]> " /* which tells of optional values alone whether they hold something */
+#define MAYBE                                                                                                          \
+    "g (bool has, int64 m, float[N] x) => (float[K] y) { q = If (has) <then_branch = t () => (optional(float[N]) a) "  \
+    "{ a = Optional (x) }, else_branch = e () => (optional(float[N]) b) { b = Optional <type = float[N]> () }> n = "   \
+    "Neg (m) "
+#define MAYBE_SEVERAL                                                                                                  \
+    "g (bool has, int64 m, float[N] x) => (float[K] y) { q = If (has) <then_branch = t () => "                         \
+    "(optional(seq(float[])) a) { s = SequenceConstruct (x) a = Optional (s) }, else_branch = e () => "                \
+    "(optional(seq(float[])) b) { b = Optional <type = seq(float[N])> () }> "
+
+/* By `has` and m: what becomes of { 1, 2 }. A count of 0 is an error. */
+static const struct {
+    const char *text;
+    struct {
+        int64_t m;
+        int count;
+        float y[8];
+    } with[3], without[3];
+} joined[] = {
+    /* a tensor comes out, of another shape */
+    { OLD MAYBE
+      "y = Loop (m, , q) <body = b (int64 i, bool c, optional(float[N]) o) => (bool d, float[K] r) { d = "
+      "Identity (c) h = OptionalHasElement (o) r = If (h) <then_branch = t2 () => (float[K2] p) { g = "
+      "OptionalGetElement (o) p = Concat <axis = 0> (g, g) }, else_branch = e2 () => (float[N2] z) { z = Neg (x) "
+      "}> }> }",
+      { { 2, 8, { 1, 2, 1, 2, 1, 2, 1, 2 } }, { 1, 4, { 1, 2, 1, 2 } }, { 0, 2, { 1, 2 } } },
+      { { 2, 4, { -1, -2, -1, -2 } }, { 1, 2, { -1, -2 } }, { 0, 0, { 0 } } } },
+    /* a sequence does */
+    { OLD MAYBE_SEVERAL
+      "l = Loop (m, , q) <body = b (int64 i, bool c, optional(seq(float[])) o) => (bool d, seq(float[]) r) "
+      "{ d = Identity (c) h = OptionalHasElement (o) r = If (h) <then_branch = t2 () => (seq(float[]) p) "
+      "{ g = OptionalGetElement (o) p = SequenceInsert (g, x) }, else_branch = e2 () => (seq(float[]) z) "
+      "{ n = Neg (x) z = SequenceConstruct (n) }> }> y = ConcatFromSequence <axis = 0> (l) }",
+      { { 2, 6, { 1, 2, 1, 2, 1, 2 } }, { 1, 4, { 1, 2, 1, 2 } }, { 0, 2, { 1, 2 } } },
+      { { 2, 4, { -1, -2, 1, 2 } }, { 1, 2, { -1, -2 } }, { 0, 0, { 0 } } } },
+    /* no optional value goes in, and one comes out; what the body takes is declared, or is not */
+    { OLD MAYBE
+      "w = Loop (m, , x) <body = b (int64 i, bool c, optional(float[N]) o) => (bool d, optional(float[N]) r) { d = "
+      "Identity (c) g = OptionalGetElement (o) k = Add (g, g) r = Optional (k) }> y = OptionalGetElement (w) }",
+      { { 2, 2, { 4, 8 } }, { 1, 2, { 2, 4 } }, { 0, 2, { 1, 2 } } },
+      { { 2, 2, { 4, 8 } }, { 1, 2, { 2, 4 } }, { 0, 2, { 1, 2 } } } },
+    { OLD MAYBE "w = Loop (m, , x) <body = b (i, c, o) => (bool d, optional(float[N]) r) { d = Identity (c) g = "
+                "OptionalGetElement (o) k = Add (g, "
+                "g) r = Optional (k) }> y = OptionalGetElement (w) }",
+      { { 2, 2, { 4, 8 } }, { 1, 2, { 2, 4 } }, { 0, 2, { 1, 2 } } },
+      { { 2, 2, { 4, 8 } }, { 1, 2, { 2, 4 } }, { 0, 2, { 1, 2 } } } },
+    /* it is passed on as it comes */
+    { OLD MAYBE
+      "w = Loop (m, , x) <body = b (int64 i, bool c, optional(float[N]) o) => (bool d, optional(float[N]) o) { d = "
+      "Identity (c) }> y = OptionalGetElement (w) }",
+      { { 2, 2, { 1, 2 } }, { 1, 2, { 1, 2 } }, { 0, 2, { 1, 2 } } },
+      { { 2, 2, { 1, 2 } }, { 1, 2, { 1, 2 } }, { 0, 2, { 1, 2 } } } },
+    /* branches of two kinds */
+    { OLD MAYBE
+      "w = If (has) <then_branch = t2 () => (float[N] v) { v = Neg (x) }, else_branch = e2 () => (optional(float[N]) "
+      "u) { u = Optional (x) }> y = OptionalGetElement (w) }",
+      { { 0, 2, { -1, -2 } }, { 1, 2, { -1, -2 } }, { 2, 2, { -1, -2 } } },
+      { { 0, 2, { 1, 2 } }, { 1, 2, { 1, 2 } }, { 2, 2, { 1, 2 } } } },
+    { OLD MAYBE
+      "yes = Constant <value = bool {1}> () w = If (yes) <then_branch = t2 () => (float[N] v) { v = Neg (x) }, "
+      "else_branch = e2 () => (optional(float[N]) u) { u = Optional (x) }> y = OptionalGetElement (w) }",
+      { { 0, 2, { -1, -2 } }, { 1, 2, { -1, -2 } }, { 2, 2, { -1, -2 } } },
+      { { 0, 2, { -1, -2 } }, { 1, 2, { -1, -2 } }, { 2, 2, { -1, -2 } } } },
+};
+
+START_TEST(what_is_optional_on_one_side_is_so_on_both)
+{
+    float x[] = { 1, 2 };
+    bool has;
+    int64_t m;
+
+    start(joined[_i].text);
+    give_input(0, BOOL, -1, &has);
+    give_input(1, I64, -1, &m);
+    give_input(2, F32, 2, x);
+    for (int k = 0; k < 12; k++) { /* what was so in one run need not be in the next */
+        const int at = k / 2 % 3, count = (has = k % 2) ? joined[_i].with[at].count : joined[_i].without[at].count;
+
+        m = has ? joined[_i].with[at].m : joined[_i].without[at].m;
+        if (count) {
+            run_ok();
+            expect_floats(0, count, has ? joined[_i].with[at].y : joined[_i].without[at].y);
+        } else {
+            ck_assert(!session_run(session, &report));
+            expect_error(KILN_RUN_FAILED,
+                         "carried value 0 holds nothing, and there was no iteration that would make it");
+        }
+    }
+    end();
+}
+END_TEST
+
+START_TEST(an_optional_value_of_another_type_is_another)
+{
+    float x[] = { 1, 2 };
+    bool has = true;
+    int64_t m = 1;
+
+    start(OLD MAYBE
+          "l = Loop (m, , q) <body = b (int64 i, bool c, optional(float[N]) o) => (bool d, seq(float[]) r) { d = "
+          "Identity (c) r = SequenceConstruct (x) }> y = ConcatFromSequence <axis = 0> (l) }");
+    give_input(0, BOOL, -1, &has);
+    give_input(1, I64, -1, &m);
+    give_input(2, F32, 2, x);
+    ck_assert(!session_run(session, &report));
+    expect_error(KILN_BAD_MODEL, "carried value 0 is optional(float[?]), the body makes it seq(float[?])");
+    end();
+}
+END_TEST
+
 /* -- sequences, constants -- */
 
 START_TEST(positions_in_sequences)
@@ -483,7 +604,6 @@ Suite *suite(void)
         nested_branches,
         a_known_condition_decides,
         malformed_branches,
-        gradients_go_through_the_branch_taken,
         a_loop_for_so_many_times,
         a_loop_until_its_condition,
         carried_values_trade_places,
@@ -491,6 +611,7 @@ Suite *suite(void)
         loops_collect_strings,
         loops_end_at_their_limits,
         scan_outputs_keep_their_shape,
+        an_optional_value_of_another_type_is_another,
         positions_in_sequences,
         sequences_that_are_mapped_together_are_as_long,
         constants,
@@ -499,5 +620,8 @@ Suite *suite(void)
 
     for (size_t k = 0; k < sizeof tests / sizeof *tests; k++)
         suite_add_tcase(s, test_case(tests[k]->name, tests[k], 1, enter_scratch, leave_scratch));
+    add_tests_between(s, enter_scratch, leave_scratch, gradients_go_through_the_branch_taken, 2);
+    add_tests_between(s, enter_scratch, leave_scratch, what_is_optional_on_one_side_is_so_on_both,
+                      sizeof joined / sizeof *joined);
     return s;
 }

@@ -103,15 +103,10 @@ static bool offset_fits(struct infer *i, const struct deform *d, int k, int64_t 
                                (long long)channels, d->window.rank);
 }
 
-static int64_t coordinate_bytes(const struct sampler *s)
-{
-    return round_up(sample_block(s) * s->rank * (int64_t)sizeof(double), CACHE_LINE);
-}
-
 /* Of a thread: coordinates, what they get, samples. */
 static int64_t thread_bytes(const struct deform *d)
 {
-    return 2 * coordinate_bytes(&d->sampler) + sample_bytes(&d->sampler, true);
+    return 2 * sample_coordinate_bytes(&d->sampler) + sample_bytes(&d->sampler, true);
 }
 
 static size_t band_bytes(const struct deform *d)

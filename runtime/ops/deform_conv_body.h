@@ -7,7 +7,7 @@ static struct samples NAME(samples_of)(const struct deform_job *j, int64_t group
     const struct deform *const d = j->deform;
     const struct window *const w = &d->window;
     const int64_t row = ((j->image * d->offset_groups + group) * d->taps + tap) * w->rank;
-    const struct samples s = samples_in(&d->sampler, j->slopes, own + 2 * coordinate_bytes(&d->sampler));
+    const struct samples s = samples_in(&d->sampler, j->slopes, own + 2 * sample_coordinate_bytes(&d->sampler));
     double *const at = (double *)(void *)own;
 
     for (int64_t p = 0; p < count; p++) {
@@ -84,7 +84,7 @@ static void NAME(slope_columns)(const struct deform_job *j, int64_t group, int64
     const int64_t row = (j->image * d->offset_groups + group) * d->taps + tap, point = j->first + first;
     const real *const x = (const real *)j->x + (j->image * d->channels + group * channels) * d->plane;
     const real *const back = (const real *)j->back + (group * channels * d->taps + tap) * d->band + first;
-    double *const slope = (double *)(void *)(own + coordinate_bytes(&d->sampler));
+    double *const slope = (double *)(void *)(own + sample_coordinate_bytes(&d->sampler));
 
     if (j->doffset) {
         memset(slope, 0, (size_t)(count * rank) * sizeof *slope);

@@ -147,14 +147,9 @@ static void job_of(struct sample_job *j, const struct grid_sample *a, const stru
     j->blocks = divide_up(j->points, sample_block(s));
 }
 
-static int64_t coordinate_bytes(const struct sampler *s)
-{
-    return round_up(sample_block(s) * s->rank * (int64_t)sizeof(double), CACHE_LINE);
-}
-
 static int64_t thread_bytes(const struct sampler *s, bool slopes)
 {
-    return 2 * coordinate_bytes(s) + sample_bytes(s, slopes);
+    return 2 * sample_coordinate_bytes(s) + sample_bytes(s, slopes);
 }
 
 static bool infer(struct infer *i)
@@ -210,8 +205,8 @@ static struct block block_of(const struct sample_job *j, int64_t index, int thre
     const struct block b = { .sample = index / j->blocks,
                              .first = first,
                              .count = lesser(size, j->points - first),
-                             .samples = samples_in(s, j->slopes, own + 2 * coordinate_bytes(s)),
-                             .slopes = (double *)(void *)(own + coordinate_bytes(s)) };
+                             .samples = samples_in(s, j->slopes, own + 2 * sample_coordinate_bytes(s)),
+                             .slopes = (double *)(void *)(own + sample_coordinate_bytes(s)) };
     const int64_t from = (b.sample * j->points + first) * s->rank, n = b.count * s->rank;
     const size_t width = dtype_size(j->grid->dtype);
 
@@ -224,7 +219,7 @@ static struct block block_of(const struct sample_job *j, int64_t index, int thre
             at[p + d] = place(j->attrs, j->grid->dtype, at[p + other], s->dims[d]);
             at[p + other] = place(j->attrs, j->grid->dtype, v, s->dims[other]);
         }
-    memset(b.slopes, 0, coordinate_bytes(s));
+    memset(b.slopes, 0, sample_coordinate_bytes(s));
     sample_points(s, at, b.count, &b.samples);
     return b;
 }

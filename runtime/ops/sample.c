@@ -27,6 +27,11 @@ int64_t sample_block(const struct sampler *s)
     return fit > BLOCK ? BLOCK : fit < 1 ? 1 : fit;
 }
 
+int64_t sample_coordinate_bytes(const struct sampler *s)
+{
+    return round_up(sample_block(s) * s->rank * (int64_t)sizeof(double), CACHE_LINE);
+}
+
 int64_t sample_bytes(const struct sampler *s, bool slopes)
 {
     const int64_t points = sample_block(s), all = points * sample_elements(s), each = 2 + (slopes ? s->rank : 0);

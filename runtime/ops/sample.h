@@ -27,6 +27,8 @@ struct samples {
 
 int64_t sample_elements(const struct sampler *s); /* that a point has at most */
 int64_t sample_block(const struct sampler *s);    /* points that are a block at most */
+/* Bytes for a double for each coordinate of a block. */
+int64_t sample_coordinate_bytes(const struct sampler *s);
 /* Bytes for the samples of a block. */
 int64_t sample_bytes(const struct sampler *s, bool slopes);
 /* Where in those bytes they are. */

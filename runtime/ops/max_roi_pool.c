@@ -20,7 +20,7 @@
 enum { X, ROIS };                                  /* inputs */
 enum { GRAD_Y, GRAD_X, GRAD_ROIS };                /* of the gradient */
 enum { IMAGE, LEFT, TOP, RIGHT, BOTTOM, NUMBERS }; /* of a region */
-enum { CHANNELS = 16 };                            /* whose gradients are a job */
+enum { CHANNELS = 16 };                            /* that are pooled together */
 
 struct roi_pool {
     struct ints shape;
@@ -94,38 +94,25 @@ static struct span bin(int64_t from, int64_t to, int64_t b, int64_t bins, int64_
     return (struct span){ lesser(greater(first, 0), pixels), lesser(greater(end, 0), pixels) };
 }
 
-static int64_t largest(const struct roi_job *j, int64_t plane, struct span rows, struct span columns)
-{
-    int64_t best = UNKNOWN;
-
-    for (int64_t y = rows.from; y < rows.to; y++)
-        for (int64_t x = columns.from; x < columns.to; x++) {
-            const int64_t at = (plane * j->height + y) * j->width + x;
-            const double v = number(j, j->x, at), most = best < 0 ? -INFINITY : number(j, j->x, best);
-
-            if (best < 0 || v > most || (v != v && most == most))
-                best = at;
-        }
-    return best;
-}
+#define real       float
+#define NAME(name) name##_float
+#include "ops/max_roi_pool_body.h"
+#define real       double
+#define NAME(name) name##_double
+#include "ops/max_roi_pool_body.h"
 
 static void pool_bin(const struct roi_job *j, int64_t out, int64_t plane, struct span rows, struct span columns)
 {
-    const int64_t at = largest(j, plane, rows, columns);
+    int64_t at;
 
-    if (j->dy && at >= 0) {
-        if (j->wide)
-            ((double *)j->to)[at] += number(j, j->dy, out);
-        else
-            ((float *)j->to)[at] += (float)number(j, j->dy, out);
-    } else if (!j->dy) {
-        const double v = at < 0 ? 0 : number(j, j->x, at);
-
-        if (j->wide)
-            ((double *)j->to)[out] = v;
-        else
-            ((float *)j->to)[out] = (float)v;
-    }
+    if (!j->dy && j->wide)
+        ((double *)j->to)[out] = largest_double(j, plane, rows, columns);
+    else if (!j->dy)
+        ((float *)j->to)[out] = largest_float(j, plane, rows, columns);
+    else if (j->wide && (at = place_double(j, plane, rows, columns)) >= 0)
+        ((double *)j->to)[at] += ((const double *)j->dy)[out];
+    else if (!j->wide && (at = place_float(j, plane, rows, columns)) >= 0)
+        ((float *)j->to)[at] += ((const float *)j->dy)[out];
 }
 
 /* Channels [first, end) of a region. */
@@ -136,11 +123,17 @@ static void pool_region(const struct roi_job *j, int64_t roi, int64_t first, int
     const int64_t top = corner(j, roi, TOP), bottom = corner(j, roi, BOTTOM);
     const int64_t left = corner(j, roi, LEFT), right = corner(j, roi, RIGHT);
 
-    for (int64_t c = first; c < end; c++)
-        for (int64_t y = 0; y < bins[0] && !pool_late(j->pool); y++)
-            for (int64_t x = 0; x < bins[1]; x++)
-                pool_bin(j, ((roi * j->channels + c) * bins[0] + y) * bins[1] + x, image * j->channels + c,
-                         bin(top, bottom, y, bins[0], j->height), bin(left, right, x, bins[1], j->width));
+    for (int64_t y = 0; y < bins[0] && !pool_late(j->pool); y++) {
+        const struct span rows = bin(top, bottom, y, bins[0], j->height);
+
+        for (int64_t x = 0; x < bins[1]; x++) {
+            const struct span columns = bin(left, right, x, bins[1], j->width);
+
+            for (int64_t c = first; c < end; c++)
+                pool_bin(j, ((roi * j->channels + c) * bins[0] + y) * bins[1] + x, image * j->channels + c, rows,
+                         columns);
+        }
+    }
 }
 
 static bool job_of(struct step *s, struct roi_job *j, int x, char **scratch)
@@ -173,7 +166,8 @@ static void forward_chunk(void *context, int64_t roi, int thread)
     const struct roi_job *j = context;
 
     (void)thread;
-    pool_region(j, roi, 0, j->channels);
+    for (int64_t first = 0; first < j->channels; first += CHANNELS)
+        pool_region(j, roi, first, lesser(first + CHANNELS, j->channels));
 }
 
 static bool run(struct step *s)

@@ -24,7 +24,8 @@
 enum { X, ROIS, BATCH_INDICES };                        /* inputs */
 enum { GRAD_Y, GRAD_ROIS, GRAD_BATCH_INDICES, GRAD_X }; /* of the gradient */
 enum { AXES = 2, CORNERS = 4 };                         /* height, width; x1, y1, x2, y2 */
-enum { CHANNELS = 16, MOST_RATIO = 1 << 16 };           /* whose gradients are a job; that is supported */
+enum { CHANNELS = 16, BLOCK = 64 };                     /* that are pooled together, and samples of them */
+enum { MOST_RATIO = 1 << 16 };                          /* that is supported */
 
 static const double MOST_SAMPLES = 0x1p40; /* along an axis: no float tells them apart */
 
@@ -161,8 +162,10 @@ static void pool_region(const struct roi_job *j, int64_t roi, int64_t first, int
 static void forward_chunk(void *context, int64_t roi, int thread)
 {
     const struct roi_job *j = context;
+    const int64_t some = j->attrs->max ? CHANNELS : greater(j->channels, 1);
 
-    pool_region(j, roi, 0, j->channels, thread);
+    for (int64_t first = 0; first < j->channels; first += some)
+        pool_region(j, roi, first, lesser(first + some, j->channels), thread);
 }
 
 static bool run(struct step *s)

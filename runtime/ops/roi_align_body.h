@@ -28,7 +28,8 @@ static real NAME(place)(const struct NAME(region) * r, int d, int64_t bin, int64
     return r->start[d] + (real)bin * r->bin[d] + ((real)sample + (real).5) * r->bin[d] / (real)r->samples[d];
 }
 
-/* Of a bin's samples along an axis of `size` elements: those that are not outside, and few others. */
+/* Of a bin's samples along an axis of `size` elements: those that are not outside, and few others. All of them where
+ * they are next to each other: then sampling_ratio tells how many. */
 static struct span NAME(inside)(const struct NAME(region) * r, int d, int64_t bin, int64_t size)
 {
     const double first = (double)NAME(place)(r, d, bin, 0), step = (double)r->bin[d] / r->samples[d];
@@ -37,10 +38,9 @@ static struct span NAME(inside)(const struct NAME(region) * r, int d, int64_t bi
 
     if (most == 0 || size == 0)
         return (struct span){ 0, 0 };
-    if (!(fabs(from) < MOST_SAMPLES && fabs(to) < MOST_SAMPLES)) /* the step is next to nothing */
+    if (step == 0 || from != from || to != to)
         return (struct span){ 0, (int64_t)most };
-    return (struct span){ lesser(greater((int64_t)from, 0), (int64_t)most),
-                          lesser(greater((int64_t)to, 0), (int64_t)most) };
+    return (struct span){ (int64_t)fmin(fmax(from, 0), most), (int64_t)fmin(fmax(to, 0), most) };
 }
 
 /* The elements that a place is between, and how far behind the lower one; false where it is outside. */
@@ -92,13 +92,17 @@ static void NAME(average)(const struct roi_job *j, const struct NAME(region) * r
 
         for (int64_t y = rows.from; y < rows.to; y++) {
             const int64_t row = in + y * j->size[1];
+            real along = 0;
 
-            if (j->dy)
+            if (j->dy) {
+                along = height[y] * ((const real *)j->dy)[out] / samples;
                 for (int64_t x = columns.from; x < columns.to; x++)
-                    ((real *)j->to)[row + x] += height[y] * width[x] * ((const real *)j->dy)[out] / samples;
-            else
+                    ((real *)j->to)[row + x] += width[x] * along;
+            } else {
                 for (int64_t x = columns.from; x < columns.to; x++)
-                    sum += height[y] * width[x] * ((const real *)j->x)[row + x];
+                    along += width[x] * ((const real *)j->x)[row + x];
+                sum += height[y] * along;
+            }
         }
         if (!j->dy)
             ((real *)j->to)[out] = sum / samples;
@@ -112,54 +116,92 @@ struct NAME(best) {
     int64_t at;
 };
 
-static void NAME(compare)(struct NAME(best) * b, const real *x, int64_t at, real weight)
-{
-    const real value = weight * x[at];
+/* Samples of a bin, with the four elements that each is between. */
+struct NAME(samples) {
+    int64_t count, at[BLOCK][CORNERS];
+    real weight[BLOCK][CORNERS];
+};
 
-    if (value > b->value || value != value)
-        *b = (struct NAME(best)){ value, weight, at };
+static void NAME(compare)(const struct NAME(samples) * s, const real *x, struct NAME(best) * b)
+{
+    for (int64_t k = 0; k < s->count; k++)
+        for (int e = 0; e < CORNERS; e++) {
+            const real value = s->weight[k][e] * x[s->at[k][e]];
+
+            if (value > b->value || value != value)
+                *b = (struct NAME(best)){ value, s->weight[k][e], s->at[k][e] };
+        }
 }
 
-/* The highest of the four products of each sample of a bin, in one channel. */
-static struct NAME(best)
-    NAME(highest)(const struct roi_job *j, const struct NAME(region) * r, const int64_t *bin, const real *x)
+/* The value alone. */
+static void NAME(raise)(const struct NAME(samples) * s, const real *x, real *most)
 {
-    const struct span rows = NAME(inside)(r, 0, bin[0], j->size[0]), columns = NAME(inside)(r, 1, bin[1], j->size[1]);
-    struct NAME(best) best = { -INFINITY, 0, 0 };
-    double met = 0;
+    bool number = true;
+    real value = *most;
 
-    for (int64_t sy = rows.from; sy < rows.to && !pool_late(j->pool); sy++) {
+    for (int64_t k = 0; k < s->count; k++) {
+        const real *const weight = s->weight[k];
+        const int64_t *const at = s->at[k];
+        const real a = weight[0] * x[at[0]], b = weight[1] * x[at[1]], c = weight[2] * x[at[2]],
+                   d = weight[3] * x[at[3]];
+        const real low = a > b ? a : b, high = c > d ? c : d, all = low > high ? low : high;
+
+        value = all > value ? all : value;
+        number &= (a == a) & (b == b) & (c == c) & (d == d);
+    }
+    *most = number ? value : (real)NAN;
+}
+
+/* Samples from number *next on of those in `rows` and `columns`, until a block is full or there are no more. */
+static void NAME(take_samples)(const struct roi_job *j, const struct NAME(region) * r, const int64_t *bin,
+                               struct span rows, struct span columns, int64_t *next, struct NAME(samples) * s)
+{
+    const int64_t across = columns.to - columns.from, end = (rows.to - rows.from) * across;
+
+    for (s->count = 0; *next < end && s->count < BLOCK; ++*next) {
         int64_t low, high, left, right;
         real down, along;
 
-        if (!NAME(between)(NAME(place)(r, 0, bin[0], sy), j->size[0], &low, &high, &down))
+        if (!NAME(between)(NAME(place)(r, 0, bin[0], rows.from + *next / across), j->size[0], &low, &high, &down) ||
+            !NAME(between)(NAME(place)(r, 1, bin[1], columns.from + *next % across), j->size[1], &left, &right, &along))
             continue;
-        for (int64_t sx = columns.from; sx < columns.to; sx++) {
-            if (!NAME(between)(NAME(place)(r, 1, bin[1], sx), j->size[1], &left, &right, &along))
-                continue;
-            NAME(compare)(&best, x, low * j->size[1] + left, (1 - down) * (1 - along));
-            NAME(compare)(&best, x, low * j->size[1] + right, (1 - down) * along);
-            NAME(compare)(&best, x, high * j->size[1] + left, down * (1 - along));
-            NAME(compare)(&best, x, high * j->size[1] + right, down * along);
-            met++;
+        for (int e = 0; e < CORNERS; e++) {
+            s->at[s->count][e] = (e < 2 ? low : high) * j->size[1] + (e % 2 ? right : left);
+            s->weight[s->count][e] = (e < 2 ? 1 - down : down) * (e % 2 ? along : 1 - along);
         }
+        s->count++;
     }
-    if (!(met > 0) || (met < r->samples[0] * r->samples[1] && best.value < 0)) /* a sample outside is 0 */
-        best = (struct NAME(best)){ 0, 0, 0 };
-    return best;
 }
 
+/* The highest of the four products of each sample of the bin, of at most CHANNELS channels. */
 static void NAME(maximum)(const struct roi_job *j, const struct NAME(region) * r, const int64_t *bin,
                           const struct roi_channels *ch)
 {
+    const struct span rows = NAME(inside)(r, 0, bin[0], j->size[0]), columns = NAME(inside)(r, 1, bin[1], j->size[1]);
+    struct NAME(best) best[CHANNELS];
+    struct NAME(samples) samples;
+    int64_t next = 0, met = 0;
+
+    for (int64_t c = 0; c < ch->count; c++)
+        best[c] = (struct NAME(best)){ -INFINITY, 0, 0 };
+    do {
+        NAME(take_samples)(j, r, bin, rows, columns, &next, &samples);
+        met += samples.count;
+        for (int64_t c = 0; c < ch->count; c++)
+            if (j->dy)
+                NAME(compare)(&samples, (const real *)j->x + ch->in + c * j->plane, &best[c]);
+            else
+                NAME(raise)(&samples, (const real *)j->x + ch->in + c * j->plane, &best[c].value);
+    } while (samples.count && !pool_late(j->pool));
     for (int64_t c = 0; c < ch->count; c++) {
         const int64_t in = ch->in + c * j->plane, out = ch->out + c * j->bins;
-        const struct NAME(best) best = NAME(highest)(j, r, bin, (const real *)j->x + in);
 
+        if (!met || ((double)met < r->samples[0] * r->samples[1] && best[c].value < 0)) /* a sample outside is 0 */
+            best[c] = (struct NAME(best)){ 0, 0, 0 };
         if (!j->dy)
-            ((real *)j->to)[out] = best.value;
-        else if (best.weight > 0)
-            ((real *)j->to)[in + best.at] += best.weight * ((const real *)j->dy)[out];
+            ((real *)j->to)[out] = best[c].value;
+        else if (best[c].weight > 0)
+            ((real *)j->to)[in + best[c].at] += best[c].weight * ((const real *)j->dy)[out];
     }
 }
 

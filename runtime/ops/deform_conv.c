@@ -109,9 +109,9 @@ static int64_t thread_bytes(const struct deform *d)
     return 2 * sample_coordinate_bytes(&d->sampler) + sample_bytes(&d->sampler, true);
 }
 
-static size_t band_bytes(const struct deform *d)
+static int64_t band_bytes(const struct deform *d)
 {
-    return aligned((size_t)(d->channels * d->taps * d->band) * dtype_size(d->compute));
+    return round_up(d->channels * d->taps * d->band * (int64_t)dtype_size(d->compute), CACHE_LINE);
 }
 
 enum product { FORWARD, BACK, WEIGHTS, PRODUCTS }; /* Y of V, U of dY, dW of both */
@@ -120,7 +120,7 @@ enum product { FORWARD, BACK, WEIGHTS, PRODUCTS }; /* Y of V, U of dY, dW of bot
 static struct gemm product_of(const struct deform *d, enum product which, int64_t points)
 {
     const int64_t m = d->out_channels / d->groups;
-    struct gemm g = { .dtype = d->compute, .alpha = 1 };
+    struct gemm g = { .dtype = d->compute, .alpha = 1, .beta = which == WEIGHTS }; /* dW adds up */
 
     switch (which) {
     case FORWARD: /* W times V */
@@ -139,16 +139,15 @@ static struct gemm product_of(const struct deform *d, enum product which, int64_
 }
 
 /* Of whole bands and of the last one. */
-static size_t product_bytes(struct infer *i, const struct deform *d, enum product which)
+static int64_t product_bytes(struct infer *i, const struct deform *d, enum product which)
 {
     const int64_t last = d->points % d->band ? d->points % d->band : d->band;
     struct gemm whole = product_of(d, which, d->band), rest = product_of(d, which, last);
     size_t a, b;
 
-    whole.beta = rest.beta = which == WEIGHTS;
     a = gemm_scratch(infer_kernels(i), &whole, infer_threads(i));
     b = gemm_scratch(infer_kernels(i), &rest, infer_threads(i));
-    return aligned(a > b ? a : b);
+    return (int64_t)aligned(a > b ? a : b);
 }
 
 static bool infer(struct infer *i)
@@ -157,7 +156,7 @@ static bool infer(struct infer *i)
     const struct deform_attrs *a = infer_attrs(i);
     int64_t dims[MAX_RANK], channels, taps;
     struct deform d;
-    size_t bytes;
+    int64_t bytes;
 
     if (!conv_fits(i, &a->conv, x, w, typed_in(i, B), false, &dims[1]) || !deform_of(i, a, x, w, &d))
         return false;
@@ -172,10 +171,10 @@ static bool infer(struct infer *i)
     memcpy(dims + 2, d.window.out, (size_t)d.window.rank * sizeof *dims);
     if (!set_out(i, 0, x->dtype, x->rank, dims))
         return false;
-    bytes = to_size(infer_threads(i) * thread_bytes(&d)) + band_bytes(&d) + product_bytes(i, &d, FORWARD);
+    bytes = infer_threads(i) * thread_bytes(&d) + band_bytes(&d) + product_bytes(i, &d, FORWARD);
     for (int k = 0; k < INPUTS; k++)
-        bytes += compute_bytes(typed_in(i, k), d.compute);
-    need_scratch(i, bytes + compute_bytes(typed_out(i, 0), d.compute));
+        bytes += (int64_t)compute_bytes(typed_in(i, k), d.compute);
+    need_scratch(i, to_size(bytes + (int64_t)compute_bytes(typed_out(i, 0), d.compute)));
     return true;
 }
 
@@ -321,7 +320,7 @@ static bool grad_infer(struct infer *i)
 {
     static const int of[INPUTS] = { GRAD_X, GRAD_W, GRAD_OFFSET, 0, GRAD_MASK };
     const struct tensor *x = typed_in(i, GRAD_X), *w = typed_in(i, GRAD_W);
-    size_t bytes, products = 0;
+    int64_t bytes, products = 0;
     struct deform d;
 
     if (!deform_of(i, infer_attrs(i), x, w, &d))
@@ -332,15 +331,12 @@ static bool grad_infer(struct infer *i)
         if (t && !set_out(i, k, t->dtype, k == B ? 1 : t->rank, t->dims))
             return false;
     }
-    for (int which = BACK; which < PRODUCTS; which++) {
-        const size_t one = product_bytes(i, &d, (enum product)which);
-
-        products = one > products ? one : products;
-    }
-    bytes = to_size(infer_threads(i) * thread_bytes(&d)) + 2 * band_bytes(&d) + products;
+    for (int which = BACK; which < PRODUCTS; which++)
+        products = greater(products, product_bytes(i, &d, (enum product)which));
+    bytes = infer_threads(i) * thread_bytes(&d) + 2 * band_bytes(&d) + products;
     for (int k = GRAD_Y; k <= GRAD_MASK; k++)
-        bytes += 2 * compute_bytes(typed_in(i, k), d.compute);
-    need_scratch(i, bytes);
+        bytes += 2 * (int64_t)compute_bytes(typed_in(i, k), d.compute);
+    need_scratch(i, to_size(bytes));
     return true;
 }
 
@@ -348,7 +344,6 @@ struct backward_job {
     const struct kernels *k;
     const void *w, *dy;
     char *dw;
-    bool added; /* to dw */
 };
 
 /* Some channels of one offset group, for all taps and points of the band: nobody else writes their planes. */
@@ -376,14 +371,12 @@ static void weights_band(struct deform_job *j, struct backward_job *b)
 
     j->slopes = false;
     each_tap(j, columns_chunk);
-    g.beta = b->added;
     for (int64_t group = 0; group < d->groups; group++) {
         g.a = at(d, b->dy, (j->image * d->out_channels + group * g.m) * d->points + j->first);
         g.b = at(d, j->columns, group * d->depth * d->band);
         g.c = b->dw + (size_t)(group * g.m * d->depth) * dtype_size(d->compute);
         gemm(b->k, j->pool, &g, j->product_scratch);
     }
-    b->added = true;
 }
 
 static void backward_band(struct deform_job *j, void *context)

@@ -155,14 +155,15 @@ static bool plan(struct infer *i, const struct transform *t, const struct tensor
     struct fft *fft;
     double *own;
 
-    if (!fft_bytes(t->n, &bytes) || !fft_scratch(t->n, 1, &doubles) || !scratch_of(t, infer_threads(i), &scratch))
+    if (!fft_bytes(t->n, &bytes) || !fft_scratch(t->n, 1, &doubles) || !scratch_of(t, infer_threads(i), &scratch) ||
+        !add_size(scratch, (int64_t)(compute_bytes(x, compute) + compute_bytes(y, compute)), &scratch))
         return infer_error(i, "dft_length is %lld, more than can be planned", (long long)t->n);
     fft = infer_plan(i, to_size(bytes));
     own = infer_alloc(i, to_size(doubles * (int64_t)sizeof(double)));
     if (!fft || !own)
         return false;
     fft_make(infer_kernels(i), t->n, fft, own);
-    need_scratch(i, to_size(scratch) + compute_bytes(x, compute) + compute_bytes(y, compute));
+    need_scratch(i, to_size(scratch));
     return true;
 }
 

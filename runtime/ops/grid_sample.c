@@ -172,7 +172,7 @@ static bool infer(struct infer *i)
     job_of(&j, a, x, grid);
     if (a->mode != SAMPLE_NEAREST && !direct(x->dtype))
         converted = compute_bytes(x, j.dtype) + compute_bytes(typed_out(i, 0), j.dtype);
-    need_scratch(i, to_size(infer_threads(i) * thread_bytes(&j.sampler, false)) + converted);
+    need_scratch(i, to_size(infer_threads(i) * thread_bytes(&j.sampler, false) + (int64_t)converted));
     return true;
 }
 
@@ -219,7 +219,8 @@ static struct block block_of(const struct sample_job *j, int64_t index, int thre
             at[p + d] = place(j->attrs, j->grid->dtype, at[p + other], s->dims[d]);
             at[p + other] = place(j->attrs, j->grid->dtype, v, s->dims[other]);
         }
-    memset(b.slopes, 0, sample_coordinate_bytes(s));
+    if (j->slopes)
+        memset(b.slopes, 0, (size_t)sample_coordinate_bytes(s));
     sample_points(s, at, b.count, &b.samples);
     return b;
 }
@@ -325,13 +326,14 @@ static void cost(const struct node *n, const struct tensor *const *in, struct te
 static bool grad_infer(struct infer *i)
 {
     const struct tensor *dy = typed_in(i, GRAD_Y), *x = typed_in(i, GRAD_X), *grid = typed_in(i, GRAD_GRID);
+    const enum dtype compute = compute_dtype(x->dtype);
     struct sample_job j;
 
     if (!set_out(i, D_X, x->dtype, x->rank, x->dims) || !set_out(i, D_GRID, grid->dtype, grid->rank, grid->dims))
         return false;
     job_of(&j, infer_attrs(i), x, grid);
-    need_scratch(i, to_size(infer_threads(i) * thread_bytes(&j.sampler, true)) +
-                        2 * compute_bytes(x, compute_dtype(x->dtype)) + compute_bytes(dy, compute_dtype(x->dtype)));
+    need_scratch(i, to_size(infer_threads(i) * thread_bytes(&j.sampler, true) +
+                            (int64_t)(2 * compute_bytes(x, compute) + compute_bytes(dy, compute))));
     return true;
 }
 
@@ -429,16 +431,18 @@ static const struct op op_grad = {
                                      { 0 } },
 };
 
+/* Where the nearest element is taken none flows to the grid. */
 static bool gradient(struct backward *b)
 {
+    const struct grid_sample *a = attrs_of(b);
     struct value *const in[] = { upstream(b, 0), forward_in(b, X), forward_in(b, GRID) };
-    const bool want[] = { wants(b, X), wants(b, GRID) };
+    const bool want[] = { wants(b, X), wants(b, GRID) && a->mode != SAMPLE_NEAREST };
     struct value *d[2];
 
-    if (emit_private(emitter_of(b), &op_grad, attrs_of(b), 2, d, want, 3, in)) {
-        give(b, X, d[D_X]);
-        give(b, GRID, d[D_GRID]);
-    }
+    if ((want[D_X] || want[D_GRID]) && emit_private(emitter_of(b), &op_grad, a, 2, d, want, 3, in))
+        for (int k = X; k <= GRID; k++)
+            if (want[k])
+                give(b, k, d[k]);
     return backward_ok(b);
 }
 

@@ -243,6 +243,12 @@ struct norm_kernels {
                            int64_t channels, float *dx);
 };
 
+struct fft_stage; /* fft.h */
+struct fft_flow;
+struct fft_kernels {
+    void (*stage)(const struct fft_stage *s, const double *turns, const struct fft_flow *f);
+};
+
 /* One table for each module, which its file in isa/ makes for an instruction set. */
 struct kernels {
     enum cpu_level level;
@@ -257,6 +263,7 @@ struct kernels {
     const struct winograd_kernels *winograd;
     const struct pool_kernels *pool;
     const struct norm_kernels *norm;
+    const struct fft_kernels *fft;
 };
 
 /* The table for this CPU; made once, thread-safe, never fails. */

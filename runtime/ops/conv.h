@@ -42,6 +42,9 @@ bool conv_parse(struct parse *p, struct conv_attrs *a);
  * ...]. */
 bool conv_check(struct infer *i, const struct conv_attrs *a, const struct tensor *x, bool transposed,
                 int64_t *out_channels);
+/* The same of inputs that stand elsewhere; b NULL for none. */
+bool conv_fits(struct infer *i, const struct conv_attrs *a, const struct tensor *x, const struct tensor *w,
+               const struct tensor *b, bool transposed, int64_t *out_channels);
 /* Of X as ONNX has it. `i` is NULL while running. */
 bool conv_shape_read(struct infer *i, const struct conv_attrs *a, const struct tensor *x, const struct tensor *w,
                      struct conv_shape *s);

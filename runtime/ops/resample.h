@@ -4,6 +4,7 @@
 #define KILN_OPS_RESAMPLE_H
 
 #include "ops/op.h"
+#include <math.h>
 
 /* Element p along the axis is the sum over t < width of weight[p * width + t] times element index[p * width + t]; an
  * index below 0 adds nothing. */
@@ -23,6 +24,16 @@ struct resample {
     struct taps taps[MAX_RANK];
     bool adjoint; /* dims is what comes out, and each axis changes from taps.out to taps.in: the gradient */
 };
+
+/* What an element x elements away counts in cubic interpolation (Keys, 1981). */
+static inline double cubic_weight(double c, double x)
+{
+    const double v = fabs(x);
+
+    if (v <= 1)
+        return ((c + 2) * v - (c + 3)) * v * v + 1;
+    return v < 2 ? ((c * v - 5 * c) * v + 8 * c) * v - 4 * c : 0;
+}
 
 /* Bytes for the tables and for what lies between two axes. False where they cannot be counted. axis, in, out and width
  * must be set. */

@@ -307,14 +307,9 @@ static int64_t reach(const struct resize *a, const struct layout *l, int d)
 
 static double weight_at(const struct resize *a, double x)
 {
-    const double c = (double)a->cubic_a;
-
-    x = fabs(x);
-    if (a->mode == LINEAR)
-        return x < 1 ? 1 - x : 0;
-    if (x <= 1)
-        return ((c + 2) * x - (c + 3)) * x * x + 1;
-    return x < 2 ? ((c * x - 5 * c) * x + 8 * c) * x - 4 * c : 0;
+    if (a->mode == CUBIC)
+        return cubic_weight((double)a->cubic_a, x);
+    return fabs(x) < 1 ? 1 - fabs(x) : 0;
 }
 
 /* The weights of one element, from the reach-th element before its place on; taps of no weight are left out, so that an

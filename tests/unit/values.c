@@ -590,6 +590,143 @@ static const struct by_hand by_hand[] = {
       1,
       { 1, 2 },
       { 7 } },
+    /* cubic with border: outside stands the element at the edge; NaN is -1 */
+    { "d = Constant <value = float[1, 1, 2] {1, 3}> () s = Constant <value_ints = [1, 3, 1]> () g = Reshape(x, s)\n"
+      "y = GridSample <mode = \"cubic\", padding_mode = \"border\", align_corners = 1> (d, g)",
+      3,
+      3,
+      { -1.5f, NAN, 5 },
+      { .7890625f, 1, 3 } },
+    { "d = Constant <value = float[1, 1, 3] {1, 2, 4}> () s = Constant <value_ints = [1, 5, 1]> () g = Reshape(x, s)\n"
+      "y = GridSample <mode = \"nearest\", padding_mode = \"reflection\"> (d, g)",
+      5,
+      5,
+      { -1.3f, -2, 2, 4, 1e30f },
+      { 1, 2, 2, 2, 2 } },
+    { "d = Constant <value = float[1, 1, 3] {1, 2, 4}> () s = Constant <value_ints = [1, 5, 1]> () g = Reshape(x, s)\n"
+      "y = GridSample <padding_mode = \"reflection\", align_corners = 1> (d, g)",
+      5,
+      5,
+      { -1.5f, -3, 1.25f, 3, 4 },
+      { 1.5f, 4, 3.5f, 1, 2 } },
+    { "d = Constant <value = float[1, 1, 1] {7}> () s = Constant <value_ints = [1, 2, 1]> () g = Reshape(x, s)\n"
+      "y = GridSample <padding_mode = \"reflection\", align_corners = 1> (d, g)",
+      2,
+      2,
+      { -9, .5f },
+      { 7, 7 } },
+    /* an infinity that has no weight */
+    { "s = Constant <value_ints = [1, 1, 2]> () d = Reshape(x, s) g = Constant <value = float[1, 2, 1] {-1.0, 1.0}> "
+      "()\n"
+      "y = GridSample <align_corners = 1> (d, g)",
+      2,
+      2,
+      { 1, INFINITY },
+      { 1, INFINITY } },
+    /* the sum of weights is 1, whatever rounding makes of it */
+    { "s = Constant <value_ints = [1, 1, 2, 4]> () i = Cast <to = 2> (x) d = Reshape(i, s)\n"
+      "g = Constant <value = double[1, 1, 3, 2] {-0.6, -0.32, -0.6, -0.3, 0.6, -0.26}> () v = GridSample(d, g)\n"
+      "y = Cast <to = 1> (v)",
+      8,
+      3,
+      { 5, 5, 5, 5, 5, 5, 5, 5 },
+      { 5, 5, 5 } },
+    { "s = Constant <value_ints = [1, 2, 3]> () t = Reshape(x, s) n = Constant <value_ints = [1, 1, 1, 2]> ()\n"
+      "y = AffineGrid <align_corners = 1> (t, n)",
+      6,
+      4,
+      { 1, 2, 3, 4, 5, 6 },
+      { 0, -3, 2, 5 } },
+    /* the largest product of a weight, not the value between; all below 0 but a sample outside */
+    { "s = Constant <value_ints = [1, 1, 2, 2]> () d = Reshape(x, s) r = Constant <value = float[1, 4] {0, 0, 1, 1}> "
+      "()\n"
+      "b = Constant <value_ints = [0]> () y = RoiAlign <mode = \"max\", sampling_ratio = 1,\n"
+      "coordinate_transformation_mode = \"output_half_pixel\"> (d, r, b)",
+      4,
+      1,
+      { 1, 2, 3, 4 },
+      { 1 } },
+    { "s = Constant <value_ints = [1, 1, 2, 2]> () d = Reshape(x, s) b = Constant <value_ints = [0]> ()\n"
+      "r = Constant <value = float[1, 4] {0.5, 0.5, 2.5, 1.5}> () y = RoiAlign <mode = \"max\", output_width = 2> (d, "
+      "r, b)",
+      4,
+      2,
+      { -4, -8, -8, -8 },
+      { -1, 0 } },
+    /* one of two samples is outside, where it is 0 */
+    { "s = Constant <value_ints = [1, 1, 2, 2]> () d = Reshape(x, s) b = Constant <value_ints = [0]> ()\n"
+      "r = Constant <value = float[1, 4] {0, 0.75, 4, 1.25}> () y = RoiAlign <mode = \"max\", sampling_ratio = 2> (d, "
+      "r, b)",
+      4,
+      1,
+      { -4, -8, -8, -8 },
+      { 0 } },
+    { "s = Constant <value_ints = [1, 1, 1, 4]> () d = Reshape(x, s) r = Constant <value = float[1, 4] {1, 0.5, 3, "
+      "1.5}> ()\n"
+      "b = Constant <value_ints = [0]> () y = RoiAlign <output_width = 2> (d, r, b)",
+      4,
+      2,
+      { 0, 1, 2, 4 },
+      { 1, 2 } },
+    /* halves of a corner are rounded away from 0; bins overlap */
+    { "s = Constant <value_ints = [1, 1, 1, 6]> () d = Reshape(x, s) r = Constant <value = float[1, 5] {0, 0.5, 0, "
+      "2.5, 0}> ()\n"
+      "y = MaxRoiPool <pooled_shape = [1, 2]> (d, r)",
+      6,
+      2,
+      { 9, 1, 5, 2, 9, 9 },
+      { 5, 5 } },
+    { "s = Constant <value_ints = [1, 4, 2]> () d = Reshape(x, s) n = Constant <value_ints = [2, 3]> ()\n"
+      "b = Constant <value_ints = [2, 2]> () y = Col2Im(d, n, b)",
+      8,
+      6,
+      { 1, 2, 4, 8, 16, 32, 64, 128 },
+      { 1, 6, 8, 16, 96, 128 } },
+    { "s = Constant <value_ints = [1, 2, 4]> () d = Reshape(x, s) n = Constant <value_ints = [4]> ()\n"
+      "b = Constant <value_ints = [2]> () y = Col2Im <dilations = [2], pads = [1, 1]> (d, n, b)",
+      8,
+      4,
+      { 1, 2, 4, 8, 16, 32, 64, 128 },
+      { 2, 20, 40, 64 } },
+    { "s = Constant <value_ints = [1, 1, 4]> () d = Reshape(x, s) w = Constant <value = float[1, 1, 1] {2}> ()\n"
+      "o = Constant <value = float[1, 1, 4] {0.5, -2.0, 0.25, 0.5}> () m = Constant <value = float[1, 1, 4] {1, 1, 1, "
+      "3}> ()\n"
+      "y = DeformConv(d, w, o, , m)",
+      4,
+      4,
+      { 1, 2, 4, 8 },
+      { 3, 0, 10, 24 } },
+    { "s = Constant <value_ints = [4, 1]> () d = Reshape(x, s) y = DFT(d)",
+      4,
+      8,
+      { 1, 2, 3, 4 },
+      { 10, 0, -2, 2, -2, 0, -2, -2 } },
+    /* of the first and the last number of half a transform the imaginary parts do not count */
+    { "s = Constant <value_ints = [3, 2]> () d = Reshape(x, s) y = DFT <inverse = 1, onesided = 1> (d)",
+      6,
+      4,
+      { 10, 7, -2, 2, -2, 9 },
+      { 1, 2, 3, 4 } },
+    { "s = Constant <value_ints = [1, 5, 1]> () d = Reshape(x, s) n = Constant <value_int = 2> ()\n"
+      "w = Constant <value_floats = [1.0, 10.0]> () y = STFT(d, n, w)",
+      5,
+      8,
+      { 1, 2, 3, 4, 5 },
+      { 21, 0, -19, 0, 43, 0, -37, 0 } },
+    /* bands beyond the spectrum are left out */
+    { "n = Constant <value_int = 2> () l = Constant <value_int = 4> () r = Constant <value_int = 100> ()\n"
+      "a, b = Split <num_outputs = 2> (x) y = MelWeightMatrix(n, l, r, a, b)",
+      2,
+      6,
+      { 10, 300 },
+      { 0, 0, 1.f / 3, 0, 2.f / 3, 0 } },
+    /* one whose edge and middle are one bin is 1 there */
+    { "n = Constant <value_int = 2> () l = Constant <value_int = 4> () r = Constant <value_int = 100> ()\n"
+      "a, b = Split <num_outputs = 2> (x) y = MelWeightMatrix(n, l, r, a, b)",
+      2,
+      6,
+      { 10, 40 },
+      { 1, 0, 0, 1, 0, 0 } },
 };
 enum { BY_HAND = sizeof by_hand / sizeof *by_hand };
 

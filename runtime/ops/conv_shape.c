@@ -20,11 +20,9 @@ bool conv_parse(struct parse *p, struct conv_attrs *a)
     return window_parse(p, &a->window, WINDOW_DILATIONS);
 }
 
-bool conv_check(struct infer *i, const struct conv_attrs *a, const struct tensor *x, bool transposed,
-                int64_t *out_channels)
+bool conv_check(struct infer *i, const struct conv_attrs *a, const struct tensor *x, const struct tensor *w,
+                const struct tensor *b, bool transposed, int64_t *out_channels)
 {
-    const struct tensor *w = typed_in(i, 1), *b = typed_in(i, 2);
-
     if (x->rank < 3)
         return infer_error(i, "'X' has %d dimensions, must have at least 3", x->rank);
     if (w->rank != x->rank)

@@ -85,12 +85,12 @@ static struct waves waves_of(const struct kernels *k, const struct conv_shape *s
     return w;
 }
 
-size_t integer_conv_scratch(const struct kernels *k, const struct conv_shape *s, bool packed)
+size_t integer_conv_scratch(const struct kernels *k, const struct conv_shape *s, bool packed, int threads)
 {
     const struct waves w = waves_of(k, s);
 
     if (integer_conv_is_direct(s))
-        return 0;
+        return integer_planes_scratch(s, threads);
     return (packed ? 0 : aligned(integer_conv_packed_bytes(s))) +
            (size_t)(w.wave_groups * w.wave_panels * w.panel_bytes);
 }
@@ -238,7 +238,10 @@ void integer_conv(const struct kernels *k, struct pool *pool, const struct integ
     if (!w.columns || !c.shape.out_channels)
         return;
     if (integer_conv_is_direct(&c.shape)) {
-        integer_conv_direct(k, pool, &c);
+        if (integer_planes_scratch(&c.shape, 1))
+            integer_conv_planes(k, pool, &c, scratch);
+        else
+            integer_conv_direct(k, pool, &c);
         return;
     }
     if (!packed) {

@@ -4,7 +4,8 @@
  * Weights are the rows of A, the pixels that one of them meets are B: columns for all pixels of all images, gathered as
  * many at a time as a cache holds. Depths go tap by tap, so that those of a tap are of one run of pixels each. Where a group
  * has but few channels of its result (in a depthwise convolution one), gathering would take longer than multiplying:
- * then each row of the result is summed where it lies. */
+ * then it is direct, of planes that are widened with their padding, so that each tap is one run, or, where those would be
+ * too big, of each row as it lies. */
 #ifndef KILN_KERNELS_INTEGER_CONV_H
 #define KILN_KERNELS_INTEGER_CONV_H
 
@@ -24,12 +25,18 @@ struct integer_conv {
 size_t integer_conv_packed_bytes(const struct conv_shape *s);
 void integer_conv_pack(const struct kernels *k, struct pool *pool, const struct conv_shape *s,
                        const struct integer_operand *w, int16_t *packed);
-size_t integer_conv_scratch(const struct kernels *k, const struct conv_shape *s, bool packed);
+size_t integer_conv_scratch(const struct kernels *k, const struct conv_shape *s, bool packed, int threads);
 void integer_conv(const struct kernels *k, struct pool *pool, const struct integer_conv *c, void *scratch);
 
+/* Few channels of a group's result: direct. */
+static inline bool integer_conv_is_direct(const struct conv_shape *s)
+{
+    return s->out_channels / s->groups < INTEGER_ROWS;
+}
 /* -- integer_direct.c -- */
-
-bool integer_conv_is_direct(const struct conv_shape *s);
 void integer_conv_direct(const struct kernels *k, struct pool *pool, const struct integer_conv *c);
+/* -- integer_planes.c -- */
+size_t integer_planes_scratch(const struct conv_shape *s, int threads); /* 0: they would be too big */
+void integer_conv_planes(const struct kernels *k, struct pool *pool, const struct integer_conv *c, void *scratch);
 
 #endif

@@ -4,11 +4,6 @@
 
 enum { PIECE = 1024 }; /* pixels of a row whose sums are kept together */
 
-bool integer_conv_is_direct(const struct conv_shape *s)
-{
-    return s->out_channels / s->groups < INTEGER_ROWS;
-}
-
 struct direct {
     const struct kernels *k;
     const struct pool *pool;

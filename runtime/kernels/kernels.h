@@ -267,6 +267,16 @@ struct integer_tile {
     int32_t (*c)[INTEGER_COLUMNS];
 };
 
+/* y[i] = (add ? y[i] : 0) + sum over t < taps of w[t] * x[at[t] + i] for i < n, a multiple of INTEGER_COLUMNS. */
+struct integer_taps {
+    const int16_t *x;
+    const int64_t *at;
+    const int32_t *w;
+    int64_t taps, n;
+    int32_t *y;
+    bool add;
+};
+
 /* y = min(most, max(least, round(v) + zero)), of two nearest integers the even one, and the least where v is NaN: a
  * saturated integer. Each element has a scale and a zero point, or all share one; zero points are integers, and all are
  * within 2^21. */
@@ -282,6 +292,7 @@ struct integer_kernels {
     /* Two rows of `panels` vectors, one beside the other, into panels that are `step` elements apart. */
     void (*pair)(const int16_t *even, const int16_t *odd, int64_t panels, int64_t step, int16_t *y);
     void (*tile)(const struct integer_tile *t, int rows, int vectors);
+    void (*taps)(const struct integer_taps *t);
     /* y[i] += w * ((x[i * step] ^ flip) - zero) */
     void (*axpy)(int32_t w, const uint8_t *x, int64_t step, uint8_t flip, int32_t zero, int32_t *y, int64_t n);
     void (*quantize_8)(const struct quantizing *q, const float *x, uint8_t *y, int64_t n);   /* v = x / scale */

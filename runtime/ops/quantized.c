@@ -209,8 +209,8 @@ bool quantized_conv_infer(struct infer *i, const struct quantized_inputs *in, en
     key.out_channels = s.out_channels;
     key.rank = s.rank;
     memcpy(key.kernel, s.kernel, sizeof key.kernel);
-    scratch += integer_conv_scratch(infer_kernels(i), &s,
-                                    packed_once(i, in->b, in->b_zero, &key, integer_conv_packed_bytes(&s)));
+    scratch += integer_conv_scratch(
+        infer_kernels(i), &s, packed_once(i, in->b, in->b_zero, &key, integer_conv_packed_bytes(&s)), infer_threads(i));
     need_scratch(i, scratch);
     return true;
 }

@@ -340,7 +340,7 @@ static void check_conv(const struct kernels *k, struct pool *pool, const struct 
     struct integer_conv c = { .shape = *s, .x = random_operand(nx, 1), .w = random_operand(nw, s->out_channels) };
     float *const x = values_of(&c.x, nx, nx + 1), *const w = values_of(&c.w, nw, weights);
     int16_t *const packed = room(integer_conv_packed_bytes(s));
-    void *const scratch = room(integer_conv_scratch(k, s, false));
+    void *const scratch = room(integer_conv_scratch(k, s, false, pool_threads(pool)));
     int32_t *const sums = room(4 * (size_t)ny), *const again = room(4 * (size_t)ny);
     int32_t *const bias = room(4 * (size_t)s->out_channels);
 
@@ -389,20 +389,25 @@ START_TEST(convolutions_are_exact)
 }
 END_TEST
 
-/* In several waves, and in several pieces of a row. */
+/* In several waves; in several bands; in several pieces of a row. */
+enum { PARTS = 7 };
+
 START_TEST(convolutions_in_parts)
 {
-    const struct kernels *const k = kernels_for(_i / 4);
+    const struct kernels *const k = kernels_for(_i / PARTS);
     static const struct conv_shape shapes[] = {
         { 2, 1, 200, 9, 2, { 40, 39 }, { 40, 39 }, { 5, 5 }, { 1, 1 }, { 1, 1 }, { 2, 2 } },
         { 1, 70, 70 * 40, 70 * 4, 2, { 9, 11 }, { 9, 11 }, { 3, 3 }, { 1, 1 }, { 1, 1 }, { 1, 1 } },
         { 1, 1, 9000, 5, 1, { 30 }, { 28 }, { 3 }, { 1 }, { 1 }, { 0 } },
         { 1, 2, 2, 2, 2, { 2, 2500 }, { 2, 2499 }, { 2, 4 }, { 1, 1 }, { 1, 1 }, { 1, 2 } },
+        { 1, 3, 3, 6, 2, { 400, 401 }, { 200, 201 }, { 3, 3 }, { 2, 2 }, { 1, 1 }, { 1, 1 } },
+        { 2, 2, 4, 2, 2, { 3, 3000 }, { 3, 2702 }, { 1, 300 }, { 1, 1 }, { 1, 1 }, { 0, 1 } },
+        { 1, 2, 2, 4, 1, { 5000 }, { 294 }, { 5 }, { 17 }, { 3 }, { 4 } },
     };
     struct pool *const pool = threads(2);
 
     if (k)
-        check_conv(k, pool, &shapes[_i % 4]);
+        check_conv(k, pool, &shapes[_i % PARTS]);
     pool_free(pool);
 }
 END_TEST
@@ -417,6 +422,6 @@ Suite *suite(void)
     add_tests(s, products_are_exact, 3);
     add_tests(s, sums_wrap_around, 3);
     add_tests(s, convolutions_are_exact, 3);
-    add_tests(s, convolutions_in_parts, 12);
+    add_tests(s, convolutions_in_parts, 3 * PARTS);
     return s;
 }

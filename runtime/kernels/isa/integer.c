@@ -7,6 +7,7 @@ const struct integer_kernels OF_LEVEL(integer_kernels) = {
     .widen = widen_loop,
     .pair = pair_loop,
     .tile = integer_tile_loop,
+    .taps = integer_taps_loop,
     .axpy = integer_axpy_loop,
     .quantize_8 = quantize_8_loop,
     .quantize_16 = quantize_16_loop,

@@ -6,24 +6,28 @@
 
 /* -- from bytes -- */
 
+/* A step that is known becomes vectors. */
+ALWAYS_INLINE void widen_run(const uint8_t *x, int64_t step, int32_t flip, int32_t zero, int16_t *y, int64_t n)
+{
+    INDEPENDENT
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (int16_t)((x[i * step] ^ flip) - zero);
+}
 static inline void widen_loop(const struct byte_runs *r, int16_t *y)
 {
     const int32_t flip = r->flip, zero = r->zero;
-    const int64_t step = r->step;
 
     for (int64_t k = 0; k < r->count; k++) {
         const uint8_t *const x = r->x + r->runs[k].from;
         int16_t *const to = y + r->runs[k].to;
         const int64_t n = r->runs[k].count;
 
-        if (step == 1) {
-            INDEPENDENT
-            for (int64_t i = 0; i < n; i++)
-                to[i] = (int16_t)((x[i] ^ flip) - zero);
-        } else {
-            for (int64_t i = 0; i < n; i++)
-                to[i] = (int16_t)((x[i * step] ^ flip) - zero);
-        }
+        if (r->step == 1)
+            widen_run(x, 1, flip, zero, to, n);
+        else if (r->step == 2)
+            widen_run(x, 2, flip, zero, to, n);
+        else
+            widen_run(x, r->step, flip, zero, to, n);
     }
 }
 
@@ -38,20 +42,24 @@ static inline void pair_loop(const int16_t *even, const int16_t *odd, int64_t pa
     }
 }
 
+ALWAYS_INLINE void integer_axpy_run(int32_t w, const uint8_t *x, int64_t step, int32_t flip, int32_t zero,
+                                    uint32_t *sum, int64_t n)
+{
+    INDEPENDENT
+    for (int64_t i = 0; i < n; i++)
+        sum[i] += (uint32_t)(w * ((x[i * step] ^ flip) - zero));
+}
 static inline void integer_axpy_loop(int32_t w, const uint8_t *x, int64_t step, uint8_t flip, int32_t zero, int32_t *y,
                                      int64_t n)
 {
     uint32_t *const sum = (uint32_t *)y; /* wraps around */
 
-    if (step == 1) {
-        INDEPENDENT
-        for (int64_t i = 0; i < n; i++)
-            sum[i] += (uint32_t)(w * ((x[i] ^ flip) - zero));
-    } else {
-        INDEPENDENT
-        for (int64_t i = 0; i < n; i++)
-            sum[i] += (uint32_t)(w * ((x[i * step] ^ flip) - zero));
-    }
+    if (step == 1)
+        integer_axpy_run(w, x, 1, flip, zero, sum, n);
+    else if (step == 2)
+        integer_axpy_run(w, x, 2, flip, zero, sum, n);
+    else
+        integer_axpy_run(w, x, step, flip, zero, sum, n);
 }
 
 /* -- products -- */
@@ -65,7 +73,8 @@ enum { MOST_VECTORS = 3 };
 enum { MOST_VECTORS = 2 };
 #endif
 
-typedef lanes_mask pairs; /* of int16, two in a lane */
+typedef uint32_t lanes_unsigned __attribute__((vector_size(4 * LANES))); /* sums wrap around */
+typedef lanes_mask pairs;                                                /* of int16, two in a lane */
 
 static inline pairs load_pairs(const int16_t *p)
 {
@@ -93,8 +102,6 @@ static inline lanes_mask add_products(pairs a, pairs b, lanes_mask c)
     return (lanes_mask)_mm256_add_epi32((__m256i)c, _mm256_madd_epi16((__m256i)a, (__m256i)b));
 }
 #else
-typedef uint32_t lanes_unsigned __attribute__((vector_size(4 * LANES)));
-
 static inline lanes_mask add_products(pairs a, pairs b, lanes_mask c)
 {
     const pairs low_a = (pairs)((lanes_unsigned)a << 16) >> 16, low_b = (pairs)((lanes_unsigned)b << 16) >> 16;
@@ -157,6 +164,32 @@ static inline void integer_tile_loop(const struct integer_tile *t, int rows, int
     tiles[vectors][rows](t);
 }
 #undef ENTRY
+
+static inline void integer_taps_loop(const struct integer_taps *t)
+{
+    typedef int16_t half __attribute__((vector_size(2 * LANES)));
+    enum { VECTORS = 4, BLOCK = VECTORS * LANES };
+
+    for (int64_t i = 0; i < t->n; i += BLOCK) {
+        lanes_unsigned sum[VECTORS] = { 0 };
+
+        if (t->add)
+            memcpy(sum, t->y + i, sizeof sum);
+        for (int64_t k = 0; k < t->taps; k++) {
+            const int16_t *const x = t->x + t->at[k] + i;
+            const lanes_mask w = t->w[k] - (lanes_mask){ 0 };
+
+            UNROLLED
+            for (int v = 0; v < VECTORS; v++) {
+                half h;
+
+                memcpy(&h, x + v * LANES, sizeof h);
+                sum[v] += (lanes_unsigned)(w * __builtin_convertvector(h, lanes_mask));
+            }
+        }
+        memcpy(t->y + i, sum, sizeof sum);
+    }
+}
 
 /* -- from floats and sums -- */
 

@@ -149,7 +149,6 @@ static int64_t runs_of(const struct conv_shape *s, int64_t column, int64_t n, co
 
 static void gather_chunk(void *context, int64_t chunk, int thread)
 {
-    static const int16_t zeros[LINE];
     const struct gathering *g = context;
     const struct conv_shape *const s = &g->c->shape;
     const int lanes = g->k->lanes;
@@ -176,10 +175,9 @@ static void gather_chunk(void *context, int64_t chunk, int thread)
             runs.x = x + 2 * i * plane;
             g->k->integer->widen(&runs, even);
             runs.x += plane;
-            if (2 * i + 1 < channels)
+            if (2 * i + 1 < channels) /* else the weights are 0 */
                 g->k->integer->widen(&runs, odd);
-            g->k->integer->pair(even, 2 * i + 1 < channels ? odd : zeros, divide_up(n, lanes), panel,
-                                panels + i * 2 * lanes);
+            g->k->integer->pair(even, odd, divide_up(n, lanes), panel, panels + i * 2 * lanes);
         }
         panels += all_pairs * 2 * lanes;
     } while (next_index(s->rank, s->kernel, tap));

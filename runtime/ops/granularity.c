@@ -27,6 +27,12 @@ static bool in_blocks(const struct granularity_attrs *a, const struct tensor *x,
     return a->block_size > 0 && scale->rank == x->rank;
 }
 
+/* How many blocks of a size, which may be any. */
+static int64_t blocks_of(int64_t n, int64_t size)
+{
+    return n / size + (n % size != 0);
+}
+
 static bool check_scale(struct infer *i, const struct granularity_attrs *a, const char *name)
 {
     const struct tensor *x = typed_in(i, QUANTIZE_X), *scale = typed_in(i, QUANTIZE_SCALE);
@@ -42,7 +48,7 @@ static bool check_scale(struct infer *i, const struct granularity_attrs *a, cons
     if (axis < 0)
         return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)a->axis, -x->rank, x->rank - 1);
     for (int d = 0; fits && blocks && d < x->rank; d++)
-        fits = scale->dims[d] == (d == axis ? divide_up(x->dims[d], a->block_size) : x->dims[d]);
+        fits = scale->dims[d] == (d == axis ? blocks_of(x->dims[d], a->block_size) : x->dims[d]);
     if (fits && (blocks || scale->dims[0] == x->dims[axis]))
         return true;
     return infer_error(i, "'%s' is %s, must be one value, or one for each of axis %d of %s, or for each block of it",

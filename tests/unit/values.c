@@ -457,14 +457,27 @@ static const struct by_hand by_hand[] = {
       5,
       { -4, -4.5f, 3.25f, 3.75f, 1.25f },
       { -8, -8, 6, 7, 2 } },
-    { "s = Constant <value_floats = [1.0, 2.0, 4.0]> () z = Constant <value = uint8[3] {1, 2, 3}> ()\n"
-      "q = QuantizeLinear <axis = 0, block_size = 2> (x, s, z) d = DequantizeLinear <axis = 0, block_size = 2> (q, s, "
-      "z)\n"
-      "y = Concat <axis = 0> (d)",
-      5,
-      5,
-      { 7, 8, 7, 8, 7 },
-      { 7, 8, 8, 8, 8 } },
+    { "h = Constant <value_ints = [2, 3]> () m = Reshape(x, h) s = Constant <value = float[2, 2] {1, 2, 4, 8}> ()\n"
+      "z = Constant <value = uint8[2, 2] {1, 2, 3, 4}> () q = QuantizeLinear <block_size = 2> (m, s, z)\n"
+      "d = DequantizeLinear <block_size = 2> (q, s, z) e = Cast <to = 1> (q) y = Concat <axis = 1> (d, e)",
+      6,
+      12,
+      { 7, 8, 7, 7, 8, 7 },
+      { 7, 8, 8, 8, 9, 6, 8, 8, 8, 5, 5, 5 } },
+    { "h = Constant <value_ints = [3, 2]> () m = Reshape(x, h) s = Constant <value = float[2, 2] {1, 2, 4, 8}> ()\n"
+      "q = QuantizeLinear <axis = 0, block_size = 2> (m, s) y = Cast <to = 1> (q)",
+      6,
+      6,
+      { 7, 8, 7, 7, 8, 8 },
+      { 7, 4, 7, 4, 2, 1 } },
+    { "h = Constant <value_ints = [1, 2, 3]> () m = Reshape(x, h) s = Constant <value_floats = [1.0, 2.0]> ()\n"
+      "t = Constant <value_floats = [1.0, 2.0, 4.0]> () q = QuantizeLinear(m, s) r = QuantizeLinear <axis = -1> (m, "
+      "t)\n"
+      "e = Cast <to = 1> (q) f = DequantizeLinear <axis = 2> (r, t) y = Concat <axis = 0> (e, f)",
+      6,
+      12,
+      { 7, 8, 9, 7, 8, 9 },
+      { 7, 8, 9, 4, 4, 4, 7, 8, 8, 7, 8, 8 } },
     /* the quotient in float16, and of int32 in double: a tie is a tie */
     { "h = Cast <to = 10> (x) f = Constant <value_float = 0.0999> () s = Cast <to = 10> (f)\n"
       "q = QuantizeLinear <output_dtype = 4> (h, s) y = Cast <to = 1> (q)",

@@ -471,9 +471,9 @@ static const struct by_hand by_hand[] = {
       { 7, 8, 7, 7, 8, 8 },
       { 7, 4, 7, 4, 2, 1 } },
     { "h = Constant <value_ints = [1, 2, 3]> () m = Reshape(x, h) s = Constant <value_floats = [1.0, 2.0]> ()\n"
-      "t = Constant <value_floats = [1.0, 2.0, 4.0]> () q = QuantizeLinear(m, s) r = QuantizeLinear <axis = -1> (m, "
-      "t)\n"
-      "e = Cast <to = 1> (q) f = DequantizeLinear <axis = 2> (r, t) y = Concat <axis = 0> (e, f)",
+      "t = Constant <value_floats = [1.0, 2.0, 4.0]> () z = Constant <value = uint8[3] {1, 2, 3}> ()\n"
+      "q = QuantizeLinear(m, s) r = QuantizeLinear <axis = -1> (m, t, z)\n"
+      "e = Cast <to = 1> (q) f = DequantizeLinear <axis = 2> (r, t, z) y = Concat <axis = 0> (e, f)",
       6,
       12,
       { 7, 8, 9, 7, 8, 9 },
@@ -491,13 +491,13 @@ static const struct by_hand by_hand[] = {
       1,
       { 1000 },
       { 10009 } },
-    { "n = Constant <value = int32[2] {80083003, -80083003}> () s = Constant <value = int32 {2002}> ()\n"
+    { "n = Constant <value = int32[2] {80083001, -80083003}> () s = Constant <value = int32 {2002}> ()\n"
       "z = Constant <value = uint16 {65535}> () p = QuantizeLinear <output_dtype = 4> (n, s)\n"
       "m = QuantizeLinear(n, s, z) q = Concat <axis = 0> (p, m) f = Cast <to = 1> (q) y = Add(f, x)",
       1,
       4,
       { 0 },
-      { 40002, 0, 65535, 25533 } },
+      { 40001, 0, 65535, 25533 } },
     { "s = Constant <value_float = 2.0> () a = QuantizeLinear <output_dtype = 17> (x, s)\n"
       "b = QuantizeLinear <output_dtype = 17, saturate = 0> (x, s) c = QuantizeLinear <output_dtype = 23> (x, s)\n"
       "p = Cast <to = 1> (a) q = Cast <to = 1> (b) r = Cast <to = 1> (c) y = Concat <axis = 0> (p, q, r)",

@@ -146,6 +146,11 @@ static bool run(struct step *s)
     {                                                                                                                  \
         OF("u8") " f8e8m0[3]{0.5,1,2} u8[3]{1,2,3}", "output_dtype=16", "bf16[2,3]", 0                                 \
     }
+#define CASES_25                                                                                                       \
+    CASES_24, { OF("u2") " f32[]{0.5} u2[]{1}", "", "f32[2,3]", 0 },                                                   \
+    {                                                                                                                  \
+        "i2[2,3]{0,1,-2,-1,1,0} f16[]{0.5}", "", "f16[2,3]", 0                                                         \
+    }
 
 static const struct op_case cases_10[] = { CASES_10, { 0 } };
 static const struct op_case cases_13[] = { CASES_13, { 0 } };
@@ -153,9 +158,10 @@ static const struct op_case cases_19[] = { CASES_19, { 0 } };
 static const struct op_case cases_21[] = { CASES_21, { 0 } };
 static const struct op_case cases_23[] = { CASES_23, { 0 } };
 static const struct op_case cases_24[] = { CASES_24, { 0 } };
-static const struct op_case cases_25[] = { CASES_24,
-                                           { OF("u2") " f32[]{0.5} u2[]{1}", "", "f32[2,3]", 0 },
-                                           { "i2[2,3]{0,1,-2,-1,1,0} f16[]{0.5}", "", "f16[2,3]", 0 },
+static const struct op_case cases_25[] = { CASES_25, { 0 } };
+static const struct op_case cases_28[] = { CASES_25,
+                                           { OF("f6e2m3") " f32[]{0.5} f6e2m3[]{1}", "", "f32[2,3]", 0 },
+                                           { OF("f6e3m2") " f16[3]{0.5,1,2}", "", "f16[2,3]", 0 },
                                            { 0 } };
 
 #define PARTS                                                                                                          \
@@ -178,6 +184,8 @@ const struct op op_dequantize_linear = {
     .domain = "",
     .defs =
         (const struct op_def[]){
+            ROW_23(28, "T1: i8 u8 i16 u16 i32 ir11 u2 i2 f6e2m3 f6e3m2; T2: " HALVES " f8e8m0; T3: " HALVES, parse_23,
+                   cases_28),
             ROW_23(25, "T1: i8 u8 i16 u16 i32 ir11 u2 i2; T2: " HALVES " f8e8m0; T3: " HALVES, parse_23, cases_25),
             ROW_23(24, "T1: i8 u8 i16 u16 i32 ir11; T2: " HALVES " f8e8m0; T3: " HALVES, parse_23, cases_24),
             ROW_23(23, "T1: i8 u8 i16 u16 i32 ir11; T2: " HALVES "; T3: " HALVES, parse_23, cases_23),

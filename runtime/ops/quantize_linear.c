@@ -280,6 +280,11 @@ static bool run(struct step *s)
     {                                                                                                                  \
         "f16[2,3] f8e8m0[3]{0.5,1,2} u8[3]", "", "u8[2,3]", 0                                                          \
     }
+#define CASES_25                                                                                                       \
+    CASES_24, { "f32[2,3] f32[]+ u2[]{1}", "", "u2[2,3]", 0 },                                                         \
+    {                                                                                                                  \
+        "f32[2,3] f32[]+", "output_dtype=26", "i2[2,3]", 0                                                             \
+    }
 
 static const struct op_case cases_10[] = { CASES_10, INTEGERS, { 0 } };
 static const struct op_case cases_13[] = { CASES_13, INTEGERS, { 0 } };
@@ -287,9 +292,10 @@ static const struct op_case cases_19[] = { CASES_19, { 0 } };
 static const struct op_case cases_21[] = { CASES_21, { 0 } };
 static const struct op_case cases_23[] = { CASES_23, { 0 } };
 static const struct op_case cases_24[] = { CASES_24, { 0 } };
-static const struct op_case cases_25[] = { CASES_24,
-                                           { "f32[2,3] f32[]+ u2[]{1}", "", "u2[2,3]", 0 },
-                                           { "f32[2,3] f32[]+", "output_dtype=26", "i2[2,3]", 0 },
+static const struct op_case cases_25[] = { CASES_25, { 0 } };
+static const struct op_case cases_28[] = { CASES_25,
+                                           { "f32[2,3] f32[]+ f6e2m3[]{0}", "saturate=0", "f6e2m3[2,3]", 0 },
+                                           { "f16[2,3] f16[3]+", "output_dtype=28", "f6e3m2[2,3]", 0 },
                                            { 0 } };
 
 #define PARTS                                                                                                          \
@@ -309,6 +315,8 @@ const struct op op_quantize_linear = {
     .domain = "",
     .defs =
         (const struct op_def[]){
+            ROW(28, TWO_TYPES, "T1: " NUMBERS "; T2: " NUMBERS " f8e8m0; T3: i8 u8 i16 u16 ir11 u2 i2 f6e2m3 f6e3m2",
+                parse_23, cases_28),
             ROW(25, TWO_TYPES, "T1: " NUMBERS "; T2: " NUMBERS " f8e8m0; T3: i8 u8 i16 u16 ir11 u2 i2", parse_23,
                 cases_25),
             ROW(24, TWO_TYPES, "T1: " NUMBERS "; T2: " NUMBERS " f8e8m0; T3: i8 u8 i16 u16 ir11", parse_23, cases_24),

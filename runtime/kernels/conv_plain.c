@@ -1,4 +1,5 @@
 #include "kernels/conv_plain.h"
+#include "kernels/index.h"
 #include <math.h>
 
 /* Strides of x or of dy. */
@@ -13,23 +14,6 @@ static struct strides strides_of(const struct conv_plain *p, int64_t channels, c
     return (struct strides){ .image = channels * pixels,
                              .channel = p->channels_last ? 1 : pixels,
                              .pixel = p->channels_last ? channels : 1 };
-}
-
-/* The next index in row-major order; false after the last. Start with all 0. */
-static bool next_index(int rank, const int64_t *size, int64_t *at)
-{
-    for (int d = rank - 1; d >= 0; d--) {
-        if (++at[d] < size[d])
-            return true;
-        at[d] = 0;
-    }
-    return false;
-}
-
-static void index_at(int rank, const int64_t *size, int64_t k, int64_t *at)
-{
-    for (int d = rank - 1; d >= 0; d--, k /= size[d + 1])
-        at[d] = k % size[d];
 }
 
 /* The pixel of x that `tap` of the pixel `out` of y meets; -1: none. */

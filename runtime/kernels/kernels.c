@@ -5,7 +5,7 @@
     .map = &map_kernels_##level, .update = &update_kernels_##level, .reduce = &reduce_kernels_##level,                 \
     .softmax = &softmax_kernels_##level, .random = &random_kernels_##level, .gemm = &gemm_kernels_##level,             \
     .conv = &conv_kernels_##level, .winograd = &winograd_kernels_##level, .pool = &pool_kernels_##level,               \
-    .norm = &norm_kernels_##level, .fft = &fft_kernels_##level
+    .norm = &norm_kernels_##level, .fft = &fft_kernels_##level, .integer = &integer_kernels_##level
 
 static const struct kernels plain = { .level = CPU_BASE, .lanes = 4, TABLES(plain) };
 #if defined(__x86_64__)

@@ -249,6 +249,63 @@ struct fft_kernels {
     void (*stage)(const struct fft_stage *s, const double *turns, const struct fft_flow *f);
 };
 
+/* Runs of bytes that become runs of numbers of 16 bits: y[to + i] = (x[from + i * step] ^ flip) - zero for i < count of
+ * each run. Of uint8 flip is 0. An int8 whose highest bit is turned (flip 0x80) is an uint8 that is 128 more, as its zero
+ * point then is: so both are one loop. */
+struct byte_run {
+    int64_t from, to, count;
+};
+struct byte_runs {
+    const uint8_t *x;
+    const struct byte_run *runs;
+    int64_t count, step;
+    uint8_t flip;
+    int16_t zero;
+};
+
+/* c[r][l] = sum over p < 2 * pairs of a[r * a_row + p] * b[p][l] for r < rows, l < vectors * lanes: in int32, which wraps
+ * around. Of b there are panels, each as wide as a vector, b_panel elements apart: element p of lane l in it is
+ * [p / 2][l][p % 2], so that what is multiplied and added in pairs is read as it lies. */
+enum { INTEGER_ROWS = 4, INTEGER_VECTORS = 4, INTEGER_LANES = 16, INTEGER_COLUMNS = INTEGER_VECTORS * INTEGER_LANES };
+struct integer_tile {
+    const int16_t *a, *b;
+    int64_t a_row, b_panel, pairs;
+    int32_t (*c)[INTEGER_COLUMNS];
+};
+
+/* y[i] = (add ? y[i] : 0) + sum over t < taps of w[t] * x[at[t] + i] for i < n, a multiple of INTEGER_COLUMNS. */
+struct integer_taps {
+    const int16_t *x;
+    const int64_t *at;
+    const int32_t *w;
+    int64_t taps, n;
+    int32_t *y;
+    bool add;
+};
+
+/* y = min(most, max(least, round(v) + zero)), of two nearest integers the even one, and the least where v is NaN: a
+ * saturated integer. Each element has a scale and a zero point, or all share one; zero points are integers, and all are
+ * within 2^21. */
+struct quantizing {
+    const float *scale, *zero;
+    bool each;
+    float least, most;
+};
+
+struct integer_kernels {
+    int vectors; /* of a tile, at most */
+    void (*widen)(const struct byte_runs *r, int16_t *y);
+    /* Two rows of `panels` vectors, one beside the other, into panels that are `step` elements apart. */
+    void (*pair)(const int16_t *even, const int16_t *odd, int64_t panels, int64_t step, int16_t *y);
+    void (*tile)(const struct integer_tile *t, int rows, int vectors);
+    void (*taps)(const struct integer_taps *t);
+    /* y[i] += w * ((x[i * step] ^ flip) - zero) */
+    void (*axpy)(int32_t w, const uint8_t *x, int64_t step, uint8_t flip, int32_t zero, int32_t *y, int64_t n);
+    void (*quantize_8)(const struct quantizing *q, const float *x, uint8_t *y, int64_t n);   /* v = x / scale */
+    void (*quantize_16)(const struct quantizing *q, const float *x, uint16_t *y, int64_t n); /* the same */
+    void (*requantize)(const struct quantizing *q, const int32_t *x, uint8_t *y, int64_t n); /* v = x * scale */
+};
+
 /* One table for each module, which its file in isa/ makes for an instruction set. */
 struct kernels {
     enum cpu_level level;
@@ -264,6 +321,7 @@ struct kernels {
     const struct pool_kernels *pool;
     const struct norm_kernels *norm;
     const struct fft_kernels *fft;
+    const struct integer_kernels *integer;
 };
 
 /* The table for this CPU; made once, thread-safe, never fails. */

@@ -43,7 +43,8 @@ static bool infer_with(struct infer *i, const struct conv_attrs *a, const struct
 
     if (a->channels_last)
         return conv_last_infer(i, a, extras);
-    if (!conv_check(i, a, x, false, &channels) || !conv_shape_read(i, a, x, typed_in(i, W), &s))
+    if (!conv_check(i, a, x, typed_in(i, W), typed_in(i, B), false, &channels) ||
+        !conv_shape_read(i, a, x, typed_in(i, W), &s))
         return false;
     dims[0] = x->dims[0];
     dims[1] = channels;

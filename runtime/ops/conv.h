@@ -38,13 +38,10 @@ enum { CONV_MOMENTS = 1 };
 /* A convolution's field times channels; a transposed one's kernel is [..., out, in] in Keras. */
 struct fans conv_fans(const struct node *n, int input, const struct tensor *w);
 bool conv_parse(struct parse *p, struct conv_attrs *a);
-/* The shapes of X (as ONNX has it), W and B against each other; `out_channels` is set. `transposed`: W is [C, M/group,
- * ...]. */
-bool conv_check(struct infer *i, const struct conv_attrs *a, const struct tensor *x, bool transposed,
-                int64_t *out_channels);
-/* The same of inputs that stand elsewhere; b NULL for none. */
-bool conv_fits(struct infer *i, const struct conv_attrs *a, const struct tensor *x, const struct tensor *w,
-               const struct tensor *b, bool transposed, int64_t *out_channels);
+/* The shapes of X (as ONNX has it), W and B (or NULL) against each other; `out_channels` is set. `transposed`: W is [C,
+ * M/group, ...]. */
+bool conv_check(struct infer *i, const struct conv_attrs *a, const struct tensor *x, const struct tensor *w,
+                const struct tensor *b, bool transposed, int64_t *out_channels);
 /* Of X as ONNX has it. `i` is NULL while running. */
 bool conv_shape_read(struct infer *i, const struct conv_attrs *a, const struct tensor *x, const struct tensor *w,
                      struct conv_shape *s);

@@ -184,7 +184,8 @@ bool conv_last_infer(struct infer *i, const struct conv_attrs *a, const struct c
     struct conv_shape s;
     int64_t channels;
 
-    if (!f || !conv_check(i, a, &x, false, &channels) || !conv_shape_read(i, a, &x, typed_in(i, W), &s))
+    if (!f || !conv_check(i, a, &x, typed_in(i, W), typed_in(i, B), false, &channels) ||
+        !conv_shape_read(i, a, &x, typed_in(i, W), &s))
         return false;
     plan_product(i, &f->product, &s, CONV_FORWARD, W);
     if (!out_of(i, extras, &s, f) || !moments_out(i, &f->product))

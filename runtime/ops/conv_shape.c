@@ -20,14 +20,8 @@ bool conv_parse(struct parse *p, struct conv_attrs *a)
     return window_parse(p, &a->window, WINDOW_DILATIONS);
 }
 
-bool conv_check(struct infer *i, const struct conv_attrs *a, const struct tensor *x, bool transposed,
-                int64_t *out_channels)
-{
-    return conv_fits(i, a, x, typed_in(i, W), typed_in(i, B), transposed, out_channels);
-}
-
-bool conv_fits(struct infer *i, const struct conv_attrs *a, const struct tensor *x, const struct tensor *w,
-               const struct tensor *b, bool transposed, int64_t *out_channels)
+bool conv_check(struct infer *i, const struct conv_attrs *a, const struct tensor *x, const struct tensor *w,
+                const struct tensor *b, bool transposed, int64_t *out_channels)
 {
     if (x->rank < 3)
         return infer_error(i, "'X' has %d dimensions, must have at least 3", x->rank);

@@ -97,7 +97,7 @@ static bool infer(struct infer *i)
     int64_t dims[MAX_RANK], channels;
     struct conv_shape s;
 
-    if (!conv_check(i, &a->conv, typed_in(i, 0), true, &channels) ||
+    if (!conv_check(i, &a->conv, typed_in(i, 0), typed_in(i, 1), typed_in(i, 2), true, &channels) ||
         !check_count(i, "output_padding", &a->output_padding, x->rank - 2) ||
         !check_count(i, "output_shape", &a->output_shape, x->rank - 2) ||
         !shape_of(i, a, x, typed_in(i, W), channels, &s))

@@ -158,7 +158,7 @@ static bool infer(struct infer *i)
     struct deform d;
     int64_t bytes;
 
-    if (!conv_fits(i, &a->conv, x, w, typed_in(i, B), false, &dims[1]) || !deform_of(i, a, x, w, &d))
+    if (!conv_check(i, &a->conv, x, w, typed_in(i, B), false, &dims[1]) || !deform_of(i, a, x, w, &d))
         return false;
     if (d.channels % d.offset_groups)
         return infer_error(i, "offset_group is %lld, must divide the %lld channels of 'X'", (long long)d.offset_groups,

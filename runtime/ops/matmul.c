@@ -12,108 +12,13 @@
 #include "base/text.h"
 #include "ops/chained.h"
 #include "ops/cost.h"
-#include "ops/rank.h"
+#include "ops/product.h"
 #include <string.h>
 
 enum { A, B };                   /* inputs */
 enum { GRAD_Y, GRAD_A, GRAD_B }; /* inputs of the gradient */
-enum { BATCH_RANK = MAX_RANK };  /* of the leading dimensions */
 
 /* -- plan -- */
-
-struct product { /* the two operands as matrices with leading dimensions */
-    int64_t m, n, k;
-    int64_t a_row, a_col, b_row, b_col;
-    int rank; /* of the leading dimensions */
-    int64_t batch[BATCH_RANK], a_batch[BATCH_RANK], b_batch[BATCH_RANK];
-    bool row_given, column_given; /* is m, is n a dimension of Y? */
-};
-
-/* Strides of one operand's leading dimensions, 0 where it is broadcast. */
-static void batch_strides(const struct tensor *t, int rank, int64_t matrix, int64_t *strides)
-{
-    const int own = t->rank > 2 ? t->rank - 2 : 0;
-
-    for (int d = rank - 1, k = own - 1; d >= 0; d--, k--) {
-        strides[d] = k < 0 || t->dims[k] == 1 ? 0 : matrix;
-        if (k >= 0)
-            matrix *= t->dims[k];
-    }
-}
-
-/* False where the shapes do not fit together: tells in *why what does not. */
-static bool product_of(const struct tensor *a, const struct tensor *b, struct product *p, const char **why)
-{
-    struct tensor lead = { .dtype = a->dtype };
-    int64_t b_k;
-
-    *p = (struct product){ .row_given = a->rank > 1, .column_given = b->rank > 1 };
-    *why = "the operands of a product must have at least 1 dimension";
-    if (a->rank < 1 || b->rank < 1)
-        return false;
-    p->m = a->rank > 1 ? a->dims[a->rank - 2] : 1;
-    p->k = a->dims[a->rank - 1];
-    b_k = b->dims[b->rank > 1 ? b->rank - 2 : 0];
-    p->n = b->rank > 1 ? b->dims[b->rank - 1] : 1;
-    *why = "the last dimension of 'A' must be the last but one of 'B'";
-    if (p->k != b_k)
-        return false;
-    p->a_row = p->k;
-    p->a_col = p->b_col = 1;
-    p->b_row = p->n;
-    *why = "the leading dimensions of 'A' and 'B' do not broadcast";
-    for (int side = A; side <= B; side++) {
-        const struct tensor *t = side == A ? a : b;
-
-        lead.rank = t->rank > 2 ? t->rank - 2 : 0;
-        for (int d = 0; d < lead.rank; d++)
-            lead.dims[d] = t->dims[d];
-        if (!broadcast(&p->rank, p->batch, &lead))
-            return false;
-    }
-    batch_strides(a, p->rank, p->m * p->k, p->a_batch);
-    batch_strides(b, p->rank, p->k * p->n, p->b_batch);
-    return true;
-}
-
-/* One B for all: the leading dimensions and the rows of A are one long matrix, where A lies dense. */
-static bool one_matrix(const struct product *p)
-{
-    int64_t dense = p->m * p->k;
-
-    for (int d = p->rank - 1; d >= 0; d--) {
-        if (p->b_batch[d] || (p->batch[d] != 1 && p->a_batch[d] != dense))
-            return false;
-        dense *= p->batch[d];
-    }
-    return true;
-}
-
-static struct gemm forward_gemm(const struct product *p, enum dtype dtype)
-{
-    struct gemm g = { .dtype = dtype, .m = p->m, .n = p->n, .k = p->k, .alpha = 1 };
-    int64_t c = p->m * p->n;
-
-    g.a_row = p->a_row;
-    g.a_col = p->a_col;
-    g.b_row = p->b_row;
-    g.b_col = p->b_col;
-    g.c_row = p->n;
-    g.c_col = 1;
-    if (one_matrix(p)) {
-        g.m *= dims_product(p->batch, 0, p->rank);
-        return g;
-    }
-    g.batch_rank = p->rank;
-    for (int d = p->rank - 1; d >= 0; d--) {
-        g.batch[d] = p->batch[d];
-        g.a_batch[d] = p->a_batch[d];
-        g.b_batch[d] = p->b_batch[d];
-        g.c_batch[d] = c;
-        c *= p->batch[d];
-    }
-    return g;
-}
 
 /* B in the order that the product reads, where B never changes. */
 struct packing {
@@ -148,41 +53,22 @@ static const struct tensor *bias_of(const struct step *s)
     return s->node->inputs > MATMUL_BIAS ? s->in[MATMUL_BIAS] : NULL;
 }
 
-static struct tensor result_of(const struct product *p, enum dtype dtype)
-{
-    struct tensor y = { .dtype = dtype, .rank = p->rank };
-
-    memcpy(y.dims, p->batch, (size_t)p->rank * sizeof *y.dims);
-    if (p->row_given)
-        y.dims[y.rank++] = p->m;
-    if (p->column_given)
-        y.dims[y.rank++] = p->n;
-    return y;
-}
-
 static int rank(const struct node *n, int k)
 {
-    const int a = known_input(n, A).rank, b = known_input(n, B).rank;
-
     (void)k;
-    return a < 2 || b < 2 ? UNKNOWN : a > b ? a : b;
+    return product_rank(n, A, B);
 }
 
 static bool infer_chained(struct infer *i, const struct fused *chain)
 {
-    const char *why;
     struct product p;
     struct tensor y;
     struct gemm g;
 
-    if (!product_of(typed_in(i, A), typed_in(i, B), &p, &why)) {
-        char left[TYPE_TEXT], right[TYPE_TEXT];
-
-        return infer_error(i, "'A' is %s and 'B' is %s: %s", tensor_text(typed_in(i, A), left),
-                           tensor_text(typed_in(i, B), right), why);
-    }
-    y = result_of(&p, typed_in(i, A)->dtype);
-    g = forward_gemm(&p, y.dtype);
+    if (!product_infer(i, A, "A", B, "B", &p))
+        return false;
+    y = product_result(&p, typed_in(i, A)->dtype);
+    g = product_gemm(&p, y.dtype);
     ask_for_packed(i, &g);
     return chained_gemm_infer(i, chain, MATMUL_CHAIN, &y, &g);
 }
@@ -202,7 +88,7 @@ static bool run_chained(struct step *s, const struct fused *chain)
 
     if (!product_of(s->in[A], s->in[B], &p, &why))
         return step_error(s, "%s", why);
-    g = forward_gemm(&p, s->in[A]->dtype);
+    g = product_gemm(&p, s->in[A]->dtype);
     g.a = s->in[A]->data;
     g.b = s->in[B]->data;
     g.c = chained_product(s);
@@ -241,7 +127,7 @@ static struct gemm grad_gemm(const struct product *p, enum dtype dtype, int side
         g.c_batch[d] = side == A ? p->a_batch[d] : p->b_batch[d];
         dy *= p->batch[d];
     }
-    if (one_matrix(p)) {
+    if (product_is_one(p)) {
         const int64_t times = dims_product(p->batch, 0, p->rank);
 
         g.batch_rank = 0;
@@ -255,7 +141,7 @@ static struct gemm grad_gemm(const struct product *p, enum dtype dtype, int side
 
 /* Dimensions along which the operand was broadcast leave the batch: their products are added one after the other. */
 struct summed {
-    int count, dim[BATCH_RANK];
+    int count, dim[MAX_RANK];
     int64_t times;
 };
 
@@ -349,30 +235,17 @@ static bool grad_run(struct step *s)
     return true;
 }
 
-static double flops_of(const struct tensor *a, const struct tensor *b)
-{
-    const char *why;
-    struct product p;
-    double batch = 1;
-
-    if (!product_of(a, b, &p, &why))
-        return 0;
-    for (int d = 0; d < p.rank; d++)
-        batch *= (double)p.batch[d];
-    return 2 * batch * (double)p.m * (double)p.n * (double)p.k;
-}
-
 static void cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
 {
     (void)n;
     (void)out;
-    c->flops = flops_of(in[A], in[B]);
+    c->flops = product_flops(in[A], in[B]);
 }
 
 static void grad_cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
 {
     (void)n;
-    c->flops = ((out[A] != NULL) + (out[B] != NULL)) * flops_of(in[GRAD_A], in[GRAD_B]);
+    c->flops = ((out[A] != NULL) + (out[B] != NULL)) * product_flops(in[GRAD_A], in[GRAD_B]);
 }
 
 static const struct op op_grad = {

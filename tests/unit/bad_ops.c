@@ -188,7 +188,7 @@ static void attempt_one(const struct bad *b)
     bool ok, lies;
 
     a.arena.budget = &a.budget;
-    a.engine = (struct engine){ .kernels = kernels_get(), .budget = &a.budget };
+    a.engine = (struct engine){ .kernels = kernels_get(), .budget = &a.budget, .prepared.budget = &a.budget };
     budget_start(&a.budget);
     made++;
     if (trace)
@@ -207,6 +207,7 @@ static void attempt_one(const struct bad *b)
         }
     }
     frame_free(f);
+    prepared_free(&a.engine.prepared);
     graph_release(a.graph);
     arena_release(&a.arena);
     ck_assert_msg(a.budget.used == 0, "%s: %zu bytes were not given back", label, a.budget.used);

@@ -18,7 +18,7 @@ static void check_by_hand(const struct by_hand *c, int opset)
 {
     float x[8];
     const float *y;
-    char text[640];
+    char text[900];
     struct fixture f;
 
     memcpy(x, c->x, sizeof x);

@@ -1,5 +1,4 @@
-#include "kernels/conv.h"
-#include "numbers.h"
+#include "random_conv.h"
 
 /* What the three functions must give, by the definition: one pass over all (y, x, w) that meet. */
 struct expected {
@@ -53,40 +52,6 @@ static double *zeros(int64_t n)
 
     ck_assert_ptr_nonnull(p);
     return p;
-}
-
-static struct conv_shape random_shape(int round)
-{
-    struct conv_shape s = { .batch = 1 + random_below(3), .groups = round % 4 ? 1 : 1 + random_below(4) };
-    int64_t channels = 1 + random_below(round % 3 ? 5 : 40), out_channels = 1 + random_below(round % 2 ? 5 : 40);
-
-    if (round % 16 == 0) { /* depthwise */
-        channels = 1;
-        out_channels = 1 + random_below(2);
-        s.groups = 1 + random_below(9);
-    }
-    s.in_channels = channels * s.groups;
-    s.out_channels = out_channels * s.groups;
-    s.rank = round % 10 == 0 ? 1 : round % 10 == 1 ? 3 : round % 50 == 2 ? 0 : 2;
-    for (int d = 0; d < s.rank; d++) {
-        int64_t span = -1;
-
-        while (span < 0) {
-            s.kernel[d] = 1 + random_below(random_below(3) ? 3 : 6);
-            s.strides[d] = random_below(3) ? 1 : 1 + random_below(4);
-            s.dilations[d] = random_below(3) ? 1 : 1 + random_below(3);
-            s.pads_begin[d] = random_below(2) ? 0 : random_below(5) - 1;
-            s.in[d] = 1 + random_below(s.rank == 3 ? 7 : s.rank == 1 ? 90 : 18);
-            span = s.in[d] + s.pads_begin[d] + random_below(3) - (s.kernel[d] - 1) * s.dilations[d] - 1;
-        }
-        s.out[d] = span / s.strides[d] + 1;
-        if (s.rank == 2 && random_below(4) == 0) { /* this dimension may be merged with the next */
-            s.kernel[d] = s.strides[d] = 1;
-            s.pads_begin[d] = 0;
-            s.out[d] = s.in[d];
-        }
-    }
-    return s;
 }
 
 static void compare(const char *what, enum dtype dtype, const void *got, const double *sum, const double *size,
@@ -167,7 +132,7 @@ START_TEST(convolutions_are_right)
 
     random_state = (uint64_t)_i;
     for (int round = 0; k && round < ROUNDS(80); round++) {
-        const struct conv_shape s = random_shape(round);
+        const struct conv_shape s = random_conv_shape(round);
 
         check_shape(k, pools, &s, types[random_below(6)], random_below(2), random_below(2), false);
     }
@@ -243,7 +208,7 @@ START_TEST(what_is_not_finite_stays)
 
     random_state = (uint64_t)_i + 200;
     for (int round = 0; k && round < ROUNDS(60); round++) {
-        const struct conv_shape s = round % 3 ? random_shape(round) : random_planes(round % 2);
+        const struct conv_shape s = round % 3 ? random_conv_shape(round) : random_planes(round % 2);
 
         check_shape(k, pools, &s, types[random_below(6)], random_below(2), random_below(2), true);
     }

@@ -25,7 +25,8 @@
     extern const struct winograd_kernels winograd_kernels_##level;                                                     \
     extern const struct pool_kernels pool_kernels_##level;                                                             \
     extern const struct norm_kernels norm_kernels_##level;                                                             \
-    extern const struct fft_kernels fft_kernels_##level;
+    extern const struct fft_kernels fft_kernels_##level;                                                               \
+    extern const struct integer_kernels integer_kernels_##level;
 TABLES(plain)
 TABLES(avx2)
 TABLES(avx512)

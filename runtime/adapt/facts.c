@@ -1,10 +1,11 @@
 #include "adapt/facts.h"
 #include "data/element.h"
 #include "kernels/kernels.h"
-#include "ops/op.h"
+#include "ops/registry.h"
 #include "plan/program.h"
 #include "train/batch_size.h"
 #include "train/calibrate.h"
+#include "train/told.h"
 #include "train/trainable.h"
 #include <string.h>
 
@@ -100,31 +101,12 @@ bool facts_scalar(const struct facts *f, const struct value *v, double *out)
 
 int64_t facts_place(const struct facts *f, const struct node *n)
 {
-    const Onnx__GraphProto *g = f->model->proto->graph;
-    const Onnx__NodeProto *p = n->index >= 0 && (size_t)n->index < g->n_node ? g->node[n->index] : NULL;
-
-    if (!p || n->origin || !p->op_type || strcmp(p->op_type, n->op->name) != 0 || p->n_output < (size_t)n->outputs)
-        return -1;
-    for (int k = 0; k < n->outputs; k++)
-        if (n->out[k] && n->out[k]->name && strcmp(p->output[k], n->out[k]->name) != 0)
-            return -1;
-    return n->index;
-}
-
-const char *facts_entry(Onnx__StringStringEntryProto *const *entries, size_t count, const char *key)
-{
-    for (size_t k = 0; k < count; k++)
-        if (entries[k]->key && entries[k]->value && strstr(entries[k]->key, key))
-            return entries[k]->value;
-    return NULL;
+    return told_place(f->model, n);
 }
 
 const char *facts_metadata(const struct facts *f, const struct node *n, const char *key)
 {
-    const int64_t place = facts_place(f, n);
-    const Onnx__NodeProto *p = place < 0 ? NULL : f->model->proto->graph->node[place];
-
-    return p ? facts_entry(p->metadata_props, p->n_metadata_props, key) : NULL;
+    return told_of_node(f->model, n, key);
 }
 
 static bool is_weight(const struct value *v)
@@ -149,6 +131,12 @@ const struct value *facts_weight(const bool *active, const struct node *n, const
         n = inputs == 1 ? before : NULL;
     }
     return NULL;
+}
+
+bool facts_passes_on(const struct node *n)
+{
+    return n->def->flags & OP_REARRANGES || node_is(n, &op_concat) || node_is(n, &op_pad) ||
+           node_is(n, &op_average_pool) || node_is(n, &op_global_average_pool);
 }
 
 const char *facts_name(const struct node *n)

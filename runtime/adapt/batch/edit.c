@@ -4,6 +4,7 @@
 #include "adapt/facts.h"
 #include "ops/op.h"
 #include "ops/registry.h"
+#include "train/told.h"
 #include <string.h>
 
 enum { EXPAND_SINCE = 8 };
@@ -188,16 +189,13 @@ static bool cut(const struct mend *m, const struct tensor *t, struct tensor *out
     return out->data;
 }
 
-/* The parameter that PyTorch's newer exporter has computed a constant of, "['class_token', 'val_6']"; NULL where it tells
- * of none, or memory runs out. */
+/* The parameter that PyTorch's newer exporter has computed a constant of; NULL where it tells of none. */
 static const char *computed_of(const struct editing *y, const char *name)
 {
     const Onnx__ValueInfoProto *v = edit_value_info(&y->edit, name);
-    const char *names = v ? facts_entry(v->metadata_props, v->n_metadata_props, "folded_from") : NULL;
-    const char *from = names ? strchr(names, '\'') : NULL;
-    const size_t length = from ? strcspn(from + 1, "'") : 0;
 
-    return from && from[1 + length] ? arena_string(&y->batch->arena, from + 1, length, y->edit.report) : NULL;
+    return v ? told_parameter(v->metadata_props, v->n_metadata_props, y->batch->graph, &y->batch->arena, y->edit.report)
+             : NULL;
 }
 
 /* What the node reads, with the rows of one sample. An initializer that nobody else reads stays the one that it is: its

@@ -99,6 +99,52 @@ bool facts_scalar(const struct facts *f, const struct value *v, double *out)
     return true;
 }
 
+/* What ConstantOfShape makes of any shape. */
+static bool filled_with(const struct facts *f, const struct node *n, double *out)
+{
+    const int64_t place = facts_place(f, n);
+    const Onnx__AttributeProto *a = place < 0 ? NULL : node_attribute(f->model->proto->graph->node[place], "value");
+    struct budget unlimited = { 0 };
+    struct arena arena = { .budget = &unlimited };
+    struct report quiet = { 0 };
+    struct external none = { 0 };
+    struct tensor t;
+    bool ok = place >= 0;
+
+    *out = 0;
+    if (a && a->t) {
+        ok = ok && !external_is(a->t) && tensor_of_proto(&t, a->t, &none, &arena, "value", &quiet) &&
+             tensor_count(&t) == 1 && dtype_is_float(t.dtype);
+        *out = ok ? element_getter(t.dtype)(t.data, 0) : 0;
+    }
+    arena_release(&arena);
+    return ok;
+}
+
+/* Has what it makes the numbers of input 0, in whatever shape? */
+static bool spreads(const struct node *n)
+{
+    return n->def->flags & OP_REARRANGES || node_is(n, &op_expand) || node_is(n, &op_tile) ||
+           (node_is(n, &op_cast) && dtype_is_float(n->def->dtype(n, 0)));
+}
+
+bool facts_number(const struct facts *f, const struct value *v, double *out)
+{
+    while (v && !f->active[v->id]) {
+        const struct tensor *t = v->initializer ? v->initializer : facts_type(f, v);
+        const struct node *n = v->producer;
+
+        if (t && t->data && tensor_count(t) > 0 && dtype_is_float(t->dtype) && tensor_is_uniform(t)) {
+            *out = element_getter(t->dtype)(t->data, 0);
+            return true;
+        }
+        if (n && node_is(n, &op_constant_of_shape))
+            return filled_with(f, n, out);
+        v = n && spreads(n) ? n->in[0] : NULL;
+    }
+    return false;
+}
+
 int64_t facts_place(const struct facts *f, const struct node *n)
 {
     return told_place(f->model, n);

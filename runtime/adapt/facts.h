@@ -25,6 +25,8 @@ const struct tensor *facts_type(const struct facts *f, const struct value *v);
 /* Floats that are the same whatever the caller gives; NULL where it is none. */
 const struct tensor *facts_constant(const struct facts *f, const struct value *v);
 bool facts_scalar(const struct facts *f, const struct value *v, double *out); /* a constant of one number */
+/* The same of any type of float, or of that number everywhere, as Expand or ConstantOfShape makes it. */
+bool facts_number(const struct facts *f, const struct value *v, double *out);
 /* Its place in the file's main graph; -1 where it is of a function, or made by Kiln. */
 int64_t facts_place(const struct facts *f, const struct node *n);
 /* What the exporter tells of it (train/told.h). */

@@ -151,6 +151,34 @@ static bool is_of_groups(const struct candidate *c)
     return next && node_is(next, &op_mul) && c->active[next->in[0]->id] != c->active[next->in[1]->id];
 }
 
+/* As TensorFlow and Keras call them. */
+static bool says_drawn(const char *name)
+{
+    static const char *const words[] = { "stateless_random", "stateless_dropout", "gaussian_noise", "gaussian_dropout",
+                                         "alpha_dropout" };
+
+    for (size_t k = 0; name && k < sizeof words / sizeof *words; k++)
+        if (strstr(name, words[k]))
+            return true;
+    return false;
+}
+
+bool is_drawn_once(const struct node *n, int input, const char *name, const struct tensor *t)
+{
+    const bool by_name = says_drawn(n->name);
+
+    if (t->rank < 2 || tensor_count(t) < 2)
+        return false;
+    if (node_is(n, &op_gemm))
+        return input == 2 && says_drawn(name);
+    return (node_is(n, &op_add) || node_is(n, &op_sub) || node_is(n, &op_mul)) && (by_name || says_drawn(name));
+}
+
+static bool is_drawn(const struct candidate *c)
+{
+    return !c->through && is_drawn_once(c->reader, c->place->input, c->name, c->content);
+}
+
 /* PyTorch's affine=False and the like. */
 static bool is_not_affine(const struct candidate *c)
 {
@@ -307,6 +335,7 @@ const char *constant_reason(const struct candidate *c)
         { is_no_beta, "no place where something is learned" },
         { is_scalar, "a scalar" },
         { is_of_groups, "is of groups, whose channels have factors of their own" },
+        { is_drawn, "random numbers that were drawn once" },
         { is_not_affine, "stands for a scale or a bias that the layer does not have" },
         { is_preprocessing, "is done to an input before the first layer" },
         { is_no_token, "is joined to activations, and no token of a sequence" },

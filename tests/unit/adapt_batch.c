@@ -492,7 +492,9 @@ START_TEST(a_token_gets_its_name_back)
             message_new(&onnx__string_string_entry_proto__descriptor, &m->budget, &report);
     v->metadata_props[0]->value = string_of(m, "['other']");
     v->metadata_props[1]->key = string_of(m, "pkg.onnxscript.optimizer.folded_from");
-    v->metadata_props[1]->value = string_of(m, _i % 2 ? "['val_5" : "['cls_token', 'val_6']");
+    v->metadata_props[1]->value = string_of(m, _i % 2   ? "['val_5"
+                                               : _i < 4 ? "['cls_token', 'val_6']"
+                                                        : "['h', 'val_6', 'x_token']");
     made = adapt(m, keep);
     ck_assert((made != NULL) == (_i < 4));
     expect_ok(parameters_find(&p, made ? made : m, NULL, &arena, &report));

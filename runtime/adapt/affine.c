@@ -9,6 +9,7 @@
 #include "model/message.h"
 #include "ops/registry.h"
 #include "train/decided.h"
+#include "train/told.h"
 #include <string.h>
 
 /* Where a layer reads ones for its scale, or zeros for its bias. */
@@ -19,10 +20,11 @@ struct reading {
     const struct value *constant;
     const char *name; /* as the layer reads it: an Identity may stand before it */
     bool scale;
-    bool given;    /* the layer has it, as far as can be told */
-    bool told;     /* by metadata, not by a name alone */
-    bool doubtful; /* nothing tells */
-    bool asked;    /* the caller says other than what was found */
+    bool given;     /* the layer has it, as far as can be told */
+    bool told;      /* by metadata, not by a name alone */
+    bool doubtful;  /* nothing tells; where others read the same it may have been merged, */
+    bool of_groups; /* a factor or a summand behind groups may stand for nothing by itself, too */
+    bool asked;     /* the caller says other than what was found */
 };
 
 struct search {
@@ -61,6 +63,16 @@ static bool is_of_groups(const struct node *n)
     return node_is(n, &op_instance_normalization) && before && node_is(before, &op_reshape);
 }
 
+/* A factor or a summand of channels that were normalised in groups. */
+static bool is_behind_groups(const struct search *s, const struct node *n)
+{
+    while (n && n->inputs == 2 && n->in[0] && n->in[1] && (node_is(n, &op_mul) || node_is(n, &op_add)))
+        n = n->in[s->facts.active[n->in[0]->id] ? 0 : 1]->producer;
+    n = n && node_is(n, &op_reshape) ? n->in[0]->producer : NULL;
+    n = n ? node_origin(n) : NULL;
+    return n && is_of_groups(n);
+}
+
 /* The last part of a path, and its length without the number that says that a module is called again, "norm_1". */
 static const char *last_part(const char *path, size_t *length)
 {
@@ -91,6 +103,7 @@ static bool names_fit(const struct node *n, const char *parameter)
 static void add_reading(struct search *s, const struct node *n, int input)
 {
     struct reading r = { .layer = n, .node = n, .input = input, .name = n->in[input]->name };
+    const struct facts *f = &s->facts;
     const struct op_parameter *place = node_parameter(n, input);
     const struct tensor *content;
     enum affine is;
@@ -99,17 +112,19 @@ static void add_reading(struct search *s, const struct node *n, int input)
         return;
     r.constant = constant_behind(n->in[input], &r);
     content = s->content[r.constant->id];
-    if (!content || decided_of(&s->said, r.constant->name))
+    if (!content || decided_of(&s->said, r.constant->name) || facts_place(f, r.node) < 0)
         return;
-    is = affine_of(s->facts.model, n, r.constant, content);
+    is = affine_of(f->model, n, r.constant, content);
     if (is == AFFINE_PARAMETER)
         return;
     r.scale = element_getter(content->dtype)(content->data, 0) != 0;
-    r.told = affine_told(s->facts.model, n, r.scale) != AFFINE_UNSAID;
-    if (!r.told && (!affine_is_normalization(n) || is_of_groups(n)))
+    r.told = affine_told(f->model, n, r.scale) != AFFINE_UNSAID;
+    r.of_groups =
+        !r.told && tensor_count(content) > 1 && is_behind_groups(s, n) && told_is_numbered(r.name, strlen(r.name));
+    if (!r.told && !r.of_groups && (!affine_is_normalization(n) || is_of_groups(n)))
         return;
     r.given = is != AFFINE_NONE;
-    r.doubtful = r.given && s->pytorch && !facts_metadata(&s->facts, n, "fx_node") && !names_fit(n, r.name);
+    r.doubtful = r.given && s->pytorch && !facts_metadata(f, n, "fx_node") && !names_fit(n, r.name);
     s->layers[r.constant->id] += r.given;
     s->without[r.constant->id] += !r.given;
     s->at[s->count++] = r;
@@ -164,7 +179,7 @@ static void choose(struct search *s)
         const int of = r->constant->id;
         const char *chosen;
 
-        r->doubtful = r->doubtful && s->layers[of] > 1;
+        r->doubtful = r->doubtful && (r->of_groups || s->layers[of] > 1);
         chosen = r->given && !r->doubtful ? NULL : adapt_choice(s->adapt, choices, facts_name(r->layer), NULL);
         if (!chosen)
             continue;
@@ -244,7 +259,9 @@ static bool tell(struct search *s, const struct reading *from, const struct read
         *(r->scale ? &scale : &bias) = true;
     what = scale && bias ? "scale and bias" : scale ? "scale" : "bias";
     if (to->doubtful) {
-        f.found = arena_printf(a->arena, a->report, "%s of one number, which other layers read, too", what);
+        f.found = to->of_groups
+                      ? arena_printf(a->arena, a->report, "%s of one number, behind groups", what)
+                      : arena_printf(a->arena, a->report, "%s of one number, which other layers read, too", what);
         f.evidence = arena_printf(a->arena, a->report, "no name tells whose '%s' is", to->constant->name);
         f.done = "nothing: it trains";
         f.unknown = "whether the layer has any (constant: it has none)";

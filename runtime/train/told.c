@@ -39,19 +39,16 @@ bool told_is_numbered(const char *name, size_t length)
     return length > begin && strncmp(name, stem, begin) == 0 && strspn(name + begin, "0123456789") >= length - begin;
 }
 
-const char *told_parameter(Onnx__StringStringEntryProto *const *entries, size_t count, const struct graph *g,
-                           struct arena *arena, struct report *r)
+/* Of "['class_token', 'val_6']"; `graph`: the names that there are. NULL where there is none, or memory runs out. */
+static const char *parameter_of(const char *list, const struct map *graph, struct arena *arena, struct report *r)
 {
-    const char *at = told_entry(entries, count, "folded_from");
-
-    for (at = at ? strchr(at, '\'') : NULL; at; at = strchr(at, '\'')) {
+    for (const char *at = strchr(list, '\''); at; at = strchr(at, '\'')) {
         const size_t length = strcspn(++at, "'");
-        const char *name = at[length] ? arena_string(arena, at, length, r) : NULL;
 
-        if (!name)
-            return NULL;
-        if (length && !told_is_numbered(name, length) && !graph_find(g, name))
-            return name;
+        if (!at[length])
+            break;
+        if (length && !told_is_numbered(at, length) && !map_get_bytes(graph, at, length))
+            return arena_string(arena, at, length, r);
         at += length + 1;
     }
     return NULL;
@@ -60,17 +57,27 @@ const char *told_parameter(Onnx__StringStringEntryProto *const *entries, size_t 
 bool told_parameters_read(struct told_parameters *t, const struct model *m, struct arena *arena, struct report *r)
 {
     const Onnx__GraphProto *g = m->proto->graph;
+    struct map graph;
+    bool ok = true;
 
     map_init(&t->names, arena->budget);
-    for (size_t k = 0; k < g->n_value_info; k++) {
+    map_init(&graph, arena->budget);
+    for (size_t k = 0; ok && k < g->n_value_info; k++) {
         const Onnx__ValueInfoProto *v = g->value_info[k];
-        const char *name = told_parameter(v->metadata_props, v->n_metadata_props, m->graph, arena, r);
-        void **slot = name && v->name ? map_put(&t->names, v->name, r) : NULL;
+        const char *list = told_entry(v->metadata_props, v->n_metadata_props, "folded_from"), *name;
+        void **slot;
 
+        if (!list || !v->name)
+            continue;
+        ok = graph.count || graph_names(m->graph, &graph, r);
+        name = ok ? parameter_of(list, &graph, arena, r) : NULL;
+        slot = name ? map_put(&t->names, v->name, r) : NULL;
         if (slot)
             *slot = (void *)(uintptr_t)name;
+        ok = ok && !failed(r);
     }
-    return !failed(r);
+    map_release(&graph);
+    return ok;
 }
 
 void told_parameters_release(struct told_parameters *t)

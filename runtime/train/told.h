@@ -11,13 +11,9 @@ int64_t told_place(const struct model *m, const struct node *n);
 const char *told_entry(Onnx__StringStringEntryProto *const *entries, size_t count, const char *key);
 const char *told_of_node(const struct model *m, const struct node *n, const char *key);
 
-/* The parameter that a constant was computed of, by the entries of its value info, "['class_token', 'val_6']": the first
- * name that is no number of the exporter's, and that nothing in the graph goes by any more. NULL where there is none, or
- * memory runs out. */
-const char *told_parameter(Onnx__StringStringEntryProto *const *entries, size_t count, const struct graph *g,
-                           struct arena *arena, struct report *r);
-
-/* The same for those who ask often, by the names of constants. */
+/* The parameters that constants were computed of, by the entries of their value infos, "['class_token', 'val_6']": the first
+ * name that is no number of the exporter's, and that nothing in the graph goes by any more. By the names of the
+ * constants. */
 struct told_parameters {
     struct map names;
 };

@@ -26,6 +26,12 @@
         }                                                                                                              \
     }
 
+#define GROUPS(a, b)                                                                                                   \
+    PYTORCH IMAGES "<float[1] o = {1}, float[1] z = {0}, int64[3] s = {0,1,-1}, float[3,1,1] \"" a "\" = {1,1,1},\n"   \
+                   "float[3,1,1] \"" b "\" = {0,0,0}, float[3,3,1,1] w = {1,2,3,4,5,6,7,8,9}>\n"                       \
+                   "{ h = Conv (x, w) q = Shape (h) r = Reshape (h, s) i = InstanceNormalization (r, o, z)\n"          \
+                   "  k = Reshape (i, q) m = Mul (k, \"" a "\") y = Add (m, \"" b "\") }"
+
 static const struct adapt_case unmerged[] = {
     /* TorchScript: Constant nodes */
     { .text = PYTORCH ROWS "<" MOMENTS "> { [\"/n/Constant\"] " ONES("\"/n/o\"") "[\"/n/Constant_1\"] " ZERO(
@@ -110,23 +116,25 @@ static const struct adapt_case unmerged[] = {
       .found = WITHOUT("y", "LayerNormalization", "bias", "likely"),
       .values = { IS("a", "trainable", 1, 1, 1), IS("val_1", "constant", 0, 0, 0) } },
     /* GroupNormalization as nodes: three of one layer, or with a factor and a summand that it has */
-    { .text = PYTORCH IMAGES
-      "<float[1] o = {1}, float[1] z = {0}, int64[3] s = {0,1,-1}, float[3,1,1] a = {1,1,1},\n"
-      "float[3,1,1] b = {0,0,0}, float[3,3,1,1] w = {1,2,3,4,5,6,7,8,9}> { h = Conv (x, w) q = Shape (h)\n"
-      "r = Reshape (h, s) i = InstanceNormalization (r, o, z) k = Reshape (i, q)\n"
-      "m = Mul (k, a) y = Add (m, b) }",
+    { .text = GROUPS("a", "b"),
       .metadata = { 5, FX("group_norm", "%x, 1, None, None, 1e-05, False") },
       .more = { 6, FX("group_norm", "%x, 1, None, None, 1e-05, False") },
       .found = WITHOUT("y", "GroupNormalization", "scale and bias", "certain"),
       .values = { IS("a", "constant", 1, 1, 1), IS("b", "constant", 0, 0, 0), IS("w", "trainable", NAN) } },
-    { .text = PYTORCH IMAGES
-      "<float[1] o = {1}, float[1] z = {0}, int64[3] s = {0,1,-1}, float[3,1,1] val_1 = {1,1,1},\n"
-      "float[3,1,1] val_2 = {0,0,0}, float[3,3,1,1] w = {1,2,3,4,5,6,7,8,9}> { h = Conv (x, w) q = Shape (h)\n"
-      "r = Reshape (h, s) i = InstanceNormalization (r, o, z) k = Reshape (i, q)\n"
-      "m = Mul (k, val_1) y = Add (m, val_2) }",
+    { .text = GROUPS("val_1", "val_2"),
       .metadata = { 5, FX("group_norm", "%x, 1, %p_n_weight, %p_n_bias, 1e-05, False") },
+      .more = { 6, FX("group_norm", "%x, 1, %p_n_weight, %p_n_bias, 1e-05, False") },
       .found = "",
       .values = { IS("val_1", "trainable", 1, 1, 1), IS("val_2", "trainable", 0, 0, 0), IS("o", "constant", 1) } },
+    /* without metadata nobody can tell */
+    { .text = GROUPS("val_1", "val_2"),
+      .found = "m: scale of one number, behind groups (doubtful): nothing: it trains\n"
+               "y: bias of one number, behind groups (doubtful): nothing: it trains\n",
+      .values = { IS("val_1", "trainable", 1, 1, 1), IS("val_2", "trainable", 0, 0, 0) } },
+    { .text = GROUPS("val_1", "n.bias"),
+      .as = "m=constant",
+      .found = WITHOUT("m", "a normalisation", "scale", "likely"),
+      .values = { IS("val_1", "constant", 1, 1, 1), IS("n.bias", "trainable", 0, 0, 0) } },
     /* the ones and zeros of TorchScript's groups are no layer's */
     { .text = PYTORCH IMAGES
       "<float[3,1,1] \"onnx::Mul_1\" = {1,1,1}, float[3,1,1] \"onnx::Add_1\" = {0,0,0},\n"

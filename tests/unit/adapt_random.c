@@ -52,6 +52,18 @@ static const struct {
 } dropouts[] = {
     { WIDE("double", "11", "0.25", "1.3333333333333333"), UNDEFINED, { 0 }, NULL },
     { WIDE("float16", "10", "13312", "15701"), UNDEFINED, { 0 }, NULL },
+    /* more probabilities than planning keeps */
+    { "g (float[N,3000,1000] x) => (float[N,3000,1000] y) <float keep = {0.75}>\n"
+      "{ k = Shape (x) l = ConstantOfShape <value = float[1] {0.75}> (k) u = Bernoulli (l) p = Mul (x, u)\n"
+      "  y = Div (p, keep) }",
+      UNDEFINED,
+      { 0 },
+      NULL },
+    { "g (float[N,3000,1000] x) => (float[N,3000,1000] y) <float keep = {0.75}>\n"
+      "{ k = Shape (x) l = Expand (keep, k) u = Bernoulli (l) p = Mul (x, u) y = Div (p, keep) }",
+      UNDEFINED,
+      { 0 },
+      NULL },
     /* of a batch that is fixed: one number for each value, one for each channel, turned */
     { FIXED("u = RandomUniform <shape = [2,3,2]> () " MASK("u")), UNDEFINED, { 0 }, NULL },
     { FIXED("u = RandomUniform <shape = [2,3,1]> () " MASK("u")), F32, { 2, 3, 1 }, NULL },

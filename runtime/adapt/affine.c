@@ -66,7 +66,7 @@ static bool is_of_groups(const struct node *n)
 /* A factor or a summand of channels that were normalised in groups. */
 static bool is_behind_groups(const struct search *s, const struct node *n)
 {
-    while (n && n->inputs == 2 && n->in[0] && n->in[1] && (node_is(n, &op_mul) || node_is(n, &op_add)))
+    for (int k = 0; k < 2 && n && (node_is(n, &op_mul) || node_is(n, &op_add)); k++)
         n = n->in[s->facts.active[n->in[0]->id] ? 0 : 1]->producer;
     n = n && node_is(n, &op_reshape) ? n->in[0]->producer : NULL;
     n = n ? node_origin(n) : NULL;

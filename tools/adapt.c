@@ -129,7 +129,7 @@ static const struct argp_option argp_options[] = {
     { "as", KEY_AS, "NAME=CHOICE", 0,
       "what a layer is, where the table is wrong: batch-normalization, scale-and-shift, constant, trainable, frozen; "
       "of BatchNormalization fresh or measured, of what it was folded into folded or none, of constants shared or "
-      "untied, of layers bias or no-bias; NAME may be a pattern; may be repeated",
+      "untied, of layers bias or no-bias, of noise noise or none; NAME may be a pattern; may be repeated",
       3 },
     { "set", KEY_SET, "NAME=FILE", 0, SET_HELP, 3 },
     { "inference", KEY_INFERENCE, NULL, 0, "BatchNormalization in training mode normalises by measured statistics", 3 },

@@ -1,10 +1,11 @@
 #include "adapt/facts.h"
 #include "data/element.h"
 #include "kernels/kernels.h"
-#include "ops/op.h"
+#include "ops/registry.h"
 #include "plan/program.h"
 #include "train/batch_size.h"
 #include "train/calibrate.h"
+#include "train/told.h"
 #include "train/trainable.h"
 #include <string.h>
 
@@ -98,33 +99,60 @@ bool facts_scalar(const struct facts *f, const struct value *v, double *out)
     return true;
 }
 
-int64_t facts_place(const struct facts *f, const struct node *n)
+/* What ConstantOfShape makes of any shape. */
+static bool filled_with(const struct facts *f, const struct node *n, double *out)
 {
-    const Onnx__GraphProto *g = f->model->proto->graph;
-    const Onnx__NodeProto *p = n->index >= 0 && (size_t)n->index < g->n_node ? g->node[n->index] : NULL;
+    const int64_t place = facts_place(f, n);
+    const Onnx__AttributeProto *a = place < 0 ? NULL : node_attribute(f->model->proto->graph->node[place], "value");
+    struct budget unlimited = { 0 };
+    struct arena arena = { .budget = &unlimited };
+    struct report quiet = { 0 };
+    struct external none = { 0 };
+    struct tensor t;
+    bool ok = place >= 0;
 
-    if (!p || n->origin || !p->op_type || strcmp(p->op_type, n->op->name) != 0 || p->n_output < (size_t)n->outputs)
-        return -1;
-    for (int k = 0; k < n->outputs; k++)
-        if (n->out[k] && n->out[k]->name && strcmp(p->output[k], n->out[k]->name) != 0)
-            return -1;
-    return n->index;
+    *out = 0;
+    if (a && a->t) {
+        ok = ok && !external_is(a->t) && tensor_of_proto(&t, a->t, &none, &arena, "value", &quiet) &&
+             tensor_count(&t) == 1 && dtype_is_float(t.dtype);
+        *out = ok ? element_getter(t.dtype)(t.data, 0) : 0;
+    }
+    arena_release(&arena);
+    return ok;
 }
 
-const char *facts_entry(Onnx__StringStringEntryProto *const *entries, size_t count, const char *key)
+/* Has what it makes the numbers of input 0, in whatever shape? */
+static bool spreads(const struct node *n)
 {
-    for (size_t k = 0; k < count; k++)
-        if (entries[k]->key && entries[k]->value && strstr(entries[k]->key, key))
-            return entries[k]->value;
-    return NULL;
+    return n->def->flags & OP_REARRANGES || node_is(n, &op_expand) || node_is(n, &op_tile) ||
+           (node_is(n, &op_cast) && dtype_is_float(n->def->dtype(n, 0)));
+}
+
+bool facts_number(const struct facts *f, const struct value *v, double *out)
+{
+    while (v && !f->active[v->id]) {
+        const struct tensor *t = v->initializer ? v->initializer : facts_type(f, v);
+        const struct node *n = v->producer;
+
+        if (t && t->data && tensor_count(t) > 0 && dtype_is_float(t->dtype) && tensor_is_uniform(t)) {
+            *out = element_getter(t->dtype)(t->data, 0);
+            return true;
+        }
+        if (n && node_is(n, &op_constant_of_shape))
+            return filled_with(f, n, out);
+        v = n && spreads(n) ? n->in[0] : NULL;
+    }
+    return false;
+}
+
+int64_t facts_place(const struct facts *f, const struct node *n)
+{
+    return told_place(f->model, n);
 }
 
 const char *facts_metadata(const struct facts *f, const struct node *n, const char *key)
 {
-    const int64_t place = facts_place(f, n);
-    const Onnx__NodeProto *p = place < 0 ? NULL : f->model->proto->graph->node[place];
-
-    return p ? facts_entry(p->metadata_props, p->n_metadata_props, key) : NULL;
+    return told_of_node(f->model, n, key);
 }
 
 static bool is_weight(const struct value *v)
@@ -149,6 +177,12 @@ const struct value *facts_weight(const bool *active, const struct node *n, const
         n = inputs == 1 ? before : NULL;
     }
     return NULL;
+}
+
+bool facts_passes_on(const struct node *n)
+{
+    return n->def->flags & OP_REARRANGES || node_is(n, &op_concat) || node_is(n, &op_pad) ||
+           node_is(n, &op_average_pool) || node_is(n, &op_global_average_pool);
 }
 
 const char *facts_name(const struct node *n)

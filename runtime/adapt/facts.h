@@ -25,16 +25,17 @@ const struct tensor *facts_type(const struct facts *f, const struct value *v);
 /* Floats that are the same whatever the caller gives; NULL where it is none. */
 const struct tensor *facts_constant(const struct facts *f, const struct value *v);
 bool facts_scalar(const struct facts *f, const struct value *v, double *out); /* a constant of one number */
+/* The same of any type of float, or of that number everywhere, as Expand or ConstantOfShape makes it. */
+bool facts_number(const struct facts *f, const struct value *v, double *out);
 /* Its place in the file's main graph; -1 where it is of a function, or made by Kiln. */
 int64_t facts_place(const struct facts *f, const struct node *n);
-/* The value of the first entry of its metadata whose key has this part; NULL where there is none. PyTorch's newer exporter
- * tells there of modules and of rules that have rewritten the node. */
+/* What the exporter tells of it (train/told.h). */
 const char *facts_metadata(const struct facts *f, const struct node *n, const char *key);
-/* The same of any entries. */
-const char *facts_entry(Onnx__StringStringEntryProto *const *entries, size_t count, const char *key);
 /* The constant, but for `besides` and those that are uniform, that tells the layer of a node from others: what it reads,
  * or what the layer reads that made its only input. NULL where there is none. `active`: activations_find. */
 const struct value *facts_weight(const bool *active, const struct node *n, const struct value *besides);
+/* Does it only rearrange, join or average, so that a bias before it is as good as one behind? */
+bool facts_passes_on(const struct node *n);
 /* For people: its name, or that of what it makes. */
 const char *facts_name(const struct node *n);
 

@@ -1,11 +1,11 @@
 /* What was decided, written into the metadata: the role and the layer of each initializer of floats, the loss. */
+#include "adapt/loss.h"
 #include "adapt/step.h"
 #include "base/text.h"
 #include "ops/op.h"
+#include "plan/program.h"
 #include "train/change.h"
-#include "train/class_axis.h"
 #include "train/decided.h"
-#include "train/loss.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -72,147 +72,20 @@ static bool add_roles(struct entries *e, const struct parameters *p)
     return ok;
 }
 
-/* -- the loss -- */
-
-static const struct column *column_of(const struct dataset *d, const struct value *output, bool first)
-{
-    for (size_t k = 0; d && !d->unlabelled && k < d->targets; k++)
-        if (column_is(&d->y[k], output->name, first && d->targets == 1))
-            return &d->y[k];
-    return NULL;
-}
-
-/* An output, and what its loss is chosen by. */
-struct learner {
-    struct value *output;
-    struct tensor type;
-    const struct column *y; /* NULL: nothing is known of its labels */
-    bool fresh;             /* the labels are those of a head that is gone */
-    bool asked;             /* classes were asked for: the data say nothing */
-    struct loss_data data;
-    char loss[100];
-};
-
-/* Does the output tell by itself what its numbers are? */
-static bool tells_itself(const struct loss *l)
-{
-    return l->def->activation && !(l->logits && l->at == l->out);
-}
-
-/* Are the labels such as this loss could take? */
-static bool takes_labels(const struct loss *l, const struct learner *o)
-{
-    return loss_is_single(&o->y->values, &o->type, l->def->labels == LABELS_CLASSES ? l->width : 1) &&
-           (l->def->labels != LABELS_CLASSES || o->y->classes <= l->classes);
-}
-
-static const char *misfit(struct adapt *a, const struct learner *o, const struct loss *l)
-{
-    const struct column *y = o->y;
-
-    if (!column_has_labels(y))
-        return arena_printf(a->arena, a->report, "%lld numbers of a sample are to be predicted, it has %lld",
-                            (long long)dims_product(y->values.dims, 1, y->values.rank),
-                            (long long)dims_product(o->type.dims, 1, o->type.rank));
-    return arena_printf(a->arena, a->report, "labels go from %lld to %d, it has %lld numbers for a label%s",
-                        (long long)y->least, y->classes - 1, (long long)l->width,
-                        y->least == 1 && y->classes == l->width + 1 ? ": these begin at 1" : "");
-}
-
-/* Where nothing is decided, training does it, by its own data. */
-static bool tell_open(struct adapt *a, const struct learner *o, const struct loss *l)
-{
-    const char *evidence = misfit(a, o, l);
-
-    return evidence &&
-           adapt_tell(a, &(struct finding){ .name = o->output->name,
-                                            .found = "labels that it does not fit",
-                                            .evidence = evidence,
-                                            .certainty = DOUBTFUL,
-                                            .done = "no loss is written down: training chooses one by its own data" });
-}
-
-/* Is it worth to be written down? False, too, where telling fails. */
-static bool decide(struct adapt *a, const struct learner *o, const struct loss *l)
-{
-    if (o->asked)
-        return l->def->labels != LABELS_NUMBERS; /* one number may be anything */
-    if (tells_itself(l))
-        return true;
-    if (o->fresh)
-        return false;
-    if (!takes_labels(l, o)) {
-        tell_open(a, o, l);
-        return false;
-    }
-    return true;
-}
-
-static bool tell_loss(struct adapt *a, struct learner *o, const struct loss *l)
-{
-    const bool asked = o->asked && !tells_itself(l);
-    const char *evidence =
-        asked ? arena_printf(a->arena, a->report, "a head of %d classes was asked for", o->data.classes) : l->said;
-
-    snprintf(o->loss, sizeof o->loss, "%s%s", l->def->row.name,
-             l->logits && l->at == l->out ? ":from_logits=true" : "");
-    return evidence && adapt_tell(a, &(struct finding){ .name = o->output->name,
-                                                        .found = "the loss",
-                                                        .evidence = evidence,
-                                                        .certainty = asked ? CERTAIN : LIKELY,
-                                                        .done = o->loss });
-}
-
-/* As training would choose it for these data. An output that nothing can be chosen for is left to that. */
-static bool choose_loss(struct adapt *a, struct learner *o)
-{
-    const struct target_options t = { .form = o->data.form, .classes = o->data.classes, .labels = o->data.labels };
-    const struct tensor *type = &o->type;
-    struct report quiet = { 0 };
-    struct loss l;
-    int axis;
-
-    if (!tensor_known(type) || !dtype_is_float(type->dtype) || dtype_is_small(type->dtype) || !type->rank)
-        return false;
-    axis = o->asked ? a->class_axis : class_axis_find(o->output, type, &t, &quiet);
-    if ((!axis && type->rank > 1) || !loss_choose(&l, NULL, o->output, type, axis, &o->data, a->arena, &quiet))
-        return false;
-    return decide(a, o, &l) && tell_loss(a, o, &l);
-}
-
-/* False where nothing is known of what it learns. */
-static bool find_learner(struct adapt *a, size_t k, struct learner *o)
-{
-    struct value *output = a->model->graph->outputs[k];
-
-    *o = (struct learner){ .output = output,
-                           .y = column_of(a->options->data, output, k == 0),
-                           .fresh = a->fresh && a->fresh[k],
-                           .asked = a->classified && strcmp(a->classified, output->name) == 0 };
-    if (o->asked)
-        o->data = (struct loss_data){ TARGETS_CLASSES, (int)a->options->classes, NULL };
-    else if (o->y)
-        o->data = (struct loss_data){ column_has_labels(o->y) ? TARGETS_CLASSES : TARGETS_VALUES, o->y->classes,
-                                      &o->y->values };
-    return o->asked || o->y;
-}
+/* -- losses -- */
 
 static bool add_losses(struct entries *e, const struct program *types)
 {
-    struct adapt *a = e->a;
-    const struct graph *g = a->model->graph;
+    const struct graph *g = e->a->model->graph;
 
     for (size_t k = 0; k < g->output_count; k++) {
-        struct learner o;
+        const char *loss;
 
-        if (!find_learner(a, k, &o))
-            continue;
-        o.type = types->types[g->outputs[k]->id];
-        o.type.data = NULL;
-        if (choose_loss(a, &o) && !add_entry(e, DECIDED_LOSS, o.output->name, o.loss))
+        if (!loss_decide(e->a, k, &types->types[g->outputs[k]->id], &loss) ||
+            (loss && !add_entry(e, DECIDED_LOSS, g->outputs[k]->name, loss)))
             return false;
     }
-    return !failed(a->report);
+    return true;
 }
 
 /* -- outputs -- */

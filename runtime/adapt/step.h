@@ -44,6 +44,7 @@ struct adapt {
 typedef bool adapt_step(struct adapt *a);
 
 adapt_step adapt_defaults;      /* defaults.c: initializers that are inputs */
+adapt_step adapt_affine;        /* affine.c: scales and biases that are none */
 adapt_step adapt_inference;     /* inference.c: training mode */
 adapt_step adapt_batch;         /* batch.c: constants that fix it */
 adapt_step adapt_products;      /* products.c: factors that were moved */

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "data/element.h"
 #include "ops/registry.h"
+#include "train/affine.h"
 #include <math.h>
 #include <string.h>
 #include <strings.h>
@@ -150,6 +151,41 @@ static bool is_of_groups(const struct candidate *c)
     return next && node_is(next, &op_mul) && c->active[next->in[0]->id] != c->active[next->in[1]->id];
 }
 
+/* As TensorFlow and Keras call them. */
+static bool says_drawn(const char *name)
+{
+    static const char *const words[] = { "stateless_random", "stateless_dropout", "gaussian_noise", "gaussian_dropout",
+                                         "alpha_dropout" };
+
+    for (size_t k = 0; name && k < sizeof words / sizeof *words; k++)
+        if (strstr(name, words[k]))
+            return true;
+    return false;
+}
+
+bool is_drawn_once(const struct node *n, int input, const char *name, const struct tensor *t)
+{
+    const bool by_name = says_drawn(n->name);
+
+    if (t->rank < 2 || tensor_count(t) < 2)
+        return false;
+    if (node_is(n, &op_gemm))
+        return input == 2 && says_drawn(name);
+    return (node_is(n, &op_add) || node_is(n, &op_sub) || node_is(n, &op_mul)) && (by_name || says_drawn(name));
+}
+
+static bool is_drawn(const struct candidate *c)
+{
+    return !c->through && is_drawn_once(c->reader, c->place->input, c->name, c->content);
+}
+
+/* PyTorch's affine=False and the like. */
+static bool is_not_affine(const struct candidate *c)
+{
+    return c->place->use != PARAMETER_IS_STATISTIC &&
+           affine_of(c->model, c->reader, c->value, c->content) == AFFINE_NONE;
+}
+
 /* -- attention -- */
 
 static bool is_softmax(const struct value *v)
@@ -201,15 +237,36 @@ static bool is_mask(const struct candidate *c)
 
 /* -- tokens -- */
 
+/* What TensorFlow's repeat makes of it: a copy for each sample in a dimension of its own, which then goes. */
+static bool is_repeated(const struct candidate *c)
+{
+    const struct value *v = c->reader->in[c->place->input];
+
+    return c->through && node_is(c->through, &op_tile) && v && v->producer && node_is(v->producer, &op_reshape);
+}
+
+/* [1, vectors, width], with width above 1 */
+static bool is_vectors(const struct candidate *c)
+{
+    const struct tensor *t = c->content;
+
+    if (t->rank == 4 && is_repeated(c))
+        return t->dims[0] == 1 && t->dims[1] == 1 && t->dims[2] == 1 && t->dims[3] > 1;
+    return t->rank == 3 && t->dims[0] == 1 && t->dims[2] > 1;
+}
+
+/* Is it called a token, or a variable, as TensorFlow calls what is learned? */
+static bool says_token(const char *name)
+{
+    return name && (text_contains(name, "token") || strstr(name, "ReadVariableOp"));
+}
+
 /* Joined to activations, and no vectors of a sequence, or the same number everywhere, as padding is: but a token that was
  * never trained may be of zeros, where it is called one. */
 static bool is_no_token(const struct candidate *c)
 {
-    const struct tensor *t = c->content;
-
     return c->place->use == PARAMETER_TRAINS_AS_TOKEN &&
-           (t->rank != 3 || t->dims[0] != 1 || t->dims[2] < 2 ||
-            (tensor_is_uniform(t) && !(c->name && text_contains(c->name, "token"))));
+           (!is_vectors(c) || (tensor_is_uniform(c->content) && !says_token(c->name)));
 }
 
 /* -- states -- */
@@ -278,6 +335,8 @@ const char *constant_reason(const struct candidate *c)
         { is_no_beta, "no place where something is learned" },
         { is_scalar, "a scalar" },
         { is_of_groups, "is of groups, whose channels have factors of their own" },
+        { is_drawn, "random numbers that were drawn once" },
+        { is_not_affine, "stands for a scale or a bias that the layer does not have" },
         { is_preprocessing, "is done to an input before the first layer" },
         { is_no_token, "is joined to activations, and no token of a sequence" },
         { is_no_state, "is no state that was learned for all samples" },

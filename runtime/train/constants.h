@@ -3,7 +3,7 @@
 #ifndef KILN_TRAIN_CONSTANTS_H
 #define KILN_TRAIN_CONSTANTS_H
 
-#include "graph/graph.h"
+#include "model/model.h"
 #include "ops/op.h"
 
 /* A constant, and where it is read. */
@@ -12,7 +12,9 @@ struct candidate {
     const struct node *reader;
     const struct node *through; /* what makes it what is read there; NULL: it is read as it is, or rearranged */
     const struct tensor *content;
-    const char *name;
+    const struct model *model;
+    const struct value *value;
+    const char *name;                  /* its own, or that of the parameter that it was computed of */
     const bool *behind_weights;        /* by value id of the reader's graph: a layer with weights lies before it */
     bool has_weights;                  /* some layer of the model has */
     const bool *active;                /* by value id: depends on what the caller gives */
@@ -25,5 +27,8 @@ const char *constant_reason(const struct candidate *c);
 
 /* As frameworks call the layer, and what their exporters leave of that; NULL says nothing. */
 bool says_batch_normalization(const char *name);
+/* Are these random numbers, one for each value, that were drawn when the file was made? So TensorFlow writes Keras' layers
+ * that are called with training=True, where the batch is fixed; names tell. */
+bool is_drawn_once(const struct node *n, int input, const char *name, const struct tensor *t);
 
 #endif

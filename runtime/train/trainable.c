@@ -6,6 +6,7 @@
 #include "train/constants.h"
 #include "train/decided.h"
 #include "train/layer_name.h"
+#include "train/told.h"
 #include <fnmatch.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ struct search {
     struct parameter **of; /* by value id of the main graph */
     bool weights;          /* the model has a layer with weights */
     struct decided roles, layers;
+    struct told_parameters told;
 };
 
 /* -- constants -- */
@@ -311,9 +313,19 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
                  const struct tensor *t)
 {
     const struct op_parameter *place = use->place;
-    const struct candidate c = { place,           use->reader,     through,    t,
-                                 v->name,         use->in->behind, s->weights, use->in->active,
-                                 use->in->counts, use->in->readers };
+    const char *of = told_parameter_of(&s->told, v->name);
+    const struct candidate c = { .place = place,
+                                 .reader = use->reader,
+                                 .through = through,
+                                 .content = t,
+                                 .model = s->model,
+                                 .value = v,
+                                 .name = of ? of : v->name,
+                                 .behind_weights = use->in->behind,
+                                 .has_weights = s->weights,
+                                 .active = use->in->active,
+                                 .counts = use->in->counts,
+                                 .readers = use->in->readers };
     struct parameter *p = s->of[v->id];
     const char *said = decided_of(&s->roles, v->name);
     const char *against = said && strcmp(said, role_name(ROLE_CONSTANT)) == 0 ? "the file says so"
@@ -613,7 +625,9 @@ bool parameters_find(struct parameters *out, const struct model *m, const struct
     s.of = arena_array(arena, g->value_count, sizeof *s.of, r);
     map_init(&s.roles.names, arena->budget);
     map_init(&s.layers.names, arena->budget);
-    ok = out->at && s.of && find_all(&s);
+    map_init(&s.told.names, arena->budget);
+    ok = out->at && s.of && told_parameters_read(&s.told, m, arena, r) && find_all(&s);
+    told_parameters_release(&s.told);
     decided_release(&s.roles);
     decided_release(&s.layers);
     if (!ok || !patterns)

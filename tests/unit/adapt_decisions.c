@@ -429,6 +429,7 @@ START_TEST(labels_must_fit_to_decide)
 {
     static const char scores[] = HEAD "g (float[N,3] x) => (float[N,3] y) <float[3] a = {1,2,3}> { y = Mul (x, a) }";
     static const char rows[] = HEAD "g (float[N,3] x) => (float[N,3] y) { y = Softmax (x) }";
+    static const char units[] = HEAD "g (float[N,3] x) => (float[N,3] y) { y = Sigmoid (x) }";
     static const char number[] =
         HEAD "g (float[N,3] x) => (float[N,1] y) <float[3,1] a = {1,2,3}> { y = MatMul (x, a) }";
     static const struct {
@@ -441,9 +442,22 @@ START_TEST(labels_must_fit_to_decide)
         { scores, 2, 0, 1, "sparse_categorical_crossentropy:from_logits=true", "the labels are classes" },
         { scores, 4, 1, 1, NULL, "labels go from 1 to 3, it has 3 numbers for a label: these begin at 1" },
         { scores, 5, 0, 1, NULL, "labels go from 0 to 4, it has 3 numbers for a label" },
-        { scores, 9, 0, 2, NULL, "labels go from 0 to 8" },
+        { scores, 9, 0, 2, NULL, "2 labels of a sample, it has 3 numbers" },
         { scores, 9, 0, 3, "mean_squared_error", "nothing tells" },
-        { rows, 4, 1, 1, "sparse_categorical_crossentropy", "ends in Softmax" },
+        /* what the model ends in decides all the same, and the labels are told of */
+        { rows, 3, 0, 1, "sparse_categorical_crossentropy", "ends in Softmax" },
+        { rows, 4, 1, 1, "sparse_categorical_crossentropy",
+          "labels go from 1 to 3, it has 3 numbers for a label: these begin at 1" },
+        { rows, 9, 0, 1, "sparse_categorical_crossentropy", "labels go from 0 to 8, it has 3 numbers for a label" },
+        { rows, 9, 0, 2, "sparse_categorical_crossentropy", "2 labels of a sample, it has 3 numbers" },
+        { rows, 0, 0, 1, "categorical_crossentropy", "1 numbers of a sample are to be predicted, it has 3" },
+        { rows, 0, 0, 3, "categorical_crossentropy", "not all that is to be predicted lies between 0 and 1" },
+        { units, 3, 0, 1, "binary_crossentropy", "ends in Sigmoid" },
+        { units, 2, 0, 3, "binary_crossentropy", "ends in Sigmoid" },
+        { units, 5, 0, 1, "binary_crossentropy", "labels go from 0 to 4, it has 3 numbers for a label" },
+        { units, 3, 1, 3, "binary_crossentropy",
+          "labels go from 1 to 2, a number of it tells 2 apart: these begin at 1" },
+        { units, 0, 0, 3, "binary_crossentropy", "not all that is to be predicted lies between 0 and 1" },
         { number, 5, 1, 1, "mean_squared_error", "nothing tells" },
         { scores, 0, 0, 1, NULL, "1 numbers of a sample are to be predicted, it has 3" },
         { scores, 0, 0, 3, "mean_squared_error", "nothing tells" },
@@ -458,7 +472,7 @@ START_TEST(labels_must_fit_to_decide)
         .x = columns, .y = columns + 1, .inputs = 1, .targets = 1, .count = 4, .budget = &budget
     };
     struct model *m = model_of(cases[_i].text), *made;
-    bool told = false;
+    bool told = false, misfit = false;
     const char *loss;
 
     columns[1].values.rank = cases[_i].each > 1 ? 2 : 1;
@@ -470,9 +484,18 @@ START_TEST(labels_must_fit_to_decide)
     expect_ok(made);
     loss = decided_once(made, "kiln.loss.", "y");
     ck_assert_msg(cases[_i].want ? loss && strcmp(loss, cases[_i].want) == 0 : !loss, "%s", loss ? loss : "none");
-    for (size_t k = 0; k < got.findings.count; k++)
-        told |= strstr(got.findings.at[k].evidence, cases[_i].evidence) != NULL;
+    for (size_t k = 0; k < got.findings.count; k++) {
+        const struct finding *f = &got.findings.at[k];
+
+        told |= strstr(f->evidence, cases[_i].evidence) != NULL;
+        misfit |= strcmp(f->found, "labels that it does not fit") == 0;
+        if (strcmp(f->found, "labels that it does not fit") == 0)
+            ck_assert_msg(strstr(f->done, cases[_i].want ? ", because the model ends in S" : "no loss is written"),
+                          "%s", f->done);
+    }
     ck_assert(told);
+    ck_assert(misfit == !(strstr(cases[_i].evidence, "ends in") || strstr(cases[_i].evidence, "nothing tells") ||
+                          strstr(cases[_i].evidence, "are classes")));
     arena_release(&arena);
     model_free(made);
     model_free(m);
@@ -661,7 +684,7 @@ Suite *suite(void)
     add_tests(s, an_input_that_nothing_reads_need_not_be_given, 5);
     add_tests(s, what_the_file_says_is_read, COUNT(decisions));
     add_tests(s, a_trainer_keeps_to_it, 5);
-    add_tests(s, labels_must_fit_to_decide, 10);
+    add_tests(s, labels_must_fit_to_decide, 20);
     add_test(s, decisions_are_written);
     add_tests(s, the_first_node_that_differs_is_named, 6);
     add_tests(s, what_draws_is_not_without_dropout, 3);

@@ -284,33 +284,39 @@ static const struct {
     int64_t classes, least, count; /* asked for; of the labels that the old head had: 0: there are none */
     bool numbers;                  /* these are floats */
     const char *graft, *want, *because;
+    const char *doubt; /* what is told of these labels; NULL: nothing */
 } losses[] = {
-    { LOGITS, 3, 0, 4, false, NULL, SCORED, "a head of 3 classes was asked for" },
-    { LOGITS, 8, 0, 4, false, NULL, SCORED, "a head of 8 classes was asked for" },
-    { LOGITS, 4, 0, 4, false, NULL, SCORED, "a head of 4 classes was asked for" },
-    { LOGITS, 4, 1, 5, false, NULL, SCORED, "a head of 4 classes was asked for" },
-    { LOGITS, 3, 0, 0, false, NULL, SCORED, "a head of 3 classes was asked for" },
-    { LOGITS, 3, 0, 0, true, NULL, SCORED, "a head of 3 classes was asked for" },
-    { LOGITS, 1, 0, 4, false, NULL, NULL, NULL }, /* a number, or a logit: training tells */
-    { OF("LogSoftmax"), 3, 0, 6, false, NULL, SCORED, "a head of 3 classes was asked for" },
-    { OF("Softmax"), 3, 0, 6, false, NULL, SPARSE, "the model ends in Softmax" },
-    { OF("Softmax"), 8, 0, 6, false, NULL, SPARSE, "the model ends in Softmax" },
-    { OF("Softmax"), 8, 0, 0, false, NULL, SPARSE, "the model ends in Softmax" },
-    { OF("Sigmoid"), 3, 0, 6, false, NULL, "binary_crossentropy", "the model ends in Sigmoid" },
-    { ONE("Sigmoid"), 2, 0, 4, false, NULL, "binary_crossentropy", "the model ends in Sigmoid" },
-    { ONE("Sigmoid"), 2, 0, 0, false, NULL, "binary_crossentropy", "the model ends in Sigmoid" },
-    { ONE("Sigmoid"), 3, 0, 2, false, NULL, SPARSE, "the model ends in Softmax" },
+    { LOGITS, 3, 0, 4, false, NULL, SCORED, "a head of 3 classes was asked for",
+      "labels go from 0 to 3, it has 3 numbers for a label" },
+    { LOGITS, 8, 0, 4, false, NULL, SCORED, "a head of 8 classes was asked for", NULL },
+    { LOGITS, 4, 0, 4, false, NULL, SCORED, "a head of 4 classes was asked for", NULL },
+    { LOGITS, 4, 1, 5, false, NULL, SCORED, "a head of 4 classes was asked for", ": these begin at 1" },
+    { LOGITS, 3, 0, 0, false, NULL, SCORED, "a head of 3 classes was asked for", NULL },
+    { LOGITS, 3, 0, 0, true, NULL, SCORED, "a head of 3 classes was asked for",
+      "1 numbers of a sample are to be predicted, it has 3" },
+    { LOGITS, 1, 0, 4, false, NULL, NULL, NULL,
+      "another one was put in its place" }, /* a number, or a logit: training tells */
+    { OF("LogSoftmax"), 3, 0, 6, false, NULL, SCORED, "a head of 3 classes was asked for", "labels go from 0 to 5" },
+    { OF("Softmax"), 3, 0, 6, false, NULL, SPARSE, "the model ends in Softmax", "labels go from 0 to 5" },
+    { OF("Softmax"), 8, 0, 6, false, NULL, SPARSE, "the model ends in Softmax", NULL },
+    { OF("Softmax"), 8, 0, 0, false, NULL, SPARSE, "the model ends in Softmax", NULL },
+    { OF("Sigmoid"), 3, 0, 6, false, NULL, "binary_crossentropy", "the model ends in Sigmoid",
+      "labels go from 0 to 5" },
+    { ONE("Sigmoid"), 2, 0, 4, false, NULL, "binary_crossentropy", "the model ends in Sigmoid",
+      "labels go from 0 to 3, a number of it tells 2 apart" },
+    { ONE("Sigmoid"), 2, 0, 0, false, NULL, "binary_crossentropy", "the model ends in Sigmoid", NULL },
+    { ONE("Sigmoid"), 3, 0, 2, false, NULL, SPARSE, "the model ends in Softmax", NULL },
     { HEAD "g (float[N,4] x, float[2,4,1,1] u, float[6,2,1,1] w) => (float[N,6,1,1] y) <int64[4] s = {-1,4,1,1}>\n"
            "{ r = Reshape (x, s) h = Conv (r, u) y = Conv (h, w) }",
-      3, 0, 6, false, NULL, SCORED, "a head of 3 classes was asked for" },
-    { LOGITS, 0, 0, 3, false, "{ y = Identity (f) }", NULL, NULL },
-    { LOGITS, 0, 0, 4, false, "{ y = Softmax (f) }", SPARSE, "the model ends in Softmax" },
+      3, 0, 6, false, NULL, SCORED, "a head of 3 classes was asked for", "labels go from 0 to 5" },
+    { LOGITS, 0, 0, 3, false, "{ y = Identity (f) }", NULL, NULL, "another one was put in its place" },
+    { LOGITS, 0, 0, 4, false, "{ y = Softmax (f) }", SPARSE, "the model ends in Softmax", "labels go from 0 to 3" },
 };
 
-static const char *loss_because(void)
+static const char *evidence_of(const char *found)
 {
     for (size_t k = 0; k < out.findings.count; k++)
-        if (strcmp(out.findings.at[k].found, "the loss") == 0)
+        if (strncmp(out.findings.at[k].found, found, strlen(found)) == 0)
             return out.findings.at[k].evidence;
     return NULL;
 }
@@ -329,7 +335,7 @@ START_TEST(a_new_head_has_its_own_loss)
     };
     struct adapt_options o = { .classes = losses[_i].classes };
     struct model *m = model_of(losses[_i].text), *made, *graft = NULL;
-    const char *got;
+    const char *got, *because, *doubt;
     char head[200];
 
     for (int64_t k = 0; k < 8; k++)
@@ -346,7 +352,10 @@ START_TEST(a_new_head_has_its_own_loss)
     expect_ok(made);
     got = decided_once(made, DECIDED_LOSS, "y");
     ck_assert_msg(losses[_i].want ? got && strcmp(got, losses[_i].want) == 0 : !got, "%s", got ? got : "none");
-    ck_assert(losses[_i].want ? strstr(loss_because(), losses[_i].because) != NULL : !loss_because());
+    because = evidence_of("the loss");
+    doubt = evidence_of("labels ");
+    ck_assert(losses[_i].want ? strstr(because, losses[_i].because) != NULL : !because);
+    ck_assert_msg(losses[_i].doubt ? doubt && strstr(doubt, losses[_i].doubt) : !doubt, "%s", doubt ? doubt : "none");
     forget(m, made);
     model_free(graft);
 }

@@ -317,6 +317,53 @@ START_TEST(what_was_merged_is_untied)
 }
 END_TEST
 
+/* What stands in the table of the constant 'one': of how many layers it is, and what reads it. */
+static const struct {
+    const char *text, *found, *evidence;
+    bool unknown;
+    size_t own; /* initializers that there are then */
+} owners[] = {
+    { FROM("pytorch") FLAT "<float[2] one = {1,1}, float[2] z = {0,0}, float[2] v = {1,2}>\n"
+                           "{ i = Identity (one) y = BatchNormalization (x, one, z, v, i) }",
+      "equal constants of one layer that the exporter has merged", "all its elements are 1: running variance and scale",
+      false, 4 },
+    /* the newer exporter has no Identity */
+    { FROM("pytorch") FLAT "<float[2] one = {1,1}, float[2] z = {0,0}> { y = BatchNormalization (x, one, z, z, one) }",
+      "equal constants of one layer that the exporter has merged", "all its elements are 1: scale and running variance",
+      false, 4 },
+    { FROM("pytorch") FLAT "<float[2] one = {1,1}, float[2] z = {0,0}, float[2] c = {1,2}>\n"
+                           "{ i = Identity (one) j = Identity (one) k = Identity (one)\n"
+                           "  h = BatchNormalization (x, one, z, c, i) m = Mul (h, c)\n"
+                           "  y = BatchNormalization (m, j, z, c, k) }",
+      "equal constants of several layers that the exporter has merged",
+      "all its elements are 1, and 2 layers read it, in 4 places", true, 6 },
+    { FROM("pytorch") FLAT "<float[2] one = {1,1}, float[2] c = {1,2}>\n"
+                           "{ i = Identity (one) h = Mul (x, c) k = LayerNormalization (h, one) m = Mul (k, c)\n"
+                           "  y = LayerNormalization (m, i) }",
+      "equal constants of several layers that the exporter has merged", "all its elements are 1, and 2 layers read it",
+      true, 3 },
+};
+
+START_TEST(what_was_merged_is_called_what_it_is)
+{
+    struct model *m = model_of(owners[_i].text), *made = adapt_over(m, (struct adapt_options){ 0 }, true);
+    const struct finding *f = NULL;
+
+    expect_ok(made);
+    for (size_t k = 0; k < got.findings.count; k++)
+        if (strcmp(got.findings.at[k].name, "one") == 0 && strstr(got.findings.at[k].found, "merged"))
+            f = &got.findings.at[k];
+    ck_assert_ptr_nonnull(f);
+    ck_assert_str_eq(f->found, owners[_i].found);
+    ck_assert_str_eq(f->evidence, owners[_i].evidence);
+    ck_assert((f->unknown != NULL) == owners[_i].unknown);
+    ck_assert_uint_eq(made->proto->graph->n_initializer, owners[_i].own);
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
 /* -- layers that are used again -- */
 
 #define TWICE(a1, b1, a2, b2, w2) HEAD NAMED_TWICE("l/batchnorm/mul_1", "l_1/batchnorm/mul_1", a1, b1, a2, b2, w2)
@@ -463,6 +510,7 @@ Suite *suite(void)
     add_tests(s, a_bias_of_zeros_comes_back, COUNT(biases));
     add_tests(s, a_beta_of_zeros_comes_back, COUNT(betas));
     add_tests(s, what_was_merged_is_untied, COUNT(merged));
+    add_tests(s, what_was_merged_is_called_what_it_is, COUNT(owners));
     add_tests(s, a_layer_that_is_used_again_stays_one, COUNT(again));
     add_test(s, statistics_of_both_places_are_pooled);
     add_tests(s, what_a_loop_makes_is_normalised, COUNT(late));

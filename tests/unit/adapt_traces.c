@@ -379,9 +379,36 @@ static const struct adapt_case folded[] = {
                   { "l/moving_variance", "statistic", { 1, 1 } } } },
     { .text = BARE("l/batchnorm/mul"),
       .blind = true,
-      .found = "l" INTO("Conv", KERAS, "likely") FRESH "0.001\n",
+      .found = "l" INTO("Conv", KERAS, "likely") FRESH "0.001, no gamma\n",
       .ops = UNBIASED,
       .values = { { "l/gamma", "constant", { 1, 1 } } } },
+    /* without gamma the weight may have any size: so what is divided by is known, where the weight must stay, too */
+    { .text = HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4}>\n"
+                   "{ [\"l/batchnorm/mul\"] h = Conv (x, w) r = Relu (h) y = Conv (r, w) }",
+      .blind = true,
+      .found = "l" INTO("Conv", KERAS, "likely") FRESH "0.001, no gamma\n",
+      .ops = "Conv BatchNormalization Relu Conv",
+      .values = { { "w", "trainable", { 1, 2, 3, 4 } },
+                  { "l/gamma", "constant", { 1, 1 } },
+                  { "l/moving_variance", "statistic", { .999, .999 } } } },
+    { .text = CONV("w", "l/batchnorm/sub:0", "l/batchnorm/mul"),
+      .found = "l" INTO("Conv", KERAS, "likely") MEASURED "0.001, no gamma\n",
+      .ops = UNBIASED,
+      .values = { { "w", "trainable", { .5, 1, .75, 1 } },
+                  { "l/gamma", "constant", { 1, 1 } },
+                  { "l/beta", "trainable", NAN_VALUES },
+                  { "l/moving_variance", "statistic", { .249, .0615 } } } },
+    /* but epsilon must fit into it */
+    { .text = HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {100,200,3,4},\n"
+                   "float[2] \"l/batchnorm/mul_1:0\" = {1,-2}>\n"
+                   "{ [\"l/batchnorm/mul\"] h = Conv (x, w, \"l/batchnorm/mul_1:0\") y = Relu (h) }",
+      .blind = true,
+      .found = "l" INTO("Conv", KERAS, "likely") EXACT "0.001, no gamma, no beta\n",
+      .ops = UNBIASED,
+      .values = { { "w", "trainable", { 12.5, 25, .75, 1 } },
+                  { "l/gamma", "constant", { 1, 1 } },
+                  { "l/moving_mean", "statistic", { -.125, .5 } },
+                  { "l/moving_variance", "statistic", { .014625, .0615 } } } },
     /* a weight that others read stays, and so do half floats, which would lose something */
     { .text = HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4}>\n"
                    "{ [\"l/batchnorm/mul_1\"] h = Conv (x, w) r = Relu (h) y = Conv (r, w) }",
@@ -651,6 +678,61 @@ START_TEST(what_looks_like_one_stays)
 }
 END_TEST
 
+/* -- what the file does not tell -- */
+
+#define FRESH_PAIR(before, name)                                                                                       \
+    FROM("tf2onnx")                                                                                                    \
+    "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4}, float[2] b = {1,2},\n"                  \
+    "float[1,2,1,1] \"l/batchnorm/mul:0\" = {0.9995004,0.9995004}>\n"                                                  \
+    "{ " before " [\"l/batchnorm/" name "\"] y = Mul (h, \"l/batchnorm/mul:0\") }"
+#define BEFORE ", whether the layer before it had a bias"
+
+static const struct {
+    const char *text;
+    const char *name, *key, *value; /* of metadata */
+    bool unknown;                   /* the table says so of it */
+    const char *part;
+} unsaid[] = {
+    /* a layer that was never trained has lost a bias of zeros: directly before, or before a mean of windows */
+    { FRESH_PAIR("h = Conv (x, w)", "mul_1"), "l", .unknown = true, .part = BEFORE },
+    { FRESH_PAIR("h = ConvTranspose (x, w)", "mul_1"), "l", .unknown = true, .part = BEFORE },
+    { FRESH_PAIR("k = Conv (x, w) p = AveragePool <kernel_shape = [1,1]> (k) h = Concat <axis = 2> (p)", "mul_1"), "l",
+      .unknown = true, .part = BEFORE },
+    { FROM("tf2onnx") "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}, float[2] \"l/batchnorm/mul:0\" = "
+                      "{0.9995004,0.9995004}>\n"
+                      "{ h = MatMul (x, w) [\"l/batchnorm/mul_1\"] y = Mul (h, \"l/batchnorm/mul:0\") }",
+      "l", .unknown = true, .part = BEFORE },
+    /* one that has it, and one that gets it */
+    { FRESH_PAIR("h = Conv (x, w, b)", "mul_1"), "l", .part = BEFORE },
+    { FRESH_PAIR("k = Conv (x, w) h = Relu (k)", "mul_1"), "l", .part = BEFORE },
+    /* the newer exporter of PyTorch says whether there were gamma and beta, whether or not it was trained */
+    { BARE("l/conv"), "l", RULE_KEY, "FuseBatchNormIntoConv", .unknown = true,
+      .part = "whether it had gamma and beta" },
+    { BARE("l/conv"), "l", "pkg.torch.onnx.fx_node",
+      "target=torch.ops.aten.batch_norm.default](args = (%x, %p_l_weight, %p_l_bias, %m, %v)",
+      .part = "whether it had gamma and beta" },
+};
+
+START_TEST(what_cannot_be_known_is_told)
+{
+    struct model *m = model_of(unsaid[_i].text), *made;
+    const struct finding *f = NULL;
+
+    if (unsaid[_i].key)
+        add_metadata(m, 0, unsaid[_i].key, unsaid[_i].value);
+    made = adapt_over(m, (struct adapt_options){ 0 }, true);
+    expect_ok(made);
+    for (size_t k = 0; k < got.findings.count && !f; k++)
+        if (strcmp(got.findings.at[k].name, unsaid[_i].name) == 0)
+            f = &got.findings.at[k];
+    ck_assert(f && f->unknown);
+    ck_assert_msg((strstr(f->unknown, unsaid[_i].part) != NULL) == unsaid[_i].unknown, "told is '%s'", f->unknown);
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("adapt_traces");
@@ -661,5 +743,6 @@ Suite *suite(void)
     add_tests(s, what_was_folded_into_a_layer_comes_back, COUNT(folded));
     add_tests(s, statistics_are_those_of_the_weight_that_is_written, 1);
     add_tests(s, what_looks_like_one_stays, COUNT(others));
+    add_tests(s, what_cannot_be_known_is_told, COUNT(unsaid));
     return s;
 }

@@ -293,9 +293,12 @@ END_TEST
 #define DROPOUT_CONSTANTS                                                                                              \
     "float rate = {0.25}, float keep = {0.75}, float factor = {1.3333334}, float zero = {0}, float other = {1.5}, "    \
     "int64[2] noise = {1,3}, int64[2] order = {1,0}, float half = {0.5}, float[1,3] zeros = {0,0,0}, float[1,1,3] "    \
-    "shape = {0,0,0}"
+    "shape = {0,0,0}, float single = {1}"
 #define UNIFORM    "k = Shape (x) l = ConstantOfShape (k) u = RandomUniformLike <dtype = 1> (l) "
 #define UNIFORM_OF "u = RandomUniformLike <dtype = 1, seed = 0.0> (x) "
+
+#define BERNOULLI(p, attributes)                                                                                       \
+    "k = Shape (x) l = ConstantOfShape <value = float[1] {" p "}> (k) u = Bernoulli " attributes " (l) "
 
 static const struct {
     const char *nodes;
@@ -321,6 +324,25 @@ static const struct {
       "u = RandomUniformLike <dtype = 1> (l) g = GreaterOrEqual (u, rate) d = Cast <to = 1> (g) p = Mul (d, t)\n"
       "y = Transpose <perm = [1,0]> (p)",
       15, NULL },
+    /* Bernoulli in the place of the comparison, as torch.bernoulli is written: of what stays, of what goes, in any type */
+    { BERNOULLI("0.75", "") "p = Mul (x, u) y = Div (p, keep)", 15, NULL },
+    { "k = Shape (x) l = Expand (keep, k) u = Bernoulli <dtype = 9> (l) h = Mul (x, factor) y = Where (u, h, zero)", 15,
+      NULL },
+    { BERNOULLI("0.25", "") "c = Cast <to = 9> (u) b = Cast <to = 9> (c) w = Where (b, zero, x) y = Div (w, keep)", 15,
+      NULL },
+    { BERNOULLI("0.25", "") "g = Greater (u, zero) h = Div (x, keep) l0 = ConstantOfShape (k) y = Where (g, l0, h)", 15,
+      NULL },
+    { BERNOULLI("0.25", "") "g = Equal (zero, u) h = Mul (x, factor) y = Where (g, h, zero)", 15, NULL },
+    { BERNOULLI("0.25", "<dtype = 7>") "c = Cast <to = 1> (u) m = Sub (single, c) p = Mul (m, factor) y = Mul (x, p)",
+      15, NULL },
+    { BERNOULLI("0.75", "<dtype = 11>") "c = Cast <to = 1> (u) e = Mul (c, factor) y = Mul (e, x)", 22, NULL },
+    { BERNOULLI("0.75", "") "s = Mul (u, factor) g = GreaterOrEqual (s, other) n = Not (g) h = Mul (x, factor)\n"
+                            "y = Where (n, h, zero)",
+      15, "not known" }, /* nothing is as large: all goes through */
+    { "s = Sigmoid (x) u = Bernoulli (s) p = Mul (x, u) y = Mul (p, factor)", 15, "not known" },
+    { BERNOULLI("1.0", "") "y = Mul (x, u)", 15, "not known" },
+    { BERNOULLI("0.25", "") "m = Sub (single, u) y = Mul (x, u)", 15, "not known" },
+    { "u = Multinomial <dtype = 7> (x) c = Cast <to = 1> (u) y = Add (x, c)", 15, "classes" },
     /* another scale; none; another mask than numbers; numbers of another shape, which no operator spreads; twice */
     { UNIFORM_OF "g = Greater (u, rate) d = Cast <to = 1> (g) p = Mul (x, d) y = Mul (p, other)", 15, "not known" },
     { UNIFORM_OF "g = Greater (u, rate) d = Cast <to = 1> (g) y = Mul (x, d)", 15, "not known" },

@@ -239,6 +239,19 @@ static const struct {
       "t trainable token of Concat, through Expand\n"
       "pad constant is joined to activations, and no token of a sequence\n"
       "cls_token trainable token of Concat, through Expand\n" },
+    /* Keras' own, a variable that begins with zeros; and what TensorFlow's repeat makes of one */
+    { "g (float[N,2,2] x) => (float[N,3,2] y, float[N,3,2] z, float[N,3,2] u)\n"
+      "<float[2,2] w = {1,2,3,4}, float[1,1,2] \"t/Tile/ReadVariableOp:0\" = {0,0}, float[1,1,1,2] t = {0.5,1},\n"
+      " float[1,1,1,2] s = {0.5,1}, int64[1] i0 = {0}, int64[1] i1 = {1}, int64[2] tail = {1,1},\n"
+      " int64[3] more = {1,1,1}, int64[3] shape = {-1,1,2}, int64[1] a = {1}>\n"
+      "{ h = MatMul (x, w) m = Shape (x) n = Slice (m, i0, i1) q = Concat <axis = 0> (n, tail)\n"
+      "  e = Tile (\"t/Tile/ReadVariableOp:0\", q) y = Concat <axis = 1> (e, h) r = Concat <axis = 0> (n, more)\n"
+      "  k = Tile (t, r) l = Reshape (k, shape) z = Concat <axis = 1> (l, h)\n"
+      "  o = Tile (s, r) p = Squeeze (o, a) u = Concat <axis = 1> (p, h) }",
+      "w trainable weight of MatMul\n"
+      "t/Tile/ReadVariableOp:0 trainable token of Concat, through Tile\n"
+      "t trainable token of Concat, through Tile\n"
+      "s constant is joined to activations, and no token of a sequence\n" },
 };
 
 START_TEST(each_constant_has_a_reason)

@@ -4,6 +4,7 @@
 #include "adapt/facts.h"
 #include "ops/op.h"
 #include "ops/registry.h"
+#include "train/told.h"
 #include <string.h>
 
 enum { EXPAND_SINCE = 8 };
@@ -11,6 +12,7 @@ enum { EXPAND_SINCE = 8 };
 struct editing {
     struct batch *batch;
     struct edit edit;
+    struct told_parameters told;
     const char *count;     /* of samples: a vector of one; NULL until somebody wants it */
     const bool *nodes;     /* by place in the file: is any output read before the first change? */
     const bool *constants; /* the same of initializers */
@@ -188,18 +190,6 @@ static bool cut(const struct mend *m, const struct tensor *t, struct tensor *out
     return out->data;
 }
 
-/* The parameter that PyTorch's newer exporter has computed a constant of, "['class_token', 'val_6']"; NULL where it tells
- * of none, or memory runs out. */
-static const char *computed_of(const struct editing *y, const char *name)
-{
-    const Onnx__ValueInfoProto *v = edit_value_info(&y->edit, name);
-    const char *names = v ? facts_entry(v->metadata_props, v->n_metadata_props, "folded_from") : NULL;
-    const char *from = names ? strchr(names, '\'') : NULL;
-    const size_t length = from ? strcspn(from + 1, "'") : 0;
-
-    return from && from[1 + length] ? arena_string(&y->batch->arena, from + 1, length, y->edit.report) : NULL;
-}
-
 /* What the node reads, with the rows of one sample. An initializer that nobody else reads stays the one that it is: its
  * name is what people know a weight by; a token that was computed of a parameter takes the name of that. */
 static const char *one_sample(struct editing *y, const struct mend *m, const char *name)
@@ -211,7 +201,7 @@ static const char *one_sample(struct editing *y, const struct mend *m, const cha
     struct tensor t;
     int64_t *places;
 
-    of = p && v->initializer && node_is(m->node, &op_concat) ? computed_of(y, name) : NULL;
+    of = p && v->initializer && node_is(m->node, &op_concat) ? told_parameter_of(&y->told, name) : NULL;
     if (b->size == 1 && !of)
         return name;
     if (p && v->initializer) {
@@ -361,6 +351,7 @@ bool batch_edit(struct batch *b, struct model *m, size_t *declared)
     bool ok = edit_begin(&y.edit, m, b->adapt->report);
 
     *declared = 0;
-    ok = ok && edit_all(&y, declared);
+    ok = told_parameters_read(&y.told, b->model, &b->arena, b->adapt->report) && ok && edit_all(&y, declared);
+    told_parameters_release(&y.told);
     return edit_end(&y.edit) && ok;
 }

@@ -1,12 +1,15 @@
 /* BatchNormalization and Dropout that were left in training mode.
  *
- * Dropout always goes into inference form: a network that drops cannot be compared with anything. BatchNormalization
- * does where the caller asks for it, with statistics that are measured, for what is left of those that training kept is
+ * Dropout always goes into inference form: a network that drops cannot be compared with anything. Noise, of which the
+ * standard has no form that is there in training alone, stays unless it is asked for that it goes. BatchNormalization
+ * goes into inference form where the caller asks for it, with statistics that are measured, for what is left of those that training kept is
  * not what the file computes by. Without that it stays: a trainer takes its training form anyway. */
 #include "adapt/inference/batch_statistics.h"
 #include "adapt/inference/measured_statistics.h"
 #include "adapt/inference/written_dropout.h"
+#include "adapt/inference/written_noise.h"
 #include "ops/registry.h"
+#include "train/constants.h"
 #include <string.h>
 
 enum { SCALE = 1, INPUTS = 5 }; /* of BatchNormalization: scale, bias, mean and variance are the last */
@@ -23,6 +26,16 @@ static bool drops(const struct facts *f, const struct node *n)
     const struct tensor *t = mode && !f->active[mode->id] ? facts_type(f, mode) : NULL;
 
     return t && t->data && *(const uint8_t *)t->data && facts_place(f, n) >= 0;
+}
+
+/* What random numbers that stay mean: with a seed they are the same in every run. */
+static const char *staying(const struct facts *f, const struct node *random)
+{
+    const int64_t place = facts_place(f, random);
+
+    return place >= 0 && node_attribute(f->model->proto->graph->node[place], "seed")
+               ? "nothing: it draws the same numbers in every run"
+               : "nothing: the network is random in inference, too";
 }
 
 static bool tell_dropouts(struct adapt *a, const struct facts *f, const struct written_dropouts *d, size_t *count)
@@ -45,13 +58,13 @@ static bool tell_dropouts(struct adapt *a, const struct facts *f, const struct w
                                       .found = "random numbers",
                                       .evidence = w->why_not,
                                       .certainty = DOUBTFUL,
-                                      .done = "nothing: the network is random in inference, too" };
+                                      .done = staying(f, w->random) };
         struct finding found = { .found = "Dropout, written out in training mode", .certainty = LIKELY };
 
         if (!w->why_not) {
             found.name = facts_name(w->y->producer);
             found.evidence = arena_printf(
-                a->arena, a->report, "ratio %g: '%s' is compared, and what is left scaled to make up for it%s",
+                a->arena, a->report, "ratio %g: '%s' tells what goes, and what is left is scaled to make up for it%s",
                 w->ratio, facts_name(w->random), w->spread ? "; a number counts for several values" : "");
             found.done = "Dropout, in inference form";
             ++*count;
@@ -92,6 +105,109 @@ static bool infer_dropouts(struct adapt *a)
         made = what ? adapt_copy(a) : NULL;
         ok = made && adapt_take_changed(a, made, write_dropouts(&f, &written, made, a->report), what);
     }
+    facts_release(&f);
+    return ok;
+}
+
+/* -- noise -- */
+
+static bool tell_noise(struct adapt *a, const struct facts *f, const struct written_noise *n)
+{
+    struct finding found = { .name = facts_name(n->random),
+                             .found = "random numbers",
+                             .evidence = "what is made of its numbers is not known as noise",
+                             .certainty = DOUBTFUL,
+                             .done = staying(f, n->random) };
+
+    if (n->node) {
+        const double squared = n->deviation * n->deviation;
+
+        found.name = facts_name(n->node);
+        found.found =
+            n->factor ? "GaussianDropout, written out in training mode" : "GaussianNoise, written out in training mode";
+        found.evidence = n->factor ? arena_printf(a->arena, a->report, "rate %.4g: '%s' is a factor",
+                                                  squared / (1 + squared), facts_name(n->random))
+                                   : arena_printf(a->arena, a->report, "stddev %.4g: '%s' is added", n->deviation,
+                                                  facts_name(n->random));
+        found.certainty = LIKELY;
+        found.done = n->gone ? "taken out, as asked"
+                             : arena_printf(a->arena, a->report, "%s (none: it is taken out)", staying(f, n->random));
+    }
+    return found.evidence && found.done && adapt_tell(a, &found);
+}
+
+static bool choose_noises(struct adapt *a, const struct facts *f, struct written_noises *n, size_t *count)
+{
+    static const char *const choices[] = { "none", "noise", NULL };
+
+    *count = 0;
+    for (size_t k = 0; k < n->count; k++) {
+        struct written_noise *w = &n->at[k];
+        const char *chosen = w->node ? adapt_choice(a, choices, facts_name(w->node), facts_name(w->random)) : NULL;
+
+        w->gone = chosen && strcmp(chosen, "none") == 0;
+        *count += w->gone;
+        if (!tell_noise(a, f, w))
+            return false;
+    }
+    return true;
+}
+
+static bool drop_noises(struct adapt *a, const struct facts *f, const struct written_noises *n, size_t count)
+{
+    const char *what =
+        arena_printf(a->arena, a->report, "%zu noise layer%s taken out", count, count == 1 ? " is" : "s are");
+    struct model *made = what ? adapt_copy(a) : NULL;
+    struct edit e;
+    bool ok;
+
+    if (!made)
+        return false;
+    ok = edit_begin(&e, made, a->report) && written_noises_drop(n, f, &e);
+    ok = edit_end(&e) && ok;
+    return adapt_take_changed(a, made, ok, what);
+}
+
+/* The constant that the node reads of such; NULL where there is none. */
+static const struct value *drawn_once(const struct facts *f, const struct node *n)
+{
+    for (int k = 0; k < n->inputs && facts_place(f, n) >= 0; k++) {
+        const struct value *v = n->in[k];
+
+        if (v && v->initializer && !f->active[v->id] && dtype_is_float(v->initializer->dtype) &&
+            is_drawn_once(n, k, v->name, v->initializer))
+            return v;
+    }
+    return NULL;
+}
+
+static bool tell_drawn(struct adapt *a, const struct facts *f)
+{
+    const struct graph *g = f->model->graph;
+
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct value *v = drawn_once(f, g->nodes[k]);
+        const struct finding found = { .name = facts_name(g->nodes[k]),
+                                       .found = "random numbers that were drawn once",
+                                       .evidence = v ? v->name : "",
+                                       .certainty = LIKELY,
+                                       .done = "constant: the same in every run" };
+
+        if (v && !adapt_tell(a, &found))
+            return false;
+    }
+    return true;
+}
+
+static bool infer_noises(struct adapt *a)
+{
+    struct written_noises written;
+    struct facts f;
+    size_t count;
+    bool ok = facts_find(&f, a->model, a->arena, a->report) && written_noises_find(&written, &f, a->arena, a->report) &&
+              choose_noises(a, &f, &written, &count) && tell_drawn(a, &f);
+
+    ok = ok && (!count || drop_noises(a, &f, &written, count));
     facts_release(&f);
     return ok;
 }
@@ -225,7 +341,7 @@ static bool infer_written(struct adapt *a, bool *any)
 bool adapt_inference(struct adapt *a)
 {
     struct facts f;
-    bool any, ok = infer_dropouts(a) && infer_written(a, &any);
+    bool any, ok = infer_dropouts(a) && infer_noises(a) && infer_written(a, &any);
 
     if (!ok || !any)
         return ok;

@@ -1,9 +1,9 @@
 #include "adapt/inference/written_dropout.h"
+#include "data/element.h"
+#include "ops/random_draw.h"
 #include "ops/registry.h"
 #include <math.h>
 #include <string.h>
-
-#define SCALE_TOLERANCE 1e-4 /* of a factor that a float holds, against 1 / (1 - rate) */
 
 enum { EXPAND = 8, RATIO_IS_INPUT = 12 }; /* opsets, from which on */
 
@@ -20,7 +20,7 @@ enum form_kind {
 struct form {
     enum form_kind kind;
     struct written_dropout *of;
-    const struct value *x;
+    const struct value *x, *numbers; /* that count, in the shape in which they do */
     double p, scale;
 };
 
@@ -36,48 +36,81 @@ static const struct form *form_of(const struct search *s, const struct value *v)
 
 /* -- operators -- */
 
-/* The attribute, as the file has it; NAN where it is not there. */
-static double attribute(const struct search *s, const struct node *n, const char *name, double fallback)
+/* Of 0 and `scale`, which one passes? */
+static bool compare(const struct node *n, double x, double c, bool swapped)
 {
-    const int64_t place = facts_place(s->facts, n);
-    const Onnx__AttributeProto *a = place < 0 ? NULL : node_attribute(s->facts->model->proto->graph->node[place], name);
+    const double a = swapped ? c : x, b = swapped ? x : c;
 
-    return place < 0 ? (double)NAN : a ? (double)a->f : fallback;
+    return node_is(n, &op_less)               ? a < b
+           : node_is(n, &op_less_or_equal)    ? a <= b
+           : node_is(n, &op_greater)          ? a > b
+           : node_is(n, &op_greater_or_equal) ? a >= b
+                                              : a == b;
 }
 
-/* u < c, or another of the four, u and c in either order. */
+static bool compares(const struct node *n)
+{
+    return node_is(n, &op_less) || node_is(n, &op_less_or_equal) || node_is(n, &op_greater) ||
+           node_is(n, &op_greater_or_equal) || node_is(n, &op_equal);
+}
+
+/* u < c, or another of the four, u and c in either order; or whether a factor is 0. */
 static bool comparison(const struct search *s, const struct node *n, struct form *out)
 {
-    const bool less = node_is(n, &op_less) || node_is(n, &op_less_or_equal),
-               greater = node_is(n, &op_greater) || node_is(n, &op_greater_or_equal);
     const int number = form_of(s, n->in[0]) ? 0 : 1;
     const struct form *u = form_of(s, n->in[number]);
     double c;
 
-    if ((!less && !greater) || !u || u->kind != NUMBER || !facts_scalar(s->facts, n->in[1 - number], &c) ||
-        !(c > 0 && c < 1))
+    if (!compares(n) || !u || !facts_number(s->facts, n->in[1 - number], &c))
         return false;
     *out = *u;
     out->kind = MASK;
-    out->p = less == (number == 0) ? c : 1 - c;
-    return true;
+    if (u->kind == NUMBER) {
+        out->p = compare(n, 0, c, number) ? c : 1 - c;
+        return c > 0 && c < 1 && !node_is(n, &op_equal);
+    }
+    out->p = compare(n, u->scale, c, number) ? u->p : 1 - u->p;
+    return u->kind == FACTOR && compare(n, 0, c, number) != compare(n, u->scale, c, number);
+}
+
+/* In another shape, order or type. */
+static bool rearrangement(const struct node *n, const struct form *a, struct form *out)
+{
+    const enum dtype to = node_is(n, &op_cast) ? n->def->dtype(n, 0) : UNDEFINED;
+
+    *out = *a;
+    if (n->def->flags & OP_REARRANGES)
+        return a->kind == NUMBER || a->kind == MASK || a->kind == FACTOR || node_is(n, &op_identity);
+    if (to == UNDEFINED || (a->kind == NUMBER && !dtype_is_float(to)))
+        return false;
+    if (a->kind == MASK && to != BOOL) {
+        out->kind = FACTOR;
+        out->scale = 1;
+    } else if (a->kind == FACTOR && to == BOOL) {
+        out->kind = MASK;
+    }
+    return a->kind != DROPPED || dtype_is_float(to);
 }
 
 static bool one_operand(const struct node *n, const struct form *a, struct form *out)
 {
+    if (!node_is(n, &op_not) || a->kind != MASK)
+        return rearrangement(n, a, out);
     *out = *a;
-    if (node_is(n, &op_identity))
-        return true;
-    if (node_is(n, &op_not) && a->kind == MASK) {
-        out->p = 1 - a->p;
-        return true;
-    }
-    if (!node_is(n, &op_cast) || n->def->dtype(n, 0) != F32)
+    out->p = 1 - a->p;
+    return true;
+}
+
+/* 1 less a factor of 1: what was kept goes. */
+static bool difference(const struct search *s, const struct node *n, struct form *out)
+{
+    const struct form *a = form_of(s, n->in[1]);
+    double c;
+
+    if (!a || a->kind != FACTOR || a->scale != 1 || !facts_number(s->facts, n->in[0], &c) || c != 1)
         return false;
-    if (a->kind == MASK) {
-        out->kind = FACTOR;
-        out->scale = 1;
-    }
+    *out = *a;
+    out->p = 1 - a->p;
     return true;
 }
 
@@ -93,7 +126,7 @@ static bool product(const struct search *s, const struct node *n, struct form *o
     if (!a || !other || form_of(s, other) || (divided && factor) || (a->kind != FACTOR && a->kind != DROPPED))
         return false;
     *out = *a;
-    if (facts_scalar(s->facts, other, &c)) {
+    if (facts_number(s->facts, other, &c)) {
         out->scale = divided ? a->scale / c : a->scale * c;
         if (a->kind == FACTOR && out->scale == 0)
             out->kind = ZERO;
@@ -106,12 +139,9 @@ static bool product(const struct search *s, const struct node *n, struct form *o
 
 static bool is_zero(const struct search *s, const struct value *v)
 {
-    const struct tensor *t = facts_constant(s->facts, v);
+    double c;
 
-    for (int64_t k = 0; t && k < tensor_count(t); k++)
-        if (((const float *)t->data)[k] != 0)
-            return false;
-    return t;
+    return facts_number(s->facts, v, &c) && c == 0;
 }
 
 static bool choice(const struct search *s, const struct node *n, struct form *out)
@@ -145,12 +175,14 @@ static bool follow(const struct search *s, const struct node *n, struct form *ou
 {
     if (node_is(n, &op_where))
         return choice(s, n, out);
-    if (n->inputs == 1 && form_of(s, n->in[0]))
+    if (form_of(s, n->in[0]) && (n->inputs == 1 || n->def->flags & OP_REARRANGES))
         return one_operand(n, form_of(s, n->in[0]), out);
     if (n->inputs != 2)
         return false;
     if (node_is(n, &op_add))
         return sum(s, n, out);
+    if (node_is(n, &op_sub))
+        return difference(s, n, out);
     if (node_is(n, &op_mul) || node_is(n, &op_div))
         return product(s, n, out);
     return comparison(s, n, out);
@@ -158,9 +190,12 @@ static bool follow(const struct search *s, const struct node *n, struct form *ou
 
 /* -- what is Dropout -- */
 
-static bool is_inverse(double scale, double p)
+/* A factor of that type, against 1 / (1 - rate). */
+static bool is_inverse(double scale, double p, enum dtype d)
 {
-    return fabs(scale * p - 1) <= SCALE_TOLERANCE;
+    const double tolerance = d == BF16 ? 1e-2 : d == F16 ? 2e-3 : 1e-4;
+
+    return fabs(scale * p - 1) <= tolerance;
 }
 
 static bool is_single(const struct search *s, const struct node *n)
@@ -178,12 +213,12 @@ static const struct node *scaled_before(const struct search *s, const struct val
         n = n->in[0]->producer;
     if (!n || !is_single(s, n))
         return NULL;
-    if (node_is(n, &op_div) && facts_scalar(s->facts, n->in[1], &c) && s->facts->active[n->in[0]->id]) {
+    if (node_is(n, &op_div) && facts_number(s->facts, n->in[1], &c) && s->facts->active[n->in[0]->id]) {
         *scale = 1 / c;
         return n;
     }
     for (int k = 0; k < 2 && node_is(n, &op_mul); k++)
-        if (facts_scalar(s->facts, n->in[k], &c) && s->facts->active[n->in[1 - k]->id]) {
+        if (facts_number(s->facts, n->in[k], &c) && s->facts->active[n->in[1 - k]->id]) {
             *scale = c;
             return n;
         }
@@ -193,7 +228,7 @@ static const struct node *scaled_before(const struct search *s, const struct val
 /* Has each of x's values one of the numbers, perhaps with others? */
 static bool drop_each(const struct tensor *numbers, const struct tensor *x, const struct tensor *y)
 {
-    if (!numbers || !x || !y || x->dtype != F32 || !same_shape(x, y) || numbers->rank > x->rank)
+    if (!numbers || !x || !y || !dtype_is_float(x->dtype) || !same_shape(x, y) || numbers->rank > x->rank)
         return false;
     for (int d = 1; d <= numbers->rank; d++)
         if (numbers->dims[numbers->rank - d] != 1 && numbers->dims[numbers->rank - d] != x->dims[x->rank - d])
@@ -209,16 +244,26 @@ static bool reads(const struct node *n, const struct value *v)
     return false;
 }
 
+/* What draws so many numbers as count, and in that shape: they may be turned where all of that is known beforehand. */
+static bool spreads_by_shape(const struct search *s, const struct form *f)
+{
+    const struct node *random = f->of->random;
+    const struct tensor *drawn = facts_type(s->facts, random->out[0]), *numbers = facts_type(s->facts, f->numbers);
+
+    return !random->inputs || (drawn && numbers && same_shape(drawn, numbers));
+}
+
 /* A result that is made of another one takes its place, unless others read that, too; two that are not are no Dropout. */
 static void note_result(const struct search *s, const struct node *n, const struct form *f)
 {
     struct written_dropout *d = f->of;
-    const struct tensor *numbers = facts_type(s->facts, d->random->out[0]), *x = facts_type(s->facts, f->x),
+    const struct tensor *numbers = facts_type(s->facts, f->numbers), *x = facts_type(s->facts, f->x),
                         *y = facts_type(s->facts, n->out[0]);
+    const enum dtype type = x ? x->dtype : F32;
     double scale = 1;
-    const struct node *before = is_inverse(f->scale, f->p) ? NULL : scaled_before(s, f->x, &scale);
+    const struct node *before = is_inverse(f->scale, f->p, type) ? NULL : scaled_before(s, f->x, &scale);
 
-    if (!is_inverse(f->scale * scale, f->p) || (reads(n, d->y) && s->facts->readers[d->y->id] > 1))
+    if (!is_inverse(f->scale * scale, f->p, type) || (reads(n, d->y) && s->facts->readers[d->y->id] > 1))
         return;
     if (d->y && !reads(n, d->y))
         d->why_not = "its numbers are used several times";
@@ -226,6 +271,8 @@ static void note_result(const struct search *s, const struct node *n, const stru
         d->why_not = "what its numbers drop comes out in another shape";
     else if (!same_shape(x, numbers) && s->facts->model->graph->opset < EXPAND)
         d->why_not = "its numbers are fewer than what they drop, which takes opset 8";
+    else if (!same_shape(x, numbers) && !spreads_by_shape(s, f))
+        d->why_not = "its numbers are fewer than what they drop, and turned before";
     else if (facts_place(s->facts, n) < 0)
         d->why_not = "it is part of a function";
     d->x = f->x;
@@ -233,12 +280,38 @@ static void note_result(const struct search *s, const struct node *n, const stru
     d->scale = before;
     d->ratio = 1 - f->p;
     d->spread = x && numbers && !same_shape(x, numbers);
+    d->type = type;
+    d->numbers = f->numbers;
 }
 
-static bool draws_numbers(const struct search *s, const struct node *n)
+/* Does the node draw random numbers, but for noise, which is another matter (written_noise.h)? Dropout itself does not. */
+static bool draws(const struct node *n)
 {
-    return node_is(n, &op_random_uniform_like) && n->out[0] && attribute(s, n, "low", 0) == 0 &&
-           attribute(s, n, "high", 1) == 1;
+    return n->def->flags & OP_RANDOM && !node_is(n, &op_dropout) && !node_is(n, &op_random_normal) &&
+           !node_is(n, &op_random_normal_like);
+}
+
+/* What may become of it. */
+static struct form drawn(const struct search *s, const struct node *n, struct written_dropout *d)
+{
+    struct form f = { .kind = NOTHING, .of = d, .numbers = n->out[0], .scale = 1 };
+
+    if (node_is(n, &op_random_uniform) || node_is(n, &op_random_uniform_like)) {
+        const struct draw_attrs *a = n->attrs;
+
+        f.kind = a->base == 0 && a->factor == 1 ? NUMBER : NOTHING;
+    } else if (node_is(n, &op_bernoulli) && facts_number(s->facts, n->in[0], &f.p) && f.p > 0 && f.p < 1) {
+        f.kind = n->def->dtype(n, 0) == BOOL ? MASK : FACTOR;
+    }
+    return f;
+}
+
+/* Of one that is none. */
+static const char *others_of(const struct node *n)
+{
+    return node_is(n, &op_bernoulli) || node_is(n, &op_random_uniform) || node_is(n, &op_random_uniform_like)
+               ? "what is made of its numbers is not known as Dropout: AlphaDropout, noise, or else"
+               : "it draws classes";
 }
 
 bool written_dropouts_find(struct written_dropouts *out, const struct facts *f, struct arena *arena, struct report *r)
@@ -255,32 +328,39 @@ bool written_dropouts_find(struct written_dropouts *out, const struct facts *f, 
         const struct node *n = g->nodes[k];
         struct form made = { .kind = NOTHING };
 
-        if (node_is(n, &op_random_uniform_like)) {
-            out->at[out->count] = (struct written_dropout){ .random = n };
-            made = (struct form){ .kind = draws_numbers(&s, n) ? NUMBER : NOTHING, .of = &out->at[out->count++] };
-        } else if (!n->out[0] || n->graphs || !follow(&s, n, &made)) {
+        if (!n->out[0] || n->graphs)
             continue;
+        if (draws(n)) {
+            out->at[out->count] = (struct written_dropout){ .random = n };
+            made = drawn(&s, n, &out->at[out->count++]);
+        } else if (!follow(&s, n, &made)) {
+            continue;
+        } else if (made.kind != DROPPED) {
+            made.numbers = n->out[0];
         }
         if (made.kind == DROPPED)
             note_result(&s, n, &made);
-        if (n->out[0])
-            s.forms[n->out[0]->id] = made;
+        s.forms[n->out[0]->id] = made;
     }
     for (size_t k = 0; k < out->count; k++)
         if (!out->at[k].y && !out->at[k].why_not)
-            out->at[k].why_not = "what is made of its numbers is not known as Dropout: AlphaDropout, noise, or else";
+            out->at[k].why_not = others_of(out->at[k].random);
     return true;
 }
 
 /* -- writing -- */
 
-static const char *add_scalar(struct edit *e, const char *layer, const char *end, double scalar)
+/* One number everywhere, of the type and shape of `like`. */
+static const char *add_number(struct edit *e, const char *layer, const char *end, const struct tensor *like,
+                              double number)
 {
-    float value = (float)scalar;
-    const struct tensor t = { .dtype = F32, .data = &value };
+    struct tensor t = *like;
     const char *name = facts_fresh(e, layer, end);
 
-    return name && edit_add_initializer(e, name, &t) ? name : NULL;
+    t.data = arena_alloc(&e->arena, (size_t)tensor_bytes(&t), e->report);
+    for (int64_t k = 0; t.data && k < tensor_count(&t); k++)
+        element_put(t.data, k, t.dtype, number);
+    return name && t.data && edit_add_initializer(e, name, &t) ? name : NULL;
 }
 
 /* A node in front of that place. `y` is its output, NULL: under a new name. NULL on failure. */
@@ -312,12 +392,18 @@ static bool unscale(struct edit *e, const struct facts *f, const struct written_
 }
 
 /* Ones, as many as there were numbers. NULL on failure. */
-static const char *insert_ones(struct edit *e, size_t place, const struct written_dropout *d, const char *layer)
+static const char *insert_ones(struct edit *e, const struct facts *f, size_t place, const struct written_dropout *d,
+                               const char *layer)
 {
-    const char *shape = NULL, *ones = NULL;
-    const char *in[2] = { d->random->in[0]->name, NULL };
+    const struct tensor one = { .dtype = d->type };
+    struct tensor all = *facts_type(f, d->numbers);
+    const char *shape = NULL, *ones = NULL, *in[2] = { NULL };
 
-    if (!insert(e, place, &op_shape, layer, in, &shape) || !(in[0] = add_scalar(e, layer, "one", 1)))
+    all.dtype = d->type;
+    if (!d->random->inputs)
+        return add_number(e, layer, "ones", &all, 1);
+    in[0] = d->random->in[0]->name;
+    if (!insert(e, place, &op_shape, layer, in, &shape) || !(in[0] = add_number(e, layer, "one", &one, 1)))
         return NULL;
     in[1] = shape;
     return insert(e, place, &op_expand, layer, in, &ones) ? ones : NULL;
@@ -326,7 +412,8 @@ static const char *insert_ones(struct edit *e, size_t place, const struct writte
 static bool insert_dropout(struct edit *e, size_t place, const struct written_dropout *d, const char *layer,
                            const char *x, bool ratio_is_input, const char **y)
 {
-    const char *in[2] = { x, ratio_is_input ? add_scalar(e, layer, "ratio", d->ratio) : NULL };
+    const struct tensor ratio = { .dtype = F32 };
+    const char *in[2] = { x, ratio_is_input ? add_number(e, layer, "ratio", &ratio, d->ratio) : NULL };
     Onnx__NodeProto *n = !ratio_is_input || in[1] ? insert(e, place, &op_dropout, layer, in, y) : NULL;
 
     return n && (ratio_is_input || edit_set_float(e, n, "ratio", (float)d->ratio));
@@ -343,7 +430,7 @@ static bool write_dropout(struct edit *e, const struct facts *f, const struct wr
         return false;
     if (!d->spread)
         return insert_dropout(e, place, d, layer, x, ratio_is_input, &y);
-    ones = insert_ones(e, place, d, layer);
+    ones = insert_ones(e, f, place, d, layer);
     return ones && insert_dropout(e, place, d, layer, ones, ratio_is_input, &factor) &&
            insert(e, place, &op_mul, layer, (const char *const[]){ x, factor }, &y);
 }

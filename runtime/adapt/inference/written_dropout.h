@@ -4,19 +4,22 @@
  *   keep = uniform >= rate      y = keep ? x / (1 - rate) : 0
  *
  * however that is written: the comparison the other way round, behind a Not, the product with what it is cast to or a
- * Where, x scaled before or behind it, perhaps before a Transpose. */
+ * Where, x scaled before or behind it, perhaps before a Transpose; or with Bernoulli in the place of the comparison, as
+ * PyTorch writes torch.bernoulli. */
 #ifndef KILN_ADAPT_WRITTEN_DROPOUT_H
 #define KILN_ADAPT_WRITTEN_DROPOUT_H
 
 #include "adapt/facts.h"
 
 struct written_dropout {
-    const struct node *random; /* draws the numbers */
+    const struct node *random; /* draws the numbers, of any distribution but the normal one */
     const struct value *x, *y; /* NULL: it is none, and why: */
     const char *why_not;
     const struct node *scale; /* the product, before x or before Transposes that x is behind; NULL: not before x */
     double ratio;
-    bool spread; /* a number counts for several values: y = x * Dropout(ones) */
+    bool spread;                 /* a number counts for several values: y = x * Dropout(ones) */
+    enum dtype type;             /* of x */
+    const struct value *numbers; /* in the shape in which they count */
 };
 
 struct written_dropouts {

@@ -89,12 +89,14 @@ static const char *what_is_exact(const struct site *s)
 static void put_unknown(const struct search *search, char out[200], const struct site *s)
 {
     const double asked = search->adapt->options->momentum;
-    const bool told = s->certainty == CERTAIN && !s->measured;
+    const bool told = s->certainty == CERTAIN && !s->measured && !s->fresh; /* it is computed in the file */
 
     snprintf(out, 200, "momentum (%g is taken)%s%s%s%s%s", asked > 0 ? asked : s->trace->momentum,
              s->guessed_epsilon ? ", epsilon" : "", s->measured ? ", its own running statistics" : "",
-             told || s->no_center || s->no_scale ? "" : ", whether it had gamma and beta",
-             s->layer && !s->keeps_bias && !told ? ", whether the layer had a bias" : "",
+             told || s->told_parameters || s->no_center || s->no_scale ? "" : ", whether it had gamma and beta",
+             s->layer && !s->keeps_bias && !told               ? ", whether the layer had a bias"
+             : !s->layer && s->fresh && search->bare[s->x->id] ? ", whether the layer before it had a bias"
+                                                               : "",
              s->scale && !s->fresh ? ", how large its weight was" : "");
 }
 
@@ -108,14 +110,41 @@ static bool tell_site(struct search *s, const struct site *t, bool kept)
     if (kept)
         snprintf(found, sizeof found, "%s", t->taken_for ? t->taken_for : "no BatchNormalization, as asked");
     put_unknown(s, unknown, t);
-    snprintf(done, sizeof done, "%s, epsilon %g%s%s", what_is_exact(t), t->epsilon,
-             t->no_scale && !t->layer ? ", no gamma" : "", t->no_center ? ", no beta" : "");
+    snprintf(done, sizeof done, "%s, epsilon %g%s%s", what_is_exact(t), t->epsilon, t->no_scale ? ", no gamma" : "",
+             t->no_center ? ", no beta" : "");
     return adapt_tell(a, &(struct finding){ .name = t->name,
                                             .found = found,
                                             .evidence = t->evidence,
                                             .certainty = t->certainty,
                                             .done = kept ? "left as it is" : done,
                                             .unknown = kept ? NULL : unknown });
+}
+
+/* A bias of zeros is not exported. */
+static bool has_no_bias(const struct search *s, const struct node *n)
+{
+    const bool takes = node_is(n, &op_conv) || node_is(n, &op_conv_transpose) || node_is(n, &op_gemm);
+
+    return (takes || node_is(n, &op_matmul)) && n->in[1] && !s->active[n->in[1]->id] &&
+           !(takes && n->inputs > 2 && n->in[2]);
+}
+
+static bool find_bare(struct search *s)
+{
+    const struct graph *g = s->graph;
+    bool *bare = arena_array(s->adapt->arena, g->value_count, sizeof *bare, s->adapt->report);
+
+    s->bare = bare;
+    for (size_t k = 0; bare && k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+        bool any = has_no_bias(s, n);
+
+        for (int i = 0; i < n->inputs && facts_passes_on(n); i++)
+            any |= n->in[i] && bare[n->in[i]->id];
+        if (any && n->out[0])
+            bare[n->out[0]->id] = true;
+    }
+    return bare;
 }
 
 /* -- all of it -- */
@@ -140,7 +169,7 @@ static bool recover(struct search *s)
     size_t count = 0, missed = 0;
     bool any;
 
-    if (!find_sites(s, &sites) || !choose(s, &sites))
+    if (!find_sites(s, &sites) || !find_bare(s) || !choose(s, &sites))
         return false;
     for (size_t k = 0; k < sites.count; k++)
         count += !sites.kept[k];

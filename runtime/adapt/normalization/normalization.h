@@ -32,6 +32,7 @@ struct site {
     double *gamma, *beta, *mean, *variance; /* [channels]; NULL: the file does not tell */
     double *scale;                          /* [channels]: of the layer's weight; NULL: 1 */
     bool no_scale, no_center;               /* it has no gamma, no beta */
+    bool told_parameters;                   /* the file tells whether it has them */
     bool guessed_epsilon;                   /* it is that of the framework, or of another layer */
     double epsilon;                         /* 0: the file does not tell */
     const char *name;                       /* of the layer; memory of the arena */
@@ -51,6 +52,7 @@ struct search {
     const bool *active;   /* by value id: depends on the input */
     struct node const *const *only_reader; /* by value id; NULL where there are several, or the caller reads it, too */
     const struct parameters *parameters;
+    const bool *bare; /* by value id: made by layers of which one has no bias, and only passed on */
 };
 
 /* What is left of BatchNormalization by some exporter. */

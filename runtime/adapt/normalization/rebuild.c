@@ -27,13 +27,12 @@ static bool add_parameter(struct rebuild *b, const struct site *s, const char *e
     return *name && t.data && edit_add_initializer(&b->edit, *name, &t);
 }
 
-/* A layer without scale or centre has no such parameter: it stays what it is. Where the scale was folded into a weight
- * gamma makes up for what is measured. */
+/* A layer without scale or centre has no such parameter: it stays what it is. */
 static bool set_roles(struct rebuild *b, const struct site *s, char *const names[FOUR])
 {
     struct adapt *a = b->search->adapt;
 
-    return (!s->no_scale || (s->layer && !(s->fresh && s->scale)) || adapt_set_role(a, names[GAMMA], ROLE_CONSTANT)) &&
+    return (!s->no_scale || adapt_set_role(a, names[GAMMA], ROLE_CONSTANT)) &&
            (!s->no_center || adapt_set_role(a, names[BETA], ROLE_CONSTANT));
 }
 

@@ -58,6 +58,16 @@ static double power_of_two(double squares, double gain)
     return isfinite(exponent) && fabs(exponent) <= MOST ? exp2(exponent) : 1;
 }
 
+/* Without gamma the deviation is the scale: it must leave room for epsilon. */
+static double size_of_channel(const struct site *t, double squares)
+{
+    double scale = power_of_two(squares, t->trace->gain);
+
+    while (t->no_scale && scale * scale < 4 * t->epsilon)
+        scale *= 2;
+    return scale;
+}
+
 static bool find_scale(struct search *s, struct site *t)
 {
     struct adapt *a = s->adapt;
@@ -71,7 +81,7 @@ static bool find_scale(struct search *s, struct site *t)
     for (int64_t k = 0; t->scale && k < tensor_count(w); k++)
         t->scale[k / step % t->channels] += get(w->data, k) * get(w->data, k);
     for (int64_t c = 0; t->scale && c < t->channels; c++)
-        t->scale[c] = t->fresh ? sqrt(1 + (double)(float)t->epsilon) : power_of_two(t->scale[c], t->trace->gain);
+        t->scale[c] = t->fresh ? sqrt(1 + (double)(float)t->epsilon) : size_of_channel(t, t->scale[c]);
     return t->scale;
 }
 

@@ -190,10 +190,10 @@ static bool needs_mean(const struct site *s)
     return !s->fresh && !s->mean && !s->no_center;
 }
 
-/* What it divides by is gamma / factor. */
+/* What it divides by is gamma / factor; of a layer without gamma, whose weight may have any size, 1. */
 static bool knows_deviation(const struct site *s)
 {
-    return s->factor && (s->no_scale || s->gamma);
+    return s->no_scale ? s->factor || s->layer : s->factor && s->gamma;
 }
 
 static bool needs_variance(const struct site *s)
@@ -276,15 +276,16 @@ static double mean_of(const struct site *s, const struct moments *m, int64_t c)
     return m->mean[c] - (s->layer ? b : 0); /* of the layer without the bias that it had */
 }
 
-static double variance_of(const struct site *s, const struct moments *m, int64_t c)
+/* Of a layer whose weight is multiplied by `scale`. */
+static double variance_of(const struct site *s, const struct moments *m, int64_t c, double scale)
 {
     if (s->variance)
-        return s->variance[c];
-    if (s->fresh)
+        return s->variance[c] * scale * scale;
+    if (s->fresh && !(s->layer && s->no_scale && !s->scale))
         return 1;
     if (knows_deviation(s))
-        return fmax(0, pow(at(s->gamma, c, 1) / s->factor[c], 2) - s->epsilon);
-    return m->variance[c];
+        return fmax(0, pow(at(s->gamma, c, 1) * scale / at(s->factor, c, 1), 2) - (double)(float)s->epsilon);
+    return m->variance[c] * scale * scale;
 }
 
 /* A channel of a layer, and what may be chosen of it. */
@@ -355,13 +356,13 @@ static void find_four(const struct channel *c, double four[FOUR])
 /* As they are in the file afterwards, in floats. */
 static void complete_channel(const struct site *t, const struct moments *m, int64_t c, double *const four[FOUR])
 {
-    const double scale = at(t->scale, c, 1), squared = t->fresh ? 1 : scale * scale;
+    const double scale = at(t->scale, c, 1);
     struct channel channel = {
         .factor = at(t->factor, c, 1) / scale,
         .summand = at(t->summand, c, 0),
         .epsilon = (double)(float)t->epsilon,
         .mean = (double)(float)(mean_of(t, m, c) * scale),
-        .variance = (double)(float)(variance_of(t, m, c) * squared),
+        .variance = (double)(float)variance_of(t, m, c, scale),
         .any_variance = needs_variance(t),
         .any_weight = t->scale,
     };

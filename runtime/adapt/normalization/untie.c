@@ -9,6 +9,7 @@
 #include "adapt/facts.h"
 #include "adapt/step.h"
 #include "base/map.h"
+#include "base/text.h"
 #include "data/element.h"
 #include "ops/registry.h"
 #include "train/decided.h"
@@ -35,6 +36,7 @@ struct untie {
     struct use *uses, **of; /* of: by value id */
     struct seen *seen;      /* by value id */
     struct decided said;    /* roles that the file tells */
+    size_t *marked, marks;  /* [places in the file]: nodes that were counted, of the constant at hand */
     size_t untied;
 };
 
@@ -53,7 +55,8 @@ static bool list_uses(struct untie *u)
     u->uses = arena_array(a, most, sizeof *u->uses, r);
     u->of = arena_array(a, g->value_count, sizeof *u->of, r);
     u->seen = arena_array(a, g->value_count, sizeof *u->seen, r);
-    if (!u->uses || !u->of || !u->seen)
+    u->marked = arena_array(a, u->facts.model->proto->graph->n_node, sizeof *u->marked, r);
+    if (!u->uses || !u->of || !u->seen || !u->marked)
         return false;
     for (size_t k = g->node_count; k-- > 0;) {
         const struct node *n = node_origin(g->nodes[k]);
@@ -162,16 +165,36 @@ static const char *copy_for(struct untie *u, const struct value *v, const struct
     return kept;
 }
 
-static bool give_copy(struct untie *u, const struct value *v, const struct node *n, const char *name)
+static bool is_statistic(const struct node *n, int input)
+{
+    const struct op_parameter *p = node_parameter(n, input);
+
+    return p && p->use == PARAMETER_IS_STATISTIC;
+}
+
+/* `statistic`: only where it is one. */
+static bool give_copy(struct untie *u, const struct value *v, const struct node *n, const char *name, bool statistic)
 {
     const int64_t place = facts_place(&u->facts, n);
 
     if (place < 0)
         return true;
     for (int i = 0; i < n->inputs; i++)
-        if (n->in[i] == v && !edit_set_input(&u->edit, u->edit.graph->node[place], (size_t)i, name))
+        if (n->in[i] == v && (!statistic || is_statistic(n, i)) &&
+            !edit_set_input(&u->edit, u->edit.graph->node[place], (size_t)i, name))
             return false;
     return true;
+}
+
+/* Is it both a statistic of the node and something that trains? */
+static bool is_both(const struct node *n, const struct value *v)
+{
+    bool statistic = false, other = false;
+
+    for (int i = 0; i < n->inputs; i++)
+        if (n->in[i] == v)
+            *(is_statistic(n, i) ? &statistic : &other) = true;
+    return statistic && other;
 }
 
 /* -- names -- */
@@ -283,42 +306,101 @@ static bool is_merged_use(const struct untie *u, const struct node *n, bool firs
     return u->identities ? node_is(n, &op_identity) : !first;
 }
 
-static const char *evidence_of(const struct readers *s, size_t layers)
+/* The node that reads it: behind an Identity, or the use's own. `*v` becomes what that reads. */
+static const struct node *reader_of(const struct untie *u, const struct use *at, const struct value **v)
+{
+    const struct value *out = node_is(at->node, &op_identity) ? at->node->out[0] : NULL;
+
+    if (!out || !u->of[out->id])
+        return at->node;
+    *v = out;
+    return u->of[out->id]->node;
+}
+
+static size_t count_readers(const struct readers *s)
+{
+    struct untie *u = s->of;
+    size_t count = 0;
+
+    u->marks++;
+    for (const struct use *at = u->of[s->v->id]; at; at = at->next) {
+        const struct value *v = s->v;
+        const int64_t place = facts_place(&u->facts, reader_of(u, at, &v));
+
+        count += place < 0 || u->marked[place] != u->marks;
+        if (place >= 0)
+            u->marked[place] = u->marks;
+    }
+    return count;
+}
+
+/* "scale and running variance": as what the only layer that reads it does. */
+static const char *places_of(const struct readers *s)
+{
+    const struct untie *u = s->of;
+    struct adapt *a = u->adapt;
+    struct text out = { .budget = a->arena->budget, .report = a->report };
+    const char *copy = NULL;
+
+    for (const struct use *at = u->of[s->v->id]; at; at = at->next) {
+        const struct value *v = s->v;
+        const struct node *n = reader_of(u, at, &v);
+
+        for (int k = 0; k < n->inputs; k++)
+            if (n->in[k] == v && node_parameter(n, k))
+                text_printf(&out, "%s%s", out.length ? " and " : "", node_parameter(n, k)->name);
+    }
+    if (out.length && !out.failed)
+        copy = arena_string(a->arena, out.data, out.length, a->report);
+    text_release(&out);
+    return copy ? copy : "";
+}
+
+/* It was merged of so many. */
+static const char *evidence_of(const struct readers *s, size_t count, size_t layers)
 {
     struct adapt *a = s->of->adapt;
     const struct tensor *t = s->v->initializer;
+    const double number = element_getter(t->dtype)(t->data, 0);
 
-    if (tensor_is_uniform(t))
-        return arena_printf(a->arena, a->report, "all its elements are %g, and %zu layers read it",
-                            element_getter(t->dtype)(t->data, 0), layers);
-    return arena_printf(a->arena, a->report, "%s%zu layers read it, by names of their own",
-                        s->fresh ? "all its elements are 0 or 1, and " : "", layers);
+    if (!tensor_is_uniform(t))
+        return arena_printf(a->arena, a->report, "%s%zu layers read it, by names of their own",
+                            s->fresh ? "all its elements are 0 or 1, and " : "", count);
+    if (layers == 1)
+        return arena_printf(a->arena, a->report, "all its elements are %g: %s", number, places_of(s));
+    if (count <= layers)
+        return arena_printf(a->arena, a->report, "all its elements are %g, and %zu layers read it", number, count);
+    return arena_printf(a->arena, a->report, "all its elements are %g, and %zu layers read it, in %zu places", number,
+                        layers, count);
 }
 
-static bool tell(const struct readers *s, size_t layers)
+static bool tell(const struct readers *s, size_t count)
 {
-    const char *evidence = evidence_of(s, layers);
+    const size_t layers = count_readers(s);
+    const bool one = layers == 1; /* its scale and its variance are two things whatever their numbers are */
+    const char *evidence = evidence_of(s, count, layers);
 
     return evidence &&
-           adapt_tell(s->of->adapt,
-                      &(struct finding){ .name = s->v->name,
-                                         .found = "equal constants of several layers that the exporter has merged",
-                                         .evidence = evidence,
-                                         .certainty = LIKELY,
-                                         .done = "each layer has one of its own",
-                                         .unknown = "whether they shared one (shared: they do)" });
+           adapt_tell(s->of->adapt, &(struct finding){
+                                        .name = s->v->name,
+                                        .found = one ? "equal constants of one layer that the exporter has merged"
+                                                     : "equal constants of several layers that the exporter has merged",
+                                        .evidence = evidence,
+                                        .certainty = one ? CERTAIN : LIKELY,
+                                        .done = one ? "each is one of its own" : "each layer has one of its own",
+                                        .unknown = one ? NULL : "whether they shared one (shared: they do)" });
 }
 
 static const char *const choices[] = { "shared", "untied", NULL };
 
-/* What the node reads from now on: what its layer does already, the constant itself, or a copy. *kept: some layer reads it
- * on. */
+/* What the node reads from now on: what its layer does already, the constant itself, or a copy; a statistic is another
+ * one. *kept: some layer reads it on. */
 static bool serve(struct readers *s, struct use *use, bool *kept, size_t *copies)
 {
     struct untie *u = s->of;
     const struct node *n = use->node;
     const struct use *earlier = s->apart ? earlier_use(u, s->v, use) : NULL;
-    const char **given = &use->given;
+    const char **given = &use->given, *own;
     int names;
 
     if (!look_at_names(s, n, NULL, given, &names))
@@ -332,8 +414,14 @@ static bool serve(struct readers *s, struct use *use, bool *kept, size_t *copies
         *copies += copy;
     }
     *kept |= *given == s->v->name;
-    return *given && look_at_names(s, n, *given, given, &names) &&
-           (*given == s->v->name || give_copy(u, s->v, n, *given));
+    if (!*given || !look_at_names(s, n, *given, given, &names) ||
+        (*given != s->v->name && !give_copy(u, s->v, n, *given, false)))
+        return false;
+    if (!is_both(n, s->v))
+        return true;
+    own = copy_for(u, s->v, n);
+    ++*copies;
+    return own && give_copy(u, s->v, n, own, true);
 }
 
 /* Is it decided whose it is: by the file, or by the step that has made it, of a BatchNormalization? */

@@ -56,12 +56,6 @@ enum {
     READ_NORMAL = 8   /* BatchNormalization */
 };
 
-static bool passes_on(const struct node *n)
-{
-    return n->def->flags & OP_REARRANGES || node_is(n, &op_concat) || node_is(n, &op_pad) ||
-           node_is(n, &op_average_pool) || node_is(n, &op_global_average_pool);
-}
-
 static int reading_of(const struct vanished *v, const struct node *n, int input)
 {
     const struct value *other = node_is(n, &op_add) ? n->in[1 - input] : NULL;
@@ -73,7 +67,7 @@ static int reading_of(const struct vanished *v, const struct node *n, int input)
         return READ_LAYER;
     if (other && !v->facts.active[other->id] && !is_number(v, n->in[input], other))
         return READ_BIAS | (is_learned(v, other) ? READ_LEARNED : 0);
-    return passes_on(n) && n->out[0] ? v->read[n->out[0]->id] : 0;
+    return facts_passes_on(n) && n->out[0] ? v->read[n->out[0]->id] : 0;
 }
 
 /* From the last node on, so that what reads its output is known. */

@@ -2,20 +2,35 @@
  * folded BatchNormalization.
  *
  * The node's metadata say so: "pkg.onnxscript.rewriter.rule_name" names a rule FuseBatchNormInto..., and
- * "pkg.torch.onnx.class_hierarchy" has a BatchNorm. A bias that was not there is called "0.weight_bias". */
+ * "pkg.torch.onnx.class_hierarchy" has a BatchNorm; "pkg.torch.onnx.fx_node" has None in the place of a gamma and a beta
+ * that it had not. A bias that was not there is called "0.weight_bias". */
 #include "adapt/normalization/normalization.h"
 #include "base/text.h"
+#include "train/affine.h"
 #include <string.h>
 
 /* The value of the metadata in which it is told; NULL where it is not. */
 static const char *told(const struct search *s, const struct node *n)
 {
     const char *rule = facts_metadata(s->facts, n, "rule_name"),
-               *hierarchy = facts_metadata(s->facts, n, "class_hierarchy");
+               *hierarchy = facts_metadata(s->facts, n, "class_hierarchy"),
+               *made_of = facts_metadata(s->facts, n, "fx_node");
 
     if (rule && text_contains(rule, "BatchNorm"))
         return rule;
-    return hierarchy && text_contains(hierarchy, "BatchNorm") ? hierarchy : NULL;
+    if (hierarchy && text_contains(hierarchy, "BatchNorm"))
+        return hierarchy;
+    return made_of && text_contains(made_of, "batch_norm") ? made_of : NULL;
+}
+
+static void read_arguments(const struct search *s, const struct node *n, struct site *out)
+{
+    const struct model *m = s->adapt->model;
+    const enum affine gamma = affine_told(m, n, true), beta = affine_told(m, n, false);
+
+    out->told_parameters = gamma != AFFINE_UNSAID && beta != AFFINE_UNSAID;
+    out->no_scale = gamma == AFFINE_NONE;
+    out->no_center = beta == AFFINE_NONE;
 }
 
 static bool find(const struct search *s, const struct node *n, struct site *out)
@@ -37,6 +52,7 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
         out->keeps_bias = true; /* a bias that was there keeps its name */
         out->summand = NULL;
     }
+    read_arguments(s, n, out);
     out->certainty = said ? CERTAIN : LIKELY;
     out->evidence =
         said ? search_text(s, "metadata of the node: %.200s", said) : search_text(s, "bias '%s'", bias->name);

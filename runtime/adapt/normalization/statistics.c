@@ -19,10 +19,11 @@ enum {
     FEW = 4    /* channels: so few may be near by chance */
 };
 
+/* TensorFlow's reciprocal roots differ by a unit in the last place where channels do not fill a vector of the processor. */
 static bool is_uniform(const double *x, int64_t n)
 {
     for (int64_t c = 1; x && c < n; c++)
-        if (x[c] != x[0])
+        if (fabs(x[c] - x[0]) > (double)FLT_EPSILON * fabs(x[0]))
             return false;
     return true;
 }
@@ -132,12 +133,20 @@ static void choose_epsilon(struct search *s, const struct sites *sites)
 
 /* -- sharing -- */
 
+/* The weight of the layer that one of the file's nodes stands behind; NULL where another of the same factor is nearer. */
+static const struct value *weight_before(const struct search *s, const struct site *t)
+{
+    const struct node *n = t->node_count ? t->nodes[0] : NULL;
+
+    return n && n->inputs > 1 ? facts_weight(s->active, n, n->in[s->active[n->in[0]->id] ? 1 : 0]) : NULL;
+}
+
 /* Behind layers of one weight? */
 static bool is_same_use(const struct search *s, const struct site *a, const struct site *b)
 {
-    const struct value *weight = a->x->producer ? facts_weight(s->active, a->x->producer, NULL) : NULL;
+    const struct value *weight = weight_before(s, a);
 
-    return weight && b->x->producer && facts_weight(s->active, b->x->producer, NULL) == weight;
+    return weight && weight_before(s, b) == weight;
 }
 
 /* Steps of one layer, as Keras' TimeDistributed writes them? Nodes without names have the name of none. */
@@ -152,7 +161,7 @@ static bool is_same_layer(const struct site *a, const struct site *b)
 static bool is_shared(const struct search *s, const struct site *a, const struct site *b)
 {
     return a->trace == b->trace && a->channels == b->channels && !a->layer == !b->layer &&
-           (a->layer || a->variance || !is_uniform(a->factor, a->channels) || is_same_use(s, a, b) ||
+           (a->layer || !is_uniform(a->variance ? a->variance : a->factor, a->channels) || is_same_use(s, a, b) ||
             is_same_layer(a, b)) &&
            (!a->summand == !b->summand) &&
            (!a->summand || memcmp(a->summand, b->summand, (size_t)a->channels * sizeof *a->summand) == 0);

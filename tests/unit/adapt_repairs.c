@@ -1,6 +1,7 @@
 /* What exporters do to a network beside its normalisation: factors that they move, biases that they leave out, constants
  * that they merge, layers that are used again. */
 #include "adapting.h"
+#include "ops/registry.h"
 
 #define KERAS    FROM("tf2onnx")
 #define MEASURED "mean and variance measured, epsilon 0.001\n"
@@ -490,6 +491,9 @@ END_TEST
     "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                     \
     "<float[2,2,1,1] w = {1,-2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[1,2,1,1] one = {0.99950033,0.99950039}>\n"    \
     "{ h = Conv (x, w) " between " [\"m/batchnorm/mul_1\"] y = Mul (k, one) }"
+#define STEPS(first, second, of, end)                                                                                  \
+    "g (float[N,2] x) => (float[N,2] y) <float[2] one = {0.9995004,0.9995004}>\n"                                      \
+    "{ h = Relu (x) [\"" first "\"] p = Mul (h, one) k = Sigmoid (" of ") [\"" second "\"] q = Mul (k, one) " end " }"
 #define TWO_FOUND "l" NAMED MEASURED "l_1" NAMED MEASURED
 
 static const struct again_case {
@@ -524,7 +528,7 @@ static const struct again_case {
       true },
     /* or the same layer takes one step after the other */
     { { .text = KERAS NAMED_TWICE("l/batchnorm_4/mul_1", "l/batchnorm/mul_1", "one", "z", "one", "z", "u"),
-        .found = "l" NAMED MEASURED "l" NAMED MEASURED,
+        .found = "l" NAMED FRESH "l" NAMED FRESH,
         .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
       true },
     { { .text = KERAS "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,-2,3,4}, float[2,2,1,1] u = "
@@ -569,6 +573,38 @@ START_TEST(a_layer_that_is_used_again_stays_one)
     arena_release(&arena);
     model_free(made);
     model_free(m);
+}
+END_TEST
+
+/* tf2onnx writes the steps of TimeDistributed last first; training moves the statistics on with each. Others stay where they
+ * are, and so does what reads the later step first. */
+static const struct {
+    const char *text, *ops, *first;
+} steps[] = {
+    { KERAS STEPS("l/batchnorm_1/mul_1", "l/batchnorm/mul_1", "h", "y = Add (p, q)"),
+      "Relu Sigmoid BatchNormalization BatchNormalization Add", "q" },
+    { KERAS STEPS("l/batchnorm_10/mul_1", "l/batchnorm_2/mul_1", "h", "y = Add (p, q)"),
+      "Relu Sigmoid BatchNormalization BatchNormalization Add", "q" },
+    { KERAS STEPS("l/batchnorm/mul_1", "l/batchnorm_1/mul_1", "h", "y = Add (p, q)"),
+      "Relu BatchNormalization Sigmoid BatchNormalization Add", "p" },
+    { KERAS STEPS("l/batchnorm_1/mul_1", "l/batchnorm/mul_1", "p", "y = Relu (q)"),
+      "Relu BatchNormalization Sigmoid BatchNormalization Relu", "p" },
+};
+
+START_TEST(steps_of_a_layer_are_in_their_order)
+{
+    struct model *m = model_of(steps[_i].text), *made = adapt_over(m, (struct adapt_options){ 0 }, true);
+    const struct node *n = NULL;
+
+    expect_ok(made);
+    expect_ops(made, steps[_i].ops);
+    for (size_t k = made->graph->node_count; k-- > 0;)
+        if (node_is(made->graph->nodes[k], &op_batch_normalization))
+            n = made->graph->nodes[k];
+    ck_assert(n && strcmp(n->out[0]->name, steps[_i].first) == 0);
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
 }
 END_TEST
 
@@ -643,6 +679,7 @@ Suite *suite(void)
     add_tests(s, what_was_merged_is_untied, COUNT(merged));
     add_tests(s, what_was_merged_is_called_what_it_is, COUNT(owners));
     add_tests(s, a_layer_that_is_used_again_stays_one, COUNT(again));
+    add_tests(s, steps_of_a_layer_are_in_their_order, COUNT(steps));
     add_test(s, statistics_of_both_places_are_pooled);
     add_tests(s, what_a_loop_makes_is_normalised, COUNT(late));
     return s;

@@ -36,6 +36,7 @@ struct site {
     bool guessed_epsilon;                   /* it is that of the framework, or of another layer */
     double epsilon;                         /* 0: the file does not tell */
     const char *name;                       /* of the layer; memory of the arena */
+    int64_t step;                           /* the number of this call of a layer that takes one step after the other */
     const char *evidence;                   /* memory of the arena */
     enum certainty certainty;
     const char *taken_for; /* it is rather that: the caller may know better; NULL */

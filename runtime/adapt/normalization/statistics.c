@@ -39,6 +39,15 @@ static double epsilon_of(double factor)
     return 0;
 }
 
+/* Exactly what a layer begins with; a summand of zeros may be there, or not. Returns its epsilon, 0 where it is not so. */
+static double begun_epsilon(const struct site *s)
+{
+    const bool begun =
+        is_uniform(s->factor, s->channels) && is_uniform(s->summand, s->channels) && at(s->summand, 0, 0) == 0;
+
+    return begun ? epsilon_of(s->factor[0]) : 0;
+}
+
 /* gamma 1, beta 0, mean 0 and variance 1, or near: a layer that has not learned yet. Statistics that are measured would
  * make one of it that cannot learn any more: gamma would become a deviation, which may be very small. */
 static bool is_fresh(const struct site *s, double epsilon)
@@ -47,7 +56,7 @@ static bool is_fresh(const struct site *s, double epsilon)
 
     if (s->layer)
         return s->bias < 0 || (s->summand && is_uniform(s->summand, s->channels) && s->summand[0] == 0);
-    if (is_uniform(s->factor, s->channels) && !s->summand && epsilon_of(s->factor[0]))
+    if (begun_epsilon(s) > 0)
         return true;
     for (int64_t c = 0; c < s->channels; c++)
         if (fabs(at(s->factor, c, 1) * deviation - 1) * 100 > NEAR || fabs(at(s->summand, c, 0)) * 100 > NEAR)
@@ -82,9 +91,8 @@ static double shown_epsilon(const struct sites *sites)
     for (size_t k = 0; k < sites->count; k++) {
         const struct site *s = &sites->at[k];
 
-        if (!sites->kept[k] && !s->layer && s->fresh && !s->summand && is_uniform(s->factor, s->channels) &&
-            epsilon_of(s->factor[0]) > 0)
-            return epsilon_of(s->factor[0]);
+        if (!sites->kept[k] && !s->layer && s->fresh && begun_epsilon(s) > 0)
+            return begun_epsilon(s);
     }
     return 0;
 }

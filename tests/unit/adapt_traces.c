@@ -28,195 +28,183 @@
 
 /* -- Mul and Add -- */
 
-static const struct adapt_case
-    pairs
-        [] = {
-            { .text = HEAD LAST(PAIR) "[\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\")"
-                                      " [\"l/batchnorm/add_1\"] y = Add (p, \"l/batchnorm/sub:0\") }",
-              .found = NAMED MEASURED "0.001\n",
-              .ops = TURNED,
-              .epsilon = 1e-3,
-              .momentum = .99,
-              .values = { { "l/gamma", "trainable", NAN_VALUES },
-                          { "l/beta", "trainable", NAN_VALUES },
-                          { "l/moving_mean", "statistic", NAN_VALUES },
-                          { "l/moving_variance", "statistic", NAN_VALUES } } },
-            /* constants first, in axis 1, as 1x1 kernels are reshaped; a factor that says nothing by its name */
-            { .text = HEAD FIRST("float[1,2,1,1] const_fold_opt__17 = {2,3}, float[1,2,1,1] const_fold_opt__18 = "
-                                 "{1,5}") "[\"l/batchnorm/mul_1\"] p = Mul (const_fold_opt__17, h) "
-                                          "[\"l/batchnorm/add_1\"] y = Add "
-                                          "(const_fold_opt__18, p) }",
-              .found = NAMED MEASURED "0.001\n",
-              .ops = "Relu BatchNormalization" },
-            /* nothing says so by its name */
-            { .text = HEAD FIRST(
-                  "float[2,1,1] a = {2,3}, float[2,1,1] c = {1,5}, float[2,2,1,1] w = {1,2,3,4}") "k = Conv (h, w) p = "
-                                                                                                  "Mul (k, a) y = Add "
-                                                                                                  "(p, c) }",
-              .as = "*=batch-normalization",
-              .found =
-                  "bn: BatchNormalization, Mul and Add (Keras on TensorFlow or JAX) (doubtful): " MEASURED "0.001\n",
-              .ops = "Relu Conv BatchNormalization" },
-            /* without scale: the variance is in the factor, and gamma is no parameter */
-            { .text = HEAD LAST("float[3] \"l/batchnorm/Rsqrt:0\" = {2,0.5,1}, float[3] \"l/batchnorm/sub:0\" = "
-                                "{1,0,-1}") "[\"l/batchnorm/mul\"] p = Mul (h, \"l/batchnorm/Rsqrt:0\") "
-                                            "[\"l/batchnorm/add_1\"] y = Add (p, "
-                                            "\"l/batchnorm/sub:0\") }",
-              .found = NAMED MEASURED "0.001, no gamma\n",
-              .ops = TURNED,
-              .values = { { "l/gamma", "constant", { 1, 1, 1 } },
-                          { "l/beta", "trainable", NAN_VALUES },
-                          { "l/moving_variance", "statistic", { .249, 3.999, .999 } } } },
-            /* without centre: the mean is in the summand */
-            { .text = HEAD LAST("float[3] \"l/batchnorm/mul:0\" = {2,0.5,-1}, float[3] \"l/batchnorm/mul_2:0\" = "
-                                "{1,0,-3}") "[\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\") "
-                                            "[\"l/batchnorm/add_1\"] y = Add (p, "
-                                            "\"l/batchnorm/mul_2:0\") }",
-              .found = NAMED MEASURED "0.001, no beta\n",
-              .ops = TURNED,
-              .values = { { "l/gamma", "trainable", NAN_VALUES },
-                          { "l/beta", "constant", { 0, 0, 0 } },
-                          { "l/moving_mean", "statistic", { -.5, 0, -3 } } } },
-            /* without both all is there, and no data are needed */
-            { .text = HEAD LAST("float[3] \"l/batchnorm/Rsqrt:0\" = {2,0.5,1}, float[3] \"l/batchnorm/mul_1:0\" = "
-                                "{1,0,-3}") "[\"l/batchnorm/mul\"] p = Mul (h, \"l/batchnorm/Rsqrt:0\") "
-                                            "[\"l/batchnorm/add\"] y = Add (p, "
-                                            "\"l/batchnorm/mul_1:0\") }",
-              .blind = true,
-              .found = NAMED EXACT "0.001, no gamma, no beta\n",
-              .ops = TURNED,
-              .values = { { "l/gamma", "constant", { 1, 1, 1 } },
-                          { "l/beta", "constant", { 0, 0, 0 } },
-                          { "l/moving_mean", "statistic", { -.5, 0, 3 } },
-                          { "l/moving_variance", "statistic", { .249, 3.999, .999 } } } },
-            /* a summand of zeros is not exported; one channel, in front or last */
-            { .text = HEAD LAST("float[3] \"l/batchnorm/mul:0\" = {2,0.5,-1}") "y = Mul (h, \"l/batchnorm/mul:0\") }",
-              .found = NAMED MEASURED "0.001\n",
-              .ops = TURNED },
-            { .text =
-                  HEAD "g (float[N,1,3] x) => (float[N,1,3] y) <float \"l/batchnorm/mul:0\" = {2}, float[1] c = {3}>\n"
-                       "{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
-              .found = NAMED MEASURED "0.001\n",
-              .ops = "Relu BatchNormalization" },
-            { .text =
-                  HEAD "g (float[N,3,1] x) => (float[N,3,1] y) <float \"l/batchnorm/mul:0\" = {2}, float[1] c = {3}>\n"
-                       "{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
-              .found = NAMED MEASURED "0.001\n",
-              .ops = TURNED },
-            /* what was never trained may have a summand of zeros: then it is so of few channels, too */
-            { .text = HEAD LAST("float[3] \"l/batchnorm/mul:0\" = {0.9995004,0.99950033,0.9995004}, float[3] c = "
-                                "{0,0,0}") "[\"l/batchnorm/mul_1\"] p = Mul (h, "
-                                           "\"l/batchnorm/mul:0\") y = Add (p, c) }",
-              .blind = true,
-              .found = NAMED "never trained: mean 0, variance 1, epsilon 0.001\n",
-              .ops = TURNED,
-              .values = { { "l/gamma", "trainable", { 1, 1, 1 } }, { "l/beta", "trainable", { 0, 0, 0 } } } },
-            { .text = HEAD
-              "g (float[N,3,1] x) => (float[N,3,1] y) <float[1] \"l/batchnorm/mul:0\" = {0.999995}, float[1] c = "
-              "{0}>\n{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
-              .blind = true,
-              .found = NAMED "never trained: mean 0, variance 1, epsilon 1e-05\n",
-              .ops = TURNED },
-            { .text = HEAD
-              "g (float[N,3,1] x) => (float[N,3,1] y) <float[1] \"l/batchnorm/mul:0\" = {0.9}, float[1] c = {0}>\n"
-              "{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
-              .found = NAMED MEASURED "0.001\n",
-              .ops = TURNED },
-            /* a summand along another axis is none of it */
-            { .text = HEAD "g (float[N,3,3] x) => (float[N,3,3] y)\n"
-                           "<float[3] \"l/batchnorm/mul:0\" = {2,3,4}, float[3,1] c = {1,2,3}>\n"
-                           "{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
-              .found = NAMED MEASURED "0.001\n",
-              .ops = TURNED " Add" },
-            /* computed by nodes: gamma * (1 / sqrt), a minus that is done to the mean; all forms of the root */
-            { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Sqrt (s) i = Reciprocal (r) a = Mul (i, ga) n = Neg (me)"
-                                      " q = Mul (n, a) c = Add (q, be) " BN,
-              .blind = true,
-              .found = COMPUTED EXACT "0.002\n",
-              .ops = TURNED,
-              .epsilon = 2e-3,
-              .values = ALL_FOUR },
-            { .text = HEAD LAST(
-                  FOUR) "s = Add (e, va) r = Pow (s, minus) a = Mul (ga, r) q = Mul (me, a) c = Sub (be, q) " BN,
-              .blind = true,
-              .found = COMPUTED EXACT "0.002\n",
-              .ops = TURNED,
-              .values = ALL_FOUR },
-            { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Pow (s, half) a = Div (ga, r) q = Mul (a, me) n = Neg (q)"
-                                      " c = Add (be, n) " BN,
-              .blind = true,
-              .found = COMPUTED EXACT "0.002\n",
-              .ops = TURNED,
-              .values = ALL_FOUR },
-            { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Sqrt (s) i = Div (one, r) a = Mul (i, ga) q = Mul (me, a)"
-                                      " c = Sub (be, q) " BN,
-              .blind = true,
-              .found = COMPUTED EXACT "0.002\n",
-              .ops = TURNED,
-              .values = ALL_FOUR },
-            /* likewise without scale, without centre */
-            { .text =
-                  HEAD LAST(FOUR) "s = Add (va, e) r = Sqrt (s) a = Reciprocal (r) q = Mul (me, a) c = Sub (be, q) " BN,
-              .blind = true,
-              .found = COMPUTED EXACT "0.002, no gamma\n",
-              .ops = TURNED,
-              .values = { { "bn/gamma", "constant", { 1, 1, 1 } },
-                          { "bn/beta", "trainable", { 1, 0, -1 } },
-                          { "bn/moving_mean", "statistic", { .5, -1, 2 } },
-                          { "bn/moving_variance", "statistic", { 1, 4, .25 } } } },
-            { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Sqrt (s) i = Reciprocal (r) a = Mul (i, ga) n = Neg (me)"
-                                      " c = Mul (n, a) " BN,
-              .blind = true,
-              .found = COMPUTED EXACT "0.002, no beta\n",
-              .ops = TURNED,
-              .values = { { "bn/gamma", "trainable", { 2, 3, 4 } },
-                          { "bn/beta", "constant", { 0, 0, 0 } },
-                          { "bn/moving_mean", "statistic", { .5, -1, 2 } },
-                          { "bn/moving_variance", "statistic", { 1, 4, .25 } } } },
-            /* reshaped on the way, in axis 1 */
-            { .text = HEAD FIRST(
-                  "float[2] ga = {2,3}, float[2] be = {1,0}, float[2] me = {0.5,-1}, float[2] va = {1,4}, "
-                  "float e = {0.002}, int64[4] k = {1,2,1,1}") "vr = Reshape (va, k) mr = Reshape (me, k) s = Add (vr, "
-                                                               "e) r = Sqrt (s) i = Reciprocal (r) gr = Reshape (ga, "
-                                                               "k) a = Mul (i, gr) q = Mul (mr, a) br = Reshape (be, "
-                                                               "k) c = Sub (br, q) " BN,
-              .blind = true,
-              .found = COMPUTED EXACT "0.002\n",
-              .ops = "Relu BatchNormalization",
-              .values = { { "bn/gamma", "trainable", { 2, 3 } },
-                          { "bn/beta", "trainable", { 1, 0 } },
-                          { "bn/moving_mean", "statistic", { .5, -1 } },
-                          { "bn/moving_variance", "statistic", { 1, 4 } } } },
-            /* double: as float, and as exact */
-            { .text =
-                  HEAD "g (double[N,3] x) => (double[N,3] y)\n"
-                       "<double[3] \"l/batchnorm/Rsqrt:0\" = {2,0.5,1}, double[3] \"l/batchnorm/mul_1:0\" = {1,0,-3}>\n"
-                       "{ h = Relu (x) [\"l/batchnorm/mul\"] p = Mul (h, \"l/batchnorm/Rsqrt:0\") y = Add (p, "
-                       "\"l/batchnorm/mul_1:0\") }",
-              .blind = true,
-              .found = NAMED EXACT "0.001, no gamma, no beta\n",
-              .ops = "Relu BatchNormalization",
-              .values = { { "l/gamma", "constant", { 1, 1, 1 } }, { "l/moving_mean", "statistic", { -.5, 0, 3 } } } },
-            /* half floats, whose bits the text has */
-            { .text =
-                  HEAD "g (float16[N,3] x) => (float16[N,3] y)\n"
-                       "<float16[3] \"l/batchnorm/mul:0\" = {16435,17050,50355}, float16[3] \"l/batchnorm/sub:0\" = "
-                       "{15493,13558,48845}>\n"
-                       "{ h = Relu (x) [\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, "
-                       "\"l/batchnorm/sub:0\") }",
-              .found = NAMED MEASURED "0.001\n",
-              .ops = "Relu BatchNormalization",
-              .near = 0x1p-7 },
-            { .text =
-                  HEAD "g (bfloat16[N,3] x) => (bfloat16[N,3] y)\n"
-                       "<bfloat16[3] \"l/batchnorm/mul:0\" = {16390,16467,49302}, bfloat16[3] \"l/batchnorm/sub:0\" = "
-                       "{16272,16030,49113}>\n"
-                       "{ h = Relu (x) [\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, "
-                       "\"l/batchnorm/sub:0\") }",
-              .found = NAMED MEASURED "0.001\n",
-              .ops = "Relu BatchNormalization",
-              .near = 0x1p-4 },
-        };
+static const struct adapt_case pairs[] = {
+    { .text = HEAD LAST(PAIR) "[\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\")"
+                              " [\"l/batchnorm/add_1\"] y = Add (p, \"l/batchnorm/sub:0\") }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = TURNED,
+      .epsilon = 1e-3,
+      .momentum = .99,
+      .values = { { "l/gamma", "trainable", NAN_VALUES },
+                  { "l/beta", "trainable", NAN_VALUES },
+                  { "l/moving_mean", "statistic", NAN_VALUES },
+                  { "l/moving_variance", "statistic", NAN_VALUES } } },
+    /* constants first, in axis 1, as 1x1 kernels are reshaped; a factor that says nothing by its name */
+    { .text = HEAD FIRST("float[1,2,1,1] const_fold_opt__17 = {2,3}, float[1,2,1,1] const_fold_opt__18 = "
+                         "{1,5}") "[\"l/batchnorm/mul_1\"] p = Mul (const_fold_opt__17, h) "
+                                  "[\"l/batchnorm/add_1\"] y = Add "
+                                  "(const_fold_opt__18, p) }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = "Relu BatchNormalization" },
+    /* nothing says so by its name */
+    { .text = HEAD FIRST(
+          "float[2,1,1] a = {2,3}, float[2,1,1] c = {1,5}, float[2,2,1,1] w = {1,2,3,4}") "k = Conv (h, w) p = "
+                                                                                          "Mul (k, a) y = Add "
+                                                                                          "(p, c) }",
+      .as = "*=batch-normalization",
+      .found = "bn: BatchNormalization, Mul and Add (Keras on TensorFlow or JAX) (doubtful): " MEASURED "0.001\n",
+      .ops = "Relu Conv BatchNormalization" },
+    /* without scale: the variance is in the factor, and gamma is no parameter */
+    { .text = HEAD LAST("float[3] \"l/batchnorm/Rsqrt:0\" = {2,0.5,1}, float[3] \"l/batchnorm/sub:0\" = "
+                        "{1,0,-1}") "[\"l/batchnorm/mul\"] p = Mul (h, \"l/batchnorm/Rsqrt:0\") "
+                                    "[\"l/batchnorm/add_1\"] y = Add (p, "
+                                    "\"l/batchnorm/sub:0\") }",
+      .found = NAMED MEASURED "0.001, no gamma\n",
+      .ops = TURNED,
+      .values = { { "l/gamma", "constant", { 1, 1, 1 } },
+                  { "l/beta", "trainable", NAN_VALUES },
+                  { "l/moving_variance", "statistic", { .249, 3.999, .999 } } } },
+    /* without centre: the mean is in the summand */
+    { .text = HEAD LAST("float[3] \"l/batchnorm/mul:0\" = {2,0.5,-1}, float[3] \"l/batchnorm/mul_2:0\" = "
+                        "{1,0,-3}") "[\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\") "
+                                    "[\"l/batchnorm/add_1\"] y = Add (p, "
+                                    "\"l/batchnorm/mul_2:0\") }",
+      .found = NAMED MEASURED "0.001, no beta\n",
+      .ops = TURNED,
+      .values = { { "l/gamma", "trainable", NAN_VALUES },
+                  { "l/beta", "constant", { 0, 0, 0 } },
+                  { "l/moving_mean", "statistic", { -.5, 0, -3 } } } },
+    /* without both all is there, and no data are needed */
+    { .text = HEAD LAST("float[3] \"l/batchnorm/Rsqrt:0\" = {2,0.5,1}, float[3] \"l/batchnorm/mul_1:0\" = "
+                        "{1,0,-3}") "[\"l/batchnorm/mul\"] p = Mul (h, \"l/batchnorm/Rsqrt:0\") "
+                                    "[\"l/batchnorm/add\"] y = Add (p, "
+                                    "\"l/batchnorm/mul_1:0\") }",
+      .blind = true,
+      .found = NAMED EXACT "0.001, no gamma, no beta\n",
+      .ops = TURNED,
+      .values = { { "l/gamma", "constant", { 1, 1, 1 } },
+                  { "l/beta", "constant", { 0, 0, 0 } },
+                  { "l/moving_mean", "statistic", { -.5, 0, 3 } },
+                  { "l/moving_variance", "statistic", { .249, 3.999, .999 } } } },
+    /* a summand of zeros is not exported; one channel, in front or last */
+    { .text = HEAD LAST("float[3] \"l/batchnorm/mul:0\" = {2,0.5,-1}") "y = Mul (h, \"l/batchnorm/mul:0\") }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = TURNED },
+    { .text = HEAD "g (float[N,1,3] x) => (float[N,1,3] y) <float \"l/batchnorm/mul:0\" = {2}, float[1] c = {3}>\n"
+                   "{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = "Relu BatchNormalization" },
+    { .text = HEAD "g (float[N,3,1] x) => (float[N,3,1] y) <float \"l/batchnorm/mul:0\" = {2}, float[1] c = {3}>\n"
+                   "{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = TURNED },
+    /* what was never trained may have a summand of zeros: then it is so of few channels, too */
+    { .text = HEAD LAST("float[3] \"l/batchnorm/mul:0\" = {0.9995004,0.99950033,0.9995004}, float[3] c = "
+                        "{0,0,0}") "[\"l/batchnorm/mul_1\"] p = Mul (h, "
+                                   "\"l/batchnorm/mul:0\") y = Add (p, c) }",
+      .blind = true,
+      .found = NAMED "never trained: mean 0, variance 1, epsilon 0.001\n",
+      .ops = TURNED,
+      .values = { { "l/gamma", "trainable", { 1, 1, 1 } }, { "l/beta", "trainable", { 0, 0, 0 } } } },
+    { .text = HEAD "g (float[N,3,1] x) => (float[N,3,1] y) <float[1] \"l/batchnorm/mul:0\" = {0.999995}, float[1] c = "
+                   "{0}>\n{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
+      .blind = true,
+      .found = NAMED "never trained: mean 0, variance 1, epsilon 1e-05\n",
+      .ops = TURNED },
+    { .text = HEAD "g (float[N,3,1] x) => (float[N,3,1] y) <float[1] \"l/batchnorm/mul:0\" = {0.9}, float[1] c = {0}>\n"
+                   "{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = TURNED },
+    /* a summand along another axis is none of it */
+    { .text = HEAD "g (float[N,3,3] x) => (float[N,3,3] y)\n"
+                   "<float[3] \"l/batchnorm/mul:0\" = {2,3,4}, float[3,1] c = {1,2,3}>\n"
+                   "{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = TURNED " Add" },
+    /* computed by nodes: gamma * (1 / sqrt), a minus that is done to the mean; all forms of the root */
+    { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Sqrt (s) i = Reciprocal (r) a = Mul (i, ga) n = Neg (me)"
+                              " q = Mul (n, a) c = Add (q, be) " BN,
+      .blind = true,
+      .found = COMPUTED EXACT "0.002\n",
+      .ops = TURNED,
+      .epsilon = 2e-3,
+      .values = ALL_FOUR },
+    { .text = HEAD LAST(FOUR) "s = Add (e, va) r = Pow (s, minus) a = Mul (ga, r) q = Mul (me, a) c = Sub (be, q) " BN,
+      .blind = true,
+      .found = COMPUTED EXACT "0.002\n",
+      .ops = TURNED,
+      .values = ALL_FOUR },
+    { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Pow (s, half) a = Div (ga, r) q = Mul (a, me) n = Neg (q)"
+                              " c = Add (be, n) " BN,
+      .blind = true,
+      .found = COMPUTED EXACT "0.002\n",
+      .ops = TURNED,
+      .values = ALL_FOUR },
+    { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Sqrt (s) i = Div (one, r) a = Mul (i, ga) q = Mul (me, a)"
+                              " c = Sub (be, q) " BN,
+      .blind = true,
+      .found = COMPUTED EXACT "0.002\n",
+      .ops = TURNED,
+      .values = ALL_FOUR },
+    /* likewise without scale, without centre */
+    { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Sqrt (s) a = Reciprocal (r) q = Mul (me, a) c = Sub (be, q) " BN,
+      .blind = true,
+      .found = COMPUTED EXACT "0.002, no gamma\n",
+      .ops = TURNED,
+      .values = { { "bn/gamma", "constant", { 1, 1, 1 } },
+                  { "bn/beta", "trainable", { 1, 0, -1 } },
+                  { "bn/moving_mean", "statistic", { .5, -1, 2 } },
+                  { "bn/moving_variance", "statistic", { 1, 4, .25 } } } },
+    { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Sqrt (s) i = Reciprocal (r) a = Mul (i, ga) n = Neg (me)"
+                              " c = Mul (n, a) " BN,
+      .blind = true,
+      .found = COMPUTED EXACT "0.002, no beta\n",
+      .ops = TURNED,
+      .values = { { "bn/gamma", "trainable", { 2, 3, 4 } },
+                  { "bn/beta", "constant", { 0, 0, 0 } },
+                  { "bn/moving_mean", "statistic", { .5, -1, 2 } },
+                  { "bn/moving_variance", "statistic", { 1, 4, .25 } } } },
+    /* reshaped on the way, in axis 1 */
+    { .text = HEAD FIRST(
+          "float[2] ga = {2,3}, float[2] be = {1,0}, float[2] me = {0.5,-1}, float[2] va = {1,4}, "
+          "float e = {0.002}, int64[4] k = {1,2,1,1}") "vr = Reshape (va, k) mr = Reshape (me, k) s = Add (vr, "
+                                                       "e) r = Sqrt (s) i = Reciprocal (r) gr = Reshape (ga, "
+                                                       "k) a = Mul (i, gr) q = Mul (mr, a) br = Reshape (be, "
+                                                       "k) c = Sub (br, q) " BN,
+      .blind = true,
+      .found = COMPUTED EXACT "0.002\n",
+      .ops = "Relu BatchNormalization",
+      .values = { { "bn/gamma", "trainable", { 2, 3 } },
+                  { "bn/beta", "trainable", { 1, 0 } },
+                  { "bn/moving_mean", "statistic", { .5, -1 } },
+                  { "bn/moving_variance", "statistic", { 1, 4 } } } },
+    /* double: as float, and as exact */
+    { .text = HEAD "g (double[N,3] x) => (double[N,3] y)\n"
+                   "<double[3] \"l/batchnorm/Rsqrt:0\" = {2,0.5,1}, double[3] \"l/batchnorm/mul_1:0\" = {1,0,-3}>\n"
+                   "{ h = Relu (x) [\"l/batchnorm/mul\"] p = Mul (h, \"l/batchnorm/Rsqrt:0\") y = Add (p, "
+                   "\"l/batchnorm/mul_1:0\") }",
+      .blind = true,
+      .found = NAMED EXACT "0.001, no gamma, no beta\n",
+      .ops = "Relu BatchNormalization",
+      .values = { { "l/gamma", "constant", { 1, 1, 1 } }, { "l/moving_mean", "statistic", { -.5, 0, 3 } } } },
+    /* half floats, whose bits the text has */
+    { .text = HEAD "g (float16[N,3] x) => (float16[N,3] y)\n"
+                   "<float16[3] \"l/batchnorm/mul:0\" = {16435,17050,50355}, float16[3] \"l/batchnorm/sub:0\" = "
+                   "{15493,13558,48845}>\n"
+                   "{ h = Relu (x) [\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, "
+                   "\"l/batchnorm/sub:0\") }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = "Relu BatchNormalization",
+      .near = 0x1p-7 },
+    { .text = HEAD "g (bfloat16[N,3] x) => (bfloat16[N,3] y)\n"
+                   "<bfloat16[3] \"l/batchnorm/mul:0\" = {16390,16467,49302}, bfloat16[3] \"l/batchnorm/sub:0\" = "
+                   "{16272,16030,49113}>\n"
+                   "{ h = Relu (x) [\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, "
+                   "\"l/batchnorm/sub:0\") }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = "Relu BatchNormalization",
+      .near = 0x1p-4 },
+};
 
 START_TEST(a_product_and_a_sum_are_one)
 {

@@ -431,6 +431,41 @@ START_TEST(what_was_merged_is_untied)
 }
 END_TEST
 
+/* What PyTorch's newer exporter has computed of a bias and a state of zeros: all of it, or a gate's piece. */
+#define COPIED(by, names, nodes)                                                                                       \
+    FROM(by)                                                                                                           \
+    "g (float[N,2,3] x) => (float[N,2,3] y) <float[6] \"r.bias\" = {1,2,3,4,5,6}, float[3] \"o.bias\" = "              \
+    "{7,8,9}, float[3,3] w = {1,2,3,4,5,6,7,8,9}, " names "> { h = MatMul (x, w) "                                     \
+    "b = Add (h, \"o.bias\") s = Slice (\"r.bias\", i, j) c = Add (b, s) " nodes " }"
+#define INDICES "int64[1] i = {3}, int64[1] j = {6}, "
+#define COPY(name)                                                                                                     \
+    name ": a copy of a parameter that the exporter has computed (likely): the parameter is read in its place\n"
+static const struct adapt_case computed[] = {
+    { .text = COPIED("pytorch", INDICES "float[1,1,3] linear_1 = {7,8,9}", "y = Add (c, linear_1)"),
+      .found = COPY("linear_1"),
+      .ops = "Reshape MatMul Add Slice Add Add",
+      .absent = "linear_1.1",
+      .values = { { "o.bias", "trainable", { 7, 8, 9 } } } },
+    { .text = COPIED("pytorch", INDICES "float[1,3] val_3 = {4,5,6}", "y = Add (c, val_3)"),
+      .found = COPY("val_3"),
+      .ops = "Slice Reshape MatMul Add Slice Add Add" },
+    { .text = COPIED("pytorch", INDICES "float[1,3] val_3 = {4,5,6}", "y = Add (c, val_3)"),
+      .as = "val_3=untied",
+      .found = "",
+      .values = { { "val_3", "trainable", { 4, 5, 6 } } } },
+    /* a piece from another place, other numbers, a parameter of its own, another exporter */
+    { .text = COPIED("pytorch", INDICES "float[1,3] val_3 = {2,3,4}", "y = Add (c, val_3)"), .found = "" },
+    { .text = COPIED("pytorch", INDICES "float[1,3] val_3 = {7,8,9.5}", "y = Add (c, val_3)"), .found = "" },
+    { .text = COPIED("pytorch", INDICES "float[1,3] \"q.bias\" = {7,8,9}", "y = Add (c, \"q.bias\")"), .found = "" },
+    { .text = COPIED("other", INDICES "float[1,1,3] linear_1 = {7,8,9}", "y = Add (c, linear_1)"), .found = "" },
+};
+
+START_TEST(what_was_computed_of_a_parameter_is_one_with_it)
+{
+    expect_case(&computed[_i]);
+}
+END_TEST
+
 /* What stands in the table of the constant 'one': of how many layers it is, and what reads it. */
 static const struct {
     const char *text, *found, *evidence;
@@ -585,6 +620,9 @@ static const struct {
       "Relu Sigmoid BatchNormalization BatchNormalization Add", "q" },
     { KERAS STEPS("l/batchnorm_10/mul_1", "l/batchnorm_2/mul_1", "h", "y = Add (p, q)"),
       "Relu Sigmoid BatchNormalization BatchNormalization Add", "q" },
+    { KERAS STEPS("l/batchnorm_2/mul_1", "l/batchnorm_1/mul_1", "h",
+                  "[\"l/batchnorm/mul_1\"] r = Mul (h, one) s = Add (p, q) y = Add (s, r)"),
+      "Relu BatchNormalization Sigmoid BatchNormalization BatchNormalization Add Add", "r" },
     { KERAS STEPS("l/batchnorm/mul_1", "l/batchnorm_1/mul_1", "h", "y = Add (p, q)"),
       "Relu BatchNormalization Sigmoid BatchNormalization Add", "p" },
     { KERAS STEPS("l/batchnorm_1/mul_1", "l/batchnorm/mul_1", "p", "y = Relu (q)"),
@@ -678,6 +716,7 @@ Suite *suite(void)
     add_test(s, groups_have_a_beta_for_each_channel);
     add_tests(s, what_was_merged_is_untied, COUNT(merged));
     add_tests(s, what_was_merged_is_called_what_it_is, COUNT(owners));
+    add_tests(s, what_was_computed_of_a_parameter_is_one_with_it, COUNT(computed));
     add_tests(s, a_layer_that_is_used_again_stays_one, COUNT(again));
     add_tests(s, steps_of_a_layer_are_in_their_order, COUNT(steps));
     add_test(s, statistics_of_both_places_are_pooled);

@@ -1,6 +1,7 @@
 /* The parameters of BatchNormalization, from what a trace has found of them. */
 #include "adapt/facts.h"
 #include "adapt/normalization/normalization.h"
+#include "base/map.h"
 #include "data/element.h"
 #include "train/constants.h"
 #include <float.h>
@@ -198,6 +199,56 @@ static bool find_shared(const struct search *s, const struct sites *sites, size_
         end[by->id] = k + 1;
     }
     return true;
+}
+
+/* Sites that may be one layer: those that read one constant; of folded ones, of which nothing is left that tells, those
+ * of so many channels. */
+struct alike {
+    size_t first; /* the layer of the first of them */
+    bool others;  /* there are others among them */
+};
+
+static struct alike *alike_of(struct search *s, struct map *all, const struct site *t)
+{
+    const struct {
+        const void *by;
+        int64_t channels;
+    } key = { t->layer ? NULL : t->shared_by, t->channels };
+    void **slot = map_put_bytes(all, &key, sizeof key, s->adapt->report);
+
+    if (slot && !*slot && (*slot = arena_alloc(s->adapt->arena, sizeof(struct alike), s->adapt->report)))
+        ((struct alike *)*slot)->first = SIZE_MAX;
+    return slot ? *slot : NULL;
+}
+
+/* Does the file tell which layer it is? Then it says of which module the nodes are. */
+static bool is_told(const struct site *t)
+{
+    return t->layer ? t->told_parameters : !t->shared_by;
+}
+
+static bool find_unsure(struct search *s, const struct sites *sites, const size_t *first)
+{
+    struct map all;
+    bool ok = true;
+
+    map_init(&all, s->adapt->arena->budget);
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t k = 0; ok && k < sites->count; k++) {
+            struct site *t = &sites->at[k];
+            struct alike *a = sites->kept[k] || is_told(t) ? NULL : alike_of(s, &all, t);
+
+            ok = a || sites->kept[k] || is_told(t);
+            if (!a)
+                continue;
+            a->others |= a->first != SIZE_MAX && a->first != first[k];
+            a->first = a->first == SIZE_MAX ? first[k] : a->first;
+            t->may_share = a->others;
+            if (first[k] != k && !is_same_layer(&sites->at[first[k]], t))
+                t->shared = sites->at[first[k]].shared = true;
+        }
+    map_release(&all);
+    return ok;
 }
 
 /* -- measuring -- */
@@ -423,6 +474,8 @@ bool sites_complete(struct search *s, struct sites *sites, size_t *first)
 
     find_fresh(s, sites);
     if (!moments || !find_shared(s, sites, first))
+        return false;
+    if (!find_unsure(s, sites, first))
         return false;
     choose_fresh(s, sites, first);
     choose_epsilon(s, sites);

@@ -622,7 +622,7 @@ static const struct {
       "Relu Sigmoid BatchNormalization BatchNormalization Add", "q" },
     { KERAS STEPS("l/batchnorm_2/mul_1", "l/batchnorm_1/mul_1", "h",
                   "[\"l/batchnorm/mul_1\"] r = Mul (h, one) s = Add (p, q) y = Add (s, r)"),
-      "Relu BatchNormalization Sigmoid BatchNormalization BatchNormalization Add Add", "r" },
+      "Relu Sigmoid BatchNormalization BatchNormalization BatchNormalization Add Add", "r" },
     { KERAS STEPS("l/batchnorm/mul_1", "l/batchnorm_1/mul_1", "h", "y = Add (p, q)"),
       "Relu BatchNormalization Sigmoid BatchNormalization Add", "p" },
     { KERAS STEPS("l/batchnorm_1/mul_1", "l/batchnorm/mul_1", "p", "y = Relu (q)"),

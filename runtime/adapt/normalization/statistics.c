@@ -208,15 +208,23 @@ struct alike {
     bool others;  /* there are others among them */
 };
 
+/* What those have in common that may be one layer. */
+struct likeness {
+    const void *by;
+    int64_t channels;
+};
+
 static struct alike *alike_of(struct search *s, struct map *all, const struct site *t)
 {
-    const struct {
-        const void *by;
-        int64_t channels;
-    } key = { t->layer ? NULL : t->shared_by, t->channels };
-    void **slot = map_put_bytes(all, &key, sizeof key, s->adapt->report);
+    struct adapt *a = s->adapt;
+    struct likeness *key = arena_alloc(a->arena, sizeof *key, a->report); /* the map keeps it */
+    void **slot;
 
-    if (slot && !*slot && (*slot = arena_alloc(s->adapt->arena, sizeof(struct alike), s->adapt->report)))
+    if (!key)
+        return NULL;
+    *key = (struct likeness){ t->layer ? NULL : t->shared_by, t->channels };
+    slot = map_put_bytes(all, key, sizeof *key, a->report);
+    if (slot && !*slot && (*slot = arena_alloc(a->arena, sizeof(struct alike), a->report)))
         ((struct alike *)*slot)->first = SIZE_MAX;
     return slot ? *slot : NULL;
 }

@@ -96,10 +96,11 @@ static bool list_layers(struct preparing *p)
 {
     for (size_t k = 0; k < p->e.graph->n_node; k++) {
         const Onnx__NodeProto *n = p->e.graph->node[k];
-        void **slot = has_statistics(n) ? map_put(&p->layers, n->input[MEAN], p->e.report) : NULL;
+        const struct value *mean = has_statistics(n) ? map_get(&p->values, n->input[MEAN]) : NULL;
+        void **slot = mean ? map_put(&p->layers, mean->name, p->e.report) : NULL; /* that of the copy may change */
         struct statistics *s;
 
-        if (!has_statistics(n))
+        if (!mean)
             continue;
         if (!slot || (!*slot && !(*slot = arena_alloc(&p->e.arena, sizeof *s, p->e.report))))
             return false;

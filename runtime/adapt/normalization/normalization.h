@@ -88,6 +88,14 @@ bool sites_tell_missed(struct search *s, const struct sites *sites, size_t *miss
  * that share one layer get one set: *first[k] is the first site of its layer. */
 bool sites_complete(struct search *s, struct sites *sites, size_t *first);
 
+/* The same number in each, as far as can be told; so is NULL. */
+bool channels_are_one(const double *x, int64_t n);
+
+/* -- sharing.c -- */
+
+/* *first[k] is the first site of its layer. What cannot be known of that is noted in the sites. */
+bool sites_find_shared(struct search *s, const struct sites *sites, size_t *first);
+
 /* -- scale.c -- */
 
 /* Finds what the weights of layers are multiplied by that BatchNormalization was folded into. */

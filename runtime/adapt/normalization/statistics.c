@@ -2,7 +2,6 @@
 #include "adapt/facts.h"
 #include "adapt/normalization/normalization.h"
 #include "data/element.h"
-#include "train/constants.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
